@@ -1,0 +1,272 @@
+# The whole build. `make help` lists the targets and the variables; everything made lands under build/.
+# This file owns the packages, the hypervisor image, the ISO and booting it. guest-pv/guest.mk owns newlib and
+# the guest kernel, tests/tests.mk the tests.
+
+BUILD := build
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+# --- What a user may set ----------------------------------------------------------------------------------
+ACCEL    ?= auto
+CPU      ?= max
+MEM      ?= 512
+FIRMWARE ?= bios
+TIMEOUT  ?= 300
+SUITES   ?= all
+GUEST    ?=
+RAMDISK  ?=
+CMDLINE  ?=
+APPEND   ?=
+TRACE    ?=
+USER_GUEST := $(GUEST)
+ENTRY    ?= $(if $(USER_GUEST),own,guests)
+ISO      ?= $(BUILD)/paragon.iso
+
+$(if $(filter auto kvm tcg,$(ACCEL)),,$(error ACCEL=$(ACCEL): must be auto, kvm or tcg))
+$(if $(filter bios uefi,$(FIRMWARE)),,$(error FIRMWARE=$(FIRMWARE): must be bios or uefi))
+$(if $(filter-out hypercalls,$(TRACE)),$(error TRACE=$(TRACE): the only thing to trace is hypercalls))
+$(if $(GUEST),$(if $(wildcard $(GUEST)),,$(error GUEST=$(GUEST): no such file)))
+$(if $(RAMDISK),$(if $(wildcard $(RAMDISK)),,$(error RAMDISK=$(RAMDISK): no such file)))
+$(if $(RAMDISK),$(if $(GUEST),,$(error RAMDISK= needs GUEST=, the kernel that it belongs to)))
+$(if $(shell [[ "$(MEM)$(TIMEOUT)" =~ ^[0-9]+$$ ]] && echo y),,\
+    $(error MEM=$(MEM): must be a number of MiB, TIMEOUT=$(TIMEOUT) one of seconds))
+$(if $(filter $(ENTRY),$(shell sed -n 's/.*--id \([a-z]*\).*/\1/p' grub.cfg)),,\
+    $(error ENTRY=$(ENTRY): grub.cfg has no such entry))
+$(if $(findstring ',$(CMDLINE)$(APPEND)$(SUITES)),\
+    $(error CMDLINE=, APPEND= and SUITES= cannot hold a single quote))
+
+ifeq ($(V),1)
+Q :=
+say :=
+else
+Q := @
+say = @printf '  %-8s %s\n' '$(1)' '$(2)'
+endif
+
+.PHONY: help run iso build deps deps-test clean oracle test lint
+
+help:
+	@echo 'Paragon: a small hypervisor for Xen PV guests. Targets:'
+	@echo '  run      install what is missing, build, boot the ISO, report; exits 0 when every guest passed'
+	@echo '  test     every test: runner, lint, unit tests, boot tests'
+	@echo '  oracle   the same guest on Debian'"'"'s Xen and on ours, compared test by test'
+	@echo '  build, iso, deps, deps-test, lint, clean'
+	@echo 'Variables:'
+	@echo '  GUEST=kernel RAMDISK=file CMDLINE="words"   boot your own PV kernel instead of our test guests'
+	@echo '  SUITES=boot,traps      suites of the test guests (all)'
+	@echo '  ENTRY=one              menu entry of grub.cfg: guests one four crash own (guests)'
+	@echo '  APPEND="words"         more options for the hypervisor;  TRACE=hypercalls is one of them'
+	@echo '  ACCEL=auto|kvm|tcg  CPU=max  MEM=512  FIRMWARE=bios|uefi  TIMEOUT=seconds (300, 0: none)  V=1'
+
+# --- Packages ---------------------------------------------------------------------------------------------
+# What needs it                 Debian packages
+DEPS  := gcc libc6-dev binutils
+DEPS  += libxen-dev
+DEPS  += newlib-source xz-utils
+DEPS  += grub-common grub-pc-bin grub-efi-amd64-bin xorriso mtools
+DEPS  += qemu-system-x86 seabios ovmf python3
+DEPS_TEST := libcmocka-dev clang libclang-rt-14-dev
+
+# $(call install,PACKAGES): asks dpkg first, so that a complete machine is neither touched nor kept waiting.
+define install
+	@missing=$$(comm -23 <(printf '%s\n' $(1) | sort) \
+	    <(dpkg-query -W -f='$${Status} $${Package}\n' $(1) 2>/dev/null | \
+	      sed -n 's/^install ok installed //p' | sort)); \
+	[ -z "$$missing" ] && exit 0; \
+	echo "missing packages, installing:" $$missing; \
+	apt="env DEBIAN_FRONTEND=noninteractive apt-get"; \
+	if [ $$(id -u) != 0 ]; then \
+	    command -v sudo >/dev/null || { echo "not root and no sudo: install them and try again" >&2; exit 1; }; \
+	    apt="sudo $$apt"; \
+	fi; \
+	compgen -G '/var/lib/apt/lists/*_Packages*' >/dev/null || $$apt -q update || exit 1; \
+	$$apt -q install -y --no-install-recommends $$missing || \
+	    { $$apt -q update && $$apt -q install -y --no-install-recommends $$missing; }
+endef
+
+deps:
+	$(call install,$(DEPS))
+deps-test: deps
+	$(call install,$(DEPS_TEST))
+
+clean:
+	rm -rf $(BUILD)
+
+# A rule is read before a compiler or a header that it asks about is installed. So every other goal first
+# makes sure of the packages, here, and only then has make read the rest of this file.
+OWN_GOALS   := help deps deps-test clean
+OTHER_GOALS := $(filter-out $(OWN_GOALS),$(MAKECMDGOALS))
+ifneq ($(if $(PACKAGES_READY),,$(OTHER_GOALS)),)
+
+.PHONY: $(OTHER_GOALS) rest
+$(OTHER_GOALS): rest ; @:
+rest: $(if $(filter-out run iso build oracle $(BUILD)/%,$(OTHER_GOALS)),deps-test,deps)
+	@$(MAKE) --no-print-directory PACKAGES_READY=y $(OTHER_GOALS)
+
+else
+
+# --- The hypervisor ---------------------------------------------------------------------------------------
+HV       := $(BUILD)/hv
+ABI      := $(BUILD)/abi/public
+OFFSETS  := $(BUILD)/asm-offsets.h
+LDS      := arch/x86_64/xen.lds
+LOAD_PA  := 0x200000
+
+HV_CC    ?= gcc
+CPPFLAGS := -D__XEN_TOOLS__ -D__XEN_INTERFACE_VERSION__=0x00040e00 -I. -Iarch/x86_64/include -I$(BUILD) \
+            -isystem $(BUILD)/abi
+# The image lies below the top 2 GiB, out of reach of -mcmodel=kernel: position-independent code reaches its
+# own data wherever it is linked, and the plain static link leaves nothing to relocate.
+MACH     := -ffreestanding -mno-red-zone -mgeneral-regs-only -fpie -fvisibility=hidden \
+            -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables -fno-strict-aliasing
+WARN     := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wundef \
+            -Wvla
+HV_CFLAGS := -std=gnu11 -O2 -g $(MACH) $(WARN) $(CPPFLAGS)
+DEPFLAGS = -MMD -MP -MF $(basename $@).d
+
+HV_C     := $(wildcard common/*.c xen/*.c) $(filter-out %/asm-offsets.c,$(wildcard arch/x86_64/*.c))
+HV_S     := $(wildcard arch/x86_64/*.S)
+# An .S and a .c of one name would collide, so assembler objects keep their whole name.
+HV_OBJS  := $(HV_S:%.S=$(HV)/%.S.o) $(HV_C:%.c=$(HV)/%.o)
+HV_DEPS  := $(HV_OBJS:.o=.d) $(BUILD)/asm-offsets.d
+
+$(ABI):
+	@mkdir -p $(@D) && ln -sfn /usr/include/xen $@
+
+$(HV)/%.o: %.c Makefile | $(ABI)
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(HV_CC) $(HV_CFLAGS) $(DEPFLAGS) -c $< -o $@
+
+$(HV)/%.S.o: %.S $(OFFSETS) Makefile | $(ABI)
+	$(call say,AS,$<)
+	@mkdir -p $(@D)
+	$(Q)$(HV_CC) $(HV_CFLAGS) -D__ASSEMBLY__ $(DEPFLAGS) -c $< -o $@
+
+# Structure offsets for the assembler come out of the compiler: each `->NAME value` becomes a #define.
+$(OFFSETS): arch/x86_64/asm-offsets.c Makefile | $(ABI)
+	$(call say,OFFSETS,$@)
+	@mkdir -p $(@D)
+	$(Q)$(HV_CC) $(HV_CFLAGS) -MMD -MP -MT $@ -MF $(BUILD)/asm-offsets.d -S $< -o $(BUILD)/asm-offsets.s
+	$(Q)sed -En 's/^\s*\.ascii\s*"->(\w+) [$$]*(-?[0-9]+)".*/#define \1 \2/p' $(BUILD)/asm-offsets.s > $@.tmp
+	$(Q)[ -s $@.tmp ] || { echo "$<: no offsets came out of it" >&2; exit 1; }
+	$(Q)mv $@.tmp $@
+
+# Stack traces need names. The image is linked once without them and once with the table made from the first
+# link; the table lies behind the text, so no text address may move, and that is checked. Sorted by address,
+# one name for each. Addresses are strings of 16 digits here; the arithmetic is left to the assembler.
+define SYMBOLS_AWK
+BEGIN { n = 0 }
+$$3 == "_stext" { base = $$1 }
+$$2 ~ /^[tTwW]$$/ && $$3 !~ /^[.$$]/ && base != "" && $$1 "" != last {
+    last = $$1 ""; addr[n] = last; name[n++] = $$3
+}
+END {
+    print ".section .symtab_ro, \"a\""
+    print ".global ksym_count, ksym_offsets, ksym_names, ksym_strings"
+    print ".balign 4\nksym_count: .long " n + 0
+    print "ksym_offsets:"; for (i = 0; i < n; i++) print ".long 0x" addr[i] " - 0x" base
+    print "ksym_names:";   for (i = 0; i < n; i++) print ".long .Ln" i " - ksym_strings"
+    print "ksym_strings:"; for (i = 0; i < n; i++) print ".Ln" i ": .asciz \"" name[i] "\""
+    print ".section .note.GNU-stack, \"\", @progbits"
+}
+endef
+export SYMBOLS_AWK
+LD_HV = ld -nostdlib -static -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments --build-id=none \
+        -T $(LDS)
+
+$(HV)/symbols0.o: Makefile
+	@mkdir -p $(@D)
+	$(Q)awk "$$SYMBOLS_AWK" < /dev/null > $(HV)/symbols0.S
+	$(Q)$(HV_CC) -c $(HV)/symbols0.S -o $@
+
+$(BUILD)/paragon.elf64: $(HV_OBJS) $(HV)/symbols0.o $(LDS)
+	$(call say,LD,$@)
+	$(Q)$(LD_HV) -o $(HV)/pass1.elf $(HV_OBJS) $(HV)/symbols0.o
+	$(Q)nm -n $(HV)/pass1.elf | awk "$$SYMBOLS_AWK" > $(BUILD)/symbols.S
+	$(Q)$(HV_CC) -Wa,--fatal-warnings -c $(BUILD)/symbols.S -o $(HV)/symbols.o
+	$(Q)$(LD_HV) -o $@ $(HV_OBJS) $(HV)/symbols.o
+	$(Q)nm -n $@ | awk "$$SYMBOLS_AWK" | cmp -s - $(BUILD)/symbols.S || \
+	    { echo "$(LDS): .symtab_ro must follow the text: symbols moved between the two links" >&2; exit 1; }
+
+# Multiboot 1 loaders take 32-bit ELF only. The flat image goes into one segment of an ELF32 at its physical
+# address, entered at start32, its bss included; grub-file then says whether both headers are where they must
+# be (multiboot 2 wants its own aligned in the file).
+sym = 0x$$(nm $(BUILD)/paragon.elf64 | awk '$$3 == "$(1)" { print $$1 }')
+
+$(BUILD)/paragon: $(BUILD)/paragon.elf64
+	$(call say,IMAGE,$@)
+	$(Q)objcopy -O binary $< $(BUILD)/paragon.bin
+	$(Q)printf '%s\n' '.text' '.balign 64' '.incbin "$(BUILD)/paragon.bin"' '.bss' \
+	    ".skip $(call sym,_image_end_phys) - $(LOAD_PA) - $$(stat -c %s $(BUILD)/paragon.bin)" \
+	    '.section .note.GNU-stack, "", @progbits' > $(HV)/wrapper.S
+	$(Q)gcc -m32 -c $(HV)/wrapper.S -o $(HV)/wrapper.o
+	$(Q)ld -m elf_i386 -N --no-warn-rwx-segments --build-id=none -Ttext=$(LOAD_PA) -e $(call sym,_start32_phys) \
+	    $(HV)/wrapper.o -o $@
+	$(Q)for kind in x86-multiboot x86-multiboot2; do \
+	    grub-file --is-$$kind $@ || { echo "$@: no $$kind header in its first 8 KiB (32)" >&2; exit 1; }; done
+
+# The fragment has a GUEST of its own; the user's lives on as USER_GUEST.
+override undefine GUEST
+include guest-pv/guest.mk
+GUEST_PV := $(BUILD)/guest-pv/guest-pv
+build: $(BUILD)/paragon $(GUEST_PV)
+
+# --- The ISO ----------------------------------------------------------------------------------------------
+# options.cfg carries the variables above to grub.cfg. It is rewritten only when it changes, so that the ISO
+# is remade exactly when something in it is new.
+TREE := $(ISO:.iso=.tree)
+export GRUB_OPTIONS = $(strip $(if $(TRACE),trace=$(TRACE)) $(APPEND))
+export GRUB_CMDLINE = $(CMDLINE)
+export GRUB_SUITES  = $(SUITES)
+
+.PHONY: FORCE
+$(TREE)/boot/grub/options.cfg: FORCE
+	@mkdir -p $(@D)
+	@{ echo "set default='$(ENTRY)'"; \
+	   echo "set options='$$GRUB_OPTIONS'"; \
+	   echo "set cmdline='$$GRUB_CMDLINE'"; \
+	   echo "set suites='$$GRUB_SUITES'"; \
+	   echo "set ramdisk='$(if $(RAMDISK),/boot/ramdisk)'"; \
+	   echo "# $(abspath $(USER_GUEST)) $(abspath $(RAMDISK))"; } > $@.tmp
+	@cmp -s $@.tmp $@ && rm $@.tmp || mv $@.tmp $@
+
+$(ISO): $(BUILD)/paragon $(GUEST_PV) grub.cfg $(TREE)/boot/grub/options.cfg $(USER_GUEST) $(RAMDISK)
+	$(call say,ISO,$@)
+	$(Q)rm -f $(TREE)/boot/guest $(TREE)/boot/ramdisk
+	$(Q)cp $(BUILD)/paragon $(TREE)/boot/paragon
+	$(Q)strip -o $(TREE)/boot/guest-pv $(GUEST_PV)
+	$(Q)cp grub.cfg $(TREE)/boot/grub/grub.cfg
+	$(Q)$(if $(USER_GUEST),cp $(USER_GUEST) $(TREE)/boot/guest)
+	$(Q)$(if $(RAMDISK),cp $(RAMDISK) $(TREE)/boot/ramdisk)
+	$(Q)grub-mkrescue -o $@ $(TREE) > $(TREE).log 2>&1 || { cat $(TREE).log; exit 1; }
+
+iso: $(ISO)
+
+run: $(ISO)
+	@tools/paragon-run --iso $(ISO) --accel $(ACCEL) --cpu $(CPU) --mem $(MEM) --firmware $(FIRMWARE) \
+	    --timeout $(TIMEOUT) $(if $(JUNIT),--junit $(JUNIT))
+
+# --- Debian's Xen as the oracle ---------------------------------------------------------------------------
+# Unpacked here, never installed.
+ORACLE := $(BUILD)/oracle
+XEN_PACKAGE := xen-hypervisor-4.17-amd64
+
+$(ORACLE)/xen:
+	@mkdir -p $(ORACLE)
+	@ls $(ORACLE)/*.deb > /dev/null 2>&1 || { echo "  FETCH    $(XEN_PACKAGE)"; \
+	    cd $(ORACLE) && apt-get -qq download $(XEN_PACKAGE) 2> apt.log || { cat apt.log; exit 1; }; }
+	$(Q)dpkg-deb -x $(ORACLE)/$(XEN_PACKAGE)_*.deb $(ORACLE)/root
+	$(Q)gzip -dc $(ORACLE)/root/boot/xen-4.17-amd64.gz > $@
+
+oracle: $(ORACLE)/xen $(BUILD)/paragon $(GUEST_PV)
+	@tools/oracle-compare --xen $(ORACLE)/xen --paragon $(BUILD)/paragon --guest $(GUEST_PV) \
+	    --suites $(SUITES) --accel $(ACCEL) --exceptions tests/oracle-exceptions.txt --logs $(ORACLE)
+
+include tests/tests.mk
+
+-include $(HV_DEPS)
+
+endif

@@ -1,0 +1,322 @@
+/* Owns what the fake CPU keeps per vCPU: register state, descriptor windows, and a stack of its own to be switched to.
+ * Values that real hardware would fault on are checked here, because the contract says they come policed. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sanitizer/common_interface_defs.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+#include "host.h"
+#include "xen/frame.h"
+#include "xen/sched.h"
+#include "xen/upcall.h"
+
+#define FIBER_STACK (512ul << 10)
+
+struct fiber {
+    ucontext_t context;
+    void *stack;                /* NULL: the stack of the test itself */
+    const void *bottom;
+    size_t size;
+    void *fake;                 /* AddressSanitizer's */
+};
+
+struct vcpu *host_current;
+static struct fiber *leaving;   /* whose stack we came from, for AddressSanitizer */
+
+static void policed(bool ok, const char *what, uint64_t value)
+{
+    if (ok)
+        return;
+    fprintf(stderr, "fake machine: a real CPU faults on %s = %#lx\n", what, value);
+    abort();
+}
+
+static struct fiber *fiber_new(void)
+{
+    struct fiber *f = calloc(1, sizeof(*f));
+
+    if (f == NULL)
+        abort();
+    return f;
+}
+
+void fiber_free(struct vcpu *v)
+{
+    struct fiber *f = host_vcpu(v)->fiber;
+
+    if (f == NULL)
+        return;
+    if (f->stack != NULL)
+        munmap(f->stack, FIBER_STACK);
+    free(f);
+    host_vcpu(v)->fiber = NULL;
+}
+
+static void arrived(struct fiber *self)
+{
+    const void *bottom;
+    size_t size;
+
+    __sanitizer_finish_switch_fiber(self->fake, &bottom, &size);
+    if (leaving != NULL && leaving->stack == NULL) {
+        leaving->bottom = bottom;
+        leaving->size = size;
+    }
+}
+
+static void trampoline(void)
+{
+    struct vcpu *v = current;
+
+    arrived(host_vcpu(v)->fiber);
+    host_vcpu(v)->program(v);
+    for (;;)                    /* a program that ends has nothing more to do, whoever wakes it */
+        vcpu_block();
+}
+
+static void fiber_make(struct vcpu *v)
+{
+    struct fiber *f = fiber_new();
+
+    f->stack = mmap(NULL, FIBER_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (f->stack == MAP_FAILED || getcontext(&f->context) != 0)
+        abort();
+    f->bottom = f->stack;
+    f->size = FIBER_STACK;
+    f->context.uc_stack.ss_sp = f->stack;
+    f->context.uc_stack.ss_size = FIBER_STACK;
+    makecontext(&f->context, trampoline, 0);
+    host_vcpu(v)->fiber = f;
+}
+
+void arch_switch(struct vcpu *prev, struct vcpu *next)
+{
+    struct host_vcpu *from = host_vcpu(prev), *to = host_vcpu(next);
+
+    policed(prev == current, "arch_switch from a vCPU that does not run", prev->id);
+    host.switches++;
+    if (from->fiber == NULL)
+        from->fiber = fiber_new();
+    if (to->fiber == NULL)
+        fiber_make(next);
+    current = next;
+    arch_load_root(next);       /* the idle vCPU's root is 0: no guest's */
+    leaving = from->fiber;
+    __sanitizer_start_switch_fiber(&from->fiber->fake, to->fiber->bottom, to->fiber->size);
+    if (swapcontext(&from->fiber->context, &to->fiber->context) != 0)
+        abort();
+    arrived(from->fiber);
+}
+
+/* A guest that does nothing but to leave the hypervisor, again and again, until its domain ends. */
+static void do_nothing(struct vcpu *v)
+{
+    for (;;) {
+        v->info->evtchn_upcall_mask = 1;
+        if (v->work != 0)
+            exit_to_guest_work();
+        vcpu_block();
+    }
+}
+
+/* A real vCPU takes frames for its stack; the token takes as many, so that memory can run out here too. The struct is
+ * host memory, where AddressSanitizer watches its ends. */
+struct vcpu *arch_vcpu_alloc(void)
+{
+    void *token = alloc_pages(2);
+    struct vcpu *v = token ? calloc(1, sizeof(*v)) : NULL;
+
+    if (v == NULL)
+        return NULL;
+    v->arch = calloc(1, sizeof(struct host_vcpu));
+    if (v->arch == NULL)
+        abort();
+    host_vcpu(v)->token = token;
+    host_vcpu(v)->program = do_nothing;
+    return v;
+}
+
+void arch_vcpu_free(struct vcpu *v)
+{
+    if (v == NULL)
+        return;
+    policed(v != current, "freeing the running vCPU", v->id);
+    fiber_free(v);
+    free_pages(host_vcpu(v)->token, 2);
+    free(v->arch);
+    free(v);
+}
+
+int arch_vcpu_init(struct vcpu *v)
+{
+    struct cpu_user_regs *r = guest_regs(v);
+
+    memset(r, 0, sizeof(*r));
+    return 0;
+}
+
+int arch_domain_init(struct domain *d)
+{
+    d->arch = alloc_page();
+    return d->arch != NULL ? 0 : -ENOMEM;
+}
+
+void arch_domain_free(struct domain *d)
+{
+    free_page(d->arch);
+    d->arch = NULL;
+}
+
+struct cpu_user_regs *guest_regs(const struct vcpu *v)
+{
+    return &host_vcpu(v)->regs;
+}
+
+void arch_map_gdt(struct vcpu *v, const mfn_t *mfns, unsigned nr_frames)
+{
+    policed(nr_frames <= 14, "GDT frames", nr_frames);
+    for (unsigned i = 0; i < nr_frames; i++)
+        policed((mfn_to_frame(mfns[i])->type & TYPE_MASK) == TYPE_SEGDESC, "type of a GDT frame", mfns[i]);
+    memset(host_vcpu(v)->gdt, 0, sizeof(host_vcpu(v)->gdt));
+    memcpy(host_vcpu(v)->gdt, mfns, nr_frames * sizeof(mfn_t));
+    host_vcpu(v)->nr_gdt = nr_frames;
+}
+
+void arch_map_ldt_page(struct vcpu *v, unsigned page, mfn_t mfn)
+{
+    policed(page < 16, "LDT page", page);
+    policed((mfn_to_frame(mfn)->type & TYPE_MASK) == TYPE_SEGDESC, "type of an LDT frame", mfn);
+    host_vcpu(v)->ldt[page] = mfn;
+}
+
+void arch_clear_ldt(struct vcpu *v)
+{
+    memset(host_vcpu(v)->ldt, 0, sizeof(host_vcpu(v)->ldt));
+}
+
+void arch_load_ldt(struct vcpu *v)
+{
+    policed(v == current, "loading the LDT of another vCPU", v->id);
+    policed(v->ldt_ents <= 8192, "LDT entries", v->ldt_ents);
+    host_vcpu(v)->loaded_ldt_ents = v->ldt_ents;
+}
+
+#define WINDOW_START 0xffff820000000000ull
+int64_t arch_ldt_window_offset(struct vcpu *v, uint64_t va)
+{
+    uint64_t start = WINDOW_START + ((uint64_t)v->id << 17) + 0x10000;
+
+    return va >= start && va < start + 0x10000 ? (int64_t)(va - start) : -1;
+}
+
+uint64_t arch_get_base(enum arch_base which)
+{
+    return which == BASE_FS ? current->base_fs : which == BASE_GS_KERNEL ? current->base_gs_kernel : current->base_gs_user;
+}
+
+void arch_set_base(enum arch_base which, uint64_t value)
+{
+    policed(is_canonical(value), "a segment base", value);
+    *(which == BASE_FS ? &current->base_fs : which == BASE_GS_KERNEL ? &current->base_gs_kernel : &current->base_gs_user) = value;
+}
+
+void arch_load_user_gs(unsigned selector)
+{
+    policed(selector <= 0xffff, "GS selector", selector);
+    current->base_gs_user = 0;
+}
+
+void arch_swap_gs(void)
+{
+    host.gs_swaps++;
+}
+
+void arch_set_debugreg(struct vcpu *v, unsigned reg, uint64_t value)
+{
+    (void)v;
+    policed(reg < 8 && reg != 4 && reg != 5, "debug register number", reg);
+    if (reg < 4)
+        policed(is_canonical(value) && (value < HOLE_START || value >= HOLE_END), "a breakpoint address", value);
+    else
+        policed(value >> 32 == 0, "DR6 or DR7", value);
+    if (reg == 7)
+        policed(!(value & 0x2000), "DR7.GD", value);
+}
+
+uint64_t arch_get_debugreg(struct vcpu *v, unsigned reg)
+{
+    return v->debugreg[reg];
+}
+
+void arch_set_tsc_aux(uint64_t value)
+{
+    policed(value >> 32 == 0, "TSC_AUX", value);
+}
+
+void arch_set_ts(bool on)
+{
+    host.ts = on;
+}
+
+void arch_load_cr4(struct vcpu *v)
+{
+    policed(!(v->cr4_guest & ~arch_cr4_guest_mask()), "CR4", v->cr4_guest);
+    host.cr4 = arch_cr4_host() | v->cr4_guest;
+}
+
+bool arch_xsetbv(uint64_t value)
+{
+    return !host.deny_xsave && (value & 1) && !(value & ~arch_xcr0_mask()) && !((value & 4) && !(value & 2));
+}
+
+uint64_t arch_xcr0_mask(void)
+{
+    return host.deny_xsave ? 0 : 7;
+}
+
+uint64_t arch_cr4_guest_mask(void)
+{
+    return 0xc | (host.deny_xsave ? 0 : 1u << 18) | 1u << 16;     /* TSD, DE, OSXSAVE, FSGSBASE */
+}
+
+uint64_t arch_cr4_host(void)
+{
+    return 0x630;               /* PSE PAE OSFXSR OSXMMEXCPT; no PGE: loading a root flushes everything */
+}
+
+void arch_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4])
+{
+    static const struct { uint32_t leaf, subleaf, regs[4]; } table[] = {
+        { 0, 0, { 0xd, 0x756e6547, 0x6c65746e, 0x49656e69 } },
+        { 1, 0, { 0x000306c3, 0x00010800, 0xfffaffff, 0xbfebfbff } },
+        { 7, 0, { 0, 0xffffffff, 0xffffffff, 0xffffffff } },
+        { 0xd, 0, { 7, 0x340, 0x340, 0 } },
+        { 0xd, 1, { 0xf, 0, 0, 0 } },
+        { 0xd, 2, { 0x100, 0x240, 0, 0 } },
+        { 0x80000000, 0, { 0x80000008, 0, 0, 0 } },
+        { 0x80000001, 0, { 0, 0, 0x121, 0x2c100800 } },
+        { 0x80000008, 0, { 0x3028, 0, 0, 0 } },
+    };
+
+    memset(out, 0, 4 * sizeof(out[0]));
+    for (unsigned i = 0; i < ARRAY_SIZE(table); i++)
+        if (table[i].leaf == leaf && table[i].subleaf == subleaf)
+            memcpy(out, table[i].regs, sizeof(table[i].regs));
+}
+
+bool arch_rdmsr(uint32_t msr, uint64_t *value)
+{
+    *value = msr == 0xc0000080 ? 0xd01 : 0;     /* EFER: SCE LME LMA NX */
+    return msr < 0x2000 || (msr >= 0xc0000080 && msr <= 0xc0000103);
+}
+
+unsigned arch_paddr_bits(void)
+{
+    return 40;
+}
+
+bool arch_has_nx(void)
+{
+    return true;
+}

@@ -1,0 +1,22 @@
+/* The inline half of the seam, on the fake machine. Contracts in arch/arch.h; what tests may turn is in host.h. */
+#ifndef ARCH_CPU_H
+#define ARCH_CPU_H
+
+#include "common/compiler.h"
+#include "xen/abi.h"
+#include "xen/types.h"
+
+struct vcpu;
+
+extern struct vcpu *host_current;
+#define current host_current
+
+void *mfn_to_virt(mfn_t mfn);
+mfn_t virt_to_mfn(const void *va);
+struct cpu_user_regs *guest_regs(const struct vcpu *v);
+bool get_guest_words(void *dst, uint64_t va, unsigned n);
+bool put_guest_words(uint64_t va, const void *src, unsigned n);
+uint64_t arch_tsc(void);
+uint64_t arch_cmpxchg64(uint64_t *p, uint64_t old, uint64_t val);
+
+#endif

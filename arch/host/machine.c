@@ -1,0 +1,219 @@
+/* Owns the rest of the fake machine: its clock, which only tests and readings turn, the console, the ways it ends, and
+ * bringing the hypervisor up on it. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "host.h"
+#include "xen/frame.h"
+#include "xen/mm.h"
+#include "xen/sched.h"
+#include "xen/time.h"
+#include "xen/timer.h"
+
+#define TSC_HZ 2400000000ull
+
+struct host_machine host;
+jmp_buf host_end_jmp;
+bool host_end_expected;
+
+uint64_t arch_tsc(void)
+{
+    return host.tsc += host.tsc_step;
+}
+
+uint64_t arch_cmpxchg64(uint64_t *p, uint64_t old, uint64_t val)
+{
+    uint64_t found = *p;
+
+    if (found == old)
+        *p = val;
+    return found;
+}
+
+uint64_t arch_tsc_hz(void)
+{
+    return TSC_HZ;
+}
+
+bool arch_tsc_is_stable(void)
+{
+    return true;
+}
+
+uint64_t arch_wallclock_seconds(void)
+{
+    return 1700000000;
+}
+
+void arch_timer_program(uint64_t tsc_deadline)
+{
+    host.timer_programs++;
+    host.deadline = tsc_deadline;
+}
+
+/* The timer interrupt: it fires once, however late. */
+static void take_interrupts(void)
+{
+    if (host.deadline == 0 || host.tsc < host.deadline)
+        return;
+    host.deadline = 0;
+    timers_run();
+}
+
+void arch_interrupt_window(void)
+{
+    host.windows++;
+    take_interrupts();
+}
+
+void host_advance(uint64_t ns)
+{
+    host.tsc += (uint64_t)((unsigned __int128)ns * TSC_HZ / 1000000000);
+    take_interrupts();
+}
+
+/* Nothing is runnable: the next thing that happens is the timer. Without one the machine would sleep for ever. */
+void arch_idle(void)
+{
+    if (host.deadline == 0) {
+        fprintf(stderr, "fake machine: asleep for ever, nothing is runnable and no timer is set\n");
+        abort();
+    }
+    host.tsc = MAX(host.tsc, host.deadline);
+    take_interrupts();
+}
+
+static void idle_program(struct vcpu *v)
+{
+    (void)v;
+    for (;;) {
+        schedule();
+        domain_reap();
+        if (!boot_cpu.idle_has_work && list_empty(&boot_cpu.queue))
+            arch_idle();
+    }
+}
+
+bool host_run(uint64_t limit_ns)
+{
+    uint64_t end = now_ns() + limit_ns;
+
+    while (now_ns() < end) {
+        schedule();
+        domain_reap();
+        if (boot_cpu.idle_has_work || !list_empty(&boot_cpu.queue))
+            continue;
+        if (host.deadline == 0)
+            return true;
+        arch_idle();
+    }
+    return false;
+}
+
+/* Who was current sleeps from now on, like anybody who waits for an event. */
+void host_become(struct vcpu *v)
+{
+    struct vcpu *old = current;
+
+    if (v == old)
+        return;
+    fiber_free(v);
+    host_vcpu(v)->fiber = host_vcpu(old)->fiber;    /* the identity of the test's own stack moves along */
+    host_vcpu(old)->fiber = NULL;
+    if (!is_idle(old))
+        old->blocked = true;
+    if (!is_idle(v)) {
+        vcpu_wake(v);
+        if (!v->on_queue) {
+            fprintf(stderr, "host_become: d%uv%u cannot run\n", v->domain->id, v->id);
+            abort();
+        }
+        list_del(&v->queue);
+        v->on_queue = false;
+    }
+    v->run_since = now_ns();
+    current = boot_cpu.running = v;
+    arch_load_root(v);
+}
+
+static struct vcpu *idle;
+
+void host_start(mfn_t base, unsigned nr_chunks, uint64_t seed)
+{
+    memset(&host, 0, sizeof(host));
+    host.random = seed | 1;
+    host.tsc = 1000;
+    host.tsc_step = 7;
+    host.echo = getenv("HOST_ECHO") != NULL;
+    host_end_expected = false;
+    host_tlb_forget();
+    host_ram_init(base, nr_chunks);
+    pagetype_init();
+    idle = arch_vcpu_alloc();
+    idle->domain = &idle_domain;
+    host_vcpu(idle)->program = idle_program;
+    idle->kernel_mode = true;
+    current = idle;
+    time_init();
+    sched_init(idle);
+}
+
+void host_stop(void)
+{
+    current = NULL;
+    arch_vcpu_free(idle);
+    host_give_back();
+    host_ram_free();
+}
+
+/* --- The console and the end ------------------------------------------------------------------------------ */
+
+void arch_console_putc(char c)
+{
+    if (host.console_len + 1 >= sizeof(host.console)) {
+        memmove(host.console, host.console + sizeof(host.console) / 2, sizeof(host.console) / 2);
+        host.console_len -= sizeof(host.console) / 2;
+    }
+    host.console[host.console_len++] = c;
+    host.console[host.console_len] = '\0';
+    if (host.echo)
+        fputc(c, stderr);
+}
+
+int arch_console_getc(void)
+{
+    return host.getc != NULL ? host.getc() : -1;
+}
+
+static _Noreturn void end(enum host_end how)
+{
+    if (host_end_expected) {
+        host_end_expected = false;
+        longjmp(host_end_jmp, how);
+    }
+    fprintf(stderr, "fake machine: ended (%d) unexpectedly; the console's last words:\n%s\n", how,
+            host.console + (host.console_len > 2000 ? host.console_len - 2000 : 0));
+    abort();
+}
+
+_Noreturn void arch_poweroff(void)
+{
+    end(END_POWEROFF);
+}
+
+_Noreturn void arch_reboot(void)
+{
+    end(END_REBOOT);
+}
+
+_Noreturn void arch_halt(void)
+{
+    end(END_HALT);
+}
+
+void arch_show_stack(void)
+{
+    void __sanitizer_print_stack_trace(void);
+
+    __sanitizer_print_stack_trace();
+}

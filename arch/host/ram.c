@@ -1,0 +1,114 @@
+/* Owns the RAM of the fake machine: chunks of host memory under high, gappy and permuted frame numbers, and the taking
+ * away of free frames for allocation-failure tests. The frame table and the M2P are host memory too. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include "host.h"
+#include "xen/frame.h"
+
+static mfn_t base_mfn;
+static unsigned nr_chunks;
+static uint8_t *ram, *guard;
+static unsigned place_of[MAX_CHUNKS], chunk_at[MAX_CHUNKS];
+static size_t table_bytes, m2p_bytes;
+static void *taken;             /* list through the first words of the frames */
+
+static void *zeroed(size_t bytes, int prot)
+{
+    void *p = mmap(NULL, bytes, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    if (p == MAP_FAILED) {
+        perror("mmap");
+        abort();
+    }
+    return p;
+}
+
+uint64_t host_random(void)
+{
+    host.random ^= host.random << 13;
+    host.random ^= host.random >> 7;
+    host.random ^= host.random << 17;
+    return host.random * 0x2545f4914f6cdd1dull;
+}
+
+void host_ram_init(mfn_t base, unsigned chunks)
+{
+    mfn_t end = base + 2ull * chunks * CHUNK_FRAMES;
+
+    base_mfn = base;
+    nr_chunks = chunks;
+    ram = zeroed((size_t)chunks * CHUNK_FRAMES * PAGE_SIZE, PROT_READ | PROT_WRITE);
+    guard = zeroed(CHUNK_FRAMES * PAGE_SIZE, PROT_NONE);
+    for (unsigned i = 0; i < chunks; i++)
+        place_of[i] = i;
+    for (unsigned i = chunks; i-- > 1;) {
+        unsigned j = (unsigned)(host_random() % (i + 1)), t = place_of[i];
+
+        place_of[i] = place_of[j];
+        place_of[j] = t;
+    }
+    for (unsigned i = 0; i < chunks; i++)
+        chunk_at[place_of[i]] = i;
+    for (size_t i = 0; i < (size_t)chunks * CHUNK_FRAMES * PAGE_SIZE / 8; i++)
+        ((uint64_t *)(void *)ram)[i] = 0xdeadbea7cafe0000 + i;  /* RAM is not born zeroed */
+
+    table_bytes = end * sizeof(struct frame);
+    m2p_bytes = end * sizeof(uint64_t);
+    frames_init(zeroed(table_bytes, PROT_READ | PROT_WRITE), end, zeroed(m2p_bytes, PROT_READ | PROT_WRITE));
+    for (mfn_t mfn = 0; mfn < end; mfn++)
+        if (mfn < base || ((mfn - base) >> CHUNK_ORDER) % 2)
+            frame_table[mfn].count = FRAME_COUNT_MASK;      /* no RAM */
+    for (unsigned i = 0; i < chunks; i++)
+        frames_add_range(base + 2ull * i * CHUNK_FRAMES, base + (2ull * i + 1) * CHUNK_FRAMES, true);
+}
+
+void host_ram_free(void)
+{
+    munmap(frame_table, table_bytes);
+    munmap(m2p_table, m2p_bytes);
+    munmap(ram, (size_t)nr_chunks * CHUNK_FRAMES * PAGE_SIZE);
+    munmap(guard, CHUNK_FRAMES * PAGE_SIZE);
+    taken = NULL;
+}
+
+/* A frame that is no RAM has no mapping of ours: its address may be computed, but faults. */
+void *mfn_to_virt(mfn_t mfn)
+{
+    mfn_t chunk = (mfn - base_mfn) >> CHUNK_ORDER, offset = (mfn - base_mfn) % CHUNK_FRAMES;
+
+    if (mfn < base_mfn || chunk >= 2 * nr_chunks || chunk % 2)
+        return guard + (mfn % CHUNK_FRAMES) * PAGE_SIZE;
+    return ram + ((uint64_t)place_of[chunk / 2] * CHUNK_FRAMES + offset) * PAGE_SIZE;
+}
+
+mfn_t virt_to_mfn(const void *va)
+{
+    uint64_t frame = (uint64_t)((const uint8_t *)va - ram) / PAGE_SIZE;
+
+    if ((const uint8_t *)va < ram || frame >= (uint64_t)nr_chunks * CHUNK_FRAMES) {
+        fprintf(stderr, "virt_to_mfn(%p): not an address of RAM\n", va);
+        abort();
+    }
+    return base_mfn + 2ull * chunk_at[frame / CHUNK_FRAMES] * CHUNK_FRAMES + frame % CHUNK_FRAMES;
+}
+
+void host_take_all_but(uint64_t free_frames)
+{
+    while (nr_free_frames() > free_frames) {
+        void **page = mfn_to_virt(alloc_frames(0));
+
+        *page = taken;
+        taken = page;
+    }
+}
+
+void host_give_back(void)
+{
+    while (taken != NULL) {
+        void **page = taken;
+
+        taken = *page;
+        free_frames(virt_to_mfn(page), 0, true);
+    }
+}

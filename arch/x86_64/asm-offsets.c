@@ -1,0 +1,49 @@
+/* Offsets for the assembler, generated: compiled to text, of which the Makefile keeps the marked lines. */
+#include "xen/domain.h"
+#include "arch/arch.h"
+
+#define VALUE(name, value) __asm__ volatile("\n.ascii \"->" #name " %0\"" : : "i"(value))
+#define REG(name) VALUE(R_##name, offsetof(struct cpu_user_regs, name))
+
+void offsets(void);
+void offsets(void)
+{
+    REG(r15);
+    REG(rbx);
+    REG(r14);
+    REG(r13);
+    REG(r12);
+    REG(rbp);
+    REG(r11);
+    REG(r10);
+    REG(r9);
+    REG(r8);
+    REG(rax);
+    REG(rcx);
+    REG(rdx);
+    REG(rsi);
+    REG(rdi);
+    REG(error_code);
+    REG(entry_vector);
+    REG(rip);
+    REG(cs);
+    REG(rflags);
+    REG(rsp);
+    REG(ss);
+    REG(es);
+    VALUE(STACK_TOP_SIZE, sizeof(struct stack_top));
+    VALUE(S_vcpu, offsetof(struct stack_top, vcpu));
+    VALUE(V_info, offsetof(struct vcpu, info));
+    VALUE(V_root_kernel, offsetof(struct vcpu, root_kernel));
+    VALUE(V_root_user, offsetof(struct vcpu, root_user));
+    VALUE(V_kernel_sp, offsetof(struct vcpu, kernel_sp));
+    VALUE(V_cb_syscall, offsetof(struct vcpu, callback) + CB_SYSCALL * sizeof(uint64_t));
+    VALUE(V_cb_masks, offsetof(struct vcpu, cb_masks_events));
+    VALUE(CB_SYSCALL_BIT, 1 << CB_SYSCALL);
+    VALUE(V_work, offsetof(struct vcpu, work));
+    VALUE(V_kernel_mode, offsetof(struct vcpu, kernel_mode));
+    VALUE(V_iret_slow, offsetof(struct vcpu, iret_slow));
+    VALUE(I_pending, offsetof(struct vcpu_info, evtchn_upcall_pending));
+    VALUE(I_mask, offsetof(struct vcpu_info, evtchn_upcall_mask));
+    VALUE(HYPERCALL_iret, __HYPERVISOR_iret);
+}

@@ -1,0 +1,106 @@
+/* Owns faults and interrupts that entry.S hands over: those of a guest go up to xen/traps.c; those of our own are mended
+ * by the exception table, or are the end. */
+#include "arch/x86_64/cpu.h"
+#include "xen/domain.h"
+#include "xen/log.h"
+#include "xen/sched.h"
+#include "xen/upcall.h"
+
+struct extable_entry {
+    int32_t from, to, fixup;        /* relative to their own address */
+};
+extern const struct extable_entry __extable_start[], __extable_end[];
+extern char do_iretq[], iret_failed[];
+extern uint64_t iret_fault;
+
+void handle_hypervisor_trap(struct cpu_user_regs *regs);
+void handle_iret_fault(struct cpu_user_regs *regs, unsigned vector);
+void handle_guest_db(struct cpu_user_regs *regs);
+void handle_hypervisor_db(struct cpu_user_regs *regs);
+void handle_nmi(struct cpu_user_regs *regs);
+void handle_fatal_trap(struct cpu_user_regs *regs);
+
+static uint64_t find_fixup(uint64_t rip)
+{
+    for (const struct extable_entry *e = __extable_start; e < __extable_end; e++)
+        if (rip >= (uint64_t)&e->from + (uint64_t)(int64_t)e->from && rip < (uint64_t)&e->to + (uint64_t)(int64_t)e->to)
+            return (uint64_t)&e->fixup + (uint64_t)(int64_t)e->fixup;
+    return 0;
+}
+
+static uint64_t read_cr2(void)
+{
+    uint64_t v;
+
+    __asm__ volatile("mov %%cr2, %0" : "=r"(v));
+    return v;
+}
+
+static void show_registers(const struct cpu_user_regs *r)
+{
+    log_error("RIP:    %04x:[<%016lx>]", r->cs, r->rip);
+    log_error("RFLAGS: %016lx   vector %u [%04x]   cr2 %016lx cr3 %016lx", r->rflags, r->entry_vector, r->error_code,
+              read_cr2(), read_cr3());
+    log_error("rax: %016lx   rbx: %016lx   rcx: %016lx", r->rax, r->rbx, r->rcx);
+    log_error("rdx: %016lx   rsi: %016lx   rdi: %016lx", r->rdx, r->rsi, r->rdi);
+    log_error("rbp: %016lx   rsp: %016lx   r8:  %016lx", r->rbp, r->rsp, r->r8);
+    log_error("r9:  %016lx   r10: %016lx   r11: %016lx", r->r9, r->r10, r->r11);
+    log_error("r12: %016lx   r13: %016lx   r14: %016lx", r->r12, r->r13, r->r14);
+    log_error("r15: %016lx   current: d%uv%u", r->r15, current->domain->id, current->id);
+}
+
+/* A trap in ring 0. Guest memory that could not be accessed goes on at its fixup; the IRET to a guest that faulted
+ * becomes that guest's trap; anything else is our fault. */
+void handle_hypervisor_trap(struct cpu_user_regs *regs)
+{
+    uint64_t fixup = regs->rip == (uint64_t)do_iretq ? (uint64_t)iret_failed : find_fixup(regs->rip);
+
+    if (fixup == 0) {
+        show_registers(regs);
+        panic("FATAL TRAP: vector = %u, in the hypervisor", regs->entry_vector);
+    }
+    if (fixup == (uint64_t)iret_failed)
+        iret_fault = regs->error_code | (uint64_t)regs->entry_vector << 32;
+    regs->rip = fixup;
+}
+
+/* The guest frame is complete again. The selectors or the address in it are the guest's own choice. */
+void handle_iret_fault(struct cpu_user_regs *regs, unsigned vector)
+{
+    struct vcpu *v = current;
+
+    if (vector == TRAP_PF)      /* only our own frame or a descriptor window can have been touched */
+        handle_guest_trap(regs, vector, read_cr2());
+    else
+        inject_trap(v, vector, regs->error_code);
+}
+
+void handle_guest_db(struct cpu_user_regs *regs)
+{
+    uint64_t dr6;
+
+    __asm__ volatile("mov %%db6, %0" : "=r"(dr6));
+    __asm__ volatile("mov %0, %%db6" : : "r"(0xffff0ff0ul));
+    current->debugreg[6] |= dr6 & 0xe00f;
+    handle_guest_trap(regs, TRAP_DB, 0);
+}
+
+/* A breakpoint that a guest made us hit. Nothing of ours sets one. */
+void handle_hypervisor_db(struct cpu_user_regs *regs)
+{
+    regs->rflags &= ~(uint64_t)EFLAGS_TF;
+    __asm__ volatile("mov %0, %%db6" : : "r"(0xffff0ff0ul));
+}
+
+/* Somebody wants to know where the machine is: say so and go on. */
+void handle_nmi(struct cpu_user_regs *regs)
+{
+    log_error("NMI");
+    show_registers(regs);
+}
+
+void handle_fatal_trap(struct cpu_user_regs *regs)
+{
+    show_registers(regs);
+    panic("FATAL TRAP: vector = %u", regs->entry_vector);
+}

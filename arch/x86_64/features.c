@@ -1,0 +1,132 @@
+/* Owns what this CPU can do and how its control registers are set for us; policy for guests is xen/cpuid.c's. SMAP stays
+ * off: QEMU 7.2 checks a ring-3 IRET as a supervisor access, and guests would die of it. CR4.PGE stays off: guests' global
+ * entries must not outlive a root. */
+#include "arch/x86_64/cpu.h"
+
+struct cpu_features cpu_features;
+
+void arch_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4])
+{
+    __asm__("cpuid" : "=a"(out[0]), "=b"(out[1]), "=c"(out[2]), "=d"(out[3]) : "a"(leaf), "c"(subleaf));
+}
+
+static void detect(void)
+{
+    struct cpu_features *f = &cpu_features;
+    uint32_t r[4], max, max_ext;
+
+    arch_cpuid(0, 0, r);
+    max = r[0];
+    arch_cpuid(0x80000000u, 0, r);
+    max_ext = r[0];
+    arch_cpuid(1, 0, r);
+    f->xsave = r[2] >> 26 & 1;
+    f->de = r[3] >> 2 & 1;
+    f->sysenter = r[3] >> 11 & 1;
+    if (max >= 7) {
+        arch_cpuid(7, 0, r);
+        f->fsgsbase = r[1] & 1;
+        f->smep = r[1] >> 7 & 1;
+    }
+    arch_cpuid(0x80000001u, 0, r);
+    f->nx = r[3] >> 20 & 1;
+    f->rdtscp = r[3] >> 27 & 1;
+    if (max_ext >= 0x80000007u) {
+        arch_cpuid(0x80000007u, 0, r);
+        f->invariant_tsc = r[3] >> 8 & 1;
+    }
+    f->paddr_bits = 36;
+    if (max_ext >= 0x80000008u) {
+        arch_cpuid(0x80000008u, 0, r);
+        f->paddr_bits = MIN(r[0] & 0xff, 52u);
+    }
+    f->xsave_bytes = 512;
+    if (f->xsave && max >= 0xd) {
+        arch_cpuid(0xd, 0, r);
+        f->xcr0_mask = r[0] & 7;        /* x87, SSE, AVX */
+    } else {
+        f->xsave = false;
+    }
+}
+
+uint64_t arch_cr4_host(void)
+{
+    const struct cpu_features *f = &cpu_features;
+
+    return CR4_PAE | CR4_MCE | CR4_OSFXSR | CR4_OSXMMEXCPT | (f->smep ? CR4_SMEP : 0) | (f->xsave ? CR4_OSXSAVE : 0);
+}
+
+uint64_t arch_cr4_guest_mask(void)
+{
+    const struct cpu_features *f = &cpu_features;
+
+    return CR4_TSD | (f->de ? CR4_DE : 0) | (f->fsgsbase ? CR4_FSGSBASE : 0);
+}
+
+bool arch_xsetbv(uint64_t value)
+{
+    __asm__ goto("1: xsetbv\n2:\n" EXTABLE_ASM("1b", "2b", "%l[fault]")
+                 : : "a"((uint32_t)value), "d"((uint32_t)(value >> 32)), "c"(0) : "memory" : fault);
+    return true;
+fault:
+    return false;
+}
+
+bool arch_rdmsr(uint32_t msr, uint64_t *value)
+{
+    uint32_t lo, hi;
+
+    __asm__ goto("1: rdmsr\n2:\n" EXTABLE_ASM("1b", "2b", "%l[fault]") : "=a"(lo), "=d"(hi) : "c"(msr) : : fault);
+    *value = lo | (uint64_t)hi << 32;
+    return true;
+fault:
+    return false;
+}
+
+static bool wrmsr_safe(uint32_t msr, uint64_t value)
+{
+    __asm__ goto("1: wrmsr\n2:\n" EXTABLE_ASM("1b", "2b", "%l[fault]")
+                 : : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)) : : fault);
+    return true;
+fault:
+    return false;
+}
+
+void cpu_init(void)
+{
+    struct cpu_features *f = &cpu_features;
+    uint32_t r[4];
+
+    detect();
+    wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE | (f->nx ? EFER_NXE : 0));
+    write_cr4(arch_cr4_host());
+    if (f->xsave) {
+        arch_xsetbv(f->xcr0_mask);
+        arch_cpuid(0xd, 0, r);
+        f->xsave_bytes = r[1];
+    }
+    __asm__ volatile("fninit");
+    wrmsr_safe(MSR_PAT, PAT_VALUE);
+    if (f->rdtscp)
+        wrmsr(MSR_TSC_AUX, 0);
+}
+
+unsigned arch_paddr_bits(void)
+{
+    return cpu_features.paddr_bits;
+}
+
+bool arch_has_nx(void)
+{
+    return cpu_features.nx;
+}
+
+uint64_t arch_xcr0_mask(void)
+{
+    return cpu_features.xcr0_mask;
+}
+
+bool arch_tsc_is_stable(void)
+{
+    return true;        /* one CPU; its TSC is the only clock there is */
+}

@@ -1,0 +1,109 @@
+/* The inline half of the seam on x86-64: what is too hot for a call. Contracts in arch/arch.h. */
+#ifndef ARCH_CPU_H
+#define ARCH_CPU_H
+
+#include "common/compiler.h"
+#include "xen/abi.h"
+#include "xen/types.h"
+#include "arch/x86_64/memlayout.h"
+
+struct vcpu;
+
+/* Every stack is STACK_SIZE bytes, naturally aligned; this lies at its upper end. On a vCPU's own stack the regs are
+ * its guest frame; on the IST stacks only vcpu is meaningful, written at every switch. */
+struct stack_top {
+    struct cpu_user_regs regs;
+    struct vcpu *vcpu;
+    uint64_t pad;           /* so that &regs.es, where the CPU starts to push, is 16-byte aligned as it demands */
+};
+
+static inline struct stack_top *this_stack_top(void)
+{
+    uint64_t sp;
+
+    __asm__("mov %%rsp, %0" : "=r"(sp));
+    return (struct stack_top *)((sp | (STACK_SIZE - 1)) + 1) - 1;
+}
+
+#define current (this_stack_top()->vcpu)
+
+static inline void *mfn_to_virt(mfn_t mfn)
+{
+    return (void *)(DIRECTMAP_START + (mfn << PAGE_SHIFT));
+}
+
+static inline mfn_t virt_to_mfn(const void *va)
+{
+    return ((uint64_t)va - DIRECTMAP_START) >> PAGE_SHIFT;
+}
+
+struct cpu_user_regs *guest_regs(const struct vcpu *v);
+
+static inline uint64_t arch_tsc(void)
+{
+    uint32_t lo, hi;
+
+    __asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
+    return lo | (uint64_t)hi << 32;
+}
+
+static inline uint64_t arch_cmpxchg64(uint64_t *p, uint64_t old, uint64_t val)
+{
+    __asm__ volatile("lock cmpxchgq %2, %1" : "+a"(old), "+m"(*p) : "r"(val) : "memory");
+    return old;
+}
+
+/* A range of instructions that may fault on guest memory, and where to go then: see arch/x86_64/extable.h. */
+#define EXTABLE_ASM(from, to, fixup)                                            \
+    ".pushsection .extable, \"a\"\n.balign 4\n"                                 \
+    ".long " from " - .\n.long " to " - .\n.long " fixup " - .\n.popsection\n"
+
+static inline bool get_guest_word(uint64_t *dst, uint64_t va)
+{
+    uint64_t value;
+
+    __asm__ goto("1: movq (%1), %0\n2:\n" EXTABLE_ASM("1b", "2b", "%l[fault]")
+                 : "=r"(value) : "r"(va) : "memory" : fault);
+    *dst = value;
+    return true;
+fault:
+    return false;
+}
+
+static inline bool put_guest_word(uint64_t va, uint64_t value)
+{
+    __asm__ goto("1: movq %0, (%1)\n2:\n" EXTABLE_ASM("1b", "2b", "%l[fault]")
+                 : : "r"(value), "r"(va) : "memory" : fault);
+    return true;
+fault:
+    return false;
+}
+
+#ifdef __clang__
+#define UNROLL_WORDS                    /* it does so by itself, and calls the pragma a failure */
+#else
+#define UNROLL_WORDS _Pragma("GCC unroll 9")
+#endif
+
+/* n is a constant at every call, so that the loops unroll. The caller has checked the range against the hole. */
+static inline __attribute__((always_inline)) bool get_guest_words(void *dst, uint64_t va, unsigned n)
+{
+    uint64_t *d = dst;
+
+    UNROLL_WORDS for (unsigned i = 0; i < n; i++)
+        if (!get_guest_word(&d[i], va + 8 * i))
+            return false;
+    return true;
+}
+
+static inline __attribute__((always_inline)) bool put_guest_words(uint64_t va, const void *src, unsigned n)
+{
+    const uint64_t *s = src;
+
+    UNROLL_WORDS for (unsigned i = 0; i < n; i++)
+        if (!put_guest_word(va + 8 * i, s[i]))
+            return false;
+    return true;
+}
+
+#endif

@@ -1,0 +1,173 @@
+/* Owns the hypervisor's own address space: the map of all RAM, the M2P that guests read, the frame table's memory, and
+ * the entries that every guest's L4 carries in the hole. What guests' own entries may be is xen/pagetype.c's.
+ *
+ * Boot memory is taken from the upper end of the loader's RAM ranges below 4 GiB, which boot.S has mapped, around the
+ * modules; what is left goes to the free lists without being touched. */
+#include "common/string.h"
+#include "arch/x86_64/cpu.h"
+#include "arch/x86_64/vcpu.h"
+#include "xen/build.h"
+#include "xen/frame.h"
+#include "xen/log.h"
+#include "xen/mm.h"
+
+#define BOOT_MAPPED (4ull << 30)
+#define LARGE_PAGE (2ull << 20)
+#define M2P_BYTES_PER_TABLE (1ull << 30)    /* one L2 of 2 MiB pages */
+
+extern uint64_t root_l4[512], boot_l3[512];
+extern char _image_start[], _image_end[];
+uint64_t idle_root;
+
+static uint64_t m2p_l3[512] __attribute__((aligned(4096)));
+static uint64_t m2p_l2[512] __attribute__((aligned(4096)));
+
+/* The highest module that overlaps [start, end), or NULL. */
+static const struct boot_module *module_in(uint64_t start, uint64_t end)
+{
+    const struct boot_module *found = NULL;
+
+    for (unsigned i = 0; i < boot_info.nr_modules; i++) {
+        const struct boot_module *m = &boot_info.modules[i];
+
+        if (m->start < end && ALIGN_UP(m->start + m->size, PAGE_SIZE) > start && (!found || m->start > found->start))
+            found = m;
+    }
+    return found;
+}
+
+static void split_range(unsigned i, uint64_t start, uint64_t end)
+{
+    struct ram_range *r = &boot_info.ranges[i];
+
+    if (end < r->end && boot_info.nr_ranges < ARRAY_SIZE(boot_info.ranges)) {
+        memmove(r + 1, r, (boot_info.nr_ranges - i) * sizeof(*r));
+        boot_info.nr_ranges++;
+        r[1].start = end;
+    }
+    r->end = start;
+}
+
+static void *early_alloc(uint64_t bytes, uint64_t align)
+{
+    bytes = ALIGN_UP(bytes, PAGE_SIZE);
+    for (unsigned i = boot_info.nr_ranges; i-- > 0;) {
+        const struct ram_range *r = &boot_info.ranges[i];
+        uint64_t end = MIN(r->end, BOOT_MAPPED);
+
+        while (end > r->start && end - r->start >= bytes) {
+            uint64_t start = ALIGN_DOWN(end - bytes, align);
+            const struct boot_module *m;
+
+            if (start < r->start)
+                break;
+            m = module_in(start, start + bytes);
+            if (m != NULL) {
+                end = ALIGN_DOWN(m->start, PAGE_SIZE);
+                continue;
+            }
+            split_range(i, start, start + bytes);
+            return mfn_to_virt(start >> PAGE_SHIFT);
+        }
+    }
+    panic("Not enough memory for the hypervisor itself: %lu KiB wanted below 4 GiB", bytes >> 10);
+}
+
+/* boot.S mapped 4 GiB; RAM above gets 2 MiB pages of its own. */
+static void map_all_ram(uint64_t end)
+{
+    for (uint64_t pa = BOOT_MAPPED; pa < end; pa += 1ull << 30) {
+        uint64_t *l2 = early_alloc(PAGE_SIZE, PAGE_SIZE);
+
+        for (unsigned i = 0; i < 512; i++)
+            l2[i] = (pa + i * LARGE_PAGE) | PTE_P | PTE_RW | PTE_PS;
+        boot_l3[pa >> 30] = virt_to_mfn(l2) << PAGE_SHIFT | PTE_P | PTE_RW;
+    }
+    root_l4[DIRECTMAP_SLOT] |= cpu_features.nx ? PTE_NX : 0;
+    root_l4[0] = 0;
+    write_cr3(read_cr3());
+}
+
+static uint64_t *m2p_init(mfn_t nr_frames)
+{
+    uint64_t bytes = ALIGN_UP(nr_frames * sizeof(uint64_t), LARGE_PAGE);
+    uint64_t *m2p = early_alloc(bytes, LARGE_PAGE);
+
+    memset(m2p, 0xff, bytes);               /* INVALID_M2P_ENTRY; nothing else may show in its last page */
+    for (uint64_t offset = 0; offset < bytes; offset += LARGE_PAGE)
+        m2p_l2[offset / LARGE_PAGE] = ((virt_to_mfn(m2p) << PAGE_SHIFT) + offset) | PTE_P | PTE_US | PTE_PS | PTE_A |
+                                      (cpu_features.nx ? PTE_NX : 0);
+    m2p_l3[0] = image_phys(m2p_l2) | PTE_P | PTE_US | PTE_RW | PTE_A;
+    root_l4[HOLE_FIRST_SLOT] = image_phys(m2p_l3) | PTE_P | PTE_US | PTE_RW | PTE_A;
+    return m2p;
+}
+
+/* Everything of a range but the modules becomes free; they follow when the domains are built. */
+static void free_range(uint64_t start, uint64_t end)
+{
+    const struct boot_module *m = module_in(start, end);
+
+    while (m != NULL) {
+        uint64_t module_end = ALIGN_UP(m->start + m->size, PAGE_SIZE);
+
+        if (module_end < end)
+            frames_add_range(module_end >> PAGE_SHIFT, end >> PAGE_SHIFT, false);
+        end = MAX(start, ALIGN_DOWN(m->start, PAGE_SIZE));
+        m = end > start ? module_in(start, end) : NULL;
+    }
+    if (start < end)
+        frames_add_range(start >> PAGE_SHIFT, end >> PAGE_SHIFT, false);
+}
+
+void paging_init(void)
+{
+    uint64_t end = boot_info.nr_ranges ? boot_info.ranges[boot_info.nr_ranges - 1].end : 0;
+    mfn_t nr_frames;
+    uint64_t *m2p;
+    void *table;
+
+    idle_root = image_phys(root_l4);
+    for (unsigned i = 0; i < boot_info.nr_modules; i++)
+        end = MAX(end, ALIGN_UP(boot_info.modules[i].start + boot_info.modules[i].size, PAGE_SIZE));
+    end = MIN(end, M2P_BYTES_PER_TABLE / sizeof(uint64_t) << PAGE_SHIFT);
+    nr_frames = end >> PAGE_SHIFT;
+    map_all_ram(end);
+    m2p = m2p_init(nr_frames);
+    table = early_alloc(nr_frames * sizeof(struct frame), PAGE_SIZE);
+    memset(table, 0, nr_frames * sizeof(struct frame));
+    frames_init(table, nr_frames, m2p);
+    for (unsigned i = 0; i < boot_info.nr_ranges; i++)
+        free_range(boot_info.ranges[i].start, boot_info.ranges[i].end);
+}
+
+void arch_fill_l4(uint64_t *l4, struct domain *d)
+{
+    struct arch_domain *a = d->arch;
+
+    for (unsigned i = HOLE_FIRST_SLOT; i <= HOLE_LAST_SLOT; i++)
+        l4[i] = root_l4[i];
+    l4[PERDOMAIN_SLOT] = (virt_to_mfn(a->l3) << PAGE_SHIFT) | PTE_P | PTE_RW | PTE_A | PTE_D;
+}
+
+void arch_flush_tlb(void)
+{
+    write_cr3(read_cr3());
+    boot_cpu.flush_stamp = ++tlb_clock;
+}
+
+void arch_flush_tlb_one(uint64_t va)
+{
+    __asm__ volatile("invlpg (%0)" : : "r"(va) : "memory");
+}
+
+size_t copy_guest(void *dst, const void *src, size_t len);
+
+size_t arch_copy_from_guest(void *dst, uint64_t va, size_t len)
+{
+    return copy_guest(dst, (const void *)va, len);
+}
+
+size_t arch_copy_to_guest(uint64_t va, const void *src, size_t len)
+{
+    return copy_guest((void *)va, src, len);
+}

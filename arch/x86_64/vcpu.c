@@ -1,0 +1,278 @@
+/* Owns the switch between vCPUs: stacks, and everything of a guest that lives in the CPU while it runs. The FPU is
+ * switched eagerly and completely (XSA-267); segment bases are read back at each switch, because a guest with FSGSBASE
+ * changes them without telling. */
+#include "common/string.h"
+#include "arch/x86_64/cpu.h"
+#include "arch/x86_64/vcpu.h"
+#include "xen/domain.h"
+#include "xen/frame.h"
+#include "xen/upcall.h"
+
+void switch_stack(uint64_t *save_sp, uint64_t load_sp);
+void vcpu_first_run(void);
+extern char fresh_vcpu[], boot_stack[];
+
+#define VCPU_ORDER 1u
+_Static_assert(sizeof(struct vcpu) <= PAGE_SIZE << VCPU_ORDER, "one allocation");
+
+static struct arch_vcpu idle_arch = { .stack = boot_stack };
+static struct vcpu idle_vcpu;
+static struct vcpu_info idle_info;      /* so that no path needs to ask whether there is one */
+struct vcpu *const boot_idle_vcpu = &idle_vcpu;
+
+void idle_vcpu_init(void);
+void idle_vcpu_init(void)
+{
+    idle_vcpu.domain = &idle_domain;
+    idle_vcpu.arch = &idle_arch;
+    idle_vcpu.info = &idle_info;
+    idle_info.evtchn_upcall_mask = 1;
+    idle_vcpu.kernel_mode = true;
+    idle_vcpu.cpu = &boot_cpu;
+    idle_domain.vcpu[0] = &idle_vcpu;
+    this_stack_top()->vcpu = &idle_vcpu;
+}
+
+struct cpu_user_regs *guest_regs(const struct vcpu *v)
+{
+    const struct arch_vcpu *a = v->arch;
+
+    return &((struct stack_top *)(a->stack + STACK_SIZE) - 1)->regs;
+}
+
+struct vcpu *arch_vcpu_alloc(void)
+{
+    return alloc_pages(VCPU_ORDER);
+}
+
+void arch_vcpu_free(struct vcpu *v)
+{
+    struct arch_vcpu *a = v->arch;
+
+    if (a != NULL) {
+        free_pages(a->stack, STACK_ORDER);
+        free_page(a->fpu);
+        free_page(a);
+    }
+    free_pages(v, VCPU_ORDER);
+}
+
+/* Registers at first entry are the builder's or VCPUOP_initialise's; here only what makes the vCPU switchable. */
+int arch_vcpu_init(struct vcpu *v)
+{
+    struct arch_vcpu *a = alloc_page();
+    struct stack_top *top;
+    uint64_t *sp;
+
+    v->arch = a;
+    if (a == NULL)
+        return -ENOMEM;
+    a->stack = alloc_pages(STACK_ORDER);
+    a->fpu = alloc_page();
+    if (a->stack == NULL || a->fpu == NULL || cpu_features.xsave_bytes > PAGE_SIZE)
+        return -ENOMEM;
+    *(uint16_t *)a->fpu = 0x37f;                    /* FCW and MXCSR after reset; XSTATE_BV 0: the rest initial */
+    *(uint32_t *)((char *)a->fpu + 24) = 0x1f80;
+    v->xcr0 = cpu_features.xcr0_mask ? 1 : 0;
+    v->debugreg[6] = 0xffff0ff0;
+    v->debugreg[7] = 0x400;
+    top = (struct stack_top *)(a->stack + STACK_SIZE) - 1;
+    top->vcpu = v;
+    sp = (uint64_t *)&top->regs - 1;                /* fresh_vcpu's rsp */
+    *--sp = (uint64_t)fresh_vcpu;
+    a->sp = (uint64_t)(sp - 6);                     /* what switch_stack pops */
+    arch_map_gdt(v, NULL, 0);
+    return 0;
+}
+
+static void fpu_save(struct arch_vcpu *a, uint64_t xcr0)
+{
+    if (cpu_features.xsave) {
+        if (xcr0 != cpu_features.xcr0_mask)
+            arch_xsetbv(cpu_features.xcr0_mask);
+        __asm__ volatile("xsave64 (%0)" : : "r"(a->fpu), "a"(~0u), "d"(~0u) : "memory");
+    } else {
+        __asm__ volatile("fxsave64 (%0)" : : "r"(a->fpu) : "memory");
+    }
+}
+
+static void fpu_restore(struct arch_vcpu *a, uint64_t xcr0)
+{
+    if (cpu_features.xsave) {
+        __asm__ volatile("xrstor64 (%0)" : : "r"(a->fpu), "a"(~0u), "d"(~0u) : "memory");
+        if (xcr0 != cpu_features.xcr0_mask)
+            arch_xsetbv(xcr0);
+    } else {
+        __asm__ volatile("fxrstor64 (%0)" : : "r"(a->fpu) : "memory");
+    }
+}
+
+static void debug_restore(const struct vcpu *v)
+{
+    __asm__ volatile("mov %0, %%db7" : : "r"(0x400ul));
+    if (!(v->debugreg[7] & 0xff))
+        return;
+    __asm__ volatile("mov %0, %%db0" : : "r"(v->debugreg[0]));
+    __asm__ volatile("mov %0, %%db1" : : "r"(v->debugreg[1]));
+    __asm__ volatile("mov %0, %%db2" : : "r"(v->debugreg[2]));
+    __asm__ volatile("mov %0, %%db3" : : "r"(v->debugreg[3]));
+    __asm__ volatile("mov %0, %%db7" : : "r"(v->debugreg[7]));
+}
+
+static void save_guest(struct vcpu *v)
+{
+    uint64_t active = rdmsr(MSR_GS_BASE), inactive = rdmsr(MSR_KERNEL_GS_BASE);
+
+    v->base_fs = rdmsr(MSR_FS_BASE);
+    v->base_gs_kernel = v->kernel_mode ? active : inactive;
+    v->base_gs_user = v->kernel_mode ? inactive : active;
+    __asm__("mov %%ds, %0" : "=rm"(v->sel_ds));
+    __asm__("mov %%es, %0" : "=rm"(v->sel_es));
+    __asm__("mov %%fs, %0" : "=rm"(v->sel_fs));
+    __asm__("mov %%gs, %0" : "=rm"(v->sel_gs));
+    __asm__ volatile("clts");
+    fpu_save(v->arch, v->xcr0);
+}
+
+/* True: the selector loaded; else null is there instead. */
+#define LOAD_SELECTOR(reg)                                                                                  \
+static bool load_##reg(uint16_t selector)                                                                   \
+{                                                                                                           \
+    __asm__ goto("1: mov %w0, %%" #reg "\n2:\n" EXTABLE_ASM("1b", "2b", "%l[fault]")                        \
+                 : : "r"((uint32_t)selector) : "memory" : fault);                                           \
+    return true;                                                                                            \
+fault:                                                                                                      \
+    __asm__ volatile("mov %w0, %%" #reg : : "r"(0));                                                        \
+    return false;                                                                                           \
+}
+LOAD_SELECTOR(ds)
+LOAD_SELECTOR(es)
+LOAD_SELECTOR(fs)
+LOAD_SELECTOR(gs)
+
+/* A base that the guest left non-canonical by an instruction of its own would fault in ring 0: zero instead. */
+static void load_base(uint32_t msr, uint64_t value)
+{
+    wrmsr(msr, is_canonical(value) ? value : 0);
+}
+
+static void restore_guest(struct vcpu *v)
+{
+    bool ok = true;
+
+    ok &= load_ds(v->sel_ds);
+    ok &= load_es(v->sel_es);
+    ok &= load_fs(v->sel_fs);
+    ok &= load_gs(v->sel_gs);
+    if (!ok)
+        v->work |= WORK_FAILSAFE;       /* told at the next exit, with v->sel_* */
+    load_base(MSR_FS_BASE, v->base_fs);
+    load_base(MSR_GS_BASE, v->kernel_mode ? v->base_gs_kernel : v->base_gs_user);
+    load_base(MSR_KERNEL_GS_BASE, v->kernel_mode ? v->base_gs_user : v->base_gs_kernel);
+    if (cpu_features.rdtscp)
+        wrmsr(MSR_TSC_AUX, v->tsc_aux);
+    fpu_restore(v->arch, v->xcr0);
+    arch_set_ts(v->ts);
+    arch_load_cr4(v);
+    debug_restore(v);
+}
+
+static void resume_current(void)
+{
+    if (!is_idle(current))
+        restore_guest(current);
+}
+
+void vcpu_first_run(void)
+{
+    resume_current();
+}
+
+void arch_switch(struct vcpu *prev, struct vcpu *next)
+{
+    struct arch_vcpu *from = prev->arch, *to = next->arch;
+
+    if (!is_idle(prev))
+        save_guest(prev);
+    if (is_idle(next)) {
+        write_cr3(idle_root);
+        boot_cpu.flush_stamp = ++tlb_clock;
+        segments_set_vcpu(next);
+    } else {
+        write_cr3(next->kernel_mode ? next->root_kernel : next->root_user);
+        boot_cpu.flush_stamp = ++tlb_clock;
+        segments_set_vcpu(next);
+    }
+    switch_stack(&from->sp, to->sp);
+    resume_current();
+}
+
+void arch_load_root(struct vcpu *v)
+{
+    write_cr3(v->kernel_mode ? v->root_kernel : v->root_user);
+    v->cpu->flush_stamp = ++tlb_clock;
+}
+
+void arch_swap_gs(void)
+{
+    __asm__ volatile("swapgs" : : : "memory");
+}
+
+static uint32_t base_msr(enum arch_base which)
+{
+    if (which == BASE_FS)
+        return MSR_FS_BASE;
+    return (which == BASE_GS_KERNEL) == (bool)current->kernel_mode ? MSR_GS_BASE : MSR_KERNEL_GS_BASE;
+}
+
+uint64_t arch_get_base(enum arch_base which)
+{
+    return rdmsr(base_msr(which));
+}
+
+void arch_set_base(enum arch_base which, uint64_t value)
+{
+    wrmsr(base_msr(which), value);
+}
+
+/* The user's %gs: the selector is shared by both modes, its base goes to the user's. */
+void arch_load_user_gs(unsigned selector)
+{
+    uint64_t kernel = arch_get_base(BASE_GS_KERNEL);
+
+    if (!load_gs((uint16_t)selector))
+        selector = 0;
+    arch_set_base(BASE_GS_USER, (selector & ~3u) ? rdmsr(MSR_GS_BASE) : 0);
+    arch_set_base(BASE_GS_KERNEL, kernel);
+}
+
+void arch_set_debugreg(struct vcpu *v, unsigned reg, uint64_t value)
+{
+    v->debugreg[reg] = value;
+    if (v == current)
+        debug_restore(v);
+}
+
+uint64_t arch_get_debugreg(struct vcpu *v, unsigned reg)
+{
+    return v->debugreg[reg];
+}
+
+void arch_set_tsc_aux(uint64_t value)
+{
+    if (cpu_features.rdtscp)
+        wrmsr(MSR_TSC_AUX, value);
+}
+
+void arch_set_ts(bool on)
+{
+    if (on)
+        write_cr0(read_cr0() | 8);
+    else
+        __asm__ volatile("clts");
+}
+
+void arch_load_cr4(struct vcpu *v)
+{
+    write_cr4(arch_cr4_host() | v->cr4_guest);
+}

@@ -1,0 +1,35 @@
+/*
+ * Time: the paravirtual clock from shared_info and software timers on VCPUOP_set_singleshot_timer. clock.c
+ * owns VIRQ_TIMER; a test that wants the raw interrupt takes it with clock_hook().
+ */
+#ifndef GUEST_CLOCK_H
+#define GUEST_CLOCK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define NS_PER_MS 1000000ul
+#define NS_PER_S  1000000000ul
+
+uint64_t clock_ns(void);                    /* system time, monotonic */
+uint64_t clock_wall_ns(void);               /* since 1970 */
+uint64_t clock_tsc(void);
+void clock_spin(uint64_t ns);               /* busy */
+
+struct timer {
+    uint64_t at_ns;
+    void (*fn)(void *arg);
+    void *arg;
+    struct timer *next;
+    bool queued;
+};
+void timer_start(struct timer *t, uint64_t at_ns, void (*fn)(void *), void *arg);
+void timer_cancel(struct timer *t);
+
+extern volatile uint64_t clock_irqs;        /* VIRQ_TIMER seen */
+extern uint32_t clock_port;                 /* its port */
+/* Instead of the timers' own work at every VIRQ_TIMER; NULL gives it back and rearms what is queued. */
+void clock_hook(void (*fn)(void));
+
+void clock_init(void);
+#endif

@@ -1,0 +1,66 @@
+# The guest's part of the build: newlib once, then the PV kernel with its suites.
+# Included by the top Makefile; also works alone: make -f guest-pv/guest.mk BUILD=build
+BUILD ?= build
+
+# The image is linked into the top 2 GiB, so everything in it is -mcmodel=kernel. No red zone: the
+# hypervisor bounces traps onto the stack we are running on.
+GUEST_MACH   := -mno-red-zone -mcmodel=kernel -fno-pic -fno-pie -fno-stack-protector -fcf-protection=none \
+                -ffreestanding
+
+# --- newlib -------------------------------------------------------------------------------------
+NEWLIB       := $(BUILD)/newlib/x86_64-elf
+NEWLIB_STAMP := $(BUILD)/newlib.stamp
+NEWLIB_BUILD := $(BUILD)/newlib-build
+
+$(NEWLIB_STAMP):
+	@rm -rf $(NEWLIB_BUILD) $(BUILD)/newlib && mkdir -p $(NEWLIB_BUILD)/obj
+	@echo "  NEWLIB   $(BUILD)/newlib (once; log in $(NEWLIB_BUILD)/log)"
+	@tar -xf $(firstword $(wildcard /usr/src/newlib/*.tar.xz)) -C $(NEWLIB_BUILD) --strip-components=1
+	@(cd $(NEWLIB_BUILD)/obj && \
+	  unset MAKEFLAGS MFLAGS MAKELEVEL && \
+	  ../configure --target=x86_64-elf --prefix=$(abspath $(BUILD)/newlib) --disable-newlib-supplied-syscalls \
+	    --disable-libgloss --disable-multilib --disable-nls --enable-newlib-io-long-long \
+	    --enable-newlib-io-c99-formats \
+	    CC_FOR_TARGET=gcc AR_FOR_TARGET=ar RANLIB_FOR_TARGET=ranlib AS_FOR_TARGET=as LD_FOR_TARGET=ld \
+	    NM_FOR_TARGET=nm STRIP_FOR_TARGET=strip CFLAGS_FOR_TARGET="-O2 -g0 $(GUEST_MACH)" && \
+	  make -j2 MAKEINFO=true && make MAKEINFO=true install) > $(NEWLIB_BUILD)/log 2>&1 || \
+	  { tail -n 20 $(NEWLIB_BUILD)/log; exit 1; }
+	@touch $@
+
+newlib: $(NEWLIB_STAMP)
+
+# --- the kernel ---------------------------------------------------------------------------------
+GUEST_KERNEL := $(BUILD)/guest-pv/guest-pv
+GUEST_CC     ?= gcc
+GUEST_SRC    := $(sort $(wildcard guest-pv/*.S guest-pv/*.c guest-pv/suites/*.c))
+GUEST_OBJ    := $(GUEST_SRC:%=$(BUILD)/%.o)
+GUEST_ABI    := $(BUILD)/abi/public
+
+GUEST_CFLAGS := -std=gnu11 -O2 -g $(GUEST_MACH) -fno-asynchronous-unwind-tables -fno-omit-frame-pointer \
+                -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -MMD -MP \
+                -D__XEN_INTERFACE_VERSION__=0x00040e00 -nostdinc \
+                -isystem $(shell $(GUEST_CC) -print-file-name=include) -isystem $(NEWLIB)/include \
+                -isystem $(BUILD)/abi -Iguest-pv -Iguest-pv/suites
+
+$(BUILD)/guest-pv/%.o: guest-pv/% | $(NEWLIB_STAMP) $(GUEST_ABI)
+	@mkdir -p $(@D)
+	@echo "  CC       $<"
+	@$(GUEST_CC) $(GUEST_CFLAGS) $(if $(filter %.S,$<),-D__ASSEMBLY__) -c -o $@ $<
+
+$(GUEST_KERNEL): $(GUEST_OBJ) guest-pv/guest.lds
+	@echo "  LD       $@"
+	@ld -m elf_x86_64 -static -nostdlib -z noexecstack -z max-page-size=4096 --no-warn-rwx-segments \
+	    -T guest-pv/guest.lds -o $@ $(GUEST_OBJ) \
+	    --start-group $(NEWLIB)/lib/libc.a $(NEWLIB)/lib/libm.a --end-group
+
+# A top Makefile may make this link too; alone, the fragment makes its own.
+ifneq ($(firstword $(MAKEFILE_LIST)),Makefile)
+$(GUEST_ABI):
+	@mkdir -p $(@D) && ln -sfn /usr/include/xen $@
+.DEFAULT_GOAL := guest-pv
+endif
+
+guest-pv: $(GUEST_KERNEL)
+.PHONY: guest-pv newlib
+
+-include $(GUEST_OBJ:.o=.d)

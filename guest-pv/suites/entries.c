@@ -1,0 +1,217 @@
+/*
+ * Suite "entries": the ways into the kernel and back: INT n and its gate's DPL, handlers that resume, nest
+ * and see the upcall mask, and exceptions of user mode.
+ */
+#include <string.h>
+#include "event.h"
+#include "hypercall.h"
+#include "mm.h"
+#include "start.h"
+#include "suite.h"
+#include "user.h"
+
+#define UNMAPPED     ((volatile uint64_t *)0xffffff0000001238ul)
+
+/* One-line bodies for try_fault(); `at` is where the instruction under test begins. */
+static uint64_t at;
+#define AT "leaq 1f(%%rip), %%rax\n\tmovq %%rax, %[at]\n1:\t"
+#define BODY(name, text, ...)                                                                           \
+    static void name(void *arg)                                                                         \
+    {                                                                                                   \
+        (void)arg;                                                                                      \
+        __asm__ volatile(AT text : [at] "=m"(at) : __VA_ARGS__ : "rax", "rdx", "rcx", "memory", "cc");  \
+    }
+
+BODY(do_bp, "int3")
+BODY(do_ud, "ud2")
+BODY(do_int_80, "int $0x80")
+BODY(do_int_21, "int $0x21")
+
+static struct fault run(void (*fn)(void *))
+{
+    at = 0;
+    return try_fault(fn, NULL);
+}
+
+/* --- software interrupts --------------------------------------------------------------------------- */
+
+static void int_n_from_kernel(void)
+{
+    struct fault f = run(do_int_80);
+
+    EXPECT_FAULT(f, 0x80, 0);
+    EXPECT_EQ(f.rip, at + 2);
+    if (test_quirk("qemu-int"))
+        SKIP("the machine below reports vector 2n for INT n");
+    f = run(do_int_21);                                 /* the guest's kernel counts as ring 1 */
+    EXPECT_FAULT(f, TRAP_GP, 0x21 * 8 + 2);
+    EXPECT_EQ(trap_table_set(0x21, 1, false), 0);
+    f = run(do_int_21);
+    EXPECT_FAULT(f, 0x21, 0);
+    EXPECT_EQ(f.rip, at + 2);
+    EXPECT_EQ(trap_table_set(0x21, 0, false), 0);
+}
+
+/* --- handlers ---------------------------------------------------------------------------------- */
+
+static volatile bool seen_masked, seen_saved;
+static struct fault inner;
+
+static bool on_ud_skip(struct regs *r)
+{
+    seen_masked = events_masked();
+    seen_saved = r->saved_mask & 0xff;
+    r->rip += 2;
+    return true;
+}
+
+/* Every register comes back, and the flags with it. */
+static void registers_survive(void)
+{
+    trap_handler old = trap_set_handler(TRAP_UD, on_ud_skip);
+    uint64_t diff;
+
+    __asm__ volatile("pushq %%rbp\n\tpushq %%rbx\n\t"
+        "movq $1, %%rax\n\tmovq $2, %%rbx\n\tmovq $3, %%rcx\n\tmovq $4, %%rdx\n\tmovq $5, %%rsi\n\t"
+        "movq $6, %%rdi\n\t"
+        "movq $7, %%rbp\n\tmovq $8, %%r8\n\tmovq $9, %%r9\n\tmovq $10, %%r10\n\tmovq $11, %%r11\n\t"
+        "movq $12, %%r12\n\t"
+        "movq $13, %%r13\n\tmovq $14, %%r14\n\tmovq $15, %%r15\n\tmovq %%rsp, %%xmm3\n\tstc\n\tud2\n\t"
+        "sbbq $0, %%rax\n\txorq $2, %%rbx\n\txorq $3, %%rcx\n\txorq $4, %%rdx\n\txorq $5, %%rsi\n\t"
+        "xorq $6, %%rdi\n\t"
+        "xorq $7, %%rbp\n\txorq $8, %%r8\n\txorq $9, %%r9\n\txorq $10, %%r10\n\txorq $11, %%r11\n\t"
+        "xorq $12, %%r12\n\t"
+        "xorq $13, %%r13\n\txorq $14, %%r14\n\txorq $15, %%r15\n\torq %%rbx, %%rax\n\torq %%rcx, %%rax\n\t"
+        "orq %%rdx, %%rax\n\torq %%rsi, %%rax\n\torq %%rdi, %%rax\n\torq %%rbp, %%rax\n\torq %%r8, %%rax\n\t"
+        "orq %%r9, %%rax\n\torq %%r10, %%rax\n\torq %%r11, %%rax\n\torq %%r12, %%rax\n\torq %%r13, %%rax\n\t"
+        "orq %%r14, %%rax\n\torq %%r15, %%rax\n\tmovq %%xmm3, %%rcx\n\txorq %%rsp, %%rcx\n\t"
+        "orq %%rcx, %%rax\n\t"
+        "popq %%rbx\n\tpopq %%rbp"
+        : "=a"(diff) : : "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
+                         "xmm3", "cc", "memory");
+    trap_set_handler(TRAP_UD, old);
+    EXPECT_EQ(diff, 0);
+}
+
+/* The mask: raised on entry where the table says so, its old value in the frame, back after the iret. */
+static void mask_and_flags(void)
+{
+    trap_handler old = trap_set_handler(TRAP_UD, on_ud_skip);
+
+    events_on();
+    __asm__ volatile("ud2" : : : "memory");
+    EXPECT(seen_masked);
+    EXPECT(!seen_saved);
+    EXPECT(!events_masked());
+    events_off();
+    __asm__ volatile("ud2" : : : "memory");
+    EXPECT(seen_masked);
+    EXPECT(seen_saved);
+    EXPECT(events_masked());
+    events_on();
+    ASSERT_EQ(trap_table_set(TRAP_UD, 0, true), 0);     /* without the flag the mask stays as it was */
+    __asm__ volatile("ud2" : : : "memory");
+    EXPECT(!seen_masked);
+    EXPECT_EQ(trap_table_set(TRAP_UD, 0, false), 0);
+    trap_set_handler(TRAP_UD, old);
+}
+
+static bool on_bp_nest(struct regs *r)
+{
+    (void)r;
+    inner = try_write64(UNMAPPED, 1);
+    return true;
+}
+
+static void nested(void)
+{
+    trap_handler old = trap_set_handler(TRAP_BP, on_bp_nest);
+
+    inner = (struct fault){ .vector = FAULT_NONE };
+    EXPECT_NO_FAULT(run(do_bp));                        /* handled, and execution went on behind it */
+    trap_set_handler(TRAP_BP, old);
+    EXPECT_FAULT(inner, TRAP_PF, PF_WRITE);
+}
+
+static void do_nested_try(void *arg)
+{
+    (void)arg;
+    inner = run(do_ud);
+    *UNMAPPED = 1;
+}
+
+static void nested_recovery(void)
+{
+    EXPECT_FAULT(try_fault(do_nested_try, NULL), TRAP_PF, PF_WRITE);
+    EXPECT_FAULT(inner, TRAP_UD, 0);
+}
+
+/* --- from user mode ------------------------------------------------------------------------------- */
+
+static USER_CODE __attribute__((naked)) void user_ud(void)      { __asm__("ud2"); }
+static USER_CODE __attribute__((naked)) void user_de(void)      { __asm__("xorl %ecx, %ecx\n\tdivl %ecx"); }
+static USER_CODE __attribute__((naked)) void user_bp(void)      { __asm__("int3"); }
+static USER_CODE __attribute__((naked)) void user_int80(void)   { __asm__("int $0x80"); }
+static USER_CODE __attribute__((naked)) void user_int21(void)   { __asm__("int $0x21"); }
+static USER_CODE __attribute__((naked)) void user_hlt(void)     { __asm__("hlt"); }
+static USER_CODE __attribute__((naked)) void user_read(void)    { __asm__("movq (%rdi), %rax\n\tret"); }
+static USER_CODE __attribute__((naked)) void user_write(void)   { __asm__("movq %rdi, (%rdi)\n\tret"); }
+
+static struct fault user(void (*fn)(void), const volatile void *arg)
+{
+    struct user_result res = user_run(fn, (uint64_t)arg, 0, 0);
+
+    EXPECT_MSG(res.exited || res.fault.user, "the frame does not say user mode");
+    return res.fault;
+}
+
+static void user_exceptions(void)
+{
+    struct fault f = user(user_ud, NULL);
+
+    EXPECT_FAULT(f, TRAP_UD, 0);
+    EXPECT_EQ(f.rip, (uint64_t)user_ud);
+    EXPECT_FAULT(user(user_de, NULL), TRAP_DE, 0);
+    f = user(user_bp, NULL);
+    EXPECT_FAULT(f, TRAP_BP, 0);
+    EXPECT_EQ(f.rip, (uint64_t)user_bp + 1);
+    EXPECT_FAULT(user(user_hlt, NULL), TRAP_GP, 0);
+}
+
+static void user_page_faults(void)
+{
+    struct fault f = user(user_read, (void *)0x700000);
+
+    EXPECT_FAULT(f, TRAP_PF, PF_USER);
+    EXPECT_EQ(f.cr2, 0x700000);
+    EXPECT_FAULT(user(user_write, (void *)0x700000), TRAP_PF, PF_USER | PF_WRITE);
+    EXPECT_FAULT(user(user_write, (void *)user_write), TRAP_PF, PF_USER | PF_WRITE | PF_PRESENT);
+    EXPECT_FAULT(user((void (*)(void))(USER_STACK_TOP - PAGE_SIZE), NULL), TRAP_PF,
+                 PF_USER | PF_INSN | PF_PRESENT);
+    f = user(user_read, start_info);                    /* the kernel's half is not there */
+    EXPECT_FAULT(f, TRAP_PF, PF_USER);
+    EXPECT_EQ(f.cr2, (uint64_t)start_info);
+    EXPECT_FAULT(user(user_read, (void *)USER_BASE), FAULT_NONE, ANY_ERROR);
+    f = user(user_read, (void *)0xffff830000000000ul);
+    EXPECT_EQ(f.vector, TRAP_PF);
+    EXPECT_EQ(f.error & PF_USER, PF_USER);
+}
+
+static void user_int_n(void)
+{
+    struct fault f = user(user_int80, NULL);
+
+    EXPECT_FAULT(f, 0x80, 0);
+    EXPECT_EQ(f.rip, (uint64_t)user_int80 + 2);
+    if (test_quirk("qemu-int"))
+        SKIP("the machine below reports vector 2n for INT n");
+    f = user(user_int21, NULL);                         /* DPL 0: refused, at the instruction */
+    EXPECT_FAULT(f, TRAP_GP, 0x21 * 8 + 2);
+    EXPECT_EQ(f.rip, (uint64_t)user_int21);
+    ASSERT_EQ(trap_table_set(0x21, 3, false), 0);
+    EXPECT_FAULT(user(user_int21, NULL), 0x21, 0);
+    EXPECT_EQ(trap_table_set(0x21, 0, false), 0);
+}
+
+SUITE(entries, 13, 0, TEST(int_n_from_kernel), TEST(registers_survive), TEST(mask_and_flags), TEST(nested),
+      TEST(nested_recovery), TEST(user_exceptions), TEST(user_page_faults), TEST(user_int_n));

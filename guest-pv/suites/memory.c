@@ -1,0 +1,288 @@
+/*
+ * Suite "memory": memory_op: giving frames back, getting others, exchanging them, and what is said about the
+ * machine's and the domain's memory. Every test leaves the domain with as many frames as it had.
+ */
+#include <string.h>
+#include "gnttab.h"
+#include "hypercall.h"
+#include "mm.h"
+#include "start.h"
+#include "suite.h"
+
+#define NR 4
+#define UNMAPPED ((void *)0xffffff0000001000ul)
+
+static long reservation(unsigned cmd, xen_pfn_t *list, uint64_t nr, unsigned order, domid_t dom)
+{
+    struct xen_memory_reservation op = { .nr_extents = nr, .extent_order = order, .domid = dom };
+
+    set_xen_guest_handle(op.extent_start, list);
+    return xen_memory_op(cmd, &op);
+}
+
+static long current_pages(void)
+{
+    domid_t self = DOMID_SELF;
+
+    return xen_memory_op(XENMEM_current_reservation, &self);
+}
+
+/* Frames without their p2v() mapping: nothing of ours refers to them any more. */
+static void take(pfn_t *pfns, xen_pfn_t *mfns, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        pfns[i] = frame_alloc();
+        mfns[i] = pfn_to_mfn(pfns[i]);
+        ASSERT_EQ(unmap_page(p2v(pfns[i])), 0);
+    }
+}
+
+/* The mfn becomes what is behind pfn, as mm.h's M1 wants it, and the frame is given back. */
+static void adopt(pfn_t pfn, mfn_t mfn)
+{
+    ASSERT_EQ(map_page(p2v(pfn), make_pte(mfn, PTE_KERNEL)), 0);
+    p2m_set(pfn, mfn);
+    *(volatile uint64_t *)p2v(pfn) = mfn;
+    EXPECT_EQ(*(volatile uint64_t *)p2v(pfn), mfn);
+    frame_free(pfn);
+}
+
+static void give_and_populate(void)
+{
+    pfn_t pfns[NR];
+    xen_pfn_t list[NR], old[NR];
+    long before = current_pages();
+
+    take(pfns, old, NR);
+    memcpy(list, old, sizeof(list));
+    ASSERT_EQ(reservation(XENMEM_decrease_reservation, list, NR, 0, DOMID_SELF), NR);
+    EXPECT_EQ(current_pages(), before - NR);
+    /* it is not ours any more, whatever we remember */
+    EXPECT(map_page(p2v(pfns[0]), make_pte(old[0], PTE_KERNEL)) < 0);
+    EXPECT(map_page(p2v(pfns[0]), make_pte(old[0], PTE_RO)) < 0);
+    memcpy(list, pfns, sizeof(list));
+    ASSERT_EQ(reservation(XENMEM_populate_physmap, list, NR, 0, DOMID_SELF), NR);
+    EXPECT_EQ(current_pages(), before);
+    for (unsigned i = 0; i < NR; i++) {
+        adopt(pfns[i], list[i]);
+        EXPECT_EQ(mfn_to_pfn(list[i]), pfns[i]);        /* the M2P was filled in for us */
+    }
+}
+
+static void give_and_increase(void)
+{
+    pfn_t pfns[NR];
+    xen_pfn_t list[NR];
+    long before = current_pages();
+
+    take(pfns, list, NR);
+    ASSERT_EQ(reservation(XENMEM_decrease_reservation, list, NR, 0, DOMID_SELF), NR);
+    ASSERT_EQ(reservation(XENMEM_increase_reservation, list, NR, 0, DOMID_SELF), NR);
+    EXPECT_EQ(current_pages(), before);
+    for (unsigned i = 0; i < NR; i++) {
+        /* no pfn was given, so the M2P is for us to fill in */
+        EXPECT_EQ(mmu_set_cmd(list[i] << PAGE_SHIFT, pfns[i], MMU_MACHPHYS_UPDATE), 0);
+        adopt(pfns[i], list[i]);
+        EXPECT_EQ(mfn_to_pfn(list[i]), pfns[i]);
+    }
+}
+
+/* A frame that is still mapped is only gone when the mapping is. */
+static void give_while_mapped(void)
+{
+    pfn_t pfn = frame_alloc();
+    xen_pfn_t list[1] = { pfn_to_mfn(pfn) };
+    long before = current_pages();
+
+    ASSERT_EQ(reservation(XENMEM_decrease_reservation, list, 1, 0, DOMID_SELF), 1);
+    EXPECT_NO_FAULT(try_write64(p2v(pfn), 1));
+    EXPECT_EQ(current_pages(), before);
+    EXPECT_EQ(unmap_page(p2v(pfn)), 0);
+    EXPECT_EQ(current_pages(), before - 1);
+    list[0] = pfn;
+    ASSERT_EQ(reservation(XENMEM_populate_physmap, list, 1, 0, DOMID_SELF), 1);
+    adopt(pfn, list[0]);
+}
+
+/* The result counts the extents that were done: it stops at the first wrong one. */
+static void wrong_frames(void)
+{
+    pfn_t pfn;
+    xen_pfn_t list[3], wild = ~0ul;
+    long before = current_pages();
+
+    take(&pfn, list, 1);
+    list[1] = 1ul << 40;
+    list[2] = 0;
+    EXPECT_EQ(reservation(XENMEM_decrease_reservation, &wild, 1, 0, DOMID_SELF), 0);
+    EXPECT_EQ(reservation(XENMEM_decrease_reservation, list, 3, 0, DOMID_SELF), 1);
+    EXPECT_EQ(current_pages(), before - 1);
+    EXPECT_EQ(reservation(XENMEM_decrease_reservation, list, 0, 0, DOMID_SELF), 0);
+    list[0] = pfn;
+    ASSERT_EQ(reservation(XENMEM_populate_physmap, list, 1, 0, DOMID_SELF), 1);
+    adopt(pfn, list[0]);
+    EXPECT_EQ(current_pages(), before);
+}
+
+/* Nothing is done: that is "0 extents", or an error. Neither may change what we own. */
+static void wrong_arguments(void)
+{
+    static xen_pfn_t list[1];
+    static const unsigned cmds[] = { XENMEM_increase_reservation, XENMEM_decrease_reservation,
+                                     XENMEM_populate_physmap };
+    long before = current_pages();
+
+    for (unsigned i = 0; i < 3; i++) {
+        list[0] = ~0ul;
+        EXPECT(reservation(cmds[i], list, 1, 0, NO_SUCH_DOMAIN) <= 0);
+        EXPECT(reservation(cmds[i], list, 1, 60, DOMID_SELF) <= 0);
+        EXPECT(reservation(cmds[i], list, 1, ~0u, DOMID_SELF) <= 0);
+        EXPECT(reservation(cmds[i], list, ~0ul, 0, DOMID_SELF) <= 0);
+        EXPECT(reservation(cmds[i], (void *)HOLE_START, 1, 0, DOMID_SELF) <= 0);
+        EXPECT(xen_memory_op(cmds[i], UNMAPPED) <= 0);
+        /* an increase may have been done before its list turns out to be unwritable */
+        if (cmds[i] != XENMEM_increase_reservation)
+            EXPECT(reservation(cmds[i], UNMAPPED, 1, 0, DOMID_SELF) <= 0);
+    }
+    EXPECT_EQ(current_pages(), before);
+    EXPECT_EQ(xen_memory_op(63, UNMAPPED), -XEN_ENOSYS);
+}
+
+/* --- exchange ------------------------------------------------------------------------------------------ */
+
+static long exchange(struct xen_memory_exchange *op, xen_pfn_t *in, uint64_t nr_in, xen_pfn_t *out,
+                     uint64_t nr_out)
+{
+    memset(op, 0, sizeof(*op));
+    op->in = (struct xen_memory_reservation){ .nr_extents = nr_in, .domid = DOMID_SELF };
+    op->out = (struct xen_memory_reservation){ .nr_extents = nr_out, .domid = DOMID_SELF };
+    set_xen_guest_handle(op->in.extent_start, in);
+    set_xen_guest_handle(op->out.extent_start, out);
+    return xen_memory_op(XENMEM_exchange, op);
+}
+
+static void exchange_frames(void)
+{
+    pfn_t pfns[2];
+    xen_pfn_t in[2], out[2];
+    struct xen_memory_exchange op;
+    long before = current_pages();
+
+    take(pfns, in, 2);
+    out[0] = pfns[0], out[1] = pfns[1];
+    EXPECT_EQ(exchange(&op, in, 2, out, 2), 0);
+    EXPECT_EQ(op.nr_exchanged, 2);
+    EXPECT_EQ(current_pages(), before);
+    for (unsigned i = 0; i < 2; i++) {
+        mfn_t mfn = op.nr_exchanged > i ? out[i] : in[i];
+
+        adopt(pfns[i], mfn);
+        EXPECT_EQ(mfn_to_pfn(mfn), pfns[i]);
+    }
+}
+
+static void exchange_refused(void)
+{
+    pfn_t pfn = frame_alloc();
+    xen_pfn_t in[1] = { pfn_to_mfn(pfn) }, out[1] = { pfn };
+    struct xen_memory_exchange op;
+    long before = current_pages();
+
+    EXPECT(exchange(&op, in, 1, out, 1) < 0);           /* it is mapped */
+    EXPECT_EQ(op.nr_exchanged, 0);
+    EXPECT_EQ(exchange(&op, in, 1, out, 2), -XEN_EINVAL);
+    in[0] = 1ul << 40;
+    EXPECT(exchange(&op, in, 1, out, 1) < 0);
+    EXPECT_EQ(op.nr_exchanged, 0);
+    EXPECT(exchange(&op, UNMAPPED, 1, out, 1) < 0);
+    EXPECT_EQ(exchange(&op, (void *)HOLE_START, 1, out, 1), -XEN_EFAULT);
+    EXPECT_EQ(exchange(&op, in, 1, (void *)HOLE_START, 1), -XEN_EFAULT);
+    EXPECT_EQ(xen_memory_op(XENMEM_exchange, UNMAPPED), -XEN_EFAULT);
+    EXPECT_EQ(current_pages(), before);
+    EXPECT_NO_FAULT(try_write64(p2v(pfn), 1));
+    frame_free(pfn);
+}
+
+/* --- queries ------------------------------------------------------------------------------------------- */
+
+static void reservation_queries(void)
+{
+    static const unsigned cmds[] = { XENMEM_current_reservation, XENMEM_maximum_reservation,
+                                     XENMEM_maximum_gpfn };
+    domid_t self = DOMID_SELF, own = own_domid(), none = NO_SUCH_DOMAIN;
+    long now = xen_memory_op(XENMEM_current_reservation, &self);
+
+    EXPECT(now > 0);
+    EXPECT_EQ(xen_memory_op(XENMEM_current_reservation, &own), now);
+    EXPECT(xen_memory_op(XENMEM_maximum_reservation, &self) >= now);
+    for (unsigned i = 0; i < 3; i++) {
+        EXPECT_EQ(xen_memory_op(cmds[i], &none), -XEN_ESRCH);
+        EXPECT_EQ(xen_memory_op(cmds[i], UNMAPPED), -XEN_EFAULT);
+    }
+    EXPECT(xen_memory_op(XENMEM_maximum_ram_page, NULL) > 0);
+}
+
+static void memory_map(void)
+{
+    struct { uint64_t addr, size; uint32_t type; } __attribute__((packed)) map[16];
+    struct xen_memory_map op = { .nr_entries = 16 };
+    uint64_t ram = 0;
+    long rc;
+
+    set_xen_guest_handle(op.buffer, map);
+    rc = xen_memory_op(XENMEM_memory_map, &op);
+    if (rc == -XEN_ENOSYS)
+        SKIP("no map: the guest is to assume one piece of memory");
+    ASSERT_EQ(rc, 0);
+    ASSERT(op.nr_entries >= 1 && op.nr_entries <= 16);
+    EXPECT_EQ(map[0].addr, 0);
+    EXPECT_EQ(map[0].type, 1);
+    for (unsigned i = 0; i < op.nr_entries; i++) {
+        ram += map[i].type == 1 ? map[i].size : 0;
+        EXPECT(i == 0 || map[i].addr >= map[i - 1].addr + map[i - 1].size);
+    }
+    EXPECT(ram >= start_info->nr_pages << PAGE_SHIFT);
+    set_xen_guest_handle(op.buffer, (void *)HOLE_START);
+    EXPECT_EQ(xen_memory_op(XENMEM_memory_map, &op), -XEN_EFAULT);
+}
+
+static void machphys_mapping(void)
+{
+    struct xen_machphys_mapping map = { 0 };
+
+    ASSERT_EQ(xen_memory_op(XENMEM_machphys_mapping, &map), 0);
+    EXPECT(map.v_start >= HOLE_START && map.v_end <= HOLE_END && map.v_start < map.v_end);
+    for (pfn_t pfn = 0; pfn < mem_pages(); pfn++)
+        ASSERT(pfn_to_mfn(pfn) <= map.max_mfn);
+    EXPECT(start_info->shared_info >> PAGE_SHIFT <= map.max_mfn);
+    EXPECT_EQ(xen_memory_op(XENMEM_machphys_mapping, UNMAPPED), -XEN_EFAULT);
+    EXPECT_FAULT(try_write64((void *)(map.v_start + 8 * pfn_to_mfn(0)), 0), TRAP_PF, ANY_ERROR);
+}
+
+static void machphys_mfn_list(void)
+{
+    static xen_pfn_t list[512];
+    struct xen_machphys_mfn_list op = { .max_extents = 512 };
+    unsigned all;
+    long rc;
+
+    set_xen_guest_handle(op.extent_start, list);
+    rc = xen_memory_op(XENMEM_machphys_mfn_list, &op);
+    if (rc == -XEN_ENOSYS)
+        SKIP("the M2P is not given out by frames");
+    ASSERT_EQ(rc, 0);
+    all = op.nr_extents;
+    EXPECT(all >= 1 && all <= 512);
+    EXPECT(list[0] != 0);
+    op.max_extents = 0;
+    EXPECT_EQ(xen_memory_op(XENMEM_machphys_mfn_list, &op), 0);
+    EXPECT_EQ(op.nr_extents, 0);
+    op.max_extents = 512;
+    set_xen_guest_handle(op.extent_start, UNMAPPED);
+    EXPECT_EQ(xen_memory_op(XENMEM_machphys_mfn_list, &op), -XEN_EFAULT);
+    EXPECT(map_page(va_alloc(1), make_pte(list[0], PTE_KERNEL)) < 0);   /* not to be written that way */
+}
+
+SUITE(memory, 53, 0, TEST(give_and_populate), TEST(give_and_increase), TEST(give_while_mapped),
+      TEST(wrong_frames), TEST(wrong_arguments), TEST(exchange_frames), TEST(exchange_refused),
+      TEST(reservation_queries), TEST(memory_map), TEST(machphys_mapping), TEST(machphys_mfn_list));

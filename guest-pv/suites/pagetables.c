@@ -1,0 +1,474 @@
+/*
+ * Suite "pagetables": the ways to change page tables that must work, and what they refuse for form: both
+ * mapping hypercalls, pins, roots, the writable page tables, flushes. Hostile contents are protections.c's.
+ */
+#include <string.h>
+#include "event.h"
+#include "hypercall.h"
+#include "mm.h"
+#include "start.h"
+#include "suite.h"
+
+#define NO_DOMAIN 0x7abc
+#define UNMAPPED  0xffffff0000000000ul
+/* What of an entry is the guest's own; the hypervisor may add the rest, and the CPU sets A and D. */
+#define OURS      (PTE_ADDR_MASK | PTE_P | PTE_RW | PTE_NX | 0xe00)
+
+static const volatile uint64_t *const m2p = (const volatile uint64_t *)HOLE_START;
+
+/* A page of address space with frame a behind it, frame b to replace it, and its L1 entry. */
+struct area {
+    volatile uint64_t *va;
+    pfn_t a, b;
+    uint64_t maddr;
+    volatile uint64_t *slot;            /* read-only, as all tables are */
+};
+
+static struct area area_new(void)
+{
+    struct area x = { .va = va_alloc(1), .a = frame_alloc(), .b = frame_alloc() };
+
+    *(uint64_t *)p2v(x.a) = 0xaaaa;
+    *(uint64_t *)p2v(x.b) = 0xbbbb;
+    ASSERT_EQ(map_page(x.va, make_pte(pfn_to_mfn(x.a), PTE_KERNEL)), 0);
+    x.maddr = pte_maddr(x.va, 1);
+    x.slot = (volatile uint64_t *)pte_slot(x.va, 1);
+    return x;
+}
+
+static void area_free(struct area *x)
+{
+    EXPECT_EQ(unmap_page(x->va), 0);
+    frame_free(x->a);
+    frame_free(x->b);
+}
+
+static void update_va_mapping(void)
+{
+    static uint64_t vcpus[2] = { 1 };
+    const uint64_t flags[] = { UVMF_INVLPG | UVMF_LOCAL, UVMF_INVLPG | UVMF_ALL, UVMF_TLB_FLUSH | UVMF_LOCAL,
+                               UVMF_TLB_FLUSH | UVMF_ALL, UVMF_INVLPG | (uint64_t)vcpus,
+                               UVMF_TLB_FLUSH | (uint64_t)vcpus };
+    struct area x = area_new();
+    uint64_t va = (uint64_t)x.va, pte = make_pte(pfn_to_mfn(x.a), PTE_KERNEL);
+
+    for (unsigned i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+        pfn_t pfn = i % 2 ? x.a : x.b;
+
+        EXPECT_EQ(xen_update_va_mapping(va, make_pte(pfn_to_mfn(pfn), PTE_KERNEL), flags[i]), 0);
+        EXPECT_EQ(*x.va, i % 2 ? 0xaaaa : 0xbbbb);
+    }
+    EXPECT_EQ(xen_update_va_mapping(va, make_pte(pfn_to_mfn(x.a), PTE_RO), UVMF_INVLPG), 0);
+    EXPECT_FAULT(try_write64(x.va, 1), TRAP_PF, PF_PRESENT | PF_WRITE);
+    EXPECT_EQ(xen_update_va_mapping(va, 0, UVMF_INVLPG), 0);
+    EXPECT_FAULT(try_read64(x.va, NULL), TRAP_PF, 0);
+    EXPECT_EQ(xen_update_va_mapping(va, 0x123456789abcde0, 0), 0);    /* not present: free to use */
+    EXPECT_EQ(*x.slot & ~1ul, 0x123456789abcde0);
+    EXPECT_EQ(xen_update_va_mapping(va, 0, UVMF_INVLPG | 0x7ff0000000000008ul), -XEN_EFAULT);
+    EXPECT_EQ(xen_update_va_mapping(UNMAPPED, pte, 0), -XEN_EINVAL);
+    EXPECT_EQ(xen_update_va_mapping(0x8000000000000000, pte, 0), -XEN_EINVAL);
+    EXPECT_EQ(xen_update_va_mapping(HOLE_START, pte, 0), -XEN_EINVAL);
+    EXPECT_EQ(xen_update_va_mapping(HOLE_END - PAGE_SIZE, pte, 0), -XEN_EINVAL);
+    EXPECT_EQ(xen_update_va_mapping_otherdomain(va, pte, UVMF_INVLPG, DOMID_SELF), 0);
+    EXPECT_EQ(*x.va, 0xaaaa);
+    EXPECT_EQ(xen_update_va_mapping_otherdomain(va, pte, 0, NO_DOMAIN), -XEN_ESRCH);
+    area_free(&x);
+}
+
+static void mmu_update_commands(void)
+{
+    struct area x = area_new();
+    uint64_t clean = make_pte(pfn_to_mfn(x.a), PTE_P | PTE_RW);
+
+    EXPECT_EQ(mmu_set(x.maddr, make_pte(pfn_to_mfn(x.b), PTE_KERNEL)), 0);
+    flush_local();
+    EXPECT_EQ(*x.va, 0xbbbb);
+    EXPECT_EQ(mmu_set_cmd(x.maddr, clean, MMU_PT_UPDATE_NO_TRANSLATE), 0);
+    flush_local();
+    EXPECT_EQ(*x.slot & (PTE_A | PTE_D), 0);
+    EXPECT_EQ(*x.va, 0xaaaa);
+    *x.va = 1;
+    EXPECT_EQ(*x.slot & (PTE_A | PTE_D), PTE_A | PTE_D);
+    EXPECT_EQ(mmu_set_cmd(x.maddr, clean | 0x200, MMU_PT_UPDATE_PRESERVE_AD), 0);
+    EXPECT_EQ(*x.slot & (PTE_A | PTE_D | 0x200), PTE_A | PTE_D | 0x200);
+    EXPECT_EQ(mmu_set(x.maddr, clean), 0);
+    EXPECT_EQ(*x.slot & (PTE_A | PTE_D | 0x200), 0);
+    EXPECT_EQ(mmu_set(x.maddr, clean | 0xe00 | PTE_NX), 0);            /* the guest's own bits are kept */
+    EXPECT_EQ(*x.slot & OURS, clean | 0xe00 | PTE_NX);
+    flush_local();
+    area_free(&x);
+}
+
+/* What is no table is a plain store, whether a writable mapping exists or not. */
+static void mmu_update_ordinary(void)
+{
+    pfn_t pfn = frame_alloc();
+    volatile uint64_t *page = p2v(pfn);
+
+    EXPECT_EQ(mmu_set(v2maddr((void *)&page[7]), 0x1122334455667788), 0);
+    EXPECT_EQ(page[7], 0x1122334455667788);
+    EXPECT_EQ(mmu_set_cmd(v2maddr((void *)&page[8]), ~0ul, MMU_PT_UPDATE_PRESERVE_AD), 0);
+    EXPECT_EQ(page[8], ~0ul);
+    ASSERT_EQ(frame_set_ro(pfn), 0);
+    EXPECT_EQ(mmu_set(v2maddr((void *)&page[511]), 42), 0);
+    EXPECT_EQ(page[511], 42);
+    EXPECT_EQ(page[510] | page[6] | page[9], 0);
+    EXPECT_EQ(frame_set_rw(pfn), 0);
+    frame_free(pfn);
+}
+
+/* The first error ends a batch; the count says where. */
+static void mmu_update_batches(void)
+{
+    struct area x = area_new();
+    uint64_t before = *x.slot & OURS;
+    unsigned done = 77;
+    struct mmu_update req[] = {
+        { x.maddr, make_pte(pfn_to_mfn(x.b), PTE_KERNEL) },
+        { x.maddr, make_pte(pfn_to_mfn(x.b), PTE_KERNEL) | PTE_ADDR_MASK },
+        { x.maddr, 0 },
+    };
+
+    EXPECT(xen_mmu_update(req, 3, &done, DOMID_SELF) < 0);
+    EXPECT_EQ(done, 1);
+    EXPECT_EQ(*x.slot & OURS, req[0].val & OURS);
+    req[1].val = before;
+    EXPECT_EQ(xen_mmu_update(req, 2, &done, DOMID_SELF), 0);
+    EXPECT_EQ(done, 2);
+    EXPECT_EQ(*x.slot & OURS, before);
+    EXPECT_EQ(xen_mmu_update(req, 2, NULL, DOMID_SELF), 0);
+    EXPECT_EQ(xen_mmu_update(req, 0, &done, DOMID_SELF), 0);
+    EXPECT_EQ(xen_mmu_update((void *)UNMAPPED, 1, &done, DOMID_SELF), -XEN_EFAULT);
+    EXPECT_EQ(xen_mmu_update((void *)0xffff830000000000, 1, NULL, DOMID_SELF), -XEN_EFAULT);
+    EXPECT_EQ(xen_mmu_update(req, 1, NULL, NO_DOMAIN), -XEN_ESRCH);
+    req[0].ptr = PTE_ADDR_MASK & ~0xffful;                  /* no such frame */
+    EXPECT_EQ(xen_mmu_update(req, 1, &done, DOMID_SELF), -XEN_EINVAL);
+    EXPECT_EQ(done, 0);
+    flush_local();
+    area_free(&x);
+}
+
+static void machphys_update(void)
+{
+    pfn_t pfn = frame_alloc();
+    mfn_t mfn = pfn_to_mfn(pfn);
+
+    EXPECT_EQ(m2p[mfn], pfn);
+    EXPECT_EQ(mmu_set_cmd(mfn << PAGE_SHIFT, 0x12345, MMU_MACHPHYS_UPDATE), 0);
+    EXPECT_EQ(m2p[mfn], 0x12345);
+    EXPECT_EQ(mmu_set_cmd(mfn << PAGE_SHIFT, pfn, MMU_MACHPHYS_UPDATE), 0);
+    EXPECT_EQ(m2p[mfn], pfn);
+    EXPECT_EQ(mmu_set_cmd(PTE_ADDR_MASK, pfn, MMU_MACHPHYS_UPDATE), -XEN_EINVAL);
+    frame_free(pfn);
+}
+
+/* --- pins ---------------------------------------------------------------------------------------- */
+
+static void pin_and_unpin(void)
+{
+    pfn_t pfn = table_alloc();
+
+    for (unsigned level = 1; level <= 4; level++) {
+        EXPECT_EQ(mmu_unpin(pfn), -XEN_EINVAL);             /* not pinned */
+        ASSERT_EQ(mmu_pin(level, pfn), 0);
+        EXPECT_EQ(mmu_pin(level, pfn), -XEN_EINVAL);        /* once is all */
+        EXPECT_EQ(mmu_pin(level % 4 + 1, pfn), -XEN_EINVAL);
+        EXPECT_EQ(frame_set_rw(pfn), -XEN_EBUSY);
+        EXPECT_EQ(mmu_unpin(pfn), 0);
+    }
+    EXPECT_EQ(frame_set_rw(pfn), 0);
+    EXPECT_EQ(mmu_pin(1, pfn), -XEN_EINVAL);                /* it is writable now */
+    EXPECT_EQ(frame_set_ro(pfn), 0);
+    table_free(pfn);
+    EXPECT_EQ(mmuext(MMUEXT_PIN_L1_TABLE, PTE_ADDR_MASK >> PAGE_SHIFT, 0), -XEN_EINVAL);
+    EXPECT_EQ(mmuext(MMUEXT_UNPIN_TABLE, PTE_ADDR_MASK >> PAGE_SHIFT, 0), -XEN_EINVAL);
+}
+
+/* Pinning a root types the whole tree below it, unpinning takes all of it back. */
+static void pin_a_tree(void)
+{
+    pfn_t t[5] = { frame_alloc(), frame_alloc(), frame_alloc(), frame_alloc(), frame_alloc() };
+    uint64_t *leaf = p2v(t[0]);
+
+    for (unsigned level = 1; level <= 4; level++) {
+        uint64_t *table = p2v(t[level]);
+
+        table[3] = make_pte(pfn_to_mfn(t[level - 1]), PTE_TABLE & ~PTE_A);
+        ASSERT_EQ(frame_set_ro(t[level]), 0);
+    }
+    ASSERT_EQ(mmu_pin(4, t[4]), 0);
+    for (unsigned level = 1; level <= 4; level++) {
+        EXPECT_EQ(frame_set_rw(t[level]), -XEN_EBUSY);
+        EXPECT_EQ(((uint64_t *)p2v(t[level]))[3] & OURS, make_pte(pfn_to_mfn(t[level - 1]), PTE_TABLE) & OURS);
+    }
+    EXPECT_EQ(mmu_pin(1, t[0]), -XEN_EINVAL);               /* the leaf is mapped writable, twice */
+    *leaf = 5;
+    EXPECT_EQ(mmu_pin(2, t[2]), 0);                         /* a pin of its own outlives the root's */
+    EXPECT_EQ(mmu_unpin(t[4]), 0);
+    EXPECT_EQ(frame_set_rw(t[4]), 0);
+    EXPECT_EQ(frame_set_rw(t[3]), 0);
+    EXPECT_EQ(frame_set_rw(t[2]), -XEN_EBUSY);
+    EXPECT_EQ(frame_set_rw(t[1]), -XEN_EBUSY);
+    EXPECT_EQ(mmu_unpin(t[2]), 0);
+    EXPECT_EQ(frame_set_rw(t[2]), 0);
+    EXPECT_EQ(frame_set_rw(t[1]), 0);
+    for (unsigned i = 0; i < 5; i++)
+        frame_free(t[i]);
+}
+
+/* A table is typed as long as one entry anywhere refers to it. */
+static void shared_table(void)
+{
+    pfn_t l2 = table_alloc(), l1 = table_alloc();
+    uint64_t at = pfn_to_mfn(l2) << PAGE_SHIFT, entry = make_pte(pfn_to_mfn(l1), PTE_TABLE);
+
+    ASSERT_EQ(mmu_pin(2, l2), 0);
+    EXPECT_EQ(mmu_set(at, entry), 0);
+    EXPECT_EQ(mmu_set(at + 8, entry), 0);
+    EXPECT_EQ(mmu_set(at, 0), 0);
+    EXPECT_EQ(frame_set_rw(l1), -XEN_EBUSY);
+    EXPECT_EQ(mmu_set(at + 8, 0), 0);
+    EXPECT_EQ(frame_set_rw(l1), 0);
+    EXPECT_EQ(mmu_set(at, entry), -XEN_EINVAL);             /* writable: no table */
+    EXPECT_EQ(frame_set_ro(l1), 0);
+    EXPECT_EQ(mmu_unpin(l2), 0);
+    table_free(l1);
+    table_free(l2);
+}
+
+static uint64_t read_cr3(void)
+{
+    uint64_t cr3;
+
+    __asm__ volatile("movq %%cr3, %0" : "=r"(cr3));
+    return cr3;
+}
+
+static void new_baseptr(void)
+{
+    pfn_t old = kernel_root(), root = root_clone(), l1 = table_alloc(), pfn = frame_alloc();
+
+    EXPECT_EQ(mmuext(MMUEXT_NEW_BASEPTR, pfn_to_mfn(pfn), 0), -XEN_EINVAL);     /* ordinary */
+    EXPECT_EQ(mmu_pin(1, l1), 0);
+    EXPECT_EQ(mmuext(MMUEXT_NEW_BASEPTR, pfn_to_mfn(l1), 0), -XEN_EINVAL);      /* not an L4 */
+    EXPECT_EQ(mmuext(MMUEXT_NEW_BASEPTR, PTE_ADDR_MASK >> PAGE_SHIFT, 0), -XEN_EINVAL);
+    EXPECT_EQ(pte_mfn(read_cr3()), pfn_to_mfn(old));
+    ASSERT_EQ(set_kernel_root(root), 0);
+    EXPECT_EQ(pte_mfn(read_cr3()), pfn_to_mfn(root));
+    EXPECT_EQ(m2p[pfn_to_mfn(root)], root);                 /* the hypervisor's slots came with it */
+    EXPECT_EQ(mmu_unpin(root), 0);                          /* in use: still an L4 */
+    EXPECT_EQ(frame_set_rw(root), -XEN_EBUSY);
+    ASSERT_EQ(set_kernel_root(old), 0);
+    EXPECT_EQ(mmu_unpin(l1), 0);
+    table_free(l1);
+    table_free(root);
+    frame_free(pfn);
+}
+
+/* --- writable page tables ------------------------------------------------------------------------ */
+
+/* Each does its one instruction to *p; the result is what the registers hold afterwards. */
+#define STORE(name, text)                                                                               \
+    static uint64_t name(volatile uint64_t *p, uint64_t v, uint64_t old)                                \
+    {                                                                                                   \
+        __asm__ volatile(text : "+r"(v), "+a"(old) : "r"(p) : "memory", "cc");                          \
+        return v ^ (old & OURS);                                                                        \
+    }
+STORE(w_mov8, "movq %0, (%2)")
+STORE(w_mov4, "movl %k0, (%2)")
+STORE(w_mov4_high, "shrq $32, %0\n\tmovl %k0, 4(%2)")
+STORE(w_mov2, "movw %w0, (%2)")
+STORE(w_mov2_top, "shrq $48, %0\n\tmovw %w0, 6(%2)")
+STORE(w_mov1, "movb %b0, (%2)")
+STORE(w_mov_imm, "movl $0, (%2)")
+STORE(w_xchg, "xchgq %0, (%2)\n\tandq $~0x17c, %0\n\tbtrq $52, %0")
+STORE(w_cmpxchg, "lock cmpxchgq %0, (%2)\n\tsetz %b0")
+STORE(w_cmpxchg_miss, "xorq $0x400, %1\n\tlock cmpxchgq %0, (%2)\n\tsetz %b0")
+STORE(w_lock_and8, "lock andq $~0xe02, (%2)")
+STORE(w_lock_and1, "lock andb $0xfd, (%2)")
+STORE(w_and, "andl $~2, (%2)")
+STORE(w_lock_or, "lock orq $0x202, (%2)")
+STORE(w_lock_bts, "lock btsq $63, (%2)\n\tsetc %b0")
+STORE(w_lock_btr, "lock btrq $1, (%2)\n\tsetc %b0")
+STORE(w_bts, "btsl $9, (%2)\n\tsetc %b0")
+
+#define ENTRY(fn) { #fn, fn }
+static const struct store {
+    const char *name;
+    uint64_t (*fn)(volatile uint64_t *p, uint64_t v, uint64_t old);
+} stores[] = {
+    ENTRY(w_mov8), ENTRY(w_mov4), ENTRY(w_mov4_high), ENTRY(w_mov2), ENTRY(w_mov2_top), ENTRY(w_mov1),
+    ENTRY(w_mov_imm), ENTRY(w_xchg), ENTRY(w_cmpxchg), ENTRY(w_cmpxchg_miss), ENTRY(w_lock_and8),
+    ENTRY(w_lock_and1), ENTRY(w_and), ENTRY(w_lock_or), ENTRY(w_lock_bts), ENTRY(w_lock_btr), ENTRY(w_bts),
+};
+
+struct attempt {
+    const struct store *op;
+    volatile uint64_t *p;
+    uint64_t v, old, result;
+};
+
+static void do_attempt(void *arg)
+{
+    struct attempt *a = arg;
+
+    a->result = a->op->fn(a->p, a->v, a->old);
+}
+
+static void writable_assist(bool on)
+{
+    ASSERT_EQ(xen_vm_assist(on ? VMASST_CMD_enable : VMASST_CMD_disable, VMASST_TYPE_writable_pagetables), 0);
+}
+
+/* Every kind of store to a live L1 entry does what it does to ordinary memory. */
+static void writable_stores(void)
+{
+    struct area x = area_new();
+    volatile uint64_t word;
+
+    writable_assist(true);
+    for (unsigned i = 0; i < sizeof(stores) / sizeof(stores[0]); i++) {
+        struct attempt a = { .op = &stores[i], .p = x.slot, .v = make_pte(pfn_to_mfn(x.b), PTE_RO | PTE_NX) };
+        uint64_t expected;
+
+        ASSERT_EQ(mmu_set(x.maddr, make_pte(pfn_to_mfn(x.a), PTE_KERNEL)), 0);
+        a.old = word = *x.slot;
+        expected = a.op->fn(&word, a.v, a.old);
+        EXPECT_MSG(try_fault(do_attempt, &a).vector == FAULT_NONE, "%s: faulted", a.op->name);
+        EXPECT_MSG(((*x.slot ^ word) & OURS) == 0, "%s: stored %#lx, expected %#lx", a.op->name, *x.slot, word);
+        EXPECT_MSG(a.result == expected, "%s: registers %#lx, expected %#lx", a.op->name, a.result, expected);
+    }
+    writable_assist(false);
+    EXPECT_EQ(mmu_set(x.maddr, 0), 0);
+    flush_local();
+    area_free(&x);
+}
+
+/* The new mapping is used, and the frame's counts moved along with it. */
+static void writable_counts(void)
+{
+    struct area x = area_new();
+    pfn_t pfn = frame_alloc();
+
+    writable_assist(true);
+    ASSERT_EQ(frame_set_ro(pfn), 0);
+    EXPECT_NO_FAULT(try_write64(x.slot, make_pte(pfn_to_mfn(pfn), PTE_KERNEL)));
+    EXPECT_EQ(mmuext(MMUEXT_INVLPG_LOCAL, (uint64_t)x.va, 0), 0);
+    EXPECT_NO_FAULT(try_write64(x.va, 99));
+    EXPECT_EQ(*(uint64_t *)p2v(pfn), 99);
+    EXPECT_EQ(mmu_pin(1, pfn), -XEN_EINVAL);            /* mapped writable by that store */
+    EXPECT_NO_FAULT(try_write64(x.slot, 0));
+    EXPECT_EQ(mmuext(MMUEXT_INVLPG_LOCAL, (uint64_t)x.va, 0), 0);
+    EXPECT_FAULT(try_read64(x.va, NULL), TRAP_PF, 0);
+    writable_assist(false);
+    EXPECT_EQ(frame_set_rw(pfn), 0);
+    frame_free(pfn);
+    area_free(&x);
+}
+
+static void do_split_store(void *arg)
+{
+    *(volatile uint64_t *)((char *)arg + 4) = 0;
+}
+
+static void do_sse_store(void *arg)
+{
+    __asm__ volatile("pxor %%xmm0, %%xmm0\n\tmovaps %%xmm0, (%0)" : : "r"((uint64_t)arg & ~15ul)
+                     : "xmm0", "memory");
+}
+
+/* What is no single aligned store of an entry or part of one, or without the assist, is a plain fault. */
+static void writable_refused(void)
+{
+    struct area x = area_new();
+    uint64_t before = *x.slot & OURS;
+
+    if (!is_dom0())                     /* a hardware domain has read-only MMIO emulated, and with it tables */
+        EXPECT_FAULT(try_write64(x.slot, 0), TRAP_PF, PF_PRESENT | PF_WRITE);
+    writable_assist(true);
+    EXPECT_FAULT(try_fault(do_split_store, (void *)x.slot), TRAP_PF, PF_PRESENT | PF_WRITE);
+    EXPECT_FAULT(try_fault(do_sse_store, (void *)x.slot), TRAP_PF, PF_PRESENT | PF_WRITE);
+    EXPECT_FAULT(try_write64(x.slot, make_pte(pfn_to_mfn(x.a), PTE_KERNEL) | PTE_ADDR_MASK), TRAP_PF,
+                 PF_PRESENT | PF_WRITE);
+    for (unsigned level = 2; level <= 4; level++)
+        EXPECT_FAULT(try_write64((volatile uint64_t *)pte_slot(x.va, level), 0), TRAP_PF, PF_PRESENT | PF_WRITE);
+    writable_assist(false);
+    EXPECT_EQ(*x.slot & OURS, before);
+    EXPECT_EQ(*x.va, 0xaaaa);
+    area_free(&x);
+}
+
+/* --- the other extended operations ---------------------------------------------------------------- */
+
+static long flush(unsigned cmd, uint64_t va, const void *vcpumask)
+{
+    struct mmuext_op op = { .cmd = cmd, .arg1.linear_addr = va };
+
+    set_xen_guest_handle(op.arg2.vcpumask, vcpumask);
+    return xen_mmuext_op(&op, 1, NULL, DOMID_SELF);
+}
+
+static void flushes(void)
+{
+    static uint64_t vcpus[2] = { 1 };
+    struct area x = area_new();
+    const struct { unsigned cmd; uint64_t va; void *vcpumask; } ops[] = {
+        { MMUEXT_TLB_FLUSH_LOCAL, 0, NULL },
+        { MMUEXT_INVLPG_LOCAL, (uint64_t)x.va, NULL },
+        { MMUEXT_TLB_FLUSH_MULTI, 0, vcpus },
+        { MMUEXT_INVLPG_MULTI, (uint64_t)x.va, vcpus },
+        { MMUEXT_TLB_FLUSH_ALL, 0, NULL },
+        { MMUEXT_INVLPG_ALL, (uint64_t)x.va, NULL },
+    };
+
+    for (unsigned i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
+        pfn_t pfn = i % 2 ? x.a : x.b;
+
+        EXPECT_EQ(mmu_set(x.maddr, make_pte(pfn_to_mfn(pfn), PTE_KERNEL)), 0);
+        EXPECT_EQ(flush(ops[i].cmd, ops[i].va, ops[i].vcpumask), 0);
+        EXPECT_EQ(*x.va, i % 2 ? 0xaaaa : 0xbbbb);
+    }
+    EXPECT(flush(MMUEXT_TLB_FLUSH_MULTI, 0, (void *)UNMAPPED) < 0);
+    EXPECT_EQ(mmuext(MMUEXT_INVLPG_LOCAL, HOLE_START, 0), 0);       /* harmless, whatever is there */
+    EXPECT_EQ(mmuext(MMUEXT_INVLPG_LOCAL, 0x8000000000000000, 0), 0);
+    EXPECT_EQ(mmuext(MMUEXT_FLUSH_CACHE, 0, 0), is_dom0() ? 0 : -XEN_EACCES);
+    area_free(&x);
+}
+
+static void clear_and_copy(void)
+{
+    struct area x = area_new();
+    mfn_t table = pfn_to_mfn(kernel_root());
+
+    memset(p2v(x.a), 0x5a, PAGE_SIZE);
+    EXPECT_EQ(mmuext(MMUEXT_COPY_PAGE, pfn_to_mfn(x.b), pfn_to_mfn(x.a)), 0);
+    EXPECT_EQ(memcmp(p2v(x.a), p2v(x.b), PAGE_SIZE), 0);
+    EXPECT_EQ(mmuext(MMUEXT_CLEAR_PAGE, pfn_to_mfn(x.a), 0), 0);
+    EXPECT_EQ(*x.va | x.va[511], 0);
+    EXPECT_EQ(x.va[0] == *(uint64_t *)p2v(x.b), 0);
+    EXPECT(mmuext(MMUEXT_CLEAR_PAGE, table, 0) < 0);                /* never a table */
+    EXPECT(mmuext(MMUEXT_COPY_PAGE, table, pfn_to_mfn(x.b)) < 0);
+    EXPECT(mmuext(MMUEXT_COPY_PAGE, pfn_to_mfn(x.b), PTE_ADDR_MASK >> PAGE_SHIFT) < 0);
+    area_free(&x);
+}
+
+static void mmuext_batches(void)
+{
+    struct mmuext_op ops[] = { { .cmd = MMUEXT_TLB_FLUSH_LOCAL }, { .cmd = 99 }, { .cmd = MMUEXT_TLB_FLUSH_LOCAL } };
+    unsigned done = 77;
+
+    EXPECT_EQ(xen_mmuext_op(ops, 3, &done, DOMID_SELF), -XEN_ENOSYS);
+    EXPECT_EQ(done, 1);
+    EXPECT_EQ(xen_mmuext_op(ops, 1, &done, DOMID_SELF), 0);
+    EXPECT_EQ(done, 1);
+    EXPECT_EQ(xen_mmuext_op(ops, 0, NULL, DOMID_SELF), 0);
+    EXPECT_EQ(xen_mmuext_op((void *)UNMAPPED, 1, NULL, DOMID_SELF), -XEN_EFAULT);
+    EXPECT_EQ(xen_mmuext_op(ops, 1, NULL, NO_DOMAIN), -XEN_ESRCH);
+    EXPECT_EQ(mmuext(MMUEXT_MARK_SUPER, 0, 0), -XEN_EOPNOTSUPP);
+    EXPECT_EQ(mmuext(MMUEXT_UNMARK_SUPER, 0, 0), -XEN_EOPNOTSUPP);
+}
+
+SUITE(pagetables, 20, 0, TEST(update_va_mapping), TEST(mmu_update_commands), TEST(mmu_update_ordinary),
+      TEST(mmu_update_batches), TEST(machphys_update), TEST(pin_and_unpin), TEST(pin_a_tree),
+      TEST(shared_table), TEST(new_baseptr), TEST(writable_stores), TEST(writable_counts),
+      TEST(writable_refused), TEST(flushes), TEST(clear_and_copy), TEST(mmuext_batches));

@@ -1,0 +1,93 @@
+"""Broken PV kernels, each made from the good one by one change, for the loader to refuse.
+
+KINDS maps a kind to a function from the good file's bytes to the bad one's. Used by run.py only.
+"""
+
+import struct
+
+PHDR = struct.Struct("<IIQQQQQQ")  # type, flags, offset, vaddr, paddr, filesz, memsz, align
+TYPE, OFFSET, VADDR, PADDR, FILESZ, MEMSZ = 0, 2, 3, 4, 5, 6
+PT_NULL, PT_LOAD, PT_NOTE = 0, 1, 4
+
+
+class Elf:
+    """Just enough of an ELF64 file to change its program headers."""
+
+    def __init__(self, data):
+        self.data = bytearray(data)
+        self.phoff, = struct.unpack_from("<Q", data, 32)
+        self.count, = struct.unpack_from("<H", data, 56)
+
+    def header(self, index):
+        return list(PHDR.unpack_from(self.data, self.phoff + index * PHDR.size))
+
+    def all_of(self, kind):
+        return [index for index in range(self.count) if self.header(index)[TYPE] == kind]
+
+    def change(self, index, **fields):
+        header = self.header(index)
+        for name, value in fields.items():
+            header[globals()[name.upper()]] = value
+        PHDR.pack_into(self.data, self.phoff + index * PHDR.size, *header)
+
+    def done(self):
+        return bytes(self.data)
+
+
+def not_elf(_):
+    return b"This is a text and no kernel.\n" * 200
+
+
+def truncated(good):
+    """Cut in the middle of the last segment's bytes, with every header intact."""
+    elf = Elf(good)
+    last = max((elf.header(i) for i in elf.all_of(PT_LOAD)), key=lambda h: h[OFFSET] + h[FILESZ])
+    return good[:last[OFFSET] + last[FILESZ] // 2]
+
+
+def headers_cut(good):
+    return good[:70]
+
+
+def no_notes(good):
+    """Neither note segments nor the sections in which the older string could stand."""
+    elf = Elf(good)
+    for index in elf.all_of(PT_NOTE):
+        elf.change(index, type=PT_NULL)
+    struct.pack_into("<Q", elf.data, 40, 0)
+    struct.pack_into("<HH", elf.data, 60, 0, 0)
+    return elf.done()
+
+
+def overlapping(good):
+    """Two segments at one address. With only one to begin with, a header nobody needs becomes its double."""
+    elf = Elf(good)
+    loads = elf.all_of(PT_LOAD)
+    spare = [i for i in range(elf.count) if elf.header(i)[TYPE] not in (PT_LOAD, PT_NOTE)]
+    second = loads[1] if len(loads) > 1 else spare[0]
+    first = elf.header(loads[0])
+    elf.change(second, type=PT_LOAD, offset=first[OFFSET], vaddr=first[VADDR] + 16, paddr=first[PADDR] + 16,
+               filesz=32, memsz=32)
+    return elf.done()
+
+
+def with_last_load(**fields):
+    def make(good):
+        elf = Elf(good)
+        elf.change(elf.all_of(PT_LOAD)[-1], **fields)
+        return elf.done()
+    return make
+
+
+KINDS = {
+    "not-elf": not_elf,
+    "truncated": truncated,
+    "headers-cut": headers_cut,
+    "no-notes": no_notes,
+    "overlapping": overlapping,
+    "memsz-wraps": with_last_load(memsz=2**64 - 4096),
+    "paddr-wraps": with_last_load(paddr=2**64 - 4096),
+    "offset-wraps": with_last_load(offset=2**64 - 16, filesz=4096, memsz=4096),
+    "filesz-over-memsz": with_last_load(filesz=4096, memsz=16),
+    "too-large": with_last_load(memsz=8 * 2**30),
+}

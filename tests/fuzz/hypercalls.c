@@ -1,0 +1,686 @@
+/* Two domains of three vCPUs whose "kernels" are random choices: any hypercall with any arguments over any memory, stores
+ * to their own pages through whatever the TLB still maps, traps at instructions of all kinds, time that passes. What must
+ * hold, whatever they say: no BUG, no panic, nothing the sanitizers see; the recount of all references and types; no stale
+ * translation; and once both have ended, every frame is free.
+ *
+ * Random words rarely mean anything, so the generator knows the kinds of things that hypercalls talk about (words), and the
+ * shapes of the commoner requests (shapes). */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "fuzz.h"
+#include "support.h"
+#include "xen/evtchn.h"
+#include "xen/sched.h"
+#include "xen/time.h"
+#include "xen/upcall.h"
+
+#define STACK_TOP (SCRATCH + 0x8000)
+#define CODE (SCRATCH + 0x9000)
+#define ARGS (SCRATCH + 0xa000)
+#define LISTS (SCRATCH + 0xb000)
+#define PLAY (GUEST_BASE + 0x20000)     /* sixteen pages whose mappings come and go */
+#define TABLES_VA (GUEST_BASE + 0x38000)
+
+static struct fuzz_source *source;
+static struct fuzz_result result;
+static uint64_t hypercalls_left;
+static unsigned inside;                 /* vCPUs in a hypercall that may hold something half done */
+static bool over;
+
+static uint64_t any(void)
+{
+    return source->next(source->state);
+}
+
+static uint64_t below(uint64_t n)
+{
+    return any() % n;
+}
+
+static bool one_in(unsigned n)
+{
+    return below(n) == 0;
+}
+
+/* --- Words ------------------------------------------------------------------------------------------------ */
+
+static struct vcpu *some_vcpu(void)
+{
+    struct domain *d;
+    unsigned n = (unsigned)below(4);
+
+    for_each_domain(d)
+        if (n-- == 0)
+            return d->vcpu[below(d->nr_vcpus)];
+    return current;
+}
+
+static mfn_t frame_of(const struct domain *d, pfn_t pfn)
+{
+    for (mfn_t mfn = LOW_BASE + below(max_mfn - LOW_BASE); mfn < max_mfn; mfn++)
+        if (mfn_to_frame(mfn)->owner == d && pfn-- == 0)
+            return mfn;
+    return d->shared_mfn;
+}
+
+static mfn_t some_mfn(void)
+{
+    struct vcpu *v = current;
+
+    switch (below(12)) {
+    case 0:
+        return v->root_kernel >> PAGE_SHIFT;
+    case 1:
+        return v->domain->shared_mfn;
+    case 2:
+        return frame_of(some_vcpu()->domain, 0);
+    case 3:
+        return below(max_mfn + 16);
+    case 4:
+        return any();
+    case 5:
+        return PTE_MFN(slot_maddr(PLAY));
+    case 6:
+        return some_vcpu()->root_kernel >> PAGE_SHIFT;
+    case 7:
+    case 8:
+        return PTE_MFN(pte_at(PLAY + below(16) * PAGE_SIZE));
+    default:
+        return frame_of(v->domain, below(20));
+    }
+}
+
+static uint64_t some_pte(void)
+{
+    uint64_t pte = some_mfn() << PAGE_SHIFT;
+
+    if (!one_in(16))
+        pte &= PTE_ADDR_MASK;
+    pte |= one_in(8) ? 0 : PTE_P;
+    pte |= one_in(2) ? PTE_RW : 0;
+    pte |= any() & (PTE_US | PTE_A | PTE_D | PTE_NX);
+    if (one_in(10))
+        pte |= 1ull << below(64);
+    return pte;
+}
+
+static uint64_t some_va(void)
+{
+    static const uint64_t odd[] = {
+        0, 8, HOLE_START - 8, HOLE_START, HOLE_START + 0x1000, HOLE_END - 8, HOLE_END, 1ull << 47, (1ull << 47) - 8, ~0ull,
+        ~7ull, GUEST_BASE - 8, GUEST_BASE, GUEST_BASE + (4 << 20) - 16, 0x8000000000, 0xffff820000010000,
+    };
+
+    switch (below(8)) {
+    case 0:
+        return odd[below(ARRAY_SIZE(odd))];
+    case 1:
+        return PLAY + below(16) * PAGE_SIZE - (one_in(2) ? below(64) : 0);
+    case 2:
+        return TABLES_VA + below(0x4000);
+    case 3:
+        return GUEST_BASE + below(4 << 20);
+    default:
+        return LISTS + below(0x400) * 8;
+    }
+}
+
+static domid_t some_domid(void)
+{
+    static const domid_t ids[] = { 0, 1, 2, 3, 4, DOMID_IO, DOMID_XEN, DOMID_INVALID, DOMID_IDLE };
+
+    return one_in(2) ? DOMID_SELF : ids[below(ARRAY_SIZE(ids))];
+}
+
+static uint64_t some_word(void)
+{
+    switch (below(10)) {
+    case 0:
+        return some_mfn();
+    case 1:
+        return some_mfn() << PAGE_SHIFT | below(512) * 8 | below(4);
+    case 2:
+        return some_pte();
+    case 3:
+        return some_va();
+    case 4:
+        return some_domid();
+    case 5:
+        return any();
+    case 6:
+        return 1ull << below(64);
+    case 7:
+        return below(64) | below(64) << 32;
+    default:
+        return below(32);
+    }
+}
+
+/* What the guest would do itself, where it can. */
+static void put(uint64_t va, const void *src, size_t len)
+{
+    (void)host_guest_write(va, src, len);
+}
+
+static void put_words(uint64_t va, unsigned n)
+{
+    while (n-- > 0) {
+        uint64_t w = some_word();
+
+        put(va + 8 * n, &w, 8);
+    }
+}
+
+/* --- Shapes: arguments of one kind of request, at ARGS and in a[] ------------------------------------------- */
+
+static void shape_mmu_update(uint64_t *a)
+{
+    unsigned n = 1 + (unsigned)below(5);
+
+    for (unsigned i = 0; i < n; i++) {
+        struct mmu_update u = { some_mfn() << PAGE_SHIFT | below(512) * 8, some_pte() };
+
+        if (one_in(3))
+            u.ptr = slot_maddr(PLAY + below(16) * PAGE_SIZE);
+        u.ptr |= one_in(4) ? below(8) : 0;
+        put(ARGS + i * sizeof(u), &u, sizeof(u));
+    }
+    a[0] = ARGS;
+    a[1] = n;
+    a[2] = one_in(3) ? some_va() : 0;
+    a[3] = one_in(6) ? some_word() : DOMID_SELF;
+}
+
+static void shape_mmuext_op(uint64_t *a)
+{
+    unsigned n = 1 + (unsigned)below(4);
+
+    for (unsigned i = 0; i < n; i++) {
+        static const unsigned common[] = {
+            MMUEXT_PIN_L1_TABLE, MMUEXT_PIN_L2_TABLE, MMUEXT_PIN_L3_TABLE, MMUEXT_PIN_L4_TABLE, MMUEXT_UNPIN_TABLE,
+            MMUEXT_UNPIN_TABLE, MMUEXT_NEW_BASEPTR, MMUEXT_NEW_USER_BASEPTR,
+        };
+        struct mmuext_op op = { .cmd = one_in(2) ? common[below(8)] : (unsigned)below(24) };
+
+        op.arg1.mfn = one_in(5) ? some_word() : some_mfn();
+        op.arg2.src_mfn = one_in(2) ? some_word() : some_mfn();
+        put(ARGS + i * sizeof(op), &op, sizeof(op));
+    }
+    a[0] = ARGS;
+    a[1] = n;
+    a[2] = one_in(3) ? some_va() : 0;
+    a[3] = one_in(6) ? some_word() : DOMID_SELF;
+}
+
+static void shape_update_va_mapping(uint64_t *a)
+{
+    a[0] = one_in(4) ? some_va() : PLAY + below(16) * PAGE_SIZE;
+    a[1] = some_pte();
+    a[2] = one_in(8) ? some_word() : below(3);
+    a[3] = some_domid();
+}
+
+static void shape_memory_op(uint64_t *a)
+{
+    static const unsigned cmds[] = {
+        XENMEM_increase_reservation, XENMEM_decrease_reservation, XENMEM_populate_physmap, XENMEM_exchange,
+    };
+    struct xen_memory_reservation r = { .nr_extents = below(6), .extent_order = one_in(4) ? (unsigned)below(10) : 0,
+                                        .domid = some_domid() };
+    unsigned which = (unsigned)below(5);
+
+    for (unsigned i = 0; i < 8; i++) {
+        uint64_t mfn = one_in(8) ? some_word() : some_mfn();
+
+        put(LISTS + 8 * i, &mfn, 8);
+    }
+    set_xen_guest_handle_raw(r.extent_start, (xen_pfn_t *)(one_in(6) ? some_va() : LISTS));
+    a[0] = which < 4 ? cmds[which] : below(32);
+    a[1] = ARGS;
+    if (which == 3) {
+        struct xen_memory_exchange x = { .in = r, .out = r };
+
+        x.in.domid = x.out.domid = DOMID_SELF;
+        x.nr_exchanged = one_in(8) ? any() : 0;
+        set_xen_guest_handle_raw(x.out.extent_start, (xen_pfn_t *)(one_in(6) ? some_va() : LISTS + 64));
+        put(ARGS, &x, sizeof(x));
+    } else if (which < 3) {
+        put(ARGS, &r, sizeof(r));
+    } else {
+        put_words(ARGS, 6);
+    }
+}
+
+static void shape_event_channel_op(uint64_t *a)
+{
+    uint32_t words[4];
+
+    for (unsigned i = 0; i < 4; i++)
+        words[i] = (uint32_t)(one_in(4) ? some_word() : below(12));
+    if (one_in(3))
+        words[0] = some_domid() | (uint32_t)some_domid() << 16;
+    put(ARGS, words, sizeof(words));
+    a[0] = one_in(40) ? EVTCHNOP_reset : below(14);
+    if (a[0] == EVTCHNOP_reset && !one_in(20))
+        a[0] = EVTCHNOP_send;
+    a[1] = ARGS;
+}
+
+static void shape_grant_table_op(uint64_t *a)
+{
+    unsigned cmd = (unsigned)(one_in(3) ? below(13) : (uint64_t[]){ 0, 0, 1, 2, 5 }[below(5)]), n = 1 + (unsigned)below(3);
+    unsigned size = 64;
+
+    for (unsigned i = 0; i < n; i++) {
+        struct gnttab_map_grant_ref m = { .host_addr = one_in(6) ? some_word() : PLAY + below(16) * PAGE_SIZE,
+                                          .flags = one_in(4) ? (uint32_t)below(64) : GNTMAP_host_map | (uint32_t)below(2) * 4,
+                                          .ref = (grant_ref_t)below(12), .dom = some_domid() };
+        struct gnttab_unmap_grant_ref u = { .host_addr = m.host_addr, .handle = (grant_handle_t)below(6) };
+        struct gnttab_setup_table s = { .dom = some_domid(), .nr_frames = (uint32_t)below(6) };
+        struct gnttab_copy c = { .source.domid = some_domid(), .dest.domid = some_domid(), .flags = (uint16_t)below(4),
+                                 .len = (uint16_t)below(5000), .source.offset = (uint16_t)below(4200),
+                                 .dest.offset = (uint16_t)below(4200) };
+
+        if (one_in(3))
+            m.host_addr = slot_maddr(PLAY + below(16) * PAGE_SIZE), m.flags |= GNTMAP_contains_pte;
+        c.source.u.gmfn = c.flags & GNTCOPY_source_gref ? below(12) : some_mfn();
+        c.dest.u.gmfn = c.flags & GNTCOPY_dest_gref ? below(12) : some_mfn();
+        set_xen_guest_handle_raw(s.frame_list, (xen_pfn_t *)LISTS);
+        if (cmd == GNTTABOP_map_grant_ref)
+            size = sizeof(m), put(ARGS + i * size, &m, size);
+        else if (cmd == GNTTABOP_unmap_grant_ref)
+            size = sizeof(u), put(ARGS + i * size, &u, size);
+        else if (cmd == GNTTABOP_setup_table)
+            size = sizeof(s), put(ARGS + i * size, &s, size);
+        else if (cmd == GNTTABOP_copy)
+            size = sizeof(c), put(ARGS + i * size, &c, size);
+        else
+            put_words(ARGS + i * size, 8);
+    }
+    a[0] = cmd;
+    a[1] = ARGS;
+    a[2] = cmd == GNTTABOP_setup_table ? 1 : n;
+}
+
+static void shape_vcpu_op(uint64_t *a)
+{
+    static __thread struct vcpu_guest_context c;
+
+    a[0] = one_in(3) ? VCPUOP_initialise : below(15);
+    a[1] = one_in(8) ? some_word() : below(3);
+    a[2] = one_in(3) ? some_va() : ARGS;
+    if (a[0] != VCPUOP_initialise) {
+        put_words(ARGS, 4);
+        return;
+    }
+    memset(&c, 0, sizeof(c));
+    for (unsigned i = 0; i < 40; i++)
+        if (one_in(3))
+            ((uint64_t *)(void *)&c)[below(sizeof(c) / 8)] = some_word();
+    c.user_regs.rip = CODE;
+    c.user_regs.rsp = STACK_TOP;
+    c.gdt_ents = one_in(3) ? below(20) * 100 : 0;
+    for (unsigned i = 0; i < 14; i++)
+        c.gdt_frames[i] = some_mfn();
+    c.ctrlreg[3] = one_in(3) ? some_word() : current->root_kernel;
+    c.ctrlreg[1] = one_in(3) ? some_word() : 0;
+    a[2] = LISTS;
+    put(LISTS, &c, sizeof(c));
+}
+
+static void shape_set_gdt(uint64_t *a)
+{
+    for (unsigned i = 0; i < 14; i++) {
+        uint64_t mfn = some_mfn();
+
+        put(LISTS + 8 * i, &mfn, 8);
+    }
+    a[0] = LISTS;
+    a[1] = one_in(3) ? some_word() : below(3) * 512;
+}
+
+static void shape_update_descriptor(uint64_t *a)
+{
+    uint64_t gdt = current->gdt_frames[0];
+
+    a[0] = (gdt != 0 && one_in(2) ? gdt : some_mfn()) << PAGE_SHIFT | below(512) * 8;
+    a[1] = one_in(2) ? any() : 0x00cffb000000ffff;
+}
+
+static void shape_iret(uint64_t *a)
+{
+    uint64_t frame[9] = { any(), 2, 3, one_in(2) ? VGCF_in_syscall : 0, CODE, one_in(3) ? 0x33 : 0xe030, some_word() | 0x200,
+                          STACK_TOP - 64, 0x2b };
+
+    (void)a;
+    guest_regs(current)->rsp = one_in(50) ? some_va() : STACK_TOP - 0x100;
+    put(STACK_TOP - 0x100, frame, sizeof(frame));
+}
+
+static void shape_set_callbacks(uint64_t *a)
+{
+    a[0] = CODE + 0x10;
+    a[1] = CODE + 0x20;
+    a[2] = one_in(4) ? some_word() : CODE + 0x30;
+}
+
+static void shape_sched_op(uint64_t *a)
+{
+    a[0] = below(10);
+    a[1] = ARGS;
+    put_words(ARGS, 4);
+    if (a[0] == SCHEDOP_shutdown && !one_in(30))
+        a[0] = SCHEDOP_yield;
+    if (a[0] == SCHEDOP_poll) {
+        struct sched_poll p = { .nr_ports = (unsigned)below(4), .timeout = now_ns() + below(3000000) };
+
+        set_xen_guest_handle_raw(p.ports, (evtchn_port_t *)(one_in(10) ? some_va() : LISTS));
+        put(ARGS, &p, sizeof(p));
+    }
+}
+
+static const struct {
+    unsigned nr;
+    void (*shape)(uint64_t *a);
+} shapes[] = {
+    { __HYPERVISOR_mmu_update, shape_mmu_update }, { __HYPERVISOR_mmu_update, shape_mmu_update },
+    { __HYPERVISOR_mmuext_op, shape_mmuext_op }, { __HYPERVISOR_mmuext_op, shape_mmuext_op },
+    { __HYPERVISOR_update_va_mapping, shape_update_va_mapping },
+    { __HYPERVISOR_update_va_mapping_otherdomain, shape_update_va_mapping },
+    { __HYPERVISOR_memory_op, shape_memory_op }, { __HYPERVISOR_event_channel_op, shape_event_channel_op },
+    { __HYPERVISOR_event_channel_op, shape_event_channel_op }, { __HYPERVISOR_grant_table_op, shape_grant_table_op },
+    { __HYPERVISOR_grant_table_op, shape_grant_table_op }, { __HYPERVISOR_vcpu_op, shape_vcpu_op },
+    { __HYPERVISOR_set_gdt, shape_set_gdt }, { __HYPERVISOR_update_descriptor, shape_update_descriptor },
+    { __HYPERVISOR_iret, shape_iret }, { __HYPERVISOR_set_callbacks, shape_set_callbacks },
+    { __HYPERVISOR_sched_op, shape_sched_op },
+};
+
+static void no_shape(uint64_t *a)
+{
+    for (unsigned i = 0; i < 6; i++)
+        a[i] = one_in(2) ? ARGS : some_word();
+    if (one_in(2))
+        a[0] = below(16);
+    put_words(ARGS, 8);
+}
+
+static unsigned choose(uint64_t *a)
+{
+    unsigned i = (unsigned)below(ARRAY_SIZE(shapes)), nr = shapes[i].nr;
+
+    memset(a, 0, 6 * sizeof(a[0]));
+    if (one_in(4)) {
+        nr = (unsigned)below(NR_HYPERCALLS);
+        no_shape(a);
+        if (nr == __HYPERVISOR_sched_op || nr == __HYPERVISOR_iret || nr == __HYPERVISOR_sched_op_compat)
+            nr = __HYPERVISOR_xen_version;
+    } else {
+        shapes[i].shape(a);
+    }
+    if (one_in(30))
+        a[below(6)] = some_word();
+    return nr;
+}
+
+/* A few requests in one; the words at ARGS are those of the last. */
+static unsigned choose_multicall(uint64_t *a)
+{
+    unsigned n = 1 + (unsigned)below(4);
+
+    for (unsigned i = 0; i < n; i++) {
+        struct multicall_entry e = { .op = choose(a) };
+
+        for (unsigned j = 0; j < 6; j++)
+            e.args[j] = a[j];
+        put(LISTS + 0x800 + i * sizeof(e), &e, sizeof(e));
+    }
+    memset(a, 0, 6 * sizeof(a[0]));
+    a[0] = LISTS + 0x800;
+    a[1] = n;
+    return __HYPERVISOR_multicall;
+}
+
+/* --- Guests ----------------------------------------------------------------------------------------------- */
+
+static bool half_done(void)
+{
+    if (inside != 0)
+        return true;
+    for (mfn_t mfn = LOW_BASE; mfn < max_mfn; mfn++)
+        if (mfn_to_frame(mfn)->owner != NULL && (mfn_to_frame(mfn)->type & TYPE_VALIDATING))
+            return true;
+    return false;
+}
+
+static void audit_now_and_then(void)
+{
+    if (!one_in(12) || half_done())
+        return;
+    audit();
+    result.audits++;
+}
+
+static void leave(struct vcpu *v)
+{
+    if (v->work != 0 || upcall_due(v))
+        exit_to_guest_work();
+}
+
+static void enter_kernel(struct vcpu *v)
+{
+    struct cpu_user_regs *r = guest_regs(v);
+
+    r->rip = CODE;
+    r->rsp = one_in(200) ? some_va() : STACK_TOP;
+    r->cs = FLAT_KERNEL_CS64;
+    r->ss = FLAT_KERNEL_SS64;
+    r->rflags = 0x202;
+    if (v->kernel_mode)
+        return;
+    v->kernel_sp = STACK_TOP;
+    v->callback[CB_SYSCALL] = CODE;
+    handle_user_syscall(v);
+    leave(v);
+}
+
+static void guest_hypercall(struct vcpu *v)
+{
+    uint64_t a[6];
+    unsigned nr;
+    bool quiet;
+    long rc;
+
+    nr = one_in(10) ? choose_multicall(a) : choose(a);
+    quiet = nr == __HYPERVISOR_sched_op;
+    inside += !quiet;
+    rc = nr < NR_HYPERCALLS ? hypercall_table[nr](a[0], a[1], a[2], a[3], a[4], a[5]) : 0;
+    inside -= !quiet;
+    guest_regs(v)->rax = (uint64_t)rc;
+    result.hypercalls++;
+    result.succeeded += rc >= 0;
+    hypercalls_left -= hypercalls_left != 0;
+    audit_now_and_then();
+}
+
+static void guest_trap(struct vcpu *v)
+{
+    static const char *const code[] = {
+        "\x0f\x20\xc0", "\x0f\x22\xd8", "\x0f\x22\xe0", "\x0f\x20\xd8", "\x0f\x22\xc0", "\x0f\x06\x90", "\x0f\x32\x90", "\x0f\x30\x90",
+        "\x0f\x21\xc0", "\x0f\x23\xf8", "\x0f\x23\xc3", "\xe4\x70\x90", "\xe6\x80\x90", "\xec\x90\x90", "\xef\x90\x90", "\xfa\x90\x90",
+        "\xfb\x90\x90", "\x6c\x90\x90", "\xf3\x6e\x90", "\x0f\x01\xd1", "\x0f\x09\x90", "\xf4\x90\x90", "\xcd\x80\x90", "\x0f\x0b\x78",
+        "\x48\x89\x07", "\x48\x87\x07", "\x0f\x01\xf8",
+    };
+    struct cpu_user_regs *r = guest_regs(v);
+    unsigned vector = one_in(6) ? (unsigned)below(20) : (unsigned)(uint64_t[]){ TRAP_GP, TRAP_PF, TRAP_UD }[below(3)];
+    uint64_t cr2 = some_va();
+
+    put(CODE, code[below(ARRAY_SIZE(code))], 3);
+    if (one_in(4))
+        put_words(CODE, 2);
+    if (one_in(3))
+        put(CODE, "\x0f\x0bxen\x0f\xa2", 7);
+    r->rax = some_word();
+    r->rbx = some_word();
+    r->rcx = one_in(2) ? 0xc0000080 + below(0x200) : some_word();
+    r->rdx = some_word();
+    r->rdi = r->rsi = cr2;
+    if (vector == TRAP_PF && one_in(2)) {       /* a store to a table */
+        r->rdi = cr2 = TABLES_VA + below(512) * 8;
+        r->rax = some_pte();
+    }
+    r->error_code = vector == TRAP_PF ? (uint32_t)below(4) | (one_in(30) ? 8 : 0) : one_in(3) ? (uint32_t)below(2048) : 0;
+    if (vector == TRAP_NMI || vector == 8 || vector == 9 || vector == 15 || vector == 18)
+        vector = TRAP_GP;                       /* the CPU's own business */
+    if (one_in(3))
+        r->rip = CODE + below(3);
+    handle_guest_trap(r, vector, cr2);
+    result.traps++;
+    audit_now_and_then();
+}
+
+/* What a guest may do to itself without asking. */
+static void guest_scribble(struct vcpu *v)
+{
+    uint64_t w = some_word();
+
+    switch (below(4)) {
+    case 0:
+        put(PLAY + below(16 * 512) * 8, &w, 8);
+        break;
+    case 1:
+        ((uint64_t *)v->domain->shared)[below(512)] = w;
+        v->callback[CB_EVENT] = CODE + 0x10;
+        break;
+    case 2: {           /* grant entries, wherever the table is mapped */
+        struct grant_entry_v1 e = { .flags = (uint16_t)below(4) | (one_in(3) ? GTF_readonly : 0),
+                                    .domid = (domid_t)(1 + below(3)), .frame = (uint32_t)some_mfn() };
+
+        for (mfn_t mfn = LOW_BASE; mfn < max_mfn && e.flags != 0; mfn++)
+            if (mfn_to_frame(mfn)->owner == v->domain && !(mfn_to_frame(mfn)->count & FRAME_COUNTED) &&
+                mfn != v->domain->shared_mfn)
+                ((struct grant_entry_v1 *)mfn_to_virt(mfn))[1 + below(11)] = e;
+        break;
+    }
+    default:
+        v->info->evtchn_upcall_mask = (uint8_t)below(2);
+    }
+}
+
+static void give_up(struct vcpu *v)
+{
+    domain_shutdown(v->domain, SHUTDOWN_poweroff);
+    exit_to_guest_work();
+}
+
+static void random_guest(struct vcpu *v)
+{
+    for (unsigned i = 0; i < 256; i++)
+        v->traps[i] = (struct trap_info){ .vector = (uint8_t)i, .flags = (uint8_t)(i % 3 ? 0 : 4), .cs = FLAT_KERNEL_CS64,
+                                          .address = CODE + 0x40 };
+    v->callback[CB_EVENT] = v->callback[CB_FAILSAFE] = v->callback[CB_SYSCALL] = v->callback[CB_NMI] = CODE + 0x10;
+    for (unsigned i = 0; i < 4; i++)            /* its tables, to look at and to store to */
+        (void)do_update_va_mapping(TABLES_VA + i * PAGE_SIZE, (PTE_MFN(slot_maddr(PLAY)) << PAGE_SHIFT) | PTE_P, 0);
+    leave(v);
+    for (;;) {
+        over |= hypercalls_left == 0 || source->dry(source->state);
+        if (over || v->domain->state != DOM_RUNNING)
+            give_up(v);
+        host_advance(below(100000));
+        enter_kernel(v);
+        if (walk_to_l1(v->root_kernel, PLAY, NULL) == NULL || !(pte_at(STACK_TOP - 8) & PTE_RW))
+            give_up(v);         /* it has cut off the branch it sat on */
+        if (one_in(6))
+            guest_scribble(v);
+        if (one_in(5))
+            guest_trap(v);
+        else
+            guest_hypercall(v);
+        leave(v);
+    }
+}
+
+static void make_domain(void)
+{
+    static const unsigned vcpus[2] = { 2, 1 };
+    struct domain *d;
+    domid_t id = 1;
+
+    while (id < 6) {
+        bool used = false;
+
+        for_each_domain(d)
+            used |= d->id == id;
+        if (!used)
+            break;
+        id++;
+    }
+    d = guest_make(id, vcpus[id % 2]);
+    if (d == NULL)
+        return;
+    for (unsigned i = 0; i < d->nr_vcpus; i++)
+        host_vcpu(d->vcpu[i])->program = random_guest;
+    result.domains++;
+}
+
+static unsigned running_domains(void)
+{
+    struct domain *d;
+    unsigned n = 0;
+
+    for_each_domain(d)
+        n += d->state == DOM_RUNNING;
+    return n;
+}
+
+/* Nobody sleeps for ever: whoever waits for an event that will not come is woken. */
+static void prod(void)
+{
+    struct domain *d;
+    struct vcpu *v;
+    unsigned i;
+
+    for_each_domain(d)
+        for_each_vcpu(d, v, i)
+            if (d->state == DOM_RUNNING && v->started)
+                vcpu_wake(v);
+}
+
+static void check_all_free(uint64_t want)
+{
+    if (nr_free_frames() == want && list_empty(&domain_list))
+        return;
+    fprintf(stderr, "fuzz: %lu frames were free before, %lu after the last domain; %u domains are left\n", want,
+            nr_free_frames(), domain_count());
+    abort();
+}
+
+struct fuzz_result fuzz_world(struct fuzz_source *s, uint64_t max_hypercalls)
+{
+    uint64_t free_at_start;
+
+    source = s;
+    result = (struct fuzz_result){ 0 };
+    hypercalls_left = max_hypercalls;
+    inside = 0;
+    over = false;
+    host_start(LOW_BASE, 13, any());
+    free_at_start = nr_free_frames();
+    host.hostile_memory = one_in(2);
+    while (!over) {
+        if (running_domains() < 2 && nr_free_frames() > GUEST_FRAMES + 100)
+            make_domain();
+        if (running_domains() == 0)
+            break;
+        if (one_in(8))
+            host_take_all_but(below(24));
+        (void)host_run(3000000);
+        host_give_back();
+        prod();
+    }
+    host.hostile_memory = false;
+    guests_end();
+    check_all_free(free_at_start);
+    host_stop();
+    return result;
+}

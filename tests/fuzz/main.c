@@ -1,0 +1,47 @@
+/* fuzz ITERATIONS SEED: worlds of a thousand hypercalls each, all from one seed; the same arguments do the same again. */
+#include <stdio.h>
+#include <stdlib.h>
+#include "fuzz.h"
+
+#define WORLD_HYPERCALLS 1000u
+
+static uint64_t next(void *state)
+{
+    uint64_t *x = state, z = *x += 0x9e3779b97f4a7c15;
+
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+    z = (z ^ z >> 27) * 0x94d049bb133111eb;
+    return z ^ z >> 31;
+}
+
+static bool never_dry(void *state)
+{
+    (void)state;
+    return false;
+}
+
+int main(int argc, char **argv)
+{
+    uint64_t iterations = argc > 1 ? strtoull(argv[1], NULL, 0) : 20000, seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
+    struct fuzz_result total = { 0 };
+
+    for (uint64_t world = 0; total.hypercalls < iterations; world++) {
+        uint64_t state = seed * 1000003 + world;
+        struct fuzz_source source = { next, never_dry, &state };
+        struct fuzz_result r;
+
+        if (getenv("FUZZ_VERBOSE"))
+            fprintf(stderr, "world %lu\n", world);
+        r = fuzz_world(&source, WORLD_HYPERCALLS);
+
+        total.hypercalls += r.hypercalls;
+        total.succeeded += r.succeeded;
+        total.traps += r.traps;
+        total.domains += r.domains;
+        total.audits += r.audits;
+    }
+    printf("fuzz: %lu hypercalls (%lu served, %lu refused) and %lu traps of %lu domains, %lu audits, seed %lu: passed\n",
+           total.hypercalls, total.succeeded, total.hypercalls - total.succeeded, total.traps, total.domains, total.audits,
+           seed);
+    return 0;
+}

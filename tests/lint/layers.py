@@ -1,0 +1,69 @@
+#!/usr/bin/env python3
+"""Checks who includes whom: quotes are ours and follow the layers, angle brackets are somebody else's."""
+import pathlib
+import re
+import sys
+
+FREESTANDING = {"stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "limits.h", "stdalign.h"}
+ALL_LIBC = None
+
+# directory: (prefixes of ours that it may include, names in angle brackets that it may include)
+LAYERS = {
+    "common": (("common/",), FREESTANDING),
+    "xen": (("common/", "xen/", "arch/arch.h"), FREESTANDING),
+    "arch/x86_64": (("common/", "xen/", "arch/arch.h", "arch/x86_64/", "arch_cpu.h", "asm-offsets.h"), FREESTANDING),
+    "arch/host": (("common/", "xen/", "arch/arch.h", "arch_cpu.h", "host.h"), ALL_LIBC),
+    "tests/unit": (("common/", "xen/", "arch/arch.h", "arch_cpu.h", "host.h", "support.h"), ALL_LIBC),
+    "tests/fuzz": (("common/", "xen/", "arch/arch.h", "arch_cpu.h", "host.h", "support.h", "fuzz.h"), ALL_LIBC),
+}
+EXCEPTIONS = {
+    ("arch/arch.h", "arch_cpu.h"),      # the seam's inline half comes from whichever architecture is built
+}
+INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]', re.M)
+ASSEMBLER = re.compile(r'\b(?:__asm__|asm)\b(?!\s*volatile\s*\(""\s*:)')
+
+
+def layer_of(path):
+    best = None
+    for layer in LAYERS:
+        if path.startswith(layer + "/") and (best is None or len(layer) > len(best)):
+            best = layer
+    return best
+
+
+def check(path, text):
+    layer = layer_of(path) or ("xen" if path == "arch/arch.h" else None)
+    if layer is None:
+        return
+    ours, theirs = LAYERS[layer]
+    for bracket, name in INCLUDE.findall(text):
+        if (path, name) in EXCEPTIONS:
+            continue
+        if name.startswith("public/"):
+            if layer.startswith("tests") or layer == "xen" and path != "xen/abi.h":
+                yield f"<{name}>: only xen/abi.h includes the public headers"
+        elif bracket == "<" and theirs is not None and name not in theirs:
+            yield f"<{name}>: not a freestanding header"
+        elif bracket == '"' and (name.endswith(".c") or not name.startswith(ours)):
+            yield f'"{name}": {layer}/ may not include it'
+    if layer in ("xen", "common") and path != "common/compiler.h" and ASSEMBLER.search(text):
+        yield "assembler does not belong here"
+
+
+def main():
+    root = pathlib.Path(__file__).resolve().parents[2]
+    problems = files = 0
+    for top in ("common", "xen", "arch", "tests"):
+        for file in sorted((root / top).rglob("*.[chS]")):
+            path = str(file.relative_to(root))
+            files += 1
+            for what in check(path, file.read_text()):
+                print(f"{path}: {what}", file=sys.stderr)
+                problems += 1
+    if files == 0:
+        print("no sources found", file=sys.stderr)
+    return problems != 0 or files == 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

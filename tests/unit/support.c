@@ -1,0 +1,222 @@
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "support.h"
+#include "xen/grant.h"
+#include "xen/image.h"
+#include "xen/sched.h"
+
+#define MUST(cond)                                                              \
+    do {                                                                        \
+        if (!(cond)) {                                                          \
+            fprintf(stderr, "%s:%d: %s\nconsole:\n%s\n", __FILE__, __LINE__, #cond, host.console);  \
+            abort();                                                            \
+        }                                                                       \
+    } while (0)
+
+/* --- The tiny kernel -------------------------------------------------------------------------------------- */
+
+void elf_add_note(struct tiny_elf *e, uint32_t type, const void *desc, uint32_t len)
+{
+    const uint32_t head[3] = { 4, len, type };
+    uint8_t *p = e->notes + e->note.filesz;
+
+    MUST(e->note.filesz + 16 + len + 4 < sizeof(e->notes));
+    memcpy(p, head, 12);
+    memcpy(p + 12, "Xen", 4);
+    memcpy(p + 16, desc, len);
+    e->note.filesz += 16 + (len + 3) / 4 * 4;
+}
+
+void elf_add_number(struct tiny_elf *e, uint32_t type, uint64_t value)
+{
+    elf_add_note(e, type, &value, sizeof(value));
+}
+
+void elf_make(struct tiny_elf *e)
+{
+    memset(e, 0, sizeof(*e));
+    e->eh = (struct elf_header){ .ident = { 0x7f, 'E', 'L', 'F', 2, 1, 1 }, .type = 2, .machine = 62, .version = 1,
+                                 .entry = GUEST_BASE, .phoff = 64, .ehsize = 64, .phentsize = 56, .phnum = 2 };
+    e->load = (struct elf_program_header){ .type = 1, .flags = 7, .offset = TEXT_OFFSET, .vaddr = GUEST_BASE,
+                                           .filesz = GUEST_TEXT_BYTES, .memsz = GUEST_IMAGE_BYTES, .align = 4096 };
+    e->note = (struct elf_program_header){ .type = 4, .flags = 4, .offset = NOTE_OFFSET, .align = 4 };
+    memset(e->text, 0x90, sizeof(e->text));
+    elf_add_note(e, XEN_ELFNOTE_XEN_VERSION, "xen-3.0", 8);
+    elf_add_note(e, XEN_ELFNOTE_GUEST_OS, "tiny", 5);
+    elf_add_note(e, XEN_ELFNOTE_LOADER, "generic", 8);
+    elf_add_number(e, XEN_ELFNOTE_VIRT_BASE, GUEST_BASE);
+    elf_add_number(e, XEN_ELFNOTE_PADDR_OFFSET, 0);
+    elf_add_number(e, XEN_ELFNOTE_ENTRY, GUEST_BASE);
+}
+
+/* --- Machines and domains --------------------------------------------------------------------------------- */
+
+static uint64_t free_at_start;
+
+int machine_up(void **state)
+{
+    const char *seed = getenv("HOST_SEED");
+
+    (void)state;
+    host_start(HIGH_BASE, 16, seed ? strtoull(seed, NULL, 0) : 12345);
+    free_at_start = nr_free_frames();
+    return 0;
+}
+
+int machine_down(void **state)
+{
+    (void)state;
+    guests_end();
+    host_give_back();
+    if (nr_free_frames() != free_at_start) {
+        fprintf(stderr, "frames lost: %lu free before, %lu after\n", free_at_start, nr_free_frames());
+        return -1;
+    }
+    host_stop();
+    return 0;
+}
+
+static struct tiny_elf kernel;
+
+struct domain *guest_make_sized(domid_t id, unsigned nr_vcpus, uint64_t nr_frames, unsigned weight)
+{
+    struct domain_config c = { .name = "guest", .mem_bytes = nr_frames << PAGE_SHIFT, .vcpus = nr_vcpus, .weight = weight };
+    struct domain *d = domain_create(id, c.name, nr_vcpus, nr_frames, weight);
+
+    if (d == NULL)
+        return NULL;
+    elf_make(&kernel);
+    if (build_domain(d, &c, &kernel, sizeof(kernel), NULL, 0) != 0) {
+        guest_end(d);
+        return NULL;
+    }
+    domain_start(d);
+    return d;
+}
+
+struct domain *guest_make(domid_t id, unsigned nr_vcpus)
+{
+    return guest_make_sized(id, nr_vcpus, GUEST_FRAMES, 256);
+}
+
+/* A domain that crashed while the test stood for one of its vCPUs still waits for that one's way out. */
+static void end(struct domain *d)
+{
+    struct vcpu *v;
+    unsigned i;
+
+    domain_shutdown(d, SHUTDOWN_poweroff);
+    for_each_vcpu(d, v, i)
+        if (v != NULL && v->started)
+            vcpu_wake(v);
+}
+
+void guest_end(struct domain *d)
+{
+    domid_t id = d->id;
+    struct domain *other;
+
+    host_become(boot_cpu.idle);
+    end(d);
+    (void)host_run(1000000000);
+    for_each_domain(other)
+        MUST(other->id != id || other->nr_frames != 0 || other->nr_hv_frames != 0);
+}
+
+void guests_end(void)
+{
+    struct domain *d;
+
+    host_become(boot_cpu.idle);
+    for_each_domain(d)
+        end(d);
+    (void)host_run(10000000000);
+    MUST(list_empty(&domain_list));
+}
+
+const struct start_info *guest_start_info(struct domain *d)
+{
+    uint64_t va = guest_regs(d->vcpu[0])->rsi;
+    uint64_t *slot = walk_to_l1(d->vcpu[0]->root_kernel, va, NULL);
+
+    MUST(slot != NULL && (*slot & PTE_P));
+    return mfn_to_virt(PTE_MFN(*slot));
+}
+
+/* --- Hypercalls and memory of current --------------------------------------------------------------------- */
+
+void audit(void)
+{
+    void *zeroed = calloc(max_mfn, AUDIT_BYTES_PER_FRAME);
+
+    frame_audit_in(zeroed);
+    grant_audit();
+    free(zeroed);
+    host_audit();
+}
+
+long hcall_args(uint64_t nr, const uint64_t a[6])
+{
+    long rc = hypercall_table[nr](a[0], a[1], a[2], a[3], a[4], a[5]);
+
+    audit();
+    return rc;
+}
+
+long hcall_struct(uint64_t nr, uint64_t cmd, void *arg, size_t len)
+{
+    long rc;
+
+    guest_put(SCRATCH, arg, len);
+    rc = hcall(nr, cmd, SCRATCH, 1);
+    guest_get(arg, SCRATCH, len);
+    return rc;
+}
+
+mfn_t mfn_of_pfn(struct domain *d, pfn_t pfn)
+{
+    uint64_t *slot = walk_to_l1(d->vcpu[0]->root_kernel, GUEST_BASE + (pfn << PAGE_SHIFT), NULL);
+
+    MUST(slot != NULL && (*slot & PTE_P));
+    return PTE_MFN(*slot);
+}
+
+uint64_t pte_at(uint64_t va)
+{
+    return read_guest_pte(current, va);
+}
+
+mfn_t mfn_of_va(uint64_t va)
+{
+    MUST(pte_at(va) & PTE_P);
+    return PTE_MFN(pte_at(va));
+}
+
+uint64_t slot_maddr(uint64_t va)
+{
+    uint64_t *slot = walk_to_l1(current->root_kernel, va, NULL);
+
+    MUST(slot != NULL);
+    return (virt_to_mfn(slot) << PAGE_SHIFT) + (uint64_t)(uintptr_t)slot % PAGE_SIZE;
+}
+
+void guest_put(uint64_t va, const void *src, size_t len)
+{
+    MUST(host_guest_write(va, src, len));
+}
+
+void guest_get(void *dst, uint64_t va, size_t len)
+{
+    bool hostile = host.hostile_memory;
+
+    host.hostile_memory = false;
+    MUST(host_guest_read(dst, va, len));
+    host.hostile_memory = hostile;
+}
+
+bool console_says(const char *text)
+{
+    return strstr(host.console, text) != NULL;
+}

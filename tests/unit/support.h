@@ -1,0 +1,72 @@
+/* What the unit tests and the fuzzer share: a tiny PV kernel as an ELF file, domains built from it by the real builder,
+ * hypercalls made as one of their vCPUs, and the audits after each. */
+#ifndef SUPPORT_H
+#define SUPPORT_H
+
+#include "host.h"
+#include "xen/build.h"
+#include "xen/frame.h"
+#include "xen/hypercalls.h"
+#include "xen/mm.h"
+
+#define GUEST_BASE 0xffffffff80000000ull
+#define GUEST_TEXT_BYTES 0x1000u
+#define GUEST_IMAGE_BYTES 0x40000u      /* with bss */
+#define SCRATCH (GUEST_BASE + 0x10000)  /* in the bss; read-write */
+#define FREE_PFN_VA (GUEST_BASE + 0x30000)
+#define GUEST_FRAMES 1280u
+
+/* The tiny kernel: header, two program headers, notes at NOTE_OFFSET, text at TEXT_OFFSET. */
+#define ELF_BYTES 0x2000u
+#define NOTE_OFFSET 0x200u
+#define TEXT_OFFSET 0x1000u
+struct elf_header {
+    uint8_t ident[16];
+    uint16_t type, machine;
+    uint32_t version;
+    uint64_t entry, phoff, shoff;
+    uint32_t flags;
+    uint16_t ehsize, phentsize, phnum, shentsize, shnum, shstrndx;
+};
+struct elf_program_header {
+    uint32_t type, flags;
+    uint64_t offset, vaddr, paddr, filesz, memsz, align;
+};
+struct tiny_elf {
+    struct elf_header eh;
+    struct elf_program_header load, note;
+    uint8_t gap[NOTE_OFFSET - 64 - 2 * 56];
+    uint8_t notes[TEXT_OFFSET - NOTE_OFFSET];
+    uint8_t text[ELF_BYTES - TEXT_OFFSET];
+};
+void elf_make(struct tiny_elf *e);
+void elf_add_note(struct tiny_elf *e, uint32_t type, const void *desc, uint32_t len);
+void elf_add_number(struct tiny_elf *e, uint32_t type, uint64_t value);
+
+/* cmocka fixtures: a machine with as much RAM as two such guests need and some more. */
+int machine_up(void **state);
+int machine_down(void **state);         /* ends every domain and fails if it left a frame behind */
+#define with_machine(test) cmocka_unit_test_setup_teardown(test, machine_up, machine_down)
+
+/* A started domain whose first vCPU has not run. NULL: no memory. */
+struct domain *guest_make(domid_t id, unsigned nr_vcpus);
+struct domain *guest_make_sized(domid_t id, unsigned nr_vcpus, uint64_t nr_frames, unsigned weight);
+void guest_end(struct domain *d);       /* poweroff, run until reaped */
+void guests_end(void);
+const struct start_info *guest_start_info(struct domain *d);
+
+/* The hypercall as current, and then both audits. */
+long hcall_args(uint64_t nr, const uint64_t a[6]);
+#define hcall(nr, ...) hcall_args(nr, (const uint64_t[6]){ __VA_ARGS__ })
+long hcall_struct(uint64_t nr, uint64_t cmd, void *arg, size_t len);    /* arg at SCRATCH, copied in and back out */
+void audit(void);
+
+mfn_t mfn_of_pfn(struct domain *d, pfn_t pfn);
+mfn_t mfn_of_va(uint64_t va);           /* in current's tables */
+uint64_t pte_at(uint64_t va);
+uint64_t slot_maddr(uint64_t va);       /* of the L1 entry of va */
+void guest_put(uint64_t va, const void *src, size_t len);
+void guest_get(void *dst, uint64_t va, size_t len);
+bool console_says(const char *text);
+
+#endif

@@ -1,0 +1,254 @@
+/* memory_op, multicall and the hypercall log: extents counted as they are done, exchanges whole or not at all, what one
+ * member of an array may do to the others, and that a log line says what was called. */
+#include "cmocka_main.h"
+#include <string.h>
+#include "support.h"
+#include "xen/trace.h"
+
+#define LIST (SCRATCH + 1024)
+#define CALLS (SCRATCH + 2048)
+
+static struct domain *d;
+
+static int one_guest(void **state)
+{
+    machine_up(state);
+    d = guest_make(1, 1);
+    assert_non_null(d);
+    host_become(d->vcpu[0]);
+    return 0;
+}
+
+static struct xen_memory_reservation extents(unsigned nr, unsigned order)
+{
+    struct xen_memory_reservation r = { .nr_extents = nr, .extent_order = order, .domid = DOMID_SELF };
+
+    set_xen_guest_handle_raw(r.extent_start, (xen_pfn_t *)LIST);
+    return r;
+}
+
+static long reserve(unsigned cmd, struct xen_memory_reservation r)
+{
+    return hcall_struct(__HYPERVISOR_memory_op, cmd, &r, sizeof(r));
+}
+
+static void list_put(unsigned i, uint64_t value)
+{
+    guest_put(LIST + i * 8, &value, 8);
+}
+
+static uint64_t list_get(unsigned i)
+{
+    uint64_t value;
+
+    guest_get(&value, LIST + i * 8, 8);
+    return value;
+}
+
+/* Takes the frame at va out of the tables, so that only its owner's reference is left. */
+static mfn_t unmapped(uint64_t va)
+{
+    mfn_t mfn = mfn_of_va(va);
+
+    assert_int_equal(hcall(__HYPERVISOR_update_va_mapping, va, 0, UVMF_INVLPG), 0);
+    return mfn;
+}
+
+static void reservations(void **state)
+{
+    uint64_t frames = d->nr_frames;
+    struct xen_memory_reservation r;
+    domid_t self = DOMID_SELF, other = 77;
+    mfn_t gone;
+
+    (void)state;
+    gone = unmapped(FREE_PFN_VA);
+    list_put(0, gone);
+    list_put(1, 0x7fffffff);                                            /* no such frame: counted so far */
+    list_put(2, mfn_of_va(FREE_PFN_VA + PAGE_SIZE));
+    assert_int_equal(reserve(XENMEM_decrease_reservation, extents(3, 0)), 1);
+    assert_int_equal(d->nr_frames, frames - 1);
+    assert_ptr_not_equal(mfn_to_frame(gone)->owner, d);
+    list_put(0, 4711);
+    assert_int_equal(reserve(XENMEM_populate_physmap, extents(1, 0)), 1);
+    assert_int_equal(d->nr_frames, frames);
+    assert_int_equal(m2p_table[list_get(0)], 4711);
+    assert_ptr_equal(mfn_to_frame(list_get(0))->owner, d);
+    d->max_frames = d->nr_frames + 2;
+    assert_int_equal(reserve(XENMEM_increase_reservation, extents(5, 0)), 2);       /* the limit (XSA-385) */
+    assert_int_equal(reserve(XENMEM_increase_reservation, extents(1, 10)), 0);      /* too large an order */
+    assert_int_equal(reserve(XENMEM_increase_reservation | 3 << 6, extents(3, 0)), 3);  /* nothing left to do */
+    r = extents(1, 0);
+    r.domid = 77;
+    assert_int_equal(reserve(XENMEM_decrease_reservation, r), 0);
+    r = extents(~0u, 9);
+    set_xen_guest_handle_raw(r.extent_start, (xen_pfn_t *)HOLE_START);
+    assert_int_equal(reserve(XENMEM_populate_physmap, r), 0);
+    assert_int_equal(hcall_struct(__HYPERVISOR_memory_op, XENMEM_current_reservation, &self, 2), d->nr_frames);
+    assert_int_equal(hcall_struct(__HYPERVISOR_memory_op, XENMEM_maximum_reservation, &self, 2), d->max_frames);
+    assert_int_equal(hcall_struct(__HYPERVISOR_memory_op, XENMEM_maximum_reservation, &other, 2), -ESRCH);
+    assert_int_equal(hcall(__HYPERVISOR_memory_op, XENMEM_machine_memory_map, SCRATCH), -EPERM);
+    assert_int_equal(hcall(__HYPERVISOR_memory_op, 63, SCRATCH), -ENOSYS);
+}
+
+static void memory_map(void **state)
+{
+    struct xen_memory_map map = { .nr_entries = 9 };
+    struct { uint64_t addr, size; uint32_t type; } __attribute__((packed)) e;
+
+    (void)state;
+    set_xen_guest_handle_raw(map.buffer, (void *)LIST);
+    assert_int_equal(hcall_struct(__HYPERVISOR_memory_op, XENMEM_memory_map, &map, sizeof(map)), 0);
+    assert_int_equal(map.nr_entries, 1);
+    guest_get(&e, LIST, sizeof(e));
+    assert_true(e.addr == 0 && e.size == d->max_frames << PAGE_SHIFT && e.type == 1);
+    map.nr_entries = 0;
+    assert_int_equal(hcall_struct(__HYPERVISOR_memory_op, XENMEM_memory_map, &map, sizeof(map)), 0);
+    assert_int_equal(map.nr_entries, 0);
+}
+
+static long exchange(struct xen_memory_exchange *x, unsigned in, unsigned in_order, unsigned out, unsigned out_order)
+{
+    *x = (struct xen_memory_exchange){ .in = extents(in, in_order), .out = extents(out, out_order) };
+    set_xen_guest_handle_raw(x->out.extent_start, (xen_pfn_t *)(LIST + 64 * 8));
+    return hcall_struct(__HYPERVISOR_memory_op, XENMEM_exchange, x, sizeof(*x));
+}
+
+static void exchanges(void **state)
+{
+    struct xen_memory_exchange x;
+    uint64_t frames = d->nr_frames;
+    mfn_t old[4];
+
+    (void)state;
+    d->max_frames = d->nr_frames;                       /* none may be needed on top */
+    for (unsigned i = 0; i < 4; i++) {
+        list_put(i, old[i] = unmapped(FREE_PFN_VA + i * PAGE_SIZE));
+        list_put(64 + i, 100 + 4 * i);
+    }
+    assert_int_equal(exchange(&x, 4, 0, 1, 2), 0);      /* four single frames for one of four */
+    assert_int_equal(x.nr_exchanged, 4);
+    assert_int_equal(d->nr_frames, frames);
+    assert_int_equal(list_get(64) & 3, 0);
+    for (unsigned i = 0; i < 4; i++) {
+        assert_ptr_equal(mfn_to_frame(list_get(64) + i)->owner, d);
+        assert_int_equal(m2p_table[list_get(64) + i], 100 + i);
+    }
+    list_put(0, list_get(64));                          /* and back */
+    for (unsigned i = 0; i < 4; i++)
+        list_put(64 + i, 200 + i);
+    assert_int_equal(exchange(&x, 1, 2, 4, 0), 0);
+    assert_int_equal(x.nr_exchanged, 1);
+    assert_int_equal(m2p_table[list_get(64 + 3)], 203);
+
+    for (unsigned i = 0; i < 4; i++)
+        list_put(i, list_get(64 + i));
+    list_put(2, list_get(1));                           /* one named twice: none of its chunk goes, the one before did */
+    assert_int_equal(exchange(&x, 4, 0, 2, 1), -EINVAL);
+    assert_int_equal(x.nr_exchanged, 2);
+    list_put(0, mfn_of_va(SCRATCH));                    /* still mapped */
+    assert_int_equal(exchange(&x, 1, 0, 1, 0), -EINVAL);
+    assert_int_equal(exchange(&x, 1, 10, 1, 10), -EPERM);
+    assert_int_equal(exchange(&x, 3, 0, 1, 1), -EINVAL);
+    assert_int_equal(d->nr_frames, frames);
+    list_put(0, list_get(67));
+    host_take_all_but(0);
+    *&x = (struct xen_memory_exchange){ .in = extents(1, 0), .out = extents(1, 0) };
+    guest_put(SCRATCH, &x, sizeof(x));
+    assert_int_equal(hypercall_table[__HYPERVISOR_memory_op](XENMEM_exchange, SCRATCH, 0, 0, 0, 0), -ENOMEM);
+    host_give_back();
+    audit();
+}
+
+static void put_call(unsigned i, uint64_t op, uint64_t a, uint64_t b)
+{
+    struct multicall_entry e = { .op = op, .args = { a, b }, .result = 0x5555 };
+
+    guest_put(CALLS + i * sizeof(e), &e, sizeof(e));
+}
+
+static long result_of(unsigned i)
+{
+    struct multicall_entry e;
+
+    guest_get(&e, CALLS + i * sizeof(e), sizeof(e));
+    return (long)e.result;
+}
+
+static void multicalls(void **state)
+{
+    uint64_t counted = hypercall_counts[__HYPERVISOR_xen_version];
+
+    (void)state;
+    put_call(0, __HYPERVISOR_xen_version, XENVER_version, 0);
+    put_call(1, __HYPERVISOR_multicall, CALLS, 1);
+    put_call(2, 4711, 0, 0);
+    put_call(3, 63, 0, 0);
+    put_call(4, __HYPERVISOR_xen_version, XENVER_version, 0);
+    assert_int_equal(hcall(__HYPERVISOR_multicall, CALLS, 5), 0);
+    assert_true(result_of(0) > 0);
+    assert_int_equal(result_of(1), -EINVAL);
+    assert_int_equal(result_of(2), -ENOSYS);
+    assert_int_equal(result_of(3), -ENOSYS);
+    assert_int_equal(result_of(4), result_of(0));
+    assert_int_equal(hypercall_counts[__HYPERVISOR_xen_version] - counted, 2);
+    assert_int_equal(hcall(__HYPERVISOR_multicall, HOLE_START, 1), -EFAULT);
+    assert_int_equal(hcall(__HYPERVISOR_multicall, 0x1000, 1), -EFAULT);
+    assert_int_equal(hcall(__HYPERVISOR_multicall, CALLS, 0), 0);
+    assert_false(d->vcpu[0]->in_multicall);
+}
+
+/* What follows an iret in an array is not done (XSA-213). */
+static void multicall_ends_at_iret(void **state)
+{
+    uint64_t frame[8] = { 99, 0, 0, 0, GUEST_BASE, 0xe030, 0x200, SCRATCH };
+
+    (void)state;
+    guest_put(SCRATCH + 512, frame, sizeof(frame));
+    guest_regs(current)->rsp = SCRATCH + 512;
+    put_call(0, __HYPERVISOR_iret, 0, 0);
+    put_call(1, __HYPERVISOR_xen_version, XENVER_version, 0);
+    assert_int_equal(hcall(__HYPERVISOR_multicall, CALLS, 2), 99);
+    assert_int_equal(result_of(1), 0x5555);
+}
+
+static void log_lines(void **state)
+{
+    const uint64_t args[6] = { XENVER_version, 0 };
+    const uint64_t update[6] = { SCRATCH, 0, 0, DOMID_SELF };
+
+    (void)state;
+    hypercall_trace_on = 1;
+    trace_size = 4096;
+    trace_init();
+    assert_int_equal(hypercall_trace_on, 1);
+    (void)hypercall_traced(__HYPERVISOR_xen_version, args);
+    (void)hypercall_traced(__HYPERVISOR_mmu_update, update);
+    put_call(0, 63, 1, 2);
+    (void)hypercall_traced(__HYPERVISOR_multicall, (const uint64_t[6]){ CALLS, 1 });
+    (void)trace_begin(__HYPERVISOR_sched_op, (const uint64_t[6]){ SCHEDOP_block, 0 });
+    trace_dump();
+    assert_true(console_says("] xen_version(XENVER_version, NULL) = "));
+    assert_true(console_says("[d1v0 "));
+    assert_true(console_says("] mmu_update(0xffffffff80010000, 0, NULL, DOMID_SELF) = 0 <"));
+    assert_true(console_says("]     hypercall_63(0x1, 0x2, NULL, NULL, NULL, NULL) = -38 <"));
+    assert_true(console_says("] sched_op(SCHEDOP_block, NULL) = ?"));
+    for (unsigned i = 0; i < 1000; i++)
+        (void)hypercall_traced(__HYPERVISOR_xen_version, args);
+    trace_dump();
+    assert_true(console_says("older calls were overwritten"));
+    hypercall_trace_on = 0;
+    trace_free();
+}
+
+#define with_guest(test) cmocka_unit_test_setup_teardown(test, one_guest, machine_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        with_guest(reservations), with_guest(memory_map), with_guest(exchanges), with_guest(multicalls),
+        with_guest(multicall_ends_at_iret), with_guest(log_lines),
+    };
+
+    return cmocka_run_group_tests_name("memory", tests, NULL, NULL);
+}

@@ -1,0 +1,185 @@
+/* Words from the boot loader: the hypervisor's options, the words of a module, and which module becomes what. */
+#include "cmocka_main.h"
+#include <stdlib.h>
+#include <string.h>
+#include "support.h"
+#include "xen/log.h"
+#include "xen/options.h"
+#include "xen/sched.h"
+
+static void says_what_it_ignores(void **state)
+{
+    static const struct { const char *cmdline, *complaint; } table[] = {
+        { "loglvl=all", NULL }, { "  loglvl=all   noreboot ", NULL }, { "", NULL }, { "no-sync_console", NULL },
+        { "frobnicate=3", "frobnicate" }, { "loglvl=loud", "loud" }, { "sched_credit_tslice_ms=0", "sched_credit_tslice_ms" },
+        { "sched_credit_tslice_ms=99999999999999999999", "sched_credit_tslice_ms" }, { "com1=115200,8n1,0x2f8", NULL },
+        { "com1=17", "com1" }, { "trace=everything", "everything" }, { "dom0_mem=1G", "dom0_mem" },
+        { "-- frobnicate", NULL }, { "no-frobnicate", "no-frobnicate" },
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_SIZE(table); i++) {
+        size_t before = host.console_len;
+
+        log_threshold = LOG_INFO;
+        options_parse(table[i].cmdline);
+        if ((table[i].complaint == NULL) != (host.console_len == before) ||
+            (table[i].complaint != NULL && strstr(host.console + before, table[i].complaint) == NULL))
+            fail_msg("\"%s\": said \"%s\"", table[i].cmdline, host.console + before);
+    }
+    hypercall_trace_on = 0;
+}
+
+static void sets_what_it_knows(void **state)
+{
+    (void)state;
+    options_parse("noreboot loglvl=error/warning guest_loglvl=debug sched_credit_tslice_ms=3 com1=9600,8n1,0x2f8");
+    assert_true(options.noreboot);
+    assert_int_equal(log_threshold, LOG_WARNING);
+    assert_int_equal(guest_log_threshold, LOG_DEBUG);
+    assert_int_equal(sched_slice_us, 3000);
+    assert_int_equal(options.com1_port, 0x2f8);
+    assert_int_equal(options.com1_baud, 9600);
+    options_parse("no-noreboot trace=hypercalls sched_credit_tslice_ms=10 loglvl=info guest_loglvl=warning");
+    assert_false(options.noreboot);
+    assert_int_equal(hypercall_trace_on, 1);
+    hypercall_trace_on = 0;
+    for (unsigned i = 0; i < 3000; i++) {       /* a word longer than any buffer */
+        static char line[4096];
+
+        memset(line, 'a' + i % 26, i);
+        line[i] = '\0';
+        options_parse(line);
+    }
+}
+
+static void reads_module_words(void **state)
+{
+    static const struct {
+        const char *string;
+        int rc;
+        const char *name, *cmdline;
+        uint64_t mem;
+        unsigned vcpus, weight;
+    } table[] = {
+        { "console=hvc0 quiet", 0, "", "console=hvc0 quiet", 0, 1, 256 },
+        { "name=web mem=64M vcpus=2 weight=512 -- quiet  init=/x", 0, "web", "quiet  init=/x", 64 << 20, 2, 512 },
+        { "-- a -- b", 0, "", "a -- b", 0, 1, 256 }, { "--", 0, "", "", 0, 1, 256 }, { "", 0, "", "", 0, 1, 256 },
+        { "a--b", 0, "", "a--b", 0, 1, 256 }, { "mem=0 --", -EINVAL, "", "", 0, 1, 256 },
+        { "vcpus=0 --", -EINVAL, "", "", 0, 0, 256 }, { "vcpus=33 --", -EINVAL, "", "", 0, 33, 256 },
+        { "weight=65536 --", -EINVAL, "", "", 0, 1, 65536 }, { "mem=18446744073709551615G --", -EINVAL, "", "", 0, 1, 256 },
+        { "name= --", -EINVAL, "", "", 0, 1, 256 }, { "odd --", 0, "", "", 0, 1, 256 },
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_SIZE(table); i++) {
+        struct domain_config c;
+        int rc = domain_config_parse(table[i].string, &c);
+
+        if (rc != table[i].rc)
+            fail_msg("\"%s\": %d", table[i].string, rc);
+        if (rc != 0)
+            continue;
+        assert_string_equal(c.name, table[i].name);
+        assert_string_equal(c.cmdline, table[i].cmdline);
+        assert_int_equal(c.mem_bytes, table[i].mem);
+        assert_int_equal(c.vcpus, table[i].vcpus);
+        assert_int_equal(c.weight, table[i].weight);
+    }
+    for (size_t len = 900; len < 1500; len += 7) {  /* a command line of any length is cut, not overrun */
+        char *line = malloc(len + 1);
+        struct domain_config c;
+
+        memset(line, 'x', len);
+        line[len] = '\0';
+        assert_int_equal(domain_config_parse(line, &c), 0);
+        assert_int_equal(strlen(c.cmdline), MIN(len, sizeof(c.cmdline) - 1));
+        free(line);
+    }
+}
+
+static void drops_the_file_name(void **state)
+{
+    static const struct { const char *loader, *in, *out; } table[] = {
+        { "GRUB 2.06-13", "name=x -- y", "name=x -- y" }, { "GNU GRUB 0.97", "/boot/k name=x", "name=x" },
+        { "qemu", "k -- y", "-- y" }, { "qemu", "k", "" }, { "", "a b", "a b" },
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_SIZE(table); i++) {
+        strcpy(boot_info.loader, table[i].loader);
+        if (strcmp(boot_string(table[i].in), table[i].out) != 0)
+            fail_msg("%s: \"%s\" became \"%s\"", table[i].loader, table[i].in, boot_string(table[i].in));
+    }
+    boot_info.loader[0] = '\0';
+}
+
+static void add_module(const void *data, size_t size, const char *string)
+{
+    struct boot_module *m = &boot_info.modules[boot_info.nr_modules++];
+    unsigned order = 0;
+    mfn_t mfn;
+
+    while (PAGE_SIZE << order < size)
+        order++;
+    mfn = alloc_frames(order);
+    memcpy(mfn_to_virt(mfn), data, size);
+    m->start = mfn << PAGE_SHIFT;
+    m->size = PAGE_SIZE << order;       /* all of it: build_all_domains gives it back */
+    strcpy(m->string, string);
+}
+
+static void modules_become_guests(void **state)
+{
+    struct tiny_elf *good = malloc(sizeof(*good)), *broken = malloc(sizeof(*broken));
+    static const char ramdisk[PAGE_SIZE] = "ramdisk";
+    struct domain *d;
+
+    (void)state;
+    strcpy(boot_info.loader, "GRUB 2.06");
+    elf_make(good);
+    elf_make(broken);
+    broken->eh.machine = 3;
+    add_module(good, sizeof(*good), "name=first mem=5M -- one");
+    add_module(ramdisk, sizeof(ramdisk), "");
+    add_module(ramdisk, sizeof(ramdisk), "too many");
+    add_module(broken, sizeof(*broken), "name=second --");
+    add_module(good, sizeof(*good), "mem=900G -- x");
+    add_module(good, sizeof(*good), "mem=5M vcpus=3 -- four");
+    build_all_domains();
+    assert_true(console_says("module 2"));
+    assert_true(console_says("another processor"));
+    assert_true(console_says("module 4") && console_says("not enough memory"));
+    assert_int_equal(domain_count(), 2);
+    d = domain_by_id(1);
+    assert_string_equal(d->name, "first");
+    assert_int_equal(guest_start_info(d)->mod_len, sizeof(ramdisk));
+    assert_string_equal((const char *)guest_start_info(d)->cmd_line, "one");
+    d = domain_by_id(4);
+    assert_int_equal(d->nr_vcpus, 3);
+    assert_null(domain_by_id(2));
+    audit();
+    free(good);
+    free(broken);
+}
+
+static void no_guest_powers_off(void **state)
+{
+    (void)state;
+    boot_info.nr_modules = 0;
+    if (HOST_CATCH_END() == END_NONE) {
+        build_all_domains();
+        fail();
+    }
+    assert_true(console_says("No guest could be started"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        with_machine(says_what_it_ignores), with_machine(sets_what_it_knows),    with_machine(reads_module_words),
+        with_machine(drops_the_file_name),  with_machine(modules_become_guests), with_machine(no_guest_powers_off),
+    };
+
+    return cmocka_run_group_tests_name("options", tests, NULL, NULL);
+}

@@ -1,0 +1,347 @@
+/* Timers against a sorted list, the scheduler on a clock that the test turns: shares by weight, nobody starves, the one
+ * that wakes is served soon, and a sleeper's time comes. */
+#include "cmocka_main.h"
+#include <stdlib.h>
+#include <string.h>
+#include "support.h"
+#include "xen/evtchn.h"
+#include "xen/sched.h"
+#include "xen/time.h"
+#include "xen/timer.h"
+#include "xen/upcall.h"
+
+#define MS 1000000ull
+
+/* --- Timers ----------------------------------------------------------------------------------------------- */
+
+#define NR_TIMERS 40u
+static struct timer timers[NR_TIMERS];
+static uint64_t due[NR_TIMERS];         /* the model: 0 is off */
+static uint64_t last_due;
+
+static void fired(void *arg)
+{
+    unsigned i = (unsigned)((struct timer *)arg - timers);
+
+    assert_true(due[i] != 0 && now_ns() >= due[i]);
+    assert_true(due[i] >= last_due || due[i] == 1);
+    for (unsigned j = 0; j < NR_TIMERS; j++)
+        assert_true(due[j] == 0 || due[j] >= due[i]);   /* the earliest first */
+    due[i] = 0;
+    if (i % 8 == 0)
+        timer_set(&timers[i], due[i] = now_ns() + 5 * MS);
+}
+
+static void timers_fire_in_order(void **state)
+{
+    (void)state;
+    memset(due, 0, sizeof(due));
+    for (unsigned i = 0; i < NR_TIMERS; i++)
+        timer_init(&timers[i], fired, &timers[i]);
+    for (unsigned round = 0; round < 5000; round++) {
+        unsigned i = (unsigned)(host_random() % NR_TIMERS);
+
+        switch (host_random() % 4) {
+        case 0:
+            timer_cancel(&timers[i]);
+            due[i] = 0;
+            break;
+        case 1:
+            host_advance(host_random() % (3 * MS));
+            for (unsigned j = 0; j < NR_TIMERS; j++)
+                assert_true(due[j] == 0 || due[j] + 2000 > now_ns());   /* nothing is overdue */
+            break;
+        default:
+            timer_set(&timers[i], due[i] = now_ns() + 1 + host_random() % (10 * MS));
+        }
+        for (unsigned j = 0; j < NR_TIMERS; j++)
+            assert_int_equal(timer_armed(&timers[j]), due[j] != 0);
+    }
+    for (unsigned i = 0; i < NR_TIMERS; i++)
+        timer_cancel(&timers[i]);
+    host_advance(100 * MS);
+}
+
+static void time_is_monotonic_and_right(void **state)
+{
+    uint64_t start = now_ns(), before = start;
+
+    (void)state;
+    for (unsigned i = 0; i < 1000; i++) {
+        uint64_t now = now_ns();
+
+        assert_true(now >= before);
+        before = now;
+        host_advance(MS);
+    }
+    assert_in_range(now_ns() - start, 1000 * MS, 1001 * MS);
+    for (uint64_t ns = 0; ns < 1ull << 62; ns = ns * 3 + 12345) {      /* the inverse never fires early */
+        uint64_t tsc = ns_to_tsc(ns);
+
+        assert_true(tsc / 2400000000.0 * 1e9 >= ns * 0.999999);
+    }
+}
+
+/* --- Shares ----------------------------------------------------------------------------------------------- */
+
+static uint64_t worst_gap[8];
+static bool stop;
+
+/* A vCPU that computes for ever: a tenth of a millisecond of work, then whatever the way out asks for. */
+static void busy(struct vcpu *v)
+{
+    uint64_t last = now_ns(), *gap = &worst_gap[v->domain->id];
+
+    while (!stop) {
+        uint64_t now = now_ns();
+
+        *gap = MAX(*gap, now - last);
+        last = now;
+        host_advance(MS / 10);
+        if (v->work != 0 || upcall_due(v))
+            exit_to_guest_work();
+    }
+    domain_shutdown(v->domain, SHUTDOWN_poweroff);
+    exit_to_guest_work();
+}
+
+static struct domain *busy_guest(domid_t id, unsigned weight, void (*program)(struct vcpu *))
+{
+    struct domain *d = domain_create(id, "busy", 1, 16, weight);
+
+    assert_non_null(d);
+    host_vcpu(d->vcpu[0])->program = program;
+    d->vcpu[0]->info->evtchn_upcall_mask = 1;
+    domain_start(d);
+    return d;
+}
+
+static void stop_them(void *arg)
+{
+    (void)arg;
+    stop = true;
+}
+
+static void run_for(uint64_t ns)
+{
+    struct timer t;
+
+    stop = false;
+    timer_init(&t, stop_them, NULL);
+    timer_set(&t, now_ns() + ns);
+    (void)host_run(1000 * ns);
+    assert_true(stop);
+}
+
+static uint64_t time_of[8];
+static void note_times(void *arg)
+{
+    struct domain *d;
+
+    (void)arg;
+    for_each_domain(d)
+        time_of[d->id] = d->vcpu[0]->cpu_ns;
+}
+
+static void shares_follow_weights(void **state)
+{
+    static const unsigned weights[5] = { 0, 128, 256, 512, 1024 };
+    struct timer t;
+    uint64_t sum = 0;
+
+    (void)state;
+    memset(worst_gap, 0, sizeof(worst_gap));
+    for (domid_t id = 1; id <= 4; id++)
+        busy_guest(id, weights[id], busy);
+    timer_init(&t, note_times, NULL);
+    timer_set(&t, now_ns() + 3999 * MS);
+    run_for(4000 * MS);
+    for (unsigned id = 1; id <= 4; id++)
+        sum += time_of[id];
+    assert_in_range(sum, 3900 * MS, 4001 * MS);
+    for (unsigned id = 1; id <= 4; id++) {
+        uint64_t want = sum * weights[id] / 1920;
+
+        if (time_of[id] < want - want / 10 || time_of[id] > want + want / 10)
+            fail_msg("weight %u got %lu ms of %lu", weights[id], time_of[id] / MS, want / MS);
+        assert_in_range(worst_gap[id], 1, 400 * MS);    /* nobody starves */
+    }
+}
+
+/* Extreme weights do not starve the small one for ever. */
+static void the_lightest_still_runs(void **state)
+{
+    (void)state;
+    memset(worst_gap, 0, sizeof(worst_gap));
+    busy_guest(1, 1, busy);
+    busy_guest(2, 65535, busy);
+    run_for(4000 * MS);
+    assert_true(worst_gap[1] > 0);
+}
+
+/* Sleeps, works a little, and measures how late it got the CPU. */
+static uint64_t worst_latency, wakeups;
+
+static void wake(void *arg)
+{
+    vcpu_wake(arg);
+}
+
+static void interactive(struct vcpu *v)
+{
+    struct timer t;
+
+    timer_init(&t, wake, v);
+    while (!stop) {
+        uint64_t at = now_ns() + 7 * MS;
+
+        timer_set(&t, at);
+        vcpu_block();
+        if (now_ns() >= at) {
+            wakeups++;
+            worst_latency = MAX(worst_latency, now_ns() - at);
+        }
+        host_advance(MS / 20);
+        if (v->work != 0)
+            exit_to_guest_work();
+    }
+    timer_cancel(&t);
+    domain_shutdown(v->domain, SHUTDOWN_poweroff);
+    exit_to_guest_work();
+}
+
+static void the_one_that_wakes_is_served_soon(void **state)
+{
+    (void)state;
+    worst_latency = wakeups = 0;
+    for (domid_t id = 1; id <= 4; id++)
+        busy_guest(id, 256, busy);
+    busy_guest(5, 256, interactive);
+    run_for(2000 * MS);
+    assert_in_range(wakeups, 150, 300);
+    assert_in_range(worst_latency, 0, 12 * MS);
+}
+
+static void the_machine_sleeps_when_all_do(void **state)
+{
+    (void)state;
+    worst_latency = wakeups = 0;
+    busy_guest(1, 256, interactive);
+    run_for(1000 * MS);
+    assert_in_range(wakeups, 135, 150);
+    assert_in_range(worst_latency, 0, MS / 10);
+}
+
+/* --- What a guest asks for -------------------------------------------------------------------------------- */
+
+static struct domain *g;
+static struct vcpu *v;
+
+static int one_guest(void **state)
+{
+    machine_up(state);
+    g = guest_make(1, 3);
+    v = g->vcpu[0];
+    host_become(v);
+    return 0;
+}
+
+static evtchn_port_t timer_port(unsigned vcpu)
+{
+    struct evtchn_bind_virq b = { .virq = VIRQ_TIMER, .vcpu = vcpu };
+
+    assert_int_equal(hcall_struct(__HYPERVISOR_event_channel_op, EVTCHNOP_bind_virq, &b, sizeof(b)), 0);
+    return b.port;
+}
+
+static void poll_times_out_and_is_woken(void **state)
+{
+    evtchn_port_t port = timer_port(0);
+    struct sched_poll poll = { .nr_ports = 1, .timeout = now_ns() + 5 * MS };
+    uint64_t start = now_ns();
+
+    (void)state;
+    guest_put(SCRATCH + 512, &port, sizeof(port));
+    set_xen_guest_handle_raw(poll.ports, (evtchn_port_t *)(SCRATCH + 512));
+    assert_int_equal(hcall_struct(__HYPERVISOR_sched_op, SCHEDOP_poll, &poll, sizeof(poll)), 0);
+    assert_in_range(now_ns() - start, 4 * MS, 6 * MS);
+
+    start = now_ns();
+    assert_int_equal(hcall(__HYPERVISOR_set_timer_op, start + 2 * MS), 0);
+    poll.timeout = start + 500 * MS;
+    assert_int_equal(hcall_struct(__HYPERVISOR_sched_op, SCHEDOP_poll, &poll, sizeof(poll)), 0);
+    assert_in_range(now_ns() - start, 2 * MS, 3 * MS);
+    assert_true(evtchn_port_pending(g, port));
+    assert_int_equal(hcall_struct(__HYPERVISOR_sched_op, SCHEDOP_poll, &poll, sizeof(poll)), 0);    /* at once */
+    poll.nr_ports = 129;
+    assert_int_equal(hcall_struct(__HYPERVISOR_sched_op, SCHEDOP_poll, &poll, sizeof(poll)), -EINVAL);
+    poll.nr_ports = 1;
+    set_xen_guest_handle_raw(poll.ports, (evtchn_port_t *)HOLE_START);
+    assert_int_equal(hcall_struct(__HYPERVISOR_sched_op, SCHEDOP_poll, &poll, sizeof(poll)), -EFAULT);
+}
+
+static void block_ends_with_the_timer(void **state)
+{
+    uint64_t start = now_ns();
+    struct vcpu_set_singleshot_timer s = { .timeout_abs_ns = start + 3 * MS };
+
+    (void)state;
+    timer_port(0);
+    assert_int_equal(hcall_struct(__HYPERVISOR_sched_op, SCHEDOP_yield, &s, 0), 0);
+    guest_put(SCRATCH, &s, sizeof(s));
+    assert_int_equal(hcall(__HYPERVISOR_vcpu_op, VCPUOP_set_singleshot_timer, 0, SCRATCH), 0);
+    assert_int_equal(hcall(__HYPERVISOR_sched_op, SCHEDOP_block, 0), 0);
+    assert_in_range(now_ns() - start, 3 * MS, 4 * MS);
+    assert_int_equal(v->info->evtchn_upcall_mask, 0);      /* block unmasks */
+    assert_int_equal(v->info->evtchn_upcall_pending, 1);
+    s.timeout_abs_ns = 1;
+    s.flags = VCPU_SSHOTTMR_future;
+    guest_put(SCRATCH, &s, sizeof(s));
+    assert_int_equal(hcall(__HYPERVISOR_vcpu_op, VCPUOP_set_singleshot_timer, 0, SCRATCH), -62);
+}
+
+static void other_vcpus_come_up(void **state)
+{
+    static struct vcpu_guest_context c;     /* large */
+
+    (void)state;
+    assert_int_equal(hcall(__HYPERVISOR_vcpu_op, VCPUOP_is_up, 1, 0), 0);
+    assert_int_equal(hcall(__HYPERVISOR_vcpu_op, VCPUOP_is_up, 3, 0), -ENOENT);
+    assert_int_equal(hcall(__HYPERVISOR_vcpu_op, VCPUOP_up, 1, 0) < 0, 1);      /* not initialised */
+    memset(&c, 0, sizeof(c));
+    c.flags = VGCF_in_kernel;
+    c.user_regs.rip = GUEST_BASE + 0x80;
+    c.user_regs.rsp = SCRATCH + 0x4000;
+    c.user_regs.rflags = 0x3200;
+    c.user_regs.cs = FLAT_KERNEL_CS64;
+    c.user_regs.ss = FLAT_KERNEL_SS64;
+    c.kernel_sp = SCRATCH + 0x4000;
+    c.kernel_ss = FLAT_KERNEL_SS64;
+    c.ctrlreg[3] = v->root_kernel;
+    guest_put(SCRATCH, &c, sizeof(c));
+    assert_int_equal(hcall(__HYPERVISOR_vcpu_op, VCPUOP_initialise, 1, SCRATCH), 0);
+    assert_int_equal(hcall(__HYPERVISOR_vcpu_op, VCPUOP_initialise, 1, SCRATCH), -EEXIST);
+    assert_int_equal(guest_regs(g->vcpu[1])->rip, GUEST_BASE + 0x80);
+    assert_int_equal(guest_regs(g->vcpu[1])->cs & 3, 3);
+    assert_int_equal(hcall(__HYPERVISOR_vcpu_op, VCPUOP_up, 1, 0), 0);
+    assert_int_equal(hcall(__HYPERVISOR_vcpu_op, VCPUOP_is_up, 1, 0), 1);
+    c.ctrlreg[3] = (uint64_t)mfn_of_va(SCRATCH) << PAGE_SHIFT;     /* no page table */
+    guest_put(SCRATCH, &c, sizeof(c));
+    assert_true(hcall(__HYPERVISOR_vcpu_op, VCPUOP_initialise, 2, SCRATCH) < 0);
+    assert_int_equal(hcall(__HYPERVISOR_vcpu_op, VCPUOP_down, 1, 0), 0);
+    assert_int_equal(hcall(__HYPERVISOR_vcpu_op, VCPUOP_is_up, 1, 0), 0);
+}
+
+#define with_guest(test) cmocka_unit_test_setup_teardown(test, one_guest, machine_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        with_machine(timers_fire_in_order),   with_machine(time_is_monotonic_and_right), with_machine(shares_follow_weights),
+        with_machine(the_lightest_still_runs), with_machine(the_one_that_wakes_is_served_soon),
+        with_machine(the_machine_sleeps_when_all_do), with_guest(poll_times_out_and_is_woken),
+        with_guest(block_ends_with_the_timer), with_guest(other_vcpus_come_up),
+    };
+
+    return cmocka_run_group_tests_name("sched", tests, NULL, NULL);
+}

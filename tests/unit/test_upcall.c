@@ -1,0 +1,305 @@
+/* The frames that a guest kernel finds on its stack, word for word, and stacks that cannot take one. */
+#include "cmocka_main.h"
+#include <string.h>
+#include "support.h"
+#include "xen/evtchn.h"
+#include "xen/sched.h"
+#include "xen/upcall.h"
+
+#define STACK (SCRATCH + 0x2000)
+#define USER_STACK (SCRATCH + 0x3000)
+#define HANDLER(n) (GUEST_BASE + 0x100 + 16 * (uint64_t)(n))
+
+static struct domain *d;
+static struct vcpu *v;
+static struct cpu_user_regs *r;
+static uint64_t pt_base;
+
+static int one_guest(void **state)
+{
+    struct mmuext_op op = { .cmd = MMUEXT_NEW_USER_BASEPTR };
+    struct trap_info traps[5] = {
+        { .vector = TRAP_PF, .flags = 4, .cs = FLAT_KERNEL_CS64, .address = HANDLER(TRAP_PF) },
+        { .vector = TRAP_UD, .flags = 0, .cs = FLAT_KERNEL_CS64, .address = HANDLER(TRAP_UD) },
+        { .vector = TRAP_GP, .flags = 0, .cs = FLAT_KERNEL_CS64, .address = HANDLER(TRAP_GP) },
+        { .vector = 0x80, .flags = 3, .cs = FLAT_KERNEL_CS64, .address = HANDLER(0x80) },
+    };
+
+    machine_up(state);
+    d = guest_make(1, 1);
+    v = d->vcpu[0];
+    host_become(v);
+    r = guest_regs(v);
+    pt_base = guest_start_info(d)->pt_base;
+    guest_put(SCRATCH, traps, sizeof(traps));
+    assert_int_equal(hcall(__HYPERVISOR_set_trap_table, SCRATCH), 0);
+    assert_int_equal(hcall(__HYPERVISOR_set_callbacks, HANDLER(1), HANDLER(2), HANDLER(3)), 0);
+    assert_int_equal(hcall(__HYPERVISOR_stack_switch, FLAT_KERNEL_SS64, STACK), 0);
+    op.arg1.mfn = v->root_kernel >> PAGE_SHIFT;
+    guest_put(SCRATCH, &op, sizeof(op));
+    assert_int_equal(hcall(__HYPERVISOR_mmuext_op, SCRATCH, 1, 0, DOMID_SELF), 0);
+    v->info->evtchn_upcall_mask = 0;
+    return 0;
+}
+
+static void in_kernel(void)
+{
+    memset(r, 0, sizeof(*r));
+    r->rcx = 0xc0c0;
+    r->r11 = 0x1111;
+    r->rip = GUEST_BASE + 0x42;
+    r->cs = FLAT_KERNEL_CS64;
+    r->ss = FLAT_KERNEL_SS64;
+    r->rsp = STACK - 0x108;         /* 8 modulo 16 */
+    r->rflags = 0x246 | EFLAGS_TF | EFLAGS_AC | EFLAGS_NT;
+    v->kernel_mode = true;
+}
+
+static void in_user(void)
+{
+    in_kernel();
+    r->cs = 0x33;
+    r->ss = 0x2b;
+    r->rsp = USER_STACK;
+    v->kernel_mode = false;
+    arch_load_root(v);
+}
+
+static void check_frame(uint64_t top, const uint64_t *want, unsigned n)
+{
+    uint64_t found[12];
+
+    assert_int_equal(r->rsp, top - 8 * n);
+    guest_get(found, r->rsp, 8 * n);
+    for (unsigned i = 0; i < n; i++)
+        if (found[i] != want[i])
+            fail_msg("word %u is %lx, drawn %lx", i, found[i], want[i]);
+    assert_int_equal(r->cs, FLAT_KERNEL_CS64);
+    assert_int_equal(r->ss, FLAT_KERNEL_SS64);
+    assert_int_equal(r->rflags & (EFLAGS_TF | EFLAGS_NT | EFLAGS_AC | EFLAGS_RF | EFLAGS_VM | EFLAGS_IF), EFLAGS_IF);
+    assert_true(v->kernel_mode);
+    assert_int_equal(host.cr3, v->root_kernel);
+    assert_int_equal(d->state, DOM_RUNNING);
+}
+
+static void page_fault_in_the_kernel(void **state)
+{
+    (void)state;
+    in_kernel();
+    r->error_code = 6;              /* the CPU says user, because the guest kernel runs in ring 3 */
+    handle_guest_trap(r, TRAP_PF, 0xdead000);
+    check_frame((STACK - 0x108) & ~15ull, (uint64_t[]){ 0xc0c0, 0x1111, 2, GUEST_BASE + 0x42, 0xe030,
+                0x246 | EFLAGS_TF | EFLAGS_AC | EFLAGS_NT, STACK - 0x108, 0xe02b }, 8);
+    assert_int_equal(r->rip, HANDLER(TRAP_PF));
+    assert_int_equal(v->info->arch.cr2, 0xdead000);
+    assert_int_equal(v->info->evtchn_upcall_mask, 1);   /* its entry says so */
+}
+
+static void page_fault_in_user_mode(void **state)
+{
+    (void)state;
+    in_user();
+    v->info->evtchn_upcall_mask = 0;
+    r->error_code = 4;
+    handle_guest_trap(r, TRAP_PF, 0x1000);
+    check_frame(STACK, (uint64_t[]){ 0xc0c0, 0x1111, 4, GUEST_BASE + 0x42, 0x33,
+                0x246 | EFLAGS_TF | EFLAGS_AC | EFLAGS_NT, USER_STACK, 0x2b }, 8);
+}
+
+static void trap_with_events_masked(void **state)
+{
+    (void)state;
+    in_kernel();
+    v->info->evtchn_upcall_mask = 1;
+    guest_put(GUEST_BASE + 0x42, "\x0f\x0b\x90\x90", 4);        /* ud2 */
+    handle_guest_trap(r, TRAP_UD, 0);
+    check_frame((STACK - 0x108) & ~15ull, (uint64_t[]){ 0xc0c0, 0x1111, GUEST_BASE + 0x42, 0xe030 | 1ull << 32,
+                0x46 | EFLAGS_TF | EFLAGS_AC | EFLAGS_NT, STACK - 0x108, 0xe02b }, 7);
+    assert_int_equal(r->rip, HANDLER(TRAP_UD));
+    assert_int_equal(v->info->evtchn_upcall_mask, 1);
+}
+
+static void event_upcall(void **state)
+{
+    (void)state;
+    in_kernel();
+    v->info->evtchn_upcall_pending = 1;
+    exit_to_guest_work();
+    check_frame((STACK - 0x108) & ~15ull, (uint64_t[]){ 0xc0c0, 0x1111, GUEST_BASE + 0x42, 0xe030,
+                0x246 | EFLAGS_TF | EFLAGS_AC | EFLAGS_NT, STACK - 0x108, 0xe02b }, 7);
+    assert_int_equal(r->rip, HANDLER(1));
+    assert_int_equal(v->info->evtchn_upcall_mask, 1);
+    r->rip = 1;                     /* masked: not again */
+    exit_to_guest_work();
+    assert_int_equal(r->rip, 1);
+}
+
+static void failsafe_callback(void **state)
+{
+    (void)state;
+    in_user();
+    handle_failsafe(v, 0xd5, 0xe5, 0xf5, 0x65);
+    check_frame(STACK, (uint64_t[]){ 0xc0c0, 0x1111, 0xd5, 0xe5, 0xf5, 0x65, GUEST_BASE + 0x42, 0x33,
+                0x246 | EFLAGS_TF | EFLAGS_AC | EFLAGS_NT, USER_STACK, 0x2b }, 11);
+    assert_int_equal(r->rip, HANDLER(2));
+}
+
+static void system_call(void **state)
+{
+    (void)state;
+    in_user();
+    r->rcx = r->rip;
+    r->r11 = r->rflags = 0x246;
+    handle_user_syscall(v);
+    check_frame(STACK, (uint64_t[]){ GUEST_BASE + 0x42, 0x246, GUEST_BASE + 0x42, 0xe033, 0x246, USER_STACK, 0x2b }, 7);
+    assert_int_equal(r->rip, HANDLER(3));
+}
+
+static void software_interrupts(void **state)
+{
+    (void)state;
+    guest_put(GUEST_BASE + 0x42, "\xcd\x80\xcd\x81", 4);
+    in_user();
+    r->error_code = 0x80 * 8 + 2;
+    handle_guest_trap(r, TRAP_GP, 0);
+    assert_int_equal(r->rip, HANDLER(0x80));
+    in_user();
+    r->rip += 2;
+    r->error_code = 0x81 * 8 + 2;
+    handle_guest_trap(r, TRAP_GP, 0);
+    assert_int_equal(r->rip, HANDLER(TRAP_GP));
+    check_frame(STACK, (uint64_t[]){ 0xc0c0, 0x1111, 0x81 * 8 + 2, GUEST_BASE + 0x44, 0x33,
+                0x246 | EFLAGS_TF | EFLAGS_AC | EFLAGS_NT, USER_STACK, 0x2b }, 8);
+}
+
+/* rax r11 rcx flags rip cs rflags rsp ss */
+static void iret_to_user_and_back(void **state)
+{
+    const uint64_t frame[9] = { 0xa, 0xb, 0xc, 0, 0x1234, 0x33, 0x3246, USER_STACK, 0x2b };
+
+    (void)state;
+    in_kernel();
+    r->rsp = STACK - 0x200;
+    guest_put(r->rsp, frame, sizeof(frame));
+    v->info->evtchn_upcall_mask = 1;
+    assert_int_equal(hcall(__HYPERVISOR_iret, 0), 0xa);
+    assert_false(v->kernel_mode);
+    assert_int_equal(host.cr3, v->root_user);
+    assert_int_equal(r->rip, 0x1234);
+    assert_int_equal(r->r11, 0xb);
+    assert_int_equal(r->rcx, 0xc);
+    assert_int_equal(r->cs, 0x33);
+    assert_int_equal(r->ss, 0x2b);
+    assert_int_equal(r->rsp, USER_STACK);
+    assert_int_equal(r->rflags, 0x246);             /* no IOPL */
+    assert_int_equal(v->info->evtchn_upcall_mask, 0);
+}
+
+static void iret_within_the_kernel(void **state)
+{
+    const uint64_t frame[9] = { 0xa, 0xb, 0xc, VGCF_in_syscall, HANDLER(9), 0xe030, 0x46, STACK - 0x80, 0xe02b };
+
+    (void)state;
+    in_kernel();
+    r->rsp = STACK - 0x200;
+    guest_put(r->rsp, frame, sizeof(frame));
+    assert_int_equal(hcall(__HYPERVISOR_iret, 0), 0xa);
+    assert_true(v->kernel_mode);
+    assert_int_equal(r->cs, 0xe033);
+    assert_int_equal(r->rcx, 0xc0c0);               /* in_syscall: rcx and r11 stay */
+    assert_int_equal(r->rflags, 0x246);             /* the real IF is always on */
+    assert_int_equal(v->info->evtchn_upcall_mask, 1);
+}
+
+/* From here on the domain must die, and nobody else. */
+static void assert_crashed(unsigned row)
+{
+    if (d->state != DOM_SHUTDOWN || d->shutdown_code != SHUTDOWN_crash || d->crash_reason[0] == '\0')
+        fail_msg("row %u: the domain lives", row);
+    audit();
+}
+
+static void bad_stacks_crash_the_domain(void **state)
+{
+    static const uint64_t stacks[] = {
+        0, 8, 64, HOLE_START, HOLE_START + 0x1000, HOLE_END, HOLE_END + 8, 1ull << 47, (1ull << 47) + 64, ~0ull, ~63ull,
+        GUEST_BASE, 0x1000, GUEST_BASE + 0x400000 + 16,
+    };
+
+    (void)state;
+    for (unsigned row = 0; row < 2 * ARRAY_SIZE(stacks) + 1; row++) {
+        machine_down(state);
+        one_guest(state);
+        if (row % 2 == 0) {
+            in_kernel();
+            r->rsp = row / 2 < ARRAY_SIZE(stacks) ? stacks[row / 2] : pt_base + 0x800;
+        } else {
+            in_user();
+            v->kernel_sp = stacks[row / 2];
+        }
+        v->traps[TRAP_PF].address = HANDLER(TRAP_PF);
+        inject_page_fault(v, 0x5000, 2);
+        assert_crashed(row);
+    }
+}
+
+static void missing_handlers_crash_the_domain(void **state)
+{
+    (void)state;
+    in_kernel();
+    r->error_code = 0;
+    handle_guest_trap(r, TRAP_DE, 0);
+    assert_crashed(0);
+    assert_non_null(strstr(d->crash_reason, "vec 0"));
+}
+
+static void bad_irets_crash_the_domain(void **state)
+{
+    const uint64_t frame[9] = { 0, 0, 0, 0, 0x1234, 0x33, 0x246, 0, 0x2b };
+
+    (void)state;
+    in_kernel();
+    r->rsp = HOLE_START - 16;
+    hcall(__HYPERVISOR_iret, 0);
+    assert_crashed(0);
+    machine_down(state);
+    one_guest(state);
+    in_kernel();
+    r->rsp = STACK - 0x200;
+    guest_put(r->rsp, frame, sizeof(frame));
+    new_user_root(v, 0);
+    hcall(__HYPERVISOR_iret, 0);
+    assert_crashed(1);
+}
+
+/* The first reason is kept; the registers are shown once. */
+static void a_crash_is_told(void **state)
+{
+    (void)state;
+    in_kernel();
+    r->rip = 0x4242;
+    domain_crash(d, "first %d", 1);
+    domain_crash(d, "second");
+    assert_string_equal(d->crash_reason, "first 1");
+    host_become(boot_cpu.idle);
+    host_run(1000000000);
+    assert_true(console_says("first 1"));
+    assert_true(console_says("0000000000004242"));
+    assert_false(console_says("second"));
+    assert_null(domain_by_id(1));
+}
+
+#define with_guest(test) cmocka_unit_test_setup_teardown(test, one_guest, machine_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        with_guest(page_fault_in_the_kernel), with_guest(page_fault_in_user_mode), with_guest(trap_with_events_masked),
+        with_guest(event_upcall),             with_guest(failsafe_callback),       with_guest(system_call),
+        with_guest(software_interrupts),      with_guest(iret_to_user_and_back),   with_guest(iret_within_the_kernel),
+        with_guest(bad_stacks_crash_the_domain), with_guest(missing_handlers_crash_the_domain),
+        with_guest(bad_irets_crash_the_domain), with_guest(a_crash_is_told),
+    };
+
+    return cmocka_run_group_tests_name("upcall", tests, NULL, NULL);
+}

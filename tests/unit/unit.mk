@@ -1,0 +1,65 @@
+# The hypervisor as an ordinary program: the same xen/*.c and common/*.c, linked against arch/host under the sanitizers.
+# `make unit` runs tests/unit/test_*.c, one program each; `make fuzz` throws random hypercalls at it for a fixed number of
+# iterations (FUZZ_ITERATIONS, FUZZ_SEED); `make fuzz-forever` lets libFuzzer choose them.
+UNIT := $(BUILD)/unit
+FUZZ_ITERATIONS ?= 60000
+FUZZ_SEED ?= 1
+
+UNIT_CC ?= gcc
+UNIT_SAN := -fsanitize=address,undefined -fno-sanitize-recover=all
+UNIT_CFLAGS := -std=gnu11 -O1 -g -fno-omit-frame-pointer -fno-strict-aliasing -DDEBUG $(UNIT_SAN) $(WARN) -Wno-format-truncation -D__XEN_TOOLS__ \
+               -D__XEN_INTERFACE_VERSION__=0x00040e00 -I. -Iarch/host/include -Itests/unit -isystem $(BUILD)/abi
+
+# The hypervisor's own libc functions are tested under other names, so that the sanitizers' keep watching everybody else.
+UNIT_SRC := $(wildcard common/*.c arch/host/*.c xen/*.c) tests/unit/support.c
+UNIT_OBJ := $(UNIT_SRC:%.c=$(UNIT)/%.o)
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(UNIT)/%,$(wildcard tests/unit/test_*.c))
+LIBC_NAMES := memcpy memmove memset memcmp memchr strlen strnlen strcmp strncmp strchr strrchr strstr snprintf vsnprintf
+$(UNIT)/common/string.o $(UNIT)/common/printf.o: UNIT_CFLAGS += $(foreach f,$(LIBC_NAMES),-D$(f)=hv_$(f)) -fno-builtin
+
+$(UNIT)/%.o: %.c tests/unit/unit.mk | deps-test $(ABI)
+	$(call say,UNIT-CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(UNIT_CC) $(UNIT_CFLAGS) $(DEPFLAGS) -c $< -o $@
+
+.SECONDARY: $(UNIT_TESTS:$(UNIT)/%=$(UNIT)/tests/unit/%.o)
+
+$(UNIT)/libhv.a: $(UNIT_OBJ)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+# Whole archive: every file of the hypervisor must link here, used by the test or not.
+$(UNIT)/test_%: $(UNIT)/tests/unit/test_%.o $(UNIT)/libhv.a
+	$(call say,UNIT-LD,$@)
+	$(Q)$(UNIT_CC) $(UNIT_SAN) -o $@ $< -Wl,--whole-archive $(UNIT)/libhv.a -Wl,--no-whole-archive -lcmocka
+
+$(UNIT)/fuzz: $(UNIT)/tests/fuzz/hypercalls.o $(UNIT)/tests/fuzz/main.o $(UNIT)/libhv.a
+	$(call say,UNIT-LD,$@)
+	$(Q)$(UNIT_CC) $(UNIT_SAN) -o $@ $(filter %.o,$^) -Wl,--whole-archive $(UNIT)/libhv.a -Wl,--no-whole-archive
+
+.PHONY: unit fuzz fuzz-forever
+unit: $(UNIT_TESTS)
+	@failed=; for t in $^; do $$t || failed="$$failed $$t"; done; [ -z "$$failed" ] || { echo "failed:$$failed"; exit 1; }
+
+fuzz: $(UNIT)/fuzz
+	@$(UNIT)/fuzz $(FUZZ_ITERATIONS) $(FUZZ_SEED)
+
+# Coverage-guided, in clang's own objects. Ends when told to, or at the first finding.
+FUZZ_FOREVER := $(BUILD)/libfuzzer
+$(FUZZ_FOREVER)/fuzz: tests/fuzz/hypercalls.c tests/fuzz/libfuzzer.c $(UNIT_SRC) | deps-test $(ABI)
+	$(Q)mkdir -p $(@D)/corpus
+	$(Q)$(MAKE) --no-print-directory UNIT=$(FUZZ_FOREVER)/obj UNIT_CC=clang \
+	    UNIT_SAN='$(UNIT_SAN) -fsanitize=fuzzer-no-link' $(patsubst %.c,$(FUZZ_FOREVER)/obj/%.o,$(filter %.c,$^))
+	$(Q)clang $(UNIT_SAN) -fsanitize=fuzzer -o $@ $(patsubst %.c,$(FUZZ_FOREVER)/obj/%.o,$(filter %.c,$^))
+fuzz-forever: $(FUZZ_FOREVER)/fuzz
+	$< -max_len=4096 $(FUZZ_FLAGS) $(FUZZ_FOREVER)/corpus
+
+TESTS += lint-layers unit fuzz
+
+# Who may include whom (the table is in the script), and that each header compiles alone.
+lint-layers: | deps-test $(ABI)
+	$(call say,LAYERS,common xen arch tests)
+	$(Q)python3 tests/lint/layers.py
+	$(Q)for h in $(wildcard common/*.h xen/*.h arch/*.h); do \
+	    gcc $(HV_CFLAGS) -Wno-unused-function -fsyntax-only -x c $$h || exit 1; done
+
+-include $(shell find $(UNIT) -name '*.d' 2>/dev/null)

@@ -1,0 +1,147 @@
+/* Owns free frames: a buddy allocator over the frame table, in blocks of 2^order frames. Knows nothing of types; the
+ * references of frames in use belong to frame.c. Frames that held guest data are scrubbed when they are handed out
+ * again, not when they come back, so that nobody waits for the death of a large guest.
+ *
+ * A free block's first frame carries FREE_HEAD and the order in its type word; all other free frames are zero there.
+ * Frames that are no RAM look like free frames that belong to no block, and therefore are never merged or found. */
+#include "common/string.h"
+#include "xen/frame.h"
+
+#define NR_ORDERS 19u                       /* up to 1 GiB */
+#define FREE_HEAD (1ull << 56)
+#define NIL (~0u)
+
+struct frame *frame_table;
+mfn_t max_mfn;
+uint64_t *m2p_table;
+
+static uint32_t free_head[NR_ORDERS];
+static uint64_t nr_free;
+
+void frames_init(void *table, mfn_t nr_frames, uint64_t *m2p)
+{
+    frame_table = table;
+    max_mfn = nr_frames;
+    m2p_table = m2p;
+    nr_free = 0;
+    for (unsigned o = 0; o < NR_ORDERS; o++)
+        free_head[o] = NIL;
+}
+
+static void block_insert(mfn_t mfn, unsigned order, bool scrub)
+{
+    struct frame *f = mfn_to_frame(mfn);
+
+    f->type = FREE_HEAD | order;
+    f->count = scrub ? FRAME_SCRUB : 0;
+    f->owner = NULL;
+    f->free.prev = NIL;
+    f->free.next = free_head[order];
+    if (free_head[order] != NIL)
+        mfn_to_frame(free_head[order])->free.prev = (uint32_t)mfn;
+    free_head[order] = (uint32_t)mfn;
+}
+
+static void block_remove(struct frame *f, unsigned order)
+{
+    if (f->free.prev != NIL)
+        mfn_to_frame(f->free.prev)->free.next = f->free.next;
+    else
+        free_head[order] = f->free.next;
+    if (f->free.next != NIL)
+        mfn_to_frame(f->free.next)->free.prev = f->free.prev;
+    f->type = 0;
+    f->count = 0;
+}
+
+void free_frames(mfn_t mfn, unsigned order, bool scrub)
+{
+    nr_free += 1ull << order;
+    for (; order + 1 < NR_ORDERS; order++) {
+        mfn_t buddy = mfn ^ (1ull << order);
+        struct frame *b = mfn_to_frame(buddy);
+
+        if (buddy >= max_mfn || b->type != (FREE_HEAD | order) || b->owner != NULL)
+            break;
+        scrub |= (b->count & FRAME_SCRUB) != 0;
+        block_remove(b, order);
+        mfn &= ~(1ull << order);
+    }
+    block_insert(mfn, order, scrub);
+}
+
+void frames_add_range(mfn_t start, mfn_t end, bool scrub)
+{
+    end = MIN(end, max_mfn);
+    while (start < end) {
+        unsigned order = 0;
+
+        while (order + 1 < NR_ORDERS && (start & ((2ull << order) - 1)) == 0 && start + (2ull << order) <= end)
+            order++;
+        free_frames(start, order, scrub);
+        start += 1ull << order;
+    }
+}
+
+mfn_t alloc_frames(unsigned order)
+{
+    unsigned o = order;
+    mfn_t mfn;
+    bool scrub;
+
+    while (o < NR_ORDERS && free_head[o] == NIL)
+        o++;
+    if (o >= NR_ORDERS)
+        return INVALID_MFN;
+    mfn = free_head[o];
+    scrub = (mfn_to_frame(mfn)->count & FRAME_SCRUB) != 0;
+    block_remove(mfn_to_frame(mfn), o);
+    while (o-- > order)
+        block_insert(mfn + (1ull << o), o, scrub);
+    nr_free -= 1ull << order;
+    if (scrub)
+        for (mfn_t i = 0; i < 1ull << order; i++)
+            memset(mfn_to_virt(mfn + i), 0, PAGE_SIZE);
+    return mfn;
+}
+
+uint64_t nr_free_frames(void)
+{
+    return nr_free;
+}
+
+/* Frames of our own: owner NULL, so that no guest can name them; count 1 says that they are in use. */
+void *alloc_pages(unsigned order)
+{
+    mfn_t mfn = alloc_frames(order);
+
+    if (mfn == INVALID_MFN)
+        return NULL;
+    for (mfn_t i = 0; i < 1ull << order; i++) {
+        mfn_to_frame(mfn + i)->count = 1;
+        memset(mfn_to_virt(mfn + i), 0, PAGE_SIZE);
+    }
+    return mfn_to_virt(mfn);
+}
+
+void free_pages(void *p, unsigned order)
+{
+    mfn_t mfn;
+
+    if (p == NULL)
+        return;
+    mfn = virt_to_mfn(p);
+    for (mfn_t i = 0; i < 1ull << order; i++)
+        mfn_to_frame(mfn + i)->count = 0;
+    free_frames(mfn, order, true);
+}
+
+void *alloc_page(void)
+{
+    return alloc_pages(0);
+}
+
+void free_page(void *page)
+{
+    free_pages(page, 0);
+}

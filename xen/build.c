@@ -1,0 +1,193 @@
+/* Owns the making of a guest: from a kernel's file to a domain that stands before its first instruction, all
+ * as the ABI says (public/xen.h, struct start_info). The steps in order are build_domain(); where things go
+ * is build_plan.c's, page tables are build_tables.c's. A step that fails says why; the caller ends the
+ * domain, which takes everything back. Called by modules.c. */
+#include <stdarg.h>
+
+#include "common/printf.h"
+#include "common/string.h"
+#include "xen/builder.h"
+#include "xen/console.h"
+#include "xen/grant.h"
+#include "xen/log.h"
+#include "xen/mm.h"
+#include "xen/time.h"
+#include "xen/upcall.h"
+
+#define KERNEL_CS 0xe033                /* the ABI's flat ring-3 selectors, FLAT_KERNEL_CS and _SS */
+#define KERNEL_SS 0xe02b
+
+int build_fail(const struct build *b, int rc, const char *fmt, ...)
+{
+    char text[160];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    log_error("module %u (%s): %s", b->config->module, b->config->name, text);
+    return rc;
+}
+
+/* The bytes at pseudo-physical address paddr: copied from src or, if that is NULL, zeroed. */
+static void store(struct build *b, uint64_t paddr, const uint8_t *src, uint64_t len)
+{
+    while (len != 0) {
+        uint64_t offset = paddr & ~PAGE_MASK, n = MIN(len, PAGE_SIZE - offset);
+        uint8_t *dst = (uint8_t *)mfn_to_virt(build_mfn(b, paddr >> PAGE_SHIFT)) + offset;
+
+        if (src != NULL) {
+            memcpy(dst, src, n);
+            src += n;
+        } else {
+            memset(dst, 0, n);
+        }
+        paddr += n;
+        len -= n;
+    }
+}
+
+static void load_image(struct build *b)
+{
+    const struct kernel_image *k = &b->image;
+
+    for (unsigned i = 0; i < k->elf.nr_segments; i++) {
+        const struct elf_segment *s = &k->elf.segment[i];
+        uint64_t paddr = s->paddr - k->paddr_offset;
+
+        store(b, paddr, k->elf.data + s->offset, s->filesz);
+        store(b, paddr + s->filesz, NULL, s->memsz - s->filesz);
+    }
+    store(b, b->ramdisk_pfn << PAGE_SHIFT, b->ramdisk, b->ramdisk_size);
+    if (IMAGE_GAVE(k, XEN_ELFNOTE_HYPERCALL_PAGE))
+        write_hypercall_page(mfn_to_virt(build_mfn(b, (k->hypercall_page - k->virt_base) >> PAGE_SHIFT)));
+    store(b, b->start_info_pfn << PAGE_SHIFT, NULL, 3 * PAGE_SIZE);     /* start_info, store, console */
+    store(b, b->stack_pfn << PAGE_SHIFT, NULL, PAGE_SIZE);
+}
+
+static int attach_console(struct build *b)
+{
+    mfn_t mfn = build_mfn(b, b->console_pfn);
+    int port = console_attach(b->d, mfn);
+
+    if (port < 0)
+        return build_fail(b, port, "no console: error %d", port);
+    if (grant_reserve(b->d, GNTTAB_RESERVED_CONSOLE, 0, mfn) != 0)
+        return build_fail(b, -ENOMEM, "no grant of its console page");
+    return 0;
+}
+
+/* store_evtchn stays 0: there is a page, but nobody who would answer. */
+static void write_start_info(struct build *b)
+{
+    struct start_info *si = mfn_to_virt(build_mfn(b, b->start_info_pfn));
+
+    copy_string(si->magic, "xen-3.0-x86_64", sizeof(si->magic));
+    si->nr_pages = b->nr_pages;
+    si->shared_info = b->d->shared_mfn << PAGE_SHIFT;
+    si->store_mfn = build_mfn(b, b->store_pfn);
+    si->console.domU.mfn = b->d->console_mfn;
+    si->console.domU.evtchn = b->d->console_port;
+    si->pt_base = boot_va(b, b->l4_pfn);
+    si->nr_pt_frames = b->nr_boot_tables;
+    si->mfn_list = b->p2m.end != 0 ? b->p2m.start : boot_va(b, b->p2m_pfn);
+    if (b->ramdisk_size != 0) {
+        bool by_pfn = b->image.mod_start_pfn != 0;
+
+        si->flags |= by_pfn ? SIF_MOD_START_PFN : 0;
+        si->mod_start = by_pfn ? b->ramdisk_pfn : boot_va(b, b->ramdisk_pfn);
+        si->mod_len = b->ramdisk_size;
+    }
+    copy_string((char *)si->cmd_line, b->config->cmdline, MAX_GUEST_CMDLINE);
+    if (b->p2m.end != 0) {
+        si->first_p2m_pfn = b->p2m_pfn;
+        si->nr_p2m_frames = b->nr_p2m_frames;
+    }
+}
+
+/* The same road as MMUEXT_PIN_L4_TABLE and MMUEXT_NEW_BASEPTR: every entry is validated and referenced. */
+static int adopt_tables(struct build *b)
+{
+    struct domain *d = b->d;
+    mfn_t l4 = build_mfn(b, b->l4_pfn);
+    struct frame *f;
+    int rc;
+
+    spin_lock(&d->mm_lock);
+    rc = get_page_and_type(l4, d, TYPE_L4, &f);
+    if (rc == 0) {
+        f->type |= TYPE_PINNED;
+        rc = new_guest_root(d->vcpu[0], l4);
+    }
+    spin_unlock(&d->mm_lock);
+    return rc != 0 ? build_fail(b, rc, "its first page tables were refused, error %d", rc) : 0;
+}
+
+static void enter_state(struct build *b)
+{
+    struct vcpu *v = b->d->vcpu[0];
+    struct cpu_user_regs *regs = guest_regs(v);
+
+    memset(regs, 0, sizeof(*regs));
+    regs->rip = b->image.entry;
+    regs->rsp = boot_va(b, b->stack_pfn + 1);
+    regs->rsi = boot_va(b, b->start_info_pfn);
+    regs->rflags = EFLAGS_IF | EFLAGS_MBS;
+    regs->cs = KERNEL_CS;
+    regs->ss = KERNEL_SS;
+    v->kernel_sp = regs->rsp;
+    v->kernel_ss = KERNEL_SS;
+    v->kernel_mode = true;
+    v->debugreg[6] = 0xffff0ff0;
+    v->debugreg[7] = 0x400;
+    time_update_vcpu(v);
+}
+
+static void say_built(const struct build *b)
+{
+    const struct kernel_image *k = &b->image;
+
+    log_info("d%u (%s): %lu pages (%lu MiB), %u vCPUs, weight %u, %s%s%s kernel %lx -> %lx, entry %lx, ramdisk %lu KiB",
+             b->d->id, b->d->name, b->nr_pages, b->nr_pages >> 8, b->d->nr_vcpus, b->d->weight, k->guest_os,
+             k->guest_version[0] != '\0' ? " " : "", k->guest_version, k->virt_start, k->virt_end, k->entry,
+             b->ramdisk_size >> 10);
+}
+
+int build_domain(struct domain *d, const struct domain_config *c, const void *kernel, uint64_t kernel_size,
+                 const void *ramdisk, uint64_t ramdisk_size)
+{
+    struct build b = {
+        .d = d, .config = c, .ramdisk = ramdisk, .ramdisk_size = ramdisk_size, .nr_pages = d->max_frames,
+    };
+    const char *reason = image_parse(&b.image, kernel, kernel_size);
+    unsigned order = 0;
+    int rc;
+
+    if (reason != NULL)
+        return build_fail(&b, -EINVAL, "%s", reason);
+    rc = plan_memory(&b);
+    if (rc != 0)
+        return rc;
+    while ((PAGE_SIZE << order) / sizeof(uint64_t *) < b.nr_p2m_pages)
+        order++;
+    b.p2m_page = alloc_pages(order);
+    if (b.p2m_page == NULL)
+        return build_fail(&b, -ENOMEM, "out of memory");
+    rc = populate_memory(&b);
+    if (rc == 0) {
+        load_image(&b);
+        rc = attach_console(&b);
+    }
+    if (rc == 0) {
+        write_start_info(&b);
+        build_tables(&b);
+        rc = adopt_tables(&b);
+    }
+    if (rc == 0) {
+        enter_state(&b);
+        d->ram_frames_at_start = b.nr_pages;
+        say_built(&b);
+    }
+    free_pages(b.p2m_page, order);
+    return rc;
+}

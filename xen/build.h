@@ -1,0 +1,51 @@
+/* The domain builder: from a module in memory to a domain at its first instruction. */
+#ifndef XEN_BUILD_H
+#define XEN_BUILD_H
+
+#include "xen/domain.h"
+
+/* What the boot loader gave us, whatever the loader was; arch/ fills it. Addresses are machine addresses
+ * below the directmap's end. Strings are NUL-terminated copies. */
+struct boot_module {
+    uint64_t start, size;
+    char string[1024];
+};
+struct ram_range {
+    uint64_t start, end;
+};
+struct boot_info {
+    char loader[64];
+    char cmdline[2048];
+    unsigned nr_modules;
+    struct boot_module modules[64];
+    unsigned nr_ranges;
+    struct ram_range ranges[64];    /* usable RAM, page aligned, sorted, without ourselves; modules still in it */
+    uint64_t tsc;                   /* when the loader handed over */
+    uint64_t rsdp;                  /* machine address of a copy or of the table; 0: none */
+};
+extern struct boot_info boot_info;
+
+/* Per-domain words before "--" in a module's string. */
+struct domain_config {
+    char name[32];
+    uint64_t mem_bytes;             /* 0: a fair share of what is free */
+    unsigned vcpus, weight;
+    unsigned module;                /* its kernel's number, for what is said of it */
+    char cmdline[1024];
+};
+
+void options_parse(const char *cmdline);            /* after boot_string(); unknown ones are named and ignored */
+/* The words of a module's string (see boot_string) into all of *c but module and an unnamed guest's name. 0,
+ * or -EINVAL with a line said. */
+int domain_config_parse(const char *string, struct domain_config *c);
+/* Builds one domain; 0 or negative errno, with a line that names the module and the reason. */
+int build_domain(struct domain *d, const struct domain_config *c, const void *kernel, uint64_t kernel_size,
+                 const void *ramdisk, uint64_t ramdisk_size);
+void build_all_domains(void);                       /* from boot_info.modules; then frees the modules */
+/* A loader's string without the file name that loaders other than GRUB 2 put first. */
+const char *boot_string(const char *s);
+/* The frames that module i makes unusable until build_all_domains frees them, rounded outwards; a frame that
+ * two modules share counts for the first. Whoever gives RAM to the allocator leaves these out. False: none. */
+bool module_frames(unsigned i, mfn_t *start, mfn_t *end);
+
+#endif

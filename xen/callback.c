@@ -1,0 +1,105 @@
+/* Owns where the guest kernel wants to be entered: callback_op, set_callbacks, nmi_op, stack_switch. */
+#include "xen/guest_access.h"
+#include "xen/hypercalls.h"
+#include "xen/upcall.h"
+
+static const int8_t callback_of_type[] = {
+    [CALLBACKTYPE_event] = CB_EVENT,
+    [CALLBACKTYPE_failsafe] = CB_FAILSAFE,
+    [CALLBACKTYPE_syscall] = CB_SYSCALL,
+    [CALLBACKTYPE_sysenter_deprecated] = -1,
+    [CALLBACKTYPE_nmi] = CB_NMI,
+    [CALLBACKTYPE_sysenter] = CB_SYSENTER,
+    [CALLBACKTYPE_syscall32] = CB_SYSCALL32,
+};
+
+static void set_callback(struct vcpu *v, enum callback cb, uint64_t address, bool mask_events)
+{
+    v->callback[cb] = address;
+    v->cb_masks_events = (uint8_t)((v->cb_masks_events & ~(1u << cb)) | (unsigned)mask_events << cb);
+}
+
+static long callback_register(uint64_t arg)
+{
+    struct callback_register reg;
+
+    if (copy_from_guest(&reg, arg, sizeof(reg)) != 0)
+        return -EFAULT;
+    if (!is_canonical(reg.address))
+        return -EINVAL;
+    if (reg.type >= ARRAY_SIZE(callback_of_type) || callback_of_type[reg.type] < 0)
+        return -ENOSYS;
+    set_callback(current, (enum callback)callback_of_type[reg.type], reg.address, reg.flags & CALLBACKF_mask_events);
+    return 0;
+}
+
+static long callback_unregister(uint64_t arg)
+{
+    struct callback_unregister unreg;
+
+    if (copy_from_guest(&unreg, arg, sizeof(unreg)) != 0)
+        return -EFAULT;
+    if (unreg.type == CALLBACKTYPE_nmi) {
+        set_callback(current, CB_NMI, 0, false);
+        return 0;
+    }
+    return unreg.type < ARRAY_SIZE(callback_of_type) && callback_of_type[unreg.type] >= 0 ? -EINVAL : -ENOSYS;
+}
+
+long do_callback_op(int cmd, uint64_t arg)
+{
+    switch (cmd) {
+    case CALLBACKOP_register:
+        return callback_register(arg);
+    case CALLBACKOP_unregister:
+        return callback_unregister(arg);
+    }
+    return -ENOSYS;
+}
+
+/* The older form: event and failsafe callbacks mask events as ever, the system call's does not. */
+long do_set_callbacks(uint64_t event, uint64_t failsafe, uint64_t syscall)
+{
+    struct vcpu *v = current;
+
+    if (!is_canonical(event) || !is_canonical(failsafe) || !is_canonical(syscall))
+        return -EINVAL;
+    set_callback(v, CB_EVENT, event, true);
+    set_callback(v, CB_FAILSAFE, failsafe, false);
+    set_callback(v, CB_SYSCALL, syscall, false);
+    return 0;
+}
+
+long do_nmi_op(unsigned cmd, uint64_t arg)
+{
+    struct xennmi_callback cb;
+
+    switch (cmd) {
+    case XENNMI_register_callback:
+        if (copy_from_guest(&cb, arg, sizeof(cb)) != 0)
+            return -EFAULT;
+        if (!is_canonical(cb.handler_address))
+            return -EINVAL;
+        set_callback(current, CB_NMI, cb.handler_address, true);
+        return 0;
+    case XENNMI_unregister_callback:
+        set_callback(current, CB_NMI, 0, false);
+        return 0;
+    }
+    return -ENOSYS;
+}
+
+/* Whether the stack can take a frame shows when one is pushed; entry.S relies on a push below sp not to touch the hole,
+ * so that a stack there is replaced by an address at which every push faults. */
+void set_kernel_stack(struct vcpu *v, uint64_t ss, uint64_t sp)
+{
+    v->kernel_ss = (uint16_t)(ss | 3);
+    v->kernel_sp = guest_range_ok((sp & ~15ull) - 128, 128) ? sp : 1ull << 63;
+}
+
+/* ss:sp for entries from user mode. */
+long do_stack_switch(uint64_t ss, uint64_t sp)
+{
+    set_kernel_stack(current, ss, sp);
+    return 0;
+}

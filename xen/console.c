@@ -1,0 +1,252 @@
+/* Owns who may write to the machine's console line, and when; what is typed is input.c's. The hypervisor's
+ * lines and the guests' share it line by line. A guest's come by its PV console ring, drained here, or by
+ * console_io; they are prefixed "(dN) ", and held back until they are whole, or until the guest waits as if
+ * behind a prompt. */
+#include "arch/arch.h"
+#include "common/printf.h"
+#include "common/string.h"
+#include "xen/console.h"
+#include "xen/evtchn.h"
+#include "xen/frame.h"
+#include "xen/guest_access.h"
+#include "xen/hypercalls.h"
+#include "xen/log.h"
+#include "xen/options.h"
+#include "xen/time.h"
+
+#define PROMPT_NS 1000000000ull         /* after this long an unfinished line is shown in any case */
+
+static struct spinlock console_lock;
+static bool panicking;
+static struct domain *open_line;        /* whose unfinished line the cursor stands on; NULL: at the start of a line */
+
+static void lock_console(void)
+{
+    if (!panicking)
+        spin_lock(&console_lock);
+}
+
+static void unlock_console(void)
+{
+    if (!panicking)
+        spin_unlock(&console_lock);
+}
+
+void console_panic(void)
+{
+    panicking = true;
+}
+
+static void put(const char *s, size_t len)
+{
+    if (options.no_console)
+        return;
+    for (; len != 0; len--, s++) {
+        if (*s == '\n')
+            arch_console_putc('\r');
+        arch_console_putc(*s);
+    }
+}
+
+static void end_open_line(void)
+{
+    if (open_line != NULL)
+        put("\n", 1);
+    open_line = NULL;
+}
+
+void console_put(const char *s, size_t len)
+{
+    lock_console();
+    end_open_line();
+    put(s, len);
+    unlock_console();
+}
+
+/* What is held back of d's line goes out; the line ends or stays open. */
+static void show_line(struct domain *d, bool whole)
+{
+    char prefix[16];
+
+    lock_console();
+    if (open_line != d) {
+        end_open_line();
+        put(prefix, (size_t)snprintf(prefix, sizeof(prefix), "(d%u) ", d->id));
+    }
+    put(d->console_line, d->console_len);
+    if (whole)
+        put("\n", 1);
+    open_line = whole ? NULL : d;
+    d->console_len = 0;
+    unlock_console();
+}
+
+/* Neither escape sequences nor the 8-bit control characters reach the terminal. */
+static bool printable(char c)
+{
+    uint8_t u = (uint8_t)c;
+
+    return c == '\t' || (u >= ' ' && u <= '~') || u >= 0xa0;
+}
+
+void guest_console_write(struct domain *d, const char *s, size_t len)
+{
+    for (; len != 0; len--, s++) {
+        if (*s == '\n') {
+            show_line(d, true);
+            continue;
+        }
+        if (!printable(*s))
+            continue;
+        if (d->console_len == sizeof(d->console_line))
+            show_line(d, false);
+        d->console_line[d->console_len++] = *s;
+    }
+    if (d->console_len != 0)
+        d->console_since = now_ns();
+}
+
+/* The ring. Its page is the guest's memory: every index is read once and judged. Our type reference keeps it
+ * from becoming a page table while we write to it. */
+
+int console_attach(struct domain *d, mfn_t ring)
+{
+    struct frame *f;
+    int rc, port;
+
+    spin_lock(&d->mm_lock);
+    rc = get_page_and_type(ring, d, TYPE_WRITABLE, &f);
+    spin_unlock(&d->mm_lock);
+    if (rc != 0)
+        return rc;
+    port = evtchn_bind_hypervisor(d, 0, console_drain);
+    if (port < 0) {
+        spin_lock(&d->mm_lock);
+        put_page_and_type(f);
+        spin_unlock(&d->mm_lock);
+        return port;
+    }
+    d->console_mfn = ring;
+    d->console_port = (evtchn_port_t)port;
+    d->console_ring = mfn_to_virt(ring);
+    console_input_offer(d);
+    return port;
+}
+
+/* True: there was something. */
+static bool take_output(struct domain *d)
+{
+    struct xencons_interface *ring = d->console_ring;
+    char chunk[64];
+    uint32_t cons, prod;
+
+    if (ring == NULL)
+        return false;
+    cons = READ_ONCE(ring->out_cons);
+    prod = READ_ONCE(ring->out_prod);
+    if (cons == prod || prod - cons > sizeof(ring->out))
+        return false;
+    while (cons != prod) {
+        unsigned n = 0;
+
+        for (; cons != prod && n < sizeof(chunk); cons++)
+            chunk[n++] = READ_ONCE(ring->out[MASK_XENCONS_IDX(cons, ring->out)]);
+        guest_console_write(d, chunk, n);
+    }
+    barrier();
+    WRITE_ONCE(ring->out_cons, cons);
+    return true;
+}
+
+void console_drain(struct domain *d)
+{
+    if (take_output(d))
+        evtchn_raise(d, d->console_port);       /* it may be waiting for room */
+}
+
+void console_detach(struct domain *d)
+{
+    mfn_t mfn = d->console_mfn;
+
+    take_output(d);                     /* its event channels are gone already */
+    if (d->console_len != 0 || open_line == d)
+        show_line(d, true);
+    if (d->console_ring == NULL)
+        return;
+    d->console_ring = NULL;
+    d->console_mfn = 0;
+    spin_lock(&d->mm_lock);
+    put_page_and_type(mfn_to_frame(mfn));
+    spin_unlock(&d->mm_lock);
+    console_input_withdraw(d);
+}
+
+void console_give(struct domain *d, char c)
+{
+    struct xencons_interface *ring = d->console_ring;
+    uint32_t prod, cons;
+
+    if (ring == NULL)
+        return;
+    prod = READ_ONCE(ring->in_prod);
+    cons = READ_ONCE(ring->in_cons);
+    if (prod - cons >= sizeof(ring->in))
+        return;
+    WRITE_ONCE(ring->in[MASK_XENCONS_IDX(prod, ring->in)], c);
+    barrier();
+    WRITE_ONCE(ring->in_prod, prod + 1);
+    evtchn_raise(d, d->console_port);
+}
+
+/* A guest all of whose vCPUs sleep has said what it wanted to say: the unfinished line is a prompt. */
+static bool looks_like_prompt(const struct domain *d)
+{
+    struct vcpu *v;
+    unsigned i;
+
+    if (now_ns() - d->console_since > PROMPT_NS)
+        return true;
+    for_each_vcpu(d, v, i)
+        if (v->up && !v->blocked)
+            return false;
+    return true;
+}
+
+void console_poll(void)
+{
+    struct domain *d;
+
+    for_each_domain(d) {
+        console_drain(d);
+        if (d->console_len != 0 && looks_like_prompt(d))
+            show_line(d, false);
+    }
+}
+
+/* console_io. Xen serves it to domain 0 and, in debug builds, lets every guest write; we let every guest
+ * write. */
+
+static long console_io_write(unsigned count, uint64_t buffer)
+{
+    struct domain *d = current->domain;
+    char chunk[128];
+
+    while (count != 0 && d->state == DOM_RUNNING) {
+        unsigned n = MIN(count, (unsigned)sizeof(chunk));
+
+        if (copy_from_guest(chunk, buffer, n) != 0)
+            return -EFAULT;
+        guest_console_write(d, chunk, n);
+        buffer += n;
+        count -= n;
+        preempt_point();
+    }
+    return 0;
+}
+
+long do_console_io(unsigned cmd, unsigned count, uint64_t buffer)
+{
+    if (cmd == CONSOLEIO_write)
+        return console_io_write(count, buffer);
+    return cmd == CONSOLEIO_read ? -EPERM : -ENOSYS;
+}

@@ -1,0 +1,24 @@
+/* The console: the hypervisor's own lines, console_io, and the PV console ring of each guest, drained by us. */
+#ifndef XEN_CONSOLE_H
+#define XEN_CONSOLE_H
+
+#include "xen/domain.h"
+
+/* Bytes of our own to the machine's console line, from the start of a line on: a guest's unfinished one is
+ * ended first. */
+void console_put(const char *s, size_t len);
+void console_panic(void);                           /* from now on without locks: nobody else runs any more */
+int console_attach(struct domain *d, mfn_t ring);   /* binds the ring and its port; the port or errno */
+void console_detach(struct domain *d);              /* flushes what is left of a line */
+void console_drain(struct domain *d);               /* takes all of the guest's output; on send, yield and timer */
+void console_poll(void);                            /* drains every guest; shows unfinished lines that are prompts */
+void console_give(struct domain *d, char c);        /* into its ring; a full or senseless one takes nothing */
+void guest_console_write(struct domain *d, const char *s, size_t len);  /* line-buffered, "(dN) " prefixed, filtered */
+
+/* input.c */
+void console_input_start(void);                     /* from now on a timer calls console_input */
+void console_input(void);                           /* polls the line, gives bytes to the guest that has the input */
+void console_input_offer(struct domain *d);         /* the first guest with a console gets what is typed */
+void console_input_withdraw(struct domain *d);      /* d can take no more: another gets it */
+
+#endif

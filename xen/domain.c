@@ -1,0 +1,247 @@
+/* Owns the life of a domain, in this order:
+ *
+ *   BUILDING  domain_create; the builder fills it; domain_start
+ *   RUNNING   its vCPUs run
+ *   SHUTDOWN  it asked to end, or crashed: every vCPU that ever started runs on to its next exit to the guest, where
+ *             domain_exit_work parks it, so that no work of the hypervisor is cut off half way
+ *   DYING     all are parked: domain_reap, on the idle vCPU, takes back what it held
+ *   DEAD      nothing is left but frames that another domain still maps by grant; freed when those go
+ *
+ * Building is build.c's, the scheduler's part sched.c's. */
+#include <stdarg.h>
+
+#include "common/printf.h"
+#include "common/string.h"
+#include "xen/console.h"
+#include "xen/desc.h"
+#include "xen/evtchn.h"
+#include "xen/grant.h"
+#include "xen/hypercalls.h"
+#include "xen/log.h"
+#include "xen/mm.h"
+#include "xen/time.h"
+#include "xen/trace.h"
+
+struct list_head domain_list = LIST_HEAD_INIT(domain_list);
+struct domain idle_domain = { .id = DOMID_IDLE, .name = "idle", .state = DOM_RUNNING };
+
+#define DOMAIN_ORDER 0u
+_Static_assert(sizeof(struct domain) <= PAGE_SIZE << DOMAIN_ORDER, "one allocation");
+
+static unsigned nr_dying;               /* domains in SHUTDOWN or later: something for domain_reap to look at */
+
+static void domain_free(struct domain *d)
+{
+    struct vcpu *v;
+    unsigned i;
+
+    for_each_vcpu(d, v, i)
+        if (v)
+            arch_vcpu_free(v);
+    grant_destroy(d);
+    free_shared_page(d->shared);
+    arch_domain_free(d);
+    free_pages(d, DOMAIN_ORDER);
+}
+
+static struct vcpu *vcpu_create(struct domain *d, unsigned id)
+{
+    struct vcpu *v = arch_vcpu_alloc();
+
+    if (v == NULL)
+        return NULL;
+    v->domain = d;
+    v->id = id;
+    v->cpu = &boot_cpu;
+    v->kernel_mode = true;
+    v->info = &d->shared->vcpu_info[id];
+    v->runstate.state = RUNSTATE_offline;
+    v->runstate.state_entry_time = now_ns();
+    d->vcpu[id] = v;
+    if (arch_vcpu_init(v) != 0)
+        return NULL;
+    sched_add(v);
+    return v;
+}
+
+struct domain *domain_create(domid_t id, const char *name, unsigned nr_vcpus, uint64_t max_frames, unsigned weight)
+{
+    struct domain *d = alloc_pages(DOMAIN_ORDER);
+
+    if (d == NULL || nr_vcpus == 0 || nr_vcpus > MAX_VCPUS) {
+        free_pages(d, DOMAIN_ORDER);
+        return NULL;
+    }
+    d->id = id;
+    snprintf(d->name, sizeof(d->name), "%s", name);
+    d->state = DOM_BUILDING;
+    d->max_frames = max_frames;
+    d->weight = weight;
+    d->nr_vcpus = nr_vcpus;
+    d->shared = alloc_shared_page(d);
+    if (d->shared == NULL || arch_domain_init(d) != 0 || evtchn_init(d) != 0)
+        goto fail;
+    d->shared_mfn = virt_to_mfn(d->shared);
+    for (unsigned i = 0; i < MAX_VCPUS; i++)
+        d->shared->vcpu_info[i].evtchn_upcall_mask = 1;
+    for (unsigned i = 0; i < nr_vcpus; i++)
+        if (vcpu_create(d, i) == NULL)
+            goto fail;
+    if (grant_init(d) != 0)
+        goto fail;
+    time_init_domain(d);
+    list_add_tail(&d->list, &domain_list);
+    return d;
+
+fail:
+    evtchn_destroy(d);
+    domain_free(d);
+    return NULL;
+}
+
+struct domain *domain_by_id(domid_t id)
+{
+    struct domain *d;
+
+    for_each_domain(d)
+        if (d->id == id)
+            return d->state < DOM_DYING ? d : NULL;
+    return NULL;
+}
+
+struct domain *domain_lookup(domid_t id)
+{
+    return id == DOMID_SELF || id == current->domain->id ? current->domain : domain_by_id(id);
+}
+
+unsigned domain_count(void)
+{
+    struct domain *d;
+    unsigned n = 0;
+
+    for_each_domain(d)
+        n++;
+    return n;
+}
+
+void domain_crash(struct domain *d, const char *why, ...)
+{
+    va_list ap;
+
+    if (d->crash_reason[0] == '\0') {
+        va_start(ap, why);
+        vsnprintf(d->crash_reason, sizeof(d->crash_reason), why, ap);
+        va_end(ap);
+    }
+    domain_shutdown(d, SHUTDOWN_crash);
+}
+
+/* vCPUs that never started have nothing to finish. The others are woken, wherever they sleep, to reach their exit. */
+void domain_shutdown(struct domain *d, int reason)
+{
+    struct vcpu *v;
+    unsigned i;
+
+    if (d->state != DOM_RUNNING && d->state != DOM_BUILDING)
+        return;
+    d->state = DOM_SHUTDOWN;
+    d->shutdown_code = reason;
+    nr_dying++;
+    for_each_vcpu(d, v, i) {
+        if (v == NULL || !v->started)
+            continue;
+        v->work |= WORK_DOMAIN;
+        v->up = true;
+        if (v != current)
+            vcpu_wake(v);
+    }
+    if (d->vcpus_inside == 0)
+        boot_cpu.idle_has_work = true;
+}
+
+void domain_start(struct domain *d)
+{
+    struct vcpu *v = d->vcpu[0];
+
+    d->state = DOM_RUNNING;
+    v->initialised = v->up = true;
+    vcpu_wake(v);
+}
+
+void domain_exit_work(void)
+{
+    struct vcpu *v = current;
+    struct domain *d = v->domain;
+
+    v->work &= ~WORK_DOMAIN;
+    if (d->state == DOM_RUNNING)
+        return;
+    if (d->shutdown_code == SHUTDOWN_crash && !d->dumped) {
+        d->dumped = true;
+        domain_dump(v);
+    }
+    v->parked = true;
+    d->vcpus_inside--;
+    v->cpu->idle_has_work = true;
+    vcpu_pause(v);
+    schedule();
+    panic("d%uv%u ran after its domain ended", d->id, v->id);
+}
+
+static const char *const shutdown_names[] = {
+    [SHUTDOWN_poweroff] = "power off",   [SHUTDOWN_reboot] = "reboot",       [SHUTDOWN_suspend] = "suspend",
+    [SHUTDOWN_crash] = "crash",          [SHUTDOWN_watchdog] = "watchdog",   [SHUTDOWN_soft_reset] = "soft reset",
+};
+
+/* Everything that holds references, in an order that leaves each step's helpers intact: event channels (their ends in
+ * other domains), grant mappings, timers and descriptors and roots of each vCPU, then the frames. */
+static void relinquish(struct domain *d)
+{
+    struct vcpu *v;
+    unsigned i;
+
+    d->state = DOM_DYING;
+    log_info("Domain %u (%s) ended: %s", d->id, d->name,
+             (unsigned)d->shutdown_code < ARRAY_SIZE(shutdown_names) ? shutdown_names[d->shutdown_code] : "unknown");
+    domain_cancel_watchdogs(d);
+    evtchn_destroy(d);
+    spin_lock(&d->mm_lock);
+    for_each_vcpu(d, v, i) {
+        timer_cancel(&v->singleshot);
+        timer_cancel(&v->periodic);
+        timer_cancel(&v->poll);
+        drop_ldt(v);
+        destroy_gdt(v);
+        drop_roots(v);
+        vcpu_release_info(v);
+    }
+    spin_unlock(&d->mm_lock);
+    grant_destroy_mappings(d);
+    console_detach(d);
+    spin_lock(&d->mm_lock);
+    domain_release_frames(d);
+    spin_unlock(&d->mm_lock);
+    if (d->nr_frames != 0)
+        log_info("Domain %u: %lu frames are still mapped by others", d->id, d->nr_frames);
+}
+
+/* Runs on the idle vCPU, which no guest's memory is needed for. */
+void domain_reap(void)
+{
+    struct domain *d, *next;
+
+    boot_cpu.idle_has_work = false;
+    if (nr_dying == 0)
+        return;
+    for (d = list_entry(domain_list.next, struct domain, list); &d->list != &domain_list; d = next) {
+        next = list_entry(d->list.next, struct domain, list);
+        if (d->state == DOM_SHUTDOWN && d->vcpus_inside == 0)
+            relinquish(d);
+        if (d->state != DOM_DYING || d->nr_frames != 0)
+            continue;
+        list_del(&d->list);
+        d->state = DOM_DEAD;
+        nr_dying--;
+        domain_free(d);
+    }
+}

@@ -1,0 +1,362 @@
+/* Owns the grant tables themselves: the pages a guest writes its grants to, the pins of those that are in
+ * use, and the commands about tables. Mapping is grant_map.c's, copying grant_copy.c's. Version 1 only.
+ *
+ * The guest may write its entries at any moment: each is read once, and its status bits are set by
+ * compare-and-exchange on the 32-bit word that flags and domid share. */
+#include "xen/grant.h"
+#include "xen/guest_access.h"
+#include "xen/hypercalls.h"
+#include "xen/mm.h"
+
+#define PINS_ORDER 1u
+_Static_assert(sizeof(struct grant_table) <= PAGE_SIZE, "one page");
+_Static_assert(GRANTS_PER_FRAME * sizeof(struct grant_pins) <= PAGE_SIZE << PINS_ORDER,
+               "pins of one table page");
+
+static struct grant_entry_v1 *entry_of(struct grant_table *gt, grant_ref_t ref)
+{
+    return &gt->shared[ref / GRANTS_PER_FRAME][ref % GRANTS_PER_FRAME];
+}
+
+struct grant_pins *grant_pins_of(struct grant_table *gt, grant_ref_t ref)
+{
+    return &gt->pins[ref / GRANTS_PER_FRAME][ref % GRANTS_PER_FRAME];
+}
+
+void mm_lock_pair(struct domain *a, struct domain *b)
+{
+    spin_lock(a->id < b->id ? &a->mm_lock : &b->mm_lock);
+    if (a != b)
+        spin_lock(a->id < b->id ? &b->mm_lock : &a->mm_lock);
+}
+
+void mm_unlock_pair(struct domain *a, struct domain *b)
+{
+    spin_unlock(&a->mm_lock);
+    if (a != b)
+        spin_unlock(&b->mm_lock);
+}
+
+/* Sets the status bits, if the entry permits what is asked. The guest may change it meanwhile, but not for
+ * ever. */
+static int claim_entry(struct grant_entry_v1 *e, domid_t domid, bool readonly)
+{
+    uint32_t *word = (uint32_t *)e, old = READ_ONCE(*word);
+    uint32_t bits = readonly ? GTF_reading : GTF_reading | GTF_writing;
+
+    for (unsigned tries = 0; tries < 5; tries++) {
+        if ((old & GTF_type_mask) != GTF_permit_access || old >> 16 != domid ||
+            (!readonly && (old & GTF_readonly)))
+            break;
+        if (__atomic_compare_exchange_n(word, &old, old | bits, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+            return GNTST_okay;
+    }
+    return GNTST_general_error;
+}
+
+int grant_pin(struct domain *rd, grant_ref_t ref, domid_t domid, bool readonly, mfn_t *mfn)
+{
+    struct grant_table *gt = rd->grant;
+    struct grant_pins *p;
+    bool in_use;
+    int rc = GNTST_okay;
+
+    spin_lock(&gt->lock);
+    if (ref >= gt->nr_frames * GRANTS_PER_FRAME) {
+        spin_unlock(&gt->lock);
+        return GNTST_bad_gntref;
+    }
+    p = grant_pins_of(gt, ref);
+    in_use = (p->readers | p->writers) != 0;
+    if (in_use && (p->domid != domid || p->readers == UINT16_MAX || p->writers == UINT16_MAX))
+        rc = GNTST_general_error;
+    else if (!in_use || (!readonly && p->writers == 0))
+        rc = claim_entry(entry_of(gt, ref), domid, readonly);
+    if (rc == GNTST_okay) {
+        if (!in_use) {
+            p->mfn = READ_ONCE(entry_of(gt, ref)->frame);
+            p->domid = domid;
+        }
+        *(readonly ? &p->readers : &p->writers) += 1;
+        gt->nr_pins++;
+        *mfn = p->mfn;
+    }
+    spin_unlock(&gt->lock);
+    return rc;
+}
+
+void grant_unpin(struct domain *rd, grant_ref_t ref, bool readonly)
+{
+    struct grant_table *gt = rd->grant;
+    struct grant_pins *p = grant_pins_of(gt, ref);
+    uint16_t clear = 0;
+
+    spin_lock(&gt->lock);
+    *(readonly ? &p->readers : &p->writers) -= 1;
+    gt->nr_pins--;
+    if (p->writers == 0)
+        clear |= GTF_writing;
+    if ((p->readers | p->writers) == 0)
+        clear |= GTF_reading;
+    if (clear != 0)
+        __atomic_fetch_and(&entry_of(gt, ref)->flags, (uint16_t)~clear, __ATOMIC_SEQ_CST);
+    spin_unlock(&gt->lock);
+}
+
+/* Only memory that counts as the domain's own can be granted, so that D1 keeps the granter's struct while it
+ * is mapped. */
+int grant_get_frame(struct domain *rd, mfn_t mfn, bool readonly, struct frame **out)
+{
+    struct frame *f = get_frame(mfn, rd);
+
+    if (f == NULL)
+        return GNTST_bad_page;
+    if (!(f->count & FRAME_COUNTED)) {
+        put_page(f);
+        return GNTST_bad_page;
+    }
+    if (!readonly && get_page_type(f, TYPE_WRITABLE) != 0) {
+        put_page(f);
+        return GNTST_general_error;
+    }
+    *out = f;
+    return GNTST_okay;
+}
+
+static int grow(struct domain *d, unsigned nr_frames)
+{
+    struct grant_table *gt = d->grant;
+
+    while (gt->nr_frames < nr_frames) {
+        struct grant_entry_v1 *shared = alloc_shared_page(d);
+        struct grant_pins *pins = alloc_pages(PINS_ORDER);
+
+        if (shared == NULL || pins == NULL) {
+            free_shared_page(shared);
+            free_pages(pins, PINS_ORDER);
+            return -ENOMEM;
+        }
+        gt->pins[gt->nr_frames] = pins;
+        gt->shared[gt->nr_frames] = shared;
+        gt->nr_frames++;
+    }
+    return 0;
+}
+
+int grant_init(struct domain *d)
+{
+    d->grant = alloc_page();
+    if (d->grant == NULL)
+        return -ENOMEM;
+    d->grant->free_maptrack = UINT32_MAX;
+    return grow(d, 1);
+}
+
+int grant_reserve(struct domain *d, unsigned ref, domid_t domid, pfn_t gfn)
+{
+    struct grant_entry_v1 *e;
+
+    if (ref >= d->grant->nr_frames * GRANTS_PER_FRAME || gfn > UINT32_MAX)
+        return -EINVAL;
+    e = entry_of(d->grant, ref);
+    e->frame = (uint32_t)gfn;
+    e->domid = domid;
+    e->flags = GTF_permit_access;
+    return 0;
+}
+
+void grant_destroy(struct domain *d)
+{
+    struct grant_table *gt = d->grant;
+
+    if (gt == NULL)
+        return;
+    if (gt->nr_pins != 0)
+        grant_forget_granter(d);
+    for (unsigned i = 0; i < gt->nr_frames; i++) {
+        free_shared_page(gt->shared[i]);
+        free_pages(gt->pins[i], PINS_ORDER);
+    }
+    for (unsigned i = 0; i < MAX_MAPTRACK_PAGES && gt->maptrack[i] != NULL; i++)
+        free_page(gt->maptrack[i]);
+    free_page(gt);
+    d->grant = NULL;
+}
+
+/* Whose table is meant: an ordinary domain may name only itself. GNTST_*. */
+static int table_owner(domid_t domid, struct domain **d)
+{
+    *d = domain_lookup(domid);
+    if (*d == NULL)
+        return GNTST_bad_domain;
+    return *d == current->domain ? GNTST_okay : GNTST_permission_denied;
+}
+
+static int setup_table(const struct gnttab_setup_table *op)
+{
+    struct domain *d;
+    int rc = table_owner(op->dom, &d);
+
+    if (rc != GNTST_okay)
+        return rc;
+    if (op->nr_frames > MAX_GRANT_FRAMES || grow(d, op->nr_frames) != 0)
+        return GNTST_general_error;
+    for (unsigned i = 0; i < op->nr_frames; i++) {
+        uint64_t mfn = virt_to_mfn(d->grant->shared[i]);
+
+        if (copy_to_guest((uint64_t)op->frame_list.p + i * sizeof(mfn), &mfn, sizeof(mfn)) != 0)
+            return GNTST_bad_virt_addr;
+    }
+    return GNTST_okay;
+}
+
+static long grant_setup_table(uint64_t uop, unsigned count)
+{
+    struct gnttab_setup_table op;
+
+    if (count != 1)
+        return -EINVAL;
+    if (copy_from_guest(&op, uop, sizeof(op)) != 0 ||
+        !guest_range_ok((uint64_t)op.frame_list.p, (uint64_t)op.nr_frames * sizeof(uint64_t)))
+        return -EFAULT;
+    op.status = (int16_t)setup_table(&op);
+    return copy_to_guest(uop, &op, sizeof(op));
+}
+
+static long grant_query_size(uint64_t uop, unsigned count)
+{
+    struct gnttab_query_size op;
+    struct domain *d;
+
+    if (count != 1)
+        return -EINVAL;
+    if (copy_from_guest(&op, uop, sizeof(op)) != 0)
+        return -EFAULT;
+    op.status = (int16_t)table_owner(op.dom, &d);
+    if (op.status == GNTST_okay) {
+        op.nr_frames = d->grant->nr_frames;
+        op.max_nr_frames = MAX_GRANT_FRAMES;
+    }
+    return copy_to_guest(uop, &op, sizeof(op));
+}
+
+/* Whatever was asked, the guest learns what is in force. */
+static long grant_set_version(uint64_t uop, unsigned count)
+{
+    struct gnttab_set_version op;
+    long rc;
+
+    (void)count;
+    if (copy_from_guest(&op, uop, sizeof(op)) != 0)
+        return -EFAULT;
+    rc = op.version == 1 ? 0 : op.version == 2 ? -ENOSYS : -EINVAL;
+    op.version = 1;
+    return copy_to_guest(uop, &op, sizeof(op)) != 0 ? -EFAULT : rc;
+}
+
+static long grant_get_version(uint64_t uop, unsigned count)
+{
+    struct gnttab_get_version op;
+    struct domain *d;
+    int rc;
+
+    (void)count;
+    if (copy_from_guest(&op, uop, sizeof(op)) != 0)
+        return -EFAULT;
+    rc = table_owner(op.dom, &d);
+    if (rc != GNTST_okay)
+        return rc == GNTST_bad_domain ? -ESRCH : -EPERM;
+    op.version = 1;
+    return copy_to_guest(uop, &op, sizeof(op));
+}
+
+static long grant_get_status_frames(uint64_t uop, unsigned count)
+{
+    struct gnttab_get_status_frames op;
+
+    if (count != 1)
+        return -EINVAL;
+    if (copy_from_guest(&op, uop, sizeof(op)) != 0)
+        return -EFAULT;
+    op.status = GNTST_general_error;        /* there are none in version 1 */
+    return copy_to_guest(uop, &op, sizeof(op));
+}
+
+static int swap_grant_ref(struct grant_table *gt, grant_ref_t a, grant_ref_t b)
+{
+    const struct grant_pins *pa, *pb;
+    struct grant_entry_v1 entry;
+
+    if (MAX(a, b) >= gt->nr_frames * GRANTS_PER_FRAME)
+        return GNTST_bad_gntref;
+    pa = grant_pins_of(gt, a);
+    pb = grant_pins_of(gt, b);
+    if (pa->readers | pa->writers | pb->readers | pb->writers)
+        return GNTST_eagain;
+    entry = *entry_of(gt, a);
+    *entry_of(gt, a) = *entry_of(gt, b);
+    *entry_of(gt, b) = entry;
+    return GNTST_okay;
+}
+
+static long grant_swap_grant_ref(uint64_t uop, unsigned count)
+{
+    struct grant_table *gt = current->domain->grant;
+
+    for (unsigned i = 0; i < count; i++) {
+        struct gnttab_swap_grant_ref op;
+
+        if (copy_from_guest(&op, uop + i * sizeof(op), sizeof(op)) != 0)
+            return -EFAULT;
+        spin_lock(&gt->lock);
+        op.status = (int16_t)swap_grant_ref(gt, op.ref_a, op.ref_b);
+        spin_unlock(&gt->lock);
+        if (copy_to_guest(uop + i * sizeof(op), &op, sizeof(op)) != 0)
+            return -EFAULT;
+        if ((i & 15) == 15)
+            preempt_point();
+    }
+    return 0;
+}
+
+/* Giving frames away is not served. bad_page is the one failure that leaves the frame with the caller. */
+static long grant_transfer(uint64_t uop, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        struct gnttab_transfer op;
+
+        if (copy_from_guest(&op, uop + i * sizeof(op), sizeof(op)) != 0)
+            return -EFAULT;
+        op.status = GNTST_bad_page;
+        if (copy_to_guest(uop + i * sizeof(op), &op, sizeof(op)) != 0)
+            return -EFAULT;
+        if ((i & 15) == 15)
+            preempt_point();
+    }
+    return 0;
+}
+
+static long (*const grant_commands[])(uint64_t uop, unsigned count) = {
+    [GNTTABOP_map_grant_ref] = grant_map_grant_ref,
+    [GNTTABOP_unmap_grant_ref] = grant_unmap_grant_ref,
+    [GNTTABOP_setup_table] = grant_setup_table,
+    [GNTTABOP_transfer] = grant_transfer,
+    [GNTTABOP_copy] = grant_copy,
+    [GNTTABOP_query_size] = grant_query_size,
+    [GNTTABOP_unmap_and_replace] = grant_unmap_and_replace,
+    [GNTTABOP_set_version] = grant_set_version,
+    [GNTTABOP_get_status_frames] = grant_get_status_frames,
+    [GNTTABOP_get_version] = grant_get_version,
+    [GNTTABOP_swap_grant_ref] = grant_swap_grant_ref,
+};
+
+/* uop: guest array of count structs of the command. Each element has its own status; the result is about the
+ * call. */
+long do_grant_table_op(unsigned cmd, uint64_t uop, unsigned count)
+{
+    if (unlikely((int)count < 0))
+        return -EINVAL;
+    if (unlikely(cmd >= ARRAY_SIZE(grant_commands) || grant_commands[cmd] == NULL))
+        return -ENOSYS;
+    return grant_commands[cmd](uop, count);
+}

@@ -1,0 +1,53 @@
+/* Owns the table that hypercall numbers go through, and what is counted of them. Entry code and multicall
+ * call through hypercall_table, or through hypercall_traced while the log is on. */
+#include "xen/hypercalls.h"
+#include "xen/log.h"
+#include "xen/frame.h"
+#include "xen/trace.h"
+
+uint64_t hypercall_counts[NR_HYPERCALLS];
+uint8_t hypercall_trace_on;
+
+static long not_served(uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f)
+{
+    (void)a, (void)b, (void)c, (void)d, (void)e, (void)f;
+    return -ENOSYS;
+}
+
+/* Every slot first refuses, so that dispatch has no NULL to forget; the served ones then override theirs. The
+ * cast is hypercalls.h's rule: six words in registers, of which a handler declares those that it uses. */
+#pragma GCC diagnostic ignored "-Woverride-init"
+#define X(name, args, format) [__HYPERVISOR_##name] = (hypercall_fn)(void *)do_##name,
+const hypercall_fn hypercall_table[NR_HYPERCALLS] = {
+    [0 ... NR_HYPERCALLS - 1] = not_served,
+    HYPERCALL_TABLE(X)
+};
+#undef X
+
+#define X(name, args, format) [__HYPERVISOR_##name] = #name,
+const char *const hypercall_names[NR_HYPERCALLS] = { HYPERCALL_TABLE(X) };
+#undef X
+
+long hypercall_traced(uint64_t nr, const uint64_t args[6])
+{
+    uint64_t record = trace_begin((unsigned)nr, args), start = arch_tsc();
+    long result;
+
+    hypercall_counts[nr]++;
+    result = hypercall_table[nr](args[0], args[1], args[2], args[3], args[4], args[5]);
+    trace_end(record, (unsigned)nr, args, result, arch_tsc() - start);
+    return result;
+}
+
+void hypercalls_report(void)
+{
+    log_info("Hypercalls by number of calls:");
+    for (unsigned nr = 0; nr < NR_HYPERCALLS; nr++) {
+        if (hypercall_counts[nr] == 0)
+            continue;
+        if (hypercall_names[nr] != NULL)
+            log_info("  %10lu %s", hypercall_counts[nr], hypercall_names[nr]);
+        else
+            log_info("  %10lu hypercall %u, not served", hypercall_counts[nr], nr);
+    }
+}

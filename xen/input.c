@@ -1,0 +1,139 @@
+/* Owns what is typed on the machine's console: it goes to one guest, or to us, and Ctrl-a three times moves
+ * it on to the next. The line is polled: a timer of our own does it, once main has started it. */
+#include "arch/arch.h"
+#include "common/printf.h"
+#include "xen/console.h"
+#include "xen/hypercalls.h"
+#include "xen/log.h"
+#include "xen/time.h"
+
+#define SWITCH_CHAR 1                   /* Ctrl-a */
+#define POLL_NS 20000000ull
+#define INPUT_MAX 64u                   /* characters taken at one poll */
+
+static domid_t input_domain;            /* 0: ours */
+
+static void set_input(domid_t id)
+{
+    char who[8] = "Xen";
+
+    input_domain = id;
+    if (id != 0)
+        snprintf(who, sizeof(who), "DOM%u", id);
+    log_info("*** Serial input to %s (type 'CTRL-a' three times to switch input)", who);
+}
+
+/* In the order of their numbers, then we, then the first again. */
+static void next_input(void)
+{
+    struct domain *d;
+
+    for_each_domain(d)
+        if (d->console_ring != NULL && d->id > input_domain) {
+            set_input(d->id);
+            return;
+        }
+    set_input(0);
+}
+
+void console_input_offer(struct domain *d)
+{
+    struct domain *other;
+
+    for_each_domain(other)
+        if (other != d && other->console_ring != NULL)
+            return;
+    set_input(d->id);
+}
+
+void console_input_withdraw(struct domain *d)
+{
+    struct domain *other;
+
+    for_each_domain(other)
+        if (input_domain == d->id && other->console_ring != NULL)
+            set_input(other->id);
+    if (input_domain == d->id)
+        input_domain = 0;
+}
+
+static void say_domains(void)
+{
+    struct domain *d;
+
+    for_each_domain(d)
+        log_info("d%u (%s): state %d, %u vCPUs, %lu frames, %lu hypercalls, %lu errors", d->id, d->name,
+                 (int)d->state, d->nr_vcpus, d->nr_frames, d->hypercalls, d->errors);
+}
+
+static void say_keys(void);
+
+/* What single keys do while the input is ours. */
+static const struct {
+    char key;
+    void (*fn)(void);
+    const char *what;
+} keys[] = {
+    { 'h', say_keys, "show this" },
+    { 'q', say_domains, "show the domains" },
+    { 'c', hypercalls_report, "show how often each hypercall was made" },
+    { 'R', arch_reboot, "reboot the machine" },
+};
+
+static void say_keys(void)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(keys); i++)
+        log_info(" key '%c' => %s", keys[i].key, keys[i].what);
+}
+
+static void give_input(char c)
+{
+    struct domain *d = input_domain != 0 ? domain_by_id(input_domain) : NULL;
+
+    if (d != NULL)
+        console_give(d, c);
+    for (unsigned i = 0; input_domain == 0 && i < ARRAY_SIZE(keys); i++)
+        if (keys[i].key == c)
+            keys[i].fn();
+}
+
+/* Ctrl-a once or twice, then something else, belongs to the guest. */
+static void take_char(char c)
+{
+    static unsigned nr_switch;
+
+    if (c == SWITCH_CHAR) {
+        if (++nr_switch == 3) {
+            nr_switch = 0;
+            next_input();
+        }
+        return;
+    }
+    for (; nr_switch != 0; nr_switch--)
+        give_input(SWITCH_CHAR);
+    give_input(c);
+}
+
+void console_input(void)
+{
+    int c;
+
+    for (unsigned i = 0; i < INPUT_MAX && (c = arch_console_getc()) >= 0; i++)
+        take_char((char)c);
+    console_poll();
+}
+
+static struct timer poll_timer;
+
+static void poll(void *arg)
+{
+    (void)arg;
+    console_input();
+    timer_set(&poll_timer, now_ns() + POLL_NS);
+}
+
+void console_input_start(void)
+{
+    timer_init(&poll_timer, poll, NULL);
+    timer_set(&poll_timer, now_ns() + POLL_NS);
+}

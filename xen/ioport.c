@@ -1,0 +1,158 @@
+/* Owns port I/O. A guest has no devices, but its kernel probes for them, and only port I/O that works and
+ * finds nothing lets it get on: reads are all ones, writes vanish. Who may do it is decided as on hardware,
+ * by IOPL or by bitmap. */
+#include "common/string.h"
+#include "xen/emulate.h"
+#include "xen/guest_access.h"
+#include "xen/mm.h"
+#include "xen/upcall.h"
+
+#define PORT_PIT_CHANNEL2 0x42u
+#define PF_PRESENT 1u
+#define PF_WRITE 2u
+#define STRING_CHUNK 256u       /* bytes of a string instruction done before an interrupt may come */
+
+/* The guest kernel counts as ring 1, since it runs on what it thinks is a rung below the hypervisor; as ring
+ * 0 if it asked for that; user mode as ring 3. */
+bool iopl_allows(const struct vcpu *v)
+{
+    unsigned cpl = v->kernel_mode ? !(v->domain->vm_assist & (1u << VMASST_TYPE_architectural_iopl)) : 3;
+
+    return v->iopl >= cpl;
+}
+
+/* The bitmap lies in guest kernel memory, which user mode's tables do not map: it is read through the
+ * kernel's. Where there is nothing to read, nothing is allowed. */
+static uint8_t bitmap_byte(const struct vcpu *v, uint64_t va)
+{
+    const uint64_t *slot = walk_to_l1(v->root_kernel, va, NULL);
+    uint64_t pte = slot ? READ_ONCE(*slot) : 0;
+    const uint8_t *page;
+
+    if (!(pte & PTE_P) || !mfn_valid(PTE_MFN(pte)))
+        return 0xff;
+    page = mfn_to_virt(PTE_MFN(pte));
+    return READ_ONCE(page[va & ~PAGE_MASK]);
+}
+
+bool guest_io_allowed(struct vcpu *v, uint16_t port, unsigned bytes)
+{
+    unsigned bits;
+
+    if (likely(iopl_allows(v)))
+        return true;
+    if ((uint32_t)port + bytes > v->iobmp_ports)
+        return false;
+    bits = bitmap_byte(v, v->iobmp + port / 8);
+    if (port % 8 + bytes > 8)
+        bits |= (unsigned)bitmap_byte(v, v->iobmp + port / 8 + 1) << 8;
+    return !(bits >> (port % 8) & ((1u << bytes) - 1));
+}
+
+/* The timer's counter must move: a kernel that calibrates by it would otherwise read it 100,000 times to be
+ * sure. */
+uint32_t guest_port_in(struct vcpu *v, uint16_t port, unsigned bytes)
+{
+    (void)v;
+    if (port == PORT_PIT_CHANNEL2 && bytes == 1)
+        return (uint8_t)(arch_tsc() >> 6);
+    return bytes == 4 ? ~0u : (1u << (8 * bytes)) - 1;
+}
+
+void guest_port_out(struct vcpu *v, uint16_t port, unsigned bytes, uint32_t value)
+{
+    (void)v, (void)port, (void)bytes, (void)value;
+}
+
+/* The n elements at va, all in one page unless n is 1. False: that memory cannot be accessed. */
+static bool transfer(struct vcpu *v, uint64_t va, uint16_t port, unsigned bytes, unsigned n, bool out)
+{
+    uint8_t buf[STRING_CHUNK];
+
+    if (out && copy_from_guest(buf, va, n * bytes) != 0)
+        return false;
+    for (unsigned i = 0; i < n * bytes; i += bytes) {
+        uint32_t value = 0;
+
+        if (out) {
+            memcpy(&value, buf + i, bytes);
+            guest_port_out(v, port, bytes, value);
+        } else {
+            value = guest_port_in(v, port, bytes);
+            memcpy(buf + i, &value, bytes);
+        }
+    }
+    return out || copy_to_guest(va, buf, n * bytes) == 0;
+}
+
+static enum emulation string_fault(struct vcpu *v, uint64_t va, unsigned bytes, bool out)
+{
+    uint64_t last = va + bytes - 1;
+    uint32_t code = out ? 0 : PF_WRITE;
+    uint64_t pte = read_guest_pte(v, va);
+
+    if (!is_canonical(va) || !is_canonical(last))
+        return NOT_OURS;                        /* #GP, as it came */
+    if ((pte & PTE_P) && (out || (pte & PTE_RW)) && ((va ^ last) & PAGE_MASK)) {
+        va = last & PAGE_MASK;                  /* it was the second page */
+        pte = read_guest_pte(v, va);
+    }
+    inject_page_fault(v, va, code | ((pte & PTE_P) || !guest_range_ok(va, 1) ? PF_PRESENT : 0));
+    return FAULTED;
+}
+
+/* INS and OUTS. A long repeat is done piece by piece with rip left on the instruction, as when an interrupt
+ * comes between two of its iterations; backwards, with 32-bit addresses or single-stepped, each piece is one
+ * element. */
+static enum emulation string_io(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *in,
+                                uint16_t port, unsigned bytes)
+{
+    bool out = in->opcode & 2;
+    uint64_t mask = in->adsize ? ~0u : ~0ull, *pointer = out ? &regs->rsi : &regs->rdi;
+    uint64_t va = out ? insn_linear(in, *pointer) : *pointer & mask;
+    uint64_t count = in->rep ? regs->rcx & mask : 1;
+    uint64_t in_page = (PAGE_SIZE - (va & ~PAGE_MASK)) / bytes, n = MIN(count, STRING_CHUNK / bytes);
+
+    if (count == 0) {
+        instruction_done(v, regs, in->length, 0);
+        return EMULATED;
+    }
+    if (in->adsize || (regs->rflags & (EFLAGS_DF | EFLAGS_TF)) || in_page == 0)
+        n = 1;
+    else
+        n = MIN(n, in_page);
+    if (!transfer(v, va, port, bytes, (unsigned)n, out))
+        return string_fault(v, va, bytes, out);
+    *pointer = (*pointer + (regs->rflags & EFLAGS_DF ? -(uint64_t)bytes : n * bytes)) & mask;
+    if (in->rep)
+        regs->rcx = (regs->rcx - n) & mask;
+    instruction_done(v, regs, n == count ? in->length : 0, io_breakpoints_hit(v, port, bytes));
+    return EMULATED;
+}
+
+enum emulation emulate_port_io(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *in)
+{
+    unsigned bytes = !(in->opcode & 1) ? 1 : in->opsize ? 2 : 4;
+    bool string = (in->opcode & 0x80) == 0;
+    uint16_t port = (uint16_t)(string || (in->opcode & 8) ? regs->rdx : (uint8_t)in->imm);
+    uint64_t hit = 0;
+
+    if (unlikely(!guest_io_allowed(v, port, bytes)))
+        return NOT_OURS;
+    if (unlikely(string))
+        return string_io(v, regs, in, port, bytes);
+    if (in->opcode & 2) {
+        guest_port_out(v, port, bytes, (uint32_t)regs->rax);
+    } else {
+        uint32_t value = guest_port_in(v, port, bytes);
+
+        if (bytes == 4)
+            regs->rax = value;
+        else
+            regs->rax = (regs->rax & ~((1ull << (8 * bytes)) - 1)) | value;
+    }
+    if (unlikely(v->debugreg[5] != 0))
+        hit = io_breakpoints_hit(v, port, bytes);
+    instruction_done(v, regs, in->length, hit);
+    return EMULATED;
+}

@@ -1,0 +1,109 @@
+/* Owns the hypervisor's lines: "(XEN) " and one line of text, by level; those that a guest can cause,
+ * limited; and panic. The bytes go out through console.c. Texts may hold words of a guest, so control
+ * characters are made harmless here. */
+#include <stdarg.h>
+
+#include "arch/arch.h"
+#include "common/printf.h"
+#include "common/string.h"
+#include "xen/console.h"
+#include "xen/domain.h"
+#include "xen/log.h"
+#include "xen/options.h"
+#include "xen/time.h"
+
+#define LINE_MAX 320u
+#define GUEST_LINES 10u                 /* of one guest, in an interval */
+#define GUEST_INTERVAL_NS 5000000000ull
+
+enum log_level log_threshold = LOG_INFO;
+enum log_level guest_log_threshold = LOG_WARNING;
+
+static void put_line(const char *prefix, const char *fmt, va_list ap)
+{
+    char line[LINE_MAX];
+    int start = snprintf(line, sizeof(line), "(XEN) %s", prefix);
+    int len = start + vsnprintf(line + start, sizeof(line) - (size_t)start, fmt, ap);
+
+    len = MIN(len, (int)sizeof(line) - 2);
+    for (int i = start; i < len; i++)
+        if ((uint8_t)line[i] < ' ' || line[i] == 0x7f)
+            line[i] = line[i] == '\t' ? '\t' : '?';
+    line[len++] = '\n';
+    console_put(line, (size_t)len);
+}
+
+void log_line(enum log_level level, const char *fmt, ...)
+{
+    va_list ap;
+
+    if (level > log_threshold)
+        return;
+    va_start(ap, fmt);
+    put_line("", fmt, ap);
+    va_end(ap);
+}
+
+static bool may_log(struct domain *d)
+{
+    uint64_t now = now_ns();
+
+    if (now - d->log_since >= GUEST_INTERVAL_NS) {
+        if (d->log_withheld != 0)
+            log_line(LOG_WARNING, "d%u: %u messages suppressed", d->id, d->log_withheld);
+        d->log_since = now;
+        d->log_said = d->log_withheld = 0;
+    }
+    if (d->log_said == GUEST_LINES) {
+        d->log_withheld++;
+        return false;
+    }
+    d->log_said++;
+    return true;
+}
+
+void guest_log(struct domain *d, enum log_level level, const char *fmt, ...)
+{
+    char prefix[24];
+    va_list ap;
+
+    if (level > guest_log_threshold || !may_log(d))
+        return;
+    if (current->domain == d)
+        snprintf(prefix, sizeof(prefix), "d%uv%u ", d->id, current->id);
+    else
+        snprintf(prefix, sizeof(prefix), "d%u ", d->id);
+    va_start(ap, fmt);
+    put_line(prefix, fmt, ap);
+    va_end(ap);
+}
+
+static const char stars[] = "****************************************";
+
+/* Says whatever the levels are; a panic inside of this one ends the machine without another word. */
+_Noreturn void panic(const char *fmt, ...)
+{
+    static bool panicking;
+    va_list ap;
+
+    if (panicking)
+        arch_halt();
+    panicking = true;
+    log_threshold = LOG_DEBUG;
+    console_panic();
+    arch_show_stack();
+    log_error("%s", "");
+    log_error("%s", stars);
+    log_error("Panic on CPU %u:", 0u);
+    va_start(ap, fmt);
+    put_line("", fmt, ap);
+    va_end(ap);
+    log_error("%s", stars);
+    log_error("%s", "");
+    if (options.noreboot) {
+        log_error("Manual reset required ('noreboot' specified)");
+        arch_halt();
+    }
+    log_error("Rebooting.");
+    arch_reboot();
+}

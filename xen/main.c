@@ -1,0 +1,59 @@
+/* The table of contents: what happens from the machine being up to its being switched off. */
+#include "xen/build.h"
+#include "xen/console.h"
+#include "xen/frame.h"
+#include "xen/hypercalls.h"
+#include "xen/log.h"
+#include "xen/main.h"
+#include "xen/mm.h"
+#include "xen/options.h"
+#include "xen/sched.h"
+#include "xen/time.h"
+#include "xen/trace.h"
+
+static void banner(void)
+{
+    log_info("Paragon " PARAGON_VERSION " - a paravirtual hypervisor for Xen PV guests");
+    log_info("Bootloader: %s", boot_info.loader[0] ? boot_info.loader : "unknown");
+    log_info("Command line: %s", boot_string(boot_info.cmdline));
+    log_info("System RAM: %lu MiB (%lu MiB free), TSC %lu.%03lu MHz", max_mfn >> (20 - PAGE_SHIFT),
+             nr_free_frames() >> (20 - PAGE_SHIFT), arch_tsc_hz() / 1000000, arch_tsc_hz() / 1000 % 1000);
+}
+
+/* From the loader's hand-over until now, when the first guest is about to run. */
+static void say_boot_time(void)
+{
+    uint64_t ticks = arch_tsc() - boot_info.tsc, us = ticks * 1000 / (arch_tsc_hz() / 1000);
+
+    log_info("Guests start %lu.%03lu ms after the boot loader", us / 1000, us % 1000);
+}
+
+/* The idle vCPU's life: let guests run, take back what ended ones held, sleep; until there is no guest left. */
+static void idle_loop(void)
+{
+    while (domain_count() != 0) {
+        schedule();
+        domain_reap();
+        if (domain_count() != 0 && !boot_cpu.idle_has_work)
+            arch_idle();
+    }
+}
+
+void hypervisor_main(void)
+{
+
+    options_parse(boot_string(boot_info.cmdline));
+    banner();
+    pagetype_init();                    /* what guests may say in a page-table entry on this CPU */
+    time_init();                        /* system time starts */
+    trace_init();                       /* the hypercall log, if it was asked for: before it counts as a guest's memory */
+    sched_init(current);
+    build_all_domains();                /* every module a domain, or a line that says why not */
+    say_boot_time();
+    idle_loop();
+    hypercalls_report();
+    trace_dump();
+    log_info("memory: %lu frames free after the last guest", nr_free_frames());
+    log_info("All guests have ended. Powering off.");
+    arch_poweroff();
+}

@@ -1,0 +1,257 @@
+/* Owns memory_op: how much memory a guest has, giving frames back and getting others, and what it may know of
+ * the machine's memory. An ordinary domain speaks of itself only. The commands that take extents answer with
+ * how many of them were done, never with an errno: fewer than asked is all that a guest learns of a failure
+ * (public/memory.h). */
+#include "xen/guest_access.h"
+#include "xen/hypercalls.h"
+#include "xen/memory.h"
+#include "xen/mm.h"
+
+#define MEMOP_CMD_MASK 63u              /* the rest of cmd: the extent to start at, of reservation commands */
+#define MEMOP_EXTENT_SHIFT 6
+
+int memory_check_self(domid_t domid)
+{
+    const struct domain *d = domain_lookup(domid);
+
+    return d == NULL ? -ESRCH : d == current->domain ? 0 : -EPERM;
+}
+
+/* A number of address bits that the machine's memory may not fit in. */
+static bool fits(mfn_t mfn, unsigned order, unsigned mem_flags)
+{
+    unsigned bits = XENMEMF_get_address_bits(mem_flags);
+
+    return bits == 0 || bits >= 64 || (mfn + (1ull << order)) << PAGE_SHIFT <= 1ull << bits;
+}
+
+mfn_t memory_give_frames(struct domain *d, unsigned order, unsigned mem_flags, pfn_t pfn)
+{
+    mfn_t mfn = alloc_domain_frames(d, order);
+
+    if (mfn == INVALID_MFN)
+        return mfn;
+    if (!fits(mfn, order, mem_flags)) {
+        for (mfn_t i = 0; i < 1ull << order; i++)
+            release_domain_frame(mfn_to_frame(mfn + i));
+        return INVALID_MFN;
+    }
+    for (mfn_t i = 0; i < 1ull << order; i++)
+        m2p_table[mfn + i] = pfn == INVALID_M2P_ENTRY ? INVALID_M2P_ENTRY : pfn + i;
+    return mfn;
+}
+
+/* One extent of each reservation command, under mm_lock; false: it could not be done, and no further one is
+ * tried. list: where the extent's word is; only increase_reservation can do without a list. */
+typedef bool extent_fn(struct domain *d, const struct xen_memory_reservation *r, uint64_t list);
+
+static bool increase_extent(struct domain *d, const struct xen_memory_reservation *r, uint64_t list)
+{
+    mfn_t mfn = memory_give_frames(d, r->extent_order, r->mem_flags, INVALID_M2P_ENTRY);
+
+    return mfn != INVALID_MFN && (r->extent_start.p == NULL || put_guest_words(list, &mfn, 1));
+}
+
+static bool decrease_extent(struct domain *d, const struct xen_memory_reservation *r, uint64_t list)
+{
+    bool ok = true;
+    mfn_t mfn;
+
+    if (!get_guest_words(&mfn, list, 1) || mfn + (1ull << r->extent_order) < mfn)
+        return false;
+    for (mfn_t end = mfn + (1ull << r->extent_order); ok && mfn < end; mfn++) {
+        struct frame *f = get_frame(mfn, d);
+
+        ok = f != NULL;
+        if (!ok)
+            break;
+        release_domain_frame(f);    /* still mapped somewhere: it goes with the last mapping */
+        put_page(f);
+    }
+    return ok;
+}
+
+static bool populate_extent(struct domain *d, const struct xen_memory_reservation *r, uint64_t list)
+{
+    pfn_t pfn;
+    mfn_t mfn;
+
+    if (r->mem_flags & XENMEMF_populate_on_demand || !get_guest_words(&pfn, list, 1))
+        return false;
+    mfn = memory_give_frames(d, r->extent_order, r->mem_flags, pfn);
+    return mfn != INVALID_MFN && put_guest_words(list, &mfn, 1);
+}
+
+static long reservation(uint64_t arg, uint64_t start, extent_fn *extent)
+{
+    struct domain *d = current->domain;
+    struct xen_memory_reservation r;
+    uint64_t done = start, list;
+
+    if (copy_from_guest(&r, arg, sizeof(r)) != 0 || r.nr_extents > UINT32_MAX >> MEMOP_EXTENT_SHIFT ||
+        start >= r.nr_extents || memory_check_self(r.domid) != 0 || r.extent_order > MAX_ORDER)
+        return (long)start;
+    list = (uint64_t)r.extent_start.p;
+    if (!guest_range_ok(list, r.nr_extents * sizeof(uint64_t)))
+        return (long)start;
+    for (; done < r.nr_extents; done++) {
+        bool ok;
+
+        spin_lock(&d->mm_lock);
+        ok = extent(d, &r, list + done * sizeof(uint64_t));
+        spin_unlock(&d->mm_lock);
+        if (!ok)
+            break;
+        if ((done & 31) == 31 || r.extent_order > 4) {
+            preempt_point();
+            if (d->state != DOM_RUNNING)
+                break;
+        }
+    }
+    return (long)done;
+}
+
+static long memory_increase_reservation(uint64_t arg, uint64_t start)
+{
+    return reservation(arg, start, increase_extent);
+}
+
+static long memory_decrease_reservation(uint64_t arg, uint64_t start)
+{
+    return reservation(arg, start, decrease_extent);
+}
+
+static long memory_populate_physmap(uint64_t arg, uint64_t start)
+{
+    return reservation(arg, start, populate_extent);
+}
+
+static long domain_number(uint64_t arg, uint64_t value)
+{
+    domid_t domid;
+    int rc;
+
+    if (copy_from_guest(&domid, arg, sizeof(domid)) != 0)
+        return -EFAULT;
+    rc = memory_check_self(domid);
+    return rc != 0 ? rc : (long)value;
+}
+
+static long memory_current_reservation(uint64_t arg, uint64_t start)
+{
+    (void)start;
+    return domain_number(arg, current->domain->nr_frames);
+}
+
+static long memory_maximum_reservation(uint64_t arg, uint64_t start)
+{
+    (void)start;
+    return domain_number(arg, current->domain->max_frames);
+}
+
+static long memory_maximum_gpfn(uint64_t arg, uint64_t start)
+{
+    uint64_t max_pfn = READ_ONCE(current->domain->shared->arch.max_pfn);    /* the guest's own word */
+
+    (void)start;
+    return domain_number(arg, max_pfn ? max_pfn - 1 : 0);
+}
+
+static long memory_maximum_ram_page(uint64_t arg, uint64_t start)
+{
+    (void)arg, (void)start;
+    return (long)max_mfn;
+}
+
+static long memory_machphys_mapping(uint64_t arg, uint64_t start)
+{
+    struct xen_machphys_mapping m = { .v_start = MACH2PHYS_VIRT_START, .v_end = MACH2PHYS_VIRT_END,
+                                      .max_mfn = MACH2PHYS_NR_ENTRIES - 1 };
+
+    (void)start;
+    return copy_to_guest(arg, &m, sizeof(m));
+}
+
+/* One range of RAM from 0, as large as the domain may ever be. */
+static long memory_memory_map(uint64_t arg, uint64_t start)
+{
+    struct { uint64_t addr, size; uint32_t type; } __attribute__((packed)) ram =
+        { 0, current->domain->max_frames << PAGE_SHIFT, 1 };
+    struct xen_memory_map map;
+
+    (void)start;
+    if (copy_from_guest(&map, arg, sizeof(map)) != 0)
+        return -EFAULT;
+    map.nr_entries = MIN(map.nr_entries, 1u);
+    if (map.nr_entries != 0 && copy_to_guest((uint64_t)map.buffer.p, &ram, sizeof(ram)) != 0)
+        return -EFAULT;
+    return copy_to_guest(arg, &map, sizeof(map));
+}
+
+static long memory_zero(uint64_t arg, uint64_t start)
+{
+    (void)arg, (void)start;
+    return 0;                           /* no page is shared between domains by content */
+}
+
+static long memory_privileged(uint64_t arg, uint64_t start)
+{
+    (void)arg, (void)start;
+    return -EPERM;
+}
+
+/* For guests whose physical addresses the hypervisor translates. Both structs begin with the domain. */
+static long memory_translated_only(uint64_t arg, uint64_t start)
+{
+    domid_t domid;
+    int rc;
+
+    (void)start;
+    if (copy_from_guest(&domid, arg, sizeof(domid)) != 0)
+        return -EFAULT;
+    rc = memory_check_self(domid);
+    return rc != 0 ? rc : -EACCES;
+}
+
+static long memory_get_vnumainfo(uint64_t arg, uint64_t start)
+{
+    long rc = domain_number(arg, 0);
+
+    (void)start;
+    return rc != 0 ? rc : -EOPNOTSUPP;  /* no domain has nodes */
+}
+
+static long (*const memory_table[])(uint64_t arg, uint64_t start) = {
+    [XENMEM_increase_reservation] = memory_increase_reservation,
+    [XENMEM_decrease_reservation] = memory_decrease_reservation,
+    [XENMEM_maximum_ram_page] = memory_maximum_ram_page,
+    [XENMEM_current_reservation] = memory_current_reservation,
+    [XENMEM_maximum_reservation] = memory_maximum_reservation,
+    [XENMEM_machphys_mfn_list] = memory_privileged, /* nobody but the machine's owner could map them */
+    [XENMEM_populate_physmap] = memory_populate_physmap,
+    [XENMEM_add_to_physmap] = memory_translated_only,
+    [XENMEM_memory_map] = memory_memory_map,
+    [XENMEM_machine_memory_map] = memory_privileged,
+    [XENMEM_exchange] = memory_exchange,
+    [XENMEM_machphys_mapping] = memory_machphys_mapping,
+    [XENMEM_set_memory_map] = memory_privileged,
+    [XENMEM_maximum_gpfn] = memory_maximum_gpfn,
+    [XENMEM_remove_from_physmap] = memory_translated_only,
+    [XENMEM_set_pod_target] = memory_privileged,
+    [XENMEM_get_pod_target] = memory_privileged,
+    [XENMEM_get_sharing_freed_pages] = memory_zero,
+    [XENMEM_get_sharing_shared_pages] = memory_zero,
+    [XENMEM_add_to_physmap_batch] = memory_translated_only,
+    [XENMEM_claim_pages] = memory_privileged,
+    [XENMEM_get_vnumainfo] = memory_get_vnumainfo,
+    [XENMEM_acquire_resource] = memory_privileged,
+};
+
+long do_memory_op(unsigned long cmd, uint64_t arg)
+{
+    unsigned op = cmd & MEMOP_CMD_MASK;
+
+    if (op >= ARRAY_SIZE(memory_table) || memory_table[op] == NULL)
+        return -ENOSYS;
+    return memory_table[op](arg, cmd >> MEMOP_EXTENT_SHIFT);
+}

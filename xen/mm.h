@@ -1,0 +1,65 @@
+/* What other subsystems ask of page-table code: page-table entries of the current address space, roots, pins. */
+#ifndef XEN_MM_H
+#define XEN_MM_H
+
+#include "xen/frame.h"
+
+/* Page-table entry bits, Intel SDM vol. 3, 4.5. What a guest may say of them is decided in pagetype.c. */
+#define PTE_P (1ull << 0)
+#define PTE_RW (1ull << 1)
+#define PTE_US (1ull << 2)
+#define PTE_PWT (1ull << 3)
+#define PTE_PCD (1ull << 4)
+#define PTE_A (1ull << 5)
+#define PTE_D (1ull << 6)
+#define PTE_PS (1ull << 7)          /* L2 and L3: a superpage; L1: PAT */
+#define PTE_G (1ull << 8)
+#define PTE_NX (1ull << 63)
+#define PTE_ADDR_MASK 0x000ffffffffff000ull
+#define PTE_MFN(pte) (((pte) & PTE_ADDR_MASK) >> PAGE_SHIFT)
+
+static inline unsigned table_index(uint64_t va, unsigned level)
+{
+    return (va >> (PAGE_SHIFT + 9 * (level - 1))) & (PTES_PER_TABLE - 1);
+}
+
+/* The L1 slot that maps va under the root, in our own mapping of the table; NULL: no L1 there. *table: its frame. */
+uint64_t *walk_to_l1(uint64_t root_maddr, uint64_t va, struct frame **table);
+/* The L1 entry itself, read once; 0 when there is none. */
+uint64_t read_guest_pte(struct vcpu *v, uint64_t va);
+
+/* References an L1 entry of d's table needs (F4); target frames belong to owner (d itself, or a foreign domain that the
+ * caller was allowed to name). 0 or negative errno; nothing changes on error. */
+int get_page_from_l1e(uint64_t l1e, struct domain *d, struct domain *owner);
+void put_page_from_l1e(uint64_t l1e, struct domain *d);
+
+/* Bits that no present entry of a guest may have, from the CPU's features; called once before any guest. */
+void pagetype_init(void);
+bool l1e_flags_ok(uint64_t l1e);
+/* F5: references of an entry of a table of the given type (L2..L4) on its child. */
+int get_page_from_table_entry(uint64_t entry, uint64_t type, struct domain *d);
+void put_page_from_table_entry(uint64_t entry);
+
+/* Replaces an L1 entry of one of d's tables; checked and referenced for owner's frames. The caller holds mm_lock.
+ * preserve_ad keeps the accessed and dirty bits that the CPU set meanwhile. 0 or errno; nothing changes on error. */
+int mod_l1_entry(uint64_t *slot, uint64_t nl1e, struct domain *d, struct domain *owner, bool preserve_ad);
+
+/* Stores an L1 entry whose references the CALLER has already taken (grant mappings) and drops what the old entry held.
+ * The slot's table is an L1 of d; the caller holds d's mm_lock. Flushing the TLB is the caller's. */
+void install_l1e(struct domain *d, uint64_t *slot, uint64_t nl1e);
+/* The L1 slot at a machine address (GNTMAP_contains_pte); NULL: not in a live L1 table of d. mm_lock held. */
+uint64_t *l1_slot_at(uint64_t maddr, struct domain *d);
+
+/* Validation and its inverse for a whole frame, pagetype.c. */
+int validate_frame(struct frame *f, uint64_t type, struct domain *d);
+void devalidate_frame(struct frame *f, uint64_t type);
+
+/* Roots (V1). mfn 0 for the user root: none. */
+int new_guest_root(struct vcpu *v, mfn_t mfn);
+int new_user_root(struct vcpu *v, mfn_t mfn);
+void drop_roots(struct vcpu *v);
+
+/* Writable page tables: a write fault by v's kernel at va on a present read-only entry. True: done, resume at regs. */
+bool ptwr_fault(struct vcpu *v, uint64_t va, struct cpu_user_regs *regs);
+
+#endif

@@ -1,0 +1,262 @@
+/* Owns single page-table entries: mmu_update, update_va_mapping, and what others need to find or replace one. Each new
+ * entry is validated and referenced before it is stored, the old one's references go after (contract 4.1, rule 9).
+ *
+ * All of it happens under the domain's mm_lock. Updates of L1 tables cannot sleep and therefore need no reference on
+ * the table itself; updates of higher tables may validate a whole tree and hold one. */
+#include "xen/guest_access.h"
+#include "xen/hypercalls.h"
+#include "xen/log.h"
+#include "xen/mm.h"
+
+#define FLAGS_WITH_OLD_REFERENCES (PTE_ADDR_MASK | PTE_RW | PTE_P)  /* while these stay, so do the references (XSA-182) */
+
+static inline void store_entry(uint64_t *slot, uint64_t entry, bool preserve_ad)
+{
+    uint64_t old = READ_ONCE(*slot), found;
+
+    if (!preserve_ad) {
+        WRITE_ONCE(*slot, entry);
+        return;
+    }
+    while ((found = arch_cmpxchg64(slot, old, entry | (old & (PTE_A | PTE_D)))) != old)
+        old = found;
+}
+
+int mod_l1_entry(uint64_t *slot, uint64_t nl1e, struct domain *d, struct domain *owner, bool preserve_ad)
+{
+    uint64_t ol1e = READ_ONCE(*slot);
+    int rc;
+
+    if (nl1e & PTE_P) {
+        nl1e |= PTE_US;
+        if (((ol1e ^ nl1e) & FLAGS_WITH_OLD_REFERENCES) == 0 && owner == d) {
+            if (unlikely(!l1e_flags_ok(nl1e)))
+                return -EINVAL;
+            store_entry(slot, nl1e, preserve_ad);
+            return 0;
+        }
+        rc = get_page_from_l1e(nl1e, d, owner);
+        if (unlikely(rc != 0))
+            return rc;
+    }
+    store_entry(slot, nl1e, preserve_ad);
+    put_page_from_l1e(ol1e, d);
+    return 0;
+}
+
+void install_l1e(struct domain *d, uint64_t *slot, uint64_t nl1e)
+{
+    uint64_t ol1e = READ_ONCE(*slot);
+
+    WRITE_ONCE(*slot, nl1e);
+    put_page_from_l1e(ol1e, d);
+}
+
+/* An entry of an L2, L3 or L4, in a table on which the caller holds a type reference. May drop mm_lock meanwhile; then the
+ * slot is read again, because another vCPU may have stored to it (our reference keeps it a table of this type). */
+static int mod_table_entry(uint64_t *slot, uint64_t entry, uint64_t type, struct domain *d, bool preserve_ad)
+{
+    unsigned index = ((uint64_t)slot & ~PAGE_MASK) / 8;
+    uint64_t old;
+    int rc;
+
+    if (type == TYPE_L4 && index >= HOLE_FIRST_SLOT && index <= HOLE_LAST_SLOT)
+        return -EINVAL;
+    if (entry & PTE_P) {
+        entry |= PTE_US | (type == TYPE_L4 ? PTE_A : 0);
+        rc = get_page_from_table_entry(entry, type, d);
+        if (rc != 0)
+            return rc;
+    }
+    old = READ_ONCE(*slot);
+    store_entry(slot, entry, preserve_ad);
+    put_page_from_table_entry(old);
+    return 0;
+}
+
+/* MMU_NORMAL_PT_UPDATE and PRESERVE_AD. A frame that is no table takes an ordinary store (contract 4.5). */
+static int pt_update(uint64_t ptr, uint64_t val, struct domain *d, struct domain *owner, bool preserve_ad)
+{
+    struct frame *f = mfn_to_frame(ptr >> PAGE_SHIFT);
+    uint64_t *slot, type;
+    int rc;
+
+    if (unlikely(ptr >> PAGE_SHIFT >= max_mfn || f->owner != d || (ptr & 4)))
+        return -EINVAL;
+    slot = (uint64_t *)((char *)mfn_to_virt(ptr >> PAGE_SHIFT) + (ptr & ~PAGE_MASK));
+    if (likely((f->type & (TYPE_MASK | TYPE_VALIDATED)) == (TYPE_L1 | TYPE_VALIDATED) && (f->type & TYPE_COUNT_MASK)))
+        return mod_l1_entry(slot, val, d, owner, preserve_ad);
+
+    type = (f->type & TYPE_COUNT_MASK) ? f->type & TYPE_MASK : TYPE_WRITABLE;
+    if (type == TYPE_SEGDESC || !get_page(f, d))
+        return -EINVAL;
+    rc = get_page_type(f, type);        /* waits while the table is being validated */
+    if (rc == 0) {
+        if (type == TYPE_WRITABLE)
+            WRITE_ONCE(*slot, val);
+        else if (type == TYPE_L1)
+            rc = mod_l1_entry(slot, val, d, owner, preserve_ad);
+        else
+            rc = mod_table_entry(slot, val, type, d, preserve_ad);
+        put_page_type(f);
+    }
+    put_page(f);
+    return rc;
+}
+
+static int machphys_update(uint64_t ptr, uint64_t val, struct domain *d)
+{
+    struct frame *f = get_frame(ptr >> PAGE_SHIFT, d);
+
+    if (f == NULL)
+        return -EINVAL;
+    m2p_table[ptr >> PAGE_SHIFT] = val;
+    put_page(f);
+    return 0;
+}
+
+/* Whose frames new entries map (low half of foreigndom), and whose tables are written (high half, id + 1). An ordinary
+ * guest names itself; the I/O domain owns no RAM here, so that every frame "of it" is refused later. */
+static int foreign_domain(unsigned foreigndom, struct domain **owner)
+{
+    domid_t pg = (domid_t)foreigndom, pt = (domid_t)(foreigndom >> 16);
+
+    *owner = current->domain;
+    if (pt != 0 && (domid_t)(pt - 1) != current->domain->id)
+        return domain_by_id((domid_t)(pt - 1)) ? -EPERM : -ESRCH;
+    if (pg == DOMID_SELF || pg == current->domain->id)
+        return 0;
+    if (pg == DOMID_IO) {
+        *owner = &idle_domain;
+        return 0;
+    }
+    return domain_by_id(pg) || pg == DOMID_XEN ? -EPERM : -ESRCH;
+}
+
+static int update_one(const struct mmu_update *u, struct domain *d, struct domain *owner)
+{
+    switch (u->ptr & 3) {
+    case MMU_NORMAL_PT_UPDATE:
+    case MMU_PT_UPDATE_NO_TRANSLATE:
+        return pt_update(u->ptr & ~3ull, u->val, d, owner, false);
+    case MMU_PT_UPDATE_PRESERVE_AD:
+        return pt_update(u->ptr & ~3ull, u->val, d, owner, true);
+    default:
+        return machphys_update(u->ptr, u->val, owner);
+    }
+}
+
+/* ureqs: guest array of count struct mmu_update; pdone: where the number of completed ones goes, 0: nowhere.
+ * Stops at the first failing entry and returns its errno (public/xen.h). */
+long do_mmu_update(uint64_t ureqs, unsigned count, uint64_t pdone, unsigned foreigndom)
+{
+    struct domain *d = current->domain, *owner = d;
+    unsigned done = 0;
+    int rc = 0;
+
+    if (unlikely(foreigndom != DOMID_SELF)) {
+        rc = foreign_domain(foreigndom, &owner);
+        if (rc != 0)
+            return rc;
+    }
+    if (unlikely(!guest_range_ok(ureqs, (uint64_t)count * sizeof(struct mmu_update))))
+        return -EFAULT;
+    spin_lock(&d->mm_lock);
+    for (; done < count; done++) {
+        struct mmu_update u;
+
+        if (unlikely(!get_guest_words(&u, ureqs + done * sizeof(u), 2))) {
+            rc = -EFAULT;
+            break;
+        }
+        rc = update_one(&u, d, owner);
+        if (unlikely(rc != 0))
+            break;
+        if (unlikely((done & 127) == 127)) {
+            spin_unlock(&d->mm_lock);
+            preempt_point();
+            spin_lock(&d->mm_lock);
+        }
+    }
+    spin_unlock(&d->mm_lock);
+    if (unlikely(rc != 0) && guest_log_threshold >= LOG_DEBUG)
+        guest_log(d, LOG_DEBUG, "mmu_update: entry %u of %u refused, error %d", done, count, rc);
+    if (pdone != 0 && copy_to_guest(pdone, &done, sizeof(done)) != 0 && rc == 0)
+        rc = -EFAULT;
+    return rc;
+}
+
+uint64_t *walk_to_l1(uint64_t root_maddr, uint64_t va, struct frame **table)
+{
+    const uint64_t *t = mfn_to_virt(root_maddr >> PAGE_SHIFT);
+    uint64_t e;
+
+    if (unlikely(!guest_range_ok(va, 1) || !is_canonical(va)))
+        return NULL;
+    _Pragma("GCC unroll 3") for (unsigned level = 4; level > 1; level--) {
+        e = t[table_index(va, level)];
+        if (unlikely(!(e & PTE_P)))
+            return NULL;
+        t = mfn_to_virt(PTE_MFN(e));
+    }
+    if (table != NULL)
+        *table = mfn_to_frame(PTE_MFN(e));
+    return (uint64_t *)&t[table_index(va, 1)];
+}
+
+uint64_t *l1_slot_at(uint64_t maddr, struct domain *d)
+{
+    struct frame *f = mfn_to_frame(maddr >> PAGE_SHIFT);
+
+    if (maddr >> PAGE_SHIFT >= max_mfn || (maddr & 7) || f->owner != d || (f->type & TYPE_COUNT_MASK) == 0 ||
+        (f->type & (TYPE_MASK | TYPE_VALIDATED)) != (TYPE_L1 | TYPE_VALIDATED))
+        return NULL;
+    return (uint64_t *)((char *)mfn_to_virt(maddr >> PAGE_SHIFT) + (maddr & ~PAGE_MASK));
+}
+
+uint64_t read_guest_pte(struct vcpu *v, uint64_t va)
+{
+    uint64_t root = v->kernel_mode ? v->root_kernel : v->root_user;
+    uint64_t *slot = root ? walk_to_l1(root, va, NULL) : NULL;
+
+    return slot ? READ_ONCE(*slot) : 0;
+}
+
+/* flags: UVMF_* in the low bits; above them 0 (this vCPU), UVMF_ALL, or a pointer to a vCPU bitmap. One CPU runs, so
+ * whatever the set, flushing here is enough: every other vCPU's next entry loads its root anew. */
+static int update_va_mapping(uint64_t va, uint64_t pte, unsigned long flags, struct domain *owner)
+{
+    struct vcpu *v = current;
+    struct domain *d = v->domain;
+    uint64_t *slot;
+    int rc;
+
+    spin_lock(&d->mm_lock);
+    slot = walk_to_l1(v->root_kernel, va, NULL);
+    rc = likely(slot != NULL) ? mod_l1_entry(slot, pte, d, owner, false) : -EINVAL;
+    spin_unlock(&d->mm_lock);
+    if (flags == 0)
+        return rc;
+    switch (flags & UVMF_FLUSHTYPE_MASK) {
+    case UVMF_TLB_FLUSH:
+        arch_flush_tlb();
+        break;
+    case UVMF_INVLPG:
+        arch_flush_tlb_one(va);
+        break;
+    }
+    return rc;
+}
+
+long do_update_va_mapping(uint64_t va, uint64_t pte, unsigned long flags)
+{
+    return update_va_mapping(va, pte, flags, current->domain);
+}
+
+long do_update_va_mapping_otherdomain(uint64_t va, uint64_t pte, unsigned long flags, domid_t domid)
+{
+    struct domain *owner;
+    int rc = foreign_domain(domid, &owner);
+
+    return rc != 0 ? rc : update_va_mapping(va, pte, flags, owner);
+}

@@ -1,0 +1,288 @@
+/* Owns what the boot loader's modules mean: which one is a guest's kernel and which its ramdisk, what the
+ * words of its string ask for, and how guests share the memory. Building one is build.c's. A module that
+ * cannot be used gets one line that names it and the reason; the others go on. Guests are numbered from 1 in
+ * the order of their kernels, and a guest that could not be built keeps its number, so that others may rely
+ * on theirs. Called once, by main. */
+#include "common/printf.h"
+#include "common/string.h"
+#include "xen/build.h"
+#include "xen/console.h"
+#include "xen/frame.h"
+#include "xen/image.h"
+#include "xen/log.h"
+
+#define MAX_GUESTS ARRAY_SIZE(boot_info.modules)
+#define RESERVE_FRAMES 512u             /* left for ourselves when guests share everything: 2 MiB, and per guest: */
+#define GUEST_FRAMES(vcpus) (64u + 16u * (vcpus))
+#define SHARE_UNIT 256u                 /* a share is whole MiB */
+
+struct boot_info boot_info;
+
+struct guest {
+    struct domain_config config;
+    int ramdisk;                        /* number of the module; -1: none */
+    bool usable;
+};
+static struct guest guests[MAX_GUESTS];
+static unsigned nr_guests;
+
+const char *boot_string(const char *s)
+{
+    const char *grub = boot_info.loader;
+
+    while (*s == ' ')
+        s++;
+    while (*grub != '\0' && strncmp(grub, "GRUB ", 5) != 0)
+        grub++;
+    if (boot_info.loader[0] == '\0' || (*grub != '\0' && grub[5] != '0'))   /* "GNU GRUB 0.97" was the first GRUB */
+        return s;
+    while (*s != '\0' && *s != ' ')
+        s++;
+    while (*s == ' ')
+        s++;
+    return s;
+}
+
+static bool word_number(const char *value, uint64_t min, uint64_t max, unsigned *out)
+{
+    const char *end;
+    uint64_t n = parse_number(value, &end);
+
+    *out = (unsigned)n;
+    return end != value && *end == '\0' && n >= min && n <= max;
+}
+
+static bool word_name(struct domain_config *c, const char *value)
+{
+    for (const char *p = value; *p != '\0'; p++)
+        if (*p <= ' ' || *p > '~')
+            return false;
+    return *value != '\0' && copy_string(c->name, value, sizeof(c->name));
+}
+
+static bool word_mem(struct domain_config *c, const char *value)
+{
+    const char *end;
+
+    c->mem_bytes = parse_size(value, &end);
+    return end != value && *end == '\0' && c->mem_bytes >= PAGE_SIZE;
+}
+
+static bool word_vcpus(struct domain_config *c, const char *value)
+{
+    return word_number(value, 1, MAX_VCPUS, &c->vcpus);
+}
+
+static bool word_weight(struct domain_config *c, const char *value)
+{
+    return word_number(value, 1, 65535, &c->weight);
+}
+
+static const struct {
+    const char *key;
+    bool (*take)(struct domain_config *c, const char *value);
+} words[] = {
+    { "name=", word_name }, { "mem=", word_mem }, { "vcpus=", word_vcpus }, { "weight=", word_weight },
+};
+
+static int take_word(struct domain_config *c, const char *word)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(words); i++) {
+        size_t len = strlen(words[i].key);
+
+        if (strncmp(word, words[i].key, len) != 0)
+            continue;
+        if (words[i].take(c, word + len))
+            return 0;
+        log_error("module word \"%s\": not a value for it", word);
+        return -EINVAL;
+    }
+    log_warning("module word \"%s\" is unknown, ignored (a guest's own words stand behind --)", word);
+    return 0;
+}
+
+/* The "--" that stands as a word of its own; NULL: none. */
+static const char *find_separator(const char *s)
+{
+    for (const char *p = s; *p != '\0'; p++)
+        if (strncmp(p, "--", 2) == 0 && (p == s || p[-1] == ' ') && (p[2] == ' ' || p[2] == '\0'))
+            return p;
+    return NULL;
+}
+
+int domain_config_parse(const char *string, struct domain_config *c)
+{
+    const char *p = string, *separator = find_separator(string);
+    const char *rest = separator != NULL ? separator + 2 : string;
+    char word[128];
+    int rc = 0;
+
+    *c = (struct domain_config){ .vcpus = 1, .weight = 256 };
+    while (separator != NULL && p < separator) {
+        size_t n = 0;
+
+        for (; p < separator && *p != ' '; p++)
+            if (n < sizeof(word) - 1)
+                word[n++] = *p;
+        word[n] = '\0';
+        if (n != 0 && take_word(c, word) != 0)
+            rc = -EINVAL;
+        while (*p == ' ')
+            p++;
+    }
+    while (*rest == ' ')
+        rest++;
+    if (!copy_string(c->cmdline, rest, sizeof(c->cmdline)))
+        log_warning("a guest's command line is cut to %lu characters", sizeof(c->cmdline) - 1);
+    return rc;
+}
+
+static const void *module_data(unsigned i)
+{
+    return (const char *)mfn_to_virt(boot_info.modules[i].start >> PAGE_SHIFT) +
+           (boot_info.modules[i].start & ~PAGE_MASK);
+}
+
+static void add_guest(unsigned module)
+{
+    struct guest *g = &guests[nr_guests++];
+    struct kernel_image image;
+    const char *reason;
+    int rc = domain_config_parse(boot_string(boot_info.modules[module].string), &g->config);
+
+    g->config.module = module;
+    if (g->config.name[0] == '\0')
+        snprintf(g->config.name, sizeof(g->config.name), "guest%u", nr_guests);
+    reason = rc != 0 ? "a word of its string makes no sense"
+                     : image_parse(&image, module_data(module), boot_info.modules[module].size);
+    g->ramdisk = -1;
+    g->usable = reason == NULL;
+    if (reason != NULL)
+        log_error("module %u (%s): %s", module, g->config.name, reason);
+}
+
+/* Whatever calls itself ELF is meant as a kernel: one that is broken must not end up as somebody's ramdisk. */
+static void sort_modules(void)
+{
+    nr_guests = 0;
+    for (unsigned i = 0; i < boot_info.nr_modules; i++) {
+        if (nr_guests == 0 || elf_magic(module_data(i), boot_info.modules[i].size))
+            add_guest(i);
+        else if (guests[nr_guests - 1].ramdisk < 0)
+            guests[nr_guests - 1].ramdisk = (int)i;
+        else
+            log_error("module %u: neither a PV kernel nor the one ramdisk that guest %u may have", i, nr_guests);
+    }
+}
+
+/* What one guest without mem= gets: an equal part of what those with it leave. Those that ask for more than
+ * there is will not be built, and take nothing. */
+static uint64_t fair_share(void)
+{
+    uint64_t left = nr_free_frames();
+    unsigned sharers = 0;
+
+    left -= MIN(left, RESERVE_FRAMES);
+    for (unsigned i = 0; i < nr_guests; i++) {
+        const struct domain_config *c = &guests[i].config;
+        uint64_t take = (c->mem_bytes >> PAGE_SHIFT) + GUEST_FRAMES(c->vcpus);
+
+        if (!guests[i].usable || take > left)
+            continue;
+        left -= take;
+        sharers += c->mem_bytes == 0;
+    }
+    return sharers != 0 ? left / sharers & ~(uint64_t)(SHARE_UNIT - 1) : 0;
+}
+
+static struct domain *build_guest(unsigned index, uint64_t share)
+{
+    const struct guest *g = &guests[index];
+    const struct domain_config *c = &g->config;
+    const struct boot_module *kernel = &boot_info.modules[c->module];
+    uint64_t nr_frames = c->mem_bytes != 0 ? c->mem_bytes >> PAGE_SHIFT : share;
+    const void *ramdisk = g->ramdisk >= 0 ? module_data((unsigned)g->ramdisk) : NULL;
+    uint64_t ramdisk_size = g->ramdisk >= 0 ? boot_info.modules[g->ramdisk].size : 0;
+    struct domain *d;
+
+    if (nr_frames == 0 || nr_frames + GUEST_FRAMES(c->vcpus) > nr_free_frames()) {
+        log_error("module %u (%s): not enough memory: it wants %lu KiB, %lu KiB are free", c->module, c->name,
+                  nr_frames * 4, nr_free_frames() * 4);
+        return NULL;
+    }
+    d = domain_create((domid_t)(index + 1), c->name, c->vcpus, nr_frames, c->weight);
+    if (d == NULL) {
+        log_error("module %u (%s): not enough memory for a domain", c->module, c->name);
+        return NULL;
+    }
+    if (build_domain(d, c, module_data(c->module), kernel->size, ramdisk, ramdisk_size) == 0)
+        return d;
+    domain_shutdown(d, SHUTDOWN_crash);
+    domain_reap();
+    return NULL;
+}
+
+bool module_frames(unsigned i, mfn_t *start, mfn_t *end)
+{
+    const struct boot_module *m = &boot_info.modules[i];
+
+    *start = m->start >> PAGE_SHIFT;
+    *end = (m->start + m->size + PAGE_SIZE - 1) >> PAGE_SHIFT;
+    for (unsigned j = 0; j < i; j++) {
+        const struct boot_module *other = &boot_info.modules[j];
+        mfn_t s = other->start >> PAGE_SHIFT, e = (other->start + other->size + PAGE_SIZE - 1) >> PAGE_SHIFT;
+
+        if (*start >= s && *start < e)
+            *start = e;
+        if (*end > s && *end <= e)
+            *end = s;
+    }
+    return *start < *end;
+}
+
+/* In the count of free frames the modules' own are included: they will be, and are, before any guest ends. */
+static void say_memory(void)
+{
+    uint64_t nr = nr_free_frames();
+    mfn_t start, end;
+
+    for (unsigned i = 0; i < boot_info.nr_modules; i++)
+        if (module_frames(i, &start, &end))
+            nr += end - start;
+    log_info("memory: %lu frames free before guests", nr);
+}
+
+static void free_modules(void)
+{
+    mfn_t start, end;
+
+    for (unsigned i = 0; i < boot_info.nr_modules; i++)
+        if (module_frames(i, &start, &end))
+            frames_add_range(start, end, true);
+    boot_info.nr_modules = 0;
+}
+
+void build_all_domains(void)
+{
+    struct domain *built[MAX_GUESTS];
+    unsigned nr_built = 0;
+    uint64_t share;
+
+    say_memory();
+    sort_modules();
+    share = fair_share();
+    for (unsigned i = 0; i < nr_guests; i++) {
+        struct domain *d = guests[i].usable ? build_guest(i, share) : NULL;
+
+        if (d != NULL)
+            built[nr_built++] = d;
+    }
+    free_modules();
+    if (nr_built == 0) {
+        log_error("No guest could be started: %s. Powering off.",
+                  nr_guests == 0 ? "the boot loader gave no module" : "no module is a usable PV kernel");
+        arch_poweroff();
+    }
+    for (unsigned i = 0; i < nr_built; i++)
+        domain_start(built[i]);
+}

@@ -1,0 +1,15 @@
+/* What the command line said that no subsystem keeps for itself. */
+#ifndef XEN_OPTIONS_H
+#define XEN_OPTIONS_H
+
+#include "common/compiler.h"
+
+struct options {
+    bool noreboot;              /* a panic halts */
+    bool no_console;            /* console=none: the serial line is left alone */
+    uint32_t com1_baud;         /* 0: as it is */
+    uint16_t com1_port;
+};
+extern struct options options;
+
+#endif

@@ -1,0 +1,232 @@
+/* Owns what a frame may be used as: the type of each frame, and what must hold of a page table's contents before the
+ * frame becomes one. Single entries are mmu_update.c's. The invariants F2..F8 are in frame.h; the rules about the bits of
+ * an entry are section 4.2 of the guest contract (Xen's public behaviour).
+ *
+ * Validating or dropping a table of tables can be long. Between two of its children the owner's mm_lock is dropped and
+ * others may run; the table itself then carries TYPE_VALIDATING, and whoever wants it as that same type waits. Waiting
+ * cannot go round in a circle, because a table waits only for tables of lower levels. */
+#include "xen/log.h"
+#include "xen/mm.h"
+#include "xen/desc.h"
+
+uint32_t tlb_clock = 1;
+
+static uint64_t l1_refused, table_refused;      /* bits that no present entry may have; set once */
+
+void pagetype_init(void)
+{
+    uint64_t address = PTE_ADDR_MASK & ~((1ull << arch_paddr_bits()) - 1);
+
+    table_refused = PTE_PWT | PTE_PCD | PTE_PS | PTE_G | address | (arch_has_nx() ? 0 : PTE_NX);
+    l1_refused = table_refused & ~PTE_G;        /* in an L1 entry bit 7 is PAT: memory types are not a guest's choice */
+}
+
+bool l1e_flags_ok(uint64_t l1e)
+{
+    return (l1e & l1_refused) == 0;
+}
+
+static void unlock_and_let_run(struct domain *d)
+{
+    spin_unlock(&d->mm_lock);
+    preempt_point();
+    spin_lock(&d->mm_lock);
+}
+
+/* F4. Frames of the hypervisor and of other guests, and addresses that are no RAM, are refused: Xen's own errors. */
+int get_page_from_l1e(uint64_t l1e, struct domain *d, struct domain *owner)
+{
+    struct frame *f = mfn_to_frame(PTE_MFN(l1e));
+
+    (void)d;
+    if (unlikely(l1e & l1_refused))
+        return -EINVAL;
+    if (unlikely(PTE_MFN(l1e) >= max_mfn))
+        return -EPERM;
+    if (unlikely(!get_page(f, owner)))
+        return -EBUSY;
+    if ((l1e & PTE_RW) && unlikely(get_page_type(f, TYPE_WRITABLE) != 0)) {
+        put_page(f);
+        return -EBUSY;
+    }
+    return 0;
+}
+
+void put_page_from_l1e(uint64_t l1e, struct domain *d)
+{
+    struct frame *f = mfn_to_frame(PTE_MFN(l1e));
+
+    if (!(l1e & PTE_P))
+        return;
+    if (l1e & PTE_RW) {
+        put_page_type(f);
+    } else if (unlikely((f->type & TYPE_MASK) == TYPE_SEGDESC) && f->owner == d) {
+        /* It may have been an LDT page of some vCPU: the guest expects that unmapping it ends that use. */
+        struct vcpu *v;
+        unsigned i;
+
+        for_each_vcpu(d, v, i)
+            drop_ldt(v);
+    }
+    put_page(f);
+}
+
+static int validate_l1(uint64_t *table, struct domain *d)
+{
+    unsigned i;
+    int rc = 0;
+
+    for (i = 0; i < PTES_PER_TABLE; i++) {
+        if (!(i & 7)) {     /* most tables are mostly empty */
+            const uint64_t *e = &table[i];
+
+            while (i < PTES_PER_TABLE && !(e[0] | e[1] | e[2] | e[3] | e[4] | e[5] | e[6] | e[7]))
+                i += 8, e += 8;
+            if (i == PTES_PER_TABLE)
+                break;
+        }
+        if (!(table[i] & PTE_P))
+            continue;
+        rc = get_page_from_l1e(table[i], d, d);
+        if (rc != 0)
+            break;
+        table[i] |= PTE_US;     /* the guest's kernel runs in ring 3 */
+    }
+    if (rc != 0)
+        while (i-- > 0)
+            put_page_from_l1e(table[i], d);
+    return rc;
+}
+
+static void devalidate_l1(const uint64_t *table, struct domain *d)
+{
+    for (unsigned i = 0; i < PTES_PER_TABLE; i++) {
+        if (!(i & 7)) {
+            const uint64_t *e = &table[i];
+
+            while (i < PTES_PER_TABLE && !(e[0] | e[1] | e[2] | e[3] | e[4] | e[5] | e[6] | e[7]))
+                i += 8, e += 8;
+            if (i == PTES_PER_TABLE)
+                break;
+        }
+        if (table[i] & PTE_P)
+            put_page_from_l1e(table[i], d);
+    }
+}
+
+/* F5, for an entry of a table of the given type; the child's type is one level down. */
+int get_page_from_table_entry(uint64_t entry, uint64_t type, struct domain *d)
+{
+    struct frame *f;
+
+    if (unlikely(entry & table_refused))
+        return -EINVAL;
+    return get_page_and_type(PTE_MFN(entry), d, type - TYPE_L1, &f);
+}
+
+void put_page_from_table_entry(uint64_t entry)
+{
+    if (entry & PTE_P)
+        put_page_and_type(mfn_to_frame(PTE_MFN(entry)));
+}
+
+static bool is_hole_slot(uint64_t type, unsigned i)
+{
+    return type == TYPE_L4 && i >= HOLE_FIRST_SLOT && i <= HOLE_LAST_SLOT;
+}
+
+static void drop_entries(const uint64_t *table, uint64_t type, struct domain *d, unsigned nr)
+{
+    for (unsigned i = 0; i < nr; i++) {
+        if (is_hole_slot(type, i) || !(table[i] & PTE_P))
+            continue;
+        if ((mfn_to_frame(PTE_MFN(table[i]))->type & TYPE_COUNT_MASK) == 1)
+            unlock_and_let_run(d);      /* the child goes with this reference */
+        put_page_from_table_entry(table[i]);
+    }
+}
+
+static int validate_table(uint64_t *table, uint64_t type, struct domain *d)
+{
+    for (unsigned i = 0; i < PTES_PER_TABLE; i++) {
+        int rc;
+
+        if (!(table[i] & PTE_P) || is_hole_slot(type, i))
+            continue;
+        rc = get_page_from_table_entry(table[i], type, d);
+        if (rc != 0) {
+            drop_entries(table, type, d, i);
+            return rc;
+        }
+        table[i] |= PTE_US | (type == TYPE_L4 ? PTE_A : 0);
+        if ((mfn_to_frame(PTE_MFN(table[i]))->type & TYPE_COUNT_MASK) == 1)
+            unlock_and_let_run(d);
+    }
+    if (type == TYPE_L4)
+        arch_fill_l4(table, d);
+    return 0;
+}
+
+int validate_frame(struct frame *f, uint64_t type, struct domain *d)
+{
+    uint64_t *table = mfn_to_virt(frame_to_mfn(f));
+
+    if (type == TYPE_L1)
+        return validate_l1(table, d);
+    if (type == TYPE_SEGDESC)
+        return validate_segdesc_frame(f);
+    return validate_table(table, type, d);
+}
+
+void devalidate_frame(struct frame *f, uint64_t type)
+{
+    uint64_t *table = mfn_to_virt(frame_to_mfn(f));
+
+    if (type == TYPE_L1)
+        devalidate_l1(table, f->owner);
+    else if (type != TYPE_SEGDESC)
+        drop_entries(table, type, f->owner, PTES_PER_TABLE);
+}
+
+/* Every case that get_page_type does not decide inline: a new type, the wrong type, or one that is being validated. */
+int get_page_type_slow(struct frame *f, uint64_t type)
+{
+    int rc;
+
+    while ((f->type & TYPE_MASK) == type && (f->type & TYPE_VALIDATING)) {
+        spin_unlock(&f->owner->mm_lock);
+        schedule();
+        spin_lock(&f->owner->mm_lock);
+    }
+    if ((f->type & TYPE_COUNT_MASK) != 0) {
+        if ((f->type & TYPE_MASK) != type)
+            return -EINVAL;
+        if ((f->type & TYPE_COUNT_MASK) == TYPE_COUNT_MASK)
+            return -EBUSY;
+        f->type++;
+        return 0;
+    }
+    if ((f->type & TYPE_MASK) != type && (int32_t)(current->cpu->flush_stamp - f->flush_stamp) <= 0)
+        arch_flush_tlb();                       /* F8 */
+    if (type == TYPE_WRITABLE) {
+        f->type = TYPE_WRITABLE | TYPE_VALIDATED | 1;
+        return 0;
+    }
+    f->type = type | TYPE_VALIDATING | 1;
+    rc = validate_frame(f, type, f->owner);
+    f->type = rc == 0 ? type | TYPE_VALIDATED | 1 : TYPE_NONE;
+    return rc;
+}
+
+/* The last reference of the type goes: what its contents referred to is dropped too. */
+void put_page_type_last(struct frame *f)
+{
+    uint64_t type = f->type & TYPE_MASK;
+
+    if (type != TYPE_WRITABLE) {
+        f->type = type | TYPE_VALIDATING | 1;
+        devalidate_frame(f, type);
+    }
+    f->type = type;
+    f->flush_stamp = tlb_clock;
+}

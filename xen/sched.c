@@ -1,0 +1,273 @@
+/* Owns which vCPU runs: the queue of each CPU, the slices, sleeping and waking. Called by everybody who
+ * blocks, wakes, or works for long. What a sleeping vCPU waits for is its waker's business; the switch
+ * itself is arch/'s.
+ *
+ * A vCPU's vruntime is the time it ran, scaled by 256 / weight. The queue is in order of vruntime and the
+ * least runs, so that over time each gets its share. Invariants, under sched_lock:
+ *   S1  a vCPU is on its CPU's queue exactly when it is not blocked and does not run
+ *   S2  the idle vCPU is never queued; it runs when nobody else can, or when the CPU has work for it
+ *   S3  min_vruntime never goes back; a vCPU that wakes begins there at least: sleeping earns no credit
+ *   S4  boosted vCPUs are first in the queue. Only one that wakes within a slice of min_vruntime is boosted, so that
+ *       it is served soon for as long as it uses little, and cannot keep the others off the CPU
+ *   S5  somebody is queued and a guest runs: the slice timer is armed, or WORK_RESCHED is set already
+ */
+#include "arch/arch.h"
+#include "xen/evtchn.h"
+#include "xen/sched.h"
+#include "xen/time.h"
+
+#define DEFAULT_WEIGHT 256u
+#define WAKE_GRANULARITY_NS 500000ull   /* what a vCPU may run before a boosted one takes its place */
+
+struct cpu boot_cpu;
+struct spinlock sched_lock;
+unsigned sched_slice_us = 10000;
+
+static inline uint64_t slice_ns(void)
+{
+    return sched_slice_us * 1000ull;
+}
+
+static void slice_over(void *arg)
+{
+    struct cpu *cpu = arg;
+
+    cpu->running->work |= WORK_RESCHED;
+}
+
+void sched_init(struct vcpu *idle)
+{
+    struct cpu *cpu = &boot_cpu;
+
+    list_init(&cpu->queue);
+    timer_init(&cpu->slice, slice_over, cpu);
+    idle->cpu = cpu;
+    cpu->idle = cpu->running = idle;
+    cpu->min_vruntime = 0;
+}
+
+void sched_add(struct vcpu *v)
+{
+    v->cpu = &boot_cpu;
+    list_init(&v->queue);
+    vcpu_timers_init(v);
+    v->blocked = true;
+    if (v->up)
+        vcpu_wake(v);
+}
+
+static inline struct vcpu *first_queued(struct cpu *cpu)
+{
+    return list_empty(&cpu->queue) ? NULL : list_entry(cpu->queue.next, struct vcpu, queue);
+}
+
+static void enqueue(struct cpu *cpu, struct vcpu *v)
+{
+    struct list_head *at = &cpu->queue;
+
+    while (at->prev != &cpu->queue) {
+        const struct vcpu *before = list_entry(at->prev, struct vcpu, queue);
+
+        if (before->boosted || (!v->boosted && before->vruntime <= v->vruntime))
+            break;
+        at = at->prev;
+    }
+    list_add_tail(&v->queue, at);
+    v->on_queue = true;
+}
+
+static void dequeue(struct vcpu *v)
+{
+    list_del(&v->queue);
+    v->on_queue = v->boosted = false;
+}
+
+/* Charges the running vCPU for its time until now. */
+static void account(struct cpu *cpu, uint64_t now)
+{
+    struct vcpu *v = cpu->running;
+    uint64_t ran = now - v->run_since;
+    unsigned weight = v->domain->weight;
+
+    v->run_since = now;
+    v->cpu_ns += ran;
+    if (weight != DEFAULT_WEIGHT)
+        ran = ran * DEFAULT_WEIGHT / MAX(weight, 1u);
+    v->vruntime += ran;
+}
+
+/* To the least vruntime of all that can run: the running one, the boosted, and the first of the others. */
+static void advance_min_vruntime(struct cpu *cpu)
+{
+    uint64_t least = is_idle(cpu->running) ? UINT64_MAX : cpu->running->vruntime;
+    struct vcpu *v;
+
+    list_for_each_entry(v, &cpu->queue, queue) {
+        least = MIN(least, v->vruntime);
+        if (!v->boosted)
+            break;
+    }
+    if (least != UINT64_MAX)
+        cpu->min_vruntime = MAX(cpu->min_vruntime, least);
+}
+
+/* v has joined the queue: when does it run? Not boosted, it waits for the slice to end. */
+static void check_preemption(struct cpu *cpu, struct vcpu *v, uint64_t now)
+{
+    uint64_t turn = cpu->slice_start + (v->boosted ? WAKE_GRANULARITY_NS : slice_ns());
+
+    if (is_idle(cpu->running) || turn <= now)
+        cpu->running->work |= WORK_RESCHED;
+    else if (!timer_armed(&cpu->slice) || turn < cpu->slice.deadline_ns)
+        timer_set(&cpu->slice, turn);
+}
+
+static inline bool is_offline(const struct vcpu *v)
+{
+    return !v->up || v->parked;
+}
+
+/* Not for a vCPU that is held down, nor for one whose domain has ended and which has nothing left to do. */
+void vcpu_wake(struct vcpu *v)
+{
+    struct cpu *cpu = v->cpu;
+    uint64_t now;
+
+    if (!v->blocked || is_offline(v))
+        return;
+    now = now_ns();
+    spin_lock(&sched_lock);
+    v->blocked = false;
+    if (unlikely(!v->started)) {
+        v->started = true;
+        v->domain->vcpus_inside++;
+    }
+    runstate_change(v, RUNSTATE_runnable, now);
+    account(cpu, now);
+    advance_min_vruntime(cpu);
+    v->vruntime = MAX(v->vruntime, cpu->min_vruntime);
+    v->boosted = v->vruntime < cpu->min_vruntime + slice_ns();
+    enqueue(cpu, v);
+    check_preemption(cpu, v, now);
+    spin_unlock(&sched_lock);
+}
+
+void vcpu_pause(struct vcpu *v)
+{
+    spin_lock(&sched_lock);
+    v->blocked = true;
+    if (v->on_queue) {
+        dequeue(v);
+        runstate_change(v, RUNSTATE_offline, now_ns());
+    }
+    spin_unlock(&sched_lock);
+}
+
+/* A wake-up that comes before the switch finds blocked set and undoes it; one that came earlier shows
+ * here. */
+void vcpu_block(void)
+{
+    struct vcpu *v = current;
+
+    v->blocked = true;
+    barrier();
+    if (upcall_due(v) || (v->work & WORK_DOMAIN) || ((v->work & WORK_NMI) && !v->nmi_blocked)) {
+        v->blocked = false;
+        return;
+    }
+    schedule();
+}
+
+static struct vcpu *pick_next(struct cpu *cpu, struct vcpu *prev)
+{
+    bool runs_on = !prev->blocked && !is_idle(prev);
+    struct vcpu *head = first_queued(cpu);
+
+    if (runs_on && likely(!cpu->idle_has_work) &&
+        (head == NULL || (!head->boosted && prev->vruntime <= head->vruntime)))
+        return prev;
+    if (runs_on)
+        enqueue(cpu, prev);
+    if (head == NULL || unlikely(cpu->idle_has_work))
+        return cpu->idle;
+    dequeue(head);
+    return head;
+}
+
+/* From prev to next, in everything but the registers. */
+static void switch_accounts(struct cpu *cpu, struct vcpu *prev, struct vcpu *next, uint64_t now)
+{
+    if (!is_idle(prev)) {
+        runstate_change(prev, !prev->blocked ? RUNSTATE_runnable : is_offline(prev) ? RUNSTATE_offline :
+                        RUNSTATE_blocked, now);
+        vcpu_timers_out(prev);
+    }
+    if (!is_idle(next)) {
+        runstate_change(next, RUNSTATE_running, now);
+        if (next->runstate_area != 0)
+            next->work |= WORK_PUBLISH;
+    }
+    next->run_since = now;
+    cpu->running = next;
+}
+
+static void reschedule(bool behind)
+{
+    struct vcpu *prev = current, *next;
+    struct cpu *cpu = prev->cpu;
+    uint64_t now = now_ns();
+
+    spin_lock(&sched_lock);
+    account(cpu, now);
+    prev->work &= ~WORK_RESCHED;
+    if (behind)
+        prev->vruntime = MAX(prev->vruntime, first_queued(cpu)->vruntime + 1);
+    next = pick_next(cpu, prev);
+    if (next != prev)
+        switch_accounts(cpu, prev, next, now);
+    cpu->slice_start = now;
+    if (list_empty(&cpu->queue) || is_idle(next))
+        timer_cancel(&cpu->slice);
+    else
+        timer_set(&cpu->slice, now + slice_ns());
+    spin_unlock(&sched_lock);
+    if (next == prev)
+        return;
+    if (!is_idle(next))
+        vcpu_timers_in(next, now);
+    arch_switch(prev, next);
+}
+
+void schedule(void)
+{
+    reschedule(false);
+}
+
+void schedule_behind(void)
+{
+    if (!list_empty(&current->cpu->queue))
+        reschedule(true);
+}
+
+void schedule_at_exit(void)
+{
+    struct vcpu *v = current;
+
+    do {
+        v->blocked = !v->up;
+        schedule();
+    } while (unlikely(!v->up));
+}
+
+/* The idle vCPU builds and buries domains. It is not preempted: it would only continue when nobody else
+ * can run. */
+bool preempt_point(void)
+{
+    struct vcpu *v = current;
+
+    arch_interrupt_window();
+    if (likely(!(v->work & WORK_RESCHED)) || is_idle(v))
+        return false;
+    schedule();
+    return true;
+}

@@ -1,0 +1,22 @@
+/* System time (ns since boot), and what guests see of it: vcpu_time_info, the wall clock, runstate. */
+#ifndef XEN_TIME_H
+#define XEN_TIME_H
+
+#include "xen/domain.h"
+
+void time_init(void);                       /* after the TSC is calibrated */
+uint64_t now_ns(void);                      /* monotonic; 0 at boot */
+uint64_t ns_to_tsc(uint64_t ns);            /* absolute system time -> absolute TSC value */
+void time_update_vcpu(struct vcpu *v);      /* writes info->time; a registered copy follows (WORK_PUBLISH) */
+void time_init_domain(struct domain *d);    /* wall clock into shared_info */
+/* Accounts the state change. The guest sees it at its next runstate_publish (WORK_PUBLISH). */
+void runstate_change(struct vcpu *v, int state, uint64_t now);
+void runstate_publish(struct vcpu *v);      /* v == current, any mode: the registered areas, fault tolerant */
+
+/* vtimer.c: the timers of a vCPU. */
+void vcpu_timers_init(struct vcpu *v);
+void vcpu_timers_in(struct vcpu *v, uint64_t now);      /* v starts to run: the periodic tick resumes */
+void vcpu_timers_out(struct vcpu *v);
+int vcpu_set_periodic(struct vcpu *v, uint64_t period_ns);      /* 0: stop */
+
+#endif

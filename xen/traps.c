@@ -1,0 +1,141 @@
+/* Owns what a fault in guest mode means: whether the hypervisor caused it and mends it, emulates an instruction, or hands
+ * it to the guest's own trap table. Called by arch/ with the vector; delivering is upcall.c's. */
+#include "xen/desc.h"
+#include "xen/emulate.h"
+#include "xen/guest_access.h"
+#include "xen/hypercalls.h"
+#include "xen/log.h"
+#include "xen/mm.h"
+#include "xen/upcall.h"
+
+#define PF_PRESENT 1u
+#define PF_WRITE 2u
+#define PF_RESERVED 8u
+#define PF_FETCH 16u
+
+/* A selector load that touched the descriptor windows: LDT pages are mapped at first use; if the guest has none there,
+ * the fault is its own, at the address where its LDT would have been. */
+static void window_fault(struct vcpu *v, uint64_t cr2, uint32_t code)
+{
+    int64_t offset = arch_ldt_window_offset(v, cr2);
+
+    if (offset < 0)
+        inject_page_fault(v, cr2, code);
+    else if (!map_ldt_fault(v, (uint64_t)offset))
+        inject_page_fault(v, v->ldt_base + (uint64_t)offset, code);
+}
+
+static void page_fault(struct vcpu *v, struct cpu_user_regs *regs, uint64_t cr2)
+{
+    uint32_t code = regs->error_code;
+
+    if (unlikely(code & PF_RESERVED)) {
+        domain_crash(v->domain, "reserved bit in a page table: #PF at %lx [%04x]", cr2, code);
+        return;
+    }
+    if (unlikely(!guest_range_ok(cr2, 1))) {
+        window_fault(v, cr2, code);
+        return;
+    }
+    if ((code & (PF_PRESENT | PF_WRITE | PF_FETCH)) == (PF_PRESENT | PF_WRITE) && v->kernel_mode &&
+        (v->domain->vm_assist & (1u << VMASST_TYPE_writable_pagetables)) && ptwr_fault(v, cr2, regs))
+        return;
+    inject_page_fault(v, cr2, code);
+}
+
+/* INT n that its gate refused. The vector comes from the instruction, not from the error code, which some emulators get
+ * wrong. The guest kernel counts as ring 1 (ring 0 with architectural_iopl) against its own gate's DPL. */
+static bool software_interrupt(struct vcpu *v, struct cpu_user_regs *regs)
+{
+    uint8_t insn[2];
+    unsigned cpl = v->kernel_mode ? !(v->domain->vm_assist & (1u << VMASST_TYPE_architectural_iopl)) : 3;
+
+    if (!(regs->error_code & 2) || (regs->error_code & 1) || copy_from_guest(insn, regs->rip, 2) != 0 || insn[0] != 0xcd)
+        return false;
+    if (v->traps[insn[1]].address != 0 && TI_GET_DPL(&v->traps[insn[1]]) >= cpl) {
+        regs->rip += 2;
+        inject_trap(v, insn[1], 0);
+    } else {
+        inject_trap(v, TRAP_GP, insn[1] * 8u + 2);
+    }
+    return true;
+}
+
+static void general_protection(struct vcpu *v, struct cpu_user_regs *regs)
+{
+    if (regs->error_code != 0) {
+        if (software_interrupt(v, regs))
+            return;
+    } else if (emulate_privileged(v, regs) != NOT_OURS) {
+        return;
+    }
+    inject_trap(v, TRAP_GP, regs->error_code);
+}
+
+static void invalid_opcode(struct vcpu *v, struct cpu_user_regs *regs)
+{
+    if (emulate_forced_cpuid(v, regs) == NOT_OURS)
+        inject_trap(v, TRAP_UD, 0);
+}
+
+static void device_not_available(struct vcpu *v)
+{
+    guest_set_ts(v, false);         /* the guest's handler expects to find it clear */
+    inject_trap(v, TRAP_NM, 0);
+}
+
+/* arch/ has put the CPU's DR6 into debugreg[6], and cleared it in the CPU. */
+static void debug_trap(struct vcpu *v)
+{
+    inject_trap(v, TRAP_DB, 0);
+}
+
+void handle_guest_trap(struct cpu_user_regs *regs, unsigned vector, uint64_t cr2)
+{
+    struct vcpu *v = current;
+
+    switch (vector) {
+    case TRAP_PF:
+        page_fault(v, regs, cr2);
+        break;
+    case TRAP_GP:
+        general_protection(v, regs);
+        break;
+    case TRAP_UD:
+        invalid_opcode(v, regs);
+        break;
+    case TRAP_NM:
+        device_not_available(v);
+        break;
+    case TRAP_DB:
+        debug_trap(v);
+        break;
+    default:
+        inject_trap(v, vector, regs->error_code);
+    }
+}
+
+/* traps: guest array of struct trap_info ended by an address of 0; NULL clears the whole table (public/xen.h). Entries
+ * before a bad one stay set, as on Xen. */
+long do_set_trap_table(uint64_t traps)
+{
+    struct vcpu *v = current;
+
+    if (traps == 0) {
+        for (unsigned i = 0; i < ARRAY_SIZE(v->traps); i++)
+            v->traps[i] = (struct trap_info){ 0 };
+        return 0;
+    }
+    for (unsigned n = 0; n < 2 * ARRAY_SIZE(v->traps); n++, traps += sizeof(struct trap_info)) {
+        struct trap_info ti;
+
+        if (!guest_range_ok(traps, sizeof(ti)) || !get_guest_words(&ti, traps, 2))
+            return -EFAULT;
+        if (ti.address == 0)
+            return 0;
+        if (!is_canonical(ti.address))
+            return -EINVAL;
+        v->traps[ti.vector] = ti;
+    }
+    return 0;
+}

@@ -1,0 +1,228 @@
+/* Owns every way into the guest kernel and its way back: bounce frames for traps, events, callbacks and system calls, and
+ * iret. What faults mean is traps.c's; entry.S has fast twins of handle_user_syscall and do_iret that must agree with
+ * these. Frames, lowest address first (contract 2.4):
+ *
+ *   bounce:   rcx  r11  [error code]  rip  cs | upcall mask << 32  rflags  rsp  ss
+ *   failsafe: rcx  r11  ds  es  fs  gs  rip  cs | mask  rflags  rsp  ss
+ *   iret:     rax  r11  rcx  flags  rip  cs  rflags  rsp  ss
+ */
+#include "xen/evtchn.h"
+#include "xen/guest_access.h"
+#include "xen/hypercalls.h"
+#include "xen/log.h"
+#include "xen/sched.h"
+#include "xen/time.h"
+#include "xen/upcall.h"
+
+#define MAX_FRAME_WORDS 11u
+#define FLAGS_CLEARED_FOR_HANDLER (EFLAGS_TF | EFLAGS_NT | EFLAGS_RF | EFLAGS_VM | EFLAGS_AC | EFLAGS_IOPL)
+
+static const uint32_t has_error_code =
+    1u << 8 | 1u << TRAP_TS | 1u << TRAP_NP | 1u << TRAP_SS | 1u << TRAP_GP | 1u << TRAP_PF | 1u << TRAP_AC | 1u << 21;
+
+static bool arch_iopl(const struct vcpu *v)
+{
+    return v->domain->vm_assist & (1u << VMASST_TYPE_architectural_iopl);
+}
+
+static void set_mode(struct vcpu *v, bool kernel)
+{
+    v->kernel_mode = kernel;
+    arch_swap_gs();
+    arch_load_root(v);
+}
+
+/* Pushes `extra` (nr words, lowest first) under rcx and r11, enters the kernel at handler. Crashes the domain where the
+ * stack cannot take the frame. */
+static void bounce(struct vcpu *v, uint64_t handler, const uint64_t *extra, unsigned nr, bool mask_events)
+{
+    struct cpu_user_regs *regs = guest_regs(v);
+    uint64_t frame[MAX_FRAME_WORDS], sp, mask = v->info->evtchn_upcall_mask != 0;
+    unsigned n = 0;
+
+    if (unlikely(handler == 0)) {
+        domain_crash(v->domain, "no handler registered");
+        return;
+    }
+    frame[n++] = regs->rcx;
+    frame[n++] = regs->r11;
+    for (unsigned i = 0; i < nr; i++)
+        frame[n++] = extra[i];
+    frame[n++] = regs->rip;
+    frame[n++] = (v->kernel_mode ? regs->cs & ~3u : regs->cs) | mask << 32;
+    frame[n++] = (regs->rflags & ~(uint64_t)(EFLAGS_IF | EFLAGS_IOPL)) | (mask ? 0 : EFLAGS_IF) |
+                 (arch_iopl(v) ? (uint64_t)v->iopl << 12 : 0);
+    frame[n++] = regs->rsp;
+    frame[n++] = regs->ss | 3u;
+
+    if (v->kernel_mode) {
+        sp = regs->rsp;
+    } else {
+        set_mode(v, true);
+        sp = v->kernel_sp;
+    }
+    sp = (sp & ~15ull) - 8 * n;
+    if (unlikely(!guest_range_ok(sp, 8 * n) || arch_copy_to_guest(sp, frame, 8 * n) != 0)) {
+        domain_crash(v->domain, "kernel stack %lx cannot take a frame", sp);
+        return;
+    }
+    regs->rsp = sp;
+    regs->rip = handler;
+    regs->cs = FLAT_KERNEL_CS64;
+    regs->ss = FLAT_KERNEL_SS64;
+    regs->rflags &= ~(uint64_t)FLAGS_CLEARED_FOR_HANDLER;
+    if (mask_events)
+        v->info->evtchn_upcall_mask = 1;
+}
+
+void inject_trap(struct vcpu *v, unsigned vector, uint32_t error_code)
+{
+    const struct trap_info *ti = &v->traps[vector];
+    bool with_code = vector < 32 && (has_error_code >> vector & 1);
+    uint64_t code = error_code;
+
+    if (unlikely(ti->address == 0)) {
+        domain_crash(v->domain, "Unhandled: vec %u[%04x]", vector, error_code);
+        return;
+    }
+    bounce(v, ti->address, &code, with_code, TI_GET_IF(ti) != 0);
+}
+
+void inject_page_fault(struct vcpu *v, uint64_t va, uint32_t error_code)
+{
+    v->cr2 = va;
+    v->info->arch.cr2 = va;
+    inject_trap(v, TRAP_PF, (error_code & ~4u) | (v->kernel_mode ? 0 : 4));
+}
+
+static bool callback_masks(const struct vcpu *v, enum callback cb)
+{
+    return v->cb_masks_events >> cb & 1;
+}
+
+void deliver_events(struct vcpu *v)
+{
+    if (unlikely(v->work & WORK_FAILSAFE)) {
+        v->work &= ~WORK_FAILSAFE;
+        handle_failsafe(v, v->sel_ds, v->sel_es, v->sel_fs, v->sel_gs);
+    }
+    if ((v->work & WORK_NMI) && !v->nmi_blocked && v->callback[CB_NMI] != 0) {
+        v->work &= ~WORK_NMI;
+        v->nmi_blocked = true;
+        v->iret_slow = 1;
+        bounce(v, v->callback[CB_NMI], NULL, 0, true);
+    }
+    if (upcall_due(v))
+        bounce(v, v->callback[CB_EVENT], NULL, 0, true);
+}
+
+/* SYSCALL from user mode: rcx and r11 hold rip and rflags already, as the frame wants them. Without a callback the
+ * instruction is undefined, and its two bytes are the faulting ones. */
+static void syscall_bounce(struct vcpu *v, enum callback cb, uint16_t cs)
+{
+    struct cpu_user_regs *regs = guest_regs(v);
+
+    regs->cs = cs;
+    regs->rflags &= ~(uint64_t)EFLAGS_DF;   /* of the handler; r11 has the user's */
+    if (v->callback[cb] == 0) {
+        regs->rip -= 2;
+        inject_trap(v, TRAP_UD, 0);
+        return;
+    }
+    bounce(v, v->callback[cb], NULL, 0, callback_masks(v, cb));
+}
+
+void handle_user_syscall(struct vcpu *v)
+{
+    syscall_bounce(v, CB_SYSCALL, FLAT_KERNEL_CS64);
+}
+
+void handle_syscall32(struct vcpu *v)
+{
+    syscall_bounce(v, CB_SYSCALL32, FLAT_USER_CS32);
+}
+
+/* The CPU tells neither rip nor rsp of a SYSENTER; the guest's convention with its user code must. */
+void handle_sysenter(struct vcpu *v)
+{
+    struct cpu_user_regs *regs = guest_regs(v);
+
+    regs->rip = 0;
+    regs->rsp = 0;
+    regs->cs = 3;
+    if (v->callback[CB_SYSENTER] == 0)
+        inject_trap(v, TRAP_GP, 0);
+    else
+        bounce(v, v->callback[CB_SYSENTER], NULL, 0, callback_masks(v, CB_SYSENTER));
+}
+
+void handle_failsafe(struct vcpu *v, uint16_t ds, uint16_t es, uint16_t fs, uint16_t gs)
+{
+    const uint64_t selectors[4] = { ds, es, fs, gs };
+
+    bounce(v, v->callback[CB_FAILSAFE], selectors, 4, callback_masks(v, CB_FAILSAFE));
+}
+
+struct iret_frame {
+    uint64_t rax, r11, rcx, flags, rip, cs, rflags, rsp, ss;
+};
+_Static_assert(sizeof(struct iret_frame) == sizeof(struct iret_context), "public/arch-x86/xen-x86_64.h");
+
+/* Returns the guest's rax, which the way out then loads. The way out must be IRET, for the guest chose its selectors. */
+long do_iret(void)
+{
+    struct vcpu *v = current;
+    struct cpu_user_regs *regs = guest_regs(v);
+    struct iret_frame f;
+
+    if (copy_from_guest(&f, regs->rsp, sizeof(f)) != 0) {
+        domain_crash(v->domain, "iret frame at %lx cannot be read", regs->rsp);
+        return 0;
+    }
+    if ((f.cs & 3) == 3) {
+        if (v->root_user == 0) {
+            domain_crash(v->domain, "guest IRET to user mode with no user pagetables loaded");
+            return 0;
+        }
+        set_mode(v, false);
+    }
+    if (arch_iopl(v))
+        v->iopl = (f.rflags >> 12) & 3;
+    regs->rip = f.rip;
+    regs->cs = (uint16_t)(f.cs | 3);
+    regs->rflags = (f.rflags & ~(uint64_t)(EFLAGS_IOPL | EFLAGS_VM)) | EFLAGS_IF | EFLAGS_MBS;
+    regs->rsp = f.rsp;
+    regs->ss = (uint16_t)(f.ss | 3);
+    if (!(f.flags & VGCF_in_syscall)) {
+        regs->r11 = f.r11;
+        regs->rcx = f.rcx;
+    }
+    v->nmi_blocked = false;
+    v->iret_slow = arch_iopl(v);
+    v->info->evtchn_upcall_mask = !(f.rflags & EFLAGS_IF);
+    v->work |= WORK_IRET;
+    return (long)f.rax;
+}
+
+void exit_to_guest_work(void)
+{
+    struct vcpu *v = current;
+
+    for (;;) {
+        uint32_t work = v->work & (WORK_RESCHED | WORK_DOMAIN | WORK_PUBLISH);
+
+        if (work == 0)
+            break;
+        v->work &= ~(WORK_RESCHED | WORK_PUBLISH);
+        if (work & WORK_DOMAIN)
+            domain_exit_work();
+        if (work & WORK_RESCHED)
+            schedule_at_exit();
+        if (work & WORK_PUBLISH)
+            runstate_publish(v);
+    }
+    v->work &= ~WORK_IRET;
+    deliver_events(v);
+    if (v->work & WORK_DOMAIN)      /* the frame did not fit */
+        domain_exit_work();
+}
