@@ -90,6 +90,7 @@ void arch_interrupt_window(void);
 void arch_idle(void);
 
 /* The console line of the machine, and its end. getc: -1 when there is none. */
+void arch_console_setup(uint16_t port, uint32_t baud);    /* com1=: I/O base; baud 0: leave the rate as it is */
 void arch_console_putc(char c);
 int arch_console_getc(void);
 _Noreturn void arch_poweroff(void);

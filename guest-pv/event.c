@@ -100,6 +100,7 @@ void event_set_handler(port_t port, event_fn fn, void *arg)
 
     ports[port].fn = fn;
     ports[port].arg = arg;
+    ports[port].count = 0;                              /* ports are used again */
     events_restore(masked);
 }
 

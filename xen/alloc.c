@@ -18,12 +18,18 @@ uint64_t *m2p_table;
 static uint32_t free_head[NR_ORDERS];
 static uint64_t nr_free;
 
+/* F8 across owners: a guest that unmapped a frame without a flush and gave it back may still reach it, until the flush
+ * that is made here before anybody gets it. One flush serves all frames that came back before it. */
+static bool guest_frames_returned;
+static uint32_t returned_stamp;         /* tlb_clock when the last of them came */
+
 void frames_init(void *table, mfn_t nr_frames, uint64_t *m2p)
 {
     frame_table = table;
     max_mfn = nr_frames;
     m2p_table = m2p;
     nr_free = 0;
+    guest_frames_returned = false;
     for (unsigned o = 0; o < NR_ORDERS; o++)
         free_head[o] = NIL;
 }
@@ -83,6 +89,20 @@ void frames_add_range(mfn_t start, mfn_t end, bool scrub)
     }
 }
 
+void free_guest_frame(mfn_t mfn)
+{
+    guest_frames_returned = true;
+    returned_stamp = tlb_clock;
+    free_frames(mfn, 0, true);
+}
+
+static void flush_before_reuse(void)
+{
+    guest_frames_returned = false;
+    if ((int32_t)(current->cpu->flush_stamp - returned_stamp) <= 0)
+        arch_flush_tlb();
+}
+
 mfn_t alloc_frames(unsigned order)
 {
     unsigned o = order;
@@ -93,6 +113,8 @@ mfn_t alloc_frames(unsigned order)
         o++;
     if (o >= NR_ORDERS)
         return INVALID_MFN;
+    if (unlikely(guest_frames_returned))
+        flush_before_reuse();
     mfn = free_head[o];
     scrub = (mfn_to_frame(mfn)->count & FRAME_SCRUB) != 0;
     block_remove(mfn_to_frame(mfn), o);

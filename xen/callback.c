@@ -8,7 +8,7 @@ static const int8_t callback_of_type[] = {
     [CALLBACKTYPE_failsafe] = CB_FAILSAFE,
     [CALLBACKTYPE_syscall] = CB_SYSCALL,
     [CALLBACKTYPE_sysenter_deprecated] = -1,
-    [CALLBACKTYPE_nmi] = CB_NMI,
+    [CALLBACKTYPE_nmi] = -1,    /* is entry 2 of the trap table */
     [CALLBACKTYPE_sysenter] = CB_SYSENTER,
     [CALLBACKTYPE_syscall32] = CB_SYSCALL32,
 };
@@ -19,6 +19,12 @@ static void set_callback(struct vcpu *v, enum callback cb, uint64_t address, boo
     v->cb_masks_events = (uint8_t)((v->cb_masks_events & ~(1u << cb)) | (unsigned)mask_events << cb);
 }
 
+static void set_nmi_handler(struct vcpu *v, uint64_t address)
+{
+    v->traps[TRAP_NMI] = (struct trap_info){
+        .vector = TRAP_NMI, .flags = 4, .cs = FLAT_KERNEL_CS64, .address = address };
+}
+
 static long callback_register(uint64_t arg)
 {
     struct callback_register reg;
@@ -27,6 +33,10 @@ static long callback_register(uint64_t arg)
         return -EFAULT;
     if (!is_canonical(reg.address))
         return -EINVAL;
+    if (reg.type == CALLBACKTYPE_nmi) {
+        set_nmi_handler(current, reg.address);
+        return 0;
+    }
     if (reg.type >= ARRAY_SIZE(callback_of_type) || callback_of_type[reg.type] < 0)
         return -ENOSYS;
     set_callback(current, (enum callback)callback_of_type[reg.type], reg.address, reg.flags & CALLBACKF_mask_events);
@@ -40,7 +50,7 @@ static long callback_unregister(uint64_t arg)
     if (copy_from_guest(&unreg, arg, sizeof(unreg)) != 0)
         return -EFAULT;
     if (unreg.type == CALLBACKTYPE_nmi) {
-        set_callback(current, CB_NMI, 0, false);
+        set_nmi_handler(current, 0);
         return 0;
     }
     return unreg.type < ARRAY_SIZE(callback_of_type) && callback_of_type[unreg.type] >= 0 ? -EINVAL : -ENOSYS;
@@ -80,10 +90,10 @@ long do_nmi_op(unsigned cmd, uint64_t arg)
             return -EFAULT;
         if (!is_canonical(cb.handler_address))
             return -EINVAL;
-        set_callback(current, CB_NMI, cb.handler_address, true);
+        set_nmi_handler(current, cb.handler_address);
         return 0;
     case XENNMI_unregister_callback:
-        set_callback(current, CB_NMI, 0, false);
+        set_nmi_handler(current, 0);
         return 0;
     }
     return -ENOSYS;

@@ -31,7 +31,7 @@ enum domain_state { DOM_BUILDING, DOM_RUNNING, DOM_SHUTDOWN, DOM_DYING, DOM_DEAD
 #define WORK_FAILSAFE 32u   /* a selector could not be loaded when it was switched in: sel_* tell */
 #define WORK_IRET 16u       /* leave by IRET with the whole frame: the guest changed its selectors or mode */
 
-enum callback { CB_EVENT, CB_FAILSAFE, CB_SYSCALL, CB_SYSCALL32, CB_SYSENTER, CB_NMI, NR_CALLBACKS };
+enum callback { CB_EVENT, CB_FAILSAFE, CB_SYSCALL, CB_SYSCALL32, CB_SYSENTER, NR_CALLBACKS };
 
 struct vcpu {
     /* Read by entry.S, by generated offsets. */

@@ -4,13 +4,6 @@
 #include "xen/frame.h"
 #include "xen/mm.h"
 
-/* F8 across owners: a frame goes back to the free lists only after every TLB that may map it writable was flushed. */
-static void flush_before_reuse(const struct frame *f)
-{
-    if ((int32_t)(current->cpu->flush_stamp - f->flush_stamp) <= 0)
-        arch_flush_tlb();
-}
-
 static void own_frame(mfn_t mfn, struct domain *d)
 {
     struct frame *f = mfn_to_frame(mfn);
@@ -71,7 +64,6 @@ void free_domain_frame(struct frame *f)
     struct domain *d = f->owner;
 
     BUG_ON((f->type & TYPE_COUNT_MASK) != 0 || (f->type & TYPE_PINNED));
-    flush_before_reuse(f);
     if (f->count & FRAME_COUNTED)
         d->nr_frames--;
     else
@@ -82,7 +74,7 @@ void free_domain_frame(struct frame *f)
     f->owner = NULL;
     f->type = TYPE_NONE;
     f->count = 0;
-    free_frames(frame_to_mfn(f), 0, true);
+    free_guest_frame(frame_to_mfn(f));
 }
 
 bool release_domain_frame(struct frame *f)

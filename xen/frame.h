@@ -9,8 +9,8 @@
  *   F5  an L(n) entry, n > 1, holds one general and one L(n-1) type reference on its target
  *   F6  every type reference is accompanied by a general reference of the same holder
  *   F7  PINNED stands for one type and one general reference
- *   F8  before a frame that was writable becomes a table, a descriptor page or somebody else's, the TLBs that may hold
- *       a writable translation have been flushed (flush_stamp)
+ *   F8  before a frame that was writable becomes a table or a descriptor page, and before any frame that was mapped becomes
+ *       somebody else's, the TLBs that may still translate to it have been flushed (flush_stamp)
  */
 #ifndef XEN_FRAME_H
 #define XEN_FRAME_H
@@ -45,7 +45,7 @@ struct frame {
     struct domain *owner;               /* NULL: free, or the hypervisor's own */
     union {
         struct { uint32_t next, prev; } free;   /* in a free list of alloc.c, as frame numbers */
-        uint32_t flush_stamp;                   /* F8: tlb_clock when the last writable reference went */
+        uint32_t flush_stamp;                   /* F8: tlb_clock when a mapping or a use as a table last ended */
     };
 };
 
@@ -145,6 +145,7 @@ void frames_init(void *table, mfn_t nr_frames, uint64_t *m2p);
 void frames_add_range(mfn_t start, mfn_t end, bool scrub);  /* RAM that is free from now on */
 mfn_t alloc_frames(unsigned order);         /* 2^order contiguous aligned frames, scrubbed of guest data; INVALID_MFN: none */
 void free_frames(mfn_t mfn, unsigned order, bool scrub);
+void free_guest_frame(mfn_t mfn);           /* one that a guest may still have in a TLB */
 void *alloc_page(void);                     /* one zeroed frame of the hypervisor's own; NULL: none */
 void free_page(void *page);                 /* NULL is fine */
 void *alloc_pages(unsigned order);          /* zeroed */

@@ -43,11 +43,13 @@ void hypervisor_main(void)
 {
 
     options_parse(boot_string(boot_info.cmdline));
+    arch_console_setup(options.com1_port, options.com1_baud);
     banner();
     pagetype_init();                    /* what guests may say in a page-table entry on this CPU */
     time_init();                        /* system time starts */
     trace_init();                       /* the hypercall log, if it was asked for: before it counts as a guest's memory */
     sched_init(current);
+    console_input_start();              /* typing goes to the first guest */
     build_all_domains();                /* every module a domain, or a line that says why not */
     say_boot_time();
     idle_loop();

@@ -163,6 +163,26 @@ static long memory_maximum_ram_page(uint64_t arg, uint64_t start)
     return (long)max_mfn;
 }
 
+/* The M2P's frames, one entry for each 2 MiB of it, as the guest sees it mapped. */
+static long memory_machphys_mfn_list(uint64_t arg, uint64_t start)
+{
+    mfn_t first = virt_to_mfn(m2p_table), per_extent = (2ul << 20) >> PAGE_SHIFT;
+    uint64_t nr = (max_mfn * sizeof(*m2p_table) + (2ul << 20) - 1) >> 21;
+    struct xen_machphys_mfn_list l;
+
+    (void)start;
+    if (copy_from_guest(&l, arg, sizeof(l)) != 0)
+        return -EFAULT;
+    l.nr_extents = (unsigned)MIN(nr, l.max_extents);
+    for (unsigned i = 0; i < l.nr_extents; i++) {
+        mfn_t mfn = first + i * per_extent;
+
+        if (copy_to_guest((uint64_t)l.extent_start.p + 8ull * i, &mfn, sizeof(mfn)) != 0)
+            return -EFAULT;
+    }
+    return copy_to_guest(arg, &l, sizeof(l));
+}
+
 static long memory_machphys_mapping(uint64_t arg, uint64_t start)
 {
     struct xen_machphys_mapping m = { .v_start = MACH2PHYS_VIRT_START, .v_end = MACH2PHYS_VIRT_END,
@@ -227,7 +247,7 @@ static long (*const memory_table[])(uint64_t arg, uint64_t start) = {
     [XENMEM_maximum_ram_page] = memory_maximum_ram_page,
     [XENMEM_current_reservation] = memory_current_reservation,
     [XENMEM_maximum_reservation] = memory_maximum_reservation,
-    [XENMEM_machphys_mfn_list] = memory_privileged, /* nobody but the machine's owner could map them */
+    [XENMEM_machphys_mfn_list] = memory_machphys_mfn_list,
     [XENMEM_populate_physmap] = memory_populate_physmap,
     [XENMEM_add_to_physmap] = memory_translated_only,
     [XENMEM_memory_map] = memory_memory_map,

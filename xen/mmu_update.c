@@ -222,8 +222,28 @@ uint64_t read_guest_pte(struct vcpu *v, uint64_t va)
     return slot ? READ_ONCE(*slot) : 0;
 }
 
-/* flags: UVMF_* in the low bits; above them 0 (this vCPU), UVMF_ALL, or a pointer to a vCPU bitmap. One CPU runs, so
- * whatever the set, flushing here is enough: every other vCPU's next entry loads its root anew. */
+/* What UVMF_* asks for, after the update. Above the low bits: 0 (this vCPU), UVMF_ALL, or a pointer to a bitmap of vCPUs,
+ * which must be readable. One CPU runs, so that whatever the set, flushing here is enough: every other vCPU's next entry
+ * loads its root anew. */
+static int flush_after_update(uint64_t va, unsigned long flags)
+{
+    uint64_t bitmap = flags & ~(unsigned long)UVMF_FLUSHTYPE_MASK, mask;
+
+    switch (flags & UVMF_FLUSHTYPE_MASK) {
+    case UVMF_TLB_FLUSH:
+        arch_flush_tlb();
+        break;
+    case UVMF_INVLPG:
+        arch_flush_tlb_one(va);
+        break;
+    default:
+        return 0;
+    }
+    if (bitmap == UVMF_LOCAL || bitmap == UVMF_ALL)
+        return 0;
+    return copy_from_guest(&mask, bitmap, (current->domain->nr_vcpus + 7) / 8);
+}
+
 static int update_va_mapping(uint64_t va, uint64_t pte, unsigned long flags, struct domain *owner)
 {
     struct vcpu *v = current;
@@ -235,15 +255,10 @@ static int update_va_mapping(uint64_t va, uint64_t pte, unsigned long flags, str
     slot = walk_to_l1(v->root_kernel, va, NULL);
     rc = likely(slot != NULL) ? mod_l1_entry(slot, pte, d, owner, false) : -EINVAL;
     spin_unlock(&d->mm_lock);
-    if (flags == 0)
-        return rc;
-    switch (flags & UVMF_FLUSHTYPE_MASK) {
-    case UVMF_TLB_FLUSH:
-        arch_flush_tlb();
-        break;
-    case UVMF_INVLPG:
-        arch_flush_tlb_one(va);
-        break;
+    if (flags != 0) {
+        int flushed = flush_after_update(va, flags);
+
+        return rc != 0 ? rc : flushed;
     }
     return rc;
 }

@@ -58,6 +58,7 @@ void put_page_from_l1e(uint64_t l1e, struct domain *d)
 
     if (!(l1e & PTE_P))
         return;
+    f->flush_stamp = tlb_clock;     /* F8: the translation may be cached until the next full flush */
     if (l1e & PTE_RW) {
         put_page_type(f);
     } else if (unlikely((f->type & TYPE_MASK) == TYPE_SEGDESC) && f->owner == d) {

@@ -106,11 +106,11 @@ void deliver_events(struct vcpu *v)
         v->work &= ~WORK_FAILSAFE;
         handle_failsafe(v, v->sel_ds, v->sel_es, v->sel_fs, v->sel_gs);
     }
-    if ((v->work & WORK_NMI) && !v->nmi_blocked && v->callback[CB_NMI] != 0) {
+    if ((v->work & WORK_NMI) && !v->nmi_blocked && v->traps[TRAP_NMI].address != 0) {
         v->work &= ~WORK_NMI;
         v->nmi_blocked = true;
         v->iret_slow = 1;
-        bounce(v, v->callback[CB_NMI], NULL, 0, true);
+        inject_trap(v, TRAP_NMI, 0);
     }
     if (upcall_due(v))
         bounce(v, v->callback[CB_EVENT], NULL, 0, true);

@@ -168,6 +168,11 @@ void host_stop(void)
 
 /* --- The console and the end ------------------------------------------------------------------------------ */
 
+void arch_console_setup(uint16_t port, uint32_t baud)
+{
+    (void)port, (void)baud;
+}
+
 void arch_console_putc(char c)
 {
     if (host.console_len + 1 >= sizeof(host.console)) {

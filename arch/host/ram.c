@@ -6,6 +6,8 @@
 #include "host.h"
 #include "xen/frame.h"
 
+#define M2P_MFN 0x100ull        /* the M2P lies in frames that no guest can have */
+
 static mfn_t base_mfn;
 static unsigned nr_chunks;
 static uint8_t *ram, *guard;
@@ -86,6 +88,8 @@ mfn_t virt_to_mfn(const void *va)
 {
     uint64_t frame = (uint64_t)((const uint8_t *)va - ram) / PAGE_SIZE;
 
+    if ((uint64_t)((const uint8_t *)va - (uint8_t *)m2p_table) < m2p_bytes)
+        return M2P_MFN + (uint64_t)((const uint8_t *)va - (uint8_t *)m2p_table) / PAGE_SIZE;
     if ((const uint8_t *)va < ram || frame >= (uint64_t)nr_chunks * CHUNK_FRAMES) {
         fprintf(stderr, "virt_to_mfn(%p): not an address of RAM\n", va);
         abort();

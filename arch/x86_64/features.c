@@ -74,10 +74,8 @@ fault:
 
 bool arch_rdmsr(uint32_t msr, uint64_t *value)
 {
-    uint32_t lo, hi;
-
-    __asm__ goto("1: rdmsr\n2:\n" EXTABLE_ASM("1b", "2b", "%l[fault]") : "=a"(lo), "=d"(hi) : "c"(msr) : : fault);
-    *value = lo | (uint64_t)hi << 32;
+    __asm__ goto("1: rdmsr\n2:\tmovl %%eax, (%0)\n\tmovl %%edx, 4(%0)\n" EXTABLE_ASM("1b", "2b", "%l[fault]")
+                 : : "r"(value), "c"(msr) : "eax", "edx", "memory" : fault);
     return true;
 fault:
     return false;

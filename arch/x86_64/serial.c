@@ -1,33 +1,45 @@
-/* Owns the 16550 at COM1: polled, 115200 8n1. It is the console of everything. */
+/* Owns the 16550 of the console: polled, COM1 and 115200 8n1 unless com1= says otherwise. */
 #include "arch/x86_64/cpu.h"
 
-#define COM1 0x3f8
-#define LSR (COM1 + 5)
+#define LSR ((uint16_t)(com1 + 5))
+#define BASE_BAUD 115200u
 #define LSR_DATA 1u
 #define LSR_EMPTY 0x20u
 #define SPIN_LIMIT 100000u      /* a port that is not there must not stop us */
 
+static uint16_t com1 = 0x3f8;
+
+void arch_console_setup(uint16_t port, uint32_t baud)
+{
+    uint32_t divisor = baud ? BASE_BAUD / baud : 0;
+
+    com1 = port;
+    outb((uint16_t)(com1 + 1), 0);
+    if (divisor != 0) {
+        outb((uint16_t)(com1 + 3), 0x80);
+        outb((uint16_t)(com1 + 0), (uint8_t)divisor);
+        outb((uint16_t)(com1 + 1), (uint8_t)(divisor >> 8));
+    }
+    outb((uint16_t)(com1 + 3), 3);          /* 8n1 */
+    outb((uint16_t)(com1 + 2), 7);          /* FIFOs on and empty */
+    outb((uint16_t)(com1 + 4), 3);
+}
+
 void serial_init(void)
 {
-    outb(COM1 + 1, 0);
-    outb(COM1 + 3, 0x80);
-    outb(COM1 + 0, 1);          /* divisor 1: 115200 baud */
-    outb(COM1 + 1, 0);
-    outb(COM1 + 3, 3);          /* 8n1 */
-    outb(COM1 + 2, 7);          /* FIFOs on and empty */
-    outb(COM1 + 4, 3);
+    arch_console_setup(com1, BASE_BAUD);
 }
 
 void arch_console_putc(char c)
 {
     for (unsigned i = 0; i < SPIN_LIMIT && !(inb(LSR) & LSR_EMPTY); i++)
         __asm__ volatile("pause");
-    outb(COM1, (uint8_t)c);
+    outb(com1, (uint8_t)c);
 }
 
 int arch_console_getc(void)
 {
     uint8_t lsr = inb(LSR);
 
-    return lsr != 0xff && (lsr & LSR_DATA) ? inb(COM1) : -1;
+    return lsr != 0xff && (lsr & LSR_DATA) ? inb(com1) : -1;
 }

@@ -346,6 +346,6 @@ static void batches(void)
     end();
 }
 
-SUITE(grants, 54, 0, TEST(table), TEST(versions), TEST(map_by_address), TEST(map_read_only),
+SUITE(grants, 55, 0, TEST(table), TEST(versions), TEST(map_by_address), TEST(map_read_only),
       TEST(map_by_entry), TEST(mapped_twice), TEST(map_refused), TEST(wild_frames), TEST(unmap_refused),
       TEST(revoked_while_mapped), TEST(no_table_while_writable), TEST(copying), TEST(batches));

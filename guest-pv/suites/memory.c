@@ -283,6 +283,6 @@ static void machphys_mfn_list(void)
     EXPECT(map_page(va_alloc(1), make_pte(list[0], PTE_KERNEL)) < 0);   /* not to be written that way */
 }
 
-SUITE(memory, 53, 0, TEST(give_and_populate), TEST(give_and_increase), TEST(give_while_mapped),
+SUITE(memory, 54, 0, TEST(give_and_populate), TEST(give_and_increase), TEST(give_while_mapped),
       TEST(wrong_frames), TEST(wrong_arguments), TEST(exchange_frames), TEST(exchange_refused),
       TEST(reservation_queries), TEST(memory_map), TEST(machphys_mapping), TEST(machphys_mfn_list));

@@ -13,7 +13,7 @@
 
 static struct multicall_entry calls[16];
 
-static void call_set(struct multicall_entry *e, unsigned op, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3)
+static void call_set(struct multicall_entry *e, uint64_t op, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3)
 {
     *e = (struct multicall_entry){ .op = op, .result = UNSET, .args = { a0, a1, a2, a3 } };
 }

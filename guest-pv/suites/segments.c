@@ -22,8 +22,8 @@
 #define D_BIG      (1ul << 54)
 #define D_DATA     (D_P | D_S | D_DPL3 | D_TYPE(3) | D_BIG)     /* read-write, accessed */
 #define D_CODE64   (D_P | D_S | D_DPL3 | D_TYPE(11) | D_LONG)
-#define D_BASE(b)  ((((b) & 0xffffff) << 16) | (((b) >> 24 & 0xff) << 56))
-#define D_LIMIT(l) (((l) & 0xffff) | (((l) >> 16 & 0xf) << 48))
+#define D_BASE(b)  ((((b) & 0xffffff) << 16) | ((uint64_t)((b) >> 24 & 0xff) << 56))
+#define D_LIMIT(l) (((l) & 0xffff) | ((uint64_t)((l) >> 16 & 0xf) << 48))
 #define SEL(n)     ((n) * 8 + 3)
 
 static USER_DATA uint64_t words[4] = { 0x1111, 0x2222, 0x3333, 0x4444 };

@@ -339,7 +339,8 @@ static void time_area(void)
     ASSERT_EQ(rc, 0);
     EXPECT_EQ(area.tsc_to_system_mul, t->tsc_to_system_mul);
     EXPECT_EQ(area.tsc_shift, t->tsc_shift);
-    EXPECT(area.system_time != 0);
+    EXPECT_EQ(area.system_time, t->system_time);
+    EXPECT_EQ(area.tsc_timestamp, t->tsc_timestamp);
     EXPECT_EQ(area.version & 1, 0);
     op.addr.p = HOLE_START;
     EXPECT_EQ(xen_vcpu_op(VCPUOP_register_vcpu_time_memory_area, 0, &op), -XEN_EFAULT);

@@ -157,5 +157,5 @@ static void nmi_to_oneself(void)
     trap_set_handler(TRAP_NMI, old);
 }
 
-SUITE(vcpu, 55, 0, TEST(is_up_for_all), TEST(commands_beyond), TEST(bad_pointers), TEST(running_vcpu),
+SUITE(vcpu, 56, 0, TEST(is_up_for_all), TEST(commands_beyond), TEST(bad_pointers), TEST(running_vcpu),
       TEST(second_vcpu), TEST(vcpu_info_registration), TEST(nmi_to_oneself));

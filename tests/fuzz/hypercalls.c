@@ -350,7 +350,8 @@ static void shape_update_descriptor(uint64_t *a)
 
 static void shape_iret(uint64_t *a)
 {
-    uint64_t frame[9] = { any(), 2, 3, one_in(2) ? VGCF_in_syscall : 0, CODE, one_in(3) ? 0x33 : 0xe030, some_word() | 0x200,
+    uint64_t frame[9] = { any(), 2, 3, one_in(2) ? VGCF_in_syscall : 0, CODE,
+                          one_in(3) && (current->root_user != 0 || one_in(50)) ? 0x33 : 0xe030, some_word() | 0x200,
                           STACK_TOP - 64, 0x2b };
 
     (void)a;
@@ -529,7 +530,7 @@ static void guest_trap(struct vcpu *v)
         r->rdi = cr2 = TABLES_VA + below(512) * 8;
         r->rax = some_pte();
     }
-    r->error_code = vector == TRAP_PF ? (uint32_t)below(4) | (one_in(30) ? 8 : 0) : one_in(3) ? (uint32_t)below(2048) : 0;
+    r->error_code = vector == TRAP_PF ? (uint32_t)below(4) | (one_in(500) ? 8 : 0) : one_in(3) ? (uint32_t)below(2048) : 0;
     if (vector == TRAP_NMI || vector == 8 || vector == 9 || vector == 15 || vector == 18)
         vector = TRAP_GP;                       /* the CPU's own business */
     if (one_in(3))
@@ -573,14 +574,25 @@ static void give_up(struct vcpu *v)
     exit_to_guest_work();
 }
 
+static int new_user_root_of(struct vcpu *v, mfn_t mfn)
+{
+    int rc;
+
+    spin_lock(&v->domain->mm_lock);
+    rc = new_user_root(v, mfn);
+    spin_unlock(&v->domain->mm_lock);
+    return rc;
+}
+
 static void random_guest(struct vcpu *v)
 {
     for (unsigned i = 0; i < 256; i++)
         v->traps[i] = (struct trap_info){ .vector = (uint8_t)i, .flags = (uint8_t)(i % 3 ? 0 : 4), .cs = FLAT_KERNEL_CS64,
                                           .address = CODE + 0x40 };
-    v->callback[CB_EVENT] = v->callback[CB_FAILSAFE] = v->callback[CB_SYSCALL] = v->callback[CB_NMI] = CODE + 0x10;
+    v->callback[CB_EVENT] = v->callback[CB_FAILSAFE] = v->callback[CB_SYSCALL] = CODE + 0x10;
     for (unsigned i = 0; i < 4; i++)            /* its tables, to look at and to store to */
         (void)do_update_va_mapping(TABLES_VA + i * PAGE_SIZE, (PTE_MFN(slot_maddr(PLAY)) << PAGE_SHIFT) | PTE_P, 0);
+    (void)new_user_root_of(v, v->root_kernel >> PAGE_SHIFT);
     leave(v);
     for (;;) {
         over |= hypercalls_left == 0 || source->dry(source->state);

@@ -102,6 +102,39 @@ static void maps_and_unmaps(void **state)
     assert_int_equal(entry_flags(8), GTF_permit_access);
 }
 
+/* GNTMAP_contains_pte, and unmap_and_replace, which moves another mapping into the place. */
+static void by_entry_and_replaced(void **state)
+{
+    struct gnttab_map_grant_ref m;
+    struct gnttab_unmap_and_replace r = { .host_addr = MAP_VA, .new_addr = MAP_VA + PAGE_SIZE };
+    mfn_t moved;
+    uint64_t at;
+
+    (void)state;
+    entry(8, GTF_permit_access, 2, page);
+    host_become(b->vcpu[0]);
+    at = slot_maddr(MAP_VA);
+    assert_int_equal(map(8, GNTMAP_host_map | GNTMAP_contains_pte, at + 4, 1).status, GNTST_general_error);
+    m = map(8, GNTMAP_host_map | GNTMAP_contains_pte | GNTMAP_readonly, at, 1);
+    assert_int_equal(m.status, GNTST_okay);
+    assert_int_equal(PTE_MFN(pte_at(MAP_VA)), page);
+    assert_false(pte_at(MAP_VA) & PTE_RW);
+    assert_int_equal(hcall(__HYPERVISOR_update_va_mapping, MAP_VA, page << PAGE_SHIFT | PTE_P | PTE_RW, 0), -EBUSY);
+    assert_int_equal(unmap(slot_maddr(PAGE_VA), m.handle), GNTST_general_error);    /* not this grant's entry */
+    assert_int_equal(unmap(at, m.handle), GNTST_okay);
+    assert_int_equal(pte_at(MAP_VA), 0);
+
+    m = map(8, GNTMAP_host_map, MAP_VA, 1);
+    moved = mfn_of_va(MAP_VA + PAGE_SIZE);
+    r.handle = m.handle;
+    assert_int_equal(gnttab(GNTTABOP_unmap_and_replace, &r, sizeof(r)), 0);
+    assert_int_equal(r.status, GNTST_okay);
+    assert_int_equal(mfn_of_va(MAP_VA), moved);
+    assert_int_equal(pte_at(MAP_VA + PAGE_SIZE), 0);
+    host_become(a->vcpu[0]);
+    assert_int_equal(entry_flags(8), GTF_permit_access);
+}
+
 static void refusals(void **state)
 {
     const struct { grant_ref_t ref; uint32_t flags; uint64_t va; domid_t dom; int status; } rows[] = {
@@ -254,7 +287,7 @@ static void runs_out_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        with_guests(maps_and_unmaps), with_guests(refusals), with_guests(copies), with_guests(endings),
+        with_guests(maps_and_unmaps), with_guests(by_entry_and_replaced), with_guests(refusals), with_guests(copies), with_guests(endings),
         with_guests(runs_out_of_memory),
     };
 

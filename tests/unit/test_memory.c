@@ -1,5 +1,5 @@
-/* memory_op, multicall and the hypercall log: extents counted as they are done, exchanges whole or not at all, what one
- * member of an array may do to the others, and that a log line says what was called. */
+/* memory_op, multicall and the hypercall log: extents counted as they are done, exchanges whole or not at
+ * all, what one member of an array may do to the others, and that a log line says what was called. */
 #include "cmocka_main.h"
 #include <string.h>
 #include "support.h"
@@ -54,11 +54,15 @@ static mfn_t unmapped(uint64_t va)
     return mfn;
 }
 
+static long domain_op(unsigned cmd, domid_t domid)
+{
+    return hcall_struct(__HYPERVISOR_memory_op, cmd, &domid, sizeof(domid));
+}
+
 static void reservations(void **state)
 {
     uint64_t frames = d->nr_frames;
     struct xen_memory_reservation r;
-    domid_t self = DOMID_SELF, other = 77;
     mfn_t gone;
 
     (void)state;
@@ -77,16 +81,16 @@ static void reservations(void **state)
     d->max_frames = d->nr_frames + 2;
     assert_int_equal(reserve(XENMEM_increase_reservation, extents(5, 0)), 2);       /* the limit (XSA-385) */
     assert_int_equal(reserve(XENMEM_increase_reservation, extents(1, 10)), 0);      /* too large an order */
-    assert_int_equal(reserve(XENMEM_increase_reservation | 3 << 6, extents(3, 0)), 3);  /* nothing left to do */
+    assert_int_equal(reserve(XENMEM_increase_reservation | 3 << 6, extents(3, 0)), 3);  /* none is left */
     r = extents(1, 0);
     r.domid = 77;
     assert_int_equal(reserve(XENMEM_decrease_reservation, r), 0);
     r = extents(~0u, 9);
     set_xen_guest_handle_raw(r.extent_start, (xen_pfn_t *)HOLE_START);
     assert_int_equal(reserve(XENMEM_populate_physmap, r), 0);
-    assert_int_equal(hcall_struct(__HYPERVISOR_memory_op, XENMEM_current_reservation, &self, 2), d->nr_frames);
-    assert_int_equal(hcall_struct(__HYPERVISOR_memory_op, XENMEM_maximum_reservation, &self, 2), d->max_frames);
-    assert_int_equal(hcall_struct(__HYPERVISOR_memory_op, XENMEM_maximum_reservation, &other, 2), -ESRCH);
+    assert_int_equal(domain_op(XENMEM_current_reservation, DOMID_SELF), d->nr_frames);
+    assert_int_equal(domain_op(XENMEM_maximum_reservation, DOMID_SELF), d->max_frames);
+    assert_int_equal(domain_op(XENMEM_maximum_reservation, 77), -ESRCH);
     assert_int_equal(hcall(__HYPERVISOR_memory_op, XENMEM_machine_memory_map, SCRATCH), -EPERM);
     assert_int_equal(hcall(__HYPERVISOR_memory_op, 63, SCRATCH), -ENOSYS);
 }
@@ -107,7 +111,8 @@ static void memory_map(void **state)
     assert_int_equal(map.nr_entries, 0);
 }
 
-static long exchange(struct xen_memory_exchange *x, unsigned in, unsigned in_order, unsigned out, unsigned out_order)
+static long exchange(struct xen_memory_exchange *x, unsigned in, unsigned in_order, unsigned out,
+                     unsigned out_order)
 {
     *x = (struct xen_memory_exchange){ .in = extents(in, in_order), .out = extents(out, out_order) };
     set_xen_guest_handle_raw(x->out.extent_start, (xen_pfn_t *)(LIST + 64 * 8));
@@ -143,9 +148,13 @@ static void exchanges(void **state)
 
     for (unsigned i = 0; i < 4; i++)
         list_put(i, list_get(64 + i));
-    list_put(2, list_get(1));                           /* one named twice: none of its chunk goes, the one before did */
+    list_put(2, list_get(1));   /* gone with the first chunk when the second comes to it */
     assert_int_equal(exchange(&x, 4, 0, 2, 1), -EINVAL);
     assert_int_equal(x.nr_exchanged, 2);
+    list_put(0, list_get(3));
+    list_put(1, list_get(3));                           /* twice in one chunk */
+    assert_int_equal(exchange(&x, 2, 0, 1, 1), -EINVAL);
+    assert_int_equal(x.nr_exchanged, 0);
     list_put(0, mfn_of_va(SCRATCH));                    /* still mapped */
     assert_int_equal(exchange(&x, 1, 0, 1, 0), -EINVAL);
     assert_int_equal(exchange(&x, 1, 10, 1, 10), -EPERM);
@@ -153,7 +162,7 @@ static void exchanges(void **state)
     assert_int_equal(d->nr_frames, frames);
     list_put(0, list_get(67));
     host_take_all_but(0);
-    *&x = (struct xen_memory_exchange){ .in = extents(1, 0), .out = extents(1, 0) };
+    x = (struct xen_memory_exchange){ .in = extents(1, 0), .out = extents(1, 0) };
     guest_put(SCRATCH, &x, sizeof(x));
     assert_int_equal(hypercall_table[__HYPERVISOR_memory_op](XENMEM_exchange, SCRATCH, 0, 0, 0, 0), -ENOMEM);
     host_give_back();

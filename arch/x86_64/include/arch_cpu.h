@@ -58,13 +58,11 @@ static inline uint64_t arch_cmpxchg64(uint64_t *p, uint64_t old, uint64_t val)
     ".pushsection .extable, \"a\"\n.balign 4\n"                                 \
     ".long " from " - .\n.long " to " - .\n.long " fixup " - .\n.popsection\n"
 
+/* To memory and not to a register: gcc 12 can lose the value of an asm goto's output. */
 static inline bool get_guest_word(uint64_t *dst, uint64_t va)
 {
-    uint64_t value;
-
-    __asm__ goto("1: movq (%1), %0\n2:\n" EXTABLE_ASM("1b", "2b", "%l[fault]")
-                 : "=r"(value) : "r"(va) : "memory" : fault);
-    *dst = value;
+    __asm__ goto("1: movq (%0), %%rax\n2:\tmovq %%rax, (%1)\n" EXTABLE_ASM("1b", "2b", "%l[fault]")
+                 : : "r"(va), "r"(dst) : "rax", "memory" : fault);
     return true;
 fault:
     return false;

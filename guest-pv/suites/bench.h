@@ -1,0 +1,23 @@
+/*
+ * Micro costs in ticks of the TSC: under -icount shift=0 that is instructions, anywhere in the machine.
+ * bench.c measures and has the hypercalls, bench_traps.c the ways in and out.
+ */
+#ifndef GUEST_BENCH_H
+#define GUEST_BENCH_H
+
+#include <stdint.h>
+
+#define BENCH_SAMPLES 101
+
+/* One operation; its result must be `expected`. The call itself is taken off. */
+typedef long (*bench_op)(void);
+/* Runs op BENCH_SAMPLES times, and prints the median of what `per` parts of it cost each. */
+void bench(const char *name, bench_op op, long expected, unsigned per);
+/* For what cannot be a function: samples of one's own, with what `nothing` takes to be taken off. */
+void bench_samples(const char *name, uint64_t *samples, unsigned n, uint64_t nothing);
+uint64_t bench_median(uint64_t *samples, unsigned n);
+
+void bench_traps(void);
+void bench_user(void);
+void bench_emulation(void);
+#endif

@@ -1,0 +1,106 @@
+/*
+ * Suite "crash" (only by name): ends this domain, and nothing else, by something that the hypervisor cannot
+ * deliver to it. crash=WORD on the command line says by what; the test fails if we are still here afterwards.
+ */
+#include <string.h>
+#include "console.h"
+#include "event.h"
+#include "hypercall.h"
+#include "mm.h"
+#include "start.h"
+#include "suite.h"
+#include "user.h"
+
+#define UNMAPPED 0xffffff0000001238ul
+
+/* An exception with an empty trap table. */
+static void no_handler(void)
+{
+    xen_set_trap_table(NULL);
+    *(volatile uint64_t *)UNMAPPED = 1;
+}
+
+static void invalid_opcode(void)
+{
+    xen_set_trap_table(NULL);
+    __asm__ volatile("ud2");
+}
+
+/* An exception with a handler, but no stack for its frame: unmapped, read-only, the hypervisor's, nobody's. */
+static void with_stack(uint64_t rsp)
+{
+    __asm__ volatile("movq %0, %%rsp\n\tud2" : : "r"(rsp) : "memory");
+}
+
+static void unmapped_stack(void)   { with_stack(UNMAPPED & ~0xful); }
+static void read_only_stack(void)  { with_stack((uint64_t)p2v(kernel_root()) + PAGE_SIZE); }
+static void hypervisors_stack(void) { with_stack(0xffff830000001000); }
+static void noncanonical_stack(void) { with_stack(0x8000000000000000); }
+
+/* The iret hypercall without a frame to return by. */
+static void iret_without_frame(void)
+{
+    __asm__ volatile("movq %0, %%rsp\n\tmovl %1, %%eax\n\tsyscall" : : "r"(UNMAPPED), "i"(__HYPERVISOR_iret)
+                     : "memory");
+}
+
+/* To user mode when there is no user mode: the root was taken away. */
+static void iret_without_root(void)
+{
+    struct regs r;
+
+    events_off();
+    set_user_root_raw(0);
+    user_init_regs(&r, NULL, 0, 0, 0);
+    user_run_regs(&r);
+}
+
+/* Handlers whose address faults, again and again, until the stack is used up. */
+static void endless_fault(void)
+{
+    struct trap_info t[2] = { { .vector = TRAP_PF, .flags = 4, .cs = FLAT_KERNEL_CS, .address = UNMAPPED } };
+
+    xen_set_trap_table(t);
+    *(volatile uint64_t *)UNMAPPED = 1;
+}
+
+/* The root goes with the kernel in it: the next instruction cannot be fetched, nor a frame written. */
+static void empty_root(void)
+{
+    pfn_t root = table_alloc();
+
+    if (!mmu_pin(4, root))
+        mmuext(MMUEXT_NEW_BASEPTR, pfn_to_mfn(root), 0);
+}
+
+/* By our own word. */
+static void own_panic(void)
+{
+    panic("crash=panic was asked for");
+}
+
+static const struct {
+    const char *word;
+    void (*fn)(void);
+} ways[] = {
+    { "fault", no_handler }, { "ud", invalid_opcode }, { "stack", unmapped_stack }, { "rostack", read_only_stack },
+    { "hvstack", hypervisors_stack }, { "ncstack", noncanonical_stack }, { "iret", iret_without_frame },
+    { "userroot", iret_without_root }, { "loop", endless_fault }, { "root", empty_root }, { "panic", own_panic },
+};
+
+static void crash_now(void)
+{
+    char word[16] = "fault";
+
+    cmdline_get("crash", word, sizeof(word));
+    for (unsigned i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
+        if (!strcmp(ways[i].word, word)) {
+            test_diag("crashing by %s", word);
+            console_flush();
+            ways[i].fn();
+            ASSERT_MSG(false, "%s: still running", word);
+        }
+    ASSERT_MSG(false, "crash=%s: no such way", word);
+}
+
+SUITE(crash, 98, SUITE_NAMED_ONLY, TEST(crash_now));

@@ -1,0 +1,378 @@
+/*
+ * Suite "peers": two domains, each told the other's number by peer=. The one with the lower number offers: a
+ * control page under a grant reference that both know, holding the port to connect to; the other maps it.
+ * From then on every test is a dialogue: both run it, each its own side, and meet() at the steps. Nobody
+ * waits for ever, and nobody is sure that the other began at the same time.
+ *
+ * peer= our own number: both sides in this domain, the second in a thread. That tests this file.
+ */
+#include <string.h>
+#include "clock.h"
+#include "event.h"
+#include "gnttab.h"
+#include "hypercall.h"
+#include "suite.h"
+#include "thread.h"
+
+enum { REF_CONTROL = 16, REF_RW, REF_RO, REF_FOREIGN, REF_CLOSED };     /* below what grants.c uses */
+
+#define MAGIC        0x70656572
+#define FIRST_MEET   (120 * NS_PER_S)           /* the other may be in the middle of something else */
+#define PATIENCE     (30 * NS_PER_S)
+#define ROUNDS       100
+
+struct control {
+    uint32_t magic, port;                       /* the offerer's, magic last */
+    uint32_t step[2];                           /* each writes its own */
+    uint32_t answer[4];
+};
+
+struct side {
+    unsigned nr;                                /* 0 offers */
+    domid_t other;
+    volatile struct control *control;
+    port_t port;
+    uint32_t step;
+    uint64_t *rw, *ro;                          /* 0: the pages; 1: where they get mapped */
+    bool joined;
+};
+
+static struct side sides[2];
+static volatile uint32_t rings[2];              /* events seen by each side */
+
+static void on_ring(port_t port, void *arg)
+{
+    (void)port;
+    ++*(volatile uint32_t *)arg;
+}
+
+/* --- waiting -------------------------------------------------------------------------------------------- */
+
+static bool wait_for(const volatile uint32_t *word, uint32_t at_least, uint64_t ns)
+{
+    for (uint64_t end = clock_ns() + ns; (int32_t)(*word - at_least) < 0;) {
+        if (clock_ns() > end)
+            return false;
+        thread_sleep(NS_PER_MS);
+    }
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    return true;
+}
+
+/* Both sides are here. What each wrote before it, the other sees behind it. */
+static bool meet_within(struct side *s, uint64_t ns)
+{
+    if (!s->joined)
+        return false;
+    __atomic_store_n(&s->control->step[s->nr], ++s->step, __ATOMIC_RELEASE);
+    s->joined = EXPECT_MSG(wait_for(&s->control->step[!s->nr], s->step, ns), "the other side is not at step %u",
+                           s->step);
+    return s->joined;
+}
+
+static bool meet(struct side *s)
+{
+    return meet_within(s, PATIENCE);
+}
+
+/* --- joining -------------------------------------------------------------------------------------------- */
+
+static bool offer(struct side *s)
+{
+    pfn_t control = frame_alloc(), rw = frame_alloc(), ro = frame_alloc();
+    int port = event_alloc_unbound(s->other, on_ring, (void *)&rings[0]);
+
+    if (!EXPECT(port > 0))
+        return false;
+    s->port = port;
+    s->control = p2v(control);
+    s->rw = p2v(rw), s->ro = p2v(ro);
+    s->control->port = port;
+    __atomic_store_n(&s->control->magic, MAGIC, __ATOMIC_RELEASE);
+    grant_offer(REF_RW, s->other, pfn_to_mfn(rw), 0);
+    grant_offer(REF_RO, s->other, pfn_to_mfn(ro), GTF_readonly);
+    grant_offer(REF_FOREIGN, 0x7123, pfn_to_mfn(ro), 0);
+    grant_offer(REF_CONTROL, s->other, pfn_to_mfn(control), 0);
+    return true;
+}
+
+static grant_handle_t control_handle;
+
+/* The other side may not be there yet, and then the reference is a bad one. */
+static bool join(struct side *s)
+{
+    uint64_t end = clock_ns() + FIRST_MEET;
+    int rc, port;
+
+    s->control = va_alloc(1);
+    s->rw = va_alloc(1), s->ro = va_alloc(1);
+    while ((rc = grant_map((uint64_t)s->control, GNTMAP_host_map, s->other, REF_CONTROL, &control_handle))) {
+        if (clock_ns() > end)
+            return EXPECT_MSG(false, "domain %u never offered its page: %d", s->other, rc);
+        thread_sleep(10 * NS_PER_MS);
+    }
+    if (!EXPECT_EQ(__atomic_load_n(&s->control->magic, __ATOMIC_ACQUIRE), MAGIC))
+        return false;
+    port = event_bind_interdomain(s->other, s->control->port, on_ring, (void *)&rings[1]);
+    s->port = port;
+    return EXPECT_MSG(port > 0, "connecting to port %u of domain %u: %d", s->control->port, s->other, port);
+}
+
+/* --- the dialogues: one function each, for both sides --------------------------------------------------------- */
+
+static void say_hello(struct side *s)
+{
+    evtchn_status_t st;
+
+    s->joined = s->nr ? join(s) : offer(s);
+    if (!meet_within(s, FIRST_MEET))
+        return;
+    EXPECT_EQ(event_status(s->port, &st), 0);
+    EXPECT_EQ(st.status, EVTCHNSTAT_interdomain);
+    EXPECT_EQ(st.u.interdomain.dom, s->other);
+    if (s->nr)
+        EXPECT_EQ(st.u.interdomain.port, s->control->port);
+    meet(s);
+}
+
+/* Each answers the other's event, and each counts. */
+static void ping_pong(struct side *s)
+{
+    uint32_t base;
+
+    if (!meet(s))
+        return;
+    event_force_upcall();
+    base = rings[s->nr];                        /* connecting may have rung too */
+    if (!meet(s))
+        return;
+    for (unsigned i = 1; i <= ROUNDS; i++) {
+        if (s->nr == 0 && event_send(s->port))
+            break;
+        if (!wait_for(&rings[s->nr], base + i, PATIENCE))
+            break;
+        if (s->nr == 1 && event_send(s->port))
+            break;
+    }
+    meet(s);
+    EXPECT_EQ(rings[s->nr] - base, ROUNDS);
+    meet(s);
+}
+
+static uint64_t pattern(uint64_t i)
+{
+    return i * 0x9e3779b97f4a7c15;
+}
+
+static void shared_page(struct side *s)
+{
+    grant_handle_t handle = 0;
+
+    if (s->nr == 0)
+        for (unsigned i = 0; i < 512; i++)
+            s->rw[i] = pattern(i);
+    if (!meet(s))
+        return;
+    if (s->nr == 1 && EXPECT_EQ(grant_map((uint64_t)s->rw, GNTMAP_host_map, s->other, REF_RW, &handle), 0))
+        for (unsigned i = 0; i < 512; i++) {
+            if (!EXPECT_EQ(((volatile uint64_t *)s->rw)[i], pattern(i)))
+                break;
+            ((volatile uint64_t *)s->rw)[i] = ~pattern(i);
+        }
+    if (!meet(s))
+        return;
+    if (s->nr == 0) {
+        for (unsigned i = 0; i < 512; i++)
+            if (!EXPECT_EQ(((volatile uint64_t *)s->rw)[i], ~pattern(i)))
+                break;
+        EXPECT_EQ(gnttab()[REF_RW].flags & (GTF_reading | GTF_writing), GTF_reading | GTF_writing);
+        EXPECT(!grant_revoke(REF_RW));
+        EXPECT_EQ(frame_set_ro(v2p(s->rw)), 0);
+        EXPECT(mmu_pin(1, v2p(s->rw)) < 0);     /* no table while the other can write it */
+        EXPECT_EQ(frame_set_rw(v2p(s->rw)), 0);
+    }
+    if (!meet(s))
+        return;
+    if (s->nr == 1) {
+        EXPECT_EQ(grant_unmap((uint64_t)s->rw, handle), GNTST_okay);
+        EXPECT_FAULT(try_read64(s->rw, NULL), TRAP_PF, 0);
+    }
+    if (!meet(s))
+        return;
+    if (s->nr == 0)
+        EXPECT(grant_revoke(REF_RW));
+    meet(s);
+}
+
+static void read_only_page(struct side *s)
+{
+    grant_handle_t handle;
+
+    if (s->nr == 0)
+        s->ro[9] = 0x4e0;
+    if (!meet(s))
+        return;
+    if (s->nr == 1) {
+        EXPECT(grant_map((uint64_t)s->ro, GNTMAP_host_map, s->other, REF_RO, &handle) < 0);
+        if (EXPECT_EQ(grant_map((uint64_t)s->ro, GNTMAP_host_map | GNTMAP_readonly, s->other, REF_RO, &handle),
+                      GNTST_okay)) {
+            EXPECT_EQ(((volatile uint64_t *)s->ro)[9], 0x4e0);
+            EXPECT_FAULT(try_write64(&s->ro[9], 0), TRAP_PF, PF_PRESENT | PF_WRITE);
+            if (s->other != own_domid()) {      /* nor by an entry of our own: the frame is not ours */
+                mfn_t mfn = pte_mfn(pte_read(s->ro, 1));
+
+                EXPECT(map_page(va_alloc(1), make_pte(mfn, PTE_KERNEL)) < 0);
+                EXPECT(map_page(va_alloc(1), make_pte(mfn, PTE_RO)) < 0);
+            }
+            EXPECT_EQ(grant_unmap((uint64_t)s->ro, handle), GNTST_okay);
+        }
+    }
+    if (!meet(s))
+        return;
+    if (s->nr == 0)
+        EXPECT_EQ(s->ro[9], 0x4e0);
+    meet(s);
+}
+
+static int copy_grant(struct side *s, grant_ref_t ref, void *buf, bool write)
+{
+    struct gnttab_copy op = { .len = 256, .status = 1 };
+    long rc;
+
+    if (write) {
+        op.source.u.gmfn = v2mfn(buf), op.source.domid = DOMID_SELF;
+        op.dest.u.ref = ref, op.dest.domid = s->other;
+        op.flags = GNTCOPY_dest_gref;
+    } else {
+        op.dest.u.gmfn = v2mfn(buf), op.dest.domid = DOMID_SELF;
+        op.source.u.ref = ref, op.source.domid = s->other;
+        op.flags = GNTCOPY_source_gref;
+    }
+    rc = xen_grant_table_op(GNTTABOP_copy, &op, 1);
+    return rc ? rc : op.status;
+}
+
+static void copying(struct side *s)
+{
+    pfn_t pfn = frame_alloc();
+    uint64_t *buf = p2v(pfn);
+
+    if (s->nr == 0) {
+        s->ro[0] = 0xc0b1ed;
+        grant_offer(REF_RW, s->other, v2mfn(s->rw), 0);
+    }
+    if (!meet(s))
+        return;
+    if (s->nr == 1) {
+        EXPECT_EQ(copy_grant(s, REF_RO, buf, false), GNTST_okay);
+        EXPECT_EQ(buf[0], 0xc0b1ed);
+        EXPECT(copy_grant(s, REF_RO, buf, true) < 0);
+        buf[0] = 0xbac4;
+        EXPECT_EQ(copy_grant(s, REF_RW, buf, true), GNTST_okay);
+    }
+    if (!meet(s))
+        return;
+    if (s->nr == 0) {
+        EXPECT_EQ(((volatile uint64_t *)s->rw)[0], 0xbac4);
+        EXPECT_EQ(s->ro[0], 0xc0b1ed);
+        EXPECT(grant_revoke(REF_RW));
+    }
+    frame_free(pfn);
+    meet(s);
+}
+
+/* What was offered to somebody else, or to nobody, or no longer; and who we are to whom. */
+static void refusals(struct side *s)
+{
+    grant_handle_t handle;
+    struct evtchn_alloc_unbound alloc = { .dom = s->other, .remote_dom = s->other };
+    evtchn_status_t st = { .dom = s->other, .port = 1 };
+    domid_t other = s->other;
+
+    if (!meet(s))
+        return;
+    if (s->nr == 1) {
+        uint64_t at = (uint64_t)s->rw;
+
+        EXPECT(grant_map(at, GNTMAP_host_map, s->other, REF_FOREIGN, &handle) < 0);
+        EXPECT(grant_map(at, GNTMAP_host_map, s->other, REF_CLOSED, &handle) < 0);
+        EXPECT(grant_map(at, GNTMAP_host_map, s->other, REF_RW, &handle) < 0);
+        EXPECT_EQ(event_bind_interdomain(s->other, s->control->port, NULL, NULL), -XEN_EINVAL);
+    }
+    if (s->other != own_domid()) {              /* an ordinary domain has no say over another */
+        EXPECT_EQ(xen_event_channel_op(EVTCHNOP_alloc_unbound, &alloc), -XEN_EPERM);
+        EXPECT_EQ(xen_event_channel_op(EVTCHNOP_status, &st), -XEN_EPERM);
+        EXPECT_EQ(xen_memory_op(XENMEM_current_reservation, &other), -XEN_EPERM);
+    }
+    meet(s);
+}
+
+/* One end closes: the other waits for a new partner, and sends into the void. */
+static void parting(struct side *s)
+{
+    evtchn_status_t st;
+
+    if (!meet(s))
+        return;
+    if (s->nr == 1)
+        EXPECT_EQ(event_close(s->port), 0);
+    if (!meet(s))
+        return;
+    if (s->nr == 0) {
+        EXPECT_EQ(event_status(s->port, &st), 0);
+        EXPECT_EQ(st.status, EVTCHNSTAT_unbound);
+        EXPECT_EQ(event_send(s->port), 0);
+        EXPECT_EQ(event_close(s->port), 0);
+    }
+    meet(s);
+    if (s->nr == 1)
+        EXPECT_EQ(grant_unmap((uint64_t)s->control, control_handle), GNTST_okay);
+    else if (s->joined)
+        for (uint64_t end = clock_ns() + PATIENCE; !grant_revoke(REF_CONTROL) && clock_ns() < end;)
+            thread_sleep(NS_PER_MS);
+    if (s->nr == 0)
+        EXPECT_EQ(gnttab()[REF_CONTROL].flags, 0);
+    s->joined = false;
+}
+
+/* --- running them ------------------------------------------------------------------------------------------- */
+
+static void (*dialogue)(struct side *);
+
+static void run_side(void *arg)
+{
+    dialogue(arg);
+}
+
+static void run(void (*fn)(struct side *))
+{
+    domid_t own = own_domid(), other = test_peer();
+    unsigned nr = own > other;
+    struct thread *t;
+
+    if (!gnttab())
+        SKIP("no grant tables");
+    if (fn != say_hello && !sides[nr].joined)
+        SKIP("the other side was never met, or lost");
+    sides[0].other = sides[1].other = other;
+    sides[1].nr = 1;
+    dialogue = fn;
+    if (own != other) {
+        fn(&sides[nr]);
+        return;
+    }
+    t = thread_create("other side", run_side, &sides[1]);
+    fn(&sides[0]);
+    thread_join(t);
+}
+
+static void meeting(void)           { run(say_hello); }
+static void events(void)            { run(ping_pong); }
+static void page_for_writing(void)  { run(shared_page); }
+static void page_for_reading(void)  { run(read_only_page); }
+static void copies(void)            { run(copying); }
+static void refused(void)           { run(refusals); }
+static void closing(void)           { run(parting); }
+
+SUITE(peers, 90, SUITE_NEEDS_PEER, TEST(meeting), TEST(events), TEST(page_for_writing),
+      TEST(page_for_reading), TEST(copies), TEST(refused), TEST(closing));
