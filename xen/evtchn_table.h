@@ -2,7 +2,7 @@
  * else uses evtchn.h.
  *
  * Invariants, under the domain's lock (both domains' for E1)
- *   E1  an INTERDOMAIN port with a remote domain is its remote port's remote; one closes: the other is UNBOUND
+ *   E1  an INTERDOMAIN port with a remote domain is its remote port's remote, until either closes
  *   E2  v->virq_port[n] != 0 is a VIRQ port with that n; for a per-vCPU VIRQ its notify_vcpu is v
  *   E3  ports 1 .. first_free - 1 are in use; ports from nr_valid on have no memory */
 #ifndef XEN_EVTCHN_TABLE_H

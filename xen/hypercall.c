@@ -41,13 +41,15 @@ long hypercall_traced(uint64_t nr, const uint64_t args[6])
 
 void hypercalls_report(void)
 {
-    log_info("Hypercalls by number of calls:");
+    uint64_t refused = 0;
+
+    log_info("Hypercalls by number of calls (members of a multicall count as well):");
     for (unsigned nr = 0; nr < NR_HYPERCALLS; nr++) {
-        if (hypercall_counts[nr] == 0)
-            continue;
-        if (hypercall_names[nr] != NULL)
+        if (hypercall_names[nr] == NULL)
+            refused += hypercall_counts[nr];
+        else if (hypercall_counts[nr] != 0)
             log_info("  %10lu %s", hypercall_counts[nr], hypercall_names[nr]);
-        else
-            log_info("  %10lu hypercall %u, not served", hypercall_counts[nr], nr);
     }
+    if (refused != 0)
+        log_info("  %10lu of numbers that are not served", refused);
 }

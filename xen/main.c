@@ -25,7 +25,8 @@ static void say_boot_time(void)
 {
     uint64_t ticks = arch_tsc() - boot_info.tsc, us = ticks * 1000 / (arch_tsc_hz() / 1000);
 
-    log_info("Guests start %lu.%03lu ms after the boot loader", us / 1000, us % 1000);
+    if (domain_count() != 0)
+        log_info("Guests start %lu.%03lu ms after the boot loader", us / 1000, us % 1000);
 }
 
 /* The idle vCPU's life: let guests run, take back what ended ones held, sleep; until there is no guest left. */

@@ -278,11 +278,9 @@ void build_all_domains(void)
             built[nr_built++] = d;
     }
     free_modules();
-    if (nr_built == 0) {
-        log_error("No guest could be started: %s. Powering off.",
+    if (nr_built == 0)
+        log_error("No guest could be started: %s.",
                   nr_guests == 0 ? "the boot loader gave no module" : "no module is a usable PV kernel");
-        arch_poweroff();
-    }
     for (unsigned i = 0; i < nr_built; i++)
         domain_start(built[i]);
 }

@@ -196,7 +196,7 @@ int get_page_type_slow(struct frame *f, uint64_t type)
 
     while ((f->type & TYPE_MASK) == type && (f->type & TYPE_VALIDATING)) {
         spin_unlock(&f->owner->mm_lock);
-        schedule();
+        schedule_behind();
         spin_lock(&f->owner->mm_lock);
     }
     if ((f->type & TYPE_COUNT_MASK) != 0) {

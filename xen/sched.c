@@ -7,8 +7,8 @@
  *   S1  a vCPU is on its CPU's queue exactly when it is not blocked and does not run
  *   S2  the idle vCPU is never queued; it runs when nobody else can, or when the CPU has work for it
  *   S3  min_vruntime never goes back; a vCPU that wakes begins there at least: sleeping earns no credit
- *   S4  boosted vCPUs are first in the queue. Only one that wakes within a slice of min_vruntime is boosted, so that
- *       it is served soon for as long as it uses little, and cannot keep the others off the CPU
+ *   S4  boosted vCPUs are first in the queue. Only one that wakes within a slice of min_vruntime is
+ *       boosted, so that it is served soon while it uses little, and cannot keep the others off the CPU
  *   S5  somebody is queued and a guest runs: the slice timer is armed, or WORK_RESCHED is set already
  */
 #include "arch/arch.h"

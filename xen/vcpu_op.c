@@ -164,7 +164,7 @@ static long vcpu_register_vcpu_info(struct vcpu *v, uint64_t arg)
     if (rc != 0)
         return -EINVAL;
     info = (struct vcpu_info *)((char *)mfn_to_virt(reg.mfn) + reg.offset);
-    memcpy(info, v->info, sizeof(*info));
+    memmove(info, v->info, sizeof(*info));
     v->info_mfn = reg.mfn;
     v->info = info;
     evtchn_info_moved(v);

@@ -63,6 +63,7 @@ static void take_interrupts(void)
 void arch_interrupt_window(void)
 {
     host.windows++;
+    host.tsc += host.window_ticks;
     take_interrupts();
 }
 

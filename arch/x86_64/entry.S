@@ -70,7 +70,7 @@ syscall_entry:
     je user_syscall
     cmpq $HYPERCALL_iret, R_rax(%rsp)
     je iret_hypercall
-
+hypercall:
     mov %rcx, R_rip(%rsp)
     mov %r11, R_rflags(%rsp)
     mov entry_scratch(%rip), %rcx
@@ -196,6 +196,9 @@ user_syscall_slow:
 
 /* --- iret: rax = vcpu; rax, rcx, r11 are dead, for the guest's values are in its frame; twin of do_iret ------------- */
 iret_hypercall:
+    cmpb $0, hypercall_trace_on(%rip)
+    jne hypercall
+    incq hypercall_counts + 8 * HYPERCALL_iret(%rip)
     mov entry_scratch(%rip), %rcx           /* the guest's frame: rax r11 rcx flags rip cs rflags rsp ss */
     mov %rcx, %r11
     shr $43, %r11

@@ -46,6 +46,8 @@ struct mmap_entry {
     uint32_t type, zero;
 };
 
+static char rsdp_copy[36];      /* the loader's own lies in memory that guests will get */
+
 static const void *phys(uint64_t pa)
 {
     return (const void *)(DIRECTMAP_START + pa);
@@ -167,7 +169,8 @@ static void parse_mb2(const uint32_t *mbi)
             break;
         case 14:
         case 15:
-            boot_info.rsdp = (uint64_t)string - DIRECTMAP_START;    /* the copy inside the tag */
+            memcpy(rsdp_copy, string, MIN(t->size - sizeof(*t), sizeof(rsdp_copy)));
+            boot_info.rsdp = image_phys(rsdp_copy);
             break;
         }
         at += ALIGN_UP(t->size, 8u);

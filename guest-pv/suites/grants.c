@@ -15,7 +15,7 @@ static grant_ref_t ref = 40;                     /* far from what a builder or p
 static pfn_t pfn;                               /* what is granted */
 static volatile uint64_t *page, *window;        /* where it is ours, and where it gets mapped */
 
-/* Every test begins with a page, an entry that is closed, and a window with tables and no mapping: all fresh. */
+/* Every test begins with a page, a closed entry, and a window with tables and no mapping: all fresh. */
 static void begin(void)
 {
     if (!gnttab())
@@ -260,7 +260,7 @@ static void no_table_while_writable(void)
     end();
 }
 
-/* --- copy ----------------------------------------------------------------------------------------------- */
+/* --- copy --------------------------------------------------------------------------------------------- */
 
 static int copy(struct gnttab_copy op)
 {
@@ -326,9 +326,10 @@ static void batches(void)
     begin();
     grant_offer(ref, self, pfn_to_mfn(pfn), 0);
     for (unsigned i = 0; i < 3; i++)
-        map[i] = (struct gnttab_map_grant_ref){ .host_addr = i == 2 ? (uint64_t)va_alloc(1) : (uint64_t)window,
-                                                .flags = GNTMAP_host_map, .ref = i == 1 ? ~0u : ref,
-                                                .dom = self, .status = 1 };
+        map[i] = (struct gnttab_map_grant_ref){
+            .host_addr = (uint64_t)(i == 2 ? va_alloc(1) : (void *)window), .flags = GNTMAP_host_map,
+            .ref = i == 1 ? ~0u : ref, .dom = self, .status = 1,
+        };
     EXPECT_EQ(xen_grant_table_op(GNTTABOP_map_grant_ref, map, 3), 0);
     EXPECT_EQ(map[0].status, GNTST_okay);
     EXPECT_EQ(map[1].status, GNTST_bad_gntref);

@@ -1,6 +1,6 @@
 /*
- * Suite "hostile": nonsense for every hypercall: numbers that are none, commands that are none, and structures
- * at addresses that cannot be read or must not be written. All of it ends in an error and changes nothing;
+ * Suite "hostile": nonsense for every hypercall: numbers that are none, commands that are none, structures at
+ * addresses that cannot be read or must not be written. All of it ends in an error and changes nothing;
  * that we are still here is the other half of the result.
  */
 #include <string.h>
@@ -14,8 +14,8 @@
 
 static void unknown_numbers(void)
 {
-    static const uint64_t numbers[] = { 44, 45, 46, 47, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 127, 128, 255, 256,
-                                        0xffff, 0x7fffffff, 0x80000000, 0xffffffff, 0x100000000,
+    static const uint64_t numbers[] = { 44, 45, 46, 47, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 127, 128,
+                                        255, 256, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff, 0x100000000,
                                         0x100000011, 1ul << 63, ~0ul };
 
     for (unsigned i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
@@ -157,15 +157,17 @@ static void read_only_results(void)
 {
     static uint64_t page[512] __attribute__((aligned(4096)));
 
-    page[0] = DOMID_SELF;                               /* EVTCHNOP_status: of whom */
     ASSERT_EQ(frame_set_ro(v2p(page)), 0);
     EXPECT_EQ(xen_version(XENVER_extraversion, page), -XEN_EFAULT);
     EXPECT_EQ(xen_version(XENVER_get_features, page), -XEN_EFAULT);
     EXPECT_EQ(xen_vcpu_op(VCPUOP_get_runstate_info, 0, page), -XEN_EFAULT);
     EXPECT_EQ(xen_memory_op(XENMEM_machphys_mapping, page), -XEN_EFAULT);
+    EXPECT_EQ(page[0] | page[1] | page[511], 0);
+    ASSERT_EQ(frame_set_rw(v2p(page)), 0);
+    page[0] = DOMID_SELF;                               /* of whom the status */
+    ASSERT_EQ(frame_set_ro(v2p(page)), 0);
     EXPECT_EQ(xen_event_channel_op(EVTCHNOP_status, page), -XEN_EFAULT);
     EXPECT_EQ(page[0], DOMID_SELF);
-    EXPECT_EQ(page[1] | page[511], 0);
     ASSERT_EQ(frame_set_rw(v2p(page)), 0);
 }
 

@@ -14,7 +14,7 @@
 #define RFLAGS_IOPL 0x3000
 #define RFLAGS_VM 0x20000
 
-/* Goes to the frame; if that leads to the kernel label, comes back with rax, rcx and r11 as they were there. */
+/* Goes to the frame; it leads to the label, and what rax, rcx and r11 were there is in the probe. */
 struct iret_probe {
     struct iret_context frame;
     uint64_t rax, rcx, r11, rflags;
@@ -73,7 +73,7 @@ static void iret_delivers_pending(void)
     event_close(port);
 }
 
-/* --- to user mode ------------------------------------------------------------------------------------------ */
+/* --- to user mode ------------------------------------------------------------------------------------- */
 
 static USER_DATA uint64_t user_seen[3];
 static uint64_t iret_flags;
@@ -151,7 +151,7 @@ static void iret_frames_are_checked(void)
                res.fault.vector);
 }
 
-/* --- 32-bit user code ------------------------------------------------------------------------------------ */
+/* --- 32-bit user code --------------------------------------------------------------------------------- */
 
 static struct regs caught;
 

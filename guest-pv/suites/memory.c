@@ -148,7 +148,7 @@ static void wrong_arguments(void)
     EXPECT_EQ(xen_memory_op(63, UNMAPPED), -XEN_ENOSYS);
 }
 
-/* --- exchange ------------------------------------------------------------------------------------------ */
+/* --- exchange ----------------------------------------------------------------------------------------- */
 
 static long exchange(struct xen_memory_exchange *op, xen_pfn_t *in, uint64_t nr_in, xen_pfn_t *out,
                      uint64_t nr_out)
@@ -203,7 +203,7 @@ static void exchange_refused(void)
     frame_free(pfn);
 }
 
-/* --- queries ------------------------------------------------------------------------------------------- */
+/* --- queries ------------------------------------------------------------------------------------------ */
 
 static void reservation_queries(void)
 {

@@ -46,7 +46,7 @@ static void on_ring(port_t port, void *arg)
     ++*(volatile uint32_t *)arg;
 }
 
-/* --- waiting -------------------------------------------------------------------------------------------- */
+/* --- waiting ------------------------------------------------------------------------------------------ */
 
 static bool wait_for(const volatile uint32_t *word, uint32_t at_least, uint64_t ns)
 {
@@ -65,8 +65,8 @@ static bool meet_within(struct side *s, uint64_t ns)
     if (!s->joined)
         return false;
     __atomic_store_n(&s->control->step[s->nr], ++s->step, __ATOMIC_RELEASE);
-    s->joined = EXPECT_MSG(wait_for(&s->control->step[!s->nr], s->step, ns), "the other side is not at step %u",
-                           s->step);
+    s->joined = EXPECT_MSG(wait_for(&s->control->step[!s->nr], s->step, ns),
+                           "the other side is not at step %u", s->step);
     return s->joined;
 }
 
@@ -75,7 +75,7 @@ static bool meet(struct side *s)
     return meet_within(s, PATIENCE);
 }
 
-/* --- joining -------------------------------------------------------------------------------------------- */
+/* --- joining ------------------------------------------------------------------------------------------ */
 
 static bool offer(struct side *s)
 {
@@ -118,7 +118,7 @@ static bool join(struct side *s)
     return EXPECT_MSG(port > 0, "connecting to port %u of domain %u: %d", s->control->port, s->other, port);
 }
 
-/* --- the dialogues: one function each, for both sides --------------------------------------------------------- */
+/* --- the dialogues: one function each, for both sides ------------------------------------------------- */
 
 static void say_hello(struct side *s)
 {
@@ -214,8 +214,8 @@ static void read_only_page(struct side *s)
         return;
     if (s->nr == 1) {
         EXPECT(grant_map((uint64_t)s->ro, GNTMAP_host_map, s->other, REF_RO, &handle) < 0);
-        if (EXPECT_EQ(grant_map((uint64_t)s->ro, GNTMAP_host_map | GNTMAP_readonly, s->other, REF_RO, &handle),
-                      GNTST_okay)) {
+        if (EXPECT_EQ(grant_map((uint64_t)s->ro, GNTMAP_host_map | GNTMAP_readonly, s->other, REF_RO,
+                                &handle), GNTST_okay)) {
             EXPECT_EQ(((volatile uint64_t *)s->ro)[9], 0x4e0);
             EXPECT_FAULT(try_write64(&s->ro[9], 0), TRAP_PF, PF_PRESENT | PF_WRITE);
             if (s->other != own_domid()) {      /* nor by an entry of our own: the frame is not ours */
@@ -335,7 +335,7 @@ static void parting(struct side *s)
     s->joined = false;
 }
 
-/* --- running them ------------------------------------------------------------------------------------------- */
+/* --- running them ------------------------------------------------------------------------------------- */
 
 static void (*dialogue)(struct side *);
 

@@ -203,6 +203,7 @@ static void data_segments(void)
     EXPECT_EQ(read_fs(0), 0x3333);
     EXPECT_NO_FAULT(load(load_es, SEL(5)));
     load(load_es, 0);
+    load(load_fs, 0);       /* a switch to another domain and back would find it gone: that is the failsafe callback's */
     EXPECT_EQ(gdt_set(5, (D_DATA & ~D_P)), 0);
     f = load(load_fs, SEL(5));
     EXPECT_FAULT(f, TRAP_NP, 5 * 8);

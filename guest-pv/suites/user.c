@@ -63,7 +63,7 @@ static void syscall_keeps_registers(void)
     EXPECT_EQ(caught.r15, 15);
 }
 
-/* The frame: where to go on, with which flags and stack; and in the rcx and r11 slots what the CPU put there. */
+/* The frame: where to go on, with which flags and stack; in the rcx and r11 slots what the CPU put there. */
 NAKED void user_return_address(void)
 {
     __asm__("leaq 1f(%rip), %rax\n\tmovq %rax, (%rdi)\n\tmovq %rsp, 8(%rdi)\n\tmovl $16, %eax\n\tstc\n\t"
@@ -168,7 +168,7 @@ static void wild_user_stacks(void)
     }
 }
 
-/* --- events in user mode ------------------------------------------------------------------------------- */
+/* --- events in user mode ------------------------------------------------------------------------------ */
 
 static USER_DATA volatile uint64_t user_go;
 
@@ -229,7 +229,7 @@ static void pending_event_comes_first(void)
     event_close(port);
 }
 
-/* --- address space and segments ------------------------------------------------------------------------- */
+/* --- address space and segments ----------------------------------------------------------------------- */
 
 NAKED void user_reads(void)
 {

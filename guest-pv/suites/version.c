@@ -82,22 +82,20 @@ static void numbers(void)
 /* By NULL its length is asked for; a buffer that is too small is refused. */
 static void build_id(void)
 {
-    struct {
-        struct xen_build_id id;
-        uint8_t room[256];
-    } buf = { 0 };
+    static uint64_t buf[40];
+    struct xen_build_id *id = (struct xen_build_id *)buf;
     long len = xen_version(XENVER_build_id, NULL);
 
     if (len == -XEN_ENODATA || len == -XEN_EPERM || len == -XEN_ENOSYS)
         SKIP("no build id: %ld", len);
     ASSERT(len > 0 && len <= 256);
-    buf.id.len = len;
-    EXPECT_EQ(xen_version(XENVER_build_id, &buf), len);
-    EXPECT_EQ(buf.id.len, len);
-    buf.id.len = 1;
-    EXPECT_EQ(xen_version(XENVER_build_id, &buf), -XEN_ENOBUFS);
-    buf.id.len = 0;
-    EXPECT_EQ(xen_version(XENVER_build_id, &buf), -XEN_EINVAL);
+    id->len = len;
+    EXPECT_EQ(xen_version(XENVER_build_id, id), len);
+    EXPECT_EQ(id->len, len);
+    id->len = 1;
+    EXPECT_EQ(xen_version(XENVER_build_id, id), -XEN_ENOBUFS);
+    id->len = 0;
+    EXPECT_EQ(xen_version(XENVER_build_id, id), -XEN_EINVAL);
 }
 
 static uint32_t features(void)

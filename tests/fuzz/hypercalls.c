@@ -172,11 +172,39 @@ static void put_words(uint64_t va, unsigned n)
     }
 }
 
+/* Grants that were mapped, to be unmapped some day. */
+static struct { uint64_t addr; uint32_t flags; grant_handle_t handle; domid_t domid; } mapped[16];
+
+static void remember_maps(const struct vcpu *v, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        struct gnttab_map_grant_ref m;
+
+        if (!host_guest_read(&m, ARGS + i * sizeof(m), sizeof(m)) || m.status != GNTST_okay)
+            continue;
+        mapped[below(ARRAY_SIZE(mapped))] = (typeof(mapped[0])){ m.host_addr, m.flags, m.handle, v->domain->id };
+        result.grants += v->domain->state == DOM_RUNNING;
+    }
+}
+
+static void choose_mapped(struct gnttab_unmap_grant_ref *u)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(mapped); i++) {
+        unsigned j = (unsigned)below(ARRAY_SIZE(mapped));
+
+        if (mapped[j].domid == current->domain->id) {
+            u->host_addr = one_in(10) ? 0 : mapped[j].addr;
+            u->handle = mapped[j].handle;
+            return;
+        }
+    }
+}
+
 /* --- Shapes: arguments of one kind of request, at ARGS and in a[] ------------------------------------------- */
 
 static void shape_mmu_update(uint64_t *a)
 {
-    unsigned n = 1 + (unsigned)below(5);
+    unsigned n = one_in(20) ? 200 : 1 + (unsigned)below(5);
 
     for (unsigned i = 0; i < n; i++) {
         struct mmu_update u = { some_mfn() << PAGE_SHIFT | below(512) * 8, some_pte() };
@@ -205,6 +233,10 @@ static void shape_mmuext_op(uint64_t *a)
 
         op.arg1.mfn = one_in(5) ? some_word() : some_mfn();
         op.arg2.src_mfn = one_in(2) ? some_word() : some_mfn();
+        if (op.cmd == MMUEXT_SET_LDT) {
+            op.arg1.linear_addr = PLAY + below(16) * PAGE_SIZE;
+            op.arg2.nr_ents = (unsigned)below(8200);
+        }
         put(ARGS + i * sizeof(op), &op, sizeof(op));
     }
     a[0] = ARGS;
@@ -258,14 +290,20 @@ static void shape_event_channel_op(uint64_t *a)
 
     for (unsigned i = 0; i < 4; i++)
         words[i] = (uint32_t)(one_in(4) ? some_word() : below(12));
-    if (one_in(3))
-        words[0] = some_domid() | (uint32_t)some_domid() << 16;
-    put(ARGS, words, sizeof(words));
     a[0] = one_in(40) ? EVTCHNOP_reset : below(14);
     if (a[0] == EVTCHNOP_reset && !one_in(20))
         a[0] = EVTCHNOP_send;
+    if (a[0] == EVTCHNOP_alloc_unbound && !one_in(4))
+        words[0] = DOMID_SELF | (uint32_t)some_vcpu()->domain->id << 16;
+    else if (a[0] == EVTCHNOP_bind_interdomain && !one_in(4))
+        words[0] = some_vcpu()->domain->id;
+    else if (one_in(6))
+        words[0] = some_domid() | (uint32_t)some_domid() << 16;
+    put(ARGS, words, sizeof(words));
     a[1] = ARGS;
 }
+
+static unsigned maps_asked;
 
 static void shape_grant_table_op(uint64_t *a)
 {
@@ -275,13 +313,16 @@ static void shape_grant_table_op(uint64_t *a)
     for (unsigned i = 0; i < n; i++) {
         struct gnttab_map_grant_ref m = { .host_addr = one_in(6) ? some_word() : PLAY + below(16) * PAGE_SIZE,
                                           .flags = one_in(4) ? (uint32_t)below(64) : GNTMAP_host_map | (uint32_t)below(2) * 4,
-                                          .ref = (grant_ref_t)below(12), .dom = some_domid() };
+                                          .ref = (grant_ref_t)below(12),
+                                          .dom = one_in(4) ? some_domid() : some_vcpu()->domain->id };
         struct gnttab_unmap_grant_ref u = { .host_addr = m.host_addr, .handle = (grant_handle_t)below(6) };
         struct gnttab_setup_table s = { .dom = some_domid(), .nr_frames = (uint32_t)below(6) };
         struct gnttab_copy c = { .source.domid = some_domid(), .dest.domid = some_domid(), .flags = (uint16_t)below(4),
                                  .len = (uint16_t)below(5000), .source.offset = (uint16_t)below(4200),
                                  .dest.offset = (uint16_t)below(4200) };
 
+        if (!one_in(4))
+            choose_mapped(&u);
         if (one_in(3))
             m.host_addr = slot_maddr(PLAY + below(16) * PAGE_SIZE), m.flags |= GNTMAP_contains_pte;
         c.source.u.gmfn = c.flags & GNTCOPY_source_gref ? below(12) : some_mfn();
@@ -300,6 +341,7 @@ static void shape_grant_table_op(uint64_t *a)
     }
     a[0] = cmd;
     a[1] = ARGS;
+    maps_asked = cmd == GNTTABOP_map_grant_ref ? n : 0;
     a[2] = cmd == GNTTABOP_setup_table ? 1 : n;
 }
 
@@ -374,6 +416,9 @@ static void shape_sched_op(uint64_t *a)
     if (a[0] == SCHEDOP_shutdown && !one_in(30))
         a[0] = SCHEDOP_yield;
     if (a[0] == SCHEDOP_poll) {
+        uint32_t ports[4] = { (uint32_t)below(12), (uint32_t)below(12), (uint32_t)below(12), (uint32_t)below(6000) };
+
+        put(LISTS, ports, sizeof(ports));
         struct sched_poll p = { .nr_ports = (unsigned)below(4), .timeout = now_ns() + below(3000000) };
 
         set_xen_guest_handle_raw(p.ports, (evtchn_port_t *)(one_in(10) ? some_va() : LISTS));
@@ -480,8 +525,15 @@ static void enter_kernel(struct vcpu *v)
     if (v->kernel_mode)
         return;
     v->kernel_sp = STACK_TOP;
-    v->callback[CB_SYSCALL] = CODE;
-    handle_user_syscall(v);
+    v->callback[CB_SYSCALL] = one_in(10) ? 0 : CODE;
+    if (one_in(4))
+        handle_syscall32(v);
+    else if (one_in(3))
+        handle_sysenter(v);
+    else if (one_in(3))
+        handle_failsafe(v, 1, 2, 3, 4);
+    else
+        handle_user_syscall(v);
     leave(v);
 }
 
@@ -492,12 +544,15 @@ static void guest_hypercall(struct vcpu *v)
     bool quiet;
     long rc;
 
+    maps_asked = 0;
     nr = one_in(10) ? choose_multicall(a) : choose(a);
     quiet = nr == __HYPERVISOR_sched_op;
     inside += !quiet;
     rc = nr < NR_HYPERCALLS ? hypercall_table[nr](a[0], a[1], a[2], a[3], a[4], a[5]) : 0;
     inside -= !quiet;
     guest_regs(v)->rax = (uint64_t)rc;
+    if (nr == __HYPERVISOR_grant_table_op && rc == 0)
+        remember_maps(v, maps_asked);
     result.hypercalls++;
     result.succeeded += rc >= 0;
     hypercalls_left -= hypercalls_left != 0;
@@ -510,7 +565,7 @@ static void guest_trap(struct vcpu *v)
         "\x0f\x20\xc0", "\x0f\x22\xd8", "\x0f\x22\xe0", "\x0f\x20\xd8", "\x0f\x22\xc0", "\x0f\x06\x90", "\x0f\x32\x90", "\x0f\x30\x90",
         "\x0f\x21\xc0", "\x0f\x23\xf8", "\x0f\x23\xc3", "\xe4\x70\x90", "\xe6\x80\x90", "\xec\x90\x90", "\xef\x90\x90", "\xfa\x90\x90",
         "\xfb\x90\x90", "\x6c\x90\x90", "\xf3\x6e\x90", "\x0f\x01\xd1", "\x0f\x09\x90", "\xf4\x90\x90", "\xcd\x80\x90", "\x0f\x0b\x78",
-        "\x48\x89\x07", "\x48\x87\x07", "\x0f\x01\xf8",
+        "\x48\x89\x07", "\x48\x87\x07", "\x0f\x01\xf8", "\x0f\x20\xe0", "\x0f\x20\xd0", "\x0f\x22\xd0", "\x0f\x31\x90", "\x0f\x01\xf9",
     };
     struct cpu_user_regs *r = guest_regs(v);
     unsigned vector = one_in(6) ? (unsigned)below(20) : (unsigned)(uint64_t[]){ TRAP_GP, TRAP_PF, TRAP_UD }[below(3)];
@@ -522,22 +577,50 @@ static void guest_trap(struct vcpu *v)
     if (one_in(3))
         put(CODE, "\x0f\x0bxen\x0f\xa2", 7);
     r->rax = some_word();
+    if (one_in(2))
+        r->rax = (uint64_t[]){ 1, 3, 7, 0x80050033 }[below(4)];
     r->rbx = some_word();
-    r->rcx = one_in(2) ? 0xc0000080 + below(0x200) : some_word();
-    r->rdx = some_word();
+    r->rcx = one_in(2) ? 0xc0000080 + below(0x200) : one_in(2) ? 0 : some_word();
+    r->rdx = one_in(2) ? 0 : some_word();
     r->rdi = r->rsi = cr2;
     if (vector == TRAP_PF && one_in(2)) {       /* a store to a table */
+        static const char *const stores[] = {
+            "\x48\x89\x07\x90", "\x48\x87\x07\x90", "\x48\x0f\xb1\x07", "\x48\x0f\xc1\x07", "\x48\x01\x07\x90", "\x48\x21\x07\x90",
+            "\x48\x31\x07\x90", "\x48\x83\x27\x01", "\x0f\xba\x37\x01", "\x0f\xab\x07\x90", "\x66\x89\x07\x90", "\x88\x07\x90\x90",
+        };
+
         r->rdi = cr2 = TABLES_VA + below(512) * 8;
         r->rax = some_pte();
-    }
-    r->error_code = vector == TRAP_PF ? (uint32_t)below(4) | (one_in(500) ? 8 : 0) : one_in(3) ? (uint32_t)below(2048) : 0;
+        r->error_code = 3;
+        put(CODE, stores[below(ARRAY_SIZE(stores))], 4);
+    } else if (vector == TRAP_PF && one_in(8)) {
+        cr2 = 0xffff820000000000 + ((uint64_t)v->id << 17) + 0x10000 + below(0x10000);
+        r->error_code = (uint32_t)below(4);
+    } else r->error_code = vector == TRAP_PF ? (uint32_t)below(4) | (one_in(500) ? 8 : 0) : one_in(3) ? (uint32_t)below(2048) : 0;
     if (vector == TRAP_NMI || vector == 8 || vector == 9 || vector == 15 || vector == 18)
         vector = TRAP_GP;                       /* the CPU's own business */
     if (one_in(3))
         r->rip = CODE + below(3);
+    if (vector == TRAP_GP && one_in(10)) {
+        put(CODE, "\xcd\x80", 2);
+        r->error_code = 0x80 * 8 + 2;
+    }
     handle_guest_trap(r, vector, cr2);
     result.traps++;
     audit_now_and_then();
+}
+
+/* Grant entries, wherever the guest maps its table. */
+static void grant_something(struct domain *d)
+{
+    struct grant_entry_v1 e = { .flags = one_in(8) ? (uint16_t)any() : GTF_permit_access, .domid = some_vcpu()->domain->id,
+                                .frame = (uint32_t)some_mfn() };
+
+    if (one_in(3))
+        e.flags |= GTF_readonly;
+    for (mfn_t mfn = LOW_BASE; mfn < max_mfn; mfn++)
+        if (mfn_to_frame(mfn)->owner == d && !(mfn_to_frame(mfn)->count & FRAME_COUNTED) && mfn != d->shared_mfn)
+            ((struct grant_entry_v1 *)mfn_to_virt(mfn))[1 + below(11)] = e;
 }
 
 /* What a guest may do to itself without asking. */
@@ -545,7 +628,7 @@ static void guest_scribble(struct vcpu *v)
 {
     uint64_t w = some_word();
 
-    switch (below(4)) {
+    switch (below(5)) {
     case 0:
         put(PLAY + below(16 * 512) * 8, &w, 8);
         break;
@@ -553,16 +636,13 @@ static void guest_scribble(struct vcpu *v)
         ((uint64_t *)v->domain->shared)[below(512)] = w;
         v->callback[CB_EVENT] = CODE + 0x10;
         break;
-    case 2: {           /* grant entries, wherever the table is mapped */
-        struct grant_entry_v1 e = { .flags = (uint16_t)below(4) | (one_in(3) ? GTF_readonly : 0),
-                                    .domid = (domid_t)(1 + below(3)), .frame = (uint32_t)some_mfn() };
-
-        for (mfn_t mfn = LOW_BASE; mfn < max_mfn && e.flags != 0; mfn++)
-            if (mfn_to_frame(mfn)->owner == v->domain && !(mfn_to_frame(mfn)->count & FRAME_COUNTED) &&
-                mfn != v->domain->shared_mfn)
-                ((struct grant_entry_v1 *)mfn_to_virt(mfn))[1 + below(11)] = e;
+    case 2:
+        grant_something(v->domain);
         break;
-    }
+    case 3:
+        if (v->domain->console_ring != NULL)
+            ((uint32_t *)(void *)v->domain->console_ring)[one_in(2) ? 768 + below(4) : below(1024)] = (uint32_t)w;
+        break;
     default:
         v->info->evtchn_upcall_mask = (uint8_t)below(2);
     }
@@ -592,6 +672,10 @@ static void random_guest(struct vcpu *v)
     v->callback[CB_EVENT] = v->callback[CB_FAILSAFE] = v->callback[CB_SYSCALL] = CODE + 0x10;
     for (unsigned i = 0; i < 4; i++)            /* its tables, to look at and to store to */
         (void)do_update_va_mapping(TABLES_VA + i * PAGE_SIZE, (PTE_MFN(slot_maddr(PLAY)) << PAGE_SHIFT) | PTE_P, 0);
+    for (unsigned i = 0; i < 8; i++)
+        grant_something(v->domain);
+    if (one_in(2))
+        (void)do_vm_assist(VMASST_CMD_enable, VMASST_TYPE_writable_pagetables);
     (void)new_user_root_of(v, v->root_kernel >> PAGE_SHIFT);
     leave(v);
     for (;;) {
@@ -632,6 +716,13 @@ static void make_domain(void)
         return;
     for (unsigned i = 0; i < d->nr_vcpus; i++)
         host_vcpu(d->vcpu[i])->program = random_guest;
+    for (unsigned i = 1; i < d->nr_vcpus && one_in(2); i++) {
+        spin_lock(&d->mm_lock);
+        if (new_guest_root(d->vcpu[i], d->vcpu[0]->root_kernel >> PAGE_SHIFT) == 0)
+            d->vcpu[i]->initialised = d->vcpu[i]->up = true;
+        spin_unlock(&d->mm_lock);
+        vcpu_wake(d->vcpu[i]);
+    }
     result.domains++;
 }
 
@@ -667,6 +758,11 @@ static void check_all_free(uint64_t want)
     abort();
 }
 
+static int some_key(void)
+{
+    return one_in(3) ? (int)below(256) : -1;
+}
+
 struct fuzz_result fuzz_world(struct fuzz_source *s, uint64_t max_hypercalls)
 {
     uint64_t free_at_start;
@@ -674,11 +770,14 @@ struct fuzz_result fuzz_world(struct fuzz_source *s, uint64_t max_hypercalls)
     source = s;
     result = (struct fuzz_result){ 0 };
     hypercalls_left = max_hypercalls;
+    memset(mapped, 0, sizeof(mapped));
     inside = 0;
     over = false;
     host_start(LOW_BASE, 13, any());
     free_at_start = nr_free_frames();
     host.hostile_memory = one_in(2);
+    host.getc = one_in(2) ? some_key : NULL;
+    host.tsc_step = one_in(2) ? 7 : 1 + below(30000);
     while (!over) {
         if (running_domains() < 2 && nr_free_frames() > GUEST_FRAMES + 100)
             make_domain();
@@ -686,6 +785,7 @@ struct fuzz_result fuzz_world(struct fuzz_source *s, uint64_t max_hypercalls)
             break;
         if (one_in(8))
             host_take_all_but(below(24));
+        host.window_ticks = one_in(2) ? below(30000000) : 0;
         (void)host_run(3000000);
         host_give_back();
         prod();

@@ -38,10 +38,12 @@ int main(int argc, char **argv)
         total.succeeded += r.succeeded;
         total.traps += r.traps;
         total.domains += r.domains;
+        total.grants += r.grants;
         total.audits += r.audits;
     }
-    printf("fuzz: %lu hypercalls (%lu served, %lu refused) and %lu traps of %lu domains, %lu audits, seed %lu: passed\n",
-           total.hypercalls, total.succeeded, total.hypercalls - total.succeeded, total.traps, total.domains, total.audits,
-           seed);
+    printf("fuzz: %lu hypercalls (%lu served, %lu refused) and %lu traps of %lu domains, %lu grants mapped, "
+           "%lu audits, seed %lu: passed\n",
+           total.hypercalls, total.succeeded, total.hypercalls - total.succeeded, total.traps, total.domains, total.grants,
+           total.audits, seed);
     return 0;
 }

@@ -18,7 +18,8 @@ struct host_machine {
     /* Set by the test. */
     bool hostile_memory;        /* a guest word changes right after it was read */
     bool deny_xsave;
-    uint64_t tsc_step;          /* ticks that pass at each reading of the clock */
+    uint64_t tsc_step;          /* ticks that pass at each reading of the clock, */
+    uint64_t window_ticks;      /* and at each interrupt window: long ones preempt whatever is preemptible */
     int (*getc)(void);          /* NULL: no input */
     bool echo;                  /* console to stderr as well */
     uint64_t random;            /* state of host_random() */
