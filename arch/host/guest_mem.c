@@ -7,6 +7,7 @@
 #include <string.h>
 #include "host.h"
 #include "xen/frame.h"
+#include "xen/grant.h"
 #include "xen/mm.h"
 
 #define TLB_ENTRIES 256u
@@ -192,6 +193,18 @@ bool host_guest_write(uint64_t va, const void *src, size_t len)
     return guest_range_ok(va, len) && copy((void *)(uintptr_t)src, va, len, true) == 0;
 }
 
+/* Another domain's frame: its grant must still be pinned for us. */
+static bool granted(const struct translation *t, struct grant_table *gt)
+{
+    for (grant_ref_t ref = 0; ref < gt->nr_frames * GRANTS_PER_FRAME; ref++) {
+        const struct grant_pins *p = grant_pins_of(gt, ref);
+
+        if (p->mfn == t->mfn && p->domid == current->domain->id && (p->writers || (p->readers && !t->writable)))
+            return true;
+    }
+    return false;
+}
+
 static void audit_translation(const struct translation *t)
 {
     const struct frame *f = mfn_to_frame(t->mfn);
@@ -202,18 +215,25 @@ static void audit_translation(const struct translation *t)
     HARNESS_CHECK(f->owner == t->owner,
                   "mfn %#lx changed hands while a TLB still maps it at page %#lx (%s)", t->mfn, t->page - 1,
                   t->writable ? "writable" : "read-only");
+    HARNESS_CHECK(t->owner == current->domain || is_idle(current) || granted(t, t->owner->grant),
+                  "mfn %#lx of another domain is in a TLB at page %#lx, and no longer granted", t->mfn, t->page - 1);
     HARNESS_CHECK(!t->writable || type == TYPE_WRITABLE || type == TYPE_NONE,
                   "mfn %#lx became type %#lx while a TLB still maps it writable at page %#lx", t->mfn, type >> TYPE_SHIFT,
                   t->page - 1);
+}
+
+void host_tlb_audit(void)
+{
+    for (unsigned i = 0; i < TLB_ENTRIES; i++)
+        if (tlb[i].page != 0)
+            audit_translation(&tlb[i]);
 }
 
 void host_audit(void)
 {
     uint64_t want[PTES_PER_TABLE];
 
-    for (unsigned i = 0; i < TLB_ENTRIES; i++)
-        if (tlb[i].page != 0)
-            audit_translation(&tlb[i]);
+    host_tlb_audit();
     arch_fill_l4(want, NULL);
     for (mfn_t mfn = 0; mfn < max_mfn; mfn++) {
         const struct frame *f = mfn_to_frame(mfn);

@@ -26,7 +26,9 @@ static void invalid_opcode(void)
     __asm__ volatile("ud2");
 }
 
-/* An exception with a handler, but no stack for its frame: unmapped, read-only, the hypervisor's, nobody's. */
+/*
+ * An exception with a handler, but no stack for its frame: unmapped, read-only, the hypervisor's, nobody's.
+ */
 static void with_stack(uint64_t rsp)
 {
     __asm__ volatile("movq %0, %%rsp\n\tud2" : : "r"(rsp) : "memory");
@@ -83,9 +85,11 @@ static const struct {
     const char *word;
     void (*fn)(void);
 } ways[] = {
-    { "fault", no_handler }, { "ud", invalid_opcode }, { "stack", unmapped_stack }, { "rostack", read_only_stack },
+    { "fault", no_handler }, { "ud", invalid_opcode }, { "stack", unmapped_stack }, { "rostack",
+                                                                                      read_only_stack },
     { "hvstack", hypervisors_stack }, { "ncstack", noncanonical_stack }, { "iret", iret_without_frame },
-    { "userroot", iret_without_root }, { "loop", endless_fault }, { "root", empty_root }, { "panic", own_panic },
+    { "userroot", iret_without_root }, { "loop", endless_fault }, { "root", empty_root }, { "panic",
+                                                                                            own_panic },
 };
 
 static void crash_now(void)

@@ -31,9 +31,10 @@
 extern const struct suite *const suites_start[];   /* the end of what is never written */
 static uint64_t state, pool[POOL];
 static pfn_t scratch[NR_SCRATCH], window_pfn;
-static mfn_t scratch_mfn[NR_SCRATCH];
+static mfn_t scratch_mfn[NR_SCRATCH], highest_mfn;
+static const volatile uint64_t *const m2p = (const volatile uint64_t *)HOLE_START;
 static volatile uint64_t *window;           /* 512 pages of address space, their table W2's exception */
-static uint64_t window_table;               /* its machine address; an L1 for ever, as the root refers to it */
+static uint64_t window_table;               /* its machine address: an L1 for ever, being hooked in */
 static port_t first_port;                   /* the ports below are ours */
 static uint64_t nr_calls, nr_ok, nr_refused, nr_odd;
 
@@ -47,10 +48,15 @@ static uint64_t rnd(void)
 
 static bool names_ours(uint64_t mfn)
 {
+    uint64_t pfn;
+
     for (unsigned i = 0; i < NR_SCRATCH; i++)
         if (mfn == scratch_mfn[i])
             return false;
-    return mfn_to_pfn(mfn) != INVALID_MFN || mfn == start_info->shared_info >> PAGE_SHIFT;
+    if (mfn == start_info->shared_info >> PAGE_SHIFT)
+        return true;
+    /* Beyond our frames the M2P may have holes. */
+    return mfn <= highest_mfn && try_read64(m2p + mfn, &pfn).vector == FAULT_NONE && pfn_to_mfn(pfn) == mfn;
 }
 
 static uint64_t arg_pointer(void)
@@ -60,7 +66,8 @@ static uint64_t arg_pointer(void)
 
 static uint64_t bad_pointer(void)
 {
-    static const uint64_t bad[] = { BAD_POINTER, HOLE_START, 0xffff830000000000, 0xffff82d040200000, 0x8000000000000000,
+    static const uint64_t bad[] = { BAD_POINTER, HOLE_START, 0xffff830000000000, 0xffff82d040200000,
+                                    0x8000000000000000,
                                     0x7ffffffffff8, 0, ~7ul, HOLE_END - 8, 0xffff7ffffffffff8 };
 
     return bad[rnd() % (sizeof(bad) / sizeof(bad[0]))] + (rnd() % 4 ? 0 : rnd() % 512 * 8);
@@ -290,8 +297,9 @@ static void fuzz_iret(void)
     uint64_t flags = word(), rflags = rnd() & 0x3fffff, junk = rnd(), cs = FLAT_KERNEL_CS & ~3ul;
 
     __asm__ volatile("movq %%rsp, %%rbx\n\tpushq %[ss]\n\tpushq %%rbx\n\tpushq %[rflags]\n\tpushq %[cs]\n\t"
-                     "leaq 1f(%%rip), %%rax\n\tpushq %%rax\n\tpushq %[flags]\n\tpushq %[junk]\n\tpushq %[junk]\n\t"
-                     "pushq %[junk]\n\tmovl %[nr], %%eax\n\tsyscall\n\tud2\n1:\tpushq $2\n\tpopfq"
+                     "leaq 1f(%%rip), %%rax\n\tpushq %%rax\n\tpushq %[flags]\n\tpushq %[junk]\n\t"
+                     "pushq %[junk]\n\tpushq %[junk]\n\tmovl %[nr], %%eax\n\tsyscall\n\tud2\n1:\t"
+                     "pushq $2\n\tpopfq"
                      : : [ss] "r"((uint64_t)FLAT_KERNEL_SS - rnd() % 4), [rflags] "r"(rflags), [cs] "r"(cs),
                          [flags] "r"(flags), [junk] "r"(junk), [nr] "i"(__HYPERVISOR_iret)
                      : "rax", "rbx", "rcx", "r11", "memory", "cc");
@@ -328,8 +336,9 @@ static void judge(uint64_t nr, const uint64_t a[5], long rc)
     if (rc >= 0 || rc >= -4095 || nr == __HYPERVISOR_get_debugreg)
         return;
     if (nr_odd++ < 10)
-        test_fail(__FILE__, __LINE__, "hypercall %#lx(%#lx, %#lx, %#lx, %#lx, %#lx): %#lx is no result", nr, a[0], a[1],
-                  a[2], a[3], a[4], (uint64_t)rc);
+        test_fail(__FILE__, __LINE__,
+                  "hypercall %#lx(%#lx, %#lx, %#lx, %#lx, %#lx): %#lx is no result", nr, a[0],
+                  a[1], a[2], a[3], a[4], (uint64_t)rc);
 }
 
 /* Members are bent as single calls are; one may be a batch itself, to be refused. */
@@ -348,7 +357,8 @@ static void fuzz_multicall(void)
         n++;
     }
     if (rnd() % 4 == 0)
-        calls[rnd() % 8] = (struct multicall_entry){ .op = __HYPERVISOR_multicall, .args = { bad_pointer(), 1 } };
+        calls[rnd() % 8] = (struct multicall_entry){ .op = __HYPERVISOR_multicall,
+                                                     .args = { bad_pointer(), 1 } };
     rc = xen_multicall(calls, n);
     EXPECT_EQ(rc, 0);
     for (unsigned i = 0; i < n && !rc; i++)
@@ -400,6 +410,9 @@ static void begin(void)
     window_pfn = mfn_to_pfn(window_table >> PAGE_SHIFT);
     ASSERT(port > 0);
     first_port = port + 1;
+    for (pfn_t pfn = 0; pfn < mem_pages(); pfn++)
+        if (pfn_to_mfn(pfn) != INVALID_MFN && pfn_to_mfn(pfn) > highest_mfn)
+            highest_mfn = pfn_to_mfn(pfn);
     state = number("seed", 1) * 0x9e3779b97f4a7c15 | 1;
     trap_set_handler(TRAP_DB, ignore);
     trap_set_handler(TRAP_NM, ignore);
@@ -464,7 +477,8 @@ static void fuzz(void)
     while (nr_calls < n)
         fuzz_one();
     end();
-    test_diag("%lu calls with seed %lu: %lu results, %lu refusals", nr_calls, number("seed", 1), nr_ok, nr_refused);
+    test_diag("%lu calls with seed %lu: %lu results, %lu refusals", nr_calls, number("seed", 1), nr_ok,
+              nr_refused);
     EXPECT(nr_ok > 0);
     EXPECT(nr_refused > nr_calls / 4);
     EXPECT_EQ(sum_of_image(), sum);

@@ -69,10 +69,14 @@ static void untouched(const char *what, const char *way)
         mmu_set(l1.maddr, l1.pte);
 }
 
-/* Tries pte in a live entry in each of the ways, over an entry and over nothing, and in a table to be pinned. */
+/*
+ * Tries pte in a live entry in each of the ways, over an entry and over nothing, and in a table to be
+ * pinned.
+ */
 static void l1_refused(const char *what, uint64_t pte)
 {
-    static const unsigned cmds[] = { MMU_NORMAL_PT_UPDATE, MMU_PT_UPDATE_PRESERVE_AD, MMU_PT_UPDATE_NO_TRANSLATE };
+    static const unsigned cmds[] = { MMU_NORMAL_PT_UPDATE, MMU_PT_UPDATE_PRESERVE_AD,
+                                     MMU_PT_UPDATE_NO_TRANSLATE };
     uint64_t present = l1.pte;
     pfn_t table = frame_alloc();
     long rc;
@@ -184,7 +188,6 @@ static void foreign_frames(void)
     l1_end();
 }
 
-/* Wherever in the machine: RAM of others, devices, nothing. Privileged domains may map devices. */
 /* Where the M2P has no entry at all, reading one faults, as it may. */
 static bool is_ours(mfn_t mfn)
 {
@@ -194,6 +197,7 @@ static bool is_ours(mfn_t mfn)
     return f.vector == FAULT_NONE && mfn_to_pfn(mfn) != INVALID_MFN;
 }
 
+/* Wherever in the machine: RAM of others, devices, nothing. Privileged domains may map devices. */
 static void wild_frames(void)
 {
     static const mfn_t places[] = { 0, 0xa0, 0xb8, 0xf0, 0xfec00, 0xfee00, 0xfffff, 0x1000000 };
@@ -210,7 +214,7 @@ static void wild_frames(void)
         long rc;
 
         random = random * 6364136223846793005 + 1442695040888963407;
-        mfn = (random >> 33) % 0x20000;                     /* of the first 512 MiB: surely RAM */
+        mfn = (random >> 33) % 0x20000;                     /* of the first 512 MiB: most likely RAM */
         if (is_ours(mfn) || mfn == start_info->shared_info >> PAGE_SHIFT)
             continue;
         rc = map_page(l1.va, make_pte(mfn, PTE_KERNEL));
@@ -241,7 +245,8 @@ static void l1_bits(void)
 /* Tries an entry in the free slot at `maddr` of a live table of this level, and in a table to be pinned. */
 static void upper_refused(const char *what, unsigned level, uint64_t maddr, uint64_t entry)
 {
-    const volatile uint64_t *slot = (uint64_t *)((uint64_t)p2v(mfn_to_pfn(maddr >> PAGE_SHIFT)) + maddr % PAGE_SIZE);
+    const volatile uint64_t *slot =
+        (uint64_t *)((uint64_t)p2v(mfn_to_pfn(maddr >> PAGE_SHIFT)) + maddr % PAGE_SIZE);
     pfn_t table = frame_alloc();
     long rc = mmu_set(maddr, entry);
 
@@ -261,7 +266,9 @@ static void upper_refused(const char *what, unsigned level, uint64_t maddr, uint
     table_free(table);
 }
 
-/* Tables of levels 2..4 with nothing in them, hooked or pinned so that they are live; good[n] fits level n. */
+/*
+ * Tables of levels 2..4 with nothing in them, hooked or pinned so that they are live; good[n] fits level n.
+ */
 static pfn_t live[5], good[5];
 
 static void upper_begin(void)
@@ -373,7 +380,8 @@ static void linear_map(void)
         EXPECT_NO_FAULT(try_read64(&view[slot], NULL));
         EXPECT_FAULT(try_write64(&view[slot], 0), TRAP_PF, PF_PRESENT | PF_WRITE);
         EXPECT_FAULT(try_write64(&view[slot + 1], PTE_TABLE | PTE_PSE), TRAP_PF, PF_PRESENT | PF_WRITE);
-        EXPECT(xen_update_va_mapping((uint64_t)view, make_pte(pfn_to_mfn(root), PTE_KERNEL), UVMF_INVLPG) < 0);
+        EXPECT(xen_update_va_mapping((uint64_t)view, make_pte(pfn_to_mfn(root), PTE_KERNEL),
+                                     UVMF_INVLPG) < 0);
         ASSERT_EQ(set_kernel_root(old), 0);
         EXPECT_EQ(mmu_set(maddr, 0), 0);
     }

@@ -28,7 +28,9 @@
 
 static USER_DATA uint64_t words[4] = { 0x1111, 0x2222, 0x3333, 0x4444 };
 
-/* --- a GDT of one frame ---------------------------------------------------------------------------------- */
+/*
+ * --- a GDT of one frame ----------------------------------------------------------------------------------
+ */
 
 static pfn_t gdt;
 
@@ -203,7 +205,8 @@ static void data_segments(void)
     EXPECT_EQ(read_fs(0), 0x3333);
     EXPECT_NO_FAULT(load(load_es, SEL(5)));
     load(load_es, 0);
-    load(load_fs, 0);       /* a switch to another domain and back would find it gone: that is the failsafe callback's */
+    /* a switch to another domain and back would find it gone: that is the failsafe callback's */
+    load(load_fs, 0);
     EXPECT_EQ(gdt_set(5, (D_DATA & ~D_P)), 0);
     f = load(load_fs, SEL(5));
     EXPECT_FAULT(f, TRAP_NP, 5 * 8);
@@ -232,14 +235,18 @@ static void reserved_selectors(void)
         struct fault f = load(load_ds, sel);
 
         loaded += f.vector == FAULT_NONE;
-        EXPECT_MSG(f.vector == FAULT_NONE || f.vector == TRAP_GP || f.vector == TRAP_NP, "selector %#x: vector %d",
+        EXPECT_MSG(f.vector == FAULT_NONE || f.vector == TRAP_GP || f.vector == TRAP_NP,
+                   "selector %#x: vector %d",
                    sel, f.vector);
     }
     EXPECT(loaded >= 1);
     load(load_ds, 0);
 }
 
-/* --- LDT ----------------------------------------------------------------------------------------------------- */
+/*
+ * --- LDT
+ * -----------------------------------------------------------------------------------------------------
+ */
 
 static void do_ldt_fs(void *sel)
 {
@@ -282,7 +289,9 @@ static void ldt(void)
     frame_free(pfn);
 }
 
-/* --- bases ------------------------------------------------------------------------------------------------ */
+/*
+ * --- bases ------------------------------------------------------------------------------------------------
+ */
 
 static USER_CODE __attribute__((naked)) void user_gs(void) { __asm__("movq %gs:(%rdi), %rax\n\tret"); }
 static USER_CODE __attribute__((naked)) void user_fs(void) { __asm__("movq %fs:(%rdi), %rax\n\tret"); }
@@ -366,6 +375,7 @@ static void code_segments(void)
     gdt_end();
 }
 
-SUITE(segments, 30, 0, TEST(gdt_frames), TEST(gdt_contents), TEST(descriptor_types), TEST(descriptor_addresses),
+SUITE(segments, 30, 0, TEST(gdt_frames), TEST(gdt_contents), TEST(descriptor_types),
+      TEST(descriptor_addresses),
       TEST(data_segments), TEST(reserved_selectors), TEST(ldt), TEST(segment_bases), TEST(gs_by_selector),
       TEST(code_segments));

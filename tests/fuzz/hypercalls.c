@@ -353,7 +353,11 @@ static void shape_vcpu_op(uint64_t *a)
     a[1] = one_in(8) ? some_word() : below(3);
     a[2] = one_in(3) ? some_va() : ARGS;
     if (a[0] != VCPUOP_initialise) {
+        struct vcpu_register_vcpu_info info = { .mfn = some_mfn(), .offset = (uint32_t)below(4200) & ~7u };
+
         put_words(ARGS, 4);
+        if (a[0] == VCPUOP_register_vcpu_info)
+            put(ARGS, &info, sizeof(info));
         return;
     }
     memset(&c, 0, sizeof(c));
@@ -544,12 +548,19 @@ static void guest_hypercall(struct vcpu *v)
     bool quiet;
     long rc;
 
+    for (unsigned i = 0; i < 4; i++) {          /* what the TLB then holds */
+        uint64_t va = PLAY + below(16) * PAGE_SIZE, word;
+
+        if (host_guest_read(&word, va, 8) && one_in(2))
+            put(va, &word, 8);
+    }
     maps_asked = 0;
     nr = one_in(10) ? choose_multicall(a) : choose(a);
     quiet = nr == __HYPERVISOR_sched_op;
     inside += !quiet;
     rc = nr < NR_HYPERCALLS ? hypercall_table[nr](a[0], a[1], a[2], a[3], a[4], a[5]) : 0;
     inside -= !quiet;
+    host_tlb_audit();
     guest_regs(v)->rax = (uint64_t)rc;
     if (nr == __HYPERVISOR_grant_table_op && rc == 0)
         remember_maps(v, maps_asked);

@@ -4,6 +4,7 @@
 #include <string.h>
 #include "support.h"
 #include "xen/grant.h"
+#include "xen/grant.h"
 #include "xen/image.h"
 #include "xen/sched.h"
 
@@ -154,6 +155,7 @@ void audit(void)
     frame_audit_in(zeroed);
     grant_audit();
     free(zeroed);
+    grant_audit();
     host_audit();
 }
 

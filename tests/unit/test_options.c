@@ -163,14 +163,12 @@ static void modules_become_guests(void **state)
     free(broken);
 }
 
-static void no_guest_powers_off(void **state)
+static void no_guest_is_said(void **state)
 {
     (void)state;
     boot_info.nr_modules = 0;
-    if (HOST_CATCH_END() == END_NONE) {
-        build_all_domains();
-        fail();
-    }
+    build_all_domains();
+    assert_int_equal(domain_count(), 0);
     assert_true(console_says("No guest could be started"));
 }
 
@@ -178,7 +176,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         with_machine(says_what_it_ignores), with_machine(sets_what_it_knows),    with_machine(reads_module_words),
-        with_machine(drops_the_file_name),  with_machine(modules_become_guests), with_machine(no_guest_powers_off),
+        with_machine(drops_the_file_name),  with_machine(modules_become_guests), with_machine(no_guest_is_said),
     };
 
     return cmocka_run_group_tests_name("options", tests, NULL, NULL);

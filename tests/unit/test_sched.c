@@ -332,6 +332,33 @@ static void other_vcpus_come_up(void **state)
     assert_int_equal(hcall(__HYPERVISOR_vcpu_op, VCPUOP_is_up, 1, 0), 0);
 }
 
+static void vcpu_info_moves(void **state)
+{
+    struct vcpu_register_vcpu_info reg = { .mfn = mfn_of_va(FREE_PFN_VA), .offset = PAGE_SIZE - 56 };
+    struct vcpu_info *old = v->info;
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        reg.offset = (uint32_t[]){ PAGE_SIZE - 56, 4, ~0u }[i];
+        guest_put(SCRATCH, &reg, sizeof(reg));
+        assert_int_equal(hcall(__HYPERVISOR_vcpu_op, VCPUOP_register_vcpu_info, 0, SCRATCH), -XEN_ENXIO);
+    }
+    reg.offset = PAGE_SIZE - 64;
+    for (unsigned i = 0; i < 2; i++) {
+        reg.mfn = i ? max_mfn : v->root_kernel >> PAGE_SHIFT;
+        guest_put(SCRATCH, &reg, sizeof(reg));
+        assert_int_equal(hcall(__HYPERVISOR_vcpu_op, VCPUOP_register_vcpu_info, 0, SCRATCH), -EINVAL);
+    }
+    assert_ptr_equal(v->info, old);
+    reg.mfn = mfn_of_va(FREE_PFN_VA);
+    guest_put(SCRATCH, &reg, sizeof(reg));
+    old->evtchn_pending_sel = 5;
+    assert_int_equal(hcall(__HYPERVISOR_vcpu_op, VCPUOP_register_vcpu_info, 0, SCRATCH), 0);
+    assert_ptr_equal(v->info, (char *)mfn_to_virt(reg.mfn) + PAGE_SIZE - 64);
+    assert_true(v->info->evtchn_upcall_pending && (v->info->evtchn_pending_sel & 5) == 5);      /* nothing is lost */
+    assert_int_equal(hcall(__HYPERVISOR_vcpu_op, VCPUOP_register_vcpu_info, 0, SCRATCH), -EINVAL);
+}
+
 #define with_guest(test) cmocka_unit_test_setup_teardown(test, one_guest, machine_down)
 
 int main(void)
@@ -340,7 +367,7 @@ int main(void)
         with_machine(timers_fire_in_order),   with_machine(time_is_monotonic_and_right), with_machine(shares_follow_weights),
         with_machine(the_lightest_still_runs), with_machine(the_one_that_wakes_is_served_soon),
         with_machine(the_machine_sleeps_when_all_do), with_guest(poll_times_out_and_is_woken),
-        with_guest(block_ends_with_the_timer), with_guest(other_vcpus_come_up),
+        with_guest(block_ends_with_the_timer), with_guest(other_vcpus_come_up),      with_guest(vcpu_info_moves),
     };
 
     return cmocka_run_group_tests_name("sched", tests, NULL, NULL);

@@ -83,6 +83,7 @@ void host_tlb_forget(void);
 /* Invariant F8, from the other side: no translation that a CPU may still use leads to a table, to a descriptor page (as
  * writable), or to a frame that has changed hands; and every live L4 carries the hypervisor's entries. */
 void host_audit(void);
+void host_tlb_audit(void);          /* the first half of it alone, which is quick */
 
 /* Allocation failure: leaves free_frames of RAM and gives the rest back with host_give_back. */
 void host_take_all_but(uint64_t free_frames);
