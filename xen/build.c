@@ -147,8 +147,9 @@ static void say_built(const struct build *b)
 {
     const struct kernel_image *k = &b->image;
 
-    log_info("d%u (%s): %lu pages (%lu MiB), %u vCPUs, weight %u, %s%s%s kernel %lx -> %lx, entry %lx, ramdisk %lu KiB",
-             b->d->id, b->d->name, b->nr_pages, b->nr_pages >> 8, b->d->nr_vcpus, b->d->weight, k->guest_os,
+    log_info("d%u (%s): %lu pages (%lu MiB), %u vCPU%s, weight %u, %s%s%s kernel %lx -> %lx, entry %lx, ramdisk %lu KiB",
+             b->d->id, b->d->name, b->nr_pages, b->nr_pages >> 8, b->d->nr_vcpus,
+             b->d->nr_vcpus == 1 ? "" : "s", b->d->weight, k->guest_os,
              k->guest_version[0] != '\0' ? " " : "", k->guest_version, k->virt_start, k->virt_end, k->entry,
              b->ramdisk_size >> 10);
 }
