@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include <public/xen.h>
+#include <public/arch-x86/cpuid.h>
 #include <public/callback.h>
 #include <public/elfnote.h>
 #include <public/errno.h>

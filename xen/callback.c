@@ -104,7 +104,7 @@ long do_nmi_op(unsigned cmd, uint64_t arg)
 void set_kernel_stack(struct vcpu *v, uint64_t ss, uint64_t sp)
 {
     v->kernel_ss = (uint16_t)(ss | 3);
-    v->kernel_sp = guest_range_ok((sp & ~15ull) - 128, 128) ? sp : 1ull << 63;
+    v->kernel_sp = guest_range_ok(sp, 1) && guest_range_ok(sp - 128, 1) ? sp : 1ull << 63;
 }
 
 /* ss:sp for entries from user mode. */

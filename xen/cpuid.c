@@ -1,7 +1,6 @@
 /* Owns the CPUID that guests are told: the host's, less what a PV guest cannot or may not use, plus the
  * hypervisor's own leaves. Reached by the forced-emulation prefix; a plain CPUID runs natively and shows the
  * host's values, so nothing here is a protection: CR4 and XCR0 are. */
-#include <public/arch-x86/cpuid.h>
 #include "common/string.h"
 #include "xen/emulate.h"
 #include "xen/mm.h"

@@ -21,7 +21,7 @@
 #include "xen/sched.h"
 
 #define FRAME_ALLOCATED (1ull << 63)    /* in count: the owner's own reference is one of those counted */
-#define FRAME_COUNT_MASK ((1ull << 40) - 1)
+#define FRAME_COUNT_MASK 0xffffffffull
 #define FRAME_SCRUB (1ull << 62)        /* in count of a free block: held guest data */
 #define FRAME_COUNTED (1ull << 61)      /* in count: one of its owner's nr_frames */
 
@@ -34,10 +34,10 @@
 #define TYPE_L4 (4ull << TYPE_SHIFT)
 #define TYPE_SEGDESC (5ull << TYPE_SHIFT)
 #define TYPE_WRITABLE (7ull << TYPE_SHIFT)
-#define TYPE_PINNED (1ull << 59)
-#define TYPE_VALIDATED (1ull << 58)
+#define TYPE_VALIDATED (1ull << 59)     /* beside the type, so that both are one comparison; implies count > 0 */
+#define TYPE_PINNED (1ull << 58)
 #define TYPE_VALIDATING (1ull << 57)
-#define TYPE_COUNT_MASK ((1ull << 40) - 1)
+#define TYPE_COUNT_MASK 0xffffffffull   /* cannot overflow before the general count does: F6 */
 
 struct frame {
     uint64_t count;
@@ -94,6 +94,12 @@ static inline struct frame *get_frame(mfn_t mfn, const struct domain *d)
     return mfn < max_mfn && get_page(mfn_to_frame(mfn), d) ? mfn_to_frame(mfn) : NULL;
 }
 
+/* The frame is of that type, and its contents are validated. */
+static inline bool is_valid_as(const struct frame *f, uint64_t type)
+{
+    return f->type >> 59 == (type | TYPE_VALIDATED) >> 59;
+}
+
 /* Slow halves of the type functions, in pagetype.c. */
 int get_page_type_slow(struct frame *f, uint64_t type);
 void put_page_type_last(struct frame *f);
@@ -103,7 +109,7 @@ void put_page_type_last(struct frame *f);
  * -EINVAL: contents not acceptable as that type; -EBUSY: the frame is in use as another type. */
 static inline int get_page_type(struct frame *f, uint64_t type)
 {
-    if (likely((f->type & (TYPE_MASK | TYPE_VALIDATED)) == (type | TYPE_VALIDATED) && (f->type & TYPE_COUNT_MASK) != 0)) {
+    if (likely(is_valid_as(f, type))) {
         f->type++;
         return 0;
     }

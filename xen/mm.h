@@ -16,7 +16,7 @@
 #define PTE_G (1ull << 8)
 #define PTE_NX (1ull << 63)
 #define PTE_ADDR_MASK 0x000ffffffffff000ull
-#define PTE_MFN(pte) (((pte) & PTE_ADDR_MASK) >> PAGE_SHIFT)
+#define PTE_MFN(pte) ((uint64_t)(pte) << 12 >> 24)     /* bits 12..51 */
 
 static inline unsigned table_index(uint64_t va, unsigned level)
 {
@@ -28,17 +28,52 @@ uint64_t *walk_to_l1(uint64_t root_maddr, uint64_t va, struct frame **table);
 /* The L1 entry itself, read once; 0 when there is none. */
 uint64_t read_guest_pte(struct vcpu *v, uint64_t va);
 
-/* References an L1 entry of d's table needs (F4); target frames belong to owner (d itself, or a foreign domain that the
- * caller was allowed to name). 0 or negative errno; nothing changes on error. */
-int get_page_from_l1e(uint64_t l1e, struct domain *d, struct domain *owner);
-void put_page_from_l1e(uint64_t l1e, struct domain *d);
-
 /* Bits that no present entry of a guest may have, from the CPU's features; called once before any guest. */
 void pagetype_init(void);
 bool l1e_flags_ok(uint64_t l1e);
 /* F5: references of an entry of a table of the given type (L2..L4) on its child. */
 int get_page_from_table_entry(uint64_t entry, uint64_t type, struct domain *d);
 void put_page_from_table_entry(uint64_t entry);
+
+extern uint64_t l1_refused;
+int get_l1e_slow(struct frame *f);              /* the frame is not of type writable yet, or cannot be */
+void put_segdesc_page(struct frame *f, struct domain *d);
+
+/* References that an L1 entry needs (F4). Its frame belongs to owner: the table's domain itself, or a foreign one that the
+ * caller was allowed to name. -EINVAL: bits that no guest may set; -EPERM: no RAM; -EBUSY: somebody else's frame, or one in
+ * use as a table. Nothing changes on error. Inline, because a page table has 512 of them. */
+static inline int get_page_from_l1e(uint64_t l1e, struct domain *owner)
+{
+    struct frame *f = mfn_to_frame(PTE_MFN(l1e));
+
+    if (unlikely(l1e & l1_refused))
+        return -EINVAL;
+    if (unlikely(PTE_MFN(l1e) >= max_mfn))
+        return -EPERM;
+    if (unlikely(!get_page(f, owner)))
+        return -EBUSY;
+    if (l1e & PTE_RW) {
+        if (unlikely(!is_valid_as(f, TYPE_WRITABLE)))
+            return get_l1e_slow(f);
+        f->type++;
+    }
+    return 0;
+}
+
+/* Gives back what an L1 entry of a table of d held. */
+static inline void put_page_from_l1e(uint64_t l1e, struct domain *d)
+{
+    struct frame *f = mfn_to_frame(PTE_MFN(l1e));
+
+    if (!(l1e & PTE_P))
+        return;
+    f->flush_stamp = tlb_clock;     /* F8: the translation may be cached until the next full flush */
+    if (l1e & PTE_RW)
+        put_page_type(f);
+    else if (unlikely(f->type >> TYPE_SHIFT == TYPE_SEGDESC >> TYPE_SHIFT))
+        put_segdesc_page(f, d);
+    put_page(f);
+}
 
 /* Replaces an L1 entry of one of d's tables; checked and referenced for owner's frames. The caller holds mm_lock.
  * preserve_ad keeps the accessed and dirty bits that the CPU set meanwhile. 0 or errno; nothing changes on error. */

@@ -35,7 +35,7 @@ int mod_l1_entry(uint64_t *slot, uint64_t nl1e, struct domain *d, struct domain 
             store_entry(slot, nl1e, preserve_ad);
             return 0;
         }
-        rc = get_page_from_l1e(nl1e, d, owner);
+        rc = get_page_from_l1e(nl1e, owner);
         if (unlikely(rc != 0))
             return rc;
     }
@@ -84,7 +84,7 @@ static int pt_update(uint64_t ptr, uint64_t val, struct domain *d, struct domain
     if (unlikely(ptr >> PAGE_SHIFT >= max_mfn || f->owner != d || (ptr & 4)))
         return -EINVAL;
     slot = (uint64_t *)((char *)mfn_to_virt(ptr >> PAGE_SHIFT) + (ptr & ~PAGE_MASK));
-    if (likely((f->type & (TYPE_MASK | TYPE_VALIDATED)) == (TYPE_L1 | TYPE_VALIDATED) && (f->type & TYPE_COUNT_MASK)))
+    if (likely(is_valid_as(f, TYPE_L1)))
         return mod_l1_entry(slot, val, d, owner, preserve_ad);
 
     type = (f->type & TYPE_COUNT_MASK) ? f->type & TYPE_MASK : TYPE_WRITABLE;
@@ -208,8 +208,7 @@ uint64_t *l1_slot_at(uint64_t maddr, struct domain *d)
 {
     struct frame *f = mfn_to_frame(maddr >> PAGE_SHIFT);
 
-    if (maddr >> PAGE_SHIFT >= max_mfn || (maddr & 7) || f->owner != d || (f->type & TYPE_COUNT_MASK) == 0 ||
-        (f->type & (TYPE_MASK | TYPE_VALIDATED)) != (TYPE_L1 | TYPE_VALIDATED))
+    if (maddr >> PAGE_SHIFT >= max_mfn || (maddr & 7) || f->owner != d || !is_valid_as(f, TYPE_L1))
         return NULL;
     return (uint64_t *)((char *)mfn_to_virt(maddr >> PAGE_SHIFT) + (maddr & ~PAGE_MASK));
 }

@@ -11,7 +11,8 @@
 
 uint32_t tlb_clock = 1;
 
-static uint64_t l1_refused, table_refused;      /* bits that no present entry may have; set once */
+uint64_t l1_refused;                            /* bits that no present entry may have; set once */
+static uint64_t table_refused;
 
 void pagetype_init(void)
 {
@@ -33,43 +34,25 @@ static void unlock_and_let_run(struct domain *d)
     spin_lock(&d->mm_lock);
 }
 
-/* F4. Frames of the hypervisor and of other guests, and addresses that are no RAM, are refused: Xen's own errors. */
-int get_page_from_l1e(uint64_t l1e, struct domain *d, struct domain *owner)
+/* The first writable reference on a frame, or the wrong type: then the general reference goes again. */
+int get_l1e_slow(struct frame *f)
 {
-    struct frame *f = mfn_to_frame(PTE_MFN(l1e));
-
-    (void)d;
-    if (unlikely(l1e & l1_refused))
-        return -EINVAL;
-    if (unlikely(PTE_MFN(l1e) >= max_mfn))
-        return -EPERM;
-    if (unlikely(!get_page(f, owner)))
-        return -EBUSY;
-    if ((l1e & PTE_RW) && unlikely(get_page_type(f, TYPE_WRITABLE) != 0)) {
-        put_page(f);
-        return -EBUSY;
-    }
-    return 0;
+    if (get_page_type(f, TYPE_WRITABLE) == 0)
+        return 0;
+    put_page(f);
+    return -EBUSY;
 }
 
-void put_page_from_l1e(uint64_t l1e, struct domain *d)
+/* A descriptor page that loses a mapping may have been an LDT page of some vCPU: the guest expects that unmapping it ends
+ * that use. */
+void put_segdesc_page(struct frame *f, struct domain *d)
 {
-    struct frame *f = mfn_to_frame(PTE_MFN(l1e));
+    struct vcpu *v;
+    unsigned i;
 
-    if (!(l1e & PTE_P))
-        return;
-    f->flush_stamp = tlb_clock;     /* F8: the translation may be cached until the next full flush */
-    if (l1e & PTE_RW) {
-        put_page_type(f);
-    } else if (unlikely((f->type & TYPE_MASK) == TYPE_SEGDESC) && f->owner == d) {
-        /* It may have been an LDT page of some vCPU: the guest expects that unmapping it ends that use. */
-        struct vcpu *v;
-        unsigned i;
-
+    if (f->owner == d)
         for_each_vcpu(d, v, i)
             drop_ldt(v);
-    }
-    put_page(f);
 }
 
 static int validate_l1(uint64_t *table, struct domain *d)
@@ -88,7 +71,7 @@ static int validate_l1(uint64_t *table, struct domain *d)
         }
         if (!(table[i] & PTE_P))
             continue;
-        rc = get_page_from_l1e(table[i], d, d);
+        rc = get_page_from_l1e(table[i], d);
         if (rc != 0)
             break;
         table[i] |= PTE_US;     /* the guest's kernel runs in ring 3 */

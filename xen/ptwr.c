@@ -127,12 +127,22 @@ static bool store_to_l1(struct domain *d, uint64_t *slot, const struct store_ins
     return true;
 }
 
+/* Up to 15 bytes of the instruction; fewer where the next page cannot be read. */
+static unsigned fetch(uint8_t insn[16], uint64_t rip)
+{
+    if (!guest_range_ok(rip, 16))
+        return 0;
+    if (get_guest_words(insn, rip, 2))
+        return 15;
+    return (unsigned)(15 - arch_copy_from_guest(insn, rip, 15));
+}
+
 bool ptwr_fault(struct vcpu *v, uint64_t va, struct cpu_user_regs *regs)
 {
     struct domain *d = v->domain;
     uint64_t *mapping, *slot, address;
     struct store_insn in;
-    uint8_t insn[15];
+    uint8_t insn[16];
     unsigned len;
     bool done = false;
 
@@ -141,9 +151,7 @@ bool ptwr_fault(struct vcpu *v, uint64_t va, struct cpu_user_regs *regs)
         return false;
     if (l1_slot_at((*mapping & PTE_ADDR_MASK) | (va & ~PAGE_MASK & ~7ull), d) == NULL)
         return false;
-    if (!guest_range_ok(regs->rip, sizeof(insn)))
-        return false;
-    len = (unsigned)(sizeof(insn) - arch_copy_from_guest(insn, regs->rip, sizeof(insn)));
+    len = fetch(insn, regs->rip);
     if (!decode_store(insn, len, regs, &in, &address) || address != va || (va & (in.bytes - 1)))
         return false;
 

@@ -29,11 +29,14 @@ static inline bool is_canonical(uint64_t va)
 }
 
 /* May a guest name [va, va + len)? Only the hole is refused here: an unmapped or non-canonical address faults in the
- * access itself and is an error there. A range may not wrap. */
+ * access itself and is an error there. A range may not wrap. For a short range of known length its start decides: what
+ * lies right below the hole is not canonical, and what wraps lands in the guest's own first page. */
 static inline bool guest_range_ok(uint64_t va, uint64_t len)
 {
     uint64_t end = va + len;
 
+    if (__builtin_constant_p(len) && len <= PAGE_SIZE)
+        return va >> 43 != HOLE_START >> 43;
     return end >= va && (end <= HOLE_START || va >= HOLE_END);
 }
 

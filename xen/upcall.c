@@ -32,41 +32,45 @@ static void set_mode(struct vcpu *v, bool kernel)
     arch_load_root(v);
 }
 
-/* Pushes `extra` (nr words, lowest first) under rcx and r11, enters the kernel at handler. Crashes the domain where the
- * stack cannot take the frame. */
+/* Pushes the words of a frame downwards from sp; false: the stack cannot take it. */
+static bool push_frame(struct vcpu *v, const struct cpu_user_regs *regs, uint64_t sp, bool from_kernel,
+                       const uint64_t *extra, unsigned nr)
+{
+    uint64_t mask = v->info->evtchn_upcall_mask != 0;
+    uint64_t cs = (from_kernel ? regs->cs & ~3u : regs->cs) | mask << 32;
+    uint64_t flags = (regs->rflags & ~(uint64_t)(EFLAGS_IF | EFLAGS_IOPL)) | (mask ? 0 : EFLAGS_IF) |
+                     (unlikely(arch_iopl(v)) ? (uint64_t)v->iopl << 12 : 0);
+
+    if (!put_guest_word(sp - 8, regs->ss | 3u) || !put_guest_word(sp - 16, regs->rsp) ||
+        !put_guest_word(sp - 24, flags) || !put_guest_word(sp - 32, cs) || !put_guest_word(sp - 40, regs->rip))
+        return false;
+    for (sp -= 48; nr > 0; sp -= 8)
+        if (!put_guest_word(sp, extra[--nr]))
+            return false;
+    return put_guest_word(sp, regs->r11) && put_guest_word(sp - 8, regs->rcx);
+}
+
+/* Enters the kernel at handler, with `extra` (nr words, lowest first) between rcx, r11 and rip. Crashes the domain where
+ * the stack cannot take the frame. */
 static void bounce(struct vcpu *v, uint64_t handler, const uint64_t *extra, unsigned nr, bool mask_events)
 {
     struct cpu_user_regs *regs = guest_regs(v);
-    uint64_t frame[MAX_FRAME_WORDS], sp, mask = v->info->evtchn_upcall_mask != 0;
-    unsigned n = 0;
+    bool from_kernel = v->kernel_mode;
+    uint64_t sp = from_kernel ? regs->rsp : v->kernel_sp;
 
     if (unlikely(handler == 0)) {
         domain_crash(v->domain, "no handler registered");
         return;
     }
-    frame[n++] = regs->rcx;
-    frame[n++] = regs->r11;
-    for (unsigned i = 0; i < nr; i++)
-        frame[n++] = extra[i];
-    frame[n++] = regs->rip;
-    frame[n++] = (v->kernel_mode ? regs->cs & ~3u : regs->cs) | mask << 32;
-    frame[n++] = (regs->rflags & ~(uint64_t)(EFLAGS_IF | EFLAGS_IOPL)) | (mask ? 0 : EFLAGS_IF) |
-                 (arch_iopl(v) ? (uint64_t)v->iopl << 12 : 0);
-    frame[n++] = regs->rsp;
-    frame[n++] = regs->ss | 3u;
-
-    if (v->kernel_mode) {
-        sp = regs->rsp;
-    } else {
+    if (!from_kernel)
         set_mode(v, true);
-        sp = v->kernel_sp;
-    }
-    sp = (sp & ~15ull) - 8 * n;
-    if (unlikely(!guest_range_ok(sp, 8 * n) || arch_copy_to_guest(sp, frame, 8 * n) != 0)) {
+    sp &= ~15ull;
+    if (unlikely(!guest_range_ok(sp - 8 * MAX_FRAME_WORDS, 1) || !guest_range_ok(sp - 1, 1) ||
+                 !push_frame(v, regs, sp, from_kernel, extra, nr))) {
         domain_crash(v->domain, "kernel stack %lx cannot take a frame", sp);
         return;
     }
-    regs->rsp = sp;
+    regs->rsp = sp - 8 * (7 + nr);
     regs->rip = handler;
     regs->cs = FLAT_KERNEL_CS64;
     regs->ss = FLAT_KERNEL_SS64;
