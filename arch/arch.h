@@ -79,7 +79,7 @@ bool arch_rdmsr(uint32_t msr, uint64_t *value);
 unsigned arch_paddr_bits(void);
 bool arch_has_nx(void);
 
-/* Time: the calibrated TSC rate, a one-shot deadline in TSC ticks (0: none), the wall clock at boot. */
+/* Time: the calibrated TSC rate, a one-shot deadline in TSC ticks (0: none), the wall clock now (0: none). */
 uint64_t arch_tsc_hz(void);
 void arch_timer_program(uint64_t tsc_deadline);
 uint64_t arch_wallclock_seconds(void);

@@ -14,6 +14,7 @@
 #include "xen/options.h"
 #include "xen/time.h"
 
+#define POLL_BUDGET 64u                 /* characters of all guests that one poll writes */
 #define PROMPT_NS 1000000000ull         /* after this long an unfinished line is shown in any case */
 
 static struct spinlock console_lock;
@@ -133,19 +134,21 @@ int console_attach(struct domain *d, mfn_t ring)
     return port;
 }
 
-/* True: there was something. */
-static bool take_output(struct domain *d)
+/* At most limit characters; how many there were. */
+static unsigned take_output(struct domain *d, unsigned limit)
 {
     struct xencons_interface *ring = d->console_ring;
     char chunk[64];
-    uint32_t cons, prod;
+    uint32_t cons, prod, taken;
 
     if (ring == NULL)
-        return false;
+        return 0;
     cons = READ_ONCE(ring->out_cons);
     prod = READ_ONCE(ring->out_prod);
     if (cons == prod || prod - cons > sizeof(ring->out))
-        return false;
+        return 0;
+    taken = MIN(prod - cons, limit);
+    prod = cons + taken;
     while (cons != prod) {
         unsigned n = 0;
 
@@ -155,12 +158,12 @@ static bool take_output(struct domain *d)
     }
     barrier();
     WRITE_ONCE(ring->out_cons, cons);
-    return true;
+    return taken;
 }
 
 void console_drain(struct domain *d)
 {
-    if (take_output(d))
+    if (take_output(d, UINT32_MAX) != 0)
         evtchn_raise(d, d->console_port);       /* it may be waiting for room */
 }
 
@@ -168,7 +171,7 @@ void console_detach(struct domain *d)
 {
     mfn_t mfn = d->console_mfn;
 
-    take_output(d);                     /* its event channels are gone already */
+    take_output(d, UINT32_MAX);         /* its event channels are gone already */
     if (d->console_len != 0 || open_line == d)
         show_line(d, true);
     if (d->console_ring == NULL)
@@ -212,12 +215,18 @@ static bool looks_like_prompt(const struct domain *d)
     return true;
 }
 
+/* It runs in the timer interrupt, on nobody's account, and a line may be slow: guests that always have more to say must
+ * not get the whole CPU for it. */
 void console_poll(void)
 {
+    unsigned budget = POLL_BUDGET, taken;
     struct domain *d;
 
     for_each_domain(d) {
-        console_drain(d);
+        taken = take_output(d, budget);
+        budget -= taken;
+        if (taken != 0)
+            evtchn_raise(d, d->console_port);
         if (d->console_len != 0 && looks_like_prompt(d))
             show_line(d, false);
     }

@@ -107,12 +107,10 @@ void destroy_gdt(struct vcpu *v)
 void drop_ldt(struct vcpu *v)
 {
     mfn_t old[ARRAY_SIZE(v->ldt_mfn)];
-    bool mapped = false;
 
-    for (unsigned i = 0; i < ARRAY_SIZE(old); i++)
-        mapped |= v->ldt_mfn[i] != 0;
-    if (!mapped)
+    if (!v->ldt_mapped)
         return;
+    v->ldt_mapped = false;
     memcpy(old, v->ldt_mfn, sizeof(old));
     memset(v->ldt_mfn, 0, sizeof(v->ldt_mfn));
     arch_clear_ldt(v);
@@ -152,6 +150,7 @@ bool map_ldt_fault(struct vcpu *v, uint64_t offset)
     pte = slot ? READ_ONCE(*slot) : 0;
     if ((pte & PTE_P) && get_page_and_type(PTE_MFN(pte), d, TYPE_SEGDESC, &f) == 0) {
         v->ldt_mfn[page] = PTE_MFN(pte);
+        v->ldt_mapped = true;
         arch_map_ldt_page(v, page, PTE_MFN(pte));
         mapped = true;
     }

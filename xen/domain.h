@@ -70,6 +70,7 @@ struct vcpu {
     uint64_t ldt_base;              /* guest linear address */
     unsigned ldt_ents;
     mfn_t ldt_mfn[16];              /* pages mapped in the window; 0: not yet */
+    bool ldt_mapped;                /* one of them at least */
     struct trap_info traps[256];
 
     /* Time and events. */

@@ -68,8 +68,10 @@ void free_domain_frame(struct frame *f)
         d->nr_frames--;
     else
         d->nr_hv_frames--;
-    if (unlikely(d->state == DOM_DYING && d->nr_frames == 0))
+    if (unlikely(d->state == DOM_DYING && d->nr_frames == 0)) {
         boot_cpu.idle_has_work = true;  /* the last one that somebody else had mapped */
+        current->work |= WORK_RESCHED;  /* who might never sleep */
+    }
     m2p_table[frame_to_mfn(f)] = INVALID_M2P_ENTRY;
     f->owner = NULL;
     f->type = TYPE_NONE;

@@ -313,8 +313,11 @@ static long grant_swap_grant_ref(uint64_t uop, unsigned count)
         spin_unlock(&gt->lock);
         if (copy_to_guest(uop + i * sizeof(op), &op, sizeof(op)) != 0)
             return -EFAULT;
-        if ((i & 15) == 15)
+        if ((i & 15) == 15) {
             preempt_point();
+            if (current->domain->state != DOM_RUNNING)
+                break;
+        }
     }
     return 0;
 }
@@ -330,8 +333,11 @@ static long grant_transfer(uint64_t uop, unsigned count)
         op.status = GNTST_bad_page;
         if (copy_to_guest(uop + i * sizeof(op), &op, sizeof(op)) != 0)
             return -EFAULT;
-        if ((i & 15) == 15)
+        if ((i & 15) == 15) {
             preempt_point();
+            if (current->domain->state != DOM_RUNNING)
+                break;
+        }
     }
     return 0;
 }

@@ -80,8 +80,11 @@ long grant_copy(uint64_t uop, unsigned count)
         op.status = (int16_t)copy_one(&op);
         if (!put_guest_words(uop, &op, sizeof(op) / 8))
             return -EFAULT;
-        if ((i & 7) == 7)
+        if ((i & 7) == 7) {
             preempt_point();
+            if (current->domain->state != DOM_RUNNING)
+                break;
+        }
     }
     return 0;
 }

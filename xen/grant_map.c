@@ -145,8 +145,11 @@ long grant_map_grant_ref(uint64_t uop, unsigned count)
         op.status = (int16_t)map_one(d, &op);
         if (!put_guest_words(uop, &op, sizeof(op) / 8))
             return -EFAULT;
-        if ((i & 15) == 15)
+        if ((i & 15) == 15) {
             preempt_point();
+            if (d->state != DOM_RUNNING)
+                break;
+        }
     }
     return 0;
 }
@@ -273,8 +276,11 @@ static long unmap_all(uint64_t uop, unsigned count, bool replace)
             return rc;
         count -= n;
         uop += n * sizeof(struct gnttab_unmap_grant_ref);
-        if (count != 0)
+        if (count != 0) {
             preempt_point();
+            if (current->domain->state != DOM_RUNNING)
+                break;
+        }
     }
     return 0;
 }

@@ -31,7 +31,7 @@
     X(physdev_op_compat, (uint64_t op), "%p")                                                   \
     X(grant_table_op, (unsigned cmd, uint64_t uop, unsigned count), "%o, %p, %u")               \
     X(vm_assist, (unsigned cmd, unsigned type), "%o, %u")                                       \
-    X(update_va_mapping_otherdomain, (uint64_t va, uint64_t pte, unsigned long flags, domid_t domid), "%p, %p, %x, %D")  \
+    X(update_va_mapping_otherdomain, (uint64_t va, uint64_t pte, unsigned long flags, unsigned domid), "%p, %p, %x, %D")  \
     X(iret, (void), "")                                                                         \
     X(vcpu_op, (int cmd, unsigned vcpuid, uint64_t arg), "%o, %u, %p")                          \
     X(set_segment_base, (unsigned which, uint64_t base), "%o, %p")                              \

@@ -35,7 +35,7 @@ static void idle_loop(void)
     while (domain_count() != 0) {
         schedule();
         domain_reap();
-        if (domain_count() != 0 && !boot_cpu.idle_has_work)
+        if (domain_count() != 0 && !boot_cpu.idle_has_work && list_empty(&boot_cpu.queue))
             arch_idle();
     }
 }

@@ -176,6 +176,8 @@ long do_mmu_update(uint64_t ureqs, unsigned count, uint64_t pdone, unsigned fore
             spin_unlock(&d->mm_lock);
             preempt_point();
             spin_lock(&d->mm_lock);
+            if (d->state != DOM_RUNNING)
+                break;
         }
     }
     spin_unlock(&d->mm_lock);
@@ -267,7 +269,7 @@ long do_update_va_mapping(uint64_t va, uint64_t pte, unsigned long flags)
     return update_va_mapping(va, pte, flags, current->domain);
 }
 
-long do_update_va_mapping_otherdomain(uint64_t va, uint64_t pte, unsigned long flags, domid_t domid)
+long do_update_va_mapping_otherdomain(uint64_t va, uint64_t pte, unsigned long flags, unsigned domid)
 {
     struct domain *owner;
     int rc = foreign_domain(domid, &owner);

@@ -13,8 +13,11 @@ static int new_root(struct vcpu *v, uint64_t *root, mfn_t mfn)
     struct frame *f;
     int rc;
 
-    if (mfn == old >> PAGE_SHIFT)
+    if (mfn == old >> PAGE_SHIFT) {
+        if (v == current)
+            arch_load_root(v);          /* as on the CPU, loading a root again is a flush */
         return 0;
+    }
     if (mfn != 0) {
         rc = get_page_and_type(mfn, v->domain, TYPE_L4, &f);
         if (rc != 0)
@@ -248,6 +251,8 @@ long do_mmuext_op(uint64_t uops, unsigned count, uint64_t pdone, unsigned foreig
             spin_unlock(&d->mm_lock);
             preempt_point();
             spin_lock(&d->mm_lock);
+            if (d->state != DOM_RUNNING)
+                break;
         }
     }
     spin_unlock(&d->mm_lock);

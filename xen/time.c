@@ -92,16 +92,18 @@ static void write_time_area(struct vcpu *v)
     copy_to_guest(v->time_area, &version, sizeof(version));
 }
 
+/* Guests add system time to it: it is the date at system time 0, not now. */
 void time_init_domain(struct domain *d)
 {
     struct shared_info *s = d->shared;
-    uint64_t seconds = arch_wallclock_seconds();
+    uint64_t date = arch_wallclock_seconds() * NS_PER_SECOND, start = date - MIN(date, now_ns());
+    uint64_t seconds = start / NS_PER_SECOND;
 
     s->wc_version = (s->wc_version | 1) + 2;
     barrier();
     s->wc_sec = (uint32_t)seconds;
     s->wc_sec_hi = (uint32_t)(seconds >> 32);
-    s->wc_nsec = 0;
+    s->wc_nsec = (uint32_t)(start % NS_PER_SECOND);
     barrier();
     s->wc_version++;
 }

@@ -36,7 +36,7 @@ static int check_context(const struct vcpu_guest_context *c)
     if (c->ldt_ents != 0 && ((c->ldt_base & ~PAGE_MASK) || !is_canonical(c->ldt_base) ||
                              !guest_range_ok(c->ldt_base, c->ldt_ents * 8)))
         return -EINVAL;
-    if (!(c->flags & VGCF_in_kernel) && c->ctrlreg[1] == 0)
+    if (!(c->flags & VGCF_in_kernel) && c->ctrlreg[1] >> PAGE_SHIFT == 0)
         return -EINVAL;                 /* D3 */
     return c->flags & VGCF_i387_valid ? -EOPNOTSUPP : 0;
 }
@@ -97,8 +97,7 @@ static void set_entries(struct vcpu *v, const struct vcpu_guest_context *c)
         v->cb_masks_events |= 1u << CB_FAILSAFE;
     if (c->flags & VGCF_syscall_disables_events)
         v->cb_masks_events |= 1u << CB_SYSCALL;
-    v->kernel_ss = (uint16_t)(c->kernel_ss | 3);
-    v->kernel_sp = c->kernel_sp;
+    set_kernel_stack(v, c->kernel_ss, c->kernel_sp);
     v->kernel_mode = (c->flags & VGCF_in_kernel) != 0;
     v->ldt_base = c->ldt_base;
     v->ldt_ents = (unsigned)c->ldt_ents;

@@ -124,7 +124,10 @@ long do_xen_version(int cmd, uint64_t arg)
 
 long do_vm_assist(unsigned cmd, unsigned type)
 {
-    uint64_t *assists = &current->domain->vm_assist;
+    struct domain *d = current->domain;
+    uint64_t *assists = &d->vm_assist;
+    struct vcpu *v;
+    unsigned i;
 
     if (type >= 64 || !(VM_ASSISTS >> type & 1))
         return -EINVAL;
@@ -134,5 +137,8 @@ long do_vm_assist(unsigned cmd, unsigned type)
         *assists &= ~(1ull << type);
     else
         return -ENOSYS;
+    if (type == VMASST_TYPE_architectural_iopl)
+        for_each_vcpu(d, v, i)
+            v->iret_slow = 1;           /* until do_iret finds that it need not be */
     return 0;
 }

@@ -1,5 +1,6 @@
-/* Owns what the fake CPU keeps per vCPU: register state, descriptor windows, and a stack of its own to be switched to.
- * Values that real hardware would fault on are checked here, because the contract says they come policed. */
+/* Owns what the fake CPU keeps per vCPU: register state, descriptor windows, and a stack of its own to be
+ * switched to. Values that real hardware would fault on are checked here, because the contract says they come
+ * policed. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -120,8 +121,8 @@ static void do_nothing(struct vcpu *v)
     }
 }
 
-/* A real vCPU takes frames for its stack; the token takes as many, so that memory can run out here too. The struct is
- * host memory, where AddressSanitizer watches its ends. */
+/* A real vCPU takes frames for its stack; the token takes as many, so that memory can run out here too. The
+ * struct is host memory, where AddressSanitizer watches its ends. */
 struct vcpu *arch_vcpu_alloc(void)
 {
     void *token = alloc_pages(2);
@@ -212,13 +213,17 @@ int64_t arch_ldt_window_offset(struct vcpu *v, uint64_t va)
 
 uint64_t arch_get_base(enum arch_base which)
 {
-    return which == BASE_FS ? current->base_fs : which == BASE_GS_KERNEL ? current->base_gs_kernel : current->base_gs_user;
+    return which == BASE_FS          ? current->base_fs
+           : which == BASE_GS_KERNEL ? current->base_gs_kernel
+                                     : current->base_gs_user;
 }
 
 void arch_set_base(enum arch_base which, uint64_t value)
 {
     policed(is_canonical(value), "a segment base", value);
-    *(which == BASE_FS ? &current->base_fs : which == BASE_GS_KERNEL ? &current->base_gs_kernel : &current->base_gs_user) = value;
+    *(which == BASE_FS          ? &current->base_fs
+      : which == BASE_GS_KERNEL ? &current->base_gs_kernel
+                                : &current->base_gs_user) = value;
 }
 
 void arch_load_user_gs(unsigned selector)
@@ -237,7 +242,8 @@ void arch_set_debugreg(struct vcpu *v, unsigned reg, uint64_t value)
     (void)v;
     policed(reg < 8 && reg != 4 && reg != 5, "debug register number", reg);
     if (reg < 4)
-        policed(is_canonical(value) && (value < HOLE_START || value >= HOLE_END), "a breakpoint address", value);
+        policed(is_canonical(value) && (value < HOLE_START || value >= HOLE_END), "a breakpoint address",
+                value);
     else
         policed(value >> 32 == 0, "DR6 or DR7", value);
     if (reg == 7)

@@ -1,5 +1,5 @@
-/* Owns the rest of the fake machine: its clock, which only tests and readings turn, the console, the ways it ends, and
- * bringing the hypervisor up on it. */
+/* Owns the rest of the fake machine: its clock, which only tests and readings turn, the console, the ways it
+ * ends, and bringing the hypervisor up on it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,7 +73,8 @@ void host_advance(uint64_t ns)
     take_interrupts();
 }
 
-/* Nothing is runnable: the next thing that happens is the timer. Without one the machine would sleep for ever. */
+/* Nothing is runnable: the next thing that happens is the timer. Without one the machine would sleep for
+ * ever. */
 void arch_idle(void)
 {
     if (host.deadline == 0) {
@@ -167,7 +168,8 @@ void host_stop(void)
     host_ram_free();
 }
 
-/* --- The console and the end ------------------------------------------------------------------------------ */
+/* --- The console and the end ------------------------------------------------------------------------------
+ */
 
 void arch_console_setup(uint16_t port, uint32_t baud)
 {
@@ -176,6 +178,8 @@ void arch_console_setup(uint16_t port, uint32_t baud)
 
 void arch_console_putc(char c)
 {
+    if (c == '\r')
+        return;                 /* a terminal would not show it either */
     if (host.console_len + 1 >= sizeof(host.console)) {
         memmove(host.console, host.console + sizeof(host.console) / 2, sizeof(host.console) / 2);
         host.console_len -= sizeof(host.console) / 2;

@@ -7,7 +7,6 @@
 #include "xen/timer.h"
 
 #define LAPIC_TPR 0x80
-#define LAPIC_EOI 0xb0
 #define LAPIC_SPURIOUS 0xf0
 #define LAPIC_LVT_TIMER 0x320
 #define LAPIC_LVT_LINT0 0x350
@@ -16,6 +15,8 @@
 #define LAPIC_TIMER_CURRENT 0x390
 #define LAPIC_TIMER_DIVIDE 0x3e0
 #define LVT_MASKED 0x10000u
+#define APIC_ON (1u << 11)
+#define APIC_X2 (1u << 10)
 #define LVT_NMI 0x400u
 
 #define PIT_HZ 1193182ull
@@ -82,6 +83,8 @@ static void calibrate(void)
     do {
         __asm__ volatile("pause");
         pit1 = pit_count();
+        if (arch_tsc() - tsc0 > 1ull << 33)     /* seconds: some chipsets gate its clock */
+            panic("The PIT does not count: no clock to measure the TSC by");
     } while (((pit0 - pit1) & 0xffff) < CALIBRATION_TICKS);
     tsc1 = arch_tsc();
     apic1 = lapic_read(LAPIC_TIMER_CURRENT);
@@ -94,9 +97,13 @@ static void calibrate(void)
 
 void clock_init(void)
 {
+    uint64_t base = rdmsr(MSR_APIC_BASE) & ~(uint64_t)(APIC_ON | APIC_X2);
+
     legacy_pic_off();
-    map_lapic(rdmsr(MSR_APIC_BASE) & PTE_ADDR_MASK);
-    wrmsr(MSR_APIC_BASE, (rdmsr(MSR_APIC_BASE) & ~(1ull << 10)) | 1u << 11);    /* on, xAPIC mode */
+    map_lapic(base & PTE_ADDR_MASK);
+    if (rdmsr(MSR_APIC_BASE) & APIC_X2)
+        wrmsr(MSR_APIC_BASE, base);         /* firmware's x2APIC mode is only left by way of off */
+    wrmsr(MSR_APIC_BASE, base | APIC_ON);
     lapic_write(LAPIC_TPR, 0);
     lapic_write(LAPIC_SPURIOUS, 0x100 | VECTOR_SPURIOUS);
     lapic_write(LAPIC_LVT_LINT0, LVT_MASKED);
@@ -161,7 +168,16 @@ static unsigned cmos_number(unsigned reg, bool binary)
     return binary ? v : (v >> 4) * 10 + (v & 15);
 }
 
-/* Seconds since 1970, UTC. Years are 2000..2099: PCs' century byte has no fixed place. */
+/* Some firmware keeps twelve hours and a flag for the afternoon. */
+static unsigned cmos_hour(bool binary)
+{
+    unsigned raw = cmos(4), v = raw & 0x7f;
+
+    v = binary ? v : (v >> 4) * 10 + (v & 15);
+    return cmos(0xb) & 2 ? v : v % 12 + (raw & 0x80 ? 12 : 0);
+}
+
+/* Seconds since 1970, UTC; 0 on a machine without this clock. Years are 2000..2099: PCs' century byte has no fixed place. */
 uint64_t arch_wallclock_seconds(void)
 {
     static const unsigned short days_before[12] = { 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334 };
@@ -169,12 +185,14 @@ uint64_t arch_wallclock_seconds(void)
     unsigned sec, min, hour, day, month, year;
     uint64_t days;
 
+    if (cmos(0xa) == 0xff)
+        return 0;
     do {
         while (cmos(0xa) & 0x80)
             ;
         sec = cmos_number(0, binary);
         min = cmos_number(2, binary);
-        hour = cmos_number(4, binary);
+        hour = cmos_hour(binary);
         day = cmos_number(7, binary);
         month = cmos_number(8, binary);
         year = cmos_number(9, binary);

@@ -37,6 +37,7 @@
 
 struct cpu_features {
     bool nx, xsave, fsgsbase, smep, rdtscp, de, invariant_tsc, sysenter;
+    bool keeps_fp_pointers;     /* (F)XRSTOR leaves the x87 instruction and operand pointers as they are */
     unsigned paddr_bits;
     uint64_t xcr0_mask;     /* states that guests may have; 0 without XSAVE */
     unsigned xsave_bytes;
@@ -115,6 +116,7 @@ static inline void write_cr0(uint64_t v)
 
 void cpu_init(void);                    /* features.c: detects, sets CR0, CR4, EFER, PAT, XCR0 */
 void segments_init(void);               /* segments.c: GDT, TSS, IDT, the SYSCALL MSRs */
+void segments_leave_vcpu(void);         /* the GDT that is there under every root; before it changes */
 void segments_set_vcpu(struct vcpu *v); /* entry stacks and descriptor tables for the vCPU about to run */
 void paging_init(void);                 /* paging.c: directmap, M2P, frame table, free lists */
 void clock_init(void);                  /* clock.c: LAPIC on, TSC and LAPIC rates from the PIT */

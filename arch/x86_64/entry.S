@@ -290,6 +290,8 @@ trap_stubs:
     jmp interrupt
     .elseif vector == 0xff
     jmp spurious
+    .elseif vector >= 32
+    jmp stray
     .else
     jmp trap
     .endif
@@ -395,6 +397,11 @@ interrupt:
     add $8, %rsp
     iretq
 
+stray:                                      /* the firmware's, still pending: no INT n gets here, the gates have DPL 0 */
+    push %rax
+    movabs $(LAPIC_VA + LAPIC_EOI), %rax
+    movl $0, (%rax)
+    pop %rax
 spurious:                                   /* takes no EOI */
     add $8, %rsp
     iretq

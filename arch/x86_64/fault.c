@@ -1,6 +1,7 @@
 /* Owns faults and interrupts that entry.S hands over: those of a guest go up to xen/traps.c; those of our own are mended
  * by the exception table, or are the end. */
 #include "arch/x86_64/cpu.h"
+#include "xen/desc.h"
 #include "xen/domain.h"
 #include "xen/log.h"
 #include "xen/sched.h"
@@ -49,12 +50,22 @@ static void show_registers(const struct cpu_user_regs *r)
     log_error("r15: %016lx   current: d%uv%u", r->r15, current->domain->id, current->id);
 }
 
+/* LDT pages are mapped at first use, which may be ours: a selector loaded for the guest, its IRET. */
+static bool map_ldt_page(void)
+{
+    int64_t offset = arch_ldt_window_offset(current, read_cr2());
+
+    return offset >= 0 && map_ldt_fault(current, (uint64_t)offset);
+}
+
 /* A trap in ring 0. Guest memory that could not be accessed goes on at its fixup; the IRET to a guest that faulted
  * becomes that guest's trap; anything else is our fault. */
 void handle_hypervisor_trap(struct cpu_user_regs *regs)
 {
     uint64_t fixup = regs->rip == (uint64_t)do_iretq ? (uint64_t)iret_failed : find_fixup(regs->rip);
 
+    if (fixup != 0 && regs->entry_vector == TRAP_PF && map_ldt_page())
+        return;
     if (fixup == 0) {
         show_registers(regs);
         panic("FATAL TRAP: vector = %u, in the hypervisor", regs->entry_vector);

@@ -17,6 +17,7 @@ static void detect(void)
 
     arch_cpuid(0, 0, r);
     max = r[0];
+    f->keeps_fp_pointers = r[1] == 0x68747541 || r[1] == 0x6f677948;      /* "Auth", "Hygo" */
     arch_cpuid(0x80000000u, 0, r);
     max_ext = r[0];
     arch_cpuid(1, 0, r);
@@ -39,6 +40,7 @@ static void detect(void)
     if (max_ext >= 0x80000008u) {
         arch_cpuid(0x80000008u, 0, r);
         f->paddr_bits = MIN(r[0] & 0xff, 52u);
+        f->keeps_fp_pointers = f->keeps_fp_pointers && !(r[1] & 4);         /* RstrFpErrPtrs */
     }
     f->xsave_bytes = 512;
     if (f->xsave && max >= 0xd) {

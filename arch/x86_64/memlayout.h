@@ -25,6 +25,7 @@
 #define DIRECTMAP_SLOTS 10
 #define FIXMAP_START UL(0xffff828040000000)     /* 1 GiB above the image's mapping */
 #define LAPIC_VA FIXMAP_START
+#define LAPIC_EOI 0xb0
 
 #define IMAGE_PHYS UL(0x200000)
 

@@ -58,7 +58,7 @@ static void load_gdtr(uint64_t base)
     __asm__ volatile("lgdt %0" : : "m"(r));
 }
 
-static void load_reserved_gdt(void)
+void segments_leave_vcpu(void)
 {
     load_gdtr((uint64_t)reserved_gdt - GDT_RESERVED_PAGE * PAGE_SIZE);
 }
@@ -108,7 +108,7 @@ void segments_init(void)
     tss.ist[IST_DB - 1] = (uint64_t)&stack_top_of(db_stack)->regs.es;
     tss.iomap = sizeof(tss);
     set_system_descriptor(SEL_TSS, (uint64_t)&tss, sizeof(tss) - 1, 9);
-    load_reserved_gdt();
+    segments_leave_vcpu();
     __asm__ volatile("pushq %0\n\tleaq 1f(%%rip), %%rax\n\tpushq %%rax\n\tlretq\n1:\tmov %1, %%ss"
                      : : "i"(SEL_HV_CS), "r"(SEL_HV_DS) : "rax", "memory");
     __asm__ volatile("ltr %w0" : : "r"(SEL_TSS));
@@ -139,7 +139,6 @@ void segments_set_vcpu(struct vcpu *v)
     stack_top_of(mce_stack)->vcpu = v;
     stack_top_of(db_stack)->vcpu = v;
     if (is_idle(v)) {
-        load_reserved_gdt();
         __asm__ volatile("lldt %w0" : : "r"(0));
         return;
     }

@@ -98,6 +98,10 @@ static void fpu_save(struct arch_vcpu *a, uint64_t xcr0)
 
 static void fpu_restore(struct arch_vcpu *a, uint64_t xcr0)
 {
+    static const uint32_t zero;
+
+    if (cpu_features.keeps_fp_pointers)     /* AMD: ours instead of the last guest's (XSA-52) */
+        __asm__ volatile("fnclex\n\tffree %%st(7)\n\tfildl %0" : : "m"(zero));
     if (cpu_features.xsave) {
         __asm__ volatile("xrstor64 (%0)" : : "r"(a->fpu), "a"(~0u), "d"(~0u) : "memory");
         if (xcr0 != cpu_features.xcr0_mask)
@@ -194,6 +198,7 @@ void arch_switch(struct vcpu *prev, struct vcpu *next)
 
     if (!is_idle(prev))
         save_guest(prev);
+    segments_leave_vcpu();          /* its window is not in every root, and an NMI may come before the next is loaded */
     if (is_idle(next)) {
         write_cr3(idle_root);
         boot_cpu.flush_stamp = ++tlb_clock;

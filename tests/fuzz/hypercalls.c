@@ -1,10 +1,10 @@
-/* Two domains of three vCPUs whose "kernels" are random choices: any hypercall with any arguments over any memory, stores
- * to their own pages through whatever the TLB still maps, traps at instructions of all kinds, time that passes. What must
- * hold, whatever they say: no BUG, no panic, nothing the sanitizers see; the recount of all references and types; no stale
- * translation; and once both have ended, every frame is free.
+/* Two domains of three vCPUs whose "kernels" are random choices: any hypercall with any arguments over any
+ * memory, stores to their own pages through whatever the TLB still maps, traps at instructions of all kinds,
+ * time that passes. What must hold, whatever they say: no BUG, no panic, nothing the sanitizers see; the
+ * recount of all references and types; no stale translation; and once both have ended, every frame is free.
  *
- * Random words rarely mean anything, so the generator knows the kinds of things that hypercalls talk about (words), and the
- * shapes of the commoner requests (shapes). */
+ * Random words rarely mean anything, so the generator knows the kinds of things that hypercalls talk about
+ * (words), and the shapes of the commoner requests (shapes). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,7 +43,8 @@ static bool one_in(unsigned n)
     return below(n) == 0;
 }
 
-/* --- Words ------------------------------------------------------------------------------------------------ */
+/* --- Words ------------------------------------------------------------------------------------------------
+ */
 
 static struct vcpu *some_vcpu(void)
 {
@@ -108,8 +109,22 @@ static uint64_t some_pte(void)
 static uint64_t some_va(void)
 {
     static const uint64_t odd[] = {
-        0, 8, HOLE_START - 8, HOLE_START, HOLE_START + 0x1000, HOLE_END - 8, HOLE_END, 1ull << 47, (1ull << 47) - 8, ~0ull,
-        ~7ull, GUEST_BASE - 8, GUEST_BASE, GUEST_BASE + (4 << 20) - 16, 0x8000000000, 0xffff820000010000,
+        0,
+        8,
+        HOLE_START - 8,
+        HOLE_START,
+        HOLE_START + 0x1000,
+        HOLE_END - 8,
+        HOLE_END,
+        1ull << 47,
+        (1ull << 47) - 8,
+        ~0ull,
+        ~7ull,
+        GUEST_BASE - 8,
+        GUEST_BASE,
+        GUEST_BASE + (4 << 20) - 16,
+        0x8000000000,
+        0xffff820000010000,
     };
 
     switch (below(8)) {
@@ -182,7 +197,8 @@ static void remember_maps(const struct vcpu *v, unsigned n)
 
         if (!host_guest_read(&m, ARGS + i * sizeof(m), sizeof(m)) || m.status != GNTST_okay)
             continue;
-        mapped[below(ARRAY_SIZE(mapped))] = (typeof(mapped[0])){ m.host_addr, m.flags, m.handle, v->domain->id };
+        mapped[below(ARRAY_SIZE(mapped))] =
+            (typeof(mapped[0])){m.host_addr, m.flags, m.handle, v->domain->id};
         result.grants += v->domain->state == DOM_RUNNING;
     }
 }
@@ -200,7 +216,8 @@ static void choose_mapped(struct gnttab_unmap_grant_ref *u)
     }
 }
 
-/* --- Shapes: arguments of one kind of request, at ARGS and in a[] ------------------------------------------- */
+/* --- Shapes: arguments of one kind of request, at ARGS and in a[]
+ * ------------------------------------------- */
 
 static void shape_mmu_update(uint64_t *a)
 {
@@ -226,8 +243,8 @@ static void shape_mmuext_op(uint64_t *a)
 
     for (unsigned i = 0; i < n; i++) {
         static const unsigned common[] = {
-            MMUEXT_PIN_L1_TABLE, MMUEXT_PIN_L2_TABLE, MMUEXT_PIN_L3_TABLE, MMUEXT_PIN_L4_TABLE, MMUEXT_UNPIN_TABLE,
-            MMUEXT_UNPIN_TABLE, MMUEXT_NEW_BASEPTR, MMUEXT_NEW_USER_BASEPTR,
+            MMUEXT_PIN_L1_TABLE, MMUEXT_PIN_L2_TABLE, MMUEXT_PIN_L3_TABLE, MMUEXT_PIN_L4_TABLE,
+            MMUEXT_UNPIN_TABLE,  MMUEXT_UNPIN_TABLE,  MMUEXT_NEW_BASEPTR,  MMUEXT_NEW_USER_BASEPTR,
         };
         struct mmuext_op op = { .cmd = one_in(2) ? common[below(8)] : (unsigned)below(24) };
 
@@ -258,8 +275,8 @@ static void shape_memory_op(uint64_t *a)
     static const unsigned cmds[] = {
         XENMEM_increase_reservation, XENMEM_decrease_reservation, XENMEM_populate_physmap, XENMEM_exchange,
     };
-    struct xen_memory_reservation r = { .nr_extents = below(6), .extent_order = one_in(4) ? (unsigned)below(10) : 0,
-                                        .domid = some_domid() };
+    struct xen_memory_reservation r = {
+        .nr_extents = below(6), .extent_order = one_in(4) ? (unsigned)below(10) : 0, .domid = some_domid()};
     unsigned which = (unsigned)below(5);
 
     for (unsigned i = 0; i < 8; i++) {
@@ -307,19 +324,24 @@ static unsigned maps_asked;
 
 static void shape_grant_table_op(uint64_t *a)
 {
-    unsigned cmd = (unsigned)(one_in(3) ? below(13) : (uint64_t[]){ 0, 0, 1, 2, 5 }[below(5)]), n = 1 + (unsigned)below(3);
+    unsigned cmd = (unsigned)(one_in(3) ? below(13) : (uint64_t[]){0, 0, 1, 2, 5}[below(5)]),
+             n = 1 + (unsigned)below(3);
     unsigned size = 64;
 
     for (unsigned i = 0; i < n; i++) {
-        struct gnttab_map_grant_ref m = { .host_addr = one_in(6) ? some_word() : PLAY + below(16) * PAGE_SIZE,
-                                          .flags = one_in(4) ? (uint32_t)below(64) : GNTMAP_host_map | (uint32_t)below(2) * 4,
-                                          .ref = (grant_ref_t)below(12),
-                                          .dom = one_in(4) ? some_domid() : some_vcpu()->domain->id };
+        struct gnttab_map_grant_ref m = {.host_addr = one_in(6) ? some_word() : PLAY + below(16) * PAGE_SIZE,
+                                         .flags = one_in(4) ? (uint32_t)below(64)
+                                                            : GNTMAP_host_map | (uint32_t)below(2) * 4,
+                                         .ref = (grant_ref_t)below(12),
+                                         .dom = one_in(4) ? some_domid() : some_vcpu()->domain->id};
         struct gnttab_unmap_grant_ref u = { .host_addr = m.host_addr, .handle = (grant_handle_t)below(6) };
         struct gnttab_setup_table s = { .dom = some_domid(), .nr_frames = (uint32_t)below(6) };
-        struct gnttab_copy c = { .source.domid = some_domid(), .dest.domid = some_domid(), .flags = (uint16_t)below(4),
-                                 .len = (uint16_t)below(5000), .source.offset = (uint16_t)below(4200),
-                                 .dest.offset = (uint16_t)below(4200) };
+        struct gnttab_copy c = {.source.domid = some_domid(),
+                                .dest.domid = some_domid(),
+                                .flags = (uint16_t)below(4),
+                                .len = (uint16_t)below(5000),
+                                .source.offset = (uint16_t)below(4200),
+                                .dest.offset = (uint16_t)below(4200)};
 
         if (!one_in(4))
             choose_mapped(&u);
@@ -396,9 +418,15 @@ static void shape_update_descriptor(uint64_t *a)
 
 static void shape_iret(uint64_t *a)
 {
-    uint64_t frame[9] = { any(), 2, 3, one_in(2) ? VGCF_in_syscall : 0, CODE,
-                          one_in(3) && (current->root_user != 0 || one_in(50)) ? 0x33 : 0xe030, some_word() | 0x200,
-                          STACK_TOP - 64, 0x2b };
+    uint64_t frame[9] = {any(),
+                         2,
+                         3,
+                         one_in(2) ? VGCF_in_syscall : 0,
+                         CODE,
+                         one_in(3) && (current->root_user != 0 || one_in(50)) ? 0x33 : 0xe030,
+                         some_word() | 0x200,
+                         STACK_TOP - 64,
+                         0x2b};
 
     (void)a;
     guest_regs(current)->rsp = one_in(50) ? some_va() : STACK_TOP - 0x100;
@@ -420,7 +448,8 @@ static void shape_sched_op(uint64_t *a)
     if (a[0] == SCHEDOP_shutdown && !one_in(30))
         a[0] = SCHEDOP_yield;
     if (a[0] == SCHEDOP_poll) {
-        uint32_t ports[4] = { (uint32_t)below(12), (uint32_t)below(12), (uint32_t)below(12), (uint32_t)below(6000) };
+        uint32_t ports[4] = {(uint32_t)below(12), (uint32_t)below(12), (uint32_t)below(12),
+                             (uint32_t)below(6000)};
 
         put(LISTS, ports, sizeof(ports));
         struct sched_poll p = { .nr_ports = (unsigned)below(4), .timeout = now_ns() + below(3000000) };
@@ -434,15 +463,22 @@ static const struct {
     unsigned nr;
     void (*shape)(uint64_t *a);
 } shapes[] = {
-    { __HYPERVISOR_mmu_update, shape_mmu_update }, { __HYPERVISOR_mmu_update, shape_mmu_update },
-    { __HYPERVISOR_mmuext_op, shape_mmuext_op }, { __HYPERVISOR_mmuext_op, shape_mmuext_op },
+    { __HYPERVISOR_mmu_update, shape_mmu_update },
+    { __HYPERVISOR_mmu_update, shape_mmu_update },
+    { __HYPERVISOR_mmuext_op, shape_mmuext_op },
+    { __HYPERVISOR_mmuext_op, shape_mmuext_op },
     { __HYPERVISOR_update_va_mapping, shape_update_va_mapping },
     { __HYPERVISOR_update_va_mapping_otherdomain, shape_update_va_mapping },
-    { __HYPERVISOR_memory_op, shape_memory_op }, { __HYPERVISOR_event_channel_op, shape_event_channel_op },
-    { __HYPERVISOR_event_channel_op, shape_event_channel_op }, { __HYPERVISOR_grant_table_op, shape_grant_table_op },
-    { __HYPERVISOR_grant_table_op, shape_grant_table_op }, { __HYPERVISOR_vcpu_op, shape_vcpu_op },
-    { __HYPERVISOR_set_gdt, shape_set_gdt }, { __HYPERVISOR_update_descriptor, shape_update_descriptor },
-    { __HYPERVISOR_iret, shape_iret }, { __HYPERVISOR_set_callbacks, shape_set_callbacks },
+    { __HYPERVISOR_memory_op, shape_memory_op },
+    { __HYPERVISOR_event_channel_op, shape_event_channel_op },
+    { __HYPERVISOR_event_channel_op, shape_event_channel_op },
+    { __HYPERVISOR_grant_table_op, shape_grant_table_op },
+    { __HYPERVISOR_grant_table_op, shape_grant_table_op },
+    { __HYPERVISOR_vcpu_op, shape_vcpu_op },
+    { __HYPERVISOR_set_gdt, shape_set_gdt },
+    { __HYPERVISOR_update_descriptor, shape_update_descriptor },
+    { __HYPERVISOR_iret, shape_iret },
+    { __HYPERVISOR_set_callbacks, shape_set_callbacks },
     { __HYPERVISOR_sched_op, shape_sched_op },
 };
 
@@ -491,7 +527,8 @@ static unsigned choose_multicall(uint64_t *a)
     return __HYPERVISOR_multicall;
 }
 
-/* --- Guests ----------------------------------------------------------------------------------------------- */
+/* --- Guests -----------------------------------------------------------------------------------------------
+ */
 
 static bool half_done(void)
 {
@@ -573,13 +610,16 @@ static void guest_hypercall(struct vcpu *v)
 static void guest_trap(struct vcpu *v)
 {
     static const char *const code[] = {
-        "\x0f\x20\xc0", "\x0f\x22\xd8", "\x0f\x22\xe0", "\x0f\x20\xd8", "\x0f\x22\xc0", "\x0f\x06\x90", "\x0f\x32\x90", "\x0f\x30\x90",
-        "\x0f\x21\xc0", "\x0f\x23\xf8", "\x0f\x23\xc3", "\xe4\x70\x90", "\xe6\x80\x90", "\xec\x90\x90", "\xef\x90\x90", "\xfa\x90\x90",
-        "\xfb\x90\x90", "\x6c\x90\x90", "\xf3\x6e\x90", "\x0f\x01\xd1", "\x0f\x09\x90", "\xf4\x90\x90", "\xcd\x80\x90", "\x0f\x0b\x78",
-        "\x48\x89\x07", "\x48\x87\x07", "\x0f\x01\xf8", "\x0f\x20\xe0", "\x0f\x20\xd0", "\x0f\x22\xd0", "\x0f\x31\x90", "\x0f\x01\xf9",
+        "\x0f\x20\xc0", "\x0f\x22\xd8", "\x0f\x22\xe0", "\x0f\x20\xd8", "\x0f\x22\xc0", "\x0f\x06\x90",
+        "\x0f\x32\x90", "\x0f\x30\x90", "\x0f\x21\xc0", "\x0f\x23\xf8", "\x0f\x23\xc3", "\xe4\x70\x90",
+        "\xe6\x80\x90", "\xec\x90\x90", "\xef\x90\x90", "\xfa\x90\x90", "\xfb\x90\x90", "\x6c\x90\x90",
+        "\xf3\x6e\x90", "\x0f\x01\xd1", "\x0f\x09\x90", "\xf4\x90\x90", "\xcd\x80\x90", "\x0f\x0b\x78",
+        "\x48\x89\x07", "\x48\x87\x07", "\x0f\x01\xf8", "\x0f\x20\xe0", "\x0f\x20\xd0", "\x0f\x22\xd0",
+        "\x0f\x31\x90", "\x0f\x01\xf9",
     };
     struct cpu_user_regs *r = guest_regs(v);
-    unsigned vector = one_in(6) ? (unsigned)below(20) : (unsigned)(uint64_t[]){ TRAP_GP, TRAP_PF, TRAP_UD }[below(3)];
+    unsigned vector =
+        one_in(6) ? (unsigned)below(20) : (unsigned)(uint64_t[]){TRAP_GP, TRAP_PF, TRAP_UD}[below(3)];
     uint64_t cr2 = some_va();
 
     put(CODE, code[below(ARRAY_SIZE(code))], 3);
@@ -596,8 +636,9 @@ static void guest_trap(struct vcpu *v)
     r->rdi = r->rsi = cr2;
     if (vector == TRAP_PF && one_in(2)) {       /* a store to a table */
         static const char *const stores[] = {
-            "\x48\x89\x07\x90", "\x48\x87\x07\x90", "\x48\x0f\xb1\x07", "\x48\x0f\xc1\x07", "\x48\x01\x07\x90", "\x48\x21\x07\x90",
-            "\x48\x31\x07\x90", "\x48\x83\x27\x01", "\x0f\xba\x37\x01", "\x0f\xab\x07\x90", "\x66\x89\x07\x90", "\x88\x07\x90\x90",
+            "\x48\x89\x07\x90", "\x48\x87\x07\x90", "\x48\x0f\xb1\x07", "\x48\x0f\xc1\x07",
+            "\x48\x01\x07\x90", "\x48\x21\x07\x90", "\x48\x31\x07\x90", "\x48\x83\x27\x01",
+            "\x0f\xba\x37\x01", "\x0f\xab\x07\x90", "\x66\x89\x07\x90", "\x88\x07\x90\x90",
         };
 
         r->rdi = cr2 = TABLES_VA + below(512) * 8;
@@ -607,7 +648,11 @@ static void guest_trap(struct vcpu *v)
     } else if (vector == TRAP_PF && one_in(8)) {
         cr2 = 0xffff820000000000 + ((uint64_t)v->id << 17) + 0x10000 + below(0x10000);
         r->error_code = (uint32_t)below(4);
-    } else r->error_code = vector == TRAP_PF ? (uint32_t)below(4) | (one_in(500) ? 8 : 0) : one_in(3) ? (uint32_t)below(2048) : 0;
+    } else if (vector == TRAP_PF) {
+        r->error_code = (uint32_t)below(4) | (one_in(500) ? 8 : 0);
+    } else {
+        r->error_code = one_in(3) ? (uint32_t)below(2048) : 0;
+    }
     if (vector == TRAP_NMI || vector == 8 || vector == 9 || vector == 15 || vector == 18)
         vector = TRAP_GP;                       /* the CPU's own business */
     if (one_in(3))
@@ -624,13 +669,15 @@ static void guest_trap(struct vcpu *v)
 /* Grant entries, wherever the guest maps its table. */
 static void grant_something(struct domain *d)
 {
-    struct grant_entry_v1 e = { .flags = one_in(8) ? (uint16_t)any() : GTF_permit_access, .domid = some_vcpu()->domain->id,
-                                .frame = (uint32_t)some_mfn() };
+    struct grant_entry_v1 e = {.flags = one_in(8) ? (uint16_t)any() : GTF_permit_access,
+                               .domid = some_vcpu()->domain->id,
+                               .frame = (uint32_t)some_mfn()};
 
     if (one_in(3))
         e.flags |= GTF_readonly;
     for (mfn_t mfn = LOW_BASE; mfn < max_mfn; mfn++)
-        if (mfn_to_frame(mfn)->owner == d && !(mfn_to_frame(mfn)->count & FRAME_COUNTED) && mfn != d->shared_mfn)
+        if (mfn_to_frame(mfn)->owner == d && !(mfn_to_frame(mfn)->count & FRAME_COUNTED) &&
+            mfn != d->shared_mfn)
             ((struct grant_entry_v1 *)mfn_to_virt(mfn))[1 + below(11)] = e;
 }
 
@@ -652,7 +699,8 @@ static void guest_scribble(struct vcpu *v)
         break;
     case 3:
         if (v->domain->console_ring != NULL)
-            ((uint32_t *)(void *)v->domain->console_ring)[one_in(2) ? 768 + below(4) : below(1024)] = (uint32_t)w;
+            ((uint32_t *)(void *)v->domain->console_ring)[one_in(2) ? 768 + below(4) : below(1024)] =
+                (uint32_t)w;
         break;
     default:
         v->info->evtchn_upcall_mask = (uint8_t)below(2);
@@ -678,11 +726,14 @@ static int new_user_root_of(struct vcpu *v, mfn_t mfn)
 static void random_guest(struct vcpu *v)
 {
     for (unsigned i = 0; i < 256; i++)
-        v->traps[i] = (struct trap_info){ .vector = (uint8_t)i, .flags = (uint8_t)(i % 3 ? 0 : 4), .cs = FLAT_KERNEL_CS64,
-                                          .address = CODE + 0x40 };
+        v->traps[i] = (struct trap_info){.vector = (uint8_t)i,
+                                         .flags = (uint8_t)(i % 3 ? 0 : 4),
+                                         .cs = FLAT_KERNEL_CS64,
+                                         .address = CODE + 0x40};
     v->callback[CB_EVENT] = v->callback[CB_FAILSAFE] = v->callback[CB_SYSCALL] = CODE + 0x10;
     for (unsigned i = 0; i < 4; i++)            /* its tables, to look at and to store to */
-        (void)do_update_va_mapping(TABLES_VA + i * PAGE_SIZE, (PTE_MFN(slot_maddr(PLAY)) << PAGE_SHIFT) | PTE_P, 0);
+        (void)do_update_va_mapping(TABLES_VA + i * PAGE_SIZE,
+                                   (PTE_MFN(slot_maddr(PLAY)) << PAGE_SHIFT) | PTE_P, 0);
     for (unsigned i = 0; i < 8; i++)
         grant_something(v->domain);
     if (one_in(2))
@@ -764,8 +815,8 @@ static void check_all_free(uint64_t want)
 {
     if (nr_free_frames() == want && list_empty(&domain_list))
         return;
-    fprintf(stderr, "fuzz: %lu frames were free before, %lu after the last domain; %u domains are left\n", want,
-            nr_free_frames(), domain_count());
+    fprintf(stderr, "fuzz: %lu frames were free before, %lu after the last domain; %u domains are left\n",
+            want, nr_free_frames(), domain_count());
     abort();
 }
 

@@ -1,4 +1,5 @@
-/* fuzz ITERATIONS SEED: worlds of a thousand hypercalls each, all from one seed; the same arguments do the same again. */
+/* fuzz ITERATIONS SEED: worlds of a thousand hypercalls each, all from one seed; the same arguments do the
+ * same again. */
 #include <stdio.h>
 #include <stdlib.h>
 #include "fuzz.h"
@@ -22,7 +23,8 @@ static bool never_dry(void *state)
 
 int main(int argc, char **argv)
 {
-    uint64_t iterations = argc > 1 ? strtoull(argv[1], NULL, 0) : 20000, seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
+    uint64_t iterations = argc > 1 ? strtoull(argv[1], NULL, 0) : 20000,
+             seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
     struct fuzz_result total = { 0 };
 
     for (uint64_t world = 0; total.hypercalls < iterations; world++) {
@@ -43,7 +45,7 @@ int main(int argc, char **argv)
     }
     printf("fuzz: %lu hypercalls (%lu served, %lu refused) and %lu traps of %lu domains, %lu grants mapped, "
            "%lu audits, seed %lu: passed\n",
-           total.hypercalls, total.succeeded, total.hypercalls - total.succeeded, total.traps, total.domains, total.grants,
-           total.audits, seed);
+           total.hypercalls, total.succeeded, total.hypercalls - total.succeeded, total.traps, total.domains,
+           total.grants, total.audits, seed);
     return 0;
 }

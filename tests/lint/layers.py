@@ -11,10 +11,11 @@ ALL_LIBC = None
 LAYERS = {
     "common": (("common/",), FREESTANDING),
     "xen": (("common/", "xen/", "arch/arch.h"), FREESTANDING),
-    "arch/x86_64": (("common/", "xen/", "arch/arch.h", "arch/x86_64/", "arch_cpu.h", "asm-offsets.h"), FREESTANDING),
+    "arch/x86_64": (("common/", "xen/", "arch/arch.h", "arch/x86_64/", "arch_cpu.h", "asm-offsets.h"),
+                    FREESTANDING),
     "arch/host": (("common/", "xen/", "arch/arch.h", "arch_cpu.h", "host.h"), ALL_LIBC),
-    "tests/unit": (("common/", "xen/", "arch/arch.h", "arch_cpu.h", "host.h", "support.h", "cmocka_main.h"), ALL_LIBC),
-    "tests/fuzz": (("common/", "xen/", "arch/arch.h", "arch_cpu.h", "host.h", "support.h", "fuzz.h"), ALL_LIBC),
+    "tests/unit": (("common/", "xen/", "arch/arch.h", "host.h", "support.h", "cmocka_main.h"), ALL_LIBC),
+    "tests/fuzz": (("common/", "xen/", "arch/arch.h", "host.h", "support.h", "fuzz.h"), ALL_LIBC),
 }
 EXCEPTIONS = {
     ("arch/arch.h", "arch_cpu.h"),      # the seam's inline half comes from whichever architecture is built

@@ -1,5 +1,5 @@
-/* What the unit tests and the fuzzer share: a tiny PV kernel as an ELF file, domains built from it by the real builder,
- * hypercalls made as one of their vCPUs, and the audits after each. */
+/* What the unit tests and the fuzzer share: a tiny PV kernel as an ELF file, domains built from it by the
+ * real builder, hypercalls made as one of their vCPUs, and the audits after each. */
 #ifndef SUPPORT_H
 #define SUPPORT_H
 
@@ -58,7 +58,8 @@ const struct start_info *guest_start_info(struct domain *d);
 /* The hypercall as current, and then both audits. */
 long hcall_args(uint64_t nr, const uint64_t a[6]);
 #define hcall(nr, ...) hcall_args(nr, (const uint64_t[6]){ __VA_ARGS__ })
-long hcall_struct(uint64_t nr, uint64_t cmd, void *arg, size_t len);    /* arg at SCRATCH, copied in and back out */
+long hcall_struct(uint64_t nr, uint64_t cmd, void *arg,
+                  size_t len); /* arg at SCRATCH, copied in and back out */
 void audit(void);
 
 mfn_t mfn_of_pfn(struct domain *d, pfn_t pfn);

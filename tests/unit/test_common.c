@@ -85,11 +85,22 @@ static void copies_within_bounds(void **state)
 static void parses_numbers(void **state)
 {
     static const struct { const char *text; uint64_t value; int used; bool size; } table[] = {
-        { "0", 0, 1, false }, { "42x", 42, 2, false }, { "0x1F", 31, 4, false }, { "x", 0, 0, false }, { "", 0, 0, false },
-        { "18446744073709551615", UINT64_MAX, 20, false }, { "18446744073709551616", 0, 0, false },
-        { "0xffffffffffffffff", UINT64_MAX, 18, false }, { "0x10000000000000000", 0, 0, false },
-        { "64M", 64ull << 20, 3, true }, { "1g", 1ull << 30, 2, true }, { "7k", 7 << 10, 2, true }, { "9B", 9, 2, true },
-        { "2T", 2ull << 40, 2, true }, { "5", 5 << 10, 1, true }, { "99999999999999999G", 0, 0, true },
+        { "0", 0, 1, false },
+        { "42x", 42, 2, false },
+        { "0x1F", 31, 4, false },
+        { "x", 0, 0, false },
+        { "", 0, 0, false },
+        { "18446744073709551615", UINT64_MAX, 20, false },
+        { "18446744073709551616", 0, 0, false },
+        { "0xffffffffffffffff", UINT64_MAX, 18, false },
+        { "0x10000000000000000", 0, 0, false },
+        { "64M", 64ull << 20, 3, true },
+        { "1g", 1ull << 30, 2, true },
+        { "7k", 7 << 10, 2, true },
+        { "9B", 9, 2, true },
+        { "2T", 2ull << 40, 2, true },
+        { "5", 5 << 10, 1, true },
+        { "99999999999999999G", 0, 0, true },
     };
 
     (void)state;
@@ -138,8 +149,9 @@ static void formats_like_libc(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(moves_bytes),       cmocka_unit_test(compares_strings), cmocka_unit_test(copies_within_bounds),
-        cmocka_unit_test(parses_numbers),    cmocka_unit_test(formats_like_libc),
+        cmocka_unit_test(moves_bytes), cmocka_unit_test(compares_strings),
+        cmocka_unit_test(copies_within_bounds), cmocka_unit_test(parses_numbers),
+        cmocka_unit_test(formats_like_libc),
     };
 
     return cmocka_run_group_tests_name("common", tests, NULL, NULL);

@@ -13,7 +13,14 @@
 #define B(...) { __VA_ARGS__ }, sizeof((uint8_t[]){ __VA_ARGS__ })
 
 static struct cpu_user_regs regs = {
-    .rdi = RDI, .rsi = RSI, .r13 = R13, .rcx = 4, .rdx = 130, .rbx = (uint64_t)-1, .rip = RIP, .r11 = 0xffffffff00005000,
+    .rdi = RDI,
+    .rsi = RSI,
+    .r13 = R13,
+    .rcx = 4,
+    .rdx = 130,
+    .rbx = (uint64_t)-1,
+    .rip = RIP,
+    .r11 = 0xffffffff00005000,
 };
 
 static const struct {
@@ -65,17 +72,18 @@ static const struct {
     uint8_t insn[16];
     unsigned length;
 } others[] = {
-    { B(0x48, 0x8b, 0x07) },            /* a load */
-    { B(0x48, 0x89, 0xc7) },            /* between registers */
+    { B(0x48, 0x8b, 0x07) }, /* a load */
+    { B(0x48, 0x89, 0xc7) }, /* between registers */
     { B(0x90) },
     { B(0x0f, 0x0b) },
     { B(0x48, 0xc7, 0x0f, 0, 0, 0, 0) },
-    { B(0x48, 0x0f, 0xba, 0x27, 0x01) },        /* bt stores nothing */
-    { B(0x48, 0x83, 0x3f, 0x00) },              /* cmp neither */
+    { B(0x48, 0x0f, 0xba, 0x27, 0x01) }, /* bt stores nothing */
+    { B(0x48, 0x83, 0x3f, 0x00) },       /* cmp neither */
     { B(0x48, 0x0f, 0xc7, 0x0f) },
     { B(0xc5, 0xfc, 0x11, 0x07) },
     { B(0x48, 0x11, 0x07) },                    /* adc: not served */
-    { B(0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x89, 0x07) },   /* 16 bytes */
+    /* 16 bytes, which no instruction has */
+    { B(0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x89, 0x07) },
 };
 
 static bool decode(const uint8_t *insn, unsigned len, struct store_insn *out, uint64_t *address)
@@ -98,10 +106,11 @@ static void decodes_stores(void **state)
 
         if (!decode(stores[i].insn, sizeof(stores[i].insn), &in, &address))
             fail_msg("row %u was not decoded", i);
-        if (in.length != stores[i].length || in.bytes != stores[i].bytes || in.op != stores[i].op || in.reg != stores[i].reg ||
-            in.high_byte != stores[i].high || address != stores[i].address || (in.reg < 0 && in.imm != stores[i].imm))
-            fail_msg("row %u: length %u bytes %u op %d reg %d high %d address %lx imm %lx", i, in.length, in.bytes, in.op,
-                     in.reg, in.high_byte, address, in.imm);
+        if (in.length != stores[i].length || in.bytes != stores[i].bytes || in.op != stores[i].op ||
+            in.reg != stores[i].reg || in.high_byte != stores[i].high || address != stores[i].address ||
+            (in.reg < 0 && in.imm != stores[i].imm))
+            fail_msg("row %u: length %u bytes %u op %d reg %d high %d address %lx imm %lx", i, in.length,
+                     in.bytes, in.op, in.reg, in.high_byte, address, in.imm);
         for (unsigned len = 0; len < stores[i].length; len++)
             assert_false(decode(stores[i].insn, len, &in, &address));
     }

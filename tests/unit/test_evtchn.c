@@ -1,4 +1,5 @@
-/* Event channels: the life of each kind of port, every refusal, and no lost wake-up whatever happened before. */
+/* Event channels: the life of each kind of port, every refusal, and no lost wake-up whatever
+ * happened before. */
 #include "cmocka_main.h"
 #include <string.h>
 #include "support.h"
@@ -47,7 +48,8 @@ static bool bit(const unsigned long *words, evtchn_port_t port)
 
 static void set_mask(struct domain *d, evtchn_port_t port, bool on)
 {
-    d->shared->evtchn_mask[port / 64] = (d->shared->evtchn_mask[port / 64] & ~(1ul << port % 64)) | (unsigned long)on << port % 64;
+    d->shared->evtchn_mask[port / 64] =
+        (d->shared->evtchn_mask[port / 64] & ~(1ul << port % 64)) | (unsigned long)on << port % 64;
 }
 
 static void close_port(evtchn_port_t port)
@@ -144,7 +146,8 @@ static void refusals(void **state)
     assert_int_equal(hcall(__HYPERVISOR_event_channel_op, EVTCHNOP_send, HOLE_START), -EFAULT);
     assert_int_equal(hcall(__HYPERVISOR_event_channel_op, EVTCHNOP_send, 0x1000), -EFAULT);
 
-    /* A port reserved for the second guest is nobody else's; and not even its own domain's end is bound by it. */
+    /* A port reserved for the second guest is nobody else's; and not even its own domain's end is bound by
+     * it. */
     port = alloc_for(2);
     inter.remote_dom = DOMID_SELF;
     inter.remote_port = port;
@@ -193,8 +196,8 @@ static void sleeper(struct vcpu *v)
     }
 }
 
-/* Whatever the guest scribbled into its pages before: once it has cleared the bits as the protocol asks, the next event
- * wakes it. */
+/* Whatever the guest scribbled into its pages before: once it has cleared the bits as the protocol asks, the
+ * next event wakes it. */
 static void ipi_wakes_a_blocked_vcpu(void **state)
 {
     struct evtchn_bind_ipi ipi = { .vcpu = 1 };
@@ -335,9 +338,13 @@ static void a_dying_peer_leaves_unbound_ports(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        with_guests(interdomain_life),         with_guests(refusals),            with_guests(runs_out_and_recovers),
-        with_guests(ipi_wakes_a_blocked_vcpu), with_guests(bind_vcpu_moves_delivery),
-        with_guests(agrees_with_a_model),      with_guests(a_dying_peer_leaves_unbound_ports),
+        with_guests(interdomain_life),
+        with_guests(refusals),
+        with_guests(runs_out_and_recovers),
+        with_guests(ipi_wakes_a_blocked_vcpu),
+        with_guests(bind_vcpu_moves_delivery),
+        with_guests(agrees_with_a_model),
+        with_guests(a_dying_peer_leaves_unbound_ports),
     };
 
     return cmocka_run_group_tests_name("evtchn", tests, NULL, NULL);

@@ -1,5 +1,5 @@
-/* Grants between two domains: what may be mapped and copied, what may not, and that closing leaves nothing behind,
- * whichever of the two ends first. */
+/* Grants between two domains: what may be mapped and copied, what may not, and that closing leaves nothing
+ * behind, whichever of the two ends first. */
 #include "cmocka_main.h"
 #include <string.h>
 #include "support.h"
@@ -47,7 +47,9 @@ static int two_guests(void **state)
     assert_int_equal(s.status, GNTST_okay);
     guest_get(&frame, SCRATCH + 512, 8);
     page = mfn_of_va(PAGE_VA);
-    assert_int_equal(hcall(__HYPERVISOR_update_va_mapping, TABLE_VA, frame << PAGE_SHIFT | PTE_P | PTE_RW, UVMF_INVLPG), 0);
+    assert_int_equal(
+        hcall(__HYPERVISOR_update_va_mapping, TABLE_VA, frame << PAGE_SHIFT | PTE_P | PTE_RW, UVMF_INVLPG),
+        0);
     guest_put(PAGE_VA, "a's data", 9);
     return 0;
 }
@@ -119,8 +121,9 @@ static void by_entry_and_replaced(void **state)
     assert_int_equal(m.status, GNTST_okay);
     assert_int_equal(PTE_MFN(pte_at(MAP_VA)), page);
     assert_false(pte_at(MAP_VA) & PTE_RW);
-    assert_int_equal(hcall(__HYPERVISOR_update_va_mapping, MAP_VA, page << PAGE_SHIFT | PTE_P | PTE_RW, 0), -EBUSY);
-    assert_int_equal(unmap(slot_maddr(PAGE_VA), m.handle), GNTST_general_error);    /* not this grant's entry */
+    assert_int_equal(hcall(__HYPERVISOR_update_va_mapping, MAP_VA, page << PAGE_SHIFT | PTE_P | PTE_RW, 0),
+                     -EBUSY);
+    assert_int_equal(unmap(slot_maddr(PAGE_VA), m.handle), GNTST_general_error); /* not this grant's entry */
     assert_int_equal(unmap(at, m.handle), GNTST_okay);
     assert_int_equal(pte_at(MAP_VA), 0);
 
@@ -140,14 +143,14 @@ static void refusals(void **state)
     const struct { grant_ref_t ref; uint32_t flags; uint64_t va; domid_t dom; int status; } rows[] = {
         { 8, GNTMAP_host_map, MAP_VA, 77, GNTST_bad_domain },
         { 100000, GNTMAP_host_map, MAP_VA, 1, GNTST_bad_gntref },
-        { 9, GNTMAP_host_map, MAP_VA, 1, GNTST_general_error },                     /* not permitted */
-        { 10, GNTMAP_host_map, MAP_VA, 1, GNTST_general_error },                    /* for somebody else */
-        { 11, GNTMAP_host_map, MAP_VA, 1, GNTST_general_error },                    /* read-only */
-        { 12, GNTMAP_host_map, MAP_VA, 1, GNTST_bad_page },                         /* not a frame of a */
-        { 13, GNTMAP_host_map, MAP_VA, 1, GNTST_general_error },                    /* a page table, writable */
+        {9,      GNTMAP_host_map, MAP_VA,     1,  GNTST_general_error}, /* not permitted */
+        {10,     GNTMAP_host_map, MAP_VA,     1,  GNTST_general_error}, /* for somebody else */
+        {11,     GNTMAP_host_map, MAP_VA,     1,  GNTST_general_error}, /* read-only */
+        {12,     GNTMAP_host_map, MAP_VA,     1,  GNTST_bad_page     }, /* not a frame of a */
+        {13,     GNTMAP_host_map, MAP_VA,     1,  GNTST_general_error}, /* a page table, writable */
         { 8, GNTMAP_host_map, HOLE_START, 1, GNTST_general_error },
-        { 8, GNTMAP_host_map, 0x1000, 1, GNTST_general_error },                     /* no table there */
-        { 8, GNTMAP_readonly, MAP_VA, 1, GNTST_bad_gntref },                        /* maps nothing */
+        {8,      GNTMAP_host_map, 0x1000,     1,  GNTST_general_error}, /* no table there */
+        {8,      GNTMAP_readonly, MAP_VA,     1,  GNTST_bad_gntref   }, /* maps nothing */
     };
 
     (void)state;
@@ -176,7 +179,8 @@ static void refusals(void **state)
 
 static void copies(void **state)
 {
-    struct gnttab_copy c = { .source.domid = 1, .dest.domid = DOMID_SELF, .flags = GNTCOPY_source_gref, .len = 9 };
+    struct gnttab_copy c = {
+        .source.domid = 1, .dest.domid = DOMID_SELF, .flags = GNTCOPY_source_gref, .len = 9};
     char text[9];
 
     (void)state;
@@ -213,7 +217,8 @@ static void copies(void **state)
     assert_int_equal(entry_flags(8), GTF_permit_access | GTF_readonly);
 }
 
-/* Each order of endings, with everything mapped that can be: frames, a read-only one, and the granter's shared pages. */
+/* Each order of endings, with everything mapped that can be: frames, a read-only one, and the granter's
+ * shared pages. */
 static void endings(void **state)
 {
     for (unsigned order = 0; order < 6; order++) {
@@ -269,10 +274,11 @@ static void runs_out_of_memory(void **state)
     host_become(b->vcpu[0]);
     host_take_all_but(0);
     for (unsigned i = 0; i < 3000; i++) {
-        struct gnttab_map_grant_ref one = { .host_addr = MAP_VA, .flags = GNTMAP_host_map, .ref = 8, .dom = 1 };
+        struct gnttab_map_grant_ref one = {.host_addr = MAP_VA, .flags = GNTMAP_host_map, .ref = 8, .dom = 1};
 
         guest_put(SCRATCH, &one, sizeof(one));
-        assert_int_equal(hypercall_table[__HYPERVISOR_grant_table_op](GNTTABOP_map_grant_ref, SCRATCH, 1, 0, 0, 0), 0);
+        assert_int_equal(
+            hypercall_table[__HYPERVISOR_grant_table_op](GNTTABOP_map_grant_ref, SCRATCH, 1, 0, 0, 0), 0);
         guest_get(&m, SCRATCH, sizeof(m));
         if (m.status != GNTST_okay)
             break;
@@ -287,8 +293,9 @@ static void runs_out_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        with_guests(maps_and_unmaps), with_guests(by_entry_and_replaced), with_guests(refusals), with_guests(copies), with_guests(endings),
-        with_guests(runs_out_of_memory),
+        with_guests(maps_and_unmaps), with_guests(by_entry_and_replaced),
+        with_guests(refusals), with_guests(copies),
+        with_guests(endings), with_guests(runs_out_of_memory),
     };
 
     return cmocka_run_group_tests_name("grant", tests, NULL, NULL);

@@ -1,4 +1,5 @@
-/* Kernel files that nobody vouches for: each lie is found and named, none is believed; and what a good one becomes. */
+/* Kernel files that nobody vouches for: each lie is found and named, none is believed; and what a good one
+ * becomes. */
 #include "cmocka_main.h"
 #include <stdlib.h>
 #include <string.h>
@@ -33,7 +34,10 @@ static void nothing_to_load(struct tiny_elf *e) { e->load.type = 0; }
 static void nothing_in_memory(struct tiny_elf *e) { e->load.filesz = e->load.memsz = 0; }
 static void no_notes(struct tiny_elf *e) { e->note.type = 0; }
 static void notes_outside(struct tiny_elf *e) { e->note.offset = ELF_BYTES + 4; }
-static void entry_outside(struct tiny_elf *e) { elf_add_number(e, XEN_ELFNOTE_ENTRY, GUEST_BASE + GUEST_IMAGE_BYTES); }
+static void entry_outside(struct tiny_elf *e)
+{
+    elf_add_number(e, XEN_ELFNOTE_ENTRY, GUEST_BASE + GUEST_IMAGE_BYTES);
+}
 static void entry_before(struct tiny_elf *e) { elf_add_number(e, XEN_ELFNOTE_ENTRY, GUEST_BASE - 1); }
 static void base_unaligned(struct tiny_elf *e) { elf_add_number(e, XEN_ELFNOTE_VIRT_BASE, GUEST_BASE + 8); }
 static void base_not_canonical(struct tiny_elf *e)
@@ -55,7 +59,10 @@ static void hypercall_page_outside(struct tiny_elf *e)
 {
     elf_add_number(e, XEN_ELFNOTE_HYPERCALL_PAGE, GUEST_BASE + GUEST_IMAGE_BYTES);
 }
-static void hypercall_page_unaligned(struct tiny_elf *e) { elf_add_number(e, XEN_ELFNOTE_HYPERCALL_PAGE, GUEST_BASE + 4); }
+static void hypercall_page_unaligned(struct tiny_elf *e)
+{
+    elf_add_number(e, XEN_ELFNOTE_HYPERCALL_PAGE, GUEST_BASE + 4);
+}
 static void note_number_of_3(struct tiny_elf *e) { elf_add_note(e, XEN_ELFNOTE_VIRT_BASE, "abc", 3); }
 static void note_text_open(struct tiny_elf *e) { elf_add_note(e, XEN_ELFNOTE_LOADER, "generic", 7); }
 static void note_text_empty(struct tiny_elf *e) { elf_add_note(e, XEN_ELFNOTE_XEN_VERSION, "", 0); }
@@ -64,12 +71,12 @@ static void other_interface(struct tiny_elf *e) { elf_add_note(e, XEN_ELFNOTE_XE
 #define BAD(name) { #name, name }
 static const struct { const char *name; void (*spoil)(struct tiny_elf *e); } bad[] = {
     BAD(no_magic), BAD(class_32), BAD(big_endian), BAD(other_machine), BAD(no_headers), BAD(headers_outside),
-    BAD(headers_wrap), BAD(headers_too_many), BAD(header_size), BAD(segment_outside), BAD(segment_offset_wraps),
-    BAD(segment_filesz_huge), BAD(filesz_beyond_memsz), BAD(memory_wraps), BAD(below_the_base), BAD(overlap),
-    BAD(nothing_to_load), BAD(nothing_in_memory), BAD(no_notes), BAD(notes_outside), BAD(entry_outside),
-    BAD(entry_before), BAD(base_unaligned), BAD(base_not_canonical), BAD(base_in_the_hole), BAD(into_the_hole),
-    BAD(hypercall_page_outside), BAD(hypercall_page_unaligned), BAD(note_number_of_3), BAD(note_text_open),
-    BAD(note_text_empty), BAD(other_interface),
+    BAD(headers_wrap), BAD(headers_too_many), BAD(header_size), BAD(segment_outside),
+    BAD(segment_offset_wraps), BAD(segment_filesz_huge), BAD(filesz_beyond_memsz), BAD(memory_wraps),
+    BAD(below_the_base), BAD(overlap), BAD(nothing_to_load), BAD(nothing_in_memory), BAD(no_notes),
+    BAD(notes_outside), BAD(entry_outside), BAD(entry_before), BAD(base_unaligned), BAD(base_not_canonical),
+    BAD(base_in_the_hole), BAD(into_the_hole), BAD(hypercall_page_outside), BAD(hypercall_page_unaligned),
+    BAD(note_number_of_3), BAD(note_text_open), BAD(note_text_empty), BAD(other_interface),
 };
 
 static void refuses_bad_files(void **state)
@@ -152,7 +159,8 @@ static void survives_mutation(void **state)
     assert_true(accepted > 1000);       /* or the mutations test nothing */
 }
 
-static int build(struct tiny_elf *e, uint64_t frames, const void *ramdisk, uint64_t ramdisk_size, struct domain **out)
+static int build(struct tiny_elf *e, uint64_t frames, const void *ramdisk, uint64_t ramdisk_size,
+                 struct domain **out)
 {
     struct domain_config c = { .name = "k", .cmdline = "hello world" };
     struct domain *d = domain_create(9, c.name, 1, frames, 256);
@@ -179,18 +187,25 @@ static void addresses_at_the_end(struct tiny_elf *e)
     elf_add_number(e, XEN_ELFNOTE_ENTRY, 0xffffffffffffe000);
 }
 static void p2m_in_the_hole(struct tiny_elf *e) { elf_add_number(e, XEN_ELFNOTE_INIT_P2M, HOLE_START); }
-static void p2m_on_the_kernel(struct tiny_elf *e) { elf_add_number(e, XEN_ELFNOTE_INIT_P2M, GUEST_BASE + 0x1000); }
+static void p2m_on_the_kernel(struct tiny_elf *e)
+{
+    elf_add_number(e, XEN_ELFNOTE_INIT_P2M, GUEST_BASE + 0x1000);
+}
 static void p2m_unaligned(struct tiny_elf *e) { elf_add_number(e, XEN_ELFNOTE_INIT_P2M, 0x8000000008); }
 static void p2m_wraps(struct tiny_elf *e) { elf_add_number(e, XEN_ELFNOTE_INIT_P2M, 0xfffffffffffff000); }
 static void memory_huge(struct tiny_elf *e) { e->load.memsz = 1ull << 40; }
-static void memory_beyond(struct tiny_elf *e) { e->load.paddr = 0x10000000; elf_add_number(e, XEN_ELFNOTE_ENTRY, GUEST_BASE + 0x10000000); }
+static void memory_beyond(struct tiny_elf *e)
+{
+    e->load.paddr = 0x10000000;
+    elf_add_number(e, XEN_ELFNOTE_ENTRY, GUEST_BASE + 0x10000000);
+}
 
 /* Files that are well-formed but ask for a place they cannot have. */
 static void refuses_bad_places(void **state)
 {
     static const struct { const char *name; void (*spoil)(struct tiny_elf *e); } places[] = {
-        BAD(addresses_low_noncanonical), BAD(addresses_at_the_end), BAD(p2m_in_the_hole), BAD(p2m_on_the_kernel),
-        BAD(p2m_unaligned), BAD(p2m_wraps), BAD(memory_huge), BAD(memory_beyond),
+        BAD(addresses_low_noncanonical), BAD(addresses_at_the_end), BAD(p2m_in_the_hole),
+        BAD(p2m_on_the_kernel), BAD(p2m_unaligned), BAD(p2m_wraps), BAD(memory_huge), BAD(memory_beyond),
     };
 
     (void)state;
@@ -324,10 +339,10 @@ static void survives_lack_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(refuses_bad_files),    cmocka_unit_test(accepts_a_good_one),
-        cmocka_unit_test(survives_truncation),  cmocka_unit_test(survives_mutation),
-        with_machine(refuses_bad_places),       with_machine(builds_the_drawn_layout),
-        with_machine(p2m_and_ramdisk_by_note),  with_machine(survives_lack_of_memory),
+        cmocka_unit_test(refuses_bad_files), cmocka_unit_test(accepts_a_good_one),
+        cmocka_unit_test(survives_truncation), cmocka_unit_test(survives_mutation),
+        with_machine(refuses_bad_places), with_machine(builds_the_drawn_layout),
+        with_machine(p2m_and_ramdisk_by_note), with_machine(survives_lack_of_memory),
     };
 
     return cmocka_run_group_tests_name("loader", tests, NULL, NULL);

@@ -1,4 +1,5 @@
-/* Words from the boot loader: the hypervisor's options, the words of a module, and which module becomes what. */
+/* Words from the boot loader: the hypervisor's options, the words of a module, and which module
+ * becomes what. */
 #include "cmocka_main.h"
 #include <stdlib.h>
 #include <string.h>
@@ -10,11 +11,20 @@
 static void says_what_it_ignores(void **state)
 {
     static const struct { const char *cmdline, *complaint; } table[] = {
-        { "loglvl=all", NULL }, { "  loglvl=all   noreboot ", NULL }, { "", NULL }, { "no-sync_console", NULL },
-        { "frobnicate=3", "frobnicate" }, { "loglvl=loud", "loud" }, { "sched_credit_tslice_ms=0", "sched_credit_tslice_ms" },
-        { "sched_credit_tslice_ms=99999999999999999999", "sched_credit_tslice_ms" }, { "com1=115200,8n1,0x2f8", NULL },
-        { "com1=17", "com1" }, { "trace=everything", "everything" }, { "dom0_mem=1G", "dom0_mem" },
-        { "-- frobnicate", NULL }, { "no-frobnicate", "no-frobnicate" },
+        { "loglvl=all", NULL },
+        { "  loglvl=all   noreboot ", NULL },
+        { "", NULL },
+        { "no-sync_console", NULL },
+        { "frobnicate=3", "frobnicate" },
+        { "loglvl=loud", "loud" },
+        { "sched_credit_tslice_ms=0", "sched_credit_tslice_ms" },
+        { "sched_credit_tslice_ms=99999999999999999999", "sched_credit_tslice_ms" },
+        { "com1=115200,8n1,0x2f8", NULL },
+        { "com1=17", "com1" },
+        { "trace=everything", "everything" },
+        { "dom0_mem=1G", "dom0_mem" },
+        { "-- frobnicate", NULL },
+        { "no-frobnicate", "no-frobnicate" },
     };
 
     (void)state;
@@ -33,7 +43,8 @@ static void says_what_it_ignores(void **state)
 static void sets_what_it_knows(void **state)
 {
     (void)state;
-    options_parse("noreboot loglvl=error/warning guest_loglvl=debug sched_credit_tslice_ms=3 com1=9600,8n1,0x2f8");
+    options_parse(
+        "noreboot loglvl=error/warning guest_loglvl=debug sched_credit_tslice_ms=3 com1=9600,8n1,0x2f8");
     assert_true(options.noreboot);
     assert_int_equal(log_threshold, LOG_WARNING);
     assert_int_equal(guest_log_threshold, LOG_DEBUG);
@@ -63,12 +74,19 @@ static void reads_module_words(void **state)
         unsigned vcpus, weight;
     } table[] = {
         { "console=hvc0 quiet", 0, "", "console=hvc0 quiet", 0, 1, 256 },
-        { "name=web mem=64M vcpus=2 weight=512 -- quiet  init=/x", 0, "web", "quiet  init=/x", 64 << 20, 2, 512 },
-        { "-- a -- b", 0, "", "a -- b", 0, 1, 256 }, { "--", 0, "", "", 0, 1, 256 }, { "", 0, "", "", 0, 1, 256 },
-        { "a--b", 0, "", "a--b", 0, 1, 256 }, { "mem=0 --", -EINVAL, "", "", 0, 1, 256 },
-        { "vcpus=0 --", -EINVAL, "", "", 0, 0, 256 }, { "vcpus=33 --", -EINVAL, "", "", 0, 33, 256 },
-        { "weight=65536 --", -EINVAL, "", "", 0, 1, 65536 }, { "mem=18446744073709551615G --", -EINVAL, "", "", 0, 1, 256 },
-        { "name= --", -EINVAL, "", "", 0, 1, 256 }, { "odd --", 0, "", "", 0, 1, 256 },
+        { "name=web mem=64M vcpus=2 weight=512 -- quiet  init=/x", 0,
+          "web", "quiet  init=/x", 64 << 20, 2, 512 },
+        { "-- a -- b", 0, "", "a -- b", 0, 1, 256 },
+        { "--", 0, "", "", 0, 1, 256 },
+        { "", 0, "", "", 0, 1, 256 },
+        { "a--b", 0, "", "a--b", 0, 1, 256 },
+        { "mem=0 --", -EINVAL, "", "", 0, 1, 256 },
+        { "vcpus=0 --", -EINVAL, "", "", 0, 0, 256 },
+        { "vcpus=33 --", -EINVAL, "", "", 0, 33, 256 },
+        { "weight=65536 --", -EINVAL, "", "", 0, 1, 65536 },
+        { "mem=18446744073709551615G --", -EINVAL, "", "", 0, 1, 256 },
+        { "name= --", -EINVAL, "", "", 0, 1, 256 },
+        { "odd --", 0, "", "", 0, 1, 256 },
     };
 
     (void)state;
@@ -175,8 +193,9 @@ static void no_guest_is_said(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        with_machine(says_what_it_ignores), with_machine(sets_what_it_knows),    with_machine(reads_module_words),
-        with_machine(drops_the_file_name),  with_machine(modules_become_guests), with_machine(no_guest_is_said),
+        with_machine(says_what_it_ignores), with_machine(sets_what_it_knows),
+        with_machine(reads_module_words), with_machine(drops_the_file_name),
+        with_machine(modules_become_guests), with_machine(no_guest_is_said),
     };
 
     return cmocka_run_group_tests_name("options", tests, NULL, NULL);

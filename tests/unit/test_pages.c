@@ -1,5 +1,5 @@
-/* Page types and page tables, by the hypercalls that a guest makes. frame_audit() recounts everything after each of them,
- * and host_audit() looks for translations that should have been flushed. */
+/* Page types and page tables, by the hypercalls that a guest makes. frame_audit() recounts everything after
+ * each of them, and host_audit() looks for translations that should have been flushed. */
 #include "cmocka_main.h"
 #include <stdlib.h>
 #include <string.h>
@@ -72,7 +72,8 @@ static uint64_t type_refs(mfn_t mfn)
 
 static void pins_and_unpins(void **state)
 {
-    static const unsigned pin[] = { MMUEXT_PIN_L1_TABLE, MMUEXT_PIN_L2_TABLE, MMUEXT_PIN_L3_TABLE, MMUEXT_PIN_L4_TABLE };
+    static const unsigned pin[] = {MMUEXT_PIN_L1_TABLE, MMUEXT_PIN_L2_TABLE, MMUEXT_PIN_L3_TABLE,
+                                   MMUEXT_PIN_L4_TABLE};
 
     (void)state;
     for (unsigned i = 0; i < 4; i++) {
@@ -80,7 +81,8 @@ static void pins_and_unpins(void **state)
 
         assert_int_equal(mmuext(MMUEXT_UNPIN_TABLE, mfn, 0), -EINVAL);
         assert_int_equal(mmuext(pin[i], mfn, 0), 0);
-        assert_int_equal(mfn_to_frame(mfn)->type, (i + 1ull) << TYPE_SHIFT | TYPE_PINNED | TYPE_VALIDATED | 1);
+        assert_int_equal(mfn_to_frame(mfn)->type,
+                         (i + 1ull) << TYPE_SHIFT | TYPE_PINNED | TYPE_VALIDATED | 1);
         assert_int_equal(refs(mfn), 2);
         for (unsigned j = 0; j < 4; j++)
             assert_int_equal(mmuext(pin[j], mfn, 0), -EINVAL);
@@ -107,16 +109,27 @@ static void refuses_to_pin(void **state)
 
 static void judges_l1_entries(void **state)
 {
-    const mfn_t mine = unmapped_frame(), table = v->root_kernel >> PAGE_SHIFT, ours = virt_to_mfn(host_vcpu(v)->token);
+    const mfn_t mine = unmapped_frame(), table = v->root_kernel >> PAGE_SHIFT,
+                ours = virt_to_mfn(host_vcpu(v)->token);
     const struct { uint64_t entry; long rc; } table_of[] = {
-        { 0, 0 }, { ~1ull, 0 }, { mine << PAGE_SHIFT | RW_FLAGS, 0 }, { mine << PAGE_SHIFT | RO_FLAGS | PTE_NX | PTE_D, 0 },
-        { mine << PAGE_SHIFT | PTE_P, 0 }, { mine << PAGE_SHIFT | RW_FLAGS | 0xeull << 8, 0 },
-        { table << PAGE_SHIFT | RO_FLAGS, 0 }, { table << PAGE_SHIFT | RW_FLAGS, -EBUSY },
-        { d->shared_mfn << PAGE_SHIFT | RW_FLAGS, 0 }, { mfn_of_pfn(other, 3) << PAGE_SHIFT | RO_FLAGS, -EBUSY },
-        { other->shared_mfn << PAGE_SHIFT | RO_FLAGS, -EBUSY }, { ours << PAGE_SHIFT | RO_FLAGS, -EBUSY },
-        { mine << PAGE_SHIFT | RW_FLAGS | PTE_PS, -EINVAL }, { mine << PAGE_SHIFT | RW_FLAGS | PTE_PCD, -EINVAL },
-        { mine << PAGE_SHIFT | RW_FLAGS | PTE_PWT, -EINVAL }, { mine << PAGE_SHIFT | RW_FLAGS | 1ull << 51, -EINVAL },
-        { 1ull << PAGE_SHIFT | RO_FLAGS, -EBUSY }, { max_mfn << PAGE_SHIFT | RO_FLAGS, -EPERM },
+        { 0, 0 },
+        { ~1ull, 0 },
+        { mine << PAGE_SHIFT | RW_FLAGS, 0 },
+        { mine << PAGE_SHIFT | RO_FLAGS | PTE_NX | PTE_D, 0 },
+        { mine << PAGE_SHIFT | PTE_P, 0 },
+        { mine << PAGE_SHIFT | RW_FLAGS | 0xeull << 8, 0 },
+        { table << PAGE_SHIFT | RO_FLAGS, 0 },
+        { table << PAGE_SHIFT | RW_FLAGS, -EBUSY },
+        { d->shared_mfn << PAGE_SHIFT | RW_FLAGS, 0 },
+        { mfn_of_pfn(other, 3) << PAGE_SHIFT | RO_FLAGS, -EBUSY },
+        { other->shared_mfn << PAGE_SHIFT | RO_FLAGS, -EBUSY },
+        { ours << PAGE_SHIFT | RO_FLAGS, -EBUSY },
+        { mine << PAGE_SHIFT | RW_FLAGS | PTE_PS, -EINVAL },
+        { mine << PAGE_SHIFT | RW_FLAGS | PTE_PCD, -EINVAL },
+        { mine << PAGE_SHIFT | RW_FLAGS | PTE_PWT, -EINVAL },
+        { mine << PAGE_SHIFT | RW_FLAGS | 1ull << 51, -EINVAL },
+        { 1ull << PAGE_SHIFT | RO_FLAGS, -EBUSY },
+        { max_mfn << PAGE_SHIFT | RO_FLAGS, -EPERM },
     };
 
     (void)state;
@@ -157,11 +170,17 @@ static void judges_table_entries(void **state)
     for (unsigned level = 2; level <= 4; level++) {
         mfn_t child = unmapped_frame(), t = unmapped_frame();
         const struct { uint64_t entry; long rc; } rows[] = {
-            { child << PAGE_SHIFT | RW_FLAGS, 0 }, { child << PAGE_SHIFT | PTE_P, 0 }, { ~1ull, 0 },
-            { child << PAGE_SHIFT | RW_FLAGS | PTE_PS, -EINVAL }, { child << PAGE_SHIFT | RW_FLAGS | PTE_G, -EINVAL },
-            { t << PAGE_SHIFT | RW_FLAGS, -EINVAL }, { mfn_of_va(SCRATCH) << PAGE_SHIFT | RW_FLAGS, -EINVAL },
-            { mfn_of_pfn(other, 3) << PAGE_SHIFT | RW_FLAGS, -EINVAL }, { max_mfn << PAGE_SHIFT | RW_FLAGS, -EINVAL },
-            { d->shared_mfn << PAGE_SHIFT | RW_FLAGS, -EINVAL }, { child << PAGE_SHIFT | RW_FLAGS | 1ull << 51, -EINVAL },
+            { child << PAGE_SHIFT | RW_FLAGS, 0 },
+            { child << PAGE_SHIFT | PTE_P, 0 },
+            { ~1ull, 0 },
+            { child << PAGE_SHIFT | RW_FLAGS | PTE_PS, -EINVAL },
+            { child << PAGE_SHIFT | RW_FLAGS | PTE_G, -EINVAL },
+            { t << PAGE_SHIFT | RW_FLAGS, -EINVAL },
+            { mfn_of_va(SCRATCH) << PAGE_SHIFT | RW_FLAGS, -EINVAL },
+            { mfn_of_pfn(other, 3) << PAGE_SHIFT | RW_FLAGS, -EINVAL },
+            { max_mfn << PAGE_SHIFT | RW_FLAGS, -EINVAL },
+            { d->shared_mfn << PAGE_SHIFT | RW_FLAGS, -EINVAL },
+            { child << PAGE_SHIFT | RW_FLAGS | 1ull << 51, -EINVAL },
         };
 
         for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -214,7 +233,8 @@ static void batches_stop_where_they_fail(void **state)
     assert_int_equal(done, 1);
     assert_int_equal(refs(page), 2);
     assert_int_equal(hcall(__HYPERVISOR_mmu_update, SCRATCH, 1, 0, DOMID_SELF), 0);
-    assert_int_equal(hcall(__HYPERVISOR_mmu_update, SCRATCH + 4 * PAGE_SIZE * 1024, 1, 0, DOMID_SELF), -EFAULT);
+    assert_int_equal(hcall(__HYPERVISOR_mmu_update, SCRATCH + 4 * PAGE_SIZE * 1024, 1, 0, DOMID_SELF),
+                     -EFAULT);
     assert_int_equal(hcall(__HYPERVISOR_mmu_update, HOLE_START, 1, 0, DOMID_SELF), -EFAULT);
     assert_int_equal(hcall(__HYPERVISOR_mmu_update, SCRATCH, ~0u, 0, DOMID_SELF) < 0, 1);
     assert_int_equal(hcall(__HYPERVISOR_mmu_update, SCRATCH, 1, 0, 2), -EPERM);
@@ -296,8 +316,8 @@ static void clears_and_copies(void **state)
     assert_int_equal(mmuext(MMUEXT_COPY_PAGE, b, ~0ull), -EINVAL);
 }
 
-/* F8: the guest has written through a mapping, takes it away without a flush, and makes the page a table. Whoever types it
- * must flush; host_audit, in each hypercall here, sees it when nobody does. */
+/* F8: the guest has written through a mapping, takes it away without a flush, and makes the page a table.
+ * Whoever types it must flush; host_audit, in each hypercall here, sees it when nobody does. */
 static void flushes_before_a_page_becomes_a_table(void **state)
 {
     mfn_t page = mfn_of_va(FREE_PFN_VA);
@@ -325,7 +345,8 @@ static void flushes_before_a_page_changes_hands(void **state)
         struct xen_memory_reservation r = { .nr_extents = 1, .domid = DOMID_SELF };
         uint64_t list = page;
 
-        assert_int_equal(hcall(__HYPERVISOR_update_va_mapping, va, page << PAGE_SHIFT | flags[i], UVMF_TLB_FLUSH), 0);
+        assert_int_equal(
+            hcall(__HYPERVISOR_update_va_mapping, va, page << PAGE_SHIFT | flags[i], UVMF_TLB_FLUSH), 0);
         guest_get(&x, va, 8);
         if (flags[i] & PTE_RW)
             guest_put(va, &x, 8);
@@ -340,7 +361,8 @@ static void flushes_before_a_page_changes_hands(void **state)
     }
 }
 
-/* A store by the guest kernel to its own L1, mapped read-only as it must be (VMASST_TYPE_writable_pagetables). */
+/* A store by the guest kernel to its own L1, mapped read-only as it must be
+ * (VMASST_TYPE_writable_pagetables). */
 static void emulates_stores_to_l1_tables(void **state)
 {
     static const uint8_t mov[] = { 0x48, 0x89, 0x07 };          /* mov %rax, (%rdi) */
@@ -353,7 +375,8 @@ static void emulates_stores_to_l1_tables(void **state)
     (void)state;
     guest_put(SCRATCH, traps, sizeof(traps));
     assert_int_equal(hcall(__HYPERVISOR_set_trap_table, SCRATCH), 0);
-    assert_int_equal(hcall(__HYPERVISOR_update_va_mapping, table_va, l1 << PAGE_SHIFT | RO_FLAGS, UVMF_INVLPG), 0);
+    assert_int_equal(
+        hcall(__HYPERVISOR_update_va_mapping, table_va, l1 << PAGE_SHIFT | RO_FLAGS, UVMF_INVLPG), 0);
     guest_put(GUEST_BASE + 0x300, mov, sizeof(mov));
     for (unsigned round = 0; round < 3; round++) {
         static const struct { bool assist, ok; uint64_t flags; } rounds[] = {
@@ -361,7 +384,8 @@ static void emulates_stores_to_l1_tables(void **state)
         };
 
         if (rounds[round].assist)
-            assert_int_equal(hcall(__HYPERVISOR_vm_assist, VMASST_CMD_enable, VMASST_TYPE_writable_pagetables), 0);
+            assert_int_equal(
+                hcall(__HYPERVISOR_vm_assist, VMASST_CMD_enable, VMASST_TYPE_writable_pagetables), 0);
         regs->rip = GUEST_BASE + 0x300;
         regs->rsp = SCRATCH + 0x1000;
         regs->rdi = slot_va;
@@ -388,7 +412,8 @@ static void survives_random_requests(void **state)
         pool[i] = unmapped_frame();
     for (unsigned round = 0; round < 4000; round++) {
         mfn_t a = pool[host_random() % 12], b = pool[host_random() % 12];
-        uint64_t entry = b << PAGE_SHIFT | (host_random() & (PTE_P | PTE_RW | PTE_US)) | (host_random() % 8 ? PTE_P : 0);
+        uint64_t entry =
+            b << PAGE_SHIFT | (host_random() & (PTE_P | PTE_RW | PTE_US)) | (host_random() % 8 ? PTE_P : 0);
         unsigned what = (unsigned)(host_random() % 16), slot = (unsigned)(host_random() % 4);
         long rc;
 

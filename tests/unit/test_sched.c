@@ -1,5 +1,5 @@
-/* Timers against a sorted list, the scheduler on a clock that the test turns: shares by weight, nobody starves, the one
- * that wakes is served soon, and a sleeper's time comes. */
+/* Timers against a sorted list, the scheduler on a clock that the test turns: shares by weight, nobody
+ * starves, the one that wakes is served soon, and a sleeper's time comes. */
 #include "cmocka_main.h"
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +12,8 @@
 
 #define MS 1000000ull
 
-/* --- Timers ----------------------------------------------------------------------------------------------- */
+/* --- Timers -----------------------------------------------------------------------------------------------
+ */
 
 #define NR_TIMERS 40u
 static struct timer timers[NR_TIMERS];
@@ -82,7 +83,8 @@ static void time_is_monotonic_and_right(void **state)
     }
 }
 
-/* --- Shares ----------------------------------------------------------------------------------------------- */
+/* --- Shares -----------------------------------------------------------------------------------------------
+ */
 
 static uint64_t worst_gap[8];
 static bool stop;
@@ -232,7 +234,8 @@ static void the_machine_sleeps_when_all_do(void **state)
     assert_in_range(worst_latency, 0, MS / 10);
 }
 
-/* --- What a guest asks for -------------------------------------------------------------------------------- */
+/* --- What a guest asks for --------------------------------------------------------------------------------
+ */
 
 static struct domain *g;
 static struct vcpu *v;
@@ -272,7 +275,7 @@ static void poll_times_out_and_is_woken(void **state)
     assert_int_equal(hcall_struct(__HYPERVISOR_sched_op, SCHEDOP_poll, &poll, sizeof(poll)), 0);
     assert_in_range(now_ns() - start, 2 * MS, 3 * MS);
     assert_true(evtchn_port_pending(g, port));
-    assert_int_equal(hcall_struct(__HYPERVISOR_sched_op, SCHEDOP_poll, &poll, sizeof(poll)), 0);    /* at once */
+    assert_int_equal(hcall_struct(__HYPERVISOR_sched_op, SCHEDOP_poll, &poll, sizeof(poll)), 0); /* at once */
     poll.nr_ports = 129;
     assert_int_equal(hcall_struct(__HYPERVISOR_sched_op, SCHEDOP_poll, &poll, sizeof(poll)), -EINVAL);
     poll.nr_ports = 1;
@@ -355,7 +358,8 @@ static void vcpu_info_moves(void **state)
     old->evtchn_pending_sel = 5;
     assert_int_equal(hcall(__HYPERVISOR_vcpu_op, VCPUOP_register_vcpu_info, 0, SCRATCH), 0);
     assert_ptr_equal(v->info, (char *)mfn_to_virt(reg.mfn) + PAGE_SIZE - 64);
-    assert_true(v->info->evtchn_upcall_pending && (v->info->evtchn_pending_sel & 5) == 5);      /* nothing is lost */
+    assert_true(v->info->evtchn_upcall_pending &&
+                (v->info->evtchn_pending_sel & 5) == 5); /* nothing is lost */
     assert_int_equal(hcall(__HYPERVISOR_vcpu_op, VCPUOP_register_vcpu_info, 0, SCRATCH), -EINVAL);
 }
 
@@ -364,10 +368,16 @@ static void vcpu_info_moves(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        with_machine(timers_fire_in_order),   with_machine(time_is_monotonic_and_right), with_machine(shares_follow_weights),
-        with_machine(the_lightest_still_runs), with_machine(the_one_that_wakes_is_served_soon),
-        with_machine(the_machine_sleeps_when_all_do), with_guest(poll_times_out_and_is_woken),
-        with_guest(block_ends_with_the_timer), with_guest(other_vcpus_come_up),      with_guest(vcpu_info_moves),
+        with_machine(timers_fire_in_order),
+        with_machine(time_is_monotonic_and_right),
+        with_machine(shares_follow_weights),
+        with_machine(the_lightest_still_runs),
+        with_machine(the_one_that_wakes_is_served_soon),
+        with_machine(the_machine_sleeps_when_all_do),
+        with_guest(poll_times_out_and_is_woken),
+        with_guest(block_ends_with_the_timer),
+        with_guest(other_vcpus_come_up),
+        with_guest(vcpu_info_moves),
     };
 
     return cmocka_run_group_tests_name("sched", tests, NULL, NULL);

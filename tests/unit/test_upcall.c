@@ -76,7 +76,8 @@ static void check_frame(uint64_t top, const uint64_t *want, unsigned n)
             fail_msg("word %u is %lx, drawn %lx", i, found[i], want[i]);
     assert_int_equal(r->cs, FLAT_KERNEL_CS64);
     assert_int_equal(r->ss, FLAT_KERNEL_SS64);
-    assert_int_equal(r->rflags & (EFLAGS_TF | EFLAGS_NT | EFLAGS_AC | EFLAGS_RF | EFLAGS_VM | EFLAGS_IF), EFLAGS_IF);
+    assert_int_equal(r->rflags & (EFLAGS_TF | EFLAGS_NT | EFLAGS_AC | EFLAGS_RF | EFLAGS_VM | EFLAGS_IF),
+                     EFLAGS_IF);
     assert_true(v->kernel_mode);
     assert_int_equal(host.cr3, v->root_kernel);
     assert_int_equal(d->state, DOM_RUNNING);
@@ -113,8 +114,10 @@ static void trap_with_events_masked(void **state)
     v->info->evtchn_upcall_mask = 1;
     guest_put(GUEST_BASE + 0x42, "\x0f\x0b\x90\x90", 4);        /* ud2 */
     handle_guest_trap(r, TRAP_UD, 0);
-    check_frame((STACK - 0x108) & ~15ull, (uint64_t[]){ 0xc0c0, 0x1111, GUEST_BASE + 0x42, 0xe030 | 1ull << 32,
-                0x46 | EFLAGS_TF | EFLAGS_AC | EFLAGS_NT, STACK - 0x108, 0xe02b }, 7);
+    check_frame((STACK - 0x108) & ~15ull,
+                (uint64_t[]){0xc0c0, 0x1111, GUEST_BASE + 0x42, 0xe030 | 1ull << 32,
+                             0x46 | EFLAGS_TF | EFLAGS_AC | EFLAGS_NT, STACK - 0x108, 0xe02b},
+                7);
     assert_int_equal(r->rip, HANDLER(TRAP_UD));
     assert_int_equal(v->info->evtchn_upcall_mask, 1);
 }
@@ -151,7 +154,8 @@ static void system_call(void **state)
     r->rcx = r->rip;
     r->r11 = r->rflags = 0x246;
     handle_user_syscall(v);
-    check_frame(STACK, (uint64_t[]){ GUEST_BASE + 0x42, 0x246, GUEST_BASE + 0x42, 0xe033, 0x246, USER_STACK, 0x2b }, 7);
+    check_frame(
+        STACK, (uint64_t[]){GUEST_BASE + 0x42, 0x246, GUEST_BASE + 0x42, 0xe033, 0x246, USER_STACK, 0x2b}, 7);
     assert_int_equal(r->rip, HANDLER(3));
 }
 
@@ -197,7 +201,8 @@ static void iret_to_user_and_back(void **state)
 
 static void iret_within_the_kernel(void **state)
 {
-    const uint64_t frame[9] = { 0xa, 0xb, 0xc, VGCF_in_syscall, HANDLER(9), 0xe030, 0x46, STACK - 0x80, 0xe02b };
+    const uint64_t frame[9] = {0xa,    0xb,  0xc,          VGCF_in_syscall, HANDLER(9),
+                               0xe030, 0x46, STACK - 0x80, 0xe02b};
 
     (void)state;
     in_kernel();
@@ -222,8 +227,20 @@ static void assert_crashed(unsigned row)
 static void bad_stacks_crash_the_domain(void **state)
 {
     static const uint64_t stacks[] = {
-        0, 8, 64, HOLE_START, HOLE_START + 0x1000, HOLE_END, HOLE_END + 8, 1ull << 47, (1ull << 47) + 64, ~0ull, ~63ull,
-        GUEST_BASE, 0x1000, GUEST_BASE + 0x400000 + 16,
+        0,
+        8,
+        64,
+        HOLE_START,
+        HOLE_START + 0x1000,
+        HOLE_END,
+        HOLE_END + 8,
+        1ull << 47,
+        (1ull << 47) + 64,
+        ~0ull,
+        ~63ull,
+        GUEST_BASE,
+        0x1000,
+        GUEST_BASE + 0x400000 + 16,
     };
 
     (void)state;
@@ -293,11 +310,19 @@ static void a_crash_is_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        with_guest(page_fault_in_the_kernel), with_guest(page_fault_in_user_mode), with_guest(trap_with_events_masked),
-        with_guest(event_upcall),             with_guest(failsafe_callback),       with_guest(system_call),
-        with_guest(software_interrupts),      with_guest(iret_to_user_and_back),   with_guest(iret_within_the_kernel),
-        with_guest(bad_stacks_crash_the_domain), with_guest(missing_handlers_crash_the_domain),
-        with_guest(bad_irets_crash_the_domain), with_guest(a_crash_is_told),
+        with_guest(page_fault_in_the_kernel),
+        with_guest(page_fault_in_user_mode),
+        with_guest(trap_with_events_masked),
+        with_guest(event_upcall),
+        with_guest(failsafe_callback),
+        with_guest(system_call),
+        with_guest(software_interrupts),
+        with_guest(iret_to_user_and_back),
+        with_guest(iret_within_the_kernel),
+        with_guest(bad_stacks_crash_the_domain),
+        with_guest(missing_handlers_crash_the_domain),
+        with_guest(bad_irets_crash_the_domain),
+        with_guest(a_crash_is_told),
     };
 
     return cmocka_run_group_tests_name("upcall", tests, NULL, NULL);

@@ -1,22 +1,25 @@
-# The hypervisor as an ordinary program: the same xen/*.c and common/*.c, linked against arch/host under the sanitizers.
-# `make unit` runs tests/unit/test_*.c, one program each; `make fuzz` throws random hypercalls at it for a fixed number of
-# iterations (FUZZ_ITERATIONS, FUZZ_SEED); `make fuzz-forever` lets libFuzzer choose them.
+# The hypervisor as an ordinary program: the same xen/*.c and common/*.c, linked against arch/host under the
+# sanitizers. `make unit` runs tests/unit/test_*.c, one program each; `make fuzz` throws random hypercalls at it for
+# a fixed number of iterations (FUZZ_ITERATIONS, FUZZ_SEED); `make fuzz-forever` lets libFuzzer choose them.
 UNIT := $(BUILD)/unit
-FUZZ_ITERATIONS ?= 60000
+FUZZ_ITERATIONS ?= 300000
 FUZZ_SEED ?= 1
 
 UNIT_CC ?= gcc
 UNIT_SAN := -fsanitize=address,undefined -fno-sanitize-recover=all
-UNIT_CFLAGS := -std=gnu11 -O1 -g -fno-omit-frame-pointer -fno-strict-aliasing -DDEBUG $(UNIT_SAN) $(WARN) -Wno-unknown-warning-option \
-               -Wno-format-truncation -D__XEN_TOOLS__ \
-               -D__XEN_INTERFACE_VERSION__=0x00040e00 -I. -Iarch/host/include -Itests/unit -isystem $(BUILD)/abi
+UNIT_CFLAGS := -std=gnu11 -O1 -g -fno-omit-frame-pointer -fno-strict-aliasing -DDEBUG $(UNIT_SAN) $(WARN) \
+               -Wno-unknown-warning-option -Wno-format-truncation -D__XEN_TOOLS__ \
+               -D__XEN_INTERFACE_VERSION__=0x00040e00 -I. -Iarch/host/include -Itests/unit \
+               -isystem $(BUILD)/abi
 
-# The hypervisor's own libc functions are tested under other names, so that the sanitizers' keep watching everybody else.
+# The hypervisor's own libc functions are tested under other names, so that the sanitizers' keep watching everybody
+# else.
 UNIT_SRC := $(wildcard common/*.c arch/host/*.c xen/*.c) tests/unit/support.c
 UNIT_OBJ := $(UNIT_SRC:%.c=$(UNIT)/%.o)
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(UNIT)/%,$(wildcard tests/unit/test_*.c))
-LIBC_NAMES := memcpy memmove memset memcmp memchr strlen strnlen strcmp strncmp strchr strrchr strstr snprintf vsnprintf
-$(UNIT)/common/string.o $(UNIT)/common/printf.o: UNIT_CFLAGS += $(foreach f,$(LIBC_NAMES),-D$(f)=hv_$(f)) -fno-builtin
+LIBC_NAMES := memcpy memmove memset memcmp strlen strcmp strncmp strchr snprintf vsnprintf
+$(UNIT)/common/string.o $(UNIT)/common/printf.o: \
+    UNIT_CFLAGS += $(foreach f,$(LIBC_NAMES),-D$(f)=hv_$(f)) -fno-builtin
 
 $(UNIT)/%.o: %.c tests/unit/unit.mk | deps-test $(ABI)
 	$(call say,UNIT-CC,$<)
@@ -39,7 +42,8 @@ $(UNIT)/fuzz: $(UNIT)/tests/fuzz/hypercalls.o $(UNIT)/tests/fuzz/main.o $(UNIT)/
 
 .PHONY: unit fuzz fuzz-forever
 unit: $(UNIT_TESTS)
-	@failed=; for t in $^; do $$t || failed="$$failed $$t"; done; [ -z "$$failed" ] || { echo "failed:$$failed"; exit 1; }
+	@failed=; for t in $^; do $$t || failed="$$failed $$t"; done; \
+	    [ -z "$$failed" ] || { echo "failed:$$failed"; exit 1; }
 
 fuzz: $(UNIT)/fuzz
 	@$(UNIT)/fuzz $(FUZZ_ITERATIONS) $(FUZZ_SEED)
@@ -52,7 +56,8 @@ $(FUZZ_FOREVER)/fuzz: tests/fuzz/hypercalls.c tests/fuzz/libfuzzer.c $(UNIT_SRC)
 	    UNIT_SAN='$(UNIT_SAN) -fsanitize=fuzzer-no-link' $(patsubst %.c,$(FUZZ_FOREVER)/obj/%.o,$(filter %.c,$^))
 	$(Q)clang $(UNIT_SAN) -fsanitize=fuzzer -o $@ $(patsubst %.c,$(FUZZ_FOREVER)/obj/%.o,$(filter %.c,$^))
 fuzz-forever: $(FUZZ_FOREVER)/fuzz
-	$< -max_len=4096 $(FUZZ_FLAGS) $(FUZZ_FOREVER)/corpus
+	@for i in 1 2 3 4 5 6 7 8; do head -c 4096 /dev/urandom > $(FUZZ_FOREVER)/corpus/random$$i; done
+	$< -max_len=4096 -len_control=0 $(FUZZ_FLAGS) $(FUZZ_FOREVER)/corpus
 
 TESTS += lint-layers unit fuzz
 

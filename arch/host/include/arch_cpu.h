@@ -1,4 +1,5 @@
-/* The inline half of the seam, on the fake machine. Contracts in arch/arch.h; what tests may turn is in host.h. */
+/* The inline half of the seam, on the fake machine. Contracts in arch/arch.h; what tests may turn is in
+ * host.h. */
 #ifndef ARCH_CPU_H
 #define ARCH_CPU_H
 
@@ -16,6 +17,16 @@ mfn_t virt_to_mfn(const void *va);
 struct cpu_user_regs *guest_regs(const struct vcpu *v);
 bool get_guest_words(void *dst, uint64_t va, unsigned n);
 bool put_guest_words(uint64_t va, const void *src, unsigned n);
+static inline bool get_guest_word(uint64_t *dst, uint64_t va)
+{
+    return get_guest_words(dst, va, 1);
+}
+
+static inline bool put_guest_word(uint64_t va, uint64_t value)
+{
+    return put_guest_words(va, &value, 1);
+}
+
 uint64_t arch_tsc(void);
 uint64_t arch_cmpxchg64(uint64_t *p, uint64_t old, uint64_t val);
 

@@ -1,4 +1,5 @@
-/* The knobs and dials of the fake machine: what a test may set, and the log of what the hypervisor did to it. */
+/* The knobs and dials of the fake machine: what a test may set, and the log of what the hypervisor did
+ * to it. */
 #ifndef HOST_H
 #define HOST_H
 
@@ -6,8 +7,9 @@
 #include "arch/arch.h"
 #include "xen/domain.h"
 
-/* RAM comes in chunks of CHUNK_FRAMES. In frame numbers there is a gap of no RAM behind each of them, and in our own
- * mapping they lie in another order: arithmetic that goes around mfn_to_virt lands in a guard or in a wrong frame. */
+/* RAM comes in chunks of CHUNK_FRAMES. In frame numbers there is a gap of no RAM behind each of them, and in
+ * our own mapping they lie in another order: arithmetic that goes around mfn_to_virt lands in a guard or in a
+ * wrong frame. */
 #define CHUNK_ORDER 8u
 #define CHUNK_FRAMES (1u << CHUNK_ORDER)
 #define MAX_CHUNKS 64u
@@ -42,7 +44,8 @@ extern bool host_end_expected;
 /* 0 the first time, the reason of the end when it came. */
 #define HOST_CATCH_END() (host_end_expected = true, setjmp(host_end_jmp))
 
-/* What the CPU keeps for a vCPU beyond struct vcpu. program runs on the vCPU's own stack at its first entry. */
+/* What the CPU keeps for a vCPU beyond struct vcpu. program runs on the vCPU's own stack at its
+ * first entry. */
 struct host_vcpu {
     struct cpu_user_regs regs;
     void (*program)(struct vcpu *v);
@@ -58,30 +61,31 @@ static inline struct host_vcpu *host_vcpu(const struct vcpu *v)
     return v->arch;
 }
 
-/* A machine with nr_chunks of RAM from frame base on, a clock at 1, and the hypervisor's subsystems initialised.
- * The caller's stack becomes that of the idle vCPU. host_stop frees it all. */
+/* A machine with nr_chunks of RAM from frame base on, a clock at 1, and the hypervisor's subsystems
+ * initialised. The caller's stack becomes that of the idle vCPU. host_stop frees it all. */
 void host_start(mfn_t base, unsigned nr_chunks, uint64_t seed);
 void host_stop(void);
 void host_ram_init(mfn_t base, unsigned nr_chunks);
 void host_ram_free(void);
 uint64_t host_random(void);
 
-/* The caller's stack goes on as that of v: hypercalls made from here on are v's. If one blocks, the other vCPUs run,
- * and the clock is turned, until v is woken. */
+/* The caller's stack goes on as that of v: hypercalls made from here on are v's. If one blocks, the other
+ * vCPUs run, and the clock is turned, until v is woken. */
 void host_become(struct vcpu *v);
-/* As idle: runs everything there is to run, turning the clock from deadline to deadline, until nothing is runnable and no
- * deadline is left, or until limit_ns have passed. False: the limit. */
+/* As idle: runs everything there is to run, turning the clock from deadline to deadline, until nothing is
+ * runnable and no deadline is left, or until limit_ns have passed. False: the limit. */
 bool host_run(uint64_t limit_ns);
 void host_advance(uint64_t ns);     /* turns the clock and takes the timer interrupt if it is due */
 void fiber_free(struct vcpu *v);
 
-/* A guest instruction that reads or writes memory of the current vCPU, through its tables and the TLB. False: #PF.
- * The write goes through whatever translation the TLB still holds. */
+/* A guest instruction that reads or writes memory of the current vCPU, through its tables and the TLB. False:
+ * #PF. The write goes through whatever translation the TLB still holds. */
 bool host_guest_read(void *dst, uint64_t va, size_t len);
 bool host_guest_write(uint64_t va, const void *src, size_t len);
 void host_tlb_forget(void);
-/* Invariant F8, from the other side: no translation that a CPU may still use leads to a table, to a descriptor page (as
- * writable), or to a frame that has changed hands; and every live L4 carries the hypervisor's entries. */
+/* Invariant F8, from the other side: no translation that a CPU may still use leads to a table, to a
+ * descriptor page (as writable), or to a frame that has changed hands; and every live L4 carries the
+ * hypervisor's entries. */
 void host_audit(void);
 void host_tlb_audit(void);          /* the first half of it alone, which is quick */
 

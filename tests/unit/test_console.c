@@ -1,0 +1,137 @@
+/* The console: guests' lines, whole and filtered, from rings whose indices may lie; and what is typed, to
+ * whom. */
+#include "cmocka_main.h"
+#include <string.h>
+#include "support.h"
+#include "xen/console.h"
+#include "xen/evtchn.h"
+#include "xen/log.h"
+
+static struct domain *a, *b;
+
+static int two_guests(void **state)
+{
+    machine_up(state);
+    a = guest_make(1, 1);
+    b = guest_make(2, 1);
+    host_become(a->vcpu[0]);
+    return 0;
+}
+
+static void say(struct domain *d, const char *text)
+{
+    struct xencons_interface *ring = d->console_ring;
+
+    for (; *text != '\0'; text++)
+        ring->out[ring->out_prod++ % sizeof(ring->out)] = *text;
+}
+
+static void lines_are_whole(void **state)
+{
+    (void)state;
+    say(a, "hello ");
+    console_drain(a);
+    say(b, "from b\n");
+    console_drain(b);
+    say(a, "world\nnext\n");
+    console_drain(a);
+    assert_true(console_says("(d2) from b\n(d1) hello world\n(d1) next\n"));
+    assert_int_equal(a->console_ring->out_cons, a->console_ring->out_prod);
+    assert_true(evtchn_port_pending(a, a->console_port));       /* there is room again */
+}
+
+static void control_characters_are_filtered(void **state)
+{
+    (void)state;
+    say(a, "x\033[2J\r\b\x9by\tz\n");
+    console_drain(a);
+    assert_true(console_says("(d1) x[2Jy\tz\n"));
+}
+
+/* A guest's line never looks like the hypervisor's: its prefix comes first, at every line and
+ * every length. */
+static void no_line_is_forged(void **state)
+{
+    char text[300];
+
+    (void)state;
+    memset(text, 'x', sizeof(text));
+    strcpy(text + 128, "(XEN) panic\n");
+    say(a, text);
+    console_drain(a);
+    assert_false(console_says("\n(XEN) panic"));
+    assert_true(console_says("x(XEN) panic\n"));
+}
+
+static void hostile_indices_do_nothing(void **state)
+{
+    static const uint32_t prods[] = { 2049, 0x80000000, ~0u, 1u << 20 };
+    size_t before = host.console_len;
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_SIZE(prods); i++) {
+        a->console_ring->out_cons = 0;
+        a->console_ring->out_prod = prods[i];
+        console_drain(a);
+        assert_int_equal(a->console_ring->out_cons, 0);
+    }
+    assert_int_equal(host.console_len, before);
+    a->console_ring->out_cons = a->console_ring->out_prod = ~0u - 3;    /* indices wrap */
+    say(a, "wraps\n");
+    console_drain(a);
+    assert_true(console_says("(d1) wraps\n"));
+    a->console_ring->in_prod = 5;
+    a->console_ring->in_cons = 77;
+    console_give(a, 'q');
+    assert_int_equal(a->console_ring->in_prod, 5);
+}
+
+static const char *typed;
+static int type(void)
+{
+    return *typed != '\0' ? *typed++ : -1;
+}
+
+static void input_follows_ctrl_a(void **state)
+{
+    (void)state;
+    host.getc = type;
+    typed = "to a\1\1!\1\1\1to b";
+    console_input();
+    assert_memory_equal(a->console_ring->in, "to a\1\1!", 7);
+    assert_int_equal(a->console_ring->in_prod, 7);
+    assert_memory_equal(b->console_ring->in, "to b", 4);
+    assert_int_equal(b->console_ring->in_prod, 4);
+    assert_true(console_says("Serial input to DOM2"));
+    typed = "\1\1\1q\1\1\1";
+    console_input();
+    assert_true(console_says("d2 (guest): state"));
+    for (unsigned i = 0; i < 2000; i++)                 /* a full ring takes no more */
+        console_give(b, 'x');
+    assert_int_equal(b->console_ring->in_prod, 1024);
+}
+
+static void guests_cannot_flood_the_log(void **state)
+{
+    size_t before = host.console_len;
+
+    (void)state;
+    guest_log_threshold = LOG_DEBUG;
+    for (unsigned i = 0; i < 100000; i++)
+        guest_log(a, LOG_WARNING, "line %u", i);
+    assert_in_range(host.console_len - before, 10, 20000);
+    guest_log_threshold = LOG_WARNING;
+}
+
+#define with_guests(test) cmocka_unit_test_setup_teardown(test, two_guests, machine_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        with_guests(lines_are_whole), with_guests(control_characters_are_filtered),
+        with_guests(no_line_is_forged), with_guests(hostile_indices_do_nothing),
+        with_guests(input_follows_ctrl_a), with_guests(guests_cannot_flood_the_log),
+    };
+
+    return cmocka_run_group_tests_name("console", tests, NULL, NULL);
+}
