@@ -106,7 +106,7 @@ void put_page_type_last(struct frame *f);
 
 /* A type reference: the frame becomes, or already is, of that type and stays so until put_page_type. Validates the
  * contents when the type is new. The caller holds a general reference and the owner's mm_lock.
- * -EINVAL: contents not acceptable as that type; -EBUSY: the frame is in use as another type. */
+ * -EINVAL: contents not acceptable as that type, or the frame is in use as another; -EBUSY: too many references. */
 static inline int get_page_type(struct frame *f, uint64_t type)
 {
     if (likely(is_valid_as(f, type))) {

@@ -130,10 +130,12 @@ static void save_guest(struct vcpu *v)
     v->base_fs = rdmsr(MSR_FS_BASE);
     v->base_gs_kernel = v->kernel_mode ? active : inactive;
     v->base_gs_user = v->kernel_mode ? inactive : active;
-    __asm__("mov %%ds, %0" : "=rm"(v->sel_ds));
-    __asm__("mov %%es, %0" : "=rm"(v->sel_es));
-    __asm__("mov %%fs, %0" : "=rm"(v->sel_fs));
-    __asm__("mov %%gs, %0" : "=rm"(v->sel_gs));
+    if (!(v->work & WORK_FAILSAFE)) {       /* else sel_* still tell the guest what could not be loaded */
+        __asm__("mov %%ds, %0" : "=rm"(v->sel_ds));
+        __asm__("mov %%es, %0" : "=rm"(v->sel_es));
+        __asm__("mov %%fs, %0" : "=rm"(v->sel_fs));
+        __asm__("mov %%gs, %0" : "=rm"(v->sel_gs));
+    }
     __asm__ volatile("clts");
     fpu_save(v->arch, v->xcr0);
 }
