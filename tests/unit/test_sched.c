@@ -331,6 +331,18 @@ static void other_vcpus_come_up(void **state)
     c.ctrlreg[3] = (uint64_t)mfn_of_va(SCRATCH) << PAGE_SHIFT;     /* no page table */
     guest_put(SCRATCH, &c, sizeof(c));
     assert_true(hcall(__HYPERVISOR_vcpu_op, VCPUOP_initialise, 2, SCRATCH) < 0);
+    c.ctrlreg[3] = v->root_kernel;
+    c.flags = 0;                            /* begins in user mode: it must have a user root, and frame 0 is none */
+    for (c.ctrlreg[1] = 0; c.ctrlreg[1] < PAGE_SIZE; c.ctrlreg[1] += PAGE_SIZE - 1) {
+        guest_put(SCRATCH, &c, sizeof(c));
+        assert_int_equal(hcall(__HYPERVISOR_vcpu_op, VCPUOP_initialise, 2, SCRATCH), -EINVAL);
+    }
+    c.flags = VGCF_in_kernel;
+    c.ctrlreg[1] = 0;
+    c.kernel_sp = HOLE_START + (3ull << 40);    /* entry code pushes there unchecked: it may not lie in the hole */
+    guest_put(SCRATCH, &c, sizeof(c));
+    assert_int_equal(hcall(__HYPERVISOR_vcpu_op, VCPUOP_initialise, 2, SCRATCH), 0);
+    assert_true(guest_range_ok(g->vcpu[2]->kernel_sp, 1) && guest_range_ok(g->vcpu[2]->kernel_sp - 56, 1));
     assert_int_equal(hcall(__HYPERVISOR_vcpu_op, VCPUOP_down, 1, 0), 0);
     assert_int_equal(hcall(__HYPERVISOR_vcpu_op, VCPUOP_is_up, 1, 0), 0);
 }
