@@ -4,7 +4,8 @@
  *
  *   struct vcpu *current                      the vCPU whose context runs on this CPU (the idle vCPU counts)
  *   void *mfn_to_virt(mfn_t)                  the hypervisor's own mapping of a RAM frame, always present
- *   mfn_t virt_to_mfn(const void *)           its inverse
+ *   void *maddr_to_virt(uint64_t)             the same by machine address
+ *   mfn_t virt_to_mfn(const void *)           the inverse
  *   struct cpu_user_regs *guest_regs(v)       the frame that v's next return to the guest loads
  *   bool get_guest_words(void *dst, uint64_t va, unsigned n)   n <= 9 qwords from the current address space; false: fault
  *   bool put_guest_words(uint64_t va, const void *src, unsigned n)

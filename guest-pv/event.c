@@ -1,6 +1,7 @@
 /*
  * The virtual interrupt flag (vcpu_info.evtchn_upcall_mask) and two-level event channels of the one vCPU.
- * Owns the handler per port; trap.c calls event_dispatch(). Threads and timers stand on it.
+ * Owns the handler per port; trap.c calls event_dispatch(). Threads and timers stand on it. FIFO event
+ * channels are suites/fifo.c's.
  */
 #include "event.h"
 #include "hypercall.h"
@@ -15,6 +16,8 @@ static struct {
     void *arg;
     uint64_t count;
 } ports[NR_PORTS];
+
+static void (*dispatcher)(void);
 
 static volatile struct vcpu_info *vcpu(void)
 {
@@ -68,6 +71,20 @@ static bool bit_test(volatile xen_ulong_t *map, port_t port)
     return map[port / WORD_BITS] >> (port % WORD_BITS) & 1;
 }
 
+void event_deliver(port_t port)
+{
+    if (port >= NR_PORTS)
+        return;
+    ports[port].count++;
+    if (ports[port].fn)
+        ports[port].fn(port, ports[port].arg);
+}
+
+void event_set_dispatcher(void (*fn)(void))
+{
+    dispatcher = fn;
+}
+
 static void dispatch_word(unsigned word)
 {
     volatile xen_ulong_t *pending = &shared_info->evtchn_pending[word];
@@ -77,14 +94,16 @@ static void dispatch_word(unsigned word)
         port_t port = word * WORD_BITS + __builtin_ctzl(ready);
 
         __atomic_fetch_and(pending, ~(1ul << (port % WORD_BITS)), __ATOMIC_SEQ_CST);
-        ports[port].count++;
-        if (ports[port].fn)
-            ports[port].fn(port, ports[port].arg);
+        event_deliver(port);
     }
 }
 
 void event_dispatch(void)
 {
+    if (dispatcher) {
+        dispatcher();
+        return;
+    }
     while (vcpu()->evtchn_upcall_pending) {
         vcpu()->evtchn_upcall_pending = 0;
         xen_ulong_t words = __atomic_exchange_n(&vcpu()->evtchn_pending_sel, 0, __ATOMIC_SEQ_CST);

@@ -1,7 +1,7 @@
 /* Owns the recount of invariants F1..F8: from tables, pins, roots, descriptor tables and registered pages alone it works
  * out how many references and type references each frame must have, and panics when the frame table says otherwise.
  * Debug builds run it when a domain ends; the host tests run it after every operation. */
-#include "xen/evtchn.h"
+#include "xen/evtchn_table.h"
 #include "xen/log.h"
 #include "xen/mm.h"
 
@@ -45,6 +45,15 @@ static void tally_vcpu(struct tally *t, const struct vcpu *v)
         want(t, v->info_mfn, 1, 1);
 }
 
+static void tally_fifo(struct tally *t, const struct evtchn_fifo *f)
+{
+    for (unsigned i = 0; i < f->nr_pages; i++)
+        want(t, virt_to_mfn(f->page[i]), 1, 1);
+    for (unsigned i = 0; i < MAX_VCPUS; i++)
+        if (f->vcpu[i].control != NULL)
+            want(t, virt_to_mfn(f->vcpu[i].control), 1, 1);
+}
+
 static void check_frame(const struct tally *t, const struct frame *f)
 {
     uint64_t refs = f->count & FRAME_COUNT_MASK, types = f->type & TYPE_COUNT_MASK;
@@ -84,6 +93,8 @@ void frame_audit_in(void *zeroed)
     for_each_domain(d) {
         if (d->console_ring != NULL)
             want(t, d->console_mfn, 1, 1);
+        if (d->evtchn != NULL && d->evtchn->fifo != NULL)
+            tally_fifo(t, d->evtchn->fifo);
         for_each_vcpu(d, v, i)
             tally_vcpu(t, v);
     }

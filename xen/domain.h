@@ -82,8 +82,8 @@ struct vcpu {
     uint64_t time_area;             /* guest virtual address of a secondary vcpu_time_info; 0: none */
     bool time_area_stale;           /* to be written at the next WORK_PUBLISH */
     mfn_t info_mfn;                 /* frame of a registered vcpu_info; 0: in shared_info */
-    uint16_t virq_port[NR_VIRQS];   /* 0: unbound */
-    uint16_t poll_port;             /* SCHEDOP_poll: 0 not polling, 0xffff several */
+    evtchn_port_t virq_port[NR_VIRQS];  /* 0: unbound */
+    evtchn_port_t poll_port;        /* SCHEDOP_poll: 0 not polling; POLL_SEVERAL */
 
     /* Scheduling; guarded by the scheduler's lock. */
     bool up;                        /* VCPUOP_up: not held down */

@@ -1,14 +1,12 @@
-/* Owns the ports of a domain and how an event reaches the guest: bitmaps, wake-up, pollers. What guests
- * ask for is in evtchn_op.c; the upcall itself, made from evtchn_upcall_pending on the way out, is
- * upcall.c's.
+/* Owns the ports of a domain and how an event reaches the guest by bitmaps; by queues it is evtchn_fifo.c's.
+ * What guests ask for is in evtchn_op.c; the upcall itself, made from evtchn_upcall_pending on the way out,
+ * is upcall.c's.
  *
  * The words of shared_info and vcpu_info are the guest's too, which may change them at any time, on
  * another CPU even. So they are only ever touched by single atomic operations, and nothing of ours depends
  * on what they say but whether this guest is woken. */
-#include "common/string.h"
 #include "xen/evtchn_table.h"
 #include "xen/frame.h"
-#include "xen/sched.h"
 
 #define BITS 64u
 
@@ -31,42 +29,29 @@ static inline bool test(const uint64_t *words, unsigned nr)
     return READ_ONCE(words[nr / BITS]) >> nr % BITS & 1;
 }
 
-/* A vCPU that runs on another CPU would be interrupted here; the one that runs on this CPU looks on its
- * way out. */
-static inline void vcpu_kick(struct vcpu *v)
-{
-    if (v->blocked)
-        vcpu_wake(v);
-}
-
-static inline void mark_events_pending(struct vcpu *v)
-{
-    __atomic_store_n(&v->info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST);
-    vcpu_kick(v);
-}
-
 /* Pollers wake for a port that is masked, or was pending for long: they look at the port's bit alone. */
-static void wake_pollers(struct domain *d, evtchn_port_t port)
+void evtchn_wake_pollers(struct domain *d, evtchn_port_t port)
 {
     for (uint32_t mask = d->poll_mask; mask != 0; mask &= mask - 1) {
         struct vcpu *v = d->vcpu[__builtin_ctz(mask)];
 
-        if (v->poll_port == port || v->poll_port == UINT16_MAX)
+        if (v->poll_port == port || v->poll_port == POLL_SEVERAL)
             vcpu_wake(v);
     }
 }
 
-static void two_level_set_pending(struct vcpu *v, evtchn_port_t port)
+static void two_level_set_pending(struct vcpu *v, struct evtchn *e, evtchn_port_t port)
 {
     struct domain *d = v->domain;
     struct shared_info *s = d->shared;
 
+    (void)e;
     if (test_and_set(s->evtchn_pending, port))
         return;
     if (!test(s->evtchn_mask, port) && !test_and_set(&v->info->evtchn_pending_sel, port / BITS))
         mark_events_pending(v);
     if (unlikely(d->poll_mask != 0))
-        wake_pollers(d, port);
+        evtchn_wake_pollers(d, port);
 }
 
 static void two_level_clear_pending(struct domain *d, evtchn_port_t port)
@@ -79,26 +64,37 @@ static bool two_level_is_pending(struct domain *d, evtchn_port_t port)
     return test(d->shared->evtchn_pending, port);
 }
 
-static void two_level_unmask(struct vcpu *v, evtchn_port_t port)
+/* A bit is no place where a closed port's event could still stand in line. */
+static bool two_level_is_busy(struct domain *d, evtchn_port_t port)
+{
+    (void)d, (void)port;
+    return false;
+}
+
+static void two_level_unmask(struct vcpu *v, struct evtchn *e, evtchn_port_t port)
 {
     struct shared_info *s = v->domain->shared;
 
+    (void)e;
     if (test_and_clear(s->evtchn_mask, port) && test(s->evtchn_pending, port) &&
         !test_and_set(&v->info->evtchn_pending_sel, port / BITS))
         mark_events_pending(v);
 }
 
-static const struct evtchn_abi two_level = {
-    two_level_set_pending, two_level_clear_pending, two_level_is_pending, two_level_unmask,
+const struct evtchn_abi evtchn_two_level = {
+    EVTCHN_2L_NR_CHANNELS, two_level_set_pending, two_level_clear_pending, two_level_is_pending,
+    two_level_is_busy, two_level_unmask,
 };
 
+/* There may be one already, from before a reset. */
 static int add_bucket(struct evtchn_table *t)
 {
     unsigned n = t->nr_valid / PORTS_PER_BUCKET;
 
-    if (n == MAX_BUCKETS)
+    if (t->nr_valid == t->abi->nr_ports)
         return -ENOSPC;
-    t->bucket[n] = alloc_page();
+    if (t->bucket[n] == NULL)
+        t->bucket[n] = alloc_page();
     if (t->bucket[n] == NULL)
         return -ENOMEM;
     t->nr_valid += PORTS_PER_BUCKET;
@@ -107,33 +103,42 @@ static int add_bucket(struct evtchn_table *t)
 
 int evtchn_init(struct domain *d)
 {
-    struct evtchn_table *t = alloc_page();
+    struct evtchn_table *t = alloc_pages(EVTCHN_TABLE_ORDER);
 
-    if (t == NULL || add_bucket(t) != 0) {
-        free_page(t);
+    if (t == NULL)
+        return -ENOMEM;
+    t->abi = &evtchn_two_level;
+    t->first_free = 1;
+    if (add_bucket(t) != 0) {
+        free_pages(t, EVTCHN_TABLE_ORDER);
         return -ENOMEM;
     }
-    t->abi = &two_level;
-    t->first_free = 1;
     d->evtchn = t;
     return 0;
 }
 
-int evtchn_get_free_port(struct domain *d)
+/* Ports that are closed but busy are passed over, and looked at again the next time. */
+int evtchn_open_port(struct domain *d, struct evtchn init)
 {
     struct evtchn_table *t = d->evtchn;
+    struct evtchn *e;
     unsigned port;
+    int rc;
 
+    if (t->resetting)
+        return -EBUSY;
+    while (t->first_free < t->nr_valid && evtchn_lookup(d, t->first_free)->state != EVTCHNSTAT_closed)
+        t->first_free++;
     for (port = t->first_free; port < t->nr_valid; port++)
-        if (evtchn_lookup(d, port)->state == EVTCHNSTAT_closed)
+        if (evtchn_lookup(d, port)->state == EVTCHNSTAT_closed && !t->abi->is_busy(d, port))
             break;
-    t->first_free = port;
-    if (port == t->nr_valid) {
-        int rc = add_bucket(t);
-
-        if (rc != 0)
-            return rc;
-    }
+    if (port == t->nr_valid && (rc = add_bucket(t)) != 0)
+        return rc;
+    e = evtchn_lookup(d, port);
+    init.priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
+    init.last_vcpu = e->last_vcpu;
+    init.last_priority = e->last_priority;
+    *e = init;
     return (int)port;
 }
 
@@ -171,7 +176,7 @@ static void close_port_locked(struct domain *d, evtchn_port_t port, struct evtch
         r->remote = NULL;
         r->remote_domid = d->id;
     }
-    memset(e, 0, sizeof(*e));
+    *e = (struct evtchn){ .last_vcpu = e->last_vcpu, .last_priority = e->last_priority };
     t->abi->clear_pending(d, port);     /* the next who gets the port shall not find our event */
     t->first_free = MIN(t->first_free, port);
 }
@@ -208,10 +213,11 @@ void evtchn_destroy(struct domain *d)
     for (evtchn_port_t port = 1; port < t->nr_valid; port++)
         if (evtchn_lookup(d, port)->state != EVTCHNSTAT_closed)
             evtchn_close_port(d, port);
+    fifo_destroy(d);
     d->evtchn = NULL;
     for (unsigned i = 0; i < MAX_BUCKETS; i++)
         free_page(t->bucket[i]);
-    free_page(t);
+    free_pages(t, EVTCHN_TABLE_ORDER);
 }
 
 void send_guest_virq(struct vcpu *v, unsigned virq)
@@ -222,7 +228,7 @@ void send_guest_virq(struct vcpu *v, unsigned virq)
     if (port == 0)
         return;
     spin_lock(&d->evtchn->lock);
-    d->evtchn->abi->set_pending(notified_vcpu(d, evtchn_lookup(d, port)), port);
+    evtchn_set_pending(d, evtchn_lookup(d, port), port);
     spin_unlock(&d->evtchn->lock);
 }
 
@@ -231,11 +237,8 @@ int evtchn_bind_hypervisor(struct domain *d, unsigned vcpu, void (*notify)(struc
     int port;
 
     spin_lock(&d->evtchn->lock);
-    port = evtchn_get_free_port(d);
-    if (port > 0)
-        *evtchn_lookup(d, (evtchn_port_t)port) = (struct evtchn){
-            .state = EVTCHNSTAT_interdomain, .notify_vcpu = (uint8_t)vcpu, .notify = notify,
-        };
+    port = evtchn_open_port(d, (struct evtchn){ .state = EVTCHNSTAT_interdomain,
+                                                .notify_vcpu = (uint8_t)vcpu, .notify = notify });
     spin_unlock(&d->evtchn->lock);
     return port;
 }
@@ -249,7 +252,7 @@ void evtchn_raise(struct domain *d, evtchn_port_t port)
         return;
     spin_lock(&d->evtchn->lock);
     if (e->notify != NULL)
-        d->evtchn->abi->set_pending(notified_vcpu(d, e), port);
+        evtchn_set_pending(d, e, port);
     spin_unlock(&d->evtchn->lock);
 }
 
@@ -260,7 +263,14 @@ bool evtchn_port_valid(struct domain *d, evtchn_port_t port)
 
 bool evtchn_port_pending(struct domain *d, evtchn_port_t port)
 {
-    return evtchn_lookup(d, port) != NULL && d->evtchn->abi->is_pending(d, port);
+    bool pending;
+
+    if (evtchn_lookup(d, port) == NULL)
+        return false;
+    spin_lock(&d->evtchn->lock);
+    pending = d->evtchn->abi->is_pending(d, port);
+    spin_unlock(&d->evtchn->lock);
+    return pending;
 }
 
 /* The guest may have read the old place between our copying it and now: say that everything is pending. It

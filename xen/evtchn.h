@@ -1,8 +1,10 @@
-/* Event channels: ports of a domain, and the bits in shared_info that tell the guest. */
+/* Event channels: ports of a domain, and the bitmaps or queues that tell the guest. */
 #ifndef XEN_EVTCHN_H
 #define XEN_EVTCHN_H
 
 #include "xen/domain.h"
+
+#define POLL_SEVERAL (~0u)                   /* vcpu.poll_port: woken by any port */
 
 int evtchn_init(struct domain *d);          /* 0 or -ENOMEM */
 void evtchn_destroy(struct domain *d);      /* closes every port, frees the tables */

@@ -1,8 +1,6 @@
 /* Owns event_channel_op: one function per command, which gets the guest's argument copied in and leaves
- * the reply in it. The ports themselves are evtchn.c's.
- *
- * FIFO event channels are not offered: their three commands answer -ENOSYS, and guests then stay with the
- * bitmaps. */
+ * the reply in it. The ports themselves are evtchn.c's, the queues of FIFO event channels evtchn_fifo.c's.
+ */
 #include "common/string.h"
 #include "xen/evtchn_table.h"
 #include "xen/guest_access.h"
@@ -25,6 +23,9 @@ union evtchn_args {
     struct evtchn_bind_vcpu bind_vcpu;
     struct evtchn_unmask unmask;
     struct evtchn_reset reset;
+    struct evtchn_init_control init_control;
+    struct evtchn_expand_array expand_array;
+    struct evtchn_set_priority set_priority;
 };
 
 static bool virq_is_global(unsigned virq)
@@ -32,23 +33,13 @@ static bool virq_is_global(unsigned virq)
     return virq != VIRQ_TIMER && virq != VIRQ_DEBUG && virq != VIRQ_XENOPROF && virq != VIRQ_XENPMU;
 }
 
-/* Opens the lowest free port as `init`; the lock is held. The port or negative errno. */
-static int open_port(struct domain *d, struct evtchn init)
-{
-    int port = evtchn_get_free_port(d);
-
-    if (port > 0)
-        *evtchn_lookup(d, (evtchn_port_t)port) = init;
-    return port;
-}
-
-/* The same for operations that hold no lock yet and whose reply is the port. */
+/* For operations that hold no lock yet and whose reply is the port. */
 static int open_port_reply(struct domain *d, struct evtchn init, evtchn_port_t *reply)
 {
     int port;
 
     spin_lock(&d->evtchn->lock);
-    port = open_port(d, init);
+    port = evtchn_open_port(d, init);
     spin_unlock(&d->evtchn->lock);
     if (port < 0)
         return port;
@@ -89,13 +80,13 @@ static int evtchn_bind_interdomain(struct domain *d, union evtchn_args *a)
     evtchn_lock_pair(d, rd);
     r = evtchn_lookup(rd, op->remote_port);
     if (r != NULL && r->state == EVTCHNSTAT_unbound && r->remote_domid == d->id)
-        port = open_port(d, (struct evtchn){ .state = EVTCHNSTAT_interdomain, .remote = rd,
-                                             .remote_port = op->remote_port });
+        port = evtchn_open_port(d, (struct evtchn){ .state = EVTCHNSTAT_interdomain, .remote = rd,
+                                                    .remote_port = op->remote_port });
     if (port > 0) {
         r->state = EVTCHNSTAT_interdomain;
         r->remote = d;
         r->remote_port = (evtchn_port_t)port;
-        d->evtchn->abi->set_pending(d->vcpu[0], (evtchn_port_t)port);
+        evtchn_set_pending(d, evtchn_lookup(d, (evtchn_port_t)port), (evtchn_port_t)port);
     }
     evtchn_unlock_pair(d, rd);
     if (port < 0)
@@ -121,7 +112,7 @@ static int evtchn_bind_virq(struct domain *d, union evtchn_args *a)
                                              .notify_vcpu = (uint8_t)op->vcpu }, &op->port);
     if (rc != 0)
         return rc;
-    v->virq_port[op->virq] = (uint16_t)op->port;
+    v->virq_port[op->virq] = op->port;
     if (op->virq == VIRQ_TIMER && v->cpu->running == v)
         vcpu_timers_in(v, now_ns());
     return 0;
@@ -196,22 +187,55 @@ static int evtchn_unmask(struct domain *d, union evtchn_args *a)
 
     if (e == NULL)
         return -EINVAL;
+    spin_lock(&d->evtchn->lock);
     if (e->state != EVTCHNSTAT_closed)
-        d->evtchn->abi->unmask(notified_vcpu(d, e), a->unmask.port);
+        d->evtchn->abi->unmask(d->vcpu[e->notify_vcpu], e, a->unmask.port);
+    spin_unlock(&d->evtchn->lock);
     return 0;
 }
 
+/* The bitmaps have no place for a port that another vCPU would open meanwhile, so none can. */
 static int evtchn_reset(struct domain *d, union evtchn_args *a)
 {
     int rc = check_target(d, a->reset.dom);
+    struct evtchn_table *t = d->evtchn;
 
     if (rc != 0)
         return rc;
-    for (evtchn_port_t port = 1; port < d->evtchn->nr_valid; port++) {
+    if (__atomic_exchange_n(&t->resetting, true, __ATOMIC_SEQ_CST))
+        return -EBUSY;
+    for (evtchn_port_t port = 1; port < t->nr_valid; port++) {
         evtchn_close_port(d, port);
         if (port % PORTS_PER_BUCKET == 0)
             preempt_point();
     }
+    fifo_destroy(d);
+    t->resetting = false;
+    return 0;
+}
+
+static int evtchn_init_control(struct domain *d, union evtchn_args *a)
+{
+    return fifo_init_control(d, &a->init_control);
+}
+
+static int evtchn_expand_array(struct domain *d, union evtchn_args *a)
+{
+    return fifo_expand_array(d, a->expand_array.array_gfn);
+}
+
+/* Counts from the next event on: one that stands in a queue stays there. */
+static int evtchn_set_priority(struct domain *d, union evtchn_args *a)
+{
+    struct evtchn *e = evtchn_lookup(d, a->set_priority.port);
+
+    if (e == NULL)
+        return -EINVAL;
+    if (d->evtchn->fifo == NULL)
+        return -ENOSYS;
+    if (a->set_priority.priority > EVTCHN_FIFO_PRIORITY_MIN)
+        return -EINVAL;
+    e->priority = (uint8_t)a->set_priority.priority;
     return 0;
 }
 
@@ -223,17 +247,12 @@ static const struct {
 #define OP(name, replies) [EVTCHNOP_##name] = { evtchn_##name, sizeof(struct evtchn_##name), replies }
     OP(alloc_unbound, true), OP(bind_interdomain, true), OP(bind_virq, true), OP(bind_pirq, true),
     OP(bind_ipi, true), OP(close, false), OP(status, true), OP(bind_vcpu, false), OP(unmask, false),
-    OP(reset, false),
+    OP(reset, false), OP(init_control, true), OP(expand_array, false), OP(set_priority, false),
 #undef OP
 };
 
-static inline void set_pending(struct domain *d, evtchn_port_t port)
-{
-    d->evtchn->abi->set_pending(notified_vcpu(d, evtchn_lookup(d, port)), port);
-}
-
 /* The hot one. The lock keeps the two ends together (E1), so that the remote domain and its vCPU cannot go
- * meanwhile; the remote's bits are set atomically and need no lock of theirs. */
+ * meanwhile; the remote's bits are set atomically, and its queues have a lock of their own. */
 static long evtchn_send(struct domain *d, evtchn_port_t port)
 {
     void (*notify)(struct domain *) = NULL;
@@ -248,12 +267,12 @@ static long evtchn_send(struct domain *d, evtchn_port_t port)
     case EVTCHNSTAT_interdomain:
         rd = e->remote;
         if (rd != NULL)
-            set_pending(rd, e->remote_port);
+            evtchn_set_pending(rd, evtchn_lookup(rd, e->remote_port), e->remote_port);
         else
             notify = e->notify;
         break;
     case EVTCHNSTAT_ipi:
-        set_pending(d, port);
+        evtchn_set_pending(d, e, port);
         break;
     case EVTCHNSTAT_unbound:            /* nobody there yet: they will find their end pending */
         break;

@@ -2,7 +2,7 @@
  * taken is a bug of ours and says so; the words, the names and the order are here for the day when more CPUs run.
  *
  * Order (outer first): domain list, d->mm_lock (lower domid first), grant table (lower domid first),
- * event channels (lower domid first), scheduler, timers, console. */
+ * event channels (lower domid first), FIFO queues, scheduler, timers, console. */
 #ifndef XEN_LOCK_H
 #define XEN_LOCK_H
 

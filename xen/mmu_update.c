@@ -83,7 +83,7 @@ static int pt_update(uint64_t ptr, uint64_t val, struct domain *d, struct domain
 
     if (unlikely(ptr >> PAGE_SHIFT >= max_mfn || f->owner != d || (ptr & 4)))
         return -EINVAL;
-    slot = (uint64_t *)((char *)mfn_to_virt(ptr >> PAGE_SHIFT) + (ptr & ~PAGE_MASK));
+    slot = maddr_to_virt(ptr);
     if (likely(is_valid_as(f, TYPE_L1)))
         return mod_l1_entry(slot, val, d, owner, preserve_ad);
 
@@ -190,7 +190,7 @@ long do_mmu_update(uint64_t ureqs, unsigned count, uint64_t pdone, unsigned fore
 
 uint64_t *walk_to_l1(uint64_t root_maddr, uint64_t va, struct frame **table)
 {
-    const uint64_t *t = mfn_to_virt(root_maddr >> PAGE_SHIFT);
+    const uint64_t *t = maddr_to_virt(root_maddr);
     uint64_t e;
 
     if (unlikely(!guest_range_ok(va, 1) || !is_canonical(va)))
@@ -199,7 +199,7 @@ uint64_t *walk_to_l1(uint64_t root_maddr, uint64_t va, struct frame **table)
         e = t[table_index(va, level)];
         if (unlikely(!(e & PTE_P)))
             return NULL;
-        t = mfn_to_virt(PTE_MFN(e));
+        t = maddr_to_virt(e & PTE_ADDR_MASK);
     }
     if (table != NULL)
         *table = mfn_to_frame(PTE_MFN(e));
@@ -212,7 +212,7 @@ uint64_t *l1_slot_at(uint64_t maddr, struct domain *d)
 
     if (maddr >> PAGE_SHIFT >= max_mfn || (maddr & 7) || f->owner != d || !is_valid_as(f, TYPE_L1))
         return NULL;
-    return (uint64_t *)((char *)mfn_to_virt(maddr >> PAGE_SHIFT) + (maddr & ~PAGE_MASK));
+    return maddr_to_virt(maddr);
 }
 
 uint64_t read_guest_pte(struct vcpu *v, uint64_t va)

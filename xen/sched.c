@@ -18,6 +18,7 @@
 
 #define DEFAULT_WEIGHT 256u
 #define WAKE_GRANULARITY_NS 500000ull   /* what a vCPU may run before a boosted one takes its place */
+#define WAKER_GRACE_NS 200000ull        /* what it may run on after it woke one of its own domain */
 
 struct cpu boot_cpu;
 struct spinlock sched_lock;
@@ -111,11 +112,15 @@ static void advance_min_vruntime(struct cpu *cpu)
         cpu->min_vruntime = MAX(cpu->min_vruntime, least);
 }
 
-/* v has joined the queue: when does it run? Not boosted, it waits for the slice to end. */
+/* v has joined the queue: when does it run? Not boosted, it waits for the slice to end. Boosted, it comes
+ * soon, but not at once if its own domain runs: its waker often still holds the very lock that v takes next,
+ * and v would spin for it until its slice is over. */
 static void check_preemption(struct cpu *cpu, struct vcpu *v, uint64_t now)
 {
     uint64_t turn = cpu->slice_start + (v->boosted ? WAKE_GRANULARITY_NS : slice_ns());
 
+    if (v->boosted && cpu->running->domain == v->domain)
+        turn = MAX(turn, now + WAKER_GRACE_NS);
     if (is_idle(cpu->running) || turn <= now)
         cpu->running->work |= WORK_RESCHED;
     else if (!timer_armed(&cpu->slice) || turn < cpu->slice.deadline_ns)

@@ -99,12 +99,12 @@ static long sched_poll(uint64_t arg)
         return -EFAULT;
     if (op.nr_ports > MAX_POLL_PORTS)
         return -EINVAL;
-    v->poll_port = UINT16_MAX;
+    v->poll_port = POLL_SEVERAL;
     d->poll_mask |= 1u << v->id;
     rc = look_at_ports(d, (uint64_t)op.ports.p, op.nr_ports, &port);
     if (rc == 0) {
         if (op.nr_ports == 1)
-            v->poll_port = (uint16_t)port;
+            v->poll_port = port;
         if (op.timeout != 0)
             timer_set(&v->poll, (int64_t)op.timeout < 0 ? 0 : op.timeout);
         vcpu_block();

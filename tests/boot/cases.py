@@ -63,6 +63,7 @@ CASES = [
     Case("unknown-option", (SHORT.format("good"),), "frobnicate=7 loglvl=all",
          shows=(r"^\(XEN\).*frobnicate",)),
     Case("unknown-word", ("GOOD name=odd colour=blue mem=32M -- suites=boot",), shows=(r"^\(XEN\).*colour",)),
+    Case("fifo", ("GOOD name=queues mem=64M vcpus=2 -- suites=fifo", SHORT.format("good")), guests=(1, 2)),
     Case("trace", (SHORT.format("good"),), "trace=hypercalls", shows=(r"mmu_update|console_io",)),
 ] + [
     Case(f"bad-{kind}", (f"BAD-{kind} name=broken mem=32M -- suites=boot", SHORT.format("good")), guests=None,

@@ -316,6 +316,13 @@ static void shape_event_channel_op(uint64_t *a)
         words[0] = some_vcpu()->domain->id;
     else if (one_in(6))
         words[0] = some_domid() | (uint32_t)some_domid() << 16;
+    if (a[0] == EVTCHNOP_init_control || a[0] == EVTCHNOP_expand_array) {
+        uint64_t mfn = some_mfn();
+
+        memcpy(words, &mfn, sizeof(mfn));
+        words[2] = (uint32_t)(below(4) * 8);
+        words[3] = (uint32_t)below(3);
+    }
     put(ARGS, words, sizeof(words));
     a[1] = ARGS;
 }

@@ -13,6 +13,10 @@ extern struct vcpu *host_current;
 #define current host_current
 
 void *mfn_to_virt(mfn_t mfn);
+static inline void *maddr_to_virt(uint64_t maddr)
+{
+    return (char *)mfn_to_virt(maddr >> PAGE_SHIFT) + maddr % PAGE_SIZE;
+}
 mfn_t virt_to_mfn(const void *va);
 struct cpu_user_regs *guest_regs(const struct vcpu *v);
 bool get_guest_words(void *dst, uint64_t va, unsigned n);

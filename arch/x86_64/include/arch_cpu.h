@@ -32,6 +32,11 @@ static inline void *mfn_to_virt(mfn_t mfn)
     return (void *)(DIRECTMAP_START + (mfn << PAGE_SHIFT));
 }
 
+static inline void *maddr_to_virt(uint64_t maddr)
+{
+    return (void *)(DIRECTMAP_START + maddr);
+}
+
 static inline mfn_t virt_to_mfn(const void *va)
 {
     return ((uint64_t)va - DIRECTMAP_START) >> PAGE_SHIFT;
@@ -61,8 +66,8 @@ static inline uint64_t arch_cmpxchg64(uint64_t *p, uint64_t old, uint64_t val)
 /* To memory and not to a register: gcc 12 can lose the value of an asm goto's output. */
 static inline bool get_guest_word(uint64_t *dst, uint64_t va)
 {
-    __asm__ goto("1: movq (%0), %%rax\n2:\tmovq %%rax, (%1)\n" EXTABLE_ASM("1b", "2b", "%l[fault]")
-                 : : "r"(va), "r"(dst) : "rax", "memory" : fault);
+    __asm__ goto("1: movq %0, %%rax\n2:\tmovq %%rax, %1\n" EXTABLE_ASM("1b", "2b", "%l[fault]")
+                 : : "m"(*(const uint64_t *)va), "m"(*dst) : "rax", "memory" : fault);
     return true;
 fault:
     return false;
@@ -70,8 +75,8 @@ fault:
 
 static inline bool put_guest_word(uint64_t va, uint64_t value)
 {
-    __asm__ goto("1: movq %0, (%1)\n2:\n" EXTABLE_ASM("1b", "2b", "%l[fault]")
-                 : : "r"(value), "r"(va) : "memory" : fault);
+    __asm__ goto("1: movq %0, %1\n2:\n" EXTABLE_ASM("1b", "2b", "%l[fault]")
+                 : : "er"(value), "m"(*(uint64_t *)va) : "memory" : fault);
     return true;
 fault:
     return false;

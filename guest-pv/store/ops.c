@@ -1,0 +1,227 @@
+/*
+ * Owns what a domain may ask of the tree, with the permissions and the answers of the reference
+ * implementation: an absent node is ENOENT only for those who may know, parents of a new node are made with
+ * it, and what it creates is the creator's. Every change is told to the watches, at once or when the
+ * transaction ends. Called by wire.c for guests and by domains.c for ourselves.
+ */
+#include <string.h>
+#include "store.h"
+
+bool path_valid(const char *path)
+{
+    size_t len = strlen(path);
+
+    if (path[0] != '/' || len > XENSTORE_ABS_PATH_MAX || (len > 1 && path[len - 1] == '/') || strstr(path, "//"))
+        return false;
+    return strspn(path, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-/_@") == len;
+}
+
+/* The nearest node above, whose path goes to buf. Only a failed transaction has no root. */
+static struct data *ancestor(const struct ctx *x, char *buf, const char *path)
+{
+    struct data *d;
+
+    strcpy(buf, path);
+    do {
+        parent_path(buf, buf);
+        d = view_get(x->t, buf);
+    } while (!d && buf[1]);
+    return d;
+}
+
+static bool allowed(const struct ctx *x, const struct data *d, unsigned want)
+{
+    return data_allows(d, x->domid, want);
+}
+
+enum xs_err op_get(const struct ctx *x, const char *path, unsigned want, struct data **d)
+{
+    char above[XENSTORE_ABS_PATH_MAX + 1];
+    struct data *a;
+
+    *d = view_get(x->t, path);
+    if (*d)
+        return allowed(x, *d, want) ? XS_OK : XS_EACCES;
+    a = ancestor(x, above, path);
+    if (transaction_failed(x->t))
+        return XS_ENOSPC;
+    return a && allowed(x, a, want & ~PERM_OWNER) ? XS_ENOENT : XS_EACCES;
+}
+
+static void changed(const struct ctx *x, const char *path, const struct data *d)
+{
+    if (!x->t)
+        watch_fire(path, d);
+}
+
+static enum xs_err put(const struct ctx *x, const char *path, const struct perm *perms, unsigned nr_perms,
+                       const void *bytes, size_t len)
+{
+    enum xs_err err;
+    struct data *d = data_new(path, perms, nr_perms, bytes, len, &err);
+
+    if (d && !view_set(x->t, path, d))
+        err = x->t ? XS_ENOSPC : XS_ENOMEM;
+    return err;
+}
+
+/* Cuts path behind the part that ends at or after `from`; the cut character is kept in *kept. */
+static char *cut(char *path, size_t from, char *kept)
+{
+    char *end = path + from + strcspn(path + from, "/");
+
+    *kept = *end;
+    *end = 0;
+    return end;
+}
+
+/* The node and what is missing above it, from the top down; after a failure, none of it. */
+static enum xs_err create(const struct ctx *x, const char *path, const void *bytes, size_t len)
+{
+    char above[XENSTORE_ABS_PATH_MAX + 1], buf[XENSTORE_ABS_PATH_MAX + 1], kept;
+    struct data *a = ancestor(x, above, path);
+    size_t top = strlen(above) == 1 ? 1 : strlen(above) + 1, at = top;
+    struct perm perms[MAX_PERMS];
+    unsigned nr_perms;
+    enum xs_err err;
+    bool last;
+
+    if (transaction_failed(x->t))
+        return XS_ENOSPC;
+    if (!a || !allowed(x, a, PERM_WRITE))
+        return XS_EACCES;
+    nr_perms = a->nr_perms;
+    memcpy(perms, a->perms, sizeof(perms));
+    if (x->domid != 0)
+        perms[0].domid = x->domid;
+    strcpy(buf, path);
+    do {
+        char *end = cut(buf, at, &kept);
+
+        last = !kept;
+        err = put(x, buf, perms, nr_perms, last ? bytes : NULL, last ? len : 0);
+        *end = kept;
+        at = end - buf + 1;
+    } while (!err && !last);
+    if (err) {
+        for (*(strrchr(buf, 0) - strlen(path + at - 1)) = 0; strlen(buf) >= top; parent_path(buf, buf))
+            view_set(x->t, buf, NULL);
+        return err;
+    }
+    changed(x, path, view_get(x->t, path));
+    return XS_OK;
+}
+
+enum xs_err op_write(const struct ctx *x, const char *path, const void *bytes, size_t len)
+{
+    struct data *d;
+    enum xs_err err = op_get(x, path, PERM_WRITE, &d);
+
+    if (err == XS_ENOENT)
+        return create(x, path, bytes, len);
+    if (!err)
+        err = put(x, path, d->perms, d->nr_perms, bytes, len);
+    if (!err)
+        changed(x, path, view_get(x->t, path));
+    return err;
+}
+
+enum xs_err op_mkdir(const struct ctx *x, const char *path)
+{
+    struct data *d;
+    enum xs_err err = op_get(x, path, PERM_WRITE, &d);
+
+    return err == XS_ENOENT ? create(x, path, NULL, 0) : err;
+}
+
+static bool take_name(void *arg, const char *name)
+{
+    strcpy(arg, name);
+    return false;
+}
+
+/* What is below it first, each time the first child's first child: how deep it goes was a guest's choice, so
+ * there is no recursion. */
+static enum xs_err remove_tree(const struct ctx *x, const char *path)
+{
+    char buf[XENSTORE_ABS_PATH_MAX + 1], name[XENSTORE_ABS_PATH_MAX + 1];
+    struct data *d;
+
+    strcpy(buf, path);
+    while (strlen(buf) >= strlen(path)) {
+        name[0] = 0;
+        view_list(x->t, buf, take_name, name);
+        if (name[0]) {
+            strcat(buf, "/");
+            strcat(buf, name);
+            continue;
+        }
+        d = data_get(view_get(x->t, buf));
+        if (transaction_failed(x->t) || !view_set(x->t, buf, NULL)) {
+            data_put(d);
+            return XS_ENOSPC;
+        }
+        changed(x, buf, d);
+        data_put(d);
+        parent_path(buf, buf);
+    }
+    return XS_OK;
+}
+
+enum xs_err op_rm(const struct ctx *x, const char *path)
+{
+    char above[XENSTORE_ABS_PATH_MAX + 1];
+    struct data *d;
+    enum xs_err err;
+
+    if (!strcmp(path, "/"))
+        return XS_EINVAL;
+    err = op_get(x, path, PERM_WRITE, &d);
+    if (err == XS_ENOENT) {
+        parent_path(above, path);
+        return view_get(x->t, above) ? XS_OK : XS_ENOENT;       /* it is not there: that was wanted */
+    }
+    return err ? err : remove_tree(x, path);
+}
+
+enum xs_err op_set_perms(const struct ctx *x, const char *path, const struct perm *perms, unsigned nr_perms)
+{
+    struct data *d;
+    enum xs_err err = op_get(x, path, PERM_OWNER | PERM_WRITE, &d);
+
+    if (err)
+        return err;
+    if (x->domid != 0 && perms[0].domid != d->perms[0].domid)
+        return XS_EPERM;
+    d = data_get(d);
+    err = put(x, path, perms, nr_perms, d->bytes, d->len_bytes);
+    data_put(d);
+    if (!err)
+        changed(x, path, view_get(x->t, path));
+    return err;
+}
+
+/* Every node in turn, children before their parents. */
+void op_forget_domain(uint16_t domid)
+{
+    const struct ctx ours = { 0, NULL };
+    char path[XENSTORE_ABS_PATH_MAX + 1] = "/";
+    struct node *n = tree_find(path);
+
+    while (n) {
+        if (n->parent && n->data->perms[0].domid == domid) {
+            struct node *up = n->parent;
+
+            remove_tree(&ours, path);
+            parent_path(path, path);
+            n = up->children;           /* the list changed: from its start again */
+            if (!n)
+                n = up;
+            else
+                strcat(strcat(path, path[1] ? "/" : ""), n->name);
+            if (n == up && !(n = NULL))
+                break;
+            continue;
+        }
+    }
+}

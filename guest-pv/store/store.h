@@ -1,0 +1,159 @@
+/*
+ * The core of the store: a tree of small values with permissions, transactions, watches, and the wire
+ * protocol that guests speak to it (public/io/xs_wire.h). It knows byte buffers and domain numbers, nothing
+ * of rings, events or the hypervisor, and is linked into the host tests as it is. main.c, ring.c and
+ * domains.c put it to work.
+ *
+ * Invariants
+ *   S1  a node's parent exists; the root always does
+ *   S2  a data is never changed once it is in the tree: a write puts another in its place. So two looks at a
+ *       node saw the same if, and only if, they saw the same data
+ *   S3  what a domain makes us keep is charged to its account before it is kept, and never exceeds the limits
+ *       below; domain 0, which is ourselves, has none
+ *   S4  a request is taken only when everything before it was sent, so a reply always has room
+ */
+#ifndef STORE_H
+#define STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <public/io/xs_wire.h>
+
+/* Per domain. */
+#define MAX_DOMAINS      256u           /* numbers below it */
+#define MAX_NODES        1000u          /* a transaction's unfinished writes included */
+#define MAX_BYTES        (256u * 1024)  /* of nodes, watches and transactions, with their paths */
+#define MAX_WATCHES      128u
+#define MAX_TRANSACTIONS 10u
+#define MAX_VALUE        2048u
+#define MAX_PERMS        8u
+#define MAX_TOKEN        1020u          /* an event of the longest path with it still is a message */
+
+enum xs_err {
+    XS_OK, XS_EINVAL, XS_EACCES, XS_EEXIST, XS_ENOENT, XS_ENOMEM, XS_ENOSPC, XS_ENOSYS, XS_EBUSY, XS_EAGAIN, XS_E2BIG,
+    XS_EPERM,
+};
+
+#define PERM_READ  1u
+#define PERM_WRITE 2u
+#define PERM_OWNER 4u                   /* asked for, never granted: only the owner has it */
+
+/* The first of a node's permissions names the owner, who may do everything, and what strangers may do. */
+struct perm {
+    uint16_t domid;
+    uint8_t bits;
+};
+
+/* --- tree.c: data, accounts, and the tree as it is outside of any transaction ---------------------------- */
+struct data {
+    unsigned refs, charge, len_bytes, nr_perms;
+    struct perm perms[MAX_PERMS];
+    char bytes[];
+};
+
+struct node {
+    struct node *parent, *children, *next;
+    struct data *data;
+    uint64_t kids;                      /* changes with every child that comes or goes */
+    char name[];
+};
+
+struct account {
+    unsigned nodes, watches, transactions;
+    size_t bytes;
+};
+extern struct account accounts[MAX_DOMAINS];
+extern void *(*store_malloc)(size_t bytes);     /* the tests make it fail */
+
+bool charge(uint16_t domid, size_t bytes);      /* false: over the limit, nothing charged */
+void uncharge(uint16_t domid, size_t bytes);
+
+/* A new data with one reference, charged to its owner; path is where it will hang. NULL: *err says why. */
+struct data *data_new(const char *path, const struct perm *perms, unsigned nr_perms, const void *bytes,
+                      size_t len_bytes, enum xs_err *err);
+struct data *data_get(struct data *d);          /* one more reference; NULL is fine, and for put too */
+void data_put(struct data *d);
+bool data_allows(const struct data *d, uint16_t domid, unsigned want);
+
+bool tree_init(void);                   /* the root, readable by everybody */
+struct node *tree_find(const char *path);
+struct node *tree_node(const char *path);       /* memory for a node of that path, not in the tree; NULL: none */
+/* Takes over d. The node is there, or `spare` becomes it under the parent, which is. True: spare was used. */
+bool tree_set(const char *path, struct data *d, struct node *spare);
+void tree_remove(const char *path);     /* a leaf, or nothing */
+void tree_destroy(void);
+
+/* The path without its last part, in buf; "/" for the children of the root. */
+void parent_path(char *buf, const char *path);
+
+/* --- transaction.c: the tree as one transaction sees it; t NULL: as it is --------------------------------- */
+struct transaction;
+struct ctx {                            /* who asks, and inside of what */
+    uint16_t domid;
+    struct transaction *t;
+};
+
+struct transaction *transaction_new(uint16_t domid, uint32_t id);       /* NULL: no memory, or over the limit */
+void transaction_free(struct transaction *t);
+uint32_t transaction_id(const struct transaction *t);
+struct transaction *transaction_find(struct transaction *list, uint32_t id);
+struct transaction **transaction_next(struct transaction *t);           /* the link for its owner's list */
+/* Makes all of it so, or nothing: XS_EAGAIN when something it looked at has changed since. Fires watches. */
+enum xs_err transaction_commit(struct transaction *t);
+/* What it wanted to remember did not fit, now or earlier: it sees nothing reliable any more. */
+bool transaction_failed(const struct transaction *t);
+
+struct data *view_get(struct transaction *t, const char *path);         /* NULL: no such node */
+bool view_set(struct transaction *t, const char *path, struct data *d); /* takes over d; NULL removes a leaf */
+/* Calls fn for the name of each child, until it says false. */
+void view_list(struct transaction *t, const char *path, bool (*fn)(void *arg, const char *name), void *arg);
+uint64_t view_kids(struct transaction *t, const char *path);            /* another number: another list */
+
+/* --- ops.c: what may be asked of the tree; paths are absolute and valid ----------------------------------- */
+bool path_valid(const char *path);
+enum xs_err op_get(const struct ctx *x, const char *path, unsigned want, struct data **d);
+enum xs_err op_write(const struct ctx *x, const char *path, const void *bytes, size_t len_bytes);
+enum xs_err op_mkdir(const struct ctx *x, const char *path);
+enum xs_err op_rm(const struct ctx *x, const char *path);
+enum xs_err op_set_perms(const struct ctx *x, const char *path, const struct perm *perms, unsigned nr_perms);
+void op_forget_domain(uint16_t domid);  /* removes what belongs to it, wherever it hangs */
+
+/* --- watch.c ---------------------------------------------------------------------------------------------- */
+struct conn;
+struct watch;
+/* rel: how many bytes of the path the domain does not want to see. */
+enum xs_err watch_add(struct conn *c, const char *path, const char *token, size_t rel, struct watch **made);
+enum xs_err watch_remove(struct conn *c, const char *path, const char *token);
+void watch_remove_all(struct conn *c);
+void watch_event(struct watch *w, const char *path);    /* to its connection, or owed to it */
+void watch_pay(struct conn *c);         /* owed events that have room now */
+/* The node of that path changed: everybody who watches it or a node above and may read d is told. */
+void watch_fire(const char *path, const struct data *d);
+void watch_fire_special(const char *name);      /* @introduceDomain, @releaseDomain: whoever watches it */
+
+/* --- wire.c: one connection, bytes in and bytes out ------------------------------------------------------- */
+#define MESSAGE_MAX (sizeof(struct xsd_sockmsg) + XENSTORE_PAYLOAD_MAX)
+#define EVENT_ROOM  8192u
+
+struct conn {
+    struct conn *next;
+    uint16_t domid;
+    bool broken;                        /* the stream cannot be followed any more */
+    uint32_t last_transaction;
+    struct transaction *transactions;
+    struct watch *watches;
+    size_t in_len, out_len;
+    uint8_t in[MESSAGE_MAX], out[MESSAGE_MAX + EVENT_ROOM];
+};
+extern struct conn *conn_list;
+
+struct conn *conn_new(uint16_t domid);          /* NULL: no memory, or no such number */
+void conn_free(struct conn *c);
+/* How many bytes it would take now: up to the end of a header or message, 0 while output waits. */
+size_t conn_wants(const struct conn *c);
+void conn_put(struct conn *c, const void *bytes, size_t len_bytes);     /* at most that; the last one acts */
+void conn_sent(struct conn *c, size_t len_bytes);       /* so much of out went away */
+/* A message of two parts, the second a string or NULL; false when limit does not allow it. */
+bool conn_send(struct conn *c, const struct xsd_sockmsg *header, const void *a, size_t a_len, const char *b);
+#endif

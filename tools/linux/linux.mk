@@ -1,0 +1,45 @@
+# The Linux guest: Debian's own kernel and busybox, downloaded and unpacked below build/linux (never installed),
+# and ramdisks made of busybox and the scripts beside this file. Included by the top Makefile.
+LINUX   := $(BUILD)/linux
+SCRIPTS := $(addprefix tools/linux/,checks selftest console soak)
+
+# $(call fetch,DIRECTORY,COMMAND THAT PRINTS PACKAGES): the archive's present versions, checked by apt.
+define fetch
+	@mkdir -p $(1) && rm -f $(1)/*.deb && cd $(1) && packages=$$($(2)) && \
+	[ -n "$$packages" ] || { echo "$(1): apt knows no such package here: $(2)" >&2; exit 1; }; \
+	echo "  FETCH    $$packages"; \
+	apt-get -qq download $$packages > apt.log 2>&1 || \
+	    { cat apt.log >&2; echo "$(1): cannot be downloaded (apt-get update may help)" >&2; exit 1; }
+endef
+
+# linux-image-amd64 is empty and depends on the kernel of the day.
+$(LINUX)/kernel/vmlinuz: tools/linux/linux.mk
+	$(call fetch,$(@D),apt-cache depends linux-image-amd64 | sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p')
+	$(Q)dpkg-deb --fsys-tarfile $(@D)/*.deb | tar -xO --wildcards './boot/vmlinuz-*' > $@
+
+$(LINUX)/vmlinux: $(LINUX)/kernel/vmlinuz tools/unpack-kernel
+	$(call say,UNPACK,$@)
+	$(Q)tools/unpack-kernel $< $@
+
+$(LINUX)/busybox/busybox: tools/linux/linux.mk
+	$(call fetch,$(@D),echo busybox-static)
+	$(Q)dpkg-deb --fsys-tarfile $(@D)/*.deb | tar -xO --wildcards '*bin/busybox' > $@
+	$(Q)chmod +x $@
+
+RAMDISK_WORDS := bin/busybox=$(LINUX)/busybox/busybox init=tools/linux/init etc/inittab=tools/linux/inittab \
+    $(foreach s,$(SCRIPTS),paragon/$(notdir $(s))=$(s)) \
+    dev/console:c:5:1 dev/null:c:1:3 root/
+
+$(LINUX)/ramdisk.gz: tools/make-ramdisk $(LINUX)/busybox/busybox $(SCRIPTS) tools/linux/init tools/linux/inittab
+	$(call say,RAMDISK,$@)
+	$(Q)tools/make-ramdisk $@ $(RAMDISK_WORDS)
+
+# --- The soak ---------------------------------------------------------------------------------------------
+# Debian's stress-ng with the libraries that it is linked with.
+$(LINUX)/stress/root: tools/linux/fetch-program
+	$(call say,FETCH,stress-ng and its libraries)
+	$(Q)tools/linux/fetch-program stress-ng usr/bin/stress-ng $(@D)
+
+$(LINUX)/soak.gz: $(LINUX)/ramdisk.gz $(LINUX)/stress/root
+	$(call say,RAMDISK,$@)
+	$(Q)tools/make-ramdisk $@ $(RAMDISK_WORDS) /=$(LINUX)/stress/root/
