@@ -38,6 +38,8 @@ void arch_load_root(struct vcpu *v);
 void arch_swap_gs(void);
 /* Writes the hypervisor's own entries (slots 256..271) into an L4 of d. */
 void arch_fill_l4(uint64_t *l4, struct domain *d);
+/* Whether the M2P shows under that L4, whatever it did before. */
+void arch_show_m2p(uint64_t *l4, bool show);
 
 /* Per-domain and per-vCPU machine resources: descriptor windows, stack, FPU image. 0 or -ENOMEM. */
 int arch_domain_init(struct domain *d);

@@ -201,8 +201,9 @@ static void relinquish(struct domain *d)
     unsigned i;
 
     d->state = DOM_DYING;
-    log_info("Domain %u (%s) ended: %s", d->id, d->name,
-             (unsigned)d->shutdown_code < ARRAY_SIZE(shutdown_names) ? shutdown_names[d->shutdown_code] : "unknown");
+    if (d->vcpu[0]->started)        /* else it could not be built, and that was said */
+        log_info("Domain %u (%s) ended: %s", d->id, d->name,
+                 (unsigned)d->shutdown_code < ARRAY_SIZE(shutdown_names) ? shutdown_names[d->shutdown_code] : "unknown");
     domain_cancel_watchdogs(d);
     evtchn_destroy(d);
     spin_lock(&d->mm_lock);

@@ -22,6 +22,8 @@ static int new_root(struct vcpu *v, uint64_t *root, mfn_t mfn)
         rc = get_page_and_type(mfn, v->domain, TYPE_L4, &f);
         if (rc != 0)
             return rc;
+        if (unlikely(v->domain->vm_assist >> VMASST_TYPE_m2p_strict & 1))
+            arch_show_m2p(mfn_to_virt(mfn), root == &v->root_kernel);   /* not to its user mode */
     }
     *root = mfn << PAGE_SHIFT;
     if (v == current)

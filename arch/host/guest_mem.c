@@ -61,6 +61,12 @@ void arch_load_root(struct vcpu *v)
     boot_cpu.flush_stamp = ++tlb_clock;
 }
 
+/* There is no M2P window here. */
+void arch_show_m2p(uint64_t *l4, bool show)
+{
+    (void)l4, (void)show;
+}
+
 void arch_fill_l4(uint64_t *l4, struct domain *d)
 {
     (void)d;

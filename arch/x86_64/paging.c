@@ -149,6 +149,11 @@ void arch_fill_l4(uint64_t *l4, struct domain *d)
     l4[PERDOMAIN_SLOT] = (virt_to_mfn(a->l3) << PAGE_SHIFT) | PTE_P | PTE_RW | PTE_A | PTE_D;
 }
 
+void arch_show_m2p(uint64_t *l4, bool show)
+{
+    l4[HOLE_FIRST_SLOT] = show ? root_l4[HOLE_FIRST_SLOT] : 0;
+}
+
 void arch_flush_tlb(void)
 {
     write_cr3(read_cr3());

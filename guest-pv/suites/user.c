@@ -260,6 +260,23 @@ static void kernel_root_only(void)
     frame_free(pfn);
 }
 
+/* The M2P may show in user mode, unless the guest has asked for it not to: then from the next load of a user root on. */
+static void m2p_strict(void)
+{
+    pfn_t root = user_root();
+    struct user_result r;
+
+    if (xen_vm_assist(VMASST_CMD_enable, VMASST_TYPE_m2p_strict) != 0)
+        SKIP("the assist is not known");
+    EXPECT_EQ(set_user_root(0), 0);
+    EXPECT_EQ(set_user_root(root), 0);
+    r = user_run(user_reads, MACH2PHYS_VIRT_START, 0, 0);
+    EXPECT_EQ(r.fault.vector, TRAP_PF);
+    EXPECT_EQ(r.fault.cr2, MACH2PHYS_VIRT_START);
+    EXPECT_NO_FAULT(try_read64((void *)MACH2PHYS_VIRT_START, &(uint64_t){ 0 }));
+    EXPECT_EQ(xen_vm_assist(VMASST_CMD_disable, VMASST_TYPE_m2p_strict), 0);
+}
+
 NAKED void user_segment_bases(void)
 {
     __asm__("movq %gs:0, %rax\n\tmovq %rax, (%rdi)\n\tmovq %fs:0, %rax\n\tmovq %rax, 8(%rdi)\n\t"
@@ -301,4 +318,4 @@ static void gs_follows_the_mode(void)
 
 SUITE(user, 52, 0, TEST(syscall_keeps_registers), TEST(syscall_frame), TEST(syscall_flags),
       TEST(no_hypercalls_from_user), TEST(wild_user_stacks), TEST(event_interrupts_user),
-      TEST(pending_event_comes_first), TEST(kernel_root_only), TEST(gs_follows_the_mode));
+      TEST(pending_event_comes_first), TEST(kernel_root_only), TEST(m2p_strict), TEST(gs_follows_the_mode));
