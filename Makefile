@@ -1,6 +1,6 @@
 # The whole build. `make help` lists the targets and the variables; everything made lands under build/.
 # This file owns the packages, the hypervisor image, the ISO and booting it. guest-pv/guest.mk owns newlib and
-# the guest kernel, tests/tests.mk the tests.
+# the guest kernel, tools/linux/linux.mk the Linux guest, tests/tests.mk the tests.
 
 BUILD := build
 SHELL := /bin/bash
@@ -13,29 +13,42 @@ ACCEL    ?= auto
 CPU      ?= max
 MEM      ?= 512
 FIRMWARE ?= bios
-TIMEOUT  ?= 300
+TIMEOUT  ?=
 SUITES   ?= all
 GUEST    ?=
+KERNEL   ?=
 RAMDISK  ?=
+INITRD   ?= $(RAMDISK)
+WORDS    ?=
 CMDLINE  ?=
 APPEND   ?=
 TRACE    ?=
-USER_GUEST := $(GUEST)
-ENTRY    ?= $(if $(USER_GUEST),own,guests)
+# GUEST=path is a kernel taken as it is, KERNEL=path one that is unpacked first; the ramdisk has two names.
+WITH_LINUX   := $(filter linux,$(GUEST))
+USER_GUEST   := $(if $(WITH_LINUX),,$(GUEST))
+USER_RAMDISK := $(INITRD)
+USER_KERNEL  := $(if $(KERNEL),$(BUILD)/kernel.elf,$(USER_GUEST))
+ENTRY    ?= $(if $(USER_KERNEL),own,$(or $(WITH_LINUX),guests))
 ISO      ?= $(BUILD)/paragon.iso
 
 $(if $(filter auto kvm tcg,$(ACCEL)),,$(error ACCEL=$(ACCEL): must be auto, kvm or tcg))
 $(if $(filter bios uefi,$(FIRMWARE)),,$(error FIRMWARE=$(FIRMWARE): must be bios or uefi))
 $(if $(filter-out hypercalls,$(TRACE)),$(error TRACE=$(TRACE): the only thing to trace is hypercalls))
-$(if $(GUEST),$(if $(wildcard $(GUEST)),,$(error GUEST=$(GUEST): no such file)))
-$(if $(RAMDISK),$(if $(wildcard $(RAMDISK)),,$(error RAMDISK=$(RAMDISK): no such file)))
-$(if $(RAMDISK),$(if $(GUEST),,$(error RAMDISK= needs GUEST=, the kernel that it belongs to)))
+# $(call need_file,VARIABLE,VALUE): it names a file that can be read.
+need_file = $(if $(2),$(if $(shell test -f '$(2)' -a -r '$(2)' && echo y),,\
+    $(error $(1)=$(2): $(if $(wildcard $(2)),not a file that can be read,no such file))))
+$(call need_file,GUEST,$(USER_GUEST))
+$(call need_file,KERNEL,$(KERNEL))
+$(call need_file,$(if $(RAMDISK),RAMDISK,INITRD),$(INITRD))
+$(if $(KERNEL),$(if $(GUEST),$(error KERNEL= and GUEST= are two kernels: give one)))
+$(if $(INITRD),$(if $(USER_KERNEL),,\
+    $(error $(if $(RAMDISK),RAMDISK=,INITRD=) needs GUEST= or KERNEL=, the kernel that it belongs to)))
 $(if $(shell [[ "$(MEM)$(TIMEOUT)" =~ ^[0-9]+$$ ]] && echo y),,\
     $(error MEM=$(MEM): must be a number of MiB, TIMEOUT=$(TIMEOUT) one of seconds))
 $(if $(filter $(ENTRY),$(shell sed -n 's/.*--id \([a-z]*\).*/\1/p' grub.cfg)),,\
     $(error ENTRY=$(ENTRY): grub.cfg has no such entry))
-$(if $(findstring ',$(CMDLINE)$(APPEND)$(SUITES)),\
-    $(error CMDLINE=, APPEND= and SUITES= cannot hold a single quote))
+$(if $(findstring ',$(CMDLINE)$(APPEND)$(SUITES)$(WORDS)),\
+    $(error CMDLINE=, APPEND=, WORDS= and SUITES= cannot hold a single quote))
 
 ifeq ($(V),1)
 Q :=
@@ -45,20 +58,25 @@ Q := @
 say = @printf '  %-8s %s\n' '$(1)' '$(2)'
 endif
 
-.PHONY: help run iso build deps deps-test clean oracle test lint
+.PHONY: help run iso build deps deps-test clean oracle test lint soak
 
 help:
 	@echo 'Paragon: a small hypervisor for Xen PV guests. Targets:'
 	@echo '  run      install what is missing, build, boot the ISO, report; exits 0 when every guest passed'
 	@echo '  test     every test: runner, lint, unit tests, boot tests'
+	@echo '  soak     two minutes of stress-ng in a Linux guest'
 	@echo '  oracle   the same guest on Debian'"'"'s Xen and on ours, compared test by test'
 	@echo '  build, iso, deps, deps-test, lint, clean'
 	@echo 'Variables:'
-	@echo '  GUEST=kernel RAMDISK=file CMDLINE="words"   boot your own PV kernel instead of our test guests'
+	@echo '  GUEST=linux            Debian'"'"'s kernel with a shell on its console (downloaded, not installed)'
+	@echo '  KERNEL=vmlinuz INITRD=file CMDLINE="words"  your own kernel: bzImage or ELF, unpacked if need be'
+	@echo '  GUEST=kernel RAMDISK=file CMDLINE="words"   the same for an ELF file that is taken as it is'
+	@echo '  WORDS="vcpus=2 mem=256M"   the words of the hypervisor about that one guest'
 	@echo '  SUITES=boot,traps      suites of the test guests (all)'
-	@echo '  ENTRY=one              menu entry of grub.cfg: guests one four crash own (guests)'
+	@echo '  ENTRY=one              menu entry of grub.cfg: guests one four crash own linux (guests)'
 	@echo '  APPEND="words"         more options for the hypervisor;  TRACE=hypercalls is one of them'
-	@echo '  ACCEL=auto|kvm|tcg  CPU=max  MEM=512  FIRMWARE=bios|uefi  TIMEOUT=seconds (300, 0: none)  V=1'
+	@echo '  ACCEL=auto|kvm|tcg  CPU=max  MEM=512  FIRMWARE=bios|uefi  V=1  DEBUG=1'
+	@echo '  TIMEOUT=seconds        0: none (300, and none with one guest of yours and a terminal)'
 
 # --- Packages ---------------------------------------------------------------------------------------------
 # What needs it                 Debian packages
@@ -67,6 +85,7 @@ DEPS  += libxen-dev
 DEPS  += newlib-source xz-utils
 DEPS  += grub-common grub-pc-bin grub-efi-amd64-bin xorriso mtools
 DEPS  += qemu-system-x86 seabios ovmf python3
+DEPS  += $(if $(KERNEL)$(WITH_LINUX),zstd lz4 bzip2)
 DEPS_TEST := libcmocka-dev clang libclang-rt-14-dev
 
 # $(call install,PACKAGES): asks dpkg first, so that a complete machine is neither touched nor kept waiting.
@@ -102,13 +121,14 @@ ifneq ($(if $(PACKAGES_READY),,$(OTHER_GOALS)),)
 
 .PHONY: $(OTHER_GOALS) rest
 $(OTHER_GOALS): rest ; @:
-rest: $(if $(filter-out run iso build oracle $(BUILD)/%,$(OTHER_GOALS)),deps-test,deps)
+rest: $(if $(filter-out run iso build oracle soak $(BUILD)/%,$(OTHER_GOALS)),deps-test,deps)
 	@$(MAKE) --no-print-directory PACKAGES_READY=y $(OTHER_GOALS)
 
 else
 
 # --- The hypervisor ---------------------------------------------------------------------------------------
-HV       := $(BUILD)/hv
+# DEBUG=1: assertions, and every reference recounted whenever a domain has ended. Objects of its own.
+HV       := $(BUILD)/hv$(if $(DEBUG),-debug)
 ABI      := $(BUILD)/abi/public
 OFFSETS  := $(BUILD)/asm-offsets.h
 LDS      := arch/x86_64/xen.lds
@@ -123,7 +143,7 @@ MACH     := -ffreestanding -mno-red-zone -mgeneral-regs-only -fpie -fvisibility=
             -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables -fno-strict-aliasing
 WARN     := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wundef \
             -Wvla
-HV_CFLAGS := -std=gnu11 -O2 -g $(MACH) $(WARN) $(CPPFLAGS)
+HV_CFLAGS := -std=gnu11 -O2 -g $(MACH) $(WARN) $(CPPFLAGS) $(if $(DEBUG),-DDEBUG)
 DEPFLAGS = -MMD -MP -MF $(basename $@).d
 
 HV_C     := $(wildcard common/*.c xen/*.c) $(filter-out %/asm-offsets.c,$(wildcard arch/x86_64/*.c))
@@ -182,7 +202,11 @@ $(HV)/symbols0.o: Makefile
 	$(Q)awk "$$SYMBOLS_AWK" < /dev/null > $(HV)/symbols0.S
 	$(Q)$(HV_CC) -c $(HV)/symbols0.S -o $@
 
-$(BUILD)/paragon.elf64: $(HV_OBJS) $(HV)/symbols0.o $(LDS)
+# Relinked when DEBUG changes, though no object of either kind is new.
+$(BUILD)/debug.mode: FORCE
+	@mkdir -p $(@D); echo '$(DEBUG)' | cmp -s - $@ || echo '$(DEBUG)' > $@
+
+$(BUILD)/paragon.elf64: $(HV_OBJS) $(HV)/symbols0.o $(LDS) $(BUILD)/debug.mode
 	$(call say,LD,$@)
 	$(Q)$(LD_HV) -o $(HV)/pass1.elf $(HV_OBJS) $(HV)/symbols0.o
 	$(Q)nm -n $(HV)/pass1.elf | awk "$$SYMBOLS_AWK" > $(BUILD)/symbols.S
@@ -208,11 +232,19 @@ $(BUILD)/paragon: $(BUILD)/paragon.elf64
 	$(Q)for kind in x86-multiboot x86-multiboot2; do \
 	    grub-file --is-$$kind $@ || { echo "$@: no $$kind header in its first 8 KiB (32)" >&2; exit 1; }; done
 
-# The fragment has a GUEST of its own; the user's lives on as USER_GUEST.
+# The fragment has a GUEST of its own; the user's lives on as USER_KERNEL.
 override undefine GUEST
 include guest-pv/guest.mk
 GUEST_PV := $(BUILD)/guest-pv/guest-pv
 build: $(BUILD)/paragon $(GUEST_PV)
+
+include tools/linux/linux.mk
+ifneq ($(KERNEL),)
+$(USER_KERNEL): $(KERNEL) tools/unpack-kernel FORCE
+	$(call say,UNPACK,$<)
+	$(Q)tools/unpack-kernel $< $@.new
+	$(Q)cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+endif
 
 # --- The ISO ----------------------------------------------------------------------------------------------
 # options.cfg carries the variables above to grub.cfg. It is rewritten only when it changes, so that the ISO
@@ -220,6 +252,8 @@ build: $(BUILD)/paragon $(GUEST_PV)
 TREE := $(ISO:.iso=.tree)
 export GRUB_OPTIONS = $(strip $(if $(TRACE),trace=$(TRACE)) $(APPEND))
 export GRUB_CMDLINE = $(CMDLINE)
+export GRUB_WORDS   = $(WORDS)
+LINUX_FILES = $(if $(WITH_LINUX),$(LINUX)/vmlinux $(LINUX_RAMDISK))
 export GRUB_SUITES  = $(SUITES)
 
 .PHONY: FORCE
@@ -229,25 +263,30 @@ $(TREE)/boot/grub/options.cfg: FORCE
 	   echo "set options='$$GRUB_OPTIONS'"; \
 	   echo "set cmdline='$$GRUB_CMDLINE'"; \
 	   echo "set suites='$$GRUB_SUITES'"; \
-	   echo "set ramdisk='$(if $(RAMDISK),/boot/ramdisk)'"; \
-	   echo "# $(abspath $(USER_GUEST)) $(abspath $(RAMDISK))"; } > $@.tmp
+	   echo "set words='$$GRUB_WORDS'"; \
+	   echo "set ramdisk='$(if $(USER_RAMDISK),/boot/ramdisk)'"; \
+	   echo "# $(abspath $(USER_KERNEL) $(USER_RAMDISK) $(LINUX_FILES))"; } > $@.tmp
 	@cmp -s $@.tmp $@ && rm $@.tmp || mv $@.tmp $@
 
-$(ISO): $(BUILD)/paragon $(GUEST_PV) grub.cfg $(TREE)/boot/grub/options.cfg $(USER_GUEST) $(RAMDISK)
+$(ISO): $(BUILD)/paragon $(GUEST_PV) grub.cfg $(TREE)/boot/grub/options.cfg $(USER_KERNEL) $(USER_RAMDISK) \
+    $(LINUX_FILES)
 	$(call say,ISO,$@)
-	$(Q)rm -f $(TREE)/boot/guest $(TREE)/boot/ramdisk
+	$(Q)rm -f $(addprefix $(TREE)/boot/,guest ramdisk linux linux-ramdisk)
 	$(Q)cp $(BUILD)/paragon $(TREE)/boot/paragon
 	$(Q)strip -o $(TREE)/boot/guest-pv $(GUEST_PV)
 	$(Q)cp grub.cfg $(TREE)/boot/grub/grub.cfg
-	$(Q)$(if $(USER_GUEST),cp $(USER_GUEST) $(TREE)/boot/guest)
-	$(Q)$(if $(RAMDISK),cp $(RAMDISK) $(TREE)/boot/ramdisk)
+	$(Q)$(if $(USER_KERNEL),cp $(USER_KERNEL) $(TREE)/boot/guest)
+	$(Q)$(if $(USER_RAMDISK),cp $(USER_RAMDISK) $(TREE)/boot/ramdisk)
+	$(Q)$(if $(WITH_LINUX),cp $(LINUX)/vmlinux $(TREE)/boot/linux)
+	$(Q)$(if $(WITH_LINUX),cp $(LINUX_RAMDISK) $(TREE)/boot/linux-ramdisk)
 	$(Q)grub-mkrescue -o $@ $(TREE) > $(TREE).log 2>&1 || { cat $(TREE).log; exit 1; }
 
 iso: $(ISO)
 
 run: $(ISO)
 	@tools/paragon-run --iso $(ISO) --accel $(ACCEL) --cpu $(CPU) --mem $(MEM) --firmware $(FIRMWARE) \
-	    --timeout $(TIMEOUT) $(if $(JUNIT),--junit $(JUNIT))
+	    $(if $(TIMEOUT),--timeout $(TIMEOUT)) $(if $(filter own linux,$(ENTRY)),--raw) \
+	    $(if $(JUNIT),--junit $(JUNIT))
 
 # --- Debian's Xen as the oracle ---------------------------------------------------------------------------
 # Unpacked here, never installed.

@@ -1,7 +1,7 @@
 """The machine: which accelerator, which QEMU command line, and running it with a time limit.
 
 Owns the QEMU process from start to end: whatever happens it is gone when run() returns. Hands every line to
-its caller as it appears and judges nothing. Used by paragon-run, oracle-compare and tests/boot. $QEMU
+its caller as it appears, types what the caller or the keyboard gives, and judges nothing. Used by paragon-run, oracle-compare and tests/boot. $QEMU
 replaces the program (it may carry words of its own).
 """
 
@@ -38,7 +38,7 @@ def command(machine, iso=None, kernel=None, append="", modules=()):
     argv = shlex.split(os.environ.get("QEMU", "qemu-system-x86_64"))
     argv += ["-accel", machine["accel"], "-cpu", machine["cpu"], "-m", str(machine["mem"])]
     argv += ["-display", "none", "-nic", "none", "-no-reboot", "-monitor", "none"]
-    argv += ["-chardev", "stdio,id=console,signal=on", "-serial", "chardev:console"]
+    argv += ["-chardev", "stdio,id=console,mux=off", "-serial", "chardev:console"]
     if machine["firmware"] == "uefi":
         argv += ["-bios", OVMF]
     if iso:
@@ -47,36 +47,102 @@ def command(machine, iso=None, kernel=None, append="", modules=()):
     return argv + ["-kernel", kernel, "-append", append] + (["-initrd", initrd] if modules else [])
 
 
-def lines_of(process, deadline, echo):
-    """Yields complete lines until QEMU ends or the deadline passes; the last one may lack its newline. With
-    echo the bytes are shown at once, because a prompt is no complete line."""
-    selector = selectors.DefaultSelector()
-    selector.register(process.stdout, selectors.EVENT_READ)
-    rest = b""
-    while True:
-        wait = None if deadline is None else deadline - time.monotonic()
-        if wait is not None and wait <= 0 or not selector.select(wait):
-            break
-        chunk = os.read(process.stdout.fileno(), 65536)
-        if not chunk:
-            break
-        if echo:
-            sys.stdout.buffer.write(chunk)
+class Terminal:
+    """Ours, while QEMU runs. Keys go to the guest as they are typed, without waiting for a line and without
+    our echo. raw: all of them do, Ctrl-C as well; only LEAVE stays here."""
+
+    LEAVE = b"\x1d"  # Ctrl-]
+
+    def __init__(self, raw):
+        import termios
+        import tty
+        self.termios, self.raw, self.fd = termios, raw, sys.stdin.fileno()
+        self.saved = termios.tcgetattr(self.fd)
+        tty.setcbreak(self.fd)
+        if raw:
+            mode = termios.tcgetattr(self.fd)
+            mode[0] &= ~(termios.IXON | termios.ICRNL | termios.INLCR | termios.BRKINT | termios.ISTRIP)
+            mode[3] &= ~(termios.ISIG | termios.IEXTEN)
+            termios.tcsetattr(self.fd, termios.TCSANOW, mode)
+
+    def keys(self):
+        """What was typed; raises KeyboardInterrupt at LEAVE."""
+        typed = os.read(self.fd, 4096)
+        if self.raw and self.LEAVE in typed:
+            raise KeyboardInterrupt
+        return typed
+
+    def restore(self):
+        self.termios.tcsetattr(self.fd, self.termios.TCSADRAIN, self.saved)
+
+
+class Wires:
+    """Both ends of QEMU's console: collects lines from the one, and feeds the other what is to be typed as
+    fast as it is taken."""
+
+    def __init__(self, process, terminal):
+        self.process, self.terminal = process, terminal
+        self.selector = selectors.DefaultSelector()
+        self.selector.register(process.stdout, selectors.EVENT_READ, self.receive)
+        if terminal:
+            self.selector.register(terminal.fd, selectors.EVENT_READ, self.keyboard)
+        os.set_blocking(process.stdin.fileno(), False)
+        self.to_type, self.rest, self.open = b"", b"", True
+
+    def type(self, data):
+        if data and not self.to_type and self.process.stdin not in self.selector.get_map():
+            self.selector.register(self.process.stdin, selectors.EVENT_WRITE, self.send)
+        self.to_type += data
+
+    def send(self):
+        try:
+            self.to_type = self.to_type[os.write(self.process.stdin.fileno(), self.to_type):]
+        except BlockingIOError:
+            pass
+        except BrokenPipeError:
+            self.to_type = b""
+        if not self.to_type:
+            self.selector.unregister(self.process.stdin)
+        return []
+
+    def keyboard(self):
+        typed = self.terminal.keys()
+        if typed:
+            self.type(typed)
+        else:
+            self.selector.unregister(self.terminal.fd)
+        return []
+
+    def receive(self):
+        chunk = os.read(self.process.stdout.fileno(), 65536)
+        self.open = bool(chunk)
+        if self.terminal:
+            sys.stdout.buffer.write(chunk)  # at once, because a prompt is no complete line
             sys.stdout.buffer.flush()
-        *lines, rest = (rest + chunk).split(b"\n")
-        yield from (line.decode("utf-8", "replace") for line in lines)
-    if rest:
-        yield rest.decode("utf-8", "replace")
+        *lines, self.rest = (self.rest + chunk).split(b"\n")
+        return lines
+
+    def lines(self, deadline):
+        """Complete lines until QEMU closes its end or the deadline passes; the last may lack its newline."""
+        while self.open:
+            wait = None if deadline is None else deadline - time.monotonic()
+            ready = self.selector.select(wait) if wait is None or wait > 0 else []
+            if not ready:
+                break
+            for key, _ in ready:
+                yield from (line.decode("utf-8", "replace") for line in key.data())
+        if self.rest:
+            yield self.rest.decode("utf-8", "replace")
 
 
 def keyboard():
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
-def stop(process, own_group):
+def stop(process):
     for sign in (signal.SIGTERM, signal.SIGKILL):
         try:
-            os.killpg(process.pid, sign) if own_group else process.send_signal(sign)
+            os.killpg(process.pid, sign)
         except ProcessLookupError:
             pass
         try:
@@ -86,24 +152,28 @@ def stop(process, own_group):
     return process.wait()
 
 
-def run(argv, timeout, on_line, stop_at=None):
-    """Runs QEMU and returns (ended by itself, exit status). timeout 0: no limit. stop_at: a compiled
-    pattern after whose line the machine is as good as off (Debian's Xen halts and does not power off) and
-    is stopped by us. When keyboard() says so the keyboard goes to the guest's console, and what comes back
-    is echoed here."""
-    interactive = keyboard()
-    saved = None
-    if interactive:
-        import termios
-        saved = termios.tcgetattr(sys.stdin)
+def hang_up(number, _):
+    raise SystemExit(128 + number)
+
+
+def run(argv, timeout, on_line, stop_at=None, raw=False):
+    """Runs QEMU and returns (ended by itself, exit status). Bytes that on_line returns are typed.
+    timeout 0: no limit. stop_at: a compiled pattern after whose line the machine is as good as off (Debian's
+    Xen halts and does not power off) and is stopped by us. When keyboard() says so the keyboard goes to the
+    guest's console (see Terminal for raw), and what comes back is echoed here."""
     deadline = time.monotonic() + timeout if timeout else None
-    process = subprocess.Popen(argv, stdin=None if interactive else subprocess.DEVNULL,
-                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                               start_new_session=not interactive)
+    handlers = {number: signal.signal(number, hang_up) for number in (signal.SIGTERM, signal.SIGHUP)}
+    process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                               bufsize=0, start_new_session=True)
+    terminal = None
     ended, status = False, None
     try:
-        for line in lines_of(process, deadline, interactive):
-            on_line(line)
+        terminal = Terminal(raw) if keyboard() else None
+        wires = Wires(process, terminal)
+        for line in wires.lines(deadline):
+            answer = on_line(line)
+            if isinstance(answer, bytes):
+                wires.type(answer)
             if stop_at and stop_at.search(line):
                 ended, status = True, 0
                 break
@@ -115,9 +185,12 @@ def run(argv, timeout, on_line, stop_at=None):
             except subprocess.TimeoutExpired:
                 pass
     finally:
+        if terminal:
+            terminal.restore()
         if process.poll() is None:
-            stop(process, not interactive)
+            stop(process)
         process.stdout.close()
-        if interactive:
-            termios.tcsetattr(sys.stdin, termios.TCSADRAIN, saved)
+        process.stdin.close()
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
     return ended, status

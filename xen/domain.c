@@ -224,6 +224,9 @@ static void relinquish(struct domain *d)
     spin_unlock(&d->mm_lock);
     if (d->nr_frames != 0)
         log_info("Domain %u: %lu frames are still mapped by others", d->id, d->nr_frames);
+#ifdef DEBUG
+    frame_audit();
+#endif
 }
 
 /* Runs on the idle vCPU, which no guest's memory is needed for. */

@@ -65,22 +65,12 @@ static enum xs_err put(const struct ctx *x, const char *path, const struct perm 
     return err;
 }
 
-/* Cuts path behind the part that ends at or after `from`; the cut character is kept in *kept. */
-static char *cut(char *path, size_t from, char *kept)
-{
-    char *end = path + from + strcspn(path + from, "/");
-
-    *kept = *end;
-    *end = 0;
-    return end;
-}
-
 /* The node and what is missing above it, from the top down; after a failure, none of it. */
 static enum xs_err create(const struct ctx *x, const char *path, const void *bytes, size_t len)
 {
-    char above[XENSTORE_ABS_PATH_MAX + 1], buf[XENSTORE_ABS_PATH_MAX + 1], kept;
-    struct data *a = ancestor(x, above, path);
-    size_t top = strlen(above) == 1 ? 1 : strlen(above) + 1, at = top;
+    char buf[XENSTORE_ABS_PATH_MAX + 1];
+    struct data *a = ancestor(x, buf, path);
+    size_t top = strlen(buf) == 1 ? 1 : strlen(buf) + 1, end = top;
     struct perm perms[MAX_PERMS];
     unsigned nr_perms;
     enum xs_err err;
@@ -88,28 +78,26 @@ static enum xs_err create(const struct ctx *x, const char *path, const void *byt
 
     if (transaction_failed(x->t))
         return XS_ENOSPC;
-    if (!a || !allowed(x, a, PERM_WRITE))
+    if (!allowed(x, a, PERM_WRITE))
         return XS_EACCES;
     nr_perms = a->nr_perms;
     memcpy(perms, a->perms, sizeof(perms));
     if (x->domid != 0)
         perms[0].domid = x->domid;
-    strcpy(buf, path);
     do {
-        char *end = cut(buf, at, &kept);
-
-        last = !kept;
+        end += strcspn(path + end, "/");
+        memcpy(buf, path, end);
+        buf[end] = 0;
+        last = !path[end++];
         err = put(x, buf, perms, nr_perms, last ? bytes : NULL, last ? len : 0);
-        *end = kept;
-        at = end - buf + 1;
     } while (!err && !last);
-    if (err) {
-        for (*(strrchr(buf, 0) - strlen(path + at - 1)) = 0; strlen(buf) >= top; parent_path(buf, buf))
-            view_set(x->t, buf, NULL);
-        return err;
+    if (!err) {
+        changed(x, path, view_get(x->t, path));
+        return XS_OK;
     }
-    changed(x, path, view_get(x->t, path));
-    return XS_OK;
+    for (parent_path(buf, buf); strlen(buf) > top; parent_path(buf, buf))
+        view_set(x->t, buf, NULL);
+    return err;
 }
 
 enum xs_err op_write(const struct ctx *x, const char *path, const void *bytes, size_t len)
@@ -201,27 +189,42 @@ enum xs_err op_set_perms(const struct ctx *x, const char *path, const struct per
     return err;
 }
 
-/* Every node in turn, children before their parents. */
+static struct node *next_node(struct node *n)
+{
+    if (n->children)
+        return n->children;
+    while (n && !n->next)
+        n = n->parent;
+    return n ? n->next : NULL;
+}
+
+static void path_of(char *buf, const struct node *n)
+{
+    size_t at = XENSTORE_ABS_PATH_MAX;
+
+    buf[at] = 0;
+    for (; n->parent; n = n->parent) {
+        at -= strlen(n->name);
+        memcpy(buf + at, n->name, strlen(n->name));
+        buf[--at] = '/';
+    }
+    memmove(buf, buf + at, XENSTORE_ABS_PATH_MAX - at + 1);
+}
+
 void op_forget_domain(uint16_t domid)
 {
-    const struct ctx ours = { 0, NULL };
-    char path[XENSTORE_ABS_PATH_MAX + 1] = "/";
-    struct node *n = tree_find(path);
+    static const struct ctx ours = { 0, NULL };
+    char path[XENSTORE_ABS_PATH_MAX + 1];
+    struct node *n = tree_find("/");
 
     while (n) {
-        if (n->parent && n->data->perms[0].domid == domid) {
-            struct node *up = n->parent;
+        struct node *up = n->parent;
 
+        if (up && n->data->perms[0].domid == domid) {
+            path_of(path, n);
             remove_tree(&ours, path);
-            parent_path(path, path);
-            n = up->children;           /* the list changed: from its start again */
-            if (!n)
-                n = up;
-            else
-                strcat(strcat(path, path[1] ? "/" : ""), n->name);
-            if (n == up && !(n = NULL))
-                break;
-            continue;
+            n = up;
         }
+        n = next_node(n);
     }
 }

@@ -126,7 +126,7 @@ struct watch;
 enum xs_err watch_add(struct conn *c, const char *path, const char *token, size_t rel, struct watch **made);
 enum xs_err watch_remove(struct conn *c, const char *path, const char *token);
 void watch_remove_all(struct conn *c);
-void watch_event(struct watch *w, const char *path);    /* to its connection, or owed to it */
+void watch_event(struct watch *w);       /* the first, which every new watch gets: its own path */
 void watch_pay(struct conn *c);         /* owed events that have room now */
 /* The node of that path changed: everybody who watches it or a node above and may read d is told. */
 void watch_fire(const char *path, const struct data *d);
@@ -144,7 +144,7 @@ struct conn {
     struct transaction *transactions;
     struct watch *watches;
     size_t in_len, out_len;
-    uint8_t in[MESSAGE_MAX], out[MESSAGE_MAX + EVENT_ROOM];
+    uint8_t in[MESSAGE_MAX + 1], out[MESSAGE_MAX + EVENT_ROOM];
 };
 extern struct conn *conn_list;
 

@@ -185,7 +185,7 @@ static bool is_parent(const char *path, size_t len, const struct change *c)
 /* The tree's children that the transaction did not remove, then those that only it has. */
 static void list_in(struct transaction *t, const char *path, bool (*fn)(void *, const char *), void *arg)
 {
-    char child[2 * XENSTORE_ABS_PATH_MAX + 2];
+    char child[XENSTORE_ABS_PATH_MAX + 1];
     size_t len = strlen(path), at = len == 1 ? 1 : len + 1;
     const struct node *n = tree_find(path);
     struct change *c = change_of(t, path);

@@ -1,6 +1,7 @@
 # The Linux guest: Debian's own kernel and busybox, downloaded and unpacked below build/linux (never installed),
 # and ramdisks made of busybox and the scripts beside this file. Included by the top Makefile.
 LINUX   := $(BUILD)/linux
+LINUX_RAMDISK ?= $(LINUX)/ramdisk.gz
 SCRIPTS := $(addprefix tools/linux/,checks selftest console soak)
 
 # $(call fetch,DIRECTORY,COMMAND THAT PRINTS PACKAGES): the archive's present versions, checked by apt.
@@ -43,3 +44,7 @@ $(LINUX)/stress/root: tools/linux/fetch-program
 $(LINUX)/soak.gz: $(LINUX)/ramdisk.gz $(LINUX)/stress/root
 	$(call say,RAMDISK,$@)
 	$(Q)tools/make-ramdisk $@ $(RAMDISK_WORDS) /=$(LINUX)/stress/root/
+
+soak:
+	@$(MAKE) --no-print-directory run GUEST=linux ISO=$(BUILD)/soak.iso LINUX_RAMDISK=$(LINUX)/soak.gz \
+	    CMDLINE='paragon=soak $(CMDLINE)' TIMEOUT=$(or $(TIMEOUT),1800)

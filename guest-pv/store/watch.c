@@ -1,0 +1,131 @@
+/*
+ * Owns the watches of all connections and who is told what. An event that does not fit between a guest and us
+ * is not lost and costs nothing: its watch owes one, and pays with its own path when there is room, which
+ * tells the guest to look at all of it.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "store.h"
+
+struct watch {
+    struct watch *next;
+    struct conn *conn;
+    size_t rel, cost;
+    bool owed;
+    const char *token;                  /* behind the path */
+    char path[];
+};
+
+static struct watch **find(struct conn *c, const char *path, const char *token)
+{
+    struct watch **at = &c->watches;
+
+    while (*at && (strcmp((*at)->path, path) || strcmp((*at)->token, token)))
+        at = &(*at)->next;
+    return at;
+}
+
+enum xs_err watch_add(struct conn *c, const char *path, const char *token, size_t rel, struct watch **made)
+{
+    struct watch **at = find(c, path, token), *w;
+    size_t path_len = strlen(path) + 1, cost = sizeof(*w) + path_len + strlen(token) + 1;
+
+    if (*at)
+        return XS_EEXIST;
+    if (strlen(token) > MAX_TOKEN || accounts[c->domid].watches >= MAX_WATCHES)
+        return XS_E2BIG;
+    if (!charge(c->domid, cost))
+        return XS_ENOSPC;
+    w = store_malloc(cost);
+    if (!w) {
+        uncharge(c->domid, cost);
+        return XS_ENOMEM;
+    }
+    accounts[c->domid].watches++;
+    *w = (struct watch){ .conn = c, .rel = rel, .cost = cost, .token = w->path + path_len };
+    strcpy(w->path, path);
+    strcpy(w->path + path_len, token);
+    *at = *made = w;
+    return XS_OK;
+}
+
+static void drop(struct watch **at)
+{
+    struct watch *w = *at;
+
+    *at = w->next;
+    uncharge(w->conn->domid, w->cost);
+    accounts[w->conn->domid].watches--;
+    free(w);
+}
+
+enum xs_err watch_remove(struct conn *c, const char *path, const char *token)
+{
+    struct watch **at = find(c, path, token);
+
+    if (!*at)
+        return XS_ENOENT;
+    drop(at);
+    return XS_OK;
+}
+
+void watch_remove_all(struct conn *c)
+{
+    while (c->watches)
+        drop(&c->watches);
+}
+
+static bool send(struct watch *w, const char *path)
+{
+    const char *shown = path + w->rel;
+    size_t len = strlen(shown) + 1;
+    struct xsd_sockmsg h = { .type = XS_WATCH_EVENT, .len = len + strlen(w->token) + 1 };
+
+    return conn_send(w->conn, &h, shown, len, w->token);
+}
+
+static void event(struct watch *w, const char *path)
+{
+    if (!send(w, path))
+        w->owed = true;
+}
+
+void watch_event(struct watch *w)
+{
+    event(w, w->path);
+}
+
+void watch_pay(struct conn *c)
+{
+    for (struct watch *w = c->watches; w; w = w->next)
+        if (w->owed && send(w, w->path))
+            w->owed = false;
+}
+
+static bool covers(const char *watched, const char *path)
+{
+    size_t len = strlen(watched);
+
+    if (strncmp(watched, path, len))
+        return false;
+    return !path[len] || path[len] == '/' || len == 1;
+}
+
+void watch_fire(const char *path, const struct data *d)
+{
+    for (struct conn *c = conn_list; c; c = c->next) {
+        if (!data_allows(d, c->domid, PERM_READ))
+            continue;
+        for (struct watch *w = c->watches; w; w = w->next)
+            if (covers(w->path, path))
+                event(w, path);
+    }
+}
+
+void watch_fire_special(const char *name)
+{
+    for (struct conn *c = conn_list; c; c = c->next)
+        for (struct watch *w = c->watches; w; w = w->next)
+            if (!strcmp(w->path, name))
+                watch_event(w);
+}
