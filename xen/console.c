@@ -38,7 +38,7 @@ void console_panic(void)
     panicking = true;
 }
 
-static void put(const char *s, size_t len)
+void console_raw(const char *s, size_t len)
 {
     if (options.no_console)
         return;
@@ -52,7 +52,7 @@ static void put(const char *s, size_t len)
 static void end_open_line(void)
 {
     if (open_line != NULL)
-        put("\n", 1);
+        console_raw("\n", 1);
     open_line = NULL;
 }
 
@@ -60,7 +60,7 @@ void console_put(const char *s, size_t len)
 {
     lock_console();
     end_open_line();
-    put(s, len);
+    console_raw(s, len);
     unlock_console();
 }
 
@@ -72,36 +72,33 @@ static void show_line(struct domain *d, bool whole)
     lock_console();
     if (open_line != d) {
         end_open_line();
-        put(prefix, (size_t)snprintf(prefix, sizeof(prefix), "(d%u) ", d->id));
+        console_raw(prefix, (size_t)snprintf(prefix, sizeof(prefix), "(d%u) ", d->id));
+        console_show_start(d);
     }
-    put(d->console_line, d->console_len);
+    for (unsigned i = 0; i < d->console_len; i++)
+        console_show(d, d->console_line[i]);
     if (whole)
-        put("\n", 1);
+        console_raw("\n", 1);
     open_line = whole ? NULL : d;
     d->console_len = 0;
     unlock_console();
 }
 
-/* Neither escape sequences nor the 8-bit control characters reach the terminal. */
-static bool printable(char c)
-{
-    uint8_t u = (uint8_t)c;
-
-    return c == '\t' || (u >= ' ' && u <= '~') || u >= 0xa0;
-}
-
 void guest_console_write(struct domain *d, const char *s, size_t len)
 {
+    char c;
+
     for (; len != 0; len--, s++) {
         if (*s == '\n') {
+            d->console_state = 0;       /* a broken sequence ends with its line */
             show_line(d, true);
             continue;
         }
-        if (!printable(*s))
-            continue;
-        if (d->console_len == sizeof(d->console_line))
-            show_line(d, false);
-        d->console_line[d->console_len++] = *s;
+        for (unsigned n = console_filter(d, *s, &c); n != 0; n--) {
+            if (d->console_len == sizeof(d->console_line))
+                show_line(d, false);
+            d->console_line[d->console_len++] = c;
+        }
     }
     if (d->console_len != 0)
         d->console_since = now_ns();
@@ -184,17 +181,25 @@ void console_detach(struct domain *d)
     console_input_withdraw(d);
 }
 
+bool console_has_room(const struct domain *d, unsigned n)
+{
+    const struct xencons_interface *ring = d->console_ring;
+    uint32_t used;
+
+    if (ring == NULL)
+        return false;
+    used = READ_ONCE(ring->in_prod) - READ_ONCE(ring->in_cons);
+    return used <= sizeof(ring->in) && sizeof(ring->in) - used >= n;
+}
+
 void console_give(struct domain *d, char c)
 {
     struct xencons_interface *ring = d->console_ring;
-    uint32_t prod, cons;
+    uint32_t prod;
 
-    if (ring == NULL)
+    if (!console_has_room(d, 1))
         return;
     prod = READ_ONCE(ring->in_prod);
-    cons = READ_ONCE(ring->in_cons);
-    if (prod - cons >= sizeof(ring->in))
-        return;
     WRITE_ONCE(ring->in[MASK_XENCONS_IDX(prod, ring->in)], c);
     barrier();
     WRITE_ONCE(ring->in_prod, prod + 1);

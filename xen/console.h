@@ -13,11 +13,18 @@ void console_detach(struct domain *d);              /* flushes what is left of a
 void console_drain(struct domain *d);               /* takes all of the guest's output; on send, yield and timer */
 void console_poll(void);                            /* drains every guest; shows unfinished lines that are prompts */
 void console_give(struct domain *d, char c);        /* into its ring; a full or senseless one takes nothing */
+bool console_has_room(const struct domain *d, unsigned n);      /* for n characters */
+void console_raw(const char *s, size_t len);        /* to the line as it is; under the console's lock */
 void guest_console_write(struct domain *d, const char *s, size_t len);  /* line-buffered, "(dN) " prefixed, filtered */
+
+/* console_line.c */
+unsigned console_filter(struct domain *d, char c, char *out);   /* a guest's byte: how often *out goes into its line */
+void console_show_start(struct domain *d);          /* its line begins anew on the terminal */
+void console_show(struct domain *d, char c);        /* one byte of its line buffer to the terminal */
 
 /* input.c */
 void console_input_start(void);                     /* from now on a timer calls console_input */
-void console_input(void);                           /* polls the line, gives bytes to the guest that has the input */
+bool console_input(void);                           /* bytes from the line to the guest that has the input; any? */
 void console_input_offer(struct domain *d);         /* the first guest with a console gets what is typed */
 void console_input_withdraw(struct domain *d);      /* d can take no more: another gets it */
 

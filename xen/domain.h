@@ -135,6 +135,9 @@ struct domain {
     char console_line[128];
     unsigned console_len;           /* of console_line: what is not on the terminal yet */
     uint64_t console_since;         /* ns when the last of it came */
+    uint8_t console_state, console_number;  /* console_line.c: inside an escape sequence, and its number */
+    bool console_return;            /* a carriage return not carried out yet */
+    unsigned console_column;        /* characters of the guest's on the terminal's line: at least this many */
     uint64_t log_since;             /* guest_log: start of the interval, lines said and withheld in it */
     unsigned log_said, log_withheld;
 

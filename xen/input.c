@@ -9,9 +9,13 @@
 
 #define SWITCH_CHAR 1                   /* Ctrl-a */
 #define POLL_NS 20000000ull
+#define TYPING_NS 1000000ull            /* when something came last time: a receiver holds 16 characters */
+#define PATIENCE_NS 2000000000ull       /* for a guest that does not read */
 #define INPUT_MAX 64u                   /* characters taken at one poll */
 
 static domid_t input_domain;            /* 0: ours */
+static unsigned nr_switch;              /* Ctrl-a that came last, 0 to 2 */
+static uint64_t full_since;             /* ns; 0: there is room */
 
 static void set_input(domid_t id)
 {
@@ -100,8 +104,6 @@ static void give_input(char c)
 /* Ctrl-a once or twice, then something else, belongs to the guest. */
 static void take_char(char c)
 {
-    static unsigned nr_switch;
-
     if (c == SWITCH_CHAR) {
         if (++nr_switch == 3) {
             nr_switch = 0;
@@ -114,13 +116,38 @@ static void take_char(char c)
     give_input(c);
 }
 
-void console_input(void)
+/* What finds no room stays on the line, and nothing of it is lost: but not for ever, or a guest that does not
+ * read would take our Ctrl-a away. */
+static bool may_take(void)
 {
+    struct domain *d = input_domain != 0 ? domain_by_id(input_domain) : NULL;
+
+    if (d == NULL || console_has_room(d, nr_switch + 1)) {
+        full_since = 0;
+        return true;
+    }
+    if (full_since == 0)
+        full_since = now_ns();
+    return now_ns() - full_since > PATIENCE_NS;
+}
+
+/* Whether anything came. */
+static bool take_input(void)
+{
+    unsigned i;
     int c;
 
-    for (unsigned i = 0; i < INPUT_MAX && (c = arch_console_getc()) >= 0; i++)
+    for (i = 0; i < INPUT_MAX && may_take() && (c = arch_console_getc()) >= 0; i++)
         take_char((char)c);
+    return i != 0;
+}
+
+bool console_input(void)
+{
+    bool came = take_input();
+
     console_poll();
+    return came;
 }
 
 static struct timer poll_timer;
@@ -128,8 +155,7 @@ static struct timer poll_timer;
 static void poll(void *arg)
 {
     (void)arg;
-    console_input();
-    timer_set(&poll_timer, now_ns() + POLL_NS);
+    timer_set(&poll_timer, now_ns() + (console_input() ? TYPING_NS : POLL_NS));
 }
 
 void console_input_start(void)

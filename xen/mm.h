@@ -28,6 +28,8 @@ uint64_t *walk_to_l1(uint64_t root_maddr, uint64_t va, struct frame **table);
 /* The L1 entry itself, read once; 0 when there is none. */
 uint64_t read_guest_pte(struct vcpu *v, uint64_t va);
 
+/* preempt_point() with the domain's mm_lock let go meanwhile. False: the domain is ending, begin nothing new. */
+bool mm_preempt_point(struct domain *d);
 /* Bits that no present entry of a guest may have, from the CPU's features; called once before any guest. */
 void pagetype_init(void);
 bool l1e_flags_ok(uint64_t l1e);

@@ -172,13 +172,8 @@ long do_mmu_update(uint64_t ureqs, unsigned count, uint64_t pdone, unsigned fore
         rc = update_one(&u, d, owner);
         if (unlikely(rc != 0))
             break;
-        if (unlikely((done & 127) == 127)) {
-            spin_unlock(&d->mm_lock);
-            preempt_point();
-            spin_lock(&d->mm_lock);
-            if (d->state != DOM_RUNNING)
-                break;
-        }
+        if (unlikely((done & 127) == 127) && !mm_preempt_point(d))
+            break;
     }
     spin_unlock(&d->mm_lock);
     if (unlikely(rc != 0) && guest_log_threshold >= LOG_DEBUG)

@@ -249,13 +249,8 @@ long do_mmuext_op(uint64_t uops, unsigned count, uint64_t pdone, unsigned foreig
         rc = mmuext_table[op.cmd](d, &op);
         if (unlikely(rc != 0))
             break;
-        if (unlikely((done & 31) == 31)) {
-            spin_unlock(&d->mm_lock);
-            preempt_point();
-            spin_lock(&d->mm_lock);
-            if (d->state != DOM_RUNNING)
-                break;
-        }
+        if (unlikely((done & 31) == 31) && !mm_preempt_point(d))
+            break;
     }
     spin_unlock(&d->mm_lock);
     if (pdone != 0 && copy_to_guest(pdone, &done, sizeof(done)) != 0 && rc == 0)

@@ -27,11 +27,12 @@ bool l1e_flags_ok(uint64_t l1e)
     return (l1e & l1_refused) == 0;
 }
 
-static void unlock_and_let_run(struct domain *d)
+bool mm_preempt_point(struct domain *d)
 {
     spin_unlock(&d->mm_lock);
     preempt_point();
     spin_lock(&d->mm_lock);
+    return d->state == DOM_RUNNING;
 }
 
 /* The first writable reference on a frame, or the wrong type: then the general reference goes again. */
@@ -125,7 +126,7 @@ static void drop_entries(const uint64_t *table, uint64_t type, struct domain *d,
         if (is_hole_slot(type, i) || !(table[i] & PTE_P))
             continue;
         if ((mfn_to_frame(PTE_MFN(table[i]))->type & TYPE_COUNT_MASK) == 1)
-            unlock_and_let_run(d);      /* the child goes with this reference */
+            mm_preempt_point(d);      /* the child goes with this reference */
         put_page_from_table_entry(table[i]);
     }
 }
@@ -144,7 +145,7 @@ static int validate_table(uint64_t *table, uint64_t type, struct domain *d)
         }
         table[i] |= PTE_US | (type == TYPE_L4 ? PTE_A : 0);
         if ((mfn_to_frame(PTE_MFN(table[i]))->type & TYPE_COUNT_MASK) == 1)
-            unlock_and_let_run(d);
+            mm_preempt_point(d);
     }
     if (type == TYPE_L4)
         arch_fill_l4(table, d);

@@ -51,6 +51,19 @@
     mov %r15, R_r15(%rsp)
 .endm
 
+.macro SAVE_USER_SYSCALL cs     /* the whole frame of a SYSCALL from user mode, but for rax */
+    mov %rcx, R_rcx(%rsp)
+    mov %rcx, R_rip(%rsp)
+    mov %r11, R_r11(%rsp)
+    mov %r11, R_rflags(%rsp)
+    mov entry_scratch(%rip), %rcx
+    mov %rcx, R_rsp(%rsp)
+    movl $SEL_GUEST_SS, R_ss(%rsp)
+    movl $\cs, R_cs(%rsp)
+    SAVE_SCRATCH
+    SAVE_CALLEE
+.endm
+
 .macro CALL_C fn                /* rsp is 8 off the alignment that C expects: see struct stack_top */
     sub $8, %rsp
     call \fn
@@ -180,16 +193,7 @@ user_syscall_fault:                         /* C toggles again and finds the sam
 user_syscall_slow_rdx:
     mov R_rdx(%rsp), %rdx
 user_syscall_slow:
-    mov %rcx, R_rcx(%rsp)
-    mov %rcx, R_rip(%rsp)
-    mov %r11, R_r11(%rsp)
-    mov %r11, R_rflags(%rsp)
-    mov entry_scratch(%rip), %rcx
-    mov %rcx, R_rsp(%rsp)
-    movl $SEL_GUEST_SS, R_ss(%rsp)
-    movl $SEL_GUEST_CS64, R_cs(%rsp)
-    SAVE_SCRATCH
-    SAVE_CALLEE
+    SAVE_USER_SYSCALL SEL_GUEST_CS64
     mov %rax, %rdi
     CALL_C handle_user_syscall
     jmp exit_to_guest
@@ -457,16 +461,7 @@ cstar_entry:
     mov %rsp, entry_scratch(%rip)
     mov entry_frame(%rip), %rsp
     mov %rax, R_rax(%rsp)
-    mov %rcx, R_rcx(%rsp)
-    mov %rcx, R_rip(%rsp)
-    mov %r11, R_r11(%rsp)
-    mov %r11, R_rflags(%rsp)
-    mov entry_scratch(%rip), %rcx
-    mov %rcx, R_rsp(%rsp)
-    movl $SEL_GUEST_SS, R_ss(%rsp)
-    movl $SEL_GUEST_CS32, R_cs(%rsp)
-    SAVE_SCRATCH
-    SAVE_CALLEE
+    SAVE_USER_SYSCALL SEL_GUEST_CS32
     mov S_vcpu(%rsp), %rdi
     CALL_C handle_syscall32
     jmp exit_to_guest
