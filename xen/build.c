@@ -8,9 +8,11 @@
 #include "common/string.h"
 #include "xen/builder.h"
 #include "xen/console.h"
+#include "xen/evtchn.h"
 #include "xen/grant.h"
 #include "xen/log.h"
 #include "xen/mm.h"
+#include "xen/store.h"
 #include "xen/time.h"
 #include "xen/upcall.h"
 
@@ -65,6 +67,25 @@ static void load_image(struct build *b)
     store(b, b->stack_pfn << PAGE_SHIFT, NULL, PAGE_SIZE);
 }
 
+/* With a service domain: a port for it alone, the guest's first (ring.c there relies on that), and the page for
+ * it by grant. Without one there is the page, but nobody who would answer, and the port stays 0. */
+static int attach_store(struct build *b)
+{
+    int port;
+
+    if (!store_present())
+        return 0;
+    port = evtchn_open_unbound(b->d, STORE_DOMID);
+    if (port < 0)
+        return build_fail(b, port, "no event channel for its store: error %d", port);
+    b->store_port = (evtchn_port_t)port;
+    if (grant_reserve(b->d, GNTTAB_RESERVED_XENSTORE, STORE_DOMID, build_mfn(b, b->store_pfn)) != 0)
+        return build_fail(b, -ENOMEM, "no grant of its store page");
+    return 0;
+}
+
+/* The grant is what a guest expects to find. Where there is a domain 0, whom it names, it is left out: that one
+ * serves the store, and consoles are none of its business. */
 static int attach_console(struct build *b)
 {
     mfn_t mfn = build_mfn(b, b->console_pfn);
@@ -72,12 +93,11 @@ static int attach_console(struct build *b)
 
     if (port < 0)
         return build_fail(b, port, "no console: error %d", port);
-    if (grant_reserve(b->d, GNTTAB_RESERVED_CONSOLE, 0, mfn) != 0)
+    if (!store_present() && grant_reserve(b->d, GNTTAB_RESERVED_CONSOLE, 0, mfn) != 0)
         return build_fail(b, -ENOMEM, "no grant of its console page");
     return 0;
 }
 
-/* store_evtchn stays 0: there is a page, but nobody who would answer. */
 static void write_start_info(struct build *b)
 {
     struct start_info *si = mfn_to_virt(build_mfn(b, b->start_info_pfn));
@@ -86,6 +106,7 @@ static void write_start_info(struct build *b)
     si->nr_pages = b->nr_pages;
     si->shared_info = b->d->shared_mfn << PAGE_SHIFT;
     si->store_mfn = build_mfn(b, b->store_pfn);
+    si->store_evtchn = b->store_port;
     si->console.domU.mfn = b->d->console_mfn;
     si->console.domU.evtchn = b->d->console_port;
     si->pt_base = boot_va(b, b->l4_pfn);
@@ -177,8 +198,10 @@ int build_domain(struct domain *d, const struct domain_config *c, const void *ke
     rc = populate_memory(&b);
     if (rc == 0) {
         load_image(&b);
-        rc = attach_console(&b);
+        rc = attach_store(&b);
     }
+    if (rc == 0)
+        rc = attach_console(&b);
     if (rc == 0) {
         write_start_info(&b);
         build_tables(&b);

@@ -30,6 +30,7 @@ struct domain_config {
     char name[32];
     uint64_t mem_bytes;             /* 0: a fair share of what is free */
     unsigned vcpus, weight;
+    bool service;                   /* it is the service domain, number 0 */
     unsigned module;                /* its kernel's number, for what is said of it */
     char cmdline[1024];
 };

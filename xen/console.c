@@ -12,6 +12,7 @@
 #include "xen/hypercalls.h"
 #include "xen/log.h"
 #include "xen/options.h"
+#include "xen/store.h"
 #include "xen/time.h"
 
 #define POLL_BUDGET 64u                 /* characters of all guests that one poll writes */
@@ -162,6 +163,8 @@ void console_drain(struct domain *d)
 {
     if (take_output(d, UINT32_MAX) != 0)
         evtchn_raise(d, d->console_port);       /* it may be waiting for room */
+    if (d->id == STORE_DOMID)
+        store_poll();                           /* it may have made room */
 }
 
 void console_detach(struct domain *d)

@@ -24,7 +24,7 @@ void console_show(struct domain *d, char c);        /* one byte of its line buff
 
 /* input.c */
 void console_input_start(void);                     /* from now on a timer calls console_input */
-bool console_input(void);                           /* bytes from the line to the guest that has the input; any? */
+bool console_input(void);                           /* the line's bytes to whom they are for; true: more may come soon */
 void console_input_offer(struct domain *d);         /* the first guest with a console gets what is typed */
 void console_input_withdraw(struct domain *d);      /* d can take no more: another gets it */
 

@@ -19,6 +19,7 @@
 #include "xen/hypercalls.h"
 #include "xen/log.h"
 #include "xen/mm.h"
+#include "xen/store.h"
 #include "xen/time.h"
 #include "xen/trace.h"
 
@@ -223,7 +224,8 @@ static void relinquish(struct domain *d)
     domain_release_frames(d);
     spin_unlock(&d->mm_lock);
     if (d->nr_frames != 0)
-        log_info("Domain %u: %lu frames are still mapped by others", d->id, d->nr_frames);
+        log_debug("Domain %u: %lu frames are still mapped by others", d->id, d->nr_frames);
+    store_domain_ended(d);
 #ifdef DEBUG
     frame_audit();
 #endif

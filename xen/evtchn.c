@@ -243,6 +243,16 @@ int evtchn_bind_hypervisor(struct domain *d, unsigned vcpu, void (*notify)(struc
     return port;
 }
 
+int evtchn_open_unbound(struct domain *d, domid_t remote)
+{
+    int port;
+
+    spin_lock(&d->evtchn->lock);
+    port = evtchn_open_port(d, (struct evtchn){ .state = EVTCHNSTAT_unbound, .remote_domid = remote });
+    spin_unlock(&d->evtchn->lock);
+    return port;
+}
+
 /* The guest may have closed the port, and opened it again for something else. */
 void evtchn_raise(struct domain *d, evtchn_port_t port)
 {

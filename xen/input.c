@@ -5,15 +5,18 @@
 #include "xen/console.h"
 #include "xen/hypercalls.h"
 #include "xen/log.h"
+#include "xen/store.h"
 #include "xen/time.h"
 
 #define SWITCH_CHAR 1                   /* Ctrl-a */
 #define POLL_NS 20000000ull
-#define TYPING_NS 1000000ull            /* when something came last time: a receiver holds 16 characters */
+#define TYPING_NS 1000000ull            /* while something comes: a receiver holds 16 characters */
+#define PAUSE_NS 50000000ull            /* and so long after */
 #define PATIENCE_NS 2000000000ull       /* for a guest that does not read */
 #define INPUT_MAX 64u                   /* characters taken at one poll */
 
-static domid_t input_domain;            /* 0: ours */
+static domid_t input_domain;            /* 0: ours, for the service domain gets none */
+static bool choosing_shutdown;          /* 's' was the last key */
 static unsigned nr_switch;              /* Ctrl-a that came last, 0 to 2 */
 static uint64_t full_since;             /* ns; 0: there is room */
 
@@ -45,9 +48,10 @@ void console_input_offer(struct domain *d)
     struct domain *other;
 
     for_each_domain(other)
-        if (other != d && other->console_ring != NULL)
+        if (other != d && other->id != STORE_DOMID && other->console_ring != NULL)
             return;
-    set_input(d->id);
+    if (d->id != STORE_DOMID)
+        set_input(d->id);
 }
 
 void console_input_withdraw(struct domain *d)
@@ -55,7 +59,7 @@ void console_input_withdraw(struct domain *d)
     struct domain *other;
 
     for_each_domain(other)
-        if (input_domain == d->id && other->console_ring != NULL)
+        if (input_domain == d->id && other->id != STORE_DOMID && other->console_ring != NULL)
             set_input(other->id);
     if (input_domain == d->id)
         input_domain = 0;
@@ -70,6 +74,23 @@ static void say_domains(void)
                  (int)d->state, d->nr_vcpus, d->nr_frames, d->hypercalls, d->errors);
 }
 
+static void ask_shutdown(void)
+{
+    choosing_shutdown = true;
+}
+
+/* The key after 's'. */
+static void shut_down(char c)
+{
+    choosing_shutdown = false;
+    if (c < '1' || c > '9')
+        return;
+    if (store_shutdown((domid_t)(c - '0')))
+        log_info("d%c is asked to power off", c);
+    else
+        log_info("d%c cannot be asked: no such guest, or nobody serves its store", c);
+}
+
 static void say_keys(void);
 
 /* What single keys do while the input is ours. */
@@ -81,6 +102,7 @@ static const struct {
     { 'h', say_keys, "show this" },
     { 'q', say_domains, "show the domains" },
     { 'c', hypercalls_report, "show how often each hypercall was made" },
+    { 's', ask_shutdown, "and a digit: ask that guest to power off" },
     { 'R', arch_reboot, "reboot the machine" },
 };
 
@@ -96,6 +118,10 @@ static void give_input(char c)
 
     if (d != NULL)
         console_give(d, c);
+    if (input_domain == 0 && choosing_shutdown) {
+        shut_down(c);
+        return;
+    }
     for (unsigned i = 0; input_domain == 0 && i < ARRAY_SIZE(keys); i++)
         if (keys[i].key == c)
             keys[i].fn();
@@ -131,21 +157,24 @@ static bool may_take(void)
     return now_ns() - full_since > PATIENCE_NS;
 }
 
-/* Whether anything came. */
+/* Whether anything came lately. */
 static bool take_input(void)
 {
-    unsigned i;
+    static uint64_t typed_at;
     int c;
 
-    for (i = 0; i < INPUT_MAX && may_take() && (c = arch_console_getc()) >= 0; i++)
+    for (unsigned i = 0; i < INPUT_MAX && may_take() && (c = arch_console_getc()) >= 0; i++) {
         take_char((char)c);
-    return i != 0;
+        typed_at = now_ns();
+    }
+    return typed_at != 0 && now_ns() - typed_at < PAUSE_NS;
 }
 
 bool console_input(void)
 {
     bool came = take_input();
 
+    store_poll();
     console_poll();
     return came;
 }

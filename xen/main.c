@@ -8,6 +8,7 @@
 #include "xen/mm.h"
 #include "xen/options.h"
 #include "xen/sched.h"
+#include "xen/store.h"
 #include "xen/time.h"
 #include "xen/trace.h"
 
@@ -35,6 +36,7 @@ static void idle_loop(void)
     while (domain_count() != 0) {
         schedule();
         domain_reap();
+        store_end_when_alone();
         if (domain_count() != 0 && !boot_cpu.idle_has_work && list_empty(&boot_cpu.queue))
             arch_idle();
     }

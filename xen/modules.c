@@ -2,7 +2,7 @@
  * words of its string ask for, and how guests share the memory. Building one is build.c's. A module that
  * cannot be used gets one line that names it and the reason; the others go on. Guests are numbered from 1 in
  * the order of their kernels, and a guest that could not be built keeps its number, so that others may rely
- * on theirs. Called once, by main. */
+ * on theirs; the service domain, which is built first, is number 0. Called once, by main. */
 #include "common/printf.h"
 #include "common/string.h"
 #include "xen/build.h"
@@ -10,21 +10,24 @@
 #include "xen/frame.h"
 #include "xen/image.h"
 #include "xen/log.h"
+#include "xen/store.h"
 
 #define MAX_GUESTS ARRAY_SIZE(boot_info.modules)
 #define RESERVE_FRAMES 512u             /* left for ourselves when guests share everything: 2 MiB, and per guest: */
 #define GUEST_FRAMES(vcpus) (64u + 16u * (vcpus))
+#define SERVICE_BYTES (16ull << 20)     /* of a service domain that does not say */
 #define SHARE_UNIT 256u                 /* a share is whole MiB */
 
 struct boot_info boot_info;
 
 struct guest {
     struct domain_config config;
+    domid_t id;
     int ramdisk;                        /* number of the module; -1: none */
     bool usable;
 };
 static struct guest guests[MAX_GUESTS];
-static unsigned nr_guests;
+static unsigned nr_guests, nr_services;
 
 const char *boot_string(const char *s)
 {
@@ -87,6 +90,10 @@ static const struct {
 
 static int take_word(struct domain_config *c, const char *word)
 {
+    if (strcmp(word, "service") == 0) {
+        c->service = true;
+        return 0;
+    }
     for (unsigned i = 0; i < ARRAY_SIZE(words); i++) {
         size_t len = strlen(words[i].key);
 
@@ -151,9 +158,14 @@ static void add_guest(unsigned module)
     int rc = domain_config_parse(boot_string(boot_info.modules[module].string), &g->config);
 
     g->config.module = module;
+    nr_services += g->config.service;
+    g->id = (domid_t)(g->config.service ? STORE_DOMID : nr_guests - nr_services);
     if (g->config.name[0] == '\0')
-        snprintf(g->config.name, sizeof(g->config.name), "guest%u", nr_guests);
-    reason = rc != 0 ? "a word of its string makes no sense"
+        snprintf(g->config.name, sizeof(g->config.name), "guest%u", g->id);
+    if (g->config.service && g->config.mem_bytes == 0)
+        g->config.mem_bytes = SERVICE_BYTES;
+    reason = rc != 0                                ? "a word of its string makes no sense"
+             : g->config.service && nr_services > 1 ? "there is a service domain already"
                      : image_parse(&image, module_data(module), boot_info.modules[module].size);
     g->ramdisk = -1;
     g->usable = reason == NULL;
@@ -164,14 +176,15 @@ static void add_guest(unsigned module)
 /* Whatever calls itself ELF is meant as a kernel: one that is broken must not end up as somebody's ramdisk. */
 static void sort_modules(void)
 {
-    nr_guests = 0;
+    nr_guests = nr_services = 0;
     for (unsigned i = 0; i < boot_info.nr_modules; i++) {
         if (nr_guests == 0 || elf_magic(module_data(i), boot_info.modules[i].size))
             add_guest(i);
         else if (guests[nr_guests - 1].ramdisk < 0)
             guests[nr_guests - 1].ramdisk = (int)i;
         else
-            log_error("module %u: neither a PV kernel nor the one ramdisk that guest %u may have", i, nr_guests);
+            log_error("module %u: neither a PV kernel nor the one ramdisk that %s may have", i,
+                      guests[nr_guests - 1].config.name);
     }
 }
 
@@ -210,7 +223,7 @@ static struct domain *build_guest(unsigned index, uint64_t share)
                   nr_frames * 4, nr_free_frames() * 4);
         return NULL;
     }
-    d = domain_create((domid_t)(index + 1), c->name, c->vcpus, nr_frames, c->weight);
+    d = domain_create(g->id, c->name, c->vcpus, nr_frames, c->weight);
     if (d == NULL) {
         log_error("module %u (%s): not enough memory for a domain", c->module, c->name);
         return NULL;
@@ -262,25 +275,43 @@ static void free_modules(void)
     boot_info.nr_modules = 0;
 }
 
+/* The service domain, or the guests. */
+static unsigned build_domains(bool service, uint64_t share, struct domain **built)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < nr_guests; i++) {
+        struct domain *d;
+
+        if (!guests[i].usable || guests[i].config.service != service)
+            continue;
+        d = build_guest(i, share);
+        if (d != NULL)
+            built[n++] = d;
+    }
+    return n;
+}
+
 void build_all_domains(void)
 {
-    struct domain *built[MAX_GUESTS];
-    unsigned nr_built = 0;
+    struct domain *built[MAX_GUESTS], *service;
+    unsigned nr_built;
     uint64_t share;
 
     say_memory();
     sort_modules();
     share = fair_share();
-    for (unsigned i = 0; i < nr_guests; i++) {
-        struct domain *d = guests[i].usable ? build_guest(i, share) : NULL;
-
-        if (d != NULL)
-            built[nr_built++] = d;
+    if (build_domains(true, share, &service) != 0) {
+        store_serve(service);
+        domain_start(service);
     }
+    nr_built = build_domains(false, share, built);
     free_modules();
     if (nr_built == 0)
         log_error("No guest could be started: %s.",
                   nr_guests == 0 ? "the boot loader gave no module" : "no module is a usable PV kernel");
-    for (unsigned i = 0; i < nr_built; i++)
+    for (unsigned i = 0; i < nr_built; i++) {
+        store_introduce(built[i]);
         domain_start(built[i]);
+    }
 }
