@@ -157,7 +157,6 @@ static void enter_state(struct build *b)
     regs->cs = KERNEL_CS;
     regs->ss = KERNEL_SS;
     v->kernel_sp = regs->rsp;
-    v->kernel_ss = KERNEL_SS;
     v->kernel_mode = true;
     v->debugreg[6] = 0xffff0ff0;
     v->debugreg[7] = 0x400;
@@ -209,7 +208,6 @@ int build_domain(struct domain *d, const struct domain_config *c, const void *ke
     }
     if (rc == 0) {
         enter_state(&b);
-        d->ram_frames_at_start = b.nr_pages;
         say_built(&b);
     }
     free_pages(b.p2m_page, order);

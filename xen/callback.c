@@ -101,15 +101,15 @@ long do_nmi_op(unsigned cmd, uint64_t arg)
 
 /* Whether the stack can take a frame shows when one is pushed; entry.S relies on a push below sp not to touch the hole,
  * so that a stack there is replaced by an address at which every push faults. */
-void set_kernel_stack(struct vcpu *v, uint64_t ss, uint64_t sp)
+void set_kernel_stack(struct vcpu *v, uint64_t sp)
 {
-    v->kernel_ss = (uint16_t)(ss | 3);
     v->kernel_sp = guest_range_ok(sp, 1) && guest_range_ok(sp - 128, 1) ? sp : 1ull << 63;
 }
 
-/* ss:sp for entries from user mode. */
+/* ss:sp for entries from user mode. In 64-bit mode ss means nothing: the kernel is entered with the flat one. */
 long do_stack_switch(uint64_t ss, uint64_t sp)
 {
-    set_kernel_stack(current, ss, sp);
+    (void)ss;
+    set_kernel_stack(current, sp);
     return 0;
 }

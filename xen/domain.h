@@ -44,7 +44,6 @@ struct vcpu {
     uint8_t kernel_mode;
     uint8_t cb_masks_events;        /* bit per enum callback: CALLBACKF_mask_events */
     uint8_t iret_slow;              /* nmi_blocked or architectural_iopl: iret needs more than entry.S does */
-    uint16_t kernel_ss;
     struct cpu *cpu;                /* where it runs or ran last */
     struct domain *domain;
 
@@ -121,7 +120,6 @@ struct domain {
     uint64_t max_frames;
     uint64_t nr_hv_frames;          /* frames of our own that serve it (shared_info, grant table ...) */
     uint64_t vm_assist;             /* bit per VMASST_TYPE_* */
-    uint64_t ram_frames_at_start;
 
     struct evtchn_table *evtchn;
     uint32_t poll_mask;             /* vCPUs in SCHEDOP_poll, by id */
@@ -141,7 +139,6 @@ struct domain {
     uint64_t log_since;             /* guest_log: start of the interval, lines said and withheld in it */
     unsigned log_said, log_withheld;
 
-    uint64_t hypercalls, errors;    /* served; answered with an error */
     void *arch;
 };
 

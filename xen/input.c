@@ -67,11 +67,17 @@ void console_input_withdraw(struct domain *d)
 
 static void say_domains(void)
 {
+    static const char *const states[] = { "building", "running", "shutting down", "dying", "dead" };
     struct domain *d;
+    struct vcpu *v;
+    unsigned i;
 
-    for_each_domain(d)
-        log_info("d%u (%s): state %d, %u vCPUs, %lu frames, %lu hypercalls, %lu errors", d->id, d->name,
-                 (int)d->state, d->nr_vcpus, d->nr_frames, d->hypercalls, d->errors);
+    for_each_domain(d) {
+        log_info("d%u (%s): %s, %lu frames", d->id, d->name, states[d->state], d->nr_frames);
+        for_each_vcpu(d, v, i)
+            log_info("  v%u: %s, ran %lu ms", i, !v->up ? "down" : v->blocked ? "blocked" : "runnable",
+                     v->cpu_ns / 1000000);
+    }
 }
 
 static void ask_shutdown(void)

@@ -37,7 +37,7 @@
 void inject_trap(struct vcpu *v, unsigned vector, uint32_t error_code);
 void inject_page_fault(struct vcpu *v, uint64_t va, uint32_t error_code);   /* #PF with cr2 and the guest's U/S bit */
 /* The stack of entries from user mode (stack_switch, VCPUOP_initialise, the builder). */
-void set_kernel_stack(struct vcpu *v, uint64_t ss, uint64_t sp);
+void set_kernel_stack(struct vcpu *v, uint64_t sp);
 /* Event upcall, NMI: called on the slow way out. */
 void deliver_events(struct vcpu *v);
 

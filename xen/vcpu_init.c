@@ -97,7 +97,7 @@ static void set_entries(struct vcpu *v, const struct vcpu_guest_context *c)
         v->cb_masks_events |= 1u << CB_FAILSAFE;
     if (c->flags & VGCF_syscall_disables_events)
         v->cb_masks_events |= 1u << CB_SYSCALL;
-    set_kernel_stack(v, c->kernel_ss, c->kernel_sp);
+    set_kernel_stack(v, c->kernel_sp);
     v->kernel_mode = (c->flags & VGCF_in_kernel) != 0;
     v->ldt_base = c->ldt_base;
     v->ldt_ents = (unsigned)c->ldt_ents;
