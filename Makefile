@@ -236,7 +236,7 @@ $(BUILD)/paragon: $(BUILD)/paragon.elf64
 override undefine GUEST
 include guest-pv/guest.mk
 GUEST_PV := $(BUILD)/guest-pv/guest-pv
-build: $(BUILD)/paragon $(GUEST_PV)
+build: $(BUILD)/paragon $(GUEST_PV) $(GUEST_STORE)
 
 include tools/linux/linux.mk
 ifneq ($(KERNEL),)
@@ -268,12 +268,13 @@ $(TREE)/boot/grub/options.cfg: FORCE
 	   echo "# $(abspath $(USER_KERNEL) $(USER_RAMDISK) $(LINUX_FILES))"; } > $@.tmp
 	@cmp -s $@.tmp $@ && rm $@.tmp || mv $@.tmp $@
 
-$(ISO): $(BUILD)/paragon $(GUEST_PV) grub.cfg $(TREE)/boot/grub/options.cfg $(USER_KERNEL) $(USER_RAMDISK) \
+$(ISO): $(BUILD)/paragon $(GUEST_PV) $(GUEST_STORE) grub.cfg $(TREE)/boot/grub/options.cfg $(USER_KERNEL) $(USER_RAMDISK) \
     $(LINUX_FILES)
 	$(call say,ISO,$@)
 	$(Q)rm -f $(addprefix $(TREE)/boot/,guest ramdisk linux linux-ramdisk)
 	$(Q)cp $(BUILD)/paragon $(TREE)/boot/paragon
 	$(Q)strip -o $(TREE)/boot/guest-pv $(GUEST_PV)
+	$(Q)strip -o $(TREE)/boot/store $(GUEST_STORE)
 	$(Q)cp grub.cfg $(TREE)/boot/grub/grub.cfg
 	$(Q)$(if $(USER_KERNEL),cp $(USER_KERNEL) $(TREE)/boot/guest)
 	$(Q)$(if $(USER_RAMDISK),cp $(USER_RAMDISK) $(TREE)/boot/ramdisk)

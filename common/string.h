@@ -22,4 +22,13 @@ uint64_t parse_number(const char *s, const char **end);
 /* The same with a suffix K, M, G or T (either case) or B; without one the number counts KiB, Xen's habit. */
 uint64_t parse_size(const char *s, const char **end);
 
+/* Freestanding code calls these for every struct it clears; by these names the compiler knows what they do, and writes out
+ * the small ones. Not where they are defined, nor where a test gives them other names. */
+#if !defined(COMMON_STRING_C) && !defined(memcpy)
+#define memcpy(to, from, n) __builtin_memcpy(to, from, n)
+#define memmove(to, from, n) __builtin_memmove(to, from, n)
+#define memset(to, c, n) __builtin_memset(to, c, n)
+#define memcmp(a, b, n) __builtin_memcmp(a, b, n)
+#endif
+
 #endif

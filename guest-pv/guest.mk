@@ -1,4 +1,4 @@
-# The guest's part of the build: newlib once, then the PV kernel with its suites.
+# The guest's part of the build: newlib once, then the PV kernel with its suites, and the one with the store.
 # Included by the top Makefile; also works alone: make -f guest-pv/guest.mk BUILD=build
 BUILD ?= build
 
@@ -32,8 +32,12 @@ newlib: $(NEWLIB_STAMP)
 # --- the kernel ---------------------------------------------------------------------------------
 GUEST_KERNEL := $(BUILD)/guest-pv/guest-pv
 GUEST_CC     ?= gcc
-GUEST_SRC    := $(sort $(wildcard guest-pv/*.S guest-pv/*.c guest-pv/suites/*.c))
-GUEST_OBJ    := $(GUEST_SRC:%=$(BUILD)/%.o)
+# Two programs on the same ground: the suites, and the service domain that keeps the store.
+GUEST_BASE   := $(sort $(wildcard guest-pv/*.S guest-pv/*.c))
+GUEST_OBJ    := $(patsubst %,$(BUILD)/%.o,$(GUEST_BASE) $(sort $(wildcard guest-pv/suites/*.c)))
+GUEST_STORE  := $(BUILD)/guest-pv/store
+STORE_OBJ    := $(patsubst %,$(BUILD)/%.o,$(GUEST_BASE) guest-pv/suites/gnttab.c) \
+                $(patsubst guest-pv/store/%,$(BUILD)/guest-pv/store-obj/%.o,$(sort $(wildcard guest-pv/store/*.c)))
 GUEST_ABI    := $(BUILD)/abi/public
 
 GUEST_CFLAGS := -std=gnu11 -O2 -g $(GUEST_MACH) -fno-asynchronous-unwind-tables -fno-omit-frame-pointer \
@@ -42,15 +46,23 @@ GUEST_CFLAGS := -std=gnu11 -O2 -g $(GUEST_MACH) -fno-asynchronous-unwind-tables 
                 -isystem $(shell $(GUEST_CC) -print-file-name=include) -isystem $(NEWLIB)/include \
                 -isystem $(BUILD)/abi -Iguest-pv -Iguest-pv/suites
 
-$(BUILD)/guest-pv/%.o: guest-pv/% | $(NEWLIB_STAMP) $(GUEST_ABI)
+define GUEST_COMPILE
 	@mkdir -p $(@D)
 	@echo "  CC       $<"
 	@$(GUEST_CC) $(GUEST_CFLAGS) $(if $(filter %.S,$<),-D__ASSEMBLY__) -c -o $@ $<
+endef
+$(BUILD)/guest-pv/%.o: guest-pv/% | $(NEWLIB_STAMP) $(GUEST_ABI)
+	$(GUEST_COMPILE)
+# Beside the program of that name.
+$(BUILD)/guest-pv/store-obj/%.o: guest-pv/store/% | $(NEWLIB_STAMP) $(GUEST_ABI)
+	$(GUEST_COMPILE)
 
-$(GUEST_KERNEL): $(GUEST_OBJ) guest-pv/guest.lds
+$(GUEST_KERNEL): $(GUEST_OBJ)
+$(GUEST_STORE): $(STORE_OBJ)
+$(GUEST_KERNEL) $(GUEST_STORE): guest-pv/guest.lds
 	@echo "  LD       $@"
 	@ld -m elf_x86_64 -static -nostdlib -z noexecstack -z max-page-size=4096 --no-warn-rwx-segments \
-	    -T guest-pv/guest.lds -o $@ $(GUEST_OBJ) \
+	    -T guest-pv/guest.lds -o $@ $(filter %.o,$^) \
 	    --start-group $(NEWLIB)/lib/libc.a $(NEWLIB)/lib/libm.a --end-group
 
 # A top Makefile may make this link too; alone, the fragment makes its own.
@@ -60,7 +72,7 @@ $(GUEST_ABI):
 .DEFAULT_GOAL := guest-pv
 endif
 
-guest-pv: $(GUEST_KERNEL)
+guest-pv: $(GUEST_KERNEL) $(GUEST_STORE)
 .PHONY: guest-pv newlib
 
--include $(GUEST_OBJ:.o=.d)
+-include $(GUEST_OBJ:.o=.d) $(STORE_OBJ:.o=.d)

@@ -11,7 +11,6 @@
 #include "hypercall.h"
 #include "mm.h"
 #include "start.h"
-#include "suite.h"
 #include "thread.h"
 #include "trap.h"
 #include "user.h"
@@ -91,5 +90,5 @@ _Noreturn void start(start_info_t *si)
     clock_init();
     user_init();
     events_on();
-    exit(suites_run() ? 1 : 0); /* either way the domain powers off: the final line tells */
+    exit(guest_main());         /* either way the domain powers off: the final line tells */
 }

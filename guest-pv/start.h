@@ -31,6 +31,9 @@ const char *cmdline_get(const char *key, char *buf, unsigned len_bytes);
 /* Is `word` on the command line? With a list value: is `item` one of key=a,b,c? */
 bool cmdline_has(const char *key, const char *item);
 
+/* What this kernel is for: suites/suite.c runs tests, store/main.c serves a store. */
+int guest_main(void);
+
 /* Ends this domain; reason SHUTDOWN_*. */
 _Noreturn void shutdown(unsigned reason);
 

@@ -18,9 +18,12 @@ lint: | $(ABI) $(OFFSETS)
 	$(Q)printf '%s\n' $(HV_C) | xargs -P2 -I{} clang -fsyntax-only $(HV_CFLAGS) {}
 
 # Every boot: a table of cases in tests/boot/cases.py. CASES=word runs those whose name holds the word.
-BOOT_ISO := $(BUILD)/boot-test.iso
-boot-tests: $(BUILD)/paragon $(GUEST_PV)
-	@$(MAKE) --no-print-directory iso ISO=$(BOOT_ISO) GUEST= RAMDISK= CMDLINE= APPEND= TRACE= SUITES=all \
-	    ENTRY=guests
+BOOT_ISO  := $(BUILD)/boot-test.iso
+LINUX_ISO := $(BUILD)/boot-linux.iso
+MAKE_ISO  := $(MAKE) --no-print-directory iso KERNEL= RAMDISK= INITRD= WORDS= APPEND= TRACE= SUITES=all
+boot-tests: $(BUILD)/paragon $(GUEST_PV) $(GUEST_STORE) $(LINUX)/vmlinux $(LINUX_RAMDISK)
+	@$(MAKE_ISO) ISO=$(BOOT_ISO) GUEST= CMDLINE= ENTRY=guests
+	@$(MAKE_ISO) ISO=$(LINUX_ISO) GUEST=linux CMDLINE=paragon=selftest ENTRY=linux
 	@python3 -B tests/boot/run.py --iso $(BOOT_ISO) --paragon $(BUILD)/paragon --guest $(GUEST_PV) \
+	    --linux $(LINUX)/vmlinux --ramdisk $(LINUX_RAMDISK) --linux-iso $(LINUX_ISO) \
 	    --accel $(ACCEL) --logs $(BUILD)/boot-logs $(CASES)

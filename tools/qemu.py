@@ -1,8 +1,8 @@
 """The machine: which accelerator, which QEMU command line, and running it with a time limit.
 
 Owns the QEMU process from start to end: whatever happens it is gone when run() returns. Hands every line to
-its caller as it appears, types what the caller or the keyboard gives, and judges nothing. Used by paragon-run, oracle-compare and tests/boot. $QEMU
-replaces the program (it may carry words of its own).
+its caller as it appears, types what the caller or the keyboard gives, and judges nothing. Used by
+paragon-run, oracle-compare and tests/boot. $QEMU replaces the program (it may carry words of its own).
 """
 
 import os

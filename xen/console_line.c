@@ -1,7 +1,7 @@
-/* Owns which of a guest's bytes reach the terminal, and as what. A shell needs to go back on its line, clear the
- * rest of it and ring the bell, and may; but never left of its own text, where the prefix says whose line it is,
- * and never to another line. Whatever else steers a terminal is dropped, sequences as a whole. Called by console.c:
- * on the way into the guest's line buffer, and from there to the terminal. */
+/* Owns which of a guest's bytes reach the terminal, and as what. A shell needs to go back on its line, clear
+ * the rest of it and ring the bell, and may; but never left of its own text, where the prefix says whose line it
+ * is, and never to another line. Whatever else steers a terminal is dropped, sequences as a whole. Called by
+ * console.c: on the way into the guest's line buffer, and from there to the terminal. */
 #include "common/printf.h"
 #include "xen/console.h"
 
@@ -43,7 +43,7 @@ static unsigned in_sequence(struct domain *d, char c, char *out)
         return 0;
     }
     if (c >= ' ' && c < '@') {
-        d->console_number = c >= '0' && c <= '9' ? (uint8_t)MIN(d->console_number * 10 + (c - '0'), 255) : 255;
+        d->console_number = c < '0' || c > '9' ? 255 : (uint8_t)MIN(d->console_number * 10 + (c - '0'), 255);
         return 0;
     }
     d->console_state = TEXT;

@@ -2,6 +2,7 @@
  * ring 0 may. Called by traps.c with the #GP (or #UD) that the CPU raised; whatever is not emulated stays
  * that fault. Decoding is decode.c's, the policies of MSRs, CPUID, ports and debug registers have their own
  * files. */
+#include "common/string.h"
 #include "xen/desc.h"
 #include "xen/emulate.h"
 #include "xen/guest_access.h"
@@ -273,20 +274,22 @@ enum emulation emulate_privileged(struct vcpu *v, struct cpu_user_regs *regs)
  * (public/arch-x86/xen.h). */
 enum emulation emulate_forced_cpuid(struct vcpu *v, struct cpu_user_regs *regs)
 {
-    static const uint8_t forced[7] = { 0x0f, 0x0b, 'x', 'e', 'n', 0x0f, 0xa2 };
-    uint8_t bytes[sizeof(forced)];
+    static const uint8_t forced[8] = { 0x0f, 0x0b, 'x', 'e', 'n', 0x0f, 0xa2 };
+    const unsigned length = 7;
+    uint64_t bytes = 0, wanted;
     uint32_t out[4];
 
-    if (copy_from_guest(bytes, regs->rip, sizeof(bytes)) != 0)
+    if ((!guest_range_ok(regs->rip, 8) || !get_guest_words(&bytes, regs->rip, 1)) &&    /* the last bytes of a page? */
+        copy_from_guest(&bytes, regs->rip, length) != 0)
         return NOT_OURS;
-    for (unsigned i = 0; i < sizeof(forced); i++)
-        if (bytes[i] != forced[i])
-            return NOT_OURS;
+    memcpy(&wanted, forced, sizeof(wanted));
+    if (bytes << 8 != wanted << 8)
+        return NOT_OURS;
     guest_cpuid(v, (uint32_t)regs->rax, (uint32_t)regs->rcx, out);
     regs->rax = out[0];
     regs->rbx = out[1];
     regs->rcx = out[2];
     regs->rdx = out[3];
-    instruction_done(v, regs, sizeof(forced), 0);
+    instruction_done(v, regs, length, 0);
     return EMULATED;
 }

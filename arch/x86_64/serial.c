@@ -21,7 +21,7 @@ void arch_console_setup(uint16_t port, uint32_t baud)
         outb((uint16_t)(com1 + 1), (uint8_t)(divisor >> 8));
     }
     outb((uint16_t)(com1 + 3), 3);          /* 8n1 */
-    outb((uint16_t)(com1 + 2), 7);          /* FIFOs on and empty */
+    outb((uint16_t)(com1 + 2), 0xc7);       /* FIFOs on and empty; QEMU fills them up to the interrupt level only: 14 */
     outb((uint16_t)(com1 + 4), 3);
 }
 

@@ -11,7 +11,8 @@ bool path_valid(const char *path)
 {
     size_t len = strlen(path);
 
-    if (path[0] != '/' || len > XENSTORE_ABS_PATH_MAX || (len > 1 && path[len - 1] == '/') || strstr(path, "//"))
+    if (path[0] != '/' || len > XENSTORE_ABS_PATH_MAX || (len > 1 && path[len - 1] == '/') ||
+        strstr(path, "//"))
         return false;
     return strspn(path, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-/_@") == len;
 }

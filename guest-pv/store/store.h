@@ -31,8 +31,8 @@
 #define MAX_TOKEN        1020u          /* an event of the longest path with it still is a message */
 
 enum xs_err {
-    XS_OK, XS_EINVAL, XS_EACCES, XS_EEXIST, XS_ENOENT, XS_ENOMEM, XS_ENOSPC, XS_ENOSYS, XS_EBUSY, XS_EAGAIN, XS_E2BIG,
-    XS_EPERM,
+    XS_OK, XS_EINVAL, XS_EACCES, XS_EEXIST, XS_ENOENT, XS_ENOMEM, XS_ENOSPC, XS_ENOSYS, XS_EBUSY, XS_EAGAIN,
+    XS_E2BIG, XS_EPERM,
 };
 
 #define PERM_READ  1u
@@ -45,7 +45,7 @@ struct perm {
     uint8_t bits;
 };
 
-/* --- tree.c: data, accounts, and the tree as it is outside of any transaction ---------------------------- */
+/* --- tree.c: data, accounts, and the tree as it is outside of any transaction --------------------------- */
 struct data {
     unsigned refs, charge, len_bytes, nr_perms;
     struct perm perms[MAX_PERMS];
@@ -78,7 +78,7 @@ bool data_allows(const struct data *d, uint16_t domid, unsigned want);
 
 bool tree_init(void);                   /* the root, readable by everybody */
 struct node *tree_find(const char *path);
-struct node *tree_node(const char *path);       /* memory for a node of that path, not in the tree; NULL: none */
+struct node *tree_node(const char *path);       /* memory for a node of that path; NULL: none */
 /* Takes over d. The node is there, or `spare` becomes it under the parent, which is. True: spare was used. */
 bool tree_set(const char *path, struct data *d, struct node *spare);
 void tree_remove(const char *path);     /* a leaf, or nothing */
@@ -87,16 +87,16 @@ void tree_destroy(void);
 /* The path without its last part, in buf; "/" for the children of the root. */
 void parent_path(char *buf, const char *path);
 
-/* --- transaction.c: the tree as one transaction sees it; t NULL: as it is --------------------------------- */
+/* --- transaction.c: the tree as one transaction sees it; t NULL: as it is ------------------------------- */
 struct transaction;
 struct ctx {                            /* who asks, and inside of what */
     uint16_t domid;
     struct transaction *t;
 };
 
-struct transaction *transaction_new(uint16_t domid, uint32_t id);       /* NULL: no memory, or over the limit */
+/* NULL: no memory, or over the limit. */
+struct transaction *transaction_new(uint16_t domid, uint32_t id);
 void transaction_free(struct transaction *t);
-uint32_t transaction_id(const struct transaction *t);
 struct transaction *transaction_find(struct transaction *list, uint32_t id);
 struct transaction **transaction_next(struct transaction *t);           /* the link for its owner's list */
 /* Makes all of it so, or nothing: XS_EAGAIN when something it looked at has changed since. Fires watches. */
@@ -105,12 +105,13 @@ enum xs_err transaction_commit(struct transaction *t);
 bool transaction_failed(const struct transaction *t);
 
 struct data *view_get(struct transaction *t, const char *path);         /* NULL: no such node */
-bool view_set(struct transaction *t, const char *path, struct data *d); /* takes over d; NULL removes a leaf */
+/* Takes over d; NULL removes a leaf. */
+bool view_set(struct transaction *t, const char *path, struct data *d);
 /* Calls fn for the name of each child, until it says false. */
 void view_list(struct transaction *t, const char *path, bool (*fn)(void *arg, const char *name), void *arg);
 uint64_t view_kids(struct transaction *t, const char *path);            /* another number: another list */
 
-/* --- ops.c: what may be asked of the tree; paths are absolute and valid ----------------------------------- */
+/* --- ops.c: what may be asked of the tree; paths are absolute and valid --------------------------------- */
 bool path_valid(const char *path);
 enum xs_err op_get(const struct ctx *x, const char *path, unsigned want, struct data **d);
 enum xs_err op_write(const struct ctx *x, const char *path, const void *bytes, size_t len_bytes);
@@ -119,7 +120,7 @@ enum xs_err op_rm(const struct ctx *x, const char *path);
 enum xs_err op_set_perms(const struct ctx *x, const char *path, const struct perm *perms, unsigned nr_perms);
 void op_forget_domain(uint16_t domid);  /* removes what belongs to it, wherever it hangs */
 
-/* --- watch.c ---------------------------------------------------------------------------------------------- */
+/* --- watch.c -------------------------------------------------------------------------------------------- */
 struct conn;
 struct watch;
 /* rel: how many bytes of the path the domain does not want to see. */
@@ -132,7 +133,7 @@ void watch_pay(struct conn *c);         /* owed events that have room now */
 void watch_fire(const char *path, const struct data *d);
 void watch_fire_special(const char *name);      /* @introduceDomain, @releaseDomain: whoever watches it */
 
-/* --- wire.c: one connection, bytes in and bytes out ------------------------------------------------------- */
+/* --- wire.c, requests.c: one connection, bytes in and bytes out ----------------------------------------- */
 #define MESSAGE_MAX (sizeof(struct xsd_sockmsg) + XENSTORE_PAYLOAD_MAX)
 #define EVENT_ROOM  8192u
 

@@ -59,11 +59,6 @@ void transaction_free(struct transaction *t)
     free(t);
 }
 
-uint32_t transaction_id(const struct transaction *t)
-{
-    return t->id;
-}
-
 struct transaction **transaction_next(struct transaction *t)
 {
     return &t->next;
@@ -81,7 +76,7 @@ bool transaction_failed(const struct transaction *t)
     return t && t->failed;
 }
 
-/* --- what it sees ----------------------------------------------------------------------------------------- */
+/* --- what it sees --------------------------------------------------------------------------------------- */
 
 static uint32_t hash_of(const char *s)
 {
@@ -231,7 +226,7 @@ uint64_t view_kids(struct transaction *t, const char *path)
     return (n ? n->kids : 0) + (t ? t->nr_writes : 0);
 }
 
-/* --- the end ---------------------------------------------------------------------------------------------- */
+/* --- the end -------------------------------------------------------------------------------------------- */
 
 static bool still_true(const struct change *c)
 {

@@ -1,6 +1,6 @@
 /*
  * Runs the suites and prints KTAP version 1: the plan and one line per suite, each suite's tests as a nested
- * block two spaces in, and the final line. Owns the state of the running test. Called by start().
+ * block two spaces in, and the final line. Owns the state of the running test. Called by start() as guest_main().
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -145,6 +145,8 @@ static const char *obstacle(const struct suite *s)
         return "needs domain 0";
     if ((s->flags & SUITE_NEEDS_PEER) && test_peer() < 0)
         return "needs a second domain (peer=)";
+    if ((s->flags & SUITE_NEEDS_STORE) && !start_info->store_evtchn)
+        return "needs a store";
     return NULL;
 }
 
@@ -178,7 +180,8 @@ static bool wanted(const struct suite *s)
     return !(s->flags & SUITE_NAMED_ONLY);
 }
 
-unsigned suites_run(void)
+/* What the command line asks for; the number of failed tests. */
+static unsigned suites_run(void)
 {
     unsigned n = 0, nr = 0;
     char name[32];
@@ -196,4 +199,9 @@ unsigned suites_run(void)
     }
     kprintf("guest-pv: %u passed, %u failed, %u skipped\n", totals[PASS], totals[FAIL], totals[SKIPPED]);
     return totals[FAIL];
+}
+
+int guest_main(void)
+{
+    return suites_run() ? 1 : 0;
 }

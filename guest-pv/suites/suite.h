@@ -31,6 +31,7 @@ enum {
     SUITE_NEEDS_DOMU = 2,               /* skipped in domain 0 */
     SUITE_NEEDS_PEER = 4,               /* skipped without peer=<domid> on the command line */
     SUITE_NEEDS_DOM0 = 8,               /* skipped in an ordinary domain */
+    SUITE_NEEDS_STORE = 16,             /* skipped where nobody serves xenstore */
 };
 
 struct suite {
@@ -86,7 +87,4 @@ bool test_fault(const char *file, int line, const char *what, const struct fault
 bool test_quirk(const char *name);
 /* peer=<domid>, or -1. */
 int test_peer(void);
-
-/* Runs what the command line asks for; prints KTAP and the final line. Returns the number of failed tests. */
-unsigned suites_run(void);
 #endif

@@ -34,6 +34,14 @@ class Elf:
         return bytes(self.data)
 
 
+def elf32():
+    """A 32-bit kernel as its build leaves it: an i386 ELF header, one segment to load."""
+    header = b"\x7fELF\1\1\1" + bytes(9)
+    header += struct.pack("<HHIIIIIHHHHHH", 2, 3, 1, 0x100000, 52, 0, 0, 52, 32, 1, 0, 0, 0)
+    segment = struct.pack("<IIIIIIII", PT_LOAD, 0, 0x100000, 0x100000, 84, 4096, 7, 4096)
+    return header + segment
+
+
 def not_elf(_):
     return b"This is a text and no kernel.\n" * 200
 

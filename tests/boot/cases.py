@@ -2,22 +2,27 @@
 
 A case passes when the runner's verdict is a pass (nothing failed, no panic, no unexpected crash, as many free
 frames after the last guest as before the first, the machine off by itself), when exactly the guests named in
-`guests` ran tests to their final line, and when every pattern of `shows` is found on some line.
+`guests` ran tests to their final line, when every pattern of `shows` is found on some line, and when `check`
+finds no fault.
 """
 
 from dataclasses import dataclass
 
 import badelf
+import typist
 
 
 @dataclass
 class Case:
     name: str
-    modules: tuple = None  # "FILE WORDS", FILE being GOOD (the guest) or BAD-kind (broken); None: the ISO
+    modules: tuple = None  # "FILE WORDS" (FILE: see run.py's file_of); None: the ISO
+    iso: str = "guests"  # or linux
     options: str = ""  # of the hypervisor
     guests: tuple = (1,)
     shows: tuple = ()
     crash: tuple = ()  # the guests that have to crash
+    types: tuple = ()  # (pattern, bytes): typed when the pattern is on a line
+    check: object = None  # of all lines: yields faults
     cpu: str = "max"
     mem: int = 512
     firmware: str = "bios"
@@ -26,6 +31,7 @@ class Case:
 
 ALL = "GOOD name={0} mem=64M -- suites=all"
 SHORT = "GOOD name={0} mem=32M -- suites=boot"
+SERVICE = "STORE service name=store --"
 MENU = (1, 2, 3)  # the guests of grub.cfg's first entry
 
 # What the hypervisor says of each broken module, besides its name.
@@ -64,9 +70,44 @@ CASES = [
          shows=(r"^\(XEN\).*frobnicate",)),
     Case("unknown-word", ("GOOD name=odd colour=blue mem=32M -- suites=boot",), shows=(r"^\(XEN\).*colour",)),
     Case("fifo", ("GOOD name=queues mem=64M vcpus=2 -- suites=fifo", SHORT.format("good")), guests=(1, 2)),
+    Case("store", (SERVICE, "GOOD name=client mem=32M -- suites=store", "GOOD name=other mem=32M -- suites=store"),
+         guests=(1, 2), shows=(r"^\(XEN\).*Domain 0 \(store\) ended: power off",)),
+    Case("store-abused", ("GOOD name=abuser mem=32M -- suites=storeabuse", SERVICE,
+                          "GOOD name=liar mem=32M -- suites=storelie", "GOOD name=good mem=32M -- suites=store"),
+         guests=(1, 2, 3), shows=(r"domain 1: a message beyond", r"domain 2: senseless ring indices")),
+    Case("store-dies", ("GOOD service name=dying mem=32M -- suites=crash", SHORT.format("good")), guests=(1,),
+         crash=(0,)),
+    Case("store-alone", (SERVICE,), guests=(), shows=(r"^\(XEN\).*No guest could be started",)),
     Case("trace", (SHORT.format("good"),), "trace=hypercalls", shows=(r"mmu_update|console_io",)),
 ] + [
     Case(f"bad-{kind}", (f"BAD-{kind} name=broken mem=32M -- suites=boot", SHORT.format("good")), guests=None,
          shows=(rf"^\(XEN\).*(broken|bad-{kind}|[Mm]odule [01]\b).*({REASONS[kind]})",))
     for kind in badelf.KINDS
+]
+
+# Debian's kernel. Its own tests are tools/linux/selftest.
+LINUX = "LINUX name=linux{0} mem=256M vcpus={1} -- console=hvc0 vcpus={1} paragon={2}"
+TYPING = f"console type={typist.SIZE}"
+PV = (r"^\(d1\).*Hypervisor detected: Xen PV",)
+
+CASES += [
+    Case("linux-iso-bios", iso="linux", shows=PV, limit=240),
+    Case("linux-iso-uefi", iso="linux", shows=PV, firmware="uefi", limit=240),
+    Case("linux-qemu64", (LINUX.format("", 1, "selftest"), "RAMDISK"), cpu="qemu64", shows=PV, limit=180),
+    Case("linux-2-vcpus", (LINUX.format("", 2, "selftest"), "RAMDISK"), shows=PV, limit=240),
+    Case("linux-console", (LINUX.format("", 1, TYPING), "RAMDISK"), shows=PV, limit=180,
+         types=((typist.ready(), typist.text()),), check=typist.faults),
+    Case("linux-twice-and-guest", (LINUX.format(1, 1, "selftest"), "RAMDISK", LINUX.format(2, 2, "selftest"),
+                                   "RAMDISK", ALL.format("third")), guests=(1, 2, 3), mem=800, limit=360),
+    Case("linux-32-bit", ("ELF32 name=short mem=32M", SHORT.format("good")), guests=(2,),
+         shows=(r"^\(XEN\).*module 0.*32-bit",)),
+    Case("linux-memory-too-small", ("LINUX name=small mem=32M --", "RAMDISK", SHORT.format("good")),
+         guests=(2,), shows=(r"^\(XEN\).*small.*too large: image \d+ KiB.*memory 32768 KiB",)),
+    Case("linux-memory-just-too-small", ("LINUX name=small mem=75M --", "RAMDISK", SHORT.format("good")),
+         guests=(2,), shows=(r"^\(XEN\).*small.*need \d+ KiB of memory, it has 76800 KiB",)),
+    Case("linux-ramdisk-too-large", ("LINUX name=narrow mem=96M --", "ZEROS-100", SHORT.format("good")),
+         guests=(2,), shows=(r"^\(XEN\).*narrow.*too large.*ramdisk 102400 KiB.*memory 98304 KiB",)),
+    Case("store-shutdown", (SERVICE, "LINUX name=linux mem=256M -- console=hvc0", "RAMDISK"), guests=(),
+         types=((r"ends it", b"\1\1\1s1"),), limit=120,
+         shows=(r"^\(XEN\) d1 is asked", r"^\(d1\).*System halted", r"^\(XEN\).*Domain 1 \(linux\) ended: power off")),
 ]

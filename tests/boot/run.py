@@ -22,12 +22,20 @@ CONSOLE = "console=com1 com1=115200,8n1"
 
 
 def file_of(word, args):
-    """The module's file: the good guest, or a broken one made from it here and now."""
-    if word == "GOOD":
-        return args.guest
+    """The module's file. GOOD, LINUX, RAMDISK are what was given, STORE lies beside GOOD; BAD-kind a broken GOOD, ELF32 another kind of
+    kernel, ZEROS-n n MiB of nothing, all made here and now."""
+    given = {"GOOD": args.guest, "LINUX": args.linux, "RAMDISK": args.ramdisk,
+             "STORE": os.path.join(os.path.dirname(args.guest), "store")}
+    if word in given:
+        return given[word]
     path = os.path.join(args.logs, word.lower())
-    with open(args.guest, "rb") as good, open(path, "wb") as bad:
-        bad.write(badelf.KINDS[word.removeprefix("BAD-")](good.read()))
+    with open(args.guest, "rb") as good, open(path, "wb") as made:
+        if word.startswith("ZEROS-"):
+            made.truncate(int(word.removeprefix("ZEROS-")) << 20)
+        elif word == "ELF32":
+            made.write(badelf.elf32())
+        else:
+            made.write(badelf.KINDS[word.removeprefix("BAD-")](good.read()))
     return path
 
 
@@ -40,12 +48,17 @@ def modules_of(case, args):
 def boot(case, args):
     machine = {"accel": args.accel, "cpu": case.cpu, "mem": case.mem, "firmware": case.firmware}
     if case.modules is None:
-        argv = qemu.command(machine, iso=args.iso)
+        argv = qemu.command(machine, iso=args.linux_iso if case.iso == "linux" else args.iso)
     else:
         modules = list(modules_of(case, args))
         argv = qemu.command(machine, None, args.paragon, case.options or CONSOLE, modules)
     report = ktap.Report()
-    ended, status = qemu.run(argv, case.limit * args.patience, report.feed)
+
+    def on_line(raw):
+        line = report.feed(raw)
+        return b"".join(keys for pattern, keys in case.types if re.search(pattern, line))
+
+    ended, status = qemu.run(argv, case.limit * args.patience, on_line)
     return report, ktap.judge(report, ended, status or 0, case.crash)
 
 
@@ -64,6 +77,8 @@ def faults(case, report, good, reason):
     for pattern in case.shows:
         if not any(re.search(pattern, line) for line in report.lines):
             yield f"no line matches {pattern}"
+    if case.check:
+        yield from case.check(report.lines)
     if len(report.frames) != 2:
         yield "the two lines with the number of free frames are not there"
 
@@ -76,7 +91,7 @@ def run(case, args):
     with open(log, "w", encoding="utf-8") as out:
         out.writelines(line + "\n" for line in report.lines)
     took = time.monotonic() - start
-    print(f"{'not ok' if wrong else 'ok':7}{case.name:24}{took:6.1f} s  {reason * (not wrong)}", flush=True)
+    print(f"{'not ok' if wrong else 'ok':7}{case.name:28}{took:6.1f} s  {reason * (not wrong)}", flush=True)
     for fault in wrong:
         print(f"         {fault}")
     if wrong:
@@ -91,12 +106,15 @@ def main():
     parser.add_argument("--iso", required=True)
     parser.add_argument("--paragon", required=True)
     parser.add_argument("--guest", required=True)
+    parser.add_argument("--linux", required=True, help="an unpacked kernel, and its")
+    parser.add_argument("--ramdisk", required=True)
+    parser.add_argument("--linux-iso", required=True, help="with both, told to test itself")
     parser.add_argument("--accel", default="auto", choices=["auto", "kvm", "tcg"])
     parser.add_argument("--logs", required=True)
     parser.add_argument("--patience", type=float, default=1, help="multiplies every time limit")
     parser.add_argument("names", nargs="*", help="only the cases whose names hold one of these")
     args = parser.parse_args()
-    for name in (args.iso, args.paragon, args.guest):
+    for name in (args.iso, args.paragon, args.guest, args.linux, args.ramdisk, args.linux_iso):
         if not os.path.exists(name):
             sys.exit(f"boot tests: {name}: no such file")
     args.accel, why = qemu.pick_accel(args.accel)

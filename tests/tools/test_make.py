@@ -20,6 +20,11 @@ class BadInput(unittest.TestCase):
         for word, why in {
             "GUEST=/no/such": "GUEST=/no/such: no such file",
             "RAMDISK=Makefile": "RAMDISK= needs GUEST=",
+            "KERNEL=/no/such": "KERNEL=/no/such: no such file",
+            "KERNEL=tools": "KERNEL=tools: not a file",
+            "KERNEL=Makefile INITRD=/no/such": "INITRD=/no/such: no such file",
+            "KERNEL=Makefile GUEST=linux": "two kernels",
+            "INITRD=Makefile": "INITRD= needs GUEST= or KERNEL=",
             "FIRMWARE=coreboot": "FIRMWARE=coreboot: must be bios or uefi",
             "ACCEL=xyz": "ACCEL=xyz: must be",
             "TRACE=everything": "TRACE=everything: the only thing",
@@ -28,7 +33,7 @@ class BadInput(unittest.TestCase):
             "ENTRY=nowhere": "ENTRY=nowhere: grub.cfg has no such entry",
         }.items():
             with self.subTest(word):
-                self.refused("make", "-s", "run", word, why=why)
+                self.refused("make", "-s", "run", *word.split(), why=why)
 
     def test_runner(self):
         self.refused("tools/paragon-run", "--iso", "/no/such.iso", why="/no/such.iso: no such file")

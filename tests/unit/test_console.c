@@ -43,9 +43,43 @@ static void lines_are_whole(void **state)
 static void control_characters_are_filtered(void **state)
 {
     (void)state;
-    say(a, "x\033[2J\r\b\x9by\tz\n");
+    say(a, "x\033[2J\033[31m\033(B\033c\001\x9by\tz\r\n");
     console_drain(a);
-    assert_true(console_says("(d1) x[2Jy\tz\n"));
+    assert_true(console_says("(d1) xy\tz\n"));
+    say(a, "cut off \033[12\nwhole\n");
+    console_drain(a);
+    assert_true(console_says("(d1) cut off \n(d1) whole\n"));
+}
+
+/* A shell goes back and forth on its line, and never to the left of it. */
+static void a_line_is_edited(void **state)
+{
+    (void)state;
+    say(a, "$ lx\b\033[Js\a\n");
+    console_drain(a);
+    assert_true(console_says("(d1) $ lx\b\033[Ks\a\n"));
+    say(a, "10%\r20%\rdone\n");
+    console_drain(a);
+    assert_true(console_says("(d1) 10%\033[3D20%\033[3Ddone\n"));
+    say(a, "ab\b\b\b\b(XEN)\033[200D\033[9D!\n");
+    console_drain(a);
+    assert_true(console_says("(d1) ab\b\b(XEN)\b\b\b\b\b!\n"));
+}
+
+/* Nor is it, when another line came in between and it had to begin anew. */
+static void an_interrupted_line_is_not_left(void **state)
+{
+    (void)state;
+    say(a, "long prompt ");
+    console_drain(a);
+    a->vcpu[0]->blocked = true;
+    host_advance(2000000000ull);
+    console_poll();
+    say(b, "other\n");
+    console_drain(b);
+    say(a, "x\r\b\by\n");
+    console_drain(a);
+    assert_true(console_says("(d1) long prompt \n(d2) other\n(d1) x\by\n"));
 }
 
 /* A guest's line never looks like the hypervisor's: its prefix comes first, at every line and
@@ -105,10 +139,30 @@ static void input_follows_ctrl_a(void **state)
     assert_true(console_says("Serial input to DOM2"));
     typed = "\1\1\1q\1\1\1";
     console_input();
-    assert_true(console_says("d2 (guest): state"));
+    assert_true(console_says("d2 (guest): running"));
     for (unsigned i = 0; i < 2000; i++)                 /* a full ring takes no more */
         console_give(b, 'x');
     assert_int_equal(b->console_ring->in_prod, 1024);
+}
+
+static void nothing_typed_is_lost(void **state)
+{
+    struct xencons_interface *ring = a->console_ring;
+    char text[3001];
+    uint32_t got = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(text) - 1; i++)
+        text[i] = (char)('a' + i % 23);
+    text[sizeof(text) - 1] = '\0';
+    host.getc = type;
+    typed = text;
+    for (unsigned polls = 0; got < sizeof(text) - 1 && polls < 1000; polls++) {
+        console_input();
+        for (; polls % 40 == 39 && ring->in_cons != ring->in_prod; ring->in_cons++)
+            assert_int_equal(ring->in[ring->in_cons % sizeof(ring->in)], text[got++]);
+    }
+    assert_int_equal(got, sizeof(text) - 1);
 }
 
 static void guests_cannot_flood_the_log(void **state)
@@ -130,7 +184,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         with_guests(lines_are_whole), with_guests(control_characters_are_filtered),
         with_guests(no_line_is_forged), with_guests(hostile_indices_do_nothing),
-        with_guests(input_follows_ctrl_a), with_guests(guests_cannot_flood_the_log),
+        with_guests(input_follows_ctrl_a), with_guests(nothing_typed_is_lost),
+        with_guests(a_line_is_edited), with_guests(an_interrupted_line_is_not_left), with_guests(guests_cannot_flood_the_log),
     };
 
     return cmocka_run_group_tests_name("console", tests, NULL, NULL);

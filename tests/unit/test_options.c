@@ -181,6 +181,30 @@ static void modules_become_guests(void **state)
     free(broken);
 }
 
+/* Wherever its module stands, it is number 0 and there before the others; there is one at most. */
+static void one_service_domain(void **state)
+{
+    struct tiny_elf *good = malloc(sizeof(*good));
+
+    (void)state;
+    strcpy(boot_info.loader, "GRUB 2.06");
+    elf_make(good);
+    add_module(good, sizeof(*good), "name=first mem=5M --");
+    add_module(good, sizeof(*good), "service name=keeper mem=5M --");
+    add_module(good, sizeof(*good), "service name=rival mem=5M --");
+    add_module(good, sizeof(*good), "mem=5M -- service");
+    build_all_domains();
+    assert_true(console_says("module 2 (rival): there is a service domain already"));
+    assert_int_equal(domain_count(), 3);
+    assert_string_equal(domain_by_id(0)->name, "keeper");
+    assert_string_equal(domain_by_id(1)->name, "first");
+    assert_string_equal(domain_by_id(2)->name, "guest2");
+    assert_int_equal(guest_start_info(domain_by_id(0))->store_evtchn, 0);
+    assert_int_equal(guest_start_info(domain_by_id(1))->store_evtchn, 1);
+    assert_int_equal(guest_start_info(domain_by_id(2))->store_evtchn, 1);
+    free(good);
+}
+
 static void no_guest_is_said(void **state)
 {
     (void)state;
@@ -195,7 +219,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         with_machine(says_what_it_ignores), with_machine(sets_what_it_knows),
         with_machine(reads_module_words), with_machine(drops_the_file_name),
-        with_machine(modules_become_guests), with_machine(no_guest_is_said),
+        with_machine(modules_become_guests), with_machine(one_service_domain),
+        with_machine(no_guest_is_said),
     };
 
     return cmocka_run_group_tests_name("options", tests, NULL, NULL);

@@ -1,5 +1,5 @@
-# The Linux guest: Debian's own kernel and busybox, downloaded and unpacked below build/linux (never installed),
-# and ramdisks made of busybox and the scripts beside this file. Included by the top Makefile.
+# The Linux guest: Debian's own kernel and busybox, downloaded and unpacked below build/linux (never
+# installed), and ramdisks made of busybox and the scripts beside this file. Included by the top Makefile.
 LINUX   := $(BUILD)/linux
 LINUX_RAMDISK ?= $(LINUX)/ramdisk.gz
 SCRIPTS := $(addprefix tools/linux/,checks selftest console soak)
@@ -14,7 +14,7 @@ define fetch
 endef
 
 # linux-image-amd64 is empty and depends on the kernel of the day.
-$(LINUX)/kernel/vmlinuz: tools/linux/linux.mk
+$(LINUX)/kernel/vmlinuz:
 	$(call fetch,$(@D),apt-cache depends linux-image-amd64 | sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p')
 	$(Q)dpkg-deb --fsys-tarfile $(@D)/*.deb | tar -xO --wildcards './boot/vmlinuz-*' > $@
 
@@ -22,7 +22,7 @@ $(LINUX)/vmlinux: $(LINUX)/kernel/vmlinuz tools/unpack-kernel
 	$(call say,UNPACK,$@)
 	$(Q)tools/unpack-kernel $< $@
 
-$(LINUX)/busybox/busybox: tools/linux/linux.mk
+$(LINUX)/busybox/busybox:
 	$(call fetch,$(@D),echo busybox-static)
 	$(Q)dpkg-deb --fsys-tarfile $(@D)/*.deb | tar -xO --wildcards '*bin/busybox' > $@
 	$(Q)chmod +x $@
@@ -31,7 +31,8 @@ RAMDISK_WORDS := bin/busybox=$(LINUX)/busybox/busybox init=tools/linux/init etc/
     $(foreach s,$(SCRIPTS),paragon/$(notdir $(s))=$(s)) \
     dev/console:c:5:1 dev/null:c:1:3 root/
 
-$(LINUX)/ramdisk.gz: tools/make-ramdisk $(LINUX)/busybox/busybox $(SCRIPTS) tools/linux/init tools/linux/inittab
+$(LINUX)/ramdisk.gz: tools/make-ramdisk $(LINUX)/busybox/busybox $(SCRIPTS) tools/linux/init \
+    tools/linux/inittab tools/linux/linux.mk
 	$(call say,RAMDISK,$@)
 	$(Q)tools/make-ramdisk $@ $(RAMDISK_WORDS)
 

@@ -1,0 +1,88 @@
+/*
+ * The service domain: a kernel like the test guest's, which serves the store to the other domains instead of
+ * testing. The hypervisor tells it of them, a line each, as if typed on its console:
+ *
+ *     introduce DOMID NAME KIB VCPUS
+ *     release DOMID
+ *     shutdown DOMID poweroff|reboot|halt|suspend
+ *
+ * Everything happens in one thread: it serves while there is something to do and sleeps until the console or
+ * a ring has an event. The hypervisor ends it when it is the last.
+ */
+#include <stdio.h>
+#include <string.h>
+#include "console.h"
+#include "event.h"
+#include "ring.h"
+#include "start.h"
+#include "store.h"
+#include "thread.h"
+#include "trap.h"
+
+#define LINE_BYTES 128
+
+static void on_console(port_t port, void *arg)
+{
+    (void)port;
+    thread_wake(arg);
+}
+
+static bool is_shutdown_word(const char *word)
+{
+    static const char *const words[] = { "poweroff", "reboot", "halt", "suspend" };
+
+    for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (!strcmp(word, words[i]))
+            return true;
+    return false;
+}
+
+static void obey(const char *line)
+{
+    unsigned domid, vcpus;
+    unsigned long kib;
+    char word[LINE_BYTES];
+
+    if (sscanf(line, "introduce %u %s %lu %u", &domid, word, &kib, &vcpus) == 4 && domid < MAX_DOMAINS)
+        domain_introduce(domid, word, kib, vcpus);
+    else if (sscanf(line, "release %u", &domid) == 1 && domid < MAX_DOMAINS)
+        domain_release(domid);
+    else if (sscanf(line, "shutdown %u %s", &domid, word) == 2 && domid < MAX_DOMAINS &&
+             is_shutdown_word(word))
+        domain_shutdown(domid, word);
+    else
+        kprintf("store: not understood: %s\n", line);
+}
+
+static void take_lines(void)
+{
+    static char line[LINE_BYTES];
+    static unsigned len;
+    char buf[LINE_BYTES];
+    int n;
+
+    while ((n = console_read(buf, sizeof(buf))))
+        for (int i = 0; i < n; i++) {
+            line[len] = buf[i];
+            if (buf[i] != '\n') {
+                len += len < sizeof(line) - 1;
+                continue;
+            }
+            line[len] = 0;
+            len = 0;
+            obey(line);
+        }
+}
+
+int guest_main(void)
+{
+    if (!tree_init())
+        panic("no memory for the store");
+    event_set_handler(console_port(), on_console, current);
+    event_unmask(console_port());
+    for (;;) {
+        take_lines();
+        if (!rings_serve())
+            thread_block();
+    }
+}

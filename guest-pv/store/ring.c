@@ -1,0 +1,171 @@
+/*
+ * Owns the transport: for each guest the mapping of its ring page, by the grant that its builder made, and
+ * the event channel to its first port. Bytes go between ring and connection here and are judged in wire.c.
+ * The page is the guest's memory: indices are read once, ours are kept on our side, and a ring that claims
+ * more than it holds is given up, as is a stream that cannot be followed; the guest finds the reason in its
+ * page.
+ */
+#include <stdlib.h>
+#include "console.h"
+#include "event.h"
+#include "gnttab.h"
+#include "hypercall.h"
+#include "ring.h"
+#include "store.h"
+#include "thread.h"
+
+#define STORE_PORT 1                    /* of every guest: the first that its builder opened */
+
+struct ring {
+    struct ring *next;
+    uint16_t domid;
+    struct conn *conn;                  /* NULL: given up */
+    volatile struct xenstore_domain_interface *page;
+    grant_handle_t handle;
+    int port;
+    uint32_t req_cons, rsp_prod;
+};
+static struct ring *rings;
+
+static void on_event(port_t port, void *arg)
+{
+    (void)port;
+    thread_wake(arg);
+}
+
+static bool refuse(struct ring *r, const char *what, int rc)
+{
+    kprintf("store: domain %u: %s: %d\n", r->domid, what, rc);
+    if (r->conn)
+        conn_free(r->conn);
+    free(r);
+    return false;
+}
+
+bool ring_connect(uint16_t domid)
+{
+    struct ring *r = calloc(1, sizeof(*r));
+    int rc;
+
+    if (!r)
+        return false;
+    r->domid = domid;
+    r->conn = conn_new(domid);
+    if (!r->conn)
+        return refuse(r, "no memory for its connection", 0);
+    r->page = va_alloc(1);
+    rc = grant_map((uint64_t)r->page, GNTMAP_host_map, domid, GNTTAB_RESERVED_XENSTORE, &r->handle);
+    if (rc)
+        return refuse(r, "its ring cannot be mapped", rc);
+    r->req_cons = r->page->req_cons;
+    r->rsp_prod = r->page->rsp_prod;
+    r->page->server_features = XENSTORE_SERVER_FEATURE_ERROR;
+    r->port = event_bind_interdomain(domid, STORE_PORT, on_event, current);
+    if (r->port < 0) {
+        grant_unmap((uint64_t)r->page, r->handle);
+        return refuse(r, "no event channel", r->port);
+    }
+    r->next = rings;
+    rings = r;
+    return true;
+}
+
+void ring_disconnect(uint16_t domid)
+{
+    struct ring **at = &rings, *r;
+
+    while (*at && (*at)->domid != domid)
+        at = &(*at)->next;
+    r = *at;
+    if (!r)
+        return;
+    *at = r->next;
+    if (r->conn)
+        conn_free(r->conn);
+    event_close(r->port);
+    grant_unmap((uint64_t)r->page, r->handle);
+    free(r);
+}
+
+static void give_up(struct ring *r, uint32_t error)
+{
+    kprintf("store: domain %u: %s: it is not served any more\n", r->domid,
+            error == XENSTORE_ERROR_RINGIDX ? "senseless ring indices" : "a message beyond the protocol");
+    r->page->error = error;
+    conn_free(r->conn);
+    r->conn = NULL;
+    event_mask(r->port);
+    event_send(r->port);
+}
+
+static uint32_t load(volatile uint32_t *index)
+{
+    return __atomic_load_n(index, __ATOMIC_ACQUIRE);
+}
+
+/* What waits goes to the guest as far as there is room; how much. UINT32_MAX: senseless. */
+static uint32_t push(struct ring *r)
+{
+    volatile struct xenstore_domain_interface *p = r->page;
+    uint32_t used = r->rsp_prod - load(&p->rsp_cons), n = r->conn->out_len;
+
+    if (used > XENSTORE_RING_SIZE)
+        return UINT32_MAX;
+    if (n > XENSTORE_RING_SIZE - used)
+        n = XENSTORE_RING_SIZE - used;
+    for (uint32_t i = 0; i < n; i++)
+        p->rsp[MASK_XENSTORE_IDX(r->rsp_prod++)] = r->conn->out[i];
+    if (n) {
+        __atomic_store_n(&p->rsp_prod, r->rsp_prod, __ATOMIC_RELEASE);
+        conn_sent(r->conn, n);
+    }
+    return n;
+}
+
+/* Up to the end of one request. */
+static uint32_t pull(struct ring *r)
+{
+    volatile struct xenstore_domain_interface *p = r->page;
+    uint32_t there = load(&p->req_prod) - r->req_cons, taken = 0, n;
+    char bytes[XENSTORE_RING_SIZE];
+
+    if (there > XENSTORE_RING_SIZE)
+        return UINT32_MAX;
+    while ((n = conn_wants(r->conn)) && taken < there) {
+        if (n > there - taken)
+            n = there - taken;
+        for (uint32_t i = 0; i < n; i++)
+            bytes[i] = p->req[MASK_XENSTORE_IDX(r->req_cons++)];
+        taken += n;
+        conn_put(r->conn, bytes, n);
+    }
+    if (taken)
+        __atomic_store_n(&p->req_cons, r->req_cons, __ATOMIC_RELEASE);
+    return taken;
+}
+
+static bool serve(struct ring *r)
+{
+    uint32_t in, out = push(r), more = 0;
+
+    in = out != UINT32_MAX ? pull(r) : 0;
+    if (out != UINT32_MAX && in != UINT32_MAX && !r->conn->broken && r->conn->out_len)
+        more = push(r);
+    if (out == UINT32_MAX || in == UINT32_MAX || more == UINT32_MAX)
+        give_up(r, XENSTORE_ERROR_RINGIDX);
+    else if (r->conn->broken)
+        give_up(r, XENSTORE_ERROR_PROTO);
+    else if (in | out | more)
+        event_send(r->port);
+    return in | out | more;
+}
+
+bool rings_serve(void)
+{
+    bool moved = false;
+
+    for (struct ring *r = rings; r; r = r->next)
+        if (r->conn)
+            moved |= serve(r);
+    return moved;
+}

@@ -1,0 +1,21 @@
+/*
+ * The rings between the guests and us, and the nodes that each guest finds when it comes. main.c reads the
+ * hypervisor's words and calls these.
+ */
+#ifndef STORE_RING_H
+#define STORE_RING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* ring.c: false with a line said: it gets no store. */
+bool ring_connect(uint16_t domid);
+void ring_disconnect(uint16_t domid);
+/* Moves what can be moved, one request of each guest at most. False: nothing moved. */
+bool rings_serve(void);
+
+/* domains.c */
+void domain_introduce(uint16_t domid, const char *name, unsigned long kib, unsigned vcpus);
+void domain_release(uint16_t domid);
+void domain_shutdown(uint16_t domid, const char *how);
+#endif

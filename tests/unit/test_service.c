@@ -1,0 +1,207 @@
+/* The service domain as the hypervisor sees it: what a guest is given for it, what it is told and when, and
+ * that nobody depends on it. What it does with it is test_store.c's. */
+#include "cmocka_main.h"
+#include <stdio.h>
+#include <string.h>
+#include "support.h"
+#include "xen/console.h"
+#include "xen/evtchn_table.h"
+#include "xen/grant.h"
+#include "xen/sched.h"
+#include "xen/store.h"
+
+static struct domain *service;
+
+static int with_service_up(void **state)
+{
+    machine_up(state);
+    service = guest_make(STORE_DOMID, 1);
+    store_serve(service);
+    return 0;
+}
+
+static struct domain *introduced(domid_t id, unsigned vcpus)
+{
+    struct domain *d = guest_make(id, vcpus);
+
+    assert_non_null(d);
+    store_introduce(d);
+    return d;
+}
+
+/* Everything that the service was told since the last time. */
+static const char *told(void)
+{
+    static char text[4096];
+    struct xencons_interface *ring = service->console_ring;
+    unsigned n = 0;
+
+    while (ring->in_cons != ring->in_prod)
+        text[n++] = ring->in[ring->in_cons++ % sizeof(ring->in)];
+    text[n] = '\0';
+    return text;
+}
+
+static void what_guests_get(void **state)
+{
+    struct domain *d = introduced(1, 1);
+    const struct start_info *si = guest_start_info(d);
+    const struct grant_entry_v1 *e = d->grant->shared[0];
+
+    (void)state;
+    assert_int_equal(si->store_evtchn, 1);
+    assert_int_equal(si->console.domU.evtchn, 2);
+    assert_int_equal(evtchn_lookup(d, 1)->state, EVTCHNSTAT_unbound);
+    assert_int_equal(evtchn_lookup(d, 1)->remote_domid, STORE_DOMID);
+    assert_int_equal(e[GNTTAB_RESERVED_XENSTORE].flags, GTF_permit_access);
+    assert_int_equal(e[GNTTAB_RESERVED_XENSTORE].domid, STORE_DOMID);
+    assert_int_equal(e[GNTTAB_RESERVED_XENSTORE].frame, si->store_mfn);
+    assert_int_equal(e[GNTTAB_RESERVED_CONSOLE].flags, 0);      /* the service has no business there */
+    assert_int_equal(guest_start_info(service)->store_evtchn, 0);
+    assert_int_equal(guest_start_info(service)->flags, 0);
+}
+
+static void without_service(void **state)
+{
+    struct domain *d = guest_make(1, 1);
+
+    (void)state;
+    assert_false(store_present());
+    assert_int_equal(guest_start_info(d)->store_evtchn, 0);
+    assert_int_equal(guest_start_info(d)->console.domU.evtchn, 1);
+    store_introduce(d);
+    assert_false(store_shutdown(1));
+    store_poll();
+    store_end_when_alone();
+    assert_int_equal(d->state, DOM_RUNNING);
+}
+
+static void lives_are_told(void **state)
+{
+    char line[64];
+
+    (void)state;
+    introduced(1, 2);
+    snprintf(line, sizeof(line), "introduce 1 guest %u 2\n", GUEST_FRAMES * 4);
+    assert_string_equal(told(), line);
+    assert_true(evtchn_port_pending(service, service->console_port));
+    assert_true(store_shutdown(1));
+    assert_string_equal(told(), "shutdown 1 poweroff\n");
+    assert_false(store_shutdown(2));
+    assert_false(store_shutdown(STORE_DOMID));
+    assert_false(store_shutdown(5000));
+    guest_end(domain_by_id(1));
+    assert_string_equal(told(), "release 1\n");
+    assert_false(store_shutdown(1));
+}
+
+static void nothing_is_lost(void **state)
+{
+    char expected[128];
+
+    (void)state;
+    while (console_has_room(service, 1))
+        console_give(service, 'x');
+    introduced(1, 1);
+    introduced(2, 1);
+    store_shutdown(2);
+    assert_int_equal(strspn(told(), "x"), 1024);
+    store_poll();
+    snprintf(expected, sizeof(expected), "introduce 1 guest %u 1\nintroduce 2 guest %u 1\n", GUEST_FRAMES * 4,
+             GUEST_FRAMES * 4);
+    assert_string_equal(told(), strcat(expected, "shutdown 2 poweroff\n"));
+    while (console_has_room(service, 20))
+        console_give(service, 'x');
+    store_shutdown(1);
+    store_shutdown(1);                                  /* is the same wish */
+    assert_null(strchr(told(), 's'));
+    console_drain(service);
+    assert_string_equal(told(), "shutdown 1 poweroff\n");
+    console_drain(service);
+    assert_string_equal(told(), "");
+}
+
+/* Who was never introduced is not released. */
+static void short_lives(void **state)
+{
+    (void)state;
+    while (console_has_room(service, 1))
+        console_give(service, 'x');
+    introduced(1, 1);
+    guest_end(domain_by_id(1));
+    told();
+    store_poll();
+    assert_string_equal(told(), "");
+}
+
+/* A service that scribbles over its indices hears nothing, and that is all. */
+static void senseless_ring(void **state)
+{
+    (void)state;
+    service->console_ring->in_cons = service->console_ring->in_prod + 5;
+    introduced(1, 1);
+    store_shutdown(1);
+    service->console_ring->in_cons = service->console_ring->in_prod;
+    store_poll();
+    assert_non_null(strstr(told(), "shutdown 1 poweroff\n"));
+}
+
+static void dies_first(void **state)
+{
+    struct domain *d = introduced(1, 1);
+
+    (void)state;
+    store_shutdown(1);
+    guest_end(service);
+    assert_false(store_present());
+    assert_int_equal(d->state, DOM_RUNNING);
+    assert_false(store_shutdown(1));
+    store_poll();
+    store_end_when_alone();
+    assert_int_equal(d->state, DOM_RUNNING);
+}
+
+static void ends_last(void **state)
+{
+    (void)state;
+    introduced(1, 1);
+    store_end_when_alone();
+    assert_int_equal(service->state, DOM_RUNNING);
+    guest_end(domain_by_id(1));
+    store_end_when_alone();
+    assert_int_equal(service->state, DOM_SHUTDOWN);
+}
+
+static const char *typed;
+static int type(void)
+{
+    return *typed != '\0' ? *typed++ : -1;
+}
+
+/* What is typed never reaches the service; 's' and a digit on our own console do what they say. */
+static void keys(void **state)
+{
+    (void)state;
+    introduced(1, 1);
+    told();
+    host.getc = type;
+    typed = "s1\1\1\1ss1s1s9\1\1\1s1";
+    console_input();
+    assert_string_equal(told(), "shutdown 1 poweroff\n");
+    assert_true(console_says("d1 is asked"));
+    assert_true(console_says("d9 cannot be asked"));
+    assert_int_equal(domain_by_id(1)->console_ring->in_prod, 4);        /* s1 before, s1 after */
+}
+
+#define with_service(test) cmocka_unit_test_setup_teardown(test, with_service_up, machine_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        with_service(what_guests_get), with_machine(without_service), with_service(lives_are_told),
+        with_service(nothing_is_lost), with_service(short_lives),     with_service(senseless_ring),
+        with_service(dies_first),      with_service(ends_last),       with_service(keys),
+    };
+
+    return cmocka_run_group_tests_name("service", tests, NULL, NULL);
+}
