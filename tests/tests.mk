@@ -21,9 +21,11 @@ lint: | $(ABI) $(OFFSETS)
 BOOT_ISO  := $(BUILD)/boot-test.iso
 LINUX_ISO := $(BUILD)/boot-linux.iso
 MAKE_ISO  := $(MAKE) --no-print-directory iso KERNEL= RAMDISK= INITRD= WORDS= APPEND= TRACE= SUITES=all
-boot-tests: $(BUILD)/paragon $(GUEST_PV) $(GUEST_STORE) $(LINUX)/vmlinux $(LINUX_RAMDISK)
+boot-tests: $(BUILD)/paragon $(GUEST_PV) $(GUEST_STORE) $(LINUX)/vmlinux $(LINUX_RAMDISK) \
+    $(LINUX)/grub/grub-xen
 	@$(MAKE_ISO) ISO=$(BOOT_ISO) GUEST= CMDLINE= ENTRY=guests
 	@$(MAKE_ISO) ISO=$(LINUX_ISO) GUEST=linux CMDLINE=paragon=selftest ENTRY=linux
 	@python3 -B tests/boot/run.py --iso $(BOOT_ISO) --paragon $(BUILD)/paragon --guest $(GUEST_PV) \
 	    --linux $(LINUX)/vmlinux --ramdisk $(LINUX_RAMDISK) --linux-iso $(LINUX_ISO) \
+	    --grub $(LINUX)/grub/grub-xen \
 	    --accel $(ACCEL) --logs $(BUILD)/boot-logs $(CASES)

@@ -22,9 +22,9 @@ CONSOLE = "console=com1 com1=115200,8n1"
 
 
 def file_of(word, args):
-    """The module's file. GOOD, LINUX, RAMDISK are what was given, STORE lies beside GOOD; BAD-kind a broken GOOD, ELF32 another kind of
+    """The module's file. GOOD, LINUX, RAMDISK, GRUB are what was given, STORE lies beside GOOD; BAD-kind a broken GOOD, ELF32 another kind of
     kernel, ZEROS-n n MiB of nothing, all made here and now."""
-    given = {"GOOD": args.guest, "LINUX": args.linux, "RAMDISK": args.ramdisk,
+    given = {"GOOD": args.guest, "LINUX": args.linux, "RAMDISK": args.ramdisk, "GRUB": args.grub,
              "STORE": os.path.join(os.path.dirname(args.guest), "store")}
     if word in given:
         return given[word]
@@ -108,6 +108,7 @@ def main():
     parser.add_argument("--guest", required=True)
     parser.add_argument("--linux", required=True, help="an unpacked kernel, and its")
     parser.add_argument("--ramdisk", required=True)
+    parser.add_argument("--grub", required=True, help="PV GRUB")
     parser.add_argument("--linux-iso", required=True, help="with both, told to test itself")
     parser.add_argument("--accel", default="auto", choices=["auto", "kvm", "tcg"])
     parser.add_argument("--logs", required=True)

@@ -36,6 +36,11 @@ $(LINUX)/ramdisk.gz: tools/make-ramdisk $(LINUX)/busybox/busybox $(SCRIPTS) tool
 	$(call say,RAMDISK,$@)
 	$(Q)tools/make-ramdisk $@ $(RAMDISK_WORDS)
 
+# The other guest that nobody here wrote: Debian's PV GRUB.
+$(LINUX)/grub/grub-xen:
+	$(call fetch,$(@D),echo grub-xen-host)
+	$(Q)dpkg-deb --fsys-tarfile $(@D)/*.deb | tar -xO --wildcards '*/grub-x86_64-xen.bin' > $@
+
 # --- The soak ---------------------------------------------------------------------------------------------
 # Debian's stress-ng with the libraries that it is linked with.
 $(LINUX)/stress/root: tools/linux/fetch-program
