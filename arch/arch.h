@@ -67,7 +67,6 @@ void arch_load_user_gs(unsigned selector);                /* a bad selector load
 
 /* Debug registers, FPU and control registers of the running vCPU; values are already policed. */
 void arch_set_debugreg(struct vcpu *v, unsigned reg, uint64_t value);
-uint64_t arch_get_debugreg(struct vcpu *v, unsigned reg);
 void arch_set_ts(bool on);
 void arch_set_tsc_aux(uint64_t value);                    /* what RDTSCP and RDPID of the running vCPU give */
 void arch_load_cr4(struct vcpu *v);                       /* hypervisor's bits | v->cr4_guest */

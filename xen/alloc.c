@@ -96,13 +96,6 @@ void free_guest_frame(mfn_t mfn)
     free_frames(mfn, 0, true);
 }
 
-static void flush_before_reuse(void)
-{
-    guest_frames_returned = false;
-    if ((int32_t)(current->cpu->flush_stamp - returned_stamp) <= 0)
-        arch_flush_tlb();
-}
-
 mfn_t alloc_frames(unsigned order)
 {
     unsigned o = order;
@@ -113,8 +106,10 @@ mfn_t alloc_frames(unsigned order)
         o++;
     if (o >= NR_ORDERS)
         return INVALID_MFN;
-    if (unlikely(guest_frames_returned))
-        flush_before_reuse();
+    if (unlikely(guest_frames_returned)) {
+        guest_frames_returned = false;
+        flush_tlb_since(returned_stamp);
+    }
     mfn = free_head[o];
     scrub = (mfn_to_frame(mfn)->count & FRAME_SCRUB) != 0;
     block_remove(mfn_to_frame(mfn), o);

@@ -16,8 +16,6 @@
 #include "xen/time.h"
 #include "xen/upcall.h"
 
-#define KERNEL_CS 0xe033                /* the ABI's flat ring-3 selectors, FLAT_KERNEL_CS and _SS */
-#define KERNEL_SS 0xe02b
 
 int build_fail(const struct build *b, int rc, const char *fmt, ...)
 {
@@ -154,8 +152,8 @@ static void enter_state(struct build *b)
     regs->rsp = boot_va(b, b->stack_pfn + 1);
     regs->rsi = boot_va(b, b->start_info_pfn);
     regs->rflags = EFLAGS_IF | EFLAGS_MBS;
-    regs->cs = KERNEL_CS;
-    regs->ss = KERNEL_SS;
+    regs->cs = FLAT_KERNEL_CS64;
+    regs->ss = FLAT_KERNEL_SS64;
     v->kernel_sp = regs->rsp;
     v->kernel_mode = true;
     v->debugreg[6] = 0xffff0ff0;

@@ -146,7 +146,7 @@ bool map_ldt_fault(struct vcpu *v, uint64_t offset)
     if (offset >= v->ldt_ents * 8ull || v->ldt_mfn[page] != 0)
         return false;
     spin_lock(&d->mm_lock);
-    slot = walk_to_l1(v->root_kernel, v->ldt_base + offset, NULL);
+    slot = walk_to_l1(v->root_kernel, v->ldt_base + offset);
     pte = slot ? READ_ONCE(*slot) : 0;
     if ((pte & PTE_P) && get_page_and_type(PTE_MFN(pte), d, TYPE_SEGDESC, &f) == 0) {
         v->ldt_mfn[page] = PTE_MFN(pte);

@@ -29,11 +29,6 @@ mfn_t alloc_domain_frames(struct domain *d, unsigned order)
     return mfn;
 }
 
-mfn_t alloc_domain_frame(struct domain *d)
-{
-    return alloc_domain_frames(d, 0);
-}
-
 void *alloc_shared_page(struct domain *d)
 {
     mfn_t mfn = alloc_frames(0);

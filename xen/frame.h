@@ -100,6 +100,13 @@ static inline bool is_valid_as(const struct frame *f, uint64_t type)
     return f->type >> 59 == (type | TYPE_VALIDATED) >> 59;
 }
 
+/* F8: makes sure that this CPU's TLB was flushed after tlb_clock stood at stamp. */
+static inline void flush_tlb_since(uint32_t stamp)
+{
+    if ((int32_t)(current->cpu->flush_stamp - stamp) <= 0)
+        arch_flush_tlb();
+}
+
 /* Slow halves of the type functions, in pagetype.c. */
 int get_page_type_slow(struct frame *f, uint64_t type);
 void put_page_type_last(struct frame *f);
@@ -158,10 +165,9 @@ void *alloc_pages(unsigned order);          /* zeroed */
 void free_pages(void *p, unsigned order);
 uint64_t nr_free_frames(void);
 
-/* A fresh frame owned by d, counted in d->nr_frames, general count 1 (ALLOCATED), no type; INVALID_MFN: out of memory or
+/* 2^order contiguous fresh frames owned by d, counted in d->nr_frames, general count 1 (ALLOCATED), no type; INVALID_MFN: out of memory or
  * d is at max_frames. Its contents are not a secret of anybody, but not zero either. */
-mfn_t alloc_domain_frame(struct domain *d);
-mfn_t alloc_domain_frames(struct domain *d, unsigned order);    /* 2^order contiguous ones */
+mfn_t alloc_domain_frames(struct domain *d, unsigned order);
 /* A zeroed frame of ours that d may map writable (shared_info, grant table); owner d, not part of nr_frames. */
 void *alloc_shared_page(struct domain *d);
 void free_shared_page(void *page);          /* drops our reference; the frame goes when the guest's mappings do */

@@ -60,7 +60,7 @@ static uint64_t *find_slot(struct domain *d, uint64_t host_addr, uint32_t flags)
 {
     if (flags & GNTMAP_contains_pte)
         return l1_slot_at(host_addr, d);
-    return walk_to_l1(current->root_kernel, host_addr, NULL);
+    return walk_to_l1(current->root_kernel, host_addr);
 }
 
 /* The entry takes the references with it (G3). */
@@ -175,7 +175,7 @@ static int unmap_host(struct domain *d, const struct maptrack *t, mfn_t mfn, uin
     if (!(old & PTE_P) || PTE_MFN(old) != mfn || !(old & PTE_RW) != !!(t->flags & GNTMAP_readonly))
         return GNTST_general_error;
     if (new_addr != 0) {
-        from = t->flags & GNTMAP_contains_pte ? NULL : walk_to_l1(current->root_kernel, new_addr, NULL);
+        from = t->flags & GNTMAP_contains_pte ? NULL : walk_to_l1(current->root_kernel, new_addr);
         if (from == NULL || from == slot)
             return GNTST_general_error;
         replacement = READ_ONCE(*from);

@@ -25,7 +25,7 @@ bool iopl_allows(const struct vcpu *v)
  * kernel's. Where there is nothing to read, nothing is allowed. */
 static uint8_t bitmap_byte(const struct vcpu *v, uint64_t va)
 {
-    const uint64_t *slot = walk_to_l1(v->root_kernel, va, NULL);
+    const uint64_t *slot = walk_to_l1(v->root_kernel, va);
     uint64_t pte = slot ? READ_ONCE(*slot) : 0;
     const uint8_t *page;
 

@@ -44,7 +44,6 @@ static void idle_loop(void)
 
 void hypervisor_main(void)
 {
-
     options_parse(boot_string(boot_info.cmdline));
     arch_console_setup(options.com1_port, options.com1_baud);
     banner();

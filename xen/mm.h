@@ -23,8 +23,8 @@ static inline unsigned table_index(uint64_t va, unsigned level)
     return (va >> (PAGE_SHIFT + 9 * (level - 1))) & (PTES_PER_TABLE - 1);
 }
 
-/* The L1 slot that maps va under the root, in our own mapping of the table; NULL: no L1 there. *table: its frame. */
-uint64_t *walk_to_l1(uint64_t root_maddr, uint64_t va, struct frame **table);
+/* The L1 slot that maps va under the root, in our own mapping of the table; NULL: no L1 there. */
+uint64_t *walk_to_l1(uint64_t root_maddr, uint64_t va);
 /* The L1 entry itself, read once; 0 when there is none. */
 uint64_t read_guest_pte(struct vcpu *v, uint64_t va);
 
@@ -86,10 +86,6 @@ int mod_l1_entry(uint64_t *slot, uint64_t nl1e, struct domain *d, struct domain 
 void install_l1e(struct domain *d, uint64_t *slot, uint64_t nl1e);
 /* The L1 slot at a machine address (GNTMAP_contains_pte); NULL: not in a live L1 table of d. mm_lock held. */
 uint64_t *l1_slot_at(uint64_t maddr, struct domain *d);
-
-/* Validation and its inverse for a whole frame, pagetype.c. */
-int validate_frame(struct frame *f, uint64_t type, struct domain *d);
-void devalidate_frame(struct frame *f, uint64_t type);
 
 /* Roots (V1). mfn 0 for the user root: none. */
 int new_guest_root(struct vcpu *v, mfn_t mfn);

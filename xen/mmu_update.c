@@ -183,7 +183,7 @@ long do_mmu_update(uint64_t ureqs, unsigned count, uint64_t pdone, unsigned fore
     return rc;
 }
 
-uint64_t *walk_to_l1(uint64_t root_maddr, uint64_t va, struct frame **table)
+uint64_t *walk_to_l1(uint64_t root_maddr, uint64_t va)
 {
     const uint64_t *t = maddr_to_virt(root_maddr);
     uint64_t e;
@@ -196,8 +196,6 @@ uint64_t *walk_to_l1(uint64_t root_maddr, uint64_t va, struct frame **table)
             return NULL;
         t = maddr_to_virt(e & PTE_ADDR_MASK);
     }
-    if (table != NULL)
-        *table = mfn_to_frame(PTE_MFN(e));
     return (uint64_t *)&t[table_index(va, 1)];
 }
 
@@ -213,7 +211,7 @@ uint64_t *l1_slot_at(uint64_t maddr, struct domain *d)
 uint64_t read_guest_pte(struct vcpu *v, uint64_t va)
 {
     uint64_t root = v->kernel_mode ? v->root_kernel : v->root_user;
-    uint64_t *slot = root ? walk_to_l1(root, va, NULL) : NULL;
+    uint64_t *slot = root ? walk_to_l1(root, va) : NULL;
 
     return slot ? READ_ONCE(*slot) : 0;
 }
@@ -248,7 +246,7 @@ static int update_va_mapping(uint64_t va, uint64_t pte, unsigned long flags, str
     int rc;
 
     spin_lock(&d->mm_lock);
-    slot = walk_to_l1(v->root_kernel, va, NULL);
+    slot = walk_to_l1(v->root_kernel, va);
     rc = likely(slot != NULL) ? mod_l1_entry(slot, pte, d, owner, false) : -EINVAL;
     spin_unlock(&d->mm_lock);
     if (flags != 0) {

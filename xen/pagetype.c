@@ -152,7 +152,7 @@ static int validate_table(uint64_t *table, uint64_t type, struct domain *d)
     return 0;
 }
 
-int validate_frame(struct frame *f, uint64_t type, struct domain *d)
+static int validate_frame(struct frame *f, uint64_t type, struct domain *d)
 {
     uint64_t *table = mfn_to_virt(frame_to_mfn(f));
 
@@ -163,7 +163,7 @@ int validate_frame(struct frame *f, uint64_t type, struct domain *d)
     return validate_table(table, type, d);
 }
 
-void devalidate_frame(struct frame *f, uint64_t type)
+static void devalidate_frame(struct frame *f, uint64_t type)
 {
     uint64_t *table = mfn_to_virt(frame_to_mfn(f));
 
@@ -191,8 +191,8 @@ int get_page_type_slow(struct frame *f, uint64_t type)
         f->type++;
         return 0;
     }
-    if ((f->type & TYPE_MASK) != type && (int32_t)(current->cpu->flush_stamp - f->flush_stamp) <= 0)
-        arch_flush_tlb();                       /* F8 */
+    if ((f->type & TYPE_MASK) != type)
+        flush_tlb_since(f->flush_stamp);
     if (type == TYPE_WRITABLE) {
         f->type = TYPE_WRITABLE | TYPE_VALIDATED | 1;
         return 0;

@@ -146,7 +146,7 @@ bool ptwr_fault(struct vcpu *v, uint64_t va, struct cpu_user_regs *regs)
     unsigned len;
     bool done = false;
 
-    mapping = walk_to_l1(v->root_kernel, va, NULL);
+    mapping = walk_to_l1(v->root_kernel, va);
     if (mapping == NULL || (*mapping & (PTE_P | PTE_RW)) != PTE_P)
         return false;
     if (l1_slot_at((*mapping & PTE_ADDR_MASK) | (va & ~PAGE_MASK & ~7ull), d) == NULL)

@@ -104,7 +104,7 @@ static bool callback_masks(const struct vcpu *v, enum callback cb)
     return v->cb_masks_events >> cb & 1;
 }
 
-void deliver_events(struct vcpu *v)
+static void deliver_events(struct vcpu *v)
 {
     if (unlikely(v->work & WORK_FAILSAFE)) {
         v->work &= ~WORK_FAILSAFE;

@@ -38,8 +38,6 @@ void inject_trap(struct vcpu *v, unsigned vector, uint32_t error_code);
 void inject_page_fault(struct vcpu *v, uint64_t va, uint32_t error_code);   /* #PF with cr2 and the guest's U/S bit */
 /* The stack of entries from user mode (stack_switch, VCPUOP_initialise, the builder). */
 void set_kernel_stack(struct vcpu *v, uint64_t sp);
-/* Event upcall, NMI: called on the slow way out. */
-void deliver_events(struct vcpu *v);
 
 /* Called by arch/: an exception or interrupt vector taken in guest mode. */
 void handle_guest_trap(struct cpu_user_regs *regs, unsigned vector, uint64_t cr2);

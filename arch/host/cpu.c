@@ -250,11 +250,6 @@ void arch_set_debugreg(struct vcpu *v, unsigned reg, uint64_t value)
         policed(!(value & 0x2000), "DR7.GD", value);
 }
 
-uint64_t arch_get_debugreg(struct vcpu *v, unsigned reg)
-{
-    return v->debugreg[reg];
-}
-
 void arch_set_tsc_aux(uint64_t value)
 {
     policed(value >> 32 == 0, "TSC_AUX", value);

@@ -4,6 +4,8 @@
 
 #include "arch/arch.h"
 
+struct cpu;
+
 #define MSR_APIC_BASE 0x1b
 #define MSR_SYSENTER_CS 0x174
 #define MSR_SYSENTER_ESP 0x175
@@ -119,6 +121,8 @@ void segments_init(void);               /* segments.c: GDT, TSS, IDT, the SYSCAL
 void segments_leave_vcpu(void);         /* the GDT that is there under every root; before it changes */
 void segments_set_vcpu(struct vcpu *v); /* entry stacks and descriptor tables for the vCPU about to run */
 void paging_init(void);                 /* paging.c: directmap, M2P, frame table, free lists */
+/* Loads a root, which flushes this CPU's TLB, and counts the flush: every load after boot goes this way. */
+void load_cr3(struct cpu *cpu, uint64_t cr3);
 void clock_init(void);                  /* clock.c: LAPIC on, TSC and LAPIC rates from the PIT */
 void serial_init(void);
 bool multiboot_parse(uint32_t magic, uint32_t mbi);     /* fills boot_info */

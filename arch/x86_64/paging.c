@@ -154,10 +154,15 @@ void arch_show_m2p(uint64_t *l4, bool show)
     l4[HOLE_FIRST_SLOT] = show ? root_l4[HOLE_FIRST_SLOT] : 0;
 }
 
+void load_cr3(struct cpu *cpu, uint64_t cr3)
+{
+    write_cr3(cr3);
+    cpu->flush_stamp = ++tlb_clock;
+}
+
 void arch_flush_tlb(void)
 {
-    write_cr3(read_cr3());
-    boot_cpu.flush_stamp = ++tlb_clock;
+    load_cr3(current->cpu, read_cr3());
 }
 
 void arch_flush_tlb_one(uint64_t va)

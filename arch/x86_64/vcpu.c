@@ -18,7 +18,6 @@ _Static_assert(sizeof(struct vcpu) <= PAGE_SIZE << VCPU_ORDER, "one allocation")
 static struct arch_vcpu idle_arch = { .stack = boot_stack };
 static struct vcpu idle_vcpu;
 static struct vcpu_info idle_info;      /* so that no path needs to ask whether there is one */
-struct vcpu *const boot_idle_vcpu = &idle_vcpu;
 
 void idle_vcpu_init(void);
 void idle_vcpu_init(void)
@@ -201,23 +200,15 @@ void arch_switch(struct vcpu *prev, struct vcpu *next)
     if (!is_idle(prev))
         save_guest(prev);
     segments_leave_vcpu();          /* its window is not in every root, and an NMI may come before the next is loaded */
-    if (is_idle(next)) {
-        write_cr3(idle_root);
-        boot_cpu.flush_stamp = ++tlb_clock;
-        segments_set_vcpu(next);
-    } else {
-        write_cr3(next->kernel_mode ? next->root_kernel : next->root_user);
-        boot_cpu.flush_stamp = ++tlb_clock;
-        segments_set_vcpu(next);
-    }
+    load_cr3(prev->cpu, is_idle(next) ? idle_root : next->kernel_mode ? next->root_kernel : next->root_user);
+    segments_set_vcpu(next);
     switch_stack(&from->sp, to->sp);
     resume_current();
 }
 
 void arch_load_root(struct vcpu *v)
 {
-    write_cr3(v->kernel_mode ? v->root_kernel : v->root_user);
-    v->cpu->flush_stamp = ++tlb_clock;
+    load_cr3(v->cpu, v->kernel_mode ? v->root_kernel : v->root_user);
 }
 
 void arch_swap_gs(void)
@@ -258,11 +249,6 @@ void arch_set_debugreg(struct vcpu *v, unsigned reg, uint64_t value)
     v->debugreg[reg] = value;
     if (v == current)
         debug_restore(v);
-}
-
-uint64_t arch_get_debugreg(struct vcpu *v, unsigned reg)
-{
-    return v->debugreg[reg];
 }
 
 void arch_set_tsc_aux(uint64_t value)

@@ -80,16 +80,19 @@ static bool list_name(void *arg, const char *name)
     return true;
 }
 
+/* The node that is the request's only argument, if its sender may read it; path: PATH_BUFFER bytes. */
+static enum xs_err get_node(struct request *r, char *path, struct data **d)
+{
+    return only_path(r, path) ? op_get(&r->x, path, PERM_READ, d) : XS_EINVAL;
+}
+
 static enum xs_err do_directory(struct request *r)
 {
     struct listing l = { .end = sizeof(reply) };
     char path[PATH_BUFFER];
     struct data *d;
-    enum xs_err err;
+    enum xs_err err = get_node(r, path, &d);
 
-    if (!only_path(r, path))
-        return XS_EINVAL;
-    err = op_get(&r->x, path, PERM_READ, &d);
     if (err)
         return err;
     view_list(r->x.t, path, list_name, &l);
@@ -125,11 +128,8 @@ static enum xs_err do_read(struct request *r)
 {
     char path[PATH_BUFFER];
     struct data *d;
-    enum xs_err err;
+    enum xs_err err = get_node(r, path, &d);
 
-    if (!only_path(r, path))
-        return XS_EINVAL;
-    err = op_get(&r->x, path, PERM_READ, &d);
     if (err)
         return err;
     memcpy(reply, d->bytes, d->len_bytes);
@@ -174,11 +174,8 @@ static enum xs_err do_get_perms(struct request *r)
 {
     char path[PATH_BUFFER];
     struct data *d;
-    enum xs_err err;
+    enum xs_err err = get_node(r, path, &d);
 
-    if (!only_path(r, path))
-        return XS_EINVAL;
-    err = op_get(&r->x, path, PERM_READ, &d);
     for (unsigned i = 0; !err && i < d->nr_perms; i++)
         r->out_len += sprintf(reply + r->out_len, "%c%u", perm_letters[d->perms[i].bits],
                               d->perms[i].domid) + 1;

@@ -753,7 +753,7 @@ static void random_guest(struct vcpu *v)
             give_up(v);
         host_advance(below(100000));
         enter_kernel(v);
-        if (walk_to_l1(v->root_kernel, PLAY, NULL) == NULL || !(pte_at(STACK_TOP - 8) & PTE_RW))
+        if (walk_to_l1(v->root_kernel, PLAY) == NULL || !(pte_at(STACK_TOP - 8) & PTE_RW))
             give_up(v);         /* it has cut off the branch it sat on */
         if (one_in(6))
             guest_scribble(v);

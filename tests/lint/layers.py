@@ -14,7 +14,7 @@ LAYERS = {
     "arch/x86_64": (("common/", "xen/", "arch/arch.h", "arch/x86_64/", "arch_cpu.h", "asm-offsets.h"),
                     FREESTANDING),
     "arch/host": (("common/", "xen/", "arch/arch.h", "arch_cpu.h", "host.h"), ALL_LIBC),
-    "tests/unit": (("common/", "xen/", "arch/arch.h", "host.h", "support.h", "cmocka_main.h",
+    "tests/unit": (("common/", "xen/", "arch/arch.h", "host.h", "support.h", "evtchn_fixture.h", "cmocka_main.h",
                     "guest-pv/store/store.h"), ALL_LIBC),
     "tests/fuzz": (("common/", "xen/", "arch/arch.h", "host.h", "support.h", "fuzz.h"), ALL_LIBC),
 }

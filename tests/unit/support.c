@@ -157,7 +157,7 @@ void guests_end(void)
 const struct start_info *guest_start_info(struct domain *d)
 {
     uint64_t va = guest_regs(d->vcpu[0])->rsi;
-    uint64_t *slot = walk_to_l1(d->vcpu[0]->root_kernel, va, NULL);
+    uint64_t *slot = walk_to_l1(d->vcpu[0]->root_kernel, va);
 
     MUST(slot != NULL && (*slot & PTE_P));
     return mfn_to_virt(PTE_MFN(*slot));
@@ -197,7 +197,7 @@ long hcall_struct(uint64_t nr, uint64_t cmd, void *arg, size_t len)
 
 mfn_t mfn_of_pfn(struct domain *d, pfn_t pfn)
 {
-    uint64_t *slot = walk_to_l1(d->vcpu[0]->root_kernel, GUEST_BASE + (pfn << PAGE_SHIFT), NULL);
+    uint64_t *slot = walk_to_l1(d->vcpu[0]->root_kernel, GUEST_BASE + (pfn << PAGE_SHIFT));
 
     MUST(slot != NULL && (*slot & PTE_P));
     return PTE_MFN(*slot);
@@ -216,7 +216,7 @@ mfn_t mfn_of_va(uint64_t va)
 
 uint64_t slot_maddr(uint64_t va)
 {
-    uint64_t *slot = walk_to_l1(current->root_kernel, va, NULL);
+    uint64_t *slot = walk_to_l1(current->root_kernel, va);
 
     MUST(slot != NULL);
     return (virt_to_mfn(slot) << PAGE_SHIFT) + (uint64_t)(uintptr_t)slot % PAGE_SIZE;

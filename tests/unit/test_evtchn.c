@@ -2,28 +2,10 @@
  * happened before. */
 #include "cmocka_main.h"
 #include <string.h>
-#include "support.h"
+#include "evtchn_fixture.h"
 #include "xen/evtchn.h"
 #include "xen/sched.h"
 #include "xen/upcall.h"
-
-static struct domain *a, *b;
-
-static int two_guests(void **state)
-{
-    machine_up(state);
-    a = guest_make(1, 2);
-    b = guest_make(2, 1);
-    assert_true(a != NULL && b != NULL);
-    host_become(a->vcpu[0]);
-    return 0;
-}
-
-static long op(unsigned cmd, void *arg, size_t len)
-{
-    return hcall_struct(__HYPERVISOR_event_channel_op, cmd, arg, len);
-}
-#define OP(cmd, s) op(EVTCHNOP_##cmd, &(s), sizeof(s))
 
 static evtchn_port_t alloc_for(domid_t remote)
 {

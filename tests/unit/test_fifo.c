@@ -3,7 +3,7 @@
  * counts the references of the pages. */
 #include "cmocka_main.h"
 #include <string.h>
-#include "support.h"
+#include "evtchn_fixture.h"
 #include "xen/sched.h"
 
 #define PENDING (1u << EVTCHN_FIFO_PENDING)
@@ -12,24 +12,6 @@
 #define LINK_MASK ((uint32_t)EVTCHN_FIFO_LINK_MASK)
 #define WORDS (PAGE_SIZE / sizeof(event_word_t))
 #define FIRST_PFN 0x30u                 /* pages of the guest's that nothing else uses */
-
-static struct domain *a, *b;
-
-static int two_guests(void **state)
-{
-    machine_up(state);
-    a = guest_make(1, 2);
-    b = guest_make(2, 1);
-    assert_true(a != NULL && b != NULL);
-    host_become(a->vcpu[0]);
-    return 0;
-}
-
-static long op(unsigned cmd, void *arg, size_t len)
-{
-    return hcall_struct(__HYPERVISOR_event_channel_op, cmd, arg, len);
-}
-#define OP(cmd, s) op(EVTCHNOP_##cmd, &(s), sizeof(s))
 
 /* For walks of thousands of steps: without the audits. */
 static long quick(unsigned cmd, void *arg, size_t len)

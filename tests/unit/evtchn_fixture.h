@@ -1,0 +1,25 @@
+/* Two guests, a of two vCPUs and b of one, and event channel operations as a's first: for the tests of both ABIs. */
+#ifndef EVTCHN_FIXTURE_H
+#define EVTCHN_FIXTURE_H
+
+#include "support.h"
+
+static struct domain *a, *b;
+
+static int two_guests(void **state)
+{
+    machine_up(state);
+    a = guest_make(1, 2);
+    b = guest_make(2, 1);
+    assert_true(a != NULL && b != NULL);
+    host_become(a->vcpu[0]);
+    return 0;
+}
+
+static long op(unsigned cmd, void *arg, size_t len)
+{
+    return hcall_struct(__HYPERVISOR_event_channel_op, cmd, arg, len);
+}
+#define OP(cmd, s) op(EVTCHNOP_##cmd, &(s), sizeof(s))
+
+#endif
