@@ -2,7 +2,7 @@
 # installed), and ramdisks made of busybox and the scripts beside this file. Included by the top Makefile.
 LINUX   := $(BUILD)/linux
 LINUX_RAMDISK ?= $(LINUX)/ramdisk.gz
-SCRIPTS := $(addprefix tools/linux/,checks selftest console soak)
+SCRIPTS := $(addprefix tools/linux/,boot checks selftest console soak)
 
 # $(call fetch,DIRECTORY,COMMAND THAT PRINTS PACKAGES): the archive's present versions, checked by apt.
 define fetch

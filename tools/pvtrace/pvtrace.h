@@ -1,0 +1,226 @@
+/* pvtrace: reads traces of PV guests. The stages, each in a file of its own:
+ *
+ *   source.c    bytes to records: a file, a pipe, or the ring in a running machine's RAM
+ *   model.c     records to items: calls with their arguments, contents and results; traps, events, switches
+ *   filter.c    which items the user wants (-e, -p)
+ *   outputs     one consumer each: text.c (the lines), summary.c (-c), json.c, ctf.c, csv.c, svg.c, diff.c
+ *   decode.c    what an argument, a structure, a page-table entry, an errno is called; symbols.c addresses
+ *
+ * Memory is constant: nothing grows with the length of the trace, only with the number of domains and vCPUs (bounded)
+ * and of distinct names counted. */
+#ifndef PVTRACE_H
+#define PVTRACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "common/trace_format.h"
+
+/* --- source.c ------------------------------------------------------------------------------------------------------ */
+struct record {
+    uint64_t offset;            /* of its header word in the input */
+    uint64_t tsc;               /* its own, or that of the record before it on this CPU */
+    uint32_t event;             /* TRC_* with all its bits, 28 of them */
+    uint16_t cpu;
+    uint8_t n;                  /* words */
+    bool has_tsc;
+    uint32_t w[TRACE_EXTRA_MAX];
+};
+
+struct source;
+
+struct source_options {
+    bool ram;                   /* path is a machine's memory file (see trace_format.h) */
+    bool follow;                /* wait for more at the end: until the trace has ended, or source_stop() */
+    const char *save;           /* RAM or pipe: also write what is read to this file; NULL */
+};
+
+/* path "-" is standard input. NULL: it could not be opened; a line on standard error said why. */
+struct source *source_open(const char *path, const struct source_options *options);
+/* 1: *r is the next record, in the order of the input. 0: the end, or nothing more readable: see source_fault.
+ * TRC_TRACE_CPU_CHANGE and the like are delivered too. What was lost in RAM comes as TRC_LOST_RECORDS. */
+int source_next(struct source *s, struct record *r);
+/* Would source_next have to wait? Then the outputs flush what they hold. */
+bool source_idle(struct source *s);
+/* What is wrong with the input, e.g. "offset 4711: a record of 9 words in a window of 8 bytes"; NULL: nothing. */
+const char *source_fault(const struct source *s);
+void source_stop(void);         /* from a signal handler: read what is there, then end */
+void source_close(struct source *s);
+
+/* --- model.c ------------------------------------------------------------------------------------------------------- */
+#define MAX_COPIES 512u         /* of one call; more are dropped and `dropped` says so */
+#define MAX_COPY_BYTES 16384u
+
+struct copy {
+    uint64_t va;
+    uint32_t len;
+    uint32_t at;                /* in call->bytes */
+    bool out;                   /* written by the hypervisor, not read */
+    bool cut;                   /* more bytes followed that were not recorded */
+};
+
+struct vcpu_id {
+    uint16_t domid, vcpu;
+};
+
+struct call {
+    struct vcpu_id v;
+    uint32_t nr;                /* hypercall number */
+    uint8_t depth;              /* 0; 1: a member of a multicall */
+    uint8_t known;              /* bit i: args[i] is known */
+    bool began, returned;       /* false: the trace does not have that end of it */
+    uint64_t args[6];
+    uint64_t start;             /* TSC */
+    uint64_t end;               /* TSC, when returned */
+    uint64_t ticks;             /* what it took, when returned */
+    int64_t result;
+    unsigned nr_copies, nr_bytes;
+    bool dropped;
+    struct copy copies[MAX_COPIES];
+    uint8_t bytes[MAX_COPY_BYTES];
+};
+
+enum item_kind {
+    ITEM_CALL_BEGIN,            /* call; args known, result and copies not yet */
+    ITEM_CALL_END,              /* call, complete */
+    ITEM_TRAP,                  /* trap: given to the guest; vector 14 is a page fault */
+    ITEM_PTWR,                  /* ptwr: a store to a page table was emulated */
+    ITEM_EMULATED,              /* emulated: a privileged instruction, or forced CPUID */
+    ITEM_SEND,                  /* send: an event made pending; v is who ran */
+    ITEM_UPCALL,                /* rip: v enters its event callback */
+    ITEM_RUNSTATE,              /* runstate of v changes */
+    ITEM_SCHED,                 /* other scheduler records: sched */
+    ITEM_DOMAIN,                /* domain: built, ended, crashed */
+    ITEM_MEM,                   /* mem: grant map or unmap, memory given back */
+    ITEM_LOST,                  /* lost: that many records are missing here */
+    ITEM_COUNTER,               /* counter: the hypervisor's own count of a hypercall */
+    ITEM_CLASSES,               /* classes: what is recorded from here on */
+    ITEM_OTHER,                 /* rec: a record this program has no name for */
+    NR_ITEM_KINDS
+};
+
+struct item {
+    enum item_kind kind;
+    struct vcpu_id v;           /* who ran; domid 32767: nobody (the idle vCPU); 32768: not known */
+    uint16_t cpu;
+    uint64_t tsc;
+    const struct record *rec;   /* the record that completed it */
+    union {
+        const struct call *call;
+        struct { uint64_t rip, va; uint32_t vector, code; bool has_code; } trap;
+        struct { uint64_t pte, va, rip; } ptwr;
+        struct { uint64_t rip; uint8_t len; bool forced; uint8_t bytes[16]; } emulated;
+        struct { enum trace_send how; uint32_t from; struct vcpu_id to; uint32_t port; } send;
+        struct { uint64_t rip; } upcall;
+        struct { struct vcpu_id who; uint8_t from, to; } runstate;    /* 0 running 1 runnable 2 blocked 3 offline */
+        struct { uint32_t event; } sched;                             /* its words are in rec */
+        struct { uint16_t domid; enum trace_domain what; char name[21]; } domain;
+        struct { uint32_t event; uint16_t domid; } mem;
+        struct { uint64_t records; } lost;
+        struct { uint32_t nr; uint64_t count; } counter;
+        struct { uint32_t classes; } classes;
+    };
+};
+
+struct model;
+typedef void (*item_fn)(void *state, const struct item *item);
+
+struct model *model_new(item_fn fn, void *state);
+void model_record(struct model *m, const struct record *r);
+void model_end(struct model *m);        /* the calls that never returned come as ITEM_CALL_END with returned false */
+void model_free(struct model *m);
+/* The clock of the trace, 0 until a CLOCK record was seen (then --hz or 2.4 GHz is assumed, as Xen's readers do). */
+struct clock_info {
+    uint64_t hz, zero;
+    bool known;
+};
+const struct clock_info *model_clock(const struct model *m);
+const char *model_domain_name(const struct model *m, uint16_t domid);   /* "": not known */
+
+/* --- filter.c ------------------------------------------------------------------------------------------------------ */
+struct filter;
+/* expr: strace's: [trace=]name[,name...], or with ! before it. Names: classes of TRACE_CLASSES; hypercalls by name with
+ * their sub-operations (sched_op, SCHEDOP_block); sets: mmu, event, grant, memory, sched, time, vcpu, desc, console;
+ * "all". NULL: unknown; said on stderr with what is known. Several are and-ed, each -e in turn, as strace does. */
+struct filter *filter_new(void);
+bool filter_expression(struct filter *f, const char *expr);
+bool filter_guest(struct filter *f, const char *guest);         /* d1, d1v0, 1, or a name; several are or-ed */
+bool filter_wants(const struct filter *f, const struct item *item, const struct model *m);
+void filter_free(struct filter *f);
+
+/* --- decode.c, structs.c, names.c ----------------------------------------------------------------------------------- */
+struct text {                   /* a growing line; text_* never fail, they cut at the buffer's end */
+    char *buf;
+    size_t size, len;
+};
+void text_add(struct text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void text_put(struct text *t, const char *s, size_t len);
+
+struct decode_options {
+    bool raw;                   /* --raw: numbers as they are, no names */
+    unsigned max_items;         /* of an array; more are "..."; -v: all */
+    unsigned max_string;        /* bytes of console text, -s */
+};
+extern struct decode_options decode_options;
+
+const char *hypercall_name(uint32_t nr);                /* NULL: none */
+/* The sub-operation that a call asks for, "EVTCHNOP_send"; NULL: it has none. */
+const char *call_operation(const struct call *c);
+/* "(arguments)" of a call with what they point to, e.g. ([{PT_UPDATE ptr=0x7f3010 val=0x1c63|RW|A}], 1, NULL, DOMID_SELF) */
+void decode_arguments(struct text *t, const struct call *c);
+/* " = 0", " = -1 EINVAL"-like: " = -22 EINVAL", " = 0 -> d2v0"; what was written back, e.g. " = 0 {port=5}" */
+void decode_result(struct text *t, const struct call *c);
+bool call_failed(const struct call *c);                 /* returned an errno */
+const char *errno_name(int64_t result);                 /* "EINVAL" for -22; NULL */
+void decode_pte(struct text *t, uint64_t pte);          /* mfn and flags: 0x1c63|P|RW|A|D */
+void decode_trap(struct text *t, const struct item *item);      /* "#PF write not-present user va=... rip=..." */
+void decode_instruction(struct text *t, const struct item *item);       /* of ITEM_EMULATED: "mov %cr3,%rax" */
+void decode_address(struct text *t, uint64_t va);       /* 0x..., or <symbol+0x12> where it is known */
+/* The line about an item that is not a call, without time and vCPU; also for consumers that want a label. */
+void decode_item(struct text *t, const struct item *item);
+
+/* The guest memory that a call read (out false) or had written (out true): len bytes at va into buf; how many are known from
+ * the start. */
+size_t call_memory(const struct call *c, bool out, uint64_t va, void *buf, size_t len);
+
+/* --- symbols.c ----------------------------------------------------------------------------------------------------- */
+bool symbols_load(const char *path);                    /* System.map or ELF; false: said why */
+/* The symbol at or before va, and the distance; NULL: none near. */
+const char *symbol_at(uint64_t va, uint64_t *distance);
+
+/* --- outputs ------------------------------------------------------------------------------------------------------- */
+enum time_style { TIME_SYSTEM, TIME_RELATIVE, TIME_DELTA, TIME_TICKS, TIME_NONE };
+
+struct output_options {
+    FILE *out;
+    const char *directory;      /* CTF's */
+    enum time_style times;
+    bool show_took;             /* <...> after each call */
+    bool instructions;          /* a tick is an instruction (QEMU -icount shift=0): say insn, not seconds */
+    bool colour;
+    const char *sort;           /* -S time|calls|errors|name */
+    const struct filter *filter;
+    const char *file;           /* name of the input, for titles */
+};
+
+struct output;
+/* What an output is made of. item() comes for all items that the filter lets through, and for ITEM_DOMAIN, ITEM_LOST,
+ * ITEM_COUNTER, ITEM_CLASSES and ITEM_RUNSTATE always. end() writes the rest; status for exit: 0, or 1 said why. */
+struct output_type {
+    const char *name;
+    void *(*open)(const struct output_options *o, struct model *m);
+    void (*item)(void *state, const struct item *item);
+    void (*idle)(void *state);          /* nothing more for now: flush; NULL: fflush(out) */
+    int (*end)(void *state);            /* also frees */
+};
+extern const struct output_type text_output, summary_output, json_output, ctf_output, csv_output, svg_output;
+
+/* Compares two traces; 0: same, 1: they differ, 2: could not be read. */
+int diff_files(const char *a, const char *b, const struct output_options *o);
+
+/* Ticks as the clock of the trace counts them. */
+double ticks_to_seconds(const struct clock_info *c, uint64_t ticks);
+
+#endif
