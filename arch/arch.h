@@ -91,6 +91,13 @@ bool arch_tsc_is_stable(void);
 void arch_interrupt_window(void);
 void arch_idle(void);
 
+/* A second way out for bytes: QEMU's debug console, or a 16550 (115200 8n1). Nothing is read from it. */
+enum arch_sink { SINK_DEBUGCON, SINK_SERIAL };
+void arch_sink_setup(enum arch_sink kind, uint16_t port);
+void arch_sink_write(const void *bytes, size_t len);
+/* Machine address of an object in the hypervisor's own image. */
+uint64_t arch_static_maddr(const void *p);
+
 /* The console line of the machine, and its end. getc: -1 when there is none. */
 void arch_console_setup(uint16_t port, uint32_t baud);    /* com1=: I/O base; baud 0: leave the rate as it is */
 void arch_console_putc(char c);

@@ -45,7 +45,7 @@
 #define TRACE_COPY_CUT 0x8000u          /* in the upper half of a COPY record's second word */
 #define TRACE_COPY_BYTES 20u            /* most in one record */
 
-enum trace_send { TRACE_SEND_PORT, TRACE_SEND_VIRQ, TRACE_SEND_IPI };
+enum trace_send { TRACE_SEND_PORT, TRACE_SEND_VIRQ, TRACE_SEND_IPI, TRACE_SEND_XEN /* the console ring's, by us */ };
 enum trace_domain { TRACE_DOMAIN_BUILT, TRACE_DOMAIN_ENDED, TRACE_DOMAIN_CRASHED };
 
 /* What can be traced, by the names of trace=. */
@@ -56,7 +56,7 @@ enum trace_domain { TRACE_DOMAIN_BUILT, TRACE_DOMAIN_ENDED, TRACE_DOMAIN_CRASHED
     X(EMUL,      "emul",      "instructions emulated, page-table writes among them")                            \
     X(EVENT,     "event",     "events sent, upcalls entered")                                                   \
     X(SCHED,     "sched",     "which vCPU runs")                                                                \
-    X(MEM,       "mem",       "grant mappings, memory given back")
+    X(MEM,       "mem",       "grant mappings made and undone")
 enum trace_class_bit {
 #define X(name, word, help) TRACE_##name##_BIT,
     TRACE_CLASSES(X)

@@ -108,6 +108,8 @@ void frame_audit(void)
     unsigned order = 0;
     void *zeroed;
 
+    if (mm_preempted != 0)
+        return;     /* somebody is half way through an update, and his references cannot be counted */
     while ((PAGE_SIZE << order) < max_mfn * AUDIT_BYTES_PER_FRAME)
         order++;
     zeroed = alloc_pages(order);

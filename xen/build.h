@@ -26,10 +26,12 @@ struct boot_info {
 extern struct boot_info boot_info;
 
 /* Per-domain words before "--" in a module's string. */
+#define TRACE_DEFAULT (~0u)
 struct domain_config {
     char name[32];
     uint64_t mem_bytes;             /* 0: a fair share of what is free */
     unsigned vcpus, weight;
+    uint32_t trace;                 /* trace=; TRACE_DEFAULT: as the hypervisor's command line says */
     bool service;                   /* it is the service domain, number 0 */
     unsigned module;                /* its kernel's number, for what is said of it */
     char cmdline[1024];

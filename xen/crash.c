@@ -12,7 +12,7 @@ static void dump_stack(const struct cpu_user_regs *regs)
     for (unsigned row = 0; row < 6; row++) {
         uint64_t w[4];
 
-        if (copy_from_guest(w, regs->rsp + row * sizeof(w), sizeof(w)) != 0) {
+        if (read_guest(w, regs->rsp + row * sizeof(w), sizeof(w)) != 0) {
             log_error("  Fault while accessing guest memory.");
             return;
         }
@@ -24,7 +24,7 @@ static void dump_code(const struct cpu_user_regs *regs)
 {
     uint8_t code[16];
 
-    if (copy_from_guest(code, regs->rip, sizeof(code)) == 0)
+    if (read_guest(code, regs->rip, sizeof(code)) == 0)
         log_error("code: <%02x> %02x %02x %02x %02x %02x %02x %02x %02x %02x %02x %02x %02x %02x %02x %02x", code[0],
                   code[1], code[2], code[3], code[4], code[5], code[6], code[7], code[8], code[9], code[10], code[11],
                   code[12], code[13], code[14], code[15]);
@@ -51,5 +51,5 @@ void domain_dump(struct vcpu *v)
     log_error("cr3: %016lx   user cr3: %016lx   cs: %04x   ss: %04x", v->root_kernel, v->root_user, r->cs, r->ss);
     dump_code(r);
     dump_stack(r);
-    trace_dump();
+    trace_show();
 }

@@ -164,6 +164,8 @@ void domain_start(struct domain *d)
 {
     struct vcpu *v = d->vcpu[0];
 
+    if (tracing(TRACE_ALL))
+        trace_domain_event(d, TRACE_DOMAIN_BUILT);
     d->state = DOM_RUNNING;
     v->initialised = v->up = true;
     vcpu_wake(v);
@@ -202,6 +204,8 @@ static void relinquish(struct domain *d)
     unsigned i;
 
     d->state = DOM_DYING;
+    if (tracing(TRACE_ALL))
+        trace_domain_event(d, d->shutdown_code == SHUTDOWN_crash ? TRACE_DOMAIN_CRASHED : TRACE_DOMAIN_ENDED);
     if (d->vcpu[0]->started)        /* else it could not be built, and that was said */
         log_info("Domain %u (%s) ended: %s", d->id, d->name,
                  (unsigned)d->shutdown_code < ARRAY_SIZE(shutdown_names) ? shutdown_names[d->shutdown_code] : "unknown");

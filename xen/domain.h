@@ -113,6 +113,7 @@ struct domain {
     unsigned nr_vcpus;              /* maximum; vcpu[i] exists for all below */
     struct vcpu *vcpu[MAX_VCPUS];
     unsigned weight;
+    uint32_t trace;                 /* classes of records, see trace.h */
     unsigned vcpus_inside;          /* started vCPUs that are not parked for good */
 
     struct spinlock mm_lock;        /* types, references and tables of this domain's frames */

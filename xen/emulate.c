@@ -239,9 +239,9 @@ static unsigned fetch(uint64_t rip, uint8_t bytes[16])
     if (likely(in_page >= 16))
         return guest_range_ok(rip, 16) && get_guest_words(bytes, rip, 1) &&
                        get_guest_words(bytes + 8, rip + 8, 1) ? 16 : 0;
-    if (copy_from_guest(bytes, rip, in_page) != 0)
+    if (read_guest(bytes, rip, in_page) != 0)
         return 0;
-    return copy_from_guest(bytes + in_page, rip + in_page, 16 - in_page) == 0 ? 16 : in_page;
+    return read_guest(bytes + in_page, rip + in_page, 16 - in_page) == 0 ? 16 : in_page;
 }
 
 /* The bytes are read again here, after the fault, so they may be another instruction by now: what counts is
@@ -255,14 +255,22 @@ enum emulation emulate_privileged(struct vcpu *v, struct cpu_user_regs *regs)
     if (unlikely(!selector_is_code64(v, regs->cs)) ||
         !decode_insn(bytes, fetch(regs->rip, bytes), regs, &in) || in.lock)
         return NOT_OURS;
-    if (likely(is_port_io(in.opcode)))
-        return emulate_port_io(v, regs, &in);
+    if (likely(is_port_io(in.opcode))) {
+        uint64_t rip = regs->rip;
+
+        result = emulate_port_io(v, regs, &in);
+        if (tracing(TRACE_EMUL) && result != NOT_OURS)
+            trace_emulated(TRC_PV_EMULATE_PRIVOP, rip, bytes, in.length);
+        return result;
+    }
     for (unsigned i = 0; i < ARRAY_SIZE(privileged); i++) {
         if ((in.opcode & privileged[i].mask) != privileged[i].opcode)
             continue;
         if (!v->kernel_mode && !privileged[i].in_user_mode)
             return NOT_OURS;
         result = privileged[i].emulate(v, regs, &in);
+        if (tracing(TRACE_EMUL) && result != NOT_OURS)
+            trace_emulated(TRC_PV_EMULATE_PRIVOP, regs->rip, bytes, in.length);
         if (result == EMULATED)
             instruction_done(v, regs, in.length, 0);
         return result;
@@ -280,11 +288,13 @@ enum emulation emulate_forced_cpuid(struct vcpu *v, struct cpu_user_regs *regs)
     uint32_t out[4];
 
     if ((!guest_range_ok(regs->rip, 8) || !get_guest_words(&bytes, regs->rip, 1)) &&    /* the last bytes of a page? */
-        copy_from_guest(&bytes, regs->rip, length) != 0)
+        read_guest(&bytes, regs->rip, length) != 0)
         return NOT_OURS;
     memcpy(&wanted, forced, sizeof(wanted));
     if (bytes << 8 != wanted << 8)
         return NOT_OURS;
+    if (tracing(TRACE_EMUL))
+        trace_emulated(TRC_PV_FORCED_INVALID_OP, regs->rip, forced, length);
     guest_cpuid(v, (uint32_t)regs->rax, (uint32_t)regs->rcx, out);
     regs->rax = out[0];
     regs->rbx = out[1];

@@ -7,6 +7,7 @@
  * on what they say but whether this guest is woken. */
 #include "xen/evtchn_table.h"
 #include "xen/frame.h"
+#include "xen/trace.h"
 
 #define BITS 64u
 
@@ -85,6 +86,18 @@ const struct evtchn_abi evtchn_two_level = {
     EVTCHN_2L_NR_CHANNELS, two_level_set_pending, two_level_clear_pending, two_level_is_pending,
     two_level_is_busy, two_level_unmask,
 };
+
+/* Who sent it shows in the port's own state. */
+void evtchn_trace(const struct domain *d, const struct evtchn *e, evtchn_port_t port)
+{
+    const struct vcpu *v = d->vcpu[e->notify_vcpu];
+    enum trace_send how = e->state == EVTCHNSTAT_virq ? TRACE_SEND_VIRQ : e->state == EVTCHNSTAT_ipi ? TRACE_SEND_IPI
+                          : e->remote != NULL ? TRACE_SEND_PORT : TRACE_SEND_XEN;
+    const uint32_t words[] = { how, how == TRACE_SEND_VIRQ ? e->virq : how == TRACE_SEND_PORT ? e->remote_port : port,
+                               VCPU_WORD(v), port };
+
+    trace_put(TRACE_EVENT, TRC_PARAGON_SEND, words, ARRAY_SIZE(words));
+}
 
 /* There may be one already, from before a reset. */
 static int add_bucket(struct evtchn_table *t)

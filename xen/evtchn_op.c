@@ -292,7 +292,7 @@ static bool get_port(evtchn_port_t *port, uint64_t va)
 
     if (unlikely((va & ~PAGE_MASK) > PAGE_SIZE - sizeof(word) || !guest_range_ok(va, sizeof(word))))
         return copy_from_guest(port, va, sizeof(*port)) == 0;
-    if (!get_guest_words(&word, va, 1))
+    if (!get_guest_args(&word, va, 1))
         return false;
     *port = (evtchn_port_t)word;
     return true;

@@ -12,6 +12,7 @@
 
 #include "xen/evtchn.h"
 #include "xen/sched.h"
+#include "xen/trace.h"
 
 #define PORTS_PER_BUCKET 128u
 #define MAX_BUCKETS (EVTCHN_FIFO_NR_CHANNELS / PORTS_PER_BUCKET)
@@ -77,8 +78,12 @@ static inline struct evtchn *evtchn_lookup(const struct domain *d, evtchn_port_t
     return &t->bucket[port / PORTS_PER_BUCKET][port % PORTS_PER_BUCKET];
 }
 
+void evtchn_trace(const struct domain *d, const struct evtchn *e, evtchn_port_t port);
+
 static inline void evtchn_set_pending(struct domain *d, struct evtchn *e, evtchn_port_t port)
 {
+    if (tracing(TRACE_EVENT))
+        evtchn_trace(d, e, port);
     d->evtchn->abi->set_pending(d->vcpu[e->notify_vcpu], e, port);
 }
 

@@ -75,10 +75,10 @@ long grant_copy(uint64_t uop, unsigned count)
     for (unsigned i = 0; i < count; i++, uop += sizeof(struct gnttab_copy)) {
         struct gnttab_copy op;
 
-        if (!get_guest_words(&op, uop, sizeof(op) / 8))
+        if (!get_guest_args(&op, uop, sizeof(op) / 8))
             return -EFAULT;
         op.status = (int16_t)copy_one(&op);
-        if (!put_guest_words(uop, &op, sizeof(op) / 8))
+        if (!put_guest_args(uop, &op, sizeof(op) / 8))
             return -EFAULT;
         if ((i & 7) == 7) {
             preempt_point();

@@ -128,6 +128,8 @@ static int map_one(struct domain *d, struct gnttab_map_grant_ref *op)
     mm_lock_pair(d, rd);
     rc = map_locked(d, rd, op);
     mm_unlock_pair(d, rd);
+    if (rc == GNTST_okay)
+        TRACE(TRACE_MEM, TRC_MEM_PAGE_GRANT_MAP, op->dom);
     return rc;
 }
 
@@ -140,10 +142,10 @@ long grant_map_grant_ref(uint64_t uop, unsigned count)
     for (unsigned i = 0; i < count; i++, uop += sizeof(struct gnttab_map_grant_ref)) {
         struct gnttab_map_grant_ref op;
 
-        if (!get_guest_words(&op, uop, sizeof(op) / 8))
+        if (!get_guest_args(&op, uop, sizeof(op) / 8))
             return -EFAULT;
         op.status = (int16_t)map_one(d, &op);
-        if (!put_guest_words(uop, &op, sizeof(op) / 8))
+        if (!put_guest_args(uop, &op, sizeof(op) / 8))
             return -EFAULT;
         if ((i & 15) == 15) {
             preempt_point();
@@ -221,6 +223,7 @@ static void unmap_finish(struct domain *d, const struct gone *gone)
         put_page_from_l1e(gone->l1e, d);
         mm_unlock_pair(d, gone->granter);
     }
+    TRACE(TRACE_MEM, TRC_MEM_PAGE_GRANT_UNMAP, gone->granter->id);
     if (gone->unpin)
         grant_unpin(gone->granter, gone->ref, gone->readonly);
 }
@@ -239,7 +242,7 @@ static long unmap_batch(struct domain *d, uint64_t uop, unsigned n, bool replace
         struct gnttab_unmap_grant_ref op;
         uint64_t new_addr = 0;
 
-        if (!get_guest_words(&op, uop, sizeof(op) / 8)) {
+        if (!get_guest_args(&op, uop, sizeof(op) / 8)) {
             rc = -EFAULT;
             break;
         }
@@ -250,7 +253,7 @@ static long unmap_batch(struct domain *d, uint64_t uop, unsigned n, bool replace
         op.status = (int16_t)unmap_begin(d, &op, new_addr, &gone[done]);
         if (op.status == GNTST_okay)
             flush |= gone[done++].l1e != 0;
-        if (!put_guest_words(uop + 16, (const uint64_t *)&op + 2, 1))
+        if (!put_guest_args(uop + 16, (const uint64_t *)&op + 2, 1))
             rc = -EFAULT;
     }
     spin_unlock(&d->mm_lock);

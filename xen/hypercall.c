@@ -1,12 +1,11 @@
 /* Owns the table that hypercall numbers go through, and what is counted of them. Entry code and multicall
- * call through hypercall_table, or through hypercall_traced while the log is on. */
+ * call through hypercall_table, or through hypercall_traced while somebody is traced. */
 #include "xen/hypercalls.h"
 #include "xen/log.h"
 #include "xen/frame.h"
 #include "xen/trace.h"
 
 uint64_t hypercall_counts[NR_HYPERCALLS];
-uint8_t hypercall_trace_on;
 
 static long not_served(uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f)
 {
@@ -17,25 +16,36 @@ static long not_served(uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t 
 /* Every slot first refuses, so that dispatch has no NULL to forget; the served ones then override theirs. The
  * cast is hypercalls.h's rule: six words in registers, of which a handler declares those that it uses. */
 #pragma GCC diagnostic ignored "-Woverride-init"
-#define X(name, args, format) [__HYPERVISOR_##name] = (hypercall_fn)(void *)do_##name,
+#define X(name, args) [__HYPERVISOR_##name] = (hypercall_fn)(void *)do_##name,
 const hypercall_fn hypercall_table[NR_HYPERCALLS] = {
     [0 ... NR_HYPERCALLS - 1] = not_served,
     HYPERCALL_TABLE(X)
 };
 #undef X
 
-#define X(name, args, format) [__HYPERVISOR_##name] = #name,
+#define X(name, args) [__HYPERVISOR_##name] = #name,
 const char *const hypercall_names[NR_HYPERCALLS] = { HYPERCALL_TABLE(X) };
 #undef X
 
+static long call(uint64_t nr, const uint64_t a[6])
+{
+    if (unlikely(nr >= NR_HYPERCALLS))
+        return -ENOSYS;
+    hypercall_counts[nr]++;
+    return hypercall_table[nr](a[0], a[1], a[2], a[3], a[4], a[5]);
+}
+
 long hypercall_traced(uint64_t nr, const uint64_t args[6])
 {
-    uint64_t record = trace_begin((unsigned)nr, args), start = arch_tsc();
+    const struct vcpu *v = current;
+    uint64_t begin;
     long result;
 
-    hypercall_counts[nr]++;
-    result = hypercall_table[nr](args[0], args[1], args[2], args[3], args[4], args[5]);
-    trace_end(record, (unsigned)nr, args, result, arch_tsc() - start);
+    if (!(v->domain->trace & TRACE_HYPERCALL))
+        return call(nr, args);
+    begin = trace_hypercall(nr, args, v->in_multicall);
+    result = call(nr, args);
+    trace_result(nr, result, begin);
     return result;
 }
 

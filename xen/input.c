@@ -7,6 +7,7 @@
 #include "xen/log.h"
 #include "xen/store.h"
 #include "xen/time.h"
+#include "xen/trace.h"
 
 #define SWITCH_CHAR 1                   /* Ctrl-a */
 #define POLL_NS 20000000ull
@@ -108,6 +109,8 @@ static const struct {
     { 'h', say_keys, "show this" },
     { 'q', say_domains, "show the domains" },
     { 'c', hypercalls_report, "show how often each hypercall was made" },
+    { 't', trace_toggle, "switch the trace on or off" },
+    { 'T', trace_show, "show the last records of the trace" },
     { 's', ask_shutdown, "and a digit: ask that guest to power off" },
     { 'R', arch_reboot, "reboot the machine" },
 };

@@ -69,7 +69,7 @@ static bool transfer(struct vcpu *v, uint64_t va, uint16_t port, unsigned bytes,
 {
     uint8_t buf[STRING_CHUNK];
 
-    if (out && copy_from_guest(buf, va, n * bytes) != 0)
+    if (out && read_guest(buf, va, n * bytes) != 0)
         return false;
     for (unsigned i = 0; i < n * bytes; i += bytes) {
         uint32_t value = 0;
@@ -82,7 +82,7 @@ static bool transfer(struct vcpu *v, uint64_t va, uint16_t port, unsigned bytes,
             memcpy(buf + i, &value, bytes);
         }
     }
-    return out || copy_to_guest(va, buf, n * bytes) == 0;
+    return out || write_guest(va, buf, n * bytes) == 0;
 }
 
 static enum emulation string_fault(struct vcpu *v, uint64_t va, unsigned bytes, bool out)

@@ -11,6 +11,7 @@
 #include "xen/log.h"
 #include "xen/options.h"
 #include "xen/time.h"
+#include "xen/trace.h"
 
 #define LINE_MAX 320u
 #define GUEST_LINES 10u                 /* of one guest, in an interval */
@@ -100,6 +101,8 @@ _Noreturn void panic(const char *fmt, ...)
     va_end(ap);
     log_error("%s", stars);
     log_error("%s", "");
+    trace_show();
+    trace_end();
     if (options.noreboot) {
         log_error("Manual reset required ('noreboot' specified)");
         arch_halt();

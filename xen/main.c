@@ -49,15 +49,15 @@ void hypervisor_main(void)
     banner();
     pagetype_init();                    /* what guests may say in a page-table entry on this CPU */
     time_init();                        /* system time starts */
-    trace_init();                       /* the hypercall log, if it was asked for: before it counts as a guest's memory */
     sched_init(current);
+    trace_init();                       /* if it was asked for: before its ring counts as a guest's memory */
     console_input_start();              /* typing goes to the first guest */
     build_all_domains();                /* every module a domain, or a line that says why not */
     say_boot_time();
     idle_loop();
     hypercalls_report();
-    trace_dump();
-    log_info("memory: %lu frames free after the last guest", nr_free_frames());
+    trace_end();
+    log_info("memory: %lu frames free after the last guest", nr_free_frames() + trace_late_frames());
     log_info("All guests have ended. Powering off.");
     arch_poweroff();
 }

@@ -49,7 +49,7 @@ static bool increase_extent(struct domain *d, const struct xen_memory_reservatio
 {
     mfn_t mfn = memory_give_frames(d, r->extent_order, r->mem_flags, INVALID_M2P_ENTRY);
 
-    return mfn != INVALID_MFN && (r->extent_start.p == NULL || put_guest_words(list, &mfn, 1));
+    return mfn != INVALID_MFN && (r->extent_start.p == NULL || put_guest_args(list, &mfn, 1));
 }
 
 static bool decrease_extent(struct domain *d, const struct xen_memory_reservation *r, uint64_t list)
@@ -57,7 +57,7 @@ static bool decrease_extent(struct domain *d, const struct xen_memory_reservatio
     bool ok = true;
     mfn_t mfn;
 
-    if (!get_guest_words(&mfn, list, 1) || mfn + (1ull << r->extent_order) < mfn)
+    if (!get_guest_args(&mfn, list, 1) || mfn + (1ull << r->extent_order) < mfn)
         return false;
     for (mfn_t end = mfn + (1ull << r->extent_order); ok && mfn < end; mfn++) {
         struct frame *f = get_frame(mfn, d);
@@ -76,10 +76,10 @@ static bool populate_extent(struct domain *d, const struct xen_memory_reservatio
     pfn_t pfn;
     mfn_t mfn;
 
-    if (r->mem_flags & XENMEMF_populate_on_demand || !get_guest_words(&pfn, list, 1))
+    if (r->mem_flags & XENMEMF_populate_on_demand || !get_guest_args(&pfn, list, 1))
         return false;
     mfn = memory_give_frames(d, r->extent_order, r->mem_flags, pfn);
-    return mfn != INVALID_MFN && put_guest_words(list, &mfn, 1);
+    return mfn != INVALID_MFN && put_guest_args(list, &mfn, 1);
 }
 
 static long reservation(uint64_t arg, uint64_t start, extent_fn *extent)

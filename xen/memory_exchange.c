@@ -61,7 +61,7 @@ static int take_chunk(struct exchange *e, uint64_t first, unsigned *taken)
     for (unsigned i = 0; i < e->in_per_chunk && rc == 0; i++) {
         mfn_t mfn;
 
-        if (!get_guest_words(&mfn, list + (first + i) * 8, 1))
+        if (!get_guest_args(&mfn, list + (first + i) * 8, 1))
             return -EFAULT;
         for (unsigned j = 0; j < 1u << e->x.in.extent_order && rc == 0; j++)
             rc = mfn + j < mfn ? -EINVAL : take_frame(e, mfn + j, taken);
@@ -89,7 +89,7 @@ static int give_chunk(struct exchange *e, uint64_t first)
     for (; nr < e->out_per_chunk && rc == 0; nr++) {
         pfn_t pfn;
 
-        if (!get_guest_words(&pfn, list + nr * 8, 1)) {
+        if (!get_guest_args(&pfn, list + nr * 8, 1)) {
             rc = -EFAULT;
             break;
         }
@@ -101,7 +101,7 @@ static int give_chunk(struct exchange *e, uint64_t first)
     }
     e->d->max_frames -= e->chunk_frames;
     for (unsigned i = 0; i < nr && rc == 0; i++)
-        if (!put_guest_words(list + i * 8, &given[i], 1))
+        if (!put_guest_args(list + i * 8, &given[i], 1))
             rc = -EFAULT;
     if (rc != 0)
         take_back(e, given, nr);

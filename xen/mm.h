@@ -30,6 +30,7 @@ uint64_t read_guest_pte(struct vcpu *v, uint64_t va);
 
 /* preempt_point() with the domain's mm_lock let go meanwhile. False: the domain is ending, begin nothing new. */
 bool mm_preempt_point(struct domain *d);
+extern unsigned mm_preempted;           /* vCPUs that are in one: they hold references that no table shows */
 /* Bits that no present entry of a guest may have, from the CPU's features; called once before any guest. */
 void pagetype_init(void);
 bool l1e_flags_ok(uint64_t l1e);

@@ -165,7 +165,7 @@ long do_mmu_update(uint64_t ureqs, unsigned count, uint64_t pdone, unsigned fore
     for (; done < count; done++) {
         struct mmu_update u;
 
-        if (unlikely(!get_guest_words(&u, ureqs + done * sizeof(u), 2))) {
+        if (unlikely(!get_guest_args(&u, ureqs + done * sizeof(u), 2))) {
             rc = -EFAULT;
             break;
         }

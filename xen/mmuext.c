@@ -241,7 +241,7 @@ long do_mmuext_op(uint64_t uops, unsigned count, uint64_t pdone, unsigned foreig
         struct mmuext_op op;
 
         rc = -EFAULT;
-        if (unlikely(!get_guest_words(&op, uops + done * sizeof(op), 3)))
+        if (unlikely(!get_guest_args(&op, uops + done * sizeof(op), 3)))
             break;
         rc = -ENOSYS;
         if (unlikely(op.cmd >= ARRAY_SIZE(mmuext_table) || mmuext_table[op.cmd] == NULL))

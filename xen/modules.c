@@ -11,6 +11,7 @@
 #include "xen/image.h"
 #include "xen/log.h"
 #include "xen/store.h"
+#include "xen/trace.h"
 
 #define MAX_GUESTS ARRAY_SIZE(boot_info.modules)
 #define RESERVE_FRAMES 512u             /* left for ourselves when guests share everything: 2 MiB, and per guest: */
@@ -81,11 +82,17 @@ static bool word_weight(struct domain_config *c, const char *value)
     return word_number(value, 1, 65535, &c->weight);
 }
 
+static bool word_trace(struct domain_config *c, const char *value)
+{
+    return trace_parse(value, &c->trace);
+}
+
 static const struct {
     const char *key;
     bool (*take)(struct domain_config *c, const char *value);
 } words[] = {
     { "name=", word_name }, { "mem=", word_mem }, { "vcpus=", word_vcpus }, { "weight=", word_weight },
+    { "trace=", word_trace },
 };
 
 static int take_word(struct domain_config *c, const char *word)
@@ -124,7 +131,7 @@ int domain_config_parse(const char *string, struct domain_config *c)
     char word[128];
     int rc = 0;
 
-    *c = (struct domain_config){ .vcpus = 1, .weight = 256 };
+    *c = (struct domain_config){ .vcpus = 1, .weight = 256, .trace = TRACE_DEFAULT };
     while (separator != NULL && p < separator) {
         size_t n = 0;
 
@@ -228,6 +235,7 @@ static struct domain *build_guest(unsigned index, uint64_t share)
         log_error("module %u (%s): not enough memory for a domain", c->module, c->name);
         return NULL;
     }
+    trace_domain(d, c->trace == TRACE_DEFAULT ? trace_config.classes : c->trace);
     if (build_domain(d, c, module_data(c->module), kernel->size, ramdisk, ramdisk_size) == 0)
         return d;
     domain_shutdown(d, SHUTDOWN_crash);

@@ -2,6 +2,7 @@
 #include "xen/guest_access.h"
 #include "xen/hypercalls.h"
 #include "xen/sched.h"
+#include "xen/trace.h"
 
 /* By value, so that the arguments stay in registers on the way that counts. */
 static long __attribute__((noinline)) call_traced(uint64_t op, uint64_t a, uint64_t b, uint64_t c, uint64_t d,
@@ -14,10 +15,10 @@ static long __attribute__((noinline)) call_traced(uint64_t op, uint64_t a, uint6
 
 static inline long call(uint64_t op, const uint64_t a[6])
 {
+    if (tracing(TRACE_HYPERCALL))
+        return call_traced(op, a[0], a[1], a[2], a[3], a[4], a[5]);
     if (unlikely(op >= NR_HYPERCALLS))
         return -ENOSYS;
-    if (unlikely(hypercall_trace_on))
-        return call_traced(op, a[0], a[1], a[2], a[3], a[4], a[5]);
     hypercall_counts[op]++;
     return hypercall_table[op](a[0], a[1], a[2], a[3], a[4], a[5]);
 }

@@ -8,6 +8,7 @@
 #include "xen/options.h"
 #include "xen/sched.h"
 #include "xen/trace.h"
+#include "xen/trace_sink.h"
 
 struct options options = { .com1_port = 0x3f8 };
 
@@ -115,8 +116,8 @@ static bool take_slice(const char *value)
 
 static bool take_trace(const char *value)
 {
-    hypercall_trace_on = strcmp(value, "hypercalls") == 0;
-    return hypercall_trace_on != 0;
+    trace_config.wanted = trace_parse(value, &trace_config.classes);
+    return trace_config.wanted;
 }
 
 static bool take_trace_size(const char *value)
@@ -124,9 +125,20 @@ static bool take_trace_size(const char *value)
     const char *end;
     uint64_t bytes = parse_size(value, &end);
 
-    if (end == value || *end != '\0' || bytes < PAGE_SIZE || bytes > 256ul << 20)
+    if (end == value || *end != '\0' || bytes < 64ul << 10 || bytes > 1ul << 30)
         return false;
-    trace_size = bytes;
+    trace_config.size = bytes;
+    return true;
+}
+
+static bool take_trace_lines(const char *value)
+{
+    const char *end;
+    uint64_t lines = parse_number(value, &end);
+
+    if (end == value || *end != '\0' || lines > 100000)
+        return false;
+    trace_config.lines = (unsigned)lines;
     return true;
 }
 
@@ -142,7 +154,9 @@ static const struct {
     { "sched_credit_tslice_ms", take_slice },
     { "sync_console", take_sync_console },
     { "trace", take_trace },
+    { "trace_lines", take_trace_lines },
     { "trace_size", take_trace_size },
+    { "trace_to", trace_sink_parse },
 };
 
 /* Xen's own, about things that are not here: devices, domain 0, other kinds of guests, processors' faults. */

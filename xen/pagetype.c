@@ -27,10 +27,14 @@ bool l1e_flags_ok(uint64_t l1e)
     return (l1e & l1_refused) == 0;
 }
 
+unsigned mm_preempted;
+
 bool mm_preempt_point(struct domain *d)
 {
     spin_unlock(&d->mm_lock);
+    mm_preempted++;
     preempt_point();
+    mm_preempted--;
     spin_lock(&d->mm_lock);
     return d->state == DOM_RUNNING;
 }

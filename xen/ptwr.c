@@ -161,7 +161,9 @@ bool ptwr_fault(struct vcpu *v, uint64_t va, struct cpu_user_regs *regs)
         done = slot && store_to_l1(d, slot, &in, (unsigned)(va & 7), regs);
     }
     spin_unlock(&d->mm_lock);
-    if (done)
+    if (done) {
+        TRACE(TRACE_EMUL, TRC_PV_PTWR_EMULATION | TRC_64_FLAG, W64(READ_ONCE(*slot)), W64(va), W64(regs->rip));
         instruction_done(v, regs, in.length, 0);
+    }
     return done;
 }

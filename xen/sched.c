@@ -15,6 +15,7 @@
 #include "xen/evtchn.h"
 #include "xen/sched.h"
 #include "xen/time.h"
+#include "xen/trace.h"
 
 #define DEFAULT_WEIGHT 256u
 #define WAKE_GRANULARITY_NS 500000ull   /* what a vCPU may run before a boosted one takes its place */
@@ -141,6 +142,7 @@ void vcpu_wake(struct vcpu *v)
     if (!v->blocked || is_offline(v))
         return;
     now = now_ns();
+    TRACE(TRACE_SCHED, TRC_SCHED_WAKE, v->domain->id, v->id);
     spin_lock(&sched_lock);
     v->blocked = false;
     if (unlikely(!v->started)) {
@@ -206,11 +208,16 @@ static void switch_accounts(struct cpu *cpu, struct vcpu *prev, struct vcpu *nex
         runstate_change(prev, !prev->blocked ? RUNSTATE_runnable : is_offline(prev) ? RUNSTATE_offline :
                         RUNSTATE_blocked, now);
         vcpu_timers_out(prev);
+    } else if (tracing(TRACE_ALL)) {
+        trace_runstate(prev, RUNSTATE_running, RUNSTATE_runnable);
     }
+    TRACE(TRACE_SCHED, TRC_SCHED_SWITCH, prev->domain->id, prev->id, next->domain->id, next->id);
     if (!is_idle(next)) {
         runstate_change(next, RUNSTATE_running, now);
         if (next->runstate_area != 0)
             next->work |= WORK_PUBLISH;
+    } else if (tracing(TRACE_ALL)) {
+        trace_runstate(next, RUNSTATE_runnable, RUNSTATE_running);
     }
     next->run_since = now;
     cpu->running = next;

@@ -25,6 +25,7 @@ static long sched_yield(uint64_t arg)
 {
     (void)arg;
     drain_console(current->domain);
+    TRACE(TRACE_SCHED, TRC_SCHED_YIELD, current->domain->id, current->id);
     schedule_behind();
     return 0;
 }
@@ -36,6 +37,7 @@ static long sched_block(uint64_t arg)
     (void)arg;
     drain_console(v->domain);
     v->info->evtchn_upcall_mask = 0;
+    TRACE(TRACE_SCHED, TRC_SCHED_BLOCK, v->domain->id, v->id);
     vcpu_block();
     return 0;
 }

@@ -41,6 +41,16 @@ static inline uint64_t ticks_to_ns(uint64_t ticks)
     return (uint64_t)((unsigned __int128)ticks * scale.mul >> 32);
 }
 
+uint64_t tsc_at_boot(void)
+{
+    return scale.base;
+}
+
+uint64_t tsc_to_ns(uint64_t tsc)
+{
+    return ticks_to_ns(tsc - scale.base);
+}
+
 uint64_t now_ns(void)
 {
     return ticks_to_ns(arch_tsc() - scale.base);
@@ -86,10 +96,10 @@ static void write_time_area(struct vcpu *v)
 
     v->time_area_stale = false;
     copy.version = version - 1;
-    if (copy_to_guest(v->time_area, &copy, sizeof(copy)) != 0)
+    if (write_guest(v->time_area, &copy, sizeof(copy)) != 0)
         return;
     barrier();
-    copy_to_guest(v->time_area, &version, sizeof(version));
+    write_guest(v->time_area, &version, sizeof(version));
 }
 
 /* Guests add system time to it: it is the date at system time 0, not now. */
@@ -112,6 +122,8 @@ void runstate_change(struct vcpu *v, int state, uint64_t now)
 {
     struct vcpu_runstate_info *r = &v->runstate;
 
+    if (tracing(TRACE_ALL))
+        trace_runstate(v, r->state, state);
     r->time[r->state] += now - r->state_entry_time;
     r->state_entry_time = now;
     r->state = state;
@@ -123,15 +135,15 @@ static void write_runstate(uint64_t area, struct vcpu_runstate_info r, bool anno
 
     if (announce) {
         r.state_entry_time |= XEN_RUNSTATE_UPDATE;
-        if (copy_to_guest(entry_time, &r.state_entry_time, sizeof(uint64_t)) != 0)
+        if (write_guest(entry_time, &r.state_entry_time, sizeof(uint64_t)) != 0)
             return;
         barrier();
     }
-    if (copy_to_guest(area, &r, sizeof(r)) != 0 || !announce)
+    if (write_guest(area, &r, sizeof(r)) != 0 || !announce)
         return;
     barrier();
     r.state_entry_time &= ~XEN_RUNSTATE_UPDATE;
-    copy_to_guest(entry_time, &r.state_entry_time, sizeof(uint64_t));
+    write_guest(entry_time, &r.state_entry_time, sizeof(uint64_t));
 }
 
 /* The areas are kernel addresses of the guest, so a vCPU in user mode borrows its kernel root for the

@@ -5,6 +5,8 @@
 #include "xen/domain.h"
 
 void time_init(void);                       /* after the TSC is calibrated */
+uint64_t tsc_at_boot(void);                 /* the TSC at system time 0 */
+uint64_t tsc_to_ns(uint64_t tsc);           /* system time of a TSC value */
 uint64_t now_ns(void);                      /* monotonic; 0 at boot */
 uint64_t ns_to_tsc(uint64_t ns);            /* absolute system time -> absolute TSC value */
 void time_update_vcpu(struct vcpu *v);      /* writes info->time; a registered copy follows (WORK_PUBLISH) */

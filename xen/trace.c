@@ -1,220 +1,214 @@
-/* Owns the hypercall log: writing records, which must be cheap and touches nothing but the ring, and showing
- * them, one line a call:
+/* Owns the trace's records and how they get into the ring: that must be cheap, and touches nothing but the ring. Where the
+ * interesting things happen is all over xen/, by TRACE(); who is traced for what is trace_control.c's, showing
+ * trace_show.c's, reading the host's.
  *
- *   [d1v0 12.000123456] mmu_update(0x7ff0010, 1, NULL, DOMID_SELF) = 0 <212>
- *
- * The last number is TSC ticks. Members of a multicall follow it, indented. A call that has not returned when
- * the log is shown ends in "= ?", and comes again as "... resumed" when it does return. */
-#include "common/printf.h"
-#include "xen/console.h"
+ *   T1  a record is complete in memory before its block's `used` covers it, and a block's number is 0 while its
+ *       header and records are another block's: a host that looks at any instant can tell
+ *   T2  nothing that anybody outside writes is ever read back
+ *   T3  while trace_on is not 0 the ring of this CPU exists */
 #include "arch/arch.h"
+#include "common/abi_names.h"
+#include "common/string.h"
 #include "xen/hypercalls.h"
-#include "xen/log.h"
-#include "xen/frame.h"
+#include "xen/sched.h"
 #include "xen/time.h"
-#include "xen/trace.h"
+#include "xen/trace_ring.h"
 
-enum trace_flags { TRACE_DONE = 1, TRACE_MEMBER = 2, TRACE_RESUMED = 4 };
+#define COPY_MAX 1024u                  /* bytes of one copy that are worth keeping */
+#define HEADER(event, n) ((uint32_t)(event) | (uint32_t)(n) << TRACE_EXTRA_SHIFT)
+#define CYCLES (1u << 31)
 
-struct trace_record {
-    uint64_t number;            /* of the record since boot: says whether the slot is still the same one's */
-    uint64_t time_ns;
-    uint64_t args[6];
-    int64_t result;
-    uint64_t cycles;
-    domid_t domid;
-    uint8_t vcpu, nr, flags;
-};
+uint32_t trace_on;
+struct trace_ring trace_rings[1] = { { .running = IDLE_WORD } };
+struct trace_header trace_header __attribute__((aligned(PAGE_SIZE))) = { .magic = TRACE_MAGIC };
 
-/* Written by its CPU only. */
-struct trace_ring {
-    struct trace_record *records;   /* NULL: no log */
-    uint64_t mask;                  /* slots - 1; their number is a power of two */
-    uint64_t next;                  /* number of the next record */
-    uint64_t shown;                 /* all below were shown, or are lost */
-};
+static uint8_t arg_words[NR_HYPERCALLS][6];     /* 32-bit words of each argument; 0: it has none */
 
-uint64_t trace_size = 1u << 20;
-static struct trace_ring rings[1];  /* by CPU id */
-
-void trace_init(void)
+struct trace_block *trace_slot(const struct trace_ring *r, uint64_t number)
 {
-    struct trace_ring *r = &rings[0];
-    uint64_t slots = 16;
-    unsigned order = 0;
-
-    if (!hypercall_trace_on)
-        return;
-    while (2 * slots * sizeof(struct trace_record) <= trace_size)
-        slots *= 2;
-    while (PAGE_SIZE << order < slots * sizeof(struct trace_record))
-        order++;
-    r->records = alloc_pages(order);
-    r->mask = slots - 1;
-    hypercall_trace_on = r->records != NULL;
-    if (hypercall_trace_on)
-        log_info("Hypercall log: %lu records", slots);
-    else
-        log_error("trace_size=%lu: no memory for the hypercall log, it stays off", trace_size);
+    return (void *)((char *)r->slots + (number - 1) % trace_header.nr_blocks * TRACE_BLOCK_BYTES);
 }
 
-/* For whoever starts the log and wants its memory back: the tests do. */
-void trace_free(void)
+static inline void commit(struct trace_ring *r, uint32_t *end)
 {
-    unsigned order = 0;
-
-    while (PAGE_SIZE << order < (rings[0].mask + 1) * sizeof(struct trace_record))
-        order++;
-    free_pages(rings[0].records, order);
-    rings[0] = (struct trace_ring){ .records = NULL };
+    r->pos = end;
+    r->records++;
+    barrier();                          /* T1 */
+    r->block->used = (uint32_t)((char *)end - (char *)r->block->records);
 }
 
-static struct trace_record *new_record(struct trace_ring *r, unsigned nr, const uint64_t args[6],
-                                       uint8_t flags)
+static inline uint32_t *stamp(uint32_t *p, uint32_t header)
+{
+    uint64_t tsc = arch_tsc();
+
+    p[0] = header | CYCLES;
+    p[1] = (uint32_t)tsc;
+    p[2] = (uint32_t)(tsc >> 32);
+    return p + 3;
+}
+
+static void put_words(struct trace_ring *r, uint32_t event, const uint32_t *words, unsigned n)
+{
+    uint32_t *p = stamp(r->pos, HEADER(event, n));
+
+    for (unsigned i = 0; i < n; i++)
+        p[i] = words[i];
+    commit(r, p + n);
+}
+
+/* Each block can be understood by itself: what the clock is, and who runs. */
+static void __attribute__((noinline)) next_block(struct trace_ring *r)
+{
+    struct trace_ring_info *info = &trace_header.rings[r - trace_rings];
+    uint64_t number = info->head + 1, zero = tsc_at_boot();
+    const uint32_t clock[] = { W64(trace_header.tsc_hz), W64(zero), TRACE_FORMAT_VERSION };
+    struct trace_block *b = trace_slot(r, number);
+
+    if (r->block != NULL)
+        trace_sink_block(r->block);
+    b->number = 0;
+    barrier();
+    b->first_record = r->records;
+    b->used = 0;
+    b->cpu = (uint32_t)(r - trace_rings);
+    b->first_tsc = arch_tsc();
+    barrier();
+    b->number = number;
+    r->block = b;
+    r->pos = b->records;
+    r->limit = (uint32_t *)((char *)b + TRACE_BLOCK_BYTES) - TRACE_RECORD_WORDS;
+    put_words(r, TRC_PARAGON_CLOCK, clock, ARRAY_SIZE(clock));
+    if (r->running != NOBODY)
+        put_words(r, TRC_SCHED_CONTINUE_RUNNING, &r->running, 1);
+    info->head = number;
+}
+
+static inline struct trace_ring *ring_with_room(void)
+{
+    struct trace_ring *r = &trace_rings[current->cpu->id];
+
+    if (unlikely(r->pos > r->limit || r->block == NULL))
+        next_block(r);
+    return r;
+}
+
+void trace_write(uint32_t event, const uint32_t *words, unsigned n)
+{
+    put_words(ring_with_room(), event, words, n);
+}
+
+void trace_put(uint32_t class, uint32_t event, const uint32_t *words, unsigned n)
 {
     const struct vcpu *v = current;
-    uint64_t number = r->next++;
-    struct trace_record *rec = &r->records[number & r->mask];
 
-    rec->number = number;
-    rec->time_ns = now_ns();
-    for (unsigned i = 0; i < 6; i++)
-        rec->args[i] = args[i];
-    rec->domid = v->domain->id;
-    rec->vcpu = (uint8_t)v->id;
-    rec->nr = (uint8_t)nr;
-    rec->flags = flags | (v->in_multicall ? TRACE_MEMBER : 0);
-    return rec;
+    if (is_idle(v) || (v->domain->trace & class))
+        put_words(ring_with_room(), event, words, n);
 }
 
-uint64_t trace_begin(unsigned nr, const uint64_t args[6])
+/* A number has 20 bits in the record; those that need more are all its last. */
+static inline uint32_t op_word(uint64_t nr)
 {
-    struct trace_ring *r = &rings[current->cpu->id];
-
-    return r->records ? new_record(r, nr, args, 0)->number : 0;
+    return (uint32_t)MIN(nr, (uint64_t)(uint32_t)~TRC_PV_HYPERCALL_V2_ARG_MASK);
 }
 
-/* The call may have slept meanwhile: its record may be shown already, or overwritten. */
-void trace_end(uint64_t record, unsigned nr, const uint64_t args[6], long result, uint64_t cycles)
+void trace_records_init(void)
 {
-    struct trace_ring *r = &rings[current->cpu->id];
-    struct trace_record *rec;
+    for (unsigned nr = 0; nr < NR_HYPERCALLS; nr++) {
+        const char *format = abi_argument_format(nr);
+        unsigned i = 0;
 
-    if (r->records == NULL)
+        for (; *format != '\0' && i < 6; format++)
+            if (*format >= 'A' && *format <= 'z')
+                arg_words[nr][i++] = *format == 'u' || *format == 'D' || *format == 'o' ? 1 : 2;
+    }
+}
+
+/* The arguments as the ABI has them, numbers in a word and pointers in two, as far as the record holds them; what is left
+ * over goes into one of our own. */
+uint64_t trace_hypercall(uint64_t nr, const uint64_t args[6], bool member)
+{
+    static const uint8_t unknown[6] = { 2, 2, 2, 2, 2, 2 };
+    const uint8_t *words = likely(nr < NR_HYPERCALLS) ? arg_words[nr] : unknown;
+    struct trace_ring *r = ring_with_room();
+    uint32_t *start = r->pos, *p = stamp(start, member ? TRC_PV_HYPERCALL_SUBCALL : TRC_PV_HYPERCALL_V2), *op = p++;
+    uint64_t begin = start[1] | (uint64_t)start[2] << 32;
+    unsigned i = 0;
+
+    *op = op_word(nr);
+    for (; i < 6 && words[i] != 0 && p + words[i] <= op + TRACE_EXTRA_MAX; i++) {
+        *op |= (uint32_t)words[i] << (20 + 2 * i);
+        *p++ = (uint32_t)args[i];
+        if (words[i] == 2)
+            *p++ = (uint32_t)(args[i] >> 32);
+    }
+    *start |= HEADER(0, p - op);
+    commit(r, p);
+    if (unlikely(i < 6 && words[i] != 0)) {
+        const uint32_t rest[] = { i, W64(args[i]), W64(args[MIN(i + 1, 5u)]), W64(args[MIN(i + 2, 5u)]) };
+
+        put_words(ring_with_room(), TRC_PARAGON_ARGS, rest, 1 + 2 * MIN(6 - i, 3u));
+    }
+    return begin;
+}
+
+void trace_result(uint64_t nr, int64_t result, uint64_t begin)
+{
+    uint64_t ticks = arch_tsc() - begin;
+    const uint32_t words[] = { op_word(nr), W64(result), W64(ticks) };
+
+    if (tracing(TRACE_HYPERCALL))       /* it may have been switched off meanwhile */
+        trace_put(TRACE_HYPERCALL, TRC_PARAGON_RESULT, words, ARRAY_SIZE(words));
+}
+
+/* Without the time, which the call's own record has. */
+void trace_copy(uint32_t event, uint64_t va, const void *bytes, size_t len)
+{
+    size_t left = MIN(len, COPY_MAX);
+    bool cut = left != len;
+
+    if (is_idle(current) || !(current->domain->trace & TRACE_ARGS))
         return;
-    rec = &r->records[record & r->mask];
-    if (unlikely(rec->number != record || record < r->shown))
-        rec = new_record(r, nr, args, TRACE_RESUMED);
-    rec->result = result;
-    rec->cycles = cycles;
-    rec->flags |= TRACE_DONE;
-}
+    for (const char *from = bytes; left != 0;) {
+        struct trace_ring *r = ring_with_room();
+        uint32_t n = (uint32_t)MIN(left, TRACE_COPY_BYTES), nr_words = (n + 3) / 4, *p = r->pos;
 
-struct line {
-    char text[320];
-    size_t len;
-};
-
-static void __attribute__((format(printf, 2, 3))) add(struct line *l, const char *fmt, ...)
-{
-    va_list ap;
-    int n;
-
-    va_start(ap, fmt);
-    n = vsnprintf(l->text + l->len, sizeof(l->text) - l->len, fmt, ap);
-    va_end(ap);
-    l->len = MIN(l->len + (size_t)n, sizeof(l->text) - 1);
-}
-
-static void add_pointer(struct line *l, uint64_t value)
-{
-    if (value == 0)
-        add(l, "NULL");
-    else
-        add(l, "0x%lx", value);
-}
-
-static void add_domid(struct line *l, uint64_t value)
-{
-    if (value == DOMID_SELF)
-        add(l, "DOMID_SELF");
-    else if (value == DOMID_IO)
-        add(l, "DOMID_IO");
-    else
-        add(l, "0x%x", (unsigned)value);
-}
-
-/* kind: p pointer, u 32-bit number, d signed number, x number in hexadecimal, D domain, o sub-operation. */
-static void add_argument(struct line *l, const struct trace_record *rec, char kind, uint64_t value)
-{
-    const char *name = kind == 'o' ? trace_op_name(rec->nr, value) : NULL;
-
-    if (name != NULL)
-        add(l, "%s", name);
-    else if (kind == 'p')
-        add_pointer(l, value);
-    else if (kind == 'D')
-        add_domid(l, value);
-    else if (kind == 'd')
-        add(l, "%ld", (long)value);
-    else if (kind == 'x')
-        add(l, "0x%lx", value);
-    else
-        add(l, "%u", (unsigned)value);
-}
-
-#define X(name, args, format) [__HYPERVISOR_##name] = format,
-static const char *const formats[NR_HYPERCALLS] = { HYPERCALL_TABLE(X) };
-#undef X
-
-static void add_call(struct line *l, const struct trace_record *rec)
-{
-    const char *format = formats[rec->nr] ? formats[rec->nr] : "%p, %p, %p, %p, %p, %p";
-    const uint64_t *arg = rec->args;
-
-    if (hypercall_names[rec->nr] != NULL)
-        add(l, "%s(", hypercall_names[rec->nr]);
-    else
-        add(l, "hypercall_%u(", rec->nr);
-    for (; *format != '\0'; format++) {
-        if (*format == '%')
-            add_argument(l, rec, *++format, *arg++);
-        else
-            add(l, "%c", *format);
+        left -= n;
+        p[0] = HEADER(event, 2 + nr_words);
+        p[1] = (uint32_t)va;
+        p[2] = (uint32_t)(va >> 32 & 0xffff) | (n | (cut && left == 0 ? TRACE_COPY_CUT : 0)) << 16;
+        p[2 + nr_words] = 0;
+        memcpy(&p[3], from, n);
+        commit(r, p + 3 + nr_words);
+        from += n;
+        va += n;
     }
-    add(l, ")");
 }
 
-static void show(const struct trace_record *rec)
+void trace_emulated(uint32_t event, uint64_t rip, const uint8_t *bytes, unsigned len)
 {
-    struct line l = { .len = 0 };
+    uint32_t words[7] = { W64(rip), len };
 
-    add(&l, "[d%uv%u %lu.%09lu] %s%s", rec->domid, rec->vcpu, rec->time_ns / 1000000000,
-        rec->time_ns % 1000000000, rec->flags & TRACE_MEMBER ? "    " : "",
-        rec->flags & TRACE_RESUMED ? "... resumed " : "");
-    add_call(&l, rec);
-    if (rec->flags & TRACE_DONE)
-        add(&l, " = %ld <%lu>\n", (long)rec->result, rec->cycles);
-    else
-        add(&l, " = ?\n");
-    console_put(l.text, l.len);
+    trace_put(TRACE_EMUL, event | TRC_64_FLAG, words, 2);
+    memcpy(&words[3], bytes, MIN(len, 16u));
+    trace_put(TRACE_EMUL, TRC_PARAGON_EMULATED, words, 7);
 }
 
-void trace_dump(void)
+void trace_runstate(const struct vcpu *v, int from, int to)
 {
-    for (unsigned cpu = 0; cpu < ARRAY_SIZE(rings); cpu++) {
-        struct trace_ring *r = &rings[cpu];
-        struct line l = { .len = 0 };
+    struct trace_ring *r = ring_with_room();
+    uint32_t who = is_idle(v) ? IDLE_WORD : VCPU_WORD(v);
 
-        if (r->records == NULL)
-            continue;
-        if (r->next - r->shown > r->mask + 1) {
-            add(&l, "[hypercall log: %lu older calls were overwritten; trace_size=%lu keeps more]\n",
-                r->next - r->shown - (r->mask + 1), 4 * (r->mask + 1) * sizeof(struct trace_record));
-            console_put(l.text, l.len);
-            r->shown = r->next - (r->mask + 1);
-        }
-        while (r->shown < r->next)
-            show(&r->records[r->shown++ & r->mask]);
-    }
+    put_words(r, TRC_SCHED_RUNSTATE_CHANGE | (uint32_t)from << 8 | (uint32_t)to << 4, &who, 1);
+    if (to == RUNSTATE_running)
+        r->running = who;
+    else if (from == RUNSTATE_running)
+        r->running = NOBODY;
+}
+
+void trace_domain_event(const struct domain *d, enum trace_domain what)
+{
+    uint32_t words[7] = { d->id, what };
+
+    memcpy(&words[2], d->name, 20);
+    trace_put(TRACE_ALL, TRC_PARAGON_DOMAIN, words, ARRAY_SIZE(words));
 }

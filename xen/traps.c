@@ -21,7 +21,9 @@ static void window_fault(struct vcpu *v, uint64_t cr2, uint32_t code)
 
     if (offset < 0)
         inject_page_fault(v, cr2, code);
-    else if (!map_ldt_fault(v, (uint64_t)offset))
+    else if (map_ldt_fault(v, (uint64_t)offset))
+        TRACE(TRACE_EMUL, TRC_PV_GDT_LDT_MAPPING_FAULT | TRC_64_FLAG, W64(guest_regs(v)->rip), W64(offset));
+    else
         inject_page_fault(v, v->ldt_base + (uint64_t)offset, code);
 }
 
@@ -50,7 +52,7 @@ static bool software_interrupt(struct vcpu *v, struct cpu_user_regs *regs)
     uint8_t insn[2];
     unsigned cpl = v->kernel_mode ? !(v->domain->vm_assist & (1u << VMASST_TYPE_architectural_iopl)) : 3;
 
-    if (!(regs->error_code & 2) || (regs->error_code & 1) || copy_from_guest(insn, regs->rip, 2) != 0 || insn[0] != 0xcd)
+    if (!(regs->error_code & 2) || (regs->error_code & 1) || read_guest(insn, regs->rip, 2) != 0 || insn[0] != 0xcd)
         return false;
     if (v->traps[insn[1]].address != 0 && TI_GET_DPL(&v->traps[insn[1]]) >= cpl) {
         regs->rip += 2;
@@ -129,7 +131,7 @@ long do_set_trap_table(uint64_t traps)
     for (unsigned n = 0; n < 2 * ARRAY_SIZE(v->traps); n++, traps += sizeof(struct trap_info)) {
         struct trap_info ti;
 
-        if (!guest_range_ok(traps, sizeof(ti)) || !get_guest_words(&ti, traps, 2))
+        if (!guest_range_ok(traps, sizeof(ti)) || !get_guest_args(&ti, traps, 2))
             return -EFAULT;
         if (ti.address == 0)
             return 0;

@@ -12,6 +12,7 @@
 #include "xen/log.h"
 #include "xen/sched.h"
 #include "xen/time.h"
+#include "xen/trace.h"
 #include "xen/upcall.h"
 
 #define MAX_FRAME_WORDS 11u
@@ -85,6 +86,8 @@ void inject_trap(struct vcpu *v, unsigned vector, uint32_t error_code)
     bool with_code = vector < 32 && (has_error_code >> vector & 1);
     uint64_t code = error_code;
 
+    if (vector != TRAP_PF)
+        TRACE(TRACE_TRAP, TRC_PV_TRAP | TRC_64_FLAG, W64(guest_regs(v)->rip), vector | (uint32_t)with_code << 15 | error_code << 16);
     if (unlikely(ti->address == 0)) {
         domain_crash(v->domain, "Unhandled: vec %u[%04x]", vector, error_code);
         return;
@@ -96,7 +99,9 @@ void inject_page_fault(struct vcpu *v, uint64_t va, uint32_t error_code)
 {
     v->cr2 = va;
     v->info->arch.cr2 = va;
-    inject_trap(v, TRAP_PF, (error_code & ~4u) | (v->kernel_mode ? 0 : 4));
+    error_code = (error_code & ~4u) | (v->kernel_mode ? 0 : 4);
+    TRACE(TRACE_TRAP, TRC_PV_PAGE_FAULT | TRC_64_FLAG, W64(guest_regs(v)->rip), W64(va), error_code);
+    inject_trap(v, TRAP_PF, error_code);
 }
 
 static bool callback_masks(const struct vcpu *v, enum callback cb)
@@ -116,8 +121,10 @@ static void deliver_events(struct vcpu *v)
         v->iret_slow = 1;
         inject_trap(v, TRAP_NMI, 0);
     }
-    if (upcall_due(v))
+    if (upcall_due(v)) {
+        TRACE(TRACE_EVENT, TRC_PARAGON_UPCALL, W64(v->callback[CB_EVENT]));
         bounce(v, v->callback[CB_EVENT], NULL, 0, true);
+    }
 }
 
 /* SYSCALL from user mode: rcx and r11 hold rip and rflags already, as the frame wants them. Without a callback the

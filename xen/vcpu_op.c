@@ -125,7 +125,7 @@ static long vcpu_set_singleshot_timer(struct vcpu *v, uint64_t arg)
 
     if (v != current)
         return -EINVAL;
-    if (!guest_range_ok(arg, sizeof(set)) || !get_guest_words(&set, arg, 2))
+    if (!guest_range_ok(arg, sizeof(set)) || !get_guest_args(&set, arg, 2))
         return -EFAULT;
     if ((set.flags & VCPU_SSHOTTMR_future) && set.timeout_abs_ns < now_ns())
         return -ETIME;

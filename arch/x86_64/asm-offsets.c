@@ -1,5 +1,6 @@
 /* Offsets for the assembler, generated: compiled to text, of which the Makefile keeps the marked lines. */
 #include "xen/domain.h"
+#include "xen/trace.h"
 #include "arch/arch.h"
 
 #define VALUE(name, value) __asm__ volatile("\n.ascii \"->" #name " %0\"" : : "i"(value))
@@ -46,4 +47,5 @@ void offsets(void)
     VALUE(I_pending, offsetof(struct vcpu_info, evtchn_upcall_pending));
     VALUE(I_mask, offsetof(struct vcpu_info, evtchn_upcall_mask));
     VALUE(HYPERCALL_iret, __HYPERVISOR_iret);
+    VALUE(TRACE_HYPERCALL_BYTE, TRACE_HYPERCALL);
 }

@@ -64,6 +64,13 @@
     SAVE_CALLEE
 .endm
 
+.macro IF_TRACED target         /* hypercalls are recorded: off costs one predicted branch */
+#ifndef TRACE_NEVER
+    testb $TRACE_HYPERCALL_BYTE, trace_on(%rip)
+    jnz \target
+#endif
+.endm
+
 .macro CALL_C fn                /* rsp is 8 off the alignment that C expects: see struct stack_top */
     sub $8, %rsp
     call \fn
@@ -94,8 +101,7 @@ hypercall:
     mov R_rax(%rsp), %rax
     cmp $64, %rax
     jae hypercall_out_of_range
-    cmpb $0, hypercall_trace_on(%rip)
-    jne hypercall_with_trace
+    IF_TRACED hypercall_with_trace
     lea hypercall_counts(%rip), %rcx
     incq (%rcx,%rax,8)
     lea hypercall_table(%rip), %r11
@@ -129,6 +135,7 @@ hypercall_slow_exit:
     jmp restore_all
 
 hypercall_out_of_range:
+    IF_TRACED hypercall_with_trace
     mov $-38, %rax                          /* -ENOSYS */
     jmp hypercall_done
 
@@ -200,8 +207,7 @@ user_syscall_slow:
 
 /* --- iret: rax = vcpu; rax, rcx, r11 are dead, for the guest's values are in its frame; twin of do_iret ------------- */
 iret_hypercall:
-    cmpb $0, hypercall_trace_on(%rip)
-    jne hypercall
+    IF_TRACED hypercall
     incq hypercall_counts + 8 * HYPERCALL_iret(%rip)
     mov entry_scratch(%rip), %rcx           /* the guest's frame: rax r11 rcx flags rip cs rflags rsp ss */
     mov %rcx, %r11

@@ -181,3 +181,8 @@ size_t arch_copy_to_guest(uint64_t va, const void *src, size_t len)
 {
     return copy_guest((void *)va, src, len);
 }
+
+uint64_t arch_static_maddr(const void *p)
+{
+    return image_phys(p);
+}

@@ -1,28 +1,36 @@
-/* Owns the 16550 of the console: polled, COM1 and 115200 8n1 unless com1= says otherwise. */
+/* Owns the 16550 of the console: polled, COM1 and 115200 8n1 unless com1= says otherwise; and the port of the trace, if
+ * it has one. */
 #include "arch/x86_64/cpu.h"
 
-#define LSR ((uint16_t)(com1 + 5))
+#define LSR(port) ((uint16_t)((port) + 5))
 #define BASE_BAUD 115200u
 #define LSR_DATA 1u
 #define LSR_EMPTY 0x20u
 #define SPIN_LIMIT 100000u      /* a port that is not there must not stop us */
 
 static uint16_t com1 = 0x3f8;
+static uint16_t sink_port;
+static enum arch_sink sink_kind;
 
-void arch_console_setup(uint16_t port, uint32_t baud)
+static void setup_16550(uint16_t port, uint32_t baud)
 {
     uint32_t divisor = baud ? BASE_BAUD / baud : 0;
 
-    com1 = port;
-    outb((uint16_t)(com1 + 1), 0);
+    outb((uint16_t)(port + 1), 0);
     if (divisor != 0) {
-        outb((uint16_t)(com1 + 3), 0x80);
-        outb((uint16_t)(com1 + 0), (uint8_t)divisor);
-        outb((uint16_t)(com1 + 1), (uint8_t)(divisor >> 8));
+        outb((uint16_t)(port + 3), 0x80);
+        outb((uint16_t)(port + 0), (uint8_t)divisor);
+        outb((uint16_t)(port + 1), (uint8_t)(divisor >> 8));
     }
-    outb((uint16_t)(com1 + 3), 3);          /* 8n1 */
-    outb((uint16_t)(com1 + 2), 0xc7);       /* FIFOs on and empty; QEMU fills them up to the interrupt level only: 14 */
-    outb((uint16_t)(com1 + 4), 3);
+    outb((uint16_t)(port + 3), 3);          /* 8n1 */
+    outb((uint16_t)(port + 2), 0xc7);       /* FIFOs on and empty; QEMU fills them up to the interrupt level only: 14 */
+    outb((uint16_t)(port + 4), 3);
+}
+
+void arch_console_setup(uint16_t port, uint32_t baud)
+{
+    com1 = port;
+    setup_16550(port, baud);
 }
 
 void serial_init(void)
@@ -30,16 +38,39 @@ void serial_init(void)
     arch_console_setup(com1, BASE_BAUD);
 }
 
+static void put_16550(uint16_t port, uint8_t byte)
+{
+    for (unsigned i = 0; i < SPIN_LIMIT && !(inb(LSR(port)) & LSR_EMPTY); i++)
+        __asm__ volatile("pause");
+    outb(port, byte);
+}
+
 void arch_console_putc(char c)
 {
-    for (unsigned i = 0; i < SPIN_LIMIT && !(inb(LSR) & LSR_EMPTY); i++)
-        __asm__ volatile("pause");
-    outb(com1, (uint8_t)c);
+    put_16550(com1, (uint8_t)c);
 }
 
 int arch_console_getc(void)
 {
-    uint8_t lsr = inb(LSR);
+    uint8_t lsr = inb(LSR(com1));
 
     return lsr != 0xff && (lsr & LSR_DATA) ? inb(com1) : -1;
+}
+
+void arch_sink_setup(enum arch_sink kind, uint16_t port)
+{
+    sink_kind = kind;
+    sink_port = port;
+    if (kind == SINK_SERIAL)
+        setup_16550(port, BASE_BAUD);
+}
+
+void arch_sink_write(const void *bytes, size_t len)
+{
+    for (const uint8_t *p = bytes; len != 0; p++, len--) {
+        if (sink_kind == SINK_SERIAL)
+            put_16550(sink_port, *p);
+        else
+            outb(sink_port, *p);
+    }
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 #include "fuzz.h"
 #include "support.h"
+#include "trace_reader.h"
 #include "xen/evtchn.h"
 #include "xen/sched.h"
 #include "xen/time.h"
@@ -41,6 +42,92 @@ static uint64_t below(uint64_t n)
 static bool one_in(unsigned n)
 {
     return below(n) == 0;
+}
+
+/* --- The trace --------------------------------------------------------------------------------------------------------
+ * In half of the worlds, for some classes and domains, which now and then change. A reader follows the ring, in some of
+ * them so seldom that it wraps, and finds whatever cannot be. The ring is moved where AddressSanitizer guards its ends. */
+
+static struct trace_reader reader;
+static void *ring_of_ram;
+static unsigned reads_one_in;
+
+static uint32_t some_classes(void)
+{
+    return one_in(2) ? TRACE_ALL : one_in(3) ? 0 : (uint32_t)below(TRACE_ALL + 1);
+}
+
+static void move_ring(void *to)
+{
+    struct trace_ring *r = &trace_rings[0];
+    ptrdiff_t by = (char *)to - (char *)r->slots;
+
+    memcpy(to, r->slots, (size_t)trace_header.nr_blocks * TRACE_BLOCK_BYTES);
+    r->slots = to;
+    r->block = (void *)((char *)r->block + by);
+    r->pos = (void *)((char *)r->pos + by);
+    r->limit = (void *)((char *)r->limit + by);
+}
+
+static void trace_changes(void)
+{
+    struct domain *d;
+
+    for_each_domain(d)
+        if (one_in(2))
+            trace_domain(d, some_classes());
+    if (one_in(4))
+        trace_toggle();
+}
+
+/* What changed is in the ring; what follows is of calls that may have begun untraced. */
+static void trace_change_now_and_then(void)
+{
+    if (reads_one_in == 0 || !one_in(200))
+        return;
+    reader_follow(&reader);
+    trace_changes();
+    reader_follow(&reader);
+    reader_forget_calls(&reader);
+}
+
+static void trace_begin(void)
+{
+    reads_one_in = one_in(2) ? 0 : one_in(2) ? 1 : one_in(2) ? 40 : 2000;
+    trace_config = (struct trace_config){ .size = 64 << 10, .lines = (unsigned)below(40) };
+    if (reads_one_in == 0)
+        return;
+    trace_config.classes = TRACE_ALL;
+    trace_init();
+    ring_of_ram = trace_rings[0].slots;
+    move_ring(malloc((size_t)trace_header.nr_blocks * TRACE_BLOCK_BYTES));
+    reader_start(&reader, NULL);
+}
+
+static void trace_check_now_and_then(void)
+{
+    if (reads_one_in != 0 && one_in(reads_one_in))
+        reader_follow(&reader);
+}
+
+/* The last words are the counts; and everything is accounted for: what was seen and what was lost. */
+static void trace_finish(void)
+{
+    uint64_t records = trace_rings[0].records;
+    void *fenced = trace_rings[0].slots;
+
+    if (reads_one_in == 0)
+        return;
+    trace_show();
+    reader_follow(&reader);
+    if (reader.seen + reader.lost != records)
+        fprintf(stderr, "fuzz: %lu records, seen %lu, lost %lu\n", records, reader.seen, reader.lost), abort();
+    result.records += reader.seen;
+    result.lost += reader.lost;
+    move_ring(ring_of_ram);
+    free(fenced);
+    trace_end();
+    reader_drop_ring();
 }
 
 /* --- Words ------------------------------------------------------------------------------------------------
@@ -602,7 +689,10 @@ static void guest_hypercall(struct vcpu *v)
     nr = one_in(10) ? choose_multicall(a) : choose(a);
     quiet = nr == __HYPERVISOR_sched_op;
     inside += !quiet;
-    rc = nr < NR_HYPERCALLS ? hypercall_table[nr](a[0], a[1], a[2], a[3], a[4], a[5]) : 0;
+    if (tracing(TRACE_HYPERCALL))
+        rc = hypercall_traced(nr, a);
+    else
+        rc = hypercall_table[nr](a[0], a[1], a[2], a[3], a[4], a[5]);
     inside -= !quiet;
     host_tlb_audit();
     guest_regs(v)->rax = (uint64_t)rc;
@@ -611,6 +701,8 @@ static void guest_hypercall(struct vcpu *v)
     result.hypercalls++;
     result.succeeded += rc >= 0;
     hypercalls_left -= hypercalls_left != 0;
+    trace_check_now_and_then();
+    trace_change_now_and_then();
     audit_now_and_then();
 }
 
@@ -738,6 +830,8 @@ static void random_guest(struct vcpu *v)
                                          .cs = FLAT_KERNEL_CS64,
                                          .address = CODE + 0x40};
     v->callback[CB_EVENT] = v->callback[CB_FAILSAFE] = v->callback[CB_SYSCALL] = CODE + 0x10;
+    if (walk_to_l1(v->root_kernel, PLAY) == NULL)
+        give_up(v);             /* another vCPU gave it tables that know nothing of this */
     for (unsigned i = 0; i < 4; i++)            /* its tables, to look at and to store to */
         (void)do_update_va_mapping(TABLES_VA + i * PAGE_SIZE,
                                    (PTE_MFN(slot_maddr(PLAY)) << PAGE_SHIFT) | PTE_P, 0);
@@ -792,6 +886,8 @@ static void make_domain(void)
         spin_unlock(&d->mm_lock);
         vcpu_wake(d->vcpu[i]);
     }
+    if (reads_one_in != 0)
+        trace_domain(d, some_classes());
     result.domains++;
 }
 
@@ -847,6 +943,7 @@ struct fuzz_result fuzz_world(struct fuzz_source *s, uint64_t max_hypercalls)
     host.hostile_memory = one_in(2);
     host.getc = one_in(2) ? some_key : NULL;
     host.tsc_step = one_in(2) ? 7 : 1 + below(30000);
+    trace_begin();
     while (!over) {
         if (running_domains() < 2 && nr_free_frames() > GUEST_FRAMES + 100)
             make_domain();
@@ -861,6 +958,7 @@ struct fuzz_result fuzz_world(struct fuzz_source *s, uint64_t max_hypercalls)
     }
     host.hostile_memory = false;
     guests_end();
+    trace_finish();
     check_all_free(free_at_start);
     host_stop();
     return result;

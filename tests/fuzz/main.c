@@ -42,10 +42,12 @@ int main(int argc, char **argv)
         total.domains += r.domains;
         total.grants += r.grants;
         total.audits += r.audits;
+        total.records += r.records;
+        total.lost += r.lost;
     }
     printf("fuzz: %lu hypercalls (%lu served, %lu refused) and %lu traps of %lu domains, %lu grants mapped, "
-           "%lu audits, seed %lu: passed\n",
+           "%lu audits, %lu records traced (%lu lost), seed %lu: passed\n",
            total.hypercalls, total.succeeded, total.hypercalls - total.succeeded, total.traps, total.domains,
-           total.grants, total.audits, seed);
+           total.grants, total.audits, total.records, total.lost, seed);
     return 0;
 }

@@ -15,8 +15,9 @@ LAYERS = {
                     FREESTANDING),
     "arch/host": (("common/", "xen/", "arch/arch.h", "arch_cpu.h", "host.h"), ALL_LIBC),
     "tests/unit": (("common/", "xen/", "arch/arch.h", "host.h", "support.h", "evtchn_fixture.h", "cmocka_main.h",
-                    "guest-pv/store/store.h"), ALL_LIBC),
-    "tests/fuzz": (("common/", "xen/", "arch/arch.h", "host.h", "support.h", "fuzz.h"), ALL_LIBC),
+                    "trace_reader.h", "trace_fixture.h", "guest-pv/store/store.h"), ALL_LIBC),
+    "tests/fuzz": (("common/", "xen/", "arch/arch.h", "host.h", "support.h", "trace_reader.h", "fuzz.h"),
+                   ALL_LIBC),
 }
 EXCEPTIONS = {
     ("arch/arch.h", "arch_cpu.h"),      # the seam's inline half comes from whichever architecture is built

@@ -1,9 +1,8 @@
-/* memory_op, multicall and the hypercall log: extents counted as they are done, exchanges whole or not at
- * all, what one member of an array may do to the others, and that a log line says what was called. */
+/* memory_op and multicall: extents counted as they are done, exchanges whole or not at all, and what one member of an
+ * array may do to the others. */
 #include "cmocka_main.h"
 #include <string.h>
 #include "support.h"
-#include "xen/trace.h"
 
 #define LIST (SCRATCH + 1024)
 #define CALLS (SCRATCH + 2048)
@@ -221,42 +220,13 @@ static void multicall_ends_at_iret(void **state)
     assert_int_equal(result_of(1), 0x5555);
 }
 
-static void log_lines(void **state)
-{
-    const uint64_t args[6] = { XENVER_version, 0 };
-    const uint64_t update[6] = { SCRATCH, 0, 0, DOMID_SELF };
-
-    (void)state;
-    hypercall_trace_on = 1;
-    trace_size = 4096;
-    trace_init();
-    assert_int_equal(hypercall_trace_on, 1);
-    (void)hypercall_traced(__HYPERVISOR_xen_version, args);
-    (void)hypercall_traced(__HYPERVISOR_mmu_update, update);
-    put_call(0, 63, 1, 2);
-    (void)hypercall_traced(__HYPERVISOR_multicall, (const uint64_t[6]){ CALLS, 1 });
-    (void)trace_begin(__HYPERVISOR_sched_op, (const uint64_t[6]){ SCHEDOP_block, 0 });
-    trace_dump();
-    assert_true(console_says("] xen_version(XENVER_version, NULL) = "));
-    assert_true(console_says("[d1v0 "));
-    assert_true(console_says("] mmu_update(0xffffffff80010000, 0, NULL, DOMID_SELF) = 0 <"));
-    assert_true(console_says("]     hypercall_63(0x1, 0x2, NULL, NULL, NULL, NULL) = -38 <"));
-    assert_true(console_says("] sched_op(SCHEDOP_block, NULL) = ?"));
-    for (unsigned i = 0; i < 1000; i++)
-        (void)hypercall_traced(__HYPERVISOR_xen_version, args);
-    trace_dump();
-    assert_true(console_says("older calls were overwritten"));
-    hypercall_trace_on = 0;
-    trace_free();
-}
-
 #define with_guest(test) cmocka_unit_test_setup_teardown(test, one_guest, machine_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         with_guest(reservations), with_guest(memory_map), with_guest(exchanges), with_guest(multicalls),
-        with_guest(multicall_ends_at_iret), with_guest(log_lines),
+        with_guest(multicall_ends_at_iret),
     };
 
     return cmocka_run_group_tests_name("memory", tests, NULL, NULL);

@@ -7,6 +7,7 @@
 #include "xen/log.h"
 #include "xen/options.h"
 #include "xen/sched.h"
+#include "xen/trace.h"
 
 static void says_what_it_ignores(void **state)
 {
@@ -21,7 +22,18 @@ static void says_what_it_ignores(void **state)
         { "sched_credit_tslice_ms=99999999999999999999", "sched_credit_tslice_ms" },
         { "com1=115200,8n1,0x2f8", NULL },
         { "com1=17", "com1" },
+        { "trace=hypercall,-args trace_lines=0 trace_lines=100000 trace_size=64K trace_size=1G", NULL },
+        { "trace_to=debugcon", NULL },
+        { "trace", NULL },
         { "trace=everything", "everything" },
+        { "trace=trap,everything", "everything" },
+        { "trace_size=63K", "trace_size" },
+        { "trace_size=1025M", "trace_size" },
+        { "trace_size=1Q", "trace_size" },
+        { "trace_lines=100001", "trace_lines" },
+        { "trace_lines=many", "trace_lines" },
+        { "trace_lines=", "trace_lines" },
+        { "trace_to=com7", "trace_to" },
         { "dom0_mem=1G", "dom0_mem" },
         { "-- frobnicate", NULL },
         { "no-frobnicate", "no-frobnicate" },
@@ -37,7 +49,7 @@ static void says_what_it_ignores(void **state)
             (table[i].complaint != NULL && strstr(host.console + before, table[i].complaint) == NULL))
             fail_msg("\"%s\": said \"%s\"", table[i].cmdline, host.console + before);
     }
-    hypercall_trace_on = 0;
+    trace_config = (struct trace_config){ .size = 16 << 20, .lines = 32 };
 }
 
 static void sets_what_it_knows(void **state)
@@ -51,10 +63,8 @@ static void sets_what_it_knows(void **state)
     assert_int_equal(sched_slice_us, 3000);
     assert_int_equal(options.com1_port, 0x2f8);
     assert_int_equal(options.com1_baud, 9600);
-    options_parse("no-noreboot trace=hypercalls sched_credit_tslice_ms=10 loglvl=info guest_loglvl=warning");
+    options_parse("no-noreboot sched_credit_tslice_ms=10 loglvl=info guest_loglvl=warning");
     assert_false(options.noreboot);
-    assert_int_equal(hypercall_trace_on, 1);
-    hypercall_trace_on = 0;
     for (unsigned i = 0; i < 3000; i++) {       /* a word longer than any buffer */
         static char line[4096];
 
@@ -62,6 +72,28 @@ static void sets_what_it_knows(void **state)
         line[i] = '\0';
         options_parse(line);
     }
+}
+
+/* A word that is none changes nothing; trace=off asks for a ring as any other does. */
+static void sets_what_is_traced(void **state)
+{
+    const struct trace_config defaults = trace_config;
+
+    (void)state;
+    assert_false(trace_config.wanted);
+    options_parse("trace=trap,bogus trace_size=1 trace_lines=x");
+    assert_memory_equal(&trace_config, &defaults, sizeof(defaults));
+    options_parse("trace=hypercalls,-args,trap trace_size=8M trace_lines=7");
+    assert_true(trace_config.wanted);
+    assert_int_equal(trace_config.classes, TRACE_HYPERCALL | TRACE_TRAP);
+    assert_int_equal(trace_config.size, 8 << 20);
+    assert_int_equal(trace_config.lines, 7);
+    trace_config = defaults;
+    options_parse("trace=off");
+    assert_true(trace_config.wanted);
+    assert_int_equal(trace_config.classes, 0);
+    assert_int_equal(trace_on, 0);      /* that is for later, when there is memory */
+    trace_config = defaults;
 }
 
 static void reads_module_words(void **state)
@@ -86,6 +118,8 @@ static void reads_module_words(void **state)
         { "weight=65536 --", -EINVAL, "", "", 0, 1, 65536 },
         { "mem=18446744073709551615G --", -EINVAL, "", "", 0, 1, 256 },
         { "name= --", -EINVAL, "", "", 0, 1, 256 },
+        { "trace=bogus --", -EINVAL, "", "", 0, 1, 256 },
+        { "trace=trap,-all --", 0, "", "", 0, 1, 256 },
         { "odd --", 0, "", "", 0, 1, 256 },
     };
 
@@ -217,7 +251,7 @@ static void no_guest_is_said(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        with_machine(says_what_it_ignores), with_machine(sets_what_it_knows),
+        with_machine(says_what_it_ignores), with_machine(sets_what_it_knows), with_machine(sets_what_is_traced),
         with_machine(reads_module_words), with_machine(drops_the_file_name),
         with_machine(modules_become_guests), with_machine(one_service_domain),
         with_machine(no_guest_is_said),

@@ -34,6 +34,8 @@ struct host_machine {
     bool ts;
     char console[1 << 16];      /* the last bytes written; NUL-terminated */
     size_t console_len;
+    uint8_t sink[1 << 16];      /* the first bytes sent to the trace's port */
+    size_t sink_len;
 };
 extern struct host_machine host;
 

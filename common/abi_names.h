@@ -1,0 +1,24 @@
+/* What the numbers of the Xen PV ABI are called, spelt by the public headers themselves. No state, no memory: for the
+ * hypervisor's console as for the trace reader. NULL everywhere: it has no name. */
+#ifndef COMMON_ABI_NAMES_H
+#define COMMON_ABI_NAMES_H
+
+#include <stdint.h>
+
+#define ABI_HYPERCALLS 64u
+
+/* Every public hypercall, also those that are refused here: "mmu_update". */
+const char *abi_hypercall_name(unsigned nr);
+/* Its arguments: "%o, %p, %u". p is a pointer or another 64-bit word, x such a word that is best read in hexadecimal,
+ * d a signed one; u is a 32-bit number, o a 32-bit sub-operation that abi_operation_name() knows, D a domain. Never
+ * NULL: for a number that nobody knows, six words. */
+const char *abi_argument_format(unsigned nr);
+/* The sub-operation op of hypercall nr: "GNTTABOP_copy". For the two that carry it in memory as well (mmuext_op and
+ * event_channel_op_compat, physdev_op_compat). */
+const char *abi_operation_name(unsigned nr, uint64_t op);
+const char *abi_errno_name(unsigned nr);        /* 22: "EINVAL" */
+const char *abi_virq_name(unsigned virq);       /* 0: "VIRQ_TIMER" */
+const char *abi_trap_name(unsigned vector);     /* 14: "#PF" */
+const char *abi_domid_name(unsigned domid);     /* 0x7ff0: "DOMID_SELF"; NULL for ordinary domains */
+
+#endif

@@ -1,0 +1,129 @@
+/* Two guests that can be traced, a of two vCPUs, whose first is current, and b of one; and the records of what they do, one
+ * after the other, word for word. For the tests of the records and for those of the ring. */
+#ifndef TRACE_FIXTURE_H
+#define TRACE_FIXTURE_H
+
+#include <string.h>
+#include "trace_reader.h"
+#include "xen/sched.h"
+#include "xen/time.h"
+
+#define MAX_SEEN 20000u
+#define ANY 0xa1b2c3d4u                 /* a word that may be whatever it is */
+#define A0 (1u << 16)                   /* VCPU_WORDs */
+#define A1 (1u | 1u << 16)
+#define B0 (2u << 16)
+#define CHANGE(from, to) (TRC_SCHED_RUNSTATE_CHANGE | RUNSTATE_##from << 8 | RUNSTATE_##to << 4)
+#define V64(x) (uint32_t)(x), (uint32_t)((uint64_t)(x) >> 32)
+
+static struct domain *a, *b;
+static struct trace_reader reader;
+static struct trace_record seen[MAX_SEEN];
+static unsigned nr_seen, next_seen;
+
+/* What each block begins with is not anybody's doing. */
+static void collect(const struct trace_record *r)
+{
+    static bool after_clock;
+    bool begins = r->event == TRC_PARAGON_CLOCK || (after_clock && r->event == TRC_SCHED_CONTINUE_RUNNING);
+
+    after_clock = r->event == TRC_PARAGON_CLOCK;
+    if (begins)
+        return;
+    assert_true(nr_seen < MAX_SEEN);
+    seen[nr_seen++] = *r;
+}
+
+/* host_become() with what the scheduler would have kept account of. */
+static void become(struct vcpu *v)
+{
+    struct vcpu *old = current;
+
+    if (!is_idle(old))
+        runstate_change(old, RUNSTATE_blocked, now_ns());
+    else if (tracing(TRACE_ALL))
+        trace_runstate(old, RUNSTATE_running, RUNSTATE_runnable);
+    host_become(v);
+    if (!is_idle(v))
+        runstate_change(v, RUNSTATE_running, now_ns());
+    else if (tracing(TRACE_ALL))
+        trace_runstate(v, RUNSTATE_runnable, RUNSTATE_running);
+}
+
+/* As after the boot of a machine whose trace= was config's. */
+static void trace_boot(struct trace_config config)
+{
+    trace_header = (struct trace_header){ .magic = TRACE_MAGIC };
+    trace_config = config;
+    trace_init();
+}
+
+static int trace_up(void **state)
+{
+    machine_up(state);
+    nr_seen = next_seen = 0;
+    reader_start(&reader, collect);
+    trace_boot((struct trace_config){ .size = 64 << 10, .lines = 32 });
+    a = guest_make(1, 2);
+    b = guest_make(2, 1);
+    assert_true(a != NULL && b != NULL);
+    become(b->vcpu[0]);                 /* it waits from now on */
+    become(a->vcpu[0]);
+    return 0;
+}
+
+static int trace_down(void **state)
+{
+    trace_end();
+    guests_end();
+    trace_config.classes = 0;
+    reader_drop_ring();
+    return machine_down(state);
+}
+#define with_trace(test) cmocka_unit_test_setup_teardown(test, trace_up, trace_down)
+
+/* a's records of these classes from here on. */
+static void start(uint32_t classes)
+{
+    trace_domain(a, classes);
+    reader_follow(&reader);
+    next_seen = nr_seen;
+}
+
+static const struct trace_record *next_record(int line)
+{
+    reader_follow(&reader);
+    if (next_seen == nr_seen)
+        fail_msg("line %d: there is no further record", line);
+    return &seen[next_seen++];
+}
+
+static void expect_record(int line, uint32_t event, const uint32_t *words, unsigned n)
+{
+    const struct trace_record *r = next_record(line);
+
+    if (r->event != event || r->n != n)
+        fail_msg("line %d: record %x of %u words, expected %x of %u", line, r->event, r->n, event, n);
+    for (unsigned i = 0; i < n; i++)
+        if (words[i] != ANY && r->words[i] != words[i])
+            fail_msg("line %d: word %u of record %x is %x, expected %x", line, i, event, r->words[i], words[i]);
+}
+#define EXPECT(event, ...)                                                                              \
+    expect_record(__LINE__, event, (const uint32_t[]){ __VA_ARGS__ }, ARRAY_SIZE(((const uint32_t[]){ __VA_ARGS__ })))
+
+static inline void expect_end(int line)
+{
+    reader_follow(&reader);
+    if (next_seen != nr_seen)
+        fail_msg("line %d: record %x follows that was not expected", line, seen[next_seen].event);
+}
+#define EXPECT_END() expect_end(__LINE__)
+
+/* As entry.S calls. */
+static long traced(uint64_t nr, const uint64_t args[6])
+{
+    return tracing(TRACE_HYPERCALL) ? hypercall_traced(nr, args) : hcall_args(nr, args);
+}
+#define TRACED(nr, ...) traced(nr, (const uint64_t[6]){ __VA_ARGS__ })
+
+#endif

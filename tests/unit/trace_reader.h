@@ -1,0 +1,42 @@
+/* A reader of the ring as a host would be, for the unit tests and the fuzzer: follows it from where it stopped last time,
+ * judges every block and record, and keeps account of what it missed. A finding ends the process. */
+#ifndef TRACE_READER_H
+#define TRACE_READER_H
+
+#include "support.h"
+#include "xen/trace_ring.h"
+
+struct trace_record {
+    uint64_t index, tsc;                /* its number since boot; tsc 0: it has none of its own */
+    uint32_t event, who;                /* who: VCPU_WORD of who ran, NOBODY, IDLE_WORD */
+    uint64_t block;
+    unsigned n;
+    uint32_t words[TRACE_EXTRA_MAX];
+};
+
+#define READER_VCPUS 16u
+#define READER_DEPTH 4u
+
+struct trace_reader {
+    void (*take)(const struct trace_record *r); /* may be NULL */
+    uint64_t block, offset;             /* where it goes on; block 0: from the oldest */
+    uint64_t seen, lost, calls, results;
+    uint64_t tsc;
+    uint32_t who, classes;
+    bool who_is_known;
+    struct reader_calls {               /* hypercalls that have not ended, of one vCPU */
+        uint32_t vcpu;
+        unsigned depth;
+        bool loose;                     /* there may be others, whose beginning was not seen */
+        uint32_t nr[READER_DEPTH];
+    } vcpus[READER_VCPUS];
+};
+
+void reader_start(struct trace_reader *r, void (*take)(const struct trace_record *r));
+void reader_follow(struct trace_reader *r);     /* everything new */
+/* Who is traced for what has changed: calls may lack their results, and results their calls. */
+void reader_forget_calls(struct trace_reader *r);
+/* After trace_end(), which leaves the ring to whoever still looks at it: there is another machine to come. */
+void reader_drop_ring(void);
+
+#endif
