@@ -19,6 +19,8 @@
 #include "common/trace_format.h"
 
 /* --- source.c ------------------------------------------------------------------------------------------------------ */
+#define MAX_CPUS 4096u          /* every record's cpu is below */
+
 struct record {
     uint64_t offset;            /* of its header word in the input */
     uint64_t tsc;               /* its own, or that of the record before it on this CPU */
@@ -26,13 +28,14 @@ struct record {
     uint16_t cpu;
     uint8_t n;                  /* words */
     bool has_tsc;
-    uint32_t w[TRACE_EXTRA_MAX];
+    uint32_t w[TRACE_EXTRA_MAX];    /* 0 from n on */
 };
 
 struct source;
 
 struct source_options {
     bool ram;                   /* path is a machine's memory file (see trace_format.h) */
+    uint64_t at;                /* RAM: where the hypervisor said its header is; 0: look for it */
     bool follow;                /* wait for more at the end: until the trace has ended, or source_stop() */
     const char *save;           /* RAM or pipe: also write what is read to this file; NULL */
 };
@@ -83,7 +86,7 @@ struct call {
 };
 
 enum item_kind {
-    ITEM_CALL_BEGIN,            /* call; args known, result and copies not yet */
+    ITEM_CALL_BEGIN,            /* call; args known; it stays where it is and fills until its END */
     ITEM_CALL_END,              /* call, complete */
     ITEM_TRAP,                  /* trap: given to the guest; vector 14 is a page fault */
     ITEM_PTWR,                  /* ptwr: a store to a page table was emulated */
@@ -148,6 +151,8 @@ struct filter *filter_new(void);
 bool filter_expression(struct filter *f, const char *expr);
 bool filter_guest(struct filter *f, const char *guest);         /* d1, d1v0, 1, or a name; several are or-ed */
 bool filter_wants(const struct filter *f, const struct item *item, const struct model *m);
+/* Does -p let this vCPU through, whatever -e says? */
+bool filter_wants_guest(const struct filter *f, struct vcpu_id v, const struct model *m);
 void filter_free(struct filter *f);
 
 /* --- decode.c, structs.c, names.c ----------------------------------------------------------------------------------- */
@@ -157,6 +162,13 @@ struct text {                   /* a growing line; text_* never fail, they cut a
 };
 void text_add(struct text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void text_put(struct text *t, const char *s, size_t len);
+/* The same without formatting, for what is written millions of times. There is always a NUL behind the text. */
+void text_str(struct text *t, const char *s);
+void text_dec(struct text *t, uint64_t value);
+void text_int(struct text *t, int64_t value);
+void text_hex(struct text *t, uint64_t value);          /* 0x1f */
+void text_escape(struct text *t, const char *s, size_t len);   /* bytes of a guest: as in a C string, without quotes */
+void text_cut(struct text *t, size_t len);              /* forget what came after */
 
 struct decode_options {
     bool raw;                   /* --raw: numbers as they are, no names */
@@ -214,6 +226,7 @@ struct output_type {
     void (*item)(void *state, const struct item *item);
     void (*idle)(void *state);          /* nothing more for now: flush; NULL: fflush(out) */
     int (*end)(void *state);            /* also frees */
+    bool unfiltered;                    /* gets every item, and asks the filter itself */
 };
 extern const struct output_type text_output, summary_output, json_output, ctf_output, csv_output, svg_output;
 

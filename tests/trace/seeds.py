@@ -1,0 +1,54 @@
+#!/usr/bin/env python3
+"""seeds.py DIRECTORY: traces for the fuzzer to start from: every kind of record, a workload, a RAM file; and what is more
+than the reader has room for: bytes read by one call, vCPUs, kinds of hypercalls."""
+import pathlib
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import gen  # noqa: E402
+
+
+def long_calls():
+    cpu = gen.Cpu()
+    cpu.runs((1, 0))
+    cpu.mmu(*((i << 12, i) for i in range(1100)))
+    cpu.begin("console_io", 0, 30000, 0x1000)
+    for i in range(1500):
+        cpu.copy(0x1000 + 2 * i, b"ab")
+    cpu.result("console_io", 30000)
+    for _ in range(70):
+        cpu.send(0, 1, (2, 0), 2)
+    return cpu
+
+
+def many_names():
+    cpu = gen.Cpu()
+    for i in range(1500):
+        cpu.runs((i * 7 % 5000, i % 3))
+        cpu.begin(i, 1)
+        cpu.call("vcpu_op", i, 0, 0, sub=i % 2 == 1)
+    for i in range(2700):
+        cpu.runs((i * 11 % 32000, 0))
+        cpu.trap(i % 256)
+    return cpu
+
+
+def main(where):
+    (where / "long.trace").write_bytes(long_calls().window())
+    (where / "many.trace").write_bytes(many_names().window())
+    (where / "each.trace").write_bytes(gen.one_of_each().window())
+    (where / "work.trace").write_bytes(gen.workload(60, cut_every=15)[0])
+    ram = gen.Ram(where / "each.ram", block_bytes=4096, nr_blocks=4, nr_cpus=2, size=64 << 10, pa=0x1000, ring_pa=0x2000)
+    cpu = gen.one_of_each()
+    ram.add_all(cpu)
+    cpu.number = 1
+    ram.add_all(cpu)
+    ram.end()
+    ram.close()
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    main(pathlib.Path(sys.argv[1]))

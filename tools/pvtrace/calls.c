@@ -1,0 +1,279 @@
+/* Owns the hypercalls that have begun and not ended: their arguments, what they read and wrote, their
+ * results. A call is some KiB, so one that has ended is used for the next, and only what counts is reset. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/pvtrace/model.h"
+
+#define FULL_WORDS 6            /* with fewer, the hypercall's own record had room for one more argument */
+
+static void free_call(struct model *m, struct open_call *c)
+{
+    c->next_free = m->free_calls;
+    m->free_calls = c;
+}
+
+static struct open_call *youngest(const struct vcpu *v)
+{
+    return v->calls[1] != NULL ? v->calls[1] : v->calls[0];
+}
+
+static void announce(struct model *m, struct open_call *c)
+{
+    struct item item;
+
+    if (c->announced)
+        return;
+    c->announced = true;
+    item.call = &c->call;
+    emit(m, &item, ITEM_CALL_BEGIN, c->call.v, &c->first);
+}
+
+void calls_announce(struct model *m, struct cpu *cpu)
+{
+    struct open_call *c = cpu->waiting.call;
+
+    cpu->waiting.call = NULL;
+    if (c != NULL)
+        announce(m, c);
+}
+
+/* The call is no more when this returns. */
+static void end(struct model *m, struct vcpu *v, unsigned depth, const struct record *r)
+{
+    struct open_call *c = v->calls[depth];
+    struct record last;
+    struct item item;
+
+    if (r == NULL) {
+        last = c->first;
+        last.tsc = m->now;
+        r = &last;
+    }
+    if (m->cpus[c->first.cpu].waiting.call == c)
+        m->cpus[c->first.cpu].waiting.call = NULL;
+    announce(m, c);
+    item.call = &c->call;
+    emit(m, &item, ITEM_CALL_END, c->call.v, r);
+    v->calls[depth] = NULL;
+    if (youngest(v) == NULL)
+        list_del(&v->open);
+    free_call(m, c);
+}
+
+static void abandon_member(struct model *m, struct vcpu *v, const struct record *r)
+{
+    if (v->calls[1] != NULL)
+        end(m, v, 1, r);
+}
+
+void calls_abandon(struct model *m, struct vcpu *v, const struct record *r)
+{
+    abandon_member(m, v, r);
+    if (v->calls[0] != NULL)
+        end(m, v, 0, r);
+}
+
+/* end() takes vCPUs off the list. */
+#define for_each_open_safe(v, next, m)                                                                       \
+    for ((v) = list_entry((m)->open.next, struct vcpu, open);                                                \
+         &(v)->open != &(m)->open && ((next) = list_entry((v)->open.next, struct vcpu, open), true);         \
+         (v) = (next))
+
+void calls_abandon_domain(struct model *m, uint16_t domid, const struct record *r)
+{
+    struct vcpu *v, *next;
+
+    for_each_open_safe(v, next, m)
+        if (v->id.domid == domid)
+            calls_abandon(m, v, r);
+}
+
+void calls_abandon_cpu(struct model *m, uint16_t cpu, const struct record *r)
+{
+    struct vcpu *v, *next;
+
+    for_each_open_safe(v, next, m)
+        if (v->cpu == cpu)
+            calls_abandon(m, v, r);
+}
+
+void calls_abandon_all(struct model *m)
+{
+    struct vcpu *v, *next;
+
+    for_each_open_safe(v, next, m)
+        calls_abandon(m, v, NULL);
+}
+
+void calls_free(struct model *m)
+{
+    while (m->free_calls != NULL) {
+        struct open_call *c = m->free_calls;
+
+        m->free_calls = c->next_free;
+        free(c);
+    }
+}
+
+/* --- A call's records ----------------------------------------------------------------------------------- */
+/* There are as many calls as were ever open at the same time. */
+static struct open_call *take_call(struct model *m, const struct vcpu *v)
+{
+    struct open_call *c;
+
+    if (m->free_calls == NULL && m->nr_calls >= MAX_OPEN_CALLS) {
+        struct vcpu *victim = list_entry(m->open.next, struct vcpu, open);
+
+        if (victim == v)
+            victim = list_entry(victim->open.next, struct vcpu, open);
+        calls_abandon(m, victim, NULL);
+    }
+    c = m->free_calls;
+    if (c != NULL) {
+        m->free_calls = c->next_free;
+        return c;
+    }
+    c = malloc(sizeof(*c));
+    if (c == NULL) {
+        fputs("pvtrace: out of memory\n", stderr);
+        exit(EXIT_FAILURE);
+    }
+    m->nr_calls++;
+    return c;
+}
+
+static struct open_call *new_call(struct model *m, const struct vcpu *v, unsigned depth, uint32_t nr)
+{
+    struct open_call *c = take_call(m, v);
+
+    memset(&c->call, 0, offsetof(struct call, copies));
+    c->announced = false;
+    c->call.v = v->id;
+    c->call.depth = (uint8_t)depth;
+    c->call.nr = nr;
+    return c;
+}
+
+/* Two bits for each argument, beginning at bit 20 of the first word: absent, one word, two words. */
+static void parse_arguments(struct call *c, const struct record *r)
+{
+    unsigned at = 1;
+
+    for (unsigned i = 0; i < 6; i++) {
+        unsigned words = r->w[0] >> (20 + 2 * i) & 3;
+
+        if (words == 3 || at + words > r->n)
+            return;
+        if (words == 0)
+            continue;
+        c->args[i] = words == 2 ? word64(r, at) : r->w[at];
+        c->known |= (uint8_t)(1u << i);
+        at += words;
+    }
+}
+
+void call_begin(struct model *m, const struct record *r)
+{
+    unsigned depth = r->event == TRC_PV_HYPERCALL_SUBCALL;
+    struct vcpu *v = vcpu_running(m, r);
+    struct open_call *c;
+
+    if (depth == 0)
+        calls_abandon(m, v, r);
+    else
+        abandon_member(m, v, r);
+    c = new_call(m, v, depth, r->w[0] & ~TRC_PV_HYPERCALL_V2_ARG_MASK);
+    parse_arguments(&c->call, r);
+    c->call.began = true;
+    c->call.start = r->tsc;
+    c->first = *r;
+    if (youngest(v) == NULL)
+        list_add_tail(&v->open, &m->open);
+    v->calls[depth] = c;
+    if (r->n >= FULL_WORDS)
+        m->cpus[r->cpu].waiting.call = c;
+    else
+        announce(m, c);
+}
+
+void call_arguments(struct model *m, const struct record *r)
+{
+    struct open_call *c = youngest(vcpu_running(m, r));
+
+    if (c == NULL)
+        return;                         /* its beginning was lost */
+    for (unsigned i = r->w[0], at = 1; i < 6 && at + 2 <= r->n; i++, at += 2) {
+        c->call.args[i] = word64(r, at);
+        c->call.known |= (uint8_t)(1u << i);
+    }
+    calls_announce(m, &m->cpus[r->cpu]);
+}
+
+/* One copy is told in several records, and neighbours in memory are copied one by one: both become one. */
+void call_copy(struct model *m, const struct record *r)
+{
+    bool out = r->event == TRC_PARAGON_COPY_OUT, cut = r->w[1] >> 16 & TRACE_COPY_CUT;
+    uint64_t va = (uint64_t)((int64_t)(((uint64_t)r->w[1] << 32 | r->w[0]) << 16) >> 16);
+    uint32_t len = r->w[1] >> 16 & (TRACE_COPY_CUT - 1);
+    struct open_call *open = youngest(vcpu_running(m, r));
+    struct call *c = open != NULL ? &open->call : NULL;
+    struct copy *last;
+
+    if (c == NULL || len > 4u * (r->n - 2u))
+        return;                         /* a call of which the beginning was lost, or nonsense */
+    last = c->nr_copies > 0 ? &c->copies[c->nr_copies - 1] : NULL;
+    if (c->nr_bytes + len > MAX_COPY_BYTES) {
+        c->dropped = true;
+        return;
+    }
+    if (last != NULL && last->out == out && !last->cut && last->va + last->len == va) {
+        last->len += len;
+        last->cut = cut;
+    } else if (c->nr_copies < MAX_COPIES) {
+        c->copies[c->nr_copies++] =
+            (struct copy){ .va = va, .len = len, .at = c->nr_bytes, .out = out, .cut = cut };
+    } else {
+        c->dropped = true;
+        return;
+    }
+    memcpy(c->bytes + c->nr_bytes, &r->w[2], len);
+    c->nr_bytes += len;
+}
+
+static void set_result(struct call *c, const struct record *r)
+{
+    c->result = (int64_t)word64(r, 1);
+    c->ticks = word64(r, 3);
+    c->end = r->tsc;
+    c->returned = true;
+}
+
+/* A result without a call: the trace begins, or goes on after a loss, while it runs. */
+static void result_alone(struct model *m, struct vcpu *v, const struct record *r)
+{
+    struct open_call *c = new_call(m, v, v->calls[0] != NULL, r->w[0]);
+    struct item item;
+
+    set_result(&c->call, r);
+    c->call.start = r->tsc - c->call.ticks;
+    item.call = &c->call;
+    emit(m, &item, ITEM_CALL_END, v->id, r);
+    free_call(m, c);
+}
+
+void call_result(struct model *m, const struct record *r)
+{
+    uint32_t nr = r->w[0] & ~TRC_PV_HYPERCALL_V2_ARG_MASK;
+    struct vcpu *v = vcpu_running(m, r);
+
+    for (unsigned depth = DEPTHS; depth-- > 0;)
+        if (v->calls[depth] != NULL && v->calls[depth]->call.nr == nr) {
+            if (depth == 0)
+                abandon_member(m, v, r);
+            set_result(&v->calls[depth]->call, r);
+            end(m, v, depth, r);
+            return;
+        }
+    result_alone(m, v, r);
+}

@@ -1,0 +1,157 @@
+/* What the decoder's files share: descriptions of the ABI's structures, and the reading of a call's recorded memory.
+ *
+ *   append.c      struct text
+ *   memory.c      bytes by guest address, from the pieces that were recorded
+ *   decode.c      calls: which argument is printed how;  decode_result.c  results, what was written back
+ *   structs.c     prints structures by their descriptions
+ *   layouts*.c    the descriptions: a table per hypercall, by sub-operation
+ *   decode_mmu.c  page-table updates, descriptors, trap tables: the calls that are lists
+ *   decode_item.c what is not a call;  decode_trap.c  exceptions
+ *   decode_insn.c emulated instructions;  insn_operands.c  their operands */
+#ifndef PVTRACE_DECODE_H
+#define PVTRACE_DECODE_H
+
+#include "common/abi_names.h"
+#include "common/compiler.h"
+#include "tools/pvtrace/pvtrace.h"
+
+/* --- append.c ------------------------------------------------------------------------------------------------------ */
+bool text_full(const struct text *t);
+void text_pointer(struct text *t, uint64_t va);         /* NULL or hexadecimal */
+void text_seconds(struct text *t, uint64_t ns);         /* 12.000000345s; 0 */
+
+/* --- memory.c ------------------------------------------------------------------------------------------------------ */
+enum side { IN = 1, OUT = 2, BOTH = IN | OUT };         /* what the hypervisor read, what it wrote */
+
+struct reader {
+    const struct call *c;
+    unsigned hint;              /* copy that the last bytes read came from: the next ones are there or right behind */
+};
+
+/* How many of the len bytes at va are known, from the first on; they are put into buf. */
+size_t read_memory(struct reader *r, enum side side, uint64_t va, void *buf, size_t len);
+/* A number of 1 to 8 bytes; false: not all of it is known. */
+bool read_number(struct reader *r, enum side side, uint64_t va, unsigned size, uint64_t *value);
+
+/* --- structs.c ----------------------------------------------------------------------------------------------------- */
+enum kind {
+    K_DEC, K_INT, K_HEX,
+    K_DOMID, K_VIRQ, K_VECTOR,
+    K_CODE,                     /* address of code */
+    K_NS,                       /* nanoseconds */
+    K_ENUM, K_FLAGS,            /* .names; of flags by bit */
+    K_STRING,                   /* characters, up to a NUL */
+    K_BYTES,
+    K_STRUCT,                   /* .layout, here */
+    K_INLINE,                   /* as many of .layout as fit, here */
+    K_ARRAY,                    /* pointer to .layout, .count_size bytes at .count_at say how many */
+    K_SPECIAL,                  /* .special prints it: a union */
+};
+
+struct names {
+    unsigned nr;
+    bool negative;              /* the list is by -value */
+    const char *const *list;
+};
+
+struct field {
+    const char *name;           /* NULL: the value alone */
+    uint16_t offset, size;
+    uint8_t kind, side;
+    bool optional;              /* 0 is not shown */
+    uint8_t count_size;
+    uint16_t count_at;
+    const struct names *names;
+    const struct layout *layout;
+    bool (*special)(struct text *t, struct reader *r, uint64_t va);     /* va of the structure; false: not known */
+};
+
+struct layout {
+    uint16_t size, nr;
+    bool bare;                  /* one value, no braces */
+    const struct field *fields;
+};
+
+#define FIELD(type, member, kind_, side_, ...) FIELD_AS(#member, type, member, kind_, side_, ##__VA_ARGS__)
+#define FIELD_AS(name_, type, member, kind_, side_, ...) \
+    { .name = name_, .offset = offsetof(type, member), .size = sizeof(((type *)0)->member), \
+      .kind = kind_, .side = side_, ##__VA_ARGS__ }
+#define ARRAY_OF(type, counter, element) \
+    .layout = &element, .count_at = offsetof(type, counter), .count_size = sizeof(((type *)0)->counter)
+#define LAYOUT(id, type, ...) \
+    static const struct field id##_fields[] = { __VA_ARGS__ }; \
+    static const struct layout id = { .size = sizeof(type), .nr = ARRAY_SIZE(id##_fields), .fields = id##_fields }
+#define VALUE(id, type, ...) \
+    static const struct field id##_fields[] = { { .size = sizeof(type), .side = BOTH, __VA_ARGS__ } }; \
+    static const struct layout id = { .size = sizeof(type), .nr = 1, .bare = true, .fields = id##_fields }
+#define NAMES(id, ...) \
+    static const char *const id##_list[] = { __VA_ARGS__ }; \
+    static const struct names id = { .nr = ARRAY_SIZE(id##_list), .list = id##_list }
+#define SHARED_NAMES(id, ...) \
+    static const char *const id##_list[] = { __VA_ARGS__ }; \
+    const struct names id = { .nr = ARRAY_SIZE(id##_list), .list = id##_list }
+
+/* The structure at va, "{port=5}", as far as that side of the call knows it; false: nothing of it, and nothing
+ * printed. */
+bool print_layout(struct text *t, struct reader *r, const struct layout *l, uint64_t va, enum side side);
+bool print_array(struct text *t, struct reader *r, const struct layout *l, uint64_t va, uint64_t count,
+                 enum side side);
+/* known of len bytes, as a C string that the user's limit cuts. */
+void print_string(struct text *t, const char *s, size_t known, size_t len);
+void print_enum(struct text *t, const struct names *n, int64_t value);
+void print_flags(struct text *t, const struct names *n, uint64_t value);
+void print_domid(struct text *t, uint64_t domid);
+void print_virq(struct text *t, uint64_t virq);
+
+/* --- layouts.c, layouts_memory.c ----------------------------------------------------------------------------------- */
+/* What the pointer of sub-operation op of hypercall nr points to; NULL: not described. */
+const struct layout *operation_layout(unsigned nr, uint64_t op);
+extern const struct layout *const memory_layouts[], *const grant_layouts[], *const version_layouts[];
+extern const unsigned nr_memory_layouts, nr_grant_layouts, nr_version_layouts;
+extern const struct layout iret_layout;
+extern const struct names shutdown_reasons;
+
+/* --- decode.c ------------------------------------------------------------------------------------------------------ */
+/* Up to 6 letters, one an argument; buf is for those that have to be put together. */
+const char *argument_kinds(uint32_t nr, char buf[8]);
+bool argument_known(const struct call *c, unsigned i);
+/* The 32-bit number that argument i is; 0: not known. */
+uint64_t argument_count(const struct call *c, unsigned i);
+/* The sub-operation's number; false: there is none, or it is not known. */
+bool operation_number(struct reader *r, uint64_t *op);
+/* The len characters at argument i; false: none was recorded. */
+bool console_text(struct text *t, struct reader *r, unsigned i, enum side side, uint64_t len);
+
+/* --- decode_mmu.c: one argument each, which is known --------------------------------------------------------------- */
+typedef void (*argument_fn)(struct text *t, struct reader *r, unsigned i);
+void argument_mmu_updates(struct text *t, struct reader *r, unsigned i);
+void argument_mmuext_ops(struct text *t, struct reader *r, unsigned i);
+void argument_pte(struct text *t, struct reader *r, unsigned i);
+void argument_uvm_flags(struct text *t, struct reader *r, unsigned i);
+void argument_descriptor(struct text *t, struct reader *r, unsigned i);
+void argument_gdt_frames(struct text *t, struct reader *r, unsigned i);
+void argument_traps(struct text *t, struct reader *r, unsigned i);
+
+/* --- decode_item.c, insn_operands.c -------------------------------------------------------------------------------- */
+void print_rip(struct text *t, uint64_t rip);           /* " rip=<symbol>" */
+
+struct insn {
+    const uint8_t *bytes;
+    unsigned len, pos;
+    uint8_t rex, rep, segment;          /* prefixes, as they are in the instruction; 0: none */
+    bool opsize, adsize, lock;
+};
+
+#define REX_W 8u
+#define REX_R 4u
+#define REX_X 2u
+#define REX_B 1u
+
+bool take_byte(struct insn *in, uint8_t *byte);
+bool take_prefixes(struct insn *in, uint8_t *opcode);   /* and the first byte of the opcode */
+void print_register(struct text *t, unsigned nr);       /* %rax */
+void print_register16(struct text *t, unsigned nr);     /* %ax */
+void print_segment(struct text *t, const struct insn *in);
+bool print_memory(struct text *t, struct insn *in, uint8_t modrm);      /* false: it does not end within the bytes */
+
+#endif

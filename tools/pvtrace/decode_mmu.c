@@ -1,0 +1,262 @@
+/* Owns the calls whose arguments are lists or words with a structure of the CPU's: page-table entries and their
+ * updates, mmuext operations, descriptors, the trap table. */
+#include "tools/pvtrace/decode.h"
+
+#include <public/xen.h>
+
+#define PTE_P 1u
+#define PTE_FRAME 0x000ffffffffff000ull
+#define PTE_NX (1ull << 63)
+
+/* A present entry: frame and flags. Bits that have no name come in hexadecimal, so that nothing is lost. One that is
+ * not present means what its owner likes, and is shown as it is. */
+void decode_pte(struct text *t, uint64_t pte)
+{
+    static const char *const names[] = { "|P", "|RW", "|US", "|PWT", "|PCD", "|A", "|D", "|PAT", "|G" };
+    uint64_t rest = pte & ~PTE_FRAME & ~PTE_NX;
+
+    if (decode_options.raw || !(pte & PTE_P)) {
+        if (pte == 0)
+            text_put(t, "0", 1);
+        else
+            text_hex(t, pte);
+        return;
+    }
+    text_hex(t, (pte & PTE_FRAME) >> 12);
+    for (unsigned bit = 0; bit < ARRAY_SIZE(names); bit++)
+        if (rest >> bit & 1)
+            text_str(t, names[bit]);
+    if (rest >> ARRAY_SIZE(names) != 0) {
+        text_put(t, "|", 1);
+        text_hex(t, rest & -(1ull << ARRAY_SIZE(names)));
+    }
+    if (pte & PTE_NX)
+        text_put(t, "|NX", 3);
+}
+
+void argument_pte(struct text *t, struct reader *r, unsigned i)
+{
+    decode_pte(t, r->c->args[i]);
+}
+
+/* --- Lists --------------------------------------------------------------------------------------------------------- */
+typedef void (*element_fn)(struct text *t, struct reader *r, const void *element);
+
+/* The count elements (of up to 64 bytes) at argument i; the pointer alone if not even the first was recorded. */
+static void print_list(struct text *t, struct reader *r, unsigned i, uint64_t count, size_t size, element_fn print)
+{
+    uint64_t element[8], va = r->c->args[i];
+
+    if (va == 0 || count == 0 || read_memory(r, IN, va, element, size) < size) {
+        text_pointer(t, va);
+        return;
+    }
+    text_put(t, "[", 1);
+    for (uint64_t n = 0; n < count && !text_full(t); n++, va += size) {
+        if (n != 0)
+            text_put(t, ", ", 2);
+        if (n >= decode_options.max_items || read_memory(r, IN, va, element, size) < size) {
+            text_put(t, "...", 3);
+            break;
+        }
+        print(t, r, element);
+    }
+    text_put(t, "]", 1);
+}
+
+static void print_update(struct text *t, struct reader *r, const void *element)
+{
+    static const char *const commands[] = {
+        [MMU_NORMAL_PT_UPDATE] = "{PT_UPDATE ptr=", [MMU_MACHPHYS_UPDATE] = "{MACHPHYS ptr=",
+        [MMU_PT_UPDATE_PRESERVE_AD] = "{PRESERVE_AD ptr=", [MMU_PT_UPDATE_NO_TRANSLATE] = "{NO_TRANSLATE ptr=",
+    };
+    const struct mmu_update *u = element;
+
+    (void)r;
+    text_str(t, commands[u->ptr & 3]);
+    text_hex(t, u->ptr & ~3ull);
+    text_put(t, " val=", 5);
+    if ((u->ptr & 3) == MMU_MACHPHYS_UPDATE)
+        text_hex(t, u->val);
+    else
+        decode_pte(t, u->val);
+    text_put(t, "}", 1);
+}
+
+void argument_mmu_updates(struct text *t, struct reader *r, unsigned i)
+{
+    print_list(t, r, i, argument_count(r->c, i + 1), sizeof(struct mmu_update), print_update);
+}
+
+/* A bitmap of vCPUs in guest memory; the hypervisor reads as many bytes as the domain has use for. */
+static void print_vcpu_mask(struct text *t, struct reader *r, uint64_t va)
+{
+    uint8_t mask[32];
+    size_t known = read_memory(r, IN, va, mask, sizeof(mask));
+    const char *comma = "";
+
+    if (va == 0 || known == 0) {
+        text_pointer(t, va);
+        return;
+    }
+    text_put(t, "[", 1);
+    for (unsigned vcpu = 0; vcpu < 8 * known; vcpu++) {
+        if (mask[vcpu / 8] >> vcpu % 8 & 1) {
+            text_str(t, comma);
+            text_dec(t, vcpu);
+            comma = ", ";
+        }
+    }
+    text_put(t, "]", 1);
+}
+
+/* Which of the two words of an mmuext operation mean something, and what. */
+enum mmuext_args { MFN = 1, ADDRESS = 2, VCPUS = 4, ENTRIES = 8, SOURCE = 16 };
+
+static const uint8_t mmuext_args[] = {
+    [MMUEXT_PIN_L1_TABLE] = MFN, [MMUEXT_PIN_L2_TABLE] = MFN, [MMUEXT_PIN_L3_TABLE] = MFN,
+    [MMUEXT_PIN_L4_TABLE] = MFN, [MMUEXT_UNPIN_TABLE] = MFN, [MMUEXT_NEW_BASEPTR] = MFN,
+    [MMUEXT_NEW_USER_BASEPTR] = MFN, [MMUEXT_INVLPG_LOCAL] = ADDRESS, [MMUEXT_INVLPG_ALL] = ADDRESS,
+    [MMUEXT_INVLPG_MULTI] = ADDRESS | VCPUS, [MMUEXT_TLB_FLUSH_MULTI] = VCPUS,
+    [MMUEXT_SET_LDT] = ADDRESS | ENTRIES, [MMUEXT_CLEAR_PAGE] = MFN, [MMUEXT_COPY_PAGE] = MFN | SOURCE,
+    [MMUEXT_MARK_SUPER] = MFN, [MMUEXT_UNMARK_SUPER] = MFN,
+};
+
+static void print_mmuext(struct text *t, struct reader *r, const void *element)
+{
+    const struct mmuext_op *op = element;
+    const char *name = abi_operation_name(__HYPERVISOR_mmuext_op, op->cmd);
+    unsigned args = op->cmd < ARRAY_SIZE(mmuext_args) ? mmuext_args[op->cmd] : 0;
+
+    text_put(t, "{", 1);
+    if (name != NULL)
+        text_str(t, name);
+    else
+        text_dec(t, op->cmd);
+    if (args & MFN) {
+        text_str(t, " mfn=");
+        text_hex(t, op->arg1.mfn);
+    }
+    if (args & ADDRESS) {
+        text_str(t, " linear_addr=");
+        text_hex(t, op->arg1.linear_addr);
+    }
+    if (args & ENTRIES) {
+        text_str(t, " nr_ents=");
+        text_dec(t, op->arg2.nr_ents);
+    }
+    if (args & SOURCE) {
+        text_str(t, " src_mfn=");
+        text_hex(t, op->arg2.src_mfn);
+    }
+    if (args & VCPUS) {
+        text_str(t, " vcpus=");
+        print_vcpu_mask(t, r, (uint64_t)(uintptr_t)op->arg2.vcpumask.p);
+    }
+    text_put(t, "}", 1);
+}
+
+void argument_mmuext_ops(struct text *t, struct reader *r, unsigned i)
+{
+    print_list(t, r, i, argument_count(r->c, i + 1), sizeof(struct mmuext_op), print_mmuext);
+}
+
+static void print_frame(struct text *t, struct reader *r, const void *element)
+{
+    (void)r;
+    text_hex(t, *(const uint64_t *)element);
+}
+
+void argument_gdt_frames(struct text *t, struct reader *r, unsigned i)
+{
+    uint64_t frames = (argument_count(r->c, i + 1) + 511) / 512;
+
+    print_list(t, r, i, frames, sizeof(uint64_t), print_frame);
+}
+
+static void print_trap(struct text *t, struct reader *r, const void *element)
+{
+    const struct trap_info *trap = element;
+    const char *name = abi_trap_name(trap->vector);
+
+    (void)r;
+    text_put(t, "{", 1);
+    if (name != NULL)
+        text_str(t, name);
+    else
+        text_hex(t, trap->vector);
+    text_str(t, " dpl=");
+    text_dec(t, TI_GET_DPL(trap));
+    if (TI_GET_IF(trap))
+        text_str(t, " mask_events");
+    text_str(t, " cs=");
+    text_hex(t, trap->cs);
+    text_str(t, " address=");
+    decode_address(t, trap->address);
+    text_put(t, "}", 1);
+}
+
+/* The table ends with an entry without address. */
+void argument_traps(struct text *t, struct reader *r, unsigned i)
+{
+    uint64_t va = r->c->args[i];
+    struct trap_info trap;
+    uint64_t count = 0;
+
+    while (count < 257 && read_memory(r, IN, va + count * sizeof(trap), &trap, sizeof(trap)) == sizeof(trap) &&
+           trap.address != 0)
+        count++;
+    if (count == 0 && read_memory(r, IN, va, &trap, sizeof(trap)) == sizeof(trap)) {
+        text_put(t, "[]", 2);
+        return;
+    }
+    /* Was the end of the table recorded? If not, count on, so that the list ends in dots. */
+    if (read_memory(r, IN, va + count * sizeof(trap), &trap, sizeof(trap)) < sizeof(trap))
+        count++;
+    print_list(t, r, i, count, sizeof(trap), print_trap);
+}
+
+/* --- Words --------------------------------------------------------------------------------------------------------- */
+/* What to flush, and where: all vCPUs, those in a bitmap whose address is in the upper bits, or (nothing) this one. */
+void argument_uvm_flags(struct text *t, struct reader *r, unsigned i)
+{
+    static const char *const what[] = { "UVMF_NONE", "UVMF_TLB_FLUSH", "UVMF_INVLPG", "3" };
+    uint64_t flags = r->c->args[i];
+
+    text_str(t, what[flags & UVMF_FLUSHTYPE_MASK]);
+    if (flags & UVMF_ALL)
+        text_str(t, "|UVMF_ALL");
+    flags &= ~(UVMF_FLUSHTYPE_MASK | UVMF_ALL);
+    if (flags != 0) {
+        text_str(t, "|UVMF_MULTI ");
+        print_vcpu_mask(t, r, flags);
+    }
+}
+
+/* A descriptor as the GDT has it (SDM vol. 3, 3.4.5): the word, then the fields that matter. */
+void argument_descriptor(struct text *t, struct reader *r, unsigned i)
+{
+    static const char *const system_types[16] = { [2] = "ldt", [9] = "tss", [11] = "tss", [12] = "call gate",
+                                                  [14] = "interrupt gate", [15] = "trap gate" };
+    uint64_t d = r->c->args[i];
+    uint64_t base = (d >> 16 & 0xffffff) | (d >> 32 & 0xff000000), limit = (d & 0xffff) | (d >> 32 & 0xf0000);
+    unsigned type = d >> 40 & 15;
+    const char *name = system_types[type] != NULL ? system_types[type] : "system";
+
+    if (d == 0) {
+        text_put(t, "0", 1);
+        return;
+    }
+    if (d >> 44 & 1)
+        name = !(type & 8) ? "data" : d >> 53 & 1 ? "code64" : d >> 54 & 1 ? "code32" : "code16";
+    text_hex(t, d);
+    text_str(t, " {");
+    text_str(t, name);
+    text_str(t, d >> 47 & 1 ? " dpl=" : " not-present dpl=");
+    text_dec(t, d >> 45 & 3);
+    text_str(t, " base=");
+    text_hex(t, base);
+    text_str(t, " limit=");
+    text_hex(t, d >> 55 & 1 ? limit << 12 | 0xfff : limit);
+    text_str(t, "}");
+}

@@ -1,0 +1,19 @@
+# The reader of traces, an ordinary program. Included by the top Makefile.
+PVTRACE     := $(BUILD)/pvtrace
+PVTRACE_SRC := $(wildcard tools/pvtrace/*.c) common/abi_names.c
+PVTRACE_OBJ := $(PVTRACE_SRC:%.c=$(BUILD)/host/%.o)
+
+HOST_CC     ?= gcc
+HOST_CFLAGS := -std=gnu11 -O2 -g $(WARN) -D__XEN_TOOLS__ -D__XEN_INTERFACE_VERSION__=0x00040e00 -I. \
+               -isystem $(BUILD)/abi
+
+$(BUILD)/host/%.o: %.c tools/pvtrace/pvtrace.mk | $(ABI)
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(HOST_CC) $(HOST_CFLAGS) $(DEPFLAGS) -c $< -o $@
+
+$(PVTRACE): $(PVTRACE_OBJ)
+	$(call say,LD,$@)
+	$(Q)$(HOST_CC) -o $@ $^
+
+-include $(PVTRACE_OBJ:.o=.d)

@@ -1,0 +1,259 @@
+/* Owns reading the trace of a machine while it runs, out of the file that is its RAM: finding the header, the
+ * rings of its CPUs one beside the other, and noticing that the trace ended or the machine was reset.
+ *
+ * Whatever is in the file, guests may have written. A header is believed only at the address that it gives
+ * itself, and only with numbers that fit the file; records only as ring.c says. */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/compiler.h"
+#include "tools/pvtrace/source.h"
+
+#define SEARCH_SHARE 4          /* searching a big RAM takes no more than one part in so many of a CPU */
+
+struct ram {
+    struct fault *fault;
+    int fd;
+    bool follow, stopped;
+    bool found, over;
+    bool ever;                          /* found, be it before a reset */
+    bool ended;                         /* the last look saw that nothing is written any more */
+    bool was_linked;                    /* the file had a name */
+    bool fresh;                         /* no ring has run dry since all were looked at */
+    struct timespec search_after;
+    uint64_t told;                      /* where the header is; 0: nobody said */
+    uint64_t file_bytes, at;            /* of the header, in the file */
+    struct trace_header h;
+    unsigned nr_rings, last;            /* last: whose record was delivered last */
+    uint64_t delivered;
+    struct record notice;               /* what ram_ready found out, if have_notice: it comes next */
+    bool have_notice;
+    struct ring rings[TRACE_MAX_CPUS];
+    uint8_t chunks[TRACE_MAX_CPUS][CHUNK];
+};
+
+struct ram *ram_open(int fd, uint64_t at, bool follow, struct fault *fault)
+{
+    struct ram *ram = calloc(1, sizeof(*ram));
+    struct stat st;
+
+    if (ram == NULL)
+        return NULL;
+    ram->fd = fd;
+    ram->told = at;
+    ram->follow = follow;
+    ram->fault = fault;
+    ram->was_linked = fstat(fd, &st) == 0 && st.st_nlink > 0;
+    return ram;
+}
+
+void ram_close(struct ram *ram)
+{
+    close(ram->fd);
+    free(ram);
+}
+
+void ram_stop(struct ram *ram)
+{
+    ram->stopped = true;
+    ram->fresh = false;
+}
+
+/* --- The header ----------------------------------------------------------------------------------------- */
+/* Its rings are read from their beginning. What they lost before is counted by their first blocks. */
+static void attach(struct ram *ram)
+{
+    ram->nr_rings = ram->h.nr_cpus;
+    for (unsigned i = 0; i < ram->nr_rings; i++) {
+        uint64_t pa = ram->h.rings[i].pa, bytes = (uint64_t)ram->h.nr_blocks * ram->h.block_bytes;
+
+        ram->rings[i] = (struct ring){
+            .fault = ram->fault, .fd = ram->fd, .cpu = (uint16_t)i, .block = 1, .limit = UINT64_MAX,
+            .at = pa != 0 ? ram_offset(&ram->h, ram->file_bytes, pa, bytes) : 0,
+            .block_bytes = ram->h.block_bytes, .nr_blocks = ram->h.nr_blocks, .chunk = ram->chunks[i],
+        };
+    }
+    ram->found = ram->ever = true;
+    ram->fresh = ram->ended = false;
+    ram->last = 0;
+}
+
+/* Not more often than the machine can bear: its RAM may be large, and its firmware slow. */
+static void search(struct ram *ram)
+{
+    struct timespec before, after;
+    enum next found;
+    struct stat st;
+    int64_t ns;
+
+    clock_gettime(CLOCK_MONOTONIC, &before);
+    if (before.tv_sec < ram->search_after.tv_sec ||
+        (before.tv_sec == ram->search_after.tv_sec && before.tv_nsec < ram->search_after.tv_nsec))
+        return;
+    if (fstat(ram->fd, &st) == 0)
+        ram->file_bytes = (uint64_t)st.st_size;
+    found = ram_find(ram->fd, ram->file_bytes, ram->told, &ram->at, &ram->h, ram->fault);
+    ram->over = found == NEXT_END;
+    if (found == NEXT_RECORD) {
+        attach(ram);
+        return;
+    }
+    clock_gettime(CLOCK_MONOTONIC, &after);
+    ns = (after.tv_sec - before.tv_sec) * 1000000000l + after.tv_nsec - before.tv_nsec;
+    ns = after.tv_nsec + SEARCH_SHARE * ns;
+    ram->search_after.tv_sec = after.tv_sec + ns / 1000000000;
+    ram->search_after.tv_nsec = ns % 1000000000;
+}
+
+/* Is *now still the header that the rings were taken from? A machine that boots again has none for a while,
+ * then one that counts from the beginning. */
+static bool same_trace(const struct ram *ram, const struct trace_header *now)
+{
+    const struct trace_header *h = &ram->h;
+
+    if (memcmp(now->magic, h->magic, sizeof(h->magic)) != 0 || now->pa != h->pa ||
+        now->state == TRACE_STATE_NONE || now->block_bytes != h->block_bytes ||
+        now->nr_blocks != h->nr_blocks || now->nr_cpus != h->nr_cpus)
+        return false;
+    for (unsigned i = 0; i < ram->nr_rings; i++) {
+        const struct ring *ring = &ram->rings[i];
+        uint64_t pa = now->rings[i].pa, least = ring->counted ? ring->block : ring->block - 1;
+
+        if (pa == 0 && now->state == TRACE_STATE_ENDED)
+            continue;
+        if (pa != h->rings[i].pa || now->rings[i].head < least)
+            return false;
+    }
+    return true;
+}
+
+/* Says so to the next stage, for which nothing that was open can end any more. */
+static enum next reset(struct ram *ram, struct record *r)
+{
+    const struct ring *ring = &ram->rings[ram->last];
+    bool was_used = ram->delivered > 0;
+
+    *r = (struct record){ .offset = ram->at, .tsc = ring->tsc, .event = TRC_PARAGON_CLASSES,
+                          .cpu = ring->cpu, .n = 1, .has_tsc = true };
+    ram->found = false;
+    ram->delivered = 0;
+    if (!ram->follow || ram->stopped) {
+        fault_set(ram->fault,
+                  "offset %lu: the trace was taken away while it was read; was the machine reset?", ram->at);
+        ram->over = true;
+    }
+    return was_used ? NEXT_RECORD : NEXT_WAIT;
+}
+
+/* --- Its rings ------------------------------------------------------------------------------------------ */
+/* The oldest record of all rings. Ties: of the ring that spoke last, for records without a time belong to the
+ * one before. */
+static struct ring *oldest(struct ram *ram)
+{
+    struct ring *best = NULL;
+
+    for (unsigned i = 0; i < ram->nr_rings; i++) {
+        struct ring *ring = &ram->rings[(ram->last + i) % ram->nr_rings];
+
+        if (ring->have_next && (best == NULL || ring->next.tsc < best->next.tsc))
+            best = ring;
+    }
+    return best;
+}
+
+/* The trace ended and its memory was given back, perhaps before all was read: it may be anybody's now. */
+static bool given_back(struct ram *ram, const struct trace_header *now, unsigned i)
+{
+    struct ring *ring = &ram->rings[i];
+
+    if (now->rings[i].pa == ram->h.rings[i].pa)
+        return false;
+    fault_set(ram->fault,
+              "offset %lu: CPU %u gave its ring back when the trace ended; of block %lu and after it "
+              "something may be missing",
+              ring->at, i, ring->block);
+    ring->drained = true;
+    return true;
+}
+
+/* Looks at all rings that have nothing. NEXT_RECORD: *r is the last word about a trace that is no more. */
+static enum next look(struct ram *ram, struct record *r)
+{
+    bool drained = true;
+    struct trace_header now;
+
+    if (!read_all(ram->fd, &now, sizeof(now), ram->at) || !same_trace(ram, &now))
+        return reset(ram, r);
+    for (unsigned i = 0; i < ram->nr_rings; i++) {
+        struct ring *ring = &ram->rings[i];
+
+        if (ring->have_next || ring->at == 0 || given_back(ram, &now, i)) {
+            drained &= !ring->have_next;
+            continue;
+        }
+        if ((!ram->follow || ram->stopped) && ring->limit == UINT64_MAX)
+            ring->limit = now.rings[i].head;
+        ring_refill(ring, now.rings[i].head);
+        drained &= !ring->have_next;
+    }
+    ram->over = drained && (!ram->follow || ram->stopped || ram->ended);
+    ram->ended = now.state == TRACE_STATE_ENDED;        /* heads that are read from now on are the last */
+    ram->fresh = true;
+    return NEXT_WAIT;
+}
+
+/* QEMU is gone, and somebody has cleaned up after it. */
+static bool orphaned(const struct ram *ram)
+{
+    struct stat st;
+
+    return ram->was_linked && (fstat(ram->fd, &st) != 0 || st.st_nlink == 0);
+}
+
+enum next ram_next(struct ram *ram, struct record *r)
+{
+    struct ring *ring;
+
+    if (unlikely(ram->have_notice)) {
+        ram->have_notice = false;
+        *r = ram->notice;
+        return NEXT_RECORD;
+    }
+    if (unlikely(!ram->found)) {
+        if (!ram->over)
+            search(ram);
+        if (!ram->found) {
+            bool end = ram->over || !ram->follow || ram->stopped || orphaned(ram);
+
+            if (end && !ram->ever)
+                fault_set(ram->fault, "no trace in this machine's RAM: was it started with trace=?");
+            return end ? NEXT_END : NEXT_WAIT;
+        }
+    }
+    if (unlikely(!ram->fresh) && !ram->over && look(ram, r) == NEXT_RECORD)
+        return NEXT_RECORD;
+    ring = ram->found ? oldest(ram) : NULL;
+    if (unlikely(ring == NULL)) {
+        ram->fresh = false;
+        return ram->over || (ram->found && orphaned(ram)) ? NEXT_END : NEXT_WAIT;
+    }
+    *r = ring->next;
+    ram->last = ring->cpu;
+    ram->delivered++;
+    if (!ring_advance(ring))
+        ram->fresh = false;
+    return NEXT_RECORD;
+}
+
+/* A ring that has run dry is looked at again, or nobody would know that it has filled meanwhile. */
+bool ram_ready(struct ram *ram)
+{
+    if (!ram->follow || ram->over || ram->have_notice)
+        return true;
+    if (ram->found && oldest(ram) == NULL)
+        ram->have_notice = look(ram, &ram->notice) == NEXT_RECORD;
+    return ram->over || ram->have_notice || (ram->found && oldest(ram) != NULL);
+}
