@@ -22,7 +22,9 @@ INITRD   ?= $(RAMDISK)
 WORDS    ?=
 CMDLINE  ?=
 APPEND   ?=
-TRACE    ?=
+TRACE    ?= $(if $(filter trace,$(MAKECMDGOALS)),all)
+VIEW     ?= -C
+TRACE_FILE ?= $(BUILD)/trace.bin
 # GUEST=path is a kernel taken as it is, KERNEL=path one that is unpacked first; the ramdisk has two names.
 WITH_LINUX   := $(filter linux,$(GUEST))
 USER_GUEST   := $(if $(WITH_LINUX),,$(GUEST))
@@ -33,7 +35,7 @@ ISO      ?= $(BUILD)/paragon.iso
 
 $(if $(filter auto kvm tcg,$(ACCEL)),,$(error ACCEL=$(ACCEL): must be auto, kvm or tcg))
 $(if $(filter bios uefi,$(FIRMWARE)),,$(error FIRMWARE=$(FIRMWARE): must be bios or uefi))
-$(if $(filter-out hypercalls,$(TRACE)),$(error TRACE=$(TRACE): the only thing to trace is hypercalls))
+$(if $(shell [[ "$(TRACE)" =~ ^[a-z,-]*$$ ]] && echo y),,$(error TRACE=$(TRACE): must be words and commas, as all,-sched))
 # $(call need_file,VARIABLE,VALUE): it names a file that can be read.
 need_file = $(if $(2),$(if $(shell test -f '$(2)' -a -r '$(2)' && echo y),,\
     $(error $(1)=$(2): $(if $(wildcard $(2)),not a file that can be read,no such file))))
@@ -47,8 +49,8 @@ $(if $(shell [[ "$(MEM)$(TIMEOUT)" =~ ^[0-9]+$$ ]] && echo y),,\
     $(error MEM=$(MEM): must be a number of MiB, TIMEOUT=$(TIMEOUT) one of seconds))
 $(if $(filter $(ENTRY),$(shell sed -n 's/.*--id \([a-z]*\).*/\1/p' grub.cfg)),,\
     $(error ENTRY=$(ENTRY): grub.cfg has no such entry))
-$(if $(findstring ',$(CMDLINE)$(APPEND)$(SUITES)$(WORDS)),\
-    $(error CMDLINE=, APPEND=, WORDS= and SUITES= cannot hold a single quote))
+$(if $(findstring ',$(CMDLINE)$(APPEND)$(SUITES)$(WORDS)$(VIEW)),\
+    $(error CMDLINE=, APPEND=, WORDS=, SUITES= and VIEW= cannot hold a single quote))
 
 ifeq ($(V),1)
 Q :=
@@ -58,12 +60,14 @@ Q := @
 say = @printf '  %-8s %s\n' '$(1)' '$(2)'
 endif
 
-.PHONY: help run iso build deps deps-test clean oracle test lint soak
+.PHONY: help run trace iso build deps deps-test clean oracle test lint soak
 
 help:
 	@echo 'Paragon: a small hypervisor for Xen PV guests. Targets:'
 	@echo '  run      install what is missing, build, boot the ISO, report; exits 0 when every guest passed'
+	@echo '  trace    the same, and every hypercall, trap and event of the guests as it happens; kept in $(TRACE_FILE)'
 	@echo '  test     every test: runner, lint, unit tests, boot tests'
+	@echo '  trace-cost  what tracing costs a Linux boot, in instructions;  trace-speed  how fast pvtrace reads'
 	@echo '  soak     two minutes of stress-ng in a Linux guest'
 	@echo '  oracle   the same guest on Debian'"'"'s Xen and on ours, compared test by test'
 	@echo '  build, iso, deps, deps-test, lint, clean'
@@ -74,7 +78,8 @@ help:
 	@echo '  WORDS="vcpus=2 mem=256M"   the words of the hypervisor about that one guest'
 	@echo '  SUITES=boot,traps      suites of the test guests (all)'
 	@echo '  ENTRY=one              menu entry of grub.cfg: guests one four crash own linux (guests)'
-	@echo '  APPEND="words"         more options for the hypervisor;  TRACE=hypercalls is one of them'
+	@echo '  APPEND="words"         more options for the hypervisor'
+	@echo '  TRACE=all,-sched       what is traced (make trace: all);  VIEW="-e trace=mmu -p d1"  options of pvtrace (-C)'
 	@echo '  ACCEL=auto|kvm|tcg  CPU=max  MEM=512  FIRMWARE=bios|uefi  V=1  DEBUG=1'
 	@echo '  TIMEOUT=seconds        0: none (300, and none with one guest of yours and a terminal)'
 
@@ -86,7 +91,7 @@ DEPS  += newlib-source xz-utils
 DEPS  += grub-common grub-pc-bin grub-efi-amd64-bin xorriso mtools
 DEPS  += qemu-system-x86 seabios ovmf python3
 DEPS  += $(if $(KERNEL)$(WITH_LINUX),zstd lz4 bzip2)
-DEPS_TEST := libcmocka-dev clang libclang-rt-14-dev
+DEPS_TEST := babeltrace2 libcmocka-dev clang libclang-rt-14-dev
 
 # $(call install,PACKAGES): asks dpkg first, so that a complete machine is neither touched nor kept waiting.
 define install
@@ -121,13 +126,14 @@ ifneq ($(if $(PACKAGES_READY),,$(OTHER_GOALS)),)
 
 .PHONY: $(OTHER_GOALS) rest
 $(OTHER_GOALS): rest ; @:
-rest: $(if $(filter-out run iso build oracle soak $(BUILD)/%,$(OTHER_GOALS)),deps-test,deps)
+rest: $(if $(filter-out run trace iso build oracle soak trace-cost $(BUILD)/%,$(OTHER_GOALS)),deps-test,deps)
 	@$(MAKE) --no-print-directory PACKAGES_READY=y $(OTHER_GOALS)
 
 else
 
 # --- The hypervisor ---------------------------------------------------------------------------------------
 # DEBUG=1: assertions, and every reference recounted whenever a domain has ended. Objects of its own.
+# NO_TRACE=1: without the places where the trace hangs, to measure what they cost.
 HV       := $(BUILD)/hv$(if $(DEBUG),-debug)
 ABI      := $(BUILD)/abi/public
 OFFSETS  := $(BUILD)/asm-offsets.h
@@ -143,7 +149,7 @@ MACH     := -ffreestanding -mno-red-zone -mgeneral-regs-only -fpie -fvisibility=
             -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables -fno-strict-aliasing
 WARN     := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wundef \
             -Wvla
-HV_CFLAGS := -std=gnu11 -O2 -g $(MACH) $(WARN) $(CPPFLAGS) $(if $(DEBUG),-DDEBUG)
+HV_CFLAGS := -std=gnu11 -O2 -g $(MACH) $(WARN) $(CPPFLAGS) $(if $(DEBUG),-DDEBUG) $(if $(NO_TRACE),-DTRACE_NEVER)
 DEPFLAGS = -MMD -MP -MF $(basename $@).d
 
 HV_C     := $(wildcard common/*.c xen/*.c) $(filter-out %/asm-offsets.c,$(wildcard arch/x86_64/*.c))
@@ -239,6 +245,7 @@ GUEST_PV := $(BUILD)/guest-pv/guest-pv
 build: $(BUILD)/paragon $(GUEST_PV) $(GUEST_STORE)
 
 include tools/linux/linux.mk
+include tools/pvtrace/pvtrace.mk
 ifneq ($(KERNEL),)
 $(USER_KERNEL): $(KERNEL) tools/unpack-kernel FORCE
 	$(call say,UNPACK,$<)
@@ -284,10 +291,15 @@ $(ISO): $(BUILD)/paragon $(GUEST_PV) $(GUEST_STORE) grub.cfg $(TREE)/boot/grub/o
 
 iso: $(ISO)
 
+RUN = tools/paragon-run --iso $(ISO) --accel $(ACCEL) --cpu $(CPU) --mem $(MEM) --firmware $(FIRMWARE) \
+      $(if $(TIMEOUT),--timeout $(TIMEOUT)) $(if $(filter own linux,$(ENTRY)),--raw) $(if $(JUNIT),--junit $(JUNIT))
 run: $(ISO)
-	@tools/paragon-run --iso $(ISO) --accel $(ACCEL) --cpu $(CPU) --mem $(MEM) --firmware $(FIRMWARE) \
-	    $(if $(TIMEOUT),--timeout $(TIMEOUT)) $(if $(filter own linux,$(ENTRY)),--raw) \
-	    $(if $(JUNIT),--junit $(JUNIT))
+	@echo 'make trace instead of make run shows every hypercall, as strace would'
+	@$(RUN)
+
+trace: $(ISO) $(PVTRACE)
+	@$(RUN) --trace $(TRACE_FILE) --pvtrace $(PVTRACE) --view '$(VIEW)'; status=$$?; \
+	    echo 'The trace: $(TRACE_FILE), read by $(PVTRACE) (-c counts, --svg, --json, --ctf, --csv, -h)'; exit $$status
 
 # --- Debian's Xen as the oracle ---------------------------------------------------------------------------
 # Unpacked here, never installed.

@@ -1,7 +1,8 @@
 # What `make test` runs, cheapest first. tests/unit/unit.mk adds its targets to TESTS.
 TESTS := test-tools lint
 -include tests/unit/unit.mk
-TESTS += boot-tests
+include tests/trace/trace.mk
+TESTS += trace-test trace-cost boot-tests
 
 .PHONY: $(TESTS)
 test: $(TESTS)
@@ -21,11 +22,22 @@ lint: | $(ABI) $(OFFSETS)
 BOOT_ISO  := $(BUILD)/boot-test.iso
 LINUX_ISO := $(BUILD)/boot-linux.iso
 MAKE_ISO  := $(MAKE) --no-print-directory iso KERNEL= RAMDISK= INITRD= WORDS= APPEND= TRACE= SUITES=all
-boot-tests: $(BUILD)/paragon $(GUEST_PV) $(GUEST_STORE) $(LINUX)/vmlinux $(LINUX_RAMDISK) \
+boot-tests: $(PVTRACE) $(XENALYZE) $(BUILD)/paragon $(GUEST_PV) $(GUEST_STORE) $(LINUX)/vmlinux $(LINUX_RAMDISK) \
     $(LINUX)/grub/grub-xen
 	@$(MAKE_ISO) ISO=$(BOOT_ISO) GUEST= CMDLINE= ENTRY=guests
 	@$(MAKE_ISO) ISO=$(LINUX_ISO) GUEST=linux CMDLINE=paragon=selftest ENTRY=linux
 	@python3 -B tests/boot/run.py --iso $(BOOT_ISO) --paragon $(BUILD)/paragon --guest $(GUEST_PV) \
 	    --linux $(LINUX)/vmlinux --ramdisk $(LINUX_RAMDISK) --linux-iso $(LINUX_ISO) \
-	    --grub $(LINUX)/grub/grub-xen \
+	    --grub $(LINUX)/grub/grub-xen --pvtrace $(PVTRACE) --xenalyze $(XENALYZE) \
 	    --accel $(ACCEL) --logs $(BUILD)/boot-logs $(CASES)
+
+# What the trace has to be on the golden suites, taken from what it is now: look at the difference before it is committed.
+.PHONY: golden trace-cost
+golden:
+	@GOLDEN=write $(MAKE) --no-print-directory boot-tests CASES=trace-golden
+
+# The hypervisor once more, without the places where the trace hangs, to count what they cost.
+trace-cost: $(BUILD)/paragon $(LINUX)/vmlinux $(LINUX_RAMDISK)
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/notrace NO_TRACE=1 $(BUILD)/notrace/paragon
+	@python3 -B tests/trace/cost.py --paragon $(BUILD)/paragon --without $(BUILD)/notrace/paragon \
+	    --linux $(LINUX)/vmlinux --ramdisk $(LINUX_RAMDISK)

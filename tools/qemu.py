@@ -16,6 +16,9 @@ import time
 
 OVMF = "/usr/share/ovmf/OVMF.fd"
 DRAIN_SECONDS = 2
+# Instructions counted, and everything that depends on time or chance made the same in each run.
+ICOUNT = ["-icount", "shift=0,sleep=off", "-seed", "1", "-rtc", "base=2026-01-01,clock=vm"]
+ICOUNT_CPU = "max,-smap,-la57,-erms"
 
 
 def pick_accel(wish):
@@ -34,11 +37,17 @@ def pick_accel(wish):
 
 
 def command(machine, iso=None, kernel=None, append="", modules=()):
-    """The QEMU command line. machine: dict of accel, cpu, mem, firmware. modules: "file words" strings."""
+    """The QEMU command line. machine: dict of accel, cpu, mem, firmware; icount if instructions are to be counted; ram
+    (a file to be the machine's memory, for others to look into) if wanted. modules: "file words" strings."""
     argv = shlex.split(os.environ.get("QEMU", "qemu-system-x86_64"))
     argv += ["-accel", machine["accel"], "-cpu", machine["cpu"], "-m", str(machine["mem"])]
     argv += ["-display", "none", "-nic", "none", "-no-reboot", "-monitor", "none"]
     argv += ["-chardev", "stdio,id=console,mux=off", "-serial", "chardev:console"]
+    if machine.get("icount"):
+        argv += ICOUNT
+    if machine.get("ram"):
+        argv += ["-machine", "memory-backend=ram", "-object", f"memory-backend-file,id=ram,share=on,"
+                 f"size={machine['mem']}M,mem-path={machine['ram'].replace(',', ',,')}"]
     if machine["firmware"] == "uefi":
         argv += ["-bios", OVMF]
     if iso:

@@ -9,6 +9,7 @@ finds no fault.
 from dataclasses import dataclass
 
 import badelf
+import tracecheck
 import typist
 
 
@@ -22,7 +23,10 @@ class Case:
     crash: tuple = ()  # the guests that have to crash
     types: tuple = ()  # (pattern, bytes): typed when the pattern is on a line
     check: object = None  # of all lines: yields faults
+    trace: str = ""  # the trace is read while the machine runs (live), or when it is off (after)
+    traced: object = None  # of what was read then: yields faults
     cpu: str = "max"
+    icount: bool = False  # every run the same, see tools/qemu.py
     mem: int = 512
     firmware: str = "bios"
     limit: int = 60  # seconds
@@ -30,8 +34,11 @@ class Case:
 
 
 ALL = "GOOD name={0} mem=64M -- suites=all"
-SHORT = "GOOD name={0} mem=32M -- suites=boot"
 SERVICE = "STORE service name=store --"
+SHORT = "GOOD name={0} mem=32M -- suites=boot"
+
+MENU_MODULES = (SERVICE, ALL.format("alone"), "GOOD name=left mem=64M -- suites=all peer=3",
+                "GOOD name=right mem=64M -- suites=all peer=2")  # as grub.cfg's first entry
 MENU = (1, 2, 3)  # the guests of grub.cfg's first entry
 
 # What the hypervisor says of each broken module, besides its name.
@@ -78,7 +85,16 @@ CASES = [
     Case("store-dies", ("GOOD service name=dying mem=32M -- suites=crash", SHORT.format("good")), guests=(1,),
          crash=(0,)),
     Case("store-alone", (SERVICE,), guests=(), shows=(r"^\(XEN\).*No guest could be started",)),
-    Case("trace", (SHORT.format("good"),), "trace=hypercalls", shows=(r"^\[d1v0 \d+\.\d+\] mmu_update\(.*DOMID_SELF\) = 0 <\d+>",)),
+    Case("trace", MENU_MODULES, "trace=all trace_size=64M", guests=MENU, mem=640, limit=120, trace="live",
+         traced=tracecheck.others_read_it),
+    Case("trace-golden", ("GOOD mem=64M -- suites=" + ",".join(tracecheck.GOLDEN_SUITES),), "trace=all", mem=256,
+         icount=True, trace="live", traced=tracecheck.golden),
+    Case("trace-small-ring", ("GOOD mem=32M -- suites=events",), "trace=all trace_size=64K", trace="after",
+         traced=tracecheck.losses_are_said),
+    Case("trace-of-one", (SERVICE, "GOOD name=seen mem=32M trace=hypercalls -- suites=boot", SHORT.format("unseen")),
+         guests=(1, 2), trace="live", traced=tracecheck.only_domain_1),
+    Case("trace-at-crash", ("GOOD name=wreck mem=32M -- suites=crash",), "trace=hypercalls trace_lines=5", guests=(),
+         crash=(1,), shows=(r"^\(XEN\) Trace: the last 5 of \d+", r"^\[d1v0 \d+\.\d+\] \w+\(.*\) = -?\d+ <\d+>")),
 ] + [
     Case(f"bad-{kind}", (f"BAD-{kind} name=broken mem=32M -- suites=boot", SHORT.format("good")), guests=None,
          shows=(rf"^\(XEN\).*(broken|bad-{kind}|[Mm]odule [01]\b).*({REASONS[kind]})",))
@@ -95,6 +111,8 @@ CASES += [
     Case("linux-iso-uefi", iso="linux", shows=PV, firmware="uefi", limit=240),
     Case("linux-qemu64", (LINUX.format("", 1, "selftest"), "RAMDISK"), cpu="qemu64", shows=PV, limit=180),
     Case("linux-2-vcpus", (LINUX.format("", 2, "selftest"), "RAMDISK"), shows=PV, limit=240),
+    Case("linux-traced", (SERVICE, LINUX.format("", 2, "boot"), "RAMDISK"), "trace=all", guests=(), limit=240,
+         shows=PV + (r"^\(d1\) boot: ",), trace="live", traced=tracecheck.others_read_it),
     Case("linux-console", (LINUX.format("", 1, TYPING), "RAMDISK"), shows=PV, limit=180,
          types=((typist.ready(), typist.text()),), check=typist.faults),
     Case("linux-twice-and-guest", (LINUX.format(1, 1, "selftest"), "RAMDISK", LINUX.format(2, 2, "selftest"),

@@ -17,6 +17,7 @@ import badelf  # noqa: E402
 import cases  # noqa: E402
 import ktap  # noqa: E402
 import qemu  # noqa: E402
+import tracing  # noqa: E402
 
 CONSOLE = "console=com1 com1=115200,8n1"
 
@@ -47,6 +48,15 @@ def modules_of(case, args):
 
 def boot(case, args):
     machine = {"accel": args.accel, "cpu": case.cpu, "mem": case.mem, "firmware": case.firmware}
+    if case.icount:
+        machine.update(accel="tcg", cpu=qemu.ICOUNT_CPU, icount=True)
+    with tracing.Reader(args.pvtrace, case.trace and trace_of(case, args), None, case.mem,
+                        live=case.trace != "after") as reader:
+        machine["ram"] = reader.ram
+        return boot_machine(case, args, machine, reader)
+
+
+def boot_machine(case, args, machine, reader):
     if case.modules is None:
         argv = qemu.command(machine, iso=args.linux_iso if case.iso == "linux" else args.iso)
     else:
@@ -56,13 +66,18 @@ def boot(case, args):
 
     def on_line(raw):
         line = report.feed(raw)
+        reader.line(line)
         return b"".join(keys for pattern, keys in case.types if re.search(pattern, line))
 
     ended, status = qemu.run(argv, case.limit * args.patience, on_line)
     return report, ktap.judge(report, ended, status or 0, case.crash)
 
 
-def faults(case, report, good, reason):
+def trace_of(case, args):
+    return os.path.join(args.logs, case.name + ".trace")
+
+
+def faults(case, args, report, good, reason):
     """Everything that is wrong with this case's run."""
     finished = tuple(sorted(n for n, guest in report.guests.items() if guest.final))
     quiet = not case.guests and not case.crash and reason == "no guest said anything"
@@ -79,6 +94,8 @@ def faults(case, report, good, reason):
             yield f"no line matches {pattern}"
     if case.check:
         yield from case.check(report.lines)
+    if case.traced:
+        yield from case.traced(args, report, trace_of(case, args))
     if len(report.frames) != 2:
         yield "the two lines with the number of free frames are not there"
 
@@ -86,7 +103,7 @@ def faults(case, report, good, reason):
 def run(case, args):
     start = time.monotonic()
     report, (good, reason) = boot(case, args)
-    wrong = list(faults(case, report, good, reason))
+    wrong = list(faults(case, args, report, good, reason))
     log = os.path.join(args.logs, case.name + ".log")
     with open(log, "w", encoding="utf-8") as out:
         out.writelines(line + "\n" for line in report.lines)
@@ -110,12 +127,15 @@ def main():
     parser.add_argument("--ramdisk", required=True)
     parser.add_argument("--grub", required=True, help="PV GRUB")
     parser.add_argument("--linux-iso", required=True, help="with both, told to test itself")
+    parser.add_argument("--pvtrace", required=True, help="our reader of traces")
+    parser.add_argument("--xenalyze", required=True, help="Debian's")
     parser.add_argument("--accel", default="auto", choices=["auto", "kvm", "tcg"])
     parser.add_argument("--logs", required=True)
     parser.add_argument("--patience", type=float, default=1, help="multiplies every time limit")
     parser.add_argument("names", nargs="*", help="only the cases whose names hold one of these")
     args = parser.parse_args()
-    for name in (args.iso, args.paragon, args.guest, args.linux, args.ramdisk, args.linux_iso):
+    for name in (args.iso, args.paragon, args.guest, args.linux, args.ramdisk, args.linux_iso, args.pvtrace,
+                 args.xenalyze):
         if not os.path.exists(name):
             sys.exit(f"boot tests: {name}: no such file")
     args.accel, why = qemu.pick_accel(args.accel)
