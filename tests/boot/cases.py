@@ -23,7 +23,7 @@ class Case:
     crash: tuple = ()  # the guests that have to crash
     types: tuple = ()  # (pattern, bytes): typed when the pattern is on a line
     check: object = None  # of all lines: yields faults
-    trace: str = ""  # the trace is read while the machine runs (live), or when it is off (after)
+    trace: str = ""  # how it comes to us: live, from RAM while the machine runs; after, when it is off; debugcon; com2
     traced: object = None  # of what was read then: yields faults
     cpu: str = "max"
     icount: bool = False  # every run the same, see tools/qemu.py
@@ -93,6 +93,12 @@ CASES = [
          traced=tracecheck.losses_are_said),
     Case("trace-of-one", (SERVICE, "GOOD name=seen mem=32M trace=hypercalls -- suites=boot", SHORT.format("unseen")),
          guests=(1, 2), trace="live", traced=tracecheck.only_domain_1),
+    Case("trace-debugcon", ("GOOD mem=32M -- suites=boot,events",), "trace=all trace_to=debugcon", trace="debugcon",
+         traced=tracecheck.counters),
+    Case("trace-com2", (SHORT.format("good"),), "trace=all trace_to=com2", trace="com2", traced=tracecheck.counters),
+    Case("trace-by-key", ("GOOD mem=32M -- suites=timers",),
+         types=((r"Subtest: timers", b"\1\1\1t"), (r"Trace: on", b"T"), (r"Trace: the last", b"t")),
+         shows=(r"^\(XEN\) Trace: ring of", r"^\(XEN\) Trace: on", r"^\[d1v0 \d+\.\d+\] \w+\(", r"^\(XEN\) Trace: off")),
     Case("trace-at-crash", ("GOOD name=wreck mem=32M -- suites=crash",), "trace=hypercalls trace_lines=5", guests=(),
          crash=(1,), shows=(r"^\(XEN\) Trace: the last 5 of \d+", r"^\[d1v0 \d+\.\d+\] \w+\(.*\) = -?\d+ <\d+>")),
 ] + [

@@ -19,6 +19,7 @@ import ktap  # noqa: E402
 import qemu  # noqa: E402
 import tracing  # noqa: E402
 
+PORTS = {"debugcon": "-debugcon", "com2": "-serial"}
 CONSOLE = "console=com1 com1=115200,8n1"
 
 
@@ -50,8 +51,9 @@ def boot(case, args):
     machine = {"accel": args.accel, "cpu": case.cpu, "mem": case.mem, "firmware": case.firmware}
     if case.icount:
         machine.update(accel="tcg", cpu=qemu.ICOUNT_CPU, icount=True)
-    with tracing.Reader(args.pvtrace, case.trace and trace_of(case, args), None, case.mem,
-                        live=case.trace != "after") as reader:
+    by_ram = case.trace in ("live", "after")
+    with tracing.Reader(args.pvtrace, trace_of(case, args) if by_ram else None, None, case.mem,
+                        live=case.trace == "live") as reader:
         machine["ram"] = reader.ram
         return boot_machine(case, args, machine, reader)
 
@@ -62,6 +64,8 @@ def boot_machine(case, args, machine, reader):
     else:
         modules = list(modules_of(case, args))
         argv = qemu.command(machine, None, args.paragon, case.options or CONSOLE, modules)
+    if case.trace in PORTS:
+        argv += [PORTS[case.trace], f"file:{trace_of(case, args)}"]
     report = ktap.Report()
 
     def on_line(raw):
