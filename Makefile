@@ -35,7 +35,10 @@ ISO      ?= $(BUILD)/paragon.iso
 
 $(if $(filter auto kvm tcg,$(ACCEL)),,$(error ACCEL=$(ACCEL): must be auto, kvm or tcg))
 $(if $(filter bios uefi,$(FIRMWARE)),,$(error FIRMWARE=$(FIRMWARE): must be bios or uefi))
-$(if $(shell [[ "$(TRACE)" =~ ^[a-z,-]*$$ ]] && echo y),,$(error TRACE=$(TRACE): must be words and commas, as all,-sched))
+comma := ,
+TRACE_WORDS := hypercall args trap emul event sched mem hypercalls all off
+$(if $(filter-out $(TRACE_WORDS) $(TRACE_WORDS:%=-%),$(subst $(comma), ,$(TRACE))),\
+    $(error TRACE=$(TRACE): must be words of $(TRACE_WORDS), with commas between and - before what is not wanted))
 # $(call need_file,VARIABLE,VALUE): it names a file that can be read.
 need_file = $(if $(2),$(if $(shell test -f '$(2)' -a -r '$(2)' && echo y),,\
     $(error $(1)=$(2): $(if $(wildcard $(2)),not a file that can be read,no such file))))

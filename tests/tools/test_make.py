@@ -27,7 +27,7 @@ class BadInput(unittest.TestCase):
             "INITRD=Makefile": "INITRD= needs GUEST= or KERNEL=",
             "FIRMWARE=coreboot": "FIRMWARE=coreboot: must be bios or uefi",
             "ACCEL=xyz": "ACCEL=xyz: must be",
-            "TRACE=everything": "TRACE=everything: the only thing",
+            "TRACE=everything": "TRACE=everything: must be words of",
             "CMDLINE=it's": "cannot hold a single quote",
             "MEM=lots": "MEM=lots: must be a number",
             "ENTRY=nowhere": "ENTRY=nowhere: grub.cfg has no such entry",
