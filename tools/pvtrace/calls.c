@@ -20,13 +20,12 @@ static struct open_call *youngest(const struct vcpu *v)
 
 static void announce(struct model *m, struct open_call *c)
 {
-    struct item item;
+    struct item item = { .kind = ITEM_CALL_BEGIN, .call = &c->call };
 
     if (c->announced)
         return;
     c->announced = true;
-    item.call = &c->call;
-    emit(m, &item, ITEM_CALL_BEGIN, c->call.v, &c->first);
+    emit(m, &item, c->call.v, &c->first);
 }
 
 void calls_announce(struct model *m, struct cpu *cpu)
@@ -42,8 +41,8 @@ void calls_announce(struct model *m, struct cpu *cpu)
 static void end(struct model *m, struct vcpu *v, unsigned depth, const struct record *r)
 {
     struct open_call *c = v->calls[depth];
+    struct item item = { .kind = ITEM_CALL_END, .call = &c->call };
     struct record last;
-    struct item item;
 
     if (r == NULL) {
         last = c->first;
@@ -53,8 +52,7 @@ static void end(struct model *m, struct vcpu *v, unsigned depth, const struct re
     if (m->cpus[c->first.cpu].waiting.call == c)
         m->cpus[c->first.cpu].waiting.call = NULL;
     announce(m, c);
-    item.call = &c->call;
-    emit(m, &item, ITEM_CALL_END, c->call.v, r);
+    emit(m, &item, c->call.v, r);
     v->calls[depth] = NULL;
     if (youngest(v) == NULL)
         list_del(&v->open);
@@ -116,7 +114,7 @@ void calls_free(struct model *m)
     }
 }
 
-/* --- A call's records ----------------------------------------------------------------------------------- */
+/* --- A call's records ------------------------------------------------------------------------------- */
 /* There are as many calls as were ever open at the same time. */
 static struct open_call *take_call(struct model *m, const struct vcpu *v)
 {
@@ -253,12 +251,11 @@ static void set_result(struct call *c, const struct record *r)
 static void result_alone(struct model *m, struct vcpu *v, const struct record *r)
 {
     struct open_call *c = new_call(m, v, v->calls[0] != NULL, r->w[0]);
-    struct item item;
+    struct item item = { .kind = ITEM_CALL_END, .call = &c->call };
 
     set_result(&c->call, r);
     c->call.start = r->tsc - c->call.ticks;
-    item.call = &c->call;
-    emit(m, &item, ITEM_CALL_END, v->id, r);
+    emit(m, &item, v->id, r);
     free_call(m, c);
 }
 

@@ -1,8 +1,9 @@
 /* Packets, streams and the directory of a CTF trace: see ctf_stream.h.
  *
- * Events gather in a buffer per CPU; when the next might not fit, the buffer becomes a packet at the end of the CPU's
- * file, which is open only for that moment: the number of CPUs costs no file descriptors. Where records were lost a
- * packet ends, and the next one counts them: that is how CTF says it (events_discarded). */
+ * Events gather in a buffer per CPU; when the next might not fit, the buffer becomes a packet at the end
+ * of the CPU's file, which is open only for that moment: the number of CPUs costs no file descriptors.
+ * Where records were lost a packet ends, and the next one counts them: that is how CTF says it
+ * (events_discarded). */
 #include "tools/pvtrace/ctf_stream.h"
 
 #include <dirent.h>
@@ -17,8 +18,8 @@
 #define CTF_MAGIC 0xC1FC1FC1u
 #define HEADER_BYTES 68u        /* packet header and context */
 #define PACKET_BYTES (1u << 17)
-/* CTF's clocks do not go back: after an event that claims to be years later, from a damaged record, no other would have
- * a time. */
+/* CTF's clocks do not go back: after an event that claims to be years later, from a damaged record, no
+ * other would have a time. */
 #define ABSURD_TICKS (UINT64_C(1) << 57)
 
 const char ctf_packet_header_tsdl[] =
@@ -80,8 +81,8 @@ static void write_all(struct ctf_directory *d, const char *name, int flags, cons
         directory_failed(d, name);
 }
 
-/* --- Streams ------------------------------------------------------------------------------------------------------- */
-static void put(struct ctf_stream *s, const void *bytes, size_t len)
+/* --- Streams ---------------------------------------------------------------------------------------- */
+void ctf_put(struct ctf_stream *s, const void *bytes, size_t len)
 {
     if (len > PACKET_BYTES - s->len)
         return;                 /* cannot be: ctf_event has made room for the longest */
@@ -89,59 +90,51 @@ static void put(struct ctf_stream *s, const void *bytes, size_t len)
     s->len += len;
 }
 
-void ctf_u8(struct ctf_stream *s, uint8_t n)
+/* Strings are UTF-8 and end at a NUL: what cannot be in them becomes a question mark. None is empty: in
+ * place of an empty string babeltrace2 (2.0.4, Debian 12's) shows the same field of an event before. */
+void ctf_string(struct ctf_stream *s, const char *text)
 {
-    put(s, &n, sizeof(n));
-}
+    size_t len, from = 0;
 
-void ctf_u16(struct ctf_stream *s, uint16_t n)
-{
-    put(s, &n, sizeof(n));
-}
+    if (text == NULL || *text == '\0')
+        text = "-";
+    len = strlen(text);
+    for (size_t at = 0; at < len;) {
+        size_t n = (unsigned char)text[at] < 0x80 ? 1 : utf8_length(text + at, len - at);
 
-void ctf_u32(struct ctf_stream *s, uint32_t n)
-{
-    put(s, &n, sizeof(n));
-}
-
-void ctf_u64(struct ctf_stream *s, uint64_t n)
-{
-    put(s, &n, sizeof(n));
-}
-
-/* Strings are UTF-8 and end at a NUL: what cannot be in them becomes a question mark. None is empty: in place of an
- * empty string babeltrace2 (2.0.4, Debian 12's) shows the same field of an event before. */
-void ctf_string(struct ctf_stream *s, const char *text, size_t len)
-{
-    if (len == 0)
-        ctf_u8(s, '-');
-    while (len > 0) {
-        size_t n = *text == '\0' ? 0 : utf8_length(text, len), step = n ? n : 1;
-        put(s, n ? text : "?", step);
-        text += step;
-        len -= step;
+        at += n;
+        if (n != 0)
+            continue;
+        ctf_put(s, text + from, at - from);
+        ctf_put(s, "?", 1);
+        from = ++at;
     }
-    ctf_u8(s, 0);
+    ctf_put(s, text + from, len - from + 1);        /* with its NUL */
 }
+
+/* Packet header and context: see the TSDL above. */
+struct packet_header {
+    uint32_t magic;
+    uint8_t uuid[16];
+    uint32_t stream_id;
+    uint64_t begin, end, content_bits, packet_bits, discarded;
+    uint32_t cpu;
+} __attribute__((packed));
+_Static_assert(sizeof(struct packet_header) == HEADER_BYTES, "as the TSDL says");
 
 static void flush_packet(struct ctf_stream *s)
 {
+    struct packet_header h = { .magic = CTF_MAGIC, .begin = s->first, .end = s->last, .cpu = s->cpu,
+                               .content_bits = s->len * 8, .packet_bits = s->len * 8,
+                               .discarded = s->discarded };
     char name[32];
-    size_t len = s->len;
-    if (len == HEADER_BYTES)
+
+    if (s->len == HEADER_BYTES)
         return;
-    s->len = 0;
-    ctf_u32(s, CTF_MAGIC);
-    put(s, s->directory->uuid, sizeof(s->directory->uuid));
-    ctf_u32(s, 0);
-    ctf_u64(s, s->first);
-    ctf_u64(s, s->last);
-    ctf_u64(s, len * 8);
-    ctf_u64(s, len * 8);
-    ctf_u64(s, s->discarded);
-    ctf_u32(s, s->cpu);
+    memcpy(h.uuid, s->directory->uuid, sizeof(h.uuid));
+    memcpy(s->buf, &h, sizeof(h));
     snprintf(name, sizeof(name), "stream_%u", s->cpu);
-    write_all(s->directory, name, O_APPEND, s->buf, len);
+    write_all(s->directory, name, O_APPEND, s->buf, s->len);
     s->len = HEADER_BYTES;
 }
 
@@ -156,8 +149,8 @@ void ctf_event(struct ctf_stream *s, uint16_t id, uint64_t tsc)
     if (s->len == HEADER_BYTES)
         s->first = tsc;
     s->last = tsc;
-    ctf_u16(s, id);
-    ctf_u64(s, tsc);
+    ctf_put(s, &id, sizeof(id));
+    ctf_put(s, &tsc, sizeof(tsc));
 }
 
 uint64_t ctf_last(const struct ctf_stream *s)
@@ -172,7 +165,7 @@ void ctf_lost(struct ctf_stream *s, uint64_t records)
         s->discarded = UINT64_MAX;
 }
 
-/* --- The directory ------------------------------------------------------------------------------------------------- */
+/* --- The directory ---------------------------------------------------------------------------------- */
 static bool is_metadata_of_ours(int dir)
 {
     char text[128] = "";
@@ -287,11 +280,11 @@ int ctf_directory_close(struct ctf_directory *d)
 {
     ctf_directory_flush(d);
     if (d->wrong > 0)
-        fprintf(stderr, "pvtrace: %s: the times of %llu events cannot follow that of the event before, which they got\n",
-                d->path, (unsigned long long)d->wrong);
+        fprintf(stderr, "pvtrace: %s: the times of %lu events cannot follow that of the event before, which "
+                "they got\n", d->path, d->wrong);
     if (d->homeless > 0)
-        fprintf(stderr, "pvtrace: %s: %llu events of CPUs from %u on were left out\n", d->path,
-                (unsigned long long)d->homeless, EXPORT_MAX_CPUS);
+        fprintf(stderr, "pvtrace: %s: %lu events of CPUs from %u on were left out\n", d->path,
+                d->homeless, EXPORT_MAX_CPUS);
     int rc = d->failed || d->homeless > 0;
     for (unsigned i = 0; i < EXPORT_MAX_CPUS; i++)
         free(d->streams[i]);

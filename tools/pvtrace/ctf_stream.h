@@ -1,18 +1,19 @@
-/* A CTF 1.8 trace as files: the directory, one stream of packets per CPU, the metadata's file. What is in the events is
- * ctf.c's; ctf_stream.c knows only their header. */
+/* A CTF 1.8 trace as files: the directory, one stream of packets per CPU, the metadata's file. What is in
+ * the events is ctf.c's; ctf_stream.c knows only their header. */
 #ifndef PVTRACE_CTF_STREAM_H
 #define PVTRACE_CTF_STREAM_H
 
-#include "tools/pvtrace/export.h"
+#include "tools/pvtrace/words.h"
 
-/* TSDL of what ctf_stream.c writes: of the packet header, for the trace block; of packets and event headers. */
+/* TSDL of what ctf_stream.c writes: of the packet header, for the trace block; of packets and event
+ * headers. */
 extern const char ctf_packet_header_tsdl[], ctf_stream_tsdl[];
 
 struct ctf_directory;
 struct ctf_stream;
 
-/* Makes the directory, or empties an earlier trace of ours out of it. NULL: it holds something else or cannot be
- * written; said. */
+/* Makes the directory, or empties an earlier trace of ours out of it. NULL: it holds something else or
+ * cannot be written; said. */
 struct ctf_directory *ctf_directory_open(const char *path);
 const uint8_t *ctf_directory_uuid(const struct ctf_directory *d);
 /* Replaces the metadata's text. */
@@ -27,10 +28,7 @@ int ctf_directory_close(struct ctf_directory *d);       /* 0, or 1: said why */
 void ctf_event(struct ctf_stream *s, uint16_t id, uint64_t tsc);
 uint64_t ctf_last(const struct ctf_stream *s);          /* TSC of the event before */
 void ctf_lost(struct ctf_stream *s, uint64_t records);  /* before the next event */
-void ctf_u8(struct ctf_stream *s, uint8_t n);
-void ctf_u16(struct ctf_stream *s, uint16_t n);
-void ctf_u32(struct ctf_stream *s, uint32_t n);
-void ctf_u64(struct ctf_stream *s, uint64_t n);
-void ctf_string(struct ctf_stream *s, const char *text, size_t len);
+void ctf_put(struct ctf_stream *s, const void *bytes, size_t len);
+void ctf_string(struct ctf_stream *s, const char *text);    /* NULL: empty */
 
 #endif

@@ -1,5 +1,6 @@
-/* Owns how a call's arguments are written: each by its kind, a letter. The letters for what is no structure come from
- * the ABI's formats (common/abi_names.h): p u d x o D. The result is decode_result.c's. Called by the outputs. */
+/* Owns how a call's arguments are written: each by its kind, a letter. The letters for what is no
+ * structure come from the ABI's formats (common/abi_names.h): p u d x o D. The result is
+ * decode_result.c's. Called by the outputs. */
 #include <string.h>
 
 #include "tools/pvtrace/decode.h"
@@ -15,7 +16,8 @@ struct decode_options decode_options = { .max_items = 8, .max_string = 80 };
  *   S struct of the sub-operation   A array of them, the next argument says how many
  *   E, Y struct that begins with the sub-operation (event_channel_op_compat, physdev_op_compat)
  *   m, M, g, T lists: mmu_update, mmuext_op, GDT frames, traps       P where to write how many were done
- *   e PTE   f UVMF_ flags   v descriptor   c address of code   t deadline   s console text, the one before its length
+ *   e PTE   f UVMF_ flags   v descriptor   c address of code   t deadline
+ *   s console text, the one before its length
  *   a type of assist   R reason, if it is a shutdown    I iret's frame, which is no argument */
 static const char *const special_kinds[ABI_HYPERCALLS] = {
 #define K(call, kinds) [__HYPERVISOR_##call] = kinds
@@ -80,7 +82,7 @@ const char *call_operation(const struct call *c)
     return operation_number(&r, &op) ? abi_operation_name(c->nr, op) : NULL;
 }
 
-/* --- Arguments ----------------------------------------------------------------------------------------------------- */
+/* --- Arguments -------------------------------------------------------------------------------------- */
 static void argument_pointer(struct text *t, struct reader *r, unsigned i)
 {
     text_pointer(t, r->c->args[i]);
@@ -110,10 +112,7 @@ static void argument_operation(struct text *t, struct reader *r, unsigned i)
 {
     const char *name = abi_operation_name(r->c->nr, (uint32_t)r->c->args[i]);
 
-    if (name != NULL)
-        text_str(t, name);
-    else
-        text_dec(t, (uint32_t)r->c->args[i]);
+    text_name(t, name, (uint32_t)r->c->args[i]);
 }
 
 static void argument_code(struct text *t, struct reader *r, unsigned i)
@@ -133,7 +132,8 @@ static void argument_assist(struct text *t, struct reader *r, unsigned i)
 {
 #define N(name) [name] = #name
     NAMES(assist_types, N(VMASST_TYPE_4gb_segments), N(VMASST_TYPE_4gb_segments_notify),
-          N(VMASST_TYPE_writable_pagetables), N(VMASST_TYPE_pae_extended_cr3), N(VMASST_TYPE_architectural_iopl),
+          N(VMASST_TYPE_writable_pagetables), N(VMASST_TYPE_pae_extended_cr3),
+          N(VMASST_TYPE_architectural_iopl),
           N(VMASST_TYPE_runstate_update_flag), N(VMASST_TYPE_m2p_strict));
 #undef N
     print_enum(t, &assist_types, (uint32_t)r->c->args[i]);
@@ -181,10 +181,7 @@ static void argument_compat(struct text *t, struct reader *r, unsigned i, size_t
     name = abi_operation_name(r->c->nr, op);
     l = operation_layout(r->c->nr, op);
     text_put(t, "{", 1);
-    if (name != NULL)
-        text_str(t, name);
-    else
-        text_dec(t, op);
+    text_name(t, name, op);
     if (l != NULL) {
         size_t here = t->len;
 
@@ -222,7 +219,8 @@ static void argument_text(struct text *t, struct reader *r, unsigned i)
         text_pointer(t, r->c->args[i]);
 }
 
-/* The frame lies at the guest's stack pointer, which no record tells: at the lowest address that the call read. */
+/* The frame lies at the guest's stack pointer, which no record tells: at the lowest address that the call
+ * read. */
 static void argument_iret(struct text *t, struct reader *r, unsigned i)
 {
     uint64_t lowest = UINT64_MAX;
@@ -232,14 +230,15 @@ static void argument_iret(struct text *t, struct reader *r, unsigned i)
         if (!r->c->copies[n].out)
             lowest = MIN(lowest, r->c->copies[n].va);
     if (lowest != UINT64_MAX)
-        print_layout(t, r, &iret_layout, lowest, IN);
+        print_layout(t, r, iret_layout, lowest, IN);
 }
 
 static const argument_fn argument_printers[128] = {
     ['p'] = argument_pointer, ['P'] = argument_pointer, ['u'] = argument_unsigned, ['d'] = argument_signed,
     ['x'] = argument_hex, ['o'] = argument_operation, ['D'] = argument_domid, ['S'] = argument_struct,
     ['A'] = argument_array, ['E'] = argument_event_compat, ['Y'] = argument_physdev_compat,
-    ['m'] = argument_mmu_updates, ['M'] = argument_mmuext_ops, ['g'] = argument_gdt_frames, ['T'] = argument_traps,
+    ['m'] = argument_mmu_updates, ['M'] = argument_mmuext_ops, ['g'] = argument_gdt_frames,
+    ['T'] = argument_traps,
     ['e'] = argument_pte, ['f'] = argument_uvm_flags, ['v'] = argument_descriptor, ['c'] = argument_code,
     ['t'] = argument_deadline, ['s'] = argument_text, ['a'] = argument_assist, ['R'] = argument_compat_reason,
     ['I'] = argument_iret,

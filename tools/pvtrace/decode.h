@@ -1,6 +1,6 @@
-/* What the decoder's files share: descriptions of the ABI's structures, and the reading of a call's recorded memory.
+/* What the decoder's files share: descriptions of the ABI's structures, and the reading of a call's
+ * recorded memory.
  *
- *   append.c      struct text
  *   memory.c      bytes by guest address, from the pieces that were recorded
  *   decode.c      calls: which argument is printed how;  decode_result.c  results, what was written back
  *   structs.c     prints structures by their descriptions
@@ -15,17 +15,13 @@
 #include "common/compiler.h"
 #include "tools/pvtrace/pvtrace.h"
 
-/* --- append.c ------------------------------------------------------------------------------------------------------ */
-bool text_full(const struct text *t);
-void text_pointer(struct text *t, uint64_t va);         /* NULL or hexadecimal */
-void text_seconds(struct text *t, uint64_t ns);         /* 12.000000345s; 0 */
-
-/* --- memory.c ------------------------------------------------------------------------------------------------------ */
+/* --- memory.c --------------------------------------------------------------------------------------- */
 enum side { IN = 1, OUT = 2, BOTH = IN | OUT };         /* what the hypervisor read, what it wrote */
 
 struct reader {
     const struct call *c;
-    unsigned hint;              /* copy that the last bytes read came from: the next ones are there or right behind */
+    /* copy that the last bytes read came from: the next ones are there or right behind */
+    unsigned hint;
 };
 
 /* How many of the len bytes at va are known, from the first on; they are put into buf. */
@@ -33,7 +29,7 @@ size_t read_memory(struct reader *r, enum side side, uint64_t va, void *buf, siz
 /* A number of 1 to 8 bytes; false: not all of it is known. */
 bool read_number(struct reader *r, enum side side, uint64_t va, unsigned size, uint64_t *value);
 
-/* --- structs.c ----------------------------------------------------------------------------------------------------- */
+/* --- structs.c -------------------------------------------------------------------------------------- */
 enum kind {
     K_DEC, K_INT, K_HEX,
     K_DOMID, K_VIRQ, K_VECTOR,
@@ -55,7 +51,7 @@ struct names {
 };
 
 struct field {
-    const char *name;           /* NULL: the value alone */
+    const char *name, *alias;   /* alias: to be shown instead; "": the value alone, as without any name */
     uint16_t offset, size;
     uint8_t kind, side;
     bool optional;              /* 0 is not shown */
@@ -63,7 +59,8 @@ struct field {
     uint16_t count_at;
     const struct names *names;
     const struct layout *layout;
-    bool (*special)(struct text *t, struct reader *r, uint64_t va);     /* va of the structure; false: not known */
+    /* va of the structure; false: not known */
+    bool (*special)(struct text *t, struct reader *r, uint64_t va);
 };
 
 struct layout {
@@ -72,15 +69,26 @@ struct layout {
     const struct field *fields;
 };
 
-#define FIELD(type, member, kind_, side_, ...) FIELD_AS(#member, type, member, kind_, side_, ##__VA_ARGS__)
-#define FIELD_AS(name_, type, member, kind_, side_, ...) \
-    { .name = name_, .offset = offsetof(type, member), .size = sizeof(((type *)0)->member), \
+/* A layout's fields are (member, kind, side, and what else is to be set), each in parentheses: the macros
+ * put the type to each in turn, expanding themselves again as long as there are more. */
+#define FIELD(type, member, kind_, side_, ...) \
+    { .name = #member, .offset = offsetof(type, member), .size = sizeof(((type *)0)->member), \
       .kind = kind_, .side = side_, ##__VA_ARGS__ }
+#define FIELD_OF(...) FIELD(__VA_ARGS__)
+#define BARE(...) __VA_ARGS__
+#define NOTHING ()
+#define NEXT_FIELD(type, field, ...) \
+    FIELD_OF(type, BARE field), __VA_OPT__(NEXT_FIELD_AGAIN NOTHING (type, __VA_ARGS__))
+#define NEXT_FIELD_AGAIN() NEXT_FIELD
+#define AGAIN4(...) AGAIN3(AGAIN3(AGAIN3(AGAIN3(__VA_ARGS__))))
+#define AGAIN3(...) AGAIN2(AGAIN2(AGAIN2(AGAIN2(__VA_ARGS__))))
+#define AGAIN2(...) __VA_ARGS__
 #define ARRAY_OF(type, counter, element) \
     .layout = &element, .count_at = offsetof(type, counter), .count_size = sizeof(((type *)0)->counter)
 #define LAYOUT(id, type, ...) \
-    static const struct field id##_fields[] = { __VA_ARGS__ }; \
-    static const struct layout id = { .size = sizeof(type), .nr = ARRAY_SIZE(id##_fields), .fields = id##_fields }
+    static const struct field id##_fields[] = { AGAIN4(NEXT_FIELD(type, __VA_ARGS__)) }; \
+    static const struct layout id = \
+        { .size = sizeof(type), .nr = ARRAY_SIZE(id##_fields), .fields = id##_fields }
 #define VALUE(id, type, ...) \
     static const struct field id##_fields[] = { { .size = sizeof(type), .side = BOTH, __VA_ARGS__ } }; \
     static const struct layout id = { .size = sizeof(type), .nr = 1, .bare = true, .fields = id##_fields }
@@ -91,27 +99,26 @@ struct layout {
     static const char *const id##_list[] = { __VA_ARGS__ }; \
     const struct names id = { .nr = ARRAY_SIZE(id##_list), .list = id##_list }
 
-/* The structure at va, "{port=5}", as far as that side of the call knows it; false: nothing of it, and nothing
- * printed. */
+/* The structure at va, "{port=5}", as far as that side of the call knows it; false: nothing of it, and
+ * nothing printed. */
 bool print_layout(struct text *t, struct reader *r, const struct layout *l, uint64_t va, enum side side);
 bool print_array(struct text *t, struct reader *r, const struct layout *l, uint64_t va, uint64_t count,
                  enum side side);
 /* known of len bytes, as a C string that the user's limit cuts. */
 void print_string(struct text *t, const char *s, size_t known, size_t len);
 void print_enum(struct text *t, const struct names *n, int64_t value);
-void print_flags(struct text *t, const struct names *n, uint64_t value);
 void print_domid(struct text *t, uint64_t domid);
 void print_virq(struct text *t, uint64_t virq);
 
-/* --- layouts.c, layouts_memory.c ----------------------------------------------------------------------------------- */
+/* --- layouts.c, layouts_memory.c -------------------------------------------------------------------- */
 /* What the pointer of sub-operation op of hypercall nr points to; NULL: not described. */
 const struct layout *operation_layout(unsigned nr, uint64_t op);
 extern const struct layout *const memory_layouts[], *const grant_layouts[], *const version_layouts[];
 extern const unsigned nr_memory_layouts, nr_grant_layouts, nr_version_layouts;
-extern const struct layout iret_layout;
+extern const struct layout *const iret_layout;
 extern const struct names shutdown_reasons;
 
-/* --- decode.c ------------------------------------------------------------------------------------------------------ */
+/* --- decode.c --------------------------------------------------------------------------------------- */
 /* Up to 6 letters, one an argument; buf is for those that have to be put together. */
 const char *argument_kinds(uint32_t nr, char buf[8]);
 bool argument_known(const struct call *c, unsigned i);
@@ -122,7 +129,7 @@ bool operation_number(struct reader *r, uint64_t *op);
 /* The len characters at argument i; false: none was recorded. */
 bool console_text(struct text *t, struct reader *r, unsigned i, enum side side, uint64_t len);
 
-/* --- decode_mmu.c: one argument each, which is known --------------------------------------------------------------- */
+/* --- decode_mmu.c: one argument each, which is known ------------------------------------------------ */
 typedef void (*argument_fn)(struct text *t, struct reader *r, unsigned i);
 void argument_mmu_updates(struct text *t, struct reader *r, unsigned i);
 void argument_mmuext_ops(struct text *t, struct reader *r, unsigned i);
@@ -132,7 +139,7 @@ void argument_descriptor(struct text *t, struct reader *r, unsigned i);
 void argument_gdt_frames(struct text *t, struct reader *r, unsigned i);
 void argument_traps(struct text *t, struct reader *r, unsigned i);
 
-/* --- decode_item.c, insn_operands.c -------------------------------------------------------------------------------- */
+/* --- decode_item.c, insn_operands.c ----------------------------------------------------------------- */
 void print_rip(struct text *t, uint64_t rip);           /* " rip=<symbol>" */
 
 struct insn {
@@ -152,6 +159,7 @@ bool take_prefixes(struct insn *in, uint8_t *opcode);   /* and the first byte of
 void print_register(struct text *t, unsigned nr);       /* %rax */
 void print_register16(struct text *t, unsigned nr);     /* %ax */
 void print_segment(struct text *t, const struct insn *in);
-bool print_memory(struct text *t, struct insn *in, uint8_t modrm);      /* false: it does not end within the bytes */
+/* false: it does not end within the bytes */
+bool print_memory(struct text *t, struct insn *in, uint8_t modrm);
 
 #endif

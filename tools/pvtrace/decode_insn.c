@@ -1,10 +1,11 @@
-/* Owns a small disassembler: the instructions that a PV guest's kernel has emulated for it, in AT&T's syntax, 64-bit
- * mode. Anything else is shown as its bytes. Encodings: SDM vol. 2, chapter 2 and appendix A. */
+/* Owns a small disassembler: the instructions that a PV guest's kernel has emulated for it, in AT&T's
+ * syntax, 64-bit mode. Anything else is shown as its bytes. Encodings: SDM vol. 2, chapter 2 and appendix
+ * A. */
 #include <string.h>
 
 #include "tools/pvtrace/decode.h"
 
-/* --- Ports --------------------------------------------------------------------------------------------------------- */
+/* --- Ports ------------------------------------------------------------------------------------------ */
 /* e4..e7 with a port number, ec..ef with %dx; bit 1: out, bit 0: not a byte. */
 static bool print_in_out(struct text *t, struct insn *in, uint8_t opcode)
 {
@@ -41,7 +42,7 @@ static bool print_string_io(struct text *t, struct insn *in, uint8_t opcode)
     return true;
 }
 
-/* --- Control registers, system instructions ------------------------------------------------------------------------ */
+/* --- Control registers, system instructions --------------------------------------------------------- */
 /* 0f 20..23: bit 1: to the control or debug register, bit 0: debug. The ModRM always names registers. */
 static bool print_mov_control(struct text *t, struct insn *in, uint8_t opcode)
 {
@@ -202,8 +203,10 @@ void decode_instruction(struct text *t, const struct item *item)
     if (decode_options.raw || !print_instruction(t, &in)) {
         text_cut(t, start);
         text_str(t, "bytes");
-        for (unsigned i = 0; i < len; i++)
-            text_add(t, " %02x", bytes[i]);
+        for (unsigned i = 0; i < len; i++) {
+            text_char(t, ' ');
+            text_byte(t, bytes[i]);
+        }
     }
     if (by_prefix || item->emulated.forced)
         text_str(t, " (forced)");

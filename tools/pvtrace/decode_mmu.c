@@ -1,5 +1,5 @@
-/* Owns the calls whose arguments are lists or words with a structure of the CPU's: page-table entries and their
- * updates, mmuext operations, descriptors, the trap table. */
+/* Owns the calls whose arguments are lists or words with a structure of the CPU's: page-table entries and
+ * their updates, mmuext operations, descriptors, the trap table. */
 #include "tools/pvtrace/decode.h"
 
 #include <public/xen.h>
@@ -8,8 +8,8 @@
 #define PTE_FRAME 0x000ffffffffff000ull
 #define PTE_NX (1ull << 63)
 
-/* A present entry: frame and flags. Bits that have no name come in hexadecimal, so that nothing is lost. One that is
- * not present means what its owner likes, and is shown as it is. */
+/* A present entry: frame and flags. Bits that have no name come in hexadecimal, so that nothing is lost.
+ * One that is not present means what its owner likes, and is shown as it is. */
 void decode_pte(struct text *t, uint64_t pte)
 {
     static const char *const names[] = { "|P", "|RW", "|US", "|PWT", "|PCD", "|A", "|D", "|PAT", "|G" };
@@ -39,11 +39,13 @@ void argument_pte(struct text *t, struct reader *r, unsigned i)
     decode_pte(t, r->c->args[i]);
 }
 
-/* --- Lists --------------------------------------------------------------------------------------------------------- */
+/* --- Lists ------------------------------------------------------------------------------------------ */
 typedef void (*element_fn)(struct text *t, struct reader *r, const void *element);
 
-/* The count elements (of up to 64 bytes) at argument i; the pointer alone if not even the first was recorded. */
-static void print_list(struct text *t, struct reader *r, unsigned i, uint64_t count, size_t size, element_fn print)
+/* The count elements (of up to 64 bytes) at argument i; the pointer alone if not even the first was
+ * recorded. */
+static void print_list(struct text *t, struct reader *r, unsigned i, uint64_t count, size_t size,
+                       element_fn print)
 {
     uint64_t element[8], va = r->c->args[i];
 
@@ -68,7 +70,8 @@ static void print_update(struct text *t, struct reader *r, const void *element)
 {
     static const char *const commands[] = {
         [MMU_NORMAL_PT_UPDATE] = "{PT_UPDATE ptr=", [MMU_MACHPHYS_UPDATE] = "{MACHPHYS ptr=",
-        [MMU_PT_UPDATE_PRESERVE_AD] = "{PRESERVE_AD ptr=", [MMU_PT_UPDATE_NO_TRANSLATE] = "{NO_TRANSLATE ptr=",
+        [MMU_PT_UPDATE_PRESERVE_AD] = "{PRESERVE_AD ptr=",
+        [MMU_PT_UPDATE_NO_TRANSLATE] = "{NO_TRANSLATE ptr=",
     };
     const struct mmu_update *u = element;
 
@@ -102,8 +105,7 @@ static void print_vcpu_mask(struct text *t, struct reader *r, uint64_t va)
     text_put(t, "[", 1);
     for (unsigned vcpu = 0; vcpu < 8 * known; vcpu++) {
         if (mask[vcpu / 8] >> vcpu % 8 & 1) {
-            text_str(t, comma);
-            text_dec(t, vcpu);
+            text_add(t, "%s%u", comma, vcpu);
             comma = ", ";
         }
     }
@@ -129,25 +131,18 @@ static void print_mmuext(struct text *t, struct reader *r, const void *element)
     unsigned args = op->cmd < ARRAY_SIZE(mmuext_args) ? mmuext_args[op->cmd] : 0;
 
     text_put(t, "{", 1);
-    if (name != NULL)
-        text_str(t, name);
-    else
-        text_dec(t, op->cmd);
+    text_name(t, name, op->cmd);
     if (args & MFN) {
-        text_str(t, " mfn=");
-        text_hex(t, op->arg1.mfn);
+        text_add(t, " mfn=0x%lx", op->arg1.mfn);
     }
     if (args & ADDRESS) {
-        text_str(t, " linear_addr=");
-        text_hex(t, op->arg1.linear_addr);
+        text_add(t, " linear_addr=0x%lx", op->arg1.linear_addr);
     }
     if (args & ENTRIES) {
-        text_str(t, " nr_ents=");
-        text_dec(t, op->arg2.nr_ents);
+        text_add(t, " nr_ents=%u", op->arg2.nr_ents);
     }
     if (args & SOURCE) {
-        text_str(t, " src_mfn=");
-        text_hex(t, op->arg2.src_mfn);
+        text_add(t, " src_mfn=0x%lx", op->arg2.src_mfn);
     }
     if (args & VCPUS) {
         text_str(t, " vcpus=");
@@ -185,13 +180,10 @@ static void print_trap(struct text *t, struct reader *r, const void *element)
         text_str(t, name);
     else
         text_hex(t, trap->vector);
-    text_str(t, " dpl=");
-    text_dec(t, TI_GET_DPL(trap));
+    text_add(t, " dpl=%u", TI_GET_DPL(trap));
     if (TI_GET_IF(trap))
         text_str(t, " mask_events");
-    text_str(t, " cs=");
-    text_hex(t, trap->cs);
-    text_str(t, " address=");
+    text_add(t, " cs=0x%x address=", trap->cs);
     decode_address(t, trap->address);
     text_put(t, "}", 1);
 }
@@ -203,7 +195,8 @@ void argument_traps(struct text *t, struct reader *r, unsigned i)
     struct trap_info trap;
     uint64_t count = 0;
 
-    while (count < 257 && read_memory(r, IN, va + count * sizeof(trap), &trap, sizeof(trap)) == sizeof(trap) &&
+    while (count < 257 &&
+           read_memory(r, IN, va + count * sizeof(trap), &trap, sizeof(trap)) == sizeof(trap) &&
            trap.address != 0)
         count++;
     if (count == 0 && read_memory(r, IN, va, &trap, sizeof(trap)) == sizeof(trap)) {
@@ -216,8 +209,9 @@ void argument_traps(struct text *t, struct reader *r, unsigned i)
     print_list(t, r, i, count, sizeof(trap), print_trap);
 }
 
-/* --- Words --------------------------------------------------------------------------------------------------------- */
-/* What to flush, and where: all vCPUs, those in a bitmap whose address is in the upper bits, or (nothing) this one. */
+/* --- Words ------------------------------------------------------------------------------------------ */
+/* What to flush, and where: all vCPUs, those in a bitmap whose address is in the upper bits, or (nothing)
+ * this one. */
 void argument_uvm_flags(struct text *t, struct reader *r, unsigned i)
 {
     static const char *const what[] = { "UVMF_NONE", "UVMF_TLB_FLUSH", "UVMF_INVLPG", "3" };
@@ -249,14 +243,8 @@ void argument_descriptor(struct text *t, struct reader *r, unsigned i)
     }
     if (d >> 44 & 1)
         name = !(type & 8) ? "data" : d >> 53 & 1 ? "code64" : d >> 54 & 1 ? "code32" : "code16";
-    text_hex(t, d);
-    text_str(t, " {");
-    text_str(t, name);
+    text_add(t, "0x%lx {%s", d, name);
     text_str(t, d >> 47 & 1 ? " dpl=" : " not-present dpl=");
     text_dec(t, d >> 45 & 3);
-    text_str(t, " base=");
-    text_hex(t, base);
-    text_str(t, " limit=");
-    text_hex(t, d >> 55 & 1 ? limit << 12 | 0xfff : limit);
-    text_str(t, "}");
+    text_add(t, " base=0x%lx limit=0x%lx}", base, d >> 55 & 1 ? limit << 12 | 0xfff : limit);
 }

@@ -29,11 +29,10 @@ static void print_value(struct text *t, struct reader *r)
     if (decode_options.raw || call_failed(c)) {
         text_int(t, c->result);
     } else if (c->nr == __HYPERVISOR_xen_version && op == XENVER_version) {
-        text_dec(t, value >> 16);
-        text_put(t, ".", 1);
-        text_dec(t, value & 0xffff);
+        text_add(t, "%lu.%lu", value >> 16, value & 0xffff);
     } else if (c->nr == __HYPERVISOR_get_debugreg ||
-               (c->nr == __HYPERVISOR_memory_op && (op == XENMEM_maximum_ram_page || op == XENMEM_maximum_gpfn))) {
+               (c->nr == __HYPERVISOR_memory_op &&
+                (op == XENMEM_maximum_ram_page || op == XENMEM_maximum_gpfn))) {
         text_hex(t, value);
     } else {
         text_int(t, c->result);
@@ -58,9 +57,7 @@ static void print_written(struct text *t, struct reader *r, char kind, unsigned 
     } else if (kind == 'Y' && l != NULL) {
         any = print_layout(t, r, l, va + offsetof(struct physdev_op, u), OUT);
     } else if (kind == 'P' && read_number(r, OUT, va, sizeof(unsigned), &done)) {
-        text_str(t, "{done=");
-        text_dec(t, done);
-        text_str(t, "}");
+        text_add(t, "{done=%lu}", done);
         any = true;
     } else if (kind == 's' && r->c->result > 0) {
         any = console_text(t, r, i, OUT, (uint64_t)r->c->result);
@@ -84,8 +81,7 @@ void decode_result(struct text *t, const struct call *c)
     text_put(t, " = ", 3);
     print_value(t, &r);
     if (name != NULL && !decode_options.raw) {
-        text_put(t, " ", 1);
-        text_str(t, name);
+        text_add(t, " %s", name);
     }
     if (decode_options.raw)
         return;

@@ -20,8 +20,7 @@ static void print_page_fault_code(struct text *t, uint32_t code)
 /* SDM vol. 3, 6.13: a selector, or a vector with its IDT bit. */
 static void print_selector_code(struct text *t, uint32_t code)
 {
-    text_str(t, " code=");
-    text_hex(t, code);
+    text_add(t, " code=0x%x", code);
     if (code == 0)
         return;
     if (code & 2) {
@@ -42,20 +41,17 @@ void decode_trap(struct text *t, const struct item *item)
     if (name != NULL) {
         text_str(t, name);
     } else {
-        text_str(t, "trap ");
-        text_dec(t, vector);
+        text_add(t, "trap %u", vector);
     }
     if (item->trap.has_code && !decode_options.raw && vector == 14) {
         print_page_fault_code(t, code);
     } else if (item->trap.has_code && !decode_options.raw && vector >= 10 && vector <= 13) {
         print_selector_code(t, code);
     } else if (item->trap.has_code) {
-        text_str(t, " code=");
-        text_hex(t, code);
+        text_add(t, " code=0x%x", code);
     }
     if (vector == 14) {
-        text_str(t, " va=");
-        text_hex(t, item->trap.va);
+        text_add(t, " va=0x%lx", item->trap.va);
     }
     print_rip(t, item->trap.rip);
 }

@@ -7,160 +7,39 @@
  * Both files are read at once. Of a vCPU that is ahead in one of them only fingerprints are kept, and only
  * WINDOW of them: one that is further ahead is compared in a reading of its own. Once it is known where they
  * part, a last reading shows the calls there. So memory is constant, and the inputs must be files. */
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include <stdint.h>
+#include <public/xen.h>
+
 #include "tools/pvtrace/diff.h"
 
-#define LANES 128u
-#define WINDOW 16384u           /* a power of two */
 #define BEFORE 4u               /* calls shown before the first difference */
 #define AFTER 2u
-#define IRET 23u
 
-struct step {
-    uint64_t fingerprint, tsc;
-};
-
-/* A vCPU. The calls that one side has and the other has not reached yet are in `ahead`. */
-struct lane {
-    struct vcpu_id v;
-    uint64_t calls[2], same;
-    bool differs, late;         /* late: too far ahead, to be read alone */
-    uint64_t tsc[2];            /* of the first difference; 0: the trace ended there */
-    unsigned side, first, n, room;
-    struct step *ahead;
-};
-
-struct side {
-    struct diff *diff;
-    unsigned number;
-    struct source *source;
-    struct model *model;
-    bool ended;
-    uint64_t pending;           /* its calls that are ahead */
-};
-
-struct diff {
-    const struct output_options *o;
-    const char *paths[2];
-    struct side sides[2];
-    struct clock_info clocks[2];
-    uint64_t lost[2], left_out;
-    bool faulty;
-    struct lane lanes[LANES];
-    unsigned nr_lanes;
-    struct lane *only;          /* the vCPU that this reading is about; NULL: all */
-    bool show;
-    struct diff_table *table;
-};
-
-/* --- Alignment ----------------------------------------------------------------------------------------- */
-static struct lane *lane_of(struct diff *d, struct vcpu_id v)
-{
-    for (unsigned i = 0; i < d->nr_lanes; i++)
-        if (d->lanes[i].v.domid == v.domid && d->lanes[i].v.vcpu == v.vcpu)
-            return &d->lanes[i];
-    if (d->nr_lanes == LANES)
-        return NULL;
-    d->lanes[d->nr_lanes] = (struct lane){ .v = v };
-    return &d->lanes[d->nr_lanes++];
-}
-
-static void forget_steps(struct diff *d, struct lane *l)
-{
-    d->sides[l->side].pending -= l->n;
-    free(l->ahead);
-    l->ahead = NULL;
-    l->n = l->first = l->room = 0;
-}
-
-static void part(struct diff *d, struct lane *l, unsigned side, uint64_t tsc, uint64_t other_tsc)
-{
-    l->differs = true;
-    l->tsc[side] = tsc;
-    l->tsc[!side] = other_tsc;
-    forget_steps(d, l);
-}
-
-static bool more_room(struct lane *l)
-{
-    unsigned room = l->room ? l->room * 2 : 64;
-    struct step *ahead = room <= WINDOW ? malloc(room * sizeof(*ahead)) : NULL;
-
-    if (!ahead)
-        return false;
-    for (unsigned i = 0; i < l->n; i++)
-        ahead[i] = l->ahead[(l->first + i) & (l->room - 1)];
-    free(l->ahead);
-    l->ahead = ahead;
-    l->first = 0;
-    l->room = room;
-    return true;
-}
-
-static void go_ahead(struct diff *d, struct lane *l, unsigned side, struct step step)
-{
-    if (d->sides[!side].ended) {
-        part(d, l, side, l->n ? l->ahead[l->first].tsc : step.tsc, 0);
-        return;
-    }
-    if (l->n == l->room && !more_room(l)) {
-        l->late = true;
-        forget_steps(d, l);
-        return;
-    }
-    l->side = side;
-    l->ahead[(l->first + l->n++) & (l->room - 1)] = step;
-    d->sides[side].pending++;
-}
-
-static void align(struct diff *d, struct lane *l, unsigned side, struct step step)
-{
-    struct step other;
-
-    if (l->n == 0 || l->side == side) {
-        go_ahead(d, l, side, step);
-        return;
-    }
-    other = l->ahead[l->first];
-    l->first = (l->first + 1) & (l->room - 1);
-    l->n--;
-    d->sides[!side].pending--;
-    if (other.fingerprint == step.fingerprint)
-        l->same++;
-    else
-        part(d, l, side, step.tsc, other.tsc);
-}
-
-/* --- The calls around the first difference ------------------------------------------------------------- */
+/* --- The calls around the first difference ---------------------------------------------------------- */
 static void show_call(struct diff *d, const struct side *s, const struct call *call, uint64_t index)
 {
-    char buf[2048];
-    struct text t = { buf, sizeof(buf), 0 };
     const struct clock_info *clock = model_clock(s->model);
-    const char *name = hypercall_name(call->nr);
+    char buf[2048];
+    struct text t = TEXT(buf);
 
-    text_add(&t, "%c %c %10" PRIu64 "  ", index == d->only->same ? '>' : ' ', "AB"[s->number], index);
-    if (d->o->times != TIME_NONE)
-        text_add(&t, "%.9f  ",
-                 ticks_to_seconds(clock, call->start > clock->zero ? call->start - clock->zero : 0));
-    text_add(&t, "%s", call->depth ? "  " : "");
-    if (name)
-        text_add(&t, "%s", name);
-    else
-        text_add(&t, "hypercall_%" PRIu32, call->nr);
+    text_hypercall(&t, call->nr);
     decode_arguments(&t, call);
     if (call->returned)
         decode_result(&t, call);
     else
-        text_add(&t, " = ?");
-    fprintf(d->o->out, "%s\n", buf);
+        text_str(&t, " = ?");
+    fprintf(d->o->out, "%c %c %10lu  ", index == d->only->same ? '>' : ' ', "AB"[s->number], index);
+    if (d->o->times != TIME_NONE)
+        fprintf(d->o->out, "%.9f  ",
+                ticks_to_seconds(clock, call->start > clock->zero ? call->start - clock->zero : 0));
+    fprintf(d->o->out, "%s%s\n", call->depth > 0 ? "  " : "", buf);
 }
 
-/* --- Reading ------------------------------------------------------------------------------------------- */
+/* --- Reading ---------------------------------------------------------------------------------------- */
 static void see_call(struct side *s, const struct item *item)
 {
     struct diff *d = s->diff;
@@ -171,8 +50,8 @@ static void see_call(struct side *s, const struct item *item)
     if (d->o->filter && !filter_wants(d->o->filter, item, s->model))
         return;
     if (!again)
-        diff_table_add(d->table, s->number, call);
-    if (call->nr == IRET || (again && (call->v.domid != d->only->v.domid || call->v.vcpu != d->only->v.vcpu)))
+        diff_table_add(&d->rows, s->number, call);
+    if (call->nr == __HYPERVISOR_iret || (again && (!same_vcpu(call->v, d->only->v))))
         return;
     l = again ? d->only : lane_of(d, call->v);
     if (!l) {
@@ -185,7 +64,7 @@ static void see_call(struct side *s, const struct item *item)
     } else {
         l->calls[s->number]++;
         if (!l->differs && !l->late)
-            align(d, l, s->number, (struct step){ diff_fingerprint(call), item->tsc });
+            lane_align(d, l, s->number, (struct step){ diff_fingerprint(call), item->tsc });
     }
 }
 
@@ -254,7 +133,7 @@ static bool read_both(struct diff *d)
         read_one(a->ended || (!b->ended && b->pending < a->pending) ? b : a);
     for (unsigned i = 0; i < d->nr_lanes; i++)
         if (d->lanes[i].n)
-            part(d, &d->lanes[i], d->lanes[i].side, d->lanes[i].ahead[d->lanes[i].first].tsc, 0);
+            lane_parts(d, &d->lanes[i], d->lanes[i].side, d->lanes[i].ahead[d->lanes[i].first].tsc, 0);
     close_side(a);
     close_side(b);
     return good;
@@ -272,12 +151,12 @@ static bool read_alone(struct diff *d, struct lane *l)
     return good;
 }
 
-/* --- Report -------------------------------------------------------------------------------------------- */
+/* --- Report ----------------------------------------------------------------------------------------- */
 static bool show_difference(struct diff *d, struct lane *l)
 {
     bool good = true;
 
-    fprintf(d->o->out, "\nd%uv%u: the first difference is call %" PRIu64 "\n", l->v.domid, l->v.vcpu,
+    fprintf(d->o->out, "\nd%uv%u: the first difference is call %lu\n", l->v.domid, l->v.vcpu,
             l->same);
     l->calls[0] = l->calls[1] = 0;
     d->only = l;
@@ -289,7 +168,7 @@ static bool show_difference(struct diff *d, struct lane *l)
         while (good && !s->ended && l->calls[side] <= l->same + AFTER)
             read_one(s);
         if (good && l->calls[side] <= l->same)
-            fprintf(d->o->out, "> %c %10" PRIu64 "  (%s)\n", "AB"[side], l->calls[side],
+            fprintf(d->o->out, "> %c %10lu  (%s)\n", "AB"[side], l->calls[side],
                     l->calls[side] ? "no more calls" : "no calls of this vCPU");
         close_side(s);
     }
@@ -321,10 +200,10 @@ static void warn(const struct diff *d)
     for (unsigned side = 0; side < 2; side++)
         if (d->lost[side])
             fprintf(d->o->out,
-                    "%" PRIu64 " records were lost in %c: what follows may differ for that reason alone\n",
+                    "%lu records were lost in %c: what follows may differ for that reason alone\n",
                     d->lost[side], "AB"[side]);
     if (d->left_out)
-        fprintf(d->o->out, "%" PRIu64 " calls are of vCPUs beyond the first %u and were counted only\n",
+        fprintf(d->o->out, "%lu calls are of vCPUs beyond the first %u and were counted only\n",
                 d->left_out, LANES);
 }
 
@@ -333,18 +212,18 @@ static int report(struct diff *d)
     struct lane *first = earliest(d);
     bool good = true;
 
-    diff_table_print(d->table, d->o, d->clocks);
+    diff_table_print(&d->rows, d->o, d->clocks);
     fputc('\n', d->o->out);
     warn(d);
     for (unsigned i = 0; i < d->nr_lanes; i++) {
         const struct lane *l = &d->lanes[i];
 
-        fprintf(d->o->out, "d%uv%u: %s, %" PRIu64 " calls", l->v.domid, l->v.vcpu,
+        fprintf(d->o->out, "d%uv%u: %s, %lu calls", l->v.domid, l->v.vcpu,
                 l->differs ? "differs" : "same", l->calls[0]);
         if (l->calls[0] != l->calls[1])
-            fprintf(d->o->out, " in A and %" PRIu64 " in B", l->calls[1]);
+            fprintf(d->o->out, " in A and %lu in B", l->calls[1]);
         if (l->differs)
-            fprintf(d->o->out, ", the first %" PRIu64 " the same", l->same);
+            fprintf(d->o->out, ", the first %lu the same", l->same);
         fputc('\n', d->o->out);
     }
     if (first)
@@ -361,9 +240,8 @@ int diff_files(const char *a, const char *b, const struct output_options *o)
         d->o = o;
         d->paths[0] = a;
         d->paths[1] = b;
-        d->table = diff_table_new();
     }
-    if (d && d->table && read_both(d)) {
+    if (d != NULL && read_both(d)) {
         bool good = true;
 
         for (unsigned i = 0; i < d->nr_lanes && good; i++)
@@ -373,8 +251,6 @@ int diff_files(const char *a, const char *b, const struct output_options *o)
     }
     for (unsigned i = 0; d && i < d->nr_lanes; i++)
         free(d->lanes[i].ahead);
-    if (d && d->table)
-        diff_table_free(d->table);
     free(d);
     return status;
 }

@@ -53,7 +53,7 @@ void filter_free(struct filter *f)
     free(f);
 }
 
-/* --- What the user says --------------------------------------------------------------------------------- */
+/* --- What the user says ----------------------------------------------------------------------------- */
 static bool add_simple(struct rule *r, const char *name)
 {
     if (strcasecmp(name, "none") == 0)

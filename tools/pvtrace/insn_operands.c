@@ -1,8 +1,10 @@
-/* Owns the parts of an x86-64 instruction: prefixes, registers, addresses. Encodings: SDM vol. 2, chapter 2. */
+/* Owns the parts of an x86-64 instruction: prefixes, registers, addresses. Encodings: SDM vol. 2, chapter
+ * 2. */
 #include "tools/pvtrace/decode.h"
 
 static const char *const registers[16] = {
-    "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
+    "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14",
+    "r15",
 };
 
 /* The next n bytes as a signed number. */
@@ -63,8 +65,7 @@ void print_segment(struct text *t, const struct insn *in)
 
 void print_register(struct text *t, unsigned nr)
 {
-    text_put(t, "%", 1);
-    text_str(t, registers[nr & 15]);
+    text_add(t, "%%%s", registers[nr & 15]);
 }
 
 void print_register16(struct text *t, unsigned nr)
@@ -115,8 +116,7 @@ bool print_memory(struct text *t, struct insn *in, uint8_t modrm)
     if (index != 4) {
         text_put(t, ",", 1);
         print_register(t, index);
-        text_put(t, ",", 1);
-        text_dec(t, scale);
+        text_add(t, ",%u", scale);
     }
     text_put(t, ")", 1);
     return true;

@@ -1,7 +1,7 @@
-/* --json: the trace event format, which ui.perfetto.dev and chrome://tracing open. A process for each domain, in it for
- * each vCPU a track of hypercalls (members of a multicall inside it), handlers of traps and upcalls, and what else
- * happened, and a track of its runstate; a process of the physical CPUs, with who ran. Arrows lead from an event's send
- * to the upcall that it caused. Called by main for each item. */
+/* --json: the trace event format, which ui.perfetto.dev and chrome://tracing open. A process for each
+ * domain, in it for each vCPU a track of hypercalls (members of a multicall inside it), handlers of traps
+ * and upcalls, and what else happened, and a track of its runstate; a process of the physical CPUs, with
+ * who ran. Arrows lead from an event's send to the upcall that it caused. Called by main for each item. */
 #include "tools/pvtrace/json.h"
 
 #include <stdlib.h>
@@ -16,24 +16,26 @@ static void *json_open(const struct output_options *o, struct model *m)
         free(t);
         return NULL;
     }
-    j->w.file = o->out;
+    j->out = TEXT(j->room);
+    j->out.file = o->out;
     j->o = *o;
     j->model = m;
     j->clock = model_clock(m);
     j->tracks = t;
-    write_string(&j->w, "{\"displayTimeUnit\":\"ns\",\"traceEvents\":[");
+    text_str(&j->out, "{\"displayTimeUnit\":\"ns\",\"traceEvents\":[");
     return j;
 }
 
-/* --- Hypercalls ---------------------------------------------------------------------------------------------------- */
+/* --- Hypercalls ------------------------------------------------------------------------------------- */
 /* "outcome" only where it says more than the result and its errno: {port=5}, a version. */
 static void call_outcome(struct json *j, const struct call *c, const char *error)
 {
     char plain[48];
-    int n = snprintf(plain, sizeof(plain), "%lld%s%s", (long long)c->result, error != NULL ? " " : "",
-                     error != NULL ? error : "");
-    const struct text *t = outcome_details(&j->details, c);
-    if (t->len != (size_t)n || memcmp(t->buf, plain, t->len) != 0)
+    struct text p = TEXT(plain);
+    const struct text *t = details_outcome(&j->details, c);
+
+    text_add(&p, "%ld%s%s", c->result, error != NULL ? " " : "", error != NULL ? error : "");
+    if (strcmp(t->buf, plain) != 0)
         argument_details(j, "outcome", t);
 }
 
@@ -42,7 +44,7 @@ static void call_arguments(struct json *j, const struct call *c, const char *ope
     struct label label;
     if (operation != NULL)
         argument_word(j, "hypercall", hypercall_label(c->nr, &label));
-    argument_details(j, "arguments", call_details(&j->details, c));
+    argument_details(j, "arguments", details_arguments(&j->details, c));
     if (call_result_means(c)) {
         const char *error = call_failed(c) ? errno_name(c->result) : NULL;
         argument_number(j, "result", c->result);
@@ -64,7 +66,8 @@ static void call_end(struct json *j, const struct item *item)
     struct track on = track_of(j, item);
     uint64_t start = call_start(item);
     struct label label;
-    event_begin(j, 'X', "hypercall", operation != NULL ? operation : hypercall_label(c->nr, &label), on, start);
+    event_begin(j, 'X', "hypercall", operation != NULL ? operation : hypercall_label(c->nr, &label), on,
+                start);
     event_duration(j, start, c->returned ? c->end : start);
     call_arguments(j, c, operation);
     event_end(j);
@@ -72,13 +75,13 @@ static void call_end(struct json *j, const struct item *item)
         handlers_call_end(j, item);
 }
 
-/* --- The rest ------------------------------------------------------------------------------------------------------ */
+/* --- The rest --------------------------------------------------------------------------------------- */
 /* scope: of a thread, a process, global. */
 static void instant(struct json *j, const struct item *item, const char *name, const char *scope)
 {
     event_begin(j, 'i', item_kind_names[item->kind], name, track_of(j, item), item->tsc);
     event_word(j, "s", scope);
-    argument_details(j, "details", item_details(&j->details, item));
+    argument_details(j, "details", details_item(&j->details, item));
     event_end(j);
 }
 
@@ -87,17 +90,16 @@ static void handler(struct json *j, const struct item *item, uint64_t rip)
     struct label label;
     const char *name = item_label(item, &label);
     track_of(j, item);
-    if (!handler_begin(j, item, name, item_details(&j->details, item), rip))
+    if (!handler_begin(j, item, name, details_item(&j->details, item), rip))
         instant(j, item, name, "t");
 }
 
 static void sched(struct json *j, const struct item *item, const char *name)
 {
-    uint32_t who = item->rec->w[0];
     if (item->sched.event != TRC_SCHED_CONTINUE_RUNNING)
         instant(j, item, name, "t");
     else if (item->rec->n >= 1)
-        cpu_runs(j, item, (struct vcpu_id){ .domid = (uint16_t)(who >> 16), .vcpu = (uint16_t)who });
+        cpu_runs(j, item, vcpu_word(item->rec->w[0]));
 }
 
 static void domain(struct json *j, const struct item *item, const char *what)
@@ -158,26 +160,19 @@ static void json_item(void *state, const struct item *item)
 static void json_idle(void *state)
 {
     struct json *j = state;
-    writer_flush(&j->w);
+    text_flush(&j->out);
 }
 
 static void other_data(struct json *j)
 {
-    struct writer *w = &j->w;
     const char *file = j->o.file != NULL ? j->o.file : "";
-    write_string(w, "\n],\"otherData\":{\"written_by\":\"pvtrace\",\"file\":");
+
+    text_str(&j->out, "\n],\"otherData\":{\"written_by\":\"pvtrace\",\"file\":");
     json_string(j, file, strlen(file));
-    write_string(w, ",\"clock\":\"TSC\",\"tsc_hz\":");
-    write_unsigned(w, clock_hz(j->clock));
-    write_string(w, ",\"tsc_hz_assumed\":");
-    write_string(w, j->clock->known ? "false" : "true");
-    write_string(w, ",\"tsc_at_time_0\":\"");
-    write_unsigned(w, j->clock->zero);
-    write_string(w, "\",\"tick\":");
-    write_string(w, j->o.instructions ? "\"an instruction\"" : "\"of the TSC\"");
-    write_string(w, ",\"records_lost\":");
-    write_unsigned(w, j->lost);
-    write_string(w, "}}\n");
+    text_add(&j->out, ",\"clock\":\"TSC\",\"tsc_hz\":%lu,\"tsc_hz_assumed\":%s,\"tsc_at_time_0\":\"%lu\"",
+             clock_hz(j->clock), j->clock->known ? "false" : "true", j->clock->zero);
+    text_add(&j->out, ",\"tick\":\"%s\",\"records_lost\":%lu}}\n",
+             j->o.instructions ? "an instruction" : "of the TSC", j->lost);
 }
 
 static int json_end(void *state)
@@ -185,7 +180,7 @@ static int json_end(void *state)
     struct json *j = state;
     tracks_end(j);
     other_data(j);
-    int rc = writer_end(&j->w, "json");
+    int rc = text_close(&j->out, "json");
     tracks_free(j->tracks);
     free(j);
     return rc;

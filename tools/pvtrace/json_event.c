@@ -1,23 +1,16 @@
 /* One event of the trace event format as JSON, valid for any bytes in names: see json.h.
  *
- * Times are microseconds with three decimals, written from integers: a slice's end is its own time rounded down like
- * every other, so that slices that nest in ticks nest in the file. */
+ * Times are microseconds with three decimals, written from integers: a slice's end is its own time
+ * rounded down like every other, so that slices that nest in ticks nest in the file. */
 #include "tools/pvtrace/json.h"
 
 #include <string.h>
-
-static void json_escape(struct json *j, unsigned code)
-{
-    const char *digits = "0123456789abcdef";
-    char s[] = { '\\', 'u', '0', '0', digits[code >> 4 & 15], digits[code & 15] };
-    write_bytes(&j->w, s, sizeof(s));
-}
 
 /* Bytes that are no UTF-8 are shown as the characters of Latin 1 with their number. */
 void json_string(struct json *j, const char *s, size_t len)
 {
     size_t from = 0, i = 0;
-    write_char(&j->w, '"');
+    text_char(&j->out, '"');
     while (i < len) {
         unsigned char c = (unsigned char)s[i];
         size_t n = c < 0x80 ? 1 : utf8_length(s + i, len - i);
@@ -25,53 +18,50 @@ void json_string(struct json *j, const char *s, size_t len)
             i += n;
             continue;
         }
-        write_bytes(&j->w, s + from, i - from);
+        text_put(&j->out, s + from, i - from);
         if (c == '"' || c == '\\') {
-            write_char(&j->w, '\\');
-            write_char(&j->w, (char)c);
+            text_char(&j->out, '\\');
+            text_char(&j->out, (char)c);
         } else {
-            json_escape(j, c);
+            text_str(&j->out, "\\u00");
+            text_byte(&j->out, c);
         }
         from = ++i;
     }
-    write_bytes(&j->w, s + from, len - from);
-    write_char(&j->w, '"');
+    text_put(&j->out, s + from, len - from);
+    text_char(&j->out, '"');
 }
 
 static void put_key(struct json *j, const char *key)
 {
-    write_string(&j->w, ",\"");
-    write_string(&j->w, key);
-    write_string(&j->w, "\":");
+    text_put(&j->out, ",\"", 2);
+    text_str(&j->out, key);
+    text_put(&j->out, "\":", 2);
 }
 
 static void put_place(struct json *j, char phase, const char *name, struct track on)
 {
-    write_string(&j->w, j->any ? ",\n{\"ph\":\"" : "\n{\"ph\":\"");
-    write_char(&j->w, phase);
-    write_string(&j->w, "\",\"pid\":");
-    write_unsigned(&j->w, on.pid);
-    write_string(&j->w, ",\"tid\":");
-    write_unsigned(&j->w, on.tid);
-    write_string(&j->w, ",\"name\":");
+    text_add(&j->out, "%s\n{\"ph\":\"%c\",\"pid\":%u,\"tid\":%u,\"name\":", j->any ? "," : "", phase,
+             on.pid, on.tid);
     json_string(j, name, strlen(name));
     j->any = true;
     j->any_args = false;
 }
 
-void event_begin(struct json *j, char phase, const char *category, const char *name, struct track on, uint64_t tsc)
+void event_begin(struct json *j, char phase, const char *category, const char *name, struct track on,
+                 uint64_t tsc)
 {
     put_place(j, phase, name, on);
     event_word(j, "cat", category);
     put_key(j, "ts");
-    write_fixed(&j->w, clock_nanoseconds(j->clock, tsc), 3);
+    text_fixed(&j->out, clock_time(j->clock, tsc), 3);
 }
 
 void event_duration(struct json *j, uint64_t from, uint64_t to)
 {
-    int64_t ns = clock_nanoseconds_between(j->clock, from, to);
+    int64_t ns = clock_between(j->clock, from, to);
     put_key(j, "dur");
-    write_fixed(&j->w, ns > 0 ? ns : 0, 3);
+    text_fixed(&j->out, ns > 0 ? ns : 0, 3);
 }
 
 void event_word(struct json *j, const char *key, const char *value)
@@ -83,20 +73,20 @@ void event_word(struct json *j, const char *key, const char *value)
 void event_number(struct json *j, const char *key, uint64_t value)
 {
     put_key(j, key);
-    write_unsigned(&j->w, value);
+    text_dec(&j->out, value);
 }
 
 void event_end(struct json *j)
 {
-    write_string(&j->w, j->any_args ? "}}" : "}");
+    text_str(&j->out, j->any_args ? "}}" : "}");
 }
 
-/* --- Arguments ----------------------------------------------------------------------------------------------------- */
+/* --- Arguments -------------------------------------------------------------------------------------- */
 static void put_argument(struct json *j, const char *key)
 {
-    write_string(&j->w, j->any_args ? ",\"" : ",\"args\":{\"");
-    write_string(&j->w, key);
-    write_string(&j->w, "\":");
+    text_str(&j->out, j->any_args ? ",\"" : ",\"args\":{\"");
+    text_str(&j->out, key);
+    text_str(&j->out, "\":");
     j->any_args = true;
 }
 
@@ -116,17 +106,9 @@ void argument_number(struct json *j, const char *key, int64_t n)
     const int64_t exact = INT64_C(1) << 53;         /* what a reader in JavaScript can hold */
     const char *quote = n > exact || n < -exact ? "\"" : "";
     put_argument(j, key);
-    write_string(&j->w, quote);
-    write_signed(&j->w, n);
-    write_string(&j->w, quote);
-}
-
-void argument_hex(struct json *j, const char *key, uint64_t n)
-{
-    put_argument(j, key);
-    write_char(&j->w, '"');
-    write_hex(&j->w, n);
-    write_char(&j->w, '"');
+    text_str(&j->out, quote);
+    text_int(&j->out, n);
+    text_str(&j->out, quote);
 }
 
 void argument_details(struct json *j, const char *key, const struct text *t)
@@ -135,7 +117,7 @@ void argument_details(struct json *j, const char *key, const struct text *t)
         argument_text(j, key, t->buf, t->len);
 }
 
-/* --- Metadata ------------------------------------------------------------------------------------------------------ */
+/* --- Metadata --------------------------------------------------------------------------------------- */
 void metadata_name(struct json *j, const char *what, struct track on, const char *name, size_t len)
 {
     put_place(j, 'M', what, on);

@@ -1,10 +1,11 @@
 /* Handlers of traps and upcalls in the guest, as slices of the JSON export: see json.h.
  *
- * When does the handler of a trap end? A PV guest returns from it by iret, or (a guest's own business) by the CPU's
- * instruction, which nobody sees. The iret hypercall's frame tells where it returns to, if the contents of arguments
- * were traced. H1: a return to where a trap was ends its handler, and says nothing about those inside it. H2: a return
- * to user mode ends all. H3: any other iret ends the youngest; so does one whose frame is not known, unless
- * MAX_HANDLER_SECONDS have passed. What is never seen to end is an instant. */
+ * When does the handler of a trap end? A PV guest returns from it by iret, or (a guest's own business) by
+ * the CPU's instruction, which nobody sees. The iret hypercall's frame tells where it returns to, if the
+ * contents of arguments were traced. H1: a return to where a trap was ends its handler, and says nothing
+ * about those inside it. H2: a return to user mode ends all. H3: any other iret ends the youngest; so
+ * does one whose frame is not known, unless MAX_HANDLER_SECONDS have passed. What is never seen to end is
+ * an instant. */
 #include "tools/pvtrace/json_tracks.h"
 
 #include <string.h>
@@ -24,7 +25,8 @@ static void write_arrow(struct json *j, const struct arrow *a, struct track to, 
 }
 
 /* end 0: it was not seen. */
-static void write_handler(struct json *j, const struct vcpu *v, const struct handler *h, uint64_t end, const char *how)
+static void write_handler(struct json *j, const struct vcpu *v, const struct handler *h, uint64_t end,
+                          const char *how)
 {
     if (end == 0 && h->nr_arrows == 0) {
         event_begin(j, 'i', h->category, h->name, v->track, h->tsc);
@@ -49,7 +51,8 @@ void handlers_forget(struct json *j, struct vcpu *v)
     v->nr_arrows = 0;
 }
 
-bool handler_begin(struct json *j, const struct item *item, const char *name, const struct text *details, uint64_t rip)
+bool handler_begin(struct json *j, const struct item *item, const char *name, const struct text *details,
+                   uint64_t rip)
 {
     struct vcpu *v = vcpu_of(j, item->v);
     if (v == NULL)
@@ -92,7 +95,8 @@ static bool iret_frame(const struct call *c, struct iret_context *frame)
     return false;
 }
 
-static void end_from(struct json *j, struct vcpu *v, unsigned first, unsigned nr, uint64_t end, const char *how)
+static void end_from(struct json *j, struct vcpu *v, unsigned first, unsigned nr, uint64_t end,
+                     const char *how)
 {
     for (unsigned i = first; i < nr; i++)
         write_handler(j, v, &v->handlers[i], end, how);

@@ -1,7 +1,7 @@
-/* What is open on the tracks of the JSON export, and what they are called: see json.h. A slice is written when it ends,
- * so that the file never has one without an end; all that is kept meanwhile is here, and is bounded: vCPUs share
- * NR_VCPUS places (one more than that ends what was open on another), and to each lead NR_ARROWS arrows at a time.
- * Handlers of traps are json_handlers.c's. */
+/* What is open on the tracks of the JSON export, and what they are called: see json.h. A slice is written
+ * when it ends, so that the file never has one without an end; all that is kept meanwhile is here, and is
+ * bounded: vCPUs share NR_VCPUS places (one more than that ends what was open on another), and to each
+ * lead NR_ARROWS arrows at a time. Handlers of traps are json_handlers.c's. */
 #include "tools/pvtrace/json_tracks.h"
 
 #include <stdlib.h>
@@ -14,7 +14,7 @@ struct tracks *tracks_new(void)
 {
     struct tracks *t = calloc(1, sizeof(*t));
     if (t != NULL)
-        vcpu_slots_clear(t->keys, NR_VCPUS);
+        vcpu_table_init(&t->places, NR_VCPUS);
     return t;
 }
 
@@ -25,8 +25,9 @@ void tracks_free(struct tracks *t)
     free(t);
 }
 
-/* --- Slices and instants of what was open -------------------------------------------------------------------------- */
-void slice_begin(struct json *j, const char *category, const char *name, struct track on, uint64_t from, uint64_t to)
+/* --- Slices and instants of what was open ----------------------------------------------------------- */
+void slice_begin(struct json *j, const char *category, const char *name, struct track on, uint64_t from,
+                 uint64_t to)
 {
     event_begin(j, 'X', category, name, on, from);
     event_duration(j, from, to);
@@ -44,31 +45,25 @@ static void write_state(struct json *j, const struct vcpu *v, uint64_t until)
 static void write_run(struct json *j, unsigned i, uint64_t until)
 {
     struct cpu *c = &j->tracks->cpus[i];
-    struct text *t = &j->details.t;
-    *t = (struct text){ .buf = j->details.buf, .size = sizeof(j->details.buf) };
+    struct text *t = details_begin(&j->details);
     if (!c->runs || c->who.domid >= DOMID_NOBODY || until <= c->since)
         return;
-    put_vcpu(t, c->who);
+    text_vcpu(t, c->who);
     slice_begin(j, "sched", t->buf, (struct track){ PID_CPUS, TID_CPUS + i }, c->since, until);
     event_end(j);
 }
 
-/* --- Who there is -------------------------------------------------------------------------------------------------- */
+/* --- Who there is ----------------------------------------------------------------------------------- */
 static void name_vcpu(struct json *j, const struct vcpu *v, struct vcpu_id id)
 {
-    struct text *t = &j->details.t;
+    struct text *t = details_begin(&j->details);
     struct track state = { v->track.pid, v->track.tid + 1 };
-    *t = (struct text){ .buf = j->details.buf, .size = sizeof(j->details.buf) };
-    text_add(t, "domain %u", id.domid);
     const char *name = model_domain_name(j->model, id.domid);
-    if (name[0] != '\0') {
-        text_put(t, ": ", 2);
-        text_put(t, name, strlen(name));
-    }
+    text_add(t, "domain %u%s%s", id.domid, name[0] != '\0' ? ": " : "", name);
     metadata_name(j, "process_name", v->track, t->buf, t->len);
     metadata_order(j, "process_sort_index", v->track, id.domid);
-    t->len = 0;
-    put_vcpu(t, id);
+    text_cut(t, 0);
+    text_vcpu(t, id);
     metadata_name(j, "thread_name", v->track, t->buf, t->len);
     metadata_order(j, "thread_sort_index", v->track, id.vcpu * 2);
     text_add(t, " state");
@@ -79,22 +74,27 @@ static void name_vcpu(struct json *j, const struct vcpu *v, struct vcpu_id id)
 struct vcpu *vcpu_of(struct json *j, struct vcpu_id id)
 {
     struct tracks *t = j->tracks;
-    bool evicts;
-    unsigned slot;
+    struct vcpu *v;
+    unsigned place;
+    bool fresh;
+
     if (id.domid >= DOMID_NOBODY)
         return NULL;
-    slot = vcpu_slot(t->keys, NR_VCPUS, id, &evicts);
-    struct vcpu *v = t->vcpus[slot];
-    if (v == NULL && (v = t->vcpus[slot] = malloc(sizeof(*v))) == NULL)
-        return NULL;
-    if (evicts) {
+    place = vcpu_place(&t->places, id, &fresh);
+    v = t->vcpus[place];
+    if (v == NULL) {
+        fresh = true;
+        v = t->vcpus[place] = malloc(sizeof(*v));
+        if (v == NULL)
+            return NULL;
+    } else if (fresh) {
         handlers_forget(j, v);
         write_state(j, v, t->last);
     }
-    if (!same_vcpu(t->keys[slot], id)) {
+    if (fresh) {
         memset(v, 0, sizeof(*v));
-        t->keys[slot] = id;
-        /* Numbers of their own: a reader may take a thread with its process's number, or 0, for a special one. */
+        /* Numbers of their own: a reader may take a thread with its process's number, or 0, for a special
+         * one. */
         v->track = (struct track){ id.domid != 0 ? id.domid : PID_CPUS - 1, 100000 + 2 * t->serial++ };
         v->losses = t->losses;
         name_vcpu(j, v, id);
@@ -113,8 +113,7 @@ static struct track cpu_track(struct json *j, uint16_t cpu)
     struct track on = { PID_CPUS, TID_CPUS + i };
     struct text *t = &j->details.t;
     if (!j->tracks->cpus[i].named) {
-        *t = (struct text){ .buf = j->details.buf, .size = sizeof(j->details.buf) };
-        text_add(t, i == cpu ? "CPU %u" : "CPUs from %u on", i);
+        text_add(details_begin(&j->details), i == cpu ? "CPU %u" : "CPUs from %u on", i);
         metadata_name(j, "process_name", on, "physical CPUs", strlen("physical CPUs"));
         metadata_order(j, "process_sort_index", on, -1);
         metadata_name(j, "thread_name", on, t->buf, t->len);
@@ -139,7 +138,7 @@ struct track track_of(struct json *j, const struct item *item)
     return v->track;
 }
 
-/* --- Arrows, states, losses ---------------------------------------------------------------------------------------- */
+/* --- Arrows, states, losses ------------------------------------------------------------------------- */
 void arrow_from(struct json *j, const struct item *send)
 {
     struct vcpu *from = vcpu_of(j, send->v), *to = vcpu_of(j, send->send.to);
@@ -193,7 +192,7 @@ void tracks_end(struct json *j)
         if (t->vcpus[i] != NULL) {
             handlers_forget(j, t->vcpus[i]);
             write_state(j, t->vcpus[i], t->last);
-            name_vcpu(j, t->vcpus[i], t->keys[i]);          /* the domain's name may have come later */
+            name_vcpu(j, t->vcpus[i], t->places.keys[i]);          /* the domain's name may have come later */
         }
     for (unsigned i = 0; i < EXPORT_MAX_CPUS; i++)
         write_run(j, i, t->last);

@@ -3,8 +3,9 @@
 #define PVTRACE_JSON_TRACKS_H
 
 #include "tools/pvtrace/json.h"
+#include "tools/pvtrace/vcpu_table.h"
 
-#define NR_VCPUS 1024u              /* a power of two */
+#define NR_VCPUS 1024u              /* a vCPU is some KiB here */
 #define NR_HANDLERS 16u
 #define NR_ARROWS 8u
 
@@ -44,14 +45,15 @@ struct tracks {
     uint32_t serial;                /* of the last vCPU */
     uint64_t losses, arrows;        /* counts */
     uint64_t last;                  /* the latest TSC */
-    struct vcpu_id keys[NR_VCPUS];
+    struct vcpu_table places;
     struct vcpu *vcpus[NR_VCPUS];
     struct cpu cpus[EXPORT_MAX_CPUS + 1];       /* the last: all that are above */
 };
 
 /* NULL: no domain's, or no memory. Names what is new, and forgets what was open if records were lost. */
 struct vcpu *vcpu_of(struct json *j, struct vcpu_id id);
-void slice_begin(struct json *j, const char *category, const char *name, struct track on, uint64_t from, uint64_t to);
+void slice_begin(struct json *j, const char *category, const char *name, struct track on, uint64_t from,
+                 uint64_t to);
 void handlers_forget(struct json *j, struct vcpu *v);
 
 #endif

@@ -1,6 +1,6 @@
-/* Describes the structures of events, scheduling, vCPUs, callbacks and devices, by the public headers' own offsets.
- * Names are theirs, without what the type says already (_ns). Those of memory, grants and version are in
- * layouts_memory.c. */
+/* Describes the structures of events, scheduling, vCPUs, callbacks and devices, by the public headers'
+ * own offsets. Names are theirs, without what the type says already (_ns). Those of memory, grants and
+ * version are in layouts_memory.c. */
 #include "tools/pvtrace/decode.h"
 
 #include <public/callback.h>
@@ -13,8 +13,9 @@
 
 #define N(name) [name] = #name
 
-/* --- Events -------------------------------------------------------------------------------------------------------- */
-NAMES(event_states, N(EVTCHNSTAT_closed), N(EVTCHNSTAT_unbound), N(EVTCHNSTAT_interdomain), N(EVTCHNSTAT_pirq),
+/* --- Events ----------------------------------------------------------------------------------------- */
+NAMES(event_states, N(EVTCHNSTAT_closed), N(EVTCHNSTAT_unbound), N(EVTCHNSTAT_interdomain),
+      N(EVTCHNSTAT_pirq),
       N(EVTCHNSTAT_virq), N(EVTCHNSTAT_ipi));
 
 VALUE(port_element, evtchn_port_t, .kind = K_DEC);
@@ -31,8 +32,7 @@ static bool status_of_port(struct text *t, struct reader *r, uint64_t va)
         read_number(r, OUT, MEMBER(u.interdomain.port), &port)) {
         text_str(t, "dom=");
         print_domid(t, value);
-        text_str(t, ", port=");
-        text_dec(t, port);
+        text_add(t, ", port=%lu", port);
     } else if (status == EVTCHNSTAT_unbound && read_number(r, OUT, MEMBER(u.unbound.dom), &value)) {
         text_str(t, "dom=");
         print_domid(t, value);
@@ -40,8 +40,7 @@ static bool status_of_port(struct text *t, struct reader *r, uint64_t va)
         text_str(t, "virq=");
         print_virq(t, value);
     } else if (status == EVTCHNSTAT_pirq && read_number(r, OUT, MEMBER(u.pirq), &value)) {
-        text_str(t, "pirq=");
-        text_dec(t, value);
+        text_add(t, "pirq=%lu", value);
     } else {
         return false;
     }
@@ -49,42 +48,23 @@ static bool status_of_port(struct text *t, struct reader *r, uint64_t va)
     return true;
 }
 
-#define E struct evtchn_alloc_unbound
-LAYOUT(alloc_unbound, E, FIELD(E, dom, K_DOMID, IN), FIELD(E, remote_dom, K_DOMID, IN),
-       FIELD(E, port, K_DEC, OUT));
-#undef E
-#define E struct evtchn_bind_interdomain
-LAYOUT(bind_interdomain, E, FIELD(E, remote_dom, K_DOMID, IN), FIELD(E, remote_port, K_DEC, IN),
-       FIELD(E, local_port, K_DEC, OUT));
-#undef E
-#define E struct evtchn_bind_virq
-LAYOUT(bind_virq, E, FIELD(E, virq, K_VIRQ, IN), FIELD(E, vcpu, K_DEC, IN), FIELD(E, port, K_DEC, OUT));
-#undef E
-#define E struct evtchn_bind_pirq
-LAYOUT(bind_pirq, E, FIELD(E, pirq, K_DEC, IN), FIELD(E, flags, K_HEX, IN), FIELD(E, port, K_DEC, OUT));
-#undef E
-#define E struct evtchn_bind_ipi
-LAYOUT(bind_ipi, E, FIELD(E, vcpu, K_DEC, IN), FIELD(E, port, K_DEC, OUT));
-#undef E
-LAYOUT(one_port, struct evtchn_send, FIELD(struct evtchn_send, port, K_DEC, IN));
-#define E struct evtchn_status
-LAYOUT(event_status, E, FIELD(E, dom, K_DOMID, IN), FIELD(E, port, K_DEC, IN),
-       FIELD(E, status, K_ENUM, OUT, .names = &event_states), FIELD(E, vcpu, K_DEC, OUT),
-       { .kind = K_SPECIAL, .side = OUT, .special = status_of_port });
-#undef E
-#define E struct evtchn_bind_vcpu
-LAYOUT(bind_vcpu, E, FIELD(E, port, K_DEC, IN), FIELD(E, vcpu, K_DEC, IN));
-#undef E
-LAYOUT(event_reset, struct evtchn_reset, FIELD(struct evtchn_reset, dom, K_DOMID, IN));
-#define E struct evtchn_init_control
-LAYOUT(init_control, E, FIELD(E, control_gfn, K_HEX, IN), FIELD(E, offset, K_HEX, IN),
-       FIELD(E, vcpu, K_DEC, IN),
-       FIELD(E, link_bits, K_DEC, OUT));
-#undef E
-LAYOUT(expand_array, struct evtchn_expand_array, FIELD(struct evtchn_expand_array, array_gfn, K_HEX, IN));
-#define E struct evtchn_set_priority
-LAYOUT(set_priority, E, FIELD(E, port, K_DEC, IN), FIELD(E, priority, K_DEC, IN));
-#undef E
+LAYOUT(alloc_unbound, struct evtchn_alloc_unbound, (dom, K_DOMID, IN), (remote_dom, K_DOMID, IN),
+       (port, K_DEC, OUT));
+LAYOUT(bind_interdomain, struct evtchn_bind_interdomain, (remote_dom, K_DOMID, IN),
+       (remote_port, K_DEC, IN), (local_port, K_DEC, OUT));
+LAYOUT(bind_virq, struct evtchn_bind_virq, (virq, K_VIRQ, IN), (vcpu, K_DEC, IN), (port, K_DEC, OUT));
+LAYOUT(bind_pirq, struct evtchn_bind_pirq, (pirq, K_DEC, IN), (flags, K_HEX, IN), (port, K_DEC, OUT));
+LAYOUT(bind_ipi, struct evtchn_bind_ipi, (vcpu, K_DEC, IN), (port, K_DEC, OUT));
+LAYOUT(one_port, struct evtchn_send, (port, K_DEC, IN));
+LAYOUT(event_status, struct evtchn_status, (dom, K_DOMID, IN), (port, K_DEC, IN),
+       (status, K_ENUM, OUT, .names = &event_states), (vcpu, K_DEC, OUT),
+       (u, K_SPECIAL, OUT, .alias = "", .special = status_of_port));
+LAYOUT(bind_vcpu, struct evtchn_bind_vcpu, (port, K_DEC, IN), (vcpu, K_DEC, IN));
+LAYOUT(event_reset, struct evtchn_reset, (dom, K_DOMID, IN));
+LAYOUT(init_control, struct evtchn_init_control, (control_gfn, K_HEX, IN), (offset, K_HEX, IN),
+       (vcpu, K_DEC, IN), (link_bits, K_DEC, OUT));
+LAYOUT(expand_array, struct evtchn_expand_array, (array_gfn, K_HEX, IN));
+LAYOUT(set_priority, struct evtchn_set_priority, (port, K_DEC, IN), (priority, K_DEC, IN));
 
 static const struct layout *const event_layouts[] = {
     [EVTCHNOP_bind_interdomain] = &bind_interdomain, [EVTCHNOP_bind_virq] = &bind_virq,
@@ -95,24 +75,17 @@ static const struct layout *const event_layouts[] = {
     [EVTCHNOP_expand_array] = &expand_array, [EVTCHNOP_set_priority] = &set_priority,
 };
 
-/* --- Scheduling ---------------------------------------------------------------------------------------------------- */
-SHARED_NAMES(shutdown_reasons, N(SHUTDOWN_poweroff), N(SHUTDOWN_reboot), N(SHUTDOWN_suspend), N(SHUTDOWN_crash),
+/* --- Scheduling ------------------------------------------------------------------------------------- */
+SHARED_NAMES(shutdown_reasons, N(SHUTDOWN_poweroff), N(SHUTDOWN_reboot), N(SHUTDOWN_suspend),
+             N(SHUTDOWN_crash),
       N(SHUTDOWN_watchdog), N(SHUTDOWN_soft_reset));
-LAYOUT(shutdown, struct sched_shutdown,
-       FIELD(struct sched_shutdown, reason, K_ENUM, IN, .names = &shutdown_reasons));
-#define S struct sched_poll
-LAYOUT(poll, S, FIELD(S, ports, K_ARRAY, IN, ARRAY_OF(S, nr_ports, port_element)),
-       FIELD(S, nr_ports, K_DEC, IN),
-       FIELD(S, timeout, K_NS, IN));
-#undef S
-#define S struct sched_remote_shutdown
-LAYOUT(remote_shutdown, S, FIELD(S, domain_id, K_DOMID, IN),
-       FIELD(S, reason, K_ENUM, IN, .names = &shutdown_reasons));
-#undef S
-#define S struct sched_watchdog
-LAYOUT(watchdog, S, FIELD(S, id, K_DEC, IN), FIELD(S, timeout, K_DEC, IN));
-#undef S
-LAYOUT(pin_override, struct sched_pin_override, FIELD(struct sched_pin_override, pcpu, K_INT, IN));
+LAYOUT(shutdown, struct sched_shutdown, (reason, K_ENUM, IN, .names = &shutdown_reasons));
+LAYOUT(poll, struct sched_poll, (ports, K_ARRAY, IN, ARRAY_OF(struct sched_poll, nr_ports, port_element)),
+       (nr_ports, K_DEC, IN), (timeout, K_NS, IN));
+LAYOUT(remote_shutdown, struct sched_remote_shutdown, (domain_id, K_DOMID, IN),
+       (reason, K_ENUM, IN, .names = &shutdown_reasons));
+LAYOUT(watchdog, struct sched_watchdog, (id, K_DEC, IN), (timeout, K_DEC, IN));
+LAYOUT(pin_override, struct sched_pin_override, (pcpu, K_INT, IN));
 
 static const struct layout *const sched_layouts[] = {
     [SCHEDOP_shutdown] = &shutdown, [SCHEDOP_shutdown_code] = &shutdown, [SCHEDOP_poll] = &poll,
@@ -120,7 +93,7 @@ static const struct layout *const sched_layouts[] = {
     [SCHEDOP_pin_override] = &pin_override,
 };
 
-/* --- vCPUs --------------------------------------------------------------------------------------------------------- */
+/* --- vCPUs ------------------------------------------------------------------------------------------ */
 NAMES(runstates, N(RUNSTATE_running), N(RUNSTATE_runnable), N(RUNSTATE_blocked), N(RUNSTATE_offline));
 NAMES(timer_flags, [_VCPU_SSHOTTMR_future] = "VCPU_SSHOTTMR_future");
 NAMES(context_flags, [_VGCF_i387_valid] = "VGCF_i387_valid", [_VGCF_in_kernel] = "VGCF_in_kernel",
@@ -130,42 +103,28 @@ NAMES(context_flags, [_VGCF_i387_valid] = "VGCF_i387_valid", [_VGCF_in_kernel] =
 
 VALUE(ns_element, uint64_t, .kind = K_NS);
 
-#define V struct vcpu_runstate_info
-LAYOUT(runstate_info, V, FIELD(V, state, K_ENUM, OUT, .names = &runstates),
-       FIELD(V, state_entry_time, K_NS, OUT),
-       FIELD(V, time, K_INLINE, OUT, .layout = &ns_element));
-#undef V
-LAYOUT(memory_area, struct vcpu_register_runstate_memory_area,
-       FIELD_AS("addr", struct vcpu_register_runstate_memory_area, addr.p, K_HEX, IN));
-LAYOUT(periodic_timer, struct vcpu_set_periodic_timer,
-       FIELD_AS("period", struct vcpu_set_periodic_timer, period_ns, K_NS, IN));
-#define V struct vcpu_set_singleshot_timer
-LAYOUT(singleshot_timer, V,
-       FIELD_AS("timeout_abs", V, timeout_abs_ns, K_NS, IN),
-       FIELD(V, flags, K_FLAGS, IN, .names = &timer_flags));
-#undef V
-#define V struct vcpu_register_vcpu_info
-LAYOUT(vcpu_info_area, V, FIELD(V, mfn, K_HEX, IN), FIELD(V, offset, K_HEX, IN));
-#undef V
-LAYOUT(physid, struct vcpu_get_physid, FIELD(struct vcpu_get_physid, phys_id, K_HEX, OUT));
+LAYOUT(runstate_info, struct vcpu_runstate_info, (state, K_ENUM, OUT, .names = &runstates),
+       (state_entry_time, K_NS, OUT), (time, K_INLINE, OUT, .layout = &ns_element));
+LAYOUT(memory_area, struct vcpu_register_runstate_memory_area, (addr.p, K_HEX, IN, .alias = "addr"));
+LAYOUT(periodic_timer, struct vcpu_set_periodic_timer, (period_ns, K_NS, IN, .alias = "period"));
+LAYOUT(singleshot_timer, struct vcpu_set_singleshot_timer,
+       (timeout_abs_ns, K_NS, IN, .alias = "timeout_abs"), (flags, K_FLAGS, IN, .names = &timer_flags));
+LAYOUT(vcpu_info_area, struct vcpu_register_vcpu_info, (mfn, K_HEX, IN), (offset, K_HEX, IN));
+LAYOUT(physid, struct vcpu_get_physid, (phys_id, K_HEX, OUT));
 
-#define V struct vcpu_guest_context
-LAYOUT(vcpu_context, V, FIELD(V, flags, K_FLAGS, IN, .names = &context_flags),
-       FIELD_AS("rip", V, user_regs.rip, K_CODE, IN),
-       FIELD_AS("cs", V, user_regs.cs, K_HEX, IN), FIELD_AS("rflags", V, user_regs.rflags, K_HEX, IN),
-       FIELD_AS("rsp", V, user_regs.rsp, K_HEX, IN),
-       FIELD_AS("ss", V, user_regs.ss, K_HEX, IN),
-       FIELD_AS("rdi", V, user_regs.rdi, K_HEX, IN, .optional = true),
-       FIELD_AS("rsi", V, user_regs.rsi, K_HEX, IN, .optional = true),
-       FIELD(V, ldt_ents, K_DEC, IN, .optional = true),
-       FIELD_AS("gdt_frame", V, gdt_frames[0], K_HEX, IN), FIELD(V, gdt_ents, K_DEC, IN),
-       FIELD(V, kernel_ss, K_HEX, IN),
-       FIELD(V, kernel_sp, K_HEX, IN), FIELD_AS("cr3_user", V, ctrlreg[1], K_HEX, IN, .optional = true),
-       FIELD_AS("cr3", V, ctrlreg[3], K_HEX, IN), FIELD(V, event_callback_eip, K_CODE, IN),
-       FIELD(V, failsafe_callback_eip, K_CODE, IN), FIELD(V, syscall_callback_eip, K_CODE, IN),
-       FIELD(V, vm_assist, K_HEX, IN, .optional = true), FIELD(V, fs_base, K_HEX, IN, .optional = true),
-       FIELD(V, gs_base_kernel, K_HEX, IN), FIELD(V, gs_base_user, K_HEX, IN, .optional = true));
-#undef V
+LAYOUT(vcpu_context, struct vcpu_guest_context, (flags, K_FLAGS, IN, .names = &context_flags),
+       (user_regs.rip, K_CODE, IN, .alias = "rip"), (user_regs.cs, K_HEX, IN, .alias = "cs"),
+       (user_regs.rflags, K_HEX, IN, .alias = "rflags"), (user_regs.rsp, K_HEX, IN, .alias = "rsp"),
+       (user_regs.ss, K_HEX, IN, .alias = "ss"),
+       (user_regs.rdi, K_HEX, IN, .optional = true, .alias = "rdi"),
+       (user_regs.rsi, K_HEX, IN, .optional = true, .alias = "rsi"),
+       (ldt_ents, K_DEC, IN, .optional = true), (gdt_frames[0], K_HEX, IN, .alias = "gdt_frame"),
+       (gdt_ents, K_DEC, IN), (kernel_ss, K_HEX, IN), (kernel_sp, K_HEX, IN),
+       (ctrlreg[1], K_HEX, IN, .optional = true, .alias = "cr3_user"),
+       (ctrlreg[3], K_HEX, IN, .alias = "cr3"), (event_callback_eip, K_CODE, IN),
+       (failsafe_callback_eip, K_CODE, IN), (syscall_callback_eip, K_CODE, IN),
+       (vm_assist, K_HEX, IN, .optional = true), (fs_base, K_HEX, IN, .optional = true),
+       (gs_base_kernel, K_HEX, IN), (gs_base_user, K_HEX, IN, .optional = true));
 
 static const struct layout *const vcpu_layouts[] = {
     [VCPUOP_initialise] = &vcpu_context, [VCPUOP_get_runstate_info] = &runstate_info,
@@ -175,65 +134,45 @@ static const struct layout *const vcpu_layouts[] = {
 };
 
 /* The frame that iret finds at the guest's stack pointer. */
-#define R struct iret_context
-static const struct field iret_fields[] = {
-    FIELD(R, rip, K_CODE, IN), FIELD(R, cs, K_HEX, IN), FIELD(R, rflags, K_HEX, IN), FIELD(R, rsp, K_HEX, IN),
-    FIELD(R, ss, K_HEX, IN), FIELD(R, flags, K_FLAGS, IN, .names = &context_flags, .optional = true),
-};
-const struct layout iret_layout = { .size = sizeof(R), .nr = ARRAY_SIZE(iret_fields), .fields = iret_fields };
-#undef R
+LAYOUT(iret_frame, struct iret_context, (rip, K_CODE, IN), (cs, K_HEX, IN), (rflags, K_HEX, IN),
+       (rsp, K_HEX, IN), (ss, K_HEX, IN), (flags, K_FLAGS, IN, .names = &context_flags, .optional = true));
+const struct layout *const iret_layout = &iret_frame;
 
-/* --- Callbacks and devices ----------------------------------------------------------------------------------------- */
+/* --- Callbacks and devices -------------------------------------------------------------------------- */
 NAMES(callback_types, N(CALLBACKTYPE_event), N(CALLBACKTYPE_failsafe), N(CALLBACKTYPE_syscall),
-      N(CALLBACKTYPE_sysenter_deprecated), N(CALLBACKTYPE_nmi), N(CALLBACKTYPE_sysenter), N(CALLBACKTYPE_syscall32));
+      N(CALLBACKTYPE_sysenter_deprecated), N(CALLBACKTYPE_nmi), N(CALLBACKTYPE_sysenter),
+      N(CALLBACKTYPE_syscall32));
 NAMES(callback_flags, [_CALLBACKF_mask_events] = "CALLBACKF_mask_events");
-NAMES(irq_flags, [_XENIRQSTAT_needs_eoi] = "XENIRQSTAT_needs_eoi", [_XENIRQSTAT_shared] = "XENIRQSTAT_shared");
+NAMES(irq_flags, [_XENIRQSTAT_needs_eoi] = "XENIRQSTAT_needs_eoi",
+      [_XENIRQSTAT_shared] = "XENIRQSTAT_shared");
 
-#define C struct callback_register
-LAYOUT(callback_register, C, FIELD(C, type, K_ENUM, IN, .names = &callback_types),
-       FIELD(C, flags, K_FLAGS, IN, .names = &callback_flags, .optional = true), FIELD(C, address, K_CODE, IN));
-#undef C
-LAYOUT(callback_unregister, struct callback_unregister,
-       FIELD(struct callback_unregister, type, K_ENUM, IN, .names = &callback_types));
-LAYOUT(nmi_callback, struct xennmi_callback, FIELD(struct xennmi_callback, handler_address, K_CODE, IN));
+LAYOUT(callback_register, struct callback_register, (type, K_ENUM, IN, .names = &callback_types),
+       (flags, K_FLAGS, IN, .names = &callback_flags, .optional = true), (address, K_CODE, IN));
+LAYOUT(callback_unregister, struct callback_unregister, (type, K_ENUM, IN, .names = &callback_types));
+LAYOUT(nmi_callback, struct xennmi_callback, (handler_address, K_CODE, IN));
 
-LAYOUT(eoi, struct physdev_eoi, FIELD(struct physdev_eoi, irq, K_DEC, IN));
-#define P struct physdev_irq_status_query
-LAYOUT(irq_status, P, FIELD(P, irq, K_DEC, IN), FIELD(P, flags, K_FLAGS, OUT, .names = &irq_flags));
-#undef P
-LAYOUT(set_iopl, struct physdev_set_iopl, FIELD(struct physdev_set_iopl, iopl, K_DEC, IN));
-#define P struct physdev_set_iobitmap
-LAYOUT(set_iobitmap, P, FIELD(P, bitmap, K_HEX, IN), FIELD(P, nr_ports, K_DEC, IN));
-#undef P
-#define P struct physdev_apic
-LAYOUT(apic, P, FIELD(P, apic_physbase, K_HEX, IN), FIELD(P, reg, K_HEX, IN), FIELD(P, value, K_HEX, BOTH));
-#undef P
-#define P struct physdev_irq
-LAYOUT(irq_vector, P, FIELD(P, irq, K_DEC, IN), FIELD(P, vector, K_DEC, BOTH));
-#undef P
-#define P struct physdev_map_pirq
-LAYOUT(map_pirq, P, FIELD(P, domid, K_DOMID, IN), FIELD(P, type, K_DEC, IN), FIELD(P, index, K_INT, IN),
-       FIELD(P, pirq, K_INT, BOTH), FIELD(P, bus, K_HEX, IN), FIELD(P, devfn, K_HEX, IN));
-#undef P
-#define P struct physdev_unmap_pirq
-LAYOUT(unmap_pirq, P, FIELD(P, domid, K_DOMID, IN), FIELD(P, pirq, K_INT, IN));
-#undef P
-#define P struct physdev_setup_gsi
-LAYOUT(setup_gsi, P, FIELD(P, gsi, K_DEC, IN), FIELD(P, triggering, K_DEC, IN), FIELD(P, polarity, K_DEC, IN));
-#undef P
-#define P struct physdev_get_free_pirq
-LAYOUT(free_pirq, P, FIELD(P, type, K_DEC, IN), FIELD(P, pirq, K_DEC, OUT));
-#undef P
-LAYOUT(eoi_gmfn, struct physdev_pirq_eoi_gmfn, FIELD(struct physdev_pirq_eoi_gmfn, gmfn, K_HEX, IN));
-#define P struct physdev_pci_device
-LAYOUT(pci_device, P, FIELD(P, seg, K_HEX, IN), FIELD(P, bus, K_HEX, IN), FIELD(P, devfn, K_HEX, IN));
-#undef P
+LAYOUT(eoi, struct physdev_eoi, (irq, K_DEC, IN));
+LAYOUT(irq_status, struct physdev_irq_status_query, (irq, K_DEC, IN),
+       (flags, K_FLAGS, OUT, .names = &irq_flags));
+LAYOUT(set_iopl, struct physdev_set_iopl, (iopl, K_DEC, IN));
+LAYOUT(set_iobitmap, struct physdev_set_iobitmap, (bitmap, K_HEX, IN), (nr_ports, K_DEC, IN));
+LAYOUT(apic, struct physdev_apic, (apic_physbase, K_HEX, IN), (reg, K_HEX, IN), (value, K_HEX, BOTH));
+LAYOUT(irq_vector, struct physdev_irq, (irq, K_DEC, IN), (vector, K_DEC, BOTH));
+LAYOUT(map_pirq, struct physdev_map_pirq, (domid, K_DOMID, IN), (type, K_DEC, IN), (index, K_INT, IN),
+       (pirq, K_INT, BOTH), (bus, K_HEX, IN), (devfn, K_HEX, IN));
+LAYOUT(unmap_pirq, struct physdev_unmap_pirq, (domid, K_DOMID, IN), (pirq, K_INT, IN));
+LAYOUT(setup_gsi, struct physdev_setup_gsi, (gsi, K_DEC, IN), (triggering, K_DEC, IN),
+       (polarity, K_DEC, IN));
+LAYOUT(free_pirq, struct physdev_get_free_pirq, (type, K_DEC, IN), (pirq, K_DEC, OUT));
+LAYOUT(eoi_gmfn, struct physdev_pirq_eoi_gmfn, (gmfn, K_HEX, IN));
+LAYOUT(pci_device, struct physdev_pci_device, (seg, K_HEX, IN), (bus, K_HEX, IN), (devfn, K_HEX, IN));
 
 static const struct layout *const physdev_layouts[] = {
     [PHYSDEVOP_eoi] = &eoi, [PHYSDEVOP_irq_status_query] = &irq_status, [PHYSDEVOP_set_iopl] = &set_iopl,
     [PHYSDEVOP_set_iobitmap] = &set_iobitmap, [PHYSDEVOP_apic_read] = &apic, [PHYSDEVOP_apic_write] = &apic,
     [PHYSDEVOP_alloc_irq_vector] = &irq_vector, [PHYSDEVOP_free_irq_vector] = &irq_vector,
-    [PHYSDEVOP_map_pirq] = &map_pirq, [PHYSDEVOP_unmap_pirq] = &unmap_pirq, [PHYSDEVOP_setup_gsi] = &setup_gsi,
+    [PHYSDEVOP_map_pirq] = &map_pirq, [PHYSDEVOP_unmap_pirq] = &unmap_pirq,
+    [PHYSDEVOP_setup_gsi] = &setup_gsi,
     [PHYSDEVOP_get_free_pirq] = &free_pirq, [PHYSDEVOP_pirq_eoi_gmfn_v1] = &eoi_gmfn,
     [PHYSDEVOP_pirq_eoi_gmfn_v2] = &eoi_gmfn, [PHYSDEVOP_pci_device_add] = &pci_device,
     [PHYSDEVOP_pci_device_remove] = &pci_device, [PHYSDEVOP_restore_msi_ext] = &pci_device,
@@ -246,11 +185,8 @@ static const struct layout *const callback_layouts[] = {
 
 static const struct layout *const nmi_layouts[] = { [XENNMI_register_callback] = &nmi_callback };
 
-#define P struct xen_pmu_params
-LAYOUT(pmu_params, P, FIELD_AS("major", P, version.maj, K_DEC, BOTH),
-       FIELD_AS("minor", P, version.min, K_DEC, BOTH), FIELD(P, val, K_HEX, BOTH),
-       FIELD(P, vcpu, K_DEC, IN));
-#undef P
+LAYOUT(pmu_params, struct xen_pmu_params, (version.maj, K_DEC, BOTH, .alias = "major"),
+       (version.min, K_DEC, BOTH, .alias = "minor"), (val, K_HEX, BOTH), (vcpu, K_DEC, IN));
 static const struct layout *const pmu_layouts[] = {
     [XENPMU_mode_get] = &pmu_params, [XENPMU_mode_set] = &pmu_params, [XENPMU_feature_get] = &pmu_params,
     [XENPMU_feature_set] = &pmu_params, [XENPMU_init] = &pmu_params, [XENPMU_finish] = &pmu_params,
@@ -265,7 +201,8 @@ const struct layout *operation_layout(unsigned nr, uint64_t op)
     } tables[ABI_HYPERCALLS] = {
 #define T(call, table) [__HYPERVISOR_##call] = { .layouts = table, .nr = ARRAY_SIZE(table) }
 #define T2(call, table) [__HYPERVISOR_##call] = { .layouts = table, .nr_elsewhere = &nr_##table }
-        T(event_channel_op, event_layouts), T(event_channel_op_compat, event_layouts), T(sched_op, sched_layouts),
+        T(event_channel_op, event_layouts), T(event_channel_op_compat, event_layouts),
+        T(sched_op, sched_layouts),
         T(vcpu_op, vcpu_layouts), T(callback_op, callback_layouts), T(physdev_op, physdev_layouts),
         T(physdev_op_compat, physdev_layouts), T(nmi_op, nmi_layouts), T(xenpmu_op, pmu_layouts),
         T2(memory_op, memory_layouts), T2(grant_table_op, grant_layouts), T2(xen_version, version_layouts),
@@ -274,5 +211,6 @@ const struct layout *operation_layout(unsigned nr, uint64_t op)
     };
     if (nr >= ARRAY_SIZE(tables))
         return NULL;
-    return op < (tables[nr].nr_elsewhere ? *tables[nr].nr_elsewhere : tables[nr].nr) ? tables[nr].layouts[op] : NULL;
+    return op < (tables[nr].nr_elsewhere ? *tables[nr].nr_elsewhere : tables[nr].nr)
+        ? tables[nr].layouts[op] : NULL;
 }

@@ -55,7 +55,7 @@ static void catch_signals(void)
     sigaction(SIGPIPE, &sa, NULL);
 }
 
-/* --- Files ---------------------------------------------------------------------------------------------- */
+/* --- Files ------------------------------------------------------------------------------------------ */
 static bool same_file(const char *a, const char *b)
 {
     struct stat sa, sb;
@@ -127,7 +127,7 @@ static void open_output(struct run *r, enum output_nr nr)
         usage_error("%s: the %s output cannot begin", out->path, out->type->name);
 }
 
-/* --- The way of an item --------------------------------------------------------------------------------- */
+/* --- The way of an item ----------------------------------------------------------------------------- */
 #define ALWAYS (KIND_ALWAYS | KIND(ITEM_COUNTER) | KIND(ITEM_RUNSTATE))
 
 static void dispatch(void *state, const struct item *item)
@@ -195,7 +195,7 @@ static void read_all(struct run *r)
     model_end(r->model);
 }
 
-/* --- The end -------------------------------------------------------------------------------------------- */
+/* --- The end ---------------------------------------------------------------------------------------- */
 static int end_outputs(struct run *r)
 {
     const FILE *failed = NULL;

@@ -11,9 +11,8 @@ struct handler {
     void (*fn)(struct model *m, const struct record *r);
 };
 
-void emit(struct model *m, struct item *item, enum item_kind kind, struct vcpu_id v, const struct record *r)
+void emit(struct model *m, struct item *item, struct vcpu_id v, const struct record *r)
 {
-    item->kind = kind;
     item->v = v;
     item->cpu = r->cpu;
     item->tsc = r->tsc;
@@ -23,12 +22,10 @@ void emit(struct model *m, struct item *item, enum item_kind kind, struct vcpu_i
 
 void on_other(struct model *m, const struct record *r)
 {
-    struct item item = { .kind = ITEM_OTHER };
-
-    emit(m, &item, ITEM_OTHER, running(m, r), r);
+    emit(m, &(struct item){ .kind = ITEM_OTHER }, running(m, r), r);
 }
 
-/* --- One record ----------------------------------------------------------------------------------------- */
+/* --- One record ------------------------------------------------------------------------------------- */
 static const struct handler handlers[] = {
     { TRC_PV_HYPERCALL_V2,                      1, call_begin },
     { TRC_PV_HYPERCALL_SUBCALL,                 1, call_begin },
@@ -121,7 +118,7 @@ void model_record(struct model *m, const struct record *r)
         on_other(m, r);
 }
 
-/* --- The model ------------------------------------------------------------------------------------------ */
+/* --- The model -------------------------------------------------------------------------------------- */
 struct model *model_new(item_fn fn, void *state)
 {
     struct model *m = calloc(1, sizeof(*m));

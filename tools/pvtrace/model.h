@@ -9,14 +9,10 @@
 
 #include "common/compiler.h"
 #include "common/list.h"
-#include "tools/pvtrace/pvtrace.h"
+#include "tools/pvtrace/vcpu_table.h"
 
-#define MAX_VCPUS 4096u         /* the least recently used makes room for one more */
-#define VCPU_BUCKETS 4096u
 #define MAX_OPEN_CALLS 1024u    /* more: the vCPU whose calls are open for longest will not come back */
 #define DEPTHS 2
-#define DOMID_NOBODY 32767u     /* the idle vCPUs */
-#define DOMID_UNKNOWN 32768u
 #define NR_DOMIDS 32768u
 #define DOMAIN_NAME 21
 
@@ -29,10 +25,9 @@ struct open_call {
 
 struct vcpu {
     struct vcpu_id id;
-    bool used;
     uint16_t cpu;               /* where it ran last */
     struct open_call *calls[DEPTHS];
-    struct list_head bucket, recent, open;
+    struct list_head open;
 };
 
 /* A record that waits for the next one of its CPU, which may say more: a call for the rest of its arguments,
@@ -56,11 +51,10 @@ struct model {
     void *state;
     struct clock_info clock;
     struct cpu cpus[MAX_CPUS];
-    struct vcpu vcpus[MAX_VCPUS];
-    struct list_head buckets[VCPU_BUCKETS];
-    struct list_head recent;    /* the least recently used first */
-    struct list_head open;
-    unsigned nr_vcpus, nr_calls;
+    struct vcpu_table places;
+    struct vcpu vcpus[VCPU_PLACES];
+    struct list_head open;      /* vCPUs with open calls, those that have them for longest first */
+    unsigned nr_calls;
     struct open_call *free_calls;
     uint64_t now;               /* TSC of the record at hand */
     const struct handler *handlers[256];
@@ -72,17 +66,7 @@ static inline uint64_t word64(const struct record *r, unsigned i)
     return r->w[i] | (uint64_t)r->w[i + 1] << 32;
 }
 
-static inline struct vcpu_id vcpu_word(uint32_t word)
-{
-    return (struct vcpu_id){ .domid = (uint16_t)(word >> 16), .vcpu = (uint16_t)word };
-}
-
-static inline bool same_vcpu(struct vcpu_id a, struct vcpu_id b)
-{
-    return a.domid == b.domid && a.vcpu == b.vcpu;
-}
-
-/* --- vcpus.c -------------------------------------------------------------------------------------------- */
+/* --- vcpus.c ---------------------------------------------------------------------------------------- */
 void vcpus_init(struct model *m);
 /* Who runs on r's CPU. */
 struct vcpu *vcpu_running(struct model *m, const struct record *r);
@@ -94,7 +78,7 @@ static inline struct vcpu_id running(struct model *m, const struct record *r)
     return vcpu_running(m, r)->id;
 }
 
-/* --- calls.c -------------------------------------------------------------------------------------------- */
+/* --- calls.c ---------------------------------------------------------------------------------------- */
 void call_begin(struct model *m, const struct record *r);
 void call_arguments(struct model *m, const struct record *r);
 void call_copy(struct model *m, const struct record *r);
@@ -108,7 +92,7 @@ void calls_abandon_cpu(struct model *m, uint16_t cpu, const struct record *r);
 void calls_abandon_all(struct model *m);
 void calls_free(struct model *m);
 
-/* --- records_guest.c ------------------------------------------------------------------------------------ */
+/* --- records_guest.c -------------------------------------------------------------------------------- */
 void on_trap(struct model *m, const struct record *r);
 void on_page_fault(struct model *m, const struct record *r);
 void on_ptwr(struct model *m, const struct record *r);
@@ -120,7 +104,7 @@ void on_mem(struct model *m, const struct record *r);
 /* bytes: the record that has them, or NULL. */
 void emit_emulated(struct model *m, const struct record *first, const struct record *bytes);
 
-/* --- records_trace.c ------------------------------------------------------------------------------------ */
+/* --- records_trace.c -------------------------------------------------------------------------------- */
 void on_sched(struct model *m, const struct record *r);
 void on_runstate(struct model *m, const struct record *r);
 void on_continue(struct model *m, const struct record *r);
@@ -131,8 +115,8 @@ void on_classes(struct model *m, const struct record *r);
 void on_domain(struct model *m, const struct record *r);
 void on_counter(struct model *m, const struct record *r);
 
-/* --- model.c -------------------------------------------------------------------------------------------- */
+/* --- model.c ---------------------------------------------------------------------------------------- */
 void on_other(struct model *m, const struct record *r);
-void emit(struct model *m, struct item *item, enum item_kind kind, struct vcpu_id v, const struct record *r);
+void emit(struct model *m, struct item *item, struct vcpu_id v, const struct record *r);
 
 #endif

@@ -6,8 +6,8 @@
 
 #include "tools/pvtrace/options.h"
 
-enum { OPT_RAM = 256, OPT_TIMES, OPT_NO_TOOK, OPT_RAW, OPT_SYMBOLS, OPT_SAVE, OPT_AT, OPT_INSN, OPT_HZ, OPT_COLOUR,
-       OPT_TEXT, OPT_JSON, OPT_CTF, OPT_CSV, OPT_SVG };
+enum { OPT_RAM = 256, OPT_TIMES, OPT_NO_TOOK, OPT_RAW, OPT_SYMBOLS, OPT_SAVE, OPT_AT, OPT_INSN, OPT_HZ,
+       OPT_COLOUR, OPT_TEXT, OPT_JSON, OPT_CTF, OPT_CSV, OPT_SVG };
 
 static const char letters[] = "e:p:cCo:trTs:vS:fzZhV";
 static const struct option words[] = {

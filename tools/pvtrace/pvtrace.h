@@ -6,19 +6,18 @@
  *   outputs     one consumer each: text.c (the lines), summary.c (-c), json.c, ctf.c, csv.c, svg.c, diff.c
  *   decode.c    what an argument, a structure, a page-table entry, an errno is called; symbols.c addresses
  *
- * Memory is constant: nothing grows with the length of the trace, only with the number of domains and vCPUs (bounded)
- * and of distinct names counted. */
+ * What several of them need stands once: write.c (text), clock.c (time), words.c (names), vcpu_table.c
+ * (state of each vCPU), account.c and rows.c (calls and time, added up).
+ *
+ * Memory is constant: nothing grows with the length of the trace, only with the number of domains and vCPUs
+ * (bounded) and of distinct names counted. */
 #ifndef PVTRACE_H
 #define PVTRACE_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-
 #include "common/trace_format.h"
+#include "tools/pvtrace/write.h"
 
-/* --- source.c ------------------------------------------------------------------------------------------------------ */
+/* --- source.c --------------------------------------------------------------------------------------- */
 #define MAX_CPUS 4096u          /* every record's cpu is below */
 
 struct record {
@@ -42,17 +41,19 @@ struct source_options {
 
 /* path "-" is standard input. NULL: it could not be opened; a line on standard error said why. */
 struct source *source_open(const char *path, const struct source_options *options);
-/* 1: *r is the next record, in the order of the input. 0: the end, or nothing more readable: see source_fault.
- * TRC_TRACE_CPU_CHANGE and the like are delivered too. What was lost in RAM comes as TRC_LOST_RECORDS. */
+/* 1: *r is the next record, in the order of the input. 0: the end, or nothing more readable: see
+ * source_fault. TRC_TRACE_CPU_CHANGE and the like are delivered too. What was lost in RAM comes as
+ * TRC_LOST_RECORDS. */
 int source_next(struct source *s, struct record *r);
 /* Would source_next have to wait? Then the outputs flush what they hold. */
 bool source_idle(struct source *s);
-/* What is wrong with the input, e.g. "offset 4711: a record of 9 words in a window of 8 bytes"; NULL: nothing. */
+/* What is wrong with the input, e.g. "offset 4711: a record of 9 words in a window of 8 bytes"; NULL:
+ * nothing. */
 const char *source_fault(const struct source *s);
 void source_stop(void);         /* from a signal handler: read what is there, then end */
 void source_close(struct source *s);
 
-/* --- model.c ------------------------------------------------------------------------------------------------------- */
+/* --- model.c ---------------------------------------------------------------------------------------- */
 #define MAX_COPIES 512u         /* of one call; more are dropped and `dropped` says so */
 #define MAX_COPY_BYTES 16384u
 
@@ -67,6 +68,18 @@ struct copy {
 struct vcpu_id {
     uint16_t domid, vcpu;
 };
+#define DOMID_NOBODY 32767u     /* the idle vCPUs */
+#define DOMID_UNKNOWN 32768u
+
+static inline bool same_vcpu(struct vcpu_id a, struct vcpu_id b)
+{
+    return a.domid == b.domid && a.vcpu == b.vcpu;
+}
+
+static inline struct vcpu_id vcpu_word(uint32_t word)
+{
+    return (struct vcpu_id){ .domid = (uint16_t)(word >> 16), .vcpu = (uint16_t)word };
+}
 
 struct call {
     struct vcpu_id v;
@@ -117,7 +130,8 @@ struct item {
         struct { uint64_t rip; uint8_t len; bool forced; uint8_t bytes[16]; } emulated;
         struct { enum trace_send how; uint32_t from; struct vcpu_id to; uint32_t port; } send;
         struct { uint64_t rip; } upcall;
-        struct { struct vcpu_id who; uint8_t from, to; } runstate;    /* 0 running 1 runnable 2 blocked 3 offline */
+        /* 0 running 1 runnable 2 blocked 3 offline */
+        struct { struct vcpu_id who; uint8_t from, to; } runstate;
         struct { uint32_t event; } sched;                             /* its words are in rec */
         struct { uint16_t domid; enum trace_domain what; char name[21]; } domain;
         struct { uint32_t event; uint16_t domid; } mem;
@@ -132,9 +146,11 @@ typedef void (*item_fn)(void *state, const struct item *item);
 
 struct model *model_new(item_fn fn, void *state);
 void model_record(struct model *m, const struct record *r);
-void model_end(struct model *m);        /* the calls that never returned come as ITEM_CALL_END with returned false */
+/* the calls that never returned come as ITEM_CALL_END with returned false */
+void model_end(struct model *m);
 void model_free(struct model *m);
-/* The clock of the trace, 0 until a CLOCK record was seen (then --hz or 2.4 GHz is assumed, as Xen's readers do). */
+/* The clock of the trace, 0 until a CLOCK record was seen (then --hz or 2.4 GHz is assumed, as Xen's
+ * readers do). */
 struct clock_info {
     uint64_t hz, zero;
     bool known;
@@ -142,34 +158,31 @@ struct clock_info {
 const struct clock_info *model_clock(const struct model *m);
 const char *model_domain_name(const struct model *m, uint16_t domid);   /* "": not known */
 
-/* --- filter.c ------------------------------------------------------------------------------------------------------ */
+/* --- clock.c ---------------------------------------------------------------------------------------- */
+uint64_t clock_hz(const struct clock_info *c);
+int64_t clock_ns(const struct clock_info *c, uint64_t ticks);           /* rounded down */
+/* System time of a TSC, in nanoseconds. Never rounds up, so that what nests in ticks nests in it too. */
+int64_t clock_time(const struct clock_info *c, uint64_t tsc);
+int64_t clock_between(const struct clock_info *c, uint64_t from, uint64_t to);
+double ticks_to_seconds(const struct clock_info *c, uint64_t ticks);
+void text_took(struct text *t, const struct clock_info *c, bool instructions, uint64_t ticks);  /* 1.234 us */
+
+/* --- filter.c --------------------------------------------------------------------------------------- */
 struct filter;
-/* expr: strace's: [trace=]name[,name...], or with ! before it. Names: classes of TRACE_CLASSES; hypercalls by name with
- * their sub-operations (sched_op, SCHEDOP_block); sets: mmu, event, grant, memory, sched, time, vcpu, desc, console;
- * "all". NULL: unknown; said on stderr with what is known. Several are and-ed, each -e in turn, as strace does. */
+/* expr: strace's: [trace=]name[,name...], or with ! before it. Names: classes of TRACE_CLASSES;
+ * hypercalls by name with their sub-operations (sched_op, SCHEDOP_block); sets: mmu, event, grant,
+ * memory, sched, time, vcpu, desc, console; "all". NULL: unknown; said on stderr with what is known.
+ * Several are and-ed, each -e in turn, as strace does. */
 struct filter *filter_new(void);
 bool filter_expression(struct filter *f, const char *expr);
-bool filter_guest(struct filter *f, const char *guest);         /* d1, d1v0, 1, or a name; several are or-ed */
+/* d1, d1v0, 1, or a name; several are or-ed */
+bool filter_guest(struct filter *f, const char *guest);
 bool filter_wants(const struct filter *f, const struct item *item, const struct model *m);
 /* Does -p let this vCPU through, whatever -e says? */
 bool filter_wants_guest(const struct filter *f, struct vcpu_id v, const struct model *m);
 void filter_free(struct filter *f);
 
-/* --- decode.c, structs.c, names.c ----------------------------------------------------------------------------------- */
-struct text {                   /* a growing line; text_* never fail, they cut at the buffer's end */
-    char *buf;
-    size_t size, len;
-};
-void text_add(struct text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void text_put(struct text *t, const char *s, size_t len);
-/* The same without formatting, for what is written millions of times. There is always a NUL behind the text. */
-void text_str(struct text *t, const char *s);
-void text_dec(struct text *t, uint64_t value);
-void text_int(struct text *t, int64_t value);
-void text_hex(struct text *t, uint64_t value);          /* 0x1f */
-void text_escape(struct text *t, const char *s, size_t len);   /* bytes of a guest: as in a C string, without quotes */
-void text_cut(struct text *t, size_t len);              /* forget what came after */
-
+/* --- decode.c, structs.c ---------------------------------------------------------------------------- */
 struct decode_options {
     bool raw;                   /* --raw: numbers as they are, no names */
     unsigned max_items;         /* of an array; more are "..."; -v: all */
@@ -180,29 +193,33 @@ extern struct decode_options decode_options;
 const char *hypercall_name(uint32_t nr);                /* NULL: none */
 /* The sub-operation that a call asks for, "EVTCHNOP_send"; NULL: it has none. */
 const char *call_operation(const struct call *c);
-/* "(arguments)" of a call with what they point to, e.g. ([{PT_UPDATE ptr=0x7f3010 val=0x1c63|RW|A}], 1, NULL, DOMID_SELF) */
+/* "(arguments)" of a call with what they point to, e.g. ([{PT_UPDATE ptr=0x7f3010 val=0x1c63|RW|A}], 1,
+ * NULL, DOMID_SELF) */
 void decode_arguments(struct text *t, const struct call *c);
-/* " = 0", " = -1 EINVAL"-like: " = -22 EINVAL", " = 0 -> d2v0"; what was written back, e.g. " = 0 {port=5}" */
+/* " = 0", " = -1 EINVAL"-like: " = -22 EINVAL", " = 0 -> d2v0"; what was written back, e.g. " = 0
+ * {port=5}" */
 void decode_result(struct text *t, const struct call *c);
 bool call_failed(const struct call *c);                 /* returned an errno */
 const char *errno_name(int64_t result);                 /* "EINVAL" for -22; NULL */
 void decode_pte(struct text *t, uint64_t pte);          /* mfn and flags: 0x1c63|P|RW|A|D */
-void decode_trap(struct text *t, const struct item *item);      /* "#PF write not-present user va=... rip=..." */
-void decode_instruction(struct text *t, const struct item *item);       /* of ITEM_EMULATED: "mov %cr3,%rax" */
+/* "#PF write not-present user va=... rip=..." */
+void decode_trap(struct text *t, const struct item *item);
+/* of ITEM_EMULATED: "mov %cr3,%rax" */
+void decode_instruction(struct text *t, const struct item *item);
 void decode_address(struct text *t, uint64_t va);       /* 0x..., or <symbol+0x12> where it is known */
 /* The line about an item that is not a call, without time and vCPU; also for consumers that want a label. */
 void decode_item(struct text *t, const struct item *item);
 
-/* The guest memory that a call read (out false) or had written (out true): len bytes at va into buf; how many are known from
- * the start. */
+/* The guest memory that a call read (out false) or had written (out true): len bytes at va into buf; how
+ * many are known from the start. */
 size_t call_memory(const struct call *c, bool out, uint64_t va, void *buf, size_t len);
 
-/* --- symbols.c ----------------------------------------------------------------------------------------------------- */
+/* --- symbols.c -------------------------------------------------------------------------------------- */
 bool symbols_load(const char *path);                    /* System.map or ELF; false: said why */
 /* The symbol at or before va, and the distance; NULL: none near. */
 const char *symbol_at(uint64_t va, uint64_t *distance);
 
-/* --- outputs ------------------------------------------------------------------------------------------------------- */
+/* --- outputs ---------------------------------------------------------------------------------------- */
 enum time_style { TIME_SYSTEM, TIME_RELATIVE, TIME_DELTA, TIME_TICKS, TIME_NONE };
 
 struct output_options {
@@ -218,8 +235,9 @@ struct output_options {
 };
 
 struct output;
-/* What an output is made of. item() comes for all items that the filter lets through, and for ITEM_DOMAIN, ITEM_LOST,
- * ITEM_COUNTER, ITEM_CLASSES and ITEM_RUNSTATE always. end() writes the rest; status for exit: 0, or 1 said why. */
+/* What an output is made of. item() comes for all items that the filter lets through, and for
+ * ITEM_DOMAIN, ITEM_LOST, ITEM_COUNTER, ITEM_CLASSES and ITEM_RUNSTATE always. end() writes the rest;
+ * status for exit: 0, or 1 said why. */
 struct output_type {
     const char *name;
     void *(*open)(const struct output_options *o, struct model *m);
@@ -232,8 +250,5 @@ extern const struct output_type text_output, summary_output, json_output, ctf_ou
 
 /* Compares two traces; 0: same, 1: they differ, 2: could not be read. */
 int diff_files(const char *a, const char *b, const struct output_options *o);
-
-/* Ticks as the clock of the trace counts them. */
-double ticks_to_seconds(const struct clock_info *c, uint64_t ticks);
 
 #endif

@@ -60,8 +60,8 @@ static enum next judge(int fd, uint64_t file_bytes, uint64_t at, struct trace_he
     return believable(h, file_bytes) ? NEXT_RECORD : NEXT_WAIT;
 }
 
-/* The page that somebody told, if it is not 0: a guest could have made another that looks as good. Else the first of
- * several: the hypervisor lies low, guests behind it. Holes of the file are not looked at. */
+/* The page that somebody told, if it is not 0: a guest could have made another that looks as good. Else
+ * the first of several: the hypervisor lies low, guests behind it. Holes of the file are not looked at. */
 enum next ram_find(int fd, uint64_t file_bytes, uint64_t told, uint64_t *at, struct trace_header *h,
                    struct fault *fault)
 {

@@ -23,7 +23,7 @@ void on_trap(struct model *m, const struct record *r)
     item.trap.vector = r->w[i] & 0x7fff;
     item.trap.has_code = r->w[i] >> 15 & 1;
     item.trap.code = r->w[i] >> 16;
-    emit(m, &item, ITEM_TRAP, running(m, r), r);
+    emit(m, &item, running(m, r), r);
 }
 
 void on_page_fault(struct model *m, const struct record *r)
@@ -36,7 +36,7 @@ void on_page_fault(struct model *m, const struct record *r)
     item.trap.vector = 14;
     item.trap.has_code = true;
     item.trap.code = r->w[i];
-    emit(m, &item, ITEM_TRAP, running(m, r), r);
+    emit(m, &item, running(m, r), r);
 }
 
 void on_ptwr(struct model *m, const struct record *r)
@@ -47,7 +47,7 @@ void on_ptwr(struct model *m, const struct record *r)
     item.ptwr.pte = word64(r, 0);
     item.ptwr.va = address(r, &i);
     item.ptwr.rip = address(r, &i);
-    emit(m, &item, ITEM_PTWR, running(m, r), r);
+    emit(m, &item, running(m, r), r);
 }
 
 /* The bytes come with the next record, if that is ours. */
@@ -72,7 +72,7 @@ void emit_emulated(struct model *m, const struct record *first, const struct rec
         item.emulated.len = (uint8_t)MIN(bytes->w[2], known);
         memcpy(item.emulated.bytes, &bytes->w[3], known);
     }
-    emit(m, &item, ITEM_EMULATED, running(m, first), bytes != NULL ? bytes : first);
+    emit(m, &item, running(m, first), bytes != NULL ? bytes : first);
 }
 
 void on_emulated(struct model *m, const struct record *r)
@@ -87,32 +87,22 @@ void on_emulated(struct model *m, const struct record *r)
 
 void on_send(struct model *m, const struct record *r)
 {
-    struct item item = { .kind = ITEM_SEND };
+    struct item item = { .kind = ITEM_SEND, .send = {
+        .how = (enum trace_send)r->w[0], .from = r->w[1], .to = vcpu_word(r->w[2]), .port = r->w[3],
+    } };
 
-    if (r->w[0] > TRACE_SEND_XEN) {
+    if (r->w[0] > TRACE_SEND_XEN)
         on_other(m, r);
-        return;
-    }
-    item.send.how = (enum trace_send)r->w[0];
-    item.send.from = r->w[1];
-    item.send.to = vcpu_word(r->w[2]);
-    item.send.port = r->w[3];
-    emit(m, &item, ITEM_SEND, running(m, r), r);
+    else
+        emit(m, &item, running(m, r), r);
 }
 
 void on_upcall(struct model *m, const struct record *r)
 {
-    struct item item = { .kind = ITEM_UPCALL };
-
-    item.upcall.rip = word64(r, 0);
-    emit(m, &item, ITEM_UPCALL, running(m, r), r);
+    emit(m, &(struct item){ .kind = ITEM_UPCALL, .upcall = { word64(r, 0) } }, running(m, r), r);
 }
 
 void on_mem(struct model *m, const struct record *r)
 {
-    struct item item = { .kind = ITEM_MEM };
-
-    item.mem.event = r->event;
-    item.mem.domid = (uint16_t)r->w[0];
-    emit(m, &item, ITEM_MEM, running(m, r), r);
+    emit(m, &(struct item){ .kind = ITEM_MEM, .mem = { r->event, (uint16_t)r->w[0] } }, running(m, r), r);
 }

@@ -4,25 +4,21 @@
 
 #include "tools/pvtrace/model.h"
 
-/* --- Who runs ------------------------------------------------------------------------------------------- */
+/* --- Who runs --------------------------------------------------------------------------------------- */
 void on_sched(struct model *m, const struct record *r)
 {
-    struct item item = { .kind = ITEM_SCHED };
-
-    item.sched.event = r->event;
-    emit(m, &item, ITEM_SCHED, running(m, r), r);
+    emit(m, &(struct item){ .kind = ITEM_SCHED, .sched = { r->event } }, running(m, r), r);
 }
 
 void on_runstate(struct model *m, const struct record *r)
 {
-    struct item item = { .kind = ITEM_RUNSTATE };
+    struct item item = { .kind = ITEM_RUNSTATE, .runstate = {
+        .who = vcpu_word(r->w[0]), .from = r->event >> 8 & 0xf, .to = r->event >> 4 & 0xf,
+    } };
 
-    item.runstate.who = vcpu_word(r->w[0]);
-    item.runstate.from = r->event >> 8 & 0xf;
-    item.runstate.to = r->event >> 4 & 0xf;
     if (item.runstate.to == 0)
         vcpu_runs(m, r->cpu, item.runstate.who);
-    emit(m, &item, ITEM_RUNSTATE, item.runstate.who, r);
+    emit(m, &item, item.runstate.who, r);
 }
 
 /* Each block begins with one, so it is only worth a word when it is news. */
@@ -34,7 +30,7 @@ void on_continue(struct model *m, const struct record *r)
     on_sched(m, r);
 }
 
-/* --- About the trace itself ----------------------------------------------------------------------------- */
+/* --- About the trace itself ------------------------------------------------------------------------- */
 void on_nothing(struct model *m, const struct record *r)
 {
     (void)m;
@@ -52,7 +48,6 @@ void on_clock(struct model *m, const struct record *r)
  * only here. */
 void on_lost(struct model *m, const struct record *r)
 {
-    struct item item = { .kind = ITEM_LOST };
     struct vcpu_id who = { .domid = (uint16_t)r->w[1], .vcpu = (uint16_t)(r->w[1] >> 16) };
 
     calls_abandon_cpu(m, r->cpu, r);
@@ -60,21 +55,18 @@ void on_lost(struct model *m, const struct record *r)
         vcpu_runs(m, r->cpu, who);
     else
         vcpu_unknown(m, r->cpu);
-    item.lost.records = r->w[0];
-    emit(m, &item, ITEM_LOST, running(m, r), r);
+    emit(m, &(struct item){ .kind = ITEM_LOST, .lost = { r->w[0] } }, running(m, r), r);
 }
 
 /* Results of calls that are open come only while hypercalls are recorded; and while nothing is, anybody may
  * run. */
 void on_classes(struct model *m, const struct record *r)
 {
-    struct item item = { .kind = ITEM_CLASSES };
     struct vcpu_id who = running(m, r);
 
     if (!(r->w[0] & TRACE_HYPERCALL))
         calls_abandon_cpu(m, r->cpu, r);
-    item.classes.classes = r->w[0];
-    emit(m, &item, ITEM_CLASSES, who, r);
+    emit(m, &(struct item){ .kind = ITEM_CLASSES, .classes = { r->w[0] } }, who, r);
     if (r->w[0] == 0)
         vcpu_unknown(m, r->cpu);
 }
@@ -107,14 +99,12 @@ void on_domain(struct model *m, const struct record *r)
     set_name(m, &item, r);
     if (item.domain.what != TRACE_DOMAIN_CRASHED)       /* the call that led to a crash is still open */
         calls_abandon_domain(m, item.domain.domid, r);
-    emit(m, &item, ITEM_DOMAIN, running(m, r), r);
+    emit(m, &item, running(m, r), r);
 }
 
 void on_counter(struct model *m, const struct record *r)
 {
-    struct item item = { .kind = ITEM_COUNTER };
+    struct item item = { .kind = ITEM_COUNTER, .counter = { r->w[0], word64(r, 1) } };
 
-    item.counter.nr = r->w[0];
-    item.counter.count = word64(r, 1);
-    emit(m, &item, ITEM_COUNTER, running(m, r), r);
+    emit(m, &item, running(m, r), r);
 }

@@ -31,7 +31,7 @@ void source_stop(void)
     stopping = 1;
 }
 
-/* --- Complaints ----------------------------------------------------------------------------------------- */
+/* --- Complaints ------------------------------------------------------------------------------------- */
 static void compose(struct fault *f)
 {
     int n = 0;
@@ -78,7 +78,7 @@ const char *source_fault(const struct source *s)
     return s->save != NULL ? save_fault(s->save) : NULL;
 }
 
-/* --- Opening -------------------------------------------------------------------------------------------- */
+/* --- Opening ---------------------------------------------------------------------------------------- */
 static int open_input(const char *path, const struct source_options *o)
 {
     struct stat st;
@@ -143,7 +143,7 @@ void source_close(struct source *s)
     free(s);
 }
 
-/* --- Reading -------------------------------------------------------------------------------------------- */
+/* --- Reading ---------------------------------------------------------------------------------------- */
 /* A signal came since the last look: what is there is still read. */
 static void obey_stop(struct source *s)
 {

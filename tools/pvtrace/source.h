@@ -75,7 +75,7 @@ static inline void record_decode(struct record *r, const uint8_t *p, uint64_t *t
         r->w[i] = 0;
 }
 
-/* --- stream.c: NULL: said why. Stop: nothing is waited for any more. ------------------------------------ */
+/* --- stream.c: NULL: said why. Stop: nothing is waited for any more. -------------------------------- */
 struct stream;
 struct stream *stream_open(int fd, bool follow, struct fault *fault);
 enum next stream_next(struct stream *st, struct record *r);
@@ -84,7 +84,7 @@ bool stream_wait(struct stream *st, int ms); /* true: that was a growing file's 
 void stream_stop(struct stream *st);
 void stream_close(struct stream *st);
 
-/* --- ring.c, ram.c -------------------------------------------------------------------------------------- */
+/* --- ring.c, ram.c ---------------------------------------------------------------------------------- */
 struct ram;
 struct ram *ram_open(int fd, uint64_t at, bool follow, struct fault *fault);
 enum next ram_next(struct ram *ram, struct record *r);
@@ -124,12 +124,13 @@ bool ring_advance(struct ring *ring);
 
 /* --- ram_find.c: the header of a trace that has begun, at *at of the file. NEXT_WAIT: none; NEXT_END: only
  * one that this program cannot read, fault says why. */
-enum next ram_find(int fd, uint64_t file_bytes, uint64_t told, uint64_t *at, struct trace_header *h, struct fault *fault);
+enum next ram_find(int fd, uint64_t file_bytes, uint64_t told, uint64_t *at, struct trace_header *h,
+                   struct fault *fault);
 /* Where the machine's memory at pa lies in the file; 0: not in it. */
 uint64_t ram_offset(const struct trace_header *h, uint64_t file_bytes, uint64_t pa, uint64_t len);
 bool read_all(int fd, void *buf, size_t len, uint64_t offset);
 
-/* --- save.c --------------------------------------------------------------------------------------------- */
+/* --- save.c ----------------------------------------------------------------------------------------- */
 struct save;
 struct save *save_open(const char *path, int input);    /* NULL: said why */
 void save_record(struct save *s, const struct record *r);

@@ -1,5 +1,5 @@
-/* Prints the ABI's structures by their descriptions (layouts.c), each field from what was recorded of it. Nothing is
- * known here of any particular structure. */
+/* Prints the ABI's structures by their descriptions (layouts.c), each field from what was recorded of it.
+ * Nothing is known here of any particular structure. */
 #include <string.h>
 
 #include "tools/pvtrace/decode.h"
@@ -29,7 +29,7 @@ void print_enum(struct text *t, const struct names *n, int64_t value)
         text_int(t, value);
 }
 
-void print_flags(struct text *t, const struct names *n, uint64_t value)
+static void print_flags(struct text *t, const struct names *n, uint64_t value)
 {
     const char *bar = "";
 
@@ -56,24 +56,15 @@ void print_domid(struct text *t, uint64_t domid)
     if (name != NULL) {
         text_str(t, name);
     } else if (domid < DOMID_FIRST_RESERVED) {
-        text_put(t, "d", 1);
-        text_dec(t, domid);
+        text_add(t, "d%lu", domid);
     } else {
         text_hex(t, domid);
     }
 }
 
-static void print_name_or_number(struct text *t, const char *name, uint64_t value)
-{
-    if (name != NULL)
-        text_str(t, name);
-    else
-        text_dec(t, value);
-}
-
 void print_virq(struct text *t, uint64_t virq)
 {
-    print_name_or_number(t, virq <= UINT32_MAX ? abi_virq_name((unsigned)virq) : NULL, virq);
+    text_name(t, virq <= UINT32_MAX ? abi_virq_name((unsigned)virq) : NULL, virq);
 }
 
 static void print_number(struct text *t, const struct field *f, uint64_t value)
@@ -95,7 +86,7 @@ static void print_number(struct text *t, const struct field *f, uint64_t value)
         print_virq(t, value);
         break;
     case K_VECTOR:
-        print_name_or_number(t, abi_trap_name((unsigned)value), value);
+        text_name(t, abi_trap_name((unsigned)value), value);
         break;
     case K_CODE:
         decode_address(t, value);
@@ -115,7 +106,8 @@ static void print_number(struct text *t, const struct field *f, uint64_t value)
     }
 }
 
-static enum shown print_bytes(struct text *t, struct reader *r, const struct field *f, uint64_t va, enum side side)
+static enum shown print_bytes(struct text *t, struct reader *r, const struct field *f, uint64_t va,
+                              enum side side)
 {
     char buf[1024];
     size_t len = MIN(f->size, sizeof(buf)), known = read_memory(r, side, va + f->offset, buf, len);
@@ -130,7 +122,7 @@ static enum shown print_bytes(struct text *t, struct reader *r, const struct fie
         return SHOWN;
     }
     for (size_t i = 0; i < known; i++)
-        text_put(t, (const char[]) { "0123456789abcdef"[buf[i] >> 4 & 15], "0123456789abcdef"[buf[i] & 15] }, 2);
+        text_byte(t, (uint8_t)buf[i]);
     if (known < len)
         text_put(t, "...", 3);
     return SHOWN;
@@ -163,9 +155,10 @@ bool print_array(struct text *t, struct reader *r, const struct layout *l, uint6
     return true;
 }
 
-/* An array that the structure points to. When it is written, the pointer is what was read, and the count what was
- * written if it was (so many entries came), else what was read (so many were wanted). */
-static enum shown print_pointed(struct text *t, struct reader *r, const struct field *f, uint64_t va, enum side side)
+/* An array that the structure points to. When it is written, the pointer is what was read, and the count
+ * what was written if it was (so many entries came), else what was read (so many were wanted). */
+static enum shown print_pointed(struct text *t, struct reader *r, const struct field *f, uint64_t va,
+                                enum side side)
 {
     uint64_t pointer, count;
     bool counted = (side == OUT && read_number(r, OUT, va + f->count_at, f->count_size, &count)) ||
@@ -182,7 +175,8 @@ static enum shown print_pointed(struct text *t, struct reader *r, const struct f
     return SHOWN;
 }
 
-static enum shown print_field(struct text *t, struct reader *r, const struct field *f, uint64_t va, enum side side)
+static enum shown print_field(struct text *t, struct reader *r, const struct field *f, uint64_t va,
+                              enum side side)
 {
     uint64_t value;
 
@@ -193,7 +187,8 @@ static enum shown print_field(struct text *t, struct reader *r, const struct fie
     case K_STRUCT:
         return print_layout(t, r, f->layout, va + f->offset, side) ? SHOWN : UNKNOWN;
     case K_INLINE:
-        return print_array(t, r, f->layout, va + f->offset, f->size / f->layout->size, side) ? SHOWN : UNKNOWN;
+        return print_array(t, r, f->layout, va + f->offset, f->size / f->layout->size, side)
+            ? SHOWN : UNKNOWN;
     case K_ARRAY:
         return print_pointed(t, r, f, va, side);
     case K_SPECIAL:
@@ -218,6 +213,7 @@ bool print_layout(struct text *t, struct reader *r, const struct layout *l, uint
         text_put(t, "{", 1);
     for (unsigned i = 0; i < l->nr; i++) {
         const struct field *f = &l->fields[i];
+        const char *name = f->alias != NULL ? f->alias : f->name;
         size_t here = t->len;
         enum shown shown;
 
@@ -225,8 +221,8 @@ bool print_layout(struct text *t, struct reader *r, const struct layout *l, uint
             continue;
         if (any)
             text_put(t, ", ", 2);
-        if (f->name != NULL) {
-            text_str(t, f->name);
+        if (name != NULL && *name != '\0') {
+            text_str(t, name);
             text_put(t, "=", 1);
         }
         shown = print_field(t, r, f, va, side);

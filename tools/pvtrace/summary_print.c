@@ -1,14 +1,15 @@
 /* Owns the tables of -c: all hypercalls, most expensive first, with their sub-operations below them; the
  * same for each guest, when there are several; what else happened. Called by summary.c at the end. */
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tools/pvtrace/summary.h"
 
+#define EVERY_GUEST MAX_GUESTS
+
 /* A table in the making. */
 struct table {
-    const struct summary *s;
+    const struct account *a;
     FILE *out;
     struct row *rows;               /* sub-operations, by number and name */
     unsigned nr_rows;
@@ -17,15 +18,15 @@ struct table {
     struct tally total;
 };
 
-/* --- Lines ---------------------------------------------------------------------------------------------- */
+/* --- Lines ------------------------------------------------------------------------------------------ */
 static double seconds(const struct table *t, uint64_t ticks)
 {
-    return ticks_to_seconds(t->s->clock, ticks);
+    return ticks_to_seconds(t->a->clock, ticks);
 }
 
 static void put_header(const struct table *t)
 {
-    bool insn = t->s->o.instructions;
+    bool insn = t->a->o.instructions;
 
     fprintf(t->out, "%% time %14s %12s %12s %10s %8s  hypercall\n", insn ? "insn" : "seconds",
             insn ? "insn/call" : "us/call", insn ? "max insn" : "max us", "calls", "errors");
@@ -38,8 +39,8 @@ static void put_times(const struct table *t, uint64_t ticks, uint64_t calls, uin
 
     if (calls == 0)
         fprintf(t->out, " %14s %12s %12s", "-", "-", "-");
-    else if (t->s->o.instructions)
-        fprintf(t->out, " %14" PRIu64 " %12.0f %12" PRIu64, ticks, (double)ticks * mean, max);
+    else if (t->a->o.instructions)
+        fprintf(t->out, " %14lu %12.0f %12lu", ticks, (double)ticks * mean, max);
     else
         fprintf(t->out, " %14.9f %12.3f %12.3f", seconds(t, ticks), seconds(t, ticks) * mean * 1e6,
                 seconds(t, max) * 1e6);
@@ -51,9 +52,9 @@ static void put_row(const struct table *t, const struct tally *y, const char *in
 
     fprintf(t->out, "%6.2f", share);
     put_times(t, y->ticks, y->timed, y->max);
-    fprintf(t->out, " %10" PRIu64, y->calls);
+    fprintf(t->out, " %10lu", y->calls);
     if (y->failed != 0)
-        fprintf(t->out, " %8" PRIu64, y->failed);
+        fprintf(t->out, " %8lu", y->failed);
     else
         fprintf(t->out, " %8s", "");
     fprintf(t->out, "  %s%s\n", indent, name);
@@ -74,14 +75,14 @@ static struct row *members(const struct table *t, uint32_t nr, unsigned *n)
 
 static void put_groups(const struct table *t)
 {
-    char buf[32];
+    struct label buf;
 
     for (unsigned g = 0; g < t->nr_groups; g++) {
         unsigned n;
         struct row *rows = members(t, t->groups[g].nr, &n);
 
-        put_row(t, &t->groups[g].t, "", row_name(t->groups[g].nr, buf));
-        qsort(rows, n, sizeof(*rows), order_of(t->s->o.sort));
+        put_row(t, &t->groups[g].t, "", row_name(t->groups[g].nr, &buf));
+        qsort(rows, n, sizeof(*rows), order_of(t->a->o.sort));
         for (unsigned i = 0; i < n; i++)
             if (rows[i].operation[0] != '\0')
                 put_row(t, &rows[i].t, "  ", rows[i].operation);
@@ -93,7 +94,7 @@ static void put_groups(const struct table *t)
 /* Sleep is not what a call costs, so it has lines of its own, below the total. */
 static void put_away(const struct table *t)
 {
-    char buf[32];
+    struct label buf;
 
     qsort(t->rows, t->nr_rows, sizeof(*t->rows), by_away);
     for (unsigned i = 0; i < t->nr_rows && t->rows[i].t.away != 0; i++) {
@@ -104,7 +105,7 @@ static void put_away(const struct table *t)
             fprintf(t->out, "Not in the total, because the vCPU was off the CPU:\n");
         fprintf(t->out, "%6s", sleep ? "asleep" : "waited");
         put_times(t, r->t.away_ticks, r->t.away, r->t.away_max);
-        fprintf(t->out, " %10" PRIu64 " %8s  %s%s%s\n", r->t.away, "", row_name(r->nr, buf),
+        fprintf(t->out, " %10lu %8s  %s%s%s\n", r->t.away, "", row_name(r->nr, &buf),
                 r->operation[0] != '\0' ? " " : "", r->operation);
     }
 }
@@ -120,23 +121,23 @@ static void put_counts(const struct table *t, unsigned guest)
     for (unsigned c = 0; c < NR_COUNTS; c++) {
         uint64_t n = 0;
 
-        for (unsigned g = 0; g < t->s->nr_guests; g++)
+        for (unsigned g = 0; g < t->a->nr_guests; g++)
             if (g == guest || guest == EVERY_GUEST)
-                n += t->s->guests[g].counts[c];
+                n += t->a->guests[g].counts[c];
         if (n != 0)
-            fprintf(t->out, "%10" PRIu64 "  %s\n", n, texts[c]);
+            fprintf(t->out, "%10lu  %s\n", n, texts[c]);
     }
 }
 
-/* --- A table -------------------------------------------------------------------------------------------- */
+/* --- A table ---------------------------------------------------------------------------------------- */
 /* The same sub-operation of several guests becomes one row; each hypercall gets the sum of its own. */
 static void collect(struct table *t, unsigned guest)
 {
     unsigned n = 0;
 
-    for (unsigned i = 0; i < t->s->nr_rows; i++)
-        if (t->s->rows[i].guest == guest || guest == EVERY_GUEST)
-            t->rows[n++] = t->s->rows[i];
+    for (unsigned i = 0; i < t->a->rows.n; i++)
+        if (t->a->rows.row[i].who == guest || guest == EVERY_GUEST)
+            t->rows[n++] = t->a->rows.row[i];
     qsort(t->rows, n, sizeof(*t->rows), by_number);
     for (unsigned i = 0; i < n; i++) {
         struct row *last = t->nr_rows > 0 ? &t->rows[t->nr_rows - 1] : NULL;
@@ -150,14 +151,14 @@ static void collect(struct table *t, unsigned guest)
         else
             t->rows[t->nr_rows++] = t->rows[i];
     }
-    qsort(t->groups, t->nr_groups, sizeof(*t->groups), order_of(t->s->o.sort));
+    qsort(t->groups, t->nr_groups, sizeof(*t->groups), order_of(t->a->o.sort));
 }
 
 static void put_title(const struct table *t, unsigned guest)
 {
-    const struct guest_counts *g = &t->s->guests[guest];
+    const struct guest_account *g = &t->a->guests[guest];
     char buf[128] = "";
-    struct text title = { .buf = buf, .size = sizeof(buf) };
+    struct text title = TEXT(buf);
     const char *name;
 
     if (guest == EVERY_GUEST) {
@@ -167,18 +168,18 @@ static void put_title(const struct table *t, unsigned guest)
     } else if (g->domid == DOMID_NOBODY || g->domid == DOMID_UNKNOWN) {
         fprintf(t->out, "%s\n", g->domid == DOMID_NOBODY ? "While no guest ran" : "Guest unknown");
     } else {
-        name = model_domain_name(t->s->m, g->domid);
+        name = model_domain_name(t->a->m, g->domid);
         text_escape(&title, name, strlen(name));
         fprintf(t->out, buf[0] != '\0' ? "d%u (%s)\n" : "d%u%s\n", g->domid, buf);
     }
 }
 
-static void put_table(const struct summary *s, unsigned guest, unsigned tables_before)
+static void put_table(const struct account *a, unsigned guest, unsigned tables_before)
 {
-    struct table t = { .s = s, .out = s->o.out };
+    struct table t = { .a = a, .out = a->o.out };
 
-    t.rows = calloc(s->nr_rows + 1, sizeof(*t.rows));
-    t.groups = calloc(s->nr_rows + 1, sizeof(*t.groups));
+    t.rows = calloc(a->rows.n + 1, sizeof(*t.rows));
+    t.groups = calloc(a->rows.n + 1, sizeof(*t.groups));
     if (t.rows == NULL || t.groups == NULL) {
         fprintf(stderr, "pvtrace: no memory for a table\n");
     } else {
@@ -192,7 +193,7 @@ static void put_table(const struct summary *s, unsigned guest, unsigned tables_b
             put_row(&t, &t.total, "", "total");
             put_away(&t);
             if (t.total.unfinished != 0)
-                fprintf(t.out, "%10" PRIu64 "  calls that did not return\n", t.total.unfinished);
+                fprintf(t.out, "%10lu  calls that did not return\n", t.total.unfinished);
         }
         put_counts(&t, guest);
     }
@@ -200,36 +201,37 @@ static void put_table(const struct summary *s, unsigned guest, unsigned tables_b
     free(t.groups);
 }
 
-static bool has_something(const struct summary *s, unsigned guest)
+static bool has_something(const struct account *a, unsigned guest)
 {
-    for (unsigned i = 0; i < s->nr_rows; i++)
-        if (s->rows[i].guest == guest)
+    for (unsigned i = 0; i < a->rows.n; i++)
+        if (a->rows.row[i].who == guest)
             return true;
     for (unsigned c = 0; c < NR_COUNTS; c++)
-        if (s->guests[guest].counts[c] != 0)
+        if (a->guests[guest].counts[c] != 0)
             return true;
     return false;
 }
 
-void summary_print(const struct summary *s)
+void summary_print(const struct account *a)
 {
-    struct span span = clock_span(s->clock, s->last_tsc - s->first_tsc);
+    char buf[48];
+    struct text span = TEXT(buf);
     unsigned guests = 0, tables = 0;
 
-    for (unsigned g = 0; g < s->nr_guests; g++)
-        guests += has_something(s, g) && s->guests[g].domid < DOMID_NOBODY;
+    for (unsigned g = 0; g < a->nr_guests; g++)
+        guests += has_something(a, g) && a->guests[g].domid < DOMID_NOBODY;
     if (guests > 1)
-        put_table(s, EVERY_GUEST, tables++);
-    for (unsigned g = 0; g < s->nr_guests; g++)
-        if (has_something(s, g))
-            put_table(s, g, tables++);
+        put_table(a, EVERY_GUEST, tables++);
+    for (unsigned g = 0; g < a->nr_guests; g++)
+        if (has_something(a, g))
+            put_table(a, g, tables++);
     if (tables == 0)
-        fprintf(s->o.out, "Nothing to count\n");
-    fprintf(s->o.out, "\n%" PRIu64 ".%09" PRIu32 " seconds from the first record to the last", span.seconds,
-            span.nanoseconds);
-    if (s->lost != 0)
-        fprintf(s->o.out, "; %" PRIu64 " RECORDS LOST, so the counts are too low", s->lost);
+        fprintf(a->o.out, "Nothing to count\n");
+    text_fixed(&span, clock_ns(a->clock, a->last - a->first), 9);
+    fprintf(a->o.out, "\n%s seconds from the first record to the last", buf);
+    if (a->lost != 0)
+        fprintf(a->o.out, "; %lu RECORDS LOST, so the counts are too low", a->lost);
     else
-        fprintf(s->o.out, "; no records lost");
-    fprintf(s->o.out, "\n");
+        fprintf(a->o.out, "; no records lost");
+    fprintf(a->o.out, "\n");
 }

@@ -1,296 +1,298 @@
-/* --svg, first half: where the guests' time went. Owns the bookkeeping of what each vCPU does when; the
- * picture itself is svg_draw.c's.
+/* --svg: a picture of where the guests' time went, as account.c has added it up. One block for each
+ * guest: a bar of its vCPUs' time, and below it the part that went into hypercalls (svg_boxes.c). Then
+ * the costliest hypercalls of all as a table. Widths are proportional to time; what would be too narrow
+ * to see is merged.
  *
- * A vCPU runs, waits for a CPU or sleeps, as its runstate records say; without any (trace=hypercall) it runs
- * from its first record to its last, and what it spent in SCHEDOP_block, poll and yield is taken out by the
- * time these took. A hypercall costs what it took less what its vCPU did not run meanwhile. Blocking is
- * sleep, never cost. What remains of the time that a vCPU ran is the guest's own code. Hypercalls that -e
- * hides are counted as that, too. Traps and emulated instructions have no length in Xen's records: they are
- * counted only. */
-#include <stdint.h>
+ * Colours are of Okabe and Ito's palette, which the colour-blind can tell apart; none carries a meaning
+ * that the words do not carry too. No scripts: a viewer shows each <title> as a tooltip. */
 #include <stdlib.h>
-#include <string.h>
-
+#include <stdint.h>
 #include <public/xen.h>
-#include <public/sched.h>
 
 #include "tools/pvtrace/svg.h"
 
-#define SVG_VCPUS 1024u         /* a power of two; more are left out */
-#define NOBODY 32767u           /* the idle vCPU's domain and, from it on, what is no guest */
+#define WIDTH (INNER + 2 * MARGIN)
+#define SHOWN_DOMAINS 8u
+#define TABLE_ROWS 15u
 
-enum { RUNNING, RUNNABLE, ASLEEP, OFFLINE, MISSED, NR_STATES };
-
-struct open_call {
-    bool open;
-    double away;                /* what the vCPU had not run when it began */
-    double members;             /* cost of a multicall's members so far */
+static const struct {
+    const char *name, *fill, *ink;
+} times[NR_SPENT] = {
+    [SPENT_GUEST] = { "guest code", "#0072b2", "#ffffff" },
+    [SPENT_CALLS] = { "hypercalls", "#d55e00", "#ffffff" },
+    [SPENT_WAITING] = { "waiting for the CPU", "#f0e442", INK },
+    [SPENT_BLOCKED] = { "blocked", "#e4e8ec", INK },
+    [SPENT_UNKNOWN] = { "not recorded", "#ffffff", INK },
 };
 
-struct svg_vcpu {
-    struct vcpu_id id;
-    bool used, scheduled;       /* scheduled: the trace has its runstates */
-    uint8_t state;
-    uint64_t since, last;       /* TSC */
-    double spent[NR_STATES];
-    double cost;                /* of its hypercalls; part of the time that it ran, like these: */
-    double slept, yielded;
-    struct open_call open[2];   /* by depth */
-};
+/* --- A domain --------------------------------------------------------------------------------------- */
+static double guest_time(const struct guest_account *g)
+{
+    double sum = 0;
 
-struct svg {
-    struct output_options o;
-    struct model *model;
-    struct svg_vcpu vcpus[SVG_VCPUS];
-    unsigned nr_vcpus;
-    struct svg_counts counts;
-};
+    for (unsigned i = 0; i < NR_SPENT; i++)
+        sum += (double)g->spent[i];
+    return sum;
+}
+
+static void draw_heading(struct picture *p, const struct guest_account *g)
+{
+    const char *name = model_domain_name(p->a->m, g->domid);
+
+    svg_words(p, MARGIN, p->y + 16, "domain",
+              g->others ? "all other domains"
+                        : svg_put("d%u%s%s", g->domid, *name != '\0' ? " \u00b7 " : "", name));
+    fprintf(p->f,
+            "<text class=\"note\" text-anchor=\"end\" x=\"%.1f\" y=\"%.1f\">%u vCPU%s, %s \u00b7 "
+            "%s hypercalls \u00b7 asleep %s \u00d7 \u00b7 %s page faults \u00b7 "
+            "%s other traps \u00b7 %s emulated</text>\n",
+            WIDTH - MARGIN, p->y + 16, g->vcpus, g->vcpus == 1 ? "" : "s", svg_amount(p, guest_time(g)),
+            svg_number(g->calls), svg_number(g->gave), svg_number(g->counts[COUNT_PAGE_FAULT]),
+            svg_number(g->counts[COUNT_TRAP]),
+            svg_number(g->counts[COUNT_EMULATED] + g->counts[COUNT_PTWR]));
+    p->y += 24;
+}
+
+static void draw_time(const struct picture *p, const struct guest_account *g, unsigned i, double x,
+                      double width)
+{
+    const char *total = svg_amount(p, (double)g->spent[i]);
+    const char *share = svg_put("%.1f %%", svg_share((double)g->spent[i], guest_time(g)));
+    const char *const choices[] = {
+        svg_put("%s \u00b7 %s \u00b7 %s", times[i].name, total, share),
+        svg_put("%s \u00b7 %s", times[i].name, share), times[i].name, share,
+    };
+
+    fprintf(p->f, "<g><title>%s\n%s\n%s</title>\n", times[i].name, total, share);
+    fprintf(p->f, "<rect x=\"%.2f\" y=\"%.1f\" width=\"%.2f\" height=\"30\" fill=\"%s\"%s/>\n", x, p->y,
+            width, times[i].fill, i == SPENT_UNKNOWN ? " stroke=\"#8a949e\" stroke-dasharray=\"3 2\"" : "");
+    svg_label(p, x + 6, p->y + 19.5, width - 8, 12, "bar", times[i].ink, svg_fit(width - 8, 12, choices, 4));
+    fputs("</g>\n", p->f);
+}
+
+/* The bar; then lines from its hypercalls to both ends of what is below, a lens. */
+static void draw_guest(struct picture *p, unsigned index, double scale, struct box *boxes, struct box *parts)
+{
+    const struct guest_account *g = &p->a->guests[index];
+    double x = MARGIN, from = MARGIN, to = MARGIN;
+
+    draw_heading(p, g);
+    for (unsigned i = 0; i < NR_SPENT; i++) {
+        double width = (double)g->spent[i] * scale;
+
+        if (width > 0)
+            draw_time(p, g, i, x, width);
+        if (i == SPENT_CALLS) {
+            from = x;
+            to = x + width;
+        }
+        x += width;
+    }
+    p->y += 30;
+    if (g->calls + g->gave > 0 && (p->by_calls || g->spent[SPENT_CALLS] > 0)) {
+        fprintf(p->f, "<path d=\"M%.2f %.1fH%.2fL%.1f %.1fH%.1fZ\" fill=\"%s\" fill-opacity=\"0.16\"/>\n",
+                from, p->y, to, WIDTH - MARGIN, p->y + 22, MARGIN, times[SPENT_CALLS].fill);
+        p->y += 22;
+        svg_flame(p, index, boxes, parts);
+    }
+    p->y += 20;
+}
+
+/* --- The table -------------------------------------------------------------------------------------- */
+static void table_words(const struct picture *p, const char *class, const char *const columns[4])
+{
+    static const double right[] = { 0.75, 0.84, 0.93, 1 };
+
+    for (unsigned i = 0; i < 4; i++)
+        fprintf(p->f, "<text class=\"%s\" text-anchor=\"end\" x=\"%.1f\" y=\"%.1f\">%s</text>\n", class,
+                MARGIN + right[i] * INNER, p->y + 15, columns[i]);
+}
+
+static void table_row(struct picture *p, const struct box *b, double largest)
+{
+    const char *const columns[] = {
+        svg_number(b->calls), svg_mean(p, b->ticks, b->calls), svg_amount(p, b->ticks),
+        svg_put("%.1f %%", svg_share(b->size, p->hyper)),
+    };
+    double left = MARGIN + 0.33 * INNER, width = largest > 0 ? 0.33 * INNER * b->size / largest : 0;
+
+    fputs("<g>", p->f);
+    svg_title(p, b, p->hyper);
+    fprintf(p->f, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.2f\" height=\"15\" rx=\"2\" fill=\"%s\"/>\n", left,
+            p->y + 3.5, width > 1 ? width : 1, b->fill);
+    svg_label(p, MARGIN, p->y + 15, 0.33 * INNER - 8, 12, "row", INK, b->name);
+    table_words(p, "row", columns);
+    fputs("</g>\n", p->f);
+    p->y += 22;
+}
+
+/* Over all domains; members of multicalls beside the same calls made singly, multicalls with what is theirs
+ * alone. */
+static void draw_table(struct picture *p, struct box *boxes)
+{
+    static const char *const head[] = { "calls", "mean", "total", "share" };
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < p->a->rows.n; i++) {
+        const struct row *r = &p->a->rows.row[i];
+        const char *operation = svg_operation(r);
+        const char *between = operation[0] != '\0' ? " \u00b7 "
+                              : r->nr == __HYPERVISOR_multicall ? ", itself" : "";
+        struct label label;
+
+        if (svg_counts(p, r))
+            svg_box_add(p, boxes, &n, svg_put("%s%s%s", row_name(r->nr, &label), between, operation), r,
+                        r->t.ticks);
+    }
+    if (n == 0)
+        return;
+    qsort(boxes, n, sizeof(*boxes), svg_larger);
+    svg_words(p, MARGIN, p->y + 15, "domain",
+              p->by_calls ? "The commonest hypercalls" : "The costliest hypercalls");
+    table_words(p, "note", head);
+    p->y += 24;
+    for (unsigned i = 0; i < n && i < TABLE_ROWS; i++)
+        table_row(p, &boxes[i], boxes[0].size);
+}
+
+/* --- The whole -------------------------------------------------------------------------------------- */
+static double draw_key(const struct picture *p, double x, const char *fill, const char *name)
+{
+    fprintf(p->f, "<rect x=\"%.1f\" y=\"82\" width=\"12\" height=\"12\" rx=\"2\" fill=\"%s\"/>\n", x, fill);
+    svg_words(p, x + 17, 92, "note", name);
+    return x + svg_width(name, 12) + 34;
+}
+
+/* Two rows of colours in one line: what bars are made of, what hypercalls are about. */
+static void draw_keys(const struct picture *p)
+{
+    double x = MARGIN;
+
+    for (unsigned i = 0; i < SPENT_UNKNOWN; i++)
+        x = draw_key(p, x, times[i].fill, times[i].name);
+    svg_words(p, x + 14, 92, "note", "hypercalls about");
+    x += svg_width("hypercalls about", 12) + 24;
+    for (unsigned i = 1; i <= NR_SVG_FAMILIES; i++)
+        x = draw_key(p, x, svg_families[i % NR_SVG_FAMILIES].fill, svg_families[i % NR_SVG_FAMILIES].name);
+}
+
+static void draw_head(struct picture *p, unsigned guests)
+{
+    uint64_t n = 0;
+
+    for (unsigned i = 0; i < p->a->nr_guests; i++)
+        n += p->a->guests[i].calls;
+    svg_words(p, MARGIN, 46, "title", "Where the guests\u2019 time went");
+    fprintf(p->f, "<text class=\"note\" x=\"%.1f\" y=\"68\">", MARGIN);
+    svg_text(p->f, p->a->o.file != NULL ? p->a->o.file : "");
+    fprintf(p->f, " \u00b7 %s long \u00b7 %u domain%s \u00b7 %s hypercalls \u00b7 %s records lost%s</text>\n",
+            svg_amount(p, (double)(p->a->last - p->a->first)), guests, guests == 1 ? "" : "s", svg_number(n),
+            svg_number(p->a->lost),
+            p->by_calls ? " \u00b7 no results in this trace: widths of hypercalls are their numbers" : "");
+    draw_keys(p);
+    p->y = 116;
+}
+
+/* The indices of the guests that vCPUs of were seen, those with most time first. */
+static unsigned sort_guests(const struct account *a, unsigned order[MAX_GUESTS])
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < a->nr_guests; i++) {
+        unsigned at = n;
+
+        if (a->guests[i].vcpus == 0)
+            continue;
+        for (; at > 0 && guest_time(&a->guests[order[at - 1]]) < guest_time(&a->guests[i]); at--)
+            order[at] = order[at - 1];
+        order[at] = i;
+        n++;
+    }
+    return n;
+}
+
+static void draw_all(struct picture *p, struct box *boxes, struct box *parts)
+{
+    unsigned order[MAX_GUESTS], n = sort_guests(p->a, order);
+    double longest = n > 0 ? guest_time(&p->a->guests[order[0]]) : 0;
+
+    draw_head(p, n);
+    for (unsigned i = 0; i < n && i < SHOWN_DOMAINS; i++)
+        draw_guest(p, order[i], longest > 0 ? INNER / longest : 0, boxes, parts);
+    if (n > SHOWN_DOMAINS) {
+        svg_words(p, MARGIN, p->y + 10, "note",
+                  svg_put("and %u more domains, each with less time", n - SHOWN_DOMAINS));
+        p->y += 32;
+    }
+    draw_table(p, boxes);
+}
+
+static const char style[] =
+    "<style>text{font-family:system-ui,'Segoe UI',Roboto,Helvetica,Arial,'DejaVu "
+    "Sans',sans-serif;font-size:12px}"
+    ".title{font-size:24px;font-weight:600;fill:" INK "}.domain{font-size:15px;font-weight:600;fill:" INK "}"
+    ".note{fill:" FAINT "}.name{font-size:12.5px;font-weight:600}.small{font-size:11px}"
+    ".row{fill:" INK "}g:hover>rect{stroke:" INK "}</style>\n";
+
+static void draw(const struct account *a)
+{
+    struct box *boxes = calloc(MAX_ROWS, sizeof(*boxes)), *parts = calloc(MAX_ROWS, sizeof(*parts));
+    struct picture p = { .a = a, .by_calls = true };
+    char *body = NULL;
+    size_t size = 0;
+
+    for (unsigned i = 0; i < a->rows.n; i++)
+        p.by_calls &= a->rows.row[i].t.timed == 0;
+    for (unsigned i = 0; i < a->rows.n; i++) {
+        const struct tally *t = &a->rows.row[i].t;
+
+        p.hyper += (double)(p.by_calls ? t->calls - t->gave : t->ticks);
+    }
+    /* the height is known last */
+    p.f = boxes != NULL && parts != NULL ? open_memstream(&body, &size) : NULL;
+    if (p.f != NULL) {
+        draw_all(&p, boxes, parts);
+        fclose(p.f);
+        fprintf(a->o.out,
+                "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+                "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" "
+                "height=\"%.0f\" viewBox=\"0 0 %.0f %.0f\">\n%s<rect width=\"100%%\" height=\"100%%\" "
+                "fill=\"#ffffff\"/>\n",
+                WIDTH, p.y + MARGIN, WIDTH, p.y + MARGIN, style);
+        fwrite(body, 1, size, a->o.out);
+        fputs("</svg>\n", a->o.out);
+    }
+    free(body);
+    free(boxes);
+    free(parts);
+}
 
 static void *svg_open(const struct output_options *o, struct model *m)
 {
-    struct svg *s = calloc(1, sizeof(*s));
+    struct account *a = calloc(1, sizeof(*a));
 
-    if (s) {
-        s->o = *o;
-        s->model = m;
-    }
-    return s;
-}
-
-/* --- Who and what -------------------------------------------------------------------------------------- */
-static struct svg_domain *domain_of(struct svg *s, uint16_t domid)
-{
-    struct svg_counts *c = &s->counts;
-    struct svg_domain *d;
-
-    for (unsigned i = 0; i < c->nr_domains; i++)
-        if (c->domains[i].domid == domid || c->domains[i].rest)
-            return &c->domains[i];
-    d = &c->domains[c->nr_domains++];
-    d->domid = domid;
-    d->rest = c->nr_domains == SVG_DOMAINS;
-    return d;
-}
-
-/* NULL: no guest, one that the user does not want, or one too many. */
-static struct svg_vcpu *vcpu_of(struct svg *s, struct vcpu_id id, uint64_t tsc)
-{
-    unsigned slot = (id.domid * 37u + id.vcpu) % SVG_VCPUS;
-    struct svg_vcpu *v;
-
-    if (id.domid >= NOBODY)
-        return NULL;
-    for (;; slot = (slot + 1) % SVG_VCPUS) {
-        v = &s->vcpus[slot];
-        if (v->used && v->id.domid == id.domid && v->id.vcpu == id.vcpu)
-            return v;
-        if (!v->used)
-            break;
-    }
-    if (s->nr_vcpus == SVG_VCPUS * 3 / 4 || !filter_wants_guest(s->o.filter, id, s->model))
-        return NULL;
-    s->nr_vcpus++;
-    *v = (struct svg_vcpu){ .id = id, .used = true, .state = RUNNING, .since = tsc, .last = tsc };
-    domain_of(s, id.domid)->vcpus++;
-    return v;
-}
-
-static struct svg_frame *frame_of(struct svg *s, const struct call *call)
-{
-    const struct svg_domain *d = domain_of(s, call->v.domid);
-    const char *op = call_operation(call);
-    uint16_t domain = (uint16_t)(d - s->counts.domains);
-    uint32_t hash = domain * 31u + call->nr * 7u + call->depth;
-    struct svg_frame *f;
-    unsigned slot;
-
-    for (const char *p = op ? op : ""; *p; p++)
-        hash = hash * 31 + (unsigned char)*p;
-    for (slot = hash % (SVG_FRAMES - 1);; slot = (slot + 1) % (SVG_FRAMES - 1)) {
-        f = &s->counts.frames[slot];
-        if (!f->used)
-            break;
-        if (f->domain == domain && f->nr == call->nr && f->member == (call->depth > 0) &&
-            strncmp(f->op, op ? op : "", sizeof(f->op) - 1) == 0)
-            return f;
-    }
-    if (s->counts.nr_frames >= SVG_FRAMES * 3 / 4) {
-        f = &s->counts.frames[SVG_FRAMES - 1];
-        f->used = true;
-        f->nr = SVG_REST;
-        return f;
-    }
-    s->counts.nr_frames++;
-    *f = (struct svg_frame){ .used = true, .member = call->depth > 0, .domain = domain, .nr = call->nr };
-    snprintf(f->op, sizeof(f->op), "%s", op ? op : "");
-    return f;
-}
-
-/* --- Time ---------------------------------------------------------------------------------------------- */
-static void settle(struct svg_vcpu *v, uint64_t tsc, unsigned state)
-{
-    if (tsc <= v->since)
-        return;
-    v->spent[state] += (double)(tsc - v->since);
-    v->since = tsc;
-}
-
-static double away(const struct svg_vcpu *v)
-{
-    return v->spent[RUNNABLE] + v->spent[ASLEEP] + v->spent[OFFLINE] + v->spent[MISSED];
-}
-
-/* A change from a state that it was not in: records are missing, and nobody knows what it did since. */
-static void change_state(struct svg_vcpu *v, uint64_t tsc, unsigned from, unsigned to)
-{
-    if (from > OFFLINE || to > OFFLINE)
-        return;
-    settle(v, tsc, from == v->state ? from : MISSED);
-    v->state = (uint8_t)to;
-    v->scheduled = true;
-}
-
-static bool sched_command(const struct call *call, unsigned command)
-{
-    return call->nr == __HYPERVISOR_sched_op && (call->known & 1) && (uint32_t)call->args[0] == command;
-}
-
-static void begin_call(struct svg_vcpu *v, const struct item *item)
-{
-    struct open_call *open = &v->open[item->call->depth > 0];
-
-    settle(v, item->tsc, v->state);
-    *open = (struct open_call){ .open = true, .away = away(v) };
-}
-
-static void end_call(struct svg *s, struct svg_vcpu *v, const struct item *item)
-{
-    const struct call *call = item->call;
-    bool member = call->depth > 0, sleeps;
-    struct open_call *open = &v->open[member];
-    struct svg_domain *d = domain_of(s, call->v.domid);
-    double cost = 0;
-    struct svg_frame *f;
-
-    if (call->returned) {
-        settle(v, item->tsc, v->state);
-        s->counts.results++;
-        cost = (double)call->ticks - (open->open ? away(v) - open->away : 0);
-        cost = cost > 0 ? cost : 0;
-    }
-    sleeps = sched_command(call, SCHEDOP_block) || sched_command(call, SCHEDOP_poll);
-    if (sleeps || (sched_command(call, SCHEDOP_yield) && !v->scheduled)) {
-        *(sleeps ? &v->slept : &v->yielded) += cost;
-        d->sleeps++;
-        open->open = false;
-        return;
-    }
-    f = frame_of(s, call);
-    f->calls++;
-    f->errors += call_failed(call);
-    f->ticks += cost;
-    f->self += member ? cost : cost > open->members ? cost - open->members : 0;
-    d->calls++;
-    if (member)
-        v->open[0].members += cost;
-    else
-        v->cost += cost;
-    open->open = false;
-}
-
-/* --- Items --------------------------------------------------------------------------------------------- */
-static void guest_item(struct svg *s, struct svg_vcpu *v, const struct item *item)
-{
-    struct svg_domain *d = domain_of(s, v->id.domid);
-
-    v->last = item->tsc > v->last ? item->tsc : v->last;
-    switch (item->kind) {
-    case ITEM_CALL_BEGIN:
-        begin_call(v, item);
-        break;
-    case ITEM_CALL_END:
-        end_call(s, v, item);
-        break;
-    case ITEM_TRAP:
-        (*(item->trap.vector == 14 ? &d->faults : &d->traps))++;
-        break;
-    case ITEM_PTWR:
-    case ITEM_EMULATED:
-        d->emulated++;
-        break;
-    default:
-        break;
-    }
+    if (a != NULL && account_begin(a, o, m))
+        return a;
+    free(a);
+    return NULL;
 }
 
 static void svg_item(void *state, const struct item *item)
 {
-    struct svg *s = state;
-    bool is_call = item->kind == ITEM_CALL_BEGIN || item->kind == ITEM_CALL_END;
-    struct svg_vcpu *v;
-
-    if (item->tsc && (!s->counts.first || item->tsc < s->counts.first))
-        s->counts.first = item->tsc;
-    if (item->tsc > s->counts.last)
-        s->counts.last = item->tsc;
-    switch (item->kind) {
-    case ITEM_LOST:
-        s->counts.lost += item->lost.records;
-        return;
-    case ITEM_RUNSTATE:
-        v = vcpu_of(s, item->runstate.who, item->tsc);
-        if (v)
-            change_state(v, item->tsc, item->runstate.from, item->runstate.to);
-        return;
-    case ITEM_DOMAIN:
-    case ITEM_COUNTER:
-    case ITEM_CLASSES:
-    case ITEM_OTHER:
-        return;
-    default:
-        v = vcpu_of(s, is_call ? item->call->v : item->v, item->tsc);
-        if (v)
-            guest_item(s, v, item);
-    }
-}
-
-static double positive(double x)
-{
-    return x > 0 ? x : 0;
-}
-
-static void add_vcpu(struct svg *s, struct svg_vcpu *v)
-{
-    struct svg_domain *d = domain_of(s, v->id.domid);
-
-    settle(v, v->scheduled ? s->counts.last : v->last, v->state);
-    d->time[SVG_GUEST] += positive(v->spent[RUNNING] - v->cost - v->slept - v->yielded);
-    d->time[SVG_HYPERCALLS] += v->cost;
-    d->time[SVG_WAITING] += v->spent[RUNNABLE] + v->yielded;
-    d->time[SVG_BLOCKED] += v->spent[ASLEEP] + v->slept;
-    d->time[SVG_UNKNOWN] += v->spent[MISSED];
+    account_item(state, item);
 }
 
 static int svg_end(void *state)
 {
-    struct svg *s = state;
+    struct account *a = state;
 
-    for (unsigned i = 0; i < SVG_VCPUS; i++)
-        if (s->vcpus[i].used)
-            add_vcpu(s, &s->vcpus[i]);
-    for (unsigned i = 0; i < s->counts.nr_domains; i++) {
-        struct svg_domain *d = &s->counts.domains[i];
-
-        snprintf(d->name, sizeof(d->name), "%s", d->rest ? "" : model_domain_name(s->model, d->domid));
-    }
-    svg_draw(&s->counts, &s->o, model_clock(s->model));
-    free(s);
+    account_spent(a);
+    draw(a);
+    account_free(a);
+    free(a);
     return 0;
 }
 
 const struct output_type svg_output = {
-    .name = "svg",
-    .open = svg_open,
-    .item = svg_item,
-    .end = svg_end,
+    .name = "svg", .open = svg_open, .item = svg_item, .end = svg_end, .unfiltered = true,
 };

@@ -1,49 +1,9 @@
-/* Between svg.c, which counts, and svg_draw.c, which draws: what a trace comes to. */
+/* --svg in parts: svg.c the picture, svg_boxes.c what its boxes are, svg_words.c words and numbers in it. */
 #ifndef PVTRACE_SVG_H
 #define PVTRACE_SVG_H
 
-#include "tools/pvtrace/pvtrace.h"
+#include "tools/pvtrace/account.h"
 
-#define SVG_DOMAINS 64u         /* more share the last place */
-#define SVG_FRAMES 4096u        /* distinct (domain, hypercall, sub-operation); more share the last place */
-#define SVG_OP_CHARS 40u
-#define SVG_REST UINT32_MAX     /* hypercall number of the last place */
-
-enum svg_time { SVG_GUEST, SVG_HYPERCALLS, SVG_WAITING, SVG_BLOCKED, SVG_UNKNOWN, NR_SVG_TIMES };
-
-struct svg_domain {
-    uint16_t domid;
-    bool rest;                  /* all the domains that found no place */
-    char name[24];
-    unsigned vcpus;
-    uint64_t calls, sleeps, traps, faults, emulated;
-    double time[NR_SVG_TIMES];  /* ticks */
-};
-
-/* A kind of hypercall of a domain. Ticks are without what the vCPU slept or waited meanwhile. */
-struct svg_frame {
-    bool used, member;          /* member: of a multicall */
-    uint16_t domain;            /* index */
-    uint32_t nr;
-    char op[SVG_OP_CHARS];      /* "": it has none */
-    uint64_t calls, errors;
-    double ticks;
-    double self;                /* less the members of a multicall */
-};
-
-struct svg_counts {
-    struct svg_domain domains[SVG_DOMAINS];
-    unsigned nr_domains;
-    struct svg_frame frames[SVG_FRAMES];
-    unsigned nr_frames;
-    uint64_t first, last;       /* TSC */
-    uint64_t lost, results;
-};
-
-/* The picture; o says where to, and what a tick is. */
-void svg_draw(const struct svg_counts *c, const struct output_options *o, const struct clock_info *clock);
-
-/* --- Parts of the picture ------------------------------------------------------------------------------ */
 #define MARGIN 36.0             /* pixels */
 #define INNER 1128.0
 #define INK "#1d2733"
@@ -51,18 +11,18 @@ void svg_draw(const struct svg_counts *c, const struct output_options *o, const 
 
 struct picture {
     FILE *f;
-    const struct svg_counts *c;
-    const struct output_options *o;
-    const struct clock_info *clock;
+    const struct account *a;
     bool by_calls;              /* no results in the trace: widths are calls */
     double hyper;               /* of all domains, what the widths are made of */
     double y;                   /* where to go on */
 };
 
-/* svg_words.c. buf: room for the words, which are also returned. */
+/* svg_words.c. What returns words keeps them for the next 15 calls of svg_put. */
+const char *svg_put(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+const char *svg_amount(const struct picture *p, double ticks);
+const char *svg_mean(const struct picture *p, double ticks, uint64_t calls);
+const char *svg_number(uint64_t n);
 void svg_text(FILE *f, const char *text);
-const char *svg_amount(const struct picture *p, double ticks, char *buf, size_t size);
-const char *svg_number(uint64_t n, char *buf, size_t size);
 double svg_width(const char *s, double font_size);
 double svg_share(double part, double whole);
 /* The first that there is room for; "": none. */
@@ -88,11 +48,13 @@ struct box {
 
 /* <title> with a box's numbers, of which `whole` is 100 %. */
 void svg_title(const struct picture *p, const struct box *b, double whole);
-void svg_name_call(char *name, size_t size, uint32_t nr);
-struct box *svg_box_named(struct box *boxes, unsigned *n, const char *name, uint32_t nr);
-void svg_box_add(struct box *b, const struct svg_frame *f, double ticks, double size);
+/* Adds a row to the box of that name, be it new. */
+void svg_box_add(const struct picture *p, struct box *boxes, unsigned *n, const char *name,
+                 const struct row *r, uint64_t ticks);
+const char *svg_operation(const struct row *r);         /* "": none to be shown */
+bool svg_counts(const struct picture *p, const struct row *r);  /* it has something to show */
 int svg_larger(const void *a, const void *b);           /* for qsort */
-/* boxes and parts: room for SVG_FRAMES each. */
-void svg_flame(struct picture *p, uint16_t domain, struct box *boxes, struct box *parts);
+/* boxes and parts: room for MAX_ROWS each. */
+void svg_flame(struct picture *p, unsigned guest, struct box *boxes, struct box *parts);
 
 #endif

@@ -3,12 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <stdint.h>
+#include <public/xen.h>
+
 #include "tools/pvtrace/svg.h"
 
 #define FRAME_HEIGHT 38.0
 #define NARROWEST 4.0           /* pixels; what is narrower goes to "other" */
-#define ALL (SVG_REST - 1)      /* as a parent: the row of hypercalls itself */
-#define MULTICALL 13u
+#define ALL (NR_REST - 1)      /* as a parent: the row of hypercalls itself */
 
 const struct svg_family svg_families[NR_SVG_FAMILIES] = {
     [MEMORY] = { "memory", "#f6c667" },
@@ -29,11 +31,6 @@ static const char *colour(uint32_t nr)
     return svg_families[nr < sizeof(family_of) ? family_of[nr] : OTHER].fill;
 }
 
-static double size_of(const struct picture *p, const struct svg_frame *f)
-{
-    return p->by_calls ? (double)f->calls : f->ticks;
-}
-
 int svg_larger(const void *a, const void *b)
 {
     const struct box *x = a, *y = b;
@@ -41,64 +38,50 @@ int svg_larger(const void *a, const void *b)
     return x->size > y->size ? -1 : x->size < y->size ? 1 : strcmp(x->name, y->name);
 }
 
-void svg_name_call(char *name, size_t size, uint32_t nr)
+/* Calls that give the CPU away are sleep. What they cost on it is shown as their hypercall's, under no
+ * name of their own: nobody looks for sleep among costs. */
+const char *svg_operation(const struct row *r)
 {
-    const char *known = nr == SVG_REST ? "all the rest" : hypercall_name(nr);
-
-    if (known)
-        snprintf(name, size, "%s", known);
-    else
-        snprintf(name, size, "hypercall %u", nr);
+    return r->t.calls > r->t.gave ? r->operation : "";
 }
 
-static void name_part(char *name, size_t size, const struct svg_frame *f)
+bool svg_counts(const struct picture *p, const struct row *r)
 {
-    if (f->op[0])
-        snprintf(name, size, "%s", f->op);
-    else
-        svg_name_call(name, size, f->nr);
+    return r->t.calls > r->t.gave || (!p->by_calls && r->t.whole > 0);
 }
 
-struct box *svg_box_named(struct box *boxes, unsigned *n, const char *name, uint32_t nr)
+void svg_box_add(const struct picture *p, struct box *boxes, unsigned *n, const char *name,
+                 const struct row *r, uint64_t ticks)
 {
-    struct box *b;
+    struct box *b = boxes;
 
-    for (unsigned i = 0; i < *n; i++)
-        if (boxes[i].nr == nr && strcmp(boxes[i].name, name) == 0)
-            return &boxes[i];
-    b = &boxes[(*n)++];
-    *b = (struct box){ .nr = nr, .fill = colour(nr) };
-    snprintf(b->name, sizeof(b->name), "%s", name);
-    return b;
+    while (b < boxes + *n && (b->nr != r->nr || strcmp(b->name, name) != 0))
+        b++;
+    if (b == boxes + *n) {
+        *b = (struct box){ .nr = r->nr, .fill = colour(r->nr) };
+        snprintf(b->name, sizeof(b->name), "%s", name);
+        ++*n;
+    }
+    b->calls += r->t.calls;
+    b->errors += r->t.failed;
+    b->ticks += (double)ticks;
+    b->size += p->by_calls ? (double)(r->t.calls - r->t.gave) : (double)ticks;
 }
 
-void svg_box_add(struct box *b, const struct svg_frame *f, double ticks, double size)
-{
-    b->calls += f->calls;
-    b->errors += f->errors;
-    b->ticks += ticks;
-    b->size += size;
-}
-
-/* The boxes of a domain's hypercalls (parent ALL), or those below one hypercall. */
-static unsigned collect(const struct picture *p, uint16_t domain, uint32_t parent, struct box *boxes)
+/* The boxes of a guest's hypercalls (parent ALL), or those below one hypercall. */
+static unsigned collect(const struct picture *p, unsigned guest, uint32_t parent, struct box *boxes)
 {
     bool top = parent == ALL;
+    struct label label;
     unsigned n = 0;
 
-    for (unsigned i = 0; i < SVG_FRAMES; i++) {
-        const struct svg_frame *f = &p->c->frames[i];
-        char name[96];
+    for (unsigned i = 0; i < p->a->rows.n; i++) {
+        const struct row *r = &p->a->rows.row[i];
+        const char *name = top ? "" : svg_operation(r);
+        bool below = r->member ? parent == __HYPERVISOR_multicall : r->nr == parent && name[0] != '\0';
 
-        if (!f->used || f->domain != domain)
-            continue;
-        if (top ? f->member : f->member ? parent != MULTICALL : f->nr != parent || !f->op[0])
-            continue;
-        if (top)
-            svg_name_call(name, sizeof(name), f->nr);
-        else
-            name_part(name, sizeof(name), f);
-        svg_box_add(svg_box_named(boxes, &n, name, f->nr), f, f->ticks, size_of(p, f));
+        if (r->who == guest && svg_counts(p, r) && (top ? !r->member : below))
+            svg_box_add(p, boxes, &n, name[0] != '\0' ? name : row_name(r->nr, &label), r, r->t.whole);
     }
     qsort(boxes, n, sizeof(*boxes), svg_larger);
     return n;
@@ -108,30 +91,24 @@ static unsigned collect(const struct picture *p, uint16_t domain, uint32_t paren
 static void draw_numbers(const struct picture *p, const struct box *b, double x, double room,
                          const char *share)
 {
-    char total[32], mean[32], count[40], all[128], some[80], calls[80];
-    const char *const choices[] = { all, some, share }, *const by_calls[] = { calls, share };
+    const char *total = svg_amount(p, b->ticks), *count = svg_number(b->calls);
+    const char *const by_calls[] = { svg_put("%s \u00d7 \u00b7 %s", count, share), share };
+    const char *const choices[] = {
+        svg_put("%s \u00d7 %s = %s \u00b7 %s", count, svg_mean(p, b->ticks, b->calls), total, share),
+        svg_put("%s \u00b7 %s", total, share), share,
+    };
 
-    svg_amount(p, b->ticks, total, sizeof(total));
-    svg_amount(p, b->calls ? b->ticks / (double)b->calls : 0, mean, sizeof(mean));
-    svg_number(b->calls, count, sizeof(count));
-    snprintf(all, sizeof(all), "%s \u00d7 %s = %s \u00b7 %s", count, mean, total, share);
-    snprintf(some, sizeof(some), "%s \u00b7 %s", total, share);
-    snprintf(calls, sizeof(calls), "%s \u00d7 \u00b7 %s", count, share);
     svg_label(p, x, p->y + 31, room, 11, "small", INK,
               p->by_calls ? svg_fit(room, 11, by_calls, 2) : svg_fit(room, 11, choices, 3));
 }
 
 void svg_title(const struct picture *p, const struct box *b, double whole)
 {
-    char total[32], mean[32];
-
-    svg_amount(p, b->ticks, total, sizeof(total));
-    svg_amount(p, b->calls ? b->ticks / (double)b->calls : 0, mean, sizeof(mean));
     fputs("<title>", p->f);
     svg_text(p->f, b->name);
-    fprintf(p->f, "\n%llu calls, %llu failed\n", (unsigned long long)b->calls, (unsigned long long)b->errors);
+    fprintf(p->f, "\n%lu calls, %lu failed\n", b->calls, b->errors);
     if (!p->by_calls)
-        fprintf(p->f, "%s in all, %s each\n", total, mean);
+        fprintf(p->f, "%s in all, %s each\n", svg_amount(p, b->ticks), svg_mean(p, b->ticks, b->calls));
     fprintf(p->f, "%.2f %%</title>\n", svg_share(b->size, whole));
 }
 
@@ -140,15 +117,13 @@ static void draw_box(const struct picture *p, const struct box *b, double x, dou
     const char *tail = b->name[0] <= 'Z' ? strchr(b->name, '_') : NULL; /* MMUEXT_ of MMUEXT_PIN_L1_TABLE */
     const char *const names[] = { b->name, tail ? tail + 1 : b->name };
     const char *name = svg_fit(width - 10, 13.5, names, 2);
-    char share[16];
 
     fputs("<g>", p->f);
     svg_title(p, b, whole);
     fprintf(p->f, "<rect x=\"%.2f\" y=\"%.1f\" width=\"%.2f\" height=\"%.1f\" rx=\"2\" fill=\"%s\"/>\n", x,
             p->y, width > 3 ? width - 1 : width, FRAME_HEIGHT - 1, b->fill);
-    snprintf(share, sizeof(share), "%.1f %%", svg_share(b->size, whole));
     svg_label(p, x + 5, p->y + 16, width - 8, 13.5, "name", INK, name[0] ? name : names[1]);
-    draw_numbers(p, b, x + 5, width - 8, share);
+    draw_numbers(p, b, x + 5, width - 8, svg_put("%.1f %%", svg_share(b->size, whole)));
     fputs("</g>\n", p->f);
 }
 
@@ -192,9 +167,9 @@ static void shrink(struct box *parts, unsigned n, double room)
         parts[i].size *= room / sum;
 }
 
-void svg_flame(struct picture *p, uint16_t domain, struct box *boxes, struct box *parts)
+void svg_flame(struct picture *p, unsigned guest, struct box *boxes, struct box *parts)
 {
-    unsigned n = collect(p, domain, ALL, boxes), shown;
+    unsigned n = collect(p, guest, ALL, boxes), shown;
     double whole = 0, scale, x = MARGIN;
 
     for (unsigned i = 0; i < n; i++)
@@ -205,7 +180,7 @@ void svg_flame(struct picture *p, uint16_t domain, struct box *boxes, struct box
     shown = draw_row(p, boxes, n, MARGIN, scale, whole);
     p->y += FRAME_HEIGHT;
     for (unsigned i = 0; i < shown; i++) {
-        unsigned m = collect(p, domain, boxes[i].nr, parts);
+        unsigned m = collect(p, guest, boxes[i].nr, parts);
 
         shrink(parts, m, boxes[i].size);
         draw_row(p, parts, m, x, scale, whole);

@@ -1,71 +1,72 @@
 /* --svg: words and numbers in the picture, as XML wants them and as wide as there is room. */
+#include <stdarg.h>
 #include <string.h>
 
+#include "common/compiler.h"
 #include "tools/pvtrace/svg.h"
 
-/* How many bytes of s are one character that XML allows; 0: none. */
-static unsigned xml_char(const unsigned char *s)
+const char *svg_put(const char *fmt, ...)
 {
-    unsigned n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
+    static char words[16][160];
+    static unsigned at;
+    char *buf = words[at++ % 16];
+    va_list ap;
 
-    if (n == 1)
-        return s[0] >= 0x20 && s[0] != 0x7f;
-    for (unsigned i = 1; i < n; i++)
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-    if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-        (s[0] == 0xef && s[1] == 0xbf && s[2] > 0xbd) || (s[0] == 0xf0 && s[1] < 0x90) ||
-        (s[0] == 0xf4 && s[1] > 0x8f))
-        return 0;
-    return n;
+    va_start(ap, fmt);
+    vsnprintf(buf, sizeof(words[0]), fmt, ap);
+    va_end(ap);
+    return buf;
 }
 
-/* Names come from guests and from the command line: anything may be in them. */
+/* Names come from guests and from the command line: anything may be in them. Not all that is UTF-8 may be
+ * in XML. */
 void svg_text(FILE *f, const char *text)
 {
-    for (const unsigned char *s = (const unsigned char *)text; *s;) {
-        unsigned n = xml_char(s);
+    for (size_t n; *text != '\0'; text += n) {
+        bool noncharacter = strncmp(text, "\xef\xbf", 2) == 0 && (unsigned char)text[2] > 0xbd;
 
-        if (n == 0)
+        n = utf8_length(text, strlen(text));
+        if (n == 0 || (unsigned char)*text < 0x20 || *text == 0x7f || noncharacter) {
             fputc('?', f);
-        else if (strchr("<>&\"'", *s))
-            fprintf(f, "&#%u;", *s);
-        else
-            fwrite(s, 1, n, f);
-        s += n ? n : 1;
+            n = n != 0 ? n : 1;
+        } else if (strchr("<>&\"'", *text) != NULL) {
+            fprintf(f, "&#%u;", (unsigned)*text);
+        } else {
+            fwrite(text, 1, n, f);
+        }
     }
 }
 
-const char *svg_amount(const struct picture *p, double ticks, char *buf, size_t size)
+const char *svg_amount(const struct picture *p, double ticks)
 {
-    static const char *const seconds[] = {"ns", "\u00b5s", "ms", "s"};
-    static const char *const insns[] = {"insn", "k insn", "M insn", "G insn"};
-    double x = p->o->instructions
-                   ? ticks
-                   : ticks_to_seconds(p->clock, ticks < 1e18 ? (uint64_t)ticks : 1000000000000000000u) * 1e9;
+    static const char *const seconds[] = { "ns", "\u00b5s", "ms", "s" };
+    static const char *const insns[] = { "insn", "k insn", "M insn", "G insn" };
+    const char *const *units = p->a->o.instructions ? insns : seconds;
+    double x = units == insns ? ticks : ticks_to_seconds(p->a->clock, (uint64_t)MIN(ticks, 1e18)) * 1e9;
     unsigned unit = 0;
+    int decimals;
 
     for (; x >= 999.5 && unit < 3; unit++)
         x /= 1000;
-    snprintf(buf, size, "%.*f %s",
-             x >= 99.95 || (unit == 0 && x == (double)(uint64_t)x) ? 0
-             : x >= 9.995                                          ? 1
-                                                                   : 2,
-             x, p->o->instructions ? insns[unit] : seconds[unit]);
-    return buf;
+    decimals = x >= 99.95 || (unit == 0 && x == (double)(uint64_t)x) ? 0 : x >= 9.995 ? 1 : 2;
+    return svg_put("%.*f %s", decimals, x, units[unit]);
+}
+
+const char *svg_mean(const struct picture *p, double ticks, uint64_t calls)
+{
+    return svg_amount(p, calls != 0 ? ticks / (double)calls : 0);
 }
 
 /* Thousands apart by a narrow space. */
-const char *svg_number(uint64_t n, char *buf, size_t size)
+const char *svg_number(uint64_t n)
 {
-    char digits[24];
-    int len = snprintf(digits, sizeof(digits), "%llu", (unsigned long long)n);
-    struct text t = { buf, size, 0 };
+    char digits[24], buf[64];
+    int len = snprintf(digits, sizeof(digits), "%lu", n);
+    struct text t = TEXT(buf);
 
-    buf[0] = 0;
     for (int i = 0; i < len; i++)
-        text_add(&t, "%s%c", i && (len - i) % 3 == 0 && len > 4 ? "\u202f" : "", digits[i]);
-    return buf;
+        text_add(&t, "%s%c", i > 0 && (len - i) % 3 == 0 && len > 4 ? "\u202f" : "", digits[i]);
+    return svg_put("%s", buf);
 }
 
 /* In the widest of the usual fonts; viewers have different ones. */

@@ -1,5 +1,5 @@
-/* Owns the guest's symbols: a sorted array, filled from System.map, from what nm prints, or from an ELF file's symbol
- * table (symbols_elf.c). Several files may be loaded, one after the other. */
+/* Owns the guest's symbols: a sorted array, filled from System.map, from what nm prints, or from an ELF
+ * file's symbol table (symbols_elf.c). Several files may be loaded, one after the other. */
 #include "tools/pvtrace/symbols.h"
 
 #include <ctype.h>
@@ -96,8 +96,8 @@ static void sort_symbols(void)
     memset(cache, 0, sizeof(cache));
 }
 
-/* "ffffffff81000000 T _text", perhaps with a tab and the module behind it. Absolute and undefined symbols are no
- * places. */
+/* "ffffffff81000000 T _text", perhaps with a tab and the module behind it. Absolute and undefined symbols
+ * are no places. */
 static bool take_line(const char *line)
 {
     static const char kinds[] = "TtWwVvDdBbRrGgSsiu";

@@ -1,5 +1,5 @@
-/* Takes the symbols out of an ELF file for x86-64. The file may be anything: each offset, size and index in it is
- * checked against the file's size before it is used. */
+/* Takes the symbols out of an ELF file for x86-64. The file may be anything: each offset, size and index
+ * in it is checked against the file's size before it is used. */
 #include "tools/pvtrace/symbols.h"
 
 #include <elf.h>
@@ -69,7 +69,8 @@ static const char *take_table(const struct image *im, const Elf64_Ehdr *eh, cons
             most = strings.sh_size - sym.st_name;
             if (most > MAX_SYMBOL_NAME)
                 most = MAX_SYMBOL_NAME;
-            if (!symbol_add(sym.st_value, names + sym.st_name, strnlen(names + sym.st_name, most), rank_of(&sym)))
+            if (!symbol_add(sym.st_value, names + sym.st_name, strnlen(names + sym.st_name, most),
+                            rank_of(&sym)))
                 return "too many symbols";
         }
         if (step > table->sh_size - at)

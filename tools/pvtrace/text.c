@@ -15,18 +15,6 @@
 
 #define LINE_BYTES (128u << 10)
 
-static void put_name(struct text *t, const struct call *c)
-{
-    const char *name = hypercall_name(c->nr);
-
-    if (name != NULL) {
-        text_str(t, name);
-    } else {
-        text_str(t, "hypercall_");
-        text_dec(t, c->nr);
-    }
-}
-
 static void put_indent(struct text *t, const struct call *c)
 {
     if (c->depth > 0)
@@ -42,7 +30,7 @@ bool text_beginning(struct printer *p, const struct call *c)
         return false;
     t->len = 0;
     put_indent(t, c);
-    put_name(t, c);
+    text_hypercall(t, c->nr);
     decode_arguments(t, c);
     if (t->len > 0 && t->buf[t->len - 1] == ')')
         t->len--;
@@ -56,7 +44,7 @@ static void put_sent(struct text *t, const struct thread *th)
 {
     for (unsigned i = 0; i < th->nr_sent && i < MAX_SENT; i++) {
         text_str(t, i == 0 ? " -> " : ", ");
-        put_vcpu(t, th->sent[i]);
+        text_vcpu(t, th->sent[i]);
     }
     if (th->nr_sent > MAX_SENT)
         text_str(t, ", ...");
@@ -81,7 +69,7 @@ static void put_result(const struct printer *p, struct text *t, const struct cal
         return;
     look(p, t, LOOK_DIM);
     text_str(t, " <");
-    put_took(t, p->clock, p->o.instructions, c->ticks);
+    text_took(t, p->clock, p->o.instructions, c->ticks);
     text_str(t, ">");
     look(p, t, LOOK_PLAIN);
 }
@@ -94,7 +82,7 @@ static void build_call(struct printer *p, const struct call *c, const struct thr
     put_indent(t, c);
     if (resumed)
         text_str(t, "<... ");
-    put_name(t, c);
+    text_hypercall(t, c->nr);
     if (resumed)
         text_str(t, " resumed>)");
     else
@@ -135,7 +123,7 @@ static void call_ends(struct printer *p, const struct item *item)
         th->nr_sent = 0;
 }
 
-/* --- Everything else ------------------------------------------------------------------------------------ */
+/* --- Everything else -------------------------------------------------------------------------------- */
 static void other_item(struct printer *p, const struct item *item)
 {
     struct text *t = &p->line;
@@ -196,7 +184,7 @@ static int text_end(void *state)
     struct printer *p = state;
 
     order_pass_all(p);
-    for (unsigned i = 0; i < NR_THREADS; i++)
+    for (unsigned i = 0; i < VCPU_PLACES; i++)
         free(p->threads[i].kept);
     free(p->line.buf);
     free(p->aside.buf);
@@ -215,7 +203,7 @@ static void *text_open(const struct output_options *o, struct model *m)
     p->clock = model_clock(m);
     p->line = (struct text){ .buf = malloc(LINE_BYTES), .size = LINE_BYTES };
     p->aside = (struct text){ .buf = malloc(LINE_BYTES), .size = LINE_BYTES };
-    vcpu_slots_clear(p->keys, NR_THREADS);
+    vcpu_table_init(&p->places, VCPU_PLACES);
     if (p->line.buf != NULL && p->aside.buf != NULL)
         return p;
     free(p->line.buf);

@@ -2,9 +2,9 @@
 #ifndef PVTRACE_TEXT_H
 #define PVTRACE_TEXT_H
 
-#include "tools/pvtrace/put.h"
+#include "tools/pvtrace/vcpu_table.h"
+#include "tools/pvtrace/words.h"
 
-#define NR_THREADS 8192u            /* vCPUs that make calls; far more give each other up */
 #define MAX_DEPTH 2u                /* a multicall and its member */
 #define MAX_SENT 8u
 
@@ -37,10 +37,8 @@ struct printer {
     bool any;
     struct thread *oldest, *youngest;
     unsigned nr_keepers;            /* threads that have room for lines */
-    struct thread *recent;          /* the thread asked for last */
-    struct vcpu_id recent_key;
-    struct vcpu_id keys[NR_THREADS];
-    struct thread threads[NR_THREADS];
+    struct vcpu_table places;
+    struct thread threads[VCPU_PLACES];
 };
 
 enum look { LOOK_PLAIN, LOOK_DIM, LOOK_ITEM, LOOK_FAILED, LOOK_LOST };

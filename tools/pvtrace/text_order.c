@@ -25,7 +25,7 @@ void look(const struct printer *p, struct text *t, enum look l)
         text_str(t, codes[l]);
 }
 
-/* --- Out ------------------------------------------------------------------------------------------------ */
+/* --- Out -------------------------------------------------------------------------------------------- */
 static void put_time(const struct printer *p, struct text *t, uint64_t tsc)
 {
     uint64_t from = p->first_tsc;
@@ -43,7 +43,7 @@ static void put_time(const struct printer *p, struct text *t, uint64_t tsc)
         from = p->last_tsc;
     if (tsc < from)
         text_put(t, "-", 1);
-    put_span(t, clock_span(p->clock, tsc < from ? from - tsc : tsc - from));
+    text_fixed(t, clock_ns(p->clock, tsc < from ? from - tsc : tsc - from), 9);
 }
 
 /* The one place that prints: only here is it known which line came before. */
@@ -57,7 +57,7 @@ static void print(struct printer *p, uint64_t tsc, struct vcpu_id v, const char 
     p->any = true;
     look(p, &t, LOOK_DIM);
     text_put(&t, "[", 1);
-    put_vcpu(&t, v);
+    text_vcpu(&t, v);
     put_time(p, &t, tsc);
     text_put(&t, "]", 1);
     look(p, &t, LOOK_PLAIN);
@@ -110,7 +110,7 @@ static bool keep(struct printer *p, struct thread *th, size_t mark, uint64_t tsc
     return true;
 }
 
-/* --- Who waits ------------------------------------------------------------------------------------------ */
+/* --- Who waits -------------------------------------------------------------------------------------- */
 static void wait_begin(struct printer *p, struct thread *th)
 {
     th->before = p->youngest;
@@ -164,39 +164,27 @@ void order_pass_all(struct printer *p)
 
 struct thread *thread_find(struct printer *p, struct vcpu_id v)
 {
-    int at;
+    int at = vcpu_find(&p->places, v);
 
-    if (p->recent != NULL && same_vcpu(p->recent_key, v))
-        return p->recent;
-    at = vcpu_slot_find(p->keys, NR_THREADS, v);
-    if (at < 0)
-        return NULL;
-    p->recent = &p->threads[at];
-    p->recent_key = v;
-    return p->recent;
+    return at >= 0 ? &p->threads[at] : NULL;
 }
 
 struct thread *thread_find_or_add(struct printer *p, struct vcpu_id v)
 {
-    struct thread *th = thread_find(p, v);
-    bool evicts;
-    unsigned at;
+    bool fresh;
+    struct thread *th = &p->threads[vcpu_place(&p->places, v, &fresh)];
 
-    if (th != NULL)
+    if (!fresh)
         return th;
-    at = vcpu_slot(p->keys, NR_THREADS, v, &evicts);
-    th = &p->threads[at];
     if (th->waits) {
         pass_before(p, th);
         pass(p, th);
     }
     *th = (struct thread){ .kept = th->kept };
-    p->keys[at] = v;
-    p->recent = NULL;
     return th;
 }
 
-/* --- Lines ---------------------------------------------------------------------------------------------- */
+/* --- Lines ------------------------------------------------------------------------------------------ */
 void order_open(struct printer *p, struct thread *th, unsigned depth, const struct call *c)
 {
     bool stale = false;

@@ -1,0 +1,252 @@
+/* Owns what things are called: see words.h. */
+#include "tools/pvtrace/words.h"
+
+#include <string.h>
+#include <stdint.h>
+#include <public/xen.h>
+
+#include "tools/pvtrace/decode.h"
+
+/* --- Calls and vCPUs -------------------------------------------------------------------------------- */
+uint64_t call_start(const struct item *item)
+{
+    const struct call *c = item->call;
+
+    if (c->began)
+        return c->start;
+    return c->returned && c->ticks <= c->end ? c->end - c->ticks : item->tsc;
+}
+
+bool call_result_means(const struct call *c)
+{
+    return c->returned && c->nr != __HYPERVISOR_iret;
+}
+
+const char *hypercall_label(uint32_t nr, struct label *buf)
+{
+    const char *name = hypercall_name(nr);
+    struct text t = TEXT(buf->s);
+
+    if (name != NULL)
+        return name;
+    text_add(&t, "hypercall_%u", nr);
+    return buf->s;
+}
+
+void text_hypercall(struct text *t, uint32_t nr)
+{
+    struct label buf;
+
+    text_str(t, hypercall_label(nr, &buf));
+}
+
+void text_vcpu(struct text *t, struct vcpu_id v)
+{
+    if (v.domid == DOMID_NOBODY) {
+        text_put(t, "idle", 4);
+    } else if (v.domid >= DOMID_UNKNOWN) {
+        text_put(t, "?", 1);
+    } else {
+        text_put(t, "d", 1);
+        text_dec(t, v.domid);
+        text_put(t, "v", 1);
+        text_dec(t, v.vcpu);
+    }
+}
+
+/* --- Records ---------------------------------------------------------------------------------------- */
+/* By Xen's names; in words, where an output shows only that; and what their own words are: v two words,
+ * domain and vCPU; w one word with both; d domain; u a number; what has no letter comes in hexadecimal. */
+static const struct {
+    uint32_t event;
+    const char *name, *label, *words;
+} records[] = {
+    { TRC_SCHED_CONTINUE_RUNNING,    "continue_running",      "continue running",     "w"   },
+    { TRC_SCHED_DOM_ADD,             "dom_add",               "domain added",         "d"   },
+    { TRC_SCHED_DOM_REM,             "dom_rem",               "domain removed",       "v"   },
+    { TRC_SCHED_SLEEP,               "sleep",                 "sleep",                "v"   },
+    { TRC_SCHED_WAKE,                "wake",                  "wake",                 "v"   },
+    { TRC_SCHED_YIELD,               "yield",                 "yield",                "v"   },
+    { TRC_SCHED_BLOCK,               "block",                 "block",                "v"   },
+    { TRC_SCHED_SHUTDOWN,            "shutdown",              "shutdown",             "vu"  },
+    { TRC_SCHED_SHUTDOWN_CODE,       "shutdown_code",         "shutdown code",        "vu"  },
+    { TRC_SCHED_SWITCH,              "switch",                "switch",               "v>v" },
+    { TRC_SCHED_SWITCH_INFPREV,      "switch_infprev",        "switch from",          "vu"  },
+    { TRC_SCHED_SWITCH_INFNEXT,      "switch_infnext",        "switch to",            "vuu" },
+    { TRC_SCHED_SWITCH_INFCONT,      "switch_infcont",        "switch: goes on",      "vuu" },
+    { TRC_SCHED_S_TIMER_FN,          "s_timer_fn",            NULL,                   ""    },
+    { TRC_SCHED_T_TIMER_FN,          "t_timer_fn",            NULL,                   ""    },
+    { TRC_MEM_PAGE_GRANT_MAP,        "page_grant_map",        "grant map",            "d"   },
+    { TRC_MEM_PAGE_GRANT_UNMAP,      "page_grant_unmap",      "grant unmap",          "d"   },
+    { TRC_MEM_PAGE_GRANT_TRANSFER,   "page_grant_transfer",   "grant transfer",       "d"   },
+    { TRC_MEM_SET_P2M_ENTRY,         NULL,                    "p2m entry",            ""    },
+    { TRC_MEM_DECREASE_RESERVATION,  "decrease_reservation",  "decrease reservation", "dd"  },
+    { TRC_PV_HYPERCALL,              "hypercall (old form)",  NULL,                   ""    },
+    { TRC_PV_EMULATE_4GB,            "emulate_4gb",           NULL,                   ""    },
+    { TRC_PV_MATH_STATE_RESTORE,     "math_state_restore",    NULL,                   ""    },
+    { TRC_PV_PAGING_FIXUP,           "paging_fixup",          NULL,                   ""    },
+    { TRC_PV_GDT_LDT_MAPPING_FAULT,  "gdt_ldt_mapping_fault", NULL,                   ""    },
+};
+
+static const char *record_label(uint32_t event, struct label *buf)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(records); i++)
+        if (records[i].event == event && records[i].label != NULL)
+            return records[i].label;
+    snprintf(buf->s, sizeof(buf->s), "record 0x%08x", event);
+    return buf->s;
+}
+
+static void put_words(struct text *t, const struct record *rec, const char *words)
+{
+    unsigned n = MIN(rec->n, TRACE_EXTRA_MAX), i = 0;
+
+    for (; i < n && *words != '\0'; words++) {
+        text_put(t, " ", 1);
+        if (*words == '>') {
+            text_str(t, "->");
+        } else if (*words == 'v' && i + 1 < n) {
+            text_vcpu(t, (struct vcpu_id){ .domid = (uint16_t)rec->w[i], .vcpu = (uint16_t)rec->w[i + 1] });
+            i += 2;
+        } else if (*words == 'w') {
+            text_vcpu(t, vcpu_word(rec->w[i++]));
+        } else if (*words == 'd') {
+            print_domid(t, rec->w[i++]);
+        } else {
+            text_dec(t, rec->w[i++]);
+        }
+    }
+    for (; i < n; i++) {
+        text_put(t, " ", 1);
+        text_hex(t, rec->w[i]);
+    }
+}
+
+void text_record(struct text *t, uint32_t event, const struct record *rec)
+{
+    const char *words = "";
+    unsigned i = 0;
+
+    while (i < ARRAY_SIZE(records) && (event & ~TRC_64_FLAG) != records[i].event)
+        i++;
+    if (i < ARRAY_SIZE(records) && records[i].name != NULL && !decode_options.raw) {
+        text_str(t, records[i].name);
+        words = records[i].words;
+    } else {
+        text_add(t, "record 0x%x", event);
+    }
+    if (rec != NULL)
+        put_words(t, rec, words);
+}
+
+/* --- Items ------------------------------------------------------------------------------------------ */
+const char *const item_kind_names[NR_ITEM_KINDS] = {
+    [ITEM_CALL_BEGIN] = "hypercall", [ITEM_CALL_END] = "hypercall", [ITEM_TRAP] = "trap",
+    [ITEM_PTWR] = "ptwr",            [ITEM_EMULATED] = "emulated",  [ITEM_SEND] = "send",
+    [ITEM_UPCALL] = "upcall",        [ITEM_RUNSTATE] = "runstate",  [ITEM_SCHED] = "sched",
+    [ITEM_DOMAIN] = "domain",        [ITEM_MEM] = "mem",            [ITEM_LOST] = "lost",
+    [ITEM_COUNTER] = "counter",      [ITEM_CLASSES] = "classes",    [ITEM_OTHER] = "other",
+};
+const char *const runstate_names[4] = { "running", "runnable", "blocked", "offline" };
+const char *const domain_states[3] = { "built", "ended", "crashed" };
+
+void text_classes(struct text *t, uint32_t classes, const char *between)
+{
+    static const char *const names[NR_TRACE_CLASSES] = {
+#define X(name, word, help) [TRACE_##name##_BIT] = word,
+        TRACE_CLASSES(X)
+#undef X
+    };
+    const char *separator = "";
+
+    for (unsigned i = 0; i < NR_TRACE_CLASSES; i++)
+        if (classes >> i & 1) {
+            text_add(t, "%s%s", separator, names[i]);
+            separator = between;
+        }
+    if (classes >> NR_TRACE_CLASSES != 0)
+        text_add(t, "%s0x%x", separator, classes >> NR_TRACE_CLASSES << NR_TRACE_CLASSES);
+}
+
+/* What a decoded text begins with: "#PF" of "#PF write ...", "mov" of "mov %cr3,%rax". */
+static const char *first_word(const struct item *item, void (*decode)(struct text *, const struct item *),
+                              struct label *buf)
+{
+    char line[256];
+    struct text t = TEXT(line);
+    size_t n = 0;
+
+    decode(&t, item);
+    while (n < t.len && n < sizeof(buf->s) - 1 && line[n] > ' ' && line[n] != ':')
+        n++;
+    memcpy(buf->s, line, n);
+    buf->s[n] = '\0';
+    return n > 0 ? buf->s : item_kind_names[item->kind];
+}
+
+const char *item_label(const struct item *item, struct label *buf)
+{
+    static const char *const sends[] = { "port", "virq", "ipi", "xen" };
+    const char *const *names = NULL;
+    unsigned which = 0, n = 0;
+
+    switch (item->kind) {
+    case ITEM_TRAP:
+        return first_word(item, decode_trap, buf);
+    case ITEM_EMULATED:
+        return first_word(item, decode_instruction, buf);
+    case ITEM_SCHED:
+        return record_label(item->sched.event, buf);
+    case ITEM_MEM:
+        return record_label(item->mem.event, buf);
+    case ITEM_OTHER:
+        return record_label(item->rec->event, buf);
+    case ITEM_COUNTER:
+        return hypercall_label(item->counter.nr, buf);
+    case ITEM_SEND:
+        names = sends, n = ARRAY_SIZE(sends), which = (unsigned)item->send.how;
+        break;
+    case ITEM_RUNSTATE:
+        names = runstate_names, n = ARRAY_SIZE(runstate_names), which = item->runstate.to;
+        break;
+    case ITEM_DOMAIN:
+        names = domain_states, n = ARRAY_SIZE(domain_states), which = (unsigned)item->domain.what;
+        break;
+    default:
+        break;
+    }
+    return which < n ? names[which] : item_kind_names[item->kind];
+}
+
+/* --- Details ---------------------------------------------------------------------------------------- */
+struct text *details_begin(struct details *d)
+{
+    d->t = TEXT(d->buf);
+    d->buf[0] = '\0';
+    return &d->t;
+}
+
+const struct text *details_item(struct details *d, const struct item *item)
+{
+    decode_item(details_begin(d), item);
+    return &d->t;
+}
+
+const struct text *details_arguments(struct details *d, const struct call *c)
+{
+    decode_arguments(details_begin(d), c);
+    return &d->t;
+}
+
+const struct text *details_outcome(struct details *d, const struct call *c)
+{
+    details_begin(d);
+    if (!call_result_means(c))
+        return &d->t;
+    decode_result(&d->t, c);
+    if (d->t.len >= 3 && memcmp(d->buf, " = ", 3) == 0) {
+        d->t.len -= 3;
+        memmove(d->buf, d->buf + 3, d->t.len + 1);      /* with its NUL */
+    }
+    return &d->t;
+}
