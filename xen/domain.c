@@ -230,6 +230,7 @@ static void relinquish(struct domain *d)
     if (d->nr_frames != 0)
         log_debug("Domain %u: %lu frames are still mapped by others", d->id, d->nr_frames);
     store_domain_ended(d);
+    trace_domain(d, 0);
 #ifdef DEBUG
     frame_audit();
 #endif

@@ -87,7 +87,7 @@ const struct evtchn_abi evtchn_two_level = {
     two_level_is_busy, two_level_unmask,
 };
 
-/* Who sent it shows in the port's own state. */
+/* Who sent it shows in the port's own state. It concerns who gets it and, from port to port, the sender, who runs. */
 void evtchn_trace(const struct domain *d, const struct evtchn *e, evtchn_port_t port)
 {
     const struct vcpu *v = d->vcpu[e->notify_vcpu];
@@ -96,7 +96,9 @@ void evtchn_trace(const struct domain *d, const struct evtchn *e, evtchn_port_t 
     const uint32_t words[] = { how, how == TRACE_SEND_VIRQ ? e->virq : how == TRACE_SEND_PORT ? e->remote_port : port,
                                VCPU_WORD(v), port };
 
-    trace_put(TRACE_EVENT, TRC_PARAGON_SEND, words, ARRAY_SIZE(words));
+    if (how == TRACE_SEND_PORT && !(d->trace & TRACE_EVENT))
+        d = current->domain;
+    trace_put_of(d, TRACE_EVENT, TRC_PARAGON_SEND, words, ARRAY_SIZE(words));
 }
 
 /* There may be one already, from before a reset. */

@@ -292,8 +292,10 @@ static bool get_port(evtchn_port_t *port, uint64_t va)
 
     if (unlikely((va & ~PAGE_MASK) > PAGE_SIZE - sizeof(word) || !guest_range_ok(va, sizeof(word))))
         return copy_from_guest(port, va, sizeof(*port)) == 0;
-    if (!get_guest_args(&word, va, 1))
+    if (!get_guest_words(&word, va, 1))
         return false;
+    if (tracing(TRACE_ARGS))            /* the other half of the word is no argument */
+        trace_copy(TRC_PARAGON_COPY_IN, va, &word, sizeof(*port));
     *port = (evtchn_port_t)word;
     return true;
 }

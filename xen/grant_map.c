@@ -223,7 +223,7 @@ static void unmap_finish(struct domain *d, const struct gone *gone)
         put_page_from_l1e(gone->l1e, d);
         mm_unlock_pair(d, gone->granter);
     }
-    TRACE(TRACE_MEM, TRC_MEM_PAGE_GRANT_UNMAP, gone->granter->id);
+    TRACE_OF(d, TRACE_MEM, TRC_MEM_PAGE_GRANT_UNMAP, gone->granter->id);
     if (gone->unpin)
         grant_unpin(gone->granter, gone->ref, gone->readonly);
 }

@@ -14,10 +14,14 @@
 
 static void banner(void)
 {
+    uint64_t ram = 0;
+
     log_info("Paragon " PARAGON_VERSION " - a paravirtual hypervisor for Xen PV guests");
     log_info("Bootloader: %s", boot_info.loader[0] ? boot_info.loader : "unknown");
     log_info("Command line: %s", boot_string(boot_info.cmdline));
-    log_info("System RAM: %lu MiB (%lu MiB free), TSC %lu.%03lu MHz", max_mfn >> (20 - PAGE_SHIFT),
+    for (unsigned i = 0; i < boot_info.nr_ranges; i++)
+        ram += boot_info.ranges[i].end - boot_info.ranges[i].start;
+    log_info("System RAM: %lu MiB (%lu MiB free), TSC %lu.%03lu MHz", ram >> 20,
              nr_free_frames() >> (20 - PAGE_SHIFT), arch_tsc_hz() / 1000000, arch_tsc_hz() / 1000 % 1000);
 }
 

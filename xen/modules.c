@@ -195,6 +195,16 @@ static void sort_modules(void)
     }
 }
 
+/* A guest's own trace= needs a ring that trace_init() had no reason to make. It must not come out of a share. */
+static void make_room_for_trace(void)
+{
+    for (unsigned i = 0; i < nr_guests; i++)
+        if (guests[i].usable && guests[i].config.trace != TRACE_DEFAULT && guests[i].config.trace != 0) {
+            (void)trace_ready();
+            return;
+        }
+}
+
 /* What one guest without mem= gets: an equal part of what those with it leave. Those that ask for more than
  * there is will not be built, and take nothing. */
 static uint64_t fair_share(void)
@@ -308,6 +318,7 @@ void build_all_domains(void)
 
     say_memory();
     sort_modules();
+    make_room_for_trace();
     share = fair_share();
     if (build_domains(true, share, &service) != 0) {
         store_serve(service);

@@ -142,7 +142,7 @@ void vcpu_wake(struct vcpu *v)
     if (!v->blocked || is_offline(v))
         return;
     now = now_ns();
-    TRACE(TRACE_SCHED, TRC_SCHED_WAKE, v->domain->id, v->id);
+    TRACE_OF(v->domain, TRACE_SCHED, TRC_SCHED_WAKE, v->domain->id, v->id);
     spin_lock(&sched_lock);
     v->blocked = false;
     if (unlikely(!v->started)) {
@@ -211,7 +211,8 @@ static void switch_accounts(struct cpu *cpu, struct vcpu *prev, struct vcpu *nex
     } else if (tracing(TRACE_ALL)) {
         trace_runstate(prev, RUNSTATE_running, RUNSTATE_runnable);
     }
-    TRACE(TRACE_SCHED, TRC_SCHED_SWITCH, prev->domain->id, prev->id, next->domain->id, next->id);
+    TRACE_OF(prev->domain->trace & TRACE_SCHED ? prev->domain : next->domain, TRACE_SCHED, TRC_SCHED_SWITCH,
+             prev->domain->id, prev->id, next->domain->id, next->id);
     if (!is_idle(next)) {
         runstate_change(next, RUNSTATE_running, now);
         if (next->runstate_area != 0)

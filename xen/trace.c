@@ -105,6 +105,12 @@ void trace_put(uint32_t class, uint32_t event, const uint32_t *words, unsigned n
         put_words(ring_with_room(), event, words, n);
 }
 
+void trace_put_of(const struct domain *d, uint32_t class, uint32_t event, const uint32_t *words, unsigned n)
+{
+    if (d->trace & class)
+        put_words(ring_with_room(), event, words, n);
+}
+
 /* A number has 20 bits in the record; those that need more are all its last. */
 static inline uint32_t op_word(uint64_t nr)
 {

@@ -20,6 +20,7 @@ extern struct trace_config trace_config;
 /* "hypercall,args,-sched", "all", "off": the classes; false: a word that is none. */
 bool trace_parse(const char *words, uint32_t *classes);
 void trace_init(void);                  /* before any guest */
+bool trace_ready(void);                 /* makes the ring if there is none: who shares out memory asks before */
 void trace_domain(struct domain *d, uint32_t classes);  /* what is recorded of d */
 void trace_toggle(void);                /* key */
 uint64_t trace_late_frames(void);       /* of a ring that was made after trace_init(): the key, a module's word */
@@ -49,6 +50,16 @@ void trace_put(uint32_t class, uint32_t event, const uint32_t *words, unsigned n
         if (tracing(class)) {                                                                           \
             const uint32_t words_[] = { __VA_ARGS__ };                                                  \
             trace_put(class, event, words_, ARRAY_SIZE(words_));                                        \
+        }                                                                                               \
+    } while (0)
+
+/* The same, if d is: what is done for d or to it, by whoever runs or in the timer that interrupts him. */
+void trace_put_of(const struct domain *d, uint32_t class, uint32_t event, const uint32_t *words, unsigned n);
+#define TRACE_OF(d, class, event, ...)                                                                  \
+    do {                                                                                                \
+        if (tracing(class)) {                                                                           \
+            const uint32_t words_[] = { __VA_ARGS__ };                                                  \
+            trace_put_of(d, class, event, words_, ARRAY_SIZE(words_));                                  \
         }                                                                                               \
     } while (0)
 

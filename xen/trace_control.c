@@ -83,6 +83,14 @@ uint64_t trace_late_frames(void)
     return late ? (uint64_t)trace_header.nr_blocks * TRACE_BLOCK_BYTES / PAGE_SIZE : 0;
 }
 
+/* Not all of what is left, when the key is pressed: running guests still need some for their ports and grants. */
+bool trace_ready(void)
+{
+    if (enabled && trace_rings[0].slots == NULL)
+        late = allocate(MIN(trace_config.size, nr_free_frames() * PAGE_SIZE / 2));
+    return enabled && trace_rings[0].slots != NULL;
+}
+
 /* What somebody records, and a record of it whenever that changes. While nobody did, nobody kept account of who runs. */
 static void update(void)
 {
@@ -92,7 +100,7 @@ static void update(void)
 
     for_each_domain(d)
         classes |= d->trace;
-    if (!enabled || (classes != 0 && r->slots == NULL && !(late = allocate(trace_config.size))))
+    if (classes != 0 && (trace_header.state == TRACE_STATE_ENDED || !trace_ready()))
         classes = 0;
     if (classes == before)
         return;
@@ -134,6 +142,9 @@ void trace_toggle(void)
             d->trace = TRACE_ALL;
     enabled = !enabled || !any;
     update();
+    for_each_domain(d)
+        if (trace_on != 0 && d->state == DOM_RUNNING)
+            trace_domain_event(d, TRACE_DOMAIN_BUILT);          /* nobody has their names */
     log_info("Trace: %s", trace_on != 0 ? "on" : "off");
 }
 

@@ -170,13 +170,13 @@ static bool has_line(uint32_t event)
                                            event == TRC_PARAGON_SEND || event == TRC_PARAGON_UPCALL);
 }
 
-/* One pass over a ring from block `number` to its end: shows the lines after the first `skip`; how many there were. */
-static unsigned pass(const struct trace_ring *r, uint64_t number, uint64_t head, unsigned skip, bool show)
+/* One pass over the blocks from `number` to `last`: shows the lines after the first `skip`; how many there were. */
+static unsigned pass(const struct trace_ring *r, uint64_t number, uint64_t last, unsigned skip, bool show)
 {
     struct walk w = { .running = NOBODY };
     unsigned lines = 0;
 
-    for (; number <= head; number++) {
+    for (; number <= last; number++) {
         const struct trace_block *b = trace_slot(r, number);
         const uint32_t *p = b->records, *end = (const void *)((const char *)p + b->used);
 
@@ -206,8 +206,10 @@ void trace_show(void)
     if (r->slots == NULL || head == 0)
         return;
     lines = pass(r, first, head, 0, false);
-    while (lines < trace_config.lines && first > 1 && head - first + 1 < trace_header.nr_blocks)
-        lines = pass(r, --first, head, 0, false);
+    while (lines < trace_config.lines && first > 1 && head - first + 1 < trace_header.nr_blocks) {
+        first--;                        /* each block is counted once: there may be many without a line */
+        lines += pass(r, first, first, 0, false);
+    }
     log_info("Trace: the last %u of %lu records' lines:", MIN(lines, trace_config.lines), r->records);
     pass(r, first, head, lines - MIN(lines, trace_config.lines), true);
 }

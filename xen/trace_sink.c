@@ -7,14 +7,14 @@
 
 static bool open;
 
-/* debugcon[,PORT], com2[,PORT], comN-like ports by number; 115200 8n1. */
+/* debugcon[,PORT] or com2[,PORT]: 115200 8n1. */
 bool trace_sink_parse(const char *value)
 {
     static const struct {
         const char *word;
         enum arch_sink kind;
         uint16_t port;
-    } sinks[] = { { "debugcon", SINK_DEBUGCON, 0xe9 }, { "com2", SINK_SERIAL, 0x2f8 }, { "com1", SINK_SERIAL, 0x3f8 } };
+    } sinks[] = { { "debugcon", SINK_DEBUGCON, 0xe9 }, { "com2", SINK_SERIAL, 0x2f8 } };
     const char *comma = strchr(value, ','), *end;
     size_t len = comma != NULL ? (size_t)(comma - value) : strlen(value);
 

@@ -87,7 +87,8 @@ void inject_trap(struct vcpu *v, unsigned vector, uint32_t error_code)
     uint64_t code = error_code;
 
     if (vector != TRAP_PF)
-        TRACE(TRACE_TRAP, TRC_PV_TRAP | TRC_64_FLAG, W64(guest_regs(v)->rip), vector | (uint32_t)with_code << 15 | error_code << 16);
+        TRACE(TRACE_TRAP, TRC_PV_TRAP | TRC_64_FLAG, W64(guest_regs(v)->rip),
+              vector | (uint32_t)with_code << 15 | error_code << 16);
     if (unlikely(ti->address == 0)) {
         domain_crash(v->domain, "Unhandled: vec %u[%04x]", vector, error_code);
         return;

@@ -400,11 +400,42 @@ static void sends(void **state)
     EXPECT(TRC_PARAGON_SEND, TRACE_SEND_XEN, a->console_port, A0, a->console_port);
     send_guest_virq(a->vcpu[1], VIRQ_CONSOLE);          /* bound to nothing */
     EXPECT_END();
-    become(b->vcpu[0]);         /* is not traced, though a is who gets it */
+    become(b->vcpu[0]);         /* is not traced, but a is who gets it */
     EXPECT(CHANGE(running, blocked), A0);
     EXPECT(CHANGE(runnable, running), B0);
     port.port = alloc.port;
     OP(send, port);
+    EXPECT(TRC_PARAGON_SEND, TRACE_SEND_PORT, alloc.port, A0, bind.local_port);
+    send_guest_virq(a->vcpu[1], VIRQ_DEBUG);            /* a's timer would run out like this */
+    EXPECT(TRC_PARAGON_SEND, TRACE_SEND_VIRQ, VIRQ_DEBUG, A1, virq.port);
+    EXPECT_END();
+}
+
+/* What the hypervisor does for a guest that is not traced shows with nobody: not with the guest that it interrupts, and not
+ * with idle. */
+static void of_others(void **state)
+{
+    struct evtchn_bind_virq virq = { .virq = VIRQ_DEBUG };
+
+    (void)state;
+    become(b->vcpu[0]);
+    OP(bind_virq, virq);
+    become(a->vcpu[0]);
+    start(TRACE_EVENT | TRACE_SCHED);
+    send_guest_virq(b->vcpu[0], VIRQ_DEBUG);
+    EXPECT(CHANGE(blocked, runnable), B0);
+    become(boot_cpu.idle);
+    EXPECT(CHANGE(running, blocked), A0);
+    EXPECT(CHANGE(runnable, running), IDLE_WORD);
+    send_guest_virq(b->vcpu[0], VIRQ_DEBUG);
+    vcpu_pause(b->vcpu[0]);
+    EXPECT(CHANGE(runnable, offline), B0);
+    vcpu_wake(b->vcpu[0]);
+    EXPECT(CHANGE(offline, runnable), B0);
+    EXPECT_END();
+    vcpu_wake(a->vcpu[0]);
+    EXPECT(TRC_SCHED_WAKE, 1, 0);
+    EXPECT(CHANGE(blocked, runnable), A0);
     EXPECT_END();
 }
 
@@ -528,8 +559,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         with_trace(call_words), with_trace(calls_and_results), with_trace(copies), with_trace(copies_of_calls),
         with_trace(exceptions), with_trace(emulated_instructions), with_trace(stores_to_page_tables),
-        with_trace(ldt_pages), with_trace(sends), with_trace(upcalls), with_trace(runstates), with_trace(switches),
-        with_trace(domains), with_trace(counters),
+        with_trace(ldt_pages), with_trace(sends), with_trace(of_others), with_trace(upcalls), with_trace(runstates),
+        with_trace(switches), with_trace(domains), with_trace(counters),
     };
 
     return cmocka_run_group_tests_name("trace", tests, NULL, NULL);

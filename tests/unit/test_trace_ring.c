@@ -402,6 +402,28 @@ static void modules_have_words(void **state)
     boot_info.loader[0] = '\0';
 }
 
+/* The ring of a module's own trace= is no part of what guests without mem= share. */
+static void the_ring_is_no_guests(void **state)
+{
+    const uint64_t ring = (1 << 20) / PAGE_SIZE;        /* the least that changes a share */
+    static struct tiny_elf kernel;
+    uint64_t free;
+
+    (void)state;
+    become(boot_cpu.idle);
+    guests_end();
+    elf_make(&kernel);
+    boot_info.nr_modules = 0;
+    trace_config.size = 1 << 20;
+    add_module(&kernel, sizeof(kernel), "trace=event --");
+    free = nr_free_frames();
+    build_all_domains();
+    assert_int_equal(trace_late_frames(), ring);
+    assert_non_null(domain_by_id(1));
+    assert_int_equal(domain_by_id(1)->max_frames, (free - ring - 512 - (64 + 16)) & ~255ull);
+    boot_info.nr_modules = 0;
+}
+
 static void the_key_toggles(void **state)
 {
     uint64_t free = nr_free_frames();
@@ -414,6 +436,8 @@ static void the_key_toggles(void **state)
     assert_int_equal(b->trace, TRACE_ALL);
     assert_true(console_says("Trace: on\n") && !console_says("Trace: off"));
     EXPECT(TRC_PARAGON_CLASSES, TRACE_ALL);
+    EXPECT(TRC_PARAGON_DOMAIN, a->id, TRACE_DOMAIN_BUILT, ANY, ANY, ANY, ANY, ANY);
+    EXPECT(TRC_PARAGON_DOMAIN, b->id, TRACE_DOMAIN_BUILT, ANY, ANY, ANY, ANY, ANY);
     assert_int_equal(reader.who, A0);   /* it was a who ran when that key came */
     (void)version();
     EXPECT(TRC_PV_HYPERCALL_V2, ANY, XENVER_version, 0, 0);
@@ -428,6 +452,8 @@ static void the_key_toggles(void **state)
     trace_toggle();
     EXPECT(TRC_SCHED_CONTINUE_RUNNING, B0);             /* not a, who ran when it went off */
     EXPECT(TRC_PARAGON_CLASSES, TRACE_ALL);
+    EXPECT(TRC_PARAGON_DOMAIN, a->id, TRACE_DOMAIN_BUILT, ANY, ANY, ANY, ANY, ANY);
+    EXPECT(TRC_PARAGON_DOMAIN, b->id, TRACE_DOMAIN_BUILT, ANY, ANY, ANY, ANY, ANY);
     (void)version();
     EXPECT(TRC_PV_HYPERCALL_V2, ANY, XENVER_version, 0, 0);
     assert_int_equal(seen[next_seen - 1].who, B0);
@@ -656,7 +682,7 @@ static void shows_late_results(void **state)
 static void sink_words(void **state)
 {
     static const struct { const char *value; bool ok; } table[] = {
-        { "debugcon", true }, { "debugcon,0x402", true }, { "com2", true }, { "com1,0x3e8", true }, { "com2,", false },
+        { "debugcon", true }, { "debugcon,0x402", true }, { "com2", true }, { "com1,0x3e8", false }, { "com2,", false },
         { "com2,0x10000", false }, { "com2,xyz", false }, { "com2,0x2f8,1", false }, { "com3", false }, { "", false },
         { "debug", false }, { "debugconx", false },
     };
@@ -721,8 +747,9 @@ int main(void)
         with_trace(off_is_nothing),     /* first: its second ring is one from boot, as those later are not */
         with_trace(header_says_where), with_trace(wraps_and_counts), with_trace(all_lengths),
         with_trace(believable_at_any_instant), with_trace(nothing_is_read_back), with_trace(parses_words),
-        with_trace(each_domain_has_its_own), with_trace(modules_have_words), with_trace(the_key_toggles),
-        with_trace(switched_in_the_middle), with_trace(no_memory), with_trace(a_smaller_ring), with_trace(odd_sizes),
+        with_trace(each_domain_has_its_own), with_trace(modules_have_words), with_trace(the_ring_is_no_guests),
+        with_trace(the_key_toggles), with_trace(switched_in_the_middle), with_trace(no_memory),
+        with_trace(a_smaller_ring), with_trace(odd_sizes),
         with_trace(shows_lines), with_trace(shows_the_youngest), with_trace(shows_late_results),
         with_trace(sink_words), with_trace(sink_is_a_file),
     };

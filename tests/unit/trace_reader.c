@@ -254,4 +254,5 @@ void reader_drop_ring(void)
         free_pages((char *)trace_rings[0].slots + i * TRACE_BLOCK_BYTES, 2);
     trace_rings[0] = (struct trace_ring){ .running = IDLE_WORD };
     trace_header.rings[0] = (struct trace_ring_info){ 0 };
+    trace_header.state = TRACE_STATE_NONE;
 }
