@@ -17,6 +17,8 @@ test-tools:
 lint: | $(ABI) $(OFFSETS)
 	$(call say,CLANG,common xen arch/x86_64)
 	$(Q)printf '%s\n' $(HV_C) | xargs -P2 -I{} clang -fsyntax-only $(HV_CFLAGS) {}
+	$(call say,CLANG,tools/pvtrace)
+	$(Q)printf '%s\n' $(PVTRACE_SRC) | xargs -P2 -I{} clang -fsyntax-only $(HOST_CFLAGS) {}
 
 # Every boot: a table of cases in tests/boot/cases.py. CASES=word runs those whose name holds the word.
 BOOT_ISO  := $(BUILD)/boot-test.iso
