@@ -81,7 +81,7 @@ help:
 # --- Packages ---------------------------------------------------------------------------------------------
 # What needs it                 Debian packages
 DEPS  := gcc libc6-dev binutils
-DEPS  += libxen-dev
+DEPS  += libxen-dev gnu-efi
 DEPS  += newlib-source xz-utils
 DEPS  += grub-common grub-pc-bin grub-efi-amd64-bin xorriso mtools
 DEPS  += qemu-system-x86 seabios ovmf python3
@@ -231,6 +231,8 @@ $(BUILD)/paragon: $(BUILD)/paragon.elf64
 	    $(HV)/wrapper.o -o $@
 	$(Q)for kind in x86-multiboot x86-multiboot2; do \
 	    grub-file --is-$$kind $@ || { echo "$@: no $$kind header in its first 8 KiB (32)" >&2; exit 1; }; done
+
+include arch/x86_64/efi/efi.mk
 
 # The fragment has a GUEST of its own; the user's lives on as USER_KERNEL.
 override undefine GUEST

@@ -50,8 +50,8 @@ static uint32_t read32(const void *table, unsigned offset)
 
 static const struct rsdp *find_rsdp(void)
 {
-    if (boot_info.rsdp != 0)
-        return (const void *)(DIRECTMAP_START + boot_info.rsdp);
+    if (boot_info.rsdp[0] != 0)
+        return (const void *)boot_info.rsdp;
     for (uint64_t pa = 0xe0000; pa < 0x100000; pa += 16)
         if (memcmp((const void *)(DIRECTMAP_START + pa), "RSD PTR ", 8) == 0)
             return (const void *)(DIRECTMAP_START + pa);

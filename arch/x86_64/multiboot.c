@@ -2,11 +2,9 @@
  * loader wrote is copied out or bounded here; nobody else looks at its structures. */
 #include "common/string.h"
 #include "arch/x86_64/cpu.h"
+#include "arch/x86_64/doors.h"
 #include "xen/build.h"
 #include "xen/log.h"
-
-#define MB1_LOADER_MAGIC 0x2badb002u
-#define MB2_LOADER_MAGIC 0x36d76289u
 
 extern char _image_start[], _image_end[];
 
@@ -46,8 +44,6 @@ struct mmap_entry {
     uint32_t type, zero;
 };
 
-static char rsdp_copy[36];      /* the loader's own lies in memory that guests will get */
-
 static const void *phys(uint64_t pa)
 {
     return (const void *)(DIRECTMAP_START + pa);
@@ -70,8 +66,12 @@ static void add_ram(uint64_t start, uint64_t end)
 
     start = ALIGN_UP(start, PAGE_SIZE);
     end = ALIGN_DOWN(end, PAGE_SIZE);
-    if (start >= end || boot_info.nr_ranges == ARRAY_SIZE(boot_info.ranges))
+    if (start >= end)
         return;
+    if (boot_info.nr_ranges == ARRAY_SIZE(boot_info.ranges)) {
+        boot_info.dropped += end - start;
+        return;
+    }
     while (r > boot_info.ranges && r[-1].start > start) {
         r[0] = r[-1];
         r--;
@@ -169,15 +169,14 @@ static void parse_mb2(const uint32_t *mbi)
             break;
         case 14:
         case 15:
-            memcpy(rsdp_copy, string, MIN(t->size - sizeof(*t), sizeof(rsdp_copy)));
-            boot_info.rsdp = image_phys(rsdp_copy);
+            memcpy(boot_info.rsdp, string, MIN(t->size - sizeof(*t), sizeof(boot_info.rsdp)));
             break;
         }
         at += ALIGN_UP(t->size, 8u);
     }
 }
 
-bool multiboot_parse(uint32_t magic, uint32_t mbi)
+bool multiboot_parse(uint32_t magic, uint64_t mbi)
 {
     if (magic == MB1_LOADER_MAGIC)
         parse_mb1(phys(mbi));
