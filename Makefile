@@ -13,6 +13,7 @@ ACCEL    ?= auto
 CPU      ?= max
 MEM      ?= 512
 FIRMWARE ?= bios
+BOOT     ?= grub
 TIMEOUT  ?=
 SUITES   ?= all
 GUEST    ?=
@@ -34,6 +35,8 @@ ISO      ?= $(BUILD)/paragon.iso
 $(if $(filter auto kvm tcg,$(ACCEL)),,$(error ACCEL=$(ACCEL): must be auto, kvm or tcg))
 $(if $(filter bios uefi,$(FIRMWARE)),,$(error FIRMWARE=$(FIRMWARE): must be bios or uefi))
 $(if $(filter-out hypercalls,$(TRACE)),$(error TRACE=$(TRACE): the only thing to trace is hypercalls))
+$(if $(filter grub efi esp,$(BOOT)),,$(error BOOT=$(BOOT): must be grub, efi or esp))
+$(if $(filter bios,$(FIRMWARE)),$(if $(filter grub,$(BOOT)),,$(error BOOT=$(BOOT) needs FIRMWARE=uefi)))
 # $(call need_file,VARIABLE,VALUE): it names a file that can be read.
 need_file = $(if $(2),$(if $(shell test -f '$(2)' -a -r '$(2)' && echo y),,\
     $(error $(1)=$(2): $(if $(wildcard $(2)),not a file that can be read,no such file))))
@@ -76,6 +79,8 @@ help:
 	@echo '  ENTRY=one              menu entry of grub.cfg: guests one four crash own linux (guests)'
 	@echo '  APPEND="words"         more options for the hypervisor;  TRACE=hypercalls is one of them'
 	@echo '  ACCEL=auto|kvm|tcg  CPU=max  MEM=512  FIRMWARE=bios|uefi  V=1  DEBUG=1'
+	@echo '  BOOT=grub|efi|esp      with FIRMWARE=uefi: what starts the hypervisor; GRUB, GRUB by way of xen.efi,'
+	@echo '                         or the firmware itself, from build/paragon.esp'
 	@echo '  TIMEOUT=seconds        0: none (300, and none with one guest of yours and a terminal)'
 
 # --- Packages ---------------------------------------------------------------------------------------------
@@ -252,6 +257,9 @@ endif
 # options.cfg carries the variables above to grub.cfg. It is rewritten only when it changes, so that the ISO
 # is remade exactly when something in it is new.
 TREE := $(ISO:.iso=.tree)
+ESP  := $(ISO:.iso=.esp)
+XEN_EFI := $(BUILD)/xen.efi
+include tools/iso.mk
 export GRUB_OPTIONS = $(strip $(if $(TRACE),trace=$(TRACE)) $(APPEND))
 export GRUB_CMDLINE = $(CMDLINE)
 export GRUB_WORDS   = $(WORDS)
@@ -261,7 +269,7 @@ export GRUB_SUITES  = $(SUITES)
 .PHONY: FORCE
 $(TREE)/boot/grub/options.cfg: FORCE
 	@mkdir -p $(@D)
-	@{ echo "set default='$(ENTRY)'"; \
+	@{ echo "set default='$(ENTRY)$(if $(filter efi,$(BOOT)),-efi)'"; \
 	   echo "set options='$$GRUB_OPTIONS'"; \
 	   echo "set cmdline='$$GRUB_CMDLINE'"; \
 	   echo "set suites='$$GRUB_SUITES'"; \
@@ -270,8 +278,8 @@ $(TREE)/boot/grub/options.cfg: FORCE
 	   echo "# $(abspath $(USER_KERNEL) $(USER_RAMDISK) $(LINUX_FILES))"; } > $@.tmp
 	@cmp -s $@.tmp $@ && rm $@.tmp || mv $@.tmp $@
 
-$(ISO): $(BUILD)/paragon $(GUEST_PV) $(GUEST_STORE) grub.cfg $(TREE)/boot/grub/options.cfg $(USER_KERNEL) $(USER_RAMDISK) \
-    $(LINUX_FILES)
+$(ISO): $(BUILD)/paragon $(XEN_EFI) $(GUEST_PV) $(GUEST_STORE) grub.cfg tools/xen-cfg tools/iso.mk \
+    $(TREE)/boot/grub/options.cfg $(USER_KERNEL) $(USER_RAMDISK) $(LINUX_FILES)
 	$(call say,ISO,$@)
 	$(Q)rm -f $(addprefix $(TREE)/boot/,guest ramdisk linux linux-ramdisk)
 	$(Q)cp $(BUILD)/paragon $(TREE)/boot/paragon
@@ -282,12 +290,14 @@ $(ISO): $(BUILD)/paragon $(GUEST_PV) $(GUEST_STORE) grub.cfg $(TREE)/boot/grub/o
 	$(Q)$(if $(USER_RAMDISK),cp $(USER_RAMDISK) $(TREE)/boot/ramdisk)
 	$(Q)$(if $(WITH_LINUX),cp $(LINUX)/vmlinux $(TREE)/boot/linux)
 	$(Q)$(if $(WITH_LINUX),cp $(LINUX_RAMDISK) $(TREE)/boot/linux-ramdisk)
-	$(Q)grub-mkrescue -o $@ $(TREE) > $(TREE).log 2>&1 || { cat $(TREE).log; exit 1; }
+	$(put_esp)
+	$(put_iso)
 
 iso: $(ISO)
 
 run: $(ISO)
-	@tools/paragon-run --iso $(ISO) --accel $(ACCEL) --cpu $(CPU) --mem $(MEM) --firmware $(FIRMWARE) \
+	@tools/paragon-run $(if $(filter esp,$(BOOT)),--esp $(ESP),--iso $(ISO)) \
+	    --accel $(ACCEL) --cpu $(CPU) --mem $(MEM) --firmware $(FIRMWARE) \
 	    $(if $(TIMEOUT),--timeout $(TIMEOUT)) $(if $(filter own linux,$(ENTRY)),--raw) \
 	    $(if $(JUNIT),--junit $(JUNIT))
 

@@ -33,8 +33,9 @@ def pick_accel(wish):
     return "kvm", "vmx or svm, and /dev/kvm opens"
 
 
-def command(machine, iso=None, kernel=None, append="", modules=()):
-    """The QEMU command line. machine: dict of accel, cpu, mem, firmware. modules: "file words" strings."""
+def command(machine, iso=None, kernel=None, append="", modules=(), esp=None):
+    """The QEMU command line. machine: dict of accel, cpu, mem, firmware. modules: "file words" strings.
+    esp: a directory, shown to the machine as a disk with one FAT partition."""
     argv = shlex.split(os.environ.get("QEMU", "qemu-system-x86_64"))
     argv += ["-accel", machine["accel"], "-cpu", machine["cpu"], "-m", str(machine["mem"])]
     argv += ["-display", "none", "-nic", "none", "-no-reboot", "-monitor", "none"]
@@ -43,6 +44,9 @@ def command(machine, iso=None, kernel=None, append="", modules=()):
         argv += ["-bios", OVMF]
     if iso:
         return argv + ["-cdrom", iso, "-boot", "d"]
+    if esp:
+        drive = f"if=none,id=esp,format=raw,readonly=on,file=fat:{esp}"
+        return argv + ["-drive", drive, "-device", "virtio-blk-pci,drive=esp"]
     initrd = ",".join(module.replace(",", ",,") for module in modules)
     return argv + ["-kernel", kernel, "-append", append] + (["-initrd", initrd] if modules else [])
 

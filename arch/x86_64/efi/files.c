@@ -39,17 +39,51 @@ static void narrow(char *to, const CHAR16 *from)
     *to = '\0';
 }
 
+static EFI_GUID file_system = EFI_SIMPLE_FILE_SYSTEM_PROTOCOL_GUID;
+
+/* Does the device path begin with all nodes of the other one? */
+static bool lies_on(EFI_DEVICE_PATH *path, EFI_DEVICE_PATH *whole)
+{
+    UINTN size = DevicePathSize(whole) - sizeof(EFI_DEVICE_PATH);
+
+    return DevicePathSize(path) > size && memcmp(path, whole, size) == 0;
+}
+
+/* The file system of the device we were loaded from. GRUB loads from a CD and then names the CD: the file system is on a part
+ * of that (its El Torito image), so the first one that lies on it will do. */
+static EFI_FILE_IO_INTERFACE *find_file_system(EFI_HANDLE device)
+{
+    EFI_DEVICE_PATH *whole = DevicePathFromHandle(device), *path;
+    EFI_FILE_IO_INTERFACE *fs = NULL;
+    EFI_HANDLE *handles;
+    UINTN count;
+
+    if (BS->HandleProtocol(device, &file_system, (void **)&fs) == EFI_SUCCESS)
+        return fs;
+    if (whole == NULL || LibLocateHandle(ByProtocol, &file_system, NULL, &count, &handles) != EFI_SUCCESS)
+        return NULL;
+    fs = NULL;
+    for (UINTN i = 0; i < count && fs == NULL; i++) {
+        path = DevicePathFromHandle(handles[i]);
+        if (path != NULL && lies_on(path, whole) &&
+            BS->HandleProtocol(handles[i], &file_system, (void **)&fs) != EFI_SUCCESS)
+            fs = NULL;
+    }
+    FreePool(handles);
+    return fs;
+}
+
 EFI_STATUS files_init(EFI_HANDLE image)
 {
-    EFI_GUID loaded_image = EFI_LOADED_IMAGE_PROTOCOL_GUID, file_system = EFI_SIMPLE_FILE_SYSTEM_PROTOCOL_GUID;
+    EFI_GUID loaded_image = EFI_LOADED_IMAGE_PROTOCOL_GUID;
     EFI_FILE_IO_INTERFACE *fs;
     EFI_LOADED_IMAGE *self;
     UINTN cut = 0, n;
 
     if (BS->HandleProtocol(image, &loaded_image, (void **)&self) != EFI_SUCCESS)
         return fail(EFI_UNSUPPORTED, "the firmware does not say where it loaded us from");
-    if (self->DeviceHandle == NULL ||
-        BS->HandleProtocol(self->DeviceHandle, &file_system, (void **)&fs) != EFI_SUCCESS)
+    fs = self->DeviceHandle != NULL ? find_file_system(self->DeviceHandle) : NULL;
+    if (fs == NULL)
         return fail(EFI_UNSUPPORTED, "not started from a file system that the firmware can read");
     if (fs->OpenVolume(fs, &volume) != EFI_SUCCESS)
         return fail(EFI_DEVICE_ERROR, "the file system that we were started from cannot be opened");
