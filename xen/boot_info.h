@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #define BOOT_MODULES 64
-#define BOOT_RANGES 64
+#define BOOT_RANGES 256
 #define BOOT_RUNTIME_RANGES 32
 
 /* Addresses are machine addresses below the directmap's end. Strings are NUL-terminated copies. */

@@ -130,6 +130,19 @@ static bool take_trace_size(const char *value)
     return true;
 }
 
+static bool take_wallclock(const char *value)
+{
+    static const char *const sources[] = { [WALLCLOCK_AUTO] = "auto", [WALLCLOCK_CMOS] = "cmos",
+                                           [WALLCLOCK_EFI] = "efi" };
+
+    for (unsigned i = 0; i < ARRAY_SIZE(sources); i++)
+        if (strcmp(value, sources[i]) == 0) {
+            options.wallclock = (enum wallclock)i;
+            return true;
+        }
+    return false;
+}
+
 static const struct {
     const char *name;
     bool (*take)(const char *value);    /* false: not a value for it */
@@ -143,6 +156,7 @@ static const struct {
     { "sync_console", take_sync_console },
     { "trace", take_trace },
     { "trace_size", take_trace_size },
+    { "wallclock", take_wallclock },
 };
 
 /* Xen's own, about things that are not here: devices, domain 0, other kinds of guests, processors' faults. */

@@ -123,23 +123,19 @@ const char *config_value(const struct config *c, const char *section, const char
     return NULL;
 }
 
-/* Of a file that names no default: the lines before any header, or the first section with a kernel. Its name is cut out of
- * the header in place, so the header is no longer one with blanks: header_is takes either. */
+/* Of a file that names no default: "" for the lines before any header, or the header line of the first section with a
+ * kernel; NULL: neither. */
 static const char *first_section(const struct config *c)
 {
-    const char *header = NULL;
+    const char *header = "";
 
     for (const char *line = first_line(c); line != NULL; line = line_after(c, line)) {
         if (is_header(line))
             header = line;
-        else if (value_of(line, "kernel") != NULL && header == NULL)
-            return "";
-        else if (value_of(line, "kernel") != NULL && !header_is(header, "global"))
-            break;
-        else
-            continue;
+        else if (value_of(line, "kernel") != NULL && (*header == '\0' || !header_is(header, "global")))
+            return header;
     }
-    return header;
+    return NULL;
 }
 
 const char *config_section(const struct config *c, const char *wanted)

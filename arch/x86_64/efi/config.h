@@ -29,7 +29,8 @@ struct plan {
     const char *ignored[8];         /* lines whose key means nothing here */
 };
 
-/* Both cut the text into pieces where it stands. command_parse: NULL, or what is wrong with it. */
+/* Both cut the text into pieces where it stands. command_parse: NULL, or what is wrong with it. config_init: the byte
+ * behind the text is ours too. */
 const char *command_parse(struct command *c, char *text);
 void config_init(struct config *c, char *text, size_t size);
 

@@ -1,5 +1,5 @@
-/* Owns what the stub says: each line goes to the firmware's console and to COM1. Where the firmware's console is COM1
- * already, it speaks there for us, at its own rate. */
+/* Owns what the stub says: each line goes to the firmware's console and to COM1. Where the firmware's console is that
+ * port already, it speaks there for us, at its own rate. */
 #include "arch/x86_64/efi/stub.h"
 #include "common/printf.h"
 #include "common/string.h"
@@ -10,7 +10,8 @@
 #define PNP0501 0x050141d0u             /* a 16550 by ACPI's name, compressed */
 
 static uint16_t port = 0x3f8;
-static bool firmware_has_com1, silent;
+static const uint16_t usual_ports[] = { 0x3f8, 0x2f8, 0x3e8, 0x2e8 };
+static bool firmware_has[ARRAY_SIZE(usual_ports)], silent;
 
 static uint8_t inb(uint16_t from)
 {
@@ -27,7 +28,10 @@ static void outb(uint16_t to, uint8_t v)
 
 static bool serial_is_ours(void)
 {
-    return !silent && !(port == 0x3f8 && firmware_has_com1);
+    for (unsigned i = 0; i < ARRAY_SIZE(usual_ports); i++)
+        if (port == usual_ports[i] && firmware_has[i])
+            return false;
+    return !silent;
 }
 
 static void serial_setup(uint32_t baud)
@@ -54,15 +58,16 @@ static void serial_put(char c)
     outb(port, (uint8_t)c);
 }
 
-/* The ConOut variable: device paths of all the consoles, one after another. */
-static bool console_is_com1(void)
+/* The ConOut variable: device paths of all the consoles, one after another. A serial port's unique number in ACPI is by
+ * habit its place among the usual ones. */
+static void find_serial_consoles(void)
 {
     static uint8_t path[1024];
     EFI_GUID global = EFI_GLOBAL_VARIABLE;
     UINTN size = sizeof(path);
 
     if (RT->GetVariable(L"ConOut", &global, NULL, &size, path) != EFI_SUCCESS)
-        return false;
+        return;
     for (UINTN at = 0; at + 4 <= size;) {
         UINTN len = path[at + 2] | (UINTN)path[at + 3] << 8;
         uint32_t id[2];
@@ -70,16 +75,16 @@ static bool console_is_com1(void)
         if (len < 4 || at + len > size)
             break;
         memcpy(id, path + at + 4, len >= 12 ? sizeof(id) : 0);
-        if (path[at] == ACPI_DEVICE_PATH && path[at + 1] == ACPI_DP && len >= 12 && id[0] == PNP0501 && id[1] == 0)
-            return true;
+        if (path[at] == ACPI_DEVICE_PATH && path[at + 1] == ACPI_DP && len >= 12 && id[0] == PNP0501 &&
+            id[1] < ARRAY_SIZE(firmware_has))
+            firmware_has[id[1]] = true;
         at += len;
     }
-    return false;
 }
 
 void say_init(void)
 {
-    firmware_has_com1 = console_is_com1();
+    find_serial_consoles();
     serial_setup(BASE_BAUD);
 }
 
