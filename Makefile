@@ -151,7 +151,8 @@ WARN     := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototy
 HV_CFLAGS := -std=gnu11 -O2 -g $(MACH) $(WARN) $(CPPFLAGS) $(if $(DEBUG),-DDEBUG)
 DEPFLAGS = -MMD -MP -MF $(basename $@).d
 
-HV_C     := $(wildcard common/*.c xen/*.c) $(filter-out %/asm-offsets.c,$(wildcard arch/x86_64/*.c))
+HV_C     := $(wildcard common/*.c xen/*.c) $(filter-out %/asm-offsets.c,$(wildcard arch/x86_64/*.c)) \
+            arch/x86_64/efi/memory.c
 HV_S     := $(wildcard arch/x86_64/*.S)
 # An .S and a .c of one name would collide, so assembler objects keep their whole name.
 HV_OBJS  := $(HV_S:%.S=$(HV)/%.S.o) $(HV_C:%.c=$(HV)/%.o)

@@ -28,9 +28,9 @@ struct boot_screen {
     uint32_t red, green, blue;      /* masks */
 };
 
-/* Firmware that stays callable: its code and data, which are nobody's RAM. */
+/* Firmware that stays callable: its code and data, which are nobody's RAM. There is none without table and ranges. */
 struct boot_runtime {
-    uint64_t table;                 /* machine address of the runtime services' table; 0: none */
+    uint64_t table;                 /* machine address of the runtime services' table; 0: not known */
     unsigned nr_ranges;
     struct {
         uint64_t start, end;

@@ -46,7 +46,7 @@ void efi_runtime_init(void)
     const struct boot_runtime *r = &boot_info.runtime;
     uint64_t *l4;
 
-    if (r->table == 0)
+    if (r->table == 0 || r->nr_ranges == 0)
         return;
     l4 = alloc_page();
     if (l4 == NULL)

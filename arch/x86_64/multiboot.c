@@ -3,6 +3,7 @@
 #include "common/string.h"
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/doors.h"
+#include "arch/x86_64/efi/memory.h"
 #include "xen/build.h"
 #include "xen/log.h"
 
@@ -38,6 +39,19 @@ struct mb2_mmap {
     uint32_t entry_size, entry_version;
     char entries[];
 };
+
+struct mb2_efi_table {
+    struct mb2_tag tag;
+    uint64_t address;
+};
+
+struct mb2_efi_mmap {
+    struct mb2_tag tag;
+    uint32_t descriptor_size, descriptor_version;
+    char descriptors[];
+};
+
+#define EFI_SYSTEM_TABLE_RUNTIME 88     /* UEFI 2.10, 4.3: where it points to the runtime services */
 
 struct mmap_entry {
     uint64_t addr, len;
@@ -143,6 +157,20 @@ static void parse_mb2_mmap(const struct mb2_mmap *t)
     }
 }
 
+static void parse_efi_table(const struct mb2_efi_table *t)
+{
+    if (t->address < (4ull << 30) - PAGE_SIZE)
+        memcpy(&boot_info.runtime.table, (const char *)phys(t->address) + EFI_SYSTEM_TABLE_RUNTIME, sizeof(uint64_t));
+}
+
+static void parse_efi_mmap(const struct mb2_efi_mmap *t)
+{
+    struct efi_map map = { t->descriptors, t->tag.size - sizeof(*t), t->descriptor_size };
+
+    if (t->tag.size >= sizeof(*t) && t->descriptor_size >= sizeof(struct efi_descriptor))
+        memory_take_runtime(&boot_info.runtime, &map);
+}
+
 static void parse_mb2(const uint32_t *mbi)
 {
     uint32_t total = mbi[0];
@@ -166,6 +194,12 @@ static void parse_mb2(const uint32_t *mbi)
             break;
         case 6:
             parse_mb2_mmap((const void *)t);
+            break;
+        case 12:
+            parse_efi_table((const void *)t);
+            break;
+        case 17:
+            parse_efi_mmap((const void *)t);
             break;
         case 14:
         case 15:

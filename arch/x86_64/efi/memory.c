@@ -1,6 +1,6 @@
 /* Owns the judgement on the firmware's memory map: RAM is what boot services and their guests used and what was free; all
- * else is somebody else's, and what is marked for use at run time is kept to be mapped for that. Called by place.c and
- * handover.c; numbers only, so that the host tests can call it too. */
+ * else is somebody else's, and what is marked for use at run time is kept to be mapped for that. Called by the stub, and by
+ * multiboot.c, whose loader may have left such a map; numbers only, so that the host tests can call it too. */
 #include "common/string.h"
 #include "arch/x86_64/efi/memory.h"
 
@@ -81,25 +81,34 @@ static void add_range(struct boot_info *info, uint64_t start, uint64_t end)
 
 static void add_runtime(struct boot_runtime *r, const struct efi_descriptor *d)
 {
-    if (r->nr_ranges == ARRAY_SIZE(r->range)) {
-        r->table = 0;                       /* not all of it can be kept: then nothing of it is called */
-        return;
-    }
     r->range[r->nr_ranges].start = d->start;
     r->range[r->nr_ranges].end = end_of(d);
     r->range[r->nr_ranges].uncached = !(d->attributes & ATTRIBUTE_WRITE_BACK);
     r->nr_ranges++;
 }
 
+void memory_take_runtime(struct boot_runtime *r, const struct efi_map *map)
+{
+    r->nr_ranges = 0;
+    for (uint64_t i = 0; i < nr_descriptors(map); i++) {
+        if (!(descriptor(map, i)->attributes & ATTRIBUTE_RUNTIME))
+            continue;
+        if (r->nr_ranges == ARRAY_SIZE(r->range)) {
+            r->nr_ranges = 0;               /* firmware half mapped would be worse than none */
+            return;
+        }
+        add_runtime(r, descriptor(map, i));
+    }
+}
+
 void memory_take(struct boot_info *info, const struct efi_map *map, uint64_t image_start, uint64_t image_end)
 {
-    info->nr_ranges = info->runtime.nr_ranges = 0;
+    info->nr_ranges = 0;
     info->dropped = 0;
+    memory_take_runtime(&info->runtime, map);
     for (uint64_t i = 0; i < nr_descriptors(map); i++) {
         const struct efi_descriptor *d = descriptor(map, i);
 
-        if (d->attributes & ATTRIBUTE_RUNTIME)
-            add_runtime(&info->runtime, d);
         if (!is_ram(d))
             continue;
         add_range(info, d->start, MIN(end_of(d), MAX(image_start, d->start)));

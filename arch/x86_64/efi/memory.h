@@ -20,7 +20,9 @@ struct efi_map {
 #define EFI_PAGE 4096ull
 #define LOW_MEMORY_END (1ull << 20)     /* belongs to firmware habits */
 
-/* Fills ranges, dropped, and the ranges of firmware that stays. [image_start, image_end) is ourselves. */
+/* The ranges of firmware that stays; none at all if they do not all fit. */
+void memory_take_runtime(struct boot_runtime *r, const struct efi_map *map);
+/* That, ranges and dropped. [image_start, image_end) is ourselves. */
 void memory_take(struct boot_info *info, const struct efi_map *map, uint64_t image_start, uint64_t image_end);
 /* The first place of that many bytes, free in the map and aligned, at or above 2 MiB and below 4 GiB, not before from;
  * 0: none. */
