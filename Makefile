@@ -91,7 +91,7 @@ DEPS  += newlib-source xz-utils
 DEPS  += grub-common grub-pc-bin grub-efi-amd64-bin xorriso mtools
 DEPS  += qemu-system-x86 seabios ovmf python3
 DEPS  += $(if $(KERNEL)$(WITH_LINUX),zstd lz4 bzip2)
-DEPS_TEST := libcmocka-dev clang libclang-rt-14-dev
+DEPS_TEST := libcmocka-dev clang libclang-rt-14-dev sbsigntool openssl
 
 # $(call install,PACKAGES): asks dpkg first, so that a complete machine is neither touched nor kept waiting.
 define install
@@ -270,7 +270,8 @@ export GRUB_SUITES  = $(SUITES)
 .PHONY: FORCE
 $(TREE)/boot/grub/options.cfg: FORCE
 	@mkdir -p $(@D)
-	@{ echo "set default='$(ENTRY)$(if $(filter efi,$(BOOT)),-efi)'"; \
+	@{ echo "set default='$(ENTRY)'"; \
+	   echo "set boot='$(BOOT)'"; \
 	   echo "set options='$$GRUB_OPTIONS'"; \
 	   echo "set cmdline='$$GRUB_CMDLINE'"; \
 	   echo "set suites='$$GRUB_SUITES'"; \

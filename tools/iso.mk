@@ -37,8 +37,7 @@ define put_iso
 	    --modification-date=$${uuid//-/} -o $@ \
 	    -b boot/grub/bios.img -no-emul-boot -boot-load-size 4 -boot-info-table --grub2-boot-info \
 	    --grub2-mbr $(GRUB_DIR)/i386-pc/boot_hybrid.img \
-	    -append_partition 2 0xef $(TREE).fat -appended_part_as_gpt \
-	    -eltorito-alt-boot -e --interval:appended_partition_2:all:: -no-emul-boot \
-	    $(TREE) > $(TREE).log 2>&1 || { cat $(TREE).log; exit 1; }
+	    --efi-boot efi.img -efi-boot-part --efi-boot-image --protective-msdos-label \
+	    -graft-points /=$(TREE) /efi.img=$(TREE).fat > $(TREE).log 2>&1 || { cat $(TREE).log; exit 1; }
 	$(Q)rm $(TREE).fat $(TREE).grub.*
 endef

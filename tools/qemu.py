@@ -15,6 +15,12 @@ import sys
 import time
 
 OVMF = "/usr/share/ovmf/OVMF.fd"
+# Secure Boot wants variables that only system management mode may write, and that needs a Q35. Debian's snakeoil key
+# is enrolled in these.
+SECURE = ["-machine", "q35,smm=on", "-global", "driver=cfi.pflash01,property=secure,value=on",
+          "-drive", "if=pflash,unit=0,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.secboot.fd",
+          "-drive", "if=pflash,unit=1,format=raw,snapshot=on,file=/usr/share/OVMF/OVMF_VARS_4M.snakeoil.fd"]
+FIRMWARE = {"bios": [], "uefi": ["-bios", OVMF], "secure": SECURE}
 DRAIN_SECONDS = 2
 
 
@@ -40,8 +46,7 @@ def command(machine, iso=None, kernel=None, append="", modules=(), esp=None):
     argv += ["-accel", machine["accel"], "-cpu", machine["cpu"], "-m", str(machine["mem"])]
     argv += ["-display", "none", "-nic", "none", "-no-reboot", "-monitor", "none"]
     argv += ["-chardev", "stdio,id=console,mux=off", "-serial", "chardev:console"]
-    if machine["firmware"] == "uefi":
-        argv += ["-bios", OVMF]
+    argv += FIRMWARE[machine["firmware"]]
     if iso:
         return argv + ["-cdrom", iso, "-boot", "d"]
     if esp:
