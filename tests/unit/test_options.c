@@ -22,6 +22,8 @@ static void says_what_it_ignores(void **state)
         { "com1=115200,8n1,0x2f8", NULL },
         { "com1=17", "com1" },
         { "trace=everything", "everything" },
+        { "wallclock=efi wallclock=cmos wallclock=auto", NULL },
+        { "wallclock=sundial", "sundial" },
         { "dom0_mem=1G", "dom0_mem" },
         { "-- frobnicate", NULL },
         { "no-frobnicate", "no-frobnicate" },

@@ -79,8 +79,12 @@ EFI_STATUS handover(EFI_HANDLE self, struct boot_info *info)
     copy_image(image);
     machine_describe(info);
     status = leave(self, &map);
-    if (status != EFI_SUCCESS)
-        return fail(status, "the firmware does not let go of the machine");
+    if (status != EFI_SUCCESS) {
+        say_without_firmware();             /* half of it is gone, and only a reset brings it back */
+        fail(status, "the firmware does not let go of the machine");
+        RT->ResetSystem(EfiResetCold, status, 0, NULL);
+        return status;
+    }
     info->tsc = tsc();
     memory_take(info, &map, image, image + ALIGN_UP(hypervisor_bytes, EFI_PAGE));
     __asm__ volatile("cli\n\tjmp *%0" : : "r"(image + hypervisor_entry), "D"(info) : "memory");

@@ -25,32 +25,38 @@ static bool ends_in_efi(const char *word, size_t len)
     return len >= 4;
 }
 
-/* The words we were started with, without our own name. The shell puts it in front, boot loaders and boot entries may. What
- * is no text (firmware has been seen to leave other things there) counts as none. */
+/* Adds text to the load options, from *n on. False: it is none. */
+static bool add_text(const CHAR16 *text, size_t len, size_t *n)
+{
+    for (size_t i = 0; i < len && text[i] != 0 && *n < sizeof(load_options) - 1; i++) {
+        if ((text[i] < ' ' && text[i] != '\t') || text[i] > '~')
+            return false;
+        load_options[(*n)++] = (char)text[i];
+    }
+    load_options[*n] = '\0';
+    return true;
+}
+
+/* The words we were started with, without our own name: that the shell says apart, and boot loaders and boot entries may
+ * put it in front. What is no text (firmware has been seen to leave other things there) counts as none. */
 static char *take_load_options(EFI_HANDLE image)
 {
-    static EFI_GUID loaded_image = EFI_LOADED_IMAGE_PROTOCOL_GUID, shell = EFI_SHELL_PARAMETERS_PROTOCOL_GUID;
+    static EFI_GUID loaded_image = EFI_LOADED_IMAGE_PROTOCOL_GUID, shell_guid = EFI_SHELL_PARAMETERS_PROTOCOL_GUID;
+    EFI_SHELL_PARAMETERS_PROTOCOL *shell;
     EFI_LOADED_IMAGE *self;
-    const CHAR16 *text;
-    char *p = load_options;
-    void *unused;
-    size_t n = 0;
+    size_t n = 0, name = 0;
 
-    from_shell = BS->HandleProtocol(image, &shell, &unused) == EFI_SUCCESS;
-    if (BS->HandleProtocol(image, &loaded_image, (void **)&self) != EFI_SUCCESS || self->LoadOptions == NULL)
-        return load_options;
-    text = self->LoadOptions;
-    for (; n < self->LoadOptionsSize / sizeof(CHAR16) && text[n] != 0 && n < sizeof(load_options) - 1; n++) {
-        if ((text[n] < ' ' && text[n] != '\t') || text[n] > '~') {
+    from_shell = BS->HandleProtocol(image, &shell_guid, (void **)&shell) == EFI_SUCCESS;
+    for (UINTN i = 1; from_shell && i < shell->Argc; i++)
+        if (!add_text(shell->Argv[i], SIZE_MAX, &n) || !add_text(L" ", 1, &n))
             n = 0;
-            break;
-        }
-        load_options[n] = (char)text[n];
-    }
-    load_options[n] = '\0';
-    for (n = 0; p[n] != '\0' && p[n] != ' '; n++)
-        ;
-    return from_shell || ends_in_efi(p, n) ? p + n : p;
+    if (from_shell || BS->HandleProtocol(image, &loaded_image, (void **)&self) != EFI_SUCCESS || !self->LoadOptions)
+        return load_options;
+    if (!add_text(self->LoadOptions, self->LoadOptionsSize / sizeof(CHAR16), &n))
+        load_options[0] = '\0';
+    while (load_options[name] != '\0' && load_options[name] != ' ')
+        name++;
+    return ends_in_efi(load_options, name) ? load_options + name : load_options;
 }
 
 static EFI_STATUS find_config(const struct command *command, char *name, size_t size, struct file *f)

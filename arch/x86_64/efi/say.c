@@ -11,7 +11,7 @@
 
 static uint16_t port = 0x3f8;
 static const uint16_t usual_ports[] = { 0x3f8, 0x2f8, 0x3e8, 0x2e8 };
-static bool firmware_has[ARRAY_SIZE(usual_ports)], silent;
+static bool firmware_has[ARRAY_SIZE(usual_ports)], silent, no_firmware;
 
 static uint8_t inb(uint16_t from)
 {
@@ -29,7 +29,7 @@ static void outb(uint16_t to, uint8_t v)
 static bool serial_is_ours(void)
 {
     for (unsigned i = 0; i < ARRAY_SIZE(usual_ports); i++)
-        if (port == usual_ports[i] && firmware_has[i])
+        if (port == usual_ports[i] && firmware_has[i] && !no_firmware)
             return false;
     return !silent;
 }
@@ -115,6 +115,11 @@ void say_use_serial(const char *options)
     serial_setup(baud);
 }
 
+void say_without_firmware(void)
+{
+    no_firmware = true;
+}
+
 static void put(const char *text)
 {
     CHAR16 wide[2 * LINE_MAX];
@@ -130,7 +135,7 @@ static void put(const char *text)
             serial_put(*p);
     }
     wide[n] = 0;
-    if (ST->ConOut != NULL)
+    if (ST->ConOut != NULL && !no_firmware)
         ST->ConOut->OutputString(ST->ConOut, wide);
 }
 

@@ -5,6 +5,7 @@
 
 #include <efi.h>
 #include <efilib.h>
+#include <efishell.h>
 
 #include "common/compiler.h"
 #include "xen/boot_info.h"
@@ -15,6 +16,8 @@
 void say_init(void);
 void say_use_serial(const char *options);   /* what com1= and console= of the hypervisor's options say */
 void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* From here on the firmware's console must not be called: what is said goes to the port alone. */
+void say_without_firmware(void);
 EFI_STATUS fail(EFI_STATUS status, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* files.c: files of our own directory, read into pages of their own, with a NUL behind. */
