@@ -1,6 +1,6 @@
-/* A program for the boot tests: takes single pages of low memory, so that what is free there lies in pieces, and then starts
- * \xen.efi with the words behind its own. `fragment.efi PAGES WORDS`: the first page at 2 MiB, the others 1 MiB apart, of
- * kinds that the hypervisor must leave alone. It says which it got; the runner looks whether any was used. */
+/* A program for the boot tests: takes single pages of low memory, so that what is free there lies in pieces, and
+ * then starts \xen.efi with the words behind its own. `fragment.efi PAGES WORDS`: the first page at 2 MiB, the
+ * others 1 MiB apart, of kinds that the hypervisor must leave alone. It says whether it got the first, and how many. */
 #include <efi.h>
 #include <efilib.h>
 

@@ -23,9 +23,9 @@ CONSOLE = "console=com1 com1=115200,8n1"
 
 
 def file_of(word, args):
-    """The module's file. GOOD, LINUX, RAMDISK, GRUB are what was given, STORE lies beside GOOD, VMLINUZ is what LINUX was made
-    of; XEN is xen.efi, SIGNED and FRAGMENT are programs made for the tests; BAD-kind a broken GOOD, ELF32 another kind
-    of kernel, ZEROS-n n MiB of nothing, all made here and now."""
+    """The module's file. GOOD, LINUX, RAMDISK, GRUB are what was given, STORE lies beside GOOD, VMLINUZ is what
+    LINUX was made of; XEN is xen.efi, SIGNED and FRAGMENT are programs made for the tests; BAD-kind a broken
+    GOOD, ELF32 another kind of kernel, ZEROS-n n MiB of nothing, all made here and now."""
     given = {"GOOD": args.guest, "LINUX": args.linux, "RAMDISK": args.ramdisk, "GRUB": args.grub,
              "STORE": os.path.join(os.path.dirname(args.guest), "store"), "XEN": args.xen_efi,
              "VMLINUZ": os.path.join(os.path.dirname(args.linux), "kernel", "vmlinuz"),
