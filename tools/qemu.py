@@ -41,12 +41,16 @@ def pick_accel(wish):
 
 def command(machine, iso=None, kernel=None, append="", modules=(), esp=None):
     """The QEMU command line. machine: dict of accel, cpu, mem, firmware. modules: "file words" strings.
+    machine may also have ram, a file that its memory is kept in.
     esp: a directory, shown to the machine as a disk with one FAT partition."""
     argv = shlex.split(os.environ.get("QEMU", "qemu-system-x86_64"))
     argv += ["-accel", machine["accel"], "-cpu", machine["cpu"], "-m", str(machine["mem"])]
     argv += ["-display", "none", "-nic", "none", "-no-reboot", "-monitor", "none"]
     argv += ["-chardev", "stdio,id=console,mux=off", "-serial", "chardev:console"]
     argv += FIRMWARE[machine["firmware"]]
+    if machine.get("ram"):
+        argv += ["-object", f"memory-backend-file,id=ram,size={machine['mem']}M,share=on,mem-path={machine['ram']}"]
+        argv += ["-machine", "memory-backend=ram"]
     if iso:
         return argv + ["-cdrom", iso, "-boot", "d"]
     if esp:

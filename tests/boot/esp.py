@@ -2,7 +2,8 @@
 
 A case's modules become the section [test] of an xen.cfg, beside xen.efi: in the place where the firmware's boot
 manager looks for it (door "esp"), or in the root with a startup.nsh for the UEFI shell (door "shell"). Also
-the sections and calls that have to fail, and the judgement on how they did. Used by run.py and cases.py.
+the sections and calls that have to fail, and the judgement on how they did, and on the pages that fragment.c
+took. Used by run.py and cases.py.
 """
 
 import os
@@ -114,3 +115,21 @@ def bad_calls(lines):
     free = [int(number.replace(",", "")) for number in re.findall(r"^ *Available : +([\d,]+) Pages", text, re.M)]
     if len(free) != 2 or free[0] - free[1] > 64:
         yield f"the firmware's free pages before and after: {free}"
+
+
+# --- fragment.c's pages: FIRST and STEP as there, and what it fills them with ----------
+FIRST, STEP, FILLED = 0x200000, 0x100000, b"\xa5" * 4096
+
+
+def taken_pages(ram, lines):
+    """Faults: a page among those that it took no longer holds what it was filled with."""
+    said = [match for line in lines if (match := re.match(r"fragment: (\d+) pages taken of (\d+)$", line))]
+    if not said or int(said[0][1]) < int(said[0][2]) // 2:
+        yield "too few pages were taken"
+        return
+    whole = 0
+    for index in range(int(said[0][2])):
+        ram.seek(FIRST + index * STEP)
+        whole += ram.read(4096) == FILLED
+    if whole != int(said[0][1]):
+        yield f"{said[0][1]} pages were taken, and {whole} are untouched"

@@ -1,6 +1,7 @@
 /* A program for the boot tests: takes single pages of low memory, so that what is free there lies in pieces, and
  * then starts \xen.efi with the words behind its own. `fragment.efi PAGES WORDS`: the first page at 2 MiB, the
- * others 1 MiB apart, of kinds that the hypervisor must leave alone. It says whether it got the first, and how many. */
+ * others 1 MiB apart, of kinds that the hypervisor must leave alone. The runner looks whether they are as they were
+ * when all is over. */
 #include <efi.h>
 #include <efilib.h>
 
@@ -58,12 +59,14 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system_table)
     EFI_LOADED_IMAGE *loaded;
     CHAR16 *words;
     EFI_STATUS status;
+    UINTN count;
 
     InitializeLib(image, system_table);
     status = BS->HandleProtocol(image, &LoadedImageProtocol, (void **)&loaded);
     if (status != EFI_SUCCESS || loaded->LoadOptions == NULL)
         return EFI_INVALID_PARAMETER;
     words = behind_word(loaded->LoadOptions);
-    Print(L"fragment: %d pages taken\n", take_pages(Atoi(words)));
+    count = Atoi(words);
+    Print(L"fragment: %d pages taken of %d\n", take_pages(count), count);
     return start(image, loaded, behind_word(words));
 }

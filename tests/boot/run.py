@@ -65,8 +65,20 @@ def iso_of(case, args):
     return iso.replace(".iso", "-efi.iso") if case.door == "chain" else iso
 
 
+def ram_of(case, args):
+    return os.path.join(args.logs, case.name + ".ram")
+
+
+def ram_faults(case, args, report):
+    if case.check_ram:
+        with open(ram_of(case, args), "rb") as ram:
+            yield from case.check_ram(ram, report.lines)
+        os.remove(ram.name)
+
+
 def command(case, args):
     machine = {"accel": args.accel, "cpu": case.cpu, "mem": case.mem, "firmware": case.firmware}
+    machine["ram"] = ram_of(case, args) if case.check_ram else ""
     if case.door in esp.HOME:
         return qemu.command(machine, esp=esp_of(case, args))
     if case.modules is None:
@@ -131,7 +143,8 @@ def run(case, args, seen):
     """One case, from the boot to its line. seen: verdicts of the cases before, by name."""
     start = time.monotonic()
     report, (good, reason) = boot(case, args)
-    wrong = list(faults(case, report, good, reason)) + list(differences(case, report, seen))
+    wrong = [*faults(case, report, good, reason), *differences(case, report, seen),
+             *ram_faults(case, args, report)]
     seen[case.name] = verdicts(report)
     reason = reason if case.starts else "not started, as it has to be"
     log = os.path.join(args.logs, case.name + ".log")
