@@ -100,7 +100,8 @@ PV = (r"^\(d1\).*Hypervisor detected: Xen PV",)
 CASES += [
     Case("linux-iso-bios", iso="linux", shows=PV, limit=240),
     Case("linux-iso-uefi", iso="linux", shows=PV, firmware="uefi", same_as="linux-iso-bios", limit=240),
-    Case("linux-qemu64", (LINUX.format("", 1, "selftest"), "RAMDISK"), cpu="qemu64", shows=PV, limit=180),
+    Case("linux-qemu64", (LINUX.format("", 1, "selftest"), "RAMDISK"), cpu="qemu64", shows=PV,
+         same_as="linux-iso-bios", limit=180),
     Case("linux-2-vcpus", (LINUX.format("", 2, "selftest"), "RAMDISK"), shows=PV, limit=240),
     Case("linux-console", (LINUX.format("", 1, TYPING), "RAMDISK"), shows=PV, limit=180,
          types=((typist.ready(), typist.text()),), check=typist.faults),
