@@ -15,7 +15,7 @@
 #define LARGE_PAGE (2ull << 20)
 #define M2P_BYTES_PER_TABLE (1ull << 30)    /* one L2 of 2 MiB pages */
 
-extern uint64_t root_l4[512], boot_l3[512];
+extern uint64_t boot_l3[512];
 extern char _image_start[], _image_end[];
 uint64_t idle_root;
 
@@ -138,6 +138,7 @@ void paging_init(void)
     frames_init(table, nr_frames, m2p);
     for (unsigned i = 0; i < boot_info.nr_ranges; i++)
         free_range(boot_info.ranges[i].start, boot_info.ranges[i].end);
+    efi_runtime_init();
 }
 
 void arch_fill_l4(uint64_t *l4, struct domain *d)
