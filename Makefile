@@ -36,7 +36,10 @@ ISO      ?= $(BUILD)/paragon.iso
 
 $(if $(filter auto kvm tcg,$(ACCEL)),,$(error ACCEL=$(ACCEL): must be auto, kvm or tcg))
 $(if $(filter bios uefi,$(FIRMWARE)),,$(error FIRMWARE=$(FIRMWARE): must be bios or uefi))
-$(if $(shell [[ "$(TRACE)" =~ ^[a-z,-]*$$ ]] && echo y),,$(error TRACE=$(TRACE): must be words and commas, as all,-sched))
+comma := ,
+TRACE_WORDS := hypercall args trap emul event sched mem hypercalls all off
+$(if $(filter-out $(TRACE_WORDS) $(TRACE_WORDS:%=-%),$(subst $(comma), ,$(TRACE))),\
+    $(error TRACE=$(TRACE): must be words of $(TRACE_WORDS), with commas between and - before what is not wanted))
 $(if $(filter grub efi esp,$(BOOT)),,$(error BOOT=$(BOOT): must be grub, efi or esp))
 $(if $(filter bios,$(FIRMWARE)),$(if $(filter grub,$(BOOT)),,$(error BOOT=$(BOOT) needs FIRMWARE=uefi)))
 # $(call need_file,VARIABLE,VALUE): it names a file that can be read.
