@@ -29,7 +29,7 @@ class BadInput(unittest.TestCase):
             "BOOT=efi": "BOOT=efi needs FIRMWARE=uefi",
             "BOOT=floppy": "BOOT=floppy: must be grub, efi or esp",
             "ACCEL=xyz": "ACCEL=xyz: must be",
-            "TRACE=everything": "TRACE=everything: the only thing",
+            "TRACE=everything": "TRACE=everything: must be words of",
             "CMDLINE=it's": "cannot hold a single quote",
             "MEM=lots": "MEM=lots: must be a number",
             "ENTRY=nowhere": "ENTRY=nowhere: grub.cfg has no such entry",
