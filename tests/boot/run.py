@@ -113,7 +113,7 @@ def run_machine(case, args, argv, reader):
         return b"".join(keys for pattern, keys in case.types if re.search(pattern, line))
 
     until = re.compile(case.until) if case.until else None
-    ended, status = qemu.run(command(case, args), case.limit * args.patience, on_line, until)
+    ended, status = qemu.run(argv, case.limit * args.patience, on_line, until)
     return report, ktap.judge(report, ended, status or 0, case.crash)
 
 
