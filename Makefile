@@ -314,7 +314,7 @@ run: $(ISO)
 	@$(RUN)
 
 trace: $(ISO) $(PVTRACE)
-	@$(RUN) --trace $(TRACE_FILE) --pvtrace $(PVTRACE) --view '$(VIEW)'; status=$$?; \
+	@$(RUN) --trace $(TRACE_FILE) --pvtrace $(PVTRACE) --view='$(VIEW)'; status=$$?; \
 	    echo 'The trace: $(TRACE_FILE), read by $(PVTRACE) (-c counts, --svg, --json, --ctf, --csv, -h)'; exit $$status
 
 # --- Debian's Xen as the oracle ---------------------------------------------------------------------------
