@@ -111,6 +111,8 @@ static void acpi_poweroff(void)
     if (dsdt == NULL || !find_s5(dsdt, &a, &b))
         return;
     cnt = (uint16_t)read32(fadt, FADT_PM1A_CNT);
+    if (cnt == 0)                       /* hardware-reduced ACPI has no such register */
+        return;
     if (!(inw(cnt) & SCI_EN) && read32(fadt, FADT_SMI_CMD) != 0) {
         outb((uint16_t)read32(fadt, FADT_SMI_CMD), (uint8_t)read32(fadt, FADT_ACPI_ENABLE));
         for (unsigned i = 0; i < 1000000 && !(inw(cnt) & SCI_EN); i++)

@@ -44,6 +44,8 @@ static void split_range(unsigned i, uint64_t start, uint64_t end)
         memmove(r + 1, r, (boot_info.nr_ranges - i) * sizeof(*r));
         boot_info.nr_ranges++;
         r[1].start = end;
+    } else {
+        boot_info.dropped += r->end - end;  /* none, where end is the range's */
     }
     r->end = start;
 }
