@@ -11,7 +11,10 @@
 #define BOOT_RANGES 256
 #define BOOT_RUNTIME_RANGES 32
 
-/* Addresses are machine addresses below the directmap's end. Strings are NUL-terminated copies. */
+/* Where a module has to lie: the hypervisor maps no more (paging.c). */
+#define BOOT_ADDRESS_END (512ull << 30)
+
+/* Addresses are machine addresses below that. Strings are NUL-terminated copies. */
 struct boot_module {
     uint64_t start, size;
     char string[1024];

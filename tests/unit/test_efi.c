@@ -27,6 +27,7 @@ static void command_lines(void **state)
         { .text = "-basevideo -mapbs x", .section = "x", .options = "" },
         { .text = "-help", .help = true, .options = "" },
         { .text = "-cfg=", .reason = "without a file name" },
+        { .text = "x -cfg", .reason = "without a file name" },
         { .text = "-x", .reason = "unknown switch" },
         { .text = "a b", .reason = "two sections" },
     };
@@ -88,6 +89,9 @@ static void configurations(void **state)
         { "[", NULL, NULL, NULL, NULL },
         { "[x\nkernel=k", NULL, "x", "|k", NULL },
         { "[x]\nkernels=k", NULL, NULL, NULL, NULL },
+        { "[global]\ndefault=\n[x]\nkernel=k", NULL, "x", "|k", NULL },
+        { "[x]\nkernel=k\n[y]\n[x]\nramdisk=r", "x", "x", "|k", NULL },
+        { "[x]\r\n\tkernel\t=\tk\ta\r\noptions=\r\n", NULL, "x", "|k\ta", NULL },
     };
 
     (void)state;

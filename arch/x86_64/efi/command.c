@@ -34,7 +34,7 @@ const char *command_parse(struct command *c, char *text)
         if (strncmp(word + 1, "cfg=", 4) == 0 && (word[0] == '-' || word[0] == '/'))
             c->file = word + 5;
         else if (is_switch(word, "cfg"))
-            c->file = next_word(&text);
+            c->file = (word = next_word(&text)) != NULL ? word : "";
         else if (is_switch(word, "help") || is_switch(word, "?"))
             c->help = true;
         else if (is_switch(word, "basevideo") || is_switch(word, "mapbs"))

@@ -146,7 +146,7 @@ const char *config_section(const struct config *c, const char *wanted)
 
     if (wanted == NULL)
         wanted = config_value(c, "global", "default");
-    if (wanted != NULL)
+    if (wanted != NULL && *wanted != '\0')
         return wanted;
     header = first_section(c);
     if (header == NULL || *header == '\0')

@@ -97,6 +97,13 @@ EFI_STATUS files_init(EFI_HANDLE image)
     return EFI_SUCCESS;
 }
 
+void files_close(void)
+{
+    if (volume != NULL)
+        volume->Close(volume);
+    volume = NULL;
+}
+
 const char *files_program(void)
 {
     return program;
@@ -167,7 +174,7 @@ static EFI_STATUS read_all(EFI_FILE_HANDLE handle, const char *name, struct file
 static EFI_STATUS load(EFI_FILE_HANDLE handle, const char *name, struct file *f)
 {
     bool is_directory;
-    uint64_t address;
+    uint64_t address = BOOT_ADDRESS_END - 1;
     EFI_STATUS status;
 
     if (size_of(handle, &f->size, &is_directory) != EFI_SUCCESS)
@@ -176,7 +183,7 @@ static EFI_STATUS load(EFI_FILE_HANDLE handle, const char *name, struct file *f)
         return fail(EFI_NOT_FOUND, "%s is a directory", name);
     if (f->size == 0)
         return fail(EFI_LOAD_ERROR, "%s is empty", name);
-    if (pages_take(AllocateAnyPages, EfiLoaderData, f->size + 1, &address) != EFI_SUCCESS)
+    if (pages_take(AllocateMaxAddress, EfiLoaderData, f->size + 1, &address) != EFI_SUCCESS)
         return fail(EFI_OUT_OF_RESOURCES, "not enough memory for %s: %lu KiB wanted", name, f->size >> 10);
     f->data = (char *)address;
     status = read_all(handle, name, f);

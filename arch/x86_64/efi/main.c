@@ -12,7 +12,7 @@ static const char usage[] =
     "xen.efi [-cfg=FILE] [SECTION] [-- OPTIONS OF THE HYPERVISOR]\n"
     "FILE is xen.cfg, or this program's own name with .cfg, in its directory.\n";
 
-static char load_options[2048];
+static char load_options[4096];         /* longer than what the hypervisor takes: what is cut is refused in the end */
 static bool from_shell;
 
 static bool ends_in_efi(const char *word, size_t len)
@@ -49,7 +49,7 @@ static char *take_load_options(EFI_HANDLE image)
     from_shell = BS->HandleProtocol(image, &shell_guid, (void **)&shell) == EFI_SUCCESS;
     for (UINTN i = 1; from_shell && i < shell->Argc; i++)
         if (!add_text(shell->Argv[i], SIZE_MAX, &n) || !add_text(L" ", 1, &n))
-            n = 0;
+            load_options[n = 0] = '\0';
     if (from_shell || BS->HandleProtocol(image, &loaded_image, (void **)&self) != EFI_SUCCESS || !self->LoadOptions)
         return load_options;
     if (!add_text(self->LoadOptions, self->LoadOptionsSize / sizeof(CHAR16), &n))
@@ -185,12 +185,15 @@ static EFI_STATUS run(EFI_HANDLE image)
     if (status != EFI_SUCCESS)
         return status;
     say_use_serial(plan.options);
+    say_use_serial(command.options);        /* the later word counts, as it will for the hypervisor */
     for (unsigned i = 0; i < plan.nr_ignored; i++)
         say("Paragon: this means nothing here: %s\n", plan.ignored[i]);
     status = handover_prepare(&info);
     if (status != EFI_SUCCESS)
         return status;
-    snprintf(info->cmdline, sizeof(info->cmdline), "%s %s %s", files_program(), plan.options, command.options);
+    if (snprintf(info->cmdline, sizeof(info->cmdline), "%s %s %s", files_program(), plan.options, command.options) >=
+        (int)sizeof(info->cmdline))
+        return fail(EFI_INVALID_PARAMETER, "the options are too long: %.40s...", plan.options);
     status = load_modules(info, &plan);
     if (status == EFI_SUCCESS)
         status = check_memory(info, &plan);
@@ -218,6 +221,7 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system_table)
     BS->SetWatchdogTimer(0, 0, 0, NULL);    /* large files from slow media take their time */
     say_init();
     status = run(image);
+    files_close();
     pages_give_back_all();
     if (status != EFI_SUCCESS)
         let_it_be_read();

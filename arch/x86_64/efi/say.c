@@ -10,6 +10,7 @@
 #define PNP0501 0x050141d0u             /* a 16550 by ACPI's name, compressed */
 
 static uint16_t port = 0x3f8;
+static uint32_t baud = BASE_BAUD;
 static const uint16_t usual_ports[] = { 0x3f8, 0x2f8, 0x3e8, 0x2e8 };
 static bool firmware_has[ARRAY_SIZE(usual_ports)], silent, no_firmware;
 
@@ -34,7 +35,7 @@ static bool serial_is_ours(void)
     return !silent;
 }
 
-static void serial_setup(uint32_t baud)
+static void serial_setup(void)
 {
     uint32_t divisor = baud != 0 ? BASE_BAUD / baud : 0;
 
@@ -85,14 +86,12 @@ static void find_serial_consoles(void)
 void say_init(void)
 {
     find_serial_consoles();
-    serial_setup(BASE_BAUD);
+    serial_setup();
 }
 
 /* The last com1= counts: <baud>[/<clock>][,DPS[,<port>]]. A console= that begins with none silences it. */
 void say_use_serial(const char *options)
 {
-    uint32_t baud = BASE_BAUD;
-
     for (const char *p = options; *p != '\0'; p++) {
         bool word = p == options || p[-1] == ' ';
         const char *end;
@@ -112,7 +111,7 @@ void say_use_serial(const char *options)
             port = (uint16_t)parse_number(p, &end);
         p--;
     }
-    serial_setup(baud);
+    serial_setup();
 }
 
 void say_without_firmware(void)

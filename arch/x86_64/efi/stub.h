@@ -26,6 +26,7 @@ struct file {
     uint64_t size;
 };
 EFI_STATUS files_init(EFI_HANDLE image);
+void files_close(void);                     /* harmless without files_init */
 const char *files_program(void);            /* our own file's name, without the directory */
 const char *files_directory(void);
 /* EFI_NOT_FOUND is not said when it may be missing. */
