@@ -124,6 +124,29 @@ static void configurations(void **state)
     }
 }
 
+/* As the UEFI shell's editor writes it; the odd byte at the end is cut. */
+static void utf16(void **state)
+{
+    static const char form[] = "\xff\xfe[\0x\0]\0\r\0\n\0k\0e\0r\0n\0e\0l\0=\0k\0\xe9\1\n\0o";
+    char *text = malloc(sizeof(form)), line[32];
+    struct config c;
+    struct plan plan;
+
+    (void)state;
+    memcpy(text, form, sizeof(form));
+    config_init(&c, text, sizeof(form) - 1);
+    assert_string_equal(config_section(&c, NULL), "x");
+    assert_null(config_plan(&c, "x", &plan));
+    show(&plan, line, sizeof(line));
+    assert_string_equal(line, "|k?");
+    free(text);
+    text = malloc(3);
+    memcpy(text, "\xff\xfe", 3);
+    config_init(&c, text, 2);
+    assert_null(config_section(&c, NULL));
+    free(text);
+}
+
 static void too_many_kernels(void **state)
 {
     char *text = calloc(1, 16 * (BOOT_MODULES + 1) + 8);
@@ -303,8 +326,8 @@ static void places(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(command_lines), cmocka_unit_test(configurations), cmocka_unit_test(too_many_kernels),
-        cmocka_unit_test(noise), cmocka_unit_test(file_names), cmocka_unit_test(memory_maps),
+        cmocka_unit_test(command_lines), cmocka_unit_test(configurations), cmocka_unit_test(utf16),
+        cmocka_unit_test(too_many_kernels), cmocka_unit_test(noise), cmocka_unit_test(file_names), cmocka_unit_test(memory_maps),
         cmocka_unit_test(fragments), cmocka_unit_test(too_much_firmware), cmocka_unit_test(places),
     };
 

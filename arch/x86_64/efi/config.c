@@ -16,11 +16,25 @@ static const char *skip_blanks(const char *s)
     return s;
 }
 
+/* The UEFI shell's editor writes UTF-16 with a mark in front. Names in here are ASCII, and that is what is left of it. */
+static size_t from_utf16(char *text, size_t size)
+{
+    size_t n = 0;
+
+    if (size < 2 || memcmp(text, "\xff\xfe", 2) != 0)
+        return size;
+    for (size_t i = 2; i + 1 < size; i += 2)
+        text[n++] = text[i + 1] == 0 ? text[i] : '?';
+    return n;
+}
+
 void config_init(struct config *c, char *text, size_t size)
 {
-    const char *p = text, *end = text + size;
+    const char *p = text, *end;
     char *to = text;
 
+    size = from_utf16(text, size);
+    end = text + size;
     if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
         p += 3;                             /* editors' mark of UTF-8 */
     while (p < end) {
