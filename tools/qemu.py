@@ -20,7 +20,9 @@ OVMF = "/usr/share/ovmf/OVMF.fd"
 SECURE = ["-machine", "q35,smm=on", "-global", "driver=cfi.pflash01,property=secure,value=on",
           "-drive", "if=pflash,unit=0,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.secboot.fd",
           "-drive", "if=pflash,unit=1,format=raw,snapshot=on,file=/usr/share/OVMF/OVMF_VARS_4M.snakeoil.fd"]
-FIRMWARE = {"bios": [], "uefi": ["-bios", OVMF], "secure": SECURE}
+# Without ACPI there is no other way to switch off than the firmware's.
+NO_ACPI = ["-machine", "q35,acpi=off", "-bios", OVMF]
+FIRMWARE = {"bios": [], "uefi": ["-bios", OVMF], "no-acpi": NO_ACPI, "secure": SECURE}
 DRAIN_SECONDS = 2
 # Instructions counted, and everything that depends on time or chance made the same in each run.
 ICOUNT = ["-icount", "shift=0,sleep=off", "-seed", "1", "-rtc", "base=2026-01-01,clock=vm"]

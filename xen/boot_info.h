@@ -9,7 +9,7 @@
 
 #define BOOT_MODULES 64
 #define BOOT_RANGES 256
-#define BOOT_RUNTIME_RANGES 32
+#define BOOT_RUNTIME_RANGES 128        /* firmware that protects its drivers has some for each of them */
 
 /* Where a module has to lie: the hypervisor maps no more (paging.c). */
 #define BOOT_ADDRESS_END (512ull << 30)

@@ -175,6 +175,8 @@ CASES += [
     Case("efi-little-memory", ("LINUX name=linux --",), door="shell", mem=100, starts=False,
          files={"startup.nsh": "fs0:\nxen.efi\necho status %lasterror%\nreset -s\n"},
          shows=(r"^Paragon: not enough memory for linux: \d+ KiB", "^status 0x9"), **EFI),
+    Case("efi-services", ("GOOD name=solo mem=64M -- suites=clocks",), "console=com1 wallclock=efi", door="esp",
+         shows=(r"^\(XEN\) Powering off by the firmware's ResetSystem",), firmware="no-acpi", limit=60),
     Case("efi-secure", (ALL.format("solo"),), door="esp", files=SIGNED, shows=LOADER, same_as="cpu-max",
          firmware="secure"),
     Case("efi-secure-unsigned", (SHORT.format("solo"),), door="esp", firmware="secure", starts=False,

@@ -68,10 +68,13 @@ BAD = {
     "kernel-is-text": ("xen.efi -cfg=bad.cfg text", r"bad\.cfg.*(kernel|ELF)", LOAD_ERROR),
     "kernel-is-bzimage": ("xen.efi -cfg=bad.cfg packed", r"packed.*bzImage.*unpack", LOAD_ERROR),
     "kernel-cut": ("xen.efi -cfg=bad.cfg cut", r"bad-headers-cut.*", LOAD_ERROR),
+    "kernel-is-directory": ("xen.efi -cfg=bad.cfg directory", r"empty is a directory", NOT_FOUND),
+    "options-too-long": ("xen.efi -cfg=bad.cfg options", r"options are too long", INVALID),
+    "words-too-long": ("xen.efi -cfg=bad.cfg words", r"line is too long", INVALID),
     "too-little-memory": ("xen.efi -cfg=bad.cfg giant", r"not enough memory", NO_RESOURCES),
     "chain-to-nothing": ("xen.efi -cfg=chain.cfg nowhere", r"no file.*absent", NOT_FOUND),
 }
-BAD_CONFIG = """\
+BAD_CONFIG = f"""\
 [barren]
 options=console=com1
 [missing]
@@ -87,6 +90,13 @@ kernel=bad.cfg
 kernel=packed console=hvc0
 [cut]
 kernel=bad-headers-cut
+[directory]
+kernel=empty
+[options]
+options={"o" * 2048}
+kernel=good
+[words]
+kernel=good {"w" * 1024}
 [giant]
 kernel=good name=a mem=900G --
 """

@@ -187,7 +187,7 @@ static EFI_STATUS run(EFI_HANDLE image)
     say_use_serial(plan.options);
     say_use_serial(command.options);        /* the later word counts, as it will for the hypervisor */
     for (unsigned i = 0; i < plan.nr_ignored; i++)
-        say("Paragon: this means nothing here: %s\n", plan.ignored[i]);
+        say("Paragon: this means nothing here: %.80s\n", plan.ignored[i]);
     status = handover_prepare(&info);
     if (status != EFI_SUCCESS)
         return status;
