@@ -13,6 +13,7 @@ ACCEL    ?= auto
 CPU      ?= max
 MEM      ?= 512
 FIRMWARE ?= bios
+BOOT     ?= grub
 TIMEOUT  ?=
 SUITES   ?= all
 GUEST    ?=
@@ -39,6 +40,8 @@ comma := ,
 TRACE_WORDS := hypercall args trap emul event sched mem hypercalls all off
 $(if $(filter-out $(TRACE_WORDS) $(TRACE_WORDS:%=-%),$(subst $(comma), ,$(TRACE))),\
     $(error TRACE=$(TRACE): must be words of $(TRACE_WORDS), with commas between and - before what is not wanted))
+$(if $(filter grub efi esp,$(BOOT)),,$(error BOOT=$(BOOT): must be grub, efi or esp))
+$(if $(filter bios,$(FIRMWARE)),$(if $(filter grub,$(BOOT)),,$(error BOOT=$(BOOT) needs FIRMWARE=uefi)))
 # $(call need_file,VARIABLE,VALUE): it names a file that can be read.
 need_file = $(if $(2),$(if $(shell test -f '$(2)' -a -r '$(2)' && echo y),,\
     $(error $(1)=$(2): $(if $(wildcard $(2)),not a file that can be read,no such file))))
@@ -84,17 +87,19 @@ help:
 	@echo '  APPEND="words"         more options for the hypervisor'
 	@echo '  TRACE=all,-sched       what is traced (make trace: all);  VIEW="-e trace=mmu -p d1"  options of pvtrace (-C)'
 	@echo '  ACCEL=auto|kvm|tcg  CPU=max  MEM=512  FIRMWARE=bios|uefi  V=1  DEBUG=1'
+	@echo '  BOOT=grub|efi|esp      with FIRMWARE=uefi: what starts the hypervisor; GRUB, GRUB by way of xen.efi,'
+	@echo '                         or the firmware itself, from build/paragon.esp'
 	@echo '  TIMEOUT=seconds        0: none (300, and none with one guest of yours and a terminal)'
 
 # --- Packages ---------------------------------------------------------------------------------------------
 # What needs it                 Debian packages
 DEPS  := gcc libc6-dev binutils
-DEPS  += libxen-dev
+DEPS  += libxen-dev gnu-efi
 DEPS  += newlib-source xz-utils
 DEPS  += grub-common grub-pc-bin grub-efi-amd64-bin xorriso mtools
 DEPS  += qemu-system-x86 seabios ovmf python3
 DEPS  += $(if $(KERNEL)$(WITH_LINUX),zstd lz4 bzip2)
-DEPS_TEST := babeltrace2 libcmocka-dev clang libclang-rt-14-dev
+DEPS_TEST := babeltrace2 libcmocka-dev clang libclang-rt-14-dev sbsigntool openssl
 
 # $(call install,PACKAGES): asks dpkg first, so that a complete machine is neither touched nor kept waiting.
 define install
@@ -155,7 +160,8 @@ WARN     := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototy
 HV_CFLAGS := -std=gnu11 -O2 -g $(MACH) $(WARN) $(CPPFLAGS) $(if $(DEBUG),-DDEBUG) $(if $(NO_TRACE),-DTRACE_NEVER)
 DEPFLAGS = -MMD -MP -MF $(basename $@).d
 
-HV_C     := $(wildcard common/*.c xen/*.c) $(filter-out %/asm-offsets.c,$(wildcard arch/x86_64/*.c))
+HV_C     := $(wildcard common/*.c xen/*.c) $(filter-out %/asm-offsets.c,$(wildcard arch/x86_64/*.c)) \
+            arch/x86_64/efi/memory.c
 HV_S     := $(wildcard arch/x86_64/*.S)
 # An .S and a .c of one name would collide, so assembler objects keep their whole name.
 HV_OBJS  := $(HV_S:%.S=$(HV)/%.S.o) $(HV_C:%.c=$(HV)/%.o)
@@ -241,6 +247,8 @@ $(BUILD)/paragon: $(BUILD)/paragon.elf64
 	$(Q)for kind in x86-multiboot x86-multiboot2; do \
 	    grub-file --is-$$kind $@ || { echo "$@: no $$kind header in its first 8 KiB (32)" >&2; exit 1; }; done
 
+include arch/x86_64/efi/efi.mk
+
 # The fragment has a GUEST of its own; the user's lives on as USER_KERNEL.
 override undefine GUEST
 include guest-pv/guest.mk
@@ -260,6 +268,9 @@ endif
 # options.cfg carries the variables above to grub.cfg. It is rewritten only when it changes, so that the ISO
 # is remade exactly when something in it is new.
 TREE := $(ISO:.iso=.tree)
+ESP  := $(ISO:.iso=.esp)
+XEN_EFI := $(BUILD)/xen.efi
+include tools/iso.mk
 export GRUB_OPTIONS = $(strip $(if $(TRACE),trace=$(TRACE)) $(APPEND))
 export GRUB_CMDLINE = $(CMDLINE)
 export GRUB_WORDS   = $(WORDS)
@@ -270,6 +281,7 @@ export GRUB_SUITES  = $(SUITES)
 $(TREE)/boot/grub/options.cfg: FORCE
 	@mkdir -p $(@D)
 	@{ echo "set default='$(ENTRY)'"; \
+	   echo "set boot='$(BOOT)'"; \
 	   echo "set options='$$GRUB_OPTIONS'"; \
 	   echo "set cmdline='$$GRUB_CMDLINE'"; \
 	   echo "set suites='$$GRUB_SUITES'"; \
@@ -278,8 +290,8 @@ $(TREE)/boot/grub/options.cfg: FORCE
 	   echo "# $(abspath $(USER_KERNEL) $(USER_RAMDISK) $(LINUX_FILES))"; } > $@.tmp
 	@cmp -s $@.tmp $@ && rm $@.tmp || mv $@.tmp $@
 
-$(ISO): $(BUILD)/paragon $(GUEST_PV) $(GUEST_STORE) grub.cfg $(TREE)/boot/grub/options.cfg $(USER_KERNEL) $(USER_RAMDISK) \
-    $(LINUX_FILES)
+$(ISO): $(BUILD)/paragon $(XEN_EFI) $(GUEST_PV) $(GUEST_STORE) grub.cfg tools/xen-cfg tools/iso.mk \
+    $(TREE)/boot/grub/options.cfg $(USER_KERNEL) $(USER_RAMDISK) $(LINUX_FILES)
 	$(call say,ISO,$@)
 	$(Q)rm -f $(addprefix $(TREE)/boot/,guest ramdisk linux linux-ramdisk)
 	$(Q)cp $(BUILD)/paragon $(TREE)/boot/paragon
@@ -290,11 +302,12 @@ $(ISO): $(BUILD)/paragon $(GUEST_PV) $(GUEST_STORE) grub.cfg $(TREE)/boot/grub/o
 	$(Q)$(if $(USER_RAMDISK),cp $(USER_RAMDISK) $(TREE)/boot/ramdisk)
 	$(Q)$(if $(WITH_LINUX),cp $(LINUX)/vmlinux $(TREE)/boot/linux)
 	$(Q)$(if $(WITH_LINUX),cp $(LINUX_RAMDISK) $(TREE)/boot/linux-ramdisk)
-	$(Q)grub-mkrescue -o $@ $(TREE) > $(TREE).log 2>&1 || { cat $(TREE).log; exit 1; }
+	$(put_esp)
+	$(put_iso)
 
 iso: $(ISO)
 
-RUN = tools/paragon-run --iso $(ISO) --accel $(ACCEL) --cpu $(CPU) --mem $(MEM) --firmware $(FIRMWARE) \
+RUN = tools/paragon-run $(if $(filter esp,$(BOOT)),--esp $(ESP),--iso $(ISO)) --accel $(ACCEL) --cpu $(CPU) --mem $(MEM) --firmware $(FIRMWARE) \
       $(if $(TIMEOUT),--timeout $(TIMEOUT)) $(if $(filter own linux,$(ENTRY)),--raw) $(if $(JUNIT),--junit $(JUNIT))
 run: $(ISO)
 	@echo 'make trace instead of make run shows every hypercall, as strace would'

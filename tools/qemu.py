@@ -15,6 +15,14 @@ import sys
 import time
 
 OVMF = "/usr/share/ovmf/OVMF.fd"
+# Secure Boot wants variables that only system management mode may write, and that needs a Q35. Debian's snakeoil key
+# is enrolled in these.
+SECURE = ["-machine", "q35,smm=on", "-global", "driver=cfi.pflash01,property=secure,value=on",
+          "-drive", "if=pflash,unit=0,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.secboot.fd",
+          "-drive", "if=pflash,unit=1,format=raw,snapshot=on,file=/usr/share/OVMF/OVMF_VARS_4M.snakeoil.fd"]
+# Without ACPI there is no other way to switch off than the firmware's.
+NO_ACPI = ["-machine", "q35,acpi=off", "-bios", OVMF]
+FIRMWARE = {"bios": [], "uefi": ["-bios", OVMF], "no-acpi": NO_ACPI, "secure": SECURE}
 DRAIN_SECONDS = 2
 # Instructions counted, and everything that depends on time or chance made the same in each run.
 ICOUNT = ["-icount", "shift=0,sleep=off", "-seed", "1", "-rtc", "base=2026-01-01,clock=vm"]
@@ -36,22 +44,25 @@ def pick_accel(wish):
     return "kvm", "vmx or svm, and /dev/kvm opens"
 
 
-def command(machine, iso=None, kernel=None, append="", modules=()):
+def command(machine, iso=None, kernel=None, append="", modules=(), esp=None):
     """The QEMU command line. machine: dict of accel, cpu, mem, firmware; icount if instructions are to be counted; ram
-    (a file to be the machine's memory, for others to look into) if wanted. modules: "file words" strings."""
+    (a file to be the machine's memory, for others to look into) if wanted. modules: "file words" strings.
+    esp: a directory, shown to the machine as a disk with one FAT partition."""
     argv = shlex.split(os.environ.get("QEMU", "qemu-system-x86_64"))
     argv += ["-accel", machine["accel"], "-cpu", machine["cpu"], "-m", str(machine["mem"])]
     argv += ["-display", "none", "-nic", "none", "-no-reboot", "-monitor", "none"]
     argv += ["-chardev", "stdio,id=console,mux=off", "-serial", "chardev:console"]
+    argv += FIRMWARE[machine["firmware"]]
     if machine.get("icount"):
         argv += ICOUNT
     if machine.get("ram"):
         argv += ["-machine", "memory-backend=ram", "-object", f"memory-backend-file,id=ram,share=on,"
                  f"size={machine['mem']}M,mem-path={machine['ram'].replace(',', ',,')}"]
-    if machine["firmware"] == "uefi":
-        argv += ["-bios", OVMF]
     if iso:
         return argv + ["-cdrom", iso, "-boot", "d"]
+    if esp:
+        drive = f"if=none,id=esp,format=raw,readonly=on,file=fat:{esp}"
+        return argv + ["-drive", drive, "-device", "virtio-blk-pci,drive=esp"]
     initrd = ",".join(module.replace(",", ",,") for module in modules)
     return argv + ["-kernel", kernel, "-append", append] + (["-initrd", initrd] if modules else [])
 

@@ -2,28 +2,8 @@
 #ifndef XEN_BUILD_H
 #define XEN_BUILD_H
 
+#include "xen/boot_info.h"
 #include "xen/domain.h"
-
-/* What the boot loader gave us, whatever the loader was; arch/ fills it. Addresses are machine addresses
- * below the directmap's end. Strings are NUL-terminated copies. */
-struct boot_module {
-    uint64_t start, size;
-    char string[1024];
-};
-struct ram_range {
-    uint64_t start, end;
-};
-struct boot_info {
-    char loader[64];
-    char cmdline[2048];
-    unsigned nr_modules;
-    struct boot_module modules[64];
-    unsigned nr_ranges;
-    struct ram_range ranges[64];    /* usable RAM, page aligned, sorted, without ourselves; modules still in it */
-    uint64_t tsc;                   /* when the loader handed over */
-    uint64_t rsdp;                  /* machine address of a copy or of the table; 0: none */
-};
-extern struct boot_info boot_info;
 
 /* Per-domain words before "--" in a module's string. */
 #define TRACE_DEFAULT (~0u)

@@ -23,6 +23,13 @@ static void banner(void)
         ram += boot_info.ranges[i].end - boot_info.ranges[i].start;
     log_info("System RAM: %lu MiB (%lu MiB free), TSC %lu.%03lu MHz", ram >> 20,
              nr_free_frames() >> (20 - PAGE_SHIFT), arch_tsc_hz() / 1000000, arch_tsc_hz() / 1000 % 1000);
+    if (boot_info.dropped != 0)
+        log_warning("%lu KiB of RAM are left out: it lies in more than %u pieces", boot_info.dropped >> 10, BOOT_RANGES);
+    if (boot_info.screen.base != 0)
+        log_debug("Screen: %ux%u at %#lx, not used", boot_info.screen.width, boot_info.screen.height,
+                  boot_info.screen.base);
+    for (unsigned i = 0; i < boot_info.nr_modules; i++)
+        log_debug("Module %u: %lu KiB at %#lx", i, boot_info.modules[i].size >> 10, boot_info.modules[i].start);
 }
 
 /* From the loader's hand-over until now, when the first guest is about to run. */

@@ -142,6 +142,19 @@ static bool take_trace_lines(const char *value)
     return true;
 }
 
+static bool take_wallclock(const char *value)
+{
+    static const char *const sources[] = { [WALLCLOCK_AUTO] = "auto", [WALLCLOCK_CMOS] = "cmos",
+                                           [WALLCLOCK_EFI] = "efi" };
+
+    for (unsigned i = 0; i < ARRAY_SIZE(sources); i++)
+        if (strcmp(value, sources[i]) == 0) {
+            options.wallclock = (enum wallclock)i;
+            return true;
+        }
+    return false;
+}
+
 static const struct {
     const char *name;
     bool (*take)(const char *value);    /* false: not a value for it */
@@ -157,6 +170,7 @@ static const struct {
     { "trace_lines", take_trace_lines },
     { "trace_size", take_trace_size },
     { "trace_to", trace_sink_parse },
+    { "wallclock", take_wallclock },
 };
 
 /* Xen's own, about things that are not here: devices, domain 0, other kinds of guests, processors' faults. */

@@ -4,11 +4,14 @@
 
 #include "common/compiler.h"
 
+enum wallclock { WALLCLOCK_AUTO, WALLCLOCK_CMOS, WALLCLOCK_EFI };
+
 struct options {
     bool noreboot;              /* a panic halts */
     bool no_console;            /* console=none: the serial line is left alone */
     uint32_t com1_baud;         /* 0: as it is */
     uint16_t com1_port;
+    enum wallclock wallclock;   /* AUTO: what there is */
 };
 extern struct options options;
 

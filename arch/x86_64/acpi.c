@@ -1,5 +1,6 @@
 /* Owns the end of the machine: power off by ACPI's fixed registers, reset by the keyboard controller. Of ACPI just what
- * that takes is read: RSDP, RSDT or XSDT, FADT, and the two numbers of \_S5 in the DSDT. */
+ * that takes is read: RSDP, RSDT or XSDT, FADT, and the two numbers of \_S5 in the DSDT. Where these do not work, the
+ * firmware's own reset is tried. */
 #include "common/string.h"
 #include "arch/x86_64/cpu.h"
 #include "xen/build.h"
@@ -26,6 +27,8 @@ struct sdt {
 #define FADT_ACPI_ENABLE 52
 #define FADT_PM1A_CNT 64
 #define FADT_PM1B_CNT 68
+#define FADT_BOOT_ARCH 109
+#define NO_CMOS 0x20u
 #define SLP_EN 0x2000u
 #define SCI_EN 1u
 #define MAPPED (4ull << 30)             /* tables lie below; what does not is not looked at */
@@ -50,8 +53,8 @@ static uint32_t read32(const void *table, unsigned offset)
 
 static const struct rsdp *find_rsdp(void)
 {
-    if (boot_info.rsdp != 0)
-        return (const void *)(DIRECTMAP_START + boot_info.rsdp);
+    if (boot_info.rsdp[0] != 0)
+        return (const void *)boot_info.rsdp;
     for (uint64_t pa = 0xe0000; pa < 0x100000; pa += 16)
         if (memcmp((const void *)(DIRECTMAP_START + pa), "RSD PTR ", 8) == 0)
             return (const void *)(DIRECTMAP_START + pa);
@@ -108,6 +111,8 @@ static void acpi_poweroff(void)
     if (dsdt == NULL || !find_s5(dsdt, &a, &b))
         return;
     cnt = (uint16_t)read32(fadt, FADT_PM1A_CNT);
+    if (cnt == 0)                       /* hardware-reduced ACPI has no such register */
+        return;
     if (!(inw(cnt) & SCI_EN) && read32(fadt, FADT_SMI_CMD) != 0) {
         outb((uint16_t)read32(fadt, FADT_SMI_CMD), (uint8_t)read32(fadt, FADT_ACPI_ENABLE));
         for (unsigned i = 0; i < 1000000 && !(inw(cnt) & SCI_EN); i++)
@@ -126,9 +131,21 @@ void arch_halt(void)
         __asm__ volatile("cli\n\thlt");
 }
 
+bool acpi_no_cmos(void)
+{
+    const struct sdt *fadt = find_fadt();
+    uint16_t flags = 0;
+
+    if (fadt != NULL && fadt->length >= FADT_BOOT_ARCH + sizeof(flags))
+        memcpy(&flags, (const char *)fadt + FADT_BOOT_ARCH, sizeof(flags));
+    return flags & NO_CMOS;
+}
+
+/* Where each way ends if it does not work, the next one begins. */
 void arch_poweroff(void)
 {
     acpi_poweroff();
+    efi_reset(true);
     log_error("This machine cannot be switched off by software: halted.");
     arch_halt();
 }
@@ -140,6 +157,7 @@ void arch_reboot(void)
     outb(0x64, 0xfe);
     for (volatile unsigned i = 0; i < 1000000; i++)
         ;
+    efi_reset(false);
     __asm__ volatile("lidt %0\n\tint3" : : "m"(no_idt));
     arch_halt();
 }

@@ -1,9 +1,20 @@
-/* From the boot loader to C: the multiboot headers, and the way from 32-bit protected mode without paging to long mode on
- * our own page tables. Entered with eax = magic, ebx = physical address of the multiboot information. */
+/* From the boot loader to C: the multiboot headers, and the way from protected mode without paging to long mode on our own
+ * page tables. start32 is entered so, with eax = magic, ebx = physical address of the multiboot information; start_efi in
+ * long mode, with rdi = physical address of a struct boot_info, on page tables of the firmware that map memory 1:1.
+ *
+ * With multiboot the image lies where it was linked to lie, at 2 MiB; EFI's loader puts it at any 2 MiB boundary above,
+ * below 4 GiB. So everything here is addressed from ebx, how far above that is. */
 #include "arch/x86_64/memlayout.h"
+#include "arch/x86_64/doors.h"
 #include "asm-offsets.h"
 
 #define PHYS(sym) ((sym) - IMAGE_START)
+#define AT(sym) PHYS(sym)(%ebx)
+
+/* Selectors of boot_gdt. */
+#define BOOT_CS64 0x08
+#define BOOT_DS 0x10
+#define BOOT_CS32 0x18
 
 #define MB1_MAGIC 0x1badb002
 #define MB1_FLAGS 0x3                   /* page-aligned modules, memory information */
@@ -34,18 +45,25 @@ mb2_end:
 start32:
     cld
     cli
-    mov $PHYS(boot_stack + STACK_SIZE - STACK_TOP_SIZE), %esp
-    mov %eax, %ebp                      /* magic */
-    mov %ebx, PHYS(boot_mbi)
+    mov %eax, %ebp
+    mov %ebx, %esi
+    xor %ebx, %ebx
 
-    /* .bss is zero: the ELF loader's promise (memsz > filesz). The tables below live there. */
+/* Either door: ebp = magic, esi = information, ebx = shift, paging off. .bss is zero: every loader's promise. */
+start_common:
+    lea AT(boot_stack + STACK_SIZE - STACK_TOP_SIZE), %esp
+    mov %esi, AT(boot_information)
+    mov %ebx, AT(image_shift)
+
     mov $0x80000001, %eax
+    push %ebx
     cpuid
+    pop %ebx
     test $(1 << 29), %edx
     jz no_long_mode
 
-    /* Four L2 tables map 4 GiB in 2 MiB pages. They serve three L4 slots: low (until C runs), image, directmap. */
-    mov $PHYS(boot_l2), %edi
+    /* Four L2 tables map 4 GiB in 2 MiB pages. They serve two L4 slots: low (until C runs) and directmap. */
+    lea AT(boot_l2), %edi
     mov $0x83, %eax                     /* P RW PS */
     mov $2048, %ecx
 2:  mov %eax, (%edi)
@@ -54,23 +72,37 @@ start32:
     dec %ecx
     jnz 2b
 
-    mov $PHYS(boot_l3), %edi
-    mov $(PHYS(boot_l2) + 3), %eax
+    lea AT(boot_l3), %edi
+    lea AT(boot_l2 + 3), %eax
     mov $4, %ecx
 3:  mov %eax, (%edi)
     add $4096, %eax
     add $8, %edi
     dec %ecx
     jnz 3b
-    movl $(PHYS(boot_l2) + 3), PHYS(image_l3)           /* IMAGE_START + 1 GiB: the first of them */
 
-    movl $(PHYS(boot_l3) + 3), PHYS(root_l4)
-    movl $(PHYS(image_l3) + 3), PHYS(root_l4) + 8 * IMAGE_SLOT
-    movl $(PHYS(boot_l3) + 3), PHYS(root_l4) + 8 * DIRECTMAP_SLOT
+    /* The image's own: as many pages as it has, from the second entry on. */
+    lea AT(image_l2 + 8), %edi
+    lea AT(_image_start + 0x83), %eax
+    mov $PHYS(_image_end) - 1, %ecx
+    shr $21, %ecx
+4:  mov %eax, (%edi)
+    add $0x200000, %eax
+    add $8, %edi
+    dec %ecx
+    jnz 4b
+    lea AT(image_l2 + 3), %eax
+    mov %eax, AT(image_l3)
+
+    lea AT(boot_l3 + 3), %eax
+    mov %eax, AT(root_l4)
+    mov %eax, AT(root_l4 + 8 * DIRECTMAP_SLOT)
+    lea AT(image_l3 + 3), %eax
+    mov %eax, AT(root_l4 + 8 * IMAGE_SLOT)
 
     mov $0x20, %eax                     /* CR4.PAE */
     mov %eax, %cr4
-    mov $PHYS(root_l4), %eax
+    lea AT(root_l4), %eax
     mov %eax, %cr3
     mov $0xc0000080, %ecx               /* EFER: LME, SCE; NXE where the CPU has it */
     rdmsr
@@ -78,23 +110,30 @@ start32:
     wrmsr
     mov $0x80010033, %eax               /* CR0: PG WP NE ET MP PE */
     mov %eax, %cr0
-    lgdt PHYS(boot_gdtr32)
-    ljmp $8, $PHYS(start64_low)
+    lea AT(boot_gdt), %eax
+    push %eax
+    pushw $boot_gdt_end - boot_gdt - 1
+    lgdt (%esp)
+    add $6, %esp
+    push $BOOT_CS64
+    lea AT(start64_low), %eax
+    push %eax
+    lret
 
 no_long_mode:
     mov $0xb8000, %edi
-    mov $PHYS(no_long_mode_text), %esi
+    lea AT(no_long_mode_text), %esi
     mov $0x3f8, %dx
-4:  lodsb
+5:  lodsb
     test %al, %al
-    jz 5f
+    jz 6f
     stosb
     movb $0x4f, (%edi)
     inc %edi
     out %al, (%dx)
-    jmp 4b
-5:  hlt
     jmp 5b
+6:  hlt
+    jmp 6b
 no_long_mode_text:
     .asciz "Paragon: this CPU has no 64-bit mode.\r\n"
 
@@ -103,14 +142,52 @@ boot_gdt:
     .quad 0
     .quad 0x00af9b000000ffff            /* 64-bit code */
     .quad 0x00cf93000000ffff
-boot_gdtr32:
-    .short boot_gdtr32 - boot_gdt - 1
-    .long PHYS(boot_gdt)
+    .quad 0x00cf9b000000ffff            /* 32-bit code */
+boot_gdt_end:
 
     .code64
 start64_low:
     movabs $start64, %rax
     jmp *%rax
+
+/* The firmware may run on page tables of five levels, and only without paging can that be changed: so out of long mode,
+ * and then as every other loader leaves us. */
+    .globl start_efi
+start_efi:
+    cli
+    cld
+    mov %edi, %esi
+    lea _image_start(%rip), %rbx
+    sub $PHYS(_image_start), %rbx
+    lea boot_stack + STACK_SIZE - STACK_TOP_SIZE(%rip), %rsp
+    lea boot_gdt(%rip), %rax
+    push %rax
+    pushw $boot_gdt_end - boot_gdt - 1
+    lgdt (%rsp)
+    add $10, %rsp
+    push $BOOT_CS32
+    lea leave_long_mode(%rip), %rax
+    push %rax
+    lretq
+
+    .code32
+leave_long_mode:
+    mov $BOOT_DS, %eax
+    mov %eax, %ds
+    mov %eax, %es
+    mov %eax, %ss
+    mov %cr4, %eax                      /* PCIDE and CET do not outlive PG and WP */
+    and $~(1 << 17 | 1 << 23), %eax
+    mov %eax, %cr4
+    mov $0x33, %eax                     /* CR0: NE ET MP PE */
+    mov %eax, %cr0
+    mov $0xc0000080, %ecx
+    rdmsr
+    and $~0x100, %eax                   /* EFER.LME */
+    wrmsr
+    mov $EFI_LOADER_MAGIC, %ebp
+    jmp start_common
+    .code64
 
     .text
 start64:
@@ -120,20 +197,23 @@ start64:
     mov %eax, %es
     mov %eax, %fs
     mov %eax, %gs
-    mov $0x10, %eax
+    mov $BOOT_DS, %eax
     mov %eax, %ss
     pushq $0
     popfq
     mov %ebp, %edi
-    mov boot_mbi(%rip), %esi
+    mov boot_information(%rip), %rsi
     call arch_start
-6:  hlt
-    jmp 6b
+7:  hlt
+    jmp 7b
 
     .data
-    .globl boot_mbi
-boot_mbi:
-    .long 0
+    .balign 8
+    .globl image_shift
+image_shift:
+    .quad 0
+boot_information:
+    .quad 0
 
     .section .bss.stack, "aw", @nobits
     .balign STACK_SIZE
@@ -157,6 +237,8 @@ root_l4:
 boot_l3:
     .skip 4096
 image_l3:
+    .skip 4096
+image_l2:
     .skip 4096
 boot_l2:
     .skip 4 * 4096

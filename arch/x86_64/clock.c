@@ -2,8 +2,10 @@
  * controllers are masked for good: nothing here uses them. Rates are measured once against the PIT, for few milliseconds:
  * every instruction spent here is a guest's boot time. */
 #include "arch/x86_64/cpu.h"
+#include "xen/build.h"
 #include "xen/log.h"
 #include "xen/mm.h"
+#include "xen/options.h"
 #include "xen/timer.h"
 
 #define LAPIC_TPR 0x80
@@ -177,8 +179,8 @@ static unsigned cmos_hour(bool binary)
     return cmos(0xb) & 2 ? v : v % 12 + (raw & 0x80 ? 12 : 0);
 }
 
-/* Seconds since 1970, UTC; 0 on a machine without this clock. Years are 2000..2099: PCs' century byte has no fixed place. */
-uint64_t arch_wallclock_seconds(void)
+/* Seconds since 1970, UTC; 0 if there is no such clock. Years are 2000..2099: PCs' century byte has no fixed place. */
+static uint64_t cmos_seconds(void)
 {
     static const unsigned short days_before[12] = { 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334 };
     bool binary = cmos(0xb) & 4;
@@ -204,4 +206,18 @@ uint64_t arch_wallclock_seconds(void)
     if (year % 4 == 0 && month > 2)
         days++;
     return ((days * 24 + hour) * 60 + min) * 60 + sec;
+}
+
+/* What the firmware's clock showed when the loader handed over, moved on by the TSC. */
+static uint64_t firmware_seconds(void)
+{
+    return boot_info.date != 0 ? boot_info.date + (arch_tsc() - boot_info.tsc) / tsc_hz : 0;
+}
+
+uint64_t arch_wallclock_seconds(void)
+{
+    bool cmos_first = options.wallclock == WALLCLOCK_CMOS || (options.wallclock == WALLCLOCK_AUTO && !acpi_no_cmos());
+    uint64_t seconds = cmos_first ? cmos_seconds() : 0;
+
+    return seconds != 0 || options.wallclock == WALLCLOCK_CMOS ? seconds : firmware_seconds();
 }

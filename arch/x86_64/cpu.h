@@ -125,15 +125,22 @@ void paging_init(void);                 /* paging.c: directmap, M2P, frame table
 void load_cr3(struct cpu *cpu, uint64_t cr3);
 void clock_init(void);                  /* clock.c: LAPIC on, TSC and LAPIC rates from the PIT */
 void serial_init(void);
-bool multiboot_parse(uint32_t magic, uint32_t mbi);     /* fills boot_info */
+bool multiboot_parse(uint32_t magic, uint64_t mbi);     /* fills boot_info; false: not its magic */
 const char *symbol_of(uint64_t address, uint64_t *offset);  /* NULL: not in our text */
-_Noreturn void arch_start(uint32_t magic, uint32_t mbi);
+_Noreturn void arch_start(uint32_t magic, uint64_t info);
 extern uint64_t idle_root;              /* machine address of root_l4 */
+extern uint64_t root_l4[512];           /* boot.S: our own root, whose upper entries all others have too */
+bool acpi_no_cmos(void);                /* acpi.c: the firmware says that there is no CMOS clock */
+void efi_runtime_init(void);            /* efi_runtime.c */
+void efi_reset(bool off);               /* by the firmware, if it can be called; off: for good */
+extern bool efi_runtime_entered;        /* it is running now */
+
+extern uint64_t image_shift;            /* how far above 2 MiB, its place with multiboot, the image was put (boot.S) */
 
 /* One word of our own image, by its linker name, as a physical address. */
 static inline uint64_t image_phys(const void *p)
 {
-    return (uint64_t)p - IMAGE_START;
+    return (uint64_t)p - IMAGE_START + image_shift;
 }
 
 #endif

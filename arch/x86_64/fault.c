@@ -68,7 +68,8 @@ void handle_hypervisor_trap(struct cpu_user_regs *regs)
         return;
     if (fixup == 0) {
         show_registers(regs);
-        panic("FATAL TRAP: vector = %u, in the hypervisor", regs->entry_vector);
+        panic("FATAL TRAP: vector = %u, in %s", regs->entry_vector,
+              efi_runtime_entered ? "the firmware's runtime services" : "the hypervisor");
     }
     if (fixup == (uint64_t)iret_failed)
         iret_fault = regs->error_code | (uint64_t)regs->entry_vector << 32;

@@ -18,7 +18,7 @@
 #define M2P_START UL(0xffff800000000000)
 #define PERDOMAIN_START UL(0xffff820000000000)
 #define PERDOMAIN_SLOT 260
-#define IMAGE_START UL(0xffff828000000000)      /* = physical 0, in 2 MiB pages */
+#define IMAGE_START UL(0xffff828000000000)      /* the image is 2 MiB above it, in 2 MiB pages */
 #define IMAGE_SLOT 261
 #define DIRECTMAP_START UL(0xffff830000000000)
 #define DIRECTMAP_SLOT 262
@@ -26,8 +26,6 @@
 #define FIXMAP_START UL(0xffff828040000000)     /* 1 GiB above the image's mapping */
 #define LAPIC_VA FIXMAP_START
 #define LAPIC_EOI 0xb0
-
-#define IMAGE_PHYS UL(0x200000)
 
 #define STACK_ORDER 2
 #define STACK_SIZE UL(16384)

@@ -2,11 +2,10 @@
  * loader wrote is copied out or bounded here; nobody else looks at its structures. */
 #include "common/string.h"
 #include "arch/x86_64/cpu.h"
+#include "arch/x86_64/doors.h"
+#include "arch/x86_64/efi/memory.h"
 #include "xen/build.h"
 #include "xen/log.h"
-
-#define MB1_LOADER_MAGIC 0x2badb002u
-#define MB2_LOADER_MAGIC 0x36d76289u
 
 extern char _image_start[], _image_end[];
 
@@ -41,12 +40,23 @@ struct mb2_mmap {
     char entries[];
 };
 
+struct mb2_efi_table {
+    struct mb2_tag tag;
+    uint64_t address;
+};
+
+struct mb2_efi_mmap {
+    struct mb2_tag tag;
+    uint32_t descriptor_size, descriptor_version;
+    char descriptors[];
+};
+
+#define EFI_SYSTEM_TABLE_RUNTIME 88     /* UEFI 2.10, 4.3: where it points to the runtime services */
+
 struct mmap_entry {
     uint64_t addr, len;
     uint32_t type, zero;
 };
-
-static char rsdp_copy[36];      /* the loader's own lies in memory that guests will get */
 
 static const void *phys(uint64_t pa)
 {
@@ -70,8 +80,12 @@ static void add_ram(uint64_t start, uint64_t end)
 
     start = ALIGN_UP(start, PAGE_SIZE);
     end = ALIGN_DOWN(end, PAGE_SIZE);
-    if (start >= end || boot_info.nr_ranges == ARRAY_SIZE(boot_info.ranges))
+    if (start >= end)
         return;
+    if (boot_info.nr_ranges == ARRAY_SIZE(boot_info.ranges)) {
+        boot_info.dropped += end - start;
+        return;
+    }
     while (r > boot_info.ranges && r[-1].start > start) {
         r[0] = r[-1];
         r--;
@@ -143,6 +157,20 @@ static void parse_mb2_mmap(const struct mb2_mmap *t)
     }
 }
 
+static void parse_efi_table(const struct mb2_efi_table *t)
+{
+    if (t->address < (4ull << 30) - PAGE_SIZE)
+        memcpy(&boot_info.runtime.table, (const char *)phys(t->address) + EFI_SYSTEM_TABLE_RUNTIME, sizeof(uint64_t));
+}
+
+static void parse_efi_mmap(const struct mb2_efi_mmap *t)
+{
+    struct efi_map map = { t->descriptors, t->tag.size - sizeof(*t), t->descriptor_size };
+
+    if (t->tag.size >= sizeof(*t) && t->descriptor_size >= sizeof(struct efi_descriptor))
+        memory_take_runtime(&boot_info.runtime, &map);
+}
+
 static void parse_mb2(const uint32_t *mbi)
 {
     uint32_t total = mbi[0];
@@ -167,17 +195,22 @@ static void parse_mb2(const uint32_t *mbi)
         case 6:
             parse_mb2_mmap((const void *)t);
             break;
+        case 12:
+            parse_efi_table((const void *)t);
+            break;
+        case 17:
+            parse_efi_mmap((const void *)t);
+            break;
         case 14:
         case 15:
-            memcpy(rsdp_copy, string, MIN(t->size - sizeof(*t), sizeof(rsdp_copy)));
-            boot_info.rsdp = image_phys(rsdp_copy);
+            memcpy(boot_info.rsdp, string, MIN(t->size - sizeof(*t), sizeof(boot_info.rsdp)));
             break;
         }
         at += ALIGN_UP(t->size, 8u);
     }
 }
 
-bool multiboot_parse(uint32_t magic, uint32_t mbi)
+bool multiboot_parse(uint32_t magic, uint64_t mbi)
 {
     if (magic == MB1_LOADER_MAGIC)
         parse_mb1(phys(mbi));

@@ -15,7 +15,7 @@
 #define LARGE_PAGE (2ull << 20)
 #define M2P_BYTES_PER_TABLE (1ull << 30)    /* one L2 of 2 MiB pages */
 
-extern uint64_t root_l4[512], boot_l3[512];
+extern uint64_t boot_l3[512];
 extern char _image_start[], _image_end[];
 uint64_t idle_root;
 
@@ -44,6 +44,8 @@ static void split_range(unsigned i, uint64_t start, uint64_t end)
         memmove(r + 1, r, (boot_info.nr_ranges - i) * sizeof(*r));
         boot_info.nr_ranges++;
         r[1].start = end;
+    } else {
+        boot_info.dropped += r->end - end;  /* none, where end is the range's */
     }
     r->end = start;
 }
@@ -138,6 +140,7 @@ void paging_init(void)
     frames_init(table, nr_frames, m2p);
     for (unsigned i = 0; i < boot_info.nr_ranges; i++)
         free_range(boot_info.ranges[i].start, boot_info.ranges[i].end);
+    efi_runtime_init();
 }
 
 void arch_fill_l4(uint64_t *l4, struct domain *d)

@@ -1,18 +1,29 @@
 /* From boot.S to xen/main.c: brings the CPU and the machine up, in the only order that works. */
+#include "common/string.h"
 #include "arch/x86_64/cpu.h"
+#include "arch/x86_64/doors.h"
 #include "xen/build.h"
 #include "xen/log.h"
 #include "xen/main.h"
 
 void idle_vcpu_init(void);
 
-void arch_start(uint32_t magic, uint32_t mbi)
+/* xen.efi's stub has filled in a whole boot_info, in memory that is free from now on. */
+static bool efi_parse(uint32_t magic, uint64_t info)
+{
+    if (magic != EFI_LOADER_MAGIC)
+        return false;
+    memcpy(&boot_info, (const void *)(DIRECTMAP_START + info), sizeof(boot_info));
+    return true;
+}
+
+void arch_start(uint32_t magic, uint64_t info)
 {
     boot_info.tsc = arch_tsc();
     idle_vcpu_init();                   /* current exists from here on */
     serial_init();                      /* and whatever fails can be said */
-    if (!multiboot_parse(magic, mbi))
-        panic("Not started by a multiboot loader (magic %08x)", magic);
+    if (!multiboot_parse(magic, info) && !efi_parse(magic, info))
+        panic("Not started by a loader that we know (magic %08x)", magic);
     cpu_init();
     segments_init();                    /* faults of our own are reported from here on */
     paging_init();

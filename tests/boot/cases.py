@@ -6,9 +6,10 @@ frames after the last guest as before the first, the machine off by itself), whe
 finds no fault.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import badelf
+import esp
 import tracecheck
 import typist
 
@@ -31,6 +32,12 @@ class Case:
     firmware: str = "bios"
     limit: int = 60  # seconds
     iso: str = "guests"  # or linux: which one, where modules is None
+    door: str = ""  # of UEFI: "chain" is GRUB by way of xen.efi; for "esp" and "shell" see esp.py
+    files: dict = field(default_factory=dict)  # more of them on that ESP
+    same_as: str = ""  # a case whose tests and verdicts have to be the same
+    check_ram: object = None  # of the machine's memory after the run, and all lines: yields faults
+    starts: bool = True  # False: the hypervisor does not, and only shows and check are judged
+    until: str = ""  # a line behind which nothing more comes, though the machine runs on
 
 
 ALL = "GOOD name={0} mem=64M -- suites=all"
@@ -57,7 +64,7 @@ REASONS = {
 
 CASES = [
     Case("iso-bios", guests=MENU, shows=(r"^\(XEN\).*Paragon",), limit=120),
-    Case("iso-uefi", guests=MENU, firmware="uefi", limit=120),
+    Case("iso-uefi", guests=MENU, firmware="uefi", same_as="iso-bios", limit=120),
     Case("cpu-max", (ALL.format("solo"),), shows=(r"^\(XEN\).*\bsolo\b",)),
     Case("cpu-qemu64", (ALL.format("solo"),), cpu="qemu64"),
     Case("cpu-haswell", (ALL.format("solo"),), cpu="Haswell"),
@@ -114,8 +121,9 @@ PV = (r"^\(d1\).*Hypervisor detected: Xen PV",)
 
 CASES += [
     Case("linux-iso-bios", iso="linux", shows=PV, limit=240),
-    Case("linux-iso-uefi", iso="linux", shows=PV, firmware="uefi", limit=240),
-    Case("linux-qemu64", (LINUX.format("", 1, "selftest"), "RAMDISK"), cpu="qemu64", shows=PV, limit=180),
+    Case("linux-iso-uefi", iso="linux", shows=PV, firmware="uefi", same_as="linux-iso-bios", limit=240),
+    Case("linux-qemu64", (LINUX.format("", 1, "selftest"), "RAMDISK"), cpu="qemu64", shows=PV,
+         same_as="linux-iso-bios", limit=180),
     Case("linux-2-vcpus", (LINUX.format("", 2, "selftest"), "RAMDISK"), shows=PV, limit=240),
     Case("linux-traced", (SERVICE, LINUX.format("", 2, "boot"), "RAMDISK"), "trace=all", guests=(), limit=240,
          shows=PV + (r"^\(d1\) boot: ",), trace="live", traced=tracecheck.others_read_it),
@@ -137,4 +145,47 @@ CASES += [
     Case("store-shutdown", (SERVICE, "LINUX name=linux mem=256M -- console=hvc0", "RAMDISK"), guests=(),
          types=((r"ends it", b"\1\1\1s1"),), limit=120,
          shows=(r"^\(XEN\) d1 is asked", r"^\(d1\).*System halted", r"^\(XEN\).*Domain 1 \(linux\) ended: power off")),
+]
+
+# The doors of UEFI beside GRUB's multiboot2.
+EFI = {"firmware": "uefi", "limit": 120}
+SHELL = {"startup.nsh": "fs0:\nxen.efi -cfg=xen.cfg test -- loglvl=all\n"}
+LOADER = (r"^\(XEN\) Bootloader: EFI \(EDK II",)
+SIGNED = {"EFI/BOOT/BOOTX64.EFI": ":SIGNED"}
+PIECES = "@echo -off\nfs0:\nfragment.efi {} -cfg=xen.cfg test\n"
+FRAGMENT = {"fragment.efi": ":FRAGMENT"}
+
+CASES += [
+    Case("efi-chain", door="chain", guests=MENU, shows=LOADER, same_as="iso-bios", **EFI),
+    Case("efi-esp", door="esp", guests=MENU, shows=LOADER, same_as="iso-bios", **EFI),
+    Case("efi-shell", (ALL.format("solo"),), door="shell", files=SHELL, same_as="cpu-max",
+         shows=LOADER + (r"^\(XEN\) Command line: .*loglvl=all",), **EFI),
+    Case("efi-6g", ("GOOD name=large mem=4600M -- suites=boot,memory", ALL.format("solo")), door="esp", guests=(1, 2),
+         mem=6144, shows=(r"^\(XEN\) System RAM: \d+ MiB \(6\d\d\d MiB free\)",), **EFI),
+    Case("efi-fragments", ("GOOD name=solo -- suites=all",), door="shell", same_as="cpu-max",
+         files={**FRAGMENT, "startup.nsh": PIECES.format(50)},
+         shows=(r"^fragment: the page at 2 MiB",), check_ram=esp.taken_pages, **EFI),
+    Case("efi-more-fragments", ("GOOD name=solo -- suites=all",), door="shell", same_as="cpu-max",
+         files={**FRAGMENT, "startup.nsh": PIECES.format(400)},
+         shows=(r"^fragment: the page at 2 MiB", r"^\(XEN\) \d+ KiB of RAM are left out"),
+         check_ram=esp.taken_pages, **EFI),
+    Case("efi-bad-calls", (SHORT.format("good"),), door="shell", files=esp.bad_files(), check=esp.bad_calls, **EFI),
+    Case("efi-no-configuration", (), door="esp", files={"startup.nsh": "reset -s\n"}, starts=False,
+         shows=(r"^Paragon: no configuration", r"^BdsDxe: failed to start .*: Not Found"), **EFI),
+    Case("efi-little-memory", ("LINUX name=linux --",), door="shell", mem=100, starts=False,
+         files={"startup.nsh": "fs0:\nxen.efi\necho status %lasterror%\nreset -s\n"},
+         shows=(r"^Paragon: not enough memory for linux: \d+ KiB", "^status 0x9"), **EFI),
+    Case("efi-services", ("GOOD name=solo mem=64M -- suites=clocks",), "console=com1 wallclock=efi", door="esp",
+         shows=(r"^\(XEN\) Powering off by the firmware's ResetSystem",), firmware="no-acpi", limit=60),
+    Case("efi-secure", (ALL.format("solo"),), door="esp", files=SIGNED, shows=LOADER, same_as="cpu-max",
+         firmware="secure"),
+    Case("efi-secure-unsigned", (SHORT.format("solo"),), door="esp", firmware="secure", starts=False,
+         shows=(r"^BdsDxe: failed to load .*(Access Denied|Security Violation)",), until="No bootable option"),
+    Case("linux-efi-fragments", ("LINUX name=linux -- console=hvc0 memtest=1", "RAMDISK"), door="shell", guests=(),
+         files={**FRAGMENT, "startup.nsh": PIECES.format(50)}, check_ram=esp.taken_pages,
+         types=((r"ends it", b"poweroff\n"),), shows=(r"early_memtest: # of tests: 1",), **EFI),
+    Case("linux-efi-chain", door="chain", iso="linux", shows=LOADER + PV, same_as="linux-iso-bios", **EFI),
+    Case("linux-efi-esp", door="esp", iso="linux", shows=LOADER + PV, same_as="linux-iso-bios", **EFI),
+    Case("linux-efi-shell", (LINUX.format("", 1, "selftest"), "RAMDISK"), door="shell", files=SHELL,
+         shows=LOADER + PV, same_as="linux-iso-bios", **EFI),
 ]

@@ -15,6 +15,7 @@ sys.dont_write_bytecode = True
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "..", "tools")]
 import badelf  # noqa: E402
 import cases  # noqa: E402
+import esp  # noqa: E402
 import ktap  # noqa: E402
 import qemu  # noqa: E402
 import tracing  # noqa: E402
@@ -24,10 +25,14 @@ CONSOLE = "console=com1 com1=115200,8n1"
 
 
 def file_of(word, args):
-    """The module's file. GOOD, LINUX, RAMDISK, GRUB are what was given, STORE lies beside GOOD; BAD-kind a broken GOOD, ELF32 another kind of
-    kernel, ZEROS-n n MiB of nothing, all made here and now."""
+    """The module's file. GOOD, LINUX, RAMDISK, GRUB are what was given, STORE lies beside GOOD, VMLINUZ is what
+    LINUX was made of; XEN is xen.efi, SIGNED and FRAGMENT are programs made for the tests; BAD-kind a broken
+    GOOD, ELF32 another kind of kernel, ZEROS-n n MiB of nothing, all made here and now."""
     given = {"GOOD": args.guest, "LINUX": args.linux, "RAMDISK": args.ramdisk, "GRUB": args.grub,
-             "STORE": os.path.join(os.path.dirname(args.guest), "store")}
+             "STORE": os.path.join(os.path.dirname(args.guest), "store"), "XEN": args.xen_efi,
+             "VMLINUZ": os.path.join(os.path.dirname(args.linux), "kernel", "vmlinuz"),
+             "SIGNED": os.path.join(args.programs, "xen-signed.efi"),
+             "FRAGMENT": os.path.join(args.programs, "fragment.efi")}
     if word in given:
         return given[word]
     path = os.path.join(args.logs, word.lower())
@@ -47,25 +52,59 @@ def modules_of(case, args):
         yield f"{file_of(word, args)} {rest}"
 
 
-def boot(case, args):
-    machine = {"accel": args.accel, "cpu": case.cpu, "mem": case.mem, "firmware": case.firmware}
+def esp_of(case, args):
+    """The one that came with the ISO, or one of the case's own."""
+    if case.modules is None:
+        return iso_of(case, args).replace(".iso", ".esp")
+    words = [module.partition(" ") for module in case.modules]
+    modules = [(word, file_of(word, args), rest) for word, _, rest in words]
+    root = os.path.join(args.logs, case.name + ".esp")
+    return esp.make(root, case, case.options or CONSOLE, lambda word: file_of(word, args), modules)
+
+
+def iso_of(case, args):
+    iso = args.linux_iso if case.iso == "linux" else args.iso
+    return iso.replace(".iso", "-efi.iso") if case.door == "chain" else iso
+
+
+def ram_of(case, args):
+    return os.path.join(args.logs, case.name + ".ram")
+
+
+def trace_of(case, args):
+    return os.path.join(args.logs, case.name + ".trace")
+
+
+def ram_faults(case, args, report):
+    if case.check_ram:
+        with open(ram_of(case, args), "rb") as ram:
+            yield from case.check_ram(ram, report.lines)
+        os.remove(ram.name)
+
+
+def command(case, args, ram):
+    machine = {"accel": args.accel, "cpu": case.cpu, "mem": case.mem, "firmware": case.firmware, "ram": ram}
     if case.icount:
         machine.update(accel="tcg", cpu=qemu.ICOUNT_CPU, icount=True)
+    if case.door in esp.HOME:
+        return qemu.command(machine, esp=esp_of(case, args))
+    if case.modules is None:
+        return qemu.command(machine, iso=iso_of(case, args))
+    modules = list(modules_of(case, args))
+    return qemu.command(machine, None, args.paragon, case.options or CONSOLE, modules)
+
+
+def boot(case, args):
     by_ram = case.trace in ("live", "after")
     with tracing.Reader(args.pvtrace, trace_of(case, args) if by_ram else None, None, case.mem,
                         live=case.trace == "live") as reader:
-        machine["ram"] = reader.ram
-        return boot_machine(case, args, machine, reader)
+        argv = command(case, args, reader.ram or (ram_of(case, args) if case.check_ram else ""))
+        if case.trace in PORTS:
+            argv += [PORTS[case.trace], f"file:{trace_of(case, args)}"]
+        return run_machine(case, args, argv, reader)
 
 
-def boot_machine(case, args, machine, reader):
-    if case.modules is None:
-        argv = qemu.command(machine, iso=args.linux_iso if case.iso == "linux" else args.iso)
-    else:
-        modules = list(modules_of(case, args))
-        argv = qemu.command(machine, None, args.paragon, case.options or CONSOLE, modules)
-    if case.trace in PORTS:
-        argv += [PORTS[case.trace], f"file:{trace_of(case, args)}"]
+def run_machine(case, args, argv, reader):
     report = ktap.Report()
 
     def on_line(raw):
@@ -73,16 +112,37 @@ def boot_machine(case, args, machine, reader):
         reader.line(line)
         return b"".join(keys for pattern, keys in case.types if re.search(pattern, line))
 
-    ended, status = qemu.run(argv, case.limit * args.patience, on_line)
+    until = re.compile(case.until) if case.until else None
+    ended, status = qemu.run(argv, case.limit * args.patience, on_line, until)
     return report, ktap.judge(report, ended, status or 0, case.crash)
 
 
-def trace_of(case, args):
-    return os.path.join(args.logs, case.name + ".trace")
+def verdicts(report):
+    return {f"guest {n}: {test.name}": test.verdict for n, guest in report.guests.items() for test in guest.tests}
+
+
+def differences(case, report, seen):
+    """Every test that went another way, or is not there, in the case that this one has to be the same as."""
+    here, there = verdicts(report), seen.get(case.same_as)
+    if case.same_as and not there:
+        yield f"{case.same_as}, to be compared with, ran no test"
+    elif case.same_as:
+        for name in sorted(here.keys() | there.keys()):
+            if here.get(name) != there.get(name):
+                yield f"{name}: {here.get(name, 'not there')}, and in {case.same_as}: {there.get(name, 'not there')}"
 
 
 def faults(case, args, report, good, reason):
     """Everything that is wrong with this case's run."""
+    for pattern in case.shows:
+        if not any(re.search(pattern, line) for line in report.lines):
+            yield f"no line matches {pattern}"
+    if case.check:
+        yield from case.check(report.lines)
+    if not case.starts:
+        if report.paragon or "time limit" in reason:
+            yield "the hypervisor started" if report.paragon else reason
+        return
     finished = tuple(sorted(n for n, guest in report.guests.items() if guest.final))
     quiet = not case.guests and not case.crash and reason == "no guest said anything"
     if not good and not quiet:
@@ -93,21 +153,20 @@ def faults(case, args, report, good, reason):
             yield f"one guest had to finish its tests, {len(finished)} did"
     elif finished != case.guests:
         yield f"guests {case.guests} had to finish their tests, {finished} did"
-    for pattern in case.shows:
-        if not any(re.search(pattern, line) for line in report.lines):
-            yield f"no line matches {pattern}"
-    if case.check:
-        yield from case.check(report.lines)
     if case.traced:
         yield from case.traced(args, report, trace_of(case, args))
     if len(report.frames) != 2:
         yield "the two lines with the number of free frames are not there"
 
 
-def run(case, args):
+def run(case, args, seen):
+    """One case, from the boot to its line. seen: verdicts of the cases before, by name."""
     start = time.monotonic()
     report, (good, reason) = boot(case, args)
-    wrong = list(faults(case, args, report, good, reason))
+    wrong = [*faults(case, args, report, good, reason), *differences(case, report, seen),
+             *ram_faults(case, args, report)]
+    seen[case.name] = verdicts(report)
+    reason = reason if case.starts else "not started, as it has to be"
     log = os.path.join(args.logs, case.name + ".log")
     with open(log, "w", encoding="utf-8") as out:
         out.writelines(line + "\n" for line in report.lines)
@@ -119,6 +178,13 @@ def run(case, args):
         print(f"         the end of {log}:")
         print("".join(f"         | {line}\n" for line in report.lines[-12:]), end="", flush=True)
     return not wrong
+
+
+def choose(names):
+    """The cases whose names hold one of these, and those that they are compared with."""
+    named = [case for case in cases.CASES if not names or any(part in case.name for part in names)]
+    wanted = {case.name for case in named} | {case.same_as for case in named}
+    return [case for case in cases.CASES if case.name in wanted]
 
 
 def main():
@@ -133,6 +199,8 @@ def main():
     parser.add_argument("--linux-iso", required=True, help="with both, told to test itself")
     parser.add_argument("--pvtrace", required=True, help="our reader of traces")
     parser.add_argument("--xenalyze", required=True, help="Debian's")
+    parser.add_argument("--xen-efi", required=True)
+    parser.add_argument("--programs", required=True, help="directory of EFI programs made for the tests")
     parser.add_argument("--accel", default="auto", choices=["auto", "kvm", "tcg"])
     parser.add_argument("--logs", required=True)
     parser.add_argument("--patience", type=float, default=1, help="multiplies every time limit")
@@ -144,11 +212,12 @@ def main():
             sys.exit(f"boot tests: {name}: no such file")
     args.accel, why = qemu.pick_accel(args.accel)
     os.makedirs(args.logs, exist_ok=True)
-    chosen = [case for case in cases.CASES if not args.names or any(part in case.name for part in args.names)]
+    chosen = choose(args.names)
     if not chosen:
         sys.exit(f"boot tests: no case is called {' or '.join(args.names)}")
     print(f"boot tests: {len(chosen)} cases on {args.accel} ({why})", flush=True)
-    passed = sum(run(case, args) for case in chosen)
+    seen = {}
+    passed = sum(run(case, args, seen) for case in chosen)
     print(f"{passed} passed, {len(chosen) - passed} failed")
     sys.exit(0 if passed == len(chosen) else 1)
 

@@ -13,9 +13,11 @@ LAYERS = {
     "xen": (("common/", "xen/", "arch/arch.h"), FREESTANDING),
     "arch/x86_64": (("common/", "xen/", "arch/arch.h", "arch/x86_64/", "arch_cpu.h", "asm-offsets.h"),
                     FREESTANDING),
+    "arch/x86_64/efi": (("common/", "xen/boot_info.h", "xen/image.h", "arch/x86_64/efi/"),
+                        FREESTANDING | {"efi.h", "efilib.h", "efishell.h"}),
     "arch/host": (("common/", "xen/", "arch/arch.h", "arch_cpu.h", "host.h"), ALL_LIBC),
     "tests/unit": (("common/", "xen/", "arch/arch.h", "host.h", "support.h", "evtchn_fixture.h", "cmocka_main.h",
-                    "trace_reader.h", "trace_fixture.h", "guest-pv/store/store.h"), ALL_LIBC),
+                    "trace_reader.h", "trace_fixture.h", "guest-pv/store/store.h", "arch/x86_64/efi/"), ALL_LIBC),
     "tests/fuzz": (("common/", "xen/", "arch/arch.h", "host.h", "support.h", "trace_reader.h", "fuzz.h"),
                    ALL_LIBC),
 }

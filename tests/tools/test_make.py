@@ -26,6 +26,8 @@ class BadInput(unittest.TestCase):
             "KERNEL=Makefile GUEST=linux": "two kernels",
             "INITRD=Makefile": "INITRD= needs GUEST= or KERNEL=",
             "FIRMWARE=coreboot": "FIRMWARE=coreboot: must be bios or uefi",
+            "BOOT=efi": "BOOT=efi needs FIRMWARE=uefi",
+            "BOOT=floppy": "BOOT=floppy: must be grub, efi or esp",
             "ACCEL=xyz": "ACCEL=xyz: must be",
             "TRACE=everything": "TRACE=everything: must be words of",
             "CMDLINE=it's": "cannot hold a single quote",
@@ -37,6 +39,7 @@ class BadInput(unittest.TestCase):
 
     def test_runner(self):
         self.refused("tools/paragon-run", "--iso", "/no/such.iso", why="/no/such.iso: no such file")
+        self.refused("tools/paragon-run", "--esp", "/no/such", why="/no/such: no such file")
         self.refused("tools/paragon-run", "--kernel", "Makefile", "--module", "/no/such words",
                      why="/no/such: no such file")
 

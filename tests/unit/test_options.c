@@ -34,6 +34,8 @@ static void says_what_it_ignores(void **state)
         { "trace_lines=many", "trace_lines" },
         { "trace_lines=", "trace_lines" },
         { "trace_to=com7", "trace_to" },
+        { "wallclock=efi wallclock=cmos wallclock=auto", NULL },
+        { "wallclock=sundial", "sundial" },
         { "dom0_mem=1G", "dom0_mem" },
         { "-- frobnicate", NULL },
         { "no-frobnicate", "no-frobnicate" },

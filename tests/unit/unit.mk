@@ -42,6 +42,12 @@ $(UNIT)/test_store: $(UNIT)/tests/unit/test_store.o $(STORE_CORE:%.c=$(UNIT)/%.o
 	$(call say,UNIT-LD,$@)
 	$(Q)$(UNIT_CC) $(UNIT_SAN) -o $@ $^ -lcmocka
 
+# So is what xen.efi's stub makes of text and numbers.
+EFI_TEXT := $(patsubst %,arch/x86_64/efi/%.c,config command memory) common/string.c
+$(UNIT)/test_efi: $(UNIT)/tests/unit/test_efi.o $(EFI_TEXT:%.c=$(UNIT)/%.o)
+	$(call say,UNIT-LD,$@)
+	$(Q)$(UNIT_CC) $(UNIT_SAN) -o $@ $^ -lcmocka
+
 $(UNIT)/fuzz: $(UNIT)/tests/fuzz/hypercalls.o $(UNIT)/tests/fuzz/main.o $(UNIT)/libhv.a
 	$(call say,UNIT-LD,$@)
 	$(Q)$(UNIT_CC) $(UNIT_SAN) -o $@ $(filter %.o,$^) -Wl,--whole-archive $(UNIT)/libhv.a -Wl,--no-whole-archive

@@ -1,0 +1,9 @@
+/* The front doors' magic numbers: which loader it was that started us, and so what the other word points to. */
+#ifndef ARCH_DOORS_H
+#define ARCH_DOORS_H
+
+#define MB1_LOADER_MAGIC 0x2badb002     /* a multiboot 1 information structure */
+#define MB2_LOADER_MAGIC 0x36d76289     /* a multiboot 2 one */
+#define EFI_LOADER_MAGIC 0x21494645     /* a struct boot_info: start_efi was jumped to */
+
+#endif

@@ -1,0 +1,92 @@
+/* Owns the way out of the firmware: the hypervisor's image goes to a place where it can run, boot services end, the last
+ * memory map becomes the ranges of RAM, and the image is entered at start_efi (boot.S). */
+#include "arch/x86_64/efi/stub.h"
+#include "common/string.h"
+
+#define IMAGE_ALIGN (2ull << 20)
+#define BELOW_4G ((4ull << 30) - 1)
+#define TRIES 8
+
+/* image.S: the flat image, its size in memory, and its entry as an offset. */
+extern const char hypervisor_image[], hypervisor_image_end[];
+extern const uint64_t hypervisor_bytes, hypervisor_entry;
+
+EFI_STATUS handover_prepare(struct boot_info **info)
+{
+    uint64_t address = BELOW_4G;
+
+    if (pages_take(AllocateMaxAddress, EfiLoaderData, sizeof(**info), &address) != EFI_SUCCESS)
+        return fail(EFI_OUT_OF_RESOURCES, "not enough memory below 4 GiB: %lu KiB wanted", sizeof(**info) >> 10);
+    *info = (struct boot_info *)address;
+    memset(*info, 0, sizeof(**info));
+    return EFI_SUCCESS;
+}
+
+/* At 2 MiB, where multiboot puts it, or at the first boundary above with room. Code, so that firmware that forbids to
+ * execute data lets it run until its own page tables are there. */
+static EFI_STATUS place_image(uint64_t *image)
+{
+    struct efi_map map;
+    UINTN key;
+
+    if (pages_map(&map, &key) != EFI_SUCCESS)
+        return fail(EFI_OUT_OF_RESOURCES, "the firmware does not give its memory map");
+    for (*image = 0; (*image = memory_place(&map, hypervisor_bytes, IMAGE_ALIGN, *image)) != 0; *image += IMAGE_ALIGN)
+        if (pages_take(AllocateAddress, EfiLoaderCode, hypervisor_bytes, image) == EFI_SUCCESS)
+            return EFI_SUCCESS;
+    return fail(EFI_OUT_OF_RESOURCES, "not enough memory: no %lu KiB in one piece at a 2 MiB boundary below 4 GiB",
+                hypervisor_bytes >> 10);
+}
+
+static void copy_image(uint64_t image)
+{
+    size_t file_bytes = (size_t)(hypervisor_image_end - hypervisor_image);
+
+    memcpy((void *)image, hypervisor_image, file_bytes);
+    memset((char *)image + file_bytes, 0, hypervisor_bytes - file_bytes);
+}
+
+/* The map's key is stale as soon as anything is taken or given back, and timers of the firmware may do so in between. */
+static EFI_STATUS leave(EFI_HANDLE self, struct efi_map *map)
+{
+    EFI_STATUS status = EFI_ABORTED;
+    UINTN key;
+
+    for (unsigned i = 0; i < TRIES && status != EFI_SUCCESS; i++) {
+        status = pages_map(map, &key);
+        if (status == EFI_SUCCESS)
+            status = BS->ExitBootServices(self, key);
+    }
+    return status;
+}
+
+static uint64_t tsc(void)
+{
+    uint32_t low, high;
+
+    __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+    return low | (uint64_t)high << 32;
+}
+
+EFI_STATUS handover(EFI_HANDLE self, struct boot_info *info)
+{
+    struct efi_map map;
+    uint64_t image;
+    EFI_STATUS status = place_image(&image);
+
+    if (status != EFI_SUCCESS)
+        return status;
+    copy_image(image);
+    machine_describe(info);
+    status = leave(self, &map);
+    if (status != EFI_SUCCESS) {
+        say_without_firmware();             /* half of it is gone, and only a reset brings it back */
+        fail(status, "the firmware does not let go of the machine");
+        RT->ResetSystem(EfiResetCold, status, 0, NULL);
+        return status;
+    }
+    info->tsc = tsc();
+    memory_take(info, &map, image, image + ALIGN_UP(hypervisor_bytes, EFI_PAGE));
+    __asm__ volatile("cli\n\tjmp *%0" : : "r"(image + hypervisor_entry), "D"(info) : "memory");
+    __builtin_unreachable();
+}

@@ -1,0 +1,82 @@
+/* Owns what is left of the firmware after hand-over: its runtime services, of which the machine's reset is used where there
+ * is no better way. They are called where they lie: on a root of their own that has the firmware's ranges mapped 1:1 in the
+ * half of the guests, and ours as every root has it. Nothing of them is trusted to work: a fault in there is a panic like
+ * any other, and they are not called again. */
+#include "arch/x86_64/cpu.h"
+#include "arch/x86_64/vcpu.h"
+#include "xen/build.h"
+#include "xen/log.h"
+#include "xen/mm.h"
+
+/* UEFI 2.10, 4.5.1: the header, then one pointer per service. */
+struct runtime_table {
+    char header[24];
+    void *services[14];
+};
+
+enum { RESET_SYSTEM = 10 };
+enum { RESET_COLD, RESET_WARM, RESET_SHUTDOWN };
+
+typedef void (__attribute__((ms_abi)) *reset_system)(uint32_t type, uint64_t status, uint64_t size, void *data);
+
+static uint64_t runtime_root;           /* 0: there are no runtime services, or they are not called any more */
+bool efi_runtime_entered;
+
+static bool map_page(uint64_t *table, uint64_t pa, uint64_t flags)
+{
+    for (unsigned level = 4; level > 1; level--) {
+        uint64_t *entry = &table[table_index(pa, level)];
+
+        if (*entry == 0) {
+            void *page = alloc_page();
+
+            if (page == NULL)
+                return false;
+            *entry = virt_to_mfn(page) << PAGE_SHIFT | PTE_P | PTE_RW;
+        }
+        table = mfn_to_virt(PTE_MFN(*entry));
+    }
+    table[table_index(pa, 1)] = pa | flags;
+    return true;
+}
+
+/* From paging_init, when there are free frames. */
+void efi_runtime_init(void)
+{
+    const struct boot_runtime *r = &boot_info.runtime;
+    uint64_t *l4;
+
+    if (r->table == 0 || r->nr_ranges == 0)
+        return;
+    l4 = alloc_page();
+    if (l4 == NULL)
+        return;
+    for (unsigned i = HOLE_FIRST_SLOT; i <= HOLE_LAST_SLOT; i++)
+        l4[i] = root_l4[i];
+    for (unsigned i = 0; i < r->nr_ranges; i++)
+        for (uint64_t pa = r->range[i].start; pa < r->range[i].end; pa += PAGE_SIZE)
+            if (pa >> 47 != 0 || !map_page(l4, pa, PTE_P | PTE_RW | (r->range[i].uncached ? PTE_PCD | PTE_PWT : 0)))
+                return;
+    runtime_root = virt_to_mfn(l4) << PAGE_SHIFT;
+}
+
+/* Returns only if the firmware does. */
+void efi_reset(bool off)
+{
+    const struct runtime_table *table = (const void *)boot_info.runtime.table;
+    const uint32_t mxcsr = 0x1f80;
+    uint64_t root = runtime_root, before = read_cr3();
+
+    if (root == 0)
+        return;
+    runtime_root = 0;
+    log_info("%s by the firmware's ResetSystem", off ? "Powering off" : "Rebooting");
+    segments_leave_vcpu();
+    arch_set_ts(false);                 /* it may use the FPU */
+    __asm__ volatile("cli\n\tfninit\n\tldmxcsr %0" : : "m"(mxcsr));
+    efi_runtime_entered = true;
+    write_cr3(root);
+    ((reset_system)table->services[RESET_SYSTEM])(off ? RESET_SHUTDOWN : RESET_COLD, 0, 0, NULL);
+    write_cr3(before);
+    efi_runtime_entered = false;
+}

@@ -1,0 +1,60 @@
+/* What the boot loader gave us, whatever the loader was: three front doors fill this one structure, and nobody behind
+ * them asks which. Plain data without pointers, so that the EFI application, a program of its own, can fill it in and
+ * hand it over. */
+#ifndef XEN_BOOT_INFO_H
+#define XEN_BOOT_INFO_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define BOOT_MODULES 64
+#define BOOT_RANGES 256
+#define BOOT_RUNTIME_RANGES 128        /* firmware that protects its drivers has some for each of them */
+
+/* Where a module has to lie: the hypervisor maps no more (paging.c). */
+#define BOOT_ADDRESS_END (512ull << 30)
+
+/* Addresses are machine addresses below that. Strings are NUL-terminated copies. */
+struct boot_module {
+    uint64_t start, size;
+    char string[1024];
+};
+
+struct ram_range {
+    uint64_t start, end;
+};
+
+/* The screen as the firmware left it: a linear picture of 32-bit pixels. */
+struct boot_screen {
+    uint64_t base;                  /* 0: none */
+    uint32_t width, height, pitch;  /* pixels, lines, bytes from one line to the next */
+    uint32_t red, green, blue;      /* masks */
+};
+
+/* Firmware that stays callable: its code and data, which are nobody's RAM. There is none without table and ranges. */
+struct boot_runtime {
+    uint64_t table;                 /* machine address of the runtime services' table; 0: not known */
+    unsigned nr_ranges;
+    struct {
+        uint64_t start, end;
+        bool uncached;
+    } range[BOOT_RUNTIME_RANGES];
+};
+
+struct boot_info {
+    char loader[64];
+    char cmdline[2048];
+    unsigned nr_modules;
+    struct boot_module modules[BOOT_MODULES];
+    unsigned nr_ranges;
+    struct ram_range ranges[BOOT_RANGES];   /* usable RAM, page aligned, sorted, without ourselves; modules still in it */
+    uint64_t dropped;               /* bytes of RAM for which the table above had no room */
+    uint64_t tsc;                   /* when the loader handed over */
+    uint64_t date;                  /* seconds since 1970 at that moment, as the firmware had it; 0: not known */
+    uint8_t rsdp[36];               /* copy of ACPI's root pointer; all zero: none given */
+    struct boot_screen screen;
+    struct boot_runtime runtime;
+};
+extern struct boot_info boot_info;
+
+#endif
