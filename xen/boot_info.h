@@ -48,6 +48,7 @@ struct boot_info {
     struct boot_module modules[BOOT_MODULES];
     unsigned nr_ranges;
     struct ram_range ranges[BOOT_RANGES];   /* usable RAM, page aligned, sorted, without ourselves; modules still in it */
+    uint64_t ram;                   /* bytes in them when they were found; arch/ adds it up */
     uint64_t dropped;               /* bytes of RAM for which the table above had no room */
     uint64_t tsc;                   /* when the loader handed over */
     uint64_t date;                  /* seconds since 1970 at that moment, as the firmware had it; 0: not known */

@@ -24,6 +24,8 @@ void arch_start(uint32_t magic, uint64_t info)
     serial_init();                      /* and whatever fails can be said */
     if (!multiboot_parse(magic, info) && !efi_parse(magic, info))
         panic("Not started by a loader that we know (magic %08x)", magic);
+    for (unsigned i = 0; i < boot_info.nr_ranges; i++)
+        boot_info.ram += boot_info.ranges[i].end - boot_info.ranges[i].start;
     cpu_init();
     segments_init();                    /* faults of our own are reported from here on */
     paging_init();
