@@ -559,6 +559,20 @@ static unsigned lines_of(const char *text)
     return n;
 }
 
+/* Run last: a machine panics once. */
+static void a_panic_shows_it(void **state)
+{
+    (void)state;
+    start(TRACE_ALL);
+    (void)version();
+    if (HOST_CATCH_END() == 0)
+        panic("on purpose");
+    assert_true(console_says("on purpose"));
+    assert_true(console_says("Trace: the last "));
+    assert_true(console_says("] xen_version(XENVER_version, NULL) = "));
+    assert_int_equal(trace_header.state, TRACE_STATE_ENDED);
+}
+
 static void shows_lines(void **state)
 {
     static const char *const lines[] = {
@@ -751,7 +765,7 @@ int main(void)
         with_trace(the_key_toggles), with_trace(switched_in_the_middle), with_trace(no_memory),
         with_trace(a_smaller_ring), with_trace(odd_sizes),
         with_trace(shows_lines), with_trace(shows_the_youngest), with_trace(shows_late_results),
-        with_trace(sink_words), with_trace(sink_is_a_file),
+        with_trace(sink_words), with_trace(sink_is_a_file), with_trace(a_panic_shows_it),
     };
 
     return cmocka_run_group_tests_name("trace ring", tests, NULL, NULL);
