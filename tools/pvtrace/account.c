@@ -114,10 +114,11 @@ static void runstate_changes(struct account *a, const struct item *item)
 /* What is missing may have been a beginning or an end: no call may be measured by what is left. */
 static void forget_calls(struct account *a)
 {
-    for (unsigned i = 0; i < VCPU_PLACES; i++) {
+    for (unsigned i = 0; a->opened && i < VCPU_PLACES; i++) {
         memset(a->vcpus[i].open, 0, sizeof(a->vcpus[i].open));
         a->vcpus[i].member_ticks = a->vcpus[i].member_away = 0;
     }
+    a->opened = false;
 }
 
 /* What a vCPU is in that makes this call to give the CPU away; RUNNING: the call is none of these. */
@@ -165,7 +166,7 @@ static void call_begins(struct account *a, const struct item *item)
 
     settle(v, item->tsc, v->state == RUNNING ? RUNNING : MISSED);
     v->state = RUNNING;
-    v->open[d].began = true;
+    v->open[d].began = a->opened = true;
     v->open[d].away = away(v);
     if (d == 0)
         v->member_ticks = v->member_away = 0;

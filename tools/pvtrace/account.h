@@ -83,6 +83,7 @@ struct account {
     struct model *m;
     const struct clock_info *clock;
     uint64_t lost, first, last;     /* first, last: TSC */
+    bool opened;                    /* a call has begun since records were lost */
     unsigned nr_guests;
     struct guest_account guests[MAX_GUESTS];
     uint8_t guest_of[1u << 16];     /* guest + 1, by domain */
