@@ -19,59 +19,59 @@
 #include <public/version.h>
 
 static const struct {
-    const char *name, *format;
+    const char *name, *kinds;
 } hypercalls[ABI_HYPERCALLS] = {
-#define H(name, format) [__HYPERVISOR_##name] = { #name, format }
-    H(set_trap_table, "%p"),
-    H(mmu_update, "%p, %u, %p, %D"),
-    H(set_gdt, "%p, %u"),
-    H(stack_switch, "%x, %p"),
-    H(set_callbacks, "%p, %p, %p"),
-    H(fpu_taskswitch, "%u"),
-    H(sched_op_compat, "%o, %p"),
-    H(platform_op, "%p"),
-    H(set_debugreg, "%u, %p"),
-    H(get_debugreg, "%u"),
-    H(update_descriptor, "%p, %p"),
-    H(memory_op, "%o, %p"),
-    H(multicall, "%p, %u"),
-    H(update_va_mapping, "%p, %p, %x"),
-    H(set_timer_op, "%d"),
-    H(event_channel_op_compat, "%p"),
-    H(xen_version, "%o, %p"),
-    H(console_io, "%o, %u, %p"),
-    H(physdev_op_compat, "%p"),
-    H(grant_table_op, "%o, %p, %u"),
-    H(vm_assist, "%o, %u"),
-    H(update_va_mapping_otherdomain, "%p, %p, %x, %D"),
+#define H(name, kinds) [__HYPERVISOR_##name] = { #name, kinds }
+    H(set_trap_table, "p"),
+    H(mmu_update, "pupD"),
+    H(set_gdt, "pu"),
+    H(stack_switch, "xp"),
+    H(set_callbacks, "ppp"),
+    H(fpu_taskswitch, "u"),
+    H(sched_op_compat, "op"),
+    H(platform_op, "p"),
+    H(set_debugreg, "up"),
+    H(get_debugreg, "u"),
+    H(update_descriptor, "pp"),
+    H(memory_op, "op"),
+    H(multicall, "pu"),
+    H(update_va_mapping, "ppx"),
+    H(set_timer_op, "d"),
+    H(event_channel_op_compat, "p"),
+    H(xen_version, "op"),
+    H(console_io, "oup"),
+    H(physdev_op_compat, "p"),
+    H(grant_table_op, "opu"),
+    H(vm_assist, "ou"),
+    H(update_va_mapping_otherdomain, "ppxD"),
     H(iret, ""),
-    H(vcpu_op, "%o, %u, %p"),
-    H(set_segment_base, "%o, %p"),
-    H(mmuext_op, "%p, %u, %p, %D"),
-    H(xsm_op, "%p"),
-    H(nmi_op, "%o, %p"),
-    H(sched_op, "%o, %p"),
-    H(callback_op, "%o, %p"),
-    H(xenoprof_op, "%u, %p"),
-    H(event_channel_op, "%o, %p"),
-    H(physdev_op, "%o, %p"),
-    H(hvm_op, "%u, %p"),
-    H(sysctl, "%p"),
-    H(domctl, "%p"),
-    H(kexec_op, "%o, %p"),
-    H(tmem_op, "%p"),
-    H(argo_op, "%u, %p, %p, %x, %x"),
-    H(xenpmu_op, "%o, %p"),
-    H(dm_op, "%D, %u, %p"),
-    H(hypfs_op, "%o, %p, %x, %p, %x"),
-    H(mca, "%p"),
-    [__HYPERVISOR_arch_1] = { "arch_1", "%p, %p, %p, %p, %p, %p" },
-    [__HYPERVISOR_arch_2] = { "arch_2", "%p, %p, %p, %p, %p, %p" },
-    [__HYPERVISOR_arch_3] = { "arch_3", "%p, %p, %p, %p, %p, %p" },
-    [__HYPERVISOR_arch_4] = { "arch_4", "%p, %p, %p, %p, %p, %p" },
-    [__HYPERVISOR_arch_5] = { "arch_5", "%p, %p, %p, %p, %p, %p" },
-    [__HYPERVISOR_arch_6] = { "arch_6", "%p, %p, %p, %p, %p, %p" },
-    [__HYPERVISOR_arch_7] = { "arch_7", "%p, %p, %p, %p, %p, %p" },
+    H(vcpu_op, "oup"),
+    H(set_segment_base, "op"),
+    H(mmuext_op, "pupD"),
+    H(xsm_op, "p"),
+    H(nmi_op, "op"),
+    H(sched_op, "op"),
+    H(callback_op, "op"),
+    H(xenoprof_op, "up"),
+    H(event_channel_op, "op"),
+    H(physdev_op, "op"),
+    H(hvm_op, "up"),
+    H(sysctl, "p"),
+    H(domctl, "p"),
+    H(kexec_op, "op"),
+    H(tmem_op, "p"),
+    H(argo_op, "uppxx"),
+    H(xenpmu_op, "op"),
+    H(dm_op, "Dup"),
+    H(hypfs_op, "opxpx"),
+    H(mca, "p"),
+    [__HYPERVISOR_arch_1] = { "arch_1", "pppppp" },
+    [__HYPERVISOR_arch_2] = { "arch_2", "pppppp" },
+    [__HYPERVISOR_arch_3] = { "arch_3", "pppppp" },
+    [__HYPERVISOR_arch_4] = { "arch_4", "pppppp" },
+    [__HYPERVISOR_arch_5] = { "arch_5", "pppppp" },
+    [__HYPERVISOR_arch_6] = { "arch_6", "pppppp" },
+    [__HYPERVISOR_arch_7] = { "arch_7", "pppppp" },
 #undef H
 };
 
@@ -80,9 +80,9 @@ const char *abi_hypercall_name(unsigned nr)
     return nr < ARRAY_SIZE(hypercalls) ? hypercalls[nr].name : NULL;
 }
 
-const char *abi_argument_format(unsigned nr)
+const char *abi_argument_kinds(unsigned nr)
 {
-    return abi_hypercall_name(nr) != NULL ? hypercalls[nr].format : "%p, %p, %p, %p, %p, %p";
+    return abi_hypercall_name(nr) != NULL ? hypercalls[nr].kinds : "pppppp";
 }
 
 #define N(name) [name] = #name

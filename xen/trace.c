@@ -120,12 +120,10 @@ static inline uint32_t op_word(uint64_t nr)
 void trace_records_init(void)
 {
     for (unsigned nr = 0; nr < NR_HYPERCALLS; nr++) {
-        const char *format = abi_argument_format(nr);
-        unsigned i = 0;
+        const char *kinds = abi_argument_kinds(nr);
 
-        for (; *format != '\0' && i < 6; format++)
-            if (*format >= 'A' && *format <= 'z')
-                arg_words[nr][i++] = *format == 'u' || *format == 'D' || *format == 'o' ? 1 : 2;
+        for (unsigned i = 0; kinds[i] != '\0'; i++)
+            arg_words[nr][i] = strchr("uDo", kinds[i]) != NULL ? 1 : 2;
     }
 }
 

@@ -85,7 +85,7 @@ static void add_argument(struct line *l, uint32_t nr, char kind, uint64_t value)
 static void show_call(struct walk *w, const uint32_t *words, unsigned n, bool member)
 {
     uint32_t nr = words[0] & ~TRC_PV_HYPERCALL_V2_ARG_MASK;
-    const char *name = abi_hypercall_name(nr), *format = abi_argument_format(nr), *between = "";
+    const char *name = abi_hypercall_name(nr), *kinds = abi_argument_kinds(nr), *between = "";
     unsigned at = 1;
 
     begin(w);
@@ -97,12 +97,10 @@ static void show_call(struct walk *w, const uint32_t *words, unsigned n, bool me
     for (unsigned i = 0; i < 6; i++) {
         unsigned width = words[0] >> (20 + 2 * i) & 3;
 
-        while (*format != '\0' && (*format < 'A' || *format > 'z'))
-            format++;
         if (width == 0 || at + width > n)
             break;
         add(&w->line, "%s", between);
-        add_argument(&w->line, nr, *format != '\0' ? *format++ : 'p',
+        add_argument(&w->line, nr, *kinds != '\0' ? *kinds++ : 'p',
                      width == 2 ? wide(&words[at]) : words[at]);
         at += width;
         between = ", ";

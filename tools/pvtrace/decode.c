@@ -12,7 +12,7 @@
 
 struct decode_options decode_options = { .max_items = 8, .max_string = 80 };
 
-/* Where a call's arguments are more than the ABI's format says:
+/* Where a call's arguments are more than the ABI's own letters say:
  *   S struct of the sub-operation   A array of them, the next argument says how many
  *   E, Y struct that begins with the sub-operation (event_channel_op_compat, physdev_op_compat)
  *   m, M, g, T lists: mmu_update, mmuext_op, GDT frames, traps       P where to write how many were done
@@ -31,17 +31,11 @@ static const char *const special_kinds[ABI_HYPERCALLS] = {
 #undef K
 };
 
-const char *argument_kinds(uint32_t nr, char buf[8])
+const char *argument_kinds(uint32_t nr)
 {
-    const char *format;
-    unsigned n = 0;
+    bool special = nr < ARRAY_SIZE(special_kinds) && special_kinds[nr] != NULL;
 
-    if (nr < ARRAY_SIZE(special_kinds) && special_kinds[nr] != NULL)
-        return special_kinds[nr];
-    for (format = abi_argument_format(nr); n < 6 && (format = strchr(format, '%')) != NULL; format++)
-        buf[n++] = format[1];
-    buf[n] = '\0';
-    return buf;
+    return special ? special_kinds[nr] : abi_argument_kinds(nr);
 }
 
 bool argument_known(const struct call *c, unsigned i)
@@ -57,7 +51,7 @@ uint64_t argument_count(const struct call *c, unsigned i)
 bool operation_number(struct reader *r, uint64_t *op)
 {
     const struct call *c = r->c;
-    char buf[8], kind = argument_kinds(c->nr, buf)[0];
+    char kind = argument_kinds(c->nr)[0];
 
     if (!argument_known(c, 0))
         return false;
@@ -247,8 +241,7 @@ static const argument_fn argument_printers[128] = {
 void decode_arguments(struct text *t, const struct call *c)
 {
     struct reader r = { .c = c };
-    char buf[8];
-    const char *kinds = argument_kinds(c->nr, buf);
+    const char *kinds = argument_kinds(c->nr);
 
     text_put(t, "(", 1);
     for (unsigned i = 0; kinds[i] != '\0'; i++) {

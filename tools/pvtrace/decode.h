@@ -119,8 +119,8 @@ extern const struct layout *const iret_layout;
 extern const struct names shutdown_reasons;
 
 /* --- decode.c --------------------------------------------------------------------------------------- */
-/* Up to 6 letters, one an argument; buf is for those that have to be put together. */
-const char *argument_kinds(uint32_t nr, char buf[8]);
+/* Up to 6 letters, one an argument: the ABI's own, or what is known beyond them. */
+const char *argument_kinds(uint32_t nr);
 bool argument_known(const struct call *c, unsigned i);
 /* The 32-bit number that argument i is; 0: not known. */
 uint64_t argument_count(const struct call *c, unsigned i);

@@ -69,8 +69,7 @@ static void print_written(struct text *t, struct reader *r, char kind, unsigned 
 void decode_result(struct text *t, const struct call *c)
 {
     struct reader r = { .c = c };
-    char buf[8];
-    const char *kinds = argument_kinds(c->nr, buf), *name = errno_name(c->result);
+    const char *kinds = argument_kinds(c->nr), *name = errno_name(c->result);
 
     if (c->nr == __HYPERVISOR_iret)
         return;
