@@ -123,38 +123,82 @@ enum xs_err op_mkdir(const struct ctx *x, const char *path)
     return err == XS_ENOENT ? create(x, path, NULL, 0) : err;
 }
 
-static bool take_name(void *arg, const char *name)
+/* Names of children, one after the other, each with its NUL. */
+struct names {
+    size_t len;
+    char text[4096];
+};
+
+static bool add_name(void *arg, const char *name)
 {
-    strcpy(arg, name);
-    return false;
+    struct names *n = arg;
+    size_t size = strlen(name) + 1;
+
+    if (n->len + size > sizeof(n->text))
+        return false;
+    memcpy(n->text + n->len, name, size);
+    n->len += size;
+    return true;
 }
 
-/* What is below it first, each time the first child's first child: how deep it goes was a guest's choice, so
- * there is no recursion. */
+static void list_names(const struct ctx *x, const char *path, struct names *names)
+{
+    names->len = 0;
+    view_list(x->t, path, add_name, names);
+}
+
+static enum xs_err remove_leaf(const struct ctx *x, const char *path)
+{
+    struct data *d = data_get(view_get(x->t, path));
+    enum xs_err err = XS_OK;
+
+    if (transaction_failed(x->t) || !view_set(x->t, path, NULL))
+        err = XS_ENOSPC;
+    else
+        changed(x, path, d);
+    data_put(d);
+    return err;
+}
+
+/* Removes the children of path that have none themselves. The first that has some becomes path, and is the next whose
+ * children go. */
+static enum xs_err remove_children(const struct ctx *x, char *path, const struct names *names)
+{
+    static struct names below;
+    size_t len = strlen(path);
+    enum xs_err err = XS_OK;
+
+    for (size_t at = 0; at < names->len && !err; at += strlen(names->text + at) + 1) {
+        path[len] = '/';
+        strcpy(path + len + 1, names->text + at);
+        list_names(x, path, &below);
+        if (below.len)
+            return XS_OK;
+        err = remove_leaf(x, path);
+    }
+    path[len] = 0;
+    return err;
+}
+
+/* What is below it goes first. How deep that is was a guest's choice, so there is no recursion; how many they are, too, so
+ * a listing serves for as many as fit, and not for one. */
 static enum xs_err remove_tree(const struct ctx *x, const char *path)
 {
-    char buf[XENSTORE_ABS_PATH_MAX + 1], name[XENSTORE_ABS_PATH_MAX + 1];
-    struct data *d;
+    static struct names names;
+    char buf[XENSTORE_ABS_PATH_MAX + 1];
+    enum xs_err err = XS_OK;
 
     strcpy(buf, path);
-    while (strlen(buf) >= strlen(path)) {
-        name[0] = 0;
-        view_list(x->t, buf, take_name, name);
-        if (name[0]) {
-            strcat(buf, "/");
-            strcat(buf, name);
+    while (!err && strlen(buf) >= strlen(path)) {
+        list_names(x, buf, &names);
+        if (names.len) {
+            err = remove_children(x, buf, &names);
             continue;
         }
-        d = data_get(view_get(x->t, buf));
-        if (transaction_failed(x->t) || !view_set(x->t, buf, NULL)) {
-            data_put(d);
-            return XS_ENOSPC;
-        }
-        changed(x, buf, d);
-        data_put(d);
+        err = remove_leaf(x, buf);
         parent_path(buf, buf);
     }
-    return XS_OK;
+    return err;
 }
 
 enum xs_err op_rm(const struct ctx *x, const char *path)

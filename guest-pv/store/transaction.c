@@ -9,8 +9,11 @@
 #include <string.h>
 #include "store.h"
 
+#define BUCKETS 128u                    /* a transaction of a thousand changes is one that a guest may well make */
+
 struct change {
-    struct change *next;
+    struct change *next;                /* of all, the last one first */
+    struct change *same_bucket;
     struct data *base, *now;            /* found; seen by the transaction. NULL: no node */
     bool written, listed;
     uint64_t kids;                      /* of the node when it was first listed; 0: there was none */
@@ -27,6 +30,7 @@ struct transaction {
     bool failed;
     unsigned nr_changes, nr_writes;
     struct change *changes;
+    struct change *buckets[BUCKETS];    /* the same, by the hash of their paths */
 };
 
 struct transaction *transaction_new(uint16_t domid, uint32_t id)
@@ -89,10 +93,10 @@ static uint32_t hash_of(const char *s)
 
 static struct change *find_change(struct transaction *t, const char *path, uint32_t hash)
 {
-    struct change *c = t->changes;
+    struct change *c = t->buckets[hash % BUCKETS];
 
     while (c && (c->hash != hash || strcmp(c->path, path)))
-        c = c->next;
+        c = c->same_bucket;
     return c;
 }
 
@@ -121,10 +125,11 @@ static struct change *change_of(struct transaction *t, const char *path)
         t->failed = true;
         return NULL;
     }
-    *c = (struct change){ .next = t->changes, .hash = hash, .len = len, .base = data_get(tree_data(path)) };
+    *c = (struct change){ .next = t->changes, .same_bucket = t->buckets[hash % BUCKETS], .hash = hash,
+                          .len = len, .base = data_get(tree_data(path)) };
     memcpy(c->path, path, len + 1);
     c->now = data_get(c->base);
-    t->changes = c;
+    t->changes = t->buckets[hash % BUCKETS] = c;
     t->nr_changes++;
     return c;
 }

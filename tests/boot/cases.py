@@ -89,6 +89,7 @@ CASES = [
     Case("store-abused", ("GOOD name=abuser mem=32M -- suites=storeabuse", SERVICE,
                           "GOOD name=liar mem=32M -- suites=storelie", "GOOD name=good mem=32M -- suites=store"),
          guests=(1, 2, 3), shows=(r"domain 1: a message beyond", r"domain 2: senseless ring indices")),
+    Case("store-many", (SERVICE, "GOOD name=client mem=32M -- suites=storemany"), icount=True),
     Case("store-dies", ("GOOD service name=dying mem=32M -- suites=crash", SHORT.format("good")), guests=(1,),
          crash=(0,)),
     Case("store-alone", (SERVICE,), guests=(), shows=(r"^\(XEN\).*No guest could be started",)),
