@@ -96,6 +96,16 @@ static void idle_program(struct vcpu *v)
     }
 }
 
+/* Sleeps until the timer, but not beyond system time end. A guest may set a timer that is centuries away: the clock must
+ * not be turned that far, because the TSC would wrap and time would run backwards, which no machine lives to see. */
+static void idle_until(uint64_t end)
+{
+    uint64_t end_tsc = ns_to_tsc(end);
+
+    host.tsc = MAX(host.tsc, MIN(host.deadline, end_tsc));
+    take_interrupts();
+}
+
 bool host_run(uint64_t limit_ns)
 {
     uint64_t end = now_ns() + limit_ns;
@@ -107,7 +117,7 @@ bool host_run(uint64_t limit_ns)
             continue;
         if (host.deadline == 0)
             return true;
-        arch_idle();
+        idle_until(end);
     }
     return false;
 }

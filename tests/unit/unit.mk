@@ -1,9 +1,10 @@
 # The hypervisor as an ordinary program: the same xen/*.c and common/*.c, linked against arch/host under the
-# sanitizers. `make unit` runs tests/unit/test_*.c, one program each; `make fuzz` throws random hypercalls at it for
-# a fixed number of iterations (FUZZ_ITERATIONS, FUZZ_SEED); `make fuzz-forever` lets libFuzzer choose them.
+# sanitizers. `make unit` runs tests/unit/test_*.c, one program each; `make fuzz` throws random hypercalls at it, a fixed
+# number for each of some seeds (FUZZ_ITERATIONS, FUZZ_SEEDS), `make fuzz-long` a hundred million; `make fuzz-forever`
+# lets libFuzzer choose them.
 UNIT := $(BUILD)/unit
-FUZZ_ITERATIONS ?= 300000
-FUZZ_SEED ?= 1
+FUZZ_ITERATIONS ?= 500000
+FUZZ_SEEDS ?= 1 2 3 4
 
 UNIT_CC ?= gcc
 UNIT_SAN := -fsanitize=address,undefined -fno-sanitize-recover=all
@@ -52,13 +53,19 @@ $(UNIT)/fuzz: $(UNIT)/tests/fuzz/hypercalls.o $(UNIT)/tests/fuzz/main.o $(UNIT)/
 	$(call say,UNIT-LD,$@)
 	$(Q)$(UNIT_CC) $(UNIT_SAN) -o $@ $(filter %.o,$^) -Wl,--whole-archive $(UNIT)/libhv.a -Wl,--no-whole-archive
 
-.PHONY: unit fuzz fuzz-forever
+.PHONY: unit fuzz fuzz-long fuzz-forever
 unit: $(UNIT_TESTS)
 	@failed=; for t in $^; do $$t || failed="$$failed $$t"; done; \
 	    [ -z "$$failed" ] || { echo "failed:$$failed"; exit 1; }
 
+# Two seeds at a time; the first failure ends it, and its seed is on the screen.
 fuzz: $(UNIT)/fuzz
-	@$(UNIT)/fuzz $(FUZZ_ITERATIONS) $(FUZZ_SEED)
+	@printf '%s\n' $(FUZZ_SEEDS) | xargs -P2 -I{} sh -c \
+	    '$(UNIT)/fuzz $(FUZZ_ITERATIONS) {} || { echo "failed: $(UNIT)/fuzz $(FUZZ_ITERATIONS) {}" >&2; exit 255; }'
+
+# About half an hour on two cores.
+fuzz-long:
+	@$(MAKE) --no-print-directory fuzz FUZZ_ITERATIONS=2000000 FUZZ_SEEDS='$(shell seq 7001 7050)'
 
 # Coverage-guided, in clang's own objects. Ends when told to, or at the first finding.
 FUZZ_FOREVER := $(BUILD)/libfuzzer
