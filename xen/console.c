@@ -65,8 +65,7 @@ void console_put(const char *s, size_t len)
     unlock_console();
 }
 
-/* What is held back of d's line goes out; the line ends or stays open. */
-static void show_line(struct domain *d, bool whole)
+void console_show_line(struct domain *d, struct console_line *l, bool whole)
 {
     char prefix[16];
 
@@ -74,35 +73,29 @@ static void show_line(struct domain *d, bool whole)
     if (open_line != d) {
         end_open_line();
         console_raw(prefix, (size_t)snprintf(prefix, sizeof(prefix), "(d%u) ", d->id));
-        console_show_start(d);
+        console_line_start(l);
     }
-    for (unsigned i = 0; i < d->console_len; i++)
-        console_show(d, d->console_line[i]);
+    console_line_show(l);
     if (whole)
         console_raw("\n", 1);
     open_line = whole ? NULL : d;
-    d->console_len = 0;
     unlock_console();
 }
 
 void guest_console_write(struct domain *d, const char *s, size_t len)
 {
-    char c;
+    struct console_line *l = &d->console_line;
 
     for (; len != 0; len--, s++) {
-        if (*s == '\n') {
-            d->console_state = 0;       /* a broken sequence ends with its line */
-            show_line(d, true);
+        if (*s != '\n') {
+            console_line_add(d, l, *s);
             continue;
         }
-        for (unsigned n = console_filter(d, *s, &c); n != 0; n--) {
-            if (d->console_len == sizeof(d->console_line))
-                show_line(d, false);
-            d->console_line[d->console_len++] = c;
-        }
+        console_line_end(d, l);
+        console_show_line(d, l, true);
     }
-    if (d->console_len != 0)
-        d->console_since = now_ns();
+    if (l->len != 0)
+        l->since = now_ns();
 }
 
 /* The ring. Its page is the guest's memory: every index is read once and judged. Our type reference keeps it
@@ -172,8 +165,8 @@ void console_detach(struct domain *d)
     mfn_t mfn = d->console_mfn;
 
     take_output(d, UINT32_MAX);         /* its event channels are gone already */
-    if (d->console_len != 0 || open_line == d)
-        show_line(d, true);
+    if (d->console_line.len != 0 || open_line == d)
+        console_show_line(d, &d->console_line, true);
     if (d->console_ring == NULL)
         return;
     d->console_ring = NULL;
@@ -215,7 +208,7 @@ static bool looks_like_prompt(const struct domain *d)
     struct vcpu *v;
     unsigned i;
 
-    if (now_ns() - d->console_since > PROMPT_NS)
+    if (now_ns() - d->console_line.since > PROMPT_NS)
         return true;
     for_each_vcpu(d, v, i)
         if (v->up && !v->blocked)
@@ -235,8 +228,8 @@ void console_poll(void)
         budget -= taken;
         if (taken != 0)
             evtchn_raise(d, d->console_port);
-        if (d->console_len != 0 && looks_like_prompt(d))
-            show_line(d, false);
+        if (d->console_line.len != 0 && looks_like_prompt(d))
+            console_show_line(d, &d->console_line, false);
     }
 }
 

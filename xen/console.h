@@ -16,11 +16,8 @@ void console_give(struct domain *d, char c);        /* into its ring; a full or 
 bool console_has_room(const struct domain *d, unsigned n);      /* for n characters */
 void console_raw(const char *s, size_t len);        /* to the line as it is; under the console's lock */
 void guest_console_write(struct domain *d, const char *s, size_t len);  /* line-buffered, "(dN) " prefixed, filtered */
-
-/* console_line.c */
-unsigned console_filter(struct domain *d, char c, char *out);   /* a guest's byte: how often *out goes into its line */
-void console_show_start(struct domain *d);          /* its line begins anew on the terminal */
-void console_show(struct domain *d, char c);        /* one byte of its line buffer to the terminal */
+/* What is held back of d's line goes out; the line ends (whole) or stays open. */
+void console_show_line(struct domain *d, struct console_line *l, bool whole);
 
 /* input.c */
 void console_input_start(void);                     /* from now on a timer calls console_input */

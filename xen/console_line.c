@@ -1,105 +1,154 @@
 /* Owns which of a guest's bytes reach the terminal, and as what. A shell needs to go back on its line, clear
  * the rest of it and ring the bell, and may; but never left of its own text, where the prefix says whose line it
- * is, and never to another line. Whatever else steers a terminal is dropped, sequences as a whole. Called by
- * console.c: on the way into the guest's line buffer, and from there to the terminal. */
+ * is, and never to another line. Whatever else steers a terminal is dropped, sequences as a whole. Text is UTF-8; what
+ * is none of it, and characters that steer, become U+FFFD. Called by console.c: on the way into the guest's line, and
+ * from there to the terminal. */
 #include "common/printf.h"
+#include "common/string.h"
 #include "xen/console.h"
 
 #define ESC '\033'
-#define CLEAR '\033'                    /* in the line buffer: clear what is right of here */
+#define CLEAR '\033'                    /* in the line's text: clear what is right of here */
 #define MAX_COLUMN 60000u
 
 enum { TEXT, ESCAPE, CHARSET, SEQUENCE };       /* what the next byte belongs to */
 
-static bool printable(char c)
+static void append(struct domain *d, struct console_line *l, const char *s, unsigned len)
 {
-    uint8_t u = (uint8_t)c;
+    if (l->len + len > sizeof(l->text))
+        console_show_line(d, l, false);
+    memcpy(l->text + l->len, s, len);
+    l->len += len;
+}
 
-    return c == '\t' || (u >= ' ' && u <= '~') || u >= 0xa0;
+static void append_char(struct domain *d, struct console_line *l, char c)
+{
+    append(d, l, &c, 1);
+}
+
+static void append_replacement(struct domain *d, struct console_line *l)
+{
+    append(d, l, UTF8_REPLACEMENT, sizeof(UTF8_REPLACEMENT) - 1);
 }
 
 /* The last byte of a sequence decides what it was; its number is 0 when none was given. */
-static unsigned end_sequence(unsigned number, char last, char *out)
+static void end_sequence(struct domain *d, struct console_line *l, char last)
 {
-    if (last == 'D') {
-        *out = '\b';
-        return number != 0 ? number : 1;
-    }
-    *out = CLEAR;
-    return (last == 'J' || last == 'K') && number == 0;
+    unsigned number = l->number;
+
+    if ((last == 'J' || last == 'K') && number == 0)
+        append_char(d, l, CLEAR);
+    for (number = MAX(number, 1u); last == 'D' && number != 0; number--)
+        append_char(d, l, '\b');
 }
 
-static unsigned in_sequence(struct domain *d, char c, char *out)
+static void in_sequence(struct domain *d, struct console_line *l, char c)
 {
-    bool text = d->console_state == ESCAPE && c != '[';
+    bool text = l->state == ESCAPE && c != '[';
 
-    if (text || d->console_state == CHARSET) {
-        d->console_state = text && (c == '(' || c == ')') ? CHARSET : TEXT;
-        return 0;
+    if (text || l->state == CHARSET) {
+        l->state = text && (c == '(' || c == ')') ? CHARSET : TEXT;
+    } else if (l->state == ESCAPE) {
+        l->state = SEQUENCE;
+        l->number = 0;
+    } else if (c >= ' ' && c < '@') {
+        l->number = c < '0' || c > '9' ? 255 : (uint8_t)MIN(l->number * 10 + (c - '0'), 255);
+    } else {
+        l->state = TEXT;
+        end_sequence(d, l, c);
     }
-    if (d->console_state == ESCAPE) {
-        d->console_state = SEQUENCE;
-        d->console_number = 0;
-        return 0;
-    }
-    if (c >= ' ' && c < '@') {
-        d->console_number = c < '0' || c > '9' ? 255 : (uint8_t)MIN(d->console_number * 10 + (c - '0'), 255);
-        return 0;
-    }
-    d->console_state = TEXT;
-    return end_sequence(d->console_number, c, out);
 }
 
-unsigned console_filter(struct domain *d, char c, char *out)
+static void add_ascii(struct domain *d, struct console_line *l, char c)
 {
-    if (d->console_state == TEXT) {
-        *out = c;
-        if (c == ESC)
-            d->console_state = ESCAPE;
-        return printable(c) || c == '\b' || c == '\r' || c == '\a';
+    if ((c >= ' ' && c <= '~') || c == '\t' || c == '\b' || c == '\r' || c == '\a')
+        append_char(d, l, c);
+}
+
+static void add_text(struct domain *d, struct console_line *l, char c)
+{
+    enum utf8_result result = utf8_feed(&l->utf8, c);
+
+    if (result == UTF8_CUT) {
+        append_replacement(d, l);
+        result = utf8_feed(&l->utf8, c);
     }
+    if (result == UTF8_BAD || (result == UTF8_WHOLE && utf8_steers(l->utf8.code)))
+        append_replacement(d, l);
+    else if (result == UTF8_WHOLE && l->utf8.len == 1)
+        add_ascii(d, l, c);
+    else if (result == UTF8_WHOLE)
+        append(d, l, l->utf8.bytes, l->utf8.len);
+}
+
+void console_line_end(struct domain *d, struct console_line *l)
+{
+    if (l->utf8.left != 0)
+        append_replacement(d, l);
+    l->utf8.left = 0;
+    l->state = TEXT;
+}
+
+void console_line_add(struct domain *d, struct console_line *l, char c)
+{
     if (c == ESC) {
-        d->console_state = ESCAPE;
-        return 0;
+        console_line_end(d, l);
+        l->state = ESCAPE;
+    } else if (l->state == TEXT) {
+        add_text(d, l, c);
+    } else {
+        in_sequence(d, l, c);
     }
-    return in_sequence(d, c, out);
 }
 
-/* The column is counted too low where a byte may not be one: so it never leads into the prefix. */
-static void go_back(struct domain *d, unsigned n)
+/* To the terminal. */
+
+/* The column is counted too low where a character may have none: so it never leads into the prefix. */
+static void go_back(struct console_line *l, unsigned n)
 {
     char text[16];
 
-    n = MIN(n, d->console_column);
-    d->console_column -= n;
+    n = MIN(n, l->column);
+    l->column -= n;
     if (n == 1)
         console_raw("\b", 1);
     else if (n != 0)
         console_raw(text, (size_t)snprintf(text, sizeof(text), "\033[%uD", n));
 }
 
-void console_show(struct domain *d, char c)
+/* One character; the number of its bytes. */
+static unsigned show_text(struct console_line *l, const char *s, unsigned len)
 {
-    if (c == '\r') {
-        d->console_return = true;       /* before a line feed, as mostly, it means nothing */
-        return;
-    }
-    if (d->console_return)
-        go_back(d, d->console_column);
-    d->console_return = false;
-    if (c == '\b') {
-        go_back(d, 1);
-    } else if (c == CLEAR) {
-        console_raw("\033[K", 3);
-    } else {
-        console_raw(&c, 1);
-        if (c >= ' ' && c <= '~' && d->console_column < MAX_COLUMN)
-            d->console_column++;
-    }
+    struct utf8 u = { 0 };
+    unsigned n = 0;
+
+    while (n < len && utf8_feed(&u, s[n++]) == UTF8_MORE)
+        ;
+    console_raw(s, n);
+    l->column = MIN(l->column + utf8_columns(u.code), MAX_COLUMN);
+    return n;
 }
 
-void console_show_start(struct domain *d)
+/* A carriage return is carried out when something follows: before a line feed, as mostly, it means nothing. */
+void console_line_show(struct console_line *l)
 {
-    d->console_column = 0;
-    d->console_return = false;
+    for (unsigned i = 0; i < l->len;) {
+        char c = l->text[i];
+
+        if (c != '\r' && l->returning)
+            go_back(l, l->column);
+        l->returning = c == '\r';
+        if (c == '\b')
+            go_back(l, 1);
+        else if (c == CLEAR)
+            console_raw("\033[K", 3);
+        i += c == '\b' || c == CLEAR || c == '\r' ? 1 : show_text(l, &l->text[i], l->len - i);
+    }
+    l->len = 0;
+}
+
+void console_line_start(struct console_line *l)
+{
+    l->column = 0;
+    l->returning = false;
 }

@@ -13,6 +13,7 @@
 
 #include "common/compiler.h"
 #include "common/list.h"
+#include "xen/console_line.h"
 #include "xen/lock.h"
 #include "xen/timer.h"
 #include "xen/types.h"
@@ -131,12 +132,7 @@ struct domain {
     struct xencons_interface *console_ring;
     mfn_t console_mfn;
     evtchn_port_t console_port;
-    char console_line[128];
-    unsigned console_len;           /* of console_line: what is not on the terminal yet */
-    uint64_t console_since;         /* ns when the last of it came */
-    uint8_t console_state, console_number;  /* console_line.c: inside an escape sequence, and its number */
-    bool console_return;            /* a carriage return not carried out yet */
-    unsigned console_column;        /* characters of the guest's on the terminal's line: at least this many */
+    struct console_line console_line;
     uint64_t log_since;             /* guest_log: start of the interval, lines said and withheld in it */
     unsigned log_said, log_withheld;
 

@@ -6,6 +6,7 @@
 #include "arch/arch.h"
 #include "common/printf.h"
 #include "common/string.h"
+#include "common/utf8.h"
 #include "xen/console.h"
 #include "xen/domain.h"
 #include "xen/log.h"
@@ -20,6 +21,28 @@
 enum log_level log_threshold = LOG_INFO;
 enum log_level guest_log_threshold = LOG_WARNING;
 
+/* What is no text becomes question marks, one for each byte. */
+static void make_harmless(char *s, int len)
+{
+    struct utf8 u = { 0 };
+    int begin = 0;                      /* of the character */
+
+    for (int i = 0; i < len; i++) {
+        enum utf8_result result = utf8_feed(&u, s[i]);
+        bool bad = result == UTF8_BAD || (result == UTF8_WHOLE && utf8_steers(u.code)) ||
+                   (result == UTF8_MORE && i == len - 1);
+
+        if (result == UTF8_WHOLE && u.len == 1)
+            bad = (u.code < ' ' && u.code != '\t') || u.code == 0x7f;
+        if (bad || result == UTF8_CUT)
+            memset(s + begin, '?', (size_t)(result == UTF8_CUT ? i - begin : i + 1 - begin));
+        if (result == UTF8_CUT)
+            begin = i--;
+        else if (result != UTF8_MORE)
+            begin = i + 1;
+    }
+}
+
 static void put_line(const char *prefix, const char *fmt, va_list ap)
 {
     char line[LINE_MAX];
@@ -27,9 +50,7 @@ static void put_line(const char *prefix, const char *fmt, va_list ap)
     int len = start + vsnprintf(line + start, sizeof(line) - (size_t)start, fmt, ap);
 
     len = MIN(len, (int)sizeof(line) - 2);
-    for (int i = start; i < len; i++)
-        if ((uint8_t)line[i] < ' ' || line[i] == 0x7f)
-            line[i] = line[i] == '\t' ? '\t' : '?';
+    make_harmless(line + start, len - start);
     line[len++] = '\n';
     console_put(line, (size_t)len);
 }

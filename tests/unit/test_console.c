@@ -1,6 +1,7 @@
 /* The console: guests' lines, whole and filtered, from rings whose indices may lie; and what is typed, to
  * whom. */
 #include "cmocka_main.h"
+#include <stdio.h>
 #include <string.h>
 #include "support.h"
 #include "xen/console.h"
@@ -45,10 +46,82 @@ static void control_characters_are_filtered(void **state)
     (void)state;
     say(a, "x\033[2J\033[31m\033(B\033c\001\x9by\tz\r\n");
     console_drain(a);
-    assert_true(console_says("(d1) xy\tz\n"));
+    assert_true(console_says("(d1) x" UTF8_REPLACEMENT "y\tz\n"));
     say(a, "cut off \033[12\nwhole\n");
     console_drain(a);
     assert_true(console_says("(d1) cut off \n(d1) whole\n"));
+}
+
+#define STATUS "\xe2\x97\x8f Starting\xe2\x80\xa6 \xe2\x80\x94 \xc3\xa9\xf0\x9f\x98\x80\n"
+
+/* What systemd shows, in one piece and byte by byte. */
+static void utf8_passes(void **state)
+{
+    static const char text[] = STATUS;
+    char piece[2] = "";
+
+    (void)state;
+    say(a, text);
+    console_drain(a);
+    assert_true(console_says("(d1) " STATUS));
+    host.console_len = 0;
+    for (const char *p = text; *p != '\0'; p++) {
+        piece[0] = *p;
+        say(a, piece);
+        console_drain(a);
+    }
+    assert_string_equal(host.console, "(d1) " STATUS);
+}
+
+/* Each of these is no character, or one that steers, and leaves one or more U+FFFD and nothing else of itself. */
+static void what_is_no_utf8_is_replaced(void **state)
+{
+    static const char *const bad[] = {
+        "\x80", "\xbf", "\xff", "\xfe", "\xf8\x88\x80\x80\x80",         /* stray, and no first bytes */
+        "\xc0\x8a", "\xc1\xbf", "\xe0\x80\x9b", "\xf0\x80\x80\x8a",       /* overlong: one would be a line feed */
+        "\xed\xa0\x80", "\xed\xbf\xbf", "\xf4\x90\x80\x80", "\xf7\xbf\xbf\xbf",     /* surrogates, too large */
+        "\xc2\x9b", "\xc2\x85", "\xc2\x80", "\xc2\x9f",                     /* C1 */
+        "\xe2\x80\xae", "\xe2\x81\xa6", "\xe2\x80\xa8",                    /* bidi controls, line separator */
+        "\xe2", "\xe2\x80", "\xf0\x9f\x98",                                 /* cut off by the x */
+    };
+    char text[32];
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
+        const char *p = host.console;
+
+        host.console_len = 0;
+        snprintf(text, sizeof(text), "<%sx\n", bad[i]);
+        say(a, text);
+        console_drain(a);
+        assert_memory_equal(p, "(d1) <" UTF8_REPLACEMENT, 9);
+        for (p += 6; strncmp(p, UTF8_REPLACEMENT, 3) == 0; p += 3)
+            ;
+        assert_string_equal(p, "x\n");
+    }
+    say(a, "cut\xe2\x97\n\x8fnext\xe2\x97\033[K\x8f\n");
+    console_drain(a);
+    assert_true(console_says("(d1) cut" UTF8_REPLACEMENT "\n(d1) " UTF8_REPLACEMENT "next" UTF8_REPLACEMENT
+                             "\033[K" UTF8_REPLACEMENT "\n"));
+}
+
+/* Going back: over what is known to have a column, and not over what may have none. */
+static void columns_of_utf8(void **state)
+{
+    (void)state;
+    say(a, "\xc3\xa9\xe6\xbc\xa2\b\b\b\b\b!\n");                 /* one narrow, one wide */
+    console_drain(a);
+    assert_true(console_says("(d1) \xc3\xa9\xe6\xbc\xa2\b\b\b!\n"));
+    say(a, "e\xcc\x81\xcc\x81\xcc\x81\rx\n");                      /* accents that join the letter */
+    console_drain(a);
+    assert_true(console_says("(d1) e\xcc\x81\xcc\x81\xcc\x81\bx\n"));
+}
+
+static void lines_of_ours_are_harmless(void **state)
+{
+    (void)state;
+    log_error("a\x9b" "2J \xc2\x9b" "2J \xe2\x80\xa6 \xe2\x80 \033 \xe2\x80\xae\tz\xe2\x80");
+    assert_true(console_says("(XEN) a?2J ??2J \xe2\x80\xa6 ?? ? ???\tz??\n"));
 }
 
 /* A shell goes back and forth on its line, and never to the left of it. */
@@ -90,7 +163,7 @@ static void no_line_is_forged(void **state)
 
     (void)state;
     memset(text, 'x', sizeof(text));
-    strcpy(text + 128, "(XEN) panic\n");
+    strcpy(text + sizeof(a->console_line.text), "(XEN) panic\n");
     say(a, text);
     console_drain(a);
     assert_false(console_says("\n(XEN) panic"));
@@ -185,7 +258,9 @@ int main(void)
         with_guests(lines_are_whole), with_guests(control_characters_are_filtered),
         with_guests(no_line_is_forged), with_guests(hostile_indices_do_nothing),
         with_guests(input_follows_ctrl_a), with_guests(nothing_typed_is_lost),
-        with_guests(a_line_is_edited), with_guests(an_interrupted_line_is_not_left), with_guests(guests_cannot_flood_the_log),
+        with_guests(utf8_passes), with_guests(what_is_no_utf8_is_replaced), with_guests(columns_of_utf8),
+        with_guests(lines_of_ours_are_harmless), with_guests(a_line_is_edited),
+        with_guests(an_interrupted_line_is_not_left), with_guests(guests_cannot_flood_the_log),
     };
 
     return cmocka_run_group_tests_name("console", tests, NULL, NULL);
