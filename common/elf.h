@@ -1,42 +1,63 @@
-/* ELF64 files in memory: their load segments, notes and sections, every bound checked once, here. Knows
+/* ELF64 files in memory: their load segments, notes, sections and symbols, every bound checked once, here. Knows
  * nothing of what the notes mean. The file is not changed and must stay where it is. */
 #ifndef COMMON_ELF_H
 #define COMMON_ELF_H
 
 #include "common/compiler.h"
-
-#define ELF_MAX_SEGMENTS 16u
+#include "common/elf64.h"
 
 struct elf_segment {
     uint64_t offset, filesz;            /* inside the file */
     uint64_t paddr, memsz;              /* memsz >= filesz, paddr + memsz does not wrap */
 };
 
+/* Load segments may overlap: they are loaded in the order of their headers, and the last one counts. All their bytes
+ * together are at most twice the range around them, so that a file of many headers costs no more than a large one. */
 struct elf_file {
     const uint8_t *data;
     uint64_t size;
     uint64_t entry;
-    unsigned nr_segments;
-    struct elf_segment segment[ELF_MAX_SEGMENTS];   /* PT_LOAD with memsz > 0; no two overlap */
-    uint64_t paddr_start, paddr_end;                /* around all of them */
+    uint64_t paddr_start, paddr_end;    /* around all load segments; not empty */
     uint64_t phoff, shoff;
-    unsigned phnum, shnum, shstrndx;                /* tables that lie inside the file; else 0 entries */
+    unsigned phnum, shnum, shstrndx;    /* tables that lie inside the file; else 0 entries */
 };
 
 struct elf_note {
     uint32_t type;
-    const char *owner;                  /* NUL-terminated */
     const uint8_t *desc;                /* unaligned */
     uint32_t desc_len;
+};
+
+/* What a BSD kernel finds behind itself when it asks for its symbols: an image of an ELF file that has nothing but
+ * them, made as Xen makes it, with the number of its bytes in front (elf_symbols.c draws it). */
+#define ELF_SYMBOLS_HEAD 260u
+struct elf_symbols {
+    uint64_t bytes;                     /* of all; a multiple of 8; 0: the file has no symbols */
+    struct elf64_shdr table, strings;   /* as in the file; both lie inside it */
 };
 
 bool elf_magic(const void *data, uint64_t size);
 /* NULL, or why this is no ELF64 x86-64 program that could be loaded. */
 const char *elf_parse(struct elf_file *e, const void *data, uint64_t size);
-/* Calls fn for every well-formed note of the PT_NOTE segments or, when there is none, of the SHT_NOTE
- * sections. Returns how many there were. */
-unsigned elf_for_each_note(const struct elf_file *e, void (*fn)(void *ctx, const struct elf_note *n), void *ctx);
+/* Program header i, below phnum, as a load segment. False: it is none. */
+bool elf_segment(const struct elf_file *e, unsigned i, struct elf_segment *s);
+/* Calls fn for every well-formed note of that owner in the PT_NOTE segments or, when it has none there, in the
+ * SHT_NOTE sections. Returns how many there were. */
+unsigned elf_for_each_note(const struct elf_file *e, const char *owner, void (*fn)(void *ctx, const struct elf_note *n),
+                           void *ctx);
+/* The NUL-terminated text at p, which lies in the file; NULL: there is no end to it. */
+const char *elf_text(const struct elf_file *e, const void *p);
 /* The contents of the first section of that name; NULL: none, or not inside the file. */
 const char *elf_section(const struct elf_file *e, const char *name, uint64_t *len);
+/* Section header i, below shnum. */
+struct elf64_shdr elf_section_header(const struct elf_file *e, unsigned i);
+
+/* NULL, or why the symbols of this file cannot be loaded. */
+const char *elf_symbols_find(const struct elf_file *e, struct elf_symbols *s);
+/* Where the table and the strings go, counted from the start of all. */
+uint64_t elf_symbols_table_at(void);
+uint64_t elf_symbols_strings_at(const struct elf_symbols *s);
+/* Writes what stands before them, at the start of all. */
+void elf_symbols_head(const struct elf_file *e, const struct elf_symbols *s, uint8_t head[ELF_SYMBOLS_HEAD]);
 
 #endif

@@ -27,6 +27,8 @@ MAKE_ISO  := $(MAKE) --no-print-directory iso KERNEL= RAMDISK= INITRD= WORDS= AP
 # For those of UEFI: a program that leaves little of the low memory in one piece, and xen.efi signed with the key that
 # Debian's firmware for tests trusts (it is no secret, and neither is its password).
 EFI_TESTS   := $(EFI_DIR)/tests/fragment.efi $(EFI_DIR)/tests/xen-signed.efi
+# A kernel by hand, as small as one can be.
+TINY_KERNEL := $(EFI_DIR)/tests/tiny
 SNAKEOIL    := /usr/share/ovmf/PkKek-1-snakeoil
 EFI_LINK     = ld -nostdlib -znocombreloc -shared -Bsymbolic --no-undefined --no-warn-rwx-segments -z noexecstack \
                -T $(EFI_LIB)/elf_x86_64_efi.lds $(EFI_LIB)/crt0-efi-x86_64.o
@@ -37,6 +39,12 @@ $(EFI_DIR)/tests/fragment.efi: $(EFI_DIR)/tests/boot/fragment.o
 	$(Q)objcopy -j .text -j .sdata -j .data -j .dynamic -j .dynsym -j '.rel*' -j .reloc \
 	    --target=efi-app-x86_64 $(@:.efi=.so) $@
 
+$(TINY_KERNEL): tests/boot/tiny.S
+	$(call say,TINY,$@)
+	@mkdir -p $(@D)
+	$(Q)gcc -c $< -o $@.o
+	$(Q)ld -N --no-warn-rwx-segments --build-id=none -Ttext=0 --section-start=.note.Xen=0x2000 $@.o -o $@
+
 $(EFI_DIR)/tests/xen-signed.efi: $(XEN_EFI)
 	$(call say,SIGN,$@)
 	@mkdir -p $(@D)
@@ -45,7 +53,7 @@ $(EFI_DIR)/tests/xen-signed.efi: $(XEN_EFI)
 	    { cat $(@D)/sbsign.log; exit 1; }
 
 boot-tests: $(PVTRACE) $(XENALYZE) $(BUILD)/paragon $(GUEST_PV) $(GUEST_STORE) $(LINUX)/vmlinux $(LINUX_RAMDISK) \
-    $(LINUX)/grub/grub-xen $(XEN_EFI) $(EFI_TESTS)
+    $(LINUX)/grub/grub-xen $(XEN_EFI) $(EFI_TESTS) $(TINY_KERNEL)
 	@$(MAKE_ISO) ISO=$(BOOT_ISO) GUEST= CMDLINE= ENTRY=guests BOOT=grub
 	@$(MAKE_ISO) ISO=$(BOOT_ISO:.iso=-efi.iso) GUEST= CMDLINE= ENTRY=guests FIRMWARE=uefi BOOT=efi
 	@$(MAKE_ISO) ISO=$(LINUX_ISO) GUEST=linux CMDLINE=paragon=selftest ENTRY=linux BOOT=grub

@@ -47,17 +47,43 @@ static void store(struct build *b, uint64_t paddr, const uint8_t *src, uint64_t 
     }
 }
 
+/* In the order of their headers: where two overlap, the later one is what the kernel sees. */
+static void load_segments(struct build *b)
+{
+    const struct kernel_image *k = &b->image;
+
+    for (unsigned i = 0; i < k->elf.phnum; i++) {
+        struct elf_segment s;
+
+        if (!elf_segment(&k->elf, i, &s))
+            continue;
+        store(b, s.paddr - k->paddr_offset, k->elf.data + s.offset, s.filesz);
+        store(b, s.paddr - k->paddr_offset + s.filesz, NULL, s.memsz - s.filesz);
+    }
+}
+
+/* Zeroes where head, table and strings leave gaps. */
+static void load_symbols(struct build *b)
+{
+    const struct elf_symbols *s = &b->image.symbols;
+    uint64_t paddr = b->image.symbols_paddr - b->image.paddr_offset;
+    uint8_t head[ELF_SYMBOLS_HEAD];
+
+    if (s->bytes == 0)
+        return;
+    elf_symbols_head(&b->image.elf, s, head);
+    store(b, paddr, NULL, s->bytes);
+    store(b, paddr, head, sizeof(head));
+    store(b, paddr + elf_symbols_table_at(), b->image.elf.data + s->table.offset, s->table.size);
+    store(b, paddr + elf_symbols_strings_at(s), b->image.elf.data + s->strings.offset, s->strings.size);
+}
+
 static void load_image(struct build *b)
 {
     const struct kernel_image *k = &b->image;
 
-    for (unsigned i = 0; i < k->elf.nr_segments; i++) {
-        const struct elf_segment *s = &k->elf.segment[i];
-        uint64_t paddr = s->paddr - k->paddr_offset;
-
-        store(b, paddr, k->elf.data + s->offset, s->filesz);
-        store(b, paddr + s->filesz, NULL, s->memsz - s->filesz);
-    }
+    load_segments(b);
+    load_symbols(b);
     store(b, b->ramdisk_pfn << PAGE_SHIFT, b->ramdisk, b->ramdisk_size);
     if (IMAGE_GAVE(k, XEN_ELFNOTE_HYPERCALL_PAGE))
         write_hypercall_page(mfn_to_virt(build_mfn(b, (k->hypercall_page - k->virt_base) >> PAGE_SHIFT)));

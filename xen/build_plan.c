@@ -44,19 +44,25 @@ static int plan_boot_end(struct build *b)
     return 0;
 }
 
-/* A list mapped by itself: any address that shares no L4 entry with the boot region, so that the two sets of
- * tables meet in the L4 only. */
+/* Xen's builder of ordinary domains maps the list by itself only at a page address below the base. Elsewhere, and where the
+ * two sets of tables would meet below the L4, it goes in line: start_info says where it is. */
+static bool has_own_p2m(const struct build *b)
+{
+    const struct kernel_image *k = &b->image;
+    uint64_t last = k->init_p2m + (b->nr_p2m_pages << PAGE_SHIFT) - 1;
+
+    return IMAGE_GAVE(k, XEN_ELFNOTE_INIT_P2M) && (k->init_p2m & ~PAGE_MASK) == 0 && k->init_p2m < k->virt_base &&
+           last >> 39 < k->virt_base >> 39;
+}
+
 static int plan_p2m_range(struct build *b)
 {
     uint64_t start = b->image.init_p2m, len = b->nr_p2m_pages << PAGE_SHIFT;
 
     b->p2m.start = start;
     b->p2m.end = start + len;
-    if (start & ~PAGE_MASK || !guest_range_ok(start, len) || !is_canonical(start) ||
-        !is_canonical(start + len - 1))
+    if (!guest_range_ok(start, len) || !is_canonical(start) || !is_canonical(start + len - 1))
         return build_fail(b, -EINVAL, "the address %lx of its INIT_P2M note is none a guest may use", start);
-    if (start >> 39 <= (b->boot.end - 1) >> 39 && b->boot.start >> 39 <= (b->p2m.end - 1) >> 39)
-        return build_fail(b, -EINVAL, "the address %lx of its INIT_P2M note is too near the kernel", start);
     b->p2m.first_pfn = b->p2m_pfn + b->nr_p2m_pages;
     b->nr_p2m_frames = b->nr_p2m_pages + tables_below_l4(&b->p2m);
     return 0;
@@ -65,7 +71,7 @@ static int plan_p2m_range(struct build *b)
 int plan_memory(struct build *b)
 {
     const struct kernel_image *k = &b->image;
-    bool own_p2m = IMAGE_GAVE(k, XEN_ELFNOTE_INIT_P2M), mapped = k->mod_start_pfn == 0;
+    bool own_p2m, mapped = k->mod_start_pfn == 0;
     uint64_t ramdisk_pages = pages(b->ramdisk_size), image_pages = pages(k->virt_end - k->virt_base);
     pfn_t next, end;
     int rc;
@@ -74,6 +80,7 @@ int plan_memory(struct build *b)
         return build_fail(b, -ENOMEM, "too large: image %lu KiB, ramdisk %lu KiB, memory %lu KiB",
                           kib(image_pages), kib(ramdisk_pages), kib(b->nr_pages));
     b->nr_p2m_pages = pages(b->nr_pages * sizeof(uint64_t));
+    own_p2m = has_own_p2m(b);
     next = b->kernel_end = image_pages;
     if (mapped) {
         b->ramdisk_pfn = next;

@@ -180,12 +180,12 @@ static void add_guest(unsigned module)
         log_error("module %u (%s): %s", module, g->config.name, reason);
 }
 
-/* Whatever calls itself ELF is meant as a kernel: one that is broken must not end up as somebody's ramdisk. */
+/* What was meant as a kernel and cannot be started must not end up as somebody's ramdisk. */
 static void sort_modules(void)
 {
     nr_guests = nr_services = 0;
     for (unsigned i = 0; i < boot_info.nr_modules; i++) {
-        if (nr_guests == 0 || elf_magic(module_data(i), boot_info.modules[i].size))
+        if (nr_guests == 0 || image_is_kernel(module_data(i), boot_info.modules[i].size))
             add_guest(i);
         else if (guests[nr_guests - 1].ramdisk < 0)
             guests[nr_guests - 1].ramdisk = (int)i;

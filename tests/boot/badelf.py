@@ -68,15 +68,12 @@ def no_notes(good):
 
 
 def overlapping(good):
-    """Two segments at one address. With only one to begin with, a header nobody needs becomes its double."""
+    """Every segment four times, at one address: more to copy than any file has a reason for."""
     elf = Elf(good)
-    loads = elf.all_of(PT_LOAD)
-    spare = [i for i in range(elf.count) if elf.header(i)[TYPE] not in (PT_LOAD, PT_NOTE)]
-    second = loads[1] if len(loads) > 1 else spare[0]
-    first = elf.header(loads[0])
-    elf.change(second, type=PT_LOAD, offset=first[OFFSET], vaddr=first[VADDR] + 16, paddr=first[PADDR] + 16,
-               filesz=32, memsz=32)
-    return elf.done()
+    table = elf.data[elf.phoff:elf.phoff + elf.count * PHDR.size] * 4
+    struct.pack_into("<Q", elf.data, 32, len(elf.data))
+    struct.pack_into("<H", elf.data, 56, elf.count * 4)
+    return elf.done() + bytes(table)
 
 
 def with_last_load(**fields):

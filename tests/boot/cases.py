@@ -82,6 +82,8 @@ CASES = [
     Case("no-modules", (), guests=(), shows=(r"^\(XEN\).*(module|guest|kernel)",)),
     Case("unknown-option", (SHORT.format("good"),), "frobnicate=7 loglvl=all",
          shows=(r"^\(XEN\).*frobnicate",)),
+    Case("four-notes", ("TINY name=tiny mem=8M --", SHORT.format("good")), guests=(2,),
+         shows=(r"^\(d1\) tiny: as it has to be", r"^\(XEN\).*Domain 1 \(tiny\) ended: power off")),
     Case("unknown-word", ("GOOD name=odd colour=blue mem=32M -- suites=boot",), shows=(r"^\(XEN\).*colour",)),
     Case("fifo", ("GOOD name=queues mem=64M vcpus=2 -- suites=fifo", SHORT.format("good")), guests=(1, 2)),
     Case("store", (SERVICE, "GOOD name=client mem=32M -- suites=store", "GOOD name=other mem=32M -- suites=store"),

@@ -26,13 +26,13 @@ CONSOLE = "console=com1 com1=115200,8n1"
 
 def file_of(word, args):
     """The module's file. GOOD, LINUX, RAMDISK, GRUB are what was given, STORE lies beside GOOD, VMLINUZ is what
-    LINUX was made of; XEN is xen.efi, SIGNED and FRAGMENT are programs made for the tests; BAD-kind a broken
+    LINUX was made of; XEN is xen.efi, SIGNED, FRAGMENT and TINY are programs made for the tests; BAD-kind a broken
     GOOD, ELF32 another kind of kernel, ZEROS-n n MiB of nothing, all made here and now."""
     given = {"GOOD": args.guest, "LINUX": args.linux, "RAMDISK": args.ramdisk, "GRUB": args.grub,
              "STORE": os.path.join(os.path.dirname(args.guest), "store"), "XEN": args.xen_efi,
              "VMLINUZ": os.path.join(os.path.dirname(args.linux), "kernel", "vmlinuz"),
              "SIGNED": os.path.join(args.programs, "xen-signed.efi"),
-             "FRAGMENT": os.path.join(args.programs, "fragment.efi")}
+             "FRAGMENT": os.path.join(args.programs, "fragment.efi"), "TINY": os.path.join(args.programs, "tiny")}
     if word in given:
         return given[word]
     path = os.path.join(args.logs, word.lower())
@@ -200,7 +200,7 @@ def main():
     parser.add_argument("--pvtrace", required=True, help="our reader of traces")
     parser.add_argument("--xenalyze", required=True, help="Debian's")
     parser.add_argument("--xen-efi", required=True)
-    parser.add_argument("--programs", required=True, help="directory of EFI programs made for the tests")
+    parser.add_argument("--programs", required=True, help="directory of programs made for the tests")
     parser.add_argument("--accel", default="auto", choices=["auto", "kvm", "tcg"])
     parser.add_argument("--logs", required=True)
     parser.add_argument("--patience", type=float, default=1, help="multiplies every time limit")
