@@ -21,6 +21,7 @@ KERNEL   ?=
 RAMDISK  ?=
 INITRD   ?= $(RAMDISK)
 WORDS    ?=
+STORE    ?= yes
 CMDLINE  ?=
 APPEND   ?=
 TRACE    ?= $(if $(filter trace,$(MAKECMDGOALS)),all)
@@ -35,6 +36,7 @@ ENTRY    ?= $(if $(USER_KERNEL),own,$(or $(WITH_LINUX),guests))
 ISO      ?= $(BUILD)/paragon.iso
 
 $(if $(filter auto kvm tcg,$(ACCEL)),,$(error ACCEL=$(ACCEL): must be auto, kvm or tcg))
+$(if $(filter yes no,$(STORE)),,$(error STORE=$(STORE): must be yes or no))
 $(if $(filter bios uefi,$(FIRMWARE)),,$(error FIRMWARE=$(FIRMWARE): must be bios or uefi))
 comma := ,
 TRACE_WORDS := hypercall args trap emul event sched mem hypercalls all off
@@ -82,6 +84,7 @@ help:
 	@echo '  KERNEL=vmlinuz INITRD=file CMDLINE="words"  your own kernel: bzImage or ELF, unpacked if need be'
 	@echo '  GUEST=kernel RAMDISK=file CMDLINE="words"   the same for an ELF file that is taken as it is'
 	@echo '  WORDS="vcpus=2 mem=256M"   the words of the hypervisor about that one guest'
+	@echo '  STORE=no               your own kernel without the xenstore service beside it (yes)'
 	@echo '  SUITES=boot,traps      suites of the test guests (all)'
 	@echo '  ENTRY=one              menu entry of grub.cfg: guests one four crash own linux (guests)'
 	@echo '  APPEND="words"         more options for the hypervisor'
@@ -286,6 +289,7 @@ $(TREE)/boot/grub/options.cfg: FORCE
 	   echo "set cmdline='$$GRUB_CMDLINE'"; \
 	   echo "set suites='$$GRUB_SUITES'"; \
 	   echo "set words='$$GRUB_WORDS'"; \
+	   echo "set store='$(filter yes,$(STORE))'"; \
 	   echo "set ramdisk='$(if $(USER_RAMDISK),/boot/ramdisk)'"; \
 	   echo "# $(abspath $(USER_KERNEL) $(USER_RAMDISK) $(LINUX_FILES))"; } > $@.tmp
 	@cmp -s $@.tmp $@ && rm $@.tmp || mv $@.tmp $@

@@ -23,12 +23,14 @@ lint: | $(ABI) $(OFFSETS)
 # Every boot: a table of cases in tests/boot/cases.py. CASES=word runs those whose name holds the word.
 BOOT_ISO  := $(BUILD)/boot-test.iso
 LINUX_ISO := $(BUILD)/boot-linux.iso
+OWN_ISO   := $(BUILD)/boot-own.iso
 MAKE_ISO  := $(MAKE) --no-print-directory iso KERNEL= RAMDISK= INITRD= WORDS= APPEND= TRACE= SUITES=all
 # For those of UEFI: a program that leaves little of the low memory in one piece, and xen.efi signed with the key that
 # Debian's firmware for tests trusts (it is no secret, and neither is its password).
 EFI_TESTS   := $(EFI_DIR)/tests/fragment.efi $(EFI_DIR)/tests/xen-signed.efi
-# A kernel by hand, as small as one can be.
+# A kernel by hand, as small as one can be, and a ramdisk that is small as long as nobody unpacks it.
 TINY_KERNEL := $(EFI_DIR)/tests/tiny
+TINY_RAMDISK := $(EFI_DIR)/tests/zeros.gz
 SNAKEOIL    := /usr/share/ovmf/PkKek-1-snakeoil
 EFI_LINK     = ld -nostdlib -znocombreloc -shared -Bsymbolic --no-undefined --no-warn-rwx-segments -z noexecstack \
                -T $(EFI_LIB)/elf_x86_64_efi.lds $(EFI_LIB)/crt0-efi-x86_64.o
@@ -45,6 +47,10 @@ $(TINY_KERNEL): tests/boot/tiny.S
 	$(Q)gcc -c $< -o $@.o
 	$(Q)ld -N --no-warn-rwx-segments --build-id=none -Ttext=0 --section-start=.note.Xen=0x2000 $@.o -o $@
 
+$(TINY_RAMDISK):
+	@mkdir -p $(@D)
+	$(Q)head -c 8M /dev/zero | gzip -n > $@
+
 $(EFI_DIR)/tests/xen-signed.efi: $(XEN_EFI)
 	$(call say,SIGN,$@)
 	@mkdir -p $(@D)
@@ -53,13 +59,14 @@ $(EFI_DIR)/tests/xen-signed.efi: $(XEN_EFI)
 	    { cat $(@D)/sbsign.log; exit 1; }
 
 boot-tests: $(PVTRACE) $(XENALYZE) $(BUILD)/paragon $(GUEST_PV) $(GUEST_STORE) $(LINUX)/vmlinux $(LINUX_RAMDISK) \
-    $(LINUX)/grub/grub-xen $(XEN_EFI) $(EFI_TESTS) $(TINY_KERNEL)
+    $(LINUX)/grub/grub-xen $(XEN_EFI) $(EFI_TESTS) $(TINY_KERNEL) $(TINY_RAMDISK)
 	@$(MAKE_ISO) ISO=$(BOOT_ISO) GUEST= CMDLINE= ENTRY=guests BOOT=grub
 	@$(MAKE_ISO) ISO=$(BOOT_ISO:.iso=-efi.iso) GUEST= CMDLINE= ENTRY=guests FIRMWARE=uefi BOOT=efi
 	@$(MAKE_ISO) ISO=$(LINUX_ISO) GUEST=linux CMDLINE=paragon=selftest ENTRY=linux BOOT=grub
 	@$(MAKE_ISO) ISO=$(LINUX_ISO:.iso=-efi.iso) GUEST=linux CMDLINE=paragon=selftest ENTRY=linux FIRMWARE=uefi BOOT=efi
+	@$(MAKE_ISO) ISO=$(OWN_ISO) GUEST=$(TINY_KERNEL) INITRD=$(TINY_RAMDISK) CMDLINE= ENTRY=own BOOT=grub STORE=yes
 	@python3 -B tests/boot/run.py --iso $(BOOT_ISO) --paragon $(BUILD)/paragon --guest $(GUEST_PV) \
-	    --linux $(LINUX)/vmlinux --ramdisk $(LINUX_RAMDISK) --linux-iso $(LINUX_ISO) \
+	    --linux $(LINUX)/vmlinux --ramdisk $(LINUX_RAMDISK) --linux-iso $(LINUX_ISO) --own-iso $(OWN_ISO) \
 	    --grub $(LINUX)/grub/grub-xen --pvtrace $(PVTRACE) --xenalyze $(XENALYZE) --xen-efi $(XEN_EFI) --programs $(EFI_DIR)/tests \
 	    --accel $(ACCEL) --logs $(BUILD)/boot-logs $(CASES)
 

@@ -31,7 +31,7 @@ class Case:
     mem: int = 512
     firmware: str = "bios"
     limit: int = 60  # seconds
-    iso: str = "guests"  # or linux: which one, where modules is None
+    iso: str = "guests"  # or linux, own: which one, where modules is None
     door: str = ""  # of UEFI: "chain" is GRUB by way of xen.efi; for "esp" and "shell" see esp.py
     files: dict = field(default_factory=dict)  # more of them on that ESP
     same_as: str = ""  # a case whose tests and verdicts have to be the same
@@ -84,6 +84,8 @@ CASES = [
          shows=(r"^\(XEN\).*frobnicate",)),
     Case("four-notes", ("TINY name=tiny mem=8M --", SHORT.format("good")), guests=(2,),
          shows=(r"^\(d1\) tiny: as it has to be", r"^\(XEN\).*Domain 1 \(tiny\) ended: power off")),
+    Case("own-iso", iso="own", guests=(),
+         shows=(r"^\(XEN\) d0 \(store\)", r"^\(XEN\) d1 .*, ramdisk [78] KiB", r"^\(d1\) tiny: as it has to be")),
     Case("unknown-word", ("GOOD name=odd colour=blue mem=32M -- suites=boot",), shows=(r"^\(XEN\).*colour",)),
     Case("fifo", ("GOOD name=queues mem=64M vcpus=2 -- suites=fifo", SHORT.format("good")), guests=(1, 2)),
     Case("store", (SERVICE, "GOOD name=client mem=32M -- suites=store", "GOOD name=other mem=32M -- suites=store"),

@@ -63,7 +63,7 @@ def esp_of(case, args):
 
 
 def iso_of(case, args):
-    iso = args.linux_iso if case.iso == "linux" else args.iso
+    iso = {"guests": args.iso, "linux": args.linux_iso, "own": args.own_iso}[case.iso]
     return iso.replace(".iso", "-efi.iso") if case.door == "chain" else iso
 
 
@@ -197,6 +197,7 @@ def main():
     parser.add_argument("--ramdisk", required=True)
     parser.add_argument("--grub", required=True, help="PV GRUB")
     parser.add_argument("--linux-iso", required=True, help="with both, told to test itself")
+    parser.add_argument("--own-iso", required=True, help="with the TINY kernel as the user's own, and a packed ramdisk")
     parser.add_argument("--pvtrace", required=True, help="our reader of traces")
     parser.add_argument("--xenalyze", required=True, help="Debian's")
     parser.add_argument("--xen-efi", required=True)

@@ -22,7 +22,7 @@ menuentry 'Two' --id=two {
     multiboot2 /boot/paragon
     module2 /boot/kernel
     if [ -n "$ramdisk" ]; then
-        module2 $ramdisk
+        module2 --nounzip $ramdisk
     else
         module2 /boot/notes none
     fi
@@ -36,10 +36,10 @@ menuentry "Nor here" --id neither {
 
 
 class XenCfg(unittest.TestCase):
-    def run_on(self, menu, ramdisk=""):
+    def run_on(self, menu, ramdisk="", options=OPTIONS):
         with tempfile.TemporaryDirectory() as boot:
             os.mkdir(os.path.join(boot, "grub"))
-            for name, content in {"grub/options.cfg": OPTIONS.format(ramdisk).encode(), "menu": menu.encode(),
+            for name, content in {"grub/options.cfg": options.format(ramdisk).encode(), "menu": menu.encode(),
                                   "kernel": b"\x7fELF...", "notes": b"no kernel", "rd": b""}.items():
                 with open(os.path.join(boot, name), "wb") as out:
                     out.write(content)
@@ -72,6 +72,14 @@ class XenCfg(unittest.TestCase):
         ids = re.findall(r'^menuentry .*--id (\w+)', text, re.M)
         self.assertEqual([line for line in self.lines(text)[2:] if line.startswith("[")], [f"[{i}]" for i in ids])
         self.assertEqual(re.search(r"for section in (.*);", text)[1].split(), ids)
+
+    def test_store_beside_an_own_kernel(self):
+        with open(os.path.join(ROOT, "grub.cfg"), encoding="utf-8") as menu:
+            text = menu.read()
+        for said, kernels in {"yes": ["store", "guest"], "": ["guest"]}.items():
+            lines = self.lines(text, "/boot/rd", OPTIONS + f"set store='{said}'\n")
+            own = lines[lines.index("[own]"):lines.index("[linux]")]
+            self.assertEqual([line.split()[0] for line in own[2:]], [f"kernel={k}" for k in kernels] + ["ramdisk=rd"])
 
 
 if __name__ == "__main__":
