@@ -40,22 +40,22 @@ static void block_insert(mfn_t mfn, unsigned order, bool scrub)
 
     f->type = FREE_HEAD | order;
     f->count = scrub ? FRAME_SCRUB : 0;
-    f->owner = NULL;
-    f->free.prev = NIL;
-    f->free.next = free_head[order];
+    f->owner = 0;
+    f->prev = NIL;
+    f->next = free_head[order];
     if (free_head[order] != NIL)
-        mfn_to_frame(free_head[order])->free.prev = (uint32_t)mfn;
+        mfn_to_frame(free_head[order])->prev = (uint32_t)mfn;
     free_head[order] = (uint32_t)mfn;
 }
 
 static void block_remove(struct frame *f, unsigned order)
 {
-    if (f->free.prev != NIL)
-        mfn_to_frame(f->free.prev)->free.next = f->free.next;
+    if (f->prev != NIL)
+        mfn_to_frame(f->prev)->next = f->next;
     else
-        free_head[order] = f->free.next;
-    if (f->free.next != NIL)
-        mfn_to_frame(f->free.next)->free.prev = f->free.prev;
+        free_head[order] = f->next;
+    if (f->next != NIL)
+        mfn_to_frame(f->next)->prev = f->prev;
     f->type = 0;
     f->count = 0;
 }
@@ -67,7 +67,7 @@ void free_frames(mfn_t mfn, unsigned order, bool scrub)
         mfn_t buddy = mfn ^ (1ull << order);
         struct frame *b = mfn_to_frame(buddy);
 
-        if (buddy >= max_mfn || b->type != (FREE_HEAD | order) || b->owner != NULL)
+        if (buddy >= max_mfn || b->type != (FREE_HEAD | order) || b->owner != 0)
             break;
         scrub |= (b->count & FRAME_SCRUB) != 0;
         block_remove(b, order);
@@ -78,6 +78,7 @@ void free_frames(mfn_t mfn, unsigned order, bool scrub)
 
 void frames_add_range(mfn_t start, mfn_t end, bool scrub)
 {
+    start = MAX(start, 1ul);            /* 0 stands for no frame, and for no owner */
     end = MIN(end, max_mfn);
     while (start < end) {
         unsigned order = 0;

@@ -1,4 +1,4 @@
-/* Owns the recount of invariants F1..F8: from tables, pins, roots, descriptor tables and registered pages alone it works
+/* Owns the recount of invariants F1..F9: from tables, pins, roots, descriptor tables and registered pages alone it works
  * out how many references and type references each frame must have, and panics when the frame table says otherwise.
  * Debug builds run it when a domain ends; the host tests run it after every operation. */
 #include "xen/evtchn_table.h"
@@ -60,14 +60,29 @@ static void check_frame(const struct tally *t, const struct frame *f)
 
     if (t->refs != refs || t->types != types)
         panic("frame %lx of d%u: %lu references, %u found; type %lx, %u type references found", frame_to_mfn(f),
-              f->owner->id, refs, t->refs, f->type, t->types);
+              frame_owner(f)->id, refs, t->refs, f->type, t->types);
     if (types > refs)
-        panic("frame %lx of d%u: F6 broken, type %lx, %lu references", frame_to_mfn(f), f->owner->id, f->type, refs);
+        panic("frame %lx of d%u: F6 broken, type %lx, %lu references", frame_to_mfn(f), frame_owner(f)->id, f->type, refs);
     if (types != 0 && !(f->type & TYPE_VALIDATED))
-        panic("frame %lx of d%u: F3 broken, type %lx", frame_to_mfn(f), f->owner->id, f->type);
+        panic("frame %lx of d%u: F3 broken, type %lx", frame_to_mfn(f), frame_owner(f)->id, f->type);
 }
 
 _Static_assert(sizeof(struct tally) == AUDIT_BYTES_PER_FRAME, "what the caller gives");
+
+/* F9 */
+static void check_ring(const struct domain *d)
+{
+    uint32_t mfn = d->frames;
+
+    for (uint64_t left = d->nr_frames; left != 0; left--) {
+        const struct frame *f = mfn_to_frame(mfn);
+
+        if (f->owner != d->mfn || !(f->count & FRAME_COUNTED) || mfn_to_frame(f->next)->prev != mfn)
+            panic("d%u: F9 broken at frame %x", d->id, mfn);
+        mfn = f->next;
+    }
+    BUG_ON(mfn != d->frames || (d->nr_frames == 0 && mfn != 0));
+}
 
 void frame_audit_in(void *zeroed)
 {
@@ -80,7 +95,7 @@ void frame_audit_in(void *zeroed)
         const struct frame *f = mfn_to_frame(mfn);
         uint64_t type = f->type & TYPE_MASK;
 
-        if (f->owner == NULL)
+        if (f->owner == 0)
             continue;
         want(t, mfn, (f->count & FRAME_ALLOCATED) != 0, 0);
         if (f->type & TYPE_PINNED)
@@ -91,6 +106,7 @@ void frame_audit_in(void *zeroed)
             tally_table(t, f);
     }
     for_each_domain(d) {
+        check_ring(d);
         if (d->console_ring != NULL)
             want(t, d->console_mfn, 1, 1);
         if (d->evtchn != NULL && d->evtchn->fifo != NULL)
@@ -99,7 +115,7 @@ void frame_audit_in(void *zeroed)
             tally_vcpu(t, v);
     }
     for (mfn_t mfn = 0; mfn < max_mfn; mfn++)
-        if (mfn_to_frame(mfn)->owner != NULL)
+        if (mfn_to_frame(mfn)->owner != 0)
             check_frame(&t[mfn], mfn_to_frame(mfn));
 }
 

@@ -190,6 +190,7 @@ long do_set_gdt(uint64_t frame_list, unsigned entries)
     spin_lock(&v->domain->mm_lock);
     rc = set_gdt(v, frames, entries);
     spin_unlock(&v->domain->mm_lock);
+    preempt_after(0);
     return rc;
 }
 

@@ -24,12 +24,13 @@
 #include "xen/trace.h"
 
 struct list_head domain_list = LIST_HEAD_INIT(domain_list);
-struct domain idle_domain = { .id = DOMID_IDLE, .name = "idle", .state = DOM_RUNNING };
+/* No frame is its own. */
+struct domain idle_domain = { .id = DOMID_IDLE, .name = "idle", .state = DOM_RUNNING, .mfn = ~0u };
 
 #define DOMAIN_ORDER 0u
 _Static_assert(sizeof(struct domain) <= PAGE_SIZE << DOMAIN_ORDER, "one allocation");
 
-static unsigned nr_dying;               /* domains in SHUTDOWN or later: something for domain_reap to look at */
+#define WORK_PER_VCPU 5000u             /* to take back what one holds, but for its page tables */
 
 static void domain_free(struct domain *d)
 {
@@ -74,6 +75,7 @@ struct domain *domain_create(domid_t id, const char *name, unsigned nr_vcpus, ui
         return NULL;
     }
     d->id = id;
+    d->mfn = (uint32_t)virt_to_mfn(d);
     snprintf(d->name, sizeof(d->name), "%s", name);
     d->state = DOM_BUILDING;
     d->max_frames = max_frames;
@@ -147,7 +149,6 @@ void domain_shutdown(struct domain *d, int reason)
         return;
     d->state = DOM_SHUTDOWN;
     d->shutdown_code = reason;
-    nr_dying++;
     for_each_vcpu(d, v, i) {
         if (v == NULL || !v->started)
             continue;
@@ -157,7 +158,7 @@ void domain_shutdown(struct domain *d, int reason)
             vcpu_wake(v);
     }
     if (d->vcpus_inside == 0)
-        boot_cpu.idle_has_work = true;
+        sched_wake_idle();
 }
 
 void domain_start(struct domain *d)
@@ -184,8 +185,8 @@ void domain_exit_work(void)
         domain_dump(v);
     }
     v->parked = true;
-    d->vcpus_inside--;
-    v->cpu->idle_has_work = true;
+    if (--d->vcpus_inside == 0)
+        sched_wake_idle();
     vcpu_pause(v);
     schedule();
     panic("d%uv%u ran after its domain ended", d->id, v->id);
@@ -196,8 +197,10 @@ static const char *const shutdown_names[] = {
     [SHUTDOWN_crash] = "crash",          [SHUTDOWN_watchdog] = "watchdog",   [SHUTDOWN_soft_reset] = "soft reset",
 };
 
-/* Everything that holds references, in an order that leaves each step's helpers intact: event channels (their ends in
- * other domains), grant mappings, timers and descriptors and roots of each vCPU, then the frames. */
+/* Everything that holds references, in an order that leaves each step's helpers intact: timers, event channels (their ends
+ * in other domains), descriptors and roots of each vCPU, the frames, and the pins of grants that it had mapped: whoever
+ * granted learns that nobody uses his frames only when that is so. Each step lets others run in between, who can do no more
+ * with the domain than to take back what they share with it. */
 static void relinquish(struct domain *d)
 {
     struct vcpu *v;
@@ -210,23 +213,24 @@ static void relinquish(struct domain *d)
         log_info("Domain %u (%s) ended: %s", d->id, d->name,
                  (unsigned)d->shutdown_code < ARRAY_SIZE(shutdown_names) ? shutdown_names[d->shutdown_code] : "unknown");
     domain_cancel_watchdogs(d);
-    evtchn_destroy(d);
-    spin_lock(&d->mm_lock);
     for_each_vcpu(d, v, i) {
         timer_cancel(&v->singleshot);
         timer_cancel(&v->periodic);
         timer_cancel(&v->poll);
+    }
+    evtchn_destroy(d);
+    spin_lock(&d->mm_lock);
+    for_each_vcpu(d, v, i) {
         drop_ldt(v);
         destroy_gdt(v);
         drop_roots(v);
         vcpu_release_info(v);
+        mm_preempt_after(d, WORK_PER_VCPU);
     }
     spin_unlock(&d->mm_lock);
-    grant_destroy_mappings(d);
     console_detach(d);
-    spin_lock(&d->mm_lock);
     domain_release_frames(d);
-    spin_unlock(&d->mm_lock);
+    grant_destroy_mappings(d);
     if (d->nr_frames != 0)
         log_debug("Domain %u: %lu frames are still mapped by others", d->id, d->nr_frames);
     store_domain_ended(d);
@@ -236,14 +240,11 @@ static void relinquish(struct domain *d)
 #endif
 }
 
-/* Runs on the idle vCPU, which no guest's memory is needed for. */
-void domain_reap(void)
+/* Only here do domains leave the list, so that others may run during a walk along it. */
+static void reap_domains(void)
 {
     struct domain *d, *next;
 
-    boot_cpu.idle_has_work = false;
-    if (nr_dying == 0)
-        return;
     for (d = list_entry(domain_list.next, struct domain, list); &d->list != &domain_list; d = next) {
         next = list_entry(d->list.next, struct domain, list);
         if (d->state == DOM_SHUTDOWN && d->vcpus_inside == 0)
@@ -252,7 +253,18 @@ void domain_reap(void)
             continue;
         list_del(&d->list);
         d->state = DOM_DEAD;
-        nr_dying--;
         domain_free(d);
     }
+}
+
+/* Runs on the idle vCPU, which no guest's memory is needed for; afterwards that is blocked again. */
+void domain_reap(void)
+{
+    struct cpu *cpu = current->cpu;
+
+    while (cpu->idle_has_work) {
+        cpu->idle_has_work = false;
+        reap_domains();
+    }
+    cpu->idle->blocked = true;
 }

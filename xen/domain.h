@@ -118,6 +118,8 @@ struct domain {
     unsigned vcpus_inside;          /* started vCPUs that are not parked for good */
 
     struct spinlock mm_lock;        /* types, references and tables of this domain's frames */
+    uint32_t mfn;                   /* of this struct: what its frames name as their owner */
+    uint32_t frames;                /* F9: one of its frames; 0: none */
     uint64_t nr_frames;             /* frames owned, allocated to the guest */
     uint64_t max_frames;
     uint64_t nr_hv_frames;          /* frames of our own that serve it (shared_info, grant table ...) */

@@ -225,13 +225,17 @@ void evtchn_destroy(struct domain *d)
 
     if (t == NULL)
         return;
-    for (evtchn_port_t port = 1; port < t->nr_valid; port++)
+    for (evtchn_port_t port = 1; port < t->nr_valid; port++) {
         if (evtchn_lookup(d, port)->state != EVTCHNSTAT_closed)
             evtchn_close_port(d, port);
+        preempt_after(WORK_PER_PORT);
+    }
     fifo_destroy(d);
     d->evtchn = NULL;
-    for (unsigned i = 0; i < MAX_BUCKETS; i++)
+    for (unsigned i = 0; i < MAX_BUCKETS; i++) {
         free_page(t->bucket[i]);
+        preempt_after(WORK_PER_PORT);
+    }
     free_pages(t, EVTCHN_TABLE_ORDER);
 }
 

@@ -23,6 +23,7 @@
 #define BUSY (1u << EVTCHN_FIFO_BUSY)   /* asks the guest to leave the word alone */
 #define LINK_MASK ((uint32_t)EVTCHN_FIFO_LINK_MASK)
 #define LINK_TRIES 8u
+#define WORK_PER_LOOK 12u               /* at one port */
 
 /* NULL: the guest gave no page for it yet. The count is read before the page that it covers. */
 static inline event_word_t *word_of(struct evtchn_fifo *f, evtchn_port_t port)
@@ -174,6 +175,7 @@ static void leave_two_level(struct domain *d)
             e->pending = e->state != EVTCHNSTAT_closed;
             t->abi->clear_pending(d, port);
         }
+    count_work(t->nr_valid * WORK_PER_LOOK);
     t->abi = &fifo_abi;
 }
 
@@ -241,7 +243,9 @@ static int add_page(struct domain *d, mfn_t mfn)
         if (e->pending) {
             e->pending = false;
             evtchn_set_pending(d, e, port);
+            count_work(WORK_PER_PORT);
         }
+    count_work(WORDS_PER_PAGE * WORK_PER_LOOK);
     return 0;
 }
 

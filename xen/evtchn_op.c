@@ -206,8 +206,7 @@ static int evtchn_reset(struct domain *d, union evtchn_args *a)
         return -EBUSY;
     for (evtchn_port_t port = 1; port < t->nr_valid; port++) {
         evtchn_close_port(d, port);
-        if (port % PORTS_PER_BUCKET == 0)
-            preempt_point();
+        preempt_after(WORK_PER_PORT);
     }
     fifo_destroy(d);
     t->resetting = false;

@@ -4,14 +4,46 @@
 #include "xen/frame.h"
 #include "xen/mm.h"
 
-static void own_frame(mfn_t mfn, struct domain *d)
+#define WORK_PER_FRAME 100u             /* to release one */
+
+static struct frame *own_frame(mfn_t mfn, struct domain *d)
 {
     struct frame *f = mfn_to_frame(mfn);
 
-    f->count = FRAME_ALLOCATED | FRAME_COUNTED | 1;
     f->type = TYPE_NONE;
-    f->owner = d;
+    f->owner = d->mfn;
     f->flush_stamp = tlb_clock - 1;
+    return f;
+}
+
+/* F9: at the end, which is before the one that d->frames names. */
+static void ring_add(struct domain *d, struct frame *f)
+{
+    uint32_t mfn = (uint32_t)frame_to_mfn(f);
+
+    f->next = f->prev = mfn;
+    if (d->frames != 0) {
+        struct frame *first = mfn_to_frame(d->frames);
+
+        f->next = d->frames;
+        f->prev = first->prev;
+        mfn_to_frame(first->prev)->next = mfn;
+        first->prev = mfn;
+    } else {
+        d->frames = mfn;
+    }
+    d->nr_frames++;
+}
+
+static void ring_remove(struct domain *d, struct frame *f)
+{
+    uint32_t mfn = (uint32_t)frame_to_mfn(f);
+
+    if (d->frames == mfn)
+        d->frames = f->next != mfn ? f->next : 0;
+    mfn_to_frame(f->prev)->next = f->next;
+    mfn_to_frame(f->next)->prev = f->prev;
+    d->nr_frames--;
 }
 
 mfn_t alloc_domain_frames(struct domain *d, unsigned order)
@@ -23,21 +55,25 @@ mfn_t alloc_domain_frames(struct domain *d, unsigned order)
     mfn = alloc_frames(order);
     if (mfn == INVALID_MFN)
         return INVALID_MFN;
-    for (mfn_t i = 0; i < 1ull << order; i++)
-        own_frame(mfn + i, d);
-    d->nr_frames += 1ull << order;
+    for (mfn_t i = 0; i < 1ull << order; i++) {
+        struct frame *f = own_frame(mfn + i, d);
+
+        f->count = FRAME_ALLOCATED | FRAME_COUNTED | 1;
+        ring_add(d, f);
+    }
     return mfn;
 }
 
 void *alloc_shared_page(struct domain *d)
 {
     mfn_t mfn = alloc_frames(0);
+    struct frame *f;
 
     if (mfn == INVALID_MFN)
         return NULL;
-    own_frame(mfn, d);
-    mfn_to_frame(mfn)->count = 1;           /* ours; not the guest's to give back */
-    mfn_to_frame(mfn)->type = TYPE_WRITABLE | TYPE_VALIDATED | 1;   /* for good: never a table */
+    f = own_frame(mfn, d);
+    f->count = 1;                           /* ours; not the guest's to give back */
+    f->type = TYPE_WRITABLE | TYPE_VALIDATED | 1;   /* for good: never a table */
     d->nr_hv_frames++;
     memset(mfn_to_virt(mfn), 0, PAGE_SIZE);
     m2p_table[mfn] = INVALID_M2P_ENTRY;
@@ -56,19 +92,17 @@ void free_shared_page(void *page)
 
 void free_domain_frame(struct frame *f)
 {
-    struct domain *d = f->owner;
+    struct domain *d = frame_owner(f);
 
     BUG_ON((f->type & TYPE_COUNT_MASK) != 0 || (f->type & TYPE_PINNED));
     if (f->count & FRAME_COUNTED)
-        d->nr_frames--;
+        ring_remove(d, f);
     else
         d->nr_hv_frames--;
-    if (unlikely(d->state == DOM_DYING && d->nr_frames == 0)) {
-        boot_cpu.idle_has_work = true;  /* the last one that somebody else had mapped */
-        current->work |= WORK_RESCHED;  /* who might never sleep */
-    }
+    if (unlikely(d->state == DOM_DYING && d->nr_frames == 0))
+        sched_wake_idle();              /* the last one that somebody else had mapped */
     m2p_table[frame_to_mfn(f)] = INVALID_M2P_ENTRY;
-    f->owner = NULL;
+    f->owner = 0;
     f->type = TYPE_NONE;
     f->count = 0;
     free_guest_frame(frame_to_mfn(f));
@@ -83,20 +117,32 @@ bool release_domain_frame(struct frame *f)
     return true;
 }
 
-/* Two passes, because a frame's own reference may be dropped while a table elsewhere still maps it: first all pins go,
- * top level first so that a tree is taken down once and from its root; then each owner's reference. */
+/* The pin goes, and the owner's own reference, which, if there is one, keeps the frame until then. */
+static void release_frame(struct frame *f)
+{
+    bool allocated = f->count & FRAME_ALLOCATED;
+
+    if (f->type & TYPE_PINNED) {
+        f->type &= ~TYPE_PINNED;
+        put_page_and_type(f);
+    }
+    if (allocated)
+        release_domain_frame(f);
+}
+
+/* Once around the ring: what was seen is behind d->frames, wherever that is. A frame that a table elsewhere, or another
+ * domain, still maps stays in the ring until that ends; frames that leave meanwhile only make the round longer than need
+ * be, and a frame that is seen twice has nothing more to give. Each table is taken down once, when the last of its
+ * references goes, in whichever order they are met. */
 void domain_release_frames(struct domain *d)
 {
-    for (uint64_t type = TYPE_L4; type >= TYPE_L1; type -= TYPE_L1)
-        for (mfn_t mfn = 0; mfn < max_mfn; mfn++) {
-            struct frame *f = mfn_to_frame(mfn);
+    spin_lock(&d->mm_lock);
+    for (uint64_t left = d->nr_frames; left != 0 && d->frames != 0; left--) {
+        struct frame *f = mfn_to_frame(d->frames);
 
-            if (f->owner != d || (f->type & (TYPE_MASK | TYPE_PINNED)) != (type | TYPE_PINNED))
-                continue;
-            f->type &= ~TYPE_PINNED;
-            put_page_and_type(f);
-        }
-    for (mfn_t mfn = 0; mfn < max_mfn; mfn++)
-        if (mfn_to_frame(mfn)->owner == d)
-            release_domain_frame(mfn_to_frame(mfn));
+        d->frames = f->next;
+        release_frame(f);
+        mm_preempt_after(d, WORK_PER_FRAME);
+    }
+    spin_unlock(&d->mm_lock);
 }

@@ -11,6 +11,8 @@
  *   F7  PINNED stands for one type and one general reference
  *   F8  before a frame that was writable becomes a table or a descriptor page, and before any frame that was mapped becomes
  *       somebody else's, the TLBs that may still translate to it have been flushed (flush_stamp)
+ *   F9  the frames that count as a domain's (FRAME_COUNTED) form a ring through next and prev, which d->frames leads
+ *       into and which has d->nr_frames members
  */
 #ifndef XEN_FRAME_H
 #define XEN_FRAME_H
@@ -42,12 +44,11 @@
 struct frame {
     uint64_t count;
     uint64_t type;
-    struct domain *owner;               /* NULL: free, or the hypervisor's own */
-    union {
-        struct { uint32_t next, prev; } free;   /* in a free list of alloc.c, as frame numbers */
-        uint32_t flush_stamp;                   /* F8: tlb_clock when a mapping or a use as a table last ended */
-    };
+    uint32_t owner;                     /* frame number of its struct domain; 0: free, or the hypervisor's own */
+    uint32_t flush_stamp;               /* F8: tlb_clock when a mapping or a use as a table last ended */
+    uint32_t next, prev;                /* frame numbers: in a free list of alloc.c, or in the owner's ring (F9) */
 };
+_Static_assert(sizeof(struct frame) == 32, "there is one for each page of RAM");
 
 extern struct frame *frame_table;
 extern mfn_t max_mfn;                   /* first frame number beyond the table */
@@ -70,10 +71,16 @@ static inline mfn_t frame_to_mfn(const struct frame *f)
     return (mfn_t)(f - frame_table);
 }
 
+/* NULL: free, or the hypervisor's own. */
+static inline struct domain *frame_owner(const struct frame *f)
+{
+    return f->owner != 0 ? mfn_to_virt(f->owner) : NULL;
+}
+
 /* A general reference on a frame that d owns; false when it does not, or the frame is free or not RAM. */
 static inline bool get_page(struct frame *f, const struct domain *d)
 {
-    if (unlikely(f->owner != d || (f->count & FRAME_COUNT_MASK) == FRAME_COUNT_MASK))
+    if (unlikely(f->owner != d->mfn || (f->count & FRAME_COUNT_MASK) == FRAME_COUNT_MASK))
         return false;
     f->count++;
     return true;
@@ -173,7 +180,7 @@ void *alloc_shared_page(struct domain *d);
 void free_shared_page(void *page);          /* drops our reference; the frame goes when the guest's mappings do */
 /* Drops the owner's own reference (FRAME_ALLOCATED) once; the frame is freed when nobody else holds one. */
 bool release_domain_frame(struct frame *f);
-/* Unpins and releases everything a dying domain owns. */
+/* Unpins and releases everything a dying domain owns; others run meanwhile. */
 void domain_release_frames(struct domain *d);
 
 /* audit.c: recounts every reference and type from the roots, pins and descriptor tables; panics when one is wrong. */

@@ -9,6 +9,8 @@
 #include "xen/mm.h"
 
 #define PINS_ORDER 1u
+#define WORK_PER_REF 400u
+#define WORK_PER_TABLE 3500u            /* to make one page of it, with its pins */
 _Static_assert(sizeof(struct grant_table) <= PAGE_SIZE, "one page");
 _Static_assert(GRANTS_PER_FRAME * sizeof(struct grant_pins) <= PAGE_SIZE << PINS_ORDER,
                "pins of one table page");
@@ -201,6 +203,7 @@ static int setup_table(const struct gnttab_setup_table *op)
         return rc;
     if (op->nr_frames > MAX_GRANT_FRAMES || grow(d, op->nr_frames) != 0)
         return GNTST_general_error;
+    count_work(op->nr_frames * WORK_PER_TABLE);
     for (unsigned i = 0; i < op->nr_frames; i++) {
         uint64_t mfn = virt_to_mfn(d->grant->shared[i]);
 
@@ -313,7 +316,7 @@ static long grant_swap_grant_ref(uint64_t uop, unsigned count)
         spin_unlock(&gt->lock);
         if (copy_to_guest(uop + i * sizeof(op), &op, sizeof(op)) != 0)
             return -EFAULT;
-        if ((i & 15) == 15) {
+        if (work_done(WORK_PER_REF)) {
             preempt_point();
             if (current->domain->state != DOM_RUNNING)
                 break;
@@ -333,7 +336,7 @@ static long grant_transfer(uint64_t uop, unsigned count)
         op.status = GNTST_bad_page;
         if (copy_to_guest(uop + i * sizeof(op), &op, sizeof(op)) != 0)
             return -EFAULT;
-        if ((i & 15) == 15) {
+        if (work_done(WORK_PER_REF)) {
             preempt_point();
             if (current->domain->state != DOM_RUNNING)
                 break;

@@ -5,6 +5,8 @@
 #include "xen/guest_access.h"
 #include "xen/mm.h"
 
+#define WORK_PER_COPY 12000u            /* of a page whose bytes go backwards */
+
 struct copy_end {
     struct domain *d;           /* whose frame it is */
     struct frame *f;
@@ -80,7 +82,7 @@ long grant_copy(uint64_t uop, unsigned count)
         op.status = (int16_t)copy_one(&op);
         if (!put_guest_args(uop, &op, sizeof(op) / 8))
             return -EFAULT;
-        if ((i & 7) == 7) {
+        if (work_done(WORK_PER_COPY)) {
             preempt_point();
             if (current->domain->state != DOM_RUNNING)
                 break;

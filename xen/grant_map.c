@@ -11,6 +11,8 @@
 #define LIVE (GNTMAP_device_map | GNTMAP_host_map)
 #define GENERATION_MASK 0x7fffu                 /* no handle looks negative, or like the ~0 that means none */
 #define UNMAP_BATCH 16u
+#define WORK_PER_MAP 800u
+#define WORK_PER_HANDLE 60u                     /* to give one up */
 
 static struct maptrack *maptrack_at(const struct grant_table *gt, uint32_t index)
 {
@@ -147,7 +149,7 @@ long grant_map_grant_ref(uint64_t uop, unsigned count)
         op.status = (int16_t)map_one(d, &op);
         if (!put_guest_args(uop, &op, sizeof(op) / 8))
             return -EFAULT;
-        if ((i & 15) == 15) {
+        if (work_done(WORK_PER_MAP)) {
             preempt_point();
             if (d->state != DOM_RUNNING)
                 break;
@@ -279,7 +281,7 @@ static long unmap_all(uint64_t uop, unsigned count, bool replace)
             return rc;
         count -= n;
         uop += n * sizeof(struct gnttab_unmap_grant_ref);
-        if (count != 0) {
+        if (work_done(n * WORK_PER_MAP) && count != 0) {
             preempt_point();
             if (current->domain->state != DOM_RUNNING)
                 break;
@@ -310,6 +312,7 @@ void grant_destroy_mappings(struct domain *d)
             continue;
         grant_unpin(t->granter, t->ref, t->flags & GNTMAP_readonly);
         maptrack_free(gt, t, i);
+        preempt_after(WORK_PER_HANDLE);
     }
 }
 
@@ -325,6 +328,7 @@ void grant_forget_granter(struct domain *granter)
 
             if ((t->flags & LIVE) && t->granter == granter)
                 maptrack_free(d->grant, t, i);
+            preempt_after(WORK_PER_HANDLE / 4);
         }
 }
 

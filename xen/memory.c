@@ -9,6 +9,8 @@
 
 #define MEMOP_CMD_MASK 63u              /* the rest of cmd: the extent to start at, of reservation commands */
 #define MEMOP_EXTENT_SHIFT 6
+#define WORK_PER_EXTENT 200u
+#define WORK_PER_FRAME 1200u            /* scrubbing it is most of that */
 
 int memory_check_self(domid_t domid)
 {
@@ -102,7 +104,7 @@ static long reservation(uint64_t arg, uint64_t start, extent_fn *extent)
         spin_unlock(&d->mm_lock);
         if (!ok)
             break;
-        if ((done & 31) == 31 || r.extent_order > 4) {
+        if (work_done(WORK_PER_EXTENT + (WORK_PER_FRAME << r.extent_order))) {
             preempt_point();
             if (d->state != DOM_RUNNING)
                 break;

@@ -8,6 +8,7 @@
 #include "xen/log.h"
 #include "xen/mm.h"
 
+#define WORK_PER_UPDATE 250u
 #define FLAGS_WITH_OLD_REFERENCES (PTE_ADDR_MASK | PTE_RW | PTE_P)  /* while these stay, so do the references (XSA-182) */
 
 static inline void store_entry(uint64_t *slot, uint64_t entry, bool preserve_ad)
@@ -71,6 +72,7 @@ static int mod_table_entry(uint64_t *slot, uint64_t entry, uint64_t type, struct
     old = READ_ONCE(*slot);
     store_entry(slot, entry, preserve_ad);
     put_page_from_table_entry(old);
+    mm_preempt_after(d, WORK_PER_UPDATE);   /* one update may have validated one tree and dropped another */
     return 0;
 }
 
@@ -81,7 +83,7 @@ static int pt_update(uint64_t ptr, uint64_t val, struct domain *d, struct domain
     uint64_t *slot, type;
     int rc;
 
-    if (unlikely(ptr >> PAGE_SHIFT >= max_mfn || f->owner != d || (ptr & 4)))
+    if (unlikely(ptr >> PAGE_SHIFT >= max_mfn || f->owner != d->mfn || (ptr & 4)))
         return -EINVAL;
     slot = maddr_to_virt(ptr);
     if (likely(is_valid_as(f, TYPE_L1)))
@@ -172,9 +174,10 @@ long do_mmu_update(uint64_t ureqs, unsigned count, uint64_t pdone, unsigned fore
         rc = update_one(&u, d, owner);
         if (unlikely(rc != 0))
             break;
-        if (unlikely((done & 127) == 127) && !mm_preempt_point(d))
+        if (unlikely((done & 127) == 127) && !mm_preempt_after(d, 128 * WORK_PER_UPDATE))
             break;
     }
+    count_work((done & 127) * WORK_PER_UPDATE);
     spin_unlock(&d->mm_lock);
     if (unlikely(rc != 0) && guest_log_threshold >= LOG_DEBUG)
         guest_log(d, LOG_DEBUG, "mmu_update: entry %u of %u refused, error %d", done, count, rc);
@@ -203,7 +206,7 @@ uint64_t *l1_slot_at(uint64_t maddr, struct domain *d)
 {
     struct frame *f = mfn_to_frame(maddr >> PAGE_SHIFT);
 
-    if (maddr >> PAGE_SHIFT >= max_mfn || (maddr & 7) || f->owner != d || !is_valid_as(f, TYPE_L1))
+    if (maddr >> PAGE_SHIFT >= max_mfn || (maddr & 7) || f->owner != d->mfn || !is_valid_as(f, TYPE_L1))
         return NULL;
     return maddr_to_virt(maddr);
 }

@@ -6,6 +6,9 @@
 #include "xen/log.h"
 #include "xen/mm.h"
 
+#define WORK_PER_OP 300u
+#define WORK_PER_PAGE 1500u             /* to clear or copy one */
+
 /* V1: takes the new root's references, then loads it, then drops the old one's: the CPU never runs on a freed table. */
 static int new_root(struct vcpu *v, uint64_t *root, mfn_t mfn)
 {
@@ -76,6 +79,7 @@ static int mmuext_pin(struct domain *d, const struct mmuext_op *op)
         return -EINVAL;
     }
     f->type |= TYPE_PINNED;             /* F7: keeps the two references just taken */
+    mm_preempt_after(d, 0);
     return 0;
 }
 
@@ -92,6 +96,7 @@ static int mmuext_unpin_table(struct domain *d, const struct mmuext_op *op)
     f->type &= ~TYPE_PINNED;
     put_page_and_type(f);
     put_page(f);
+    mm_preempt_after(d, 0);
     return 0;
 }
 
@@ -168,6 +173,7 @@ static int clear_or_copy(struct domain *d, mfn_t to, const void *from)
     else
         memset(mfn_to_virt(to), 0, PAGE_SIZE);
     put_page_and_type(f);
+    count_work(WORK_PER_PAGE);
     return 0;
 }
 
@@ -249,9 +255,10 @@ long do_mmuext_op(uint64_t uops, unsigned count, uint64_t pdone, unsigned foreig
         rc = mmuext_table[op.cmd](d, &op);
         if (unlikely(rc != 0))
             break;
-        if (unlikely((done & 31) == 31) && !mm_preempt_point(d))
+        if (unlikely((done & 31) == 31) && !mm_preempt_after(d, 32 * WORK_PER_OP))
             break;
     }
+    count_work((done & 31) * WORK_PER_OP);
     spin_unlock(&d->mm_lock);
     if (pdone != 0 && copy_to_guest(pdone, &done, sizeof(done)) != 0 && rc == 0)
         rc = -EFAULT;

@@ -4,6 +4,8 @@
 #include "xen/sched.h"
 #include "xen/trace.h"
 
+#define WORK_PER_MEMBER 500u
+
 /* By value, so that the arguments stay in registers on the way that counts. */
 static long __attribute__((noinline)) call_traced(uint64_t op, uint64_t a, uint64_t b, uint64_t c, uint64_t d,
                                                   uint64_t e, uint64_t f)
@@ -54,8 +56,7 @@ long do_multicall(uint64_t calls, unsigned nr)
             rc = -EFAULT;
             break;
         }
-        if (unlikely((i & 15) == 15))
-            preempt_point();
+        preempt_after(WORK_PER_MEMBER);     /* whatever is long has counted itself */
         if (unlikely(v->domain->state != DOM_RUNNING))
             break;
     }

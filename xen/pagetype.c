@@ -2,12 +2,15 @@
  * frame becomes one. Single entries are mmu_update.c's. The invariants F2..F8 are in frame.h; the rules about the bits of
  * an entry are section 4.2 of the guest contract (Xen's public behaviour).
  *
- * Validating or dropping a table of tables can be long. Between two of its children the owner's mm_lock is dropped and
- * others may run; the table itself then carries TYPE_VALIDATING, and whoever wants it as that same type waits. Waiting
+ * Validating or dropping a table of tables can be long. Between two of its children the owner's mm_lock may be dropped, so
+ * that others run; the table itself then carries TYPE_VALIDATING, and whoever wants it as that same type waits. Waiting
  * cannot go round in a circle, because a table waits only for tables of lower levels. */
 #include "xen/log.h"
 #include "xen/mm.h"
 #include "xen/desc.h"
+
+#define WORK_PER_EMPTY_TABLE 700u
+#define WORK_PER_ENTRY 32u              /* to take or drop what one entry of a table holds; of a descriptor page the same */
 
 uint32_t tlb_clock = 1;
 
@@ -39,6 +42,11 @@ bool mm_preempt_point(struct domain *d)
     return d->state == DOM_RUNNING;
 }
 
+bool mm_preempt_after(struct domain *d, unsigned units)
+{
+    return work_done(units) ? mm_preempt_point(d) : d->state == DOM_RUNNING;
+}
+
 /* The first writable reference on a frame, or the wrong type: then the general reference goes again. */
 int get_l1e_slow(struct frame *f)
 {
@@ -55,14 +63,15 @@ void put_segdesc_page(struct frame *f, struct domain *d)
     struct vcpu *v;
     unsigned i;
 
-    if (f->owner == d)
+    count_work(d->nr_vcpus * WORK_PER_ENTRY);
+    if (f->owner == d->mfn)
         for_each_vcpu(d, v, i)
             drop_ldt(v);
 }
 
 static int validate_l1(uint64_t *table, struct domain *d)
 {
-    unsigned i;
+    unsigned i, work = WORK_PER_EMPTY_TABLE;
     int rc = 0;
 
     for (i = 0; i < PTES_PER_TABLE; i++) {
@@ -73,6 +82,7 @@ static int validate_l1(uint64_t *table, struct domain *d)
                 i += 8, e += 8;
             if (i == PTES_PER_TABLE)
                 break;
+            work += 8 * WORK_PER_ENTRY;
         }
         if (!(table[i] & PTE_P))
             continue;
@@ -84,11 +94,14 @@ static int validate_l1(uint64_t *table, struct domain *d)
     if (rc != 0)
         while (i-- > 0)
             put_page_from_l1e(table[i], d);
+    count_work(work);
     return rc;
 }
 
 static void devalidate_l1(const uint64_t *table, struct domain *d)
 {
+    unsigned work = WORK_PER_EMPTY_TABLE;
+
     for (unsigned i = 0; i < PTES_PER_TABLE; i++) {
         if (!(i & 7)) {
             const uint64_t *e = &table[i];
@@ -97,10 +110,12 @@ static void devalidate_l1(const uint64_t *table, struct domain *d)
                 i += 8, e += 8;
             if (i == PTES_PER_TABLE)
                 break;
+            work += 8 * WORK_PER_ENTRY;
         }
         if (table[i] & PTE_P)
             put_page_from_l1e(table[i], d);
     }
+    count_work(work);
 }
 
 /* F5, for an entry of a table of the given type; the child's type is one level down. */
@@ -130,9 +145,10 @@ static void drop_entries(const uint64_t *table, uint64_t type, struct domain *d,
         if (is_hole_slot(type, i) || !(table[i] & PTE_P))
             continue;
         if ((mfn_to_frame(PTE_MFN(table[i]))->type & TYPE_COUNT_MASK) == 1)
-            mm_preempt_point(d);      /* the child goes with this reference */
+            mm_preempt_after(d, WORK_PER_ENTRY);    /* the child goes with this reference */
         put_page_from_table_entry(table[i]);
     }
+    count_work(nr * WORK_PER_ENTRY);
 }
 
 static int validate_table(uint64_t *table, uint64_t type, struct domain *d)
@@ -149,8 +165,9 @@ static int validate_table(uint64_t *table, uint64_t type, struct domain *d)
         }
         table[i] |= PTE_US | (type == TYPE_L4 ? PTE_A : 0);
         if ((mfn_to_frame(PTE_MFN(table[i]))->type & TYPE_COUNT_MASK) == 1)
-            mm_preempt_point(d);
+            mm_preempt_after(d, WORK_PER_ENTRY);
     }
+    count_work(PTES_PER_TABLE * WORK_PER_ENTRY);
     if (type == TYPE_L4)
         arch_fill_l4(table, d);
     return 0;
@@ -162,8 +179,10 @@ static int validate_frame(struct frame *f, uint64_t type, struct domain *d)
 
     if (type == TYPE_L1)
         return validate_l1(table, d);
-    if (type == TYPE_SEGDESC)
+    if (type == TYPE_SEGDESC) {
+        count_work(PTES_PER_TABLE * WORK_PER_ENTRY);
         return validate_segdesc_frame(f);
+    }
     return validate_table(table, type, d);
 }
 
@@ -172,9 +191,9 @@ static void devalidate_frame(struct frame *f, uint64_t type)
     uint64_t *table = mfn_to_virt(frame_to_mfn(f));
 
     if (type == TYPE_L1)
-        devalidate_l1(table, f->owner);
+        devalidate_l1(table, frame_owner(f));
     else if (type != TYPE_SEGDESC)
-        drop_entries(table, type, f->owner, PTES_PER_TABLE);
+        drop_entries(table, type, frame_owner(f), PTES_PER_TABLE);
 }
 
 /* Every case that get_page_type does not decide inline: a new type, the wrong type, or one that is being validated. */
@@ -183,9 +202,11 @@ int get_page_type_slow(struct frame *f, uint64_t type)
     int rc;
 
     while ((f->type & TYPE_MASK) == type && (f->type & TYPE_VALIDATING)) {
-        spin_unlock(&f->owner->mm_lock);
+        struct domain *d = frame_owner(f);
+
+        spin_unlock(&d->mm_lock);
         schedule_behind();
-        spin_lock(&f->owner->mm_lock);
+        spin_lock(&d->mm_lock);
     }
     if ((f->type & TYPE_COUNT_MASK) != 0) {
         if ((f->type & TYPE_MASK) != type)
@@ -202,7 +223,7 @@ int get_page_type_slow(struct frame *f, uint64_t type)
         return 0;
     }
     f->type = type | TYPE_VALIDATING | 1;
-    rc = validate_frame(f, type, f->owner);
+    rc = validate_frame(f, type, frame_owner(f));
     f->type = rc == 0 ? type | TYPE_VALIDATED | 1 : TYPE_NONE;
     return rc;
 }

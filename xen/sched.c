@@ -5,11 +5,12 @@
  * A vCPU's vruntime is the time it ran, scaled by 256 / weight. The queue is in order of vruntime and the
  * least runs, so that over time each gets its share. Invariants, under sched_lock:
  *   S1  a vCPU is on its CPU's queue exactly when it is not blocked and does not run
- *   S2  the idle vCPU is never queued; it runs when nobody else can, or when the CPU has work for it
+ *   S2  the idle vCPU is blocked, and runs only when nobody else can, except while it has domains to reap: then it
+ *       takes its turn like any other (S1)
  *   S3  min_vruntime never goes back; a vCPU that wakes begins there at least: sleeping earns no credit
  *   S4  boosted vCPUs are first in the queue. Only one that wakes within a slice of min_vruntime is
  *       boosted, so that it is served soon while it uses little, and cannot keep the others off the CPU
- *   S5  somebody is queued and a guest runs: the slice timer is armed, or WORK_RESCHED is set already
+ *   S5  somebody is queued and one that is not blocked runs: the slice timer is armed, or WORK_RESCHED is set already
  */
 #include "arch/arch.h"
 #include "xen/evtchn.h"
@@ -19,15 +20,23 @@
 
 #define DEFAULT_WEIGHT 256u
 #define WAKE_GRANULARITY_NS 500000ull   /* what a vCPU may run before a boosted one takes its place */
+#define REAP_SLICE_NS 1000000ull        /* the idle vCPU's slice while it reaps */
 #define WAKER_GRACE_NS 200000ull        /* what it may run on after it woke one of its own domain */
 
 struct cpu boot_cpu;
 struct spinlock sched_lock;
 unsigned sched_slice_us = 10000;
+unsigned work_budget = 100000;
 
 static inline uint64_t slice_ns(void)
 {
     return sched_slice_us * 1000ull;
+}
+
+/* The dead wait more patiently than the living: whoever has had less than the idle vCPU is not kept waiting by it. */
+static inline uint64_t slice_of(const struct vcpu *v)
+{
+    return is_idle(v) ? REAP_SLICE_NS : slice_ns();
 }
 
 static void slice_over(void *arg)
@@ -43,9 +52,20 @@ void sched_init(struct vcpu *idle)
 
     list_init(&cpu->queue);
     timer_init(&cpu->slice, slice_over, cpu);
+    list_init(&idle->queue);
     idle->cpu = cpu;
+    idle->blocked = true;
+    idle_domain.weight = DEFAULT_WEIGHT;
     cpu->idle = cpu->running = idle;
+    cpu->idle_has_work = false;
+    cpu->work_left = work_budget;
     cpu->min_vruntime = 0;
+}
+
+/* For the running vCPU: nobody else could run, and it has nothing to do. */
+static inline bool idles(const struct vcpu *v)
+{
+    return v->blocked && is_idle(v);
 }
 
 void sched_add(struct vcpu *v)
@@ -84,7 +104,7 @@ static void dequeue(struct vcpu *v)
     v->on_queue = v->boosted = false;
 }
 
-/* Charges the running vCPU for its time until now. */
+/* Charges the running vCPU for its time until now; idling is free. */
 static void account(struct cpu *cpu, uint64_t now)
 {
     struct vcpu *v = cpu->running;
@@ -93,6 +113,8 @@ static void account(struct cpu *cpu, uint64_t now)
 
     v->run_since = now;
     v->cpu_ns += ran;
+    if (idles(v))
+        return;
     if (weight != DEFAULT_WEIGHT)
         ran = ran * DEFAULT_WEIGHT / MAX(weight, 1u);
     v->vruntime += ran;
@@ -101,7 +123,7 @@ static void account(struct cpu *cpu, uint64_t now)
 /* To the least vruntime of all that can run: the running one, the boosted, and the first of the others. */
 static void advance_min_vruntime(struct cpu *cpu)
 {
-    uint64_t least = is_idle(cpu->running) ? UINT64_MAX : cpu->running->vruntime;
+    uint64_t least = idles(cpu->running) ? UINT64_MAX : cpu->running->vruntime;
     struct vcpu *v;
 
     list_for_each_entry(v, &cpu->queue, queue) {
@@ -118,11 +140,11 @@ static void advance_min_vruntime(struct cpu *cpu)
  * and v would spin for it until its slice is over. */
 static void check_preemption(struct cpu *cpu, struct vcpu *v, uint64_t now)
 {
-    uint64_t turn = cpu->slice_start + (v->boosted ? WAKE_GRANULARITY_NS : slice_ns());
+    uint64_t turn = cpu->slice_start + (v->boosted ? WAKE_GRANULARITY_NS : slice_of(cpu->running));
 
     if (v->boosted && cpu->running->domain == v->domain)
         turn = MAX(turn, now + WAKER_GRACE_NS);
-    if (is_idle(cpu->running) || turn <= now)
+    if (idles(cpu->running) || turn <= now)
         cpu->running->work |= WORK_RESCHED;
     else if (!timer_armed(&cpu->slice) || turn < cpu->slice.deadline_ns)
         timer_set(&cpu->slice, turn);
@@ -131,6 +153,17 @@ static void check_preemption(struct cpu *cpu, struct vcpu *v, uint64_t now)
 static inline bool is_offline(const struct vcpu *v)
 {
     return !v->up || v->parked;
+}
+
+/* v is no longer blocked, and does not run yet. */
+static void join_queue(struct cpu *cpu, struct vcpu *v, uint64_t now)
+{
+    account(cpu, now);
+    advance_min_vruntime(cpu);
+    v->vruntime = MAX(v->vruntime, cpu->min_vruntime);
+    v->boosted = v->vruntime < cpu->min_vruntime + slice_ns();
+    enqueue(cpu, v);
+    check_preemption(cpu, v, now);
 }
 
 /* Not for a vCPU that is held down, nor for one whose domain has ended and which has nothing left to do. */
@@ -150,12 +183,26 @@ void vcpu_wake(struct vcpu *v)
         v->domain->vcpus_inside++;
     }
     runstate_change(v, RUNSTATE_runnable, now);
-    account(cpu, now);
-    advance_min_vruntime(cpu);
-    v->vruntime = MAX(v->vruntime, cpu->min_vruntime);
-    v->boosted = v->vruntime < cpu->min_vruntime + slice_ns();
-    enqueue(cpu, v);
-    check_preemption(cpu, v, now);
+    join_queue(cpu, v, now);
+    spin_unlock(&sched_lock);
+}
+
+/* Its time has stood still while it slept. When it runs just now, idling, it simply goes on. */
+void sched_wake_idle(void)
+{
+    struct cpu *cpu = &boot_cpu;
+    struct vcpu *idle = cpu->idle;
+
+    cpu->idle_has_work = true;
+    if (!idle->blocked)
+        return;
+    spin_lock(&sched_lock);
+    idle->blocked = false;
+    idle->vruntime = cpu->min_vruntime;
+    if (cpu->running == idle)
+        idle->run_since = now_ns();
+    else
+        join_queue(cpu, idle, now_ns());
     spin_unlock(&sched_lock);
 }
 
@@ -187,15 +234,13 @@ void vcpu_block(void)
 
 static struct vcpu *pick_next(struct cpu *cpu, struct vcpu *prev)
 {
-    bool runs_on = !prev->blocked && !is_idle(prev);
     struct vcpu *head = first_queued(cpu);
 
-    if (runs_on && likely(!cpu->idle_has_work) &&
-        (head == NULL || (!head->boosted && prev->vruntime <= head->vruntime)))
+    if (!prev->blocked && (head == NULL || (!head->boosted && prev->vruntime <= head->vruntime)))
         return prev;
-    if (runs_on)
+    if (!prev->blocked)
         enqueue(cpu, prev);
-    if (head == NULL || unlikely(cpu->idle_has_work))
+    if (head == NULL)
         return cpu->idle;
     dequeue(head);
     return head;
@@ -239,10 +284,10 @@ static void reschedule(bool behind)
     if (next != prev)
         switch_accounts(cpu, prev, next, now);
     cpu->slice_start = now;
-    if (list_empty(&cpu->queue) || is_idle(next))
+    if (list_empty(&cpu->queue) || idles(next))
         timer_cancel(&cpu->slice);
     else
-        timer_set(&cpu->slice, now + slice_ns());
+        timer_set(&cpu->slice, now + slice_of(next));
     spin_unlock(&sched_lock);
     if (next == prev)
         return;
@@ -272,14 +317,15 @@ void schedule_at_exit(void)
     } while (unlikely(!v->up));
 }
 
-/* The idle vCPU builds and buries domains. It is not preempted: it would only continue when nobody else
- * can run. */
+/* When the idle vCPU builds domains it is blocked as it is when it idles, and not preempted: it would only continue when
+ * nobody else can run. */
 bool preempt_point(void)
 {
     struct vcpu *v = current;
 
+    v->cpu->work_left = work_budget;
     arch_interrupt_window();
-    if (likely(!(v->work & WORK_RESCHED)) || is_idle(v))
+    if (likely(!(v->work & WORK_RESCHED)) || idles(v))
         return false;
     schedule();
     return true;

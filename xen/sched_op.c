@@ -9,6 +9,7 @@
 #include "xen/time.h"
 
 #define MAX_POLL_PORTS 128u
+#define WORK_PER_LOOK 100u              /* at one port */
 #define NS_PER_SECOND 1000000000ull
 
 /* A guest that waits for room in its console ring, or that has nothing more to say, lets us have its
@@ -103,6 +104,7 @@ static long sched_poll(uint64_t arg)
         return -EINVAL;
     v->poll_port = POLL_SEVERAL;
     d->poll_mask |= 1u << v->id;
+    count_work(op.nr_ports * WORK_PER_LOOK);
     rc = look_at_ports(d, (uint64_t)op.ports.p, op.nr_ports, &port);
     if (rc == 0) {
         if (op.nr_ports == 1)

@@ -8,6 +8,8 @@
 #include "xen/mm.h"
 #include "xen/upcall.h"
 
+#define WORK_PER_GATE 20u
+
 #define PF_PRESENT 1u
 #define PF_WRITE 2u
 #define PF_RESERVED 8u
@@ -138,6 +140,7 @@ long do_set_trap_table(uint64_t traps)
         if (!is_canonical(ti.address))
             return -EINVAL;
         v->traps[ti.vector] = ti;
+        count_work(WORK_PER_GATE);
     }
     return 0;
 }

@@ -12,6 +12,7 @@
 #include "xen/vcpu.h"
 
 #define CONTEXT_ORDER 1u
+#define WORK_PER_CONTEXT 6000u
 #define MAX_LDT_ENTRIES 8192u
 #define CR0_TS 8u
 
@@ -133,6 +134,7 @@ long vcpu_initialise(struct vcpu *v, uint64_t arg)
 
     if (c == NULL)
         return -ENOMEM;
+    count_work(WORK_PER_CONTEXT);
     rc = copy_from_guest(c, arg, sizeof(*c));
     if (rc == 0)
         rc = v->initialised || v->initialising ? -EEXIST : initialise(v, c);

@@ -102,7 +102,7 @@ static bool walk(uint64_t va, bool write, struct translation *t)
     *t = (struct translation){ .page = (va >> PAGE_SHIFT) + 1, .mfn = table >> PAGE_SHIFT,
                                .writable = writable && (*slot & PTE_D) };
     HARNESS_CHECK(mfn_valid(t->mfn), "va %#lx leads to mfn %#lx", va, t->mfn);
-    t->owner = mfn_to_frame(t->mfn)->owner;
+    t->owner = frame_owner(mfn_to_frame(t->mfn));
     return true;
 }
 
@@ -222,9 +222,9 @@ static void audit_translation(const struct translation *t)
     const struct frame *f = mfn_to_frame(t->mfn);
     uint64_t type = (f->type & TYPE_COUNT_MASK) ? f->type & TYPE_MASK : TYPE_NONE;
 
-    if (f->owner == NULL && (f->count & FRAME_COUNT_MASK) == 0)
+    if (f->owner == 0 && (f->count & FRAME_COUNT_MASK) == 0)
         return;                 /* free: nobody's, until somebody flushes and takes it */
-    HARNESS_CHECK(f->owner == t->owner,
+    HARNESS_CHECK(frame_owner(f) == t->owner,
                   "mfn %#lx changed hands while a TLB still maps it at page %#lx (%s)", t->mfn, t->page - 1,
                   t->writable ? "writable" : "read-only");
     HARNESS_CHECK(t->owner == current->domain || is_idle(current) || granted(t, t->owner->grant),
@@ -253,7 +253,7 @@ void host_audit(void)
         const uint64_t *l4;
 
         if ((f->type & (TYPE_MASK | TYPE_VALIDATED)) != (TYPE_L4 | TYPE_VALIDATED) ||
-            !(f->type & TYPE_COUNT_MASK) || f->owner == NULL)
+            !(f->type & TYPE_COUNT_MASK) || f->owner == 0)
             continue;
         l4 = mfn_to_virt(mfn);
         HARNESS_CHECK(memcmp(&l4[HOLE_FIRST_SLOT], &want[HOLE_FIRST_SLOT],

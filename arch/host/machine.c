@@ -132,14 +132,15 @@ void host_become(struct vcpu *v)
     fiber_free(v);
     host_vcpu(v)->fiber = host_vcpu(old)->fiber;    /* the identity of the test's own stack moves along */
     host_vcpu(old)->fiber = NULL;
-    if (!is_idle(old))
-        old->blocked = true;
+    old->blocked = true;
     if (!is_idle(v)) {
         vcpu_wake(v);
         if (!v->on_queue) {
             fprintf(stderr, "host_become: d%uv%u cannot run\n", v->domain->id, v->id);
             abort();
         }
+    }
+    if (v->on_queue) {
         list_del(&v->queue);
         v->on_queue = false;
     }
@@ -167,6 +168,7 @@ void host_start(mfn_t base, unsigned nr_chunks, uint64_t seed)
     idle->kernel_mode = true;
     current = idle;
     time_init();
+    work_budget = 0;            /* whoever can be preempted is */
     sched_init(idle);
 }
 

@@ -147,7 +147,7 @@ static struct vcpu *some_vcpu(void)
 static mfn_t frame_of(const struct domain *d, pfn_t pfn)
 {
     for (mfn_t mfn = LOW_BASE + below(max_mfn - LOW_BASE); mfn < max_mfn; mfn++)
-        if (mfn_to_frame(mfn)->owner == d && pfn-- == 0)
+        if (frame_owner(mfn_to_frame(mfn)) == d && pfn-- == 0)
             return mfn;
     return d->shared_mfn;
 }
@@ -629,7 +629,7 @@ static bool half_done(void)
     if (inside != 0)
         return true;
     for (mfn_t mfn = LOW_BASE; mfn < max_mfn; mfn++)
-        if (mfn_to_frame(mfn)->owner != NULL && (mfn_to_frame(mfn)->type & TYPE_VALIDATING))
+        if (mfn_to_frame(mfn)->owner != 0 && (mfn_to_frame(mfn)->type & TYPE_VALIDATING))
             return true;
     return false;
 }
@@ -775,7 +775,7 @@ static void grant_something(struct domain *d)
     if (one_in(3))
         e.flags |= GTF_readonly;
     for (mfn_t mfn = LOW_BASE; mfn < max_mfn; mfn++)
-        if (mfn_to_frame(mfn)->owner == d && !(mfn_to_frame(mfn)->count & FRAME_COUNTED) &&
+        if (frame_owner(mfn_to_frame(mfn)) == d && !(mfn_to_frame(mfn)->count & FRAME_COUNTED) &&
             mfn != d->shared_mfn)
             ((struct grant_entry_v1 *)mfn_to_virt(mfn))[1 + below(11)] = e;
 }

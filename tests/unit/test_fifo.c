@@ -381,11 +381,11 @@ static void the_last_reference_is_ours(void **state)
     assert_int_equal(hcall(__HYPERVISOR_update_va_mapping, GUEST_BASE + ((FIRST_PFN + 2ull) << PAGE_SHIFT), 0,
                            UVMF_INVLPG), 0);
     assert_int_equal(hcall_struct(__HYPERVISOR_memory_op, XENMEM_decrease_reservation, &r, sizeof(r)), 1);
-    assert_true(mfn_to_frame(mfn)->owner == a);
+    assert_true(frame_owner(mfn_to_frame(mfn)) == a);
     assert_int_equal(send_port(port), 0);
     assert_int_equal(array[port], PENDING | LINKED);
     guest_end(a);
-    assert_true(mfn_to_frame(mfn)->owner == NULL);
+    assert_true(mfn_to_frame(mfn)->owner == 0);
     host_become(b->vcpu[0]);
     audit();
 }

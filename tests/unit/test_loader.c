@@ -287,7 +287,7 @@ static void builds_the_drawn_layout(void **state)
 
         guest_get(&mfn, si->mfn_list + 8 * pfn, 8);
         assert_int_equal(m2p_table[mfn], pfn);
-        assert_ptr_equal(mfn_to_frame(mfn)->owner, d);
+        assert_ptr_equal(frame_owner(mfn_to_frame(mfn)), d);
         if (pfn * PAGE_SIZE < GUEST_IMAGE_BYTES)
             assert_int_equal(mfn_of_va(GUEST_BASE + pfn * PAGE_SIZE), mfn);
     }

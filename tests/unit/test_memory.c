@@ -71,12 +71,12 @@ static void reservations(void **state)
     list_put(2, mfn_of_va(FREE_PFN_VA + PAGE_SIZE));
     assert_int_equal(reserve(XENMEM_decrease_reservation, extents(3, 0)), 1);
     assert_int_equal(d->nr_frames, frames - 1);
-    assert_ptr_not_equal(mfn_to_frame(gone)->owner, d);
+    assert_ptr_not_equal(frame_owner(mfn_to_frame(gone)), d);
     list_put(0, 4711);
     assert_int_equal(reserve(XENMEM_populate_physmap, extents(1, 0)), 1);
     assert_int_equal(d->nr_frames, frames);
     assert_int_equal(m2p_table[list_get(0)], 4711);
-    assert_ptr_equal(mfn_to_frame(list_get(0))->owner, d);
+    assert_ptr_equal(frame_owner(mfn_to_frame(list_get(0))), d);
     d->max_frames = d->nr_frames + 2;
     assert_int_equal(reserve(XENMEM_increase_reservation, extents(5, 0)), 2);       /* the limit (XSA-385) */
     assert_int_equal(reserve(XENMEM_increase_reservation, extents(1, 10)), 0);      /* too large an order */
@@ -135,7 +135,7 @@ static void exchanges(void **state)
     assert_int_equal(d->nr_frames, frames);
     assert_int_equal(list_get(64) & 3, 0);
     for (unsigned i = 0; i < 4; i++) {
-        assert_ptr_equal(mfn_to_frame(list_get(64) + i)->owner, d);
+        assert_ptr_equal(frame_owner(mfn_to_frame(list_get(64) + i)), d);
         assert_int_equal(m2p_table[list_get(64) + i], 100 + i);
     }
     list_put(0, list_get(64));                          /* and back */

@@ -234,6 +234,56 @@ static void the_machine_sleeps_when_all_do(void **state)
     assert_in_range(worst_latency, 0, MS / 10);
 }
 
+/* A thousand tables, pinned and full, of the domain that is current: the frame behind FREE_PFN_VA, 512 times in each. */
+#define NR_TABLES 1000u
+
+static void pin_full_tables(struct domain *d)
+{
+    uint64_t list = guest_start_info(d)->mfn_list, entry = mfn_of_va(FREE_PFN_VA) << PAGE_SHIFT | PTE_P | PTE_RW;
+
+    for (unsigned i = 0; i < NR_TABLES; i++) {
+        struct mmuext_op op = { .cmd = MMUEXT_PIN_L1_TABLE };
+        uint64_t *table;
+
+        guest_get(&op.arg1.mfn, list + 8 * (d->max_frames - 1 - i), 8);
+        table = mfn_to_virt(op.arg1.mfn);
+        for (unsigned j = 0; j < PTES_PER_TABLE; j++)
+            table[j] = entry;
+        guest_put(SCRATCH, &op, sizeof(op));
+        assert_int_equal(do_mmuext_op(SCRATCH, 1, 0, DOMID_SELF), 0);
+    }
+}
+
+/* Its end takes a window for every few tables, each of which lasts a millisecond here. Meanwhile the neighbour has its half
+ * of the CPU, and never waits longer than for anybody's slice; and the end comes, though the neighbour never sleeps. */
+static void a_domain_ends_beside_others(void **state)
+{
+    struct domain *dying = guest_make_sized(1, 1, GUEST_FRAMES + NR_TABLES, 256);
+    uint64_t free_before = nr_free_frames(), windows, begin;
+
+    (void)state;
+    work_budget = 100000;
+    host_become(dying->vcpu[0]);
+    pin_full_tables(dying);
+    host_become(boot_cpu.idle);
+    stop = false;
+    memset(worst_gap, 0, sizeof(worst_gap));
+    busy_guest(2, 256, busy);
+    host.window_ticks = 2400000;
+    windows = host.windows;
+    begin = now_ns();
+    domain_shutdown(dying, SHUTDOWN_poweroff);
+    while (domain_count() == 2)
+        (void)host_run(MS);
+    windows = host.windows - windows;
+    assert_in_range(windows, NR_TABLES / 8, 2 * NR_TABLES);
+    assert_in_range(now_ns() - begin, windows * MS * 3 / 2, windows * MS * 3);
+    assert_in_range(worst_gap[2], MS, 12 * MS);
+    assert_true(nr_free_frames() > free_before + GUEST_FRAMES + NR_TABLES - 200);
+    host.window_ticks = 0;
+    run_for(MS);
+}
+
 /* --- What a guest asks for --------------------------------------------------------------------------------
  */
 
@@ -386,6 +436,7 @@ int main(void)
         with_machine(the_lightest_still_runs),
         with_machine(the_one_that_wakes_is_served_soon),
         with_machine(the_machine_sleeps_when_all_do),
+        with_machine(a_domain_ends_beside_others),
         with_guest(poll_times_out_and_is_woken),
         with_guest(block_ends_with_the_timer),
         with_guest(other_vcpus_come_up),
