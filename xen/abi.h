@@ -15,6 +15,7 @@
 #include <public/features.h>
 #include <public/grant_table.h>
 #include <public/io/console.h>
+#include <public/io/xs_wire.h>
 #include <public/memory.h>
 #include <public/nmi.h>
 #include <public/physdev.h>

@@ -102,7 +102,8 @@ static int attach_store(struct build *b)
     port = evtchn_open_unbound(b->d, STORE_DOMID);
     if (port < 0)
         return build_fail(b, port, "no event channel for its store: error %d", port);
-    b->store_port = (evtchn_port_t)port;
+    b->d->store_port = (evtchn_port_t)port;
+    b->d->store_mfn = build_mfn(b, b->store_pfn);
     if (grant_reserve(b->d, GNTTAB_RESERVED_XENSTORE, STORE_DOMID, build_mfn(b, b->store_pfn)) != 0)
         return build_fail(b, -ENOMEM, "no grant of its store page");
     return 0;
@@ -130,7 +131,7 @@ static void write_start_info(struct build *b)
     si->nr_pages = b->nr_pages;
     si->shared_info = b->d->shared_mfn << PAGE_SHIFT;
     si->store_mfn = build_mfn(b, b->store_pfn);
-    si->store_evtchn = b->store_port;
+    si->store_evtchn = b->d->store_port;
     si->console.domU.mfn = b->d->console_mfn;
     si->console.domU.evtchn = b->d->console_port;
     si->pt_base = boot_va(b, b->l4_pfn);

@@ -24,6 +24,14 @@ int domain_config_parse(const char *string, struct domain_config *c);
 /* Builds one domain; 0 or negative errno, with a line that names the module and the reason. */
 int build_domain(struct domain *d, const struct domain_config *c, const void *kernel, uint64_t kernel_size,
                  const void *ramdisk, uint64_t ramdisk_size);
+/* The same from nothing: creates the domain, which has then to be started. NULL, with a line: it could not be built. */
+struct domain *build_from(domid_t id, const struct domain_config *c, uint64_t nr_frames, const void *kernel,
+                          uint64_t kernel_size, const void *ramdisk, uint64_t ramdisk_size);
+/* service.c: the service domain's kernel and words are copied, to start it again when it has died. NULL: that is not
+ * possible, or was done too often; nothing is said. */
+void service_keep(const struct domain_config *c, const void *kernel, uint64_t size_bytes);
+struct domain *service_start_again(void);
+void service_forget(void);
 void build_all_domains(void);                       /* from boot_info.modules; then frees the modules */
 /* A loader's string without the file name that loaders other than GRUB 2 put first. */
 const char *boot_string(const char *s);

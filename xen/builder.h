@@ -37,7 +37,6 @@ struct build {
     uint64_t nr_p2m_frames;             /* with INIT_P2M: list and its tables; else 0 */
     struct table_range boot, p2m;       /* p2m.end 0: the list is in the boot region */
 
-    evtchn_port_t store_port;           /* 0: nobody serves a store */
     /* The work: p2m_page[i] is the i-th page of the guest's own list, in our mapping. */
     uint64_t **p2m_page;
 };

@@ -134,6 +134,8 @@ struct domain {
     struct xencons_interface *console_ring;
     mfn_t console_mfn;
     evtchn_port_t console_port;
+    mfn_t store_mfn;                /* the page and the port of its store; 0: it has none */
+    evtchn_port_t store_port;
     struct console_line console_line;
     uint64_t log_since;             /* guest_log: start of the interval, lines said and withheld in it */
     unsigned log_said, log_withheld;

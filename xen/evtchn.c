@@ -285,6 +285,18 @@ void evtchn_raise(struct domain *d, evtchn_port_t port)
     spin_unlock(&d->evtchn->lock);
 }
 
+void evtchn_raise_unbound(struct domain *d, evtchn_port_t port)
+{
+    struct evtchn *e = evtchn_lookup(d, port);
+
+    if (e == NULL)
+        return;
+    spin_lock(&d->evtchn->lock);
+    if (e->state == EVTCHNSTAT_unbound)
+        evtchn_set_pending(d, e, port);
+    spin_unlock(&d->evtchn->lock);
+}
+
 bool evtchn_port_valid(struct domain *d, evtchn_port_t port)
 {
     return evtchn_lookup(d, port) != NULL;

@@ -14,6 +14,7 @@ void send_guest_virq(struct vcpu *v, unsigned virq);     /* per-vCPU or global: 
 int evtchn_bind_hypervisor(struct domain *d, unsigned vcpu, void (*notify)(struct domain *d));
 /* A port of d that only `remote` may bind to; or negative errno. */
 int evtchn_open_unbound(struct domain *d, domid_t remote);
+void evtchn_raise_unbound(struct domain *d, evtchn_port_t port);     /* to one whose other end has gone */
 void evtchn_raise(struct domain *d, evtchn_port_t port);  /* from the hypervisor's end to the guest */
 bool evtchn_port_valid(struct domain *d, evtchn_port_t port);     /* within the tables, open or not */
 bool evtchn_port_pending(struct domain *d, evtchn_port_t port);

@@ -17,7 +17,7 @@
 #define INPUT_MAX 64u                   /* characters taken at one poll */
 
 static domid_t input_domain;            /* 0: ours, for the service domain gets none */
-static bool choosing_shutdown;          /* 's' was the last key */
+static void (*choosing)(domid_t id);    /* the last key wants a digit, and this is done to that domain; NULL: it does not */
 static unsigned nr_switch;              /* Ctrl-a that came last, 0 to 2 */
 static uint64_t full_since;             /* ns; 0: there is room */
 
@@ -81,21 +81,41 @@ static void say_domains(void)
     }
 }
 
-static void ask_shutdown(void)
+static void request_shutdown(domid_t id)
 {
-    choosing_shutdown = true;
+    if (store_shutdown(id))
+        log_info("d%u is asked to power off", id);
+    else
+        log_info("d%u cannot be asked: no such guest, or nobody serves its store", id);
 }
 
-/* The key after 's'. */
-static void shut_down(char c)
+static void destroy(domid_t id)
 {
-    choosing_shutdown = false;
-    if (c < '1' || c > '9')
-        return;
-    if (store_shutdown((domid_t)(c - '0')))
-        log_info("d%c is asked to power off", c);
-    else
-        log_info("d%c cannot be asked: no such guest, or nobody serves its store", c);
+    struct domain *d = domain_by_id(id);
+
+    log_info(d != NULL ? "d%u is ended, by a key" : "d%u: no such domain", id);
+    if (d != NULL)
+        domain_shutdown(d, SHUTDOWN_poweroff);
+}
+
+static void choose_shutdown(void)
+{
+    choosing = request_shutdown;
+}
+
+static void choose_destroy(void)
+{
+    choosing = destroy;
+}
+
+/* The key after one of these. */
+static void choose(char c)
+{
+    void (*fn)(domid_t id) = choosing;
+
+    choosing = NULL;
+    if (c >= '0' && c <= '9')
+        fn((domid_t)(c - '0'));
 }
 
 static void say_keys(void);
@@ -111,7 +131,8 @@ static const struct {
     { 'c', hypercalls_report, "show how often each hypercall was made" },
     { 't', trace_toggle, "switch the trace on or off" },
     { 'T', trace_show, "show the last records of the trace" },
-    { 's', ask_shutdown, "and a digit: ask that guest to power off" },
+    { 's', choose_shutdown, "and a digit: ask that guest to power off" },
+    { 'x', choose_destroy, "and a digit: end that domain at once" },
     { 'R', arch_reboot, "reboot the machine" },
 };
 
@@ -127,8 +148,8 @@ static void give_input(char c)
 
     if (d != NULL)
         console_give(d, c);
-    if (input_domain == 0 && choosing_shutdown) {
-        shut_down(c);
+    if (input_domain == 0 && choosing != NULL) {
+        choose(c);
         return;
     }
     for (unsigned i = 0; input_domain == 0 && i < ARRAY_SIZE(keys); i++)

@@ -43,7 +43,7 @@ static void idle_loop(void)
     while (domain_count() != 0) {
         schedule();
         domain_reap();
-        store_end_when_alone();
+        store_idle_work();
         if (domain_count() != 0 && !boot_cpu.idle_has_work && list_empty(&boot_cpu.queue))
             arch_idle();
     }

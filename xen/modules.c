@@ -225,6 +225,29 @@ static uint64_t fair_share(void)
     return sharers != 0 ? left / sharers & ~(uint64_t)(SHARE_UNIT - 1) : 0;
 }
 
+struct domain *build_from(domid_t id, const struct domain_config *c, uint64_t nr_frames, const void *kernel,
+                          uint64_t kernel_size, const void *ramdisk, uint64_t ramdisk_size)
+{
+    struct domain *d;
+
+    if (nr_frames == 0 || nr_frames + GUEST_FRAMES(c->vcpus) > nr_free_frames()) {
+        log_error("module %u (%s): not enough memory: it wants %lu KiB, %lu KiB are free", c->module, c->name,
+                  nr_frames * 4, nr_free_frames() * 4);
+        return NULL;
+    }
+    d = domain_create(id, c->name, c->vcpus, nr_frames, c->weight);
+    if (d == NULL) {
+        log_error("module %u (%s): not enough memory for a domain", c->module, c->name);
+        return NULL;
+    }
+    trace_domain(d, c->trace == TRACE_DEFAULT ? trace_config.classes : c->trace);
+    if (build_domain(d, c, kernel, kernel_size, ramdisk, ramdisk_size) == 0)
+        return d;
+    domain_shutdown(d, SHUTDOWN_crash);
+    domain_reap();
+    return NULL;
+}
+
 static struct domain *build_guest(unsigned index, uint64_t share)
 {
     const struct guest *g = &guests[index];
@@ -233,24 +256,11 @@ static struct domain *build_guest(unsigned index, uint64_t share)
     uint64_t nr_frames = c->mem_bytes != 0 ? c->mem_bytes >> PAGE_SHIFT : share;
     const void *ramdisk = g->ramdisk >= 0 ? module_data((unsigned)g->ramdisk) : NULL;
     uint64_t ramdisk_size = g->ramdisk >= 0 ? boot_info.modules[g->ramdisk].size : 0;
-    struct domain *d;
+    struct domain *d = build_from(g->id, c, nr_frames, module_data(c->module), kernel->size, ramdisk, ramdisk_size);
 
-    if (nr_frames == 0 || nr_frames + GUEST_FRAMES(c->vcpus) > nr_free_frames()) {
-        log_error("module %u (%s): not enough memory: it wants %lu KiB, %lu KiB are free", c->module, c->name,
-                  nr_frames * 4, nr_free_frames() * 4);
-        return NULL;
-    }
-    d = domain_create(g->id, c->name, c->vcpus, nr_frames, c->weight);
-    if (d == NULL) {
-        log_error("module %u (%s): not enough memory for a domain", c->module, c->name);
-        return NULL;
-    }
-    trace_domain(d, c->trace == TRACE_DEFAULT ? trace_config.classes : c->trace);
-    if (build_domain(d, c, module_data(c->module), kernel->size, ramdisk, ramdisk_size) == 0)
-        return d;
-    domain_shutdown(d, SHUTDOWN_crash);
-    domain_reap();
-    return NULL;
+    if (d != NULL && c->service)
+        service_keep(c, module_data(c->module), kernel->size);
+    return d;
 }
 
 bool module_frames(unsigned i, mfn_t *start, mfn_t *end)

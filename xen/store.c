@@ -1,12 +1,14 @@
 /* Owns what the service domain is told: one line for each event in a guest's life, as if typed on its console
  * (guest-pv/store/main.c says which). An event waits here until the console's ring has room for its line, so
  * that none is lost; each guest has a place for each kind of event, so that none needs memory. The service
- * domain is an ordinary one: a page and a port of each guest is all that it is given, by the builder, and
- * when it ends the guests go on. */
+ * domain is an ordinary one: a page and a port of each guest is all that it is given, by the builder. When it ends the
+ * guests go on, and another takes its place (service.c); when that happens too often, their connections are broken. */
 #include "common/printf.h"
 #include "common/string.h"
 #include "xen/build.h"
 #include "xen/console.h"
+#include "xen/evtchn.h"
+#include "xen/frame.h"
 #include "xen/log.h"
 #include "xen/store.h"
 
@@ -23,6 +25,7 @@ static struct {
 } guests[MAX_TOLD];
 static unsigned nr_waiting;
 static struct domain *service;
+static bool lost;                       /* it ended before the guests, and nothing was done about it yet */
 
 static void set_waiting(domid_t id, enum event e)
 {
@@ -73,6 +76,7 @@ void store_serve(struct domain *d)
     memset(guests, 0, sizeof(guests));
     nr_waiting = 0;
     service = d;
+    lost = false;
 }
 
 bool store_present(void)
@@ -94,19 +98,22 @@ void store_introduce(struct domain *d)
     store_poll();
 }
 
+/* Whoever was introduced stays known when the service domain ends: the next one has to hear of him. */
 void store_domain_ended(struct domain *d)
 {
     bool untold;
 
-    if (d == service)
+    if (d == service) {
         service = NULL;
-    if (service == NULL || d->id >= MAX_TOLD || !guests[d->id].known)
+        lost = true;
+    }
+    if (d->id >= MAX_TOLD || !guests[d->id].known)
         return;
     untold = guests[d->id].waiting >> INTRODUCE & 1;
     guests[d->id].known = false;
     clear_waiting(d->id, INTRODUCE);
     clear_waiting(d->id, SHUTDOWN);
-    if (!untold)
+    if (!untold && service != NULL)
         set_waiting(d->id, RELEASE);
     store_poll();
 }
@@ -122,14 +129,81 @@ bool store_shutdown(domid_t id)
 
 /* Guests that are gone but for frames that the service domain still maps do not count: it may be too late for it
  * to be told, and its own end gives them back. */
-void store_end_when_alone(void)
+static bool guests_live(void)
 {
     struct domain *d;
 
-    if (service == NULL)
-        return;
     for_each_domain(d)
         if (d != service && d->state < DOM_DYING)
+            return true;
+    return false;
+}
+
+/* The connection's error state, as xs_wire.h has it: nobody will answer any more. The page is the guest's, which may have
+ * given it away meanwhile. */
+static void break_connection(struct domain *d)
+{
+    struct frame *f;
+
+    spin_lock(&d->mm_lock);
+    if (d->store_mfn != 0 && get_page_and_type(d->store_mfn, d, TYPE_WRITABLE, &f) == 0) {
+        struct xenstore_domain_interface *page = mfn_to_virt(d->store_mfn);
+
+        WRITE_ONCE(page->error, XENSTORE_ERROR_COMM);
+        put_page_and_type(f);
+    }
+    spin_unlock(&d->mm_lock);
+    evtchn_raise_unbound(d, d->store_port);
+}
+
+static void break_connections(void)
+{
+    struct domain *d;
+
+    log_error("Nobody serves the store any more: guests that wait for it find an error in its page");
+    for_each_domain(d)
+        if (d->state == DOM_RUNNING && d->id < MAX_TOLD && guests[d->id].known)
+            break_connection(d);
+    memset(guests, 0, sizeof(guests));
+    nr_waiting = 0;
+    service_forget();
+}
+
+/* The old one has gone with all that it held, or the new one would be a second domain of that number. */
+static void start_again(void)
+{
+    struct domain *d;
+
+    for_each_domain(d)
+        if (d->id == STORE_DOMID)
             return;
-    domain_shutdown(service, SHUTDOWN_poweroff);
+    lost = false;
+    service = service_start_again();
+    if (service == NULL) {
+        break_connections();
+        return;
+    }
+    for (domid_t id = 1; id < MAX_TOLD; id++) {
+        if (guests[id].waiting >> RELEASE & 1)          /* of what the new one never knew */
+            clear_waiting(id, RELEASE);
+        if (guests[id].known)
+            set_waiting(id, INTRODUCE);
+    }
+    domain_start(service);
+    store_poll();
+}
+
+void store_idle_work(void)
+{
+    if (service == NULL && !lost)
+        return;
+    if (guests_live()) {
+        if (lost)
+            start_again();
+        return;
+    }
+    lost = false;
+    service_forget();
+    if (service != NULL)
+        domain_shutdown(service, SHUTDOWN_poweroff);
 }

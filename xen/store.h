@@ -9,10 +9,11 @@
 
 void store_serve(struct domain *d);     /* d, which is built, is the service domain */
 bool store_present(void);
-void store_introduce(struct domain *d);         /* a guest that was built with a store */
+void store_introduce(struct domain *d);         /* a guest that was built with a store: d->store_mfn, d->store_port */
 void store_domain_ended(struct domain *d);      /* any domain, the service domain included */
 bool store_shutdown(domid_t id);        /* asks guest id to power off; false: no such guest, or nobody to ask it */
 void store_poll(void);                  /* tells what there was no room for before */
-void store_end_when_alone(void);        /* from the idle vCPU: the service domain does not outlive the guests */
+/* From the idle vCPU: the service domain does not outlive the guests, and is started again if they outlive it. */
+void store_idle_work(void);
 
 #endif

@@ -6,6 +6,9 @@
  *     release DOMID
  *     shutdown DOMID poweroff|reboot|halt|suspend
  *
+ * With store=refuse on its command line it keeps nothing and answers every request with EIO: the hypervisor starts
+ * it so when it has died too often, for a guest that waits for an answer must get one.
+ *
  * Everything happens in one thread: it serves while there is something to do and sleeps until the console or
  * a ring has an event. The hypervisor ends it when it is the last.
  */
@@ -78,6 +81,9 @@ int guest_main(void)
 {
     if (!tree_init())
         panic("no memory for the store");
+    refuse_all = cmdline_has("store", "refuse");
+    if (refuse_all)
+        kprintf("store: every request will be answered by EIO\n");
     event_set_handler(console_port(), on_console, current);
     event_unmask(console_port());
     for (;;) {

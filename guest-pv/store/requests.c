@@ -387,8 +387,8 @@ enum xs_err carry_out(struct request *r, const struct xsd_sockmsg *h)
         return XS_ENOSYS;
     if (requests[h->type].in_transaction && h->tx_id) {
         r->x.t = transaction_find(r->c->transactions, h->tx_id);
-        if (!r->x.t)
-            return XS_ENOENT;
+        if (!r->x.t)            /* EAGAIN: a guest whose transaction died with the store before us begins it again */
+            return r->c->resumed && h->type == XS_TRANSACTION_END ? XS_EAGAIN : XS_ENOENT;
     }
     return requests[h->type].fn(r);
 }

@@ -4,8 +4,15 @@
  * The page is the guest's memory: indices are read once, ours are kept on our side, and a ring that claims
  * more than it holds is given up, as is a stream that cannot be followed; the guest finds the reason in its
  * page.
+ *
+ * We may die, and another store of the same number take our place, which knows of us only what the pages say. So a
+ * request that was taken from the ring is kept in the page until its answer is in the other ring (struct journal), and
+ * if it was lost with us, our successor carries it out. (To leave it in the ring would not do: guests send an event only
+ * if everything before was taken.) A request too long for that, or half an answer, ends the connection.
  */
 #include <stdlib.h>
+#include <string.h>
+#include "clock.h"
 #include "console.h"
 #include "event.h"
 #include "gnttab.h"
@@ -14,7 +21,15 @@
 #include "store.h"
 #include "thread.h"
 
+#define JOURNAL_AT 2080u
 #define STORE_PORT 1                    /* of every guest: the first that its builder opened */
+
+/* In the page, behind what xs_wire.h puts there. One store changes both words, so that they always belong together. */
+struct journal {
+    uint64_t state;                     /* the ring's req_cons; bits 63:32: how many bytes of a request are kept here */
+    uint8_t bytes[PAGE_SIZE - JOURNAL_AT - 8];
+};
+#define LOST UINT32_MAX                 /* in place of the number: what was under way cannot be taken up again */
 
 struct ring {
     struct ring *next;
@@ -24,6 +39,7 @@ struct ring {
     grant_handle_t handle;
     int port;
     uint32_t req_cons, rsp_prod;
+    uint32_t kept;                      /* bytes in the journal, or LOST */
 };
 static struct ring *rings;
 
@@ -42,6 +58,78 @@ static bool refuse(struct ring *r, const char *what, int rc)
     return false;
 }
 
+static void give_up(struct ring *r, uint32_t error)
+{
+    kprintf("store: domain %u: %s: it is not served any more\n", r->domid,
+            error == XENSTORE_ERROR_RINGIDX ? "senseless ring indices"
+            : error == XENSTORE_ERROR_COMM  ? "the store before us died inside of a message"
+                                            : "a message beyond the protocol");
+    r->page->error = error;
+    conn_free(r->conn);
+    r->conn = NULL;
+    event_mask(r->port);
+    event_send(r->port);
+}
+
+static struct journal *journal(struct ring *r)
+{
+    return (struct journal *)((uint8_t *)(uintptr_t)r->page + JOURNAL_AT);
+}
+
+static void journal_write(struct ring *r, uint32_t kept)
+{
+    r->kept = kept;
+    __atomic_store_n(&journal(r)->state, (uint64_t)kept << 32 | r->req_cons, __ATOMIC_RELEASE);
+}
+
+/* The next bytes of a request have been taken. */
+static void journal_add(struct ring *r, const void *bytes, uint32_t n)
+{
+    if (r->kept > sizeof(journal(r)->bytes) - n) {
+        journal_write(r, LOST);
+        return;
+    }
+    memcpy(journal(r)->bytes + r->kept, bytes, n);
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    journal_write(r, r->kept + n);
+}
+
+/* The request of which the page still has a part, or the whole without an answer. They are a guest's bytes, as those of
+ * the ring are. */
+static void carry_on(struct ring *r)
+{
+    uint8_t bytes[sizeof(journal(r)->bytes)];
+    uint32_t n, at = 0;
+
+    memcpy(bytes, journal(r)->bytes, r->kept);
+    while (at < r->kept && (n = conn_wants(r->conn))) {
+        n = n < r->kept - at ? n : r->kept - at;
+        conn_put(r->conn, bytes + at, n);
+        at += n;
+    }
+}
+
+/* Goes on where the page says that the store before us, if there was one, came to its end. Transactions get numbers that
+ * this one hardly gave out, or an old one could pass for a new one. */
+static void resume(struct ring *r)
+{
+    uint64_t state = journal(r)->state;
+
+    r->req_cons = (uint32_t)state;
+    r->kept = state >> 32;
+    r->rsp_prod = r->page->rsp_prod;
+    r->page->server_features = XENSTORE_SERVER_FEATURE_ERROR;
+    r->conn->resumed = r->req_cons != 0;
+    if (r->conn->resumed)
+        r->conn->last_transaction = (uint32_t)(clock_ns() >> 8);
+    if (r->page->error != XENSTORE_ERROR_NONE)
+        give_up(r, r->page->error);
+    else if (r->kept > sizeof(journal(r)->bytes))
+        give_up(r, XENSTORE_ERROR_COMM);
+    else
+        carry_on(r);
+}
+
 bool ring_connect(uint16_t domid)
 {
     struct ring *r = calloc(1, sizeof(*r));
@@ -57,9 +145,6 @@ bool ring_connect(uint16_t domid)
     rc = grant_map((uint64_t)r->page, GNTMAP_host_map, domid, GNTTAB_RESERVED_XENSTORE, &r->handle);
     if (rc)
         return refuse(r, "its ring cannot be mapped", rc);
-    r->req_cons = r->page->req_cons;
-    r->rsp_prod = r->page->rsp_prod;
-    r->page->server_features = XENSTORE_SERVER_FEATURE_ERROR;
     r->port = event_bind_interdomain(domid, STORE_PORT, on_event, current);
     if (r->port < 0) {
         grant_unmap((uint64_t)r->page, r->handle);
@@ -67,6 +152,7 @@ bool ring_connect(uint16_t domid)
     }
     r->next = rings;
     rings = r;
+    resume(r);
     return true;
 }
 
@@ -87,17 +173,6 @@ void ring_disconnect(uint16_t domid)
     free(r);
 }
 
-static void give_up(struct ring *r, uint32_t error)
-{
-    kprintf("store: domain %u: %s: it is not served any more\n", r->domid,
-            error == XENSTORE_ERROR_RINGIDX ? "senseless ring indices" : "a message beyond the protocol");
-    r->page->error = error;
-    conn_free(r->conn);
-    r->conn = NULL;
-    event_mask(r->port);
-    event_send(r->port);
-}
-
 static uint32_t load(volatile uint32_t *index)
 {
     return __atomic_load_n(index, __ATOMIC_ACQUIRE);
@@ -115,6 +190,8 @@ static uint32_t push(struct ring *r)
         n = XENSTORE_RING_SIZE - used;
     for (uint32_t i = 0; i < n; i++)
         p->rsp[MASK_XENSTORE_IDX(r->rsp_prod++)] = r->conn->out[i];
+    if (n < r->conn->out_len)
+        journal_write(r, LOST);
     if (n) {
         __atomic_store_n(&p->rsp_prod, r->rsp_prod, __ATOMIC_RELEASE);
         conn_sent(r->conn, n);
@@ -137,6 +214,7 @@ static uint32_t pull(struct ring *r)
         for (uint32_t i = 0; i < n; i++)
             bytes[i] = p->req[MASK_XENSTORE_IDX(r->req_cons++)];
         taken += n;
+        journal_add(r, bytes, n);
         conn_put(r->conn, bytes, n);
     }
     if (taken)
@@ -157,6 +235,8 @@ static bool serve(struct ring *r)
         give_up(r, XENSTORE_ERROR_PROTO);
     else if (in | out | more)
         event_send(r->port);
+    if (r->conn && r->kept && r->conn->in_len == 0 && r->conn->out_len == 0)
+        journal_write(r, 0);
     return in | out | more;
 }
 

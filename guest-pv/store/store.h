@@ -21,7 +21,7 @@
 #include <public/io/xs_wire.h>
 
 /* Per domain. */
-#define MAX_DOMAINS      256u           /* numbers below it */
+#define MAX_DOMAINS      2048u          /* numbers below it */
 #define MAX_NODES        1000u          /* a transaction's unfinished writes included */
 #define MAX_BYTES        (256u * 1024)  /* of nodes, watches and transactions, with their paths */
 #define MAX_WATCHES      128u
@@ -32,7 +32,7 @@
 
 enum xs_err {
     XS_OK, XS_EINVAL, XS_EACCES, XS_EEXIST, XS_ENOENT, XS_ENOMEM, XS_ENOSPC, XS_ENOSYS, XS_EBUSY, XS_EAGAIN,
-    XS_E2BIG, XS_EPERM,
+    XS_E2BIG, XS_EPERM, XS_EIO,
 };
 
 #define PERM_READ  1u
@@ -141,6 +141,7 @@ struct conn {
     struct conn *next;
     uint16_t domid;
     bool broken;                        /* the stream cannot be followed any more */
+    bool resumed;                       /* another store served it before us: its transactions are unknown, not over */
     uint32_t last_transaction;
     struct transaction *transactions;
     struct watch *watches;
@@ -149,6 +150,7 @@ struct conn {
 };
 extern struct conn *conn_list;
 
+extern bool refuse_all;                 /* every request is answered by EIO: see main.c */
 struct conn *conn_new(uint16_t domid);          /* NULL: no memory, or no such number */
 void conn_free(struct conn *c);
 /* How many bytes it would take now: up to the end of a header or message, 0 while output waits. */

@@ -15,8 +15,9 @@ struct conn *conn_list;
 static const char *const err_names[] = {
     [XS_EINVAL] = "EINVAL", [XS_EACCES] = "EACCES", [XS_EEXIST] = "EEXIST", [XS_ENOENT] = "ENOENT",
     [XS_ENOMEM] = "ENOMEM", [XS_ENOSPC] = "ENOSPC", [XS_ENOSYS] = "ENOSYS", [XS_EBUSY] = "EBUSY",
-    [XS_EAGAIN] = "EAGAIN", [XS_E2BIG] = "E2BIG",   [XS_EPERM] = "EPERM",
+    [XS_EAGAIN] = "EAGAIN", [XS_E2BIG] = "E2BIG",   [XS_EPERM] = "EPERM",   [XS_EIO] = "EIO",
 };
+bool refuse_all;
 
 /* --- out ------------------------------------------------------------------------------------------------ */
 
@@ -52,7 +53,7 @@ static void serve(struct conn *c, const struct xsd_sockmsg *h)
     enum xs_err err;
 
     r.payload[r.len] = 0;
-    err = carry_out(&r, h);
+    err = refuse_all ? XS_EIO : carry_out(&r, h);
     if (!err && transaction_failed(r.x.t))
         err = XS_ENOSPC;
     if (err) {

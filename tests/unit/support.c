@@ -86,6 +86,7 @@ int machine_down(void **state)
 {
     (void)state;
     guests_end();
+    service_forget();
     host_give_back();
     if (nr_free_frames() != free_at_start) {
         fprintf(stderr, "frames lost: %lu free before, %lu after\n", free_at_start, nr_free_frames());

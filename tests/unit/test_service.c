@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "support.h"
+#include "xen/build.h"
 #include "xen/console.h"
 #include "xen/evtchn_table.h"
 #include "xen/grant.h"
@@ -72,7 +73,7 @@ static void without_service(void **state)
     store_introduce(d);
     assert_false(store_shutdown(1));
     store_poll();
-    store_end_when_alone();
+    store_idle_work();
     assert_int_equal(d->state, DOM_RUNNING);
 }
 
@@ -157,18 +158,76 @@ static void dies_first(void **state)
     assert_int_equal(d->state, DOM_RUNNING);
     assert_false(store_shutdown(1));
     store_poll();
-    store_end_when_alone();
+    store_idle_work();
     assert_int_equal(d->state, DOM_RUNNING);
+}
+
+/* Builds a service domain from a kernel that is kept, or fails to. */
+static void is_started_again(void **state)
+{
+    static const struct domain_config config = { .name = "store", .vcpus = 1, .weight = 256, .mem_bytes = GUEST_FRAMES * PAGE_SIZE,
+                                                 .trace = TRACE_DEFAULT, .service = true, .cmdline = "mine" };
+    struct domain *d = introduced(1, 1), *gone = introduced(2, 1);
+    struct xenstore_domain_interface *page = mfn_to_virt(d->store_mfn);
+    char line[64];
+    struct tiny_elf kernel;
+
+    (void)state;
+    elf_make(&kernel);
+    service_keep(&config, &kernel, sizeof(kernel));
+    memset(&kernel, 0, sizeof(kernel));                 /* it was copied */
+    for (unsigned i = 1; i <= 3; i++) {
+        guest_end(service);
+        assert_null(domain_by_id(STORE_DOMID));
+        if (i == 1)
+            guest_end(gone);                            /* while nobody serves */
+        store_idle_work();
+        service = domain_by_id(STORE_DOMID);
+        assert_non_null(service);
+        assert_int_equal(service->state, DOM_RUNNING);
+        snprintf(line, sizeof(line), "introduce 1 guest %u 1\n", GUEST_FRAMES * 4);
+        assert_string_equal(told(), line);
+        assert_string_equal(guest_start_info(service)->cmd_line, i == 3 ? "mine store=refuse" : "mine");
+        assert_true(store_shutdown(1));
+        assert_false(store_shutdown(2));
+        assert_string_equal(told(), "shutdown 1 poweroff\n");
+    }
+    guest_end(service);
+    assert_int_equal(page->error, XENSTORE_ERROR_NONE);
+    assert_false(evtchn_port_pending(d, d->store_port));
+    store_idle_work();                                  /* that was once too often */
+    assert_null(domain_by_id(STORE_DOMID));
+    assert_int_equal(page->error, XENSTORE_ERROR_COMM);
+    assert_true(evtchn_port_pending(d, d->store_port));
+    assert_int_equal(d->state, DOM_RUNNING);
+    store_idle_work();
+    guest_end(d);
+    service_forget();
+}
+
+/* A page that became a table, or went away, is not written to. */
+static void lost_pages(void **state)
+{
+    struct domain *d = introduced(1, 1);
+    uint64_t before;
+
+    (void)state;
+    d->store_mfn = d->vcpu[0]->root_kernel >> PAGE_SHIFT;
+    before = *(uint64_t *)((char *)mfn_to_virt(d->store_mfn) + offsetof(struct xenstore_domain_interface, error));
+    guest_end(service);
+    store_idle_work();
+    assert_int_equal(before, *(uint64_t *)((char *)mfn_to_virt(d->store_mfn) +
+                                           offsetof(struct xenstore_domain_interface, error)));
 }
 
 static void ends_last(void **state)
 {
     (void)state;
     introduced(1, 1);
-    store_end_when_alone();
+    store_idle_work();
     assert_int_equal(service->state, DOM_RUNNING);
     guest_end(domain_by_id(1));
-    store_end_when_alone();
+    store_idle_work();
     assert_int_equal(service->state, DOM_SHUTDOWN);
 }
 
@@ -191,6 +250,10 @@ static void keys(void **state)
     assert_true(console_says("d1 is asked"));
     assert_true(console_says("d9 cannot be asked"));
     assert_int_equal(domain_by_id(1)->console_ring->in_prod, 4);        /* s1 before, s1 after */
+    typed = "\1\1\1x7x1";
+    console_input();
+    assert_true(console_says("d7: no such domain"));
+    assert_int_equal(domain_by_id(1)->state, DOM_SHUTDOWN);
 }
 
 #define with_service(test) cmocka_unit_test_setup_teardown(test, with_service_up, machine_down)
@@ -200,7 +263,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         with_service(what_guests_get), with_machine(without_service), with_service(lives_are_told),
         with_service(nothing_is_lost), with_service(short_lives),     with_service(senseless_ring),
-        with_service(dies_first),      with_service(ends_last),       with_service(keys),
+        with_service(dies_first),      with_service(is_started_again), with_service(lost_pages),
+        with_service(ends_last),       with_service(keys),
     };
 
     return cmocka_run_group_tests_name("service", tests, NULL, NULL);

@@ -1,0 +1,64 @@
+/* What is needed to start the service domain again when it has died under guests that use it: a copy of its kernel and its
+ * words, and how often that may happen. What a new one is told of the guests is in store.c; how a domain is built, in
+ * modules.c. Called by modules.c at boot, and by the idle vCPU. */
+#include "common/string.h"
+#include "xen/build.h"
+#include "xen/frame.h"
+#include "xen/log.h"
+#include "xen/store.h"
+
+#define MAX_STARTS 4u                   /* the last one with REFUSE */
+#define REFUSE " store=refuse"          /* see guest-pv/store/main.c */
+#define MAX_ORDER 9u                    /* of the copy: a kernel of up to 2 MiB */
+
+static struct {
+    struct domain_config config;
+    void *kernel;                       /* NULL: it cannot be started again */
+    uint64_t size_bytes;
+    unsigned order, starts;
+} kept;
+
+void service_keep(const struct domain_config *c, const void *kernel, uint64_t size_bytes)
+{
+    service_forget();
+    kept.config = *c;
+    kept.size_bytes = size_bytes;
+    kept.starts = 1;
+    while ((PAGE_SIZE << kept.order) < size_bytes)
+        if (++kept.order > MAX_ORDER)
+            return;
+    kept.kernel = alloc_pages(kept.order);
+    if (kept.kernel != NULL)
+        memcpy(kept.kernel, kernel, size_bytes);
+}
+
+void service_forget(void)
+{
+    free_pages(kept.kernel, kept.order);
+    memset(&kept, 0, sizeof(kept));
+}
+
+/* What made it die so often may be what guests ask of it. One that refuses all of that is better than none, because they
+ * wait for an answer. */
+static void refuse_from_now_on(void)
+{
+    size_t len = strlen(kept.config.cmdline);
+
+    if (!copy_string(kept.config.cmdline + len, REFUSE, sizeof(kept.config.cmdline) - len))
+        kept.config.cmdline[len] = '\0';
+}
+
+struct domain *service_start_again(void)
+{
+    struct domain *d;
+
+    if (kept.kernel == NULL || kept.starts == MAX_STARTS)
+        return NULL;
+    if (++kept.starts == MAX_STARTS)
+        refuse_from_now_on();
+    d = build_from(STORE_DOMID, &kept.config, kept.config.mem_bytes >> PAGE_SHIFT, kept.kernel, kept.size_bytes, NULL, 0);
+    if (d != NULL)
+        log_warning("d%u (%s) died while guests need it: started again (%u of %u)%s", d->id, d->name, kept.starts - 1,
+                    MAX_STARTS - 1, kept.starts == MAX_STARTS ? ", to refuse every request" : "");
+    return d;
+}
