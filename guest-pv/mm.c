@@ -13,6 +13,7 @@
 static uint64_t *p2m;
 static const volatile uint64_t *m2p = (const volatile uint64_t *)HOLE_START;
 static uint64_t max_mfn = ~0ul;
+uint64_t pte_nx;
 static pfn_t nr_pages, bump, bump_end;      /* [bump, bump_end): never handed out, and mapped */
 static pfn_t root;
 static uint64_t *free_list;                 /* the first word of a free frame links to the next */
@@ -247,10 +248,20 @@ pfn_t root_clone(void)
 
 /* --- start ------------------------------------------------------------------------------------ */
 
+/* The CPU's, as the hypervisor tells it. */
+static bool has_nx(void)
+{
+    uint32_t a = 0x80000001, b, c = 0, d;
+
+    __asm__ volatile("ud2\n\t.ascii \"xen\"\n\tcpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+    return d >> 20 & 1;
+}
+
 void mm_init_early(void)
 {
     struct xen_machphys_mapping map;
 
+    pte_nx = has_nx() ? PTE_NX : 0;
     p2m = (uint64_t *)start_info->mfn_list;
     nr_pages = start_info->nr_pages < VIRT_MAX_PAGES ? start_info->nr_pages : VIRT_MAX_PAGES;
     root = v2p((void *)start_info->pt_base);

@@ -186,8 +186,9 @@ static void user_page_faults(void)
     EXPECT_EQ(f.cr2, 0x700000);
     EXPECT_FAULT(user(user_write, (void *)0x700000), TRAP_PF, PF_USER | PF_WRITE);
     EXPECT_FAULT(user(user_write, (void *)user_write), TRAP_PF, PF_USER | PF_WRITE | PF_PRESENT);
-    EXPECT_FAULT(user((void (*)(void))(USER_STACK_TOP - PAGE_SIZE), NULL), TRAP_PF,
-                 PF_USER | PF_INSN | PF_PRESENT);
+    if (pte_nx)
+        EXPECT_FAULT(user((void (*)(void))(USER_STACK_TOP - PAGE_SIZE), NULL), TRAP_PF,
+                     PF_USER | PF_INSN | PF_PRESENT);
     f = user(user_read, start_info);                    /* the kernel's half is not there */
     EXPECT_FAULT(f, TRAP_PF, PF_USER);
     EXPECT_EQ(f.cr2, (uint64_t)start_info);

@@ -119,7 +119,7 @@ static void writable_tables(void)
     l1_refused("user root", make_pte(pfn_to_mfn(user_root()), PTE_KERNEL));
     for (unsigned level = 1; level <= 4; level++) {
         ASSERT_EQ(mmu_pin(level, pinned), 0);
-        l1_refused("pinned table", make_pte(pfn_to_mfn(pinned), PTE_USER | PTE_NX));
+        l1_refused("pinned table", make_pte(pfn_to_mfn(pinned), PTE_USER | pte_nx));
         EXPECT_EQ(mmu_unpin(pinned), 0);
     }
     table_free(pinned);

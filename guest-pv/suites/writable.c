@@ -67,9 +67,11 @@ static void writable_stores(void)
 
     writable_assist(true);
     for (unsigned i = 0; i < sizeof(stores) / sizeof(stores[0]); i++) {
-        struct attempt a = { .op = &stores[i], .p = x.slot, .v = make_pte(pfn_to_mfn(x.b), PTE_RO | PTE_NX) };
+        struct attempt a = { .op = &stores[i], .p = x.slot, .v = make_pte(pfn_to_mfn(x.b), PTE_RO | pte_nx) };
         uint64_t expected;
 
+        if (stores[i].fn == w_lock_bts && !pte_nx)
+            continue;                                   /* it sets NX, which is refused then */
         ASSERT_EQ(mmu_set(x.maddr, make_pte(pfn_to_mfn(x.a), PTE_KERNEL)), 0);
         a.old = word = *x.slot;
         expected = a.op->fn(&word, a.v, a.old);
