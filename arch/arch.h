@@ -80,12 +80,14 @@ void arch_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
 bool arch_rdmsr(uint32_t msr, uint64_t *value);
 unsigned arch_paddr_bits(void);
 bool arch_has_nx(void);
+unsigned arch_cpu_id(void);                               /* of the CPU that asks; needs no memory of ours to be sound */
+void arch_log_cpu(void);                                  /* what is unusual about this CPU, a line for each */
 
 /* Time: the calibrated TSC rate, a one-shot deadline in TSC ticks (0: none), the wall clock now (0: none). */
 uint64_t arch_tsc_hz(void);
 void arch_timer_program(uint64_t tsc_deadline);
 uint64_t arch_wallclock_seconds(void);
-bool arch_tsc_is_stable(void);
+bool arch_tsc_is_stable(void);                            /* ticks at one rate for ever: may be promised to guests */
 
 /* Lets pending interrupts in for an instant (handlers run, nothing is switched), and sleeps until one came. */
 void arch_interrupt_window(void);

@@ -17,6 +17,8 @@ enum { EAX, EBX, ECX, EDX };
 #define HYPERVISOR_BIT B(31)
 #define OSXSAVE B(27)
 #define XSAVE B(26)
+#define FSGSBASE B(0)
+#define CR4_FSGSBASE (1ull << 16)
 
 static void limit_basic(const struct vcpu *v, uint32_t subleaf, uint32_t out[4])
 {
@@ -42,11 +44,13 @@ static void fix_features(const struct vcpu *v, uint32_t subleaf, uint32_t out[4]
         out[ECX] |= OSXSAVE;
 }
 
-static void limit_subleaves(const struct vcpu *v, uint32_t subleaf, uint32_t out[4])
+/* FSGSBASE is offered where its bit of CR4 is: a CPU may have it and do it wrong. */
+static void fix_leaf_7(const struct vcpu *v, uint32_t subleaf, uint32_t out[4])
 {
-    (void)v;
-    if (subleaf == 0)
-        out[EAX] = MIN(out[EAX], 1u);
+    (void)v, (void)subleaf;
+    out[EAX] = MIN(out[EAX], 1u);
+    if (!(arch_cr4_guest_mask() & CR4_FSGSBASE))
+        out[EBX] &= ~FSGSBASE;
 }
 
 static void fix_invariant_tsc(const struct vcpu *v, uint32_t subleaf, uint32_t out[4])
@@ -122,7 +126,7 @@ static const struct cpuid_leaf {
         B4(1, 6, 8, 9) | B4(10, 11, 12, 14)     /* VBMI VBMI2 GFNI VAES, VPCLMUL VNNI BITALG VPOPCNTDQ */
             | B4(22, 25, 27, 28),               /* RDPID CLDEMOTE MOVDIRI MOVDIR64B */
         B4(2, 3, 4, 8) | B(14),                 /* 4VNNIW 4FMAPS FSRM VP2INTERSECT, SERIALIZE */
-    }, limit_subleaves },
+    }, fix_leaf_7 },
     { 7, 1, { B4(4, 5, 10, 11) | B(12), 0, 0, 0 }, NULL },      /* AVX_VNNI AVX512_BF16, fast short REP */
     { 0xd, ANY_SUBLEAF, { ALL, ALL, ALL, ALL }, fix_xstate },
     { 0x80000000, ANY_SUBLEAF, { ALL, ALL, ALL, ALL }, limit_extended },

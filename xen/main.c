@@ -54,6 +54,7 @@ void hypervisor_main(void)
     options_parse(boot_string(boot_info.cmdline));
     arch_console_setup(options.com1_port, options.com1_baud);
     banner();
+    arch_log_cpu();
     pagetype_init();                    /* what guests may say in a page-table entry on this CPU */
     time_init();                        /* system time starts */
     sched_init(current);

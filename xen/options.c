@@ -142,6 +142,18 @@ static bool take_trace_lines(const char *value)
     return true;
 }
 
+static bool parse_tsc(const char *value)
+{
+    static const char *const trusted[] = { "stable", "stable:socket" };
+    static const char *const doubted[] = { "unstable", "skewed" };
+    bool stable = is_word(value, trusted, ARRAY_SIZE(trusted));
+
+    if (!stable && !is_word(value, doubted, ARRAY_SIZE(doubted)))
+        return false;
+    options.tsc = stable ? TSC_STABLE : TSC_UNSTABLE;
+    return true;
+}
+
 static bool take_wallclock(const char *value)
 {
     static const char *const sources[] = { [WALLCLOCK_AUTO] = "auto", [WALLCLOCK_CMOS] = "cmos",
@@ -170,6 +182,7 @@ static const struct {
     { "trace_lines", take_trace_lines },
     { "trace_size", take_trace_size },
     { "trace_to", trace_sink_parse },
+    { "tsc", parse_tsc },
     { "wallclock", take_wallclock },
 };
 
@@ -181,7 +194,7 @@ static const char *const meaningless[] = {
     "flask", "gdb", "gnttab_max_frames", "hap", "hpet", "invpcid", "iommu", "irqbalance", "max_cstate",
     "maxcpus", "mce", "mem", "nmi", "no-real-mode", "nosmp", "numa", "pcid", "placeholder", "psr", "pv",
     "pv-l1tf", "pv-linear-pt", "reboot", "sched", "sched_ratelimit_us", "smap", "smep", "smt", "spec-ctrl",
-    "tickle_one_idle", "timer_slop", "tsc", "tsx", "ucode", "vga", "vpmu", "watchdog", "watchdog_timeout",
+    "tickle_one_idle", "timer_slop", "tsx", "ucode", "vga", "vpmu", "watchdog", "watchdog_timeout",
     "x2apic", "xpti", "xsave",
 };
 

@@ -4,6 +4,7 @@
 
 #include "common/compiler.h"
 
+enum tsc { TSC_AUTO, TSC_STABLE, TSC_UNSTABLE };
 enum wallclock { WALLCLOCK_AUTO, WALLCLOCK_CMOS, WALLCLOCK_EFI };
 
 struct options {
@@ -11,6 +12,7 @@ struct options {
     bool no_console;            /* console=none: the serial line is left alone */
     uint32_t com1_baud;         /* 0: as it is */
     uint16_t com1_port;
+    enum tsc tsc;               /* AUTO: stable where the CPU or QEMU's TCG says so */
     enum wallclock wallclock;   /* AUTO: what there is */
 };
 extern struct options options;

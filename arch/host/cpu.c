@@ -278,7 +278,7 @@ uint64_t arch_xcr0_mask(void)
 
 uint64_t arch_cr4_guest_mask(void)
 {
-    return 0xc | (host.deny_xsave ? 0 : 1u << 18) | 1u << 16;     /* TSD, DE, OSXSAVE, FSGSBASE */
+    return 0xc | (host.deny_xsave ? 0 : 1u << 18) | (host.deny_fsgsbase ? 0 : 1u << 16);     /* TSD, DE, OSXSAVE, FSGSBASE */
 }
 
 uint64_t arch_cr4_host(void)
@@ -315,6 +315,15 @@ bool arch_rdmsr(uint32_t msr, uint64_t *value)
 unsigned arch_paddr_bits(void)
 {
     return 40;
+}
+
+unsigned arch_cpu_id(void)
+{
+    return host.cpu_id;
+}
+
+void arch_log_cpu(void)
+{
 }
 
 bool arch_has_nx(void)

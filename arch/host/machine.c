@@ -6,6 +6,7 @@
 #include "host.h"
 #include "xen/frame.h"
 #include "xen/mm.h"
+#include "xen/options.h"
 #include "xen/sched.h"
 #include "xen/time.h"
 #include "xen/timer.h"
@@ -37,7 +38,7 @@ uint64_t arch_tsc_hz(void)
 
 bool arch_tsc_is_stable(void)
 {
-    return true;
+    return options.tsc != TSC_UNSTABLE;
 }
 
 uint64_t arch_wallclock_seconds(void)

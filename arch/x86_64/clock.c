@@ -1,53 +1,18 @@
-/* Owns the machine's clocks: the local APIC's one-shot timer, the TSC's rate, the CMOS date. The legacy interrupt
+/* Owns the machine's clocks: the one-shot timer (of lapic.c), the TSC's rate, the CMOS date. The legacy interrupt
  * controllers are masked for good: nothing here uses them. Rates are measured once against the PIT, for few milliseconds:
  * every instruction spent here is a guest's boot time. */
 #include "arch/x86_64/cpu.h"
+#include "arch/x86_64/lapic.h"
 #include "xen/build.h"
 #include "xen/log.h"
-#include "xen/mm.h"
 #include "xen/options.h"
 #include "xen/timer.h"
-
-#define LAPIC_TPR 0x80
-#define LAPIC_SPURIOUS 0xf0
-#define LAPIC_LVT_TIMER 0x320
-#define LAPIC_LVT_LINT0 0x350
-#define LAPIC_LVT_LINT1 0x360
-#define LAPIC_TIMER_INITIAL 0x380
-#define LAPIC_TIMER_CURRENT 0x390
-#define LAPIC_TIMER_DIVIDE 0x3e0
-#define LVT_MASKED 0x10000u
-#define APIC_ON (1u << 11)
-#define APIC_X2 (1u << 10)
-#define LVT_NMI 0x400u
 
 #define PIT_HZ 1193182ull
 #define CALIBRATION_TICKS 5966u         /* 5 ms of the PIT */
 
 static uint64_t tsc_hz;
 static uint64_t lapic_per_tsc;          /* timer ticks per TSC tick, 32.32 fixed point */
-
-extern uint64_t image_l3[512];
-static uint64_t fixmap_l2[512] __attribute__((aligned(4096)));
-static uint64_t fixmap_l1[512] __attribute__((aligned(4096)));
-
-static inline void lapic_write(unsigned reg, uint32_t value)
-{
-    *(volatile uint32_t *)(LAPIC_VA + reg) = value;
-}
-
-static inline uint32_t lapic_read(unsigned reg)
-{
-    return *(volatile uint32_t *)(LAPIC_VA + reg);
-}
-
-/* The registers lie in the fixed mappings, uncached. */
-static void map_lapic(uint64_t pa)
-{
-    fixmap_l1[0] = pa | PTE_P | PTE_RW | PTE_PCD | PTE_PWT | (cpu_features.nx ? PTE_NX : 0);
-    fixmap_l2[0] = image_phys(fixmap_l1) | PTE_P | PTE_RW;
-    image_l3[table_index(FIXMAP_START, 3)] = image_phys(fixmap_l2) | PTE_P | PTE_RW;
-}
 
 static void legacy_pic_off(void)
 {
@@ -67,51 +32,84 @@ static unsigned pit_count(void)
     return lo | (unsigned)inb(0x42) << 8;
 }
 
-/* PIT channel 2 counts down from 65535 with its gate open; TSC and LAPIC timer are read at both ends of the interval,
- * whose true length is what the PIT says. */
+struct sample {
+    uint64_t tsc;
+    uint32_t apic;
+    unsigned pit;
+};
+
+/* The three clocks at one moment: the closest of some tries, for a hypervisor below may let us wait between two readings. */
+static struct sample read_clocks(void)
+{
+    struct sample best = { 0 };
+    uint64_t width = ~0ull;
+
+    for (unsigned i = 0; i < 4; i++) {
+        uint64_t before = arch_tsc();
+        struct sample s = { .pit = pit_count(), .apic = lapic_read(LAPIC_TIMER_CURRENT) };
+        uint64_t after = arch_tsc();
+
+        if (after - before >= width)
+            continue;
+        width = after - before;
+        s.tsc = before + width / 2;
+        best = s;
+    }
+    return best;
+}
+
+static unsigned pit_ticks(const struct sample *from, const struct sample *to)
+{
+    return (from->pit - to->pit) & 0xffff;
+}
+
+static struct sample wait_from(const struct sample *start)
+{
+    struct sample now = *start;
+
+    do {
+        __asm__ volatile("pause");
+        now.pit = pit_count();
+        if (arch_tsc() - start->tsc > 1ull << 33)   /* seconds: some chipsets gate its clock */
+            panic("The PIT does not count: no clock to measure the TSC by");
+    } while (pit_ticks(start, &now) < CALIBRATION_TICKS / 2);
+    return read_clocks();
+}
+
+/* Whether the TSC ran at the same rate in both, but for a 64th. */
+static bool rates_agree(const struct sample s[3])
+{
+    uint64_t a = (s[1].tsc - s[0].tsc) * pit_ticks(&s[1], &s[2]), b = (s[2].tsc - s[1].tsc) * pit_ticks(&s[0], &s[1]);
+
+    return (a > b ? a - b : b - a) < MIN(a, b) / 64;
+}
+
+/* PIT channel 2 counts down from 65535 with its gate open, and begins again: whoever does not run for 55 ms does not see
+ * how often. So the interval is measured in two halves, and again if they do not agree. */
 static void calibrate(void)
 {
-    uint64_t tsc0, tsc1, scale;
-    uint32_t apic0, apic1;
-    unsigned pit0, pit1;
+    struct sample s[3];
+    unsigned tries = 0;
 
     outb(0x61, (uint8_t)((inb(0x61) & ~2u) | 1));
     outb(0x43, 0xb0);                       /* channel 2, both bytes, mode 0 */
     outb(0x42, 0xff), outb(0x42, 0xff);
     lapic_write(LAPIC_TIMER_INITIAL, ~0u);
-    pit0 = pit_count();
-    tsc0 = arch_tsc();
-    apic0 = lapic_read(LAPIC_TIMER_CURRENT);
     do {
-        __asm__ volatile("pause");
-        pit1 = pit_count();
-        if (arch_tsc() - tsc0 > 1ull << 33)     /* seconds: some chipsets gate its clock */
-            panic("The PIT does not count: no clock to measure the TSC by");
-    } while (((pit0 - pit1) & 0xffff) < CALIBRATION_TICKS);
-    tsc1 = arch_tsc();
-    apic1 = lapic_read(LAPIC_TIMER_CURRENT);
+        s[0] = read_clocks();
+        s[1] = wait_from(&s[0]);
+        s[2] = wait_from(&s[1]);
+    } while (!rates_agree(s) && ++tries < 20);
     lapic_write(LAPIC_TIMER_INITIAL, 0);
 
-    scale = (pit0 - pit1) & 0xffff;
-    tsc_hz = (tsc1 - tsc0) * PIT_HZ / scale;
-    lapic_per_tsc = ((uint64_t)(apic0 - apic1) << 32) / (tsc1 - tsc0);
+    tsc_hz = (s[2].tsc - s[0].tsc) * PIT_HZ / pit_ticks(&s[0], &s[2]);
+    lapic_per_tsc = ((uint64_t)(s[0].apic - s[2].apic) << 32) / (s[2].tsc - s[0].tsc);
 }
 
 void clock_init(void)
 {
-    uint64_t base = rdmsr(MSR_APIC_BASE) & ~(uint64_t)(APIC_ON | APIC_X2);
-
     legacy_pic_off();
-    map_lapic(base & PTE_ADDR_MASK);
-    if (rdmsr(MSR_APIC_BASE) & APIC_X2)
-        wrmsr(MSR_APIC_BASE, base);         /* firmware's x2APIC mode is only left by way of off */
-    wrmsr(MSR_APIC_BASE, base | APIC_ON);
-    lapic_write(LAPIC_TPR, 0);
-    lapic_write(LAPIC_SPURIOUS, 0x100 | VECTOR_SPURIOUS);
-    lapic_write(LAPIC_LVT_LINT0, LVT_MASKED);
-    lapic_write(LAPIC_LVT_LINT1, LVT_NMI);
-    lapic_write(LAPIC_TIMER_DIVIDE, 0xb);   /* by 1 */
-    lapic_write(LAPIC_LVT_TIMER, LVT_MASKED | VECTOR_TIMER);
+    lapic_init();
     calibrate();
     lapic_write(LAPIC_LVT_TIMER, VECTOR_TIMER);
 }
@@ -141,10 +139,18 @@ void arch_timer_program(uint64_t tsc_deadline)
 }
 
 void handle_timer_interrupt(void);
+void handle_stray_interrupt(void);
+
 void handle_timer_interrupt(void)
 {
     lapic_write(LAPIC_EOI, 0);
     timers_run();
+}
+
+/* The firmware's, still pending when we took over. */
+void handle_stray_interrupt(void)
+{
+    lapic_write(LAPIC_EOI, 0);
 }
 
 void arch_interrupt_window(void)

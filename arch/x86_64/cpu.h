@@ -38,7 +38,10 @@ struct cpu;
 #define PAT_VALUE 0x050100070406ull
 
 struct cpu_features {
-    bool nx, xsave, fsgsbase, smep, rdtscp, de, invariant_tsc, sysenter;
+    bool nx, xsave, fsgsbase, smep, rdtscp, de, invariant_tsc, sysenter, x2apic, mca;
+    bool hypervisor, tcg;       /* another hypervisor below us, and it is QEMU's emulation of a CPU */
+    bool loses_xcr0;            /* has XSAVE, but XCR0 does not stay what XSETBV sets: xsave is false */
+    bool any_base;              /* WRFSBASE takes values that are no addresses: fsgsbase is false */
     bool keeps_fp_pointers;     /* (F)XRSTOR leaves the x87 instruction and operand pointers as they are */
     unsigned paddr_bits;
     uint64_t xcr0_mask;     /* states that guests may have; 0 without XSAVE */
@@ -122,6 +125,7 @@ void segments_leave_vcpu(void);         /* the GDT that is there under every roo
 void segments_set_vcpu(struct vcpu *v); /* entry stacks and descriptor tables for the vCPU about to run */
 void paging_init(void);                 /* paging.c: directmap, M2P, frame table, free lists */
 /* Loads a root, which flushes this CPU's TLB, and counts the flush: every load after boot goes this way. */
+void cpu_probe(void);                   /* features.c: tries what CPUID does not tell; faults can be mended by then */
 void load_cr3(struct cpu *cpu, uint64_t cr3);
 void clock_init(void);                  /* clock.c: LAPIC on, TSC and LAPIC rates from the PIT */
 void serial_init(void);

@@ -407,11 +407,14 @@ interrupt:
     add $8, %rsp
     iretq
 
-stray:                                      /* the firmware's, still pending: no INT n gets here, the gates have DPL 0 */
-    push %rax
-    movabs $(LAPIC_VA + LAPIC_EOI), %rax
-    movl $0, (%rax)
-    pop %rax
+stray:                                      /* a device's: no INT n gets here, the gates have DPL 0 */
+    PUSH_GPRS
+    cld
+    mov %rsp, %rbx
+    and $-16, %rsp
+    call handle_stray_interrupt
+    mov %rbx, %rsp
+    POP_GPRS
 spurious:                                   /* takes no EOI */
     add $8, %rsp
     iretq

@@ -2,6 +2,8 @@
  * off: QEMU 7.2 checks a ring-3 IRET as a supervisor access, and guests would die of it. CR4.PGE stays off: guests' global
  * entries must not outlive a root. */
 #include "arch/x86_64/cpu.h"
+#include "xen/log.h"
+#include "xen/options.h"
 
 struct cpu_features cpu_features;
 
@@ -21,7 +23,10 @@ static void detect(void)
     arch_cpuid(0x80000000u, 0, r);
     max_ext = r[0];
     arch_cpuid(1, 0, r);
+    f->x2apic = r[2] >> 21 & 1;
     f->xsave = r[2] >> 26 & 1;
+    f->hypervisor = r[2] >> 31;
+    f->mca = r[3] >> 14 & 1;
     f->de = r[3] >> 2 & 1;
     f->sysenter = r[3] >> 11 & 1;
     if (max >= 7) {
@@ -41,6 +46,10 @@ static void detect(void)
         arch_cpuid(0x80000008u, 0, r);
         f->paddr_bits = MIN(r[0] & 0xff, 52u);
         f->keeps_fp_pointers = f->keeps_fp_pointers && !(r[1] & 4);         /* RstrFpErrPtrs */
+    }
+    if (f->hypervisor) {
+        arch_cpuid(0x40000000u, 0, r);
+        f->tcg = r[1] == 0x54474354 && r[2] == 0x43544743 && r[3] == 0x47435447;    /* "TCGTCGTCGTCG" */
     }
     f->xsave_bytes = 512;
     if (f->xsave && max >= 0xd) {
@@ -111,6 +120,87 @@ void cpu_init(void)
         wrmsr(MSR_TSC_AUX, 0);
 }
 
+static uint64_t xgetbv(void)
+{
+    uint32_t lo, hi;
+
+    __asm__ volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
+    return lo | (uint64_t)hi << 32;
+}
+
+/* QEMU's emulation of SVM lets a virtual machine's XSETBV pass without telling KVM, which puts its own idea of XCR0 back
+ * at the next exit: CPUID is one. XRSTOR of a state that is off in XCR0 would be #GP, at any switch of vCPUs. */
+static void probe_xcr0(void)
+{
+    struct cpu_features *f = &cpu_features;
+    uint32_t r[4];
+
+    if (!f->xsave)
+        return;
+    arch_cpuid(0, 0, r);
+    if (xgetbv() == f->xcr0_mask)
+        return;
+    f->loses_xcr0 = true;
+    f->xsave = false;
+    f->xcr0_mask = 0;
+    f->xsave_bytes = 512;
+    write_cr4(arch_cr4_host());
+}
+
+static bool write_fs_base(uint64_t value)
+{
+    __asm__ goto("1: wrfsbase %0\n2:\n" EXTABLE_ASM("1b", "2b", "%l[fault]") : : "r"(value) : "memory" : fault);
+    return true;
+fault:
+    return false;
+}
+
+/* QEMU's emulation takes any value, where a CPU raises #GP for one that is no address. Guests would find it in a register,
+ * save it, and hear from set_segment_base that there is no such address: Linux warns then. So they do not get these
+ * instructions at all, from such a CPU: #UD, as without them. To emulate them with the check instead would cost as much as
+ * the hypercall that guests use without them, at every switch. */
+static void probe_fsgsbase(void)
+{
+    struct cpu_features *f = &cpu_features;
+
+    if (!f->fsgsbase)
+        return;
+    write_cr4(arch_cr4_host() | CR4_FSGSBASE);
+    f->any_base = write_fs_base(1ull << 63);
+    wrmsr(MSR_FS_BASE, 0);
+    write_cr4(arch_cr4_host());
+    f->fsgsbase = !f->any_base;
+}
+
+void cpu_probe(void)
+{
+    probe_xcr0();
+    probe_fsgsbase();
+}
+
+void arch_log_cpu(void)
+{
+    const struct cpu_features *f = &cpu_features;
+
+    if (f->loses_xcr0)
+        log_warning("XSAVE is not used: XCR0 does not stay as it was set, a fault of the hypervisor below; "
+                    "-cpu host,-xsave hides it");
+    if (f->any_base)
+        log_debug("FSGSBASE is not offered: WRFSBASE takes values that are no addresses");
+    if (!f->nx)
+        log_info("This CPU has no NX: whatever can be read can be executed");
+    if (!arch_tsc_is_stable())
+        log_info("The TSC is not known to be invariant: guests are not told that it is (tsc=stable does)");
+}
+
+unsigned arch_cpu_id(void)
+{
+    uint32_t r[4];
+
+    arch_cpuid(1, 0, r);
+    return r[1] >> 24;
+}
+
 unsigned arch_paddr_bits(void)
 {
     return cpu_features.paddr_bits;
@@ -128,5 +218,7 @@ uint64_t arch_xcr0_mask(void)
 
 bool arch_tsc_is_stable(void)
 {
-    return true;        /* one CPU; its TSC is the only clock there is */
+    if (options.tsc != TSC_AUTO)
+        return options.tsc == TSC_STABLE;
+    return cpu_features.invariant_tsc || cpu_features.tcg;
 }

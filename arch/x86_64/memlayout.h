@@ -25,7 +25,6 @@
 #define DIRECTMAP_SLOTS 10
 #define FIXMAP_START UL(0xffff828040000000)     /* 1 GiB above the image's mapping */
 #define LAPIC_VA FIXMAP_START
-#define LAPIC_EOI 0xb0
 
 #define STACK_ORDER 2
 #define STACK_SIZE UL(16384)

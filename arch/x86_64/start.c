@@ -28,6 +28,7 @@ void arch_start(uint32_t magic, uint64_t info)
         boot_info.ram += boot_info.ranges[i].end - boot_info.ranges[i].start;
     cpu_init();
     segments_init();                    /* faults of our own are reported from here on */
+    cpu_probe();
     paging_init();
     clock_init();
     hypervisor_main();
