@@ -102,32 +102,57 @@ void guest_log(struct domain *d, enum log_level level, const char *fmt, ...)
 
 static const char stars[] = "****************************************";
 
-/* Says whatever the levels are; a panic inside of this one ends the machine without another word. */
-_Noreturn void panic(const char *fmt, ...)
-{
-    static bool panicking;
-    va_list ap;
+unsigned panic_depth;
 
-    if (panicking)
+bool panic_begin(void)
+{
+    if (++panic_depth > 2)
         arch_halt();
-    panicking = true;
-    log_threshold = LOG_DEBUG;
+    log_threshold = LOG_DEBUG;          /* said whatever the levels are */
     console_panic();
-    arch_show_stack();
+    return panic_depth == 1;
+}
+
+static void show_reason(const char *circumstance, const char *fmt, va_list ap)
+{
     log_error("%s", "");
     log_error("%s", stars);
-    log_error("Panic on CPU %u:", 0u);
-    va_start(ap, fmt);
+    log_error("Panic on CPU %u%s:", arch_cpu_id(), circumstance);
     put_line("", fmt, ap);
-    va_end(ap);
     log_error("%s", stars);
     log_error("%s", "");
-    trace_show();
-    trace_end();
+}
+
+static _Noreturn void end_va(bool whole, const char *fmt, va_list ap)
+{
+    if (whole)
+        arch_show_stack();
+    show_reason(whole ? "" : ", while another was being shown", fmt, ap);
+    if (whole) {
+        trace_show();
+        trace_end();
+    }
     if (options.noreboot) {
         log_error("Manual reset required ('noreboot' specified)");
         arch_halt();
     }
     log_error("Rebooting.");
     arch_reboot();
+}
+
+_Noreturn void panic_end(bool whole, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    end_va(whole, fmt, ap);
+}
+
+_Noreturn void panic(const char *fmt, ...)
+{
+    bool whole = panic_begin();
+    va_list ap;
+
+    va_start(ap, fmt);
+    end_va(whole, fmt, ap);
 }

@@ -145,6 +145,7 @@ void handle_timer_interrupt(void)
 {
     lapic_write(LAPIC_EOI, 0);
     timers_run();
+    log_noted_events();
 }
 
 /* The firmware's, still pending when we took over. */

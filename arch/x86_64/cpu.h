@@ -24,6 +24,11 @@ struct cpu;
 #define EFER_SCE (1u << 0)
 #define EFER_NXE (1u << 11)
 
+#define MSR_MCG_CAP 0x179
+#define MSR_MCG_STATUS 0x17a
+#define MSR_MC0_STATUS 0x401            /* four MSRs a bank */
+#define MSR_MC0_ADDR 0x402
+
 #define CR4_TSD (1ul << 2)
 #define CR4_DE (1ul << 3)
 #define CR4_PAE (1ul << 5)
@@ -120,14 +125,15 @@ static inline void write_cr0(uint64_t v)
 }
 
 void cpu_init(void);                    /* features.c: detects, sets CR0, CR4, EFER, PAT, XCR0 */
+void cpu_probe(void);                   /* features.c: tries what CPUID does not tell; faults can be mended by then */
 void segments_init(void);               /* segments.c: GDT, TSS, IDT, the SYSCALL MSRs */
 void segments_leave_vcpu(void);         /* the GDT that is there under every root; before it changes */
 void segments_set_vcpu(struct vcpu *v); /* entry stacks and descriptor tables for the vCPU about to run */
 void paging_init(void);                 /* paging.c: directmap, M2P, frame table, free lists */
 /* Loads a root, which flushes this CPU's TLB, and counts the flush: every load after boot goes this way. */
-void cpu_probe(void);                   /* features.c: tries what CPUID does not tell; faults can be mended by then */
 void load_cr3(struct cpu *cpu, uint64_t cr3);
 void clock_init(void);                  /* clock.c: LAPIC on, TSC and LAPIC rates from the PIT */
+void log_noted_events(void);            /* nmi.c: prints what NMIs and machine checks left; where no lock is held */
 void serial_init(void);
 bool multiboot_parse(uint32_t magic, uint64_t mbi);     /* fills boot_info; false: not its magic */
 const char *symbol_of(uint64_t address, uint64_t *offset);  /* NULL: not in our text */

@@ -294,8 +294,10 @@ trap_stubs:
     jmp ist_trap_db
     .elseif vector == 2
     jmp ist_trap_nmi
-    .elseif vector == 8 || vector == 18
-    jmp ist_trap_fatal
+    .elseif vector == 8
+    jmp ist_trap_df
+    .elseif vector == 18
+    jmp ist_trap_mce
     .elseif vector == 0xf0
     jmp interrupt
     .elseif vector == 0xff
@@ -444,24 +446,33 @@ ist_trap_db:
     add $8, %rsp
     iretq
 
-ist_trap_nmi:
+/* These two come between any two instructions of ours, with locks held and tables half written: C makes a note, and they
+ * go back to where they came from, at once. */
+.macro NOTE_AND_RETURN handler
     PUSH_GPRS
     cld
     mov %rsp, %rdi
     mov %rsp, %rbx
     and $-16, %rsp
-    call handle_nmi
+    call \handler
     mov %rbx, %rsp
     POP_GPRS
     add $8, %rsp
     iretq
+.endm
 
-ist_trap_fatal:
+ist_trap_nmi:
+    NOTE_AND_RETURN handle_nmi
+
+ist_trap_mce:
+    NOTE_AND_RETURN handle_machine_check
+
+ist_trap_df:
     PUSH_GPRS
     cld
     mov %rsp, %rdi
     and $-16, %rsp
-    call handle_fatal_trap
+    call handle_double_fault
     ud2
 
 /* SYSCALL from 32-bit user code (AMD), SYSENTER (Intel). */

@@ -1,6 +1,7 @@
-/* Owns faults and interrupts that entry.S hands over: those of a guest go up to xen/traps.c; those of our own are mended
- * by the exception table, or are the end. */
+/* Owns faults that entry.S hands over: those of a guest go up to xen/traps.c; those of our own are mended by the exception
+ * table, or are the end. NMI and machine check are nmi.c's. */
 #include "arch/x86_64/cpu.h"
+#include "arch/x86_64/trap.h"
 #include "xen/desc.h"
 #include "xen/domain.h"
 #include "xen/log.h"
@@ -18,8 +19,7 @@ void handle_hypervisor_trap(struct cpu_user_regs *regs);
 void handle_iret_fault(struct cpu_user_regs *regs, unsigned vector);
 void handle_guest_db(struct cpu_user_regs *regs);
 void handle_hypervisor_db(struct cpu_user_regs *regs);
-void handle_nmi(struct cpu_user_regs *regs);
-void handle_fatal_trap(struct cpu_user_regs *regs);
+void handle_double_fault(struct cpu_user_regs *regs);
 
 static uint64_t find_fixup(uint64_t rip)
 {
@@ -39,6 +39,8 @@ static uint64_t read_cr2(void)
 
 static void show_registers(const struct cpu_user_regs *r)
 {
+    const struct vcpu *v = running_vcpu();
+
     log_error("RIP:    %04x:[<%016lx>]", r->cs, r->rip);
     log_error("RFLAGS: %016lx   vector %u [%04x]   cr2 %016lx cr3 %016lx", r->rflags, r->entry_vector, r->error_code,
               read_cr2(), read_cr3());
@@ -47,7 +49,19 @@ static void show_registers(const struct cpu_user_regs *r)
     log_error("rbp: %016lx   rsp: %016lx   r8:  %016lx", r->rbp, r->rsp, r->r8);
     log_error("r9:  %016lx   r10: %016lx   r11: %016lx", r->r9, r->r10, r->r11);
     log_error("r12: %016lx   r13: %016lx   r14: %016lx", r->r12, r->r13, r->r14);
-    log_error("r15: %016lx   current: d%uv%u", r->r15, current->domain->id, current->id);
+    if (v != NULL)
+        log_error("r15: %016lx   current: d%uv%u", r->r15, v->domain->id, v->id);
+    else
+        log_error("r15: %016lx   current: none", r->r15);
+}
+
+_Noreturn void fatal_trap(const struct cpu_user_regs *regs, const char *why)
+{
+    bool whole = panic_begin();
+
+    if (whole)
+        show_registers(regs);
+    panic_end(whole, "FATAL TRAP: vector = %u, %s", regs->entry_vector, why);
 }
 
 /* LDT pages are mapped at first use, which may be ours: a selector loaded for the guest, its IRET. */
@@ -66,11 +80,8 @@ void handle_hypervisor_trap(struct cpu_user_regs *regs)
 
     if (fixup != 0 && regs->entry_vector == TRAP_PF && map_ldt_page())
         return;
-    if (fixup == 0) {
-        show_registers(regs);
-        panic("FATAL TRAP: vector = %u, in %s", regs->entry_vector,
-              efi_runtime_entered ? "the firmware's runtime services" : "the hypervisor");
-    }
+    if (fixup == 0)
+        fatal_trap(regs, efi_runtime_entered ? "in the firmware's runtime services" : "in the hypervisor");
     if (fixup == (uint64_t)iret_failed)
         iret_fault = regs->error_code | (uint64_t)regs->entry_vector << 32;
     regs->rip = fixup;
@@ -104,15 +115,7 @@ void handle_hypervisor_db(struct cpu_user_regs *regs)
     __asm__ volatile("mov %0, %%db6" : : "r"(0xffff0ff0ul));
 }
 
-/* Somebody wants to know where the machine is: say so and go on. */
-void handle_nmi(struct cpu_user_regs *regs)
+void handle_double_fault(struct cpu_user_regs *regs)
 {
-    log_error("NMI");
-    show_registers(regs);
-}
-
-void handle_fatal_trap(struct cpu_user_regs *regs)
-{
-    show_registers(regs);
-    panic("FATAL TRAP: vector = %u", regs->entry_vector);
+    fatal_trap(regs, "double fault");
 }

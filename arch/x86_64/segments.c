@@ -6,6 +6,7 @@
  * reserved page are used then. */
 #include "common/string.h"
 #include "arch/x86_64/cpu.h"
+#include "arch/x86_64/trap.h"
 #include "arch/x86_64/vcpu.h"
 #include "xen/domain.h"
 #include "xen/mm.h"
@@ -123,6 +124,22 @@ void segments_init(void)
         wrmsr(MSR_SYSENTER_CS, SEL_HV_CS);
         wrmsr(MSR_SYSENTER_EIP, (uint64_t)sysenter_entry);
     }
+}
+
+struct vcpu *running_vcpu(void)
+{
+    return entry_frame != 0 ? ((const struct stack_top *)entry_frame)->vcpu : NULL;
+}
+
+bool on_known_stack(uint64_t sp)
+{
+    const uint64_t known[] = { (uint64_t)boot_stack, (uint64_t)nmi_stack, (uint64_t)df_stack, (uint64_t)mce_stack,
+                               (uint64_t)db_stack, ALIGN_DOWN(entry_frame, STACK_SIZE) };
+
+    for (unsigned i = 0; i < ARRAY_SIZE(known); i++)
+        if (known[i] != 0 && known[i] == ALIGN_DOWN(sp, STACK_SIZE))
+            return true;
+    return false;
 }
 
 void segments_set_vcpu(struct vcpu *v)

@@ -1,6 +1,7 @@
 /* Owns names for addresses of our own text, from the table that the link makes, and the stack trace of a panic. Without
  * frame pointers the trace is every word on the stack that points into the text: some may be stale. */
 #include "arch/x86_64/cpu.h"
+#include "arch/x86_64/trap.h"
 #include "xen/log.h"
 
 extern const uint32_t ksym_count, ksym_offsets[], ksym_names[];
@@ -31,6 +32,10 @@ void arch_show_stack(void)
     unsigned lines = 0;
 
     __asm__("mov %%rsp, %0" : "=r"(sp));
+    if (!on_known_stack(sp)) {
+        log_error("No call trace: rsp %016lx is on no stack of the hypervisor's", sp);
+        return;
+    }
     end = (uint64_t)this_stack_top();
     log_error("Xen call trace:");
     for (; sp < end && lines < 24; sp += 8) {

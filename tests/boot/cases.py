@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import badelf
 import esp
+import meddle
 import tracecheck
 import typist
 
@@ -37,6 +38,8 @@ class Case:
     same_as: str = ""  # a case whose tests and verdicts have to be the same
     check_ram: object = None  # of the machine's memory after the run, and all lines: yields faults
     starts: bool = True  # False: the hypervisor does not, and only shows and check are judged
+    panics: str = ""  # the reason that the hypervisor has to give when it ends itself; shows and check are judged, too
+    meddles: object = None  # a plan of gdb.py: what is done to the machine meanwhile
     until: str = ""  # a line behind which nothing more comes, though the machine runs on
 
 
@@ -201,4 +204,25 @@ CASES += [
     Case("linux-efi-esp", door="esp", iso="linux", shows=LOADER + PV, same_as="linux-iso-bios", **EFI),
     Case("linux-efi-shell", (LINUX.format("", 1, "selftest"), "RAMDISK"), door="shell", files=SHELL,
          shows=LOADER + PV, same_as="linux-iso-bios", **EFI),
+]
+
+# What comes between any two instructions, and what must not happen, is brought about by the debugger.
+MACHINE_CHECK = (r"^\(XEN\) Machine check: \d+ so far, the last in bank 1, status b5[0-9a-f]{14}, address 1234000: going on",)
+
+CASES += [
+    Case("nmi-while-printing", (SHORT.format("good"),), meddles=meddle.nmi_while_printing,
+         shows=(r"^\(XEN\) NMI: [1-5] so far, the last at e008:\[<[0-9a-f]{16}>\] \w+",)),
+    Case("nmi-flood", (ALL.format("solo"), SHORT.format("good")), guests=(1, 2), meddles=meddle.nmi_flood, limit=120,
+         shows=(r"^\(XEN\) NMI: \d\d+ so far",)),
+    Case("machine-check", (SHORT.format("good"),), meddles=meddle.machine_check_while_printing, shows=MACHINE_CHECK),
+    Case("machine-check-fatal", (SHORT.format("good"),), meddles=meddle.fatal_machine_check_while_printing,
+         panics=r"FATAL TRAP: vector = 18, machine check: bank 1, status b6[0-9a-f]{14}, address 1234000",
+         check=meddle.one_register_dump),
+    Case("stack-lost", (SHORT.format("good"),), meddles=meddle.no_stack, panics="FATAL TRAP: vector = 8, double fault",
+         check=meddle.one_register_dump),
+    Case("stack-elsewhere", (SHORT.format("good"),), meddles=meddle.strange_stack, panics="FATAL TRAP: vector = (6|13|14), ",
+         shows=(r"^\(XEN\) No call trace: rsp [0-9a-f]{16} is on no stack",), check=meddle.one_register_dump),
+    Case("panic-in-panic", (SHORT.format("good"),), meddles=meddle.panic_in_panic, panics="FATAL TRAP: vector = 14",
+         shows=(r"^\(XEN\) Panic on CPU 0, while another was being shown:", r"^\(XEN\) Rebooting"),
+         check=meddle.one_register_dump),
 ]

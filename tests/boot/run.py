@@ -16,6 +16,7 @@ sys.path[:0] = [HERE, os.path.join(HERE, "..", "..", "tools")]
 import badelf  # noqa: E402
 import cases  # noqa: E402
 import esp  # noqa: E402
+import gdb  # noqa: E402
 import ktap  # noqa: E402
 import qemu  # noqa: E402
 import tracing  # noqa: E402
@@ -101,7 +102,10 @@ def boot(case, args):
         argv = command(case, args, reader.ram or (ram_of(case, args) if case.check_ram else ""))
         if case.trace in PORTS:
             argv += [PORTS[case.trace], f"file:{trace_of(case, args)}"]
-        return run_machine(case, args, argv, reader)
+        with gdb.Meddler(case.meddles, os.path.join(args.logs, case.name + ".gdb"), args.paragon + ".elf64") as meddler:
+            argv += gdb.options(meddler.path) if case.meddles else []
+            ran = run_machine(case, args, argv, reader)
+        return (*ran, meddler.fault)
 
 
 def run_machine(case, args, argv, reader):
@@ -143,6 +147,12 @@ def faults(case, args, report, good, reason):
         if report.paragon or "time limit" in reason:
             yield "the hypervisor started" if report.paragon else reason
         return
+    if case.panics:
+        if not report.panic or "time limit" in reason:
+            yield "it did not end by itself" if report.panic else "the hypervisor did not panic"
+        if not any(re.search(case.panics, line) for line in report.lines):
+            yield f"no line matches {case.panics}"
+        return
     finished = tuple(sorted(n for n, guest in report.guests.items() if guest.final))
     quiet = not case.guests and not case.crash and reason == "no guest said anything"
     if not good and not quiet:
@@ -162,11 +172,11 @@ def faults(case, args, report, good, reason):
 def run(case, args, seen):
     """One case, from the boot to its line. seen: verdicts of the cases before, by name."""
     start = time.monotonic()
-    report, (good, reason) = boot(case, args)
-    wrong = [*faults(case, args, report, good, reason), *differences(case, report, seen),
+    report, (good, reason), meddled = boot(case, args)
+    wrong = [*filter(None, [meddled]), *faults(case, args, report, good, reason), *differences(case, report, seen),
              *ram_faults(case, args, report)]
     seen[case.name] = verdicts(report)
-    reason = reason if case.starts else "not started, as it has to be"
+    reason = "panicked, as it had to" if case.panics else reason if case.starts else "not started, as it has to be"
     log = os.path.join(args.logs, case.name + ".log")
     with open(log, "w", encoding="utf-8") as out:
         out.writelines(line + "\n" for line in report.lines)

@@ -1,0 +1,149 @@
+"""The least of GDB's remote protocol that a test needs to do to the machine what no guest and no key can: stop at an
+instruction of the hypervisor, change a register, raise an NMI or a machine check there, and go on.
+
+QEMU waits for us (-S) until the plan says so. A plan is a function of a Stub; it runs in a thread beside the boot,
+and an exception in it is a fault of the case.
+"""
+
+import os
+import re
+import socket
+import subprocess
+import threading
+import time
+
+# Numbers of registers in QEMU's x86-64 target description.
+RSP, RIP = 7, 16
+PATIENCE = 60  # seconds, for any one answer
+
+
+def options(path):
+    """Words for QEMU's command line."""
+    return ["-S", "-gdb", f"unix:{path},server=on,wait=off"]
+
+
+def symbols(elf):
+    """Addresses of the hypervisor's functions."""
+    lines = subprocess.run(["nm", elf], capture_output=True, text=True, check=True).stdout.splitlines()
+    return {name: int(address, 16) for address, _, name in (line.split() for line in lines if len(line.split()) == 3)}
+
+
+class Ended(Exception):
+    """The machine is off."""
+
+
+class Stub:
+    def __init__(self, path, elf):
+        self.symbols = symbols(elf)
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(PATIENCE)
+        end = time.monotonic() + PATIENCE
+        while True:
+            try:
+                self.socket.connect(path)
+                break
+            except OSError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.05)
+        self.rest = b""
+        self.ask("qXfer:features:read:target.xml:0,fff")  # who has not read it may not write single registers
+
+    def send_bytes(self, data):
+        try:
+            self.socket.sendall(data)
+        except ConnectionError as error:
+            raise Ended from error
+
+    def send(self, text):
+        data = text.encode()
+        self.send_bytes(b"$%s#%02x" % (data, sum(data) & 0xff))
+
+    def receive(self):
+        """The next packet's text; acknowledgements are dropped."""
+        while not (match := re.search(rb"\$([^#]*)#..", self.rest)):
+            try:
+                chunk = self.socket.recv(65536)
+            except ConnectionError:
+                chunk = b""
+            if not chunk:
+                raise Ended
+            self.rest += chunk
+        self.rest = self.rest[match.end():]
+        if match[1].startswith(b"W"):
+            raise Ended
+        self.send_bytes(b"+")
+        return match[1].decode()
+
+    def ask(self, text):
+        self.send(text)
+        answer = self.receive()
+        if answer.startswith("E"):
+            raise RuntimeError(f"gdb stub: {text}: {answer}")
+        return answer
+
+    def run_to(self, name):
+        """Goes on until this function is entered. Hardware breakpoint: nothing of the image changes."""
+        address = f"{self.symbols[name]:x}"
+        self.ask(f"Z1,{address},1")
+        answer = self.ask("c")
+        if not answer.startswith("T05"):
+            raise RuntimeError(f"gdb stub: stopped with {answer}, and not at {name}")
+        self.ask(f"z1,{address},1")
+
+    def set(self, register, value):
+        if self.ask(f"P{register:x}={value.to_bytes(8, 'little').hex()}") != "OK":
+            raise RuntimeError(f"gdb stub: register {register} cannot be written")
+
+    def monitor(self, command):
+        """A command of QEMU's monitor, and what it printed."""
+        self.send("qRcmd," + command.encode().hex())
+        said = b""
+        while (answer := self.receive()) != "OK":
+            if answer.startswith("O"):
+                said += bytes.fromhex(answer[1:])
+            else:
+                raise RuntimeError(f"gdb stub: {command}: {answer}")
+        return said.decode()
+
+    def leave(self):
+        """The machine goes on without us; it may be off before its answer is here."""
+        try:
+            self.ask("D")
+        except Ended:
+            pass
+
+    def pause(self, seconds):
+        """Goes on for a time, then stops wherever it is."""
+        self.send("c")
+        time.sleep(seconds)
+        self.send_bytes(b"\x03")
+        self.receive()
+
+
+class Meddler:
+    """Carries out a plan on a machine that is about to start. `fault` is what went wrong, or ''."""
+
+    def __init__(self, plan, path, elf):
+        self.plan, self.path, self.elf, self.fault = plan, path, elf, ""
+        self.thread = threading.Thread(target=self.work, daemon=True)
+
+    def work(self):
+        try:
+            self.plan(Stub(self.path, self.elf))
+        except Ended:
+            self.fault = "the machine was off before its plan came to an end"
+        except Exception as error:  # whatever it is, the case has failed
+            self.fault = f"{type(error).__name__}: {error}"
+
+    def __enter__(self):
+        if self.plan:
+            if os.path.exists(self.path):
+                os.remove(self.path)
+            self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        if self.plan:
+            self.thread.join(5)
+            self.fault = self.fault or ("its plan did not come to an end" if self.thread.is_alive() else "")
