@@ -2,6 +2,7 @@
  * Suite "clocks": what the hypervisor writes into the guest's memory about time: the clock and the wall clock
  * in the shared page, second copies of them, and how long the vCPU was in which state.
  */
+#include <string.h>
 #include "clock.h"
 #include "hypercall.h"
 #include "start.h"
@@ -126,5 +127,16 @@ static void runstate_area(void)
     xen_vm_assist(VMASST_CMD_disable, VMASST_TYPE_runstate_update_flag);
 }
 
+/* Whoever started us knows whether this machine's TSC may be promised to tick at one rate: tsc=stable or tsc=unstable. */
+static void tsc_promise(void)
+{
+    volatile struct vcpu_time_info *t = &shared_info->vcpu_info[0].time;
+    char wanted[16];
+
+    if (!cmdline_get("tsc", wanted, sizeof(wanted)))
+        SKIP("nobody says what is right (tsc=)");
+    EXPECT_EQ(t->flags & XEN_PVCLOCK_TSC_STABLE_BIT, strcmp(wanted, "stable") == 0 ? XEN_PVCLOCK_TSC_STABLE_BIT : 0);
+}
+
 SUITE(clocks, 51, 0, TEST(time_info), TEST(wallclock), TEST(time_area), TEST(runstate_adds_up),
-      TEST(runstate_area));
+      TEST(runstate_area), TEST(tsc_promise));

@@ -206,6 +206,20 @@ CASES += [
          shows=LOADER + PV, same_as="linux-iso-bios", **EFI),
 ]
 
+# What this or that CPU lacks.
+NO_TCG = "max,tcg-cpuid=off"  # an emulated CPU that does not show that it is one
+
+CASES += [
+    Case("cpu-no-nx", (SERVICE, ALL.format("solo"), "GOOD name=client mem=32M -- suites=store"), cpu="max,-nx",
+         guests=(1, 2), shows=(r"^\(XEN\) This CPU has no NX",)),
+    Case("cpu-no-nx-linux", (SERVICE, LINUX.format("", 2, "selftest"), "RAMDISK"), cpu="max,-nx",
+         shows=PV + (r"^\(d1\).*NX .*missing in CPU",), limit=240),
+    Case("tsc-of-tcg", ("GOOD mem=32M -- suites=clocks tsc=stable",)),
+    Case("tsc-not-invariant", ("GOOD mem=32M -- suites=clocks tsc=unstable",), cpu=NO_TCG,
+         shows=(r"^\(XEN\) The TSC is not known to be invariant",)),
+    Case("tsc-trusted", ("GOOD mem=32M -- suites=clocks tsc=stable",), "tsc=stable", cpu=NO_TCG),
+]
+
 # What comes between any two instructions, and what must not happen, is brought about by the debugger.
 MACHINE_CHECK = (r"^\(XEN\) Machine check: \d+ so far, the last in bank 1, status b5[0-9a-f]{14}, address 1234000: going on",)
 
