@@ -58,6 +58,28 @@ $(EFI_DIR)/tests/xen-signed.efi: $(XEN_EFI)
 	$(Q)sbsign --key $(@D)/snakeoil.key --cert $(SNAKEOIL).pem --output $@ $< 2> $(@D)/sbsign.log || \
 	    { cat $(@D)/sbsign.log; exit 1; }
 
+# A Linux with KVM and this machine's QEMU in it: tests/boot/nested.py. Modules are in the order of their loading.
+KVM_RAMDISK := $(LINUX)/kvm/ramdisk.gz
+KVM_MODULES := virt/lib/irqbypass arch/x86/kvm/kvm drivers/crypto/ccp/ccp arch/x86/kvm/kvm-amd
+KVM_QEMU     = $(shell command -v qemu-system-x86_64)
+KVM_LIBS     = $(shell ldd $(KVM_QEMU) | sed -nE 's,.*=> (/.*/([^/ ]+)) .*,lib/\2=\1,p')
+KVM_FIRMWARE := $(addprefix /usr/share/qemu/,linuxboot_dma.bin multiboot_dma.bin kvmvapic.bin) \
+    /usr/share/seabios/bios-256k.bin
+
+$(KVM_RAMDISK): tests/boot/kvm-init tests/tests.mk tools/make-ramdisk $(LINUX)/busybox/busybox $(LINUX)/kernel/vmlinuz
+	$(call say,RAMDISK,$@)
+	$(Q)rm -rf $(@D)/modules && mkdir -p $(@D)/modules
+	$(Q)dpkg-deb --fsys-tarfile $(LINUX)/kernel/*.deb | tar -xC $(@D)/modules --transform 's,.*/,,' --wildcards \
+	    $(KVM_MODULES:%='./lib/modules/*/kernel/%.ko')
+	$(Q)tools/make-ramdisk $@ bin/busybox=$(LINUX)/busybox/busybox init=$< modules=$(@D)/modules/ \
+	    usr/bin/qemu-system-x86_64=$(KVM_QEMU) $(KVM_LIBS) lib64/ld-linux-x86-64.so.2=/lib64/ld-linux-x86-64.so.2 \
+	    $(foreach f,$(KVM_FIRMWARE),usr/share/qemu/$(notdir $(f))=$(f)) dev/console:c:5:1 dev/null:c:1:3
+
+boot-tests: $(KVM_RAMDISK)
+.PHONY: test-kvm
+test-kvm:
+	@$(MAKE) --no-print-directory boot-tests CASES=kvm-
+
 boot-tests: $(PVTRACE) $(XENALYZE) $(BUILD)/paragon $(GUEST_PV) $(GUEST_STORE) $(LINUX)/vmlinux $(LINUX_RAMDISK) \
     $(LINUX)/grub/grub-xen $(XEN_EFI) $(EFI_TESTS) $(TINY_KERNEL) $(TINY_RAMDISK)
 	@$(MAKE_ISO) ISO=$(BOOT_ISO) GUEST= CMDLINE= ENTRY=guests BOOT=grub

@@ -44,11 +44,11 @@ def pick_accel(wish):
     return "kvm", "vmx or svm, and /dev/kvm opens"
 
 
-def command(machine, iso=None, kernel=None, append="", modules=(), esp=None):
+def command(machine, iso=None, kernel=None, append="", modules=(), esp=None, program=None):
     """The QEMU command line. machine: dict of accel, cpu, mem, firmware; icount if instructions are to be counted; ram
     (a file to be the machine's memory, for others to look into) if wanted. modules: "file words" strings.
     esp: a directory, shown to the machine as a disk with one FAT partition."""
-    argv = shlex.split(os.environ.get("QEMU", "qemu-system-x86_64"))
+    argv = shlex.split(program or os.environ.get("QEMU", "qemu-system-x86_64"))
     argv += ["-accel", machine["accel"], "-cpu", machine["cpu"], "-m", str(machine["mem"])]
     argv += ["-display", "none", "-nic", "none", "-no-reboot", "-monitor", "none"]
     argv += ["-chardev", "stdio,id=console,mux=off", "-serial", "chardev:console"]

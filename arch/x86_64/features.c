@@ -2,6 +2,7 @@
  * off: QEMU 7.2 checks a ring-3 IRET as a supervisor access, and guests would die of it. CR4.PGE stays off: guests' global
  * entries must not outlive a root. */
 #include "arch/x86_64/cpu.h"
+#include "arch/x86_64/lapic.h"
 #include "xen/log.h"
 #include "xen/options.h"
 
@@ -182,6 +183,7 @@ void arch_log_cpu(void)
 {
     const struct cpu_features *f = &cpu_features;
 
+    log_debug("Local APIC: %s", lapic_kind());
     if (f->loses_xcr0)
         log_warning("XSAVE is not used: XCR0 does not stay as it was set, a fault of the hypervisor below; "
                     "-cpu host,-xsave hides it");

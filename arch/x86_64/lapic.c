@@ -19,6 +19,11 @@ static uint64_t fixmap_l2[512] __attribute__((aligned(4096)));
 static uint64_t fixmap_l1[512] __attribute__((aligned(4096)));
 static bool by_msr;
 
+const char *lapic_kind(void)
+{
+    return by_msr ? "x2APIC" : "xAPIC";
+}
+
 void lapic_write(unsigned reg, uint32_t value)
 {
     if (by_msr)

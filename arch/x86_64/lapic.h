@@ -15,6 +15,7 @@
 #define LAPIC_TIMER_DIVIDE 0x3e0
 
 void lapic_init(void);                  /* on, its lines for us; the timer masked */
+const char *lapic_kind(void);
 uint32_t lapic_read(unsigned reg);
 void lapic_write(unsigned reg, uint32_t value);
 

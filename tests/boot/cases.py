@@ -28,6 +28,7 @@ class Case:
     trace: str = ""  # how it comes to us: live, from RAM while the machine runs; after, when it is off; debugcon; com2
     traced: object = None  # of what was read then: yields faults
     cpu: str = "max"
+    kvm: str = ""  # the CPU of a machine under real KVM, inside an emulated one (nested.py); cpu is not looked at
     icount: bool = False  # every run the same, see tools/qemu.py
     mem: int = 512
     firmware: str = "bios"
@@ -239,4 +240,17 @@ CASES += [
     Case("panic-in-panic", (SHORT.format("good"),), meddles=meddle.panic_in_panic, panics="FATAL TRAP: vector = 14",
          shows=(r"^\(XEN\) Panic on CPU 0, while another was being shown:", r"^\(XEN\) Rebooting"),
          check=meddle.one_register_dump),
+]
+
+# Under real KVM, inside an emulated machine. The CPU there is AMD's whatever its name; with XSAVE, QEMU's emulation of SVM
+# loses XCR0.
+KVM = {"limit": 180}
+
+CASES += [
+    Case("kvm-suites", (ALL.format("solo"),), kvm="qemu64", same_as="cpu-qemu64", **KVM),
+    Case("kvm-host", (ALL.format("solo"), "GOOD name=clocks mem=32M -- suites=clocks tsc=unstable"), "loglvl=all",
+         guests=(1, 2), kvm="host", shows=(r"^\(XEN\) XSAVE is not used: XCR0", r"^\(XEN\) Local APIC: x2APIC"), **KVM),
+    Case("kvm-xapic", ("GOOD mem=32M -- suites=boot,timers",), "loglvl=all", kvm="qemu64,-x2apic",
+         shows=(r"^\(XEN\) Local APIC: xAPIC",), **KVM),
+    Case("kvm-linux", (SERVICE, LINUX.format("", 2, "selftest"), "RAMDISK"), kvm="host,-xsave", shows=PV, limit=300),
 ]

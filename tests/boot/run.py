@@ -18,6 +18,7 @@ import cases  # noqa: E402
 import esp  # noqa: E402
 import gdb  # noqa: E402
 import ktap  # noqa: E402
+import nested  # noqa: E402
 import qemu  # noqa: E402
 import tracing  # noqa: E402
 
@@ -91,6 +92,9 @@ def command(case, args, ram):
         return qemu.command(machine, esp=esp_of(case, args))
     if case.modules is None:
         return qemu.command(machine, iso=iso_of(case, args))
+    if case.kvm:
+        modules = [(file_of(word, args), rest) for word, _, rest in (module.partition(" ") for module in case.modules)]
+        return nested.command(case, args, case.options or CONSOLE, modules)
     modules = list(modules_of(case, args))
     return qemu.command(machine, None, args.paragon, case.options or CONSOLE, modules)
 

@@ -1,0 +1,43 @@
+"""Real KVM without a host that has it: QEMU's TCG emulates SVM, so a Debian kernel with kvm-amd runs in it, and in there a
+QEMU with -accel kvm, which boots Paragon. The ramdisk with that QEMU is made once (tests/tests.mk); what one case boots
+is a second archive behind it."""
+
+import os
+import shlex
+import subprocess
+
+import qemu
+
+TOOLS = os.path.dirname(os.path.abspath(qemu.__file__))
+OUTER_CPU = "max,-la57"
+OUTER_MEM = 1024  # MiB, beside what the inner machine has
+WORDS = "console=ttyS0 quiet loglevel=3 mitigations=off"
+
+
+def inner(case, options, modules):
+    """The command of the inner machine, and the files that it names: (path there, file here)."""
+    files = [("case/paragon", None)]
+    words = []
+    for number, (path, rest) in enumerate(modules):
+        files.append((f"case/module{number}", path))
+        words.append(f"/case/module{number} {rest}")
+    machine = {"accel": "kvm", "cpu": case.kvm, "mem": case.mem, "firmware": "bios"}
+    argv = qemu.command(machine, None, "/case/paragon", options, words, program="qemu-system-x86_64")
+    return argv + ["-vga", "none"], files
+
+
+def command(case, args, options, modules):
+    """QEMU's command line for the outer machine. modules: (file, words)."""
+    base, linux = os.path.join(args.logs, case.name), os.path.dirname(args.linux)
+    argv, files = inner(case, options, modules)
+    with open(base + ".command", "w", encoding="utf-8") as script:
+        script.write("exec " + shlex.join(argv) + "\n")
+    words = [f"{path}={here or args.paragon}" for path, here in files] + [f"case/command={base}.command"]
+    subprocess.run([os.path.join(TOOLS, "make-ramdisk"), base + ".cpio", *words], check=True)
+    with open(base + ".initrd", "wb") as out:
+        for part in (os.path.join(linux, "kvm", "ramdisk.gz"), base + ".cpio"):
+            with open(part, "rb") as archive:
+                out.write(archive.read())
+    machine = {"accel": "tcg", "cpu": OUTER_CPU, "mem": case.mem + OUTER_MEM, "firmware": "bios"}
+    kernel = os.path.join(linux, "kernel", "vmlinuz")
+    return qemu.command(machine, None, kernel, WORDS) + ["-initrd", base + ".initrd", "-vga", "none"]
