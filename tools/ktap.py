@@ -18,6 +18,7 @@ SUBTEST = re.compile(r"^ *# Subtest: (.+)$")
 FINAL = re.compile(r"^[a-z][a-z0-9-]*: (\d+) passed, (\d+) failed, (\d+) skipped$")
 CRASH = re.compile(r"\bDomain (\d+)\b.*(?:\bcrashed\b|ended: (?:crash|watchdog))|\bHardware Dom(0) crashed")
 PANIC = re.compile(r"^Panic on CPU|^Xen (BUG|WARN) at|^Assertion .* failed|^FATAL TRAP")
+KVM = re.compile(r"^(KVM internal error.*|error: kvm run failed.*)")
 FRAMES = re.compile(r"^memory: (\d+) frames free (before guests|after the last guest)")
 
 
@@ -116,6 +117,7 @@ class Report:
     def __init__(self):
         self.guests = {}
         self.panic = ""
+        self.kvm = ""
         self.paragon = False
         self.frames = {}
         self.lines = []
@@ -123,7 +125,9 @@ class Report:
     def feed(self, raw):
         line = ANSI.sub("", raw).replace("\r", "").rstrip()
         self.lines.append(line)
-        if match := XEN_LINE.match(line):
+        if match := KVM.match(line):
+            self.kvm = self.kvm or match[1]
+        elif match := XEN_LINE.match(line):
             self.xen_line(match[1])
         elif match := GUEST_LINE.match(line):
             self.guest(int(match[1])).feed(match[2])
@@ -156,6 +160,9 @@ class Report:
 def machine_fault(report, ended, status):
     """What is wrong with the machine as a whole. A power-off and a triple fault end QEMU alike, so ours
     must have said that the last guest ended, and with as many free frames as before the first."""
+    if report.kvm:
+        return (f"{report.kvm}: KVM came to an instruction that it cannot carry out. Without VT-x or SVM it interprets "
+                "what ring 0 does, and does not know every instruction: ACCEL=tcg does")
     if report.panic:
         return f"the hypervisor panicked: {report.panic}"
     if not ended:

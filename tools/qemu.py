@@ -24,6 +24,8 @@ SECURE = ["-machine", "q35,smm=on", "-global", "driver=cfi.pflash01,property=sec
 NO_ACPI = ["-machine", "q35,acpi=off", "-bios", OVMF]
 FIRMWARE = {"bios": [], "uefi": ["-bios", OVMF], "no-acpi": NO_ACPI, "secure": SECURE}
 DRAIN_SECONDS = 2
+# QEMU's line when KVM has given up. The machine stands still for ever then, and QEMU with it.
+KVM_GAVE_UP = re.compile(r"^KVM internal error|^error: kvm run failed")
 # Instructions counted, and everything that depends on time or chance made the same in each run.
 ICOUNT = ["-icount", "shift=0,sleep=off", "-seed", "1", "-rtc", "base=2026-01-01,clock=vm"]
 ICOUNT_CPU = "max,-smap,-la57,-erms"
@@ -107,7 +109,7 @@ class Wires:
         if terminal:
             self.selector.register(terminal.fd, selectors.EVENT_READ, self.keyboard)
         os.set_blocking(process.stdin.fileno(), False)
-        self.to_type, self.rest, self.open = b"", b"", True
+        self.to_type, self.rest, self.open, self.deadline = b"", b"", True, None
 
     def type(self, data):
         if data and not self.to_type and self.process.stdin not in self.selector.get_map():
@@ -144,8 +146,9 @@ class Wires:
 
     def lines(self, deadline):
         """Complete lines until QEMU closes its end or the deadline passes; the last may lack its newline."""
+        self.deadline = deadline
         while self.open:
-            wait = None if deadline is None else deadline - time.monotonic()
+            wait = None if self.deadline is None else self.deadline - time.monotonic()
             ready = self.selector.select(wait) if wait is None or wait > 0 else []
             if not ready:
                 break
@@ -178,7 +181,7 @@ def hang_up(number, _):
 
 def run(argv, timeout, on_line, stop_at=None, raw=False):
     """Runs QEMU and returns (ended by itself, exit status). Bytes that on_line returns are typed.
-    timeout 0: no limit. stop_at: a compiled pattern after whose line the machine is as good as off (Debian's
+    timeout 0: no limit, but when KVM has given up, what it says of that is all that is waited for. stop_at: a compiled pattern after whose line the machine is as good as off (Debian's
     Xen halts and does not power off) and is stopped by us. When keyboard() says so the keyboard goes to the
     guest's console (see Terminal for raw), and what comes back is echoed here."""
     deadline = time.monotonic() + timeout if timeout else None
@@ -194,12 +197,14 @@ def run(argv, timeout, on_line, stop_at=None, raw=False):
             answer = on_line(line)
             if isinstance(answer, bytes):
                 wires.type(answer)
+            if KVM_GAVE_UP.search(line):
+                wires.deadline = time.monotonic() + DRAIN_SECONDS
             if stop_at and stop_at.search(line):
                 ended, status = True, 0
                 break
         else:
             try:
-                left = None if deadline is None else max(deadline - time.monotonic(), 0)
+                left = None if wires.deadline is None else max(wires.deadline - time.monotonic(), 0)
                 status = process.wait(left)
                 ended = True
             except subprocess.TimeoutExpired:
