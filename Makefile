@@ -75,6 +75,7 @@ help:
 	@echo '  run      install what is missing, build, boot the ISO, report; exits 0 when every guest passed'
 	@echo '  trace    the same, and every hypercall, trap and event of the guests as it happens; kept in $(TRACE_FILE)'
 	@echo '  test     every test: runner, lint, unit tests, boot tests'
+	@echo '  test-kvm those tests that boot under real KVM, inside an emulated machine: no /dev/kvm is needed'
 	@echo '  trace-cost  what tracing costs a Linux boot, in instructions;  trace-speed  how fast pvtrace reads'
 	@echo '  soak     two minutes of stress-ng in a Linux guest'
 	@echo '  oracle   the same guest on Debian'"'"'s Xen and on ours, compared test by test'

@@ -104,7 +104,7 @@ void log_noted_events(void)
     if (n != nmis) {
         name = symbol_of(nmi.rip, &offset);
         log_error("NMI: %u so far, the last at %04x:[<%016lx>] %s", n, nmi.cs, nmi.rip,
-                  name != NULL ? name : "in a guest");
+                  name != NULL ? name : nmi.cs & 3 ? "in a guest" : "in the firmware");
     }
     if (m != machine_checks)
         log_error("Machine check: %u so far, the last in bank %u, status %016lx, address %lx: going on", m,
