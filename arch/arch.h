@@ -8,6 +8,7 @@
  *   mfn_t virt_to_mfn(const void *)           the inverse
  *   struct cpu_user_regs *guest_regs(v)       the frame that v's next return to the guest loads
  *   bool get_guest_words(void *dst, uint64_t va, unsigned n)   n <= 9 qwords from the current address space; false: fault
+ *   bool get_guest_words_unhidden(void *dst, uint64_t va, unsigned n)   the same, where linear_hides() was asked already
  *   bool put_guest_words(uint64_t va, const void *src, unsigned n)
  *   uint64_t arch_tsc(void)
  *   uint64_t arch_cmpxchg64(uint64_t *p, uint64_t old, uint64_t val)    atomically; the value found

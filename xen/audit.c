@@ -1,4 +1,4 @@
-/* Owns the recount of invariants F1..F9: from tables, pins, roots, descriptor tables and registered pages alone it works
+/* Owns the recount of invariants F1..F10: from tables, pins, roots, descriptor tables and registered pages alone it works
  * out how many references and type references each frame must have, and panics when the frame table says otherwise.
  * Debug builds run it when a domain ends; the host tests run it after every operation. */
 #include "xen/evtchn_table.h"
@@ -7,6 +7,7 @@
 
 struct tally {
     uint32_t refs, types;
+    uint16_t entries, uses;     /* F10 */
 };
 
 static void want(struct tally *t, mfn_t mfn, unsigned refs, unsigned types)
@@ -14,6 +15,21 @@ static void want(struct tally *t, mfn_t mfn, unsigned refs, unsigned types)
     BUG_ON(mfn >= max_mfn);
     t[mfn].refs += refs;
     t[mfn].types += types;
+}
+
+/* F10: an entry of the table f to another of its own level. */
+static void tally_linear(struct tally *t, const struct frame *f, uint64_t entry)
+{
+    mfn_t child = PTE_MFN(entry);
+
+    if (entry & PTE_RW)
+        panic("frame %lx of d%u: a writable entry to table %lx of its own type %lx", frame_to_mfn(f), frame_owner(f)->id,
+              child, f->type);
+    if (child == frame_to_mfn(f))
+        return;
+    want(t, child, 1, 1);
+    t[frame_to_mfn(f)].entries++;
+    t[child].uses++;
 }
 
 /* F4, F5: what the entries of one live table hold. */
@@ -25,7 +41,10 @@ static void tally_table(struct tally *t, const struct frame *f)
     for (unsigned i = 0; i < PTES_PER_TABLE; i++) {
         if (!(table[i] & PTE_P) || (type == TYPE_L4 && i >= HOLE_FIRST_SLOT && i <= HOLE_LAST_SLOT))
             continue;
-        want(t, PTE_MFN(table[i]), 1, type != TYPE_L1 || (table[i] & PTE_RW) ? 1 : 0);
+        if (type != TYPE_L1 && (mfn_to_frame(PTE_MFN(table[i]))->type & TYPE_MASK) == type)
+            tally_linear(t, f, table[i]);
+        else
+            want(t, PTE_MFN(table[i]), 1, type != TYPE_L1 || (table[i] & PTE_RW) ? 1 : 0);
     }
 }
 
@@ -65,6 +84,10 @@ static void check_frame(const struct tally *t, const struct frame *f)
         panic("frame %lx of d%u: F6 broken, type %lx, %lu references", frame_to_mfn(f), frame_owner(f)->id, f->type, refs);
     if (types != 0 && !(f->type & TYPE_VALIDATED))
         panic("frame %lx of d%u: F3 broken, type %lx", frame_to_mfn(f), frame_owner(f)->id, f->type);
+    if ((f->type & (LINEAR_ENTRIES | LINEAR_USES)) != t->entries * LINEAR_ENTRY + t->uses * LINEAR_USE ||
+        (t->entries != 0 && t->uses != 0))
+        panic("frame %lx of d%u: F10 broken, type %lx, %u linear entries and %u uses found", frame_to_mfn(f),
+              frame_owner(f)->id, f->type, t->entries, t->uses);
 }
 
 _Static_assert(sizeof(struct tally) == AUDIT_BYTES_PER_FRAME, "what the caller gives");

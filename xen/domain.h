@@ -44,7 +44,7 @@ struct vcpu {
     uint32_t work;
     uint8_t kernel_mode;
     uint8_t cb_masks_events;        /* bit per enum callback: CALLBACKF_mask_events */
-    uint8_t iret_slow;              /* nmi_blocked or architectural_iopl: iret needs more than entry.S does */
+    uint8_t iret_slow;              /* nmi_blocked, architectural_iopl, linear_tables: iret needs more than entry.S does */
     struct cpu *cpu;                /* where it runs or ran last */
     struct domain *domain;
 
@@ -124,6 +124,7 @@ struct domain {
     uint64_t max_frames;
     uint64_t nr_hv_frames;          /* frames of our own that serve it (shared_info, grant table ...) */
     uint64_t vm_assist;             /* bit per VMASST_TYPE_* */
+    bool linear_tables;             /* it has or had linear page-table entries */
 
     struct evtchn_table *evtchn;
     uint32_t poll_mask;             /* vCPUs in SCHEDOP_poll, by id */

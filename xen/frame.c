@@ -94,7 +94,7 @@ void free_domain_frame(struct frame *f)
 {
     struct domain *d = frame_owner(f);
 
-    BUG_ON((f->type & TYPE_COUNT_MASK) != 0 || (f->type & TYPE_PINNED));
+    BUG_ON(f->type & (TYPE_COUNT_MASK | TYPE_PINNED | LINEAR_ENTRIES | LINEAR_USES));
     if (f->count & FRAME_COUNTED)
         ring_remove(d, f);
     else

@@ -13,6 +13,9 @@
  *       somebody else's, the TLBs that may still translate to it have been flushed (flush_stamp)
  *   F9  the frames that count as a domain's (FRAME_COUNTED) form a ring through next and prev, which d->frames leads
  *       into and which has d->nr_frames members
+ *   F10 an L(n) entry may also be linear (linear.c): without RW, to an L(n) table. To its own table it holds nothing; to
+ *       another it holds one general and one L(n) type reference, and counts as one of LINEAR_ENTRIES of its table and of
+ *       LINEAR_USES of the other. No frame has both counts above zero: there are no chains
  */
 #ifndef XEN_FRAME_H
 #define XEN_FRAME_H
@@ -40,6 +43,10 @@
 #define TYPE_PINNED (1ull << 58)
 #define TYPE_VALIDATING (1ull << 57)
 #define TYPE_COUNT_MASK 0xffffffffull   /* cannot overflow before the general count does: F6 */
+#define LINEAR_ENTRY (1ull << 32)       /* F10, in type: one of the table's linear entries to other tables, */
+#define LINEAR_ENTRIES (0x3ffull << 32) /* of which there are 512 at most, and one more while it replaces another */
+#define LINEAR_USE (1ull << 42)         /* and one linear entry of another table to this one */
+#define LINEAR_USES (0x3fffull << 42)
 
 struct frame {
     uint64_t count;
@@ -186,7 +193,7 @@ void domain_release_frames(struct domain *d);
 /* audit.c: recounts every reference and type from the roots, pins and descriptor tables; panics when one is wrong. */
 void frame_audit(void);
 /* The same, in memory of the caller's: AUDIT_BYTES_PER_FRAME for each of max_mfn frames, zeroed. */
-#define AUDIT_BYTES_PER_FRAME 8u
+#define AUDIT_BYTES_PER_FRAME 12u
 void frame_audit_in(void *zeroed);
 
 #endif

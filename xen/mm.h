@@ -23,7 +23,8 @@ static inline unsigned table_index(uint64_t va, unsigned level)
     return (va >> (PAGE_SHIFT + 9 * (level - 1))) & (PTES_PER_TABLE - 1);
 }
 
-/* The L1 slot that maps va under the root, in our own mapping of the table; NULL: no L1 there. */
+/* The L1 slot that maps va under the root, in our own mapping of the table; NULL: no L1 there. What a linear entry shows
+ * at va as if it were an L1 is none. */
 uint64_t *walk_to_l1(uint64_t root_maddr, uint64_t va);
 /* The L1 entry itself, read once; 0 when there is none. */
 uint64_t read_guest_pte(struct vcpu *v, uint64_t va);
@@ -36,9 +37,15 @@ extern unsigned mm_preempted;           /* vCPUs that are in one: they hold refe
 /* Bits that no present entry of a guest may have, from the CPU's features; called once before any guest. */
 void pagetype_init(void);
 bool l1e_flags_ok(uint64_t l1e);
-/* F5: references of an entry of a table of the given type (L2..L4) on its child. */
-int get_page_from_table_entry(uint64_t entry, uint64_t type, struct domain *d);
-void put_page_from_table_entry(uint64_t entry);
+/* F5, F10: references of an entry of a table (L2..L4) on its child. The table is being validated, or the caller holds a
+ * reference on its type. */
+int get_page_from_table_entry(uint64_t entry, struct frame *table);
+void put_page_from_table_entry(uint64_t entry, struct frame *table);
+
+/* linear.c */
+int get_linear_table(uint64_t entry, struct frame *table);
+void put_linear_table(struct frame *table, struct frame *child);
+uint64_t *walk_past_linear(uint64_t root_maddr, uint64_t va);
 
 extern uint64_t l1_refused;
 int get_l1e_slow(struct frame *f);              /* the frame is not of type writable yet, or cannot be */

@@ -55,23 +55,23 @@ void install_l1e(struct domain *d, uint64_t *slot, uint64_t nl1e)
 
 /* An entry of an L2, L3 or L4, in a table on which the caller holds a type reference. May drop mm_lock meanwhile; then the
  * slot is read again, because another vCPU may have stored to it (our reference keeps it a table of this type). */
-static int mod_table_entry(uint64_t *slot, uint64_t entry, uint64_t type, struct domain *d, bool preserve_ad)
+static int mod_table_entry(uint64_t *slot, uint64_t entry, struct frame *table, struct domain *d, bool preserve_ad)
 {
     unsigned index = ((uint64_t)slot & ~PAGE_MASK) / 8;
-    uint64_t old;
+    uint64_t type = table->type & TYPE_MASK, old;
     int rc;
 
     if (type == TYPE_L4 && index >= HOLE_FIRST_SLOT && index <= HOLE_LAST_SLOT)
         return -EINVAL;
     if (entry & PTE_P) {
         entry |= PTE_US | (type == TYPE_L4 ? PTE_A : 0);
-        rc = get_page_from_table_entry(entry, type, d);
+        rc = get_page_from_table_entry(entry, table);
         if (rc != 0)
             return rc;
     }
     old = READ_ONCE(*slot);
     store_entry(slot, entry, preserve_ad);
-    put_page_from_table_entry(old);
+    put_page_from_table_entry(old, table);
     mm_preempt_after(d, WORK_PER_UPDATE);   /* one update may have validated one tree and dropped another */
     return 0;
 }
@@ -99,7 +99,7 @@ static int pt_update(uint64_t ptr, uint64_t val, struct domain *d, struct domain
         else if (type == TYPE_L1)
             rc = mod_l1_entry(slot, val, d, owner, preserve_ad);
         else
-            rc = mod_table_entry(slot, val, type, d, preserve_ad);
+            rc = mod_table_entry(slot, val, f, d, preserve_ad);
         put_page_type(f);
     }
     put_page(f);
@@ -191,8 +191,10 @@ uint64_t *walk_to_l1(uint64_t root_maddr, uint64_t va)
     const uint64_t *t = maddr_to_virt(root_maddr);
     uint64_t e;
 
-    if (unlikely(!guest_range_ok(va, 1) || !is_canonical(va)))
+    if (unlikely(!is_guest_va(va)))
         return NULL;
+    if (unlikely(linear_tables))
+        return walk_past_linear(root_maddr, va);
     _Pragma("GCC unroll 3") for (unsigned level = 4; level > 1; level--) {
         e = t[table_index(va, level)];
         if (unlikely(!(e & PTE_P)))

@@ -42,8 +42,9 @@ long do_multicall(uint64_t calls, unsigned nr)
         uint64_t op, args[6];
         long result;
 
-        if (unlikely(!get_guest_words(&op, calls, 1) ||
-                     !get_guest_words(args, calls + offsetof(struct multicall_entry, args), 6))) {
+        if (unlikely((unlikely(linear_tables) && linear_hides(calls, sizeof(struct multicall_entry))) ||
+                     !get_guest_words_unhidden(&op, calls, 1) ||
+                     !get_guest_words_unhidden(args, calls + offsetof(struct multicall_entry, args), 6))) {
             rc = -EFAULT;
             break;
         }

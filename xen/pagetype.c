@@ -118,20 +118,28 @@ static void devalidate_l1(const uint64_t *table, struct domain *d)
     count_work(work);
 }
 
-/* F5, for an entry of a table of the given type; the child's type is one level down. */
-int get_page_from_table_entry(uint64_t entry, uint64_t type, struct domain *d)
+/* The child's type is one level down, or it is linear: a table of that very level fails as the former. */
+int get_page_from_table_entry(uint64_t entry, struct frame *table)
 {
     struct frame *f;
+    int rc;
 
     if (unlikely(entry & table_refused))
         return -EINVAL;
-    return get_page_and_type(PTE_MFN(entry), d, type - TYPE_L1, &f);
+    rc = get_page_and_type(PTE_MFN(entry), frame_owner(table), (table->type & TYPE_MASK) - TYPE_L1, &f);
+    return likely(rc != -EINVAL) ? rc : get_linear_table(entry, table);
 }
 
-void put_page_from_table_entry(uint64_t entry)
+void put_page_from_table_entry(uint64_t entry, struct frame *table)
 {
-    if (entry & PTE_P)
-        put_page_and_type(mfn_to_frame(PTE_MFN(entry)));
+    struct frame *child = mfn_to_frame(PTE_MFN(entry));
+
+    if (!(entry & PTE_P))
+        return;
+    if (unlikely((child->type ^ table->type) >> TYPE_SHIFT == 0))
+        put_linear_table(table, child);
+    else
+        put_page_and_type(child);
 }
 
 static bool is_hole_slot(uint64_t type, unsigned i)
@@ -139,28 +147,32 @@ static bool is_hole_slot(uint64_t type, unsigned i)
     return type == TYPE_L4 && i >= HOLE_FIRST_SLOT && i <= HOLE_LAST_SLOT;
 }
 
-static void drop_entries(const uint64_t *table, uint64_t type, struct domain *d, unsigned nr)
+static void drop_entries(struct frame *f, uint64_t type, unsigned nr)
 {
+    const uint64_t *table = mfn_to_virt(frame_to_mfn(f));
+
     for (unsigned i = 0; i < nr; i++) {
         if (is_hole_slot(type, i) || !(table[i] & PTE_P))
             continue;
         if ((mfn_to_frame(PTE_MFN(table[i]))->type & TYPE_COUNT_MASK) == 1)
-            mm_preempt_after(d, WORK_PER_ENTRY);    /* the child goes with this reference */
-        put_page_from_table_entry(table[i]);
+            mm_preempt_after(frame_owner(f), WORK_PER_ENTRY);    /* the child goes with this reference */
+        put_page_from_table_entry(table[i], f);
     }
     count_work(nr * WORK_PER_ENTRY);
 }
 
-static int validate_table(uint64_t *table, uint64_t type, struct domain *d)
+static int validate_table(struct frame *f, uint64_t type, struct domain *d)
 {
+    uint64_t *table = mfn_to_virt(frame_to_mfn(f));
+
     for (unsigned i = 0; i < PTES_PER_TABLE; i++) {
         int rc;
 
         if (!(table[i] & PTE_P) || is_hole_slot(type, i))
             continue;
-        rc = get_page_from_table_entry(table[i], type, d);
+        rc = get_page_from_table_entry(table[i], f);
         if (rc != 0) {
-            drop_entries(table, type, d, i);
+            drop_entries(f, type, i);
             return rc;
         }
         table[i] |= PTE_US | (type == TYPE_L4 ? PTE_A : 0);
@@ -175,25 +187,21 @@ static int validate_table(uint64_t *table, uint64_t type, struct domain *d)
 
 static int validate_frame(struct frame *f, uint64_t type, struct domain *d)
 {
-    uint64_t *table = mfn_to_virt(frame_to_mfn(f));
-
     if (type == TYPE_L1)
-        return validate_l1(table, d);
+        return validate_l1(mfn_to_virt(frame_to_mfn(f)), d);
     if (type == TYPE_SEGDESC) {
         count_work(PTES_PER_TABLE * WORK_PER_ENTRY);
         return validate_segdesc_frame(f);
     }
-    return validate_table(table, type, d);
+    return validate_table(f, type, d);
 }
 
 static void devalidate_frame(struct frame *f, uint64_t type)
 {
-    uint64_t *table = mfn_to_virt(frame_to_mfn(f));
-
     if (type == TYPE_L1)
-        devalidate_l1(table, frame_owner(f));
+        devalidate_l1(mfn_to_virt(frame_to_mfn(f)), frame_owner(f));
     else if (type != TYPE_SEGDESC)
-        drop_entries(table, type, frame_owner(f), PTES_PER_TABLE);
+        drop_entries(f, type, PTES_PER_TABLE);
 }
 
 /* Every case that get_page_type does not decide inline: a new type, the wrong type, or one that is being validated. */
@@ -224,7 +232,10 @@ int get_page_type_slow(struct frame *f, uint64_t type)
     }
     f->type = type | TYPE_VALIDATING | 1;
     rc = validate_frame(f, type, frame_owner(f));
-    f->type = rc == 0 ? type | TYPE_VALIDATED | 1 : TYPE_NONE;
+    if (rc == 0)
+        f->type ^= TYPE_VALIDATING | TYPE_VALIDATED;    /* its linear entries stay counted */
+    else
+        f->type = TYPE_NONE;
     return rc;
 }
 
@@ -234,8 +245,9 @@ void put_page_type_last(struct frame *f)
     uint64_t type = f->type & TYPE_MASK;
 
     if (type != TYPE_WRITABLE) {
-        f->type = type | TYPE_VALIDATING | 1;
+        f->type ^= TYPE_VALIDATED | TYPE_VALIDATING;
         devalidate_frame(f, type);
+        ASSERT(f->type == (type | TYPE_VALIDATING | 1));
     }
     f->type = type;
     f->flush_stamp = tlb_clock;

@@ -40,4 +40,16 @@ static inline bool guest_range_ok(uint64_t va, uint64_t len)
     return end >= va && (end <= HOLE_START || va >= HOLE_END);
 }
 
+/* The guest's part of the address space, canonical and outside the hole. Counted from the hole's end on, with wrapping,
+ * it is one range: the rest of the upper half, then the lower half; 31 parts as large as the hole. */
+static inline bool is_guest_va(uint64_t va)
+{
+    return (va - HOLE_END) >> 43 < (0x1000000000000ull - (HOLE_END - HOLE_START)) >> 43;
+}
+
+/* Linear page tables show the hypervisor's part of an L4 outside the hole too. Every read of guest memory by address asks
+ * this, once there are such tables; writes meet the missing RW bit. linear.c */
+extern bool linear_tables;
+bool linear_hides(uint64_t va, uint64_t len);
+
 #endif

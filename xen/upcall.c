@@ -210,7 +210,7 @@ long do_iret(void)
         regs->rcx = f.rcx;
     }
     v->nmi_blocked = false;
-    v->iret_slow = arch_iopl(v);
+    v->iret_slow = arch_iopl(v) || v->domain->linear_tables;
     v->info->evtchn_upcall_mask = !(f.rflags & EFLAGS_IF);
     v->work |= WORK_IRET;
     return (long)f.rax;

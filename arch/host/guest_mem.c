@@ -20,6 +20,7 @@ struct translation {
 };
 static struct translation tlb[TLB_ENTRIES];
 
+static bool guest_runs;         /* the access is the guest's own */
 static uint64_t hole_l3;        /* what every L4 must hold in the hypervisor's slots, with the slot added */
 
 #define HARNESS_CHECK(cond, ...)                                                \
@@ -74,7 +75,19 @@ void arch_fill_l4(uint64_t *l4, struct domain *d)
         l4[i] = (hole_l3 | PTE_P | PTE_RW) + ((uint64_t)i << 52);
 }
 
-/* One walk, as the CPU does it: false is a page fault. */
+/* The level of the table at mfn, which the CPU takes for one of this level: they are the same but below linear entries,
+ * that is where nothing can be written. */
+static unsigned level_of_table(mfn_t mfn, unsigned level, bool writable)
+{
+    uint64_t type = mfn_valid(mfn) ? mfn_to_frame(mfn)->type >> TYPE_SHIFT : 0;
+
+    HARNESS_CHECK(type == level || (type > level && type <= 4 && !writable),
+                  "level %u table at mfn %#lx has type %#lx", level, mfn, type);
+    return (unsigned)type;
+}
+
+/* One walk, as the CPU does it: false is a page fault. By a linear entry it may come to the hypervisor's part of an L4,
+ * where a guest stops, and the hypervisor would not. */
 static bool walk(uint64_t va, bool write, struct translation *t)
 {
     uint64_t table = host.cr3, *slot = NULL;
@@ -82,11 +95,13 @@ static bool walk(uint64_t va, bool write, struct translation *t)
 
     for (unsigned level = 4; level > 0; level--) {
         mfn_t mfn = table >> PAGE_SHIFT;
+        unsigned index = table_index(va, level);
 
-        HARNESS_CHECK(mfn_valid(mfn) && (mfn_to_frame(mfn)->type & TYPE_MASK) == (uint64_t)level
-                                                                                     << TYPE_SHIFT,
-                      "level %u table at mfn %#lx has type %#lx", level, mfn, mfn_to_frame(mfn)->type);
-        slot = (uint64_t *)mfn_to_virt(mfn) + table_index(va, level);
+        if (level_of_table(mfn, level, writable) == 4 && index >= HOLE_FIRST_SLOT && index <= HOLE_LAST_SLOT) {
+            HARNESS_CHECK(guest_runs, "the hypervisor reads its own memory at %#lx as the guest's", va);
+            return false;
+        }
+        slot = (uint64_t *)mfn_to_virt(mfn) + index;
         if (!(*slot & PTE_P))
             return false;
         HARNESS_CHECK(*slot & PTE_US, "va %#lx level %u: entry %#lx", va, level, *slot);
@@ -163,13 +178,18 @@ static void scribble(uint64_t va, size_t len)
 }
 
 /* What guest_range_ok() lets through must never reach the hole: translate() sees to that. */
-static size_t copy_in(void *dst, uint64_t va, size_t len)
+static size_t copy_in_unhidden(void *dst, uint64_t va, size_t len)
 {
     size_t left = copy(dst, va, len, false);
 
     if (host.hostile_memory && left == 0 && len > 0)
         scribble(va, len);
     return left;
+}
+
+static size_t copy_in(void *dst, uint64_t va, size_t len)
+{
+    return linear_tables && linear_hides(va, len) ? len : copy_in_unhidden(dst, va, len);
 }
 
 size_t arch_copy_from_guest(void *dst, uint64_t va, size_t len)
@@ -188,20 +208,38 @@ bool get_guest_words(void *dst, uint64_t va, unsigned n)
     return copy_in(dst, va, 8ul * n) == 0;
 }
 
+bool get_guest_words_unhidden(void *dst, uint64_t va, unsigned n)
+{
+    HARNESS_CHECK(n >= 1 && n <= 9, "n = %u", n);
+    return copy_in_unhidden(dst, va, 8ul * n) == 0;
+}
+
 bool put_guest_words(uint64_t va, const void *src, unsigned n)
 {
     HARNESS_CHECK(n >= 1 && n <= 9, "n = %u", n);
     return copy((void *)(uintptr_t)src, va, 8ul * n, true) == 0;
 }
 
+static bool guest_copy(void *ours, uint64_t va, size_t len, bool write)
+{
+    size_t left;
+
+    if (!guest_range_ok(va, len))
+        return false;
+    guest_runs = true;
+    left = copy(ours, va, len, write);
+    guest_runs = false;
+    return left == 0;
+}
+
 bool host_guest_read(void *dst, uint64_t va, size_t len)
 {
-    return guest_range_ok(va, len) && copy(dst, va, len, false) == 0;
+    return guest_copy(dst, va, len, false);
 }
 
 bool host_guest_write(uint64_t va, const void *src, size_t len)
 {
-    return guest_range_ok(va, len) && copy((void *)(uintptr_t)src, va, len, true) == 0;
+    return guest_copy((void *)(uintptr_t)src, va, len, true);
 }
 
 /* Another domain's frame: its grant must still be pinned for us. */

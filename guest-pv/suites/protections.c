@@ -339,56 +339,129 @@ static void upper_targets(void)
 }
 
 /*
- * A table within a table of its own level: never writable through it. Read-only is the hypervisor's choice
- * (Xen's too: a build option), and not as a chain.
+ * A table within a table of its own level: never writable through it. Read-only it may name itself, or another one that
+ * names nobody else; a chain of such tables there is none.
  */
 static void recursive_tables(void)
 {
     upper_begin();
     for (unsigned level = 2; level <= 4; level++) {
-        uint64_t maddr = (pfn_to_mfn(live[level]) << PAGE_SHIFT) + 8, self = live[level], other;
-        pfn_t second = table_alloc();
+        uint64_t maddr = (pfn_to_mfn(live[level]) << PAGE_SHIFT) + 8, read_only = PTE_P | PTE_US | PTE_A;
+        uint64_t self = make_pte(pfn_to_mfn(live[level]), read_only), other;
+        pfn_t second = table_alloc(), third = table_alloc();
+        uint64_t second_maddr = pfn_to_mfn(second) << PAGE_SHIFT;
 
-        other = make_pte(pfn_to_mfn(second), PTE_P | PTE_US | PTE_A);
-        upper_refused("itself, writable", level, maddr, make_pte(pfn_to_mfn(self), PTE_TABLE));
-        if (mmu_set(maddr, make_pte(pfn_to_mfn(self), PTE_P | PTE_US | PTE_A)) == 0)
-            EXPECT_EQ(mmu_set(maddr, 0), 0);
+        other = make_pte(pfn_to_mfn(second), read_only);
+        upper_refused("itself, writable", level, maddr, self | PTE_RW);
+        EXPECT_EQ(mmu_set(maddr, self), 0);
+        EXPECT_EQ(mmu_set(maddr, self | PTE_RW), -XEN_EINVAL);
+        EXPECT_EQ(mmu_set(maddr, self | PTE_D), 0);
         ASSERT_EQ(mmu_pin(level, second), 0);
-        upper_refused("its like, writable", level, maddr, other | PTE_RW);
-        if (mmu_set(maddr, other) == 0) {
-            uint64_t back = make_pte(pfn_to_mfn(self), PTE_P | PTE_US | PTE_A);
-
-            EXPECT(mmu_set((pfn_to_mfn(second) << PAGE_SHIFT) + 16, back) < 0);
-            EXPECT_EQ(mmu_set(maddr, 0), 0);
-        }
+        ASSERT_EQ(mmu_pin(level, third), 0);
+        upper_refused("its like, writable", level, maddr + 8, other | PTE_RW);
+        EXPECT_EQ(mmu_set(maddr + 8, other), 0);
+        EXPECT_EQ(mmu_set(second_maddr, self), -XEN_EINVAL);
+        EXPECT_EQ(mmu_set(second_maddr, make_pte(pfn_to_mfn(third), read_only)), -XEN_EINVAL);
+        EXPECT_EQ(mmu_set(pfn_to_mfn(third) << PAGE_SHIFT, self), -XEN_EINVAL);
+        EXPECT_EQ(mmu_set(second_maddr, other), 0);                     /* its own is no chain */
+        EXPECT_EQ(mmu_set(pfn_to_mfn(third) << PAGE_SHIFT, other), 0);
         EXPECT_EQ(mmu_unpin(second), 0);
-        table_free(second);
+        EXPECT_EQ(frame_set_rw(second), -XEN_EBUSY);                    /* the entries keep it what it is, */
+        EXPECT_EQ(mmu_set(maddr + 8, 0), 0);
+        EXPECT_EQ(frame_set_rw(second), -XEN_EBUSY);
+        EXPECT_EQ(mmu_set(maddr, 0), 0);
+        EXPECT_EQ(mmu_unpin(third), 0);
+        EXPECT_EQ(frame_set_rw(second), 0);                             /* and only they */
+        table_free(third);
+        frame_free(second);
     }
     upper_end();
+}
+
+/* A table can be pinned with such an entry in it, and given back with it. */
+static void recursive_table_pinned(void)
+{
+    for (unsigned level = 2; level <= 4; level++) {
+        pfn_t table = frame_alloc();
+        volatile uint64_t *slot = (volatile uint64_t *)p2v(table) + 17;
+
+        *slot = make_pte(pfn_to_mfn(table), PTE_P);
+        ASSERT_EQ(frame_set_ro(table), 0);
+        ASSERT_EQ(mmu_pin(level, table), 0);
+        EXPECT_EQ(*slot & OURS, make_pte(pfn_to_mfn(table), PTE_P));
+        EXPECT_EQ(mmu_unpin(table), 0);
+        EXPECT_EQ(frame_set_rw(table), 0);
+        frame_free(table);
+    }
+}
+
+#define VIEW 0xffffd5eaf57ab000ul       /* slot 427, four times over */
+_Static_assert(PT_INDEX(VIEW, 4) == PT_INDEX(VIEW, 1), "one slot for all");
+#define IN_VIEW(l3, l2, l1) ((VIEW & ~((1ul << 39) - 1)) | (uint64_t)(l3) << 30 | (uint64_t)(l2) << 21 | (l1) << 12)
+
+static pfn_t view_begin(uint64_t *maddr)
+{
+    pfn_t root = root_clone();
+
+    *maddr = (pfn_to_mfn(root) << PAGE_SHIFT) + PT_INDEX(VIEW, 4) * 8;
+    EXPECT_EQ(mmu_set(*maddr, make_pte(pfn_to_mfn(root), PTE_P | PTE_US | PTE_A)), 0);
+    ASSERT_EQ(set_kernel_root(root), 0);
+    return root;
+}
+
+static void view_end(pfn_t root, pfn_t old, uint64_t maddr)
+{
+    ASSERT_EQ(set_kernel_root(old), 0);
+    EXPECT_EQ(mmu_set(maddr, 0), 0);
+    EXPECT_EQ(mmu_unpin(root), 0);
+    table_free(root);
 }
 
 /* Where a root maps itself, its tables show through as pages: for reading, whatever the flags above say. */
 static void linear_map(void)
 {
-    pfn_t old = kernel_root(), root = root_clone();
-    volatile uint64_t *view = (volatile uint64_t *)0xffffd5eaf57ab000;      /* slot 427, four times over */
-    unsigned slot = PT_INDEX(view, 4);
-    uint64_t maddr = (pfn_to_mfn(root) << PAGE_SHIFT) + slot * 8;
+    pfn_t old = kernel_root(), root;
+    unsigned slot = PT_INDEX(VIEW, 4), top = PT_INDEX(VIRT_BASE, 4);
+    volatile uint64_t *view = (volatile uint64_t *)VIEW;
+    volatile uint64_t *low = (volatile uint64_t *)IN_VIEW(top, PT_INDEX(VIRT_BASE, 3), PT_INDEX(VIRT_BASE, 2));
+    uint64_t maddr, entry;
 
-    _Static_assert(PT_INDEX(0xffffd5eaf57ab000, 4) == PT_INDEX(0xffffd5eaf57ab000, 1), "one slot for all");
-    upper_refused("root in itself, writable", 4, maddr, make_pte(pfn_to_mfn(root), PTE_TABLE));
-    if (mmu_set(maddr, make_pte(pfn_to_mfn(root), PTE_P | PTE_US | PTE_A)) == 0) {
-        ASSERT_EQ(set_kernel_root(root), 0);
-        EXPECT_NO_FAULT(try_read64(&view[slot], NULL));
-        EXPECT_FAULT(try_write64(&view[slot], 0), TRAP_PF, PF_PRESENT | PF_WRITE);
-        EXPECT_FAULT(try_write64(&view[slot + 1], PTE_TABLE | PTE_PSE), TRAP_PF, PF_PRESENT | PF_WRITE);
-        EXPECT(xen_update_va_mapping((uint64_t)view, make_pte(pfn_to_mfn(root), PTE_KERNEL),
-                                     UVMF_INVLPG) < 0);
-        ASSERT_EQ(set_kernel_root(old), 0);
-        EXPECT_EQ(mmu_set(maddr, 0), 0);
-    }
-    EXPECT_EQ(mmu_unpin(root), 0);
-    table_free(root);
+    root = view_begin(&maddr);
+    upper_refused("root in itself, writable", 4, maddr + 8, make_pte(pfn_to_mfn(root), PTE_TABLE));
+    EXPECT_NO_FAULT(try_read64(&view[slot], &entry));
+    EXPECT_EQ(pte_mfn(entry), pfn_to_mfn(root));
+    EXPECT_NO_FAULT(try_read64(&low[PT_INDEX(VIRT_BASE, 1)], &entry));
+    EXPECT_EQ(entry & OURS, pte_read((void *)VIRT_BASE, 1) & OURS);
+    EXPECT_FAULT(try_write64(&view[slot], 0), TRAP_PF, PF_PRESENT | PF_WRITE);
+    EXPECT_FAULT(try_write64(&view[slot + 1], PTE_TABLE | PTE_PSE), TRAP_PF, PF_PRESENT | PF_WRITE);
+    EXPECT_FAULT(try_write64(&low[0], entry), TRAP_PF, PF_PRESENT | PF_WRITE);
+    EXPECT_EQ(xen_update_va_mapping(VIEW, make_pte(pfn_to_mfn(root), PTE_KERNEL), UVMF_INVLPG), -XEN_EINVAL);
+    EXPECT_EQ(xen_update_va_mapping(VIEW, 0, UVMF_NONE), -XEN_EINVAL);
+    EXPECT_EQ(xen_update_va_mapping((uint64_t)low, 0, UVMF_NONE), -XEN_EINVAL);
+    EXPECT_EQ(xen_update_va_mapping(IN_VIEW(PT_INDEX(HOLE_START, 4), 0, 0), 0, UVMF_NONE), -XEN_EINVAL);
+    view_end(root, old, maddr);
+}
+
+/*
+ * The hypervisor's own entries are in the root too, and a root that stands where a lower table is expected shows them
+ * outside the hole. The guest is stopped by their missing bit; the hypervisor, asked to read there, has to stop itself.
+ */
+static void linear_map_of_the_hypervisor(void)
+{
+    pfn_t old = kernel_root(), root;
+    unsigned self = PT_INDEX(VIEW, 4), seen = 0;
+    uint64_t maddr;
+
+    root = view_begin(&maddr);
+    for (unsigned slot = PT_INDEX(HOLE_START, 4) + 1; slot < PT_INDEX(HOLE_END, 4); slot++)     /* behind the M2P */
+        for (unsigned i = 0; i < 512; i++) {
+            const uint64_t places[] = { IN_VIEW(slot, 0, i), IN_VIEW(slot, i, 0), IN_VIEW(self, slot, i) };
+
+            for (unsigned p = 0; p < 3; p++)
+                seen += xen_memory_op(XENMEM_current_reservation, (void *)places[p]) != -XEN_EFAULT;
+        }
+    EXPECT_MSG(seen == 0, "%u pages of the hypervisor were read as an argument", seen);
+    view_end(root, old, maddr);
 }
 
 /* --- the hypervisor's slots ------------------------------------------------------------------------- */
@@ -465,5 +538,5 @@ static void user_store_to_table(void)
 
 SUITE(protections, 21, 0, TEST(writable_tables), TEST(mapped_writable), TEST(stale_translation),
       TEST(foreign_frames), TEST(wild_frames), TEST(l1_bits), TEST(upper_bits), TEST(upper_targets),
-      TEST(recursive_tables), TEST(linear_map), TEST(hole_slots), TEST(hole_slots_of_new_root),
-      TEST(m2p_is_read_only), TEST(user_store_to_table));
+      TEST(recursive_tables), TEST(recursive_table_pinned), TEST(linear_map), TEST(linear_map_of_the_hypervisor),
+      TEST(hole_slots), TEST(hole_slots_of_new_root), TEST(m2p_is_read_only), TEST(user_store_to_table));

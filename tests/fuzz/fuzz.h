@@ -13,7 +13,7 @@ struct fuzz_source {
 };
 
 struct fuzz_result {
-    uint64_t hypercalls, succeeded, traps, domains, grants, audits, records, lost;
+    uint64_t hypercalls, succeeded, traps, domains, grants, audits, linear, records, lost;
 };
 
 /* One world: two domains making requests until the source is dry or max_hypercalls were made; then both end,

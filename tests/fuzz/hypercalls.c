@@ -179,6 +179,40 @@ static mfn_t some_mfn(void)
     }
 }
 
+static bool table_type(const struct frame *f)
+{
+    return (f->type & TYPE_VALIDATED) && (f->type & TYPE_COUNT_MASK) && (f->type & TYPE_MASK) >= TYPE_L2 &&
+           (f->type & TYPE_MASK) <= TYPE_L4 && frame_owner(f) == current->domain;
+}
+
+/* One of the guest's tables of tables: of the type given, or any; the root when there is no such other one. */
+static mfn_t some_table(uint64_t type)
+{
+    mfn_t at = LOW_BASE + below(max_mfn - LOW_BASE);
+
+    for (mfn_t i = LOW_BASE; i < max_mfn; i++) {
+        const struct frame *f = mfn_to_frame(at);
+
+        if (table_type(f) && (type == 0 || (f->type & TYPE_MASK) == type))
+            return at;
+        at = at + 1 < max_mfn ? at + 1 : LOW_BASE;
+    }
+    return current->root_kernel >> PAGE_SHIFT;
+}
+
+#define LINEAR_SLOT 300u                /* four of the root's, which map nothing else */
+
+/* Where the CPU comes by tables that take the place of lower ones, the hypervisor's entries among theirs. */
+static uint64_t linear_va(void)
+{
+    uint64_t va = 0xffff;
+
+    for (unsigned level = 4; level > 0; level--)
+        va = va << 9 | (level == 4 || one_in(2) ? LINEAR_SLOT + below(4)
+                        : one_in(2) ? HOLE_FIRST_SLOT + below(16) : one_in(2) ? 511 : below(512));
+    return va << PAGE_SHIFT | below(512) * 8;
+}
+
 static uint64_t some_pte(void)
 {
     uint64_t pte = some_mfn() << PAGE_SHIFT;
@@ -214,9 +248,11 @@ static uint64_t some_va(void)
         0xffff820000010000,
     };
 
-    switch (below(8)) {
+    switch (below(9)) {
     case 0:
         return odd[below(ARRAY_SIZE(odd))];
+    case 8:
+        return linear_va();
     case 1:
         return PLAY + below(16) * PAGE_SIZE - (one_in(2) ? below(64) : 0);
     case 2:
@@ -322,6 +358,25 @@ static void shape_mmu_update(uint64_t *a)
     a[1] = n;
     a[2] = one_in(3) ? some_va() : 0;
     a[3] = one_in(6) ? some_word() : DOMID_SELF;
+}
+
+/* Entries of tables to tables of the same level, most of them without RW. */
+static void shape_linear_update(uint64_t *a)
+{
+    unsigned n = 1 + (unsigned)below(4);
+
+    for (unsigned i = 0; i < n; i++) {
+        mfn_t table = some_table(0), target = one_in(2) ? table : some_table(mfn_to_frame(table)->type & TYPE_MASK);
+        struct mmu_update u = {
+            .ptr = table << PAGE_SHIFT | (LINEAR_SLOT + below(4)) * 8 | (one_in(6) ? MMU_PT_UPDATE_PRESERVE_AD : 0),
+            .val = one_in(3) ? 0 : target << PAGE_SHIFT | PTE_P | (one_in(8) ? PTE_RW : 0),
+        };
+
+        put(ARGS + i * sizeof(u), &u, sizeof(u));
+    }
+    a[0] = ARGS;
+    a[1] = n;
+    a[3] = DOMID_SELF;
 }
 
 static void shape_mmuext_op(uint64_t *a)
@@ -559,6 +614,7 @@ static const struct {
 } shapes[] = {
     { __HYPERVISOR_mmu_update, shape_mmu_update },
     { __HYPERVISOR_mmu_update, shape_mmu_update },
+    { __HYPERVISOR_mmu_update, shape_linear_update },
     { __HYPERVISOR_mmuext_op, shape_mmuext_op },
     { __HYPERVISOR_mmuext_op, shape_mmuext_op },
     { __HYPERVISOR_update_va_mapping, shape_update_va_mapping },
@@ -640,6 +696,8 @@ static void audit_now_and_then(void)
         return;
     audit();
     result.audits++;
+    for (mfn_t mfn = LOW_BASE; mfn < max_mfn; mfn++)
+        result.linear += (mfn_to_frame(mfn)->type & LINEAR_ENTRIES) != 0;
 }
 
 static void leave(struct vcpu *v)
@@ -684,6 +742,7 @@ static void guest_hypercall(struct vcpu *v)
 
         if (host_guest_read(&word, va, 8) && one_in(2))
             put(va, &word, 8);
+        (void)host_guest_read(&word, linear_va(), 8);
     }
     maps_asked = 0;
     nr = one_in(10) ? choose_multicall(a) : choose(a);

@@ -42,12 +42,13 @@ int main(int argc, char **argv)
         total.domains += r.domains;
         total.grants += r.grants;
         total.audits += r.audits;
+        total.linear += r.linear;
         total.records += r.records;
         total.lost += r.lost;
     }
     printf("fuzz: %lu hypercalls (%lu served, %lu refused) and %lu traps of %lu domains, %lu grants mapped, "
-           "%lu audits, %lu records traced (%lu lost), seed %lu: passed\n",
+           "%lu audits that met %lu linear tables, %lu records traced (%lu lost), seed %lu: passed\n",
            total.hypercalls, total.succeeded, total.hypercalls - total.succeeded, total.traps, total.domains,
-           total.grants, total.audits, total.records, total.lost, seed);
+           total.grants, total.audits, total.linear, total.records, total.lost, seed);
     return 0;
 }

@@ -72,14 +72,25 @@ void elf_make(struct tiny_elf *e)
 
 static uint64_t free_at_start;
 
-int machine_up(void **state)
+static int up_at(mfn_t base)
 {
     const char *seed = getenv("HOST_SEED");
 
-    (void)state;
-    host_start(HIGH_BASE, 16, seed ? strtoull(seed, NULL, 0) : 12345);
+    host_start(base, 16, seed ? strtoull(seed, NULL, 0) : 12345);
     free_at_start = nr_free_frames();
     return 0;
+}
+
+int machine_up(void **state)
+{
+    (void)state;
+    return up_at(HIGH_BASE);
+}
+
+int low_machine_up(void **state)
+{
+    (void)state;
+    return up_at(LOW_BASE);
 }
 
 int machine_down(void **state)

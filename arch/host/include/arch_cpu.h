@@ -20,6 +20,7 @@ static inline void *maddr_to_virt(uint64_t maddr)
 mfn_t virt_to_mfn(const void *va);
 struct cpu_user_regs *guest_regs(const struct vcpu *v);
 bool get_guest_words(void *dst, uint64_t va, unsigned n);
+bool get_guest_words_unhidden(void *dst, uint64_t va, unsigned n);
 bool put_guest_words(uint64_t va, const void *src, unsigned n);
 static inline bool get_guest_word(uint64_t *dst, uint64_t va)
 {

@@ -89,7 +89,7 @@ fault:
 #endif
 
 /* n is a constant at every call, so that the loops unroll. The caller has checked the range against the hole. */
-static inline __attribute__((always_inline)) bool get_guest_words(void *dst, uint64_t va, unsigned n)
+static inline __attribute__((always_inline)) bool get_guest_words_unhidden(void *dst, uint64_t va, unsigned n)
 {
     uint64_t *d = dst;
 
@@ -97,6 +97,13 @@ static inline __attribute__((always_inline)) bool get_guest_words(void *dst, uin
         if (!get_guest_word(&d[i], va + 8 * i))
             return false;
     return true;
+}
+
+static inline __attribute__((always_inline)) bool get_guest_words(void *dst, uint64_t va, unsigned n)
+{
+    if (unlikely(linear_tables) && linear_hides(va, 8 * n))
+        return false;
+    return get_guest_words_unhidden(dst, va, n);
 }
 
 static inline __attribute__((always_inline)) bool put_guest_words(uint64_t va, const void *src, unsigned n)
