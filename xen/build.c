@@ -1,6 +1,6 @@
 /* Owns the making of a guest: from a kernel's file to a domain that stands before its first instruction, all
- * as the ABI says (public/xen.h, struct start_info). The steps in order are build_domain(); where things go
- * is build_plan.c's, page tables are build_tables.c's. A step that fails says why; the caller ends the
+ * as the ABI says (public/xen.h, struct start_info). The steps in order are load() and build_complete(); where things
+ * go is build_plan.c's, page tables are build_tables.c's. A step that fails says why; the caller ends the
  * domain, which takes everything back. Called by modules.c. */
 #include <stdarg.h>
 
@@ -16,6 +16,7 @@
 #include "xen/time.h"
 #include "xen/upcall.h"
 
+_Static_assert(sizeof(struct build) <= PAGE_SIZE, "one page");
 
 int build_fail(const struct build *b, int rc, const char *fmt, ...)
 {
@@ -188,7 +189,7 @@ static void enter_state(struct build *b)
     time_update_vcpu(v);
 }
 
-static void say_built(const struct build *b)
+static void print_built(const struct build *b)
 {
     const struct kernel_image *k = &b->image;
 
@@ -199,42 +200,86 @@ static void say_built(const struct build *b)
              b->ramdisk_size >> 10);
 }
 
-int build_domain(struct domain *d, const struct domain_config *c, const void *kernel, uint64_t kernel_size,
-                 const void *ramdisk, uint64_t ramdisk_size)
+static void build_free(struct build *b)
 {
-    struct build b = {
-        .d = d, .config = c, .ramdisk = ramdisk, .ramdisk_size = ramdisk_size, .nr_pages = d->max_frames,
-    };
-    const char *reason = image_parse(&b.image, kernel, kernel_size);
-    unsigned order = 0;
+    free_pages(b->p2m_page, b->p2m_page_order);
+    free_page(b);
+}
+
+/* The p2m list is reached by an array of its pages. */
+static int alloc_p2m_pages(struct build *b)
+{
+    while ((PAGE_SIZE << b->p2m_page_order) / sizeof(uint64_t *) < b->nr_p2m_pages)
+        b->p2m_page_order++;
+    b->p2m_page = alloc_pages(b->p2m_page_order);
+    return b->p2m_page != NULL ? 0 : build_fail(b, -ENOMEM, "out of memory");
+}
+
+static int load(struct build *b, const void *kernel, uint64_t kernel_size)
+{
+    const char *reason = image_parse(&b->image, kernel, kernel_size);
     int rc;
 
     if (reason != NULL)
-        return build_fail(&b, -EINVAL, "%s", reason);
-    rc = plan_memory(&b);
+        return build_fail(b, -EINVAL, "%s", reason);
+    rc = plan_memory(b);
+    if (rc == 0)
+        rc = alloc_p2m_pages(b);
+    if (rc == 0)
+        rc = populate_loaded(b);
     if (rc != 0)
         return rc;
-    while ((PAGE_SIZE << order) / sizeof(uint64_t *) < b.nr_p2m_pages)
-        order++;
-    b.p2m_page = alloc_pages(order);
-    if (b.p2m_page == NULL)
-        return build_fail(&b, -ENOMEM, "out of memory");
-    rc = populate_memory(&b);
-    if (rc == 0) {
-        load_image(&b);
-        rc = attach_store(&b);
-    }
+    load_image(b);
+    rc = attach_store(b);
     if (rc == 0)
-        rc = attach_console(&b);
-    if (rc == 0) {
-        write_start_info(&b);
-        build_tables(&b);
-        rc = adopt_tables(&b);
-    }
-    if (rc == 0) {
-        enter_state(&b);
-        say_built(&b);
-    }
-    free_pages(b.p2m_page, order);
+        rc = attach_console(b);
+    if (rc != 0)
+        return rc;
+    write_start_info(b);
+    build_tables(b);
+    rc = adopt_tables(b);
+    if (rc == 0)
+        enter_state(b);
     return rc;
+}
+
+int build_load(struct domain *d, const struct domain_config *c, const void *kernel, uint64_t kernel_size,
+               const void *ramdisk, uint64_t ramdisk_size, struct build **out)
+{
+    struct build *b = alloc_page();
+    int rc;
+
+    *out = NULL;
+    if (b == NULL) {
+        log_error("module %u (%s): out of memory", c->module, c->name);
+        return -ENOMEM;
+    }
+    *b = (struct build){
+        .d = d, .config = c, .ramdisk = ramdisk, .ramdisk_size = ramdisk_size, .nr_pages = d->max_frames,
+    };
+    rc = load(b, kernel, kernel_size);
+    if (rc != 0)
+        build_free(b);
+    else
+        *out = b;
+    return rc;
+}
+
+int build_complete(struct build *b)
+{
+    int rc = populate_rest(b);
+
+    if (rc == 0)
+        print_built(b);
+    build_free(b);
+    return rc;
+}
+
+int build_domain(struct domain *d, const struct domain_config *c, const void *kernel, uint64_t kernel_size,
+                 const void *ramdisk, uint64_t ramdisk_size)
+{
+    struct build *b;
+    int rc = build_load(d, c, kernel, kernel_size, ramdisk, ramdisk_size, &b);
+
+    return rc == 0 ? build_complete(b) : rc;
 }

@@ -21,7 +21,15 @@ void options_parse(const char *cmdline);            /* after boot_string(); unkn
 /* The words of a module's string (see boot_string) into all of *c but module and an unnamed guest's name. 0,
  * or -EINVAL with a line said. */
 int domain_config_parse(const char *string, struct domain_config *c);
-/* Builds one domain; 0 or negative errno, with a line that names the module and the reason. */
+/* Builds one domain, in two steps: what needs the files, with the memory that this takes; and the rest of its memory, for
+ * which the files may be gone. 0, or negative errno with a line that names the module and the reason. After a success
+ * of the first the second has to follow, in any case; the config stays where it is until then. */
+struct build;
+int build_load(struct domain *d, const struct domain_config *c, const void *kernel, uint64_t kernel_size,
+               const void *ramdisk, uint64_t ramdisk_size, struct build **out);
+int build_complete(struct build *b);
+uint64_t build_missing(const struct build *b);      /* pages that the second step will take */
+/* Both at once. */
 int build_domain(struct domain *d, const struct domain_config *c, const void *kernel, uint64_t kernel_size,
                  const void *ramdisk, uint64_t ramdisk_size);
 /* The same from nothing: creates the domain, which has then to be started. NULL, with a line: it could not be built. */
@@ -38,5 +46,6 @@ const char *boot_string(const char *s);
 /* The frames that module i makes unusable until build_all_domains frees them, rounded outwards; a frame that
  * two modules share counts for the first. Whoever gives RAM to the allocator leaves these out. False: none. */
 bool module_frames(unsigned i, mfn_t *start, mfn_t *end);
+uint64_t module_memory(void);                       /* frames of all of them */
 
 #endif

@@ -112,5 +112,6 @@ int plan_memory(struct build *b)
     if (end > b->nr_pages)
         return build_fail(b, -ENOMEM, "kernel, ramdisk and tables need %lu KiB of memory, it has %lu KiB", kib(end),
                           kib(b->nr_pages));
+    b->loaded_end = end;
     return 0;
 }

@@ -57,20 +57,32 @@ static bool allocate(struct build *b, pfn_t pfn, uint64_t n, record_fn record)
 }
 
 /* The pages of the list come first: the others are written into it as they are allocated. */
-int populate_memory(struct build *b)
+int populate_loaded(struct build *b)
 {
     pfn_t p2m_end = b->p2m_pfn + b->nr_p2m_pages;
 
     if (!allocate(b, b->p2m_pfn, b->nr_p2m_pages, record_p2m_pages) ||
         !allocate(b, 0, b->p2m_pfn, record_frames) ||
-        !allocate(b, p2m_end, b->nr_pages - p2m_end, record_frames))
-        return build_fail(b, -ENOMEM, "out of memory: it wants %lu frames, %lu are free", b->nr_pages,
-                          nr_free_frames());
+        !allocate(b, p2m_end, b->loaded_end - p2m_end, record_frames))
+        return build_fail(b, -ENOMEM, "out of memory: beside its files it needs %lu KiB to begin with, and %lu KiB more are free",
+                          b->loaded_end * (PAGE_SIZE / 1024), nr_free_frames() * (PAGE_SIZE / 1024));
     for (uint64_t i = 0; i < b->nr_p2m_pages; i++)
         record_frames(b, b->p2m_pfn + i, virt_to_mfn(b->p2m_page[i]), 1);
+    return 0;
+}
+
+int populate_rest(struct build *b)
+{
+    if (!allocate(b, b->loaded_end, b->nr_pages - b->loaded_end, record_frames))
+        return build_fail(b, -ENOMEM, "out of memory: it wants %lu frames, %lu are free", b->nr_pages, nr_free_frames());
     for (uint64_t i = b->nr_pages; i % PER_PAGE != 0; i++)
         b->p2m_page[i / PER_PAGE][i % PER_PAGE] = INVALID_MFN;
     return 0;
+}
+
+uint64_t build_missing(const struct build *b)
+{
+    return b->nr_pages - b->loaded_end;
 }
 
 static uint64_t *page_at(const struct build *b, pfn_t pfn)

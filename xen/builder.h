@@ -30,6 +30,7 @@ struct build {
 
     /* The plan: build_plan.c. Page numbers are pseudo-physical. */
     uint64_t nr_pages;
+    pfn_t loaded_end;                   /* all that is drawn above lies below; the rest may follow when the files are gone */
     pfn_t kernel_end, ramdisk_pfn, p2m_pfn, start_info_pfn, store_pfn, console_pfn, l4_pfn, stack_pfn;
     pfn_t boot_end;                     /* mapped from virt_base: [0, boot_end) */
     uint64_t nr_p2m_pages;
@@ -39,6 +40,7 @@ struct build {
 
     /* The work: p2m_page[i] is the i-th page of the guest's own list, in our mapping. */
     uint64_t **p2m_page;
+    unsigned p2m_page_order;            /* of the array */
 };
 
 static inline uint64_t boot_va(const struct build *b, pfn_t pfn)
@@ -63,7 +65,8 @@ static inline uint64_t tables_of_level(const struct table_range *r, unsigned lev
 int build_fail(const struct build *b, int rc, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 int plan_memory(struct build *b);       /* 0 or errno; needs image, ramdisk_size and nr_pages */
-int populate_memory(struct build *b);   /* every frame, p2m and M2P */
+int populate_loaded(struct build *b);   /* frames for the pages below loaded_end, and for p2m; p2m and M2P of them */
+int populate_rest(struct build *b);     /* the same for the other pages */
 void build_tables(struct build *b);     /* contents only: typing them is build.c's */
 void write_hypercall_page(void *page);
 

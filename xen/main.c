@@ -18,7 +18,7 @@ static void banner(void)
     log_info("Bootloader: %s", boot_info.loader[0] ? boot_info.loader : "unknown");
     log_info("Command line: %s", boot_string(boot_info.cmdline));
     log_info("System RAM: %lu MiB (%lu MiB free), TSC %lu.%03lu MHz", boot_info.ram >> 20,
-             nr_free_frames() >> (20 - PAGE_SHIFT), arch_tsc_hz() / 1000000, arch_tsc_hz() / 1000 % 1000);
+             (nr_free_frames() + module_memory()) >> (20 - PAGE_SHIFT), arch_tsc_hz() / 1000000, arch_tsc_hz() / 1000 % 1000);
     if (boot_info.dropped != 0)
         log_warning("%lu KiB of RAM are left out: it lies in more than %u pieces", boot_info.dropped >> 10, BOOT_RANGES);
     if (boot_info.screen.base != 0)

@@ -26,9 +26,12 @@ struct guest {
     domid_t id;
     int ramdisk;                        /* number of the module; -1: none */
     bool usable;
+    struct domain *domain;              /* NULL: it is not built */
+    struct build *build;                /* it is loaded, and waits for the rest of its memory */
 };
 static struct guest guests[MAX_GUESTS];
 static unsigned nr_guests, nr_services;
+static uint64_t promised;               /* frames that loaded guests wait for */
 
 const char *boot_string(const char *s)
 {
@@ -175,6 +178,7 @@ static void add_guest(unsigned module)
              : g->config.service && nr_services > 1 ? "there is a service domain already"
                      : image_parse(&image, module_data(module), boot_info.modules[module].size);
     g->ramdisk = -1;
+    g->domain = NULL;
     g->usable = reason == NULL;
     if (reason != NULL)
         log_error("module %u (%s): %s", module, g->config.name, reason);
@@ -205,11 +209,30 @@ static void make_room_for_trace(void)
         }
 }
 
+/* The modules' own frames, which are free as soon as all guests are loaded. */
+uint64_t module_memory(void)
+{
+    uint64_t nr = 0;
+    mfn_t start, end;
+
+    for (unsigned i = 0; i < boot_info.nr_modules; i++)
+        if (module_frames(i, &start, &end))
+            nr += end - start;
+    return nr;
+}
+
+static uint64_t memory_for_guests(void)
+{
+    uint64_t nr = nr_free_frames() + module_memory();
+
+    return nr - MIN(nr, promised);
+}
+
 /* What one guest without mem= gets: an equal part of what those with it leave. Those that ask for more than
  * there is will not be built, and take nothing. */
 static uint64_t fair_share(void)
 {
-    uint64_t left = nr_free_frames();
+    uint64_t left = memory_for_guests();
     unsigned sharers = 0;
 
     left -= MIN(left, RESERVE_FRAMES);
@@ -225,42 +248,66 @@ static uint64_t fair_share(void)
     return sharers != 0 ? left / sharers & ~(uint64_t)(SHARE_UNIT - 1) : 0;
 }
 
-struct domain *build_from(domid_t id, const struct domain_config *c, uint64_t nr_frames, const void *kernel,
-                          uint64_t kernel_size, const void *ramdisk, uint64_t ramdisk_size)
+static struct domain *create(domid_t id, const struct domain_config *c, uint64_t nr_frames)
 {
+    uint64_t left = memory_for_guests();
     struct domain *d;
 
-    if (nr_frames == 0 || nr_frames + GUEST_FRAMES(c->vcpus) > nr_free_frames()) {
+    if (nr_frames == 0 || nr_frames > left || nr_frames + GUEST_FRAMES(c->vcpus) > left) {
         log_error("module %u (%s): not enough memory: it wants %lu KiB, %lu KiB are free", c->module, c->name,
-                  nr_frames * 4, nr_free_frames() * 4);
+                  nr_frames * 4, left * 4);
         return NULL;
     }
     d = domain_create(id, c->name, c->vcpus, nr_frames, c->weight);
-    if (d == NULL) {
+    if (d != NULL)
+        trace_domain(d, c->trace == TRACE_DEFAULT ? trace_config.classes : c->trace);
+    else
         log_error("module %u (%s): not enough memory for a domain", c->module, c->name);
-        return NULL;
-    }
-    trace_domain(d, c->trace == TRACE_DEFAULT ? trace_config.classes : c->trace);
-    if (build_domain(d, c, kernel, kernel_size, ramdisk, ramdisk_size) == 0)
-        return d;
+    return d;
+}
+
+static void drop(struct domain *d)
+{
     domain_shutdown(d, SHUTDOWN_crash);
     domain_reap();
+}
+
+struct domain *build_from(domid_t id, const struct domain_config *c, uint64_t nr_frames, const void *kernel,
+                          uint64_t kernel_size, const void *ramdisk, uint64_t ramdisk_size)
+{
+    struct domain *d = create(id, c, nr_frames);
+
+    if (d == NULL || build_domain(d, c, kernel, kernel_size, ramdisk, ramdisk_size) == 0)
+        return d;
+    drop(d);
     return NULL;
 }
 
-static struct domain *build_guest(unsigned index, uint64_t share)
+static void load_guest(struct guest *g, uint64_t share)
 {
-    const struct guest *g = &guests[index];
     const struct domain_config *c = &g->config;
     const struct boot_module *kernel = &boot_info.modules[c->module];
-    uint64_t nr_frames = c->mem_bytes != 0 ? c->mem_bytes >> PAGE_SHIFT : share;
     const void *ramdisk = g->ramdisk >= 0 ? module_data((unsigned)g->ramdisk) : NULL;
     uint64_t ramdisk_size = g->ramdisk >= 0 ? boot_info.modules[g->ramdisk].size : 0;
-    struct domain *d = build_from(g->id, c, nr_frames, module_data(c->module), kernel->size, ramdisk, ramdisk_size);
+    struct domain *d = create(g->id, c, c->mem_bytes != 0 ? c->mem_bytes >> PAGE_SHIFT : share);
 
-    if (d != NULL && c->service)
-        service_keep(c, module_data(c->module), kernel->size);
-    return d;
+    if (d != NULL && build_load(d, c, module_data(c->module), kernel->size, ramdisk, ramdisk_size, &g->build) != 0) {
+        drop(d);
+        d = NULL;
+    }
+    g->domain = d;
+    if (d != NULL)
+        promised += build_missing(g->build);
+}
+
+static void complete_guest(struct guest *g)
+{
+    promised -= build_missing(g->build);
+    if (build_complete(g->build) != 0) {
+        drop(g->domain);
+        g->domain = NULL;
+    }
+    g->build = NULL;
 }
 
 bool module_frames(unsigned i, mfn_t *start, mfn_t *end)
@@ -281,18 +328,6 @@ bool module_frames(unsigned i, mfn_t *start, mfn_t *end)
     return *start < *end;
 }
 
-/* In the count of free frames the modules' own are included: they will be, and are, before any guest ends. */
-static void say_memory(void)
-{
-    uint64_t nr = nr_free_frames();
-    mfn_t start, end;
-
-    for (unsigned i = 0; i < boot_info.nr_modules; i++)
-        if (module_frames(i, &start, &end))
-            nr += end - start;
-    log_info("memory: %lu frames free before guests", nr);
-}
-
 static void free_modules(void)
 {
     mfn_t start, end;
@@ -303,44 +338,61 @@ static void free_modules(void)
     boot_info.nr_modules = 0;
 }
 
-/* The service domain, or the guests. */
-static unsigned build_domains(bool service, uint64_t share, struct domain **built)
+static void load_all(bool service, uint64_t share)
+{
+    for (unsigned i = 0; i < nr_guests; i++)
+        if (guests[i].usable && guests[i].config.service == service)
+            load_guest(&guests[i], share);
+}
+
+/* It has to be known before any guest is attached to its store. */
+static void load_service(uint64_t share)
+{
+    load_all(true, share);
+    for (unsigned i = 0; i < nr_guests; i++) {
+        const struct domain_config *c = &guests[i].config;
+
+        if (guests[i].domain == NULL || !c->service)
+            continue;
+        service_keep(c, module_data(c->module), boot_info.modules[c->module].size);
+        store_serve(guests[i].domain);
+    }
+}
+
+static unsigned start_all(bool service)
 {
     unsigned n = 0;
 
     for (unsigned i = 0; i < nr_guests; i++) {
-        struct domain *d;
-
-        if (!guests[i].usable || guests[i].config.service != service)
+        if (guests[i].domain == NULL || guests[i].config.service != service)
             continue;
-        d = build_guest(i, share);
-        if (d != NULL)
-            built[n++] = d;
+        store_introduce(guests[i].domain);      /* of itself the service domain is not told */
+        domain_start(guests[i].domain);
+        n++;
     }
     return n;
 }
 
+/* All guests are loaded, then the memory of the files goes to them, and then they start: the service domain first. */
 void build_all_domains(void)
 {
-    struct domain *built[MAX_GUESTS], *service;
     unsigned nr_built;
     uint64_t share;
 
-    say_memory();
+    promised = 0;
+    log_info("memory: %lu frames free before guests", memory_for_guests());
     sort_modules();
     make_room_for_trace();
     share = fair_share();
-    if (build_domains(true, share, &service) != 0) {
-        store_serve(service);
-        domain_start(service);
-    }
-    nr_built = build_domains(false, share, built);
+    load_service(share);
+    load_all(false, share);
     free_modules();
+    for (unsigned i = 0; i < nr_guests; i++)
+        if (guests[i].domain != NULL)
+            complete_guest(&guests[i]);
+    start_all(true);
+    nr_built = start_all(false);
     if (nr_built == 0)
         log_error("No guest could be started: %s.",
                   nr_guests == 0 ? "the boot loader gave no module" : "no module is a usable PV kernel");
-    for (unsigned i = 0; i < nr_built; i++) {
-        store_introduce(built[i]);
-        domain_start(built[i]);
-    }
 }

@@ -1,6 +1,7 @@
 /* Words from the boot loader: the hypervisor's options, the words of a module, and which module
  * becomes what. */
 #include "cmocka_main.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "support.h"
@@ -241,6 +242,68 @@ static void one_service_domain(void **state)
     free(good);
 }
 
+/* A guest without mem= gets the memory of the files as well, although they are there until it is loaded. */
+static void files_give_their_memory(void **state)
+{
+    static uint8_t ramdisk[1 << 20];
+    struct tiny_elf *good = malloc(sizeof(*good));
+    uint64_t all = nr_free_frames();
+    const struct start_info *si;
+    struct domain *d;
+
+    (void)state;
+    strcpy(boot_info.loader, "GRUB 2.06");
+    elf_make(good);
+    memset(ramdisk, 0x5a, sizeof(ramdisk));
+    add_module(good, sizeof(*good), "name=all --");
+    add_module(ramdisk, sizeof(ramdisk), "");
+    assert_true(nr_free_frames() < all - 256);
+    build_all_domains();
+    d = domain_by_id(1);
+    assert_non_null(d);
+    assert_int_equal(d->max_frames, (all - 512 - 64 - 16) & ~255ull);    /* whole MiB, without what is kept back */
+    assert_int_equal(d->nr_frames, d->max_frames);
+    audit();
+    si = guest_start_info(d);
+    host_become(d->vcpu[0]);
+    for (pfn_t pfn = 0; pfn < d->max_frames; pfn++) {
+        uint64_t mfn;
+
+        guest_get(&mfn, si->mfn_list + 8 * pfn, 8);
+        assert_int_equal(m2p_table[mfn], pfn);
+        assert_int_equal(mfn_to_frame(mfn)->owner, d->mfn);
+    }
+    for (uint64_t at = 0; at < sizeof(ramdisk); at += PAGE_SIZE) {
+        uint8_t page[PAGE_SIZE];
+
+        guest_get(page, si->mod_start + at, PAGE_SIZE);
+        assert_memory_equal(page, ramdisk, PAGE_SIZE);
+    }
+    free(good);
+}
+
+/* Memory that a loaded guest still waits for is not given to the next one. */
+static void memory_is_promised_once(void **state)
+{
+    struct tiny_elf *good = malloc(sizeof(*good));
+    char words[64];
+
+    (void)state;
+    strcpy(boot_info.loader, "GRUB 2.06");
+    elf_make(good);
+    snprintf(words, sizeof(words), "name=first mem=%luK --", (nr_free_frames() - 1500) * 4);
+    add_module(good, sizeof(*good), words);
+    add_module(good, sizeof(*good), "name=second mem=8M --");
+    add_module(good, sizeof(*good), "name=third mem=5M --");
+    build_all_domains();
+    assert_int_equal(domain_count(), 2);
+    assert_non_null(domain_by_id(1));
+    assert_true(console_says("(second): not enough memory: it wants 8192 KiB"));
+    assert_int_equal(domain_by_id(3)->nr_frames, 1280);
+    audit();
+    free(good);
+}
+
 static void no_guest_is_said(void **state)
 {
     (void)state;
@@ -256,6 +319,7 @@ int main(void)
         with_machine(says_what_it_ignores), with_machine(sets_what_it_knows), with_machine(sets_what_is_traced),
         with_machine(reads_module_words), with_machine(drops_the_file_name),
         with_machine(modules_become_guests), with_machine(one_service_domain),
+        with_machine(files_give_their_memory), with_machine(memory_is_promised_once),
         with_machine(no_guest_is_said),
     };
 
