@@ -26,17 +26,21 @@ PORTS = {"debugcon": "-debugcon", "com2": "-serial"}
 CONSOLE = "console=com1 com1=115200,8n1"
 
 
+def given(args):
+    """GOOD, LINUX, RAMDISK, GRUB are what was given, STORE lies beside GOOD, VMLINUZ is what
+    LINUX was made of; XEN is xen.efi, SIGNED, FRAGMENT and TINY are programs made for the tests."""
+    return {"GOOD": args.guest, "LINUX": args.linux, "RAMDISK": args.ramdisk, "GRUB": args.grub,
+            "STORE": os.path.join(os.path.dirname(args.guest), "store"), "XEN": args.xen_efi,
+            "VMLINUZ": os.path.join(os.path.dirname(args.linux), "kernel", "vmlinuz"),
+            "SIGNED": os.path.join(args.programs, "xen-signed.efi"),
+            "FRAGMENT": os.path.join(args.programs, "fragment.efi"), "TINY": os.path.join(args.programs, "tiny")}
+
+
 def file_of(word, args):
-    """The module's file. GOOD, LINUX, RAMDISK, GRUB are what was given, STORE lies beside GOOD, VMLINUZ is what
-    LINUX was made of; XEN is xen.efi, SIGNED, FRAGMENT and TINY are programs made for the tests; BAD-kind a broken
-    GOOD, ELF32 another kind of kernel, ZEROS-n n MiB of nothing, all made here and now."""
-    given = {"GOOD": args.guest, "LINUX": args.linux, "RAMDISK": args.ramdisk, "GRUB": args.grub,
-             "STORE": os.path.join(os.path.dirname(args.guest), "store"), "XEN": args.xen_efi,
-             "VMLINUZ": os.path.join(os.path.dirname(args.linux), "kernel", "vmlinuz"),
-             "SIGNED": os.path.join(args.programs, "xen-signed.efi"),
-             "FRAGMENT": os.path.join(args.programs, "fragment.efi"), "TINY": os.path.join(args.programs, "tiny")}
-    if word in given:
-        return given[word]
+    """The module's file: what was given, or made here and now. BAD-kind is a broken GOOD, ELF32 another kind of kernel,
+    ZEROS-n n MiB of nothing."""
+    if word in given(args):
+        return given(args)[word]
     path = os.path.join(args.logs, word.lower())
     with open(args.guest, "rb") as good, open(path, "wb") as made:
         if word.startswith("ZEROS-"):
@@ -67,6 +71,17 @@ def esp_of(case, args):
 def iso_of(case, args):
     iso = {"guests": args.iso, "linux": args.linux_iso, "own": args.own_iso}[case.iso]
     return iso.replace(".iso", "-efi.iso") if case.door == "chain" else iso
+
+
+def files_of(case, args):
+    """Those that have to be there before the case can run."""
+    yield args.paragon
+    if case.modules is None:
+        yield iso_of(case, args)
+    for module in case.modules or ():
+        yield given(args).get(module.partition(" ")[0], args.guest)
+    if case.trace:
+        yield args.pvtrace
 
 
 def ram_of(case, args):
@@ -211,7 +226,7 @@ def main():
     parser.add_argument("--ramdisk", required=True)
     parser.add_argument("--grub", required=True, help="PV GRUB")
     parser.add_argument("--linux-iso", required=True, help="with both, told to test itself")
-    parser.add_argument("--own-iso", required=True, help="with the TINY kernel as the user's own, and a packed ramdisk")
+    parser.add_argument("--own-iso", default="", help="with the TINY kernel as the user's own, and a packed ramdisk")
     parser.add_argument("--pvtrace", required=True, help="our reader of traces")
     parser.add_argument("--xenalyze", required=True, help="Debian's")
     parser.add_argument("--xen-efi", required=True)
@@ -221,15 +236,14 @@ def main():
     parser.add_argument("--patience", type=float, default=1, help="multiplies every time limit")
     parser.add_argument("names", nargs="*", help="only the cases whose names hold one of these")
     args = parser.parse_args()
-    for name in (args.iso, args.paragon, args.guest, args.linux, args.ramdisk, args.linux_iso, args.pvtrace,
-                 args.xenalyze):
-        if not os.path.exists(name):
-            sys.exit(f"boot tests: {name}: no such file")
     args.accel, why = qemu.pick_accel(args.accel)
     os.makedirs(args.logs, exist_ok=True)
     chosen = choose(args.names)
     if not chosen:
         sys.exit(f"boot tests: no case is called {' or '.join(args.names)}")
+    for name in (name for case in chosen for name in files_of(case, args)):
+        if not os.path.exists(name):
+            sys.exit(f"boot tests: {name or '--own-iso'}: no such file")
     print(f"boot tests: {len(chosen)} cases on {args.accel} ({why})", flush=True)
     seen = {}
     passed = sum(run(case, args, seen) for case in chosen)
