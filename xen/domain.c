@@ -112,6 +112,11 @@ struct domain *domain_by_id(domid_t id)
     return NULL;
 }
 
+bool domain_exists(domid_t id)
+{
+    return id == 0 || domain_by_id(id) != NULL;
+}
+
 struct domain *domain_lookup(domid_t id)
 {
     return id == DOMID_SELF || id == current->domain->id ? current->domain : domain_by_id(id);

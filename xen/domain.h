@@ -153,6 +153,8 @@ extern struct domain idle_domain;   /* owns the idle vCPUs; never in the list */
 /* A new domain in state BUILDING with nr_vcpus vCPUs, shared_info and empty tables; NULL: no memory. */
 struct domain *domain_create(domid_t id, const char *name, unsigned nr_vcpus, uint64_t max_frames, unsigned weight);
 struct domain *domain_by_id(domid_t id);    /* NULL: none, or dead */
+/* The number is somebody's, as far as a guest can tell: there is always a domain 0, though perhaps nothing runs as it. */
+bool domain_exists(domid_t id);
 /* The domain a hypercall names: DOMID_SELF and the caller's own id are the caller; others must exist. */
 struct domain *domain_lookup(domid_t id);
 /* The guest cannot go on: keeps the first reason, ends the domain at its next exit. Never returns an error; may be

@@ -52,7 +52,7 @@ static int check_target(const struct domain *d, domid_t target)
 {
     struct domain *t = domain_lookup(target);
 
-    return t == d ? 0 : t == NULL ? -ESRCH : -EPERM;
+    return t == d ? 0 : t != NULL || domain_exists(target) ? -EPERM : -ESRCH;
 }
 
 static int evtchn_alloc_unbound(struct domain *d, union evtchn_args *a)
@@ -75,6 +75,8 @@ static int evtchn_bind_interdomain(struct domain *d, union evtchn_args *a)
     struct evtchn *r;
     int port = -EINVAL;
 
+    if (rd == NULL && domain_exists(op->remote_dom))
+        return -EINVAL;                     /* domain 0 may be named, and has no port */
     if (rd == NULL || rd->evtchn == NULL)
         return -ESRCH;
     evtchn_lock_pair(d, rd);

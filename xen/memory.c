@@ -16,7 +16,7 @@ int memory_check_self(domid_t domid)
 {
     const struct domain *d = domain_lookup(domid);
 
-    return d == NULL ? -ESRCH : d == current->domain ? 0 : -EPERM;
+    return d == current->domain ? 0 : d != NULL || domain_exists(domid) ? -EPERM : -ESRCH;
 }
 
 /* A number of address bits that the machine's memory may not fit in. */

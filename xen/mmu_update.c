@@ -125,14 +125,14 @@ static int foreign_domain(unsigned foreigndom, struct domain **owner)
 
     *owner = current->domain;
     if (pt != 0 && (domid_t)(pt - 1) != current->domain->id)
-        return domain_by_id((domid_t)(pt - 1)) ? -EPERM : -ESRCH;
+        return domain_exists((domid_t)(pt - 1)) ? -EPERM : -ESRCH;
     if (pg == DOMID_SELF || pg == current->domain->id)
         return 0;
     if (pg == DOMID_IO) {
         *owner = &idle_domain;
         return 0;
     }
-    return domain_by_id(pg) || pg == DOMID_XEN ? -EPERM : -ESRCH;
+    return domain_exists(pg) || pg == DOMID_XEN ? -EPERM : -ESRCH;
 }
 
 static int update_one(const struct mmu_update *u, struct domain *d, struct domain *owner)

@@ -228,7 +228,7 @@ static int check_foreigndom(unsigned foreigndom)
 {
     if (foreigndom == DOMID_SELF || foreigndom == current->domain->id)
         return 0;
-    return domain_by_id((domid_t)foreigndom) || foreigndom == DOMID_IO || foreigndom == DOMID_XEN ? -EPERM : -ESRCH;
+    return domain_exists((domid_t)foreigndom) || foreigndom == DOMID_IO || foreigndom == DOMID_XEN ? -EPERM : -ESRCH;
 }
 
 /* uops: guest array of count struct mmuext_op; stops at the first that fails and returns its errno. */

@@ -126,7 +126,7 @@ static long sched_remote_shutdown(uint64_t arg)
 
     if (copy_from_guest(&op, arg, sizeof(op)) != 0)
         return -EFAULT;
-    return domain_by_id(op.domain_id) == NULL ? -ESRCH : -EPERM;
+    return domain_exists(op.domain_id) ? -EPERM : -ESRCH;
 }
 
 static void watchdog_fired(void *arg)
