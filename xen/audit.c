@@ -2,6 +2,7 @@
  * out how many references and type references each frame must have, and panics when the frame table says otherwise.
  * Debug builds run it when a domain ends; the host tests run it after every operation. */
 #include "xen/evtchn_table.h"
+#include "xen/grant.h"
 #include "xen/log.h"
 #include "xen/mm.h"
 
@@ -73,6 +74,12 @@ static void tally_fifo(struct tally *t, const struct evtchn_fifo *f)
             want(t, virt_to_mfn(f->vcpu[i].control), 1, 1);
 }
 
+/* G5 */
+static void tally_device_map(void *t, mfn_t mfn, bool readonly)
+{
+    want(t, mfn, 1, readonly ? 0 : 1);
+}
+
 static void check_frame(const struct tally *t, const struct frame *f)
 {
     uint64_t refs = f->count & FRAME_COUNT_MASK, types = f->type & TYPE_COUNT_MASK;
@@ -137,6 +144,7 @@ void frame_audit_in(void *zeroed)
         for_each_vcpu(d, v, i)
             tally_vcpu(t, v);
     }
+    grant_for_each_device_map(tally_device_map, t);
     for (mfn_t mfn = 0; mfn < max_mfn; mfn++)
         if (mfn_to_frame(mfn)->owner != 0)
             check_frame(&t[mfn], mfn_to_frame(mfn));

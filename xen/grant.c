@@ -1,8 +1,5 @@
-/* Owns the grant tables themselves: the pages a guest writes its grants to, the pins of those that are in
- * use, and the commands about tables. Mapping is grant_map.c's, copying grant_copy.c's. Version 1 only.
- *
- * The guest may write its entries at any moment: each is read once, and its status bits are set by
- * compare-and-exchange on the 32-bit word that flags and domid share. */
+/* Owns the grant tables themselves: the pages a guest writes its grants to, and the commands about tables. What an
+ * entry permits is grant_pin.c's, versions are grant_version.c's, mapping is grant_map.c's, copying grant_copy.c's. */
 #include "xen/grant.h"
 #include "xen/guest_access.h"
 #include "xen/hypercalls.h"
@@ -11,19 +8,10 @@
 #define PINS_ORDER 1u
 #define WORK_PER_REF 400u
 #define WORK_PER_TABLE 3500u            /* to make one page of it, with its pins */
+#define GNTTABOP_MAX 0xfffu
 _Static_assert(sizeof(struct grant_table) <= PAGE_SIZE, "one page");
 _Static_assert(GRANTS_PER_FRAME * sizeof(struct grant_pins) <= PAGE_SIZE << PINS_ORDER,
                "pins of one table page");
-
-static struct grant_entry_v1 *entry_of(struct grant_table *gt, grant_ref_t ref)
-{
-    return &gt->shared[ref / GRANTS_PER_FRAME][ref % GRANTS_PER_FRAME];
-}
-
-struct grant_pins *grant_pins_of(struct grant_table *gt, grant_ref_t ref)
-{
-    return &gt->pins[ref / GRANTS_PER_FRAME][ref % GRANTS_PER_FRAME];
-}
 
 void mm_lock_pair(struct domain *a, struct domain *b)
 {
@@ -37,72 +25,6 @@ void mm_unlock_pair(struct domain *a, struct domain *b)
     spin_unlock(&a->mm_lock);
     if (a != b)
         spin_unlock(&b->mm_lock);
-}
-
-/* Sets the status bits, if the entry permits what is asked. The guest may change it meanwhile, but not for
- * ever. */
-static int claim_entry(struct grant_entry_v1 *e, domid_t domid, bool readonly)
-{
-    uint32_t *word = (uint32_t *)e, old = READ_ONCE(*word);
-    uint32_t bits = readonly ? GTF_reading : GTF_reading | GTF_writing;
-
-    for (unsigned tries = 0; tries < 5; tries++) {
-        if ((old & GTF_type_mask) != GTF_permit_access || old >> 16 != domid ||
-            (!readonly && (old & GTF_readonly)))
-            break;
-        if (__atomic_compare_exchange_n(word, &old, old | bits, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
-            return GNTST_okay;
-    }
-    return GNTST_general_error;
-}
-
-int grant_pin(struct domain *rd, grant_ref_t ref, domid_t domid, bool readonly, mfn_t *mfn)
-{
-    struct grant_table *gt = rd->grant;
-    struct grant_pins *p;
-    bool in_use;
-    int rc = GNTST_okay;
-
-    spin_lock(&gt->lock);
-    if (ref >= gt->nr_frames * GRANTS_PER_FRAME) {
-        spin_unlock(&gt->lock);
-        return GNTST_bad_gntref;
-    }
-    p = grant_pins_of(gt, ref);
-    in_use = (p->readers | p->writers) != 0;
-    if (in_use && (p->domid != domid || p->readers == UINT16_MAX || p->writers == UINT16_MAX))
-        rc = GNTST_general_error;
-    else if (!in_use || (!readonly && p->writers == 0))
-        rc = claim_entry(entry_of(gt, ref), domid, readonly);
-    if (rc == GNTST_okay) {
-        if (!in_use) {
-            p->mfn = READ_ONCE(entry_of(gt, ref)->frame);
-            p->domid = domid;
-        }
-        *(readonly ? &p->readers : &p->writers) += 1;
-        gt->nr_pins++;
-        *mfn = p->mfn;
-    }
-    spin_unlock(&gt->lock);
-    return rc;
-}
-
-void grant_unpin(struct domain *rd, grant_ref_t ref, bool readonly)
-{
-    struct grant_table *gt = rd->grant;
-    struct grant_pins *p = grant_pins_of(gt, ref);
-    uint16_t clear = 0;
-
-    spin_lock(&gt->lock);
-    *(readonly ? &p->readers : &p->writers) -= 1;
-    gt->nr_pins--;
-    if (p->writers == 0)
-        clear |= GTF_writing;
-    if ((p->readers | p->writers) == 0)
-        clear |= GTF_reading;
-    if (clear != 0)
-        __atomic_fetch_and(&entry_of(gt, ref)->flags, (uint16_t)~clear, __ATOMIC_SEQ_CST);
-    spin_unlock(&gt->lock);
 }
 
 /* Only memory that counts as the domain's own can be granted, so that D1 keeps the granter's struct while it
@@ -125,12 +47,21 @@ int grant_get_frame(struct domain *rd, mfn_t mfn, bool readonly, struct frame **
     return GNTST_okay;
 }
 
-static int grow(struct domain *d, unsigned nr_frames)
+void grant_put_frame(struct frame *f, bool readonly)
+{
+    if (!readonly)
+        put_page_type(f);
+    put_page(f);
+}
+
+int grant_grow(struct domain *d, unsigned nr_frames)
 {
     struct grant_table *gt = d->grant;
 
+    if (gt->version == 2 && grant_grow_status(d, nr_frames) != 0)
+        return -ENOMEM;
     while (gt->nr_frames < nr_frames) {
-        struct grant_entry_v1 *shared = alloc_shared_page(d);
+        void *shared = alloc_shared_page(d);
         struct grant_pins *pins = alloc_pages(PINS_ORDER);
 
         if (shared == NULL || pins == NULL) {
@@ -141,6 +72,7 @@ static int grow(struct domain *d, unsigned nr_frames)
         gt->pins[gt->nr_frames] = pins;
         gt->shared[gt->nr_frames] = shared;
         gt->nr_frames++;
+        gt->nr_entries += gt->version == 1 ? GRANTS_PER_FRAME : GRANTS_V2_PER_FRAME;
     }
     return 0;
 }
@@ -150,17 +82,18 @@ int grant_init(struct domain *d)
     d->grant = alloc_page();
     if (d->grant == NULL)
         return -ENOMEM;
+    d->grant->version = 1;
     d->grant->free_maptrack = UINT32_MAX;
-    return grow(d, 1);
+    return grant_grow(d, 1);
 }
 
 int grant_reserve(struct domain *d, unsigned ref, domid_t domid, pfn_t gfn)
 {
     struct grant_entry_v1 *e;
 
-    if (ref >= d->grant->nr_frames * GRANTS_PER_FRAME || gfn > UINT32_MAX)
+    if (ref >= d->grant->nr_entries || gfn > UINT32_MAX)
         return -EINVAL;
-    e = entry_of(d->grant, ref);
+    e = grant_entry_v1_of(d->grant, ref);
     e->frame = (uint32_t)gfn;
     e->domid = domid;
     e->flags = GTF_permit_access;
@@ -179,29 +112,30 @@ void grant_destroy(struct domain *d)
         free_shared_page(gt->shared[i]);
         free_pages(gt->pins[i], PINS_ORDER);
     }
+    for (unsigned i = 0; i < gt->nr_status_frames; i++)
+        free_shared_page(gt->status[i]);
     for (unsigned i = 0; i < MAX_MAPTRACK_PAGES && gt->maptrack[i] != NULL; i++)
         free_page(gt->maptrack[i]);
     free_page(gt);
     d->grant = NULL;
 }
 
-/* Whose table is meant: an ordinary domain may name only itself. GNTST_*. */
-static int table_owner(domid_t domid, struct domain **d)
+int grant_table_owner(domid_t domid, struct domain **d)
 {
     *d = domain_lookup(domid);
     if (*d == NULL)
-        return GNTST_bad_domain;
+        return domain_exists(domid) ? GNTST_permission_denied : GNTST_bad_domain;
     return *d == current->domain ? GNTST_okay : GNTST_permission_denied;
 }
 
 static int setup_table(const struct gnttab_setup_table *op)
 {
     struct domain *d;
-    int rc = table_owner(op->dom, &d);
+    int rc = grant_table_owner(op->dom, &d);
 
     if (rc != GNTST_okay)
         return rc;
-    if (op->nr_frames > MAX_GRANT_FRAMES || grow(d, op->nr_frames) != 0)
+    if (op->nr_frames > MAX_GRANT_FRAMES || grant_grow(d, op->nr_frames) != 0)
         return GNTST_general_error;
     count_work(op->nr_frames * WORK_PER_TABLE);
     for (unsigned i = 0; i < op->nr_frames; i++) {
@@ -235,7 +169,7 @@ static long grant_query_size(uint64_t uop, unsigned count)
         return -EINVAL;
     if (copy_from_guest(&op, uop, sizeof(op)) != 0)
         return -EFAULT;
-    op.status = (int16_t)table_owner(op.dom, &d);
+    op.status = (int16_t)grant_table_owner(op.dom, &d);
     if (op.status == GNTST_okay) {
         op.nr_frames = d->grant->nr_frames;
         op.max_nr_frames = MAX_GRANT_FRAMES;
@@ -243,62 +177,38 @@ static long grant_query_size(uint64_t uop, unsigned count)
     return copy_to_guest(uop, &op, sizeof(op));
 }
 
-/* Whatever was asked, the guest learns what is in force. */
-static long grant_set_version(uint64_t uop, unsigned count)
+/* In version 2 the status goes with its entry. */
+static void swap_entries(struct grant_table *gt, grant_ref_t a, grant_ref_t b)
 {
-    struct gnttab_set_version op;
-    long rc;
+    if (gt->version == 1) {
+        struct grant_entry_v1 entry = *grant_entry_v1_of(gt, a);
 
-    (void)count;
-    if (copy_from_guest(&op, uop, sizeof(op)) != 0)
-        return -EFAULT;
-    rc = op.version == 1 ? 0 : op.version == 2 ? -ENOSYS : -EINVAL;
-    op.version = 1;
-    return copy_to_guest(uop, &op, sizeof(op)) != 0 ? -EFAULT : rc;
-}
+        *grant_entry_v1_of(gt, a) = *grant_entry_v1_of(gt, b);
+        *grant_entry_v1_of(gt, b) = entry;
+    } else {
+        union grant_entry_v2 entry = *grant_entry_v2_of(gt, a);
+        grant_status_t status = *grant_status_of(gt, a);
 
-static long grant_get_version(uint64_t uop, unsigned count)
-{
-    struct gnttab_get_version op;
-    struct domain *d;
-    int rc;
-
-    (void)count;
-    if (copy_from_guest(&op, uop, sizeof(op)) != 0)
-        return -EFAULT;
-    rc = table_owner(op.dom, &d);
-    if (rc != GNTST_okay)
-        return rc == GNTST_bad_domain ? -ESRCH : -EPERM;
-    op.version = 1;
-    return copy_to_guest(uop, &op, sizeof(op));
-}
-
-static long grant_get_status_frames(uint64_t uop, unsigned count)
-{
-    struct gnttab_get_status_frames op;
-
-    if (count != 1)
-        return -EINVAL;
-    if (copy_from_guest(&op, uop, sizeof(op)) != 0)
-        return -EFAULT;
-    op.status = GNTST_general_error;        /* there are none in version 1 */
-    return copy_to_guest(uop, &op, sizeof(op));
+        *grant_entry_v2_of(gt, a) = *grant_entry_v2_of(gt, b);
+        *grant_entry_v2_of(gt, b) = entry;
+        *grant_status_of(gt, a) = *grant_status_of(gt, b);
+        *grant_status_of(gt, b) = status;
+    }
 }
 
 static int swap_grant_ref(struct grant_table *gt, grant_ref_t a, grant_ref_t b)
 {
     const struct grant_pins *pa, *pb;
-    struct grant_entry_v1 entry;
 
-    if (MAX(a, b) >= gt->nr_frames * GRANTS_PER_FRAME)
+    if (MAX(a, b) >= gt->nr_entries)
         return GNTST_bad_gntref;
+    if (a == b)
+        return GNTST_okay;
     pa = grant_pins_of(gt, a);
     pb = grant_pins_of(gt, b);
     if (pa->readers | pa->writers | pb->readers | pb->writers)
         return GNTST_eagain;
-    entry = *entry_of(gt, a);
-    *entry_of(gt, a) = *entry_of(gt, b);
-    *entry_of(gt, b) = entry;
+    swap_entries(gt, a, b);
     return GNTST_okay;
 }
 
@@ -357,13 +267,14 @@ static long (*const grant_commands[])(uint64_t uop, unsigned count) = {
     [GNTTABOP_get_status_frames] = grant_get_status_frames,
     [GNTTABOP_get_version] = grant_get_version,
     [GNTTABOP_swap_grant_ref] = grant_swap_grant_ref,
+    [GNTTABOP_cache_flush] = grant_cache_flush,
 };
 
 /* uop: guest array of count structs of the command. Each element has its own status; the result is about the
  * call. */
 long do_grant_table_op(unsigned cmd, uint64_t uop, unsigned count)
 {
-    if (unlikely((int)count < 0))
+    if (unlikely((int)count < 0 || cmd > GNTTABOP_MAX))     /* Xen keeps a continuation's place in the upper bits */
         return -EINVAL;
     if (unlikely(cmd >= ARRAY_SIZE(grant_commands) || grant_commands[cmd] == NULL))
         return -ENOSYS;

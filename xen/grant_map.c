@@ -2,8 +2,8 @@
  * taking them out again. The rules of who holds which reference are G1 to G4 in grant.h. A handle is an index
  * and a generation.
  *
- * GNTMAP_device_map is for domains that drive devices, which none does here: it counts as a use of the grant
- * and gives the machine address, and no device can reach it. */
+ * GNTMAP_device_map is for domains that drive devices: it gives the machine address, and holds the frame for as long
+ * as a device might use that (G5). */
 #include "xen/grant.h"
 #include "xen/guest_access.h"
 #include "xen/mm.h"
@@ -86,6 +86,23 @@ static int map_host(struct domain *d, struct domain *rd, const struct gnttab_map
     return GNTST_okay;
 }
 
+/* G5, and the host's mapping. Nothing is held on failure. */
+static int map_pinned(struct domain *d, struct domain *rd, const struct gnttab_map_grant_ref *op, mfn_t mfn)
+{
+    bool readonly = op->flags & GNTMAP_readonly;
+    struct frame *f = NULL;
+    int rc = GNTST_okay;
+
+    if (unlikely(op->flags & GNTMAP_device_map))
+        rc = grant_get_frame(rd, mfn, readonly, &f);
+    if (rc == GNTST_okay && (op->flags & GNTMAP_host_map)) {
+        rc = map_host(d, rd, op, mfn);
+        if (rc != GNTST_okay && f != NULL)
+            grant_put_frame(f, readonly);
+    }
+    return rc;
+}
+
 static int map_locked(struct domain *d, struct domain *rd, struct gnttab_map_grant_ref *op)
 {
     struct grant_table *gt = d->grant;
@@ -100,12 +117,10 @@ static int map_locked(struct domain *d, struct domain *rd, struct gnttab_map_gra
     rc = grant_pin(rd, op->ref, d->id, readonly, &mfn);
     if (rc != GNTST_okay)
         return rc;
-    if (op->flags & GNTMAP_host_map) {
-        rc = map_host(d, rd, op, mfn);
-        if (rc != GNTST_okay) {
-            grant_unpin(rd, op->ref, readonly);
-            return rc;
-        }
+    rc = map_pinned(d, rd, op, mfn);
+    if (rc != GNTST_okay) {
+        grant_unpin(rd, op->ref, readonly);
+        return rc;
     }
     t = maptrack_at(gt, index);
     gt->free_maptrack = t->ref;
@@ -125,8 +140,8 @@ static int map_one(struct domain *d, struct gnttab_map_grant_ref *op)
     if (!(op->flags & LIVE))
         return GNTST_bad_gntref;
     rd = domain_by_id(op->dom);
-    if (rd == NULL)
-        return GNTST_bad_domain;
+    if (rd == NULL)                         /* domain 0 may be named, and has granted nothing */
+        return domain_exists(op->dom) ? GNTST_general_error : GNTST_bad_domain;
     mm_lock_pair(d, rd);
     rc = map_locked(d, rd, op);
     mm_unlock_pair(d, rd);
@@ -163,7 +178,7 @@ struct gone {
     struct domain *granter;
     uint64_t l1e;               /* 0: no entry was taken out */
     grant_ref_t ref;
-    bool unpin, readonly;
+    bool unpin, readonly, device;   /* device: the device mapping ended */
 };
 
 /* Takes the mapping at host_addr out; with new_addr, what is mapped there moves in. The entry found must be
@@ -202,20 +217,30 @@ static int unmap_begin(struct domain *d, const struct gnttab_unmap_grant_ref *op
     mfn = grant_pins_of(t->granter->grant, t->ref)->mfn;
     *gone = (struct gone){ .granter = t->granter, .ref = t->ref, .readonly = t->flags & GNTMAP_readonly };
     if (op->dev_bus_addr != 0 && (t->flags & GNTMAP_device_map) && op->dev_bus_addr != mfn << PAGE_SHIFT)
-        return GNTST_general_error;
+        return GNTST_bad_dev_addr;
     if (op->host_addr != 0 && (t->flags & GNTMAP_host_map)) {
         rc = unmap_host(d, t, mfn, op->host_addr, new_addr, gone);
         if (rc != GNTST_okay)
             return rc;
         t->flags &= (uint8_t)~GNTMAP_host_map;
     }
-    if (op->dev_bus_addr != 0)
+    if (op->dev_bus_addr != 0 && (t->flags & GNTMAP_device_map)) {
         t->flags &= (uint8_t)~GNTMAP_device_map;
+        gone->device = true;
+    }
     if (!(t->flags & LIVE)) {
         maptrack_free(d->grant, t, op->handle & 0xffff);
         gone->unpin = true;
     }
     return GNTST_okay;
+}
+
+/* While its pin is still there. */
+static void end_device_map(struct domain *granter, grant_ref_t ref, bool readonly)
+{
+    spin_lock(&granter->mm_lock);
+    grant_put_frame(mfn_to_frame(grant_pins_of(granter->grant, ref)->mfn), readonly);
+    spin_unlock(&granter->mm_lock);
 }
 
 static void unmap_finish(struct domain *d, const struct gone *gone)
@@ -225,6 +250,8 @@ static void unmap_finish(struct domain *d, const struct gone *gone)
         put_page_from_l1e(gone->l1e, d);
         mm_unlock_pair(d, gone->granter);
     }
+    if (unlikely(gone->device))
+        end_device_map(gone->granter, gone->ref, gone->readonly);
     TRACE_OF(d, TRACE_MEM, TRC_MEM_PAGE_GRANT_UNMAP, gone->granter->id);
     if (gone->unpin)
         grant_unpin(gone->granter, gone->ref, gone->readonly);
@@ -300,7 +327,8 @@ long grant_unmap_and_replace(uint64_t uop, unsigned count)
     return unmap_all(uop, count, true);
 }
 
-/* The domain's vCPUs are gone, its tables about to be: the references go with those (G3), the pins here. */
+/* The domain's vCPUs are gone, its tables about to be: the references go with those (G3), the pins here, and what
+ * device mappings hold. */
 void grant_destroy_mappings(struct domain *d)
 {
     struct grant_table *gt = d->grant;
@@ -310,14 +338,16 @@ void grant_destroy_mappings(struct domain *d)
 
         if (!(t->flags & LIVE))
             continue;
+        if (t->flags & GNTMAP_device_map)
+            end_device_map(t->granter, t->ref, t->flags & GNTMAP_readonly);
         grant_unpin(t->granter, t->ref, t->flags & GNTMAP_readonly);
         maptrack_free(gt, t, i);
         preempt_after(WORK_PER_HANDLE);
     }
 }
 
-/* d owns no frame any more, hence nothing of it is mapped; handles that outlived their mapping (G3) may still
- * name it. */
+/* It owns no frame any more, hence nothing of it is mapped, by devices neither (G5); handles that outlived their
+ * mapping (G3) may still name it. */
 void grant_forget_granter(struct domain *granter)
 {
     struct domain *d;
@@ -329,6 +359,19 @@ void grant_forget_granter(struct domain *granter)
             if ((t->flags & LIVE) && t->granter == granter)
                 maptrack_free(d->grant, t, i);
             preempt_after(WORK_PER_HANDLE / 4);
+        }
+}
+
+void grant_for_each_device_map(void (*fn)(void *arg, mfn_t mfn, bool readonly), void *arg)
+{
+    struct domain *d;
+
+    for_each_domain(d)
+        for (uint32_t i = 0; i < d->grant->nr_maptracks; i++) {
+            const struct maptrack *t = maptrack_at(d->grant, i);
+
+            if (t->flags & GNTMAP_device_map)
+                fn(arg, grant_pins_of(t->granter->grant, t->ref)->mfn, t->flags & GNTMAP_readonly);
         }
 }
 
@@ -345,7 +388,7 @@ static void add_handles(int sign)
             if (!(t->flags & LIVE))
                 continue;
             p = grant_pins_of(t->granter->grant, t->ref);
-            BUG_ON(p->domid != d->id);
+            BUG_ON(p->domid != d->id || p->start != 0 || p->length != PAGE_SIZE);       /* G6 */
             *(t->flags & GNTMAP_readonly ? &p->readers : &p->writers) += (uint16_t)sign;
             t->granter->grant->nr_pins += (uint32_t)sign;
         }
@@ -360,6 +403,8 @@ void grant_audit(void)
     add_handles(-1);
     for_each_domain(d) {
         BUG_ON(d->grant->nr_pins != 0);
+        BUG_ON(d->grant->nr_entries != d->grant->nr_frames *
+                                           (d->grant->version == 1 ? GRANTS_PER_FRAME : GRANTS_V2_PER_FRAME));
         for (grant_ref_t ref = 0; ref < d->grant->nr_frames * GRANTS_PER_FRAME; ref++) {
             const struct grant_pins *p = grant_pins_of(d->grant, ref);
 

@@ -3,6 +3,7 @@
  * copying, and what must be refused. Between two domains: peers.c.
  */
 #include <string.h>
+#include "event.h"
 #include "gnttab.h"
 #include "hypercall.h"
 #include "start.h"
@@ -180,6 +181,29 @@ static void map_refused(void)
     end();
 }
 
+/* There is always a domain 0, whether anything runs as it or not. It gave us nothing; another number is nobody's. */
+static void domain_zero(void)
+{
+    grant_handle_t handle;
+    domid_t zero = 0, nobody = NO_SUCH_DOMAIN;
+    struct gnttab_copy op = { .source = { .u.ref = 40, .domid = 0 }, .flags = GNTCOPY_source_gref, .len = 8,
+                              .dest = { .domid = DOMID_SELF } };
+
+    if (own_domid() == 0)
+        SKIP("that is us");
+    begin();
+    op.dest.u.gmfn = pfn_to_mfn(pfn);
+    EXPECT_EQ(grant_map((uint64_t)window, GNTMAP_host_map, 0, 40, &handle), GNTST_general_error);
+    EXPECT_EQ(grant_map((uint64_t)window, GNTMAP_host_map, NO_SUCH_DOMAIN, 40, &handle), GNTST_bad_domain);
+    EXPECT_EQ(xen_grant_table_op(GNTTABOP_copy, &op, 1), 0);
+    EXPECT_EQ(op.status, GNTST_general_error);
+    EXPECT_EQ(event_bind_interdomain(0, 1000, NULL, NULL), -XEN_EINVAL);
+    EXPECT_EQ(event_bind_interdomain(NO_SUCH_DOMAIN, 1000, NULL, NULL), -XEN_ESRCH);
+    EXPECT_EQ(xen_memory_op(XENMEM_current_reservation, &zero), -XEN_EPERM);
+    EXPECT_EQ(xen_memory_op(XENMEM_current_reservation, &nobody), -XEN_ESRCH);
+    end();
+}
+
 /* Frames that are not ours to give, or not for writing. */
 static void wild_frames(void)
 {
@@ -271,6 +295,41 @@ static int copy(struct gnttab_copy op)
     return rc ? rc : op.status;
 }
 
+/* What wins when two things are wrong: both domains, then the source, then the other side, then the offsets. */
+static void copy_precedence(void)
+{
+    struct gnttab_copy good, op;
+
+    begin();
+    grant_offer(ref, self, pfn_to_mfn(pfn), GTF_readonly);
+    good = (struct gnttab_copy){ .source = { .u.ref = ref, .domid = self },
+                                 .dest = { .u.gmfn = pfn_to_mfn(pfn), .domid = DOMID_SELF, .offset = 100 },
+                                 .len = 8, .flags = GNTCOPY_source_gref };
+    EXPECT_EQ(copy(good), GNTST_okay);
+    op = good, op.source.u.ref = ~0u, op.dest.domid = NO_SUCH_DOMAIN, op.flags |= GNTCOPY_dest_gref;
+    EXPECT_EQ(copy(op), GNTST_bad_domain);
+    op.flags = GNTCOPY_source_gref;
+    EXPECT_EQ(copy(op), GNTST_bad_domain);
+    op.dest.domid = self;
+    EXPECT_EQ(copy(op), GNTST_bad_gntref);
+    op.source.u.ref = ref, op.source.offset = op.dest.offset = PAGE_SIZE;
+    EXPECT_EQ(copy(op), GNTST_permission_denied);       /* a frame by its number is DOMID_SELF's only */
+    op.source.domid = NO_SUCH_DOMAIN;
+    EXPECT_EQ(copy(op), GNTST_bad_domain);
+    op = good, op.len = 0;
+    EXPECT_EQ(copy(op), GNTST_okay);
+    op.dest.u.gmfn = ~0ul;
+    EXPECT_EQ(copy(op), GNTST_bad_page);
+    op = good, op.source.u.ref = ~0u, op.dest.u.gmfn = ~0ul;
+    EXPECT_EQ(copy(op), GNTST_bad_gntref);
+    op.source = good.source, op.source.offset = PAGE_SIZE;
+    EXPECT_EQ(copy(op), GNTST_bad_page);
+    op.dest = good.dest;
+    EXPECT_EQ(copy(op), GNTST_bad_copy_arg);
+    EXPECT_EQ(use(), 0);
+    end();
+}
+
 static void copying(void)
 {
     pfn_t other;
@@ -317,6 +376,90 @@ static void copying(void)
     end();
 }
 
+/* --- devices and caches ------------------------------------------------------------------------------- */
+
+static int unmap_device(uint64_t bus_addr, grant_handle_t handle)
+{
+    struct gnttab_unmap_grant_ref op = { .dev_bus_addr = bus_addr, .handle = handle, .status = 1 };
+    long rc = xen_grant_table_op(GNTTABOP_unmap_grant_ref, &op, 1);
+
+    return rc ? rc : op.status;
+}
+
+/* A device mapping is in no table, and yet holds the page: nothing that was written by a device may be a table. */
+static void device_map(void)
+{
+    uint64_t bus;
+    grant_handle_t handle;
+
+    begin();
+    bus = pfn_to_mfn(pfn) << PAGE_SHIFT;
+    memset((void *)page, 0, PAGE_SIZE);
+    grant_offer(ref, self, pfn_to_mfn(pfn), 0);
+    ASSERT_EQ(grant_map(0, GNTMAP_device_map, self, ref, &handle), GNTST_okay);
+    EXPECT_EQ(use(), GTF_reading | GTF_writing);
+    ASSERT_EQ(frame_set_ro(pfn), 0);
+    EXPECT(mmu_pin(1, pfn) < 0);
+    EXPECT_EQ(unmap_device(bus + PAGE_SIZE, handle), GNTST_bad_dev_addr);
+    EXPECT_EQ(unmap_device(bus + 1, handle), GNTST_bad_dev_addr);
+    EXPECT_EQ(use(), GTF_reading | GTF_writing);
+    EXPECT_EQ(unmap_device(bus, handle), GNTST_okay);
+    EXPECT_EQ(use(), 0);
+    EXPECT_EQ(unmap_device(bus, handle), GNTST_bad_handle);
+    EXPECT_EQ(mmu_pin(1, pfn), 0);
+    EXPECT(grant_map(0, GNTMAP_device_map, self, ref, &handle) < 0);    /* nor the reverse */
+    ASSERT_EQ(grant_map(0, GNTMAP_device_map | GNTMAP_readonly, self, ref, &handle), GNTST_okay);
+    EXPECT_EQ(unmap_device(bus, handle), GNTST_okay);
+    EXPECT_EQ(mmu_unpin(pfn), 0);
+    EXPECT_EQ(frame_set_rw(pfn), 0);
+    end();
+}
+
+static long flush(uint64_t addr, unsigned offset, unsigned length, uint32_t what)
+{
+    struct gnttab_cache_flush op = { .a.dev_bus_addr = addr, .offset = offset, .length = length, .op = what };
+
+    return xen_grant_table_op(GNTTABOP_cache_flush, &op, 1);
+}
+
+static void cache_flush(void)
+{
+    uint64_t addr;
+
+    begin();
+    addr = pfn_to_mfn(pfn) << PAGE_SHIFT;
+    EXPECT_EQ(flush(addr, 0, PAGE_SIZE, GNTTAB_CACHE_CLEAN), 0);
+    EXPECT_EQ(flush(addr, 4000, 96, GNTTAB_CACHE_CLEAN | GNTTAB_CACHE_INVAL), 0);
+    EXPECT_EQ(flush(addr, 0, 64, GNTTAB_CACHE_INVAL), -XEN_EOPNOTSUPP);
+    EXPECT_EQ(flush(addr, 4000, 97, GNTTAB_CACHE_CLEAN), -XEN_EINVAL);
+    EXPECT_EQ(flush(addr, 4096, 0, GNTTAB_CACHE_CLEAN), -XEN_EINVAL);
+    EXPECT_EQ(flush(addr, 0, 4097, 0), -XEN_EINVAL);
+    EXPECT_EQ(flush(addr, 0, 64, 4), -XEN_EINVAL);
+    EXPECT_EQ(flush(addr, 0, 64, GNTTAB_CACHE_SOURCE_GREF | GNTTAB_CACHE_CLEAN), -XEN_EINVAL);
+    EXPECT_EQ(flush(1ul << 51, 0, 0, GNTTAB_CACHE_CLEAN), 0);
+    EXPECT_EQ(flush(addr, 0, 64, 0), 0);
+    EXPECT_EQ(flush(1ul << 51, 0, 64, GNTTAB_CACHE_CLEAN), -XEN_EINVAL);
+    EXPECT_EQ(xen_grant_table_op(GNTTABOP_cache_flush, UNMAPPED, 1), -XEN_EFAULT);
+    EXPECT_EQ(xen_grant_table_op(0x1000 | GNTTABOP_query_size, UNMAPPED, 1), -XEN_EINVAL);
+    end();
+}
+
+/* The bit that means a part of a page in version 2 stops a mapping in version 1 as well, and no copy. */
+static void sub_page_bit(void)
+{
+    grant_handle_t handle;
+    struct gnttab_copy op;
+
+    begin();
+    grant_offer(ref, self, pfn_to_mfn(pfn), GTF_sub_page);
+    EXPECT_EQ(grant_map((uint64_t)window, GNTMAP_host_map, self, ref, &handle), GNTST_general_error);
+    op = (struct gnttab_copy){ .source = { .u.ref = ref, .domid = self },
+                               .dest = { .u.gmfn = pfn_to_mfn(pfn), .domid = DOMID_SELF },
+                               .len = 8, .flags = GNTCOPY_source_gref };
+    EXPECT_EQ(copy(op), GNTST_okay);
+    end();
+}
+
 /* Operations of one call stand for themselves: each has its own status. */
 static void batches(void)
 {
@@ -348,5 +491,6 @@ static void batches(void)
 }
 
 SUITE(grants, 55, 0, TEST(table), TEST(versions), TEST(map_by_address), TEST(map_read_only),
-      TEST(map_by_entry), TEST(mapped_twice), TEST(map_refused), TEST(wild_frames), TEST(unmap_refused),
-      TEST(revoked_while_mapped), TEST(no_table_while_writable), TEST(copying), TEST(batches));
+      TEST(map_by_entry), TEST(mapped_twice), TEST(map_refused), TEST(domain_zero), TEST(wild_frames), TEST(unmap_refused),
+      TEST(revoked_while_mapped), TEST(no_table_while_writable), TEST(copying), TEST(copy_precedence), TEST(device_map),
+      TEST(cache_flush), TEST(sub_page_bit), TEST(batches));

@@ -12,6 +12,7 @@
 #include "support.h"
 #include "trace_reader.h"
 #include "xen/evtchn.h"
+#include "xen/grant.h"
 #include "xen/sched.h"
 #include "xen/time.h"
 #include "xen/upcall.h"
@@ -311,7 +312,7 @@ static void put_words(uint64_t va, unsigned n)
 }
 
 /* Grants that were mapped, to be unmapped some day. */
-static struct { uint64_t addr; uint32_t flags; grant_handle_t handle; domid_t domid; } mapped[16];
+static struct { uint64_t addr, bus_addr; uint32_t flags; grant_handle_t handle; domid_t domid; } mapped[16];
 
 static void remember_maps(const struct vcpu *v, unsigned n)
 {
@@ -321,7 +322,7 @@ static void remember_maps(const struct vcpu *v, unsigned n)
         if (!host_guest_read(&m, ARGS + i * sizeof(m), sizeof(m)) || m.status != GNTST_okay)
             continue;
         mapped[below(ARRAY_SIZE(mapped))] =
-            (typeof(mapped[0])){m.host_addr, m.flags, m.handle, v->domain->id};
+            (typeof(mapped[0])){m.host_addr, m.dev_bus_addr, m.flags, m.handle, v->domain->id};
         result.grants += v->domain->state == DOM_RUNNING;
     }
 }
@@ -334,6 +335,7 @@ static void choose_mapped(struct gnttab_unmap_grant_ref *u)
         if (mapped[j].domid == current->domain->id) {
             u->host_addr = one_in(10) ? 0 : mapped[j].addr;
             u->handle = mapped[j].handle;
+            u->dev_bus_addr = one_in(3) ? mapped[j].bus_addr : 0;
             return;
         }
     }
@@ -471,9 +473,29 @@ static void shape_event_channel_op(uint64_t *a)
 
 static unsigned maps_asked;
 
+/* The commands about the table and what is written in it: one element. */
+static void shape_grant_table(unsigned cmd)
+{
+    struct gnttab_get_status_frames f = { .nr_frames = (uint32_t)below(4), .dom = some_domid() };
+    struct gnttab_set_version v = { .version = (uint32_t)(one_in(8) ? some_word() : 1 + below(2)) };
+    struct gnttab_cache_flush c = { .a.dev_bus_addr = some_mfn() << PAGE_SHIFT, .offset = (uint16_t)below(4200),
+                                    .length = (uint16_t)below(200), .op = (uint32_t)below(5) };
+    struct gnttab_swap_grant_ref w = { .ref_a = (grant_ref_t)below(12), .ref_b = (grant_ref_t)below(12) };
+
+    set_xen_guest_handle_raw(f.frame_list, (uint64_t *)LISTS);
+    if (cmd == GNTTABOP_set_version)
+        put(ARGS, &v, sizeof(v));
+    else if (cmd == GNTTABOP_get_status_frames)
+        put(ARGS, &f, sizeof(f));
+    else if (cmd == GNTTABOP_cache_flush)
+        put(ARGS, &c, sizeof(c));
+    else
+        put(ARGS, &w, sizeof(w));
+}
+
 static void shape_grant_table_op(uint64_t *a)
 {
-    unsigned cmd = (unsigned)(one_in(3) ? below(13) : (uint64_t[]){0, 0, 1, 2, 5}[below(5)]),
+    unsigned cmd = (unsigned)(one_in(3) ? below(13) : (uint64_t[]){0, 0, 1, 2, 5, 5, 8}[below(7)]),
              n = 1 + (unsigned)below(3);
     unsigned size = 64;
 
@@ -488,10 +510,12 @@ static void shape_grant_table_op(uint64_t *a)
         struct gnttab_copy c = {.source.domid = some_domid(),
                                 .dest.domid = some_domid(),
                                 .flags = (uint16_t)below(4),
-                                .len = (uint16_t)below(5000),
+                                .len = (uint16_t)(one_in(2) ? below(64) : below(5000)),
                                 .source.offset = (uint16_t)below(4200),
                                 .dest.offset = (uint16_t)below(4200)};
 
+        if (one_in(3))
+            u.dev_bus_addr = some_mfn() << PAGE_SHIFT;
         if (!one_in(4))
             choose_mapped(&u);
         if (one_in(3))
@@ -510,6 +534,9 @@ static void shape_grant_table_op(uint64_t *a)
         else
             put_words(ARGS + i * size, 8);
     }
+    if (cmd == GNTTABOP_set_version || cmd == GNTTABOP_get_status_frames || cmd == GNTTABOP_cache_flush ||
+        cmd == GNTTABOP_swap_grant_ref)
+        shape_grant_table(cmd), n = 1;
     a[0] = cmd;
     a[1] = ARGS;
     maps_asked = cmd == GNTTABOP_map_grant_ref ? n : 0;
@@ -824,6 +851,25 @@ static void guest_trap(struct vcpu *v)
     audit_now_and_then();
 }
 
+static void grant_something_v2(struct domain *d, const struct grant_entry_v1 *like)
+{
+    union grant_entry_v2 e = { .full_page = { .hdr = { like->flags, like->domid }, .frame = like->frame } };
+
+    if (one_in(3)) {
+        e.hdr.flags |= GTF_sub_page;
+        e.sub_page.page_off = (uint16_t)below(4200);
+        e.sub_page.length = (uint16_t)below(4200);
+    } else if (one_in(2)) {
+        e.hdr.flags |= GTF_transitive;
+        e.transitive.trans_domid = some_vcpu()->domain->id;
+        e.transitive.gref = (grant_ref_t)below(14);
+    }
+    for (unsigned i = 0; i < 4; i++)
+        *grant_entry_v2_of(d->grant, 1 + (grant_ref_t)below(11)) = e;
+    if (one_in(4))
+        *grant_status_of(d->grant, 1 + (grant_ref_t)below(11)) = (uint16_t)any();
+}
+
 /* Grant entries, wherever the guest maps its table. */
 static void grant_something(struct domain *d)
 {
@@ -833,6 +879,10 @@ static void grant_something(struct domain *d)
 
     if (one_in(3))
         e.flags |= GTF_readonly;
+    if (d->grant->version == 2) {
+        grant_something_v2(d, &e);
+        return;
+    }
     for (mfn_t mfn = LOW_BASE; mfn < max_mfn; mfn++)
         if (frame_owner(mfn_to_frame(mfn)) == d && !(mfn_to_frame(mfn)->count & FRAME_COUNTED) &&
             mfn != d->shared_mfn)

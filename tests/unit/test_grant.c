@@ -3,6 +3,8 @@
 #include "cmocka_main.h"
 #include <string.h>
 #include "support.h"
+#include "xen/grant.h"
+#include "xen/mm.h"
 #include "xen/sched.h"
 
 #define TABLE_VA FREE_PFN_VA
@@ -32,25 +34,37 @@ static uint16_t entry_flags(grant_ref_t ref)
     return e.flags;
 }
 
-static int two_guests(void **state)
+static int setup_table(unsigned nr_frames)
 {
-    struct gnttab_setup_table s = { .dom = DOMID_SELF, .nr_frames = 1 };
+    struct gnttab_setup_table s = { .dom = DOMID_SELF, .nr_frames = nr_frames };
+
+    set_xen_guest_handle_raw(s.frame_list, (xen_pfn_t *)(SCRATCH + 512));
+    assert_int_equal(gnttab(GNTTABOP_setup_table, &s, sizeof(s)), 0);
+    return s.status;
+}
+
+/* d's table at TABLE_VA, and "x's data" in its page. */
+static void table_up(struct domain *d, const char *data)
+{
     uint64_t frame;
 
+    host_become(d->vcpu[0]);
+    assert_int_equal(setup_table(1), GNTST_okay);
+    guest_get(&frame, SCRATCH + 512, 8);
+    assert_int_equal(
+        hcall(__HYPERVISOR_update_va_mapping, TABLE_VA, frame << PAGE_SHIFT | PTE_P | PTE_RW, UVMF_INVLPG),
+        0);
+    guest_put(PAGE_VA, data, 9);
+}
+
+static int two_guests(void **state)
+{
     machine_up(state);
     a = guest_make(1, 1);
     b = guest_make(2, 1);
     assert_true(a != NULL && b != NULL);
-    host_become(a->vcpu[0]);
-    set_xen_guest_handle_raw(s.frame_list, (xen_pfn_t *)(SCRATCH + 512));
-    assert_int_equal(gnttab(GNTTABOP_setup_table, &s, sizeof(s)), 0);
-    assert_int_equal(s.status, GNTST_okay);
-    guest_get(&frame, SCRATCH + 512, 8);
+    table_up(a, "a's data");
     page = mfn_of_va(PAGE_VA);
-    assert_int_equal(
-        hcall(__HYPERVISOR_update_va_mapping, TABLE_VA, frame << PAGE_SHIFT | PTE_P | PTE_RW, UVMF_INVLPG),
-        0);
-    guest_put(PAGE_VA, "a's data", 9);
     return 0;
 }
 
@@ -65,6 +79,14 @@ static struct gnttab_map_grant_ref map(grant_ref_t ref, uint32_t flags, uint64_t
 static int unmap(uint64_t va, grant_handle_t handle)
 {
     struct gnttab_unmap_grant_ref u = { .host_addr = va, .handle = handle };
+
+    assert_int_equal(gnttab(GNTTABOP_unmap_grant_ref, &u, sizeof(u)), 0);
+    return u.status;
+}
+
+static int unmap_device(uint64_t bus_addr, grant_handle_t handle)
+{
+    struct gnttab_unmap_grant_ref u = { .dev_bus_addr = bus_addr, .handle = handle };
 
     assert_int_equal(gnttab(GNTTABOP_unmap_grant_ref, &u, sizeof(u)), 0);
     return u.status;
@@ -142,6 +164,7 @@ static void refusals(void **state)
 {
     const struct { grant_ref_t ref; uint32_t flags; uint64_t va; domid_t dom; int status; } rows[] = {
         { 8, GNTMAP_host_map, MAP_VA, 77, GNTST_bad_domain },
+        { 8, GNTMAP_host_map, MAP_VA, 0, GNTST_general_error },         /* always there, and grants nothing */
         { 100000, GNTMAP_host_map, MAP_VA, 1, GNTST_bad_gntref },
         {9,      GNTMAP_host_map, MAP_VA,     1,  GNTST_general_error}, /* not permitted */
         {10,     GNTMAP_host_map, MAP_VA,     1,  GNTST_general_error}, /* for somebody else */
@@ -265,6 +288,243 @@ static void endings(void **state)
     }
 }
 
+/* A device mapping holds the frame by itself: against its owner's tables, its owner's end, and until its own. */
+static void device_maps(void **state)
+{
+    for (unsigned order = 0; order < 4; order++) {
+        struct gnttab_map_grant_ref m, ro, both;
+        uint64_t bus = page << PAGE_SHIFT;
+
+        if (order != 0) {
+            machine_down(state);
+            two_guests(state);
+            bus = page << PAGE_SHIFT;
+        }
+        entry(8, GTF_permit_access, 2, page);
+        host_become(b->vcpu[0]);
+        m = map(8, GNTMAP_device_map, 0, 1);
+        ro = map(8, GNTMAP_device_map | GNTMAP_readonly, 0, 1);
+        both = map(8, GNTMAP_device_map | GNTMAP_host_map, MAP_VA, 1);
+        assert_int_equal(m.status | ro.status | both.status, GNTST_okay);
+        assert_int_equal(m.dev_bus_addr, bus);
+        assert_int_equal(unmap_device(bus + 8, m.handle), GNTST_bad_dev_addr);
+        assert_int_equal(unmap(MAP_VA, both.handle), GNTST_okay);       /* the device's half stays */
+        assert_int_equal(mfn_to_frame(page)->type, TYPE_WRITABLE | TYPE_VALIDATED | 3);
+        if (order == 1)
+            guest_end(b);
+        if (order == 1)
+            continue;
+        if (order == 2) {
+            guest_end(a);
+            audit();
+            assert_ptr_equal(frame_owner(mfn_to_frame(page)), a);             /* nobody else's yet */
+            host_become(b->vcpu[0]);
+        }
+        if (order == 3)
+            continue;                                                   /* all end at once */
+        assert_int_equal(unmap_device(bus, m.handle), GNTST_okay);
+        assert_int_equal(unmap_device(bus, both.handle), GNTST_okay);
+        assert_int_equal(unmap_device(bus, both.handle), GNTST_bad_handle);
+        assert_int_equal(mfn_to_frame(page)->count & FRAME_COUNT_MASK, order == 2 ? 1 : 3);
+        assert_int_equal(unmap_device(bus, ro.handle), GNTST_okay);
+        host_become(boot_cpu.idle);
+        (void)host_run(1000000000);
+        if (order == 2)
+            assert_null(frame_owner(mfn_to_frame(page)));
+    }
+}
+
+/* --- Version 2 ---------------------------------------------------------------------------------------- */
+
+static long set_version(uint32_t version)
+{
+    struct gnttab_set_version v = { .version = version };
+
+    return gnttab(GNTTABOP_set_version, &v, sizeof(v));
+}
+
+static void put_entry(grant_ref_t ref, union grant_entry_v2 e)
+{
+    guest_put(TABLE_VA + ref * sizeof(e), &e, sizeof(e));
+}
+
+static union grant_entry_v2 whole(domid_t domid, uint16_t flags, mfn_t mfn)
+{
+    return (union grant_entry_v2){ .full_page = { .hdr = { GTF_permit_access | flags, domid }, .frame = mfn } };
+}
+
+static union grant_entry_v2 transitive(domid_t domid, domid_t via, grant_ref_t gref)
+{
+    return (union grant_entry_v2){
+        .transitive = { .hdr = { GTF_transitive, domid }, .trans_domid = via, .gref = gref } };
+}
+
+static int copy_grant(grant_ref_t ref, unsigned offset, bool write)
+{
+    struct gnttab_copy_ptr grant = { .u.ref = ref, .domid = 1, .offset = (uint16_t)offset };
+    struct gnttab_copy_ptr own = { .u.gmfn = mfn_of_va(MAP_VA), .domid = DOMID_SELF };
+    struct gnttab_copy c = { .source = write ? own : grant, .dest = write ? grant : own, .len = 9,
+                             .flags = write ? GNTCOPY_dest_gref : GNTCOPY_source_gref };
+
+    assert_int_equal(gnttab(GNTTABOP_copy, &c, sizeof(c)), 0);
+    return c.status;
+}
+
+static void expect_data(uint64_t va, const char *text)
+{
+    char data[9];
+
+    guest_get(data, va, sizeof(data));
+    assert_string_equal(data, text);
+}
+
+static uint16_t status_of(const struct domain *d, grant_ref_t ref)
+{
+    return *grant_status_of(d->grant, ref);
+}
+
+/* b copies by a grant of a's that leads to c's. */
+static void transitive_grants(void **state)
+{
+    struct domain *c = guest_make(3, 1);
+    mfn_t theirs;
+
+    (void)state;
+    table_up(c, "c's data");
+    theirs = mfn_of_va(PAGE_VA);
+    entry(8, GTF_permit_access | GTF_readonly, 1, theirs);
+    entry(9, GTF_permit_access, 1, theirs);
+    entry(10, GTF_permit_access, 2, theirs);            /* to b itself, not to a */
+    host_become(a->vcpu[0]);
+    assert_int_equal(set_version(2), 0);
+    for (grant_ref_t ref = 8; ref < 11; ref++)
+        put_entry(ref, transitive(2, 3, ref));
+    put_entry(11, transitive(2, 1, 12));                /* to itself */
+    put_entry(12, whole(2, 0, page));
+    put_entry(13, transitive(2, 0, 8));                 /* to nobody */
+    put_entry(14, transitive(2, 3, 1u << 30));
+    put_entry(15, transitive(2, 2, 8));                 /* back to b */
+    table_up(b, "b's data");
+    entry(8, GTF_permit_access, 1, mfn_of_va(PAGE_VA));
+    assert_int_equal(copy_grant(8, 0, false), GNTST_okay);
+    expect_data(MAP_VA, "c's data");
+    assert_int_equal(copy_grant(8, 0, true), GNTST_general_error);
+    assert_int_equal(copy_grant(10, 0, false), GNTST_general_error);
+    assert_int_equal(copy_grant(11, 0, false), GNTST_general_error);
+    assert_int_equal(copy_grant(13, 0, false), GNTST_general_error);
+    assert_int_equal(copy_grant(14, 0, false), GNTST_bad_gntref);
+    assert_int_equal(map(8, GNTMAP_host_map, MAP_VA, 1).status, GNTST_general_error);
+    assert_int_equal(copy_grant(15, 0, false), GNTST_okay);
+    expect_data(MAP_VA, "b's data");
+    assert_int_equal(copy_grant(9, 0, true), GNTST_okay);
+    for (grant_ref_t ref = 8; ref < 16; ref++)
+        assert_int_equal(status_of(a, ref), 0);
+    host_become(c->vcpu[0]);
+    expect_data(PAGE_VA, "b's data");
+    assert_int_equal(entry_flags(8), GTF_permit_access | GTF_readonly);
+    assert_int_equal(entry_flags(9), GTF_permit_access);
+    guest_end(c);                                       /* the third is gone: nothing is left to lead to */
+    host_become(b->vcpu[0]);
+    assert_int_equal(copy_grant(9, 0, false), GNTST_general_error);
+    assert_int_equal(status_of(a, 9), 0);
+}
+
+/* The other's grant gives a part; leads on; or both ends of a copy use the same one. */
+static void transitive_parts(void **state)
+{
+    struct domain *c = guest_make(3, 1);
+    struct gnttab_copy same = { .flags = GNTCOPY_source_gref | GNTCOPY_dest_gref, .len = 8 };
+    union grant_entry_v2 part = { .sub_page = { .hdr = { GTF_permit_access | GTF_sub_page, 1 }, .page_off = 16,
+                                                .length = 32 } };
+
+    (void)state;
+    table_up(c, "c's data");
+    part.sub_page.frame = mfn_of_va(PAGE_VA);
+    assert_int_equal(set_version(2), 0);
+    put_entry(8, part);
+    put_entry(9, transitive(1, 2, 8));
+    host_become(a->vcpu[0]);
+    assert_int_equal(set_version(2), 0);
+    put_entry(8, transitive(2, 3, 8));
+    put_entry(9, transitive(2, 3, 9));
+    host_become(b->vcpu[0]);
+    guest_put(MAP_VA, "b's data", 9);
+    assert_int_equal(copy_grant(8, 16, true), GNTST_okay);
+    assert_int_equal(copy_grant(8, 40, false), GNTST_general_error);
+    assert_int_equal(copy_grant(8, 15, false), GNTST_general_error);
+    assert_int_equal(copy_grant(9, 16, false), GNTST_general_error);    /* one step, not two */
+    same.source = same.dest = (struct gnttab_copy_ptr){ .u.ref = 8, .domid = 1, .offset = 16 };
+    same.dest.offset = 40;
+    assert_int_equal(gnttab(GNTTABOP_copy, &same, sizeof(same)), 0);
+    assert_int_equal(same.status, GNTST_okay);
+    same.dest.offset = 41;
+    assert_int_equal(gnttab(GNTTABOP_copy, &same, sizeof(same)), 0);
+    assert_int_equal(same.status, GNTST_general_error);
+    host_become(c->vcpu[0]);
+    expect_data(PAGE_VA + 16, "b's data");
+    for (grant_ref_t ref = 8; ref < 10; ref++)
+        assert_int_equal(status_of(a, ref) | status_of(c, ref), 0);
+}
+
+/* An entry that changes its kind while it is mapped means what it meant. */
+static void changed_while_mapped(void **state)
+{
+    union grant_entry_v2 part = { .sub_page = { .hdr = { GTF_permit_access | GTF_sub_page, 2 }, .page_off = 16,
+                                                .length = 32, .frame = page } };
+    struct gnttab_map_grant_ref m;
+
+    (void)state;
+    assert_int_equal(set_version(2), 0);
+    put_entry(8, whole(2, 0, page));
+    host_become(b->vcpu[0]);
+    m = map(8, GNTMAP_host_map | GNTMAP_readonly, MAP_VA + PAGE_SIZE, 1);
+    assert_int_equal(m.status, GNTST_okay);
+    host_become(a->vcpu[0]);
+    assert_int_equal(set_version(1), -EBUSY);
+    put_entry(8, part);
+    host_become(b->vcpu[0]);
+    assert_int_equal(copy_grant(8, 0, false), GNTST_okay);
+    expect_data(MAP_VA, "a's data");
+    host_become(a->vcpu[0]);
+    put_entry(8, transitive(2, 2, 8));
+    table_up(b, "b's data");
+    entry(8, GTF_permit_access, 1, mfn_of_va(PAGE_VA));
+    assert_int_equal(copy_grant(8, 0, false), GNTST_general_error);     /* leads to another page than it meant */
+    assert_int_equal(entry_flags(8), GTF_permit_access);
+    assert_int_equal(unmap(MAP_VA + PAGE_SIZE, m.handle), GNTST_okay);
+    assert_int_equal(status_of(a, 8), 0);
+}
+
+static void version_and_memory(void **state)
+{
+    uint64_t before, frame;
+    struct gnttab_get_status_frames s = { .dom = DOMID_SELF, .nr_frames = 2 };
+
+    (void)state;
+    host_take_all_but(0);
+    assert_int_equal(set_version(2), -ENOMEM);
+    assert_int_equal(a->grant->version, 1);
+    host_give_back();
+    before = nr_free_frames();
+    assert_int_equal(set_version(2), 0);
+    assert_int_equal(nr_free_frames(), before - 1);
+    assert_int_equal(set_version(1), 0);
+    assert_int_equal(nr_free_frames(), before);
+    assert_int_equal(set_version(2), 0);
+    assert_int_equal(setup_table(9), GNTST_okay);       /* 2304 entries: two status pages */
+    set_xen_guest_handle_raw(s.frame_list, (uint64_t *)(SCRATCH + 512));
+    assert_int_equal(gnttab(GNTTABOP_get_status_frames, &s, sizeof(s)), 0);
+    assert_int_equal(s.status, GNTST_okay);
+    guest_get(&frame, SCRATCH + 520, 8);                /* the second one, mapped: in use */
+    assert_int_equal(
+        hcall(__HYPERVISOR_update_va_mapping, MAP_VA, frame << PAGE_SHIFT | PTE_P | PTE_RW, UVMF_INVLPG), 0);
+    assert_int_equal(set_version(1), -EBUSY);
+    assert_int_equal(hcall(__HYPERVISOR_update_va_mapping, MAP_VA, 0, UVMF_INVLPG), 0);
+    assert_int_equal(set_version(1), 0);
+    assert_int_equal(a->grant->nr_entries, 9 * 512);
+    assert_int_equal(set_version(2), 0);                /* and it ends so */
+}
+
 static void runs_out_of_memory(void **state)
 {
     struct gnttab_map_grant_ref m;
@@ -295,7 +555,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         with_guests(maps_and_unmaps), with_guests(by_entry_and_replaced),
         with_guests(refusals), with_guests(copies),
-        with_guests(endings), with_guests(runs_out_of_memory),
+        with_guests(endings), with_guests(device_maps), with_guests(transitive_grants),
+        with_guests(transitive_parts), with_guests(changed_while_mapped), with_guests(version_and_memory),
+        with_guests(runs_out_of_memory),
     };
 
     return cmocka_run_group_tests_name("grant", tests, NULL, NULL);
