@@ -14,6 +14,7 @@
 #define MSR_KERNEL_GS_BASE 0xc0000102
 #define CR0_TS             (1ul << 3)
 #define CR4_DE             (1ul << 3)
+#define CR4_FSGSBASE       (1ul << 16)
 #define CR4_OSXSAVE        (1ul << 18)
 
 /* With TS set only these: compiled code may use SSE at any place. */
@@ -33,6 +34,8 @@ BODY(i_rd_dr0, "movq %%db0, %%rax")
 BODY(i_rd_dr7, "movq %%db7, %%rax")
 BODY(i_wr_dr0, "movq %%rax, %%db0")
 BODY(i_wr_dr7, "movq %%rax, %%db7")
+BODY(i_rdfsbase, "rdfsbase %%rax")
+BODY(i_wrfsbase, "wrfsbase %%rax")
 BODY(i_xgetbv, "xgetbv")
 BODY(i_xsetbv, "xsetbv")
 BODY(i_cpuid_prefixed, ".byte 0x0f, 0x0b, 0x78, 0x65, 0x6e\n\tcpuid\n\tmovl %%ebx, %%edi")
@@ -238,6 +241,27 @@ static void cpuid_policy(void)
     EXPECT_EQ(r.d & 1u << 20, cpuid_native_edx(0x80000001) & 1u << 20);     /* NX: it may be missing */
 }
 
+/* Whoever is told of them gets them whole: a value that is no address is refused. Who is not told has #UD. */
+static void fsgsbase(void)
+{
+    uint64_t cr4_before;
+
+    ASSERT_NO_FAULT(run(i_rd_cr4));
+    cr4_before = io.rax;
+    EXPECT_NO_FAULT(run_a(i_wr_cr4, cr4_before | CR4_FSGSBASE));
+    if (!(cpuid_prefixed(7, 0).b & 1)) {
+        EXPECT_FAULT(run_a(i_wrfsbase, 0x123456789000), TRAP_UD, ANY_ERROR);
+        EXPECT_FAULT(run(i_rdfsbase), TRAP_UD, ANY_ERROR);
+        return;
+    }
+    EXPECT_NO_FAULT(run_a(i_wrfsbase, 0x123456789000));
+    EXPECT_FAULT(run_a(i_wrfsbase, 1ul << 63), TRAP_GP, 0);
+    EXPECT_NO_FAULT(run(i_rdfsbase));
+    EXPECT_EQ(io.rax, 0x123456789000);
+    EXPECT_NO_FAULT(run_a(i_wrfsbase, 0));
+    EXPECT_NO_FAULT(run_a(i_wr_cr4, cr4_before));
+}
+
 static void xsetbv(void)
 {
     uint64_t xcr0, cr4_before;
@@ -268,4 +292,4 @@ static void xsetbv(void)
 }
 
 SUITE(registers, 33, 0, TEST(msr_bases), TEST(msr_policy), TEST(cr0_and_ts), TEST(cr2_and_cr3), TEST(cr4),
-      TEST(debug_registers), TEST(cpuid_policy), TEST(xsetbv));
+      TEST(debug_registers), TEST(cpuid_policy), TEST(fsgsbase), TEST(xsetbv));
