@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import badelf
 import esp
 import meddle
+import nested
 import tracecheck
 import typist
 
@@ -29,6 +30,7 @@ class Case:
     traced: object = None  # of what was read then: yields faults
     cpu: str = "max"
     kvm: str = ""  # the CPU of a machine under real KVM, inside an emulated one (nested.py); cpu is not looked at
+    rom: bytes = b""  # an option ROM of that machine
     icount: bool = False  # every run the same, see tools/qemu.py
     mem: int = 512
     firmware: str = "bios"
@@ -245,12 +247,15 @@ CASES += [
 # Under real KVM, inside an emulated machine. The CPU there is AMD's whatever its name; with XSAVE, QEMU's emulation of SVM
 # loses XCR0.
 KVM = {"limit": 180}
+BARE = "qemu64,-hypervisor"  # looks like a machine of its own
+TIMERS = ("GOOD mem=32M -- suites=boot,timers",)
 
 CASES += [
     Case("kvm-suites", (ALL.format("solo"),), kvm="qemu64", same_as="cpu-qemu64", **KVM),
     Case("kvm-host", (ALL.format("solo"), "GOOD name=clocks mem=32M -- suites=clocks tsc=unstable"), "loglvl=all",
          guests=(1, 2), kvm="host", shows=(r"^\(XEN\) XSAVE is not used: XCR0", r"^\(XEN\) Local APIC: x2APIC"), **KVM),
-    Case("kvm-xapic", ("GOOD mem=32M -- suites=boot,timers",), "loglvl=all", kvm="qemu64,-x2apic",
-         shows=(r"^\(XEN\) Local APIC: xAPIC",), **KVM),
+    Case("kvm-xapic", TIMERS, "loglvl=all", kvm=BARE, shows=(r"^\(XEN\) Local APIC: xAPIC",), **KVM),
+    Case("kvm-x2apic-found-on", TIMERS, "loglvl=all", kvm=BARE, rom=nested.option_rom(nested.X2APIC_ON),
+         shows=(r"^\(XEN\) Local APIC: x2APIC",), **KVM),
     Case("kvm-linux", (SERVICE, LINUX.format("", 2, "selftest"), "RAMDISK"), kvm="host,-xsave", shows=PV, limit=300),
 ]

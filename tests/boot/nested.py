@@ -14,7 +14,21 @@ OUTER_MEM = 1024  # MiB, beside what the inner machine has
 WORDS = "console=ttyS0 quiet loglevel=3 mitigations=off"
 
 
-def inner(case, options, modules):
+# mov $0x1b, %ecx; rdmsr; or $4, %ah; wrmsr, in real mode.
+X2APIC_ON = bytes.fromhex("66b91b000000 0f32 80cc04 0f30")
+
+
+def option_rom(code):
+    """Code that SeaBIOS runs before it boots: once, between pushes and pops of what it changes, to a far return."""
+    rom = bytearray(512)
+    rom[:5] = bytes.fromhex("55aa01 eb3b")
+    body = bytes.fromhex("665066516652") + code + bytes.fromhex("665a66596658cb")
+    rom[0x40:0x40 + len(body)] = body
+    rom[-1] = -sum(rom) & 0xFF
+    return bytes(rom)
+
+
+def inner(case, options, modules, logs):
     """The command of the inner machine, and the files that it names: (path there, file here)."""
     files = [("case/paragon", None)]
     words = []
@@ -23,13 +37,18 @@ def inner(case, options, modules):
         words.append(f"/case/module{number} {rest}")
     machine = {"accel": "kvm", "cpu": case.kvm, "mem": case.mem, "firmware": "bios"}
     argv = qemu.command(machine, None, "/case/paragon", options, words, program="qemu-system-x86_64")
+    if case.rom:
+        files.append(("case/rom", os.path.join(logs, case.name + ".rom")))
+        argv += ["-option-rom", "/case/rom"]
+        with open(files[-1][1], "wb") as rom:
+            rom.write(case.rom)
     return argv + ["-vga", "none"], files
 
 
 def command(case, args, options, modules):
     """QEMU's command line for the outer machine. modules: (file, words)."""
     base, linux = os.path.join(args.logs, case.name), os.path.dirname(args.linux)
-    argv, files = inner(case, options, modules)
+    argv, files = inner(case, options, modules, args.logs)
     with open(base + ".command", "w", encoding="utf-8") as script:
         script.write("exec " + shlex.join(argv) + "\n")
     words = [f"{path}={here or args.paragon}" for path, here in files] + [f"case/command={base}.command"]
