@@ -64,6 +64,7 @@ int64_t arch_ldt_window_offset(struct vcpu *v, uint64_t va);
 enum arch_base { BASE_FS, BASE_GS_KERNEL, BASE_GS_USER };
 uint64_t arch_get_base(enum arch_base which);
 void arch_set_base(enum arch_base which, uint64_t value);
+unsigned arch_get_selector(unsigned segment);             /* of current: 0 ES, 3 DS, 4 FS, 5 GS */
 void arch_load_user_gs(unsigned selector);                /* a bad selector loads null; never faults */
 
 /* Debug registers, FPU and control registers of the running vCPU; values are already policed. */

@@ -10,10 +10,14 @@
 
 #define DESC_TYPE (15ull << 40)
 #define DESC_S (1ull << 44)             /* code or data */
+#define DESC_RW (1ull << 41)            /* code: readable; data: writable */
+#define DESC_EXPAND_DOWN (1ull << 42)
 #define DESC_CODE (1ull << 43)
 #define DESC_DPL (3ull << 45)
 #define DESC_P (1ull << 47)
 #define DESC_L (1ull << 53)
+#define DESC_BIG (1ull << 54)
+#define DESC_G (1ull << 55)
 #define GATE_CALL (12ull << 40)
 #define GATE_RESERVED (0xffull << 32)
 #define DESCS_PER_FRAME (PAGE_SIZE / 8)
@@ -158,22 +162,58 @@ bool map_ldt_fault(struct vcpu *v, uint64_t offset)
     return mapped;
 }
 
-bool selector_is_code64(const struct vcpu *v, uint16_t sel)
+/* 0: none. */
+static uint64_t read_descriptor(const struct vcpu *v, uint16_t sel)
 {
     unsigned index = sel >> 3, page = index / DESCS_PER_FRAME;
-    const uint64_t code64 = DESC_P | DESC_S | DESC_CODE | DESC_L;
     const uint64_t *table;
     mfn_t mfn;
 
-    if ((sel | 3) == FLAT_RING3_CS64)
-        return true;
+    switch (sel | 3) {                  /* the ABI's flat ones */
+    case FLAT_RING3_CS64:
+        return 0x00affb000000ffff;
+    case FLAT_RING3_CS32:
+        return 0x00cffb000000ffff;
+    case FLAT_RING3_SS32:
+        return 0x00cff3000000ffff;
+    }
     if (index >= ((sel & 4) ? v->ldt_ents : v->gdt_ents))
-        return false;
+        return 0;
     mfn = (sel & 4) ? v->ldt_mfn[page] : v->gdt_frames[page];
     if (mfn == 0)
-        return false;
+        return 0;
     table = mfn_to_virt(mfn);
-    return (READ_ONCE(table[index % DESCS_PER_FRAME]) & code64) == code64;
+    return READ_ONCE(table[index % DESCS_PER_FRAME]);
+}
+
+bool read_segment(const struct vcpu *v, uint16_t sel, struct segment *s)
+{
+    uint64_t desc = sel > 3 ? read_descriptor(v, sel) : 0;
+    uint32_t limit = (uint32_t)(desc & 0xffff) | (uint32_t)(desc >> 32 & 0xf0000);
+    bool code = desc & DESC_CODE;
+
+    if ((desc & (DESC_P | DESC_S)) != (DESC_P | DESC_S))
+        return false;
+    *s = (struct segment){
+        .base = (uint32_t)(desc >> 16 & 0xffffff) | (uint32_t)(desc >> 32 & 0xff000000),
+        .limit = desc & DESC_G ? limit << 12 | 0xfff : limit,
+        .code = code,
+        .long_mode = code && (desc & DESC_L),
+        .big = desc & DESC_BIG,
+        .expand_down = !code && (desc & DESC_EXPAND_DOWN),
+        .readable = !code || (desc & DESC_RW),
+        .writable = !code && (desc & DESC_RW),
+    };
+    return true;
+}
+
+bool segment_holds(const struct segment *s, uint32_t offset, unsigned bytes)
+{
+    uint64_t last = (uint64_t)offset + bytes - 1;
+
+    if (s->expand_down)
+        return offset > s->limit && last <= (s->big ? 0xffffffffu : 0xffffu);
+    return last <= s->limit;
 }
 
 /* frame_list: guest array of frame numbers, one for each 512 of the entries. */

@@ -16,7 +16,16 @@ void drop_ldt(struct vcpu *v);                          /* unmaps and forgets re
 
 /* A fault in the LDT window of current: maps the guest's page there. False: none. Takes mm_lock. */
 bool map_ldt_fault(struct vcpu *v, uint64_t offset);
-/* Does the selector name a 64-bit code segment of v's tables? */
-bool selector_is_code64(const struct vcpu *v, uint16_t sel);
+
+/* What a selector stands for in v's tables, or in the ABI's part of every GDT. From one reading of the descriptor, which
+ * another vCPU may be changing. False: no present code or data segment. */
+struct segment {
+    uint32_t base, limit;           /* of bytes, the granularity applied */
+    bool code, long_mode, big;      /* big: 32-bit code or stack */
+    bool expand_down, readable, writable;
+};
+bool read_segment(const struct vcpu *v, uint16_t sel, struct segment *s);
+/* Does [offset, offset + bytes) lie within the limit? */
+bool segment_holds(const struct segment *s, uint32_t offset, unsigned bytes);
 
 #endif

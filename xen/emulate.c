@@ -1,12 +1,13 @@
 /* Owns privileged instructions: what a guest kernel that runs in ring 3 gets when it executes one that only
- * ring 0 may. Called by traps.c with the #GP (or #UD) that the CPU raised; whatever is not emulated stays
- * that fault. Decoding is decode.c's, the policies of MSRs, CPUID, ports and debug registers have their own
- * files. */
+ * ring 0 may, in code of whatever mode. Called by traps.c with the #GP (or #UD) that the CPU raised; whatever is not
+ * emulated stays that fault. Decoding is decode.c's, reading the instruction insn_access.c's; the policies of MSRs,
+ * CPUID, ports and debug registers have their own files. */
 #include "common/string.h"
 #include "xen/desc.h"
 #include "xen/emulate.h"
 #include "xen/guest_access.h"
 #include "xen/hypercalls.h"
+#include "xen/insn_access.h"
 #include "xen/mm.h"
 #include "xen/upcall.h"
 
@@ -22,16 +23,10 @@
 #define XCR0_AVX 4u
 #define XCR0_AVX512 0xe0u
 
-void instruction_done(struct vcpu *v, struct cpu_user_regs *regs, unsigned length, uint64_t dr6)
+void debug_after_instruction(struct vcpu *v, const struct cpu_user_regs *regs, uint64_t dr6)
 {
-    regs->rip += length;
-    regs->rflags &= ~(uint64_t)EFLAGS_RF;
-    if (regs->rflags & EFLAGS_TF)
-        dr6 |= DR6_BS;
-    if (unlikely(dr6 != 0)) {
-        v->debugreg[6] |= dr6;
-        inject_trap(v, TRAP_DB, 0);
-    }
+    v->debugreg[6] |= dr6 | (regs->rflags & EFLAGS_TF ? DR6_BS : 0);
+    inject_trap(v, TRAP_DB, 0);
 }
 
 void guest_set_ts(struct vcpu *v, bool on)
@@ -94,7 +89,7 @@ static enum emulation emulate_mov_cr(struct vcpu *v, struct cpu_user_regs *regs,
     uint64_t *reg = reg_by_number(regs, modrm_rm(in));
 
     if (in->opcode == 0x122)
-        return write_cr(v, cr, *reg);
+        return write_cr(v, cr, in->mode == MODE_64 ? *reg : (uint32_t)*reg);
     switch (cr) {
     case 0:
         *reg = CR0_VISIBLE | (v->ts ? CR0_TS : 0);
@@ -119,7 +114,7 @@ static enum emulation emulate_mov_dr(struct vcpu *v, struct cpu_user_regs *regs,
     int rc = 0;
 
     if (in->opcode == 0x123)
-        rc = guest_set_debugreg(v, dr, *reg);
+        rc = guest_set_debugreg(v, dr, in->mode == MODE_64 ? *reg : (uint32_t)*reg);
     else
         rc = guest_get_debugreg(v, dr, reg);
     if (rc != -ENODEV)
@@ -231,31 +226,19 @@ static const struct {
     { 0x109, 0xffff, false, emulate_nothing },
 };
 
-/* Up to 16 bytes at rip. Those behind a page's end may be missing without harm to a shorter instruction. */
-static unsigned fetch(uint64_t rip, uint8_t bytes[16])
-{
-    unsigned in_page = (unsigned)(PAGE_SIZE - (rip & ~PAGE_MASK));
-
-    if (likely(in_page >= 16))
-        return guest_range_ok(rip, 16) && get_guest_words(bytes, rip, 1) &&
-                       get_guest_words(bytes + 8, rip + 8, 1) ? 16 : 0;
-    if (read_guest(bytes, rip, in_page) != 0)
-        return 0;
-    return read_guest(bytes + in_page, rip + in_page, 16 - in_page) == 0 ? 16 : in_page;
-}
-
 /* The bytes are read again here, after the fault, so they may be another instruction by now: what counts is
  * only that what is emulated is decided on one copy of them. */
 enum emulation emulate_privileged(struct vcpu *v, struct cpu_user_regs *regs)
 {
     enum emulation result;
+    enum cpu_mode mode;
     uint8_t bytes[16];
     struct insn in;
+    unsigned len = fetch_insn(v, regs, bytes, &mode);
 
-    if (unlikely(!selector_is_code64(v, regs->cs)) ||
-        !decode_insn(bytes, fetch(regs->rip, bytes), regs, &in) || in.lock)
+    if (!decode_insn(bytes, len, mode, &in))
         return NOT_OURS;
-    if (likely(is_port_io(in.opcode))) {
+    if (likely(is_port_io(in.opcode) && !in.lock)) {
         uint64_t rip = regs->rip;
 
         result = emulate_port_io(v, regs, &in);
@@ -263,7 +246,7 @@ enum emulation emulate_privileged(struct vcpu *v, struct cpu_user_regs *regs)
             trace_emulated(TRC_PV_EMULATE_PRIVOP, rip, bytes, in.length);
         return result;
     }
-    for (unsigned i = 0; i < ARRAY_SIZE(privileged); i++) {
+    for (unsigned i = 0; i < ARRAY_SIZE(privileged) && !in.lock; i++) {
         if ((in.opcode & privileged[i].mask) != privileged[i].opcode)
             continue;
         if (!v->kernel_mode && !privileged[i].in_user_mode)
@@ -272,7 +255,7 @@ enum emulation emulate_privileged(struct vcpu *v, struct cpu_user_regs *regs)
         if (tracing(TRACE_EMUL) && result != NOT_OURS)
             trace_emulated(TRC_PV_EMULATE_PRIVOP, regs->rip, bytes, in.length);
         if (result == EMULATED)
-            instruction_done(v, regs, in.length, 0);
+            instruction_done(v, regs, next_rip(&in, regs), 0);
         return result;
     }
     return NOT_OURS;
@@ -284,14 +267,16 @@ enum emulation emulate_forced_cpuid(struct vcpu *v, struct cpu_user_regs *regs)
 {
     static const uint8_t forced[8] = { 0x0f, 0x0b, 'x', 'e', 'n', 0x0f, 0xa2 };
     const unsigned length = 7;
-    uint64_t bytes = 0, wanted;
+    enum cpu_mode mode;
+    uint8_t bytes[16];
+    uint64_t found, wanted;
     uint32_t out[4];
 
-    if ((!guest_range_ok(regs->rip, 8) || !get_guest_words(&bytes, regs->rip, 1)) &&    /* the last bytes of a page? */
-        read_guest(&bytes, regs->rip, length) != 0)
+    if (fetch_insn(v, regs, bytes, &mode) < length)
         return NOT_OURS;
+    memcpy(&found, bytes, sizeof(found));
     memcpy(&wanted, forced, sizeof(wanted));
-    if (bytes << 8 != wanted << 8)
+    if (found << 8 != wanted << 8)
         return NOT_OURS;
     if (tracing(TRACE_EMUL))
         trace_emulated(TRC_PV_FORCED_INVALID_OP, regs->rip, forced, length);
@@ -300,6 +285,6 @@ enum emulation emulate_forced_cpuid(struct vcpu *v, struct cpu_user_regs *regs)
     regs->rbx = out[1];
     regs->rcx = out[2];
     regs->rdx = out[3];
-    instruction_done(v, regs, length, 0);
+    instruction_done(v, regs, mode == MODE_64 ? regs->rip + length : (uint32_t)(regs->rip + length), 0);
     return EMULATED;
 }

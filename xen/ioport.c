@@ -1,9 +1,9 @@
-/* Owns port I/O. A guest has no devices, but its kernel probes for them, and only port I/O that works and
- * finds nothing lets it get on: reads are all ones, writes vanish. Who may do it is decided as on hardware,
- * by IOPL or by bitmap. */
+/* Owns port I/O. A guest has no devices, but its kernel probes for them, and only port I/O that works and finds
+ * nothing lets it get on: reads are all ones, writes vanish. Who may do it is decided as on
+ * hardware, by IOPL or by bitmap. */
 #include "common/string.h"
 #include "xen/emulate.h"
-#include "xen/guest_access.h"
+#include "xen/insn_access.h"
 #include "xen/mm.h"
 #include "xen/upcall.h"
 
@@ -11,15 +11,6 @@
 #define PF_PRESENT 1u
 #define PF_WRITE 2u
 #define STRING_CHUNK 256u       /* bytes of a string instruction done before an interrupt may come */
-
-/* The guest kernel counts as ring 1, since it runs on what it thinks is a rung below the hypervisor; as ring
- * 0 if it asked for that; user mode as ring 3. */
-bool iopl_allows(const struct vcpu *v)
-{
-    unsigned cpl = v->kernel_mode ? !(v->domain->vm_assist & (1u << VMASST_TYPE_architectural_iopl)) : 3;
-
-    return v->iopl >= cpl;
-}
 
 /* The bitmap lies in guest kernel memory, which user mode's tables do not map: it is read through the
  * kernel's. Where there is nothing to read, nothing is allowed. */
@@ -54,9 +45,7 @@ bool guest_io_allowed(struct vcpu *v, uint16_t port, unsigned bytes)
 uint32_t guest_port_in(struct vcpu *v, uint16_t port, unsigned bytes)
 {
     (void)v;
-    if (port == PORT_PIT_CHANNEL2 && bytes == 1)
-        return (uint8_t)(arch_tsc() >> 6);
-    return bytes == 4 ? ~0u : (1u << (8 * bytes)) - 1;
+    return port == PORT_PIT_CHANNEL2 && bytes == 1 ? (uint8_t)(arch_tsc() >> 6) : ~0u;
 }
 
 void guest_port_out(struct vcpu *v, uint16_t port, unsigned bytes, uint32_t value)
@@ -102,57 +91,57 @@ static enum emulation string_fault(struct vcpu *v, uint64_t va, unsigned bytes, 
 }
 
 /* INS and OUTS. A long repeat is done piece by piece with rip left on the instruction, as when an interrupt
- * comes between two of its iterations; backwards, with 32-bit addresses or single-stepped, each piece is one
- * element. */
+ * comes between two of its iterations; backwards, with addresses of less than 64 bits or single-stepped, each piece is
+ * one element. */
 static enum emulation string_io(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *in,
                                 uint16_t port, unsigned bytes)
 {
     bool out = in->opcode & 2;
-    uint64_t mask = in->adsize ? ~0u : ~0ull, *pointer = out ? &regs->rsi : &regs->rdi;
-    uint64_t va = out ? insn_linear(in, *pointer) : *pointer & mask;
-    uint64_t count = in->rep ? regs->rcx & mask : 1;
-    uint64_t in_page = (PAGE_SIZE - (va & ~PAGE_MASK)) / bytes, n = MIN(count, STRING_CHUNK / bytes);
+    uint64_t *pointer = out ? &regs->rsi : &regs->rdi;
+    uint64_t count = in->rep ? regs->rcx & size_mask(in->ad_bytes) : 1, n = MIN(count, STRING_CHUNK / bytes);
+    uint64_t va, in_page;
+    unsigned segment = out ? operand_segment(in) : SEG_ES, vector;
 
     if (count == 0) {
-        instruction_done(v, regs, in->length, 0);
+        instruction_done(v, regs, next_rip(in, regs), 0);
         return EMULATED;
     }
-    if (in->adsize || (regs->rflags & (EFLAGS_DF | EFLAGS_TF)) || in_page == 0)
+    vector = linear_address(in, segment, *pointer & size_mask(in->ad_bytes), bytes, !out, &va);
+    if (vector != 0) {
+        inject_trap(v, vector, 0);
+        return FAULTED;
+    }
+    in_page = (PAGE_SIZE - (va & ~PAGE_MASK)) / bytes;
+    if (in->ad_bytes < 8 || (regs->rflags & (EFLAGS_DF | EFLAGS_TF)) || in_page == 0)
         n = 1;
     else
         n = MIN(n, in_page);
     if (!transfer(v, va, port, bytes, (unsigned)n, out))
         return string_fault(v, va, bytes, out);
-    *pointer = (*pointer + (regs->rflags & EFLAGS_DF ? -(uint64_t)bytes : n * bytes)) & mask;
+    write_reg(pointer, in->ad_bytes, *pointer + (regs->rflags & EFLAGS_DF ? -(uint64_t)bytes : n * bytes));
     if (in->rep)
-        regs->rcx = (regs->rcx - n) & mask;
-    instruction_done(v, regs, n == count ? in->length : 0, io_breakpoints_hit(v, port, bytes));
+        write_reg(&regs->rcx, in->ad_bytes, regs->rcx - n);
+    instruction_done(v, regs, n == count ? next_rip(in, regs) : regs->rip, io_breakpoints_hit(v, port, bytes));
     return EMULATED;
 }
 
 enum emulation emulate_port_io(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *in)
 {
-    unsigned bytes = !(in->opcode & 1) ? 1 : in->opsize ? 2 : 4;
+    unsigned bytes = MIN(in->op_bytes, 4u);
     bool string = (in->opcode & 0x80) == 0;
     uint16_t port = (uint16_t)(string || (in->opcode & 8) ? regs->rdx : (uint8_t)in->imm);
     uint64_t hit = 0;
 
-    if (unlikely(!guest_io_allowed(v, port, bytes)))
+    if (!likely(iopl_allows(v)) && !guest_io_allowed(v, port, bytes))
         return NOT_OURS;
     if (unlikely(string))
         return string_io(v, regs, in, port, bytes);
-    if (in->opcode & 2) {
+    if (in->opcode & 2)
         guest_port_out(v, port, bytes, (uint32_t)regs->rax);
-    } else {
-        uint32_t value = guest_port_in(v, port, bytes);
-
-        if (bytes == 4)
-            regs->rax = value;
-        else
-            regs->rax = (regs->rax & ~((1ull << (8 * bytes)) - 1)) | value;
-    }
+    else
+        write_reg(&regs->rax, bytes, guest_port_in(v, port, bytes));
     if (unlikely(v->debugreg[5] != 0))
         hit = io_breakpoints_hit(v, port, bytes);
-    instruction_done(v, regs, in->length, hit);
+    instruction_done(v, regs, next_rip(in, regs), hit);
     return EMULATED;
 }

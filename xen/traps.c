@@ -2,8 +2,8 @@
  * it to the guest's own trap table. Called by arch/ with the vector; delivering is upcall.c's. */
 #include "xen/desc.h"
 #include "xen/emulate.h"
-#include "xen/guest_access.h"
 #include "xen/hypercalls.h"
+#include "xen/insn_access.h"
 #include "xen/log.h"
 #include "xen/mm.h"
 #include "xen/upcall.h"
@@ -51,10 +51,16 @@ static void page_fault(struct vcpu *v, struct cpu_user_regs *regs, uint64_t cr2)
  * wrong. The guest kernel counts as ring 1 (ring 0 with architectural_iopl) against its own gate's DPL. */
 static bool software_interrupt(struct vcpu *v, struct cpu_user_regs *regs)
 {
-    uint8_t insn[2];
+    uint8_t insn[16];
+    enum cpu_mode mode;
     unsigned cpl = v->kernel_mode ? !(v->domain->vm_assist & (1u << VMASST_TYPE_architectural_iopl)) : 3;
 
-    if (!(regs->error_code & 2) || (regs->error_code & 1) || read_guest(insn, regs->rip, 2) != 0 || insn[0] != 0xcd)
+    if (!(regs->error_code & 2) || (regs->error_code & 1))
+        return false;
+    /* A code segment that is in no table any more is taken for flat. */
+    if (fetch_insn(v, regs, insn, &mode) < 2 && read_guest(insn, regs->rip, 2) != 0)
+        return false;
+    if (insn[0] != 0xcd)
         return false;
     if (v->traps[insn[1]].address != 0 && TI_GET_DPL(&v->traps[insn[1]]) >= cpl) {
         regs->rip += 2;

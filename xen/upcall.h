@@ -23,6 +23,7 @@
 
 #define EFLAGS_CF 0x1u
 #define EFLAGS_MBS 0x2u
+#define EFLAGS_ZF 0x40u
 #define EFLAGS_TF 0x100u
 #define EFLAGS_IF 0x200u
 #define EFLAGS_DF 0x400u

@@ -226,6 +226,13 @@ void arch_set_base(enum arch_base which, uint64_t value)
                                 : &current->base_gs_user) = value;
 }
 
+unsigned arch_get_selector(unsigned segment)
+{
+    policed(segment == 0 || (segment >= 3 && segment <= 5), "a segment register", segment);
+    return segment == 0 ? current->sel_es : segment == 3 ? current->sel_ds : segment == 4 ? current->sel_fs
+                                                                             : current->sel_gs;
+}
+
 void arch_load_user_gs(unsigned selector)
 {
     policed(selector <= 0xffff, "GS selector", selector);

@@ -233,6 +233,26 @@ void arch_set_base(enum arch_base which, uint64_t value)
     wrmsr(base_msr(which), value);
 }
 
+unsigned arch_get_selector(unsigned segment)
+{
+    unsigned selector;
+
+    switch (segment) {
+    case 0:
+        __asm__ volatile("mov %%es, %0" : "=r"(selector));
+        return selector;
+    case 4:
+        __asm__ volatile("mov %%fs, %0" : "=r"(selector));
+        return selector;
+    case 5:
+        __asm__ volatile("mov %%gs, %0" : "=r"(selector));
+        return selector;
+    default:
+        __asm__ volatile("mov %%ds, %0" : "=r"(selector));
+        return selector;
+    }
+}
+
 /* The user's %gs: the selector is shared by both modes, its base goes to the user's. */
 void arch_load_user_gs(unsigned selector)
 {

@@ -86,6 +86,153 @@ static void writable_stores(void)
     area_free(&x);
 }
 
+/* Every other integer instruction that writes memory, here on entries that are not present: what is stored, and the flags.
+ * They start with a carry; rcx is a count, rax and rdx are what cmpxchg8b compares. RCL and RCR are left to the host test:
+ * QEMU has changed the carry by the time that their store faults. */
+#define FLAGS_ALWAYS_DEFINED 0xc5ul     /* SF ZF PF CF */
+#define INTEGER(name, text)                                                                             \
+    static uint64_t name(volatile uint64_t *p, uint64_t v, uint64_t old)                                \
+    {                                                                                                   \
+        uint64_t flags, d = old >> 32, c = 5;                                                           \
+        __asm__ volatile("stc\n\t" text "\n\tpushfq\n\tpopq %0"                                         \
+                         : "=&r"(flags), "+b"(v), "+a"(old), "+d"(d), "+c"(c) : "S"(p) : "memory", "cc"); \
+        return (flags & FLAGS_ALWAYS_DEFINED) ^ v << 32 ^ old << 8 ^ d << 16 ^ c << 56;                 \
+    }
+INTEGER(i_add, "addl %k1, 4(%5)")
+INTEGER(i_adc, "adcl $0x1234, 4(%5)")
+INTEGER(i_sbb, "lock sbbb %b1, 5(%5)")
+INTEGER(i_sub, "subw $-2, 2(%5)")
+INTEGER(i_xor, "xorb %%bh, 7(%5)")
+INTEGER(i_inc, "incb 3(%5)")
+INTEGER(i_dec, "lock decl 4(%5)")
+INTEGER(i_not, "notl 4(%5)")
+INTEGER(i_neg, "negb 5(%5)")
+INTEGER(i_shl, "shlq $3, (%5)")
+INTEGER(i_shr, "shrl 4(%5)")
+INTEGER(i_sar, "sarb %%cl, 7(%5)")
+INTEGER(i_rol, "rolw $4, 6(%5)")
+INTEGER(i_shld, "shldl $7, %k1, 4(%5)")
+INTEGER(i_shrd, "shrdw %%cl, %w1, 2(%5)")
+INTEGER(i_xadd, "lock xaddl %k1, 4(%5)")
+INTEGER(i_bts_reg, "btsq %4, (%5)")
+INTEGER(i_btr_reg, "btrl %k4, 4(%5)")
+INTEGER(i_btc, "lock btcq $40, (%5)")
+INTEGER(i_setcc, "setc 6(%5)")
+INTEGER(i_movnti, "movnti %k1, 4(%5)")
+INTEGER(i_movq_imm, "movq $0x7ffffffe, (%5)")
+INTEGER(i_cmpxchg8b, "lock cmpxchg8b (%5)")
+INTEGER(i_cmpxchg8b_miss, "leal 4(%%rax), %%eax\n\tlock cmpxchg8b (%5)")
+INTEGER(i_cmpxchg_1, "cmpxchgb %b1, 7(%5)")
+INTEGER(i_stos, "pushq %%rdi\n\tmovq %5, %%rdi\n\tandb $0xfe, %%al\n\tstosb\n\tsubq %5, %%rdi\n\tmovq %%rdi, %1\n\t"
+               "popq %%rdi")
+INTEGER(i_pop, "pushq $0x4440\n\tpopq (%5)")
+
+static const struct store integers[] = {
+    ENTRY(i_add), ENTRY(i_adc), ENTRY(i_sbb), ENTRY(i_sub), ENTRY(i_xor), ENTRY(i_inc), ENTRY(i_dec), ENTRY(i_not),
+    ENTRY(i_neg), ENTRY(i_shl), ENTRY(i_shr), ENTRY(i_sar), ENTRY(i_rol), ENTRY(i_shld),
+    ENTRY(i_shrd), ENTRY(i_xadd), ENTRY(i_bts_reg), ENTRY(i_btr_reg), ENTRY(i_btc), ENTRY(i_setcc), ENTRY(i_movnti),
+    ENTRY(i_movq_imm), ENTRY(i_cmpxchg8b), ENTRY(i_cmpxchg8b_miss), ENTRY(i_cmpxchg_1), ENTRY(i_stos), ENTRY(i_pop),
+};
+
+static void writable_integers(void)
+{
+    struct area x = area_new();
+    volatile uint64_t word;
+
+    ASSERT_EQ(mmu_set(x.maddr, 0), 0);
+    flush_local();
+    writable_assist(true);
+    for (unsigned i = 0; i < sizeof(integers) / sizeof(integers[0]); i++) {
+        struct attempt a = { .op = &integers[i], .p = x.slot, .v = 0x2a5c3e72 };
+        uint64_t expected;
+
+        ASSERT_EQ(mmu_set(x.maddr, 0x4b1d9a31f2c60e46), 0);
+        a.old = word = *x.slot;
+        expected = a.op->fn(&word, a.v, a.old);
+        EXPECT_MSG(try_fault(do_attempt, &a).vector == FAULT_NONE, "%s: faulted", a.op->name);
+        EXPECT_MSG(*x.slot == word, "%s: stored %#lx, expected %#lx", a.op->name, *x.slot, word);
+        EXPECT_MSG(a.result == expected, "%s: registers %#lx, expected %#lx", a.op->name, a.result, expected);
+    }
+    writable_assist(false);
+    EXPECT_EQ(mmu_set(x.maddr, 0), 0);
+    area_free(&x);
+}
+
+#define RUN 6
+struct strings {
+    volatile uint64_t *to;
+    const uint64_t *from;
+    uint64_t count, left, moved;
+    bool down;
+};
+
+static void do_rep_movs(void *arg)
+{
+    struct strings *s = arg;
+    volatile uint64_t *to = s->to;
+    const uint64_t *from = s->from;
+
+    __asm__ volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(s->left) : : "memory");
+    s->moved = (uint64_t)(to - s->to) << 8 | (uint64_t)(from - s->from);
+}
+
+static void do_rep_stos(void *arg)
+{
+    struct strings *s = arg;
+    volatile uint64_t *to = s->to;
+
+    if (s->down)
+        __asm__ volatile("std");
+    __asm__ volatile("rep stosq\n\tcld" : "+D"(to), "+c"(s->left) : "a"(0) : "memory");
+    s->moved = (uint64_t)(to - s->to);
+}
+
+/* Repeated, they do one entry at a time; the one that cannot be has the fault, with the registers that belong to it. */
+static void writable_strings(void)
+{
+    volatile uint64_t *va = va_alloc(RUN);
+    volatile uint64_t *slot;
+    uint64_t entries[RUN];
+    pfn_t pfn[RUN];
+    struct strings s = { 0 };
+
+    for (unsigned i = 0; i < RUN; i++) {
+        pfn[i] = frame_alloc();
+        *(uint64_t *)p2v(pfn[i]) = 100 + i;
+        entries[i] = make_pte(pfn_to_mfn(pfn[i]), PTE_KERNEL);
+        ASSERT_EQ(map_page(va + 512 * i, 0), 0);
+    }
+    slot = (volatile uint64_t *)pte_slot((void *)va, 1);
+    writable_assist(true);
+    s = (struct strings){ .to = slot, .from = entries, .left = RUN };
+    EXPECT_NO_FAULT(try_fault(do_rep_movs, &s));
+    EXPECT_EQ(s.left, 0);
+    EXPECT_EQ(s.moved, RUN << 8 | RUN);
+    for (unsigned i = 0; i < RUN; i++)
+        EXPECT_EQ(va[512 * i], 100 + i);
+    s = (struct strings){ .to = slot + RUN - 1, .left = RUN - 1, .down = true };
+    EXPECT_NO_FAULT(try_fault(do_rep_stos, &s));
+    EXPECT_EQ(s.left, 0);
+    EXPECT_EQ(s.moved, (uint64_t)1 - RUN);
+    flush_local();
+    EXPECT_EQ(va[0], 100);
+    for (unsigned i = 1; i < RUN; i++)
+        EXPECT_EQ(slot[i], 0);
+    entries[2] |= PTE_ADDR_MASK;                        /* no such frame */
+    s = (struct strings){ .to = slot, .from = entries, .left = RUN };
+    EXPECT_FAULT(try_fault(do_rep_movs, &s), TRAP_PF, PF_PRESENT | PF_WRITE);
+    EXPECT_EQ(slot[1] & OURS, entries[1] & OURS);
+    EXPECT_EQ(slot[2], 0);
+    s = (struct strings){ .to = slot, .left = RUN };
+    EXPECT_NO_FAULT(try_fault(do_rep_stos, &s));
+    writable_assist(false);
+    flush_local();
+    for (unsigned i = 0; i < RUN; i++) {
+        EXPECT_EQ(slot[i], 0);
+        frame_free(pfn[i]);
+    }
+}
+
 /* The new mapping is used, and the frame's counts moved along with it. */
 static void writable_counts(void)
 {
@@ -141,4 +288,5 @@ static void writable_refused(void)
     area_free(&x);
 }
 
-SUITE(writable, 22, 0, TEST(writable_stores), TEST(writable_counts), TEST(writable_refused));
+SUITE(writable, 22, 0, TEST(writable_stores), TEST(writable_integers), TEST(writable_strings),
+      TEST(writable_counts), TEST(writable_refused));
