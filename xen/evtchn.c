@@ -10,6 +10,7 @@
 #include "xen/trace.h"
 
 #define BITS 64u
+#define BUCKETS_LOOKED_AT 8u            /* again, at each opening of a port */
 
 static inline bool test_and_set(uint64_t *words, unsigned nr)
 {
@@ -101,6 +102,19 @@ void evtchn_trace(const struct domain *d, const struct evtchn *e, evtchn_port_t 
     trace_put_of(d, TRACE_EVENT, TRC_PARAGON_SEND, words, ARRAY_SIZE(words));
 }
 
+static void set_room(struct evtchn_table *t, unsigned bucket, bool room)
+{
+    uint64_t bit = 1ull << bucket % BITS, *word = &t->has_room[bucket / BITS];
+
+    *word = room ? *word | bit : *word & ~bit;
+}
+
+void evtchn_nobody_is_busy(struct evtchn_table *t)
+{
+    for (unsigned i = 0; i < MAX_BUCKETS; i++)
+        set_room(t, i, i < t->nr_valid / PORTS_PER_BUCKET && t->nr_closed[i] != 0);
+}
+
 /* There may be one already, from before a reset. */
 static int add_bucket(struct evtchn_table *t)
 {
@@ -113,6 +127,8 @@ static int add_bucket(struct evtchn_table *t)
     if (t->bucket[n] == NULL)
         return -ENOMEM;
     t->nr_valid += PORTS_PER_BUCKET;
+    t->nr_closed[n] = PORTS_PER_BUCKET - (n == 0);
+    set_room(t, n, true);
     return 0;
 }
 
@@ -123,7 +139,6 @@ int evtchn_init(struct domain *d)
     if (t == NULL)
         return -ENOMEM;
     t->abi = &evtchn_two_level;
-    t->first_free = 1;
     if (add_bucket(t) != 0) {
         free_pages(t, EVTCHN_TABLE_ORDER);
         return -ENOMEM;
@@ -132,23 +147,68 @@ int evtchn_init(struct domain *d)
     return 0;
 }
 
-/* Ports that are closed but busy are passed over, and looked at again the next time. */
+static unsigned first_with_room(const struct evtchn_table *t)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(t->has_room); i++)
+        if (t->has_room[i] != 0)
+            return i * BITS + (unsigned)__builtin_ctzll(t->has_room[i]);
+    return MAX_BUCKETS;
+}
+
+/* 0: all that are closed are busy, and there they stay, since a guest that takes one off its queue does not tell us. */
+static evtchn_port_t free_port_in(struct domain *d, unsigned bucket)
+{
+    struct evtchn_table *t = d->evtchn;
+    evtchn_port_t first = bucket * PORTS_PER_BUCKET;
+
+    for (evtchn_port_t port = MAX(first, 1u); port < first + PORTS_PER_BUCKET; port++)
+        if (evtchn_lookup(d, port)->state == EVTCHNSTAT_closed && !t->abi->is_busy(d, port))
+            return port;
+    set_room(t, bucket, false);
+    return 0;
+}
+
+/* The lowest port that is closed and not busy, or 0. A guest can have every port closed and busy. So that it does not make
+ * us look at all of them for each new one, buckets with nothing else are left alone, and a few at a time, round and round,
+ * get another chance; a guest of some thousand ports sees nothing of that. */
+static evtchn_port_t find_free_port(struct domain *d)
+{
+    struct evtchn_table *t = d->evtchn;
+    unsigned nr_buckets = t->nr_valid / PORTS_PER_BUCKET, bucket;
+
+    for (unsigned i = 0; i < MIN(nr_buckets, BUCKETS_LOOKED_AT); i++) {
+        t->next_chance = t->next_chance + 1 < nr_buckets ? t->next_chance + 1 : 0;
+        if (t->nr_closed[t->next_chance] != 0)
+            set_room(t, t->next_chance, true);
+    }
+    for (unsigned i = 0; i < 2 * BUCKETS_LOOKED_AT && (bucket = first_with_room(t)) < MAX_BUCKETS; i++) {
+        evtchn_port_t port = free_port_in(d, bucket);
+
+        count_work(PORTS_PER_BUCKET * WORK_PER_LOOK);
+        if (port != 0)
+            return port;
+    }
+    return 0;
+}
+
 int evtchn_open_port(struct domain *d, struct evtchn init)
 {
     struct evtchn_table *t = d->evtchn;
     struct evtchn *e;
-    unsigned port;
+    evtchn_port_t port;
     int rc;
 
     if (t->resetting)
         return -EBUSY;
-    while (t->first_free < t->nr_valid && evtchn_lookup(d, t->first_free)->state != EVTCHNSTAT_closed)
-        t->first_free++;
-    for (port = t->first_free; port < t->nr_valid; port++)
-        if (evtchn_lookup(d, port)->state == EVTCHNSTAT_closed && !t->abi->is_busy(d, port))
-            break;
-    if (port == t->nr_valid && (rc = add_bucket(t)) != 0)
-        return rc;
+    port = find_free_port(d);
+    if (port == 0) {
+        rc = add_bucket(t);
+        if (rc != 0)
+            return rc;
+        port = MAX(t->nr_valid - PORTS_PER_BUCKET, 1u);
+    }
+    if (--t->nr_closed[port / PORTS_PER_BUCKET] == 0)
+        set_room(t, port / PORTS_PER_BUCKET, false);
     e = evtchn_lookup(d, port);
     init.priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
     init.last_vcpu = e->last_vcpu;
@@ -193,7 +253,8 @@ static void close_port_locked(struct domain *d, evtchn_port_t port, struct evtch
     }
     *e = (struct evtchn){ .last_vcpu = e->last_vcpu, .last_priority = e->last_priority };
     t->abi->clear_pending(d, port);     /* the next who gets the port shall not find our event */
-    t->first_free = MIN(t->first_free, port);
+    t->nr_closed[port / PORTS_PER_BUCKET]++;
+    set_room(t, port / PORTS_PER_BUCKET, true);
 }
 
 int evtchn_close_port(struct domain *d, evtchn_port_t port)

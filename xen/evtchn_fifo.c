@@ -23,7 +23,6 @@
 #define BUSY (1u << EVTCHN_FIFO_BUSY)   /* asks the guest to leave the word alone */
 #define LINK_MASK ((uint32_t)EVTCHN_FIFO_LINK_MASK)
 #define LINK_TRIES 8u
-#define WORK_PER_LOOK 12u               /* at one port */
 
 /* NULL: the guest gave no page for it yet. The count is read before the page that it covers. */
 static inline event_word_t *word_of(struct evtchn_fifo *f, evtchn_port_t port)
@@ -272,6 +271,7 @@ void fifo_destroy(struct domain *d)
     spin_lock(&t->lock);
     t->abi = &evtchn_two_level;
     t->nr_valid = MIN(t->nr_valid, t->abi->nr_ports);
+    evtchn_nobody_is_busy(t);
     t->fifo = NULL;
     spin_unlock(&t->lock);
     for (unsigned i = 0; i < f->nr_pages; i++)

@@ -4,7 +4,8 @@
  * Invariants, under the domain's lock (both domains' for E1)
  *   E1  an INTERDOMAIN port with a remote domain is its remote port's remote, until either closes
  *   E2  v->virq_port[n] != 0 is a VIRQ port with that n; for a per-vCPU VIRQ its notify_vcpu is v
- *   E3  ports 1 .. first_free - 1 are in use; ports from nr_valid on are closed
+ *   E3  ports from nr_valid on are closed. Of each bucket below, nr_closed counts the closed ports, 0 left out; its bit in
+ *       has_room is set if there are any, unless all of them were busy when last looked at
  *   E4  nr_valid <= abi->nr_ports; abi is the FIFO one only while fifo != NULL
  *   E5  each page of fifo, arrays and control blocks, holds a general and a writable reference (F6) */
 #ifndef XEN_EVTCHN_TABLE_H
@@ -16,6 +17,7 @@
 
 #define PORTS_PER_BUCKET 128u
 #define WORK_PER_PORT 150u              /* to close one */
+#define WORK_PER_LOOK 12u               /* at the state of one */
 #define MAX_BUCKETS (EVTCHN_FIFO_NR_CHANNELS / PORTS_PER_BUCKET)
 #define WORDS_PER_PAGE (PAGE_SIZE / sizeof(event_word_t))
 #define MAX_ARRAY_PAGES (EVTCHN_FIFO_NR_CHANNELS / WORDS_PER_PAGE)
@@ -60,10 +62,12 @@ _Static_assert(sizeof(struct evtchn_fifo) <= PAGE_SIZE, "one page");
 struct evtchn_table {
     struct spinlock lock;
     unsigned nr_valid;
-    unsigned first_free;
     bool resetting;                     /* no port may be opened */
     const struct evtchn_abi *abi;
     struct evtchn_fifo *fifo;
+    unsigned next_chance;               /* the bucket whose closed ports are looked at again next */
+    uint64_t has_room[MAX_BUCKETS / 64];
+    uint8_t nr_closed[MAX_BUCKETS];
     struct evtchn *bucket[MAX_BUCKETS];
 };
 #define EVTCHN_TABLE_ORDER 2u
@@ -99,8 +103,10 @@ static inline void mark_events_pending(struct vcpu *v)
 
 void evtchn_wake_pollers(struct domain *d, evtchn_port_t port);
 
-/* Opens the lowest free port as `init`: the port, -ENOSPC, -ENOMEM or -EBUSY. The caller holds the lock. */
+/* Opens the lowest free port that it finds as `init`: the port, -ENOSPC, -ENOMEM or -EBUSY. The caller holds the lock. */
 int evtchn_open_port(struct domain *d, struct evtchn init);
+/* nr_valid may have shrunk, and of the ports that are left all that are closed can be opened. */
+void evtchn_nobody_is_busy(struct evtchn_table *t);
 /* -EINVAL: not open. Takes the locks itself. */
 int evtchn_close_port(struct domain *d, evtchn_port_t port);
 /* Both locks, in the order of lock.h; the domains may be the same. */

@@ -32,7 +32,10 @@ uint64_t read_guest_pte(struct vcpu *v, uint64_t va);
 /* preempt_point() with the domain's mm_lock let go meanwhile. False: the domain is ending, begin nothing new. */
 bool mm_preempt_point(struct domain *d);
 /* Counts work, and is one when enough has been done since the last: see work_done(). */
-bool mm_preempt_after(struct domain *d, unsigned units);
+static inline bool mm_preempt_after(struct domain *d, unsigned units)
+{
+    return work_done(units) ? mm_preempt_point(d) : d->state == DOM_RUNNING;
+}
 extern unsigned mm_preempted;           /* vCPUs that are in one: they hold references that no table shows */
 /* Bits that no present entry of a guest may have, from the CPU's features; called once before any guest. */
 void pagetype_init(void);

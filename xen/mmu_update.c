@@ -9,6 +9,7 @@
 #include "xen/mm.h"
 
 #define WORK_PER_UPDATE 250u
+#define FEW 4u                          /* updates that are not worth counting */
 #define FLAGS_WITH_OLD_REFERENCES (PTE_ADDR_MASK | PTE_RW | PTE_P)  /* while these stay, so do the references (XSA-182) */
 
 static inline void store_entry(uint64_t *slot, uint64_t entry, bool preserve_ad)
@@ -177,7 +178,8 @@ long do_mmu_update(uint64_t ureqs, unsigned count, uint64_t pdone, unsigned fore
         if (unlikely((done & 127) == 127) && !mm_preempt_after(d, 128 * WORK_PER_UPDATE))
             break;
     }
-    count_work((done & 127) * WORK_PER_UPDATE);
+    if (unlikely(count > FEW))
+        count_work((done & 127) * WORK_PER_UPDATE);
     spin_unlock(&d->mm_lock);
     if (unlikely(rc != 0) && guest_log_threshold >= LOG_DEBUG)
         guest_log(d, LOG_DEBUG, "mmu_update: entry %u of %u refused, error %d", done, count, rc);

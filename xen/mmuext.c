@@ -7,6 +7,7 @@
 #include "xen/mm.h"
 
 #define WORK_PER_OP 300u
+#define FEW 4u                          /* that are not worth counting */
 #define WORK_PER_PAGE 1500u             /* to clear or copy one */
 
 /* V1: takes the new root's references, then loads it, then drops the old one's: the CPU never runs on a freed table. */
@@ -258,7 +259,8 @@ long do_mmuext_op(uint64_t uops, unsigned count, uint64_t pdone, unsigned foreig
         if (unlikely((done & 31) == 31) && !mm_preempt_after(d, 32 * WORK_PER_OP))
             break;
     }
-    count_work((done & 31) * WORK_PER_OP);
+    if (unlikely(count > FEW))
+        count_work((done & 31) * WORK_PER_OP);
     spin_unlock(&d->mm_lock);
     if (pdone != 0 && copy_to_guest(pdone, &done, sizeof(done)) != 0 && rc == 0)
         rc = -EFAULT;

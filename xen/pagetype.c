@@ -42,11 +42,6 @@ bool mm_preempt_point(struct domain *d)
     return d->state == DOM_RUNNING;
 }
 
-bool mm_preempt_after(struct domain *d, unsigned units)
-{
-    return work_done(units) ? mm_preempt_point(d) : d->state == DOM_RUNNING;
-}
-
 /* The first writable reference on a frame, or the wrong type: then the general reference goes again. */
 int get_l1e_slow(struct frame *f)
 {

@@ -130,23 +130,29 @@ void handle_guest_trap(struct cpu_user_regs *regs, unsigned vector, uint64_t cr2
 long do_set_trap_table(uint64_t traps)
 {
     struct vcpu *v = current;
+    unsigned n = 0;
+    long rc = 0;
 
     if (traps == 0) {
         for (unsigned i = 0; i < ARRAY_SIZE(v->traps); i++)
             v->traps[i] = (struct trap_info){ 0 };
         return 0;
     }
-    for (unsigned n = 0; n < 2 * ARRAY_SIZE(v->traps); n++, traps += sizeof(struct trap_info)) {
+    for (; n < 2 * ARRAY_SIZE(v->traps); n++, traps += sizeof(struct trap_info)) {
         struct trap_info ti;
 
-        if (!guest_range_ok(traps, sizeof(ti)) || !get_guest_args(&ti, traps, 2))
-            return -EFAULT;
+        if (!guest_range_ok(traps, sizeof(ti)) || !get_guest_args(&ti, traps, 2)) {
+            rc = -EFAULT;
+            break;
+        }
         if (ti.address == 0)
-            return 0;
-        if (!is_canonical(ti.address))
-            return -EINVAL;
+            break;
+        if (!is_canonical(ti.address)) {
+            rc = -EINVAL;
+            break;
+        }
         v->traps[ti.vector] = ti;
-        count_work(WORK_PER_GATE);
     }
-    return 0;
+    count_work(n * WORK_PER_GATE);
+    return rc;
 }

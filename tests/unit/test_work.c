@@ -4,7 +4,7 @@
 #include "cmocka_main.h"
 #include <string.h>
 #include "support.h"
-#include "xen/sched.h"
+#include "xen/evtchn_table.h"
 
 #define NR_MEMBERS 16u
 #define PER_MEMBER 127u
@@ -97,12 +97,85 @@ static void pinning_what_is_refused(void **state)
     audit();
 }
 
+/* --- Ports that are closed but still stand in a queue of the guest's ------------------------------------------------- */
+#define NR_PORTS 16384u
+
+static const struct evtchn_abi *real_abi;
+static struct evtchn_abi stuck;
+static uint64_t looks;
+static bool all_stuck;
+static evtchn_port_t unstuck;
+
+static bool count_and_say_busy(struct domain *who, evtchn_port_t port)
+{
+    (void)who;
+    looks++;
+    return all_stuck && port != unstuck;
+}
+
+static void do_nothing(struct domain *who, evtchn_port_t port)
+{
+    (void)who, (void)port;
+}
+
+static int alloc_port(void)
+{
+    struct evtchn_alloc_unbound op = { .dom = DOMID_SELF, .remote_dom = DOMID_SELF };
+    long rc;
+
+    guest_put(SCRATCH, &op, sizeof(op));
+    rc = do_event_channel_op(EVTCHNOP_alloc_unbound, SCRATCH);
+    guest_get(&op, SCRATCH, sizeof(op));
+    return rc != 0 ? (int)rc : (int)op.port;
+}
+
+/* As when a guest has set LINKED in all its words: nothing can be opened, which must be told without looking at all of
+ * them; and one that the guest takes off its queue is found, though not at once. */
+static void opening_a_port_when_all_are_busy(void **state)
+{
+    struct evtchn_close close;
+    int port;
+
+    (void)state;
+    real_abi = d->evtchn->abi;
+    stuck = *real_abi;
+    stuck.nr_ports = NR_PORTS;
+    stuck.is_busy = count_and_say_busy;
+    stuck.clear_pending = do_nothing;   /* there is no bit for most */
+    d->evtchn->abi = &stuck;
+    unstuck = 0;
+    all_stuck = false;
+    while ((port = alloc_port()) > 0)
+        ;
+    assert_int_equal(port, -ENOSPC);
+    for (close.port = 1; close.port < NR_PORTS; close.port++) {
+        guest_put(SCRATCH, &close, sizeof(close));
+        assert_int_equal(do_event_channel_op(EVTCHNOP_close, SCRATCH), 0);
+    }
+    all_stuck = true;
+    for (unsigned i = 0; i < 64; i++) {
+        looks = 0;
+        assert_int_equal(alloc_port(), -ENOSPC);
+        assert_in_range(looks, 1, 16 * PORTS_PER_BUCKET);
+    }
+    for (unstuck = 1; unstuck < NR_PORTS; unstuck += 1001) {
+        unsigned tries = 1;
+
+        while ((port = alloc_port()) == -ENOSPC)
+            assert_in_range(++tries, 1, NR_PORTS / PORTS_PER_BUCKET / 8 + 1);
+        assert_int_equal(port, unstuck);
+    }
+    d->evtchn->abi = real_abi;
+    d->evtchn->nr_valid = PORTS_PER_BUCKET;     /* the rest of them is beyond the bitmaps */
+}
+
 int main(void)
 {
 #define with_guest(test) cmocka_unit_test_setup_teardown(test, one_guest, machine_down)
     const struct CMUnitTest tests[] = {
         with_guest(toggling_a_slot_between_full_tables),
         with_guest(pinning_what_is_refused),
+        with_guest(opening_a_port_when_all_are_busy),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
