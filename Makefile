@@ -146,6 +146,7 @@ else
 # --- The hypervisor ---------------------------------------------------------------------------------------
 # DEBUG=1: assertions, and every reference recounted whenever a domain has ended. Objects of its own.
 # NO_TRACE=1: without the places where the trace hangs, to measure what they cost.
+# IRQSOFF=1: measures how long interrupts stay off, and says so at the end.
 HV       := $(BUILD)/hv$(if $(DEBUG),-debug)
 ABI      := $(BUILD)/abi/public
 OFFSETS  := $(BUILD)/asm-offsets.h
@@ -161,7 +162,8 @@ MACH     := -ffreestanding -mno-red-zone -mgeneral-regs-only -fpie -fvisibility=
             -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables -fno-strict-aliasing
 WARN     := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wundef \
             -Wvla
-HV_CFLAGS := -std=gnu11 -O2 -g $(MACH) $(WARN) $(CPPFLAGS) $(if $(DEBUG),-DDEBUG) $(if $(NO_TRACE),-DTRACE_NEVER)
+HV_CFLAGS := -std=gnu11 -O2 -g $(MACH) $(WARN) $(CPPFLAGS) $(if $(DEBUG),-DDEBUG) $(if $(NO_TRACE),-DTRACE_NEVER) \
+             $(if $(IRQSOFF),-DIRQSOFF)
 DEPFLAGS = -MMD -MP -MF $(basename $@).d
 
 HV_C     := $(wildcard common/*.c xen/*.c) $(filter-out %/asm-offsets.c,$(wildcard arch/x86_64/*.c)) \

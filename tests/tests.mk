@@ -80,6 +80,12 @@ boot-tests: $(KVM_RAMDISK)
 test-kvm:
 	@$(MAKE) --no-print-directory boot-tests CASES=kvm-
 
+# The hypervisor once more, as it measures how long interrupts stay off.
+.PHONY: irqsoff
+irqsoff: | $(ABI)
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/irqsoff IRQSOFF=1 $(BUILD)/irqsoff/paragon
+
+boot-tests: irqsoff
 boot-tests: $(PVTRACE) $(XENALYZE) $(BUILD)/paragon $(GUEST_PV) $(GUEST_STORE) $(LINUX)/vmlinux $(LINUX_RAMDISK) \
     $(LINUX)/grub/grub-xen $(XEN_EFI) $(EFI_TESTS) $(TINY_KERNEL) $(TINY_RAMDISK)
 	@$(MAKE_ISO) ISO=$(BOOT_ISO) GUEST= CMDLINE= ENTRY=guests BOOT=grub
@@ -87,7 +93,7 @@ boot-tests: $(PVTRACE) $(XENALYZE) $(BUILD)/paragon $(GUEST_PV) $(GUEST_STORE) $
 	@$(MAKE_ISO) ISO=$(LINUX_ISO) GUEST=linux CMDLINE=paragon=selftest ENTRY=linux BOOT=grub
 	@$(MAKE_ISO) ISO=$(LINUX_ISO:.iso=-efi.iso) GUEST=linux CMDLINE=paragon=selftest ENTRY=linux FIRMWARE=uefi BOOT=efi
 	@$(MAKE_ISO) ISO=$(OWN_ISO) GUEST=$(TINY_KERNEL) INITRD=$(TINY_RAMDISK) CMDLINE= ENTRY=own BOOT=grub STORE=yes
-	@python3 -B tests/boot/run.py --iso $(BOOT_ISO) --paragon $(BUILD)/paragon --guest $(GUEST_PV) \
+	@python3 -B tests/boot/run.py --iso $(BOOT_ISO) --paragon $(BUILD)/paragon --irqsoff $(BUILD)/irqsoff/paragon --guest $(GUEST_PV) \
 	    --linux $(LINUX)/vmlinux --ramdisk $(LINUX_RAMDISK) --linux-iso $(LINUX_ISO) --own-iso $(OWN_ISO) \
 	    --grub $(LINUX)/grub/grub-xen --pvtrace $(PVTRACE) --xenalyze $(XENALYZE) --xen-efi $(XEN_EFI) --programs $(EFI_DIR)/tests \
 	    --accel $(ACCEL) --logs $(BUILD)/boot-logs $(CASES)

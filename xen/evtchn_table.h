@@ -17,7 +17,7 @@
 
 #define PORTS_PER_BUCKET 128u
 #define WORK_PER_PORT 150u              /* to close one */
-#define WORK_PER_LOOK 12u               /* at the state of one */
+#define WORK_PER_LOOK 32u               /* at the state of one */
 #define MAX_BUCKETS (EVTCHN_FIFO_NR_CHANNELS / PORTS_PER_BUCKET)
 #define WORDS_PER_PAGE (PAGE_SIZE / sizeof(event_word_t))
 #define MAX_ARRAY_PAGES (EVTCHN_FIFO_NR_CHANNELS / WORDS_PER_PAGE)

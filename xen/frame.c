@@ -4,7 +4,7 @@
 #include "xen/frame.h"
 #include "xen/mm.h"
 
-#define WORK_PER_FRAME 100u             /* to release one */
+#define WORK_PER_FRAME 250u             /* to release one */
 
 static struct frame *own_frame(mfn_t mfn, struct domain *d)
 {

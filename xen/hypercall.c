@@ -1,6 +1,7 @@
 /* Owns the table that hypercall numbers go through, and what is counted of them. Entry code and multicall
  * call through hypercall_table, or through hypercall_traced while somebody is traced. */
 #include "xen/hypercalls.h"
+#include "xen/irqsoff.h"
 #include "xen/log.h"
 #include "xen/frame.h"
 #include "xen/trace.h"
@@ -35,17 +36,28 @@ static long call(uint64_t nr, const uint64_t a[6])
     return hypercall_table[nr](a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 
+static inline bool served(uint64_t nr)
+{
+    return nr < NR_HYPERCALLS && hypercall_names[nr] != NULL;
+}
+
 long hypercall_traced(uint64_t nr, const uint64_t args[6])
 {
     const struct vcpu *v = current;
+    unsigned before;
     uint64_t begin;
     long result;
 
-    if (!(v->domain->trace & TRACE_HYPERCALL))
-        return call(nr, args);
-    begin = trace_hypercall(nr, args, v->in_multicall);
-    result = call(nr, args);
-    trace_result(nr, result, begin);
+    before = irqsoff_begin(v->in_multicall ? __HYPERVISOR_multicall : served(nr) ? (unsigned)nr :
+                           NR_HYPERCALLS - 1);
+    if (!(v->domain->trace & TRACE_HYPERCALL)) {
+        result = call(nr, args);
+    } else {
+        begin = trace_hypercall(nr, args, v->in_multicall);
+        result = call(nr, args);
+        trace_result(nr, result, begin);
+    }
+    irqsoff_end(before);
     return result;
 }
 
@@ -62,4 +74,5 @@ void hypercalls_report(void)
     }
     if (refused != 0)
         log_info("  %10lu of numbers that are not served", refused);
+    irqsoff_report();
 }

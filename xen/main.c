@@ -3,6 +3,7 @@
 #include "xen/console.h"
 #include "xen/frame.h"
 #include "xen/hypercalls.h"
+#include "xen/irqsoff.h"
 #include "xen/log.h"
 #include "xen/main.h"
 #include "xen/mm.h"
@@ -40,13 +41,18 @@ static void say_boot_time(void)
 /* The idle vCPU's life: let guests run, take back what ended ones held, sleep; until there is no guest left. */
 static void idle_loop(void)
 {
+    irqsoff_begin(IRQSOFF_IDLE);
     while (domain_count() != 0) {
         schedule();
         domain_reap();
         store_idle_work();
-        if (domain_count() != 0 && !boot_cpu.idle_has_work && list_empty(&boot_cpu.queue))
+        if (domain_count() != 0 && !boot_cpu.idle_has_work && list_empty(&boot_cpu.queue)) {
+            irqsoff_begin(IRQSOFF_NOTHING);
             arch_idle();
+            irqsoff_begin(IRQSOFF_IDLE);
+        }
     }
+    irqsoff_begin(IRQSOFF_NOTHING);
 }
 
 void hypervisor_main(void)

@@ -14,6 +14,7 @@
  */
 #include "arch/arch.h"
 #include "xen/evtchn.h"
+#include "xen/irqsoff.h"
 #include "xen/sched.h"
 #include "xen/time.h"
 #include "xen/trace.h"
@@ -274,6 +275,7 @@ static void reschedule(bool behind)
     struct vcpu *prev = current, *next;
     struct cpu *cpu = prev->cpu;
     uint64_t now = now_ns();
+    unsigned before;
 
     spin_lock(&sched_lock);
     account(cpu, now);
@@ -293,7 +295,9 @@ static void reschedule(bool behind)
         return;
     if (!is_idle(next))
         vcpu_timers_in(next, now);
+    before = irqsoff_begin(IRQSOFF_NOTHING);
     arch_switch(prev, next);
+    irqsoff_end(before);
 }
 
 void schedule(void)
@@ -322,9 +326,12 @@ void schedule_at_exit(void)
 bool preempt_point(void)
 {
     struct vcpu *v = current;
+    unsigned before;
 
     v->cpu->work_left = work_budget;
+    before = irqsoff_begin(IRQSOFF_NOTHING);
     arch_interrupt_window();
+    irqsoff_end(before);
     if (likely(!(v->work & WORK_RESCHED)) || idles(v))
         return false;
     schedule();

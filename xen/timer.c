@@ -6,6 +6,7 @@
  * away, or is cancelled, costs at most one interrupt for nothing, which is cheaper than a write to the
  * timer at each change. */
 #include "arch/arch.h"
+#include "xen/irqsoff.h"
 #include "xen/lock.h"
 #include "xen/time.h"
 
@@ -68,6 +69,7 @@ void timer_cancel(struct timer *t)
  * here. */
 void timers_run(void)
 {
+    unsigned before = irqsoff_begin(IRQSOFF_TIMER);
     uint64_t now = now_ns();
 
     spin_lock(&timer_lock);
@@ -85,4 +87,5 @@ void timers_run(void)
     else
         program(first_timer()->deadline_ns);
     spin_unlock(&timer_lock);
+    irqsoff_end(before);
 }

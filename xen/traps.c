@@ -4,6 +4,7 @@
 #include "xen/emulate.h"
 #include "xen/hypercalls.h"
 #include "xen/insn_access.h"
+#include "xen/irqsoff.h"
 #include "xen/log.h"
 #include "xen/mm.h"
 #include "xen/upcall.h"
@@ -102,6 +103,7 @@ static void debug_trap(struct vcpu *v)
 
 void handle_guest_trap(struct cpu_user_regs *regs, unsigned vector, uint64_t cr2)
 {
+    unsigned before = irqsoff_begin(IRQSOFF_TRAP);
     struct vcpu *v = current;
 
     switch (vector) {
@@ -123,6 +125,7 @@ void handle_guest_trap(struct cpu_user_regs *regs, unsigned vector, uint64_t cr2
     default:
         inject_trap(v, vector, regs->error_code);
     }
+    irqsoff_end(before);
 }
 
 /* traps: guest array of struct trap_info ended by an address of 0; NULL clears the whole table (public/xen.h). Entries

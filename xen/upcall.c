@@ -9,6 +9,7 @@
 #include "xen/evtchn.h"
 #include "xen/guest_access.h"
 #include "xen/hypercalls.h"
+#include "xen/irqsoff.h"
 #include "xen/log.h"
 #include "xen/sched.h"
 #include "xen/time.h"
@@ -218,6 +219,7 @@ long do_iret(void)
 
 void exit_to_guest_work(void)
 {
+    unsigned before = irqsoff_begin(IRQSOFF_EXIT);
     struct vcpu *v = current;
 
     for (;;) {
@@ -237,4 +239,5 @@ void exit_to_guest_work(void)
     deliver_events(v);
     if (v->work & WORK_DOMAIN)      /* the frame did not fit */
         domain_exit_work();
+    irqsoff_end(before);
 }

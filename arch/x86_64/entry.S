@@ -65,7 +65,9 @@
 .endm
 
 .macro IF_TRACED target         /* hypercalls are recorded: off costs one predicted branch */
-#ifndef TRACE_NEVER
+#ifdef IRQSOFF
+    jmp \target                            /* where it is measured, too */
+#elif !defined(TRACE_NEVER)
     testb $TRACE_HYPERCALL_BYTE, trace_on(%rip)
     jnz \target
 #endif

@@ -12,6 +12,7 @@ import badelf
 import esp
 import meddle
 import nested
+import irqsoff
 import tracecheck
 import typist
 
@@ -43,6 +44,7 @@ class Case:
     starts: bool = True  # False: the hypervisor does not, and only shows and check are judged
     panics: str = ""  # the reason that the hypervisor has to give when it ends itself; shows and check are judged, too
     meddles: object = None  # a plan of gdb.py: what is done to the machine meanwhile
+    irqsoff: bool = False  # the hypervisor is the one that measures how long interrupts stay off
     until: str = ""  # a line behind which nothing more comes, though the machine runs on
 
 
@@ -109,6 +111,12 @@ CASES = [
                         "GOOD name=client mem=32M -- suites=storebroken"), guests=(1, 2), crash=(0,),
          shows=(r"d0 \(dying\) died.*3 of 3", r"Nobody serves the store")),
     Case("store-alone", (SERVICE,), guests=(), shows=(r"^\(XEN\).*No guest could be started",)),
+    Case("irqsoff-suites", MENU_MODULES, guests=MENU, icount=True, irqsoff=True, limit=240,
+         check=irqsoff.at_most_a_millisecond),
+    Case("irqsoff-long", ("GOOD mem=64M -- suites=long,fuzz,fifo",), icount=True, irqsoff=True, limit=120,
+         check=irqsoff.at_most_a_millisecond),
+    Case("irqsoff-death", ("GOOD name=dying mem=64M -- suites=dying", "GOOD name=living mem=16M -- suites=pauses"),
+         guests=(1, 2), icount=True, irqsoff=True, limit=120, check=irqsoff.at_most_a_millisecond),
     Case("trace", MENU_MODULES, "trace=all trace_size=64M", guests=MENU, mem=640, limit=120, trace="live",
          traced=tracecheck.others_read_it),
     Case("trace-golden", ("GOOD mem=64M -- suites=" + ",".join(tracecheck.GOLDEN_SUITES),), "trace=all", mem=256,

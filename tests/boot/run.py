@@ -111,7 +111,7 @@ def command(case, args, ram):
         modules = [(file_of(word, args), rest) for word, _, rest in (module.partition(" ") for module in case.modules)]
         return nested.command(case, args, case.options or CONSOLE, modules)
     modules = list(modules_of(case, args))
-    return qemu.command(machine, None, args.paragon, case.options or CONSOLE, modules)
+    return qemu.command(machine, None, args.irqsoff if case.irqsoff else args.paragon, case.options or CONSOLE, modules)
 
 
 def boot(case, args):
@@ -221,6 +221,7 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--iso", required=True)
     parser.add_argument("--paragon", required=True)
+    parser.add_argument("--irqsoff", required=True, help="the hypervisor built with IRQSOFF=1")
     parser.add_argument("--guest", required=True)
     parser.add_argument("--linux", required=True, help="an unpacked kernel, and its")
     parser.add_argument("--ramdisk", required=True)
