@@ -102,9 +102,11 @@ void arch_sink_write(const void *bytes, size_t len);
 /* Machine address of an object in the hypervisor's own image. */
 uint64_t arch_static_maddr(const void *p);
 
-/* The console line of the machine, and its end. getc: -1 when there is none. */
+/* The console line of the machine, and its end. write: as many of the bytes as the transmitter takes at once, none while
+ * it is busy. sent: it has nothing left. getc: -1 when there is none. */
 void arch_console_setup(uint16_t port, uint32_t baud);    /* com1=: I/O base; baud 0: leave the rate as it is */
-void arch_console_putc(char c);
+unsigned arch_console_write(const char *s, unsigned len);
+bool arch_console_sent(void);
 int arch_console_getc(void);
 _Noreturn void arch_poweroff(void);
 _Noreturn void arch_reboot(void);

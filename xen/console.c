@@ -1,26 +1,39 @@
-/* Owns who may write to the machine's console line, and when; what is typed is input.c's. The hypervisor's
- * lines and the guests' share it line by line. A guest's come by its PV console ring, drained here, or by
- * console_io; they are prefixed "(dN) ", and held back until they are whole, or until the guest waits as if
- * behind a prompt. */
+/* Owns the lines on the machine's console: the hypervisor's and the guests' share it line by line, and go by way of
+ * console_tx.c's ring. A guest's come by its PV console ring (console_ring.c) or by console_io (here); they are prefixed
+ * "(dN) ", and held back until they are whole, or until the guest waits as if behind a prompt. What is typed is
+ * input.c's.
+ *
+ * Whoever prints does not wait: what the transmitter does not take at once waits in the ring. A guest that has something
+ * there adds to it only when all of it was sent (console_may_write), so that slow lines are shared guest by guest, and
+ * its own ring stays full meanwhile. The hypervisor has more room than guests; lines that find none are counted. */
 #include "arch/arch.h"
 #include "common/printf.h"
 #include "common/string.h"
 #include "xen/console.h"
-#include "xen/evtchn.h"
-#include "xen/frame.h"
+#include "xen/console_tx.h"
 #include "xen/guest_access.h"
 #include "xen/hypercalls.h"
 #include "xen/log.h"
 #include "xen/options.h"
-#include "xen/store.h"
+#include "xen/sched.h"
 #include "xen/time.h"
 
-#define POLL_BUDGET 64u                 /* characters of all guests that one poll writes */
-#define PROMPT_NS 1000000000ull         /* after this long an unfinished line is shown in any case */
+#define PUMP_NS 100000ull               /* of one call, on whosever time it is */
 
 static struct spinlock console_lock;
 static bool panicking;
+static bool waiting = true;             /* nothing else runs: what is printed is sent before anything goes on */
 static struct domain *open_line;        /* whose unfinished line the cursor stands on; NULL: at the start of a line */
+static unsigned lines_lost;
+
+/* Lines that came while this CPU held the lock, from an NMI or a machine check: they follow when it is free. */
+static struct {
+    char text[2048];
+    uint64_t len;
+    unsigned lost;
+} late;
+
+static void put_own(const char *s, size_t len);
 
 static void lock_console(void)
 {
@@ -28,15 +41,56 @@ static void lock_console(void)
         spin_lock(&console_lock);
 }
 
+/* After anything was put. */
+static void send(void)
+{
+    if (waiting)
+        tx_flush(TX_BYTES);
+    else
+        tx_pump(PUMP_NS);
+}
+
+/* More may come late while we look. */
+static void put_late(void)
+{
+    uint64_t done = 0, len;
+
+    do {
+        len = READ_ONCE(late.len);
+        put_own(late.text + done, len - done);
+        done = len;
+    } while (arch_cmpxchg64(&late.len, len, 0) != len);
+    lines_lost += late.lost;
+    late.lost = 0;
+    send();
+}
+
 static void unlock_console(void)
 {
-    if (!panicking)
+    if (panicking)
+        return;
+    do {
+        if (late.len != 0)
+            put_late();
         spin_unlock(&console_lock);
+    } while (READ_ONCE(late.len) != 0 && spin_trylock(&console_lock));
 }
 
 void console_panic(void)
 {
     panicking = true;
+    console_wait();
+}
+
+void console_wait(void)
+{
+    waiting = true;
+    tx_flush(TX_BYTES);
+}
+
+void console_go_on(void)
+{
+    waiting = false;
 }
 
 void console_raw(const char *s, size_t len)
@@ -45,8 +99,8 @@ void console_raw(const char *s, size_t len)
         return;
     for (; len != 0; len--, s++) {
         if (*s == '\n')
-            arch_console_putc('\r');
-        arch_console_putc(*s);
+            tx_put("\r", 1);
+        tx_put(s, 1);
     }
 }
 
@@ -57,12 +111,57 @@ static void end_open_line(void)
     open_line = NULL;
 }
 
+/* A line or more, whole or not at all. Each byte of it may be a line feed. */
+static void put_own(const char *s, size_t len)
+{
+    char lost[48];
+
+    if (tx_room() < 2 * len + sizeof(lost) + 4) {
+        for (; len != 0; len--)
+            lines_lost += *s++ == '\n';
+        return;
+    }
+    end_open_line();
+    if (lines_lost != 0)
+        console_raw(lost, (size_t)snprintf(lost, sizeof(lost), "(XEN) %u lines lost: no room\n", lines_lost));
+    lines_lost = 0;
+    console_raw(s, len);
+}
+
 void console_put(const char *s, size_t len)
 {
+    if (panicking || spin_trylock(&console_lock)) {
+        put_own(s, len);
+        send();
+        unlock_console();
+    } else if (len <= sizeof(late.text) - late.len) {
+        memcpy(late.text + late.len, s, len);
+        late.len += len;
+    } else {
+        late.lost++;
+    }
+}
+
+bool console_pump(void)
+{
+    bool any;
+
     lock_console();
-    end_open_line();
-    console_raw(s, len);
+    any = tx_pump(PUMP_NS);
     unlock_console();
+    return any;
+}
+
+void console_make_room(void)
+{
+    lock_console();
+    tx_flush(TX_BYTES / 2);
+    unlock_console();
+}
+
+bool console_may_write(const struct domain *d)
+{
+    return waiting || (tx_sent(d->console_position) && TX_BYTES - tx_room() + TX_CHUNK_MOST <= TX_GUESTS_MOST);
 }
 
 void console_show_line(struct domain *d, struct console_line *l, bool whole)
@@ -79,7 +178,15 @@ void console_show_line(struct domain *d, struct console_line *l, bool whole)
     if (whole)
         console_raw("\n", 1);
     open_line = whole ? NULL : d;
+    d->console_position = tx_position();
+    send();
     unlock_console();
+}
+
+void console_end_line(struct domain *d)
+{
+    if (d->console_line.len != 0 || open_line == d)
+        console_show_line(d, &d->console_line, true);
 }
 
 void guest_console_write(struct domain *d, const char *s, size_t len)
@@ -98,148 +205,32 @@ void guest_console_write(struct domain *d, const char *s, size_t len)
         l->since = now_ns();
 }
 
-/* The ring. Its page is the guest's memory: every index is read once and judged. Our type reference keeps it
- * from becoming a page table while we write to it. */
-
-int console_attach(struct domain *d, mfn_t ring)
-{
-    struct frame *f;
-    int rc, port;
-
-    spin_lock(&d->mm_lock);
-    rc = get_page_and_type(ring, d, TYPE_WRITABLE, &f);
-    spin_unlock(&d->mm_lock);
-    if (rc != 0)
-        return rc;
-    port = evtchn_bind_hypervisor(d, 0, console_drain);
-    if (port < 0) {
-        spin_lock(&d->mm_lock);
-        put_page_and_type(f);
-        spin_unlock(&d->mm_lock);
-        return port;
-    }
-    d->console_mfn = ring;
-    d->console_port = (evtchn_port_t)port;
-    d->console_ring = mfn_to_virt(ring);
-    console_input_offer(d);
-    return port;
-}
-
-/* At most limit characters; how many there were. */
-static unsigned take_output(struct domain *d, unsigned limit)
-{
-    struct xencons_interface *ring = d->console_ring;
-    char chunk[64];
-    uint32_t cons, prod, taken;
-
-    if (ring == NULL)
-        return 0;
-    cons = READ_ONCE(ring->out_cons);
-    prod = READ_ONCE(ring->out_prod);
-    if (cons == prod || prod - cons > sizeof(ring->out))
-        return 0;
-    taken = MIN(prod - cons, limit);
-    prod = cons + taken;
-    while (cons != prod) {
-        unsigned n = 0;
-
-        for (; cons != prod && n < sizeof(chunk); cons++)
-            chunk[n++] = READ_ONCE(ring->out[MASK_XENCONS_IDX(cons, ring->out)]);
-        guest_console_write(d, chunk, n);
-    }
-    barrier();
-    WRITE_ONCE(ring->out_cons, cons);
-    return taken;
-}
-
-void console_drain(struct domain *d)
-{
-    if (take_output(d, UINT32_MAX) != 0)
-        evtchn_raise(d, d->console_port);       /* it may be waiting for room */
-    if (d->id == STORE_DOMID)
-        store_poll();                           /* it may have made room */
-}
-
-void console_detach(struct domain *d)
-{
-    mfn_t mfn = d->console_mfn;
-
-    take_output(d, UINT32_MAX);         /* its event channels are gone already */
-    if (d->console_line.len != 0 || open_line == d)
-        console_show_line(d, &d->console_line, true);
-    if (d->console_ring == NULL)
-        return;
-    d->console_ring = NULL;
-    d->console_mfn = 0;
-    spin_lock(&d->mm_lock);
-    put_page_and_type(mfn_to_frame(mfn));
-    spin_unlock(&d->mm_lock);
-    console_input_withdraw(d);
-}
-
-bool console_has_room(const struct domain *d, unsigned n)
-{
-    const struct xencons_interface *ring = d->console_ring;
-    uint32_t used;
-
-    if (ring == NULL)
-        return false;
-    used = READ_ONCE(ring->in_prod) - READ_ONCE(ring->in_cons);
-    return used <= sizeof(ring->in) && sizeof(ring->in) - used >= n;
-}
-
-void console_give(struct domain *d, char c)
-{
-    struct xencons_interface *ring = d->console_ring;
-    uint32_t prod;
-
-    if (!console_has_room(d, 1))
-        return;
-    prod = READ_ONCE(ring->in_prod);
-    WRITE_ONCE(ring->in[MASK_XENCONS_IDX(prod, ring->in)], c);
-    barrier();
-    WRITE_ONCE(ring->in_prod, prod + 1);
-    evtchn_raise(d, d->console_port);
-}
-
-/* A guest all of whose vCPUs sleep has said what it wanted to say: the unfinished line is a prompt. */
-static bool looks_like_prompt(const struct domain *d)
-{
-    struct vcpu *v;
-    unsigned i;
-
-    if (now_ns() - d->console_line.since > PROMPT_NS)
-        return true;
-    for_each_vcpu(d, v, i)
-        if (v->up && !v->blocked)
-            return false;
-    return true;
-}
-
-/* It runs in the timer interrupt, on nobody's account, and a line may be slow: guests that always have more to say must
- * not get the whole CPU for it. */
-void console_poll(void)
-{
-    unsigned budget = POLL_BUDGET, taken;
-    struct domain *d;
-
-    for_each_domain(d) {
-        taken = take_output(d, budget);
-        budget -= taken;
-        if (taken != 0)
-            evtchn_raise(d, d->console_port);
-        if (d->console_line.len != 0 && looks_like_prompt(d))
-            console_show_line(d, &d->console_line, false);
-    }
-}
-
 /* console_io. Xen serves it to domain 0 and, in debug builds, lets every guest write; we let every guest
  * write. */
+
+/* Of current, which has something in the transmit ring, until that is sent: the others run, or nobody does. */
+static void wait_to_write(void)
+{
+    struct vcpu *v = current;
+
+    while (!console_may_write(v->domain) && v->domain->state == DOM_RUNNING) {
+        bool moved = console_pump();
+
+        if (preempt_point() || moved)
+            continue;
+        if (v->cpu->idle_has_work)
+            schedule();
+        else if (list_empty(&v->cpu->queue))
+            arch_idle();
+        else
+            schedule_behind();
+    }
+}
 
 static long console_io_write(unsigned count, uint64_t buffer)
 {
     struct domain *d = current->domain;
-    char chunk[128];
+    char chunk[CONSOLE_CHUNK];
 
     while (count != 0 && d->state == DOM_RUNNING) {
         unsigned n = MIN(count, (unsigned)sizeof(chunk));
@@ -250,6 +241,7 @@ static long console_io_write(unsigned count, uint64_t buffer)
         buffer += n;
         count -= n;
         preempt_point();
+        wait_to_write();
     }
     return 0;
 }

@@ -4,24 +4,41 @@
 
 #include "xen/domain.h"
 
+#define CONSOLE_CHUNK 64u       /* bytes of a guest's that are taken at once: see TX_CHUNK_MOST */
+
 /* Bytes of our own to the machine's console line, from the start of a line on: a guest's unfinished one is
- * ended first. */
+ * ended first. May be called while the console's lock is held by what this CPU was doing: then they follow. */
 void console_put(const char *s, size_t len);
-void console_panic(void);                           /* from now on without locks: nobody else runs any more */
-int console_attach(struct domain *d, mfn_t ring);   /* binds the ring and its port; the port or errno */
-void console_detach(struct domain *d);              /* flushes what is left of a line */
-void console_drain(struct domain *d);               /* takes all of the guest's output; on send, yield and timer */
-void console_poll(void);                            /* drains every guest; shows unfinished lines that are prompts */
-void console_give(struct domain *d, char c);        /* into its ring; a full or senseless one takes nothing */
-bool console_has_room(const struct domain *d, unsigned n);      /* for n characters */
-void console_raw(const char *s, size_t len);        /* to the line as it is; under the console's lock */
+void console_make_room(void);                       /* for much at once: waits, while something moves */
+/* Until console_go_on, what is printed is sent before anything goes on, and what waits is sent now. So it is at first, when
+ * nothing else runs, at the end, and in a panic, where locks do not count either. */
+void console_wait(void);
+void console_go_on(void);
+void console_panic(void);
+bool console_pump(void);                            /* sends what can be sent without waiting; true: something was */
+
+/* d has nothing in the transmit ring, and there is room for a chunk of it. */
+bool console_may_write(const struct domain *d);
 void guest_console_write(struct domain *d, const char *s, size_t len);  /* line-buffered, "(dN) " prefixed, filtered */
 /* What is held back of d's line goes out; the line ends (whole) or stays open. */
 void console_show_line(struct domain *d, struct console_line *l, bool whole);
+void console_end_line(struct domain *d);            /* nothing more comes of it */
+void console_raw(const char *s, size_t len);        /* to the line as it is; under the console's lock */
+
+/* console_ring.c */
+int console_attach(struct domain *d, mfn_t ring);   /* binds the ring and its port; the port or errno */
+bool console_finished(struct domain *d);            /* ended: its last words are taken, or can never be */
+void console_detach(struct domain *d);              /* after that */
+void console_drain(struct domain *d);               /* takes of the guest's output; on send, yield and block */
+bool console_poll(void);                            /* of every guest; shows prompts; true: something was taken or sent */
+bool console_busy(void);                            /* something waits to be taken or sent */
+void console_give(struct domain *d, char c);        /* into its ring; a full or senseless one takes nothing */
+bool console_has_room(const struct domain *d, unsigned n);      /* for n characters */
 
 /* input.c */
 void console_input_start(void);                     /* from now on a timer calls console_input */
 bool console_input(void);                           /* the line's bytes to whom they are for; true: more may come soon */
+void console_poll_soon(void);                       /* the timer comes when the transmitter may take more */
 void console_input_offer(struct domain *d);         /* the first guest with a console gets what is typed */
 void console_input_withdraw(struct domain *d);      /* d can take no more: another gets it */
 

@@ -252,7 +252,7 @@ static void reap_domains(void)
 
     for (d = list_entry(domain_list.next, struct domain, list); &d->list != &domain_list; d = next) {
         next = list_entry(d->list.next, struct domain, list);
-        if (d->state == DOM_SHUTDOWN && d->vcpus_inside == 0)
+        if (d->state == DOM_SHUTDOWN && d->vcpus_inside == 0 && console_finished(d))
             relinquish(d);
         if (d->state != DOM_DYING || d->nr_frames != 0)
             continue;

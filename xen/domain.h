@@ -138,6 +138,9 @@ struct domain {
     mfn_t store_mfn;                /* the page and the port of its store; 0: it has none */
     evtchn_port_t store_port;
     struct console_line console_line;
+    uint64_t console_position;      /* in the transmit ring: behind what it put there last */
+    bool console_ending;            /* it has ended, with console_left bytes in its ring that are still to be shown */
+    uint32_t console_left;
     uint64_t log_since;             /* guest_log: start of the interval, lines said and withheld in it */
     unsigned log_said, log_withheld;
 

@@ -12,6 +12,7 @@
 #define SWITCH_CHAR 1                   /* Ctrl-a */
 #define POLL_NS 20000000ull
 #define TYPING_NS 1000000ull            /* while something comes: a receiver holds 16 characters */
+#define SENDING_NS 1400000ull           /* while something goes: 16 characters at 115200 baud */
 #define PAUSE_NS 50000000ull            /* and so long after */
 #define PATIENCE_NS 2000000000ull       /* for a guest that does not read */
 #define INPUT_MAX 64u                   /* characters taken at one poll */
@@ -118,6 +119,12 @@ static void choose(char c)
         fn((domid_t)(c - '0'));
 }
 
+static void reboot(void)
+{
+    console_wait();
+    arch_reboot();
+}
+
 static void say_keys(void);
 
 /* What single keys do while the input is ours. */
@@ -133,7 +140,7 @@ static const struct {
     { 'T', trace_show, "show the last records of the trace" },
     { 's', choose_shutdown, "and a digit: ask that guest to power off" },
     { 'x', choose_destroy, "and a digit: end that domain at once" },
-    { 'R', arch_reboot, "reboot the machine" },
+    { 'R', reboot, "reboot the machine" },
 };
 
 static void say_keys(void)
@@ -213,12 +220,26 @@ static struct timer poll_timer;
 
 static void poll(void *arg)
 {
+    bool typing = console_input();
+
     (void)arg;
-    timer_set(&poll_timer, now_ns() + (console_input() ? TYPING_NS : POLL_NS));
+    timer_set(&poll_timer, now_ns() + (typing ? TYPING_NS : console_busy() ? SENDING_NS : POLL_NS));
+}
+
+void console_poll_soon(void)
+{
+    uint64_t soon = now_ns() + SENDING_NS;
+
+    if (!timer_armed(&poll_timer) || poll_timer.deadline_ns <= soon)
+        return;
+    timer_cancel(&poll_timer);
+    timer_set(&poll_timer, soon);
 }
 
 void console_input_start(void)
 {
+    timer_cancel(&poll_timer);          /* a test's machine starts more than once */
     timer_init(&poll_timer, poll, NULL);
     timer_set(&poll_timer, now_ns() + POLL_NS);
+    console_go_on();
 }

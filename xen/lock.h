@@ -20,6 +20,14 @@ static inline void spin_lock(struct spinlock *l)
     barrier();
 }
 
+static inline bool spin_trylock(struct spinlock *l)
+{
+    if (l->taken)
+        return false;
+    spin_lock(l);
+    return true;
+}
+
 static inline void spin_unlock(struct spinlock *l)
 {
     barrier();

@@ -38,7 +38,7 @@ static void say_boot_time(void)
         log_info("Guests start %lu.%03lu ms after the boot loader", us / 1000, us % 1000);
 }
 
-/* The idle vCPU's life: let guests run, take back what ended ones held, sleep; until there is no guest left. */
+/* The idle vCPU's life: let guests run, take back what ended ones held, print, sleep; until there is no guest left. */
 static void idle_loop(void)
 {
     irqsoff_begin(IRQSOFF_IDLE);
@@ -46,11 +46,14 @@ static void idle_loop(void)
         schedule();
         domain_reap();
         store_idle_work();
-        if (domain_count() != 0 && !boot_cpu.idle_has_work && list_empty(&boot_cpu.queue)) {
-            irqsoff_begin(IRQSOFF_NOTHING);
+        if (domain_count() == 0 || boot_cpu.idle_has_work || !list_empty(&boot_cpu.queue))
+            continue;
+        irqsoff_begin(IRQSOFF_NOTHING);
+        if (console_poll())
+            arch_interrupt_window();
+        else
             arch_idle();
-            irqsoff_begin(IRQSOFF_IDLE);
-        }
+        irqsoff_begin(IRQSOFF_IDLE);
     }
     irqsoff_begin(IRQSOFF_NOTHING);
 }
@@ -69,6 +72,7 @@ void hypervisor_main(void)
     build_all_domains();                /* every module a domain, or a line that says why not */
     say_boot_time();
     idle_loop();
+    console_wait();
     hypercalls_report();
     trace_end();
     log_info("memory: %lu frames free after the last guest", nr_free_frames() + trace_late_frames());

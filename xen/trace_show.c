@@ -42,6 +42,7 @@ static void flush(struct line *l)
 {
     if (l->len != 0) {
         l->text[l->len++] = '\n';
+        console_make_room();            /* they may be many */
         console_put(l->text, l->len);
     }
     l->len = 0;

@@ -170,6 +170,7 @@ void host_start(mfn_t base, unsigned nr_chunks, uint64_t seed)
     current = idle;
     time_init();
     work_budget = 0;            /* whoever can be preempted is */
+    timers_run();                       /* nothing that an earlier machine programmed counts */
     sched_init(idle);
 }
 
@@ -189,7 +190,7 @@ void arch_console_setup(uint16_t port, uint32_t baud)
     (void)port, (void)baud;
 }
 
-void arch_console_putc(char c)
+static void put_console(char c)
 {
     if (c == '\r')
         return;                 /* a terminal would not show it either */
@@ -201,6 +202,25 @@ void arch_console_putc(char c)
     host.console[host.console_len] = '\0';
     if (host.echo)
         fputc(c, stderr);
+}
+
+unsigned arch_console_write(const char *s, unsigned len)
+{
+    unsigned n = MIN(len, 16);
+
+    if (host.on_send != NULL)
+        host.on_send();
+    if (host.stuck || host.tsc < host.sending_until)
+        return 0;
+    host.sending_until = host.tsc + n * host.byte_ticks;
+    for (unsigned i = 0; i < n; i++)
+        put_console(s[i]);
+    return n;
+}
+
+bool arch_console_sent(void)
+{
+    return !host.stuck && host.tsc >= host.sending_until;
 }
 
 int arch_console_getc(void)

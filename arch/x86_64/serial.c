@@ -1,15 +1,20 @@
-/* Owns the 16550 of the console: polled, COM1 and 115200 8n1 unless com1= says otherwise; and the port of the trace, if
- * it has one. */
+/* Owns the 16550 of the console: polled, never waited for, COM1 and 115200 8n1 unless com1= says otherwise; and the port
+ * of the trace, if it has one. */
 #include "arch/x86_64/cpu.h"
 
+#define IIR(port) ((uint16_t)((port) + 2))
 #define LSR(port) ((uint16_t)((port) + 5))
+#define IIR_FIFOS 0xc0u
+#define FIFO_BYTES 16u
 #define BASE_BAUD 115200u
 #define LSR_DATA 1u
-#define LSR_EMPTY 0x20u
+#define LSR_EMPTY 0x20u          /* nothing waits behind the byte that is being sent */
+#define LSR_SENT 0x40u
 #define SPIN_LIMIT 100000u      /* a port that is not there must not stop us */
 
 static uint16_t com1 = 0x3f8;
 static uint16_t sink_port;
+static unsigned com1_fifo = 1;          /* bytes that it takes when it is empty: an 8250 has no FIFO */
 static enum arch_sink sink_kind;
 
 static void setup_16550(uint16_t port, uint32_t baud)
@@ -31,6 +36,7 @@ void arch_console_setup(uint16_t port, uint32_t baud)
 {
     com1 = port;
     setup_16550(port, baud);
+    com1_fifo = (inb(IIR(port)) & IIR_FIFOS) == IIR_FIFOS ? FIFO_BYTES : 1;
 }
 
 void serial_init(void)
@@ -45,9 +51,20 @@ static void put_16550(uint16_t port, uint8_t byte)
     outb(port, byte);
 }
 
-void arch_console_putc(char c)
+unsigned arch_console_write(const char *s, unsigned len)
 {
-    put_16550(com1, (uint8_t)c);
+    unsigned n = MIN(len, com1_fifo);
+
+    if (!(inb(LSR(com1)) & LSR_EMPTY))
+        return 0;
+    for (unsigned i = 0; i < n; i++)
+        outb(com1, (uint8_t)s[i]);
+    return n;
+}
+
+bool arch_console_sent(void)
+{
+    return inb(LSR(com1)) & LSR_SENT;
 }
 
 int arch_console_getc(void)

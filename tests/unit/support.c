@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "support.h"
+#include "xen/console.h"
 #include "xen/grant.h"
 #include "xen/grant.h"
 #include "xen/image.h"
@@ -96,6 +97,9 @@ int low_machine_up(void **state)
 int machine_down(void **state)
 {
     (void)state;
+    host.stuck = false;
+    host.byte_ticks = host.sending_until = 0;
+    console_wait();
     guests_end();
     service_forget();
     host_give_back();

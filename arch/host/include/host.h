@@ -25,6 +25,9 @@ struct host_machine {
     uint64_t window_ticks;      /* and at each interrupt window: long ones preempt whatever is preemptible */
     int (*getc)(void);          /* NULL: no input */
     bool echo;                  /* console to stderr as well */
+    void (*on_send)(void);      /* called whenever the console's transmitter is asked to take something; NULL: none */
+    bool stuck;                 /* nobody reads the console: its transmitter takes nothing more */
+    uint64_t byte_ticks;        /* that it takes for a byte */
     uint64_t random;            /* state of host_random() */
 
     /* The effect log. */
@@ -33,6 +36,7 @@ struct host_machine {
     uint64_t cr3;               /* machine address of the root in use; 0: the hypervisor's own */
     uint64_t cr4;
     bool ts;
+    uint64_t sending_until;     /* tsc: the console's transmitter is busy */
     char console[1 << 16];      /* the last bytes written; NUL-terminated */
     size_t console_len;
     uint8_t sink[1 << 16];      /* the first bytes sent to the trace's port */
