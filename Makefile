@@ -34,8 +34,12 @@ USER_RAMDISK := $(INITRD)
 USER_KERNEL  := $(if $(KERNEL),$(BUILD)/kernel.elf,$(USER_GUEST))
 ENTRY    ?= $(if $(USER_KERNEL),own,$(or $(WITH_LINUX),guests))
 ISO      ?= $(BUILD)/paragon.iso
+# A guest of yours alone on a terminal is given it. make says when its output is one, test when its input is.
+AT_TERMINAL := $(if $(MAKE_TERMOUT),$(if $(filter run,$(MAKECMDGOALS)),$(shell test -t 0 && echo y)))
+RAW      ?= $(if $(AT_TERMINAL),$(if $(filter own linux,$(ENTRY)),auto,off),off)
 
 $(if $(filter auto kvm tcg,$(ACCEL)),,$(error ACCEL=$(ACCEL): must be auto, kvm or tcg))
+$(if $(filter auto on off,$(RAW)),,$(error RAW=$(RAW): must be auto, on or off))
 $(if $(filter yes no,$(STORE)),,$(error STORE=$(STORE): must be yes or no))
 $(if $(filter bios uefi,$(FIRMWARE)),,$(error FIRMWARE=$(FIRMWARE): must be bios or uefi))
 comma := ,
@@ -86,6 +90,8 @@ help:
 	@echo '  GUEST=kernel RAMDISK=file CMDLINE="words"   the same for an ELF file that is taken as it is'
 	@echo '  WORDS="vcpus=2 mem=256M"   the words of the hypervisor about that one guest'
 	@echo '  STORE=no               your own kernel without the xenstore service beside it (yes)'
+	@echo '  RAW=auto|on|off        whether a guest gets the terminal as it is, without (d1) before its lines (auto with one'
+	@echo '                         guest of yours and a terminal, else off)'
 	@echo '  SUITES=boot,traps      suites of the test guests (all)'
 	@echo '  ENTRY=one              menu entry of grub.cfg: guests one four crash own linux (guests)'
 	@echo '  APPEND="words"         more options for the hypervisor'
@@ -277,8 +283,12 @@ TREE := $(ISO:.iso=.tree)
 ESP  := $(ISO:.iso=.esp)
 XEN_EFI := $(BUILD)/xen.efi
 include tools/iso.mk
-export GRUB_OPTIONS = $(strip $(if $(TRACE),trace=$(TRACE)) $(APPEND))
-export GRUB_CMDLINE = $(CMDLINE)
+export GRUB_OPTIONS = $(strip $(if $(TRACE),trace=$(TRACE)) $(if $(filter off,$(RAW)),,console_raw=$(RAW)) $(APPEND))
+# A serial line does not tell the size of the terminal at its other end. Linux gives words that it does not know to its
+# first program as variables, and tools/linux/init does the rest.
+TERMINAL := $(if $(AT_TERMINAL),$(if $(filter off,$(RAW)),,$(shell stty size | sed 's/ / columns=/; s/^/rows=/') \
+            $(shell expr "$$TERM" : '\([a-z0-9-]*\)$$' | sed 's/^/TERM=/')))
+export GRUB_CMDLINE = $(strip $(if $(WITH_LINUX),$(TERMINAL)) $(CMDLINE))
 export GRUB_WORDS   = $(WORDS)
 LINUX_FILES = $(if $(WITH_LINUX),$(LINUX)/vmlinux $(LINUX_RAMDISK))
 export GRUB_SUITES  = $(SUITES)

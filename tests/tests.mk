@@ -24,7 +24,7 @@ lint: | $(ABI) $(OFFSETS)
 BOOT_ISO  := $(BUILD)/boot-test.iso
 LINUX_ISO := $(BUILD)/boot-linux.iso
 OWN_ISO   := $(BUILD)/boot-own.iso
-MAKE_ISO  := $(MAKE) --no-print-directory iso KERNEL= RAMDISK= INITRD= WORDS= APPEND= TRACE= SUITES=all
+MAKE_ISO  := $(MAKE) --no-print-directory iso KERNEL= RAMDISK= INITRD= WORDS= APPEND= TRACE= RAW=off SUITES=all
 # For those of UEFI: a program that leaves little of the low memory in one piece, and xen.efi signed with the key that
 # Debian's firmware for tests trusts (it is no secret, and neither is its password).
 EFI_TESTS   := $(EFI_DIR)/tests/fragment.efi $(EFI_DIR)/tests/xen-signed.efi

@@ -74,11 +74,16 @@ class Terminal:
     our echo. raw: all of them do, Ctrl-C as well; only LEAVE stays here."""
 
     LEAVE = b"\x1d"  # Ctrl-]
+    SCREEN = re.compile(rb"\x1b\[\?(?:1049|1047|47)([hl])")
+    # The other screen left; attributes, character set, cursor, line wrap, keys, mouse and pasting as a shell expects them.
+    NORMAL_SCREEN = b"\x1b[?1049l"
+    SANE = b"\x18\x1b[0m\x1b(B\x1b[?25h\x1b[?7h\x1b[?1l\x1b>\x1b[?1000l\x1b[?2004l"
 
     def __init__(self, raw):
         import termios
         import tty
         self.termios, self.raw, self.fd = termios, raw, sys.stdin.fileno()
+        self.changed = self.alternate = False
         self.saved = termios.tcgetattr(self.fd)
         tty.setcbreak(self.fd)
         if raw:
@@ -94,7 +99,17 @@ class Terminal:
             raise KeyboardInterrupt
         return typed
 
+    def show(self, chunk):
+        self.changed |= b"\x1b" in chunk
+        for switch in self.SCREEN.findall(chunk):
+            self.alternate = switch == b"h"
+        sys.stdout.buffer.write(chunk)
+        sys.stdout.buffer.flush()
+
     def restore(self):
+        """As it was, also when a guest was stopped in the middle of its full screen."""
+        if self.raw and self.changed:
+            self.show((self.NORMAL_SCREEN if self.alternate else b"") + self.SANE)
         self.termios.tcsetattr(self.fd, self.termios.TCSADRAIN, self.saved)
 
 
@@ -139,8 +154,7 @@ class Wires:
         chunk = os.read(self.process.stdout.fileno(), 65536)
         self.open = bool(chunk)
         if self.terminal:
-            sys.stdout.buffer.write(chunk)  # at once, because a prompt is no complete line
-            sys.stdout.buffer.flush()
+            self.terminal.show(chunk)  # at once, because a prompt is no complete line
         *lines, self.rest = (self.rest + chunk).split(b"\n")
         return lines
 

@@ -1,11 +1,12 @@
 /* Owns the lines on the machine's console: the hypervisor's and the guests' share it line by line, and go by way of
- * console_tx.c's ring. A guest's come by its PV console ring (console_ring.c) or by console_io (here); they are prefixed
- * "(dN) ", and held back until they are whole, or until the guest waits as if behind a prompt. What is typed is
- * input.c's.
+ * console_tx.c's ring. A guest's come by its PV console ring (console_ring.c) or by console_io (here); they are
+ * prefixed "(dN) ", and held back until they are whole, or until the guest waits as if behind a prompt. What is
+ * typed is input.c's.
  *
- * Whoever prints does not wait: what the transmitter does not take at once waits in the ring. A guest that has something
- * there adds to it only when all of it was sent (console_may_write), so that slow lines are shared guest by guest, and
- * its own ring stays full meanwhile. The hypervisor has more room than guests; lines that find none are counted. */
+ * Whoever prints does not wait: what the transmitter does not take at once waits in the ring. A guest that has
+ * something there adds to it only when all of it was sent (console_may_write), so that slow lines are shared guest
+ * by guest, and its own ring stays full meanwhile. The hypervisor has more room than guests; lines that find none
+ * are counted. */
 #include "arch/arch.h"
 #include "common/printf.h"
 #include "common/string.h"
@@ -23,7 +24,8 @@
 static struct spinlock console_lock;
 static bool panicking;
 static bool waiting = true;             /* nothing else runs: what is printed is sent before anything goes on */
-static struct domain *open_line;        /* whose unfinished line the cursor stands on; NULL: at the start of a line */
+static struct console_line *open_line;  /* the unfinished one that the cursor stands on; NULL: at the start of a line */
+static struct domain *raw_guest;        /* it has the terminal, see console_terminal.c; NULL: nobody */
 static unsigned lines_lost;
 
 /* Lines that came while this CPU held the lock, from an NMI or a machine check: they follow when it is free. */
@@ -79,6 +81,9 @@ static void unlock_console(void)
 void console_panic(void)
 {
     panicking = true;
+    if (raw_guest != NULL)
+        terminal_end();
+    raw_guest = NULL;
     console_wait();
 }
 
@@ -108,6 +113,8 @@ static void end_open_line(void)
 {
     if (open_line != NULL)
         console_raw("\n", 1);
+    else if (raw_guest != NULL)
+        terminal_interrupt();
     open_line = NULL;
 }
 
@@ -164,35 +171,90 @@ bool console_may_write(const struct domain *d)
     return waiting || (tx_sent(d->console_position) && TX_BYTES - tx_room() + TX_CHUNK_MOST <= TX_GUESTS_MOST);
 }
 
+/* What the guest with the terminal writes to its ring is there already. */
+static bool is_hidden(const struct domain *d, const struct console_line *l)
+{
+    return d == raw_guest && l == &d->console_line[CONSOLE_BY_RING];
+}
+
 void console_show_line(struct domain *d, struct console_line *l, bool whole)
 {
     char prefix[16];
 
+    if (is_hidden(d, l)) {
+        l->len = 0;
+        return;
+    }
     lock_console();
-    if (open_line != d) {
+    if (open_line != l) {
         end_open_line();
-        console_raw(prefix, (size_t)snprintf(prefix, sizeof(prefix), "(d%u) ", d->id));
+        if (d != raw_guest)
+            console_raw(prefix, (size_t)snprintf(prefix, sizeof(prefix), "(d%u) ", d->id));
         console_line_start(l);
     }
     console_line_show(l);
     if (whole)
         console_raw("\n", 1);
-    open_line = whole ? NULL : d;
+    open_line = whole ? NULL : l;
+    l->begun = !whole;
     d->console_position = tx_position();
     send();
     unlock_console();
 }
 
-void console_end_line(struct domain *d)
+void console_end_lines(struct domain *d)
 {
-    if (d->console_line.len != 0 || open_line == d)
-        console_show_line(d, &d->console_line, true);
+    for (unsigned way = 0; way < NR_CONSOLE_WAYS; way++)
+        if (d->console_line[way].len != 0 || open_line == &d->console_line[way])
+            console_show_line(d, &d->console_line[way], true);
 }
 
-void guest_console_write(struct domain *d, const char *s, size_t len)
+bool console_is_raw(void)
 {
-    struct console_line *l = &d->console_line;
+    return raw_guest != NULL;
+}
 
+/* What was held back is shown by the rule before. */
+void console_set_raw(struct domain *d)
+{
+    if (d == raw_guest)
+        return;
+    if (d != NULL)
+        console_end_lines(d);
+    lock_console();
+    if (raw_guest != NULL) {
+        terminal_end();
+        raw_guest->console_line[CONSOLE_BY_RING].len = 0;
+        raw_guest = NULL;
+    }
+    end_open_line();
+    raw_guest = d;
+    terminal_begin();
+    send();
+    unlock_console();
+    if (d != NULL)
+        log_info("*** d%u has the terminal to itself (console_raw)", d->id);
+}
+
+static void write_raw(struct domain *d, const char *s, size_t len)
+{
+    lock_console();
+    if (open_line != NULL)
+        console_raw("\n", 1);
+    open_line = NULL;
+    if (!options.no_console)
+        terminal_write(s, len);
+    d->console_position = tx_position();
+    send();
+    unlock_console();
+}
+
+void guest_console_write(struct domain *d, enum console_way way, const char *s, size_t len)
+{
+    struct console_line *l = &d->console_line[way];
+
+    if (is_hidden(d, l))
+        write_raw(d, s, len);
     for (; len != 0; len--, s++) {
         if (*s != '\n') {
             console_line_add(d, l, *s);
@@ -237,7 +299,7 @@ static long console_io_write(unsigned count, uint64_t buffer)
 
         if (copy_from_guest(chunk, buffer, n) != 0)
             return -EFAULT;
-        guest_console_write(d, chunk, n);
+        guest_console_write(d, CONSOLE_BY_CALL, chunk, n);
         buffer += n;
         count -= n;
         preempt_point();

@@ -10,8 +10,8 @@
  * ended first. May be called while the console's lock is held by what this CPU was doing: then they follow. */
 void console_put(const char *s, size_t len);
 void console_make_room(void);                       /* for much at once: waits, while something moves */
-/* Until console_go_on, what is printed is sent before anything goes on, and what waits is sent now. So it is at first, when
- * nothing else runs, at the end, and in a panic, where locks do not count either. */
+/* Until console_go_on, what is printed is sent before anything goes on, and what waits is sent now. So it is at
+ * first, when nothing else runs, at the end, and in a panic, where locks do not count either. */
 void console_wait(void);
 void console_go_on(void);
 void console_panic(void);
@@ -19,18 +19,28 @@ bool console_pump(void);                            /* sends what can be sent wi
 
 /* d has nothing in the transmit ring, and there is room for a chunk of it. */
 bool console_may_write(const struct domain *d);
-void guest_console_write(struct domain *d, const char *s, size_t len);  /* line-buffered, "(dN) " prefixed, filtered */
+/* Line-buffered, "(dN) " prefixed, filtered; or, to the ring of the guest that has the terminal, as it is. */
+void guest_console_write(struct domain *d, enum console_way way, const char *s, size_t len);
 /* What is held back of d's line goes out; the line ends (whole) or stays open. */
 void console_show_line(struct domain *d, struct console_line *l, bool whole);
-void console_end_line(struct domain *d);            /* nothing more comes of it */
+void console_end_lines(struct domain *d);           /* nothing more comes of it */
+void console_set_raw(struct domain *d);             /* it has the terminal; NULL: nobody */
+bool console_is_raw(void);                          /* somebody has it */
 void console_raw(const char *s, size_t len);        /* to the line as it is; under the console's lock */
+
+/* console_terminal.c: the terminal while a guest has it; under the console's lock */
+void terminal_begin(void);
+void terminal_write(const char *s, size_t len);     /* of that guest */
+void terminal_interrupt(void);                      /* somebody else's line begins */
+void terminal_end(void);                            /* it is everybody's again */
+void console_choose_raw(struct domain *input);      /* by console_raw=; input: who gets what is typed, or NULL */
 
 /* console_ring.c */
 int console_attach(struct domain *d, mfn_t ring);   /* binds the ring and its port; the port or errno */
 bool console_finished(struct domain *d);            /* ended: its last words are taken, or can never be */
 void console_detach(struct domain *d);              /* after that */
 void console_drain(struct domain *d);               /* takes of the guest's output; on send, yield and block */
-bool console_poll(void);                            /* of every guest; shows prompts; true: something was taken or sent */
+bool console_poll(void);                            /* of every guest; shows prompts; true: anything moved */
 bool console_busy(void);                            /* something waits to be taken or sent */
 void console_give(struct domain *d, char c);        /* into its ring; a full or senseless one takes nothing */
 bool console_has_room(const struct domain *d, unsigned n);      /* for n characters */

@@ -1,6 +1,7 @@
-/* Owns the PV console ring of each guest: what it writes is taken in chunks, when it says so, by the console's timer, and by
- * the idle CPU; what is typed is put in by input.c and store.c. What becomes of the bytes is console.c's business, and so is
- * when a guest may write; until then its ring stays as it is, and it gets its event when some of it was taken.
+/* Owns the PV console ring of each guest: what it writes is taken in chunks, when it says so, by the console's
+ * timer, and by the idle CPU; what is typed is put in by input.c and store.c. What becomes of the bytes is
+ * console.c's business, and so is when a guest may write; until then its ring stays as it is, and it gets its event
+ * when some of it was taken.
  *
  * The ring's page is the guest's memory: every index is read once and judged. Our type reference keeps it from
  * becoming a page table while we write to it. */
@@ -64,7 +65,7 @@ static uint32_t take_output(struct domain *d, uint32_t limit)
     cons = READ_ONCE(ring->out_cons);
     for (uint32_t i = 0; i < len; i++)
         chunk[i] = READ_ONCE(ring->out[MASK_XENCONS_IDX(cons + i, ring->out)]);
-    guest_console_write(d, chunk, len);
+    guest_console_write(d, CONSOLE_BY_RING, chunk, len);
     barrier();
     WRITE_ONCE(ring->out_cons, cons + len);
     return len;
@@ -91,8 +92,8 @@ void console_drain(struct domain *d)
         store_poll();                           /* it may have made room */
 }
 
-/* What stands in the ring when it is asked first is all that is taken: another domain may have the page mapped, and write
- * on. */
+/* What stands in the ring when it is asked first is all that is taken: another domain may have the page mapped, and
+ * write on. */
 bool console_finished(struct domain *d)
 {
     uint64_t start = now_ns();
@@ -116,7 +117,7 @@ void console_detach(struct domain *d)
 {
     mfn_t mfn = d->console_mfn;
 
-    console_end_line(d);
+    console_end_lines(d);
     if (d->console_ring == NULL)
         return;
     d->console_ring = NULL;
@@ -153,12 +154,14 @@ void console_give(struct domain *d, char c)
 }
 
 /* A guest all of whose vCPUs sleep has said what it wanted to say: the unfinished line is a prompt. */
-static bool looks_like_prompt(const struct domain *d)
+static bool looks_like_prompt(const struct domain *d, const struct console_line *l)
 {
     struct vcpu *v;
     unsigned i;
 
-    if (now_ns() - d->console_line.since > PROMPT_NS)
+    if (l->len == 0)
+        return false;
+    if (now_ns() - l->since > PROMPT_NS)
         return true;
     for_each_vcpu(d, v, i)
         if (v->up && !v->blocked)
@@ -176,8 +179,9 @@ static bool poll_guest(struct domain *d)
     any = console_may_write(d) && take_output(d, CONSOLE_CHUNK) != 0;
     if (any)
         evtchn_raise(d, d->console_port);
-    if (d->console_line.len != 0 && console_may_write(d) && looks_like_prompt(d))
-        console_show_line(d, &d->console_line, false);
+    for (unsigned way = 0; way < NR_CONSOLE_WAYS; way++)
+        if (looks_like_prompt(d, &d->console_line[way]) && console_may_write(d))
+            console_show_line(d, &d->console_line[way], false);
     if (d->console_ending && console_finished(d)) {
         boot_cpu.idle_has_work = true;          /* its end was waiting for that */
         boot_cpu.running->work |= WORK_RESCHED;
@@ -185,8 +189,8 @@ static bool poll_guest(struct domain *d)
     return any;
 }
 
-/* It runs in the timer interrupt, on nobody's account, and a line may be slow: guests that always have more to say must
- * not get the whole CPU for it. Each gets a chunk in its turn; the next time it goes on behind the last one. */
+/* It runs in the timer interrupt, on nobody's account, and a line may be slow: guests that always have more to say
+ * must not get the whole CPU for it. Each gets a chunk in its turn; the next time it goes on behind the last one. */
 bool console_poll(void)
 {
     static domid_t last;

@@ -1,10 +1,10 @@
 /* Owns the bytes between the console's lines and the transmitter. The machine runs on while they wait here: the
- * transmitter is filled when somebody prints, by the console's timer, and by the idle CPU, each time with what it takes at
- * once, 16 bytes mostly, and for a bounded time. Nobody waits for a byte to be sent, but for tx_flush's callers: while
- * nothing else runs (the boot, the end, a panic), or when asked to say more than the ring holds.
+ * transmitter is filled when somebody prints, by the console's timer, and by the idle CPU, each time with what it
+ * takes at once, 16 bytes mostly, and for a bounded time. Nobody waits for a byte to be sent, but for tx_flush's
+ * callers: while nothing else runs (the boot, the end, a panic), or when asked to say more than the ring holds.
  *
- * Who may put how much is console.c's and console_ring.c's business. Positions count bytes from the beginning and never
- * wrap. */
+ * Who may put how much is console.c's and console_ring.c's business. Positions count bytes from the beginning and
+ * never wrap. */
 #include "arch/arch.h"
 #include "xen/console_tx.h"
 #include "xen/time.h"

@@ -137,7 +137,7 @@ struct domain {
     evtchn_port_t console_port;
     mfn_t store_mfn;                /* the page and the port of its store; 0: it has none */
     evtchn_port_t store_port;
-    struct console_line console_line;
+    struct console_line console_line[NR_CONSOLE_WAYS];
     uint64_t console_position;      /* in the transmit ring: behind what it put there last */
     bool console_ending;            /* it has ended, with console_left bytes in its ring that are still to be shown */
     uint32_t console_left;

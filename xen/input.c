@@ -5,6 +5,7 @@
 #include "xen/console.h"
 #include "xen/hypercalls.h"
 #include "xen/log.h"
+#include "xen/options.h"
 #include "xen/store.h"
 #include "xen/time.h"
 #include "xen/trace.h"
@@ -19,6 +20,7 @@
 
 static domid_t input_domain;            /* 0: ours, for the service domain gets none */
 static void (*choosing)(domid_t id);    /* the last key wants a digit, and this is done to that domain; NULL: it does not */
+static domid_t last_guest;              /* that was given any */
 static unsigned nr_switch;              /* Ctrl-a that came last, 0 to 2 */
 static uint64_t full_since;             /* ns; 0: there is room */
 
@@ -27,6 +29,9 @@ static void set_input(domid_t id)
     char who[8] = "Xen";
 
     input_domain = id;
+    if (id != 0)
+        last_guest = id;
+    console_choose_raw(domain_by_id(last_guest));
     if (id != 0)
         snprintf(who, sizeof(who), "DOM%u", id);
     log_info("*** Serial input to %s (type 'CTRL-a' three times to switch input)", who);
@@ -50,8 +55,10 @@ void console_input_offer(struct domain *d)
     struct domain *other;
 
     for_each_domain(other)
-        if (other != d && other->id != STORE_DOMID && other->console_ring != NULL)
+        if (other != d && other->id != STORE_DOMID && other->console_ring != NULL) {
+            console_choose_raw(domain_by_id(last_guest));       /* d is not alone */
             return;
+        }
     if (d->id != STORE_DOMID)
         set_input(d->id);
 }
@@ -65,6 +72,7 @@ void console_input_withdraw(struct domain *d)
             set_input(other->id);
     if (input_domain == d->id)
         input_domain = 0;
+    console_choose_raw(domain_by_id(last_guest));
 }
 
 static void say_domains(void)
@@ -119,6 +127,13 @@ static void choose(char c)
         fn((domid_t)(c - '0'));
 }
 
+static void toggle_raw(void)
+{
+    options.console_raw = console_is_raw() ? RAW_OFF : RAW_ON;
+    console_choose_raw(domain_by_id(last_guest));
+    log_info("Guests' output is shown %s", console_is_raw() ? "as it is, of one guest" : "line by line");
+}
+
 static void reboot(void)
 {
     console_wait();
@@ -138,6 +153,7 @@ static const struct {
     { 'c', hypercalls_report, "show how often each hypercall was made" },
     { 't', trace_toggle, "switch the trace on or off" },
     { 'T', trace_show, "show the last records of the trace" },
+    { 'r', toggle_raw, "show the output of the guest that has the input as it is, or that of all by lines" },
     { 's', choose_shutdown, "and a digit: ask that guest to power off" },
     { 'x', choose_destroy, "and a digit: end that domain at once" },
     { 'R', reboot, "reboot the machine" },

@@ -49,6 +49,19 @@ static bool take_console(const char *value)
     return *value != '\0';
 }
 
+static bool take_console_raw(const char *value)
+{
+    bool on;
+
+    if (strcmp(value, "auto") == 0)
+        options.console_raw = RAW_AUTO;
+    else if (parse_bool(value, &on))
+        options.console_raw = on ? RAW_ON : RAW_OFF;
+    else
+        return false;
+    return true;
+}
+
 /* <baud>[/<clock>][,DPS[,<port>]]: the frame is always 8n1. */
 static bool take_com1(const char *value)
 {
@@ -173,6 +186,7 @@ static const struct {
 } table[] = {
     { "com1", take_com1 },
     { "console", take_console },
+    { "console_raw", take_console_raw },
     { "guest_loglvl", take_guest_loglvl },
     { "loglvl", take_loglvl },
     { "noreboot", take_noreboot },

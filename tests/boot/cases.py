@@ -13,6 +13,7 @@ import esp
 import meddle
 import nested
 import irqsoff
+import said
 import tracecheck
 import typist
 
@@ -88,6 +89,8 @@ CASES = [
     Case("memory-runs-out", (SHORT.format("first"),) + ("GOOD name=second mem=500M -- suites=boot",),
          guests=(1,), shows=(r"^\(XEN\).*second.*(memory|room)",)),
     Case("no-modules", (), guests=(), shows=(r"^\(XEN\).*(module|guest|kernel)",)),
+    Case("console-raw", (SHORT.format("solo"),), "console=com1 console_raw=auto", guests=(0,), check=said.bare,
+         shows=(r"^KTAP version 1$", r"^\(XEN\) \*\*\* d1 has the terminal to itself")),
     Case("unknown-option", (SHORT.format("good"),), "frobnicate=7 loglvl=all",
          shows=(r"^\(XEN\).*frobnicate",)),
     Case("four-notes", ("TINY name=tiny mem=8M --", SHORT.format("good")), guests=(2,),

@@ -53,6 +53,14 @@ class Good(unittest.TestCase):
                          [("boot/start_info", "pass"), ("boot/p2m", "skip"), ("traps/page_fault", "pass")])
         self.assertEqual(report.guests[1].tests[1].detail, "no p2m")
 
+    def test_a_guest_with_the_terminal(self):
+        raw = ["(XEN) *** d1 has the terminal to itself (console_raw)", "login: root", "\x18\x1b[0m(XEN) Domain 1 (x) ended"]
+        self.assertTrue(judge(START + raw + END)[0])
+        self.assertFalse(judge(START + raw + ["\x18\x1b[0m(XEN) Panic on CPU 0:"] + END)[0])
+        self.assertFalse(judge(START + raw[1:] + END)[0])
+        self.assertTrue(judge(START + raw + SUITE + END)[0])
+        self.assertFalse(judge(START + raw + changed("  ok 1 - page", "  not ok 1 - page") + END)[0])
+
     def test_interleaved_guests(self):
         mixed = [line for pair in zip(guest(1), guest(2)) for line in pair]
         good, reason, report = judge(START + mixed + END)

@@ -31,6 +31,7 @@ class BadInput(unittest.TestCase):
             "ACCEL=xyz": "ACCEL=xyz: must be",
             "TRACE=everything": "TRACE=everything: must be words of",
             "CMDLINE=it's": "cannot hold a single quote",
+            "RAW=maybe": "RAW=maybe: must be auto, on or off",
             "STORE=maybe": "STORE=maybe: must be yes or no",
             "MEM=lots": "MEM=lots: must be a number",
             "ENTRY=nowhere": "ENTRY=nowhere: grub.cfg has no such entry",

@@ -163,7 +163,7 @@ static void no_line_is_forged(void **state)
 
     (void)state;
     memset(text, 'x', sizeof(text));
-    strcpy(text + sizeof(a->console_line.text), "(XEN) panic\n");
+    strcpy(text + sizeof(a->console_line[0].text), "(XEN) panic\n");
     say(a, text);
     console_drain(a);
     assert_false(console_says("\n(XEN) panic"));

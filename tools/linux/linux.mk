@@ -52,5 +52,5 @@ $(LINUX)/soak.gz: $(LINUX)/ramdisk.gz $(LINUX)/stress/root
 	$(Q)tools/make-ramdisk $@ $(RAMDISK_WORDS) /=$(LINUX)/stress/root/
 
 soak:
-	@$(MAKE) --no-print-directory run GUEST=linux ISO=$(BUILD)/soak.iso LINUX_RAMDISK=$(LINUX)/soak.gz \
+	@$(MAKE) --no-print-directory run GUEST=linux RAW=off ISO=$(BUILD)/soak.iso LINUX_RAMDISK=$(LINUX)/soak.gz \
 	    CMDLINE='paragon=soak $(CMDLINE)' TIMEOUT=$(or $(TIMEOUT),1800)

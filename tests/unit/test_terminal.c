@@ -1,0 +1,192 @@
+/* The console while one guest has the terminal (console_raw): all of it passes, other lines begin on a line of
+ * their own, and the terminal is left as it was. */
+#include "cmocka_main.h"
+#include <string.h>
+#include "support.h"
+#include "xen/console.h"
+#include "xen/log.h"
+#include "xen/options.h"
+
+static struct domain *a, *b, *service;
+
+static void clear(void)
+{
+    host.console_len = 0;
+    host.console[0] = '\0';
+}
+
+static int one_guest(void **state)
+{
+    machine_up(state);
+    options.console_raw = RAW_AUTO;
+    service = guest_make(0, 1);
+    a = guest_make(1, 1);
+    host_become(a->vcpu[0]);
+    clear();
+    return 0;
+}
+
+static int down(void **state)
+{
+    options.console_raw = RAW_OFF;
+    return machine_down(state);
+}
+
+static void say(struct domain *d, const char *text)
+{
+    struct xencons_interface *ring = d->console_ring;
+
+    for (; *text != '\0'; text++)
+        ring->out[ring->out_prod++ % sizeof(ring->out)] = *text;
+    console_drain(d);
+}
+
+static void call(const char *text)
+{
+    guest_put(SCRATCH, text, strlen(text));
+    assert_int_equal(hcall(__HYPERVISOR_console_io, CONSOLEIO_write, strlen(text), SCRATCH), 0);
+}
+
+/* The fake machine's console keeps no carriage returns. */
+#define EXPECT_TEXT(text) (assert_string_equal(host.console, text), clear())
+#define SANE "\033(B\033[?25h\033[?7h\033[?1l\033>\033[?1000l\033[?2004l"
+
+static void all_bytes_pass(void **state)
+{
+    static char bytes[256];
+
+    (void)state;
+    for (unsigned i = 1; i < 256; i++)
+        bytes[i - 1] = (char)(i != '\r' ? i : 'x');
+    say(a, bytes);
+    EXPECT_TEXT(bytes);
+    say(a, "\033[2J\033[10;20H\033[1;31mred");
+    EXPECT_TEXT("\033[2J\033[10;20H\033[1;31mred");
+}
+
+static void lines_of_ours_are_fresh(void **state)
+{
+    (void)state;
+    log_error("first");
+    EXPECT_TEXT("(XEN) first\n");
+    say(a, "prompt$ ");
+    log_error("second");
+    EXPECT_TEXT("prompt$ \n(XEN) second\n");
+    say(a, "a line\r\n");
+    log_error("third");
+    EXPECT_TEXT("a line\n(XEN) third\n");
+    say(a, "\033[31mred\n");
+    log_error("fourth");
+    EXPECT_TEXT("\033[31mred\n\033[0m(XEN) fourth\n");
+    say(a, "cut off \033[3");
+    log_error("fifth");
+    EXPECT_TEXT("cut off \033[3\030\033[0m\n(XEN) fifth\n");
+    say(a, "\033]0;a title\007$ \033]0;half a");
+    log_error("sixth");
+    EXPECT_TEXT("\033]0;a title\007$ \033]0;half a\030\033[0m\n(XEN) sixth\n");
+}
+
+static void the_service_is_heard(void **state)
+{
+    (void)state;
+    say(a, "prompt$ ");
+    say(service, "of the service\033[2J\n");
+    say(a, "ls\n");
+    EXPECT_TEXT("prompt$ \n(d0) of the service\nls\n");
+}
+
+static void calls_have_lines_of_their_own(void **state)
+{
+    (void)state;
+    say(a, "prompt$ ");
+    call("panic: \033[2Jno\n");
+    EXPECT_TEXT("prompt$ \npanic: no\n");
+}
+
+/* A guest that dies in its editor. */
+static void the_terminal_is_left_sane(void **state)
+{
+    (void)state;
+    say(a, "\033[?1049h\033[?25l\033[7mvi");
+    clear();
+    guest_end(a);
+    EXPECT_TEXT("\033[0m\n(XEN) Domain 1 (guest) ended: power off\n\033[?1049l\033[0m" SANE);
+}
+
+static void a_plain_guest_leaves_no_sequences(void **state)
+{
+    (void)state;
+    say(a, "hello\n");
+    clear();
+    guest_end(a);
+    EXPECT_TEXT("(XEN) Domain 1 (guest) ended: power off\n");
+}
+
+static void two_guests_have_lines(void **state)
+{
+    (void)state;
+    b = guest_make(2, 1);
+    clear();
+    say(a, "\033[2Jfrom a\n");
+    say(b, "from b\n");
+    EXPECT_TEXT("(d1) from a\n(d2) from b\n");
+    options.console_raw = RAW_ON;                       /* and the one with the input has the terminal then */
+    console_choose_raw(a);
+    clear();
+    say(b, "half ");
+    host_advance(2000000000ull);
+    console_poll();
+    say(a, "\033[2Jfrom a");
+    say(b, "a line\n");
+    EXPECT_TEXT("(d2) half \n\033[2Jfrom a\033[0m\n(d2) a line\n");
+}
+
+static const char *typed;
+static int type(void)
+{
+    return *typed != '\0' ? *typed++ : -1;
+}
+
+static void a_key_switches(void **state)
+{
+    (void)state;
+    host.getc = type;
+    typed = "\1\1\1r\1\1\1";
+    console_input();
+    clear();
+    say(a, "\033[2Jby lines\n");
+    EXPECT_TEXT("(d1) by lines\n");
+    typed = "\1\1\1r\1\1\1";
+    console_input();
+    clear();
+    say(a, "\033[2Jraw");
+    EXPECT_TEXT("\033[2Jraw");
+}
+
+/* What was held back goes out when the terminal becomes the guest's. */
+static void nothing_is_lost_on_the_way(void **state)
+{
+    (void)state;
+    options.console_raw = RAW_OFF;
+    console_choose_raw(NULL);
+    clear();
+    say(a, "half a li");
+    options.console_raw = RAW_AUTO;
+    console_choose_raw(NULL);
+    say(a, "ne\n");
+    EXPECT_TEXT("(d1) half a li\n(XEN) *** d1 has the terminal to itself (console_raw)\nne\n");
+}
+
+#define alone(test) cmocka_unit_test_setup_teardown(test, one_guest, down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        alone(all_bytes_pass), alone(lines_of_ours_are_fresh), alone(the_service_is_heard),
+        alone(calls_have_lines_of_their_own), alone(the_terminal_is_left_sane),
+        alone(a_plain_guest_leaves_no_sequences), alone(two_guests_have_lines), alone(a_key_switches),
+        alone(nothing_is_lost_on_the_way),
+    };
+
+    return cmocka_run_group_tests_name("terminal", tests, NULL, NULL);
+}
