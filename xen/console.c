@@ -249,19 +249,26 @@ static void write_raw(struct domain *d, const char *s, size_t len)
     unlock_console();
 }
 
+static void end_line(struct domain *d, struct console_line *l, struct console_line *other)
+{
+    console_line_end(d, l);
+    if (console_line_repeats(l, other) && !is_hidden(d, l))
+        l->len = 0;
+    else
+        console_show_line(d, l, true);
+}
+
 void guest_console_write(struct domain *d, enum console_way way, const char *s, size_t len)
 {
-    struct console_line *l = &d->console_line[way];
+    struct console_line *l = &d->console_line[way], *other = &d->console_line[NR_CONSOLE_WAYS - 1 - way];
 
     if (is_hidden(d, l))
         write_raw(d, s, len);
     for (; len != 0; len--, s++) {
-        if (*s != '\n') {
+        if (*s == '\n')
+            end_line(d, l, other);
+        else
             console_line_add(d, l, *s);
-            continue;
-        }
-        console_line_end(d, l);
-        console_show_line(d, l, true);
     }
     if (l->len != 0)
         l->since = now_ns();

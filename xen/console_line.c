@@ -10,6 +10,8 @@
 #define ESC '\033'
 #define CLEAR '\033'                    /* in the line's text: clear what is right of here */
 #define MAX_COLUMN 60000u
+#define HASH_PRIME 0x1000193u           /* FNV-1a */
+#define SHORT_LINE 16u
 
 enum { TEXT, ESCAPE, CHARSET, SEQUENCE };       /* what the next byte belongs to */
 
@@ -19,6 +21,9 @@ static void append(struct domain *d, struct console_line *l, const char *s, unsi
         console_show_line(d, l, false);
     memcpy(l->text + l->len, s, len);
     l->len += len;
+    for (; len != 0; len--, s++)
+        if (*s != '\r')
+            l->hash = (l->hash ^ (uint8_t)*s) * HASH_PRIME;
 }
 
 static void append_char(struct domain *d, struct console_line *l, char c)
@@ -91,7 +96,11 @@ void console_line_end(struct domain *d, struct console_line *l)
 
 void console_line_add(struct domain *d, struct console_line *l, char c)
 {
-    if (c == ESC) {
+    bool text = l->state == TEXT && l->utf8.left == 0 && c >= ' ' && c <= '~';
+
+    if (likely(text)) {                 /* mostly */
+        append(d, l, &c, 1);
+    } else if (c == ESC) {
         console_line_end(d, l);
         l->state = ESCAPE;
     } else if (l->state == TEXT) {
@@ -99,6 +108,27 @@ void console_line_add(struct domain *d, struct console_line *l, char c)
     } else {
         in_sequence(d, l, c);
     }
+}
+
+/* Kernels that print by console_io and by their ring say lines twice: one after the other, as Linux does with
+ * earlyprintk=xen,keep, or all of them again when the ring's console is up. They are shown once. Short ones, that
+ * may well be said twice and meant so, only in a row with a longer one. */
+bool console_line_repeats(struct console_line *l, struct console_line *other)
+{
+    uint32_t hash = l->hash | 1;        /* 0: none */
+    bool known = !l->begun && (l->len >= SHORT_LINE || l->repeating);
+
+    l->hash = 0;
+    l->repeating = false;
+    for (unsigned i = 0; i < CONSOLE_REMEMBERED && known; i++)
+        if (other->said[i] == hash) {
+            other->said[i] = 0;
+            l->repeating = true;
+            return true;
+        }
+    l->said[l->next] = hash;
+    l->next = (l->next + 1) % CONSOLE_REMEMBERED;
+    return false;
 }
 
 /* To the terminal. */

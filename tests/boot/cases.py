@@ -161,6 +161,8 @@ CASES += [
          types=((typist.ready(), typist.text()),), check=typist.faults),
     Case("linux-twice-and-guest", (LINUX.format(1, 1, "selftest"), "RAMDISK", LINUX.format(2, 2, "selftest"),
                                    "RAMDISK", ALL.format("third")), guests=(1, 2, 3), mem=800, limit=360),
+    Case("linux-earlyprintk", ("LINUX name=linux mem=256M -- console=hvc0 earlyprintk=xen,keep paragon=boot", "RAMDISK"),
+         guests=(), shows=(r"^\(d1\) .*xenboot0",), check=said.once, limit=120),
     Case("linux-32-bit", ("ELF32 name=short mem=32M", SHORT.format("good")), guests=(2,),
          shows=(r"^\(XEN\).*module 0.*32-bit",)),
     Case("linux-memory-too-small", ("LINUX name=small mem=32M --", "RAMDISK", SHORT.format("good")),

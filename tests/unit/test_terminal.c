@@ -1,5 +1,5 @@
 /* The console while one guest has the terminal (console_raw): all of it passes, other lines begin on a line of
- * their own, and the terminal is left as it was. */
+ * their own, and the terminal is left as it was. And lines that a guest prints by both of its ways. */
 #include "cmocka_main.h"
 #include <string.h>
 #include "support.h"
@@ -177,6 +177,37 @@ static void nothing_is_lost_on_the_way(void **state)
     EXPECT_TEXT("(d1) half a li\n(XEN) *** d1 has the terminal to itself (console_raw)\nne\n");
 }
 
+static void a_line_by_both_ways(void **state)
+{
+    (void)state;
+    options.console_raw = RAW_OFF;
+    console_choose_raw(NULL);
+    clear();
+    say(a, "[    0.1] a line\r\n");                    /* each at once */
+    call("[    0.1] a line\n");
+    EXPECT_TEXT("(d1) [    0.1] a line\n");
+    call("[    0.2] two\n\n[    0.3] this is three\n[    0.4] four\n\n");
+    clear();
+    say(a, "[    0.2] two\r\n[    0.3] this is three\r\n[    0.4] four\r\n\r\n[    0.5] five\n");     /* and again */
+    EXPECT_TEXT("(d1) [    0.2] two\n(d1) [    0.5] five\n");
+    say(a, "once, by one way\nonce, by one way\n");     /* as often as it is said */
+    call("once, by one way\nonce, by one way\nonce, by one way\n");
+    EXPECT_TEXT("(d1) once, by one way\n(d1) once, by one way\n(d1) once, by one way\n");
+    call("half ");                                      /* two lines, and neither is in the other */
+    say(a, "of another\n");
+    call("a line\n");
+    EXPECT_TEXT("(d1) of another\n(d1) half a line\n");
+}
+
+static void a_line_by_both_ways_raw(void **state)
+{
+    (void)state;
+    say(a, "[    0.1] \033[1mline one\033[0m\r\n");
+    call("[    0.1] line one\n");
+    call("[    0.2] line two\n");
+    EXPECT_TEXT("[    0.1] \033[1mline one\033[0m\n\033[0m[    0.2] line two\n");
+}
+
 #define alone(test) cmocka_unit_test_setup_teardown(test, one_guest, down)
 
 int main(void)
@@ -185,7 +216,7 @@ int main(void)
         alone(all_bytes_pass), alone(lines_of_ours_are_fresh), alone(the_service_is_heard),
         alone(calls_have_lines_of_their_own), alone(the_terminal_is_left_sane),
         alone(a_plain_guest_leaves_no_sequences), alone(two_guests_have_lines), alone(a_key_switches),
-        alone(nothing_is_lost_on_the_way),
+        alone(nothing_is_lost_on_the_way), alone(a_line_by_both_ways), alone(a_line_by_both_ways_raw),
     };
 
     return cmocka_run_group_tests_name("terminal", tests, NULL, NULL);
