@@ -75,7 +75,9 @@ $(KVM_RAMDISK): tests/boot/kvm-init tests/tests.mk tools/make-ramdisk $(LINUX)/b
 	    usr/bin/qemu-system-x86_64=$(KVM_QEMU) $(KVM_LIBS) lib64/ld-linux-x86-64.so.2=/lib64/ld-linux-x86-64.so.2 \
 	    $(foreach f,$(KVM_FIRMWARE),usr/share/qemu/$(notdir $(f))=$(f)) dev/console:c:5:1 dev/null:c:1:3
 
-boot-tests: $(KVM_RAMDISK)
+# Debian's other kernels, as linux-image-KIND-amd64.
+LINUX_KINDS := cloud 6.12
+boot-tests: $(KVM_RAMDISK) $(LINUX_KINDS:%=$(LINUX)/vmlinux-%)
 .PHONY: test-kvm
 test-kvm:
 	@$(MAKE) --no-print-directory boot-tests CASES=kvm-

@@ -144,6 +144,7 @@ CASES = [
 
 # Debian's kernel. Its own tests are tools/linux/selftest.
 LINUX = "LINUX name=linux{0} mem=256M vcpus={1} -- console=hvc0 vcpus={1} paragon={2}"
+SELFTEST = " name=linux mem=256M vcpus={0} -- console=hvc0 vcpus={0} paragon=selftest"
 TYPING = f"console type={typist.SIZE}"
 PV = (r"^\(d1\).*Hypervisor detected: Xen PV",)
 
@@ -157,6 +158,8 @@ CASES += [
          shows=PV + (r"^\(d1\) boot: ",), trace="live", traced=tracecheck.others_read_it),
     Case("linux-store-refuses", ("STORE service name=store -- store=refuse", LINUX.format("", 1, "boot"), "RAMDISK"),
          guests=(), shows=PV + (r"^\(XEN\).*Domain 1 \(linux\) ended: power off",), limit=240),
+    Case("linux-cloud", (SERVICE, "LINUX-cloud" + SELFTEST.format(1), "RAMDISK"), shows=PV, limit=240),
+    Case("linux-6.12", (SERVICE, "LINUX-6.12" + SELFTEST.format(2), "RAMDISK"), shows=PV, limit=240),
     Case("linux-console", (LINUX.format("", 1, TYPING), "RAMDISK"), shows=PV, limit=180,
          types=((typist.ready(), typist.text()),), check=typist.faults),
     Case("linux-twice-and-guest", (LINUX.format(1, 1, "selftest"), "RAMDISK", LINUX.format(2, 2, "selftest"),

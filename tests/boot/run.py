@@ -38,9 +38,11 @@ def given(args):
 
 def file_of(word, args):
     """The module's file: what was given, or made here and now. BAD-kind is a broken GOOD, ELF32 another kind of kernel,
-    ZEROS-n n MiB of nothing."""
+    ZEROS-n n MiB of nothing; LINUX-kind is another of Debian's kernels."""
     if word in given(args):
         return given(args)[word]
+    if word.startswith("LINUX-"):
+        return f"{args.linux}-{word.removeprefix('LINUX-')}"
     path = os.path.join(args.logs, word.lower())
     with open(args.guest, "rb") as good, open(path, "wb") as made:
         if word.startswith("ZEROS-"):

@@ -13,10 +13,20 @@ define fetch
 	    { cat apt.log >&2; echo "$(1): cannot be downloaded (apt-get update may help)" >&2; exit 1; }
 endef
 
-# linux-image-amd64 is empty and depends on the kernel of the day.
-$(LINUX)/kernel/vmlinuz:
-	$(call fetch,$(@D),apt-cache depends linux-image-amd64 | sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p')
+# linux-image-amd64 is empty and depends on the kernel of the day; so is each of its kind, as linux-image-cloud-amd64.
+define fetch_kernel
+	$(call fetch,$(@D),apt-cache depends linux-image-$(1) | sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p')
 	$(Q)dpkg-deb --fsys-tarfile $(@D)/*.deb | tar -xO --wildcards './boot/vmlinuz-*' > $@
+endef
+$(LINUX)/kernel/vmlinuz:
+	$(call fetch_kernel,amd64)
+$(LINUX)/kernel-%/vmlinuz:
+	$(call fetch_kernel,$*-amd64)
+.PRECIOUS: $(LINUX)/kernel-%/vmlinuz
+
+$(LINUX)/vmlinux-%: $(LINUX)/kernel-%/vmlinuz tools/unpack-kernel
+	$(call say,UNPACK,$@)
+	$(Q)tools/unpack-kernel $< $@
 
 $(LINUX)/vmlinux: $(LINUX)/kernel/vmlinuz tools/unpack-kernel
 	$(call say,UNPACK,$@)
