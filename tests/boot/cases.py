@@ -14,6 +14,7 @@ import meddle
 import nested
 import irqsoff
 import said
+import nested
 import tracecheck
 import typist
 
