@@ -119,6 +119,10 @@ static inline long xen_vcpu_op(int cmd, unsigned vcpu, void *arg)
 {
     return HYPERCALL(__HYPERVISOR_vcpu_op, cmd, vcpu, arg, 0, 0);
 }
+static inline long xen_set_callbacks(uint64_t event, uint64_t failsafe, uint64_t syscall)
+{
+    return HYPERCALL(__HYPERVISOR_set_callbacks, event, failsafe, syscall, 0, 0);
+}
 static inline long xen_set_segment_base(int which, uint64_t base)
 {
     return HYPERCALL(__HYPERVISOR_set_segment_base, which, base, 0, 0, 0);

@@ -67,16 +67,15 @@ long do_callback_op(int cmd, uint64_t arg)
     return -ENOSYS;
 }
 
-/* The older form: event and failsafe callbacks mask events as ever, the system call's does not. */
+/* The older form, in which only events mask events. It never fails: an address that cannot be is passed over, and that
+ * callback stays what it was. */
 long do_set_callbacks(uint64_t event, uint64_t failsafe, uint64_t syscall)
 {
-    struct vcpu *v = current;
+    const uint64_t addresses[] = { [CB_EVENT] = event, [CB_FAILSAFE] = failsafe, [CB_SYSCALL] = syscall };
 
-    if (!is_canonical(event) || !is_canonical(failsafe) || !is_canonical(syscall))
-        return -EINVAL;
-    set_callback(v, CB_EVENT, event, true);
-    set_callback(v, CB_FAILSAFE, failsafe, false);
-    set_callback(v, CB_SYSCALL, syscall, false);
+    for (unsigned cb = 0; cb < ARRAY_SIZE(addresses); cb++)
+        if (is_canonical(addresses[cb]))
+            set_callback(current, (enum callback)cb, addresses[cb], cb == CB_EVENT);
     return 0;
 }
 

@@ -6,6 +6,7 @@
 #include "xen/hypercalls.h"
 
 #define CR4_DE 8u
+#define DR6_DR7_RESERVED (~0ull << 32)      /* refused, where other reserved bits are put right */
 #define DR6_WRITABLE 0xffffefffull
 #define DR6_ONES 0xffff0ff0ull
 #define DR7_WRITABLE 0xffff27ffull
@@ -43,7 +44,7 @@ static int real_number(const struct vcpu *v, unsigned reg)
     return (int)(reg == 4 || reg == 5 ? reg + 2 : reg);
 }
 
-/* 0; -ENODEV: no such register; -EPERM: a value that would let a guest watch the hypervisor. */
+/* 0; -ENODEV: no such register; -EINVAL: reserved bits; -EPERM: a value that would let a guest watch the hypervisor. */
 int guest_set_debugreg(struct vcpu *v, unsigned reg, uint64_t value)
 {
     int nr = real_number(v, reg), rc;
@@ -54,6 +55,8 @@ int guest_set_debugreg(struct vcpu *v, unsigned reg, uint64_t value)
         if (!is_canonical(value) || !guest_range_ok(value, 8))
             return -EPERM;
         v->debugreg[nr] = value;
+    } else if (value & DR6_DR7_RESERVED) {
+        return -EINVAL;
     } else if (nr == 6) {
         v->debugreg[6] = (value & DR6_WRITABLE) | DR6_ONES;
     } else if ((rc = set_dr7(v, value)) != 0) {

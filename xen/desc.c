@@ -271,7 +271,9 @@ long do_set_segment_base(unsigned which, uint64_t base)
     };
 
     if (which == SEGBASE_GS_USER_SEL) {
-        arch_load_user_gs((uint16_t)base);
+        unsigned selector = (uint16_t)base;
+
+        arch_load_user_gs(selector > 3 ? selector | 3 : selector);  /* RPL 3, but for the null selectors */
         return 0;
     }
     if (which >= ARRAY_SIZE(bases) || !is_canonical(base))

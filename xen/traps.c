@@ -7,6 +7,7 @@
 #include "xen/irqsoff.h"
 #include "xen/log.h"
 #include "xen/mm.h"
+#include "xen/sched.h"
 #include "xen/upcall.h"
 
 #define WORK_PER_GATE 20u
@@ -48,13 +49,20 @@ static void page_fault(struct vcpu *v, struct cpu_user_regs *regs, uint64_t cr2)
     inject_page_fault(v, cr2, code);
 }
 
+/* Xen has a gate of its own for the old system call vector, so that the DPL in the guest's table never counted. */
+static bool gate_is_open(const struct vcpu *v, unsigned vector)
+{
+    unsigned cpl = v->kernel_mode ? 1 : 3;
+
+    return v->traps[vector].address != 0 && (vector == 0x80 || TI_GET_DPL(&v->traps[vector]) >= cpl);
+}
+
 /* INT n that its gate refused. The vector comes from the instruction, not from the error code, which some emulators get
- * wrong. The guest kernel counts as ring 1 (ring 0 with architectural_iopl) against its own gate's DPL. */
+ * wrong. The guest kernel counts as ring 1 against its own gate's DPL. */
 static bool software_interrupt(struct vcpu *v, struct cpu_user_regs *regs)
 {
     uint8_t insn[16];
     enum cpu_mode mode;
-    unsigned cpl = v->kernel_mode ? !(v->domain->vm_assist & (1u << VMASST_TYPE_architectural_iopl)) : 3;
 
     if (!(regs->error_code & 2) || (regs->error_code & 1))
         return false;
@@ -63,9 +71,9 @@ static bool software_interrupt(struct vcpu *v, struct cpu_user_regs *regs)
         return false;
     if (insn[0] != 0xcd)
         return false;
-    if (v->traps[insn[1]].address != 0 && TI_GET_DPL(&v->traps[insn[1]]) >= cpl) {
+    if (gate_is_open(v, insn[1])) {
         regs->rip += 2;
-        inject_trap(v, insn[1], 0);
+        inject_software_interrupt(v, insn[1]);
     } else {
         inject_trap(v, TRAP_GP, insn[1] * 8u + 2);
     }
@@ -128,34 +136,29 @@ void handle_guest_trap(struct cpu_user_regs *regs, unsigned vector, uint64_t cr2
     irqsoff_end(before);
 }
 
-/* traps: guest array of struct trap_info ended by an address of 0; NULL clears the whole table (public/xen.h). Entries
- * before a bad one stay set, as on Xen. */
+/* traps: guest array of struct trap_info ended by an address of 0; NULL clears the whole table (public/xen.h). The array
+ * may be of any length, with the same vector again. Entries before a bad one stay set, as on Xen. */
 long do_set_trap_table(uint64_t traps)
 {
     struct vcpu *v = current;
-    unsigned n = 0;
-    long rc = 0;
 
     if (traps == 0) {
         for (unsigned i = 0; i < ARRAY_SIZE(v->traps); i++)
             v->traps[i] = (struct trap_info){ 0 };
         return 0;
     }
-    for (; n < 2 * ARRAY_SIZE(v->traps); n++, traps += sizeof(struct trap_info)) {
+    for (;; traps += sizeof(struct trap_info)) {
         struct trap_info ti;
 
-        if (!guest_range_ok(traps, sizeof(ti)) || !get_guest_args(&ti, traps, 2)) {
-            rc = -EFAULT;
-            break;
-        }
+        if (!guest_range_ok(traps, sizeof(ti)) || !get_guest_args(&ti, traps, 2))
+            return -EFAULT;
         if (ti.address == 0)
-            break;
-        if (!is_canonical(ti.address)) {
-            rc = -EINVAL;
-            break;
-        }
+            return 0;
+        if (!is_canonical(ti.address))
+            return -EINVAL;
         v->traps[ti.vector] = ti;
+        preempt_after(WORK_PER_GATE);
+        if (unlikely(v->work & WORK_DOMAIN))
+            return 0;           /* the domain has ended: nobody reads the answer */
     }
-    count_work(n * WORK_PER_GATE);
-    return rc;
 }

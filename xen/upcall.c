@@ -81,10 +81,9 @@ static void bounce(struct vcpu *v, uint64_t handler, const uint64_t *extra, unsi
         v->info->evtchn_upcall_mask = 1;
 }
 
-void inject_trap(struct vcpu *v, unsigned vector, uint32_t error_code)
+static void inject(struct vcpu *v, unsigned vector, bool with_code, uint32_t error_code)
 {
     const struct trap_info *ti = &v->traps[vector];
-    bool with_code = vector < 32 && (has_error_code >> vector & 1);
     uint64_t code = error_code;
 
     if (vector != TRAP_PF)
@@ -95,6 +94,16 @@ void inject_trap(struct vcpu *v, unsigned vector, uint32_t error_code)
         return;
     }
     bounce(v, ti->address, &code, with_code, TI_GET_IF(ti) != 0);
+}
+
+void inject_trap(struct vcpu *v, unsigned vector, uint32_t error_code)
+{
+    inject(v, vector, vector < 32 && (has_error_code >> vector & 1), error_code);
+}
+
+void inject_software_interrupt(struct vcpu *v, unsigned vector)
+{
+    inject(v, vector, false, 0);
 }
 
 void inject_page_fault(struct vcpu *v, uint64_t va, uint32_t error_code)
@@ -111,18 +120,25 @@ static bool callback_masks(const struct vcpu *v, enum callback cb)
     return v->cb_masks_events >> cb & 1;
 }
 
+/* An NMI that comes while nobody has a handler for it is lost. */
+static void deliver_nmi(struct vcpu *v)
+{
+    v->work &= ~WORK_NMI;
+    if (v->traps[TRAP_NMI].address == 0)
+        return;
+    v->nmi_blocked = true;
+    v->iret_slow = 1;
+    inject_trap(v, TRAP_NMI, 0);
+}
+
 static void deliver_events(struct vcpu *v)
 {
     if (unlikely(v->work & WORK_FAILSAFE)) {
         v->work &= ~WORK_FAILSAFE;
         handle_failsafe(v, v->sel_ds, v->sel_es, v->sel_fs, v->sel_gs);
     }
-    if ((v->work & WORK_NMI) && !v->nmi_blocked && v->traps[TRAP_NMI].address != 0) {
-        v->work &= ~WORK_NMI;
-        v->nmi_blocked = true;
-        v->iret_slow = 1;
-        inject_trap(v, TRAP_NMI, 0);
-    }
+    if ((v->work & WORK_NMI) && !v->nmi_blocked)
+        deliver_nmi(v);
     if (upcall_due(v)) {
         TRACE(TRACE_EVENT, TRC_PARAGON_UPCALL, W64(v->callback[CB_EVENT]));
         bounce(v, v->callback[CB_EVENT], NULL, 0, true);
@@ -130,19 +146,20 @@ static void deliver_events(struct vcpu *v)
 }
 
 /* SYSCALL from user mode: rcx and r11 hold rip and rflags already, as the frame wants them. Without a callback the
- * instruction is undefined, and its two bytes are the faulting ones. */
+ * instruction is undefined, and its two bytes are the faulting ones. DF is clear in the callback, and as it was in its
+ * frame. Whether events are masked, the flag of the 64-bit callback says for both, as on Xen. */
 static void syscall_bounce(struct vcpu *v, enum callback cb, uint16_t cs)
 {
     struct cpu_user_regs *regs = guest_regs(v);
 
     regs->cs = cs;
-    regs->rflags &= ~(uint64_t)EFLAGS_DF;   /* of the handler; r11 has the user's */
     if (v->callback[cb] == 0) {
         regs->rip -= 2;
         inject_trap(v, TRAP_UD, 0);
         return;
     }
-    bounce(v, v->callback[cb], NULL, 0, callback_masks(v, cb));
+    bounce(v, v->callback[cb], NULL, 0, callback_masks(v, CB_SYSCALL));
+    regs->rflags &= ~(uint64_t)EFLAGS_DF;
 }
 
 void handle_user_syscall(struct vcpu *v)

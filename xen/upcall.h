@@ -36,6 +36,7 @@
 /* v is always current; regs its guest frame. Delivers the vector through the guest's trap table, with the error code
  * where the vector has one. No handler: the domain crashes. */
 void inject_trap(struct vcpu *v, unsigned vector, uint32_t error_code);
+void inject_software_interrupt(struct vcpu *v, unsigned vector);            /* INT n: never with an error code */
 void inject_page_fault(struct vcpu *v, uint64_t va, uint32_t error_code);   /* #PF with cr2 and the guest's U/S bit */
 /* The stack of entries from user mode (stack_switch, VCPUOP_initialise, the builder). */
 void set_kernel_stack(struct vcpu *v, uint64_t sp);

@@ -26,6 +26,7 @@ BODY(do_bp, "int3")
 BODY(do_ud, "ud2")
 BODY(do_int_80, "int $0x80")
 BODY(do_int_21, "int $0x21")
+BODY(do_int_10, "int $10")
 
 static struct fault run(void (*fn)(void *))
 {
@@ -50,6 +51,54 @@ static void int_n_from_kernel(void)
     EXPECT_FAULT(f, 0x21, 0);
     EXPECT_EQ(f.rip, at + 2);
     EXPECT_EQ(trap_table_set(0x21, 0, false), 0);
+}
+
+/* Enters vector's gate at the stub of another vector, one that expects no error code. */
+static struct trap_info redirected(unsigned vector, unsigned dpl)
+{
+    return (struct trap_info){ .vector = vector, .flags = dpl | 4, .cs = FLAT_KERNEL_CS,
+                               .address = (unsigned long)trap_stub(0x21) };
+}
+
+/* No error code, though the exception of that number has one. */
+static void int_n_without_error_code(void)
+{
+    struct trap_info table[2] = { redirected(TRAP_TS, 3) };
+    struct fault f;
+
+    if (test_quirk("qemu-int"))
+        SKIP("the machine below reports vector 2n for INT n");
+    ASSERT_EQ(xen_set_trap_table(table), 0);
+    f = run(do_int_10);
+    EXPECT_FAULT(f, 0x21, 0);
+    EXPECT_EQ(f.rip, at + 2);
+    EXPECT_EQ(trap_table_install(), 0);
+}
+
+/* An array of any length is read, up to the address 0 that ends it. */
+static void long_trap_table(void)
+{
+    static struct trap_info table[601];
+
+    for (unsigned i = 0; i < 600; i++)
+        table[i] = redirected(i < 599 ? 0x22 : TRAP_BP, 0);
+    EXPECT_EQ(xen_set_trap_table(table), 0);
+    EXPECT_FAULT(run(do_bp), 0x21, 0);
+    EXPECT_EQ(trap_table_install(), 0);
+    EXPECT_FAULT(run(do_bp), TRAP_BP, 0);
+}
+
+/* The old form of registering them all skips addresses that cannot be, and never fails. */
+static void bad_callback_is_skipped(void)
+{
+    int port = event_bind_ipi(NULL, NULL);
+
+    ASSERT(port > 0);
+    EXPECT_EQ(xen_set_callbacks(0x8000000000000000, (uint64_t)failsafe_entry, (uint64_t)syscall_entry), 0);
+    EXPECT_EQ(event_send(port), 0);
+    EXPECT_EQ(event_count(port), 1);
+    EXPECT_EQ(event_close(port), 0);
+    EXPECT_EQ(trap_callbacks_install(), 0);
 }
 
 /* --- handlers ---------------------------------------------------------------------------------- */
@@ -214,5 +263,6 @@ static void user_int_n(void)
     EXPECT_EQ(trap_table_set(0x21, 0, false), 0);
 }
 
-SUITE(entries, 13, 0, TEST(int_n_from_kernel), TEST(registers_survive), TEST(mask_and_flags), TEST(nested),
+SUITE(entries, 13, 0, TEST(int_n_from_kernel), TEST(int_n_without_error_code), TEST(long_trap_table),
+      TEST(bad_callback_is_skipped), TEST(registers_survive), TEST(mask_and_flags), TEST(nested),
       TEST(nested_recovery), TEST(user_exceptions), TEST(user_page_faults), TEST(user_int_n));

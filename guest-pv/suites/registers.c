@@ -180,6 +180,9 @@ static void debug_registers(void)
     EXPECT_EQ(run_a(i_wr_dr0, HOLE_START).vector, TRAP_GP);         /* nobody watches the hypervisor */
     EXPECT_EQ(xen_get_debugreg(0), (uint64_t)&word);
     EXPECT_EQ(run_a(i_wr_dr7, 0x2400).vector, TRAP_GP);             /* nor its debug registers: GD */
+    EXPECT_EQ(xen_set_debugreg(7, 1ul << 32 | 0x400), -XEN_EINVAL); /* reserved */
+    EXPECT_EQ(xen_set_debugreg(6, 1ul << 63), -XEN_EINVAL);
+    EXPECT_FAULT(run_a(i_wr_dr7, 1ul << 32 | 0x400), TRAP_GP, 0);
     EXPECT_NO_FAULT(run_a(i_wr_dr7, 0x400));
     EXPECT_NO_FAULT(run(i_rd_dr7));
     EXPECT_EQ(io.rax & 0xff, 0);

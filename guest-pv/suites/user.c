@@ -316,6 +316,27 @@ static void gs_follows_the_mode(void)
     }
 }
 
+static uint16_t gs_selector(void)
+{
+    uint16_t selector;
+
+    __asm__ volatile("movw %%gs, %0" : "=r"(selector));
+    return selector;
+}
+
+/* The selector of user mode's GS is loaded with RPL 3, but for null; one that names nothing is null, and no error. */
+static void gs_selector_is_loaded(void)
+{
+    EXPECT_EQ(xen_set_segment_base(SEGBASE_GS_USER_SEL, FLAT_KERNEL_SS & ~3ul), 0);
+    EXPECT_EQ(gs_selector(), FLAT_KERNEL_SS | 3);
+    EXPECT_EQ(xen_set_segment_base(SEGBASE_GS_USER_SEL, 2), 0);
+    EXPECT_EQ(gs_selector(), 2);
+    EXPECT_EQ(xen_set_segment_base(SEGBASE_GS_USER_SEL, 0x28), 0);
+    EXPECT_EQ(gs_selector(), 0);
+    EXPECT_EQ(xen_set_segment_base(SEGBASE_GS_USER_SEL, 0), 0);
+}
+
 SUITE(user, 52, 0, TEST(syscall_keeps_registers), TEST(syscall_frame), TEST(syscall_flags),
       TEST(no_hypercalls_from_user), TEST(wild_user_stacks), TEST(event_interrupts_user),
-      TEST(pending_event_comes_first), TEST(kernel_root_only), TEST(m2p_strict), TEST(gs_follows_the_mode));
+      TEST(pending_event_comes_first), TEST(kernel_root_only), TEST(m2p_strict), TEST(gs_follows_the_mode),
+      TEST(gs_selector_is_loaded));

@@ -159,6 +159,33 @@ static void system_call(void **state)
     assert_int_equal(r->rip, HANDLER(3));
 }
 
+/* The frame has the user's DF, the handler a clear one; without a callback it is an undefined instruction, DF and all. */
+static void system_call_with_df(void **state)
+{
+    (void)state;
+    v->callback[CB_SYSCALL32] = HANDLER(5);
+    v->cb_masks_events = 1u << CB_SYSCALL;      /* the flag of the 64-bit callback is the one that counts */
+    in_user();
+    r->rcx = r->rip;
+    r->r11 = r->rflags = 0x246 | EFLAGS_DF;
+    handle_syscall32(v);
+    check_frame(STACK, (uint64_t[]){ GUEST_BASE + 0x42, 0x246 | EFLAGS_DF, GUEST_BASE + 0x42, 0xe023, 0x246 | EFLAGS_DF,
+                USER_STACK, 0x2b }, 7);
+    assert_int_equal(r->rip, HANDLER(5));
+    assert_int_equal(r->rflags & EFLAGS_DF, 0);
+    assert_int_equal(v->info->evtchn_upcall_mask, 1);
+    v->info->evtchn_upcall_mask = 0;
+    v->callback[CB_SYSCALL32] = 0;
+    in_user();
+    r->rcx = r->rip;
+    r->r11 = r->rflags = 0x246 | EFLAGS_DF;
+    handle_syscall32(v);
+    check_frame(STACK, (uint64_t[]){ GUEST_BASE + 0x42, 0x246 | EFLAGS_DF, GUEST_BASE + 0x40, 0xe023, 0x246 | EFLAGS_DF,
+                USER_STACK, 0x2b }, 7);
+    assert_int_equal(r->rip, HANDLER(TRAP_UD));
+    assert_int_equal(r->rflags & EFLAGS_DF, EFLAGS_DF);
+}
+
 static void software_interrupts(void **state)
 {
     (void)state;
@@ -174,6 +201,75 @@ static void software_interrupts(void **state)
     assert_int_equal(r->rip, HANDLER(TRAP_GP));
     check_frame(STACK, (uint64_t[]){ 0xc0c0, 0x1111, 0x81 * 8 + 2, GUEST_BASE + 0x44, 0x33,
                 0x246 | EFLAGS_TF | EFLAGS_AC | EFLAGS_NT, USER_STACK, 0x2b }, 8);
+}
+
+/* No error code, not even where the exception of that number has one; the gate's DPL counts but for the system call's
+ * vector, and the kernel is ring 1 against it, with architectural_iopl as well. */
+static void software_interrupt_gates(void **state)
+{
+    struct trap_info traps[3] = {
+        { .vector = TRAP_PF, .flags = 3, .cs = FLAT_KERNEL_CS64, .address = HANDLER(TRAP_PF) },
+        { .vector = 0x80, .flags = 0, .cs = FLAT_KERNEL_CS64, .address = HANDLER(0x80) },
+    };
+
+    (void)state;
+    guest_put(SCRATCH, traps, sizeof(traps));
+    assert_int_equal(hcall(__HYPERVISOR_set_trap_table, SCRATCH), 0);
+    guest_put(GUEST_BASE + 0x42, "\xcd\x0e\xcd\x80\xcd\x06", 6);
+    in_user();
+    r->error_code = TRAP_PF * 8 + 2;
+    handle_guest_trap(r, TRAP_GP, 0);
+    assert_int_equal(r->rip, HANDLER(TRAP_PF));
+    check_frame(STACK, (uint64_t[]){ 0xc0c0, 0x1111, GUEST_BASE + 0x44, 0x33, 0x246 | EFLAGS_TF | EFLAGS_AC | EFLAGS_NT,
+                USER_STACK, 0x2b }, 7);
+    in_user();
+    r->rip += 2;
+    r->error_code = 0x80 * 8 + 2;
+    handle_guest_trap(r, TRAP_GP, 0);
+    assert_int_equal(r->rip, HANDLER(0x80));
+    d->vm_assist |= 1u << VMASST_TYPE_architectural_iopl;
+    in_kernel();
+    r->rip += 4;
+    r->error_code = TRAP_UD * 8 + 2;
+    handle_guest_trap(r, TRAP_GP, 0);
+    assert_int_equal(r->rip, HANDLER(TRAP_GP));
+}
+
+static void trap_table_of_any_length(void **state)
+{
+    static struct trap_info traps[601];
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_SIZE(traps) - 1; i++)
+        traps[i] = (struct trap_info){ .vector = i < 599 ? 0x20 : 0x21, .address = HANDLER(1) };
+    guest_put(SCRATCH, traps, sizeof(traps));
+    assert_int_equal(hcall(__HYPERVISOR_set_trap_table, SCRATCH), 0);
+    assert_int_equal(v->traps[0x21].address, HANDLER(1));
+}
+
+static void callbacks_that_cannot_be(void **state)
+{
+    (void)state;
+    assert_int_equal(hcall(__HYPERVISOR_set_callbacks, HANDLER(7), 1ull << 63, HANDLER(8)), 0);
+    assert_int_equal(v->callback[CB_EVENT], HANDLER(7));
+    assert_int_equal(v->callback[CB_FAILSAFE], HANDLER(2));
+    assert_int_equal(v->callback[CB_SYSCALL], HANDLER(8));
+}
+
+/* Lost, as the handler that comes later shows; and nothing keeps the vCPU from sleeping. */
+static void nmi_without_a_handler(void **state)
+{
+    (void)state;
+    in_kernel();
+    assert_int_equal(hcall(__HYPERVISOR_vcpu_op, VCPUOP_send_nmi, 0, 0), 0);
+    exit_to_guest_work();
+    assert_int_equal(v->work & WORK_NMI, 0);
+    v->traps[TRAP_NMI].address = HANDLER(TRAP_NMI);
+    exit_to_guest_work();
+    assert_int_equal(r->rip, GUEST_BASE + 0x42);
+    assert_int_equal(hcall(__HYPERVISOR_vcpu_op, VCPUOP_send_nmi, 0, 0), 0);
+    exit_to_guest_work();
+    assert_int_equal(r->rip, HANDLER(TRAP_NMI));
 }
 
 /* rax r11 rcx flags rip cs rflags rsp ss */
@@ -316,7 +412,12 @@ int main(void)
         with_guest(event_upcall),
         with_guest(failsafe_callback),
         with_guest(system_call),
+        with_guest(system_call_with_df),
         with_guest(software_interrupts),
+        with_guest(software_interrupt_gates),
+        with_guest(trap_table_of_any_length),
+        with_guest(callbacks_that_cannot_be),
+        with_guest(nmi_without_a_handler),
         with_guest(iret_to_user_and_back),
         with_guest(iret_within_the_kernel),
         with_guest(bad_stacks_crash_the_domain),
