@@ -43,7 +43,8 @@ struct cpu;
 #define PAT_VALUE 0x050100070406ull
 
 struct cpu_features {
-    bool nx, xsave, fsgsbase, smep, rdtscp, de, invariant_tsc, sysenter, x2apic, mca;
+    bool nx, xsave, fsgsbase, smep, rdtscp, de, invariant_tsc, x2apic, mca;
+    bool sep, sysenter;         /* SYSENTER exists; it can be used: AMD's CPUs have none in long mode */
     bool hypervisor, tcg;       /* another hypervisor below us, and it is QEMU's emulation of a CPU */
     bool loses_xcr0;            /* has XSAVE, but XCR0 does not stay what XSETBV sets: xsave is false */
     bool any_base;              /* WRFSBASE takes values that are no addresses: fsgsbase is false */

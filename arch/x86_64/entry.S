@@ -493,6 +493,8 @@ sysenter_entry:                             /* rsp = &regs.es, from the MSR */
     pushq $SEL_GUEST_SS
     pushq $0
     pushfq
+    .globl sysenter_flags_saved
+sysenter_flags_saved:                       /* from here on TF may go (fault.c); NT is still as the user had it */
     orl $0x200, (%rsp)
     pushq $3
     pushq $0

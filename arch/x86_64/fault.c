@@ -12,7 +12,7 @@ struct extable_entry {
     int32_t from, to, fixup;        /* relative to their own address */
 };
 extern const struct extable_entry __extable_start[], __extable_end[];
-extern char do_iretq[], iret_failed[];
+extern char do_iretq[], iret_failed[], sysenter_entry[], sysenter_flags_saved[];
 extern uint64_t iret_fault;
 
 void handle_hypervisor_trap(struct cpu_user_regs *regs);
@@ -108,10 +108,12 @@ void handle_guest_db(struct cpu_user_regs *regs)
     handle_guest_trap(regs, TRAP_DB, 0);
 }
 
-/* A breakpoint that a guest made us hit. Nothing of ours sets one. */
+/* A breakpoint that a guest made us hit. Nothing of ours sets one. SYSENTER, unlike every other way in, leaves TF as the
+ * user had it: there it stays, through a few of these, until the flags are in the guest's frame. */
 void handle_hypervisor_db(struct cpu_user_regs *regs)
 {
-    regs->rflags &= ~(uint64_t)EFLAGS_TF;
+    if (regs->rip < (uint64_t)sysenter_entry || regs->rip >= (uint64_t)sysenter_flags_saved)
+        regs->rflags &= ~(uint64_t)EFLAGS_TF;
     __asm__ volatile("mov %0, %%db6" : : "r"(0xffff0ff0ul));
 }
 

@@ -17,10 +17,11 @@ static void detect(void)
 {
     struct cpu_features *f = &cpu_features;
     uint32_t r[4], max, max_ext;
+    bool amd;
 
     arch_cpuid(0, 0, r);
     max = r[0];
-    f->keeps_fp_pointers = r[1] == 0x68747541 || r[1] == 0x6f677948;      /* "Auth", "Hygo" */
+    f->keeps_fp_pointers = amd = r[1] == 0x68747541 || r[1] == 0x6f677948;     /* "Auth", "Hygo" */
     arch_cpuid(0x80000000u, 0, r);
     max_ext = r[0];
     arch_cpuid(1, 0, r);
@@ -29,7 +30,8 @@ static void detect(void)
     f->hypervisor = r[2] >> 31;
     f->mca = r[3] >> 14 & 1;
     f->de = r[3] >> 2 & 1;
-    f->sysenter = r[3] >> 11 & 1;
+    f->sep = r[3] >> 11 & 1;
+    f->sysenter = f->sep && !amd;
     if (max >= 7) {
         arch_cpuid(7, 0, r);
         f->fsgsbase = r[1] & 1;

@@ -120,10 +120,10 @@ void segments_init(void)
     wrmsr(MSR_LSTAR, (uint64_t)syscall_entry);
     wrmsr(MSR_CSTAR, (uint64_t)cstar_entry);
     wrmsr(MSR_SFMASK, 0x47700);         /* TF IF DF IOPL NT AC */
-    if (cpu_features.sysenter) {
-        wrmsr(MSR_SYSENTER_CS, SEL_HV_CS);
+    if (cpu_features.sep)
+        wrmsr(MSR_SYSENTER_CS, cpu_features.sysenter ? SEL_HV_CS : 0);      /* 0: the instruction is #GP(0) */
+    if (cpu_features.sysenter)
         wrmsr(MSR_SYSENTER_EIP, (uint64_t)sysenter_entry);
-    }
 }
 
 struct vcpu *running_vcpu(void)

@@ -10,7 +10,9 @@
 #include "user.h"
 
 #define NAKED USER_CODE __attribute__((naked)) static
+#define RFLAGS_TF 0x100
 #define RFLAGS_IF 0x200
+#define RFLAGS_DF 0x400
 #define RFLAGS_IOPL 0x3000
 #define RFLAGS_VM 0x20000
 
@@ -166,11 +168,33 @@ NAKED void user32_syscall(void)
     __asm__(".byte 0xb8, 0x10, 0, 0, 0, 0x0f, 0x05\n\tud2");
 }
 
+NAKED void user32_syscall_with_df(void)
+{
+    __asm__("std\n\t.byte 0xb8, 0x10, 0, 0, 0, 0x0f, 0x05\n\tud2");
+}
+
+NAKED void user32_sysenter(void)
+{
+    __asm__(".byte 0xb8, 0x10, 0, 0, 0, 0x0f, 0x34\n\tud2");
+}
+
 static uint64_t sys_catch(uint64_t a, uint64_t b, uint64_t c, struct regs *r)
 {
     (void)a, (void)b, (void)c;
     caught = *r;
     return 0;
+}
+
+static uint64_t sys_catch_and_end(uint64_t a, uint64_t b, uint64_t c, struct regs *r)
+{
+    sys_catch(a, b, c, r);
+    user_end((struct user_result){ .exited = true, .fault.vector = FAULT_NONE });
+}
+
+static bool on_step(struct regs *r)
+{
+    (void)r;
+    return true;
 }
 
 static bool on_int80(struct regs *r)
@@ -179,13 +203,19 @@ static bool on_int80(struct regs *r)
     return true;
 }
 
-static struct fault run32(void *fn)
+static struct fault run32_with(void *fn, uint64_t rflags)
 {
     struct regs r;
 
     user_init_regs(&r, fn, 0, 0, 0);
     r.cs = FLAT_USER_CS32;
+    r.rflags |= rflags;
     return user_run_regs(&r).fault;
+}
+
+static struct fault run32(void *fn)
+{
+    return run32_with(fn, 0);
 }
 
 static void compat_int80(void)
@@ -224,5 +254,49 @@ static void compat_syscall(void)
     EXPECT_EQ(caught.rax, SYS_TEST);
 }
 
+/* DF is the user's again behind the call, whatever the kernel had in between. */
+static void compat_syscall_with_df(void)
+{
+    uint64_t before = trap_count[VECTOR_SYSCALL32];
+    struct fault f;
+
+    user_set_syscall(SYS_TEST, sys_catch);
+    f = run32(user32_syscall_with_df);
+    user_set_syscall(SYS_TEST, NULL);
+    EXPECT_EQ(f.rflags & RFLAGS_DF, RFLAGS_DF);
+    if (trap_count[VECTOR_SYSCALL32] == before)
+        SKIP("this CPU has no 32-bit SYSCALL");
+    EXPECT_EQ(caught.rflags & RFLAGS_DF, RFLAGS_DF);
+    EXPECT_EQ(caught.r11 & RFLAGS_DF, RFLAGS_DF);
+}
+
+/* Intel has it, with a callback; the frame says neither where nor on which stack. On AMD's it is no instruction, and the
+ * fault is at its own address. A user who single-steps finds TF set behind it, so that the frame has to have it. */
+static void compat_sysenter(void)
+{
+    uint64_t before = trap_count[VECTOR_SYSENTER];
+    trap_handler old = trap_set_handler(TRAP_DB, on_step);
+    struct fault f;
+
+    memset(&caught, 0, sizeof(caught));
+    user_set_syscall(SYS_TEST, sys_catch_and_end);
+    f = run32(user32_sysenter);
+    if (trap_count[VECTOR_SYSENTER] == before) {
+        EXPECT_MSG(f.vector == TRAP_UD || f.vector == TRAP_GP, "vector %d", f.vector);
+        EXPECT_EQ(f.error, 0);
+        EXPECT_EQ(f.rip, (uint64_t)user32_sysenter + 5);
+    } else {
+        EXPECT_EQ(caught.rax, SYS_TEST);
+        EXPECT_EQ(caught.rip, 0);
+        EXPECT_EQ(caught.rsp, 0);
+        EXPECT_EQ(caught.rflags & (RFLAGS_TF | RFLAGS_IF), RFLAGS_IF);
+        run32_with(user32_sysenter, RFLAGS_TF);
+        EXPECT_EQ(caught.rflags & (RFLAGS_TF | RFLAGS_IF), RFLAGS_TF | RFLAGS_IF);
+    }
+    user_set_syscall(SYS_TEST, NULL);
+    trap_set_handler(TRAP_DB, old);
+}
+
 SUITE(iret, 53, 0, TEST(iret_within_kernel), TEST(iret_delivers_pending), TEST(iret_to_user),
-      TEST(iret_frames_are_checked), TEST(compat_int80), TEST(compat_syscall));
+      TEST(iret_frames_are_checked), TEST(compat_int80), TEST(compat_syscall),
+      TEST(compat_syscall_with_df), TEST(compat_sysenter));
