@@ -70,6 +70,8 @@ void arch_load_user_gs(unsigned selector);                /* a bad selector load
 /* Debug registers, FPU and control registers of the running vCPU; values are already policed. */
 void arch_set_debugreg(struct vcpu *v, unsigned reg, uint64_t value);
 void arch_set_ts(bool on);
+/* The FXSAVE image (512 bytes) that v starts with; v never ran. What the CPU would refuse in it is put right. */
+void arch_load_fpu_image(struct vcpu *v, const void *image);
 void arch_set_tsc_aux(uint64_t value);                    /* what RDTSCP and RDPID of the running vCPU give */
 void arch_load_cr4(struct vcpu *v);                       /* hypervisor's bits | v->cr4_guest */
 bool arch_xsetbv(uint64_t value);                         /* XCR0; false: the CPU refused */

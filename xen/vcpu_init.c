@@ -22,7 +22,7 @@
 static int check_context(const struct vcpu_guest_context *c)
 {
     const uint64_t addresses[] = {
-        c->user_regs.rip, c->event_callback_eip, c->failsafe_callback_eip, c->syscall_callback_eip,
+        c->user_regs.rip, c->user_regs.rsp, c->kernel_sp, c->ldt_base, c->event_callback_eip, c->failsafe_callback_eip, c->syscall_callback_eip,
         c->fs_base, c->gs_base_kernel, c->gs_base_user,
     };
 
@@ -34,12 +34,11 @@ static int check_context(const struct vcpu_guest_context *c)
             return -EINVAL;
     if (c->ldt_ents > MAX_LDT_ENTRIES || c->gdt_ents > FIRST_RESERVED_GDT_ENTRY)
         return -EINVAL;
-    if (c->ldt_ents != 0 && ((c->ldt_base & ~PAGE_MASK) || !is_canonical(c->ldt_base) ||
-                             !guest_range_ok(c->ldt_base, c->ldt_ents * 8)))
+    if ((c->ldt_base & ~PAGE_MASK) || !guest_range_ok(c->ldt_base, 1))     /* whether it has entries or not */
         return -EINVAL;
     if (!(c->flags & VGCF_in_kernel) && c->ctrlreg[1] >> PAGE_SHIFT == 0)
         return -EINVAL;                 /* D3 */
-    return c->flags & VGCF_i387_valid ? -EOPNOTSUPP : 0;
+    return 0;
 }
 
 /* The frames, with their references; on error none is left. */
@@ -84,7 +83,10 @@ static void set_registers(struct vcpu *v, const struct vcpu_guest_context *c)
     v->ts = c->ctrlreg[0] & CR0_TS;
     v->cr4_guest = c->ctrlreg[4] & arch_cr4_guest_mask();
     for (unsigned i = 0; i < ARRAY_SIZE(c->debugreg); i++)
-        guest_set_debugreg(v, i, c->debugreg[i]);       /* one that is refused keeps its reset value */
+        if (i != 4 && i != 5)                           /* names of 6 and 7 */
+            guest_set_debugreg(v, i, c->debugreg[i]);   /* one that is refused keeps its reset value */
+    if (c->flags & VGCF_i387_valid)
+        arch_load_fpu_image(v, &c->fpu_ctxt);
 }
 
 static void set_entries(struct vcpu *v, const struct vcpu_guest_context *c)

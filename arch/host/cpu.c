@@ -257,6 +257,12 @@ void arch_set_debugreg(struct vcpu *v, unsigned reg, uint64_t value)
         policed(!(value & 0x2000), "DR7.GD", value);
 }
 
+void arch_load_fpu_image(struct vcpu *v, const void *image)
+{
+    policed(v != current && !v->initialised, "the FPU image of a vCPU that runs", v->id);
+    memcpy(host_vcpu(v)->fpu_image, image, sizeof(host_vcpu(v)->fpu_image));
+}
+
 void arch_set_tsc_aux(uint64_t value)
 {
     policed(value >> 32 == 0, "TSC_AUX", value);

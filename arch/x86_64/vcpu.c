@@ -13,6 +13,7 @@ void vcpu_first_run(void);
 extern char fresh_vcpu[], boot_stack[];
 
 #define VCPU_ORDER 1u
+#define FXSAVE_BYTES 512u
 _Static_assert(sizeof(struct vcpu) <= PAGE_SIZE << VCPU_ORDER, "one allocation");
 
 static struct arch_vcpu idle_arch = { .stack = boot_stack };
@@ -56,6 +57,11 @@ void arch_vcpu_free(struct vcpu *v)
     free_pages(v, VCPU_ORDER);
 }
 
+static uint32_t *image_mxcsr(const struct arch_vcpu *a)
+{
+    return (uint32_t *)((char *)a->fpu + 24);
+}
+
 /* Registers at first entry are the builder's or VCPUOP_initialise's; here only what makes the vCPU switchable. */
 int arch_vcpu_init(struct vcpu *v)
 {
@@ -71,7 +77,7 @@ int arch_vcpu_init(struct vcpu *v)
     if (a->stack == NULL || a->fpu == NULL || cpu_features.xsave_bytes > PAGE_SIZE)
         return -ENOMEM;
     *(uint16_t *)a->fpu = 0x37f;                    /* FCW and MXCSR after reset; XSTATE_BV 0: the rest initial */
-    *(uint32_t *)((char *)a->fpu + 24) = 0x1f80;
+    *image_mxcsr(a) = 0x1f80;
     v->xcr0 = cpu_features.xcr0_mask ? 1 : 0;
     v->debugreg[6] = 0xffff0ff0;
     v->debugreg[7] = 0x400;
@@ -82,6 +88,17 @@ int arch_vcpu_init(struct vcpu *v)
     a->sp = (uint64_t)(sp - 6);                     /* what switch_stack pops */
     arch_map_gdt(v, NULL, 0);
     return 0;
+}
+
+/* Bits of MXCSR that some CPU lacks would make (F)XRSTOR fault; the low sixteen every CPU with long mode has. */
+void arch_load_fpu_image(struct vcpu *v, const void *image)
+{
+    struct arch_vcpu *a = v->arch;
+
+    memcpy(a->fpu, image, FXSAVE_BYTES);
+    *image_mxcsr(a) &= 0xffff;
+    if (cpu_features.xsave)
+        *(uint64_t *)((char *)a->fpu + FXSAVE_BYTES) = 3;       /* XSTATE_BV: x87 and SSE */
 }
 
 static void fpu_save(struct arch_vcpu *a, uint64_t xcr0)

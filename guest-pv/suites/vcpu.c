@@ -3,6 +3,7 @@
  * states are timers.c's. The kernel runs on vCPU 0 only.
  */
 #include <string.h>
+#include "clock.h"
 #include "event.h"
 #include "hypercall.h"
 #include "mm.h"
@@ -88,6 +89,56 @@ static void second_vcpu(void)
     EXPECT_EQ(is_up(1), 0);
 }
 
+/* What the second vCPU finds in its FPU; then it goes down again. */
+static volatile struct {
+    uint32_t done;
+    uint16_t fcw;
+    uint32_t mxcsr, unused;
+    uint64_t xmm5;
+} found;
+
+__attribute__((naked)) static void second_entry(void)
+{
+    __asm__("fnstcw %c[fcw]+found(%%rip)\n\tstmxcsr %c[mxcsr]+found(%%rip)\n\tmovq %%xmm5, %c[xmm5]+found(%%rip)\n\t"
+            "movl $1, found(%%rip)\n1:\tmovl %[down], %%edi\n\tmovl $1, %%esi\n\txorl %%edx, %%edx\n\t"
+            "movl %[vcpu_op], %%eax\n\tsyscall\n\tjmp 1b"
+            : : [fcw] "i"(__builtin_offsetof(__typeof__(found), fcw)),
+                [mxcsr] "i"(__builtin_offsetof(__typeof__(found), mxcsr)),
+                [xmm5] "i"(__builtin_offsetof(__typeof__(found), xmm5)),
+                [down] "i"(VCPUOP_down), [vcpu_op] "i"(__HYPERVISOR_vcpu_op));
+}
+
+/* It starts with the FPU state that it is given, also where a bit of MXCSR is set that no CPU has. */
+static void second_vcpu_starts(void)
+{
+    static struct vcpu_guest_context ctx;
+    static char stack[1024];
+    uint16_t fcw = 0x27f;
+    uint32_t mxcsr = 0x80009f80;
+    uint64_t xmm5 = 0x123456789abcdef0;
+
+    if (is_up(1) == -XEN_ENOENT)
+        SKIP("one vCPU");
+    ctx.flags = VGCF_in_kernel | VGCF_i387_valid;
+    memcpy(&ctx.fpu_ctxt.x[0], &fcw, sizeof(fcw));
+    memcpy(&ctx.fpu_ctxt.x[24], &mxcsr, sizeof(mxcsr));
+    memcpy(&ctx.fpu_ctxt.x[160 + 5 * 16], &xmm5, sizeof(xmm5));
+    ctx.user_regs.rip = (uint64_t)second_entry;
+    ctx.user_regs.rsp = ctx.kernel_sp = (uint64_t)(stack + sizeof(stack));
+    ctx.user_regs.cs = FLAT_KERNEL_CS;
+    ctx.user_regs.ss = ctx.kernel_ss = FLAT_KERNEL_SS;
+    ctx.ctrlreg[3] = pfn_to_mfn(kernel_root()) << PAGE_SHIFT;
+    ASSERT_EQ(xen_vcpu_op(VCPUOP_initialise, 1, &ctx), 0);
+    ASSERT_EQ(xen_vcpu_op(VCPUOP_up, 1, NULL), 0);
+    for (uint64_t end = clock_ns() + NS_PER_S; is_up(1) && clock_ns() < end;)
+        xen_sched_op(SCHEDOP_yield, NULL);
+    EXPECT_EQ(found.done, 1);
+    EXPECT_EQ(is_up(1), 0);
+    EXPECT_EQ(found.fcw, fcw);
+    EXPECT_EQ(found.mxcsr, (uint16_t)mxcsr);
+    EXPECT_EQ(found.xmm5, xmm5);
+}
+
 /* --- vcpu_info ---------------------------------------------------------------------------------------- */
 
 static long register_info(mfn_t mfn, uint32_t offset)
@@ -143,6 +194,11 @@ static bool on_nmi(struct regs *r)
     return true;
 }
 
+static void do_nothing(void *arg)
+{
+    (void)arg;
+}
+
 static void nmi_to_oneself(void)
 {
     trap_handler old = trap_set_handler(TRAP_NMI, on_nmi);
@@ -157,5 +213,25 @@ static void nmi_to_oneself(void)
     trap_set_handler(TRAP_NMI, old);
 }
 
+/* Lost, and so no reason not to sleep. */
+static void nmi_without_a_handler(void)
+{
+    struct timer t = { 0 };
+    uint64_t start;
+
+    ASSERT_EQ(xen_nmi_op(XENNMI_unregister_callback, NULL), 0);
+    EXPECT_EQ(xen_vcpu_op(VCPUOP_send_nmi, 0, NULL), 0);
+    start = clock_ns();
+    timer_start(&t, start + 50 * NS_PER_MS, do_nothing, NULL);
+    EXPECT_EQ(xen_sched_op(SCHEDOP_block, NULL), 0);
+    EXPECT(clock_ns() - start >= 50 * NS_PER_MS);
+    timer_cancel(&t);
+    nmis = 1;
+    EXPECT_EQ(trap_table_install(), 0);
+    EXPECT_EQ(xen_vcpu_op(VCPUOP_is_up, 0, NULL), 1);   /* and it does not come later */
+    EXPECT_EQ(nmis, 1);
+}
+
 SUITE(vcpu, 56, 0, TEST(is_up_for_all), TEST(commands_beyond), TEST(bad_pointers), TEST(running_vcpu),
-      TEST(second_vcpu), TEST(vcpu_info_registration), TEST(nmi_to_oneself));
+      TEST(second_vcpu), TEST(second_vcpu_starts), TEST(vcpu_info_registration), TEST(nmi_to_oneself),
+      TEST(nmi_without_a_handler));

@@ -100,6 +100,8 @@ CASES = [
          shows=(r"^\(XEN\) d0 \(store\)", r"^\(XEN\) d1 .*, ramdisk [78] KiB", r"^\(d1\) tiny: as it has to be")),
     Case("unknown-word", ("GOOD name=odd colour=blue mem=32M -- suites=boot",), shows=(r"^\(XEN\).*colour",)),
     Case("fifo", ("GOOD name=queues mem=64M vcpus=2 -- suites=fifo", SHORT.format("good")), guests=(1, 2)),
+    Case("second-vcpu", ("GOOD name=two mem=64M vcpus=2 -- suites=vcpu",)),
+    Case("second-vcpu-haswell", ("GOOD name=two mem=64M vcpus=2 -- suites=vcpu",), cpu="Haswell"),
     Case("store", (SERVICE, "GOOD name=client mem=32M -- suites=store", "GOOD name=other mem=32M -- suites=store"),
          guests=(1, 2), shows=(r"^\(XEN\).*Domain 0 \(store\) ended: power off",)),
     Case("store-abused", ("GOOD name=abuser mem=32M -- suites=storeabuse", SERVICE,

@@ -389,10 +389,33 @@ static void other_vcpus_come_up(void **state)
     }
     c.flags = VGCF_in_kernel;
     c.ctrlreg[1] = 0;
+    c.user_regs.rsp = 1ull << 63;
+    guest_put(SCRATCH, &c, sizeof(c));
+    assert_int_equal(hcall(__HYPERVISOR_vcpu_op, VCPUOP_initialise, 2, SCRATCH), -EINVAL);
+    c.user_regs.rsp = SCRATCH + 0x4000;
+    c.kernel_sp = 1ull << 47;
+    guest_put(SCRATCH, &c, sizeof(c));
+    assert_int_equal(hcall(__HYPERVISOR_vcpu_op, VCPUOP_initialise, 2, SCRATCH), -EINVAL);
+    c.kernel_sp = SCRATCH + 0x4000;
+    for (unsigned i = 0; i < 3; i++) {          /* bad addresses of an LDT without entries, too */
+        c.ldt_base = (uint64_t[]){ SCRATCH + 8, HOLE_START, 1ull << 63 }[i];
+        guest_put(SCRATCH, &c, sizeof(c));
+        assert_int_equal(hcall(__HYPERVISOR_vcpu_op, VCPUOP_initialise, 2, SCRATCH), -EINVAL);
+    }
+    c.ldt_base = 0;
+    c.flags |= VGCF_i387_valid;
+    memset(&c.fpu_ctxt, 0x5a, sizeof(c.fpu_ctxt));
+    c.debugreg[4] = 0xf;                        /* not a register of its own: DR6 is what is given as 6 */
+    c.debugreg[6] = 1ull << 32;                 /* refused, so that it stays as after reset */
+    c.debugreg[7] = 0x401;
     c.kernel_sp = HOLE_START + (3ull << 40);    /* entry code pushes there unchecked: it may not lie in the hole */
     guest_put(SCRATCH, &c, sizeof(c));
     assert_int_equal(hcall(__HYPERVISOR_vcpu_op, VCPUOP_initialise, 2, SCRATCH), 0);
     assert_true(guest_range_ok(g->vcpu[2]->kernel_sp, 1) && guest_range_ok(g->vcpu[2]->kernel_sp - 56, 1));
+    assert_memory_equal(host_vcpu(g->vcpu[2])->fpu_image, &c.fpu_ctxt, sizeof(c.fpu_ctxt));
+    assert_int_equal(g->vcpu[2]->debugreg[6] & 0xf, 0);
+    assert_int_equal(g->vcpu[2]->debugreg[7], 0x401);
+    assert_int_equal(host_vcpu(g->vcpu[1])->fpu_image[0], 0);
     assert_int_equal(hcall(__HYPERVISOR_vcpu_op, VCPUOP_down, 1, 0), 0);
     assert_int_equal(hcall(__HYPERVISOR_vcpu_op, VCPUOP_is_up, 1, 0), 0);
 }

@@ -60,6 +60,7 @@ struct host_vcpu {
     mfn_t gdt[14], ldt[16];
     unsigned nr_gdt;
     uint64_t loaded_ldt_ents;
+    char fpu_image[512];        /* what it was to start with; zeros: nothing */
     void *token;                /* the frames that a real stack would take */
 };
 
