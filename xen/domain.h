@@ -24,6 +24,8 @@ struct cpu;
 
 enum domain_state { DOM_BUILDING, DOM_RUNNING, DOM_SHUTDOWN, DOM_DYING, DOM_DEAD };
 
+#define MC_BANKS 2u         /* machine check banks that a guest finds */
+
 /* vcpu.work: reasons for the slow way out to the guest. Entry code tests the word against zero. */
 #define WORK_RESCHED 1u     /* somebody else should run */
 #define WORK_DOMAIN 2u      /* the domain is no longer RUNNING, or was crashed: see domain_exit_work() */
@@ -62,6 +64,7 @@ struct vcpu {
     uint64_t cr4_guest;             /* the bits that are the guest's choice */
     uint64_t xcr0;
     uint64_t tsc_aux;
+    uint64_t mcg_status, mc_ctl2[MC_BANKS];     /* machine check MSRs: kept, and nothing else */
     uint64_t debugreg[8];
     uint64_t base_fs, base_gs_kernel, base_gs_user;   /* while not running */
     uint16_t sel_ds, sel_es, sel_fs, sel_gs;          /* while not running */

@@ -18,7 +18,12 @@ enum emulation emulate_forced_cpuid(struct vcpu *v, struct cpu_user_regs *regs);
 #define ABI_MINOR 17u
 #define MSR_HYPERCALL_PAGE 0x40000000u
 
+/* Whose CPU it is: some MSRs and CPUID leaves are one vendor's own. Hygon's CPUs are AMD's. */
+enum cpu_vendor { CPU_INTEL = 1, CPU_AMD = 2, CPU_OTHER = 4 };
+enum cpu_vendor cpu_vendor(void);
+
 void guest_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
+void xen_cpuid_leaf(const struct vcpu *v, uint32_t index, uint32_t subleaf, uint32_t out[4]);
 bool guest_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value);    /* false: #GP(0) */
 bool guest_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value);
 uint64_t guest_read_cr4(const struct vcpu *v);

@@ -108,7 +108,7 @@ start_common:
     rdmsr
     or $0x101, %eax
     wrmsr
-    mov $0x80010033, %eax               /* CR0: PG WP NE ET MP PE */
+    mov $0x80050033, %eax               /* CR0: PG AM WP NE ET MP PE; the same that guests read */
     mov %eax, %cr0
     lea AT(boot_gdt), %eax
     push %eax

@@ -21,6 +21,9 @@ struct cpu;
 #define MSR_KERNEL_GS_BASE 0xc0000102u
 #define MSR_TSC_AUX 0xc0000103u
 
+#define MSR_DE_CFG 0xc0011029u
+#define DE_CFG_LFENCE 2u
+
 #define EFER_SCE (1u << 0)
 #define EFER_NXE (1u << 11)
 

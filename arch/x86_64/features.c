@@ -175,8 +175,18 @@ static void probe_fsgsbase(void)
     f->fsgsbase = !f->any_base;
 }
 
+/* AMD's CPUs have this MSR, and guests are told that LFENCE serialises. */
+static void make_lfence_serialise(void)
+{
+    uint64_t value;
+
+    if (arch_rdmsr(MSR_DE_CFG, &value))
+        wrmsr_safe(MSR_DE_CFG, value | DE_CFG_LFENCE);
+}
+
 void cpu_probe(void)
 {
+    make_lfence_serialise();
     probe_xcr0();
     probe_fsgsbase();
 }

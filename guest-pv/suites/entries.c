@@ -247,6 +247,22 @@ static void user_page_faults(void)
     EXPECT_EQ(f.error & PF_USER, PF_USER);
 }
 
+static USER_CODE __attribute__((naked)) void user_unaligned(void)
+{
+    __asm__("pushfq\n\torl $0x40000, (%rsp)\n\tpopfq\n\tmovl -15(%rsp), %eax\n\tpushfq\n\tandl $~0x40000, (%rsp)\n\t"
+            "popfq\n\tret");
+}
+
+/* User code that asks for it is told of addresses that are not aligned. */
+static void user_alignment(void)
+{
+    struct fault f = user(user_unaligned, NULL);
+
+    if (f.vector == FAULT_NONE)
+        SKIP("this machine does not check alignment");
+    EXPECT_FAULT(f, TRAP_AC, 0);
+}
+
 static void user_int_n(void)
 {
     struct fault f = user(user_int80, NULL);
@@ -265,4 +281,4 @@ static void user_int_n(void)
 
 SUITE(entries, 13, 0, TEST(int_n_from_kernel), TEST(int_n_without_error_code), TEST(long_trap_table),
       TEST(bad_callback_is_skipped), TEST(registers_survive), TEST(mask_and_flags), TEST(nested),
-      TEST(nested_recovery), TEST(user_exceptions), TEST(user_page_faults), TEST(user_int_n));
+      TEST(nested_recovery), TEST(user_exceptions), TEST(user_page_faults), TEST(user_alignment), TEST(user_int_n));

@@ -23,6 +23,7 @@ BODY(i_ts_cleared, "movq %%rax, %%cr0\n\tmovq %%cr0, %%rdx\n\tclts\n\tmovq %%cr0
 BODY(i_rdmsr, "rdmsr")
 BODY(i_wrmsr, "wrmsr")
 BODY(i_rd_cr0, "movq %%cr0, %%rax")
+BODY(i_smsw, "smsw %%rax")
 BODY(i_rd_cr2, "movq %%cr2, %%rax")
 BODY(i_rd_cr3, "movq %%cr3, %%rax")
 BODY(i_rd_cr4, "movq %%cr4, %%rax")
@@ -39,6 +40,7 @@ BODY(i_wrfsbase, "wrfsbase %%rax")
 BODY(i_xgetbv, "xgetbv")
 BODY(i_xsetbv, "xsetbv")
 BODY(i_cpuid_prefixed, ".byte 0x0f, 0x0b, 0x78, 0x65, 0x6e\n\tcpuid\n\tmovl %%ebx, %%edi")
+BODY(i_cpuid_plain, "cpuid\n\tmovl %%ebx, %%edi")
 BODY(i_cpuid_misspelt, ".byte 0x0f, 0x0b, 0x78, 0x65, 0x6d\n\tcpuid")
 
 /* --- model-specific registers ----------------------------------------------------------------------- */
@@ -109,7 +111,9 @@ static void cr0_and_ts(void)
     events_off();                                       /* an event's entry may use the FPU */
     ASSERT_NO_FAULT(run(i_rd_cr0));
     cr0 = io.rax;
-    EXPECT_EQ(cr0 & 0x80000001, 0x80000001);
+    EXPECT_EQ(cr0 & 0x80040001, 0x80040001);            /* PG AM PE */
+    EXPECT_NO_FAULT(run(i_smsw));
+    EXPECT_EQ(io.rax & ~CR0_TS, cr0);                   /* and so it really is */
     EXPECT_EQ(cr0 & CR0_TS, 0);
     EXPECT_FAULT(run_a(i_wr_cr0, cr0 & ~0x80000000ul), TRAP_GP, 0);      /* only TS may change */
     EXPECT_FAULT(run_a(i_wr_cr0, cr0 & ~0x10000ul), TRAP_GP, 0);
@@ -204,12 +208,43 @@ static struct cpuid cpuid_prefixed(uint32_t leaf, uint32_t sub)
     return (struct cpuid){ io.rax, io.rdi, io.rcx, io.rdx };
 }
 
-static uint32_t cpuid_native_edx(uint32_t leaf)
+static struct cpuid cpuid_plain(uint32_t leaf, uint32_t sub)
 {
-    uint32_t a = leaf, b, c = 0, d;
+    io.rcx = sub;
+    EXPECT_NO_FAULT(run_a(i_cpuid_plain, leaf));
+    return (struct cpuid){ io.rax, io.rdi, io.rcx, io.rdx };
+}
 
-    __asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
-    return d;
+static bool is_empty(struct cpuid r)
+{
+    return (r.a | r.b | r.c | r.d) == 0;
+}
+
+/* What is the CPU's own, what is left out, and what is one vendor's. */
+static void cpuid_leaves(void)
+{
+    static const uint32_t empty[] = { 3, 5, 6, 8, 9, 0xa, 0xb, 0xc, 0xe, 0x14, 0x8000000a, 0x8000001e, 0x80000030 };
+    const uint32_t hosts = 0x18404080;                  /* MCE MCA ACPI SS HTT */
+    struct cpuid plain = cpuid_plain(1, 0), r = cpuid_prefixed(1, 0), vendor = cpuid_prefixed(0, 0);
+
+    EXPECT_EQ(r.a, plain.a & 0x0fff0fff);
+    EXPECT_EQ(r.b, plain.b & 0x00ffffff);               /* all but the APIC id */
+    EXPECT_EQ(r.d & hosts, plain.d & hosts);
+    EXPECT(vendor.a <= 0xd);
+    EXPECT_EQ(cpuid_prefixed(0x80000008, 0).a >> 8, 48);        /* four levels of tables */
+    for (unsigned i = 0; i < sizeof(empty) / sizeof(empty[0]); i++)
+        EXPECT_MSG(is_empty(cpuid_prefixed(empty[i], 0)), "leaf %#x", empty[i]);
+    if (vendor.b == 0x756e6547) {                       /* Intel */
+        EXPECT_EQ(cpuid_prefixed(0x80000000, 0).b, 0);
+        EXPECT(cpuid_prefixed(0x80000000, 0).a <= 0x80000008);
+        EXPECT(is_empty(cpuid_prefixed(0x80000005, 0)));
+        EXPECT_EQ(cpuid_prefixed(7, 0).d & 1u << 29, 1u << 29);         /* ARCH_CAPABILITIES */
+    } else {
+        EXPECT_EQ(r.d & 1u << 11, 0);                   /* SYSENTER */
+        EXPECT_EQ(cpuid_prefixed(0x80000000, 0).b, vendor.b);
+        EXPECT(is_empty(cpuid_prefixed(2, 0)));
+        EXPECT(is_empty(cpuid_prefixed(4, 0)));
+    }
 }
 
 static void cpuid_policy(void)
@@ -241,7 +276,7 @@ static void cpuid_policy(void)
     EXPECT_EQ(r.c & 4, 0);                              /* SVM */
     EXPECT_EQ(r.d & 1u << 26, 0);                       /* 1 GiB pages */
     EXPECT_EQ(r.d & 1u << 29, 1u << 29);                /* long mode */
-    EXPECT_EQ(r.d & 1u << 20, cpuid_native_edx(0x80000001) & 1u << 20);     /* NX: it may be missing */
+    EXPECT_EQ(r.d & 1u << 20, cpuid_plain(0x80000001, 0).d & 1u << 20);     /* NX: it may be missing */
 }
 
 /* Whoever is told of them gets them whole: a value that is no address is refused. Who is not told has #UD. */
@@ -295,4 +330,4 @@ static void xsetbv(void)
 }
 
 SUITE(registers, 33, 0, TEST(msr_bases), TEST(msr_policy), TEST(cr0_and_ts), TEST(cr2_and_cr3), TEST(cr4),
-      TEST(debug_registers), TEST(cpuid_policy), TEST(fsgsbase), TEST(xsetbv));
+      TEST(debug_registers), TEST(cpuid_leaves), TEST(cpuid_policy), TEST(fsgsbase), TEST(xsetbv));

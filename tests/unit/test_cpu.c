@@ -1,0 +1,69 @@
+/* What a guest is told of its CPU, where the suites cannot see it: answers before the guest has handlers, and features that
+ * the machine at hand does not have. */
+#include "cmocka_main.h"
+#include "support.h"
+#include "xen/emulate.h"
+#include "xen/upcall.h"
+
+static struct vcpu *v;
+
+static int one_guest(void **state)
+{
+    machine_up(state);
+    v = guest_make(1, 1)->vcpu[0];
+    host_become(v);
+    return 0;
+}
+
+/* A kernel without a #GP handler reads 0 from an MSR that the CPU has, whether guests have it or not; from any other it
+ * dies. The fake CPU has all below 0x2000. */
+static void msrs_before_there_is_a_handler(void **state)
+{
+    uint64_t value = 1;
+
+    (void)state;
+    v->traps[TRAP_GP].address = 0;
+    assert_true(guest_rdmsr(v, 0x174, &value));
+    assert_int_equal(value, 0);
+    assert_true(guest_rdmsr(v, 0xe7, &value));          /* one that can only be written */
+    assert_false(guest_rdmsr(v, 0x12345678, &value));
+    assert_false(guest_rdmsr(v, 0x40000001, &value));
+    assert_false(guest_wrmsr(v, 0x174, 0));
+    v->traps[TRAP_GP].address = GUEST_BASE;
+    assert_false(guest_rdmsr(v, 0x174, &value));
+    assert_false(guest_rdmsr(v, 0xe7, &value));
+}
+
+/* The fake CPU says yes to every feature there is in these leaves, and has five levels of tables. */
+static void features_that_no_guest_has(void **state)
+{
+    uint32_t r[4];
+
+    (void)state;
+    guest_cpuid(v, 1, 0, r);
+    assert_int_equal(r[2] & 0x0126c1fc, 0);             /* DTES64 MONITOR DSCPL VMX SMX EIST TM2 XTPR PDCM PCID DCA ... */
+    assert_int_equal(r[3] & 0xa022300a, 0);             /* VME PSE MTRR PGE PSE36 DS TM PBE */
+    assert_int_equal(r[3] & 0x00404080, 0x00404080);    /* MCE MCA ACPI */
+    guest_cpuid(v, 7, 0, r);
+    assert_int_equal(r[1] & 0x0250dc96, 0);             /* TSC_ADJUST SGX HLE SMEP INVPCID RTM PQM MPX PQE SMAP PT ... */
+    assert_int_equal(r[2] & 0x3801009c, 0);             /* UMIP PKU OSPKE CET_SS LA57 MOVDIRI MOVDIR64B ENQCMD */
+    assert_int_equal(r[3] & 0xdc13ab00, 0);             /* VP2INTERSECT ... TSX, PCONFIG, IBT, IBRS STIBP L1D SSBD */
+    assert_int_equal(r[3] & 1u << 29, 1u << 29);        /* ARCH_CAPABILITIES */
+    guest_cpuid(v, 0x80000008, 0, r);
+    assert_int_equal(r[0], 48 << 8 | 40);
+    guest_cpuid(v, XEN_CPUID_LEAF(3), 1, r);
+    assert_int_equal(r[2], v->info->time.tsc_to_system_mul);
+    assert_int_equal((int32_t)r[3], v->info->time.tsc_shift);
+}
+
+#define with_guest(test) cmocka_unit_test_setup_teardown(test, one_guest, machine_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        with_guest(msrs_before_there_is_a_handler),
+        with_guest(features_that_no_guest_has),
+    };
+
+    return cmocka_run_group_tests_name("cpu", tests, NULL, NULL);
+}
