@@ -223,7 +223,7 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--iso", required=True)
     parser.add_argument("--paragon", required=True)
-    parser.add_argument("--irqsoff", required=True, help="the hypervisor built with IRQSOFF=1")
+    parser.add_argument("--irqsoff", default="", help="the hypervisor built with IRQSOFF=1")
     parser.add_argument("--guest", required=True)
     parser.add_argument("--linux", required=True, help="an unpacked kernel, and its")
     parser.add_argument("--ramdisk", required=True)
