@@ -95,7 +95,7 @@ void console_wait(void)
 
 void console_go_on(void)
 {
-    waiting = false;
+    waiting = options.sync_console;
 }
 
 void console_raw(const char *s, size_t len)

@@ -37,9 +37,7 @@ static bool take_noreboot(const char *value)
 
 static bool take_sync_console(const char *value)
 {
-    bool on;
-
-    return parse_bool(value, &on);      /* it always is */
+    return parse_bool(value, &options.sync_console);
 }
 
 /* A list: com1 is the one console there is; the others that Xen knows are skipped. */

@@ -7,6 +7,7 @@
 #include "xen/console.h"
 #include "xen/console_tx.h"
 #include "xen/log.h"
+#include "xen/options.h"
 #include "xen/sched.h"
 #include "xen/time.h"
 
@@ -242,6 +243,21 @@ static void panics(void)
     panic("in the middle of a line");
 }
 
+static void sync_console(void **state)
+{
+    uint64_t start = now_ns();
+
+    (void)state;
+    options.sync_console = true;
+    console_go_on();
+    host.byte_ticks = BAUD_115200;
+    host.tsc_step = BAUD_115200 / 4;
+    log_error("0123456789012345678901234567890123456789");
+    assert_string_equal(host.console, "(XEN) 0123456789012345678901234567890123456789\n");
+    assert_in_range(now_ns() - start, 4 * MS, 6 * MS);          /* 48 bytes */
+    options.sync_console = false;
+}
+
 /* The machine is not kept from its end. */
 static void the_end_with_nobody_reading(void **state)
 {
@@ -286,7 +302,8 @@ int main(void)
         with_machine_running(guests_share_a_slow_line), with_machine_running(nobody_reads),
         with_machine_running(lost_lines_are_counted), with_machine_running(last_words),
         with_machine_running(last_words_to_nobody), with_machine_running(a_line_in_a_line),
-        with_machine_running(too_many_lines_in_a_line), with_machine_running(the_end_with_nobody_reading),
+        with_machine_running(too_many_lines_in_a_line), with_machine_running(sync_console),
+        with_machine_running(the_end_with_nobody_reading),
         with_machine_running(a_panic_says_it_all),
     };
 
