@@ -261,7 +261,7 @@ void mm_init_early(void)
 {
     struct xen_machphys_mapping map;
 
-    pte_nx = has_nx() ? PTE_NX : 0;
+    pte_nx = has_nx() ? PTE_NX_BIT : 0;
     p2m = (uint64_t *)start_info->mfn_list;
     nr_pages = start_info->nr_pages < VIRT_MAX_PAGES ? start_info->nr_pages : VIRT_MAX_PAGES;
     root = v2p((void *)start_info->pt_base);

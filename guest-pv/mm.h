@@ -28,14 +28,15 @@ typedef uint64_t mfn_t;
 #define PTE_D   0x040ul
 #define PTE_PSE 0x080ul
 #define PTE_G   0x100ul
-#define PTE_NX  (1ul << 63)     /* refused where the CPU has no NX: use pte_nx */
+#define PTE_NX_BIT (1ul << 63)  /* refused where the CPU has no NX */
+#define PTE_NX  pte_nx
 #define PTE_ADDR_MASK 0x000ffffffffff000ul
 #define PTE_KERNEL (PTE_P | PTE_RW | PTE_A | PTE_D)
 #define PTE_RO     (PTE_P | PTE_A)
 #define PTE_USER   (PTE_P | PTE_RW | PTE_US | PTE_A | PTE_D)
 #define PTE_TABLE  (PTE_P | PTE_RW | PTE_US | PTE_A | PTE_D)
 
-extern uint64_t pte_nx;         /* PTE_NX, or 0 on a CPU without it */
+extern uint64_t pte_nx;         /* PTE_NX_BIT, or 0 on a CPU without it */
 
 /* Index of va in a table of this level (1..4). */
 #define PT_INDEX(va, level) (((uint64_t)(va) >> (12 + 9 * ((level) - 1))) & 511)

@@ -160,13 +160,13 @@ static void must(int rc, const char *what)
 static void map_image(void)
 {
     for (char *va = user_image; va < user_image_end; va += PAGE_SIZE) {
-        uint64_t flags = va < user_image_data ? PTE_USER & ~PTE_RW : PTE_USER | pte_nx;
+        uint64_t flags = va < user_image_data ? PTE_USER & ~PTE_RW : PTE_USER | PTE_NX;
 
         must(map_user(va, make_pte(v2mfn(user_image_load + (va - user_image)), flags)), "image");
     }
     for (unsigned i = 1; i <= USER_STACK_PAGES; i++)
         must(map_user((void *)(USER_STACK_TOP - i * PAGE_SIZE), make_pte(pfn_to_mfn(frame_alloc()),
-                                                                         PTE_USER | pte_nx)), "stack");
+                                                                         PTE_USER | PTE_NX)), "stack");
 }
 
 void user_init(void)

@@ -101,7 +101,7 @@ static void boot_mapping(void)
         ASSERT_MSG(pte_mfn(pte) == pfn_to_mfn(pfn), "pfn %#lx: pte %#lx, p2m %#lx", pfn, pte,
                    pfn_to_mfn(pfn));
         ASSERT_MSG(!!(pte & PTE_RW) == !is_boot_table(pfn), "pfn %#lx: pte %#lx", pfn, pte);
-        ASSERT_MSG((pte & (PTE_P | PTE_NX)) == PTE_P, "pfn %#lx: pte %#lx", pfn, pte);
+        ASSERT_MSG((pte & (PTE_P | PTE_NX_BIT)) == PTE_P, "pfn %#lx: pte %#lx", pfn, pte);
     }
 }
 

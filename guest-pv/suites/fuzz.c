@@ -91,7 +91,7 @@ static uint64_t word(void)
     case 6: return mfn;
     case 7: return (mfn << PAGE_SHIFT) + rnd() % WORDS_PER_PAGE * 8 + rnd() % 4;
     case 8: return window_table + rnd() % WORDS_PER_PAGE * 8 + rnd() % 4;
-    case 9: return make_pte(mfn, rnd() & (rnd() % 2 ? PTE_KERNEL | PTE_US | PTE_NX : ~PTE_ADDR_MASK));
+    case 9: return make_pte(mfn, rnd() & (rnd() % 2 ? PTE_KERNEL | PTE_US | PTE_NX_BIT : ~PTE_ADDR_MASK));
     case 10: return bad_pointer();
     case 11: return window_va();
     case 12: w = DOMID_SELF + rnd() % 16; break;

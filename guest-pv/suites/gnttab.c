@@ -39,7 +39,7 @@ volatile grant_entry_v1_t *gnttab(void)
     if (xen_grant_table_op(GNTTABOP_setup_table, &op, 1) || op.status != GNTST_okay)
         return NULL;
     va = va_alloc(1);
-    if (map_page(va, make_pte(frame, PTE_KERNEL | pte_nx)))
+    if (map_page(va, make_pte(frame, PTE_KERNEL | PTE_NX)))
         return NULL;
     table = va;
     return table;

@@ -65,10 +65,10 @@ static void mmu_update_commands(void)
     EXPECT_EQ(*x.slot & (PTE_A | PTE_D | 0x200), PTE_A | PTE_D | 0x200);
     EXPECT_EQ(mmu_set(x.maddr, clean), 0);
     EXPECT_EQ(*x.slot & (PTE_A | PTE_D | 0x200), 0);
-    EXPECT_EQ(mmu_set(x.maddr, clean | 0xe00 | pte_nx), 0);            /* the guest's own bits are kept */
-    EXPECT_EQ(*x.slot & OURS, clean | 0xe00 | pte_nx);
+    EXPECT_EQ(mmu_set(x.maddr, clean | 0xe00 | PTE_NX), 0);            /* the guest's own bits are kept */
+    EXPECT_EQ(*x.slot & OURS, clean | 0xe00 | PTE_NX);
     if (!pte_nx) {                                                      /* reserved on this CPU */
-        EXPECT_EQ(mmu_set(x.maddr, clean | PTE_NX), -XEN_EINVAL);
+        EXPECT_EQ(mmu_set(x.maddr, clean | PTE_NX_BIT), -XEN_EINVAL);
         EXPECT_EQ(*x.slot & OURS, clean | 0xe00);
     }
     flush_local();

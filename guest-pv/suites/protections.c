@@ -10,7 +10,7 @@
 #include "suite.h"
 #include "user.h"
 
-#define OURS       (PTE_ADDR_MASK | PTE_P | PTE_RW | PTE_NX | 0xe00)
+#define OURS       (PTE_ADDR_MASK | PTE_P | PTE_RW | PTE_NX_BIT | 0xe00)
 #define USER_PAGE  ((volatile void *)0x900000)
 #define NO_MFN     (PTE_ADDR_MASK >> PAGE_SHIFT)
 
@@ -119,7 +119,7 @@ static void writable_tables(void)
     l1_refused("user root", make_pte(pfn_to_mfn(user_root()), PTE_KERNEL));
     for (unsigned level = 1; level <= 4; level++) {
         ASSERT_EQ(mmu_pin(level, pinned), 0);
-        l1_refused("pinned table", make_pte(pfn_to_mfn(pinned), PTE_USER | pte_nx));
+        l1_refused("pinned table", make_pte(pfn_to_mfn(pinned), PTE_USER | PTE_NX));
         EXPECT_EQ(mmu_unpin(pinned), 0);
     }
     table_free(pinned);

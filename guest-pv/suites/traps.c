@@ -105,7 +105,7 @@ static void page_fault(void)
     f = try_write64(&page[5], 1);
     EXPECT_FAULT(f, TRAP_PF, PF_PRESENT | PF_WRITE);
     EXPECT_EQ(f.cr2, (uint64_t)&page[5]);
-    ASSERT_EQ(map_page(page, make_pte(v2mfn(page), PTE_KERNEL | pte_nx)), 0);
+    ASSERT_EQ(map_page(page, make_pte(v2mfn(page), PTE_KERNEL | PTE_NX)), 0);
     EXPECT_NO_FAULT(try_write64(&page[5], 1));
     if (pte_nx)
         EXPECT_FAULT(try_exec(page), TRAP_PF, PF_PRESENT | PF_INSN);

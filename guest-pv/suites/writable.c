@@ -67,7 +67,7 @@ static void writable_stores(void)
 
     writable_assist(true);
     for (unsigned i = 0; i < sizeof(stores) / sizeof(stores[0]); i++) {
-        struct attempt a = { .op = &stores[i], .p = x.slot, .v = make_pte(pfn_to_mfn(x.b), PTE_RO | pte_nx) };
+        struct attempt a = { .op = &stores[i], .p = x.slot, .v = make_pte(pfn_to_mfn(x.b), PTE_RO | PTE_NX) };
         uint64_t expected;
 
         if (stores[i].fn == w_lock_bts && !pte_nx)
