@@ -7,7 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define BOOT_MODULES 64
+#define BOOT_MODULES 1024
+#define BOOT_STRING 4096             /* of a module, with its NUL */
 #define BOOT_RANGES 256
 #define BOOT_RUNTIME_RANGES 128        /* firmware that protects its drivers has some for each of them */
 
@@ -17,7 +18,8 @@
 /* Addresses are machine addresses below that. Strings are NUL-terminated copies. */
 struct boot_module {
     uint64_t start, size;
-    char string[1024];
+    uint64_t cut;                   /* bytes of its string that had no room */
+    char string[BOOT_STRING];
 };
 
 struct ram_range {
@@ -43,8 +45,10 @@ struct boot_runtime {
 
 struct boot_info {
     char loader[64];
-    char cmdline[2048];
-    unsigned nr_modules;
+    char cmdline[2048];             /* whole words */
+    uint64_t cmdline_cut;           /* bytes that had no room */
+    unsigned nr_modules, nr_modules_dropped;        /* for these there was no room */
+    char first_dropped[64];         /* the first one's string, as far as it goes */
     struct boot_module modules[BOOT_MODULES];
     unsigned nr_ranges;
     struct ram_range ranges[BOOT_RANGES];   /* usable RAM, page aligned, sorted, without ourselves; modules still in it */

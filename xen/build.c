@@ -145,7 +145,8 @@ static void write_start_info(struct build *b)
         si->mod_start = by_pfn ? b->ramdisk_pfn : boot_va(b, b->ramdisk_pfn);
         si->mod_len = b->ramdisk_size;
     }
-    copy_string((char *)si->cmd_line, b->config->cmdline, MAX_GUEST_CMDLINE);
+    if (b->config->cmdline != NULL)
+        copy_string((char *)si->cmd_line, b->config->cmdline, MAX_GUEST_CMDLINE);
     if (b->p2m.end != 0) {
         si->first_p2m_pfn = b->p2m_pfn;
         si->nr_p2m_frames = b->nr_p2m_frames;

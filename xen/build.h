@@ -14,12 +14,12 @@ struct domain_config {
     uint32_t trace;                 /* trace=; TRACE_DEFAULT: as the hypervisor's command line says */
     bool service;                   /* it is the service domain, number 0 */
     unsigned module;                /* its kernel's number, for what is said of it */
-    char cmdline[1024];
+    const char *cmdline;            /* a part of its string; MAX_GUEST_CMDLINE of it, with the NUL, reach the guest */
 };
 
 void options_parse(const char *cmdline);            /* after boot_string(); unknown ones are named and ignored */
 /* The words of a module's string (see boot_string) into all of *c but module and an unnamed guest's name. 0,
- * or -EINVAL with a line said. */
+ * or -EINVAL with a line said. The string has to stay. */
 int domain_config_parse(const char *string, struct domain_config *c);
 /* Builds one domain, in two steps: what needs the files, with the memory that this takes; and the rest of its memory, for
  * which the files may be gone. 0, or negative errno with a line that names the module and the reason. After a success

@@ -49,7 +49,10 @@ static void put_line(const char *prefix, const char *fmt, va_list ap)
     int start = snprintf(line, sizeof(line), "(XEN) %s", prefix);
     int len = start + vsnprintf(line + start, sizeof(line) - (size_t)start, fmt, ap);
 
-    len = MIN(len, (int)sizeof(line) - 2);
+    if (len > (int)sizeof(line) - 2) {
+        len = (int)sizeof(line) - 2;
+        memcpy(line + len - 3, "...", 3);       /* and more, which has no room */
+    }
     make_harmless(line + start, len - start);
     line[len++] = '\n';
     console_put(line, (size_t)len);

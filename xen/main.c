@@ -1,4 +1,5 @@
 /* The table of contents: what happens from the machine being up to its being switched off. */
+#include "common/string.h"
 #include "xen/build.h"
 #include "xen/console.h"
 #include "xen/frame.h"
@@ -13,11 +14,26 @@
 #include "xen/time.h"
 #include "xen/trace.h"
 
+/* Of a text that ends with a blank. */
+static const char *last_word(const char *text)
+{
+    const char *p = text + strlen(text);
+
+    while (p > text && p[-1] == ' ')
+        p--;
+    while (p > text && p[-1] != ' ')
+        p--;
+    return p;
+}
+
 static void banner(void)
 {
     log_info("Paragon " PARAGON_VERSION " - a paravirtual hypervisor for Xen PV guests");
     log_info("Bootloader: %s", boot_info.loader[0] ? boot_info.loader : "unknown");
     log_info("Command line: %s", boot_string(boot_info.cmdline));
+    if (boot_info.cmdline_cut != 0)
+        log_error("The command line is cut: of the options behind \"%s\" %lu bytes are ignored",
+                  last_word(boot_info.cmdline), boot_info.cmdline_cut);
     log_info("System RAM: %lu MiB (%lu MiB free), TSC %lu.%03lu MHz", boot_info.ram >> 20,
              (nr_free_frames() + module_memory()) >> (20 - PAGE_SHIFT), arch_tsc_hz() / 1000000, arch_tsc_hz() / 1000 % 1000);
     if (boot_info.dropped != 0)

@@ -18,6 +18,7 @@
 #define GUEST_FRAMES(vcpus) (64u + 16u * (vcpus))
 #define SERVICE_BYTES (16ull << 20)     /* of a service domain that does not say */
 #define SHARE_UNIT 256u                 /* a share is whole MiB */
+#define WORD_MAX 128u                   /* longer than every one that means something */
 
 struct boot_info boot_info;
 
@@ -32,6 +33,7 @@ struct guest {
 static struct guest guests[MAX_GUESTS];
 static unsigned nr_guests, nr_services;
 static uint64_t promised;               /* frames that loaded guests wait for */
+static uint64_t files_memory;           /* frames that will be free when all guests are loaded */
 
 const char *boot_string(const char *s)
 {
@@ -131,7 +133,7 @@ int domain_config_parse(const char *string, struct domain_config *c)
 {
     const char *p = string, *separator = find_separator(string);
     const char *rest = separator != NULL ? separator + 2 : string;
-    char word[128];
+    char word[WORD_MAX];
     int rc = 0;
 
     *c = (struct domain_config){ .vcpus = 1, .weight = 256, .trace = TRACE_DEFAULT };
@@ -142,15 +144,18 @@ int domain_config_parse(const char *string, struct domain_config *c)
             if (n < sizeof(word) - 1)
                 word[n++] = *p;
         word[n] = '\0';
-        if (n != 0 && take_word(c, word) != 0)
+        if (n == sizeof(word) - 1) {
+            log_error("module word \"%.40s...\" is too long", word);
             rc = -EINVAL;
+        } else if (n != 0 && take_word(c, word) != 0) {
+            rc = -EINVAL;
+        }
         while (*p == ' ')
             p++;
     }
     while (*rest == ' ')
         rest++;
-    if (!copy_string(c->cmdline, rest, sizeof(c->cmdline)))
-        log_warning("a guest's command line is cut to %lu characters", sizeof(c->cmdline) - 1);
+    c->cmdline = rest;
     return rc;
 }
 
@@ -158,6 +163,20 @@ static const void *module_data(unsigned i)
 {
     return (const char *)mfn_to_virt(boot_info.modules[i].start >> PAGE_SHIFT) +
            (boot_info.modules[i].start & ~PAGE_MASK);
+}
+
+/* What of its string the guest will not see. */
+static void check_lengths(const struct guest *g)
+{
+    const struct boot_module *m = &boot_info.modules[g->config.module];
+    size_t len = strlen(g->config.cmdline);
+
+    if (m->cut != 0)
+        log_error("module %u (%s): its string is cut after %lu bytes, %lu are lost", g->config.module, g->config.name,
+                  strlen(m->string), m->cut);
+    if (len >= MAX_GUEST_CMDLINE)
+        log_error("module %u (%s): its command line is cut: %lu bytes of %lu reach the guest", g->config.module,
+                  g->config.name, MAX_GUEST_CMDLINE - 1ul, len + m->cut);
 }
 
 static void add_guest(unsigned module)
@@ -174,6 +193,7 @@ static void add_guest(unsigned module)
         snprintf(g->config.name, sizeof(g->config.name), "guest%u", g->id);
     if (g->config.service && g->config.mem_bytes == 0)
         g->config.mem_bytes = SERVICE_BYTES;
+    check_lengths(g);
     reason = rc != 0                                ? "a word of its string makes no sense"
              : g->config.service && nr_services > 1 ? "there is a service domain already"
                      : image_parse(&image, module_data(module), boot_info.modules[module].size);
@@ -188,6 +208,9 @@ static void add_guest(unsigned module)
 static void sort_modules(void)
 {
     nr_guests = nr_services = 0;
+    if (boot_info.nr_modules_dropped != 0)
+        log_error("%u modules are dropped, from number %u on (%s): there is room for %u", boot_info.nr_modules_dropped,
+                  BOOT_MODULES, boot_info.first_dropped, BOOT_MODULES);
     for (unsigned i = 0; i < boot_info.nr_modules; i++) {
         if (nr_guests == 0 || image_is_kernel(module_data(i), boot_info.modules[i].size))
             add_guest(i);
@@ -209,11 +232,19 @@ static void make_room_for_trace(void)
         }
 }
 
-/* The modules' own frames, which are free as soon as all guests are loaded. */
+/* The table of the modules, in our own image: nobody needs it when they are gone. (Where the image does not lie in the
+ * machine's RAM, as in the host tests, there is nothing to be had.) */
+static void module_table(mfn_t *start, mfn_t *end)
+{
+    *start = ALIGN_UP(arch_static_maddr(boot_info.modules), PAGE_SIZE) >> PAGE_SHIFT;
+    *end = MIN(arch_static_maddr(boot_info.modules + BOOT_MODULES) >> PAGE_SHIFT, max_mfn);
+    *start = MIN(*start, *end);
+}
+
 uint64_t module_memory(void)
 {
-    uint64_t nr = 0;
     mfn_t start, end;
+    uint64_t nr = 0;
 
     for (unsigned i = 0; i < boot_info.nr_modules; i++)
         if (module_frames(i, &start, &end))
@@ -223,7 +254,7 @@ uint64_t module_memory(void)
 
 static uint64_t memory_for_guests(void)
 {
-    uint64_t nr = nr_free_frames() + module_memory();
+    uint64_t nr = nr_free_frames() + files_memory;
 
     return nr - MIN(nr, promised);
 }
@@ -336,6 +367,9 @@ static void free_modules(void)
         if (module_frames(i, &start, &end))
             frames_add_range(start, end, true);
     boot_info.nr_modules = 0;
+    module_table(&start, &end);
+    frames_add_range(start, end, true);
+    files_memory = 0;
 }
 
 static void load_all(bool service, uint64_t share)
@@ -376,9 +410,12 @@ static unsigned start_all(bool service)
 /* All guests are loaded, then the memory of the files goes to them, and then they start: the service domain first. */
 void build_all_domains(void)
 {
+    mfn_t start, end;
     unsigned nr_built;
     uint64_t share;
 
+    module_table(&start, &end);
+    files_memory = module_memory() + (end - start);
     promised = 0;
     log_info("memory: %lu frames free before guests", memory_for_guests());
     sort_modules();

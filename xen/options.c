@@ -251,7 +251,9 @@ void options_parse(const char *cmdline)
         word[n] = '\0';
         if (strcmp(word, "--") == 0)
             return;
-        if (n != 0)
+        if (n == sizeof(word) - 1)
+            log_warning("option \"%.40s...\" is too long, ignored", word);
+        else if (n != 0)
             take_option(word);
         while (*p == ' ')
             p++;

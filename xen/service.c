@@ -13,6 +13,7 @@
 
 static struct {
     struct domain_config config;
+    char cmdline[MAX_GUEST_CMDLINE];
     void *kernel;                       /* NULL: it cannot be started again */
     uint64_t size_bytes;
     unsigned order, starts;
@@ -22,6 +23,8 @@ void service_keep(const struct domain_config *c, const void *kernel, uint64_t si
 {
     service_forget();
     kept.config = *c;
+    copy_string(kept.cmdline, c->cmdline, sizeof(kept.cmdline));
+    kept.config.cmdline = kept.cmdline;
     kept.size_bytes = size_bytes;
     kept.starts = 1;
     while ((PAGE_SIZE << kept.order) < size_bytes)
@@ -42,10 +45,10 @@ void service_forget(void)
  * wait for an answer. */
 static void refuse_from_now_on(void)
 {
-    size_t len = strlen(kept.config.cmdline);
+    size_t len = strlen(kept.cmdline);
 
-    if (!copy_string(kept.config.cmdline + len, REFUSE, sizeof(kept.config.cmdline) - len))
-        kept.config.cmdline[len] = '\0';
+    if (!copy_string(kept.cmdline + len, REFUSE, sizeof(kept.cmdline) - len))
+        kept.cmdline[len] = '\0';
 }
 
 struct domain *service_start_again(void)

@@ -63,15 +63,33 @@ static const void *phys(uint64_t pa)
     return (const void *)(DIRECTMAP_START + pa);
 }
 
-static void copy_bounded(char *to, size_t size, const char *from, size_t limit)
+#define STRING_LIMIT 0x10000u           /* of a string whose length the loader does not say */
+
+/* Returns the number of bytes for which there was no room. */
+static size_t copy_bounded(char *to, size_t size, const char *from, size_t limit)
 {
-    size_t n = 0;
+    size_t n = 0, len;
 
     while (n + 1 < size && n < limit && from[n] != '\0') {
         to[n] = from[n];
         n++;
     }
     to[n] = '\0';
+    for (len = n; len < limit && from[len] != '\0'; len++)
+        ;
+    return len - n;
+}
+
+/* Half an option could mean another one. */
+static void copy_options(const char *from, size_t limit)
+{
+    char *end = boot_info.cmdline + sizeof(boot_info.cmdline) - 1;
+
+    boot_info.cmdline_cut = copy_bounded(boot_info.cmdline, sizeof(boot_info.cmdline), from, limit);
+    for (; boot_info.cmdline_cut != 0 && end > boot_info.cmdline && end[-1] != ' '; end--)
+        boot_info.cmdline_cut++;
+    if (boot_info.cmdline_cut != 0)
+        *end = '\0';
 }
 
 static void add_ram(uint64_t start, uint64_t end)
@@ -110,17 +128,19 @@ static void add_usable(uint64_t start, uint64_t end)
     add_ram(MAX(start, image_end), end);
 }
 
-static struct boot_module *add_module(uint64_t start, uint64_t end, const char *string, size_t limit)
+static void add_module(uint64_t start, uint64_t end, const char *string, size_t limit)
 {
     struct boot_module *m = &boot_info.modules[boot_info.nr_modules];
 
-    if (boot_info.nr_modules == ARRAY_SIZE(boot_info.modules) || end < start)
-        return NULL;
+    if (boot_info.nr_modules == ARRAY_SIZE(boot_info.modules)) {
+        if (boot_info.nr_modules_dropped++ == 0)
+            copy_bounded(boot_info.first_dropped, sizeof(boot_info.first_dropped), string, limit);
+        return;
+    }
     boot_info.nr_modules++;
     m->start = start;
-    m->size = end - start;
-    copy_bounded(m->string, sizeof(m->string), string, limit);
-    return m;
+    m->size = end - MIN(start, end);
+    m->cut = copy_bounded(m->string, sizeof(m->string), string, limit);
 }
 
 static void parse_mb1(const struct mb1_info *mbi)
@@ -128,12 +148,12 @@ static void parse_mb1(const struct mb1_info *mbi)
     if (mbi->flags & 1u << 9)
         copy_bounded(boot_info.loader, sizeof(boot_info.loader), phys(mbi->boot_loader_name), 64);
     if (mbi->flags & 1u << 2)
-        copy_bounded(boot_info.cmdline, sizeof(boot_info.cmdline), phys(mbi->cmdline), sizeof(boot_info.cmdline));
+        copy_options(phys(mbi->cmdline), STRING_LIMIT);
     if (mbi->flags & 1u << 3) {
         const struct mb1_module *m = phys(mbi->mods_addr);
 
         for (uint32_t i = 0; i < mbi->mods_count; i++)
-            add_module(m[i].start, m[i].end, m[i].string ? phys(m[i].string) : "", 1024);
+            add_module(m[i].start, m[i].end, m[i].string ? phys(m[i].string) : "", STRING_LIMIT);
     }
     if (mbi->flags & 1u << 6)
         for (uint32_t at = 0; at < mbi->mmap_length;) {
@@ -184,7 +204,7 @@ static void parse_mb2(const uint32_t *mbi)
             break;
         switch (t->type) {
         case 1:
-            copy_bounded(boot_info.cmdline, sizeof(boot_info.cmdline), string, t->size - sizeof(*t));
+            copy_options(string, t->size - sizeof(*t));
             break;
         case 2:
             copy_bounded(boot_info.loader, sizeof(boot_info.loader), string, t->size - sizeof(*t));

@@ -96,7 +96,7 @@ kernel=empty
 options={"o" * 2048}
 kernel=good
 [words]
-kernel=good {"w" * 1024}
+kernel=good {"w" * 4096}
 [giant]
 kernel=good name=a mem=900G --
 """

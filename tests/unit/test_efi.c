@@ -60,7 +60,7 @@ static void show(const struct plan *plan, char *out, size_t size)
     for (unsigned i = 0; i < plan->nr_guests; i++)
         n += (size_t)snprintf(out + n, size - n, "|%s%s%s", plan->guest[i].kernel, plan->guest[i].ramdisk ? "+" : "",
                               plan->guest[i].ramdisk ?: "");
-    for (unsigned i = 0; i < plan->nr_ignored; i++)
+    for (unsigned i = 0; i < MIN(plan->nr_ignored, ARRAY_SIZE(plan->ignored)); i++)
         n += (size_t)snprintf(out + n, size - n, "|!%s", plan->ignored[i]);
 }
 

@@ -40,6 +40,8 @@ static void says_what_it_ignores(void **state)
         { "dom0_mem=1G", "dom0_mem" },
         { "-- frobnicate", NULL },
         { "no-frobnicate", "no-frobnicate" },
+        { "trace=off,off,off,off,off,off,off,off,off,off,off,off,off,off,off,off,off,off,off,off,off,off,off,off,off,off,off,off,"
+          "off,off,off,off,off", "too long" },
     };
 
     (void)state;
@@ -141,16 +143,6 @@ static void reads_module_words(void **state)
         assert_int_equal(c.vcpus, table[i].vcpus);
         assert_int_equal(c.weight, table[i].weight);
     }
-    for (size_t len = 900; len < 1500; len += 7) {  /* a command line of any length is cut, not overrun */
-        char *line = malloc(len + 1);
-        struct domain_config c;
-
-        memset(line, 'x', len);
-        line[len] = '\0';
-        assert_int_equal(domain_config_parse(line, &c), 0);
-        assert_int_equal(strlen(c.cmdline), MIN(len, sizeof(c.cmdline) - 1));
-        free(line);
-    }
 }
 
 static void drops_the_file_name(void **state)
@@ -182,6 +174,47 @@ static void add_module(const void *data, size_t size, const char *string)
     m->start = mfn << PAGE_SHIFT;
     m->size = PAGE_SIZE << order;       /* all of it: build_all_domains gives it back */
     strcpy(m->string, string);
+}
+
+/* Whatever is longer than its place is cut, and a line names it. */
+static void says_what_is_cut(void **state)
+{
+    struct tiny_elf *good = malloc(sizeof(*good));
+    char line[BOOT_STRING], word[200];
+
+    (void)state;
+    strcpy(boot_info.loader, "GRUB 2.06");
+    elf_make(good);
+    memset(line, 'x', sizeof(line));
+    memcpy(line, "name=long mem=5M -- ", 20);
+    line[20 + 1700] = '\0';
+    add_module(good, sizeof(*good), line);
+    memcpy(line, "name=fits mem=5M -- ", 20);
+    line[20 + 1023] = '\0';
+    add_module(good, sizeof(*good), line);
+    memset(line, 'y', sizeof(line) - 1);
+    memcpy(line, "name=cut mem=900G -- ", 21);
+    line[sizeof(line) - 1] = '\0';
+    add_module(good, sizeof(*good), line);
+    boot_info.modules[2].cut = 5;
+    memset(word, 'w', sizeof(word));
+    memcpy(word, "name=", 5);
+    strcpy(word + sizeof(word) - 4, " --");
+    add_module(good, sizeof(*good), word);
+    boot_info.nr_modules_dropped = 7;
+    strcpy(boot_info.first_dropped, "the first of seven");
+    build_all_domains();
+    boot_info.nr_modules_dropped = 0;
+    assert_int_equal(strlen((const char *)guest_start_info(domain_by_id(1))->cmd_line), 1023);
+    assert_int_equal(strlen((const char *)guest_start_info(domain_by_id(2))->cmd_line), 1023);
+    assert_true(console_says("module 0 (long): its command line is cut: 1023 bytes of 1700 reach the guest"));
+    assert_false(console_says("(fits): its"));
+    assert_true(console_says("module 2 (cut): its string is cut after 4095 bytes, 5 are lost"));
+    assert_true(console_says("module 2 (cut): its command line is cut: 1023 bytes of 4079 reach the guest"));
+    assert_true(console_says("module word \"name=wwww") && console_says("...\" is too long"));
+    assert_true(console_says("7 modules are dropped, from number 1024 on (the first of seven)"));
+    assert_int_equal(domain_count(), 2);
+    free(good);
 }
 
 static void modules_become_guests(void **state)
@@ -317,7 +350,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         with_machine(says_what_it_ignores), with_machine(sets_what_it_knows), with_machine(sets_what_is_traced),
-        with_machine(reads_module_words), with_machine(drops_the_file_name),
+        with_machine(reads_module_words), with_machine(says_what_is_cut), with_machine(drops_the_file_name),
         with_machine(modules_become_guests), with_machine(one_service_domain),
         with_machine(files_give_their_memory), with_machine(memory_is_promised_once),
         with_machine(no_guest_is_said),

@@ -209,8 +209,8 @@ static const char *take_guests(const struct config *c, const char *section, stru
         else if ((value = value_of(line, "ramdisk")) != NULL)
             reason = add_ramdisk(plan, value);
         else if (value_of(line, "options") == NULL && value_of(line, "default") == NULL &&
-                 value_of(line, "chain") == NULL && plan->nr_ignored < ARRAY_SIZE(plan->ignored))
-            plan->ignored[plan->nr_ignored++] = line;
+                 value_of(line, "chain") == NULL && plan->nr_ignored++ < ARRAY_SIZE(plan->ignored))
+            plan->ignored[plan->nr_ignored - 1] = line;
     }
     return reason;
 }

@@ -26,7 +26,7 @@ struct plan {
         const char *kernel, *ramdisk;       /* file name, then words; ramdisk may be NULL */
     } guest[BOOT_MODULES];
     unsigned nr_ignored;
-    const char *ignored[8];         /* lines whose key means nothing here */
+    const char *ignored[8];         /* lines whose key means nothing here, the first of nr_ignored */
 };
 
 /* Both cut the text into pieces where it stands. command_parse: NULL, or what is wrong with it. config_init: the byte

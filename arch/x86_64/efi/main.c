@@ -186,8 +186,10 @@ static EFI_STATUS run(EFI_HANDLE image)
         return status;
     say_use_serial(plan.options);
     say_use_serial(command.options);        /* the later word counts, as it will for the hypervisor */
-    for (unsigned i = 0; i < plan.nr_ignored; i++)
+    for (unsigned i = 0; i < MIN(plan.nr_ignored, ARRAY_SIZE(plan.ignored)); i++)
         say("Paragon: this means nothing here: %.80s\n", plan.ignored[i]);
+    if (plan.nr_ignored > ARRAY_SIZE(plan.ignored))
+        say("Paragon: nor do %lu more lines\n", plan.nr_ignored - ARRAY_SIZE(plan.ignored));
     status = handover_prepare(&info);
     if (status != EFI_SUCCESS)
         return status;
