@@ -3,7 +3,7 @@
  * again, not when they come back, so that nobody waits for the death of a large guest.
  *
  * A free block's first frame carries FREE_HEAD and the order in its type word; all other free frames are zero there.
- * Frames that are no RAM look like free frames that belong to no block, and therefore are never merged or found. */
+ * Frames that are no RAM belong to no block, and therefore are never merged or found. */
 #include "common/string.h"
 #include "xen/frame.h"
 

@@ -30,6 +30,8 @@
 #define FRAME_SCRUB (1ull << 62)        /* in count of a free block: held guest data */
 #define FRAME_COUNTED (1ull << 61)      /* in count: one of its owner's nr_frames */
 
+#define FRAME_NO_RAM FRAME_COUNT_MASK   /* the whole word, of a frame without owner: it is nobody's, ever */
+
 #define TYPE_SHIFT 60
 #define TYPE_MASK (15ull << TYPE_SHIFT)
 #define TYPE_NONE 0ull
@@ -62,7 +64,7 @@ extern mfn_t max_mfn;                   /* first frame number beyond the table *
 extern uint32_t tlb_clock;              /* advances at every full flush */
 extern uint64_t *m2p_table;             /* the hypervisor's writable view, indexed by mfn */
 
-/* Frames that are no RAM have an entry too: no owner, no count, so that nobody can get a reference on them. */
+/* Frames that are no RAM have an entry too, but no owner, so that nobody can get a reference on them. */
 static inline bool mfn_valid(mfn_t mfn)
 {
     return mfn < max_mfn;
@@ -71,6 +73,11 @@ static inline bool mfn_valid(mfn_t mfn)
 static inline struct frame *mfn_to_frame(mfn_t mfn)
 {
     return &frame_table[mfn];
+}
+
+static inline bool is_no_ram(const struct frame *f)
+{
+    return f->owner == 0 && f->count == FRAME_NO_RAM;
 }
 
 static inline mfn_t frame_to_mfn(const struct frame *f)

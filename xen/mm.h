@@ -16,6 +16,7 @@
 #define PTE_G (1ull << 8)
 #define PTE_NX (1ull << 63)
 #define PTE_ADDR_MASK 0x000ffffffffff000ull
+#define PTE_NO_MFN (PTE_ADDR_MASK >> PAGE_SHIFT)       /* all ones: what INVALID_MFN becomes in an entry */
 #define PTE_MFN(pte) ((uint64_t)(pte) << 12 >> 24)     /* bits 12..51 */
 
 static inline unsigned table_index(uint64_t va, unsigned level)
@@ -37,6 +38,9 @@ static inline bool mm_preempt_after(struct domain *d, unsigned units)
     return work_done(units) ? mm_preempt_point(d) : d->state == DOM_RUNNING;
 }
 extern unsigned mm_preempted;           /* vCPUs that are in one: they hold references that no table shows */
+/* mmu_update.c: what a hypercall's argument says of a domain whose frames it is about, and of a set of vCPUs. */
+int foreign_domain(domid_t domid, struct domain **owner);
+int check_vcpu_set(uint64_t bitmap);
 /* Bits that no present entry of a guest may have, from the CPU's features; called once before any guest. */
 void pagetype_init(void);
 bool l1e_flags_ok(uint64_t l1e);
@@ -52,21 +56,20 @@ uint64_t *walk_past_linear(uint64_t root_maddr, uint64_t va);
 
 extern uint64_t l1_refused;
 int get_l1e_slow(struct frame *f);              /* the frame is not of type writable yet, or cannot be */
+int refuse_l1e_frame(mfn_t mfn);                /* it is not the guest's */
 void put_segdesc_page(struct frame *f, struct domain *d);
 
 /* References that an L1 entry needs (F4). Its frame belongs to owner: the table's domain itself, or a foreign one that the
- * caller was allowed to name. -EINVAL: bits that no guest may set; -EPERM: no RAM; -EBUSY: somebody else's frame, or one in
- * use as a table. Nothing changes on error. Inline, because a page table has 512 of them. */
+ * caller was allowed to name. -EINVAL: bits that no guest may set, or no address; -EPERM: no RAM; -EBUSY: somebody else's
+ * frame, or one in use as a table. Nothing changes on error. Inline, because a page table has 512 of them. */
 static inline int get_page_from_l1e(uint64_t l1e, struct domain *owner)
 {
     struct frame *f = mfn_to_frame(PTE_MFN(l1e));
 
     if (unlikely(l1e & l1_refused))
         return -EINVAL;
-    if (unlikely(PTE_MFN(l1e) >= max_mfn))
-        return -EPERM;
-    if (unlikely(!get_page(f, owner)))
-        return -EBUSY;
+    if (unlikely(PTE_MFN(l1e) >= max_mfn || !get_page(f, owner)))
+        return refuse_l1e_frame(PTE_MFN(l1e));
     if (l1e & PTE_RW) {
         if (unlikely(!is_valid_as(f, TYPE_WRITABLE)))
             return get_l1e_slow(f);

@@ -31,7 +31,7 @@ int mod_l1_entry(uint64_t *slot, uint64_t nl1e, struct domain *d, struct domain 
 
     if (nl1e & PTE_P) {
         nl1e |= PTE_US;
-        if (((ol1e ^ nl1e) & FLAGS_WITH_OLD_REFERENCES) == 0 && owner == d) {
+        if (((ol1e ^ nl1e) & FLAGS_WITH_OLD_REFERENCES) == 0) {
             if (unlikely(!l1e_flags_ok(nl1e)))
                 return -EINVAL;
             store_entry(slot, nl1e, preserve_ad);
@@ -84,7 +84,7 @@ static int pt_update(uint64_t ptr, uint64_t val, struct domain *d, struct domain
     uint64_t *slot, type;
     int rc;
 
-    if (unlikely(ptr >> PAGE_SHIFT >= max_mfn || f->owner != d->mfn || (ptr & 4)))
+    if (unlikely(ptr >> PAGE_SHIFT >= max_mfn || f->owner != d->mfn))
         return -EINVAL;
     slot = maddr_to_virt(ptr);
     if (likely(is_valid_as(f, TYPE_L1)))
@@ -100,7 +100,7 @@ static int pt_update(uint64_t ptr, uint64_t val, struct domain *d, struct domain
         else if (type == TYPE_L1)
             rc = mod_l1_entry(slot, val, d, owner, preserve_ad);
         else
-            rc = mod_table_entry(slot, val, f, d, preserve_ad);
+            rc = owner == d ? mod_table_entry(slot, val, f, d, preserve_ad) : -EINVAL;
         put_page_type(f);
     }
     put_page(f);
@@ -118,52 +118,78 @@ static int machphys_update(uint64_t ptr, uint64_t val, struct domain *d)
     return 0;
 }
 
-/* Whose frames new entries map (low half of foreigndom), and whose tables are written (high half, id + 1). An ordinary
- * guest names itself; the I/O domain owns no RAM here, so that every frame "of it" is refused later. */
-static int foreign_domain(unsigned foreigndom, struct domain **owner)
+/* The domain whose frames are named. -ESRCH: there is none of that number, or it is the caller's own, for which DOMID_SELF
+ * is the only name here. *owner: NULL where it is one that the caller has no right to. The I/O domain owns no RAM here, so
+ * that every frame "of it" is refused later. */
+int foreign_domain(domid_t domid, struct domain **owner)
 {
-    domid_t pg = (domid_t)foreigndom, pt = (domid_t)(foreigndom >> 16);
-
-    *owner = current->domain;
-    if (pt != 0 && (domid_t)(pt - 1) != current->domain->id)
-        return domain_exists((domid_t)(pt - 1)) ? -EPERM : -ESRCH;
-    if (pg == DOMID_SELF || pg == current->domain->id)
+    *owner = domid == DOMID_SELF ? current->domain : domid == DOMID_IO ? &idle_domain : NULL;
+    if (*owner != NULL || domid == DOMID_XEN)
         return 0;
-    if (pg == DOMID_IO) {
-        *owner = &idle_domain;
-        return 0;
-    }
-    return domain_exists(pg) || pg == DOMID_XEN ? -EPERM : -ESRCH;
+    return domid != current->domain->id && domain_exists(domid) ? 0 : -ESRCH;
 }
 
 static int update_one(const struct mmu_update *u, struct domain *d, struct domain *owner)
 {
-    switch (u->ptr & 3) {
+    switch (u->ptr & 7) {
     case MMU_NORMAL_PT_UPDATE:
     case MMU_PT_UPDATE_NO_TRANSLATE:
-        return pt_update(u->ptr & ~3ull, u->val, d, owner, false);
+        return pt_update(u->ptr & ~7ull, u->val, d, owner, false);
     case MMU_PT_UPDATE_PRESERVE_AD:
-        return pt_update(u->ptr & ~3ull, u->val, d, owner, true);
-    default:
+        return pt_update(u->ptr & ~7ull, u->val, d, owner, true);
+    case MMU_MACHPHYS_UPDATE:
         return machphys_update(u->ptr, u->val, owner);
+    default:
+        return -ENOSYS;
     }
 }
 
-/* ureqs: guest array of count struct mmu_update; pdone: where the number of completed ones goes, 0: nowhere.
- * Stops at the first failing entry and returns its errno (public/xen.h). */
+/* What the first request meets when it is about frames or tables of a domain that the caller has no right to. */
+static int refuse_foreign(uint64_t ureqs, unsigned count)
+{
+    struct mmu_update u;
+
+    if (count == 0)
+        return 0;
+    if (!get_guest_args(&u, ureqs, 2))
+        return -EFAULT;
+    return (u.ptr & 7) > MMU_PT_UPDATE_NO_TRANSLATE ? -ENOSYS : -EPERM;
+}
+
+/* High half of foreigndom: id + 1 of the domain whose tables are written, 0 for the caller; low half: see above. */
+static int check_foreigndom(unsigned foreigndom, uint64_t ureqs, unsigned count, struct domain **owner)
+{
+    domid_t tables_of = (domid_t)((foreigndom >> 16) - 1);
+    int rc = foreign_domain((domid_t)foreigndom, owner);
+
+    if (foreigndom >> 16 != 0 && tables_of != current->domain->id)
+        *owner = NULL;
+    return rc == 0 && *owner == NULL ? refuse_foreign(ureqs, count) : rc;
+}
+
+static bool table_owner_exists(unsigned foreigndom)
+{
+    return foreigndom >> 16 == 0 || domain_exists((domid_t)((foreigndom >> 16) - 1));
+}
+
+/* ureqs: guest array of count struct mmu_update; pdone: where the number of completed ones goes, 0: nowhere; some guests
+ * leave nonsense there, which is no error. Stops at the first failing entry and returns its errno (public/xen.h). An array
+ * that begins in the guest's part of the address space cannot reach the hole: what is between faults. */
 long do_mmu_update(uint64_t ureqs, unsigned count, uint64_t pdone, unsigned foreigndom)
 {
     struct domain *d = current->domain, *owner = d;
     unsigned done = 0;
     int rc = 0;
 
-    if (unlikely(foreigndom != DOMID_SELF)) {
-        rc = foreign_domain(foreigndom, &owner);
-        if (rc != 0)
-            return rc;
-    }
-    if (unlikely(!guest_range_ok(ureqs, (uint64_t)count * sizeof(struct mmu_update))))
+    if (unlikely(!is_guest_va(ureqs)))
         return -EFAULT;
+    if (unlikely(foreigndom != DOMID_SELF)) {
+        if (!table_owner_exists(foreigndom))
+            return -ESRCH;
+        rc = check_foreigndom(foreigndom, ureqs, count, &owner);
+        if (rc != 0)
+            count = 0;
+    }
     spin_lock(&d->mm_lock);
     for (; done < count; done++) {
         struct mmu_update u;
@@ -183,8 +209,8 @@ long do_mmu_update(uint64_t ureqs, unsigned count, uint64_t pdone, unsigned fore
     spin_unlock(&d->mm_lock);
     if (unlikely(rc != 0) && guest_log_threshold >= LOG_DEBUG)
         guest_log(d, LOG_DEBUG, "mmu_update: entry %u of %u refused, error %d", done, count, rc);
-    if (pdone != 0 && copy_to_guest(pdone, &done, sizeof(done)) != 0 && rc == 0)
-        rc = -EFAULT;
+    if (pdone != 0)
+        (void)copy_to_guest(pdone, &done, sizeof(done));
     return rc;
 }
 
@@ -223,12 +249,21 @@ uint64_t read_guest_pte(struct vcpu *v, uint64_t va)
     return slot ? READ_ONCE(*slot) : 0;
 }
 
+/* A bitmap of vCPUs: whole words, as many as its vCPUs need. */
+int check_vcpu_set(uint64_t bitmap)
+{
+    uint64_t word;
+
+    _Static_assert(MAX_VCPUS <= 64, "one word");
+    return copy_from_guest(&word, bitmap, sizeof(word));
+}
+
 /* What UVMF_* asks for, after the update. Above the low bits: 0 (this vCPU), UVMF_ALL, or a pointer to a bitmap of vCPUs,
  * which must be readable. One CPU runs, so that whatever the set, flushing here is enough: every other vCPU's next entry
  * loads its root anew. */
 static int flush_after_update(uint64_t va, unsigned long flags)
 {
-    uint64_t bitmap = flags & ~(unsigned long)UVMF_FLUSHTYPE_MASK, mask;
+    uint64_t bitmap = flags & ~(unsigned long)UVMF_FLUSHTYPE_MASK;
 
     switch (flags & UVMF_FLUSHTYPE_MASK) {
     case UVMF_TLB_FLUSH:
@@ -242,10 +277,10 @@ static int flush_after_update(uint64_t va, unsigned long flags)
     }
     if (bitmap == UVMF_LOCAL || bitmap == UVMF_ALL)
         return 0;
-    return copy_from_guest(&mask, bitmap, (current->domain->nr_vcpus + 7) / 8);
+    return check_vcpu_set(bitmap);
 }
 
-static int update_va_mapping(uint64_t va, uint64_t pte, unsigned long flags, struct domain *owner)
+long do_update_va_mapping(uint64_t va, uint64_t pte, unsigned long flags)
 {
     struct vcpu *v = current;
     struct domain *d = v->domain;
@@ -254,25 +289,17 @@ static int update_va_mapping(uint64_t va, uint64_t pte, unsigned long flags, str
 
     spin_lock(&d->mm_lock);
     slot = walk_to_l1(v->root_kernel, va);
-    rc = likely(slot != NULL) ? mod_l1_entry(slot, pte, d, owner, false) : -EINVAL;
+    rc = likely(slot != NULL) ? mod_l1_entry(slot, pte, d, d, false) : -EINVAL;
     spin_unlock(&d->mm_lock);
-    if (flags != 0) {
-        int flushed = flush_after_update(va, flags);
-
-        return rc != 0 ? rc : flushed;
-    }
-    return rc;
-}
-
-long do_update_va_mapping(uint64_t va, uint64_t pte, unsigned long flags)
-{
-    return update_va_mapping(va, pte, flags, current->domain);
+    return flags != 0 && rc == 0 ? flush_after_update(va, flags) : rc;
 }
 
 long do_update_va_mapping_otherdomain(uint64_t va, uint64_t pte, unsigned long flags, unsigned domid)
 {
     struct domain *owner;
-    int rc = foreign_domain(domid, &owner);
+    int rc = foreign_domain((domid_t)domid, &owner);
 
-    return rc != 0 ? rc : update_va_mapping(va, pte, flags, owner);
+    if (rc != 0)
+        return rc;
+    return owner == current->domain ? do_update_va_mapping(va, pte, flags) : -EPERM;
 }

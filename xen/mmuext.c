@@ -130,31 +130,20 @@ static int mmuext_invlpg(struct domain *d, const struct mmuext_op *op)
 }
 
 /* For the multi forms the set must at least be readable, as on a machine where it matters. */
-static int check_vcpumask(const struct mmuext_op *op)
-{
-    uint64_t mask = 0;
-
-    return copy_from_guest(&mask, (uint64_t)op->arg2.vcpumask.p, (current->domain->nr_vcpus + 7) / 8);
-}
-
 static int mmuext_tlb_flush_multi(struct domain *d, const struct mmuext_op *op)
 {
-    int rc = check_vcpumask(op);
-
-    return rc != 0 ? -EINVAL : mmuext_tlb_flush(d, op);
+    return check_vcpu_set((uint64_t)op->arg2.vcpumask.p) != 0 ? -EINVAL : mmuext_tlb_flush(d, op);
 }
 
 static int mmuext_invlpg_multi(struct domain *d, const struct mmuext_op *op)
 {
-    int rc = check_vcpumask(op);
-
-    return rc != 0 ? -EINVAL : mmuext_invlpg(d, op);
+    return check_vcpu_set((uint64_t)op->arg2.vcpumask.p) != 0 ? -EINVAL : mmuext_invlpg(d, op);
 }
 
 static int mmuext_flush_cache(struct domain *d, const struct mmuext_op *op)
 {
-    (void)d, (void)op;
-    return -EACCES;                     /* for domains that own devices */
+    (void)d;
+    return op->cmd == MMUEXT_FLUSH_CACHE ? -EACCES : -EINVAL;   /* for domains that own devices */
 }
 
 static int mmuext_set_ldt(struct domain *d, const struct mmuext_op *op)
@@ -224,25 +213,20 @@ static int (*const mmuext_table[])(struct domain *, const struct mmuext_op *) = 
     [MMUEXT_UNMARK_SUPER] = mmuext_no_superpages,
 };
 
-/* foreigndom names whose frames are pinned or copied; only the caller itself may be named. */
-static int check_foreigndom(unsigned foreigndom)
-{
-    if (foreigndom == DOMID_SELF || foreigndom == current->domain->id)
-        return 0;
-    return domain_exists((domid_t)foreigndom) || foreigndom == DOMID_IO || foreigndom == DOMID_XEN ? -EPERM : -ESRCH;
-}
-
-/* uops: guest array of count struct mmuext_op; stops at the first that fails and returns its errno. */
+/* uops: guest array of count struct mmuext_op; stops at the first that fails and returns its errno. foreigndom: whose
+ * frames are pinned or copied; nobody may name others. uops and pdone: as for mmu_update. */
 long do_mmuext_op(uint64_t uops, unsigned count, uint64_t pdone, unsigned foreigndom)
 {
-    struct domain *d = current->domain;
+    struct domain *d = current->domain, *owner;
     unsigned done = 0;
-    int rc = check_foreigndom(foreigndom);
+    int rc = 0;
 
-    if (unlikely(rc != 0))
-        return rc;
-    if (unlikely(!guest_range_ok(uops, (uint64_t)count * sizeof(struct mmuext_op))))
+    if (unlikely(!is_guest_va(uops)))
         return -EFAULT;
+    if (unlikely((domid_t)foreigndom != DOMID_SELF)) {
+        rc = foreign_domain((domid_t)foreigndom, &owner);
+        return rc != 0 ? rc : -EPERM;
+    }
     spin_lock(&d->mm_lock);
     for (; done < count; done++) {
         struct mmuext_op op;
@@ -262,7 +246,7 @@ long do_mmuext_op(uint64_t uops, unsigned count, uint64_t pdone, unsigned foreig
     if (unlikely(count > FEW))
         count_work((done & 31) * WORK_PER_OP);
     spin_unlock(&d->mm_lock);
-    if (pdone != 0 && copy_to_guest(pdone, &done, sizeof(done)) != 0 && rc == 0)
-        rc = -EFAULT;
+    if (pdone != 0)
+        (void)copy_to_guest(pdone, &done, sizeof(done));
     return rc;
 }

@@ -22,7 +22,8 @@ void pagetype_init(void)
     uint64_t address = PTE_ADDR_MASK & ~((1ull << arch_paddr_bits()) - 1);
 
     table_refused = PTE_PWT | PTE_PCD | PTE_PS | PTE_G | address | (arch_has_nx() ? 0 : PTE_NX);
-    l1_refused = table_refused & ~PTE_G;        /* in an L1 entry bit 7 is PAT: memory types are not a guest's choice */
+    /* In an L1 entry bit 7 is PAT: memory types are not a guest's choice. An address that is too large is no RAM. */
+    l1_refused = table_refused & ~(PTE_G | PTE_ADDR_MASK);
 }
 
 bool l1e_flags_ok(uint64_t l1e)
@@ -49,6 +50,13 @@ int get_l1e_slow(struct frame *f)
         return 0;
     put_page(f);
     return -EBUSY;
+}
+
+int refuse_l1e_frame(mfn_t mfn)
+{
+    if (mfn == PTE_NO_MFN)
+        return -EINVAL;
+    return mfn >= max_mfn || is_no_ram(mfn_to_frame(mfn)) ? -EPERM : -EBUSY;
 }
 
 /* A descriptor page that loses a mapping may have been an LDT page of some vCPU: the guest expects that unmapping it ends

@@ -121,6 +121,28 @@ static void free_range(uint64_t start, uint64_t end)
         frames_add_range(start >> PAGE_SHIFT, end >> PAGE_SHIFT, false);
 }
 
+/* RAM as it was found, before anything was taken from it. */
+static struct {
+    struct ram_range range[BOOT_RANGES];
+    unsigned nr;
+} ram;
+
+/* What lies between RAM and is not our image. */
+static void mark_holes(struct frame *table, mfn_t nr_frames)
+{
+    mfn_t image = image_phys(_image_start) >> PAGE_SHIFT, image_end = image_phys(_image_end) >> PAGE_SHIFT, mfn = 0;
+
+    for (unsigned i = 0; i <= ram.nr; i++) {
+        mfn_t hole_end = i < ram.nr ? MIN(ram.range[i].start >> PAGE_SHIFT, nr_frames) : nr_frames;
+
+        for (; mfn < hole_end; mfn++)
+            if (mfn < image || mfn >= image_end)
+                table[mfn].count = FRAME_NO_RAM;
+        if (i < ram.nr)
+            mfn = ram.range[i].end >> PAGE_SHIFT;
+    }
+}
+
 void paging_init(void)
 {
     uint64_t end = boot_info.nr_ranges ? boot_info.ranges[boot_info.nr_ranges - 1].end : 0;
@@ -129,6 +151,8 @@ void paging_init(void)
     void *table;
 
     idle_root = image_phys(root_l4);
+    memcpy(ram.range, boot_info.ranges, sizeof(ram.range));
+    ram.nr = boot_info.nr_ranges;
     for (unsigned i = 0; i < boot_info.nr_modules; i++)
         end = MAX(end, ALIGN_UP(boot_info.modules[i].start + boot_info.modules[i].size, PAGE_SIZE));
     end = MIN(end, M2P_BYTES_PER_TABLE / sizeof(uint64_t) << PAGE_SHIFT);
@@ -137,6 +161,7 @@ void paging_init(void)
     m2p = m2p_init(nr_frames);
     table = early_alloc(nr_frames * sizeof(struct frame), PAGE_SIZE);
     memset(table, 0, nr_frames * sizeof(struct frame));
+    mark_holes(table, nr_frames);
     frames_init(table, nr_frames, m2p);
     for (unsigned i = 0; i < boot_info.nr_ranges; i++)
         free_range(boot_info.ranges[i].start, boot_info.ranges[i].end);

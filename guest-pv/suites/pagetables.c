@@ -6,6 +6,7 @@
 #include <string.h>
 #include "area.h"
 #include "event.h"
+#include "gnttab.h"
 #include "hypercall.h"
 #include "mm.h"
 #include "start.h"
@@ -121,6 +122,61 @@ static void mmu_update_batches(void)
     EXPECT_EQ(xen_mmu_update(req, 1, &done, DOMID_SELF), -XEN_EINVAL);
     EXPECT_EQ(done, 0);
     flush_local();
+    area_free(&x);
+}
+
+#define IN_THE_HOLE ((void *)0xffff830000000000)
+
+/* The low three bits of ptr are the command; where pdone points to does not matter. */
+static void mmu_update_form(void)
+{
+    struct area x = area_new();
+    uint64_t before = *x.slot & OURS;
+    struct mmu_update req = { x.maddr, make_pte(pfn_to_mfn(x.a), PTE_KERNEL) };
+
+    for (unsigned command = 4; command < 8; command++)
+        EXPECT_EQ(mmu_set_cmd(x.maddr, 0, command), -XEN_ENOSYS);
+    EXPECT_EQ(*x.slot & OURS, before);
+    EXPECT_EQ(xen_mmu_update(&req, 1, (void *)UNMAPPED, DOMID_SELF), 0);
+    EXPECT_EQ(xen_mmu_update(&req, 1, IN_THE_HOLE, DOMID_SELF), 0);
+    area_free(&x);
+}
+
+/* Which of several errors is told, and what is written back then. */
+static void errors_in_order(void)
+{
+    struct mmuext_op op = { .cmd = MMUEXT_TLB_FLUSH_LOCAL };
+    struct area x = area_new();
+    uint64_t pte = make_pte(pfn_to_mfn(x.a), PTE_KERNEL);
+    struct mmu_update req = { x.maddr, pte };
+    domid_t own = own_domid();
+    unsigned done = 77;
+
+    EXPECT_EQ(xen_mmu_update(&req, 1, &done, own), -XEN_ESRCH);             /* DOMID_SELF is its only name here */
+    EXPECT_EQ(done, 0);
+    EXPECT_EQ(xen_mmu_update(&req, 1, &done, DOMID_SELF | (own + 1u) << 16), 0);
+    EXPECT_EQ(done, 1);
+    EXPECT_EQ(xen_mmuext_op(&op, 1, &done, own), -XEN_ESRCH);
+    EXPECT_EQ(xen_update_va_mapping_otherdomain((uint64_t)x.va, pte, 0, own), -XEN_ESRCH);
+    EXPECT_EQ(xen_update_va_mapping_otherdomain(UNMAPPED, pte, 0, own), -XEN_ESRCH);
+    done = 77;
+    EXPECT_EQ(xen_mmu_update(IN_THE_HOLE, 1, &done, NO_DOMAIN), -XEN_EFAULT);
+    EXPECT_EQ(xen_mmuext_op(IN_THE_HOLE, 0, &done, NO_DOMAIN), -XEN_EFAULT);
+    EXPECT_EQ(xen_mmu_update(&req, 1, &done, DOMID_SELF | (NO_DOMAIN + 1u) << 16), -XEN_ESRCH);
+    EXPECT_EQ(xen_mmuext_op(&op, 1, &done, NO_DOMAIN), -XEN_ESRCH);
+    EXPECT_EQ(done, 77);
+    EXPECT_EQ(xen_mmu_update((void *)UNMAPPED, 1, &done, NO_DOMAIN), -XEN_ESRCH);
+    EXPECT_EQ(done, 0);
+    done = 77;
+    EXPECT_EQ(xen_mmuext_op((void *)UNMAPPED, 1, &done, DOMID_SELF), -XEN_EFAULT);
+    EXPECT_EQ(done, 0);
+    EXPECT_EQ(xen_mmuext_op(&op, 1, (void *)UNMAPPED, DOMID_SELF), 0);
+    if (!is_dom0()) {
+        EXPECT_EQ(xen_mmu_update(&req, 1, &done, DOMID_XEN), -XEN_EPERM);
+        EXPECT_EQ(xen_mmu_update(&req, 0, &done, DOMID_XEN), 0);
+        EXPECT_EQ(xen_mmuext_op(&op, 0, &done, DOMID_IO), -XEN_EPERM);
+        EXPECT_EQ(xen_update_va_mapping_otherdomain(UNMAPPED, pte, 0, DOMID_IO), -XEN_EPERM);
+    }
     area_free(&x);
 }
 
@@ -276,6 +332,7 @@ static void flushes(void)
     EXPECT_EQ(mmuext(MMUEXT_INVLPG_LOCAL, HOLE_START, 0), 0);       /* harmless, whatever is there */
     EXPECT_EQ(mmuext(MMUEXT_INVLPG_LOCAL, 0x8000000000000000, 0), 0);
     EXPECT_EQ(mmuext(MMUEXT_FLUSH_CACHE, 0, 0), is_dom0() ? 0 : -XEN_EACCES);
+    EXPECT_EQ(mmuext(MMUEXT_FLUSH_CACHE_GLOBAL, 0, 0), is_dom0() ? 0 : -XEN_EINVAL);
     area_free(&x);
 }
 
@@ -314,5 +371,5 @@ static void mmuext_batches(void)
 }
 
 SUITE(pagetables, 20, 0, TEST(update_va_mapping), TEST(mmu_update_commands), TEST(mmu_update_ordinary),
-      TEST(mmu_update_batches), TEST(machphys_update), TEST(pin_and_unpin), TEST(pin_a_tree),
-      TEST(shared_table), TEST(new_baseptr), TEST(flushes), TEST(clear_and_copy), TEST(mmuext_batches));
+      TEST(mmu_update_batches), TEST(mmu_update_form), TEST(errors_in_order), TEST(machphys_update),
+      TEST(pin_and_unpin), TEST(pin_a_tree), TEST(shared_table), TEST(new_baseptr), TEST(flushes), TEST(clear_and_copy), TEST(mmuext_batches));

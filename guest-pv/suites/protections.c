@@ -209,8 +209,11 @@ static void wild_frames(void)
         SKIP("domain 0 may map devices, and what is no RAM may be one");
     l1_begin();
     for (unsigned i = 0; i < sizeof(places) / sizeof(places[0]); i++)
-        if (!is_ours(places[i]))
+        if (!is_ours(places[i])) {
             l1_refused("wild frame", make_pte(places[i], PTE_RO));
+            EXPECT_EQ(map_page(l1.va, make_pte(places[i], PTE_RO)), -XEN_EPERM);    /* it is no RAM */
+        }
+    EXPECT_EQ(map_page(l1.va, make_pte(NO_MFN, PTE_RO)), -XEN_EINVAL);
     for (unsigned i = 0; i < 512; i++) {
         mfn_t mfn;
         long rc;
