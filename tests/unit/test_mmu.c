@@ -1,8 +1,10 @@
-/* mmu_update, mmuext_op and update_va_mapping when more than one thing is wrong: which error wins, what was done before
+/* What page-table calls answer, and which page faults are the guest's.
+ * mmu_update, mmuext_op and update_va_mapping when more than one thing is wrong: which error wins, what was done before
  * it, and what is written back. The answers are those of Xen 4.17 to an ordinary domain. */
 #include "cmocka_main.h"
 #include <string.h>
 #include "support.h"
+#include "xen/upcall.h"
 
 #define NOWHERE (GUEST_BASE + (1ull << 30))     /* not mapped */
 #define NOT_CANONICAL (1ull << 47)
@@ -232,6 +234,52 @@ static void update_va_mapping_order(void **state)
     assert_int_equal(hcall(__HYPERVISOR_update_va_mapping, va, good, NOWHERE | UVMF_NONE), 0);
 }
 
+/* A fault that the tables as they are do not explain is not the guest's to see. */
+static void spurious_faults(void **state)
+{
+    const uint64_t va = FREE_PFN_VA, page = pte_at(va) & PTE_ADDR_MASK, handler = GUEST_BASE + 0x500, rip = GUEST_BASE + 0x300;
+    const unsigned present = 1, write = 2, user = 4, fetch = 16, key = 32;
+    const struct { uint64_t pte; unsigned code; bool seen; } rows[] = {
+        { page | RW, present | write | user, false },
+        { page | RW, present | user, false },
+        { page | RW, present | user | fetch, false },
+        { page | RW | PTE_NX, present | write | user, false },
+        { page | RW | PTE_NX, present | user | fetch, true },
+        { page | RO, present | write | user, true },
+        { page | RO, present | user, false },
+        { page | RW, write | user, true },              /* it was not there, and that is no matter of the TLB */
+        { page | RW, present | write | user | key, true },
+        { 0, present | write | user, true },
+    };
+    struct trap_info traps[2] = { { .vector = TRAP_PF, .cs = FLAT_KERNEL_CS64, .address = handler } };
+    struct cpu_user_regs *regs = guest_regs(v);
+
+    (void)state;
+    guest_put(SCRATCH, traps, sizeof(traps));
+    assert_int_equal(hcall(__HYPERVISOR_set_trap_table, SCRATCH), 0);
+    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+        assert_int_equal(hcall(__HYPERVISOR_update_va_mapping, va, rows[i].pte, UVMF_INVLPG), 0);
+        regs->rip = rip;
+        regs->rsp = SCRATCH + 0x1000;
+        regs->error_code = rows[i].code;
+        handle_guest_trap(regs, TRAP_PF, va + 8);
+        if (regs->rip != (rows[i].seen ? handler : rip))
+            fail_msg("row %u: rip %lx", i, regs->rip);
+    }
+    /* an address that no table translates, and one where the root says read-only */
+    regs->rip = rip;
+    regs->rsp = SCRATCH + 0x1000;
+    regs->error_code = present | write | user;
+    handle_guest_trap(regs, TRAP_PF, NOWHERE);
+    assert_int_equal(regs->rip, handler);
+    assert_int_equal(hcall(__HYPERVISOR_update_va_mapping, va, page | RW, UVMF_INVLPG), 0);
+    assert_int_equal(update(v->root_kernel + 8 * 300, v->root_kernel | RO, DOMID_SELF), 0);
+    regs->rip = rip;
+    regs->rsp = SCRATCH + 0x1000;
+    handle_guest_trap(regs, TRAP_PF, 0xffffull << 48 | 300ull << 39 | 511ull << 30 | 510ull << 21);
+    assert_int_equal(regs->rip, handler);
+}
+
 #define with_guests(test) cmocka_unit_test_setup_teardown(test, two_guests, machine_down)
 
 int main(void)
@@ -242,6 +290,7 @@ int main(void)
         with_guests(io_domain),
         with_guests(mmuext_order),
         with_guests(update_va_mapping_order),
+        with_guests(spurious_faults),
     };
 
     return cmocka_run_group_tests_name("mmu", tests, NULL, NULL);
