@@ -43,7 +43,7 @@ static bool allocate(struct build *b, pfn_t pfn, uint64_t n, record_fn record)
 
         while (1ull << order > n)
             order--;
-        mfn = alloc_domain_frames(b->d, order);
+        mfn = alloc_domain_frames(b->d, order, 0);
         if (mfn == INVALID_MFN) {
             if (order-- == 0)
                 return false;

@@ -46,13 +46,13 @@ static void ring_remove(struct domain *d, struct frame *f)
     d->nr_frames--;
 }
 
-mfn_t alloc_domain_frames(struct domain *d, unsigned order)
+mfn_t alloc_domain_frames(struct domain *d, unsigned order, unsigned address_bits)
 {
     mfn_t mfn;
 
     if (d->nr_frames + (1ull << order) > d->max_frames || d->state >= DOM_DYING)
         return INVALID_MFN;
-    mfn = alloc_frames(order);
+    mfn = alloc_frames_below(order, address_bits);
     if (mfn == INVALID_MFN)
         return INVALID_MFN;
     for (mfn_t i = 0; i < 1ull << order; i++) {

@@ -178,6 +178,7 @@ static inline void put_page_and_type(struct frame *f)
 void frames_init(void *table, mfn_t nr_frames, uint64_t *m2p);
 void frames_add_range(mfn_t start, mfn_t end, bool scrub);  /* RAM that is free from now on */
 mfn_t alloc_frames(unsigned order);         /* 2^order contiguous aligned frames, scrubbed of guest data; INVALID_MFN: none */
+mfn_t alloc_frames_below(unsigned order, unsigned address_bits);    /* the same, of addresses of so many bits; 0: any */
 void free_frames(mfn_t mfn, unsigned order, bool scrub);
 void free_guest_frame(mfn_t mfn);           /* one that a guest may still have in a TLB */
 void *alloc_page(void);                     /* one zeroed frame of the hypervisor's own; NULL: none */
@@ -188,7 +189,7 @@ uint64_t nr_free_frames(void);
 
 /* 2^order contiguous fresh frames owned by d, counted in d->nr_frames, general count 1 (ALLOCATED), no type; INVALID_MFN: out of memory or
  * d is at max_frames. Its contents are not a secret of anybody, but not zero either. */
-mfn_t alloc_domain_frames(struct domain *d, unsigned order);
+mfn_t alloc_domain_frames(struct domain *d, unsigned order, unsigned address_bits);
 /* A zeroed frame of ours that d may map writable (shared_info, grant table); owner d, not part of nr_frames. */
 void *alloc_shared_page(struct domain *d);
 void free_shared_page(void *page);          /* drops our reference; the frame goes when the guest's mappings do */

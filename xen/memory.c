@@ -19,25 +19,12 @@ int memory_check_self(domid_t domid)
     return d == current->domain ? 0 : d != NULL || domain_exists(domid) ? -EPERM : -ESRCH;
 }
 
-/* A number of address bits that the machine's memory may not fit in. */
-static bool fits(mfn_t mfn, unsigned order, unsigned mem_flags)
-{
-    unsigned bits = XENMEMF_get_address_bits(mem_flags);
-
-    return bits == 0 || bits >= 64 || (mfn + (1ull << order)) << PAGE_SHIFT <= 1ull << bits;
-}
-
 mfn_t memory_give_frames(struct domain *d, unsigned order, unsigned mem_flags, pfn_t pfn)
 {
-    mfn_t mfn = alloc_domain_frames(d, order);
+    mfn_t mfn = alloc_domain_frames(d, order, XENMEMF_get_address_bits(mem_flags));
 
     if (mfn == INVALID_MFN)
         return mfn;
-    if (!fits(mfn, order, mem_flags)) {
-        for (mfn_t i = 0; i < 1ull << order; i++)
-            release_domain_frame(mfn_to_frame(mfn + i));
-        return INVALID_MFN;
-    }
     for (mfn_t i = 0; i < 1ull << order; i++)
         m2p_table[mfn + i] = pfn == INVALID_M2P_ENTRY ? INVALID_M2P_ENTRY : pfn + i;
     return mfn;

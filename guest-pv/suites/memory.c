@@ -87,6 +87,25 @@ static void give_and_increase(void)
     }
 }
 
+/* Below 4 GiB, if that is what it takes: there is such memory, wherever the machine keeps most of it. */
+static void populate_below(void)
+{
+    struct xen_memory_reservation op = { .nr_extents = 1, .domid = DOMID_SELF, .mem_flags = XENMEMF_address_bits(32) };
+    pfn_t pfn;
+    xen_pfn_t list[1];
+
+    take(&pfn, list, 1);
+    ASSERT_EQ(reservation(XENMEM_decrease_reservation, list, 1, 0, DOMID_SELF), 1);
+    set_xen_guest_handle(op.extent_start, list);
+    list[0] = pfn;
+    op.mem_flags = XENMEMF_address_bits(12);            /* none has so few */
+    EXPECT_EQ(xen_memory_op(XENMEM_populate_physmap, &op), 0);
+    op.mem_flags = XENMEMF_address_bits(32);
+    ASSERT_EQ(xen_memory_op(XENMEM_populate_physmap, &op), 1);
+    EXPECT(list[0] < 1ul << 20);
+    adopt(pfn, list[0]);
+}
+
 /* A frame that is still mapped is only gone when the mapping is. */
 static void give_while_mapped(void)
 {
@@ -283,6 +302,6 @@ static void machphys_mfn_list(void)
     EXPECT(map_page(va_alloc(1), make_pte(list[0], PTE_KERNEL)) < 0);   /* not to be written that way */
 }
 
-SUITE(memory, 54, 0, TEST(give_and_populate), TEST(give_and_increase), TEST(give_while_mapped),
+SUITE(memory, 54, 0, TEST(give_and_populate), TEST(give_and_increase), TEST(populate_below), TEST(give_while_mapped),
       TEST(wrong_frames), TEST(wrong_arguments), TEST(exchange_frames), TEST(exchange_refused),
       TEST(reservation_queries), TEST(memory_map), TEST(machphys_mapping), TEST(machphys_mfn_list));

@@ -73,7 +73,7 @@ void elf_make(struct tiny_elf *e)
 
 static uint64_t free_at_start;
 
-static int up_at(mfn_t base)
+int machine_up_at(mfn_t base)
 {
     const char *seed = getenv("HOST_SEED");
 
@@ -85,13 +85,13 @@ static int up_at(mfn_t base)
 int machine_up(void **state)
 {
     (void)state;
-    return up_at(HIGH_BASE);
+    return machine_up_at(HIGH_BASE);
 }
 
 int low_machine_up(void **state)
 {
     (void)state;
-    return up_at(LOW_BASE);
+    return machine_up_at(LOW_BASE);
 }
 
 int machine_down(void **state)

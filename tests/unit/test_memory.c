@@ -110,6 +110,83 @@ static void memory_map(void **state)
     assert_int_equal(map.nr_entries, 0);
 }
 
+#define BELOW_4G 0x100000u             /* in frames */
+
+static int across_4g(void **state)
+{
+    (void)state;
+    machine_up_at(BELOW_4G - 10 * 2 * CHUNK_FRAMES);    /* ten chunks below, six above */
+    d = guest_make(1, 1);
+    assert_non_null(d);
+    host_become(d->vcpu[0]);
+    d->max_frames = ~0ull >> 1;
+    return 0;
+}
+
+static uint64_t free_below(mfn_t end)
+{
+    uint64_t n = 0;
+
+    for (mfn_t mfn = 0; mfn < MIN(end, max_mfn); mfn++) {
+        const struct frame *f = mfn_to_frame(mfn);
+
+        n += f->owner == 0 && (f->count & FRAME_COUNT_MASK) == 0;
+    }
+    return n;
+}
+
+/* As many frames as there are below the limit, while others are free above it; and then not one. */
+static void address_bits(void **state)
+{
+    static const struct { unsigned bits; mfn_t end; } rows[] = {
+        { 1, 0 }, { 12, 0 }, { 13, 0 }, { 31, 0 }, { 32, BELOW_4G }, { 33, 2 * BELOW_4G },
+    };
+    uint64_t high = nr_free_frames() - free_below(BELOW_4G);
+
+    (void)state;
+    assert_true(high > 0 && free_below(BELOW_4G) > 1000);
+    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+        uint64_t there = free_below(rows[i].end), got = 0;
+        struct xen_memory_reservation r = extents(1, 0);
+
+        r.mem_flags = XENMEMF_address_bits(rows[i].bits);
+        for (;; got++) {
+            list_put(0, got);
+            guest_put(SCRATCH, &r, sizeof(r));
+            if (hypercall_table[__HYPERVISOR_memory_op](XENMEM_populate_physmap, SCRATCH, 0, 0, 0, 0) != 1)
+                break;
+            assert_true(list_get(0) < rows[i].end);
+        }
+        assert_int_equal(got, there);
+        assert_int_equal(free_below(rows[i].end), 0);
+    }
+    assert_int_equal(nr_free_frames(), 0);
+    audit();
+}
+
+/* Larger extents, and exchanges; without a limit the low memory is taken last. */
+static void address_bits_of_extents(void **state)
+{
+    struct xen_memory_reservation r = extents(1, 8);
+    struct xen_memory_exchange x = { .in = extents(1, 0), .out = extents(1, 0) };
+    uint64_t low = free_below(BELOW_4G);
+
+    (void)state;
+    r.mem_flags = XENMEMF_address_bits(32);
+    list_put(0, 100);
+    assert_int_equal(reserve(XENMEM_populate_physmap, r), 1);
+    assert_true(list_get(0) + 256 <= BELOW_4G);
+    assert_int_equal(free_below(BELOW_4G), low - 256);
+    assert_int_equal(reserve(XENMEM_increase_reservation, extents(1, 0)), 1);
+    assert_true(list_get(0) >= BELOW_4G);
+    x.out.mem_flags = XENMEMF_address_bits(32);
+    set_xen_guest_handle_raw(x.out.extent_start, (xen_pfn_t *)(LIST + 64 * 8));
+    list_put(64, 4711);
+    assert_int_equal(hcall_struct(__HYPERVISOR_memory_op, XENMEM_exchange, &x, sizeof(x)), 0);
+    assert_true(list_get(64) < BELOW_4G);
+    assert_int_equal(free_below(BELOW_4G), low - 257);
+}
+
 static long exchange(struct xen_memory_exchange *x, unsigned in, unsigned in_order, unsigned out,
                      unsigned out_order)
 {
@@ -225,6 +302,8 @@ static void multicall_ends_at_iret(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(address_bits, across_4g, machine_down),
+        cmocka_unit_test_setup_teardown(address_bits_of_extents, across_4g, machine_down),
         with_guest(reservations), with_guest(memory_map), with_guest(exchanges), with_guest(multicalls),
         with_guest(multicall_ends_at_iret),
     };
