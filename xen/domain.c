@@ -18,6 +18,7 @@
 #include "xen/grant.h"
 #include "xen/hypercalls.h"
 #include "xen/log.h"
+#include "xen/memory.h"
 #include "xen/mm.h"
 #include "xen/store.h"
 #include "xen/time.h"
@@ -42,6 +43,7 @@ static void domain_free(struct domain *d)
             arch_vcpu_free(v);
     grant_destroy(d);
     free_shared_page(d->shared);
+    memory_map_free(d);
     arch_domain_free(d);
     free_pages(d, DOMAIN_ORDER);
 }

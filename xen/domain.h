@@ -125,6 +125,9 @@ struct domain {
     uint32_t frames;                /* F9: one of its frames; 0: none */
     uint64_t nr_frames;             /* frames owned, allocated to the guest */
     uint64_t max_frames;
+    void *memory_map;               /* XENMEM_set_memory_map, which it may have called */
+    unsigned memory_map_entries;
+    bool memory_map_set;
     uint64_t nr_hv_frames;          /* frames of our own that serve it (shared_info, grant table ...) */
     uint64_t vm_assist;             /* bit per VMASST_TYPE_* */
     bool linear_tables;             /* it has or had linear page-table entries */

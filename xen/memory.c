@@ -181,22 +181,6 @@ static long memory_machphys_mapping(uint64_t arg, uint64_t start)
     return copy_to_guest(arg, &m, sizeof(m));
 }
 
-/* One range of RAM from 0, as large as the domain may ever be. */
-static long memory_memory_map(uint64_t arg, uint64_t start)
-{
-    struct { uint64_t addr, size; uint32_t type; } __attribute__((packed)) ram =
-        { 0, current->domain->max_frames << PAGE_SHIFT, 1 };
-    struct xen_memory_map map;
-
-    (void)start;
-    if (copy_from_guest(&map, arg, sizeof(map)) != 0)
-        return -EFAULT;
-    map.nr_entries = MIN(map.nr_entries, 1u);
-    if (map.nr_entries != 0 && copy_to_guest((uint64_t)map.buffer.p, &ram, sizeof(ram)) != 0)
-        return -EFAULT;
-    return copy_to_guest(arg, &map, sizeof(map));
-}
-
 static long memory_zero(uint64_t arg, uint64_t start)
 {
     (void)arg, (void)start;
@@ -209,58 +193,122 @@ static long memory_privileged(uint64_t arg, uint64_t start)
     return -EPERM;
 }
 
-/* For guests whose physical addresses the hypervisor translates. Both structs begin with the domain. */
-static long memory_translated_only(uint64_t arg, uint64_t start)
+/* For guests whose physical addresses the hypervisor translates. */
+static long translated_only(domid_t domid)
 {
-    domid_t domid;
-    int rc;
+    int rc = memory_check_self(domid);
+
+    return rc != 0 ? rc : -EACCES;
+}
+
+static long memory_add_to_physmap(uint64_t arg, uint64_t start)
+{
+    struct xen_add_to_physmap add;
+
+    if (start > UINT16_MAX)
+        return -EDOM;
+    if (copy_from_guest(&add, arg, sizeof(add)) != 0)
+        return -EFAULT;
+    return add.space == XENMAPSPACE_gmfn_foreign ? -ENOSYS : translated_only(add.domid);
+}
+
+static long memory_add_to_physmap_batch(uint64_t arg, uint64_t start)
+{
+    struct xen_add_to_physmap_batch add;
+
+    if (start > UINT16_MAX)
+        return -EDOM;
+    if (copy_from_guest(&add, arg, sizeof(add)) != 0)
+        return -EFAULT;
+    return add.space == XENMAPSPACE_gmfn_range ? -EOPNOTSUPP : translated_only(add.domid);
+}
+
+static long memory_remove_from_physmap(uint64_t arg, uint64_t start)
+{
+    struct xen_remove_from_physmap gone;
 
     (void)start;
-    if (copy_from_guest(&domid, arg, sizeof(domid)) != 0)
+    return copy_from_guest(&gone, arg, sizeof(gone)) != 0 ? -EFAULT : translated_only(gone.domid);
+}
+
+/* Populate on demand, both commands: for domains that are no PV ones. */
+static long memory_pod_target(uint64_t arg, uint64_t start)
+{
+    struct xen_pod_target pod;
+
+    (void)start;
+    if (copy_from_guest(&pod, arg, sizeof(pod)) != 0)
         return -EFAULT;
-    rc = memory_check_self(domid);
-    return rc != 0 ? rc : -EACCES;
+    return memory_check_self(pod.domid) == -ESRCH ? -ESRCH : -EINVAL;
+}
+
+/* A privilege, but what is wrong in itself is said first. The domain goes by its number here. */
+static long memory_claim_pages(uint64_t arg, uint64_t start)
+{
+    struct xen_memory_reservation r;
+
+    (void)start;
+    if (copy_from_guest(&r, arg, sizeof(r)) != 0)
+        return -EFAULT;
+    if (r.extent_start.p != NULL || r.extent_order != 0 || r.mem_flags != 0 || !domain_exists(r.domid))
+        return -EINVAL;
+    return -EPERM;
 }
 
 static long memory_get_vnumainfo(uint64_t arg, uint64_t start)
 {
-    long rc = domain_number(arg, 0);
+    struct xen_vnuma_topology_info info;
+    int rc;
 
     (void)start;
+    if (copy_from_guest(&info, arg, sizeof(info)) != 0)
+        return -EFAULT;
+    if (info.pad != 0)
+        return -EINVAL;
+    rc = memory_check_self(info.domid);
     return rc != 0 ? rc : -EOPNOTSUPP;  /* no domain has nodes */
 }
 
-static long (*const memory_table[])(uint64_t arg, uint64_t start) = {
-    [XENMEM_increase_reservation] = memory_increase_reservation,
-    [XENMEM_decrease_reservation] = memory_decrease_reservation,
-    [XENMEM_maximum_ram_page] = memory_maximum_ram_page,
-    [XENMEM_current_reservation] = memory_current_reservation,
-    [XENMEM_maximum_reservation] = memory_maximum_reservation,
-    [XENMEM_machphys_mfn_list] = memory_machphys_mfn_list,
-    [XENMEM_populate_physmap] = memory_populate_physmap,
-    [XENMEM_add_to_physmap] = memory_translated_only,
-    [XENMEM_memory_map] = memory_memory_map,
-    [XENMEM_machine_memory_map] = memory_privileged,
-    [XENMEM_exchange] = memory_exchange,
-    [XENMEM_machphys_mapping] = memory_machphys_mapping,
-    [XENMEM_set_memory_map] = memory_privileged,
-    [XENMEM_maximum_gpfn] = memory_maximum_gpfn,
-    [XENMEM_remove_from_physmap] = memory_translated_only,
-    [XENMEM_set_pod_target] = memory_privileged,
-    [XENMEM_get_pod_target] = memory_privileged,
-    [XENMEM_get_sharing_freed_pages] = memory_zero,
-    [XENMEM_get_sharing_shared_pages] = memory_zero,
-    [XENMEM_add_to_physmap_batch] = memory_translated_only,
-    [XENMEM_claim_pages] = memory_privileged,
-    [XENMEM_get_vnumainfo] = memory_get_vnumainfo,
-    [XENMEM_acquire_resource] = memory_privileged,
+/* What the upper bits of the command, an extent to start at, are to a command. */
+enum start { COUNTS, IS_WRONG, IS_UNKNOWN };
+
+static const struct {
+    long (*fn)(uint64_t arg, uint64_t start);
+    enum start start;
+} memory_table[] = {
+    [XENMEM_increase_reservation] = { memory_increase_reservation, COUNTS },
+    [XENMEM_decrease_reservation] = { memory_decrease_reservation, COUNTS },
+    [XENMEM_maximum_ram_page] = { memory_maximum_ram_page, IS_WRONG },
+    [XENMEM_current_reservation] = { memory_current_reservation, IS_WRONG },
+    [XENMEM_maximum_reservation] = { memory_maximum_reservation, IS_WRONG },
+    [XENMEM_machphys_mfn_list] = { memory_machphys_mfn_list, IS_UNKNOWN },
+    [XENMEM_populate_physmap] = { memory_populate_physmap, COUNTS },
+    [XENMEM_add_to_physmap] = { memory_add_to_physmap, COUNTS },
+    [XENMEM_memory_map] = { memory_memory_map, IS_UNKNOWN },
+    [XENMEM_machine_memory_map] = { memory_privileged, IS_UNKNOWN },
+    [XENMEM_exchange] = { memory_exchange, IS_WRONG },
+    [XENMEM_machphys_mapping] = { memory_machphys_mapping, IS_UNKNOWN },
+    [XENMEM_set_memory_map] = { memory_set_memory_map, IS_UNKNOWN },
+    [XENMEM_maximum_gpfn] = { memory_maximum_gpfn, IS_WRONG },
+    [XENMEM_remove_from_physmap] = { memory_remove_from_physmap, IS_WRONG },
+    [XENMEM_set_pod_target] = { memory_pod_target, IS_UNKNOWN },
+    [XENMEM_get_pod_target] = { memory_pod_target, IS_UNKNOWN },
+    [XENMEM_get_sharing_freed_pages] = { memory_zero, IS_UNKNOWN },
+    [XENMEM_get_sharing_shared_pages] = { memory_zero, IS_UNKNOWN },
+    [XENMEM_add_to_physmap_batch] = { memory_add_to_physmap_batch, COUNTS },
+    [XENMEM_claim_pages] = { memory_claim_pages, IS_WRONG },
+    [XENMEM_get_vnumainfo] = { memory_get_vnumainfo, IS_WRONG },
+    [XENMEM_acquire_resource] = { memory_privileged, COUNTS },
 };
 
 long do_memory_op(unsigned long cmd, uint64_t arg)
 {
     unsigned op = cmd & MEMOP_CMD_MASK;
+    uint64_t start = cmd >> MEMOP_EXTENT_SHIFT;
 
-    if (op >= ARRAY_SIZE(memory_table) || memory_table[op] == NULL)
+    if (op >= ARRAY_SIZE(memory_table) || memory_table[op].fn == NULL)
         return -ENOSYS;
-    return memory_table[op](arg, cmd >> MEMOP_EXTENT_SHIFT);
+    if (start != 0 && memory_table[op].start != COUNTS)
+        return memory_table[op].start == IS_WRONG ? -EINVAL : -ENOSYS;
+    return memory_table[op].fn(arg, start);
 }

@@ -25,6 +25,8 @@ static int check(struct exchange *e)
         in->nr_extents > ~0ul >> in->extent_order || out->nr_extents > ~0ul >> out->extent_order ||
         in->nr_extents << in->extent_order != out->nr_extents << out->extent_order)
         return -EINVAL;
+    if (e->x.nr_exchanged == in->nr_extents)
+        return 0;                       /* nothing is left to do, wherever the lists are */
     if (in->nr_extents > ~0ul >> 3 || !guest_range_ok((uint64_t)in->extent_start.p, in->nr_extents * 8) ||
         out->nr_extents > ~0ul >> 3 || !guest_range_ok((uint64_t)out->extent_start.p, out->nr_extents * 8))
         return -EFAULT;
@@ -154,7 +156,7 @@ long memory_exchange(uint64_t arg, uint64_t start)
     if (copy_from_guest(&e.x, arg, sizeof(e.x)) != 0)
         return -EFAULT;
     rc = check(&e);
-    if (rc == 0) {
+    if (rc == 0 && e.x.nr_exchanged != e.x.in.nr_extents) {
         e.frames = alloc_pages(1);      /* the chunk's old frames, and its new ones: 512 words each */
         rc = e.frames != NULL ? exchange_all(&e) : -ENOMEM;
         free_pages(e.frames, 1);

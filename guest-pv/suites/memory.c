@@ -241,6 +241,124 @@ static void reservation_queries(void)
     EXPECT(xen_memory_op(XENMEM_maximum_ram_page, NULL) > 0);
 }
 
+/* Commands that the header shows to tools only. */
+#define SHARING_FREED 18
+#define SHARING_SHARED 19
+#define CLAIM_PAGES 24
+#define FROM_EXTENT(n) ((unsigned long)(n) << 6)        /* in the command; only for those that take extents */
+
+/* A start extent belongs to the commands with extents; what the others make of one. */
+static void start_extents(void)
+{
+    static const unsigned simple[] = { XENMEM_maximum_ram_page, XENMEM_current_reservation,
+                                       XENMEM_maximum_reservation, XENMEM_maximum_gpfn, XENMEM_exchange,
+                                       XENMEM_remove_from_physmap, CLAIM_PAGES, XENMEM_get_vnumainfo };
+    static const unsigned arch[] = { XENMEM_memory_map, XENMEM_machine_memory_map, XENMEM_machphys_mapping,
+                                     XENMEM_set_memory_map, XENMEM_machphys_mfn_list, XENMEM_set_pod_target,
+                                     XENMEM_get_pod_target, SHARING_FREED,
+                                     SHARING_SHARED };
+    static uint64_t arg[16];
+
+    for (unsigned i = 0; i < sizeof(simple) / sizeof(simple[0]); i++) {
+        arg[0] = DOMID_SELF;
+        EXPECT_EQ(xen_memory_op(simple[i] | FROM_EXTENT(1), arg), -XEN_EINVAL);
+        EXPECT_EQ(xen_memory_op(simple[i] | FROM_EXTENT(1), UNMAPPED), -XEN_EINVAL);
+    }
+    for (unsigned i = 0; i < sizeof(arch) / sizeof(arch[0]); i++)
+        EXPECT_EQ(xen_memory_op(arch[i] | FROM_EXTENT(1), arg), -XEN_ENOSYS);
+    EXPECT_EQ(xen_memory_op(SHARING_FREED, NULL), 0);
+    EXPECT_EQ(xen_memory_op(SHARING_SHARED, NULL), 0);
+}
+
+/* Populate on demand, translated addresses, virtual NUMA: not for a domain like this one. */
+static void not_for_us(void)
+{
+    static const unsigned cmds[] = { XENMEM_set_pod_target, XENMEM_get_pod_target, XENMEM_add_to_physmap,
+                                     XENMEM_remove_from_physmap, XENMEM_get_vnumainfo };
+    static const long refusals[] = { -XEN_EINVAL, -XEN_EINVAL, -XEN_EACCES, -XEN_EACCES, -XEN_EOPNOTSUPP };
+    struct xen_pod_target pod = { .domid = DOMID_SELF };
+    struct xen_add_to_physmap add = { .domid = DOMID_SELF, .space = XENMAPSPACE_shared_info };
+    struct xen_remove_from_physmap gone = { .domid = DOMID_SELF };
+    struct xen_vnuma_topology_info vnuma = { .domid = DOMID_SELF };
+    void *const args[] = { &pod, &pod, &add, &gone, &vnuma };
+
+    for (unsigned i = 0; i < 5; i++) {
+        EXPECT_EQ(xen_memory_op(cmds[i], args[i]), refusals[i]);
+        EXPECT_EQ(xen_memory_op(cmds[i], UNMAPPED), -XEN_EFAULT);
+    }
+    pod.domid = NO_SUCH_DOMAIN;
+    add.domid = gone.domid = vnuma.domid = NO_SUCH_DOMAIN;
+    for (unsigned i = 0; i < 5; i++)
+        EXPECT_EQ(xen_memory_op(cmds[i], args[i]), -XEN_ESRCH);
+    vnuma.pad = 1;
+    EXPECT_EQ(xen_memory_op(XENMEM_get_vnumainfo, &vnuma), -XEN_EINVAL);
+    EXPECT_EQ(xen_memory_op(XENMEM_add_to_physmap | FROM_EXTENT(0x10000), UNMAPPED), -XEN_EDOM);
+    add.space = XENMAPSPACE_gmfn_foreign;
+    EXPECT_EQ(xen_memory_op(XENMEM_add_to_physmap, &add), -XEN_ENOSYS);
+}
+
+/* The checks of an exchange, in their order; nothing to do is no error, wherever the lists are. */
+static void exchange_checks(void)
+{
+    struct xen_memory_exchange op = { .in = { .domid = DOMID_SELF }, .out = { .domid = DOMID_SELF } };
+
+    set_xen_guest_handle(op.in.extent_start, (void *)HOLE_START);
+    set_xen_guest_handle(op.out.extent_start, (void *)HOLE_START);
+    EXPECT_EQ(xen_memory_op(XENMEM_exchange, &op), 0);
+    op.in.nr_extents = op.out.nr_extents = op.nr_exchanged = 3;
+    EXPECT_EQ(xen_memory_op(XENMEM_exchange, &op), 0);
+    EXPECT_EQ(op.nr_exchanged, 3);
+    op.nr_exchanged = 4;
+    EXPECT_EQ(xen_memory_op(XENMEM_exchange, &op), -XEN_EINVAL);
+    op.nr_exchanged = 0;
+    op.in.domid = NO_SUCH_DOMAIN;
+    EXPECT_EQ(xen_memory_op(XENMEM_exchange, &op), -XEN_EINVAL);    /* the two differ */
+    op.out.domid = NO_SUCH_DOMAIN;
+    EXPECT_EQ(xen_memory_op(XENMEM_exchange, &op), -XEN_EFAULT);
+    set_xen_guest_handle(op.in.extent_start, UNMAPPED);
+    set_xen_guest_handle(op.out.extent_start, UNMAPPED);
+    EXPECT_EQ(xen_memory_op(XENMEM_exchange, &op), -XEN_ESRCH);
+    op.in.nr_extents = op.out.nr_extents = 1ul << 32;
+    EXPECT_EQ(xen_memory_op(XENMEM_exchange, &op), -XEN_ESRCH);
+    op.in.extent_order = op.out.extent_order = 3;
+    op.in.nr_extents = op.out.nr_extents = 1ul << 61;
+    EXPECT_EQ(xen_memory_op(XENMEM_exchange, &op), -XEN_EINVAL);
+    op.out.extent_order = 40;
+    EXPECT_EQ(xen_memory_op(XENMEM_exchange, &op), -XEN_EPERM);
+}
+
+/* A domain may have a map made for itself; then it is the one that it is given. */
+static void own_memory_map(void)
+{
+    struct entry { uint64_t addr, size; uint32_t type; } __attribute__((packed)) set[2] = {
+        { 0, 1 << 20, 1 }, { 2 << 20, start_info->nr_pages << PAGE_SHIFT, 1 } }, got[3];
+    struct xen_foreign_memory_map op = { .domid = DOMID_SELF, .map = { .nr_entries = 2 } };
+    struct xen_memory_map map = { .nr_entries = 3 };
+
+    set_xen_guest_handle(op.map.buffer, set);
+    set_xen_guest_handle(map.buffer, got);
+    ASSERT_EQ(xen_memory_op(XENMEM_set_memory_map, &op), 0);
+    EXPECT_EQ(xen_memory_op(XENMEM_memory_map, &map), 0);
+    EXPECT_EQ(map.nr_entries, 2);
+    EXPECT_EQ(memcmp(set, got, sizeof(set)), 0);
+    map.nr_entries = 1;
+    EXPECT_EQ(xen_memory_op(XENMEM_memory_map, &map), 0);
+    EXPECT_EQ(map.nr_entries, 1);
+    set_xen_guest_handle(map.buffer, UNMAPPED);
+    EXPECT_EQ(xen_memory_op(XENMEM_memory_map, &map), -XEN_EFAULT);
+    op.map.nr_entries = 1025;
+    EXPECT_EQ(xen_memory_op(XENMEM_set_memory_map, &op), -XEN_EINVAL);
+    op.map.nr_entries = 1;
+    op.domid = NO_SUCH_DOMAIN;
+    EXPECT_EQ(xen_memory_op(XENMEM_set_memory_map, &op), -XEN_ESRCH);
+    op.domid = DOMID_SELF;
+    set_xen_guest_handle(op.map.buffer, UNMAPPED);
+    EXPECT_EQ(xen_memory_op(XENMEM_set_memory_map, &op), -XEN_EFAULT);
+    op.map.nr_entries = 0;
+    EXPECT_EQ(xen_memory_op(XENMEM_set_memory_map, &op), 0);
+    EXPECT_EQ(xen_memory_op(XENMEM_memory_map, &map), -XEN_ENOSYS);
+}
+
 static void memory_map(void)
 {
     struct { uint64_t addr, size; uint32_t type; } __attribute__((packed)) map[16];
@@ -304,4 +422,5 @@ static void machphys_mfn_list(void)
 
 SUITE(memory, 54, 0, TEST(give_and_populate), TEST(give_and_increase), TEST(populate_below), TEST(give_while_mapped),
       TEST(wrong_frames), TEST(wrong_arguments), TEST(exchange_frames), TEST(exchange_refused),
-      TEST(reservation_queries), TEST(memory_map), TEST(machphys_mapping), TEST(machphys_mfn_list));
+      TEST(exchange_checks), TEST(start_extents), TEST(not_for_us),
+      TEST(reservation_queries), TEST(memory_map), TEST(own_memory_map), TEST(machphys_mapping), TEST(machphys_mfn_list));

@@ -187,6 +187,60 @@ static void address_bits_of_extents(void **state)
     assert_int_equal(free_below(BELOW_4G), low - 257);
 }
 
+/* What an ordinary domain is told for what it cannot have; memory_op's other answers are the suite's. */
+static void refusals(void **state)
+{
+    struct xen_memory_reservation claim = { .nr_extents = 1, .domid = 1 };
+    struct xen_pod_target pod = { .domid = DOMID_SELF };
+    struct domain *other = guest_make(2, 1);
+
+    (void)state;
+    assert_non_null(other);
+    assert_int_equal(reserve(XENMEM_claim_pages, claim), -EPERM);
+    claim.domid = DOMID_SELF;                           /* it goes by number */
+    assert_int_equal(reserve(XENMEM_claim_pages, claim), -EINVAL);
+    claim = (struct xen_memory_reservation){ .nr_extents = 1, .domid = 1, .extent_order = 1 };
+    assert_int_equal(reserve(XENMEM_claim_pages, claim), -EINVAL);
+    claim = extents(1, 0);
+    claim.domid = 1;
+    assert_int_equal(reserve(XENMEM_claim_pages, claim), -EINVAL);
+    assert_int_equal(hcall_struct(__HYPERVISOR_memory_op, XENMEM_get_pod_target, &pod, sizeof(pod)), -EINVAL);
+    pod.domid = 2;
+    assert_int_equal(hcall_struct(__HYPERVISOR_memory_op, XENMEM_set_pod_target, &pod, sizeof(pod)), -EINVAL);
+    pod.domid = 77;
+    assert_int_equal(hcall_struct(__HYPERVISOR_memory_op, XENMEM_set_pod_target, &pod, sizeof(pod)), -ESRCH);
+    assert_int_equal(domain_op(XENMEM_current_reservation, 2), -EPERM);
+    assert_int_equal(domain_op(XENMEM_current_reservation | 1 << 6, 77), -EINVAL);
+}
+
+/* A map that the guest set goes with it, as machine_down sees, or when it sets another. */
+static void sets_its_memory_map(void **state)
+{
+    struct xen_foreign_memory_map set = { .domid = DOMID_SELF, .map.nr_entries = 300 };
+    struct xen_memory_map map = { .nr_entries = 9 };
+    uint64_t before = nr_free_frames();
+
+    (void)state;
+    set_xen_guest_handle_raw(set.map.buffer, (void *)LIST);
+    set_xen_guest_handle_raw(map.buffer, (void *)LIST);
+    assert_int_equal(hcall_struct(__HYPERVISOR_memory_op, XENMEM_set_memory_map, &set, sizeof(set)), 0);
+    assert_int_equal(nr_free_frames(), before - 2);
+    set.map.nr_entries = 0;
+    assert_int_equal(hcall_struct(__HYPERVISOR_memory_op, XENMEM_set_memory_map, &set, sizeof(set)), 0);
+    assert_int_equal(nr_free_frames(), before);
+    assert_int_equal(hcall_struct(__HYPERVISOR_memory_op, XENMEM_memory_map, &map, sizeof(map)), -ENOSYS);
+    set.map.nr_entries = 1;
+    host_take_all_but(0);
+    assert_int_equal(hcall_struct(__HYPERVISOR_memory_op, XENMEM_set_memory_map, &set, sizeof(set)), -ENOMEM);
+    host_give_back();
+    set.domid = 77;
+    assert_int_equal(hcall_struct(__HYPERVISOR_memory_op, XENMEM_set_memory_map, &set, sizeof(set)), -ESRCH);
+    set.domid = DOMID_SELF;
+    assert_int_equal(hcall_struct(__HYPERVISOR_memory_op, XENMEM_set_memory_map, &set, sizeof(set)), 0);
+    assert_int_equal(hcall_struct(__HYPERVISOR_memory_op, XENMEM_memory_map, &map, sizeof(map)), 0);
+    assert_int_equal(map.nr_entries, 1);
+}
+
 static long exchange(struct xen_memory_exchange *x, unsigned in, unsigned in_order, unsigned out,
                      unsigned out_order)
 {
@@ -304,7 +358,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(address_bits, across_4g, machine_down),
         cmocka_unit_test_setup_teardown(address_bits_of_extents, across_4g, machine_down),
-        with_guest(reservations), with_guest(memory_map), with_guest(exchanges), with_guest(multicalls),
+        with_guest(reservations), with_guest(refusals), with_guest(memory_map),
+        with_guest(sets_its_memory_map), with_guest(exchanges), with_guest(multicalls),
         with_guest(multicall_ends_at_iret),
     };
 
