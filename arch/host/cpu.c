@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #include <sys/mman.h>
 #include <ucontext.h>
@@ -48,8 +49,10 @@ void fiber_free(struct vcpu *v)
 
     if (f == NULL)
         return;
-    if (f->stack != NULL)
+    if (f->stack != NULL) {
+        ASAN_UNPOISON_MEMORY_REGION(f->stack, FIBER_STACK);     /* which frames that never returned poisoned */
         munmap(f->stack, FIBER_STACK);
+    }
     free(f);
     host_vcpu(v)->fiber = NULL;
 }
