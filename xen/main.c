@@ -86,6 +86,7 @@ void hypervisor_main(void)
     trace_init();                       /* if it was asked for: before its ring counts as a guest's memory */
     console_input_start();              /* typing goes to the first guest */
     build_all_domains();                /* every module a domain, or a line that says why not */
+    time_move_points();                 /* guests' clocks count from a point that is never far away */
     say_boot_time();
     idle_loop();
     console_wait();

@@ -3,7 +3,9 @@
  * itself is arch/'s.
  *
  * A vCPU's vruntime is the time it ran, scaled by 256 / weight. The queue is in order of vruntime and the
- * least runs, so that over time each gets its share. Invariants, under sched_lock:
+ * least runs, so that over time each gets its share. The weight is its domain's and counts for each of its vCPUs, as
+ * in Xen's schedulers: a domain with more busy vCPUs gets more, and one that shares its work out loses nothing by it.
+ * Invariants, under sched_lock:
  *   S1  a vCPU is on its CPU's queue exactly when it is not blocked and does not run
  *   S2  the idle vCPU is blocked, and runs only when nobody else can, except while it has domains to reap: then it
  *       takes its turn like any other (S1)
@@ -295,6 +297,8 @@ static void reschedule(bool behind)
         return;
     if (!is_idle(next))
         vcpu_timers_in(next, now);
+    if (unlikely(prev->runstate_area != 0))
+        runstate_publish_leaving(prev);
     before = irqsoff_begin(IRQSOFF_NOTHING);
     arch_switch(prev, next);
     irqsoff_end(before);

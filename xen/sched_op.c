@@ -43,14 +43,12 @@ static long sched_block(uint64_t arg)
     return 0;
 }
 
-/* What SCHEDOP_shutdown_code noted is what is reported. */
-static long shutdown_with(unsigned reason)
+/* Any 8 bits are a reason. What SCHEDOP_shutdown_code noted is what is reported. */
+static long shutdown_with(uint8_t reason)
 {
     struct domain *d = current->domain;
 
-    if (reason > SHUTDOWN_MAX)
-        return -EINVAL;
-    domain_shutdown(d, d->noted_reason != 0 ? d->noted_reason - 1 : (int)reason);
+    domain_shutdown(d, d->noted_reason != 0 ? d->noted_reason - 1 : reason);
     return 0;
 }
 
@@ -58,7 +56,7 @@ static long sched_shutdown(uint64_t arg)
 {
     struct sched_shutdown op;
 
-    return copy_from_guest(&op, arg, sizeof(op)) != 0 ? -EFAULT : shutdown_with(op.reason);
+    return copy_from_guest(&op, arg, sizeof(op)) != 0 ? -EFAULT : shutdown_with((uint8_t)op.reason);
 }
 
 static long sched_shutdown_code(uint64_t arg)
@@ -68,10 +66,8 @@ static long sched_shutdown_code(uint64_t arg)
 
     if (copy_from_guest(&op, arg, sizeof(op)) != 0)
         return -EFAULT;
-    if (op.reason > SHUTDOWN_MAX)
-        return -EINVAL;
     if (d->noted_reason == 0)
-        d->noted_reason = (uint8_t)(op.reason + 1);
+        d->noted_reason = (uint16_t)((uint8_t)op.reason + 1);
     return 0;
 }
 
@@ -137,7 +133,8 @@ static void watchdog_fired(void *arg)
     domain_shutdown(d, SHUTDOWN_watchdog);
 }
 
-/* id 0 hands out a timer; otherwise it is poked, or given back when timeout (in seconds) is 0. */
+/* id 0 hands out a timer, and one with no time left fires at once; otherwise it is poked, or given back when timeout
+ * (in seconds) is 0. */
 static long sched_watchdog(uint64_t arg)
 {
     struct domain *d = current->domain;
@@ -149,8 +146,6 @@ static long sched_watchdog(uint64_t arg)
     if (op.id > ARRAY_SIZE(d->watchdog))
         return -EINVAL;
     if (op.id == 0) {
-        if (op.timeout == 0)
-            return -EINVAL;
         for (nr = 0; nr < ARRAY_SIZE(d->watchdog) && (d->watchdogs_used >> nr & 1); nr++)
             ;
         if (nr == ARRAY_SIZE(d->watchdog))
@@ -162,7 +157,7 @@ static long sched_watchdog(uint64_t arg)
         if (!(d->watchdogs_used >> nr & 1))
             return -EINVAL;
     }
-    if (op.timeout != 0) {
+    if (op.timeout != 0 || op.id == 0) {
         timer_set(&d->watchdog[nr], now_ns() + op.timeout * NS_PER_SECOND);
         return op.id == 0 ? (long)nr + 1 : 0;
     }

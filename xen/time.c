@@ -2,15 +2,21 @@
  * vcpu_time_info, the wall clock, and the runstate of a vCPU. Timers are timer.c's, those of a vCPU
  * vtimer.c's.
  *
- * System time is a fixed linear function of the TSC, and guests get exactly that function: zero at the
- * TSC's value at boot, one multiplier for all. So what they compute is what we compute, to the nanosecond
- * and on every vCPU, and a vcpu_time_info is written when it appears or moves, not at each switch. */
+ * System time is a fixed linear function of the TSC, and guests get exactly that function: a point of it and one
+ * multiplier for all. So what they compute is what we compute, to the nanosecond and on every vCPU, and a
+ * vcpu_time_info is written when it appears or moves, and not at each switch.
+ *
+ * About every second the guests get a later point, because a kernel that multiplies in 64 bits loses its time when
+ * the point is more than 4.29 s away. Only points are taken at which the product has no fraction: from each of them
+ * the same times follow, so that nobody sees a step, nor two vCPUs different times while only one has the new one. */
 #include "arch/arch.h"
 #include "common/string.h"
 #include "xen/guest_access.h"
 #include "xen/time.h"
 
 #define NS_PER_SECOND 1000000000ull
+#define POINT_SHIFT 28                  /* points are 2^28 ticks of 0.5 to 1 ns apart, */
+#define MUL_STEP (1u << (32 - POINT_SHIFT))     /* of which mul then makes whole nanoseconds */
 
 static struct {
     uint64_t base;              /* TSC at system time 0 */
@@ -18,21 +24,25 @@ static struct {
     uint32_t mul;               /* ns = (ticks << shift) * mul >> 32, as in vcpu_time_info */
     int8_t shift;
     uint8_t flags;
+    uint64_t point_tsc, point_ns;       /* what guests count from */
 } scale;
+static struct timer point_timer;
 
 void time_init(void)
 {
     uint64_t hz = arch_tsc_hz();
 
     BUG_ON(hz == 0);
-    scale.tsc_per_ns = ((hz / NS_PER_SECOND) << 32) + ((hz % NS_PER_SECOND) << 32) / NS_PER_SECOND;
     for (scale.shift = 0; hz > 2 * NS_PER_SECOND; hz >>= 1)
         scale.shift--;
     for (; hz <= NS_PER_SECOND; hz <<= 1)
         scale.shift++;
-    scale.mul = (uint32_t)((NS_PER_SECOND << 32) / hz);
+    scale.mul = (uint32_t)((NS_PER_SECOND << 32) / hz) & ~(MUL_STEP - 1);
+    scale.tsc_per_ns = UINT64_MAX / scale.mul + 1;      /* its inverse, so that no timer is early */
+    scale.tsc_per_ns = scale.shift < 0 ? scale.tsc_per_ns << -scale.shift : scale.tsc_per_ns >> scale.shift;
     scale.flags = arch_tsc_is_stable() ? XEN_PVCLOCK_TSC_STABLE_BIT : 0;
-    scale.base = arch_tsc();
+    scale.base = scale.point_tsc = arch_tsc();
+    scale.point_ns = 0;
 }
 
 static inline uint64_t ticks_to_ns(uint64_t ticks)
@@ -76,8 +86,8 @@ void time_update_vcpu(struct vcpu *v)
 
     WRITE_ONCE(t->version, version - 1);
     barrier();
-    t->tsc_timestamp = scale.base;
-    t->system_time = 0;
+    t->tsc_timestamp = scale.point_tsc;
+    t->system_time = scale.point_ns;
     t->tsc_to_system_mul = scale.mul;
     t->tsc_shift = scale.shift;
     t->flags = scale.flags;
@@ -87,6 +97,31 @@ void time_update_vcpu(struct vcpu *v)
         v->time_area_stale = true;
         v->work |= WORK_PUBLISH;
     }
+}
+
+static void move_point(void *arg)
+{
+    int bits = POINT_SHIFT - scale.shift;
+    uint64_t ticks = (arch_tsc() - scale.base) >> bits << bits;
+    struct domain *d;
+    struct vcpu *v;
+    unsigned i;
+
+    (void)arg;
+    scale.point_tsc = scale.base + ticks;
+    scale.point_ns = ticks_to_ns(ticks);
+    for_each_domain(d)
+        if (d->state == DOM_RUNNING)
+            for_each_vcpu(d, v, i)
+                if (v->initialised)
+                    time_update_vcpu(v);
+    timer_set(&point_timer, now_ns() + NS_PER_SECOND);
+}
+
+void time_move_points(void)
+{
+    timer_init(&point_timer, move_point, NULL);
+    timer_set(&point_timer, now_ns() + NS_PER_SECOND);
 }
 
 static void write_time_area(struct vcpu *v)
@@ -146,6 +181,11 @@ static void write_runstate(uint64_t area, struct vcpu_runstate_info r, bool anno
     write_guest(entry_time, &r.state_entry_time, sizeof(uint64_t));
 }
 
+static void publish_runstate(const struct vcpu *v)
+{
+    write_runstate(v->runstate_area, v->runstate, v->domain->vm_assist & (1u << VMASST_TYPE_runstate_update_flag));
+}
+
 /* The areas are kernel addresses of the guest, so a vCPU in user mode borrows its kernel root for the
  * moment. One that is not mapped is the guest's loss. */
 void runstate_publish(struct vcpu *v)
@@ -157,12 +197,24 @@ void runstate_publish(struct vcpu *v)
         arch_load_root(v);
     }
     if (v->runstate_area != 0)
-        write_runstate(v->runstate_area, v->runstate,
-                       v->domain->vm_assist & (1u << VMASST_TYPE_runstate_update_flag));
+        publish_runstate(v);
     if (v->time_area_stale)
         write_time_area(v);
     if (user) {
         v->kernel_mode = false;
         arch_load_root(v);
     }
+}
+
+/* The next vCPU's root is loaded after this one's, whichever that is. */
+void runstate_publish_leaving(struct vcpu *v)
+{
+    bool user = !v->kernel_mode;
+
+    if (user) {
+        v->kernel_mode = true;
+        arch_load_root(v);
+        v->kernel_mode = false;
+    }
+    publish_runstate(v);
 }

@@ -118,7 +118,7 @@ static long vcpu_stop_periodic_timer(struct vcpu *v, uint64_t arg)
     return vcpu_set_periodic(v, 0);
 }
 
-/* A deadline in the past is served at once. Those of more than 292 years are negative, which is past too. */
+/* A deadline in the past is served at once, with VCPU_SSHOTTMR_future as well. Those of more than 292 years are negative, which is past too. */
 static long vcpu_set_singleshot_timer(struct vcpu *v, uint64_t arg)
 {
     struct vcpu_set_singleshot_timer set;
@@ -127,8 +127,6 @@ static long vcpu_set_singleshot_timer(struct vcpu *v, uint64_t arg)
         return -EINVAL;
     if (!guest_range_ok(arg, sizeof(set)) || !get_guest_args(&set, arg, 2))
         return -EFAULT;
-    if ((set.flags & VCPU_SSHOTTMR_future) && set.timeout_abs_ns < now_ns())
-        return -ETIME;
     timer_set(&v->singleshot, (int64_t)set.timeout_abs_ns < 0 ? 0 : set.timeout_abs_ns);
     return 0;
 }

@@ -33,6 +33,30 @@ static void time_info(void)
     EXPECT((int32_t)(t->version - version) >= 0);
 }
 
+/* A kernel that multiplies in 64 bits must find the stamps close enough; when they move, time goes on. */
+static void stamps_move(void)
+{
+    volatile struct vcpu_time_info *t = &shared_info->vcpu_info[0].time;
+    uint64_t stamp = t->tsc_timestamp, system = t->system_time, last = clock_ns(), end = last + 3 * NS_PER_S;
+    uint64_t backwards = 0, ticks;
+    uint32_t version = t->version;
+
+    while (t->tsc_timestamp == stamp && last < end) {
+        uint64_t now = clock_ns();
+
+        backwards += now < last;
+        last = now;
+    }
+    EXPECT_EQ(backwards, 0);
+    EXPECT(clock_ns() >= last && clock_ns() - last < NS_PER_S / 2);
+    EXPECT(t->tsc_timestamp > stamp);
+    EXPECT(t->system_time > system);
+    EXPECT(t->version != version && !(t->version & 1));
+    ticks = clock_tsc() - t->tsc_timestamp;
+    ticks = t->tsc_shift < 0 ? ticks >> -t->tsc_shift : ticks << t->tsc_shift;
+    EXPECT_EQ((uint64_t)((unsigned __int128)ticks * t->tsc_to_system_mul >> 64), 0);
+}
+
 static void wallclock(void)
 {
     uint64_t a, b;
@@ -138,5 +162,5 @@ static void tsc_promise(void)
     EXPECT_EQ(t->flags & XEN_PVCLOCK_TSC_STABLE_BIT, strcmp(wanted, "stable") == 0 ? XEN_PVCLOCK_TSC_STABLE_BIT : 0);
 }
 
-SUITE(clocks, 51, 0, TEST(time_info), TEST(wallclock), TEST(time_area), TEST(runstate_adds_up),
+SUITE(clocks, 51, 0, TEST(time_info), TEST(stamps_move), TEST(wallclock), TEST(time_area), TEST(runstate_adds_up),
       TEST(runstate_area), TEST(tsc_promise));

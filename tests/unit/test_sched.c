@@ -350,7 +350,127 @@ static void block_ends_with_the_timer(void **state)
     s.timeout_abs_ns = 1;
     s.flags = VCPU_SSHOTTMR_future;
     guest_put(SCRATCH, &s, sizeof(s));
-    assert_int_equal(hcall(__HYPERVISOR_vcpu_op, VCPUOP_set_singleshot_timer, 0, SCRATCH), -62);
+    assert_int_equal(hcall(__HYPERVISOR_vcpu_op, VCPUOP_set_singleshot_timer, 0, SCRATCH), 0);
+}
+
+static uint64_t guest_time(const struct vcpu_time_info *t, uint64_t tsc)
+{
+    uint64_t ticks = tsc - t->tsc_timestamp;
+
+    ticks = t->tsc_shift < 0 ? ticks >> -t->tsc_shift : ticks << t->tsc_shift;
+    assert_false(__builtin_mul_overflow_p(ticks, (uint64_t)t->tsc_to_system_mul, (uint64_t)0));     /* in 64 bits */
+    return t->system_time + (ticks * t->tsc_to_system_mul >> 32);
+}
+
+/* What a guest reads is our time exactly, before and after its stamps move, at the very same tick. */
+static void time_stamps_move(void **state)
+{
+    struct vcpu_time_info old = v->info->time;
+    unsigned moves = 0;
+
+    (void)state;
+    time_move_points();
+    for (unsigned i = 0; i < 4000; i++) {
+        const struct vcpu_time_info *t = &v->info->time;
+
+        host_advance(host_random() % (3 * MS));
+        assert_int_equal(guest_time(t, host.tsc), tsc_to_ns(host.tsc));
+        assert_int_equal(t->version & 1, 0);
+        if (t->tsc_timestamp == old.tsc_timestamp)
+            continue;
+        moves++;
+        assert_true(t->tsc_timestamp > old.tsc_timestamp && t->system_time > old.system_time);
+        assert_true(t->version != old.version);
+        assert_int_equal(guest_time(&old, host.tsc), tsc_to_ns(host.tsc));
+        assert_int_equal(guest_time(t, t->tsc_timestamp), t->system_time);
+        old = *t;
+    }
+    assert_in_range(moves, 5, 7);               /* in some six seconds */
+}
+
+/* vCPU 1 looks at the area of vCPU 0, which sleeps meanwhile. */
+static struct vcpu_runstate_info seen;
+static void look_at_area(struct vcpu *other)
+{
+    guest_get(&seen, SCRATCH + 1024, sizeof(seen));
+    other->info->evtchn_upcall_mask = 1;
+    for (;;) {
+        if (other->work != 0)
+            exit_to_guest_work();
+        vcpu_block();
+    }
+}
+
+static void runstate_of_who_sleeps(void **state)
+{
+    struct vcpu_register_runstate_memory_area area = { .addr.p = SCRATCH + 1024 };
+    struct vcpu_set_singleshot_timer s = { .timeout_abs_ns = now_ns() + 3 * MS };
+    struct vcpu *other = g->vcpu[1];
+
+    (void)state;
+    timer_port(0);
+    assert_int_equal(hcall(__HYPERVISOR_vm_assist, VMASST_CMD_enable, VMASST_TYPE_runstate_update_flag), 0);
+    guest_put(SCRATCH, &area, sizeof(area));
+    assert_int_equal(hcall(__HYPERVISOR_vcpu_op, VCPUOP_register_runstate_memory_area, 0, SCRATCH), 0);
+    host_vcpu(other)->program = look_at_area;
+    spin_lock(&g->mm_lock);
+    assert_int_equal(new_guest_root(other, v->root_kernel >> PAGE_SHIFT), 0);
+    spin_unlock(&g->mm_lock);
+    other->initialised = other->up = true;
+    vcpu_wake(other);
+    guest_put(SCRATCH, &s, sizeof(s));
+    assert_int_equal(hcall(__HYPERVISOR_vcpu_op, VCPUOP_set_singleshot_timer, 0, SCRATCH), 0);
+    assert_int_equal(hcall(__HYPERVISOR_sched_op, SCHEDOP_block, 0), 0);
+    assert_int_equal(seen.state, RUNSTATE_blocked);
+    assert_int_equal(seen.state_entry_time & XEN_RUNSTATE_UPDATE, 0);
+    assert_true(seen.state_entry_time != 0);
+    v->info->evtchn_upcall_mask = 1;            /* the fake guest has no handler */
+    exit_to_guest_work();
+    guest_get(&seen, SCRATCH + 1024, sizeof(seen));
+    assert_int_equal(seen.state, RUNSTATE_running);
+    assert_in_range(seen.time[RUNSTATE_blocked], 2 * MS, 4 * MS);
+}
+
+/* Reasons that have no name are kept, and cut to 8 bits. */
+static void any_reason_ends_it(void **state)
+{
+    struct sched_shutdown op = { .reason = 0x1ff };
+
+    (void)state;
+    assert_int_equal(hcall_struct(__HYPERVISOR_sched_op, SCHEDOP_shutdown_code, &op, sizeof(op)), 0);
+    op.reason = 6;
+    assert_int_equal(hcall_struct(__HYPERVISOR_sched_op, SCHEDOP_shutdown_code, &op, sizeof(op)), 0);
+    assert_int_equal(hcall_struct(__HYPERVISOR_sched_op, SCHEDOP_shutdown, &op, sizeof(op)), 0);
+    assert_int_equal(g->state, DOM_SHUTDOWN);
+    assert_int_equal(g->shutdown_code, 255);
+}
+
+static void reason_without_name(void **state)
+{
+    struct sched_shutdown op = { .reason = 0x106 };
+
+    (void)state;
+    assert_int_equal(hcall_struct(__HYPERVISOR_sched_op, SCHEDOP_shutdown, &op, sizeof(op)), 0);
+    assert_int_equal(g->shutdown_code, 6);
+}
+
+static void watchdog_without_time(void **state)
+{
+    struct sched_watchdog op = { .id = 3 };
+
+    (void)state;
+    assert_int_equal(hcall_struct(__HYPERVISOR_sched_op, SCHEDOP_watchdog, &op, sizeof(op)), -EINVAL);
+    op.id = 1;
+    assert_int_equal(hcall_struct(__HYPERVISOR_sched_op, SCHEDOP_watchdog, &op, sizeof(op)), -EINVAL);
+    op = (struct sched_watchdog){ .timeout = 100 };
+    assert_int_equal(hcall_struct(__HYPERVISOR_sched_op, SCHEDOP_watchdog, &op, sizeof(op)), 1);
+    op = (struct sched_watchdog){ .id = 1 };
+    assert_int_equal(hcall_struct(__HYPERVISOR_sched_op, SCHEDOP_watchdog, &op, sizeof(op)), 0);
+    op.id = 0;
+    assert_int_equal(hcall_struct(__HYPERVISOR_sched_op, SCHEDOP_watchdog, &op, sizeof(op)), 1);
+    host_advance(MS);
+    assert_int_equal(g->state, DOM_SHUTDOWN);
+    assert_int_equal(g->shutdown_code, SHUTDOWN_watchdog);
 }
 
 static void other_vcpus_come_up(void **state)
@@ -462,6 +582,11 @@ int main(void)
         with_machine(a_domain_ends_beside_others),
         with_guest(poll_times_out_and_is_woken),
         with_guest(block_ends_with_the_timer),
+        with_guest(time_stamps_move),
+        with_guest(runstate_of_who_sleeps),
+        with_guest(any_reason_ends_it),
+        with_guest(reason_without_name),
+        with_guest(watchdog_without_time),
         with_guest(other_vcpus_come_up),
         with_guest(vcpu_info_moves),
     };
