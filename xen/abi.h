@@ -8,18 +8,24 @@
 
 #include <public/xen.h>
 #include <public/arch-x86/cpuid.h>
+#include <public/arch-x86/xen-mca.h>
 #include <public/callback.h>
+#include <public/domctl.h>
 #include <public/elfnote.h>
 #include <public/errno.h>
 #include <public/event_channel.h>
 #include <public/features.h>
 #include <public/grant_table.h>
+#include <public/hypfs.h>
 #include <public/io/console.h>
 #include <public/io/xs_wire.h>
 #include <public/memory.h>
 #include <public/nmi.h>
 #include <public/physdev.h>
+#include <public/platform.h>
+#include <public/pmu.h>
 #include <public/sched.h>
+#include <public/sysctl.h>
 #include <public/vcpu.h>
 #include <public/version.h>
 

@@ -134,6 +134,7 @@ struct domain {
 
     struct evtchn_table *evtchn;
     uint32_t poll_mask;             /* vCPUs in SCHEDOP_poll, by id */
+    bool pirq_eoi_given;            /* PHYSDEVOP_pirq_eoi_gmfn: once */
     uint16_t noted_reason;          /* SCHEDOP_shutdown_code: 1 + reason to report later; 0: none */
     struct timer watchdog[2];       /* SCHEDOP_watchdog */
     uint8_t watchdogs_used;         /* bit per timer handed out */

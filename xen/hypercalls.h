@@ -41,7 +41,14 @@
     X(sched_op_compat, (int cmd, uint64_t arg))                                                                 \
     X(callback_op, (int cmd, uint64_t arg))                                                                     \
     X(event_channel_op, (int cmd, uint64_t arg))                                                                \
-    X(physdev_op, (int cmd, uint64_t arg))
+    X(physdev_op, (int cmd, uint64_t arg))                                                                      \
+    X(platform_op, (uint64_t uop))                                                                              \
+    X(sysctl, (uint64_t uop))                                                                                   \
+    X(domctl, (uint64_t uop))                                                                                   \
+    X(kexec_op, (unsigned long cmd, uint64_t arg))                                                              \
+    X(hypfs_op, (unsigned cmd, uint64_t path, unsigned long path_len, uint64_t buf, unsigned long buf_len))     \
+    X(mca, (uint64_t op))                                                                                       \
+    X(xenpmu_op, (unsigned op, uint64_t arg))
 
 #define X(name, args) long do_##name args;
 HYPERCALL_TABLE(X)

@@ -1,10 +1,13 @@
 /* Owns physdev_op: the virtual IOPL and the I/O bitmap, which are the vCPU's, and the refusal of everything
- * that is about devices, which no guest has. What the two grant is judged in ioport.c. */
+ * that is about devices, which no guest has. What the two grant is judged in ioport.c.
+ *
+ * A guest may ask about interrupts all the same: there are numbers for them, and none of them is bound. */
 #include "xen/guest_access.h"
-#include "xen/domain.h"
+#include "xen/frame.h"
 #include "xen/hypercalls.h"
 
-#define COMPAT_FIRST 4u         /* of the old interface: unmask notification, which is not served any more */
+#define COMPAT_FIRST 4u         /* of the old interface: unmask notification */
+#define NR_PIRQS 56             /* what Xen gives a domain without devices: the pins of one I/O APIC, and 32 */
 
 static long physdev_set_iopl(uint64_t arg)
 {
@@ -31,6 +34,76 @@ static long physdev_set_iobitmap(uint64_t arg)
     return 0;
 }
 
+static long physdev_unmask_notify(uint64_t arg)
+{
+    (void)arg;
+    return 0;
+}
+
+/* Nothing is bound to any. */
+static long physdev_eoi(uint64_t arg)
+{
+    struct physdev_eoi op;
+
+    return copy_from_guest(&op, arg, sizeof(op)) != 0 ? -EFAULT : -EINVAL;
+}
+
+static long physdev_irq_status_query(uint64_t arg)
+{
+    struct physdev_irq_status_query op;
+
+    if (copy_from_guest(&op, arg, sizeof(op)) != 0)
+        return -EFAULT;
+    if (op.irq >= NR_PIRQS)
+        return -EINVAL;
+    op.flags = XENIRQSTAT_needs_eoi;
+    return copy_to_guest(arg, &op, sizeof(op));
+}
+
+/* A page with a bit for each interrupt that needs an end-of-interrupt by hypercall: none ever does, so nothing is written
+ * there, and the page is looked at now only. */
+static long physdev_pirq_eoi_gmfn(uint64_t arg)
+{
+    struct domain *d = current->domain;
+    struct physdev_pirq_eoi_gmfn op;
+    struct frame *f;
+    int rc;
+
+    if (copy_from_guest(&op, arg, sizeof(op)) != 0)
+        return -EFAULT;
+    spin_lock(&d->mm_lock);
+    rc = get_page_and_type(op.gmfn, d, TYPE_WRITABLE, &f);
+    if (rc == 0)
+        put_page_and_type(f);
+    spin_unlock(&d->mm_lock);
+    if (rc != 0)
+        return -EINVAL;
+    if (d->pirq_eoi_given)
+        return -EBUSY;
+    d->pirq_eoi_given = true;
+    return 0;
+}
+
+/* Interrupts are given by a domain with privileges over the one that gets them. */
+static long refuse_pirq_of(domid_t domid)
+{
+    return domain_lookup(domid) != NULL || domain_exists(domid) ? -EPERM : -ESRCH;
+}
+
+static long physdev_map_pirq(uint64_t arg)
+{
+    struct physdev_map_pirq op;
+
+    return copy_from_guest(&op, arg, sizeof(op)) != 0 ? -EFAULT : refuse_pirq_of(op.domid);
+}
+
+static long physdev_unmap_pirq(uint64_t arg)
+{
+    struct physdev_unmap_pirq op;
+
+    return copy_from_guest(&op, arg, sizeof(op)) != 0 ? -EFAULT : refuse_pirq_of(op.domid);
+}
+
 static long physdev_privileged(uint64_t arg)
 {
     (void)arg;
@@ -38,6 +111,13 @@ static long physdev_privileged(uint64_t arg)
 }
 
 static long (*const physdev_table[])(uint64_t arg) = {
+    [PHYSDEVOP_IRQ_UNMASK_NOTIFY] = physdev_unmask_notify,
+    [PHYSDEVOP_irq_status_query] = physdev_irq_status_query,
+    [PHYSDEVOP_eoi] = physdev_eoi,
+    [PHYSDEVOP_map_pirq] = physdev_map_pirq,
+    [PHYSDEVOP_unmap_pirq] = physdev_unmap_pirq,
+    [PHYSDEVOP_pirq_eoi_gmfn_v1] = physdev_pirq_eoi_gmfn,
+    [PHYSDEVOP_pirq_eoi_gmfn_v2] = physdev_pirq_eoi_gmfn,
     [PHYSDEVOP_set_iopl] = physdev_set_iopl,
     [PHYSDEVOP_set_iobitmap] = physdev_set_iobitmap,
     [PHYSDEVOP_apic_read] = physdev_privileged,

@@ -5,7 +5,9 @@
  */
 #include <string.h>
 #include "event.h"
+#include "gnttab.h"
 #include "hypercall.h"
+#include <public/platform.h>
 #include "mm.h"
 #include "start.h"
 #include "suite.h"
@@ -36,6 +38,67 @@ static void unknown_numbers_in_multicall(void)
     EXPECT_EQ(calls[0].result, -XEN_ENOSYS);
     EXPECT_EQ(calls[1].result, -XEN_ENOSYS);
     EXPECT_EQ(calls[2].result, xen_version(XENVER_version, NULL));
+}
+
+/* The calls of a toolstack: what is wrong with the call comes before what is wrong with the caller. The versions are
+ * those of Xen 4.17, of which its headers give two to tools only. */
+static void control_calls(void)
+{
+    static const struct { uint64_t nr; uint32_t version; } calls[] = {
+        { __HYPERVISOR_platform_op, XENPF_INTERFACE_VERSION }, { __HYPERVISOR_sysctl, 0x15 }, { __HYPERVISOR_domctl, 0x15 },
+    };
+    uint32_t op[64] = { 9999 };
+
+    for (unsigned i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+        EXPECT_EQ(hypercall_raw(calls[i].nr, UNMAPPED, 0, 0, 0, 0), -XEN_EFAULT);
+        op[1] = calls[i].version + 1;
+        EXPECT_EQ(hypercall_raw(calls[i].nr, (uint64_t)op, 0, 0, 0, 0), -XEN_EACCES);
+        op[1] = calls[i].version;
+        op[2] = DOMID_SELF;                     /* a domctl names its domain by number */
+        if (own_domid() != 0)
+            EXPECT_EQ(hypercall_raw(calls[i].nr, (uint64_t)op, 0, 0, 0, 0), i == 2 ? -XEN_ESRCH : -XEN_EPERM);
+    }
+    if (own_domid() == 0)
+        SKIP("the rest is allowed to us");
+    op[2] = own_domid();
+    EXPECT_EQ(hypercall_raw(__HYPERVISOR_domctl, (uint64_t)op, 0, 0, 0, 0), -XEN_EPERM);
+    op[2] = 0;
+    EXPECT_EQ(hypercall_raw(__HYPERVISOR_domctl, (uint64_t)op, 0, 0, 0, 0), -XEN_EPERM);
+    EXPECT_EQ(hypercall_raw(__HYPERVISOR_kexec_op, 0, UNMAPPED, 0, 0, 0), -XEN_EPERM);
+    EXPECT_EQ(hypercall_raw(__HYPERVISOR_hypfs_op, 0, UNMAPPED, 0, 0, 0), -XEN_EPERM);
+    EXPECT_EQ(hypercall_raw(__HYPERVISOR_arch_0, UNMAPPED, 0, 0, 0, 0), -XEN_EPERM);
+    EXPECT_EQ(hypercall_raw(__HYPERVISOR_xenpmu_op, 0, UNMAPPED, 0, 0, 0), -XEN_EOPNOTSUPP);
+}
+
+/* There are numbers for interrupts of devices, and none is bound. */
+static void device_interrupts(void)
+{
+    static uint64_t bits[512] __attribute__((aligned(PAGE_SIZE)));
+    struct physdev_pirq_eoi_gmfn eoi = { .gmfn = ~0ul };
+    struct physdev_irq_status_query query = { .irq = 30 };
+    struct physdev_map_pirq map = { .domid = DOMID_SELF };
+    struct physdev_unmap_pirq unmap = { .domid = DOMID_SELF };
+
+    EXPECT_EQ(xen_physdev_op(PHYSDEVOP_pirq_eoi_gmfn_v2, (void *)UNMAPPED), -XEN_EFAULT);
+    EXPECT_EQ(xen_physdev_op(PHYSDEVOP_pirq_eoi_gmfn_v2, &eoi), -XEN_EINVAL);
+    eoi.gmfn = v2mfn(bits);
+    EXPECT_EQ(xen_physdev_op(PHYSDEVOP_pirq_eoi_gmfn_v2, &eoi), 0);
+    EXPECT_EQ(xen_physdev_op(PHYSDEVOP_pirq_eoi_gmfn_v2, &eoi), -XEN_EBUSY);
+    EXPECT_EQ(xen_physdev_op(PHYSDEVOP_pirq_eoi_gmfn_v1, &eoi), -XEN_EBUSY);
+    EXPECT_EQ(xen_physdev_op(PHYSDEVOP_irq_status_query, &query), 0);
+    EXPECT_EQ(query.flags, XENIRQSTAT_needs_eoi);
+    query.irq = 1u << 30;
+    EXPECT_EQ(xen_physdev_op(PHYSDEVOP_irq_status_query, &query), -XEN_EINVAL);
+    EXPECT_EQ(xen_physdev_op(PHYSDEVOP_eoi, &query), -XEN_EINVAL);
+    EXPECT_EQ(xen_physdev_op(PHYSDEVOP_map_pirq, (void *)UNMAPPED), -XEN_EFAULT);
+    map.domid = unmap.domid = 0x7abc;
+    EXPECT_EQ(xen_physdev_op(PHYSDEVOP_map_pirq, &map), -XEN_ESRCH);
+    EXPECT_EQ(xen_physdev_op(PHYSDEVOP_unmap_pirq, &unmap), -XEN_ESRCH);
+    if (own_domid() == 0)
+        SKIP("the rest is allowed to us");
+    map.domid = unmap.domid = DOMID_SELF;
+    EXPECT_EQ(xen_physdev_op(PHYSDEVOP_map_pirq, &map), -XEN_EPERM);
+    EXPECT_EQ(xen_physdev_op(PHYSDEVOP_unmap_pirq, &unmap), -XEN_EPERM);
 }
 
 static void unknown_commands(void)
@@ -232,6 +295,7 @@ static void random_arguments(void)
 }
 
 SUITE(hostile, 58, 0, TEST(unknown_numbers), TEST(unknown_numbers_in_multicall), TEST(unknown_commands),
+      TEST(control_calls), TEST(device_interrupts),
       TEST(null_pointers), TEST(unmapped_pointers), TEST(low_pointers), TEST(hole_pointers),
       TEST(hypervisor_pointers), TEST(odd_hole_pointers), TEST(hole_end_pointers), TEST(wild_pointers),
       TEST(last_byte_pointers), TEST(straddling_pointers), TEST(read_only_results), TEST(huge_counts),
