@@ -69,6 +69,8 @@ void arch_load_user_gs(unsigned selector);                /* a bad selector load
 
 /* Debug registers, FPU and control registers of the running vCPU; values are already policed. */
 void arch_set_debugreg(struct vcpu *v, unsigned reg, uint64_t value);
+/* The #DB of a data breakpoint on the operand of MOV SS comes before the next instruction is done, which no CPU does. */
+bool arch_db_is_early(void);
 void arch_set_ts(bool on);
 /* The FXSAVE image (512 bytes) that v starts with; v never ran. What the CPU would refuse in it is put right. */
 void arch_load_fpu_image(struct vcpu *v, const void *image);

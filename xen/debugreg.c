@@ -16,6 +16,7 @@
 #define DR7_TYPE(dr7, i) ((dr7) >> (16 + 4 * (i)) & 3)
 #define DR7_LEN(dr7, i) ((dr7) >> (18 + 4 * (i)) & 3)
 #define DR7_TYPE_IO 2u
+#define DR7_TYPE_DATA 3u        /* reads and writes */
 
 static int set_dr7(struct vcpu *v, uint64_t value)
 {
@@ -77,16 +78,37 @@ int guest_get_debugreg(const struct vcpu *v, unsigned reg, uint64_t *value)
     return 0;
 }
 
-uint64_t io_breakpoints_hit(const struct vcpu *v, uint16_t port, unsigned bytes)
+static unsigned breakpoint_bytes(const struct vcpu *v, unsigned i)
 {
     static const uint8_t widths[4] = { 1, 2, 8, 4 };
+
+    return widths[DR7_LEN(v->debugreg[7], i)];
+}
+
+uint64_t io_breakpoints_hit(const struct vcpu *v, uint16_t port, unsigned bytes)
+{
     uint64_t hit = 0;
 
     for (unsigned i = 0; i < 4; i++) {
-        unsigned width = widths[DR7_LEN(v->debugreg[7], i)];
+        unsigned width = breakpoint_bytes(v, i);
         uint64_t start = v->debugreg[i] & ~(uint64_t)(width - 1);
 
         if ((v->debugreg[5] & DR7_ENABLES(i)) && start < port + bytes && port < start + width)
+            hit |= 1u << i;
+    }
+    return hit;
+}
+
+uint64_t data_breakpoints_hit(const struct vcpu *v, uint64_t va, unsigned bytes)
+{
+    uint64_t hit = 0;
+
+    for (unsigned i = 0; i < 4; i++) {
+        unsigned width = breakpoint_bytes(v, i);
+        uint64_t start = v->debugreg[i] & ~(uint64_t)(width - 1);
+
+        if ((v->debugreg[7] & DR7_ENABLES(i)) && DR7_TYPE(v->debugreg[7], i) == DR7_TYPE_DATA && start < va + bytes &&
+            va < start + width)
             hit |= 1u << i;
     }
     return hit;

@@ -31,6 +31,7 @@ enum domain_state { DOM_BUILDING, DOM_RUNNING, DOM_SHUTDOWN, DOM_DYING, DOM_DEAD
 #define WORK_DOMAIN 2u      /* the domain is no longer RUNNING, or was crashed: see domain_exit_work() */
 #define WORK_NMI 4u         /* a virtual NMI waits */
 #define WORK_PUBLISH 8u     /* it ran again after others: runstate and time areas in guest memory are stale */
+#define WORK_HELD_DB 64u    /* a #DB is held back for one instruction, or to be dropped: mov_ss.c */
 #define WORK_FAILSAFE 32u   /* a selector could not be loaded when it was switched in: sel_* tell */
 #define WORK_IRET 16u       /* leave by IRET with the whole frame: the guest changed its selectors or mode */
 
@@ -66,6 +67,8 @@ struct vcpu {
     uint64_t tsc_aux;
     uint64_t mcg_status, mc_ctl2[MC_BANKS];     /* machine check MSRs: kept, and nothing else */
     uint64_t debugreg[8];
+    uint64_t held_dr6, held_rip;    /* WORK_HELD_DB: what the #DB is, and the instruction that goes first */
+    bool held_tf;                   /* TF is the guest's own */
     uint64_t base_fs, base_gs_kernel, base_gs_user;   /* while not running */
     uint16_t sel_ds, sel_es, sel_fs, sel_gs;          /* while not running */
     uint64_t gdt_frames[14];        /* mfns, each with a general and a seg-desc reference */

@@ -46,6 +46,7 @@ static inline void instruction_done(struct vcpu *v, struct cpu_user_regs *regs, 
         debug_after_instruction(v, regs, dr6);
 }
 uint64_t io_breakpoints_hit(const struct vcpu *v, uint16_t port, unsigned bytes);   /* as DR6.B0..B3 */
+uint64_t data_breakpoints_hit(const struct vcpu *v, uint64_t va, unsigned bytes);          /* by a read; likewise */
 /* The virtual IOPL covers v's mode: CLI, STI and any port. The guest kernel counts as ring 1, since it runs on what it
  * thinks is a rung below the hypervisor; as ring 0 if it asked for that; user mode as ring 3. */
 static inline bool iopl_allows(const struct vcpu *v)

@@ -126,20 +126,26 @@ static void device_not_available(struct vcpu *v)
     inject_trap(v, TRAP_NM, 0);
 }
 
-/* arch/ has put the CPU's DR6 into debugreg[6], and cleared it in the CPU. */
-static void debug_trap(struct vcpu *v)
+static void debug_trap(struct vcpu *v, struct cpu_user_regs *regs, uint64_t dr6)
 {
+    if (unlikely(v->work & WORK_HELD_DB))
+        dr6 = release_held_trap(v, regs, dr6);
+    else if (hold_debug_trap(v, regs, dr6))
+        return;
+    v->debugreg[6] |= dr6;
     inject_trap(v, TRAP_DB, 0);
 }
 
-void handle_guest_trap(struct cpu_user_regs *regs, unsigned vector, uint64_t cr2)
+void handle_guest_trap(struct cpu_user_regs *regs, unsigned vector, uint64_t address)
 {
     unsigned before = irqsoff_begin(IRQSOFF_TRAP);
     struct vcpu *v = current;
 
+    if (unlikely(v->work & WORK_HELD_DB) && vector != TRAP_DB)
+        drop_held_trap(v, regs);
     switch (vector) {
     case TRAP_PF:
-        page_fault(v, regs, cr2);
+        page_fault(v, regs, address);
         break;
     case TRAP_GP:
         general_protection(v, regs);
@@ -151,7 +157,7 @@ void handle_guest_trap(struct cpu_user_regs *regs, unsigned vector, uint64_t cr2
         device_not_available(v);
         break;
     case TRAP_DB:
-        debug_trap(v);
+        debug_trap(v, regs, address);
         break;
     default:
         inject_trap(v, vector, regs->error_code);

@@ -133,6 +133,11 @@ static void deliver_nmi(struct vcpu *v)
 
 static void deliver_events(struct vcpu *v)
 {
+    if (unlikely(v->work & WORK_HELD_DB)) {
+        if (is_held_at(v, guest_regs(v)))
+            return;                         /* nothing comes between MOV SS and the next instruction */
+        drop_held_trap(v, guest_regs(v));   /* it was a hypercall */
+    }
     if (unlikely(v->work & WORK_FAILSAFE)) {
         v->work &= ~WORK_FAILSAFE;
         handle_failsafe(v, v->sel_ds, v->sel_es, v->sel_fs, v->sel_gs);
@@ -152,6 +157,10 @@ static void syscall_bounce(struct vcpu *v, enum callback cb, uint16_t cs)
 {
     struct cpu_user_regs *regs = guest_regs(v);
 
+    if (unlikely(v->work & WORK_HELD_DB)) {
+        drop_held_trap(v, regs);
+        regs->r11 = regs->rflags;
+    }
     regs->cs = cs;
     if (v->callback[cb] == 0) {
         regs->rip -= 2;
@@ -177,6 +186,8 @@ void handle_sysenter(struct vcpu *v)
 {
     struct cpu_user_regs *regs = guest_regs(v);
 
+    if (unlikely(v->work & WORK_HELD_DB))
+        drop_held_trap(v, regs);
     regs->rip = 0;
     regs->rsp = 0;
     regs->cs = 3;
@@ -230,7 +241,7 @@ long do_iret(void)
     v->nmi_blocked = false;
     v->iret_slow = arch_iopl(v) || v->domain->linear_tables;
     v->info->evtchn_upcall_mask = !(f.rflags & EFLAGS_IF);
-    v->work |= WORK_IRET;
+    v->work = (v->work & ~WORK_HELD_DB) | WORK_IRET;
     return (long)f.rax;
 }
 

@@ -38,11 +38,18 @@
 void inject_trap(struct vcpu *v, unsigned vector, uint32_t error_code);
 void inject_software_interrupt(struct vcpu *v, unsigned vector);            /* INT n: never with an error code */
 void inject_page_fault(struct vcpu *v, uint64_t va, uint32_t error_code);   /* #PF with cr2 and the guest's U/S bit */
+/* mov_ss.c. A #DB with these bits of DR6 that comes too early is held back until the next instruction is done: true. Later,
+ * at the #DB after that one, release gives what DR6 has to say for both; at any other entry, drop. */
+bool hold_debug_trap(struct vcpu *v, struct cpu_user_regs *regs, uint64_t dr6);
+uint64_t release_held_trap(struct vcpu *v, struct cpu_user_regs *regs, uint64_t dr6);
+void drop_held_trap(struct vcpu *v, struct cpu_user_regs *regs);
+bool is_held_at(const struct vcpu *v, const struct cpu_user_regs *regs);   /* the next instruction is still to come */
 /* The stack of entries from user mode (stack_switch, VCPUOP_initialise, the builder). */
 void set_kernel_stack(struct vcpu *v, uint64_t sp);
 
-/* Called by arch/: an exception or interrupt vector taken in guest mode. */
-void handle_guest_trap(struct cpu_user_regs *regs, unsigned vector, uint64_t cr2);
+/* Called by arch/: an exception or interrupt vector taken in guest mode. address: of #PF CR2; of #DB the bits that it set
+ * in DR6, which the CPU has forgotten. */
+void handle_guest_trap(struct cpu_user_regs *regs, unsigned vector, uint64_t address);
 void handle_user_syscall(struct vcpu *v);       /* SYSCALL from user mode, slow path (no callback registered, bad stack) */
 void handle_syscall32(struct vcpu *v);
 void handle_sysenter(struct vcpu *v);

@@ -260,6 +260,11 @@ void arch_set_debugreg(struct vcpu *v, unsigned reg, uint64_t value)
         policed(!(value & 0x2000), "DR7.GD", value);
 }
 
+bool arch_db_is_early(void)
+{
+    return host.early_db;
+}
+
 void arch_load_fpu_image(struct vcpu *v, const void *image)
 {
     policed(v != current && !v->initialised, "the FPU image of a vCPU that runs", v->id);

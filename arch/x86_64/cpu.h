@@ -50,6 +50,7 @@ struct cpu_features {
     bool sep, sysenter;         /* SYSENTER exists; it can be used: AMD's CPUs have none in long mode */
     bool hypervisor, tcg;       /* another hypervisor below us, and it is QEMU's emulation of a CPU */
     bool loses_xcr0;            /* has XSAVE, but XCR0 does not stay what XSETBV sets: xsave is false */
+    bool early_db;              /* see arch_db_is_early() */
     bool any_base;              /* WRFSBASE takes values that are no addresses: fsgsbase is false */
     bool keeps_fp_pointers;     /* (F)XRSTOR leaves the x87 instruction and operand pointers as they are */
     unsigned paddr_bits;

@@ -15,6 +15,8 @@ extern const struct extable_entry __extable_start[], __extable_end[];
 extern char do_iretq[], iret_failed[], sysenter_entry[], sysenter_flags_saved[];
 extern uint64_t iret_fault;
 
+uint64_t last_hypervisor_db;
+
 void handle_hypervisor_trap(struct cpu_user_regs *regs);
 void handle_iret_fault(struct cpu_user_regs *regs, unsigned vector);
 void handle_guest_db(struct cpu_user_regs *regs);
@@ -92,6 +94,8 @@ void handle_iret_fault(struct cpu_user_regs *regs, unsigned vector)
 {
     struct vcpu *v = current;
 
+    if (unlikely(v->work & WORK_HELD_DB))
+        drop_held_trap(v, regs);
     if (vector == TRAP_PF)      /* only our own frame or a descriptor window can have been touched */
         handle_guest_trap(regs, vector, read_cr2());
     else
@@ -104,14 +108,14 @@ void handle_guest_db(struct cpu_user_regs *regs)
 
     __asm__ volatile("mov %%db6, %0" : "=r"(dr6));
     __asm__ volatile("mov %0, %%db6" : : "r"(0xffff0ff0ul));
-    current->debugreg[6] |= dr6 & 0xe00f;
-    handle_guest_trap(regs, TRAP_DB, 0);
+    handle_guest_trap(regs, TRAP_DB, dr6 & 0xe00f);
 }
 
 /* A breakpoint that a guest made us hit. Nothing of ours sets one. SYSENTER, unlike every other way in, leaves TF as the
  * user had it: there it stays, through a few of these, until the flags are in the guest's frame. */
 void handle_hypervisor_db(struct cpu_user_regs *regs)
 {
+    last_hypervisor_db = regs->rip;
     if (regs->rip < (uint64_t)sysenter_entry || regs->rip >= (uint64_t)sysenter_flags_saved)
         regs->rflags &= ~(uint64_t)EFLAGS_TF;
     __asm__ volatile("mov %0, %%db6" : : "r"(0xffff0ff0ul));

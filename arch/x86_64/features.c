@@ -2,9 +2,13 @@
  * off: QEMU 7.2 checks a ring-3 IRET as a supervisor access, and guests would die of it. CR4.PGE stays off: guests' global
  * entries must not outlive a root. */
 #include "arch/x86_64/cpu.h"
+#include "arch/x86_64/trap.h"
 #include "arch/x86_64/lapic.h"
 #include "xen/log.h"
 #include "xen/options.h"
+
+#define DR7_OFF 0x400u
+#define DR7_WATCH_WORD 0x70401u         /* DR0: two bytes, reads and writes */
 
 struct cpu_features cpu_features;
 
@@ -175,6 +179,24 @@ static void probe_fsgsbase(void)
     f->fsgsbase = !f->any_base;
 }
 
+/* A read of SS from memory, watched. A CPU raises its #DB behind the NOP. */
+static void probe_debug_trap(void)
+{
+    static const uint16_t selector = SEL_HV_DS;
+    uint64_t next;
+
+    __asm__ volatile("mov %1, %%db0\n\tmov %2, %%db7\n\tlea 1f(%%rip), %0\n\tmov %3, %%ss\n1:\tnop\n\tmov %4, %%db7"
+                     : "=&r"(next)
+                     : "r"((uint64_t)&selector), "r"((uint64_t)DR7_WATCH_WORD), "m"(selector), "r"((uint64_t)DR7_OFF)
+                     : "memory");
+    cpu_features.early_db = last_hypervisor_db == next;
+}
+
+bool arch_db_is_early(void)
+{
+    return cpu_features.early_db;
+}
+
 /* AMD's CPUs have this MSR, and guests are told that LFENCE serialises. */
 static void make_lfence_serialise(void)
 {
@@ -187,6 +209,7 @@ static void make_lfence_serialise(void)
 void cpu_probe(void)
 {
     make_lfence_serialise();
+    probe_debug_trap();
     probe_xcr0();
     probe_fsgsbase();
 }
@@ -199,6 +222,8 @@ void arch_log_cpu(void)
     if (f->loses_xcr0)
         log_warning("XSAVE is not used: XCR0 does not stay as it was set, a fault of the hypervisor below; "
                     "-cpu host,-xsave hides it");
+    if (f->early_db)
+        log_debug("Debug traps of MOV SS are held back: this CPU raises them an instruction early");
     if (f->any_base)
         log_debug("FSGSBASE is not offered: WRFSBASE takes values that are no addresses");
     if (!f->nx)

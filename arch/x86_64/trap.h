@@ -9,6 +9,8 @@ struct vcpu;
 
 /* Shows the registers, and panics. Takes no lock, and trusts neither the stack nor current. */
 _Noreturn void fatal_trap(const struct cpu_user_regs *regs, const char *why);
+/* fault.c: where the last #DB in ring 0 was. */
+extern uint64_t last_hypervisor_db;
 /* segments.c: the vCPU that runs here, wherever the stack pointer is; NULL before there is one. */
 struct vcpu *running_vcpu(void);
 /* segments.c: whether a stack pointer is on a stack that this CPU uses now. */

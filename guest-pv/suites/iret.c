@@ -297,6 +297,75 @@ static void compat_sysenter(void)
     trap_set_handler(TRAP_DB, old);
 }
 
+/* --- the debug trap of a stack selector that is watched; the kernel's own are traps.c's ------------------------------- */
+
+static USER_DATA uint32_t user_stack_selector[2];
+
+NAKED void user32_pop_ss(void)
+{
+    __asm__(".byte 0x17, 0x90, 0x0f, 0x0b");                    /* pop %ss; nop; ud2 */
+}
+
+NAKED void user_mov_ss_syscall(void)
+{
+    __asm__("movw (%rdi), %ss\n\tsyscall\n\tret");
+}
+
+NAKED void user_mov_ss_int80(void)
+{
+    __asm__("movw (%rdi), %ss\n\tint $0x80\n\tret");
+}
+
+static unsigned debug_traps;
+static struct regs debug_frame;
+
+static bool on_debug(struct regs *r)
+{
+    debug_frame = *r;
+    debug_traps++;
+    return true;
+}
+
+static void watched_stack_selector(void)
+{
+    trap_handler old = trap_set_handler(TRAP_DB, on_debug), old_int80 = trap_set_handler(0x80, on_int80);
+    volatile uint32_t *selector = (uint32_t *)USER_PTR(user_stack_selector);
+    struct regs r;
+    struct fault f;
+
+    selector[0] = FLAT_USER_SS;
+    debug_traps = 0;
+    ASSERT_EQ(xen_set_debugreg(1, (uint64_t)selector), 0);
+    ASSERT_EQ(xen_set_debugreg(7, 0x700404), 0);        /* DR1: local, reads and writes, 2 bytes */
+    user_init_regs(&r, user32_pop_ss, 0, 0, 0);
+    r.cs = FLAT_USER_CS32;
+    r.rsp = (uint64_t)selector;
+    f = user_run_regs(&r).fault;
+    EXPECT_FAULT(f, TRAP_UD, 0);
+    EXPECT_EQ(debug_traps, 1);
+    EXPECT_EQ(debug_frame.rip, (uint64_t)user32_pop_ss + 2);
+    EXPECT_EQ(debug_frame.rsp, (uint64_t)(selector + 1));
+    EXPECT_EQ(debug_frame.rflags & RFLAGS_TF, 0);
+    user_set_syscall(SYS_TEST, sys_catch);              /* what it enters comes first, and is all there is */
+    memset(&caught, 0, sizeof(caught));
+    user_init_regs(&r, user_mov_ss_syscall, (uint64_t)selector, 0, 0);
+    r.rax = SYS_TEST;
+    EXPECT(user_run_regs(&r).exited);
+    EXPECT_EQ(caught.rax, SYS_TEST);
+    EXPECT_EQ((caught.rflags | caught.r11) & RFLAGS_TF, 0);
+    memset(&caught, 0, sizeof(caught));
+    EXPECT(user_run(user_mov_ss_int80, (uint64_t)selector, 0, 0).exited);
+    EXPECT_EQ(caught.vector, 0x80);
+    EXPECT_EQ(caught.rflags & RFLAGS_TF, 0);
+    EXPECT_EQ(debug_traps, 1);
+    user_set_syscall(SYS_TEST, NULL);
+    EXPECT_EQ(xen_set_debugreg(7, 0x400), 0);
+    EXPECT_EQ(xen_set_debugreg(1, 0), 0);
+    xen_set_debugreg(6, 0xffff0ff0);
+    trap_set_handler(TRAP_DB, old);
+    trap_set_handler(0x80, old_int80);
+}
+
 SUITE(iret, 53, 0, TEST(iret_within_kernel), TEST(iret_delivers_pending), TEST(iret_to_user),
       TEST(iret_frames_are_checked), TEST(compat_int80), TEST(compat_syscall),
-      TEST(compat_syscall_with_df), TEST(compat_sysenter));
+      TEST(compat_syscall_with_df), TEST(compat_sysenter), TEST(watched_stack_selector));

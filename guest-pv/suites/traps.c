@@ -248,6 +248,73 @@ static void data_breakpoint(void)
     xen_set_debugreg(6, 0xffff0ff0);
 }
 
+/*
+ * A data breakpoint on the operand of MOV SS: the trap waits until the next instruction is done. If that one enters the
+ * hypervisor, the trap is raised there, and the guest never hears of it.
+ */
+static uint16_t stack_selector = FLAT_KERNEL_SS;
+static volatile unsigned breakpoints;
+static volatile uint64_t breakpoint_rflags;
+
+static bool on_one_step(struct regs *r)
+{
+    step_dr6 = xen_get_debugreg(6);
+    step_rip[0] = r->rip;
+    breakpoint_rflags = r->rflags;
+    steps++;
+    return true;
+}
+
+static bool on_breakpoint(struct regs *r)
+{
+    breakpoint_rflags = r->rflags;
+    breakpoints++;
+    return true;
+}
+
+#define LOAD_SS(next, ...)                                                                              \
+    __asm__ volatile("leaq 1f(%%rip), %0\n\tmovw %1, %%ss\n\t" next "\n1:\tnop"                          \
+                     : "=&r"(after) : "m"(stack_selector) __VA_ARGS__ : "cc", "memory")
+
+static void watched_stack_selector(void)
+{
+    trap_handler old = trap_set_handler(TRAP_DB, on_one_step), old_bp = trap_set_handler(TRAP_BP, on_breakpoint);
+    uint64_t after, flags, result = __HYPERVISOR_xen_version, command = XENVER_version;
+
+    steps = breakpoints = 0;
+    xen_set_debugreg(6, 0xffff0ff0);
+    ASSERT_EQ(xen_set_debugreg(0, (uint64_t)&stack_selector), 0);
+    ASSERT_EQ(xen_set_debugreg(7, 0x70401), 0);         /* DR0: local, reads and writes, 2 bytes */
+    LOAD_SS("nop");
+    EXPECT_EQ(steps, 1);
+    EXPECT_EQ(step_rip[0], after);
+    EXPECT_EQ(step_dr6 & 0x400f, 1);
+    EXPECT_EQ(breakpoint_rflags & 0x100, 0);
+    LOAD_SS("int3");
+    EXPECT_EQ(steps, 1);
+    EXPECT_EQ(breakpoints, 1);
+    EXPECT_EQ(breakpoint_rflags & 0x100, 0);
+    __asm__ volatile("movw %2, %%ss\n\tsyscall\n\tmovq %%r11, %1"
+                     : "+a"(result), "=r"(flags) : "m"(stack_selector), "D"(command), "S"(0ul) : "rcx", "r11", "cc", "memory");
+    EXPECT_EQ(result, xen_version(XENVER_version, NULL));
+    EXPECT_EQ(steps, 1);
+    __asm__ volatile("movw %1, %%ss\n\tpushfq\n\tpopq %0" : "=r"(flags) : "m"(stack_selector) : "cc", "memory");
+    EXPECT_EQ(steps, 2);
+    EXPECT_EQ(flags & 0x100, 0);
+    EXPECT_EQ(step_dr6 & 0x400f, 1);
+    __asm__ volatile("pushfq\n\tpushfq\n\torq $0x100, (%%rsp)\n\tmovw %0, %%ss\n\tpopfq\n\tpopfq"   /* TF of its own */
+                     : : "m"(stack_selector) : "cc", "memory");
+    EXPECT_EQ(steps, 4);
+    EXPECT_EQ(xen_set_debugreg(7, 0x400), 0);
+    LOAD_SS("nop");
+    EXPECT_EQ(steps, 4);
+    trap_set_handler(TRAP_BP, old_bp);
+    trap_set_handler(TRAP_DB, old);
+    EXPECT_EQ(xen_set_debugreg(0, 0), 0);
+    xen_set_debugreg(6, 0xffff0ff0);
+}
+
 SUITE(traps, 12, 0, TEST(divide_error), TEST(invalid_opcode), TEST(breakpoint), TEST(overflow),
       TEST(general_protection), TEST(page_fault), TEST(hypervisor_hole), TEST(device_not_available),
-      TEST(floating_point), TEST(simd_floating_point), TEST(single_step), TEST(data_breakpoint));
+      TEST(floating_point), TEST(simd_floating_point), TEST(single_step), TEST(data_breakpoint),
+      TEST(watched_stack_selector));

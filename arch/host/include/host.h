@@ -20,6 +20,7 @@ struct host_machine {
     /* Set by the test. */
     bool hostile_memory;        /* a guest word changes right after it was read */
     bool deny_xsave, deny_fsgsbase;
+    bool early_db;              /* the answer of arch_db_is_early() */
     unsigned cpu_id;
     uint64_t tsc_step;          /* ticks that pass at each reading of the clock, */
     uint64_t window_ticks;      /* and at each interrupt window: long ones preempt whatever is preemptible */
