@@ -226,6 +226,15 @@ static const struct {
     { 0x109, 0xffff, false, emulate_nothing },
 };
 
+/* What else #GP(0) may mean: some emulators raise it where a CPU has #SS(0). */
+static enum emulation stack_fault(struct vcpu *v, const struct cpu_user_regs *regs, const struct insn *in)
+{
+    if (!stack_access_not_canonical(in, regs))
+        return NOT_OURS;
+    inject_trap(v, TRAP_SS, 0);
+    return FAULTED;
+}
+
 /* The bytes are read again here, after the fault, so they may be another instruction by now: what counts is
  * only that what is emulated is decided on one copy of them. */
 enum emulation emulate_privileged(struct vcpu *v, struct cpu_user_regs *regs)
@@ -258,7 +267,7 @@ enum emulation emulate_privileged(struct vcpu *v, struct cpu_user_regs *regs)
             instruction_done(v, regs, next_rip(&in, regs), 0);
         return result;
     }
-    return NOT_OURS;
+    return stack_fault(v, regs, &in);
 }
 
 /* UD2, "xen", CPUID: how a PV guest asks for the CPUID that the hypervisor wants it to see

@@ -102,13 +102,15 @@ static bool accesses_operand(const struct insn *in)
 bool stack_access_not_canonical(const struct insn *in, const struct cpu_user_regs *regs)
 {
     uint64_t va;
-    unsigned n;
+    unsigned n = implied_access(in, regs, &va);
+    bool implied = n != 0 && !range_is_canonical(va, n);
 
     if (in->mode != MODE_64)
         return false;
-    if (accesses_operand(in) && operand_segment(in) == SEG_SS &&
-        !range_is_canonical(operand_offset(in, regs), access_bytes(in)))
-        return true;
-    n = implied_access(in, regs, &va);
-    return n != 0 && !range_is_canonical(va, n);
+    /* The one that is accessed first has the fault: what is pushed or called is read before, what is popped written
+     * after. */
+    if (in->op != OP_POP_MEMORY && accesses_operand(in) && !range_is_canonical(operand_offset(in, regs), access_bytes(in)))
+        return operand_segment(in) == SEG_SS;
+    return implied || (in->op == OP_POP_MEMORY && operand_segment(in) == SEG_SS &&
+                       !range_is_canonical(operand_offset(in, regs), in->op_bytes));
 }
