@@ -134,6 +134,8 @@ struct domain {
     uint64_t nr_hv_frames;          /* frames of our own that serve it (shared_info, grant table ...) */
     uint64_t vm_assist;             /* bit per VMASST_TYPE_* */
     bool linear_tables;             /* it has or had linear page-table entries */
+    uint32_t pci_address;           /* port CF8 and 70: what was last written */
+    uint8_t cmos_index;
 
     struct evtchn_table *evtchn;
     uint32_t poll_mask;             /* vCPUs in SCHEDOP_poll, by id */

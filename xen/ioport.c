@@ -1,5 +1,5 @@
 /* Owns port I/O. A guest has no devices, but its kernel probes for them, and only port I/O that works and finds
- * nothing lets it get on: reads are all ones, writes vanish. Who may do it is decided as on
+ * nothing lets it get on: reads are all ones, writes vanish, but for two latches. Who may do it is decided as on
  * hardware, by IOPL or by bitmap. */
 #include "common/string.h"
 #include "xen/emulate.h"
@@ -7,7 +7,8 @@
 #include "xen/mm.h"
 #include "xen/upcall.h"
 
-#define PORT_PIT_CHANNEL2 0x42u
+#define PORT_CMOS_INDEX 0x70u
+#define PORT_PCI_ADDRESS 0xcf8u
 #define PF_PRESENT 1u
 #define PF_WRITE 2u
 #define STRING_CHUNK 256u       /* bytes of a string instruction done before an interrupt may come */
@@ -40,17 +41,27 @@ bool guest_io_allowed(struct vcpu *v, uint16_t port, unsigned bytes)
     return !(bits >> (port % 8) & ((1u << bytes) - 1));
 }
 
-/* The timer's counter must move: a kernel that calibrates by it would otherwise read it 100,000 times to be
- * sure. */
+/* Two latches that an ordinary guest of Xen's finds too: the address for PCI's configuration space, as a double word,
+ * and the index of the CMOS memory. There is nothing behind either. */
 uint32_t guest_port_in(struct vcpu *v, uint16_t port, unsigned bytes)
 {
-    (void)v;
-    return port == PORT_PIT_CHANNEL2 && bytes == 1 ? (uint8_t)(arch_tsc() >> 6) : ~0u;
+    uint32_t index_byte = PORT_CMOS_INDEX - port;
+
+    if (unlikely(port == PORT_PCI_ADDRESS && bytes == 4))
+        return v->domain->pci_address;
+    if (unlikely(index_byte < bytes))
+        return (~0u & ~(0xffu << 8 * index_byte)) | (uint32_t)v->domain->cmos_index << 8 * index_byte;
+    return ~0u;
 }
 
 void guest_port_out(struct vcpu *v, uint16_t port, unsigned bytes, uint32_t value)
 {
-    (void)v, (void)port, (void)bytes, (void)value;
+    uint32_t index_byte = PORT_CMOS_INDEX - port;
+
+    if (unlikely(port == PORT_PCI_ADDRESS && bytes == 4))
+        v->domain->pci_address = value;
+    if (unlikely(index_byte < bytes))
+        v->domain->cmos_index = (uint8_t)(value >> 8 * index_byte);
 }
 
 /* The n elements at va, all in one page unless n is 1. False: that memory cannot be accessed. */

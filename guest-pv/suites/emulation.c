@@ -31,6 +31,8 @@ BODY(i_inw, "inw %%dx, %%ax")
 BODY(i_inl, "inl %%dx, %%eax")
 BODY(i_inb_imm, "inb $0x21, %%al")
 BODY(i_outb, "outb %%al, %%dx")
+BODY(i_outl, "outl %%eax, %%dx")
+BODY(i_outw, "outw %%ax, %%dx")
 BODY(i_rep_insb, "rep insb")
 BODY(i_rdtsc, "rdtsc")
 
@@ -166,6 +168,48 @@ static void ports_in_kernel(void)
     EXPECT_EQ(set_iopl(0), 0);
 }
 
+static uint32_t in(void (*fn)(void *), uint16_t port)
+{
+    io.rdx = port;
+    ASSERT_NO_FAULT(run_a(fn, 0));
+    return (uint32_t)io.rax;
+}
+
+static void out(void (*fn)(void *), uint16_t port, uint32_t value)
+{
+    io.rdx = port;
+    ASSERT_NO_FAULT(run_a(fn, value));
+}
+
+/* The address port of PCI, as a double word, and the index port of CMOS keep what is written to them. Timers that nobody
+ * has read as all ones. */
+static void port_latches(void)
+{
+    if (is_dom0())
+        SKIP("a hardware domain has the ports themselves");
+    ASSERT_EQ(set_iopl(1), 0);
+    out(i_outl, 0xcf8, 0x80001234);
+    EXPECT_EQ(in(i_inl, 0xcf8), 0x80001234);
+    EXPECT_EQ(in(i_inw, 0xcf8), 0xffff);
+    EXPECT_EQ(in(i_inb, 0xcf8), 0xff);
+    out(i_outb, 0xcf8, 0);
+    out(i_outw, 0xcfa, 0);
+    EXPECT_EQ(in(i_inl, 0xcf8), 0x80001234);
+    EXPECT_EQ(in(i_inl, 0xcfc), 0xffffffff);
+    EXPECT_EQ(in(i_inl, 0xcf6), 0xffffffff);
+    out(i_outb, 0x70, 0x8f);
+    EXPECT_EQ(in(i_inb, 0x70), 0x8f);
+    EXPECT_EQ(in(i_inw, 0x70), 0xff8f);
+    EXPECT_EQ(in(i_inl, 0x6e), 0xff8fffff);
+    EXPECT_EQ(in(i_inb, 0x71), 0xff);
+    out(i_outw, 0x6f, 0x1234);
+    EXPECT_EQ(in(i_inb, 0x70), 0x12);
+    for (unsigned n = 0; n < 3; n++)
+        EXPECT_EQ(in(i_inb, 0x42) & in(i_inb, 0x43) & in(i_inb, 0x61), 0xff);
+    EXPECT_EQ(in(i_inl, 0xffff), 0xffffffff);
+    EXPECT_EQ(set_iopl(0), 0);
+}
+
 static USER_CODE __attribute__((naked)) void user_inb(void)
 {
     __asm__("movl %edi, %edx\n\tmovl $0x100, %eax\n\tinb %dx, %al\n\tret");
@@ -240,4 +284,4 @@ static void single_step_over_emulated(void)
 }
 
 SUITE(emulation, 32, 0, TEST(refused), TEST(cli_and_sti), TEST(popf_fails_silently), TEST(ports_in_kernel),
-      TEST(ports_in_user), TEST(single_step_over_emulated));
+      TEST(port_latches), TEST(ports_in_user), TEST(single_step_over_emulated));
