@@ -19,8 +19,6 @@
 #include "xen/sched.h"
 #include "xen/time.h"
 
-#define PUMP_NS 100000ull               /* of one call, on whosever time it is */
-
 static struct spinlock console_lock;
 static bool panicking;
 static bool waiting = true;             /* nothing else runs: what is printed is sent before anything goes on */
@@ -43,13 +41,20 @@ static void lock_console(void)
         spin_lock(&console_lock);
 }
 
-/* After anything was put. */
+/* After anything of ours was put. */
 static void send(void)
 {
     if (waiting)
         tx_flush(TX_BYTES);
     else
-        tx_pump(PUMP_NS);
+        tx_pump(CONSOLE_PUMP_NS);
+}
+
+/* After anything of a guest's was. Who took it from the guest sends it, once for all: it may be many lines. */
+static void send_if_waiting(void)
+{
+    if (waiting)
+        tx_flush(TX_BYTES);
 }
 
 /* More may come late while we look. */
@@ -149,12 +154,12 @@ void console_put(const char *s, size_t len)
     }
 }
 
-bool console_pump(void)
+bool console_pump(uint64_t ns)
 {
     bool any;
 
     lock_console();
-    any = tx_pump(PUMP_NS);
+    any = tx_pump(ns);
     unlock_console();
     return any;
 }
@@ -198,7 +203,7 @@ void console_show_line(struct domain *d, struct console_line *l, bool whole)
     open_line = whole ? NULL : l;
     l->begun = !whole;
     d->console_position = tx_position();
-    send();
+    send_if_waiting();
     unlock_console();
 }
 
@@ -245,7 +250,7 @@ static void write_raw(struct domain *d, const char *s, size_t len)
     if (!options.no_console)
         terminal_write(s, len);
     d->console_position = tx_position();
-    send();
+    send_if_waiting();
     unlock_console();
 }
 
@@ -283,7 +288,7 @@ static void wait_to_write(void)
     struct vcpu *v = current;
 
     while (!console_may_write(v->domain) && v->domain->state == DOM_RUNNING) {
-        bool moved = console_pump();
+        bool moved = console_pump(CONSOLE_PUMP_NS);
 
         if (preempt_point() || moved)
             continue;
@@ -307,6 +312,7 @@ static long console_io_write(unsigned count, uint64_t buffer)
         if (copy_from_guest(chunk, buffer, n) != 0)
             return -EFAULT;
         guest_console_write(d, CONSOLE_BY_CALL, chunk, n);
+        console_pump(CONSOLE_PUMP_NS);
         buffer += n;
         count -= n;
         preempt_point();

@@ -4,6 +4,7 @@
 
 #include "xen/domain.h"
 
+#define CONSOLE_PUMP_NS 100000ull       /* that one call sends, on whosever time it is */
 #define CONSOLE_CHUNK 64u       /* bytes of a guest's that are taken at once: see TX_CHUNK_MOST */
 
 /* Bytes of our own to the machine's console line, from the start of a line on: a guest's unfinished one is
@@ -15,7 +16,7 @@ void console_make_room(void);                       /* for much at once: waits, 
 void console_wait(void);
 void console_go_on(void);
 void console_panic(void);
-bool console_pump(void);                            /* sends what can be sent without waiting; true: something was */
+bool console_pump(uint64_t ns);                     /* sends what is taken at once, for so long; true: some was */
 
 /* d has nothing in the transmit ring, and there is room for a chunk of it. */
 bool console_may_write(const struct domain *d);

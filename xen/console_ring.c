@@ -13,7 +13,7 @@
 #include "xen/store.h"
 #include "xen/time.h"
 
-#define DRAIN_NS 200000ull              /* for a guest that sends, on its own time */
+#define DRAIN_NS 100000ull              /* for a guest that sends, on its own time */
 #define POLL_NS 100000ull               /* for all guests, on anybody's */
 #define PROMPT_NS 1000000000ull         /* after this long an unfinished line is shown in any case */
 
@@ -78,12 +78,14 @@ void console_drain(struct domain *d)
     bool any = false, more;
 
     do {
-        more = console_may_write(d) ? take_output(d, CONSOLE_CHUNK) != 0 : console_pump();
+        more = console_may_write(d) ? take_output(d, CONSOLE_CHUNK) != 0 : console_pump(CONSOLE_PUMP_NS);
         any |= more;
         if (nr_waiting(d) == 0)
             break;
         start = start != 0 ? start : now_ns();
     } while (more && now_ns() - start < DRAIN_NS);
+    if (!tx_empty())
+        console_pump(CONSOLE_PUMP_NS);
     if (any)
         evtchn_raise(d, d->console_port);       /* it may be waiting for room */
     if (nr_waiting(d) != 0 || !tx_empty())
@@ -103,7 +105,7 @@ bool console_finished(struct domain *d)
         d->console_ending = true;
         d->console_left = nr_waiting(d);
     }
-    console_pump();
+    console_pump(CONSOLE_PUMP_NS);
     while (d->console_left != 0 && console_may_write(d) && now_ns() - start < DRAIN_NS) {
         len = take_output(d, d->console_left);
         d->console_left = len != 0 ? d->console_left - len : 0;
@@ -189,28 +191,36 @@ static bool poll_guest(struct domain *d)
     return any;
 }
 
-/* It runs in the timer interrupt, on nobody's account, and a line may be slow: guests that always have more to say
- * must not get the whole CPU for it. Each gets a chunk in its turn; the next time it goes on behind the last one. */
-bool console_poll(void)
+/* Each gets a chunk in its turn; the next time it goes on behind the last one. */
+static bool poll_guests(uint64_t end)
 {
     static domid_t last;
-    uint64_t start = now_ns();
-    bool any = console_pump(), more = true;
+    domid_t from = last;
+    bool any = false;
     struct domain *d;
 
-    while (more) {
-        domid_t from = last;
+    for (unsigned pass = 0; pass < 2; pass++)
+        for_each_domain(d) {
+            if ((d->id > from) != (pass == 0))
+                continue;
+            any |= poll_guest(d);
+            last = d->id;
+            if (now_ns() >= end)
+                return any;
+        }
+    return any;
+}
 
-        more = false;
-        for (unsigned pass = 0; pass < 2; pass++)
-            for_each_domain(d) {
-                if ((d->id > from) != (pass == 0))
-                    continue;
-                more |= poll_guest(d);
-                last = d->id;
-                if (now_ns() - start >= POLL_NS)
-                    return any | more;
-            }
+/* It runs in the timer interrupt, on nobody's account, and a line may be slow: guests that always have more to say
+ * must not get the whole CPU for it. */
+bool console_poll(void)
+{
+    uint64_t end = now_ns() + POLL_NS, now;
+    bool any = false, more = true;
+
+    for (now = end - POLL_NS; more && now < end; now = now_ns()) {
+        more = console_pump(end - now);
+        more |= poll_guests(end);
         any |= more;
     }
     return any;

@@ -215,6 +215,7 @@ unsigned arch_console_write(const char *s, unsigned len)
     host.sending_until = host.tsc + n * host.byte_ticks;
     for (unsigned i = 0; i < n; i++)
         put_console(s[i]);
+    host.tsc += n * host.port_ticks;
     return n;
 }
 

@@ -98,7 +98,7 @@ int machine_down(void **state)
 {
     (void)state;
     host.stuck = false;
-    host.byte_ticks = host.sending_until = 0;
+    host.byte_ticks = host.sending_until = host.port_ticks = 0;
     console_wait();
     guests_end();
     service_forget();

@@ -91,6 +91,28 @@ static void a_full_ring_gets_its_event(void **state)
     assert_true(a->shared->evtchn_pending[0] >> a->console_port & 1);
 }
 
+/* A line feed of a guest is eight bytes on the line. What it costs is a part of everybody's time, not all of it. */
+static void a_flood_of_lines_takes_little_of_others_time(void **state)
+{
+    uint64_t start, spent = 0, most = 0;
+
+    (void)state;
+    host.port_ticks = 4800;             /* 2 us */
+    for (unsigned i = 0; i < 1000; i++) {
+        fill(b, "\n");
+        start = now_ns();
+        console_poll();                 /* as the timer does it each 1.4 ms */
+        spent += now_ns() - start;
+        most = MAX(most, now_ns() - start);
+    }
+    assert_in_range(count("(d2) \n"), 1000, 100000);
+    assert_in_range(most, 0, MS / 4);
+    assert_in_range(spent / 1000, 0, 15 * MS / 100);
+    start = now_ns();
+    console_drain(b);
+    assert_in_range(now_ns() - start, 0, MS / 2);
+}
+
 /* One says something whenever it can, the other only once in a while. */
 static void guests_share_a_slow_line(void **state)
 {
@@ -299,6 +321,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         with_machine_running(a_slow_line_is_used_and_not_waited_for), with_machine_running(a_full_ring_gets_its_event),
+        with_machine_running(a_flood_of_lines_takes_little_of_others_time),
         with_machine_running(guests_share_a_slow_line), with_machine_running(nobody_reads),
         with_machine_running(lost_lines_are_counted), with_machine_running(last_words),
         with_machine_running(last_words_to_nobody), with_machine_running(a_line_in_a_line),
