@@ -138,6 +138,9 @@ static void write_start_info(struct build *b)
     si->pt_base = boot_va(b, b->l4_pfn);
     si->nr_pt_frames = b->nr_boot_tables;
     si->mfn_list = b->p2m.end != 0 ? b->p2m.start : boot_va(b, b->p2m_pfn);
+    /* The ramdisk is given as it is, with its length in bytes, as the header says and as Xen does for domain 0. For others
+     * Xen's tools unpack a gzipped one and round its length up to pages: a decompressor has no place in ring 0, and a kernel
+     * that looks for something at a ramdisk's end should find the end. */
     if (b->ramdisk_size != 0) {
         bool by_pfn = b->image.mod_start_pfn != 0;
 

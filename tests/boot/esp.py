@@ -57,6 +57,7 @@ BAD = {
     "no-configuration": (r"empty\xen.efi", r"no configuration.*xen\.cfg", NOT_FOUND),
     "no-such-configuration": ("xen.efi -cfg=none.cfg", r"no file.*none\.cfg", NOT_FOUND),
     "configuration-is-directory": ("xen.efi -cfg=empty", r"empty is a directory", NOT_FOUND),
+    "long-configuration": ("xen.efi -cfg=" + "n" * 300, r"behind -cfg= is too long", INVALID),
     "empty-configuration": ("xen.efi -cfg=hollow", r"hollow is empty", LOAD_ERROR),
     "configuration-is-a-kernel": ("xen.efi -cfg=good", r"good", NOT_FOUND),
     "unknown-section": ("xen.efi nowhere", r'no section "nowhere" in xen\.cfg', NOT_FOUND),

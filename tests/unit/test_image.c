@@ -254,6 +254,8 @@ static void no_version(void) { bare(); note(XEN_ELFNOTE_LOADER, "generic"); }
 static void pvh_only(void) { bare(); elf_add_number(&elf, XEN_ELFNOTE_PHYS32_ENTRY, 0x1000); }
 static void last_loader_counts(void) { four_notes(); note(XEN_ELFNOTE_LOADER, "other"); }
 static void empty_string(void) { guest_string(""); }
+static void bzimage(void) { four_notes(); memcpy((char *)&elf + 0x202, "HdrS", 4); }
+static void gzipped(void) { four_notes(); memcpy(&elf, "\x1f\x8b\x08", 3); }
 static void long_number(void)
 {
     guest_string("GUEST_OS=x,XEN_VER=xen-3.0,LOADER=generic,VIRT_ENTRY=0x000000000000000000000000000000000050");
@@ -264,7 +266,8 @@ static void refuses_what_xen_refuses(void **state)
     static const struct { void (*make)(void); const char *reason; } table[] = {
         { only_unknown_note, "xen-3.0" }, { offset_without_base, "no VIRT_BASE" }, { no_version, "xen-3.0" },
         { pvh_only, "PVH" }, { last_loader_counts, "generic loader" }, { empty_string, "xen-3.0" },
-        { long_number, "too long" },
+        { long_number, "too long" }, { bzimage, "tools/unpack-kernel" }, { bzimage, "make run KERNEL=" },
+        { gzipped, "tools/unpack-kernel" },
     };
     struct kernel_image k;
 

@@ -251,6 +251,25 @@ static void modules_become_guests(void **state)
     free(broken);
 }
 
+/* It was meant as a kernel, and the guest above must not get it as its ramdisk. */
+static void bzimage_is_no_ramdisk(void **state)
+{
+    struct tiny_elf *good = malloc(sizeof(*good));
+    static char packed[PAGE_SIZE];
+
+    (void)state;
+    strcpy(boot_info.loader, "GRUB 2.06");
+    elf_make(good);
+    memcpy(packed + 0x202, "HdrS", 4);
+    add_module(good, sizeof(*good), "name=first mem=5M --");
+    add_module(packed, sizeof(packed), "name=second mem=5M --");
+    build_all_domains();
+    assert_true(console_says("module 1 (second): a bzImage"));
+    assert_int_equal(domain_count(), 1);
+    assert_int_equal(guest_start_info(domain_by_id(1))->mod_len, 0);
+    free(good);
+}
+
 /* Wherever its module stands, it is number 0 and there before the others; there is one at most. */
 static void one_service_domain(void **state)
 {
@@ -351,7 +370,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         with_machine(says_what_it_ignores), with_machine(sets_what_it_knows), with_machine(sets_what_is_traced),
         with_machine(reads_module_words), with_machine(says_what_is_cut), with_machine(drops_the_file_name),
-        with_machine(modules_become_guests), with_machine(one_service_domain),
+        with_machine(modules_become_guests), with_machine(bzimage_is_no_ramdisk), with_machine(one_service_domain),
         with_machine(files_give_their_memory), with_machine(memory_is_promised_once),
         with_machine(no_guest_is_said),
     };

@@ -64,7 +64,8 @@ static EFI_STATUS find_config(const struct command *command, char *name, size_t 
     EFI_STATUS status = EFI_NOT_FOUND;
 
     if (command->file != NULL) {
-        copy_string(name, command->file, size);
+        if (!copy_string(name, command->file, size))
+            return fail(EFI_INVALID_PARAMETER, "the name behind -cfg= is too long: %.40s...", command->file);
         return file_load(name, false, f);
     }
     for (unsigned i = 0; status == EFI_NOT_FOUND && config_default_name(files_program(), i, name, size); i++)
@@ -89,7 +90,8 @@ static EFI_STATUS read_config(const struct command *command, struct plan *plan)
         chain = config_value(&c, "global", "chain");
         if (chain == NULL || i == CHAIN_MAX || (section != NULL && config_has_section(&c, section)))
             break;
-        copy_string(name, chain, sizeof(name));
+        if (!copy_string(name, chain, sizeof(name)))
+            return fail(EFI_INVALID_PARAMETER, "the name behind chain= is too long: %.40s...", chain);
         status = file_load(name, false, &f);
     }
     if (status != EFI_SUCCESS)
