@@ -366,9 +366,10 @@ static void free_modules(void)
     for (unsigned i = 0; i < boot_info.nr_modules; i++)
         if (module_frames(i, &start, &end))
             frames_add_range(start, end, true);
+    memset(boot_info.modules, 0, boot_info.nr_modules * sizeof(boot_info.modules[0]));
     boot_info.nr_modules = 0;
     module_table(&start, &end);
-    frames_add_range(start, end, true);
+    frames_add_range(start, end, false);        /* cleared above, as far as it was used */
     files_memory = 0;
 }
 

@@ -318,6 +318,35 @@ static void refuses_symbols_outside(void **state)
     assert_int_equal(k.virt_end, 0x2234);
 }
 
+/* Random edits of the tables leave an image whose symbols lie inside the file and behind its segments. */
+static void survives_edits(void **state)
+{
+    unsigned with_symbols = 0;
+
+    (void)state;
+    srand(11);
+    for (unsigned round = 0; round < 30000; round++) {
+        uint8_t *copy = malloc(sizeof(elf)), *table, head[ELF_SYMBOLS_HEAD];
+        struct kernel_image k;
+
+        add_symbols(48);
+        table = copy + ((uint8_t *)sections - (uint8_t *)&elf);
+        memcpy(copy, &elf, sizeof(elf));
+        for (unsigned n = 1 + (unsigned)rand() % 3; n > 0; n--)
+            (rand() % 4 ? table + 64 : copy)[rand() % 256] = rand() % 2 ? (uint8_t)rand() : (uint8_t)(rand() % 2 * 255);
+        if (image_parse(&k, copy, sizeof(elf)) == NULL && k.symbols.bytes != 0) {
+            with_symbols++;
+            assert_true(k.symbols.table.offset + k.symbols.table.size <= sizeof(elf));
+            assert_true(k.symbols.strings.offset + k.symbols.strings.size <= sizeof(elf));
+            assert_true(k.symbols_paddr >= k.elf.paddr_end && k.symbols_paddr % 8 == 0);
+            assert_int_equal(k.virt_end - k.virt_start, k.symbols_paddr + k.symbols.bytes - k.elf.paddr_start);
+            elf_symbols_head(&k.elf, &k.symbols, head);
+        }
+        free(copy);
+    }
+    assert_true(with_symbols > 1000);
+}
+
 static struct domain *built(void)
 {
     struct domain_config c = { .name = "k" };
@@ -412,7 +441,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(accepts_what_xen_accepts), cmocka_unit_test(refuses_what_xen_refuses),
-        cmocka_unit_test(refuses_symbols_outside), with_machine(symbols_stand_behind_the_kernel),
+        cmocka_unit_test(refuses_symbols_outside), cmocka_unit_test(survives_edits),
+        with_machine(symbols_stand_behind_the_kernel),
         with_machine(overlap_and_odd_page), with_machine(where_the_list_is),
     };
 
