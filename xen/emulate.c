@@ -235,6 +235,25 @@ static enum emulation stack_fault(struct vcpu *v, const struct cpu_user_regs *re
     return FAULTED;
 }
 
+/* AMD's CPUs have no 64-bit far pointers in memory: CALL and JMP take one of 32 bits in spite of REX.W. An emulator that
+ * looks for the selector 4 bytes further on finds null there, most likely, where the CPU names the selector that it could
+ * not load. */
+static enum emulation far_pointer_fault(struct vcpu *v, const struct cpu_user_regs *regs, const struct insn *in)
+{
+    struct segment s;
+    uint16_t selector;
+    uint64_t va;
+    unsigned reg = in->modrm >> 3 & 7;
+
+    if (in->opcode != 0xff || (reg != 3 && reg != 5) || !in->memory || in->op_bytes != 8 || cpu_vendor() != CPU_AMD)
+        return NOT_OURS;
+    if (linear_address(in, operand_segment(in), operand_offset(in, regs) + 4, 2, false, &va) != 0 ||
+        read_guest(&selector, va, 2) != 0 || selector <= 3 || read_segment(v, selector, &s))
+        return NOT_OURS;
+    inject_trap(v, TRAP_GP, selector & ~3u);
+    return FAULTED;
+}
+
 /* The bytes are read again here, after the fault, so they may be another instruction by now: what counts is
  * only that what is emulated is decided on one copy of them. */
 enum emulation emulate_privileged(struct vcpu *v, struct cpu_user_regs *regs)
@@ -267,7 +286,8 @@ enum emulation emulate_privileged(struct vcpu *v, struct cpu_user_regs *regs)
             instruction_done(v, regs, next_rip(&in, regs), 0);
         return result;
     }
-    return stack_fault(v, regs, &in);
+    result = stack_fault(v, regs, &in);
+    return result != NOT_OURS ? result : far_pointer_fault(v, regs, &in);
 }
 
 /* UD2, "xen", CPUID: how a PV guest asks for the CPUID that the hypervisor wants it to see

@@ -1,8 +1,10 @@
 /*
  * Suite "operands": memory operands at addresses that are not canonical, in user mode: an access through RSP or
- * RBP, named or implied, is a stack fault, every other a general protection fault, and some are no access.
+ * RBP, named or implied, is a stack fault, every other a general protection fault, and some are no access. And far
+ * pointers in memory.
  */
 #include <string.h>
+#include "hypercall.h"
 #include "mm.h"
 #include "suite.h"
 #include "user.h"
@@ -144,4 +146,37 @@ static void across_the_edge(void)
     frame_free(page);
 }
 
-SUITE(operands, 33, 0, TEST(not_canonical), TEST(across_the_edge));
+static bool is_amd(void)
+{
+    uint32_t a = 0, b, c, d;
+
+    __asm__ volatile("cpuid" : "+a"(a), "=b"(b), "=c"(c), "=d"(d));
+    return b == 0x68747541 || b == 0x6f677948;              /* "Auth", "Hygo" */
+}
+
+/* Through an LDT that is not there: the fault names the selector. With REX.W, AMD's CPUs have it where it is without. */
+static void far_pointers(void)
+{
+    static const struct form far[] = {
+        GP("lcall m16:32", 0xff, 0x18), GP("ljmp m16:32", 0xff, 0x28), GP("lcall m16:64", 0x48, 0xff, 0x18),
+        GP("ljmp m16:64", 0x48, 0xff, 0x28),
+    };
+    pfn_t pfn;
+    struct regs r;
+
+    ASSERT_EQ(mmuext(MMUEXT_SET_LDT, 0, 0), 0);
+    code_begin(&pfn);
+    for (unsigned i = 0; i < sizeof(far) / sizeof(far[0]); i++) {
+        uint16_t *pointer = memset(code + 0x800, 0, 16);
+
+        pointer[i < 2 || is_amd() ? 2 : 4] = 0x0f;
+        user_init_regs(&r, CODE_VA, 0, 0, 0);
+        r.rax = (uint64_t)CODE_VA + 0x800;
+        EXPECT_FAULT(execute(&far[i], &r), TRAP_GP, 0x0c);
+        pointer[2] = pointer[4] = 0;
+        EXPECT_FAULT(execute(&far[i], &r), TRAP_GP, 0);
+    }
+    code_end(pfn);
+}
+
+SUITE(operands, 33, 0, TEST(not_canonical), TEST(across_the_edge), TEST(far_pointers));
