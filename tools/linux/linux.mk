@@ -39,9 +39,15 @@ $(LINUX)/busybox/busybox:
 
 RAMDISK_WORDS := bin/busybox=$(LINUX)/busybox/busybox init=tools/linux/init etc/inittab=tools/linux/inittab \
     $(foreach s,$(SCRIPTS),paragon/$(notdir $(s))=$(s)) \
+    paragon/port32=$(LINUX)/port32 \
     dev/console:c:5:1 dev/null:c:1:3 root/
 
-$(LINUX)/ramdisk.gz: tools/make-ramdisk $(LINUX)/busybox/busybox $(SCRIPTS) tools/linux/init \
+$(LINUX)/port32: tools/linux/port32.S
+	$(call say,AS,$<)
+	@mkdir -p $(@D)
+	$(Q)gcc -m32 -c $< -o $@.o && ld -m elf_i386 -o $@ $@.o
+
+$(LINUX)/ramdisk.gz: tools/make-ramdisk $(LINUX)/port32 $(LINUX)/busybox/busybox $(SCRIPTS) tools/linux/init \
     tools/linux/inittab tools/linux/linux.mk
 	$(call say,RAMDISK,$@)
 	$(Q)tools/make-ramdisk $@ $(RAMDISK_WORDS)
