@@ -241,6 +241,25 @@ static void sets_its_memory_map(void **state)
     assert_int_equal(map.nr_entries, 1);
 }
 
+/* Where there is one of its size at all, an extent is found, whatever smaller pieces lie in higher memory. */
+static void extents_among_pieces(void **state)
+{
+    unsigned whole = 0, got = 0;
+
+    (void)state;
+    for (mfn_t chunk = BELOW_4G - 20 * CHUNK_FRAMES; chunk < max_mfn; chunk += 2 * CHUNK_FRAMES) {
+        unsigned used = 0;
+
+        for (mfn_t mfn = chunk; mfn < chunk + CHUNK_FRAMES; mfn++)
+            used += mfn_to_frame(mfn)->owner != 0 || (mfn_to_frame(mfn)->count & FRAME_COUNT_MASK) != 0;
+        whole += used == 0;
+    }
+    assert_true(whole > 2 && nr_free_frames() - free_below(BELOW_4G) > 0);
+    while (reserve(XENMEM_increase_reservation, extents(1, CHUNK_ORDER)) == 1)
+        got++;
+    assert_int_equal(got, whole);
+}
+
 static long exchange(struct xen_memory_exchange *x, unsigned in, unsigned in_order, unsigned out,
                      unsigned out_order)
 {
@@ -358,6 +377,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(address_bits, across_4g, machine_down),
         cmocka_unit_test_setup_teardown(address_bits_of_extents, across_4g, machine_down),
+        cmocka_unit_test_setup_teardown(extents_among_pieces, across_4g, machine_down),
         with_guest(reservations), with_guest(refusals), with_guest(memory_map),
         with_guest(sets_its_memory_map), with_guest(exchanges), with_guest(multicalls),
         with_guest(multicall_ends_at_iret),

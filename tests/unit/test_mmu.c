@@ -278,6 +278,12 @@ static void spurious_faults(void **state)
     regs->rsp = SCRATCH + 0x1000;
     handle_guest_trap(regs, TRAP_PF, 0xffffull << 48 | 300ull << 39 | 511ull << 30 | 510ull << 21);
     assert_int_equal(regs->rip, handler);
+    /* and the hypervisor's own entries, which a linear table shows: present, but not for guests */
+    regs->rip = rip;
+    regs->rsp = SCRATCH + 0x1000;
+    regs->error_code = present | user;
+    handle_guest_trap(regs, TRAP_PF, 0xffffull << 48 | 300ull << 39 | 262ull << 30);
+    assert_int_equal(regs->rip, handler);
 }
 
 #define with_guests(test) cmocka_unit_test_setup_teardown(test, two_guests, machine_down)
