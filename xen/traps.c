@@ -35,12 +35,12 @@ static void window_fault(struct vcpu *v, uint64_t cr2, uint32_t code)
 /* The tables allow the access that they are said to have refused: the entry was changed meanwhile, or the TLB held an older
  * one, which the CPU dropped when it faulted. Then it goes through the next time, and the guest need not know. Only what
  * guests may access is followed, so this stays within their tables. */
-static bool is_spurious(const struct vcpu *v, uint64_t va, uint32_t code)
+static __attribute__((noinline)) bool is_spurious(const struct vcpu *v, uint64_t va, uint32_t code)
 {
     uint64_t need = PTE_P | PTE_US | (code & PF_WRITE ? PTE_RW : 0), refuse = code & PF_FETCH ? PTE_NX : 0;
     uint64_t at = v->kernel_mode ? v->root_kernel : v->root_user;
 
-    if (!(code & PF_PRESENT) || (code & ~(PF_PRESENT | PF_WRITE | PF_USER | PF_FETCH)) || !is_guest_va(va) || at == 0)
+    if ((code & ~(PF_PRESENT | PF_WRITE | PF_USER | PF_FETCH)) || !is_guest_va(va) || at == 0)
         return false;
     for (unsigned level = 4; level > 0; level--) {
         uint64_t entry = READ_ONCE(((const uint64_t *)maddr_to_virt(at))[table_index(va, level)]);
@@ -67,7 +67,7 @@ static void page_fault(struct vcpu *v, struct cpu_user_regs *regs, uint64_t cr2)
     if ((code & (PF_PRESENT | PF_WRITE | PF_FETCH)) == (PF_PRESENT | PF_WRITE) && v->kernel_mode &&
         (v->domain->vm_assist & (1u << VMASST_TYPE_writable_pagetables)) && ptwr_fault(v, cr2, regs))
         return;
-    if (unlikely(is_spurious(v, cr2, code)))
+    if ((code & PF_PRESENT) && is_spurious(v, cr2, code))
         return;
     inject_page_fault(v, cr2, code);
 }
