@@ -60,12 +60,10 @@ static uint32_t host_last_leaf(uint32_t leaf)
     return out[EAX];
 }
 
-/* The last leaf that is shown of the half that this one is in. AMD's leaf about LFENCE is shown where that holds, on CPUs
+/* The last leaf that is shown of the half that this one is in, of which host is the CPU's last. AMD's leaf about LFENCE is shown where that holds, on CPUs
  * from before there was such a leaf, too. */
-static uint32_t last_leaf(uint32_t leaf)
+static uint32_t last_leaf(uint32_t leaf, uint32_t host)
 {
-    uint32_t host = host_last_leaf(leaf);
-
     if (!(leaf & EXTENDED))
         return MIN(host, MAX_BASIC);
     if (cpu_vendor() != CPU_AMD)
@@ -76,7 +74,7 @@ static uint32_t last_leaf(uint32_t leaf)
 static void fix_last_leaf(const struct vcpu *v, uint32_t subleaf, uint32_t out[4])
 {
     (void)v, (void)subleaf;
-    out[EAX] = last_leaf(out[EAX]);
+    out[EAX] = last_leaf(out[EAX], out[EAX]);
 }
 
 /* OSXSAVE is shown before the guest sets CR4.OSXSAVE: Linux drops XSAVE when it finds the one without the
@@ -265,11 +263,12 @@ static const struct xstate_feature {
 
 static void host_leaf(const struct vcpu *v, const struct cpuid_leaf *p, uint32_t subleaf, uint32_t out[4])
 {
+    uint32_t last = host_last_leaf(p->leaf);
     uint64_t xcr0 = arch_xcr0_mask();
 
-    if (last_leaf(p->leaf) < p->leaf)
+    if (last_leaf(p->leaf, last) < p->leaf)
         return;
-    if (host_last_leaf(p->leaf) >= p->leaf)     /* Intel answers leaves beyond the last with its data */
+    if (last >= p->leaf)                        /* Intel answers leaves beyond the last with its data */
         arch_cpuid(p->leaf, subleaf, out);
     for (unsigned i = 0; i < 4; i++)
         out[i] &= p->allow[i];

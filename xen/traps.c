@@ -136,13 +136,23 @@ static void debug_trap(struct vcpu *v, struct cpu_user_regs *regs, uint64_t dr6)
     inject_trap(v, TRAP_DB, 0);
 }
 
+/* Another function, so that the usual trap saves no registers for it. */
+static __attribute__((noinline)) void trap_instead_of_held(struct cpu_user_regs *regs, unsigned vector, uint64_t address)
+{
+    drop_held_trap(current, regs);
+    handle_guest_trap(regs, vector, address);
+}
+
 void handle_guest_trap(struct cpu_user_regs *regs, unsigned vector, uint64_t address)
 {
-    unsigned before = irqsoff_begin(IRQSOFF_TRAP);
     struct vcpu *v = current;
+    unsigned before;
 
-    if (unlikely(v->work & WORK_HELD_DB) && vector != TRAP_DB)
-        drop_held_trap(v, regs);
+    if (unlikely(v->work & WORK_HELD_DB) && vector != TRAP_DB) {
+        trap_instead_of_held(regs, vector, address);
+        return;
+    }
+    before = irqsoff_begin(IRQSOFF_TRAP);
     switch (vector) {
     case TRAP_PF:
         page_fault(v, regs, address);
