@@ -17,6 +17,7 @@
 #include "xen/upcall.h"
 
 _Static_assert(sizeof(struct build) <= PAGE_SIZE, "one page");
+#define WORK_PER_PAGE 1500u             /* to copy one */
 
 int build_fail(const struct build *b, int rc, const char *fmt, ...)
 {
@@ -45,6 +46,7 @@ static void store(struct build *b, uint64_t paddr, const uint8_t *src, uint64_t 
         }
         paddr += n;
         len -= n;
+        preempt_after(WORK_PER_PAGE);
     }
 }
 

@@ -21,6 +21,9 @@ void options_parse(const char *cmdline);            /* after boot_string(); unkn
 /* The words of a module's string (see boot_string) into all of *c but module and an unnamed guest's name. 0,
  * or -EINVAL with a line said. The string has to stay. */
 int domain_config_parse(const char *string, struct domain_config *c);
+/* What is needed beyond a guest's own memory: to make it, and its reserve (frame.h). */
+#define OVERHEAD_FRAMES(vcpus) (64u + 16u * (vcpus) + DOMAIN_RESERVE)
+
 /* Builds one domain, in two steps: what needs the files, with the memory that this takes; and the rest of its memory, for
  * which the files may be gone. 0, or negative errno with a line that names the module and the reason. After a success
  * of the first the second has to follow, in any case; the config stays where it is until then. */
@@ -28,7 +31,6 @@ struct build;
 int build_load(struct domain *d, const struct domain_config *c, const void *kernel, uint64_t kernel_size,
                const void *ramdisk, uint64_t ramdisk_size, struct build **out);
 int build_complete(struct build *b);
-uint64_t build_missing(const struct build *b);      /* pages that the second step will take */
 /* Both at once. */
 int build_domain(struct domain *d, const struct domain_config *c, const void *kernel, uint64_t kernel_size,
                  const void *ramdisk, uint64_t ramdisk_size);
@@ -39,6 +41,7 @@ struct domain *build_from(domid_t id, const struct domain_config *c, uint64_t nr
  * possible, or was done too often; nothing is said. */
 void service_keep(const struct domain_config *c, const void *kernel, uint64_t size_bytes);
 struct domain *service_start_again(void);
+uint64_t service_claim(void);           /* frames that its next start will need */
 void service_forget(void);
 void build_all_domains(void);                       /* from boot_info.modules; then frees the modules */
 /* A loader's string without the file name that loaders other than GRUB 2 put first. */

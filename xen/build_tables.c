@@ -7,7 +7,8 @@
 
 #define L1_FLAGS (PTE_P | PTE_RW | PTE_US | PTE_A)
 #define TABLE_FLAGS (L1_FLAGS | PTE_D)
-#define LARGEST_ORDER 18u
+#define LARGEST_ORDER 8u                /* a MiB, which at worst has to be scrubbed */
+#define WORK_PER_FRAME 1000u
 
 typedef void (*record_fn)(struct build *b, pfn_t pfn, mfn_t mfn, uint64_t n);
 
@@ -52,6 +53,7 @@ static bool allocate(struct build *b, pfn_t pfn, uint64_t n, record_fn record)
         record(b, pfn, mfn, 1ull << order);
         pfn += 1ull << order;
         n -= 1ull << order;
+        preempt_after(WORK_PER_FRAME << order);
     }
     return true;
 }
@@ -78,11 +80,6 @@ int populate_rest(struct build *b)
     for (uint64_t i = b->nr_pages; i % PER_PAGE != 0; i++)
         b->p2m_page[i / PER_PAGE][i % PER_PAGE] = INVALID_MFN;
     return 0;
-}
-
-uint64_t build_missing(const struct build *b)
-{
-    return b->nr_pages - b->loaded_end;
 }
 
 static uint64_t *page_at(const struct build *b, pfn_t pfn)

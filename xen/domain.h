@@ -131,7 +131,7 @@ struct domain {
     void *memory_map;               /* XENMEM_set_memory_map, which it may have called */
     unsigned memory_map_entries;
     bool memory_map_set;
-    uint64_t nr_hv_frames;          /* frames of our own that serve it (shared_info, grant table ...) */
+    uint64_t nr_hv_frames;          /* frames of our own that serve it (ports, grant tables ...): see DOMAIN_RESERVE */
     uint64_t vm_assist;             /* bit per VMASST_TYPE_* */
     bool linear_tables;             /* it has or had linear page-table entries */
     uint32_t pci_address;           /* port CF8 and 70: what was last written */

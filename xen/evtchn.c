@@ -116,14 +116,15 @@ void evtchn_nobody_is_busy(struct evtchn_table *t)
 }
 
 /* There may be one already, from before a reset. */
-static int add_bucket(struct evtchn_table *t)
+static int add_bucket(struct domain *d)
 {
+    struct evtchn_table *t = d->evtchn;
     unsigned n = t->nr_valid / PORTS_PER_BUCKET;
 
     if (t->nr_valid == t->abi->nr_ports)
         return -ENOSPC;
     if (t->bucket[n] == NULL)
-        t->bucket[n] = alloc_page();
+        t->bucket[n] = alloc_page_for(d);
     if (t->bucket[n] == NULL)
         return -ENOMEM;
     t->nr_valid += PORTS_PER_BUCKET;
@@ -139,12 +140,8 @@ int evtchn_init(struct domain *d)
     if (t == NULL)
         return -ENOMEM;
     t->abi = &evtchn_two_level;
-    if (add_bucket(t) != 0) {
-        free_pages(t, EVTCHN_TABLE_ORDER);
-        return -ENOMEM;
-    }
     d->evtchn = t;
-    return 0;
+    return add_bucket(d);
 }
 
 static unsigned first_with_room(const struct evtchn_table *t)
@@ -202,7 +199,7 @@ int evtchn_open_port(struct domain *d, struct evtchn init)
         return -EBUSY;
     port = find_free_port(d);
     if (port == 0) {
-        rc = add_bucket(t);
+        rc = add_bucket(d);
         if (rc != 0)
             return rc;
         port = MAX(t->nr_valid - PORTS_PER_BUCKET, 1u);
@@ -294,7 +291,7 @@ void evtchn_destroy(struct domain *d)
     fifo_destroy(d);
     d->evtchn = NULL;
     for (unsigned i = 0; i < MAX_BUCKETS; i++) {
-        free_page(t->bucket[i]);
+        free_page_for(d, t->bucket[i]);
         preempt_after(WORK_PER_PORT);
     }
     free_pages(t, EVTCHN_TABLE_ORDER);

@@ -210,13 +210,13 @@ int fifo_init_control(struct domain *d, struct evtchn_init_control *op)
         return -ENOENT;
     if (op->offset > PAGE_SIZE - sizeof(struct evtchn_fifo_control_block) || op->offset % 8 != 0)
         return -EINVAL;
-    fresh = d->evtchn->fifo == NULL ? alloc_page() : NULL;
+    fresh = d->evtchn->fifo == NULL ? alloc_page_for(d) : NULL;
     spin_lock(&d->mm_lock);
     spin_lock(&d->evtchn->lock);
     rc = give_control(d, op, &fresh);
     spin_unlock(&d->evtchn->lock);
     spin_unlock(&d->mm_lock);
-    free_page(fresh);
+    free_page_for(d, fresh);
     op->link_bits = EVTCHN_FIFO_LINK_BITS;
     return rc;
 }
@@ -280,5 +280,5 @@ void fifo_destroy(struct domain *d)
         if (f->vcpu[i].control != NULL)
             drop_page(f->vcpu[i].control);
     spin_unlock(&d->mm_lock);
-    free_page(f);
+    free_page_for(d, f);
 }

@@ -1,6 +1,7 @@
 /* Owns the life of frames that belong to domains: from allocation to the last reference, and what a dying domain leaves
  * behind. Types are pagetype.c's, free lists alloc.c's. */
 #include "common/string.h"
+#include "xen/build.h"
 #include "xen/frame.h"
 #include "xen/mm.h"
 
@@ -64,9 +65,50 @@ mfn_t alloc_domain_frames(struct domain *d, unsigned order, unsigned address_bit
     return mfn;
 }
 
+static inline uint64_t unused(uint64_t claim, uint64_t used)
+{
+    return claim > used ? claim - used : 0;
+}
+
+uint64_t claimed_frames(void)
+{
+    uint64_t claimed = service_claim();
+    struct domain *d;
+
+    for_each_domain(d)
+        if (d->state < DOM_SHUTDOWN)
+            claimed += unused(d->max_frames, d->nr_frames) + unused(DOMAIN_RESERVE, d->nr_hv_frames);
+    return claimed;
+}
+
+uint64_t unclaimed_frames(void)
+{
+    return unused(nr_free_frames(), claimed_frames());
+}
+
+/* While it is built nobody runs who could have taken anything. */
+static bool may_have(const struct domain *d, uint64_t nr)
+{
+    return d->nr_hv_frames + nr <= DOMAIN_RESERVE || d->state == DOM_BUILDING || unclaimed_frames() >= nr;
+}
+
+void *alloc_pages_for(struct domain *d, unsigned order)
+{
+    void *p = may_have(d, 1ull << order) ? alloc_pages(order) : NULL;
+
+    d->nr_hv_frames += p != NULL ? 1ull << order : 0;
+    return p;
+}
+
+void free_pages_for(struct domain *d, void *p, unsigned order)
+{
+    d->nr_hv_frames -= p != NULL ? 1ull << order : 0;
+    free_pages(p, order);
+}
+
 void *alloc_shared_page(struct domain *d)
 {
-    mfn_t mfn = alloc_frames(0);
+    mfn_t mfn = may_have(d, 1) ? alloc_frames(0) : INVALID_MFN;
     struct frame *f;
 
     if (mfn == INVALID_MFN)

@@ -190,9 +190,31 @@ uint64_t nr_free_frames(void);
 /* 2^order contiguous fresh frames owned by d, counted in d->nr_frames, general count 1 (ALLOCATED), no type; INVALID_MFN: out of memory or
  * d is at max_frames. Its contents are not a secret of anybody, but not zero either. */
 mfn_t alloc_domain_frames(struct domain *d, unsigned order, unsigned address_bits);
-/* A zeroed frame of ours that d may map writable (shared_info, grant table); owner d, not part of nr_frames. */
+/* A zeroed frame of ours that d may map writable (shared_info, grant table); owner d, not part of nr_frames but of
+ * nr_hv_frames. NULL: as alloc_page_for. */
 void *alloc_shared_page(struct domain *d);
 void free_shared_page(void *page);          /* drops our reference; the frame goes when the guest's mappings do */
+/* What the hypervisor spends for a guest beyond its making: ports, grant tables, handles. So that none can take what another
+ * still needs, each domain that is not ending has a claim: to max_frames of its own, and to DOMAIN_RESERVE of ours that serve
+ * it. Within its claim it is always served; beyond it only with frames that nobody has a claim to. Builders see that claims
+ * are no more than there is. The reserve is enough for 4,096 ports, FIFO queues, the whole grant table with pins and
+ * status, and some thousand handles. */
+#define DOMAIN_RESERVE 192u
+uint64_t claimed_frames(void);              /* what is still to be had by those who have a claim */
+uint64_t unclaimed_frames(void);            /* of those that are free */
+/* 2^order frames in a row, zeroed, counted in nr_hv_frames. NULL: there are none, or none that it may have. */
+void *alloc_pages_for(struct domain *d, unsigned order);
+void free_pages_for(struct domain *d, void *p, unsigned order);     /* NULL is fine */
+static inline void *alloc_page_for(struct domain *d)
+{
+    return alloc_pages_for(d, 0);
+}
+
+static inline void free_page_for(struct domain *d, void *page)
+{
+    free_pages_for(d, page, 0);
+}
+
 /* Drops the owner's own reference (FRAME_ALLOCATED) once; the frame is freed when nobody else holds one. */
 bool release_domain_frame(struct frame *f);
 /* Unpins and releases everything a dying domain owns; others run meanwhile. */

@@ -5,13 +5,12 @@
 #include "xen/hypercalls.h"
 #include "xen/mm.h"
 
-#define PINS_ORDER 1u
+#define PINS_PAGES (GRANTS_PER_FRAME / PINS_PER_PAGE)       /* for one page of the table */
 #define WORK_PER_REF 400u
 #define WORK_PER_TABLE 3500u            /* to make one page of it, with its pins */
 #define GNTTABOP_MAX 0xfffu
 _Static_assert(sizeof(struct grant_table) <= PAGE_SIZE, "one page");
-_Static_assert(GRANTS_PER_FRAME * sizeof(struct grant_pins) <= PAGE_SIZE << PINS_ORDER,
-               "pins of one table page");
+_Static_assert(PINS_PER_PAGE * sizeof(struct grant_pins) <= PAGE_SIZE, "one page");
 
 void mm_lock_pair(struct domain *a, struct domain *b)
 {
@@ -61,15 +60,19 @@ int grant_grow(struct domain *d, unsigned nr_frames)
     if (gt->version == 2 && grant_grow_status(d, nr_frames) != 0)
         return -ENOMEM;
     while (gt->nr_frames < nr_frames) {
+        struct grant_pins **pins = &gt->pins[gt->nr_frames * PINS_PAGES];
         void *shared = alloc_shared_page(d);
-        struct grant_pins *pins = alloc_pages(PINS_ORDER);
+        bool all = shared != NULL;
 
-        if (shared == NULL || pins == NULL) {
+        for (unsigned i = 0; i < PINS_PAGES; i++) {     /* those of a try that failed are there already */
+            if (pins[i] == NULL)
+                pins[i] = alloc_page_for(d);
+            all &= pins[i] != NULL;
+        }
+        if (!all) {
             free_shared_page(shared);
-            free_pages(pins, PINS_ORDER);
             return -ENOMEM;
         }
-        gt->pins[gt->nr_frames] = pins;
         gt->shared[gt->nr_frames] = shared;
         gt->nr_frames++;
         gt->nr_entries += gt->version == 1 ? GRANTS_PER_FRAME : GRANTS_V2_PER_FRAME;
@@ -108,14 +111,14 @@ void grant_destroy(struct domain *d)
         return;
     if (gt->nr_pins != 0)
         grant_forget_granter(d);
-    for (unsigned i = 0; i < gt->nr_frames; i++) {
+    for (unsigned i = 0; i < gt->nr_frames; i++)
         free_shared_page(gt->shared[i]);
-        free_pages(gt->pins[i], PINS_ORDER);
-    }
+    for (unsigned i = 0; i < ARRAY_SIZE(gt->pins); i++)
+        free_page_for(d, gt->pins[i]);
     for (unsigned i = 0; i < gt->nr_status_frames; i++)
         free_shared_page(gt->status[i]);
     for (unsigned i = 0; i < MAX_MAPTRACK_PAGES && gt->maptrack[i] != NULL; i++)
-        free_page(gt->maptrack[i]);
+        free_page_for(d, gt->maptrack[i]);
     free_page(gt);
     d->grant = NULL;
 }

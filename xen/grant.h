@@ -36,6 +36,7 @@ void grant_audit(void);                     /* G1; panics */
 #define GRANTS_V2_PER_FRAME (unsigned)(PAGE_SIZE / sizeof(union grant_entry_v2))
 #define STATUS_PER_FRAME (unsigned)(PAGE_SIZE / sizeof(grant_status_t))
 #define MAX_STATUS_FRAMES (MAX_GRANT_FRAMES * GRANTS_V2_PER_FRAME / STATUS_PER_FRAME)
+#define PINS_PER_PAGE 256u                   /* their pages, as all of ours here, need not lie in a row */
 #define MAPTRACKS_PER_PAGE (unsigned)(PAGE_SIZE / sizeof(struct maptrack))
 
 struct grant_pins {                         /* of one entry of the granter's table; guarded by its lock */
@@ -61,7 +62,7 @@ struct grant_table {
     uint32_t nr_maptracks, free_maptrack;   /* made so far; index of the first free one */
     void *shared[MAX_GRANT_FRAMES];
     grant_status_t *status[MAX_STATUS_FRAMES];  /* version 2 */
-    struct grant_pins *pins[MAX_GRANT_FRAMES];
+    struct grant_pins *pins[MAX_GRANT_FRAMES * GRANTS_PER_FRAME / PINS_PER_PAGE];
     struct maptrack *maptrack[MAX_MAPTRACK_PAGES];
 };
 
@@ -83,7 +84,7 @@ static inline grant_status_t *grant_status_of(const struct grant_table *gt, gran
 
 static inline struct grant_pins *grant_pins_of(const struct grant_table *gt, grant_ref_t ref)
 {
-    return &gt->pins[ref / GRANTS_PER_FRAME][ref % GRANTS_PER_FRAME];
+    return &gt->pins[ref / PINS_PER_PAGE][ref % PINS_PER_PAGE];
 }
 
 /* Pins rd's entry for a mapping by domid; *mfn is the frame it means. GNTST_*. */

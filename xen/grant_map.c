@@ -20,15 +20,16 @@ static struct maptrack *maptrack_at(const struct grant_table *gt, uint32_t index
 }
 
 /* A free one's index, still on the free list; UINT32_MAX: no more. */
-static uint32_t maptrack_find_free(struct grant_table *gt)
+static uint32_t maptrack_find_free(struct domain *d)
 {
+    struct grant_table *gt = d->grant;
     unsigned page = gt->nr_maptracks / MAPTRACKS_PER_PAGE;
 
     if (likely(gt->free_maptrack != UINT32_MAX))
         return gt->free_maptrack;
     if (page == MAX_MAPTRACK_PAGES)
         return UINT32_MAX;
-    gt->maptrack[page] = alloc_page();
+    gt->maptrack[page] = alloc_page_for(d);
     if (gt->maptrack[page] == NULL)
         return UINT32_MAX;
     for (unsigned i = MAPTRACKS_PER_PAGE; i-- > 0;) {
@@ -107,7 +108,7 @@ static int map_locked(struct domain *d, struct domain *rd, struct gnttab_map_gra
 {
     struct grant_table *gt = d->grant;
     bool readonly = op->flags & GNTMAP_readonly;
-    uint32_t index = maptrack_find_free(gt);
+    uint32_t index = maptrack_find_free(d);
     struct maptrack *t;
     mfn_t mfn;
     int rc;

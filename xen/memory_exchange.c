@@ -10,7 +10,7 @@ struct exchange {
     struct xen_memory_exchange x;
     unsigned in_per_chunk, out_per_chunk;   /* extents; one of the two is 1 */
     unsigned chunk_frames;
-    mfn_t *frames;                          /* the chunk's frames that go */
+    mfn_t *frames, *given;                  /* the chunk's frames that go, and those that come */
 };
 
 /* The guest's numbers, judged once and without overflow (XSA-29, XSA-31, XSA-212). */
@@ -83,7 +83,7 @@ static void take_back(struct exchange *e, const mfn_t *given, unsigned nr)
 static int give_chunk(struct exchange *e, uint64_t first)
 {
     uint64_t list = (uint64_t)e->x.out.extent_start.p + first * 8;
-    mfn_t *given = e->frames + e->chunk_frames;
+    mfn_t *given = e->given;
     unsigned nr = 0;
     int rc = 0;
 
@@ -157,9 +157,11 @@ long memory_exchange(uint64_t arg, uint64_t start)
         return -EFAULT;
     rc = check(&e);
     if (rc == 0 && e.x.nr_exchanged != e.x.in.nr_extents) {
-        e.frames = alloc_pages(1);      /* the chunk's old frames, and its new ones: 512 words each */
-        rc = e.frames != NULL ? exchange_all(&e) : -ENOMEM;
-        free_pages(e.frames, 1);
+        e.frames = alloc_page_for(e.d); /* 512 words each */
+        e.given = alloc_page_for(e.d);
+        rc = e.frames != NULL && e.given != NULL ? exchange_all(&e) : -ENOMEM;
+        free_page_for(e.d, e.frames);
+        free_page_for(e.d, e.given);
     }
     if (copy_to_guest(arg + offsetof(struct xen_memory_exchange, nr_exchanged), &e.x.nr_exchanged,
                       sizeof(e.x.nr_exchanged)) != 0)

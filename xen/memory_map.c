@@ -23,7 +23,7 @@ static unsigned order_of(unsigned nr)
 
 void memory_map_free(struct domain *d)
 {
-    free_pages(d->memory_map, order_of(d->memory_map_entries));
+    free_pages_for(d, d->memory_map, order_of(d->memory_map_entries));
     d->memory_map = NULL;
 }
 
@@ -43,12 +43,12 @@ long memory_set_memory_map(uint64_t arg, uint64_t start)
     if (rc != 0)
         return rc;
     if (map.map.nr_entries != 0) {
-        ranges = alloc_pages(order_of(map.map.nr_entries));
+        ranges = alloc_pages_for(d, order_of(map.map.nr_entries));
         if (ranges == NULL)
             return -ENOMEM;
     }
     if (copy_from_guest(ranges, (uint64_t)map.map.buffer.p, map.map.nr_entries * sizeof(struct range)) != 0) {
-        free_pages(ranges, order_of(map.map.nr_entries));
+        free_pages_for(d, ranges, order_of(map.map.nr_entries));
         return -EFAULT;
     }
     spin_lock(&d->mm_lock);

@@ -14,8 +14,7 @@
 #include "xen/trace.h"
 
 #define MAX_GUESTS ARRAY_SIZE(boot_info.modules)
-#define RESERVE_FRAMES 512u             /* left for ourselves when guests share everything: 2 MiB, and per guest: */
-#define GUEST_FRAMES(vcpus) (64u + 16u * (vcpus))
+#define RESERVE_FRAMES 512u             /* left for ourselves when guests share everything: 2 MiB */
 #define SERVICE_BYTES (16ull << 20)     /* of a service domain that does not say */
 #define SHARE_UNIT 256u                 /* a share is whole MiB */
 #define WORD_MAX 128u                   /* longer than every one that means something */
@@ -32,7 +31,6 @@ struct guest {
 };
 static struct guest guests[MAX_GUESTS];
 static unsigned nr_guests, nr_services;
-static uint64_t promised;               /* frames that loaded guests wait for */
 static uint64_t files_memory;           /* frames that will be free when all guests are loaded */
 
 const char *boot_string(const char *s)
@@ -252,11 +250,12 @@ uint64_t module_memory(void)
     return nr;
 }
 
+/* Loaded guests have a claim to the rest of theirs. */
 static uint64_t memory_for_guests(void)
 {
     uint64_t nr = nr_free_frames() + files_memory;
 
-    return nr - MIN(nr, promised);
+    return nr - MIN(nr, claimed_frames());
 }
 
 /* What one guest without mem= gets: an equal part of what those with it leave. Those that ask for more than
@@ -269,7 +268,7 @@ static uint64_t fair_share(void)
     left -= MIN(left, RESERVE_FRAMES);
     for (unsigned i = 0; i < nr_guests; i++) {
         const struct domain_config *c = &guests[i].config;
-        uint64_t take = (c->mem_bytes >> PAGE_SHIFT) + GUEST_FRAMES(c->vcpus);
+        uint64_t take = (c->mem_bytes >> PAGE_SHIFT) + OVERHEAD_FRAMES(c->vcpus);
 
         if (!guests[i].usable || take > left)
             continue;
@@ -284,7 +283,7 @@ static struct domain *create(domid_t id, const struct domain_config *c, uint64_t
     uint64_t left = memory_for_guests();
     struct domain *d;
 
-    if (nr_frames == 0 || nr_frames > left || nr_frames + GUEST_FRAMES(c->vcpus) > left) {
+    if (nr_frames == 0 || nr_frames > left || nr_frames + OVERHEAD_FRAMES(c->vcpus) > left) {
         log_error("module %u (%s): not enough memory: it wants %lu KiB, %lu KiB are free", c->module, c->name,
                   nr_frames * 4, left * 4);
         return NULL;
@@ -327,13 +326,10 @@ static void load_guest(struct guest *g, uint64_t share)
         d = NULL;
     }
     g->domain = d;
-    if (d != NULL)
-        promised += build_missing(g->build);
 }
 
 static void complete_guest(struct guest *g)
 {
-    promised -= build_missing(g->build);
     if (build_complete(g->build) != 0) {
         drop(g->domain);
         g->domain = NULL;
@@ -417,7 +413,6 @@ void build_all_domains(void)
 
     module_table(&start, &end);
     files_memory = module_memory() + (end - start);
-    promised = 0;
     log_info("memory: %lu frames free before guests", memory_for_guests());
     sort_modules();
     make_room_for_trace();

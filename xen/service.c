@@ -17,6 +17,7 @@ static struct {
     void *kernel;                       /* NULL: it cannot be started again */
     uint64_t size_bytes;
     unsigned order, starts;
+    bool building;
 } kept;
 
 void service_keep(const struct domain_config *c, const void *kernel, uint64_t size_bytes)
@@ -51,6 +52,18 @@ static void refuse_from_now_on(void)
         kept.cmdline[len] = '\0';
 }
 
+uint64_t service_claim(void)
+{
+    struct domain *d;
+
+    if (kept.kernel == NULL || kept.starts == MAX_STARTS || kept.building)
+        return 0;
+    for_each_domain(d)
+        if (d->id == STORE_DOMID && d->state < DOM_SHUTDOWN)
+            return 0;
+    return (kept.config.mem_bytes >> PAGE_SHIFT) + OVERHEAD_FRAMES(kept.config.vcpus);
+}
+
 struct domain *service_start_again(void)
 {
     struct domain *d;
@@ -59,7 +72,10 @@ struct domain *service_start_again(void)
         return NULL;
     if (++kept.starts == MAX_STARTS)
         refuse_from_now_on();
+    sched_wake_idle();                  /* the guests run while it is built */
+    kept.building = true;
     d = build_from(STORE_DOMID, &kept.config, kept.config.mem_bytes >> PAGE_SHIFT, kept.kernel, kept.size_bytes, NULL, 0);
+    kept.building = false;
     if (d != NULL)
         log_warning("d%u (%s) died while guests need it: started again (%u of %u)%s", d->id, d->name, kept.starts - 1,
                     MAX_STARTS - 1, kept.starts == MAX_STARTS ? ", to refuse every request" : "");

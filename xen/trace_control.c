@@ -87,7 +87,7 @@ uint64_t trace_late_frames(void)
 bool trace_ready(void)
 {
     if (enabled && trace_rings[0].slots == NULL)
-        late = allocate(MIN(trace_config.size, nr_free_frames() * PAGE_SIZE / 2));
+        late = allocate(MIN(trace_config.size, unclaimed_frames() * PAGE_SIZE / 2));
     return enabled && trace_rings[0].slots != NULL;
 }
 

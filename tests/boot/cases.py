@@ -135,6 +135,8 @@ CASES = [
          check=irqsoff.at_most_a_millisecond),
     Case("irqsoff-death", ("GOOD name=dying mem=64M -- suites=dying", "GOOD name=living mem=16M -- suites=pauses"),
          guests=(1, 2), icount=True, irqsoff=True, limit=120, check=irqsoff.at_most_a_millisecond),
+    Case("greedy-beside-modest", ("GOOD name=greedy mem=32M -- suites=greedy", "GOOD name=modest mem=54M vcpus=2 -- suites=modest"),
+         guests=(1, 2), icount=True, mem=96),
     Case("trace", MENU_MODULES, "trace=all trace_size=64M", guests=MENU, mem=640, limit=120, trace="live",
          traced=tracecheck.others_read_it),
     Case("trace-golden", ("GOOD mem=64M -- suites=" + ",".join(tracecheck.GOLDEN_SUITES),), "trace=all", mem=256,

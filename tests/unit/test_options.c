@@ -278,10 +278,10 @@ static void one_service_domain(void **state)
     (void)state;
     strcpy(boot_info.loader, "GRUB 2.06");
     elf_make(good);
-    add_module(good, sizeof(*good), "name=first mem=5M --");
-    add_module(good, sizeof(*good), "service name=keeper mem=5M --");
-    add_module(good, sizeof(*good), "service name=rival mem=5M --");
-    add_module(good, sizeof(*good), "mem=5M -- service");
+    add_module(good, sizeof(*good), "name=first mem=4M --");
+    add_module(good, sizeof(*good), "service name=keeper mem=4M --");
+    add_module(good, sizeof(*good), "service name=rival mem=4M --");
+    add_module(good, sizeof(*good), "mem=4M -- service");
     build_all_domains();
     assert_true(console_says("module 2 (rival): there is a service domain already"));
     assert_int_equal(domain_count(), 3);
@@ -313,7 +313,7 @@ static void files_give_their_memory(void **state)
     build_all_domains();
     d = domain_by_id(1);
     assert_non_null(d);
-    assert_int_equal(d->max_frames, (all - 512 - 64 - 16) & ~255ull);    /* whole MiB, without what is kept back */
+    assert_int_equal(d->max_frames, (all - 512 - 64 - 16 - DOMAIN_RESERVE) & ~255ull);    /* whole MiB, without what is kept back */
     assert_int_equal(d->nr_frames, d->max_frames);
     audit();
     si = guest_start_info(d);
@@ -343,7 +343,7 @@ static void memory_is_promised_once(void **state)
     (void)state;
     strcpy(boot_info.loader, "GRUB 2.06");
     elf_make(good);
-    snprintf(words, sizeof(words), "name=first mem=%luK --", (nr_free_frames() - 1500) * 4);
+    snprintf(words, sizeof(words), "name=first mem=%luK --", (nr_free_frames() - 2000) * 4);
     add_module(good, sizeof(*good), words);
     add_module(good, sizeof(*good), "name=second mem=8M --");
     add_module(good, sizeof(*good), "name=third mem=5M --");

@@ -387,10 +387,10 @@ static void modules_have_words(void **state)
     strcpy(boot_info.loader, "GRUB 2.06");
     boot_info.nr_modules = 0;
     trace_config.classes = TRACE_EVENT;
-    add_module(&kernel, sizeof(kernel), "name=as-all mem=5M --");
-    add_module(&kernel, sizeof(kernel), "name=own mem=5M trace=hypercalls,-args -- trace=all");
-    add_module(&kernel, sizeof(kernel), "name=none mem=5M trace=off --");
-    add_module(&kernel, sizeof(kernel), "name=bad mem=5M trace=hypercall,bogus --");
+    add_module(&kernel, sizeof(kernel), "name=as-all mem=4M --");
+    add_module(&kernel, sizeof(kernel), "name=own mem=4M trace=hypercalls,-args -- trace=all");
+    add_module(&kernel, sizeof(kernel), "name=none mem=4M trace=off --");
+    add_module(&kernel, sizeof(kernel), "name=bad mem=4M trace=hypercall,bogus --");
     build_all_domains();
     assert_int_equal(domain_by_id(1)->trace, TRACE_EVENT);
     assert_int_equal(domain_by_id(2)->trace, TRACE_HYPERCALL);
@@ -420,7 +420,7 @@ static void the_ring_is_no_guests(void **state)
     build_all_domains();
     assert_int_equal(trace_late_frames(), ring);
     assert_non_null(domain_by_id(1));
-    assert_int_equal(domain_by_id(1)->max_frames, (free - ring - 512 - (64 + 16)) & ~255ull);
+    assert_int_equal(domain_by_id(1)->max_frames, (free - ring - 512 - (64 + 16 + DOMAIN_RESERVE)) & ~255ull);
     boot_info.nr_modules = 0;
 }
 
