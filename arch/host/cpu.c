@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sanitizer/asan_interface.h>
+#include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #include <sys/mman.h>
 #include <ucontext.h>
