@@ -11,6 +11,7 @@ struct domain_config {
     char name[32];
     uint64_t mem_bytes;             /* 0: a fair share of what is free */
     unsigned vcpus, weight;
+    unsigned max_port;              /* max_ports= */
     uint32_t trace;                 /* trace=; TRACE_DEFAULT: as the hypervisor's command line says */
     bool service;                   /* it is the service domain, number 0 */
     unsigned module;                /* its kernel's number, for what is said of it */

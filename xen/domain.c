@@ -82,6 +82,7 @@ struct domain *domain_create(domid_t id, const char *name, unsigned nr_vcpus, ui
     d->state = DOM_BUILDING;
     d->max_frames = max_frames;
     d->weight = weight;
+    d->max_port = EVTCHN_FIFO_NR_CHANNELS - 1;
     d->nr_vcpus = nr_vcpus;
     d->shared = alloc_shared_page(d);
     if (d->shared == NULL || arch_domain_init(d) != 0 || evtchn_init(d) != 0)

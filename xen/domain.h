@@ -138,6 +138,7 @@ struct domain {
     uint8_t cmos_index;
 
     struct evtchn_table *evtchn;
+    unsigned max_port;              /* the last event channel it may open */
     uint32_t poll_mask;             /* vCPUs in SCHEDOP_poll, by id */
     bool pirq_eoi_given;            /* PHYSDEVOP_pirq_eoi_gmfn: once */
     uint16_t noted_reason;          /* SCHEDOP_shutdown_code: 1 + reason to report later; 0: none */

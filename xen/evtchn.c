@@ -204,6 +204,8 @@ int evtchn_open_port(struct domain *d, struct evtchn init)
             return rc;
         port = MAX(t->nr_valid - PORTS_PER_BUCKET, 1u);
     }
+    if (unlikely(port > d->max_port))
+        return -ENOSPC;
     if (--t->nr_closed[port / PORTS_PER_BUCKET] == 0)
         set_room(t, port / PORTS_PER_BUCKET, false);
     e = evtchn_lookup(d, port);

@@ -15,6 +15,7 @@
 
 #define MAX_GUESTS ARRAY_SIZE(boot_info.modules)
 #define RESERVE_FRAMES 512u             /* left for ourselves when guests share everything: 2 MiB */
+#define DEFAULT_MAX_PORT 1023u          /* what a toolstack of Xen gives a domain that says nothing */
 #define SERVICE_BYTES (16ull << 20)     /* of a service domain that does not say */
 #define SHARE_UNIT 256u                 /* a share is whole MiB */
 #define WORD_MAX 128u                   /* longer than every one that means something */
@@ -85,6 +86,11 @@ static bool word_weight(struct domain_config *c, const char *value)
     return word_number(value, 1, 65535, &c->weight);
 }
 
+static bool word_max_ports(struct domain_config *c, const char *value)
+{
+    return word_number(value, 63, EVTCHN_FIFO_NR_CHANNELS - 1, &c->max_port);
+}
+
 static bool word_trace(struct domain_config *c, const char *value)
 {
     return trace_parse(value, &c->trace);
@@ -95,13 +101,14 @@ static const struct {
     bool (*take)(struct domain_config *c, const char *value);
 } words[] = {
     { "name=", word_name }, { "mem=", word_mem }, { "vcpus=", word_vcpus }, { "weight=", word_weight },
-    { "trace=", word_trace },
+    { "trace=", word_trace }, { "max_ports=", word_max_ports },
 };
 
 static int take_word(struct domain_config *c, const char *word)
 {
     if (strcmp(word, "service") == 0) {
         c->service = true;
+        c->max_port = EVTCHN_FIFO_NR_CHANNELS - 1;      /* it has one with each guest */
         return 0;
     }
     for (unsigned i = 0; i < ARRAY_SIZE(words); i++) {
@@ -134,7 +141,8 @@ int domain_config_parse(const char *string, struct domain_config *c)
     char word[WORD_MAX];
     int rc = 0;
 
-    *c = (struct domain_config){ .vcpus = 1, .weight = 256, .trace = TRACE_DEFAULT };
+    *c = (struct domain_config){ .vcpus = 1, .weight = 256, .max_port = DEFAULT_MAX_PORT,
+                                .trace = TRACE_DEFAULT };
     while (separator != NULL && p < separator) {
         size_t n = 0;
 
@@ -289,10 +297,12 @@ static struct domain *create(domid_t id, const struct domain_config *c, uint64_t
         return NULL;
     }
     d = domain_create(id, c->name, c->vcpus, nr_frames, c->weight);
-    if (d != NULL)
-        trace_domain(d, c->trace == TRACE_DEFAULT ? trace_config.classes : c->trace);
-    else
+    if (d == NULL) {
         log_error("module %u (%s): not enough memory for a domain", c->module, c->name);
+        return NULL;
+    }
+    d->max_port = c->max_port;
+    trace_domain(d, c->trace == TRACE_DEFAULT ? trace_config.classes : c->trace);
     return d;
 }
 

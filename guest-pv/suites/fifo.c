@@ -453,14 +453,21 @@ static void more_than_bitmaps_have(void)
     static port_t ports[LOW_PORTS + 200];
     unsigned n, bad = 0, again = 0;
     port_t last;
+    long rc = 0;
 
     need_fifo();
     for (n = 0; n < LOW_PORTS + 200; n++) {
         struct evtchn_bind_ipi op = { .vcpu = 0 };
 
-        if (xen_event_channel_op(EVTCHNOP_bind_ipi, &op) != 0)
+        rc = xen_event_channel_op(EVTCHNOP_bind_ipi, &op);
+        if (rc != 0)
             break;
         ports[n] = op.port;
+    }
+    if (rc == -XEN_ENOSPC && ports[n - 1] == 1023) {    /* what a domain gets that asks for nothing else */
+        while (n-- > 0)
+            event_close(ports[n]);
+        SKIP("this domain has 1023 ports (max_ports=)");
     }
     ASSERT_EQ(n, LOW_PORTS + 200);
     last = ports[n - 1];

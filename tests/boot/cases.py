@@ -111,7 +111,7 @@ CASES = [
                 r"^\(XEN\) module 1 \(second\): its string is cut after 4095 bytes, \d+ are lost",
                 r"^\(XEN\) module 1 \(second\): its command line is cut: 1023 bytes of 4108 reach the guest")),
     Case("unknown-word", ("GOOD name=odd colour=blue mem=32M -- suites=boot",), shows=(r"^\(XEN\).*colour",)),
-    Case("fifo", ("GOOD name=queues mem=64M vcpus=2 -- suites=fifo", SHORT.format("good")), guests=(1, 2)),
+    Case("fifo", ("GOOD name=queues mem=64M vcpus=2 max_ports=131071 -- suites=fifo", SHORT.format("good")), guests=(1, 2)),
     Case("second-vcpu", ("GOOD name=two mem=64M vcpus=2 -- suites=vcpu",)),
     Case("second-vcpu-haswell", ("GOOD name=two mem=64M vcpus=2 -- suites=vcpu",), cpu="Haswell"),
     Case("store", (SERVICE, "GOOD name=client mem=32M -- suites=store", "GOOD name=other mem=32M -- suites=store"),

@@ -123,6 +123,8 @@ static void reads_module_words(void **state)
         { "weight=65536 --", -EINVAL, "", "", 0, 1, 65536 },
         { "mem=18446744073709551615G --", -EINVAL, "", "", 0, 1, 256 },
         { "name= --", -EINVAL, "", "", 0, 1, 256 },
+        { "max_ports=62 --", -EINVAL, "", "", 0, 1, 256 },
+        { "max_ports=131072 --", -EINVAL, "", "", 0, 1, 256 },
         { "trace=bogus --", -EINVAL, "", "", 0, 1, 256 },
         { "trace=trap,-all --", 0, "", "", 0, 1, 256 },
         { "odd --", 0, "", "", 0, 1, 256 },
@@ -143,6 +145,19 @@ static void reads_module_words(void **state)
         assert_int_equal(c.vcpus, table[i].vcpus);
         assert_int_equal(c.weight, table[i].weight);
     }
+}
+
+static void limits_ports(void **state)
+{
+    struct domain_config c;
+
+    (void)state;
+    assert_int_equal(domain_config_parse("name=x -- max_ports=100", &c), 0);
+    assert_int_equal(c.max_port, 1023);
+    assert_int_equal(domain_config_parse("max_ports=131071 --", &c), 0);
+    assert_int_equal(c.max_port, 131071);
+    assert_int_equal(domain_config_parse("service --", &c), 0);
+    assert_int_equal(c.max_port, 131071);
 }
 
 static void drops_the_file_name(void **state)
@@ -369,7 +384,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         with_machine(says_what_it_ignores), with_machine(sets_what_it_knows), with_machine(sets_what_is_traced),
-        with_machine(reads_module_words), with_machine(says_what_is_cut), with_machine(drops_the_file_name),
+        with_machine(reads_module_words), with_machine(says_what_is_cut), with_machine(limits_ports),
+        with_machine(drops_the_file_name),
         with_machine(modules_become_guests), with_machine(bzimage_is_no_ramdisk), with_machine(one_service_domain),
         with_machine(files_give_their_memory), with_machine(memory_is_promised_once),
         with_machine(no_guest_is_said),
