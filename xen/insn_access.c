@@ -47,7 +47,11 @@ unsigned fetch_insn_slowly(const struct vcpu *v, const struct cpu_user_regs *reg
         if (*mode != MODE_64 || len == 0)
             return len;
     }
-    return guest_range_ok(regs->rip, 16) ? (unsigned)(MAX_INSN - arch_copy_from_guest(bytes, regs->rip, MAX_INSN)) : 0;
+    if (!guest_range_ok(regs->rip, 16))
+        return 0;
+    if (likely(get_guest_words(bytes, regs->rip, 2)))
+        return MAX_INSN;
+    return (unsigned)(MAX_INSN - arch_copy_from_guest(bytes, regs->rip, MAX_INSN));
 }
 
 static unsigned linear_by_segment(unsigned segment, uint32_t offset, unsigned bytes, bool write, uint64_t *va)
