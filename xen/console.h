@@ -34,7 +34,9 @@ void terminal_begin(void);
 void terminal_write(const char *s, size_t len);     /* of that guest */
 void terminal_interrupt(void);                      /* somebody else's line begins */
 void terminal_end(void);                            /* it is everybody's again */
-void console_choose_raw(struct domain *input);      /* by console_raw=; input: who gets what is typed, or NULL */
+bool console_wants_raw(void);                       /* by console_raw= some guest has the terminal, or would */
+/* By console_raw=. input: the guest that got what was typed last, or NULL. Nobody has it while the keys are ours. */
+void console_choose_raw(struct domain *input, bool keys_are_ours);
 
 /* console_ring.c */
 int console_attach(struct domain *d, mfn_t ring);   /* binds the ring and its port; the port or errno */

@@ -184,10 +184,8 @@ static bool poll_guest(struct domain *d)
     for (unsigned way = 0; way < NR_CONSOLE_WAYS; way++)
         if (looks_like_prompt(d, &d->console_line[way]) && console_may_write(d))
             console_show_line(d, &d->console_line[way], false);
-    if (d->console_ending && console_finished(d)) {
-        boot_cpu.idle_has_work = true;          /* its end was waiting for that */
-        boot_cpu.running->work |= WORK_RESCHED;
-    }
+    if (d->console_ending && console_finished(d))
+        sched_wake_idle();                      /* its end was waiting for that */
     return any;
 }
 

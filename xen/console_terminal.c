@@ -5,7 +5,8 @@
  *
  * Which guest: with console_raw=auto the one that is alone (the service domain does not count), with console_raw=on
  * the one that has the input. A guest that has the terminal may write anything, lines that look like the
- * hypervisor's included. */
+ * hypervisor's included; also what terminals answer to, as if somebody typed. So nobody has it while what is typed is for
+ * the hypervisor. */
 #include "common/string.h"
 #include "xen/console.h"
 #include "xen/console_tx.h"
@@ -127,9 +128,14 @@ static struct domain *only_guest(void)
     return found;
 }
 
-void console_choose_raw(struct domain *input)
+bool console_wants_raw(void)
+{
+    return options.console_raw == RAW_ON || (options.console_raw == RAW_AUTO && only_guest() != NULL);
+}
+
+void console_choose_raw(struct domain *input, bool keys_are_ours)
 {
     struct domain *d = options.console_raw == RAW_AUTO ? only_guest() : options.console_raw == RAW_ON ? input : NULL;
 
-    console_set_raw(options.no_console ? NULL : d);
+    console_set_raw(options.no_console || keys_are_ours ? NULL : d);
 }

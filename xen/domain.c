@@ -173,6 +173,8 @@ void domain_start(struct domain *d)
 {
     struct vcpu *v = d->vcpu[0];
 
+    if (d->state != DOM_BUILDING)
+        return;                 /* it was ended meanwhile */
     if (tracing(TRACE_ALL))
         trace_domain_event(d, TRACE_DOMAIN_BUILT);
     d->state = DOM_RUNNING;

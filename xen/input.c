@@ -11,6 +11,8 @@
 #include "xen/trace.h"
 
 #define SWITCH_CHAR 1                   /* Ctrl-a */
+#define ESC '\033'
+#define BEL '\007'
 #define POLL_NS 20000000ull
 #define TYPING_NS 1000000ull            /* while something comes: a receiver holds 16 characters */
 #define SENDING_NS 1400000ull           /* while something goes: 16 characters at 115200 baud */
@@ -24,6 +26,11 @@ static domid_t last_guest;              /* that was given any */
 static unsigned nr_switch;              /* Ctrl-a that came last, 0 to 2 */
 static uint64_t full_since;             /* ns; 0: there is room */
 
+static void choose_raw(void)
+{
+    console_choose_raw(domain_by_id(last_guest), input_domain == 0 && last_guest != 0);
+}
+
 static void set_input(domid_t id)
 {
     char who[8] = "Xen";
@@ -31,7 +38,7 @@ static void set_input(domid_t id)
     input_domain = id;
     if (id != 0)
         last_guest = id;
-    console_choose_raw(domain_by_id(last_guest));
+    choose_raw();
     if (id != 0)
         snprintf(who, sizeof(who), "DOM%u", id);
     log_info("*** Serial input to %s (type 'CTRL-a' three times to switch input)", who);
@@ -56,7 +63,7 @@ void console_input_offer(struct domain *d)
 
     for_each_domain(other)
         if (other != d && other->id != STORE_DOMID && other->console_ring != NULL) {
-            console_choose_raw(domain_by_id(last_guest));       /* d is not alone */
+            choose_raw();                           /* d is not alone */
             return;
         }
     if (d->id != STORE_DOMID)
@@ -72,7 +79,7 @@ void console_input_withdraw(struct domain *d)
             set_input(other->id);
     if (input_domain == d->id)
         input_domain = 0;
-    console_choose_raw(domain_by_id(last_guest));
+    choose_raw();
 }
 
 static void say_domains(void)
@@ -129,9 +136,9 @@ static void choose(char c)
 
 static void toggle_raw(void)
 {
-    options.console_raw = console_is_raw() ? RAW_OFF : RAW_ON;
-    console_choose_raw(domain_by_id(last_guest));
-    log_info("Guests' output is shown %s", console_is_raw() ? "as it is, of one guest" : "line by line");
+    options.console_raw = console_wants_raw() ? RAW_OFF : RAW_ON;
+    choose_raw();
+    log_info("Guests' output is shown %s", console_wants_raw() ? "as it is, of the guest that has the input" : "line by line");
 }
 
 static void reboot(void)
@@ -165,12 +172,39 @@ static void say_keys(void)
         log_info(" key '%c' => %s", keys[i].key, keys[i].what);
 }
 
+/* A terminal's answer to what a guest wrote a moment ago is none of our keys: sequences are passed over as a whole, those
+ * of CSI to their last byte, strings (OSC, DCS and their like) to BEL or the backslash of ST. */
+static bool in_sequence(char c)
+{
+    static enum { KEYS, ESCAPE, SEQUENCE, STRING } state;
+
+    if (c == ESC) {
+        state = state == STRING ? STRING : ESCAPE;
+        return true;
+    }
+    switch (state) {
+    case KEYS:
+        return false;
+    case ESCAPE:
+        state = c == '[' || c == 'O' ? SEQUENCE : c == ']' || c == 'P' || c == 'X' || c == '^' || c == '_' ? STRING : KEYS;
+        return true;
+    case SEQUENCE:
+        state = c >= '@' && c <= '~' ? KEYS : SEQUENCE;
+        return true;
+    default:
+        state = c == BEL || c == '\\' ? KEYS : STRING;
+        return true;
+    }
+}
+
 static void give_input(char c)
 {
     struct domain *d = input_domain != 0 ? domain_by_id(input_domain) : NULL;
 
     if (d != NULL)
         console_give(d, c);
+    if (input_domain == 0 && in_sequence(c))
+        return;
     if (input_domain == 0 && choosing != NULL) {
         choose(c);
         return;

@@ -216,6 +216,7 @@ int get_page_type_slow(struct frame *f, uint64_t type)
         struct domain *d = frame_owner(f);
 
         spin_unlock(&d->mm_lock);
+        preempt_point();                /* several who wait only pass the CPU to each other: let interrupts in */
         schedule_behind();
         spin_lock(&d->mm_lock);
     }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "host.h"
+#include "xen/console.h"
 #include "xen/frame.h"
 #include "xen/mm.h"
 #include "xen/options.h"
@@ -114,7 +115,7 @@ bool host_run(uint64_t limit_ns)
     while (now_ns() < end) {
         schedule();
         domain_reap();
-        if (boot_cpu.idle_has_work || !list_empty(&boot_cpu.queue))
+        if (boot_cpu.idle_has_work || !list_empty(&boot_cpu.queue) || console_poll())
             continue;
         if (host.deadline == 0)
             return true;

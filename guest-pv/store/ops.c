@@ -267,8 +267,8 @@ void op_forget_domain(uint16_t domid)
 
         if (up && n->data->perms[0].domid == domid) {
             path_of(path, n);
-            remove_tree(&ours, path);
-            n = up;
+            if (!remove_tree(&ours, path))
+                n = up;         /* else what is left of it is passed over, or this would never end */
         }
         n = next_node(n);
     }

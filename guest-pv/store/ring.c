@@ -128,6 +128,8 @@ static void resume(struct ring *r)
         give_up(r, XENSTORE_ERROR_COMM);
     else
         carry_on(r);
+    r->page->req_cons = r->req_cons;    /* the old one may have died between its journal and this */
+    event_send(r->port);
 }
 
 bool ring_connect(uint16_t domid)
@@ -215,10 +217,9 @@ static uint32_t pull(struct ring *r)
             bytes[i] = p->req[MASK_XENSTORE_IDX(r->req_cons++)];
         taken += n;
         journal_add(r, bytes, n);
-        conn_put(r->conn, bytes, n);
-    }
-    if (taken)
         __atomic_store_n(&p->req_cons, r->req_cons, __ATOMIC_RELEASE);
+        conn_put(r->conn, bytes, n);        /* it may be our last */
+    }
     return taken;
 }
 

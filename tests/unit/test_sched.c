@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "support.h"
+#include "xen/console.h"
 #include "xen/evtchn.h"
 #include "xen/sched.h"
 #include "xen/time.h"
@@ -282,6 +283,38 @@ static void a_domain_ends_beside_others(void **state)
     assert_true(nr_free_frames() > free_before + GUEST_FRAMES + NR_TABLES - 200);
     host.window_ticks = 0;
     run_for(MS);
+}
+
+static void stop_now(void *arg)
+{
+    (void)arg;
+    stop = true;
+}
+
+/* Its last words go over a slow line; then its end must not wait for the busy one to sleep. */
+static void a_domain_with_last_words_ends_beside_a_busy_one(void **state)
+{
+    struct domain *dying = guest_make_sized(1, 1, GUEST_FRAMES, 256);
+    struct xencons_interface *ring = dying->console_ring;
+    struct timer end;
+
+    (void)state;
+    stop = false;
+    host_become(boot_cpu.idle);
+    console_input_start();
+    busy_guest(2, 256, busy);
+    host.byte_ticks = 208333;           /* 11520 bytes a second */
+    for (unsigned i = 0; i < 600; i++)
+        ring->out[ring->out_prod++ % sizeof(ring->out)] = i % 20 == 19 ? '\n' : 'x';
+    domain_shutdown(dying, SHUTDOWN_poweroff);
+    timer_init(&end, stop_now, NULL);
+    timer_set(&end, now_ns() + 4000 * MS);
+    for (unsigned i = 0; i < 4000 && !stop && domain_count() == 2; i++)
+        (void)host_run(MS);
+    assert_false(stop);
+    assert_int_equal(domain_count(), 1);
+    timer_cancel(&end);
+    stop = true;
 }
 
 /* --- What a guest asks for --------------------------------------------------------------------------------
@@ -580,6 +613,7 @@ int main(void)
         with_machine(the_one_that_wakes_is_served_soon),
         with_machine(the_machine_sleeps_when_all_do),
         with_machine(a_domain_ends_beside_others),
+        with_machine(a_domain_with_last_words_ends_beside_a_busy_one),
         with_guest(poll_times_out_and_is_woken),
         with_guest(block_ends_with_the_timer),
         with_guest(time_stamps_move),

@@ -166,7 +166,7 @@ static void dies_first(void **state)
 static void is_started_again(void **state)
 {
     static const struct domain_config config = { .name = "store", .vcpus = 1, .weight = 256, .mem_bytes = GUEST_FRAMES * PAGE_SIZE,
-                                                 .trace = TRACE_DEFAULT, .service = true, .cmdline = "mine" };
+                                                 .trace = TRACE_DEFAULT, .service = true, .max_port = 1023, .cmdline = "mine" };
     struct domain *d = introduced(1, 1), *gone = introduced(2, 1);
     struct xenstore_domain_interface *page = mfn_to_virt(d->store_mfn);
     char line[64];
@@ -250,7 +250,10 @@ static void keys(void **state)
     assert_true(console_says("d1 is asked"));
     assert_true(console_says("d9 cannot be asked"));
     assert_int_equal(domain_by_id(1)->console_ring->in_prod, 4);        /* s1 before, s1 after */
-    typed = "\1\1\1x7x1";
+    typed = "\1\1\1\033[5;1R\033]lx1\033\\\033Ox1\033[?1;2c";    /* a terminal's answers are no keys */
+    console_input();
+    assert_int_equal(domain_by_id(1)->state, DOM_RUNNING);
+    typed = "1x7x1";
     console_input();
     assert_true(console_says("d7: no such domain"));
     assert_int_equal(domain_by_id(1)->state, DOM_SHUTDOWN);

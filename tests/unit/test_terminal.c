@@ -131,7 +131,7 @@ static void two_guests_have_lines(void **state)
     say(b, "from b\n");
     EXPECT_TEXT("(d1) from a\n(d2) from b\n");
     options.console_raw = RAW_ON;                       /* and the one with the input has the terminal then */
-    console_choose_raw(a);
+    console_choose_raw(a, false);
     clear();
     say(b, "half ");
     host_advance(2000000000ull);
@@ -161,6 +161,16 @@ static void a_key_switches(void **state)
     clear();
     say(a, "\033[2Jraw");
     EXPECT_TEXT("\033[2Jraw");
+    typed = "\1\1\1";                  /* the keys are ours: nothing may make the terminal answer */
+    console_input();
+    clear();
+    say(a, "\033[6nby lines\n");
+    EXPECT_TEXT("(d1) by lines\n");
+    typed = "\1\1\1";
+    console_input();
+    clear();
+    say(a, "\033[2Jraw");
+    EXPECT_TEXT("\033[2Jraw");
 }
 
 /* What was held back goes out when the terminal becomes the guest's. */
@@ -168,11 +178,11 @@ static void nothing_is_lost_on_the_way(void **state)
 {
     (void)state;
     options.console_raw = RAW_OFF;
-    console_choose_raw(NULL);
+    console_choose_raw(NULL, false);
     clear();
     say(a, "half a li");
     options.console_raw = RAW_AUTO;
-    console_choose_raw(NULL);
+    console_choose_raw(NULL, false);
     say(a, "ne\n");
     EXPECT_TEXT("(d1) half a li\n(XEN) *** d1 has the terminal to itself (console_raw)\nne\n");
 }
@@ -181,7 +191,7 @@ static void a_line_by_both_ways(void **state)
 {
     (void)state;
     options.console_raw = RAW_OFF;
-    console_choose_raw(NULL);
+    console_choose_raw(NULL, false);
     clear();
     say(a, "[    0.1] a line\r\n");                    /* each at once */
     call("[    0.1] a line\n");
