@@ -17,23 +17,17 @@ static struct frame *own_frame(mfn_t mfn, struct domain *d)
     return f;
 }
 
-/* F9: at the end, which is before the one that d->frames names. */
-static void ring_add(struct domain *d, struct frame *f)
+/* F9: first to last, which are linked with each other, come at the end: before the one that d->frames names. */
+static void ring_add(struct domain *d, uint32_t first, uint32_t last)
 {
-    uint32_t mfn = (uint32_t)frame_to_mfn(f);
+    uint32_t head = d->frames != 0 ? d->frames : first, tail = d->frames != 0 ? mfn_to_frame(head)->prev : last;
 
-    f->next = f->prev = mfn;
-    if (d->frames != 0) {
-        struct frame *first = mfn_to_frame(d->frames);
-
-        f->next = d->frames;
-        f->prev = first->prev;
-        mfn_to_frame(first->prev)->next = mfn;
-        first->prev = mfn;
-    } else {
-        d->frames = mfn;
-    }
-    d->nr_frames++;
+    mfn_to_frame(first)->prev = tail;
+    mfn_to_frame(last)->next = head;
+    mfn_to_frame(tail)->next = first;
+    mfn_to_frame(head)->prev = last;
+    d->frames = head;
+    d->nr_frames += last - first + 1;
 }
 
 static void ring_remove(struct domain *d, struct frame *f)
@@ -60,8 +54,10 @@ mfn_t alloc_domain_frames(struct domain *d, unsigned order, unsigned address_bit
         struct frame *f = own_frame(mfn + i, d);
 
         f->count = FRAME_ALLOCATED | FRAME_COUNTED | 1;
-        ring_add(d, f);
+        f->next = (uint32_t)(mfn + i + 1);
+        f->prev = (uint32_t)(mfn + i - 1);
     }
+    ring_add(d, (uint32_t)mfn, (uint32_t)(mfn + (1ull << order) - 1));
     return mfn;
 }
 
@@ -86,7 +82,7 @@ uint64_t unclaimed_frames(void)
     return unused(nr_free_frames(), claimed_frames());
 }
 
-/* While it is built nobody runs who could have taken anything. */
+/* One that is being built takes what was found free for it. */
 static bool may_have(const struct domain *d, uint64_t nr)
 {
     return d->nr_hv_frames + nr <= DOMAIN_RESERVE || d->state == DOM_BUILDING || unclaimed_frames() >= nr;

@@ -10,7 +10,8 @@
 #include "xen/sched.h"
 #include "xen/upcall.h"
 
-#define WORK_PER_GATE 20u
+#define WORK_PER_GATE 40u
+#define GATES_AT_ONCE 256u
 
 #define PF_PRESENT 1u
 #define PF_WRITE 2u
@@ -175,6 +176,12 @@ void handle_guest_trap(struct cpu_user_regs *regs, unsigned vector, uint64_t add
     irqsoff_end(before);
 }
 
+static long gates_set(unsigned n, long rc)
+{
+    count_work(n % GATES_AT_ONCE * WORK_PER_GATE);
+    return rc;
+}
+
 /* traps: guest array of struct trap_info ended by an address of 0; NULL clears the whole table (public/xen.h). The array
  * may be of any length, with the same vector again. Entries before a bad one stay set, as on Xen. */
 long do_set_trap_table(uint64_t traps)
@@ -186,18 +193,20 @@ long do_set_trap_table(uint64_t traps)
             v->traps[i] = (struct trap_info){ 0 };
         return 0;
     }
-    for (;; traps += sizeof(struct trap_info)) {
+    for (unsigned n = 1;; n++, traps += sizeof(struct trap_info)) {
         struct trap_info ti;
 
         if (!guest_range_ok(traps, sizeof(ti)) || !get_guest_args(&ti, traps, 2))
-            return -EFAULT;
+            return gates_set(n, -EFAULT);
         if (ti.address == 0)
-            return 0;
+            return gates_set(n, 0);
         if (!is_canonical(ti.address))
-            return -EINVAL;
+            return gates_set(n, -EINVAL);
         v->traps[ti.vector] = ti;
-        preempt_after(WORK_PER_GATE);
-        if (unlikely(v->work & WORK_DOMAIN))
+        if (likely(n % GATES_AT_ONCE != 0))
+            continue;
+        preempt_after(GATES_AT_ONCE * WORK_PER_GATE);
+        if (v->work & WORK_DOMAIN)
             return 0;           /* the domain has ended: nobody reads the answer */
     }
 }
