@@ -83,6 +83,7 @@ help:
 	@echo '  trace-cost  what tracing costs a Linux boot, in instructions;  trace-speed  how fast pvtrace reads'
 	@echo '  soak     two minutes of stress-ng in a Linux guest'
 	@echo '  oracle   the same guest on Debian'"'"'s Xen and on ours, compared test by test'
+	@echo '  fuzz-long  a hundred million random hypercalls on the host;  irqsoff  a hypervisor that measures how long others wait'
 	@echo '  build, iso, deps, deps-test, lint, clean'
 	@echo 'Variables:'
 	@echo '  GUEST=linux            Debian'"'"'s kernel with a shell on its console (downloaded, not installed)'
