@@ -184,8 +184,10 @@ static bool poll_guest(struct domain *d)
     for (unsigned way = 0; way < NR_CONSOLE_WAYS; way++)
         if (looks_like_prompt(d, &d->console_line[way]) && console_may_write(d))
             console_show_line(d, &d->console_line[way], false);
-    if (d->console_ending && console_finished(d))
+    if (d->console_ending && console_finished(d)) {
         sched_wake_idle();                      /* its end was waiting for that */
+        any = true;
+    }
     return any;
 }
 

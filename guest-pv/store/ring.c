@@ -196,6 +196,8 @@ static uint32_t push(struct ring *r)
         journal_write(r, LOST);
     if (n) {
         __atomic_store_n(&p->rsp_prod, r->rsp_prod, __ATOMIC_RELEASE);
+        if (r->kept && n == r->conn->out_len && r->conn->in_len == 0)
+            journal_write(r, 0);        /* answered: at once, or it would be again by whoever comes after us */
         conn_sent(r->conn, n);
     }
     return n;
@@ -236,8 +238,6 @@ static bool serve(struct ring *r)
         give_up(r, XENSTORE_ERROR_PROTO);
     else if (in | out | more)
         event_send(r->port);
-    if (r->conn && r->kept && r->conn->in_len == 0 && r->conn->out_len == 0)
-        journal_write(r, 0);
     return in | out | more;
 }
 

@@ -20,6 +20,7 @@ CHATTER = re.compile(r"""Using\ VMX\ hardware-assisted\ virtualization\.$ | scan
 THEIR_LAST = 55                 # of the hypercalls that xenalyze counts
 HEADER = pathlib.Path("/usr/include/xen/xen.h")
 NUMBERS = {m[1]: int(m[2]) for m in re.finditer(r"#define __HYPERVISOR_(\w+)\s+(\d+)", HEADER.read_text())}
+NUMBERS["mca"] = NUMBERS["arch_0"]      # arch-x86/xen-mca.h
 IDLE = (32767, 32768)
 # How many, as xenalyze heads it in "PV events": what pvtrace --csv has for it.
 EVENTS = {"page_fault": "page fault", "emulate privop": "emulated", "forced_invalid_op": "emulated", "ptwr": "ptwr"}
