@@ -27,6 +27,8 @@ APPEND   ?=
 TRACE    ?= $(if $(filter trace,$(MAKECMDGOALS)),all)
 VIEW     ?= -C
 TRACE_FILE ?= $(BUILD)/trace.bin
+RECORDING ?= $(BUILD)/recording
+GDB_AT   ?= localhost:1234
 # GUEST=path is a kernel taken as it is, KERNEL=path one that is unpacked first; the ramdisk has two names.
 WITH_LINUX   := $(filter linux,$(GUEST))
 USER_GUEST   := $(if $(WITH_LINUX),,$(GUEST))
@@ -35,7 +37,7 @@ USER_KERNEL  := $(if $(KERNEL),$(BUILD)/kernel.elf,$(USER_GUEST))
 ENTRY    ?= $(if $(USER_KERNEL),own,$(or $(WITH_LINUX),guests))
 ISO      ?= $(BUILD)/paragon.iso
 # A guest of yours alone on a terminal is given it. make says when its output is one, test when its input is.
-AT_TERMINAL := $(if $(MAKE_TERMOUT),$(if $(filter run,$(MAKECMDGOALS)),$(shell test -t 0 && echo y)))
+AT_TERMINAL := $(if $(MAKE_TERMOUT),$(if $(filter run record debug,$(MAKECMDGOALS)),$(shell test -t 0 && echo y)))
 RAW      ?= $(if $(AT_TERMINAL),$(if $(filter own linux,$(ENTRY)),auto,off),off)
 
 $(if $(filter auto kvm tcg,$(ACCEL)),,$(error ACCEL=$(ACCEL): must be auto, kvm or tcg))
@@ -72,12 +74,15 @@ Q := @
 say = @printf '  %-8s %s\n' '$(1)' '$(2)'
 endif
 
-.PHONY: help run trace iso build deps deps-test clean oracle test lint soak
+.PHONY: help run trace record replay debug debug-replay iso build deps deps-test clean oracle test lint soak
 
 help:
 	@echo 'Paragon: a small hypervisor for Xen PV guests. Targets:'
 	@echo '  run      install what is missing, build, boot the ISO, report; exits 0 when every guest passed'
 	@echo '  trace    the same, and every hypercall, trap and event of the guests as it happens; kept in $(TRACE_FILE)'
+	@echo '  record   as run, emulated, and keeps in RECORDING=$(RECORDING) all that the machine was given;  replay  runs that'
+	@echo '           once more, the same to the byte'
+	@echo '  debug    as run, but QEMU waits for gdb at GDB_AT=$(GDB_AT);  debug-replay  the same for a recording'
 	@echo '  test     every test: runner, lint, unit tests, boot tests'
 	@echo '  test-kvm those tests that boot under real KVM, inside an emulated machine: no /dev/kvm is needed'
 	@echo '  trace-cost  what tracing costs a Linux boot, in instructions;  trace-speed  how fast pvtrace reads'
@@ -110,7 +115,8 @@ DEPS  += newlib-source xz-utils
 DEPS  += grub-common grub-pc-bin grub-efi-amd64-bin xorriso mtools
 DEPS  += qemu-system-x86 seabios ovmf python3
 DEPS  += $(if $(KERNEL)$(WITH_LINUX),zstd lz4 bzip2)
-DEPS_TEST := babeltrace2 libcmocka-dev clang libclang-rt-14-dev sbsigntool openssl
+DEPS  += $(if $(filter debug debug-replay,$(MAKECMDGOALS)),gdb)
+DEPS_TEST := gdb babeltrace2 libcmocka-dev clang libclang-rt-14-dev sbsigntool openssl
 
 # $(call install,PACKAGES): asks dpkg first, so that a complete machine is neither touched nor kept waiting.
 define install
@@ -145,7 +151,7 @@ ifneq ($(if $(PACKAGES_READY),,$(OTHER_GOALS)),)
 
 .PHONY: $(OTHER_GOALS) rest
 $(OTHER_GOALS): rest ; @:
-rest: $(if $(filter-out run trace iso build oracle soak trace-cost $(BUILD)/%,$(OTHER_GOALS)),deps-test,deps)
+rest: $(if $(filter-out run trace record replay debug debug-replay iso build oracle soak trace-cost $(BUILD)/%,$(OTHER_GOALS)),deps-test,deps)
 	@$(MAKE) --no-print-directory PACKAGES_READY=y $(OTHER_GOALS)
 
 else
@@ -153,6 +159,7 @@ else
 # --- The hypervisor ---------------------------------------------------------------------------------------
 # DEBUG=1: assertions, and every reference recounted whenever a domain has ended. Objects of its own.
 # NO_TRACE=1: without the places where the trace hangs, to measure what they cost.
+# -g3: gdb reads the values of macros, too, and tools/gdb has none of its own.
 # IRQSOFF=1: measures how long interrupts stay off, and says so at the end.
 HV       := $(BUILD)/hv$(if $(DEBUG),-debug)
 ABI      := $(BUILD)/abi/public
@@ -169,7 +176,7 @@ MACH     := -ffreestanding -mno-red-zone -mgeneral-regs-only -fpie -fvisibility=
             -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables -fno-strict-aliasing
 WARN     := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wundef \
             -Wvla
-HV_CFLAGS := -std=gnu11 -O2 -g $(MACH) $(WARN) $(CPPFLAGS) $(if $(DEBUG),-DDEBUG) $(if $(NO_TRACE),-DTRACE_NEVER) \
+HV_CFLAGS := -std=gnu11 -O2 -g3 $(MACH) $(WARN) $(CPPFLAGS) $(if $(DEBUG),-DDEBUG) $(if $(NO_TRACE),-DTRACE_NEVER) \
              $(if $(IRQSOFF),-DIRQSOFF)
 DEPFLAGS = -MMD -MP -MF $(basename $@).d
 
@@ -334,6 +341,22 @@ run: $(ISO)
 trace: $(ISO) $(PVTRACE)
 	@$(RUN) --trace $(TRACE_FILE) --pvtrace $(PVTRACE) --view='$(VIEW)'; status=$$?; \
 	    echo 'The trace: $(TRACE_FILE), read by $(PVTRACE) (-c counts, --svg, --json, --ctf, --csv, -h)'; exit $$status
+
+# With TRACE=words both keep a trace, too.
+RECORDED_TRACE = $(if $(TRACE),--trace $(TRACE_FILE) --pvtrace $(PVTRACE))
+record: $(ISO) $(if $(TRACE),$(PVTRACE))
+	@$(RUN) --record $(RECORDING) $(RECORDED_TRACE)
+
+# What was recorded is neither made anew nor looked at.
+REPLAY = tools/paragon-run --rerun $(RECORDING) $(if $(TIMEOUT),--timeout $(TIMEOUT)) $(RECORDED_TRACE)
+replay: $(if $(TRACE),$(PVTRACE))
+	@$(REPLAY)
+
+debug: $(ISO)
+	@$(RUN) --gdb $(GDB_AT)
+
+debug-replay:
+	@$(REPLAY) --gdb $(GDB_AT)
 
 # --- Debian's Xen as the oracle ---------------------------------------------------------------------------
 # Unpacked here, never installed.

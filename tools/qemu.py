@@ -29,6 +29,9 @@ KVM_GAVE_UP = re.compile(r"^KVM internal error|^error: kvm run failed")
 # Instructions counted, and everything that depends on time or chance made the same in each run.
 ICOUNT = ["-icount", "shift=0,sleep=off", "-seed", "1", "-rtc", "base=2026-01-01,clock=vm"]
 ICOUNT_CPU = "max,-smap,-la57,-erms"
+# Everything that enters the machine (keys, clocks, chance) is written to a file, or comes from it: see recording.py.
+# With sleep=off, as above, both of them hang.
+RECORDING = "shift=0,rr={},rrfile={}"
 
 
 def pick_accel(wish):
@@ -46,9 +49,23 @@ def pick_accel(wish):
     return "kvm", "vmx or svm, and /dev/kvm opens"
 
 
+def gdb_stub(where):
+    """Words for a QEMU that waits until gdb has come and lets it go on. where: host:port or unix:path."""
+    return ["-S", "-gdb", f"{where},server=on,wait=off" if where.startswith("unix:") else f"tcp:{where}"]
+
+
+def drive(name, file, machine):
+    """Words for a drive that is only read. When a disk answers is recorded by a driver between it and its file."""
+    if not machine.get("rr"):
+        return ["-drive", f"if=none,id={name},readonly=on,{file}"]
+    return ["-drive", f"if=none,id={name}-file,readonly=on,{file}",
+            "-drive", f"driver=blkreplay,if=none,id={name},readonly=on,image={name}-file"]
+
+
 def command(machine, iso=None, kernel=None, append="", modules=(), esp=None, program=None):
-    """The QEMU command line. machine: dict of accel, cpu, mem, firmware; icount if instructions are to be counted; ram
-    (a file to be the machine's memory, for others to look into) if wanted. modules: "file words" strings.
+    """The QEMU command line. machine: dict of accel, cpu, mem, firmware; icount if instructions are to be counted; rr,
+    ("record" or "replay", file), if what enters the machine is; ram (a file to be the machine's memory, for others to
+    look into) and gdb (where QEMU waits for it: localhost:port, unix:path) if wanted. modules: "file words" strings.
     esp: a directory, shown to the machine as a disk with one FAT partition."""
     argv = shlex.split(program or os.environ.get("QEMU", "qemu-system-x86_64"))
     argv += ["-accel", machine["accel"], "-cpu", machine["cpu"], "-m", str(machine["mem"])]
@@ -57,14 +74,20 @@ def command(machine, iso=None, kernel=None, append="", modules=(), esp=None, pro
     argv += FIRMWARE[machine["firmware"]]
     if machine.get("icount"):
         argv += ICOUNT
+    if machine.get("rr"):
+        argv += ["-icount", RECORDING.format(machine["rr"][0], machine["rr"][1].replace(",", ",,"))]
+    if machine.get("gdb"):
+        argv += gdb_stub(machine["gdb"])
     if machine.get("ram"):
         argv += ["-machine", "memory-backend=ram", "-object", f"memory-backend-file,id=ram,share=on,"
                  f"size={machine['mem']}M,mem-path={machine['ram'].replace(',', ',,')}"]
-    if iso:
+    if iso and not machine.get("rr"):
         return argv + ["-cdrom", iso, "-boot", "d"]
+    if iso:
+        cd = drive("cd", f"format=raw,file={iso.replace(',', ',,')}", machine)
+        return argv + cd + ["-device", "ide-cd,drive=cd", "-boot", "d"]
     if esp:
-        drive = f"if=none,id=esp,format=raw,readonly=on,file=fat:{esp}"
-        return argv + ["-drive", drive, "-device", "virtio-blk-pci,drive=esp"]
+        return argv + drive("esp", f"format=raw,file=fat:{esp}", machine) + ["-device", "virtio-blk-pci,drive=esp"]
     initrd = ",".join(module.replace(",", ",,") for module in modules)
     return argv + ["-kernel", kernel, "-append", append] + (["-initrd", initrd] if modules else [])
 

@@ -35,6 +35,7 @@ class Case:
     kvm: str = ""  # the CPU of a machine under real KVM, inside an emulated one (nested.py); cpu is not looked at
     rom: bytes = b""  # an option ROM of that machine
     icount: bool = False  # every run the same, see tools/qemu.py
+    recorded: bool = False  # two runs: the second is the replay of the first, and must be the same; trace: of both
     mem: int = 512
     firmware: str = "bios"
     limit: int = 60  # seconds
@@ -276,6 +277,20 @@ CASES += [
     Case("panic-in-panic", (SHORT.format("good"),), meddles=meddle.panic_in_panic, panics="FATAL TRAP: vector = 14",
          shows=(r"^\(XEN\) Panic on CPU 0, while another was being shown:", r"^\(XEN\) Rebooting"),
          check=meddle.one_register_dump),
+]
+
+# Recorded and replayed. Of the traces all records are compared, with their times.
+TRACED = "console=com1 trace=all"
+
+CASES += [
+    Case("record-guests", (SERVICE, ALL.format("solo"), "GOOD name=client mem=32M -- suites=store"), TRACED, guests=(1, 2),
+         recorded=True, trace="after"),
+    Case("record-iso", iso="own", guests=(), recorded=True, shows=(r"^\(d1\) tiny: as it has to be",)),
+    Case("record-keys", (SERVICE, "GRUB name=grub mem=64M --"), guests=(), recorded=True,
+         types=((r"GNU GRUB", b"echo this is grub on $grub_cpu-$grub_platform\nhalt\n"),),
+         shows=(r"^\(d1\).*this is grub on x86_64-xen",)),
+    Case("record-linux", (SERVICE, "LINUX name=linux mem=256M -- console=hvc0 paragon=boot", "RAMDISK"), TRACED, guests=(),
+         recorded=True, trace="after", shows=(r"^\(XEN\).*Domain 1 \(linux\) ended: power off",), limit=180),
 ]
 
 # Under real KVM, inside an emulated machine. The CPU there is AMD's whatever its name; with XSAVE, QEMU's emulation of SVM

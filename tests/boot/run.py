@@ -5,6 +5,7 @@ is kept under --logs. Exit status 0 when nothing failed.
 """
 
 import argparse
+import itertools
 import os
 import re
 import sys
@@ -101,8 +102,10 @@ def ram_faults(case, args, report):
         os.remove(ram.name)
 
 
-def command(case, args, ram):
+def command(case, args, ram, rr=None):
     machine = {"accel": args.accel, "cpu": case.cpu, "mem": case.mem, "firmware": case.firmware, "ram": ram}
+    if rr:
+        machine.update(accel="tcg", rr=rr)
     if case.icount:
         machine.update(accel="tcg", cpu=qemu.ICOUNT_CPU, icount=True)
     if case.door in esp.HOME:
@@ -117,6 +120,8 @@ def command(case, args, ram):
 
 
 def boot(case, args):
+    if case.recorded:
+        return recorded(case, args)
     by_ram = case.trace in ("live", "after")
     with tracing.Reader(args.pvtrace, trace_of(case, args) if by_ram else None, None, case.mem,
                         live=case.trace == "live") as reader:
@@ -129,13 +134,49 @@ def boot(case, args):
         return (*ran, meddler.fault)
 
 
-def run_machine(case, args, argv, reader):
+def recorded(case, args):
+    """Two runs, the second one from the recording of the first, without anybody at the keyboard. Their terminals' text and
+    their traces have to be the same bytes. What else is judged is the first's."""
+    runs = []
+    for mode in ("record", "replay"):
+        trace = f"{trace_of(case, args)}.{mode}" if case.trace else None
+        raw = []
+        with tracing.Reader(args.pvtrace, trace, None, case.mem, live=False) as reader:
+            argv = command(case, args, reader.ram, (mode, os.path.join(args.logs, case.name + ".rr")))
+            report, verdict = run_machine(case, args, argv, reader, raw, case.types if mode == "record" else ())
+        data = b""
+        if trace and os.path.exists(trace):
+            with open(trace, "rb") as file:
+                data = file.read()
+        runs.append((raw, data, report, verdict))
+    (text, trace, report, verdict), (text_again, trace_again, _, (_, reason)) = runs
+    return report, verdict, unlike(text, text_again, reason) or unlike_traces(case, trace, trace_again)
+
+
+def unlike(text, again, reason):
+    pairs = itertools.zip_longest(text, again)
+    wrong = next((n for n, (first, second) in enumerate(pairs) if first != second), None)
+    return "" if wrong is None else f"the replay's line {wrong} is not the recording's ({reason}): " + \
+        " and not ".join(repr(lines[wrong]) if wrong < len(lines) else "none" for lines in (again, text))
+
+
+def unlike_traces(case, trace, again):
+    if case.trace and not trace:
+        return "the recording has no trace"
+    return "" if trace == again else f"the replay's trace ({len(again)} bytes) is not the recording's ({len(trace)} bytes)"
+
+
+def run_machine(case, args, argv, reader, raw_lines=None, types=None):
+    """raw_lines: gets the lines as they came. types: instead of the case's own."""
     report = ktap.Report()
+    types = case.types if types is None else types
 
     def on_line(raw):
+        if raw_lines is not None:
+            raw_lines.append(raw)
         line = report.feed(raw)
         reader.line(line)
-        return b"".join(keys for pattern, keys in case.types if re.search(pattern, line))
+        return b"".join(keys for pattern, keys in types if re.search(pattern, line))
 
     until = re.compile(case.until) if case.until else None
     ended, status = qemu.run(argv, case.limit * args.patience, on_line, until)
