@@ -9,6 +9,7 @@ finds no fault.
 from dataclasses import dataclass, field
 
 import badelf
+import debugger
 import esp
 import meddle
 import nested
@@ -47,6 +48,7 @@ class Case:
     starts: bool = True  # False: the hypervisor does not, and only shows and check are judged
     panics: str = ""  # the reason that the hypervisor has to give when it ends itself; shows and check are judged, too
     meddles: object = None  # a plan of gdb.py: what is done to the machine meanwhile
+    debugged: object = None  # of debugger.py: gdb looks at the machine (at the replay, if recorded): yields faults
     irqsoff: bool = False  # the hypervisor is the one that measures how long interrupts stay off
     until: str = ""  # a line behind which nothing more comes, though the machine runs on
 
@@ -281,16 +283,26 @@ CASES += [
 
 # Recorded and replayed. Of the traces all records are compared, with their times.
 TRACED = "console=com1 trace=all"
+CLIENT = (SERVICE, "GOOD name=client mem=32M -- suites=store")
+SEES_CLIENT = debugger.guest("client", r"^hypercall_page.* in section ")
+LINUX_BOOT = (SERVICE, "LINUX name=linux mem=256M -- console=hvc0 paragon=boot", "RAMDISK")
 
 CASES += [
-    Case("record-guests", (SERVICE, ALL.format("solo"), "GOOD name=client mem=32M -- suites=store"), TRACED, guests=(1, 2),
-         recorded=True, trace="after"),
+    Case("record-guests", (SERVICE, "GOOD name=solo mem=64M -- suites=boot,memory,pagetables",
+                           "GOOD name=client mem=32M -- suites=store"), TRACED, guests=(1, 2), recorded=True,
+         trace="after", limit=120),
     Case("record-iso", iso="own", guests=(), recorded=True, shows=(r"^\(d1\) tiny: as it has to be",)),
     Case("record-keys", (SERVICE, "GRUB name=grub mem=64M --"), guests=(), recorded=True,
-         types=((r"GNU GRUB", b"echo this is grub on $grub_cpu-$grub_platform\nhalt\n"),),
-         shows=(r"^\(d1\).*this is grub on x86_64-xen",)),
-    Case("record-linux", (SERVICE, "LINUX name=linux mem=256M -- console=hvc0 paragon=boot", "RAMDISK"), TRACED, guests=(),
-         recorded=True, trace="after", shows=(r"^\(XEN\).*Domain 1 \(linux\) ended: power off",), limit=180),
+         types=((r"GNU GRUB", b"halt\n"),), shows=(r"^\(XEN\).*Domain 1 \(grub\) ended: power off",)),
+    Case("record-linux", LINUX_BOOT, TRACED, guests=(), recorded=True, trace="after", limit=180,
+         shows=(r"^\(XEN\).*Domain 1 \(linux\) ended: power off",)),
+]
+
+# gdb with tools/gdb, on what runs and on what is replayed.
+CASES += [
+    Case("gdb-guest", CLIENT, TRACED, trace="after", debugged=SEES_CLIENT, limit=120),
+    Case("gdb-replay", CLIENT, TRACED, trace="after", recorded=True, debugged=SEES_CLIENT, limit=120),
+    Case("gdb-linux", LINUX_BOOT, TRACED, guests=(), trace="after", debugged=debugger.guest("linux"), limit=180),
 ]
 
 # Under real KVM, inside an emulated machine. The CPU there is AMD's whatever its name; with XSAVE, QEMU's emulation of SVM

@@ -16,6 +16,7 @@ sys.dont_write_bytecode = True
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "..", "tools")]
 import badelf  # noqa: E402
 import cases  # noqa: E402
+import debugger  # noqa: E402
 import esp  # noqa: E402
 import gdb  # noqa: E402
 import ktap  # noqa: E402
@@ -128,29 +129,42 @@ def boot(case, args):
         argv = command(case, args, reader.ram or (ram_of(case, args) if case.check_ram else ""))
         if case.trace in PORTS:
             argv += [PORTS[case.trace], f"file:{trace_of(case, args)}"]
-        with gdb.Meddler(case.meddles, os.path.join(args.logs, case.name + ".gdb"), args.paragon + ".elf64") as meddler:
-            argv += gdb.options(meddler.path) if case.meddles else []
+        with gdb.Meddler(case.meddles, socket_of(case, args), args.paragon + ".elf64") as meddler, \
+             debugger_of(case, args) as real:
+            argv += gdb.options(meddler.path) if case.meddles or case.debugged else []
             ran = run_machine(case, args, argv, reader)
-        return (*ran, meddler.fault)
+        return (*ran, meddler.fault or "; ".join(real.faults))
+
+
+def socket_of(case, args):
+    return os.path.join(args.logs, case.name + ".gdb")
+
+
+def debugger_of(case, args, wanted=True):
+    symbols = args.guest if case.debugged and any(word.startswith("GOOD") for word in case.modules) else ""
+    return debugger.Debugger(case.debugged if wanted else None, socket_of(case, args), args.paragon + ".elf64", symbols)
 
 
 def recorded(case, args):
     """Two runs, the second one from the recording of the first, without anybody at the keyboard. Their terminals' text and
-    their traces have to be the same bytes. What else is judged is the first's."""
+    their traces have to be the same bytes, gdb or no gdb at the second. What else is judged is the first's."""
     runs = []
     for mode in ("record", "replay"):
         trace = f"{trace_of(case, args)}.{mode}" if case.trace else None
         raw = []
         with tracing.Reader(args.pvtrace, trace, None, case.mem, live=False) as reader:
             argv = command(case, args, reader.ram, (mode, os.path.join(args.logs, case.name + ".rr")))
-            report, verdict = run_machine(case, args, argv, reader, raw, case.types if mode == "record" else ())
+            with debugger_of(case, args, mode == "replay") as real:
+                argv += gdb.options(real.path) if real.judge else []
+                report, verdict = run_machine(case, args, argv, reader, raw, case.types if mode == "record" else ())
         data = b""
         if trace and os.path.exists(trace):
             with open(trace, "rb") as file:
                 data = file.read()
         runs.append((raw, data, report, verdict))
     (text, trace, report, verdict), (text_again, trace_again, _, (_, reason)) = runs
-    return report, verdict, unlike(text, text_again, reason) or unlike_traces(case, trace, trace_again)
+    fault = unlike(text, text_again, reason) or unlike_traces(case, trace, trace_again)
+    return report, verdict, "; ".join(filter(None, (fault, *real.faults)))
 
 
 def unlike(text, again, reason):

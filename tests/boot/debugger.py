@@ -1,0 +1,155 @@
+"""Debian's gdb with tools/gdb on a machine that boots: what each of the commands `pv ...` has to say, at reset, when the
+first domain is about to be made, and when domain 1 asks for its end. gdb then lets the machine go on, and the case is
+judged as any other.
+
+A name is a function of the answers, by command, that yields faults.
+"""
+
+import os
+import re
+import subprocess
+import threading
+
+SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools", "gdb", "paragon.py")
+PATIENCE = 150  # seconds for all of it
+HEAD = "=== "  # before an answer
+ALWAYS = ("domains", "vcpu", "frame 5", "walk 0", "evtchn", "grants", "queues", "trace 3")
+# The guest's rip at its last entry to the hypervisor, and its page tables.
+WHERE = ("python r = pv_domains.registers(machine.vcpus(machine.domain('d1'))[0])",
+         "python gdb.set_convenience_variable('where', int(r['rip']))",
+         "python gdb.set_convenience_variable('root', int(machine.vcpus(machine.domain('d1'))[0]['root_kernel']) >> 12)")
+AT_END = ("pv domains", "pv domains x", "pv vcpu", "pv vcpu nobody", "pv walk $where", "pv walk $where d1",
+          'eval "monitor gva2gpa 0x%lx", $where', "pv walk 0xffff900000000000", "pv frame $root", "pv frame -1", "pv frame",
+          "pv evtchn", "pv grants", "pv queues", "pv trace 5", "pv trace 0",
+          "info symbol $where", "p $cr3 >> 12 == $root")
+
+
+def script(symbols):
+    """Words for gdb."""
+    stages = [("reset", [f"pv {word}" for word in ALWAYS]), ("early", [f"pv {word}" for word in ALWAYS]),
+              ("end", AT_END)]
+    # A guest's symbols first: gdb 13 loses count of the places of a breakpoint that it has when more come.
+    go_on = {"reset": [f"pv symbols {symbols}"] if symbols else (), "early": ("hbreak domain_create", "continue"),
+             "end": ("delete", "hbreak domain_shutdown if d->id == 1", "continue", *WHERE)}
+    for stage, commands in stages:
+        yield from go_on[stage]
+        for command in (*commands, "echo"):
+            yield f"python print('\\n{HEAD}{stage}: ' + {command!r}, flush=True)"
+            yield command
+    yield from ("delete", "detach")
+
+
+def answers(output):
+    """What was printed, by stage and command."""
+    found = {}
+    for part in output.split("\n" + HEAD)[1:]:
+        head, _, text = part.partition("\n")
+        found[head] = text
+    return found
+
+
+class Debugger:
+    """Runs gdb on a machine that is about to start. `faults`: what is wrong with its answers."""
+
+    def __init__(self, judge, path, elf, symbols):
+        self.judge, self.path, self.elf, self.symbols, self.faults = judge, path, elf, symbols, []
+        self.thread = threading.Thread(target=self.work, daemon=True)
+
+    def work(self):
+        words = [word for command in ("set remotetimeout 60", f"target remote {self.path}", *script(self.symbols))
+                 for word in ("-ex", command)]
+        try:
+            for _ in range(200):
+                if os.path.exists(self.path):
+                    break
+                threading.Event().wait(0.05)
+            done = subprocess.run(["gdb", "-nx", "-batch", self.elf, "-x", SCRIPT, *words], text=True, errors="replace",
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                                  timeout=PATIENCE, check=False)
+            with open(self.path + ".log", "w", encoding="utf-8") as log:
+                log.write(done.stdout)
+            self.faults = list(self.judge(answers(done.stdout)))
+        except (OSError, subprocess.TimeoutExpired, KeyError, AttributeError) as error:
+            self.faults = [f"{type(error).__name__}: {error}"]
+
+    def __enter__(self):
+        if self.judge:
+            if os.path.exists(self.path):
+                os.remove(self.path)
+            self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        if self.judge:
+            self.thread.join(PATIENCE)
+            if self.thread.is_alive():
+                self.faults = ["gdb has not come to an end"]
+
+
+def one_line_each(seen, stage):
+    """A machine that is not ready is told in one line, and by all commands that need more of it."""
+    for word in ALWAYS:
+        text = seen[f"{stage}: pv {word}"].strip()
+        if "Traceback" in text or not text:
+            yield f"{stage}: pv {word}: {text[:200] or 'nothing'}"
+        elif stage == "reset" and not re.fullmatch(r"pv: .*", text):
+            yield f"{stage}: pv {word}: not one line that says why not: {text[:200]}"
+
+
+def has(seen, command, *patterns):
+    text = seen[f"end: {command}"]
+    for pattern in patterns:
+        if not re.search(pattern, text, re.M):
+            yield f"{command}: no line matches {pattern}: {text[:600]}"
+
+
+def walks(seen, name):
+    """The same as QEMU's own translation, and a frame of the domain's."""
+    gpa = re.search(r"gpa: 0x([0-9a-f]+)", seen["end: " + 'eval "monitor gva2gpa 0x%lx", $where'])[1]
+    for command in ("pv walk $where", "pv walk $where d1"):
+        yield from has(seen, command, rf"^    machine address 0x{gpa}, frame 0x{gpa[:-3]}: d1 \({name}\), type ",
+                       r"^    L4 at .*\bP\b", r"^    L1 at .*\bP\b")
+    yield from has(seen, "pv walk 0xffff900000000000", r"^    not present at level 4$")
+
+
+def both_ends(seen):
+    """Each end of a channel between two domains names the other."""
+    where, channels = "", {}
+    for line in seen["end: pv evtchn"].splitlines():
+        if head := re.match(r"(d\d+ \(\S+\)): ", line):
+            where = head[1]
+        elif port := re.match(r" +port +(\d+) interdomain .* to (d\d+ \(\S+\)) port (\d+)", line):
+            channels[where, port[1]] = (port[2], port[3])
+    if not channels:
+        yield "pv evtchn: no channel between two domains"
+    yield from (f"pv evtchn: {end} leads to {other}, which does not lead back" for end, other in channels.items()
+                if channels.get(other) != end)
+
+
+def guest(name, place=""):
+    """For a guest of that name as domain 1, beside the store, that grants its pages to it. place: a pattern of where in its
+    own code it has asked for its end, if its symbols are there."""
+    def judge(seen):
+        for stage in ("reset", "early"):
+            yield from one_line_each(seen, stage)
+        yield from has(seen, "pv domains", r"^d0 +store +running +1 ", rf"^d1 +{name} +running +1 +\d{{3,}} ")
+        yield from has(seen, "pv domains x", r"^pv domains: all domains")
+        yield from has(seen, "pv vcpu", r"^d1v0: running, kernel mode", r"^d0v0: (blocked|queued)", r"^    root_kernel 0x[1-9a-f]")
+        yield from has(seen, "pv vcpu nobody", r"^pv: no domain nobody$")
+        yield from walks(seen, name)
+        yield from has(seen, "pv frame $root", rf"^frame 0x[0-9a-f]+: d1 \({name}\)$",
+                       r"^    type l4, references [1-9]\d*, validated", r"^    references [1-9]\d*, allocated counted")
+        yield from has(seen, "p $cr3 >> 12 == $root", r"^\$\d+ = 1$")
+        yield from has(seen, "pv frame -1", r"^pv: frame 0xffffffffffffffff is not in the table")
+        yield from has(seen, "pv frame", r"^pv frame MFN: ")
+        yield from has(seen, "info symbol $where", place)
+        yield from both_ends(seen)
+        yield from has(seen, "pv evtchn", rf"^d1 \({name}\): (FIFO|2-level)", r"^    port +\d+ virq +vcpu 0")
+        yield from has(seen, "pv grants", rf"^d1 \({name}\): version [12], ",
+                       r"^    ref +1 flags 0x0019 to d0 .* writers 1, pinned: frame 0x", rf"^    handle .* ref 1 of d1 \({name}\)")
+        yield from has(seen, "pv queues", r"^cpu0: d1v0 runs", r"^    (blocked|queued) +d0v0 ", r"^    timer +\d+\.\d{6} s \w+")
+        yield from has(seen, "pv trace 0", r"^the trace is empty$")
+        lines = seen["end: pv trace 5"].strip().splitlines()
+        if len(lines) != 5 or not re.match(r"\[d1v0 .*SCHEDOP_shutdown.*SHUTDOWN_poweroff", lines[-1]):
+            yield f"pv trace 5: not five lines, the last of them the guest's end: {lines}"
+    return judge

@@ -1,0 +1,171 @@
+"""Reading the machine: symbols, constants, lists, domains, physical memory. Everything that is read may be wrong: lists
+end after LIMIT members, and addresses that cannot be read are a Fault, which is one line for who asked."""
+
+import re
+
+import gdb
+
+LIMIT = 70000  # members of a list, at most: more than there are domains
+_constants, _macros = {}, {}
+
+
+class Fault(Exception):
+    """Why there is nothing to show."""
+
+
+def macros():
+    """The macros of the files that see all that we want. Where the machine has stopped does not matter."""
+    if not _macros:
+        for where in ("frame_audit", "trace_write", "guest_regs", "grant_audit", "fifo_expand_array"):
+            try:
+                lines = gdb.execute(f"info macros {where}", False, True).splitlines()
+            except gdb.error:
+                continue
+            _macros.update((found[1], (found[2], found[3])) for line in lines
+                           if (found := re.match(r"#define (\w+)(?:\((\w+)\))? (.*)", line)))
+    return _macros
+
+
+def expand(expression):
+    """With the text of macros in their places, those of one parameter, too."""
+    for _ in range(20):
+        before = expression
+        expression = re.sub(r"\b([A-Za-z_]\w*)\b(?:\((\w+)\))?", one_macro, expression)
+        if expression == before:
+            break
+    return expression
+
+
+def one_macro(found):
+    parameter, body = macros().get(found[1], (None, None))
+    if body is None or (parameter and not found[2]):
+        return found[0]
+    if parameter:
+        return re.sub(r"\s*##\s*", "", re.sub(rf"\b{parameter}\b", found[2], body))
+    return body + (f"({found[2]})" if found[2] else "")
+
+
+def constant(name):
+    """The value of a macro or an enumerator of the hypervisor's."""
+    if name not in _constants:
+        try:
+            _constants[name] = int(gdb.parse_and_eval(expand(name)))
+        except gdb.error:
+            raise Fault(f"{name} is not known: is this ELF file the hypervisor's, built with -g3?") from None
+    return _constants[name]
+
+
+def symbol(name):
+    """A variable of the hypervisor's."""
+    found = gdb.lookup_global_symbol(name) or gdb.lookup_static_symbol(name)
+    if found is None:
+        raise Fault(f"no symbol {name}: load build/paragon.elf64 first")
+    try:
+        value = found.value()
+        value.fetch_lazy()
+    except gdb.error as error:
+        raise Fault(f"{name} cannot be read yet ({error})") from None
+    return value
+
+
+def struct(name):
+    return gdb.lookup_type(f"struct {name}")
+
+
+def at(address, type_):
+    return gdb.Value(int(address)).cast(type_.pointer()).dereference()
+
+
+def text(array):
+    """A C string in an array, without what a terminal would take for commands."""
+    raw = bytes(int(array[i]) & 0xff for i in range(array.type.range()[1] + 1))
+    return "".join(c if c.isprintable() else "?" for c in raw.split(b"\0")[0].decode("ascii", "replace"))
+
+
+def flags(value, names):
+    """The names of those that are set."""
+    return " ".join(name for name, is_set in names.items() if is_set) or "-"
+
+
+def entries(head, type_, member):
+    """The structures that a list_head leads to."""
+    field = next(f for f in type_.fields() if f.name == member)
+    start, link, seen = int(head.address), int(head["next"]), 0
+    if link == 0:
+        raise Fault("the list is not made yet")
+    while link != start:
+        entry = at(link - field.bitpos // 8, type_)
+        yield entry
+        link, seen = int(entry[member]["next"]), seen + 1
+        if seen > LIMIT or link == 0:
+            raise Fault("the list does not end")
+
+
+def domains(some=True):
+    """All of them; some: a machine that has none gives a Fault."""
+    found = list(entries(symbol("domain_list"), struct("domain"), "list"))
+    if some and not found:
+        raise Fault("there are no domains (not yet, or no more)")
+    return found
+
+
+def domain(word):
+    """Of a number or a name, with or without d before a number."""
+    for d in domains():
+        if word in (str(int(d["id"])), f"d{int(d['id'])}", text(d["name"])):
+            return d
+    raise Fault(f"no domain {word}")
+
+
+def chosen(word):
+    """The domains that a command is about: one, or all."""
+    return domains() if word is None else [domain(word)]
+
+
+def vcpus(d):
+    return [d["vcpu"][i].dereference() for i in range(int(d["nr_vcpus"])) if int(d["vcpu"][i])]
+
+
+def running():
+    """The vCPU that runs, the idle one perhaps."""
+    v = symbol("boot_cpu")["running"]
+    if not int(v):
+        raise Fault("nothing runs yet")
+    return v.dereference()
+
+
+def name_of(d):
+    return f"d{int(d['id'])} ({text(d['name'])})"
+
+
+def vcpu_name(v):
+    if int(v["domain"]) == int(symbol("idle_domain").address):
+        return "idle"
+    return f"d{int(v['domain']['id'])}v{int(v['id'])}"
+
+
+def owner_of(mfn):
+    """The domain whose struct lies in that frame."""
+    return next((d for d in domains(False) if int(d["mfn"]) == mfn), None)
+
+
+def physical(address, size):
+    """Bytes of the machine's RAM."""
+    try:
+        gdb.execute("maintenance packet Qqemu.PhyMemMode:1", False, True)
+        return bytes(gdb.selected_inferior().read_memory(address, size))
+    except gdb.error as error:
+        raise Fault(f"machine address {address:#x} cannot be read ({error})") from None
+    finally:
+        try:
+            gdb.execute("maintenance packet Qqemu.PhyMemMode:0", False, True)
+        except gdb.error:
+            pass
+
+
+def number(word):
+    """What the user typed for an address or a number: any expression of gdb's."""
+    try:
+        return int(gdb.parse_and_eval(word)) & (1 << 64) - 1
+    except gdb.error as error:
+        raise Fault(f"{word}: {error}") from None
