@@ -30,8 +30,9 @@ KVM_GAVE_UP = re.compile(r"^KVM internal error|^error: kvm run failed")
 ICOUNT = ["-icount", "shift=0,sleep=off", "-seed", "1", "-rtc", "base=2026-01-01,clock=vm"]
 ICOUNT_CPU = "max,-smap,-la57,-erms"
 # Everything that enters the machine (keys, clocks, chance) is written to a file, or comes from it: see recording.py.
-# With sleep=off, as above, both of them hang.
-RECORDING = "shift=0,rr={},rrfile={}"
+# With sleep=off, as above, both of them hang. The machine's state at the start, and others if asked for, are in a disk image
+# that is no disk of the machine's.
+RECORDING = "shift=0,rr={},rrfile={},rrsnapshot=init"
 
 
 def pick_accel(wish):
@@ -64,7 +65,7 @@ def drive(name, file, machine):
 
 def command(machine, iso=None, kernel=None, append="", modules=(), esp=None, program=None):
     """The QEMU command line. machine: dict of accel, cpu, mem, firmware; icount if instructions are to be counted; rr,
-    ("record" or "replay", file), if what enters the machine is; ram (a file to be the machine's memory, for others to
+    ("record" or "replay", file, image for snapshots), if what enters the machine is; ram (a file to be the machine's memory, for others to
     look into) and gdb (where QEMU waits for it: localhost:port, unix:path) if wanted. modules: "file words" strings.
     esp: a directory, shown to the machine as a disk with one FAT partition."""
     argv = shlex.split(program or os.environ.get("QEMU", "qemu-system-x86_64"))
@@ -75,7 +76,8 @@ def command(machine, iso=None, kernel=None, append="", modules=(), esp=None, pro
     if machine.get("icount"):
         argv += ICOUNT
     if machine.get("rr"):
-        argv += ["-icount", RECORDING.format(machine["rr"][0], machine["rr"][1].replace(",", ",,"))]
+        mode, events, snapshots = (word.replace(",", ",,") for word in machine["rr"])
+        argv += ["-icount", RECORDING.format(mode, events), "-drive", f"if=none,id=snapshots,file={snapshots}"]
     if machine.get("gdb"):
         argv += gdb_stub(machine["gdb"])
     if machine.get("ram"):

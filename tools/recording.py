@@ -1,5 +1,5 @@
 """Owns recordings: a directory with everything that a machine has to be given to run the same way once more, to the
-last byte and instruction. That is QEMU's own file of what entered it, copies of the files that it booted from and of the
+last byte and instruction. That is QEMU's own file of what entered it, its snapshots, copies of the files that it booted from and of the
 hypervisor with its symbols (a build after it changes nothing), and which machine it was. Used by paragon-run.
 
 A recorded machine is emulated: KVM's instructions cannot be counted."""
@@ -7,10 +7,21 @@ A recorded machine is emulated: KVM's instructions cannot be counted."""
 import json
 import os
 import shutil
+import struct
 import subprocess
 
-EVENTS, SETTINGS, SYMBOLS = "events", "recording.json", "paragon.elf64"
+EVENTS, SNAPSHOTS, SETTINGS, SYMBOLS = "events", "snapshots.qcow2", "recording.json", "paragon.elf64"
 KEPT = ("iso", "esp", "kernel", "append", "module", "cpu", "mem", "firmware")  # of paragon-run's arguments
+
+
+def empty_image(path):
+    """A qcow2 image of one empty cluster, for QEMU to put snapshots into. After the header come the table of reference
+    counts, the one block of them, and the L1 table, a cluster each."""
+    cluster = 1 << 16
+    header = struct.pack(">4sIQIIQIIQQIIQ", b"QFI\xfb", 2, 0, 0, 16, cluster, 0, 1, 3 * cluster, cluster, 1, 0, 0)
+    parts = header, struct.pack(">Q", 2 * cluster), struct.pack(">4H", 1, 1, 1, 1), b""
+    with open(path, "wb") as out:
+        out.writelines(part.ljust(cluster, b"\0") for part in parts)
 
 
 def qemu_version():
@@ -29,7 +40,7 @@ class Recording:
 
     def rr(self):
         """For qemu.command's machine."""
-        return ("replay" if self.replays else "record", self.path(EVENTS))
+        return ("replay" if self.replays else "record", self.path(EVENTS), self.path(SNAPSHOTS))
 
     def copy(self, source, name):
         if os.path.isdir(source):
@@ -42,6 +53,7 @@ class Recording:
         """A new recording of the machine of these arguments, which from now on is to boot from the copies. It takes an
         earlier one's place; other files that may be there are left alone."""
         os.makedirs(self.directory, exist_ok=True)
+        empty_image(self.path(SNAPSHOTS))
         for what in ("iso", "esp", "kernel"):
             if getattr(args, what):
                 setattr(args, what, self.copy(getattr(args, what), what))

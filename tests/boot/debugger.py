@@ -19,15 +19,18 @@ WHERE = ("python r = pv_domains.registers(machine.vcpus(machine.domain('d1'))[0]
          "python gdb.set_convenience_variable('where', int(r['rip']))",
          "python gdb.set_convenience_variable('root', int(machine.vcpus(machine.domain('d1'))[0]['root_kernel']) >> 12)")
 AT_END = ("pv domains", "pv domains x", "pv vcpu", "pv vcpu nobody", "pv walk $where", "pv walk $where d1",
-          'eval "monitor gva2gpa 0x%lx", $where', "pv walk 0xffff900000000000", "pv frame $root", "pv frame -1", "pv frame",
-          "pv evtchn", "pv grants", "pv queues", "pv trace 5", "pv trace 0",
+          'eval "monitor gva2gpa 0x%lx", $where', "pv walk 0xffff900000000000", "pv frame $root", "pv frame -1",
+          "pv frame", "pv evtchn", "pv grants", "pv queues", "pv trace 5", "pv trace 0",
           "info symbol $where", "p $cr3 >> 12 == $root")
 
+BACK = ("p/x $pc", "monitor info replay", "pv back 3", "p/x ($pc)", "stepi 3", "p/x (($pc))", "pv goto 1000000",
+        "monitor info  replay")
 
-def script(symbols):
+
+def script(symbols, at_end):
     """Words for gdb."""
     stages = [("reset", [f"pv {word}" for word in ALWAYS]), ("early", [f"pv {word}" for word in ALWAYS]),
-              ("end", AT_END)]
+              ("end", at_end)]
     # A guest's symbols first: gdb 13 loses count of the places of a breakpoint that it has when more come.
     go_on = {"reset": [f"pv symbols {symbols}"] if symbols else (), "early": ("hbreak domain_create", "continue"),
              "end": ("delete", "hbreak domain_shutdown if d->id == 1", "continue", *WHERE)}
@@ -56,7 +59,7 @@ class Debugger:
         self.thread = threading.Thread(target=self.work, daemon=True)
 
     def work(self):
-        words = [word for command in ("set remotetimeout 60", f"target remote {self.path}", *script(self.symbols))
+        words = [word for command in ("set remotetimeout 60", f"target remote {self.path}", *script(self.symbols, BACK if self.judge is back else AT_END))
                  for word in ("-ex", command)]
         try:
             for _ in range(200):
@@ -126,15 +129,28 @@ def both_ends(seen):
                 if channels.get(other) != end)
 
 
+def back(seen):
+    """For a replay: three instructions back and three forward is where it was; and to instruction 1000000. The terminal's text
+    comes once more then."""
+    places = [re.search(r"0x[0-9a-f]+", seen[f"end: p/x {pc}"])[0] for pc in ("$pc", "($pc)", "(($pc))")]
+    if places[0] != places[2] or places[0] == places[1]:
+        yield f"three instructions back and forward: {places}"
+    count = int(re.search(r"instruction count = (\d+)", seen["end: monitor info replay"])[1])
+    yield from has(seen, "pv back 3", rf"^instruction {count - 3}$")
+    yield from has(seen, "pv goto 1000000", r"^instruction 1000000$")
+    yield from has(seen, "monitor info  replay", r"instruction count = 1000000$")
+
+
 def guest(name, place=""):
-    """For a guest of that name as domain 1, beside the store, that grants its pages to it. place: a pattern of where in its
-    own code it has asked for its end, if its symbols are there."""
+    """For a guest of that name as domain 1, beside the store, that grants its pages to it. place: a pattern of where in
+    its own code it has asked for its end, if its symbols are there."""
     def judge(seen):
         for stage in ("reset", "early"):
             yield from one_line_each(seen, stage)
         yield from has(seen, "pv domains", r"^d0 +store +running +1 ", rf"^d1 +{name} +running +1 +\d{{3,}} ")
         yield from has(seen, "pv domains x", r"^pv domains: all domains")
-        yield from has(seen, "pv vcpu", r"^d1v0: running, kernel mode", r"^d0v0: (blocked|queued)", r"^    root_kernel 0x[1-9a-f]")
+        yield from has(seen, "pv vcpu", r"^d1v0: running, kernel mode", r"^d0v0: (blocked|queued)",
+                       r"^    root_kernel 0x[1-9a-f]")
         yield from has(seen, "pv vcpu nobody", r"^pv: no domain nobody$")
         yield from walks(seen, name)
         yield from has(seen, "pv frame $root", rf"^frame 0x[0-9a-f]+: d1 \({name}\)$",
@@ -146,8 +162,10 @@ def guest(name, place=""):
         yield from both_ends(seen)
         yield from has(seen, "pv evtchn", rf"^d1 \({name}\): (FIFO|2-level)", r"^    port +\d+ virq +vcpu 0")
         yield from has(seen, "pv grants", rf"^d1 \({name}\): version [12], ",
-                       r"^    ref +1 flags 0x0019 to d0 .* writers 1, pinned: frame 0x", rf"^    handle .* ref 1 of d1 \({name}\)")
-        yield from has(seen, "pv queues", r"^cpu0: d1v0 runs", r"^    (blocked|queued) +d0v0 ", r"^    timer +\d+\.\d{6} s \w+")
+                       r"^    ref +1 flags 0x0019 to d0 .* writers 1, pinned: frame 0x",
+                       rf"^    handle .* ref 1 of d1 \({name}\)")
+        yield from has(seen, "pv queues", r"^cpu0: d1v0 runs", r"^    (blocked|queued) +d0v0 ",
+                       r"^    timer +\d+\.\d{6} s \w+")
         yield from has(seen, "pv trace 0", r"^the trace is empty$")
         lines = seen["end: pv trace 5"].strip().splitlines()
         if len(lines) != 5 or not re.match(r"\[d1v0 .*SCHEDOP_shutdown.*SHUTDOWN_poweroff", lines[-1]):

@@ -22,6 +22,7 @@ import gdb  # noqa: E402
 import ktap  # noqa: E402
 import nested  # noqa: E402
 import qemu  # noqa: E402
+import recording  # noqa: E402
 import tracing  # noqa: E402
 
 PORTS = {"debugcon": "-debugcon", "com2": "-serial"}
@@ -146,14 +147,15 @@ def debugger_of(case, args, wanted=True):
 
 
 def recorded(case, args):
-    """Two runs, the second one from the recording of the first, without anybody at the keyboard. Their terminals' text and
-    their traces have to be the same bytes, gdb or no gdb at the second. What else is judged is the first's."""
-    runs = []
+    """Two runs, the second one from the recording of the first, without anybody at the keyboard. Their terminals' text
+    and their traces have to be the same bytes, gdb or no gdb at the second. What else is judged is the first's."""
+    runs, events = [], os.path.join(args.logs, case.name + ".rr")
+    recording.empty_image(events + ".qcow2")
     for mode in ("record", "replay"):
         trace = f"{trace_of(case, args)}.{mode}" if case.trace else None
         raw = []
         with tracing.Reader(args.pvtrace, trace, None, case.mem, live=False) as reader:
-            argv = command(case, args, reader.ram, (mode, os.path.join(args.logs, case.name + ".rr")))
+            argv = command(case, args, reader.ram, (mode, events, events + ".qcow2"))
             with debugger_of(case, args, mode == "replay") as real:
                 argv += gdb.options(real.path) if real.judge else []
                 report, verdict = run_machine(case, args, argv, reader, raw, case.types if mode == "record" else ())
@@ -163,7 +165,9 @@ def recorded(case, args):
                 data = file.read()
         runs.append((raw, data, report, verdict))
     (text, trace, report, verdict), (text_again, trace_again, _, (_, reason)) = runs
-    fault = unlike(text, text_again, reason) or unlike_traces(case, trace, trace_again)
+    fault = ""
+    if case.debugged is not debugger.back:
+        fault = unlike(text, text_again, reason) or unlike_traces(case, trace, trace_again)
     return report, verdict, "; ".join(filter(None, (fault, *real.faults)))
 
 
@@ -177,7 +181,7 @@ def unlike(text, again, reason):
 def unlike_traces(case, trace, again):
     if case.trace and not trace:
         return "the recording has no trace"
-    return "" if trace == again else f"the replay's trace ({len(again)} bytes) is not the recording's ({len(trace)} bytes)"
+    return "" if trace == again else f"the replay's trace ({len(again)} bytes) is not the recording's ({len(trace)})"
 
 
 def run_machine(case, args, argv, reader, raw_lines=None, types=None):

@@ -1,11 +1,11 @@
 """gdb's view of Paragon: the commands `pv ...`. Load it with gdb build/paragon.elf64 -x tools/gdb/paragon.py, then attach
 to QEMU's stub (make debug prints the line).
 
-Structures, fields and constants are the ELF file's own, by name (it is built with -g3): nothing here knows an offset. Tables
-and frames are read as physical memory, which QEMU's stub offers, so that they can be seen whatever CR3 says. A machine that
-is not as far yet, or has lost its mind, gives one line, never a Python trace.
+Structures, fields and constants are the ELF file's own, by name (it is built with -g3): nothing here knows an offset.
+Page tables are read as physical memory, which QEMU's stub offers, so that they can be seen whatever CR3 says. A machine
+that is not as far yet, or is broken, gives one line, never a Python trace.
 
-What each command shows is in pv_domains.py, pv_memory.py, pv_events.py, pv_sched.py; reading the machine is machine.py's.
+What each command shows is in pv_domains.py, pv_memory.py, pv_events.py, pv_sched.py, pv_replay.py; reading the machine is machine.py's.
 """
 
 import os
@@ -19,6 +19,7 @@ import machine  # noqa: E402
 import pv_domains  # noqa: E402
 import pv_events  # noqa: E402
 import pv_memory  # noqa: E402
+import pv_replay  # noqa: E402
 import pv_sched  # noqa: E402
 
 
@@ -63,6 +64,6 @@ Prefix()
 for _name, _function in {
         "domains": pv_domains.domains, "vcpu": pv_domains.vcpu, "frame": pv_memory.frame, "walk": pv_memory.walk,
         "evtchn": pv_events.evtchn, "grants": pv_events.grants, "queues": pv_sched.queues, "trace": pv_sched.trace,
-        "symbols": symbols}.items():
+        "symbols": symbols, "goto": pv_replay.goto, "back": pv_replay.back}.items():
     Command(_name, _function)
 gdb.execute("set confirm off")

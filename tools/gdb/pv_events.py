@@ -113,4 +113,5 @@ def grants(domain=None):
                 print(f"    ref {ref:5} flags {flags:#06x} to d{domid} gfn {gfn:#x} "
                       f"readers {readers} writers {writers}{pinned}")
         for n, m in handles(gt):
-            print(f"    handle {n:4} maps ref {int(m['ref'])} of {machine.name_of(m['granter'])} flags {int(m['flags']):#x}")
+            print(f"    handle {n:4} maps ref {int(m['ref'])} of {machine.name_of(m['granter'])} "
+                  f"flags {int(m['flags']):#x}")
