@@ -83,6 +83,8 @@ def command(machine, iso=None, kernel=None, append="", modules=(), esp=None, pro
     if machine.get("ram"):
         argv += ["-machine", "memory-backend=ram", "-object", f"memory-backend-file,id=ram,share=on,"
                  f"size={machine['mem']}M,mem-path={machine['ram'].replace(',', ',,')}"]
+    elif machine.get("rr"):  # a snapshot names the memory: traced or not, it has one name
+        argv += ["-machine", "memory-backend=ram", "-object", f"memory-backend-ram,id=ram,size={machine['mem']}M"]
     if iso and not machine.get("rr"):
         return argv + ["-cdrom", iso, "-boot", "d"]
     if iso:

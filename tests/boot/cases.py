@@ -302,7 +302,7 @@ CASES += [
 CASES += [
     Case("gdb-guest", CLIENT, TRACED, trace="after", debugged=SEES_CLIENT, limit=120),
     Case("gdb-replay", CLIENT, TRACED, trace="after", recorded=True, debugged=SEES_CLIENT, limit=120),
-    Case("gdb-back", (SHORT.format("solo"),), recorded=True, debugged=debugger.back),
+    Case("gdb-back", (SHORT.format("solo"),), TRACED, trace="after", recorded=True, debugged=debugger.back),
     Case("gdb-linux", LINUX_BOOT, TRACED, guests=(), trace="after", debugged=debugger.guest("linux"), limit=180),
 ]
 

@@ -149,10 +149,11 @@ def debugger_of(case, args, wanted=True):
 def recorded(case, args):
     """Two runs, the second one from the recording of the first, without anybody at the keyboard. Their terminals' text
     and their traces have to be the same bytes, gdb or no gdb at the second. What else is judged is the first's."""
+    goes_back = case.debugged is debugger.back  # nothing to compare; and the replay of a traced machine, untraced
     runs, events = [], os.path.join(args.logs, case.name + ".rr")
     recording.empty_image(events + ".qcow2")
     for mode in ("record", "replay"):
-        trace = f"{trace_of(case, args)}.{mode}" if case.trace else None
+        trace = f"{trace_of(case, args)}.{mode}" if case.trace and (mode == "record" or not goes_back) else None
         raw = []
         with tracing.Reader(args.pvtrace, trace, None, case.mem, live=False) as reader:
             argv = command(case, args, reader.ram, (mode, events, events + ".qcow2"))
@@ -166,7 +167,7 @@ def recorded(case, args):
         runs.append((raw, data, report, verdict))
     (text, trace, report, verdict), (text_again, trace_again, _, (_, reason)) = runs
     fault = ""
-    if case.debugged is not debugger.back:
+    if not goes_back:
         fault = unlike(text, text_again, reason) or unlike_traces(case, trace, trace_again)
     return report, verdict, "; ".join(filter(None, (fault, *real.faults)))
 
