@@ -204,6 +204,8 @@ static void run(const struct scope *s)
     nr_transitions = nr_refused = 0;
     renaming = state_save(first);
     visit(first, renaming, 0, 0);
+    state_load(first);
+    constant_keep();
     for (at = 0; at < nr_states && (s->depth == 0 || nodes[at].depth < s->depth); at++) {
         depth = nodes[at].depth;
         if (s->ends)
@@ -214,7 +216,10 @@ static void run(const struct scope *s)
            s->places[2], s->places[3], nr_ops, nr_states, nr_transitions, nr_refused, depth + 1,
            at == nr_states ? "closed" : "", seconds() - start);
     fflush(stdout);
+    at = 0;
+    trying = -1;
     state_load(first);
+    constant_check();
     audit();
     world_end();
 }

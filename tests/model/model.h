@@ -84,6 +84,10 @@ unsigned state_save(uint8_t *bytes);        /* answers with the renaming that ma
 bool state_kept(const uint8_t *before);     /* but for stamps, what the CPU remembers, and the last use of unused frames */
 void state_load(const uint8_t *bytes);
 
+/* constant.c */
+void constant_keep(void);
+void constant_check(void);
+
 /* check.c: NULL, or what is wrong. */
 const char *world_check(void);
 

@@ -22,10 +22,14 @@ $(MODEL)/model: $(MODEL_OBJ)
 	$(call say,MODEL-LD,$@)
 	$(Q)$(UNIT_CC) -o $@ $^
 
-.PHONY: check-model check-model-long
+.PHONY: check-model check-model-long check-planted
 check-model: $(MODEL)/model
 	@$< $(MODEL_SCOPES)
 check-model-long: $(MODEL)/model
 	@$< $(MODEL_SCOPES) $(MODEL_SCOPES_LONG)
+
+# That it finds bugs: some are planted, one at a time.
+check-planted: $(MODEL)/model
+	@python3 -B tests/model/planted.py $(MODEL) $(UNIT_CC) $(MODEL_CFLAGS) -- $(MODEL_OBJ)
 
 -include $(shell find $(MODEL) -name '*.d' 2>/dev/null)
