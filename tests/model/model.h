@@ -81,7 +81,9 @@ int op_print(char *text, size_t len, const struct op *op, const struct renaming 
 
 /* state.c: what can change of the world, as bytes; the same for two worlds of which one is the other renamed. */
 unsigned state_save(uint8_t *bytes);        /* answers with the renaming that made it so, an index into renamings */
-bool state_kept(const uint8_t *before);     /* but for stamps, what the CPU remembers, and the last use of unused frames */
+/* How many bytes are as they were in the state that was loaded: core_bytes, if nothing has changed but stamps, what the CPU
+ * remembers, and what unused frames were last. */
+unsigned state_same_bytes(const uint8_t *before);
 void state_load(const uint8_t *bytes);
 
 /* constant.c */

@@ -169,12 +169,17 @@ unsigned state_save(uint8_t *bytes)
     return best;
 }
 
-bool state_kept(const uint8_t *before)
+unsigned state_same_bytes(const uint8_t *before)
 {
     uint8_t now[STATE_BYTES];
+    unsigned n = 0;
 
     save_as(now, &renamings[0]);
-    return memcmp(now, before, core_bytes) == 0;
+    if (memcmp(now, before, state_bytes) == 0)
+        return state_bytes;
+    while (now[n] == before[n])
+        n++;
+    return n;
 }
 
 /* --- The way back ------------------------------------------------------------------------------------------------------- */
