@@ -32,4 +32,6 @@ check-model-long: $(MODEL)/model
 check-planted: $(MODEL)/model
 	@python3 -B tests/model/planted.py $(MODEL) $(UNIT_CC) $(MODEL_CFLAGS) -- $(MODEL_OBJ)
 
+TESTS += check-model check-planted
+
 -include $(shell find $(MODEL) -name '*.d' 2>/dev/null)
