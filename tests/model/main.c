@@ -16,17 +16,20 @@
 #define HASH_SLOTS (1u << 24)
 #define AUDIT_EVERY 1000000u        /* transitions; the hypervisor's own recount of everything */
 
+/* In "below" and those after it the guest's CPU walks through the frames, too, as tables below the domain's own. In
+ * "return" a frame that was given back may be the domain's again. */
 static const struct scope scopes[] = {
+    /* name, frames, entries of each, places, comes back, ends, depth */
     { "two",     2, 1, { 2, 0, 0, 0 }, false, false, 0 },
-    { "below",   2, 1, { 1, 1, 0, 0 }, false, false, 8 },
-    { "deep",    3, 1, { 1, 1, 1, 1 }, false, false, 5 },
-    { "return",  2, 1, { 1, 1, 0, 0 }, true,  false, 7 },
     { "three",   3, 1, { 2, 0, 0, 0 }, false, false, 5 },
     { "four",    4, 1, { 2, 0, 0, 0 }, false, false, 4 },
     { "entries", 2, 2, { 2, 0, 0, 0 }, false, false, 5 },
+    { "below",   2, 1, { 1, 1, 0, 0 }, false, false, 8 },
+    { "deep",    3, 1, { 1, 1, 1, 1 }, false, false, 5 },
+    { "return",  2, 1, { 1, 1, 0, 0 }, true,  false, 7 },
     { "death",   2, 1, { 1, 1, 0, 0 }, true,  true,  3 },
-    { "closed-below", 2, 1, { 1, 1, 0, 0 }, true,  false, 0 },
     { "three-deeper", 3, 1, { 2, 0, 0, 0 }, false, false, 6 },
+    { "closed-below", 2, 1, { 1, 1, 0, 0 }, true,  false, 0 },
 };
 
 struct node {

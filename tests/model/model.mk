@@ -4,8 +4,8 @@ MODEL := $(BUILD)/model
 MODEL_CFLAGS := $(filter-out $(UNIT_SAN) -O1 -fno-omit-frame-pointer,$(UNIT_CFLAGS)) -O2 -Itests/model
 MODEL_SRC := $(wildcard common/*.c arch/host/*.c xen/*.c tests/model/*.c) tests/unit/support.c
 MODEL_OBJ := $(MODEL_SRC:%.c=$(MODEL)/%.o)
-MODEL_SCOPES := two below deep return three four entries death
-MODEL_SCOPES_LONG := closed-below three-deeper
+MODEL_SCOPES := two three four entries below deep return death
+MODEL_SCOPES_LONG := three-deeper closed-below
 
 # What of the allocator changes, and has no name outside it.
 MODEL_NAMES := zones zones_in_use nr_free guest_frames_returned returned_stamp
