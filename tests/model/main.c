@@ -27,7 +27,7 @@ static const struct scope scopes[] = {
     { "below",   2, 1, { 1, 1, 0, 0 }, false, false, 8 },
     { "deep",    3, 1, { 1, 1, 1, 1 }, false, false, 5 },
     { "return",  2, 1, { 1, 1, 0, 0 }, true,  false, 7 },
-    { "death",   2, 1, { 1, 1, 0, 0 }, true,  true,  3 },
+    { "death",   2, 1, { 1, 1, 0, 0 }, true,  true,  4 },
     { "three-deeper", 3, 1, { 2, 0, 0, 0 }, false, false, 6 },
     { "closed-below", 2, 1, { 1, 1, 0, 0 }, true,  false, 0 },
 };
