@@ -86,6 +86,8 @@ help:
 	@echo '  test     every test: runner, lint, unit tests, boot tests'
 	@echo '  test-kvm those tests that boot under real KVM, inside an emulated machine: no /dev/kvm is needed'
 	@echo '  trace-cost  what tracing costs a Linux boot, in instructions;  trace-speed  how fast pvtrace reads'
+	@echo '  check-model  every sequence of page-table calls in a small world (check-model-long: a larger one);'
+	@echo '           check-planted: that it finds bugs'
 	@echo '  soak     two minutes of stress-ng in a Linux guest'
 	@echo '  oracle   the same guest on Debian'"'"'s Xen and on ours, compared test by test'
 	@echo '  fuzz-long  a hundred million random hypercalls on the host;  irqsoff  a hypervisor that measures how long others wait'

@@ -1,6 +1,7 @@
 # What `make test` runs, cheapest first. tests/unit/unit.mk adds its targets to TESTS.
 TESTS := test-tools lint
 -include tests/unit/unit.mk
+include tests/model/model.mk
 include tests/trace/trace.mk
 TESTS += trace-test trace-cost boot-tests
 

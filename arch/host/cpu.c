@@ -4,15 +4,28 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sanitizer/asan_interface.h>
-#include <sanitizer/asan_interface.h>
-#include <sanitizer/common_interface_defs.h>
 #include <sys/mman.h>
 #include <ucontext.h>
 #include "host.h"
 #include "xen/frame.h"
 #include "xen/sched.h"
 #include "xen/upcall.h"
+
+#if defined(__has_feature)
+#define HAS_ASAN __has_feature(address_sanitizer)
+#elif defined(__SANITIZE_ADDRESS__)
+#define HAS_ASAN 1
+#else
+#define HAS_ASAN 0
+#endif
+#if HAS_ASAN
+#include <sanitizer/asan_interface.h>
+#include <sanitizer/common_interface_defs.h>
+#else                           /* nobody has to be told of other stacks */
+#define ASAN_UNPOISON_MEMORY_REGION(start, bytes) ((void)0)
+#define __sanitizer_start_switch_fiber(fake, bottom, size) ((void)0)
+#define __sanitizer_finish_switch_fiber(fake, bottom, size) ((void)(fake), *(bottom) = NULL, *(size) = 0)
+#endif
 
 #define FIBER_STACK (512ul << 10)
 

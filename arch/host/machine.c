@@ -276,7 +276,8 @@ _Noreturn void arch_halt(void)
 
 void arch_show_stack(void)
 {
-    void __sanitizer_print_stack_trace(void);
+    void __sanitizer_print_stack_trace(void) __attribute__((weak));    /* without sanitizers there is none */
 
-    __sanitizer_print_stack_trace();
+    if (__sanitizer_print_stack_trace != NULL)
+        __sanitizer_print_stack_trace();
 }

@@ -20,6 +20,7 @@ LAYERS = {
                     "trace_reader.h", "trace_fixture.h", "guest-pv/store/store.h", "arch/x86_64/efi/"), ALL_LIBC),
     "tests/fuzz": (("common/", "xen/", "arch/arch.h", "host.h", "support.h", "trace_reader.h", "fuzz.h"),
                    ALL_LIBC),
+    "tests/model": (("common/", "xen/", "arch/arch.h", "host.h", "support.h", "model.h"), ALL_LIBC),
 }
 EXCEPTIONS = {
     ("arch/arch.h", "arch_cpu.h"),      # the seam's inline half comes from whichever architecture is built

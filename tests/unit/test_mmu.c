@@ -286,6 +286,35 @@ static void spurious_faults(void **state)
     assert_int_equal(regs->rip, handler);
 }
 
+/* The CPU remembers which L1 an address leads to. Once no entry leads there any more, and before the guest may write to the
+ * frame, it must have forgotten: the audit after each call sees to that. */
+static void former_tables_are_forgotten(void **state)
+{
+    uint64_t table = mfn_of_va(FREE_PFN_VA), page = pte_at(FREE_PFN_VA + PAGE_SIZE), word;
+    uint64_t *l2_slot = (uint64_t *)maddr_to_virt(v->root_kernel) + 511, va = GUEST_BASE + (100ul << 21), maddr;
+
+    (void)state;
+    l2_slot = (uint64_t *)maddr_to_virt(*l2_slot & PTE_ADDR_MASK) + table_index(GUEST_BASE, 3);
+    maddr = (*l2_slot & PTE_ADDR_MASK) + 8 * table_index(va, 2);
+    assert_int_equal(hcall(__HYPERVISOR_update_va_mapping, FREE_PFN_VA, 0, UVMF_INVLPG), 0);
+    memset(mfn_to_virt(table), 0, PAGE_SIZE);
+    *(uint64_t *)mfn_to_virt(table) = page;
+    for (unsigned flushed = 0; flushed < 2; flushed++) {
+        assert_int_equal(update(maddr, table << PAGE_SHIFT | RW, DOMID_SELF), 0);
+        guest_get(&word, va, sizeof(word));
+        assert_true(host_tlb_find(1, va) != NULL && host_tlb_find(1, va)->mfn == table);
+        assert_int_equal(update(maddr, 0, DOMID_SELF), 0);
+        assert_non_null(host_tlb_find(1, va));
+        if (flushed)        /* one page's flush drops all that leads to tables, but no other page */
+            arch_flush_tlb_one(0);
+        assert_true((host_tlb_find(1, va) == NULL) == flushed);
+        assert_non_null(host_tlb_find(0, va));
+        assert_int_equal(hcall(__HYPERVISOR_update_va_mapping, FREE_PFN_VA, table << PAGE_SHIFT | RW, 0), 0);
+        assert_null(host_tlb_find(1, va));
+        assert_int_equal(hcall(__HYPERVISOR_update_va_mapping, FREE_PFN_VA, 0, UVMF_INVLPG), 0);
+    }
+}
+
 #define with_guests(test) cmocka_unit_test_setup_teardown(test, two_guests, machine_down)
 
 int main(void)
@@ -297,6 +326,7 @@ int main(void)
         with_guests(mmuext_order),
         with_guests(update_va_mapping_order),
         with_guests(spurious_faults),
+        with_guests(former_tables_are_forgotten),
     };
 
     return cmocka_run_group_tests_name("mmu", tests, NULL, NULL);

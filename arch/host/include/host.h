@@ -4,6 +4,8 @@
 #define HOST_H
 
 #include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include "arch/arch.h"
 #include "xen/domain.h"
 
@@ -15,6 +17,17 @@
 #define MAX_CHUNKS 64u
 #define HIGH_BASE 0x100400u     /* machine addresses beyond 4 GiB */
 #define LOW_BASE 0x1000u        /* a small frame table: audits are quick */
+
+/* What no real CPU would get over, or what a guest would use at once: the end of the test. */
+#define HOST_CHECK(cond, ...)                                                   \
+    do {                                                                        \
+        if (!(cond)) {                                                          \
+            fprintf(stderr, "fake machine: %s: ", #cond);                       \
+            fprintf(stderr, __VA_ARGS__);                                       \
+            fputc('\n', stderr);                                                \
+            abort();                                                            \
+        }                                                                       \
+    } while (0)
 
 struct host_machine {
     /* Set by the test. */
@@ -92,10 +105,25 @@ void fiber_free(struct vcpu *v);
  * #PF. The write goes through whatever translation the TLB still holds. */
 bool host_guest_read(void *dst, uint64_t va, size_t len);
 bool host_guest_write(uint64_t va, const void *src, size_t len);
+
+/* What the CPU remembers of its walks (tlb.c): the frame of a page at level 0, the table of that level above. NULL: nothing.
+ * host_tlb_fault is what it forgets at a page fault. */
+struct host_translation {
+    uint64_t generation;
+    uint64_t prefix;            /* what of the address leads there, + 1 */
+    mfn_t mfn;
+    bool writable;              /* all entries on the way are, and at level 0 the last is dirty */
+    struct domain *owner;       /* of the frame, when it was found */
+};
+const struct host_translation *host_tlb_find(unsigned level, uint64_t va);
+void host_tlb_add(unsigned level, uint64_t va, mfn_t mfn, bool writable);
+void host_tlb_set(unsigned level, uint64_t va, mfn_t mfn, bool writable, struct domain *owner);
+void host_tlb_fault(uint64_t va);
 void host_tlb_forget(void);
+bool host_walkable(mfn_t mfn, unsigned level, bool writable);
 /* Invariant F8, from the other side: no translation that a CPU may still use leads to a table, to a
- * descriptor page (as writable), or to a frame that has changed hands; and every live L4 carries the
- * hypervisor's entries. */
+ * descriptor page (as writable), or to a frame that has changed hands; no walk by what it remembers would take for
+ * a table what is none of that level; and every live L4 carries the hypervisor's entries. */
 void host_audit(void);
 void host_tlb_audit(void);          /* the first half of it alone, which is quick */
 

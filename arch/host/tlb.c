@@ -1,0 +1,182 @@
+/* Owns what the fake CPU remembers of its walks, and judges it. Level 0 is the TLB: page to frame. Levels 1 to 3 are the
+ * paging-structure caches (Intel SDM vol. 3, 4.10.3): what of an address is above the table's part, to the L1, L2 or L3
+ * that a walk came to. A flush of one page drops all of the latter, as on the CPU. */
+#include <string.h>
+#include "host.h"
+#include "xen/frame.h"
+#include "xen/grant.h"
+#include "xen/mm.h"
+
+#define TLB_ENTRIES 256u
+
+static struct host_translation tlb[4][TLB_ENTRIES];
+static uint64_t generation[4] = { 1, 1, 1, 1 };     /* entries of earlier ones are forgotten */
+static uint64_t hole_l3;        /* what every L4 must hold in the hypervisor's slots, with the slot added */
+
+static uint64_t prefix_of(unsigned level, uint64_t va)
+{
+    return (va >> (PAGE_SHIFT + 9 * level)) + 1;
+}
+
+static struct host_translation *place_of(unsigned level, uint64_t va)
+{
+    return &tlb[level][prefix_of(level, va) % TLB_ENTRIES];
+}
+
+const struct host_translation *host_tlb_find(unsigned level, uint64_t va)
+{
+    const struct host_translation *t = place_of(level, va);
+
+    return t->generation == generation[level] && t->prefix == prefix_of(level, va) ? t : NULL;
+}
+
+void host_tlb_set(unsigned level, uint64_t va, mfn_t mfn, bool writable, struct domain *owner)
+{
+    *place_of(level, va) = (struct host_translation){ .generation = generation[level], .prefix = prefix_of(level, va),
+                                                      .mfn = mfn, .writable = writable, .owner = owner };
+}
+
+void host_tlb_add(unsigned level, uint64_t va, mfn_t mfn, bool writable)
+{
+    host_tlb_set(level, va, mfn, writable, frame_owner(mfn_to_frame(mfn)));
+}
+
+void host_tlb_fault(uint64_t va)
+{
+    for (unsigned level = 0; level < 4; level++)
+        if (host_tlb_find(level, va) != NULL)
+            place_of(level, va)->generation = 0;
+}
+
+void host_tlb_forget(void)
+{
+    for (unsigned level = 0; level < 4; level++)
+        generation[level]++;
+}
+
+void arch_flush_tlb(void)
+{
+    host.full_flushes++;
+    host_tlb_forget();
+    boot_cpu.flush_stamp = ++tlb_clock;
+}
+
+void arch_flush_tlb_one(uint64_t va)
+{
+    host.page_flushes++;
+    if (host_tlb_find(0, va) != NULL)
+        place_of(0, va)->generation = 0;
+    for (unsigned level = 1; level < 4; level++)
+        generation[level]++;
+}
+
+void arch_load_root(struct vcpu *v)
+{
+    host.root_loads++;
+    host.cr3 = v->kernel_mode ? v->root_kernel : v->root_user;
+    host_tlb_forget();
+    boot_cpu.flush_stamp = ++tlb_clock;
+}
+
+/* A table of that level; or a higher one, where nothing can be written; or what was one, and is free or of no type now. */
+bool host_walkable(mfn_t mfn, unsigned level, bool writable)
+{
+    const struct frame *f = mfn_to_frame(mfn);
+    unsigned type = mfn_valid(mfn) ? (unsigned)(f->type >> TYPE_SHIFT) : 7;
+
+    if (type == 0)
+        return (f->owner != 0 || (f->count & FRAME_COUNT_MASK) == 0) && !(f->type & TYPE_COUNT_MASK);
+    return type == level || (type > level && type <= 4 && !writable);
+}
+
+/* There is no M2P window here. */
+void arch_show_m2p(uint64_t *l4, bool show)
+{
+    (void)l4, (void)show;
+}
+
+void arch_fill_l4(uint64_t *l4, struct domain *d)
+{
+    (void)d;
+    for (unsigned i = HOLE_FIRST_SLOT; i <= HOLE_LAST_SLOT; i++)
+        l4[i] = (hole_l3 | PTE_P | PTE_RW) + ((uint64_t)i << 52);
+}
+
+/* Another domain's frame: its grant must still be pinned for us. */
+static bool granted(const struct host_translation *t, struct grant_table *gt)
+{
+    for (grant_ref_t ref = 0; ref < gt->nr_frames * GRANTS_PER_FRAME; ref++) {
+        const struct grant_pins *p = grant_pins_of(gt, ref);
+
+        if (p->mfn == t->mfn && p->domid == current->domain->id &&
+            (p->writers || (p->readers && !t->writable)))
+            return true;
+    }
+    return false;
+}
+
+static void audit_translation(const struct host_translation *t)
+{
+    const struct frame *f = mfn_to_frame(t->mfn);
+    uint64_t type = (f->type & TYPE_COUNT_MASK) ? f->type & TYPE_MASK : TYPE_NONE;
+
+    if (f->owner == 0 && (f->count & FRAME_COUNT_MASK) == 0)
+        return;                 /* free: nobody's, until somebody flushes and takes it */
+    HOST_CHECK(f->owner != 0 && frame_owner(f) == t->owner,
+                  "mfn %#lx changed hands while a TLB still maps it at page %#lx (%s)", t->mfn, t->prefix - 1,
+                  t->writable ? "writable" : "read-only");
+    HOST_CHECK(t->owner == current->domain || is_idle(current) || granted(t, t->owner->grant),
+                  "mfn %#lx of another domain is in a TLB at page %#lx, and no longer granted", t->mfn,
+                  t->prefix - 1);
+    HOST_CHECK(!t->writable || type == TYPE_WRITABLE || type == TYPE_NONE,
+                  "mfn %#lx became type %#lx while a TLB still maps it writable at page %#lx", t->mfn,
+                  type >> TYPE_SHIFT, t->prefix - 1);
+}
+
+/* What leads to a table that is one no more. */
+static void audit_remembered_table(const struct host_translation *t, unsigned level)
+{
+    const struct frame *f = mfn_to_frame(t->mfn);
+
+    HOST_CHECK(host_walkable(t->mfn, level, t->writable),
+               "mfn %#lx became type %#lx while the CPU may still walk it as a table of level %u, prefix %#lx", t->mfn,
+               f->type, level, t->prefix - 1);
+    HOST_CHECK((f->owner == 0 && (f->count & FRAME_COUNT_MASK) == 0) || frame_owner(f) == t->owner,
+               "mfn %#lx changed hands while the CPU may still walk it as a table of level %u, prefix %#lx", t->mfn,
+               level, t->prefix - 1);
+}
+
+void host_tlb_audit(void)
+{
+    for (unsigned level = 0; level < 4; level++)
+        for (unsigned i = 0; i < TLB_ENTRIES; i++) {
+            const struct host_translation *t = &tlb[level][i];
+
+            if (t->generation != generation[level])
+                continue;
+            if (level == 0)
+                audit_translation(t);
+            else
+                audit_remembered_table(t, level);
+        }
+}
+
+void host_audit(void)
+{
+    uint64_t want[PTES_PER_TABLE];
+
+    host_tlb_audit();
+    arch_fill_l4(want, NULL);
+    for (mfn_t mfn = 0; mfn < max_mfn; mfn++) {
+        const struct frame *f = mfn_to_frame(mfn);
+        const uint64_t *l4;
+
+        if ((f->type & (TYPE_MASK | TYPE_VALIDATED)) != (TYPE_L4 | TYPE_VALIDATED) ||
+            !(f->type & TYPE_COUNT_MASK) || f->owner == 0)
+            continue;
+        l4 = mfn_to_virt(mfn);
+        HOST_CHECK(memcmp(&l4[HOLE_FIRST_SLOT], &want[HOLE_FIRST_SLOT],
+                             8 * (HOLE_LAST_SLOT - HOLE_FIRST_SLOT + 1)) == 0,
+                      "L4 at mfn %#lx lost the hypervisor's entries", mfn);
+    }
+}

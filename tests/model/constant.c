@@ -1,0 +1,55 @@
+/* What no state has in it must never change: all other frames, their contents and their entries in the frame table. They are
+ * kept when the world is new, and compared when the first state is loaded again after all the others. */
+#include <stdlib.h>
+#include <string.h>
+#include "model.h"
+#include "support.h"
+
+static struct frame *frames_then;
+static uint8_t *ram_then;
+
+static bool is_ram(mfn_t mfn)
+{
+    return !is_no_ram(mfn_to_frame(mfn)) && mfn_to_frame(mfn)->count != 0;
+}
+
+void constant_keep(void)
+{
+    frames_then = malloc(max_mfn * sizeof(*frames_then));
+    ram_then = malloc(max_mfn * PAGE_SIZE);
+    HOST_CHECK(frames_then != NULL && ram_then != NULL, "no memory");
+    memcpy(frames_then, frame_table, max_mfn * sizeof(*frames_then));
+    for (mfn_t mfn = 0; mfn < max_mfn; mfn++)
+        if (is_ram(mfn))
+            memcpy(ram_then + mfn * PAGE_SIZE, mfn_to_virt(mfn), PAGE_SIZE);
+}
+
+/* The CPU sets bits in tables that it walks. */
+static void check_contents(mfn_t mfn)
+{
+    const uint64_t *then = (const void *)(ram_then + mfn * PAGE_SIZE), *now = mfn_to_virt(mfn);
+    uint64_t type = mfn_to_frame(mfn)->type >> TYPE_SHIFT, ignored = type >= 1 && type <= 4 ? PTE_A | PTE_D : 0;
+
+    for (unsigned i = 0; i < PTES_PER_TABLE; i++)
+        HOST_CHECK(((then[i] ^ now[i]) & ~ignored) == 0, "word %u of mfn %#lx of type %lx was %#lx and is %#lx", i, mfn, type,
+                   then[i], now[i]);
+}
+
+static bool is_argument(mfn_t mfn)
+{
+    return mfn == mfn_of_va(SCRATCH);
+}
+
+void constant_check(void)
+{
+    for (mfn_t mfn = 0; mfn < max_mfn; mfn++) {
+        const struct frame *then = &frames_then[mfn], *now = mfn_to_frame(mfn);
+
+        HOST_CHECK(then->count == now->count && then->type == now->type && then->owner == now->owner,
+                   "mfn %#lx was count %#lx type %#lx owner %#x", mfn, then->count, then->type, then->owner);
+        if (is_ram(mfn) && !is_argument(mfn) && mfn != model_domain->mfn)
+            check_contents(mfn);
+    }
+    free(frames_then);
+    free(ram_then);
+}

@@ -1,0 +1,37 @@
+# Every sequence of page-table calls in a small world, on the real xen/*.c and the fake machine, without sanitizers.
+# `make check-model` has the scopes that take less than two minutes together, `make check-model-long` the others too.
+MODEL := $(BUILD)/model
+MODEL_CFLAGS := $(filter-out $(UNIT_SAN) -O1 -fno-omit-frame-pointer,$(UNIT_CFLAGS)) -O2 -Itests/model
+MODEL_SRC := $(wildcard common/*.c arch/host/*.c xen/*.c tests/model/*.c) tests/unit/support.c
+MODEL_OBJ := $(MODEL_SRC:%.c=$(MODEL)/%.o)
+MODEL_SCOPES := two three four entries below deep return death
+MODEL_SCOPES_LONG := three-deeper closed-below
+
+# What of the allocator changes, and has no name outside it.
+MODEL_NAMES := zones zones_in_use nr_free guest_frames_returned returned_stamp
+$(MODEL)/common/string.o $(MODEL)/common/printf.o: \
+    MODEL_CFLAGS += $(foreach f,$(LIBC_NAMES),-D$(f)=hv_$(f)) -fno-builtin
+
+$(MODEL)/%.o: %.c tests/model/model.mk | deps-test $(ABI)
+	$(call say,MODEL-CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(UNIT_CC) $(MODEL_CFLAGS) $(DEPFLAGS) -c $< -o $@
+	$(Q)$(if $(filter xen/alloc.c,$<),objcopy $(MODEL_NAMES:%=--globalize-symbol=%) $@)
+
+$(MODEL)/model: $(MODEL_OBJ)
+	$(call say,MODEL-LD,$@)
+	$(Q)$(UNIT_CC) -o $@ $^
+
+.PHONY: check-model check-model-long check-planted
+check-model: $(MODEL)/model
+	@$< $(MODEL_SCOPES)
+check-model-long: $(MODEL)/model
+	@$< $(MODEL_SCOPES) $(MODEL_SCOPES_LONG)
+
+# That it finds bugs: some are planted, one at a time.
+check-planted: $(MODEL)/model
+	@python3 -B tests/model/planted.py $(MODEL) $(UNIT_CC) $(MODEL_CFLAGS) -- $(MODEL_OBJ)
+
+TESTS += check-model check-planted
+
+-include $(shell find $(MODEL) -name '*.d' 2>/dev/null)
