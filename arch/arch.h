@@ -86,7 +86,7 @@ void arch_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
 bool arch_rdmsr(uint32_t msr, uint64_t *value);
 unsigned arch_paddr_bits(void);
 bool arch_has_nx(void);
-unsigned arch_cpu_id(void);                               /* of the CPU that asks; needs no memory of ours to be sound */
+unsigned arch_cpu_id(void);                               /* of the calling CPU; reads no memory, so it works in a panic */
 void arch_log_cpu(void);                                  /* what is unusual about this CPU, a line for each */
 
 /* Time: the calibrated TSC rate, a one-shot deadline in TSC ticks (0: none), the wall clock now (0: none). */

@@ -214,11 +214,6 @@ void console_end_lines(struct domain *d)
             console_show_line(d, &d->console_line[way], true);
 }
 
-bool console_is_raw(void)
-{
-    return raw_guest != NULL;
-}
-
 /* What was held back is shown by the rule before. */
 void console_set_raw(struct domain *d)
 {

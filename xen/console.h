@@ -26,7 +26,6 @@ void guest_console_write(struct domain *d, enum console_way way, const char *s, 
 void console_show_line(struct domain *d, struct console_line *l, bool whole);
 void console_end_lines(struct domain *d);           /* nothing more comes of it */
 void console_set_raw(struct domain *d);             /* it has the terminal; NULL: nobody */
-bool console_is_raw(void);                          /* somebody has it */
 void console_raw(const char *s, size_t len);        /* to the line as it is; under the console's lock */
 
 /* console_terminal.c: the terminal while a guest has it; under the console's lock */

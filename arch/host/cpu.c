@@ -21,7 +21,7 @@
 #if HAS_ASAN
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
-#else                           /* nobody has to be told of other stacks */
+#else                           /* without sanitizers, a change of stacks needs no notice */
 #define ASAN_UNPOISON_MEMORY_REGION(start, bytes) ((void)0)
 #define __sanitizer_start_switch_fiber(fake, bottom, size) ((void)0)
 #define __sanitizer_finish_switch_fiber(fake, bottom, size) ((void)(fake), *(bottom) = NULL, *(size) = 0)

@@ -4,6 +4,7 @@
  */
 #include "hypercall.h"
 #include "insn.h"
+#include "insn_msr.h"
 #include "mm.h"
 #include "start.h"
 
@@ -12,26 +13,7 @@
 #define ALL   (INTEL | AMD)
 #define NONE  0u
 
-BODY(i_rdmsr, "rdmsr")
-BODY(i_wrmsr, "wrmsr")
 BODY(i_vendor, "xorl %%eax, %%eax\n\t.byte 0x0f, 0x0b, 0x78, 0x65, 0x6e\n\tcpuid\n\tmovl %%ebx, %%edi")
-
-static struct fault msr_read(uint32_t msr, uint64_t *val)
-{
-    struct fault f;
-
-    io.rcx = msr;
-    f = run(i_rdmsr);
-    *val = (io.rdx << 32) | (uint32_t)io.rax;
-    return f;
-}
-
-static struct fault msr_write(uint32_t msr, uint64_t val)
-{
-    io.rcx = msr;
-    io.rdx = val >> 32;
-    return run_a(i_wrmsr, (uint32_t)val);
-}
 
 static unsigned vendor(void)
 {

@@ -5,6 +5,7 @@
 #include "event.h"
 #include "hypercall.h"
 #include "insn.h"
+#include "insn_msr.h"
 #include "mm.h"
 #include "start.h"
 
@@ -20,8 +21,6 @@
 /* With TS set only these: compiled code may use SSE at any place. */
 BODY(i_ts_fninit, "movq %%rax, %%cr0\n\tfninit")
 BODY(i_ts_cleared, "movq %%rax, %%cr0\n\tmovq %%cr0, %%rdx\n\tclts\n\tmovq %%cr0, %%rax\n\tfninit")
-BODY(i_rdmsr, "rdmsr")
-BODY(i_wrmsr, "wrmsr")
 BODY(i_rd_cr0, "movq %%cr0, %%rax")
 BODY(i_smsw, "smsw %%rax")
 BODY(i_rd_cr2, "movq %%cr2, %%rax")
@@ -44,23 +43,6 @@ BODY(i_cpuid_plain, "cpuid\n\tmovl %%ebx, %%edi")
 BODY(i_cpuid_misspelt, ".byte 0x0f, 0x0b, 0x78, 0x65, 0x6d\n\tcpuid")
 
 /* --- model-specific registers ----------------------------------------------------------------------- */
-
-static struct fault msr_read(uint32_t msr, uint64_t *val)
-{
-    struct fault f;
-
-    io.rcx = msr;
-    f = run(i_rdmsr);
-    *val = (io.rdx << 32) | (uint32_t)io.rax;
-    return f;
-}
-
-static struct fault msr_write(uint32_t msr, uint64_t val)
-{
-    io.rcx = msr;
-    io.rdx = val >> 32;
-    return run_a(i_wrmsr, (uint32_t)val);
-}
 
 static void msr_bases(void)
 {

@@ -40,7 +40,7 @@ void elf_add_number(struct tiny_elf *e, uint32_t type, uint64_t value)
 void elf_make(struct tiny_elf *e)
 {
     memset(e, 0, sizeof(*e));
-    e->eh = (struct elf_header){
+    e->eh = (struct elf64_ehdr){
         .ident = {0x7f, 'E', 'L', 'F', 2, 1, 1},
         .type = 2,
         .machine = 62,
@@ -51,14 +51,14 @@ void elf_make(struct tiny_elf *e)
         .phentsize = 56,
         .phnum = 2
     };
-    e->load = (struct elf_program_header){.type = 1,
+    e->load = (struct elf64_phdr){.type = 1,
                                           .flags = 7,
                                           .offset = TEXT_OFFSET,
                                           .vaddr = GUEST_BASE,
                                           .filesz = GUEST_TEXT_BYTES,
                                           .memsz = GUEST_IMAGE_BYTES,
                                           .align = 4096};
-    e->note = (struct elf_program_header){ .type = 4, .flags = 4, .offset = NOTE_OFFSET, .align = 4 };
+    e->note = (struct elf64_phdr){ .type = 4, .flags = 4, .offset = NOTE_OFFSET, .align = 4 };
     memset(e->text, 0x90, sizeof(e->text));
     elf_add_note(e, XEN_ELFNOTE_XEN_VERSION, "xen-3.0", 8);
     elf_add_note(e, XEN_ELFNOTE_GUEST_OS, "tiny", 5);

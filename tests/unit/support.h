@@ -3,6 +3,7 @@
 #ifndef SUPPORT_H
 #define SUPPORT_H
 
+#include "common/elf64.h"
 #include "host.h"
 #include "xen/build.h"
 #include "xen/frame.h"
@@ -20,22 +21,10 @@
 #define ELF_BYTES 0x2000u
 #define NOTE_OFFSET 0x200u
 #define TEXT_OFFSET 0x1000u
-struct elf_header {
-    uint8_t ident[16];
-    uint16_t type, machine;
-    uint32_t version;
-    uint64_t entry, phoff, shoff;
-    uint32_t flags;
-    uint16_t ehsize, phentsize, phnum, shentsize, shnum, shstrndx;
-};
-struct elf_program_header {
-    uint32_t type, flags;
-    uint64_t offset, vaddr, paddr, filesz, memsz, align;
-};
 struct tiny_elf {
-    struct elf_header eh;
-    struct elf_program_header load, note;
-    uint8_t gap[NOTE_OFFSET - 64 - 2 * 56];
+    struct elf64_ehdr eh;
+    struct elf64_phdr load, note;
+    uint8_t gap[NOTE_OFFSET - sizeof(struct elf64_ehdr) - 2 * sizeof(struct elf64_phdr)];
     uint8_t notes[TEXT_OFFSET - NOTE_OFFSET];
     uint8_t text[ELF_BYTES - TEXT_OFFSET];
 };

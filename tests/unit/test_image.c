@@ -178,23 +178,23 @@ static void entry_at_the_end(void)
 }
 
 /* Header i of those behind the two that are there already. */
-static struct elf_program_header *more_header(unsigned i)
+static struct elf64_phdr *more_header(unsigned i)
 {
     elf.eh.phnum = (uint16_t)MAX(elf.eh.phnum, 3 + i);
-    return (struct elf_program_header *)elf.gap + i;
+    return (struct elf64_phdr *)elf.gap + i;
 }
 
 static void segment_without_permission(void)
 {
     four_notes();
     *more_header(0) = elf.load;
-    *more_header(0) = (struct elf_program_header){ .type = PT_LOAD, .paddr = 1ull << 40, .memsz = 1 };
+    *more_header(0) = (struct elf64_phdr){ .type = PT_LOAD, .paddr = 1ull << 40, .memsz = 1 };
 }
 
 static void empty_segment(void)
 {
     four_notes();
-    *more_header(0) = (struct elf_program_header){ .type = PT_LOAD, .flags = 4, .paddr = GUEST_IMAGE_BYTES + 0x1000 };
+    *more_header(0) = (struct elf64_phdr){ .type = PT_LOAD, .flags = 4, .paddr = GUEST_IMAGE_BYTES + 0x1000 };
 }
 
 static const struct {
@@ -401,7 +401,7 @@ static void overlap_and_odd_page(void **state)
 
     (void)state;
     four_notes();
-    *more_header(0) = (struct elf_program_header){ .type = PT_LOAD, .flags = 4, .offset = 0, .filesz = 4, .memsz = 8,
+    *more_header(0) = (struct elf64_phdr){ .type = PT_LOAD, .flags = 4, .offset = 0, .filesz = 4, .memsz = 8,
                                                    .paddr = 0x104 };
     elf_add_number(&elf, XEN_ELFNOTE_HYPERCALL_PAGE, 0x2123);
     built();

@@ -40,7 +40,7 @@ struct host_machine {
     int (*getc)(void);          /* NULL: no input */
     bool echo;                  /* console to stderr as well */
     void (*on_send)(void);      /* called whenever the console's transmitter is asked to take something; NULL: none */
-    bool stuck;                 /* nobody reads the console: its transmitter takes nothing more */
+    bool stuck;                 /* the console's reader has stopped: the transmitter takes nothing more */
     uint64_t byte_ticks;        /* that it takes for a byte, */
     uint64_t port_ticks;        /* and that we take to give it one: ports are slow, of virtual machines above all */
     uint64_t random;            /* state of host_random() */
