@@ -17,8 +17,8 @@
 #define ARCH_ARCH_H
 
 #include "common/compiler.h"
-#include "xen/abi.h"
-#include "xen/types.h"
+#include "xen/core/abi.h"
+#include "xen/core/types.h"
 #include "arch_cpu.h"
 
 struct vcpu;
@@ -52,7 +52,7 @@ int arch_vcpu_init(struct vcpu *v);     /* after v->domain and v->id are set */
 void arch_switch(struct vcpu *prev, struct vcpu *next);
 /* Loads the whole guest-visible register state of a fresh vCPU at its first entry: called by arch_switch's trampoline. */
 
-/* Descriptor tables of v. gdt: n pages already typed seg-desc (mfns), nr_entries the limit. ldt: see xen/desc.h. */
+/* Descriptor tables of v. gdt: n pages already typed seg-desc (mfns), nr_entries the limit. ldt: see xen/cpu/desc.h. */
 void arch_map_gdt(struct vcpu *v, const mfn_t *mfns, unsigned nr_frames);
 void arch_map_ldt_page(struct vcpu *v, unsigned page, mfn_t mfn);
 void arch_clear_ldt(struct vcpu *v);                      /* unmaps every LDT page */

@@ -7,7 +7,7 @@
  *   264  the symbol table
  *   ...  its strings, at the next multiple of 8
  *
- * Called by the loader of kernels (xen/image.c, xen/build.c). */
+ * Called by the loader of kernels (xen/boot/image.c, xen/boot/build.c). */
 #include "common/elf.h"
 #include "common/string.h"
 

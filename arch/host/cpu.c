@@ -7,9 +7,9 @@
 #include <sys/mman.h>
 #include <ucontext.h>
 #include "host.h"
-#include "xen/frame.h"
-#include "xen/sched.h"
-#include "xen/upcall.h"
+#include "xen/core/frame.h"
+#include "xen/core/sched.h"
+#include "xen/pv/upcall.h"
 
 #if defined(__has_feature)
 #define HAS_ASAN __has_feature(address_sanitizer)

@@ -4,8 +4,8 @@
  * the hole, or a walk by what is no table any more, ends the test. */
 #include <string.h>
 #include "host.h"
-#include "xen/frame.h"
-#include "xen/mm.h"
+#include "xen/core/frame.h"
+#include "xen/pv/mm.h"
 
 static bool guest_runs;         /* the access is the guest's own */
 

@@ -4,13 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include "host.h"
-#include "xen/console.h"
-#include "xen/frame.h"
-#include "xen/mm.h"
-#include "xen/options.h"
-#include "xen/sched.h"
-#include "xen/time.h"
-#include "xen/timer.h"
+#include "xen/core/console.h"
+#include "xen/core/frame.h"
+#include "xen/pv/mm.h"
+#include "xen/core/options.h"
+#include "xen/core/sched.h"
+#include "xen/core/time.h"
+#include "xen/core/timer.h"
 
 #define TSC_HZ 2400000000ull
 

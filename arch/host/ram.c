@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include "host.h"
-#include "xen/frame.h"
+#include "xen/core/frame.h"
 
 #define M2P_MFN 0x100ull        /* the M2P lies in frames that no guest can have */
 

@@ -3,9 +3,9 @@
  * that a walk came to. A flush of one page drops all of the latter, as on the CPU. */
 #include <string.h>
 #include "host.h"
-#include "xen/frame.h"
-#include "xen/grant.h"
-#include "xen/mm.h"
+#include "xen/core/frame.h"
+#include "xen/pv/grant.h"
+#include "xen/pv/mm.h"
 
 #define TLB_ENTRIES 256u
 

@@ -3,8 +3,8 @@
  * firmware's own reset is tried. */
 #include "common/string.h"
 #include "arch/x86_64/cpu.h"
-#include "xen/build.h"
-#include "xen/log.h"
+#include "xen/boot/build.h"
+#include "xen/core/log.h"
 
 struct rsdp {
     char signature[8];

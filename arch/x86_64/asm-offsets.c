@@ -1,6 +1,6 @@
 /* Offsets for the assembler, generated: compiled to text, of which the Makefile keeps the marked lines. */
-#include "xen/domain.h"
-#include "xen/trace.h"
+#include "xen/core/domain.h"
+#include "xen/core/trace.h"
 #include "arch/arch.h"
 
 #define VALUE(name, value) __asm__ volatile("\n.ascii \"->" #name " %0\"" : : "i"(value))

@@ -3,10 +3,10 @@
  * every instruction spent here is a guest's boot time. */
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/lapic.h"
-#include "xen/build.h"
-#include "xen/log.h"
-#include "xen/options.h"
-#include "xen/timer.h"
+#include "xen/boot/build.h"
+#include "xen/core/log.h"
+#include "xen/core/options.h"
+#include "xen/core/timer.h"
 
 #define PIT_HZ 1193182ull
 #define CALIBRATION_TICKS 5966u         /* 5 ms of the PIT */

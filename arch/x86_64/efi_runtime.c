@@ -4,9 +4,9 @@
  * any other, and they are not called again. */
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/vcpu.h"
-#include "xen/build.h"
-#include "xen/log.h"
-#include "xen/mm.h"
+#include "xen/boot/build.h"
+#include "xen/core/log.h"
+#include "xen/pv/mm.h"
 
 /* UEFI 2.10, 4.5.1: the header, then one pointer per service. */
 struct runtime_table {

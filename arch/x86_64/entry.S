@@ -6,7 +6,7 @@
  *   iret          straight back to user or kernel, no C
  *   trap          the whole frame, C, IRET
  * Whenever anything unusual shows (work for the way out, an upcall due, a fault), each falls back to C: the two
- * shortcuts commit nothing before they know that they will finish, and have exact twins in xen/upcall.c.
+ * shortcuts commit nothing before they know that they will finish, and have exact twins in xen/pv/upcall.c.
  * rsp points at the frame (regs) throughout, so R_xxx(%rsp) are its slots. Interrupts are off from entry to exit. */
 #include "arch/x86_64/memlayout.h"
 #include "asm-offsets.h"

@@ -1,12 +1,12 @@
-/* Owns faults that entry.S hands over: those of a guest go up to xen/traps.c; those of our own are mended by the exception
+/* Owns faults that entry.S hands over: those of a guest go up to xen/pv/traps.c; those of our own are mended by the exception
  * table, or are the end. NMI and machine check are nmi.c's. */
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/trap.h"
-#include "xen/desc.h"
-#include "xen/domain.h"
-#include "xen/log.h"
-#include "xen/sched.h"
-#include "xen/upcall.h"
+#include "xen/cpu/desc.h"
+#include "xen/core/domain.h"
+#include "xen/core/log.h"
+#include "xen/core/sched.h"
+#include "xen/pv/upcall.h"
 
 struct extable_entry {
     int32_t from, to, fixup;        /* relative to their own address */

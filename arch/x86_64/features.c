@@ -1,11 +1,11 @@
-/* Owns what this CPU can do and how its control registers are set for us; policy for guests is xen/cpuid.c's. SMAP stays
+/* Owns what this CPU can do and how its control registers are set for us; policy for guests is xen/cpu/cpuid.c's. SMAP stays
  * off: QEMU 7.2 checks a ring-3 IRET as a supervisor access, and guests would die of it. CR4.PGE stays off: guests' global
  * entries must not outlive a root. */
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/trap.h"
 #include "arch/x86_64/lapic.h"
-#include "xen/log.h"
-#include "xen/options.h"
+#include "xen/core/log.h"
+#include "xen/core/options.h"
 
 #define DR7_OFF 0x400u
 #define DR7_WATCH_WORD 0x70401u         /* DR0: two bytes, reads and writes */

@@ -5,8 +5,8 @@
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/trap.h"
 #include "common/printf.h"
-#include "xen/log.h"
-#include "xen/time.h"
+#include "xen/core/log.h"
+#include "xen/core/time.h"
 
 #define LINE_INTERVAL_NS 1000000000ull  /* one line in this time, however many there are */
 

@@ -1,15 +1,15 @@
 /* Owns the hypervisor's own address space: the map of all RAM, the M2P that guests read, the frame table's memory, and
- * the entries that every guest's L4 carries in the hole. What guests' own entries may be is xen/pagetype.c's.
+ * the entries that every guest's L4 carries in the hole. What guests' own entries may be is xen/pv/pagetype.c's.
  *
  * Boot memory is taken from the upper end of the loader's RAM ranges below 4 GiB, which boot.S has mapped, around the
  * modules; what is left goes to the free lists without being touched. */
 #include "common/string.h"
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/vcpu.h"
-#include "xen/build.h"
-#include "xen/frame.h"
-#include "xen/log.h"
-#include "xen/mm.h"
+#include "xen/boot/build.h"
+#include "xen/core/frame.h"
+#include "xen/core/log.h"
+#include "xen/pv/mm.h"
 
 #define BOOT_MAPPED (4ull << 30)
 #define LARGE_PAGE (2ull << 20)

@@ -8,8 +8,8 @@
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/trap.h"
 #include "arch/x86_64/vcpu.h"
-#include "xen/domain.h"
-#include "xen/mm.h"
+#include "xen/core/domain.h"
+#include "xen/pv/mm.h"
 
 struct tss {
     uint32_t reserved0;

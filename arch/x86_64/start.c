@@ -2,8 +2,8 @@
 #include "common/string.h"
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/doors.h"
-#include "xen/build.h"
-#include "xen/log.h"
+#include "xen/boot/build.h"
+#include "xen/core/log.h"
 #include "xen/main.h"
 
 void idle_vcpu_init(void);

@@ -2,7 +2,7 @@
  * frame pointers the trace is every word on the stack that points into the text: some may be stale. */
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/trap.h"
-#include "xen/log.h"
+#include "xen/core/log.h"
 
 extern const uint32_t ksym_count, ksym_offsets[], ksym_names[];
 extern const char ksym_strings[];

@@ -1,4 +1,4 @@
-/* What the machine keeps of a domain and of a vCPU: behind the arch pointers of xen/domain.h. */
+/* What the machine keeps of a domain and of a vCPU: behind the arch pointers of xen/core/domain.h. */
 #ifndef ARCH_X86_VCPU_H
 #define ARCH_X86_VCPU_H
 

@@ -11,11 +11,11 @@
 #include "fuzz.h"
 #include "support.h"
 #include "trace_reader.h"
-#include "xen/evtchn.h"
-#include "xen/grant.h"
-#include "xen/sched.h"
-#include "xen/time.h"
-#include "xen/upcall.h"
+#include "xen/pv/evtchn.h"
+#include "xen/pv/grant.h"
+#include "xen/core/sched.h"
+#include "xen/core/time.h"
+#include "xen/pv/upcall.h"
 
 #define STACK_TOP (SCRATCH + 0x8000)
 #define CODE (SCRATCH + 0x9000)

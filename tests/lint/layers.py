@@ -13,7 +13,7 @@ LAYERS = {
     "xen": (("common/", "xen/", "arch/arch.h"), FREESTANDING),
     "arch/x86_64": (("common/", "xen/", "arch/arch.h", "arch/x86_64/", "arch_cpu.h", "asm-offsets.h"),
                     FREESTANDING),
-    "arch/x86_64/efi": (("common/", "xen/boot_info.h", "xen/image.h", "arch/x86_64/efi/"),
+    "arch/x86_64/efi": (("common/", "xen/boot/boot_info.h", "xen/boot/image.h", "arch/x86_64/efi/"),
                         FREESTANDING | {"efi.h", "efilib.h", "efishell.h"}),
     "arch/host": (("common/", "xen/", "arch/arch.h", "arch_cpu.h", "host.h"), ALL_LIBC),
     "tests/unit": (("common/", "xen/", "arch/arch.h", "host.h", "support.h", "evtchn_fixture.h", "cmocka_main.h",
@@ -46,8 +46,8 @@ def check(path, text):
         if (path, name) in EXCEPTIONS:
             continue
         if name.startswith("public/"):
-            if layer.startswith("tests") or layer == "xen" and path != "xen/abi.h":
-                yield f"<{name}>: only xen/abi.h includes the public headers"
+            if layer.startswith("tests") or layer == "xen" and path != "xen/core/abi.h":
+                yield f"<{name}>: only xen/core/abi.h includes the public headers"
         elif bracket == "<" and theirs is not None and name not in theirs:
             yield f"<{name}>: not a freestanding header"
         elif bracket == '"' and (name.endswith(".c") or not name.startswith(ours)):

@@ -2,7 +2,7 @@
 # `make check-model` has the scopes that take less than two minutes together, `make check-model-long` the others too.
 MODEL := $(BUILD)/model
 MODEL_CFLAGS := $(filter-out $(UNIT_SAN) -O1 -fno-omit-frame-pointer,$(UNIT_CFLAGS)) -O2 -Itests/model
-MODEL_SRC := $(wildcard common/*.c arch/host/*.c xen/*.c tests/model/*.c) tests/unit/support.c
+MODEL_SRC := $(wildcard common/*.c common/*/*.c arch/host/*.c xen/*.c xen/*/*.c tests/model/*.c) tests/unit/support.c
 MODEL_OBJ := $(MODEL_SRC:%.c=$(MODEL)/%.o)
 MODEL_SCOPES := two three four entries below deep return death
 MODEL_SCOPES_LONG := three-deeper closed-below
@@ -16,7 +16,7 @@ $(MODEL)/%.o: %.c tests/model/model.mk | deps-test $(ABI)
 	$(call say,MODEL-CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(UNIT_CC) $(MODEL_CFLAGS) $(DEPFLAGS) -c $< -o $@
-	$(Q)$(if $(filter xen/alloc.c,$<),objcopy $(MODEL_NAMES:%=--globalize-symbol=%) $@)
+	$(Q)$(if $(filter xen/core/alloc.c,$<),objcopy $(MODEL_NAMES:%=--globalize-symbol=%) $@)
 
 $(MODEL)/model: $(MODEL_OBJ)
 	$(call say,MODEL-LD,$@)

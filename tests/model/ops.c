@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include "model.h"
 #include "support.h"
-#include "xen/emulate.h"
-#include "xen/hypercalls.h"
+#include "xen/cpu/emulate.h"
+#include "xen/pv/hypercalls.h"
 
 #define CODE (SCRATCH + 0x1000)         /* mov %rax,(%rdi) */
 

@@ -74,23 +74,30 @@ SURVIVORS = (
 )
 
 
+def path_of(name):
+    """A file of the hypervisor, in whichever room it lies: its name is the only one."""
+    path, = pathlib.Path("xen").rglob(name)
+    return path
+
+
 def build(root, number, bug, compiler, objects):
     name, file, old, new, scope, _ = bug
-    text = pathlib.Path("xen", file).read_text()
+    path = path_of(file)
+    text = path.read_text()
     if text.count(old) != 1:
-        sys.exit(f"planted.py: {name}: its place in xen/{file} is there {text.count(old)} times")
+        sys.exit(f"planted.py: {name}: its place in {path} is there {text.count(old)} times")
     where = root / "planted" / str(number)
-    (where / "xen").mkdir(parents=True, exist_ok=True)
-    (where / "xen" / file).write_text(text.replace(old, new))
-    mine = []
+    (where / path).parent.mkdir(parents=True, exist_ok=True)
+    (where / path).write_text(text.replace(old, new))
+    mine, replaced = [], set()
     for c in [file] if file.endswith(".c") else [f"{u}.c" for u in USERS]:
-        source = where / "xen" / c if file.endswith(".c") else pathlib.Path("xen", c)
+        source = where / path if file.endswith(".c") else path_of(c)
         mine.append(where / c.replace(".c", ".o"))
+        replaced.add(root / path_of(c).with_suffix(".o"))
         subprocess.run([compiler[0]] + compiler[1:2] + [f"-I{where}"] + compiler[2:] +
                        ["-Wno-unused", "-Wno-error", "-c", source, "-o", mine[-1]], check=True)
         if c == "alloc.c":
             subprocess.run(["objcopy"] + [f"--globalize-symbol={g}" for g in GLOBAL] + [mine[-1]], check=True)
-    replaced = {root / "xen" / m.name for m in mine}
     program = where / "model"
     subprocess.run(compiler[:2] + ["-o", program] + mine + [o for o in objects if pathlib.Path(o) not in replaced], check=True)
     return program

@@ -4,7 +4,7 @@
  * order frames are released at its end: a ring is checked when a call has left it, and then put in the frames' own order. */
 #include <string.h>
 #include "model.h"
-#include "xen/sched.h"
+#include "xen/core/sched.h"
 
 /* alloc.c's, made global for this program: see model.mk. */
 #define ZONE_WORDS 20u

@@ -4,8 +4,8 @@
 #include <string.h>
 #include "model.h"
 #include "support.h"
-#include "xen/hypercalls.h"
-#include "xen/sched.h"
+#include "xen/pv/hypercalls.h"
+#include "xen/core/sched.h"
 
 const struct scope *scope;
 struct domain *model_domain;

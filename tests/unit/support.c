@@ -3,11 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include "support.h"
-#include "xen/console.h"
-#include "xen/grant.h"
-#include "xen/grant.h"
-#include "xen/image.h"
-#include "xen/sched.h"
+#include "xen/core/console.h"
+#include "xen/pv/grant.h"
+#include "xen/pv/grant.h"
+#include "xen/boot/image.h"
+#include "xen/core/sched.h"
 
 #define MUST(cond)                                                              \
     do {                                                                        \

@@ -3,8 +3,8 @@
 #include "cmocka_main.h"
 #include <string.h>
 #include "support.h"
-#include "xen/evtchn_table.h"
-#include "xen/grant.h"
+#include "xen/pv/evtchn_table.h"
+#include "xen/pv/grant.h"
 
 #define LIST (SCRATCH + PAGE_SIZE)
 #define TABLE_VA FREE_PFN_VA

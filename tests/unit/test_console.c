@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 #include "support.h"
-#include "xen/console.h"
-#include "xen/evtchn.h"
-#include "xen/log.h"
+#include "xen/core/console.h"
+#include "xen/pv/evtchn.h"
+#include "xen/core/log.h"
 
 static struct domain *a, *b;
 

@@ -4,12 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 #include "support.h"
-#include "xen/console.h"
-#include "xen/console_tx.h"
-#include "xen/log.h"
-#include "xen/options.h"
-#include "xen/sched.h"
-#include "xen/time.h"
+#include "xen/core/console.h"
+#include "xen/core/console_tx.h"
+#include "xen/core/log.h"
+#include "xen/core/options.h"
+#include "xen/core/sched.h"
+#include "xen/core/time.h"
 
 #define MS 1000000ull
 #define BAUD_115200 208333u             /* ticks a byte */

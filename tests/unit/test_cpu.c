@@ -2,8 +2,8 @@
  * the machine at hand does not have. */
 #include "cmocka_main.h"
 #include "support.h"
-#include "xen/emulate.h"
-#include "xen/upcall.h"
+#include "xen/cpu/emulate.h"
+#include "xen/pv/upcall.h"
 
 static struct vcpu *v;
 

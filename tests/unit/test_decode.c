@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "support.h"
-#include "xen/x86_insn.h"
+#include "xen/cpu/x86_insn.h"
 
 #define PTR 0x1000ull
 #define SRC 0x2000ull

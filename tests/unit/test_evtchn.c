@@ -3,9 +3,9 @@
 #include "cmocka_main.h"
 #include <string.h>
 #include "evtchn_fixture.h"
-#include "xen/evtchn.h"
-#include "xen/sched.h"
-#include "xen/upcall.h"
+#include "xen/pv/evtchn.h"
+#include "xen/core/sched.h"
+#include "xen/pv/upcall.h"
 
 static evtchn_port_t alloc_for(domid_t remote)
 {

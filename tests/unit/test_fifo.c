@@ -4,7 +4,7 @@
 #include "cmocka_main.h"
 #include <string.h>
 #include "evtchn_fixture.h"
-#include "xen/sched.h"
+#include "xen/core/sched.h"
 
 #define PENDING (1u << EVTCHN_FIFO_PENDING)
 #define MASKED (1u << EVTCHN_FIFO_MASKED)

@@ -3,9 +3,9 @@
 #include "cmocka_main.h"
 #include <string.h>
 #include "support.h"
-#include "xen/grant.h"
-#include "xen/mm.h"
-#include "xen/sched.h"
+#include "xen/pv/grant.h"
+#include "xen/pv/mm.h"
+#include "xen/core/sched.h"
 
 #define TABLE_VA FREE_PFN_VA
 #define PAGE_VA (FREE_PFN_VA + PAGE_SIZE)

@@ -6,7 +6,7 @@
 #include <string.h>
 #include "common/elf64.h"
 #include "support.h"
-#include "xen/image.h"
+#include "xen/boot/image.h"
 
 #define ENTRY_AT 0x40u
 

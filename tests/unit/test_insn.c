@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include "xen/insn_store.h"
+#include "xen/cpu/insn_store.h"
 
 #define CF 1u
 #define PF 4u

@@ -4,8 +4,8 @@
 #include "cmocka_main.h"
 #include <string.h>
 #include "support.h"
-#include "xen/emulate.h"
-#include "xen/upcall.h"
+#include "xen/cpu/emulate.h"
+#include "xen/pv/upcall.h"
 
 #define RW (PTE_P | PTE_RW | PTE_US | PTE_A)
 #define RO (PTE_P | PTE_US | PTE_A)

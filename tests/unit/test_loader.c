@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "support.h"
-#include "xen/image.h"
+#include "xen/boot/image.h"
 
 static struct tiny_elf *fresh(void)
 {

@@ -4,7 +4,7 @@
 #include "cmocka_main.h"
 #include <string.h>
 #include "support.h"
-#include "xen/upcall.h"
+#include "xen/pv/upcall.h"
 
 #define NOWHERE (GUEST_BASE + (1ull << 30))     /* not mapped */
 #define NOT_CANONICAL (1ull << 47)

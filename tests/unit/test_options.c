@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include "support.h"
-#include "xen/log.h"
-#include "xen/options.h"
-#include "xen/sched.h"
-#include "xen/trace.h"
+#include "xen/core/log.h"
+#include "xen/core/options.h"
+#include "xen/core/sched.h"
+#include "xen/core/trace.h"
 
 static void says_what_it_ignores(void **state)
 {

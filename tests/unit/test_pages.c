@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include "support.h"
-#include "xen/sched.h"
-#include "xen/upcall.h"
+#include "xen/core/sched.h"
+#include "xen/pv/upcall.h"
 
 #define RW_FLAGS (PTE_P | PTE_RW | PTE_US | PTE_A)
 #define RO_FLAGS (PTE_P | PTE_US | PTE_A)

@@ -2,11 +2,11 @@
 #include "cmocka_main.h"
 #include <string.h>
 #include "support.h"
-#include "xen/console.h"
-#include "xen/emulate.h"
-#include "xen/log.h"
-#include "xen/options.h"
-#include "xen/time.h"
+#include "xen/core/console.h"
+#include "xen/cpu/emulate.h"
+#include "xen/core/log.h"
+#include "xen/core/options.h"
+#include "xen/core/time.h"
 
 #define CPUID_FSGSBASE 1u       /* leaf 7, EBX */
 #define CPUID_TSC_RELIABLE 2u   /* the time leaf, EAX */

@@ -4,12 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include "support.h"
-#include "xen/console.h"
-#include "xen/evtchn.h"
-#include "xen/sched.h"
-#include "xen/time.h"
-#include "xen/timer.h"
-#include "xen/upcall.h"
+#include "xen/core/console.h"
+#include "xen/pv/evtchn.h"
+#include "xen/core/sched.h"
+#include "xen/core/time.h"
+#include "xen/core/timer.h"
+#include "xen/pv/upcall.h"
 
 #define MS 1000000ull
 

@@ -4,12 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 #include "support.h"
-#include "xen/build.h"
-#include "xen/console.h"
-#include "xen/evtchn_table.h"
-#include "xen/grant.h"
-#include "xen/sched.h"
-#include "xen/store.h"
+#include "xen/boot/build.h"
+#include "xen/core/console.h"
+#include "xen/pv/evtchn_table.h"
+#include "xen/pv/grant.h"
+#include "xen/core/sched.h"
+#include "xen/pv/store.h"
 
 static struct domain *service;
 

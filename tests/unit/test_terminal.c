@@ -3,9 +3,9 @@
 #include "cmocka_main.h"
 #include <string.h>
 #include "support.h"
-#include "xen/console.h"
-#include "xen/log.h"
-#include "xen/options.h"
+#include "xen/core/console.h"
+#include "xen/core/log.h"
+#include "xen/core/options.h"
 
 static struct domain *a, *b, *service;
 

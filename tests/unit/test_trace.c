@@ -2,10 +2,10 @@
  * instructions, events, who runs. The ring that they lie in is test_trace_ring.c's. */
 #include "cmocka_main.h"
 #include "trace_fixture.h"
-#include "xen/console.h"
-#include "xen/evtchn.h"
-#include "xen/time.h"
-#include "xen/upcall.h"
+#include "xen/core/console.h"
+#include "xen/pv/evtchn.h"
+#include "xen/core/time.h"
+#include "xen/pv/upcall.h"
 
 #define V2 TRC_PV_HYPERCALL_V2
 #define SUB TRC_PV_HYPERCALL_SUBCALL

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <x86intrin.h>
 #include "trace_fixture.h"
-#include "xen/trace_sink.h"
+#include "xen/core/trace_sink.h"
 
 #define BLOCK_ROOM (TRACE_BLOCK_BYTES - sizeof(struct trace_block))
 #define BEGIN_BYTES (8 * 4 + 4 * 4)     /* CLOCK and who runs */

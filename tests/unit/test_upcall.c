@@ -2,9 +2,9 @@
 #include "cmocka_main.h"
 #include <string.h>
 #include "support.h"
-#include "xen/evtchn.h"
-#include "xen/sched.h"
-#include "xen/upcall.h"
+#include "xen/pv/evtchn.h"
+#include "xen/core/sched.h"
+#include "xen/pv/upcall.h"
 
 #define STACK (SCRATCH + 0x2000)
 #define USER_STACK (SCRATCH + 0x3000)

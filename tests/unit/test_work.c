@@ -4,7 +4,7 @@
 #include "cmocka_main.h"
 #include <string.h>
 #include "support.h"
-#include "xen/evtchn_table.h"
+#include "xen/pv/evtchn_table.h"
 
 #define NR_MEMBERS 16u
 #define PER_MEMBER 127u

@@ -5,8 +5,8 @@
 
 #include <string.h>
 #include "trace_reader.h"
-#include "xen/sched.h"
-#include "xen/time.h"
+#include "xen/core/sched.h"
+#include "xen/core/time.h"
 
 #define MAX_SEEN 20000u
 #define ANY 0xa1b2c3d4u                 /* a word that may be whatever it is */

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "trace_reader.h"
-#include "xen/time.h"
+#include "xen/core/time.h"
 
 #define BLOCK_ROOM (TRACE_BLOCK_BYTES - (uint32_t)sizeof(struct trace_block))
 #define MUST(cond)                                                                                      \

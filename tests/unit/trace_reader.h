@@ -4,7 +4,7 @@
 #define TRACE_READER_H
 
 #include "support.h"
-#include "xen/trace_ring.h"
+#include "xen/core/trace_ring.h"
 
 struct trace_record {
     uint64_t index, tsc;                /* its number since boot; tsc 0: it has none of its own */

@@ -15,7 +15,7 @@ UNIT_CFLAGS := -std=gnu11 -O1 -g -fno-omit-frame-pointer -fno-strict-aliasing -D
 
 # The hypervisor's own libc functions are tested under other names, so that the sanitizers' keep watching everybody
 # else.
-UNIT_SRC := $(wildcard common/*.c arch/host/*.c xen/*.c) tests/unit/support.c tests/unit/trace_reader.c
+UNIT_SRC := $(wildcard common/*.c common/*/*.c arch/host/*.c xen/*.c xen/*/*.c) tests/unit/support.c tests/unit/trace_reader.c
 UNIT_OBJ := $(UNIT_SRC:%.c=$(UNIT)/%.o)
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(UNIT)/%,$(wildcard tests/unit/test_*.c))
 LIBC_NAMES := memcpy memmove memset memcmp strlen strcmp strncmp strchr snprintf vsnprintf
@@ -84,7 +84,7 @@ TESTS += lint-layers unit fuzz
 lint-layers: | deps-test $(ABI)
 	$(call say,LAYERS,common xen arch tests)
 	$(Q)python3 tests/lint/layers.py
-	$(Q)for h in $(wildcard common/*.h xen/*.h arch/*.h); do \
+	$(Q)for h in $(wildcard common/*.h common/*/*.h xen/*.h xen/*/*.h arch/*.h); do \
 	    gcc $(HV_CFLAGS) -Wno-unused-function -fsyntax-only -x c $$h || exit 1; done
 
 -include $(shell find $(UNIT) -name '*.d' 2>/dev/null)

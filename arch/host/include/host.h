@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "arch/arch.h"
-#include "xen/domain.h"
+#include "xen/core/domain.h"
 
 /* RAM comes in chunks of CHUNK_FRAMES. In frame numbers there is a gap of no RAM behind each of them, and in
  * our own mapping they lie in another order: arithmetic that goes around mfn_to_virt lands in a guard or in a

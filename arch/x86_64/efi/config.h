@@ -2,7 +2,7 @@
 #ifndef EFI_CONFIG_H
 #define EFI_CONFIG_H
 
-#include "xen/boot_info.h"
+#include "xen/boot/boot_info.h"
 #include "common/compiler.h"
 
 /* xen.efi [-cfg=FILE] [SECTION] [-- OPTIONS OF THE HYPERVISOR] */

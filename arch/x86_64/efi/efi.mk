@@ -2,7 +2,7 @@
 # apart: its own C files, and those of ours that are plain C.
 EFI_LIB    ?= /usr/lib
 EFI_DIR    := $(BUILD)/efi
-EFI_C      := $(wildcard arch/x86_64/efi/*.c) common/string.c common/printf.c common/elf.c common/elf_symbols.c xen/image.c
+EFI_C      := $(wildcard arch/x86_64/efi/*.c) common/string.c common/printf.c common/elf.c common/elf_symbols.c xen/boot/image.c
 EFI_OBJS   := $(EFI_C:%.c=$(EFI_DIR)/%.o)
 EFI_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fpic -fshort-wchar -fvisibility=hidden -mno-red-zone -mgeneral-regs-only \
               -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables -fno-strict-aliasing \

@@ -2,7 +2,7 @@
 #ifndef EFI_MEMORY_H
 #define EFI_MEMORY_H
 
-#include "xen/boot_info.h"
+#include "xen/boot/boot_info.h"
 #include "common/compiler.h"
 
 /* UEFI 2.10, 7.2.3; descriptors may be longer than this. */

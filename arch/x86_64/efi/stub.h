@@ -8,7 +8,7 @@
 #include <efishell.h>
 
 #include "common/compiler.h"
-#include "xen/boot_info.h"
+#include "xen/boot/boot_info.h"
 #include "arch/x86_64/efi/config.h"
 #include "arch/x86_64/efi/memory.h"
 

@@ -1,0 +1,291 @@
+/* Owns the making of a guest: from a kernel's file to a domain that stands before its first instruction, all
+ * as the ABI says (public/xen.h, struct start_info). The steps in order are load() and build_complete(); where things
+ * go is build_plan.c's, page tables are build_tables.c's. A step that fails says why; the caller ends the
+ * domain, which takes everything back. Called by modules.c. */
+#include <stdarg.h>
+
+#include "common/printf.h"
+#include "common/string.h"
+#include "xen/boot/builder.h"
+#include "xen/core/console.h"
+#include "xen/pv/evtchn.h"
+#include "xen/pv/grant.h"
+#include "xen/core/log.h"
+#include "xen/pv/mm.h"
+#include "xen/pv/store.h"
+#include "xen/core/time.h"
+#include "xen/pv/upcall.h"
+
+_Static_assert(sizeof(struct build) <= PAGE_SIZE, "one page");
+#define WORK_PER_PAGE 1500u             /* to copy one */
+
+int build_fail(const struct build *b, int rc, const char *fmt, ...)
+{
+    char text[160];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    log_error("module %u (%s): %s", b->config->module, b->config->name, text);
+    return rc;
+}
+
+/* The bytes at pseudo-physical address paddr: copied from src or, if that is NULL, zeroed. */
+static void store(struct build *b, uint64_t paddr, const uint8_t *src, uint64_t len)
+{
+    while (len != 0) {
+        uint64_t offset = paddr & ~PAGE_MASK, n = MIN(len, PAGE_SIZE - offset);
+        uint8_t *dst = (uint8_t *)mfn_to_virt(build_mfn(b, paddr >> PAGE_SHIFT)) + offset;
+
+        if (src != NULL) {
+            memcpy(dst, src, n);
+            src += n;
+        } else {
+            memset(dst, 0, n);
+        }
+        paddr += n;
+        len -= n;
+        preempt_after(WORK_PER_PAGE);
+    }
+}
+
+/* In the order of their headers: where two overlap, the later one is what the kernel sees. */
+static void load_segments(struct build *b)
+{
+    const struct kernel_image *k = &b->image;
+
+    for (unsigned i = 0; i < k->elf.phnum; i++) {
+        struct elf_segment s;
+
+        if (!elf_segment(&k->elf, i, &s))
+            continue;
+        store(b, s.paddr - k->paddr_offset, k->elf.data + s.offset, s.filesz);
+        store(b, s.paddr - k->paddr_offset + s.filesz, NULL, s.memsz - s.filesz);
+    }
+}
+
+/* Zeroes where head, table and strings leave gaps. */
+static void load_symbols(struct build *b)
+{
+    const struct elf_symbols *s = &b->image.symbols;
+    uint64_t paddr = b->image.symbols_paddr - b->image.paddr_offset;
+    uint8_t head[ELF_SYMBOLS_HEAD];
+
+    if (s->bytes == 0)
+        return;
+    elf_symbols_head(&b->image.elf, s, head);
+    store(b, paddr, NULL, s->bytes);
+    store(b, paddr, head, sizeof(head));
+    store(b, paddr + elf_symbols_table_at(), b->image.elf.data + s->table.offset, s->table.size);
+    store(b, paddr + elf_symbols_strings_at(s), b->image.elf.data + s->strings.offset, s->strings.size);
+}
+
+static void load_image(struct build *b)
+{
+    const struct kernel_image *k = &b->image;
+
+    load_segments(b);
+    load_symbols(b);
+    store(b, b->ramdisk_pfn << PAGE_SHIFT, b->ramdisk, b->ramdisk_size);
+    if (IMAGE_GAVE(k, XEN_ELFNOTE_HYPERCALL_PAGE))
+        write_hypercall_page(mfn_to_virt(build_mfn(b, (k->hypercall_page - k->virt_base) >> PAGE_SHIFT)));
+    store(b, b->start_info_pfn << PAGE_SHIFT, NULL, 3 * PAGE_SIZE);     /* start_info, store, console */
+    store(b, b->stack_pfn << PAGE_SHIFT, NULL, PAGE_SIZE);
+}
+
+/* With a service domain: a port for it alone, the guest's first (ring.c there relies on that), and the page for
+ * it by grant. Without one there is the page, but nobody who would answer, and the port stays 0. */
+static int attach_store(struct build *b)
+{
+    int port;
+
+    if (!store_present())
+        return 0;
+    port = evtchn_open_unbound(b->d, STORE_DOMID);
+    if (port < 0)
+        return build_fail(b, port, "no event channel for its store: error %d", port);
+    b->d->store_port = (evtchn_port_t)port;
+    b->d->store_mfn = build_mfn(b, b->store_pfn);
+    if (grant_reserve(b->d, GNTTAB_RESERVED_XENSTORE, STORE_DOMID, build_mfn(b, b->store_pfn)) != 0)
+        return build_fail(b, -ENOMEM, "no grant of its store page");
+    return 0;
+}
+
+/* The grant is what a guest expects to find. Where there is a domain 0, whom it names, it is left out: that one
+ * serves the store, and consoles are none of its business. */
+static int attach_console(struct build *b)
+{
+    mfn_t mfn = build_mfn(b, b->console_pfn);
+    int port = console_attach(b->d, mfn);
+
+    if (port < 0)
+        return build_fail(b, port, "no console: error %d", port);
+    if (!store_present() && grant_reserve(b->d, GNTTAB_RESERVED_CONSOLE, 0, mfn) != 0)
+        return build_fail(b, -ENOMEM, "no grant of its console page");
+    return 0;
+}
+
+static void write_start_info(struct build *b)
+{
+    struct start_info *si = mfn_to_virt(build_mfn(b, b->start_info_pfn));
+
+    copy_string(si->magic, "xen-3.0-x86_64", sizeof(si->magic));
+    si->nr_pages = b->nr_pages;
+    si->shared_info = b->d->shared_mfn << PAGE_SHIFT;
+    si->store_mfn = build_mfn(b, b->store_pfn);
+    si->store_evtchn = b->d->store_port;
+    si->console.domU.mfn = b->d->console_mfn;
+    si->console.domU.evtchn = b->d->console_port;
+    si->pt_base = boot_va(b, b->l4_pfn);
+    si->nr_pt_frames = b->nr_boot_tables;
+    si->mfn_list = b->p2m.end != 0 ? b->p2m.start : boot_va(b, b->p2m_pfn);
+    /* The ramdisk is given as it is, with its length in bytes, as the header says and as Xen does for domain 0. For others
+     * Xen's tools unpack a gzipped one and round its length up to pages: a decompressor has no place in ring 0, and a kernel
+     * that looks for something at a ramdisk's end should find the end. */
+    if (b->ramdisk_size != 0) {
+        bool by_pfn = b->image.mod_start_pfn != 0;
+
+        si->flags |= by_pfn ? SIF_MOD_START_PFN : 0;
+        si->mod_start = by_pfn ? b->ramdisk_pfn : boot_va(b, b->ramdisk_pfn);
+        si->mod_len = b->ramdisk_size;
+    }
+    if (b->config->cmdline != NULL)
+        copy_string((char *)si->cmd_line, b->config->cmdline, MAX_GUEST_CMDLINE);
+    if (b->p2m.end != 0) {
+        si->first_p2m_pfn = b->p2m_pfn;
+        si->nr_p2m_frames = b->nr_p2m_frames;
+    }
+}
+
+/* The same road as MMUEXT_PIN_L4_TABLE and MMUEXT_NEW_BASEPTR: every entry is validated and referenced. */
+static int adopt_tables(struct build *b)
+{
+    struct domain *d = b->d;
+    mfn_t l4 = build_mfn(b, b->l4_pfn);
+    struct frame *f;
+    int rc;
+
+    spin_lock(&d->mm_lock);
+    rc = get_page_and_type(l4, d, TYPE_L4, &f);
+    if (rc == 0) {
+        f->type |= TYPE_PINNED;
+        rc = new_guest_root(d->vcpu[0], l4);
+    }
+    spin_unlock(&d->mm_lock);
+    return rc != 0 ? build_fail(b, rc, "its first page tables were refused, error %d", rc) : 0;
+}
+
+static void enter_state(struct build *b)
+{
+    struct vcpu *v = b->d->vcpu[0];
+    struct cpu_user_regs *regs = guest_regs(v);
+
+    memset(regs, 0, sizeof(*regs));
+    regs->rip = b->image.entry;
+    regs->rsp = boot_va(b, b->stack_pfn + 1);
+    regs->rsi = boot_va(b, b->start_info_pfn);
+    regs->rflags = EFLAGS_IF | EFLAGS_MBS;
+    regs->cs = FLAT_KERNEL_CS64;
+    regs->ss = FLAT_KERNEL_SS64;
+    v->kernel_sp = regs->rsp;
+    v->kernel_mode = true;
+    v->debugreg[6] = 0xffff0ff0;
+    v->debugreg[7] = 0x400;
+    time_update_vcpu(v);
+}
+
+static void print_built(const struct build *b)
+{
+    const struct kernel_image *k = &b->image;
+
+    log_info("d%u (%s): %lu pages (%lu MiB), %u vCPU%s, weight %u, %s%s%s kernel %lx -> %lx, entry %lx, ramdisk %lu KiB",
+             b->d->id, b->d->name, b->nr_pages, b->nr_pages >> 8, b->d->nr_vcpus,
+             b->d->nr_vcpus == 1 ? "" : "s", b->d->weight, k->guest_os,
+             k->guest_version[0] != '\0' ? " " : "", k->guest_version, k->virt_start, k->virt_end, k->entry,
+             b->ramdisk_size >> 10);
+}
+
+static void build_free(struct build *b)
+{
+    free_pages(b->p2m_page, b->p2m_page_order);
+    free_page(b);
+}
+
+/* The p2m list is reached by an array of its pages. */
+static int alloc_p2m_pages(struct build *b)
+{
+    while ((PAGE_SIZE << b->p2m_page_order) / sizeof(uint64_t *) < b->nr_p2m_pages)
+        b->p2m_page_order++;
+    b->p2m_page = alloc_pages(b->p2m_page_order);
+    return b->p2m_page != NULL ? 0 : build_fail(b, -ENOMEM, "out of memory");
+}
+
+static int load(struct build *b, const void *kernel, uint64_t kernel_size)
+{
+    const char *reason = image_parse(&b->image, kernel, kernel_size);
+    int rc;
+
+    if (reason != NULL)
+        return build_fail(b, -EINVAL, "%s", reason);
+    rc = plan_memory(b);
+    if (rc == 0)
+        rc = alloc_p2m_pages(b);
+    if (rc == 0)
+        rc = populate_loaded(b);
+    if (rc != 0)
+        return rc;
+    load_image(b);
+    rc = attach_store(b);
+    if (rc == 0)
+        rc = attach_console(b);
+    if (rc != 0)
+        return rc;
+    write_start_info(b);
+    build_tables(b);
+    rc = adopt_tables(b);
+    if (rc == 0)
+        enter_state(b);
+    return rc;
+}
+
+int build_load(struct domain *d, const struct domain_config *c, const void *kernel, uint64_t kernel_size,
+               const void *ramdisk, uint64_t ramdisk_size, struct build **out)
+{
+    struct build *b = alloc_page();
+    int rc;
+
+    *out = NULL;
+    if (b == NULL) {
+        log_error("module %u (%s): out of memory", c->module, c->name);
+        return -ENOMEM;
+    }
+    *b = (struct build){
+        .d = d, .config = c, .ramdisk = ramdisk, .ramdisk_size = ramdisk_size, .nr_pages = d->max_frames,
+    };
+    rc = load(b, kernel, kernel_size);
+    if (rc != 0)
+        build_free(b);
+    else
+        *out = b;
+    return rc;
+}
+
+int build_complete(struct build *b)
+{
+    int rc = populate_rest(b);
+
+    if (rc == 0)
+        print_built(b);
+    build_free(b);
+    return rc;
+}
+
+int build_domain(struct domain *d, const struct domain_config *c, const void *kernel, uint64_t kernel_size,
+                 const void *ramdisk, uint64_t ramdisk_size)
+{
+    struct build *b;
+    int rc = build_load(d, c, kernel, kernel_size, ramdisk, ramdisk_size, &b);
+
+    return rc == 0 ? build_complete(b) : rc;
+}

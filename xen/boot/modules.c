@@ -1,0 +1,441 @@
+/* Owns what the boot loader's modules mean: which one is a guest's kernel and which its ramdisk, what the
+ * words of its string ask for, and how guests share the memory. Building one is build.c's. A module that
+ * cannot be used gets one line that names it and the reason; the others go on. Guests are numbered from 1 in
+ * the order of their kernels, and a guest that could not be built keeps its number, so that others may rely
+ * on theirs; the service domain, which is built first, is number 0. Called once, by main. */
+#include "common/printf.h"
+#include "common/string.h"
+#include "xen/boot/build.h"
+#include "xen/core/console.h"
+#include "xen/core/frame.h"
+#include "xen/boot/image.h"
+#include "xen/core/log.h"
+#include "xen/pv/store.h"
+#include "xen/core/trace.h"
+
+#define MAX_GUESTS ARRAY_SIZE(boot_info.modules)
+#define RESERVE_FRAMES 512u             /* left for ourselves when guests share everything: 2 MiB */
+#define DEFAULT_MAX_PORT 1023u          /* what a toolstack of Xen gives a domain that says nothing */
+#define SERVICE_BYTES (16ull << 20)     /* of a service domain that does not say */
+#define SHARE_UNIT 256u                 /* a share is whole MiB */
+#define WORD_MAX 128u                   /* longer than every one that means something */
+
+struct boot_info boot_info;
+
+struct guest {
+    struct domain_config config;
+    domid_t id;
+    int ramdisk;                        /* number of the module; -1: none */
+    bool usable;
+    struct domain *domain;              /* NULL: it is not built */
+    struct build *build;                /* it is loaded, and waits for the rest of its memory */
+};
+static struct guest guests[MAX_GUESTS];
+static unsigned nr_guests, nr_services;
+static uint64_t files_memory;           /* frames that will be free when all guests are loaded */
+
+const char *boot_string(const char *s)
+{
+    const char *grub = boot_info.loader;
+
+    while (*s == ' ')
+        s++;
+    while (*grub != '\0' && strncmp(grub, "GRUB ", 5) != 0)
+        grub++;
+    if (boot_info.loader[0] == '\0' || (*grub != '\0' && grub[5] != '0'))   /* "GNU GRUB 0.97" was the first GRUB */
+        return s;
+    while (*s != '\0' && *s != ' ')
+        s++;
+    while (*s == ' ')
+        s++;
+    return s;
+}
+
+static bool word_number(const char *value, uint64_t min, uint64_t max, unsigned *out)
+{
+    const char *end;
+    uint64_t n = parse_number(value, &end);
+
+    *out = (unsigned)n;
+    return end != value && *end == '\0' && n >= min && n <= max;
+}
+
+static bool word_name(struct domain_config *c, const char *value)
+{
+    for (const char *p = value; *p != '\0'; p++)
+        if (*p <= ' ' || *p > '~')
+            return false;
+    return *value != '\0' && copy_string(c->name, value, sizeof(c->name));
+}
+
+static bool word_mem(struct domain_config *c, const char *value)
+{
+    const char *end;
+
+    c->mem_bytes = parse_size(value, &end);
+    return end != value && *end == '\0' && c->mem_bytes >= PAGE_SIZE;
+}
+
+static bool word_vcpus(struct domain_config *c, const char *value)
+{
+    return word_number(value, 1, MAX_VCPUS, &c->vcpus);
+}
+
+static bool word_weight(struct domain_config *c, const char *value)
+{
+    return word_number(value, 1, 65535, &c->weight);
+}
+
+static bool word_max_ports(struct domain_config *c, const char *value)
+{
+    return word_number(value, 63, EVTCHN_FIFO_NR_CHANNELS - 1, &c->max_port);
+}
+
+static bool word_trace(struct domain_config *c, const char *value)
+{
+    return trace_parse(value, &c->trace);
+}
+
+static const struct {
+    const char *key;
+    bool (*take)(struct domain_config *c, const char *value);
+} words[] = {
+    { "name=", word_name }, { "mem=", word_mem }, { "vcpus=", word_vcpus }, { "weight=", word_weight },
+    { "trace=", word_trace }, { "max_ports=", word_max_ports },
+};
+
+static int take_word(struct domain_config *c, const char *word)
+{
+    if (strcmp(word, "service") == 0) {
+        c->service = true;
+        c->max_port = EVTCHN_FIFO_NR_CHANNELS - 1;      /* it has one with each guest */
+        return 0;
+    }
+    for (unsigned i = 0; i < ARRAY_SIZE(words); i++) {
+        size_t len = strlen(words[i].key);
+
+        if (strncmp(word, words[i].key, len) != 0)
+            continue;
+        if (words[i].take(c, word + len))
+            return 0;
+        log_error("module word \"%s\": not a value for it", word);
+        return -EINVAL;
+    }
+    log_warning("module word \"%s\" is unknown, ignored (a guest's own words stand behind --)", word);
+    return 0;
+}
+
+/* The "--" that stands as a word of its own; NULL: none. */
+static const char *find_separator(const char *s)
+{
+    for (const char *p = s; *p != '\0'; p++)
+        if (strncmp(p, "--", 2) == 0 && (p == s || p[-1] == ' ') && (p[2] == ' ' || p[2] == '\0'))
+            return p;
+    return NULL;
+}
+
+int domain_config_parse(const char *string, struct domain_config *c)
+{
+    const char *p = string, *separator = find_separator(string);
+    const char *rest = separator != NULL ? separator + 2 : string;
+    char word[WORD_MAX];
+    int rc = 0;
+
+    *c = (struct domain_config){ .vcpus = 1, .weight = 256, .max_port = DEFAULT_MAX_PORT,
+                                .trace = TRACE_DEFAULT };
+    while (separator != NULL && p < separator) {
+        size_t n = 0;
+
+        for (; p < separator && *p != ' '; p++)
+            if (n < sizeof(word) - 1)
+                word[n++] = *p;
+        word[n] = '\0';
+        if (n == sizeof(word) - 1) {
+            log_error("module word \"%.40s...\" is too long", word);
+            rc = -EINVAL;
+        } else if (n != 0 && take_word(c, word) != 0) {
+            rc = -EINVAL;
+        }
+        while (*p == ' ')
+            p++;
+    }
+    while (*rest == ' ')
+        rest++;
+    c->cmdline = rest;
+    return rc;
+}
+
+static const void *module_data(unsigned i)
+{
+    return (const char *)mfn_to_virt(boot_info.modules[i].start >> PAGE_SHIFT) +
+           (boot_info.modules[i].start & ~PAGE_MASK);
+}
+
+/* What of its string the guest will not see. */
+static void check_lengths(const struct guest *g)
+{
+    const struct boot_module *m = &boot_info.modules[g->config.module];
+    size_t len = strlen(g->config.cmdline);
+
+    if (m->cut != 0)
+        log_error("module %u (%s): its string is cut after %lu bytes, %lu are lost", g->config.module, g->config.name,
+                  strlen(m->string), m->cut);
+    if (len >= MAX_GUEST_CMDLINE)
+        log_error("module %u (%s): its command line is cut: %lu bytes of %lu reach the guest", g->config.module,
+                  g->config.name, MAX_GUEST_CMDLINE - 1ul, len + m->cut);
+}
+
+static void add_guest(unsigned module)
+{
+    struct guest *g = &guests[nr_guests++];
+    struct kernel_image image;
+    const char *reason;
+    int rc = domain_config_parse(boot_string(boot_info.modules[module].string), &g->config);
+
+    g->config.module = module;
+    nr_services += g->config.service;
+    g->id = (domid_t)(g->config.service ? STORE_DOMID : nr_guests - nr_services);
+    if (g->config.name[0] == '\0')
+        snprintf(g->config.name, sizeof(g->config.name), "guest%u", g->id);
+    if (g->config.service && g->config.mem_bytes == 0)
+        g->config.mem_bytes = SERVICE_BYTES;
+    check_lengths(g);
+    reason = rc != 0                                ? "a word of its string makes no sense"
+             : g->config.service && nr_services > 1 ? "there is a service domain already"
+                     : image_parse(&image, module_data(module), boot_info.modules[module].size);
+    g->ramdisk = -1;
+    g->domain = NULL;
+    g->usable = reason == NULL;
+    if (reason != NULL)
+        log_error("module %u (%s): %s", module, g->config.name, reason);
+}
+
+/* What was meant as a kernel and cannot be started must not end up as somebody's ramdisk. */
+static void sort_modules(void)
+{
+    nr_guests = nr_services = 0;
+    if (boot_info.nr_modules_dropped != 0)
+        log_error("%u modules are dropped, from number %u on (%s): there is room for %u", boot_info.nr_modules_dropped,
+                  BOOT_MODULES, boot_info.first_dropped, BOOT_MODULES);
+    for (unsigned i = 0; i < boot_info.nr_modules; i++) {
+        if (nr_guests == 0 || image_is_kernel(module_data(i), boot_info.modules[i].size))
+            add_guest(i);
+        else if (guests[nr_guests - 1].ramdisk < 0)
+            guests[nr_guests - 1].ramdisk = (int)i;
+        else
+            log_error("module %u: neither a PV kernel nor the one ramdisk that %s may have", i,
+                      guests[nr_guests - 1].config.name);
+    }
+}
+
+/* A guest's own trace= needs a ring that trace_init() had no reason to make. It must not come out of a share. */
+static void make_room_for_trace(void)
+{
+    for (unsigned i = 0; i < nr_guests; i++)
+        if (guests[i].usable && guests[i].config.trace != TRACE_DEFAULT && guests[i].config.trace != 0) {
+            (void)trace_ready();
+            return;
+        }
+}
+
+/* The table of the modules, in our own image: nobody needs it when they are gone. (Where the image does not lie in the
+ * machine's RAM, as in the host tests, there is nothing to be had.) */
+static void module_table(mfn_t *start, mfn_t *end)
+{
+    *start = ALIGN_UP(arch_static_maddr(boot_info.modules), PAGE_SIZE) >> PAGE_SHIFT;
+    *end = MIN(arch_static_maddr(boot_info.modules + BOOT_MODULES) >> PAGE_SHIFT, max_mfn);
+    *start = MIN(*start, *end);
+}
+
+uint64_t module_memory(void)
+{
+    mfn_t start, end;
+    uint64_t nr = 0;
+
+    for (unsigned i = 0; i < boot_info.nr_modules; i++)
+        if (module_frames(i, &start, &end))
+            nr += end - start;
+    return nr;
+}
+
+/* Loaded guests have a claim to the rest of theirs. */
+static uint64_t memory_for_guests(void)
+{
+    uint64_t nr = nr_free_frames() + files_memory;
+
+    return nr - MIN(nr, claimed_frames());
+}
+
+/* What one guest without mem= gets: an equal part of what those with it leave. Those that ask for more than
+ * there is will not be built, and take nothing. */
+static uint64_t fair_share(void)
+{
+    uint64_t left = memory_for_guests();
+    unsigned sharers = 0;
+
+    left -= MIN(left, RESERVE_FRAMES);
+    for (unsigned i = 0; i < nr_guests; i++) {
+        const struct domain_config *c = &guests[i].config;
+        uint64_t take = (c->mem_bytes >> PAGE_SHIFT) + OVERHEAD_FRAMES(c->vcpus);
+
+        if (!guests[i].usable || take > left)
+            continue;
+        left -= take;
+        sharers += c->mem_bytes == 0;
+    }
+    return sharers != 0 ? left / sharers & ~(uint64_t)(SHARE_UNIT - 1) : 0;
+}
+
+static struct domain *create(domid_t id, const struct domain_config *c, uint64_t nr_frames)
+{
+    uint64_t left = memory_for_guests();
+    struct domain *d;
+
+    if (nr_frames == 0 || nr_frames > left || nr_frames + OVERHEAD_FRAMES(c->vcpus) > left) {
+        log_error("module %u (%s): not enough memory: it wants %lu KiB, %lu KiB are free", c->module, c->name,
+                  nr_frames * 4, left * 4);
+        return NULL;
+    }
+    d = domain_create(id, c->name, c->vcpus, nr_frames, c->weight);
+    if (d == NULL) {
+        log_error("module %u (%s): not enough memory for a domain", c->module, c->name);
+        return NULL;
+    }
+    d->max_port = c->max_port;
+    trace_domain(d, c->trace == TRACE_DEFAULT ? trace_config.classes : c->trace);
+    return d;
+}
+
+static void drop(struct domain *d)
+{
+    domain_shutdown(d, SHUTDOWN_crash);
+    domain_reap();
+}
+
+struct domain *build_from(domid_t id, const struct domain_config *c, uint64_t nr_frames, const void *kernel,
+                          uint64_t kernel_size, const void *ramdisk, uint64_t ramdisk_size)
+{
+    struct domain *d = create(id, c, nr_frames);
+
+    if (d == NULL || build_domain(d, c, kernel, kernel_size, ramdisk, ramdisk_size) == 0)
+        return d;
+    drop(d);
+    return NULL;
+}
+
+static void load_guest(struct guest *g, uint64_t share)
+{
+    const struct domain_config *c = &g->config;
+    const struct boot_module *kernel = &boot_info.modules[c->module];
+    const void *ramdisk = g->ramdisk >= 0 ? module_data((unsigned)g->ramdisk) : NULL;
+    uint64_t ramdisk_size = g->ramdisk >= 0 ? boot_info.modules[g->ramdisk].size : 0;
+    struct domain *d = create(g->id, c, c->mem_bytes != 0 ? c->mem_bytes >> PAGE_SHIFT : share);
+
+    if (d != NULL && build_load(d, c, module_data(c->module), kernel->size, ramdisk, ramdisk_size, &g->build) != 0) {
+        drop(d);
+        d = NULL;
+    }
+    g->domain = d;
+}
+
+static void complete_guest(struct guest *g)
+{
+    if (build_complete(g->build) != 0) {
+        drop(g->domain);
+        g->domain = NULL;
+    }
+    g->build = NULL;
+}
+
+bool module_frames(unsigned i, mfn_t *start, mfn_t *end)
+{
+    const struct boot_module *m = &boot_info.modules[i];
+
+    *start = m->start >> PAGE_SHIFT;
+    *end = (m->start + m->size + PAGE_SIZE - 1) >> PAGE_SHIFT;
+    for (unsigned j = 0; j < i; j++) {
+        const struct boot_module *other = &boot_info.modules[j];
+        mfn_t s = other->start >> PAGE_SHIFT, e = (other->start + other->size + PAGE_SIZE - 1) >> PAGE_SHIFT;
+
+        if (*start >= s && *start < e)
+            *start = e;
+        if (*end > s && *end <= e)
+            *end = s;
+    }
+    return *start < *end;
+}
+
+static void free_modules(void)
+{
+    mfn_t start, end;
+
+    for (unsigned i = 0; i < boot_info.nr_modules; i++)
+        if (module_frames(i, &start, &end))
+            frames_add_range(start, end, true);
+    memset(boot_info.modules, 0, boot_info.nr_modules * sizeof(boot_info.modules[0]));
+    boot_info.nr_modules = 0;
+    module_table(&start, &end);
+    frames_add_range(start, end, false);        /* cleared above, as far as it was used */
+    files_memory = 0;
+}
+
+static void load_all(bool service, uint64_t share)
+{
+    for (unsigned i = 0; i < nr_guests; i++)
+        if (guests[i].usable && guests[i].config.service == service)
+            load_guest(&guests[i], share);
+}
+
+/* It has to be known before any guest is attached to its store. */
+static void load_service(uint64_t share)
+{
+    load_all(true, share);
+    for (unsigned i = 0; i < nr_guests; i++) {
+        const struct domain_config *c = &guests[i].config;
+
+        if (guests[i].domain == NULL || !c->service)
+            continue;
+        service_keep(c, module_data(c->module), boot_info.modules[c->module].size);
+        store_serve(guests[i].domain);
+    }
+}
+
+static unsigned start_all(bool service)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < nr_guests; i++) {
+        if (guests[i].domain == NULL || guests[i].config.service != service)
+            continue;
+        store_introduce(guests[i].domain);      /* of itself the service domain is not told */
+        domain_start(guests[i].domain);
+        n++;
+    }
+    return n;
+}
+
+/* All guests are loaded, then the memory of the files goes to them, and then they start: the service domain first. */
+void build_all_domains(void)
+{
+    mfn_t start, end;
+    unsigned nr_built;
+    uint64_t share;
+
+    module_table(&start, &end);
+    files_memory = module_memory() + (end - start);
+    log_info("memory: %lu frames free before guests", memory_for_guests());
+    sort_modules();
+    make_room_for_trace();
+    share = fair_share();
+    load_service(share);
+    load_all(false, share);
+    free_modules();
+    for (unsigned i = 0; i < nr_guests; i++)
+        if (guests[i].domain != NULL)
+            complete_guest(&guests[i]);
+    start_all(true);
+    nr_built = start_all(false);
+    if (nr_built == 0)
+        log_error("No guest could be started: %s.",
+                  nr_guests == 0 ? "the boot loader gave no module" : "no module is a usable PV kernel");
+}

@@ -1,0 +1,83 @@
+/* What is needed to start the service domain again when it has died under guests that use it: a copy of its kernel and its
+ * words, and how often that may happen. What a new one is told of the guests is in store.c; how a domain is built, in
+ * modules.c. Called by modules.c at boot, and by the idle vCPU. */
+#include "common/string.h"
+#include "xen/boot/build.h"
+#include "xen/core/frame.h"
+#include "xen/core/log.h"
+#include "xen/pv/store.h"
+
+#define MAX_STARTS 4u                   /* the last one with REFUSE */
+#define REFUSE " store=refuse"          /* see guest-pv/store/main.c */
+#define MAX_ORDER 9u                    /* of the copy: a kernel of up to 2 MiB */
+
+static struct {
+    struct domain_config config;
+    char cmdline[MAX_GUEST_CMDLINE];
+    void *kernel;                       /* NULL: it cannot be started again */
+    uint64_t size_bytes;
+    unsigned order, starts;
+    bool building;
+} kept;
+
+void service_keep(const struct domain_config *c, const void *kernel, uint64_t size_bytes)
+{
+    service_forget();
+    kept.config = *c;
+    copy_string(kept.cmdline, c->cmdline, sizeof(kept.cmdline));
+    kept.config.cmdline = kept.cmdline;
+    kept.size_bytes = size_bytes;
+    kept.starts = 1;
+    while ((PAGE_SIZE << kept.order) < size_bytes)
+        if (++kept.order > MAX_ORDER)
+            return;
+    kept.kernel = alloc_pages(kept.order);
+    if (kept.kernel != NULL)
+        memcpy(kept.kernel, kernel, size_bytes);
+}
+
+void service_forget(void)
+{
+    free_pages(kept.kernel, kept.order);
+    memset(&kept, 0, sizeof(kept));
+}
+
+/* What made it die so often may be what guests ask of it. One that refuses all of that is better than none, because they
+ * wait for an answer. */
+static void refuse_from_now_on(void)
+{
+    size_t len = strlen(kept.cmdline);
+
+    if (!copy_string(kept.cmdline + len, REFUSE, sizeof(kept.cmdline) - len))
+        kept.cmdline[len] = '\0';
+}
+
+uint64_t service_claim(void)
+{
+    struct domain *d;
+
+    if (kept.kernel == NULL || kept.starts == MAX_STARTS || kept.building)
+        return 0;
+    for_each_domain(d)
+        if (d->id == STORE_DOMID && d->state < DOM_SHUTDOWN)
+            return 0;
+    return (kept.config.mem_bytes >> PAGE_SHIFT) + OVERHEAD_FRAMES(kept.config.vcpus);
+}
+
+struct domain *service_start_again(void)
+{
+    struct domain *d;
+
+    if (kept.kernel == NULL || kept.starts == MAX_STARTS)
+        return NULL;
+    if (++kept.starts == MAX_STARTS)
+        refuse_from_now_on();
+    sched_wake_idle();                  /* the guests run while it is built */
+    kept.building = true;
+    d = build_from(STORE_DOMID, &kept.config, kept.config.mem_bytes >> PAGE_SHIFT, kept.kernel, kept.size_bytes, NULL, 0);
+    kept.building = false;
+    if (d != NULL)
+        log_warning("d%u (%s) died while guests need it: started again (%u of %u)%s", d->id, d->name, kept.starts - 1,
+                    MAX_STARTS - 1, kept.starts == MAX_STARTS ? ", to refuse every request" : "");
+    return d;
+}

@@ -1,0 +1,214 @@
+/* Owns free frames: a buddy allocator over the frame table, in blocks of 2^order frames. Knows nothing of types; the
+ * references of frames in use belong to frame.c. Frames that held guest data are scrubbed when they are handed out
+ * again, not when they come back, so that nobody waits for the death of a large guest.
+ *
+ * Blocks are kept by zones: zone z has those whose frame numbers need z bits, so that memory below some address is found
+ * by its zones, and the rest of memory is used up first. A block lies in one zone, because it is aligned to its size.
+ *
+ * A free block's first frame carries FREE_HEAD and the order in its type word; all other free frames are zero there.
+ * Frames that are no RAM belong to no block, and therefore are never merged or found. */
+#include "common/string.h"
+#include "xen/core/frame.h"
+
+#define NR_ORDERS 19u                       /* up to 1 GiB */
+#define FREE_HEAD (1ull << 56)
+#define NIL (~0u)
+
+struct frame *frame_table;
+mfn_t max_mfn;
+uint64_t *m2p_table;
+
+#define NR_ZONES 33u
+
+static struct zone {
+    uint32_t orders;                        /* bit per order: there is a block */
+    uint32_t head[NR_ORDERS];
+} zones[NR_ZONES];
+static uint64_t zones_in_use;               /* bit per zone: there is a block */
+static uint64_t nr_free;
+
+/* F8 across owners: a guest that unmapped a frame without a flush and gave it back may still reach it, until the flush
+ * that is made here before anybody gets it. One flush serves all frames that came back before it. */
+static bool guest_frames_returned;
+static uint32_t returned_stamp;         /* tlb_clock when the last of them came */
+
+void frames_init(void *table, mfn_t nr_frames, uint64_t *m2p)
+{
+    frame_table = table;
+    max_mfn = nr_frames;
+    m2p_table = m2p;
+    nr_free = 0;
+    guest_frames_returned = false;
+    zones_in_use = 0;
+    for (unsigned z = 0; z < NR_ZONES; z++) {
+        zones[z].orders = 0;
+        for (unsigned o = 0; o < NR_ORDERS; o++)
+            zones[z].head[o] = NIL;
+    }
+}
+
+static unsigned zone_of(mfn_t mfn, unsigned order)
+{
+    return 64 - (unsigned)__builtin_clzll(mfn + (1ull << order) - 1);
+}
+
+static void block_insert(mfn_t mfn, unsigned order, bool scrub)
+{
+    struct frame *f = mfn_to_frame(mfn);
+    unsigned z = zone_of(mfn, order);
+    uint32_t *head = &zones[z].head[order];
+
+    f->type = FREE_HEAD | order;
+    f->count = scrub ? FRAME_SCRUB : 0;
+    f->owner = 0;
+    f->prev = NIL;
+    f->next = *head;
+    if (*head != NIL)
+        mfn_to_frame(*head)->prev = (uint32_t)mfn;
+    *head = (uint32_t)mfn;
+    zones[z].orders |= 1u << order;
+    zones_in_use |= 1ull << z;
+}
+
+static void block_remove(struct frame *f, unsigned order)
+{
+    unsigned z = zone_of(frame_to_mfn(f), order);
+    struct zone *zone = &zones[z];
+
+    if (f->prev != NIL)
+        mfn_to_frame(f->prev)->next = f->next;
+    else
+        zone->head[order] = f->next;
+    if (f->next != NIL)
+        mfn_to_frame(f->next)->prev = f->prev;
+    if (zone->head[order] == NIL)
+        zone->orders &= ~(1u << order);
+    if (zone->orders == 0)
+        zones_in_use &= ~(1ull << z);
+    f->type = 0;
+    f->count = 0;
+}
+
+void free_frames(mfn_t mfn, unsigned order, bool scrub)
+{
+    nr_free += 1ull << order;
+    for (; order + 1 < NR_ORDERS; order++) {
+        mfn_t buddy = mfn ^ (1ull << order);
+        struct frame *b = mfn_to_frame(buddy);
+
+        if (buddy >= max_mfn || b->type != (FREE_HEAD | order) || b->owner != 0)
+            break;
+        scrub |= (b->count & FRAME_SCRUB) != 0;
+        block_remove(b, order);
+        mfn &= ~(1ull << order);
+    }
+    block_insert(mfn, order, scrub);
+}
+
+void frames_add_range(mfn_t start, mfn_t end, bool scrub)
+{
+    start = MAX(start, 1ul);            /* 0 stands for no frame, and for no owner */
+    end = MIN(end, max_mfn);
+    while (start < end) {
+        unsigned order = 0;
+
+        while (order + 1 < NR_ORDERS && (start & ((2ull << order) - 1)) == 0 && start + (2ull << order) <= end)
+            order++;
+        free_frames(start, order, scrub);
+        start += 1ull << order;
+    }
+}
+
+void free_guest_frame(mfn_t mfn)
+{
+    guest_frames_returned = true;
+    returned_stamp = tlb_clock;
+    free_frames(mfn, 0, true);
+}
+
+/* The first of the smallest blocks that will do, in the highest zone that has one. *found: its order. */
+static mfn_t find_block(unsigned order, unsigned address_bits, unsigned *found)
+{
+    unsigned top = address_bits == 0 ? 64 : address_bits > PAGE_SHIFT ? address_bits - PAGE_SHIFT : 0;
+    uint64_t left = zones_in_use & (top < 63 ? (2ull << top) - 1 : ~0ull);
+
+    while (left != 0) {
+        unsigned z = 63 - (unsigned)__builtin_clzll(left);
+
+        if (zones[z].orders >> order != 0) {
+            *found = order + (unsigned)__builtin_ctz(zones[z].orders >> order);
+            return zones[z].head[*found];
+        }
+        left &= ~(1ull << z);
+    }
+    return INVALID_MFN;
+}
+
+mfn_t alloc_frames_below(unsigned order, unsigned address_bits)
+{
+    unsigned o;
+    mfn_t mfn = find_block(order, address_bits, &o);
+    bool scrub;
+
+    if (mfn == INVALID_MFN)
+        return INVALID_MFN;
+    if (unlikely(guest_frames_returned)) {
+        guest_frames_returned = false;
+        flush_tlb_since(returned_stamp);
+    }
+    scrub = (mfn_to_frame(mfn)->count & FRAME_SCRUB) != 0;
+    block_remove(mfn_to_frame(mfn), o);
+    while (o-- > order)
+        block_insert(mfn + (1ull << o), o, scrub);
+    nr_free -= 1ull << order;
+    if (scrub)
+        for (mfn_t i = 0; i < 1ull << order; i++)
+            memset(mfn_to_virt(mfn + i), 0, PAGE_SIZE);
+    return mfn;
+}
+
+mfn_t alloc_frames(unsigned order)
+{
+    return alloc_frames_below(order, 0);
+}
+
+uint64_t nr_free_frames(void)
+{
+    return nr_free;
+}
+
+/* Frames of our own: owner NULL, so that no guest can name them; count 1 says that they are in use. */
+void *alloc_pages(unsigned order)
+{
+    mfn_t mfn = alloc_frames(order);
+
+    if (mfn == INVALID_MFN)
+        return NULL;
+    for (mfn_t i = 0; i < 1ull << order; i++) {
+        mfn_to_frame(mfn + i)->count = 1;
+        memset(mfn_to_virt(mfn + i), 0, PAGE_SIZE);
+    }
+    return mfn_to_virt(mfn);
+}
+
+void free_pages(void *p, unsigned order)
+{
+    mfn_t mfn;
+
+    if (p == NULL)
+        return;
+    mfn = virt_to_mfn(p);
+    for (mfn_t i = 0; i < 1ull << order; i++)
+        mfn_to_frame(mfn + i)->count = 0;
+    free_frames(mfn, order, true);
+}
+
+void *alloc_page(void)
+{
+    return alloc_pages(0);
+}
+
+void free_page(void *page)
+{
+    free_pages(page, 0);
+}

@@ -1,0 +1,229 @@
+/* The frame table: one struct per RAM frame, its owner, references, type and type references. Hot functions are inline
+ * because each page-table update a guest asks for goes through them once or twice.
+ *
+ * Invariants (counted anew by frame_audit):
+ *   F1  count > 0 exactly for frames that are not free; a frame with an owner is not free
+ *   F2  a type changes only while its type count is 0; types are mutually exclusive
+ *   F3  type count > 0 of a page-table or seg-desc type implies VALIDATED or VALIDATING
+ *   F4  a writable L1 entry holds one general and one writable-type reference on its target; a read-only one a general one
+ *   F5  an L(n) entry, n > 1, holds one general and one L(n-1) type reference on its target
+ *   F6  every type reference is accompanied by a general reference of the same holder
+ *   F7  PINNED stands for one type and one general reference
+ *   F8  before a frame that was writable becomes a table or a descriptor page, and before any frame that was mapped becomes
+ *       somebody else's, the TLBs that may still translate to it have been flushed (flush_stamp)
+ *   F9  the frames that count as a domain's (FRAME_COUNTED) form a ring through next and prev, which d->frames leads
+ *       into and which has d->nr_frames members
+ *   F10 an L(n) entry may also be linear (linear.c): without RW, to an L(n) table. To its own table it holds nothing; to
+ *       another it holds one general and one L(n) type reference, and counts as one of LINEAR_ENTRIES of its table and of
+ *       LINEAR_USES of the other. No frame has both counts above zero: there are no chains
+ */
+#ifndef XEN_FRAME_H
+#define XEN_FRAME_H
+
+#include "arch/arch.h"
+#include "xen/core/bug.h"
+#include "xen/core/domain.h"
+#include "xen/core/sched.h"
+
+#define FRAME_ALLOCATED (1ull << 63)    /* in count: the owner's own reference is one of those counted */
+#define FRAME_COUNT_MASK 0xffffffffull
+#define FRAME_SCRUB (1ull << 62)        /* in count of a free block: held guest data */
+#define FRAME_COUNTED (1ull << 61)      /* in count: one of its owner's nr_frames */
+
+#define FRAME_NO_RAM FRAME_COUNT_MASK   /* the whole word, of a frame without owner: it is nobody's, ever */
+
+#define TYPE_SHIFT 60
+#define TYPE_MASK (15ull << TYPE_SHIFT)
+#define TYPE_NONE 0ull
+#define TYPE_L1 (1ull << TYPE_SHIFT)
+#define TYPE_L2 (2ull << TYPE_SHIFT)
+#define TYPE_L3 (3ull << TYPE_SHIFT)
+#define TYPE_L4 (4ull << TYPE_SHIFT)
+#define TYPE_SEGDESC (5ull << TYPE_SHIFT)
+#define TYPE_WRITABLE (7ull << TYPE_SHIFT)
+#define TYPE_VALIDATED (1ull << 59)     /* beside the type, so that both are one comparison; implies count > 0 */
+#define TYPE_PINNED (1ull << 58)
+#define TYPE_VALIDATING (1ull << 57)
+#define TYPE_COUNT_MASK 0xffffffffull   /* cannot overflow before the general count does: F6 */
+#define LINEAR_ENTRY (1ull << 32)       /* F10, in type: one of the table's linear entries to other tables, */
+#define LINEAR_ENTRIES (0x3ffull << 32) /* of which there are 512 at most, and one more while it replaces another */
+#define LINEAR_USE (1ull << 42)         /* and one linear entry of another table to this one */
+#define LINEAR_USES (0x3fffull << 42)
+
+struct frame {
+    uint64_t count;
+    uint64_t type;
+    uint32_t owner;                     /* frame number of its struct domain; 0: free, or the hypervisor's own */
+    uint32_t flush_stamp;               /* F8: tlb_clock when a mapping or a use as a table last ended */
+    uint32_t next, prev;                /* frame numbers: in a free list of alloc.c, or in the owner's ring (F9) */
+};
+_Static_assert(sizeof(struct frame) == 32, "there is one for each page of RAM");
+
+extern struct frame *frame_table;
+extern mfn_t max_mfn;                   /* first frame number beyond the table */
+extern uint32_t tlb_clock;              /* advances at every full flush */
+extern uint64_t *m2p_table;             /* the hypervisor's writable view, indexed by mfn */
+
+/* Frames that are no RAM have an entry too, but no owner, so that nobody can get a reference on them. */
+static inline bool mfn_valid(mfn_t mfn)
+{
+    return mfn < max_mfn;
+}
+
+static inline struct frame *mfn_to_frame(mfn_t mfn)
+{
+    return &frame_table[mfn];
+}
+
+static inline bool is_no_ram(const struct frame *f)
+{
+    return f->owner == 0 && f->count == FRAME_NO_RAM;
+}
+
+static inline mfn_t frame_to_mfn(const struct frame *f)
+{
+    return (mfn_t)(f - frame_table);
+}
+
+/* NULL: free, or the hypervisor's own. */
+static inline struct domain *frame_owner(const struct frame *f)
+{
+    return f->owner != 0 ? mfn_to_virt(f->owner) : NULL;
+}
+
+/* A general reference on a frame that d owns; false when it does not, or the frame is free or not RAM. */
+static inline bool get_page(struct frame *f, const struct domain *d)
+{
+    if (unlikely(f->owner != d->mfn || (f->count & FRAME_COUNT_MASK) == FRAME_COUNT_MASK))
+        return false;
+    f->count++;
+    return true;
+}
+
+void free_domain_frame(struct frame *f);    /* the last reference went */
+
+static inline void put_page(struct frame *f)
+{
+    ASSERT(f->count & FRAME_COUNT_MASK);
+    if (unlikely((--f->count & FRAME_COUNT_MASK) == 0))
+        free_domain_frame(f);
+}
+
+/* The frame at mfn with a general reference, or NULL: not RAM, free, or not d's. */
+static inline struct frame *get_frame(mfn_t mfn, const struct domain *d)
+{
+    return mfn < max_mfn && get_page(mfn_to_frame(mfn), d) ? mfn_to_frame(mfn) : NULL;
+}
+
+/* The frame is of that type, and its contents are validated. */
+static inline bool is_valid_as(const struct frame *f, uint64_t type)
+{
+    return f->type >> 59 == (type | TYPE_VALIDATED) >> 59;
+}
+
+/* F8: makes sure that this CPU's TLB was flushed after tlb_clock stood at stamp. */
+static inline void flush_tlb_since(uint32_t stamp)
+{
+    if ((int32_t)(current->cpu->flush_stamp - stamp) <= 0)
+        arch_flush_tlb();
+}
+
+/* Slow halves of the type functions, in pagetype.c. */
+int get_page_type_slow(struct frame *f, uint64_t type);
+void put_page_type_last(struct frame *f);
+
+/* A type reference: the frame becomes, or already is, of that type and stays so until put_page_type. Validates the
+ * contents when the type is new. The caller holds a general reference and the owner's mm_lock.
+ * -EINVAL: contents not acceptable as that type, or the frame is in use as another; -EBUSY: too many references. */
+static inline int get_page_type(struct frame *f, uint64_t type)
+{
+    if (likely(is_valid_as(f, type))) {
+        f->type++;
+        return 0;
+    }
+    return get_page_type_slow(f, type);
+}
+
+static inline void put_page_type(struct frame *f)
+{
+    ASSERT(f->type & TYPE_COUNT_MASK);
+    if (likely((f->type & TYPE_COUNT_MASK) != 1))
+        f->type--;
+    else
+        put_page_type_last(f);
+}
+
+static inline int get_page_and_type(mfn_t mfn, const struct domain *d, uint64_t type, struct frame **out)
+{
+    struct frame *f = get_frame(mfn, d);
+    int rc;
+
+    if (f == NULL)
+        return -EINVAL;
+    rc = get_page_type(f, type);
+    if (rc != 0)
+        put_page(f);
+    else
+        *out = f;
+    return rc;
+}
+
+static inline void put_page_and_type(struct frame *f)
+{
+    put_page_type(f);
+    put_page(f);
+}
+
+/* alloc.c: frames from the free lists. */
+void frames_init(void *table, mfn_t nr_frames, uint64_t *m2p);
+void frames_add_range(mfn_t start, mfn_t end, bool scrub);  /* RAM that is free from now on */
+mfn_t alloc_frames(unsigned order);         /* 2^order contiguous aligned frames, scrubbed of guest data; INVALID_MFN: none */
+mfn_t alloc_frames_below(unsigned order, unsigned address_bits);    /* the same, of addresses of so many bits; 0: any */
+void free_frames(mfn_t mfn, unsigned order, bool scrub);
+void free_guest_frame(mfn_t mfn);           /* one that a guest may still have in a TLB */
+void *alloc_page(void);                     /* one zeroed frame of the hypervisor's own; NULL: none */
+void free_page(void *page);                 /* NULL is fine */
+void *alloc_pages(unsigned order);          /* zeroed */
+void free_pages(void *p, unsigned order);
+uint64_t nr_free_frames(void);
+
+/* 2^order contiguous fresh frames owned by d, counted in d->nr_frames, general count 1 (ALLOCATED), no type; INVALID_MFN: out of memory or
+ * d is at max_frames. Its contents are not a secret of anybody, but not zero either. */
+mfn_t alloc_domain_frames(struct domain *d, unsigned order, unsigned address_bits);
+/* A zeroed frame of ours that d may map writable (shared_info, grant table); owner d, not part of nr_frames but of
+ * nr_hv_frames. NULL: as alloc_page_for. */
+void *alloc_shared_page(struct domain *d);
+void free_shared_page(void *page);          /* drops our reference; the frame goes when the guest's mappings do */
+/* What the hypervisor spends for a guest beyond its making: ports, grant tables, handles. So that none can take what another
+ * still needs, each domain that is not ending has a claim: to max_frames of its own, and to DOMAIN_RESERVE of ours that serve
+ * it. Within its claim it is always served; beyond it only with frames that nobody has a claim to. Builders see that claims
+ * are no more than there is. The reserve is enough for 4,096 ports, FIFO queues, the whole grant table with pins and
+ * status, and some thousand handles. */
+#define DOMAIN_RESERVE 192u
+uint64_t claimed_frames(void);              /* what is still to be had by those who have a claim */
+uint64_t unclaimed_frames(void);            /* of those that are free */
+/* 2^order frames in a row, zeroed, counted in nr_hv_frames. NULL: there are none, or none that it may have. */
+void *alloc_pages_for(struct domain *d, unsigned order);
+void free_pages_for(struct domain *d, void *p, unsigned order);     /* NULL is fine */
+static inline void *alloc_page_for(struct domain *d)
+{
+    return alloc_pages_for(d, 0);
+}
+
+static inline void free_page_for(struct domain *d, void *page)
+{
+    free_pages_for(d, page, 0);
+}
+
+/* Drops the owner's own reference (FRAME_ALLOCATED) once; the frame is freed when nobody else holds one. */
+bool release_domain_frame(struct frame *f);
+/* Unpins and releases everything a dying domain owns; others run meanwhile. */
+void domain_release_frames(struct domain *d);
+
+/* audit.c: recounts every reference and type from the roots, pins and descriptor tables; panics when one is wrong. */
+void frame_audit(void);
+/* The same, in memory of the caller's: AUDIT_BYTES_PER_FRAME for each of max_mfn frames, zeroed. */
+#define AUDIT_BYTES_PER_FRAME 12u
+void frame_audit_in(void *zeroed);
+
+#endif

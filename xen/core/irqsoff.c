@@ -1,0 +1,39 @@
+/* Owns the measurement of irqsoff.h: one stretch at a time, as one CPU runs. */
+#include "xen/core/irqsoff.h"
+
+#ifdef IRQSOFF
+#include "arch/arch.h"
+#include "xen/pv/hypercalls.h"
+#include "xen/core/log.h"
+
+static uint64_t longest[NR_IRQSOFF];        /* TSC ticks */
+static uint64_t since;
+static unsigned now_doing = IRQSOFF_NOTHING;
+
+unsigned irqsoff_begin(unsigned what)
+{
+    uint64_t now = arch_tsc();
+    unsigned before = now_doing;
+
+    if (before < NR_IRQSOFF)
+        longest[before] = MAX(longest[before], now - since);
+    now_doing = what;
+    since = now;
+    return before;
+}
+
+void irqsoff_end(unsigned before)
+{
+    (void)irqsoff_begin(before);
+}
+
+void irqsoff_report(void)
+{
+    static const char *const names[] = { "idle", "timer", "trap", "exit" };
+
+    for (unsigned i = 0; i < NR_IRQSOFF; i++)
+        if (longest[i] != 0)
+            log_info("Interrupts off: at most %lu ticks in %s", longest[i],
+                     i >= IRQSOFF_IDLE ? names[i - IRQSOFF_IDLE] : hypercall_names[i] ? hypercall_names[i] : "others");
+}
+#endif

@@ -1,0 +1,29 @@
+/* The ring of one CPU, for those who write and those who show it. */
+#ifndef XEN_TRACE_RING_H
+#define XEN_TRACE_RING_H
+
+#include "xen/core/trace.h"
+
+#define TRACE_BLOCK_BYTES 16384u
+#define TRACE_RECORD_WORDS (3u + TRACE_EXTRA_MAX)
+
+/* Written by its CPU only. */
+struct trace_ring {
+    struct trace_block *block;          /* being filled; NULL: none yet */
+    uint32_t *pos, *limit;              /* of the next record; a whole one fits below limit */
+    uint64_t records;                   /* written since boot */
+    uint32_t running;                   /* VCPU_WORD of who runs; NOBODY between two */
+    void *slots;                        /* nr_blocks of them */
+};
+#define NOBODY (~0u)
+#define IDLE_WORD (0x7fffu << 16)       /* Xen's number for the idle domain */
+
+extern struct trace_ring trace_rings[1];    /* by CPU id */
+extern struct trace_header trace_header;
+
+void trace_records_init(void);
+void trace_write(uint32_t event, const uint32_t *words, unsigned n);    /* whoever runs, whatever is traced */
+struct trace_block *trace_slot(const struct trace_ring *r, uint64_t number);
+void trace_sink_block(const struct trace_block *b);     /* trace_sink.c: a block is full */
+
+#endif

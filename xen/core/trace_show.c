@@ -1,0 +1,214 @@
+/* Owns the trace on the console: the youngest records, decoded as far as names and numbers go, when a domain crashes,
+ * the hypervisor panics, or somebody asks. Whoever wants arguments spelled out reads the ring from the host.
+ *
+ *   [d1v0 12.000123456] mmu_update(0x7ff0010, 1, NULL, DOMID_SELF) = 0 <212>
+ *
+ * The last number is TSC ticks. A multicall's members follow it, indented; a call whose result does not follow at once
+ * has it later, behind "...". */
+#include "common/abi_names.h"
+#include "common/printf.h"
+#include "xen/core/console.h"
+#include "xen/core/frame.h"
+#include "xen/core/log.h"
+#include "xen/core/time.h"
+#include "xen/core/trace_ring.h"
+
+#define MINOR(event) ((event) & 0xff)
+
+struct line {
+    char text[320];
+    size_t len;
+    bool call;                          /* its result may still join it */
+};
+
+struct walk {
+    uint32_t running;
+    uint64_t tsc;
+    struct line line;
+};
+
+static void __attribute__((format(printf, 2, 3))) add(struct line *l, const char *fmt, ...)
+{
+    va_list ap;
+    int n;
+
+    va_start(ap, fmt);
+    n = vsnprintf(l->text + l->len, sizeof(l->text) - l->len, fmt, ap);
+    va_end(ap);
+    l->len = MIN(l->len + (size_t)n, sizeof(l->text) - 2);
+}
+
+static void flush(struct line *l)
+{
+    if (l->len != 0) {
+        l->text[l->len++] = '\n';
+        console_make_room();            /* they may be many */
+        console_put(l->text, l->len);
+    }
+    l->len = 0;
+    l->call = false;
+}
+
+static void begin(struct walk *w)
+{
+    uint64_t ns = tsc_to_ns(w->tsc);
+
+    flush(&w->line);
+    if (w->running == NOBODY || w->running == IDLE_WORD)
+        add(&w->line, "[idle %lu.%09lu] ", ns / 1000000000, ns % 1000000000);
+    else
+        add(&w->line, "[d%uv%u %lu.%09lu] ", w->running >> 16, w->running & 0xffff, ns / 1000000000, ns % 1000000000);
+}
+
+static uint64_t wide(const uint32_t *w)
+{
+    return w[0] | (uint64_t)w[1] << 32;
+}
+
+static void add_argument(struct line *l, uint32_t nr, char kind, uint64_t value)
+{
+    const char *name = kind == 'o' ? abi_operation_name(nr, value) : NULL;
+
+    if (name != NULL)
+        add(l, "%s", name);
+    else if (kind == 'D' && value == DOMID_SELF)
+        add(l, "DOMID_SELF");
+    else if (kind == 'p' && value == 0)
+        add(l, "NULL");
+    else if (kind == 'u' || kind == 'o')
+        add(l, "%lu", value);
+    else if (kind == 'd')
+        add(l, "%ld", (long)value);
+    else
+        add(l, "0x%lx", value);
+}
+
+static void show_call(struct walk *w, const uint32_t *words, unsigned n, bool member)
+{
+    uint32_t nr = words[0] & ~TRC_PV_HYPERCALL_V2_ARG_MASK;
+    const char *name = abi_hypercall_name(nr), *kinds = abi_argument_kinds(nr), *between = "";
+    unsigned at = 1;
+
+    begin(w);
+    add(&w->line, "%s", member ? "    " : "");
+    if (name != NULL)
+        add(&w->line, "%s(", name);
+    else
+        add(&w->line, "hypercall_%u(", nr);
+    for (unsigned i = 0; i < 6; i++) {
+        unsigned width = words[0] >> (20 + 2 * i) & 3;
+
+        if (width == 0 || at + width > n)
+            break;
+        add(&w->line, "%s", between);
+        add_argument(&w->line, nr, *kinds != '\0' ? *kinds++ : 'p',
+                     width == 2 ? wide(&words[at]) : words[at]);
+        at += width;
+        between = ", ";
+    }
+    add(&w->line, ")");
+    w->line.call = true;
+}
+
+static void show_result(struct walk *w, const uint32_t *words)
+{
+    const char *name = abi_hypercall_name(words[0]);
+
+    if (!w->line.call) {
+        begin(w);
+        add(&w->line, "... %s", name != NULL ? name : "hypercall");
+    }
+    add(&w->line, " = %ld <%lu>", (long)wide(&words[1]), wide(&words[3]));
+    w->line.call = false;
+}
+
+static void show_trap(struct walk *w, uint32_t event, const uint32_t *words)
+{
+    begin(w);
+    if (event == (TRC_PV_PAGE_FAULT | TRC_64_FLAG))
+        add(&w->line, "page fault at %lx [%04x] rip %lx", wide(&words[2]), words[4], wide(&words[0]));
+    else if (event == (TRC_PV_TRAP | TRC_64_FLAG))
+        add(&w->line, "trap %u [%04x] rip %lx", words[2] & 0x7fff, words[2] >> 16, wide(&words[0]));
+    else if (event == (TRC_PV_PTWR_EMULATION | TRC_64_FLAG))
+        add(&w->line, "store to page table at %lx: %lx rip %lx", wide(&words[2]), wide(&words[0]), wide(&words[4]));
+    else
+        add(&w->line, "emulated at rip %lx", wide(&words[0]));
+}
+
+/* Records that have no line of their own are passed over. */
+static void show_record(struct walk *w, uint32_t event, const uint32_t *words, unsigned n)
+{
+    static const char *const sends[] = { "port", "VIRQ", "IPI", "console" };
+    uint32_t sub = event & 0xfffff000;
+
+    if (sub == TRC_SCHED_MIN) {
+        if (MINOR(event) == 2 || (event >> 4 & 3) == RUNSTATE_running) {
+            w->line.call &= w->running == words[0];     /* somebody else's result is not this line's */
+            w->running = words[0];
+        }
+    } else if (event == TRC_PV_HYPERCALL_V2 || event == TRC_PV_HYPERCALL_SUBCALL) {
+        show_call(w, words, n, event != TRC_PV_HYPERCALL_V2);
+    } else if (event == TRC_PARAGON_RESULT) {
+        show_result(w, words);
+    } else if (sub == TRC_PV_ENTRY) {
+        show_trap(w, event, words);
+    } else if (event == TRC_PARAGON_SEND) {
+        begin(w);
+        add(&w->line, "event from %s %u to d%uv%u port %u", sends[words[0] & 3], words[1], words[2] >> 16,
+            words[2] & 0xffff, words[3]);
+    } else if (event == TRC_PARAGON_UPCALL) {
+        begin(w);
+        add(&w->line, "upcall");
+    }
+}
+
+/* Whether it begins a line: what is counted to find where to start. */
+static bool has_line(uint32_t event)
+{
+    return event != TRC_PARAGON_RESULT && ((event & 0xffff0000) == (TRC_PV & 0xffff0000) ||
+                                           event == TRC_PARAGON_SEND || event == TRC_PARAGON_UPCALL);
+}
+
+/* One pass over the blocks from `number` to `last`: shows the lines after the first `skip`; how many there were. */
+static unsigned pass(const struct trace_ring *r, uint64_t number, uint64_t last, unsigned skip, bool show)
+{
+    struct walk w = { .running = NOBODY };
+    unsigned lines = 0;
+
+    for (; number <= last; number++) {
+        const struct trace_block *b = trace_slot(r, number);
+        const uint32_t *p = b->records, *end = (const void *)((const char *)p + b->used);
+
+        while (p < end) {
+            uint32_t event = TRC_HD_TO_EVENT(*p), n = TRC_HD_EXTRA(*p);
+
+            if (TRC_HD_INCLUDES_CYCLE_COUNT(*p)) {
+                w.tsc = wide(p + 1);
+                p += 2;
+            }
+            lines += has_line(event);
+            if ((show && lines > skip) || (event & 0xfffff000) == TRC_SCHED_MIN)
+                show_record(&w, event, p + 1, n);
+            p += 1 + n;
+        }
+    }
+    flush(&w.line);
+    return lines;
+}
+
+void trace_show(void)
+{
+    const struct trace_ring *r = &trace_rings[0];
+    uint64_t head = trace_header.rings[0].head, first = head;
+    unsigned lines;
+
+    if (r->slots == NULL || head == 0)
+        return;
+    lines = pass(r, first, head, 0, false);
+    while (lines < trace_config.lines && first > 1 && head - first + 1 < trace_header.nr_blocks) {
+        first--;                        /* each block is counted once: there may be many without a line */
+        lines += pass(r, first, first, 0, false);
+    }
+    log_info("Trace: the last %u of %lu records' lines:", MIN(lines, trace_config.lines), r->records);
+    pass(r, first, head, lines - MIN(lines, trace_config.lines), true);
+}

@@ -1,0 +1,300 @@
+/* Owns the CPUID that guests are told: the host's, less what a PV guest cannot or may not use; the hypervisor's own leaves
+ * are cpuid_xen.c's. Reached by the forced-emulation prefix; a plain CPUID runs natively and shows the host's values, so
+ * nothing here is a protection: CR4 and XCR0 are. */
+#include "common/string.h"
+#include "arch/arch.h"
+#include "xen/cpu/emulate.h"
+
+enum { EAX, EBX, ECX, EDX };
+#define B(n) (1u << (n))
+#define B2(a, b) (B(a) | B(b))
+#define B4(a, b, c, d) (B2(a, b) | B2(c, d))
+#define ALL (~0u)
+#define ANY_SUBLEAF (~0u)
+
+#define EXTENDED 0x80000000u
+#define MAX_BASIC 0xdu
+#define MAX_EXTENDED 0x80000008u
+#define MAX_EXTENDED_AMD 0x80000021u
+#define HYPERVISOR_BIT B(31)
+#define OSXSAVE B(27)
+#define XSAVE B(26)
+#define FSGSBASE B(0)
+#define CR4_FSGSBASE (1ull << 16)
+#define SEP B(11)
+#define ARCH_CAPS B(29)
+#define LFENCE_DISPATCH B(2)
+#define MSR_DE_CFG 0xc0011029u
+#define ADDRESS_BITS 48u                /* the ABI has four levels, whatever the CPU can do */
+
+enum cpu_vendor cpu_vendor(void)
+{
+    static enum cpu_vendor vendor;      /* never changes: found at the first call */
+    uint32_t out[4];
+
+    if (unlikely(vendor == 0)) {
+        arch_cpuid(0, 0, out);
+        vendor = out[EBX] == 0x756e6547 ? CPU_INTEL                             /* "Genu" */
+                 : out[EBX] == 0x68747541 || out[EBX] == 0x6f677948 ? CPU_AMD   /* "Auth", "Hygo" */
+                 : CPU_OTHER;
+    }
+    return vendor;
+}
+
+/* AMD's CPUs up to family 11h know no other LFENCE; later ones do it by an MSR, which the hypervisor sets. */
+static bool lfence_serialises(void)
+{
+    uint32_t out[4], family;
+    uint64_t de_cfg;
+
+    arch_cpuid(1, 0, out);
+    family = (out[EAX] >> 8 & 0xf) + ((out[EAX] >> 8 & 0xf) == 0xf ? out[EAX] >> 20 & 0xff : 0);
+    return family == 0xf || family == 0x11 || (arch_rdmsr(MSR_DE_CFG, &de_cfg) && (de_cfg & 2));
+}
+
+static uint32_t host_last_leaf(uint32_t leaf)
+{
+    uint32_t out[4];
+
+    arch_cpuid(leaf & EXTENDED, 0, out);
+    return out[EAX];
+}
+
+/* The last leaf that is shown of the half that this one is in, of which host is the CPU's last. AMD's leaf about LFENCE is shown where that holds, on CPUs
+ * from before there was such a leaf, too. */
+static uint32_t last_leaf(uint32_t leaf, uint32_t host)
+{
+    if (!(leaf & EXTENDED))
+        return MIN(host, MAX_BASIC);
+    if (cpu_vendor() != CPU_AMD)
+        return MIN(host, MAX_EXTENDED);
+    return host < MAX_EXTENDED_AMD && !lfence_serialises() ? host : MAX_EXTENDED_AMD;
+}
+
+static void fix_last_leaf(const struct vcpu *v, uint32_t subleaf, uint32_t out[4])
+{
+    (void)v, (void)subleaf;
+    out[EAX] = last_leaf(out[EAX], out[EAX]);
+}
+
+/* OSXSAVE is shown before the guest sets CR4.OSXSAVE: Linux drops XSAVE when it finds the one without the
+ * other. */
+static void fix_features(const struct vcpu *v, uint32_t subleaf, uint32_t out[4])
+{
+    (void)v, (void)subleaf;
+    if (cpu_vendor() == CPU_AMD)
+        out[EDX] &= ~SEP;               /* not in long mode */
+    out[ECX] |= HYPERVISOR_BIT;
+    if (arch_xcr0_mask() == 0)
+        out[ECX] &= ~(XSAVE | OSXSAVE);
+    else if (out[ECX] & XSAVE)
+        out[ECX] |= OSXSAVE;
+}
+
+static void fix_leaf_2(const struct vcpu *v, uint32_t subleaf, uint32_t out[4])
+{
+    (void)v, (void)subleaf;
+    out[EAX] = (out[EAX] & ~0xffu) | 1;     /* asking once is enough */
+}
+
+static void fix_caches(const struct vcpu *v, uint32_t subleaf, uint32_t out[4])
+{
+    uint32_t type = out[EAX] & 0x1f;
+
+    (void)v;
+    if (type < 1 || type > 3 || subleaf > 5)
+        memset(out, 0, 4 * sizeof(out[0]));
+}
+
+/* FSGSBASE is offered where its bit of CR4 is: a CPU may have it and do it wrong. ARCH_CAPABILITIES can always be given: 0
+ * is a good answer (msr.c). */
+static void fix_leaf_7(const struct vcpu *v, uint32_t subleaf, uint32_t out[4])
+{
+    (void)v, (void)subleaf;
+    out[EAX] = MIN(out[EAX], 2u);
+    if (!(arch_cr4_guest_mask() & CR4_FSGSBASE))
+        out[EBX] &= ~FSGSBASE;
+    if (cpu_vendor() == CPU_INTEL)
+        out[EDX] |= ARCH_CAPS;
+}
+
+static void fix_address_bits(const struct vcpu *v, uint32_t subleaf, uint32_t out[4])
+{
+    (void)v, (void)subleaf;
+    out[EAX] = (out[EAX] & 0xff) | ADDRESS_BITS << 8;
+    if (cpu_vendor() != CPU_AMD)
+        out[ECX] = 0;
+}
+
+static void fix_lfence(const struct vcpu *v, uint32_t subleaf, uint32_t out[4])
+{
+    (void)v, (void)subleaf;
+    if (lfence_serialises())
+        out[EAX] |= LFENCE_DISPATCH;
+}
+
+static void fix_invariant_tsc(const struct vcpu *v, uint32_t subleaf, uint32_t out[4])
+{
+    (void)v, (void)subleaf;
+    if (!arch_tsc_is_stable())
+        out[EDX] &= ~B(8);
+}
+
+/* Bytes of an XSAVE image of these states: each at its place in the standard format, or packed. */
+static uint32_t xsave_bytes(uint64_t states, bool compact)
+{
+    uint32_t size = 512 + 64, out[4];
+
+    for (unsigned i = 2; i < 63; i++) {
+        if (!(states >> i & 1))
+            continue;
+        arch_cpuid(0xd, i, out);
+        if (!compact)
+            size = MAX(size, out[EAX] + out[EBX]);
+        else
+            size = ((out[ECX] & 2) ? ALIGN_UP(size, 64u) : size) + out[EAX];
+    }
+    return size;
+}
+
+/* Only the states that are offered exist; supervisor states and XSAVES are not. */
+static void fix_xstate(const struct vcpu *v, uint32_t subleaf, uint32_t out[4])
+{
+    uint64_t offered = arch_xcr0_mask();
+
+    if (offered == 0 || (subleaf > 1 && (subleaf > 62 || !(offered >> subleaf & 1)))) {
+        memset(out, 0, 4 * sizeof(out[0]));
+    } else if (subleaf == 0) {
+        out[EAX] = (uint32_t)offered;
+        out[EBX] = xsave_bytes(v->xcr0, false);
+        out[ECX] = xsave_bytes(offered, false);
+        out[EDX] = (uint32_t)(offered >> 32);
+    } else if (subleaf == 1) {
+        out[EAX] &= B(0) | B2(1, 2);            /* XSAVEOPT, XSAVEC, XGETBV(1) */
+        out[EBX] = (out[EAX] & B(1)) ? xsave_bytes(v->xcr0, true) : 0;
+        out[ECX] = out[EDX] = 0;
+    } else {
+        out[ECX] &= 2;
+        out[EDX] = 0;
+    }
+}
+
+/* FPU DE TSC MSR PAE MCE CX8 APIC MCA CMOV PAT MMX FXSR: the part that AMD repeats in 80000001. Missing: VME PSE PSE36 PGE
+ * MTRR, which are the hypervisor's business. */
+#define COMMON_EDX (B4(0, 2, 4, 5) | B4(6, 7, 8, 9) | B4(14, 15, 16, 16) | B2(23, 24))
+
+#define ANY (CPU_INTEL | CPU_AMD | CPU_OTHER)
+#define NOT_AMD (CPU_INTEL | CPU_OTHER)
+
+/* Leaves that are not here read 0, as do those of another vendor and those beyond the last. What of the topology is here is
+ * the host's, as on Xen: a plain CPUID shows it, and the two had better agree. Not shown, though a guest on Xen may see it:
+ * the controls of speculation (IBRS, STIBP, SSBD, IBPB), whose MSRs are not switched here; transactional memory, which Xen
+ * hides wherever it is broken; DBEXT, for the same reason as the former. */
+static const struct cpuid_leaf {
+    uint32_t leaf, subleaf;
+    unsigned vendors;
+    uint32_t allow[4];
+    void (*fix)(const struct vcpu *v, uint32_t subleaf, uint32_t out[4]);
+} policy[] = {
+    { 0, ANY_SUBLEAF, ANY, { ALL, ALL, ALL, ALL }, fix_last_leaf },
+    { 1, ANY_SUBLEAF, ANY, {
+        0x0fff0fff,
+        0x00ffffff,                             /* all but the APIC id */
+        B4(0, 1, 9, 12) | B4(13, 19, 20, 22)    /* SSE3 PCLMUL SSSE3 FMA, CX16 SSE4.1 SSE4.2 MOVBE */
+            | B4(23, 25, 26, 28) | B2(29, 30),  /* POPCNT AES XSAVE AVX, F16C RDRAND */
+        COMMON_EDX | SEP | B4(19, 22, 25, 26) | B2(27, 28),     /* CLFSH ACPI SSE SSE2, SS HTT */
+    }, fix_features },
+    { 2, ANY_SUBLEAF, NOT_AMD, { ALL, ALL, ALL, ALL }, fix_leaf_2 },
+    { 4, ANY_SUBLEAF, NOT_AMD, { 0xffffc3ff, ALL, ALL, 7 }, fix_caches },
+    { 7, 0, ANY, {
+        ALL,
+        B4(0, 3, 5, 6) | B4(8, 9, 13, 16)   /* FSGSBASE BMI1 AVX2 FDP_EXCPTN, BMI2 ERMS NO_FPU_SEL AVX512F */
+            | B4(17, 18, 19, 21) | B4(23, 24, 26, 27)   /* AVX512DQ RDSEED ADX IFMA, CLFLUSHOPT CLWB PF ER */
+            | B4(28, 29, 30, 31),               /* CD SHA BW VL */
+        B4(0, 1, 6, 8) | B4(9, 10, 11, 12)      /* PREFETCHWT1 VBMI VBMI2 GFNI, VAES VPCLMUL VNNI BITALG */
+            | B4(14, 22, 25, 25),               /* VPOPCNTDQ RDPID CLDEMOTE */
+        B4(2, 3, 4, 10) | B(14),                /* 4VNNIW 4FMAPS FSRM MD_CLEAR, SERIALIZE */
+    }, fix_leaf_7 },
+    { 7, 1, ANY, { B4(4, 5, 10, 11) | B(12), 0, 0, 0 }, NULL }, /* AVX_VNNI AVX512_BF16, fast short REP */
+    { 7, 2, ANY, { 0, 0, 0, B(5) }, NULL },                     /* MCDT_NO */
+    { 0xd, ANY_SUBLEAF, ANY, { ALL, ALL, ALL, ALL }, fix_xstate },
+    { 0x80000000, ANY_SUBLEAF, CPU_AMD, { ALL, ALL, ALL, ALL }, fix_last_leaf },
+    { 0x80000000, ANY_SUBLEAF, NOT_AMD, { ALL, 0, 0, 0 }, fix_last_leaf },
+    { 0x80000001, ANY_SUBLEAF, CPU_AMD, {
+        0x0fff0fff, 0xff00ffff,
+        B4(0, 1, 5, 6) | B4(7, 8, 11, 16)       /* LAHF CMP_LEGACY ABM SSE4A, MISALIGNSSE PREFETCHW XOP FMA4 */
+            | B(21),                            /* TBM */
+        COMMON_EDX | B4(11, 20, 22, 25)         /* SYSCALL NX MMXEXT FFXSR */
+            | B4(27, 29, 30, 31),               /* RDTSCP LM 3DNOWEXT 3DNOW */
+    }, NULL },
+    { 0x80000001, ANY_SUBLEAF, NOT_AMD, { 0, 0, B4(0, 5, 8, 8), B4(11, 20, 27, 29) }, NULL },
+    { 0x80000002, ANY_SUBLEAF, ANY, { ALL, ALL, ALL, ALL }, NULL },
+    { 0x80000003, ANY_SUBLEAF, ANY, { ALL, ALL, ALL, ALL }, NULL },
+    { 0x80000004, ANY_SUBLEAF, ANY, { ALL, ALL, ALL, ALL }, NULL },
+    { 0x80000005, ANY_SUBLEAF, CPU_AMD, { ALL, ALL, ALL, ALL }, NULL },
+    { 0x80000006, ANY_SUBLEAF, CPU_AMD, { ALL, ALL, ALL, ALL }, NULL },
+    { 0x80000006, ANY_SUBLEAF, NOT_AMD, { 0, 0, ALL, 0 }, NULL },
+    { 0x80000007, ANY_SUBLEAF, ANY, { 0, 0, 0, B(8) }, fix_invariant_tsc },
+    { 0x80000008, ANY_SUBLEAF, ANY, { 0x000000ff, B4(0, 2, 26, 29), 0x0003f0ff, 0 }, fix_address_bits },
+                                                /* CLZERO RSTR_FP_ERR_PTRS SSB_NO BTC_NO */
+    { 0x8000001a, ANY_SUBLEAF, CPU_AMD, { ALL, ALL, ALL, ALL }, NULL },
+    { 0x80000021, ANY_SUBLEAF, CPU_AMD, {
+        B4(2, 5, 6, 29), 0,                     /* LFENCE_DISPATCH VERW_CLEAR NSCB SRSO_NO */
+        B2(1, 2), 0,                            /* TSA_SQ_NO TSA_L1_NO */
+    }, fix_lfence },
+};
+
+/* Instructions whose registers XCR0 does not offer to guests. */
+static const struct xstate_feature {
+    uint32_t leaf, subleaf, reg;
+    uint64_t needs;
+    uint32_t features;
+} xstate_features[] = {
+    { 1, 0, ECX, 0x4, B4(12, 28, 29, 29) },
+    { 7, 0, EBX, 0x4, B(5) },
+    { 7, 0, ECX, 0x4, B2(9, 10) },
+    { 7, 1, EAX, 0x4, B(4) },
+    { 0x80000001, 0, ECX, 0x4, B2(11, 16) },
+    { 7, 0, EBX, 0xe0, B4(16, 17, 21, 26) | B4(27, 28, 30, 31) },
+    { 7, 0, ECX, 0xe0, B4(1, 6, 11, 12) | B(14) },
+    { 7, 0, EDX, 0xe0, B2(2, 3) },
+    { 7, 1, EAX, 0xe0, B(5) },
+};
+
+static void host_leaf(const struct vcpu *v, const struct cpuid_leaf *p, uint32_t subleaf, uint32_t out[4])
+{
+    uint32_t last = host_last_leaf(p->leaf);
+    uint64_t xcr0 = arch_xcr0_mask();
+
+    if (last_leaf(p->leaf, last) < p->leaf)
+        return;
+    if (last >= p->leaf)                        /* Intel answers leaves beyond the last with its data */
+        arch_cpuid(p->leaf, subleaf, out);
+    for (unsigned i = 0; i < 4; i++)
+        out[i] &= p->allow[i];
+    for (unsigned i = 0; i < ARRAY_SIZE(xstate_features); i++) {
+        const struct xstate_feature *x = &xstate_features[i];
+
+        if (x->leaf == p->leaf && (p->subleaf == ANY_SUBLEAF || x->subleaf == subleaf) &&
+            (xcr0 & x->needs) != x->needs)
+            out[x->reg] &= ~x->features;
+    }
+    if (p->fix)
+        p->fix(v, subleaf, out);
+}
+
+void guest_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
+{
+    memset(out, 0, 4 * sizeof(out[0]));
+    if (leaf - XEN_CPUID_FIRST_LEAF < 0x100) {
+        xen_cpuid_leaf(v, leaf - XEN_CPUID_FIRST_LEAF, subleaf, out);
+        return;
+    }
+    for (unsigned i = 0; i < ARRAY_SIZE(policy); i++) {
+        if (policy[i].leaf == leaf && (policy[i].subleaf == ANY_SUBLEAF || policy[i].subleaf == subleaf) &&
+            (policy[i].vendors & cpu_vendor())) {
+            host_leaf(v, &policy[i], subleaf, out);
+            return;
+        }
+    }
+}

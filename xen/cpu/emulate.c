@@ -1,0 +1,319 @@
+/* Owns privileged instructions: what a guest kernel that runs in ring 3 gets when it executes one that only
+ * ring 0 may, in code of whatever mode. Called by traps.c with the #GP (or #UD) that the CPU raised; whatever is not
+ * emulated stays that fault. Decoding is decode.c's, reading the instruction insn_access.c's; the policies of MSRs,
+ * CPUID, ports and debug registers have their own files. */
+#include "common/string.h"
+#include "xen/cpu/desc.h"
+#include "xen/cpu/emulate.h"
+#include "xen/core/guest_access.h"
+#include "xen/pv/hypercalls.h"
+#include "xen/cpu/insn_access.h"
+#include "xen/pv/mm.h"
+#include "xen/pv/upcall.h"
+
+#define CR0_TS 8u
+#define CR0_VISIBLE 0x80050033u         /* PG AM WP NE ET MP PE: fixed, whatever a guest writes */
+#define CR4_TSD 4u
+#define CR4_VISIBLE 0x660u              /* PAE MCE OSFXSR OSXMMEXCPT: the host's, shown to guests */
+#define CR4_OSXSAVE (1u << 18)          /* on in the CPU whenever we use XSAVE; guests keep their own idea */
+#define DR6_BS 0x4000u
+
+#define XCR0_X87 1u
+#define XCR0_SSE 2u
+#define XCR0_AVX 4u
+#define XCR0_AVX512 0xe0u
+
+void debug_after_instruction(struct vcpu *v, const struct cpu_user_regs *regs, uint64_t dr6)
+{
+    v->debugreg[6] |= dr6 | (regs->rflags & EFLAGS_TF ? DR6_BS : 0);
+    inject_trap(v, TRAP_DB, 0);
+}
+
+void guest_set_ts(struct vcpu *v, bool on)
+{
+    v->ts = on;
+    arch_set_ts(on);
+}
+
+long do_fpu_taskswitch(int set)
+{
+    guest_set_ts(current, set != 0);
+    return 0;
+}
+
+uint64_t guest_read_cr4(const struct vcpu *v)
+{
+    return (arch_cr4_host() & CR4_VISIBLE) | v->cr4_guest;
+}
+
+/* Bits that are not the guest's choice are ignored, not refused: kernels write back what they read plus a
+ * wish. */
+void guest_write_cr4(struct vcpu *v, uint64_t value)
+{
+    v->cr4_guest = value & (arch_cr4_guest_mask() | (arch_cr4_host() & CR4_OSXSAVE));
+    arch_load_cr4(v);
+}
+
+static enum emulation write_cr(struct vcpu *v, unsigned cr, uint64_t value)
+{
+    int rc;
+
+    switch (cr) {
+    case 0:
+        if ((value ^ CR0_VISIBLE) & ~(uint64_t)CR0_TS)
+            return NOT_OURS;
+        guest_set_ts(v, value & CR0_TS);
+        return EMULATED;
+    case 2:
+        v->cr2 = value;
+        v->info->arch.cr2 = value;
+        return EMULATED;
+    case 3:
+        spin_lock(&v->domain->mm_lock);
+        rc = new_guest_root(v, value >> PAGE_SHIFT);
+        spin_unlock(&v->domain->mm_lock);
+        if (rc != 0)
+            return NOT_OURS;
+        arch_flush_tlb();               /* also when it is the root that was in use already */
+        return EMULATED;
+    case 4:
+        guest_write_cr4(v, value);
+        return EMULATED;
+    }
+    return NOT_OURS;
+}
+
+static enum emulation emulate_mov_cr(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *in)
+{
+    unsigned cr = modrm_reg(in);
+    uint64_t *reg = reg_by_number(regs, modrm_rm(in));
+
+    if (in->opcode == 0x122)
+        return write_cr(v, cr, in->mode == MODE_64 ? *reg : (uint32_t)*reg);
+    switch (cr) {
+    case 0:
+        *reg = CR0_VISIBLE | (v->ts ? CR0_TS : 0);
+        return EMULATED;
+    case 2:
+        *reg = v->cr2;
+        return EMULATED;
+    case 3:
+        *reg = v->root_kernel;
+        return EMULATED;
+    case 4:
+        *reg = guest_read_cr4(v);
+        return EMULATED;
+    }
+    return NOT_OURS;
+}
+
+static enum emulation emulate_mov_dr(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *in)
+{
+    uint64_t *reg = reg_by_number(regs, modrm_rm(in));
+    unsigned dr = modrm_reg(in);
+    int rc = 0;
+
+    if (in->opcode == 0x123)
+        rc = guest_set_debugreg(v, dr, in->mode == MODE_64 ? *reg : (uint32_t)*reg);
+    else
+        rc = guest_get_debugreg(v, dr, reg);
+    if (rc != -ENODEV)
+        return rc == 0 ? EMULATED : NOT_OURS;
+    inject_trap(v, TRAP_UD, 0);         /* DR4 and DR5 with CR4.DE, and numbers beyond 7 */
+    return FAULTED;
+}
+
+static enum emulation emulate_clts(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *in)
+{
+    (void)regs, (void)in;
+    guest_set_ts(v, false);
+    return EMULATED;
+}
+
+static void set_edx_eax(struct cpu_user_regs *regs, uint64_t value)
+{
+    regs->rax = (uint32_t)value;
+    regs->rdx = value >> 32;
+}
+
+static uint64_t edx_eax(const struct cpu_user_regs *regs)
+{
+    return (uint32_t)regs->rax | regs->rdx << 32;
+}
+
+static enum emulation emulate_rdmsr(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *in)
+{
+    uint64_t value;
+
+    (void)in;
+    if (!guest_rdmsr(v, (uint32_t)regs->rcx, &value))
+        return NOT_OURS;
+    set_edx_eax(regs, value);
+    return EMULATED;
+}
+
+static enum emulation emulate_wrmsr(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *in)
+{
+    (void)in;
+    return guest_wrmsr(v, (uint32_t)regs->rcx, edx_eax(regs)) ? EMULATED : NOT_OURS;
+}
+
+/* The virtual interrupt flag is a byte that the guest owns. CLI must not touch it: the POPF that a kernel
+ * pairs it with cannot be trapped and would never set it again. */
+static enum emulation emulate_cli_sti(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *in)
+{
+    (void)regs, (void)in;
+    return iopl_allows(v) ? EMULATED : NOT_OURS;
+}
+
+/* RDTSC traps only under CR4.TSD; if that is the guest's own choice, its user mode is not allowed it. */
+static enum emulation emulate_rdtsc(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *in)
+{
+    if (!v->kernel_mode && (v->cr4_guest & CR4_TSD))
+        return NOT_OURS;
+    set_edx_eax(regs, arch_tsc());
+    if (in->opcode != 0x131)
+        regs->rcx = (uint32_t)v->tsc_aux;
+    return EMULATED;
+}
+
+static bool xcr0_ok(uint64_t value)
+{
+    uint64_t avx512 = value & XCR0_AVX512;
+
+    return (value & XCR0_X87) && !(value & ~arch_xcr0_mask()) &&
+           (!(value & XCR0_AVX) || (value & XCR0_SSE)) &&
+           (avx512 == 0 || (avx512 == XCR0_AVX512 && (value & XCR0_AVX)));
+}
+
+static enum emulation emulate_xsetbv(struct vcpu *v, struct cpu_user_regs *regs)
+{
+    uint64_t value = edx_eax(regs);
+
+    if ((uint32_t)regs->rcx != 0 || !xcr0_ok(value) || !arch_xsetbv(value))
+        return NOT_OURS;
+    v->xcr0 = value;
+    return EMULATED;
+}
+
+static enum emulation emulate_group7(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *in)
+{
+    if (in->modrm == 0xf9)
+        return emulate_rdtsc(v, regs, in);
+    return in->modrm == 0xd1 && v->kernel_mode ? emulate_xsetbv(v, regs) : NOT_OURS;
+}
+
+static enum emulation emulate_nothing(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *in)
+{
+    (void)v, (void)regs, (void)in;      /* WBINVD: a guest without devices has nothing that depends on it */
+    return EMULATED;
+}
+
+/* HLT, LGDT, LIDT, LLDT, LTR, INVLPG, SWAPGS, SYSRET and the rest are not here and stay #GP. */
+static const struct {
+    uint16_t opcode, mask;
+    bool in_user_mode;
+    enum emulation (*emulate)(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *in);
+} privileged[] = {
+    { 0x132, 0xffff, false, emulate_rdmsr },
+    { 0x0fa, 0xfffe, true, emulate_cli_sti },
+    { 0x131, 0xffff, true, emulate_rdtsc },
+    { 0x101, 0xffff, true, emulate_group7 },
+    { 0x130, 0xffff, false, emulate_wrmsr },
+    { 0x120, 0xfffd, false, emulate_mov_cr },
+    { 0x121, 0xfffd, false, emulate_mov_dr },
+    { 0x106, 0xffff, false, emulate_clts },
+    { 0x109, 0xffff, false, emulate_nothing },
+};
+
+/* What else #GP(0) may mean: some emulators raise it where a CPU has #SS(0). */
+static enum emulation stack_fault(struct vcpu *v, const struct cpu_user_regs *regs, const struct insn *in)
+{
+    if (!stack_access_not_canonical(in, regs))
+        return NOT_OURS;
+    inject_trap(v, TRAP_SS, 0);
+    return FAULTED;
+}
+
+/* AMD's CPUs have no 64-bit far pointers in memory: CALL and JMP take one of 32 bits in spite of REX.W. An emulator that
+ * looks for the selector 4 bytes further on finds null there, most likely, where the CPU names the selector that it could
+ * not load. */
+static enum emulation far_pointer_fault(struct vcpu *v, const struct cpu_user_regs *regs, const struct insn *in)
+{
+    struct segment s;
+    uint16_t selector;
+    uint64_t va;
+    unsigned reg = in->modrm >> 3 & 7;
+
+    if (in->opcode != 0xff || (reg != 3 && reg != 5) || !in->memory || in->op_bytes != 8 || cpu_vendor() != CPU_AMD)
+        return NOT_OURS;
+    if (linear_address(in, operand_segment(in), operand_offset(in, regs) + 4, 2, false, &va) != 0 ||
+        read_guest(&selector, va, 2) != 0 || selector <= 3 || read_segment(v, selector, &s))
+        return NOT_OURS;
+    inject_trap(v, TRAP_GP, selector & ~3u);
+    return FAULTED;
+}
+
+/* The bytes are read again here, after the fault, so they may be another instruction by now: what counts is
+ * only that what is emulated is decided on one copy of them. */
+enum emulation emulate_privileged(struct vcpu *v, struct cpu_user_regs *regs)
+{
+    enum emulation result;
+    enum cpu_mode mode;
+    uint8_t bytes[16];
+    struct insn in;
+    unsigned len = fetch_insn(v, regs, bytes, &mode);
+
+    if (!decode_insn(bytes, len, mode, &in))
+        return NOT_OURS;
+    if (likely(is_port_io(in.opcode) && !in.lock)) {
+        uint64_t rip = regs->rip;
+
+        result = emulate_port_io(v, regs, &in);
+        if (tracing(TRACE_EMUL) && result != NOT_OURS)
+            trace_emulated(TRC_PV_EMULATE_PRIVOP, rip, bytes, in.length);
+        return result;
+    }
+    for (unsigned i = 0; i < ARRAY_SIZE(privileged) && !in.lock; i++) {
+        if ((in.opcode & privileged[i].mask) != privileged[i].opcode)
+            continue;
+        if (!v->kernel_mode && !privileged[i].in_user_mode)
+            return NOT_OURS;
+        result = privileged[i].emulate(v, regs, &in);
+        if (tracing(TRACE_EMUL) && result != NOT_OURS)
+            trace_emulated(TRC_PV_EMULATE_PRIVOP, regs->rip, bytes, in.length);
+        if (result == EMULATED)
+            instruction_done(v, regs, next_rip(&in, regs), 0);
+        return result;
+    }
+    result = stack_fault(v, regs, &in);
+    return result != NOT_OURS ? result : far_pointer_fault(v, regs, &in);
+}
+
+/* UD2, "xen", CPUID: how a PV guest asks for the CPUID that the hypervisor wants it to see
+ * (public/arch-x86/xen.h). */
+enum emulation emulate_forced_cpuid(struct vcpu *v, struct cpu_user_regs *regs)
+{
+    static const uint8_t forced[8] = { 0x0f, 0x0b, 'x', 'e', 'n', 0x0f, 0xa2 };
+    const unsigned length = 7;
+    enum cpu_mode mode;
+    uint8_t bytes[16];
+    uint64_t found, wanted;
+    uint32_t out[4];
+
+    if (fetch_insn(v, regs, bytes, &mode) < length)
+        return NOT_OURS;
+    memcpy(&found, bytes, sizeof(found));
+    memcpy(&wanted, forced, sizeof(wanted));
+    if (found << 8 != wanted << 8)
+        return NOT_OURS;
+    if (tracing(TRACE_EMUL))
+        trace_emulated(TRC_PV_FORCED_INVALID_OP, regs->rip, forced, length);
+    guest_cpuid(v, (uint32_t)regs->rax, (uint32_t)regs->rcx, out);
+    regs->rax = out[0];
+    regs->rbx = out[1];
+    regs->rcx = out[2];
+    regs->rdx = out[3];
+    instruction_done(v, regs, mode == MODE_64 ? regs->rip + length : (uint32_t)(regs->rip + length), 0);
+    return EMULATED;
+}

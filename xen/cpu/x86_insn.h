@@ -1,0 +1,148 @@
+/* x86 instructions as data: what the decoder makes of bytes, where operands lie, and what the ALU makes of them. Pure
+ * functions of their arguments: no vCPU, no guest memory, no machine. Encodings are those of the SDM, vol. 2. */
+#ifndef XEN_X86_INSN_H
+#define XEN_X86_INSN_H
+
+#include "common/compiler.h"
+#include "xen/core/abi.h"
+#include "xen/core/types.h"
+
+#define MAX_INSN 15u
+#define NO_REG 0xffu
+#define REG_RIP 16u             /* as a base: the address of the next instruction */
+
+enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI };
+enum { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS };
+
+/* Of a code segment: its default address size in bytes. */
+enum cpu_mode { MODE_16 = 2, MODE_32 = 4, MODE_64 = 8 };
+
+/* What an instruction does, for those that anybody asks about. The first part write to their ModRM's operand (or to
+ * an implied one) and take their source from a register, an immediate or memory. */
+enum insn_op {
+    OP_OTHER,
+    OP_MOV, OP_XCHG, OP_CMPXCHG, OP_XADD, OP_ADD, OP_OR, OP_ADC, OP_SBB, OP_AND, OP_SUB, OP_XOR, OP_NOT, OP_NEG, OP_INC,
+    OP_DEC, OP_ROL, OP_ROR, OP_RCL, OP_RCR, OP_SHL, OP_SHR, OP_SAR, OP_SHLD, OP_SHRD, OP_SETCC, OP_CMPXCHG8B, OP_MOVBE,
+    OP_STOS, OP_MOVS, OP_POP_MEMORY, OP_BTS, OP_BTR, OP_BTC, OP_LAST_STORE = OP_BTC,
+    OP_BT, OP_CMP,
+    OP_PUSH, OP_POP, OP_CALL, OP_RET, OP_CALL_FAR, OP_RET_FAR, OP_IRET, OP_ENTER, OP_LEAVE,
+};
+
+struct insn {
+    uint16_t opcode;            /* 0x100 added for the 0F map, 0x200 for 0F 38, 0x300 for 0F 3A, 0x800 for VEX */
+    uint8_t op;                 /* enum insn_op */
+    uint8_t mode;               /* enum cpu_mode */
+    uint8_t length;
+    uint8_t op_bytes;           /* operand size: 1, 2, 4, 8 */
+    uint8_t ad_bytes;           /* address size: 2, 4, 8 */
+    uint8_t rex;                /* 0: none; of a VEX prefix the same bits */
+    uint8_t rep;                /* 0, 0xf2 or 0xf3 */
+    uint8_t override;           /* of the segment, by a prefix that counts: 1 + SEG_*; 0: none */
+    uint8_t modrm;
+    uint8_t source;             /* of a store: the register that has its value; NO_REG: imm has it */
+    uint8_t base, index, scale; /* of the memory operand: registers or NO_REG; the index is shifted by scale */
+    bool memory : 1;            /* there is a memory operand with an address in the instruction */
+    bool opsize : 1, lock : 1;  /* prefixes 66, F0 */
+    bool by_cl : 1;             /* the count of a shift is CL, not imm */
+    int64_t disp;
+    uint64_t imm;               /* sign-extended; of ENTER: the second in bits 16 to 23 */
+};
+
+/* One instruction at bytes. False: longer than len bytes, or no instruction (or one of AVX-512 or XOP). */
+bool decode_insn(const uint8_t *bytes, unsigned len, enum cpu_mode mode, struct insn *in);
+
+static inline bool is_store(const struct insn *in)
+{
+    return in->op != OP_OTHER && in->op <= OP_LAST_STORE;
+}
+static inline bool is_port_io(unsigned opcode)
+{
+    opcode &= 0xffcu;           /* E4..E7, EC..EF, 6C..6F */
+    return opcode == 0xec || opcode == 0xe4 || opcode == 0x6c;
+}
+/* The segment of the memory operand, or of what RSI points to. */
+static inline unsigned operand_segment(const struct insn *in)
+{
+    if (unlikely(in->override != 0))
+        return in->override - 1u;
+    return in->memory && (in->base == RSP || in->base == RBP) ? SEG_SS : SEG_DS;
+}
+static inline unsigned modrm_reg(const struct insn *in)
+{
+    return (in->modrm >> 3 & 7u) | (in->rex << 1 & 8u);
+}
+static inline unsigned modrm_rm(const struct insn *in)
+{
+    return (in->modrm & 7u) | (in->rex << 3 & 8u);
+}
+
+static inline uint64_t next_rip(const struct insn *in, const struct cpu_user_regs *regs)
+{
+    uint64_t rip = regs->rip + in->length;
+
+    return likely(in->mode == MODE_64) ? rip : (uint32_t)rip;
+}
+
+static inline uint64_t size_mask(unsigned bytes)
+{
+    return ~0ull >> (64 - 8 * bytes);
+}
+
+/* Registers by their number in instructions. */
+static inline uint64_t *reg_by_number(struct cpu_user_regs *regs, unsigned nr)
+{
+#define REG(name) offsetof(struct cpu_user_regs, name)
+    static const uint8_t offsets[16] = {
+        REG(rax), REG(rcx), REG(rdx), REG(rbx), REG(rsp), REG(rbp), REG(rsi), REG(rdi),
+        REG(r8), REG(r9), REG(r10), REG(r11), REG(r12), REG(r13), REG(r14), REG(r15),
+    };
+#undef REG
+    return (uint64_t *)((char *)regs + offsets[nr & 15]);
+}
+static inline uint64_t reg_value(const struct cpu_user_regs *regs, unsigned nr)
+{
+    return *reg_by_number((struct cpu_user_regs *)(uintptr_t)regs, nr);
+}
+/* As an instruction of that operand size does: 4 bytes clear the upper half, 1 and 2 leave the rest alone. */
+static inline void write_reg(uint64_t *reg, unsigned bytes, uint64_t value)
+{
+    uint64_t mask = size_mask(bytes);
+
+    *reg = (bytes >= 4 ? 0 : *reg & ~mask) | (value & mask);
+}
+/* Numbers 4 to 7 are AH to BH in byte operations without REX. */
+static inline bool is_high_byte(const struct insn *in, unsigned nr)
+{
+    return unlikely(in->op_bytes == 1) && in->rex == 0 && nr >= 4;
+}
+static inline uint64_t read_operand_reg(const struct insn *in, const struct cpu_user_regs *regs, unsigned nr)
+{
+    return is_high_byte(in, nr) ? reg_value(regs, nr - 4) >> 8 : reg_value(regs, nr);
+}
+static inline void write_operand_reg(const struct insn *in, struct cpu_user_regs *regs, unsigned nr, uint64_t value)
+{
+    if (is_high_byte(in, nr)) {
+        uint64_t *reg = reg_by_number(regs, nr - 4);
+
+        *reg = (*reg & ~0xff00ull) | (value & 0xff) << 8;
+    } else {
+        write_reg(reg_by_number(regs, nr), in->op_bytes, value);
+    }
+}
+
+/* operand.c */
+/* The memory operand's offset in its segment. For BTS, BTR, BTC and BT with a register, the one of the word that
+ * holds the bit. */
+uint64_t operand_offset(const struct insn *in, const struct cpu_user_regs *regs);
+/* 64-bit code: does the instruction access memory through RSP or RBP, by its operand or by implication, at an address
+ * that is not canonical? Such an access is #SS(0). */
+bool stack_access_not_canonical(const struct insn *in, const struct cpu_user_regs *regs);
+
+/* alu.c: what op makes of a destination a and a source b (for BTS and the like: the number of the bit; for SETCC: of
+ * the condition), with a count for shifts; flags are RFLAGS before and after. Bits beyond the operand's are garbage, in
+ * and out. Flags that the SDM calls undefined: AF stays, and so does OF of shifts by more than one. */
+uint64_t alu(enum insn_op op, unsigned bytes, uint64_t a, uint64_t b, unsigned count, uint64_t *flags);
+void compare(unsigned bytes, uint64_t a, uint64_t b, uint64_t *flags);      /* CMP */
+bool condition_holds(unsigned condition, uint64_t flags);
+
+#endif

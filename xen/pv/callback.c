@@ -1,0 +1,114 @@
+/* Owns where the guest kernel wants to be entered: callback_op, set_callbacks, nmi_op, stack_switch. */
+#include "xen/core/guest_access.h"
+#include "xen/pv/hypercalls.h"
+#include "xen/pv/upcall.h"
+
+static const int8_t callback_of_type[] = {
+    [CALLBACKTYPE_event] = CB_EVENT,
+    [CALLBACKTYPE_failsafe] = CB_FAILSAFE,
+    [CALLBACKTYPE_syscall] = CB_SYSCALL,
+    [CALLBACKTYPE_sysenter_deprecated] = -1,
+    [CALLBACKTYPE_nmi] = -1,    /* is entry 2 of the trap table */
+    [CALLBACKTYPE_sysenter] = CB_SYSENTER,
+    [CALLBACKTYPE_syscall32] = CB_SYSCALL32,
+};
+
+static void set_callback(struct vcpu *v, enum callback cb, uint64_t address, bool mask_events)
+{
+    v->callback[cb] = address;
+    v->cb_masks_events = (uint8_t)((v->cb_masks_events & ~(1u << cb)) | (unsigned)mask_events << cb);
+}
+
+static void set_nmi_handler(struct vcpu *v, uint64_t address)
+{
+    v->traps[TRAP_NMI] = (struct trap_info){
+        .vector = TRAP_NMI, .flags = 4, .cs = FLAT_KERNEL_CS64, .address = address };
+}
+
+static long callback_register(uint64_t arg)
+{
+    struct callback_register reg;
+
+    if (copy_from_guest(&reg, arg, sizeof(reg)) != 0)
+        return -EFAULT;
+    if (!is_canonical(reg.address))
+        return -EINVAL;
+    if (reg.type == CALLBACKTYPE_nmi) {
+        set_nmi_handler(current, reg.address);
+        return 0;
+    }
+    if (reg.type >= ARRAY_SIZE(callback_of_type) || callback_of_type[reg.type] < 0)
+        return -ENOSYS;
+    set_callback(current, (enum callback)callback_of_type[reg.type], reg.address, reg.flags & CALLBACKF_mask_events);
+    return 0;
+}
+
+static long callback_unregister(uint64_t arg)
+{
+    struct callback_unregister unreg;
+
+    if (copy_from_guest(&unreg, arg, sizeof(unreg)) != 0)
+        return -EFAULT;
+    if (unreg.type == CALLBACKTYPE_nmi) {
+        set_nmi_handler(current, 0);
+        return 0;
+    }
+    return unreg.type < ARRAY_SIZE(callback_of_type) && callback_of_type[unreg.type] >= 0 ? -EINVAL : -ENOSYS;
+}
+
+long do_callback_op(int cmd, uint64_t arg)
+{
+    switch (cmd) {
+    case CALLBACKOP_register:
+        return callback_register(arg);
+    case CALLBACKOP_unregister:
+        return callback_unregister(arg);
+    }
+    return -ENOSYS;
+}
+
+/* The older form, in which only events mask events. It never fails: an address that cannot be is passed over, and that
+ * callback stays what it was. */
+long do_set_callbacks(uint64_t event, uint64_t failsafe, uint64_t syscall)
+{
+    const uint64_t addresses[] = { [CB_EVENT] = event, [CB_FAILSAFE] = failsafe, [CB_SYSCALL] = syscall };
+
+    for (unsigned cb = 0; cb < ARRAY_SIZE(addresses); cb++)
+        if (is_canonical(addresses[cb]))
+            set_callback(current, (enum callback)cb, addresses[cb], cb == CB_EVENT);
+    return 0;
+}
+
+long do_nmi_op(unsigned cmd, uint64_t arg)
+{
+    struct xennmi_callback cb;
+
+    switch (cmd) {
+    case XENNMI_register_callback:
+        if (copy_from_guest(&cb, arg, sizeof(cb)) != 0)
+            return -EFAULT;
+        if (!is_canonical(cb.handler_address))
+            return -EINVAL;
+        set_nmi_handler(current, cb.handler_address);
+        return 0;
+    case XENNMI_unregister_callback:
+        set_nmi_handler(current, 0);
+        return 0;
+    }
+    return -ENOSYS;
+}
+
+/* Whether the stack can take a frame shows when one is pushed; entry.S relies on a push below sp not to touch the hole,
+ * so that a stack there is replaced by an address at which every push faults. */
+void set_kernel_stack(struct vcpu *v, uint64_t sp)
+{
+    v->kernel_sp = guest_range_ok(sp, 1) && guest_range_ok(sp - 128, 1) ? sp : 1ull << 63;
+}
+
+/* ss:sp for entries from user mode. In 64-bit mode ss means nothing: the kernel is entered with the flat one. */
+long do_stack_switch(uint64_t ss, uint64_t sp)
+{
+    (void)ss;
+    set_kernel_stack(current, sp);
+    return 0;
+}

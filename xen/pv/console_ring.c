@@ -1,0 +1,239 @@
+/* Owns the PV console ring of each guest: what it writes is taken in chunks, when it says so, by the console's
+ * timer, and by the idle CPU; what is typed is put in by input.c and store.c. What becomes of the bytes is
+ * console.c's business, and so is when a guest may write; until then its ring stays as it is, and it gets its event
+ * when some of it was taken.
+ *
+ * The ring's page is the guest's memory: every index is read once and judged. Our type reference keeps it from
+ * becoming a page table while we write to it. */
+#include "xen/core/console.h"
+#include "xen/core/console_tx.h"
+#include "xen/pv/evtchn.h"
+#include "xen/core/frame.h"
+#include "xen/core/sched.h"
+#include "xen/pv/store.h"
+#include "xen/core/time.h"
+
+#define DRAIN_NS 100000ull              /* for a guest that sends, on its own time */
+#define POLL_NS 100000ull               /* for all guests, on anybody's */
+#define PROMPT_NS 1000000000ull         /* after this long an unfinished line is shown in any case */
+
+int console_attach(struct domain *d, mfn_t ring)
+{
+    struct frame *f;
+    int rc, port;
+
+    spin_lock(&d->mm_lock);
+    rc = get_page_and_type(ring, d, TYPE_WRITABLE, &f);
+    spin_unlock(&d->mm_lock);
+    if (rc != 0)
+        return rc;
+    port = evtchn_bind_hypervisor(d, 0, console_drain);
+    if (port < 0) {
+        spin_lock(&d->mm_lock);
+        put_page_and_type(f);
+        spin_unlock(&d->mm_lock);
+        return port;
+    }
+    d->console_mfn = ring;
+    d->console_port = (evtchn_port_t)port;
+    d->console_ring = mfn_to_virt(ring);
+    console_input_offer(d);
+    return port;
+}
+
+/* How many bytes wait; none when the indices are senseless. */
+static uint32_t nr_waiting(const struct domain *d)
+{
+    const struct xencons_interface *ring = d->console_ring;
+    uint32_t n;
+
+    if (ring == NULL)
+        return 0;
+    n = READ_ONCE(ring->out_prod) - READ_ONCE(ring->out_cons);
+    return n <= sizeof(ring->out) ? n : 0;
+}
+
+/* At most limit bytes and one chunk; how many there were. The guest may write. */
+static uint32_t take_output(struct domain *d, uint32_t limit)
+{
+    struct xencons_interface *ring = d->console_ring;
+    uint32_t len = MIN(MIN(nr_waiting(d), limit), CONSOLE_CHUNK), cons;
+    char chunk[CONSOLE_CHUNK];
+
+    if (len == 0)
+        return 0;
+    cons = READ_ONCE(ring->out_cons);
+    for (uint32_t i = 0; i < len; i++)
+        chunk[i] = READ_ONCE(ring->out[MASK_XENCONS_IDX(cons + i, ring->out)]);
+    guest_console_write(d, CONSOLE_BY_RING, chunk, len);
+    barrier();
+    WRITE_ONCE(ring->out_cons, cons + len);
+    return len;
+}
+
+/* It runs in the guest's own call, so the guest pays, but others wait: not for long. */
+void console_drain(struct domain *d)
+{
+    uint64_t start = 0;
+    bool any = false, more;
+
+    do {
+        more = console_may_write(d) ? take_output(d, CONSOLE_CHUNK) != 0 : console_pump(CONSOLE_PUMP_NS);
+        any |= more;
+        if (nr_waiting(d) == 0)
+            break;
+        start = start != 0 ? start : now_ns();
+    } while (more && now_ns() - start < DRAIN_NS);
+    if (!tx_empty())
+        console_pump(CONSOLE_PUMP_NS);
+    if (any)
+        evtchn_raise(d, d->console_port);       /* it may be waiting for room */
+    if (nr_waiting(d) != 0 || !tx_empty())
+        console_poll_soon();
+    if (d->id == STORE_DOMID)
+        store_poll();                           /* it may have made room */
+}
+
+/* What stands in the ring when it is asked first is all that is taken: another domain may have the page mapped, and
+ * write on. */
+bool console_finished(struct domain *d)
+{
+    uint64_t start = now_ns();
+    uint32_t len;
+
+    if (!d->console_ending) {
+        d->console_ending = true;
+        d->console_left = nr_waiting(d);
+    }
+    console_pump(CONSOLE_PUMP_NS);
+    while (d->console_left != 0 && console_may_write(d) && now_ns() - start < DRAIN_NS) {
+        len = take_output(d, d->console_left);
+        d->console_left = len != 0 ? d->console_left - len : 0;
+    }
+    if (d->console_left != 0)
+        console_poll_soon();
+    return d->console_left == 0 || tx_stuck();
+}
+
+void console_detach(struct domain *d)
+{
+    mfn_t mfn = d->console_mfn;
+
+    console_end_lines(d);
+    if (d->console_ring == NULL)
+        return;
+    d->console_ring = NULL;
+    d->console_mfn = 0;
+    spin_lock(&d->mm_lock);
+    put_page_and_type(mfn_to_frame(mfn));
+    spin_unlock(&d->mm_lock);
+    console_input_withdraw(d);
+}
+
+bool console_has_room(const struct domain *d, unsigned n)
+{
+    const struct xencons_interface *ring = d->console_ring;
+    uint32_t used;
+
+    if (ring == NULL)
+        return false;
+    used = READ_ONCE(ring->in_prod) - READ_ONCE(ring->in_cons);
+    return used <= sizeof(ring->in) && sizeof(ring->in) - used >= n;
+}
+
+void console_give(struct domain *d, char c)
+{
+    struct xencons_interface *ring = d->console_ring;
+    uint32_t prod;
+
+    if (!console_has_room(d, 1))
+        return;
+    prod = READ_ONCE(ring->in_prod);
+    WRITE_ONCE(ring->in[MASK_XENCONS_IDX(prod, ring->in)], c);
+    barrier();
+    WRITE_ONCE(ring->in_prod, prod + 1);
+    evtchn_raise(d, d->console_port);
+}
+
+/* A guest all of whose vCPUs sleep has said what it wanted to say: the unfinished line is a prompt. */
+static bool looks_like_prompt(const struct domain *d, const struct console_line *l)
+{
+    struct vcpu *v;
+    unsigned i;
+
+    if (l->len == 0)
+        return false;
+    if (now_ns() - l->since > PROMPT_NS)
+        return true;
+    for_each_vcpu(d, v, i)
+        if (v->up && !v->blocked)
+            return false;
+    return true;
+}
+
+/* Of one that is dying, everything was taken, and its event channels may be gone. */
+static bool poll_guest(struct domain *d)
+{
+    bool any;
+
+    if (d->state >= DOM_DYING)
+        return false;
+    any = console_may_write(d) && take_output(d, CONSOLE_CHUNK) != 0;
+    if (any)
+        evtchn_raise(d, d->console_port);
+    for (unsigned way = 0; way < NR_CONSOLE_WAYS; way++)
+        if (looks_like_prompt(d, &d->console_line[way]) && console_may_write(d))
+            console_show_line(d, &d->console_line[way], false);
+    if (d->console_ending && console_finished(d)) {
+        sched_wake_idle();                      /* its end was waiting for that */
+        any = true;
+    }
+    return any;
+}
+
+/* Each gets a chunk in its turn; the next time it goes on behind the last one. */
+static bool poll_guests(uint64_t end)
+{
+    static domid_t last;
+    domid_t from = last;
+    bool any = false;
+    struct domain *d;
+
+    for (unsigned pass = 0; pass < 2; pass++)
+        for_each_domain(d) {
+            if ((d->id > from) != (pass == 0))
+                continue;
+            any |= poll_guest(d);
+            last = d->id;
+            if (now_ns() >= end)
+                return any;
+        }
+    return any;
+}
+
+/* It runs in the timer interrupt, on nobody's account, and a line may be slow: guests that always have more to say
+ * must not get the whole CPU for it. */
+bool console_poll(void)
+{
+    uint64_t end = now_ns() + POLL_NS, now;
+    bool any = false, more = true;
+
+    for (now = end - POLL_NS; more && now < end; now = now_ns()) {
+        more = console_pump(end - now);
+        more |= poll_guests(end);
+        any |= more;
+    }
+    return any;
+}
+
+bool console_busy(void)
+{
+    struct domain *d;
+
+    if (!tx_empty())
+        return true;
+    for_each_domain(d)
+        if (d->state < DOM_DYING && nr_waiting(d) != 0)
+            return true;
+    return false;
+}

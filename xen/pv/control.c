@@ -1,0 +1,75 @@
+/* Owns the calls that only a domain with privileges may make, which no domain here is: each is refused as Xen refuses
+ * it to an ordinary domain, what is wrong with the call before what is wrong with the caller. */
+#include "xen/core/domain.h"
+#include "xen/core/guest_access.h"
+#include "xen/pv/hypercalls.h"
+
+/* All three begin with cmd and interface_version. */
+static int check_version(uint64_t uop, void *op, size_t len, uint32_t version)
+{
+    if (copy_from_guest(op, uop, len) != 0)
+        return -EFAULT;
+    return ((const uint32_t *)op)[1] == version ? 0 : -EACCES;
+}
+
+_Static_assert(offsetof(struct xen_platform_op, interface_version) == 4 &&
+               offsetof(struct xen_sysctl, interface_version) == 4 &&
+               offsetof(struct xen_domctl, interface_version) == 4, "check_version");
+
+long do_platform_op(uint64_t uop)
+{
+    struct xen_platform_op op;
+    int rc = check_version(uop, &op, sizeof(op), XENPF_INTERFACE_VERSION);
+
+    return rc != 0 ? rc : -EPERM;
+}
+
+long do_sysctl(uint64_t uop)
+{
+    struct xen_sysctl op;
+    int rc = check_version(uop, &op, sizeof(op), XEN_SYSCTL_INTERFACE_VERSION);
+
+    return rc != 0 ? rc : -EPERM;
+}
+
+/* These do without a domain; the others name one, and not by DOMID_SELF. */
+static bool names_no_domain(const struct xen_domctl *op)
+{
+    return op->cmd == XEN_DOMCTL_createdomain ||
+           (op->domain == DOMID_INVALID && (op->cmd == XEN_DOMCTL_test_assign_device || op->cmd == XEN_DOMCTL_vm_event_op));
+}
+
+long do_domctl(uint64_t uop)
+{
+    struct xen_domctl op;
+    int rc = check_version(uop, &op, sizeof(op), XEN_DOMCTL_INTERFACE_VERSION);
+
+    if (rc != 0)
+        return rc;
+    return names_no_domain(&op) || domain_exists(op.domain) ? -EPERM : -ESRCH;
+}
+
+long do_kexec_op(unsigned long cmd, uint64_t arg)
+{
+    (void)cmd, (void)arg;
+    return -EPERM;
+}
+
+long do_hypfs_op(unsigned cmd, uint64_t path, unsigned long path_len, uint64_t buf, unsigned long buf_len)
+{
+    (void)cmd, (void)path, (void)path_len, (void)buf, (void)buf_len;
+    return -EPERM;
+}
+
+long do_mca(uint64_t op)
+{
+    (void)op;
+    return -EPERM;
+}
+
+/* The performance counters are not virtualised, as on a Xen without vpmu=. */
+long do_xenpmu_op(unsigned op, uint64_t arg)
+{
+    (void)op, (void)arg;
+    return -EOPNOTSUPP;
+}

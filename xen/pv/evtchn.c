@@ -1,0 +1,383 @@
+/* Owns the ports of a domain and how an event reaches the guest by bitmaps; by queues it is evtchn_fifo.c's.
+ * What guests ask for is in evtchn_op.c; the upcall itself, made from evtchn_upcall_pending on the way out,
+ * is upcall.c's.
+ *
+ * The words of shared_info and vcpu_info are the guest's too, which may change them at any time, on
+ * another CPU even. So they are only ever touched by single atomic operations, and nothing of ours depends
+ * on what they say but whether this guest is woken. */
+#include "xen/pv/evtchn_table.h"
+#include "xen/core/frame.h"
+#include "xen/core/trace.h"
+
+#define BITS 64u
+#define BUCKETS_LOOKED_AT 8u            /* again, at each opening of a port */
+
+static inline bool test_and_set(uint64_t *words, unsigned nr)
+{
+    uint64_t bit = 1ull << nr % BITS;
+
+    return __atomic_fetch_or(&words[nr / BITS], bit, __ATOMIC_SEQ_CST) & bit;
+}
+
+static inline bool test_and_clear(uint64_t *words, unsigned nr)
+{
+    uint64_t bit = 1ull << nr % BITS;
+
+    return __atomic_fetch_and(&words[nr / BITS], ~bit, __ATOMIC_SEQ_CST) & bit;
+}
+
+static inline bool test(const uint64_t *words, unsigned nr)
+{
+    return READ_ONCE(words[nr / BITS]) >> nr % BITS & 1;
+}
+
+/* Pollers wake for a port that is masked, or was pending for long: they look at the port's bit alone. */
+void evtchn_wake_pollers(struct domain *d, evtchn_port_t port)
+{
+    for (uint32_t mask = d->poll_mask; mask != 0; mask &= mask - 1) {
+        struct vcpu *v = d->vcpu[__builtin_ctz(mask)];
+
+        if (v->poll_port == port || v->poll_port == POLL_SEVERAL)
+            vcpu_wake(v);
+    }
+}
+
+static void two_level_set_pending(struct vcpu *v, struct evtchn *e, evtchn_port_t port)
+{
+    struct domain *d = v->domain;
+    struct shared_info *s = d->shared;
+
+    (void)e;
+    if (test_and_set(s->evtchn_pending, port))
+        return;
+    if (!test(s->evtchn_mask, port) && !test_and_set(&v->info->evtchn_pending_sel, port / BITS))
+        mark_events_pending(v);
+    if (unlikely(d->poll_mask != 0))
+        evtchn_wake_pollers(d, port);
+}
+
+static void two_level_clear_pending(struct domain *d, evtchn_port_t port)
+{
+    test_and_clear(d->shared->evtchn_pending, port);
+}
+
+static bool two_level_is_pending(struct domain *d, evtchn_port_t port)
+{
+    return test(d->shared->evtchn_pending, port);
+}
+
+/* A bit is no place where a closed port's event could still stand in line. */
+static bool two_level_is_busy(struct domain *d, evtchn_port_t port)
+{
+    (void)d, (void)port;
+    return false;
+}
+
+static void two_level_unmask(struct vcpu *v, struct evtchn *e, evtchn_port_t port)
+{
+    struct shared_info *s = v->domain->shared;
+
+    (void)e;
+    if (test_and_clear(s->evtchn_mask, port) && test(s->evtchn_pending, port) &&
+        !test_and_set(&v->info->evtchn_pending_sel, port / BITS))
+        mark_events_pending(v);
+}
+
+const struct evtchn_abi evtchn_two_level = {
+    EVTCHN_2L_NR_CHANNELS, two_level_set_pending, two_level_clear_pending, two_level_is_pending,
+    two_level_is_busy, two_level_unmask,
+};
+
+/* Who sent it shows in the port's own state. It concerns who gets it and, from port to port, the sender, who runs. */
+void evtchn_trace(const struct domain *d, const struct evtchn *e, evtchn_port_t port)
+{
+    const struct vcpu *v = d->vcpu[e->notify_vcpu];
+    enum trace_send how = e->state == EVTCHNSTAT_virq ? TRACE_SEND_VIRQ : e->state == EVTCHNSTAT_ipi ? TRACE_SEND_IPI
+                          : e->remote != NULL ? TRACE_SEND_PORT : TRACE_SEND_XEN;
+    const uint32_t words[] = { how, how == TRACE_SEND_VIRQ ? e->virq : how == TRACE_SEND_PORT ? e->remote_port : port,
+                               VCPU_WORD(v), port };
+
+    if (how == TRACE_SEND_PORT && !(d->trace & TRACE_EVENT))
+        d = current->domain;
+    trace_put_of(d, TRACE_EVENT, TRC_PARAGON_SEND, words, ARRAY_SIZE(words));
+}
+
+static void set_room(struct evtchn_table *t, unsigned bucket, bool room)
+{
+    uint64_t bit = 1ull << bucket % BITS, *word = &t->has_room[bucket / BITS];
+
+    *word = room ? *word | bit : *word & ~bit;
+}
+
+void evtchn_nobody_is_busy(struct evtchn_table *t)
+{
+    for (unsigned i = 0; i < MAX_BUCKETS; i++)
+        set_room(t, i, i < t->nr_valid / PORTS_PER_BUCKET && t->nr_closed[i] != 0);
+}
+
+/* There may be one already, from before a reset. */
+static int add_bucket(struct domain *d)
+{
+    struct evtchn_table *t = d->evtchn;
+    unsigned n = t->nr_valid / PORTS_PER_BUCKET;
+
+    if (t->nr_valid == t->abi->nr_ports)
+        return -ENOSPC;
+    if (t->bucket[n] == NULL)
+        t->bucket[n] = alloc_page_for(d);
+    if (t->bucket[n] == NULL)
+        return -ENOMEM;
+    t->nr_valid += PORTS_PER_BUCKET;
+    t->nr_closed[n] = PORTS_PER_BUCKET - (n == 0);
+    set_room(t, n, true);
+    return 0;
+}
+
+int evtchn_init(struct domain *d)
+{
+    struct evtchn_table *t = alloc_pages(EVTCHN_TABLE_ORDER);
+
+    if (t == NULL)
+        return -ENOMEM;
+    t->abi = &evtchn_two_level;
+    d->evtchn = t;
+    return add_bucket(d);
+}
+
+static unsigned first_with_room(const struct evtchn_table *t)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(t->has_room); i++)
+        if (t->has_room[i] != 0)
+            return i * BITS + (unsigned)__builtin_ctzll(t->has_room[i]);
+    return MAX_BUCKETS;
+}
+
+/* 0: all that are closed are busy, and there they stay, since a guest that takes one off its queue does not tell us. */
+static evtchn_port_t free_port_in(struct domain *d, unsigned bucket)
+{
+    struct evtchn_table *t = d->evtchn;
+    evtchn_port_t first = bucket * PORTS_PER_BUCKET;
+
+    for (evtchn_port_t port = MAX(first, 1u); port < first + PORTS_PER_BUCKET; port++)
+        if (evtchn_lookup(d, port)->state == EVTCHNSTAT_closed && !t->abi->is_busy(d, port))
+            return port;
+    set_room(t, bucket, false);
+    return 0;
+}
+
+/* The lowest port that is closed and not busy, or 0. A guest can have every port closed and busy. So that it does not make
+ * us look at all of them for each new one, buckets with nothing else are left alone, and a few at a time, round and round,
+ * get another chance; a guest of some thousand ports sees nothing of that. */
+static evtchn_port_t find_free_port(struct domain *d)
+{
+    struct evtchn_table *t = d->evtchn;
+    unsigned nr_buckets = t->nr_valid / PORTS_PER_BUCKET, bucket;
+
+    for (unsigned i = 0; i < MIN(nr_buckets, BUCKETS_LOOKED_AT); i++) {
+        t->next_chance = t->next_chance + 1 < nr_buckets ? t->next_chance + 1 : 0;
+        if (t->nr_closed[t->next_chance] != 0)
+            set_room(t, t->next_chance, true);
+    }
+    for (unsigned i = 0; i < 2 * BUCKETS_LOOKED_AT && (bucket = first_with_room(t)) < MAX_BUCKETS; i++) {
+        evtchn_port_t port = free_port_in(d, bucket);
+
+        count_work(PORTS_PER_BUCKET * WORK_PER_LOOK);
+        if (port != 0)
+            return port;
+    }
+    return 0;
+}
+
+int evtchn_open_port(struct domain *d, struct evtchn init)
+{
+    struct evtchn_table *t = d->evtchn;
+    struct evtchn *e;
+    evtchn_port_t port;
+    int rc;
+
+    if (t->resetting)
+        return -EBUSY;
+    port = find_free_port(d);
+    if (port == 0) {
+        rc = add_bucket(d);
+        if (rc != 0)
+            return rc;
+        port = MAX(t->nr_valid - PORTS_PER_BUCKET, 1u);
+    }
+    if (unlikely(port > d->max_port))
+        return -ENOSPC;
+    if (--t->nr_closed[port / PORTS_PER_BUCKET] == 0)
+        set_room(t, port / PORTS_PER_BUCKET, false);
+    e = evtchn_lookup(d, port);
+    init.priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
+    init.last_vcpu = e->last_vcpu;
+    init.last_priority = e->last_priority;
+    *e = init;
+    return (int)port;
+}
+
+void evtchn_lock_pair(struct domain *a, struct domain *b)
+{
+    struct domain *first = a->id < b->id ? a : b;
+
+    spin_lock(&first->evtchn->lock);
+    if (a != b)
+        spin_lock(&(first == a ? b : a)->evtchn->lock);
+}
+
+void evtchn_unlock_pair(struct domain *a, struct domain *b)
+{
+    spin_unlock(&a->evtchn->lock);
+    if (a != b)
+        spin_unlock(&b->evtchn->lock);
+}
+
+/* The lock is held, and the remote's for a port that has one. */
+static void close_port_locked(struct domain *d, evtchn_port_t port, struct evtchn *e)
+{
+    struct evtchn_table *t = d->evtchn;
+    struct vcpu *v;
+    unsigned i;
+
+    if (e->state == EVTCHNSTAT_virq)
+        for_each_vcpu(d, v, i)
+            if (v != NULL && v->virq_port[e->virq] == port)
+                v->virq_port[e->virq] = 0;
+    if (e->state == EVTCHNSTAT_interdomain && e->remote != NULL) {
+        struct evtchn *r = evtchn_lookup(e->remote, e->remote_port);
+
+        r->state = EVTCHNSTAT_unbound;
+        r->remote = NULL;
+        r->remote_domid = d->id;
+    }
+    *e = (struct evtchn){ .last_vcpu = e->last_vcpu, .last_priority = e->last_priority };
+    t->abi->clear_pending(d, port);     /* the next who gets the port shall not find our event */
+    t->nr_closed[port / PORTS_PER_BUCKET]++;
+    set_room(t, port / PORTS_PER_BUCKET, true);
+}
+
+int evtchn_close_port(struct domain *d, evtchn_port_t port)
+{
+    struct evtchn *e = evtchn_lookup(d, port);
+    struct domain *remote;
+    int rc = -EINVAL;
+
+    if (e == NULL)
+        return -EINVAL;
+    for (;;) {
+        remote = e->remote != NULL ? e->remote : d;
+        evtchn_lock_pair(d, remote);
+        if (likely(remote == (e->remote != NULL ? e->remote : d)))
+            break;
+        evtchn_unlock_pair(d, remote);  /* the other end was closed or bound anew meanwhile */
+    }
+    if (e->state != EVTCHNSTAT_closed) {
+        close_port_locked(d, port, e);
+        rc = 0;
+    }
+    evtchn_unlock_pair(d, remote);
+    return rc;
+}
+
+void evtchn_destroy(struct domain *d)
+{
+    struct evtchn_table *t = d->evtchn;
+
+    if (t == NULL)
+        return;
+    for (evtchn_port_t port = 1; port < t->nr_valid; port++) {
+        if (evtchn_lookup(d, port)->state != EVTCHNSTAT_closed)
+            evtchn_close_port(d, port);
+        preempt_after(WORK_PER_PORT);
+    }
+    fifo_destroy(d);
+    d->evtchn = NULL;
+    for (unsigned i = 0; i < MAX_BUCKETS; i++) {
+        free_page_for(d, t->bucket[i]);
+        preempt_after(WORK_PER_PORT);
+    }
+    free_pages(t, EVTCHN_TABLE_ORDER);
+}
+
+void send_guest_virq(struct vcpu *v, unsigned virq)
+{
+    struct domain *d = v->domain;
+    evtchn_port_t port = v->virq_port[virq];
+
+    if (port == 0)
+        return;
+    spin_lock(&d->evtchn->lock);
+    evtchn_set_pending(d, evtchn_lookup(d, port), port);
+    spin_unlock(&d->evtchn->lock);
+}
+
+int evtchn_bind_hypervisor(struct domain *d, unsigned vcpu, void (*notify)(struct domain *d))
+{
+    int port;
+
+    spin_lock(&d->evtchn->lock);
+    port = evtchn_open_port(d, (struct evtchn){ .state = EVTCHNSTAT_interdomain,
+                                                .notify_vcpu = (uint8_t)vcpu, .notify = notify });
+    spin_unlock(&d->evtchn->lock);
+    return port;
+}
+
+int evtchn_open_unbound(struct domain *d, domid_t remote)
+{
+    int port;
+
+    spin_lock(&d->evtchn->lock);
+    port = evtchn_open_port(d, (struct evtchn){ .state = EVTCHNSTAT_unbound, .remote_domid = remote });
+    spin_unlock(&d->evtchn->lock);
+    return port;
+}
+
+/* The guest may have closed the port, and opened it again for something else. */
+void evtchn_raise(struct domain *d, evtchn_port_t port)
+{
+    struct evtchn *e = evtchn_lookup(d, port);
+
+    if (e == NULL)
+        return;
+    spin_lock(&d->evtchn->lock);
+    if (e->notify != NULL)
+        evtchn_set_pending(d, e, port);
+    spin_unlock(&d->evtchn->lock);
+}
+
+void evtchn_raise_unbound(struct domain *d, evtchn_port_t port)
+{
+    struct evtchn *e = evtchn_lookup(d, port);
+
+    if (e == NULL)
+        return;
+    spin_lock(&d->evtchn->lock);
+    if (e->state == EVTCHNSTAT_unbound)
+        evtchn_set_pending(d, e, port);
+    spin_unlock(&d->evtchn->lock);
+}
+
+bool evtchn_port_valid(struct domain *d, evtchn_port_t port)
+{
+    return evtchn_lookup(d, port) != NULL;
+}
+
+bool evtchn_port_pending(struct domain *d, evtchn_port_t port)
+{
+    bool pending;
+
+    if (evtchn_lookup(d, port) == NULL)
+        return false;
+    spin_lock(&d->evtchn->lock);
+    pending = d->evtchn->abi->is_pending(d, port);
+    spin_unlock(&d->evtchn->lock);
+    return pending;
+}
+
+/* The guest may have read the old place between our copying it and now: say that everything is pending. It
+ * looks at the ports, finds nothing, and goes on. */
+void evtchn_info_moved(struct vcpu *v)
+{
+    __atomic_store_n(&v->info->evtchn_pending_sel, ~0ul, __ATOMIC_SEQ_CST);
+    mark_events_pending(v);
+}

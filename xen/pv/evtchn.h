@@ -1,0 +1,29 @@
+/* Event channels: ports of a domain, and the bitmaps or queues that tell the guest. */
+#ifndef XEN_EVTCHN_H
+#define XEN_EVTCHN_H
+
+#include "xen/core/domain.h"
+
+#define POLL_SEVERAL (~0u)                   /* vcpu.poll_port: woken by any port */
+
+int evtchn_init(struct domain *d);          /* 0 or -ENOMEM */
+void evtchn_destroy(struct domain *d);      /* closes every port, frees the tables */
+void send_guest_virq(struct vcpu *v, unsigned virq);     /* per-vCPU or global: on v's binding; unbound: nothing */
+/* A port of d whose other end is the hypervisor itself (console). notify runs when the guest sends.
+ * The port, or negative errno. */
+int evtchn_bind_hypervisor(struct domain *d, unsigned vcpu, void (*notify)(struct domain *d));
+/* A port of d that only `remote` may bind to; or negative errno. */
+int evtchn_open_unbound(struct domain *d, domid_t remote);
+void evtchn_raise_unbound(struct domain *d, evtchn_port_t port);     /* to one whose other end has gone */
+void evtchn_raise(struct domain *d, evtchn_port_t port);  /* from the hypervisor's end to the guest */
+bool evtchn_port_valid(struct domain *d, evtchn_port_t port);     /* within the tables, open or not */
+bool evtchn_port_pending(struct domain *d, evtchn_port_t port);
+/* VCPUOP_register_vcpu_info: nothing that was pending may be lost when v->info moves. */
+void evtchn_info_moved(struct vcpu *v);
+
+static inline bool upcall_due(const struct vcpu *v)
+{
+    return v->info->evtchn_upcall_pending && !v->info->evtchn_upcall_mask;
+}
+
+#endif

@@ -1,0 +1,284 @@
+/* Owns FIFO event channels: a word for each port in an array of the guest's pages, and for each vCPU a
+ * control block with the heads of 16 queues, one a priority. A queue is a list of ports linked by their
+ * words. We put ports at the end, the guest takes them off at the front. Ports are evtchn.c's, the hypercalls
+ * evtchn_op.c's.
+ *
+ * All of it lies in the guest's memory. Of a word we believe nothing but its flags, of which each value is
+ * harmless to us: the tails, which say where to link, are our own, and links, heads and the ready word are
+ * only ever written. A guest that scribbles there loses events of its own. Nothing here waits for a guest.
+ *
+ * A word while its port goes through the queue (P pending, L linked, M masked):
+ *
+ *      0 --send--> P L --the guest takes it off--> P --and handles it--> 0
+ *      M --send--> P M --EVTCHNOP_unmask--> P L
+ *
+ * The guest takes a port off by clearing L and its link at once, and takes the link as the new head; 0 was
+ * the last. A tail without L is therefore the end of an empty queue. */
+#include "xen/pv/evtchn_table.h"
+#include "xen/core/frame.h"
+
+#define PENDING (1u << EVTCHN_FIFO_PENDING)
+#define MASKED (1u << EVTCHN_FIFO_MASKED)
+#define LINKED (1u << EVTCHN_FIFO_LINKED)
+#define BUSY (1u << EVTCHN_FIFO_BUSY)   /* asks the guest to leave the word alone */
+#define LINK_MASK ((uint32_t)EVTCHN_FIFO_LINK_MASK)
+#define LINK_TRIES 8u
+
+/* NULL: the guest gave no page for it yet. The count is read before the page that it covers. */
+static inline event_word_t *word_of(struct evtchn_fifo *f, evtchn_port_t port)
+{
+    unsigned n = port / WORDS_PER_PAGE;
+
+    return n < __atomic_load_n(&f->nr_pages, __ATOMIC_ACQUIRE) ? &f->page[n][port % WORDS_PER_PAGE] : NULL;
+}
+
+static inline bool has_flag(struct domain *d, evtchn_port_t port, uint32_t flag)
+{
+    const event_word_t *word = word_of(d->evtchn->fifo, port);
+
+    return word != NULL && (READ_ONCE(*word) & flag);
+}
+
+/* Links port behind the tail, unless that was taken off. A guest that keeps changing the word on another CPU
+ * is asked not to, and after that gets no more than it deserves. */
+static bool link_to_tail(event_word_t *tail, evtchn_port_t port)
+{
+    uint32_t w = READ_ONCE(*tail);
+
+    for (unsigned i = 0; i < LINK_TRIES && (w & LINKED); i++) {
+        if (__atomic_compare_exchange_n(tail, &w, (w & ~(LINK_MASK | BUSY)) | port, false, __ATOMIC_SEQ_CST,
+                                        __ATOMIC_SEQ_CST))
+            return true;
+        if (i == LINK_TRIES / 2)
+            w = __atomic_or_fetch(tail, BUSY, __ATOMIC_SEQ_CST);
+    }
+    if (w & BUSY)
+        __atomic_fetch_and(tail, ~BUSY, __ATOMIC_SEQ_CST);
+    return false;
+}
+
+/* Puts the port in the queue of v and its priority. Where it was a tail, that queue has become empty, as the
+ * guest took this port off: were it still called the tail, the next port there would be linked to this one
+ * here. */
+static void enqueue(struct evtchn_fifo *f, struct vcpu *v, struct evtchn *e, evtchn_port_t port,
+                    event_word_t *word)
+{
+    struct evtchn_fifo_control_block *control = f->vcpu[v->id].control;
+    evtchn_port_t *last = &f->vcpu[e->last_vcpu].tail[e->last_priority];
+    evtchn_port_t *tail = &f->vcpu[v->id].tail[e->priority];
+
+    if (control == NULL || (__atomic_fetch_or(word, LINKED, __ATOMIC_SEQ_CST) & LINKED))
+        return;
+    if (*last == port)
+        *last = 0;
+    e->last_vcpu = (uint8_t)v->id;
+    e->last_priority = e->priority;
+    if (*tail == 0 || !link_to_tail(word_of(f, *tail), port)) {
+        uint32_t ready = 1u << e->priority;
+
+        WRITE_ONCE(control->head[e->priority], port);
+        if (!(__atomic_fetch_or(&control->ready, ready, __ATOMIC_SEQ_CST) & ready))
+            mark_events_pending(v);
+    }
+    *tail = port;
+}
+
+/* `old` is the word before the change that may make its port due. */
+static inline void enqueue_if_due(struct vcpu *v, struct evtchn *e, evtchn_port_t port, event_word_t *word,
+                                  uint32_t old)
+{
+    struct evtchn_fifo *f = v->domain->evtchn->fifo;
+
+    if (old & LINKED)
+        return;
+    spin_lock(&f->lock);
+    enqueue(f, v, e, port, word);
+    spin_unlock(&f->lock);
+}
+
+static void fifo_set_pending(struct vcpu *v, struct evtchn *e, evtchn_port_t port)
+{
+    struct domain *d = v->domain;
+    event_word_t *word = word_of(d->evtchn->fifo, port);
+    uint32_t old;
+
+    if (unlikely(word == NULL)) {
+        e->pending = true;
+        return;
+    }
+    old = __atomic_fetch_or(word, PENDING, __ATOMIC_SEQ_CST);
+    if (!(old & MASKED))
+        enqueue_if_due(v, e, port, word, old);
+    if (!(old & PENDING) && unlikely(d->poll_mask != 0))
+        evtchn_wake_pollers(d, port);
+}
+
+/* It may stay in a queue: the guest passes over what is not pending. */
+static void fifo_clear_pending(struct domain *d, evtchn_port_t port)
+{
+    event_word_t *word = word_of(d->evtchn->fifo, port);
+
+    if (word != NULL)
+        __atomic_fetch_and(word, ~PENDING, __ATOMIC_SEQ_CST);
+}
+
+static bool fifo_is_pending(struct domain *d, evtchn_port_t port)
+{
+    return has_flag(d, port, PENDING);
+}
+
+static bool fifo_is_busy(struct domain *d, evtchn_port_t port)
+{
+    return has_flag(d, port, LINKED);
+}
+
+static void fifo_unmask(struct vcpu *v, struct evtchn *e, evtchn_port_t port)
+{
+    event_word_t *word = word_of(v->domain->evtchn->fifo, port);
+    uint32_t old;
+
+    if (word == NULL)
+        return;
+    old = __atomic_fetch_and(word, ~MASKED, __ATOMIC_SEQ_CST);
+    if (old & PENDING)
+        enqueue_if_due(v, e, port, word, old);
+}
+
+static const struct evtchn_abi fifo_abi = {
+    EVTCHN_FIFO_NR_CHANNELS, fifo_set_pending, fifo_clear_pending, fifo_is_pending, fifo_is_busy, fifo_unmask,
+};
+
+/* A guest frame that stays plain writable memory while we hold it (E5); mm_lock is held. NULL: it cannot. */
+static void *hold_page(struct domain *d, mfn_t mfn)
+{
+    struct frame *f;
+
+    return get_page_and_type(mfn, d, TYPE_WRITABLE, &f) == 0 ? mfn_to_virt(mfn) : NULL;
+}
+
+static void drop_page(const void *page)
+{
+    put_page_and_type(mfn_to_frame(virt_to_mfn(page)));
+}
+
+/* What is pending in the bitmaps waits in the ports for the pages of their words. The bits go, as nobody
+ * would clear them before a reset brings the bitmaps back. */
+static void leave_two_level(struct domain *d)
+{
+    struct evtchn_table *t = d->evtchn;
+
+    for (evtchn_port_t port = 1; port < t->nr_valid; port++)
+        if (t->abi->is_pending(d, port)) {
+            struct evtchn *e = evtchn_lookup(d, port);
+
+            e->pending = e->state != EVTCHNSTAT_closed;
+            t->abi->clear_pending(d, port);
+        }
+    count_work(t->nr_valid * WORK_PER_LOOK);
+    t->abi = &fifo_abi;
+}
+
+/* The locks are held. `fresh` is used up (NULL afterwards) by the first vCPU. */
+static int give_control(struct domain *d, const struct evtchn_init_control *op, struct evtchn_fifo **fresh)
+{
+    struct evtchn_table *t = d->evtchn;
+    struct evtchn_fifo *f = t->fifo != NULL ? t->fifo : *fresh;
+    char *page;
+
+    if (f == NULL)
+        return -ENOMEM;
+    if (f->vcpu[op->vcpu].control != NULL)
+        return -EINVAL;
+    page = hold_page(d, op->control_gfn);
+    if (page == NULL)
+        return -EINVAL;
+    f->vcpu[op->vcpu].control = (struct evtchn_fifo_control_block *)(page + op->offset);
+    if (t->fifo == NULL) {
+        *fresh = NULL;
+        t->fifo = f;
+        leave_two_level(d);
+    }
+    return 0;
+}
+
+int fifo_init_control(struct domain *d, struct evtchn_init_control *op)
+{
+    struct evtchn_fifo *fresh;
+    int rc;
+
+    if (op->vcpu >= d->nr_vcpus)
+        return -ENOENT;
+    if (op->offset > PAGE_SIZE - sizeof(struct evtchn_fifo_control_block) || op->offset % 8 != 0)
+        return -EINVAL;
+    fresh = d->evtchn->fifo == NULL ? alloc_page_for(d) : NULL;
+    spin_lock(&d->mm_lock);
+    spin_lock(&d->evtchn->lock);
+    rc = give_control(d, op, &fresh);
+    spin_unlock(&d->evtchn->lock);
+    spin_unlock(&d->mm_lock);
+    free_page_for(d, fresh);
+    op->link_bits = EVTCHN_FIFO_LINK_BITS;
+    return rc;
+}
+
+/* The page is complete before it is counted; then what came for its ports while there was none comes
+ * again. */
+static int add_page(struct domain *d, mfn_t mfn)
+{
+    struct evtchn_fifo *f = d->evtchn->fifo;
+    evtchn_port_t port;
+    struct evtchn *e;
+
+    if (f == NULL)
+        return -EOPNOTSUPP;
+    if (f->nr_pages == MAX_ARRAY_PAGES)
+        return -ENOSPC;
+    f->page[f->nr_pages] = hold_page(d, mfn);
+    if (f->page[f->nr_pages] == NULL)
+        return -EINVAL;
+    port = f->nr_pages * WORDS_PER_PAGE;
+    __atomic_store_n(&f->nr_pages, f->nr_pages + 1, __ATOMIC_RELEASE);
+    for (; port < f->nr_pages * WORDS_PER_PAGE && (e = evtchn_lookup(d, port)) != NULL; port++)
+        if (e->pending) {
+            e->pending = false;
+            evtchn_set_pending(d, e, port);
+            count_work(WORK_PER_PORT);
+        }
+    count_work(WORDS_PER_PAGE * WORK_PER_LOOK);
+    return 0;
+}
+
+int fifo_expand_array(struct domain *d, mfn_t mfn)
+{
+    int rc;
+
+    spin_lock(&d->mm_lock);
+    spin_lock(&d->evtchn->lock);
+    rc = add_page(d, mfn);
+    spin_unlock(&d->evtchn->lock);
+    spin_unlock(&d->mm_lock);
+    return rc;
+}
+
+void fifo_destroy(struct domain *d)
+{
+    struct evtchn_table *t = d->evtchn;
+    struct evtchn_fifo *f = t->fifo;
+
+    if (f == NULL)
+        return;
+    spin_lock(&d->mm_lock);
+    spin_lock(&t->lock);
+    t->abi = &evtchn_two_level;
+    t->nr_valid = MIN(t->nr_valid, t->abi->nr_ports);
+    evtchn_nobody_is_busy(t);
+    t->fifo = NULL;
+    spin_unlock(&t->lock);
+    for (unsigned i = 0; i < f->nr_pages; i++)
+        drop_page(f->page[i]);
+    for (unsigned i = 0; i < MAX_VCPUS; i++)
+        if (f->vcpu[i].control != NULL)
+            drop_page(f->vcpu[i].control);
+    spin_unlock(&d->mm_lock);
+    free_page_for(d, f);
+}

@@ -1,0 +1,121 @@
+/* The inside of event channels, for evtchn.c (ports, bitmaps), evtchn_fifo.c (queues) and evtchn_op.c (the
+ * hypercalls); audit.c counts the frames that are held here. Everybody else uses evtchn.h.
+ *
+ * Invariants, under the domain's lock (both domains' for E1)
+ *   E1  an INTERDOMAIN port with a remote domain is its remote port's remote, until either closes
+ *   E2  v->virq_port[n] != 0 is a VIRQ port with that n; for a per-vCPU VIRQ its notify_vcpu is v
+ *   E3  ports from nr_valid on are closed. Of each bucket below, nr_closed counts the closed ports, 0 left out; its bit in
+ *       has_room is set if there are any, unless all of them were busy when last looked at
+ *   E4  nr_valid <= abi->nr_ports; abi is the FIFO one only while fifo != NULL
+ *   E5  each page of fifo, arrays and control blocks, holds a general and a writable reference (F6) */
+#ifndef XEN_EVTCHN_TABLE_H
+#define XEN_EVTCHN_TABLE_H
+
+#include "xen/pv/evtchn.h"
+#include "xen/core/sched.h"
+#include "xen/core/trace.h"
+
+#define PORTS_PER_BUCKET 128u
+#define WORK_PER_PORT 150u              /* to close one */
+#define WORK_PER_LOOK 32u               /* at the state of one */
+#define MAX_BUCKETS (EVTCHN_FIFO_NR_CHANNELS / PORTS_PER_BUCKET)
+#define WORDS_PER_PAGE (PAGE_SIZE / sizeof(event_word_t))
+#define MAX_ARRAY_PAGES (EVTCHN_FIFO_NR_CHANNELS / WORDS_PER_PAGE)
+
+struct evtchn {
+    uint8_t state;                      /* EVTCHNSTAT_* */
+    uint8_t notify_vcpu;
+    uint16_t virq;
+    uint16_t remote_domid;              /* UNBOUND: who may bind */
+    uint8_t priority;                   /* FIFO, as the next three */
+    bool pending;                       /* came while there was no page for its word */
+    evtchn_port_t remote_port;
+    uint8_t last_vcpu, last_priority;   /* the queue that it was last in; kept when it is closed */
+    struct domain *remote;              /* INTERDOMAIN; NULL: the hypervisor is the other end */
+    void (*notify)(struct domain *d);   /* then: what a send calls */
+};
+_Static_assert(sizeof(struct evtchn) * PORTS_PER_BUCKET <= PAGE_SIZE, "a bucket is a page");
+
+/* How the guest is told: the 2-level bitmaps of shared_info, or FIFO queues in pages of its own. */
+struct evtchn_abi {
+    unsigned nr_ports;
+    void (*set_pending)(struct vcpu *v, struct evtchn *e, evtchn_port_t port);
+    void (*clear_pending)(struct domain *d, evtchn_port_t port);
+    bool (*is_pending)(struct domain *d, evtchn_port_t port);
+    bool (*is_busy)(struct domain *d, evtchn_port_t port);  /* closed, but the guest has to see it yet */
+    void (*unmask)(struct vcpu *v, struct evtchn *e, evtchn_port_t port);
+};
+extern const struct evtchn_abi evtchn_two_level;
+
+/* Pages are never given back but all together, so a port that had a word keeps it. */
+struct evtchn_fifo {
+    struct spinlock lock;               /* of the queues */
+    unsigned nr_pages;
+    event_word_t *page[MAX_ARRAY_PAGES];
+    struct {
+        struct evtchn_fifo_control_block *control;      /* NULL: not given yet */
+        evtchn_port_t tail[EVTCHN_FIFO_MAX_QUEUES];     /* last one put there; 0: none */
+    } vcpu[MAX_VCPUS];
+};
+_Static_assert(sizeof(struct evtchn_fifo) <= PAGE_SIZE, "one page");
+
+struct evtchn_table {
+    struct spinlock lock;
+    unsigned nr_valid;
+    bool resetting;                     /* no port may be opened */
+    const struct evtchn_abi *abi;
+    struct evtchn_fifo *fifo;
+    unsigned next_chance;               /* the bucket whose closed ports are looked at again next */
+    uint64_t has_room[MAX_BUCKETS / 64];
+    uint8_t nr_closed[MAX_BUCKETS];
+    struct evtchn *bucket[MAX_BUCKETS];
+};
+#define EVTCHN_TABLE_ORDER 2u
+_Static_assert(sizeof(struct evtchn_table) <= PAGE_SIZE << EVTCHN_TABLE_ORDER, "one allocation");
+
+/* NULL: no such port, or the domain has none any more. Port 0 exists and is always CLOSED. */
+static inline struct evtchn *evtchn_lookup(const struct domain *d, evtchn_port_t port)
+{
+    const struct evtchn_table *t = d->evtchn;
+
+    if (unlikely(t == NULL || port >= t->nr_valid))
+        return NULL;
+    return &t->bucket[port / PORTS_PER_BUCKET][port % PORTS_PER_BUCKET];
+}
+
+void evtchn_trace(const struct domain *d, const struct evtchn *e, evtchn_port_t port);
+
+static inline void evtchn_set_pending(struct domain *d, struct evtchn *e, evtchn_port_t port)
+{
+    if (tracing(TRACE_EVENT))
+        evtchn_trace(d, e, port);
+    d->evtchn->abi->set_pending(d->vcpu[e->notify_vcpu], e, port);
+}
+
+/* For the ABIs. A vCPU that runs on another CPU would be interrupted here; the one that runs on this CPU
+ * looks on its way out. */
+static inline void mark_events_pending(struct vcpu *v)
+{
+    __atomic_store_n(&v->info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST);
+    if (v->blocked)
+        vcpu_wake(v);
+}
+
+void evtchn_wake_pollers(struct domain *d, evtchn_port_t port);
+
+/* Opens the lowest free port that it finds as `init`: the port, -ENOSPC, -ENOMEM or -EBUSY. The caller holds the lock. */
+int evtchn_open_port(struct domain *d, struct evtchn init);
+/* nr_valid may have shrunk, and of the ports that are left all that are closed can be opened. */
+void evtchn_nobody_is_busy(struct evtchn_table *t);
+/* -EINVAL: not open. Takes the locks itself. */
+int evtchn_close_port(struct domain *d, evtchn_port_t port);
+/* Both locks, in the order of lock.h; the domains may be the same. */
+void evtchn_lock_pair(struct domain *a, struct domain *b);
+void evtchn_unlock_pair(struct domain *a, struct domain *b);
+
+/* evtchn_fifo.c */
+int fifo_init_control(struct domain *d, struct evtchn_init_control *op);
+int fifo_expand_array(struct domain *d, mfn_t mfn);
+void fifo_destroy(struct domain *d);    /* back to the bitmaps; every port is closed */
+
+#endif

@@ -1,0 +1,285 @@
+/* Owns the grant tables themselves: the pages a guest writes its grants to, and the commands about tables. What an
+ * entry permits is grant_pin.c's, versions are grant_version.c's, mapping is grant_map.c's, copying grant_copy.c's. */
+#include "xen/pv/grant.h"
+#include "xen/core/guest_access.h"
+#include "xen/pv/hypercalls.h"
+#include "xen/pv/mm.h"
+
+#define PINS_PAGES (GRANTS_PER_FRAME / PINS_PER_PAGE)       /* for one page of the table */
+#define WORK_PER_REF 400u
+#define WORK_PER_TABLE 3500u            /* to make one page of it, with its pins */
+#define GNTTABOP_MAX 0xfffu
+_Static_assert(sizeof(struct grant_table) <= PAGE_SIZE, "one page");
+_Static_assert(PINS_PER_PAGE * sizeof(struct grant_pins) <= PAGE_SIZE, "one page");
+
+void mm_lock_pair(struct domain *a, struct domain *b)
+{
+    spin_lock(a->id < b->id ? &a->mm_lock : &b->mm_lock);
+    if (a != b)
+        spin_lock(a->id < b->id ? &b->mm_lock : &a->mm_lock);
+}
+
+void mm_unlock_pair(struct domain *a, struct domain *b)
+{
+    spin_unlock(&a->mm_lock);
+    if (a != b)
+        spin_unlock(&b->mm_lock);
+}
+
+/* Only memory that counts as the domain's own can be granted, so that D1 keeps the granter's struct while it
+ * is mapped. */
+int grant_get_frame(struct domain *rd, mfn_t mfn, bool readonly, struct frame **out)
+{
+    struct frame *f = get_frame(mfn, rd);
+
+    if (f == NULL)
+        return GNTST_bad_page;
+    if (!(f->count & FRAME_COUNTED)) {
+        put_page(f);
+        return GNTST_bad_page;
+    }
+    if (!readonly && get_page_type(f, TYPE_WRITABLE) != 0) {
+        put_page(f);
+        return GNTST_general_error;
+    }
+    *out = f;
+    return GNTST_okay;
+}
+
+void grant_put_frame(struct frame *f, bool readonly)
+{
+    if (!readonly)
+        put_page_type(f);
+    put_page(f);
+}
+
+int grant_grow(struct domain *d, unsigned nr_frames)
+{
+    struct grant_table *gt = d->grant;
+
+    if (gt->version == 2 && grant_grow_status(d, nr_frames) != 0)
+        return -ENOMEM;
+    while (gt->nr_frames < nr_frames) {
+        struct grant_pins **pins = &gt->pins[gt->nr_frames * PINS_PAGES];
+        void *shared = alloc_shared_page(d);
+        bool all = shared != NULL;
+
+        for (unsigned i = 0; i < PINS_PAGES; i++) {     /* those of a try that failed are there already */
+            if (pins[i] == NULL)
+                pins[i] = alloc_page_for(d);
+            all &= pins[i] != NULL;
+        }
+        if (!all) {
+            free_shared_page(shared);
+            return -ENOMEM;
+        }
+        gt->shared[gt->nr_frames] = shared;
+        gt->nr_frames++;
+        gt->nr_entries += gt->version == 1 ? GRANTS_PER_FRAME : GRANTS_V2_PER_FRAME;
+    }
+    return 0;
+}
+
+int grant_init(struct domain *d)
+{
+    d->grant = alloc_page();
+    if (d->grant == NULL)
+        return -ENOMEM;
+    d->grant->version = 1;
+    d->grant->free_maptrack = UINT32_MAX;
+    return grant_grow(d, 1);
+}
+
+int grant_reserve(struct domain *d, unsigned ref, domid_t domid, pfn_t gfn)
+{
+    struct grant_entry_v1 *e;
+
+    if (ref >= d->grant->nr_entries || gfn > UINT32_MAX)
+        return -EINVAL;
+    e = grant_entry_v1_of(d->grant, ref);
+    e->frame = (uint32_t)gfn;
+    e->domid = domid;
+    e->flags = GTF_permit_access;
+    return 0;
+}
+
+void grant_destroy(struct domain *d)
+{
+    struct grant_table *gt = d->grant;
+
+    if (gt == NULL)
+        return;
+    if (gt->nr_pins != 0)
+        grant_forget_granter(d);
+    for (unsigned i = 0; i < gt->nr_frames; i++)
+        free_shared_page(gt->shared[i]);
+    for (unsigned i = 0; i < ARRAY_SIZE(gt->pins); i++)
+        free_page_for(d, gt->pins[i]);
+    for (unsigned i = 0; i < gt->nr_status_frames; i++)
+        free_shared_page(gt->status[i]);
+    for (unsigned i = 0; i < MAX_MAPTRACK_PAGES && gt->maptrack[i] != NULL; i++)
+        free_page_for(d, gt->maptrack[i]);
+    free_page(gt);
+    d->grant = NULL;
+}
+
+int grant_table_owner(domid_t domid, struct domain **d)
+{
+    *d = domain_lookup(domid);
+    if (*d == NULL)
+        return domain_exists(domid) ? GNTST_permission_denied : GNTST_bad_domain;
+    return *d == current->domain ? GNTST_okay : GNTST_permission_denied;
+}
+
+static int setup_table(const struct gnttab_setup_table *op)
+{
+    struct domain *d;
+    int rc = grant_table_owner(op->dom, &d);
+
+    if (rc != GNTST_okay)
+        return rc;
+    if (op->nr_frames > MAX_GRANT_FRAMES || grant_grow(d, op->nr_frames) != 0)
+        return GNTST_general_error;
+    count_work(op->nr_frames * WORK_PER_TABLE);
+    for (unsigned i = 0; i < op->nr_frames; i++) {
+        uint64_t mfn = virt_to_mfn(d->grant->shared[i]);
+
+        if (copy_to_guest((uint64_t)op->frame_list.p + i * sizeof(mfn), &mfn, sizeof(mfn)) != 0)
+            return GNTST_bad_virt_addr;
+    }
+    return GNTST_okay;
+}
+
+static long grant_setup_table(uint64_t uop, unsigned count)
+{
+    struct gnttab_setup_table op;
+
+    if (count != 1)
+        return -EINVAL;
+    if (copy_from_guest(&op, uop, sizeof(op)) != 0 ||
+        !guest_range_ok((uint64_t)op.frame_list.p, (uint64_t)op.nr_frames * sizeof(uint64_t)))
+        return -EFAULT;
+    op.status = (int16_t)setup_table(&op);
+    return copy_to_guest(uop, &op, sizeof(op));
+}
+
+static long grant_query_size(uint64_t uop, unsigned count)
+{
+    struct gnttab_query_size op;
+    struct domain *d;
+
+    if (count != 1)
+        return -EINVAL;
+    if (copy_from_guest(&op, uop, sizeof(op)) != 0)
+        return -EFAULT;
+    op.status = (int16_t)grant_table_owner(op.dom, &d);
+    if (op.status == GNTST_okay) {
+        op.nr_frames = d->grant->nr_frames;
+        op.max_nr_frames = MAX_GRANT_FRAMES;
+    }
+    return copy_to_guest(uop, &op, sizeof(op));
+}
+
+/* In version 2 the status goes with its entry. */
+static void swap_entries(struct grant_table *gt, grant_ref_t a, grant_ref_t b)
+{
+    if (gt->version == 1) {
+        struct grant_entry_v1 entry = *grant_entry_v1_of(gt, a);
+
+        *grant_entry_v1_of(gt, a) = *grant_entry_v1_of(gt, b);
+        *grant_entry_v1_of(gt, b) = entry;
+    } else {
+        union grant_entry_v2 entry = *grant_entry_v2_of(gt, a);
+        grant_status_t status = *grant_status_of(gt, a);
+
+        *grant_entry_v2_of(gt, a) = *grant_entry_v2_of(gt, b);
+        *grant_entry_v2_of(gt, b) = entry;
+        *grant_status_of(gt, a) = *grant_status_of(gt, b);
+        *grant_status_of(gt, b) = status;
+    }
+}
+
+static int swap_grant_ref(struct grant_table *gt, grant_ref_t a, grant_ref_t b)
+{
+    const struct grant_pins *pa, *pb;
+
+    if (MAX(a, b) >= gt->nr_entries)
+        return GNTST_bad_gntref;
+    if (a == b)
+        return GNTST_okay;
+    pa = grant_pins_of(gt, a);
+    pb = grant_pins_of(gt, b);
+    if (pa->readers | pa->writers | pb->readers | pb->writers)
+        return GNTST_eagain;
+    swap_entries(gt, a, b);
+    return GNTST_okay;
+}
+
+static long grant_swap_grant_ref(uint64_t uop, unsigned count)
+{
+    struct grant_table *gt = current->domain->grant;
+
+    for (unsigned i = 0; i < count; i++) {
+        struct gnttab_swap_grant_ref op;
+
+        if (copy_from_guest(&op, uop + i * sizeof(op), sizeof(op)) != 0)
+            return -EFAULT;
+        spin_lock(&gt->lock);
+        op.status = (int16_t)swap_grant_ref(gt, op.ref_a, op.ref_b);
+        spin_unlock(&gt->lock);
+        if (copy_to_guest(uop + i * sizeof(op), &op, sizeof(op)) != 0)
+            return -EFAULT;
+        if (work_done(WORK_PER_REF)) {
+            preempt_point();
+            if (current->domain->state != DOM_RUNNING)
+                break;
+        }
+    }
+    return 0;
+}
+
+/* Giving frames away is not served. bad_page is the one failure that leaves the frame with the caller. */
+static long grant_transfer(uint64_t uop, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        struct gnttab_transfer op;
+
+        if (copy_from_guest(&op, uop + i * sizeof(op), sizeof(op)) != 0)
+            return -EFAULT;
+        op.status = GNTST_bad_page;
+        if (copy_to_guest(uop + i * sizeof(op), &op, sizeof(op)) != 0)
+            return -EFAULT;
+        if (work_done(WORK_PER_REF)) {
+            preempt_point();
+            if (current->domain->state != DOM_RUNNING)
+                break;
+        }
+    }
+    return 0;
+}
+
+static long (*const grant_commands[])(uint64_t uop, unsigned count) = {
+    [GNTTABOP_map_grant_ref] = grant_map_grant_ref,
+    [GNTTABOP_unmap_grant_ref] = grant_unmap_grant_ref,
+    [GNTTABOP_setup_table] = grant_setup_table,
+    [GNTTABOP_transfer] = grant_transfer,
+    [GNTTABOP_copy] = grant_copy,
+    [GNTTABOP_query_size] = grant_query_size,
+    [GNTTABOP_unmap_and_replace] = grant_unmap_and_replace,
+    [GNTTABOP_set_version] = grant_set_version,
+    [GNTTABOP_get_status_frames] = grant_get_status_frames,
+    [GNTTABOP_get_version] = grant_get_version,
+    [GNTTABOP_swap_grant_ref] = grant_swap_grant_ref,
+    [GNTTABOP_cache_flush] = grant_cache_flush,
+};
+
+/* uop: guest array of count structs of the command. Each element has its own status; the result is about the
+ * call. */
+long do_grant_table_op(unsigned cmd, uint64_t uop, unsigned count)
+{
+    if (unlikely((int)count < 0 || cmd > GNTTABOP_MAX))     /* Xen keeps a continuation's place in the upper bits */
+        return -EINVAL;
+    if (unlikely(cmd >= ARRAY_SIZE(grant_commands) || grant_commands[cmd] == NULL))
+        return -ENOSYS;
+    return grant_commands[cmd](uop, count);
+}

@@ -1,0 +1,416 @@
+/* Owns grant mappings: the handles of the mapping domain, and putting granted frames into its page tables and
+ * taking them out again. The rules of who holds which reference are G1 to G4 in grant.h. A handle is an index
+ * and a generation.
+ *
+ * GNTMAP_device_map is for domains that drive devices: it gives the machine address, and holds the frame for as long
+ * as a device might use that (G5). */
+#include "xen/pv/grant.h"
+#include "xen/core/guest_access.h"
+#include "xen/pv/mm.h"
+
+#define LIVE (GNTMAP_device_map | GNTMAP_host_map)
+#define GENERATION_MASK 0x7fffu                 /* no handle looks negative, or like the ~0 that means none */
+#define UNMAP_BATCH 16u
+#define WORK_PER_MAP 800u
+#define WORK_PER_HANDLE 60u                     /* to give one up */
+
+static struct maptrack *maptrack_at(const struct grant_table *gt, uint32_t index)
+{
+    return &gt->maptrack[index / MAPTRACKS_PER_PAGE][index % MAPTRACKS_PER_PAGE];
+}
+
+/* A free one's index, still on the free list; UINT32_MAX: no more. */
+static uint32_t maptrack_find_free(struct domain *d)
+{
+    struct grant_table *gt = d->grant;
+    unsigned page = gt->nr_maptracks / MAPTRACKS_PER_PAGE;
+
+    if (likely(gt->free_maptrack != UINT32_MAX))
+        return gt->free_maptrack;
+    if (page == MAX_MAPTRACK_PAGES)
+        return UINT32_MAX;
+    gt->maptrack[page] = alloc_page_for(d);
+    if (gt->maptrack[page] == NULL)
+        return UINT32_MAX;
+    for (unsigned i = MAPTRACKS_PER_PAGE; i-- > 0;) {
+        gt->maptrack[page][i].ref = gt->free_maptrack;
+        gt->free_maptrack = gt->nr_maptracks + i;
+    }
+    gt->nr_maptracks += MAPTRACKS_PER_PAGE;
+    return gt->free_maptrack;
+}
+
+static struct maptrack *maptrack_by_handle(const struct grant_table *gt, grant_handle_t handle)
+{
+    uint32_t index = handle & 0xffff;
+    struct maptrack *t;
+
+    if (index >= gt->nr_maptracks)
+        return NULL;
+    t = maptrack_at(gt, index);
+    return (t->flags & LIVE) && t->generation == handle >> 16 ? t : NULL;
+}
+
+static void maptrack_free(struct grant_table *gt, struct maptrack *t, uint32_t index)
+{
+    t->flags = 0;
+    t->generation = (t->generation + 1) & GENERATION_MASK;
+    t->ref = gt->free_maptrack;
+    gt->free_maptrack = index;
+}
+
+static uint64_t *find_slot(struct domain *d, uint64_t host_addr, uint32_t flags)
+{
+    if (flags & GNTMAP_contains_pte)
+        return l1_slot_at(host_addr, d);
+    return walk_to_l1(current->root_kernel, host_addr);
+}
+
+/* The entry takes the references with it (G3). */
+static int map_host(struct domain *d, struct domain *rd, const struct gnttab_map_grant_ref *op, mfn_t mfn)
+{
+    bool readonly = op->flags & GNTMAP_readonly;
+    uint64_t *slot = find_slot(d, op->host_addr, op->flags), old;
+    struct frame *f;
+    int rc;
+
+    if (slot == NULL)
+        return GNTST_general_error;
+    rc = grant_get_frame(rd, mfn, readonly, &f);
+    if (rc != GNTST_okay)
+        return rc;
+    old = READ_ONCE(*slot);
+    install_l1e(d, slot, mfn << PAGE_SHIFT | PTE_P | PTE_US | PTE_A | PTE_D | (readonly ? 0 : PTE_RW) |
+                             ((uint64_t)op->flags >> _GNTMAP_guest_avail0 & 7) << 9);
+    if (old & PTE_P)
+        arch_flush_tlb();
+    return GNTST_okay;
+}
+
+/* G5, and the host's mapping. Nothing is held on failure. */
+static int map_pinned(struct domain *d, struct domain *rd, const struct gnttab_map_grant_ref *op, mfn_t mfn)
+{
+    bool readonly = op->flags & GNTMAP_readonly;
+    struct frame *f = NULL;
+    int rc = GNTST_okay;
+
+    if (unlikely(op->flags & GNTMAP_device_map))
+        rc = grant_get_frame(rd, mfn, readonly, &f);
+    if (rc == GNTST_okay && (op->flags & GNTMAP_host_map)) {
+        rc = map_host(d, rd, op, mfn);
+        if (rc != GNTST_okay && f != NULL)
+            grant_put_frame(f, readonly);
+    }
+    return rc;
+}
+
+static int map_locked(struct domain *d, struct domain *rd, struct gnttab_map_grant_ref *op)
+{
+    struct grant_table *gt = d->grant;
+    bool readonly = op->flags & GNTMAP_readonly;
+    uint32_t index = maptrack_find_free(d);
+    struct maptrack *t;
+    mfn_t mfn;
+    int rc;
+
+    if (index == UINT32_MAX)
+        return GNTST_no_space;
+    rc = grant_pin(rd, op->ref, d->id, readonly, &mfn);
+    if (rc != GNTST_okay)
+        return rc;
+    rc = map_pinned(d, rd, op, mfn);
+    if (rc != GNTST_okay) {
+        grant_unpin(rd, op->ref, readonly);
+        return rc;
+    }
+    t = maptrack_at(gt, index);
+    gt->free_maptrack = t->ref;
+    t->granter = rd;
+    t->ref = op->ref;
+    t->flags = (uint8_t)(op->flags & (LIVE | GNTMAP_readonly | GNTMAP_contains_pte));
+    op->handle = (uint32_t)t->generation << 16 | index;
+    op->dev_bus_addr = mfn << PAGE_SHIFT;
+    return GNTST_okay;
+}
+
+static int map_one(struct domain *d, struct gnttab_map_grant_ref *op)
+{
+    struct domain *rd;
+    int rc;
+
+    if (!(op->flags & LIVE))
+        return GNTST_bad_gntref;
+    rd = domain_by_id(op->dom);
+    if (rd == NULL)                         /* domain 0 may be named, and has granted nothing */
+        return domain_exists(op->dom) ? GNTST_general_error : GNTST_bad_domain;
+    mm_lock_pair(d, rd);
+    rc = map_locked(d, rd, op);
+    mm_unlock_pair(d, rd);
+    if (rc == GNTST_okay)
+        TRACE(TRACE_MEM, TRC_MEM_PAGE_GRANT_MAP, op->dom);
+    return rc;
+}
+
+long grant_map_grant_ref(uint64_t uop, unsigned count)
+{
+    struct domain *d = current->domain;
+
+    if (!guest_range_ok(uop, (uint64_t)count * sizeof(struct gnttab_map_grant_ref)))
+        return -EFAULT;
+    for (unsigned i = 0; i < count; i++, uop += sizeof(struct gnttab_map_grant_ref)) {
+        struct gnttab_map_grant_ref op;
+
+        if (!get_guest_args(&op, uop, sizeof(op) / 8))
+            return -EFAULT;
+        op.status = (int16_t)map_one(d, &op);
+        if (!put_guest_args(uop, &op, sizeof(op) / 8))
+            return -EFAULT;
+        if (work_done(WORK_PER_MAP)) {
+            preempt_point();
+            if (d->state != DOM_RUNNING)
+                break;
+        }
+    }
+    return 0;
+}
+
+/* What an unmap still owes when its page-table entry is gone but the TLB may remember it. */
+struct gone {
+    struct domain *granter;
+    uint64_t l1e;               /* 0: no entry was taken out */
+    grant_ref_t ref;
+    bool unpin, readonly, device;   /* device: the device mapping ended */
+};
+
+/* Takes the mapping at host_addr out; with new_addr, what is mapped there moves in. The entry found must be
+ * this grant's frame with this handle's permission, or a handle could end that another entry still needs. */
+static int unmap_host(struct domain *d, const struct maptrack *t, mfn_t mfn, uint64_t host_addr,
+                      uint64_t new_addr, struct gone *gone)
+{
+    uint64_t *slot = find_slot(d, host_addr, t->flags), *from, old, replacement = 0;
+
+    if (slot == NULL)
+        return GNTST_general_error;
+    old = READ_ONCE(*slot);
+    if (!(old & PTE_P) || PTE_MFN(old) != mfn || !(old & PTE_RW) != !!(t->flags & GNTMAP_readonly))
+        return GNTST_general_error;
+    if (new_addr != 0) {
+        from = t->flags & GNTMAP_contains_pte ? NULL : walk_to_l1(current->root_kernel, new_addr);
+        if (from == NULL || from == slot)
+            return GNTST_general_error;
+        replacement = READ_ONCE(*from);
+        WRITE_ONCE(*from, 0);
+    }
+    WRITE_ONCE(*slot, replacement);
+    gone->l1e = old;
+    return GNTST_okay;
+}
+
+static int unmap_begin(struct domain *d, const struct gnttab_unmap_grant_ref *op, uint64_t new_addr,
+                       struct gone *gone)
+{
+    struct maptrack *t = maptrack_by_handle(d->grant, op->handle);
+    mfn_t mfn;
+    int rc;
+
+    if (t == NULL)
+        return GNTST_bad_handle;
+    mfn = grant_pins_of(t->granter->grant, t->ref)->mfn;
+    *gone = (struct gone){ .granter = t->granter, .ref = t->ref, .readonly = t->flags & GNTMAP_readonly };
+    if (op->dev_bus_addr != 0 && (t->flags & GNTMAP_device_map) && op->dev_bus_addr != mfn << PAGE_SHIFT)
+        return GNTST_bad_dev_addr;
+    if (op->host_addr != 0 && (t->flags & GNTMAP_host_map)) {
+        rc = unmap_host(d, t, mfn, op->host_addr, new_addr, gone);
+        if (rc != GNTST_okay)
+            return rc;
+        t->flags &= (uint8_t)~GNTMAP_host_map;
+    }
+    if (op->dev_bus_addr != 0 && (t->flags & GNTMAP_device_map)) {
+        t->flags &= (uint8_t)~GNTMAP_device_map;
+        gone->device = true;
+    }
+    if (!(t->flags & LIVE)) {
+        maptrack_free(d->grant, t, op->handle & 0xffff);
+        gone->unpin = true;
+    }
+    return GNTST_okay;
+}
+
+/* While its pin is still there. */
+static void end_device_map(struct domain *granter, grant_ref_t ref, bool readonly)
+{
+    spin_lock(&granter->mm_lock);
+    grant_put_frame(mfn_to_frame(grant_pins_of(granter->grant, ref)->mfn), readonly);
+    spin_unlock(&granter->mm_lock);
+}
+
+static void unmap_finish(struct domain *d, const struct gone *gone)
+{
+    if (gone->l1e != 0) {
+        mm_lock_pair(d, gone->granter);
+        put_page_from_l1e(gone->l1e, d);
+        mm_unlock_pair(d, gone->granter);
+    }
+    if (unlikely(gone->device))
+        end_device_map(gone->granter, gone->ref, gone->readonly);
+    TRACE_OF(d, TRACE_MEM, TRC_MEM_PAGE_GRANT_UNMAP, gone->granter->id);
+    if (gone->unpin)
+        grant_unpin(gone->granter, gone->ref, gone->readonly);
+}
+
+/* One flush for a batch, and only then may the granter see that its frames are no longer used. Nothing else
+ * runs between the two halves. In unmap_and_replace the second word of the struct is new_addr. */
+static long unmap_batch(struct domain *d, uint64_t uop, unsigned n, bool replace)
+{
+    struct gone gone[UNMAP_BATCH];
+    unsigned done = 0;
+    bool flush = false;
+    long rc = 0;
+
+    spin_lock(&d->mm_lock);
+    for (unsigned i = 0; i < n && rc == 0; i++, uop += sizeof(struct gnttab_unmap_grant_ref)) {
+        struct gnttab_unmap_grant_ref op;
+        uint64_t new_addr = 0;
+
+        if (!get_guest_args(&op, uop, sizeof(op) / 8)) {
+            rc = -EFAULT;
+            break;
+        }
+        if (replace) {
+            new_addr = op.dev_bus_addr;
+            op.dev_bus_addr = 0;
+        }
+        op.status = (int16_t)unmap_begin(d, &op, new_addr, &gone[done]);
+        if (op.status == GNTST_okay)
+            flush |= gone[done++].l1e != 0;
+        if (!put_guest_args(uop + 16, (const uint64_t *)&op + 2, 1))
+            rc = -EFAULT;
+    }
+    spin_unlock(&d->mm_lock);
+    if (flush)
+        arch_flush_tlb();
+    for (unsigned i = 0; i < done; i++)
+        unmap_finish(d, &gone[i]);
+    return rc;
+}
+
+static long unmap_all(uint64_t uop, unsigned count, bool replace)
+{
+    _Static_assert(sizeof(struct gnttab_unmap_grant_ref) == sizeof(struct gnttab_unmap_and_replace) &&
+                   offsetof(struct gnttab_unmap_and_replace, handle) == 16, "one shape");
+
+    if (!guest_range_ok(uop, (uint64_t)count * sizeof(struct gnttab_unmap_grant_ref)))
+        return -EFAULT;
+    while (count != 0) {
+        unsigned n = MIN(count, UNMAP_BATCH);
+        long rc = unmap_batch(current->domain, uop, n, replace);
+
+        if (rc != 0)
+            return rc;
+        count -= n;
+        uop += n * sizeof(struct gnttab_unmap_grant_ref);
+        if (work_done(n * WORK_PER_MAP) && count != 0) {
+            preempt_point();
+            if (current->domain->state != DOM_RUNNING)
+                break;
+        }
+    }
+    return 0;
+}
+
+long grant_unmap_grant_ref(uint64_t uop, unsigned count)
+{
+    return unmap_all(uop, count, false);
+}
+
+long grant_unmap_and_replace(uint64_t uop, unsigned count)
+{
+    return unmap_all(uop, count, true);
+}
+
+/* The domain's vCPUs are gone, its tables about to be: the references go with those (G3), the pins here, and what
+ * device mappings hold. */
+void grant_destroy_mappings(struct domain *d)
+{
+    struct grant_table *gt = d->grant;
+
+    for (uint32_t i = 0; i < gt->nr_maptracks; i++) {
+        struct maptrack *t = maptrack_at(gt, i);
+
+        if (!(t->flags & LIVE))
+            continue;
+        if (t->flags & GNTMAP_device_map)
+            end_device_map(t->granter, t->ref, t->flags & GNTMAP_readonly);
+        grant_unpin(t->granter, t->ref, t->flags & GNTMAP_readonly);
+        maptrack_free(gt, t, i);
+        preempt_after(WORK_PER_HANDLE);
+    }
+}
+
+/* It owns no frame any more, hence nothing of it is mapped, by devices neither (G5); handles that outlived their
+ * mapping (G3) may still name it. */
+void grant_forget_granter(struct domain *granter)
+{
+    struct domain *d;
+
+    for_each_domain(d)
+        for (uint32_t i = 0; i < d->grant->nr_maptracks; i++) {
+            struct maptrack *t = maptrack_at(d->grant, i);
+
+            if ((t->flags & LIVE) && t->granter == granter)
+                maptrack_free(d->grant, t, i);
+            preempt_after(WORK_PER_HANDLE / 4);
+        }
+}
+
+void grant_for_each_device_map(void (*fn)(void *arg, mfn_t mfn, bool readonly), void *arg)
+{
+    struct domain *d;
+
+    for_each_domain(d)
+        for (uint32_t i = 0; i < d->grant->nr_maptracks; i++) {
+            const struct maptrack *t = maptrack_at(d->grant, i);
+
+            if (t->flags & GNTMAP_device_map)
+                fn(arg, grant_pins_of(t->granter->grant, t->ref)->mfn, t->flags & GNTMAP_readonly);
+        }
+}
+
+/* For every handle of every domain, sign +1 or -1 to the pins it stands for. */
+static void add_handles(int sign)
+{
+    struct domain *d;
+
+    for_each_domain(d)
+        for (uint32_t i = 0; i < d->grant->nr_maptracks; i++) {
+            const struct maptrack *t = maptrack_at(d->grant, i);
+            struct grant_pins *p;
+
+            if (!(t->flags & LIVE))
+                continue;
+            p = grant_pins_of(t->granter->grant, t->ref);
+            BUG_ON(p->domid != d->id || p->start != 0 || p->length != PAGE_SIZE);       /* G6 */
+            *(t->flags & GNTMAP_readonly ? &p->readers : &p->writers) += (uint16_t)sign;
+            t->granter->grant->nr_pins += (uint32_t)sign;
+        }
+}
+
+/* G1 by subtraction: without the handles' pins there must be none. G2's bits are the guest's to destroy, not
+ * checked. */
+void grant_audit(void)
+{
+    struct domain *d;
+
+    add_handles(-1);
+    for_each_domain(d) {
+        BUG_ON(d->grant->nr_pins != 0);
+        BUG_ON(d->grant->nr_entries != d->grant->nr_frames *
+                                           (d->grant->version == 1 ? GRANTS_PER_FRAME : GRANTS_V2_PER_FRAME));
+        for (grant_ref_t ref = 0; ref < d->grant->nr_frames * GRANTS_PER_FRAME; ref++) {
+            const struct grant_pins *p = grant_pins_of(d->grant, ref);
+
+            BUG_ON(p->readers != 0 || p->writers != 0);
+        }
+    }
+    add_handles(1);
+}

@@ -1,0 +1,198 @@
+/* Owns the version of a grant table: changing it, the status pages of version 2, and the commands that ask for either.
+ *
+ * A change keeps the reserved entries, which whoever built the domain filled, and clears the others: so none of those
+ * may be in use. The status pages are the guest's to map like the table's; they are freed when it goes back to version
+ * 1, and that is refused while it has one mapped. */
+#include "common/string.h"
+#include "xen/pv/grant.h"
+#include "xen/core/guest_access.h"
+#include "xen/pv/mm.h"
+
+#define WORK_PER_FRAME 700u             /* to clear it */
+
+static unsigned status_frames_for(unsigned nr_frames)
+{
+    return (nr_frames * GRANTS_V2_PER_FRAME + STATUS_PER_FRAME - 1) / STATUS_PER_FRAME;
+}
+
+int grant_grow_status(struct domain *d, unsigned nr_frames)
+{
+    struct grant_table *gt = d->grant;
+
+    while (gt->nr_status_frames < status_frames_for(nr_frames)) {
+        grant_status_t *page = alloc_shared_page(d);
+
+        if (page == NULL)
+            return -ENOMEM;
+        gt->status[gt->nr_status_frames++] = page;
+    }
+    return 0;
+}
+
+/* Ours is the only reference on each, so the guest maps none of them. */
+static bool status_frames_unused(const struct grant_table *gt)
+{
+    for (unsigned i = 0; i < gt->nr_status_frames; i++)
+        if ((mfn_to_frame(virt_to_mfn(gt->status[i]))->count & FRAME_COUNT_MASK) != 1)
+            return false;
+    return true;
+}
+
+static void free_status_frames(struct grant_table *gt)
+{
+    while (gt->nr_status_frames != 0)
+        free_shared_page(gt->status[--gt->nr_status_frames]);
+}
+
+static bool ordinary_grant_used(const struct grant_table *gt)
+{
+    uint32_t reserved = 0;
+
+    for (grant_ref_t ref = 0; ref < GNTTAB_NR_RESERVED_ENTRIES; ref++)
+        reserved += grant_pins_of(gt, ref)->readers + grant_pins_of(gt, ref)->writers;
+    return gt->nr_pins != reserved;
+}
+
+/* A reserved entry in the words of version 1: a grant, or nothing. */
+static struct grant_entry_v1 save_entry(const struct grant_table *gt, grant_ref_t ref)
+{
+    union grant_entry_v2 e;
+
+    if (gt->version == 1)
+        return *grant_entry_v1_of(gt, ref);
+    e = *grant_entry_v2_of(gt, ref);
+    if ((e.hdr.flags & GTF_type_mask) != GTF_permit_access)
+        return (struct grant_entry_v1){ 0 };
+    return (struct grant_entry_v1){ .flags = e.hdr.flags | *grant_status_of(gt, ref), .domid = e.hdr.domid,
+                                    .frame = (uint32_t)e.full_page.frame };
+}
+
+static void restore_entry(struct grant_table *gt, grant_ref_t ref, const struct grant_entry_v1 *e)
+{
+    uint16_t status = e->flags & (GTF_reading | GTF_writing);
+
+    if (gt->version == 1) {
+        *grant_entry_v1_of(gt, ref) = *e;
+        return;
+    }
+    *grant_status_of(gt, ref) = status;
+    *grant_entry_v2_of(gt, ref) = (union grant_entry_v2){
+        .full_page = { .hdr = { .flags = e->flags ^ status, .domid = e->domid }, .frame = e->frame } };
+}
+
+/* Version 1 has words for it: no detour over another domain, and a frame number of 32 bits. */
+static bool fits_version_1(const union grant_entry_v2 *e)
+{
+    unsigned type = READ_ONCE(e->hdr.flags) & GTF_type_mask;
+
+    return type != GTF_transitive && (type != GTF_permit_access || READ_ONCE(e->full_page.frame) <= UINT32_MAX);
+}
+
+static int prepare_change(struct domain *d, unsigned version)
+{
+    if (ordinary_grant_used(d->grant))
+        return -EBUSY;
+    if (version == 2)
+        return grant_grow_status(d, d->grant->nr_frames);
+    for (grant_ref_t ref = 0; ref < GNTTAB_NR_RESERVED_ENTRIES; ref++)
+        if (!fits_version_1(grant_entry_v2_of(d->grant, ref)))
+            return -ERANGE;
+    return status_frames_unused(d->grant) ? 0 : -EBUSY;
+}
+
+static void change_version(struct grant_table *gt, unsigned version)
+{
+    struct grant_entry_v1 reserved[GNTTAB_NR_RESERVED_ENTRIES];
+
+    for (grant_ref_t ref = 0; ref < ARRAY_SIZE(reserved); ref++)
+        reserved[ref] = save_entry(gt, ref);
+    if (version == 1)
+        free_status_frames(gt);
+    for (unsigned i = 0; i < gt->nr_frames; i++)
+        memset(gt->shared[i], 0, PAGE_SIZE);
+    gt->version = version;
+    gt->nr_entries = gt->nr_frames * (version == 1 ? GRANTS_PER_FRAME : GRANTS_V2_PER_FRAME);
+    for (grant_ref_t ref = 0; ref < ARRAY_SIZE(reserved); ref++)
+        restore_entry(gt, ref, &reserved[ref]);
+}
+
+static int set_version(struct domain *d, uint32_t version)
+{
+    struct grant_table *gt = d->grant;
+    int rc;
+
+    if (version != 1 && version != 2)
+        return -EINVAL;
+    if (version == gt->version)
+        return 0;
+    spin_lock(&d->mm_lock);
+    spin_lock(&gt->lock);
+    rc = prepare_change(d, version);
+    if (rc == 0)
+        change_version(gt, version);
+    spin_unlock(&gt->lock);
+    spin_unlock(&d->mm_lock);
+    count_work(gt->nr_frames * WORK_PER_FRAME);
+    return rc;
+}
+
+/* Whatever was asked, the guest learns what is in force. */
+long grant_set_version(uint64_t uop, unsigned count)
+{
+    struct gnttab_set_version op;
+    long rc;
+
+    (void)count;
+    if (copy_from_guest(&op, uop, sizeof(op)) != 0)
+        return -EFAULT;
+    rc = set_version(current->domain, op.version);
+    op.version = current->domain->grant->version;
+    return copy_to_guest(uop, &op, sizeof(op)) != 0 ? -EFAULT : rc;
+}
+
+long grant_get_version(uint64_t uop, unsigned count)
+{
+    struct gnttab_get_version op;
+    struct domain *d;
+    int rc;
+
+    (void)count;
+    if (copy_from_guest(&op, uop, sizeof(op)) != 0)
+        return -EFAULT;
+    rc = grant_table_owner(op.dom, &d);
+    if (rc != GNTST_okay)
+        return rc == GNTST_bad_domain ? -ESRCH : -EPERM;
+    op.version = d->grant->version;
+    return copy_to_guest(uop, &op, sizeof(op));
+}
+
+static int get_status_frames(const struct gnttab_get_status_frames *op)
+{
+    struct domain *d;
+    int rc = grant_table_owner(op->dom, &d);
+
+    if (rc != GNTST_okay)
+        return rc;
+    if (op->nr_frames > d->grant->nr_status_frames)
+        return GNTST_general_error;
+    for (unsigned i = 0; i < op->nr_frames; i++) {
+        uint64_t mfn = virt_to_mfn(d->grant->status[i]);
+
+        if (copy_to_guest((uint64_t)op->frame_list.p + i * sizeof(mfn), &mfn, sizeof(mfn)) != 0)
+            return GNTST_bad_virt_addr;
+    }
+    return GNTST_okay;
+}
+
+long grant_get_status_frames(uint64_t uop, unsigned count)
+{
+    struct gnttab_get_status_frames op;
+
+    if (count != 1)
+        return -EINVAL;
+    if (copy_from_guest(&op, uop, sizeof(op)) != 0 ||
+        !guest_range_ok((uint64_t)op.frame_list.p, (uint64_t)op.nr_frames * sizeof(uint64_t)))
+        return -EFAULT;
+    op.status = (int16_t)get_status_frames(&op);
+    return copy_to_guest(uop, &op, sizeof(op));
+}

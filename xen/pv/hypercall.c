@@ -1,0 +1,78 @@
+/* Owns the table that hypercall numbers go through, and what is counted of them. Entry code and multicall
+ * call through hypercall_table, or through hypercall_traced while somebody is traced. */
+#include "xen/pv/hypercalls.h"
+#include "xen/core/irqsoff.h"
+#include "xen/core/log.h"
+#include "xen/core/frame.h"
+#include "xen/core/trace.h"
+
+uint64_t hypercall_counts[NR_HYPERCALLS];
+
+static long not_served(uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f)
+{
+    (void)a, (void)b, (void)c, (void)d, (void)e, (void)f;
+    return -ENOSYS;
+}
+
+/* Every slot first refuses, so that dispatch has no NULL to forget; the served ones then override theirs. The
+ * cast is hypercalls.h's rule: six words in registers, of which a handler declares those that it uses. */
+#pragma GCC diagnostic ignored "-Woverride-init"
+#define X(name, args) [__HYPERVISOR_##name] = (hypercall_fn)(void *)do_##name,
+const hypercall_fn hypercall_table[NR_HYPERCALLS] = {
+    [0 ... NR_HYPERCALLS - 1] = not_served,
+    HYPERCALL_TABLE(X)
+};
+#undef X
+
+#define X(name, args) [__HYPERVISOR_##name] = #name,
+const char *const hypercall_names[NR_HYPERCALLS] = { HYPERCALL_TABLE(X) };
+#undef X
+
+static long call(uint64_t nr, const uint64_t a[6])
+{
+    if (unlikely(nr >= NR_HYPERCALLS))
+        return -ENOSYS;
+    hypercall_counts[nr]++;
+    return hypercall_table[nr](a[0], a[1], a[2], a[3], a[4], a[5]);
+}
+
+static inline bool served(uint64_t nr)
+{
+    return nr < NR_HYPERCALLS && hypercall_names[nr] != NULL;
+}
+
+long hypercall_traced(uint64_t nr, const uint64_t args[6])
+{
+    const struct vcpu *v = current;
+    unsigned before;
+    uint64_t begin;
+    long result;
+
+    before = irqsoff_begin(v->in_multicall ? __HYPERVISOR_multicall : served(nr) ? (unsigned)nr :
+                           NR_HYPERCALLS - 1);
+    if (!(v->domain->trace & TRACE_HYPERCALL)) {
+        result = call(nr, args);
+    } else {
+        begin = trace_hypercall(nr, args, v->in_multicall);
+        result = call(nr, args);
+        trace_result(nr, result, begin);
+    }
+    irqsoff_end(before);
+    return result;
+}
+
+void hypercalls_report(void)
+{
+    uint64_t refused = 0;
+
+    log_info("Hypercalls by number of calls (members of a multicall count as well):");
+    for (unsigned nr = 0; nr < NR_HYPERCALLS; nr++) {
+        if (hypercall_names[nr] == NULL)
+            refused += hypercall_counts[nr];
+        else if (hypercall_counts[nr] != 0)
+            log_info("  %10lu %s", hypercall_counts[nr], hypercall_names[nr]);
+    }
+    if (refused != 0)
+        log_info("  %10lu of numbers that are not served", refused);
+    irqsoff_report();
+}

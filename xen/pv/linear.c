@@ -1,0 +1,121 @@
+/* Owns linear page tables: an entry of an L2, L3 or L4 that names a table of the same level, most often its own. The CPU
+ * then takes a table for one of the level below, and all tables show as pages at fixed addresses; some kernels find their
+ * entries there. Such an entry is read-only, and so is whatever is reached through it (frame.h, F10).
+ *
+ * What that could break, and why it does not:
+ *   - An entry to its own table holds no reference, or the table could never go.
+ *   - Tables that refer to each other in a circle could not go either, and a chain of them would make the drop of the
+ *     first one recurse as deep as the chain is long. So a table that is linearly mapped elsewhere gets no linear entries
+ *     to others, and one that has some cannot be mapped (XSA-240). A tree is at most twice as deep as without.
+ *   - Software that walks tables by level would meet others than it thinks: walk_past_linear.
+ *   - An L4 taken for an L3 shows the hypervisor's entries at 16 places outside the hole. The guest's own accesses stop
+ *     at their missing US bit, and writes at the missing RW; our reads on its behalf would not stop: linear_hides. */
+#include "xen/core/guest_access.h"
+#include "xen/pv/mm.h"
+
+bool linear_tables;
+
+/* From now on copies from guest memory look where they go. entry.S reads the frame of IRET by itself: not any more. */
+static void note_linear_tables(struct domain *d)
+{
+    struct vcpu *v;
+    unsigned i;
+
+    linear_tables = d->linear_tables = true;
+    for_each_vcpu(d, v, i)
+        v->iret_slow = 1;
+}
+
+static bool may_be_linear_target(const struct frame *f, uint64_t type)
+{
+    return is_valid_as(f, type) && !(f->type & LINEAR_ENTRIES) && (f->type & LINEAR_USES) != LINEAR_USES &&
+           (f->type & TYPE_COUNT_MASK) != TYPE_COUNT_MASK;
+}
+
+/* F10, for an entry whose target is no table of the level below. -EINVAL: it is not linear either. */
+int get_linear_table(uint64_t entry, struct frame *table)
+{
+    struct frame *f;
+
+    if (entry & PTE_RW)
+        return -EINVAL;
+    if (PTE_MFN(entry) != frame_to_mfn(table)) {
+        if (table->type & LINEAR_USES)
+            return -EINVAL;
+        f = get_frame(PTE_MFN(entry), frame_owner(table));
+        if (f == NULL)
+            return -EINVAL;
+        if (!may_be_linear_target(f, table->type & TYPE_MASK)) {
+            put_page(f);
+            return -EINVAL;
+        }
+        f->type += LINEAR_USE + 1;
+        table->type += LINEAR_ENTRY;
+    }
+    note_linear_tables(frame_owner(table));
+    return 0;
+}
+
+/* The entry is gone, or its table goes. An L4's is flushed at once: linear_hides looks at the tables as they are, and the
+ * CPU must not know them as they were. The counts go before the reference, which may be the child's last. */
+void put_linear_table(struct frame *table, struct frame *child)
+{
+    if (table->type >> TYPE_SHIFT == TYPE_L4 >> TYPE_SHIFT)
+        arch_flush_tlb();
+    if (child == table)
+        return;
+    ASSERT((child->type & LINEAR_USES) && (table->type & LINEAR_ENTRIES));
+    child->type -= LINEAR_USE;
+    table->type -= LINEAR_ENTRY;
+    put_page_and_type(child);
+}
+
+/* walk_to_l1, where there may be linear entries: whoever follows one comes to no L1. */
+uint64_t *walk_past_linear(uint64_t root_maddr, uint64_t va)
+{
+    mfn_t mfn = root_maddr >> PAGE_SHIFT;
+
+    for (unsigned level = 4; level > 1; level--) {
+        uint64_t entry = ((const uint64_t *)mfn_to_virt(mfn))[table_index(va, level)];
+
+        mfn = PTE_MFN(entry);
+        if (!(entry & PTE_P) || mfn_to_frame(mfn)->type >> TYPE_SHIFT != level - 1)
+            return NULL;
+    }
+    return (uint64_t *)mfn_to_virt(mfn) + table_index(va, 1);
+}
+
+/* The CPU would come to page va by one of the hypervisor's entries. Follows it down for as long as it is in L4 tables. */
+static bool page_hides(uint64_t root_maddr, uint64_t va)
+{
+    const struct frame *f = mfn_to_frame(root_maddr >> PAGE_SHIFT);
+    uint64_t entry;
+
+    for (unsigned level = 4; level > 0; level--) {
+        unsigned i = table_index(va, level);
+
+        if (i >= HOLE_FIRST_SLOT && i <= HOLE_LAST_SLOT)
+            return true;
+        entry = ((const uint64_t *)mfn_to_virt(frame_to_mfn(f)))[i];
+        if (!(entry & PTE_P))
+            return false;
+        f = mfn_to_frame(PTE_MFN(entry));
+        if (f->type >> TYPE_SHIFT != TYPE_L4 >> TYPE_SHIFT)
+            return false;
+    }
+    return false;
+}
+
+/* Some of these bytes of the current address space are the hypervisor's, though not in the hole. */
+bool linear_hides(uint64_t va, uint64_t len)
+{
+    const struct vcpu *v = current;
+    uint64_t root = v->kernel_mode ? v->root_kernel : v->root_user;
+
+    if (root == 0)
+        return false;
+    for (uint64_t page = va & PAGE_MASK; page - (va & PAGE_MASK) < len + (va & ~PAGE_MASK); page += PAGE_SIZE)
+        if (page_hides(root, page))
+            return true;
+    return false;
+}

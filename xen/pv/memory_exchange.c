@@ -1,0 +1,170 @@
+/* Owns XENMEM_exchange: frames of one extent size for as many of another. It goes chunk by chunk, a chunk
+ * being the larger of the two extents; each is done whole or not at all, and nr_exchanged tells the guest how
+ * far it came. */
+#include "xen/core/guest_access.h"
+#include "xen/pv/memory.h"
+#include "xen/pv/mm.h"
+
+struct exchange {
+    struct domain *d;
+    struct xen_memory_exchange x;
+    unsigned in_per_chunk, out_per_chunk;   /* extents; one of the two is 1 */
+    unsigned chunk_frames;
+    mfn_t *frames, *given;                  /* the chunk's frames that go, and those that come */
+};
+
+/* The guest's numbers, judged once and without overflow (XSA-29, XSA-31, XSA-212). */
+static int check(struct exchange *e)
+{
+    const struct xen_memory_reservation *in = &e->x.in, *out = &e->x.out;
+    int rc;
+
+    if (MAX(in->extent_order, out->extent_order) > MAX_ORDER)
+        return -EPERM;
+    if (e->x.nr_exchanged > in->nr_extents || in->domid != out->domid ||
+        in->nr_extents > ~0ul >> in->extent_order || out->nr_extents > ~0ul >> out->extent_order ||
+        in->nr_extents << in->extent_order != out->nr_extents << out->extent_order)
+        return -EINVAL;
+    if (e->x.nr_exchanged == in->nr_extents)
+        return 0;                       /* nothing is left to do, wherever the lists are */
+    if (in->nr_extents > ~0ul >> 3 || !guest_range_ok((uint64_t)in->extent_start.p, in->nr_extents * 8) ||
+        out->nr_extents > ~0ul >> 3 || !guest_range_ok((uint64_t)out->extent_start.p, out->nr_extents * 8))
+        return -EFAULT;
+    rc = memory_check_self(in->domid);
+    if (rc != 0)
+        return rc;
+    e->chunk_frames = 1u << MAX(in->extent_order, out->extent_order);
+    e->in_per_chunk = e->chunk_frames >> in->extent_order;
+    e->out_per_chunk = e->chunk_frames >> out->extent_order;
+    return 0;
+}
+
+/* Frames that nothing but their owner's own reference holds. A frame named twice is found the second time
+ * with ours. */
+static int take_frame(struct exchange *e, mfn_t mfn, unsigned *taken)
+{
+    struct frame *f = get_frame(mfn, e->d);
+
+    if (f == NULL)
+        return -EINVAL;
+    if (!(f->count & FRAME_ALLOCATED) || (f->count & FRAME_COUNT_MASK) != 2) {
+        put_page(f);
+        return -EINVAL;
+    }
+    e->frames[(*taken)++] = mfn;
+    return 0;
+}
+
+static int take_chunk(struct exchange *e, uint64_t first, unsigned *taken)
+{
+    uint64_t list = (uint64_t)e->x.in.extent_start.p;
+    int rc = 0;
+
+    for (unsigned i = 0; i < e->in_per_chunk && rc == 0; i++) {
+        mfn_t mfn;
+
+        if (!get_guest_args(&mfn, list + (first + i) * 8, 1))
+            return -EFAULT;
+        for (unsigned j = 0; j < 1u << e->x.in.extent_order && rc == 0; j++)
+            rc = mfn + j < mfn ? -EINVAL : take_frame(e, mfn + j, taken);
+    }
+    return rc;
+}
+
+static void take_back(struct exchange *e, const mfn_t *given, unsigned nr)
+{
+    for (unsigned i = 0; i < nr; i++)
+        for (unsigned j = 0; j < 1u << e->x.out.extent_order; j++)
+            release_domain_frame(mfn_to_frame(given[i] + j));
+}
+
+/* The new frames of a chunk, within the limit once the old ones are gone. The list's words are read and
+ * overwritten. */
+static int give_chunk(struct exchange *e, uint64_t first)
+{
+    uint64_t list = (uint64_t)e->x.out.extent_start.p + first * 8;
+    mfn_t *given = e->given;
+    unsigned nr = 0;
+    int rc = 0;
+
+    e->d->max_frames += e->chunk_frames;
+    for (; nr < e->out_per_chunk && rc == 0; nr++) {
+        pfn_t pfn;
+
+        if (!get_guest_args(&pfn, list + nr * 8, 1)) {
+            rc = -EFAULT;
+            break;
+        }
+        given[nr] = memory_give_frames(e->d, e->x.out.extent_order, e->x.out.mem_flags, pfn);
+        if (given[nr] == INVALID_MFN) {
+            rc = -ENOMEM;
+            break;
+        }
+    }
+    e->d->max_frames -= e->chunk_frames;
+    for (unsigned i = 0; i < nr && rc == 0; i++)
+        if (!put_guest_args(list + i * 8, &given[i], 1))
+            rc = -EFAULT;
+    if (rc != 0)
+        take_back(e, given, nr);
+    return rc;
+}
+
+static int exchange_chunk(struct exchange *e, uint64_t chunk)
+{
+    unsigned taken = 0;
+    int rc;
+
+    spin_lock(&e->d->mm_lock);
+    rc = take_chunk(e, chunk * e->in_per_chunk, &taken);
+    if (rc == 0)
+        rc = give_chunk(e, chunk * e->out_per_chunk);
+    for (unsigned i = 0; i < taken; i++) {
+        struct frame *f = mfn_to_frame(e->frames[i]);
+
+        if (rc == 0)
+            release_domain_frame(f);
+        put_page(f);
+    }
+    spin_unlock(&e->d->mm_lock);
+    return rc;
+}
+
+static int exchange_all(struct exchange *e)
+{
+    uint64_t nr_chunks = e->x.in.nr_extents / e->in_per_chunk;
+    int rc = 0;
+
+    for (uint64_t chunk = e->x.nr_exchanged / e->in_per_chunk; chunk < nr_chunks; chunk++) {
+        rc = exchange_chunk(e, chunk);
+        if (rc != 0)
+            break;
+        e->x.nr_exchanged = (chunk + 1) * e->in_per_chunk;
+        preempt_point();
+        if (e->d->state != DOM_RUNNING)
+            break;
+    }
+    return rc;
+}
+
+long memory_exchange(uint64_t arg, uint64_t start)
+{
+    struct exchange e = { .d = current->domain };
+    int rc;
+
+    (void)start;
+    if (copy_from_guest(&e.x, arg, sizeof(e.x)) != 0)
+        return -EFAULT;
+    rc = check(&e);
+    if (rc == 0 && e.x.nr_exchanged != e.x.in.nr_extents) {
+        e.frames = alloc_page_for(e.d); /* 512 words each */
+        e.given = alloc_page_for(e.d);
+        rc = e.frames != NULL && e.given != NULL ? exchange_all(&e) : -ENOMEM;
+        free_page_for(e.d, e.frames);
+        free_page_for(e.d, e.given);
+    }
+    if (copy_to_guest(arg + offsetof(struct xen_memory_exchange, nr_exchanged), &e.x.nr_exchanged,
+                      sizeof(e.x.nr_exchanged)) != 0)
+        return -EFAULT;
+    return rc;
+}

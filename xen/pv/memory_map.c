@@ -1,0 +1,87 @@
+/* Owns the map of its memory that a guest may ask for: one range of RAM from 0, as large as the domain may ever be, unless
+ * the guest had another made for itself. */
+#include "common/string.h"
+#include "xen/core/frame.h"
+#include "xen/core/guest_access.h"
+#include "xen/pv/memory.h"
+
+#define MAX_ENTRIES 1024u               /* of a map that a guest sets */
+
+struct range {                          /* as the BIOS call INT 0x15, AX 0xe820 gives it */
+    uint64_t addr, size;
+    uint32_t type;
+} __attribute__((packed));
+
+static unsigned order_of(unsigned nr)
+{
+    unsigned order = 0;
+
+    while (PAGE_SIZE << order < nr * sizeof(struct range))
+        order++;
+    return order;
+}
+
+void memory_map_free(struct domain *d)
+{
+    free_pages_for(d, d->memory_map, order_of(d->memory_map_entries));
+    d->memory_map = NULL;
+}
+
+long memory_set_memory_map(uint64_t arg, uint64_t start)
+{
+    struct domain *d = current->domain;
+    struct xen_foreign_memory_map map;
+    void *ranges = NULL;
+    int rc;
+
+    (void)start;
+    if (copy_from_guest(&map, arg, sizeof(map)) != 0)
+        return -EFAULT;
+    if (map.map.nr_entries > MAX_ENTRIES)
+        return -EINVAL;
+    rc = memory_check_self(map.domid);
+    if (rc != 0)
+        return rc;
+    if (map.map.nr_entries != 0) {
+        ranges = alloc_pages_for(d, order_of(map.map.nr_entries));
+        if (ranges == NULL)
+            return -ENOMEM;
+    }
+    if (copy_from_guest(ranges, (uint64_t)map.map.buffer.p, map.map.nr_entries * sizeof(struct range)) != 0) {
+        free_pages_for(d, ranges, order_of(map.map.nr_entries));
+        return -EFAULT;
+    }
+    spin_lock(&d->mm_lock);
+    memory_map_free(d);
+    d->memory_map = ranges;
+    d->memory_map_entries = map.map.nr_entries;
+    d->memory_map_set = true;
+    spin_unlock(&d->mm_lock);
+    return 0;
+}
+
+/* Under mm_lock, so that no other vCPU replaces the map meanwhile. -ENOSYS: an empty one was set. */
+static int give_map(struct domain *d, uint64_t to, unsigned *nr)
+{
+    const struct range ram = { 0, d->max_frames << PAGE_SHIFT, 1 };
+
+    if (d->memory_map_set && d->memory_map_entries == 0)
+        return -ENOSYS;
+    *nr = MIN(*nr, d->memory_map_set ? d->memory_map_entries : 1);
+    return copy_to_guest(to, d->memory_map_set ? d->memory_map : &ram, *nr * sizeof(ram));
+}
+
+long memory_memory_map(uint64_t arg, uint64_t start)
+{
+    struct domain *d = current->domain;
+    struct xen_memory_map map;
+    int rc;
+
+    (void)start;
+    if (copy_from_guest(&map, arg, sizeof(map)) != 0)
+        return -EFAULT;
+    spin_lock(&d->mm_lock);
+    rc = give_map(d, (uint64_t)map.buffer.p, &map.nr_entries);
+    spin_unlock(&d->mm_lock);
+    return rc != 0 ? rc : copy_to_guest(arg, &map, sizeof(map));
+}

@@ -1,0 +1,305 @@
+/* Owns single page-table entries: mmu_update, update_va_mapping, and what others need to find or replace one. Each new
+ * entry is validated and referenced before it is stored, the old one's references go after (contract 4.1, rule 9).
+ *
+ * All of it happens under the domain's mm_lock. Updates of L1 tables cannot sleep and therefore need no reference on
+ * the table itself; updates of higher tables may validate a whole tree and hold one. */
+#include "xen/core/guest_access.h"
+#include "xen/pv/hypercalls.h"
+#include "xen/core/log.h"
+#include "xen/pv/mm.h"
+
+#define WORK_PER_UPDATE 250u
+#define FEW 4u                          /* updates that are not worth counting */
+#define FLAGS_WITH_OLD_REFERENCES (PTE_ADDR_MASK | PTE_RW | PTE_P)  /* while these stay, so do the references (XSA-182) */
+
+static inline void store_entry(uint64_t *slot, uint64_t entry, bool preserve_ad)
+{
+    uint64_t old = READ_ONCE(*slot), found;
+
+    if (!preserve_ad) {
+        WRITE_ONCE(*slot, entry);
+        return;
+    }
+    while ((found = arch_cmpxchg64(slot, old, entry | (old & (PTE_A | PTE_D)))) != old)
+        old = found;
+}
+
+int mod_l1_entry(uint64_t *slot, uint64_t nl1e, struct domain *d, struct domain *owner, bool preserve_ad)
+{
+    uint64_t ol1e = READ_ONCE(*slot);
+    int rc;
+
+    if (nl1e & PTE_P) {
+        nl1e |= PTE_US;
+        if (((ol1e ^ nl1e) & FLAGS_WITH_OLD_REFERENCES) == 0) {
+            if (unlikely(!l1e_flags_ok(nl1e)))
+                return -EINVAL;
+            store_entry(slot, nl1e, preserve_ad);
+            return 0;
+        }
+        rc = get_page_from_l1e(nl1e, owner);
+        if (unlikely(rc != 0))
+            return rc;
+    }
+    store_entry(slot, nl1e, preserve_ad);
+    put_page_from_l1e(ol1e, d);
+    return 0;
+}
+
+void install_l1e(struct domain *d, uint64_t *slot, uint64_t nl1e)
+{
+    uint64_t ol1e = READ_ONCE(*slot);
+
+    WRITE_ONCE(*slot, nl1e);
+    put_page_from_l1e(ol1e, d);
+}
+
+/* An entry of an L2, L3 or L4, in a table on which the caller holds a type reference. May drop mm_lock meanwhile; then the
+ * slot is read again, because another vCPU may have stored to it (our reference keeps it a table of this type). */
+static int mod_table_entry(uint64_t *slot, uint64_t entry, struct frame *table, struct domain *d, bool preserve_ad)
+{
+    unsigned index = ((uint64_t)slot & ~PAGE_MASK) / 8;
+    uint64_t type = table->type & TYPE_MASK, old;
+    int rc;
+
+    if (type == TYPE_L4 && index >= HOLE_FIRST_SLOT && index <= HOLE_LAST_SLOT)
+        return -EINVAL;
+    if (entry & PTE_P) {
+        entry |= PTE_US | (type == TYPE_L4 ? PTE_A : 0);
+        rc = get_page_from_table_entry(entry, table);
+        if (rc != 0)
+            return rc;
+    }
+    old = READ_ONCE(*slot);
+    store_entry(slot, entry, preserve_ad);
+    put_page_from_table_entry(old, table);
+    mm_preempt_after(d, WORK_PER_UPDATE);   /* one update may have validated one tree and dropped another */
+    return 0;
+}
+
+/* MMU_NORMAL_PT_UPDATE and PRESERVE_AD. A frame that is no table takes an ordinary store (contract 4.5). */
+static int pt_update(uint64_t ptr, uint64_t val, struct domain *d, struct domain *owner, bool preserve_ad)
+{
+    struct frame *f = mfn_to_frame(ptr >> PAGE_SHIFT);
+    uint64_t *slot, type;
+    int rc;
+
+    if (unlikely(ptr >> PAGE_SHIFT >= max_mfn || f->owner != d->mfn))
+        return -EINVAL;
+    slot = maddr_to_virt(ptr);
+    if (likely(is_valid_as(f, TYPE_L1)))
+        return mod_l1_entry(slot, val, d, owner, preserve_ad);
+
+    type = (f->type & TYPE_COUNT_MASK) ? f->type & TYPE_MASK : TYPE_WRITABLE;
+    if (type == TYPE_SEGDESC || !get_page(f, d))
+        return -EINVAL;
+    rc = get_page_type(f, type);        /* waits while the table is being validated */
+    if (rc == 0) {
+        if (type == TYPE_WRITABLE)
+            WRITE_ONCE(*slot, val);
+        else if (type == TYPE_L1)
+            rc = mod_l1_entry(slot, val, d, owner, preserve_ad);
+        else
+            rc = owner == d ? mod_table_entry(slot, val, f, d, preserve_ad) : -EINVAL;
+        put_page_type(f);
+    }
+    put_page(f);
+    return rc;
+}
+
+static int machphys_update(uint64_t ptr, uint64_t val, struct domain *d)
+{
+    struct frame *f = get_frame(ptr >> PAGE_SHIFT, d);
+
+    if (f == NULL)
+        return -EINVAL;
+    m2p_table[ptr >> PAGE_SHIFT] = val;
+    put_page(f);
+    return 0;
+}
+
+/* The domain whose frames are named. -ESRCH: there is none of that number, or it is the caller's own, for which DOMID_SELF
+ * is the only name here. *owner: NULL where it is one that the caller has no right to. The I/O domain owns no RAM here, so
+ * that every frame "of it" is refused later. */
+int foreign_domain(domid_t domid, struct domain **owner)
+{
+    *owner = domid == DOMID_SELF ? current->domain : domid == DOMID_IO ? &idle_domain : NULL;
+    if (*owner != NULL || domid == DOMID_XEN)
+        return 0;
+    return domid != current->domain->id && domain_exists(domid) ? 0 : -ESRCH;
+}
+
+static int update_one(const struct mmu_update *u, struct domain *d, struct domain *owner)
+{
+    switch (u->ptr & 7) {
+    case MMU_NORMAL_PT_UPDATE:
+    case MMU_PT_UPDATE_NO_TRANSLATE:
+        return pt_update(u->ptr & ~7ull, u->val, d, owner, false);
+    case MMU_PT_UPDATE_PRESERVE_AD:
+        return pt_update(u->ptr & ~7ull, u->val, d, owner, true);
+    case MMU_MACHPHYS_UPDATE:
+        return machphys_update(u->ptr, u->val, owner);
+    default:
+        return -ENOSYS;
+    }
+}
+
+/* What the first request meets when it is about frames or tables of a domain that the caller has no right to. */
+static int refuse_foreign(uint64_t ureqs, unsigned count)
+{
+    struct mmu_update u;
+
+    if (count == 0)
+        return 0;
+    if (!get_guest_args(&u, ureqs, 2))
+        return -EFAULT;
+    return (u.ptr & 7) > MMU_PT_UPDATE_NO_TRANSLATE ? -ENOSYS : -EPERM;
+}
+
+/* High half of foreigndom: id + 1 of the domain whose tables are written, 0 for the caller; low half: see above. */
+static int check_foreigndom(unsigned foreigndom, uint64_t ureqs, unsigned count, struct domain **owner)
+{
+    domid_t tables_of = (domid_t)((foreigndom >> 16) - 1);
+    int rc = foreign_domain((domid_t)foreigndom, owner);
+
+    if (foreigndom >> 16 != 0 && tables_of != current->domain->id)
+        *owner = NULL;
+    return rc == 0 && *owner == NULL ? refuse_foreign(ureqs, count) : rc;
+}
+
+static bool table_owner_exists(unsigned foreigndom)
+{
+    return foreigndom >> 16 == 0 || domain_exists((domid_t)((foreigndom >> 16) - 1));
+}
+
+/* ureqs: guest array of count struct mmu_update; pdone: where the number of completed ones goes, 0: nowhere; some guests
+ * leave nonsense there, which is no error. Stops at the first failing entry and returns its errno (public/xen.h). An array
+ * that begins in the guest's part of the address space cannot reach the hole: what is between faults. */
+long do_mmu_update(uint64_t ureqs, unsigned count, uint64_t pdone, unsigned foreigndom)
+{
+    struct domain *d = current->domain, *owner = d;
+    unsigned done = 0;
+    int rc = 0;
+
+    if (unlikely(!is_guest_va(ureqs)))
+        return -EFAULT;
+    if (unlikely(foreigndom != DOMID_SELF)) {
+        if (!table_owner_exists(foreigndom))
+            return -ESRCH;
+        rc = check_foreigndom(foreigndom, ureqs, count, &owner);
+        if (rc != 0)
+            count = 0;
+    }
+    spin_lock(&d->mm_lock);
+    for (; done < count; done++) {
+        struct mmu_update u;
+
+        if (unlikely(!get_guest_args(&u, ureqs + done * sizeof(u), 2))) {
+            rc = -EFAULT;
+            break;
+        }
+        rc = update_one(&u, d, owner);
+        if (unlikely(rc != 0))
+            break;
+        if (unlikely((done & 127) == 127) && !mm_preempt_after(d, 128 * WORK_PER_UPDATE))
+            break;
+    }
+    if (unlikely(count > FEW))
+        count_work((done & 127) * WORK_PER_UPDATE);
+    spin_unlock(&d->mm_lock);
+    if (unlikely(rc != 0) && guest_log_threshold >= LOG_DEBUG)
+        guest_log(d, LOG_DEBUG, "mmu_update: entry %u of %u refused, error %d", done, count, rc);
+    if (pdone != 0)
+        (void)copy_to_guest(pdone, &done, sizeof(done));
+    return rc;
+}
+
+uint64_t *walk_to_l1(uint64_t root_maddr, uint64_t va)
+{
+    const uint64_t *t = maddr_to_virt(root_maddr);
+    uint64_t e;
+
+    if (unlikely(!is_guest_va(va)))
+        return NULL;
+    if (unlikely(linear_tables))
+        return walk_past_linear(root_maddr, va);
+    _Pragma("GCC unroll 3") for (unsigned level = 4; level > 1; level--) {
+        e = t[table_index(va, level)];
+        if (unlikely(!(e & PTE_P)))
+            return NULL;
+        t = maddr_to_virt(e & PTE_ADDR_MASK);
+    }
+    return (uint64_t *)&t[table_index(va, 1)];
+}
+
+uint64_t *l1_slot_at(uint64_t maddr, struct domain *d)
+{
+    struct frame *f = mfn_to_frame(maddr >> PAGE_SHIFT);
+
+    if (maddr >> PAGE_SHIFT >= max_mfn || (maddr & 7) || f->owner != d->mfn || !is_valid_as(f, TYPE_L1))
+        return NULL;
+    return maddr_to_virt(maddr);
+}
+
+uint64_t read_guest_pte(struct vcpu *v, uint64_t va)
+{
+    uint64_t root = v->kernel_mode ? v->root_kernel : v->root_user;
+    uint64_t *slot = root ? walk_to_l1(root, va) : NULL;
+
+    return slot ? READ_ONCE(*slot) : 0;
+}
+
+/* A bitmap of vCPUs: whole words, as many as its vCPUs need. */
+int check_vcpu_set(uint64_t bitmap)
+{
+    uint64_t word;
+
+    _Static_assert(MAX_VCPUS <= 64, "one word");
+    return copy_from_guest(&word, bitmap, sizeof(word));
+}
+
+/* What UVMF_* asks for, after the update. Above the low bits: 0 (this vCPU), UVMF_ALL, or a pointer to a bitmap of vCPUs,
+ * which must be readable. One CPU runs, so that whatever the set, flushing here is enough: every other vCPU's next entry
+ * loads its root anew. */
+static int flush_after_update(uint64_t va, unsigned long flags)
+{
+    uint64_t bitmap = flags & ~(unsigned long)UVMF_FLUSHTYPE_MASK;
+
+    switch (flags & UVMF_FLUSHTYPE_MASK) {
+    case UVMF_TLB_FLUSH:
+        arch_flush_tlb();
+        break;
+    case UVMF_INVLPG:
+        arch_flush_tlb_one(va);
+        break;
+    default:
+        return 0;
+    }
+    if (bitmap == UVMF_LOCAL || bitmap == UVMF_ALL)
+        return 0;
+    return check_vcpu_set(bitmap);
+}
+
+long do_update_va_mapping(uint64_t va, uint64_t pte, unsigned long flags)
+{
+    struct vcpu *v = current;
+    struct domain *d = v->domain;
+    uint64_t *slot;
+    int rc;
+
+    spin_lock(&d->mm_lock);
+    slot = walk_to_l1(v->root_kernel, va);
+    rc = likely(slot != NULL) ? mod_l1_entry(slot, pte, d, d, false) : -EINVAL;
+    spin_unlock(&d->mm_lock);
+    return flags != 0 && rc == 0 ? flush_after_update(va, flags) : rc;
+}
+
+long do_update_va_mapping_otherdomain(uint64_t va, uint64_t pte, unsigned long flags, unsigned domid)
+{
+    struct domain *owner;
+    int rc = foreign_domain((domid_t)domid, &owner);
+
+    if (rc != 0)
+        return rc;
+    return owner == current->domain ? do_update_va_mapping(va, pte, flags) : -EPERM;
+}

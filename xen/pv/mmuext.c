@@ -1,0 +1,252 @@
+/* Owns mmuext_op: pins, page-table roots, TLB flushes, LDT, clearing and copying of frames; one function per command. */
+#include "common/string.h"
+#include "xen/cpu/desc.h"
+#include "xen/core/guest_access.h"
+#include "xen/pv/hypercalls.h"
+#include "xen/core/log.h"
+#include "xen/pv/mm.h"
+
+#define WORK_PER_OP 300u
+#define FEW 4u                          /* that are not worth counting */
+#define WORK_PER_PAGE 1500u             /* to clear or copy one */
+
+/* V1: takes the new root's references, then loads it, then drops the old one's: the CPU never runs on a freed table. */
+static int new_root(struct vcpu *v, uint64_t *root, mfn_t mfn)
+{
+    uint64_t old = *root;
+    struct frame *f;
+    int rc;
+
+    if (mfn == old >> PAGE_SHIFT) {
+        if (v == current)
+            arch_load_root(v);          /* as on the CPU, loading a root again is a flush */
+        return 0;
+    }
+    if (mfn != 0) {
+        rc = get_page_and_type(mfn, v->domain, TYPE_L4, &f);
+        if (rc != 0)
+            return rc;
+        if (unlikely(v->domain->vm_assist >> VMASST_TYPE_m2p_strict & 1))
+            arch_show_m2p(mfn_to_virt(mfn), root == &v->root_kernel);   /* not to its user mode */
+    }
+    *root = mfn << PAGE_SHIFT;
+    if (v == current)
+        arch_load_root(v);
+    if (old != 0)
+        put_page_and_type(mfn_to_frame(old >> PAGE_SHIFT));
+    return 0;
+}
+
+int new_guest_root(struct vcpu *v, mfn_t mfn)
+{
+    if (mfn == 0)
+        return -EINVAL;
+    if (v->ldt_ents != 0)
+        drop_ldt(v);
+    return new_root(v, &v->root_kernel, mfn);
+}
+
+int new_user_root(struct vcpu *v, mfn_t mfn)
+{
+    return new_root(v, &v->root_user, mfn);
+}
+
+void drop_roots(struct vcpu *v)
+{
+    uint64_t *roots[2] = { &v->root_kernel, &v->root_user };
+
+    for (unsigned i = 0; i < ARRAY_SIZE(roots); i++) {
+        uint64_t old = *roots[i];
+
+        *roots[i] = 0;
+        if (old != 0)
+            put_page_and_type(mfn_to_frame(old >> PAGE_SHIFT));
+    }
+}
+
+static int mmuext_pin(struct domain *d, const struct mmuext_op *op)
+{
+    static const uint64_t types[] = { TYPE_L1, TYPE_L2, TYPE_L3, TYPE_L4 };
+    struct frame *f;
+    int rc = get_page_and_type(op->arg1.mfn, d, types[op->cmd - MMUEXT_PIN_L1_TABLE], &f);
+
+    if (rc != 0) {
+        guest_log(d, LOG_DEBUG, "pin of mfn %lx as L%u refused, error %d", op->arg1.mfn,
+                  op->cmd - MMUEXT_PIN_L1_TABLE + 1, rc);
+        return rc;
+    }
+    if (f->type & TYPE_PINNED) {
+        put_page_and_type(f);
+        return -EINVAL;
+    }
+    f->type |= TYPE_PINNED;             /* F7: keeps the two references just taken */
+    mm_preempt_after(d, 0);
+    return 0;
+}
+
+static int mmuext_unpin_table(struct domain *d, const struct mmuext_op *op)
+{
+    struct frame *f = get_frame(op->arg1.mfn, d);
+
+    if (f == NULL)
+        return -EINVAL;
+    if (!(f->type & TYPE_PINNED)) {
+        put_page(f);
+        return -EINVAL;
+    }
+    f->type &= ~TYPE_PINNED;
+    put_page_and_type(f);
+    put_page(f);
+    mm_preempt_after(d, 0);
+    return 0;
+}
+
+static int mmuext_new_baseptr(struct domain *d, const struct mmuext_op *op)
+{
+    (void)d;
+    return new_guest_root(current, op->arg1.mfn);
+}
+
+static int mmuext_new_user_baseptr(struct domain *d, const struct mmuext_op *op)
+{
+    (void)d;
+    return new_user_root(current, op->arg1.mfn);
+}
+
+/* Local, multi and all: one CPU runs, and a vCPU that is not running loads its root, and so flushes, when it runs. */
+static int mmuext_tlb_flush(struct domain *d, const struct mmuext_op *op)
+{
+    (void)d, (void)op;
+    arch_flush_tlb();
+    return 0;
+}
+
+static int mmuext_invlpg(struct domain *d, const struct mmuext_op *op)
+{
+    (void)d;
+    if (guest_range_ok(op->arg1.linear_addr, 1))
+        arch_flush_tlb_one(op->arg1.linear_addr);
+    return 0;
+}
+
+/* For the multi forms the set must at least be readable, as on a machine where it matters. */
+static int mmuext_tlb_flush_multi(struct domain *d, const struct mmuext_op *op)
+{
+    return check_vcpu_set((uint64_t)op->arg2.vcpumask.p) != 0 ? -EINVAL : mmuext_tlb_flush(d, op);
+}
+
+static int mmuext_invlpg_multi(struct domain *d, const struct mmuext_op *op)
+{
+    return check_vcpu_set((uint64_t)op->arg2.vcpumask.p) != 0 ? -EINVAL : mmuext_invlpg(d, op);
+}
+
+static int mmuext_flush_cache(struct domain *d, const struct mmuext_op *op)
+{
+    (void)d;
+    return op->cmd == MMUEXT_FLUSH_CACHE ? -EACCES : -EINVAL;   /* for domains that own devices */
+}
+
+static int mmuext_set_ldt(struct domain *d, const struct mmuext_op *op)
+{
+    (void)d;
+    return set_ldt(current, op->arg1.linear_addr, op->arg2.nr_ents);
+}
+
+static int clear_or_copy(struct domain *d, mfn_t to, const void *from)
+{
+    struct frame *f;
+
+    if (get_page_and_type(to, d, TYPE_WRITABLE, &f) != 0)
+        return -EINVAL;
+    if (from)
+        memcpy(mfn_to_virt(to), from, PAGE_SIZE);
+    else
+        memset(mfn_to_virt(to), 0, PAGE_SIZE);
+    put_page_and_type(f);
+    count_work(WORK_PER_PAGE);
+    return 0;
+}
+
+static int mmuext_clear_page(struct domain *d, const struct mmuext_op *op)
+{
+    return clear_or_copy(d, op->arg1.mfn, NULL);
+}
+
+static int mmuext_copy_page(struct domain *d, const struct mmuext_op *op)
+{
+    struct frame *src = get_frame(op->arg2.src_mfn, d);
+    int rc;
+
+    if (src == NULL)
+        return -EINVAL;
+    rc = clear_or_copy(d, op->arg1.mfn, mfn_to_virt(frame_to_mfn(src)));
+    put_page(src);
+    return rc;
+}
+
+static int mmuext_no_superpages(struct domain *d, const struct mmuext_op *op)
+{
+    (void)d, (void)op;
+    return -EOPNOTSUPP;
+}
+
+static int (*const mmuext_table[])(struct domain *, const struct mmuext_op *) = {
+    [MMUEXT_PIN_L1_TABLE] = mmuext_pin,
+    [MMUEXT_PIN_L2_TABLE] = mmuext_pin,
+    [MMUEXT_PIN_L3_TABLE] = mmuext_pin,
+    [MMUEXT_PIN_L4_TABLE] = mmuext_pin,
+    [MMUEXT_UNPIN_TABLE] = mmuext_unpin_table,
+    [MMUEXT_NEW_BASEPTR] = mmuext_new_baseptr,
+    [MMUEXT_TLB_FLUSH_LOCAL] = mmuext_tlb_flush,
+    [MMUEXT_INVLPG_LOCAL] = mmuext_invlpg,
+    [MMUEXT_TLB_FLUSH_MULTI] = mmuext_tlb_flush_multi,
+    [MMUEXT_INVLPG_MULTI] = mmuext_invlpg_multi,
+    [MMUEXT_TLB_FLUSH_ALL] = mmuext_tlb_flush,
+    [MMUEXT_INVLPG_ALL] = mmuext_invlpg,
+    [MMUEXT_FLUSH_CACHE] = mmuext_flush_cache,
+    [MMUEXT_FLUSH_CACHE_GLOBAL] = mmuext_flush_cache,
+    [MMUEXT_SET_LDT] = mmuext_set_ldt,
+    [MMUEXT_NEW_USER_BASEPTR] = mmuext_new_user_baseptr,
+    [MMUEXT_CLEAR_PAGE] = mmuext_clear_page,
+    [MMUEXT_COPY_PAGE] = mmuext_copy_page,
+    [MMUEXT_MARK_SUPER] = mmuext_no_superpages,
+    [MMUEXT_UNMARK_SUPER] = mmuext_no_superpages,
+};
+
+/* uops: guest array of count struct mmuext_op; stops at the first that fails and returns its errno. foreigndom: whose
+ * frames are pinned or copied; nobody may name others. uops and pdone: as for mmu_update. */
+long do_mmuext_op(uint64_t uops, unsigned count, uint64_t pdone, unsigned foreigndom)
+{
+    struct domain *d = current->domain, *owner;
+    unsigned done = 0;
+    int rc = 0;
+
+    if (unlikely(!is_guest_va(uops)))
+        return -EFAULT;
+    if (unlikely((domid_t)foreigndom != DOMID_SELF)) {
+        rc = foreign_domain((domid_t)foreigndom, &owner);
+        return rc != 0 ? rc : -EPERM;
+    }
+    spin_lock(&d->mm_lock);
+    for (; done < count; done++) {
+        struct mmuext_op op;
+
+        rc = -EFAULT;
+        if (unlikely(!get_guest_args(&op, uops + done * sizeof(op), 3)))
+            break;
+        rc = -ENOSYS;
+        if (unlikely(op.cmd >= ARRAY_SIZE(mmuext_table) || mmuext_table[op.cmd] == NULL))
+            break;
+        rc = mmuext_table[op.cmd](d, &op);
+        if (unlikely(rc != 0))
+            break;
+        if (unlikely((done & 31) == 31) && !mm_preempt_after(d, 32 * WORK_PER_OP))
+            break;
+    }
+    if (unlikely(count > FEW))
+        count_work((done & 31) * WORK_PER_OP);
+    spin_unlock(&d->mm_lock);
+    if (pdone != 0)
+        (void)copy_to_guest(pdone, &done, sizeof(done));
+    return rc;
+}

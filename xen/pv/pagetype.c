@@ -1,0 +1,258 @@
+/* Owns what a frame may be used as: the type of each frame, and what must hold of a page table's contents before the
+ * frame becomes one. Single entries are mmu_update.c's. The invariants F2..F8 are in frame.h; the rules about the bits of
+ * an entry are section 4.2 of the guest contract (Xen's public behaviour).
+ *
+ * Validating or dropping a table of tables can be long. Between two of its children the owner's mm_lock may be dropped, so
+ * that others run; the table itself then carries TYPE_VALIDATING, and whoever wants it as that same type waits. Waiting
+ * cannot go round in a circle, because a table waits only for tables of lower levels. */
+#include "xen/core/log.h"
+#include "xen/pv/mm.h"
+#include "xen/cpu/desc.h"
+
+#define WORK_PER_EMPTY_TABLE 700u
+#define WORK_PER_ENTRY 32u              /* to take or drop what one entry of a table holds; of a descriptor page the same */
+
+uint32_t tlb_clock = 1;
+
+uint64_t l1_refused;                            /* bits that no present entry may have; set once */
+static uint64_t table_refused;
+
+void pagetype_init(void)
+{
+    uint64_t address = PTE_ADDR_MASK & ~((1ull << arch_paddr_bits()) - 1);
+
+    table_refused = PTE_PWT | PTE_PCD | PTE_PS | PTE_G | address | (arch_has_nx() ? 0 : PTE_NX);
+    /* In an L1 entry bit 7 is PAT: memory types are not a guest's choice. An address that is too large is no RAM. */
+    l1_refused = table_refused & ~(PTE_G | PTE_ADDR_MASK);
+}
+
+bool l1e_flags_ok(uint64_t l1e)
+{
+    return (l1e & l1_refused) == 0;
+}
+
+unsigned mm_preempted;
+
+bool mm_preempt_point(struct domain *d)
+{
+    spin_unlock(&d->mm_lock);
+    mm_preempted++;
+    preempt_point();
+    mm_preempted--;
+    spin_lock(&d->mm_lock);
+    return d->state == DOM_RUNNING;
+}
+
+/* The first writable reference on a frame, or the wrong type: then the general reference goes again. */
+int get_l1e_slow(struct frame *f)
+{
+    if (get_page_type(f, TYPE_WRITABLE) == 0)
+        return 0;
+    put_page(f);
+    return -EBUSY;
+}
+
+int refuse_l1e_frame(mfn_t mfn)
+{
+    if (mfn == PTE_NO_MFN)
+        return -EINVAL;
+    return mfn >= max_mfn || is_no_ram(mfn_to_frame(mfn)) ? -EPERM : -EBUSY;
+}
+
+/* A descriptor page that loses a mapping may have been an LDT page of some vCPU: the guest expects that unmapping it ends
+ * that use. */
+void put_segdesc_page(struct frame *f, struct domain *d)
+{
+    struct vcpu *v;
+    unsigned i;
+
+    count_work(d->nr_vcpus * WORK_PER_ENTRY);
+    if (f->owner == d->mfn)
+        for_each_vcpu(d, v, i)
+            drop_ldt(v);
+}
+
+static int validate_l1(uint64_t *table, struct domain *d)
+{
+    unsigned i, work = WORK_PER_EMPTY_TABLE;
+    int rc = 0;
+
+    for (i = 0; i < PTES_PER_TABLE; i++) {
+        if (!(i & 7)) {     /* most tables are mostly empty */
+            const uint64_t *e = &table[i];
+
+            while (i < PTES_PER_TABLE && !(e[0] | e[1] | e[2] | e[3] | e[4] | e[5] | e[6] | e[7]))
+                i += 8, e += 8;
+            if (i == PTES_PER_TABLE)
+                break;
+            work += 8 * WORK_PER_ENTRY;
+        }
+        if (!(table[i] & PTE_P))
+            continue;
+        rc = get_page_from_l1e(table[i], d);
+        if (rc != 0)
+            break;
+        table[i] |= PTE_US;     /* the guest's kernel runs in ring 3 */
+    }
+    if (rc != 0)
+        while (i-- > 0)
+            put_page_from_l1e(table[i], d);
+    count_work(work);
+    return rc;
+}
+
+static void devalidate_l1(const uint64_t *table, struct domain *d)
+{
+    unsigned work = WORK_PER_EMPTY_TABLE;
+
+    for (unsigned i = 0; i < PTES_PER_TABLE; i++) {
+        if (!(i & 7)) {
+            const uint64_t *e = &table[i];
+
+            while (i < PTES_PER_TABLE && !(e[0] | e[1] | e[2] | e[3] | e[4] | e[5] | e[6] | e[7]))
+                i += 8, e += 8;
+            if (i == PTES_PER_TABLE)
+                break;
+            work += 8 * WORK_PER_ENTRY;
+        }
+        if (table[i] & PTE_P)
+            put_page_from_l1e(table[i], d);
+    }
+    count_work(work);
+}
+
+/* The child's type is one level down, or it is linear: a table of that very level fails as the former. */
+int get_page_from_table_entry(uint64_t entry, struct frame *table)
+{
+    struct frame *f;
+    int rc;
+
+    if (unlikely(entry & table_refused))
+        return -EINVAL;
+    rc = get_page_and_type(PTE_MFN(entry), frame_owner(table), (table->type & TYPE_MASK) - TYPE_L1, &f);
+    return likely(rc != -EINVAL) ? rc : get_linear_table(entry, table);
+}
+
+void put_page_from_table_entry(uint64_t entry, struct frame *table)
+{
+    struct frame *child = mfn_to_frame(PTE_MFN(entry));
+
+    if (!(entry & PTE_P))
+        return;
+    if (unlikely((child->type ^ table->type) >> TYPE_SHIFT == 0))
+        put_linear_table(table, child);
+    else
+        put_page_and_type(child);
+}
+
+static bool is_hole_slot(uint64_t type, unsigned i)
+{
+    return type == TYPE_L4 && i >= HOLE_FIRST_SLOT && i <= HOLE_LAST_SLOT;
+}
+
+static void drop_entries(struct frame *f, uint64_t type, unsigned nr)
+{
+    const uint64_t *table = mfn_to_virt(frame_to_mfn(f));
+
+    for (unsigned i = 0; i < nr; i++) {
+        if (is_hole_slot(type, i) || !(table[i] & PTE_P))
+            continue;
+        if ((mfn_to_frame(PTE_MFN(table[i]))->type & TYPE_COUNT_MASK) == 1)
+            mm_preempt_after(frame_owner(f), WORK_PER_ENTRY);    /* the child goes with this reference */
+        put_page_from_table_entry(table[i], f);
+    }
+    count_work(nr * WORK_PER_ENTRY);
+}
+
+static int validate_table(struct frame *f, uint64_t type, struct domain *d)
+{
+    uint64_t *table = mfn_to_virt(frame_to_mfn(f));
+
+    for (unsigned i = 0; i < PTES_PER_TABLE; i++) {
+        int rc;
+
+        if (!(table[i] & PTE_P) || is_hole_slot(type, i))
+            continue;
+        rc = get_page_from_table_entry(table[i], f);
+        if (rc != 0) {
+            drop_entries(f, type, i);
+            return rc;
+        }
+        table[i] |= PTE_US | (type == TYPE_L4 ? PTE_A : 0);
+        if ((mfn_to_frame(PTE_MFN(table[i]))->type & TYPE_COUNT_MASK) == 1)
+            mm_preempt_after(d, WORK_PER_ENTRY);
+    }
+    count_work(PTES_PER_TABLE * WORK_PER_ENTRY);
+    if (type == TYPE_L4)
+        arch_fill_l4(table, d);
+    return 0;
+}
+
+static int validate_frame(struct frame *f, uint64_t type, struct domain *d)
+{
+    if (type == TYPE_L1)
+        return validate_l1(mfn_to_virt(frame_to_mfn(f)), d);
+    if (type == TYPE_SEGDESC) {
+        count_work(PTES_PER_TABLE * WORK_PER_ENTRY);
+        return validate_segdesc_frame(f);
+    }
+    return validate_table(f, type, d);
+}
+
+static void devalidate_frame(struct frame *f, uint64_t type)
+{
+    if (type == TYPE_L1)
+        devalidate_l1(mfn_to_virt(frame_to_mfn(f)), frame_owner(f));
+    else if (type != TYPE_SEGDESC)
+        drop_entries(f, type, PTES_PER_TABLE);
+}
+
+/* Every case that get_page_type does not decide inline: a new type, the wrong type, or one that is being validated. */
+int get_page_type_slow(struct frame *f, uint64_t type)
+{
+    int rc;
+
+    while ((f->type & TYPE_MASK) == type && (f->type & TYPE_VALIDATING)) {
+        struct domain *d = frame_owner(f);
+
+        spin_unlock(&d->mm_lock);
+        preempt_point();                /* several who wait only pass the CPU to each other: let interrupts in */
+        schedule_behind();
+        spin_lock(&d->mm_lock);
+    }
+    if ((f->type & TYPE_COUNT_MASK) != 0) {
+        if ((f->type & TYPE_MASK) != type)
+            return -EINVAL;
+        if ((f->type & TYPE_COUNT_MASK) == TYPE_COUNT_MASK)
+            return -EBUSY;
+        f->type++;
+        return 0;
+    }
+    if ((f->type & TYPE_MASK) != type)
+        flush_tlb_since(f->flush_stamp);
+    if (type == TYPE_WRITABLE) {
+        f->type = TYPE_WRITABLE | TYPE_VALIDATED | 1;
+        return 0;
+    }
+    f->type = type | TYPE_VALIDATING | 1;
+    rc = validate_frame(f, type, frame_owner(f));
+    if (rc == 0)
+        f->type ^= TYPE_VALIDATING | TYPE_VALIDATED;    /* its linear entries stay counted */
+    else
+        f->type = TYPE_NONE;
+    return rc;
+}
+
+/* The last reference of the type goes: what its contents referred to is dropped too. */
+void put_page_type_last(struct frame *f)
+{
+    uint64_t type = f->type & TYPE_MASK;
+
+    if (type != TYPE_WRITABLE) {
+        f->type ^= TYPE_VALIDATED | TYPE_VALIDATING;
+        devalidate_frame(f, type);
+        ASSERT(f->type == (type | TYPE_VALIDATING | 1));
+    }
+    f->type = type;
+    f->flush_stamp = tlb_clock;
+}

@@ -1,0 +1,203 @@
+/* Owns sched_op: what a guest says about its own running: yield, block, poll, shutdown, watchdog. How a
+ * vCPU sleeps and who runs instead is sched.c's; how a domain ends is domain.c's. */
+#include "xen/core/console.h"
+#include "xen/pv/evtchn.h"
+#include "xen/core/guest_access.h"
+#include "xen/pv/hypercalls.h"
+#include "xen/core/log.h"
+#include "xen/core/sched.h"
+#include "xen/core/time.h"
+
+#define MAX_POLL_PORTS 128u
+#define WORK_PER_LOOK 100u              /* at one port */
+#define NS_PER_SECOND 1000000000ull
+
+/* A guest that waits for room in its console ring, or that has nothing more to say, lets us have its
+ * output. */
+static inline void drain_console(struct domain *d)
+{
+    const struct xencons_interface *ring = d->console_ring;
+
+    if (ring != NULL && READ_ONCE(ring->out_prod) != ring->out_cons)
+        console_drain(d);
+}
+
+static long sched_yield(uint64_t arg)
+{
+    (void)arg;
+    drain_console(current->domain);
+    TRACE(TRACE_SCHED, TRC_SCHED_YIELD, current->domain->id, current->id);
+    schedule_behind();
+    return 0;
+}
+
+static long sched_block(uint64_t arg)
+{
+    struct vcpu *v = current;
+
+    (void)arg;
+    drain_console(v->domain);
+    v->info->evtchn_upcall_mask = 0;
+    TRACE(TRACE_SCHED, TRC_SCHED_BLOCK, v->domain->id, v->id);
+    vcpu_block();
+    return 0;
+}
+
+/* Any 8 bits are a reason. What SCHEDOP_shutdown_code noted is what is reported. */
+static long shutdown_with(uint8_t reason)
+{
+    struct domain *d = current->domain;
+
+    domain_shutdown(d, d->noted_reason != 0 ? d->noted_reason - 1 : reason);
+    return 0;
+}
+
+static long sched_shutdown(uint64_t arg)
+{
+    struct sched_shutdown op;
+
+    return copy_from_guest(&op, arg, sizeof(op)) != 0 ? -EFAULT : shutdown_with((uint8_t)op.reason);
+}
+
+static long sched_shutdown_code(uint64_t arg)
+{
+    struct domain *d = current->domain;
+    struct sched_shutdown op;
+
+    if (copy_from_guest(&op, arg, sizeof(op)) != 0)
+        return -EFAULT;
+    if (d->noted_reason == 0)
+        d->noted_reason = (uint16_t)((uint8_t)op.reason + 1);
+    return 0;
+}
+
+/* 1: one of the ports is pending; 0: none is. *last is the last one, which is the one when there is one. */
+static int look_at_ports(struct domain *d, uint64_t va, unsigned nr, evtchn_port_t *last)
+{
+    for (; nr != 0; nr--, va += sizeof(*last)) {
+        if (copy_from_guest(last, va, sizeof(*last)) != 0)
+            return -EFAULT;
+        if (!evtchn_port_valid(d, *last))
+            return -EINVAL;
+        if (evtchn_port_pending(d, *last))
+            return 1;
+    }
+    return 0;
+}
+
+/* Announces itself as a poller before it looks, so that an event in between is not missed. */
+static long sched_poll(uint64_t arg)
+{
+    struct vcpu *v = current;
+    struct domain *d = v->domain;
+    struct sched_poll op;
+    evtchn_port_t port = 0;
+    int rc;
+
+    if (copy_from_guest(&op, arg, sizeof(op)) != 0)
+        return -EFAULT;
+    if (op.nr_ports > MAX_POLL_PORTS)
+        return -EINVAL;
+    v->poll_port = POLL_SEVERAL;
+    d->poll_mask |= 1u << v->id;
+    count_work(op.nr_ports * WORK_PER_LOOK);
+    rc = look_at_ports(d, (uint64_t)op.ports.p, op.nr_ports, &port);
+    if (rc == 0) {
+        if (op.nr_ports == 1)
+            v->poll_port = port;
+        if (op.timeout != 0)
+            timer_set(&v->poll, (int64_t)op.timeout < 0 ? 0 : op.timeout);
+        vcpu_block();
+        timer_cancel(&v->poll);
+    }
+    d->poll_mask &= ~(1u << v->id);
+    v->poll_port = 0;
+    return rc < 0 ? rc : 0;
+}
+
+/* Another domain may be named, but only a privileged one may do anything to it. */
+static long sched_remote_shutdown(uint64_t arg)
+{
+    struct sched_remote_shutdown op;
+
+    if (copy_from_guest(&op, arg, sizeof(op)) != 0)
+        return -EFAULT;
+    return domain_exists(op.domain_id) ? -EPERM : -ESRCH;
+}
+
+static void watchdog_fired(void *arg)
+{
+    struct domain *d = arg;
+
+    guest_log(d, LOG_WARNING, "watchdog timer fired");
+    domain_shutdown(d, SHUTDOWN_watchdog);
+}
+
+/* id 0 hands out a timer, and one with no time left fires at once; otherwise it is poked, or given back when timeout
+ * (in seconds) is 0. */
+static long sched_watchdog(uint64_t arg)
+{
+    struct domain *d = current->domain;
+    struct sched_watchdog op;
+    unsigned nr;
+
+    if (copy_from_guest(&op, arg, sizeof(op)) != 0)
+        return -EFAULT;
+    if (op.id > ARRAY_SIZE(d->watchdog))
+        return -EINVAL;
+    if (op.id == 0) {
+        for (nr = 0; nr < ARRAY_SIZE(d->watchdog) && (d->watchdogs_used >> nr & 1); nr++)
+            ;
+        if (nr == ARRAY_SIZE(d->watchdog))
+            return -ENOSPC;
+        timer_init(&d->watchdog[nr], watchdog_fired, d);
+        d->watchdogs_used |= (uint8_t)(1u << nr);
+    } else {
+        nr = op.id - 1;
+        if (!(d->watchdogs_used >> nr & 1))
+            return -EINVAL;
+    }
+    if (op.timeout != 0 || op.id == 0) {
+        timer_set(&d->watchdog[nr], now_ns() + op.timeout * NS_PER_SECOND);
+        return op.id == 0 ? (long)nr + 1 : 0;
+    }
+    timer_cancel(&d->watchdog[nr]);
+    d->watchdogs_used &= (uint8_t)~(1u << nr);
+    return 0;
+}
+
+void domain_cancel_watchdogs(struct domain *d)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(d->watchdog); i++)
+        timer_cancel(&d->watchdog[i]);
+}
+
+static long sched_pin_override(uint64_t arg)
+{
+    (void)arg;
+    return -EPERM;                      /* the hardware domain's */
+}
+
+static long (*const ops[])(uint64_t arg) = {
+    [SCHEDOP_yield] = sched_yield,
+    [SCHEDOP_block] = sched_block,
+    [SCHEDOP_shutdown] = sched_shutdown,
+    [SCHEDOP_poll] = sched_poll,
+    [SCHEDOP_remote_shutdown] = sched_remote_shutdown,
+    [SCHEDOP_shutdown_code] = sched_shutdown_code,
+    [SCHEDOP_watchdog] = sched_watchdog,
+    [SCHEDOP_pin_override] = sched_pin_override,
+};
+
+long do_sched_op(int cmd, uint64_t arg)
+{
+    return (unsigned)cmd < ARRAY_SIZE(ops) ? ops[cmd](arg) : -ENOSYS;
+}
+
+/* The older form has the first three only, and gets the reason by value. */
+long do_sched_op_compat(int cmd, uint64_t arg)
+{
+    if (cmd == SCHEDOP_shutdown)
+        return shutdown_with((uint8_t)arg);
+    return (unsigned)cmd < SCHEDOP_shutdown ? ops[cmd](arg) : -ENOSYS;
+}

@@ -1,0 +1,209 @@
+/* Owns what the service domain is told: one line for each event in a guest's life, as if typed on its console
+ * (guest-pv/store/main.c says which). An event waits here until the console's ring has room for its line, so
+ * that none is lost; each guest has a place for each kind of event, so that none needs memory. The service
+ * domain is an ordinary one: a page and a port of each guest is all that it is given, by the builder. When it ends the
+ * guests go on, and another takes its place (service.c); when that happens too often, their connections are broken. */
+#include "common/printf.h"
+#include "common/string.h"
+#include "xen/boot/build.h"
+#include "xen/core/console.h"
+#include "xen/pv/evtchn.h"
+#include "xen/core/frame.h"
+#include "xen/core/log.h"
+#include "xen/pv/store.h"
+
+enum event { INTRODUCE, SHUTDOWN, RELEASE, NR_EVENTS };     /* in the order in which they are told */
+
+#define MAX_TOLD (ARRAY_SIZE(boot_info.modules) + 1)
+
+static struct {
+    bool known;                         /* it was introduced, or will be */
+    uint8_t waiting;                    /* bit per event */
+    char name[32];
+    uint64_t kib;
+    unsigned vcpus;
+} guests[MAX_TOLD];
+static unsigned nr_waiting;
+static struct domain *service;
+static bool lost;                       /* it ended before the guests, and nothing was done about it yet */
+
+static void set_waiting(domid_t id, enum event e)
+{
+    nr_waiting += !(guests[id].waiting >> e & 1);
+    guests[id].waiting |= (uint8_t)(1u << e);
+}
+
+static void clear_waiting(domid_t id, enum event e)
+{
+    nr_waiting -= guests[id].waiting >> e & 1;
+    guests[id].waiting &= (uint8_t)~(1u << e);
+}
+
+static unsigned format_line(char *line, size_t size, domid_t id, enum event e)
+{
+    if (e == INTRODUCE)
+        return (unsigned)snprintf(line, size, "introduce %u %s %lu %u\n", id, guests[id].name, guests[id].kib,
+                                  guests[id].vcpus);
+    return (unsigned)snprintf(line, size, e == SHUTDOWN ? "shutdown %u poweroff\n" : "release %u\n", id);
+}
+
+/* A whole line or nothing. */
+static bool tell(domid_t id, enum event e)
+{
+    char line[96];
+    unsigned len = format_line(line, sizeof(line), id, e);
+
+    if (!console_has_room(service, len))
+        return false;
+    for (unsigned i = 0; i < len; i++)
+        console_give(service, line[i]);
+    clear_waiting(id, e);
+    return true;
+}
+
+void store_poll(void)
+{
+    if (service == NULL || service->state != DOM_RUNNING)
+        return;
+    for (domid_t id = 1; nr_waiting != 0 && id < MAX_TOLD; id++)
+        for (enum event e = INTRODUCE; e < NR_EVENTS; e++)
+            if (guests[id].waiting >> e & 1 && !tell(id, e))
+                return;
+}
+
+void store_serve(struct domain *d)
+{
+    memset(guests, 0, sizeof(guests));
+    nr_waiting = 0;
+    service = d;
+    lost = false;
+}
+
+bool store_present(void)
+{
+    return service != NULL;
+}
+
+void store_introduce(struct domain *d)
+{
+    domid_t id = d->id;
+
+    if (service == NULL || id == STORE_DOMID || id >= MAX_TOLD)
+        return;
+    guests[id].known = true;
+    guests[id].kib = d->max_frames * (PAGE_SIZE / 1024);
+    guests[id].vcpus = d->nr_vcpus;
+    copy_string(guests[id].name, d->name, sizeof(guests[id].name));
+    set_waiting(id, INTRODUCE);
+    store_poll();
+}
+
+/* Whoever was introduced stays known when the service domain ends: the next one has to hear of him. */
+void store_domain_ended(struct domain *d)
+{
+    bool untold;
+
+    if (d == service) {
+        service = NULL;
+        lost = true;
+    }
+    if (d->id >= MAX_TOLD || !guests[d->id].known)
+        return;
+    untold = guests[d->id].waiting >> INTRODUCE & 1;
+    guests[d->id].known = false;
+    clear_waiting(d->id, INTRODUCE);
+    clear_waiting(d->id, SHUTDOWN);
+    if (!untold && service != NULL)
+        set_waiting(d->id, RELEASE);
+    store_poll();
+}
+
+bool store_shutdown(domid_t id)
+{
+    if (service == NULL || id >= MAX_TOLD || !guests[id].known)
+        return false;
+    set_waiting(id, SHUTDOWN);
+    store_poll();
+    return true;
+}
+
+/* Guests that are gone but for frames that the service domain still maps do not count: it may be too late for it
+ * to be told, and its own end gives them back. */
+static bool guests_live(void)
+{
+    struct domain *d;
+
+    for_each_domain(d)
+        if (d != service && d->state < DOM_DYING)
+            return true;
+    return false;
+}
+
+/* The connection's error state, as xs_wire.h has it: nobody will answer any more. The page is the guest's, which may have
+ * given it away meanwhile. */
+static void break_connection(struct domain *d)
+{
+    struct frame *f;
+
+    spin_lock(&d->mm_lock);
+    if (d->store_mfn != 0 && get_page_and_type(d->store_mfn, d, TYPE_WRITABLE, &f) == 0) {
+        struct xenstore_domain_interface *page = mfn_to_virt(d->store_mfn);
+
+        WRITE_ONCE(page->error, XENSTORE_ERROR_COMM);
+        put_page_and_type(f);
+    }
+    spin_unlock(&d->mm_lock);
+    evtchn_raise_unbound(d, d->store_port);
+}
+
+static void break_connections(void)
+{
+    struct domain *d;
+
+    log_error("Nobody serves the store any more: guests that wait for it find an error in its page");
+    for_each_domain(d)
+        if (d->state == DOM_RUNNING && d->id < MAX_TOLD && guests[d->id].known)
+            break_connection(d);
+    memset(guests, 0, sizeof(guests));
+    nr_waiting = 0;
+    service_forget();
+}
+
+/* The old one has gone with all that it held, or the new one would be a second domain of that number. */
+static void start_again(void)
+{
+    struct domain *d;
+
+    for_each_domain(d)
+        if (d->id == STORE_DOMID)
+            return;
+    lost = false;
+    service = service_start_again();
+    if (service == NULL) {
+        break_connections();
+        return;
+    }
+    for (domid_t id = 1; id < MAX_TOLD; id++) {
+        if (guests[id].waiting >> RELEASE & 1)          /* of what the new one never knew */
+            clear_waiting(id, RELEASE);
+        if (guests[id].known)
+            set_waiting(id, INTRODUCE);
+    }
+    domain_start(service);
+    store_poll();
+}
+
+void store_idle_work(void)
+{
+    if (service == NULL && !lost)
+        return;
+    if (guests_live()) {
+        if (lost)
+            start_again();
+        return;
+    }
+    lost = false;
+    service_forget();
+    if (service != NULL)
+        domain_shutdown(service, SHUTDOWN_poweroff);
+}

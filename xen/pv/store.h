@@ -1,0 +1,19 @@
+/* The service domain, which serves xenstore to the guests: what we tell it, and when it ends. Without one,
+ * all of this does nothing. */
+#ifndef XEN_STORE_H
+#define XEN_STORE_H
+
+#include "xen/core/domain.h"
+
+#define STORE_DOMID 0u                  /* the service domain's number; guests count from 1 */
+
+void store_serve(struct domain *d);     /* d, which is built, is the service domain */
+bool store_present(void);
+void store_introduce(struct domain *d);         /* a guest that was built with a store: d->store_mfn, d->store_port */
+void store_domain_ended(struct domain *d);      /* any domain, the service domain included */
+bool store_shutdown(domid_t id);        /* asks guest id to power off; false: no such guest, or nobody to ask it */
+void store_poll(void);                  /* tells what there was no room for before */
+/* From the idle vCPU: the service domain does not outlive the guests, and is started again if they outlive it. */
+void store_idle_work(void);
+
+#endif

@@ -1,0 +1,212 @@
+/* Owns what a fault in guest mode means: whether the hypervisor caused it and mends it, emulates an instruction, or hands
+ * it to the guest's own trap table. Called by arch/ with the vector; delivering is upcall.c's. */
+#include "xen/cpu/desc.h"
+#include "xen/cpu/emulate.h"
+#include "xen/pv/hypercalls.h"
+#include "xen/cpu/insn_access.h"
+#include "xen/core/irqsoff.h"
+#include "xen/core/log.h"
+#include "xen/pv/mm.h"
+#include "xen/core/sched.h"
+#include "xen/pv/upcall.h"
+
+#define WORK_PER_GATE 40u
+#define GATES_AT_ONCE 256u
+
+#define PF_PRESENT 1u
+#define PF_WRITE 2u
+#define PF_USER 4u
+#define PF_RESERVED 8u
+#define PF_FETCH 16u
+
+/* A selector load that touched the descriptor windows: LDT pages are mapped at first use; if the guest has none there,
+ * the fault is its own, at the address where its LDT would have been. */
+static void window_fault(struct vcpu *v, uint64_t cr2, uint32_t code)
+{
+    int64_t offset = arch_ldt_window_offset(v, cr2);
+
+    if (offset < 0)
+        inject_page_fault(v, cr2, code);
+    else if (map_ldt_fault(v, (uint64_t)offset))
+        TRACE(TRACE_EMUL, TRC_PV_GDT_LDT_MAPPING_FAULT | TRC_64_FLAG, W64(guest_regs(v)->rip), W64(offset));
+    else
+        inject_page_fault(v, v->ldt_base + (uint64_t)offset, code);
+}
+
+/* The tables allow the access that they are said to have refused: the entry was changed meanwhile, or the TLB held an older
+ * one, which the CPU dropped when it faulted. Then it goes through the next time, and the guest need not know. Only what
+ * guests may access is followed, so this stays within their tables. */
+static __attribute__((noinline)) bool is_spurious(const struct vcpu *v, uint64_t va, uint32_t code)
+{
+    uint64_t need = PTE_P | PTE_US | (code & PF_WRITE ? PTE_RW : 0), refuse = code & PF_FETCH ? PTE_NX : 0;
+    uint64_t at = v->kernel_mode ? v->root_kernel : v->root_user;
+
+    if ((code & ~(PF_PRESENT | PF_WRITE | PF_USER | PF_FETCH)) || !is_guest_va(va) || at == 0)
+        return false;
+    for (unsigned level = 4; level > 0; level--) {
+        uint64_t entry = READ_ONCE(((const uint64_t *)maddr_to_virt(at))[table_index(va, level)]);
+
+        if ((entry & need) != need || (entry & refuse) || (level > 1 && (entry & PTE_PS)))
+            return false;
+        at = entry & PTE_ADDR_MASK;
+    }
+    return true;
+}
+
+static void page_fault(struct vcpu *v, struct cpu_user_regs *regs, uint64_t cr2)
+{
+    uint32_t code = regs->error_code;
+
+    if (unlikely(code & PF_RESERVED)) {
+        domain_crash(v->domain, "reserved bit in a page table: #PF at %lx [%04x]", cr2, code);
+        return;
+    }
+    if (unlikely(!guest_range_ok(cr2, 1))) {
+        window_fault(v, cr2, code);
+        return;
+    }
+    if ((code & (PF_PRESENT | PF_WRITE | PF_FETCH)) == (PF_PRESENT | PF_WRITE) && v->kernel_mode &&
+        (v->domain->vm_assist & (1u << VMASST_TYPE_writable_pagetables)) && ptwr_fault(v, cr2, regs))
+        return;
+    if ((code & PF_PRESENT) && is_spurious(v, cr2, code))
+        return;
+    inject_page_fault(v, cr2, code);
+}
+
+/* Xen has a gate of its own for the old system call vector, so that the DPL in the guest's table never counted. */
+static bool gate_is_open(const struct vcpu *v, unsigned vector)
+{
+    unsigned cpl = v->kernel_mode ? 1 : 3;
+
+    return v->traps[vector].address != 0 && (vector == 0x80 || TI_GET_DPL(&v->traps[vector]) >= cpl);
+}
+
+/* INT n that its gate refused. The vector comes from the instruction, not from the error code, which some emulators get
+ * wrong. The guest kernel counts as ring 1 against its own gate's DPL. */
+static bool software_interrupt(struct vcpu *v, struct cpu_user_regs *regs)
+{
+    uint8_t insn[16];
+    enum cpu_mode mode;
+
+    if (!(regs->error_code & 2) || (regs->error_code & 1))
+        return false;
+    /* A code segment that is in no table any more is taken for flat. */
+    if (fetch_insn(v, regs, insn, &mode) < 2 && read_guest(insn, regs->rip, 2) != 0)
+        return false;
+    if (insn[0] != 0xcd)
+        return false;
+    if (gate_is_open(v, insn[1])) {
+        regs->rip += 2;
+        inject_software_interrupt(v, insn[1]);
+    } else {
+        inject_trap(v, TRAP_GP, insn[1] * 8u + 2);
+    }
+    return true;
+}
+
+static void general_protection(struct vcpu *v, struct cpu_user_regs *regs)
+{
+    if (regs->error_code != 0) {
+        if (software_interrupt(v, regs))
+            return;
+    } else if (emulate_privileged(v, regs) != NOT_OURS) {
+        return;
+    }
+    inject_trap(v, TRAP_GP, regs->error_code);
+}
+
+static void invalid_opcode(struct vcpu *v, struct cpu_user_regs *regs)
+{
+    if (emulate_forced_cpuid(v, regs) == NOT_OURS)
+        inject_trap(v, TRAP_UD, 0);
+}
+
+static void device_not_available(struct vcpu *v)
+{
+    guest_set_ts(v, false);         /* the guest's handler expects to find it clear */
+    inject_trap(v, TRAP_NM, 0);
+}
+
+static void debug_trap(struct vcpu *v, struct cpu_user_regs *regs, uint64_t dr6)
+{
+    if (unlikely(v->work & WORK_HELD_DB))
+        dr6 = release_held_trap(v, regs, dr6);
+    else if (hold_debug_trap(v, regs, dr6))
+        return;
+    v->debugreg[6] |= dr6;
+    inject_trap(v, TRAP_DB, 0);
+}
+
+/* Another function, so that the usual trap saves no registers for it. */
+static __attribute__((noinline)) void trap_instead_of_held(struct cpu_user_regs *regs, unsigned vector, uint64_t address)
+{
+    drop_held_trap(current, regs);
+    handle_guest_trap(regs, vector, address);
+}
+
+void handle_guest_trap(struct cpu_user_regs *regs, unsigned vector, uint64_t address)
+{
+    struct vcpu *v = current;
+    unsigned before;
+
+    if (unlikely(v->work & WORK_HELD_DB) && vector != TRAP_DB) {
+        trap_instead_of_held(regs, vector, address);
+        return;
+    }
+    before = irqsoff_begin(IRQSOFF_TRAP);
+    switch (vector) {
+    case TRAP_PF:
+        page_fault(v, regs, address);
+        break;
+    case TRAP_GP:
+        general_protection(v, regs);
+        break;
+    case TRAP_UD:
+        invalid_opcode(v, regs);
+        break;
+    case TRAP_NM:
+        device_not_available(v);
+        break;
+    case TRAP_DB:
+        debug_trap(v, regs, address);
+        break;
+    default:
+        inject_trap(v, vector, regs->error_code);
+    }
+    irqsoff_end(before);
+}
+
+static long gates_set(unsigned n, long rc)
+{
+    count_work(n % GATES_AT_ONCE * WORK_PER_GATE);
+    return rc;
+}
+
+/* traps: guest array of struct trap_info ended by an address of 0; NULL clears the whole table (public/xen.h). The array
+ * may be of any length, with the same vector again. Entries before a bad one stay set, as on Xen. */
+long do_set_trap_table(uint64_t traps)
+{
+    struct vcpu *v = current;
+
+    if (traps == 0) {
+        for (unsigned i = 0; i < ARRAY_SIZE(v->traps); i++)
+            v->traps[i] = (struct trap_info){ 0 };
+        return 0;
+    }
+    for (unsigned n = 1;; n++, traps += sizeof(struct trap_info)) {
+        struct trap_info ti;
+
+        if (!guest_range_ok(traps, sizeof(ti)) || !get_guest_args(&ti, traps, 2))
+            return gates_set(n, -EFAULT);
+        if (ti.address == 0)
+            return gates_set(n, 0);
+        if (!is_canonical(ti.address))
+            return gates_set(n, -EINVAL);
+        v->traps[ti.vector] = ti;
+        if (likely(n % GATES_AT_ONCE != 0))
+            continue;
+        preempt_after(GATES_AT_ONCE * WORK_PER_GATE);
+        if (v->work & WORK_DOMAIN)
+            return 0;           /* the domain has ended: nobody reads the answer */
+    }
+}

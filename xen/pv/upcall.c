@@ -1,0 +1,271 @@
+/* Owns every way into the guest kernel and its way back: bounce frames for traps, events, callbacks and system calls, and
+ * iret. What faults mean is traps.c's; entry.S has fast twins of handle_user_syscall and do_iret that must agree with
+ * these. Frames, lowest address first (contract 2.4):
+ *
+ *   bounce:   rcx  r11  [error code]  rip  cs | upcall mask << 32  rflags  rsp  ss
+ *   failsafe: rcx  r11  ds  es  fs  gs  rip  cs | mask  rflags  rsp  ss
+ *   iret:     rax  r11  rcx  flags  rip  cs  rflags  rsp  ss
+ */
+#include "xen/pv/evtchn.h"
+#include "xen/core/guest_access.h"
+#include "xen/pv/hypercalls.h"
+#include "xen/core/irqsoff.h"
+#include "xen/core/log.h"
+#include "xen/core/sched.h"
+#include "xen/core/time.h"
+#include "xen/core/trace.h"
+#include "xen/pv/upcall.h"
+
+#define MAX_FRAME_WORDS 11u
+#define FLAGS_CLEARED_FOR_HANDLER (EFLAGS_TF | EFLAGS_NT | EFLAGS_RF | EFLAGS_VM | EFLAGS_AC | EFLAGS_IOPL)
+
+static const uint32_t has_error_code =
+    1u << 8 | 1u << TRAP_TS | 1u << TRAP_NP | 1u << TRAP_SS | 1u << TRAP_GP | 1u << TRAP_PF | 1u << TRAP_AC | 1u << 21;
+
+static bool arch_iopl(const struct vcpu *v)
+{
+    return v->domain->vm_assist & (1u << VMASST_TYPE_architectural_iopl);
+}
+
+static void set_mode(struct vcpu *v, bool kernel)
+{
+    v->kernel_mode = kernel;
+    arch_swap_gs();
+    arch_load_root(v);
+}
+
+/* Pushes the words of a frame downwards from sp; false: the stack cannot take it. */
+static bool push_frame(struct vcpu *v, const struct cpu_user_regs *regs, uint64_t sp, bool from_kernel,
+                       const uint64_t *extra, unsigned nr)
+{
+    uint64_t mask = v->info->evtchn_upcall_mask != 0;
+    uint64_t cs = (from_kernel ? regs->cs & ~3u : regs->cs) | mask << 32;
+    uint64_t flags = (regs->rflags & ~(uint64_t)(EFLAGS_IF | EFLAGS_IOPL)) | (mask ? 0 : EFLAGS_IF) |
+                     (unlikely(arch_iopl(v)) ? (uint64_t)v->iopl << 12 : 0);
+
+    if (!put_guest_word(sp - 8, regs->ss | 3u) || !put_guest_word(sp - 16, regs->rsp) ||
+        !put_guest_word(sp - 24, flags) || !put_guest_word(sp - 32, cs) || !put_guest_word(sp - 40, regs->rip))
+        return false;
+    for (sp -= 48; nr > 0; sp -= 8)
+        if (!put_guest_word(sp, extra[--nr]))
+            return false;
+    return put_guest_word(sp, regs->r11) && put_guest_word(sp - 8, regs->rcx);
+}
+
+/* Enters the kernel at handler, with `extra` (nr words, lowest first) between rcx, r11 and rip. Crashes the domain where
+ * the stack cannot take the frame. */
+static void bounce(struct vcpu *v, uint64_t handler, const uint64_t *extra, unsigned nr, bool mask_events)
+{
+    struct cpu_user_regs *regs = guest_regs(v);
+    bool from_kernel = v->kernel_mode;
+    uint64_t sp = from_kernel ? regs->rsp : v->kernel_sp;
+
+    if (unlikely(handler == 0)) {
+        domain_crash(v->domain, "no handler registered");
+        return;
+    }
+    if (!from_kernel)
+        set_mode(v, true);
+    sp &= ~15ull;
+    if (unlikely(!guest_range_ok(sp - 8 * MAX_FRAME_WORDS, 1) || !guest_range_ok(sp - 1, 1) ||
+                 !push_frame(v, regs, sp, from_kernel, extra, nr))) {
+        domain_crash(v->domain, "kernel stack %lx cannot take a frame", sp);
+        return;
+    }
+    regs->rsp = sp - 8 * (7 + nr);
+    regs->rip = handler;
+    regs->cs = FLAT_KERNEL_CS64;
+    regs->ss = FLAT_KERNEL_SS64;
+    regs->rflags &= ~(uint64_t)FLAGS_CLEARED_FOR_HANDLER;
+    if (mask_events)
+        v->info->evtchn_upcall_mask = 1;
+}
+
+static void inject(struct vcpu *v, unsigned vector, bool with_code, uint32_t error_code)
+{
+    const struct trap_info *ti = &v->traps[vector];
+    uint64_t code = error_code;
+
+    if (vector != TRAP_PF)
+        TRACE(TRACE_TRAP, TRC_PV_TRAP | TRC_64_FLAG, W64(guest_regs(v)->rip),
+              vector | (uint32_t)with_code << 15 | error_code << 16);
+    if (unlikely(ti->address == 0)) {
+        domain_crash(v->domain, "Unhandled: vec %u[%04x]", vector, error_code);
+        return;
+    }
+    bounce(v, ti->address, &code, with_code, TI_GET_IF(ti) != 0);
+}
+
+void inject_trap(struct vcpu *v, unsigned vector, uint32_t error_code)
+{
+    inject(v, vector, vector < 32 && (has_error_code >> vector & 1), error_code);
+}
+
+void inject_software_interrupt(struct vcpu *v, unsigned vector)
+{
+    inject(v, vector, false, 0);
+}
+
+void inject_page_fault(struct vcpu *v, uint64_t va, uint32_t error_code)
+{
+    v->cr2 = va;
+    v->info->arch.cr2 = va;
+    error_code = (error_code & ~4u) | (v->kernel_mode ? 0 : 4);
+    TRACE(TRACE_TRAP, TRC_PV_PAGE_FAULT | TRC_64_FLAG, W64(guest_regs(v)->rip), W64(va), error_code);
+    inject_trap(v, TRAP_PF, error_code);
+}
+
+static bool callback_masks(const struct vcpu *v, enum callback cb)
+{
+    return v->cb_masks_events >> cb & 1;
+}
+
+/* An NMI that comes while nobody has a handler for it is lost. */
+static void deliver_nmi(struct vcpu *v)
+{
+    v->work &= ~WORK_NMI;
+    if (v->traps[TRAP_NMI].address == 0)
+        return;
+    v->nmi_blocked = true;
+    v->iret_slow = 1;
+    inject_trap(v, TRAP_NMI, 0);
+}
+
+static void deliver_events(struct vcpu *v)
+{
+    if (unlikely(v->work & WORK_HELD_DB)) {
+        if (is_held_at(v, guest_regs(v)))
+            return;                         /* nothing comes between MOV SS and the next instruction */
+        drop_held_trap(v, guest_regs(v));   /* it was a hypercall */
+    }
+    if (unlikely(v->work & WORK_FAILSAFE)) {
+        v->work &= ~WORK_FAILSAFE;
+        handle_failsafe(v, v->sel_ds, v->sel_es, v->sel_fs, v->sel_gs);
+    }
+    if ((v->work & WORK_NMI) && !v->nmi_blocked)
+        deliver_nmi(v);
+    if (upcall_due(v)) {
+        TRACE(TRACE_EVENT, TRC_PARAGON_UPCALL, W64(v->callback[CB_EVENT]));
+        bounce(v, v->callback[CB_EVENT], NULL, 0, true);
+    }
+}
+
+/* SYSCALL from user mode: rcx and r11 hold rip and rflags already, as the frame wants them. Without a callback the
+ * instruction is undefined, and its two bytes are the faulting ones. DF is clear in the callback, and as it was in its
+ * frame. Whether events are masked, the flag of the 64-bit callback says for both, as on Xen. */
+static void syscall_bounce(struct vcpu *v, enum callback cb, uint16_t cs)
+{
+    struct cpu_user_regs *regs = guest_regs(v);
+
+    if (unlikely(v->work & WORK_HELD_DB)) {
+        drop_held_trap(v, regs);
+        regs->r11 = regs->rflags;
+    }
+    regs->cs = cs;
+    if (v->callback[cb] == 0) {
+        regs->rip -= 2;
+        inject_trap(v, TRAP_UD, 0);
+        return;
+    }
+    bounce(v, v->callback[cb], NULL, 0, callback_masks(v, CB_SYSCALL));
+    regs->rflags &= ~(uint64_t)EFLAGS_DF;
+}
+
+void handle_user_syscall(struct vcpu *v)
+{
+    syscall_bounce(v, CB_SYSCALL, FLAT_KERNEL_CS64);
+}
+
+void handle_syscall32(struct vcpu *v)
+{
+    syscall_bounce(v, CB_SYSCALL32, FLAT_USER_CS32);
+}
+
+/* The CPU tells neither rip nor rsp of a SYSENTER; the guest's convention with its user code must. */
+void handle_sysenter(struct vcpu *v)
+{
+    struct cpu_user_regs *regs = guest_regs(v);
+
+    if (unlikely(v->work & WORK_HELD_DB))
+        drop_held_trap(v, regs);
+    regs->rip = 0;
+    regs->rsp = 0;
+    regs->cs = 3;
+    if (v->callback[CB_SYSENTER] == 0)
+        inject_trap(v, TRAP_GP, 0);
+    else
+        bounce(v, v->callback[CB_SYSENTER], NULL, 0, callback_masks(v, CB_SYSENTER));
+}
+
+void handle_failsafe(struct vcpu *v, uint16_t ds, uint16_t es, uint16_t fs, uint16_t gs)
+{
+    const uint64_t selectors[4] = { ds, es, fs, gs };
+
+    bounce(v, v->callback[CB_FAILSAFE], selectors, 4, callback_masks(v, CB_FAILSAFE));
+}
+
+struct iret_frame {
+    uint64_t rax, r11, rcx, flags, rip, cs, rflags, rsp, ss;
+};
+_Static_assert(sizeof(struct iret_frame) == sizeof(struct iret_context), "public/arch-x86/xen-x86_64.h");
+
+/* Returns the guest's rax, which the way out then loads. The way out must be IRET, for the guest chose its selectors. */
+long do_iret(void)
+{
+    struct vcpu *v = current;
+    struct cpu_user_regs *regs = guest_regs(v);
+    struct iret_frame f;
+
+    if (copy_from_guest(&f, regs->rsp, sizeof(f)) != 0) {
+        domain_crash(v->domain, "iret frame at %lx cannot be read", regs->rsp);
+        return 0;
+    }
+    if ((f.cs & 3) == 3) {
+        if (v->root_user == 0) {
+            domain_crash(v->domain, "guest IRET to user mode with no user pagetables loaded");
+            return 0;
+        }
+        set_mode(v, false);
+    }
+    if (arch_iopl(v))
+        v->iopl = (f.rflags >> 12) & 3;
+    regs->rip = f.rip;
+    regs->cs = (uint16_t)(f.cs | 3);
+    regs->rflags = (f.rflags & ~(uint64_t)(EFLAGS_IOPL | EFLAGS_VM)) | EFLAGS_IF | EFLAGS_MBS;
+    regs->rsp = f.rsp;
+    regs->ss = (uint16_t)(f.ss | 3);
+    if (!(f.flags & VGCF_in_syscall)) {
+        regs->r11 = f.r11;
+        regs->rcx = f.rcx;
+    }
+    v->nmi_blocked = false;
+    v->iret_slow = arch_iopl(v) || v->domain->linear_tables;
+    v->info->evtchn_upcall_mask = !(f.rflags & EFLAGS_IF);
+    v->work = (v->work & ~WORK_HELD_DB) | WORK_IRET;
+    return (long)f.rax;
+}
+
+void exit_to_guest_work(void)
+{
+    unsigned before = irqsoff_begin(IRQSOFF_EXIT);
+    struct vcpu *v = current;
+
+    for (;;) {
+        uint32_t work = v->work & (WORK_RESCHED | WORK_DOMAIN | WORK_PUBLISH);
+
+        if (work == 0)
+            break;
+        v->work &= ~(WORK_RESCHED | WORK_PUBLISH);
+        if (work & WORK_DOMAIN)
+            domain_exit_work();
+        if (work & WORK_RESCHED)
+            schedule_at_exit();
+        if (work & WORK_PUBLISH)
+            runstate_publish(v);
+    }
+    v->work &= ~WORK_IRET;
+    deliver_events(v);
+    if (v->work & WORK_DOMAIN)      /* the frame did not fit */
+        domain_exit_work();
+    irqsoff_end(before);
+}

@@ -1,0 +1,142 @@
+/* Owns VCPUOP_initialise: a vcpu_guest_context from the guest becomes the first state of another vCPU. All
+ * of it is checked before anything is taken; the frames it names (GDT, page-table roots) can be refused,
+ * and then nothing stays. */
+#include "common/string.h"
+#include "xen/cpu/desc.h"
+#include "xen/cpu/emulate.h"
+#include "xen/core/guest_access.h"
+#include "xen/pv/mm.h"
+#include "xen/core/sched.h"
+#include "xen/core/time.h"
+#include "xen/pv/upcall.h"
+#include "xen/core/vcpu.h"
+
+#define WORK_PER_CONTEXT 6000u
+#define MAX_LDT_ENTRIES 8192u
+#define CR0_TS 8u
+
+/* Flags that are about the CPU alone and cannot harm anybody: those that iret leaves to the guest. */
+#define FLAGS_REFUSED (EFLAGS_IOPL | EFLAGS_VM)
+
+static int check_context(const struct vcpu_guest_context *c)
+{
+    const uint64_t addresses[] = {
+        c->user_regs.rip, c->user_regs.rsp, c->kernel_sp, c->ldt_base, c->event_callback_eip, c->failsafe_callback_eip, c->syscall_callback_eip,
+        c->fs_base, c->gs_base_kernel, c->gs_base_user,
+    };
+
+    for (unsigned i = 0; i < ARRAY_SIZE(addresses); i++)
+        if (!is_canonical(addresses[i]))
+            return -EINVAL;
+    for (unsigned i = 0; i < ARRAY_SIZE(c->trap_ctxt); i++)
+        if (!is_canonical(c->trap_ctxt[i].address))
+            return -EINVAL;
+    if (c->ldt_ents > MAX_LDT_ENTRIES || c->gdt_ents > FIRST_RESERVED_GDT_ENTRY)
+        return -EINVAL;
+    if ((c->ldt_base & ~PAGE_MASK) || !guest_range_ok(c->ldt_base, 1))     /* whether it has entries or not */
+        return -EINVAL;
+    if (!(c->flags & VGCF_in_kernel) && c->ctrlreg[1] >> PAGE_SHIFT == 0)
+        return -EINVAL;                 /* D3 */
+    return 0;
+}
+
+/* The frames, with their references; on error none is left. */
+static int take_frames(struct vcpu *v, const struct vcpu_guest_context *c)
+{
+    struct spinlock *lock = &v->domain->mm_lock;
+    int rc;
+
+    spin_lock(lock);
+    rc = set_gdt(v, c->gdt_frames, (unsigned)c->gdt_ents);
+    if (rc == 0)
+        rc = new_guest_root(v, c->ctrlreg[3] >> PAGE_SHIFT);
+    if (rc == 0 && c->ctrlreg[1] != 0)
+        rc = new_user_root(v, c->ctrlreg[1] >> PAGE_SHIFT);
+    if (rc != 0) {
+        drop_roots(v);
+        destroy_gdt(v);
+    }
+    spin_unlock(lock);
+    return rc;
+}
+
+/* Selectors get RPL 3, the ring that a guest's kernel has; whether they name anything shows when they are
+ * loaded. */
+static void set_registers(struct vcpu *v, const struct vcpu_guest_context *c)
+{
+    struct cpu_user_regs *regs = guest_regs(v);
+
+    *regs = c->user_regs;
+    regs->cs |= 3;
+    regs->ss |= 3;
+    regs->rflags = (uint32_t)((regs->rflags & ~(uint64_t)FLAGS_REFUSED) | EFLAGS_IF | EFLAGS_MBS);
+    regs->error_code = regs->entry_vector = 0;
+    v->iopl = (c->user_regs.rflags >> 12) & 3;
+    v->sel_ds = c->user_regs.ds;
+    v->sel_es = c->user_regs.es;
+    v->sel_fs = c->user_regs.fs;
+    v->sel_gs = c->user_regs.gs;
+    v->base_fs = c->fs_base;
+    v->base_gs_kernel = c->gs_base_kernel;
+    v->base_gs_user = c->gs_base_user;
+    v->ts = c->ctrlreg[0] & CR0_TS;
+    v->cr4_guest = c->ctrlreg[4] & arch_cr4_guest_mask();
+    for (unsigned i = 0; i < ARRAY_SIZE(c->debugreg); i++)
+        if (i != 4 && i != 5)                           /* names of 6 and 7 */
+            guest_set_debugreg(v, i, c->debugreg[i]);   /* one that is refused keeps its reset value */
+    if (c->flags & VGCF_i387_valid)
+        arch_load_fpu_image(v, &c->fpu_ctxt);
+}
+
+static void set_entries(struct vcpu *v, const struct vcpu_guest_context *c)
+{
+    memcpy(v->traps, c->trap_ctxt, sizeof(v->traps));
+    v->callback[CB_EVENT] = c->event_callback_eip;
+    v->callback[CB_FAILSAFE] = c->failsafe_callback_eip;
+    v->callback[CB_SYSCALL] = c->syscall_callback_eip;
+    v->cb_masks_events = 1u << CB_EVENT;
+    if (c->flags & VGCF_failsafe_disables_events)
+        v->cb_masks_events |= 1u << CB_FAILSAFE;
+    if (c->flags & VGCF_syscall_disables_events)
+        v->cb_masks_events |= 1u << CB_SYSCALL;
+    set_kernel_stack(v, c->kernel_sp);
+    v->kernel_mode = (c->flags & VGCF_in_kernel) != 0;
+    v->ldt_base = c->ldt_base;
+    v->ldt_ents = (unsigned)c->ldt_ents;
+}
+
+static int initialise(struct vcpu *v, const struct vcpu_guest_context *c)
+{
+    int rc = check_context(c);
+
+    if (rc != 0)
+        return rc;
+    v->initialising = true;             /* validating tables may be preempted for others of the domain */
+    rc = take_frames(v, c);
+    v->initialising = false;
+    if (rc != 0)
+        return rc;
+    set_registers(v, c);
+    set_entries(v, c);
+    time_update_vcpu(v);
+    v->initialised = true;
+    if ((c->flags & VGCF_online) && v->domain->state == DOM_RUNNING) {
+        v->up = true;
+        vcpu_wake(v);
+    }
+    return 0;
+}
+
+/* The context lies on our stack, five of its sixteen KiB: there is no memory that could be lacking.
+ * -EEXIST: done before, or somebody else is at it. */
+long vcpu_initialise(struct vcpu *v, uint64_t arg)
+{
+    struct vcpu_guest_context c;
+    int rc;
+
+    count_work(WORK_PER_CONTEXT);
+    rc = copy_from_guest(&c, arg, sizeof(c));
+    if (rc == 0)
+        rc = v->initialised || v->initialising ? -EEXIST : initialise(v, &c);
+    return rc;
+}
