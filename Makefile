@@ -293,7 +293,8 @@ TREE := $(ISO:.iso=.tree)
 ESP  := $(ISO:.iso=.esp)
 XEN_EFI := $(BUILD)/xen.efi
 include tools/iso.mk
-export GRUB_OPTIONS = $(strip $(if $(TRACE),trace=$(TRACE)) $(if $(filter off,$(RAW)),,console_raw=$(RAW)) $(APPEND))
+# Guests that are tests are followed by the table of hypercalls that they made.
+export GRUB_OPTIONS = $(strip $(if $(filter own linux,$(ENTRY)),,hypercall_counts) $(if $(TRACE),trace=$(TRACE)) $(if $(filter off,$(RAW)),,console_raw=$(RAW)) $(APPEND))
 # A serial line does not tell the size of the terminal at its other end. Linux gives words that it does not know to its
 # first program as variables, and tools/linux/init does the rest.
 TERMINAL := $(if $(AT_TERMINAL),$(if $(filter off,$(RAW)),,$(shell stty size | sed 's/ / columns=/; s/^/rows=/') \

@@ -17,6 +17,7 @@ PLAN = re.compile(r"^( *)1\.\.(\d+)")
 SUBTEST = re.compile(r"^ *# Subtest: (.+)$")
 FINAL = re.compile(r"^[a-z][a-z0-9-]*: (\d+) passed, (\d+) failed, (\d+) skipped$")
 CRASH = re.compile(r"\bDomain (\d+)\b.*(?:\bcrashed\b|ended: (?:crash|watchdog))|\bHardware Dom(0) crashed")
+ENDED = re.compile(r"^Domain (\d+) \((.*)\) ended: ([a-z ]+)$")
 PANIC = re.compile(r"^Panic on CPU|^Xen (BUG|WARN) at|^Assertion .* failed|^FATAL TRAP")
 KVM = re.compile(r"^(KVM internal error.*|error: kvm run failed.*)")
 FRAMES = re.compile(r"^memory: (\d+) frames free (before guests|after the last guest)")
@@ -120,6 +121,7 @@ class Report:
         self.kvm = ""
         self.paragon = False
         self.frames = {}
+        self.ended = {}  # domain number -> (name, reason), of those that ended
         self.raw = False  # a guest had the terminal to itself, and its lines no prefix
         self.lines = []
 
@@ -142,6 +144,8 @@ class Report:
     def xen_line(self, text):
         self.paragon |= "Paragon" in text
         self.raw |= "has the terminal to itself" in text
+        if match := ENDED.match(text):
+            self.ended[int(match[1])] = match[2], match[3]
         if match := CRASH.search(text):
             domid = next(group for group in match.groups() if group is not None)
             guest = self.guest(int(domid))
@@ -157,6 +161,14 @@ class Report:
 
     def totals(self):
         return [sum(g.count(verdict) for g in self.guests.values()) for verdict in ("pass", "fail", "skip")]
+
+    def tested(self):
+        return any(guest.ktap for guest in self.guests.values())
+
+    def endings(self):
+        """How guests ended, in words; the service domain (number 0) ends with the last of them and is left out."""
+        guests = [f"guest {name} ended: {reason}" for domid, (name, reason) in sorted(self.ended.items()) if domid]
+        return "G" + "; ".join(guests)[1:] if guests else "Only the service domain ran"
 
 
 def machine_fault(report, ended, status):
@@ -191,7 +203,7 @@ def judge(report, ended, status=0, expect_crash=()):
         else:
             reasons.append(guest.fault())
     reasons += [f"guest {n} was to crash and never spoke" for n in expect_crash if n not in report.guests]
-    if any(g.ktap for g in report.guests.values()):
+    if report.tested():
         empty = not any(t.verdict != "skip" for g in report.guests.values() for t in g.tests)
         reasons.append("no test ran" if empty and not expect_crash else "")
     elif not report.paragon:
@@ -200,4 +212,6 @@ def judge(report, ended, status=0, expect_crash=()):
         reasons.append("no guest said anything")
     reasons = [reason for reason in reasons if reason]
     passed, failed, skipped = report.totals()
+    if not reasons and not report.tested() and report.ended:
+        return True, report.endings()
     return not reasons, "; ".join(reasons) or f"{passed} passed, {failed} failed, {skipped} skipped"

@@ -90,7 +90,9 @@ void hypervisor_main(void)
     say_boot_time();
     idle_loop();
     console_wait();
-    hypercalls_report();
+    if (options.hypercall_counts)
+        hypercalls_report();
+    irqsoff_report();
     trace_end();
     log_info("memory: %lu frames free after the last guest", nr_free_frames() + trace_late_frames());
     log_info("All guests have ended. Powering off.");

@@ -1,7 +1,9 @@
 """Self-test of the runner's verdicts: each way a run can go wrong must be seen, and a good one must pass."""
 
 import os
+import subprocess
 import sys
+import tempfile
 import unittest
 
 sys.dont_write_bytecode = True
@@ -76,8 +78,28 @@ class Good(unittest.TestCase):
     def test_screen_control_is_dropped(self):
         self.assertTrue(judge(["\x1b[2J\x1b[01;01H\x1b[=3h(XEN) Paragon"] + START + guest(1) + END)[0])
 
-    def test_guest_without_tests(self):
-        self.assertTrue(judge(START + ["(d1) hello"] + END)[0])
+    def test_guests_without_tests_end_in_their_own_words(self):
+        ended = ["(XEN) Domain 2 (right) ended: reboot", "(XEN) Domain 1 (linux) ended: power off",
+                 "(XEN) Domain 0 (store) ended: power off"]
+        self.assertEqual(judge(START + ["(d1) hello"] + ended[1:] + END)[:2], (True, "Guest linux ended: power off"))
+        self.assertEqual(judge(START + ["(d1) hello"] + ended + END)[:2],
+                         (True, "Guest linux ended: power off; guest right ended: reboot"))
+        self.assertEqual(judge(START + guest(1) + ended + END)[1], "2 passed, 0 failed, 1 skipped")
+        self.assertFalse(judge(START + ["(d1) hello"] + ended + ["(XEN) Panic on CPU 0:"] + END)[0])
+
+    def test_last_line_of_the_runner(self):
+        def last(lines):
+            with tempfile.NamedTemporaryFile("w", suffix=".log") as log:
+                log.writelines(line + "\n" for line in lines)
+                log.flush()
+                done = subprocess.run([os.path.join(ROOT, "tools", "paragon-run"), "--replay", log.name],
+                                      capture_output=True, text=True, check=False)
+            return done.returncode, done.stdout.splitlines()[-1]
+        ended = ["(XEN) Domain 1 (linux) ended: power off"]
+        self.assertEqual(last(START + ["(d1) hello"] + ended + END), (0, "Guest linux ended: power off"))
+        self.assertEqual(last(START + guest(1) + ended + END), (0, "PASS: 2 passed, 0 failed, 1 skipped"))
+        self.assertEqual(last(START + ["(d1) hello"] + ended),
+                         (1, "FAIL: the machine stopped before the last guest ended"))
 
     def test_expected_crash(self):
         crash = ["(XEN) Domain 2 (vcpu#0) crashed on cpu#0:"]

@@ -356,6 +356,34 @@ static void multicalls(void **state)
     assert_false(d->vcpu[0]->in_multicall);
 }
 
+/* The largest count first, of equal ones the smaller number; what is not served comes last, in one line. */
+static void counts_are_shown_sorted(void **state)
+{
+    static const char expected[] =
+        "(XEN) Hypercalls by number of calls (members of a multicall count as well):\n"
+        "(XEN)          900 iret\n"
+        "(XEN)           70 memory_op\n"
+        "(XEN)           70 event_channel_op\n"
+        "(XEN)            1 set_trap_table\n"
+        "(XEN)            5 of numbers that are not served\n";
+    char shown[sizeof(expected)], *out = shown;
+    size_t before = host.console_len;
+
+    (void)state;
+    memset(hypercall_counts, 0, sizeof(hypercall_counts));
+    hypercall_counts[__HYPERVISOR_set_trap_table] = 1;
+    hypercall_counts[__HYPERVISOR_memory_op] = hypercall_counts[__HYPERVISOR_event_channel_op] = 70;
+    hypercall_counts[__HYPERVISOR_iret] = 900;
+    hypercall_counts[60] = 2;
+    hypercall_counts[61] = 3;
+    hypercalls_report();
+    for (const char *in = host.console + before; *in != '\0' && out < shown + sizeof(shown) - 1; in++)
+        if (*in != '\r')
+            *out++ = *in;
+    *out = '\0';
+    assert_string_equal(shown, expected);
+}
+
 /* What follows an iret in an array is not done (XSA-213). */
 static void multicall_ends_at_iret(void **state)
 {
@@ -380,6 +408,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(extents_among_pieces, across_4g, machine_down),
         with_guest(reservations), with_guest(refusals), with_guest(memory_map),
         with_guest(sets_its_memory_map), with_guest(exchanges), with_guest(multicalls),
+        with_guest(counts_are_shown_sorted),
         with_guest(multicall_ends_at_iret),
     };
 

@@ -63,12 +63,14 @@ static void sets_what_it_knows(void **state)
     options_parse(
         "noreboot loglvl=error/warning guest_loglvl=debug sched_credit_tslice_ms=3 com1=9600,8n1,0x2f8");
     assert_true(options.noreboot);
+    assert_false(options.hypercall_counts);
     assert_int_equal(log_threshold, LOG_WARNING);
     assert_int_equal(guest_log_threshold, LOG_DEBUG);
     assert_int_equal(sched_slice_us, 3000);
     assert_int_equal(options.com1_port, 0x2f8);
     assert_int_equal(options.com1_baud, 9600);
-    options_parse("no-noreboot sched_credit_tslice_ms=10 loglvl=info guest_loglvl=warning");
+    options_parse("no-noreboot sched_credit_tslice_ms=10 loglvl=info guest_loglvl=warning hypercall_counts");
+    assert_true(options.hypercall_counts);
     assert_false(options.noreboot);
     for (unsigned i = 0; i < 3000; i++) {       /* a word longer than any buffer */
         static char line[4096];

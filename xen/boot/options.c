@@ -35,6 +35,11 @@ static bool take_noreboot(const char *value)
     return parse_bool(value, &options.noreboot);
 }
 
+static bool parse_hypercall_counts(const char *value)
+{
+    return parse_bool(value, &options.hypercall_counts);
+}
+
 static bool take_sync_console(const char *value)
 {
     return parse_bool(value, &options.sync_console);
@@ -186,6 +191,7 @@ static const struct {
     { "console", take_console },
     { "console_raw", take_console_raw },
     { "guest_loglvl", take_guest_loglvl },
+    { "hypercall_counts", parse_hypercall_counts },
     { "loglvl", take_loglvl },
     { "noreboot", take_noreboot },
     { "sched_credit_tslice_ms", take_slice },

@@ -11,6 +11,7 @@ enum wallclock { WALLCLOCK_AUTO, WALLCLOCK_CMOS, WALLCLOCK_EFI };
 struct options {
     bool noreboot;              /* a panic halts */
     bool no_console;            /* console=none: the serial line is left alone */
+    bool hypercall_counts;      /* shown when the last guest has ended */
     bool sync_console;          /* nothing goes on before all that is printed was sent */
     enum console_raw console_raw;   /* see console_terminal.c */
     uint32_t com1_baud;         /* 0: as it is */

@@ -61,18 +61,33 @@ long hypercall_traced(uint64_t nr, const uint64_t args[6])
     return result;
 }
 
+/* The hypercalls that are served and were made, the most frequent first. Returns how many these are. */
+static unsigned sort_by_count(uint8_t order[NR_HYPERCALLS])
+{
+    unsigned n = 0, i;
+
+    for (unsigned nr = 0; nr < NR_HYPERCALLS; nr++) {
+        if (hypercall_names[nr] == NULL || hypercall_counts[nr] == 0)
+            continue;
+        for (i = n++; i > 0 && hypercall_counts[order[i - 1]] < hypercall_counts[nr]; i--)
+            order[i] = order[i - 1];
+        order[i] = (uint8_t)nr;
+    }
+    return n;
+}
+
 void hypercalls_report(void)
 {
+    uint8_t order[NR_HYPERCALLS];
+    unsigned n = sort_by_count(order);
     uint64_t refused = 0;
 
     log_info("Hypercalls by number of calls (members of a multicall count as well):");
-    for (unsigned nr = 0; nr < NR_HYPERCALLS; nr++) {
+    for (unsigned i = 0; i < n; i++)
+        log_info("  %10lu %s", hypercall_counts[order[i]], hypercall_names[order[i]]);
+    for (unsigned nr = 0; nr < NR_HYPERCALLS; nr++)
         if (hypercall_names[nr] == NULL)
             refused += hypercall_counts[nr];
-        else if (hypercall_counts[nr] != 0)
-            log_info("  %10lu %s", hypercall_counts[nr], hypercall_names[nr]);
-    }
     if (refused != 0)
         log_info("  %10lu of numbers that are not served", refused);
-    irqsoff_report();
 }

@@ -59,6 +59,6 @@ extern const hypercall_fn hypercall_table[NR_HYPERCALLS];   /* never NULL: unser
 extern const char *const hypercall_names[NR_HYPERCALLS];    /* NULL: not served */
 extern uint64_t hypercall_counts[NR_HYPERCALLS];            /* since boot, on this CPU; entry.S adds */
 long hypercall_traced(uint64_t nr, const uint64_t args[6]); /* any number: the call with records of it */
-void hypercalls_report(void);                               /* debug key / end of run: counts on the console */
+void hypercalls_report(void);                               /* the counts on the console, largest first */
 
 #endif
