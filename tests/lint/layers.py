@@ -17,7 +17,7 @@ LAYERS = {
                         FREESTANDING | {"efi.h", "efilib.h", "efishell.h"}),
     "arch/host": (("common/", "xen/", "arch/arch.h", "arch_cpu.h", "host.h"), ALL_LIBC),
     "tests/unit": (("common/", "xen/", "arch/arch.h", "host.h", "support.h", "evtchn_fixture.h", "cmocka_main.h",
-                    "trace_reader.h", "trace_fixture.h", "guest-pv/store/store.h", "arch/x86_64/efi/"), ALL_LIBC),
+                    "trace_reader.h", "trace_fixture.h", "x86_state.h", "guest-pv/store/store.h", "arch/x86_64/efi/"), ALL_LIBC),
     "tests/fuzz": (("common/", "xen/", "arch/arch.h", "host.h", "support.h", "trace_reader.h", "fuzz.h"),
                    ALL_LIBC),
     "tests/model": (("common/", "xen/", "arch/arch.h", "host.h", "support.h", "model.h"), ALL_LIBC),

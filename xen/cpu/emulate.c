@@ -1,6 +1,6 @@
 /* Owns privileged instructions: what a guest kernel that runs in ring 3 gets when it executes one that only
  * ring 0 may, in code of whatever mode. Called by traps.c with the #GP (or #UD) that the CPU raised; whatever is not
- * emulated stays that fault. Decoding is decode.c's, reading the instruction insn_access.c's; the policies of MSRs,
+ * emulated stays that fault. Decoding is common/x86's, reading the instruction insn_access.c's; the policies of MSRs,
  * CPUID, ports and debug registers have their own files. */
 #include "common/string.h"
 #include "xen/cpu/desc.h"
@@ -86,7 +86,7 @@ static enum emulation write_cr(struct vcpu *v, unsigned cr, uint64_t value)
 static enum emulation emulate_mov_cr(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *in)
 {
     unsigned cr = modrm_reg(in);
-    uint64_t *reg = reg_by_number(regs, modrm_rm(in));
+    uint64_t *reg = reg_by_number(saved_regs(regs), modrm_rm(in));
 
     if (in->opcode == 0x122)
         return write_cr(v, cr, in->mode == MODE_64 ? *reg : (uint32_t)*reg);
@@ -109,7 +109,7 @@ static enum emulation emulate_mov_cr(struct vcpu *v, struct cpu_user_regs *regs,
 
 static enum emulation emulate_mov_dr(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *in)
 {
-    uint64_t *reg = reg_by_number(regs, modrm_rm(in));
+    uint64_t *reg = reg_by_number(saved_regs(regs), modrm_rm(in));
     unsigned dr = modrm_reg(in);
     int rc = 0;
 
@@ -229,7 +229,7 @@ static const struct {
 /* What else #GP(0) may mean: some emulators raise it where a CPU has #SS(0). */
 static enum emulation stack_fault(struct vcpu *v, const struct cpu_user_regs *regs, const struct insn *in)
 {
-    if (!stack_access_not_canonical(in, regs))
+    if (!stack_access_not_canonical(in, saved_regs(regs)))
         return NOT_OURS;
     inject_trap(v, TRAP_SS, 0);
     return FAULTED;
@@ -247,7 +247,7 @@ static enum emulation far_pointer_fault(struct vcpu *v, const struct cpu_user_re
 
     if (in->opcode != 0xff || (reg != 3 && reg != 5) || !in->memory || in->op_bytes != 8 || cpu_vendor() != CPU_AMD)
         return NOT_OURS;
-    if (linear_address(in, operand_segment(in), operand_offset(in, regs) + 4, 2, false, &va) != 0 ||
+    if (linear_address(in, operand_segment(in), operand_offset(in, saved_regs(regs)) + 4, 2, false, &va) != 0 ||
         read_guest(&selector, va, 2) != 0 || selector <= 3 || read_segment(v, selector, &s))
         return NOT_OURS;
     inject_trap(v, TRAP_GP, selector & ~3u);
@@ -283,7 +283,7 @@ enum emulation emulate_privileged(struct vcpu *v, struct cpu_user_regs *regs)
         if (tracing(TRACE_EMUL) && result != NOT_OURS)
             trace_emulated(TRC_PV_EMULATE_PRIVOP, regs->rip, bytes, in.length);
         if (result == EMULATED)
-            instruction_done(v, regs, next_rip(&in, regs), 0);
+            instruction_done(v, regs, next_rip(&in, regs->rip), 0);
         return result;
     }
     result = stack_fault(v, regs, &in);

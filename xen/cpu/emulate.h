@@ -2,9 +2,9 @@
 #ifndef XEN_EMULATE_H
 #define XEN_EMULATE_H
 
+#include "common/x86/insn.h"
 #include "xen/core/domain.h"
 #include "xen/pv/upcall.h"
-#include "xen/cpu/x86_insn.h"
 
 /* Done, resume; reflect the original fault; another fault was injected. */
 enum emulation { EMULATED, NOT_OURS, FAULTED };

@@ -2,8 +2,21 @@
 #ifndef XEN_INSN_ACCESS_H
 #define XEN_INSN_ACCESS_H
 
+#include "common/x86/address.h"
 #include "xen/core/guest_access.h"
-#include "xen/cpu/x86_insn.h"
+
+/* A guest's saved registers as common/x86 sees them. Inline, so that the places of those with a name are constants. */
+#define PLACE_OF(reg) offsetof(struct cpu_user_regs, reg) / 8
+static const uint8_t places_of_saved_regs[] = {
+    PLACE_OF(rax), PLACE_OF(rcx), PLACE_OF(rdx), PLACE_OF(rbx), PLACE_OF(rsp), PLACE_OF(rbp), PLACE_OF(rsi), PLACE_OF(rdi),
+    PLACE_OF(r8), PLACE_OF(r9), PLACE_OF(r10), PLACE_OF(r11), PLACE_OF(r12), PLACE_OF(r13), PLACE_OF(r14), PLACE_OF(r15),
+    [REG_RIP] = PLACE_OF(rip), [REG_RFLAGS] = PLACE_OF(rflags),
+};
+#undef PLACE_OF
+static inline struct x86_regs saved_regs(const struct cpu_user_regs *regs)
+{
+    return (struct x86_regs){ (uint64_t *)(uintptr_t)regs, places_of_saved_regs };
+}
 
 /* Where the code segment is none of the ABI's, or the bytes not all there. */
 unsigned fetch_insn_slowly(const struct vcpu *v, const struct cpu_user_regs *regs, uint8_t *bytes, enum cpu_mode *mode);

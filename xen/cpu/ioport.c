@@ -114,7 +114,7 @@ static enum emulation string_io(struct vcpu *v, struct cpu_user_regs *regs, cons
     unsigned segment = out ? operand_segment(in) : SEG_ES, vector;
 
     if (count == 0) {
-        instruction_done(v, regs, next_rip(in, regs), 0);
+        instruction_done(v, regs, next_rip(in, regs->rip), 0);
         return EMULATED;
     }
     vector = linear_address(in, segment, *pointer & size_mask(in->ad_bytes), bytes, !out, &va);
@@ -132,7 +132,7 @@ static enum emulation string_io(struct vcpu *v, struct cpu_user_regs *regs, cons
     write_reg(pointer, in->ad_bytes, *pointer + (regs->rflags & EFLAGS_DF ? -(uint64_t)bytes : n * bytes));
     if (in->rep)
         write_reg(&regs->rcx, in->ad_bytes, regs->rcx - n);
-    instruction_done(v, regs, n == count ? next_rip(in, regs) : regs->rip, io_breakpoints_hit(v, port, bytes));
+    instruction_done(v, regs, n == count ? next_rip(in, regs->rip) : regs->rip, io_breakpoints_hit(v, port, bytes));
     return EMULATED;
 }
 
@@ -153,6 +153,6 @@ enum emulation emulate_port_io(struct vcpu *v, struct cpu_user_regs *regs, const
         write_reg(&regs->rax, bytes, guest_port_in(v, port, bytes));
     if (unlikely(v->debugreg[5] != 0))
         hit = io_breakpoints_hit(v, port, bytes);
-    instruction_done(v, regs, next_rip(in, regs), hit);
+    instruction_done(v, regs, next_rip(in, regs->rip), hit);
     return EMULATED;
 }

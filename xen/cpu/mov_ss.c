@@ -35,7 +35,7 @@ static bool decode_backwards(const struct vcpu *v, struct cpu_user_regs *at, uns
 static bool ss_operand(const struct insn *in, const struct cpu_user_regs *at, uint64_t *va)
 {
     if (in->opcode == OPCODE_MOV_SREG && (in->modrm >> 3 & 7) == SREG_SS && in->memory)
-        return linear_address(in, operand_segment(in), operand_offset(in, at), 2, false, va) == 0;
+        return linear_address(in, operand_segment(in), operand_offset(in, saved_regs(at)), 2, false, va) == 0;
     return in->opcode == OPCODE_POP_SS &&
            linear_address(in, SEG_SS, (uint32_t)(at->rsp - in->op_bytes), 2, false, va) == 0;
 }

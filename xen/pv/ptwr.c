@@ -2,9 +2,9 @@
  * is carried out here as the validated update it means (VMASST_TYPE_writable_pagetables). That is any integer
  * instruction that writes 1, 2, 4 or 8 bytes, naturally aligned, to a live L1; everything else stays the page fault that
  * it is. Of repeated string instructions each element is an update of its own. */
+#include "common/x86/store.h"
 #include "xen/cpu/emulate.h"
 #include "xen/cpu/insn_access.h"
-#include "xen/cpu/insn_store.h"
 #include "xen/pv/mm.h"
 #include "xen/pv/upcall.h"
 
@@ -25,7 +25,7 @@ static bool read_source(const struct insn *in, const struct cpu_user_regs *regs,
     else if (in->op == OP_CMPXCHG8B)
         *src = regs->rcx << 32 | (uint32_t)regs->rbx;
     else
-        *src = in->source == NO_REG ? in->imm : read_operand_reg(in, regs, in->source);
+        *src = in->source == NO_REG ? in->imm : read_operand_reg(in, saved_regs(regs), in->source);
     return true;
 }
 
@@ -37,10 +37,10 @@ static bool store_to_l1(struct domain *d, uint64_t *slot, const struct insn *in,
     uint64_t entry = READ_ONCE(*slot), old = entry >> (8 * offset);
     struct store_result r;
 
-    store_compute(in, old, src, regs, &r);
+    store_compute(in, old, src, saved_regs(regs), &r);
     if (r.write && mod_l1_entry(slot, (entry & ~mask) | ((r.value << (8 * offset)) & mask), d, d, false) != 0)
         return false;
-    store_commit(in, old, &r, regs);
+    store_commit(in, old, &r, saved_regs(regs));
     return true;
 }
 
@@ -57,7 +57,7 @@ static bool stores_to(const struct insn *in, const struct cpu_user_regs *regs, u
             return false;
         offset = regs->rdi & size_mask(in->ad_bytes);
     } else if (in->memory) {
-        offset = operand_offset(in, regs);
+        offset = operand_offset(in, saved_regs(regs));
         segment = operand_segment(in);
     } else {
         return false;
@@ -71,7 +71,7 @@ static uint64_t rip_after(const struct insn *in, const struct cpu_user_regs *reg
 {
     if (unlikely(is_string_store(in)) && in->rep && (regs->rcx & size_mask(in->ad_bytes)) != 0)
         return regs->rip;
-    return next_rip(in, regs);
+    return next_rip(in, regs->rip);
 }
 
 bool ptwr_fault(struct vcpu *v, uint64_t va, struct cpu_user_regs *regs)

@@ -1,6 +1,6 @@
 /* What the opcode tables say of each opcode: for decode.c, from opcodes.c. */
-#ifndef XEN_OPCODES_H
-#define XEN_OPCODES_H
+#ifndef COMMON_X86_OPCODES_H
+#define COMMON_X86_OPCODES_H
 
 #include <stdint.h>
 

@@ -1,17 +1,17 @@
-/* x86 instructions as data: what the decoder makes of bytes, where operands lie, and what the ALU makes of them. Pure
- * functions of their arguments: no vCPU, no guest memory, no machine. Encodings are those of the SDM, vol. 2. */
-#ifndef XEN_X86_INSN_H
-#define XEN_X86_INSN_H
+/* An x86 instruction as data: what decode.c makes of bytes. Where its operands lie is address.h's, what it computes is
+ * alu.h's and store.h's, registers are regs.h's. All of common/x86 are pure functions of their arguments: no vCPU, no
+ * guest memory, no machine. Encodings are those of the SDM, vol. 2. */
+#ifndef COMMON_X86_INSN_H
+#define COMMON_X86_INSN_H
 
 #include "common/compiler.h"
-#include "xen/core/abi.h"
-#include "xen/core/types.h"
 
 #define MAX_INSN 15u
 #define NO_REG 0xffu
 #define REG_RIP 16u             /* as a base: the address of the next instruction */
+#define REG_RFLAGS 17u
 
-enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI };
+enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15 };
 enum { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS };
 
 /* Of a code segment: its default address size in bytes. */
@@ -76,10 +76,9 @@ static inline unsigned modrm_rm(const struct insn *in)
     return (in->modrm & 7u) | (in->rex << 3 & 8u);
 }
 
-static inline uint64_t next_rip(const struct insn *in, const struct cpu_user_regs *regs)
+static inline uint64_t next_rip(const struct insn *in, uint64_t rip)
 {
-    uint64_t rip = regs->rip + in->length;
-
+    rip += in->length;
     return likely(in->mode == MODE_64) ? rip : (uint32_t)rip;
 }
 
@@ -87,62 +86,5 @@ static inline uint64_t size_mask(unsigned bytes)
 {
     return ~0ull >> (64 - 8 * bytes);
 }
-
-/* Registers by their number in instructions. */
-static inline uint64_t *reg_by_number(struct cpu_user_regs *regs, unsigned nr)
-{
-#define REG(name) offsetof(struct cpu_user_regs, name)
-    static const uint8_t offsets[16] = {
-        REG(rax), REG(rcx), REG(rdx), REG(rbx), REG(rsp), REG(rbp), REG(rsi), REG(rdi),
-        REG(r8), REG(r9), REG(r10), REG(r11), REG(r12), REG(r13), REG(r14), REG(r15),
-    };
-#undef REG
-    return (uint64_t *)((char *)regs + offsets[nr & 15]);
-}
-static inline uint64_t reg_value(const struct cpu_user_regs *regs, unsigned nr)
-{
-    return *reg_by_number((struct cpu_user_regs *)(uintptr_t)regs, nr);
-}
-/* As an instruction of that operand size does: 4 bytes clear the upper half, 1 and 2 leave the rest alone. */
-static inline void write_reg(uint64_t *reg, unsigned bytes, uint64_t value)
-{
-    uint64_t mask = size_mask(bytes);
-
-    *reg = (bytes >= 4 ? 0 : *reg & ~mask) | (value & mask);
-}
-/* Numbers 4 to 7 are AH to BH in byte operations without REX. */
-static inline bool is_high_byte(const struct insn *in, unsigned nr)
-{
-    return unlikely(in->op_bytes == 1) && in->rex == 0 && nr >= 4;
-}
-static inline uint64_t read_operand_reg(const struct insn *in, const struct cpu_user_regs *regs, unsigned nr)
-{
-    return is_high_byte(in, nr) ? reg_value(regs, nr - 4) >> 8 : reg_value(regs, nr);
-}
-static inline void write_operand_reg(const struct insn *in, struct cpu_user_regs *regs, unsigned nr, uint64_t value)
-{
-    if (is_high_byte(in, nr)) {
-        uint64_t *reg = reg_by_number(regs, nr - 4);
-
-        *reg = (*reg & ~0xff00ull) | (value & 0xff) << 8;
-    } else {
-        write_reg(reg_by_number(regs, nr), in->op_bytes, value);
-    }
-}
-
-/* operand.c */
-/* The memory operand's offset in its segment. For BTS, BTR, BTC and BT with a register, the one of the word that
- * holds the bit. */
-uint64_t operand_offset(const struct insn *in, const struct cpu_user_regs *regs);
-/* 64-bit code: does the instruction access memory through RSP or RBP, by its operand or by implication, at an address
- * that is not canonical? Such an access is #SS(0). */
-bool stack_access_not_canonical(const struct insn *in, const struct cpu_user_regs *regs);
-
-/* alu.c: what op makes of a destination a and a source b (for BTS and the like: the number of the bit; for SETCC: of
- * the condition), with a count for shifts; flags are RFLAGS before and after. Bits beyond the operand's are garbage, in
- * and out. Flags that the SDM calls undefined: AF stays, and so does OF of shifts by more than one. */
-uint64_t alu(enum insn_op op, unsigned bytes, uint64_t a, uint64_t b, unsigned count, uint64_t *flags);
-void compare(unsigned bytes, uint64_t a, uint64_t b, uint64_t *flags);      /* CMP */
-bool condition_holds(unsigned condition, uint64_t flags);
 
 #endif

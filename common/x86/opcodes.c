@@ -1,7 +1,7 @@
-/* Owns the opcode tables: for each opcode what follows it, and what the instruction does where somebody asks (SDM vol. 2,
+/* The opcode tables: for each opcode what follows it, and what the instruction does where somebody asks (SDM vol. 2,
  * appendix A). */
-#include "xen/cpu/opcodes.h"
-#include "xen/cpu/x86_insn.h"
+#include "common/x86/insn.h"
+#include "common/x86/opcodes.h"
 
 enum { G_ALU, G_SHIFT, G_UNARY, G_FE, G_FF, G_BIT, G_MOV, G_POP, G_0FC7 };
 const uint8_t opcode_groups[][8] = {

@@ -2,8 +2,8 @@
 #include "cmocka_main.h"
 #include <stdlib.h>
 #include <string.h>
-#include "support.h"
-#include "xen/cpu/x86_insn.h"
+#include "common/x86/address.h"
+#include "x86_state.h"
 
 #define PTR 0x1000ull
 #define SRC 0x2000ull
@@ -11,16 +11,10 @@
 #define HERE 0x400000ull
 #define B(...) { __VA_ARGS__ }, sizeof((uint8_t[]){ __VA_ARGS__ })
 
-static struct cpu_user_regs regs = {
-    .rdi = PTR,
-    .rsi = SRC,
-    .r13 = PTR13,
-    .rcx = 4,
-    .rdx = 130,
-    .rbx = (uint64_t)-1,
-    .rip = HERE,
-    .r11 = 0xffffffff00005000,
-};
+static struct x86_state state64 = { {
+    [RDI] = PTR, [RSI] = SRC, [R13] = PTR13, [RCX] = 4, [RDX] = 130, [RBX] = (uint64_t)-1, [REG_RIP] = HERE,
+    [R11] = 0xffffffff00005000,
+} };
 
 static const struct {
     uint8_t insn[16];
@@ -123,7 +117,7 @@ static void decodes_stores(void **state)
 
         if (!decode(stores[i].insn, sizeof(stores[i].insn), MODE_64, &in) || !is_store(&in) || !in.memory)
             fail_msg("row %u was not decoded", i);
-        address = operand_offset(&in, &regs);
+        address = operand_offset(&in, regs_of(&state64));
         if (in.length != stores[i].length || in.op_bytes != stores[i].bytes || in.op != stores[i].op ||
             (stores[i].op != OP_SETCC && in.source != (uint8_t)stores[i].reg) || address != stores[i].address ||
             (in.source == NO_REG && in.imm != stores[i].imm))
@@ -178,20 +172,20 @@ static const struct {
 
 static void decodes_16_and_32_bit_code(void **state)
 {
-    struct cpu_user_regs r = { .r12 = 0xcc };
+    struct x86_state r = { { [R12] = 0xcc } };
 
     (void)state;
     for (unsigned i = 0; i < 8; i++)
-        *reg_by_number(&r, i) = 0x9999999900000000 | 0x11111111ull * (i + 1);
+        r.words[i] = 0x9999999900000000 | 0x11111111ull * (i + 1);
     for (unsigned i = 0; i < ARRAY_SIZE(by_mode); i++) {
         struct insn in;
 
         if (!decode(by_mode[i].insn, sizeof(by_mode[i].insn), by_mode[i].mode, &in))
             fail_msg("row %u was not decoded", i);
         if (in.length != by_mode[i].length || in.op_bytes != by_mode[i].bytes ||
-            operand_segment(&in) != by_mode[i].segment || operand_offset(&in, &r) != by_mode[i].offset)
+            operand_segment(&in) != by_mode[i].segment || operand_offset(&in, regs_of(&r)) != by_mode[i].offset)
             fail_msg("row %u: length %u bytes %u segment %u offset %lx", i, in.length, in.op_bytes, operand_segment(&in),
-                     operand_offset(&in, &r));
+                     operand_offset(&in, regs_of(&r)));
     }
 }
 
@@ -240,9 +234,9 @@ static void survives_random_bytes(void **state)
         if (in.memory) {
             assert_true(in.base <= REG_RIP || in.base == NO_REG);
             assert_true(in.index < 16 || in.index == NO_REG);
-            operand_offset(&in, &regs);
+            operand_offset(&in, regs_of(&state64));
         }
-        stack_access_not_canonical(&in, &regs);
+        stack_access_not_canonical(&in, regs_of(&state64));
     }
     assert_true(decoded > 30000);
 }

@@ -1,13 +1,5 @@
-/* Owns the integer ALU: results and flags of the instructions that write to memory, see x86_insn.h. Pure functions. */
-#include "xen/cpu/x86_insn.h"
-
-#define CF 1ull
-#define PF 4ull
-#define AF 0x10ull
-#define ZF 0x40ull
-#define SF 0x80ull
-#define OF 0x800ull
-#define ARITHMETIC (CF | PF | AF | ZF | SF | OF)
+/* The integer ALU: results and flags of the instructions that write to memory. */
+#include "common/x86/alu.h"
 
 static unsigned top_bit(unsigned bytes, uint64_t value)
 {
@@ -19,11 +11,11 @@ static uint64_t result_flags(unsigned bytes, uint64_t value)
     uint64_t flags = 0;
 
     if (!__builtin_parity((unsigned)(value & 0xff)))
-        flags |= PF;
+        flags |= FLAG_PF;
     if ((value & size_mask(bytes)) == 0)
-        flags |= ZF;
+        flags |= FLAG_ZF;
     if (top_bit(bytes, value))
-        flags |= SF;
+        flags |= FLAG_SF;
     return flags;
 }
 
@@ -37,11 +29,11 @@ static uint64_t add(unsigned bytes, uint64_t a, uint64_t b, uint64_t carry, uint
     uint64_t r = a + b + carry, out = result_flags(bytes, r);
 
     if (top_bit(bytes, (a & b) | ((a | b) & ~r)))
-        out |= CF;
+        out |= FLAG_CF;
     if ((a ^ b ^ r) & 0x10)
-        out |= AF;
+        out |= FLAG_AF;
     if (top_bit(bytes, ~(a ^ b) & (a ^ r)))
-        out |= OF;
+        out |= FLAG_OF;
     set_flags(flags, which, out);
     return r;
 }
@@ -51,30 +43,30 @@ static uint64_t subtract(unsigned bytes, uint64_t a, uint64_t b, uint64_t borrow
     uint64_t r = a - b - borrow, out = result_flags(bytes, r);
 
     if (top_bit(bytes, (~a & b) | ((~a | b) & r)))
-        out |= CF;
+        out |= FLAG_CF;
     if ((a ^ b ^ r) & 0x10)
-        out |= AF;
+        out |= FLAG_AF;
     if (top_bit(bytes, (a ^ b) & (a ^ r)))
-        out |= OF;
+        out |= FLAG_OF;
     set_flags(flags, which, out);
     return r;
 }
 
 void compare(unsigned bytes, uint64_t a, uint64_t b, uint64_t *flags)
 {
-    subtract(bytes, a, b, 0, ARITHMETIC, flags);
+    subtract(bytes, a, b, 0, FLAGS_ARITHMETIC, flags);
 }
 
 static uint64_t logic(unsigned bytes, uint64_t r, uint64_t *flags)
 {
-    set_flags(flags, ARITHMETIC & ~AF, result_flags(bytes, r));
+    set_flags(flags, FLAGS_ARITHMETIC & ~FLAG_AF, result_flags(bytes, r));
     return r;
 }
 
 /* RCL and RCR turn bits + 1 bits, the highest of them the carry; ROL and ROR just the operand. One step at a time. */
 static uint64_t rotate(enum insn_op op, unsigned bytes, uint64_t a, unsigned count, uint64_t *flags)
 {
-    unsigned bits = 8 * bytes, carry = *flags & CF, out;
+    unsigned bits = 8 * bytes, carry = *flags & FLAG_CF, out;
     bool left = op == OP_ROL || op == OP_RCL, through = op == OP_RCL || op == OP_RCR;
 
     count &= bytes == 8 ? 63 : 31;
@@ -88,11 +80,11 @@ static uint64_t rotate(enum insn_op op, unsigned bytes, uint64_t a, unsigned cou
             a = (a & size_mask(bytes)) >> 1 | (uint64_t)(through ? carry : out) << (bits - 1);
         carry = out;
     }
-    set_flags(flags, CF, carry);
+    set_flags(flags, FLAG_CF, carry);
     if (count == 1) {
         unsigned next = left ? carry : (unsigned)(a >> (bits - 2) & 1);
 
-        set_flags(flags, OF, top_bit(bytes, a) != next ? OF : 0);
+        set_flags(flags, FLAG_OF, top_bit(bytes, a) != next ? FLAG_OF : 0);
     }
     return a;
 }
@@ -113,9 +105,9 @@ static uint64_t shift(enum insn_op op, unsigned bytes, uint64_t a, unsigned coun
         out = op == OP_SHL ? top_bit(bytes, a) : (unsigned)(a & 1);
         a = op == OP_SHL ? a << 1 : a >> 1 | fill;
     }
-    set_flags(flags, CF | PF | ZF | SF, result_flags(bytes, a) | out);
+    set_flags(flags, FLAG_CF | FLAG_PF | FLAG_ZF | FLAG_SF, result_flags(bytes, a) | out);
     if (count == 1)
-        set_flags(flags, OF, op == OP_SAR ? 0 : op == OP_SHR ? (first ? OF : 0) : top_bit(bytes, a) != out ? OF : 0);
+        set_flags(flags, FLAG_OF, op == OP_SAR ? 0 : op == OP_SHR ? (first ? FLAG_OF : 0) : top_bit(bytes, a) != out ? FLAG_OF : 0);
     return a;
 }
 
@@ -142,25 +134,25 @@ static uint64_t double_shift(bool left, unsigned bytes, uint64_t a, uint64_t b, 
             a = (a & size_mask(bytes)) >> 1 | (uint64_t)in << (bits - 1);
         }
     }
-    set_flags(flags, CF | PF | ZF | SF, result_flags(bytes, a) | out);
+    set_flags(flags, FLAG_CF | FLAG_PF | FLAG_ZF | FLAG_SF, result_flags(bytes, a) | out);
     if (count == 1)
-        set_flags(flags, OF, top_bit(bytes, a) != first ? OF : 0);
+        set_flags(flags, FLAG_OF, top_bit(bytes, a) != first ? FLAG_OF : 0);
     return a;
 }
 
 static uint64_t change_bit(enum insn_op op, unsigned bytes, uint64_t a, unsigned bit, uint64_t *flags)
 {
     bit &= 8 * bytes - 1;
-    set_flags(flags, CF, a >> bit & 1);
+    set_flags(flags, FLAG_CF, a >> bit & 1);
     return op == OP_BTS ? a | 1ull << bit : op == OP_BTR ? a & ~(1ull << bit) : op == OP_BTC ? a ^ 1ull << bit : a;
 }
 
 /* SDM vol. 2, appendix B, "tttn". */
 bool condition_holds(unsigned condition, uint64_t flags)
 {
-    bool sign_is_not_overflow = !(flags & SF) != !(flags & OF), holds[8] = {
-        flags & OF, flags & CF, flags & ZF, flags & (CF | ZF), flags & SF, flags & PF, sign_is_not_overflow,
-        sign_is_not_overflow || (flags & ZF),
+    bool sign_is_not_overflow = !(flags & FLAG_SF) != !(flags & FLAG_OF), holds[8] = {
+        flags & FLAG_OF, flags & FLAG_CF, flags & FLAG_ZF, flags & (FLAG_CF | FLAG_ZF), flags & FLAG_SF, flags & FLAG_PF, sign_is_not_overflow,
+        sign_is_not_overflow || (flags & FLAG_ZF),
     };
 
     return holds[condition >> 1 & 7] != (condition & 1);
@@ -168,24 +160,24 @@ bool condition_holds(unsigned condition, uint64_t flags)
 
 uint64_t alu(enum insn_op op, unsigned bytes, uint64_t a, uint64_t b, unsigned count, uint64_t *flags)
 {
-    uint64_t carry = *flags & CF;
+    uint64_t carry = *flags & FLAG_CF;
 
     switch (op) {
     case OP_XADD:
     case OP_ADD:
-        return add(bytes, a, b, 0, ARITHMETIC, flags);
+        return add(bytes, a, b, 0, FLAGS_ARITHMETIC, flags);
     case OP_ADC:
-        return add(bytes, a, b, carry, ARITHMETIC, flags);
+        return add(bytes, a, b, carry, FLAGS_ARITHMETIC, flags);
     case OP_INC:
-        return add(bytes, a, 1, 0, ARITHMETIC & ~CF, flags);
+        return add(bytes, a, 1, 0, FLAGS_ARITHMETIC & ~FLAG_CF, flags);
     case OP_SUB:
-        return subtract(bytes, a, b, 0, ARITHMETIC, flags);
+        return subtract(bytes, a, b, 0, FLAGS_ARITHMETIC, flags);
     case OP_SBB:
-        return subtract(bytes, a, b, carry, ARITHMETIC, flags);
+        return subtract(bytes, a, b, carry, FLAGS_ARITHMETIC, flags);
     case OP_DEC:
-        return subtract(bytes, a, 1, 0, ARITHMETIC & ~CF, flags);
+        return subtract(bytes, a, 1, 0, FLAGS_ARITHMETIC & ~FLAG_CF, flags);
     case OP_NEG:
-        return subtract(bytes, 0, a, 0, ARITHMETIC, flags);
+        return subtract(bytes, 0, a, 0, FLAGS_ARITHMETIC, flags);
     case OP_NOT:
         return ~a;
     case OP_OR:

@@ -1,9 +1,8 @@
-/* Owns where memory operands lie, named or implied, from a decoded instruction and a register state. Pure functions, see
- * x86_insn.h. */
-#include "xen/cpu/x86_insn.h"
+/* Where memory operands lie, named or implied, from a decoded instruction and a register state. */
+#include "common/x86/address.h"
 
 /* The register counts bits from the operand on, both ways. */
-static uint64_t bit_offset(const struct insn *in, const struct cpu_user_regs *regs)
+static uint64_t bit_offset(const struct insn *in, struct x86_regs regs)
 {
     uint64_t value = reg_value(regs, in->source);
     int64_t bit = in->op_bytes == 8 ? (int64_t)value : in->op_bytes == 4 ? (int32_t)value : (int16_t)value;
@@ -11,12 +10,12 @@ static uint64_t bit_offset(const struct insn *in, const struct cpu_user_regs *re
     return (uint64_t)(bit >> (in->op_bytes == 8 ? 6 : in->op_bytes == 4 ? 5 : 4)) * in->op_bytes;
 }
 
-uint64_t operand_offset(const struct insn *in, const struct cpu_user_regs *regs)
+uint64_t operand_offset(const struct insn *in, struct x86_regs regs)
 {
     uint64_t offset = (uint64_t)in->disp;
 
     if (in->base == REG_RIP)
-        offset += next_rip(in, regs);
+        offset += next_rip(in, reg_value(regs, REG_RIP));
     else if (in->base != NO_REG)
         offset += reg_value(regs, in->base);
     if (in->index != NO_REG)
@@ -28,6 +27,11 @@ uint64_t operand_offset(const struct insn *in, const struct cpu_user_regs *regs)
             offset += bit_offset(in, regs);
     }
     return offset & size_mask(in->ad_bytes);
+}
+
+static bool is_canonical(uint64_t va)
+{
+    return (uint64_t)((int64_t)(va << 16) >> 16) == va;
 }
 
 static bool range_is_canonical(uint64_t va, uint64_t bytes)
@@ -48,11 +52,11 @@ static unsigned access_bytes(const struct insn *in)
 }
 
 /* What PUSH and the like access without naming it: where, and how many bytes; none: 0. */
-static unsigned implied_access(const struct insn *in, const struct cpu_user_regs *regs, uint64_t *va)
+static unsigned implied_access(const struct insn *in, struct x86_regs regs, uint64_t *va)
 {
     unsigned n = in->op_bytes;
 
-    *va = regs->rsp;
+    *va = reg_value(regs, RSP);
     switch (in->op) {
     case OP_POP:
     case OP_POP_MEMORY:
@@ -63,7 +67,7 @@ static unsigned implied_access(const struct insn *in, const struct cpu_user_regs
     case OP_IRET:
         return 5 * n;
     case OP_LEAVE:
-        *va = regs->rbp;
+        *va = reg_value(regs, RBP);
         return n;
     case OP_CALL_FAR:
         *va -= 2 * n;
@@ -99,7 +103,7 @@ static bool accesses_operand(const struct insn *in)
     return in->memory;
 }
 
-bool stack_access_not_canonical(const struct insn *in, const struct cpu_user_regs *regs)
+bool stack_access_not_canonical(const struct insn *in, struct x86_regs regs)
 {
     uint64_t va;
     unsigned n = implied_access(in, regs, &va);

@@ -5,16 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include "xen/cpu/insn_store.h"
+#include "common/x86/address.h"
+#include "common/x86/store.h"
+#include "x86_state.h"
 
-#define CF 1u
-#define PF 4u
-#define AF 0x10u
-#define ZF 0x40u
-#define SF 0x80u
-#define OF 0x800u
-#define ALL (CF | PF | AF | ZF | SF | OF)
-#define DF 0x400u
 #define MEMORY 64u
 
 /* One opcode, to be used with all operand sizes. */
@@ -26,24 +20,24 @@ static const struct form {
     uint8_t imm;                /* bytes of immediate: 0, 1; 4: as many as the operand, but 4 at most */
     uint8_t sizes;              /* bit per size: 1, 2, 4, 8 */
     uint16_t undefined;         /* flags */
-    bool shift;                 /* OF is undefined unless the count is 1 */
+    bool shift;                 /* FLAG_OF is undefined unless the count is 1 */
 } forms[] = {
 #define ALU(name, first, field)                                                                             \
     { name, { first }, 1, -1, 0, 1, 0, false }, { name, { (first) + 1 }, 1, -1, 0, 14, 0, false },          \
     { name " imm8", { 0x80 }, 1, field, 1, 1, 0, false }, { name " imm", { 0x81 }, 1, field, 4, 14, 0, false }, \
     { name " imm8 sx", { 0x83 }, 1, field, 1, 14, 0, false }
 #define LOGIC(name, first, field)                                                                           \
-    { name, { first }, 1, -1, 0, 1, AF, false }, { name, { (first) + 1 }, 1, -1, 0, 14, AF, false },        \
-    { name " imm8", { 0x80 }, 1, field, 1, 1, AF, false }, { name " imm", { 0x81 }, 1, field, 4, 14, AF, false }, \
-    { name " imm8 sx", { 0x83 }, 1, field, 1, 14, AF, false }
+    { name, { first }, 1, -1, 0, 1, FLAG_AF, false }, { name, { (first) + 1 }, 1, -1, 0, 14, FLAG_AF, false },        \
+    { name " imm8", { 0x80 }, 1, field, 1, 1, FLAG_AF, false }, { name " imm", { 0x81 }, 1, field, 4, 14, FLAG_AF, false }, \
+    { name " imm8 sx", { 0x83 }, 1, field, 1, 14, FLAG_AF, false }
 #define SHIFT(name, field, undefined)                                                                       \
     { name " 1", { 0xd0 }, 1, field, 0, 1, undefined, true }, { name " 1", { 0xd1 }, 1, field, 0, 14, undefined, true }, \
     { name " cl", { 0xd2 }, 1, field, 0, 1, undefined, true }, { name " cl", { 0xd3 }, 1, field, 0, 14, undefined, true }, \
     { name " imm8", { 0xc0 }, 1, field, 1, 1, undefined, true }, { name " imm8", { 0xc1 }, 1, field, 1, 14, undefined, true }
     ALU("add", 0x00, 0), ALU("adc", 0x10, 2), ALU("sbb", 0x18, 3), ALU("sub", 0x28, 5),
     LOGIC("or", 0x08, 1), LOGIC("and", 0x20, 4), LOGIC("xor", 0x30, 6),
-    SHIFT("rol", 0, 0), SHIFT("ror", 1, 0), SHIFT("rcl", 2, 0), SHIFT("rcr", 3, 0), SHIFT("shl", 4, AF), SHIFT("shr", 5, AF),
-    SHIFT("sal", 6, AF), SHIFT("sar", 7, AF),
+    SHIFT("rol", 0, 0), SHIFT("ror", 1, 0), SHIFT("rcl", 2, 0), SHIFT("rcr", 3, 0), SHIFT("shl", 4, FLAG_AF), SHIFT("shr", 5, FLAG_AF),
+    SHIFT("sal", 6, FLAG_AF), SHIFT("sar", 7, FLAG_AF),
     { "mov", { 0x88 }, 1, -1, 0, 1, 0, false }, { "mov", { 0x89 }, 1, -1, 0, 14, 0, false },
     { "mov imm", { 0xc6 }, 1, 0, 1, 1, 0, false }, { "mov imm", { 0xc7 }, 1, 0, 4, 14, 0, false },
     { "xchg", { 0x86 }, 1, -1, 0, 1, 0, false }, { "xchg", { 0x87 }, 1, -1, 0, 14, 0, false },
@@ -55,14 +49,14 @@ static const struct form {
     { "xadd", { 0x0f, 0xc0 }, 2, -1, 0, 1, 0, false }, { "xadd", { 0x0f, 0xc1 }, 2, -1, 0, 14, 0, false },
     { "movnti", { 0x0f, 0xc3 }, 2, -1, 0, 12, 0, false }, { "movbe", { 0x0f, 0x38, 0xf1 }, 3, -1, 0, 14, 0, false },
     { "cmpxchg8b", { 0x0f, 0xc7 }, 2, 1, 0, 4, 0, false },
-    { "shld", { 0x0f, 0xa4 }, 2, -1, 1, 14, AF, true }, { "shld cl", { 0x0f, 0xa5 }, 2, -1, 0, 14, AF, true },
-    { "shrd", { 0x0f, 0xac }, 2, -1, 1, 14, AF, true }, { "shrd cl", { 0x0f, 0xad }, 2, -1, 0, 14, AF, true },
-    { "bts", { 0x0f, 0xab }, 2, -1, 0, 14, OF | SF | AF | PF, false },
-    { "btr", { 0x0f, 0xb3 }, 2, -1, 0, 14, OF | SF | AF | PF, false },
-    { "btc", { 0x0f, 0xbb }, 2, -1, 0, 14, OF | SF | AF | PF, false },
-    { "bts imm", { 0x0f, 0xba }, 2, 5, 1, 14, OF | SF | AF | PF, false },
-    { "btr imm", { 0x0f, 0xba }, 2, 6, 1, 14, OF | SF | AF | PF, false },
-    { "btc imm", { 0x0f, 0xba }, 2, 7, 1, 14, OF | SF | AF | PF, false },
+    { "shld", { 0x0f, 0xa4 }, 2, -1, 1, 14, FLAG_AF, true }, { "shld cl", { 0x0f, 0xa5 }, 2, -1, 0, 14, FLAG_AF, true },
+    { "shrd", { 0x0f, 0xac }, 2, -1, 1, 14, FLAG_AF, true }, { "shrd cl", { 0x0f, 0xad }, 2, -1, 0, 14, FLAG_AF, true },
+    { "bts", { 0x0f, 0xab }, 2, -1, 0, 14, FLAG_OF | FLAG_SF | FLAG_AF | FLAG_PF, false },
+    { "btr", { 0x0f, 0xb3 }, 2, -1, 0, 14, FLAG_OF | FLAG_SF | FLAG_AF | FLAG_PF, false },
+    { "btc", { 0x0f, 0xbb }, 2, -1, 0, 14, FLAG_OF | FLAG_SF | FLAG_AF | FLAG_PF, false },
+    { "bts imm", { 0x0f, 0xba }, 2, 5, 1, 14, FLAG_OF | FLAG_SF | FLAG_AF | FLAG_PF, false },
+    { "btr imm", { 0x0f, 0xba }, 2, 6, 1, 14, FLAG_OF | FLAG_SF | FLAG_AF | FLAG_PF, false },
+    { "btc imm", { 0x0f, 0xba }, 2, 7, 1, 14, FLAG_OF | FLAG_SF | FLAG_AF | FLAG_PF, false },
 #define SETCC(n) { "setcc", { 0x0f, 0x90 + (n) }, 2, 0, 0, 1, 0, false }
     SETCC(0), SETCC(1), SETCC(2), SETCC(3), SETCC(4), SETCC(5), SETCC(6), SETCC(7), SETCC(8), SETCC(9), SETCC(10),
     SETCC(11), SETCC(12), SETCC(13), SETCC(14), SETCC(15),
@@ -120,29 +114,29 @@ static void run_on_host(const uint8_t *insn, unsigned length)
 
 /* --- Ours ------------------------------------------------------------------------------------------------------------ */
 
-static void run_ours(const struct insn *in, struct cpu_user_regs *regs, uint8_t *memory, uint64_t where)
+static void run_ours(const struct insn *in, struct x86_state *regs, uint8_t *memory, uint64_t where)
 {
     for (unsigned n = 0; n < 8; n++) {
         struct store_result r;
         uint64_t address, old = 0, src = 0;
 
-        if (is_string_store(in) && in->rep && regs->rcx == 0)
+        if (is_string_store(in) && in->rep && regs->words[RCX] == 0)
             return;
-        address = is_string_store(in) ? regs->rdi : operand_offset(in, regs);
+        address = is_string_store(in) ? regs->words[RDI] : operand_offset(in, regs_of(regs));
         assert_in_range(address, where, where + MEMORY - in->op_bytes);
         memcpy(&old, memory + (address - where), in->op_bytes);
         if (in->op == OP_MOVS)
-            memcpy(&src, memory + (regs->rsi - where), in->op_bytes);
+            memcpy(&src, memory + (regs->words[RSI] - where), in->op_bytes);
         else if (in->op == OP_SETCC)
             src = in->opcode & 15;
         else if (in->op == OP_CMPXCHG8B)
-            src = regs->rcx << 32 | (uint32_t)regs->rbx;
+            src = regs->words[RCX] << 32 | (uint32_t)regs->words[RBX];
         else
-            src = in->source == NO_REG ? in->imm : read_operand_reg(in, regs, in->source);
-        store_compute(in, old, src, regs, &r);
+            src = in->source == NO_REG ? in->imm : read_operand_reg(in, regs_of(regs), in->source);
+        store_compute(in, old, src, regs_of(regs), &r);
         if (r.write)
             memcpy(memory + (address - where), &r.value, in->op_bytes);
-        store_commit(in, old, &r, regs);
+        store_commit(in, old, &r, regs_of(regs));
         if (!in->rep)
             return;
     }
@@ -188,27 +182,27 @@ static unsigned encode(const struct form *f, unsigned size, uint8_t *insn, unsig
     return n;
 }
 
-static void set_registers(struct cpu_user_regs *regs, uint64_t where, const struct insn *in)
+static void set_registers(struct x86_state *regs, uint64_t where, const struct insn *in)
 {
     for (unsigned r = 0; r < 16; r++)
-        *reg_by_number(regs, r) = context->regs[r] = random64();
+        regs->words[r] = context->regs[r] = random64();
     if (rand() % 2)
-        regs->rcx = context->regs[RCX] = (uint64_t)rand() % 66;
+        regs->words[RCX] = context->regs[RCX] = (uint64_t)rand() % 66;
     if (is_string_store(in))
-        regs->rcx = context->regs[RCX] = (uint64_t)rand() % 4;
+        regs->words[RCX] = context->regs[RCX] = (uint64_t)rand() % 4;
     if (in->op == OP_CMPXCHG && rand() % 2)
-        memcpy(&regs->rax, (void *)(uintptr_t)(where + 24), 8);
+        memcpy(&regs->words[RAX], (void *)(uintptr_t)(where + 24), 8);
     if (in->op == OP_CMPXCHG8B && rand() % 2) {
-        memcpy(&regs->rax, (void *)(uintptr_t)(where + 24), 4);
-        memcpy(&regs->rdx, (void *)(uintptr_t)(where + 28), 4);
+        memcpy(&regs->words[RAX], (void *)(uintptr_t)(where + 24), 4);
+        memcpy(&regs->words[RDX], (void *)(uintptr_t)(where + 28), 4);
     }
-    context->regs[RAX] = regs->rax;
-    context->regs[RDX] = regs->rdx;
+    context->regs[RAX] = regs->words[RAX];
+    context->regs[RDX] = regs->words[RDX];
     if ((in->op == OP_BTS || in->op == OP_BTR || in->op == OP_BTC) && in->source != NO_REG)
-        *reg_by_number(regs, in->source) = context->regs[in->source] = (uint64_t)(rand() % 384 - 192);
-    regs->rdi = context->regs[RDI] = where + 24;
-    regs->rsi = context->regs[RSI] = where + 32;
-    regs->rflags = context->flags = 0x202 | (random64() & ALL) | (rand() % 2 ? DF : 0);
+        regs->words[in->source] = context->regs[in->source] = (uint64_t)(rand() % 384 - 192);
+    regs->words[RDI] = context->regs[RDI] = where + 24;
+    regs->words[RSI] = context->regs[RSI] = where + 32;
+    regs->words[REG_RFLAGS] = context->flags = 0x202 | (random64() & FLAGS_ARITHMETIC) | (rand() % 2 ? FLAG_DF : 0);
 }
 
 /* The reg field may name rdi or rsi, which hold addresses: then that is what is stored. */
@@ -216,7 +210,7 @@ static void compare_once(const struct form *f, unsigned size)
 {
     static uint8_t native[MEMORY], ours[MEMORY];
     uint64_t where = (uint64_t)(uintptr_t)native, ignored = f->undefined;
-    struct cpu_user_regs regs = { .rip = 0x1000 };
+    struct x86_state regs = { { [REG_RIP] = 0x1000 } };
     uint8_t insn[16], before[MEMORY];
     struct insn in;
     unsigned reg, length = encode(f, size, insn, &reg), count;
@@ -229,21 +223,21 @@ static void compare_once(const struct form *f, unsigned size)
     set_registers(&regs, where, &in);
     if ((in.op == OP_BTS || in.op == OP_BTR || in.op == OP_BTC) && (in.source == RDI || in.source == RSI))
         return;                                         /* a bit number and an address at once */
-    count = (unsigned)(in.by_cl ? regs.rcx : in.imm) & (size == 8 ? 63 : 31);
+    count = (unsigned)(in.by_cl ? regs.words[RCX] : in.imm) & (size == 8 ? 63 : 31);
     if (f->shift && count != 1)
-        ignored |= count ? OF : 0;
+        ignored |= count ? FLAG_OF : 0;
     if ((in.op == OP_SHLD || in.op == OP_SHRD) && size == 2 && count > 16)
         return;                                         /* the result is undefined */
     if ((in.op == OP_SHL || in.op == OP_SHR || in.op == OP_SAR) && count >= 8 * size)
-        ignored |= in.op == OP_SAR ? 0 : CF;
+        ignored |= in.op == OP_SAR ? 0 : FLAG_CF;
     run_on_host(insn, length);
     run_ours(&in, &regs, ours, where);
     for (unsigned r = 0; r < 16; r++)
-        if (r != RSP && context->regs[r] != reg_value(&regs, r))
-            fail_msg("%s, %u bytes: register %u is %lx, the CPU says %lx", f->name, size, r, reg_value(&regs, r),
+        if (r != RSP && context->regs[r] != regs.words[r])
+            fail_msg("%s, %u bytes: register %u is %lx, the CPU says %lx", f->name, size, r, regs.words[r],
                      context->regs[r]);
-    if ((context->flags ^ regs.rflags) & (ALL | DF) & ~ignored)
-        fail_msg("%s, %u bytes, count %u: flags %lx, the CPU says %lx", f->name, size, count, regs.rflags, context->flags);
+    if ((context->flags ^ regs.words[REG_RFLAGS]) & (FLAGS_ARITHMETIC | FLAG_DF) & ~ignored)
+        fail_msg("%s, %u bytes, count %u: flags %lx, the CPU says %lx", f->name, size, count, regs.words[REG_RFLAGS], context->flags);
     if (memcmp(native, ours, MEMORY) != 0)
         fail_msg("%s, %u bytes: memory differs (from %02x)", f->name, size, before[24]);
 }

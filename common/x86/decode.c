@@ -1,8 +1,8 @@
-/* Owns the instruction decoder: bytes to struct insn, for 16-, 32- and 64-bit code, by the tables of opcodes.c. It knows
- * the length and the memory operand of every instruction but those of AVX-512 and XOP, and what those do that somebody
- * here asks about (SDM vol. 2, chapter 2). */
-#include "xen/cpu/opcodes.h"
-#include "xen/cpu/x86_insn.h"
+/* The instruction decoder: bytes to struct insn, for 16-, 32- and 64-bit code, by the tables of opcodes.c. It knows the
+ * length and the memory operand of every instruction but those of AVX-512 and XOP, and what those do that somebody asks
+ * about (SDM vol. 2, chapter 2). */
+#include "common/x86/insn.h"
+#include "common/x86/opcodes.h"
 
 /* The next n bytes, sign-extended; false when the instruction is longer than what was fetched. */
 static bool next_bytes(const uint8_t *bytes, unsigned len, unsigned *pos, unsigned n, uint64_t *value)
