@@ -1,6 +1,5 @@
 # The guest's part of the build: newlib once, then the PV kernel with its suites, and the one with the store.
-# Included by the top Makefile; also works alone: make -f guest-pv/guest.mk BUILD=build
-BUILD ?= build
+# Included by the top Makefile.
 
 # The image is linked into the top 2 GiB, so everything in it is -mcmodel=kernel. No red zone: the
 # hypervisor bounces traps onto the stack we are running on.
@@ -12,10 +11,10 @@ NEWLIB       := $(BUILD)/newlib/x86_64-elf
 NEWLIB_STAMP := $(BUILD)/newlib.stamp
 NEWLIB_BUILD := $(BUILD)/newlib-build
 
-$(NEWLIB_STAMP):
+$(NEWLIB_STAMP): | deps
 	@rm -rf $(NEWLIB_BUILD) $(BUILD)/newlib && mkdir -p $(NEWLIB_BUILD)/obj
 	@echo "  NEWLIB   $(BUILD)/newlib (once; log in $(NEWLIB_BUILD)/log)"
-	@tar -xf $(firstword $(wildcard /usr/src/newlib/*.tar.xz)) -C $(NEWLIB_BUILD) --strip-components=1
+	@tar -xf /usr/src/newlib/*.tar.xz -C $(NEWLIB_BUILD) --strip-components=1
 	@(cd $(NEWLIB_BUILD)/obj && \
 	  unset MAKEFLAGS MFLAGS MAKELEVEL && \
 	  ../configure --target=x86_64-elf --prefix=$(abspath $(BUILD)/newlib) --disable-newlib-supplied-syscalls \
@@ -27,10 +26,8 @@ $(NEWLIB_STAMP):
 	  { tail -n 20 $(NEWLIB_BUILD)/log; exit 1; }
 	@touch $@
 
-newlib: $(NEWLIB_STAMP)
-
 # --- the kernel ---------------------------------------------------------------------------------
-GUEST_KERNEL := $(BUILD)/guest-pv/guest-pv
+GUEST_PV     := $(BUILD)/guest-pv/guest-pv
 GUEST_CC     ?= gcc
 # Two programs on the same ground: the suites, and the service domain that keeps the store.
 GUEST_BASE   := $(sort $(wildcard guest-pv/*.S guest-pv/*.c))
@@ -38,12 +35,13 @@ GUEST_OBJ    := $(patsubst %,$(BUILD)/%.o,$(GUEST_BASE) $(sort $(wildcard guest-
 GUEST_STORE  := $(BUILD)/guest-pv/store
 STORE_OBJ    := $(patsubst %,$(BUILD)/%.o,$(GUEST_BASE) guest-pv/suites/gnttab.c) \
                 $(patsubst guest-pv/store/%,$(BUILD)/guest-pv/store-obj/%.o,$(sort $(wildcard guest-pv/store/*.c)))
-GUEST_ABI    := $(BUILD)/abi/public
 
-GUEST_CFLAGS := -std=gnu11 -O2 -g $(GUEST_MACH) -fno-asynchronous-unwind-tables -fno-omit-frame-pointer \
+# The compiler's own headers. It is asked at the first use: only then is it there for certain.
+GUEST_CC_INCLUDE = $(eval GUEST_CC_INCLUDE := $(shell $(GUEST_CC) -print-file-name=include))$(GUEST_CC_INCLUDE)
+GUEST_CFLAGS  = -std=gnu11 -O2 -g $(GUEST_MACH) -fno-asynchronous-unwind-tables -fno-omit-frame-pointer \
                 -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -MMD -MP \
                 -D__XEN_INTERFACE_VERSION__=0x00040e00 -nostdinc \
-                -isystem $(shell $(GUEST_CC) -print-file-name=include) -isystem $(NEWLIB)/include \
+                -isystem $(GUEST_CC_INCLUDE) -isystem $(NEWLIB)/include \
                 -isystem $(BUILD)/abi -Iguest-pv -Iguest-pv/suites
 
 define GUEST_COMPILE
@@ -51,28 +49,18 @@ define GUEST_COMPILE
 	@echo "  CC       $<"
 	@$(GUEST_CC) $(GUEST_CFLAGS) $(if $(filter %.S,$<),-D__ASSEMBLY__) -c -o $@ $<
 endef
-$(BUILD)/guest-pv/%.o: guest-pv/% | $(NEWLIB_STAMP) $(GUEST_ABI)
+$(BUILD)/guest-pv/%.o: guest-pv/% | $(NEWLIB_STAMP) $(ABI)
 	$(GUEST_COMPILE)
 # Beside the program of that name.
-$(BUILD)/guest-pv/store-obj/%.o: guest-pv/store/% | $(NEWLIB_STAMP) $(GUEST_ABI)
+$(BUILD)/guest-pv/store-obj/%.o: guest-pv/store/% | $(NEWLIB_STAMP) $(ABI)
 	$(GUEST_COMPILE)
 
-$(GUEST_KERNEL): $(GUEST_OBJ)
+$(GUEST_PV): $(GUEST_OBJ)
 $(GUEST_STORE): $(STORE_OBJ)
-$(GUEST_KERNEL) $(GUEST_STORE): guest-pv/guest.lds
+$(GUEST_PV) $(GUEST_STORE): guest-pv/guest.lds
 	@echo "  LD       $@"
 	@ld -m elf_x86_64 -static -nostdlib -z noexecstack -z max-page-size=4096 --no-warn-rwx-segments \
 	    -T guest-pv/guest.lds -o $@ $(filter %.o,$^) \
 	    --start-group $(NEWLIB)/lib/libc.a $(NEWLIB)/lib/libm.a --end-group
-
-# A top Makefile may make this link too; alone, the fragment makes its own.
-ifneq ($(firstword $(MAKEFILE_LIST)),Makefile)
-$(GUEST_ABI):
-	@mkdir -p $(@D) && ln -sfn /usr/include/xen $@
-.DEFAULT_GOAL := guest-pv
-endif
-
-guest-pv: $(GUEST_KERNEL) $(GUEST_STORE)
-.PHONY: guest-pv newlib
 
 -include $(GUEST_OBJ:.o=.d) $(STORE_OBJ:.o=.d)

@@ -10,12 +10,12 @@ test: $(TESTS)
 	@echo "all passed: $(TESTS)"
 
 # The verdicts of the runner itself.
-test-tools:
+test-tools: | deps-test
 	$(call say,TEST,$@)
 	$(Q)python3 -m unittest -q tests/tools/test_*.py
 
 # The second compiler over the same sources: it warns about other things.
-lint: | $(ABI) $(OFFSETS)
+lint: | deps-test $(ABI) $(OFFSETS)
 	$(call say,CLANG,common xen arch/x86_64)
 	$(Q)printf '%s\n' $(HV_C) | xargs -P2 -I{} clang -fsyntax-only $(HV_CFLAGS) {}
 	$(call say,CLANG,tools/pvtrace)
@@ -25,7 +25,7 @@ lint: | $(ABI) $(OFFSETS)
 BOOT_ISO  := $(BUILD)/boot-test.iso
 LINUX_ISO := $(BUILD)/boot-linux.iso
 OWN_ISO   := $(BUILD)/boot-own.iso
-MAKE_ISO  := $(MAKE) --no-print-directory iso KERNEL= RAMDISK= INITRD= WORDS= APPEND= TRACE= RAW=off SUITES=all
+MAKE_ISO  := $(MAKE) --no-print-directory iso KERNEL= INITRD= WORDS= APPEND= TRACE= RAW=off SUITES=all
 # For those of UEFI: a program that leaves little of the low memory in one piece, and xen.efi signed with the key that
 # Debian's firmware for tests trusts (it is no secret, and neither is its password).
 EFI_TESTS   := $(EFI_DIR)/tests/fragment.efi $(EFI_DIR)/tests/xen-signed.efi
@@ -42,7 +42,7 @@ $(EFI_DIR)/tests/fragment.efi: $(EFI_DIR)/tests/boot/fragment.o
 	$(Q)objcopy -j .text -j .sdata -j .data -j .dynamic -j .dynsym -j '.rel*' -j .reloc \
 	    --target=efi-app-x86_64 $(@:.efi=.so) $@
 
-$(TINY_KERNEL): tests/boot/tiny.S
+$(TINY_KERNEL): tests/boot/tiny.S | deps
 	$(call say,TINY,$@)
 	@mkdir -p $(@D)
 	$(Q)gcc -c $< -o $@.o
@@ -52,7 +52,7 @@ $(TINY_RAMDISK):
 	@mkdir -p $(@D)
 	$(Q)head -c 8M /dev/zero | gzip -n > $@
 
-$(EFI_DIR)/tests/xen-signed.efi: $(XEN_EFI)
+$(EFI_DIR)/tests/xen-signed.efi: $(XEN_EFI) | deps-test
 	$(call say,SIGN,$@)
 	@mkdir -p $(@D)
 	$(Q)openssl rsa -in $(SNAKEOIL).key -passin pass:snakeoil -out $(@D)/snakeoil.key 2> /dev/null
@@ -85,17 +85,17 @@ test-kvm:
 
 # The hypervisor once more, as it measures how long interrupts stay off.
 .PHONY: irqsoff
-irqsoff: | $(ABI)
+irqsoff: | deps
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/irqsoff IRQSOFF=1 $(BUILD)/irqsoff/paragon
 
-boot-tests: irqsoff
+boot-tests: irqsoff | deps-test
 boot-tests: $(PVTRACE) $(XENALYZE) $(BUILD)/paragon $(GUEST_PV) $(GUEST_STORE) $(LINUX)/vmlinux $(LINUX_RAMDISK) \
     $(LINUX)/grub/grub-xen $(XEN_EFI) $(EFI_TESTS) $(TINY_KERNEL) $(TINY_RAMDISK)
 	@$(MAKE_ISO) ISO=$(BOOT_ISO) GUEST= CMDLINE= ENTRY=guests BOOT=grub
 	@$(MAKE_ISO) ISO=$(BOOT_ISO:.iso=-efi.iso) GUEST= CMDLINE= ENTRY=guests FIRMWARE=uefi BOOT=efi
 	@$(MAKE_ISO) ISO=$(LINUX_ISO) GUEST=linux CMDLINE=paragon=selftest ENTRY=linux BOOT=grub
 	@$(MAKE_ISO) ISO=$(LINUX_ISO:.iso=-efi.iso) GUEST=linux CMDLINE=paragon=selftest ENTRY=linux FIRMWARE=uefi BOOT=efi
-	@$(MAKE_ISO) ISO=$(OWN_ISO) GUEST=$(TINY_KERNEL) INITRD=$(TINY_RAMDISK) CMDLINE= ENTRY=own BOOT=grub STORE=yes
+	@$(MAKE_ISO) ISO=$(OWN_ISO) GUEST= KERNEL=$(TINY_KERNEL) INITRD=$(TINY_RAMDISK) CMDLINE= ENTRY=own BOOT=grub STORE=yes
 	@python3 -B tests/boot/run.py --iso $(BOOT_ISO) --paragon $(BUILD)/paragon --irqsoff $(BUILD)/irqsoff/paragon --guest $(GUEST_PV) \
 	    --linux $(LINUX)/vmlinux --ramdisk $(LINUX_RAMDISK) --linux-iso $(LINUX_ISO) --own-iso $(OWN_ISO) \
 	    --grub $(LINUX)/grub/grub-xen --pvtrace $(PVTRACE) --xenalyze $(XENALYZE) --xen-efi $(XEN_EFI) --programs $(EFI_DIR)/tests \
@@ -111,3 +111,20 @@ trace-cost: $(BUILD)/paragon $(LINUX)/vmlinux $(LINUX_RAMDISK)
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/notrace NO_TRACE=1 $(BUILD)/notrace/paragon
 	@python3 -B tests/trace/cost.py --paragon $(BUILD)/paragon --without $(BUILD)/notrace/paragon \
 	    --linux $(LINUX)/vmlinux --ramdisk $(LINUX_RAMDISK)
+
+# --- Debian's Xen as the oracle ---------------------------------------------------------------------------
+# Unpacked here, never installed.
+ORACLE := $(BUILD)/oracle
+XEN_PACKAGE := xen-hypervisor-4.17-amd64
+
+$(ORACLE)/xen: | deps
+	@mkdir -p $(ORACLE)
+	@ls $(ORACLE)/*.deb > /dev/null 2>&1 || { echo "  FETCH    $(XEN_PACKAGE)"; \
+	    cd $(ORACLE) && apt-get -qq download $(XEN_PACKAGE) 2> apt.log || { cat apt.log; exit 1; }; }
+	$(Q)dpkg-deb -x $(ORACLE)/$(XEN_PACKAGE)_*.deb $(ORACLE)/root
+	$(Q)gzip -dc $(ORACLE)/root/boot/xen-4.17-amd64.gz > $@
+
+.PHONY: oracle
+oracle: $(ORACLE)/xen $(BUILD)/paragon $(GUEST_PV)
+	@tools/oracle-compare --xen $(ORACLE)/xen --paragon $(BUILD)/paragon --guest $(GUEST_PV) \
+	    --suites $(SUITES) --accel $(ACCEL) --exceptions tests/oracle-exceptions.txt --logs $(ORACLE)

@@ -1,8 +1,64 @@
-# How the ISO and the EFI system partition (ESP) are put together; the Makefile says what is on them. For BIOS and for
-# UEFI, as a CD and as a USB stick. GRUB takes its files from the CD's file system; xen.efi and the firmware take theirs
-# from an ESP behind it. $(ESP) is the same without GRUB: xen.efi in the place where firmware looks for it, and beside
-# it its configuration and the files that this names. Included by the top Makefile.
+# The ISO and the EFI system partition (ESP), with the files and the options that make was told. For BIOS and for UEFI, as
+# a CD and as a USB stick. GRUB takes its files from the CD's file system; xen.efi and the firmware take theirs from an
+# ESP behind it. $(ESP) is the same without GRUB: xen.efi in the place where firmware looks for it, and beside it its
+# configuration and the files that this names. Included by the top Makefile.
 
+TREE := $(ISO:.iso=.tree)
+ESP  := $(ISO:.iso=.esp)
+
+# Whatever form a kernel has, the hypervisor is given an ELF file.
+OWN_KERNEL := $(if $(KERNEL),$(ISO:.iso=.kernel))
+ifneq ($(KERNEL),)
+$(OWN_KERNEL): $(KERNEL) tools/unpack-kernel FORCE | deps
+	$(call say,UNPACK,$<)
+	@mkdir -p $(@D)
+	$(Q)tools/unpack-kernel $< $@.new
+	$(Q)cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+endif
+
+# options.cfg carries the variables of make to grub.cfg. It is rewritten only when it changes, so that the ISO
+# is remade exactly when something in it is new.
+# Guests that are tests are followed by the table of hypercalls that they made.
+export GRUB_OPTIONS = $(strip $(if $(YOURS),,hypercall_counts) $(if $(TRACE),trace=$(TRACE)) \
+                      $(if $(filter off,$(RAW)),,console_raw=$(RAW)) $(APPEND))
+# A serial line does not tell the size of the terminal at its other end. Linux gives words that it does not know to its
+# first program as variables, and tools/linux/init does the rest.
+TERMINAL := $(if $(AT_TERMINAL),$(if $(filter off,$(RAW)),,$(shell stty size | sed 's/ / columns=/; s/^/rows=/') \
+            $(shell expr "$$TERM" : '\([a-z0-9-]*\)$$' | sed 's/^/TERM=/')))
+export GRUB_CMDLINE = $(strip $(if $(GUEST),$(TERMINAL)) $(CMDLINE))
+export GRUB_WORDS   = $(WORDS)
+LINUX_FILES = $(if $(GUEST),$(LINUX)/vmlinux $(LINUX_RAMDISK))
+export GRUB_SUITES  = $(SUITES)
+
+$(TREE)/boot/grub/options.cfg: FORCE
+	@mkdir -p $(@D)
+	@{ echo "set default='$(ENTRY)'"; \
+	   echo "set boot='$(BOOT)'"; \
+	   echo "set options='$$GRUB_OPTIONS'"; \
+	   echo "set cmdline='$$GRUB_CMDLINE'"; \
+	   echo "set suites='$$GRUB_SUITES'"; \
+	   echo "set words='$$GRUB_WORDS'"; \
+	   echo "set store='$(filter yes,$(STORE))'"; \
+	   echo "set ramdisk='$(if $(INITRD),/boot/ramdisk)'"; \
+	   echo "# $(abspath $(OWN_KERNEL) $(INITRD) $(LINUX_FILES))"; } > $@.tmp
+	@cmp -s $@.tmp $@ && rm $@.tmp || mv $@.tmp $@
+
+$(ISO): $(BUILD)/paragon $(XEN_EFI) $(GUEST_PV) $(GUEST_STORE) grub.cfg tools/xen-cfg tools/iso.mk \
+    $(TREE)/boot/grub/options.cfg $(OWN_KERNEL) $(INITRD) $(LINUX_FILES)
+	$(call say,ISO,$@)
+	$(Q)rm -f $(addprefix $(TREE)/boot/,guest ramdisk linux linux-ramdisk)
+	$(Q)cp $(BUILD)/paragon $(TREE)/boot/paragon
+	$(Q)strip -o $(TREE)/boot/guest-pv $(GUEST_PV)
+	$(Q)strip -o $(TREE)/boot/store $(GUEST_STORE)
+	$(Q)cp grub.cfg $(TREE)/boot/grub/grub.cfg
+	$(Q)$(if $(OWN_KERNEL),cp $(OWN_KERNEL) $(TREE)/boot/guest)
+	$(Q)$(if $(INITRD),cp $(INITRD) $(TREE)/boot/ramdisk)
+	$(Q)$(if $(GUEST),cp $(LINUX)/vmlinux $(TREE)/boot/linux)
+	$(Q)$(if $(GUEST),cp $(LINUX_RAMDISK) $(TREE)/boot/linux-ramdisk)
+	$(put_esp)
+	$(put_iso)
+
+# --- How they are put together -----------------------------------------------------------------------------
 GRUB_DIR   := /usr/lib/grub
 # $(call grub_image,PLATFORM,WORDS): the words say what it needs to find its modules.
 grub_image  = grub-mkimage -p /boot/grub -O $(1) $(2)

@@ -18,13 +18,14 @@ class BadInput(unittest.TestCase):
 
     def test_make(self):
         for word, why in {
-            "GUEST=/no/such": "GUEST=/no/such: no such file",
-            "RAMDISK=Makefile": "RAMDISK= needs GUEST=",
+            "GUEST=/no/such": "is KERNEL=/no/such",
+            "GUEST=Makefile": "GUEST=Makefile: names a guest that comes with Paragon (linux)",
+            "RAMDISK=Makefile": "RAMDISK=Makefile: is called INITRD=Makefile now",
             "KERNEL=/no/such": "KERNEL=/no/such: no such file",
             "KERNEL=tools": "KERNEL=tools: not a file",
             "KERNEL=Makefile INITRD=/no/such": "INITRD=/no/such: no such file",
             "KERNEL=Makefile GUEST=linux": "two kernels",
-            "INITRD=Makefile": "INITRD= needs GUEST= or KERNEL=",
+            "INITRD=Makefile": "INITRD= needs KERNEL=",
             "FIRMWARE=coreboot": "FIRMWARE=coreboot: must be bios or uefi",
             "BOOT=efi": "BOOT=efi needs FIRMWARE=uefi",
             "BOOT=floppy": "BOOT=floppy: must be grub, efi or esp",
@@ -34,16 +35,35 @@ class BadInput(unittest.TestCase):
             "RAW=maybe": "RAW=maybe: must be auto, on or off",
             "STORE=maybe": "STORE=maybe: must be yes or no",
             "MEM=lots": "MEM=lots: must be a number",
-            "ENTRY=nowhere": "ENTRY=nowhere: grub.cfg has no such entry",
+            "MEM=": "MEM=: must be a number",
+            "TIMEOUT=soon": "TIMEOUT=soon: must be a number of seconds",
+            "TRACE=all,-everything": "must be words of",
+            "ENTRY=nowhere": "ENTRY=nowhere: grub.cfg has no such entry, but guests one",
         }.items():
             with self.subTest(word):
                 self.refused("make", "-s", "run", *word.split(), why=why)
+
+    def test_right_values_are_not_questioned(self):
+        right = ("ACCEL=tcg", "FIRMWARE=uefi", "BOOT=esp", "KERNEL=Makefile", "INITRD=grub.cfg", "TRACE=all,-sched", "MEM=256",
+                 "TIMEOUT=", "ENTRY=own", "CMDLINE=root=/dev/xvda1 init=/bin/sh", "RAW=on", "STORE=no", "GUEST=", "VIEW=-c")
+        done = subprocess.run(["tools/settings.py", *right], cwd=ROOT, capture_output=True, text=True, check=True)
+        self.assertEqual((done.stdout, done.stderr), ("\n", ""))
 
     def test_runner(self):
         self.refused("tools/paragon-run", "--iso", "/no/such.iso", why="/no/such.iso: no such file")
         self.refused("tools/paragon-run", "--esp", "/no/such", why="/no/such: no such file")
         self.refused("tools/paragon-run", "--kernel", "Makefile", "--module", "/no/such words",
                      why="/no/such: no such file")
+
+
+class Help(unittest.TestCase):
+    def test_it_fits_a_screen(self):
+        clean = {name: value for name, value in os.environ.items() if "MAKE" not in name and name != "MFLAGS"}
+        shown = subprocess.run(["make", "-s", "help"], cwd=ROOT, env=clean, capture_output=True, text=True,
+                               check=True).stdout.splitlines()
+        self.assertGreater(len(shown), 15)
+        self.assertLess(len(shown), 24)
+        self.assertLessEqual(max(map(len, shown)), 80)
 
 
 if __name__ == "__main__":

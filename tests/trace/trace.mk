@@ -10,7 +10,7 @@ TRACE_CFLAGS := -std=gnu11 -g $(WARN) -D__XEN_TOOLS__ -D__XEN_INTERFACE_VERSION_
                 -isystem $(BUILD)/abi
 TRACE_OBJ := $(PVTRACE_SRC:%.c=$(TRACE_BUILD)/%.o)
 
-$(TRACE_BUILD)/%.o: %.c tests/trace/trace.mk | $(ABI)
+$(TRACE_BUILD)/%.o: %.c tests/trace/trace.mk | deps-test $(ABI)
 	$(call say,TRACE-CC,$<)
 	@mkdir -p $(@D)
 	$(Q)gcc $(TRACE_CFLAGS) -O1 -fno-omit-frame-pointer $(TRACE_SAN) -DFUZZ_DRIVER $(DEPFLAGS) -c $< -o $@
@@ -32,7 +32,7 @@ $(TRACE_SEEDS) &: tests/trace/gen.py tests/trace/seeds.py
 .PHONY: trace-test trace-habits trace-fuzz trace-fuzz-forever trace-speed
 trace-test: trace-habits trace-fuzz
 
-trace-habits: $(TRACE_BUILD)/pvtrace
+trace-habits: $(TRACE_BUILD)/pvtrace | deps-test
 	$(call say,TEST,$@)
 	$(Q)PVTRACE=$(abspath $<) python3 -B -m unittest -q tests/trace/test_*.py
 
@@ -54,7 +54,7 @@ trace-speed: $(PVTRACE)
 # --- Debian's reader of Xen's traces --------------------------------------------------------------------
 # Unpacked here, never installed; it needs nothing but the C library.
 XENALYZE := $(TRACE_BUILD)/xenalyze/xenalyze
-$(XENALYZE):
+$(XENALYZE): | deps
 	$(call fetch,$(@D),echo xen-utils-common)
 	$(Q)dpkg-deb --fsys-tarfile $(@D)/*.deb | tar -xO ./usr/bin/xenalyze > $@
 	$(Q)chmod +x $@

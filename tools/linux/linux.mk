@@ -18,9 +18,9 @@ define fetch_kernel
 	$(call fetch,$(@D),apt-cache depends linux-image-$(1) | sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p')
 	$(Q)dpkg-deb --fsys-tarfile $(@D)/*.deb | tar -xO --wildcards './boot/vmlinuz-*' > $@
 endef
-$(LINUX)/kernel/vmlinuz:
+$(LINUX)/kernel/vmlinuz: | deps
 	$(call fetch_kernel,amd64)
-$(LINUX)/kernel-%/vmlinuz:
+$(LINUX)/kernel-%/vmlinuz: | deps
 	$(call fetch_kernel,$*-amd64)
 .PRECIOUS: $(LINUX)/kernel-%/vmlinuz
 
@@ -32,7 +32,7 @@ $(LINUX)/vmlinux: $(LINUX)/kernel/vmlinuz tools/unpack-kernel
 	$(call say,UNPACK,$@)
 	$(Q)tools/unpack-kernel $< $@
 
-$(LINUX)/busybox/busybox:
+$(LINUX)/busybox/busybox: | deps
 	$(call fetch,$(@D),echo busybox-static)
 	$(Q)dpkg-deb --fsys-tarfile $(@D)/*.deb | tar -xO --wildcards '*bin/busybox' > $@
 	$(Q)chmod +x $@
@@ -42,7 +42,7 @@ RAMDISK_WORDS := bin/busybox=$(LINUX)/busybox/busybox init=tools/linux/init etc/
     paragon/port32=$(LINUX)/port32 \
     dev/console:c:5:1 dev/null:c:1:3 root/
 
-$(LINUX)/port32: tools/linux/port32.S
+$(LINUX)/port32: tools/linux/port32.S | deps
 	$(call say,AS,$<)
 	@mkdir -p $(@D)
 	$(Q)gcc -m32 -c $< -o $@.o && ld -m elf_i386 -o $@ $@.o
@@ -53,13 +53,13 @@ $(LINUX)/ramdisk.gz: tools/make-ramdisk $(LINUX)/port32 $(LINUX)/busybox/busybox
 	$(Q)tools/make-ramdisk $@ $(RAMDISK_WORDS)
 
 # The other guest that nobody here wrote: Debian's PV GRUB.
-$(LINUX)/grub/grub-xen:
+$(LINUX)/grub/grub-xen: | deps
 	$(call fetch,$(@D),echo grub-xen-host)
 	$(Q)dpkg-deb --fsys-tarfile $(@D)/*.deb | tar -xO --wildcards '*/grub-x86_64-xen.bin' > $@
 
 # --- The soak ---------------------------------------------------------------------------------------------
 # Debian's stress-ng with the libraries that it is linked with.
-$(LINUX)/stress/root: tools/linux/fetch-program
+$(LINUX)/stress/root: tools/linux/fetch-program | deps
 	$(call say,FETCH,stress-ng and its libraries)
 	$(Q)tools/linux/fetch-program stress-ng usr/bin/stress-ng $(@D)
 
@@ -67,6 +67,7 @@ $(LINUX)/soak.gz: $(LINUX)/ramdisk.gz $(LINUX)/stress/root
 	$(call say,RAMDISK,$@)
 	$(Q)tools/make-ramdisk $@ $(RAMDISK_WORDS) /=$(LINUX)/stress/root/
 
+.PHONY: soak
 soak:
 	@$(MAKE) --no-print-directory run GUEST=linux RAW=off ISO=$(BUILD)/soak.iso LINUX_RAMDISK=$(LINUX)/soak.gz \
 	    CMDLINE='paragon=soak $(CMDLINE)' TIMEOUT=$(or $(TIMEOUT),1800)

@@ -1,6 +1,7 @@
 # xen.efi: a UEFI application made with gnu-efi that carries the hypervisor's flat image. It is compiled and linked
 # apart: its own C files, and those of ours that are plain C.
 EFI_LIB    ?= /usr/lib
+XEN_EFI    := $(BUILD)/xen.efi
 EFI_DIR    := $(BUILD)/efi
 EFI_C      := $(wildcard arch/x86_64/efi/*.c) common/string.c common/printf.c common/elf.c common/elf_symbols.c xen/boot/image.c
 EFI_OBJS   := $(EFI_C:%.c=$(EFI_DIR)/%.o)
@@ -24,7 +25,7 @@ $(EFI_DIR)/image.o: $(BUILD)/paragon arch/x86_64/efi/efi.mk
 	$(Q)$(HV_CC) -c $(EFI_DIR)/image.S -o $@
 
 # objcopy must name the sections that a loader needs; a symbol left undefined would only show at run time.
-$(BUILD)/xen.efi: $(EFI_OBJS) $(EFI_DIR)/image.o
+$(XEN_EFI): $(EFI_OBJS) $(EFI_DIR)/image.o
 	$(call say,EFI,$@)
 	$(Q)ld -nostdlib -znocombreloc -shared -Bsymbolic --no-undefined --no-warn-rwx-segments -z noexecstack \
 	    -T $(EFI_LIB)/elf_x86_64_efi.lds $(EFI_LIB)/crt0-efi-x86_64.o $^ -L$(EFI_LIB) -lefi -lgnuefi \
@@ -32,11 +33,9 @@ $(BUILD)/xen.efi: $(EFI_OBJS) $(EFI_DIR)/image.o
 	$(Q)objcopy -j .text -j .sdata -j .data -j .dynamic -j .dynsym -j '.rel*' -j .reloc \
 	    --target=efi-app-x86_64 $(EFI_DIR)/xen.so $@
 
-build: $(BUILD)/xen.efi
-
 .PHONY: lint-efi
 lint: lint-efi
-lint-efi: | $(ABI)
+lint-efi: | deps-test $(ABI)
 	$(call say,CLANG,arch/x86_64/efi)
 	$(Q)printf '%s\n' $(wildcard arch/x86_64/efi/*.c) | xargs -P2 -I{} clang -fsyntax-only $(EFI_CFLAGS) {}
 

@@ -1,0 +1,75 @@
+#!/usr/bin/env python3
+"""What a user may say in the variables of make. Not here: what paragon-run does with its own options.
+
+As a program, `settings.py NAME=VALUE...`, it prints one line about the first value that is wrong, and nothing when all are
+right; the Makefile calls it before anything is built. paragon-run takes the choices from here; tests/tools/test_make.py
+tries every message.
+"""
+
+import os
+import re
+import sys
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
+CHOICES = {
+    "ACCEL": ("auto", "kvm", "tcg"),
+    "FIRMWARE": ("bios", "uefi"),
+    "BOOT": ("grub", "efi", "esp"),
+    "RAW": ("auto", "on", "off"),
+    "STORE": ("yes", "no"),
+}
+BUILT_IN_GUESTS = ("linux",)
+TRACE_WORDS = ("hypercall", "args", "trap", "emul", "event", "sched", "mem", "hypercalls", "all", "off")
+# They go into grub.cfg's variables between single quotes, or into a line of the shell.
+QUOTED = ("CMDLINE", "APPEND", "WORDS", "SUITES", "VIEW")
+FILES = ("KERNEL", "INITRD")
+
+
+def one_of(words):
+    *most, last = words
+    return f"must be {', '.join(most)} or {last}"
+
+
+def menu_entries():
+    with open(os.path.join(ROOT, "grub.cfg"), encoding="utf-8") as menu:
+        return re.findall(r"^menuentry .*--id ([a-z]+) ", menu.read(), re.M)
+
+
+def faults(given):
+    """Yields a line for each thing that is wrong. given: name -> value; what is not in it is right."""
+    def value(name):
+        return given.get(name, "")
+
+    for name, choices in CHOICES.items():
+        if name in given and value(name) not in choices:
+            yield f"{name}={value(name)}: {one_of(choices)}"
+    if value("RAMDISK"):
+        yield f"RAMDISK={value('RAMDISK')}: is called INITRD={value('RAMDISK')} now"
+    if value("GUEST") and value("GUEST") not in BUILT_IN_GUESTS:
+        yield (f"GUEST={value('GUEST')}: names a guest that comes with Paragon ({', '.join(BUILT_IN_GUESTS)}); "
+               f"a kernel of yours, ELF or bzImage, is KERNEL={value('GUEST')}")
+    for name in FILES:
+        if value(name) and not (os.path.isfile(value(name)) and os.access(value(name), os.R_OK)):
+            yield f"{name}={value(name)}: " + ("not a file that can be read" if os.path.exists(value(name)) else "no such file")
+    if value("KERNEL") and value("GUEST"):
+        yield "KERNEL= and GUEST= are two kernels: give one"
+    if value("INITRD") and not value("KERNEL"):
+        yield "INITRD= needs KERNEL=, the kernel that it belongs to"
+    if value("BOOT") in CHOICES["BOOT"][1:] and value("FIRMWARE") == "bios":
+        yield f"BOOT={value('BOOT')} needs FIRMWARE=uefi"
+    if set(re.split("[, ]", value("TRACE"))) - {""} - {sign + word for sign in ("", "-") for word in TRACE_WORDS}:
+        yield (f"TRACE={value('TRACE')}: must be words of {' '.join(TRACE_WORDS)}, with commas between and - before "
+               "what is not wanted")
+    if not re.fullmatch("[0-9]+", given.get("MEM", "0")):
+        yield f"MEM={value('MEM')}: must be a number of MiB"
+    if not re.fullmatch("[0-9]*", value("TIMEOUT")):
+        yield f"TIMEOUT={value('TIMEOUT')}: must be a number of seconds"
+    if "ENTRY" in given and value("ENTRY") not in menu_entries():
+        yield f"ENTRY={value('ENTRY')}: grub.cfg has no such entry, but {' '.join(menu_entries())}"
+    for name in QUOTED:
+        if "'" in value(name):
+            yield f"{name}={value(name)}: it cannot hold a single quote"
+
+
+if __name__ == "__main__":
+    print(next(faults(dict(word.split("=", 1) for word in sys.argv[1:])), ""))

@@ -1,0 +1,19 @@
+#!/usr/bin/awk -f
+# The hypervisor's table of symbols, as assembler, from `nm -n` of its first link; without input, an empty table. Names
+# of text symbols from _stext on, sorted by address, one for each address; local labels are left out. Addresses are
+# strings of 16 digits here; the arithmetic is left to the assembler. xen/xen.mk calls it, arch/x86_64/symbols.c reads
+# the table.
+BEGIN { n = 0 }
+$3 == "_stext" { base = $1 }
+$2 ~ /^[tTwW]$/ && $3 !~ /^[.$]/ && base != "" && $1 "" != last {
+    last = $1 ""; addr[n] = last; name[n++] = $3
+}
+END {
+    print ".section .symtab_ro, \"a\""
+    print ".global ksym_count, ksym_offsets, ksym_names, ksym_strings"
+    print ".balign 4\nksym_count: .long " n + 0
+    print "ksym_offsets:"; for (i = 0; i < n; i++) print ".long 0x" addr[i] " - 0x" base
+    print "ksym_names:";   for (i = 0; i < n; i++) print ".long .Ln" i " - ksym_strings"
+    print "ksym_strings:"; for (i = 0; i < n; i++) print ".Ln" i ": .asciz \"" name[i] "\""
+    print ".section .note.GNU-stack, \"\", @progbits"
+}
