@@ -87,7 +87,7 @@ clean:
 # --- Packages ---------------------------------------------------------------------------------------------
 # Everything that is compiled or downloaded waits for deps, and what only the tests need for deps-test: by order-only
 # prerequisites, most of them through $(ABI), the link to the ABI's headers.
-DEPS  := gcc libc6-dev binutils
+DEPS  := gcc libc6-dev binutils libelf-dev
 DEPS  += libxen-dev gnu-efi
 DEPS  += newlib-source xz-utils
 DEPS  += grub-common grub-pc-bin grub-efi-amd64-bin xorriso mtools

@@ -1,5 +1,5 @@
-/* The trace reader over bytes that nobody meant: source, model and every output. What must hold: it ends, and
- * the sanitizers see nothing. LLVMFuzzerTestOneInput is libFuzzer's entry; without libFuzzer (FUZZ_DRIVER) main
+/* The trace reader over bytes that nobody meant: source, model and every output, and the symbols of an ELF
+ * file. What must hold: it ends, and the sanitizers see nothing. LLVMFuzzerTestOneInput is libFuzzer's entry; without libFuzzer (FUZZ_DRIVER) main
  * mutates given traces, the same way for the same seed, and says which of its inputs was fatal. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -113,7 +113,9 @@ static void try_one(const uint8_t *data, size_t size, unsigned how)
     if (how & HOW_FILTER && !(filter_expression(filter, "!iret") && filter_guest(filter, "d1")))
         abort();
     decode_options.raw = how & HOW_RAW;
-    if (how % 8 == DIFF)
+    if (size > 0 && data[0] == '\177')
+        symbols_load(path);
+    else if (how % 8 == DIFF)
         diff_files(path, path, &o);
     else if (how % 8 < NR_TYPES)
         read_trace(path, types[how % 8], &o, how & HOW_RAM);

@@ -396,6 +396,32 @@ class Ram:
     def close(self):
         self.file.close()
 
+# --- A kernel's symbols ---------------------------------------------------------------------------------------------
+def kallsyms(symbols, late):
+    """[(address, kind, name)], rising, as a kernel's image has them. late: as since 6.5, offsets behind the tokens."""
+    def table(data):
+        return data + bytes(-len(data) % 8)
+    tokens = [bytes([c]) if chr(c).isalnum() or chr(c) in "_." else b"unused" for c in range(128)] + [b"unused"] * 128
+    tokens[1], tokens[3] = b"sys_", b"do_"
+    names, markers = b"", b""
+    for i, (_, kind, name) in enumerate(symbols):
+        if i % 256 == 0:
+            markers += struct.pack("<I", len(names))
+        packed = (kind + name).encode().replace(b"sys_", b"\1").replace(b"do_", b"\3")
+        length = bytes([len(packed)]) if len(packed) < 128 else bytes([len(packed) & 0x7f | 0x80, len(packed) >> 7])
+        names += length + packed
+    base = min(address for address, _, _ in symbols if address >> 63)
+    offsets = table(b"".join(struct.pack("<i", a if a < 1 << 31 else base - 1 - a) for a, _, _ in symbols))
+    offsets += struct.pack("<Q", base)
+    index = b"".join(struct.pack("<H", sum(len(word) + 1 for word in tokens[:i])) for i in range(256))
+    return b"".join([b"" if late else offsets, struct.pack("<Q", len(symbols)), table(names), table(markers),
+                     table(b"".join(word + b"\0" for word in tokens)), table(index), offsets if late else b""])
+
+
+def elf(payload):
+    """An ELF file without sections around these bytes."""
+    return struct.pack("<16sHHIQQQIHHHHHH", b"\x7fELF\2\1\1", 2, 62, 1, 0, 0, 0, 0, 64, 56, 0, 64, 0, 0) + payload
+
 
 if __name__ == "__main__":
     if not 2 <= len(sys.argv) <= 4:

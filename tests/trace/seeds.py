@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""seeds.py DIRECTORY: traces for the fuzzer to start from: every kind of record, a workload, a RAM file; and what is more
-than the reader has room for: bytes read by one call, vCPUs, kinds of hypercalls."""
+"""seeds.py DIRECTORY: what the fuzzer starts from: every kind of record, a workload, a RAM file, a kernel's symbols; and what
+is more than the reader has room for: bytes read by one call, vCPUs, kinds of hypercalls."""
 import pathlib
 import sys
 
@@ -38,6 +38,8 @@ def main(where):
     (where / "long.trace").write_bytes(long_calls().window())
     (where / "many.trace").write_bytes(many_names().window())
     (where / "each.trace").write_bytes(gen.one_of_each().window())
+    names = [(0xffffffff81000000 + 16 * i, "t", f"sys_{i}") for i in range(600)]
+    (where / "kernel.elf").write_bytes(gen.elf(gen.kallsyms(names, True)))
     (where / "work.trace").write_bytes(gen.workload(60, cut_every=15)[0])
     ram = gen.Ram(where / "each.ram", block_bytes=4096, nr_blocks=4, nr_cpus=2, size=64 << 10, pa=0x1000, ring_pa=0x2000)
     cpu = gen.one_of_each()

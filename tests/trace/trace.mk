@@ -17,14 +17,14 @@ $(TRACE_BUILD)/%.o: %.c tests/trace/trace.mk | deps-test $(ABI)
 
 $(TRACE_BUILD)/pvtrace: $(TRACE_OBJ)
 	$(call say,TRACE-LD,$@)
-	$(Q)gcc $(TRACE_SAN) -o $@ $^
+	$(Q)gcc $(TRACE_SAN) -o $@ $^ $(PVTRACE_LIBS)
 
 # Everything but main() of the reader, with a main() of its own.
 $(TRACE_BUILD)/fuzz: $(filter-out %/main.o,$(TRACE_OBJ)) $(TRACE_BUILD)/tests/trace/fuzz.o
 	$(call say,TRACE-LD,$@)
-	$(Q)gcc $(TRACE_SAN) -o $@ $^
+	$(Q)gcc $(TRACE_SAN) -o $@ $^ $(PVTRACE_LIBS)
 
-TRACE_SEEDS := $(addprefix $(TRACE_BUILD)/seeds/,each.trace work.trace long.trace many.trace each.ram)
+TRACE_SEEDS := $(addprefix $(TRACE_BUILD)/seeds/,each.trace work.trace long.trace many.trace each.ram kernel.elf)
 $(TRACE_SEEDS) &: tests/trace/gen.py tests/trace/seeds.py
 	@mkdir -p $(TRACE_BUILD)/seeds
 	$(Q)python3 -B tests/trace/seeds.py $(TRACE_BUILD)/seeds
@@ -42,7 +42,7 @@ trace-fuzz: $(TRACE_BUILD)/fuzz $(TRACE_SEEDS)
 $(TRACE_BUILD)/libfuzzer: $(PVTRACE_SRC) tests/trace/fuzz.c | deps-test $(ABI)
 	$(call say,CLANG,$@)
 	$(Q)clang $(TRACE_CFLAGS) -Wno-unknown-warning-option -O1 $(TRACE_SAN) -fsanitize=fuzzer -o $@ \
-	    $(filter-out %/main.c,$(filter %.c,$^))
+	    $(filter-out %/main.c,$(filter %.c,$^)) $(PVTRACE_LIBS)
 
 trace-fuzz-forever: $(TRACE_BUILD)/libfuzzer $(TRACE_SEEDS)
 	@mkdir -p $(TRACE_BUILD)/corpus

@@ -215,7 +215,7 @@ void decode_item(struct text *t, const struct item *item);
 size_t call_memory(const struct call *c, bool out, uint64_t va, void *buf, size_t len);
 
 /* --- symbols.c -------------------------------------------------------------------------------------- */
-bool symbols_load(const char *path);                    /* System.map or ELF; false: said why */
+bool symbols_load(const char *path);                    /* false: said why */
 /* The symbol at or before va, and the distance; NULL: none near. */
 const char *symbol_at(uint64_t va, uint64_t *distance);
 

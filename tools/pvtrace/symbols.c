@@ -1,5 +1,6 @@
-/* Owns the guest's symbols: a sorted array, filled from System.map, from what nm prints, or from an ELF
- * file's symbol table (symbols_elf.c). Several files may be loaded, one after the other. */
+/* The guest's symbols: a sorted array, filled from text (System.map, what nm prints, a saved
+ * /proc/kallsyms) or from an ELF file (symbols_elf.c, kallsyms.c). Several files may be loaded, one
+ * after the other. Called by main.c, and by the decoder for each address that it shows. */
 #include "tools/pvtrace/symbols.h"
 
 #include <ctype.h>
@@ -8,67 +9,47 @@
 #include <string.h>
 
 #include "common/compiler.h"
+#include "tools/pvtrace/util.h"
 
 #define NEAR (1ull << 20)               /* farther than this below an address, a symbol is not about it */
-#define MAX_SYMBOLS (1u << 23)
-#define MAX_NAME_BYTES (1u << 30)
 
 struct symbol {
     uint64_t va;
-    uint32_t name;                      /* in names */
-    uint32_t rank;
+    size_t name;                        /* in names */
+    unsigned rank;
 };
 
 static struct symbol *symbols;
-static uint32_t nr_symbols, room_symbols;
+static size_t nr_symbols, room_symbols;
 static char *names;
-static uint32_t names_used, names_room;
+static size_t names_used, names_room;
 
 /* Where the last addresses asked for are: traces ask for the same few over and over. */
 static struct {
     uint64_t va;
-    uint32_t after;                     /* 1 + index of the symbol; 0: empty */
+    size_t after;                       /* 1 + index of the symbol; 0: empty */
 } cache[1024];
 
-/* array with room for wanted elements; NULL: there will never be that much, and array is as it was. */
-static void *grow(void *array, uint32_t *room, uint32_t wanted, uint32_t most, size_t size)
+void symbol_add(uint64_t va, const char *name, size_t len, unsigned rank)
 {
-    uint32_t more = *room != 0 ? *room : 4096;
-    void *bigger;
-
-    if (wanted <= *room)
-        return array;
-    if (wanted > most)
-        return NULL;
-    while (more < wanted)
-        more *= 2;
-    bigger = realloc(array, more * size);
-    if (bigger != NULL)
-        *room = more;
-    return bigger;
-}
-
-bool symbol_add(uint64_t va, const char *name, size_t len, unsigned rank)
-{
-    struct symbol *more_symbols;
-    char *more_names;
-
     len = MIN(len, MAX_SYMBOL_NAME);
     if (len == 0)
-        return true;
-    more_symbols = grow(symbols, &room_symbols, nr_symbols + 1, MAX_SYMBOLS, sizeof(*symbols));
-    if (more_symbols == NULL)
-        return false;
-    symbols = more_symbols;
-    more_names = grow(names, &names_room, names_used + (uint32_t)len + 1, MAX_NAME_BYTES, 1);
-    if (more_names == NULL)
-        return false;
-    names = more_names;
-    symbols[nr_symbols++] = (struct symbol) { .va = va, .name = names_used, .rank = rank };
+        return;
+    symbols = xgrow(symbols, &room_symbols, nr_symbols + 1, sizeof(*symbols));
+    names = xgrow(names, &names_room, names_used + len + 1, 1);
+    symbols[nr_symbols++] = (struct symbol){ .va = va, .name = names_used, .rank = rank };
     for (size_t i = 0; i < len; i++)    /* a file's bytes on somebody's terminal */
         names[names_used++] = isgraph((unsigned char)name[i]) ? name[i] : '?';
     names[names_used++] = '\0';
-    return true;
+}
+
+void symbol_add_kind(uint64_t va, char kind, const char *name, size_t len)
+{
+    static const char kinds[] = "TtWwVvDdBbRrGgSsiu";
+    const char *known = kind != '\0' ? strchr(kinds, kind) : NULL;
+
+    if (known != NULL)
+        symbol_add(va, name, len, (unsigned)(known - kinds));
 }
 
 static int by_address(const void *a, const void *b)
@@ -85,34 +66,29 @@ static int by_address(const void *a, const void *b)
 /* One symbol an address: the best. */
 static void sort_symbols(void)
 {
-    uint32_t kept = 0;
+    size_t kept = 0;
 
     if (nr_symbols != 0)
         qsort(symbols, nr_symbols, sizeof(*symbols), by_address);
-    for (uint32_t i = 0; i < nr_symbols; i++)
+    for (size_t i = 0; i < nr_symbols; i++)
         if (kept == 0 || symbols[kept - 1].va != symbols[i].va)
             symbols[kept++] = symbols[i];
     nr_symbols = kept;
     memset(cache, 0, sizeof(cache));
 }
 
-/* "ffffffff81000000 T _text", perhaps with a tab and the module behind it. Absolute and undefined symbols
- * are no places. */
-static bool take_line(const char *line)
+/* "ffffffff81000000 T _text", perhaps with a tab and the module behind it. The address of Debian's
+ * System.map, which is one line that names a package, is no symbol's; nor is 0, which all are in a
+ * /proc/kallsyms that was not read by root. */
+static void parse_line(const char *line)
 {
-    static const char kinds[] = "TtWwVvDdBbRrGgSsiu";
     char *end;
     uint64_t va = strtoull(line, &end, 16);
-    const char *kind;
-    unsigned rank;
 
-    if (!isxdigit((unsigned char)line[0]) || end == line || *end != ' ' || end[1] == '\0' || end[2] != ' ')
-        return true;
-    kind = strchr(kinds, end[1]);
-    if (kind == NULL)
-        return true;
-    rank = (unsigned)(kind - kinds);
-    return symbol_add(va, end + 3, strcspn(end + 3, " \t\r\n"), rank);
+    if (!isxdigit((unsigned char)line[0]) || *end != ' ' || end[1] == '\0' || end[2] != ' ')
+        return;
+    if (va != 0 && va != UINT64_MAX)
+        symbol_add_kind(va, end[1], end + 3, strcspn(end + 3, " \t\r\n"));
 }
 
 static const char *symbols_from_text(FILE *f)
@@ -121,11 +97,9 @@ static const char *symbols_from_text(FILE *f)
     bool at_start = true;
 
     while (fgets(line, sizeof(line), f) != NULL) {
-        bool whole = strchr(line, '\n') != NULL;
-
-        if (at_start && !take_line(line))
-            return "too many symbols";
-        at_start = whole;               /* the rest of a line that is too long is not the next line */
+        if (at_start)
+            parse_line(line);
+        at_start = strchr(line, '\n') != NULL;  /* the rest of a long line is not the next line */
     }
     return ferror(f) ? strerror(errno) : NULL;
 }
@@ -133,7 +107,7 @@ static const char *symbols_from_text(FILE *f)
 bool symbols_load(const char *path)
 {
     FILE *f = fopen(path, "re");
-    uint32_t before = nr_symbols;
+    size_t before = nr_symbols;
     const char *wrong;
     int first;
 
@@ -141,26 +115,25 @@ bool symbols_load(const char *path)
         fprintf(stderr, "pvtrace: %s: %s\n", path, strerror(errno));
         return false;
     }
-    first = getc(f);
-    if (first == '\177') {
-        wrong = symbols_from_elf(fileno(f));
-    } else {
-        ungetc(first, f);
-        wrong = symbols_from_text(f);
-    }
+    first = ungetc(getc(f), f);
+    if (first == 'M')
+        wrong = "a packed kernel: tools/unpack-kernel makes the ELF file of it";
+    else
+        wrong = first == '\177' ? symbols_from_elf(fileno(f)) : symbols_from_text(f);
     fclose(f);
-    if (wrong == NULL && nr_symbols == before)
-        wrong = "no symbols in it";
-    sort_symbols();
     if (wrong != NULL)
         fprintf(stderr, "pvtrace: %s: %s\n", path, wrong);
+    else if (nr_symbols == before)
+        fprintf(stderr, "pvtrace: %s: no symbols in it; use the kernel's ELF file (a stripped vmlinux will "
+                "do), or what root sees in the guest's /proc/kallsyms\n", path);
+    sort_symbols();
     return wrong == NULL;
 }
 
 const char *symbol_at(uint64_t va, uint64_t *distance)
 {
     unsigned slot = (unsigned)((va ^ va >> 10) & (ARRAY_SIZE(cache) - 1));
-    uint32_t low = 0, high = nr_symbols;
+    size_t low = 0, high = nr_symbols;
 
     if (nr_symbols == 0)
         return NULL;
@@ -168,7 +141,7 @@ const char *symbol_at(uint64_t va, uint64_t *distance)
         low = cache[slot].after;
     } else {
         while (low < high) {            /* the first above va */
-            uint32_t middle = low + (high - low) / 2;
+            size_t middle = low + (high - low) / 2;
 
             if (symbols[middle].va <= va)
                 low = middle + 1;
