@@ -43,7 +43,7 @@ Paragon, a small hypervisor for Xen PV guests. make TARGET VARIABLE=value ...
   run         fetch what is missing, build, boot, report; exits 0 if all is well
   trace       the same with every hypercall, trap and event (docs/trace.md)
   test        all tests; or: test-tools lint unit fuzz check-model trace-test
-              check-planted trace-cost boot-tests test-kvm (docs/contributing.md)
+            check-planted trace-cost boot-tests test-kvm (docs/contributing.md)
   oracle      the test guest on Debian's Xen and on Paragon, compared
   record      as run, and keeps all that entered the machine; replay: once more
   debug       as run, QEMU waits for gdb; debug-replay: for a recording
