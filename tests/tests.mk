@@ -21,6 +21,15 @@ lint: | deps-test $(ABI) $(OFFSETS)
 	$(call say,CLANG,tools/pvtrace)
 	$(Q)printf '%s\n' $(PVTRACE_SRC) | xargs -P2 -I{} clang -fsyntax-only $(HOST_CFLAGS) {}
 
+# What README.md and docs/ name is there, and what in them is generated is current; `make docs` writes that anew.
+.PHONY: docs docs-check
+lint: docs-check
+docs-check: | deps
+	$(call say,DOCS,README.md docs)
+	$(Q)python3 -B tests/lint/docs.py
+docs:
+	$(Q)python3 -B tests/lint/docs.py --write
+
 # Every boot: a table of cases in tests/boot/cases.py. CASES=word runs those whose name holds the word.
 BOOT_ISO  := $(BUILD)/boot-test.iso
 LINUX_ISO := $(BUILD)/boot-linux.iso
@@ -127,4 +136,4 @@ $(ORACLE)/xen: | deps
 .PHONY: oracle
 oracle: $(ORACLE)/xen $(BUILD)/paragon $(GUEST_PV)
 	@tools/oracle-compare --xen $(ORACLE)/xen --paragon $(BUILD)/paragon --guest $(GUEST_PV) \
-	    --suites $(SUITES) --accel $(ACCEL) --exceptions tests/oracle-exceptions.txt --logs $(ORACLE)
+	    --suites $(SUITES) --accel $(ACCEL) --exceptions tests/boot/oracle-exceptions.txt --logs $(ORACLE)

@@ -1,0 +1,215 @@
+#!/usr/bin/env python3
+"""Checks README.md and docs/: what they name exists, and their generated parts are current.
+
+docs.py [--write] [ROOT]. Of code in the text (`spans` and indented blocks) it checks paths of the tree, targets and variables
+of make, identifiers of C, and names with hyphens; besides that links, the hypervisor's options and keys (those that exist are
+documented, and the other way round), and the length of README.md. --write brings the generated parts up to date first: they
+stand between `<!-- generated: NAME ... -->` and `<!-- end -->`. Not here: the table of hypercalls, which the build writes.
+Exit status 1, with a line for each fault.
+"""
+
+import glob
+import os
+import re
+import sys
+
+README_LINES = 130
+TOLERANCE = 0.05  # of the sizes, which are rounded to hundreds
+TREE = "xen|arch|common|guest-pv|tests|tools|docs"
+SPAN = re.compile(r"`([^`\n]+)`")
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+PATH = re.compile(rf"(?<![\w/.$<-])((?:{TREE})(?:/[\w.*-]+)+/?)")
+MAKE = re.compile(r"""(?<![\w./-])make((?:\s+(?:[A-Z_]+=(?:"[^"]*"|'[^']*'|[^\s;`]*)|-\w+|[a-z][\w./-]*))+)""")
+VARIABLE = re.compile(r"(?<![\w.$/-])([A-Z][A-Z_]+)=")
+IDENTIFIER = re.compile(r"^[a-z][a-z0-9]*(?:_[a-z0-9]+)+$")
+HYPHENATED = re.compile(r"^[a-z]+[a-z0-9]*(?:-[a-z0-9.]+)+$")
+GENERATED = re.compile(r"(<!-- generated: (\w+) [^\n]*-->\n)(.*?)(<!-- end -->)", re.S)
+FOREIGN = re.compile(r"^(linux-image-.*|reverse-continue|function_graph)$")  # names of Debian, gdb, Linux
+
+INVARIANT = re.compile(r"^ \* {3}([A-Z]\d+) +(.*(?:\n \* {6,}.*)*)", re.M)
+SIZES = [  # (what, globs)
+    ("the hypervisor: `common/`, `xen/`, `arch/x86_64/`", ["common", "xen", "arch/x86_64"]),
+    ("its host tests: `tests/unit/`, `tests/fuzz/`, `tests/model/`, `arch/host/`",
+     ["tests/unit", "tests/fuzz", "tests/model", "arch/host"]),
+    ("the test guest and its suites: `guest-pv/`", ["guest-pv", "!guest-pv/store"]),
+    ("the service domain: `guest-pv/store/`", ["guest-pv/store"]),
+    ("the trace's reader: `tools/pvtrace/`", ["tools/pvtrace"]),
+    ("tests of the reader: `tests/trace/`", ["tests/trace"]),
+    ("boot tests: `tests/boot/`", ["tests/boot"]),
+    ("runner and other tools: `tools/`", ["tools", "!tools/pvtrace"]),
+]
+SOURCES = (".c", ".h", ".S", ".lds", ".py", ".mk", ".def", ".awk")
+
+
+class Tree:
+    def __init__(self, root):
+        self.root, self.texts = root, {}
+        for where, folders, names in os.walk(root):
+            folders[:] = [f for f in folders if f not in ("build", ".git", "__pycache__")]
+            for name in names:
+                path = os.path.relpath(os.path.join(where, name), root)
+                with open(os.path.join(root, path), encoding="utf-8", errors="replace") as file:
+                    self.texts[path] = file.read()
+        self.docs = sorted(p for p in self.texts if p == "README.md" or re.fullmatch(r"docs/[\w-]+\.md", p))
+        rest = "\n".join(text for path, text in self.texts.items() if path not in self.docs)
+        self.words = set(re.findall(r"\w+", rest))
+        self.hyphenated = set(re.findall(r"[\w.]+(?:-[\w.]+)+", rest))
+        self.make = "\n".join(text for path, text in self.texts.items() if path == "Makefile" or path.endswith(".mk"))
+        self.variables = set(re.findall(r"\$\(([A-Z_]+)\)", self.make)) | set(re.findall(r"^([A-Z_]+)\s*[:?+]?=", self.make, re.M))
+        targets = re.findall(r"^\.PHONY: (.*)$", self.make, re.M) + re.findall(r"^([a-z][\w -]*):(?!=)", self.make, re.M)
+        self.targets = {word for line in targets for word in line.split()}
+
+    def exists(self, path):
+        return bool(glob.glob(os.path.join(self.root, path)))
+
+
+def pieces(text):
+    """(line number, piece of code) of a document: code spans, and lines of indented blocks without their comments."""
+    block, before = False, ""
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.startswith("    ") and (block or not before.strip()):
+            block = True
+            yield number, re.sub(r"\s+#\s.*", "", line), True
+        else:
+            block = False
+            yield from ((number, span, False) for span in SPAN.findall(line))
+        before = line
+
+
+def anchors(text):
+    return {re.sub(r"[^\w -]", "", title.lower()).strip().replace(" ", "-") for title in re.findall(r"^#+ (.*)$", text, re.M)}
+
+
+def link_faults(tree, path):
+    for number, line in enumerate(tree.texts[path].splitlines(), 1):
+        for link in LINK.findall(line):
+            file, _, anchor = link.partition("#")
+            target = os.path.normpath(os.path.join(os.path.dirname(path), file)) if file else path
+            if "://" in link:
+                continue
+            if not tree.exists(target):
+                yield number, f"{link}: no such file"
+            elif anchor and anchor not in anchors(tree.texts.get(target, "")):
+                yield number, f"{link}: no such heading"
+
+
+def word_faults(tree, path):
+    for number, code, block in pieces(tree.texts[path]):
+        for name in PATH.findall(code):
+            if not tree.exists(name) and "NAME" not in name:
+                yield number, f"{name}: no such file"
+        for words in MAKE.findall(code):
+            for word in re.sub(r"""["'][^"']*["']""", "", words).split():
+                if "=" not in word and not word.startswith(("build/", "-")) and word not in tree.targets:
+                    yield number, f"make {word}: no such target"
+        for name in VARIABLE.findall(code):
+            if name not in tree.variables:
+                yield number, f"{name}=: no such variable of make"
+        name = code.removesuffix("()")
+        if not block and not FOREIGN.match(name) and (IDENTIFIER.match(name) and name not in tree.words or
+                                                      HYPHENATED.match(name) and name not in tree.hyphenated | tree.targets):
+            yield number, f"{name}: nothing in the tree has this name"
+
+
+def table(text, name, pattern):
+    """What pattern finds in the initializer of the array of that name."""
+    found = re.search(rf"\b{name}\[\] = \{{(.*?)^\}};", text, re.S | re.M)
+    return set(re.findall(pattern, found[1], re.M)) if found else set()
+
+
+def option_faults(tree):
+    """The hypervisor's options, the words of a module, the keys: as the code has them, and as docs/booting.md does."""
+    text = tree.texts["docs/booting.md"]
+    first = [SPAN.findall(line.split("|")[1]) for line in text.splitlines() if line.startswith("| `")]
+    documented = {re.split("[=]", name)[0] for names in first for name in names}
+    options = table(tree.texts["xen/boot/options.c"], "table", r'^    \{ "(\w+)"')
+    words = table(tree.texts["xen/boot/modules.c"], "words", r'\{ "(\w+)="') | {"service"}
+    keys = table(tree.texts["xen/core/input.c"], "keys", r"^    \{ '(\w)'")
+    for kind, names in (("option", options), ("word of a module", words), ("key", keys)):
+        if len(names) < 2:
+            yield "docs/booting.md", f"tests/lint/docs.py finds no {kind} in the source any more"
+        for name in sorted(names - documented):
+            yield "docs/booting.md", f"{kind} {name} is not there"
+    for name in sorted(documented - options - words - keys):
+        yield "docs/booting.md", f"{name}: the hypervisor knows no such option, word or key"
+
+
+def invariants(tree):
+    """From the heads of files: ` *   F1  text`, with further lines that are indented deeper."""
+    for path in sorted(path for path in tree.texts if path.startswith("xen/")):
+        found = INVARIANT.findall(tree.texts[path].partition("*/")[0])
+        if not found:
+            continue
+        yield f"\n`{path}`\n\n"
+        for number, text in found:
+            text = re.sub(r"\s*\n \*\s+", " ", text).strip()
+            yield f"- **{number}** " + re.sub(r"([<*])", r"\\\1", text) + "\n"
+
+
+def lines_of(tree, places):
+    inside = lambda path, place: path.startswith(place + "/")  # noqa: E731
+    return sum(text.count("\n") for path, text in tree.texts.items()
+               if (path.endswith(SOURCES) or path.startswith("tools/") and "." not in os.path.basename(path))
+               and any(inside(path, p) for p in places if p[0] != "!")
+               and not any(inside(path, p[1:]) for p in places if p[0] == "!"))
+
+
+def sizes(tree):
+    yield "| part | lines |\n|---|--:|\n"
+    for what, places in SIZES:
+        yield f"| {what} | {round(lines_of(tree, places), -2):,} |\n"
+
+
+PARTS = {"invariants": lambda tree: "".join(invariants(tree)) + "\n", "sizes": lambda tree: "".join(sizes(tree))}
+
+
+def same(old, new):
+    """Numbers with a comma, as the sizes are, may differ a little."""
+    number = r"\b\d[\d,]*00\b"
+    if re.sub(number, "", old) != re.sub(number, "", new):
+        return False
+    pairs = zip(*(map(lambda n: int(n.replace(",", "")), re.findall(number, text)) for text in (old, new)))
+    return all(abs(a - b) <= max(100, TOLERANCE * b) for a, b in pairs)
+
+
+def generated_faults(tree, path):
+    for _, name, text, _ in GENERATED.findall(tree.texts[path]):
+        if name not in PARTS:
+            yield 0, f"no such generated part: {name}"
+        elif not same(text, PARTS[name](tree)):
+            yield 0, f"the part \"{name}\" is not current: make docs writes it anew"
+
+
+def write(tree):
+    for path in tree.docs:
+        old = tree.texts[path]
+        new = GENERATED.sub(lambda m: m[1] + (PARTS[m[2]](tree) if m[2] in PARTS else m[3]) + m[4], old)
+        if new != old:
+            tree.texts[path] = new
+            with open(os.path.join(tree.root, path), "w", encoding="utf-8") as out:
+                out.write(new)
+
+
+def faults(tree):
+    for path in tree.docs:
+        for find in (link_faults, word_faults, generated_faults):
+            yield from (f"{path}:{number}: {what}" for number, what in find(tree, path))
+    yield from (f"{path}: {what}" for path, what in option_faults(tree))
+    count = tree.texts["README.md"].count("\n")
+    if count > README_LINES:
+        yield f"README.md: {count} lines, more than {README_LINES}"
+
+
+def main():
+    args = sys.argv[1:]
+    roots = [arg for arg in args if arg != "--write"]
+    tree = Tree(roots[0] if roots else os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
+    if "--write" in args:
+        write(tree)
+    found = list(faults(tree))
+    print("".join(fault + "\n" for fault in found), end="", file=sys.stderr)
+    return bool(found)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
