@@ -86,7 +86,7 @@ clean:
 
 # --- Packages ---------------------------------------------------------------------------------------------
 # Everything that is compiled or downloaded waits for deps, and what only the tests need for deps-test: by order-only
-# prerequisites, most of them through $(ABI), the link to the ABI's headers.
+# prerequisites, most of them through $(ABI), the headers of the ABI.
 DEPS  := gcc libc6-dev binutils libelf-dev
 DEPS  += libxen-dev gnu-efi
 DEPS  += newlib-source xz-utils
@@ -102,6 +102,7 @@ deps-test: deps
 	@tools/install-packages $(DEPS_TEST)
 
 # --- The parts --------------------------------------------------------------------------------------------
+include tools/abi.mk
 include xen/xen.mk
 include arch/x86_64/efi/efi.mk
 include guest-pv/guest.mk

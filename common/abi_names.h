@@ -9,10 +9,10 @@
 
 /* Every public hypercall, also those that are refused here: "mmu_update". */
 const char *abi_hypercall_name(unsigned nr);
-/* Its arguments, a letter each: "opu". p is a pointer or another 64-bit word, x such a word that is best read in
- * hexadecimal, d a signed one; u is a 32-bit number, o a 32-bit sub-operation that abi_operation_name() knows, D a domain.
- * Six at most, and never NULL: for a number that nobody knows, six words. */
+/* Its arguments, a letter each, as the kinds of common/abi.def have them: "ouS". Six at most, and never NULL: for a number
+ * that nobody knows, six words. */
 const char *abi_argument_kinds(unsigned nr);
+unsigned abi_kind_words(char kind);             /* 32-bit words of such an argument in a trace record: 2, 1, or 0: none */
 /* The sub-operation op of hypercall nr: "GNTTABOP_copy". For the two that carry it in memory as well (mmuext_op and
  * event_channel_op_compat, physdev_op_compat). */
 const char *abi_operation_name(unsigned nr, uint64_t op);

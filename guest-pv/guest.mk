@@ -42,7 +42,7 @@ GUEST_CFLAGS  = -std=gnu11 -O2 -g $(GUEST_MACH) -fno-asynchronous-unwind-tables 
                 -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -MMD -MP \
                 -D__XEN_INTERFACE_VERSION__=0x00040e00 -nostdinc \
                 -isystem $(GUEST_CC_INCLUDE) -isystem $(NEWLIB)/include \
-                -isystem $(BUILD)/abi -Iguest-pv -Iguest-pv/suites
+                -isystem $(BUILD)/abi -I$(BUILD) -Iguest-pv -Iguest-pv/suites
 
 define GUEST_COMPILE
 	@mkdir -p $(@D)

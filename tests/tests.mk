@@ -27,7 +27,8 @@ lint: docs-check
 docs-check: | deps
 	$(call say,DOCS,README.md docs)
 	$(Q)python3 -B tests/lint/docs.py
-docs:
+docs: | deps
+	$(Q)python3 -B tools/abi.py common/abi.def --docs docs/hypercalls.md
 	$(Q)python3 -B tests/lint/docs.py --write
 
 # Every boot: a table of cases in tests/boot/cases.py. CASES=word runs those whose name holds the word.

@@ -6,7 +6,6 @@
 # -g3: gdb reads the values of macros, too, and tools/gdb has none of its own.
 # IRQSOFF=1: measures how long interrupts stay off, and says so at the end.
 HV       := $(BUILD)/hv$(if $(DEBUG),-debug)
-ABI      := $(BUILD)/abi/public
 OFFSETS  := $(BUILD)/asm-offsets.h
 LDS      := arch/x86_64/xen.lds
 LOAD_PA  := 0x200000
@@ -30,10 +29,6 @@ HV_S     := $(wildcard arch/x86_64/*.S)
 # An .S and a .c of one name would collide, so assembler objects keep their whole name.
 HV_OBJS  := $(HV_S:%.S=$(HV)/%.S.o) $(HV_C:%.c=$(HV)/%.o)
 HV_DEPS  := $(HV_OBJS:.o=.d) $(BUILD)/asm-offsets.d
-
-# Nothing is compiled without it, so this is where compilers are waited for.
-$(ABI): | deps
-	@mkdir -p $(@D) && ln -sfn /usr/include/xen $@
 
 $(HV)/%.o: %.c xen/xen.mk | $(ABI)
 	$(call say,CC,$<)

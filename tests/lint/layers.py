@@ -9,8 +9,8 @@ ALL_LIBC = None
 
 # directory: (prefixes of ours that it may include, names in angle brackets that it may include)
 LAYERS = {
-    "common": (("common/",), FREESTANDING),
-    "xen": (("common/", "xen/", "arch/arch.h"), FREESTANDING),
+    "common": (("common/", "gen/"), FREESTANDING),
+    "xen": (("common/", "gen/", "xen/", "arch/arch.h"), FREESTANDING),
     "arch/x86_64": (("common/", "xen/", "arch/arch.h", "arch/x86_64/", "arch_cpu.h", "asm-offsets.h"),
                     FREESTANDING),
     "arch/x86_64/efi": (("common/", "xen/boot/boot_info.h", "xen/boot/image.h", "arch/x86_64/efi/"),

@@ -6,7 +6,7 @@ TRACE_BUILD := $(BUILD)/trace
 TRACE_FUZZ ?= 6000
 TRACE_SEED ?= 1
 TRACE_SAN := -fsanitize=address,undefined -fno-sanitize-recover=all
-TRACE_CFLAGS := -std=gnu11 -g $(WARN) -D__XEN_TOOLS__ -D__XEN_INTERFACE_VERSION__=0x00040e00 -I. \
+TRACE_CFLAGS := -std=gnu11 -g $(WARN) -D__XEN_TOOLS__ -D__XEN_INTERFACE_VERSION__=0x00040e00 -I. -I$(BUILD) \
                 -isystem $(BUILD)/abi
 TRACE_OBJ := $(PVTRACE_SRC:%.c=$(TRACE_BUILD)/%.o)
 

@@ -10,7 +10,7 @@ UNIT_CC ?= gcc
 UNIT_SAN := -fsanitize=address,undefined -fno-sanitize-recover=all
 UNIT_CFLAGS := -std=gnu11 -O1 -g -fno-omit-frame-pointer -fno-strict-aliasing -DDEBUG $(UNIT_SAN) $(WARN) \
                -Wno-unknown-warning-option -Wno-format-truncation -D__XEN_TOOLS__ \
-               -D__XEN_INTERFACE_VERSION__=0x00040e00 -I. -Iarch/host/include -Itests/unit \
+               -D__XEN_INTERFACE_VERSION__=0x00040e00 -I. -I$(BUILD) -Iarch/host/include -Itests/unit \
                -isystem $(BUILD)/abi
 
 # The hypervisor's own libc functions are tested under other names, so that the sanitizers' keep watching everybody

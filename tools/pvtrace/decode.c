@@ -1,6 +1,5 @@
-/* Owns how a call's arguments are written: each by its kind, a letter. The letters for what is no
- * structure come from the ABI's formats (common/abi_names.h): p u d x o D. The result is
- * decode_result.c's. Called by the outputs. */
+/* How a call's arguments are written: each by its kind, a letter of common/abi.def's. The result is decode_result.c's.
+ * Called by the outputs. */
 #include <string.h>
 
 #include "tools/pvtrace/decode.h"
@@ -11,32 +10,6 @@
 #include <public/sched.h>
 
 struct decode_options decode_options = { .max_items = 8, .max_string = 80 };
-
-/* Where a call's arguments are more than the ABI's own letters say:
- *   S struct of the sub-operation   A array of them, the next argument says how many
- *   E, Y struct that begins with the sub-operation (event_channel_op_compat, physdev_op_compat)
- *   m, M, g, T lists: mmu_update, mmuext_op, GDT frames, traps       P where to write how many were done
- *   e PTE   f UVMF_ flags   v descriptor   c address of code   t deadline
- *   s console text, the one before its length
- *   a type of assist   R reason, if it is a shutdown    I iret's frame, which is no argument */
-static const char *const special_kinds[ABI_HYPERCALLS] = {
-#define K(call, kinds) [__HYPERVISOR_##call] = kinds
-    K(set_trap_table, "T"), K(mmu_update, "muPD"), K(set_gdt, "gu"), K(set_callbacks, "ccc"),
-    K(sched_op_compat, "oR"), K(set_debugreg, "ux"), K(update_descriptor, "xv"), K(memory_op, "oS"),
-    K(update_va_mapping, "pef"), K(set_timer_op, "t"), K(event_channel_op_compat, "E"), K(xen_version, "oS"),
-    K(console_io, "ous"), K(physdev_op_compat, "Y"), K(grant_table_op, "oAu"), K(vm_assist, "oa"),
-    K(update_va_mapping_otherdomain, "pefD"), K(iret, "I"), K(vcpu_op, "ouS"), K(set_segment_base, "ox"),
-    K(mmuext_op, "MuPD"), K(nmi_op, "oS"), K(sched_op, "oS"), K(callback_op, "oS"), K(event_channel_op, "oS"),
-    K(physdev_op, "oS"), K(xenpmu_op, "oS"),
-#undef K
-};
-
-const char *argument_kinds(uint32_t nr)
-{
-    bool special = nr < ARRAY_SIZE(special_kinds) && special_kinds[nr] != NULL;
-
-    return special ? special_kinds[nr] : abi_argument_kinds(nr);
-}
 
 bool argument_known(const struct call *c, unsigned i)
 {
@@ -51,7 +24,7 @@ uint64_t argument_count(const struct call *c, unsigned i)
 bool operation_number(struct reader *r, uint64_t *op)
 {
     const struct call *c = r->c;
-    char kind = argument_kinds(c->nr)[0];
+    char kind = abi_argument_kinds(c->nr)[0];
 
     if (!argument_known(c, 0))
         return false;
@@ -87,11 +60,6 @@ static void argument_unsigned(struct text *t, struct reader *r, unsigned i)
     text_dec(t, (uint32_t)r->c->args[i]);
 }
 
-static void argument_signed(struct text *t, struct reader *r, unsigned i)
-{
-    text_int(t, (int64_t)r->c->args[i]);
-}
-
 static void argument_hex(struct text *t, struct reader *r, unsigned i)
 {
     text_hex(t, r->c->args[i]);
@@ -124,19 +92,13 @@ static void argument_deadline(struct text *t, struct reader *r, unsigned i)
 
 static void argument_assist(struct text *t, struct reader *r, unsigned i)
 {
-#define N(name) [name] = #name
-    NAMES(assist_types, N(VMASST_TYPE_4gb_segments), N(VMASST_TYPE_4gb_segments_notify),
-          N(VMASST_TYPE_writable_pagetables), N(VMASST_TYPE_pae_extended_cr3),
-          N(VMASST_TYPE_architectural_iopl),
-          N(VMASST_TYPE_runstate_update_flag), N(VMASST_TYPE_m2p_strict));
-#undef N
-    print_enum(t, &assist_types, (uint32_t)r->c->args[i]);
+    print_enum(t, &names_assist_types, (uint32_t)r->c->args[i]);
 }
 
 static void argument_compat_reason(struct text *t, struct reader *r, unsigned i)
 {
     if (argument_known(r->c, 0) && (uint32_t)r->c->args[0] == SCHEDOP_shutdown)
-        print_enum(t, &shutdown_reasons, (uint32_t)r->c->args[i]);
+        print_enum(t, &names_shutdown_reasons, (uint32_t)r->c->args[i]);
     else
         text_pointer(t, r->c->args[i]);
 }
@@ -224,11 +186,11 @@ static void argument_iret(struct text *t, struct reader *r, unsigned i)
         if (!r->c->copies[n].out)
             lowest = MIN(lowest, r->c->copies[n].va);
     if (lowest != UINT64_MAX)
-        print_layout(t, r, iret_layout, lowest, IN);
+        print_layout(t, r, &layout_iret_context, lowest, IN);
 }
 
 static const argument_fn argument_printers[128] = {
-    ['p'] = argument_pointer, ['P'] = argument_pointer, ['u'] = argument_unsigned, ['d'] = argument_signed,
+    ['p'] = argument_pointer, ['P'] = argument_pointer, ['u'] = argument_unsigned,
     ['x'] = argument_hex, ['o'] = argument_operation, ['D'] = argument_domid, ['S'] = argument_struct,
     ['A'] = argument_array, ['E'] = argument_event_compat, ['Y'] = argument_physdev_compat,
     ['m'] = argument_mmu_updates, ['M'] = argument_mmuext_ops, ['g'] = argument_gdt_frames,
@@ -241,7 +203,7 @@ static const argument_fn argument_printers[128] = {
 void decode_arguments(struct text *t, const struct call *c)
 {
     struct reader r = { .c = c };
-    const char *kinds = argument_kinds(c->nr);
+    const char *kinds = abi_argument_kinds(c->nr);
 
     text_put(t, "(", 1);
     for (unsigned i = 0; kinds[i] != '\0'; i++) {

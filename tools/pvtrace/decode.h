@@ -4,7 +4,7 @@
  *   memory.c      bytes by guest address, from the pieces that were recorded
  *   decode.c      calls: which argument is printed how;  decode_result.c  results, what was written back
  *   structs.c     prints structures by their descriptions
- *   layouts*.c    the descriptions: a table per hypercall, by sub-operation
+ *   gen/abi_layouts.c  the descriptions, made of common/abi.def;  decode_union.c  what they cannot say
  *   decode_mmu.c  page-table updates, descriptors, trap tables: the calls that are lists
  *   decode_item.c what is not a call;  decode_trap.c  exceptions
  *   decode_insn.c emulated instructions;  insn_operands.c  their operands */
@@ -69,36 +69,6 @@ struct layout {
     const struct field *fields;
 };
 
-/* A layout's fields are (member, kind, side, and what else is to be set), each in parentheses: the macros
- * put the type to each in turn, expanding themselves again as long as there are more. */
-#define FIELD(type, member, kind_, side_, ...) \
-    { .name = #member, .offset = offsetof(type, member), .size = sizeof(((type *)0)->member), \
-      .kind = kind_, .side = side_, ##__VA_ARGS__ }
-#define FIELD_OF(...) FIELD(__VA_ARGS__)
-#define BARE(...) __VA_ARGS__
-#define NOTHING ()
-#define NEXT_FIELD(type, field, ...) \
-    FIELD_OF(type, BARE field), __VA_OPT__(NEXT_FIELD_AGAIN NOTHING (type, __VA_ARGS__))
-#define NEXT_FIELD_AGAIN() NEXT_FIELD
-#define AGAIN4(...) AGAIN3(AGAIN3(AGAIN3(AGAIN3(__VA_ARGS__))))
-#define AGAIN3(...) AGAIN2(AGAIN2(AGAIN2(AGAIN2(__VA_ARGS__))))
-#define AGAIN2(...) __VA_ARGS__
-#define ARRAY_OF(type, counter, element) \
-    .layout = &element, .count_at = offsetof(type, counter), .count_size = sizeof(((type *)0)->counter)
-#define LAYOUT(id, type, ...) \
-    static const struct field id##_fields[] = { AGAIN4(NEXT_FIELD(type, __VA_ARGS__)) }; \
-    static const struct layout id = \
-        { .size = sizeof(type), .nr = ARRAY_SIZE(id##_fields), .fields = id##_fields }
-#define VALUE(id, type, ...) \
-    static const struct field id##_fields[] = { { .size = sizeof(type), .side = BOTH, __VA_ARGS__ } }; \
-    static const struct layout id = { .size = sizeof(type), .nr = 1, .bare = true, .fields = id##_fields }
-#define NAMES(id, ...) \
-    static const char *const id##_list[] = { __VA_ARGS__ }; \
-    static const struct names id = { .nr = ARRAY_SIZE(id##_list), .list = id##_list }
-#define SHARED_NAMES(id, ...) \
-    static const char *const id##_list[] = { __VA_ARGS__ }; \
-    const struct names id = { .nr = ARRAY_SIZE(id##_list), .list = id##_list }
-
 /* The structure at va, "{port=5}", as far as that side of the call knows it; false: nothing of it, and
  * nothing printed. */
 bool print_layout(struct text *t, struct reader *r, const struct layout *l, uint64_t va, enum side side);
@@ -110,17 +80,26 @@ void print_enum(struct text *t, const struct names *n, int64_t value);
 void print_domid(struct text *t, uint64_t domid);
 void print_virq(struct text *t, uint64_t virq);
 
-/* --- layouts.c, layouts_memory.c -------------------------------------------------------------------- */
+/* --- gen/abi_layouts.c, made of common/abi.def --------------------------------------------------------- */
 /* What the pointer of sub-operation op of hypercall nr points to; NULL: not described. */
 const struct layout *operation_layout(unsigned nr, uint64_t op);
-extern const struct layout *const memory_layouts[], *const grant_layouts[], *const version_layouts[];
-extern const unsigned nr_memory_layouts, nr_grant_layouts, nr_version_layouts;
-extern const struct layout *const iret_layout;
-extern const struct names shutdown_reasons;
+extern const struct layout layout_iret_context;
+extern const struct names names_shutdown_reasons, names_assist_types;
+/* Which of the two words of an mmuext operation mean something, and what, by its number. */
+enum mmuext_means { MEANS_MFN = 1, MEANS_ADDRESS = 2, MEANS_VCPUS = 4, MEANS_ENTRIES = 8, MEANS_SOURCE = 16 };
+extern const uint8_t mmuext_op_means[64];
+
+struct e820_entry {                 /* of a memory map: as the BIOS call gives it, and in no header */
+    uint64_t addr, size;
+    uint32_t type;
+} __attribute__((packed));
+
+/* --- decode_union.c: fields that are unions. va of the structure; false: not known -------------------- */
+bool status_of_port(struct text *t, struct reader *r, uint64_t va);
+bool copy_source(struct text *t, struct reader *r, uint64_t va);
+bool copy_dest(struct text *t, struct reader *r, uint64_t va);
 
 /* --- decode.c --------------------------------------------------------------------------------------- */
-/* Up to 6 letters, one an argument: the ABI's own, or what is known beyond them. */
-const char *argument_kinds(uint32_t nr);
 bool argument_known(const struct call *c, unsigned i);
 /* The 32-bit number that argument i is; 0: not known. */
 uint64_t argument_count(const struct call *c, unsigned i);

@@ -112,39 +112,27 @@ static void print_vcpu_mask(struct text *t, struct reader *r, uint64_t va)
     text_put(t, "]", 1);
 }
 
-/* Which of the two words of an mmuext operation mean something, and what. */
-enum mmuext_args { MFN = 1, ADDRESS = 2, VCPUS = 4, ENTRIES = 8, SOURCE = 16 };
-
-static const uint8_t mmuext_args[] = {
-    [MMUEXT_PIN_L1_TABLE] = MFN, [MMUEXT_PIN_L2_TABLE] = MFN, [MMUEXT_PIN_L3_TABLE] = MFN,
-    [MMUEXT_PIN_L4_TABLE] = MFN, [MMUEXT_UNPIN_TABLE] = MFN, [MMUEXT_NEW_BASEPTR] = MFN,
-    [MMUEXT_NEW_USER_BASEPTR] = MFN, [MMUEXT_INVLPG_LOCAL] = ADDRESS, [MMUEXT_INVLPG_ALL] = ADDRESS,
-    [MMUEXT_INVLPG_MULTI] = ADDRESS | VCPUS, [MMUEXT_TLB_FLUSH_MULTI] = VCPUS,
-    [MMUEXT_SET_LDT] = ADDRESS | ENTRIES, [MMUEXT_CLEAR_PAGE] = MFN, [MMUEXT_COPY_PAGE] = MFN | SOURCE,
-    [MMUEXT_MARK_SUPER] = MFN, [MMUEXT_UNMARK_SUPER] = MFN,
-};
-
 static void print_mmuext(struct text *t, struct reader *r, const void *element)
 {
     const struct mmuext_op *op = element;
     const char *name = abi_operation_name(__HYPERVISOR_mmuext_op, op->cmd);
-    unsigned args = op->cmd < ARRAY_SIZE(mmuext_args) ? mmuext_args[op->cmd] : 0;
+    unsigned args = op->cmd < ARRAY_SIZE(mmuext_op_means) ? mmuext_op_means[op->cmd] : 0;
 
     text_put(t, "{", 1);
     text_name(t, name, op->cmd);
-    if (args & MFN) {
+    if (args & MEANS_MFN) {
         text_add(t, " mfn=0x%lx", op->arg1.mfn);
     }
-    if (args & ADDRESS) {
+    if (args & MEANS_ADDRESS) {
         text_add(t, " linear_addr=0x%lx", op->arg1.linear_addr);
     }
-    if (args & ENTRIES) {
+    if (args & MEANS_ENTRIES) {
         text_add(t, " nr_ents=%u", op->arg2.nr_ents);
     }
-    if (args & SOURCE) {
+    if (args & MEANS_SOURCE) {
         text_add(t, " src_mfn=0x%lx", op->arg2.src_mfn);
     }
-    if (args & VCPUS) {
+    if (args & MEANS_VCPUS) {
         text_str(t, " vcpus=");
         print_vcpu_mask(t, r, (uint64_t)(uintptr_t)op->arg2.vcpumask.p);
     }

@@ -69,7 +69,7 @@ static void print_written(struct text *t, struct reader *r, char kind, unsigned 
 void decode_result(struct text *t, const struct call *c)
 {
     struct reader r = { .c = c };
-    const char *kinds = argument_kinds(c->nr), *name = errno_name(c->result);
+    const char *kinds = abi_argument_kinds(c->nr), *name = errno_name(c->result);
 
     if (c->nr == __HYPERVISOR_iret)
         return;

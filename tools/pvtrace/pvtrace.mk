@@ -1,12 +1,12 @@
 # The reader of traces, an ordinary program. Included by the top Makefile, whose DEPS has libelf-dev.
 PVTRACE     := $(BUILD)/pvtrace
-PVTRACE_SRC := $(wildcard tools/pvtrace/*.c) common/abi_names.c
+PVTRACE_SRC := $(wildcard tools/pvtrace/*.c) common/abi_names.c $(GEN)/abi_layouts.c
 PVTRACE_OBJ := $(PVTRACE_SRC:%.c=$(BUILD)/host/%.o)
 
 PVTRACE_LIBS := -lelf
 
 HOST_CC     ?= gcc
-HOST_CFLAGS := -std=gnu11 -O2 -g $(WARN) -D__XEN_TOOLS__ -D__XEN_INTERFACE_VERSION__=0x00040e00 -I. \
+HOST_CFLAGS := -std=gnu11 -O2 -g $(WARN) -D__XEN_TOOLS__ -D__XEN_INTERFACE_VERSION__=0x00040e00 -I. -I$(BUILD) \
                -isystem $(BUILD)/abi
 
 $(BUILD)/host/%.o: %.c tools/pvtrace/pvtrace.mk | $(ABI)

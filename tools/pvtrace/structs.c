@@ -1,4 +1,4 @@
-/* Prints the ABI's structures by their descriptions (layouts.c), each field from what was recorded of it.
+/* Prints the ABI's structures by their descriptions (gen/abi_layouts.c), each field from what was recorded of it.
  * Nothing is known here of any particular structure. */
 #include <string.h>
 
@@ -164,6 +164,8 @@ static enum shown print_pointed(struct text *t, struct reader *r, const struct f
     bool counted = (side == OUT && read_number(r, OUT, va + f->count_at, f->count_size, &count)) ||
                    read_number(r, IN, va + f->count_at, f->count_size, &count);
 
+    if (side == OUT && counted && count == 0)
+        return UNKNOWN;                 /* nothing was written */
     if (!read_number(r, IN, va + f->offset, sizeof(pointer), &pointer) &&
         !read_number(r, OUT, va + f->offset, sizeof(pointer), &pointer))
         return UNKNOWN;

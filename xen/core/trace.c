@@ -123,7 +123,7 @@ void trace_records_init(void)
         const char *kinds = abi_argument_kinds(nr);
 
         for (unsigned i = 0; kinds[i] != '\0'; i++)
-            arg_words[nr][i] = strchr("uDo", kinds[i]) != NULL ? 1 : 2;
+            arg_words[nr][i] = (uint8_t)abi_kind_words(kinds[i]);
     }
 }
 

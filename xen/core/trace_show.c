@@ -7,6 +7,7 @@
  * has it later, behind "...". */
 #include "common/abi_names.h"
 #include "common/printf.h"
+#include "common/string.h"
 #include "xen/core/console.h"
 #include "xen/core/frame.h"
 #include "xen/core/log.h"
@@ -73,12 +74,12 @@ static void add_argument(struct line *l, uint32_t nr, char kind, uint64_t value)
         add(l, "%s", name);
     else if (kind == 'D' && value == DOMID_SELF)
         add(l, "DOMID_SELF");
-    else if (kind == 'p' && value == 0)
-        add(l, "NULL");
-    else if (kind == 'u' || kind == 'o')
+    else if (kind != 'D' && abi_kind_words(kind) == 1)
         add(l, "%lu", value);
-    else if (kind == 'd')
+    else if (kind == 't')
         add(l, "%ld", (long)value);
+    else if (value == 0 && kind != 'D' && strchr("xefvc", kind) == NULL)    /* none of those is a pointer */
+        add(l, "NULL");
     else
         add(l, "0x%lx", value);
 }

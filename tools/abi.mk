@@ -1,0 +1,18 @@
+# What all that speaks the ABI is compiled with: the public headers under a name of their own, <public/xen.h>, and the files
+# that are made of common/abi.def, "gen/abi_handlers.h" and others. ABI is to be there before anything is compiled.
+# Included by the top Makefile, before all that compiles.
+ABI_LINK := $(BUILD)/abi/public
+GEN      := $(BUILD)/gen
+ABI      := $(ABI_LINK) $(GEN)/stamp
+ABI_TOOL := tools/abi.py tools/abi_c.py tools/abi_docs.py
+
+# Nothing is compiled without them, so this is where compilers are waited for.
+$(ABI_LINK): | deps
+	@mkdir -p $(@D) && ln -sfn /usr/include/xen $@
+
+# A file that comes out as it was keeps its time, so that nothing is compiled again for it.
+$(GEN)/stamp: common/abi.def $(ABI_TOOL) | deps
+	$(call say,ABI,$(GEN))
+	$(Q)python3 -B tools/abi.py common/abi.def $(GEN)
+	@touch $@
+$(GEN)/%.c $(GEN)/%.h: $(GEN)/stamp ;
