@@ -94,7 +94,7 @@ DEPS  += grub-common grub-pc-bin grub-efi-amd64-bin xorriso mtools
 DEPS  += qemu-system-x86 seabios ovmf python3
 DEPS  += $(if $(KERNEL)$(GUEST),zstd lz4 bzip2)
 DEPS  += $(if $(filter debug debug-replay,$(MAKECMDGOALS)),gdb)
-DEPS_TEST := gdb babeltrace2 libcmocka-dev clang libclang-rt-14-dev sbsigntool openssl zstd lz4 bzip2
+DEPS_TEST := gdb babeltrace2 libcmocka-dev libzydis-dev clang libclang-rt-14-dev sbsigntool openssl zstd lz4 bzip2
 
 deps:
 	@tools/install-packages $(DEPS)

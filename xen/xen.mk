@@ -23,7 +23,9 @@ HV_CFLAGS := -std=gnu11 -O2 -g3 $(MACH) $(WARN) $(CPPFLAGS) $(if $(DEBUG),-DDEBU
              $(if $(IRQSOFF),-DIRQSOFF)
 DEPFLAGS = -MMD -MP -MF $(basename $@).d
 
-HV_C     := $(wildcard common/*.c common/*/*.c xen/*.c xen/*/*.c) $(filter-out %/asm-offsets.c,$(wildcard arch/x86_64/*.c)) \
+# What tools and guests alone need of common/: the operations and operands of all instructions.
+NOT_IN_HV := $(patsubst %,common/x86/%.c,map operands)
+HV_C     := $(filter-out $(NOT_IN_HV),$(wildcard common/*.c common/*/*.c xen/*.c xen/*/*.c)) $(filter-out %/asm-offsets.c,$(wildcard arch/x86_64/*.c)) \
             arch/x86_64/efi/memory.c
 HV_S     := $(wildcard arch/x86_64/*.S)
 # An .S and a .c of one name would collide, so assembler objects keep their whole name.

@@ -5,7 +5,9 @@
 static uint64_t bit_offset(const struct insn *in, struct x86_regs regs)
 {
     uint64_t value = reg_value(regs, in->source);
-    int64_t bit = in->op_bytes == 8 ? (int64_t)value : in->op_bytes == 4 ? (int32_t)value : (int16_t)value;
+    int64_t bit = in->op_bytes == 8   ? (int64_t)value
+                  : in->op_bytes == 4 ? (int32_t)value
+                                      : (int16_t)value;
 
     return (uint64_t)(bit >> (in->op_bytes == 8 ? 6 : in->op_bytes == 4 ? 5 : 4)) * in->op_bytes;
 }
@@ -22,7 +24,7 @@ uint64_t operand_offset(const struct insn *in, struct x86_regs regs)
         offset += reg_value(regs, in->index) << in->scale;
     if (unlikely(in->op >= OP_POP_MEMORY && in->op <= OP_BT)) {
         if (in->op == OP_POP_MEMORY && in->base == RSP)
-            offset += in->op_bytes;     /* the register after the pop */
+            offset += in->op_bytes; /* the register after the pop */
         if (in->op != OP_POP_MEMORY && in->source != NO_REG)
             offset += bit_offset(in, regs);
     }
@@ -48,7 +50,9 @@ static unsigned access_bytes(const struct insn *in)
         return 8;
     if (in->op == OP_CALL_FAR)
         return in->op_bytes + 2u;
-    return in->op == OP_OTHER && in->opcode >= 0x110 && (in->opcode < 0x190 || in->opcode >= 0x1c2) ? 16 : in->op_bytes;
+    return in->op == OP_OTHER && in->opcode >= 0x110 && (in->opcode < 0x190 || in->opcode >= 0x1c2)
+               ? 16
+               : in->op_bytes;
 }
 
 /* What PUSH and the like access without naming it: where, and how many bytes; none: 0. */
@@ -81,8 +85,8 @@ static unsigned implied_access(const struct insn *in, struct x86_regs regs, uint
     return 0;
 }
 
-/* LEA and hints do not access their operand. LGDT, LIDT, LMSW, INVLPG, LLDT, LTR, XRSTORS and XSAVES are refused to
- * ring 3 before it is looked at. Gathers have a vector for an index. */
+/* LEA and hints do not access their operand. LGDT, LIDT, LMSW, INVLPG, LLDT, LTR, XRSTORS and
+ * XSAVES are refused to ring 3 before it is looked at. Gathers have a vector for an index. */
 static bool accesses_operand(const struct insn *in)
 {
     unsigned reg = in->modrm >> 3 & 7;
@@ -111,9 +115,10 @@ bool stack_access_not_canonical(const struct insn *in, struct x86_regs regs)
 
     if (in->mode != MODE_64)
         return false;
-    /* The one that is accessed first has the fault: what is pushed or called is read before, what is popped written
-     * after. */
-    if (in->op != OP_POP_MEMORY && accesses_operand(in) && !range_is_canonical(operand_offset(in, regs), access_bytes(in)))
+    /* The one that is accessed first has the fault: what is pushed or called is read before, what
+     * is popped written after. */
+    if (in->op != OP_POP_MEMORY && accesses_operand(in) &&
+        !range_is_canonical(operand_offset(in, regs), access_bytes(in)))
         return operand_segment(in) == SEG_SS;
     return implied || (in->op == OP_POP_MEMORY && operand_segment(in) == SEG_SS &&
                        !range_is_canonical(operand_offset(in, regs), in->op_bytes));

@@ -24,7 +24,8 @@ static void set_flags(uint64_t *flags, uint64_t which, uint64_t value)
     *flags = (*flags & ~which) | (value & which);
 }
 
-static uint64_t add(unsigned bytes, uint64_t a, uint64_t b, uint64_t carry, uint64_t which, uint64_t *flags)
+static uint64_t add(unsigned bytes, uint64_t a, uint64_t b, uint64_t carry, uint64_t which,
+                    uint64_t *flags)
 {
     uint64_t r = a + b + carry, out = result_flags(bytes, r);
 
@@ -38,7 +39,8 @@ static uint64_t add(unsigned bytes, uint64_t a, uint64_t b, uint64_t carry, uint
     return r;
 }
 
-static uint64_t subtract(unsigned bytes, uint64_t a, uint64_t b, uint64_t borrow, uint64_t which, uint64_t *flags)
+static uint64_t subtract(unsigned bytes, uint64_t a, uint64_t b, uint64_t borrow, uint64_t which,
+                         uint64_t *flags)
 {
     uint64_t r = a - b - borrow, out = result_flags(bytes, r);
 
@@ -63,7 +65,8 @@ static uint64_t logic(unsigned bytes, uint64_t r, uint64_t *flags)
     return r;
 }
 
-/* RCL and RCR turn bits + 1 bits, the highest of them the carry; ROL and ROR just the operand. One step at a time. */
+/* RCL and RCR turn bits + 1 bits, the highest of them the carry; ROL and ROR just the operand. One
+ * step at a time. */
 static uint64_t rotate(enum insn_op op, unsigned bytes, uint64_t a, unsigned count, uint64_t *flags)
 {
     unsigned bits = 8 * bytes, carry = *flags & FLAG_CF, out;
@@ -107,12 +110,18 @@ static uint64_t shift(enum insn_op op, unsigned bytes, uint64_t a, unsigned coun
     }
     set_flags(flags, FLAG_CF | FLAG_PF | FLAG_ZF | FLAG_SF, result_flags(bytes, a) | out);
     if (count == 1)
-        set_flags(flags, FLAG_OF, op == OP_SAR ? 0 : op == OP_SHR ? (first ? FLAG_OF : 0) : top_bit(bytes, a) != out ? FLAG_OF : 0);
+        set_flags(flags, FLAG_OF,
+                  op == OP_SAR               ? 0
+                  : op == OP_SHR             ? (first ? FLAG_OF : 0)
+                  : top_bit(bytes, a) != out ? FLAG_OF
+                                             : 0);
     return a;
 }
 
-/* SHLD and SHRD: what is shifted in comes from b. Counts beyond a 16-bit operand are undefined; here it turns. */
-static uint64_t double_shift(bool left, unsigned bytes, uint64_t a, uint64_t b, unsigned count, uint64_t *flags)
+/* SHLD and SHRD: what is shifted in comes from b. Counts beyond a 16-bit operand are undefined;
+ * here it turns. */
+static uint64_t double_shift(bool left, unsigned bytes, uint64_t a, uint64_t b, unsigned count,
+                             uint64_t *flags)
 {
     unsigned bits = 8 * bytes, out = 0, first;
 
@@ -140,25 +149,32 @@ static uint64_t double_shift(bool left, unsigned bytes, uint64_t a, uint64_t b, 
     return a;
 }
 
-static uint64_t change_bit(enum insn_op op, unsigned bytes, uint64_t a, unsigned bit, uint64_t *flags)
+static uint64_t change_bit(enum insn_op op, unsigned bytes, uint64_t a, unsigned bit,
+                           uint64_t *flags)
 {
     bit &= 8 * bytes - 1;
     set_flags(flags, FLAG_CF, a >> bit & 1);
-    return op == OP_BTS ? a | 1ull << bit : op == OP_BTR ? a & ~(1ull << bit) : op == OP_BTC ? a ^ 1ull << bit : a;
+    return op == OP_BTS   ? a | 1ull << bit
+           : op == OP_BTR ? a & ~(1ull << bit)
+           : op == OP_BTC ? a ^ 1ull << bit
+                          : a;
 }
 
 /* SDM vol. 2, appendix B, "tttn". */
 bool condition_holds(unsigned condition, uint64_t flags)
 {
     bool sign_is_not_overflow = !(flags & FLAG_SF) != !(flags & FLAG_OF), holds[8] = {
-        flags & FLAG_OF, flags & FLAG_CF, flags & FLAG_ZF, flags & (FLAG_CF | FLAG_ZF), flags & FLAG_SF, flags & FLAG_PF, sign_is_not_overflow,
-        sign_is_not_overflow || (flags & FLAG_ZF),
+        flags & FLAG_OF,      flags & FLAG_CF,
+        flags & FLAG_ZF,      flags & (FLAG_CF | FLAG_ZF),
+        flags & FLAG_SF,      flags & FLAG_PF,
+        sign_is_not_overflow, sign_is_not_overflow || (flags & FLAG_ZF),
     };
 
     return holds[condition >> 1 & 7] != (condition & 1);
 }
 
-uint64_t alu(enum insn_op op, unsigned bytes, uint64_t a, uint64_t b, unsigned count, uint64_t *flags)
+uint64_t alu(enum insn_op op, unsigned bytes, uint64_t a, uint64_t b, unsigned count,
+             uint64_t *flags)
 {
     uint64_t carry = *flags & FLAG_CF;
 
@@ -208,6 +224,6 @@ uint64_t alu(enum insn_op op, unsigned bytes, uint64_t a, uint64_t b, unsigned c
     case OP_MOVBE:
         return __builtin_bswap64(b) >> (64 - 8 * bytes);
     default:
-        return b;               /* moves and exchanges */
+        return b; /* moves and exchanges */
     }
 }

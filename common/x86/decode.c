@@ -1,11 +1,12 @@
-/* The instruction decoder: bytes to struct insn, for 16-, 32- and 64-bit code, by the tables of opcodes.c. It knows the
- * length and the memory operand of every instruction but those of AVX-512 and XOP, and what those do that somebody asks
- * about (SDM vol. 2, chapter 2). */
+/* The instruction decoder: bytes to struct insn, for 16-, 32- and 64-bit code, by the tables of
+ * opcodes.c. It knows the length and the memory operand of every instruction but those of AVX-512
+ * and XOP, and what those do that somebody asks about (SDM vol. 2, chapter 2). */
 #include "common/x86/insn.h"
 #include "common/x86/opcodes.h"
 
 /* The next n bytes, sign-extended; false when the instruction is longer than what was fetched. */
-static bool next_bytes(const uint8_t *bytes, unsigned len, unsigned *pos, unsigned n, uint64_t *value)
+static bool next_bytes(const uint8_t *bytes, unsigned len, unsigned *pos, unsigned n,
+                       uint64_t *value)
 {
     uint64_t x = 0;
 
@@ -19,7 +20,7 @@ static bool next_bytes(const uint8_t *bytes, unsigned len, unsigned *pos, unsign
 
 static void set_prefix(struct insn *in, uint8_t b)
 {
-    in->rex = 0;                /* a REX counts only right before the opcode */
+    in->rex = 0; /* a REX counts only right before the opcode */
     if (b == 0x66)
         in->opsize = true;
     else if (b == 0x67)
@@ -57,7 +58,10 @@ static bool parse_address_16(const uint8_t *bytes, unsigned len, unsigned *pos, 
 /* Tables 2-2 and 2-3. */
 static bool parse_address(const uint8_t *bytes, unsigned len, unsigned *pos, struct insn *in)
 {
-    unsigned mod = in->modrm >> 6, base = in->modrm & 7, disp_bytes = mod == 1 ? 1 : mod == 2 ? 4 : 0;
+    unsigned mod = in->modrm >> 6, base = in->modrm & 7,
+             disp_bytes = mod == 1   ? 1
+                          : mod == 2 ? 4
+                                     : 0;
     bool sib = base == 4;
     uint64_t disp;
 
@@ -92,14 +96,15 @@ static inline unsigned operand_bytes(const struct insn *in, uint32_t attr)
 {
     if (attr & (BYTE | WORD))
         return attr & BYTE ? 1 : 2;
-    if (in->rex & 8)                    /* there is none but in 64-bit mode */
+    if (in->rex & 8) /* there is none but in 64-bit mode */
         return 8;
     if (unlikely((attr & (D64 | F64)) && in->mode == MODE_64 && (!in->opsize || (attr & F64))))
         return 8;
     return (in->mode == MODE_16) != in->opsize ? 2 : 4;
 }
 
-static bool parse_immediates(const uint8_t *bytes, unsigned len, unsigned *pos, uint32_t attr, struct insn *in)
+static bool parse_immediates(const uint8_t *bytes, unsigned len, unsigned *pos, uint32_t attr,
+                             struct insn *in)
 {
     unsigned z = in->op_bytes == 2 ? 2 : 4;
     uint64_t more;
@@ -113,15 +118,23 @@ static bool parse_immediates(const uint8_t *bytes, unsigned len, unsigned *pos, 
     if (attr & NO_BYTE_IMM) {
         if (!next_bytes(bytes, len, pos, attr & IMMV ? in->op_bytes : z, &in->imm))
             return false;
-        if ((attr & FAR_POINTER) && !next_bytes(bytes, len, pos, 2, &more))
+        if (attr & FAR_POINTER) {
+            if (!next_bytes(bytes, len, pos, 2, &more))
+                return false;
+            in->imm = (in->imm & size_mask(z)) | (more & 0xffff) << 32;
+        }
+    }
+    if ((attr & TWO_IMM8) && (in->opsize || in->rep == 0xf2)) {
+        if (!next_bytes(bytes, len, pos, 2, &more))
             return false;
+        in->imm = (more & 0xff) | (more >> 8 & 0xff) << 16;
     }
     if (attr & IMM8) {
         if (!next_bytes(bytes, len, pos, 1, &more))
             return false;
         in->imm = attr & IMM16 ? (in->imm & 0xffff) | (more & 0xff) << 16 : more;
     }
-    if (attr & ONE)
+    if (attr & IMM_1)
         in->imm = 1;
     return true;
 }
@@ -133,14 +146,15 @@ static bool set_by_group(struct insn *in, uint32_t attr)
     if ((in->op == OP_CALL || in->op == OP_PUSH) && in->mode == MODE_64 && !in->opsize)
         in->op_bytes = 8;
     if (in->op == OP_CMPXCHG8B) {
-        in->op = in->op_bytes == 8 ? OP_OTHER : OP_CMPXCHG8B;   /* with REX.W it has 16 bytes */
+        in->op = in->op_bytes == 8 ? OP_OTHER : OP_CMPXCHG8B; /* with REX.W it has 16 bytes */
         in->op_bytes = 8;
     }
-    return in->opcode != 0x8f || in->op == OP_POP_MEMORY;       /* else it is a prefix, of XOP */
+    return in->opcode != 0x8f || in->op == OP_POP_MEMORY; /* else it is a prefix, of XOP */
 }
 
 /* What is not needed for most: groups, immediates, implied sources. */
-static bool parse_rare(const uint8_t *bytes, unsigned len, unsigned *pos, uint32_t attr, struct insn *in)
+static bool parse_rare(const uint8_t *bytes, unsigned len, unsigned *pos, uint32_t attr,
+                       struct insn *in)
 {
     if ((attr & NO_64) && in->mode == MODE_64)
         return false;
@@ -152,7 +166,7 @@ static bool parse_rare(const uint8_t *bytes, unsigned len, unsigned *pos, uint32
         in->memory = true;
         in->base = in->index = NO_REG;
     }
-    in->by_cl = (attr & CL) != 0;
+    in->by_cl = (attr & BY_CL) != 0;
     if (attr & ACC)
         in->source = RAX;
     else if ((attr & (GROUP | IMM8 | IMMZ)) && in->op != OP_SHLD && in->op != OP_SHRD)
@@ -160,7 +174,8 @@ static bool parse_rare(const uint8_t *bytes, unsigned len, unsigned *pos, uint32
     return true;
 }
 
-static bool parse_tail(const uint8_t *bytes, unsigned len, unsigned pos, uint32_t attr, struct insn *in)
+static bool parse_tail(const uint8_t *bytes, unsigned len, unsigned pos, uint32_t attr,
+                       struct insn *in)
 {
     if (attr & (MODRM | REGS)) {
         if (unlikely(pos >= len))
@@ -169,7 +184,8 @@ static bool parse_tail(const uint8_t *bytes, unsigned len, unsigned pos, uint32_
         in->source = (uint8_t)modrm_reg(in);
         if ((attr & MODRM) && in->modrm < 0xc0) {
             in->memory = true;
-            if (!(in->ad_bytes == 2 ? parse_address_16(bytes, len, &pos, in) : parse_address(bytes, len, &pos, in)))
+            if (!(in->ad_bytes == 2 ? parse_address_16(bytes, len, &pos, in)
+                                    : parse_address(bytes, len, &pos, in)))
                 return false;
         }
     }
@@ -179,9 +195,10 @@ static bool parse_tail(const uint8_t *bytes, unsigned len, unsigned pos, uint32_
     return true;
 }
 
-/* C4 and C5: the prefix's bits are REX's, inverted, and it names the map. Behind it a ModRM follows every opcode but
- * one, and an immediate where it does without the prefix. */
-static __attribute__((noinline)) bool parse_vex(const uint8_t *bytes, unsigned len, unsigned pos, struct insn *in)
+/* C4 and C5: the prefix's bits are REX's, inverted, and it names the map. Behind it a ModRM follows
+ * every opcode but one, and an immediate where it does without the prefix. */
+static __attribute__((noinline)) bool parse_vex(const uint8_t *bytes, unsigned len, unsigned pos,
+                                                struct insn *in)
 {
     bool three = bytes[pos - 1] == 0xc4;
     unsigned map = 1;
@@ -201,13 +218,16 @@ static __attribute__((noinline)) bool parse_vex(const uint8_t *bytes, unsigned l
     if (map < 1 || map > 3)
         return false;
     in->opcode = (uint16_t)(0x800 | map << 8 | bytes[pos]);
-    attr = map == 1 ? opcodes_0f[bytes[pos]] & (KNOWN | MODRM | IMM8) : map == 2 ? MODRM : MODRM | IMM8;
+    attr = map == 1   ? opcodes_0f[bytes[pos]] & (KNOWN | MODRM | IMM8)
+           : map == 2 ? MODRM
+                      : MODRM | IMM8;
     in->op_bytes = (uint8_t)operand_bytes(in, attr);
     return attr != 0 && parse_tail(bytes, len, pos + 1, attr, in);
 }
 
 /* Behind 0F. */
-static inline uint32_t parse_escape(const uint8_t *bytes, unsigned len, unsigned *pos, struct insn *in)
+static inline uint32_t parse_escape(const uint8_t *bytes, unsigned len, unsigned *pos,
+                                    struct insn *in)
 {
     unsigned second, third;
 
@@ -232,7 +252,7 @@ bool decode_insn(const uint8_t *bytes, unsigned len, enum cpu_mode mode, struct 
     uint32_t attr;
 
     *in = (struct insn){ .mode = (uint8_t)mode, .ad_bytes = (uint8_t)mode };
-    if (likely(len > 1) && (opcodes[bytes[0]] & SIMPLE)) {     /* most of what is emulated */
+    if (likely(len > 1) && (opcodes[bytes[0]] & SIMPLE)) { /* most of what is emulated */
         attr = opcodes[bytes[0]];
         in->opcode = bytes[0];
         in->op_bytes = attr & BYTE ? 1 : mode == MODE_16 ? 2 : 4;
@@ -262,7 +282,7 @@ bool decode_insn(const uint8_t *bytes, unsigned len, enum cpu_mode mode, struct 
             return parse_vex(bytes, len, pos, in);
     }
     in->op_bytes = (uint8_t)operand_bytes(in, attr);
-    in->op = attr & OP_MASK;            /* of a group it is still to come */
+    in->op = attr & OP_MASK; /* of a group it is still to come */
     if (likely(attr & TAIL))
         return parse_tail(bytes, len, pos, attr, in);
     in->length = (uint8_t)pos;

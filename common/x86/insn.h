@@ -1,14 +1,15 @@
-/* An x86 instruction as data: what decode.c makes of bytes. Where its operands lie is address.h's, what it computes is
- * alu.h's and store.h's, registers are regs.h's. All of common/x86 are pure functions of their arguments: no vCPU, no
- * guest memory, no machine. Encodings are those of the SDM, vol. 2. */
+/* An x86 instruction as data: what decode.c makes of bytes. Where its operands lie is address.h's,
+ * what it computes is alu.h's and store.h's, registers are regs.h's. All of common/x86 are pure
+ * functions of their arguments: no vCPU, no guest memory, no machine. Encodings are those of the
+ * SDM, vol. 2. */
 #ifndef COMMON_X86_INSN_H
 #define COMMON_X86_INSN_H
 
 #include "common/compiler.h"
 
-#define MAX_INSN 15u
-#define NO_REG 0xffu
-#define REG_RIP 16u             /* as a base: the address of the next instruction */
+#define MAX_INSN   15u
+#define NO_REG     0xffu
+#define REG_RIP    16u /* as a base: the address of the next instruction */
 #define REG_RFLAGS 17u
 
 enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15 };
@@ -17,19 +18,20 @@ enum { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS };
 /* Of a code segment: its default address size in bytes. */
 enum cpu_mode { MODE_16 = 2, MODE_32 = 4, MODE_64 = 8 };
 
-/* What an instruction does, for those that anybody asks about. The first part write to their ModRM's operand (or to
- * an implied one) and take their source from a register, an immediate or memory. */
+/* What instructions do. Decoding alone tells it of those that write to their ModRM's operand (or to
+ * an implied one) from a register, an immediate or memory, up to BTC, and of some that use the
+ * stack; the rest are OP_OTHER to it. What every instruction is, and its operands, say map.h and
+ * operands.h. */
 enum insn_op {
     OP_OTHER,
-    OP_MOV, OP_XCHG, OP_CMPXCHG, OP_XADD, OP_ADD, OP_OR, OP_ADC, OP_SBB, OP_AND, OP_SUB, OP_XOR, OP_NOT, OP_NEG, OP_INC,
-    OP_DEC, OP_ROL, OP_ROR, OP_RCL, OP_RCR, OP_SHL, OP_SHR, OP_SAR, OP_SHLD, OP_SHRD, OP_SETCC, OP_CMPXCHG8B, OP_MOVBE,
-    OP_STOS, OP_MOVS, OP_POP_MEMORY, OP_BTS, OP_BTR, OP_BTC, OP_LAST_STORE = OP_BTC,
-    OP_BT, OP_CMP,
-    OP_PUSH, OP_POP, OP_CALL, OP_RET, OP_CALL_FAR, OP_RET_FAR, OP_IRET, OP_ENTER, OP_LEAVE,
+#define OP(name) OP_##name,
+#include "common/x86/ops.def"
+#undef OP
 };
 
 struct insn {
-    uint16_t opcode;            /* 0x100 added for the 0F map, 0x200 for 0F 38, 0x300 for 0F 3A, 0x800 for VEX */
+    uint16_t opcode;            /* 0x100 added behind 0F, 0x200 behind 0F 38, 0x300 behind 0F 3A;
+                                 * and 0x800 with VEX */
     uint8_t op;                 /* enum insn_op */
     uint8_t mode;               /* enum cpu_mode */
     uint8_t length;
@@ -39,25 +41,28 @@ struct insn {
     uint8_t rep;                /* 0, 0xf2 or 0xf3 */
     uint8_t override;           /* of the segment, by a prefix that counts: 1 + SEG_*; 0: none */
     uint8_t modrm;
-    uint8_t source;             /* of a store: the register that has its value; NO_REG: imm has it */
-    uint8_t base, index, scale; /* of the memory operand: registers or NO_REG; the index is shifted by scale */
+    uint8_t source;             /* of a store: the register with its value; NO_REG: imm has it */
+    uint8_t base, index, scale; /* of the memory operand: registers or NO_REG; index << scale */
     bool memory : 1;            /* there is a memory operand with an address in the instruction */
     bool opsize : 1, lock : 1;  /* prefixes 66, F0 */
     bool by_cl : 1;             /* the count of a shift is CL, not imm */
     int64_t disp;
-    uint64_t imm;               /* sign-extended; of ENTER: the second in bits 16 to 23 */
+    uint64_t imm;               /* sign-extended; of two the second is in bits 16 to 23; of a far
+                                 * pointer the selector in bits 32 to 47 */
 };
 
-/* One instruction at bytes. False: longer than len bytes, or no instruction (or one of AVX-512 or XOP). */
+/* One instruction at bytes. False: longer than len bytes, or no instruction (or one of AVX-512 or
+ * XOP). True does not mean that a CPU would execute it: that is for the CPU that raised the
+ * exception, or for find_case(), to say. */
 bool decode_insn(const uint8_t *bytes, unsigned len, enum cpu_mode mode, struct insn *in);
 
 static inline bool is_store(const struct insn *in)
 {
-    return in->op != OP_OTHER && in->op <= OP_LAST_STORE;
+    return in->op != OP_OTHER && in->op <= OP_BTC;
 }
 static inline bool is_port_io(unsigned opcode)
 {
-    opcode &= 0xffcu;           /* E4..E7, EC..EF, 6C..6F */
+    opcode &= 0xffcu; /* E4..E7, EC..EF, 6C..6F */
     return opcode == 0xec || opcode == 0xe4 || opcode == 0x6c;
 }
 /* The segment of the memory operand, or of what RSI points to. */

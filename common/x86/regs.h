@@ -1,5 +1,6 @@
-/* The register state that instructions work on, wherever its owner keeps it: 64-bit words, reached by the number that a
- * register has in instructions. An interrupt frame and an array of sixteen serve alike, and neither is copied. */
+/* The register state that instructions work on, wherever its owner keeps it: 64-bit words, reached
+ * by the number that a register has in instructions. An interrupt frame and an array of sixteen
+ * serve alike, and neither is copied. */
 #ifndef COMMON_X86_REGS_H
 #define COMMON_X86_REGS_H
 
@@ -7,7 +8,7 @@
 
 struct x86_regs {
     uint64_t *words;
-    const uint8_t *place;       /* of RAX to R15, RIP and RFLAGS: which of the words it is */
+    const uint8_t *place; /* of RAX to R15, RIP and RFLAGS: which of the words it is */
 };
 
 static inline uint64_t *reg_by_number(struct x86_regs regs, unsigned nr)
@@ -18,7 +19,8 @@ static inline uint64_t reg_value(struct x86_regs regs, unsigned nr)
 {
     return *reg_by_number(regs, nr);
 }
-/* As an instruction of that operand size does: 4 bytes clear the upper half, 1 and 2 leave the rest alone. */
+/* As an instruction of that operand size does: 4 bytes clear the upper half, 1 and 2 leave the rest
+ * alone. */
 static inline void write_reg(uint64_t *reg, unsigned bytes, uint64_t value)
 {
     uint64_t mask = size_mask(bytes);
@@ -34,7 +36,8 @@ static inline uint64_t read_operand_reg(const struct insn *in, struct x86_regs r
 {
     return is_high_byte(in, nr) ? reg_value(regs, nr - 4) >> 8 : reg_value(regs, nr);
 }
-static inline void write_operand_reg(const struct insn *in, struct x86_regs regs, unsigned nr, uint64_t value)
+static inline void write_operand_reg(const struct insn *in, struct x86_regs regs, unsigned nr,
+                                     uint64_t value)
 {
     if (is_high_byte(in, nr)) {
         uint64_t *reg = reg_by_number(regs, nr - 4);

@@ -1,5 +1,6 @@
-/* What an instruction that writes to memory makes of the old value there, and of the registers: in two steps, so that the
- * value can be refused in between. Pure functions; inline, because a page table is changed by them one entry at a time. */
+/* What an instruction that writes to memory makes of the old value there, and of the registers: in
+ * two steps, so that the value can be refused in between. Pure functions; inline, because a page
+ * table is changed by them one entry at a time. */
 #ifndef COMMON_X86_STORE_H
 #define COMMON_X86_STORE_H
 
@@ -14,15 +15,15 @@ static inline bool is_string_store(const struct insn *in)
 /* What a store makes of the old value of its operand. */
 struct store_result {
     uint64_t value;
-    bool write;             /* false: only the registers change */
-    bool old_to_source;     /* the source register gets the old value (xchg, xadd) */
-    bool old_to_rax;        /* a comparison failed: rAX, or EDX:EAX, gets the old value */
+    bool write;         /* false: only the registers change */
+    bool old_to_source; /* the source register gets the old value (xchg, xadd) */
+    bool old_to_rax;    /* a comparison failed: rAX, or EDX:EAX, gets the old value */
     uint64_t flags;
 };
 
 /* src: the register or immediate, or what was read from memory. */
-static inline void store_compute(const struct insn *in, uint64_t old, uint64_t src, struct x86_regs regs,
-                                 struct store_result *r)
+static inline void store_compute(const struct insn *in, uint64_t old, uint64_t src,
+                                 struct x86_regs regs, struct store_result *r)
 {
     uint64_t compared;
 
@@ -30,7 +31,9 @@ static inline void store_compute(const struct insn *in, uint64_t old, uint64_t s
     if (likely(in->op == OP_MOV))
         return;
     if (in->op == OP_CMPXCHG || in->op == OP_CMPXCHG8B) {
-        compared = in->op == OP_CMPXCHG ? reg_value(regs, RAX) : reg_value(regs, RDX) << 32 | (uint32_t)reg_value(regs, RAX);
+        compared = in->op == OP_CMPXCHG
+                       ? reg_value(regs, RAX)
+                       : reg_value(regs, RDX) << 32 | (uint32_t)reg_value(regs, RAX);
         compare(in->op_bytes, compared, old, &r->flags);
         r->write = r->flags & FLAG_ZF;
         r->old_to_rax = !r->write;
@@ -39,7 +42,8 @@ static inline void store_compute(const struct insn *in, uint64_t old, uint64_t s
         return;
     }
     r->old_to_source = in->op == OP_XCHG || in->op == OP_XADD;
-    r->value = alu(in->op, in->op_bytes, old, src, (unsigned)(in->by_cl ? reg_value(regs, RCX) : in->imm) & 0xff, &r->flags);
+    r->value = alu(in->op, in->op_bytes, old, src,
+                   (unsigned)(in->by_cl ? reg_value(regs, RCX) : in->imm) & 0xff, &r->flags);
 }
 
 /* The registers after the store. */

@@ -37,6 +37,11 @@ $(UNIT)/test_%: $(UNIT)/tests/unit/test_%.o $(UNIT)/libhv.a
 	$(call say,UNIT-LD,$@)
 	$(Q)$(UNIT_CC) $(UNIT_SAN) -o $@ $< -Wl,--whole-archive $(UNIT)/libhv.a -Wl,--no-whole-archive -lcmocka
 
+# The decoder against another one.
+$(UNIT)/test_x86_zydis: $(UNIT)/tests/unit/test_x86_zydis.o $(UNIT)/libhv.a
+	$(call say,UNIT-LD,$@)
+	$(Q)$(UNIT_CC) $(UNIT_SAN) -o $@ $^ -lcmocka -lZydis
+
 # The store's core is no part of the hypervisor: an ordinary program with its test.
 STORE_CORE := $(patsubst %,guest-pv/store/%.c,tree transaction ops watch requests wire)
 $(UNIT)/test_store: $(UNIT)/tests/unit/test_store.o $(STORE_CORE:%.c=$(UNIT)/%.o)

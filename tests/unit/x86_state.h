@@ -10,7 +10,9 @@ struct x86_state {
 
 static inline struct x86_regs regs_of(struct x86_state *s)
 {
-    static const uint8_t places[18] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17 };
+    static const uint8_t places[18] = {
+        0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17,
+    };
 
     return (struct x86_regs){ s->words, places };
 }

@@ -1,0 +1,108 @@
+/* The maps as a table of cases, and which of them an instruction is: see map.h. Whether it may be
+ * executed as it stands is asked here too: a LOCK that it cannot have, registers that do not exist.
+ */
+#include "common/x86/map.h"
+#include "common/x86/opcodes.h"
+
+#define CASE(select, op, a, b, c, extra) \
+    { \
+        (select), KNOWN | (uint32_t)(TAIL_##a | TAIL_##b | TAIL_##c) | (uint32_t)(extra), OP_##op, \
+        { \
+            FORM_##a, FORM_##b, FORM_##c \
+        } \
+    }
+#define CASES (const struct insn_case[])
+#define RUN(first, n, op, a, b, c, extra) \
+    [(first)...(first) + (n)-1] = CASES \
+    { \
+        CASE(0, op, a, b, c, extra) \
+    }
+#define ONE(opcode, op, a, b, c, extra) RUN(opcode, 1, op, a, b, c, extra)
+#define OPCODE(opcode, entry, ...) \
+    [opcode] = CASES \
+    { \
+        __VA_ARGS__, \
+        { \
+            .op = OP_OTHER \
+        } \
+    }
+#define NOTHING \
+    { \
+        .op = OP_OTHER \
+    }
+#define PREFIXES(opcode, entry) [opcode] = NULL
+
+static const struct insn_case *const cases[0x400] = {
+#include "common/x86/map_base.def"
+#include "common/x86/map_x87.def"
+#include "common/x86/map_0f.def"
+#include "common/x86/map_sse.def"
+#include "common/x86/map_38.def"
+};
+
+static bool prefix_fits(const struct insn *in, uint32_t select)
+{
+    if (select & REP_F3)
+        return in->rep == 0xf3;
+    if (select & REP_F2)
+        return in->rep == 0xf2;
+    if (select & ONLY_66)
+        return in->rep == 0 && in->opsize;
+    if ((select & NO_REP) && in->rep)
+        return false;
+    return !(select & NO_PREFIX) || (in->rep == 0 && !in->opsize);
+}
+
+static bool fits(const struct insn *in, uint32_t select)
+{
+    unsigned reg = select >> 2 & 15, rm = select >> 6 & 15;
+
+    return prefix_fits(in, select) && !(reg && (reg & 7) != (in->modrm >> 3 & 7)) &&
+           !(rm && (rm & 7) != (in->modrm & 7)) && !((select & MEM) && in->modrm >= 0xc0) &&
+           !((select & REGISTER) && in->modrm < 0xc0) && !((select & REX_W) && !(in->rex & 8)) &&
+           !((select & NO_REX_B) && (in->rex & 1)) && !((select & CODE_64) && in->mode != MODE_64);
+}
+
+/* SDM vol. 2, LOCK: only for what reads memory, changes it and writes it. */
+static bool may_be_locked(const struct insn *in, const struct insn_case *c)
+{
+    static const uint8_t lockable[] = {
+        OP_ADD, OP_OR,  OP_ADC,  OP_SBB,     OP_AND,  OP_SUB, OP_XOR, OP_NOT, OP_NEG,
+        OP_INC, OP_DEC, OP_XCHG, OP_CMPXCHG, OP_XADD, OP_BTS, OP_BTR, OP_BTC, OP_CMPXCHG8B,
+    };
+    bool to_memory = in->memory && (c->forms[0] == FORM_Eb || c->forms[0] == FORM_Ev);
+
+    if (c->op == OP_CMPXCHG8B || c->op == OP_CMPXCHG16B)
+        return true;
+    for (unsigned i = 0; i < ARRAY_SIZE(lockable); i++)
+        if (lockable[i] == c->op)
+            return to_memory;
+    return false;
+}
+
+static bool registers_exist(const struct insn *in, const struct insn_case *c)
+{
+    unsigned reg = modrm_reg(in), field = in->modrm >> 3 & 7;
+
+    for (unsigned i = 0; i < 2; i++) {
+        if (c->forms[i] == FORM_Sw && (field > SEG_GS || (i == 0 && field == SEG_CS)))
+            return false;
+        if (c->forms[i] == FORM_Cn && reg != 0 && reg != 2 && reg != 3 && reg != 4 && reg != 8)
+            return false;
+        if (c->forms[i] == FORM_Dn && reg > 7)
+            return false;
+    }
+    return true;
+}
+
+const struct insn_case *find_case(const struct insn *in)
+{
+    const struct insn_case *c = in->opcode < ARRAY_SIZE(cases) ? cases[in->opcode] : NULL;
+
+    while (c != NULL && c->op != OP_OTHER && !fits(in, c->select))
+        c++;
+    if (c == NULL || c->op == OP_OTHER || (in->lock && !may_be_locked(in, c)) ||
+        !registers_exist(in, c))
+        return NULL;
+    return c;
+}
