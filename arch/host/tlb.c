@@ -78,14 +78,15 @@ void arch_load_root(struct vcpu *v)
     boot_cpu.flush_stamp = ++tlb_clock;
 }
 
-/* A table of that level; or a higher one, where nothing can be written; or what was one, and is free or of no type now. */
+/* A table of that level; or a higher one, where nothing can be written; or what was one, and is free or of no type now: a
+ * free frame's type word is the allocator's. */
 bool host_walkable(mfn_t mfn, unsigned level, bool writable)
 {
     const struct frame *f = mfn_to_frame(mfn);
     unsigned type = mfn_valid(mfn) ? (unsigned)(f->type >> TYPE_SHIFT) : 7;
 
     if (type == 0)
-        return (f->owner != 0 || (f->count & FRAME_COUNT_MASK) == 0) && !(f->type & TYPE_COUNT_MASK);
+        return f->owner != 0 ? !(f->type & TYPE_COUNT_MASK) : (f->count & FRAME_COUNT_MASK) == 0;
     return type == level || (type > level && type <= 4 && !writable);
 }
 

@@ -404,6 +404,23 @@ static void emulates_stores_to_l1_tables(void **state)
     }
 }
 
+/* Its contents stay until somebody gets it, who flushes first. The number of the frame's type word is then the order of the
+ * free block that it leads. */
+static void a_free_table_may_be_remembered(void **state)
+{
+    char *block = alloc_pages(4), *half = block + 8 * PAGE_SIZE;
+    mfn_t table = virt_to_mfn(half);
+
+    (void)state;
+    host_tlb_set(3, GUEST_BASE, table, true, NULL);
+    assert_false(host_walkable(table, 3, true));
+    free_pages(half, 3);
+    assert_int_equal(mfn_to_frame(table)->type & TYPE_COUNT_MASK, 3);
+    assert_true(host_walkable(table, 3, true));
+    host_tlb_audit();
+    free_pages(block, 3);
+}
+
 /* As many domains' worth of random requests about a few frames: whatever the answers, the books balance. */
 static void survives_random_requests(void **state)
 {
@@ -449,6 +466,7 @@ int main(void)
         with_guests(clears_and_copies),
         with_guests(flushes_before_a_page_becomes_a_table),
         with_guests(flushes_before_a_page_changes_hands),
+        with_guests(a_free_table_may_be_remembered),
         with_guests(emulates_stores_to_l1_tables),
         with_guests(survives_random_requests),
     };
