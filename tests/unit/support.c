@@ -159,6 +159,12 @@ void guest_end(struct domain *d)
         MUST(other->id != id || other->nr_frames != 0 || other->nr_hv_frames != 0);
 }
 
+/* What the interrupt windows let pass while a domain's frames and tables go back, of which there are some thousands. */
+static uint64_t windows_ns(void)
+{
+    return 10000ull * domain_count() * (host.window_ticks * 1000000000 / arch_tsc_hz());
+}
+
 void guests_end(void)
 {
     struct domain *d;
@@ -166,7 +172,7 @@ void guests_end(void)
     host_become(boot_cpu.idle);
     for_each_domain(d)
         end(d);
-    (void)host_run(10000000000);
+    (void)host_run(10000000000 + windows_ns());
     MUST(list_empty(&domain_list));
 }
 

@@ -250,6 +250,22 @@ static void guests_cannot_flood_the_log(void **state)
     guest_log_threshold = LOG_WARNING;
 }
 
+/* While the one's last words wait for the line, the other's frames go back, with much time gone at each preemption point:
+ * more than tests give a guest to end in otherwise. */
+static void last_words_outlast_the_end_of_another(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 50; i++)
+        say(a, "one of many last words\n");
+    say(a, "the very last\n");
+    host.tsc_step = 30000;
+    host.window_ticks = 30000000;
+    guests_end();
+    host.window_ticks = 0;
+    assert_true(console_says("Domain 2 (guest) ended"));
+    assert_true(console_says("(d1) the very last\n(XEN) Domain 1 (guest) ended"));
+}
+
 #define with_guests(test) cmocka_unit_test_setup_teardown(test, two_guests, machine_down)
 
 int main(void)
@@ -261,6 +277,7 @@ int main(void)
         with_guests(utf8_passes), with_guests(what_is_no_utf8_is_replaced), with_guests(columns_of_utf8),
         with_guests(lines_of_ours_are_harmless), with_guests(a_line_is_edited),
         with_guests(an_interrupted_line_is_not_left), with_guests(guests_cannot_flood_the_log),
+        with_guests(last_words_outlast_the_end_of_another),
     };
 
     return cmocka_run_group_tests_name("console", tests, NULL, NULL);
