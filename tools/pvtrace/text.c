@@ -1,19 +1,25 @@
-/* Owns what the lines on the screen say: a call per line as strace writes it, everything else as "--- ...
- * ---". When a line is printed, and whether a call's beginning has to be shown before its end, is
- * text_order.c's.
+/* What the lines on the screen say: a call per line as strace writes it, everything else as "--- ... ---".
+ * When a line is printed, and whether a call's beginning has to be shown before its end, is
+ * text_order.c's. Called by main.c for each item.
  *
  * Gets every item and asks the filter itself: whether a call is wanted can depend on what it read, which
  * is not known at its beginning; and where an event went is told by the call that sent it, not on a line
  * of its own. */
-#include <stdlib.h>
-#include <string.h>
-
 #include <stdint.h>
+#include <stdlib.h>
 #include <public/xen.h>
 
 #include "tools/pvtrace/text.h"
+#include "tools/pvtrace/util.h"
 
 #define LINE_BYTES (128u << 10)
+
+static struct thread *thread_of(struct printer *p, struct vcpu_id v)
+{
+    int at = vcpu_find(&p->places, v);
+
+    return at >= 0 ? &p->threads[at] : NULL;
+}
 
 static void put_indent(struct text *t, const struct call *c)
 {
@@ -24,19 +30,21 @@ static void put_indent(struct text *t, const struct call *c)
 bool text_beginning(struct printer *p, const struct call *c)
 {
     const struct item item = { .kind = ITEM_CALL_BEGIN, .v = c->v, .tsc = c->start, .call = c };
+    struct thread *th = thread_of(p, c->v);
     struct text *t = &p->aside;
 
-    if (!filter_wants(p->o.filter, &item, p->m))
+    if (th == NULL || !filter_wants(p->o.filter, &item, p->m))
         return false;
+    th->open[c->depth].shown = true;
     t->len = 0;
     put_indent(t, c);
     text_hypercall(t, c->nr);
     decode_arguments(t, c);
     if (t->len > 0 && t->buf[t->len - 1] == ')')
         t->len--;
-    look(p, t, LOOK_DIM);
+    set_colour(p, t, DIM);
     text_str(t, " <unfinished ...>");
-    look(p, t, LOOK_PLAIN);
+    set_colour(p, t, PLAIN);
     return true;
 }
 
@@ -56,22 +64,22 @@ static void put_result(const struct printer *p, struct text *t, const struct cal
     bool failed = c->returned && c->nr != __HYPERVISOR_iret && call_failed(c);
 
     if (failed)
-        look(p, t, LOOK_FAILED);
+        set_colour(p, t, FAILED);
     if (!c->returned && c->nr != __HYPERVISOR_iret)
         text_str(t, " = ?");
     else if (c->nr != __HYPERVISOR_iret)
         decode_result(t, c);
     if (failed)
-        look(p, t, LOOK_PLAIN);
+        set_colour(p, t, PLAIN);
     if (th != NULL)
         put_sent(t, th);
     if (!c->returned || !p->o.show_took)
         return;
-    look(p, t, LOOK_DIM);
+    set_colour(p, t, DIM);
     text_str(t, " <");
     text_took(t, p->clock, p->o.instructions, c->ticks);
     text_str(t, ">");
-    look(p, t, LOOK_PLAIN);
+    set_colour(p, t, PLAIN);
 }
 
 static void build_call(struct printer *p, const struct call *c, const struct thread *th, bool resumed)
@@ -92,9 +100,18 @@ static void build_call(struct printer *p, const struct call *c, const struct thr
 
 static void call_begins(struct printer *p, const struct call *c)
 {
-    struct thread *th = thread_find_or_add(p, c->v);
+    bool fresh;
+    struct thread *th = &p->threads[vcpu_place(&p->places, c->v, &fresh)];
 
-    order_open(p, th, c->depth < MAX_DEPTH ? c->depth : MAX_DEPTH - 1, c);
+    if (fresh) {
+        order_flush(p);                 /* calls of whose place it was may be in it */
+        *th = (struct thread){ .nr_sent = 0 };
+    }
+    order_open(p, c);
+    for (unsigned d = c->depth; d < MAX_DEPTH; d++)
+        th->open[d].call = NULL;
+    th->open[c->depth].call = c;
+    th->open[c->depth].shown = false;
     th->nr_sent = 0;
 }
 
@@ -103,22 +120,19 @@ static void call_begins(struct printer *p, const struct call *c)
 static void call_ends(struct printer *p, const struct item *item)
 {
     const struct call *c = item->call;
-    unsigned depth = c->depth < MAX_DEPTH ? c->depth : MAX_DEPTH - 1;
-    struct thread *th = thread_find(p, c->v);
-    struct open_call *o = th != NULL && th->open[depth].call == c ? &th->open[depth] : NULL;
-    bool resumed = o != NULL ? o->shown : !c->began;
-    bool want = o != NULL && o->shown ? c->returned : filter_wants(p->o.filter, item, p->m);
+    struct thread *th = thread_of(p, c->v);
+    bool began = th != NULL && th->open[c->depth].call == c;
+    bool shown = began && th->open[c->depth].shown, resumed = began ? shown : !c->began;
+    bool want = shown ? c->returned : filter_wants(p->o.filter, item, p->m);
 
     if (want)
-        build_call(p, c, o != NULL ? th : NULL, resumed);
-    if (o != NULL && !o->passed) {
-        order_close(p, th, depth, want);
-    } else {
-        if (o != NULL)
-            o->call = NULL;
-        if (want)
-            order_line(p, th, resumed ? c->end : c->start, c->v);
-    }
+        build_call(p, c, began ? th : NULL, resumed);
+    if (began && order_waits(p, c))
+        order_close(p, c, want);
+    else if (want)
+        order_line(p, resumed ? c->end : c->start, c->v);
+    if (began)
+        th->open[c->depth].call = NULL;
     if (th != NULL)
         th->nr_sent = 0;
 }
@@ -131,25 +145,25 @@ static void other_item(struct printer *p, const struct item *item)
     if (!filter_wants(p->o.filter, item, p->m))
         return;
     t->len = 0;
-    look(p, t, item->kind == ITEM_LOST ? LOOK_LOST : LOOK_ITEM);
+    set_colour(p, t, item->kind == ITEM_LOST ? LOST : ITEM);
     text_str(t, "--- ");
     decode_item(t, item);
     text_str(t, " ---");
-    look(p, t, LOOK_PLAIN);
-    order_line(p, thread_find(p, item->v), item->tsc, item->v);
+    set_colour(p, t, PLAIN);
+    order_line(p, item->tsc, item->v);
 }
 
 /* The call that sends an event says so; timers and devices have no call that could. */
 static bool sent_by_call(struct printer *p, const struct item *item)
 {
-    struct thread *th = item->send.how == TRACE_SEND_VIRQ ? NULL : thread_find(p, item->v);
+    struct thread *th = item->send.how == TRACE_SEND_VIRQ ? NULL : thread_of(p, item->v);
     struct item call = { .kind = ITEM_CALL_BEGIN, .v = item->v };
 
     if (th == NULL)
         return false;
     for (unsigned d = 0; d < MAX_DEPTH; d++)
         if (th->open[d].call != NULL)
-            call.call = th->open[d].call;
+            call.call = th->open[d].call;   /* the youngest */
     if (call.call == NULL || !filter_wants(p->o.filter, &call, p->m))
         return false;
     if (th->nr_sent < MAX_SENT)
@@ -173,19 +187,14 @@ static void text_item(void *state, const struct item *item)
 
 static void text_idle(void *state)
 {
-    struct printer *p = state;
-
-    order_pass_all(p);
-    fflush(p->o.out);
+    order_flush(state);
 }
 
 static int text_end(void *state)
 {
     struct printer *p = state;
 
-    order_pass_all(p);
-    for (unsigned i = 0; i < VCPU_PLACES; i++)
-        free(p->threads[i].kept);
+    order_flush(p);
     free(p->line.buf);
     free(p->aside.buf);
     free(p);
@@ -194,22 +203,15 @@ static int text_end(void *state)
 
 static void *text_open(const struct output_options *o, struct model *m)
 {
-    struct printer *p = calloc(1, sizeof(*p));
+    struct printer *p = xcalloc(1, sizeof(*p));
 
-    if (p == NULL)
-        return NULL;
     p->o = *o;
     p->m = m;
     p->clock = model_clock(m);
-    p->line = (struct text){ .buf = malloc(LINE_BYTES), .size = LINE_BYTES };
-    p->aside = (struct text){ .buf = malloc(LINE_BYTES), .size = LINE_BYTES };
+    p->line = (struct text){ .buf = xcalloc(1, LINE_BYTES), .size = LINE_BYTES };
+    p->aside = (struct text){ .buf = xcalloc(1, LINE_BYTES), .size = LINE_BYTES };
     vcpu_table_init(&p->places, VCPU_PLACES);
-    if (p->line.buf != NULL && p->aside.buf != NULL)
-        return p;
-    free(p->line.buf);
-    free(p->aside.buf);
-    free(p);
-    return NULL;
+    return p;
 }
 
 const struct output_type text_output = {

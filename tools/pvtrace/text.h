@@ -1,4 +1,4 @@
-/* Shared by text.c, which says what a line is, and text_order.c, which says when it is printed. */
+/* Between text.c, which says what a line is, and text_order.c, which says when it is printed. */
 #ifndef PVTRACE_TEXT_H
 #define PVTRACE_TEXT_H
 
@@ -7,24 +7,26 @@
 
 #define MAX_DEPTH 2u                /* a multicall and its member */
 #define MAX_SENT 8u
+#define MAX_QUEUE 256u
+#define QUEUE_BYTES 16384u
 
-struct open_call {
-    const struct call *call;        /* NULL: none */
-    bool passed;                    /* nothing waits for it: its beginning was printed, or is not wanted */
-    bool shown;                     /* its beginning was printed */
-    size_t mark;                    /* where its line belongs among the kept ones */
-};
-
-/* A vCPU. It waits (is in the list) while it has a call open that has not passed; lines are kept only
- * then. */
+/* A vCPU. */
 struct thread {
-    struct open_call open[MAX_DEPTH];
-    struct thread *before, *after;
-    bool waits;
-    char *kept;
-    size_t kept_bytes;
+    struct {
+        const struct call *call;    /* NULL: none */
+        bool shown;                 /* its beginning was printed */
+    } open[MAX_DEPTH];
     unsigned nr_sent;               /* events that the youngest call sent, and where to */
     struct vcpu_id sent[MAX_SENT];
+};
+
+/* A line in the queue, or the place of one. */
+struct entry {
+    const struct call *call;        /* that has not ended, its line comes here; NULL: the line is there */
+    uint64_t tsc;
+    struct vcpu_id v;
+    const char *text;
+    size_t len;
 };
 
 struct printer {
@@ -35,27 +37,28 @@ struct printer {
     struct text aside;              /* beginnings of calls, printed before it */
     uint64_t first_tsc, last_tsc;   /* of printed lines, for relative times */
     bool any;
-    struct thread *oldest, *youngest;
-    unsigned nr_keepers;            /* threads that have room for lines */
+    unsigned nr;                    /* entries of the queue */
+    size_t used;
+    struct entry queue[MAX_QUEUE];
+    char bytes[QUEUE_BYTES];        /* their texts */
     struct vcpu_table places;
     struct thread threads[VCPU_PLACES];
 };
 
-enum look { LOOK_PLAIN, LOOK_DIM, LOOK_ITEM, LOOK_FAILED, LOOK_LOST };
-void look(const struct printer *p, struct text *t, enum look l);
+enum colour { PLAIN, DIM, ITEM, FAILED, LOST };
+void set_colour(const struct printer *p, struct text *t, enum colour colour);
 
 /* text.c: "name(arguments <unfinished ...>" of a call into p->aside; false: it is not wanted. */
 bool text_beginning(struct printer *p, const struct call *c);
 
 /* text_order.c. A line is p->line, without time and vCPU. */
-struct thread *thread_find(struct printer *p, struct vcpu_id v);        /* NULL: has no state */
-struct thread *thread_find_or_add(struct printer *p, struct vcpu_id v);
-void order_open(struct printer *p, struct thread *th, unsigned depth, const struct call *c);
-/* A line that begins now. th may be NULL. */
-void order_line(struct printer *p, struct thread *th, uint64_t tsc, struct vcpu_id v);
-/* The call at this depth has ended and has not passed; with_line: p->line is its line. */
-void order_close(struct printer *p, struct thread *th, unsigned depth, bool with_line);
-/* Shows everything that waits. */
-void order_pass_all(struct printer *p);
+void order_open(struct printer *p, const struct call *c);
+/* Does the line of this call still have its place? Then order_close puts p->line there, or takes the
+ * place away. */
+bool order_waits(const struct printer *p, const struct call *c);
+void order_close(struct printer *p, const struct call *c, bool with_line);
+/* A line that begins now. */
+void order_line(struct printer *p, uint64_t tsc, struct vcpu_id v);
+void order_flush(struct printer *p);
 
 #endif

@@ -1,34 +1,28 @@
-/* Owns the order of the lines: that in which they began. A call's line is complete only at its end, so it
- * waits, and the lines of its vCPU that come meanwhile are kept behind it. Who waits is in a list, oldest
- * first. As soon as a line has to come out that began later (another vCPU's, or more than can be kept),
- * those before it in the list pass: their calls are printed as <unfinished ...>, and text.c prints their
- * ends as lines of their own. */
-#include <stdlib.h>
+/* The order of the lines: that in which they began. A call's line is complete only at its end, so the
+ * call gets a place in a queue, and the lines of its vCPU that come meanwhile stand behind it. As soon as
+ * a line has to come out that began later (another vCPU's, or more than can be kept), all before it do:
+ * the calls among them are printed as <unfinished ...>, and text.c prints their ends as lines of their
+ * own. Called by text.c.
+ *
+ *   Q1  the entries of a vCPU are neighbours, and one of them at least is an open call
+ *   Q2  a call that is open and not in the queue has been printed as unfinished, or is not wanted */
 #include <string.h>
 
 #include "tools/pvtrace/text.h"
 
-#define KEPT_BYTES 16384u           /* of each vCPU */
-#define MAX_KEEPERS 256u            /* vCPUs that can keep lines; others have to pass */
-
-struct kept_line {                  /* its text follows */
-    uint64_t tsc;
-    struct vcpu_id v;
-    uint32_t len;
-};
-
-void look(const struct printer *p, struct text *t, enum look l)
+void set_colour(const struct printer *p, struct text *t, enum colour colour)
 {
     static const char *const codes[] = { "\033[0m", "\033[2m", "\033[36m", "\033[31m", "\033[1;31m" };
 
     if (p->o.colour)
-        text_str(t, codes[l]);
+        text_str(t, codes[colour]);
 }
 
 /* --- Out -------------------------------------------------------------------------------------------- */
 static void put_time(const struct printer *p, struct text *t, uint64_t tsc)
 {
-    uint64_t from = p->first_tsc;
+    uint64_t from = p->o.times == TIME_SYSTEM ? p->clock->zero
+                    : p->o.times == TIME_DELTA ? p->last_tsc : p->first_tsc;
 
     if (p->o.times == TIME_NONE)
         return;
@@ -37,10 +31,6 @@ static void put_time(const struct printer *p, struct text *t, uint64_t tsc)
         text_dec(t, tsc);
         return;
     }
-    if (p->o.times == TIME_SYSTEM)
-        from = p->clock->zero;
-    else if (p->o.times == TIME_DELTA)
-        from = p->last_tsc;
     if (tsc < from)
         text_put(t, "-", 1);
     text_fixed(t, clock_ns(p->clock, tsc < from ? from - tsc : tsc - from), 9);
@@ -50,17 +40,17 @@ static void put_time(const struct printer *p, struct text *t, uint64_t tsc)
 static void print(struct printer *p, uint64_t tsc, struct vcpu_id v, const char *s, size_t len)
 {
     char buf[128];
-    struct text t = { .buf = buf, .size = sizeof(buf) };
+    struct text t = TEXT(buf);
 
     if (!p->any)
         p->first_tsc = p->last_tsc = tsc;
     p->any = true;
-    look(p, &t, LOOK_DIM);
+    set_colour(p, &t, DIM);
     text_put(&t, "[", 1);
     text_vcpu(&t, v);
     put_time(p, &t, tsc);
     text_put(&t, "]", 1);
-    look(p, &t, LOOK_PLAIN);
+    set_colour(p, &t, PLAIN);
     text_put(&t, " ", 1);
     p->last_tsc = tsc;
     fwrite_unlocked(t.buf, 1, t.len, p->o.out);
@@ -80,154 +70,122 @@ static void finish(struct text *t)
     }
 }
 
-static void print_kept(struct printer *p, const struct thread *th, size_t from, size_t to)
+static void print_unfinished(struct printer *p, const struct call *c)
 {
-    struct kept_line k;
-
-    for (; from < to; from += sizeof(k) + k.len) {
-        memcpy(&k, th->kept + from, sizeof(k));
-        print(p, k.tsc, k.v, th->kept + from + sizeof(k), k.len);
-    }
+    if (!text_beginning(p, c))
+        return;
+    finish(&p->aside);
+    print(p, c->start, c->v, p->aside.buf, p->aside.len);
 }
 
-/* p->line behind what waits, at its place there. false: no room. */
-static bool keep(struct printer *p, struct thread *th, size_t mark, uint64_t tsc, struct vcpu_id v)
+/* --- The queue -------------------------------------------------------------------------------------- */
+static void flush_first(struct printer *p, unsigned n)
 {
-    struct kept_line k = { .tsc = tsc, .v = v, .len = (uint32_t)p->line.len };
-    size_t size = sizeof(k) + p->line.len;
+    for (unsigned i = 0; i < n; i++) {
+        const struct entry *e = &p->queue[i];
 
-    if (th->kept == NULL) {
-        if (p->nr_keepers == MAX_KEEPERS || (th->kept = malloc(KEPT_BYTES)) == NULL)
-            return false;
-        p->nr_keepers++;
+        if (e->call != NULL)
+            print_unfinished(p, e->call);
+        else
+            print(p, e->tsc, e->v, e->text, e->len);
     }
-    if (size > KEPT_BYTES - th->kept_bytes)
+    p->nr -= n;
+    memmove(p->queue, p->queue + n, p->nr * sizeof(p->queue[0]));
+    if (p->nr == 0)
+        p->used = 0;
+}
+
+void order_flush(struct printer *p)
+{
+    flush_first(p, p->nr);
+}
+
+/* The index behind v's last entry; 0: it has none. */
+static unsigned end_of(const struct printer *p, struct vcpu_id v)
+{
+    unsigned n = p->nr;
+
+    while (n > 0 && !same_vcpu(p->queue[n - 1].v, v))
+        n--;
+    return n;
+}
+
+static struct entry *entry_of(struct printer *p, const struct call *c)
+{
+    for (unsigned i = p->nr; i-- > 0;)
+        if (p->queue[i].call == c)
+            return &p->queue[i];
+    return NULL;
+}
+
+bool order_waits(const struct printer *p, const struct call *c)
+{
+    return entry_of((struct printer *)p, c) != NULL;
+}
+
+static bool keep_text(struct printer *p, struct entry *e)
+{
+    if (p->line.len > QUEUE_BYTES - p->used)
         return false;
-    memmove(th->kept + mark + size, th->kept + mark, th->kept_bytes - mark);
-    memcpy(th->kept + mark, &k, sizeof(k));
-    memcpy(th->kept + mark + sizeof(k), p->line.buf, p->line.len);
-    th->kept_bytes += size;
+    e->text = memcpy(p->bytes + p->used, p->line.buf, p->line.len);
+    e->len = p->line.len;
+    e->call = NULL;
+    p->used += p->line.len;
     return true;
 }
 
-/* --- Who waits -------------------------------------------------------------------------------------- */
-static void wait_begin(struct printer *p, struct thread *th)
+/* A call of the same depth that is still there is not going to return: it does not wait for that. */
+void order_open(struct printer *p, const struct call *c)
 {
-    th->before = p->youngest;
-    th->after = NULL;
-    *(p->youngest != NULL ? &p->youngest->after : &p->oldest) = th;
-    p->youngest = th;
-    th->waits = true;
-}
-
-static void wait_end(struct printer *p, struct thread *th)
-{
-    *(th->before != NULL ? &th->before->after : &p->oldest) = th->after;
-    *(th->after != NULL ? &th->after->before : &p->youngest) = th->before;
-    th->waits = false;
-}
-
-static void pass(struct printer *p, struct thread *th)
-{
-    size_t at = 0;
-
-    for (unsigned d = 0; d < MAX_DEPTH; d++) {
-        struct open_call *o = &th->open[d];
-
-        if (o->call == NULL || o->passed)
-            continue;
-        print_kept(p, th, at, o->mark);
-        at = o->mark;
-        o->passed = true;
-        o->shown = text_beginning(p, o->call);
-        if (o->shown) {
-            finish(&p->aside);
-            print(p, o->call->start, o->call->v, p->aside.buf, p->aside.len);
-        }
-    }
-    print_kept(p, th, at, th->kept_bytes);
-    th->kept_bytes = 0;
-    if (th->waits)
-        wait_end(p, th);
-}
-
-static void pass_before(struct printer *p, const struct thread *th)
-{
-    while (p->oldest != NULL && p->oldest != th)
-        pass(p, p->oldest);
-}
-
-void order_pass_all(struct printer *p)
-{
-    pass_before(p, NULL);
-}
-
-struct thread *thread_find(struct printer *p, struct vcpu_id v)
-{
-    int at = vcpu_find(&p->places, v);
-
-    return at >= 0 ? &p->threads[at] : NULL;
-}
-
-struct thread *thread_find_or_add(struct printer *p, struct vcpu_id v)
-{
-    bool fresh;
-    struct thread *th = &p->threads[vcpu_place(&p->places, v, &fresh)];
-
-    if (!fresh)
-        return th;
-    if (th->waits) {
-        pass_before(p, th);
-        pass(p, th);
-    }
-    *th = (struct thread){ .kept = th->kept };
-    return th;
-}
-
-/* --- Lines ------------------------------------------------------------------------------------------ */
-void order_open(struct printer *p, struct thread *th, unsigned depth, const struct call *c)
-{
+    unsigned end = end_of(p, c->v);
     bool stale = false;
 
-    for (unsigned d = depth; d < MAX_DEPTH; d++)
-        stale |= th->open[d].call != NULL;
-    if (th->waits && (th != p->youngest || stale)) {
-        pass_before(p, th);
-        pass(p, th);
-    }
-    for (unsigned d = depth; d < MAX_DEPTH; d++)
-        th->open[d].call = NULL;
-    th->open[depth] = (struct open_call){ .call = c, .mark = th->kept_bytes };
-    if (!th->waits)
-        wait_begin(p, th);
+    for (unsigned i = end; i-- > 0 && same_vcpu(p->queue[i].v, c->v);)
+        stale |= p->queue[i].call != NULL && p->queue[i].call->depth >= c->depth;
+    if (end > 0 && (end < p->nr || stale))
+        flush_first(p, end);
+    if (p->nr == MAX_QUEUE)
+        order_flush(p);
+    p->queue[p->nr++] = (struct entry){ .call = c, .tsc = c->start, .v = c->v };
 }
 
-void order_line(struct printer *p, struct thread *th, uint64_t tsc, struct vcpu_id v)
+void order_line(struct printer *p, uint64_t tsc, struct vcpu_id v)
 {
     finish(&p->line);
-    if (th != NULL && th->waits && th == p->youngest && keep(p, th, th->kept_bytes, tsc, v))
-        return;
-    order_pass_all(p);
+    if (p->nr > 0 && p->nr < MAX_QUEUE && same_vcpu(p->queue[p->nr - 1].v, v)) {
+        p->queue[p->nr] = (struct entry){ .tsc = tsc, .v = v };
+        if (keep_text(p, &p->queue[p->nr])) {
+            p->nr++;
+            return;
+        }
+    }
+    order_flush(p);
     print(p, tsc, v, p->line.buf, p->line.len);
 }
 
 /* A member's line goes behind its multicall, if that waits too; any other comes out, and what was kept
  * behind it. */
-void order_close(struct printer *p, struct thread *th, unsigned depth, bool with_line)
+void order_close(struct printer *p, const struct call *c, bool with_line)
 {
-    const struct call *c = th->open[depth].call;
-    bool inner = depth > 0 && th->open[0].call != NULL && !th->open[0].passed;
+    struct entry *e = entry_of(p, c);
+    unsigned at = (unsigned)(e - p->queue), end;
+    bool inner = false;
 
-    if (with_line)
+    for (unsigned i = 0; i < at; i++)
+        inner |= p->queue[i].call != NULL && same_vcpu(p->queue[i].v, c->v);
+    if (with_line) {
         finish(&p->line);
-    th->open[depth].call = NULL;
-    if (inner && (!with_line || keep(p, th, th->open[depth].mark, c->start, c->v)))
-        return;
-    if (with_line || th->kept_bytes > 0)
-        pass_before(p, th);
-    if (with_line && !inner)
-        print(p, c->start, c->v, p->line.buf, p->line.len);
-    pass(p, th);
-    if (with_line && inner)
-        print(p, c->start, c->v, p->line.buf, p->line.len);
+        if (inner && keep_text(p, e))
+            return;
+        e->text = p->line.buf;
+        e->len = p->line.len;
+        e->call = NULL;
+    } else {
+        memmove(e, e + 1, (--p->nr - at) * sizeof(*e));
+    }
+    end = end_of(p, c->v);
+    if (end > 0 && !(inner && !with_line))
+        flush_first(p, end);
+    if (p->nr == 0)
+        p->used = 0;
 }
