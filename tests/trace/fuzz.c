@@ -69,6 +69,7 @@ static void read_trace(const char *path, const struct output_type *type, const s
     struct run run = { .type = type, .o = o };
     struct source *source = source_open(path, &so);
     struct record record;
+    enum next next;
     unsigned n = 0;
 
     if (!source)
@@ -77,7 +78,9 @@ static void read_trace(const char *path, const struct output_type *type, const s
     run.state = type->open(o, run.model);
     if (!run.model || !run.state)
         abort();
-    while (source_next(source, &record)) {
+    while ((next = source_next(source, &record)) != NEXT_END) {
+        if (next == NEXT_WAIT)
+            continue;
         model_record(run.model, &record);
         if (++n % 64 == 0 && type->idle)
             type->idle(run.state);
@@ -99,7 +102,7 @@ static void try_one(const uint8_t *data, size_t size, unsigned how)
         .times = how & HOW_TIMES ? TIME_DELTA : TIME_SYSTEM,
         .show_took = true,
         .instructions = how & HOW_INSTRUCTIONS,
-        .sort = "time",
+        .sort = SORT_TIME,
         .filter = filter,
         .file = "<&\n\xff.trace",
     };

@@ -44,7 +44,7 @@ const char *row_name(uint32_t nr, struct label *buf);   /* of the hypercall */
 void tally_add(struct tally *to, const struct tally *t);
 typedef int row_order(const void *, const void *);      /* of two struct rows, for qsort */
 row_order by_number, by_away;
-row_order *order_of(const char *word);                  /* time, calls, errors, name */
+extern row_order *const row_orders[];                   /* by enum sort_order */
 
 /* --- account.c -------------------------------------------------------------------------------------- */
 #define MAX_GUESTS 64u              /* the last stands for all that have no other place */

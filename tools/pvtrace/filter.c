@@ -1,51 +1,56 @@
-/* Owns what the user may say of items: -e (rules, all of which an item must pass), -p (guests, one of
- * which it must concern), -z and -Z (how a call ended). options.c passes the words; filter_match.c applies
- * what became of them. */
+/* What the user may say of items: -e (rules, all of which an item must pass), -p (guests, one of which it
+ * must concern), -z and -Z (how a call ended). Whether an item passes is filter_match.c's. Called by
+ * options.c. */
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "common/compiler.h"
 #include "tools/pvtrace/filter.h"
 #include "tools/pvtrace/ops.h"
+#include "tools/pvtrace/util.h"
 
 /* Words for items that are no calls, and for several things at once. */
 static const struct {
     const char *name;
     uint32_t kinds;
-} kinds[] = {
-    { "trap",     KIND(ITEM_TRAP) },
-    { "pf",       KIND_PAGE_FAULT },
-    { "ptwr",     KIND(ITEM_PTWR) },
-    { "emulated", KIND(ITEM_EMULATED) },
-    { "send",     KIND(ITEM_SEND) },
-    { "upcall",   KIND(ITEM_UPCALL) },
-    { "switch",   KIND(ITEM_SCHED) },
-    { "runstate", KIND(ITEM_RUNSTATE) },
-    { "mem",      KIND(ITEM_MEM) },
-    { "grantmap", KIND_GRANT },
-    { "counter",  KIND(ITEM_COUNTER) },
-    { "other",    KIND(ITEM_OTHER) },
-};
-
-static const struct {
-    const char *name, *members;
-} sets[] = {
-    { "mmu", "mmu_update,update_va_mapping,update_va_mapping_otherdomain,mmuext_op,ptwr" },
-    { "event", "event_channel_op,event_channel_op_compat,set_callbacks,callback_op,nmi_op,send,upcall" },
-    { "grant", "grant_table_op,grantmap" },
-    { "memory", "memory_op,mem" },
-    { "sched", "sched_op,sched_op_compat,switch" },
-    { "time", "set_timer_op,VCPUOP_set_periodic_timer,VCPUOP_stop_periodic_timer,VCPUOP_set_singleshot_timer,"
-              "VCPUOP_stop_singleshot_timer" },
-    { "vcpu", "vcpu_op,stack_switch,fpu_taskswitch,set_segment_base" },
-    { "desc", "set_trap_table,set_gdt,update_descriptor,set_debugreg,get_debugreg,MMUEXT_SET_LDT" },
-    { "console", "console_io" },
-    { "emul", "ptwr,emulated" },
+    const char *members;
+    bool every_call;
+} words[] = {
+    { "all", KIND_ALL, "", true },
+    { "none", 0, "", false },
+    { "hypercall", 0, "", true },
+    { "args", 0, "", true },
+    { "mmu", 0, "mmu_update,update_va_mapping,update_va_mapping_otherdomain,mmuext_op,ptwr", false },
+    { "event", 0, "event_channel_op,event_channel_op_compat,set_callbacks,callback_op,nmi_op,send,upcall",
+      false },
+    { "grant", 0, "grant_table_op,grantmap", false },
+    { "memory", 0, "memory_op,mem", false },
+    { "sched", 0, "sched_op,sched_op_compat,switch", false },
+    { "time", 0, "set_timer_op,VCPUOP_set_periodic_timer,VCPUOP_stop_periodic_timer,"
+                 "VCPUOP_set_singleshot_timer,VCPUOP_stop_singleshot_timer", false },
+    { "vcpu", 0, "vcpu_op,stack_switch,fpu_taskswitch,set_segment_base", false },
+    { "desc", 0, "set_trap_table,set_gdt,update_descriptor,set_debugreg,get_debugreg,MMUEXT_SET_LDT",
+      false },
+    { "console", 0, "console_io", false },
+    { "emul", 0, "ptwr,emulated", false },
+    { "trap", KIND(ITEM_TRAP), "", false },
+    { "pf", KIND_PAGE_FAULT, "", false },
+    { "ptwr", KIND(ITEM_PTWR), "", false },
+    { "emulated", KIND(ITEM_EMULATED), "", false },
+    { "send", KIND(ITEM_SEND), "", false },
+    { "upcall", KIND(ITEM_UPCALL), "", false },
+    { "switch", KIND(ITEM_SCHED), "", false },
+    { "runstate", KIND(ITEM_RUNSTATE), "", false },
+    { "mem", KIND(ITEM_MEM), "", false },
+    { "grantmap", KIND_GRANT, "", false },
+    { "counter", KIND(ITEM_COUNTER), "", false },
+    { "other", KIND(ITEM_OTHER), "", false },
 };
 
 struct filter *filter_new(void)
 {
-    return calloc(1, sizeof(struct filter));
+    return xcalloc(1, sizeof(struct filter));
 }
 
 void filter_free(struct filter *f)
@@ -53,105 +58,86 @@ void filter_free(struct filter *f)
     free(f);
 }
 
-/* --- What the user says ----------------------------------------------------------------------------- */
-static bool add_simple(struct rule *r, const char *name)
+/* --- -e --------------------------------------------------------------------------------------------- */
+static bool is(const char *name, size_t len, const char *known)
 {
-    if (strcasecmp(name, "none") == 0)
-        return true;
-    if (strcasecmp(name, "all") == 0 || strcasecmp(name, "hypercall") == 0 || strcasecmp(name, "args") == 0) {
-        r->calls = UINT64_MAX;
-        r->unnamed = true;
-        if (strcasecmp(name, "all") == 0)
-            r->kinds |= KIND_ALL;
-        return true;
-    }
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-        if (strcasecmp(name, kinds[i].name) == 0) {
-            r->kinds |= kinds[i].kinds;
-            return true;
-        }
-    for (uint32_t nr = 0; nr < ABI_HYPERCALLS; nr++) {
-        const char *known = hypercall_name(nr);
+    return known != NULL && strncasecmp(name, known, len) == 0 && known[len] == '\0';
+}
 
-        if (known != NULL && strcasecmp(name, known) == 0) {
+static bool add_call(struct rule *r, const char *name, size_t len)
+{
+    for (uint32_t nr = 0; nr < ABI_HYPERCALLS; nr++) {
+        if (is(name, len, hypercall_name(nr))) {
             r->calls |= 1ull << nr;
             return true;
         }
+        for (uint32_t op = 0; op < NR_OPERATIONS; op++)
+            if (is(name, len, abi_operation_name(nr, op)) && r->nr_operations < MAX_OPERATIONS) {
+                r->operations[r->nr_operations++] = abi_operation_name(nr, op);
+                return true;
+            }
     }
     return false;
 }
 
-static bool add_operation(struct rule *r, const char *name)
+/* The first name of the list that is not known; NULL: all are. */
+static const char *add_list(struct rule *r, const char *list)
 {
-    if (!operation_exists(name) || r->nr_operations == MAX_OPERATIONS || strlen(name) >= MAX_NAME)
-        return false;
-    strcpy(r->operations[r->nr_operations++], name);
-    return true;
-}
+    for (size_t len; *list != '\0'; list += len + (list[len] == ',')) {
+        unsigned i = 0;
 
-/* Calls add for each name of a list; false: it did not know *unknown, which the caller frees. */
-static bool add_list(struct rule *r, const char *list, char **unknown, bool may_be_set);
-
-static bool add_name(struct rule *r, const char *name, bool may_be_set)
-{
-    char *unknown;
-
-    for (size_t i = 0; may_be_set && i < sizeof(sets) / sizeof(sets[0]); i++)
-        if (strcasecmp(name, sets[i].name) == 0) {
-            add_list(r, sets[i].members, &unknown, false);
-            return true;
+        len = strcspn(list, ",");
+        while (i < ARRAY_SIZE(words) && !is(list, len, words[i].name))
+            i++;
+        if (i == ARRAY_SIZE(words)) {
+            if (!add_call(r, list, len))
+                return list;
+            continue;
         }
-    return add_simple(r, name) || add_operation(r, name);
+        r->kinds |= words[i].kinds;
+        r->unnamed |= words[i].every_call;
+        r->calls |= words[i].every_call ? UINT64_MAX : 0;
+        add_list(r, words[i].members);
+    }
+    return NULL;
 }
 
-static bool add_list(struct rule *r, const char *list, char **unknown, bool may_be_set)
+/* Names one after the other, with commas, as lines of some 100 characters. */
+static void print_name(FILE *out, const char *name, unsigned *column)
 {
-    bool ok = true;
+    const char *between = *column == 0 ? "" : *column > 84 ? ",\n                " : ", ";
 
-    while (ok && *list != '\0') {
-        size_t len = strcspn(list, ",");
-        char *name = strndup(list, len);
-
-        ok = name != NULL && (add_name(r, name, may_be_set) || !may_be_set);
-        if (ok)
-            free(name);
-        else
-            *unknown = name;
-        list += len + (list[len] == ',');
-    }
-    return ok;
+    if (name == NULL)
+        return;
+    fprintf(out, "%s%s", between, name);
+    *column = (*column == 0 || *column > 84 ? 16 : *column) + (unsigned)strlen(name) + 2;
 }
 
 void filter_help(FILE *out)
 {
-    fprintf(out, "known are:\n  sets          all, none, hypercall");
-    for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++)
-        fprintf(out, ", %s", sets[i].name);
-    fprintf(out, "\n  not calls     ");
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-        fprintf(out, "%s%s", i == 0 ? "" : ", ", kinds[i].name);
-    fprintf(out, "\n  how it ended  failed, status=failed, status=successful\n  hypercalls   ");
-    for (uint32_t nr = 0, column = 0; nr < ABI_HYPERCALLS; nr++) {
-        const char *name = hypercall_name(nr);
+    unsigned column = 0;
 
-        if (name == NULL)
-            continue;
-        column += (uint32_t)strlen(name) + 1;
-        fprintf(out, "%s%s", column > 90 ? "\n                " : " ", name);
-        column = column > 90 ? (uint32_t)strlen(name) : column;
-    }
+    fprintf(out, "known are:\n  sets, kinds   ");
+    for (unsigned i = 0; i < ARRAY_SIZE(words); i++)
+        print_name(out, words[i].name, &column);
+    fprintf(out, "\n  how it ended  failed, status=failed, status=successful\n  hypercalls    ");
+    column = 0;
+    for (uint32_t nr = 0; nr < ABI_HYPERCALLS; nr++)
+        print_name(out, hypercall_name(nr), &column);
     fprintf(out, "\n  and their sub-operations, as EVTCHNOP_send or MMUEXT_PIN_L4_TABLE\n");
 }
 
-static bool unknown_name(char *name)
+static bool unknown_name(const char *list)
 {
-    const char *close = name != NULL && *name != '\0' ? closest_name(name) : NULL;
+    char name[64];
+    const char *close;
 
-    fprintf(stderr, "pvtrace: -e: '%s' is no hypercall, sub-operation or set; ", name != NULL ? name : "");
+    snprintf(name, sizeof(name), "%.*s", (int)MIN(strcspn(list, ","), sizeof(name)), list);
+    close = name[0] != '\0' ? closest_name(name) : NULL;
+    fprintf(stderr, "pvtrace: -e: '%s' is no hypercall, sub-operation or set; ", name);
     if (close != NULL)
         fprintf(stderr, "did you mean '%s'? ", close);
     filter_help(stderr);
-    free(name);
     return false;
 }
 
@@ -170,8 +156,7 @@ static bool add_status(struct filter *f, const char *status)
 bool filter_expression(struct filter *f, const char *expr)
 {
     bool negative = *expr == '!';
-    const char *list = expr + negative;
-    char *unknown = NULL;
+    const char *list = expr + negative, *unknown;
     struct rule *r = &f->rules[f->nr_rules];
 
     if (strcmp(list, "fault") == 0 || strcmp(list, "failed") == 0)
@@ -189,7 +174,8 @@ bool filter_expression(struct filter *f, const char *expr)
         return false;
     }
     *r = (struct rule){ .negative = negative };
-    if (*list == '\0' || !add_list(r, list, &unknown, true))
+    unknown = *list != '\0' ? add_list(r, list) : list;
+    if (unknown != NULL)
         return unknown_name(unknown);
     if (!negative)
         f->named |= r->kinds;
@@ -197,40 +183,37 @@ bool filter_expression(struct filter *f, const char *expr)
     return true;
 }
 
-static bool number(const char **s, uint16_t *n)
+/* --- -p --------------------------------------------------------------------------------------------- */
+/* The number at *s, which goes on behind it; -1: none there, or too large. */
+static long number(const char **s)
 {
-    unsigned long value;
     char *end;
+    unsigned long n = strtoul(*s, &end, 10);
 
-    if (**s < '0' || **s > '9')
-        return false;
-    value = strtoul(*s, &end, 10);
-    if (value > UINT16_MAX)
-        return false;
+    if (**s < '0' || **s > '9' || n > UINT16_MAX)
+        return -1;
     *s = end;
-    *n = (uint16_t)value;
-    return true;
+    return (long)n;
 }
 
+/* 1, d1, d1v0; anything else is a name. */
 bool filter_guest(struct filter *f, const char *guest)
 {
-    struct guest *g = &f->guests[f->nr_guests];
     const char *s = guest + (*guest == 'd');
-    bool is_number;
+    long domid = number(&s), vcpu = 0;
+    bool any_vcpu = *s != 'v';
 
-    if (f->nr_guests == MAX_GUESTS || strlen(guest) >= MAX_NAME || *guest == '\0') {
-        fprintf(stderr, "pvtrace: -p '%s': no name, one too long, or too many of them\n", guest);
+    if (f->nr_guests == MAX_GUESTS || *guest == '\0') {
+        fprintf(stderr, "pvtrace: -p '%s': no name, or too many of them\n", guest);
         return false;
     }
-    *g = (struct guest){ .any_vcpu = true };
-    is_number = number(&s, &g->v.domid);
-    if (is_number && *s == 'v') {
+    if (!any_vcpu) {
         s++;
-        g->any_vcpu = false;
-        is_number = number(&s, &g->v.vcpu);
+        vcpu = number(&s);
     }
-    if (!is_number || *s != '\0')
-        strcpy(g->name, guest);
-    f->nr_guests++;
+    f->guests[f->nr_guests++] = (struct guest){
+        .name = domid < 0 || vcpu < 0 || *s != '\0' ? guest : NULL,
+        .any_vcpu = any_vcpu, .v = { (uint16_t)domid, (uint16_t)vcpu },
+    };
     return true;
 }

@@ -1,4 +1,4 @@
-/* Shared by filter.c, which understands what the user wants, and filter_match.c, which applies it. */
+/* Between filter.c, which understands what the user wants, and filter_match.c, which applies it. */
 #ifndef PVTRACE_FILTER_H
 #define PVTRACE_FILTER_H
 
@@ -7,7 +7,6 @@
 #define MAX_RULES 64u
 #define MAX_GUESTS 64u
 #define MAX_OPERATIONS 64u          /* of one rule */
-#define MAX_NAME 48u
 
 #define KIND(k) (1u << (k))
 #define KIND_CALL (KIND(ITEM_CALL_BEGIN) | KIND(ITEM_CALL_END))
@@ -23,13 +22,13 @@ struct rule {
     uint32_t kinds;                 /* of items that are no calls */
     uint64_t calls;                 /* by number */
     unsigned nr_operations;
-    char operations[MAX_OPERATIONS][MAX_NAME];
+    const char *operations[MAX_OPERATIONS];
 };
 
 struct guest {
+    const char *name;               /* NULL: by number */
     bool any_vcpu;
     struct vcpu_id v;
-    char name[MAX_NAME];            /* not empty: that instead */
 };
 
 struct filter {

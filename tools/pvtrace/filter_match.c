@@ -1,11 +1,10 @@
-/* Owns whether an item is wanted. Asked by main.c for most outputs, and by those that see every item
+/* Whether an item is wanted. Asked by main.c for most outputs, and by those that see every item
  * themselves.
  *
  * What is wanted always: records lost, domains built and ended, what is recorded from here on. What has to
  * be named to be wanted: the single changes of a vCPU's state (a switch says the same in one line) and the
  * hypervisor's counters. */
 #include <string.h>
-#include <strings.h>
 
 #include "tools/pvtrace/filter.h"
 
@@ -33,14 +32,14 @@ static bool rule_matches(const struct rule *r, const struct item *item)
     if (r->nr_operations == 0 || (operation = call_operation(item->call)) == NULL)
         return false;
     for (unsigned i = 0; i < r->nr_operations; i++)
-        if (strcasecmp(operation, r->operations[i]) == 0)
+        if (strcmp(operation, r->operations[i]) == 0)
             return true;
     return false;
 }
 
 static bool guest_is(const struct guest *g, struct vcpu_id v, const struct model *m)
 {
-    if (g->name[0] != '\0')
+    if (g->name != NULL)
         return strcmp(model_domain_name(m, v.domid), g->name) == 0;
     return g->v.domid == v.domid && (g->any_vcpu || g->v.vcpu == v.vcpu);
 }

@@ -1,17 +1,20 @@
-/* Owns the run of the program: it opens the input and the outputs, hands every record to the model and
- * every item to the outputs that want it, and tells how it went by its exit status. */
+/* The run of the program: opens the input and the outputs, hands every record to the model and every item
+ * to the outputs that want it, waits for more, and tells how it went by its exit status. */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "tools/pvtrace/options.h"
+#include "tools/pvtrace/util.h"
 
 #define OUT_BUFFER (256u << 10)
+#define WAIT_MS 20
 #define PATIENCE_MS 100             /* of silence, before open calls are shown as unfinished */
+#define QUIET_MS 1000               /* of silence after the last counters: the trace has ended */
 
 static const struct output_type *const types[NR_OUTPUTS] = {
     [OUTPUT_TEXT] = &text_output, [OUTPUT_SUMMARY] = &summary_output, [OUTPUT_JSON] = &json_output,
@@ -34,14 +37,13 @@ struct run {
     struct output outputs[NR_OUTPUTS];
 };
 
-static volatile sig_atomic_t stopped, pipe_broken;
+static volatile sig_atomic_t pipe_broken;
 
 /* The second signal kills: SA_RESETHAND. */
 static void on_stop(int sig)
 {
     if (sig == SIGPIPE)
         pipe_broken = 1;
-    stopped = 1;
     source_stop();
 }
 
@@ -64,30 +66,23 @@ static bool same_file(const char *a, const char *b)
            S_ISREG(sa.st_mode);
 }
 
-static void refuse_overwriting(const struct options *o, const char *path)
-{
-    if (strcmp(o->file, "-") == 0 ? same_file("/dev/stdin", path) : same_file(o->file, path))
-        usage_error("%s is the input: it would be overwritten", path);
-    if (o->other != NULL && same_file(o->other, path))
-        usage_error("%s is the input: it would be overwritten", path);
-}
-
 /* Before anything is opened for writing, which would already empty it. */
 static void check_files(const struct options *o)
 {
+    const char *input = strcmp(o->file, "-") == 0 && o->ram == NULL ? "/dev/stdin" : o->file;
     const char *paths[NR_OUTPUTS + 2] = { o->out, o->source.save };
-    unsigned n = 2;
 
     for (unsigned i = 0; i < NR_OUTPUTS; i++)
-        if (i != OUTPUT_CTF)
-            paths[n++] = o->paths[i];
-    for (unsigned i = 0; i < n; i++) {
+        paths[i + 2] = i != OUTPUT_CTF ? o->paths[i] : NULL;
+    for (unsigned i = 0; i < NR_OUTPUTS + 2; i++) {
         if (paths[i] == NULL)
             continue;
-        refuse_overwriting(o, paths[i]);
+        if (same_file(input, paths[i]) || (o->other != NULL && same_file(o->other, paths[i])))
+            die("%s is the input: it would be overwritten", paths[i]);
         for (unsigned j = 0; j < i; j++)
-            if (paths[j] != NULL && (strcmp(paths[i], paths[j]) == 0 || same_file(paths[i], paths[j])))
-                usage_error("%s: two outputs to one file", paths[i]);
+            if (paths[j] != NULL &&
+                (strcmp(paths[i], paths[j]) == 0 || same_file(paths[i], paths[j])))
+                die("%s: two outputs to one file", paths[i]);
     }
 }
 
@@ -96,35 +91,35 @@ static FILE *open_file(const char *path)
     FILE *f = path != NULL ? fopen(path, "w") : stdout;
 
     if (f == NULL)
-        usage_error("%s: %s", path, strerror(errno));
+        die("%s: %s", path, strerror(errno));
     setvbuf(f, NULL, _IOFBF, OUT_BUFFER);
     return f;
 }
 
-static bool use_colour(const char *when, FILE *out)
+static bool use_colour(const struct options *o, FILE *out)
 {
     const char *term = getenv("TERM"), *no = getenv("NO_COLOR");
 
-    if (strcmp(when, "auto") != 0)
-        return strcmp(when, "always") == 0;
-    return isatty(fileno(out)) && term != NULL && strcmp(term, "dumb") != 0 && (no == NULL || *no == '\0');
+    if (o->colour != COLOUR_AUTO)
+        return o->colour == COLOUR_ALWAYS;
+    return isatty(fileno(out)) && term != NULL && strcmp(term, "dumb") != 0 &&
+           (no == NULL || *no == '\0');
 }
 
 static void open_output(struct run *r, enum output_nr nr)
 {
     struct output *out = &r->outputs[r->nr_outputs++];
     struct output_options options = r->o.output;
+    const char *path = r->o.paths[nr];
 
     out->type = types[nr];
-    out->path = r->o.paths[nr] != NULL ? r->o.paths[nr] : r->o.out != NULL ? r->o.out : "standard output";
+    out->path = path != NULL ? path : r->o.out != NULL ? r->o.out : "standard output";
     if (nr == OUTPUT_CTF)
-        options.directory = r->o.paths[nr];
+        options.directory = path;
     else
-        out->out = options.out = r->o.paths[nr] != NULL ? open_file(r->o.paths[nr]) : r->out;
-    options.colour = out->out != NULL && use_colour(r->o.colour, out->out);
+        out->out = options.out = path != NULL ? open_file(path) : r->out;
+    options.colour = out->out != NULL && use_colour(&r->o, out->out);
     out->state = out->type->open(&options, r->model);
-    if (out->state == NULL)
-        usage_error("%s: the %s output cannot begin", out->path, out->type->name);
 }
 
 /* --- The way of an item ----------------------------------------------------------------------------- */
@@ -145,28 +140,18 @@ static void dispatch(void *state, const struct item *item)
     }
 }
 
-static void flush(const struct run *r)
+/* Nothing to read for so long: what is known is shown at once, and calls that stay open after a while. */
+static void idle(const struct run *r, unsigned ms)
 {
-    for (unsigned i = 0; i < r->nr_outputs; i++)
-        if (r->outputs[i].out != NULL)
-            fflush(r->outputs[i].out);
-}
+    for (unsigned i = 0; i < r->nr_outputs; i++) {
+        const struct output *out = &r->outputs[i];
 
-/* Nothing to read for now: what is known is shown at once, and calls that stay open after a while. */
-static void idle(const struct run *r)
-{
-    const struct timespec pause = { .tv_nsec = 10 * 1000000 };
-
-    flush(r);
-    for (unsigned ms = 0; ms < PATIENCE_MS; ms += 10) {
-        if (stopped || !source_idle(r->source))
-            return;
-        nanosleep(&pause, NULL);
+        if (ms == PATIENCE_MS && out->type->idle != NULL)
+            out->type->idle(out->state);
+        if (out->out != NULL && ms % PATIENCE_MS == 0)
+            fflush(out->out);
     }
-    for (unsigned i = 0; i < r->nr_outputs; i++)
-        if (r->outputs[i].type->idle != NULL)
-            r->outputs[i].type->idle(r->outputs[i].state);
-    flush(r);
+    poll(NULL, 0, WAIT_MS);
 }
 
 /* What --hz says, as the record that the trace does not have; a trace that has one overrides it. */
@@ -179,18 +164,25 @@ static void assume_clock(struct run *r)
         model_record(r->model, &clock);
 }
 
-static void read_all(struct run *r)
+/* Of a trace in a growing file the counters are the last records; RAM and pipes say themselves when it
+ * ends. */
+static void read_records(struct run *r)
 {
-    bool live = r->o.source.follow || strcmp(r->o.file, "-") == 0;
-    struct record rec;
+    bool growing = !r->o.source.ram && strcmp(r->o.file, "-") != 0;
+    unsigned quiet_ms = 0;
+    struct record rec = { .event = 0 };
+    enum next next;
 
-    assume_clock(r);
-    while (!pipe_broken) {
-        if (live && !stopped && source_idle(r->source))
-            idle(r);
-        if (source_next(r->source, &rec) != 1)
-            break;
-        model_record(r->model, &rec);
+    while (!pipe_broken && (next = source_next(r->source, &rec)) != NEXT_END) {
+        if (next == NEXT_RECORD) {
+            model_record(r->model, &rec);
+            quiet_ms = 0;
+        } else {
+            if (growing && rec.event == TRC_PARAGON_COUNTER && quiet_ms >= QUIET_MS)
+                break;
+            idle(r, quiet_ms);
+            quiet_ms += WAIT_MS;
+        }
     }
     model_end(r->model);
 }
@@ -214,7 +206,8 @@ static int end_outputs(struct run *r)
         if (fflush(out->out) == 0 && !ferror(out->out))
             continue;
         failed = out->out;
-        fprintf(stderr, "pvtrace: %s: %s\n", out->path, errno != 0 ? strerror(errno) : "cannot be written");
+        fprintf(stderr, "pvtrace: %s: %s\n", out->path,
+                errno != 0 ? strerror(errno) : "cannot be written");
         status = EXIT_TROUBLE;
     }
     return status;
@@ -224,10 +217,9 @@ static int run_diff(struct run *r)
 {
     int status;
 
-    r->o.output.out = r->out;
-    r->o.output.colour = use_colour(r->o.colour, r->out);
+    r->o.output.out = open_file(r->o.out);
     status = diff_files(r->o.file, r->o.other, &r->o.output);
-    return fflush(r->out) == 0 || pipe_broken ? status : EXIT_TROUBLE;
+    return fflush(r->o.output.out) == 0 || pipe_broken ? status : EXIT_TROUBLE;
 }
 
 static int run_trace(struct run *r)
@@ -238,13 +230,12 @@ static int run_trace(struct run *r)
     if (r->source == NULL)
         return EXIT_TROUBLE;
     r->model = model_new(dispatch, r);
-    if (r->model == NULL)
-        usage_error("no memory");
     r->out = open_file(r->o.out);
     for (unsigned i = 0; i < NR_OUTPUTS; i++)
         if (r->o.wanted[i])
             open_output(r, i);
-    read_all(r);
+    assume_clock(r);
+    read_records(r);
     status = end_outputs(r);
     if (source_fault(r->source) != NULL) {
         fprintf(stderr, "pvtrace: %s: %s\n", r->o.file, source_fault(r->source));
@@ -265,12 +256,7 @@ int main(int argc, char **argv)
     if (run.o.symbols != NULL && !symbols_load(run.o.symbols))
         return EXIT_TROUBLE;
     catch_signals();
-    if (run.o.other != NULL) {
-        run.out = open_file(run.o.out);
-        status = run_diff(&run);
-    } else {
-        status = run_trace(&run);
-    }
+    status = run.o.other != NULL ? run_diff(&run) : run_trace(&run);
     filter_free(run.o.filter);
     return status;
 }

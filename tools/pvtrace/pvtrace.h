@@ -39,14 +39,17 @@ struct source_options {
     const char *save;           /* RAM or pipe: also write what is read to this file; NULL */
 };
 
+enum next {
+    NEXT_END,                   /* of all, or nothing more can be read: see source_fault */
+    NEXT_RECORD,
+    NEXT_WAIT,                  /* nothing yet; only with follow, or from a pipe */
+};
+
 /* path "-" is standard input. NULL: it could not be opened; a line on standard error said why. */
 struct source *source_open(const char *path, const struct source_options *options);
-/* 1: *r is the next record, in the order of the input. 0: the end, or nothing more readable: see
- * source_fault. TRC_TRACE_CPU_CHANGE and the like are delivered too. What was lost in RAM comes as
- * TRC_LOST_RECORDS. */
-int source_next(struct source *s, struct record *r);
-/* Would source_next have to wait? Then the outputs flush what they hold. */
-bool source_idle(struct source *s);
+/* *r is the next record, in the order of the input. TRC_TRACE_CPU_CHANGE and the like are delivered too.
+ * What was lost in RAM comes as TRC_LOST_RECORDS. */
+enum next source_next(struct source *s, struct record *r);
 /* What is wrong with the input, e.g. "offset 4711: a record of 9 words in a window of 8 bytes"; NULL:
  * nothing. */
 const char *source_fault(const struct source *s);
@@ -221,6 +224,7 @@ const char *symbol_at(uint64_t va, uint64_t *distance);
 
 /* --- outputs ---------------------------------------------------------------------------------------- */
 enum time_style { TIME_SYSTEM, TIME_RELATIVE, TIME_DELTA, TIME_TICKS, TIME_NONE };
+enum sort_order { SORT_TIME, SORT_CALLS, SORT_ERRORS, SORT_NAME };
 
 struct output_options {
     FILE *out;
@@ -229,7 +233,7 @@ struct output_options {
     bool show_took;             /* <...> after each call */
     bool instructions;          /* a tick is an instruction (QEMU -icount shift=0): say insn, not seconds */
     bool colour;
-    const char *sort;           /* -S time|calls|errors|name */
+    enum sort_order sort;       /* of the summary */
     const struct filter *filter;
     const char *file;           /* name of the input, for titles */
 };

@@ -1,5 +1,6 @@
-/* Owns reading the trace of a machine while it runs, out of the file that is its RAM: finding the header, the
- * rings of its CPUs one beside the other, and noticing that the trace ended or the machine was reset.
+/* The trace of a machine while it runs, read out of the file that is its RAM: the header is found
+ * (ram_find.c), the rings of its CPUs (ring.c) are read one beside the other, and it is noticed that the
+ * trace ended or the machine was reset. Called by source.c.
  *
  * Whatever is in the file, guests may have written. A header is believed only at the address that it gives
  * itself, and only with numbers that fit the file; records only as ring.c says. */
@@ -11,6 +12,7 @@
 
 #include "common/compiler.h"
 #include "tools/pvtrace/source.h"
+#include "tools/pvtrace/util.h"
 
 #define SEARCH_SHARE 4          /* searching a big RAM takes no more than one part in so many of a CPU */
 
@@ -23,25 +25,21 @@ struct ram {
     bool ended;                         /* the last look saw that nothing is written any more */
     bool was_linked;                    /* the file had a name */
     bool fresh;                         /* no ring has run dry since all were looked at */
-    struct timespec search_after;
+    double search_after;                /* seconds of the host's clock */
     uint64_t told;                      /* where the header is; 0: nobody said */
     uint64_t file_bytes, at;            /* of the header, in the file */
     struct trace_header h;
     unsigned nr_rings, last;            /* last: whose record was delivered last */
     uint64_t delivered;
-    struct record notice;               /* what ram_ready found out, if have_notice: it comes next */
-    bool have_notice;
     struct ring rings[TRACE_MAX_CPUS];
     uint8_t chunks[TRACE_MAX_CPUS][CHUNK];
 };
 
 struct ram *ram_open(int fd, uint64_t at, bool follow, struct fault *fault)
 {
-    struct ram *ram = calloc(1, sizeof(*ram));
+    struct ram *ram = xcalloc(1, sizeof(*ram));
     struct stat st;
 
-    if (ram == NULL)
-        return NULL;
     ram->fd = fd;
     ram->told = at;
     ram->follow = follow;
@@ -81,31 +79,30 @@ static void attach(struct ram *ram)
     ram->last = 0;
 }
 
+static double now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
 /* Not more often than the machine can bear: its RAM may be large, and its firmware slow. */
 static void search(struct ram *ram)
 {
-    struct timespec before, after;
+    double began = now();
     enum next found;
     struct stat st;
-    int64_t ns;
 
-    clock_gettime(CLOCK_MONOTONIC, &before);
-    if (before.tv_sec < ram->search_after.tv_sec ||
-        (before.tv_sec == ram->search_after.tv_sec && before.tv_nsec < ram->search_after.tv_nsec))
+    if (began < ram->search_after)
         return;
     if (fstat(ram->fd, &st) == 0)
         ram->file_bytes = (uint64_t)st.st_size;
     found = ram_find(ram->fd, ram->file_bytes, ram->told, &ram->at, &ram->h, ram->fault);
     ram->over = found == NEXT_END;
-    if (found == NEXT_RECORD) {
+    if (found == NEXT_RECORD)
         attach(ram);
-        return;
-    }
-    clock_gettime(CLOCK_MONOTONIC, &after);
-    ns = (after.tv_sec - before.tv_sec) * 1000000000l + after.tv_nsec - before.tv_nsec;
-    ns = after.tv_nsec + SEARCH_SHARE * ns;
-    ram->search_after.tv_sec = after.tv_sec + ns / 1000000000;
-    ram->search_after.tv_nsec = ns % 1000000000;
+    ram->search_after = now() + SEARCH_SHARE * (now() - began);
 }
 
 /* Is *now still the header that the rings were taken from? A machine that boots again has none for a while,
@@ -165,22 +162,15 @@ static struct ring *oldest(struct ram *ram)
 }
 
 /* The trace ended and its memory was given back, perhaps before all was read: it may be anybody's now. */
-static bool given_back(struct ram *ram, const struct trace_header *now, unsigned i)
+static void given_back(const struct ram *ram, const struct ring *ring)
 {
-    struct ring *ring = &ram->rings[i];
-
-    if (now->rings[i].pa == ram->h.rings[i].pa)
-        return false;
     fault_set(ram->fault,
               "offset %lu: CPU %u gave its ring back when the trace ended; of block %lu and after it "
-              "something may be missing",
-              ring->at, i, ring->block);
-    ring->drained = true;
-    return true;
+              "something may be missing", ring->at, ring->cpu, ring->block);
 }
 
-/* Looks at all rings that have nothing. NEXT_RECORD: *r is the last word about a trace that is no more. */
-static enum next look(struct ram *ram, struct record *r)
+/* Reads more of all rings of which nothing is left. NEXT_RECORD: the trace is no more, *r says so. */
+static enum next refill(struct ram *ram, struct record *r)
 {
     bool drained = true;
     struct trace_header now;
@@ -190,13 +180,13 @@ static enum next look(struct ram *ram, struct record *r)
     for (unsigned i = 0; i < ram->nr_rings; i++) {
         struct ring *ring = &ram->rings[i];
 
-        if (ring->have_next || ring->at == 0 || given_back(ram, &now, i)) {
-            drained &= !ring->have_next;
-            continue;
+        if (!ring->have_next && ring->at != 0 && now.rings[i].pa != ram->h.rings[i].pa) {
+            given_back(ram, ring);
+        } else if (!ring->have_next && ring->at != 0) {
+            if ((!ram->follow || ram->stopped) && ring->limit == UINT64_MAX)
+                ring->limit = now.rings[i].head;
+            ring_refill(ring, now.rings[i].head);
         }
-        if ((!ram->follow || ram->stopped) && ring->limit == UINT64_MAX)
-            ring->limit = now.rings[i].head;
-        ring_refill(ring, now.rings[i].head);
         drained &= !ring->have_next;
     }
     ram->over = drained && (!ram->follow || ram->stopped || ram->ended);
@@ -217,11 +207,6 @@ enum next ram_next(struct ram *ram, struct record *r)
 {
     struct ring *ring;
 
-    if (unlikely(ram->have_notice)) {
-        ram->have_notice = false;
-        *r = ram->notice;
-        return NEXT_RECORD;
-    }
     if (unlikely(!ram->found)) {
         if (!ram->over)
             search(ram);
@@ -233,7 +218,7 @@ enum next ram_next(struct ram *ram, struct record *r)
             return end ? NEXT_END : NEXT_WAIT;
         }
     }
-    if (unlikely(!ram->fresh) && !ram->over && look(ram, r) == NEXT_RECORD)
+    if (unlikely(!ram->fresh) && !ram->over && refill(ram, r) == NEXT_RECORD)
         return NEXT_RECORD;
     ring = ram->found ? oldest(ram) : NULL;
     if (unlikely(ring == NULL)) {
@@ -246,14 +231,4 @@ enum next ram_next(struct ram *ram, struct record *r)
     if (!ring_advance(ring))
         ram->fresh = false;
     return NEXT_RECORD;
-}
-
-/* A ring that has run dry is looked at again, or nobody would know that it has filled meanwhile. */
-bool ram_ready(struct ram *ram)
-{
-    if (!ram->follow || ram->over || ram->have_notice)
-        return true;
-    if (ram->found && oldest(ram) == NULL)
-        ram->have_notice = look(ram, &ram->notice) == NEXT_RECORD;
-    return ram->over || ram->have_notice || (ram->found && oldest(ram) != NULL);
 }

@@ -1,5 +1,5 @@
-/* Owns finding the trace's header in the file that is a machine's RAM, and believing it: every number in it
- * may be a guest's invention, and what is believed here is used as an offset there. */
+/* Finding the trace's header in the file that is a machine's RAM, and believing it: every number in it may
+ * be a guest's invention, and what is believed here is used as an offset there. Called by ram.c. */
 #define _GNU_SOURCE                     /* SEEK_DATA */
 #include <unistd.h>
 

@@ -1,4 +1,4 @@
-/* Owns the ring of one CPU in a machine's RAM: blocks to records, by the rules of common/trace_format.h.
+/* The ring of one CPU in a machine's RAM: blocks to records, by the rules of common/trace_format.h.
  * ram.c says where it is and which block is being written.
  *
  * The writer never waits, so everything may change while it is looked at. The file is read, not mapped: a
@@ -37,7 +37,7 @@ static void go_to(struct ring *ring, uint64_t block)
 /* The rest of the block cannot be believed. What it had is counted as lost with the next block (R3). */
 static void spoil(struct ring *ring, uint32_t header, uint32_t left)
 {
-    fault_skip(ring->fault, ring->chunk_at + ring->pos, header, left, left);
+    fault_skip(ring->fault, ring->chunk_at + ring->pos, header, left);
     ring->spoilt = true;
     ring->pos = ring->len;
 }
@@ -157,28 +157,26 @@ static enum copied copy_chunk(struct ring *ring)
     return len > 0 ? COPIED : NOTHING_NEW;
 }
 
-/* Blocks that the writer has overtaken are left out; each turn of the loop is a block further or the last. */
-bool ring_refill(struct ring *ring, uint64_t head)
+/* Blocks that the writer has overtaken are left out; each turn of the loop is a block further or the
+ * last. */
+void ring_refill(struct ring *ring, uint64_t head)
 {
     uint64_t last = MIN(head, ring->limit);
 
-    ring->drained = last == 0 || ring->block > last;
-    while (!ring->drained) {
+    while (ring->block <= last) {
         enum copied copied;
 
-        if (head - ring->block >= ring->nr_blocks)
+        if (head - ring->block >= ring->nr_blocks) {
             go_to(ring, head - ring->nr_blocks + 1);
-        if (ring->block > last)         /* all up to the limit was overtaken */
-            break;
+            continue;
+        }
         copied = copy_chunk(ring);
         if ((copied == COPIED || ring->lost > 0) && ring_advance(ring))
-            return true;
+            return;
         if (copied == COPIED && !ring->spoilt)
             continue;
         if (ring->block == last)
-            break;
+            return;
         go_to(ring, ring->block + 1);
     }
-    ring->drained = true;
-    return false;
 }

@@ -137,11 +137,6 @@ int by_number(const void *pa, const void *pb)
     return a->nr != b->nr ? compare(a->nr, b->nr) : strcmp(a->operation, b->operation);
 }
 
-row_order *order_of(const char *word)
-{
-    if (word != NULL && strcmp(word, "calls") == 0)
-        return by_calls;
-    if (word != NULL && strcmp(word, "errors") == 0)
-        return by_errors;
-    return word != NULL && strcmp(word, "name") == 0 ? by_name : by_time;
-}
+row_order *const row_orders[] = {
+    [SORT_TIME] = by_time, [SORT_CALLS] = by_calls, [SORT_ERRORS] = by_errors, [SORT_NAME] = by_name,
+};

@@ -1,6 +1,6 @@
-/* Owns --save: what was read from a ring or a pipe, as a trace file. Windows are made anew: one ends where a
- * block of the ring did, or when there is nothing to do but write it out, and each begins as the format wants
- * it, with what the clock is and who runs. */
+/* --save: what was read from a ring or a pipe, as a trace file. Windows are made anew: one ends where a
+ * block of the ring did, or when there is nothing to do but write it out, and each begins as the format
+ * wants it, with what the clock is and who runs. Called by source.c. */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>

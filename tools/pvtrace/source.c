@@ -1,6 +1,6 @@
-/* Owns what the other stages see of the input: records, one after the other, from wherever they come. Waiting
- * is done here and nowhere else, and what was read is handed to save.c. Bytes are stream.c's, a machine's RAM
- * is ram.c's. */
+/* What the other stages see of the input: records, one after the other, from wherever they come. Bytes are
+ * stream.c's, a machine's RAM is ram.c's; what was read is handed to save.c. Called by main.c and diff.c,
+ * which decide how long to wait for more. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -11,16 +11,16 @@
 
 #include "common/compiler.h"
 #include "tools/pvtrace/source.h"
+#include "tools/pvtrace/util.h"
 
 #define POLL_MS 50
 #define OPEN_MS 10000                   /* QEMU makes the file of its RAM when it has started */
-#define QUIET_POLLS 20                  /* nothing for so long after the last counters: the trace has ended */
 
 struct source {
     struct stream *stream;              /* one of the two */
     struct ram *ram;
     struct save *save;
-    bool follow, stopped, counters;     /* the last record was a counter, which only the end of a trace has */
+    bool stopped;
     struct fault fault;
 };
 
@@ -54,7 +54,7 @@ void fault_set(struct fault *f, const char *fmt, ...)
     compose(f);
 }
 
-void fault_skip(struct fault *f, uint64_t offset, uint32_t header, uint64_t left, uint64_t bytes)
+void fault_skip(struct fault *f, uint64_t offset, uint32_t header, uint64_t left)
 {
     const size_t size = sizeof(f->skipped);
 
@@ -67,7 +67,7 @@ void fault_skip(struct fault *f, uint64_t offset, uint32_t header, uint64_t left
         snprintf(f->skipped, size, "offset %lu: a record of %u bytes where the window has only %lu left",
                  offset, record_bytes(header), left);
     f->nr_bad++;
-    f->bad_bytes += bytes;
+    f->bad_bytes += left;
     compose(f);
 }
 
@@ -102,41 +102,32 @@ static int open_input(const char *path, const struct source_options *o)
 
 struct source *source_open(const char *path, const struct source_options *options)
 {
-    struct source *s = calloc(1, sizeof(*s));
     int fd = open_input(path, options);
+    struct save *save = NULL;
+    struct source *s;
 
-    if (s == NULL || fd < 0) {
+    if (fd < 0) {
         fprintf(stderr, "pvtrace: %s: %s\n", path, strerror(errno));
-        if (fd >= 0)
-            close(fd);
-        free(s);
         return NULL;
     }
-    s->follow = options->follow;
-    if (options->save != NULL && (s->save = save_open(options->save, fd)) == NULL) {
+    if (options->save != NULL && (save = save_open(options->save, fd)) == NULL) {
         close(fd);
-        free(s);
         return NULL;
     }
+    s = xcalloc(1, sizeof(*s));
+    s->save = save;
     if (options->ram)
         s->ram = ram_open(fd, options->at, options->follow, &s->fault);
     else
         s->stream = stream_open(fd, options->follow, &s->fault);
-    if (s->ram == NULL && s->stream == NULL) {
-        fprintf(stderr, "pvtrace: %s: out of memory\n", path);
-        source_close(s);
-        return NULL;
-    }
     return s;
 }
 
 void source_close(struct source *s)
 {
-    if (s == NULL)
-        return;
     if (s->ram != NULL)
         ram_close(s->ram);
-    if (s->stream != NULL)
+    else
         stream_close(s->stream);
     if (s->save != NULL)
         save_close(s->save);
@@ -144,54 +135,20 @@ void source_close(struct source *s)
 }
 
 /* --- Reading ---------------------------------------------------------------------------------------- */
-/* A signal came since the last look: what is there is still read. */
-static void obey_stop(struct source *s)
+enum next source_next(struct source *s, struct record *r)
 {
-    s->stopped = true;
-    if (s->ram != NULL)
-        ram_stop(s->ram);
-    else
-        stream_stop(s->stream);
-}
+    enum next next;
 
-static void note(struct source *s, const struct record *r)
-{
-    s->counters = r->event == TRC_PARAGON_COUNTER;
-    if (r->event == TRC_PARAGON_CLOCK && r->n >= 5 && r->w[4] != TRACE_FORMAT_VERSION)
-        fault_set(&s->fault, "offset %lu: the trace has format %u, this program knows %u", r->offset, r->w[4],
-                  TRACE_FORMAT_VERSION);
-    if (s->save != NULL)
-        save_record(s->save, r);
-}
-
-int source_next(struct source *s, struct record *r)
-{
-    for (int quiet = 0;;) {
-        enum next next;
-
-        if (unlikely(stopping && !s->stopped))
-            obey_stop(s);
-        next = s->ram != NULL ? ram_next(s->ram, r) : stream_next(s->stream, r);
-        if (likely(next == NEXT_RECORD)) {
-            note(s, r);
-            return 1;
-        }
-        if (s->save != NULL)
-            save_flush(s->save);
-        if (next == NEXT_END || s->stopped || (s->counters && quiet >= QUIET_POLLS))
-            return 0;
-        if (s->ram != NULL)
-            poll(NULL, 0, POLL_MS);
-        else if (stream_wait(s->stream, POLL_MS))
-            quiet++;
+    if (unlikely(stopping && !s->stopped)) {
+        s->stopped = true;
+        s->ram != NULL ? ram_stop(s->ram) : stream_stop(s->stream);
     }
-}
-
-bool source_idle(struct source *s)
-{
-    if (likely(s->ram != NULL ? ram_ready(s->ram) : stream_ready(s->stream)))
-        return false;
-    if (s->save != NULL)
-        save_flush(s->save);
-    return true;
+    next = s->ram != NULL ? ram_next(s->ram, r) : stream_next(s->stream, r);
+    if (unlikely(s->save != NULL))
+        next == NEXT_RECORD ? save_record(s->save, r) : save_flush(s->save);
+    if (unlikely(next == NEXT_RECORD && r->event == TRC_PARAGON_CLOCK && r->n >= 5 &&
+                 r->w[4] != TRACE_FORMAT_VERSION))
+        fault_set(&s->fault, "offset %lu: the trace has format %u, this program knows %u", r->offset,
+                  r->w[4], TRACE_FORMAT_VERSION);
+    return next == NEXT_WAIT && s->stopped ? NEXT_END : next;
 }

@@ -1,5 +1,5 @@
-/* Between the parts of the source: source.c (who asks), stream.c (files and pipes), ring.c and ram.c (a
- * machine's RAM), save.c (what was read, as a file). Nobody else includes this. */
+/* Between the parts of the source: source.c (which one it is), stream.c (files and pipes), ring.c and
+ * ram.c (a machine's RAM), save.c (what was read, as a file). Nobody else includes this. */
 #ifndef PVTRACE_SOURCE_H
 #define PVTRACE_SOURCE_H
 
@@ -21,14 +21,8 @@ struct fault {
 };
 
 void fault_set(struct fault *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* What begins with header cannot be a record, with `left` bytes to its window's end; so many are skipped. */
-void fault_skip(struct fault *f, uint64_t offset, uint32_t header, uint64_t left, uint64_t bytes);
-
-enum next {
-    NEXT_END,                   /* of all, or nothing more can be read */
-    NEXT_RECORD,
-    NEXT_WAIT,                  /* nothing yet */
-};
+/* What begins with header cannot be a record, with `left` bytes to its window's end; all are skipped. */
+void fault_skip(struct fault *f, uint64_t offset, uint32_t header, uint64_t left);
 
 static inline uint32_t load32(const uint8_t *p)
 {
@@ -36,11 +30,6 @@ static inline uint32_t load32(const uint8_t *p)
 
     memcpy(&v, p, sizeof(v));
     return v;
-}
-
-static inline uint64_t words64(const uint32_t *w)
-{
-    return w[0] | (uint64_t)w[1] << 32;
 }
 
 static inline uint32_t record_bytes(uint32_t header)
@@ -75,23 +64,18 @@ static inline void record_decode(struct record *r, const uint8_t *p, uint64_t *t
         r->w[i] = 0;
 }
 
-/* --- stream.c: NULL: said why. Stop: nothing is waited for any more. -------------------------------- */
-struct stream;
+/* --- stream.c, ram.c: both close fd. Stop: what is there is read, nothing is waited for ------------- */
 struct stream *stream_open(int fd, bool follow, struct fault *fault);
 enum next stream_next(struct stream *st, struct record *r);
-bool stream_ready(struct stream *st);           /* stream_next would not say NEXT_WAIT */
-bool stream_wait(struct stream *st, int ms); /* true: that was a growing file's turn, and nothing is known */
 void stream_stop(struct stream *st);
 void stream_close(struct stream *st);
 
-/* --- ring.c, ram.c ---------------------------------------------------------------------------------- */
-struct ram;
 struct ram *ram_open(int fd, uint64_t at, bool follow, struct fault *fault);
 enum next ram_next(struct ram *ram, struct record *r);
-bool ram_ready(struct ram *ram);
 void ram_stop(struct ram *ram);
 void ram_close(struct ram *ram);
 
+/* --- ring.c ----------------------------------------------------------------------------------------- */
 #define CHUNK 65536u            /* of a block that is looked at at once */
 
 /* One CPU's ring as far as it was read. Records of chunk before `pos` were delivered. */
@@ -106,7 +90,6 @@ struct ring {
     uint64_t counted_block;     /* the last block of which first_record was compared with `seen` */
     bool counted;               /* it is this one */
     bool spoilt;                /* the rest of the block is not records */
-    bool drained;               /* all of the limit's block that was there */
     uint64_t seen;              /* number of the next record, as the writer counts */
     uint64_t lost, lost_from;   /* to be delivered as lost before the next record; since when */
     uint64_t tsc;
@@ -117,13 +100,14 @@ struct ring {
     uint8_t *chunk;
 };
 
-/* More of the ring, of which `head` is the block being written: true: ring->next is there. */
-bool ring_refill(struct ring *ring, uint64_t head);
+/* More of the ring, of which `head` is the block being written: ring->next, if there is any. */
+void ring_refill(struct ring *ring, uint64_t head);
 /* The next record of what was read before. */
 bool ring_advance(struct ring *ring);
 
-/* --- ram_find.c: the header of a trace that has begun, at *at of the file. NEXT_WAIT: none; NEXT_END: only
- * one that this program cannot read, fault says why. */
+/* --- ram_find.c ------------------------------------------------------------------------------------- */
+/* The header of a trace that has begun, at *at of the file. NEXT_WAIT: none; NEXT_END: only one that this
+ * program cannot read, fault says why. */
 enum next ram_find(int fd, uint64_t file_bytes, uint64_t told, uint64_t *at, struct trace_header *h,
                    struct fault *fault);
 /* Where the machine's memory at pa lies in the file; 0: not in it. */
@@ -131,7 +115,6 @@ uint64_t ram_offset(const struct trace_header *h, uint64_t file_bytes, uint64_t 
 bool read_all(int fd, void *buf, size_t len, uint64_t offset);
 
 /* --- save.c ----------------------------------------------------------------------------------------- */
-struct save;
 struct save *save_open(const char *path, int input);    /* NULL: said why */
 void save_record(struct save *s, const struct record *r);
 void save_flush(struct save *s);

@@ -1,4 +1,5 @@
-/* Owns files and pipes: bytes to windows, windows to records. One buffer, however long the input is.
+/* Files and pipes: bytes to windows, windows to records. One buffer, however long the input is. Called by
+ * source.c.
  *
  * The end of a growing file may lie anywhere in a record; the rest of it comes later. A record that cannot be
  * one makes the rest of its window useless but not the next window; where no window begins nothing more can
@@ -12,6 +13,7 @@
 
 #include "common/compiler.h"
 #include "tools/pvtrace/source.h"
+#include "tools/pvtrace/util.h"
 
 #define BUFFER_BYTES (1u << 20)
 
@@ -33,11 +35,9 @@ struct stream {
 
 struct stream *stream_open(int fd, bool follow, struct fault *fault)
 {
-    struct stream *st = calloc(1, sizeof(*st));
+    struct stream *st = xcalloc(1, sizeof(*st));
     struct stat stat;
 
-    if (st == NULL)
-        return NULL;
     st->fd = fd;
     st->fault = fault;
     st->regular = fstat(fd, &stat) == 0 && S_ISREG(stat.st_mode);
@@ -105,14 +105,6 @@ static inline bool have(struct stream *st, size_t n)
         if (!fill(st))
             return false;
     return true;
-}
-
-bool stream_wait(struct stream *st, int ms)
-{
-    struct pollfd p = { .fd = st->fd, .events = POLLIN };
-
-    poll(&p, st->regular ? 0 : 1, ms);
-    return st->regular;
 }
 
 void stream_stop(struct stream *st)
@@ -184,7 +176,7 @@ static enum next no_window(struct stream *st)
 }
 
 /* All of the record is in the buffer. */
-static inline enum next take(struct stream *st, struct record *r, uint32_t size)
+static inline enum next deliver(struct stream *st, struct record *r, uint32_t size)
 {
     r->offset = st->start + st->pos;
     r->cpu = st->cpu;
@@ -204,7 +196,7 @@ static enum next new_window(struct stream *st, struct record *r)
         return !st->over ? NEXT_WAIT : st->start + st->end < 4 && st->end > 0 ? no_window(st) : finish(st);
     st->cpu = (uint16_t)load32(p + 4);
     st->window_left = load32(p + 8);
-    return take(st, r, 12);
+    return deliver(st, r, 12);
 }
 
 /* What is left of a window in which something was no record. */
@@ -239,29 +231,15 @@ enum next stream_next(struct stream *st, struct record *r)
             if (unlikely(!have(st, size)))
                 return st->over ? finish(st) : NEXT_WAIT;
             st->window_left -= size;
-            return take(st, r, size);
+            return deliver(st, r, size);
         }
-        if (IS_WINDOW(header)) {        /* whoever wrote the last one did not get to its end */
+        if (IS_WINDOW(header)) {        /* the last one was not written to its end */
             fault_set(st->fault, "offset %lu: a window begins %lu bytes before the end of the last one",
                       st->start + st->pos, st->window_left);
             st->window_left = 0;
         } else {
-            fault_skip(st->fault, st->start + st->pos, header, st->window_left, st->window_left);
+            fault_skip(st->fault, st->start + st->pos, header, st->window_left);
             st->skip = st->window_left;
         }
     }
-}
-
-bool stream_ready(struct stream *st)
-{
-    size_t there = st->end - st->pos;
-
-    if (likely(there >= RECORD_BYTES_MAX && st->skip == 0) || (st->regular && !st->follow) || st->over ||
-        st->ended)
-        return true;
-    skip_rest(st);
-    while (st->end - st->pos < RECORD_BYTES_MAX && fill(st)) {
-    }
-    there = st->end - st->pos;
-    return st->over || (there >= 4 && there >= record_bytes(load32(st->buffer + st->pos)));
 }

@@ -82,7 +82,7 @@ static void put_groups(const struct table *t)
         struct row *rows = members(t, t->groups[g].nr, &n);
 
         put_row(t, &t->groups[g].t, "", row_name(t->groups[g].nr, &buf));
-        qsort(rows, n, sizeof(*rows), order_of(t->a->o.sort));
+        qsort(rows, n, sizeof(*rows), row_orders[t->a->o.sort]);
         for (unsigned i = 0; i < n; i++)
             if (rows[i].operation[0] != '\0')
                 put_row(t, &rows[i].t, "  ", rows[i].operation);
@@ -151,7 +151,7 @@ static void collect(struct table *t, unsigned guest)
         else
             t->rows[t->nr_rows++] = t->rows[i];
     }
-    qsort(t->groups, t->nr_groups, sizeof(*t->groups), order_of(t->a->o.sort));
+    qsort(t->groups, t->nr_groups, sizeof(*t->groups), row_orders[t->a->o.sort]);
 }
 
 static void put_title(const struct table *t, unsigned guest)
