@@ -1,38 +1,139 @@
-/* pvtrace diff A B: where two runs begin to differ. The hypercalls of each guest vCPU are one sequence, in
- * the order in which they return (members of a multicall before it); the sequences of A and B are compared
- * call by call, each vCPU for itself, since how vCPUs take turns is chance. What is compared of a call is
- * diff_fingerprint's to say. iret is not compared: how many there are depends on when interrupts come. What
- * else is chance to a guest (timers, say) can be taken out with -e.
+/* pvtrace diff A B: where two runs begin to differ. The hypercalls of each guest vCPU are one sequence,
+ * in the order in which they return (members of a multicall before it); the sequences of A and B are
+ * compared call by call, each vCPU for itself, since how vCPUs take turns is chance. iret is not compared:
+ * how many there are depends on when interrupts come. What else is chance to a guest (timers, say) can be
+ * taken out with -e. Called by main.c.
  *
- * Both files are read at once. Of a vCPU that is ahead in one of them only fingerprints are kept, and only
- * WINDOW of them: one that is further ahead is compared in a reading of its own. Once it is known where they
- * part, a last reading shows the calls there. So memory is constant, and the inputs must be files. */
+ *   1. A is read, and of each call a step is written to a temporary file of its vCPU.
+ *   2. B is read, and each call is held against the step that is next in that file.
+ *   3. Once it is known where they differ first, both are read once more to show the calls there.
+ *
+ * So memory is constant, and the inputs must be files. */
+#include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
-#include <stdint.h>
 #include <public/xen.h>
 
+#include "common/abi_names.h"
+#include "common/compiler.h"
 #include "tools/pvtrace/diff.h"
+#include "tools/pvtrace/util.h"
 
+#define SEQUENCES 128u
 #define BEFORE 4u               /* calls shown before the first difference */
 #define AFTER 2u
 
-/* --- The calls around the first difference ---------------------------------------------------------- */
-static void show_call(struct diff *d, const struct side *s, const struct call *call, uint64_t index)
+struct step {
+    uint64_t fingerprint, tsc;
+};
+
+/* A vCPU. */
+struct sequence {
+    struct vcpu_id v;
+    uint64_t calls[2], same;
+    bool differs;
+    uint64_t tsc[2];            /* of the first difference; 0: the trace ended there */
+    FILE *steps;                /* A's */
+};
+
+struct diff {
+    const struct output_options *o;
+    const char *paths[2];
+    unsigned side;              /* being read; A is 0 */
+    struct model *model;
+    struct sequence *shown;     /* the difference in it is shown; NULL: comparing */
+    uint64_t lost[2], left_out;
+    bool faulty;
+    unsigned nr;
+    struct sequence sequences[SEQUENCES];
+    struct clock_info clocks[2];
+    struct rows rows;
+};
+
+/* --- What is compared of a call --------------------------------------------------------------------- */
+static uint64_t mix(uint64_t hash, uint64_t value)
 {
-    const struct clock_info *clock = model_clock(s->model);
+    hash = (hash ^ value) * 0x9e3779b97f4a7c15u;
+    return hash ^ hash >> 29;
+}
+
+/* Its hypercall, sub-operation, place in a multicall, errno, and the arguments that two runs of one guest
+ * have in common: numbers, sub-operations, domains. Not pointers and other addresses, machine frames,
+ * page-table entries, descriptors and times. */
+static uint64_t fingerprint_of(const struct call *c)
+{
+    uint64_t hash = mix(1, c->nr | (uint64_t)c->depth << 32);
+    const char *kinds = c->nr < ABI_HYPERCALLS ? abi_argument_kinds(c->nr) : "";
+
+    for (const char *s = call_operation(c); s != NULL && *s != '\0'; s++)
+        hash = mix(hash, (unsigned char)*s);
+    for (unsigned i = 0; i < 6 && kinds[i] != '\0'; i++)
+        if (strchr("uoD", kinds[i]) != NULL && (c->known >> i & 1) != 0)
+            hash = mix(hash, (uint64_t)i << 32 | (uint32_t)c->args[i]);
+    return call_failed(c) ? mix(hash, (uint64_t)c->result) : hash;
+}
+
+static struct sequence *sequence_of(struct diff *d, struct vcpu_id v)
+{
+    struct sequence *s = d->sequences;
+
+    while (s < d->sequences + d->nr && !same_vcpu(s->v, v))
+        s++;
+    if (s < d->sequences + d->nr)
+        return s;
+    if (d->nr == SEQUENCES)
+        return NULL;
+    d->nr++;
+    *s = (struct sequence){ .v = v, .steps = tmpfile() };
+    if (s->steps == NULL)
+        die("a temporary file: %s", strerror(errno));
+    return s;
+}
+
+static void compare(struct diff *d, struct sequence *s, struct step b)
+{
+    struct step a = { .tsc = 0 };
+
+    if (d->side == 0) {
+        if (fwrite_unlocked(&b, sizeof(b), 1, s->steps) != 1)
+            die("a temporary file: %s", strerror(errno));
+    } else if (!s->differs) {
+        if (s->calls[1] == 1)
+            rewind(s->steps);
+        s->differs = fread_unlocked(&a, sizeof(a), 1, s->steps) != 1 || a.fingerprint != b.fingerprint;
+        s->same += !s->differs;
+        s->tsc[0] = s->differs ? a.tsc : 0;
+        s->tsc[1] = s->differs ? b.tsc : 0;
+    }
+}
+
+/* The calls that only A has. */
+static void end_sequence(struct sequence *s)
+{
+    struct step a;
+
+    if (s->differs || s->calls[1] >= s->calls[0])
+        return;
+    s->differs = true;
+    if (s->calls[1] == 0)
+        rewind(s->steps);
+    if (fread(&a, sizeof(a), 1, s->steps) == 1)
+        s->tsc[0] = a.tsc;
+}
+
+/* --- The calls around the first difference ---------------------------------------------------------- */
+static void show_call(const struct diff *d, const struct call *call, uint64_t index)
+{
+    const struct clock_info *clock = model_clock(d->model);
     char buf[2048];
     struct text t = TEXT(buf);
 
     text_hypercall(&t, call->nr);
     decode_arguments(&t, call);
-    if (call->returned)
-        decode_result(&t, call);
-    else
-        text_str(&t, " = ?");
-    fprintf(d->o->out, "%c %c %10lu  ", index == d->only->same ? '>' : ' ', "AB"[s->number], index);
+    decode_result(&t, call);
+    fprintf(d->o->out, "%c %c %10lu  ", index == d->shown->same ? '>' : ' ', "AB"[d->side], index);
     if (d->o->times != TIME_NONE)
         fprintf(d->o->out, "%.9f  ",
                 ticks_to_seconds(clock, call->start > clock->zero ? call->start - clock->zero : 0));
@@ -40,217 +141,151 @@ static void show_call(struct diff *d, const struct side *s, const struct call *c
 }
 
 /* --- Reading ---------------------------------------------------------------------------------------- */
-static void see_call(struct side *s, const struct item *item)
+static void read_call(struct diff *d, const struct item *item)
 {
-    struct diff *d = s->diff;
     const struct call *call = item->call;
-    bool again = d->only != NULL;
-    struct lane *l;
+    struct sequence *s;
 
-    if (d->o->filter && !filter_wants(d->o->filter, item, s->model))
+    if (!filter_wants(d->o->filter, item, d->model))
         return;
-    if (!again)
-        diff_table_add(&d->rows, s->number, call);
-    if (call->nr == __HYPERVISOR_iret || (again && (!same_vcpu(call->v, d->only->v))))
+    if (d->shown == NULL)
+        diff_table_add(&d->rows, d->side, call);
+    if (call->nr == __HYPERVISOR_iret || (d->shown != NULL && !same_vcpu(call->v, d->shown->v)))
         return;
-    l = again ? d->only : lane_of(d, call->v);
-    if (!l) {
+    s = d->shown != NULL ? d->shown : sequence_of(d, call->v);
+    if (s == NULL) {
         d->left_out++;
-    } else if (d->show) {
-        uint64_t index = l->calls[s->number]++;
-
-        if (index + BEFORE >= l->same && index <= l->same + AFTER)
-            show_call(d, s, call, index);
-    } else {
-        l->calls[s->number]++;
-        if (!l->differs && !l->late)
-            lane_align(d, l, s->number, (struct step){ diff_fingerprint(call), item->tsc });
+        return;
     }
+    s->calls[d->side]++;
+    if (d->shown == NULL)
+        compare(d, s, (struct step){ fingerprint_of(call), item->tsc });
+    else if (s->calls[d->side] + BEFORE > s->same && s->calls[d->side] - 1 <= s->same + AFTER)
+        show_call(d, call, s->calls[d->side] - 1);
 }
 
-static void see_item(void *state, const struct item *item)
+static void read_item(void *state, const struct item *item)
 {
-    struct side *s = state;
+    struct diff *d = state;
 
     if (item->kind == ITEM_CALL_END)
-        see_call(s, item);
-    else if (item->kind == ITEM_LOST && !s->diff->only)
-        s->diff->lost[s->number] += item->lost.records;
+        read_call(d, item);
+    else if (item->kind == ITEM_LOST && d->shown == NULL)
+        d->lost[d->side] += item->lost.records;
 }
 
-static bool open_side(struct diff *d, unsigned number)
+/* All of it, or as far as there is something to show. False: it cannot be opened; said why. */
+static bool read_side(struct diff *d, unsigned side)
 {
     static const struct source_options options;
-    struct side *s = &d->sides[number];
+    const char *path = d->paths[side], *fault;
+    struct source *source;
+    struct record r;
     struct stat st;
 
-    *s = (struct side){ .diff = d, .number = number };
-    if (stat(d->paths[number], &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) {
-        fprintf(stderr, "pvtrace: %s: is no file; diff reads its traces twice\n", d->paths[number]);
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) {
+        fprintf(stderr, "pvtrace: %s: is no file; diff reads its traces twice\n", path);
         return false;
     }
-    s->source = source_open(d->paths[number], &options);
-    s->model = s->source ? model_new(see_item, s) : NULL;
-    return s->model != NULL;
-}
-
-static void close_side(struct side *s)
-{
-    if (s->model)
-        model_free(s->model);
-    if (s->source)
-        source_close(s->source);
-    s->model = NULL;
-    s->source = NULL;
-}
-
-static void read_one(struct side *s)
-{
-    struct diff *d = s->diff;
-    struct record r;
-    const char *fault;
-
-    if (source_next(s->source, &r)) {
-        model_record(s->model, &r);
-        return;
-    }
-    model_end(s->model);
-    s->ended = true;
-    d->clocks[s->number] = *model_clock(s->model);
-    fault = source_fault(s->source);
-    if (fault && !d->only)
-        fprintf(stderr, "pvtrace: %s: %s\n", d->paths[s->number], fault);
+    source = source_open(path, &options);
+    if (source == NULL)
+        return false;
+    d->side = side;
+    d->model = model_new(read_item, d);
+    while ((d->shown == NULL || d->shown->calls[side] <= d->shown->same + AFTER) &&
+           source_next(source, &r) == NEXT_RECORD)
+        model_record(d->model, &r);
+    model_end(d->model);
+    d->clocks[side] = *model_clock(d->model);
+    fault = source_fault(source);
+    if (fault != NULL && d->shown == NULL)
+        fprintf(stderr, "pvtrace: %s: %s\n", path, fault);
     d->faulty |= fault != NULL;
-}
-
-/* From the side that is behind, always. */
-static bool read_both(struct diff *d)
-{
-    struct side *a = &d->sides[0], *b = &d->sides[1];
-    bool good = open_side(d, 0) && open_side(d, 1);
-
-    while (good && !(a->ended && b->ended))
-        read_one(a->ended || (!b->ended && b->pending < a->pending) ? b : a);
-    for (unsigned i = 0; i < d->nr_lanes; i++)
-        if (d->lanes[i].n)
-            lane_parts(d, &d->lanes[i], d->lanes[i].side, d->lanes[i].ahead[d->lanes[i].first].tsc, 0);
-    close_side(a);
-    close_side(b);
-    return good;
-}
-
-static bool read_alone(struct diff *d, struct lane *l)
-{
-    bool good;
-
-    free(l->ahead);
-    *l = (struct lane){ .v = l->v };
-    d->only = l;
-    good = read_both(d);
-    d->only = NULL;
-    return good;
+    model_free(d->model);
+    source_close(source);
+    return true;
 }
 
 /* --- Report ----------------------------------------------------------------------------------------- */
-static bool show_difference(struct diff *d, struct lane *l)
+static bool show_difference(struct diff *d, struct sequence *s)
 {
-    bool good = true;
-
-    fprintf(d->o->out, "\nd%uv%u: the first difference is call %lu\n", l->v.domid, l->v.vcpu,
-            l->same);
-    l->calls[0] = l->calls[1] = 0;
-    d->only = l;
-    d->show = true;
-    for (unsigned side = 0; side < 2 && good; side++) {
-        struct side *s = &d->sides[side];
-
-        good = open_side(d, side);
-        while (good && !s->ended && l->calls[side] <= l->same + AFTER)
-            read_one(s);
-        if (good && l->calls[side] <= l->same)
-            fprintf(d->o->out, "> %c %10lu  (%s)\n", "AB"[side], l->calls[side],
-                    l->calls[side] ? "no more calls" : "no calls of this vCPU");
-        close_side(s);
+    fprintf(d->o->out, "\nd%uv%u: the first difference is call %lu\n", s->v.domid, s->v.vcpu, s->same);
+    s->calls[0] = s->calls[1] = 0;
+    d->shown = s;
+    for (unsigned side = 0; side < 2; side++) {
+        if (!read_side(d, side))
+            return false;
+        if (s->calls[side] <= s->same)
+            fprintf(d->o->out, "> %c %10lu  (%s)\n", "AB"[side], s->calls[side],
+                    s->calls[side] != 0 ? "no more calls" : "no calls of this vCPU");
     }
-    d->show = false;
-    d->only = NULL;
-    return good;
+    return true;
 }
 
-/* When it parts, by A's time or, where A has ended, by B's: the earliest is shown. */
-static struct lane *earliest(struct diff *d)
+/* When they part, by A's time or, where A has ended, by B's: the earliest is shown. */
+static struct sequence *earliest(struct diff *d)
 {
-    struct lane *first = NULL;
+    struct sequence *first = NULL;
     uint64_t best = UINT64_MAX;
 
-    for (unsigned i = 0; i < d->nr_lanes; i++) {
-        struct lane *l = &d->lanes[i];
-        uint64_t tsc = l->tsc[0] ? l->tsc[0] : l->tsc[1];
+    for (struct sequence *s = d->sequences; s < d->sequences + d->nr; s++) {
+        uint64_t tsc = s->tsc[0] != 0 ? s->tsc[0] : s->tsc[1];
 
-        if (l->differs && (!first || tsc < best)) {
-            first = l;
+        if (s->differs && (first == NULL || tsc < best)) {
+            first = s;
             best = tsc;
         }
     }
     return first;
 }
 
-static void warn(const struct diff *d)
+static void print_sequence(FILE *out, const struct sequence *s)
 {
-    for (unsigned side = 0; side < 2; side++)
-        if (d->lost[side])
-            fprintf(d->o->out,
-                    "%lu records were lost in %c: what follows may differ for that reason alone\n",
-                    d->lost[side], "AB"[side]);
-    if (d->left_out)
-        fprintf(d->o->out, "%lu calls are of vCPUs beyond the first %u and were counted only\n",
-                d->left_out, LANES);
+    fprintf(out, "d%uv%u: %s, %lu calls", s->v.domid, s->v.vcpu, s->differs ? "differs" : "same",
+            s->calls[0]);
+    if (s->calls[0] != s->calls[1])
+        fprintf(out, " in A and %lu in B", s->calls[1]);
+    if (s->differs)
+        fprintf(out, ", the first %lu the same", s->same);
+    fputc('\n', out);
 }
 
 static int report(struct diff *d)
 {
-    struct lane *first = earliest(d);
-    bool good = true;
+    struct sequence *first = earliest(d);
 
     diff_table_print(&d->rows, d->o, d->clocks);
     fputc('\n', d->o->out);
-    warn(d);
-    for (unsigned i = 0; i < d->nr_lanes; i++) {
-        const struct lane *l = &d->lanes[i];
-
-        fprintf(d->o->out, "d%uv%u: %s, %lu calls", l->v.domid, l->v.vcpu,
-                l->differs ? "differs" : "same", l->calls[0]);
-        if (l->calls[0] != l->calls[1])
-            fprintf(d->o->out, " in A and %lu in B", l->calls[1]);
-        if (l->differs)
-            fprintf(d->o->out, ", the first %lu the same", l->same);
-        fputc('\n', d->o->out);
-    }
-    if (first)
-        good = show_difference(d, first);
-    return !good ? 2 : d->faulty ? 2 : first ? 1 : 0;
+    for (unsigned side = 0; side < 2; side++)
+        if (d->lost[side] != 0)
+            fprintf(d->o->out,
+                    "%lu records were lost in %c: what follows may differ for that reason alone\n",
+                    d->lost[side], "AB"[side]);
+    if (d->left_out != 0)
+        fprintf(d->o->out, "%lu calls are of vCPUs beyond the first %u and were counted only\n",
+                d->left_out, SEQUENCES);
+    for (unsigned i = 0; i < d->nr; i++)
+        print_sequence(d->o->out, &d->sequences[i]);
+    if (first != NULL && !show_difference(d, first))
+        return EXIT_TROUBLE;
+    return d->faulty ? EXIT_TROUBLE : first != NULL;
 }
 
 int diff_files(const char *a, const char *b, const struct output_options *o)
 {
-    struct diff *d = calloc(1, sizeof(*d));
-    int status = 2;
+    struct diff *d = xcalloc(1, sizeof(*d));
+    int status = EXIT_TROUBLE;
 
-    if (d) {
-        d->o = o;
-        d->paths[0] = a;
-        d->paths[1] = b;
+    d->o = o;
+    d->paths[0] = a;
+    d->paths[1] = b;
+    if (read_side(d, 0) && read_side(d, 1)) {
+        for (unsigned i = 0; i < d->nr; i++)
+            end_sequence(&d->sequences[i]);
+        status = report(d);
     }
-    if (d != NULL && read_both(d)) {
-        bool good = true;
-
-        for (unsigned i = 0; i < d->nr_lanes && good; i++)
-            if (d->lanes[i].late)
-                good = read_alone(d, &d->lanes[i]);
-        status = good ? report(d) : 2;
-    }
-    for (unsigned i = 0; d && i < d->nr_lanes; i++)
-        free(d->lanes[i].ahead);
+    for (unsigned i = 0; i < d->nr; i++)
+        fclose(d->sequences[i].steps);
     free(d);
     return status;
 }

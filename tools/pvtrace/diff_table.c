@@ -1,66 +1,9 @@
-/* pvtrace diff: what makes two calls the same, and the table of how often each kind was made in A and B. */
+/* pvtrace diff: the table of how often each kind of call was made in A and B, and how long it took. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/abi_names.h"
 #include "common/compiler.h"
 #include "tools/pvtrace/diff.h"
-
-/* The arguments that two runs of one guest have in common: bit i for argument i. Left out are pointers and
- * other addresses, machine frames, page-table entries, descriptors and times. */
-static const uint8_t stable[ABI_HYPERCALLS] = {
-    [1] = 0x0a,        /* mmu_update: count, domain */
-    [2] = 0x02,        /* set_gdt: entries */
-    [3] = 0x01,        /* stack_switch: ss */
-    [5] = 0x01,        /* fpu_taskswitch: set */
-    [6] = 0x01,        /* sched_op_compat: command */
-    [8] = 0x01,        /* set_debugreg: which */
-    [9] = 0x01,        /* get_debugreg: which */
-    [12] = 0x01,       /* memory_op: command */
-    [13] = 0x02,       /* multicall: count */
-    [17] = 0x01,       /* xen_version: command */
-    [18] = 0x03,       /* console_io: command, count */
-    [20] = 0x05,       /* grant_table_op: command, count */
-    [21] = 0x03,       /* vm_assist: command, type */
-    [22] = 0x08,       /* update_va_mapping_otherdomain: domain */
-    [24] = 0x03,       /* vcpu_op: command, vCPU */
-    [25] = 0x01,       /* set_segment_base: which */
-    [26] = 0x0a,       /* mmuext_op: count, domain */
-    [27] = 0x01,       /* xsm_op: command */
-    [28] = 0x01,       /* nmi_op: command */
-    [29] = 0x01,       /* sched_op: command */
-    [30] = 0x01,       /* callback_op: command */
-    [32] = 0x01,       /* event_channel_op: command */
-    [33] = 0x01,       /* physdev_op: command */
-    [34] = 0x01,       /* hvm_op: command */
-    [37] = 0x01,       /* kexec_op: command */
-    [39] = 0x01,       /* argo_op: command */
-    [40] = 0x01,       /* xenpmu_op: command */
-};
-
-static uint64_t mix(uint64_t hash, uint64_t value)
-{
-    hash = (hash ^ value) * 0x9e3779b97f4a7c15u;
-    return hash ^ hash >> 29;
-}
-
-static uint64_t mix_string(uint64_t hash, const char *s)
-{
-    for (; s && *s; s++)
-        hash = mix(hash, (unsigned char)*s);
-    return hash;
-}
-
-uint64_t diff_fingerprint(const struct call *call)
-{
-    uint64_t hash = mix_string(mix(1, call->nr | (uint64_t)call->depth << 32), call_operation(call));
-    unsigned mask = call->nr < ABI_HYPERCALLS ? stable[call->nr] & call->known : 0;
-
-    for (unsigned i = 0; i < 6; i++)
-        if (mask & 1u << i)
-            hash = mix(hash, (uint64_t)i << 32 | (uint32_t)call->args[i]);
-    return call->returned && call_failed(call) ? mix(hash, (uint64_t)call->result) : hash;
-}
 
 /* A kind of call on both sides. */
 struct pair {
