@@ -7,7 +7,7 @@
  *   gen/abi_layouts.c  the descriptions, made of common/abi.def;  decode_union.c  what they cannot say
  *   decode_mmu.c  page-table updates, descriptors, trap tables: the calls that are lists
  *   decode_item.c what is not a call;  decode_trap.c  exceptions
- *   decode_insn.c emulated instructions;  insn_operands.c  their operands */
+ *   decode_insn.c emulated instructions */
 #ifndef PVTRACE_DECODE_H
 #define PVTRACE_DECODE_H
 
@@ -118,27 +118,7 @@ void argument_descriptor(struct text *t, struct reader *r, unsigned i);
 void argument_gdt_frames(struct text *t, struct reader *r, unsigned i);
 void argument_traps(struct text *t, struct reader *r, unsigned i);
 
-/* --- decode_item.c, insn_operands.c ----------------------------------------------------------------- */
+/* --- decode_item.c ---------------------------------------------------------------------------------- */
 void print_rip(struct text *t, uint64_t rip);           /* " rip=<symbol>" */
-
-struct insn {
-    const uint8_t *bytes;
-    unsigned len, pos;
-    uint8_t rex, rep, segment;          /* prefixes, as they are in the instruction; 0: none */
-    bool opsize, adsize, lock;
-};
-
-#define REX_W 8u
-#define REX_R 4u
-#define REX_X 2u
-#define REX_B 1u
-
-bool take_byte(struct insn *in, uint8_t *byte);
-bool take_prefixes(struct insn *in, uint8_t *opcode);   /* and the first byte of the opcode */
-void print_register(struct text *t, unsigned nr);       /* %rax */
-void print_register16(struct text *t, unsigned nr);     /* %ax */
-void print_segment(struct text *t, const struct insn *in);
-/* false: it does not end within the bytes */
-bool print_memory(struct text *t, struct insn *in, uint8_t modrm);
 
 #endif
