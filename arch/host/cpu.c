@@ -6,10 +6,13 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <ucontext.h>
+#include "arch/arch.h"
 #include "host.h"
+#include "xen/core/alloc.h"
+#include "xen/core/domain.h"
 #include "xen/core/frame.h"
 #include "xen/core/sched.h"
-#include "xen/pv/upcall.h"
+#include "xen/cpu/upcall.h"
 
 #if defined(__has_feature)
 #define HAS_ASAN __has_feature(address_sanitizer)

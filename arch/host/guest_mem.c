@@ -3,9 +3,10 @@
  * What the hypervisor forgets to flush, a guest write then goes through. A copy that the hypervisor did not check against
  * the hole, or a walk by what is no table any more, ends the test. */
 #include <string.h>
+#include "arch/arch.h"
 #include "host.h"
 #include "xen/core/frame.h"
-#include "xen/pv/mm.h"
+#include "xen/core/walk.h"
 
 static bool guest_runs;         /* the access is the guest's own */
 

@@ -3,14 +3,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "arch/arch.h"
 #include "host.h"
-#include "xen/core/console.h"
-#include "xen/core/frame.h"
-#include "xen/pv/mm.h"
+#include "xen/core/domain.h"
 #include "xen/core/options.h"
 #include "xen/core/sched.h"
 #include "xen/core/time.h"
 #include "xen/core/timer.h"
+#include "xen/hooks.h"
+#include "xen/pv/console_ring.h"
+#include "xen/pv/pagetype.h"
 
 #define TSC_HZ 2400000000ull
 
@@ -162,6 +164,7 @@ void host_start(mfn_t base, unsigned nr_chunks, uint64_t seed)
     host.echo = getenv("HOST_ECHO") != NULL;
     host_end_expected = false;
     host_tlb_forget();
+    hooks_register();
     host_ram_init(base, nr_chunks);
     pagetype_init();
     idle = arch_vcpu_alloc();

@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include "arch/arch.h"
 #include "host.h"
+#include "xen/core/alloc.h"
 #include "xen/core/frame.h"
 
 #define M2P_MFN 0x100ull        /* the M2P lies in frames that no guest can have */

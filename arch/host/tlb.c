@@ -2,10 +2,13 @@
  * paging-structure caches (Intel SDM vol. 3, 4.10.3): what of an address is above the table's part, to the L1, L2 or L3
  * that a walk came to. A flush of one page drops all of the latter, as on the CPU. */
 #include <string.h>
+#include "arch/arch.h"
 #include "host.h"
+#include "xen/core/domain.h"
 #include "xen/core/frame.h"
+#include "xen/core/sched.h"
+#include "xen/core/walk.h"
 #include "xen/pv/grant.h"
-#include "xen/pv/mm.h"
 
 #define TLB_ENTRIES 256u
 

@@ -3,7 +3,7 @@
  * firmware's own reset is tried. */
 #include "common/string.h"
 #include "arch/x86_64/cpu.h"
-#include "xen/boot/build.h"
+#include "xen/boot/boot_info.h"
 #include "xen/core/log.h"
 
 struct rsdp {

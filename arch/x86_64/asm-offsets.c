@@ -1,6 +1,6 @@
 /* Offsets for the assembler, generated: compiled to text, of which the Makefile keeps the marked lines. */
-#include "xen/core/domain.h"
 #include "xen/core/trace.h"
+#include "xen/core/domain.h"
 #include "arch/arch.h"
 
 #define VALUE(name, value) __asm__ volatile("\n.ascii \"->" #name " %0\"" : : "i"(value))

@@ -3,8 +3,8 @@
  * every instruction spent here is a guest's boot time. */
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/lapic.h"
-#include "xen/boot/build.h"
-#include "xen/core/log.h"
+#include "xen/boot/boot_info.h"
+#include "xen/core/bug.h"
 #include "xen/core/options.h"
 #include "xen/core/timer.h"
 

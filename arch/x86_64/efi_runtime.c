@@ -4,9 +4,10 @@
  * any other, and they are not called again. */
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/vcpu.h"
-#include "xen/boot/build.h"
+#include "xen/boot/boot_info.h"
+#include "xen/core/alloc.h"
 #include "xen/core/log.h"
-#include "xen/pv/mm.h"
+#include "xen/core/walk.h"
 
 /* UEFI 2.10, 4.5.1: the header, then one pointer per service. */
 struct runtime_table {

@@ -2,11 +2,14 @@
  * table, or are the end. NMI and machine check are nmi.c's. */
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/trap.h"
-#include "xen/cpu/desc.h"
+#include "xen/core/bug.h"
 #include "xen/core/domain.h"
 #include "xen/core/log.h"
-#include "xen/core/sched.h"
-#include "xen/pv/upcall.h"
+#include "xen/cpu/exceptions.h"
+#include "xen/cpu/mov_ss.h"
+#include "xen/cpu/upcall.h"
+#include "xen/pv/desc.h"
+#include "xen/pv/traps.h"
 
 struct extable_entry {
     int32_t from, to, fixup;        /* relative to their own address */

@@ -6,7 +6,7 @@
  * own code (SMM) needs the page. */
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/lapic.h"
-#include "xen/pv/mm.h"
+#include "xen/core/walk.h"
 
 #define APIC_ON (1u << 11)
 #define APIC_X2 (1u << 10)

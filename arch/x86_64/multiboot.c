@@ -4,8 +4,7 @@
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/doors.h"
 #include "arch/x86_64/efi/memory.h"
-#include "xen/boot/build.h"
-#include "xen/core/log.h"
+#include "xen/boot/boot_info.h"
 
 extern char _image_start[], _image_end[];
 

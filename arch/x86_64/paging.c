@@ -6,10 +6,13 @@
 #include "common/string.h"
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/vcpu.h"
-#include "xen/boot/build.h"
+#include "xen/boot/boot_info.h"
+#include "xen/core/alloc.h"
+#include "xen/core/bug.h"
+#include "xen/core/domain.h"
 #include "xen/core/frame.h"
-#include "xen/core/log.h"
-#include "xen/pv/mm.h"
+#include "xen/core/sched.h"
+#include "xen/core/walk.h"
 
 #define BOOT_MAPPED (4ull << 30)
 #define LARGE_PAGE (2ull << 20)

@@ -8,8 +8,9 @@
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/trap.h"
 #include "arch/x86_64/vcpu.h"
+#include "xen/core/alloc.h"
 #include "xen/core/domain.h"
-#include "xen/pv/mm.h"
+#include "xen/core/walk.h"
 
 struct tss {
     uint32_t reserved0;

@@ -2,8 +2,9 @@
 #include "common/string.h"
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/doors.h"
-#include "xen/boot/build.h"
-#include "xen/core/log.h"
+#include "xen/boot/boot_info.h"
+#include "xen/core/bug.h"
+#include "xen/hooks.h"
 #include "xen/main.h"
 
 void idle_vcpu_init(void);
@@ -21,6 +22,7 @@ void arch_start(uint32_t magic, uint64_t info)
 {
     boot_info.tsc = arch_tsc();
     idle_vcpu_init();                   /* current exists from here on */
+    hooks_register();                   /* what lower rooms of xen/ call in higher ones */
     serial_init();                      /* and whatever fails can be said */
     if (!multiboot_parse(magic, info) && !efi_parse(magic, info))
         panic("Not started by a loader that we know (magic %08x)", magic);

@@ -4,9 +4,9 @@
 #include "common/string.h"
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/vcpu.h"
+#include "xen/core/alloc.h"
 #include "xen/core/domain.h"
-#include "xen/core/frame.h"
-#include "xen/pv/upcall.h"
+#include "xen/core/sched.h"
 
 void switch_stack(uint64_t *save_sp, uint64_t load_sp);
 void vcpu_first_run(void);

@@ -8,14 +8,27 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "arch/arch.h"
 #include "fuzz.h"
 #include "support.h"
 #include "trace_reader.h"
-#include "xen/pv/evtchn.h"
-#include "xen/pv/grant.h"
+#include "xen/core/alloc.h"
+#include "xen/core/domain.h"
+#include "xen/core/frame.h"
+#include "xen/core/lock.h"
 #include "xen/core/sched.h"
 #include "xen/core/time.h"
-#include "xen/pv/upcall.h"
+#include "xen/core/trace.h"
+#include "xen/core/trace_control.h"
+#include "xen/core/trace_ring.h"
+#include "xen/core/trace_show.h"
+#include "xen/core/walk.h"
+#include "xen/cpu/exceptions.h"
+#include "xen/cpu/upcall.h"
+#include "xen/pv/grant.h"
+#include "xen/pv/hypercalls.h"
+#include "xen/pv/mmuext.h"
+#include "xen/pv/traps.h"
 
 #define STACK_TOP (SCRATCH + 0x8000)
 #define CODE (SCRATCH + 0x9000)

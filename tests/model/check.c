@@ -1,5 +1,8 @@
 /* What must hold in each state, told anew from the entries, pins, roots and owners; shares no code with the hypervisor. */
+#include "arch/arch.h"
 #include "model.h"
+#include "xen/core/alloc.h"
+#include "xen/core/frame.h"
 
 struct found {
     unsigned refs, types, writable, tables, linear_entries, linear_uses;

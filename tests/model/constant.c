@@ -2,8 +2,11 @@
  * kept when the world is new, and compared when the first state is loaded again after all the others. */
 #include <stdlib.h>
 #include <string.h>
+#include "arch/arch.h"
 #include "model.h"
 #include "support.h"
+#include "xen/core/frame.h"
+#include "xen/core/walk.h"
 
 static struct frame *frames_then;
 static uint8_t *ram_then;

@@ -10,7 +10,7 @@
 #include <unistd.h>
 #include "model.h"
 #include "support.h"
-#include "xen/core/sched.h"
+#include "xen/core/frame.h"
 
 #define MAX_STATES (1u << 23)
 #define HASH_SLOTS (1u << 24)

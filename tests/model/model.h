@@ -4,8 +4,8 @@
 #define MODEL_H
 
 #include "host.h"
+#include "xen/core/domain.h"
 #include "xen/core/frame.h"
-#include "xen/pv/mm.h"
 
 #define MAX_FRAMES 4u
 #define MAX_ENTRIES 2u

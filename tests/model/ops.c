@@ -1,10 +1,14 @@
 /* The calls that the domain's kernel can make about the frames of the model, and what its CPU and the hypervisor do beside:
  * a table of all of them, made for a scope; how each is run, and how it is written as a line of C. */
 #include <stdio.h>
+#include "arch/arch.h"
 #include "model.h"
 #include "support.h"
-#include "xen/cpu/emulate.h"
+#include "xen/core/alloc.h"
+#include "xen/core/frame.h"
+#include "xen/core/walk.h"
 #include "xen/pv/hypercalls.h"
+#include "xen/pv/ptwr.h"
 
 #define CODE (SCRATCH + 0x1000)         /* mov %rax,(%rdi) */
 

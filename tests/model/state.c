@@ -3,8 +3,11 @@
  * is not); words that nobody reads before they are written; and the order of the domain's ring, which says only in which
  * order frames are released at its end: a ring is checked when a call has left it, and then put in the frames' own order. */
 #include <string.h>
+#include "arch/arch.h"
 #include "model.h"
+#include "xen/core/frame.h"
 #include "xen/core/sched.h"
+#include "xen/core/walk.h"
 
 /* alloc.c's, made global for this program: see model.mk. */
 #define ZONE_WORDS 20u

@@ -2,10 +2,15 @@
  * model, which the domain then asks for. Neighbours of those are in use for good, so that the allocator never merges. */
 #include <stdlib.h>
 #include <string.h>
+#include "arch/arch.h"
 #include "model.h"
 #include "support.h"
-#include "xen/pv/hypercalls.h"
+#include "xen/core/alloc.h"
+#include "xen/core/domain.h"
+#include "xen/core/frame.h"
 #include "xen/core/sched.h"
+#include "xen/core/walk.h"
+#include "xen/pv/hypercalls.h"
 
 const struct scope *scope;
 struct domain *model_domain;

@@ -3,6 +3,7 @@
 #define EVTCHN_FIXTURE_H
 
 #include "support.h"
+#include "xen/core/domain.h"
 
 static struct domain *a, *b;
 

@@ -2,12 +2,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "arch/arch.h"
 #include "support.h"
+#include "xen/boot/build.h"
+#include "xen/boot/module_words.h"
+#include "xen/boot/service.h"
+#include "xen/core/alloc.h"
 #include "xen/core/console.h"
-#include "xen/pv/grant.h"
-#include "xen/pv/grant.h"
-#include "xen/boot/image.h"
+#include "xen/core/domain.h"
+#include "xen/core/frame.h"
 #include "xen/core/sched.h"
+#include "xen/core/walk.h"
+#include "xen/pv/audit.h"
+#include "xen/pv/grant.h"
+#include "xen/pv/hypercalls.h"
 
 #define MUST(cond)                                                              \
     do {                                                                        \

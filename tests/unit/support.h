@@ -5,10 +5,7 @@
 
 #include "common/elf64.h"
 #include "host.h"
-#include "xen/boot/build.h"
-#include "xen/core/frame.h"
-#include "xen/pv/hypercalls.h"
-#include "xen/pv/mm.h"
+#include "xen/core/domain.h"
 
 #define GUEST_BASE 0xffffffff80000000ull
 #define GUEST_TEXT_BYTES 0x1000u

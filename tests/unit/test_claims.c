@@ -1,10 +1,15 @@
 /* What the hypervisor spends for one guest is not what it owes to another: a guest that takes all it can get, by every
  * request that makes us spend frames, and beside it one that asks for little, later. */
+#include "arch/arch.h"
 #include "cmocka_main.h"
 #include <string.h>
 #include "support.h"
-#include "xen/pv/evtchn_table.h"
+#include "xen/core/alloc.h"
+#include "xen/core/claim.h"
+#include "xen/core/domain.h"
+#include "xen/core/walk.h"
 #include "xen/pv/grant.h"
+#include "xen/pv/hypercalls.h"
 
 #define LIST (SCRATCH + PAGE_SIZE)
 #define TABLE_VA FREE_PFN_VA

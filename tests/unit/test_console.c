@@ -4,9 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 #include "support.h"
-#include "xen/core/console.h"
-#include "xen/pv/evtchn.h"
+#include "xen/core/domain.h"
+#include "xen/core/guest_log.h"
 #include "xen/core/log.h"
+#include "xen/pv/console_ring.h"
+#include "xen/pv/evtchn.h"
+#include "xen/pv/input.h"
 
 static struct domain *a, *b;
 

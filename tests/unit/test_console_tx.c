@@ -4,12 +4,15 @@
 #include <stdio.h>
 #include <string.h>
 #include "support.h"
+#include "xen/core/bug.h"
 #include "xen/core/console.h"
-#include "xen/core/console_tx.h"
+#include "xen/core/domain.h"
 #include "xen/core/log.h"
 #include "xen/core/options.h"
 #include "xen/core/sched.h"
 #include "xen/core/time.h"
+#include "xen/pv/console_ring.h"
+#include "xen/pv/input.h"
 
 #define MS 1000000ull
 #define BAUD_115200 208333u             /* ticks a byte */

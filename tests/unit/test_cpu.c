@@ -2,8 +2,10 @@
  * the machine at hand does not have. */
 #include "cmocka_main.h"
 #include "support.h"
-#include "xen/cpu/emulate.h"
-#include "xen/pv/upcall.h"
+#include "xen/core/domain.h"
+#include "xen/cpu/cpuid.h"
+#include "xen/cpu/exceptions.h"
+#include "xen/cpu/msr.h"
 
 static struct vcpu *v;
 

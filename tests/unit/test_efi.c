@@ -5,6 +5,8 @@
 #include <string.h>
 #include "arch/x86_64/efi/config.h"
 #include "arch/x86_64/efi/memory.h"
+#include "xen/boot/boot_info.h"
+#include "xen/core/options.h"
 
 /* A copy that ends where the file does, with the one byte behind that the loader of files promises. */
 static char *text_of(const char *s)

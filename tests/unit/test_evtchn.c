@@ -1,11 +1,14 @@
 /* Event channels: the life of each kind of port, every refusal, and no lost wake-up whatever
  * happened before. */
+#include "arch/arch.h"
 #include "cmocka_main.h"
 #include <string.h>
 #include "evtchn_fixture.h"
-#include "xen/pv/evtchn.h"
+#include "xen/core/domain.h"
 #include "xen/core/sched.h"
-#include "xen/pv/upcall.h"
+#include "xen/cpu/upcall.h"
+#include "xen/pv/hypercalls.h"
+#include "xen/pv/mmuext.h"
 
 static evtchn_port_t alloc_for(domid_t remote)
 {

@@ -1,10 +1,13 @@
 /* FIFO event channels: what is held and given back, every refusal, the move from the bitmaps, and queues
  * against a consumer that obeys the protocol and a guest that does not. After each hypercall the audit
  * counts the references of the pages. */
+#include "arch/arch.h"
 #include "cmocka_main.h"
 #include <string.h>
 #include "evtchn_fixture.h"
-#include "xen/core/sched.h"
+#include "xen/core/alloc.h"
+#include "xen/core/frame.h"
+#include "xen/pv/hypercalls.h"
 
 #define PENDING (1u << EVTCHN_FIFO_PENDING)
 #define MASKED (1u << EVTCHN_FIFO_MASKED)

@@ -3,9 +3,13 @@
 #include "cmocka_main.h"
 #include <string.h>
 #include "support.h"
-#include "xen/pv/grant.h"
-#include "xen/pv/mm.h"
+#include "xen/core/alloc.h"
+#include "xen/core/domain.h"
+#include "xen/core/frame.h"
 #include "xen/core/sched.h"
+#include "xen/core/walk.h"
+#include "xen/pv/grant.h"
+#include "xen/pv/hypercalls.h"
 
 #define TABLE_VA FREE_PFN_VA
 #define PAGE_VA (FREE_PFN_VA + PAGE_SIZE)

@@ -6,7 +6,10 @@
 #include <string.h>
 #include "common/elf64.h"
 #include "support.h"
+#include "xen/boot/build.h"
 #include "xen/boot/image.h"
+#include "xen/boot/module_words.h"
+#include "xen/core/domain.h"
 
 #define ENTRY_AT 0x40u
 

@@ -1,11 +1,14 @@
 /* Linear page tables: entries of an L2, L3 or L4 to a table of that same level. frame_audit() recounts F10 after each
  * hypercall; the fake MMU walks through such entries as the CPU does, and ends the test where the hypervisor itself
  * would read its own memory by them. */
+#include "arch/arch.h"
 #include "cmocka_main.h"
 #include <string.h>
 #include "support.h"
-#include "xen/cpu/emulate.h"
-#include "xen/pv/upcall.h"
+#include "xen/core/domain.h"
+#include "xen/core/frame.h"
+#include "xen/core/walk.h"
+#include "xen/cpu/ioport.h"
 
 #define RW (PTE_P | PTE_RW | PTE_US | PTE_A)
 #define RO (PTE_P | PTE_US | PTE_A)

@@ -1,10 +1,16 @@
 /* Kernel files that nobody vouches for: each lie is found and named, none is believed; and what a good one
  * becomes. */
+#include "arch/arch.h"
 #include "cmocka_main.h"
 #include <stdlib.h>
 #include <string.h>
 #include "support.h"
+#include "xen/boot/build.h"
 #include "xen/boot/image.h"
+#include "xen/boot/module_words.h"
+#include "xen/core/alloc.h"
+#include "xen/core/domain.h"
+#include "xen/core/frame.h"
 
 static struct tiny_elf *fresh(void)
 {

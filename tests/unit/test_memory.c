@@ -1,8 +1,13 @@
 /* memory_op and multicall: extents counted as they are done, exchanges whole or not at all, and what one member of an
  * array may do to the others. */
+#include "arch/arch.h"
 #include "cmocka_main.h"
 #include <string.h>
 #include "support.h"
+#include "xen/core/alloc.h"
+#include "xen/core/domain.h"
+#include "xen/core/frame.h"
+#include "xen/pv/hypercalls.h"
 
 #define LIST (SCRATCH + 1024)
 #define CALLS (SCRATCH + 2048)

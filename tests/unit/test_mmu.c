@@ -1,10 +1,15 @@
 /* What page-table calls answer, and which page faults are the guest's.
  * mmu_update, mmuext_op and update_va_mapping when more than one thing is wrong: which error wins, what was done before
  * it, and what is written back. The answers are those of Xen 4.17 to an ordinary domain. */
+#include "arch/arch.h"
 #include "cmocka_main.h"
 #include <string.h>
 #include "support.h"
-#include "xen/pv/upcall.h"
+#include "xen/core/domain.h"
+#include "xen/core/frame.h"
+#include "xen/core/walk.h"
+#include "xen/cpu/exceptions.h"
+#include "xen/pv/traps.h"
 
 #define NOWHERE (GUEST_BASE + (1ull << 30))     /* not mapped */
 #define NOT_CANONICAL (1ull << 47)

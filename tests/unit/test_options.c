@@ -1,14 +1,25 @@
 /* Words from the boot loader: the hypervisor's options, the words of a module, and which module
  * becomes what. */
+#include "arch/arch.h"
 #include "cmocka_main.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "support.h"
+#include "xen/boot/boot_info.h"
+#include "xen/boot/cmdline.h"
+#include "xen/boot/module_words.h"
+#include "xen/boot/modules.h"
+#include "xen/core/alloc.h"
+#include "xen/core/claim.h"
+#include "xen/core/domain.h"
+#include "xen/core/frame.h"
+#include "xen/core/guest_log.h"
 #include "xen/core/log.h"
 #include "xen/core/options.h"
 #include "xen/core/sched.h"
 #include "xen/core/trace.h"
+#include "xen/core/trace_control.h"
 
 static void says_what_it_ignores(void **state)
 {

@@ -1,11 +1,15 @@
 /* Page types and page tables, by the hypercalls that a guest makes. frame_audit() recounts everything after
  * each of them, and host_audit() looks for translations that should have been flushed. */
+#include "arch/arch.h"
 #include "cmocka_main.h"
 #include <stdlib.h>
 #include <string.h>
 #include "support.h"
-#include "xen/core/sched.h"
-#include "xen/pv/upcall.h"
+#include "xen/core/domain.h"
+#include "xen/core/frame.h"
+#include "xen/core/walk.h"
+#include "xen/cpu/exceptions.h"
+#include "xen/pv/traps.h"
 
 #define RW_FLAGS (PTE_P | PTE_RW | PTE_US | PTE_A)
 #define RO_FLAGS (PTE_P | PTE_US | PTE_A)

@@ -1,12 +1,14 @@
 /* The end of the machine, and what of the CPU decides what guests are told. */
+#include "arch/arch.h"
 #include "cmocka_main.h"
 #include <string.h>
 #include "support.h"
-#include "xen/core/console.h"
-#include "xen/cpu/emulate.h"
+#include "xen/boot/cmdline.h"
+#include "xen/core/bug.h"
 #include "xen/core/log.h"
 #include "xen/core/options.h"
 #include "xen/core/time.h"
+#include "xen/cpu/cpuid.h"
 
 #define CPUID_FSGSBASE 1u       /* leaf 7, EBX */
 #define CPUID_TSC_RELIABLE 2u   /* the time leaf, EAX */

@@ -1,15 +1,23 @@
 /* Timers against a sorted list, the scheduler on a clock that the test turns: shares by weight, nobody
  * starves, the one that wakes is served soon, and a sleeper's time comes. */
+#include "arch/arch.h"
 #include "cmocka_main.h"
 #include <stdlib.h>
 #include <string.h>
 #include "support.h"
-#include "xen/core/console.h"
-#include "xen/pv/evtchn.h"
+#include "xen/core/alloc.h"
+#include "xen/core/domain.h"
+#include "xen/core/frame.h"
+#include "xen/core/lock.h"
 #include "xen/core/sched.h"
 #include "xen/core/time.h"
 #include "xen/core/timer.h"
-#include "xen/pv/upcall.h"
+#include "xen/core/walk.h"
+#include "xen/cpu/upcall.h"
+#include "xen/pv/evtchn.h"
+#include "xen/pv/hypercalls.h"
+#include "xen/pv/input.h"
+#include "xen/pv/mmuext.h"
 
 #define MS 1000000ull
 

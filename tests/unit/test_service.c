@@ -1,14 +1,18 @@
 /* The service domain as the hypervisor sees it: what a guest is given for it, what it is told and when, and
  * that nobody depends on it. What it does with it is test_store.c's. */
+#include "arch/arch.h"
 #include "cmocka_main.h"
 #include <stdio.h>
 #include <string.h>
 #include "support.h"
-#include "xen/boot/build.h"
-#include "xen/core/console.h"
+#include "xen/boot/module_words.h"
+#include "xen/boot/service.h"
+#include "xen/core/domain.h"
+#include "xen/pv/console_ring.h"
+#include "xen/pv/evtchn.h"
 #include "xen/pv/evtchn_table.h"
 #include "xen/pv/grant.h"
-#include "xen/core/sched.h"
+#include "xen/pv/input.h"
 #include "xen/pv/store.h"
 
 static struct domain *service;

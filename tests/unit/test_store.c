@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "guest-pv/store/store.h"
+#include "xen/core/domain.h"
 
 #define HEADER sizeof(struct xsd_sockmsg)
 

@@ -3,9 +3,12 @@
 #include "cmocka_main.h"
 #include <string.h>
 #include "support.h"
-#include "xen/core/console.h"
+#include "xen/core/console_terminal.h"
+#include "xen/core/domain.h"
 #include "xen/core/log.h"
 #include "xen/core/options.h"
+#include "xen/pv/console_ring.h"
+#include "xen/pv/input.h"
 
 static struct domain *a, *b, *service;
 

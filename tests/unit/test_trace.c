@@ -1,11 +1,23 @@
 /* The trace's records, each kind word for word: hypercalls and what they read and wrote, exceptions, emulated
  * instructions, events, who runs. The ring that they lie in is test_trace_ring.c's. */
+#include "arch/arch.h"
 #include "cmocka_main.h"
 #include "trace_fixture.h"
-#include "xen/core/console.h"
-#include "xen/pv/evtchn.h"
+#include "common/trace_format.h"
+#include "xen/core/domain.h"
+#include "xen/core/frame.h"
+#include "xen/core/sched.h"
 #include "xen/core/time.h"
-#include "xen/pv/upcall.h"
+#include "xen/core/trace.h"
+#include "xen/core/trace_control.h"
+#include "xen/core/trace_ring.h"
+#include "xen/core/walk.h"
+#include "xen/cpu/exceptions.h"
+#include "xen/cpu/upcall.h"
+#include "xen/pv/console_ring.h"
+#include "xen/pv/evtchn.h"
+#include "xen/pv/hypercalls.h"
+#include "xen/pv/traps.h"
 
 #define V2 TRC_PV_HYPERCALL_V2
 #define SUB TRC_PV_HYPERCALL_SUBCALL

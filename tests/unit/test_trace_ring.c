@@ -1,13 +1,28 @@
 /* The trace's ring and who switches it: blocks and what a host may believe of them at any instant, losses when it wraps,
  * whose records there are, memory taken and given back, what the console shows of it and what another port is sent. The
  * records are test_trace.c's. */
+#include "arch/arch.h"
 #include "cmocka_main.h"
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <x86intrin.h>
 #include "trace_fixture.h"
+#include "common/trace_format.h"
+#include "xen/boot/boot_info.h"
+#include "xen/boot/modules.h"
+#include "xen/core/alloc.h"
+#include "xen/core/bug.h"
+#include "xen/core/claim.h"
+#include "xen/core/domain.h"
+#include "xen/core/frame.h"
+#include "xen/core/sched.h"
+#include "xen/core/trace.h"
+#include "xen/core/trace_control.h"
+#include "xen/core/trace_ring.h"
+#include "xen/core/trace_show.h"
 #include "xen/core/trace_sink.h"
+#include "xen/pv/hypercalls.h"
 
 #define BLOCK_ROOM (TRACE_BLOCK_BYTES - sizeof(struct trace_block))
 #define BEGIN_BYTES (8 * 4 + 4 * 4)     /* CLOCK and who runs */

@@ -1,10 +1,14 @@
 /* The frames that a guest kernel finds on its stack, word for word, and stacks that cannot take one. */
+#include "arch/arch.h"
 #include "cmocka_main.h"
 #include <string.h>
 #include "support.h"
-#include "xen/pv/evtchn.h"
-#include "xen/core/sched.h"
-#include "xen/pv/upcall.h"
+#include "xen/core/domain.h"
+#include "xen/cpu/exceptions.h"
+#include "xen/cpu/mov_ss.h"
+#include "xen/cpu/upcall.h"
+#include "xen/pv/mmuext.h"
+#include "xen/pv/traps.h"
 
 #define STACK (SCRATCH + 0x2000)
 #define USER_STACK (SCRATCH + 0x3000)

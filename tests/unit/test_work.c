@@ -1,10 +1,15 @@
 /* How long interrupts may stay off: sequences of requests that are each short and together long must take a preemption
  * point again and again. What counts is the hypervisor's own measure of work; that the measure is right is seen on the
  * machine, where instructions are counted (tests/boot). */
+#include "arch/arch.h"
 #include "cmocka_main.h"
 #include <string.h>
 #include "support.h"
+#include "xen/core/domain.h"
+#include "xen/core/sched.h"
+#include "xen/core/walk.h"
 #include "xen/pv/evtchn_table.h"
+#include "xen/pv/hypercalls.h"
 
 #define NR_MEMBERS 16u
 #define PER_MEMBER 127u

@@ -4,9 +4,15 @@
 #define TRACE_FIXTURE_H
 
 #include <string.h>
+#include "arch/arch.h"
 #include "trace_reader.h"
-#include "xen/core/sched.h"
+#include "common/trace_format.h"
+#include "xen/core/domain.h"
 #include "xen/core/time.h"
+#include "xen/core/trace.h"
+#include "xen/core/trace_control.h"
+#include "xen/core/trace_ring.h"
+#include "xen/pv/hypercalls.h"
 
 #define MAX_SEEN 20000u
 #define ANY 0xa1b2c3d4u                 /* a word that may be whatever it is */

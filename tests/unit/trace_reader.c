@@ -4,7 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include "trace_reader.h"
+#include "common/trace_format.h"
+#include "xen/core/alloc.h"
 #include "xen/core/time.h"
+#include "xen/core/trace_ring.h"
 
 #define BLOCK_ROOM (TRACE_BLOCK_BYTES - (uint32_t)sizeof(struct trace_block))
 #define MUST(cond)                                                                                      \

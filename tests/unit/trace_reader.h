@@ -4,7 +4,9 @@
 #define TRACE_READER_H
 
 #include "support.h"
-#include "xen/core/trace_ring.h"
+#include "common/trace_format.h"
+#include "xen/core/domain.h"
+#include "xen/core/options.h"
 
 struct trace_record {
     uint64_t index, tsc;                /* its number since boot; tsc 0: it has none of its own */

@@ -86,9 +86,10 @@ fuzz-forever: $(FUZZ_FOREVER)/fuzz
 TESTS += lint-layers unit fuzz
 
 # Who may include whom (the table is in the script), and that each header compiles alone.
-lint-layers: | deps-test $(ABI)
+lint-layers: $(HV_OBJS) | deps-test $(ABI)
 	$(call say,LAYERS,common xen arch tests)
 	$(Q)python3 tests/lint/layers.py
+	$(Q)python3 tests/lint/rooms.py $(HV)/xen
 	$(Q)for h in $(wildcard common/*.h common/*/*.h xen/*.h xen/*/*.h arch/*.h); do \
 	    gcc $(HV_CFLAGS) -Wno-unused-function -fsyntax-only -x c $$h || exit 1; done
 

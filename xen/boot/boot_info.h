@@ -1,4 +1,4 @@
-/* What the boot loader gave us, whatever the loader was: three front doors fill this one structure, and nobody behind
+/* What the boot loader gave us, whatever the loader was: three ways of booting fill this one structure, and nobody behind
  * them asks which. Plain data without pointers, so that the EFI application, a program of its own, can fill it in and
  * hand it over. */
 #ifndef XEN_BOOT_INFO_H
@@ -61,5 +61,8 @@ struct boot_info {
     struct boot_runtime runtime;
 };
 extern struct boot_info boot_info;
+
+/* A loader's string without the file name that loaders other than GRUB 2 put first. */
+const char *boot_string(const char *s);
 
 #endif

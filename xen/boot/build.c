@@ -4,17 +4,28 @@
  * domain, which takes everything back. Called by modules.c. */
 #include <stdarg.h>
 
+#include "arch/arch.h"
 #include "common/printf.h"
 #include "common/string.h"
+#include "xen/boot/build.h"
 #include "xen/boot/builder.h"
-#include "xen/core/console.h"
+#include "xen/boot/image.h"
+#include "xen/boot/module_words.h"
+#include "xen/core/alloc.h"
+#include "xen/core/domain.h"
+#include "xen/core/frame.h"
+#include "xen/core/lock.h"
+#include "xen/core/log.h"
+#include "xen/core/sched.h"
+#include "xen/core/time.h"
+#include "xen/cpu/exceptions.h"
+#include "xen/pv/console_ring.h"
 #include "xen/pv/evtchn.h"
 #include "xen/pv/grant.h"
-#include "xen/core/log.h"
-#include "xen/pv/mm.h"
+#include "xen/pv/hypercall_page.h"
+#include "xen/pv/mmuext.h"
+#include "xen/pv/pagetype.h"
 #include "xen/pv/store.h"
-#include "xen/core/time.h"
-#include "xen/pv/upcall.h"
 
 _Static_assert(sizeof(struct build) <= PAGE_SIZE, "one page");
 #define WORK_PER_PAGE 1500u             /* to copy one */

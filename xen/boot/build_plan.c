@@ -2,6 +2,7 @@
  * mapped. Allocates and touches nothing. The order and the paddings are the ABI's (public/xen.h, above struct
  * start_info). Everything the kernel's file says is hostile: each sum is bounded before the next is made. */
 #include "xen/boot/builder.h"
+#include "xen/boot/image.h"
 
 #define PADDING_PAGES (512u * 1024 / 4096)      /* mapped and free behind the stack */
 #define BOOT_ALIGN (4ull << 20)                 /* of the end of the boot region */

@@ -1,9 +1,13 @@
 /* Owns the contents of a new guest's tables: the p2m list and its inverse in the M2P, the first page tables,
  * and the hypercall page. Nothing here is typed or trusted yet: build.c has the finished L4 validated like
  * any other. Some five instructions a frame are all the time there is for a list of a large guest's memory. */
+#include "arch/arch.h"
 #include "common/string.h"
 #include "xen/boot/builder.h"
-#include "xen/pv/mm.h"
+#include "xen/core/alloc.h"
+#include "xen/core/frame.h"
+#include "xen/core/sched.h"
+#include "xen/core/walk.h"
 
 #define L1_FLAGS (PTE_P | PTE_RW | PTE_US | PTE_A)
 #define TABLE_FLAGS (L1_FLAGS | PTE_D)
@@ -142,24 +146,5 @@ void build_tables(struct build *b)
     if (b->p2m.end != 0) {
         link_tables(b, &b->p2m);
         fill_l1(b, &b->p2m, b->p2m_pfn);
-    }
-}
-
-/* Slots of 32 bytes: push rcx; push r11; mov number, eax; syscall; pop r11; pop rcx; ret. The slot of iret
- * never comes back, so it pushes rax too and ends there. The rest is int3. */
-void write_hypercall_page(void *page)
-{
-    uint8_t call[] = { 0x51, 0x41, 0x53, 0xb8, 0, 0, 0, 0, 0x0f, 0x05, 0x41, 0x5b, 0x59, 0xc3 };
-    uint8_t iret[] = { 0x51, 0x41, 0x53, 0x50, 0xb8, __HYPERVISOR_iret, 0, 0, 0, 0x0f, 0x05 };
-
-    memset(page, 0xcc, PAGE_SIZE);
-    for (unsigned nr = 0; nr < PAGE_SIZE / 32; nr++) {
-        uint8_t *slot = (uint8_t *)page + nr * 32;
-
-        call[4] = (uint8_t)nr;
-        if (nr == __HYPERVISOR_iret)
-            memcpy(slot, iret, sizeof(iret));
-        else
-            memcpy(slot, call, sizeof(call));
     }
 }

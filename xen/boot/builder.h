@@ -9,8 +9,9 @@
 #ifndef XEN_BUILDER_H
 #define XEN_BUILDER_H
 
-#include "xen/boot/build.h"
 #include "xen/boot/image.h"
+#include "xen/boot/module_words.h"
+#include "xen/core/domain.h"
 
 #define PER_PAGE 512u                   /* p2m entries, or page-table entries, in a page */
 
@@ -68,6 +69,5 @@ int plan_memory(struct build *b);       /* 0 or errno; needs image, ramdisk_size
 int populate_loaded(struct build *b);   /* frames for the pages below loaded_end, and for p2m; p2m and M2P of them */
 int populate_rest(struct build *b);     /* the same for the other pages */
 void build_tables(struct build *b);     /* contents only: typing them is build.c's */
-void write_hypercall_page(void *page);
 
 #endif

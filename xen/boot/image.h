@@ -5,6 +5,7 @@
 
 #include "common/elf.h"
 #include "xen/core/types.h"
+#include "xen/core/vtimer.h"
 
 #define NOTE_STRING_MAX 32u
 

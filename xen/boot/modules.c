@@ -3,24 +3,29 @@
  * cannot be used gets one line that names it and the reason; the others go on. Guests are numbered from 1 in
  * the order of their kernels, and a guest that could not be built keeps its number, so that others may rely
  * on theirs; the service domain, which is built first, is number 0. Called once, by main. */
+#include "arch/arch.h"
 #include "common/printf.h"
 #include "common/string.h"
+#include "xen/boot/boot_info.h"
 #include "xen/boot/build.h"
-#include "xen/core/console.h"
-#include "xen/core/frame.h"
+#include "xen/boot/builder.h"
 #include "xen/boot/image.h"
+#include "xen/boot/module_words.h"
+#include "xen/boot/modules.h"
+#include "xen/boot/service.h"
+#include "xen/core/alloc.h"
+#include "xen/core/claim.h"
+#include "xen/core/domain.h"
+#include "xen/core/frame.h"
 #include "xen/core/log.h"
+#include "xen/core/trace_control.h"
 #include "xen/pv/store.h"
-#include "xen/core/trace.h"
 
 #define MAX_GUESTS ARRAY_SIZE(boot_info.modules)
+_Static_assert(BOOT_MODULES < MAX_DOMIDS, "each module may be a guest");
 #define RESERVE_FRAMES 512u             /* left for ourselves when guests share everything: 2 MiB */
-#define DEFAULT_MAX_PORT 1023u          /* what a toolstack of Xen gives a domain that says nothing */
 #define SERVICE_BYTES (16ull << 20)     /* of a service domain that does not say */
 #define SHARE_UNIT 256u                 /* a share is whole MiB */
-#define WORD_MAX 128u                   /* longer than every one that means something */
-
-struct boot_info boot_info;
 
 struct guest {
     struct domain_config config;
@@ -33,137 +38,6 @@ struct guest {
 static struct guest guests[MAX_GUESTS];
 static unsigned nr_guests, nr_services;
 static uint64_t files_memory;           /* frames that will be free when all guests are loaded */
-
-const char *boot_string(const char *s)
-{
-    const char *grub = boot_info.loader;
-
-    while (*s == ' ')
-        s++;
-    while (*grub != '\0' && strncmp(grub, "GRUB ", 5) != 0)
-        grub++;
-    if (boot_info.loader[0] == '\0' || (*grub != '\0' && grub[5] != '0'))   /* "GNU GRUB 0.97" was the first GRUB */
-        return s;
-    while (*s != '\0' && *s != ' ')
-        s++;
-    while (*s == ' ')
-        s++;
-    return s;
-}
-
-static bool word_number(const char *value, uint64_t min, uint64_t max, unsigned *out)
-{
-    const char *end;
-    uint64_t n = parse_number(value, &end);
-
-    *out = (unsigned)n;
-    return end != value && *end == '\0' && n >= min && n <= max;
-}
-
-static bool word_name(struct domain_config *c, const char *value)
-{
-    for (const char *p = value; *p != '\0'; p++)
-        if (*p <= ' ' || *p > '~')
-            return false;
-    return *value != '\0' && copy_string(c->name, value, sizeof(c->name));
-}
-
-static bool word_mem(struct domain_config *c, const char *value)
-{
-    const char *end;
-
-    c->mem_bytes = parse_size(value, &end);
-    return end != value && *end == '\0' && c->mem_bytes >= PAGE_SIZE;
-}
-
-static bool word_vcpus(struct domain_config *c, const char *value)
-{
-    return word_number(value, 1, MAX_VCPUS, &c->vcpus);
-}
-
-static bool word_weight(struct domain_config *c, const char *value)
-{
-    return word_number(value, 1, 65535, &c->weight);
-}
-
-static bool word_max_ports(struct domain_config *c, const char *value)
-{
-    return word_number(value, 63, EVTCHN_FIFO_NR_CHANNELS - 1, &c->max_port);
-}
-
-static bool word_trace(struct domain_config *c, const char *value)
-{
-    return trace_parse(value, &c->trace);
-}
-
-static const struct {
-    const char *key;
-    bool (*take)(struct domain_config *c, const char *value);
-} words[] = {
-    { "name=", word_name }, { "mem=", word_mem }, { "vcpus=", word_vcpus }, { "weight=", word_weight },
-    { "trace=", word_trace }, { "max_ports=", word_max_ports },
-};
-
-static int take_word(struct domain_config *c, const char *word)
-{
-    if (strcmp(word, "service") == 0) {
-        c->service = true;
-        c->max_port = EVTCHN_FIFO_NR_CHANNELS - 1;      /* it has one with each guest */
-        return 0;
-    }
-    for (unsigned i = 0; i < ARRAY_SIZE(words); i++) {
-        size_t len = strlen(words[i].key);
-
-        if (strncmp(word, words[i].key, len) != 0)
-            continue;
-        if (words[i].take(c, word + len))
-            return 0;
-        log_error("module word \"%s\": not a value for it", word);
-        return -EINVAL;
-    }
-    log_warning("module word \"%s\" is unknown, ignored (a guest's own words stand behind --)", word);
-    return 0;
-}
-
-/* The "--" that stands as a word of its own; NULL: none. */
-static const char *find_separator(const char *s)
-{
-    for (const char *p = s; *p != '\0'; p++)
-        if (strncmp(p, "--", 2) == 0 && (p == s || p[-1] == ' ') && (p[2] == ' ' || p[2] == '\0'))
-            return p;
-    return NULL;
-}
-
-int domain_config_parse(const char *string, struct domain_config *c)
-{
-    const char *p = string, *separator = find_separator(string);
-    const char *rest = separator != NULL ? separator + 2 : string;
-    char word[WORD_MAX];
-    int rc = 0;
-
-    *c = (struct domain_config){ .vcpus = 1, .weight = 256, .max_port = DEFAULT_MAX_PORT,
-                                .trace = TRACE_DEFAULT };
-    while (separator != NULL && p < separator) {
-        size_t n = 0;
-
-        for (; p < separator && *p != ' '; p++)
-            if (n < sizeof(word) - 1)
-                word[n++] = *p;
-        word[n] = '\0';
-        if (n == sizeof(word) - 1) {
-            log_error("module word \"%.40s...\" is too long", word);
-            rc = -EINVAL;
-        } else if (n != 0 && take_word(c, word) != 0) {
-            rc = -EINVAL;
-        }
-        while (*p == ' ')
-            p++;
-    }
-    while (*rest == ' ')
-        rest++;
-    c->cmdline = rest;
-    return rc;
-}
 
 static const void *module_data(unsigned i)
 {

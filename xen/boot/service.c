@@ -3,9 +3,13 @@
  * modules.c. Called by modules.c at boot, and by the idle vCPU. */
 #include "common/string.h"
 #include "xen/boot/build.h"
-#include "xen/core/frame.h"
+#include "xen/boot/module_words.h"
+#include "xen/boot/modules.h"
+#include "xen/boot/service.h"
+#include "xen/core/alloc.h"
+#include "xen/core/domain.h"
 #include "xen/core/log.h"
-#include "xen/pv/store.h"
+#include "xen/core/sched.h"
 
 #define MAX_STARTS 4u                   /* the last one with REFUSE */
 #define REFUSE " store=refuse"          /* see guest-pv/store/main.c */

@@ -7,7 +7,9 @@
  *
  * A free block's first frame carries FREE_HEAD and the order in its type word; all other free frames are zero there.
  * Frames that are no RAM belong to no block, and therefore are never merged or found. */
+#include "arch/arch.h"
 #include "common/string.h"
+#include "xen/core/alloc.h"
 #include "xen/core/frame.h"
 
 #define NR_ORDERS 19u                       /* up to 1 GiB */
@@ -17,6 +19,7 @@
 struct frame *frame_table;
 mfn_t max_mfn;
 uint64_t *m2p_table;
+uint32_t tlb_clock = 1;
 
 #define NR_ZONES 33u
 

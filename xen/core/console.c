@@ -11,12 +11,13 @@
 #include "common/printf.h"
 #include "common/string.h"
 #include "xen/core/console.h"
+#include "xen/core/console_line.h"
+#include "xen/core/console_terminal.h"
 #include "xen/core/console_tx.h"
-#include "xen/core/guest_access.h"
-#include "xen/pv/hypercalls.h"
+#include "xen/core/domain.h"
+#include "xen/core/lock.h"
 #include "xen/core/log.h"
 #include "xen/core/options.h"
-#include "xen/core/sched.h"
 #include "xen/core/time.h"
 
 static struct spinlock console_lock;
@@ -272,53 +273,4 @@ void guest_console_write(struct domain *d, enum console_way way, const char *s, 
     }
     if (l->len != 0)
         l->since = now_ns();
-}
-
-/* console_io. Xen serves it to domain 0 and, in debug builds, lets every guest write; we let every guest
- * write. */
-
-/* Of current, which has something in the transmit ring, until that is sent: the others run, or nobody does. */
-static void wait_to_write(void)
-{
-    struct vcpu *v = current;
-
-    while (!console_may_write(v->domain) && v->domain->state == DOM_RUNNING) {
-        bool moved = console_pump(CONSOLE_PUMP_NS);
-
-        if (preempt_point() || moved)
-            continue;
-        if (v->cpu->idle_has_work)
-            schedule();
-        else if (list_empty(&v->cpu->queue))
-            arch_idle();
-        else
-            schedule_behind();
-    }
-}
-
-static long console_io_write(unsigned count, uint64_t buffer)
-{
-    struct domain *d = current->domain;
-    char chunk[CONSOLE_CHUNK];
-
-    while (count != 0 && d->state == DOM_RUNNING) {
-        unsigned n = MIN(count, (unsigned)sizeof(chunk));
-
-        if (copy_from_guest(chunk, buffer, n) != 0)
-            return -EFAULT;
-        guest_console_write(d, CONSOLE_BY_CALL, chunk, n);
-        console_pump(CONSOLE_PUMP_NS);
-        buffer += n;
-        count -= n;
-        preempt_point();
-        wait_to_write();
-    }
-    return 0;
-}
-
-long do_console_io(unsigned cmd, unsigned count, uint64_t buffer)
-{
-    if (cmd == CONSOLEIO_write)
-        return console_io_write(count, buffer);
-    return cmd == CONSOLEIO_read ? -EPERM : -ENOSYS;
 }

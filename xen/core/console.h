@@ -1,7 +1,8 @@
-/* The console: the hypervisor's own lines, console_io, and the PV console ring of each guest, drained by us. */
+/* The machine's console: the hypervisor's own lines, and those of guests, whichever way they come. */
 #ifndef XEN_CONSOLE_H
 #define XEN_CONSOLE_H
 
+#include "xen/core/console_line.h"
 #include "xen/core/domain.h"
 
 #define CONSOLE_PUMP_NS 100000ull       /* that one call sends, on whosever time it is */
@@ -27,31 +28,5 @@ void console_show_line(struct domain *d, struct console_line *l, bool whole);
 void console_end_lines(struct domain *d);           /* nothing more comes of it */
 void console_set_raw(struct domain *d);             /* it has the terminal; NULL: nobody */
 void console_raw(const char *s, size_t len);        /* to the line as it is; under the console's lock */
-
-/* console_terminal.c: the terminal while a guest has it; under the console's lock */
-void terminal_begin(void);
-void terminal_write(const char *s, size_t len);     /* of that guest */
-void terminal_interrupt(void);                      /* somebody else's line begins */
-void terminal_end(void);                            /* it is everybody's again */
-bool console_wants_raw(void);                       /* by console_raw= some guest has the terminal, or would */
-/* By console_raw=. input: the guest that got what was typed last, or NULL. Nobody has it while the keys are ours. */
-void console_choose_raw(struct domain *input, bool keys_are_ours);
-
-/* console_ring.c */
-int console_attach(struct domain *d, mfn_t ring);   /* binds the ring and its port; the port or errno */
-bool console_finished(struct domain *d);            /* ended: its last words are taken, or can never be */
-void console_detach(struct domain *d);              /* after that */
-void console_drain(struct domain *d);               /* takes of the guest's output; on send, yield and block */
-bool console_poll(void);                            /* of every guest; shows prompts; true: anything moved */
-bool console_busy(void);                            /* something waits to be taken or sent */
-void console_give(struct domain *d, char c);        /* into its ring; a full or senseless one takes nothing */
-bool console_has_room(const struct domain *d, unsigned n);      /* for n characters */
-
-/* input.c */
-void console_input_start(void);                     /* from now on a timer calls console_input */
-bool console_input(void);                           /* the line's bytes to whom they are for; true: more may come soon */
-void console_poll_soon(void);                       /* the timer comes when the transmitter may take more */
-void console_input_offer(struct domain *d);         /* the first guest with a console gets what is typed */
-void console_input_withdraw(struct domain *d);      /* d can take no more: another gets it */
 
 #endif

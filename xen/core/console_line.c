@@ -6,6 +6,8 @@
 #include "common/printf.h"
 #include "common/string.h"
 #include "xen/core/console.h"
+#include "xen/core/console_line.h"
+#include "xen/core/domain.h"
 
 #define ESC '\033'
 #define CLEAR '\033'                    /* in the line's text: clear what is right of here */

@@ -9,9 +9,10 @@
  * the hypervisor. */
 #include "common/string.h"
 #include "xen/core/console.h"
+#include "xen/core/console_terminal.h"
 #include "xen/core/console_tx.h"
+#include "xen/core/domain.h"
 #include "xen/core/options.h"
-#include "xen/pv/store.h"
 
 #define ESC '\033'
 #define CAN "\030"                      /* ends whatever sequence has begun */

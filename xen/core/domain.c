@@ -1,4 +1,4 @@
-/* Owns the life of a domain, in this order:
+/* The life of a domain, in this order:
  *
  *   BUILDING  domain_create; the builder fills it; domain_start
  *   RUNNING   its vCPUs run
@@ -7,31 +7,35 @@
  *   DYING     all are parked: domain_reap, on the idle vCPU, takes back what it held
  *   DEAD      nothing is left but frames that another domain still maps by grant; freed when those go
  *
- * Building is build.c's, the scheduler's part sched.c's. */
+ * Building is boot/'s, the scheduler's part sched.c's. What the rooms above keep of a domain they registered (domain_part),
+ * and xen/hooks.c has it in order. */
 #include <stdarg.h>
 
+#include "arch/arch.h"
 #include "common/printf.h"
 #include "common/string.h"
-#include "xen/core/console.h"
-#include "xen/cpu/desc.h"
-#include "xen/pv/evtchn.h"
-#include "xen/pv/grant.h"
-#include "xen/pv/hypercalls.h"
+#include "xen/core/alloc.h"
+#include "xen/core/bug.h"
+#include "xen/core/domain.h"
 #include "xen/core/log.h"
-#include "xen/pv/memory.h"
-#include "xen/pv/mm.h"
-#include "xen/pv/store.h"
+#include "xen/core/sched.h"
 #include "xen/core/time.h"
+#include "xen/core/timer.h"
 #include "xen/core/trace.h"
-
-struct list_head domain_list = LIST_HEAD_INIT(domain_list);
-/* No frame is its own. */
-struct domain idle_domain = { .id = DOMID_IDLE, .name = "idle", .state = DOM_RUNNING, .mfn = ~0u };
+#include "xen/core/trace_control.h"
 
 #define DOMAIN_ORDER 0u
 _Static_assert(sizeof(struct domain) <= PAGE_SIZE << DOMAIN_ORDER, "one allocation");
 
-#define WORK_PER_VCPU 5000u             /* to take back what one holds, but for its page tables */
+static const struct domain_part *parts;
+static unsigned nr_parts;
+#define for_each_part(p) for (const struct domain_part *p = parts; p < parts + nr_parts; p++)
+
+void domain_register_parts(const struct domain_part *registered, unsigned nr)
+{
+    parts = registered;
+    nr_parts = nr;
+}
 
 static void domain_free(struct domain *d)
 {
@@ -41,9 +45,9 @@ static void domain_free(struct domain *d)
     for_each_vcpu(d, v, i)
         if (v)
             arch_vcpu_free(v);
-    grant_destroy(d);
-    free_shared_page(d->shared);
-    memory_map_free(d);
+    for_each_part(p)
+        if (p->free != NULL)
+            p->free(d);
     arch_domain_free(d);
     free_pages(d, DOMAIN_ORDER);
 }
@@ -68,6 +72,16 @@ static struct vcpu *vcpu_create(struct domain *d, unsigned id)
     return v;
 }
 
+static int init_parts(struct domain *d)
+{
+    int rc = 0;
+
+    for_each_part(p)
+        if (rc == 0 && p->init != NULL)
+            rc = p->init(d);
+    return rc;
+}
+
 struct domain *domain_create(domid_t id, const char *name, unsigned nr_vcpus, uint64_t max_frames, unsigned weight)
 {
     struct domain *d = alloc_pages(DOMAIN_ORDER);
@@ -84,55 +98,18 @@ struct domain *domain_create(domid_t id, const char *name, unsigned nr_vcpus, ui
     d->weight = weight;
     d->max_port = EVTCHN_FIFO_NR_CHANNELS - 1;
     d->nr_vcpus = nr_vcpus;
-    d->shared = alloc_shared_page(d);
-    if (d->shared == NULL || arch_domain_init(d) != 0 || evtchn_init(d) != 0)
+    if (arch_domain_init(d) != 0 || init_parts(d) != 0)
         goto fail;
-    d->shared_mfn = virt_to_mfn(d->shared);
-    for (unsigned i = 0; i < MAX_VCPUS; i++)
-        d->shared->vcpu_info[i].evtchn_upcall_mask = 1;
     for (unsigned i = 0; i < nr_vcpus; i++)
         if (vcpu_create(d, i) == NULL)
             goto fail;
-    if (grant_init(d) != 0)
-        goto fail;
     time_init_domain(d);
     list_add_tail(&d->list, &domain_list);
     return d;
 
 fail:
-    evtchn_destroy(d);
     domain_free(d);
     return NULL;
-}
-
-struct domain *domain_by_id(domid_t id)
-{
-    struct domain *d;
-
-    for_each_domain(d)
-        if (d->id == id)
-            return d->state < DOM_DYING ? d : NULL;
-    return NULL;
-}
-
-bool domain_exists(domid_t id)
-{
-    return id == 0 || domain_by_id(id) != NULL;
-}
-
-struct domain *domain_lookup(domid_t id)
-{
-    return id == DOMID_SELF || id == current->domain->id ? current->domain : domain_by_id(id);
-}
-
-unsigned domain_count(void)
-{
-    struct domain *d;
-    unsigned n = 0;
-
-    for_each_domain(d)
-        n++;
-    return n;
 }
 
 void domain_crash(struct domain *d, const char *why, ...)
@@ -192,7 +169,9 @@ void domain_exit_work(void)
         return;
     if (d->shutdown_code == SHUTDOWN_crash && !d->dumped) {
         d->dumped = true;
-        domain_dump(v);
+        for_each_part(p)
+            if (p->crashed != NULL)
+                p->crashed(v);
     }
     v->parked = true;
     if (--d->vcpus_inside == 0)
@@ -207,10 +186,8 @@ static const char *const shutdown_names[] = {
     [SHUTDOWN_crash] = "crash",          [SHUTDOWN_watchdog] = "watchdog",   [SHUTDOWN_soft_reset] = "soft reset",
 };
 
-/* Everything that holds references, in an order that leaves each step's helpers intact: timers, event channels (their ends
- * in other domains), descriptors and roots of each vCPU, the frames, and the pins of grants that it had mapped: whoever
- * granted learns that nobody uses his frames only when that is so. Each step lets others run in between, who can do no more
- * with the domain than to take back what they share with it. */
+/* Everything that holds references, part by part. Each lets others run in between, who can do no more with the domain than
+ * to take back what they share with it. */
 static void relinquish(struct domain *d)
 {
     struct vcpu *v;
@@ -222,32 +199,25 @@ static void relinquish(struct domain *d)
     if (d->vcpu[0]->started)        /* else it could not be built, and that was said */
         log_info("Domain %u (%s) ended: %s", d->id, d->name,
                  (unsigned)d->shutdown_code < ARRAY_SIZE(shutdown_names) ? shutdown_names[d->shutdown_code] : "unknown");
-    domain_cancel_watchdogs(d);
     for_each_vcpu(d, v, i) {
         timer_cancel(&v->singleshot);
         timer_cancel(&v->periodic);
         timer_cancel(&v->poll);
     }
-    evtchn_destroy(d);
-    spin_lock(&d->mm_lock);
-    for_each_vcpu(d, v, i) {
-        drop_ldt(v);
-        destroy_gdt(v);
-        drop_roots(v);
-        vcpu_release_info(v);
-        mm_preempt_after(d, WORK_PER_VCPU);
-    }
-    spin_unlock(&d->mm_lock);
-    console_detach(d);
-    domain_release_frames(d);
-    grant_destroy_mappings(d);
+    for_each_part(p)
+        if (p->relinquish != NULL)
+            p->relinquish(d);
     if (d->nr_frames != 0)
         log_debug("Domain %u: %lu frames are still mapped by others", d->id, d->nr_frames);
-    store_domain_ended(d);
     trace_domain(d, 0);
-#ifdef DEBUG
-    frame_audit();
-#endif
+}
+
+static bool may_end(struct domain *d)
+{
+    for_each_part(p)
+        if (p->may_end != NULL && !p->may_end(d))
+            return false;
+    return true;
 }
 
 /* Only here do domains leave the list, so that others may run during a walk along it. */
@@ -257,7 +227,7 @@ static void reap_domains(void)
 
     for (d = list_entry(domain_list.next, struct domain, list); &d->list != &domain_list; d = next) {
         next = list_entry(d->list.next, struct domain, list);
-        if (d->state == DOM_SHUTDOWN && d->vcpus_inside == 0 && console_finished(d))
+        if (d->state == DOM_SHUTDOWN && d->vcpus_inside == 0 && may_end(d))
             relinquish(d);
         if (d->state != DOM_DYING || d->nr_frames != 0)
             continue;

@@ -11,12 +11,12 @@
 #ifndef XEN_DOMAIN_H
 #define XEN_DOMAIN_H
 
-#include "common/compiler.h"
-#include "common/list.h"
 #include "xen/core/console_line.h"
 #include "xen/core/lock.h"
 #include "xen/core/timer.h"
 #include "xen/core/types.h"
+#include "common/compiler.h"
+#include "common/list.h"
 
 struct evtchn_table;
 struct grant_table;
@@ -24,6 +24,8 @@ struct cpu;
 
 enum domain_state { DOM_BUILDING, DOM_RUNNING, DOM_SHUTDOWN, DOM_DYING, DOM_DEAD };
 
+#define STORE_DOMID 0u                  /* the service domain's number; guests count from 1 */
+#define MAX_DOMIDS 1025u           /* it, and a guest for each module that a boot loader may give */
 #define MC_BANKS 2u         /* machine check banks that a guest finds */
 
 /* vcpu.work: reasons for the slow way out to the guest. Entry code tests the word against zero. */
@@ -166,6 +168,17 @@ struct domain {
 extern struct list_head domain_list;
 extern struct domain idle_domain;   /* owns the idle vCPUs; never in the list */
 
+/* What the rooms above keep of a domain: a part each, registered once, in the order in which a domain's end takes them
+ * down. A member that is NULL has nothing to do. */
+struct domain_part {
+    int (*init)(struct domain *d);          /* d has its struct and its arch/ part, no vCPUs; 0 or -ENOMEM */
+    void (*crashed)(struct vcpu *v);        /* v == current, on its last exit: shows what is worth showing */
+    bool (*may_end)(struct domain *d);      /* false: not yet; asked again after sched_wake_idle() */
+    void (*relinquish)(struct domain *d);   /* d is DYING: gives back what others may hold; others run meanwhile */
+    void (*free)(struct domain *d);         /* nobody can reach d any more; also after an init that failed */
+};
+void domain_register_parts(const struct domain_part *parts, unsigned nr);
+
 /* A new domain in state BUILDING with nr_vcpus vCPUs, shared_info and empty tables; NULL: no memory. */
 struct domain *domain_create(domid_t id, const char *name, unsigned nr_vcpus, uint64_t max_frames, unsigned weight);
 struct domain *domain_by_id(domid_t id);    /* NULL: none, or dead */
@@ -182,14 +195,17 @@ void domain_exit_work(void);                                /* of current, on th
 void domain_start(struct domain *d);
 /* Frees what ended domains held; runs on the idle vCPU. */
 void domain_reap(void);
-void domain_dump(struct vcpu *v);                           /* crash.c: registers and stack, at its last exit */
-void vcpu_release_info(struct vcpu *v);                     /* vcpu_op.c: drops the frame of a registered vcpu_info */
-void domain_cancel_watchdogs(struct domain *d);              /* sched_op.c */
 unsigned domain_count(void);
 
 static inline bool is_idle(const struct vcpu *v)
 {
     return v->domain == &idle_domain;
+}
+
+/* V2 */
+static inline bool upcall_due(const struct vcpu *v)
+{
+    return v->info->evtchn_upcall_pending && !v->info->evtchn_upcall_mask;
 }
 
 #endif

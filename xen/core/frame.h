@@ -1,5 +1,6 @@
-/* The frame table: one struct per RAM frame, its owner, references, type and type references. Hot functions are inline
- * because each page-table update a guest asks for goes through them once or twice.
+/* The frame table: one struct per RAM frame, with its owner, its references, and the word of its type, whose meaning is
+ * pv/pagetype.h's. Hot functions are inline because each page-table update a guest asks for goes through them once or
+ * twice.
  *
  * Invariants (counted anew by frame_audit):
  *   F1  count > 0 exactly for frames that are not free; a frame with an owner is not free
@@ -128,102 +129,19 @@ static inline void flush_tlb_since(uint32_t stamp)
         arch_flush_tlb();
 }
 
-/* Slow halves of the type functions, in pagetype.c. */
-int get_page_type_slow(struct frame *f, uint64_t type);
-void put_page_type_last(struct frame *f);
-
-/* A type reference: the frame becomes, or already is, of that type and stays so until put_page_type. Validates the
- * contents when the type is new. The caller holds a general reference and the owner's mm_lock.
- * -EINVAL: contents not acceptable as that type, or the frame is in use as another; -EBUSY: too many references. */
-static inline int get_page_type(struct frame *f, uint64_t type)
+/* preempt_point() with the domain's mm_lock let go meanwhile. False: the domain is ending, begin nothing new. */
+bool mm_preempt_point(struct domain *d);
+/* Counts work, and is one when enough has been done since the last: see work_done(). */
+static inline bool mm_preempt_after(struct domain *d, unsigned units)
 {
-    if (likely(is_valid_as(f, type))) {
-        f->type++;
-        return 0;
-    }
-    return get_page_type_slow(f, type);
+    return work_done(units) ? mm_preempt_point(d) : d->state == DOM_RUNNING;
 }
-
-static inline void put_page_type(struct frame *f)
-{
-    ASSERT(f->type & TYPE_COUNT_MASK);
-    if (likely((f->type & TYPE_COUNT_MASK) != 1))
-        f->type--;
-    else
-        put_page_type_last(f);
-}
-
-static inline int get_page_and_type(mfn_t mfn, const struct domain *d, uint64_t type, struct frame **out)
-{
-    struct frame *f = get_frame(mfn, d);
-    int rc;
-
-    if (f == NULL)
-        return -EINVAL;
-    rc = get_page_type(f, type);
-    if (rc != 0)
-        put_page(f);
-    else
-        *out = f;
-    return rc;
-}
-
-static inline void put_page_and_type(struct frame *f)
-{
-    put_page_type(f);
-    put_page(f);
-}
-
-/* alloc.c: frames from the free lists. */
-void frames_init(void *table, mfn_t nr_frames, uint64_t *m2p);
-void frames_add_range(mfn_t start, mfn_t end, bool scrub);  /* RAM that is free from now on */
-mfn_t alloc_frames(unsigned order);         /* 2^order contiguous aligned frames, scrubbed of guest data; INVALID_MFN: none */
-mfn_t alloc_frames_below(unsigned order, unsigned address_bits);    /* the same, of addresses of so many bits; 0: any */
-void free_frames(mfn_t mfn, unsigned order, bool scrub);
-void free_guest_frame(mfn_t mfn);           /* one that a guest may still have in a TLB */
-void *alloc_page(void);                     /* one zeroed frame of the hypervisor's own; NULL: none */
-void free_page(void *page);                 /* NULL is fine */
-void *alloc_pages(unsigned order);          /* zeroed */
-void free_pages(void *p, unsigned order);
-uint64_t nr_free_frames(void);
-
-/* 2^order contiguous fresh frames owned by d, counted in d->nr_frames, general count 1 (ALLOCATED), no type; INVALID_MFN: out of memory or
- * d is at max_frames. Its contents are not a secret of anybody, but not zero either. */
+extern unsigned mm_preempted;           /* vCPUs that are in one: they hold references that no table shows */
+/* For a frame that was just allocated: d's, without type or references. */
+struct frame *frame_set_owner(mfn_t mfn, struct domain *d);
+/* 2^order contiguous fresh frames owned by d, counted in d->nr_frames, general count 1 (ALLOCATED), no type;
+ * INVALID_MFN: out of memory, or d is at max_frames. They are scrubbed of other guests' data, but not zeroed. */
 mfn_t alloc_domain_frames(struct domain *d, unsigned order, unsigned address_bits);
-/* A zeroed frame of ours that d may map writable (shared_info, grant table); owner d, not part of nr_frames but of
- * nr_hv_frames. NULL: as alloc_page_for. */
-void *alloc_shared_page(struct domain *d);
-void free_shared_page(void *page);          /* drops our reference; the frame goes when the guest's mappings do */
-/* What the hypervisor spends for a guest beyond its making: ports, grant tables, handles. So that none can take what another
- * still needs, each domain that is not ending has a claim: to max_frames of its own, and to DOMAIN_RESERVE of ours that serve
- * it. Within its claim it is always served; beyond it only with frames that nobody has a claim to. Builders see that claims
- * are no more than there is. The reserve is enough for 4,096 ports, FIFO queues, the whole grant table with pins and
- * status, and some thousand handles. */
-#define DOMAIN_RESERVE 192u
-uint64_t claimed_frames(void);              /* what is still to be had by those who have a claim */
-uint64_t unclaimed_frames(void);            /* of those that are free */
-/* 2^order frames in a row, zeroed, counted in nr_hv_frames. NULL: there are none, or none that it may have. */
-void *alloc_pages_for(struct domain *d, unsigned order);
-void free_pages_for(struct domain *d, void *p, unsigned order);     /* NULL is fine */
-static inline void *alloc_page_for(struct domain *d)
-{
-    return alloc_pages_for(d, 0);
-}
-
-static inline void free_page_for(struct domain *d, void *page)
-{
-    free_pages_for(d, page, 0);
-}
-
 /* Drops the owner's own reference (FRAME_ALLOCATED) once; the frame is freed when nobody else holds one. */
 bool release_domain_frame(struct frame *f);
-/* Unpins and releases everything a dying domain owns; others run meanwhile. */
-void domain_release_frames(struct domain *d);
-
-/* audit.c: recounts every reference and type from the roots, pins and descriptor tables; panics when one is wrong. */
-void frame_audit(void);
-/* The same, in memory of the caller's: AUDIT_BYTES_PER_FRAME for each of max_mfn frames, zeroed. */
-#define AUDIT_BYTES_PER_FRAME 12u
-void frame_audit_in(void *zeroed);
-
 #endif

@@ -1,10 +1,10 @@
 /* Owns the measurement of irqsoff.h: one stretch at a time, as one CPU runs. */
 #include "xen/core/irqsoff.h"
+#include "xen/core/log.h"
 
 #ifdef IRQSOFF
 #include "arch/arch.h"
-#include "xen/pv/hypercalls.h"
-#include "xen/core/log.h"
+#include "common/abi_names.h"
 
 static uint64_t longest[NR_IRQSOFF];        /* TSC ticks */
 static uint64_t since;
@@ -34,6 +34,6 @@ void irqsoff_report(void)
     for (unsigned i = 0; i < NR_IRQSOFF; i++)
         if (longest[i] != 0)
             log_info("Interrupts off: at most %lu ticks in %s", longest[i],
-                     i >= IRQSOFF_IDLE ? names[i - IRQSOFF_IDLE] : hypercall_names[i] ? hypercall_names[i] : "others");
+                     i >= IRQSOFF_IDLE ? names[i - IRQSOFF_IDLE] : abi_hypercall_name(i) ? abi_hypercall_name(i) : "others");
 }
 #endif

@@ -5,7 +5,7 @@
 #ifndef XEN_IRQSOFF_H
 #define XEN_IRQSOFF_H
 
-#include "xen/core/types.h"
+#include "xen/core/vtimer.h"
 
 enum irqsoff_what { IRQSOFF_IDLE = 64, IRQSOFF_TIMER, IRQSOFF_TRAP, IRQSOFF_EXIT, NR_IRQSOFF, IRQSOFF_NOTHING };
 

@@ -8,6 +8,7 @@
 
 #include "common/compiler.h"
 #include "xen/core/bug.h"
+#include "xen/core/types.h"
 
 struct spinlock {
     uint32_t taken;

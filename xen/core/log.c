@@ -1,25 +1,29 @@
-/* Owns the hypervisor's lines: "(XEN) " and one line of text, by level; those that a guest can cause,
- * limited; and panic. The bytes go out through console.c. Texts may hold words of a guest, so control
- * characters are made harmless here. */
+/* The hypervisor's lines: "(XEN) " and one line of text, by level; and panic. Those that a guest can cause are
+ * guest_log.c's. Lines go out by a hook, to console.c. Texts may hold words of a guest, so control characters are made
+ * harmless here. */
 #include <stdarg.h>
 
 #include "arch/arch.h"
 #include "common/printf.h"
 #include "common/string.h"
 #include "common/utf8.h"
-#include "xen/core/console.h"
-#include "xen/core/domain.h"
+#include "xen/core/bug.h"
 #include "xen/core/log.h"
 #include "xen/core/options.h"
-#include "xen/core/time.h"
-#include "xen/core/trace.h"
 
 #define LINE_MAX 320u
-#define GUEST_LINES 10u                 /* of one guest, in an interval */
-#define GUEST_INTERVAL_NS 5000000000ull
 
+static void drop(const char *s, size_t len)
+{
+    (void)s, (void)len;
+}
+
+static void nothing(void)
+{
+}
+
+struct log_hooks log_hooks = { drop, nothing, nothing };
 enum log_level log_threshold = LOG_INFO;
-enum log_level guest_log_threshold = LOG_WARNING;
 
 /* What is no text becomes question marks, one for each byte. */
 static void make_harmless(char *s, int len)
@@ -43,7 +47,7 @@ static void make_harmless(char *s, int len)
     }
 }
 
-static void put_line(const char *prefix, const char *fmt, va_list ap)
+void log_prefixed(const char *prefix, const char *fmt, va_list ap)
 {
     char line[LINE_MAX];
     int start = snprintf(line, sizeof(line), "(XEN) %s", prefix);
@@ -55,7 +59,7 @@ static void put_line(const char *prefix, const char *fmt, va_list ap)
     }
     make_harmless(line + start, len - start);
     line[len++] = '\n';
-    console_put(line, (size_t)len);
+    log_hooks.put(line, (size_t)len);
 }
 
 void log_line(enum log_level level, const char *fmt, ...)
@@ -65,41 +69,7 @@ void log_line(enum log_level level, const char *fmt, ...)
     if (level > log_threshold)
         return;
     va_start(ap, fmt);
-    put_line("", fmt, ap);
-    va_end(ap);
-}
-
-static bool may_log(struct domain *d)
-{
-    uint64_t now = now_ns();
-
-    if (now - d->log_since >= GUEST_INTERVAL_NS) {
-        if (d->log_withheld != 0)
-            log_line(LOG_WARNING, "d%u: %u messages suppressed", d->id, d->log_withheld);
-        d->log_since = now;
-        d->log_said = d->log_withheld = 0;
-    }
-    if (d->log_said == GUEST_LINES) {
-        d->log_withheld++;
-        return false;
-    }
-    d->log_said++;
-    return true;
-}
-
-void guest_log(struct domain *d, enum log_level level, const char *fmt, ...)
-{
-    char prefix[24];
-    va_list ap;
-
-    if (level > guest_log_threshold || !may_log(d))
-        return;
-    if (current->domain == d)
-        snprintf(prefix, sizeof(prefix), "d%uv%u ", d->id, current->id);
-    else
-        snprintf(prefix, sizeof(prefix), "d%u ", d->id);
-    va_start(ap, fmt);
-    put_line(prefix, fmt, ap);
+    log_prefixed("", fmt, ap);
     va_end(ap);
 }
 
@@ -112,7 +82,7 @@ bool panic_begin(void)
     if (++panic_depth > 2)
         arch_halt();
     log_threshold = LOG_DEBUG;          /* said whatever the levels are */
-    console_panic();
+    log_hooks.panic_begins();
     return panic_depth == 1;
 }
 
@@ -121,7 +91,7 @@ static void show_reason(const char *circumstance, const char *fmt, va_list ap)
     log_error("%s", "");
     log_error("%s", stars);
     log_error("Panic on CPU %u%s:", arch_cpu_id(), circumstance);
-    put_line("", fmt, ap);
+    log_prefixed("", fmt, ap);
     log_error("%s", stars);
     log_error("%s", "");
 }
@@ -132,8 +102,7 @@ static _Noreturn void end_va(bool whole, const char *fmt, va_list ap)
         arch_show_stack();
     show_reason(whole ? "" : ", while another was being shown", fmt, ap);
     if (whole) {
-        trace_show();
-        trace_end();
+        log_hooks.panic_shows();
     }
     if (options.noreboot) {
         log_error("Manual reset required ('noreboot' specified)");

@@ -2,19 +2,26 @@
 #ifndef XEN_LOG_H
 #define XEN_LOG_H
 
+#include <stdarg.h>
 #include "common/compiler.h"
-#include "xen/core/bug.h"
+#include "xen/core/domain.h"
+#include "xen/core/vtimer.h"
 
 enum log_level { LOG_NONE, LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 
 extern enum log_level log_threshold;        /* loglvl=: lines above it are dropped */
-extern enum log_level guest_log_threshold;  /* guest_loglvl=: for lines that a guest can cause */
-
 /* One whole line, without newline; the "(XEN) " prefix is added. */
 void log_line(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* A line that a guest can cause, "(XEN) dNvM ..."; rate limited, so that no guest can flood the console. */
-struct domain;
-void guest_log(struct domain *d, enum log_level level, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* The same, with more in front of the text. */
+void log_prefixed(const char *prefix, const char *fmt, va_list ap);
+
+/* Where lines go, and what a panic does besides; set once. */
+struct log_hooks {
+    void (*put)(const char *line, size_t len);      /* whole lines; in a panic, whoever holds a lock */
+    void (*panic_begins)(void);
+    void (*panic_shows)(void);                      /* after the reason: all that may help */
+};
+extern struct log_hooks log_hooks;
 
 #define log_error(...) log_line(LOG_ERR, __VA_ARGS__)
 #define log_warning(...) log_line(LOG_WARNING, __VA_ARGS__)

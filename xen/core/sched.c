@@ -15,11 +15,15 @@
  *   S5  somebody is queued and one that is not blocked runs: the slice timer is armed, or WORK_RESCHED is set already
  */
 #include "arch/arch.h"
-#include "xen/pv/evtchn.h"
+#include "common/trace_format.h"
+#include "xen/core/domain.h"
 #include "xen/core/irqsoff.h"
+#include "xen/core/lock.h"
 #include "xen/core/sched.h"
 #include "xen/core/time.h"
+#include "xen/core/timer.h"
 #include "xen/core/trace.h"
+#include "xen/core/vtimer.h"
 
 #define DEFAULT_WEIGHT 256u
 #define WAKE_GRANULARITY_NS 500000ull   /* what a vCPU may run before a boosted one takes its place */

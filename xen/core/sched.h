@@ -5,6 +5,8 @@
 
 #include "arch/arch.h"
 #include "xen/core/domain.h"
+#include "xen/core/lock.h"
+#include "xen/core/timer.h"
 
 struct cpu {
     struct vcpu *running;

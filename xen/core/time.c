@@ -11,8 +11,12 @@
  * the same times follow, so that nobody sees a step, nor two vCPUs different times while only one has the new one. */
 #include "arch/arch.h"
 #include "common/string.h"
+#include "xen/core/bug.h"
+#include "xen/core/domain.h"
 #include "xen/core/guest_access.h"
 #include "xen/core/time.h"
+#include "xen/core/timer.h"
+#include "xen/core/trace.h"
 
 #define NS_PER_SECOND 1000000000ull
 #define POINT_SHIFT 28                  /* points are 2^28 ticks of 0.5 to 1 ns apart, */

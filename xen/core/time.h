@@ -17,10 +17,4 @@ void runstate_change(struct vcpu *v, int state, uint64_t now);
 void runstate_publish(struct vcpu *v);      /* v == current, any mode: the registered areas, fault tolerant */
 void runstate_publish_leaving(struct vcpu *v);  /* the same, of the runstate only, just before arch_switch from v */
 
-/* vtimer.c: the timers of a vCPU. */
-void vcpu_timers_init(struct vcpu *v);
-void vcpu_timers_in(struct vcpu *v, uint64_t now);      /* v starts to run: the periodic tick resumes */
-void vcpu_timers_out(struct vcpu *v);
-int vcpu_set_periodic(struct vcpu *v, uint64_t period_ns);      /* 0: stop */
-
 #endif

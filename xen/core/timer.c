@@ -9,6 +9,7 @@
 #include "xen/core/irqsoff.h"
 #include "xen/core/lock.h"
 #include "xen/core/time.h"
+#include "xen/core/timer.h"
 
 #define NONE UINT64_MAX
 

@@ -9,10 +9,14 @@
 #include "arch/arch.h"
 #include "common/abi_names.h"
 #include "common/string.h"
-#include "xen/pv/hypercalls.h"
+#include "common/trace_format.h"
+#include "xen/core/domain.h"
 #include "xen/core/sched.h"
 #include "xen/core/time.h"
+#include "xen/core/trace.h"
+#include "xen/core/trace_control.h"
 #include "xen/core/trace_ring.h"
+#include "xen/core/trace_sink.h"
 
 #define COPY_MAX 1024u                  /* bytes of one copy that are worth keeping */
 #define HEADER(event, n) ((uint32_t)(event) | (uint32_t)(n) << TRACE_EXTRA_SHIFT)
@@ -22,7 +26,7 @@ uint32_t trace_on;
 struct trace_ring trace_rings[1] = { { .running = IDLE_WORD } };
 struct trace_header trace_header __attribute__((aligned(PAGE_SIZE))) = { .magic = TRACE_MAGIC };
 
-static uint8_t arg_words[NR_HYPERCALLS][6];     /* 32-bit words of each argument; 0: it has none */
+static uint8_t arg_words[ABI_HYPERCALLS][6];     /* 32-bit words of each argument; 0: it has none */
 
 struct trace_block *trace_slot(const struct trace_ring *r, uint64_t number)
 {
@@ -119,7 +123,7 @@ static inline uint32_t op_word(uint64_t nr)
 
 void trace_records_init(void)
 {
-    for (unsigned nr = 0; nr < NR_HYPERCALLS; nr++) {
+    for (unsigned nr = 0; nr < ABI_HYPERCALLS; nr++) {
         const char *kinds = abi_argument_kinds(nr);
 
         for (unsigned i = 0; kinds[i] != '\0'; i++)
@@ -132,7 +136,7 @@ void trace_records_init(void)
 uint64_t trace_hypercall(uint64_t nr, const uint64_t args[6], bool member)
 {
     static const uint8_t unknown[6] = { 2, 2, 2, 2, 2, 2 };
-    const uint8_t *words = likely(nr < NR_HYPERCALLS) ? arg_words[nr] : unknown;
+    const uint8_t *words = likely(nr < ABI_HYPERCALLS) ? arg_words[nr] : unknown;
     struct trace_ring *r = ring_with_room();
     uint32_t *start = r->pos, *p = stamp(start, member ? TRC_PV_HYPERCALL_SUBCALL : TRC_PV_HYPERCALL_V2), *op = p++;
     uint64_t begin = start[1] | (uint64_t)start[2] << 32;

@@ -6,30 +6,11 @@
 
 #include "common/trace_format.h"
 #include "xen/core/domain.h"
+#include "xen/core/trace_control.h"
 
 extern uint32_t trace_on;               /* classes that anybody records now; entry.S tests its first byte too */
 
-/* trace_control.c */
-struct trace_config {
-    uint64_t size;                      /* bytes of a CPU's ring, trace_size= */
-    uint32_t classes;                   /* trace=: of every domain that has no word of its own */
-    bool wanted;                        /* trace= was given, if only as trace=off */
-    unsigned lines;                     /* shown at a crash, trace_lines= */
-};
-extern struct trace_config trace_config;
-/* "hypercall,args,-sched", "all", "off": the classes; false: a word that is none. */
-bool trace_parse(const char *words, uint32_t *classes);
-void trace_init(void);                  /* before any guest */
-bool trace_ready(void);                 /* makes the ring if there is none: who shares out memory asks before */
-void trace_domain(struct domain *d, uint32_t classes);  /* what is recorded of d */
-void trace_toggle(void);                /* key */
-uint64_t trace_late_frames(void);       /* of a ring that was made after trace_init(): the key, a module's word */
-void trace_end(void);                   /* after the last guest, or at a panic: the counters, and no more */
-
-/* trace_show.c: the youngest records on the console. */
-void trace_show(void);                  /* trace_config.lines of them */
-
-/* trace.c: records. TRACE_NEVER leaves them all out, so that what they cost can be measured (make trace-cost).
+/* TRACE_NEVER leaves them all out, so that what they cost can be measured (make trace-cost).
  * The words of 64-bit values: */
 #define W64(x) (uint32_t)(x), (uint32_t)((uint64_t)(x) >> 32)
 #define VCPU_WORD(v) ((v)->id | (uint32_t)(v)->domain->id << 16)

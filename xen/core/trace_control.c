@@ -1,10 +1,17 @@
 /* Owns who is traced for what, the ring's memory, and the end of it: trace= of the hypervisor and of each module, and the
  * key that switches it. The records are trace.c's. */
+#include "arch/arch.h"
 #include "common/string.h"
+#include "common/trace_format.h"
+#include "xen/core/alloc.h"
+#include "xen/core/claim.h"
+#include "xen/core/domain.h"
 #include "xen/core/frame.h"
-#include "xen/pv/hypercalls.h"
 #include "xen/core/log.h"
+#include "xen/core/trace.h"
+#include "xen/core/trace_control.h"
 #include "xen/core/trace_ring.h"
+#include "xen/core/trace_sink.h"
 
 #define MIN_BLOCKS 4u
 
@@ -12,6 +19,15 @@ struct trace_config trace_config = { .size = 16ull << 20, .lines = 32 };
 
 static bool enabled;                    /* the key's state */
 static bool late;                       /* the ring's memory is of what was free for guests */
+
+static const uint64_t *counts;          /* of calls, by hypercall number; nr_counts of them */
+static unsigned nr_counts;
+
+void trace_register_counts(const uint64_t *call_counts, unsigned nr)
+{
+    counts = call_counts;
+    nr_counts = nr;
+}
 
 static const struct {
     const char *word;
@@ -154,9 +170,9 @@ void trace_end(void)
 
     if (r->slots == NULL || trace_header.state == TRACE_STATE_ENDED)
         return;
-    for (unsigned nr = 0; nr < NR_HYPERCALLS; nr++)
-        if (hypercall_counts[nr] != 0) {
-            const uint32_t counter[] = { nr, W64(hypercall_counts[nr]) };
+    for (unsigned nr = 0; nr < nr_counts; nr++)
+        if (counts[nr] != 0) {
+            const uint32_t counter[] = { nr, W64(counts[nr]) };
 
             trace_write(TRC_PARAGON_COUNTER, counter, ARRAY_SIZE(counter));
         }

@@ -2,7 +2,8 @@
 #ifndef XEN_TRACE_RING_H
 #define XEN_TRACE_RING_H
 
-#include "xen/core/trace.h"
+#include "xen/core/types.h"
+#include "xen/core/vtimer.h"
 
 #define TRACE_BLOCK_BYTES 16384u
 #define TRACE_RECORD_WORDS (3u + TRACE_EXTRA_MAX)
@@ -24,6 +25,5 @@ extern struct trace_header trace_header;
 void trace_records_init(void);
 void trace_write(uint32_t event, const uint32_t *words, unsigned n);    /* whoever runs, whatever is traced */
 struct trace_block *trace_slot(const struct trace_ring *r, uint64_t number);
-void trace_sink_block(const struct trace_block *b);     /* trace_sink.c: a block is full */
 
 #endif

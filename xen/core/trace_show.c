@@ -8,11 +8,13 @@
 #include "common/abi_names.h"
 #include "common/printf.h"
 #include "common/string.h"
+#include "common/trace_format.h"
 #include "xen/core/console.h"
-#include "xen/core/frame.h"
 #include "xen/core/log.h"
 #include "xen/core/time.h"
+#include "xen/core/trace_control.h"
 #include "xen/core/trace_ring.h"
+#include "xen/core/trace_show.h"
 
 #define MINOR(event) ((event) & 0xff)
 

@@ -2,8 +2,11 @@
 #ifndef XEN_TRACE_SINK_H
 #define XEN_TRACE_SINK_H
 
-#include "arch/arch.h"
+#include <stdbool.h>
+
+#include "common/trace_format.h"
 
 bool trace_sink_parse(const char *value);
+void trace_sink_block(const struct trace_block *b);     /* a block is full */
 
 #endif

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include "xen/core/abi.h"
+#include "xen/core/types.h"
 
 typedef uint64_t mfn_t;     /* machine frame number */
 typedef uint64_t pfn_t;     /* a guest's pseudo-physical frame number; the guest's own business */

@@ -3,7 +3,9 @@
  * nothing here is a protection: CR4 and XCR0 are. */
 #include "common/string.h"
 #include "arch/arch.h"
-#include "xen/cpu/emulate.h"
+#include "xen/core/domain.h"
+#include "xen/cpu/cpuid.h"
+#include "xen/cpu/cpuid_xen.h"
 
 enum { EAX, EBX, ECX, EDX };
 #define B(n) (1u << (n))

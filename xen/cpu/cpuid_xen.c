@@ -1,7 +1,11 @@
 /* Owns the hypervisor's own CPUID leaves (public/arch-x86/cpuid.h): who it is, its clock, what PV guests may use. Called by
  * cpuid.c with out all zeros. */
-#include "xen/cpu/emulate.h"
-#include "xen/pv/mm.h"
+#include "arch/arch.h"
+#include "xen/core/domain.h"
+#include "xen/core/frame.h"
+#include "xen/cpu/cpuid.h"
+#include "xen/cpu/cpuid_xen.h"
+#include "xen/cpu/msr.h"
 
 enum { EAX, EBX, ECX, EDX };
 

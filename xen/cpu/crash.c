@@ -1,10 +1,13 @@
 /* Owns what is printed of a guest that crashed: its registers and the top of its stack, in the shape that people's
  * scripts know from Xen. */
-#include "xen/cpu/emulate.h"
+#include "arch/arch.h"
+#include "xen/core/domain.h"
 #include "xen/core/guest_access.h"
 #include "xen/core/log.h"
 #include "xen/core/sched.h"
-#include "xen/core/trace.h"
+#include "xen/core/trace_show.h"
+#include "xen/cpu/control_regs.h"
+#include "xen/cpu/crash.h"
 
 static void dump_stack(const struct cpu_user_regs *regs)
 {

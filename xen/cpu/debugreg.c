@@ -1,9 +1,9 @@
 /* Owns the virtual debug registers: what a guest may set, as hypercall or as MOV to DRn. arch/ loads what is
  * kept here. debugreg[7] is what the CPU gets; the enable bits of I/O breakpoints are kept apart in
  * debugreg[5] and emulated, since in the CPU they would also watch the hypervisor's own ports. */
-#include "xen/cpu/emulate.h"
-#include "xen/core/guest_access.h"
-#include "xen/pv/hypercalls.h"
+#include "arch/arch.h"
+#include "xen/core/domain.h"
+#include "xen/cpu/debugreg.h"
 
 #define CR4_DE 8u
 #define DR6_DR7_RESERVED (~0ull << 32)      /* refused, where other reserved bits are put right */
@@ -112,16 +112,4 @@ uint64_t data_breakpoints_hit(const struct vcpu *v, uint64_t va, unsigned bytes)
             hit |= 1u << i;
     }
     return hit;
-}
-
-long do_set_debugreg(int reg, uint64_t value)
-{
-    return guest_set_debugreg(current, (unsigned)reg, value);
-}
-
-long do_get_debugreg(int reg)
-{
-    uint64_t value;
-
-    return guest_get_debugreg(current, (unsigned)reg, &value) == 0 ? (long)value : -ENODEV;
 }

@@ -2,62 +2,34 @@
  * ring 0 may, in code of whatever mode. Called by traps.c with the #GP (or #UD) that the CPU raised; whatever is not
  * emulated stays that fault. Decoding is common/x86's, reading the instruction insn_access.c's; the policies of MSRs,
  * CPUID, ports and debug registers have their own files. */
+#include "arch/arch.h"
 #include "common/string.h"
-#include "xen/cpu/desc.h"
-#include "xen/cpu/emulate.h"
+#include "common/trace_format.h"
+#include "xen/core/domain.h"
 #include "xen/core/guest_access.h"
-#include "xen/pv/hypercalls.h"
+#include "xen/core/trace.h"
+#include "xen/cpu/control_regs.h"
+#include "xen/cpu/cpuid.h"
+#include "xen/cpu/debugreg.h"
+#include "xen/cpu/emulate.h"
+#include "xen/cpu/exceptions.h"
 #include "xen/cpu/insn_access.h"
-#include "xen/pv/mm.h"
-#include "xen/pv/upcall.h"
+#include "xen/cpu/ioport.h"
+#include "xen/cpu/msr.h"
+#include "xen/cpu/segments.h"
+#include "xen/cpu/upcall.h"
 
 #define CR0_TS 8u
 #define CR0_VISIBLE 0x80050033u         /* PG AM WP NE ET MP PE: fixed, whatever a guest writes */
 #define CR4_TSD 4u
-#define CR4_VISIBLE 0x660u              /* PAE MCE OSFXSR OSXMMEXCPT: the host's, shown to guests */
-#define CR4_OSXSAVE (1u << 18)          /* on in the CPU whenever we use XSAVE; guests keep their own idea */
-#define DR6_BS 0x4000u
 
 #define XCR0_X87 1u
 #define XCR0_SSE 2u
 #define XCR0_AVX 4u
 #define XCR0_AVX512 0xe0u
 
-void debug_after_instruction(struct vcpu *v, const struct cpu_user_regs *regs, uint64_t dr6)
-{
-    v->debugreg[6] |= dr6 | (regs->rflags & EFLAGS_TF ? DR6_BS : 0);
-    inject_trap(v, TRAP_DB, 0);
-}
-
-void guest_set_ts(struct vcpu *v, bool on)
-{
-    v->ts = on;
-    arch_set_ts(on);
-}
-
-long do_fpu_taskswitch(int set)
-{
-    guest_set_ts(current, set != 0);
-    return 0;
-}
-
-uint64_t guest_read_cr4(const struct vcpu *v)
-{
-    return (arch_cr4_host() & CR4_VISIBLE) | v->cr4_guest;
-}
-
-/* Bits that are not the guest's choice are ignored, not refused: kernels write back what they read plus a
- * wish. */
-void guest_write_cr4(struct vcpu *v, uint64_t value)
-{
-    v->cr4_guest = value & (arch_cr4_guest_mask() | (arch_cr4_host() & CR4_OSXSAVE));
-    arch_load_cr4(v);
-}
-
 static enum emulation write_cr(struct vcpu *v, unsigned cr, uint64_t value)
 {
-    int rc;
-
     switch (cr) {
     case 0:
         if ((value ^ CR0_VISIBLE) & ~(uint64_t)CR0_TS)
@@ -69,10 +41,7 @@ static enum emulation write_cr(struct vcpu *v, unsigned cr, uint64_t value)
         v->info->arch.cr2 = value;
         return EMULATED;
     case 3:
-        spin_lock(&v->domain->mm_lock);
-        rc = new_guest_root(v, value >> PAGE_SHIFT);
-        spin_unlock(&v->domain->mm_lock);
-        if (rc != 0)
+        if (!cpu_hooks.write_cr3(v, value))
             return NOT_OURS;
         arch_flush_tlb();               /* also when it is the root that was in use already */
         return EMULATED;

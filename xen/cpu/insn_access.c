@@ -1,11 +1,13 @@
 /* Owns the way from an instruction to the memory it means: its own bytes, and the linear addresses of its operands, by
  * the guest's segments. In 64-bit code there are none but FS and GS; elsewhere bases and limits are those of the descriptor
  * as it stands now, for what a segment register holds hidden cannot be read. */
+#include "arch/arch.h"
 #include "common/string.h"
-#include "xen/cpu/desc.h"
-#include "xen/cpu/emulate.h"
+#include "xen/core/domain.h"
+#include "xen/core/guest_access.h"
+#include "xen/cpu/exceptions.h"
 #include "xen/cpu/insn_access.h"
-#include "xen/pv/upcall.h"
+#include "xen/cpu/segments.h"
 
 /* In 16- and 32-bit code addresses wrap at 4 GiB. */
 static unsigned fetch_wrapping(uint32_t va, unsigned len, uint8_t *bytes)

@@ -2,8 +2,9 @@
 #ifndef XEN_INSN_ACCESS_H
 #define XEN_INSN_ACCESS_H
 
+#include "arch/arch.h"
 #include "common/x86/address.h"
-#include "xen/core/guest_access.h"
+#include "xen/core/domain.h"
 
 /* A guest's saved registers as common/x86 sees them. Inline, so that the places of those with a name are constants. */
 #define PLACE_OF(reg) offsetof(struct cpu_user_regs, reg) / 8

@@ -1,11 +1,18 @@
 /* Owns port I/O. A guest has no devices, but its kernel probes for them, and only port I/O that works and finds
  * nothing lets it get on: reads are all ones, writes vanish, but for two latches. Who may do it is decided as on
  * hardware, by IOPL or by bitmap. */
+#include "arch/arch.h"
 #include "common/string.h"
+#include "xen/core/domain.h"
+#include "xen/core/frame.h"
+#include "xen/core/guest_access.h"
+#include "xen/core/walk.h"
+#include "xen/cpu/debugreg.h"
 #include "xen/cpu/emulate.h"
+#include "xen/cpu/exceptions.h"
 #include "xen/cpu/insn_access.h"
-#include "xen/pv/mm.h"
-#include "xen/pv/upcall.h"
+#include "xen/cpu/ioport.h"
+#include "xen/cpu/upcall.h"
 
 #define PORT_CMOS_INDEX 0x70u
 #define PORT_PCI_ADDRESS 0xcf8u

@@ -8,9 +8,13 @@
  *
  * TF is ours unless the guest had it set itself, and may be seen nowhere: not in frames, not in what SYSCALL or PUSHF store.
  * While a trap is held, WORK_HELD_DB keeps entries and exits off the ways that do not look. */
-#include "xen/cpu/emulate.h"
+#include "arch/arch.h"
+#include "xen/core/domain.h"
+#include "xen/core/guest_access.h"
+#include "xen/cpu/debugreg.h"
+#include "xen/cpu/exceptions.h"
 #include "xen/cpu/insn_access.h"
-#include "xen/pv/upcall.h"
+#include "xen/cpu/mov_ss.h"
 
 #define DR6_BREAKPOINTS 0xfull
 #define DR6_BS 0x4000ull

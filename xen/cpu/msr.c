@@ -1,10 +1,12 @@
 /* Owns the MSRs that guests may name. One table says for each what reading gives and what writing does, and on whose CPUs
  * it is there; everything else is #GP(0), which kernels survive by their exception tables - except before they have one:
  * until the guest has a #GP handler, reading an MSR that this CPU has, if not for guests, gives 0. */
-#include "xen/boot/builder.h"
-#include "xen/cpu/emulate.h"
-#include "xen/pv/mm.h"
-#include "xen/pv/upcall.h"
+#include "arch/arch.h"
+#include "xen/core/domain.h"
+#include "xen/cpu/control_regs.h"
+#include "xen/cpu/cpuid.h"
+#include "xen/cpu/exceptions.h"
+#include "xen/cpu/msr.h"
 
 #define EFER_KNOWN 0x4d01u              /* SCE LME LMA NXE FFXSR: not SVME, which is no guest's business */
 #define MISC_ENABLE_SET 0x801800u       /* no BTS, no PEBS, no task priority messages */
@@ -248,24 +250,10 @@ static bool write_bank_ctl2(struct vcpu *v, uint32_t msr, uint64_t value)
     return true;
 }
 
-/* value: the page's machine address, and in its low bits which of the hypercall pages: there is one. */
-static bool install_hypercall_page(struct vcpu *v, uint32_t msr, uint64_t value)
+static bool write_hypercall_msr(struct vcpu *v, uint32_t msr, uint64_t value)
 {
-    struct domain *d = v->domain;
-    struct frame *f;
-    int rc;
-
     (void)msr;
-    if (value & ~PAGE_MASK)
-        return false;
-    spin_lock(&d->mm_lock);
-    rc = get_page_and_type(value >> PAGE_SHIFT, d, TYPE_WRITABLE, &f);
-    if (rc == 0) {
-        write_hypercall_page(mfn_to_virt(value >> PAGE_SHIFT));
-        put_page_and_type(f);
-    }
-    spin_unlock(&d->mm_lock);
-    return rc == 0;
+    return cpu_hooks.hypercall_page(v, value);
 }
 
 #define ANY (CPU_INTEL | CPU_AMD | CPU_OTHER)
@@ -309,7 +297,7 @@ static const struct msr_policy {
     { 0x0345, 0x0345, ANY, read_zero, NULL },                           /* PERF_CAPABILITIES */
     { 0x038d, 0x0390, CPU_INTEL, read_zero, ignore },                   /* their control, and the global ones */
     { MC_BASE, 0x047f, ANY, read_bank, write_bank },
-    { MSR_HYPERCALL_PAGE, MSR_HYPERCALL_PAGE, ANY, read_zero, install_hypercall_page },
+    { MSR_HYPERCALL_PAGE, MSR_HYPERCALL_PAGE, ANY, read_zero, write_hypercall_msr },
     { 0xc0010000, 0xc0010007, CPU_AMD, read_zero, ignore },             /* performance events and counters */
     { 0xc0010015, 0xc0010015, CPU_AMD, read_zero, ignore },             /* HWCR */
     { 0xc001001f, 0xc001001f, ANY, read_zero, ignore },                 /* NB_CFG */

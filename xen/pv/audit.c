@@ -1,10 +1,15 @@
 /* Owns the recount of invariants F1..F10: from tables, pins, roots, descriptor tables and registered pages alone it works
  * out how many references and type references each frame must have, and panics when the frame table says otherwise.
  * Debug builds run it when a domain ends; the host tests run it after every operation. */
+#include "arch/arch.h"
+#include "xen/core/alloc.h"
+#include "xen/core/bug.h"
+#include "xen/core/domain.h"
+#include "xen/core/frame.h"
+#include "xen/core/walk.h"
+#include "xen/pv/audit.h"
 #include "xen/pv/evtchn_table.h"
 #include "xen/pv/grant.h"
-#include "xen/core/log.h"
-#include "xen/pv/mm.h"
 
 struct tally {
     uint32_t refs, types;

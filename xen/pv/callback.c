@@ -1,7 +1,9 @@
-/* Owns where the guest kernel wants to be entered: callback_op, set_callbacks, nmi_op, stack_switch. */
+/* Owns where the guest kernel wants to be entered: callback_op, set_callbacks and nmi_op. */
+#include "arch/arch.h"
+#include "xen/core/domain.h"
 #include "xen/core/guest_access.h"
+#include "xen/cpu/exceptions.h"
 #include "xen/pv/hypercalls.h"
-#include "xen/pv/upcall.h"
 
 static const int8_t callback_of_type[] = {
     [CALLBACKTYPE_event] = CB_EVENT,
@@ -96,19 +98,4 @@ long do_nmi_op(unsigned cmd, uint64_t arg)
         return 0;
     }
     return -ENOSYS;
-}
-
-/* Whether the stack can take a frame shows when one is pushed; entry.S relies on a push below sp not to touch the hole,
- * so that a stack there is replaced by an address at which every push faults. */
-void set_kernel_stack(struct vcpu *v, uint64_t sp)
-{
-    v->kernel_sp = guest_range_ok(sp, 1) && guest_range_ok(sp - 128, 1) ? sp : 1ull << 63;
-}
-
-/* ss:sp for entries from user mode. In 64-bit mode ss means nothing: the kernel is entered with the flat one. */
-long do_stack_switch(uint64_t ss, uint64_t sp)
-{
-    (void)ss;
-    set_kernel_stack(current, sp);
-    return 0;
 }

@@ -5,13 +5,20 @@
  *
  * The ring's page is the guest's memory: every index is read once and judged. Our type reference keeps it from
  * becoming a page table while we write to it. */
+#include "arch/arch.h"
 #include "xen/core/console.h"
+#include "xen/core/console_line.h"
 #include "xen/core/console_tx.h"
-#include "xen/pv/evtchn.h"
+#include "xen/core/domain.h"
 #include "xen/core/frame.h"
+#include "xen/core/lock.h"
 #include "xen/core/sched.h"
-#include "xen/pv/store.h"
 #include "xen/core/time.h"
+#include "xen/pv/console_ring.h"
+#include "xen/pv/evtchn.h"
+#include "xen/pv/input.h"
+#include "xen/pv/pagetype.h"
+#include "xen/pv/store.h"
 
 #define DRAIN_NS 100000ull              /* for a guest that sends, on its own time */
 #define POLL_NS 100000ull               /* for all guests, on anybody's */

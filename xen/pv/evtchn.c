@@ -5,9 +5,16 @@
  * The words of shared_info and vcpu_info are the guest's too, which may change them at any time, on
  * another CPU even. So they are only ever touched by single atomic operations, and nothing of ours depends
  * on what they say but whether this guest is woken. */
-#include "xen/pv/evtchn_table.h"
-#include "xen/core/frame.h"
+#include "arch/arch.h"
+#include "common/trace_format.h"
+#include "xen/core/alloc.h"
+#include "xen/core/claim.h"
+#include "xen/core/domain.h"
+#include "xen/core/lock.h"
+#include "xen/core/sched.h"
 #include "xen/core/trace.h"
+#include "xen/pv/evtchn.h"
+#include "xen/pv/evtchn_table.h"
 
 #define BITS 64u
 #define BUCKETS_LOOKED_AT 8u            /* again, at each opening of a port */

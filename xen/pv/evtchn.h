@@ -21,9 +21,4 @@ bool evtchn_port_pending(struct domain *d, evtchn_port_t port);
 /* VCPUOP_register_vcpu_info: nothing that was pending may be lost when v->info moves. */
 void evtchn_info_moved(struct vcpu *v);
 
-static inline bool upcall_due(const struct vcpu *v)
-{
-    return v->info->evtchn_upcall_pending && !v->info->evtchn_upcall_mask;
-}
-
 #endif

@@ -14,8 +14,14 @@
  *
  * The guest takes a port off by clearing L and its link at once, and takes the link as the new head; 0 was
  * the last. A tail without L is therefore the end of an empty queue. */
-#include "xen/pv/evtchn_table.h"
+#include "arch/arch.h"
+#include "xen/core/claim.h"
+#include "xen/core/domain.h"
 #include "xen/core/frame.h"
+#include "xen/core/lock.h"
+#include "xen/core/sched.h"
+#include "xen/pv/evtchn_table.h"
+#include "xen/pv/pagetype.h"
 
 #define PENDING (1u << EVTCHN_FIFO_PENDING)
 #define MASKED (1u << EVTCHN_FIFO_MASKED)

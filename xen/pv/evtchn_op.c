@@ -1,12 +1,18 @@
 /* Owns event_channel_op: one function per command, which gets the guest's argument copied in and leaves
  * the reply in it. The ports themselves are evtchn.c's, the queues of FIFO event channels evtchn_fifo.c's.
  */
+#include "arch/arch.h"
 #include "common/string.h"
-#include "xen/pv/evtchn_table.h"
+#include "common/trace_format.h"
+#include "xen/core/domain.h"
 #include "xen/core/guest_access.h"
-#include "xen/pv/hypercalls.h"
+#include "xen/core/lock.h"
 #include "xen/core/sched.h"
 #include "xen/core/time.h"
+#include "xen/core/trace.h"
+#include "xen/core/vtimer.h"
+#include "xen/pv/evtchn_table.h"
+#include "xen/pv/hypercalls.h"
 
 /* Interrupt lines that Xen counts for a guest without devices, on a machine with one I/O APIC: those are
  * refused for lack of rights, the others because they do not exist. */

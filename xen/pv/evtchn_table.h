@@ -11,7 +11,8 @@
 #ifndef XEN_EVTCHN_TABLE_H
 #define XEN_EVTCHN_TABLE_H
 
-#include "xen/pv/evtchn.h"
+#include "xen/core/domain.h"
+#include "xen/core/lock.h"
 #include "xen/core/sched.h"
 #include "xen/core/trace.h"
 

@@ -1,9 +1,17 @@
 /* Owns the grant tables themselves: the pages a guest writes its grants to, and the commands about tables. What an
  * entry permits is grant_pin.c's, versions are grant_version.c's, mapping is grant_map.c's, copying grant_copy.c's. */
-#include "xen/pv/grant.h"
+#include "arch/arch.h"
+#include "xen/core/alloc.h"
+#include "xen/core/claim.h"
+#include "xen/core/domain.h"
+#include "xen/core/frame.h"
 #include "xen/core/guest_access.h"
+#include "xen/core/lock.h"
+#include "xen/core/sched.h"
+#include "xen/pv/grant.h"
 #include "xen/pv/hypercalls.h"
-#include "xen/pv/mm.h"
+#include "xen/pv/pagetype.h"
+#include "xen/pv/shared_page.h"
 
 #define PINS_PAGES (GRANTS_PER_FRAME / PINS_PER_PAGE)       /* for one page of the table */
 #define WORK_PER_REF 400u

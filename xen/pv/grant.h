@@ -21,6 +21,7 @@
 #define XEN_GRANT_H
 
 #include "xen/core/domain.h"
+#include "xen/core/lock.h"
 
 int grant_init(struct domain *d);           /* 0 or -ENOMEM */
 void grant_destroy_mappings(struct domain *d);  /* the dying domain's own mappings of others' frames */

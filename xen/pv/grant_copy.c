@@ -1,9 +1,13 @@
 /* Owns GNTTABOP_copy: bytes from one frame to another, each named by the caller's own frame number or by a
  * grant of somebody. Pins and references are held for the time of one copy only. And GNTTABOP_cache_flush. */
+#include "arch/arch.h"
 #include "common/string.h"
-#include "xen/pv/grant.h"
+#include "xen/core/domain.h"
+#include "xen/core/frame.h"
 #include "xen/core/guest_access.h"
-#include "xen/pv/mm.h"
+#include "xen/core/lock.h"
+#include "xen/core/sched.h"
+#include "xen/pv/grant.h"
 
 #define WORK_PER_FLUSH 300u
 #define WORK_PER_ENTRY 8u               /* of a table that is searched */

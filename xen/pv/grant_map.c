@@ -4,9 +4,20 @@
  *
  * GNTMAP_device_map is for domains that drive devices: it gives the machine address, and holds the frame for as long
  * as a device might use that (G5). */
-#include "xen/pv/grant.h"
+#include "arch/arch.h"
+#include "common/trace_format.h"
+#include "xen/core/bug.h"
+#include "xen/core/claim.h"
+#include "xen/core/domain.h"
+#include "xen/core/frame.h"
 #include "xen/core/guest_access.h"
-#include "xen/pv/mm.h"
+#include "xen/core/lock.h"
+#include "xen/core/sched.h"
+#include "xen/core/trace.h"
+#include "xen/core/walk.h"
+#include "xen/pv/grant.h"
+#include "xen/pv/mmu_update.h"
+#include "xen/pv/pagetype.h"
 
 #define LIVE (GNTMAP_device_map | GNTMAP_host_map)
 #define GENERATION_MASK 0x7fffu                 /* no handle looks negative, or like the ~0 that means none */

@@ -5,8 +5,9 @@
  * in the entry, and are set by compare-and-exchange on the 32-bit word that flags and domid share. In version 2 they
  * are elsewhere, so the word is read again after they are set: a guest that revokes its grant clears the entry first
  * and then looks at the status, and one of the two sees the other. */
+#include "xen/core/domain.h"
+#include "xen/core/lock.h"
 #include "xen/pv/grant.h"
-#include "xen/core/frame.h"
 
 enum purpose { FOR_MAPPING, FOR_COPY };
 

@@ -3,10 +3,15 @@
  * A change keeps the reserved entries, which whoever built the domain filled, and clears the others: so none of those
  * may be in use. The status pages are the guest's to map like the table's; they are freed when it goes back to version
  * 1, and that is refused while it has one mapped. */
+#include "arch/arch.h"
 #include "common/string.h"
-#include "xen/pv/grant.h"
+#include "xen/core/domain.h"
+#include "xen/core/frame.h"
 #include "xen/core/guest_access.h"
-#include "xen/pv/mm.h"
+#include "xen/core/lock.h"
+#include "xen/core/sched.h"
+#include "xen/pv/grant.h"
+#include "xen/pv/shared_page.h"
 
 #define WORK_PER_FRAME 700u             /* to clear it */
 

@@ -1,12 +1,10 @@
 /* Owns the table that hypercall numbers go through, and what is counted of them. Entry code and multicall
  * call through hypercall_table, or through hypercall_traced while somebody is traced. */
-#include "xen/pv/hypercalls.h"
+#include "arch/arch.h"
+#include "xen/core/domain.h"
 #include "xen/core/irqsoff.h"
-#include "xen/core/log.h"
-#include "xen/core/frame.h"
 #include "xen/core/trace.h"
-
-uint64_t hypercall_counts[NR_HYPERCALLS];
+#include "xen/pv/hypercalls.h"
 
 static long not_served(uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f)
 {
@@ -22,10 +20,6 @@ const hypercall_fn hypercall_table[NR_HYPERCALLS] = {
     [0 ... NR_HYPERCALLS - 1] = not_served,
     HYPERCALL_TABLE(X)
 };
-#undef X
-
-#define X(name, args) [__HYPERVISOR_##name] = #name,
-const char *const hypercall_names[NR_HYPERCALLS] = { HYPERCALL_TABLE(X) };
 #undef X
 
 static long call(uint64_t nr, const uint64_t a[6])
@@ -59,35 +53,4 @@ long hypercall_traced(uint64_t nr, const uint64_t args[6])
     }
     irqsoff_end(before);
     return result;
-}
-
-/* The hypercalls that are served and were made, the most frequent first. Returns how many these are. */
-static unsigned sort_by_count(uint8_t order[NR_HYPERCALLS])
-{
-    unsigned n = 0, i;
-
-    for (unsigned nr = 0; nr < NR_HYPERCALLS; nr++) {
-        if (hypercall_names[nr] == NULL || hypercall_counts[nr] == 0)
-            continue;
-        for (i = n++; i > 0 && hypercall_counts[order[i - 1]] < hypercall_counts[nr]; i--)
-            order[i] = order[i - 1];
-        order[i] = (uint8_t)nr;
-    }
-    return n;
-}
-
-void hypercalls_report(void)
-{
-    uint8_t order[NR_HYPERCALLS];
-    unsigned n = sort_by_count(order);
-    uint64_t refused = 0;
-
-    log_info("Hypercalls by number of calls (members of a multicall count as well):");
-    for (unsigned i = 0; i < n; i++)
-        log_info("  %10lu %s", hypercall_counts[order[i]], hypercall_names[order[i]]);
-    for (unsigned nr = 0; nr < NR_HYPERCALLS; nr++)
-        if (hypercall_names[nr] == NULL)
-            refused += hypercall_counts[nr];
-    if (refused != 0)
-        log_info("  %10lu of numbers that are not served", refused);
 }

@@ -8,6 +8,7 @@
 #define XEN_HYPERCALLS_H
 
 #include "xen/core/types.h"
+#include "xen/pv/desc.h"
 
 #define NR_HYPERCALLS 64u
 

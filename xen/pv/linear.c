@@ -7,13 +7,16 @@
  *   - Tables that refer to each other in a circle could not go either, and a chain of them would make the drop of the
  *     first one recurse as deep as the chain is long. So a table that is linearly mapped elsewhere gets no linear entries
  *     to others, and one that has some cannot be mapped (XSA-240). A tree is at most twice as deep as without.
- *   - Software that walks tables by level would meet others than it thinks: walk_past_linear.
+ *   - Software that walks tables by level would meet others than it thinks: see walk_to_l1.
  *   - An L4 taken for an L3 shows the hypervisor's entries at 16 places outside the hole. The guest's own accesses stop
  *     at their missing US bit, and writes at the missing RW; our reads on its behalf would not stop: linear_hides. */
-#include "xen/core/guest_access.h"
-#include "xen/pv/mm.h"
-
-bool linear_tables;
+#include "arch/arch.h"
+#include "xen/core/bug.h"
+#include "xen/core/domain.h"
+#include "xen/core/frame.h"
+#include "xen/core/walk.h"
+#include "xen/pv/linear.h"
+#include "xen/pv/pagetype.h"
 
 /* From now on copies from guest memory look where they go. entry.S reads the frame of IRET by itself: not any more. */
 static void note_linear_tables(struct domain *d)
@@ -68,54 +71,4 @@ void put_linear_table(struct frame *table, struct frame *child)
     child->type -= LINEAR_USE;
     table->type -= LINEAR_ENTRY;
     put_page_and_type(child);
-}
-
-/* walk_to_l1, where there may be linear entries: whoever follows one comes to no L1. */
-uint64_t *walk_past_linear(uint64_t root_maddr, uint64_t va)
-{
-    mfn_t mfn = root_maddr >> PAGE_SHIFT;
-
-    for (unsigned level = 4; level > 1; level--) {
-        uint64_t entry = ((const uint64_t *)mfn_to_virt(mfn))[table_index(va, level)];
-
-        mfn = PTE_MFN(entry);
-        if (!(entry & PTE_P) || mfn_to_frame(mfn)->type >> TYPE_SHIFT != level - 1)
-            return NULL;
-    }
-    return (uint64_t *)mfn_to_virt(mfn) + table_index(va, 1);
-}
-
-/* The CPU would come to page va by one of the hypervisor's entries. Follows it down for as long as it is in L4 tables. */
-static bool page_hides(uint64_t root_maddr, uint64_t va)
-{
-    const struct frame *f = mfn_to_frame(root_maddr >> PAGE_SHIFT);
-    uint64_t entry;
-
-    for (unsigned level = 4; level > 0; level--) {
-        unsigned i = table_index(va, level);
-
-        if (i >= HOLE_FIRST_SLOT && i <= HOLE_LAST_SLOT)
-            return true;
-        entry = ((const uint64_t *)mfn_to_virt(frame_to_mfn(f)))[i];
-        if (!(entry & PTE_P))
-            return false;
-        f = mfn_to_frame(PTE_MFN(entry));
-        if (f->type >> TYPE_SHIFT != TYPE_L4 >> TYPE_SHIFT)
-            return false;
-    }
-    return false;
-}
-
-/* Some of these bytes of the current address space are the hypervisor's, though not in the hole. */
-bool linear_hides(uint64_t va, uint64_t len)
-{
-    const struct vcpu *v = current;
-    uint64_t root = v->kernel_mode ? v->root_kernel : v->root_user;
-
-    if (root == 0)
-        return false;
-    for (uint64_t page = va & PAGE_MASK; page - (va & PAGE_MASK) < len + (va & ~PAGE_MASK); page += PAGE_SIZE)
-        if (page_hides(root, page))
-            return true;
-    return false;
 }

@@ -2,10 +2,14 @@
  * the machine's memory. An ordinary domain speaks of itself only. The commands that take extents answer with
  * how many of them were done, never with an errno: fewer than asked is all that a guest learns of a failure
  * (public/memory.h). */
+#include "arch/arch.h"
+#include "xen/core/domain.h"
+#include "xen/core/frame.h"
 #include "xen/core/guest_access.h"
+#include "xen/core/lock.h"
+#include "xen/core/sched.h"
 #include "xen/pv/hypercalls.h"
 #include "xen/pv/memory.h"
-#include "xen/pv/mm.h"
 
 #define MEMOP_CMD_MASK 63u              /* the rest of cmd: the extent to start at, of reservation commands */
 #define MEMOP_EXTENT_SHIFT 6

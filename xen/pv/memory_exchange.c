@@ -1,9 +1,14 @@
 /* Owns XENMEM_exchange: frames of one extent size for as many of another. It goes chunk by chunk, a chunk
  * being the larger of the two extents; each is done whole or not at all, and nr_exchanged tells the guest how
  * far it came. */
+#include "arch/arch.h"
+#include "xen/core/claim.h"
+#include "xen/core/domain.h"
+#include "xen/core/frame.h"
 #include "xen/core/guest_access.h"
+#include "xen/core/lock.h"
+#include "xen/core/sched.h"
 #include "xen/pv/memory.h"
-#include "xen/pv/mm.h"
 
 struct exchange {
     struct domain *d;

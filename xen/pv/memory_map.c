@@ -1,8 +1,11 @@
 /* Owns the map of its memory that a guest may ask for: one range of RAM from 0, as large as the domain may ever be, unless
  * the guest had another made for itself. */
+#include "arch/arch.h"
 #include "common/string.h"
-#include "xen/core/frame.h"
+#include "xen/core/claim.h"
+#include "xen/core/domain.h"
 #include "xen/core/guest_access.h"
+#include "xen/core/lock.h"
 #include "xen/pv/memory.h"
 
 #define MAX_ENTRIES 1024u               /* of a map that a guest sets */

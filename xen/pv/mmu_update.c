@@ -3,10 +3,18 @@
  *
  * All of it happens under the domain's mm_lock. Updates of L1 tables cannot sleep and therefore need no reference on
  * the table itself; updates of higher tables may validate a whole tree and hold one. */
+#include "arch/arch.h"
+#include "xen/core/domain.h"
+#include "xen/core/frame.h"
 #include "xen/core/guest_access.h"
-#include "xen/pv/hypercalls.h"
+#include "xen/core/guest_log.h"
+#include "xen/core/lock.h"
 #include "xen/core/log.h"
-#include "xen/pv/mm.h"
+#include "xen/core/sched.h"
+#include "xen/core/walk.h"
+#include "xen/pv/hypercalls.h"
+#include "xen/pv/mmu_update.h"
+#include "xen/pv/pagetype.h"
 
 #define WORK_PER_UPDATE 250u
 #define FEW 4u                          /* updates that are not worth counting */
@@ -214,24 +222,6 @@ long do_mmu_update(uint64_t ureqs, unsigned count, uint64_t pdone, unsigned fore
     return rc;
 }
 
-uint64_t *walk_to_l1(uint64_t root_maddr, uint64_t va)
-{
-    const uint64_t *t = maddr_to_virt(root_maddr);
-    uint64_t e;
-
-    if (unlikely(!is_guest_va(va)))
-        return NULL;
-    if (unlikely(linear_tables))
-        return walk_past_linear(root_maddr, va);
-    _Pragma("GCC unroll 3") for (unsigned level = 4; level > 1; level--) {
-        e = t[table_index(va, level)];
-        if (unlikely(!(e & PTE_P)))
-            return NULL;
-        t = maddr_to_virt(e & PTE_ADDR_MASK);
-    }
-    return (uint64_t *)&t[table_index(va, 1)];
-}
-
 uint64_t *l1_slot_at(uint64_t maddr, struct domain *d)
 {
     struct frame *f = mfn_to_frame(maddr >> PAGE_SHIFT);
@@ -239,14 +229,6 @@ uint64_t *l1_slot_at(uint64_t maddr, struct domain *d)
     if (maddr >> PAGE_SHIFT >= max_mfn || (maddr & 7) || f->owner != d->mfn || !is_valid_as(f, TYPE_L1))
         return NULL;
     return maddr_to_virt(maddr);
-}
-
-uint64_t read_guest_pte(struct vcpu *v, uint64_t va)
-{
-    uint64_t root = v->kernel_mode ? v->root_kernel : v->root_user;
-    uint64_t *slot = root ? walk_to_l1(root, va) : NULL;
-
-    return slot ? READ_ONCE(*slot) : 0;
 }
 
 /* A bitmap of vCPUs: whole words, as many as its vCPUs need. */

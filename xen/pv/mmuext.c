@@ -1,10 +1,18 @@
 /* Owns mmuext_op: pins, page-table roots, TLB flushes, LDT, clearing and copying of frames; one function per command. */
+#include "arch/arch.h"
 #include "common/string.h"
-#include "xen/cpu/desc.h"
+#include "xen/core/domain.h"
+#include "xen/core/frame.h"
 #include "xen/core/guest_access.h"
-#include "xen/pv/hypercalls.h"
+#include "xen/core/guest_log.h"
+#include "xen/core/lock.h"
 #include "xen/core/log.h"
-#include "xen/pv/mm.h"
+#include "xen/core/sched.h"
+#include "xen/pv/desc.h"
+#include "xen/pv/hypercalls.h"
+#include "xen/pv/mmu_update.h"
+#include "xen/pv/mmuext.h"
+#include "xen/pv/pagetype.h"
 
 #define WORK_PER_OP 300u
 #define FEW 4u                          /* that are not worth counting */
@@ -49,6 +57,16 @@ int new_guest_root(struct vcpu *v, mfn_t mfn)
 int new_user_root(struct vcpu *v, mfn_t mfn)
 {
     return new_root(v, &v->root_user, mfn);
+}
+
+bool write_guest_cr3(struct vcpu *v, uint64_t value)
+{
+    int rc;
+
+    spin_lock(&v->domain->mm_lock);
+    rc = new_guest_root(v, value >> PAGE_SHIFT);
+    spin_unlock(&v->domain->mm_lock);
+    return rc == 0;
 }
 
 void drop_roots(struct vcpu *v)

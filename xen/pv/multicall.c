@@ -1,8 +1,9 @@
 /* Owns multicall: several hypercalls in one, each read, called and answered in turn. */
-#include "xen/core/guest_access.h"
-#include "xen/pv/hypercalls.h"
+#include "arch/arch.h"
+#include "xen/core/domain.h"
 #include "xen/core/sched.h"
 #include "xen/core/trace.h"
+#include "xen/pv/hypercalls.h"
 
 #define WORK_PER_MEMBER 500u
 

@@ -5,14 +5,19 @@
  * Validating or dropping a table of tables can be long. Between two of its children the owner's mm_lock may be dropped, so
  * that others run; the table itself then carries TYPE_VALIDATING, and whoever wants it as that same type waits. Waiting
  * cannot go round in a circle, because a table waits only for tables of lower levels. */
-#include "xen/core/log.h"
-#include "xen/pv/mm.h"
-#include "xen/cpu/desc.h"
+#include "arch/arch.h"
+#include "xen/core/bug.h"
+#include "xen/core/domain.h"
+#include "xen/core/frame.h"
+#include "xen/core/lock.h"
+#include "xen/core/sched.h"
+#include "xen/core/walk.h"
+#include "xen/pv/desc.h"
+#include "xen/pv/linear.h"
+#include "xen/pv/pagetype.h"
 
 #define WORK_PER_EMPTY_TABLE 700u
 #define WORK_PER_ENTRY 32u              /* to take or drop what one entry of a table holds; of a descriptor page the same */
-
-uint32_t tlb_clock = 1;
 
 uint64_t l1_refused;                            /* bits that no present entry may have; set once */
 static uint64_t table_refused;
@@ -29,18 +34,6 @@ void pagetype_init(void)
 bool l1e_flags_ok(uint64_t l1e)
 {
     return (l1e & l1_refused) == 0;
-}
-
-unsigned mm_preempted;
-
-bool mm_preempt_point(struct domain *d)
-{
-    spin_unlock(&d->mm_lock);
-    mm_preempted++;
-    preempt_point();
-    mm_preempted--;
-    spin_lock(&d->mm_lock);
-    return d->state == DOM_RUNNING;
 }
 
 /* The first writable reference on a frame, or the wrong type: then the general reference goes again. */

@@ -2,9 +2,13 @@
  * that is about devices, which no guest has. What the two grant is judged in ioport.c.
  *
  * A guest may ask about interrupts all the same: there are numbers for them, and none of them is bound. */
-#include "xen/core/guest_access.h"
+#include "arch/arch.h"
+#include "xen/core/domain.h"
 #include "xen/core/frame.h"
+#include "xen/core/guest_access.h"
+#include "xen/core/lock.h"
 #include "xen/pv/hypercalls.h"
+#include "xen/pv/pagetype.h"
 
 #define COMPAT_FIRST 4u         /* of the old interface: unmask notification */
 #define NR_PIRQS 56             /* what Xen gives a domain without devices: the pins of one I/O APIC, and 32 */

@@ -3,10 +3,16 @@
  * instruction that writes 1, 2, 4 or 8 bytes, naturally aligned, to a live L1; everything else stays the page fault that
  * it is. Of repeated string instructions each element is an update of its own. */
 #include "common/x86/store.h"
-#include "xen/cpu/emulate.h"
+#include "xen/core/domain.h"
+#include "xen/core/guest_access.h"
+#include "xen/core/lock.h"
+#include "xen/core/trace.h"
+#include "xen/core/walk.h"
 #include "xen/cpu/insn_access.h"
-#include "xen/pv/mm.h"
-#include "xen/pv/upcall.h"
+#include "xen/cpu/upcall.h"
+#include "xen/pv/mmu_update.h"
+#include "xen/pv/ptwr.h"
+#include "common/trace_format.h"
 
 /* The value to be stored, or that the ALU combines with the old one. MOVS and POP read it from guest memory, so this
  * goes before the lock. */

@@ -1,12 +1,19 @@
 /* Owns sched_op: what a guest says about its own running: yield, block, poll, shutdown, watchdog. How a
  * vCPU sleeps and who runs instead is sched.c's; how a domain ends is domain.c's. */
-#include "xen/core/console.h"
-#include "xen/pv/evtchn.h"
+#include "arch/arch.h"
+#include "common/trace_format.h"
+#include "xen/core/domain.h"
 #include "xen/core/guest_access.h"
-#include "xen/pv/hypercalls.h"
+#include "xen/core/guest_log.h"
 #include "xen/core/log.h"
 #include "xen/core/sched.h"
 #include "xen/core/time.h"
+#include "xen/core/timer.h"
+#include "xen/core/trace.h"
+#include "xen/pv/console_ring.h"
+#include "xen/pv/evtchn.h"
+#include "xen/pv/hypercalls.h"
+#include "xen/pv/sched_op.h"
 
 #define MAX_POLL_PORTS 128u
 #define WORK_PER_LOOK 100u              /* at one port */

@@ -3,18 +3,20 @@
  * that none is lost; each guest has a place for each kind of event, so that none needs memory. The service
  * domain is an ordinary one: a page and a port of each guest is all that it is given, by the builder. When it ends the
  * guests go on, and another takes its place (service.c); when that happens too often, their connections are broken. */
+#include "arch/arch.h"
 #include "common/printf.h"
 #include "common/string.h"
-#include "xen/boot/build.h"
-#include "xen/core/console.h"
-#include "xen/pv/evtchn.h"
+#include "xen/core/domain.h"
 #include "xen/core/frame.h"
+#include "xen/core/lock.h"
 #include "xen/core/log.h"
+#include "xen/pv/console_ring.h"
+#include "xen/pv/evtchn.h"
+#include "xen/pv/pagetype.h"
 #include "xen/pv/store.h"
 
 enum event { INTRODUCE, SHUTDOWN, RELEASE, NR_EVENTS };     /* in the order in which they are told */
 
-#define MAX_TOLD (ARRAY_SIZE(boot_info.modules) + 1)
 
 static struct {
     bool known;                         /* it was introduced, or will be */
@@ -22,7 +24,8 @@ static struct {
     char name[32];
     uint64_t kib;
     unsigned vcpus;
-} guests[MAX_TOLD];
+} guests[MAX_DOMIDS];
+struct store_hooks store_hooks;
 static unsigned nr_waiting;
 static struct domain *service;
 static bool lost;                       /* it ended before the guests, and nothing was done about it yet */
@@ -65,7 +68,7 @@ void store_poll(void)
 {
     if (service == NULL || service->state != DOM_RUNNING)
         return;
-    for (domid_t id = 1; nr_waiting != 0 && id < MAX_TOLD; id++)
+    for (domid_t id = 1; nr_waiting != 0 && id < MAX_DOMIDS; id++)
         for (enum event e = INTRODUCE; e < NR_EVENTS; e++)
             if (guests[id].waiting >> e & 1 && !tell(id, e))
                 return;
@@ -88,7 +91,7 @@ void store_introduce(struct domain *d)
 {
     domid_t id = d->id;
 
-    if (service == NULL || id == STORE_DOMID || id >= MAX_TOLD)
+    if (service == NULL || id == STORE_DOMID || id >= MAX_DOMIDS)
         return;
     guests[id].known = true;
     guests[id].kib = d->max_frames * (PAGE_SIZE / 1024);
@@ -107,7 +110,7 @@ void store_domain_ended(struct domain *d)
         service = NULL;
         lost = true;
     }
-    if (d->id >= MAX_TOLD || !guests[d->id].known)
+    if (d->id >= MAX_DOMIDS || !guests[d->id].known)
         return;
     untold = guests[d->id].waiting >> INTRODUCE & 1;
     guests[d->id].known = false;
@@ -120,7 +123,7 @@ void store_domain_ended(struct domain *d)
 
 bool store_shutdown(domid_t id)
 {
-    if (service == NULL || id >= MAX_TOLD || !guests[id].known)
+    if (service == NULL || id >= MAX_DOMIDS || !guests[id].known)
         return false;
     set_waiting(id, SHUTDOWN);
     store_poll();
@@ -162,11 +165,11 @@ static void break_connections(void)
 
     log_error("Nobody serves the store any more: guests that wait for it find an error in its page");
     for_each_domain(d)
-        if (d->state == DOM_RUNNING && d->id < MAX_TOLD && guests[d->id].known)
+        if (d->state == DOM_RUNNING && d->id < MAX_DOMIDS && guests[d->id].known)
             break_connection(d);
     memset(guests, 0, sizeof(guests));
     nr_waiting = 0;
-    service_forget();
+    store_hooks.forget();
 }
 
 /* The old one has gone with all that it held, or the new one would be a second domain of that number. */
@@ -178,12 +181,12 @@ static void start_again(void)
         if (d->id == STORE_DOMID)
             return;
     lost = false;
-    service = service_start_again();
+    service = store_hooks.start_again();
     if (service == NULL) {
         break_connections();
         return;
     }
-    for (domid_t id = 1; id < MAX_TOLD; id++) {
+    for (domid_t id = 1; id < MAX_DOMIDS; id++) {
         if (guests[id].waiting >> RELEASE & 1)          /* of what the new one never knew */
             clear_waiting(id, RELEASE);
         if (guests[id].known)
@@ -203,7 +206,7 @@ void store_idle_work(void)
         return;
     }
     lost = false;
-    service_forget();
+    store_hooks.forget();
     if (service != NULL)
         domain_shutdown(service, SHUTDOWN_poweroff);
 }

@@ -5,7 +5,12 @@
 
 #include "xen/core/domain.h"
 
-#define STORE_DOMID 0u                  /* the service domain's number; guests count from 1 */
+/* The service domain's restart, which is boot/'s; set once. */
+struct store_hooks {
+    struct domain *(*start_again)(void);    /* NULL: that is not possible, or was done too often */
+    void (*forget)(void);                   /* it will not be needed again */
+};
+extern struct store_hooks store_hooks;
 
 void store_serve(struct domain *d);     /* d, which is built, is the service domain */
 bool store_present(void);

@@ -1,14 +1,23 @@
 /* Owns what a fault in guest mode means: whether the hypervisor caused it and mends it, emulates an instruction, or hands
  * it to the guest's own trap table. Called by arch/ with the vector; delivering is upcall.c's. */
-#include "xen/cpu/desc.h"
-#include "xen/cpu/emulate.h"
-#include "xen/pv/hypercalls.h"
-#include "xen/cpu/insn_access.h"
+#include "arch/arch.h"
+#include "common/trace_format.h"
+#include "xen/core/domain.h"
+#include "xen/core/guest_access.h"
 #include "xen/core/irqsoff.h"
-#include "xen/core/log.h"
-#include "xen/pv/mm.h"
 #include "xen/core/sched.h"
-#include "xen/pv/upcall.h"
+#include "xen/core/trace.h"
+#include "xen/core/walk.h"
+#include "xen/cpu/control_regs.h"
+#include "xen/cpu/emulate.h"
+#include "xen/cpu/exceptions.h"
+#include "xen/cpu/insn_access.h"
+#include "xen/cpu/mov_ss.h"
+#include "xen/cpu/upcall.h"
+#include "xen/pv/desc.h"
+#include "xen/pv/hypercalls.h"
+#include "xen/pv/ptwr.h"
+#include "xen/pv/traps.h"
 
 #define WORK_PER_GATE 40u
 #define GATES_AT_ONCE 256u

@@ -1,15 +1,19 @@
 /* Owns VCPUOP_initialise: a vcpu_guest_context from the guest becomes the first state of another vCPU. All
  * of it is checked before anything is taken; the frames it names (GDT, page-table roots) can be refused,
  * and then nothing stays. */
+#include "arch/arch.h"
 #include "common/string.h"
-#include "xen/cpu/desc.h"
-#include "xen/cpu/emulate.h"
+#include "xen/core/domain.h"
 #include "xen/core/guest_access.h"
-#include "xen/pv/mm.h"
+#include "xen/core/lock.h"
 #include "xen/core/sched.h"
 #include "xen/core/time.h"
-#include "xen/pv/upcall.h"
-#include "xen/core/vcpu.h"
+#include "xen/cpu/debugreg.h"
+#include "xen/cpu/exceptions.h"
+#include "xen/cpu/upcall.h"
+#include "xen/pv/desc.h"
+#include "xen/pv/mmuext.h"
+#include "xen/pv/vcpu_init.h"
 
 #define WORK_PER_CONTEXT 6000u
 #define MAX_LDT_ENTRIES 8192u

@@ -1,14 +1,21 @@
 /* Owns vcpu_op but for VCPUOP_initialise (vcpu_init.c): up and down, timers, runstate, and the places in
  * guest memory where a vCPU's state is published. A vCPU may be named by any vCPU of its domain, unless
  * its command says otherwise. */
+#include "arch/arch.h"
 #include "common/string.h"
-#include "xen/pv/evtchn.h"
+#include "xen/core/domain.h"
 #include "xen/core/frame.h"
 #include "xen/core/guest_access.h"
-#include "xen/pv/hypercalls.h"
+#include "xen/core/lock.h"
 #include "xen/core/sched.h"
 #include "xen/core/time.h"
-#include "xen/core/vcpu.h"
+#include "xen/core/timer.h"
+#include "xen/core/vtimer.h"
+#include "xen/pv/evtchn.h"
+#include "xen/pv/hypercalls.h"
+#include "xen/pv/pagetype.h"
+#include "xen/pv/vcpu_init.h"
+#include "xen/pv/vcpu_op.h"
 
 static long vcpu_up(struct vcpu *v, uint64_t arg)
 {

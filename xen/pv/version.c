@@ -1,8 +1,9 @@
 /* Owns what the hypervisor says of itself: xen_version, and vm_assist, whose choices it reports. Numbers are
  * those of the ABI that is offered; the names say whose hypervisor it is. */
+#include "arch/arch.h"
 #include "common/string.h"
-#include "xen/cpu/emulate.h"
 #include "xen/core/guest_access.h"
+#include "xen/cpu/cpuid.h"
 #include "xen/pv/hypercalls.h"
 
 #ifdef __clang__
@@ -115,30 +116,4 @@ long do_xen_version(int cmd, uint64_t arg)
     if ((unsigned)cmd >= ARRAY_SIZE(version_table))
         return -ENOSYS;
     return version_table[cmd](arg);
-}
-
-#define VM_ASSISTS (1ull << VMASST_TYPE_4gb_segments | 1ull << VMASST_TYPE_4gb_segments_notify | \
-                    1ull << VMASST_TYPE_writable_pagetables | 1ull << VMASST_TYPE_pae_extended_cr3 | \
-                    1ull << VMASST_TYPE_architectural_iopl | 1ull << VMASST_TYPE_runstate_update_flag | \
-                    1ull << VMASST_TYPE_m2p_strict)
-
-long do_vm_assist(unsigned cmd, unsigned type)
-{
-    struct domain *d = current->domain;
-    uint64_t *assists = &d->vm_assist;
-    struct vcpu *v;
-    unsigned i;
-
-    if (type >= 64 || !(VM_ASSISTS >> type & 1))
-        return -EINVAL;
-    if (cmd == VMASST_CMD_enable)
-        *assists |= 1ull << type;
-    else if (cmd == VMASST_CMD_disable)
-        *assists &= ~(1ull << type);
-    else
-        return -ENOSYS;
-    if (type == VMASST_TYPE_architectural_iopl)
-        for_each_vcpu(d, v, i)
-            v->iret_slow = 1;           /* until do_iret finds that it need not be */
-    return 0;
 }

@@ -4,8 +4,8 @@
 #define ARCH_CPU_H
 
 #include "common/compiler.h"
-#include "xen/core/abi.h"
-#include "xen/core/types.h"
+#include "xen/core/domain.h"
+#include "xen/core/vtimer.h"
 
 struct vcpu;
 

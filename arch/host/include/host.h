@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "arch/arch.h"
+#include "xen/core/alloc.h"
 #include "xen/core/domain.h"
 
 /* RAM comes in chunks of CHUNK_FRAMES. In frame numbers there is a gap of no RAM behind each of them, and in

@@ -3,8 +3,8 @@
 #define ARCH_CPU_H
 
 #include "common/compiler.h"
-#include "xen/core/abi.h"
-#include "xen/core/types.h"
+#include "xen/core/domain.h"
+#include "xen/core/vtimer.h"
 #include "arch/x86_64/memlayout.h"
 
 struct vcpu;

@@ -2,15 +2,13 @@
  * those of Xen's that mean nothing here and are taken without complaint. Each handler stores its value where
  * it is used. Called by main as early as lines can be printed. */
 #include "common/string.h"
-#include "xen/boot/build.h"
-#include "xen/pv/hypercalls.h"
+#include "xen/boot/cmdline.h"
+#include "xen/core/guest_log.h"
 #include "xen/core/log.h"
 #include "xen/core/options.h"
 #include "xen/core/sched.h"
-#include "xen/core/trace.h"
+#include "xen/core/trace_control.h"
 #include "xen/core/trace_sink.h"
-
-struct options options = { .com1_port = 0x3f8 };
 
 static bool is_word(const char *value, const char *const *list, unsigned n)
 {

@@ -1,54 +1,21 @@
-/* Owns descriptor tables: what a guest may put in its GDT and LDT, the references on their frames, and the
- * segment-base hypercall. Mapping them where the CPU looks is arch/'s. A frame is loaded only while typed
- * seg-desc, that is, while every descriptor in it has passed sanitise_descriptor and nobody has it mapped
+/* Descriptor tables: the GDT and LDT of a vCPU, the references on their frames, and the hypercalls that change them.
+ * What a descriptor may say is cpu/segments.c's; mapping tables where the CPU looks is arch/'s. A frame is loaded only
+ * while typed seg-desc, that is, while every descriptor in it has passed sanitise_descriptor and nobody has it mapped
  * writable. */
+#include "arch/arch.h"
 #include "common/string.h"
-#include "xen/cpu/desc.h"
+#include "xen/core/domain.h"
+#include "xen/core/frame.h"
 #include "xen/core/guest_access.h"
+#include "xen/core/lock.h"
+#include "xen/core/sched.h"
+#include "xen/core/walk.h"
+#include "xen/cpu/segments.h"
+#include "xen/pv/desc.h"
 #include "xen/pv/hypercalls.h"
-#include "xen/pv/mm.h"
+#include "xen/pv/pagetype.h"
 
-#define DESC_TYPE (15ull << 40)
-#define DESC_S (1ull << 44)             /* code or data */
-#define DESC_RW (1ull << 41)            /* code: readable; data: writable */
-#define DESC_EXPAND_DOWN (1ull << 42)
-#define DESC_CODE (1ull << 43)
-#define DESC_DPL (3ull << 45)
-#define DESC_P (1ull << 47)
-#define DESC_L (1ull << 53)
-#define DESC_BIG (1ull << 54)
-#define DESC_G (1ull << 55)
-#define GATE_CALL (12ull << 40)
-#define GATE_RESERVED (0xffull << 32)
-#define DESCS_PER_FRAME (PAGE_SIZE / 8)
 #define MAX_LDT_ENTRIES 8192u
-
-/* A gate may only lead where the guest itself could jump: its own segments, or the ABI's flat ring 3 code. */
-static bool gate_target_ok(unsigned sel)
-{
-    return (sel >> 3) < FIRST_RESERVED_GDT_ENTRY || sel == FLAT_RING3_CS64 || (sel & 4);
-}
-
-/* Absent descriptors fault whatever they say. Code and data may have any base and limit: in 64-bit mode
- * neither opens anything that paging does not guard. Of the system descriptors only call gates are let in,
- * with a DPL of 0, so that no guest can go through one; type 0 is the upper half of one. */
-bool sanitise_descriptor(uint64_t *desc)
-{
-    uint64_t d = *desc;
-
-    if (!(d & DESC_P))
-        return true;
-    if (d & DESC_S) {
-        *desc = d | DESC_DPL;
-        return true;
-    }
-    if ((d & DESC_TYPE) == 0)
-        return true;
-    if ((d & DESC_TYPE) != GATE_CALL || !gate_target_ok((unsigned)(d >> 16 & 0xffff)) || (d & GATE_RESERVED))
-        return false;
-    *desc = (d & ~DESC_DPL) | 3ull << 16;
-    return true;
-}
 
 int validate_segdesc_frame(struct frame *f)
 {
@@ -162,60 +129,6 @@ bool map_ldt_fault(struct vcpu *v, uint64_t offset)
     return mapped;
 }
 
-/* 0: none. */
-static uint64_t read_descriptor(const struct vcpu *v, uint16_t sel)
-{
-    unsigned index = sel >> 3, page = index / DESCS_PER_FRAME;
-    const uint64_t *table;
-    mfn_t mfn;
-
-    switch (sel | 3) {                  /* the ABI's flat ones */
-    case FLAT_RING3_CS64:
-        return 0x00affb000000ffff;
-    case FLAT_RING3_CS32:
-        return 0x00cffb000000ffff;
-    case FLAT_RING3_SS32:
-        return 0x00cff3000000ffff;
-    }
-    if (index >= ((sel & 4) ? v->ldt_ents : v->gdt_ents))
-        return 0;
-    mfn = (sel & 4) ? v->ldt_mfn[page] : v->gdt_frames[page];
-    if (mfn == 0)
-        return 0;
-    table = mfn_to_virt(mfn);
-    return READ_ONCE(table[index % DESCS_PER_FRAME]);
-}
-
-bool read_segment(const struct vcpu *v, uint16_t sel, struct segment *s)
-{
-    uint64_t desc = sel > 3 ? read_descriptor(v, sel) : 0;
-    uint32_t limit = (uint32_t)(desc & 0xffff) | (uint32_t)(desc >> 32 & 0xf0000);
-    bool code = desc & DESC_CODE;
-
-    if ((desc & (DESC_P | DESC_S)) != (DESC_P | DESC_S))
-        return false;
-    *s = (struct segment){
-        .base = (uint32_t)(desc >> 16 & 0xffffff) | (uint32_t)(desc >> 32 & 0xff000000),
-        .limit = desc & DESC_G ? limit << 12 | 0xfff : limit,
-        .code = code,
-        .long_mode = code && (desc & DESC_L),
-        .big = desc & DESC_BIG,
-        .expand_down = !code && (desc & DESC_EXPAND_DOWN),
-        .readable = !code || (desc & DESC_RW),
-        .writable = !code && (desc & DESC_RW),
-    };
-    return true;
-}
-
-bool segment_holds(const struct segment *s, uint32_t offset, unsigned bytes)
-{
-    uint64_t last = (uint64_t)offset + bytes - 1;
-
-    if (s->expand_down)
-        return offset > s->limit && last <= (s->big ? 0xffffffffu : 0xffffu);
-    return last <= s->limit;
-}
-
 /* frame_list: guest array of frame numbers, one for each 512 of the entries. */
 long do_set_gdt(uint64_t frame_list, unsigned entries)
 {
@@ -260,24 +173,4 @@ long do_update_descriptor(uint64_t maddr, uint64_t desc)
     }
     spin_unlock(&d->mm_lock);
     return rc;
-}
-
-/* A base that is not canonical would fault in the hypervisor, so it is refused. A bad selector is not an
- * error: the ABI promises guests that it cannot fail, and loads null. */
-long do_set_segment_base(unsigned which, uint64_t base)
-{
-    static const enum arch_base bases[] = {
-        [SEGBASE_FS] = BASE_FS, [SEGBASE_GS_USER] = BASE_GS_USER, [SEGBASE_GS_KERNEL] = BASE_GS_KERNEL,
-    };
-
-    if (which == SEGBASE_GS_USER_SEL) {
-        unsigned selector = (uint16_t)base;
-
-        arch_load_user_gs(selector > 3 ? selector | 3 : selector);  /* RPL 3, but for the null selectors */
-        return 0;
-    }
-    if (which >= ARRAY_SIZE(bases) || !is_canonical(base))
-        return -EINVAL;
-    arch_set_base(bases[which], base);
-    return 0;
 }

@@ -1,4 +1,4 @@
-/* Owns every way into the guest kernel and its way back: bounce frames for traps, events, callbacks and system calls, and
+/* Every way into the guest kernel and its way back: bounce frames for traps, events, callbacks and system calls, and
  * iret. What faults mean is traps.c's; entry.S has fast twins of handle_user_syscall and do_iret that must agree with
  * these. Frames, lowest address first (contract 2.4):
  *
@@ -6,16 +6,19 @@
  *   failsafe: rcx  r11  ds  es  fs  gs  rip  cs | mask  rflags  rsp  ss
  *   iret:     rax  r11  rcx  flags  rip  cs  rflags  rsp  ss
  */
-#include "xen/pv/evtchn.h"
+#include "arch/arch.h"
+#include "common/trace_format.h"
+#include "xen/core/domain.h"
 #include "xen/core/guest_access.h"
-#include "xen/pv/hypercalls.h"
 #include "xen/core/irqsoff.h"
-#include "xen/core/log.h"
 #include "xen/core/sched.h"
 #include "xen/core/time.h"
 #include "xen/core/trace.h"
-#include "xen/pv/upcall.h"
+#include "xen/cpu/exceptions.h"
+#include "xen/cpu/mov_ss.h"
+#include "xen/cpu/upcall.h"
 
+#define DR6_BS 0x4000u
 #define MAX_FRAME_WORDS 11u
 #define FLAGS_CLEARED_FOR_HANDLER (EFLAGS_TF | EFLAGS_NT | EFLAGS_RF | EFLAGS_VM | EFLAGS_AC | EFLAGS_IOPL)
 
@@ -96,6 +99,13 @@ static void inject(struct vcpu *v, unsigned vector, bool with_code, uint32_t err
     bounce(v, ti->address, &code, with_code, TI_GET_IF(ti) != 0);
 }
 
+/* Whether the stack can take a frame shows when one is pushed; entry.S relies on a push below sp not to touch the hole,
+ * so that a stack there is replaced by an address at which every push faults. */
+void set_kernel_stack(struct vcpu *v, uint64_t sp)
+{
+    v->kernel_sp = guest_range_ok(sp, 1) && guest_range_ok(sp - 128, 1) ? sp : 1ull << 63;
+}
+
 void inject_trap(struct vcpu *v, unsigned vector, uint32_t error_code)
 {
     inject(v, vector, vector < 32 && (has_error_code >> vector & 1), error_code);
@@ -113,6 +123,12 @@ void inject_page_fault(struct vcpu *v, uint64_t va, uint32_t error_code)
     error_code = (error_code & ~4u) | (v->kernel_mode ? 0 : 4);
     TRACE(TRACE_TRAP, TRC_PV_PAGE_FAULT | TRC_64_FLAG, W64(guest_regs(v)->rip), W64(va), error_code);
     inject_trap(v, TRAP_PF, error_code);
+}
+
+void debug_after_instruction(struct vcpu *v, const struct cpu_user_regs *regs, uint64_t dr6)
+{
+    v->debugreg[6] |= dr6 | (regs->rflags & EFLAGS_TF ? DR6_BS : 0);
+    inject_trap(v, TRAP_DB, 0);
 }
 
 static bool callback_masks(const struct vcpu *v, enum callback cb)

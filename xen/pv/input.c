@@ -3,12 +3,18 @@
 #include "arch/arch.h"
 #include "common/printf.h"
 #include "xen/core/console.h"
-#include "xen/pv/hypercalls.h"
+#include "xen/core/console_terminal.h"
+#include "xen/core/domain.h"
 #include "xen/core/log.h"
 #include "xen/core/options.h"
-#include "xen/pv/store.h"
 #include "xen/core/time.h"
-#include "xen/core/trace.h"
+#include "xen/core/timer.h"
+#include "xen/core/trace_control.h"
+#include "xen/core/trace_show.h"
+#include "xen/pv/console_ring.h"
+#include "xen/pv/hypercalls.h"
+#include "xen/pv/input.h"
+#include "xen/pv/store.h"
 
 #define SWITCH_CHAR 1                   /* Ctrl-a */
 #define ESC '\033'

@@ -1,0 +1,128 @@
+#!/usr/bin/env python3
+"""Checks that calls and includes go down the rooms of xen/, and that no files call each other in a circle.
+
+    rooms.py OBJECTS    the folder with the objects of xen/, one for each .c
+
+Reads what each object defines and needs (nm), so that what macros and inline functions call counts as well. The
+rooms, from the top: files of xen/ itself (main.c, which names everything once), boot, pv, cpu, core. A file
+may use its own room and those below. Circles of files within a room are listed in CIRCLES; the list may
+only shrink.
+"""
+import collections
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOMS = ("core", "cpu", "pv", "boot", "")           # from the lowest
+INCLUDE = re.compile(r'^\s*#\s*include\s*"xen/(?:([a-z]+)/)?[a-z0-9_]+\.h"', re.M)
+
+# Files that call each other, all of one room. Each line is a circle that somebody may want to cut.
+CIRCLES = (
+    ("boot/build", "boot/build_plan", "boot/build_tables"),
+    ("boot/modules", "boot/service"),
+    ("core/console", "core/console_line", "core/console_terminal"),
+    ("core/sched", "core/vtimer"),
+    ("core/time", "core/timer", "core/trace"),
+    ("pv/console_ring", "pv/input", "pv/store"),
+    ("pv/desc", "pv/linear", "pv/pagetype"),
+    ("pv/evtchn", "pv/evtchn_fifo"),
+    ("pv/grant", "pv/grant_copy", "pv/grant_map", "pv/grant_version"),
+    ("pv/hypercall", "pv/multicall"),
+    ("pv/memory", "pv/memory_exchange", "pv/memory_map"),
+)
+
+
+def room_of(path, root):
+    parts = path.relative_to(root).parts
+    return parts[0] if len(parts) > 1 else ""
+
+
+def symbols(objects):
+    """({name: object that defines it}, {object: names it needs})"""
+    defined, needed = {}, {}
+    for o in objects:
+        out = subprocess.run(["nm", o], capture_output=True, text=True, check=True).stdout
+        needed[o] = set()
+        for line in out.splitlines():
+            fields = line.split()
+            if len(fields) == 2 and fields[0] == "U":
+                needed[o].add(fields[1])
+            elif len(fields) == 3 and fields[1].isupper():
+                defined[fields[2]] = o
+    return defined, needed
+
+
+def circles(uses):
+    """The strongly connected components of more than one member (Tarjan), as sorted tuples."""
+    number, low, stack, on_stack, found = {}, {}, [], set(), []
+
+    def visit(node):
+        number[node] = low[node] = len(number)
+        stack.append(node)
+        on_stack.add(node)
+        for other in sorted(uses[node]):
+            if other not in number:
+                visit(other)
+                low[node] = min(low[node], low[other])
+            elif other in on_stack:
+                low[node] = min(low[node], number[other])
+        if low[node] == number[node]:
+            members = []
+            while not members or members[-1] != node:
+                members.append(stack.pop())
+                on_stack.discard(members[-1])
+            if len(members) > 1:
+                found.append(tuple(sorted(members)))
+
+    for node in sorted(uses):
+        if node not in number:
+            visit(node)
+    return found
+
+
+def check_calls(root):
+    objects = [o for o in sorted(root.rglob("*.o")) if pathlib.Path("xen", o.relative_to(root)).with_suffix(".c").exists()]
+    defined, needed = symbols(objects)
+    problems, uses = [], collections.defaultdict(set)
+    for o in objects:
+        name, room = str(o.relative_to(root).with_suffix("")), room_of(o, root)
+        for symbol in sorted(needed[o] & defined.keys()):
+            other = defined[symbol]
+            uses[name].add(str(other.relative_to(root).with_suffix("")))
+            if ROOMS.index(room_of(other, root)) > ROOMS.index(room):
+                problems.append(f"xen/{name}.c uses {symbol} of the higher room {room_of(other, root)}/ "
+                                f"({other.stem}.c)")
+    within = {name: {u for u in others if room_of(root / u, root) == room_of(root / name, root)}
+              for name, others in uses.items()}
+    for other in list(within.values()):
+        for name in other:
+            within.setdefault(name, set())
+    found = circles(within)
+    problems += [f"a new circle: {', '.join(c)}" for c in found if c not in CIRCLES]
+    problems += [f"no circle any more, take it off the list: {', '.join(c)}" for c in CIRCLES if c not in found]
+    return problems, len(objects)
+
+
+def check_includes(root):
+    problems = []
+    for path in sorted(root.rglob("*.[ch]")):
+        room = room_of(path, root)
+        for other in INCLUDE.findall(path.read_text()):
+            if ROOMS.index(other) > ROOMS.index(room):
+                problems.append(f"xen/{path.relative_to(root)} includes a header of the higher room {other}/")
+    return problems
+
+
+def main():
+    problems, objects = check_calls(pathlib.Path(sys.argv[1]))
+    problems += check_includes(pathlib.Path("xen"))
+    for p in problems:
+        print(f"rooms: {p}", file=sys.stderr)
+    if objects == 0:
+        print("rooms: no objects found", file=sys.stderr)
+    return bool(problems) or objects == 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

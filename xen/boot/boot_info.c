@@ -1,0 +1,22 @@
+/* What the boot loader gave us: filled by arch/, read by boot/ and main. */
+#include "common/string.h"
+#include "xen/boot/boot_info.h"
+
+struct boot_info boot_info;
+
+const char *boot_string(const char *s)
+{
+    const char *grub = boot_info.loader;
+
+    while (*s == ' ')
+        s++;
+    while (*grub != '\0' && strncmp(grub, "GRUB ", 5) != 0)
+        grub++;
+    if (boot_info.loader[0] == '\0' || (*grub != '\0' && grub[5] != '0'))   /* "GNU GRUB 0.97" was the first GRUB */
+        return s;
+    while (*s != '\0' && *s != ' ')
+        s++;
+    while (*s == ' ')
+        s++;
+    return s;
+}

@@ -1,0 +1,53 @@
+/* The frames that domains may still ask for, and what the hypervisor allocates for a domain within that. Called by
+ * whoever keeps something of a guest's, and by the builder. */
+#include "xen/core/alloc.h"
+#include "xen/core/claim.h"
+#include "xen/core/domain.h"
+
+static uint64_t (*claim_to_come)(void);
+
+void claim_register(uint64_t (*frames)(void))
+{
+    claim_to_come = frames;
+}
+
+static inline uint64_t unused(uint64_t claim, uint64_t used)
+{
+    return claim > used ? claim - used : 0;
+}
+
+uint64_t claimed_frames(void)
+{
+    uint64_t claimed = claim_to_come != NULL ? claim_to_come() : 0;
+    struct domain *d;
+
+    for_each_domain(d)
+        if (d->state < DOM_SHUTDOWN)
+            claimed += unused(d->max_frames, d->nr_frames) + unused(DOMAIN_RESERVE, d->nr_hv_frames);
+    return claimed;
+}
+
+uint64_t unclaimed_frames(void)
+{
+    return unused(nr_free_frames(), claimed_frames());
+}
+
+/* One that is being built takes what was found free for it. */
+bool domain_may_have(const struct domain *d, uint64_t nr)
+{
+    return d->nr_hv_frames + nr <= DOMAIN_RESERVE || d->state == DOM_BUILDING || unclaimed_frames() >= nr;
+}
+
+void *alloc_pages_for(struct domain *d, unsigned order)
+{
+    void *p = domain_may_have(d, 1ull << order) ? alloc_pages(order) : NULL;
+
+    d->nr_hv_frames += p != NULL ? 1ull << order : 0;
+    return p;
+}
+
+void free_pages_for(struct domain *d, void *p, unsigned order)
+{
+    d->nr_hv_frames -= p != NULL ? 1ull << order : 0;
+    free_pages(p, order);
+}

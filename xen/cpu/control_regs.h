@@ -1,0 +1,18 @@
+/* Control registers as a guest sees them. */
+#ifndef XEN_CONTROL_REGS_H
+#define XEN_CONTROL_REGS_H
+
+#include "xen/core/domain.h"
+
+uint64_t guest_read_cr4(const struct vcpu *v);
+void guest_write_cr4(struct vcpu *v, uint64_t value);
+void guest_set_ts(struct vcpu *v, bool on);
+
+/* What an emulated instruction asks of the rooms above; set once, before any guest. False: #GP. */
+struct cpu_hooks {
+    bool (*write_cr3)(struct vcpu *v, uint64_t value);
+    bool (*hypercall_page)(struct vcpu *v, uint64_t value);    /* value: of the MSR */
+};
+extern struct cpu_hooks cpu_hooks;
+
+#endif

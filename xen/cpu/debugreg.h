@@ -1,0 +1,12 @@
+/* Debug registers of a guest, and what an instruction that was emulated for it leaves to them. */
+#ifndef XEN_DEBUGREG_H
+#define XEN_DEBUGREG_H
+
+#include "xen/core/domain.h"
+
+int guest_set_debugreg(struct vcpu *v, unsigned reg, uint64_t value);
+int guest_get_debugreg(const struct vcpu *v, unsigned reg, uint64_t *value);
+uint64_t io_breakpoints_hit(const struct vcpu *v, uint16_t port, unsigned bytes);   /* as DR6.B0..B3 */
+uint64_t data_breakpoints_hit(const struct vcpu *v, uint64_t va, unsigned bytes);          /* by a read; likewise */
+
+#endif

@@ -1,0 +1,23 @@
+/* Segment descriptors of a guest. */
+#ifndef XEN_SEGMENTS_H
+#define XEN_SEGMENTS_H
+
+#include "xen/core/domain.h"
+
+#define DESCS_PER_FRAME (PAGE_SIZE / 8)
+
+/* Makes a descriptor safe for ring 3 (DPL raised, call gates closed); false: refuse it. */
+bool sanitise_descriptor(uint64_t *desc);
+
+/* What a selector stands for in v's tables, or in the ABI's part of every GDT. From one reading of the descriptor, which
+ * another vCPU may be changing. False: no present code or data segment. */
+struct segment {
+    uint32_t base, limit;           /* of bytes, the granularity applied */
+    bool code, long_mode, big;      /* big: 32-bit code or stack */
+    bool expand_down, readable, writable;
+};
+bool read_segment(const struct vcpu *v, uint16_t sel, struct segment *s);
+/* Does [offset, offset + bytes) lie within the limit? */
+bool segment_holds(const struct segment *s, uint32_t offset, unsigned bytes);
+
+#endif

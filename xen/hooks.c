@@ -1,0 +1,73 @@
+/* Every call from a lower room of xen/ to a higher one, registered once, before anything else runs. */
+/* Addresses of functions are taken here, which the compiler would look up in a global offset table otherwise. */
+#pragma GCC visibility push(hidden)
+#include "xen/boot/service.h"
+#include "xen/core/claim.h"
+#include "xen/core/console.h"
+#include "xen/core/domain.h"
+#include "xen/core/log.h"
+#include "xen/core/trace_control.h"
+#include "xen/core/trace_show.h"
+#include "xen/cpu/control_regs.h"
+#include "xen/cpu/crash.h"
+#include "xen/hooks.h"
+#include "xen/pv/audit.h"
+#include "xen/pv/console_ring.h"
+#include "xen/pv/evtchn.h"
+#include "xen/pv/grant.h"
+#include "xen/pv/hypercall_page.h"
+#include "xen/pv/hypercalls.h"
+#include "xen/pv/memory.h"
+#include "xen/pv/mmuext.h"
+#include "xen/pv/relinquish.h"
+#include "xen/pv/sched_op.h"
+#include "xen/pv/shared_page.h"
+#include "xen/pv/store.h"
+
+#ifdef DEBUG
+static void audit_after(struct domain *d)
+{
+    (void)d;
+    frame_audit();
+}
+#endif
+
+static void show_trace(void)
+{
+    trace_show();
+    trace_end();
+}
+
+static void send_timer_virq(struct vcpu *v)
+{
+    send_guest_virq(v, VIRQ_TIMER);
+}
+
+static const struct domain_part parts[] = {
+    { .init = shared_info_init, .free = shared_info_free },
+    { .crashed = domain_dump },
+    { .relinquish = domain_cancel_watchdogs },
+    /* The ends of event channels in other domains. */
+    { .init = evtchn_init, .relinquish = evtchn_destroy, .free = evtchn_destroy },
+    { .relinquish = domain_release_vcpus },
+    { .may_end = console_finished, .relinquish = console_detach },
+    { .relinquish = domain_release_frames },
+    /* After the frames: a granter learns that nobody uses its frames only when that is so. */
+    { .init = grant_init, .relinquish = grant_destroy_mappings, .free = grant_destroy },
+    { .free = memory_map_free },
+    { .relinquish = store_domain_ended },
+#ifdef DEBUG
+    { .relinquish = audit_after },
+#endif
+};
+
+void hooks_register(void)
+{
+    log_hooks = (struct log_hooks){ console_put, console_panic, show_trace };
+    domain_register_parts(parts, ARRAY_SIZE(parts));
+    vcpu_timer_fired = send_timer_virq;
+    cpu_hooks = (struct cpu_hooks){ write_guest_cr3, install_hypercall_page };
+    claim_register(service_claim);
+    store_hooks = (struct store_hooks){ service_start_again, service_forget };
+    trace_register_counts(hypercall_counts, NR_HYPERCALLS);
+}

@@ -1,0 +1,11 @@
+/* The hypercall page. */
+#ifndef XEN_HYPERCALL_PAGE_H
+#define XEN_HYPERCALL_PAGE_H
+
+#include "xen/core/domain.h"
+
+void write_hypercall_page(void *page);
+/* WRMSR of the hypercall page's MSR: false, #GP, when it names no page of v's domain that is plain memory. */
+bool install_hypercall_page(struct vcpu *v, uint64_t value);
+
+#endif

@@ -1,0 +1,104 @@
+/* What a frame may be used as: type references, and the references that page-table entries hold. The rules are F2 to F8
+ * and F10 of frame.h. */
+#ifndef XEN_PAGETYPE_H
+#define XEN_PAGETYPE_H
+
+#include "xen/core/bug.h"
+#include "xen/core/domain.h"
+#include "xen/core/frame.h"
+#include "xen/core/walk.h"
+
+/* Slow halves of the type functions. */
+int get_page_type_slow(struct frame *f, uint64_t type);
+void put_page_type_last(struct frame *f);
+
+/* A type reference: the frame becomes, or already is, of that type and stays so until put_page_type. Validates the
+ * contents when the type is new. The caller holds a general reference and the owner's mm_lock.
+ * -EINVAL: contents not acceptable as that type, or the frame is in use as another; -EBUSY: too many references. */
+static inline int get_page_type(struct frame *f, uint64_t type)
+{
+    if (likely(is_valid_as(f, type))) {
+        f->type++;
+        return 0;
+    }
+    return get_page_type_slow(f, type);
+}
+
+static inline void put_page_type(struct frame *f)
+{
+    ASSERT(f->type & TYPE_COUNT_MASK);
+    if (likely((f->type & TYPE_COUNT_MASK) != 1))
+        f->type--;
+    else
+        put_page_type_last(f);
+}
+
+static inline int get_page_and_type(mfn_t mfn, const struct domain *d, uint64_t type, struct frame **out)
+{
+    struct frame *f = get_frame(mfn, d);
+    int rc;
+
+    if (f == NULL)
+        return -EINVAL;
+    rc = get_page_type(f, type);
+    if (rc != 0)
+        put_page(f);
+    else
+        *out = f;
+    return rc;
+}
+
+static inline void put_page_and_type(struct frame *f)
+{
+    put_page_type(f);
+    put_page(f);
+}
+
+/* Bits that no present entry of a guest may have, from the CPU's features; called once before any guest. */
+void pagetype_init(void);
+bool l1e_flags_ok(uint64_t l1e);
+/* F5, F10: references of an entry of a table (L2..L4) on its child. The table is being validated, or the caller holds a
+ * reference on its type. */
+int get_page_from_table_entry(uint64_t entry, struct frame *table);
+void put_page_from_table_entry(uint64_t entry, struct frame *table);
+
+extern uint64_t l1_refused;
+int get_l1e_slow(struct frame *f);              /* the frame is not of type writable yet, or cannot be */
+int refuse_l1e_frame(mfn_t mfn);                /* it is not the guest's */
+void put_segdesc_page(struct frame *f, struct domain *d);
+
+/* References that an L1 entry needs (F4). Its frame belongs to owner: the table's domain itself, or a foreign one that the
+ * caller was allowed to name. -EINVAL: bits that no guest may set, or no address; -EPERM: no RAM; -EBUSY: somebody else's
+ * frame, or one in use as a table. Nothing changes on error. Inline, because a page table has 512 of them. */
+static inline int get_page_from_l1e(uint64_t l1e, struct domain *owner)
+{
+    struct frame *f = mfn_to_frame(PTE_MFN(l1e));
+
+    if (unlikely(l1e & l1_refused))
+        return -EINVAL;
+    if (unlikely(PTE_MFN(l1e) >= max_mfn || !get_page(f, owner)))
+        return refuse_l1e_frame(PTE_MFN(l1e));
+    if (l1e & PTE_RW) {
+        if (unlikely(!is_valid_as(f, TYPE_WRITABLE)))
+            return get_l1e_slow(f);
+        f->type++;
+    }
+    return 0;
+}
+
+/* Gives back what an L1 entry of a table of d held. */
+static inline void put_page_from_l1e(uint64_t l1e, struct domain *d)
+{
+    struct frame *f = mfn_to_frame(PTE_MFN(l1e));
+
+    if (!(l1e & PTE_P))
+        return;
+    f->flush_stamp = tlb_clock;     /* F8: the translation may be cached until the next full flush */
+    if (l1e & PTE_RW)
+        put_page_type(f);
+    else if (unlikely(f->type >> TYPE_SHIFT == TYPE_SEGDESC >> TYPE_SHIFT))
+        put_segdesc_page(f, d);
+    put_page(f);
+}
+
+#endif
