@@ -1,4 +1,6 @@
-/* The integer ALU: results and flags of the instructions that write to memory. */
+/* The integer ALU: results and flags of arithmetic, logic, shifts and changes of bits.
+ * Multiplication, division and the search for bits are arith.c's, which the hypervisor does
+ * without. */
 #include "common/x86/alu.h"
 
 static unsigned top_bit(unsigned bytes, uint64_t value)
@@ -65,88 +67,106 @@ static uint64_t logic(unsigned bytes, uint64_t r, uint64_t *flags)
     return r;
 }
 
-/* RCL and RCR turn bits + 1 bits, the highest of them the carry; ROL and ROR just the operand. One
- * step at a time. */
+/* RCL and RCR turn bits + 1 bits, the highest of them the carry; a has no garbage. */
+static uint64_t rotate_through_carry(bool left, unsigned bits, uint64_t a, unsigned n,
+                                     uint64_t *carry)
+{
+    uint64_t in = *carry, r;
+
+    n %= bits + 1;
+    if (n == 0)
+        return a;
+    *carry = a >> (left ? bits - n : n - 1) & 1;
+    if (n == bits)
+        r = left ? a >> 1 | in << (bits - 1) : a << 1 | in;
+    else
+        r = left ? a << n | in << (n - 1) : a >> n | in << (bits - n);
+    if (n > 1 && n < bits)
+        r |= left ? a >> (bits + 1 - n) : a << (bits + 1 - n);
+    return r;
+}
+
 static uint64_t rotate(enum insn_op op, unsigned bytes, uint64_t a, unsigned count, uint64_t *flags)
 {
-    unsigned bits = 8 * bytes, carry = *flags & FLAG_CF, out;
-    bool left = op == OP_ROL || op == OP_RCL, through = op == OP_RCL || op == OP_RCR;
+    bool left = op == OP_ROL || op == OP_RCL;
+    unsigned bits = 8 * bytes, n;
+    uint64_t carry = *flags & FLAG_CF;
 
     count &= bytes == 8 ? 63 : 31;
     if (count == 0)
         return a;
-    for (unsigned i = 0; i < count; i++) {
-        out = left ? top_bit(bytes, a) : (unsigned)(a & 1);
-        if (left)
-            a = a << 1 | (through ? carry : out);
-        else
-            a = (a & size_mask(bytes)) >> 1 | (uint64_t)(through ? carry : out) << (bits - 1);
-        carry = out;
+    a &= size_mask(bytes);
+    if (op == OP_RCL || op == OP_RCR) {
+        a = rotate_through_carry(left, bits, a, count, &carry);
+    } else {
+        n = (left ? count : bits - count % bits) % bits;
+        a = n ? a << n | a >> (bits - n) : a;
+        carry = left ? a & 1 : top_bit(bytes, a);
     }
     set_flags(flags, FLAG_CF, carry);
     if (count == 1) {
-        unsigned next = left ? carry : (unsigned)(a >> (bits - 2) & 1);
+        uint64_t next = left ? carry : a >> (bits - 2) & 1;
 
         set_flags(flags, FLAG_OF, top_bit(bytes, a) != next ? FLAG_OF : 0);
     }
     return a;
 }
 
+/* of: what OF becomes if the count is 1. */
+static uint64_t shifted(unsigned bytes, uint64_t r, uint64_t out, bool of, unsigned count,
+                        uint64_t *flags)
+{
+    set_flags(flags, FLAG_CF | FLAG_PF | FLAG_ZF | FLAG_SF, result_flags(bytes, r) | (out & 1));
+    if (count == 1)
+        set_flags(flags, FLAG_OF, of ? FLAG_OF : 0);
+    return r;
+}
+
 static uint64_t shift(enum insn_op op, unsigned bytes, uint64_t a, unsigned count, uint64_t *flags)
 {
-    unsigned bits = 8 * bytes, out = 0, first;
-    uint64_t fill = 0;
+    unsigned bits = 8 * bytes;
+    int64_t extended;
+    uint64_t out;
 
     count &= bytes == 8 ? 63 : 31;
     if (count == 0)
         return a;
     a &= size_mask(bytes);
-    first = top_bit(bytes, a);
-    if (op == OP_SAR && first)
-        fill = 1ull << (bits - 1);
-    for (unsigned i = 0; i < count; i++) {
-        out = op == OP_SHL ? top_bit(bytes, a) : (unsigned)(a & 1);
-        a = op == OP_SHL ? a << 1 : a >> 1 | fill;
+    if (op == OP_SHL) {
+        out = bytes == 8 ? a >> (64 - count) : a << count >> bits;
+        a <<= count;
+        return shifted(bytes, a, out, top_bit(bytes, a) != (out & 1), count, flags);
     }
-    set_flags(flags, FLAG_CF | FLAG_PF | FLAG_ZF | FLAG_SF, result_flags(bytes, a) | out);
-    if (count == 1)
-        set_flags(flags, FLAG_OF,
-                  op == OP_SAR               ? 0
-                  : op == OP_SHR             ? (first ? FLAG_OF : 0)
-                  : top_bit(bytes, a) != out ? FLAG_OF
-                                             : 0);
-    return a;
+    if (op == OP_SHR)
+        return shifted(bytes, a >> count, a >> (count - 1), top_bit(bytes, a), count, flags);
+    extended = (int64_t)(a << (64 - bits)) >> (64 - bits);
+    return shifted(bytes, (uint64_t)(extended >> count), (uint64_t)(extended >> (count - 1)), false,
+                   count, flags);
 }
 
-/* SHLD and SHRD: what is shifted in comes from b. Counts beyond a 16-bit operand are undefined;
- * here it turns. */
+/* SHLD and SHRD: what is shifted in comes from b. Of 16 bits, counts beyond 16 are undefined; here
+ * b comes in twice. */
 static uint64_t double_shift(bool left, unsigned bytes, uint64_t a, uint64_t b, unsigned count,
                              uint64_t *flags)
 {
-    unsigned bits = 8 * bytes, out = 0, first;
+    unsigned bits = 8 * bytes;
+    uint64_t r, out;
 
     count &= bytes == 8 ? 63 : 31;
     if (count == 0)
         return a;
     a &= size_mask(bytes);
-    first = top_bit(bytes, a);
-    for (unsigned i = 0; i < count; i++) {
-        unsigned in;
+    b &= size_mask(bytes);
+    if (bytes == 2) {
+        uint64_t all = left ? a << 32 | b << 16 | b : b << 32 | b << 16 | a;
 
-        if (left) {
-            in = (unsigned)(b >> (bits - 1 - i % bits) & 1);
-            out = top_bit(bytes, a);
-            a = a << 1 | in;
-        } else {
-            in = (unsigned)(b >> i % bits & 1);
-            out = (unsigned)(a & 1);
-            a = (a & size_mask(bytes)) >> 1 | (uint64_t)in << (bits - 1);
-        }
+        r = left ? all << count >> 32 : all >> count;
+        out = left ? all << count >> 48 : all >> (count - 1);
+    } else {
+        r = left ? a << count | b >> (bits - count) : a >> count | b << (bits - count);
+        out = a >> (left ? bits - count : count - 1);
     }
-    set_flags(flags, FLAG_CF | FLAG_PF | FLAG_ZF | FLAG_SF, result_flags(bytes, a) | out);
-    if (count == 1)
-        set_flags(flags, FLAG_OF, top_bit(bytes, a) != first ? FLAG_OF : 0);
-    return a;
+    return shifted(bytes, r, out, top_bit(bytes, a) != top_bit(bytes, r), count, flags);
 }
 
 static uint64_t change_bit(enum insn_op op, unsigned bytes, uint64_t a, unsigned bit,
@@ -163,11 +183,16 @@ static uint64_t change_bit(enum insn_op op, unsigned bytes, uint64_t a, unsigned
 /* SDM vol. 2, appendix B, "tttn". */
 bool condition_holds(unsigned condition, uint64_t flags)
 {
-    bool sign_is_not_overflow = !(flags & FLAG_SF) != !(flags & FLAG_OF), holds[8] = {
-        flags & FLAG_OF,      flags & FLAG_CF,
-        flags & FLAG_ZF,      flags & (FLAG_CF | FLAG_ZF),
-        flags & FLAG_SF,      flags & FLAG_PF,
-        sign_is_not_overflow, sign_is_not_overflow || (flags & FLAG_ZF),
+    bool less = !(flags & FLAG_SF) != !(flags & FLAG_OF);
+    bool holds[8] = {
+        flags & FLAG_OF,
+        flags & FLAG_CF,
+        flags & FLAG_ZF,
+        flags & (FLAG_CF | FLAG_ZF),
+        flags & FLAG_SF,
+        flags & FLAG_PF,
+        less,
+        less || (flags & FLAG_ZF),
     };
 
     return holds[condition >> 1 & 7] != (condition & 1);
@@ -202,6 +227,12 @@ uint64_t alu(enum insn_op op, unsigned bytes, uint64_t a, uint64_t b, unsigned c
         return logic(bytes, a & b, flags);
     case OP_XOR:
         return logic(bytes, a ^ b, flags);
+    case OP_CMP:
+        compare(bytes, a, b, flags);
+        return a;
+    case OP_TEST:
+        logic(bytes, a & b, flags);
+        return a;
     case OP_ROL:
     case OP_ROR:
     case OP_RCL:

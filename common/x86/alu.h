@@ -15,9 +15,9 @@
 #define FLAGS_ARITHMETIC (FLAG_CF | FLAG_PF | FLAG_AF | FLAG_ZF | FLAG_SF | FLAG_OF)
 
 /* What op makes of a destination a and a source b (for BTS and the like: the number of the bit; for
- * SETCC: of the condition), with a count for shifts; flags are RFLAGS before and after. Bits beyond
- * the operand's are garbage, in and out. Flags that the SDM calls undefined: AF stays, and so does
- * OF of shifts by more than one. */
+ * SETCC: of the condition), with a count for shifts; flags are RFLAGS before and after. CMP and
+ * TEST return a. Bits beyond the operand's are garbage, in and out. Flags that the SDM calls
+ * undefined: AF stays, and so does OF of shifts by more than one. */
 uint64_t alu(enum insn_op op, unsigned bytes, uint64_t a, uint64_t b, unsigned count,
              uint64_t *flags);
 void compare(unsigned bytes, uint64_t a, uint64_t b, uint64_t *flags); /* CMP */
