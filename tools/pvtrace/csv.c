@@ -6,34 +6,15 @@
  * is empty (the vCPU of an idle CPU, the result of an iret). Quoting is RFC 4180's, lines end in a
  * newline alone; bytes that are no printable UTF-8 are written as \xNN, so that a line of the file always
  * is a line of the table. */
-#include <stdlib.h>
 #include <string.h>
 
-#include "tools/pvtrace/words.h"
+#include "tools/pvtrace/export.h"
 
 struct csv {
-    struct text out;
-    char room[1u << 16];
-    struct output_options o;
-    struct model *model;
+    struct export x;
     uint64_t first, last;           /* TSC of the first line, of the line before */
     bool any;
-    struct details details;
 };
-
-static void *csv_open(const struct output_options *o, struct model *m)
-{
-    struct csv *c = calloc(1, sizeof(*c));
-
-    if (c == NULL)
-        return NULL;
-    c->out = TEXT(c->room);
-    c->out.file = o->out;
-    c->o = *o;
-    c->model = m;
-    text_str(&c->out, "time,cpu,domain,vcpu,kind,name,operation,depth,result,errno,ticks,details\n");
-    return c;
-}
 
 /* --- Columns ---------------------------------------------------------------------------------------- */
 static bool plain(const char *s, size_t len)
@@ -76,16 +57,17 @@ static void put_field(struct text *t, const char *s, size_t len)
 
 static void put_time(struct csv *c, uint64_t tsc)
 {
-    const struct clock_info *clock = model_clock(c->model);
+    const struct clock_info *clock = c->x.clock;
+    struct text *t = &c->x.out;
 
     if (!c->any)
         c->first = c->last = tsc;
-    if (c->o.times == TIME_SYSTEM)
-        text_fixed(&c->out, clock_time(clock, tsc), 9);
-    else if (c->o.times == TIME_TICKS)
-        text_dec(&c->out, tsc);
-    else if (c->o.times != TIME_NONE)
-        text_fixed(&c->out, clock_between(clock, c->o.times == TIME_RELATIVE ? c->first : c->last, tsc), 9);
+    if (c->x.o.times == TIME_SYSTEM)
+        text_fixed(t, clock_time(clock, tsc), 9);
+    else if (c->x.o.times == TIME_TICKS)
+        text_dec(t, tsc);
+    else if (c->x.o.times != TIME_NONE)
+        text_fixed(t, clock_between(clock, c->x.o.times == TIME_RELATIVE ? c->first : c->last, tsc), 9);
     c->last = tsc;
     c->any = true;
 }
@@ -94,7 +76,7 @@ static void put_time(struct csv *c, uint64_t tsc)
 static void put_place(struct csv *c, const struct item *item, uint64_t tsc, struct vcpu_id v,
                       const char *name)
 {
-    struct text *t = &c->out;
+    struct text *t = &c->x.out;
 
     put_time(c, tsc);
     text_char(t, ',');
@@ -115,7 +97,7 @@ static void put_place(struct csv *c, const struct item *item, uint64_t tsc, stru
 static void put_outcome(struct text *t, const struct call *call)
 {
     const char *operation = call_operation(call);
-    const char *error = call_failed(call) ? errno_name(call->result) : NULL;
+    const char *error = call_error(call);
 
     text_char(t, ',');
     if (operation != NULL)
@@ -145,39 +127,36 @@ static void csv_item(void *state, const struct item *item)
         return;
     if (item->kind == ITEM_CALL_END) {
         put_place(c, item, call_start(item), call->v, hypercall_label(call->nr, &label));
-        put_outcome(&c->out, call);
-        details_arguments(&c->details, call);
+        put_outcome(&c->x.out, call);
+        details_arguments(&c->x.details, call);
         if (call_result_means(call))
-            decode_result(&c->details.t, call);
+            decode_result(&c->x.details.t, call);
     } else {
         if (item->kind == ITEM_RUNSTATE)
             v = item->runstate.who;
         if (item->kind == ITEM_DOMAIN)
             v.domid = item->domain.domid;
         put_place(c, item, item->tsc, v, item_label(item, &label));
-        text_str(&c->out, ",,,,,,");
-        details_item(&c->details, item);
+        text_str(&c->x.out, ",,,,,,");
+        details_item(&c->x.details, item);
     }
-    put_field(&c->out, c->details.buf, c->details.t.len);
-    text_char(&c->out, '\n');
+    put_field(&c->x.out, c->x.details.buf, c->x.details.t.len);
+    text_char(&c->x.out, '\n');
 }
 
-static void csv_idle(void *state)
+static void *csv_open(const struct output_options *o, struct model *m)
 {
-    struct csv *c = state;
+    struct csv *c = export_open(sizeof(*c), o, m);
 
-    text_flush(&c->out);
+    text_str(&c->x.out, "time,cpu,domain,vcpu,kind,name,operation,depth,result,errno,ticks,details\n");
+    return c;
 }
 
 static int csv_end(void *state)
 {
-    struct csv *c = state;
-    int rc = text_close(&c->out, "csv");
-
-    free(c);
-    return rc;
+    return export_close(state, "csv");
 }
 
 const struct output_type csv_output = {
-    .name = "csv", .open = csv_open, .item = csv_item, .idle = csv_idle, .end = csv_end,
+    .name = "csv", .open = csv_open, .item = csv_item, .idle = export_idle, .end = csv_end,
 };

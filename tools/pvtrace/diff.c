@@ -60,7 +60,7 @@ static uint64_t mix(uint64_t hash, uint64_t value)
 }
 
 /* Its hypercall, sub-operation, place in a multicall, errno, and the arguments that two runs of one guest
- * have in common: numbers, sub-operations, domains. Not pointers and other addresses, machine frames,
+ * have in common: numbers, sub-operations, types, domains. Not pointers and other addresses, machine frames,
  * page-table entries, descriptors and times. */
 static uint64_t fingerprint_of(const struct call *c)
 {
@@ -70,7 +70,7 @@ static uint64_t fingerprint_of(const struct call *c)
     for (const char *s = call_operation(c); s != NULL && *s != '\0'; s++)
         hash = mix(hash, (unsigned char)*s);
     for (unsigned i = 0; i < 6 && kinds[i] != '\0'; i++)
-        if (strchr("uoD", kinds[i]) != NULL && (c->known >> i & 1) != 0)
+        if (strchr("uoaD", kinds[i]) != NULL && (c->known >> i & 1) != 0)
             hash = mix(hash, (uint64_t)i << 32 | (uint32_t)c->args[i]);
     return call_failed(c) ? mix(hash, (uint64_t)c->result) : hash;
 }

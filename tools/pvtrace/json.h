@@ -1,69 +1,103 @@
-/* The JSON export: json_event.c writes one event; json_tracks.c knows the tracks, who runs on a CPU, a
- * vCPU's runstate, arrows; json_handlers.c which traps and upcalls a guest is handling; json.c turns
- * items into all these. */
+/* The JSON export: json.c turns items into events and writes them; json_tracks.c knows the tracks, who
+ * runs on a CPU, a vCPU's runstate; json_handlers.c which traps and upcalls a guest is handling, and the
+ * arrows to them. */
 #ifndef PVTRACE_JSON_H
 #define PVTRACE_JSON_H
 
-#include "tools/pvtrace/words.h"
+#include "tools/pvtrace/export.h"
+#include "tools/pvtrace/vcpu_table.h"
 
-/* --- json_event.c ----------------------------------------------------------------------------------- */
+#define NR_VCPUS 1024u              /* a vCPU is some KiB here */
+#define NR_HANDLERS 16u
+#define NR_ARROWS 8u                /* that lead to a vCPU at a time */
+
 struct track {
     uint32_t pid, tid;
 };
 
-struct json {
-    struct text out;
-    char room[1u << 16];
-    struct output_options o;
-    struct model *model;
-    const struct clock_info *clock;
-    bool any;                       /* an event was written: the next wants a comma */
-    bool any_args;                  /* of the event being written */
-    uint64_t lost;                  /* records, in all */
-    struct tracks *tracks;
-    struct details details;
+/* An event of the trace event format, by its phase: X a slice, i an instant, s and f the ends of an
+ * arrow, M a name or an order of the track. */
+struct event {
+    char phase;
+    const char *category, *name;    /* of an M: no category; which of its kinds */
+    struct track on;
+    uint64_t from, to;              /* TSC; to: of an X */
+    const char *scope;              /* of an i: t, p or g */
+    uint64_t id;                    /* of s and f */
+    unsigned nr_args;
+    struct {
+        const char *key, *text;     /* text NULL: the number */
+        size_t len;
+        int64_t number;
+    } args[8];
 };
 
-/* "phase" and the rest are the trace event format's words. An event is event_begin, then what is special
- * about it, then arguments, then event_end. */
-void event_begin(struct json *j, char phase, const char *category, const char *name, struct track on,
-                 uint64_t tsc);
-void event_duration(struct json *j, uint64_t from, uint64_t to);
-void event_word(struct json *j, const char *key, const char *value);    /* beside the arguments */
-void event_number(struct json *j, const char *key, uint64_t value);
-void event_end(struct json *j);
-void argument_text(struct json *j, const char *key, const char *s, size_t len);
-void argument_word(struct json *j, const char *key, const char *s);
-void argument_number(struct json *j, const char *key, int64_t n);       /* beyond 2^53: as a string */
-void argument_details(struct json *j, const char *key, const struct text *t);   /* nothing when empty */
+struct arrow {
+    struct track on;
+    uint64_t tsc, id;
+};
 
-/* An event of the name's kind "M": process_name, thread_name (text), or *_sort_index (number). */
-void metadata_name(struct json *j, const char *what, struct track on, const char *name, size_t len);
-void metadata_order(struct json *j, const char *what, struct track on, int64_t order);
-void json_string(struct json *j, const char *s, size_t len);
+struct handler {
+    uint64_t tsc, rip;              /* rip 0: of an upcall, returns nobody knows where */
+    const char *category;
+    unsigned nr_arrows;
+    struct arrow arrows[NR_ARROWS];
+    char name[32], details[160];
+    size_t details_len;
+};
+
+struct json_vcpu {
+    struct track track;
+    uint64_t losses;                /* as of the last item */
+    bool in_call, state_known;
+    uint8_t state;
+    uint64_t state_since;
+    unsigned nr_handlers, nr_arrows;
+    struct handler handlers[NR_HANDLERS];
+    struct arrow arrows[NR_ARROWS];             /* to the next upcall */
+};
+
+struct json_cpu {
+    bool named, runs;
+    struct vcpu_id who;
+    uint64_t since;
+};
+
+struct json {
+    struct export x;
+    bool any;                       /* an event was written: the next wants a comma */
+    uint64_t lost;                  /* records, in all */
+    uint32_t serial;                /* of the last vCPU */
+    uint64_t losses, arrows;        /* counts */
+    uint64_t last;                  /* the latest TSC */
+    struct vcpu_table places;
+    struct json_vcpu *vcpus[NR_VCPUS];
+    struct json_cpu cpus[EXPORT_MAX_CPUS + 1];  /* the last: all that are above */
+};
+
+/* --- json.c ----------------------------------------------------------------------------------------- */
+void event_text(struct event *e, const char *key, const char *text, size_t len);   /* an argument */
+void json_write(struct json *j, const struct event *e);
 
 /* --- json_tracks.c ---------------------------------------------------------------------------------- */
-struct tracks *tracks_new(void);
-void tracks_free(struct tracks *t);
-void tracks_time(struct json *j, const struct item *item);      /* for every item, first */
-/* Where an item is shown: the vCPU's track, or the CPU's when nobody ran. Names it when it is new. */
+/* NULL: no domain's. Names what is new, and forgets what was open if records were lost. */
+struct json_vcpu *json_vcpu(struct json *j, struct vcpu_id id);
+/* Where an item is shown: the vCPU's track, or the CPU's when nobody ran. */
 struct track track_of(struct json *j, const struct item *item);
+void runstate_change(struct json *j, const struct item *item);
+void cpu_runs(struct json *j, const struct item *item, struct vcpu_id who);
+/* What was open on them is not known to have ended. */
+void tracks_lost(struct json *j, const struct item *item);
+void tracks_end(struct json *j);
 
 /* --- json_handlers.c -------------------------------------------------------------------------------- */
 /* A handler in the guest begins: of a trap or of an upcall. rip: where the trap was; 0: not known. False:
  * nobody knows whose, and nothing is kept. */
-bool handler_begin(struct json *j, const struct item *item, const char *name, const struct text *details,
-                   uint64_t rip);
-void handlers_call_begin(struct json *j, const struct item *item);
+bool handler_begin(struct json *j, const struct item *item, const char *name,
+                   const struct text *details, uint64_t rip);
 /* A call of depth 0 ends: handlers that began in it begin now; an iret ends some that began before. */
 void handlers_call_end(struct json *j, const struct item *item);
-
-/* --- json_tracks.c again ---------------------------------------------------------------------------- */
-void arrow_from(struct json *j, const struct item *send);   /* to the receiver's next upcall */
-void runstate_change(struct json *j, const struct item *item);
-void cpu_runs(struct json *j, const struct item *item, struct vcpu_id who);
-/* what was open on them is not known to have ended */
-void tracks_lost(struct json *j, const struct item *item);
-void tracks_end(struct json *j);
+void handlers_forget(struct json *j, struct json_vcpu *v);
+void arrow_from(struct json *j, const struct item *send);       /* to the receiver's next upcall */
 
 #endif

@@ -3,66 +3,89 @@
  * When does the handler of a trap end? A PV guest returns from it by iret, or (a guest's own business) by
  * the CPU's instruction, which nobody sees. The iret hypercall's frame tells where it returns to, if the
  * contents of arguments were traced. H1: a return to where a trap was ends its handler, and says nothing
- * about those inside it. H2: a return to user mode ends all. H3: any other iret ends the youngest; so
- * does one whose frame is not known, unless MAX_HANDLER_SECONDS have passed. What is never seen to end is
- * an instant. */
-#include "tools/pvtrace/json_tracks.h"
-
+ * about those inside it. H2: a return to user mode ends all. H3: any other iret ends the youngest; so does
+ * one whose frame is not known, unless MAX_HANDLER_SECONDS have passed. What is never seen to end is an
+ * instant. */
+#include <stdint.h>
 #include <string.h>
 #include <public/xen.h>
 
+#include "tools/pvtrace/json.h"
+
 #define MAX_HANDLER_SECONDS 1u
+#define NOT_KNOWN "not known"
+
+/* --- Arrows ----------------------------------------------------------------------------------------- */
+void arrow_from(struct json *j, const struct item *send)
+{
+    const struct json_vcpu *from = json_vcpu(j, send->v);
+    struct json_vcpu *to = json_vcpu(j, send->send.to);
+
+    if (from == NULL || to == NULL || !from->in_call || to->nr_arrows == NR_ARROWS)
+        return;
+    to->arrows[to->nr_arrows++] = (struct arrow){ from->track, send->tsc, ++j->arrows };
+}
 
 static void write_arrow(struct json *j, const struct arrow *a, struct track to, uint64_t tsc)
 {
-    event_begin(j, 's', "event", "event", a->on, a->tsc);
-    event_number(j, "id", a->id);
-    event_end(j);
-    event_begin(j, 'f', "event", "event", to, tsc);
-    event_number(j, "id", a->id);
-    event_word(j, "bp", "e");
-    event_end(j);
+    struct event e = { .phase = 's', .category = "event", .name = "event", .on = a->on, .from = a->tsc,
+                       .id = a->id };
+
+    json_write(j, &e);
+    e.phase = 'f';
+    e.on = to;
+    e.from = tsc;
+    json_write(j, &e);
 }
 
-/* end 0: it was not seen. */
-static void write_handler(struct json *j, const struct vcpu *v, const struct handler *h, uint64_t end,
-                          const char *how)
+/* --- Handlers --------------------------------------------------------------------------------------- */
+/* Those from first on, before nr. end 0: it was not seen. An arrow wants a slice, be it a short one. */
+static void write_handlers(struct json *j, const struct json_vcpu *v, unsigned first, unsigned nr,
+                           uint64_t end, const char *how)
 {
-    if (end == 0 && h->nr_arrows == 0) {
-        event_begin(j, 'i', h->category, h->name, v->track, h->tsc);
-        event_word(j, "s", "t");
-    } else {
-        /* An arrow wants a slice, be it a short one. */
-        slice_begin(j, h->category, h->name, v->track, h->tsc, end > h->tsc ? end : h->tsc);
+    for (const struct handler *h = v->handlers + first; h < v->handlers + nr; h++) {
+        bool slice = end != 0 || h->nr_arrows > 0;
+        struct event e = { .phase = slice ? 'X' : 'i', .category = h->category, .name = h->name,
+                           .on = v->track, .from = h->tsc, .to = end > h->tsc ? end : h->tsc,
+                           .scope = slice ? NULL : "t" };
+
+        if (h->details_len > 0)
+            event_text(&e, "details", h->details, h->details_len);
+        event_text(&e, "until", how, strlen(how));
+        json_write(j, &e);
+        for (unsigned i = 0; i < h->nr_arrows; i++)
+            write_arrow(j, &h->arrows[i], v->track, h->tsc);
     }
-    if (h->details_len > 0)
-        argument_text(j, "details", h->details, h->details_len);
-    argument_word(j, "until", how);
-    event_end(j);
-    for (unsigned i = 0; i < h->nr_arrows; i++)
-        write_arrow(j, &h->arrows[i], v->track, h->tsc);
 }
 
-void handlers_forget(struct json *j, struct vcpu *v)
+void handlers_forget(struct json *j, struct json_vcpu *v)
 {
-    for (unsigned i = 0; i < v->nr_handlers; i++)
-        write_handler(j, v, &v->handlers[i], 0, "not known");
+    write_handlers(j, v, 0, v->nr_handlers, 0, NOT_KNOWN);
     v->nr_handlers = 0;
     v->nr_arrows = 0;
 }
 
-bool handler_begin(struct json *j, const struct item *item, const char *name, const struct text *details,
-                   uint64_t rip)
+static void remove_handlers(struct json_vcpu *v, unsigned first, unsigned nr)
 {
-    struct vcpu *v = vcpu_of(j, item->v);
+    struct handler *h = v->handlers;
+
+    memmove(&h[first], &h[nr], (v->nr_handlers - nr) * sizeof(*h));
+    v->nr_handlers -= nr - first;
+}
+
+bool handler_begin(struct json *j, const struct item *item, const char *name,
+                   const struct text *details, uint64_t rip)
+{
+    struct json_vcpu *v = json_vcpu(j, item->v);
+    struct handler *h;
+
     if (v == NULL)
         return false;
     if (v->nr_handlers == NR_HANDLERS) {
-        write_handler(j, v, &v->handlers[0], 0, "not known");
-        v->nr_handlers--;
-        memmove(&v->handlers[0], &v->handlers[1], v->nr_handlers * sizeof(v->handlers[0]));
+        write_handlers(j, v, 0, 1, 0, NOT_KNOWN);
+        remove_handlers(v, 0, 1);
     }
-    struct handler *h = &v->handlers[v->nr_handlers++];
+    h = &v->handlers[v->nr_handlers++];
     h->tsc = item->tsc;
     h->rip = rip;
     h->category = item_kind_names[item->kind];
@@ -78,15 +101,8 @@ bool handler_begin(struct json *j, const struct item *item, const char *name, co
     return true;
 }
 
-void handlers_call_begin(struct json *j, const struct item *item)
-{
-    struct vcpu *v = vcpu_of(j, item->call->v);
-    if (v == NULL)
-        return;
-    v->in_call = true;
-}
-
-/* What the guest gave to iret: false when the trace does not have it. */
+/* --- iret ------------------------------------------------------------------------------------------- */
+/* What the guest gave to it: false when the trace does not have it. */
 static bool iret_frame(const struct call *c, struct iret_context *frame)
 {
     for (unsigned i = 0; i < c->nr_copies && i < MAX_COPIES; i++)
@@ -95,55 +111,51 @@ static bool iret_frame(const struct call *c, struct iret_context *frame)
     return false;
 }
 
-static void end_from(struct json *j, struct vcpu *v, unsigned first, unsigned nr, uint64_t end,
-                     const char *how)
+/* The youngest nr of v's handlers began before this iret. Returns how many of them remain: H1 to H3. */
+static unsigned iret_ends(struct json *j, struct json_vcpu *v, unsigned nr, const struct call *c,
+                          uint64_t end)
 {
-    for (unsigned i = first; i < nr; i++)
-        write_handler(j, v, &v->handlers[i], end, how);
-}
-
-/* The youngest nr of v's handlers began before this iret. Returns how many of them remain. See H1 to H3. */
-static unsigned iret_ends(struct json *j, struct vcpu *v, unsigned nr, const struct call *c, uint64_t end)
-{
+    const struct handler *youngest = &v->handlers[nr - 1];
     struct iret_context frame;
-    bool known = iret_frame(c, &frame);
-    if (nr == 0)
-        return 0;
+    bool known = iret_frame(c, &frame), late;
+
     for (unsigned i = nr; known && i-- > 0;)
         if (v->handlers[i].rip != 0 && v->handlers[i].rip == frame.rip) {
-            end_from(j, v, i, i + 1, end, "returned to where it was");
-            end_from(j, v, i + 1, nr, 0, "not known");
+            write_handlers(j, v, i, i + 1, end, "returned to where it was");
+            write_handlers(j, v, i + 1, nr, 0, NOT_KNOWN);
             return i;
         }
     if (known && ((frame.cs & 3) == 3 || (frame.flags & VGCF_in_syscall) != 0)) {
-        end_from(j, v, 0, nr, end, "returned to user mode");
+        write_handlers(j, v, 0, nr, end, "returned to user mode");
         return 0;
     }
-    const struct handler *youngest = &v->handlers[nr - 1];
-    bool late = end - youngest->tsc > MAX_HANDLER_SECONDS * clock_hz(j->clock);
-    if (known || !late)
-        end_from(j, v, nr - 1, nr, end, known && youngest->rip != 0 ? "returned elsewhere" : "the next iret");
+    late = end - youngest->tsc > MAX_HANDLER_SECONDS * clock_hz(j->x.clock);
+    if (!known && late)
+        write_handlers(j, v, nr - 1, nr, 0, NOT_KNOWN);
     else
-        end_from(j, v, nr - 1, nr, 0, "not known");
+        write_handlers(j, v, nr - 1, nr, end,
+                       known && youngest->rip != 0 ? "returned elsewhere" : "the next iret");
     return nr - 1;
 }
 
 void handlers_call_end(struct json *j, const struct item *item)
 {
     const struct call *c = item->call;
-    struct vcpu *v = vcpu_of(j, c->v);
+    struct json_vcpu *v = json_vcpu(j, c->v);
     uint64_t start = call_start(item), end = c->returned ? c->end : start;
-    unsigned before = 0, left;
+    unsigned before = 0;
+
     if (v == NULL)
         return;
     while (before < v->nr_handlers && v->handlers[before].tsc < start)
         before++;
-    left = before;
-    if (c->nr == __HYPERVISOR_iret)
-        left = iret_ends(j, v, before, c, end);
-    memmove(&v->handlers[left], &v->handlers[before], (v->nr_handlers - before) * sizeof(v->handlers[0]));
-    v->nr_handlers -= before - left;
-    for (unsigned i = left; i < v->nr_handlers; i++)
+    if (c->nr == __HYPERVISOR_iret && before > 0) {
+        unsigned left = iret_ends(j, v, before, c, end);
+
+        remove_handlers(v, left, before);
+        before = left;
+    }
+    for (unsigned i = before; i < v->nr_handlers; i++)
         if (v->handlers[i].tsc < end)
             v->handlers[i].tsc = end;
     v->in_call = false;

@@ -1,4 +1,4 @@
-/* Owns what things are called: see words.h. */
+/* What things are called: see words.h. */
 #include "tools/pvtrace/words.h"
 
 #include <string.h>
@@ -8,20 +8,6 @@
 #include "tools/pvtrace/decode.h"
 
 /* --- Calls and vCPUs -------------------------------------------------------------------------------- */
-uint64_t call_start(const struct item *item)
-{
-    const struct call *c = item->call;
-
-    if (c->began)
-        return c->start;
-    return c->returned && c->ticks <= c->end ? c->end - c->ticks : item->tsc;
-}
-
-bool call_result_means(const struct call *c)
-{
-    return c->returned && c->nr != __HYPERVISOR_iret;
-}
-
 const char *hypercall_label(uint32_t nr, struct label *buf)
 {
     const char *name = hypercall_name(nr);
@@ -216,37 +202,4 @@ const char *item_label(const struct item *item, struct label *buf)
         break;
     }
     return which < n ? names[which] : item_kind_names[item->kind];
-}
-
-/* --- Details ---------------------------------------------------------------------------------------- */
-struct text *details_begin(struct details *d)
-{
-    d->t = TEXT(d->buf);
-    d->buf[0] = '\0';
-    return &d->t;
-}
-
-const struct text *details_item(struct details *d, const struct item *item)
-{
-    decode_item(details_begin(d), item);
-    return &d->t;
-}
-
-const struct text *details_arguments(struct details *d, const struct call *c)
-{
-    decode_arguments(details_begin(d), c);
-    return &d->t;
-}
-
-const struct text *details_outcome(struct details *d, const struct call *c)
-{
-    details_begin(d);
-    if (!call_result_means(c))
-        return &d->t;
-    decode_result(&d->t, c);
-    if (d->t.len >= 3 && memcmp(d->buf, " = ", 3) == 0) {
-        d->t.len -= 3;
-        memmove(d->buf, d->buf + 3, d->t.len + 1);      /* with its NUL */
-    }
-    return &d->t;
 }
