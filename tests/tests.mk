@@ -116,6 +116,12 @@ boot-tests: $(PVTRACE) $(XENALYZE) $(BUILD)/paragon $(GUEST_PV) $(GUEST_STORE) $
 golden:
 	@GOLDEN=write $(MAKE) --no-print-directory boot-tests CASES=trace-golden
 
+# Instructions for each operation, on Paragon: docs/costs.md.
+.PHONY: bench
+bench: $(BUILD)/paragon $(GUEST_PV)
+	@tools/paragon-run --icount --kernel $(BUILD)/paragon --append console=com1 \
+	    --module '$(GUEST_PV) name=bench mem=64M -- suites=bench'
+
 # The hypervisor once more, without the places where the trace hangs, to count what they cost.
 trace-cost: $(BUILD)/paragon $(LINUX)/vmlinux $(LINUX_RAMDISK)
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/notrace NO_TRACE=1 $(BUILD)/notrace/paragon
