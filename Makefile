@@ -45,6 +45,7 @@ Paragon, a small hypervisor for Xen PV guests. make TARGET VARIABLE=value ...
   test        all tests; or: test-tools lint unit fuzz check-model trace-test
             check-planted trace-cost boot-tests test-kvm (docs/contributing.md)
   oracle      the test guest on Debian's Xen and on Paragon, compared
+  bench       what each operation costs, in instructions (docs/costs.md)
   record      as run, and keeps all that entered the machine; replay: once more
   debug       as run, QEMU waits for gdb; debug-replay: for a recording
   soak        two minutes of stress-ng in a Linux guest
