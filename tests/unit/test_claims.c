@@ -166,7 +166,7 @@ static void all_that_the_modest_one_may_want(void)
     assert_int_equal(do_memory_op(XENMEM_populate_physmap, SCRATCH), NR_GIVEN);
 }
 
-static void a_greedy_guest_beside_a_modest_one(void **state)
+static void greedy_guest_leaves_others_their_claims(void **state)
 {
     (void)state;
     host_become(modest->vcpu[0]);
@@ -216,7 +216,7 @@ int main(void)
 {
 #define with_guests(test) cmocka_unit_test_setup_teardown(test, two_guests, give_back)
     const struct CMUnitTest tests[] = {
-        with_guests(a_greedy_guest_beside_a_modest_one),
+        with_guests(greedy_guest_leaves_others_their_claims),
         with_guests(nothing_needs_frames_in_a_row),
         with_guests(claims_end_with_the_domain),
     };

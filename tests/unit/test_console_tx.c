@@ -152,7 +152,7 @@ static void reader_comes_back(unsigned n)
 }
 
 /* Whoever prints by hypercall waits, and is alone in that. */
-static void nobody_reads(void **state)
+static void only_the_hypercall_waits_when_nobody_reads(void **state)
 {
     static const char text[] = "by hypercall, 64 bytes in all, and that is what a chunk is, too\n";
     (void)state;
@@ -192,7 +192,7 @@ static void lost_lines_are_counted(void **state)
 }
 
 /* The end of a guest comes after its last words, however slow the line. */
-static void last_words(void **state)
+static void guest_ends_after_its_last_words(void **state)
 {
     (void)state;
     host.byte_ticks = BAUD_115200;
@@ -207,7 +207,7 @@ static void last_words(void **state)
 }
 
 /* It ends all the same, and is forgotten, when nobody reads. */
-static void last_words_to_nobody(void **state)
+static void guest_ends_when_nobody_reads(void **state)
 {
     (void)state;
     host.stuck = true;
@@ -231,7 +231,7 @@ static void an_nmi(void)
 }
 
 /* The lock is held by whom it interrupted. */
-static void a_line_in_a_line(void **state)
+static void line_of_an_nmi_follows_the_interrupted_one(void **state)
 {
     (void)state;
     nmis = 0;
@@ -251,7 +251,7 @@ static void many_lines(void)
         log_error("line %u of a long story", i);
 }
 
-static void too_many_lines_in_a_line(void **state)
+static void lines_without_room_are_counted(void **state)
 {
     (void)state;
     host.on_send = many_lines;
@@ -268,7 +268,7 @@ static void panics(void)
     panic("in the middle of a line");
 }
 
-static void sync_console(void **state)
+static void sync_console_waits_for_each_line(void **state)
 {
     uint64_t start = now_ns();
 
@@ -284,7 +284,7 @@ static void sync_console(void **state)
 }
 
 /* The machine is not kept from its end. */
-static void the_end_with_nobody_reading(void **state)
+static void machine_ends_when_nobody_reads(void **state)
 {
     (void)state;
     host.stuck = true;
@@ -323,13 +323,18 @@ static void a_panic_says_it_all(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        with_machine_running(a_slow_line_is_used_and_not_waited_for), with_machine_running(a_full_ring_gets_its_event),
+        with_machine_running(a_slow_line_is_used_and_not_waited_for),
+        with_machine_running(a_full_ring_gets_its_event),
         with_machine_running(a_flood_of_lines_takes_little_of_others_time),
-        with_machine_running(guests_share_a_slow_line), with_machine_running(nobody_reads),
-        with_machine_running(lost_lines_are_counted), with_machine_running(last_words),
-        with_machine_running(last_words_to_nobody), with_machine_running(a_line_in_a_line),
-        with_machine_running(too_many_lines_in_a_line), with_machine_running(sync_console),
-        with_machine_running(the_end_with_nobody_reading),
+        with_machine_running(guests_share_a_slow_line),
+        with_machine_running(only_the_hypercall_waits_when_nobody_reads),
+        with_machine_running(lost_lines_are_counted),
+        with_machine_running(guest_ends_after_its_last_words),
+        with_machine_running(guest_ends_when_nobody_reads),
+        with_machine_running(line_of_an_nmi_follows_the_interrupted_one),
+        with_machine_running(lines_without_room_are_counted),
+        with_machine_running(sync_console_waits_for_each_line),
+        with_machine_running(machine_ends_when_nobody_reads),
         with_machine_running(a_panic_says_it_all),
     };
 

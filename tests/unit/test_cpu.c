@@ -19,7 +19,7 @@ static int one_guest(void **state)
 
 /* A kernel without a #GP handler reads 0 from an MSR that the CPU has, whether guests have it or not; from any other it
  * dies. The fake CPU has all below 0x2000. */
-static void msrs_before_there_is_a_handler(void **state)
+static void msr_of_the_cpu_reads_0_without_a_handler(void **state)
 {
     uint64_t value = 1;
 
@@ -37,7 +37,7 @@ static void msrs_before_there_is_a_handler(void **state)
 }
 
 /* The fake CPU says yes to every feature there is in these leaves, and has five levels of tables. */
-static void features_that_no_guest_has(void **state)
+static void hidden_features_are_not_shown(void **state)
 {
     uint32_t r[4];
 
@@ -63,8 +63,8 @@ static void features_that_no_guest_has(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        with_guest(msrs_before_there_is_a_handler),
-        with_guest(features_that_no_guest_has),
+        with_guest(msr_of_the_cpu_reads_0_without_a_handler),
+        with_guest(hidden_features_are_not_shown),
     };
 
     return cmocka_run_group_tests_name("cpu", tests, NULL, NULL);

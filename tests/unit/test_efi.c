@@ -16,7 +16,7 @@ static char *text_of(const char *s)
     return strcpy(copy, s);
 }
 
-static void command_lines(void **state)
+static void command_line_is_parsed_as_xen_does(void **state)
 {
     static const struct { const char *text, *reason, *file, *section, *options; bool help; } table[] = {
         { .text = "", .options = "" },
@@ -66,7 +66,7 @@ static void show(const struct plan *plan, char *out, size_t size)
         n += (size_t)snprintf(out + n, size - n, "|!%s", plan->ignored[i]);
 }
 
-static void configurations(void **state)
+static void section_gives_its_files_and_options(void **state)
 {
     static const char two[] = "# a comment\n[global]\ndefault=b\noptions=loglvl=all\n\n"
                               "[a]\nkernel=ka x -- y\n; another\n[b]\r\n  kernel = kb \r\nramdisk=r\noptions=o\n[c]\n";
@@ -127,7 +127,7 @@ static void configurations(void **state)
 }
 
 /* As the UEFI shell's editor writes it; the odd byte at the end is cut. */
-static void utf16(void **state)
+static void utf16_configuration_is_read(void **state)
 {
     static const char form[] = "\xff\xfe[\0x\0]\0\r\0\n\0k\0e\0r\0n\0e\0l\0=\0k\0\xe9\1\n\0o";
     char *text = malloc(sizeof(form)), line[32];
@@ -149,7 +149,7 @@ static void utf16(void **state)
     free(text);
 }
 
-static void too_many_kernels(void **state)
+static void kernels_beyond_the_limit_are_refused(void **state)
 {
     char *text = calloc(1, 16 * (BOOT_MODULES + 1) + 8);
     struct config c;
@@ -164,7 +164,7 @@ static void too_many_kernels(void **state)
 }
 
 /* Whatever is in the file, nobody reads or writes beyond it: the sanitizers look on. */
-static void noise(void **state)
+static void random_configuration_is_read_within_bounds(void **state)
 {
     static const char alphabet[] = "[]=#; \t\r\nkernelramdiskglobaldefault.-\0x";
     static const char *const sections[] = { NULL, "", "global", "x" };
@@ -192,7 +192,7 @@ static void noise(void **state)
     }
 }
 
-static void file_names(void **state)
+static void configuration_is_named_after_the_program(void **state)
 {
     static const struct { const char *program; const char *names[6]; } table[] = {
         { "xen.efi", { "xen.cfg", "xen.cfg", NULL } },
@@ -234,7 +234,7 @@ static void take(const struct efi_descriptor *d, unsigned n, uint64_t image_star
     memory_take(&info, &map, image_start, image_end);
 }
 
-static void memory_maps(void **state)
+static void memory_map_becomes_ranges(void **state)
 {
     static const struct efi_descriptor map[] = {
         { 7, 0, 0, 0, 0xa0, WB },                           /* the low megabyte is nobody's */
@@ -268,7 +268,7 @@ static void memory_maps(void **state)
 }
 
 /* More pieces than fit: the smallest are given up, wherever they stand, and their size is told. */
-static void fragments(void **state)
+static void smallest_ranges_are_given_up(void **state)
 {
     enum { N = BOOT_RANGES + 40 };
     static struct efi_descriptor map[N];
@@ -292,7 +292,7 @@ static void fragments(void **state)
 }
 
 /* Firmware ranges that do not all fit would be firmware half mapped: then there is none. */
-static void too_much_firmware(void **state)
+static void firmware_is_mapped_whole_or_not(void **state)
 {
     static struct efi_descriptor map[BOOT_RUNTIME_RANGES + 1];
 
@@ -305,7 +305,7 @@ static void too_much_firmware(void **state)
     assert_int_equal(info.runtime.nr_ranges, 0);
 }
 
-static void places(void **state)
+static void image_gets_a_place_that_fits(void **state)
 {
     static const struct efi_descriptor d[] = {
         { 7, 0, 0x100000000, 0, 0x10000, WB },
@@ -328,9 +328,16 @@ static void places(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(command_lines), cmocka_unit_test(configurations), cmocka_unit_test(utf16),
-        cmocka_unit_test(too_many_kernels), cmocka_unit_test(noise), cmocka_unit_test(file_names), cmocka_unit_test(memory_maps),
-        cmocka_unit_test(fragments), cmocka_unit_test(too_much_firmware), cmocka_unit_test(places),
+        cmocka_unit_test(command_line_is_parsed_as_xen_does),
+        cmocka_unit_test(section_gives_its_files_and_options),
+        cmocka_unit_test(utf16_configuration_is_read),
+        cmocka_unit_test(kernels_beyond_the_limit_are_refused),
+        cmocka_unit_test(random_configuration_is_read_within_bounds),
+        cmocka_unit_test(configuration_is_named_after_the_program),
+        cmocka_unit_test(memory_map_becomes_ranges),
+        cmocka_unit_test(smallest_ranges_are_given_up),
+        cmocka_unit_test(firmware_is_mapped_whole_or_not),
+        cmocka_unit_test(image_gets_a_place_that_fits),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -84,7 +84,7 @@ static void interdomain_life(void **state)
     assert_int_equal(status_of(mine).status, EVTCHNSTAT_closed);
 }
 
-static void refusals(void **state)
+static void refuses_bad_ports_and_domains(void **state)
 {
     struct evtchn_alloc_unbound unbound = { .dom = DOMID_SELF, .remote_dom = 77 };
     struct evtchn_bind_interdomain inter = { .remote_dom = 2, .remote_port = 5 };
@@ -342,8 +342,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         with_guests(interdomain_life),
-        with_guests(refusals),
-        with_guests(stops_at_its_limit), with_guests(runs_out_and_recovers),
+        with_guests(refuses_bad_ports_and_domains),
+        with_guests(stops_at_its_limit),
+        with_guests(runs_out_and_recovers),
         with_guests(ipi_wakes_a_blocked_vcpu),
         with_guests(bind_vcpu_moves_delivery),
         with_guests(agrees_with_a_model),

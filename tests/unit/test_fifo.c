@@ -88,7 +88,7 @@ static void use_fifo(void)
     assert_int_equal(expand(virt_to_mfn(array)), 0);
 }
 
-static void refusals(void **state)
+static void refuses_bad_control_blocks_and_arrays(void **state)
 {
     mfn_t mfn = mfn_of_pfn(a, FIRST_PFN), theirs = mfn_of_pfn(b, FIRST_PFN);
     evtchn_port_t port = new_ipi();
@@ -274,7 +274,7 @@ static void no_event_is_lost(void **state)
 
 /* Words, heads and ready bits are noise. Sends succeed, nothing outside the three pages changes, and the
  * other domain hears its events as ever. */
-static void scribbles(void **state)
+static void random_words_harm_nobody(void **state)
 {
     char *fence = page_of(3);
 
@@ -398,11 +398,11 @@ static void the_last_reference_is_ours(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        with_guests(refusals),
+        with_guests(refuses_bad_control_blocks_and_arrays),
         with_guests(no_memory_changes_nothing),
         with_guests(pending_bits_move_over),
         with_guests(no_event_is_lost),
-        with_guests(scribbles),
+        with_guests(random_words_harm_nobody),
         with_guests(busy_ports_wait),
         with_guests(reset_gives_all_back),
         with_guests(the_last_reference_is_ours),

@@ -131,7 +131,7 @@ static void maps_and_unmaps(void **state)
 }
 
 /* GNTMAP_contains_pte, and unmap_and_replace, which moves another mapping into the place. */
-static void by_entry_and_replaced(void **state)
+static void maps_by_entry_and_replaces(void **state)
 {
     struct gnttab_map_grant_ref m;
     struct gnttab_unmap_and_replace r = { .host_addr = MAP_VA, .new_addr = MAP_VA + PAGE_SIZE };
@@ -164,7 +164,7 @@ static void by_entry_and_replaced(void **state)
     assert_int_equal(entry_flags(8), GTF_permit_access);
 }
 
-static void refusals(void **state)
+static void refuses_bad_maps_and_unmaps(void **state)
 {
     const struct { grant_ref_t ref; uint32_t flags; uint64_t va; domid_t dom; int status; } rows[] = {
         { 8, GNTMAP_host_map, MAP_VA, 77, GNTST_bad_domain },
@@ -204,7 +204,7 @@ static void refusals(void **state)
     assert_int_equal(hcall(__HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref, HOLE_START, 1), -EFAULT);
 }
 
-static void copies(void **state)
+static void copies_between_frames_and_grants(void **state)
 {
     struct gnttab_copy c = {
         .source.domid = 1, .dest.domid = DOMID_SELF, .flags = GNTCOPY_source_gref, .len = 9};
@@ -246,7 +246,7 @@ static void copies(void **state)
 
 /* Each order of endings, with everything mapped that can be: frames, a read-only one, and the granter's
  * shared pages. */
-static void endings(void **state)
+static void either_domain_may_end_first(void **state)
 {
     for (unsigned order = 0; order < 6; order++) {
         struct gnttab_map_grant_ref m[3];
@@ -293,7 +293,7 @@ static void endings(void **state)
 }
 
 /* A device mapping holds the frame by itself: against its owner's tables, its owner's end, and until its own. */
-static void device_maps(void **state)
+static void device_mapping_holds_its_frame(void **state)
 {
     for (unsigned order = 0; order < 4; order++) {
         struct gnttab_map_grant_ref m, ro, both;
@@ -388,7 +388,7 @@ static uint16_t status_of(const struct domain *d, grant_ref_t ref)
 }
 
 /* b copies by a grant of a's that leads to c's. */
-static void transitive_grants(void **state)
+static void copies_by_transitive_grants(void **state)
 {
     struct domain *c = guest_make(3, 1);
     mfn_t theirs;
@@ -434,7 +434,7 @@ static void transitive_grants(void **state)
 }
 
 /* The other's grant gives a part; leads on; or both ends of a copy use the same one. */
-static void transitive_parts(void **state)
+static void transitive_grant_limits_the_bytes(void **state)
 {
     struct domain *c = guest_make(3, 1);
     struct gnttab_copy same = { .flags = GNTCOPY_source_gref | GNTCOPY_dest_gref, .len = 8 };
@@ -499,7 +499,7 @@ static void changed_while_mapped(void **state)
     assert_int_equal(status_of(a, 8), 0);
 }
 
-static void version_and_memory(void **state)
+static void version_change_without_memory_changes_nothing(void **state)
 {
     uint64_t before, frame;
     struct gnttab_get_status_frames s = { .dom = DOMID_SELF, .nr_frames = 2 };
@@ -529,7 +529,7 @@ static void version_and_memory(void **state)
     assert_int_equal(set_version(2), 0);                /* and it ends so */
 }
 
-static void runs_out_of_memory(void **state)
+static void without_memory_nothing_is_mapped(void **state)
 {
     struct gnttab_map_grant_ref m;
 
@@ -557,11 +557,17 @@ static void runs_out_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        with_guests(maps_and_unmaps), with_guests(by_entry_and_replaced),
-        with_guests(refusals), with_guests(copies),
-        with_guests(endings), with_guests(device_maps), with_guests(transitive_grants),
-        with_guests(transitive_parts), with_guests(changed_while_mapped), with_guests(version_and_memory),
-        with_guests(runs_out_of_memory),
+        with_guests(maps_and_unmaps),
+        with_guests(maps_by_entry_and_replaces),
+        with_guests(refuses_bad_maps_and_unmaps),
+        with_guests(copies_between_frames_and_grants),
+        with_guests(either_domain_may_end_first),
+        with_guests(device_mapping_holds_its_frame),
+        with_guests(copies_by_transitive_grants),
+        with_guests(transitive_grant_limits_the_bytes),
+        with_guests(changed_while_mapped),
+        with_guests(version_change_without_memory_changes_nothing),
+        with_guests(without_memory_nothing_is_mapped),
     };
 
     return cmocka_run_group_tests_name("grant", tests, NULL, NULL);

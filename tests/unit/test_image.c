@@ -398,7 +398,7 @@ static void symbols_stand_behind_the_kernel(void **state)
 }
 
 /* Where segments overlap the later header counts; the hypercall page is the one that holds the address. */
-static void overlap_and_odd_page(void **state)
+static void later_header_counts_where_segments_overlap(void **state)
 {
     uint8_t bytes[16];
 
@@ -415,7 +415,7 @@ static void overlap_and_odd_page(void **state)
 }
 
 /* The list is mapped by itself at a page address below the base only. */
-static void where_the_list_is(void **state)
+static void p2m_list_is_where_the_note_says(void **state)
 {
     static const struct { uint64_t note; bool honoured; } table[] = {
         { 0x8000000000, true }, { 0, true }, { 0x8000000008, false }, { GUEST_BASE - 0x40000000, false },
@@ -443,10 +443,13 @@ static void where_the_list_is(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(accepts_what_xen_accepts), cmocka_unit_test(refuses_what_xen_refuses),
-        cmocka_unit_test(refuses_symbols_outside), cmocka_unit_test(survives_edits),
+        cmocka_unit_test(accepts_what_xen_accepts),
+        cmocka_unit_test(refuses_what_xen_refuses),
+        cmocka_unit_test(refuses_symbols_outside),
+        cmocka_unit_test(survives_edits),
         with_machine(symbols_stand_behind_the_kernel),
-        with_machine(overlap_and_odd_page), with_machine(where_the_list_is),
+        with_machine(later_header_counts_where_segments_overlap),
+        with_machine(p2m_list_is_where_the_note_says),
     };
 
     return cmocka_run_group_tests_name("image", tests, NULL, NULL);

@@ -94,7 +94,7 @@ static uint64_t entry_of(mfn_t table, unsigned slot)
     return ((const uint64_t *)mfn_to_virt(table))[slot];
 }
 
-static void to_itself(void **state)
+static void table_may_map_itself(void **state)
 {
     (void)state;
     for (unsigned level = 2; level <= 4; level++) {
@@ -124,7 +124,7 @@ static void to_itself(void **state)
 }
 
 /* A table is kept a table by the linear entry alone, and goes with it. */
-static void to_another(void **state)
+static void table_may_map_another_of_its_level(void **state)
 {
     (void)state;
     for (unsigned level = 2; level <= 4; level++) {
@@ -157,7 +157,7 @@ static void to_another(void **state)
 }
 
 /* XSA-240. a -> b is there; then b may map nobody, and nobody may map a. */
-static void never_in_chains(void **state)
+static void linear_entries_make_no_chains(void **state)
 {
     (void)state;
     for (unsigned level = 2; level <= 4; level++) {
@@ -187,7 +187,7 @@ static void never_in_chains(void **state)
     }
 }
 
-static void only_to_tables_of_this_level(void **state)
+static void linear_entry_needs_a_table_of_its_level(void **state)
 {
     struct domain *other = guest_make(2, 1);
     mfn_t theirs;
@@ -276,7 +276,7 @@ static void shows_tables_read_only(void **state)
 }
 
 /* What the CPU would take for an L1 there is none: nothing may be stored in it as if it were. */
-static void is_no_l1(void **state)
+static void linear_entry_shows_no_l1(void **state)
 {
     mfn_t root = root_with_view(), page = unmapped_frame(), l2, b = pinned_table(2);
     unsigned at = table_index(GUEST_BASE, 4), l3_at = table_index(GUEST_BASE, 3);
@@ -336,7 +336,7 @@ static void hides_the_hypervisor(void **state)
 }
 
 /* The frame of IRET is read by entry.S, which must leave it to do_iret from the first linear entry on. */
-static void iret_looks_too(void **state)
+static void iret_does_not_read_the_hypervisor(void **state)
 {
     uint64_t frame[9] = { 99, 0, 0, 0, GUEST_BASE, 0xe030, 0x200, SCRATCH, 0xe02b };
 
@@ -390,7 +390,7 @@ static void ends_with_linear_tables(void **state)
 }
 
 /* Any order of anything about twelve frames. */
-static void random_requests(void **state)
+static void random_requests_keep_the_invariants(void **state)
 {
     mfn_t pool[12];
     unsigned linear = 0;
@@ -419,18 +419,18 @@ static void random_requests(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        with_guest(to_itself),
-        with_guest(to_another),
-        with_guest(never_in_chains),
-        with_guest(only_to_tables_of_this_level),
+        with_guest(table_may_map_itself),
+        with_guest(table_may_map_another_of_its_level),
+        with_guest(linear_entries_make_no_chains),
+        with_guest(linear_entry_needs_a_table_of_its_level),
         with_guest(counts_do_not_overflow),
         with_guest(shows_tables_read_only),
-        with_guest(is_no_l1),
+        with_guest(linear_entry_shows_no_l1),
         with_guest(hides_the_hypervisor),
-        with_guest(iret_looks_too),
+        with_guest(iret_does_not_read_the_hypervisor),
         with_guest(forgets_an_entry_at_once),
         with_guest(ends_with_linear_tables),
-        with_guest(random_requests),
+        with_guest(random_requests_keep_the_invariants),
     };
 
     return cmocka_run_group_tests_name("linear", tests, NULL, NULL);

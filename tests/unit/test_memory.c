@@ -63,7 +63,7 @@ static long domain_op(unsigned cmd, domid_t domid)
     return hcall_struct(__HYPERVISOR_memory_op, cmd, &domid, sizeof(domid));
 }
 
-static void reservations(void **state)
+static void reservation_shrinks_and_grows(void **state)
 {
     uint64_t frames = d->nr_frames;
     struct xen_memory_reservation r;
@@ -99,7 +99,7 @@ static void reservations(void **state)
     assert_int_equal(hcall(__HYPERVISOR_memory_op, 63, SCRATCH), -ENOSYS);
 }
 
-static void memory_map(void **state)
+static void memory_map_is_one_range(void **state)
 {
     struct xen_memory_map map = { .nr_entries = 9 };
     struct { uint64_t addr, size; uint32_t type; } __attribute__((packed)) e;
@@ -141,7 +141,7 @@ static uint64_t free_below(mfn_t end)
 }
 
 /* As many frames as there are below the limit, while others are free above it; and then not one. */
-static void address_bits(void **state)
+static void address_bits_limit_frames(void **state)
 {
     static const struct { unsigned bits; mfn_t end; } rows[] = {
         { 1, 0 }, { 12, 0 }, { 13, 0 }, { 31, 0 }, { 32, BELOW_4G }, { 33, 2 * BELOW_4G },
@@ -170,7 +170,7 @@ static void address_bits(void **state)
 }
 
 /* Larger extents, and exchanges; without a limit the low memory is taken last. */
-static void address_bits_of_extents(void **state)
+static void address_bits_limit_extents_and_exchanges(void **state)
 {
     struct xen_memory_reservation r = extents(1, 8);
     struct xen_memory_exchange x = { .in = extents(1, 0), .out = extents(1, 0) };
@@ -193,7 +193,7 @@ static void address_bits_of_extents(void **state)
 }
 
 /* What an ordinary domain is told for what it cannot have; memory_op's other answers are the suite's. */
-static void refusals(void **state)
+static void refuses_what_only_domain_0_may(void **state)
 {
     struct xen_memory_reservation claim = { .nr_extents = 1, .domid = 1 };
     struct xen_pod_target pod = { .domid = DOMID_SELF };
@@ -219,7 +219,7 @@ static void refusals(void **state)
 }
 
 /* A map that the guest set goes with it, as machine_down sees, or when it sets another. */
-static void sets_its_memory_map(void **state)
+static void guest_sets_its_memory_map(void **state)
 {
     struct xen_foreign_memory_map set = { .domid = DOMID_SELF, .map.nr_entries = 300 };
     struct xen_memory_map map = { .nr_entries = 9 };
@@ -247,7 +247,7 @@ static void sets_its_memory_map(void **state)
 }
 
 /* Where there is one of its size at all, an extent is found, whatever smaller pieces lie in higher memory. */
-static void extents_among_pieces(void **state)
+static void extent_is_found_among_pieces(void **state)
 {
     unsigned whole = 0, got = 0;
 
@@ -273,7 +273,7 @@ static long exchange(struct xen_memory_exchange *x, unsigned in, unsigned in_ord
     return hcall_struct(__HYPERVISOR_memory_op, XENMEM_exchange, x, sizeof(*x));
 }
 
-static void exchanges(void **state)
+static void exchange_gives_and_takes_as_many(void **state)
 {
     struct xen_memory_exchange x;
     uint64_t frames = d->nr_frames;
@@ -338,7 +338,7 @@ static long result_of(unsigned i)
     return (long)e.result;
 }
 
-static void multicalls(void **state)
+static void multicall_makes_each_call(void **state)
 {
     uint64_t counted = hypercall_counts[__HYPERVISOR_xen_version];
 
@@ -408,11 +408,15 @@ static void multicall_ends_at_iret(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(address_bits, across_4g, machine_down),
-        cmocka_unit_test_setup_teardown(address_bits_of_extents, across_4g, machine_down),
-        cmocka_unit_test_setup_teardown(extents_among_pieces, across_4g, machine_down),
-        with_guest(reservations), with_guest(refusals), with_guest(memory_map),
-        with_guest(sets_its_memory_map), with_guest(exchanges), with_guest(multicalls),
+        cmocka_unit_test_setup_teardown(address_bits_limit_frames, across_4g, machine_down),
+        cmocka_unit_test_setup_teardown(address_bits_limit_extents_and_exchanges, across_4g, machine_down),
+        cmocka_unit_test_setup_teardown(extent_is_found_among_pieces, across_4g, machine_down),
+        with_guest(reservation_shrinks_and_grows),
+        with_guest(refuses_what_only_domain_0_may),
+        with_guest(memory_map_is_one_range),
+        with_guest(guest_sets_its_memory_map),
+        with_guest(exchange_gives_and_takes_as_many),
+        with_guest(multicall_makes_each_call),
         with_guest(counts_are_shown_sorted),
         with_guest(multicall_ends_at_iret),
     };

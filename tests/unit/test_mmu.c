@@ -78,7 +78,7 @@ static void put_updates(uint64_t command)
     guest_put(SCRATCH, u, sizeof(u));
 }
 
-static void mmu_update_order(void **state)
+static void mmu_update_checks_in_xens_order(void **state)
 {
     static const struct call calls[] = {
         { "all well", SCRATCH, 2, DOMID_SELF, 0, 2 },
@@ -115,7 +115,7 @@ static void mmu_update_order(void **state)
         try(__HYPERVISOR_mmu_update, &calls[i]);
 }
 
-static void mmu_update_commands(void **state)
+static void mmu_update_refuses_unknown_commands(void **state)
 {
     (void)state;
     for (unsigned command = 4; command < 8; command++) {
@@ -146,7 +146,7 @@ static long update(uint64_t ptr, uint64_t val, unsigned foreigndom)
 }
 
 /* The I/O domain may be named; it owns what is no RAM, and none of that is an ordinary guest's to map. */
-static void io_domain(void **state)
+static void io_domain_gives_no_frame(void **state)
 {
     uint64_t slot = slot_maddr(FREE_PFN_VA), pte = pte_at(FREE_PFN_VA), root = v->root_kernel, ram = pte_at(SCRATCH);
 
@@ -172,7 +172,7 @@ static void put_ops(unsigned cmd)
     guest_put(SCRATCH, op, sizeof(op));
 }
 
-static void mmuext_order(void **state)
+static void mmuext_op_checks_in_xens_order(void **state)
 {
     static const struct call calls[] = {
         { "all well", SCRATCH, 2, DOMID_SELF, 0, 2 },
@@ -209,7 +209,7 @@ static void mmuext_order(void **state)
     }
 }
 
-static void update_va_mapping_order(void **state)
+static void update_va_mapping_checks_in_xens_order(void **state)
 {
     const uint64_t va = FREE_PFN_VA, good = pte_at(va), bad = good | PTE_PCD, bits_nowhere = NOWHERE | UVMF_INVLPG;
     static const struct { unsigned domid; long rc; } domids[] = {
@@ -240,7 +240,7 @@ static void update_va_mapping_order(void **state)
 }
 
 /* A fault that the tables as they are do not explain is not the guest's to see. */
-static void spurious_faults(void **state)
+static void spurious_faults_are_not_seen(void **state)
 {
     const uint64_t va = FREE_PFN_VA, page = pte_at(va) & PTE_ADDR_MASK, handler = GUEST_BASE + 0x500, rip = GUEST_BASE + 0x300;
     const unsigned present = 1, write = 2, user = 4, fetch = 16, key = 32;
@@ -325,12 +325,12 @@ static void former_tables_are_forgotten(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        with_guests(mmu_update_order),
-        with_guests(mmu_update_commands),
-        with_guests(io_domain),
-        with_guests(mmuext_order),
-        with_guests(update_va_mapping_order),
-        with_guests(spurious_faults),
+        with_guests(mmu_update_checks_in_xens_order),
+        with_guests(mmu_update_refuses_unknown_commands),
+        with_guests(io_domain_gives_no_frame),
+        with_guests(mmuext_op_checks_in_xens_order),
+        with_guests(update_va_mapping_checks_in_xens_order),
+        with_guests(spurious_faults_are_not_seen),
         with_guests(former_tables_are_forgotten),
     };
 

@@ -473,7 +473,7 @@ static void runstate_of_who_sleeps(void **state)
 }
 
 /* Reasons that have no name are kept, and cut to 8 bits. */
-static void any_reason_ends_it(void **state)
+static void any_shutdown_reason_ends_the_domain(void **state)
 {
     struct sched_shutdown op = { .reason = 0x1ff };
 
@@ -486,7 +486,7 @@ static void any_reason_ends_it(void **state)
     assert_int_equal(g->shutdown_code, 255);
 }
 
-static void reason_without_name(void **state)
+static void shutdown_reason_has_8_bits(void **state)
 {
     struct sched_shutdown op = { .reason = 0x106 };
 
@@ -495,7 +495,7 @@ static void reason_without_name(void **state)
     assert_int_equal(g->shutdown_code, 6);
 }
 
-static void watchdog_without_time(void **state)
+static void watchdog_without_time_is_refused(void **state)
 {
     struct sched_watchdog op = { .id = 3 };
 
@@ -626,9 +626,9 @@ int main(void)
         with_guest(block_ends_with_the_timer),
         with_guest(time_stamps_move),
         with_guest(runstate_of_who_sleeps),
-        with_guest(any_reason_ends_it),
-        with_guest(reason_without_name),
-        with_guest(watchdog_without_time),
+        with_guest(any_shutdown_reason_ends_the_domain),
+        with_guest(shutdown_reason_has_8_bits),
+        with_guest(watchdog_without_time_is_refused),
         with_guest(other_vcpus_come_up),
         with_guest(vcpu_info_moves),
     };

@@ -47,7 +47,7 @@ static const char *told(void)
     return text;
 }
 
-static void what_guests_get(void **state)
+static void guest_gets_page_port_and_grant(void **state)
 {
     struct domain *d = introduced(1, 1);
     const struct start_info *si = guest_start_info(d);
@@ -66,7 +66,7 @@ static void what_guests_get(void **state)
     assert_int_equal(guest_start_info(service)->flags, 0);
 }
 
-static void without_service(void **state)
+static void without_a_service_there_is_no_store(void **state)
 {
     struct domain *d = guest_make(1, 1);
 
@@ -81,7 +81,7 @@ static void without_service(void **state)
     assert_int_equal(d->state, DOM_RUNNING);
 }
 
-static void lives_are_told(void **state)
+static void guests_lives_are_reported(void **state)
 {
     char line[64];
 
@@ -100,7 +100,7 @@ static void lives_are_told(void **state)
     assert_false(store_shutdown(1));
 }
 
-static void nothing_is_lost(void **state)
+static void reports_wait_for_room(void **state)
 {
     char expected[128];
 
@@ -127,7 +127,7 @@ static void nothing_is_lost(void **state)
 }
 
 /* Who was never introduced is not released. */
-static void short_lives(void **state)
+static void guest_that_was_not_introduced_is_not_released(void **state)
 {
     (void)state;
     while (console_has_room(service, 1))
@@ -140,7 +140,7 @@ static void short_lives(void **state)
 }
 
 /* A service that scribbles over its indices hears nothing, and that is all. */
-static void senseless_ring(void **state)
+static void bad_ring_indices_get_nothing(void **state)
 {
     (void)state;
     service->console_ring->in_cons = service->console_ring->in_prod + 5;
@@ -151,7 +151,7 @@ static void senseless_ring(void **state)
     assert_non_null(strstr(told(), "shutdown 1 poweroff\n"));
 }
 
-static void dies_first(void **state)
+static void service_may_die_before_guests(void **state)
 {
     struct domain *d = introduced(1, 1);
 
@@ -210,7 +210,7 @@ static void is_started_again(void **state)
 }
 
 /* A page that became a table, or went away, is not written to. */
-static void lost_pages(void **state)
+static void page_that_became_a_table_is_not_written(void **state)
 {
     struct domain *d = introduced(1, 1);
     uint64_t before;
@@ -224,7 +224,7 @@ static void lost_pages(void **state)
                                            offsetof(struct xenstore_domain_interface, error)));
 }
 
-static void ends_last(void **state)
+static void service_ends_with_the_last_guest(void **state)
 {
     (void)state;
     introduced(1, 1);
@@ -242,7 +242,7 @@ static int type(void)
 }
 
 /* What is typed never reaches the service; 's' and a digit on our own console do what they say. */
-static void keys(void **state)
+static void keys_never_reach_the_service(void **state)
 {
     (void)state;
     introduced(1, 1);
@@ -268,10 +268,17 @@ static void keys(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        with_service(what_guests_get), with_machine(without_service), with_service(lives_are_told),
-        with_service(nothing_is_lost), with_service(short_lives),     with_service(senseless_ring),
-        with_service(dies_first),      with_service(is_started_again), with_service(lost_pages),
-        with_service(ends_last),       with_service(keys),
+        with_service(guest_gets_page_port_and_grant),
+        with_machine(without_a_service_there_is_no_store),
+        with_service(guests_lives_are_reported),
+        with_service(reports_wait_for_room),
+        with_service(guest_that_was_not_introduced_is_not_released),
+        with_service(bad_ring_indices_get_nothing),
+        with_service(service_may_die_before_guests),
+        with_service(is_started_again),
+        with_service(page_that_became_a_table_is_not_written),
+        with_service(service_ends_with_the_last_guest),
+        with_service(keys_never_reach_the_service),
     };
 
     return cmocka_run_group_tests_name("service", tests, NULL, NULL);

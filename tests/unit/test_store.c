@@ -133,7 +133,7 @@ static uint32_t start(struct conn *c)
     return strtoul(body, NULL, 10);
 }
 
-static void values(void **state)
+static void values_are_kept(void **state)
 {
     (void)state;
     OK(ask(one, XS_WRITE, 0, "data/a|hello"));
@@ -167,7 +167,7 @@ static void values(void **state)
     BODY("F\0");
 }
 
-static void permissions(void **state)
+static void permissions_are_enforced(void **state)
 {
     (void)state;
     OK(ask(one, XS_WRITE, 0, "data/a|secret"));
@@ -201,7 +201,7 @@ static void permissions(void **state)
     assert_int_equal(accounts[2].nodes, 0);
 }
 
-static void bad_requests(void **state)
+static void bad_requests_are_refused(void **state)
 {
     static const char *const paths[] = {
         "", "data//a|", "data/|", "/local/domain/1/|", "da ta|", "a|b", "a", "a|b|",
@@ -241,7 +241,7 @@ static void bad_requests(void **state)
     OK(ask(two, XS_READ, 0, "data|"));
 }
 
-static void watches(void **state)
+static void watches_fire(void **state)
 {
     (void)state;
     OK(ask(one, XS_WATCH, 0, "data|tok|"));
@@ -278,7 +278,7 @@ static void watches(void **state)
 }
 
 /* A guest that does not read costs nothing more, and is told that it missed something. */
-static void events_wait(void **state)
+static void events_wait_for_a_guest_that_does_not_read(void **state)
 {
     (void)state;
     OK(ask(one, XS_SET_PERMS, 0, "data|r1|"));
@@ -296,7 +296,7 @@ static void events_wait(void **state)
     assert_true(conn_wants(two) > 0);
 }
 
-static void transactions(void **state)
+static void transaction_is_seen_whole_or_not(void **state)
 {
     uint32_t t, u;
 
@@ -343,7 +343,7 @@ static void transactions(void **state)
     FAILS("ENOENT", ask(one, XS_READ, t, "data/a|"));
 }
 
-static void conflicts(void **state)
+static void conflicting_transaction_must_retry(void **state)
 {
     uint32_t t;
 
@@ -379,7 +379,7 @@ static void conflicts(void **state)
     OK(ask(one, XS_READ, 0, "data/f/new|"));
 }
 
-static void quotas(void **state)
+static void quotas_limit_each_guest(void **state)
 {
     char text[3200];
     const char *err = NULL;
@@ -418,7 +418,7 @@ static void quotas(void **state)
 }
 
 /* The whole of a list that does not fit into one message. */
-static void long_lists(void **state)
+static void long_lists_come_in_parts(void **state)
 {
     unsigned got = 0, parts = 0, at = 0;
     char text[64], first[24];
@@ -460,7 +460,7 @@ static void *failing_malloc(size_t n)
 }
 
 /* Whatever allocation fails, there is an answer, and either all of it happened or nothing. */
-static void no_memory(void **state)
+static void without_memory_all_or_nothing_happens(void **state)
 {
     const char *err = "";
 
@@ -499,7 +499,7 @@ static unsigned pick(unsigned n)
 }
 
 /* Two guests count up one node in transactions that overlap as it happens: none is lost. */
-static void counting(void **state)
+static void overlapping_counters_lose_nothing(void **state)
 {
     struct conn *who[2];
     uint32_t tx[2] = { 0 };
@@ -606,7 +606,7 @@ static void random_request(struct conn *c)
         open[c->domid][pick(3)] = strtoul(body, NULL, 10);
 }
 
-static void fuzz(void **state)
+static void random_requests_keep_the_invariants(void **state)
 {
     const char *text = getenv("FUZZ_SEED"), *count = getenv("FUZZ_ITERATIONS");
 
@@ -648,9 +648,18 @@ static void fuzz(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        with_store(values),       with_store(permissions), with_store(bad_requests), with_store(watches),
-        with_store(events_wait),  with_store(transactions), with_store(conflicts),   with_store(quotas),
-        with_store(long_lists),   with_store(no_memory),   with_store(counting),     with_store(fuzz),
+        with_store(values_are_kept),
+        with_store(permissions_are_enforced),
+        with_store(bad_requests_are_refused),
+        with_store(watches_fire),
+        with_store(events_wait_for_a_guest_that_does_not_read),
+        with_store(transaction_is_seen_whole_or_not),
+        with_store(conflicting_transaction_must_retry),
+        with_store(quotas_limit_each_guest),
+        with_store(long_lists_come_in_parts),
+        with_store(without_memory_all_or_nothing_happens),
+        with_store(overlapping_counters_lose_nothing),
+        with_store(random_requests_keep_the_invariants),
     };
 
     return cmocka_run_group_tests_name("store", tests, NULL, NULL);

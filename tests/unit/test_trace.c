@@ -60,7 +60,7 @@ static const struct {
 static const uint64_t arguments[6] = { 0x1100000010, 0x2100000020, 0x3100000030, 0x4100000040, 0x5100000050,
                                        0x6100000060 };
 
-static void call_words(void **state)
+static void call_has_its_words(void **state)
 {
     (void)state;
     start(TRACE_HYPERCALL);
@@ -98,7 +98,7 @@ static void put_call(unsigned i, uint64_t op, uint64_t x, uint64_t y)
 }
 
 /* The real ones, with numbers that nobody serves, alone and as members of an array. */
-static void calls_and_results(void **state)
+static void call_has_its_result(void **state)
 {
     uint64_t *counts = hypercall_counts, versions = counts[17], refused = counts[63];
     long version;
@@ -162,7 +162,7 @@ static void check_copy(uint32_t event, uint64_t va, const uint8_t *bytes, size_t
     }
 }
 
-static void copies(void **state)
+static void copies_show_guest_memory(void **state)
 {
     static const size_t sizes[] = { 1, 2, 3, 4, 5, 7, 8, 19, 20, 21, 23, 24, 39, 40, 41, 1019, 1020, 1021, 1023, 1024,
                                     1025, 1044, 4096 };
@@ -190,7 +190,7 @@ static void copies(void **state)
     EXPECT_END();
 }
 
-static void copies_of_calls(void **state)
+static void copies_follow_their_call(void **state)
 {
     struct mmu_update u = { (mfn_of_va(SCRATCH) << PAGE_SHIFT) | MMU_MACHPHYS_UPDATE, m2p_table[mfn_of_va(SCRATCH)] };
     struct trap_info traps[2] = { { .vector = 6, .flags = 1, .cs = FLAT_KERNEL_CS64, .address = CODE } };
@@ -259,7 +259,7 @@ static struct cpu_user_regs *in_kernel(const void *code, size_t len)
     return r;
 }
 
-static void exceptions(void **state)
+static void exceptions_are_recorded(void **state)
 {
     static const struct { unsigned vector; uint32_t code; const char *insn; uint32_t word; } table[] = {
         { TRAP_DE, 0, "\xf7\xf0", 0 },
@@ -294,7 +294,7 @@ static void exceptions(void **state)
     assert_int_equal(a->state, DOM_RUNNING);
 }
 
-static void emulated_instructions(void **state)
+static void emulated_instructions_are_recorded(void **state)
 {
     static const struct { unsigned vector; uint32_t event; size_t len; const char *insn; } table[] = {
         { TRAP_GP, TRC_PV_EMULATE_PRIVOP, 3, "\x0f\x20\xc0\x90\x90" },          /* mov %cr0, %rax */
@@ -321,7 +321,7 @@ static void emulated_instructions(void **state)
     EXPECT_END();
 }
 
-static void stores_to_page_tables(void **state)
+static void stores_to_page_tables_are_recorded(void **state)
 {
     uint64_t table_va = FREE_PFN_VA, mapped = FREE_PFN_VA + PAGE_SIZE, l1 = PTE_MFN(slot_maddr(mapped));
     uint64_t slot_va = table_va + slot_maddr(mapped) % PAGE_SIZE, entry = pte_at(mapped);
@@ -347,7 +347,7 @@ static void stores_to_page_tables(void **state)
     EXPECT_END();
 }
 
-static void ldt_pages(void **state)
+static void ldt_page_faults_are_recorded(void **state)
 {
     struct mmuext_op op = { .cmd = MMUEXT_SET_LDT };
     uint64_t window = 0, pte = (mfn_of_va(FREE_PFN_VA) << PAGE_SHIFT) | RO_FLAGS;
@@ -377,7 +377,7 @@ static long op(unsigned cmd, void *arg, size_t len)
 }
 #define OP(cmd, s) assert_int_equal(op(EVTCHNOP_##cmd, &(s), sizeof(s)), 0)
 
-static void sends(void **state)
+static void sends_are_recorded(void **state)
 {
     struct evtchn_alloc_unbound alloc = { .dom = DOMID_SELF, .remote_dom = 1 };
     struct evtchn_bind_interdomain bind = { .remote_dom = 2 };
@@ -425,7 +425,7 @@ static void sends(void **state)
 
 /* What the hypervisor does for a guest that is not traced shows with nobody: not with the guest that it interrupts, and not
  * with idle. */
-static void of_others(void **state)
+static void work_for_untraced_guests_is_not_shown(void **state)
 {
     struct evtchn_bind_virq virq = { .virq = VIRQ_DEBUG };
 
@@ -451,7 +451,7 @@ static void of_others(void **state)
     EXPECT_END();
 }
 
-static void upcalls(void **state)
+static void upcalls_are_recorded(void **state)
 {
     struct evtchn_bind_ipi ipi = { .vcpu = 0 };
     struct vcpu *v = current;
@@ -484,7 +484,7 @@ static long sleep_call(void)
     return TRACED(__HYPERVISOR_sched_op, SCHEDOP_poll, SCRATCH);
 }
 
-static void runstates(void **state)
+static void runstates_are_recorded(void **state)
 {
     (void)state;
     start(TRACE_HYPERCALL);             /* said whatever else is */
@@ -501,7 +501,7 @@ static void runstates(void **state)
     EXPECT_END();
 }
 
-static void switches(void **state)
+static void switches_are_recorded(void **state)
 {
     (void)state;
     start(TRACE_SCHED);
@@ -518,7 +518,7 @@ static void switches(void **state)
 }
 
 /* --- The rest --------------------------------------------------------------------------------------------------------- */
-static void domains(void **state)
+static void domains_are_recorded(void **state)
 {
     uint32_t name[5] = { 0 };
     struct domain *c;
@@ -546,7 +546,7 @@ static void domains(void **state)
 }
 
 /* The hypervisor's own counts, of all that were counted and of no other. */
-static void counters(void **state)
+static void counters_end_the_trace(void **state)
 {
     (void)state;
     trace_boot((struct trace_config){ .size = 64 << 10, .lines = 32, .wanted = true });
@@ -569,10 +569,21 @@ static void counters(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        with_trace(call_words), with_trace(calls_and_results), with_trace(copies), with_trace(copies_of_calls),
-        with_trace(exceptions), with_trace(emulated_instructions), with_trace(stores_to_page_tables),
-        with_trace(ldt_pages), with_trace(sends), with_trace(of_others), with_trace(upcalls), with_trace(runstates),
-        with_trace(switches), with_trace(domains), with_trace(counters),
+        with_trace(call_has_its_words),
+        with_trace(call_has_its_result),
+        with_trace(copies_show_guest_memory),
+        with_trace(copies_follow_their_call),
+        with_trace(exceptions_are_recorded),
+        with_trace(emulated_instructions_are_recorded),
+        with_trace(stores_to_page_tables_are_recorded),
+        with_trace(ldt_page_faults_are_recorded),
+        with_trace(sends_are_recorded),
+        with_trace(work_for_untraced_guests_is_not_shown),
+        with_trace(upcalls_are_recorded),
+        with_trace(runstates_are_recorded),
+        with_trace(switches_are_recorded),
+        with_trace(domains_are_recorded),
+        with_trace(counters_end_the_trace),
     };
 
     return cmocka_run_group_tests_name("trace", tests, NULL, NULL);

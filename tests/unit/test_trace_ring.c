@@ -65,7 +65,7 @@ static void busy(void)
 }
 
 /* No ring; or one that was asked for, as it came out of the allocator, and which nobody else gets. */
-static void off_is_nothing(void **state)
+static void trace_off_writes_nothing(void **state)
 {
     uint64_t free = nr_free_frames();
     size_t said;
@@ -97,7 +97,7 @@ static void off_is_nothing(void **state)
 }
 
 /* --- Blocks ----------------------------------------------------------------------------------------------------------- */
-static void header_says_where(void **state)
+static void header_says_where_the_ring_is(void **state)
 {
     const struct trace_header *h = &trace_header;
 
@@ -121,7 +121,7 @@ static void header_says_where(void **state)
 }
 
 /* Seven words are the longest record: as many as fit in what the first two leave, and not one more. */
-static void wraps_and_counts(void **state)
+static void ring_wraps_and_counts_losses(void **state)
 {
     const unsigned per_block = (BLOCK_ROOM - BEGIN_BYTES) / WIDE_BYTES;
     const unsigned in_first = (BLOCK_ROOM - BEGIN_BYTES - 4 * 4) / WIDE_BYTES;  /* a record of the classes as well */
@@ -168,7 +168,7 @@ static void wraps_and_counts(void **state)
 }
 
 /* Records of all lengths: none of them ever crosses a block's end, and none is lost on a reader who keeps up. */
-static void all_lengths(void **state)
+static void records_of_all_lengths_fit(void **state)
 {
     static const uint32_t words[7] = { 1, 2, 3, 4, 5, 6, 7 };
     static const uint8_t bytes[64];
@@ -258,7 +258,7 @@ static void __attribute__((no_sanitize("address", "undefined"))) step(bool on)
     __builtin_ia32_writeeflags_u64(on ? flags | 0x100 : flags & ~0x100ul);
 }
 
-static void believable_at_any_instant(void **state)
+static void ring_is_readable_at_any_instant(void **state)
 {
     static const uint64_t args[6] = { 1, 2, 3, 4, 5, 6 };
     struct sigaction act = { .sa_handler = look }, old;
@@ -391,7 +391,7 @@ static void add_module(const void *data, size_t size, const char *string)
     strcpy(m->string, string);
 }
 
-static void modules_have_words(void **state)
+static void module_words_choose_classes(void **state)
 {
     static struct tiny_elf kernel;
 
@@ -418,7 +418,7 @@ static void modules_have_words(void **state)
 }
 
 /* The ring of a module's own trace= is no part of what guests without mem= share. */
-static void the_ring_is_no_guests(void **state)
+static void ring_is_not_in_guests_shares(void **state)
 {
     const uint64_t ring = (1 << 20) / PAGE_SIZE;        /* the least that changes a share */
     static struct tiny_elf kernel;
@@ -476,7 +476,7 @@ static void the_key_toggles(void **state)
 }
 
 /* A call that has begun when it is switched off has no result; one that had not begun when it is switched on, neither. */
-static void switched_in_the_middle(void **state)
+static void trace_may_be_switched_during_a_call(void **state)
 {
     uint64_t begin;
 
@@ -491,7 +491,7 @@ static void switched_in_the_middle(void **state)
 }
 
 /* --- Memory ----------------------------------------------------------------------------------------------------------- */
-static void no_memory(void **state)
+static void without_memory_there_is_no_trace(void **state)
 {
     (void)state;
     host_take_all_but(15);              /* the smallest ring has sixteen frames */
@@ -511,7 +511,7 @@ static void no_memory(void **state)
 }
 
 /* The machine's RAM is in pieces of 1 MiB: that is what there is of 16. */
-static void a_smaller_ring(void **state)
+static void ring_shrinks_to_what_is_free(void **state)
 {
     uint64_t free = nr_free_frames();
 
@@ -529,7 +529,7 @@ static void a_smaller_ring(void **state)
 }
 
 /* Sizes between two powers of two are cut to the lower one; what is too small is as large as it has to be. */
-static void odd_sizes(void **state)
+static void ring_sizes_are_rounded_down(void **state)
 {
     static const struct { uint64_t bytes; unsigned blocks; } table[] = {
         { 0, 4 }, { 65536, 4 }, { 131071, 4 }, { 131072, 8 }, { 200000, 8 }, { 1 << 20, 64 },
@@ -708,7 +708,7 @@ static void shows_late_results(void **state)
 }
 
 /* --- Another port ------------------------------------------------------------------------------------------------------ */
-static void sink_words(void **state)
+static void sink_words_are_parsed(void **state)
 {
     static const struct { const char *value; bool ok; } table[] = {
         { "debugcon", true }, { "debugcon,0x402", true }, { "com2", true }, { "com1,0x3e8", false }, { "com2,", false },
@@ -723,7 +723,7 @@ static void sink_words(void **state)
 }
 
 /* The bytes are a trace file: windows of whole records, the same as a reader of the ring saw, from first to last. */
-static void sink_is_a_file(void **state)
+static void sink_output_is_a_trace_file(void **state)
 {
     size_t at = 0, windows = 0;
     uint64_t records = 0, clocks = 0, total;
@@ -773,14 +773,28 @@ static void sink_is_a_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        with_trace(off_is_nothing),     /* first: its second ring is one from boot, as those later are not */
-        with_trace(header_says_where), with_trace(wraps_and_counts), with_trace(all_lengths),
-        with_trace(believable_at_any_instant), with_trace(nothing_is_read_back), with_trace(parses_words),
-        with_trace(each_domain_has_its_own), with_trace(modules_have_words), with_trace(the_ring_is_no_guests),
-        with_trace(the_key_toggles), with_trace(switched_in_the_middle), with_trace(no_memory),
-        with_trace(a_smaller_ring), with_trace(odd_sizes),
-        with_trace(shows_lines), with_trace(shows_the_youngest), with_trace(shows_late_results),
-        with_trace(sink_words), with_trace(sink_is_a_file), with_trace(a_panic_shows_it),
+        with_trace(trace_off_writes_nothing),
+        /* first: its second ring is one from boot,
+        as those later are not */ with_trace(header_says_where_the_ring_is),
+        with_trace(ring_wraps_and_counts_losses),
+        with_trace(records_of_all_lengths_fit),
+        with_trace(ring_is_readable_at_any_instant),
+        with_trace(nothing_is_read_back),
+        with_trace(parses_words),
+        with_trace(each_domain_has_its_own),
+        with_trace(module_words_choose_classes),
+        with_trace(ring_is_not_in_guests_shares),
+        with_trace(the_key_toggles),
+        with_trace(trace_may_be_switched_during_a_call),
+        with_trace(without_memory_there_is_no_trace),
+        with_trace(ring_shrinks_to_what_is_free),
+        with_trace(ring_sizes_are_rounded_down),
+        with_trace(shows_lines),
+        with_trace(shows_the_youngest),
+        with_trace(shows_late_results),
+        with_trace(sink_words_are_parsed),
+        with_trace(sink_output_is_a_trace_file),
+        with_trace(a_panic_shows_it),
     };
 
     return cmocka_run_group_tests_name("trace ring", tests, NULL, NULL);

@@ -87,7 +87,7 @@ static void check_frame(uint64_t top, const uint64_t *want, unsigned n)
     assert_int_equal(d->state, DOM_RUNNING);
 }
 
-static void page_fault_in_the_kernel(void **state)
+static void page_fault_in_the_kernel_pushes_its_frame(void **state)
 {
     (void)state;
     in_kernel();
@@ -100,7 +100,7 @@ static void page_fault_in_the_kernel(void **state)
     assert_int_equal(v->info->evtchn_upcall_mask, 1);   /* its entry says so */
 }
 
-static void page_fault_in_user_mode(void **state)
+static void page_fault_in_user_mode_enters_the_kernel(void **state)
 {
     (void)state;
     in_user();
@@ -111,7 +111,7 @@ static void page_fault_in_user_mode(void **state)
                 0x246 | EFLAGS_TF | EFLAGS_AC | EFLAGS_NT, USER_STACK, 0x2b }, 8);
 }
 
-static void trap_with_events_masked(void **state)
+static void trap_frame_keeps_the_event_mask(void **state)
 {
     (void)state;
     in_kernel();
@@ -126,7 +126,7 @@ static void trap_with_events_masked(void **state)
     assert_int_equal(v->info->evtchn_upcall_mask, 1);
 }
 
-static void event_upcall(void **state)
+static void event_upcall_pushes_its_frame(void **state)
 {
     (void)state;
     in_kernel();
@@ -141,7 +141,7 @@ static void event_upcall(void **state)
     assert_int_equal(r->rip, 1);
 }
 
-static void failsafe_callback(void **state)
+static void failsafe_callback_gets_the_selectors(void **state)
 {
     (void)state;
     in_user();
@@ -151,7 +151,7 @@ static void failsafe_callback(void **state)
     assert_int_equal(r->rip, HANDLER(2));
 }
 
-static void system_call(void **state)
+static void system_call_enters_the_kernel(void **state)
 {
     (void)state;
     in_user();
@@ -164,7 +164,7 @@ static void system_call(void **state)
 }
 
 /* The frame has the user's DF, the handler a clear one; without a callback it is an undefined instruction, DF and all. */
-static void system_call_with_df(void **state)
+static void system_call_clears_df_for_the_handler(void **state)
 {
     (void)state;
     v->callback[CB_SYSCALL32] = HANDLER(5);
@@ -190,7 +190,7 @@ static void system_call_with_df(void **state)
     assert_int_equal(r->rflags & EFLAGS_DF, EFLAGS_DF);
 }
 
-static void software_interrupts(void **state)
+static void software_interrupt_has_no_error_code(void **state)
 {
     (void)state;
     guest_put(GUEST_BASE + 0x42, "\xcd\x80\xcd\x81", 4);
@@ -209,7 +209,7 @@ static void software_interrupts(void **state)
 
 /* No error code, not even where the exception of that number has one; the gate's DPL counts but for the system call's
  * vector, and the kernel is ring 1 against it, with architectural_iopl as well. */
-static void software_interrupt_gates(void **state)
+static void software_interrupt_obeys_its_gate(void **state)
 {
     struct trap_info traps[3] = {
         { .vector = TRAP_PF, .flags = 3, .cs = FLAT_KERNEL_CS64, .address = HANDLER(TRAP_PF) },
@@ -239,7 +239,7 @@ static void software_interrupt_gates(void **state)
     assert_int_equal(r->rip, HANDLER(TRAP_GP));
 }
 
-static void trap_table_of_any_length(void **state)
+static void trap_table_may_have_any_length(void **state)
 {
     static struct trap_info traps[601];
 
@@ -251,7 +251,7 @@ static void trap_table_of_any_length(void **state)
     assert_int_equal(v->traps[0x21].address, HANDLER(1));
 }
 
-static void callbacks_that_cannot_be(void **state)
+static void callback_that_is_no_address_is_ignored(void **state)
 {
     (void)state;
     assert_int_equal(hcall(__HYPERVISOR_set_callbacks, HANDLER(7), 1ull << 63, HANDLER(8)), 0);
@@ -261,7 +261,7 @@ static void callbacks_that_cannot_be(void **state)
 }
 
 /* Lost, as the handler that comes later shows; and nothing keeps the vCPU from sleeping. */
-static void nmi_without_a_handler(void **state)
+static void nmi_without_a_handler_is_dropped(void **state)
 {
     (void)state;
     in_kernel();
@@ -302,7 +302,7 @@ static void held_back(void)
     v->info->evtchn_upcall_pending = 0;
 }
 
-static void debug_trap_of_mov_ss(void **state)
+static void debug_trap_of_mov_ss_is_held_back(void **state)
 {
     uint64_t flags = 0x346;
 
@@ -361,7 +361,7 @@ static void debug_trap_of_mov_ss_is_dropped(void **state)
 }
 
 /* Not held back: another instruction, another operand, a CPU that is right. */
-static void debug_trap_that_is_not_early(void **state)
+static void debug_trap_that_is_not_early_is_delivered(void **state)
 {
     (void)state;
     watch_the_stack_selector("\x8b\x10\x90", 3);       /* mov (%rax), %edx */
@@ -510,21 +510,21 @@ static void a_crash_is_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        with_guest(page_fault_in_the_kernel),
-        with_guest(page_fault_in_user_mode),
-        with_guest(trap_with_events_masked),
-        with_guest(event_upcall),
-        with_guest(failsafe_callback),
-        with_guest(system_call),
-        with_guest(system_call_with_df),
-        with_guest(software_interrupts),
-        with_guest(software_interrupt_gates),
-        with_guest(trap_table_of_any_length),
-        with_guest(callbacks_that_cannot_be),
-        with_guest(nmi_without_a_handler),
-        with_guest(debug_trap_of_mov_ss),
+        with_guest(page_fault_in_the_kernel_pushes_its_frame),
+        with_guest(page_fault_in_user_mode_enters_the_kernel),
+        with_guest(trap_frame_keeps_the_event_mask),
+        with_guest(event_upcall_pushes_its_frame),
+        with_guest(failsafe_callback_gets_the_selectors),
+        with_guest(system_call_enters_the_kernel),
+        with_guest(system_call_clears_df_for_the_handler),
+        with_guest(software_interrupt_has_no_error_code),
+        with_guest(software_interrupt_obeys_its_gate),
+        with_guest(trap_table_may_have_any_length),
+        with_guest(callback_that_is_no_address_is_ignored),
+        with_guest(nmi_without_a_handler_is_dropped),
+        with_guest(debug_trap_of_mov_ss_is_held_back),
         with_guest(debug_trap_of_mov_ss_is_dropped),
-        with_guest(debug_trap_that_is_not_early),
+        with_guest(debug_trap_that_is_not_early_is_delivered),
         with_guest(iret_to_user_and_back),
         with_guest(iret_within_the_kernel),
         with_guest(bad_stacks_crash_the_domain),

@@ -66,7 +66,7 @@ static long result_of(unsigned member)
 }
 
 /* Each update validates one table of 512 writable entries and drops another. */
-static void toggling_a_slot_between_full_tables(void **state)
+static void toggling_a_slot_is_preempted(void **state)
 {
     uint64_t entry = mfn_of_va(FREE_PFN_VA) << PAGE_SHIFT | PTE_P | PTE_RW;
     mfn_t full[2] = { table_of(entry), table_of(entry) }, l2 = table_of(0);
@@ -88,7 +88,7 @@ static void toggling_a_slot_between_full_tables(void **state)
 }
 
 /* Tables that are refused at their last entry are as much work. */
-static void pinning_what_is_refused(void **state)
+static void refused_pins_are_preempted(void **state)
 {
     mfn_t full = table_of(mfn_of_va(FREE_PFN_VA) << PAGE_SHIFT | PTE_P | PTE_RW);
     struct mmuext_op pin = { .cmd = MMUEXT_PIN_L1_TABLE, .arg1.mfn = full };
@@ -136,7 +136,7 @@ static int alloc_port(void)
 
 /* As when a guest has set LINKED in all its words: nothing can be opened, which must be told without looking at all of
  * them; and one that the guest takes off its queue is found, though not at once. */
-static void opening_a_port_when_all_are_busy(void **state)
+static void search_for_a_free_port_is_preempted(void **state)
 {
     struct evtchn_close close;
     int port;
@@ -178,9 +178,9 @@ int main(void)
 {
 #define with_guest(test) cmocka_unit_test_setup_teardown(test, one_guest, machine_down)
     const struct CMUnitTest tests[] = {
-        with_guest(toggling_a_slot_between_full_tables),
-        with_guest(pinning_what_is_refused),
-        with_guest(opening_a_port_when_all_are_busy),
+        with_guest(toggling_a_slot_is_preempted),
+        with_guest(refused_pins_are_preempted),
+        with_guest(search_for_a_free_port_is_preempted),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
