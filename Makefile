@@ -117,6 +117,7 @@ iso: $(ISO)
 # --- Running ----------------------------------------------------------------------------------------------
 RUN = tools/paragon-run $(if $(filter esp,$(BOOT)),--esp $(ESP),--iso $(ISO)) --accel $(ACCEL) --cpu $(CPU) \
       --mem $(MEM) --firmware $(FIRMWARE) $(if $(TIMEOUT),--timeout $(TIMEOUT)) $(if $(YOURS),--raw) \
+      $(if $(filter crash,$(ENTRY)),--expect-crash 1) \
       $(if $(JUNIT),--junit $(JUNIT))
 run: $(ISO)
 	@echo 'make trace instead of make run shows every hypercall, as strace would'
