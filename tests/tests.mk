@@ -27,6 +27,10 @@ lint: docs-check
 docs-check: | deps
 	$(call say,DOCS,README.md docs)
 	$(Q)python3 -B tests/lint/docs.py
+	$(Q)mkdir -p $(BUILD) && cp docs/hypercalls.md $(BUILD)/hypercalls.md
+	$(Q)python3 -B tools/abi.py common/abi.def --docs $(BUILD)/hypercalls.md
+	$(Q)cmp -s docs/hypercalls.md $(BUILD)/hypercalls.md || \
+	    { echo "docs/hypercalls.md: not what common/abi.def says: make docs writes it anew" >&2; exit 1; }
 docs: | deps
 	$(Q)python3 -B tools/abi.py common/abi.def --docs docs/hypercalls.md
 	$(Q)python3 -B tests/lint/docs.py --write

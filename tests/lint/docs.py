@@ -4,7 +4,7 @@
 docs.py [--write] [ROOT]. Of code in the text (`spans` and indented blocks) it checks paths of the tree, targets and variables
 of make, identifiers of C, and names with hyphens; besides that links, the hypervisor's options and keys (those that exist are
 documented, and the other way round), and the length of README.md. --write brings the generated parts up to date first: they
-stand between `<!-- generated: NAME ... -->` and `<!-- end -->`. Not here: the table of hypercalls, which the build writes.
+stand between `<!-- generated: NAME ... -->` and `<!-- end -->`. Not here: docs/hypercalls.md, which tools/abi.py writes.
 Exit status 1, with a line for each fault.
 """
 
