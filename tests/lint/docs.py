@@ -112,8 +112,8 @@ def word_faults(tree, path):
 
 
 def table(text, name, pattern):
-    """What pattern finds in the initializer of the array of that name."""
-    found = re.search(rf"\b{name}\[\] = \{{(.*?)^\}};", text, re.S | re.M)
+    """What pattern finds in the initializer of the array of structures of that name."""
+    found = re.search(rf"^\}} {name}\[\] = \{{(.*?)^\}};", text, re.S | re.M)
     return set(re.findall(pattern, found[1], re.M)) if found else set()
 
 
@@ -122,9 +122,10 @@ def option_faults(tree):
     text = tree.texts["docs/booting.md"]
     first = [SPAN.findall(line.split("|")[1]) for line in text.splitlines() if line.startswith("| `")]
     documented = {re.split("[=]", name)[0] for names in first for name in names}
-    options = table(tree.texts["xen/boot/options.c"], "table", r'^    \{ "(\w+)"')
-    words = table(tree.texts["xen/boot/modules.c"], "words", r'\{ "(\w+)="') | {"service"}
-    keys = table(tree.texts["xen/core/input.c"], "keys", r"^    \{ '(\w)'")
+    source = "\n".join(text for path, text in tree.texts.items() if path.startswith("xen/"))
+    options = table(source, "table", r'^    \{ "(\w+)"')
+    words = table(source, "words", r'\{ "(\w+)="') | {"service"}
+    keys = table(source, "keys", r"^    \{ '(\w)'")
     for kind, names in (("option", options), ("word of a module", words), ("key", keys)):
         if len(names) < 2:
             yield "docs/booting.md", f"tests/lint/docs.py finds no {kind} in the source any more"

@@ -69,7 +69,7 @@ class Docs(unittest.TestCase):
         self.assertIn("key R is not there", self.found("docs/booting.md", drop("| `R`")))
         self.assertIn("word of a module vcpus is not there", self.found("docs/booting.md", drop("| `vcpus")))
         self.assertIn("knows no such option", self.adding("\n| `turbo=on` | |", "docs/booting.md"))
-        self.assertIn("no such option", self.found("xen/boot/options.c", lambda t: t.replace('{ "noreboot"', '{ "noreebot"')))
+        self.assertIn("no such option", self.found("xen/boot/cmdline.c", lambda t: t.replace('{ "noreboot"', '{ "noreebot"')))
 
     def test_generated_parts(self):
         stale = "is not current: make docs"
