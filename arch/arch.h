@@ -17,7 +17,6 @@
 #define ARCH_ARCH_H
 
 #include "common/compiler.h"
-#include "xen/core/abi.h"
 #include "xen/core/types.h"
 #include "arch_cpu.h"
 

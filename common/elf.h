@@ -1,4 +1,4 @@
-/* ELF64 files in memory: their load segments, notes, sections and symbols, every bound checked once, here. Knows
+/* ELF64 files in memory: their load segments, notes and sections, every bound checked once, here. Knows
  * nothing of what the notes mean. The file is not changed and must stay where it is. */
 #ifndef COMMON_ELF_H
 #define COMMON_ELF_H
@@ -28,14 +28,6 @@ struct elf_note {
     uint32_t desc_len;
 };
 
-/* What a BSD kernel finds behind itself when it asks for its symbols: an image of an ELF file that has nothing but
- * them, made as Xen makes it, with the number of its bytes in front (elf_symbols.c draws it). */
-#define ELF_SYMBOLS_HEAD 260u
-struct elf_symbols {
-    uint64_t bytes;                     /* of all; a multiple of 8; 0: the file has no symbols */
-    struct elf64_shdr table, strings;   /* as in the file; both lie inside it */
-};
-
 bool elf_magic(const void *data, uint64_t size);
 /* NULL, or why this is no ELF64 x86-64 program that could be loaded. */
 const char *elf_parse(struct elf_file *e, const void *data, uint64_t size);
@@ -51,13 +43,5 @@ const char *elf_text(const struct elf_file *e, const void *p);
 const char *elf_section(const struct elf_file *e, const char *name, uint64_t *len);
 /* Section header i, below shnum. */
 struct elf64_shdr elf_section_header(const struct elf_file *e, unsigned i);
-
-/* NULL, or why the symbols of this file cannot be loaded. */
-const char *elf_symbols_find(const struct elf_file *e, struct elf_symbols *s);
-/* Where the table and the strings go, counted from the start of all. */
-uint64_t elf_symbols_table_at(void);
-uint64_t elf_symbols_strings_at(const struct elf_symbols *s);
-/* Writes what stands before them, at the start of all. */
-void elf_symbols_head(const struct elf_file *e, const struct elf_symbols *s, uint8_t head[ELF_SYMBOLS_HEAD]);
 
 #endif

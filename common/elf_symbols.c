@@ -9,6 +9,7 @@
  *
  * Called by the loader of kernels (xen/boot/image.c, xen/boot/build.c). */
 #include "common/elf.h"
+#include "common/elf_symbols.h"
 #include "common/string.h"
 
 #define SECTIONS 3u                     /* none, symbols, strings */

@@ -7,6 +7,7 @@
 #include "xen/core/alloc.h"
 #include "xen/core/console.h"
 #include "xen/core/domain.h"
+#include "xen/core/domain_list.h"
 #include "xen/core/irqsoff.h"
 #include "xen/core/log.h"
 #include "xen/core/options.h"

@@ -6,6 +6,7 @@
 #include "arch/arch.h"
 #include "host.h"
 #include "xen/core/domain.h"
+#include "xen/core/domain_list.h"
 #include "xen/core/options.h"
 #include "xen/core/sched.h"
 #include "xen/core/time.h"

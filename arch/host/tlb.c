@@ -4,7 +4,9 @@
 #include <string.h>
 #include "arch/arch.h"
 #include "host.h"
+#include "xen/core/alloc.h"
 #include "xen/core/domain.h"
+#include "xen/core/domain_list.h"
 #include "xen/core/frame.h"
 #include "xen/core/sched.h"
 #include "xen/core/walk.h"

@@ -2,9 +2,12 @@
  * that takes is read: RSDP, RSDT or XSDT, FADT, and the two numbers of \_S5 in the DSDT. Where these do not work, the
  * firmware's own reset is tried. */
 #include "common/string.h"
+#include "arch/x86_64/acpi.h"
 #include "arch/x86_64/cpu.h"
+#include "arch/x86_64/efi_runtime.h"
 #include "xen/boot/boot_info.h"
 #include "xen/core/log.h"
+#include "arch/x86_64/efi_runtime.h"
 
 struct rsdp {
     char signature[8];

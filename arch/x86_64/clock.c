@@ -1,8 +1,11 @@
 /* Owns the machine's clocks: the one-shot timer (of lapic.c), the TSC's rate, the CMOS date. The legacy interrupt
  * controllers are masked for good: nothing here uses them. Rates are measured once against the PIT, for few milliseconds:
  * every instruction spent here is a guest's boot time. */
+#include "arch/x86_64/acpi.h"
+#include "arch/x86_64/clock.h"
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/lapic.h"
+#include "arch/x86_64/nmi.h"
 #include "xen/boot/boot_info.h"
 #include "xen/core/bug.h"
 #include "xen/core/options.h"

@@ -2,12 +2,15 @@
  * is no better way. They are called where they lie: on a root of their own that has the firmware's ranges mapped 1:1 in the
  * half of the guests, and ours as every root has it. Nothing of them is trusted to work: a fault in there is a panic like
  * any other, and they are not called again. */
+#include "arch/x86_64/boot.h"
 #include "arch/x86_64/cpu.h"
-#include "arch/x86_64/vcpu.h"
+#include "arch/x86_64/efi_runtime.h"
+#include "arch/x86_64/segments.h"
 #include "xen/boot/boot_info.h"
 #include "xen/core/alloc.h"
 #include "xen/core/log.h"
 #include "xen/core/walk.h"
+#include "arch/x86_64/efi_runtime.h"
 
 /* UEFI 2.10, 4.5.1: the header, then one pointer per service. */
 struct runtime_table {

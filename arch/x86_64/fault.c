@@ -1,7 +1,9 @@
 /* Owns faults that entry.S hands over: those of a guest go up to xen/pv/traps.c; those of our own are mended by the exception
  * table, or are the end. NMI and machine check are nmi.c's. */
 #include "arch/x86_64/cpu.h"
-#include "arch/x86_64/trap.h"
+#include "arch/x86_64/efi_runtime.h"
+#include "arch/x86_64/fault.h"
+#include "arch/x86_64/segments.h"
 #include "xen/core/bug.h"
 #include "xen/core/domain.h"
 #include "xen/core/log.h"
@@ -10,6 +12,7 @@
 #include "xen/cpu/upcall.h"
 #include "xen/pv/desc.h"
 #include "xen/pv/traps.h"
+#include "arch/x86_64/efi_runtime.h"
 
 struct extable_entry {
     int32_t from, to, fixup;        /* relative to their own address */

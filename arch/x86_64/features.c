@@ -2,7 +2,8 @@
  * off: QEMU 7.2 checks a ring-3 IRET as a supervisor access, and guests would die of it. CR4.PGE stays off: guests' global
  * entries must not outlive a root. */
 #include "arch/x86_64/cpu.h"
-#include "arch/x86_64/trap.h"
+#include "arch/x86_64/fault.h"
+#include "arch/x86_64/features.h"
 #include "arch/x86_64/lapic.h"
 #include "xen/core/log.h"
 #include "xen/core/options.h"

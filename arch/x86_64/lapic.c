@@ -4,7 +4,9 @@
  * and leaving it is #GP then: so it stays on. Below a hypervisor it is switched on by us, because an MSR is an exit that
  * needs no instruction to be decoded. On a bare machine that firmware left in xAPIC mode, it stays so: some firmware's
  * own code (SMM) needs the page. */
+#include "arch/x86_64/boot.h"
 #include "arch/x86_64/cpu.h"
+#include "arch/x86_64/features.h"
 #include "arch/x86_64/lapic.h"
 #include "xen/core/walk.h"
 

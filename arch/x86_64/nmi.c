@@ -3,10 +3,13 @@
  * comes only where the hypervisor lets it. A machine check after which the CPU cannot go on is a panic, whose lines need no
  * lock. */
 #include "arch/x86_64/cpu.h"
-#include "arch/x86_64/trap.h"
-#include "common/printf.h"
+#include "arch/x86_64/fault.h"
+#include "arch/x86_64/features.h"
+#include "arch/x86_64/nmi.h"
+#include "arch/x86_64/symbols.h"
 #include "xen/core/log.h"
 #include "xen/core/time.h"
+#include "common/printf.h"
 
 #define LINE_INTERVAL_NS 1000000000ull  /* one line in this time, however many there are */
 

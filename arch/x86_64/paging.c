@@ -4,7 +4,11 @@
  * Boot memory is taken from the upper end of the loader's RAM ranges below 4 GiB, which boot.S has mapped, around the
  * modules; what is left goes to the free lists without being touched. */
 #include "common/string.h"
+#include "arch/x86_64/boot.h"
 #include "arch/x86_64/cpu.h"
+#include "arch/x86_64/efi_runtime.h"
+#include "arch/x86_64/features.h"
+#include "arch/x86_64/paging.h"
 #include "arch/x86_64/vcpu.h"
 #include "xen/boot/boot_info.h"
 #include "xen/core/alloc.h"
@@ -13,6 +17,7 @@
 #include "xen/core/frame.h"
 #include "xen/core/sched.h"
 #include "xen/core/walk.h"
+#include "arch/x86_64/efi_runtime.h"
 
 #define BOOT_MAPPED (4ull << 30)
 #define LARGE_PAGE (2ull << 20)

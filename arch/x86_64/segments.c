@@ -5,11 +5,14 @@
  * reserved_gdt. While nothing of a guest is loaded, it points 14 pages below reserved_gdt itself: only selectors of the
  * reserved page are used then. */
 #include "common/string.h"
+#include "arch/x86_64/boot.h"
 #include "arch/x86_64/cpu.h"
-#include "arch/x86_64/trap.h"
+#include "arch/x86_64/features.h"
+#include "arch/x86_64/segments.h"
 #include "arch/x86_64/vcpu.h"
 #include "xen/core/alloc.h"
 #include "xen/core/domain.h"
+#include "xen/core/domain_list.h"
 #include "xen/core/walk.h"
 
 struct tss {

@@ -1,6 +1,7 @@
 /* Owns the 16550 of the console: polled, never waited for, COM1 and 115200 8n1 unless com1= says otherwise; and the
  * port of the trace, if it has one. */
 #include "arch/x86_64/cpu.h"
+#include "arch/x86_64/serial.h"
 
 #define IIR(port) ((uint16_t)((port) + 2))
 #define LSR(port) ((uint16_t)((port) + 5))

@@ -1,7 +1,8 @@
 /* Owns names for addresses of our own text, from the table that the link makes, and the stack trace of a panic. Without
  * frame pointers the trace is every word on the stack that points into the text: some may be stale. */
-#include "arch/x86_64/cpu.h"
-#include "arch/x86_64/trap.h"
+#include "arch/arch.h"
+#include "arch/x86_64/segments.h"
+#include "arch/x86_64/symbols.h"
 #include "xen/core/log.h"
 
 extern const uint32_t ksym_count, ksym_offsets[], ksym_names[];

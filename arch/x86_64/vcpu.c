@@ -3,9 +3,13 @@
  * changes them without telling. */
 #include "common/string.h"
 #include "arch/x86_64/cpu.h"
+#include "arch/x86_64/features.h"
+#include "arch/x86_64/paging.h"
+#include "arch/x86_64/segments.h"
 #include "arch/x86_64/vcpu.h"
 #include "xen/core/alloc.h"
 #include "xen/core/domain.h"
+#include "xen/core/domain_list.h"
 #include "xen/core/sched.h"
 
 void switch_stack(uint64_t *save_sp, uint64_t load_sp);

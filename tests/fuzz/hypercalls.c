@@ -14,6 +14,7 @@
 #include "trace_reader.h"
 #include "xen/core/alloc.h"
 #include "xen/core/domain.h"
+#include "xen/core/domain_list.h"
 #include "xen/core/frame.h"
 #include "xen/core/lock.h"
 #include "xen/core/sched.h"

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Checks that calls and includes go down the rooms of xen/, and that no files call each other in a circle.
+"""Checks that calls and includes go down the rooms of xen/, that no files call each other in a circle, and that a header
+declares what one file defines.
 
     rooms.py OBJECTS    the folder with the objects of xen/, one for each .c
 
@@ -114,9 +115,27 @@ def check_includes(root):
     return problems
 
 
+# Headers of more than one file; may only shrink.
+SHARED_HEADERS = ("xen/pv/evtchn_table.h", "xen/pv/grant.h", "xen/pv/hypercalls.h", "xen/pv/memory.h")
+PROTOTYPE = re.compile(r"^(?!static|typedef|#|\s|/)[^(;{]*?\b(\w+)\([^;{]*\)[^;{]*;", re.M)
+
+
+def check_headers(objects):
+    """A header declares what one file defines."""
+    defined, _ = symbols(o for o in objects.rglob("*.o") if pathlib.Path("xen", o.relative_to(objects)).with_suffix(".c").exists())
+    problems = []
+    for path in sorted(pathlib.Path("xen").rglob("*.h")):
+        text = re.sub(r"/\*.*?\*/", "", path.read_text(), flags=re.S)
+        files = {defined[name].stem for name in PROTOTYPE.findall(text) if name in defined}
+        if (len(files) > 1) != (str(path) in SHARED_HEADERS):
+            problems.append(f"{path} declares functions of {', '.join(sorted(files))}")
+    return problems
+
+
 def main():
     problems, objects = check_calls(pathlib.Path(sys.argv[1]))
     problems += check_includes(pathlib.Path("xen"))
+    problems += check_headers(pathlib.Path(sys.argv[1]))
     for p in problems:
         print(f"rooms: {p}", file=sys.stderr)
     if objects == 0:

@@ -5,6 +5,7 @@
 #include "arch/arch.h"
 #include "model.h"
 #include "support.h"
+#include "xen/core/alloc.h"
 #include "xen/core/frame.h"
 #include "xen/core/walk.h"
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include "arch/arch.h"
 #include "model.h"
+#include "xen/core/alloc.h"
 #include "xen/core/frame.h"
 #include "xen/core/sched.h"
 #include "xen/core/walk.h"

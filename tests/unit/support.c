@@ -10,7 +10,7 @@
 #include "xen/core/alloc.h"
 #include "xen/core/console.h"
 #include "xen/core/domain.h"
-#include "xen/core/frame.h"
+#include "xen/core/domain_list.h"
 #include "xen/core/sched.h"
 #include "xen/core/walk.h"
 #include "xen/pv/audit.h"

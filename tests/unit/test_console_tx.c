@@ -7,6 +7,7 @@
 #include "xen/core/bug.h"
 #include "xen/core/console.h"
 #include "xen/core/domain.h"
+#include "xen/core/domain_list.h"
 #include "xen/core/log.h"
 #include "xen/core/options.h"
 #include "xen/core/sched.h"

@@ -6,6 +6,7 @@
 #include <string.h>
 #include "common/elf64.h"
 #include "support.h"
+#include "common/elf_symbols.h"
 #include "xen/boot/build.h"
 #include "xen/boot/image.h"
 #include "xen/boot/module_words.h"

@@ -5,6 +5,7 @@
 #include "cmocka_main.h"
 #include <string.h>
 #include "support.h"
+#include "xen/core/alloc.h"
 #include "xen/core/domain.h"
 #include "xen/core/frame.h"
 #include "xen/core/walk.h"

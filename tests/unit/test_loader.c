@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "support.h"
+#include "common/elf.h"
 #include "xen/boot/build.h"
 #include "xen/boot/image.h"
 #include "xen/boot/module_words.h"

@@ -5,8 +5,8 @@
 #include "cmocka_main.h"
 #include <string.h>
 #include "support.h"
+#include "xen/core/alloc.h"
 #include "xen/core/domain.h"
-#include "xen/core/frame.h"
 #include "xen/core/walk.h"
 #include "xen/cpu/exceptions.h"
 #include "xen/pv/traps.h"

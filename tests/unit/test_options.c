@@ -13,6 +13,7 @@
 #include "xen/core/alloc.h"
 #include "xen/core/claim.h"
 #include "xen/core/domain.h"
+#include "xen/core/domain_list.h"
 #include "xen/core/frame.h"
 #include "xen/core/guest_log.h"
 #include "xen/core/log.h"

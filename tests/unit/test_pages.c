@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "support.h"
+#include "xen/core/alloc.h"
 #include "xen/core/domain.h"
 #include "xen/core/frame.h"
 #include "xen/core/walk.h"

@@ -7,7 +7,7 @@
 #include "support.h"
 #include "xen/core/alloc.h"
 #include "xen/core/domain.h"
-#include "xen/core/frame.h"
+#include "xen/core/domain_list.h"
 #include "xen/core/lock.h"
 #include "xen/core/sched.h"
 #include "xen/core/time.h"

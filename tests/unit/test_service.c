@@ -8,6 +8,7 @@
 #include "xen/boot/module_words.h"
 #include "xen/boot/service.h"
 #include "xen/core/domain.h"
+#include "xen/core/domain_list.h"
 #include "xen/pv/console_ring.h"
 #include "xen/pv/evtchn.h"
 #include "xen/pv/evtchn_table.h"

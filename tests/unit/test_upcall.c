@@ -4,6 +4,7 @@
 #include <string.h>
 #include "support.h"
 #include "xen/core/domain.h"
+#include "xen/core/domain_list.h"
 #include "xen/cpu/exceptions.h"
 #include "xen/cpu/mov_ss.h"
 #include "xen/cpu/upcall.h"

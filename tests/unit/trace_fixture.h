@@ -8,6 +8,7 @@
 #include "trace_reader.h"
 #include "common/trace_format.h"
 #include "xen/core/domain.h"
+#include "xen/core/domain_list.h"
 #include "xen/core/time.h"
 #include "xen/core/trace.h"
 #include "xen/core/trace_control.h"

@@ -19,5 +19,7 @@ int build_complete(struct build *b);
 /* Both at once. */
 int build_domain(struct domain *d, const struct domain_config *c, const void *kernel, uint64_t kernel_size,
                  const void *ramdisk, uint64_t ramdisk_size);
+/* Says one line that names the module, the guest and the reason; returns rc. */
+int build_fail(const struct build *b, int rc, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 #endif

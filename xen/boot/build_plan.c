@@ -1,6 +1,8 @@
 /* Owns the arithmetic of a new guest's memory: what lies on which pseudo-physical page and where it is
  * mapped. Allocates and touches nothing. The order and the paddings are the ABI's (public/xen.h, above struct
  * start_info). Everything the kernel's file says is hostile: each sum is bounded before the next is made. */
+#include "xen/boot/build.h"
+#include "xen/boot/build_plan.h"
 #include "xen/boot/builder.h"
 #include "xen/boot/image.h"
 

@@ -3,6 +3,8 @@
  * any other. Some five instructions a frame are all the time there is for a list of a large guest's memory. */
 #include "arch/arch.h"
 #include "common/string.h"
+#include "xen/boot/build.h"
+#include "xen/boot/build_tables.h"
 #include "xen/boot/builder.h"
 #include "xen/core/alloc.h"
 #include "xen/core/frame.h"

@@ -62,12 +62,4 @@ static inline uint64_t tables_of_level(const struct table_range *r, unsigned lev
     return ((r->end - 1) >> shift) - (r->start >> shift) + 1;
 }
 
-/* Says one line that names the module, the guest and the reason; returns rc. */
-int build_fail(const struct build *b, int rc, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-
-int plan_memory(struct build *b);       /* 0 or errno; needs image, ramdisk_size and nr_pages */
-int populate_loaded(struct build *b);   /* frames for the pages below loaded_end, and for p2m; p2m and M2P of them */
-int populate_rest(struct build *b);     /* the same for the other pages */
-void build_tables(struct build *b);     /* contents only: typing them is build.c's */
-
 #endif

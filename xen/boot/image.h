@@ -4,8 +4,8 @@
 #define XEN_IMAGE_H
 
 #include "common/elf.h"
+#include "common/elf_symbols.h"
 #include "xen/core/types.h"
-#include "xen/core/vtimer.h"
 
 #define NOTE_STRING_MAX 32u
 

@@ -16,7 +16,6 @@
 #include "xen/core/alloc.h"
 #include "xen/core/claim.h"
 #include "xen/core/domain.h"
-#include "xen/core/frame.h"
 #include "xen/core/log.h"
 #include "xen/core/trace_control.h"
 #include "xen/pv/store.h"

@@ -8,6 +8,7 @@
 #include "xen/boot/service.h"
 #include "xen/core/alloc.h"
 #include "xen/core/domain.h"
+#include "xen/core/domain_list.h"
 #include "xen/core/log.h"
 #include "xen/core/sched.h"
 

@@ -4,6 +4,12 @@
 
 #include "xen/core/types.h"
 
+struct frame;
+extern struct frame *frame_table;
+extern mfn_t max_mfn;                   /* first frame number beyond the table */
+extern uint32_t tlb_clock;              /* advances at every full flush */
+extern uint64_t *m2p_table;             /* the hypervisor's writable view, indexed by mfn */
+
 void frames_init(void *table, mfn_t nr_frames, uint64_t *m2p);
 void frames_add_range(mfn_t start, mfn_t end, bool scrub);  /* RAM that is free from now on */
 mfn_t alloc_frames(unsigned order);         /* 2^order contiguous aligned frames, scrubbed of guest data; INVALID_MFN: none */

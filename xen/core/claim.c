@@ -3,6 +3,7 @@
 #include "xen/core/alloc.h"
 #include "xen/core/claim.h"
 #include "xen/core/domain.h"
+#include "xen/core/domain_list.h"
 
 static uint64_t (*claim_to_come)(void);
 

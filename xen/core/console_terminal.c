@@ -12,6 +12,7 @@
 #include "xen/core/console_terminal.h"
 #include "xen/core/console_tx.h"
 #include "xen/core/domain.h"
+#include "xen/core/domain_list.h"
 #include "xen/core/options.h"
 
 #define ESC '\033'

@@ -17,6 +17,7 @@
 #include "xen/core/alloc.h"
 #include "xen/core/bug.h"
 #include "xen/core/domain.h"
+#include "xen/core/domain_list.h"
 #include "xen/core/log.h"
 #include "xen/core/sched.h"
 #include "xen/core/time.h"

@@ -162,11 +162,7 @@ struct domain {
     void *arch;
 };
 
-#define for_each_domain(d) list_for_each_entry(d, &domain_list, list)
 #define for_each_vcpu(d, v, i) for ((i) = 0; (i) < (d)->nr_vcpus && ((v) = (d)->vcpu[i], true); (i)++)
-
-extern struct list_head domain_list;
-extern struct domain idle_domain;   /* owns the idle vCPUs; never in the list */
 
 /* What the rooms above keep of a domain: a part each, registered once, in the order in which a domain's end takes them
  * down. A member that is NULL has nothing to do. */
@@ -181,11 +177,6 @@ void domain_register_parts(const struct domain_part *parts, unsigned nr);
 
 /* A new domain in state BUILDING with nr_vcpus vCPUs, shared_info and empty tables; NULL: no memory. */
 struct domain *domain_create(domid_t id, const char *name, unsigned nr_vcpus, uint64_t max_frames, unsigned weight);
-struct domain *domain_by_id(domid_t id);    /* NULL: none, or dead */
-/* The number is somebody's, as far as a guest can tell: there is always a domain 0, though perhaps nothing runs as it. */
-bool domain_exists(domid_t id);
-/* The domain a hypercall names: DOMID_SELF and the caller's own id are the caller; others must exist. */
-struct domain *domain_lookup(domid_t id);
 /* The guest cannot go on: keeps the first reason, ends the domain at its next exit. Never returns an error; may be
  * called from any depth of a hypercall or trap of any vCPU. */
 void domain_crash(struct domain *d, const char *why, ...) __attribute__((format(printf, 2, 3)));
@@ -195,12 +186,6 @@ void domain_exit_work(void);                                /* of current, on th
 void domain_start(struct domain *d);
 /* Frees what ended domains held; runs on the idle vCPU. */
 void domain_reap(void);
-unsigned domain_count(void);
-
-static inline bool is_idle(const struct vcpu *v)
-{
-    return v->domain == &idle_domain;
-}
 
 /* V2 */
 static inline bool upcall_due(const struct vcpu *v)

@@ -1,6 +1,7 @@
 /* All domains there are, and which one a number means. Domains come and go in domain.c. */
 #include "arch/arch.h"
 #include "xen/core/domain.h"
+#include "xen/core/domain_list.h"
 
 struct list_head domain_list = LIST_HEAD_INIT(domain_list);
 /* No frame is its own. */

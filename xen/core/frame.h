@@ -22,6 +22,7 @@
 #define XEN_FRAME_H
 
 #include "arch/arch.h"
+#include "xen/core/alloc.h"
 #include "xen/core/bug.h"
 #include "xen/core/domain.h"
 #include "xen/core/sched.h"
@@ -59,11 +60,6 @@ struct frame {
     uint32_t next, prev;                /* frame numbers: in a free list of alloc.c, or in the owner's ring (F9) */
 };
 _Static_assert(sizeof(struct frame) == 32, "there is one for each page of RAM");
-
-extern struct frame *frame_table;
-extern mfn_t max_mfn;                   /* first frame number beyond the table */
-extern uint32_t tlb_clock;              /* advances at every full flush */
-extern uint64_t *m2p_table;             /* the hypervisor's writable view, indexed by mfn */
 
 /* Frames that are no RAM have an entry too, but no owner, so that nobody can get a reference on them. */
 static inline bool mfn_valid(mfn_t mfn)

@@ -17,6 +17,7 @@
 #include "arch/arch.h"
 #include "common/trace_format.h"
 #include "xen/core/domain.h"
+#include "xen/core/domain_list.h"
 #include "xen/core/irqsoff.h"
 #include "xen/core/lock.h"
 #include "xen/core/sched.h"

@@ -13,6 +13,7 @@
 #include "common/string.h"
 #include "xen/core/bug.h"
 #include "xen/core/domain.h"
+#include "xen/core/domain_list.h"
 #include "xen/core/guest_access.h"
 #include "xen/core/time.h"
 #include "xen/core/timer.h"

@@ -11,6 +11,7 @@
 #include "common/string.h"
 #include "common/trace_format.h"
 #include "xen/core/domain.h"
+#include "xen/core/domain_list.h"
 #include "xen/core/sched.h"
 #include "xen/core/time.h"
 #include "xen/core/trace.h"

@@ -6,7 +6,7 @@
 #include "xen/core/alloc.h"
 #include "xen/core/claim.h"
 #include "xen/core/domain.h"
-#include "xen/core/frame.h"
+#include "xen/core/domain_list.h"
 #include "xen/core/log.h"
 #include "xen/core/trace.h"
 #include "xen/core/trace_control.h"

@@ -1,8 +1,8 @@
 /* Owns the hypervisor's own CPUID leaves (public/arch-x86/cpuid.h): who it is, its clock, what PV guests may use. Called by
  * cpuid.c with out all zeros. */
 #include "arch/arch.h"
+#include "xen/core/alloc.h"
 #include "xen/core/domain.h"
-#include "xen/core/frame.h"
 #include "xen/cpu/cpuid.h"
 #include "xen/cpu/cpuid_xen.h"
 #include "xen/cpu/msr.h"

@@ -99,13 +99,6 @@ static void inject(struct vcpu *v, unsigned vector, bool with_code, uint32_t err
     bounce(v, ti->address, &code, with_code, TI_GET_IF(ti) != 0);
 }
 
-/* Whether the stack can take a frame shows when one is pushed; entry.S relies on a push below sp not to touch the hole,
- * so that a stack there is replaced by an address at which every push faults. */
-void set_kernel_stack(struct vcpu *v, uint64_t sp)
-{
-    v->kernel_sp = guest_range_ok(sp, 1) && guest_range_ok(sp - 128, 1) ? sp : 1ull << 63;
-}
-
 void inject_trap(struct vcpu *v, unsigned vector, uint32_t error_code)
 {
     inject(v, vector, vector < 32 && (has_error_code >> vector & 1), error_code);

@@ -21,8 +21,13 @@ static inline void instruction_done(struct vcpu *v, struct cpu_user_regs *regs, 
     if (unlikely((regs->rflags & EFLAGS_TF) || dr6 != 0))
         debug_after_instruction(v, regs, dr6);
 }
-/* The stack of entries from user mode (stack_switch, VCPUOP_initialise, the builder). */
-void set_kernel_stack(struct vcpu *v, uint64_t sp);
+/* The stack of entries from user mode (stack_switch, VCPUOP_initialise, the builder). Whether it can take a frame shows
+ * when one is pushed. But entry.S relies on a push below sp not to touch the hole, so a stack there is replaced by an
+ * address at which every push faults. */
+static inline void set_kernel_stack(struct vcpu *v, uint64_t sp)
+{
+    v->kernel_sp = guest_range_ok(sp, 1) && guest_range_ok(sp - 128, 1) ? sp : 1ull << 63;
+}
 
 void handle_user_syscall(struct vcpu *v);       /* SYSCALL from user mode, slow path (no callback registered, bad stack) */
 void handle_syscall32(struct vcpu *v);

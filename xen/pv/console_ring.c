@@ -10,6 +10,7 @@
 #include "xen/core/console_line.h"
 #include "xen/core/console_tx.h"
 #include "xen/core/domain.h"
+#include "xen/core/domain_list.h"
 #include "xen/core/frame.h"
 #include "xen/core/lock.h"
 #include "xen/core/sched.h"

@@ -5,6 +5,7 @@
 #include "common/string.h"
 #include "common/trace_format.h"
 #include "xen/core/domain.h"
+#include "xen/core/domain_list.h"
 #include "xen/core/guest_access.h"
 #include "xen/core/lock.h"
 #include "xen/core/sched.h"

@@ -4,6 +4,7 @@
 #include "xen/core/alloc.h"
 #include "xen/core/claim.h"
 #include "xen/core/domain.h"
+#include "xen/core/domain_list.h"
 #include "xen/core/frame.h"
 #include "xen/core/guest_access.h"
 #include "xen/core/lock.h"

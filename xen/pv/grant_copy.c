@@ -3,6 +3,7 @@
 #include "arch/arch.h"
 #include "common/string.h"
 #include "xen/core/domain.h"
+#include "xen/core/domain_list.h"
 #include "xen/core/frame.h"
 #include "xen/core/guest_access.h"
 #include "xen/core/lock.h"

@@ -9,6 +9,7 @@
 #include "xen/core/bug.h"
 #include "xen/core/claim.h"
 #include "xen/core/domain.h"
+#include "xen/core/domain_list.h"
 #include "xen/core/frame.h"
 #include "xen/core/guest_access.h"
 #include "xen/core/lock.h"

@@ -6,6 +6,7 @@
  * are elsewhere, so the word is read again after they are set: a guest that revokes its grant clears the entry first
  * and then looks at the status, and one of the two sees the other. */
 #include "xen/core/domain.h"
+#include "xen/core/domain_list.h"
 #include "xen/core/lock.h"
 #include "xen/pv/grant.h"
 

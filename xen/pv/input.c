@@ -5,6 +5,7 @@
 #include "xen/core/console.h"
 #include "xen/core/console_terminal.h"
 #include "xen/core/domain.h"
+#include "xen/core/domain_list.h"
 #include "xen/core/log.h"
 #include "xen/core/options.h"
 #include "xen/core/time.h"

@@ -3,7 +3,9 @@
  * how many of them were done, never with an errno: fewer than asked is all that a guest learns of a failure
  * (public/memory.h). */
 #include "arch/arch.h"
+#include "xen/core/alloc.h"
 #include "xen/core/domain.h"
+#include "xen/core/domain_list.h"
 #include "xen/core/frame.h"
 #include "xen/core/guest_access.h"
 #include "xen/core/lock.h"

@@ -4,7 +4,9 @@
  * All of it happens under the domain's mm_lock. Updates of L1 tables cannot sleep and therefore need no reference on
  * the table itself; updates of higher tables may validate a whole tree and hold one. */
 #include "arch/arch.h"
+#include "xen/core/alloc.h"
 #include "xen/core/domain.h"
+#include "xen/core/domain_list.h"
 #include "xen/core/frame.h"
 #include "xen/core/guest_access.h"
 #include "xen/core/guest_log.h"

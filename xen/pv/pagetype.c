@@ -6,6 +6,7 @@
  * that others run; the table itself then carries TYPE_VALIDATING, and whoever wants it as that same type waits. Waiting
  * cannot go round in a circle, because a table waits only for tables of lower levels. */
 #include "arch/arch.h"
+#include "xen/core/alloc.h"
 #include "xen/core/bug.h"
 #include "xen/core/domain.h"
 #include "xen/core/frame.h"

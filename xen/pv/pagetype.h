@@ -3,6 +3,7 @@
 #ifndef XEN_PAGETYPE_H
 #define XEN_PAGETYPE_H
 
+#include "xen/core/alloc.h"
 #include "xen/core/bug.h"
 #include "xen/core/domain.h"
 #include "xen/core/frame.h"

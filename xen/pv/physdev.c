@@ -4,6 +4,7 @@
  * A guest may ask about interrupts all the same: there are numbers for them, and none of them is bound. */
 #include "arch/arch.h"
 #include "xen/core/domain.h"
+#include "xen/core/domain_list.h"
 #include "xen/core/frame.h"
 #include "xen/core/guest_access.h"
 #include "xen/core/lock.h"

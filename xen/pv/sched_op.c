@@ -3,6 +3,7 @@
 #include "arch/arch.h"
 #include "common/trace_format.h"
 #include "xen/core/domain.h"
+#include "xen/core/domain_list.h"
 #include "xen/core/guest_access.h"
 #include "xen/core/guest_log.h"
 #include "xen/core/log.h"

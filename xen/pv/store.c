@@ -7,6 +7,7 @@
 #include "common/printf.h"
 #include "common/string.h"
 #include "xen/core/domain.h"
+#include "xen/core/domain_list.h"
 #include "xen/core/frame.h"
 #include "xen/core/lock.h"
 #include "xen/core/log.h"

@@ -1,0 +1,13 @@
+/* What is left to do when a trap of our own cannot be mended. */
+#ifndef ARCH_X86_FAULT_H
+#define ARCH_X86_FAULT_H
+
+#include "common/compiler.h"
+
+struct cpu_user_regs;
+
+/* Shows the registers, and panics. Takes no lock, and trusts neither the stack nor current. */
+_Noreturn void fatal_trap(const struct cpu_user_regs *regs, const char *why);
+extern uint64_t last_hypervisor_db;     /* where the last #DB in ring 0 was */
+
+#endif

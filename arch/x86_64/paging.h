@@ -1,0 +1,14 @@
+/* The hypervisor's own page tables. */
+#ifndef ARCH_X86_PAGING_H
+#define ARCH_X86_PAGING_H
+
+#include "common/compiler.h"
+
+struct cpu;
+
+void paging_init(void);                 /* directmap, M2P, frame table, free lists */
+/* Loads a root, which flushes this CPU's TLB, and counts the flush: every load after boot goes this way. */
+void load_cr3(struct cpu *cpu, uint64_t cr3);
+extern uint64_t idle_root;              /* machine address of root_l4 */
+
+#endif

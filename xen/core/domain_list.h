@@ -1,0 +1,24 @@
+/* All domains there are. */
+#ifndef XEN_DOMAIN_LIST_H
+#define XEN_DOMAIN_LIST_H
+
+#include "xen/core/domain.h"
+
+#define for_each_domain(d) list_for_each_entry(d, &domain_list, list)
+
+extern struct list_head domain_list;
+extern struct domain idle_domain;   /* owns the idle vCPUs; never in the list */
+
+struct domain *domain_by_id(domid_t id);    /* NULL: none, or dead */
+/* The number is somebody's, as far as a guest can tell: there is always a domain 0, though perhaps nothing runs as it. */
+bool domain_exists(domid_t id);
+/* The domain a hypercall names: DOMID_SELF and the caller's own id are the caller; others must exist. */
+struct domain *domain_lookup(domid_t id);
+unsigned domain_count(void);
+
+static inline bool is_idle(const struct vcpu *v)
+{
+    return v->domain == &idle_domain;
+}
+
+#endif
