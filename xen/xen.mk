@@ -24,7 +24,7 @@ HV_CFLAGS := -std=gnu11 -O2 -g3 $(MACH) $(WARN) $(CPPFLAGS) $(if $(DEBUG),-DDEBU
 DEPFLAGS = -MMD -MP -MF $(basename $@).d
 
 # What tools and guests alone need of common/: what every instruction is, its text, some arithmetic.
-NOT_IN_HV := $(patsubst %,common/x86/%.c,map operands format arith)
+NOT_IN_HV := $(patsubst %,common/x86/%.c,map operands arith) $(wildcard common/x86/format*.c)
 HV_C     := $(filter-out $(NOT_IN_HV),$(wildcard common/*.c common/*/*.c xen/*.c xen/*/*.c)) $(filter-out %/asm-offsets.c,$(wildcard arch/x86_64/*.c)) \
             arch/x86_64/efi/memory.c
 HV_S     := $(wildcard arch/x86_64/*.S)

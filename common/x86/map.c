@@ -80,17 +80,22 @@ static bool may_be_locked(const struct insn *in, const struct insn_case *c)
     return false;
 }
 
-static bool registers_exist(const struct insn *in, const struct insn_case *c)
+/* Segment registers are 0 to 5, and CS cannot be loaded; control registers 0, 2, 3, 4 and 8. */
+static bool registers_exist(const struct insn *in)
 {
-    unsigned reg = modrm_reg(in), field = in->modrm >> 3 & 7;
+    unsigned reg = modrm_reg(in), segment = in->modrm >> 3 & 7;
 
-    for (unsigned i = 0; i < 2; i++) {
-        if (c->forms[i] == FORM_Sw && (field > SEG_GS || (i == 0 && field == SEG_CS)))
-            return false;
-        if (c->forms[i] == FORM_Cn && reg != 0 && reg != 2 && reg != 3 && reg != 4 && reg != 8)
-            return false;
-        if (c->forms[i] == FORM_Dn && reg > 7)
-            return false;
+    switch (in->opcode) {
+    case 0x8c:
+        return segment <= SEG_GS;
+    case 0x8e:
+        return segment <= SEG_GS && segment != SEG_CS;
+    case 0x120:
+    case 0x122:
+        return reg == 0 || reg == 2 || reg == 3 || reg == 4 || reg == 8;
+    case 0x121:
+    case 0x123:
+        return reg <= 7;
     }
     return true;
 }
@@ -99,10 +104,11 @@ const struct insn_case *find_case(const struct insn *in)
 {
     const struct insn_case *c = in->opcode < ARRAY_SIZE(cases) ? cases[in->opcode] : NULL;
 
-    while (c != NULL && c->op != OP_OTHER && !fits(in, c->select))
+    if (c == NULL)
+        return NULL;
+    while (c->op != OP_OTHER && c->select != 0 && !fits(in, c->select))
         c++;
-    if (c == NULL || c->op == OP_OTHER || (in->lock && !may_be_locked(in, c)) ||
-        !registers_exist(in, c))
+    if (c->op == OP_OTHER || (in->lock && !may_be_locked(in, c)) || !registers_exist(in))
         return NULL;
     return c;
 }

@@ -5,58 +5,18 @@
 
 enum kind {
     NONE,
-    RM,
-    RM_B,
-    RM_W, /* register or memory; where it is memory, a byte or a word */
-    RM_MMX,
-    RM_XMM,
-    RM_ST,
-    REG,
-    REG_SEG,
-    REG_CR,
-    REG_DR,
-    REG_MMX,
-    REG_XMM,
-    LOW,
-    FIXED,
-    FIXED_C,
-    FIXED_D,
-    FIXED_ES,
-    FIXED_CS,
-    FIXED_SS,
-    FIXED_DS,
-    FIXED_FS,
-    FIXED_GS,
-    FIXED_ST,
-    IMM,
-    IMM_U,
-    IMM2,
-    REL,
-    FAR,
+    RM, RM_B, RM_W,             /* register or memory; where it is memory, a byte or a word */
+    RM_MMX, RM_XMM, RM_ST,
+    GENERAL, SEGMENT, CONTROL, DEBUGREG, MMX, XMM,
+    LOW,                        /* by the opcode's low bits */
+    FIXED, FIXED_C, FIXED_D, FIXED_ES, FIXED_CS, FIXED_SS, FIXED_DS, FIXED_FS, FIXED_GS, FIXED_ST,
+    IMM, IMM_U, IMM2, REL, FAR,
 };
 enum size {
-    SIZE_0,
-    SIZE_B,
-    SIZE_W,
-    SIZE_D,
-    SIZE_Q,
-    SIZE_T,
-    SIZE_X,
-    SIZE_M64,
-    SIZE_FX,
-    SIZE_V,
-    SIZE_V2,
-    SIZE_Y,
-    SIZE_Z,
-    SIZE_N,
-    SIZE_A,
-    SIZE_P,
-    SIZE_S,
-    SIZE_ENV,
-    SIZE_SAVE,
+    SIZE_0, SIZE_B, SIZE_W, SIZE_D, SIZE_Q, SIZE_T, SIZE_X, SIZE_M64, SIZE_FX,
+    SIZE_V, SIZE_V2, SIZE_Y, SIZE_Z, SIZE_N, SIZE_A, SIZE_P, SIZE_S, SIZE_ENV, SIZE_SAVE,
 };
 
-#undef REG /* of map.h: no cases here */
 static const struct {
     uint8_t kind, size;
 } forms[] = {
@@ -78,12 +38,13 @@ static unsigned size_in_bytes(const struct insn *in, uint32_t entry, enum size s
         [SIZE_B] = 1,  [SIZE_W] = 2,  [SIZE_D] = 4,    [SIZE_Q] = 8,
         [SIZE_T] = 10, [SIZE_X] = 16, [SIZE_M64] = 64, [SIZE_FX] = 512,
     };
-    unsigned v = operand_size(in, entry);
+    unsigned v;
     bool is_64 = in->mode == MODE_64;
 
+    if (size < ARRAY_SIZE(fixed))
+        return fixed[size];
+    v = operand_size(in, entry);
     switch (size) {
-    case SIZE_V:
-        return v;
     case SIZE_V2:
         return 2 * v;
     case SIZE_Y:
@@ -103,7 +64,7 @@ static unsigned size_in_bytes(const struct insn *in, uint32_t entry, enum size s
     case SIZE_SAVE:
         return v == 2 ? 94 : 108;
     default:
-        return fixed[size];
+        return v;
     }
 }
 
@@ -139,13 +100,13 @@ static void set_by_rm(const struct insn *in, struct operand *o, enum kind kind)
 static void set_by_reg(const struct insn *in, struct operand *o, enum kind kind)
 {
     static const uint8_t types[] = {
-        [REG_SEG] = OPERAND_SEGMENT, [REG_CR] = OPERAND_CONTROL, [REG_DR] = OPERAND_DEBUG,
-        [REG_MMX] = OPERAND_MMX,     [REG_XMM] = OPERAND_XMM,
+        [SEGMENT] = OPERAND_SEGMENT, [CONTROL] = OPERAND_CONTROL, [DEBUGREG] = OPERAND_DEBUG,
+        [MMX] = OPERAND_MMX,         [XMM] = OPERAND_XMM,
     };
 
-    if (kind == REG)
+    if (kind == GENERAL)
         set_general(in, o, modrm_reg(in));
-    else if (kind == REG_SEG || kind == REG_MMX)
+    else if (kind == SEGMENT || kind == MMX)
         set_register(o, types[kind], in->modrm >> 3 & 7);
     else
         set_register(o, types[kind], modrm_reg(in));
@@ -177,18 +138,20 @@ unsigned get_operands(const struct insn *in, const struct insn_case *c, struct o
         enum kind kind = forms[c->forms[i]].kind;
         struct operand *o = &operands[i];
 
-        *o = (struct operand){ .bytes =
-                                   (uint16_t)size_in_bytes(in, c->entry, forms[c->forms[i]].size) };
-        n += kind != NONE;
+        *o = (struct operand){ 0 };
+        if (kind == NONE)
+            continue;
+        n++;
+        o->bytes = (uint16_t)size_in_bytes(in, c->entry, forms[c->forms[i]].size);
         if (kind >= IMM)
             set_immediate(in, o, kind);
         else if (kind >= FIXED)
             set_fixed(o, kind);
         else if (kind == LOW)
             set_general(in, o, (in->opcode & 7) | (in->rex << 3 & 8u));
-        else if (kind >= REG)
+        else if (kind >= GENERAL)
             set_by_reg(in, o, kind);
-        else if (kind >= RM)
+        else
             set_by_rm(in, o, kind);
     }
     return n;

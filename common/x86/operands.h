@@ -8,18 +8,13 @@
 
 enum operand_type {
     OPERAND_NONE,
-    OPERAND_GENERAL,   /* reg: 0 to 15 */
-    OPERAND_HIGH_BYTE, /* reg: 0 to 3, for AH to BH */
-    OPERAND_SEGMENT,
-    OPERAND_CONTROL,
-    OPERAND_DEBUG,
-    OPERAND_MMX,
-    OPERAND_XMM,
-    OPERAND_X87,
-    OPERAND_MEMORY, /* where: base, index, scale, disp of struct insn; operand_segment() */
+    OPERAND_GENERAL,            /* reg: 0 to 15 */
+    OPERAND_HIGH_BYTE,          /* reg: 0 to 3, for AH to BH */
+    OPERAND_SEGMENT, OPERAND_CONTROL, OPERAND_DEBUG, OPERAND_MMX, OPERAND_XMM, OPERAND_X87,
+    OPERAND_MEMORY,             /* base, index, scale, disp of struct insn; operand_segment() */
     OPERAND_IMMEDIATE,
-    OPERAND_RELATIVE, /* to the next instruction */
-    OPERAND_FAR,      /* value: the offset, and from bit 32 on the selector */
+    OPERAND_RELATIVE,           /* to the next instruction */
+    OPERAND_FAR,                /* value: the offset, and from bit 32 on the selector */
 };
 
 struct operand {

@@ -1,6 +1,6 @@
 # The reader of traces, an ordinary program. Included by the top Makefile, whose DEPS has libelf-dev.
 PVTRACE     := $(BUILD)/pvtrace
-PVTRACE_X86 := $(patsubst %,common/x86/%.c,decode opcodes map operands format)
+PVTRACE_X86 := $(patsubst %,common/x86/%.c,decode opcodes map operands) $(wildcard common/x86/format*.c)
 PVTRACE_SRC := $(wildcard tools/pvtrace/*.c) common/abi_names.c $(PVTRACE_X86) $(GEN)/abi_layouts.c
 PVTRACE_OBJ := $(PVTRACE_SRC:%.c=$(BUILD)/host/%.o)
 
