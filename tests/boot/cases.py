@@ -9,15 +9,14 @@ finds no fault.
 from dataclasses import dataclass, field
 
 import badelf
+import console_lines
 import debugger
 import esp
+import irqsoff
+import keyboard
 import meddle
 import nested
-import irqsoff
-import said
-import nested
 import tracecheck
-import typist
 
 
 @dataclass
@@ -41,7 +40,7 @@ class Case:
     firmware: str = "bios"
     limit: int = 60  # seconds
     iso: str = "guests"  # or linux, own: which one, where modules is None
-    door: str = ""  # of UEFI: "chain" is GRUB by way of xen.efi; for "esp" and "shell" see esp.py
+    loader: str = ""  # of UEFI: "chain" is GRUB by way of xen.efi; for "esp" and "shell" see esp.py
     files: dict = field(default_factory=dict)  # more of them on that ESP
     same_as: str = ""  # a case whose tests and verdicts have to be the same
     check_ram: object = None  # of the machine's memory after the run, and all lines: yields faults
@@ -93,7 +92,7 @@ CASES = [
     Case("memory-runs-out", (SHORT.format("first"),) + ("GOOD name=second mem=500M -- suites=boot",),
          guests=(1,), shows=(r"^\(XEN\).*second.*(memory|room)",)),
     Case("no-modules", (), guests=(), shows=(r"^\(XEN\).*(module|guest|kernel)",)),
-    Case("console-raw", (SHORT.format("solo"),), "console=com1 console_raw=auto", guests=(0,), check=said.bare,
+    Case("console-raw", (SHORT.format("solo"),), "console=com1 console_raw=auto", guests=(0,), check=console_lines.bare,
          shows=(r"^KTAP version 1$", r"^\(XEN\) \*\*\* d1 has the terminal to itself")),
     Case("unknown-option", (SHORT.format("good"),), "frobnicate=7 loglvl=all",
          shows=(r"^\(XEN\).*frobnicate",)),
@@ -166,7 +165,7 @@ CASES = [
 # Debian's kernel. Its own tests are tools/linux/selftest.
 LINUX = "LINUX name=linux{0} mem=256M vcpus={1} -- console=hvc0 vcpus={1} paragon={2}"
 SELFTEST = " name=linux mem=256M vcpus={0} -- console=hvc0 vcpus={0} paragon=selftest"
-TYPING = f"console type={typist.SIZE}"
+TYPING = f"console type={keyboard.SIZE}"
 PV = (r"^\(d1\).*Hypervisor detected: Xen PV",)
 
 CASES += [
@@ -182,11 +181,11 @@ CASES += [
     Case("linux-cloud", (SERVICE, "LINUX-cloud" + SELFTEST.format(1), "RAMDISK"), shows=PV, limit=240),
     Case("linux-6.12", (SERVICE, "LINUX-6.12" + SELFTEST.format(2), "RAMDISK"), shows=PV, limit=240),
     Case("linux-console", (LINUX.format("", 1, TYPING), "RAMDISK"), shows=PV, limit=180,
-         types=((typist.ready(), typist.text()),), check=typist.faults),
+         types=((keyboard.ready(), keyboard.text()),), check=keyboard.faults),
     Case("linux-twice-and-guest", (LINUX.format(1, 1, "selftest"), "RAMDISK", LINUX.format(2, 2, "selftest"),
                                    "RAMDISK", ALL.format("third")), guests=(1, 2, 3), mem=800, limit=360),
     Case("linux-earlyprintk", ("LINUX name=linux mem=256M -- console=hvc0 earlyprintk=xen,keep paragon=boot", "RAMDISK"),
-         guests=(), shows=(r"^\(d1\) .*xenboot0",), check=said.once, limit=120),
+         guests=(), shows=(r"^\(d1\) .*xenboot0",), check=console_lines.once, limit=120),
     Case("linux-32-bit", ("ELF32 name=short mem=32M", SHORT.format("good")), guests=(2,),
          shows=(r"^\(XEN\).*module 0.*32-bit",)),
     Case("linux-memory-too-small", ("LINUX name=small mem=32M --", "RAMDISK", SHORT.format("good")),
@@ -203,7 +202,7 @@ CASES += [
          shows=(r"^\(XEN\) d1 is asked", r"^\(d1\).*System halted", r"^\(XEN\).*Domain 1 \(linux\) ended: power off")),
 ]
 
-# The doors of UEFI beside GRUB's multiboot2.
+# The ways to boot from UEFI beside GRUB's multiboot2.
 EFI = {"firmware": "uefi", "limit": 120}
 SHELL = {"startup.nsh": "fs0:\nxen.efi -cfg=xen.cfg test -- loglvl=all\n"}
 LOADER = (r"^\(XEN\) Bootloader: EFI \(EDK II",)
@@ -212,37 +211,37 @@ PIECES = "@echo -off\nfs0:\nfragment.efi {} -cfg=xen.cfg test\n"
 FRAGMENT = {"fragment.efi": ":FRAGMENT"}
 
 CASES += [
-    Case("efi-chain", door="chain", guests=MENU, shows=LOADER, same_as="iso-bios", **EFI),
-    Case("efi-esp", door="esp", guests=MENU, shows=LOADER, same_as="iso-bios", **EFI),
-    Case("efi-shell", (ALL.format("solo"),), door="shell", files=SHELL, same_as="cpu-max",
+    Case("efi-chain", loader="chain", guests=MENU, shows=LOADER, same_as="iso-bios", **EFI),
+    Case("efi-esp", loader="esp", guests=MENU, shows=LOADER, same_as="iso-bios", **EFI),
+    Case("efi-shell", (ALL.format("solo"),), loader="shell", files=SHELL, same_as="cpu-max",
          shows=LOADER + (r"^\(XEN\) Command line: .*loglvl=all",), **EFI),
-    Case("efi-6g", ("GOOD name=large mem=4600M -- suites=boot,memory", ALL.format("solo")), door="esp", guests=(1, 2),
+    Case("efi-6g", ("GOOD name=large mem=4600M -- suites=boot,memory", ALL.format("solo")), loader="esp", guests=(1, 2),
          mem=6144, shows=(r"^\(XEN\) System RAM: \d+ MiB \(6\d\d\d MiB free\)",), **EFI),
-    Case("efi-fragments", ("GOOD name=solo -- suites=all",), door="shell", same_as="cpu-max",
+    Case("efi-fragments", ("GOOD name=solo -- suites=all",), loader="shell", same_as="cpu-max",
          files={**FRAGMENT, "startup.nsh": PIECES.format(50)},
          shows=(r"^fragment: the page at 2 MiB",), check_ram=esp.taken_pages, **EFI),
-    Case("efi-more-fragments", ("GOOD name=solo -- suites=all",), door="shell", same_as="cpu-max",
+    Case("efi-more-fragments", ("GOOD name=solo -- suites=all",), loader="shell", same_as="cpu-max",
          files={**FRAGMENT, "startup.nsh": PIECES.format(400)},
          shows=(r"^fragment: the page at 2 MiB", r"^\(XEN\) \d+ KiB of RAM are left out"),
          check_ram=esp.taken_pages, **EFI),
-    Case("efi-bad-calls", (SHORT.format("good"),), door="shell", files=esp.bad_files(), check=esp.bad_calls, **EFI),
-    Case("efi-no-configuration", (), door="esp", files={"startup.nsh": "reset -s\n"}, starts=False,
+    Case("efi-bad-calls", (SHORT.format("good"),), loader="shell", files=esp.bad_files(), check=esp.bad_calls, **EFI),
+    Case("efi-no-configuration", (), loader="esp", files={"startup.nsh": "reset -s\n"}, starts=False,
          shows=(r"^Paragon: no configuration", r"^BdsDxe: failed to start .*: Not Found"), **EFI),
-    Case("efi-little-memory", ("LINUX name=linux --",), door="shell", mem=100, starts=False,
+    Case("efi-little-memory", ("LINUX name=linux --",), loader="shell", mem=100, starts=False,
          files={"startup.nsh": "fs0:\nxen.efi\necho status %lasterror%\nreset -s\n"},
          shows=(r"^Paragon: not enough memory for linux: \d+ KiB", "^status 0x9"), **EFI),
-    Case("efi-services", ("GOOD name=solo mem=64M -- suites=clocks",), "console=com1 wallclock=efi", door="esp",
+    Case("efi-services", ("GOOD name=solo mem=64M -- suites=clocks",), "console=com1 wallclock=efi", loader="esp",
          shows=(r"^\(XEN\) Powering off by the firmware's ResetSystem",), firmware="no-acpi", limit=60),
-    Case("efi-secure", (ALL.format("solo"),), door="esp", files=SIGNED, shows=LOADER, same_as="cpu-max",
+    Case("efi-secure", (ALL.format("solo"),), loader="esp", files=SIGNED, shows=LOADER, same_as="cpu-max",
          firmware="secure"),
-    Case("efi-secure-unsigned", (SHORT.format("solo"),), door="esp", firmware="secure", starts=False,
+    Case("efi-secure-unsigned", (SHORT.format("solo"),), loader="esp", firmware="secure", starts=False,
          shows=(r"^BdsDxe: failed to load .*(Access Denied|Security Violation)",), until="No bootable option"),
-    Case("linux-efi-fragments", ("LINUX name=linux -- console=hvc0 memtest=1", "RAMDISK"), door="shell", guests=(),
+    Case("linux-efi-fragments", ("LINUX name=linux -- console=hvc0 memtest=1", "RAMDISK"), loader="shell", guests=(),
          files={**FRAGMENT, "startup.nsh": PIECES.format(50)}, check_ram=esp.taken_pages,
          types=((r"ends it", b"poweroff\n"),), shows=(r"early_memtest: # of tests: 1",), **EFI),
-    Case("linux-efi-chain", door="chain", iso="linux", shows=LOADER + PV, same_as="linux-iso-bios", **EFI),
-    Case("linux-efi-esp", door="esp", iso="linux", shows=LOADER + PV, same_as="linux-iso-bios", **EFI),
-    Case("linux-efi-shell", (LINUX.format("", 1, "selftest"), "RAMDISK"), door="shell", files=SHELL,
+    Case("linux-efi-chain", loader="chain", iso="linux", shows=LOADER + PV, same_as="linux-iso-bios", **EFI),
+    Case("linux-efi-esp", loader="esp", iso="linux", shows=LOADER + PV, same_as="linux-iso-bios", **EFI),
+    Case("linux-efi-shell", (LINUX.format("", 1, "selftest"), "RAMDISK"), loader="shell", files=SHELL,
          shows=LOADER + PV, same_as="linux-iso-bios", **EFI),
 ]
 

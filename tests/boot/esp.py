@@ -1,7 +1,7 @@
 """EFI system partitions for the boot tests: directories that QEMU shows as a disk with one FAT partition.
 
 A case's modules become the section [test] of an xen.cfg, beside xen.efi: in the place where the firmware's boot
-manager looks for it (door "esp"), or in the root with a startup.nsh for the UEFI shell (door "shell"). Also
+manager looks for it (loader "esp"), or in the root with a startup.nsh for the UEFI shell (loader "shell"). Also
 the sections and calls that have to fail, and the judgement on how they did, and on the pages that fragment.c
 took. Used by run.py and cases.py.
 """
@@ -36,7 +36,7 @@ def section(modules, directory):
 def make(root, case, options, file_of, modules):
     """The directory, made anew. case.files: name -> text, or behind a colon a word for file_of."""
     shutil.rmtree(root, ignore_errors=True)
-    program = os.path.join(root, HOME[case.door])
+    program = os.path.join(root, HOME[case.loader])
     home = os.path.dirname(program)
     put(program, file_of("XEN"))
     lines = "".join(section(modules, home))

@@ -75,7 +75,7 @@ def esp_of(case, args):
 
 def iso_of(case, args):
     iso = {"guests": args.iso, "linux": args.linux_iso, "own": args.own_iso}[case.iso]
-    return iso.replace(".iso", "-efi.iso") if case.door == "chain" else iso
+    return iso.replace(".iso", "-efi.iso") if case.loader == "chain" else iso
 
 
 def files_of(case, args):
@@ -110,7 +110,7 @@ def command(case, args, ram, rr=None):
         machine.update(accel="tcg", rr=rr)
     if case.icount:
         machine.update(accel="tcg", cpu=qemu.ICOUNT_CPU, icount=True)
-    if case.door in esp.HOME:
+    if case.loader in esp.HOME:
         return qemu.command(machine, esp=esp_of(case, args))
     if case.modules is None:
         return qemu.command(machine, iso=iso_of(case, args))
