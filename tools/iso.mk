@@ -23,8 +23,9 @@ export GRUB_OPTIONS = $(strip $(if $(YOURS),,hypercall_counts) $(if $(TRACE),tra
                       $(if $(filter off,$(RAW)),,console_raw=$(RAW)) $(APPEND))
 # A serial line does not tell the size of the terminal at its other end. Linux gives words that it does not know to its
 # first program as variables, and tools/linux/init does the rest.
-TERMINAL := $(if $(AT_TERMINAL),$(if $(filter off,$(RAW)),,$(shell stty size | sed 's/ / columns=/; s/^/rows=/') \
-            $(shell expr "$$TERM" : '\([a-z0-9-]*\)$$' | sed 's/^/TERM=/')))
+TERMINAL_SIZE = $(shell stty size | sed -n 's/^\([1-9][0-9]*\) \([1-9][0-9]*\)$$/rows=\1 columns=\2/p')
+TERMINAL_KIND = $(shell expr "$$TERM" : '\([a-z0-9-]*\)$$' | sed 's/^/TERM=/')
+TERMINAL := $(if $(AT_TERMINAL),$(if $(filter off,$(RAW)),,$(TERMINAL_SIZE) $(TERMINAL_KIND)))
 export GRUB_CMDLINE = $(strip $(if $(GUEST),$(TERMINAL)) $(CMDLINE))
 export GRUB_WORDS   = $(WORDS)
 LINUX_FILES = $(if $(GUEST),$(LINUX)/vmlinux $(LINUX_RAMDISK))
