@@ -4,17 +4,29 @@
 #include "common/x86/insn.h"
 #include "common/x86/opcodes.h"
 
-/* The next n bytes, sign-extended; false when the instruction is longer than what was fetched. */
-static bool next_bytes(const uint8_t *bytes, unsigned len, unsigned *pos, unsigned n,
-                       uint64_t *value)
+/* The next n bytes, 1, 2, 4 or 8, sign-extended; false when the instruction is longer than what was
+ * fetched. */
+static inline bool next_bytes(const uint8_t *bytes, unsigned len, unsigned *pos, unsigned n,
+                              uint64_t *value)
 {
-    uint64_t x = 0;
+    const uint8_t *at = bytes + *pos;
+    int16_t two;
+    int32_t four;
 
     if (len - *pos < n)
         return false;
-    for (unsigned i = 0; i < n; i++)
-        x |= (uint64_t)bytes[(*pos)++] << (8 * i);
-    *value = (uint64_t)((int64_t)(x << (64 - 8 * n)) >> (64 - 8 * n));
+    *pos += n;
+    if (n == 1) {
+        *value = (uint64_t)(int8_t)*at;
+    } else if (n == 4) {
+        __builtin_memcpy(&four, at, sizeof(four));
+        *value = (uint64_t)four;
+    } else if (n == 2) {
+        __builtin_memcpy(&two, at, sizeof(two));
+        *value = (uint64_t)two;
+    } else {
+        __builtin_memcpy(value, at, sizeof(*value));
+    }
     return true;
 }
 
