@@ -90,12 +90,11 @@ clean:
 # prerequisites, most of them through $(ABI), the headers of the ABI.
 DEPS  := gcc libc6-dev binutils libelf-dev
 DEPS  += libxen-dev gnu-efi
-DEPS  += newlib-source xz-utils
+DEPS  += newlib-source xz-utils zstd lz4 bzip2
 DEPS  += grub-common grub-pc-bin grub-efi-amd64-bin xorriso mtools
 DEPS  += qemu-system-x86 seabios ovmf python3
-DEPS  += $(if $(KERNEL)$(GUEST),zstd lz4 bzip2)
 DEPS  += $(if $(filter debug debug-replay,$(MAKECMDGOALS)),gdb)
-DEPS_TEST := gdb babeltrace2 libcmocka-dev libzydis-dev clang libclang-rt-14-dev sbsigntool openssl zstd lz4 bzip2
+DEPS_TEST := gdb babeltrace2 libcmocka-dev libzydis-dev clang libclang-rt-14-dev sbsigntool openssl
 
 deps:
 	@tools/install-packages $(DEPS)
