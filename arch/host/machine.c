@@ -7,6 +7,7 @@
 #include "host.h"
 #include "xen/core/domain.h"
 #include "xen/core/domain_list.h"
+#include "xen/core/lock.h"
 #include "xen/core/options.h"
 #include "xen/core/sched.h"
 #include "xen/core/time.h"
@@ -256,6 +257,7 @@ static _Noreturn void end(enum host_end how)
 {
     if (host_end_expected) {
         host_end_expected = false;
+        locks_held = 0;                 /* nobody gives back what a panic held */
         longjmp(host_end_jmp, how);
     }
     fprintf(stderr, "fake machine: ended (%d) unexpectedly; the console's last words:\n%s\n", how,

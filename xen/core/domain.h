@@ -39,8 +39,9 @@ enum domain_state { DOM_BUILDING, DOM_RUNNING, DOM_SHUTDOWN, DOM_DYING, DOM_DEAD
 
 enum callback { CB_EVENT, CB_FAILSAFE, CB_SYSCALL, CB_SYSCALL32, CB_SYSENTER, NR_CALLBACKS };
 
+/* Grouped by who owns the fields; within a group the vCPU itself writes them, unless it is said otherwise. */
 struct vcpu {
-    /* Read by entry.S, by generated offsets. */
+    /* What entry.S reads, by generated offsets. */
     struct vcpu_info *info;         /* the hypervisor's mapping of the guest's vcpu_info */
     uint64_t root_kernel;           /* machine address of an L4; V1 */
     uint64_t root_user;             /* 0: none */
@@ -53,13 +54,9 @@ struct vcpu {
     struct cpu *cpu;                /* where it runs or ran last */
     struct domain *domain;
 
-    /* Guest-visible CPU state that the hypervisor keeps; written by the vCPU itself. */
-    unsigned id;
-    bool initialised;               /* VCPUOP_initialise done, or vCPU 0 */
-    bool initialising;              /* VCPUOP_initialise in progress, which may be preempted */
+    /* What the CPU is to the guest: cpu/. */
     bool ts;                        /* virtual CR0.TS */
     bool nmi_blocked;
-    bool in_multicall;              /* multicalls do not nest; a member may sleep, so it is the vCPU's */
     uint8_t iopl;                   /* virtual IOPL, 0..3 (PHYSDEVOP_set_iopl) */
     uint32_t iobmp_ports;           /* PHYSDEVOP_set_iobitmap */
     uint64_t iobmp;                 /* guest virtual address */
@@ -73,19 +70,19 @@ struct vcpu {
     bool held_tf;                   /* TF is the guest's own */
     uint64_t base_fs, base_gs_kernel, base_gs_user;   /* while not running */
     uint16_t sel_ds, sel_es, sel_fs, sel_gs;          /* while not running */
+    struct trap_info traps[256];
+
+    /* What the ABI is: pv/. */
+    unsigned id;
+    bool initialised;               /* VCPUOP_initialise done, or vCPU 0 */
+    bool initialising;              /* VCPUOP_initialise in progress, which may be preempted */
+    bool in_multicall;              /* multicalls do not nest; a member may sleep, so it is the vCPU's */
     uint64_t gdt_frames[14];        /* mfns, each with a general and a seg-desc reference */
     unsigned gdt_ents;
     uint64_t ldt_base;              /* guest linear address */
     unsigned ldt_ents;
     mfn_t ldt_mfn[16];              /* pages mapped in the window; 0: not yet */
     bool ldt_mapped;                /* one of them at least */
-    struct trap_info traps[256];
-
-    /* Time and events. */
-    struct timer singleshot, periodic, poll;
-    uint64_t periodic_ns;
-    uint64_t periodic_last;         /* ns of the last periodic tick, due or sent */
-    struct vcpu_runstate_info runstate;
     uint64_t runstate_area;         /* guest virtual address; 0: none */
     uint64_t time_area;             /* guest virtual address of a secondary vcpu_time_info; 0: none */
     bool time_area_stale;           /* to be written at the next WORK_PUBLISH */
@@ -93,7 +90,7 @@ struct vcpu {
     evtchn_port_t virq_port[NR_VIRQS];  /* 0: unbound */
     evtchn_port_t poll_port;        /* SCHEDOP_poll: 0 not polling; POLL_SEVERAL */
 
-    /* Scheduling; guarded by the scheduler's lock. */
+    /* What the scheduler needs: core/, guarded by its lock; the timers by theirs. */
     bool up;                        /* VCPUOP_up: not held down */
     bool started;                   /* it ran at least once, or may: counted in vcpus_inside */
     bool parked;                    /* its domain ended and it reached its last exit */
@@ -104,11 +101,16 @@ struct vcpu {
     uint64_t run_since;
     uint64_t cpu_ns;                /* time it ran */
     struct list_head queue;
+    struct vcpu_runstate_info runstate;
+    struct timer singleshot, periodic, poll;
+    uint64_t periodic_ns;
+    uint64_t periodic_last;         /* ns of the last periodic tick, due or sent */
 
     void *arch;                     /* what arch/ keeps: stack, FPU image, windows */
 };
 
 struct domain {
+    /* What it is, and how it ends: core/. */
     domid_t id;
     char name[32];
     enum domain_state state;
@@ -116,29 +118,34 @@ struct domain {
     char crash_reason[128];         /* first reason kept; empty: none */
     bool dumped;                    /* the registers of its crash were printed */
     struct list_head list;          /* of all domains, by id */
-
-    struct shared_info *shared;
-    mfn_t shared_mfn;
     unsigned nr_vcpus;              /* maximum; vcpu[i] exists for all below */
     struct vcpu *vcpu[MAX_VCPUS];
+    unsigned vcpus_inside;          /* started vCPUs that are not parked for good */
     unsigned weight;
     uint32_t trace;                 /* classes of records, see trace.h */
-    unsigned vcpus_inside;          /* started vCPUs that are not parked for good */
+    uint64_t log_since;             /* guest_log: start of the interval, lines said and withheld in it */
+    unsigned log_said, log_withheld;
 
+    /* Its frames: core/, and pv/ for their types. */
     struct spinlock mm_lock;        /* types, references and tables of this domain's frames */
     uint32_t mfn;                   /* of this struct: what its frames name as their owner */
     uint32_t frames;                /* F9: one of its frames; 0: none */
     uint64_t nr_frames;             /* frames owned, allocated to the guest */
     uint64_t max_frames;
-    void *memory_map;               /* XENMEM_set_memory_map, which it may have called */
-    unsigned memory_map_entries;
-    bool memory_map_set;
     uint64_t nr_hv_frames;          /* frames of our own that serve it (ports, grant tables ...): see DOMAIN_RESERVE */
-    uint64_t vm_assist;             /* bit per VMASST_TYPE_* */
     bool linear_tables;             /* it has or had linear page-table entries */
+
+    /* What the CPU is to the guest: cpu/. */
     uint32_t pci_address;           /* port CF8 and 70: what was last written */
     uint8_t cmos_index;
 
+    /* What the ABI is: pv/. */
+    struct shared_info *shared;
+    mfn_t shared_mfn;
+    uint64_t vm_assist;             /* bit per VMASST_TYPE_* */
+    void *memory_map;               /* XENMEM_set_memory_map, which it may have called */
+    unsigned memory_map_entries;
+    bool memory_map_set;
     struct evtchn_table *evtchn;
     unsigned max_port;              /* the last event channel it may open */
     uint32_t poll_mask;             /* vCPUs in SCHEDOP_poll, by id */
@@ -147,17 +154,17 @@ struct domain {
     struct timer watchdog[2];       /* SCHEDOP_watchdog */
     uint8_t watchdogs_used;         /* bit per timer handed out */
     struct grant_table *grant;
+    mfn_t store_mfn;                /* the page and the port of its store; 0: it has none */
+    evtchn_port_t store_port;
+
+    /* What it prints: core/, and pv/ for its ring. */
     struct xencons_interface *console_ring;
     mfn_t console_mfn;
     evtchn_port_t console_port;
-    mfn_t store_mfn;                /* the page and the port of its store; 0: it has none */
-    evtchn_port_t store_port;
     struct console_line console_line[NR_CONSOLE_WAYS];
     uint64_t console_position;      /* in the transmit ring: behind what it put there last */
     bool console_ending;            /* it has ended, with console_left bytes in its ring that are still to be shown */
     uint32_t console_left;
-    uint64_t log_since;             /* guest_log: start of the interval, lines said and withheld in it */
-    unsigned log_said, log_withheld;
 
     void *arch;
 };

@@ -304,6 +304,7 @@ static void reschedule(bool behind)
         vcpu_timers_in(next, now);
     if (unlikely(prev->runstate_area != 0))
         runstate_publish_leaving(prev);
+    ASSERT(LOCKS_HELD(0) == 0);
     before = irqsoff_begin(IRQSOFF_NOTHING);
     arch_switch(prev, next);
     irqsoff_end(before);
@@ -337,6 +338,7 @@ bool preempt_point(void)
     struct vcpu *v = current;
     unsigned before;
 
+    ASSERT(LOCKS_HELD(0) == 0);
     v->cpu->work_left = work_budget;
     before = irqsoff_begin(IRQSOFF_NOTHING);
     arch_interrupt_window();

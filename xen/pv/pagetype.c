@@ -209,6 +209,7 @@ int get_page_type_slow(struct frame *f, uint64_t type)
     while ((f->type & TYPE_MASK) == type && (f->type & TYPE_VALIDATING)) {
         struct domain *d = frame_owner(f);
 
+        ASSERT(d->mm_lock.taken && LOCKS_HELD(0) <= 1);
         spin_unlock(&d->mm_lock);
         preempt_point();                /* several who wait only pass the CPU to each other: let interrupts in */
         schedule_behind();

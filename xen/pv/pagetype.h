@@ -15,6 +15,15 @@ void put_page_type_last(struct frame *f);
 
 /* A type reference: the frame becomes, or already is, of that type and stays so until put_page_type. Validates the
  * contents when the type is new. The caller holds a general reference and the owner's mm_lock.
+ *
+ * May drop mm_lock meanwhile and sleep, when the type is that of a table (L1 to L4): to let others run between two
+ * entries, or to wait for somebody who validates the same table. So, for who asks for a table's type:
+ *   - mm_lock of the owner is the only lock that it holds (two domains' locks, as grants take them, only for
+ *     TYPE_WRITABLE, which never waits);
+ *   - it holds a general reference on the frame, and a type reference on each table that it goes on to change;
+ *   - what it read of tables, types and roots before is to be read again.
+ * Dropping the last type reference of a table (put_page_type) may do the same. Checked by mm_preempt_point().
+ *
  * -EINVAL: contents not acceptable as that type, or the frame is in use as another; -EBUSY: too many references. */
 static inline int get_page_type(struct frame *f, uint64_t type)
 {
