@@ -3,6 +3,7 @@ TESTS := test-tools lint
 -include tests/unit/unit.mk
 include tests/model/model.mk
 include tests/trace/trace.mk
+include tests/boot/x86.mk
 TESTS += trace-test trace-cost boot-tests
 
 .PHONY: $(TESTS)
@@ -92,7 +93,7 @@ $(KVM_RAMDISK): tests/boot/kvm-init tests/tests.mk tools/make-ramdisk $(LINUX)/b
 
 # Debian's other kernels, as linux-image-KIND-amd64.
 LINUX_KINDS := cloud 6.12
-boot-tests: $(KVM_RAMDISK) $(LINUX_KINDS:%=$(LINUX)/vmlinux-%)
+boot-tests: $(KVM_RAMDISK) $(X86_RAMDISK) $(LINUX_KINDS:%=$(LINUX)/vmlinux-%)
 .PHONY: test-kvm
 test-kvm:
 	@$(MAKE) --no-print-directory boot-tests CASES=kvm-

@@ -64,12 +64,14 @@ def drive(name, file, machine):
 
 
 def command(machine, iso=None, kernel=None, append="", modules=(), esp=None, program=None):
-    """The QEMU command line. machine: dict of accel, cpu, mem, firmware; icount if instructions are to be counted; rr,
-    ("record" or "replay", file, image for snapshots), if what enters the machine is; ram (a file to be the machine's memory, for others to
-    look into) and gdb (where QEMU waits for it: localhost:port, unix:path) if wanted. modules: "file words" strings.
-    esp: a directory, shown to the machine as a disk with one FAT partition."""
+    """The QEMU command line. machine: dict of accel, cpu, mem, firmware; smp if there are more CPUs than one; icount if
+    instructions are to be counted; rr, ("record" or "replay", file, image for snapshots), if what enters the machine is;
+    ram (a file to be the machine's memory, for others to look into) and gdb (where QEMU waits for it: localhost:port,
+    unix:path) if wanted. modules: "file words" strings. esp: a directory, shown to the machine as a disk with one FAT
+    partition."""
     argv = shlex.split(program or os.environ.get("QEMU", "qemu-system-x86_64"))
     argv += ["-accel", machine["accel"], "-cpu", machine["cpu"], "-m", str(machine["mem"])]
+    argv += ["-smp", str(machine["smp"])] if machine.get("smp") else []
     argv += ["-display", "none", "-nic", "none", "-no-reboot", "-monitor", "none"]
     argv += ["-chardev", "stdio,id=console,mux=off", "-serial", "chardev:console"]
     argv += FIRMWARE[machine["firmware"]]

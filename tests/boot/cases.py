@@ -17,6 +17,7 @@ import keyboard
 import meddle
 import nested
 import tracecheck
+import x86_selftests
 
 
 @dataclass
@@ -44,6 +45,7 @@ class Case:
     files: dict = field(default_factory=dict)  # more of them on that ESP
     same_as: str = ""  # a case whose tests and verdicts have to be the same
     check_ram: object = None  # of the machine's memory after the run, and all lines: yields faults
+    bare: bool = False  # no hypervisor: the first module is started as it is, on two emulated CPUs
     starts: bool = True  # False: the hypervisor does not, and only shows and check are judged
     panics: str = ""  # the reason that the hypervisor has to give when it ends itself; shows and check are judged, too
     meddles: object = None  # a plan of gdb.py: what is done to the machine meanwhile
@@ -200,6 +202,19 @@ CASES += [
     Case("store-shutdown", (SERVICE, "LINUX name=linux mem=256M -- console=hvc0", "RAMDISK"), guests=(),
          types=((r"ends it", b"\1\1\1s1"),), limit=120,
          shows=(r"^\(XEN\) d1 is asked", r"^\(d1\).*System halted", r"^\(XEN\).*Domain 1 \(linux\) ended: power off")),
+]
+
+# Linux's own x86 selftests. All that enter by SYSENTER once more on a CPU that has it.
+SELFTESTS = "LINUX name=linux mem=256M vcpus=2 -- console=hvc0 paragon=selftests only={}"
+NO_HYPERVISOR = "VMLINUZ console=ttyS0 paragon=selftests only={}"
+
+CASES += [
+    Case("linux-x86-selftests", (SELFTESTS.format(""), "X86"), guests=(), limit=400, shows=PV,
+         check=x86_selftests.faults(x86_selftests.ALL)),
+    Case("linux-x86-intel", (SELFTESTS.format(",".join(x86_selftests.ENTRIES)), "X86"), guests=(), limit=180,
+         shows=PV, cpu="max,vendor=GenuineIntel", check=x86_selftests.faults(x86_selftests.ENTRIES, "Intel")),
+    Case("linux-x86-native", (NO_HYPERVISOR.format(",".join(x86_selftests.NATIVELY)), "X86"), bare=True, starts=False,
+         limit=180, check=x86_selftests.faults(x86_selftests.NATIVELY, natively=True)),
 ]
 
 # The ways to boot from UEFI beside GRUB's multiboot2.

@@ -30,11 +30,12 @@ CONSOLE = "console=com1 com1=115200,8n1"
 
 
 def given(args):
-    """GOOD, LINUX, RAMDISK, GRUB are what was given, STORE lies beside GOOD, VMLINUZ is what
-    LINUX was made of; XEN is xen.efi, SIGNED, FRAGMENT and TINY are programs made for the tests."""
+    """GOOD, LINUX, RAMDISK, GRUB are what was given, STORE lies beside GOOD, VMLINUZ is what LINUX was made of, X86 a
+    ramdisk with Linux's own selftests; XEN is xen.efi, SIGNED, FRAGMENT and TINY are programs made for the tests."""
     return {"GOOD": args.guest, "LINUX": args.linux, "RAMDISK": args.ramdisk, "GRUB": args.grub,
             "STORE": os.path.join(os.path.dirname(args.guest), "store"), "XEN": args.xen_efi,
             "VMLINUZ": os.path.join(os.path.dirname(args.linux), "kernel", "vmlinuz"),
+            "X86": os.path.join(os.path.dirname(args.linux), "x86", "ramdisk.gz"),
             "SIGNED": os.path.join(args.programs, "xen-signed.efi"),
             "FRAGMENT": os.path.join(args.programs, "fragment.efi"), "TINY": os.path.join(args.programs, "tiny")}
 
@@ -118,6 +119,10 @@ def command(case, args, ram, rr=None):
         modules = [(file_of(word, args), rest) for word, _, rest in (module.partition(" ") for module in case.modules)]
         return nested.command(case, args, case.options or CONSOLE, modules)
     modules = list(modules_of(case, args))
+    if case.bare:
+        kernel, _, words = modules[0].partition(" ")
+        ramdisks = [file.strip() for file in modules[1:]]
+        return qemu.command({**machine, "accel": "tcg", "smp": 2}, None, kernel, words, ramdisks)
     return qemu.command(machine, None, args.irqsoff if case.irqsoff else args.paragon, case.options or CONSOLE, modules)
 
 

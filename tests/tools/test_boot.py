@@ -1,0 +1,43 @@
+"""The judges of boot cases, given what they have to find wrong."""
+
+import os
+import sys
+import unittest
+
+sys.dont_write_bytecode = True
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+sys.path.insert(0, os.path.join(ROOT, "tests", "boot"))
+import x86_selftests  # noqa: E402
+
+PASSES = ["(d1) x86: ioperm_32 ended with 0, 19 in order", "(d1) x86: done"]
+
+
+class Selftests(unittest.TestCase):
+    def faults(self, lines, *tests, **how):
+        return list(x86_selftests.faults(tests, **how)(lines))
+
+    def test_what_passes_is_no_fault(self):
+        self.assertEqual(self.faults(PASSES, "ioperm_32"), [])
+
+    def test_what_fails_is_one(self):
+        lines = ["x86: ioperm_32 ended with 1, 3 in order", "x86: ioperm_32: [FAIL]\toutb to 0x80 failed", "x86: done"]
+        self.assertEqual(self.faults(lines, "ioperm_32"),
+                         ["ioperm_32: [FAIL] outb to 0x80 failed", "ioperm_32: ended with 1"])
+
+    def test_what_finds_nothing_or_does_not_run_or_does_not_end_is_one(self):
+        self.assertEqual(self.faults(["x86: iopl_64 ended with 0, 0 in order", "x86: done"], "iopl_64"),
+                         ["iopl_64: nothing in order"])
+        self.assertEqual(self.faults(PASSES, "ioperm_32", "iopl_64"), ["iopl_64: did not run"])
+        self.assertEqual(self.faults(PASSES[:1], "ioperm_32"), ["the tests have not come to their end"])
+
+    def test_a_known_failure_has_to_be_seen_and_only_where_it_is_known(self):
+        lines = ["x86: iopl_32 ended with 137, 0 in order", "x86: iopl_32: RIP: e030:get_desc", "x86: done"]
+        self.assertEqual(self.faults(lines, "iopl_32"), [])
+        self.assertEqual(len(self.faults(lines, "iopl_32", natively=True)), 3)
+        lines[0] = "x86: iopl_32 ended with 0, 15 in order"
+        self.assertEqual(self.faults(lines, "iopl_32"),
+                         ["iopl_32: not seen: ended with 137", "iopl_32: not seen: nothing in order"])
+
+
+if __name__ == "__main__":
+    unittest.main()
