@@ -18,7 +18,7 @@ test-tools: | deps-test
 # The second compiler over the same sources: it warns about other things.
 lint: | deps-test $(ABI) $(OFFSETS)
 	$(call say,CLANG,common xen arch/x86_64)
-	$(Q)printf '%s\n' $(HV_C) | xargs -P2 -I{} clang -fsyntax-only $(HV_CFLAGS) {}
+	$(Q)printf '%s\n' $(HV_C) $(NOT_IN_HV) | xargs -P2 -I{} clang -fsyntax-only $(HV_CFLAGS) {}
 	$(call say,CLANG,tools/pvtrace)
 	$(Q)printf '%s\n' $(PVTRACE_SRC) | xargs -P2 -I{} clang -fsyntax-only $(HOST_CFLAGS) {}
 
