@@ -25,6 +25,7 @@ static uint64_t at;
 BODY(do_bp, "int3")
 BODY(do_ud, "ud2")
 BODY(do_int_80, "int $0x80")
+BODY(do_int_80_prefixed, ".byte 0x66, 0x48\n\tint $0x80")
 BODY(do_int_21, "int $0x21")
 BODY(do_int_10, "int $10")
 
@@ -42,6 +43,9 @@ static void int_n_from_kernel(void)
 
     EXPECT_FAULT(f, 0x80, 0);
     EXPECT_EQ(f.rip, at + 2);
+    f = run(do_int_80_prefixed);
+    EXPECT_FAULT(f, 0x80, 0);
+    EXPECT_EQ(f.rip, at + 4);
     if (test_quirk("qemu-int"))
         SKIP("the machine below reports vector 2n for INT n");
     f = run(do_int_21);                                 /* the guest's kernel counts as ring 1 */

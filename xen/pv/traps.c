@@ -22,6 +22,8 @@
 #define WORK_PER_GATE 40u
 #define GATES_AT_ONCE 256u
 
+#define OPCODE_INT 0xcd
+
 #define PF_PRESENT 1u
 #define PF_WRITE 2u
 #define PF_USER 4u
@@ -94,21 +96,27 @@ static bool gate_is_open(const struct vcpu *v, unsigned vector)
  * wrong. The guest kernel counts as ring 1 against its own gate's DPL. */
 static bool software_interrupt(struct vcpu *v, struct cpu_user_regs *regs)
 {
-    uint8_t insn[16];
+    uint8_t bytes[16], vector;
     enum cpu_mode mode;
+    struct insn in;
+    unsigned len;
 
     if (!(regs->error_code & 2) || (regs->error_code & 1))
         return false;
-    /* A code segment that is in no table any more is taken for flat. */
-    if (fetch_insn(v, regs, insn, &mode) < 2 && read_guest(insn, regs->rip, 2) != 0)
+    len = fetch_insn(v, regs, bytes, &mode);
+    if (len < 2) {              /* a code segment that is in no table any more is taken for flat */
+        if (read_guest(bytes, regs->rip, 2) != 0)
+            return false;
+        len = 2;
+    }
+    if (!decode_insn(bytes, len, mode, &in) || in.opcode != OPCODE_INT)
         return false;
-    if (insn[0] != 0xcd)
-        return false;
-    if (gate_is_open(v, insn[1])) {
-        regs->rip += 2;
-        inject_software_interrupt(v, insn[1]);
+    vector = (uint8_t)in.imm;
+    if (gate_is_open(v, vector)) {
+        regs->rip = next_rip(&in, regs->rip);
+        inject_software_interrupt(v, vector);
     } else {
-        inject_trap(v, TRAP_GP, insn[1] * 8u + 2);
+        inject_trap(v, TRAP_GP, vector * 8u + 2);
     }
     return true;
 }
