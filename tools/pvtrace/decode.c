@@ -1,13 +1,16 @@
-/* How a call's arguments are written: each by its kind, a letter of common/abi.def's. The result is decode_result.c's.
- * Called by the outputs. */
+/* How a call's arguments and its result are written: each argument by its kind, a letter of
+ * common/abi.def's; of the result the number, its errno, and what the call wrote back. Called by the
+ * outputs. */
 #include <string.h>
 
 #include "tools/pvtrace/decode.h"
 
 #include <public/xen.h>
 #include <public/event_channel.h>
+#include <public/memory.h>
 #include <public/physdev.h>
 #include <public/sched.h>
+#include <public/version.h>
 
 struct decode_options decode_options = { .max_items = 8, .max_string = 80 };
 
@@ -21,7 +24,8 @@ uint64_t argument_count(const struct call *c, unsigned i)
     return argument_known(c, i) ? (uint32_t)c->args[i] : 0;
 }
 
-bool operation_number(struct reader *r, uint64_t *op)
+/* The sub-operation's number; false: there is none, or it is not known. */
+static bool operation_number(struct reader *r, uint64_t *op)
 {
     const struct call *c = r->c;
     char kind = abi_argument_kinds(c->nr)[0];
@@ -40,7 +44,7 @@ const char *hypercall_name(uint32_t nr)
     return abi_hypercall_name(nr);
 }
 
-/* Of a list of mmuext operations, the first: lists are short, and what begins one is what it is about. */
+/* Of a list of mmuext operations, the first: most lists have no other. */
 const char *call_operation(const struct call *c)
 {
     struct reader r = { .c = c };
@@ -49,139 +53,71 @@ const char *call_operation(const struct call *c)
     return operation_number(&r, &op) ? abi_operation_name(c->nr, op) : NULL;
 }
 
-/* --- Arguments -------------------------------------------------------------------------------------- */
-static void argument_pointer(struct text *t, struct reader *r, unsigned i)
+/* --- What an argument points to --------------------------------------------------------------------- */
+static bool console_text(struct text *t, struct reader *r, unsigned i, enum side side)
 {
-    text_pointer(t, r->c->args[i]);
+    uint64_t len = side == IN ? argument_count(r->c, i - 1) : r->c->result > 0 ? (uint64_t)r->c->result : 0;
+    char buf[1024];
+    size_t known = read_memory(r, side, r->c->args[i], buf, MIN(len, sizeof(buf)));
+
+    if (known > 0)
+        print_string(t, buf, known, len);
+    return known > 0;
 }
 
-static void argument_unsigned(struct text *t, struct reader *r, unsigned i)
+/* As far as that side of the call knows it; false: nothing of it, and nothing printed. */
+static bool print_contents(struct text *t, struct reader *r, unsigned i, char kind, enum side side)
 {
-    text_dec(t, (uint32_t)r->c->args[i]);
+    uint64_t op, va = r->c->args[i], count = argument_count(r->c, i + 1);
+    const struct layout *l = operation_number(r, &op) ? operation_layout(r->c->nr, op) : NULL;
+
+    if (kind == 's')
+        return console_text(t, r, i, side);
+    if (kind == 'P') {
+        if (side == IN || !read_number(r, OUT, va, sizeof(unsigned), &count))
+            return false;
+        text_add(t, "{done=%lu}", count);
+        return true;
+    }
+    if (l == NULL || va == 0)
+        return false;
+    if (kind == 'A')
+        return count != 0 && print_array(t, r, l, va, count, side);
+    va += kind == 'E' ? offsetof(struct evtchn_op, u) : kind == 'Y' ? offsetof(struct physdev_op, u) : 0;
+    return print_layout(t, r, l, va, side);
 }
 
-static void argument_hex(struct text *t, struct reader *r, unsigned i)
+static void argument_pointed(struct text *t, struct reader *r, unsigned i, char kind)
 {
-    text_hex(t, r->c->args[i]);
-}
-
-static void argument_domid(struct text *t, struct reader *r, unsigned i)
-{
-    print_domid(t, (uint32_t)r->c->args[i]);
-}
-
-static void argument_operation(struct text *t, struct reader *r, unsigned i)
-{
-    const char *name = abi_operation_name(r->c->nr, (uint32_t)r->c->args[i]);
-
-    text_name(t, name, (uint32_t)r->c->args[i]);
-}
-
-static void argument_code(struct text *t, struct reader *r, unsigned i)
-{
-    decode_address(t, r->c->args[i]);
-}
-
-static void argument_deadline(struct text *t, struct reader *r, unsigned i)
-{
-    if ((int64_t)r->c->args[i] < 0)
-        text_int(t, (int64_t)r->c->args[i]);
-    else
-        text_seconds(t, r->c->args[i]);
-}
-
-static void argument_assist(struct text *t, struct reader *r, unsigned i)
-{
-    print_enum(t, &names_assist_types, (uint32_t)r->c->args[i]);
-}
-
-static void argument_compat_reason(struct text *t, struct reader *r, unsigned i)
-{
-    if (argument_known(r->c, 0) && (uint32_t)r->c->args[0] == SCHEDOP_shutdown)
-        print_enum(t, &names_shutdown_reasons, (uint32_t)r->c->args[i]);
-    else
+    if (!print_contents(t, r, i, kind, IN))
         text_pointer(t, r->c->args[i]);
 }
 
-static void argument_struct(struct text *t, struct reader *r, unsigned i)
-{
-    uint64_t op, va = r->c->args[i];
-    const struct layout *l = operation_number(r, &op) ? operation_layout(r->c->nr, op) : NULL;
-
-    if (l == NULL || va == 0 || !print_layout(t, r, l, va, IN))
-        text_pointer(t, va);
-}
-
-static void argument_array(struct text *t, struct reader *r, unsigned i)
-{
-    uint64_t op, va = r->c->args[i];
-    const struct layout *l = operation_number(r, &op) ? operation_layout(r->c->nr, op) : NULL;
-
-    uint64_t count = argument_count(r->c, i + 1);
-
-    if (l == NULL || va == 0 || count == 0 || !print_array(t, r, l, va, count, IN))
-        text_pointer(t, va);
-}
-
 /* {EVTCHNOP_send {port=5}}: the operation's number, then its structure in a union. */
-static void argument_compat(struct text *t, struct reader *r, unsigned i, size_t offset)
+static void argument_compat(struct text *t, struct reader *r, unsigned i, char kind)
 {
-    const struct layout *l;
-    const char *name;
+    size_t here;
     uint64_t op;
 
     if (!operation_number(r, &op)) {
         text_pointer(t, r->c->args[i]);
         return;
     }
-    name = abi_operation_name(r->c->nr, op);
-    l = operation_layout(r->c->nr, op);
     text_put(t, "{", 1);
-    text_name(t, name, op);
-    if (l != NULL) {
-        size_t here = t->len;
-
-        text_put(t, " ", 1);
-        if (!print_layout(t, r, l, r->c->args[i] + offset, IN))
-            text_cut(t, here);
-    }
+    text_name(t, abi_operation_name(r->c->nr, op), op);
+    here = t->len;
+    text_put(t, " ", 1);
+    if (!print_contents(t, r, i, kind, IN))
+        text_cut(t, here);
     text_put(t, "}", 1);
-}
-
-static void argument_event_compat(struct text *t, struct reader *r, unsigned i)
-{
-    argument_compat(t, r, i, offsetof(struct evtchn_op, u));
-}
-
-static void argument_physdev_compat(struct text *t, struct reader *r, unsigned i)
-{
-    argument_compat(t, r, i, offsetof(struct physdev_op, u));
-}
-
-bool console_text(struct text *t, struct reader *r, unsigned i, enum side side, uint64_t len)
-{
-    char buf[1024];
-    size_t wanted = MIN(len, sizeof(buf)), known = read_memory(r, side, r->c->args[i], buf, wanted);
-
-    if (known == 0)
-        return false;
-    print_string(t, buf, known, len);
-    return true;
-}
-
-static void argument_text(struct text *t, struct reader *r, unsigned i)
-{
-    if (!console_text(t, r, i, IN, argument_count(r->c, i - 1)))
-        text_pointer(t, r->c->args[i]);
 }
 
 /* The frame lies at the guest's stack pointer, which no record tells: at the lowest address that the call
  * read. */
-static void argument_iret(struct text *t, struct reader *r, unsigned i)
+static void print_iret_frame(struct text *t, struct reader *r)
 {
     uint64_t lowest = UINT64_MAX;
 
-    (void)i;
     for (unsigned n = 0; n < MIN(r->c->nr_copies, MAX_COPIES); n++)
         if (!r->c->copies[n].out)
             lowest = MIN(lowest, r->c->copies[n].va);
@@ -189,16 +125,46 @@ static void argument_iret(struct text *t, struct reader *r, unsigned i)
         print_layout(t, r, &layout_iret_context, lowest, IN);
 }
 
-static const argument_fn argument_printers[128] = {
-    ['p'] = argument_pointer, ['P'] = argument_pointer, ['u'] = argument_unsigned,
-    ['x'] = argument_hex, ['o'] = argument_operation, ['D'] = argument_domid, ['S'] = argument_struct,
-    ['A'] = argument_array, ['E'] = argument_event_compat, ['Y'] = argument_physdev_compat,
-    ['m'] = argument_mmu_updates, ['M'] = argument_mmuext_ops, ['g'] = argument_gdt_frames,
-    ['T'] = argument_traps,
-    ['e'] = argument_pte, ['f'] = argument_uvm_flags, ['v'] = argument_descriptor, ['c'] = argument_code,
-    ['t'] = argument_deadline, ['s'] = argument_text, ['a'] = argument_assist, ['R'] = argument_compat_reason,
-    ['I'] = argument_iret,
-};
+/* --- Arguments -------------------------------------------------------------------------------------- */
+static void print_deadline(struct text *t, uint64_t value)
+{
+    if ((int64_t)value < 0)
+        text_int(t, (int64_t)value);
+    else
+        text_seconds(t, value);
+}
+
+static void print_compat_reason(struct text *t, struct reader *r, uint64_t value)
+{
+    if (argument_known(r->c, 0) && (uint32_t)r->c->args[0] == SCHEDOP_shutdown)
+        print_enum(t, &names_shutdown_reasons, (uint32_t)value);
+    else
+        text_pointer(t, value);
+}
+
+static void print_argument(struct text *t, struct reader *r, unsigned i, char kind)
+{
+    uint64_t value = r->c->args[i];
+    uint32_t number = (uint32_t)value;
+
+    switch (kind) {
+    case 'p': text_pointer(t, value); break;
+    case 'u': text_dec(t, number); break;
+    case 'o': text_name(t, abi_operation_name(r->c->nr, number), number); break;
+    case 'D': print_domid(t, number); break;
+    case 'c': decode_address(t, value); break;
+    case 'a': print_enum(t, &names_assist_types, number); break;
+    case 't': print_deadline(t, value); break;
+    case 'R': print_compat_reason(t, r, value); break;
+    case 'e': decode_pte(t, value); break;
+    case 'f': print_uvm_flags(t, r, value); break;
+    case 'v': print_descriptor(t, value); break;
+    case 'P': case 'S': case 'A': case 's': argument_pointed(t, r, i, kind); break;
+    case 'E': case 'Y': argument_compat(t, r, i, kind); break;
+    case 'm': case 'M': case 'g': case 'T': argument_list(t, r, i, kind); break;
+    default: text_hex(t, value); break;
+    }
+}
 
 void decode_arguments(struct text *t, const struct call *c)
 {
@@ -207,18 +173,76 @@ void decode_arguments(struct text *t, const struct call *c)
 
     text_put(t, "(", 1);
     for (unsigned i = 0; kinds[i] != '\0'; i++) {
-        argument_fn print = argument_printers[(unsigned char)kinds[i] & 127];
-
         if (!argument_known(c, i) && abi_hypercall_name(c->nr) == NULL)
             break;                      /* nobody knows how many it has */
         if (i != 0)
             text_put(t, ", ", 2);
-        if (kinds[i] != 'I' && !argument_known(c, i))
+        if (kinds[i] == 'I') {          /* no argument */
+            if (!decode_options.raw)
+                print_iret_frame(t, &r);
+        } else if (!argument_known(c, i)) {
             text_put(t, "?", 1);
-        else if (!decode_options.raw)
-            (print != NULL ? print : argument_hex)(t, &r, i);
-        else if (kinds[i] != 'I')
-            argument_hex(t, &r, i);
+        } else {
+            print_argument(t, &r, i, decode_options.raw ? 'x' : kinds[i]);
+        }
     }
     text_put(t, ")", 1);
+}
+
+/* --- The result ------------------------------------------------------------------------------------- */
+const char *errno_name(int64_t result)
+{
+    return result < 0 && result >= -4095 ? abi_errno_name((unsigned)-result) : NULL;
+}
+
+/* iret gives back the guest's own rax. */
+bool call_failed(const struct call *c)
+{
+    return c->returned && c->nr != __HYPERVISOR_iret && c->result < 0 && c->result >= -4095;
+}
+
+static void print_value(struct text *t, struct reader *r)
+{
+    const struct call *c = r->c;
+    uint64_t op = UINT64_MAX, value = (uint64_t)c->result;
+    bool memory = c->nr == __HYPERVISOR_memory_op;
+
+    operation_number(r, &op);
+    if (decode_options.raw || call_failed(c))
+        text_int(t, c->result);
+    else if (c->nr == __HYPERVISOR_xen_version && op == XENVER_version)
+        text_add(t, "%lu.%lu", value >> 16, value & 0xffff);
+    else if (c->nr == __HYPERVISOR_get_debugreg ||
+             (memory && (op == XENMEM_maximum_ram_page || op == XENMEM_maximum_gpfn)))
+        text_hex(t, value);
+    else
+        text_int(t, c->result);
+}
+
+void decode_result(struct text *t, const struct call *c)
+{
+    struct reader r = { .c = c };
+    const char *kinds = abi_argument_kinds(c->nr), *name = errno_name(c->result);
+
+    if (c->nr == __HYPERVISOR_iret)
+        return;
+    if (!c->returned) {
+        text_put(t, " = ?", 4);
+        return;
+    }
+    text_put(t, " = ", 3);
+    print_value(t, &r);
+    if (decode_options.raw)
+        return;
+    if (name != NULL)
+        text_add(t, " %s", name);
+    for (unsigned i = 0; kinds[i] != '\0'; i++) {
+        size_t here = t->len;
+
+        if (strchr("SAEYPs", kinds[i]) == NULL || !argument_known(c, i) || c->args[i] == 0)
+            continue;
+        text_put(t, " ", 1);
+        if (!print_contents(t, &r, i, kinds[i], OUT))
+            text_cut(t, here);
+    }
 }

@@ -2,12 +2,11 @@
  * recorded memory.
  *
  *   memory.c      bytes by guest address, from the pieces that were recorded
- *   decode.c      calls: which argument is printed how;  decode_result.c  results, what was written back
+ *   decode.c      calls: which argument is printed how, results, what was written back
  *   structs.c     prints structures by their descriptions
  *   gen/abi_layouts.c  the descriptions, made of common/abi.def;  decode_union.c  what they cannot say
  *   decode_mmu.c  page-table updates, descriptors, trap tables: the calls that are lists
- *   decode_item.c what is not a call;  decode_trap.c  exceptions
- *   decode_insn.c emulated instructions */
+ *   decode_item.c what is not a call;  decode_insn.c emulated instructions */
 #ifndef PVTRACE_DECODE_H
 #define PVTRACE_DECODE_H
 
@@ -103,22 +102,11 @@ bool copy_dest(struct text *t, struct reader *r, uint64_t va);
 bool argument_known(const struct call *c, unsigned i);
 /* The 32-bit number that argument i is; 0: not known. */
 uint64_t argument_count(const struct call *c, unsigned i);
-/* The sub-operation's number; false: there is none, or it is not known. */
-bool operation_number(struct reader *r, uint64_t *op);
-/* The len characters at argument i; false: none was recorded. */
-bool console_text(struct text *t, struct reader *r, unsigned i, enum side side, uint64_t len);
 
-/* --- decode_mmu.c: one argument each, which is known ------------------------------------------------ */
-typedef void (*argument_fn)(struct text *t, struct reader *r, unsigned i);
-void argument_mmu_updates(struct text *t, struct reader *r, unsigned i);
-void argument_mmuext_ops(struct text *t, struct reader *r, unsigned i);
-void argument_pte(struct text *t, struct reader *r, unsigned i);
-void argument_uvm_flags(struct text *t, struct reader *r, unsigned i);
-void argument_descriptor(struct text *t, struct reader *r, unsigned i);
-void argument_gdt_frames(struct text *t, struct reader *r, unsigned i);
-void argument_traps(struct text *t, struct reader *r, unsigned i);
-
-/* --- decode_item.c ---------------------------------------------------------------------------------- */
-void print_rip(struct text *t, uint64_t rip);           /* " rip=<symbol>" */
+/* --- decode_mmu.c ----------------------------------------------------------------------------------- */
+/* Argument i, which is known, by its letter: m, M, g, T. */
+void argument_list(struct text *t, struct reader *r, unsigned i, char kind);
+void print_uvm_flags(struct text *t, struct reader *r, uint64_t flags);
+void print_descriptor(struct text *t, uint64_t d);
 
 #endif

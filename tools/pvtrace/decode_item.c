@@ -1,65 +1,97 @@
-/* Owns the lines about what is no call: traps, events, switches, domains, losses. */
+/* The lines about what is no call: traps, events, switches, domains, losses. Called by the outputs. */
 #include <string.h>
 
 #include "tools/pvtrace/decode.h"
 #include "tools/pvtrace/words.h"
-
-void print_rip(struct text *t, uint64_t rip)
-{
-    text_str(t, " rip=");
-    decode_address(t, rip);
-}
 
 void decode_address(struct text *t, uint64_t va)
 {
     uint64_t distance = 0;
     const char *name = decode_options.raw ? NULL : symbol_at(va, &distance);
 
-    if (name == NULL) {
+    if (name == NULL)
         text_hex(t, va);
-        return;
-    }
-    if (distance != 0)
-        text_add(t, "<%s+0x%lx>", name, distance);
     else
-        text_add(t, "<%s>", name);
+        text_add(t, distance != 0 ? "<%s+0x%lx>" : "<%s>", name, distance);
 }
 
-static void item_ptwr(struct text *t, const struct item *item)
+static void print_rip(struct text *t, uint64_t rip)
 {
-    text_add(t, "ptwr va=0x%lx val=", item->ptwr.va);
-    decode_pte(t, item->ptwr.pte);
-    print_rip(t, item->ptwr.rip);
+    text_str(t, " rip=");
+    decode_address(t, rip);
 }
 
-static void item_emulated(struct text *t, const struct item *item)
+/* --- Traps ------------------------------------------------------------------------------------------ */
+/* SDM vol. 3, 4.7. A PV guest's kernel is not "user" here, although it runs in ring 3. */
+static void print_page_fault_code(struct text *t, uint32_t code)
 {
-    text_str(t, "emulate ");
-    decode_instruction(t, item);
-    print_rip(t, item->emulated.rip);
+    text_str(t, code & 16 ? " fetch" : code & 2 ? " write" : " read");
+    text_str(t, code & 1 ? " protection" : " not-present");
+    text_str(t, code & 4 ? " user" : " kernel");
+    if (code & 8)
+        text_str(t, " reserved-bit");
+    if (code & 32)
+        text_str(t, " protection-key");
+    if (code & ~63u)
+        text_add(t, " code=0x%x", code);
 }
 
-/* --- Events and the scheduler ----------------------------------------------------------------------- */
-static void item_send(struct text *t, const struct item *item)
+/* SDM vol. 3, 6.13: a selector, or a vector with its IDT bit. */
+static void print_selector_code(struct text *t, uint32_t code)
 {
-    text_str(t, "send ");
-    if (item->send.how == TRACE_SEND_VIRQ && !decode_options.raw && abi_virq_name(item->send.from) != NULL) {
-        text_str(t, abi_virq_name(item->send.from));
-    } else {
-        const char *what = item->send.how == TRACE_SEND_VIRQ ? "VIRQ"
-                           : item->send.how == TRACE_SEND_IPI ? "IPI" : "port";
+    uint32_t index = code >> 3 & 0x1fff;
 
-        text_add(t, "%s %u", what, item->send.from);
-    }
+    text_add(t, " code=0x%x", code);
+    if (code == 0)
+        return;
+    if (code & 2)
+        text_add(t, " (vector 0x%x", index);
+    else
+        text_add(t, " (%s %u", code & 4 ? "ldt" : "gdt", index);
+    text_str(t, code & 1 ? " ext)" : ")");
+}
+
+void decode_trap(struct text *t, const struct item *item)
+{
+    uint32_t vector = item->trap.vector, code = item->trap.code;
+    const char *name = decode_options.raw ? NULL : abi_trap_name(vector);
+
+    if (name != NULL)
+        text_str(t, name);
+    else
+        text_add(t, "trap %u", vector);
+    if (item->trap.has_code && !decode_options.raw && vector == 14)
+        print_page_fault_code(t, code);
+    else if (item->trap.has_code && !decode_options.raw && vector >= 10 && vector <= 13)
+        print_selector_code(t, code);
+    else if (item->trap.has_code)
+        text_add(t, " code=0x%x", code);
+    if (vector == 14)
+        text_add(t, " va=0x%lx", item->trap.va);
+    print_rip(t, item->trap.rip);
+}
+
+/* --- The others ------------------------------------------------------------------------------------- */
+static void print_call(struct text *t, const struct item *item)
+{
+    text_hypercall(t, item->call->nr);
+    decode_arguments(t, item->call);
+    if (item->kind == ITEM_CALL_END)
+        decode_result(t, item->call);
+}
+
+static void print_send(struct text *t, const struct item *item)
+{
+    const char *virq = decode_options.raw ? NULL : abi_virq_name(item->send.from);
+
+    if (item->send.how == TRACE_SEND_VIRQ && virq != NULL)
+        text_add(t, "send %s", virq);
+    else
+        text_add(t, "send %s %u", item->send.how == TRACE_SEND_VIRQ ? "VIRQ"
+                 : item->send.how == TRACE_SEND_IPI ? "IPI" : "port", item->send.from);
     text_str(t, " -> ");
     text_vcpu(t, item->send.to);
     text_add(t, " port %u", item->send.port);
-}
-
-static void item_upcall(struct text *t, const struct item *item)
-{
-    text_str(t, "upcall ");
-    decode_address(t, item->upcall.rip);
 }
 
 static void print_state(struct text *t, unsigned state, const char *const names[], unsigned n)
@@ -67,7 +99,7 @@ static void print_state(struct text *t, unsigned state, const char *const names[
     text_name(t, state < n ? names[state] : NULL, state);
 }
 
-static void item_runstate(struct text *t, const struct item *item)
+static void print_runstate(struct text *t, const struct item *item)
 {
     text_vcpu(t, item->runstate.who);
     text_put(t, " ", 1);
@@ -76,24 +108,7 @@ static void item_runstate(struct text *t, const struct item *item)
     print_state(t, item->runstate.to, runstate_names, ARRAY_SIZE(runstate_names));
 }
 
-static void item_sched(struct text *t, const struct item *item)
-{
-    text_record(t, item->sched.event, item->rec);
-}
-
-static void item_mem(struct text *t, const struct item *item)
-{
-    text_record(t, item->mem.event, item->rec);
-}
-
-static void item_other(struct text *t, const struct item *item)
-{
-    if (item->rec != NULL)
-        text_record(t, item->rec->event, item->rec);
-}
-
-/* --- About the trace -------------------------------------------------------------------------------- */
-static void item_domain(struct text *t, const struct item *item)
+static void print_domain(struct text *t, const struct item *item)
 {
     size_t len = strnlen(item->domain.name, sizeof(item->domain.name));
 
@@ -108,46 +123,44 @@ static void item_domain(struct text *t, const struct item *item)
     print_state(t, (unsigned)item->domain.what, domain_states, ARRAY_SIZE(domain_states));
 }
 
-static void item_lost(struct text *t, const struct item *item)
-{
-    text_add(t, item->lost.records == 1 ? "%lu record lost" : "%lu records lost", item->lost.records);
-}
-
-static void item_counter(struct text *t, const struct item *item)
-{
-    text_str(t, "counter ");
-    text_name(t, decode_options.raw ? NULL : abi_hypercall_name(item->counter.nr), item->counter.nr);
-    text_add(t, " %lu", item->counter.count);
-}
-
-static void item_classes(struct text *t, const struct item *item)
-{
-    text_str(t, item->classes.classes == 0 ? "tracing nothing" : "tracing ");
-    text_classes(t, item->classes.classes, "|");
-}
-
-static void item_call(struct text *t, const struct item *item)
-{
-    const struct call *c = item->call;
-
-    text_hypercall(t, c->nr);
-    decode_arguments(t, c);
-    if (item->kind == ITEM_CALL_END)
-        decode_result(t, c);
-}
-
 void decode_item(struct text *t, const struct item *item)
 {
-    static void (*const printers[NR_ITEM_KINDS])(struct text *, const struct item *) = {
-        [ITEM_CALL_BEGIN] = item_call, [ITEM_CALL_END] = item_call, [ITEM_TRAP] = decode_trap,
-        [ITEM_PTWR] = item_ptwr,
-        [ITEM_EMULATED] = item_emulated, [ITEM_SEND] = item_send, [ITEM_UPCALL] = item_upcall,
-        [ITEM_RUNSTATE] = item_runstate, [ITEM_SCHED] = item_sched, [ITEM_DOMAIN] = item_domain,
-        [ITEM_MEM] = item_mem,
-        [ITEM_LOST] = item_lost, [ITEM_COUNTER] = item_counter, [ITEM_CLASSES] = item_classes,
-        [ITEM_OTHER] = item_other,
-    };
-
-    if ((unsigned)item->kind < NR_ITEM_KINDS)
-        printers[item->kind](t, item);
+    switch (item->kind) {
+    case ITEM_CALL_BEGIN:
+    case ITEM_CALL_END: print_call(t, item); break;
+    case ITEM_TRAP: decode_trap(t, item); break;
+    case ITEM_PTWR:
+        text_add(t, "ptwr va=0x%lx val=", item->ptwr.va);
+        decode_pte(t, item->ptwr.pte);
+        print_rip(t, item->ptwr.rip);
+        break;
+    case ITEM_EMULATED:
+        text_str(t, "emulate ");
+        decode_instruction(t, item);
+        print_rip(t, item->emulated.rip);
+        break;
+    case ITEM_SEND: print_send(t, item); break;
+    case ITEM_UPCALL:
+        text_str(t, "upcall ");
+        decode_address(t, item->upcall.rip);
+        break;
+    case ITEM_RUNSTATE: print_runstate(t, item); break;
+    case ITEM_SCHED:
+    case ITEM_MEM:
+    case ITEM_OTHER: text_record(t, item->rec); break;
+    case ITEM_DOMAIN: print_domain(t, item); break;
+    case ITEM_LOST:
+        text_add(t, item->lost.records == 1 ? "%lu record lost" : "%lu records lost", item->lost.records);
+        break;
+    case ITEM_COUNTER:
+        text_str(t, "counter ");
+        text_name(t, decode_options.raw ? NULL : hypercall_name(item->counter.nr), item->counter.nr);
+        text_add(t, " %lu", item->counter.count);
+        break;
+    case ITEM_CLASSES:
+        text_str(t, item->classes.classes == 0 ? "tracing nothing" : "tracing ");
+        text_classes(t, item->classes.classes, "|");
+        break;
+    case NR_ITEM_KINDS: break;
+    }
 }

@@ -1,5 +1,5 @@
-/* Owns the calls whose arguments are lists or words with a structure of the CPU's: page-table entries and
- * their updates, mmuext operations, descriptors, the trap table. */
+/* Arguments that are lists, or words with a structure of the CPU's: page-table entries and their updates,
+ * mmuext operations, descriptors, the trap table. Called by decode.c. */
 #include "tools/pvtrace/decode.h"
 
 #include <public/xen.h>
@@ -34,20 +34,14 @@ void decode_pte(struct text *t, uint64_t pte)
         text_put(t, "|NX", 3);
 }
 
-void argument_pte(struct text *t, struct reader *r, unsigned i)
-{
-    decode_pte(t, r->c->args[i]);
-}
-
 /* --- Lists ------------------------------------------------------------------------------------------ */
 typedef void (*element_fn)(struct text *t, struct reader *r, const void *element);
 
-/* The count elements (of up to 64 bytes) at argument i; the pointer alone if not even the first was
- * recorded. */
-static void print_list(struct text *t, struct reader *r, unsigned i, uint64_t count, size_t size,
+/* The count elements (of up to 64 bytes) at va; the pointer alone if not even the first was recorded. */
+static void print_list(struct text *t, struct reader *r, uint64_t va, uint64_t count, size_t size,
                        element_fn print)
 {
-    uint64_t element[8], va = r->c->args[i];
+    uint64_t element[8];
 
     if (va == 0 || count == 0 || read_memory(r, IN, va, element, size) < size) {
         text_pointer(t, va);
@@ -86,11 +80,6 @@ static void print_update(struct text *t, struct reader *r, const void *element)
     text_put(t, "}", 1);
 }
 
-void argument_mmu_updates(struct text *t, struct reader *r, unsigned i)
-{
-    print_list(t, r, i, argument_count(r->c, i + 1), sizeof(struct mmu_update), print_update);
-}
-
 /* A bitmap of vCPUs in guest memory; the hypervisor reads as many bytes as the domain has use for. */
 static void print_vcpu_mask(struct text *t, struct reader *r, uint64_t va)
 {
@@ -120,18 +109,14 @@ static void print_mmuext(struct text *t, struct reader *r, const void *element)
 
     text_put(t, "{", 1);
     text_name(t, name, op->cmd);
-    if (args & MEANS_MFN) {
+    if (args & MEANS_MFN)
         text_add(t, " mfn=0x%lx", op->arg1.mfn);
-    }
-    if (args & MEANS_ADDRESS) {
+    if (args & MEANS_ADDRESS)
         text_add(t, " linear_addr=0x%lx", op->arg1.linear_addr);
-    }
-    if (args & MEANS_ENTRIES) {
+    if (args & MEANS_ENTRIES)
         text_add(t, " nr_ents=%u", op->arg2.nr_ents);
-    }
-    if (args & MEANS_SOURCE) {
+    if (args & MEANS_SOURCE)
         text_add(t, " src_mfn=0x%lx", op->arg2.src_mfn);
-    }
     if (args & MEANS_VCPUS) {
         text_str(t, " vcpus=");
         print_vcpu_mask(t, r, (uint64_t)(uintptr_t)op->arg2.vcpumask.p);
@@ -139,22 +124,10 @@ static void print_mmuext(struct text *t, struct reader *r, const void *element)
     text_put(t, "}", 1);
 }
 
-void argument_mmuext_ops(struct text *t, struct reader *r, unsigned i)
-{
-    print_list(t, r, i, argument_count(r->c, i + 1), sizeof(struct mmuext_op), print_mmuext);
-}
-
 static void print_frame(struct text *t, struct reader *r, const void *element)
 {
     (void)r;
     text_hex(t, *(const uint64_t *)element);
-}
-
-void argument_gdt_frames(struct text *t, struct reader *r, unsigned i)
-{
-    uint64_t frames = (argument_count(r->c, i + 1) + 511) / 512;
-
-    print_list(t, r, i, frames, sizeof(uint64_t), print_frame);
 }
 
 static void print_trap(struct text *t, struct reader *r, const void *element)
@@ -176,34 +149,42 @@ static void print_trap(struct text *t, struct reader *r, const void *element)
     text_put(t, "}", 1);
 }
 
-/* The table ends with an entry without address. */
-void argument_traps(struct text *t, struct reader *r, unsigned i)
+/* How many entries a trap table at va has. It ends with one without address; if that was not recorded, one
+ * more is counted, so that the list ends in dots. */
+static uint64_t count_traps(struct reader *r, uint64_t va)
 {
-    uint64_t va = r->c->args[i];
     struct trap_info trap;
     uint64_t count = 0;
+    bool known;
 
-    while (count < 257 &&
-           read_memory(r, IN, va + count * sizeof(trap), &trap, sizeof(trap)) == sizeof(trap) &&
-           trap.address != 0)
-        count++;
-    if (count == 0 && read_memory(r, IN, va, &trap, sizeof(trap)) == sizeof(trap)) {
+    do
+        known = read_memory(r, IN, va + count * sizeof(trap), &trap, sizeof(trap)) == sizeof(trap);
+    while (known && trap.address != 0 && ++count < 257);
+    return count + !known;
+}
+
+void argument_list(struct text *t, struct reader *r, unsigned i, char kind)
+{
+    uint64_t count = argument_count(r->c, i + 1), va = r->c->args[i];
+
+    if (kind == 'm')
+        print_list(t, r, va, count, sizeof(struct mmu_update), print_update);
+    else if (kind == 'M')
+        print_list(t, r, va, count, sizeof(struct mmuext_op), print_mmuext);
+    else if (kind == 'g')
+        print_list(t, r, va, (count + 511) / 512, sizeof(uint64_t), print_frame);
+    else if ((count = count_traps(r, va)) != 0)
+        print_list(t, r, va, count, sizeof(struct trap_info), print_trap);
+    else
         text_put(t, "[]", 2);
-        return;
-    }
-    /* Was the end of the table recorded? If not, count on, so that the list ends in dots. */
-    if (read_memory(r, IN, va + count * sizeof(trap), &trap, sizeof(trap)) < sizeof(trap))
-        count++;
-    print_list(t, r, i, count, sizeof(trap), print_trap);
 }
 
 /* --- Words ------------------------------------------------------------------------------------------ */
 /* What to flush, and where: all vCPUs, those in a bitmap whose address is in the upper bits, or (nothing)
  * this one. */
-void argument_uvm_flags(struct text *t, struct reader *r, unsigned i)
+void print_uvm_flags(struct text *t, struct reader *r, uint64_t flags)
 {
     static const char *const what[] = { "UVMF_NONE", "UVMF_TLB_FLUSH", "UVMF_INVLPG", "3" };
-    uint64_t flags = r->c->args[i];
 
     text_str(t, what[flags & UVMF_FLUSHTYPE_MASK]);
     if (flags & UVMF_ALL)
@@ -216,12 +197,13 @@ void argument_uvm_flags(struct text *t, struct reader *r, unsigned i)
 }
 
 /* A descriptor as the GDT has it (SDM vol. 3, 3.4.5): the word, then the fields that matter. */
-void argument_descriptor(struct text *t, struct reader *r, unsigned i)
+void print_descriptor(struct text *t, uint64_t d)
 {
-    static const char *const system_types[16] = { [2] = "ldt", [9] = "tss", [11] = "tss", [12] = "call gate",
-                                                  [14] = "interrupt gate", [15] = "trap gate" };
-    uint64_t d = r->c->args[i];
-    uint64_t base = (d >> 16 & 0xffffff) | (d >> 32 & 0xff000000), limit = (d & 0xffff) | (d >> 32 & 0xf0000);
+    static const char *const system_types[16] = {
+        [2] = "ldt", [9] = "tss", [11] = "tss", [12] = "call gate", [14] = "interrupt gate", [15] = "trap gate",
+    };
+    uint64_t base = (d >> 16 & 0xffffff) | (d >> 32 & 0xff000000);
+    uint64_t limit = (d & 0xffff) | (d >> 32 & 0xf0000);
     unsigned type = d >> 40 & 15;
     const char *name = system_types[type] != NULL ? system_types[type] : "system";
 

@@ -5,10 +5,13 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/abi_names.h"
 #include "common/compiler.h"
 #include "tools/pvtrace/filter.h"
-#include "tools/pvtrace/ops.h"
 #include "tools/pvtrace/util.h"
+
+#define NR_OPERATIONS 128u          /* more than any hypercall has */
+#define MAX_LENGTH 47u              /* of a name for which another may have been meant */
 
 /* Words for items that are no calls, and for several things at once. */
 static const struct {
@@ -125,6 +128,58 @@ void filter_help(FILE *out)
     for (uint32_t nr = 0; nr < ABI_HYPERCALLS; nr++)
         print_name(out, hypercall_name(nr), &column);
     fprintf(out, "\n  and their sub-operations, as EVTCHNOP_send or MMUEXT_PIN_L4_TABLE\n");
+}
+
+/* --- What was meant --------------------------------------------------------------------------------- */
+/* Edit distance, with a bound on the length of both: names are short. */
+static unsigned distance(const char *a, const char *b)
+{
+    size_t la = strlen(a), lb = strlen(b);
+    unsigned row[MAX_LENGTH + 1];
+
+    if (la > MAX_LENGTH || lb > MAX_LENGTH)
+        return MAX_LENGTH;
+    for (unsigned j = 0; j <= lb; j++)
+        row[j] = j;
+    for (size_t i = 1; i <= la; i++) {
+        unsigned diagonal = row[0];
+
+        row[0] = (unsigned)i;
+        for (size_t j = 1; j <= lb; j++) {
+            unsigned change = diagonal + (strncasecmp(a + i - 1, b + j - 1, 1) != 0),
+                     above = row[j];
+
+            row[j] = above + 1 < row[j - 1] + 1 ? above + 1 : row[j - 1] + 1;
+            if (change < row[j])
+                row[j] = change;
+            diagonal = above;
+        }
+    }
+    return row[lb];
+}
+
+static void closer(const char *name, const char *candidate, const char **best, unsigned *least)
+{
+    unsigned d = candidate != NULL ? distance(name, candidate) : MAX_LENGTH;
+
+    if (d < *least) {
+        *least = d;
+        *best = candidate;
+    }
+}
+
+/* The known name, of a hypercall or a sub-operation, that looks most like this one; NULL: nothing close. */
+static const char *closest_name(const char *name)
+{
+    unsigned least = (unsigned)strlen(name) / 3 + 1;
+    const char *best = NULL;
+
+    for (uint32_t nr = 0; nr < ABI_HYPERCALLS; nr++) {
+        closer(name, abi_hypercall_name(nr), &best, &least);
+        for (uint32_t op = 0; op < NR_OPERATIONS; op++)
+            closer(name, abi_operation_name(nr, op), &best, &least);
+    }
+    return best;
 }
 
 static bool unknown_name(const char *list)

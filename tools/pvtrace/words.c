@@ -108,21 +108,20 @@ static void put_words(struct text *t, const struct record *rec, const char *word
     }
 }
 
-void text_record(struct text *t, uint32_t event, const struct record *rec)
+void text_record(struct text *t, const struct record *rec)
 {
     const char *words = "";
     unsigned i = 0;
 
-    while (i < ARRAY_SIZE(records) && (event & ~TRC_64_FLAG) != records[i].event)
+    while (i < ARRAY_SIZE(records) && (rec->event & ~TRC_64_FLAG) != records[i].event)
         i++;
     if (i < ARRAY_SIZE(records) && records[i].name != NULL && !decode_options.raw) {
         text_str(t, records[i].name);
         words = records[i].words;
     } else {
-        text_add(t, "record 0x%x", event);
+        text_add(t, "record 0x%x", rec->event);
     }
-    if (rec != NULL)
-        put_words(t, rec, words);
+    put_words(t, rec, words);
 }
 
 /* --- Items ------------------------------------------------------------------------------------------ */

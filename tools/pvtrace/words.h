@@ -12,7 +12,7 @@ const char *hypercall_label(uint32_t nr, struct label *buf);
 void text_hypercall(struct text *t, uint32_t nr);
 void text_vcpu(struct text *t, struct vcpu_id v);       /* d1v0, idle, ? */
 /* by Xen's name, with its words */
-void text_record(struct text *t, uint32_t event, const struct record *rec);
+void text_record(struct text *t, const struct record *rec);
 void text_classes(struct text *t, uint32_t classes, const char *between);       /* "hypercall,trap" */
 
 extern const char *const item_kind_names[NR_ITEM_KINDS];
