@@ -1,4 +1,4 @@
-/* Owns whose time is whose, for -c and --svg alike.
+/* Whose time is whose, for -c and --svg alike.
  *
  * A vCPU runs, waits for a CPU or sleeps, as its runstate records say; without any (trace=hypercall) it
  * runs from its first record to its last, and calls that give the CPU away (SCHEDOP_block, poll, yield)
@@ -14,6 +14,7 @@
 
 #include "common/compiler.h"
 #include "tools/pvtrace/account.h"
+#include "tools/pvtrace/util.h"
 
 enum { RUNNING, RUNNABLE, ASLEEP, OFFLINE, MISSED, NR_STATES };
 
@@ -74,17 +75,15 @@ static void add_up(struct account *a, struct vcpu_account *v)
 void account_spent(struct account *a)
 {
     for (unsigned i = 0; i < VCPU_PLACES; i++)
-        if (vcpu_place_used(&a->places, i))
+        if (a->vcpus[i].last != 0)
             add_up(a, &a->vcpus[i]);
 }
 
 static struct vcpu_account *vcpu_of(struct account *a, struct vcpu_id id, uint64_t tsc)
 {
-    bool fresh;
-    unsigned at = vcpu_place(&a->places, id, &fresh);
-    struct vcpu_account *v = &a->vcpus[at];
+    struct vcpu_account *v = &a->vcpus[vcpu_place(id)];
 
-    if (fresh) {
+    if (v->last == 0 || !same_vcpu(v->id, id)) {
         if (v->last != 0)           /* whose place it was */
             add_up(a, v);
         *v = (struct vcpu_account){ .id = id, .since = tsc };
@@ -255,14 +254,12 @@ void account_item(struct account *a, const struct item *item)
     }
 }
 
-bool account_begin(struct account *a, const struct output_options *o, struct model *m)
+void account_begin(struct account *a, const struct output_options *o, struct model *m)
 {
     a->o = *o;
     a->m = m;
     a->clock = model_clock(m);
-    a->vcpus = calloc(VCPU_PLACES, sizeof(*a->vcpus));
-    vcpu_table_init(&a->places, VCPU_PLACES);
-    return a->vcpus != NULL;
+    a->vcpus = xcalloc(VCPU_PLACES, sizeof(*a->vcpus));
 }
 
 void account_free(struct account *a)

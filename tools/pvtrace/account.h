@@ -88,11 +88,10 @@ struct account {
     struct guest_account guests[MAX_GUESTS];
     uint8_t guest_of[1u << 16];     /* guest + 1, by domain */
     struct rows rows;
-    struct vcpu_table places;
     struct vcpu_account *vcpus;
 };
 
-bool account_begin(struct account *a, const struct output_options *o, struct model *m);
+void account_begin(struct account *a, const struct output_options *o, struct model *m);
 /* Wants every item, and asks the filter itself: time is split by calls that the user may not want to see. */
 void account_item(struct account *a, const struct item *item);
 /* Adds up where the guests' vCPUs spent their time. */

@@ -1,17 +1,11 @@
-/* Owns the hypercalls that have begun and not ended: their arguments, what they read and wrote, their
- * results. A call is some KiB, so one that has ended is used for the next, and only what counts is reset. */
-#include <stdlib.h>
+/* The hypercalls that have begun and not ended: their arguments, what they read and wrote, their results.
+ * Called by records.c. */
 #include <string.h>
 
 #include "tools/pvtrace/model.h"
+#include "tools/pvtrace/util.h"
 
 #define FULL_WORDS 6            /* with fewer, the hypercall's own record had room for one more argument */
-
-static void free_call(struct model *m, struct open_call *c)
-{
-    c->next_free = m->free_calls;
-    m->free_calls = c;
-}
 
 static struct open_call *youngest(const struct vcpu *v)
 {
@@ -54,9 +48,6 @@ static void end(struct model *m, struct vcpu *v, unsigned depth, const struct re
     announce(m, c);
     emit(m, &item, c->call.v, r);
     v->calls[depth] = NULL;
-    if (youngest(v) == NULL)
-        list_del(&v->open);
-    free_call(m, c);
 }
 
 static void abandon_member(struct model *m, struct vcpu *v, const struct record *r)
@@ -72,85 +63,29 @@ void calls_abandon(struct model *m, struct vcpu *v, const struct record *r)
         end(m, v, 0, r);
 }
 
-/* end() takes vCPUs off the list. */
-#define for_each_open_safe(v, next, m)                                                                       \
-    for ((v) = list_entry((m)->open.next, struct vcpu, open);                                                \
-         &(v)->open != &(m)->open && ((next) = list_entry((v)->open.next, struct vcpu, open), true);         \
-         (v) = (next))
-
 void calls_abandon_domain(struct model *m, uint16_t domid, const struct record *r)
 {
-    struct vcpu *v, *next;
-
-    for_each_open_safe(v, next, m)
+    for (struct vcpu *v = m->vcpus; v < m->vcpus + VCPU_PLACES; v++)
         if (v->id.domid == domid)
             calls_abandon(m, v, r);
 }
 
 void calls_abandon_cpu(struct model *m, uint16_t cpu, const struct record *r)
 {
-    struct vcpu *v, *next;
-
-    for_each_open_safe(v, next, m)
+    for (struct vcpu *v = m->vcpus; v < m->vcpus + VCPU_PLACES; v++)
         if (v->cpu == cpu)
             calls_abandon(m, v, r);
 }
 
-void calls_abandon_all(struct model *m)
-{
-    struct vcpu *v, *next;
-
-    for_each_open_safe(v, next, m)
-        calls_abandon(m, v, NULL);
-}
-
-void calls_free(struct model *m)
-{
-    while (m->free_calls != NULL) {
-        struct open_call *c = m->free_calls;
-
-        m->free_calls = c->next_free;
-        free(c);
-    }
-}
-
 /* --- A call's records ------------------------------------------------------------------------------- */
-/* There are as many calls as were ever open at the same time. */
-static struct open_call *take_call(struct model *m, const struct vcpu *v)
+/* Only what counts is reset of a call that was used before. */
+static void reset_call(struct open_call *c, const struct vcpu *v, unsigned depth, uint32_t nr)
 {
-    struct open_call *c;
-
-    if (m->free_calls == NULL && m->nr_calls >= MAX_OPEN_CALLS) {
-        struct vcpu *victim = list_entry(m->open.next, struct vcpu, open);
-
-        if (victim == v)
-            victim = list_entry(victim->open.next, struct vcpu, open);
-        calls_abandon(m, victim, NULL);
-    }
-    c = m->free_calls;
-    if (c != NULL) {
-        m->free_calls = c->next_free;
-        return c;
-    }
-    c = malloc(sizeof(*c));
-    if (c == NULL) {
-        fputs("pvtrace: out of memory\n", stderr);
-        exit(EXIT_FAILURE);
-    }
-    m->nr_calls++;
-    return c;
-}
-
-static struct open_call *new_call(struct model *m, const struct vcpu *v, unsigned depth, uint32_t nr)
-{
-    struct open_call *c = take_call(m, v);
-
     memset(&c->call, 0, offsetof(struct call, copies));
     c->announced = false;
     c->call.v = v->id;
     c->call.depth = (uint8_t)depth;
     c->call.nr = nr;
-    return c;
 }
 
 /* Two bits for each argument, beginning at bit 20 of the first word: absent, one word, two words. */
@@ -181,14 +116,14 @@ void call_begin(struct model *m, const struct record *r)
         calls_abandon(m, v, r);
     else
         abandon_member(m, v, r);
-    c = new_call(m, v, depth, r->w[0] & ~TRC_PV_HYPERCALL_V2_ARG_MASK);
+    if (v->room[depth] == NULL)
+        v->room[depth] = xcalloc(1, sizeof(*c));
+    c = v->calls[depth] = v->room[depth];
+    reset_call(c, v, depth, r->w[0] & ~TRC_PV_HYPERCALL_V2_ARG_MASK);
     parse_arguments(&c->call, r);
     c->call.began = true;
     c->call.start = r->tsc;
     c->first = *r;
-    if (youngest(v) == NULL)
-        list_add_tail(&v->open, &m->open);
-    v->calls[depth] = c;
     if (r->n >= FULL_WORDS)
         m->cpus[r->cpu].waiting.call = c;
     else
@@ -250,13 +185,13 @@ static void set_result(struct call *c, const struct record *r)
 /* A result without a call: the trace begins, or goes on after a loss, while it runs. */
 static void result_alone(struct model *m, struct vcpu *v, const struct record *r)
 {
-    struct open_call *c = new_call(m, v, v->calls[0] != NULL, r->w[0]);
+    struct open_call *c = &m->alone;
     struct item item = { .kind = ITEM_CALL_END, .call = &c->call };
 
+    reset_call(c, v, v->calls[0] != NULL, r->w[0]);
     set_result(&c->call, r);
     c->call.start = r->tsc - c->call.ticks;
     emit(m, &item, v->id, r);
-    free_call(m, c);
 }
 
 void call_result(struct model *m, const struct record *r)

@@ -233,7 +233,6 @@ static void *json_open(const struct output_options *o, struct model *m)
 {
     struct json *j = export_open(sizeof(*j), o, m);
 
-    vcpu_table_init(&j->places, NR_VCPUS);
     text_str(&j->x.out, "{\"displayTimeUnit\":\"ns\",\"traceEvents\":[");
     return j;
 }
@@ -252,7 +251,7 @@ static int json_end(void *state)
              clock_hz(clock), clock->known ? "false" : "true", clock->zero);
     text_add(t, ",\"tick\":\"%s\",\"records_lost\":%lu}}\n",
              j->x.o.instructions ? "an instruction" : "of the TSC", j->lost);
-    for (unsigned i = 0; i < NR_VCPUS; i++)
+    for (unsigned i = 0; i < VCPU_PLACES; i++)
         free(j->vcpus[i]);
     return export_close(j, "json");
 }

@@ -7,7 +7,6 @@
 #include "tools/pvtrace/export.h"
 #include "tools/pvtrace/vcpu_table.h"
 
-#define NR_VCPUS 1024u              /* a vCPU is some KiB here */
 #define NR_HANDLERS 16u
 #define NR_ARROWS 8u                /* that lead to a vCPU at a time */
 
@@ -47,6 +46,7 @@ struct handler {
 };
 
 struct json_vcpu {
+    struct vcpu_id id;
     struct track track;
     uint64_t losses;                /* as of the last item */
     bool in_call, state_known;
@@ -70,8 +70,7 @@ struct json {
     uint32_t serial;                /* of the last vCPU */
     uint64_t losses, arrows;        /* counts */
     uint64_t last;                  /* the latest TSC */
-    struct vcpu_table places;
-    struct json_vcpu *vcpus[NR_VCPUS];
+    struct json_vcpu *vcpus[VCPU_PLACES];       /* some KiB each */
     struct json_cpu cpus[EXPORT_MAX_CPUS + 1];  /* the last: all that are above */
 };
 

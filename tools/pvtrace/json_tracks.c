@@ -1,6 +1,6 @@
 /* What is open on the tracks of the JSON export, and what they are called: see json.h. A slice is written
  * when it ends, so that the file never has one without an end; all that is kept meanwhile is here, and is
- * bounded: vCPUs share NR_VCPUS places (one more than that ends what was open on another). Handlers of
+ * bounded: vCPUs share VCPU_PLACES places (one more than that ends what was open on another). Handlers of
  * traps are json_handlers.c's. */
 #include <stdlib.h>
 #include <string.h>
@@ -57,10 +57,11 @@ static void name_track(struct json *j, const char *what, struct track on, int64_
     json_write(j, &e);
 }
 
-static void name_vcpu(struct json *j, const struct json_vcpu *v, struct vcpu_id id)
+static void name_vcpu(struct json *j, const struct json_vcpu *v)
 {
     struct text *t = details_begin(&j->x.details);
     struct track state = { v->track.pid, v->track.tid + 1 };
+    struct vcpu_id id = v->id;
     const char *name = model_domain_name(j->x.model, id.domid);
 
     text_add(t, "domain %u%s%s", id.domid, name[0] != '\0' ? ": " : "", name);
@@ -97,7 +98,8 @@ struct json_vcpu *json_vcpu(struct json *j, struct vcpu_id id)
 
     if (id.domid >= DOMID_NOBODY)
         return NULL;
-    place = &j->vcpus[vcpu_place(&j->places, id, &fresh)];
+    place = &j->vcpus[vcpu_place(id)];
+    fresh = *place == NULL || !same_vcpu((*place)->id, id);
     if (fresh && *place != NULL) {
         handlers_forget(j, *place);
         write_state(j, *place, j->last);
@@ -107,11 +109,12 @@ struct json_vcpu *json_vcpu(struct json *j, struct vcpu_id id)
     v = *place;
     if (fresh) {
         memset(v, 0, sizeof(*v));
+        v->id = id;
         /* Numbers of their own: a reader may take a thread with its process's number, or 0, for a special
          * one. */
         v->track = (struct track){ id.domid != 0 ? id.domid : PID_CPUS - 1, 100000 + 2 * j->serial++ };
         v->losses = j->losses;
-        name_vcpu(j, v, id);
+        name_vcpu(j, v);
     }
     if (v->losses != j->losses) {
         handlers_forget(j, v);
@@ -170,11 +173,11 @@ void tracks_lost(struct json *j, const struct item *item)
 
 void tracks_end(struct json *j)
 {
-    for (unsigned i = 0; i < NR_VCPUS; i++)
+    for (unsigned i = 0; i < VCPU_PLACES; i++)
         if (j->vcpus[i] != NULL) {
             handlers_forget(j, j->vcpus[i]);
             write_state(j, j->vcpus[i], j->last);
-            name_vcpu(j, j->vcpus[i], j->places.keys[i]);   /* the domain's name may have come later */
+            name_vcpu(j, j->vcpus[i]);      /* the domain's name may have come later */
         }
     for (unsigned i = 0; i < EXPORT_MAX_CPUS; i++)
         write_run(j, i, j->last);

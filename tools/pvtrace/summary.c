@@ -4,15 +4,14 @@
 #include <stdlib.h>
 
 #include "tools/pvtrace/summary.h"
+#include "tools/pvtrace/util.h"
 
 static void *summary_open(const struct output_options *o, struct model *m)
 {
-    struct summary *s = calloc(1, sizeof(*s));
+    struct summary *s = xcalloc(1, sizeof(*s));
 
-    if (s != NULL && account_begin(&s->a, o, m))
-        return s;
-    free(s);
-    return NULL;
+    account_begin(&s->a, o, m);
+    return s;
 }
 
 static unsigned counter_of(uint32_t nr)
@@ -122,12 +121,7 @@ static int summary_end(void *state)
     return 0;
 }
 
-static void summary_idle(void *state)
-{
-    (void)state;                    /* the table comes at the end */
-}
-
 const struct output_type summary_output = {
-    .name = "summary", .open = summary_open, .item = summary_item, .idle = summary_idle, .end = summary_end,
+    .name = "summary", .open = summary_open, .item = summary_item, .end = summary_end,
     .unfiltered = true,
 };

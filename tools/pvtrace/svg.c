@@ -10,6 +10,7 @@
 #include <public/xen.h>
 
 #include "tools/pvtrace/svg.h"
+#include "tools/pvtrace/util.h"
 
 #define WIDTH (INNER + 2 * MARGIN)
 #define SHOWN_DOMAINS 8u
@@ -269,12 +270,10 @@ static void draw(const struct account *a)
 
 static void *svg_open(const struct output_options *o, struct model *m)
 {
-    struct account *a = calloc(1, sizeof(*a));
+    struct account *a = xcalloc(1, sizeof(*a));
 
-    if (a != NULL && account_begin(a, o, m))
-        return a;
-    free(a);
-    return NULL;
+    account_begin(a, o, m);
+    return a;
 }
 
 static void svg_item(void *state, const struct item *item)

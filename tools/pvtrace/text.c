@@ -14,11 +14,12 @@
 
 #define LINE_BYTES (128u << 10)
 
+/* NULL: of this vCPU nothing is kept. */
 static struct thread *thread_of(struct printer *p, struct vcpu_id v)
 {
-    int at = vcpu_find(&p->places, v);
+    struct thread *th = &p->threads[vcpu_place(v)];
 
-    return at >= 0 ? &p->threads[at] : NULL;
+    return same_vcpu(th->id, v) ? th : NULL;
 }
 
 static void put_indent(struct text *t, const struct call *c)
@@ -100,12 +101,11 @@ static void build_call(struct printer *p, const struct call *c, const struct thr
 
 static void call_begins(struct printer *p, const struct call *c)
 {
-    bool fresh;
-    struct thread *th = &p->threads[vcpu_place(&p->places, c->v, &fresh)];
+    struct thread *th = &p->threads[vcpu_place(c->v)];
 
-    if (fresh) {
+    if (!same_vcpu(th->id, c->v)) {
         order_flush(p);                 /* calls of whose place it was may be in it */
-        *th = (struct thread){ .nr_sent = 0 };
+        *th = (struct thread){ .id = c->v };
     }
     order_open(p, c);
     for (unsigned d = c->depth; d < MAX_DEPTH; d++)
@@ -210,7 +210,6 @@ static void *text_open(const struct output_options *o, struct model *m)
     p->clock = model_clock(m);
     p->line = (struct text){ .buf = xcalloc(1, LINE_BYTES), .size = LINE_BYTES };
     p->aside = (struct text){ .buf = xcalloc(1, LINE_BYTES), .size = LINE_BYTES };
-    vcpu_table_init(&p->places, VCPU_PLACES);
     return p;
 }
 

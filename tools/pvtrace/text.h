@@ -12,6 +12,7 @@
 
 /* A vCPU. */
 struct thread {
+    struct vcpu_id id;
     struct {
         const struct call *call;    /* NULL: none */
         bool shown;                 /* its beginning was printed */
@@ -41,7 +42,6 @@ struct printer {
     size_t used;
     struct entry queue[MAX_QUEUE];
     char bytes[QUEUE_BYTES];        /* their texts */
-    struct vcpu_table places;
     struct thread threads[VCPU_PLACES];
 };
 
