@@ -33,7 +33,7 @@ struct vcpu_account {
     uint64_t member_ticks, member_away;     /* of the members of the open multicall */
 };
 
-/* --- Guests and vCPUs ------------------------------------------------------------------------------- */
+/* --- Guests and vCPUs ------------------------------------------------------------------------- */
 static uint32_t guest_of(struct account *a, uint16_t domid)
 {
     uint32_t g = MIN(a->nr_guests, MAX_GUESTS - 1);
@@ -92,7 +92,7 @@ static struct vcpu_account *vcpu_of(struct account *a, struct vcpu_id id, uint64
     return v;
 }
 
-/* --- Time ------------------------------------------------------------------------------------------- */
+/* --- Time ------------------------------------------------------------------------------------- */
 static uint64_t away(const struct vcpu_account *v)
 {
     return v->spent[RUNNABLE] + v->spent[ASLEEP] + v->spent[OFFLINE] + v->spent[MISSED];
@@ -120,8 +120,8 @@ static void forget_calls(struct account *a)
     a->opened = false;
 }
 
-/* What a vCPU is in that makes this call to give the CPU away; RUNNING: the call is none of these. */
-static unsigned gives_away(const struct vcpu_account *v, const struct call *c)
+/* What a vCPU is in during a call that gives the CPU away; RUNNING: the call is none of these. */
+static unsigned state_during(const struct vcpu_account *v, const struct call *c)
 {
     if ((c->nr != __HYPERVISOR_sched_op && c->nr != __HYPERVISOR_sched_op_compat) || (c->known & 1) == 0)
         return RUNNING;
@@ -131,14 +131,14 @@ static unsigned gives_away(const struct vcpu_account *v, const struct call *c)
 }
 
 /* What of a call's ticks is its own, on the CPU and off it. */
-static void split(struct vcpu_account *v, const struct call *c, unsigned gives, struct tally *t)
+static void split(struct vcpu_account *v, const struct call *c, unsigned during, struct tally *t)
 {
     unsigned d = c->depth > 0;
     uint64_t ticks = c->ticks, off = v->open[d].began ? away(v) - v->open[d].away : 0;
 
-    if (!v->scheduled && gives != RUNNING) {
+    if (!v->scheduled && during != RUNNING) {
         off = ticks;
-        v->spent[gives] += ticks;
+        v->spent[during] += ticks;
         v->given += ticks;
     }
     off = MIN(off, ticks);
@@ -176,15 +176,15 @@ static void call_ends(struct account *a, const struct item *item)
     const struct call *c = item->call;
     struct vcpu_account *v = vcpu_of(a, c->v, item->tsc);
     struct tally t = { .calls = 1, .unfinished = !c->returned, .failed = call_failed(c) };
-    unsigned gives = gives_away(v, c);
+    unsigned during = state_during(v, c);
     struct guest_account *g = &a->guests[guest_of(a, c->v.domid)];
     char operation[OPERATION_BYTES];
 
     g->any_call = true;
-    t.gave = gives != RUNNING;
+    t.gave = during != RUNNING;
     if (c->returned) {
         settle(v, item->tsc, v->state);
-        split(v, c, gives, &t);
+        split(v, c, during, &t);
     }
     v->open[c->depth > 0].began = false;
     if (!filter_wants(a->o.filter, item, a->m))
@@ -197,7 +197,7 @@ static void call_ends(struct account *a, const struct item *item)
     tally_add(&row_of(&a->rows, (uint32_t)(g - a->guests), c, operation)->t, &t);
 }
 
-/* --- Everything else -------------------------------------------------------------------------------- */
+/* --- Everything else -------------------------------------------------------------------------- */
 static void count_item(struct account *a, const struct item *item)
 {
     static const uint8_t counts[NR_ITEM_KINDS] = {

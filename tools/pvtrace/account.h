@@ -7,7 +7,7 @@
 #include "tools/pvtrace/vcpu_table.h"
 #include "tools/pvtrace/words.h"
 
-/* --- rows.c ----------------------------------------------------------------------------------------- */
+/* --- rows.c ----------------------------------------------------------------------------------- */
 #define MAX_ROWS 2048u              /* the last stands for all that found no place */
 #define ROW_INDEX 4096u
 #define OPERATION_BYTES 80u
@@ -25,7 +25,7 @@ struct tally {
 };
 
 struct row {
-    uint32_t who, nr;               /* who: a guest's index, or whatever else rows are told apart by */
+    uint32_t who, nr;               /* who: a guest's index, or a side of a diff */
     bool member;                    /* of a multicall */
     char operation[OPERATION_BYTES];    /* "": it has none */
     struct tally t;
@@ -46,25 +46,11 @@ typedef int row_order(const void *, const void *);      /* of two struct rows, f
 row_order by_number, by_away;
 extern row_order *const row_orders[];                   /* by enum sort_order */
 
-/* --- account.c -------------------------------------------------------------------------------------- */
+/* --- account.c -------------------------------------------------------------------------------- */
 #define MAX_GUESTS 64u              /* the last stands for all that have no other place */
 
-#define COUNTS(X)                                                                              \
-    X(PAGE_FAULT, "page faults given to the guest")                                            \
-    X(TRAP,       "other traps given to the guest")                                            \
-    X(PTWR,       "page-table writes emulated")                                                \
-    X(EMULATED,   "instructions emulated")                                                     \
-    X(SENT,       "events sent")                                                               \
-    X(UPCALL,     "upcalls")                                                                   \
-    X(SWITCH,     "switches to a vCPU of it")                                                  \
-    X(MEM,        "grants mapped or unmapped, memory given back")                              \
-    X(OTHER,      "other records")
-enum count {
-#define X(name, text) COUNT_##name,
-    COUNTS(X)
-#undef X
-    NR_COUNTS
-};
+enum count { COUNT_PAGE_FAULT, COUNT_TRAP, COUNT_PTWR, COUNT_EMULATED, COUNT_SENT, COUNT_UPCALL,
+             COUNT_SWITCH, COUNT_MEM, COUNT_OTHER, NR_COUNTS };
 
 enum spent { SPENT_GUEST, SPENT_CALLS, SPENT_WAITING, SPENT_BLOCKED, SPENT_UNKNOWN, NR_SPENT };
 
@@ -74,7 +60,7 @@ struct guest_account {
     bool any_call;                  /* it made hypercalls, wanted or not */
     uint64_t calls, gave;           /* wanted ones, those that gave the CPU away apart */
     uint64_t counts[NR_COUNTS];
-    unsigned vcpus;                 /* when account_end has come by */
+    unsigned vcpus;                 /* after account_spent */
     uint64_t spent[NR_SPENT];
 };
 
@@ -97,5 +83,8 @@ void account_item(struct account *a, const struct item *item);
 /* Adds up where the guests' vCPUs spent their time. */
 void account_spent(struct account *a);
 void account_free(struct account *a);
+
+/* --- summary_print.c ----------------------------------------------------------------------------- */
+void summary_print(const struct account *a);
 
 #endif

@@ -77,7 +77,7 @@ void calls_abandon_cpu(struct model *m, uint16_t cpu, const struct record *r)
             calls_abandon(m, v, r);
 }
 
-/* --- A call's records ------------------------------------------------------------------------------- */
+/* --- A call's records ------------------------------------------------------------------------- */
 /* Only what counts is reset of a call that was used before. */
 static void reset_call(struct open_call *c, const struct vcpu *v, unsigned depth, uint32_t nr)
 {

@@ -1,4 +1,5 @@
-/* Owns what a tick is: the trace's clock in integers, and how long something took in words. */
+/* What a tick is: the trace's clock in integers, and how long something took in words. Called by the
+ * outputs. */
 #include "tools/pvtrace/pvtrace.h"
 
 #define ASSUMED_HZ 2400000000u          /* without a clock in the trace, as Xen's readers do */

@@ -16,7 +16,7 @@ struct csv {
     bool any;
 };
 
-/* --- Columns ---------------------------------------------------------------------------------------- */
+/* --- Columns ---------------------------------------------------------------------------------- */
 static bool plain(const char *s, size_t len)
 {
     for (size_t i = 0; i < len; i++)
@@ -115,7 +115,7 @@ static void put_outcome(struct text *t, const struct call *call)
     text_char(t, ',');
 }
 
-/* --- Lines ------------------------------------------------------------------------------------------ */
+/* --- Lines ------------------------------------------------------------------------------------ */
 static void csv_item(void *state, const struct item *item)
 {
     const struct call *call = item->call;

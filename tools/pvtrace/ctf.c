@@ -16,7 +16,7 @@ static const uint8_t ids[NR_ITEM_KINDS] = {
     [ITEM_COUNTER] = COUNTER, [ITEM_CLASSES] = CLASSES, [ITEM_OTHER] = OTHER,
 };
 
-/* --- An item ---------------------------------------------------------------------------------------- */
+/* --- An item ---------------------------------------------------------------------------------- */
 static void call_facts(struct ctf *c, const struct call *call, bool end)
 {
     struct ctf_facts *f = &c->facts;
@@ -124,7 +124,7 @@ static void ctf_item(void *state, const struct item *item)
         put_field(c, s, &ctf_fields[i], item);
 }
 
-/* --- The output ------------------------------------------------------------------------------------- */
+/* --- The output ------------------------------------------------------------------------------- */
 static void *ctf_open(const struct output_options *o, struct model *m)
 {
     struct ctf *c = export_open(sizeof(*c), o, m);

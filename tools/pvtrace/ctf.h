@@ -47,7 +47,7 @@ struct ctf {
     struct ctf_facts facts;
 };
 
-/* --- ctf_fields.c ----------------------------------------------------------------------------------- */
+/* --- ctf_fields.c ----------------------------------------------------------------------------- */
 /* The events in the order of their numbers, which is that of the table. */
 enum id { ENTRY, EXIT, TRAP, PAGE_FAULT, PTWR, EMULATED, SEND, UPCALL, RUNSTATE, SCHED, DOMAIN, MEM, LOST,
           COUNTER, CLASSES, OTHER, NR_IDS };
@@ -70,7 +70,7 @@ void ctf_write_metadata(struct ctf *c);
 /* If the clock is not what the metadata's file says. */
 void ctf_refresh_metadata(struct ctf *c);
 
-/* --- ctf_files.c ------------------------------------------------------------------------------------ */
+/* --- ctf_files.c ------------------------------------------------------------------------------ */
 /* TSDL of packets: their headers, for the trace block; and the stream. */
 extern const char ctf_packet_header_tsdl[], ctf_stream_tsdl[];
 

@@ -57,7 +57,7 @@ const struct ctf_field ctf_fields[] = {
 };
 const unsigned nr_ctf_fields = ARRAY_SIZE(ctf_fields);
 
-/* --- Metadata --------------------------------------------------------------------------------------- */
+/* --- Metadata --------------------------------------------------------------------------------- */
 static void declare_field(struct text *t, const struct ctf_field *f)
 {
     static const char *const types[] = { [NUMBER] = "uint", [SIGNED] = "int", [HEX] = "hex", [LIST] = "hex" };

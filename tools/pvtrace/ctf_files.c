@@ -57,7 +57,7 @@ void ctf_write_file(struct ctf_files *d, const char *name, int flags, const void
     d->failed |= !good;
 }
 
-/* --- Packets ---------------------------------------------------------------------------------------- */
+/* --- Packets ---------------------------------------------------------------------------------- */
 void ctf_put(struct ctf_stream *s, const void *bytes, size_t len)
 {
     if (len > PACKET_BYTES - s->len)
@@ -151,7 +151,7 @@ void ctf_flush(struct ctf_files *d)
             flush_packet(d->streams[i]);
 }
 
-/* --- The directory ---------------------------------------------------------------------------------- */
+/* --- The directory ---------------------------------------------------------------------------- */
 static bool is_metadata_of_ours(int dir)
 {
     char text[128] = "";

@@ -53,7 +53,7 @@ const char *call_operation(const struct call *c)
     return operation_number(&r, &op) ? abi_operation_name(c->nr, op) : NULL;
 }
 
-/* --- What an argument points to --------------------------------------------------------------------- */
+/* --- What an argument points to --------------------------------------------------------------- */
 static bool console_text(struct text *t, struct reader *r, unsigned i, enum side side)
 {
     uint64_t len = side == IN ? argument_count(r->c, i - 1) : r->c->result > 0 ? (uint64_t)r->c->result : 0;
@@ -125,7 +125,7 @@ static void print_iret_frame(struct text *t, struct reader *r)
         print_layout(t, r, &layout_iret_context, lowest, IN);
 }
 
-/* --- Arguments -------------------------------------------------------------------------------------- */
+/* --- Arguments -------------------------------------------------------------------------------- */
 static void print_deadline(struct text *t, uint64_t value)
 {
     if ((int64_t)value < 0)
@@ -189,7 +189,7 @@ void decode_arguments(struct text *t, const struct call *c)
     text_put(t, ")", 1);
 }
 
-/* --- The result ------------------------------------------------------------------------------------- */
+/* --- The result ------------------------------------------------------------------------------- */
 const char *errno_name(int64_t result)
 {
     return result < 0 && result >= -4095 ? abi_errno_name((unsigned)-result) : NULL;

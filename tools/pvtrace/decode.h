@@ -14,7 +14,7 @@
 #include "common/compiler.h"
 #include "tools/pvtrace/pvtrace.h"
 
-/* --- memory.c --------------------------------------------------------------------------------------- */
+/* --- memory.c --------------------------------------------------------------------------------- */
 enum side { IN = 1, OUT = 2, BOTH = IN | OUT };         /* what the hypervisor read, what it wrote */
 
 struct reader {
@@ -28,7 +28,7 @@ size_t read_memory(struct reader *r, enum side side, uint64_t va, void *buf, siz
 /* A number of 1 to 8 bytes; false: not all of it is known. */
 bool read_number(struct reader *r, enum side side, uint64_t va, unsigned size, uint64_t *value);
 
-/* --- structs.c -------------------------------------------------------------------------------------- */
+/* --- structs.c -------------------------------------------------------------------------------- */
 enum kind {
     K_DEC, K_INT, K_HEX,
     K_DOMID, K_VIRQ, K_VECTOR,
@@ -79,7 +79,7 @@ void print_enum(struct text *t, const struct names *n, int64_t value);
 void print_domid(struct text *t, uint64_t domid);
 void print_virq(struct text *t, uint64_t virq);
 
-/* --- gen/abi_layouts.c, made of common/abi.def --------------------------------------------------------- */
+/* --- gen/abi_layouts.c, made of common/abi.def ------------------------------------------------ */
 /* What the pointer of sub-operation op of hypercall nr points to; NULL: not described. */
 const struct layout *operation_layout(unsigned nr, uint64_t op);
 extern const struct layout layout_iret_context;
@@ -93,17 +93,17 @@ struct e820_entry {                 /* of a memory map: as the BIOS call gives i
     uint32_t type;
 } __attribute__((packed));
 
-/* --- decode_union.c: fields that are unions. va of the structure; false: not known -------------------- */
+/* --- decode_union.c: fields that are unions. va of the structure; false: not known ------------ */
 bool status_of_port(struct text *t, struct reader *r, uint64_t va);
 bool copy_source(struct text *t, struct reader *r, uint64_t va);
 bool copy_dest(struct text *t, struct reader *r, uint64_t va);
 
-/* --- decode.c --------------------------------------------------------------------------------------- */
+/* --- decode.c --------------------------------------------------------------------------------- */
 bool argument_known(const struct call *c, unsigned i);
 /* The 32-bit number that argument i is; 0: not known. */
 uint64_t argument_count(const struct call *c, unsigned i);
 
-/* --- decode_mmu.c ----------------------------------------------------------------------------------- */
+/* --- decode_mmu.c ----------------------------------------------------------------------------- */
 /* Argument i, which is known, by its letter: m, M, g, T. */
 void argument_list(struct text *t, struct reader *r, unsigned i, char kind);
 void print_uvm_flags(struct text *t, struct reader *r, uint64_t flags);

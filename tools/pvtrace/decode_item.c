@@ -21,7 +21,7 @@ static void print_rip(struct text *t, uint64_t rip)
     decode_address(t, rip);
 }
 
-/* --- Traps ------------------------------------------------------------------------------------------ */
+/* --- Traps ------------------------------------------------------------------------------------ */
 /* SDM vol. 3, 4.7. A PV guest's kernel is not "user" here, although it runs in ring 3. */
 static void print_page_fault_code(struct text *t, uint32_t code)
 {
@@ -71,7 +71,7 @@ void decode_trap(struct text *t, const struct item *item)
     print_rip(t, item->trap.rip);
 }
 
-/* --- The others ------------------------------------------------------------------------------------- */
+/* --- The others ------------------------------------------------------------------------------- */
 static void print_call(struct text *t, const struct item *item)
 {
     text_hypercall(t, item->call->nr);

@@ -34,7 +34,7 @@ void decode_pte(struct text *t, uint64_t pte)
         text_put(t, "|NX", 3);
 }
 
-/* --- Lists ------------------------------------------------------------------------------------------ */
+/* --- Lists ------------------------------------------------------------------------------------ */
 typedef void (*element_fn)(struct text *t, struct reader *r, const void *element);
 
 /* The count elements (of up to 64 bytes) at va; the pointer alone if not even the first was recorded. */
@@ -179,7 +179,7 @@ void argument_list(struct text *t, struct reader *r, unsigned i, char kind)
         text_put(t, "[]", 2);
 }
 
-/* --- Words ------------------------------------------------------------------------------------------ */
+/* --- Words ------------------------------------------------------------------------------------ */
 /* What to flush, and where: all vCPUs, those in a bitmap whose address is in the upper bits, or (nothing)
  * this one. */
 void print_uvm_flags(struct text *t, struct reader *r, uint64_t flags)

@@ -52,7 +52,7 @@ struct diff {
     struct rows rows;
 };
 
-/* --- What is compared of a call --------------------------------------------------------------------- */
+/* --- What is compared of a call --------------------------------------------------------------- */
 static uint64_t mix(uint64_t hash, uint64_t value)
 {
     hash = (hash ^ value) * 0x9e3779b97f4a7c15u;
@@ -123,7 +123,7 @@ static void end_sequence(struct sequence *s)
         s->tsc[0] = a.tsc;
 }
 
-/* --- The calls around the first difference ---------------------------------------------------------- */
+/* --- The calls around the first difference ---------------------------------------------------- */
 static void show_call(const struct diff *d, const struct call *call, uint64_t index)
 {
     const struct clock_info *clock = model_clock(d->model);
@@ -140,7 +140,7 @@ static void show_call(const struct diff *d, const struct call *call, uint64_t in
     fprintf(d->o->out, "%s%s\n", call->depth > 0 ? "  " : "", buf);
 }
 
-/* --- Reading ---------------------------------------------------------------------------------------- */
+/* --- Reading ---------------------------------------------------------------------------------- */
 static void read_call(struct diff *d, const struct item *item)
 {
     const struct call *call = item->call;
@@ -206,7 +206,7 @@ static bool read_side(struct diff *d, unsigned side)
     return true;
 }
 
-/* --- Report ----------------------------------------------------------------------------------------- */
+/* --- Report ----------------------------------------------------------------------------------- */
 static bool show_difference(struct diff *d, struct sequence *s)
 {
     fprintf(d->o->out, "\nd%uv%u: the first difference is call %lu\n", s->v.domid, s->v.vcpu, s->same);

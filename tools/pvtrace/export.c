@@ -7,7 +7,7 @@
 #include "tools/pvtrace/export.h"
 #include "tools/pvtrace/util.h"
 
-/* --- An export -------------------------------------------------------------------------------------- */
+/* --- An export -------------------------------------------------------------------------------- */
 void *export_open(size_t size, const struct output_options *o, struct model *m)
 {
     struct export *x = xcalloc(1, size);
@@ -33,7 +33,7 @@ int export_close(void *state, const char *what)
     return rc;
 }
 
-/* --- A call ----------------------------------------------------------------------------------------- */
+/* --- A call ----------------------------------------------------------------------------------- */
 uint64_t call_start(const struct item *item)
 {
     const struct call *c = item->call;
@@ -53,7 +53,7 @@ const char *call_error(const struct call *c)
     return call_failed(c) ? errno_name(c->result) : NULL;
 }
 
-/* --- Decoded texts ---------------------------------------------------------------------------------- */
+/* --- Decoded texts ---------------------------------------------------------------------------- */
 struct text *details_begin(struct details *d)
 {
     d->t = TEXT(d->buf);

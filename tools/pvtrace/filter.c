@@ -61,7 +61,7 @@ void filter_free(struct filter *f)
     free(f);
 }
 
-/* --- -e --------------------------------------------------------------------------------------------- */
+/* --- -e --------------------------------------------------------------------------------------- */
 static bool is(const char *name, size_t len, const char *known)
 {
     return known != NULL && strncasecmp(name, known, len) == 0 && known[len] == '\0';
@@ -130,7 +130,7 @@ void filter_help(FILE *out)
     fprintf(out, "\n  and their sub-operations, as EVTCHNOP_send or MMUEXT_PIN_L4_TABLE\n");
 }
 
-/* --- What was meant --------------------------------------------------------------------------------- */
+/* --- What was meant --------------------------------------------------------------------------- */
 /* Edit distance, with a bound on the length of both: names are short. */
 static unsigned distance(const char *a, const char *b)
 {
@@ -238,7 +238,7 @@ bool filter_expression(struct filter *f, const char *expr)
     return true;
 }
 
-/* --- -p --------------------------------------------------------------------------------------------- */
+/* --- -p --------------------------------------------------------------------------------------- */
 /* The number at *s, which goes on behind it; -1: none there, or too large. */
 static long number(const char **s)
 {

@@ -10,7 +10,7 @@
 
 #include "tools/pvtrace/json.h"
 
-/* --- An event --------------------------------------------------------------------------------------- */
+/* --- An event --------------------------------------------------------------------------------- */
 /* Valid for any bytes: those that are no UTF-8 are shown as the characters of Latin 1 of their number. */
 static void put_string(struct text *t, const char *s, size_t len)
 {
@@ -104,7 +104,7 @@ static void event_number(struct event *e, const char *key, int64_t number)
     e->args[e->nr_args - 1].number = number;
 }
 
-/* --- Hypercalls ------------------------------------------------------------------------------------- */
+/* --- Hypercalls ------------------------------------------------------------------------------- */
 /* "outcome" only where it says more than the result and its errno: {port=5}, a version. */
 static void add_outcome(struct json *j, struct event *e, const struct call *c, const char *error)
 {
@@ -149,7 +149,7 @@ static void call_end(struct json *j, const struct item *item)
         handlers_call_end(j, item);
 }
 
-/* --- The rest --------------------------------------------------------------------------------------- */
+/* --- The rest --------------------------------------------------------------------------------- */
 /* scope: of a thread, a process, global. */
 static void instant(struct json *j, const struct item *item, const char *name, const char *scope)
 {
@@ -228,7 +228,7 @@ static void json_item(void *state, const struct item *item)
     }
 }
 
-/* --- The file --------------------------------------------------------------------------------------- */
+/* --- The file --------------------------------------------------------------------------------- */
 static void *json_open(const struct output_options *o, struct model *m)
 {
     struct json *j = export_open(sizeof(*j), o, m);

@@ -74,11 +74,11 @@ struct json {
     struct json_cpu cpus[EXPORT_MAX_CPUS + 1];  /* the last: all that are above */
 };
 
-/* --- json.c ----------------------------------------------------------------------------------------- */
+/* --- json.c ----------------------------------------------------------------------------------- */
 void event_text(struct event *e, const char *key, const char *text, size_t len);   /* an argument */
 void json_write(struct json *j, const struct event *e);
 
-/* --- json_tracks.c ---------------------------------------------------------------------------------- */
+/* --- json_tracks.c ---------------------------------------------------------------------------- */
 /* NULL: no domain's. Names what is new, and forgets what was open if records were lost. */
 struct json_vcpu *json_vcpu(struct json *j, struct vcpu_id id);
 /* Where an item is shown: the vCPU's track, or the CPU's when nobody ran. */
@@ -89,7 +89,7 @@ void cpu_runs(struct json *j, const struct item *item, struct vcpu_id who);
 void tracks_lost(struct json *j, const struct item *item);
 void tracks_end(struct json *j);
 
-/* --- json_handlers.c -------------------------------------------------------------------------------- */
+/* --- json_handlers.c -------------------------------------------------------------------------- */
 /* A handler in the guest begins: of a trap or of an upcall. rip: where the trap was; 0: not known. False:
  * nobody knows whose, and nothing is kept. */
 bool handler_begin(struct json *j, const struct item *item, const char *name,

@@ -15,7 +15,7 @@
 #define MAX_HANDLER_SECONDS 1u
 #define NOT_KNOWN "not known"
 
-/* --- Arrows ----------------------------------------------------------------------------------------- */
+/* --- Arrows ----------------------------------------------------------------------------------- */
 void arrow_from(struct json *j, const struct item *send)
 {
     const struct json_vcpu *from = json_vcpu(j, send->v);
@@ -38,7 +38,7 @@ static void write_arrow(struct json *j, const struct arrow *a, struct track to, 
     json_write(j, &e);
 }
 
-/* --- Handlers --------------------------------------------------------------------------------------- */
+/* --- Handlers --------------------------------------------------------------------------------- */
 /* Those from first on, before nr. end 0: it was not seen. An arrow wants a slice, be it a short one. */
 static void write_handlers(struct json *j, const struct json_vcpu *v, unsigned first, unsigned nr,
                            uint64_t end, const char *how)
@@ -101,7 +101,7 @@ bool handler_begin(struct json *j, const struct item *item, const char *name,
     return true;
 }
 
-/* --- iret ------------------------------------------------------------------------------------------- */
+/* --- iret ------------------------------------------------------------------------------------- */
 /* What the guest gave to it: false when the trace does not have it. */
 static bool iret_frame(const struct call *c, struct iret_context *frame)
 {

@@ -11,7 +11,7 @@
 #define PID_CPUS 65537u
 #define TID_CPUS 1000000000u
 
-/* --- Slices of what was open ------------------------------------------------------------------------ */
+/* --- Slices of what was open ------------------------------------------------------------------ */
 static void write_slice(struct json *j, const char *category, const char *name, struct track on,
                         uint64_t from, uint64_t to)
 {
@@ -37,7 +37,7 @@ static void write_run(struct json *j, unsigned i, uint64_t until)
         write_slice(j, "sched", t->buf, (struct track){ PID_CPUS, TID_CPUS + i }, c->since, until);
 }
 
-/* --- Names ------------------------------------------------------------------------------------------ */
+/* --- Names ------------------------------------------------------------------------------------ */
 /* The track's place among others, and what it is called. what: process or thread. */
 static void name_track(struct json *j, const char *what, struct track on, int64_t order,
                        const struct text *name)
@@ -90,7 +90,7 @@ static struct track cpu_track(struct json *j, uint16_t cpu)
     return on;
 }
 
-/* --- Who there is ----------------------------------------------------------------------------------- */
+/* --- Who there is ----------------------------------------------------------------------------- */
 struct json_vcpu *json_vcpu(struct json *j, struct vcpu_id id)
 {
     struct json_vcpu **place, *v;
@@ -131,7 +131,7 @@ struct track track_of(struct json *j, const struct item *item)
     return v != NULL ? v->track : cpu_track(j, item->cpu);
 }
 
-/* --- States, losses --------------------------------------------------------------------------------- */
+/* --- States, losses --------------------------------------------------------------------------- */
 void runstate_change(struct json *j, const struct item *item)
 {
     struct json_vcpu *v = json_vcpu(j, item->runstate.who);

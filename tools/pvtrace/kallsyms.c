@@ -55,7 +55,7 @@ static const char *token(const struct tables *t, uint8_t i)
     return (const char *)t->image + t->token_table + load(t, t->token_index + 2u * i, 2);
 }
 
-/* --- 1. Tokens -------------------------------------------------------------------------------------- */
+/* --- 1. Tokens -------------------------------------------------------------------------------- */
 /* The digits' tokens begin at zero. */
 static bool tokens_agree(struct tables *t, size_t zero)
 {
@@ -94,7 +94,7 @@ static bool find_tokens(struct tables *t)
     return false;
 }
 
-/* --- 2. Names --------------------------------------------------------------------------------------- */
+/* --- 2. Names --------------------------------------------------------------------------------- */
 /* The tokens of the name at *at, of which *at becomes the end; NULL: it does not end before `end`. */
 static const uint8_t *next_name(const struct tables *t, size_t *at, size_t end, size_t *len)
 {
@@ -140,7 +140,7 @@ static bool find_names(struct tables *t)
     return false;
 }
 
-/* --- 3. Addresses ----------------------------------------------------------------------------------- */
+/* --- 3. Addresses ----------------------------------------------------------------------------- */
 static uint64_t address(const struct tables *t, uint32_t i)
 {
     int32_t offset = (int32_t)load(t, t->offsets + 4 * (size_t)i, 4);

@@ -57,7 +57,7 @@ static void catch_signals(void)
     sigaction(SIGPIPE, &sa, NULL);
 }
 
-/* --- Files ------------------------------------------------------------------------------------------ */
+/* --- Files ------------------------------------------------------------------------------------ */
 static bool same_file(const char *a, const char *b)
 {
     struct stat sa, sb;
@@ -122,7 +122,7 @@ static void open_output(struct run *r, enum output_nr nr)
     out->state = out->type->open(&options, r->model);
 }
 
-/* --- The way of an item ----------------------------------------------------------------------------- */
+/* --- The way of an item ----------------------------------------------------------------------- */
 #define ALWAYS (KIND_ALWAYS | KIND(ITEM_COUNTER) | KIND(ITEM_RUNSTATE))
 
 static void dispatch(void *state, const struct item *item)
@@ -187,7 +187,7 @@ static void read_records(struct run *r)
     model_end(r->model);
 }
 
-/* --- The end ---------------------------------------------------------------------------------------- */
+/* --- The end ---------------------------------------------------------------------------------- */
 static int end_outputs(struct run *r)
 {
     const FILE *failed = NULL;

@@ -1,5 +1,5 @@
-/* Owns the memory of a call: the pieces that were recorded, found by their guest address. They may be of
- * any size and order and may overlap; what a trace file says is not trusted. */
+/* The memory of a call: the pieces that were recorded, found by their guest address. They may be of any
+ * size and order and may overlap; what a trace file says is not trusted. Called by the decoder. */
 #include <string.h>
 
 #include "tools/pvtrace/decode.h"

@@ -16,7 +16,7 @@ void emit(struct model *m, struct item *item, struct vcpu_id v, const struct rec
     m->fn(m->state, item);
 }
 
-/* --- Who runs --------------------------------------------------------------------------------------- */
+/* --- Who runs --------------------------------------------------------------------------------- */
 static struct vcpu *vcpu_of(struct model *m, struct vcpu_id id)
 {
     struct vcpu *v = &m->vcpus[vcpu_place(id)];
@@ -55,7 +55,7 @@ struct vcpu *vcpu_running(struct model *m, const struct record *r)
     return c->running;
 }
 
-/* --- The model -------------------------------------------------------------------------------------- */
+/* --- The model -------------------------------------------------------------------------------- */
 struct model *model_new(item_fn fn, void *state)
 {
     struct model *m = xcalloc(1, sizeof(*m));

@@ -61,17 +61,17 @@ static inline uint64_t word64(const struct record *r, unsigned i)
     return r->w[i] | (uint64_t)r->w[i + 1] << 32;
 }
 
-/* --- model.c ---------------------------------------------------------------------------------------- */
+/* --- model.c ---------------------------------------------------------------------------------- */
 /* Who runs on r's CPU. */
 struct vcpu *vcpu_running(struct model *m, const struct record *r);
 void vcpu_runs(struct model *m, uint16_t cpu, struct vcpu_id who);
 void vcpu_unknown(struct model *m, uint16_t cpu);
 void emit(struct model *m, struct item *item, struct vcpu_id v, const struct record *r);
 
-/* --- records.c -------------------------------------------------------------------------------------- */
+/* --- records.c -------------------------------------------------------------------------------- */
 void records_init(struct model *m);
 
-/* --- calls.c ---------------------------------------------------------------------------------------- */
+/* --- calls.c ---------------------------------------------------------------------------------- */
 void call_begin(struct model *m, const struct record *r);
 void call_arguments(struct model *m, const struct record *r);
 void call_copy(struct model *m, const struct record *r);

@@ -94,7 +94,7 @@ static void __attribute__((format(printf, 1, 2), noreturn)) usage_error(const ch
     die("%s\nTry 'pvtrace --help'.", message);
 }
 
-/* --- Values ----------------------------------------------------------------------------------------- */
+/* --- Values ----------------------------------------------------------------------------------- */
 /* The number of word among the choices, which are separated by '|'. */
 static unsigned one_of(const struct row *r, const char *word)
 {
@@ -180,7 +180,7 @@ static void act(const struct row *r, const char *arg)
     }
 }
 
-/* --- The line --------------------------------------------------------------------------------------- */
+/* --- The line --------------------------------------------------------------------------------- */
 static void read_words(int argc, char **argv)
 {
     struct option words[ARRAY_SIZE(rows) + 1] = { { NULL, 0, NULL, 0 } };

@@ -25,7 +25,7 @@ struct options {
 /* Reads the command line; on an error, and after --help and --version, it does not return. */
 void options_read(struct options *o, int argc, char **argv);
 
-/* --- Between options.c and help.c --- */
+/* --- Between options.c and help.c ------------------------------------------------------------- */
 enum action {
     HEADING, HELP, VERSION,
     FLAG,                           /* the bool at `at` becomes value */

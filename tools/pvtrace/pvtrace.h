@@ -17,7 +17,7 @@
 #include "common/trace_format.h"
 #include "tools/pvtrace/write.h"
 
-/* --- source.c --------------------------------------------------------------------------------------- */
+/* --- source.c --------------------------------------------------------------------------------- */
 #define MAX_CPUS 4096u          /* every record's cpu is below */
 
 struct record {
@@ -56,7 +56,7 @@ const char *source_fault(const struct source *s);
 void source_stop(void);         /* from a signal handler: read what is there, then end */
 void source_close(struct source *s);
 
-/* --- model.c ---------------------------------------------------------------------------------------- */
+/* --- model.c ---------------------------------------------------------------------------------- */
 #define MAX_COPIES 512u         /* of one call; more are dropped and `dropped` says so */
 #define MAX_COPY_BYTES 16384u
 
@@ -161,7 +161,7 @@ struct clock_info {
 const struct clock_info *model_clock(const struct model *m);
 const char *model_domain_name(const struct model *m, uint16_t domid);   /* "": not known */
 
-/* --- clock.c ---------------------------------------------------------------------------------------- */
+/* --- clock.c ---------------------------------------------------------------------------------- */
 uint64_t clock_hz(const struct clock_info *c);
 int64_t clock_ns(const struct clock_info *c, uint64_t ticks);           /* rounded down */
 /* System time of a TSC, in nanoseconds. Never rounds up, so that what nests in ticks nests in it too. */
@@ -170,7 +170,7 @@ int64_t clock_between(const struct clock_info *c, uint64_t from, uint64_t to);
 double ticks_to_seconds(const struct clock_info *c, uint64_t ticks);
 void text_took(struct text *t, const struct clock_info *c, bool instructions, uint64_t ticks);  /* 1.234 us */
 
-/* --- filter.c --------------------------------------------------------------------------------------- */
+/* --- filter.c --------------------------------------------------------------------------------- */
 struct filter;
 /* expr: strace's: [trace=]name[,name...], or with ! before it. Names: classes of TRACE_CLASSES;
  * hypercalls by name with their sub-operations (sched_op, SCHEDOP_block); sets: mmu, event, grant,
@@ -185,7 +185,7 @@ bool filter_wants(const struct filter *f, const struct item *item, const struct 
 bool filter_wants_guest(const struct filter *f, struct vcpu_id v, const struct model *m);
 void filter_free(struct filter *f);
 
-/* --- decode.c, structs.c ---------------------------------------------------------------------------- */
+/* --- decode.c, structs.c ---------------------------------------------------------------------- */
 struct decode_options {
     bool raw;                   /* --raw: numbers as they are, no names */
     unsigned max_items;         /* of an array; more are "..."; -v: all */
@@ -217,12 +217,12 @@ void decode_item(struct text *t, const struct item *item);
  * many are known from the start. */
 size_t call_memory(const struct call *c, bool out, uint64_t va, void *buf, size_t len);
 
-/* --- symbols.c -------------------------------------------------------------------------------------- */
+/* --- symbols.c -------------------------------------------------------------------------------- */
 bool symbols_load(const char *path);                    /* false: said why */
 /* The symbol at or before va, and the distance; NULL: none near. */
 const char *symbol_at(uint64_t va, uint64_t *distance);
 
-/* --- outputs ---------------------------------------------------------------------------------------- */
+/* --- outputs ---------------------------------------------------------------------------------- */
 enum time_style { TIME_SYSTEM, TIME_RELATIVE, TIME_DELTA, TIME_TICKS, TIME_NONE };
 enum sort_order { SORT_TIME, SORT_CALLS, SORT_ERRORS, SORT_NAME };
 

@@ -60,7 +60,7 @@ void ram_stop(struct ram *ram)
     ram->fresh = false;
 }
 
-/* --- The header ------------------------------------------------------------------------------------- */
+/* --- The header ------------------------------------------------------------------------------- */
 /* Its rings are read from their beginning. What they lost before is counted by their first blocks. */
 static void attach(struct ram *ram)
 {
@@ -145,7 +145,7 @@ static enum next reset(struct ram *ram, struct record *r)
     return was_used ? NEXT_RECORD : NEXT_WAIT;
 }
 
-/* --- Its rings -------------------------------------------------------------------------------------- */
+/* --- Its rings -------------------------------------------------------------------------------- */
 /* The oldest record of all rings. Ties: of the ring that spoke last, for records without a time belong to the
  * one before. */
 static struct ring *oldest(struct ram *ram)

@@ -15,7 +15,7 @@ static void on_other(struct model *m, const struct record *r)
     emit(m, &(struct item){ .kind = ITEM_OTHER }, running(m, r), r);
 }
 
-/* --- Traps and emulation ---------------------------------------------------------------------------- */
+/* --- Traps and emulation ---------------------------------------------------------------------- */
 /* Xen has its records twice, with addresses of two words and of one; *i is the next word. */
 static uint64_t address(const struct record *r, unsigned *i)
 {
@@ -95,7 +95,7 @@ static void on_emulated(struct model *m, const struct record *r)
     w->has_emulated = false;
 }
 
-/* --- Events, memory, who runs ----------------------------------------------------------------------- */
+/* --- Events, memory, who runs ----------------------------------------------------------------- */
 static void on_send(struct model *m, const struct record *r)
 {
     struct item item = { .kind = ITEM_SEND, .send = {
@@ -143,7 +143,7 @@ static void on_continue(struct model *m, const struct record *r)
     on_sched(m, r);
 }
 
-/* --- About the trace itself ------------------------------------------------------------------------- */
+/* --- About the trace itself ------------------------------------------------------------------- */
 static void on_nothing(struct model *m, const struct record *r)
 {
     (void)m;
@@ -212,7 +212,7 @@ static void on_counter(struct model *m, const struct record *r)
     emit(m, &item, running(m, r), r);
 }
 
-/* --- One record ------------------------------------------------------------------------------------- */
+/* --- One record ------------------------------------------------------------------------------- */
 static const struct row {
     uint32_t event;
     uint8_t min_words;

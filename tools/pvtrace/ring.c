@@ -42,7 +42,7 @@ static void spoil(struct ring *ring, uint32_t header, uint32_t left)
     ring->pos = ring->len;
 }
 
-/* --- What was copied -------------------------------------------------------------------------------- */
+/* --- What was copied -------------------------------------------------------------------------- */
 /* Who runs, as the beginning of the block says in its second record: in Xen's LOST the domain is the lower
  * half. */
 static uint32_t who_runs(const struct ring *ring)
@@ -102,7 +102,7 @@ bool ring_advance(struct ring *ring)
     return true;
 }
 
-/* --- Copying ---------------------------------------------------------------------------------------- */
+/* --- Copying ---------------------------------------------------------------------------------- */
 static void count_lost(struct ring *ring, const struct trace_block *b)
 {
     uint64_t gap = b->first_record - ring->seen, most = ring->block_bytes / 4;

@@ -1,5 +1,5 @@
-/* Owns the rows in which calls are counted, found by a hash, and their orders. The number of rows is bounded,
- * whatever the input says. */
+/* The rows in which calls are counted, found by a hash, and their orders. The number of rows is bounded,
+ * whatever the input says. Called by account.c and diff_table.c. */
 #include <string.h>
 #include <stdint.h>
 #include <public/xen.h>
@@ -26,7 +26,7 @@ void tally_add(struct tally *to, const struct tally *t)
     to->away_max = MAX(to->away_max, t->away_max);
 }
 
-/* --- Names ------------------------------------------------------------------------------------------ */
+/* --- Names ------------------------------------------------------------------------------------ */
 const char *row_name(uint32_t nr, struct label *buf)
 {
     return nr == NR_REST ? "others" : hypercall_label(nr, buf);
@@ -68,7 +68,7 @@ void row_operation(const struct call *c, char buf[OPERATION_BYTES])
         text_str(&t, name);
 }
 
-/* --- Rows ------------------------------------------------------------------------------------------- */
+/* --- Rows ------------------------------------------------------------------------------------- */
 static uint32_t hash(uint32_t who, const struct call *c, const char *operation)
 {
     uint32_t h = ((who * 2 + (c->depth > 0)) * 64u + c->nr) * 2654435761u;
@@ -102,7 +102,7 @@ struct row *row_of(struct rows *rows, uint32_t who, const struct call *c, const 
     return r;
 }
 
-/* --- Orders: by name where all else is equal -------------------------------------------------------- */
+/* --- Orders: by name where all else is equal -------------------------------------------------- */
 static int compare(uint64_t a, uint64_t b)
 {
     return a < b ? -1 : a > b;

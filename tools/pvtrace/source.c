@@ -31,7 +31,7 @@ void source_stop(void)
     stopping = 1;
 }
 
-/* --- Complaints ------------------------------------------------------------------------------------- */
+/* --- Complaints ------------------------------------------------------------------------------- */
 static void compose(struct fault *f)
 {
     int n = 0;
@@ -78,7 +78,7 @@ const char *source_fault(const struct source *s)
     return s->save != NULL ? save_fault(s->save) : NULL;
 }
 
-/* --- Opening ---------------------------------------------------------------------------------------- */
+/* --- Opening ---------------------------------------------------------------------------------- */
 static int open_input(const char *path, const struct source_options *o)
 {
     struct stat st;
@@ -134,7 +134,7 @@ void source_close(struct source *s)
     free(s);
 }
 
-/* --- Reading ---------------------------------------------------------------------------------------- */
+/* --- Reading ---------------------------------------------------------------------------------- */
 enum next source_next(struct source *s, struct record *r)
 {
     enum next next;

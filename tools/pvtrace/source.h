@@ -64,7 +64,7 @@ static inline void record_decode(struct record *r, const uint8_t *p, uint64_t *t
         r->w[i] = 0;
 }
 
-/* --- stream.c, ram.c: both close fd. Stop: what is there is read, nothing is waited for ------------- */
+/* --- stream.c, ram.c: both close fd. Stop: what is there is read, nothing is waited for ------- */
 struct stream *stream_open(int fd, bool follow, struct fault *fault);
 enum next stream_next(struct stream *st, struct record *r);
 void stream_stop(struct stream *st);
@@ -75,7 +75,7 @@ enum next ram_next(struct ram *ram, struct record *r);
 void ram_stop(struct ram *ram);
 void ram_close(struct ram *ram);
 
-/* --- ring.c ----------------------------------------------------------------------------------------- */
+/* --- ring.c ----------------------------------------------------------------------------------- */
 #define CHUNK 65536u            /* of a block that is looked at at once */
 
 /* One CPU's ring as far as it was read. Records of chunk before `pos` were delivered. */
@@ -105,7 +105,7 @@ void ring_refill(struct ring *ring, uint64_t head);
 /* The next record of what was read before. */
 bool ring_advance(struct ring *ring);
 
-/* --- ram_find.c ------------------------------------------------------------------------------------- */
+/* --- ram_find.c ------------------------------------------------------------------------------- */
 /* The header of a trace that has begun, at *at of the file. NEXT_WAIT: none; NEXT_END: only one that this
  * program cannot read, fault says why. */
 enum next ram_find(int fd, uint64_t file_bytes, uint64_t told, uint64_t *at, struct trace_header *h,
@@ -114,7 +114,7 @@ enum next ram_find(int fd, uint64_t file_bytes, uint64_t told, uint64_t *at, str
 uint64_t ram_offset(const struct trace_header *h, uint64_t file_bytes, uint64_t pa, uint64_t len);
 bool read_all(int fd, void *buf, size_t len, uint64_t offset);
 
-/* --- save.c ----------------------------------------------------------------------------------------- */
+/* --- save.c ----------------------------------------------------------------------------------- */
 struct save *save_open(const char *path, int input);    /* NULL: said why */
 void save_record(struct save *s, const struct record *r);
 void save_flush(struct save *s);

@@ -52,7 +52,7 @@ void stream_close(struct stream *st)
     free(st);
 }
 
-/* --- Bytes ------------------------------------------------------------------------------------------ */
+/* --- Bytes ------------------------------------------------------------------------------------ */
 /* Nothing can be read just now. Will there never be more? A file that shrank is another file. */
 static void at_end(struct stream *st)
 {
@@ -120,7 +120,7 @@ void stream_stop(struct stream *st)
         st->limit = st->got;
 }
 
-/* --- Windows ---------------------------------------------------------------------------------------- */
+/* --- Windows ---------------------------------------------------------------------------------- */
 static const char *looks_like(const uint8_t *p, size_t len)
 {
     static const struct {

@@ -3,8 +3,17 @@
  * everything, so a difference comes with what may be its reason. */
 #include <stdlib.h>
 
-#include "tools/pvtrace/summary.h"
+#include "common/abi_names.h"
+#include "tools/pvtrace/account.h"
 #include "tools/pvtrace/util.h"
+
+struct summary {
+    struct account a;
+    /* All of the trace, whatever the filter, to hold against the hypervisor's counters. The last: of all
+     * numbers that no hypercall can have. */
+    uint64_t seen[ABI_HYPERCALLS + 1], counters[ABI_HYPERCALLS + 1];
+    bool have_counters, recording, late, paused;
+};
 
 static void *summary_open(const struct output_options *o, struct model *m)
 {
@@ -36,7 +45,7 @@ static void summary_item(void *state, const struct item *item)
     }
 }
 
-/* --- The hypervisor's own counts -------------------------------------------------------------------- */
+/* --- The hypervisor's own counts -------------------------------------------------------------- */
 /* Numbers that no hypercall can have may have no counter. */
 static unsigned compared(const struct summary *s)
 {

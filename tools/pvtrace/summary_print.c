@@ -1,9 +1,10 @@
-/* Owns the tables of -c: all hypercalls, most expensive first, with their sub-operations below them; the
+/* The tables of -c: all hypercalls, most expensive first, with their sub-operations below them; the
  * same for each guest, when there are several; what else happened. Called by summary.c at the end. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/pvtrace/summary.h"
+#include "tools/pvtrace/account.h"
+#include "tools/pvtrace/util.h"
 
 #define EVERY_GUEST MAX_GUESTS
 
@@ -11,14 +12,17 @@
 struct table {
     const struct account *a;
     FILE *out;
-    struct row *rows;               /* sub-operations, by number and name */
+    struct row *rows;               /* sub-operations, those of a hypercall one after the other */
     unsigned nr_rows;
-    struct row *groups;             /* hypercalls, as they are to be shown */
+    struct group {
+        struct row sum;             /* of a hypercall's; first, so that groups are ordered like rows */
+        unsigned first, n;          /* they are these rows */
+    } *groups;
     unsigned nr_groups;
     struct tally total;
 };
 
-/* --- Lines ------------------------------------------------------------------------------------------ */
+/* --- Lines ------------------------------------------------------------------------------------ */
 static double seconds(const struct table *t, uint64_t ticks)
 {
     return ticks_to_seconds(t->a->clock, ticks);
@@ -60,33 +64,19 @@ static void put_row(const struct table *t, const struct tally *y, const char *in
     fprintf(t->out, "  %s%s\n", indent, name);
 }
 
-/* The sub-operations of a hypercall are neighbours in t->rows. */
-static struct row *members(const struct table *t, uint32_t nr, unsigned *n)
-{
-    unsigned from = 0, to;
-
-    while (from < t->nr_rows && t->rows[from].nr != nr)
-        from++;
-    for (to = from; to < t->nr_rows && t->rows[to].nr == nr; to++)
-        ;
-    *n = to - from;
-    return t->rows + from;
-}
-
 static void put_groups(const struct table *t)
 {
     struct label buf;
 
-    for (unsigned g = 0; g < t->nr_groups; g++) {
-        unsigned n;
-        struct row *rows = members(t, t->groups[g].nr, &n);
+    for (const struct group *g = t->groups; g < t->groups + t->nr_groups; g++) {
+        struct row *rows = t->rows + g->first;
 
-        put_row(t, &t->groups[g].t, "", row_name(t->groups[g].nr, &buf));
-        qsort(rows, n, sizeof(*rows), row_orders[t->a->o.sort]);
-        for (unsigned i = 0; i < n; i++)
+        put_row(t, &g->sum.t, "", row_name(g->sum.nr, &buf));
+        qsort(rows, g->n, sizeof(*rows), row_orders[t->a->o.sort]);
+        for (unsigned i = 0; i < g->n; i++)
             if (rows[i].operation[0] != '\0')
                 put_row(t, &rows[i].t, "  ", rows[i].operation);
-            else if (n > 1)
+            else if (g->n > 1)
                 put_row(t, &rows[i].t, "  ", "(other)");
     }
 }
@@ -112,10 +102,16 @@ static void put_away(const struct table *t)
 
 static void put_counts(const struct table *t, unsigned guest)
 {
-    static const char *const texts[] = {
-#define X(name, text) text,
-        COUNTS(X)
-#undef X
+    static const char *const texts[NR_COUNTS] = {
+        [COUNT_PAGE_FAULT] = "page faults given to the guest",
+        [COUNT_TRAP] = "other traps given to the guest",
+        [COUNT_PTWR] = "page-table writes emulated",
+        [COUNT_EMULATED] = "instructions emulated",
+        [COUNT_SENT] = "events sent",
+        [COUNT_UPCALL] = "upcalls",
+        [COUNT_SWITCH] = "switches to a vCPU of it",
+        [COUNT_MEM] = "grants mapped or unmapped, memory given back",
+        [COUNT_OTHER] = "other records",
     };
 
     for (unsigned c = 0; c < NR_COUNTS; c++) {
@@ -129,7 +125,7 @@ static void put_counts(const struct table *t, unsigned guest)
     }
 }
 
-/* --- A table ---------------------------------------------------------------------------------------- */
+/* --- A table ---------------------------------------------------------------------------------- */
 /* The same sub-operation of several guests becomes one row; each hypercall gets the sum of its own. */
 static void collect(struct table *t, unsigned guest)
 {
@@ -141,15 +137,20 @@ static void collect(struct table *t, unsigned guest)
     qsort(t->rows, n, sizeof(*t->rows), by_number);
     for (unsigned i = 0; i < n; i++) {
         struct row *last = t->nr_rows > 0 ? &t->rows[t->nr_rows - 1] : NULL;
+        struct group *g = t->groups + t->nr_groups - 1;
 
-        if (last == NULL || last->nr != t->rows[i].nr)
-            t->groups[t->nr_groups++] = (struct row){ .nr = t->rows[i].nr };
-        tally_add(&t->groups[t->nr_groups - 1].t, &t->rows[i].t);
+        if (last == NULL || last->nr != t->rows[i].nr) {
+            g = &t->groups[t->nr_groups++];
+            *g = (struct group){ .sum = { .nr = t->rows[i].nr }, .first = t->nr_rows };
+        }
+        tally_add(&g->sum.t, &t->rows[i].t);
         tally_add(&t->total, &t->rows[i].t);
-        if (last != NULL && by_number(last, &t->rows[i]) == 0)
+        if (last != NULL && by_number(last, &t->rows[i]) == 0) {
             tally_add(&last->t, &t->rows[i].t);
-        else
+        } else {
             t->rows[t->nr_rows++] = t->rows[i];
+            g->n++;
+        }
     }
     qsort(t->groups, t->nr_groups, sizeof(*t->groups), row_orders[t->a->o.sort]);
 }
@@ -178,25 +179,21 @@ static void put_table(const struct account *a, unsigned guest, unsigned tables_b
 {
     struct table t = { .a = a, .out = a->o.out };
 
-    t.rows = calloc(a->rows.n + 1, sizeof(*t.rows));
-    t.groups = calloc(a->rows.n + 1, sizeof(*t.groups));
-    if (t.rows == NULL || t.groups == NULL) {
-        fprintf(stderr, "pvtrace: no memory for a table\n");
-    } else {
-        collect(&t, guest);
-        if (tables_before > 0)
-            fprintf(t.out, "\n");
-        put_title(&t, guest);
-        if (t.nr_rows > 0) {
-            put_header(&t);
-            put_groups(&t);
-            put_row(&t, &t.total, "", "total");
-            put_away(&t);
-            if (t.total.unfinished != 0)
-                fprintf(t.out, "%10lu  calls that did not return\n", t.total.unfinished);
-        }
-        put_counts(&t, guest);
+    t.rows = xcalloc(a->rows.n + 1, sizeof(*t.rows));
+    t.groups = xcalloc(a->rows.n + 1, sizeof(*t.groups));
+    collect(&t, guest);
+    if (tables_before > 0)
+        fprintf(t.out, "\n");
+    put_title(&t, guest);
+    if (t.nr_rows > 0) {
+        put_header(&t);
+        put_groups(&t);
+        put_row(&t, &t.total, "", "total");
+        put_away(&t);
+        if (t.total.unfinished != 0)
+            fprintf(t.out, "%10lu  calls that did not return\n", t.total.unfinished);
     }
+    put_counts(&t, guest);
     free(t.rows);
     free(t.groups);
 }

@@ -26,7 +26,7 @@ static const struct {
     [SPENT_UNKNOWN] = { "not recorded", "#ffffff", INK },
 };
 
-/* --- A domain --------------------------------------------------------------------------------------- */
+/* --- A domain --------------------------------------------------------------------------------- */
 static double guest_time(const struct guest_account *g)
 {
     double sum = 0;
@@ -99,7 +99,7 @@ static void draw_guest(struct picture *p, unsigned index, double scale, struct b
     p->y += 20;
 }
 
-/* --- The table -------------------------------------------------------------------------------------- */
+/* --- The table -------------------------------------------------------------------------------- */
 static void table_words(const struct picture *p, const char *class, const char *const columns[4])
 {
     static const double right[] = { 0.75, 0.84, 0.93, 1 };
@@ -156,7 +156,7 @@ static void draw_table(struct picture *p, struct box *boxes)
         table_row(p, &boxes[i], boxes[0].size);
 }
 
-/* --- The whole -------------------------------------------------------------------------------------- */
+/* --- The whole -------------------------------------------------------------------------------- */
 static double draw_key(const struct picture *p, double x, const char *fill, const char *name)
 {
     fprintf(p->f, "<rect x=\"%.1f\" y=\"82\" width=\"12\" height=\"12\" rx=\"2\" fill=\"%s\"/>\n", x, fill);

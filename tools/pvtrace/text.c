@@ -137,7 +137,7 @@ static void call_ends(struct printer *p, const struct item *item)
         th->nr_sent = 0;
 }
 
-/* --- Everything else -------------------------------------------------------------------------------- */
+/* --- Everything else -------------------------------------------------------------------------- */
 static void other_item(struct printer *p, const struct item *item)
 {
     struct text *t = &p->line;

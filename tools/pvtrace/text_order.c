@@ -18,7 +18,7 @@ void set_colour(const struct printer *p, struct text *t, enum colour colour)
         text_str(t, codes[colour]);
 }
 
-/* --- Out -------------------------------------------------------------------------------------------- */
+/* --- Out -------------------------------------------------------------------------------------- */
 static void put_time(const struct printer *p, struct text *t, uint64_t tsc)
 {
     uint64_t from = p->o.times == TIME_SYSTEM ? p->clock->zero
@@ -78,7 +78,7 @@ static void print_unfinished(struct printer *p, const struct call *c)
     print(p, c->start, c->v, p->aside.buf, p->aside.len);
 }
 
-/* --- The queue -------------------------------------------------------------------------------------- */
+/* --- The queue -------------------------------------------------------------------------------- */
 static void flush_first(struct printer *p, unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {

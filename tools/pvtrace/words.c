@@ -7,7 +7,7 @@
 
 #include "tools/pvtrace/decode.h"
 
-/* --- Calls and vCPUs -------------------------------------------------------------------------------- */
+/* --- Calls and vCPUs -------------------------------------------------------------------------- */
 const char *hypercall_label(uint32_t nr, struct label *buf)
 {
     const char *name = hypercall_name(nr);
@@ -40,7 +40,7 @@ void text_vcpu(struct text *t, struct vcpu_id v)
     }
 }
 
-/* --- Records ---------------------------------------------------------------------------------------- */
+/* --- Records ---------------------------------------------------------------------------------- */
 /* By Xen's names; in words, where an output shows only that; and what their own words are: v two words,
  * domain and vCPU; w one word with both; d domain; u a number; what has no letter comes in hexadecimal. */
 static const struct {
@@ -124,7 +124,7 @@ void text_record(struct text *t, const struct record *rec)
     put_words(t, rec, words);
 }
 
-/* --- Items ------------------------------------------------------------------------------------------ */
+/* --- Items ------------------------------------------------------------------------------------ */
 const char *const item_kind_names[NR_ITEM_KINDS] = {
     [ITEM_CALL_BEGIN] = "hypercall", [ITEM_CALL_END] = "hypercall", [ITEM_TRAP] = "trap",
     [ITEM_PTWR] = "ptwr",            [ITEM_EMULATED] = "emulated",  [ITEM_SEND] = "send",

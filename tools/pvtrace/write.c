@@ -1,4 +1,4 @@
-/* Owns struct text: see write.h. */
+/* struct text: see write.h. */
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
@@ -62,7 +62,7 @@ bool text_full(const struct text *t)
     return t->file == NULL && t->len + 1 >= t->size;
 }
 
-/* --- Numbers ---------------------------------------------------------------------------------------- */
+/* --- Numbers ---------------------------------------------------------------------------------- */
 static char *put_digits(char *end, uint64_t value)
 {
     static const char pairs[] = "00010203040506070809101112131415161718192021222324"
@@ -162,7 +162,7 @@ void text_name(struct text *t, const char *name, uint64_t value)
         text_dec(t, value);
 }
 
-/* --- Formats ---------------------------------------------------------------------------------------- */
+/* --- Formats ---------------------------------------------------------------------------------- */
 /* Writes what the conversion at f (behind its %) asks for; returns where the format goes on. */
 static const char *convert(struct text *t, const char *f, va_list *ap)
 {
@@ -207,7 +207,7 @@ void text_add(struct text *t, const char *fmt, ...)
     va_end(ap);
 }
 
-/* --- Foreign bytes ---------------------------------------------------------------------------------- */
+/* --- Foreign bytes ---------------------------------------------------------------------------- */
 void text_escape(struct text *t, const char *s, size_t len)
 {
     static const char letters[] = "abtnvfr";
