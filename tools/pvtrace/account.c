@@ -1,11 +1,12 @@
 /* Whose time is whose, for -c and --svg alike.
  *
- * A vCPU runs, waits for a CPU or sleeps, as its runstate records say; without any (trace=hypercall) it
- * runs from its first record to its last, and calls that give the CPU away (SCHEDOP_block, poll, yield)
- * are off it for as long as they took. A call's ticks include what its vCPU slept or waited for the CPU:
- * that part is kept apart and is no cost. A multicall is charged what its members did not take. What
- * remains of the time that a vCPU ran is the guest's own code, and with it the hypercalls that -e hides.
- * Traps and emulated instructions have no length in Xen's records: they are counted only. */
+ * A vCPU runs, waits for a CPU or sleeps, as its runstate records say; without any
+ * (trace=hypercall) it runs from its first record to its last, and calls that give the CPU away
+ * (SCHEDOP_block, poll, yield) are off it for as long as they took. A call's ticks include what its
+ * vCPU slept or waited for the CPU: that part is kept apart and is no cost. A multicall is charged
+ * what its members did not take. What remains of the time that a vCPU ran is the guest's own code,
+ * and with it the hypercalls that -e hides. Traps and emulated instructions have no length in Xen's
+ * records: they are counted only. */
 #include <stdlib.h>
 #include <string.h>
 #include <stdint.h>
@@ -98,7 +99,8 @@ static uint64_t away(const struct vcpu_account *v)
     return v->spent[RUNNABLE] + v->spent[ASLEEP] + v->spent[OFFLINE] + v->spent[MISSED];
 }
 
-/* A change from a state that it was not in: records are missing, and nobody knows what it did since. */
+/* A change from a state that it was not in: records are missing, and nobody knows what it did
+ * since. */
 static void runstate_changes(struct account *a, const struct item *item)
 {
     struct vcpu_account *v = vcpu_of(a, item->runstate.who, item->tsc);
@@ -123,7 +125,8 @@ static void forget_calls(struct account *a)
 /* What a vCPU is in during a call that gives the CPU away; RUNNING: the call is none of these. */
 static unsigned state_during(const struct vcpu_account *v, const struct call *c)
 {
-    if ((c->nr != __HYPERVISOR_sched_op && c->nr != __HYPERVISOR_sched_op_compat) || (c->known & 1) == 0)
+    if ((c->nr != __HYPERVISOR_sched_op && c->nr != __HYPERVISOR_sched_op_compat) ||
+        (c->known & 1) == 0)
         return RUNNING;
     if ((uint32_t)c->args[0] == SCHEDOP_block || (uint32_t)c->args[0] == SCHEDOP_poll)
         return ASLEEP;
@@ -201,9 +204,10 @@ static void call_ends(struct account *a, const struct item *item)
 static void count_item(struct account *a, const struct item *item)
 {
     static const uint8_t counts[NR_ITEM_KINDS] = {
-        [ITEM_PTWR] = COUNT_PTWR + 1,     [ITEM_EMULATED] = COUNT_EMULATED + 1, [ITEM_SEND] = COUNT_SENT + 1,
-        [ITEM_UPCALL] = COUNT_UPCALL + 1, [ITEM_SCHED] = COUNT_SWITCH + 1,      [ITEM_MEM] = COUNT_MEM + 1,
-        [ITEM_TRAP] = COUNT_TRAP + 1,     [ITEM_OTHER] = COUNT_OTHER + 1,
+        [ITEM_PTWR] = COUNT_PTWR + 1,    [ITEM_EMULATED] = COUNT_EMULATED + 1,
+        [ITEM_SEND] = COUNT_SENT + 1,    [ITEM_UPCALL] = COUNT_UPCALL + 1,
+        [ITEM_SCHED] = COUNT_SWITCH + 1, [ITEM_MEM] = COUNT_MEM + 1,
+        [ITEM_TRAP] = COUNT_TRAP + 1,    [ITEM_OTHER] = COUNT_OTHER + 1,
     };
     struct vcpu_id v = item->v;             /* whose it is */
     unsigned count = counts[item->kind];

@@ -1,6 +1,6 @@
-/* What a trace comes to, for the outputs that count: account.c says whose time is whose, rows.c keeps a
- * row for each kind of call. summary.c makes tables of it, svg.c a picture; diff_table.c uses the rows
- * alone. */
+/* What a trace comes to, for the outputs that count: account.c says whose time is whose, rows.c
+ * keeps a row for each kind of call. summary.c makes tables of it, svg.c a picture; diff_table.c
+ * uses the rows alone. */
 #ifndef PVTRACE_ACCOUNT_H
 #define PVTRACE_ACCOUNT_H
 
@@ -13,8 +13,8 @@
 #define OPERATION_BYTES 80u
 #define NR_REST UINT32_MAX          /* hypercall number of that last row */
 
-/* Time on the CPU and off it (asleep, or waiting for the CPU) are kept apart: the first is what a call
- * costs. */
+/* Time on the CPU and off it (asleep, or waiting for the CPU) are kept apart: the first is what a
+ * call costs. */
 struct tally {
     uint64_t calls, failed, unfinished;
     uint64_t gave;                  /* calls that gave the CPU away */
@@ -78,13 +78,14 @@ struct account {
 };
 
 void account_begin(struct account *a, const struct output_options *o, struct model *m);
-/* Wants every item, and asks the filter itself: time is split by calls that the user may not want to see. */
+/* Wants every item, and asks the filter itself: time is split by calls that the user may not want
+ * to see. */
 void account_item(struct account *a, const struct item *item);
 /* Adds up where the guests' vCPUs spent their time. */
 void account_spent(struct account *a);
 void account_free(struct account *a);
 
-/* --- summary_print.c ----------------------------------------------------------------------------- */
+/* --- summary_print.c -------------------------------------------------------------------------- */
 void summary_print(const struct account *a);
 
 #endif

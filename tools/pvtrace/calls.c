@@ -1,11 +1,11 @@
-/* The hypercalls that have begun and not ended: their arguments, what they read and wrote, their results.
- * Called by records.c. */
+/* The hypercalls that have begun and not ended: their arguments, what they read and wrote, their
+ * results. Called by records.c. */
 #include <string.h>
 
 #include "tools/pvtrace/model.h"
 #include "tools/pvtrace/util.h"
 
-#define FULL_WORDS 6            /* with fewer, the hypercall's own record had room for one more argument */
+#define FULL_WORDS 6     /* with fewer, the hypercall's own record had room for one more argument */
 
 static struct open_call *youngest(const struct vcpu *v)
 {
@@ -88,7 +88,8 @@ static void reset_call(struct open_call *c, const struct vcpu *v, unsigned depth
     c->call.nr = nr;
 }
 
-/* Two bits for each argument, beginning at bit 20 of the first word: absent, one word, two words. */
+/* Two bits for each argument, beginning at bit 20 of the first word: absent, one word, two words.
+ */
 static void parse_arguments(struct call *c, const struct record *r)
 {
     unsigned at = 1;
@@ -143,7 +144,8 @@ void call_arguments(struct model *m, const struct record *r)
     calls_announce(m, &m->cpus[r->cpu]);
 }
 
-/* One copy is told in several records, and neighbours in memory are copied one by one: both become one. */
+/* One copy is told in several records, and neighbours in memory are copied one by one: both become
+ * one. */
 void call_copy(struct model *m, const struct record *r)
 {
     bool out = r->event == TRC_PARAGON_COPY_OUT, cut = r->w[1] >> 16 & TRACE_COPY_CUT;

@@ -1,5 +1,5 @@
-/* What a tick is: the trace's clock in integers, and how long something took in words. Called by the
- * outputs. */
+/* What a tick is: the trace's clock in integers, and how long something took in words. Called by
+ * the outputs. */
 #include "tools/pvtrace/pvtrace.h"
 
 #define ASSUMED_HZ 2400000000u          /* without a clock in the trace, as Xen's readers do */

@@ -1,11 +1,11 @@
-/* --csv: a line for each item, for spreadsheets and scripts. A hypercall is one line, written when it
- * ends, with the time of its beginning: members of a multicall come before the multicall itself and have
- * depth 1.
+/* --csv: a line for each item, for spreadsheets and scripts. A hypercall is one line, written when
+ * it ends, with the time of its beginning: members of a multicall come before the multicall itself
+ * and have depth 1.
  *
- * The header is an interface: new columns may only be added at its end. An unknown or meaningless value
- * is empty (the vCPU of an idle CPU, the result of an iret). Quoting is RFC 4180's, lines end in a
- * newline alone; bytes that are no printable UTF-8 are written as \xNN, so that a line of the file always
- * is a line of the table. */
+ * The header is an interface: new columns may only be added at its end. An unknown or meaningless
+ * value is empty (the vCPU of an idle CPU, the result of an iret). Quoting is RFC 4180's, lines end
+ * in a newline alone; bytes that are no printable UTF-8 are written as \xNN, so that a line of the
+ * file always is a line of the table. */
 #include <string.h>
 
 #include "tools/pvtrace/export.h"
@@ -148,7 +148,8 @@ static void *csv_open(const struct output_options *o, struct model *m)
 {
     struct csv *c = export_open(sizeof(*c), o, m);
 
-    text_str(&c->x.out, "time,cpu,domain,vcpu,kind,name,operation,depth,result,errno,ticks,details\n");
+    text_str(&c->x.out,
+             "time,cpu,domain,vcpu,kind,name,operation,depth,result,errno,ticks,details\n");
     return c;
 }
 

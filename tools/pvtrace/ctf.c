@@ -1,8 +1,9 @@
-/* --ctf DIR: the trace in the Common Trace Format 1.8, for babeltrace2, Trace Compass and what reads those.
- * This file writes items as events: see ctf.h. Called by main.c for each item.
+/* --ctf DIR: the trace in the Common Trace Format 1.8, for babeltrace2, Trace Compass and what
+ * reads those. This file writes items as events: see ctf.h. Called by main.c for each item.
  *
- * The streams hold the TSC as it was recorded. The metadata's clock turns it into system time (0 is the
- * machine's start), and is written again when the trace tells another clock than the one assumed. */
+ * The streams hold the TSC as it was recorded. The metadata's clock turns it into system time (0 is
+ * the machine's start), and is written again when the trace tells another clock than the one
+ * assumed. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,10 +11,11 @@
 #include "tools/pvtrace/ctf.h"
 
 static const uint8_t ids[NR_ITEM_KINDS] = {
-    [ITEM_CALL_BEGIN] = ENTRY, [ITEM_CALL_END] = EXIT, [ITEM_TRAP] = TRAP, [ITEM_PTWR] = PTWR,
-    [ITEM_EMULATED] = EMULATED, [ITEM_SEND] = SEND, [ITEM_UPCALL] = UPCALL, [ITEM_RUNSTATE] = RUNSTATE,
-    [ITEM_SCHED] = SCHED, [ITEM_DOMAIN] = DOMAIN, [ITEM_MEM] = MEM, [ITEM_LOST] = LOST,
-    [ITEM_COUNTER] = COUNTER, [ITEM_CLASSES] = CLASSES, [ITEM_OTHER] = OTHER,
+    [ITEM_CALL_BEGIN] = ENTRY, [ITEM_CALL_END] = EXIT,     [ITEM_TRAP] = TRAP,
+    [ITEM_PTWR] = PTWR,        [ITEM_EMULATED] = EMULATED, [ITEM_SEND] = SEND,
+    [ITEM_UPCALL] = UPCALL,    [ITEM_RUNSTATE] = RUNSTATE, [ITEM_SCHED] = SCHED,
+    [ITEM_DOMAIN] = DOMAIN,    [ITEM_MEM] = MEM,           [ITEM_LOST] = LOST,
+    [ITEM_COUNTER] = COUNTER,  [ITEM_CLASSES] = CLASSES,   [ITEM_OTHER] = OTHER,
 };
 
 /* --- An item ---------------------------------------------------------------------------------- */
@@ -57,7 +59,8 @@ static void find_facts(struct ctf *c, const struct item *item)
         call_facts(c, item->call, item->kind == ITEM_CALL_END);
         return;
     case ITEM_DOMAIN:
-        snprintf(f->label.s, sizeof(f->label.s), "%.*s", (int)sizeof(item->domain.name), item->domain.name);
+        snprintf(f->label.s, sizeof(f->label.s), "%.*s", (int)sizeof(item->domain.name),
+                 item->domain.name);
         f->name = f->label.s;
         return;
     case ITEM_EMULATED:
@@ -79,7 +82,8 @@ static void find_facts(struct ctf *c, const struct item *item)
     f->name = item_label(item, &f->label);
 }
 
-static void put_field(struct ctf *c, struct ctf_stream *s, const struct ctf_field *f, const struct item *item)
+static void put_field(struct ctf *c, struct ctf_stream *s, const struct ctf_field *f,
+                      const struct item *item)
 {
     const char *base = f->within == FACTS ? (char *)&c->facts : f->within == CALL ? (char *)item->call
                        : (const char *)item;

@@ -1,5 +1,5 @@
-/* The CTF export: ctf.c writes items as events; ctf_fields.c says which fields they have, and the metadata;
- * ctf_files.c has packets, and the directory with a file of them for each CPU. */
+/* The CTF export: ctf.c writes items as events; ctf_fields.c says which fields they have, and the
+ * metadata; ctf_files.c has packets, and the directory with a file of them for each CPU. */
 #ifndef PVTRACE_CTF_H
 #define PVTRACE_CTF_H
 
@@ -61,7 +61,7 @@ struct ctf_field {
     uint8_t bytes;                  /* of a number, as it is written */
     enum within within;
     uint16_t at, size;
-    const char *words;              /* of an ENUM: what its values mean; of a LIST: which field counts it */
+    const char *words;      /* of an ENUM: what its values mean; of a LIST: which field counts it */
 };
 
 extern const struct ctf_field ctf_fields[];
@@ -74,10 +74,11 @@ void ctf_refresh_metadata(struct ctf *c);
 /* TSDL of packets: their headers, for the trace block; and the stream. */
 extern const char ctf_packet_header_tsdl[], ctf_stream_tsdl[];
 
-/* Makes the directory, or empties an earlier trace of ours out of it; what holds anything else, or cannot
- * be written, ends the program. */
+/* Makes the directory, or empties an earlier trace of ours out of it; what holds anything else, or
+ * cannot be written, ends the program. */
 void ctf_open_files(struct ctf_files *d, const char *path);
-void ctf_write_file(struct ctf_files *d, const char *name, int flags, const void *bytes, size_t len);
+void ctf_write_file(struct ctf_files *d, const char *name, int flags, const void *bytes,
+                    size_t len);
 /* NULL: more CPUs than EXPORT_MAX_CPUS, counted. */
 struct ctf_stream *ctf_stream_of(struct ctf_files *d, uint16_t cpu);
 void ctf_flush(struct ctf_files *d);

@@ -1,11 +1,12 @@
-/* Which fields the events of the CTF export have: one table that gives their declarations (TSDL) here and
- * what ctf.c writes, so that they cannot disagree; and the rest of the metadata. */
+/* Which fields the events of the CTF export have: one table that gives their declarations (TSDL) here
+ * and what ctf.c writes, so that they cannot disagree; and the rest of the metadata. */
 #include <fcntl.h>
 
 #include "common/compiler.h"
 #include "tools/pvtrace/ctf.h"
 
-#define PART(where, type, member) where, offsetof(struct type, member), sizeof(((struct type *)0)->member)
+#define PART(where, type, member) \
+    where, offsetof(struct type, member), sizeof(((struct type *)0)->member)
 #define OF_ITEM(member) PART(ITEM, item, member), NULL
 #define OF_CALL(member) PART(CALL, call, member), NULL
 #define FACT(member) PART(FACTS, ctf_facts, member), NULL
@@ -34,8 +35,9 @@ const struct ctf_field ctf_fields[] = {
     { "ptwr", EVENT, NONE }, VCPU, { "rip", HEX, 8, OF_ITEM(ptwr.rip) },
     { "va", HEX, 8, OF_ITEM(ptwr.va) }, { "pte", HEX, 8, OF_ITEM(ptwr.pte) },
     { "emulated", EVENT, NONE }, VCPU, { "rip", HEX, 8, OF_ITEM(emulated.rip) },
-    { "instruction", STRING, 0, FACT(arguments) }, { "forced", NUMBER, 1, OF_ITEM(emulated.forced) },
-    { "length", NUMBER, 1, FACT(length) }, { "bytes", LIST, 1, PART(FACTS, ctf_facts, list), "length" },
+    { "instruction", STRING, 0, FACT(arguments) },
+    { "forced", NUMBER, 1, OF_ITEM(emulated.forced) }, { "length", NUMBER, 1, FACT(length) },
+    { "bytes", LIST, 1, PART(FACTS, ctf_facts, list), "length" },
     { "evtchn_send", EVENT, NONE }, VCPU,
     { "how", ENUM, 1, PART(ITEM, item, send.how), "port, virq, ipi, xen" },
     { "from", NUMBER, 4, OF_ITEM(send.from) }, { "to_domid", NUMBER, 2, OF_ITEM(send.to.domid) },
@@ -43,7 +45,8 @@ const struct ctf_field ctf_fields[] = {
     { "upcall", EVENT, NONE }, VCPU, { "rip", HEX, 8, OF_ITEM(upcall.rip) },
     { "runstate", EVENT, NONE }, VCPU, { "from", ENUM, 1, PART(ITEM, item, runstate.from), STATES },
     { "to", ENUM, 1, PART(ITEM, item, runstate.to), STATES },
-    { "sched", EVENT, NONE }, VCPU, { "record", HEX, 4, OF_ITEM(sched.event) }, NAME, LIST_OF("words", 4),
+    { "sched", EVENT, NONE }, VCPU, { "record", HEX, 4, OF_ITEM(sched.event) }, NAME,
+    LIST_OF("words", 4),
     { "domain", EVENT, NONE }, { "domid", NUMBER, 2, OF_ITEM(domain.domid) },
     { "what", ENUM, 1, PART(ITEM, item, domain.what), "built, ended, crashed" }, NAME,
     { "mem", EVENT, NONE }, VCPU, { "record", HEX, 4, OF_ITEM(mem.event) }, NAME,
@@ -60,7 +63,7 @@ const unsigned nr_ctf_fields = ARRAY_SIZE(ctf_fields);
 /* --- Metadata --------------------------------------------------------------------------------- */
 static void declare_field(struct text *t, const struct ctf_field *f)
 {
-    static const char *const types[] = { [NUMBER] = "uint", [SIGNED] = "int", [HEX] = "hex", [LIST] = "hex" };
+    static const char *const types[] = { [NUMBER] = "uint", [SIGNED] = "int", [HEX] = "hex" };
 
     if (f->type == STRING)
         text_add(t, "string %s; ", f->name);
@@ -95,8 +98,8 @@ static void declare_types(struct text *t)
     }
 }
 
-/* Time 0 is the TSC at c->zero: the clock's offset is minus that, in whole seconds and ticks on from
- * there. */
+/* Time 0 is the TSC at c->zero: the clock's offset is minus that, in whole seconds and ticks on
+ * from there. */
 static void declare_clock(struct text *t, const struct clock_info *c)
 {
     uint64_t hz = clock_hz(c), rest = c->zero % hz;

@@ -1,9 +1,9 @@
 /* Packets, streams and the directory of a CTF trace: see ctf.h.
  *
- * Events gather in a buffer per CPU; when the next might not fit, the buffer becomes a packet at the end of
- * the CPU's file, which is open only for that moment: the number of CPUs costs no file descriptors. Where
- * records were lost a packet ends, and the next one counts them: that is how CTF says it
- * (events_discarded). */
+ * Events gather in a buffer per CPU; when the next might not fit, the buffer becomes a packet at
+ * the end of the CPU's file, which is open only for that moment: the number of CPUs costs no file
+ * descriptors. Where records were lost a packet ends, and the next one counts them: that is how CTF
+ * says it (events_discarded). */
 #define _GNU_SOURCE                     /* scandirat */
 #include <dirent.h>
 #include <errno.h>
@@ -18,8 +18,8 @@
 #include "tools/pvtrace/util.h"
 
 #define CTF_MAGIC 0xC1FC1FC1u
-/* CTF's clocks do not go back: after an event that claims to be years later, from a damaged record, no
- * other would have a time. */
+/* CTF's clocks do not go back: after an event that claims to be years later, from a damaged record,
+ * no other would have a time. */
 #define ABSURD_TICKS (UINT64_C(1) << 57)
 
 const char ctf_packet_header_tsdl[] =
@@ -66,8 +66,9 @@ void ctf_put(struct ctf_stream *s, const void *bytes, size_t len)
     s->len += len;
 }
 
-/* Strings are UTF-8 and end at a NUL: what cannot be in them becomes a question mark. None is empty: in
- * place of an empty string babeltrace2 (2.0.4, Debian 12's) shows the same field of an event before. */
+/* Strings are UTF-8 and end at a NUL: what cannot be in them becomes a question mark. None is
+ * empty: in place of an empty string babeltrace2 (2.0.4, Debian 12's) shows the same field of an
+ * event before. */
 void ctf_string(struct ctf_stream *s, const char *text)
 {
     size_t len, from = 0;
@@ -171,8 +172,8 @@ static bool is_file_of_ours(const char *name)
            (*number != '\0' && strspn(number, "0123456789") == strlen(number));
 }
 
-/* An empty directory is good, and one that holds nothing but an earlier trace of ours: that is deleted,
- * its metadata last, by which it is known. */
+/* An empty directory is good, and one that holds nothing but an earlier trace of ours: that is
+ * deleted, its metadata last, by which it is known. */
 static bool make_empty(int fd)
 {
     struct dirent **entries;

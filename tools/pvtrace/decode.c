@@ -1,6 +1,6 @@
 /* How a call's arguments and its result are written: each argument by its kind, a letter of
- * common/abi.def's; of the result the number, its errno, and what the call wrote back. Called by the
- * outputs. */
+ * common/abi.def's; of the result the number, its errno, and what the call wrote back. Called by
+ * the outputs. */
 #include <string.h>
 
 #include "tools/pvtrace/decode.h"
@@ -112,8 +112,8 @@ static void argument_compat(struct text *t, struct reader *r, unsigned i, char k
     text_put(t, "}", 1);
 }
 
-/* The frame lies at the guest's stack pointer, which no record tells: at the lowest address that the call
- * read. */
+/* The frame lies at the guest's stack pointer, which no record tells: at the lowest address that
+ * the call read. */
 static void print_iret_frame(struct text *t, struct reader *r)
 {
     uint64_t lowest = UINT64_MAX;

@@ -4,8 +4,8 @@
  *   memory.c      bytes by guest address, from the pieces that were recorded
  *   decode.c      calls: which argument is printed how, results, what was written back
  *   structs.c     prints structures by their descriptions
- *   gen/abi_layouts.c  the descriptions, made of common/abi.def;  decode_union.c  what they cannot say
- *   decode_mmu.c  page-table updates, descriptors, trap tables: the calls that are lists
+ *   gen/abi_layouts.c  the descriptions, made of common/abi.def;  decode_union.c  what they cannot
+ * say decode_mmu.c  page-table updates, descriptors, trap tables: the calls that are lists
  *   decode_item.c what is not a call;  decode_insn.c emulated instructions */
 #ifndef PVTRACE_DECODE_H
 #define PVTRACE_DECODE_H
@@ -15,7 +15,7 @@
 #include "tools/pvtrace/pvtrace.h"
 
 /* --- memory.c --------------------------------------------------------------------------------- */
-enum side { IN = 1, OUT = 2, BOTH = IN | OUT };         /* what the hypervisor read, what it wrote */
+enum side { IN = 1, OUT = 2, BOTH = IN | OUT };        /* what the hypervisor read, what it wrote */
 
 struct reader {
     const struct call *c;
@@ -39,7 +39,7 @@ enum kind {
     K_BYTES,
     K_STRUCT,                   /* .layout, here */
     K_INLINE,                   /* as many of .layout as fit, here */
-    K_ARRAY,                    /* pointer to .layout, .count_size bytes at .count_at say how many */
+    K_ARRAY,                   /* pointer to .layout, .count_size bytes at .count_at say how many */
     K_SPECIAL,                  /* .special prints it: a union */
 };
 
@@ -50,7 +50,8 @@ struct names {
 };
 
 struct field {
-    const char *name, *alias;   /* alias: to be shown instead; "": the value alone, as without any name */
+    const char *name;
+    const char *alias;          /* to be shown instead; "": the value alone, as without any name */
     uint16_t offset, size;
     uint8_t kind, side;
     bool optional;              /* 0 is not shown */
@@ -68,11 +69,12 @@ struct layout {
     const struct field *fields;
 };
 
-/* The structure at va, "{port=5}", as far as that side of the call knows it; false: nothing of it, and
- * nothing printed. */
-bool print_layout(struct text *t, struct reader *r, const struct layout *l, uint64_t va, enum side side);
-bool print_array(struct text *t, struct reader *r, const struct layout *l, uint64_t va, uint64_t count,
-                 enum side side);
+/* The structure at va, "{port=5}", as far as that side of the call knows it; false: nothing of it,
+ * and nothing printed. */
+bool print_layout(struct text *t, struct reader *r, const struct layout *l, uint64_t va,
+                  enum side side);
+bool print_array(struct text *t, struct reader *r, const struct layout *l, uint64_t va,
+                 uint64_t count, enum side side);
 /* known of len bytes, as a C string that the user's limit cuts. */
 void print_string(struct text *t, const char *s, size_t known, size_t len);
 void print_enum(struct text *t, const struct names *n, int64_t value);
@@ -88,7 +90,7 @@ extern const struct names names_shutdown_reasons, names_assist_types;
 enum mmuext_means { MEANS_MFN = 1, MEANS_ADDRESS = 2, MEANS_VCPUS = 4, MEANS_ENTRIES = 8, MEANS_SOURCE = 16 };
 extern const uint8_t mmuext_op_means[64];
 
-struct e820_entry {                 /* of a memory map: as the BIOS call gives it, and in no header */
+struct e820_entry {               /* of a memory map: as the BIOS call gives it, and in no header */
     uint64_t addr, size;
     uint32_t type;
 } __attribute__((packed));

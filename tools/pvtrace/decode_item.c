@@ -1,4 +1,5 @@
-/* The lines about what is no call: traps, events, switches, domains, losses. Called by the outputs. */
+/* The lines about what is no call: traps, events, switches, domains, losses. Called by the outputs.
+ */
 #include <string.h>
 
 #include "tools/pvtrace/decode.h"

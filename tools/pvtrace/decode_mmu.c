@@ -1,5 +1,5 @@
-/* Arguments that are lists, or words with a structure of the CPU's: page-table entries and their updates,
- * mmuext operations, descriptors, the trap table. Called by decode.c. */
+/* Arguments that are lists, or words with a structure of the CPU's: page-table entries and their
+ * updates, mmuext operations, descriptors, the trap table. Called by decode.c. */
 #include "tools/pvtrace/decode.h"
 
 #include <public/xen.h>
@@ -8,11 +8,12 @@
 #define PTE_FRAME 0x000ffffffffff000ull
 #define PTE_NX (1ull << 63)
 
-/* A present entry: frame and flags. Bits that have no name come in hexadecimal, so that nothing is lost.
- * One that is not present means what its owner likes, and is shown as it is. */
+/* A present entry: frame and flags. Bits that have no name come in hexadecimal, so that nothing is
+ * lost. One that is not present means what its owner likes, and is shown as it is. */
 void decode_pte(struct text *t, uint64_t pte)
 {
-    static const char *const names[] = { "|P", "|RW", "|US", "|PWT", "|PCD", "|A", "|D", "|PAT", "|G" };
+    static const char *const names[] = { "|P", "|RW", "|US",  "|PWT", "|PCD",
+                                         "|A", "|D",  "|PAT", "|G" };
     uint64_t rest = pte & ~PTE_FRAME & ~PTE_NX;
 
     if (decode_options.raw || !(pte & PTE_P)) {
@@ -37,7 +38,8 @@ void decode_pte(struct text *t, uint64_t pte)
 /* --- Lists ------------------------------------------------------------------------------------ */
 typedef void (*element_fn)(struct text *t, struct reader *r, const void *element);
 
-/* The count elements (of up to 64 bytes) at va; the pointer alone if not even the first was recorded. */
+/* The count elements (of up to 64 bytes) at va; the pointer alone if not even the first was
+ * recorded. */
 static void print_list(struct text *t, struct reader *r, uint64_t va, uint64_t count, size_t size,
                        element_fn print)
 {
@@ -80,7 +82,8 @@ static void print_update(struct text *t, struct reader *r, const void *element)
     text_put(t, "}", 1);
 }
 
-/* A bitmap of vCPUs in guest memory; the hypervisor reads as many bytes as the domain has use for. */
+/* A bitmap of vCPUs in guest memory; the hypervisor reads as many bytes as the domain has use for.
+ */
 static void print_vcpu_mask(struct text *t, struct reader *r, uint64_t va)
 {
     uint8_t mask[32];
@@ -149,8 +152,8 @@ static void print_trap(struct text *t, struct reader *r, const void *element)
     text_put(t, "}", 1);
 }
 
-/* How many entries a trap table at va has. It ends with one without address; if that was not recorded, one
- * more is counted, so that the list ends in dots. */
+/* How many entries a trap table at va has. It ends with one without address; if that was not
+ * recorded, one more is counted, so that the list ends in dots. */
 static uint64_t count_traps(struct reader *r, uint64_t va)
 {
     struct trap_info trap;
@@ -180,8 +183,8 @@ void argument_list(struct text *t, struct reader *r, unsigned i, char kind)
 }
 
 /* --- Words ------------------------------------------------------------------------------------ */
-/* What to flush, and where: all vCPUs, those in a bitmap whose address is in the upper bits, or (nothing)
- * this one. */
+/* What to flush, and where: all vCPUs, those in a bitmap whose address is in the upper bits, or
+ * (nothing) this one. */
 void print_uvm_flags(struct text *t, struct reader *r, uint64_t flags)
 {
     static const char *const what[] = { "UVMF_NONE", "UVMF_TLB_FLUSH", "UVMF_INVLPG", "3" };
@@ -200,7 +203,8 @@ void print_uvm_flags(struct text *t, struct reader *r, uint64_t flags)
 void print_descriptor(struct text *t, uint64_t d)
 {
     static const char *const system_types[16] = {
-        [2] = "ldt", [9] = "tss", [11] = "tss", [12] = "call gate", [14] = "interrupt gate", [15] = "trap gate",
+        [2] = "ldt",        [9] = "tss", [11] = "tss", [12] = "call gate", [14] = "interrupt gate",
+        [15] = "trap gate",
     };
     uint64_t base = (d >> 16 & 0xffffff) | (d >> 32 & 0xff000000);
     uint64_t limit = (d & 0xffff) | (d >> 32 & 0xf0000);

@@ -1,5 +1,6 @@
-/* The fields of the ABI's structures that a description alone does not tell how to print, because another field says what
- * they are. common/abi.def names these functions; the descriptions made of it are gen/abi_layouts.c. */
+/* The fields of the ABI's structures that a description alone does not tell how to print, because
+ * another field says what they are. common/abi.def names these functions; the descriptions made of
+ * it are gen/abi_layouts.c. */
 #include "tools/pvtrace/decode.h"
 
 #include <public/event_channel.h>
@@ -13,7 +14,8 @@ bool status_of_port(struct text *t, struct reader *r, uint64_t va)
 #define MEMBER(m) va + offsetof(struct evtchn_status, m), sizeof(((struct evtchn_status *)0)->m)
     if (!read_number(r, OUT, MEMBER(status), &status))
         return false;
-    if (status == EVTCHNSTAT_interdomain && read_number(r, OUT, MEMBER(u.interdomain.dom), &value) &&
+    if (status == EVTCHNSTAT_interdomain &&
+        read_number(r, OUT, MEMBER(u.interdomain.dom), &value) &&
         read_number(r, OUT, MEMBER(u.interdomain.port), &port)) {
         text_str(t, "dom=");
         print_domid(t, value);
@@ -34,7 +36,8 @@ bool status_of_port(struct text *t, struct reader *r, uint64_t va)
 }
 
 /* One end of a copy: a grant or a frame, as the flags say; offset and domain follow it. */
-static bool copy_end(struct text *t, struct reader *r, uint64_t va, unsigned end, unsigned gref_flag)
+static bool copy_end(struct text *t, struct reader *r, uint64_t va, unsigned end,
+                     unsigned gref_flag)
 {
 #define MEMBER(m) va + end + offsetof(struct gnttab_copy_ptr, m), sizeof(((struct gnttab_copy_ptr *)0)->m)
     uint64_t flags, what, domid, offset;

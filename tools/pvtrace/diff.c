@@ -1,8 +1,8 @@
-/* pvtrace diff A B: where two runs begin to differ. The hypercalls of each guest vCPU are one sequence,
- * in the order in which they return (members of a multicall before it); the sequences of A and B are
- * compared call by call, each vCPU for itself, since how vCPUs take turns is chance. iret is not compared:
- * how many there are depends on when interrupts come. What else is chance to a guest (timers, say) can be
- * taken out with -e. Called by main.c.
+/* pvtrace diff A B: where two runs begin to differ. The hypercalls of each guest vCPU are one
+ * sequence, in the order in which they return (members of a multicall before it); the sequences of
+ * A and B are compared call by call, each vCPU for itself, since how vCPUs take turns is chance.
+ * iret is not compared: how many there are depends on when interrupts come. What else is chance to
+ * a guest (timers, say) can be taken out with -e. Called by main.c.
  *
  *   1. A is read, and of each call a step is written to a temporary file of its vCPU.
  *   2. B is read, and each call is held against the step that is next in that file.
@@ -59,9 +59,9 @@ static uint64_t mix(uint64_t hash, uint64_t value)
     return hash ^ hash >> 29;
 }
 
-/* Its hypercall, sub-operation, place in a multicall, errno, and the arguments that two runs of one guest
- * have in common: numbers, sub-operations, types, domains. Not pointers and other addresses, machine frames,
- * page-table entries, descriptors and times. */
+/* Its hypercall, sub-operation, place in a multicall, errno, and the arguments that two runs of one
+ * guest have in common: numbers, sub-operations, types, domains. Not pointers and other addresses,
+ * machine frames, page-table entries, descriptors and times. */
 static uint64_t fingerprint_of(const struct call *c)
 {
     uint64_t hash = mix(1, c->nr | (uint64_t)c->depth << 32);
@@ -102,7 +102,8 @@ static void compare(struct diff *d, struct sequence *s, struct step b)
     } else if (!s->differs) {
         if (s->calls[1] == 1)
             rewind(s->steps);
-        s->differs = fread_unlocked(&a, sizeof(a), 1, s->steps) != 1 || a.fingerprint != b.fingerprint;
+        s->differs = fread_unlocked(&a, sizeof(a), 1, s->steps) != 1 ||
+                     a.fingerprint != b.fingerprint;
         s->same += !s->differs;
         s->tsc[0] = s->differs ? a.tsc : 0;
         s->tsc[1] = s->differs ? b.tsc : 0;
@@ -209,7 +210,8 @@ static bool read_side(struct diff *d, unsigned side)
 /* --- Report ----------------------------------------------------------------------------------- */
 static bool show_difference(struct diff *d, struct sequence *s)
 {
-    fprintf(d->o->out, "\nd%uv%u: the first difference is call %lu\n", s->v.domid, s->v.vcpu, s->same);
+    fprintf(d->o->out, "\nd%uv%u: the first difference is call %lu\n", s->v.domid, s->v.vcpu,
+            s->same);
     s->calls[0] = s->calls[1] = 0;
     d->shown = s;
     for (unsigned side = 0; side < 2; side++) {

@@ -1,5 +1,5 @@
-/* Between diff.c, which compares two traces call by call, and diff_table.c, which counts the calls of
- * both side by side. */
+/* Between diff.c, which compares two traces call by call, and diff_table.c, which counts the calls
+ * of both side by side. */
 #ifndef PVTRACE_DIFF_H
 #define PVTRACE_DIFF_H
 

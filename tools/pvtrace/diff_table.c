@@ -1,4 +1,5 @@
-/* pvtrace diff: the table of how often each kind of call was made in A and B, and how long it took. */
+/* pvtrace diff: the table of how often each kind of call was made in A and B, and how long it took.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,7 +41,8 @@ static int by_difference(const void *a, const void *b)
     return by_number(x->row, y->row);
 }
 
-static void print_mean(const struct tally *t, const struct output_options *o, const struct clock_info *clock)
+static void print_mean(const struct tally *t, const struct output_options *o,
+                       const struct clock_info *clock)
 {
     double ticks = t->timed != 0 ? (double)t->ticks / (double)t->timed : 0;
 
@@ -70,7 +72,8 @@ static void print_pair(const struct pair *p, const struct output_options *o,
     fputc('\n', o->out);
 }
 
-void diff_table_print(struct rows *rows, const struct output_options *o, const struct clock_info clocks[2])
+void diff_table_print(struct rows *rows, const struct output_options *o,
+                      const struct clock_info clocks[2])
 {
     static struct pair pairs[MAX_ROWS];
     unsigned n = 0;

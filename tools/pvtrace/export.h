@@ -1,5 +1,5 @@
-/* What the machine exports (json, ctf, csv) share: the state that each begins with, and what they all say
- * of a call and of an item. */
+/* What the machine exports (json, ctf, csv) share: the state that each begins with, and what they
+ * all say of a call and of an item. */
 #ifndef PVTRACE_EXPORT_H
 #define PVTRACE_EXPORT_H
 

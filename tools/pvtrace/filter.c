@@ -1,6 +1,6 @@
-/* What the user may say of items: -e (rules, all of which an item must pass), -p (guests, one of which it
- * must concern), -z and -Z (how a call ended). Whether an item passes is filter_match.c's. Called by
- * options.c. */
+/* What the user may say of items: -e (rules, all of which an item must pass), -p (guests, one of
+ * which it must concern), -z and -Z (how a call ended). Whether an item passes is filter_match.c's.
+ * Called by options.c. */
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -24,17 +24,21 @@ static const struct {
     { "none", 0, "", false },
     { "hypercall", 0, "", true },
     { "args", 0, "", true },
-    { "mmu", 0, "mmu_update,update_va_mapping,update_va_mapping_otherdomain,mmuext_op,ptwr", false },
-    { "event", 0, "event_channel_op,event_channel_op_compat,set_callbacks,callback_op,nmi_op,send,upcall",
+    { "mmu", 0, "mmu_update,update_va_mapping,update_va_mapping_otherdomain,mmuext_op,ptwr",
+      false },
+    { "event", 0,
+      "event_channel_op,event_channel_op_compat,set_callbacks,callback_op,nmi_op,send,upcall",
       false },
     { "grant", 0, "grant_table_op,grantmap", false },
     { "memory", 0, "memory_op,mem", false },
     { "sched", 0, "sched_op,sched_op_compat,switch", false },
-    { "time", 0, "set_timer_op,VCPUOP_set_periodic_timer,VCPUOP_stop_periodic_timer,"
-                 "VCPUOP_set_singleshot_timer,VCPUOP_stop_singleshot_timer", false },
-    { "vcpu", 0, "vcpu_op,stack_switch,fpu_taskswitch,set_segment_base", false },
-    { "desc", 0, "set_trap_table,set_gdt,update_descriptor,set_debugreg,get_debugreg,MMUEXT_SET_LDT",
+    { "time", 0,
+      "set_timer_op,VCPUOP_set_periodic_timer,VCPUOP_stop_periodic_timer,"
+      "VCPUOP_set_singleshot_timer,VCPUOP_stop_singleshot_timer",
       false },
+    { "vcpu", 0, "vcpu_op,stack_switch,fpu_taskswitch,set_segment_base", false },
+    { "desc", 0,
+      "set_trap_table,set_gdt,update_descriptor,set_debugreg,get_debugreg,MMUEXT_SET_LDT", false },
     { "console", 0, "console_io", false },
     { "emul", 0, "ptwr,emulated", false },
     { "trap", KIND(ITEM_TRAP), "", false },
@@ -168,7 +172,8 @@ static void closer(const char *name, const char *candidate, const char **best, u
     }
 }
 
-/* The known name, of a hypercall or a sub-operation, that looks most like this one; NULL: nothing close. */
+/* The known name, of a hypercall or a sub-operation, that looks most like this one; NULL: nothing
+ * close. */
 static const char *closest_name(const char *name)
 {
     unsigned least = (unsigned)strlen(name) / 3 + 1;

@@ -1,9 +1,9 @@
 /* Whether an item is wanted. Asked by main.c for most outputs, and by those that see every item
  * themselves.
  *
- * What is wanted always: records lost, domains built and ended, what is recorded from here on. What has to
- * be named to be wanted: the single changes of a vCPU's state (a switch says the same in one line) and the
- * hypervisor's counters. */
+ * What is wanted always: records lost, domains built and ended, what is recorded from here on. What
+ * has to be named to be wanted: the single changes of a vCPU's state (a switch says the same in one
+ * line) and the hypervisor's counters. */
 #include <string.h>
 
 #include "tools/pvtrace/filter.h"

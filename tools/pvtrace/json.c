@@ -1,17 +1,19 @@
-/* --json: the trace event format, which ui.perfetto.dev and chrome://tracing open. A process for each
- * domain, in it for each vCPU a track of hypercalls (members of a multicall inside it), handlers of traps
- * and upcalls, and what else happened, and a track of its runstate; a process of the physical CPUs, with
- * who ran. Arrows lead from an event's send to the upcall that it caused. Called by main.c for each item.
+/* --json: the trace event format, which ui.perfetto.dev and chrome://tracing open. A process for
+ * each domain, in it for each vCPU a track of hypercalls (members of a multicall inside it),
+ * handlers of traps and upcalls, and what else happened, and a track of its runstate; a process of
+ * the physical CPUs, with who ran. Arrows lead from an event's send to the upcall that it caused.
+ * Called by main.c for each item.
  *
- * Times are microseconds with three decimals, written from integers: a slice's end is its own time rounded
- * down like every other, so that slices that nest in ticks nest in the file. */
+ * Times are microseconds with three decimals, written from integers: a slice's end is its own time
+ * rounded down like every other, so that slices that nest in ticks nest in the file. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "tools/pvtrace/json.h"
 
 /* --- An event --------------------------------------------------------------------------------- */
-/* Valid for any bytes: those that are no UTF-8 are shown as the characters of Latin 1 of their number. */
+/* Valid for any bytes: those that are no UTF-8 are shown as the characters of Latin 1 of their
+ * number. */
 static void put_string(struct text *t, const char *s, size_t len)
 {
     size_t from = 0, i = 0;

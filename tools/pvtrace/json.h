@@ -1,6 +1,6 @@
-/* The JSON export: json.c turns items into events and writes them; json_tracks.c knows the tracks, who
- * runs on a CPU, a vCPU's runstate; json_handlers.c which traps and upcalls a guest is handling, and the
- * arrows to them. */
+/* The JSON export: json.c turns items into events and writes them; json_tracks.c knows the tracks,
+ * who runs on a CPU, a vCPU's runstate; json_handlers.c which traps and upcalls a guest is
+ * handling, and the arrows to them. */
 #ifndef PVTRACE_JSON_H
 #define PVTRACE_JSON_H
 
@@ -90,11 +90,12 @@ void tracks_lost(struct json *j, const struct item *item);
 void tracks_end(struct json *j);
 
 /* --- json_handlers.c -------------------------------------------------------------------------- */
-/* A handler in the guest begins: of a trap or of an upcall. rip: where the trap was; 0: not known. False:
- * nobody knows whose, and nothing is kept. */
+/* A handler in the guest begins: of a trap or of an upcall. rip: where the trap was; 0: not known.
+ * False: nobody knows whose, and nothing is kept. */
 bool handler_begin(struct json *j, const struct item *item, const char *name,
                    const struct text *details, uint64_t rip);
-/* A call of depth 0 ends: handlers that began in it begin now; an iret ends some that began before. */
+/* A call of depth 0 ends: handlers that began in it begin now; an iret ends some that began before.
+ */
 void handlers_call_end(struct json *j, const struct item *item);
 void handlers_forget(struct json *j, struct json_vcpu *v);
 void arrow_from(struct json *j, const struct item *send);       /* to the receiver's next upcall */

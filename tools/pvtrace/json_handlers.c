@@ -1,11 +1,11 @@
 /* Handlers of traps and upcalls in the guest, as slices of the JSON export: see json.h.
  *
- * When does the handler of a trap end? A PV guest returns from it by iret, or (a guest's own business) by
- * the CPU's instruction, which nobody sees. The iret hypercall's frame tells where it returns to, if the
- * contents of arguments were traced. H1: a return to where a trap was ends its handler, and says nothing
- * about those inside it. H2: a return to user mode ends all. H3: any other iret ends the youngest; so does
- * one whose frame is not known, unless MAX_HANDLER_SECONDS have passed. What is never seen to end is an
- * instant. */
+ * When does the handler of a trap end? A PV guest returns from it by iret, or (a guest's own
+ * business) by the CPU's instruction, which nobody sees. The iret hypercall's frame tells where it
+ * returns to, if the contents of arguments were traced. H1: a return to where a trap was ends its
+ * handler, and says nothing about those inside it. H2: a return to user mode ends all. H3: any
+ * other iret ends the youngest; so does one whose frame is not known, unless MAX_HANDLER_SECONDS
+ * have passed. What is never seen to end is an instant. */
 #include <stdint.h>
 #include <string.h>
 #include <public/xen.h>
@@ -39,7 +39,8 @@ static void write_arrow(struct json *j, const struct arrow *a, struct track to, 
 }
 
 /* --- Handlers --------------------------------------------------------------------------------- */
-/* Those from first on, before nr. end 0: it was not seen. An arrow wants a slice, be it a short one. */
+/* Those from first on, before nr. end 0: it was not seen. An arrow wants a slice, be it a short
+ * one. */
 static void write_handlers(struct json *j, const struct json_vcpu *v, unsigned first, unsigned nr,
                            uint64_t end, const char *how)
 {
@@ -111,7 +112,8 @@ static bool iret_frame(const struct call *c, struct iret_context *frame)
     return false;
 }
 
-/* The youngest nr of v's handlers began before this iret. Returns how many of them remain: H1 to H3. */
+/* The youngest nr of v's handlers began before this iret. Returns how many of them remain: H1 to
+ * H3. */
 static unsigned iret_ends(struct json *j, struct json_vcpu *v, unsigned nr, const struct call *c,
                           uint64_t end)
 {

@@ -1,7 +1,7 @@
-/* What is open on the tracks of the JSON export, and what they are called: see json.h. A slice is written
- * when it ends, so that the file never has one without an end; all that is kept meanwhile is here, and is
- * bounded: vCPUs share VCPU_PLACES places (one more than that ends what was open on another). Handlers of
- * traps are json_handlers.c's. */
+/* What is open on the tracks of the JSON export, and what they are called: see json.h. A slice is
+ * written when it ends, so that the file never has one without an end; all that is kept meanwhile
+ * is here, and is bounded: vCPUs share VCPU_PLACES places (one more than that ends what was open on
+ * another). Handlers of traps are json_handlers.c's. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -110,8 +110,8 @@ struct json_vcpu *json_vcpu(struct json *j, struct vcpu_id id)
     if (fresh) {
         memset(v, 0, sizeof(*v));
         v->id = id;
-        /* Numbers of their own: a reader may take a thread with its process's number, or 0, for a special
-         * one. */
+        /* Numbers of their own: a reader may take a thread with its process's number, or 0, for a
+         * special one. */
         v->track = (struct track){ id.domid != 0 ? id.domid : PID_CPUS - 1, 100000 + 2 * j->serial++ };
         v->losses = j->losses;
         name_vcpu(j, v);

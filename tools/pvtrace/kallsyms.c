@@ -1,15 +1,14 @@
-/* The symbols that a Linux kernel keeps of itself (CONFIG_KALLSYMS), found in its image by their shape:
- * no header and no symbol says where they are. As scripts/kallsyms.c of Linux 6.1 to 6.12 writes them,
- * each table at a multiple of 8:
+/* The symbols that a Linux kernel keeps of itself (CONFIG_KALLSYMS), found in its image by their
+ * shape: no header and no symbol says where they are. As scripts/kallsyms.c of Linux 6.1 to 6.12
+ * writes them, each table at a multiple of 8:
  *
  *   offsets       u32 for each symbol (up to 6.4 here, later behind token_index)
  *   relative_base u64, behind offsets
  *   num_syms      u32
- *   names         for each symbol: its length in tokens (one byte, or two for 128 and more), the tokens;
- *                 expanded, the first letter is nm's for its kind
- *   markers       u32: where each 256th name begins in names
- *   token_table   256 strings
- *   token_index   u16: where each of them begins in token_table
+ *   names         for each symbol: its length in tokens (one byte, or two for 128 and more), the
+ * tokens; expanded, the first letter is nm's for its kind markers       u32: where each 256th name
+ * begins in names token_table   256 strings token_index   u16: where each of them begins in
+ * token_table
  *
  *   1. The tokens of the digits are the digits, one after the other: they give token_table, and
  *      token_index behind it, which must agree.
@@ -28,7 +27,7 @@
 #define MARKED 256u                     /* names from one marker to the next */
 #define MIN_SYMBOLS 512u
 #define MAX_SYMBOLS (1u << 22)
-#define MAX_NAME_STEPS (1u << 26)       /* that the search for names may take, whatever the image says */
+#define MAX_NAME_STEPS (1u << 26)  /* that the search for names may take, whatever the image says */
 #define ALIGN(x) ALIGN_UP(x, (size_t)8)
 
 struct tables {
@@ -95,7 +94,8 @@ static bool find_tokens(struct tables *t)
 }
 
 /* --- 2. Names --------------------------------------------------------------------------------- */
-/* The tokens of the name at *at, of which *at becomes the end; NULL: it does not end before `end`. */
+/* The tokens of the name at *at, of which *at becomes the end; NULL: it does not end before `end`.
+ */
 static const uint8_t *next_name(const struct tables *t, size_t *at, size_t end, size_t *len)
 {
     const uint8_t *p = t->image + *at;

@@ -1,5 +1,6 @@
-/* The run of the program: opens the input and the outputs, hands every record to the model and every item
- * to the outputs that want it, waits for more, and tells how it went by its exit status. */
+/* The run of the program: opens the input and the outputs, hands every record to the model and
+ * every item to the outputs that want it, waits for more, and tells how it went by its exit status.
+ */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -62,8 +63,8 @@ static bool same_file(const char *a, const char *b)
 {
     struct stat sa, sb;
 
-    return stat(a, &sa) == 0 && stat(b, &sb) == 0 && sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino &&
-           S_ISREG(sa.st_mode);
+    return stat(a, &sa) == 0 && stat(b, &sb) == 0 && sa.st_dev == sb.st_dev &&
+           sa.st_ino == sb.st_ino && S_ISREG(sa.st_mode);
 }
 
 /* Before anything is opened for writing, which would already empty it. */
@@ -140,7 +141,8 @@ static void dispatch(void *state, const struct item *item)
     }
 }
 
-/* Nothing to read for so long: what is known is shown at once, and calls that stay open after a while. */
+/* Nothing to read for so long: what is known is shown at once, and calls that stay open after a
+ * while. */
 static void idle(const struct run *r, unsigned ms)
 {
     for (unsigned i = 0; i < r->nr_outputs; i++) {
@@ -164,8 +166,8 @@ static void assume_clock(struct run *r)
         model_record(r->model, &clock);
 }
 
-/* Of a trace in a growing file the counters are the last records; RAM and pipes say themselves when it
- * ends. */
+/* Of a trace in a growing file the counters are the last records; RAM and pipes say themselves when
+ * it ends. */
 static void read_records(struct run *r)
 {
     bool growing = !r->o.source.ram && strcmp(r->o.file, "-") != 0;

@@ -1,5 +1,6 @@
-/* The memory of a call: the pieces that were recorded, found by their guest address. They may be of any
- * size and order and may overlap; what a trace file says is not trusted. Called by the decoder. */
+/* The memory of a call: the pieces that were recorded, found by their guest address. They may be of
+ * any size and order and may overlap; what a trace file says is not trusted. Called by the decoder.
+ */
 #include <string.h>
 
 #include "tools/pvtrace/decode.h"

@@ -1,7 +1,8 @@
-/* The state of the model: who runs on which CPU, and what waits for the next record. Called by main.c and
- * diff.c; what a record means is records.c's.
+/* The state of the model: who runs on which CPU, and what waits for the next record. Called by
+ * main.c and diff.c; what a record means is records.c's.
  *
- * An input may name any number of vCPUs: one that gets the place of another ends what that has open. */
+ * An input may name any number of vCPUs: one that gets the place of another ends what that has
+ * open. */
 #include <stdlib.h>
 
 #include "tools/pvtrace/model.h"

@@ -1,9 +1,9 @@
-/* Between the parts of the model: model.c (who runs, and what waits), records.c (what a record means),
- * calls.c (hypercalls that are open). Nobody else includes this.
+/* Between the parts of the model: model.c (who runs, and what waits), records.c (what a record
+ * means), calls.c (hypercalls that are open). Nobody else includes this.
  *
- *   M1  a call is open from its first record to its ITEM_CALL_END, belongs to one vCPU, and does not move
- *   M2  a vCPU has at most one open call of each depth
- *   M3  each call's ITEM_CALL_BEGIN comes once, before its END, unless the trace lacks its beginning */
+ *   M1  a call is open from its first record to its ITEM_CALL_END, belongs to one vCPU, and does
+ * not move M2  a vCPU has at most one open call of each depth M3  each call's ITEM_CALL_BEGIN comes
+ * once, before its END, unless the trace lacks its beginning */
 #ifndef PVTRACE_MODEL_H
 #define PVTRACE_MODEL_H
 
@@ -24,8 +24,8 @@ struct vcpu {
     struct vcpu_id id;
     uint16_t cpu;               /* where it ran last */
     struct open_call *calls[DEPTHS];    /* NULL: none is open */
-    struct open_call *room[DEPTHS];     /* for them: a call is some KiB, so one that has ended is used for the
-                                         * next */
+    struct open_call *room[DEPTHS]; /* for them: a call is some KiB, so one that has ended is used
+                                     * for the next */
 };
 
 /* A record that waits for the next one of its CPU, which may say more: a call for the rest of its

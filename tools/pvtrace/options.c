@@ -1,5 +1,5 @@
-/* The command line: one table says which options there are, what they set and what --help (help.c) says
- * of them. What does not go together is refused here. Called first by main.c. */
+/* The command line: one table says which options there are, what they set and what --help (help.c)
+ * says of them. What does not go together is refused here. Called first by main.c. */
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdlib.h>

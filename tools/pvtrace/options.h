@@ -43,7 +43,7 @@ struct row {
     enum action action;
     void *at;                       /* in the options below, or what the decoder is told */
     unsigned value;
-    const char *words;              /* to choose from; of an EXPRESSION without argument: what it says */
+    const char *words;         /* to choose from; of an EXPRESSION without argument: what it says */
     const char *help;
 };
 

@@ -1,16 +1,16 @@
 /* pvtrace: reads traces of PV guests. The stages, each in a file of its own:
  *
  *   source.c    bytes to records: a file, a pipe, or the ring in a running machine's RAM
- *   model.c     records to items: calls with their arguments, contents and results; traps, events, switches
- *   filter.c    which items the user wants (-e, -p)
- *   outputs     one consumer each: text.c (the lines), summary.c (-c), json.c, ctf.c, csv.c, svg.c, diff.c
- *   decode.c    what an argument, a structure, a page-table entry, an errno is called; symbols.c addresses
+ *   model.c     records to items: calls with their arguments, contents and results; traps, events,
+ * switches filter.c    which items the user wants (-e, -p) outputs     one consumer each: text.c
+ * (the lines), summary.c (-c), json.c, ctf.c, csv.c, svg.c, diff.c decode.c    what an argument, a
+ * structure, a page-table entry, an errno is called; symbols.c addresses
  *
- * What several of them need stands once: write.c (text), clock.c (time), words.c (names), vcpu_table.c
- * (state of each vCPU), account.c and rows.c (calls and time, added up).
+ * What several of them need stands once: write.c (text), clock.c (time), words.c (names),
+ * vcpu_table.c (state of each vCPU), account.c and rows.c (calls and time, added up).
  *
- * Memory is constant: nothing grows with the length of the trace, only with the number of domains and vCPUs
- * (bounded) and of distinct names counted. */
+ * Memory is constant: nothing grows with the length of the trace, only with the number of domains
+ * and vCPUs (bounded) and of distinct names counted. */
 #ifndef PVTRACE_H
 #define PVTRACE_H
 
@@ -35,7 +35,7 @@ struct source;
 struct source_options {
     bool ram;                   /* path is a machine's memory file (see trace_format.h) */
     uint64_t at;                /* RAM: where the hypervisor said its header is; 0: look for it */
-    bool follow;                /* wait for more at the end: until the trace has ended, or source_stop() */
+    bool follow;         /* wait for more at the end: until the trace has ended, or source_stop() */
     const char *save;           /* RAM or pipe: also write what is read to this file; NULL */
 };
 
@@ -47,11 +47,11 @@ enum next {
 
 /* path "-" is standard input. NULL: it could not be opened; a line on standard error said why. */
 struct source *source_open(const char *path, const struct source_options *options);
-/* *r is the next record, in the order of the input. TRC_TRACE_CPU_CHANGE and the like are delivered too.
- * What was lost in RAM comes as TRC_LOST_RECORDS. */
+/* *r is the next record, in the order of the input. TRC_TRACE_CPU_CHANGE and the like are delivered
+ * too. What was lost in RAM comes as TRC_LOST_RECORDS. */
 enum next source_next(struct source *s, struct record *r);
-/* What is wrong with the input, e.g. "offset 4711: a record of 9 words in a window of 8 bytes"; NULL:
- * nothing. */
+/* What is wrong with the input, e.g. "offset 4711: a record of 9 words in a window of 8 bytes";
+ * NULL: nothing. */
 const char *source_fault(const struct source *s);
 void source_stop(void);         /* from a signal handler: read what is there, then end */
 void source_close(struct source *s);
@@ -152,8 +152,8 @@ void model_record(struct model *m, const struct record *r);
 /* the calls that never returned come as ITEM_CALL_END with returned false */
 void model_end(struct model *m);
 void model_free(struct model *m);
-/* The clock of the trace, 0 until a CLOCK record was seen (then --hz or 2.4 GHz is assumed, as Xen's
- * readers do). */
+/* The clock of the trace, 0 until a CLOCK record was seen (then --hz or 2.4 GHz is assumed, as
+ * Xen's readers do). */
 struct clock_info {
     uint64_t hz, zero;
     bool known;
@@ -164,18 +164,20 @@ const char *model_domain_name(const struct model *m, uint16_t domid);   /* "": n
 /* --- clock.c ---------------------------------------------------------------------------------- */
 uint64_t clock_hz(const struct clock_info *c);
 int64_t clock_ns(const struct clock_info *c, uint64_t ticks);           /* rounded down */
-/* System time of a TSC, in nanoseconds. Never rounds up, so that what nests in ticks nests in it too. */
+/* System time of a TSC, in nanoseconds. Never rounds up, so that what nests in ticks nests in it
+ * too. */
 int64_t clock_time(const struct clock_info *c, uint64_t tsc);
 int64_t clock_between(const struct clock_info *c, uint64_t from, uint64_t to);
 double ticks_to_seconds(const struct clock_info *c, uint64_t ticks);
-void text_took(struct text *t, const struct clock_info *c, bool instructions, uint64_t ticks);  /* 1.234 us */
+void text_took(struct text *t, const struct clock_info *c, bool instructions,
+               uint64_t ticks); /* 1.234 us */
 
 /* --- filter.c --------------------------------------------------------------------------------- */
 struct filter;
 /* expr: strace's: [trace=]name[,name...], or with ! before it. Names: classes of TRACE_CLASSES;
  * hypercalls by name with their sub-operations (sched_op, SCHEDOP_block); sets: mmu, event, grant,
- * memory, sched, time, vcpu, desc, console; "all". NULL: unknown; said on stderr with what is known.
- * Several are and-ed, each -e in turn, as strace does. */
+ * memory, sched, time, vcpu, desc, console; "all". NULL: unknown; said on stderr with what is
+ * known. Several are and-ed, each -e in turn, as strace does. */
 struct filter *filter_new(void);
 bool filter_expression(struct filter *f, const char *expr);
 /* d1, d1v0, 1, or a name; several are or-ed */
@@ -196,8 +198,8 @@ extern struct decode_options decode_options;
 const char *hypercall_name(uint32_t nr);                /* NULL: none */
 /* The sub-operation that a call asks for, "EVTCHNOP_send"; NULL: it has none. */
 const char *call_operation(const struct call *c);
-/* "(arguments)" of a call with what they point to, e.g. ([{PT_UPDATE ptr=0x7f3010 val=0x1c63|RW|A}], 1,
- * NULL, DOMID_SELF) */
+/* "(arguments)" of a call with what they point to, e.g. ([{PT_UPDATE ptr=0x7f3010
+ * val=0x1c63|RW|A}], 1, NULL, DOMID_SELF) */
 void decode_arguments(struct text *t, const struct call *c);
 /* " = 0", " = -1 EINVAL"-like: " = -22 EINVAL", " = 0 -> d2v0"; what was written back, e.g. " = 0
  * {port=5}" */
@@ -209,12 +211,13 @@ void decode_pte(struct text *t, uint64_t pte);          /* mfn and flags: 0x1c63
 void decode_trap(struct text *t, const struct item *item);
 /* of ITEM_EMULATED: "mov %cr3,%rax" */
 void decode_instruction(struct text *t, const struct item *item);
-void decode_address(struct text *t, uint64_t va);       /* 0x..., or <symbol+0x12> where it is known */
-/* The line about an item that is not a call, without time and vCPU; also for consumers that want a label. */
+void decode_address(struct text *t, uint64_t va);    /* 0x..., or <symbol+0x12> where it is known */
+/* The line about an item that is not a call, without time and vCPU; also for consumers that want a
+ * label. */
 void decode_item(struct text *t, const struct item *item);
 
-/* The guest memory that a call read (out false) or had written (out true): len bytes at va into buf; how
- * many are known from the start. */
+/* The guest memory that a call read (out false) or had written (out true): len bytes at va into
+ * buf; how many are known from the start. */
 size_t call_memory(const struct call *c, bool out, uint64_t va, void *buf, size_t len);
 
 /* --- symbols.c -------------------------------------------------------------------------------- */
@@ -231,7 +234,7 @@ struct output_options {
     const char *directory;      /* CTF's */
     enum time_style times;
     bool show_took;             /* <...> after each call */
-    bool instructions;          /* a tick is an instruction (QEMU -icount shift=0): say insn, not seconds */
+    bool instructions;  /* a tick is an instruction (QEMU -icount shift=0): say insn, not seconds */
     bool colour;
     enum sort_order sort;       /* of the summary */
     const struct filter *filter;
@@ -240,8 +243,8 @@ struct output_options {
 
 struct output;
 /* What an output is made of. item() comes for all items that the filter lets through, and for
- * ITEM_DOMAIN, ITEM_LOST, ITEM_COUNTER, ITEM_CLASSES and ITEM_RUNSTATE always. end() writes the rest;
- * status for exit: 0, or 1 said why. */
+ * ITEM_DOMAIN, ITEM_LOST, ITEM_COUNTER, ITEM_CLASSES and ITEM_RUNSTATE always. end() writes the
+ * rest; status for exit: 0, or 1 said why. */
 struct output_type {
     const char *name;
     void *(*open)(const struct output_options *o, struct model *m);
@@ -250,7 +253,8 @@ struct output_type {
     int (*end)(void *state);            /* also frees */
     bool unfiltered;                    /* gets every item, and asks the filter itself */
 };
-extern const struct output_type text_output, summary_output, json_output, ctf_output, csv_output, svg_output;
+extern const struct output_type text_output, summary_output, json_output, ctf_output, csv_output,
+    svg_output;
 
 /* Compares two traces; 0: same, 1: they differ, 2: could not be read. */
 int diff_files(const char *a, const char *b, const struct output_options *o);

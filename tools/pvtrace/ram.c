@@ -1,9 +1,9 @@
 /* The trace of a machine while it runs, read out of the file that is its RAM: the header is found
- * (ram_find.c), the rings of its CPUs (ring.c) are read one beside the other, and it is noticed that the
- * trace ended or the machine was reset. Called by source.c.
+ * (ram_find.c), the rings of its CPUs (ring.c) are read one beside the other, and it is noticed
+ * that the trace ended or the machine was reset. Called by source.c.
  *
- * Whatever is in the file, guests may have written. A header is believed only at the address that it gives
- * itself, and only with numbers that fit the file; records only as ring.c says. */
+ * Whatever is in the file, guests may have written. A header is believed only at the address that
+ * it gives itself, and only with numbers that fit the file; records only as ring.c says. */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -14,7 +14,7 @@
 #include "tools/pvtrace/source.h"
 #include "tools/pvtrace/util.h"
 
-#define SEARCH_SHARE 4          /* searching a big RAM takes no more than one part in so many of a CPU */
+#define SEARCH_SHARE 4     /* searching a big RAM takes no more than one part in so many of a CPU */
 
 struct ram {
     struct fault *fault;
@@ -61,7 +61,8 @@ void ram_stop(struct ram *ram)
 }
 
 /* --- The header ------------------------------------------------------------------------------- */
-/* Its rings are read from their beginning. What they lost before is counted by their first blocks. */
+/* Its rings are read from their beginning. What they lost before is counted by their first blocks.
+ */
 static void attach(struct ram *ram)
 {
     ram->nr_rings = ram->h.nr_cpus;
@@ -105,8 +106,8 @@ static void search(struct ram *ram)
     ram->search_after = now() + SEARCH_SHARE * (now() - began);
 }
 
-/* Is *now still the header that the rings were taken from? A machine that boots again has none for a while,
- * then one that counts from the beginning. */
+/* Is *now still the header that the rings were taken from? A machine that boots again has none for
+ * a while, then one that counts from the beginning. */
 static bool same_trace(const struct ram *ram, const struct trace_header *now)
 {
     const struct trace_header *h = &ram->h;
@@ -139,15 +140,16 @@ static enum next reset(struct ram *ram, struct record *r)
     ram->delivered = 0;
     if (!ram->follow || ram->stopped) {
         fault_set(ram->fault,
-                  "offset %lu: the trace was taken away while it was read; was the machine reset?", ram->at);
+                  "offset %lu: the trace was taken away while it was read; was the machine reset?",
+                  ram->at);
         ram->over = true;
     }
     return was_used ? NEXT_RECORD : NEXT_WAIT;
 }
 
 /* --- Its rings -------------------------------------------------------------------------------- */
-/* The oldest record of all rings. Ties: of the ring that spoke last, for records without a time belong to the
- * one before. */
+/* The oldest record of all rings. Ties: of the ring that spoke last, for records without a time
+ * belong to the one before. */
 static struct ring *oldest(struct ram *ram)
 {
     struct ring *best = NULL;
@@ -161,15 +163,19 @@ static struct ring *oldest(struct ram *ram)
     return best;
 }
 
-/* The trace ended and its memory was given back, perhaps before all was read: it may be anybody's now. */
+/* The trace ended and its memory was given back, perhaps before all was read: it may be anybody's
+ * now. */
 static void given_back(const struct ram *ram, const struct ring *ring)
 {
-    fault_set(ram->fault,
-              "offset %lu: CPU %u gave its ring back when the trace ended; of block %lu and after it "
-              "something may be missing", ring->at, ring->cpu, ring->block);
+    fault_set(
+        ram->fault,
+        "offset %lu: CPU %u gave its ring back when the trace ended; of block %lu and after it "
+        "something may be missing",
+        ring->at, ring->cpu, ring->block);
 }
 
-/* Reads more of all rings of which nothing is left. NEXT_RECORD: the trace is no more, *r says so. */
+/* Reads more of all rings of which nothing is left. NEXT_RECORD: the trace is no more, *r says so.
+ */
 static enum next refill(struct ram *ram, struct record *r)
 {
     bool drained = true;
@@ -190,7 +196,7 @@ static enum next refill(struct ram *ram, struct record *r)
         drained &= !ring->have_next;
     }
     ram->over = drained && (!ram->follow || ram->stopped || ram->ended);
-    ram->ended = now.state == TRACE_STATE_ENDED;        /* heads that are read from now on are the last */
+    ram->ended = now.state == TRACE_STATE_ENDED;  /* heads that are read from now on are the last */
     ram->fresh = true;
     return NEXT_WAIT;
 }

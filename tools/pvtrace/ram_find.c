@@ -1,5 +1,6 @@
-/* Finding the trace's header in the file that is a machine's RAM, and believing it: every number in it may
- * be a guest's invention, and what is believed here is used as an offset there. Called by ram.c. */
+/* Finding the trace's header in the file that is a machine's RAM, and believing it: every number in
+ * it may be a guest's invention, and what is believed here is used as an offset there. Called by
+ * ram.c. */
 #define _GNU_SOURCE                     /* SEEK_DATA */
 #include <unistd.h>
 
@@ -60,8 +61,9 @@ static enum next judge(int fd, uint64_t file_bytes, uint64_t at, struct trace_he
     return believable(h, file_bytes) ? NEXT_RECORD : NEXT_WAIT;
 }
 
-/* The page that somebody told, if it is not 0: a guest could have made another that looks as good. Else
- * the first of several: the hypervisor lies low, guests behind it. Holes of the file are not looked at. */
+/* The page that somebody told, if it is not 0: a guest could have made another that looks as good.
+ * Else the first of several: the hypervisor lies low, guests behind it. Holes of the file are not
+ * looked at. */
 enum next ram_find(int fd, uint64_t file_bytes, uint64_t told, uint64_t *at, struct trace_header *h,
                    struct fault *fault)
 {

@@ -1,6 +1,6 @@
-/* What a record means: one table says which function makes an item of it, and how many words it must have.
- * Hypercalls, which take several records, are calls.c's. A record of which the words cannot be what they
- * should is an ITEM_OTHER, as one that nobody knows. */
+/* What a record means: one table says which function makes an item of it, and how many words it
+ * must have. Hypercalls, which take several records, are calls.c's. A record of which the words
+ * cannot be what they should is an ITEM_OTHER, as one that nobody knows. */
 #include <string.h>
 
 #include "tools/pvtrace/model.h"
@@ -156,8 +156,8 @@ static void on_clock(struct model *m, const struct record *r)
         m->clock = (struct clock_info){ .hz = word64(r, 0), .zero = word64(r, 2), .known = true };
 }
 
-/* What was open may have ended meanwhile, and somebody else may run. Xen has the domain in the lower half,
- * only here. */
+/* What was open may have ended meanwhile, and somebody else may run. Xen has the domain in the
+ * lower half, only here. */
 static void on_lost(struct model *m, const struct record *r)
 {
     struct vcpu_id who = { .domid = (uint16_t)r->w[1], .vcpu = (uint16_t)(r->w[1] >> 16) };
@@ -170,8 +170,8 @@ static void on_lost(struct model *m, const struct record *r)
     emit(m, &(struct item){ .kind = ITEM_LOST, .lost = { r->w[0] } }, running(m, r), r);
 }
 
-/* Results of calls that are open come only while hypercalls are recorded; and while nothing is, anybody
- * may run. */
+/* Results of calls that are open come only while hypercalls are recorded; and while nothing is,
+ * anybody may run. */
 static void on_classes(struct model *m, const struct record *r)
 {
     struct vcpu_id who = running(m, r);
@@ -183,8 +183,8 @@ static void on_classes(struct model *m, const struct record *r)
         vcpu_unknown(m, r->cpu);
 }
 
-/* A name comes from whoever wrote the file: nothing in it may move a terminal's cursor. The last one is
- * kept for records without. The call that led to a crash is still open. */
+/* A name comes from whoever wrote the file: nothing in it may move a terminal's cursor. The last
+ * one is kept for records without. The call that led to a crash is still open. */
 static void on_domain(struct model *m, const struct record *r)
 {
     struct item item = { .kind = ITEM_DOMAIN, .domain = { .domid = (uint16_t)r->w[0] } };

@@ -1,13 +1,13 @@
 /* The ring of one CPU in a machine's RAM: blocks to records, by the rules of common/trace_format.h.
  * ram.c says where it is and which block is being written.
  *
- * The writer never waits, so everything may change while it is looked at. The file is read, not mapped: a
- * mapping dies when the file is cut, and fills holes as they are touched. Each read is a system call, and
- * loads stay in their order across two of them:
- *   R1  the number of a block is read before and after its records are copied; only if it was the block's
- *       both times are the copies records (the writer makes it 0 first)
- *   R2  `used` of a block that is not the head's any more was read after the head, so it is final
- *   R3  what was not seen is counted by first_record of the next block seen, whatever the reason */
+ * The writer never waits, so everything may change while it is looked at. The file is read, not
+ * mapped: a mapping dies when the file is cut, and fills holes as they are touched. Each read is a
+ * system call, and loads stay in their order across two of them: R1  the number of a block is read
+ * before and after its records are copied; only if it was the block's both times are the copies
+ * records (the writer makes it 0 first) R2  `used` of a block that is not the head's any more was
+ * read after the head, so it is final R3  what was not seen is counted by first_record of the next
+ * block seen, whatever the reason */
 #include <unistd.h>
 
 #include "common/compiler.h"
@@ -34,7 +34,8 @@ static void go_to(struct ring *ring, uint64_t block)
 
 #define LOST_MAX (1ull << 48)           /* more than a machine writes in its life */
 
-/* The rest of the block cannot be believed. What it had is counted as lost with the next block (R3). */
+/* The rest of the block cannot be believed. What it had is counted as lost with the next block
+ * (R3). */
 static void spoil(struct ring *ring, uint32_t header, uint32_t left)
 {
     fault_skip(ring->fault, ring->chunk_at + ring->pos, header, left);
@@ -43,8 +44,8 @@ static void spoil(struct ring *ring, uint32_t header, uint32_t left)
 }
 
 /* --- What was copied -------------------------------------------------------------------------- */
-/* Who runs, as the beginning of the block says in its second record: in Xen's LOST the domain is the lower
- * half. */
+/* Who runs, as the beginning of the block says in its second record: in Xen's LOST the domain is
+ * the lower half. */
 static uint32_t who_runs(const struct ring *ring)
 {
     uint32_t at = ring->len >= 4 ? record_bytes(load32(ring->chunk)) : 0, header, who;
@@ -89,7 +90,7 @@ bool ring_advance(struct ring *ring)
     if (left < 4 || size > left || !record_plausible(header)) {
         if (ring->done + left >= ring->used || (left >= 4 && !record_plausible(header)))
             spoil(ring, header, ring->used - ring->done);
-        ring->pos = ring->len;          /* cut where the chunk ends: its beginning is copied again */
+        ring->pos = ring->len;         /* cut where the chunk ends: its beginning is copied again */
         return false;
     }
     ring->next.offset = ring->chunk_at + ring->pos;
@@ -108,7 +109,8 @@ static void count_lost(struct ring *ring, const struct trace_block *b)
     uint64_t gap = b->first_record - ring->seen, most = ring->block_bytes / 4;
 
     ring->counted = true;
-    if (b->first_record < ring->seen || gap > LOST_MAX || gap / most > ring->block - ring->counted_block) {
+    if (b->first_record < ring->seen || gap > LOST_MAX ||
+        gap / most > ring->block - ring->counted_block) {
         fault_set(ring->fault, "offset %lu: block %lu begins with record %lu, but %lu were read before it",
                   slot_at(ring), ring->block, b->first_record, ring->seen);
     } else if (gap > 0) {
@@ -139,7 +141,8 @@ static enum copied copy_chunk(struct ring *ring)
     sane = b.used <= ring->block_bytes - sizeof(b) && b.used >= ring->done;
     if (sane)
         len = MIN(b.used - ring->done, CHUNK);
-    if (b.number != ring->block || !read_all(ring->fd, ring->chunk, len, at + sizeof(b) + ring->done) ||
+    if (b.number != ring->block ||
+        !read_all(ring->fd, ring->chunk, len, at + sizeof(b) + ring->done) ||
         !read_all(ring->fd, &number, sizeof(number), at) || number != ring->block)
         return OVERTAKEN;
     if (!sane) {
@@ -157,8 +160,8 @@ static enum copied copy_chunk(struct ring *ring)
     return len > 0 ? COPIED : NOTHING_NEW;
 }
 
-/* Blocks that the writer has overtaken are left out; each turn of the loop is a block further or the
- * last. */
+/* Blocks that the writer has overtaken are left out; each turn of the loop is a block further or
+ * the last. */
 void ring_refill(struct ring *ring, uint64_t head)
 {
     uint64_t last = MIN(head, ring->limit);

@@ -1,5 +1,5 @@
-/* The rows in which calls are counted, found by a hash, and their orders. The number of rows is bounded,
- * whatever the input says. Called by account.c and diff_table.c. */
+/* The rows in which calls are counted, found by a hash, and their orders. The number of rows is
+ * bounded, whatever the input says. Called by account.c and diff_table.c. */
 #include <string.h>
 #include <stdint.h>
 #include <public/xen.h>
@@ -32,7 +32,8 @@ const char *row_name(uint32_t nr, struct label *buf)
     return nr == NR_REST ? "others" : hypercall_label(nr, buf);
 }
 
-/* The commands in an mmuext_op's array, each once: the time of one call cannot be divided among them. */
+/* The commands in an mmuext_op's array, each once: the time of one call cannot be divided among
+ * them. */
 static void mmuext_names(struct text *t, const struct call *c)
 {
     uint32_t seen = 0, cmd, names = 0, count = MIN((uint32_t)c->args[1], MAX_ELEMENTS);
@@ -86,7 +87,8 @@ struct row *row_of(struct rows *rows, uint32_t who, const struct call *c, const 
 
     for (; rows->index[at] != 0; at = (at + 1) % ROW_INDEX) {
         r = &rows->row[rows->index[at] - 1];
-        if (r->who == who && r->nr == c->nr && r->member == member && strcmp(r->operation, operation) == 0)
+        if (r->who == who && r->nr == c->nr && r->member == member &&
+            strcmp(r->operation, operation) == 0)
             return r;
     }
     if (rows->n == MAX_ROWS) {
@@ -138,5 +140,8 @@ int by_number(const void *pa, const void *pb)
 }
 
 row_order *const row_orders[] = {
-    [SORT_TIME] = by_time, [SORT_CALLS] = by_calls, [SORT_ERRORS] = by_errors, [SORT_NAME] = by_name,
+    [SORT_TIME] = by_time,
+    [SORT_CALLS] = by_calls,
+    [SORT_ERRORS] = by_errors,
+    [SORT_NAME] = by_name,
 };

@@ -1,6 +1,6 @@
-/* --save: what was read from a ring or a pipe, as a trace file. Windows are made anew: one ends where a
- * block of the ring did, or when there is nothing to do but write it out, and each begins as the format
- * wants it, with what the clock is and who runs. Called by source.c. */
+/* --save: what was read from a ring or a pipe, as a trace file. Windows are made anew: one ends
+ * where a block of the ring did, or when there is nothing to do but write it out, and each begins
+ * as the format wants it, with what the clock is and who runs. Called by source.c. */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -79,7 +79,7 @@ static void open_window(struct save *s, const struct record *first)
 
     s->cpu = first->cpu;
     if (first->event == TRC_PARAGON_CLOCK || first->event == TRC_LOST_RECORDS)
-        return;                         /* nobody knows who runs after a loss, and a clock follows */
+        return;                        /* nobody knows who runs after a loss, and a clock follows */
     if (s->has_clock)
         put(s, &s->clock, first->tsc);
     who.w[0] = s->running[first->cpu];
@@ -105,8 +105,8 @@ void save_record(struct save *s, const struct record *r)
 {
     if (r->event == TRC_TRACE_CPU_CHANGE)
         return;
-    if (s->len > 0 &&
-        (r->cpu != s->cpu || r->event == TRC_PARAGON_CLOCK || s->len + RECORD_BYTES_MAX > WINDOW_BYTES))
+    if (s->len > 0 && (r->cpu != s->cpu || r->event == TRC_PARAGON_CLOCK ||
+                       s->len + RECORD_BYTES_MAX > WINDOW_BYTES))
         close_window(s);
     if (s->len == 0)
         open_window(s, r);

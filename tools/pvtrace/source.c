@@ -1,6 +1,6 @@
-/* What the other stages see of the input: records, one after the other, from wherever they come. Bytes are
- * stream.c's, a machine's RAM is ram.c's; what was read is handed to save.c. Called by main.c and diff.c,
- * which decide how long to wait for more. */
+/* What the other stages see of the input: records, one after the other, from wherever they come.
+ * Bytes are stream.c's, a machine's RAM is ram.c's; what was read is handed to save.c. Called by
+ * main.c and diff.c, which decide how long to wait for more. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -37,8 +37,9 @@ static void compose(struct fault *f)
     int n = 0;
 
     if (f->nr_bad != 0)
-        n = snprintf(f->whole, sizeof(f->whole), "%s (%lu bytes skipped, in %lu window%s)%s", f->skipped,
-                     f->bad_bytes, f->nr_bad, f->nr_bad == 1 ? "" : "s", f->text[0] != '\0' ? "; " : "");
+        n = snprintf(f->whole, sizeof(f->whole), "%s (%lu bytes skipped, in %lu window%s)%s",
+                     f->skipped, f->bad_bytes, f->nr_bad, f->nr_bad == 1 ? "" : "s",
+                     f->text[0] != '\0' ? "; " : "");
     snprintf(f->whole + n, sizeof(f->whole) - (size_t)n, "%s", f->text);
 }
 
@@ -59,13 +60,14 @@ void fault_skip(struct fault *f, uint64_t offset, uint32_t header, uint64_t left
     const size_t size = sizeof(f->skipped);
 
     if (f->nr_bad == 0 && left < 4)
-        snprintf(f->skipped, size, "offset %lu: %lu bytes before the window's end, less than a record",
-                 offset, left);
+        snprintf(f->skipped, size,
+                 "offset %lu: %lu bytes before the window's end, less than a record", offset, left);
     else if (f->nr_bad == 0 && !record_plausible(header))
         snprintf(f->skipped, size, "offset %lu: no record begins with %#x", offset, header);
     else if (f->nr_bad == 0)
-        snprintf(f->skipped, size, "offset %lu: a record of %u bytes where the window has only %lu left",
-                 offset, record_bytes(header), left);
+        snprintf(f->skipped, size,
+                 "offset %lu: a record of %u bytes where the window has only %lu left", offset,
+                 record_bytes(header), left);
     f->nr_bad++;
     f->bad_bytes += left;
     compose(f);

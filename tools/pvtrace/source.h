@@ -1,5 +1,5 @@
-/* Between the parts of the source: source.c (which one it is), stream.c (files and pipes), ring.c and
- * ram.c (a machine's RAM), save.c (what was read, as a file). Nobody else includes this. */
+/* Between the parts of the source: source.c (which one it is), stream.c (files and pipes), ring.c
+ * and ram.c (a machine's RAM), save.c (what was read, as a file). Nobody else includes this. */
 #ifndef PVTRACE_SOURCE_H
 #define PVTRACE_SOURCE_H
 
@@ -12,7 +12,8 @@
 #define RECORD_BYTES_MAX (4u * (3 + TRACE_EXTRA_MAX))
 #define IS_WINDOW(header) ((header) == (TRC_TRACE_CPU_CHANGE | 2u << TRACE_EXTRA_SHIFT))
 
-/* What is wrong with the input: where records had to be skipped first, and what ended the reading. */
+/* What is wrong with the input: where records had to be skipped first, and what ended the reading.
+ */
 struct fault {
     char skipped[160], text[200];
     char whole[480];            /* both: what source_fault shows */
@@ -21,7 +22,8 @@ struct fault {
 };
 
 void fault_set(struct fault *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* What begins with header cannot be a record, with `left` bytes to its window's end; all are skipped. */
+/* What begins with header cannot be a record, with `left` bytes to its window's end; all are
+ * skipped. */
 void fault_skip(struct fault *f, uint64_t offset, uint32_t header, uint64_t left);
 
 static inline uint32_t load32(const uint8_t *p)
@@ -106,8 +108,8 @@ void ring_refill(struct ring *ring, uint64_t head);
 bool ring_advance(struct ring *ring);
 
 /* --- ram_find.c ------------------------------------------------------------------------------- */
-/* The header of a trace that has begun, at *at of the file. NEXT_WAIT: none; NEXT_END: only one that this
- * program cannot read, fault says why. */
+/* The header of a trace that has begun, at *at of the file. NEXT_WAIT: none; NEXT_END: only one
+ * that this program cannot read, fault says why. */
 enum next ram_find(int fd, uint64_t file_bytes, uint64_t told, uint64_t *at, struct trace_header *h,
                    struct fault *fault);
 /* Where the machine's memory at pa lies in the file; 0: not in it. */

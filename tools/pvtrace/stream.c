@@ -1,9 +1,9 @@
-/* Files and pipes: bytes to windows, windows to records. One buffer, however long the input is. Called by
- * source.c.
+/* Files and pipes: bytes to windows, windows to records. One buffer, however long the input is.
+ * Called by source.c.
  *
- * The end of a growing file may lie anywhere in a record; the rest of it comes later. A record that cannot be
- * one makes the rest of its window useless but not the next window; where no window begins nothing more can
- * be read. */
+ * The end of a growing file may lie anywhere in a record; the rest of it comes later. A record that
+ * cannot be one makes the rest of its window useless but not the next window; where no window
+ * begins nothing more can be read. */
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -67,7 +67,8 @@ static void at_end(struct stream *st)
     }
 }
 
-/* More bytes behind those in the buffer: true. A pipe is asked first, so that nobody is kept waiting here. */
+/* More bytes behind those in the buffer: true. A pipe is asked first, so that nobody is kept
+ * waiting here. */
 static bool fill(struct stream *st)
 {
     struct pollfd p = { .fd = st->fd, .events = POLLIN };

@@ -1,5 +1,5 @@
-/* Prints the ABI's structures by their descriptions (gen/abi_layouts.c), each field from what was recorded of it.
- * Nothing is known here of any particular structure. */
+/* Prints the ABI's structures by their descriptions (gen/abi_layouts.c), each field from what was
+ * recorded of it. Nothing is known here of any particular structure. */
 #include <string.h>
 
 #include "tools/pvtrace/decode.h"
@@ -128,8 +128,8 @@ static enum shown print_bytes(struct text *t, struct reader *r, const struct fie
     return SHOWN;
 }
 
-bool print_array(struct text *t, struct reader *r, const struct layout *l, uint64_t va, uint64_t count,
-                 enum side side)
+bool print_array(struct text *t, struct reader *r, const struct layout *l, uint64_t va,
+                 uint64_t count, enum side side)
 {
     size_t start = t->len;
 
@@ -155,10 +155,11 @@ bool print_array(struct text *t, struct reader *r, const struct layout *l, uint6
     return true;
 }
 
-/* An array that the structure points to. When it is written, the pointer is what was read, and the count
- * what was written if it was (so many entries came), else what was read (so many were wanted). */
-static enum shown print_pointed(struct text *t, struct reader *r, const struct field *f, uint64_t va,
-                                enum side side)
+/* An array that the structure points to. When it is written, the pointer is what was read, and the
+ * count what was written if it was (so many entries came), else what was read (so many were
+ * wanted). */
+static enum shown print_pointed(struct text *t, struct reader *r, const struct field *f,
+                                uint64_t va, enum side side)
 {
     uint64_t pointer, count;
     bool counted = (side == OUT && read_number(r, OUT, va + f->count_at, f->count_size, &count)) ||
@@ -169,7 +170,8 @@ static enum shown print_pointed(struct text *t, struct reader *r, const struct f
     if (!read_number(r, IN, va + f->offset, sizeof(pointer), &pointer) &&
         !read_number(r, OUT, va + f->offset, sizeof(pointer), &pointer))
         return UNKNOWN;
-    if ((f->side & side) && counted && pointer != 0 && print_array(t, r, f->layout, pointer, count, side))
+    if ((f->side & side) && counted && pointer != 0 &&
+        print_array(t, r, f->layout, pointer, count, side))
         return SHOWN;
     if (side == OUT)
         return UNKNOWN;
@@ -206,7 +208,8 @@ static enum shown print_field(struct text *t, struct reader *r, const struct fie
     return SHOWN;
 }
 
-bool print_layout(struct text *t, struct reader *r, const struct layout *l, uint64_t va, enum side side)
+bool print_layout(struct text *t, struct reader *r, const struct layout *l, uint64_t va,
+                  enum side side)
 {
     size_t start = t->len;
     bool any = false, missing = false;

@@ -1,6 +1,6 @@
-/* -c: the tables (summary_print.c) of what account.c counts, and whether the counts agree with what the
- * hypervisor itself counted, which it writes when the trace ends. They can only agree if it recorded
- * everything, so a difference comes with what may be its reason. */
+/* -c: the tables (summary_print.c) of what account.c counts, and whether the counts agree with what
+ * the hypervisor itself counted, which it writes when the trace ends. They can only agree if it
+ * recorded everything, so a difference comes with what may be its reason. */
 #include <stdlib.h>
 
 #include "common/abi_names.h"
@@ -9,8 +9,8 @@
 
 struct summary {
     struct account a;
-    /* All of the trace, whatever the filter, to hold against the hypervisor's counters. The last: of all
-     * numbers that no hypercall can have. */
+    /* All of the trace, whatever the filter, to hold against the hypervisor's counters. The last:
+     * of all numbers that no hypercall can have. */
     uint64_t seen[ABI_HYPERCALLS + 1], counters[ABI_HYPERCALLS + 1];
     bool have_counters, recording, late, paused;
 };
@@ -62,7 +62,8 @@ static unsigned put_differences(const struct summary *s)
         if (s->seen[nr] == s->counters[nr])
             continue;
         if (differ++ == 0)
-            fprintf(s->a.o.out, "The counts differ from the hypervisor's own:\n     trace hypervisor\n");
+            fprintf(s->a.o.out,
+                    "The counts differ from the hypervisor's own:\n     trace hypervisor\n");
         fprintf(s->a.o.out, "%10lu %10lu  %s\n", s->seen[nr], s->counters[nr],
                 nr < ABI_HYPERCALLS ? hypercall_label(nr, &buf) : "numbers above 63");
     }
@@ -86,19 +87,22 @@ static void put_reasons(const struct summary *s)
     if (!s->recording)
         fprintf(s->a.o.out, "%shypercalls were not recorded", because(&reasons));
     else if (s->paused)
-        fprintf(s->a.o.out, "%sthe recording of hypercalls was switched off for a time", because(&reasons));
+        fprintf(s->a.o.out, "%sthe recording of hypercalls was switched off for a time",
+                because(&reasons));
     for (unsigned g = 0; g < s->a.nr_guests; g++) {
         const struct guest_account *guest = &s->a.guests[g];
 
         if (guest->any_call || guest->domid >= DOMID_NOBODY)
             continue;
-        fprintf(s->a.o.out, "%sno hypercall of d%u is in the trace", because(&reasons), guest->domid);
+        fprintf(s->a.o.out, "%sno hypercall of d%u is in the trace", because(&reasons),
+                guest->domid);
     }
     if (reasons != 0)
         fprintf(s->a.o.out, ".\n");
     else
-        fprintf(s->a.o.out, "Nothing was lost and recording was on all the time: a guest that was not "
-                          "recorded, or an error in the hypervisor or in this program.\n");
+        fprintf(s->a.o.out,
+                "Nothing was lost and recording was on all the time: a guest that was not "
+                "recorded, or an error in the hypervisor or in this program.\n");
 }
 
 static void check(const struct summary *s)

@@ -1,5 +1,6 @@
 /* The tables of -c: all hypercalls, most expensive first, with their sub-operations below them; the
- * same for each guest, when there are several; what else happened. Called by summary.c at the end. */
+ * same for each guest, when there are several; what else happened. Called by summary.c at the end.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +16,7 @@ struct table {
     struct row *rows;               /* sub-operations, those of a hypercall one after the other */
     unsigned nr_rows;
     struct group {
-        struct row sum;             /* of a hypercall's; first, so that groups are ordered like rows */
+        struct row sum;          /* of a hypercall's; first, so that groups are ordered like rows */
         unsigned first, n;          /* they are these rows */
     } *groups;
     unsigned nr_groups;
@@ -34,7 +35,9 @@ static void put_header(const struct table *t)
 
     fprintf(t->out, "%% time %14s %12s %12s %10s %8s  hypercall\n", insn ? "insn" : "seconds",
             insn ? "insn/call" : "us/call", insn ? "max insn" : "max us", "calls", "errors");
-    fprintf(t->out, "------ -------------- ------------ ------------ ---------- --------  --------------\n");
+    fprintf(
+        t->out,
+        "------ -------------- ------------ ------------ ---------- --------  --------------\n");
 }
 
 static void put_times(const struct table *t, uint64_t ticks, uint64_t calls, uint64_t max)
@@ -50,7 +53,8 @@ static void put_times(const struct table *t, uint64_t ticks, uint64_t calls, uin
                 seconds(t, max) * 1e6);
 }
 
-static void put_row(const struct table *t, const struct tally *y, const char *indent, const char *name)
+static void put_row(const struct table *t, const struct tally *y, const char *indent,
+                    const char *name)
 {
     double share = t->total.ticks != 0 ? 100.0 * (double)y->ticks / (double)t->total.ticks : 0;
 
@@ -89,7 +93,8 @@ static void put_away(const struct table *t)
     qsort(t->rows, t->nr_rows, sizeof(*t->rows), by_away);
     for (unsigned i = 0; i < t->nr_rows && t->rows[i].t.away != 0; i++) {
         const struct row *r = &t->rows[i];
-        bool sleep = strcmp(r->operation, "SCHEDOP_block") == 0 || strcmp(r->operation, "SCHEDOP_poll") == 0;
+        bool sleep = strcmp(r->operation, "SCHEDOP_block") == 0 ||
+                     strcmp(r->operation, "SCHEDOP_poll") == 0;
 
         if (i == 0)
             fprintf(t->out, "Not in the total, because the vCPU was off the CPU:\n");
@@ -126,7 +131,8 @@ static void put_counts(const struct table *t, unsigned guest)
 }
 
 /* --- A table ---------------------------------------------------------------------------------- */
-/* The same sub-operation of several guests becomes one row; each hypercall gets the sum of its own. */
+/* The same sub-operation of several guests becomes one row; each hypercall gets the sum of its own.
+ */
 static void collect(struct table *t, unsigned guest)
 {
     unsigned n = 0;

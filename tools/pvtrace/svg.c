@@ -1,10 +1,10 @@
 /* --svg: a picture of where the guests' time went, as account.c has added it up. One block for each
- * guest: a bar of its vCPUs' time, and below it the part that went into hypercalls (svg_boxes.c). Then
- * the costliest hypercalls of all as a table. Widths are proportional to time; what would be too narrow
- * to see is merged.
+ * guest: a bar of its vCPUs' time, and below it the part that went into hypercalls (svg_boxes.c).
+ * Then the costliest hypercalls of all as a table. Widths are proportional to time; what would be
+ * too narrow to see is merged.
  *
- * Colours are of Okabe and Ito's palette, which the colour-blind can tell apart; none carries a meaning
- * that the words do not carry too. No scripts: a viewer shows each <title> as a tooltip. */
+ * Colours are of Okabe and Ito's palette, which the colour-blind can tell apart; none carries a
+ * meaning that the words do not carry too. No scripts: a viewer shows each <title> as a tooltip. */
 #include <stdlib.h>
 #include <stdint.h>
 #include <public/xen.h>
@@ -65,14 +65,17 @@ static void draw_time(const struct picture *p, const struct guest_account *g, un
     };
 
     fprintf(p->f, "<g><title>%s\n%s\n%s</title>\n", times[i].name, total, share);
-    fprintf(p->f, "<rect x=\"%.2f\" y=\"%.1f\" width=\"%.2f\" height=\"30\" fill=\"%s\"%s/>\n", x, p->y,
-            width, times[i].fill, i == SPENT_UNKNOWN ? " stroke=\"#8a949e\" stroke-dasharray=\"3 2\"" : "");
-    svg_label(p, x + 6, p->y + 19.5, width - 8, 12, "bar", times[i].ink, svg_fit(width - 8, 12, choices, 4));
+    fprintf(p->f, "<rect x=\"%.2f\" y=\"%.1f\" width=\"%.2f\" height=\"30\" fill=\"%s\"%s/>\n", x,
+            p->y, width, times[i].fill,
+            i == SPENT_UNKNOWN ? " stroke=\"#8a949e\" stroke-dasharray=\"3 2\"" : "");
+    svg_label(p, x + 6, p->y + 19.5, width - 8, 12, "bar", times[i].ink,
+              svg_fit(width - 8, 12, choices, 4));
     fputs("</g>\n", p->f);
 }
 
 /* The bar; then lines from its hypercalls to both ends of what is below, a lens. */
-static void draw_guest(struct picture *p, unsigned index, double scale, struct box *boxes, struct box *parts)
+static void draw_guest(struct picture *p, unsigned index, double scale, struct box *boxes,
+                       struct box *parts)
 {
     const struct guest_account *g = &p->a->guests[index];
     double x = MARGIN, from = MARGIN, to = MARGIN;
@@ -91,7 +94,8 @@ static void draw_guest(struct picture *p, unsigned index, double scale, struct b
     }
     p->y += 30;
     if (g->calls + g->gave > 0 && (p->by_calls || g->spent[SPENT_CALLS] > 0)) {
-        fprintf(p->f, "<path d=\"M%.2f %.1fH%.2fL%.1f %.1fH%.1fZ\" fill=\"%s\" fill-opacity=\"0.16\"/>\n",
+        fprintf(p->f,
+                "<path d=\"M%.2f %.1fH%.2fL%.1f %.1fH%.1fZ\" fill=\"%s\" fill-opacity=\"0.16\"/>\n",
                 from, p->y, to, WIDTH - MARGIN, p->y + 22, MARGIN, times[SPENT_CALLS].fill);
         p->y += 22;
         svg_flame(p, index, boxes, parts);
@@ -105,8 +109,8 @@ static void table_words(const struct picture *p, const char *class, const char *
     static const double right[] = { 0.75, 0.84, 0.93, 1 };
 
     for (unsigned i = 0; i < 4; i++)
-        fprintf(p->f, "<text class=\"%s\" text-anchor=\"end\" x=\"%.1f\" y=\"%.1f\">%s</text>\n", class,
-                MARGIN + right[i] * INNER, p->y + 15, columns[i]);
+        fprintf(p->f, "<text class=\"%s\" text-anchor=\"end\" x=\"%.1f\" y=\"%.1f\">%s</text>\n",
+                class, MARGIN + right[i] * INNER, p->y + 15, columns[i]);
 }
 
 static void table_row(struct picture *p, const struct box *b, double largest)
@@ -119,16 +123,17 @@ static void table_row(struct picture *p, const struct box *b, double largest)
 
     fputs("<g>", p->f);
     svg_title(p, b, p->hyper);
-    fprintf(p->f, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.2f\" height=\"15\" rx=\"2\" fill=\"%s\"/>\n", left,
-            p->y + 3.5, width > 1 ? width : 1, b->fill);
+    fprintf(p->f,
+            "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.2f\" height=\"15\" rx=\"2\" fill=\"%s\"/>\n",
+            left, p->y + 3.5, width > 1 ? width : 1, b->fill);
     svg_label(p, MARGIN, p->y + 15, 0.33 * INNER - 8, 12, "row", INK, b->name);
     table_words(p, "row", columns);
     fputs("</g>\n", p->f);
     p->y += 22;
 }
 
-/* Over all domains; members of multicalls beside the same calls made singly, multicalls with what is theirs
- * alone. */
+/* Over all domains; members of multicalls beside the same calls made singly, multicalls with what
+ * is theirs alone. */
 static void draw_table(struct picture *p, struct box *boxes)
 {
     static const char *const head[] = { "calls", "mean", "total", "share" };
@@ -142,7 +147,8 @@ static void draw_table(struct picture *p, struct box *boxes)
         struct label label;
 
         if (svg_counts(p, r))
-            svg_box_add(p, boxes, &n, svg_put("%s%s%s", row_name(r->nr, &label), between, operation), r,
+            svg_box_add(p, boxes, &n,
+                        svg_put("%s%s%s", row_name(r->nr, &label), between, operation), r,
                         r->t.ticks);
     }
     if (n == 0)
@@ -159,7 +165,8 @@ static void draw_table(struct picture *p, struct box *boxes)
 /* --- The whole -------------------------------------------------------------------------------- */
 static double draw_key(const struct picture *p, double x, const char *fill, const char *name)
 {
-    fprintf(p->f, "<rect x=\"%.1f\" y=\"82\" width=\"12\" height=\"12\" rx=\"2\" fill=\"%s\"/>\n", x, fill);
+    fprintf(p->f, "<rect x=\"%.1f\" y=\"82\" width=\"12\" height=\"12\" rx=\"2\" fill=\"%s\"/>\n",
+            x, fill);
     svg_words(p, x + 17, 92, "note", name);
     return x + svg_width(name, 12) + 34;
 }
@@ -174,7 +181,8 @@ static void draw_keys(const struct picture *p)
     svg_words(p, x + 14, 92, "note", "hypercalls about");
     x += svg_width("hypercalls about", 12) + 24;
     for (unsigned i = 1; i <= NR_SVG_FAMILIES; i++)
-        x = draw_key(p, x, svg_families[i % NR_SVG_FAMILIES].fill, svg_families[i % NR_SVG_FAMILIES].name);
+        x = draw_key(p, x, svg_families[i % NR_SVG_FAMILIES].fill,
+                     svg_families[i % NR_SVG_FAMILIES].name);
 }
 
 static void draw_head(struct picture *p, unsigned guests)
@@ -186,10 +194,13 @@ static void draw_head(struct picture *p, unsigned guests)
     svg_words(p, MARGIN, 46, "title", "Where the guests\u2019 time went");
     fprintf(p->f, "<text class=\"note\" x=\"%.1f\" y=\"68\">", MARGIN);
     svg_text(p->f, p->a->o.file != NULL ? p->a->o.file : "");
-    fprintf(p->f, " \u00b7 %s long \u00b7 %u domain%s \u00b7 %s hypercalls \u00b7 %s records lost%s</text>\n",
-            svg_amount(p, (double)(p->a->last - p->a->first)), guests, guests == 1 ? "" : "s", svg_number(n),
-            svg_number(p->a->lost),
-            p->by_calls ? " \u00b7 no results in this trace: widths of hypercalls are their numbers" : "");
+    fprintf(
+        p->f,
+        " \u00b7 %s long \u00b7 %u domain%s \u00b7 %s hypercalls \u00b7 %s records lost%s</text>\n",
+        svg_amount(p, (double)(p->a->last - p->a->first)), guests, guests == 1 ? "" : "s",
+        svg_number(n), svg_number(p->a->lost),
+        p->by_calls ? " \u00b7 no results in this trace: widths of hypercalls are their numbers"
+                    : "");
     draw_keys(p);
     p->y = 116;
 }
@@ -254,12 +265,13 @@ static void draw(const struct account *a)
     if (p.f != NULL) {
         draw_all(&p, boxes, parts);
         fclose(p.f);
-        fprintf(a->o.out,
-                "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-                "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" "
-                "height=\"%.0f\" viewBox=\"0 0 %.0f %.0f\">\n%s<rect width=\"100%%\" height=\"100%%\" "
-                "fill=\"#ffffff\"/>\n",
-                WIDTH, p.y + MARGIN, WIDTH, p.y + MARGIN, style);
+        fprintf(
+            a->o.out,
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" "
+            "height=\"%.0f\" viewBox=\"0 0 %.0f %.0f\">\n%s<rect width=\"100%%\" height=\"100%%\" "
+            "fill=\"#ffffff\"/>\n",
+            WIDTH, p.y + MARGIN, WIDTH, p.y + MARGIN, style);
         fwrite(body, 1, size, a->o.out);
         fputs("</svg>\n", a->o.out);
     }

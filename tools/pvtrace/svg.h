@@ -1,4 +1,5 @@
-/* --svg in parts: svg.c the picture, svg_boxes.c what its boxes are, svg_words.c words and numbers in it. */
+/* --svg in parts: svg.c the picture, svg_boxes.c what its boxes are, svg_words.c words and numbers
+ * in it. */
 #ifndef PVTRACE_SVG_H
 #define PVTRACE_SVG_H
 
@@ -28,8 +29,8 @@ double svg_share(double part, double whole);
 /* The first that there is room for; "": none. */
 const char *svg_fit(double room, double font_size, const char *const choices[], unsigned n);
 void svg_words(const struct picture *p, double x, double y, const char *class, const char *s);
-void svg_label(const struct picture *p, double x, double y, double room, double font_size, const char *class,
-               const char *ink, const char *s);
+void svg_label(const struct picture *p, double x, double y, double room, double font_size,
+               const char *class, const char *ink, const char *s);
 
 /* svg_boxes.c */
 enum svg_family_id { OTHER, MEMORY, EVENTS, GRANTS, CPU, NR_SVG_FAMILIES };

@@ -1,5 +1,6 @@
-/* --svg: the part of a domain's time that went into hypercalls, enlarged to the width of the picture: a row
- * of hypercalls and, below each, its sub-operations; below a multicall, its members. */
+/* --svg: the part of a domain's time that went into hypercalls, enlarged to the width of the
+ * picture: a row of hypercalls and, below each, its sub-operations; below a multicall, its members.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,8 +39,8 @@ int svg_larger(const void *a, const void *b)
     return x->size > y->size ? -1 : x->size < y->size ? 1 : strcmp(x->name, y->name);
 }
 
-/* Calls that give the CPU away are sleep. What they cost on it is shown as their hypercall's, under no
- * name of their own: nobody looks for sleep among costs. */
+/* Calls that give the CPU away are sleep. What they cost on it is shown as their hypercall's, under
+ * no name of their own: nobody looks for sleep among costs. */
 const char *svg_operation(const struct row *r)
 {
     return r->t.calls > r->t.gave ? r->operation : "";
@@ -94,8 +95,10 @@ static void draw_numbers(const struct picture *p, const struct box *b, double x,
     const char *total = svg_amount(p, b->ticks), *count = svg_number(b->calls);
     const char *const by_calls[] = { svg_put("%s \u00d7 \u00b7 %s", count, share), share };
     const char *const choices[] = {
-        svg_put("%s \u00d7 %s = %s \u00b7 %s", count, svg_mean(p, b->ticks, b->calls), total, share),
-        svg_put("%s \u00b7 %s", total, share), share,
+        svg_put("%s \u00d7 %s = %s \u00b7 %s", count, svg_mean(p, b->ticks, b->calls), total,
+                share),
+        svg_put("%s \u00b7 %s", total, share),
+        share,
     };
 
     svg_label(p, x, p->y + 31, room, 11, "small", INK,
@@ -108,11 +111,13 @@ void svg_title(const struct picture *p, const struct box *b, double whole)
     svg_text(p->f, b->name);
     fprintf(p->f, "\n%lu calls, %lu failed\n", b->calls, b->errors);
     if (!p->by_calls)
-        fprintf(p->f, "%s in all, %s each\n", svg_amount(p, b->ticks), svg_mean(p, b->ticks, b->calls));
+        fprintf(p->f, "%s in all, %s each\n", svg_amount(p, b->ticks),
+                svg_mean(p, b->ticks, b->calls));
     fprintf(p->f, "%.2f %%</title>\n", svg_share(b->size, whole));
 }
 
-static void draw_box(const struct picture *p, const struct box *b, double x, double width, double whole)
+static void draw_box(const struct picture *p, const struct box *b, double x, double width,
+                     double whole)
 {
     const char *tail = b->name[0] <= 'Z' ? strchr(b->name, '_') : NULL; /* MMUEXT_ of MMUEXT_PIN_L1_TABLE */
     const char *const names[] = { b->name, tail ? tail + 1 : b->name };
@@ -120,16 +125,17 @@ static void draw_box(const struct picture *p, const struct box *b, double x, dou
 
     fputs("<g>", p->f);
     svg_title(p, b, whole);
-    fprintf(p->f, "<rect x=\"%.2f\" y=\"%.1f\" width=\"%.2f\" height=\"%.1f\" rx=\"2\" fill=\"%s\"/>\n", x,
-            p->y, width > 3 ? width - 1 : width, FRAME_HEIGHT - 1, b->fill);
+    fprintf(p->f,
+            "<rect x=\"%.2f\" y=\"%.1f\" width=\"%.2f\" height=\"%.1f\" rx=\"2\" fill=\"%s\"/>\n",
+            x, p->y, width > 3 ? width - 1 : width, FRAME_HEIGHT - 1, b->fill);
     svg_label(p, x + 5, p->y + 16, width - 8, 13.5, "name", INK, name[0] ? name : names[1]);
     draw_numbers(p, b, x + 5, width - 8, svg_put("%.1f %%", svg_share(b->size, whole)));
     fputs("</g>\n", p->f);
 }
 
 /* Side by side, the smallest in one. Returns how many stand for themselves. */
-static unsigned draw_row(const struct picture *p, const struct box *boxes, unsigned n, double x, double scale,
-                         double whole)
+static unsigned draw_row(const struct picture *p, const struct box *boxes, unsigned n, double x,
+                         double scale, double whole)
 {
     struct box other = { .fill = svg_families[OTHER].fill };
     unsigned shown = n;

@@ -18,8 +18,8 @@ const char *svg_put(const char *fmt, ...)
     return buf;
 }
 
-/* Names come from guests and from the command line: anything may be in them. Not all that is UTF-8 may be
- * in XML. */
+/* Names come from guests and from the command line: anything may be in them. Not all that is UTF-8
+ * may be in XML. */
 void svg_text(FILE *f, const char *text)
 {
     for (size_t n; *text != '\0'; text += n) {
@@ -101,8 +101,8 @@ const char *svg_fit(double room, double size, const char *const choices[], unsig
 }
 
 /* As much of the text as fits, or nothing. */
-void svg_label(const struct picture *p, double x, double y, double room, double size, const char *class,
-               const char *ink, const char *s)
+void svg_label(const struct picture *p, double x, double y, double room, double size,
+               const char *class, const char *ink, const char *s)
 {
     char cut[96];
     size_t len;

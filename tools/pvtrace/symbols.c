@@ -11,7 +11,7 @@
 #include "common/compiler.h"
 #include "tools/pvtrace/util.h"
 
-#define NEAR (1ull << 20)               /* farther than this below an address, a symbol is not about it */
+#define NEAR (1ull << 20)         /* farther than this below an address, a symbol is not about it */
 
 struct symbol {
     uint64_t va;

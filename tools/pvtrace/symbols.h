@@ -1,5 +1,6 @@
-/* Between the files that read symbols: symbols.c collects and finds them and reads text, symbols_elf.c
- * reads an ELF file's tables, kallsyms.c those that a Linux kernel carries in its memory. */
+/* Between the files that read symbols: symbols.c collects and finds them and reads text,
+ * symbols_elf.c reads an ELF file's tables, kallsyms.c those that a Linux kernel carries in its
+ * memory. */
 #ifndef PVTRACE_SYMBOLS_H
 #define PVTRACE_SYMBOLS_H
 
@@ -7,8 +8,8 @@
 
 #define MAX_SYMBOL_NAME 255u            /* longer ones are cut */
 
-/* name need not end with a NUL. The better the rank (0 is best), the sooner it names an address that
- * has several. */
+/* name need not end with a NUL. The better the rank (0 is best), the sooner it names an address
+ * that has several. */
 void symbol_add(uint64_t va, const char *name, size_t len, unsigned rank);
 /* By nm's letter for what it is, of which some (absolute, undefined) are no places: not added. */
 void symbol_add_kind(uint64_t va, char kind, const char *name, size_t len);

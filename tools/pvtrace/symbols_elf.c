@@ -1,5 +1,6 @@
-/* The symbols of an ELF file for x86-64, read by elfutils' libelf: .symtab; where that was stripped, the
- * tables of a Linux kernel (kallsyms.c); where the file is no kernel, .dynsym. Called by symbols.c. */
+/* The symbols of an ELF file for x86-64, read by elfutils' libelf: .symtab; where that was
+ * stripped, the tables of a Linux kernel (kallsyms.c); where the file is no kernel, .dynsym. Called
+ * by symbols.c. */
 #include "tools/pvtrace/symbols.h"
 
 #include <gelf.h>
@@ -16,7 +17,8 @@ static bool is_place(const GElf_Sym *sym)
 {
     unsigned type = GELF_ST_TYPE(sym->st_info);
 
-    return (type == STT_NOTYPE || type == STT_OBJECT || type == STT_FUNC || type == STT_GNU_IFUNC) &&
+    return (type == STT_NOTYPE || type == STT_OBJECT || type == STT_FUNC ||
+            type == STT_GNU_IFUNC) &&
            sym->st_shndx != SHN_UNDEF &&
            (sym->st_shndx < SHN_LORESERVE || sym->st_shndx == SHN_XINDEX);
 }

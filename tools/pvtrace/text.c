@@ -1,10 +1,10 @@
-/* What the lines on the screen say: a call per line as strace writes it, everything else as "--- ... ---".
- * When a line is printed, and whether a call's beginning has to be shown before its end, is
- * text_order.c's. Called by main.c for each item.
+/* What the lines on the screen say: a call per line as strace writes it, everything else as "---
+ * ... ---". When a line is printed, and whether a call's beginning has to be shown before its end,
+ * is text_order.c's. Called by main.c for each item.
  *
- * Gets every item and asks the filter itself: whether a call is wanted can depend on what it read, which
- * is not known at its beginning; and where an event went is told by the call that sent it, not on a line
- * of its own. */
+ * Gets every item and asks the filter itself: whether a call is wanted can depend on what it read,
+ * which is not known at its beginning; and where an event went is told by the call that sent it,
+ * not on a line of its own. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <public/xen.h>
@@ -60,7 +60,8 @@ static void put_sent(struct text *t, const struct thread *th)
 }
 
 /* iret never comes back to its caller: what its record has is the guest's rax. */
-static void put_result(const struct printer *p, struct text *t, const struct call *c, const struct thread *th)
+static void put_result(const struct printer *p, struct text *t, const struct call *c,
+                       const struct thread *th)
 {
     bool failed = c->returned && c->nr != __HYPERVISOR_iret && call_failed(c);
 
@@ -83,7 +84,8 @@ static void put_result(const struct printer *p, struct text *t, const struct cal
     set_colour(p, t, PLAIN);
 }
 
-static void build_call(struct printer *p, const struct call *c, const struct thread *th, bool resumed)
+static void build_call(struct printer *p, const struct call *c, const struct thread *th,
+                       bool resumed)
 {
     struct text *t = &p->line;
 
@@ -115,8 +117,9 @@ static void call_begins(struct printer *p, const struct call *c)
     th->nr_sent = 0;
 }
 
-/* Either its beginning still waits, and the whole line takes that place; or it has passed, or was never
- * seen. A call that was shown as unfinished and has not returned is just that: no second line. */
+/* Either its beginning still waits, and the whole line takes that place; or it has passed, or was
+ * never seen. A call that was shown as unfinished and has not returned is just that: no second
+ * line. */
 static void call_ends(struct printer *p, const struct item *item)
 {
     const struct call *c = item->call;

@@ -23,7 +23,7 @@ struct thread {
 
 /* A line in the queue, or the place of one. */
 struct entry {
-    const struct call *call;        /* that has not ended, its line comes here; NULL: the line is there */
+    const struct call *call;  /* that has not ended, its line comes here; NULL: the line is there */
     uint64_t tsc;
     struct vcpu_id v;
     const char *text;
@@ -53,8 +53,8 @@ bool text_beginning(struct printer *p, const struct call *c);
 
 /* text_order.c. A line is p->line, without time and vCPU. */
 void order_open(struct printer *p, const struct call *c);
-/* Does the line of this call still have its place? Then order_close puts p->line there, or takes the
- * place away. */
+/* Does the line of this call still have its place? Then order_close puts p->line there, or takes
+ * the place away. */
 bool order_waits(const struct printer *p, const struct call *c);
 void order_close(struct printer *p, const struct call *c, bool with_line);
 /* A line that begins now. */

@@ -1,18 +1,20 @@
-/* The order of the lines: that in which they began. A call's line is complete only at its end, so the
- * call gets a place in a queue, and the lines of its vCPU that come meanwhile stand behind it. As soon as
- * a line has to come out that began later (another vCPU's, or more than can be kept), all before it do:
- * the calls among them are printed as <unfinished ...>, and text.c prints their ends as lines of their
- * own. Called by text.c.
+/* The order of the lines: that in which they began. A call's line is complete only at its end, so
+ * the call gets a place in a queue, and the lines of its vCPU that come meanwhile stand behind it.
+ * As soon as a line has to come out that began later (another vCPU's, or more than can be kept),
+ * all before it do: the calls among them are printed as <unfinished ...>, and text.c prints their
+ * ends as lines of their own. Called by text.c.
  *
  *   Q1  the entries of a vCPU are neighbours, and one of them at least is an open call
- *   Q2  a call that is open and not in the queue has been printed as unfinished, or is not wanted */
+ *   Q2  a call that is open and not in the queue has been printed as unfinished, or is not wanted
+ */
 #include <string.h>
 
 #include "tools/pvtrace/text.h"
 
 void set_colour(const struct printer *p, struct text *t, enum colour colour)
 {
-    static const char *const codes[] = { "\033[0m", "\033[2m", "\033[36m", "\033[31m", "\033[1;31m" };
+    static const char *const codes[] = { "\033[0m", "\033[2m", "\033[36m", "\033[31m",
+                                         "\033[1;31m" };
 
     if (p->o.colour)
         text_str(t, codes[colour]);
@@ -134,7 +136,8 @@ static bool keep_text(struct printer *p, struct entry *e)
     return true;
 }
 
-/* A call of the same depth that is still there is not going to return: it does not wait for that. */
+/* A call of the same depth that is still there is not going to return: it does not wait for that.
+ */
 void order_open(struct printer *p, const struct call *c)
 {
     unsigned end = end_of(p, c->v);
@@ -163,8 +166,8 @@ void order_line(struct printer *p, uint64_t tsc, struct vcpu_id v)
     print(p, tsc, v, p->line.buf, p->line.len);
 }
 
-/* A member's line goes behind its multicall, if that waits too; any other comes out, and what was kept
- * behind it. */
+/* A member's line goes behind its multicall, if that waits too; any other comes out, and what was
+ * kept behind it. */
 void order_close(struct printer *p, const struct call *c, bool with_line)
 {
     struct entry *e = entry_of(p, c);

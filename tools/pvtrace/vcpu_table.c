@@ -5,7 +5,8 @@
 
 #define PROBES 64u
 
-static const struct vcpu_id nobody = { UINT16_MAX, UINT16_MAX };        /* no guest: a place that is free */
+static const struct vcpu_id nobody = { UINT16_MAX,
+                                       UINT16_MAX }; /* no guest: a place that is free */
 static struct vcpu_id keys[VCPU_PLACES];
 static struct vcpu_id recent;           /* asked for last */
 static unsigned recent_at;

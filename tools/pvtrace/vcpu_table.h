@@ -1,5 +1,6 @@
-/* The one table of vCPUs: a place for each, an index for arrays of state. Any input can only fill it, not
- * grow it: a vCPU for which there is no place is given another's, so a state says whose it is. */
+/* The one table of vCPUs: a place for each, an index for arrays of state. Any input can only fill
+ * it, not grow it: a vCPU for which there is no place is given another's, so a state says whose it
+ * is. */
 #ifndef PVTRACE_VCPU_TABLE_H
 #define PVTRACE_VCPU_TABLE_H
 

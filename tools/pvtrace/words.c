@@ -41,8 +41,9 @@ void text_vcpu(struct text *t, struct vcpu_id v)
 }
 
 /* --- Records ---------------------------------------------------------------------------------- */
-/* By Xen's names; in words, where an output shows only that; and what their own words are: v two words,
- * domain and vCPU; w one word with both; d domain; u a number; what has no letter comes in hexadecimal. */
+/* By Xen's names; in words, where an output shows only that; and what their own words are: v two
+ * words, domain and vCPU; w one word with both; d domain; u a number; what has no letter comes in
+ * hexadecimal. */
 static const struct {
     uint32_t event;
     const char *name, *label, *words;
@@ -154,8 +155,8 @@ void text_classes(struct text *t, uint32_t classes, const char *between)
 }
 
 /* What a decoded text begins with: "#PF" of "#PF write ...", "mov" of "mov %cr3,%rax". */
-static const char *first_word(const struct item *item, void (*decode)(struct text *, const struct item *),
-                              struct label *buf)
+static const char *first_word(const struct item *item,
+                              void (*decode)(struct text *, const struct item *), struct label *buf)
 {
     char line[256];
     struct text t = TEXT(line);

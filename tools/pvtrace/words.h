@@ -13,7 +13,7 @@ void text_hypercall(struct text *t, uint32_t nr);
 void text_vcpu(struct text *t, struct vcpu_id v);       /* d1v0, idle, ? */
 /* by Xen's name, with its words */
 void text_record(struct text *t, const struct record *rec);
-void text_classes(struct text *t, uint32_t classes, const char *between);       /* "hypercall,trap" */
+void text_classes(struct text *t, uint32_t classes, const char *between);     /* "hypercall,trap" */
 
 extern const char *const item_kind_names[NR_ITEM_KINDS];
 extern const char *const runstate_names[4], *const domain_states[3];

@@ -214,7 +214,8 @@ void text_escape(struct text *t, const char *s, size_t len)
 
     for (size_t i = 0; i < len && !text_full(t); i++) {
         unsigned char c = (unsigned char)s[i];
-        char escaped[4] = { '\\', (char)('0' + (c >> 6)), (char)('0' + (c >> 3 & 7)), (char)('0' + (c & 7)) };
+        char escaped[4] = { '\\', (char)('0' + (c >> 6)), (char)('0' + (c >> 3 & 7)),
+                            (char)('0' + (c & 7)) };
         size_t n = 4;
 
         if (c == '"' || c == '\\') {
@@ -242,8 +243,8 @@ size_t utf8_length(const char *s, size_t len)
         if ((u[i] & 0xc0) != 0x80)
             return 0;
     /* Longer than needed, a surrogate, above U+10FFFF: no characters. */
-    if ((u[0] == 0xe0 && u[1] < 0xa0) || (u[0] == 0xed && u[1] > 0x9f) || (u[0] == 0xf0 && u[1] < 0x90) ||
-        (u[0] == 0xf4 && u[1] > 0x8f))
+    if ((u[0] == 0xe0 && u[1] < 0xa0) || (u[0] == 0xed && u[1] > 0x9f) ||
+        (u[0] == 0xf0 && u[1] < 0x90) || (u[0] == 0xf4 && u[1] > 0x8f))
         return 0;
     return n;
 }

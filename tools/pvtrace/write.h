@@ -35,7 +35,8 @@ void text_byte(struct text *t, uint8_t byte);           /* 0a */
 void text_fixed(struct text *t, int64_t n, unsigned decimals);
 void text_seconds(struct text *t, uint64_t ns);         /* 12.000000345s; 0 */
 void text_pointer(struct text *t, uint64_t va);         /* NULL or hexadecimal */
-void text_name(struct text *t, const char *name, uint64_t value);   /* the number, where name is NULL */
+void text_name(struct text *t, const char *name,
+               uint64_t value); /* the number, where name is NULL */
 /* bytes of a guest: as in a C string, without quotes */
 void text_escape(struct text *t, const char *s, size_t len);
 void text_cut(struct text *t, size_t len);              /* forget what came after */
