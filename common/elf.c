@@ -1,4 +1,4 @@
-/* Owns the reading of ELF64 files: whatever a file says of itself is a claim, checked against the file's size
+/* The reading of ELF64 files: whatever a file says of itself is a claim, checked against the file's size
  * before it is used. Called by the domain builder on modules that nobody vouches for. */
 #include "common/elf.h"
 #include "common/string.h"

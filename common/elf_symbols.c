@@ -1,4 +1,4 @@
-/* Owns the symbols of a kernel whose BSD_SYMTAB note asks for them: which they are, and the form in which they stand
+/* The symbols of a kernel whose BSD_SYMTAB note asks for them: which they are, and the form in which they stand
  * behind the kernel, at the next multiple of 8:
  *
  *   0    number of the bytes from 4 on to the end of the strings, 32 bits

@@ -1,4 +1,4 @@
-/* Owns the formatting of text for the hypervisor's log. No allocation and no state: may run in panic. */
+/* The formatting of text for the hypervisor's log. No allocation and no state: may run in panic. */
 #include "common/compiler.h"
 #include "common/printf.h"
 #include "common/string.h"

@@ -1,4 +1,4 @@
-/* Owns what is UTF-8 (RFC 3629) and what its characters do to a terminal's line. Used for guests' output and for lines
+/* What is UTF-8 (RFC 3629) and what its characters do to a terminal's line. Used for guests' output and for lines
  * of the hypervisor's that hold words of guests. */
 #include "common/utf8.h"
 

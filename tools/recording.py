@@ -1,4 +1,4 @@
-"""Owns recordings: a directory with everything that a machine has to be given to run the same way once more, to the
+"""Recordings: a directory with everything that a machine has to be given to run the same way once more, to the
 last byte and instruction. That is QEMU's own file of what entered it, its snapshots, copies of the files that it booted from and of the
 hypervisor with its symbols (a build after it changes nothing), and which machine it was. Used by paragon-run.
 

@@ -1,4 +1,4 @@
-"""Owns the reader of a running machine's trace: the file that is the machine's memory, and the pvtrace that follows it
+"""The reader of a running machine's trace: the file that is the machine's memory, and the pvtrace that follows it
 while QEMU runs. Used by paragon-run and the boot tests."""
 
 import os

@@ -53,7 +53,7 @@ static void banner(void)
 }
 
 /* From the loader's hand-over until now, when the first guest is about to run. */
-static void say_boot_time(void)
+static void log_boot_time(void)
 {
     uint64_t ticks = arch_tsc() - boot_info.tsc, us = ticks * 1000 / (arch_tsc_hz() / 1000);
 
@@ -94,7 +94,7 @@ void hypervisor_main(void)
     console_input_start();              /* typing goes to the first guest */
     build_all_domains();                /* every module a domain, or a line that says why not */
     time_move_points();                 /* guests' clocks count from a point that is never far away */
-    say_boot_time();
+    log_boot_time();
     idle_loop();
     console_wait();
     if (options.hypercall_counts)

@@ -1,4 +1,4 @@
-/* Owns what the fake CPU keeps per vCPU: register state, descriptor windows, and a stack of its own to be
+/* What the fake CPU keeps per vCPU: register state, descriptor windows, and a stack of its own to be
  * switched to. Values that real hardware would fault on are checked here, because the contract says they come
  * policed. */
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* Owns the fake MMU's walks and the copies from and to guest memory: it walks the tables of the loaded root like the CPU
+/* The fake MMU's walks and the copies from and to guest memory: it walks the tables of the loaded root like the CPU
  * does, sets accessed and dirty bits, and remembers what it found (tlb.c) for as long as the hypervisor does not flush it.
  * What the hypervisor forgets to flush, a guest write then goes through. A copy that the hypervisor did not check against
  * the hole, or a walk by what is no table any more, ends the test. */

@@ -1,4 +1,4 @@
-/* Owns the rest of the fake machine: its clock, which only tests and readings turn, the console, the ways it
+/* The rest of the fake machine: its clock, which only tests and readings turn, the console, the ways it
  * ends, and bringing the hypervisor up on it. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,7 +58,7 @@ void arch_timer_program(uint64_t tsc_deadline)
 }
 
 /* The timer interrupt: it fires once, however late. */
-static void take_interrupts(void)
+static void run_interrupts(void)
 {
     if (host.deadline == 0 || host.tsc < host.deadline)
         return;
@@ -70,13 +70,13 @@ void arch_interrupt_window(void)
 {
     host.windows++;
     host.tsc += host.window_ticks;
-    take_interrupts();
+    run_interrupts();
 }
 
 void host_advance(uint64_t ns)
 {
     host.tsc += (uint64_t)((unsigned __int128)ns * TSC_HZ / 1000000000);
-    take_interrupts();
+    run_interrupts();
 }
 
 /* Nothing is runnable: the next thing that happens is the timer. Without one the machine would sleep for
@@ -88,7 +88,7 @@ void arch_idle(void)
         abort();
     }
     host.tsc = MAX(host.tsc, host.deadline);
-    take_interrupts();
+    run_interrupts();
 }
 
 static void idle_program(struct vcpu *v)
@@ -109,7 +109,7 @@ static void idle_until(uint64_t end)
     uint64_t end_tsc = ns_to_tsc(end);
 
     host.tsc = MAX(host.tsc, MIN(host.deadline, end_tsc));
-    take_interrupts();
+    run_interrupts();
 }
 
 bool host_run(uint64_t limit_ns)

@@ -1,4 +1,4 @@
-/* Owns the RAM of the fake machine: chunks of host memory under high, gappy and permuted frame numbers, and
+/* The RAM of the fake machine: chunks of host memory under high, gappy and permuted frame numbers, and
  * the taking away of free frames for allocation-failure tests. The frame table and the M2P are host memory
  * too. */
 #include <stdio.h>

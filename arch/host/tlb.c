@@ -1,4 +1,4 @@
-/* Owns what the fake CPU remembers of its walks, and judges it. Level 0 is the TLB: page to frame. Levels 1 to 3 are the
+/* What the fake CPU remembers of its walks, and judges it. Level 0 is the TLB: page to frame. Levels 1 to 3 are the
  * paging-structure caches (Intel SDM vol. 3, 4.10.3): what of an address is above the table's part, to the L1, L2 or L3
  * that a walk came to. A flush of one page drops all of the latter, as on the CPU. */
 #include <string.h>

@@ -1,4 +1,4 @@
-/* Owns the end of the machine: power off by ACPI's fixed registers, reset by the keyboard controller. Of ACPI just what
+/* The end of the machine: power off by ACPI's fixed registers, reset by the keyboard controller. Of ACPI just what
  * that takes is read: RSDP, RSDT or XSDT, FADT, and the two numbers of \_S5 in the DSDT. Where these do not work, the
  * firmware's own reset is tried. */
 #include "common/string.h"

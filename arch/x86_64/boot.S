@@ -5,7 +5,7 @@
  * With multiboot the image lies where it was linked to lie, at 2 MiB; EFI's loader puts it at any 2 MiB boundary above,
  * below 4 GiB. So everything here is addressed from ebx, how far above that is. */
 #include "arch/x86_64/memlayout.h"
-#include "arch/x86_64/doors.h"
+#include "arch/x86_64/boot_magic.h"
 #include "asm-offsets.h"
 
 #define PHYS(sym) ((sym) - IMAGE_START)
@@ -49,7 +49,7 @@ start32:
     mov %ebx, %esi
     xor %ebx, %ebx
 
-/* Either door: ebp = magic, esi = information, ebx = shift, paging off. .bss is zero: every loader's promise. */
+/* From every boot path: ebp = magic, esi = information, ebx = shift, paging off. .bss is zero: every loader's promise. */
 start_common:
     lea AT(boot_stack + STACK_SIZE - STACK_TOP_SIZE), %esp
     mov %esi, AT(boot_information)

@@ -1,4 +1,4 @@
-/* Owns the machine's clocks: the one-shot timer (of lapic.c), the TSC's rate, the CMOS date. The legacy interrupt
+/* The machine's clocks: the one-shot timer (of lapic.c), the TSC's rate, the CMOS date. The legacy interrupt
  * controllers are masked for good: nothing here uses them. Rates are measured once against the PIT, for few milliseconds:
  * every instruction spent here is a guest's boot time. */
 #include "arch/x86_64/acpi.h"

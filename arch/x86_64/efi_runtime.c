@@ -1,4 +1,4 @@
-/* Owns what is left of the firmware after hand-over: its runtime services, of which the machine's reset is used where there
+/* What is left of the firmware after hand-over: its runtime services, of which the machine's reset is used where there
  * is no better way. They are called where they lie: on a root of their own that has the firmware's ranges mapped 1:1 in the
  * half of the guests, and ours as every root has it. Nothing of them is trusted to work: a fault in there is a panic like
  * any other, and they are not called again. */

@@ -1,4 +1,4 @@
-/* Owns faults that entry.S hands over: those of a guest go up to xen/pv/traps.c; those of our own are mended by the exception
+/* Faults that entry.S hands over: those of a guest go up to xen/pv/traps.c; those of our own are mended by the exception
  * table, or are the end. NMI and machine check are nmi.c's. */
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/efi_runtime.h"

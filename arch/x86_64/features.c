@@ -1,4 +1,4 @@
-/* Owns what this CPU can do and how its control registers are set for us; policy for guests is xen/cpu/cpuid.c's. SMAP stays
+/* What this CPU can do and how its control registers are set for us; policy for guests is xen/cpu/cpuid.c's. SMAP stays
  * off: QEMU 7.2 checks a ring-3 IRET as a supervisor access, and guests would die of it. CR4.PGE stays off: guests' global
  * entries must not outlive a root. */
 #include "arch/x86_64/cpu.h"

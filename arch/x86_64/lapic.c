@@ -1,4 +1,4 @@
-/* Owns the local APIC: which of its two interfaces is in use, and every access to it. What its timer is for is clock.c's.
+/* The local APIC: which of its two interfaces is in use, and every access to it. What its timer is for is clock.c's.
  *
  * xAPIC is a page of registers in memory, x2APIC one MSR for each. Firmware that has switched x2APIC on may have locked it,
  * and leaving it is #GP then: so it stays on. Below a hypervisor it is switched on by us, because an MSR is an exit that

@@ -1,9 +1,9 @@
-/* Owns the two multiboot front doors: fills boot_info, the one description of what the boot loader gave us. Everything the
+/* Multiboot 1 and 2: fills boot_info, the one description of what the boot loader gave us. Everything the
  * loader wrote is copied out or bounded here; nobody else looks at its structures. */
 #include "xen/core/types.h"
 #include "common/string.h"
 #include "arch/x86_64/boot.h"
-#include "arch/x86_64/doors.h"
+#include "arch/x86_64/boot_magic.h"
 #include "arch/x86_64/multiboot.h"
 #include "xen/boot/boot_info.h"
 #include "arch/x86_64/efi/memory.h"

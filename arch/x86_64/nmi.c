@@ -1,4 +1,4 @@
-/* Owns the two events that come between any two instructions, whoever runs and whatever lock is held: NMI and machine
+/* The two events that come between any two instructions, whoever runs and whatever lock is held: NMI and machine
  * check. Their handlers take no lock and print nothing: they make a note, which the next timer interrupt prints, because it
  * comes only where the hypervisor lets it. A machine check after which the CPU cannot go on is a panic, whose lines need no
  * lock. */

@@ -1,4 +1,4 @@
-/* Owns the hypervisor's own address space: the map of all RAM, the M2P that guests read, the frame table's memory, and
+/* The hypervisor's own address space: the map of all RAM, the M2P that guests read, the frame table's memory, and
  * the entries that every guest's L4 carries in the hole. What guests' own entries may be is xen/pv/pagetype.c's.
  *
  * Boot memory is taken from the upper end of the loader's RAM ranges below 4 GiB, which boot.S has mapped, around the

@@ -1,4 +1,4 @@
-/* Owns the descriptor tables of the CPU: the reserved part of every guest's GDT with our own segments and the TSS, the
+/* The descriptor tables of the CPU: the reserved part of every guest's GDT with our own segments and the TSS, the
  * IDT, the SYSCALL and SYSENTER entry points, and the windows where each vCPU's GDT and LDT are mapped.
  *
  * The GDTR of a running vCPU points to its window: pages 0..13 are the guest's frames (or a page of zeros), page 14 is

@@ -1,4 +1,4 @@
-/* Owns the 16550 of the console: polled, never waited for, COM1 and 115200 8n1 unless com1= says otherwise; and the
+/* The 16550 of the console: polled, never waited for, COM1 and 115200 8n1 unless com1= says otherwise; and the
  * port of the trace, if it has one. */
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/serial.h"

@@ -2,7 +2,7 @@
 #include "arch/arch.h"
 #include "common/string.h"
 #include "arch/x86_64/clock.h"
-#include "arch/x86_64/doors.h"
+#include "arch/x86_64/boot_magic.h"
 #include "arch/x86_64/features.h"
 #include "arch/x86_64/multiboot.h"
 #include "arch/x86_64/paging.h"

@@ -1,4 +1,4 @@
-/* Owns names for addresses of our own text, from the table that the link makes, and the stack trace of a panic. Without
+/* Names for addresses of our own text, from the table that the link makes, and the stack trace of a panic. Without
  * frame pointers the trace is every word on the stack that points into the text: some may be stale. */
 #include "arch/arch.h"
 #include "arch/x86_64/segments.h"

@@ -1,4 +1,4 @@
-/* Owns the switch between vCPUs: stacks, and everything of a guest that lives in the CPU while it runs. The FPU is
+/* The switch between vCPUs: stacks, and everything of a guest that lives in the CPU while it runs. The FPU is
  * switched eagerly and completely (XSA-267); segment bases are read back at each switch, because a guest with FSGSBASE
  * changes them without telling. */
 #include "common/string.h"

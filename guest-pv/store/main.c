@@ -57,7 +57,7 @@ static void obey(const char *line)
         kprintf("store: not understood: %s\n", line);
 }
 
-static void take_lines(void)
+static void read_lines(void)
 {
     static char line[LINE_BYTES];
     static unsigned len;
@@ -87,7 +87,7 @@ int guest_main(void)
     event_set_handler(console_port(), on_console, current);
     event_unmask(console_port());
     for (;;) {
-        take_lines();
+        read_lines();
         if (!rings_serve())
             thread_block();
     }

@@ -55,7 +55,7 @@ static bool clear_flags(port_t port, uint32_t flags)
     return __atomic_fetch_and(word(port), ~flags, __ATOMIC_SEQ_CST) & flags;
 }
 
-static void take_one(unsigned priority, uint32_t *ready)
+static void dequeue_one(unsigned priority, uint32_t *ready)
 {
     port_t port = head[priority] ? head[priority] : control->head[priority];
     uint32_t w;
@@ -93,7 +93,7 @@ static void dispatch(void)
             ready |= __atomic_exchange_n(&control->ready, 0, __ATOMIC_SEQ_CST);
             if (ready == 0)
                 break;
-            take_one(__builtin_ctz(ready), &ready);
+            dequeue_one(__builtin_ctz(ready), &ready);
         }
     }
 }

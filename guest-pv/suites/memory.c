@@ -28,7 +28,7 @@ static long current_pages(void)
 }
 
 /* Frames without their p2v() mapping: nothing of ours refers to them any more. */
-static void take(pfn_t *pfns, xen_pfn_t *mfns, unsigned n)
+static void allocate(pfn_t *pfns, xen_pfn_t *mfns, unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {
         pfns[i] = frame_alloc();
@@ -53,7 +53,7 @@ static void give_and_populate(void)
     xen_pfn_t list[NR], old[NR];
     long before = current_pages();
 
-    take(pfns, old, NR);
+    allocate(pfns, old, NR);
     memcpy(list, old, sizeof(list));
     ASSERT_EQ(reservation(XENMEM_decrease_reservation, list, NR, 0, DOMID_SELF), NR);
     EXPECT_EQ(current_pages(), before - NR);
@@ -75,7 +75,7 @@ static void give_and_increase(void)
     xen_pfn_t list[NR];
     long before = current_pages();
 
-    take(pfns, list, NR);
+    allocate(pfns, list, NR);
     ASSERT_EQ(reservation(XENMEM_decrease_reservation, list, NR, 0, DOMID_SELF), NR);
     ASSERT_EQ(reservation(XENMEM_increase_reservation, list, NR, 0, DOMID_SELF), NR);
     EXPECT_EQ(current_pages(), before);
@@ -94,7 +94,7 @@ static void populate_below(void)
     pfn_t pfn;
     xen_pfn_t list[1];
 
-    take(&pfn, list, 1);
+    allocate(&pfn, list, 1);
     ASSERT_EQ(reservation(XENMEM_decrease_reservation, list, 1, 0, DOMID_SELF), 1);
     set_xen_guest_handle(op.extent_start, list);
     list[0] = pfn;
@@ -130,7 +130,7 @@ static void wrong_frames(void)
     xen_pfn_t list[3], wild = ~0ul;
     long before = current_pages();
 
-    take(&pfn, list, 1);
+    allocate(&pfn, list, 1);
     list[1] = 1ul << 40;
     list[2] = 0;
     EXPECT_EQ(reservation(XENMEM_decrease_reservation, &wild, 1, 0, DOMID_SELF), 0);
@@ -187,7 +187,7 @@ static void exchange_frames(void)
     struct xen_memory_exchange op;
     long before = current_pages();
 
-    take(pfns, in, 2);
+    allocate(pfns, in, 2);
     out[0] = pfns[0], out[1] = pfns[1];
     EXPECT_EQ(exchange(&op, in, 2, out, 2), 0);
     EXPECT_EQ(op.nr_exchanged, 2);

@@ -120,7 +120,7 @@ static bool join(struct side *s)
 
 /* --- the dialogues: one function each, for both sides ------------------------------------------------- */
 
-static void say_hello(struct side *s)
+static void send_hello(struct side *s)
 {
     evtchn_status_t st;
 
@@ -352,7 +352,7 @@ static void run(void (*fn)(struct side *))
 
     if (!gnttab())
         SKIP("no grant tables");
-    if (fn != say_hello && !sides[nr].joined)
+    if (fn != send_hello && !sides[nr].joined)
         SKIP("the other side was never met, or lost");
     sides[0].other = sides[1].other = other;
     sides[1].nr = 1;
@@ -366,7 +366,7 @@ static void run(void (*fn)(struct side *))
     thread_join(t);
 }
 
-static void meeting(void)           { run(say_hello); }
+static void meeting(void)           { run(send_hello); }
 static void events(void)            { run(ping_pong); }
 static void page_for_writing(void)  { run(shared_page); }
 static void page_for_reading(void)  { run(read_only_page); }

@@ -12,7 +12,7 @@ static const EFI_MEMORY_TYPE kinds[] = {
     EfiReservedMemoryType, EfiRuntimeServicesData, EfiACPIMemoryNVS, EfiUnusableMemory,
 };
 
-static UINTN take_pages(UINTN count)
+static UINTN allocate_pages(UINTN count)
 {
     UINTN taken = 0;
 
@@ -67,6 +67,6 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system_table)
         return EFI_INVALID_PARAMETER;
     words = behind_word(loaded->LoadOptions);
     count = Atoi(words);
-    Print(L"fragment: %d pages taken of %d\n", take_pages(count), count);
+    Print(L"fragment: %d pages taken of %d\n", allocate_pages(count), count);
     return start(image, loaded, behind_word(words));
 }

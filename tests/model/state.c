@@ -1,4 +1,4 @@
-/* Owns what can change of the world, as bytes: loads and saves it. Where renamings make several texts of one state, the
+/* What can change of the world, as bytes: loads and saves it. Where renamings make several texts of one state, the
  * least is the state's. Left out are numbers that only grow (the clock of the TLB: a stamp is older than the last flush, or
  * is not); words that nobody reads before they are written; and the order of the domain's ring, which says only in which
  * order frames are released at its end: a ring is checked when a call has left it, and then put in the frames' own order. */

@@ -1,4 +1,4 @@
-/* Owns the making of the world: a machine, a domain built by the real builder, and no free memory but the frames of the
+/* The making of the world: a machine, a domain built by the real builder, and no free memory but the frames of the
  * model, which the domain then asks for. Neighbours of those are in use for good, so that the allocator never merges. */
 #include <stdlib.h>
 #include <string.h>

@@ -22,7 +22,7 @@ static int two_guests(void **state)
     return 0;
 }
 
-static void say(struct domain *d, const char *text)
+static void write_line(struct domain *d, const char *text)
 {
     struct xencons_interface *ring = d->console_ring;
 
@@ -33,11 +33,11 @@ static void say(struct domain *d, const char *text)
 static void lines_are_whole(void **state)
 {
     (void)state;
-    say(a, "hello ");
+    write_line(a, "hello ");
     console_drain(a);
-    say(b, "from b\n");
+    write_line(b, "from b\n");
     console_drain(b);
-    say(a, "world\nnext\n");
+    write_line(a, "world\nnext\n");
     console_drain(a);
     assert_true(console_says("(d2) from b\n(d1) hello world\n(d1) next\n"));
     assert_int_equal(a->console_ring->out_cons, a->console_ring->out_prod);
@@ -47,10 +47,10 @@ static void lines_are_whole(void **state)
 static void control_characters_are_filtered(void **state)
 {
     (void)state;
-    say(a, "x\033[2J\033[31m\033(B\033c\001\x9by\tz\r\n");
+    write_line(a, "x\033[2J\033[31m\033(B\033c\001\x9by\tz\r\n");
     console_drain(a);
     assert_true(console_says("(d1) x" UTF8_REPLACEMENT "y\tz\n"));
-    say(a, "cut off \033[12\nwhole\n");
+    write_line(a, "cut off \033[12\nwhole\n");
     console_drain(a);
     assert_true(console_says("(d1) cut off \n(d1) whole\n"));
 }
@@ -64,13 +64,13 @@ static void utf8_passes(void **state)
     char piece[2] = "";
 
     (void)state;
-    say(a, text);
+    write_line(a, text);
     console_drain(a);
     assert_true(console_says("(d1) " STATUS));
     host.console_len = 0;
     for (const char *p = text; *p != '\0'; p++) {
         piece[0] = *p;
-        say(a, piece);
+        write_line(a, piece);
         console_drain(a);
     }
     assert_string_equal(host.console, "(d1) " STATUS);
@@ -95,14 +95,14 @@ static void what_is_no_utf8_is_replaced(void **state)
 
         host.console_len = 0;
         snprintf(text, sizeof(text), "<%sx\n", bad[i]);
-        say(a, text);
+        write_line(a, text);
         console_drain(a);
         assert_memory_equal(p, "(d1) <" UTF8_REPLACEMENT, 9);
         for (p += 6; strncmp(p, UTF8_REPLACEMENT, 3) == 0; p += 3)
             ;
         assert_string_equal(p, "x\n");
     }
-    say(a, "cut\xe2\x97\n\x8fnext\xe2\x97\033[K\x8f\n");
+    write_line(a, "cut\xe2\x97\n\x8fnext\xe2\x97\033[K\x8f\n");
     console_drain(a);
     assert_true(console_says("(d1) cut" UTF8_REPLACEMENT "\n(d1) " UTF8_REPLACEMENT "next" UTF8_REPLACEMENT
                              "\033[K" UTF8_REPLACEMENT "\n"));
@@ -112,10 +112,10 @@ static void what_is_no_utf8_is_replaced(void **state)
 static void columns_of_utf8(void **state)
 {
     (void)state;
-    say(a, "\xc3\xa9\xe6\xbc\xa2\b\b\b\b\b!\n");                 /* one narrow, one wide */
+    write_line(a, "\xc3\xa9\xe6\xbc\xa2\b\b\b\b\b!\n");                 /* one narrow, one wide */
     console_drain(a);
     assert_true(console_says("(d1) \xc3\xa9\xe6\xbc\xa2\b\b\b!\n"));
-    say(a, "e\xcc\x81\xcc\x81\xcc\x81\rx\n");                      /* accents that join the letter */
+    write_line(a, "e\xcc\x81\xcc\x81\xcc\x81\rx\n");                      /* accents that join the letter */
     console_drain(a);
     assert_true(console_says("(d1) e\xcc\x81\xcc\x81\xcc\x81\bx\n"));
 }
@@ -131,13 +131,13 @@ static void lines_of_ours_are_harmless(void **state)
 static void a_line_is_edited(void **state)
 {
     (void)state;
-    say(a, "$ lx\b\033[Js\a\n");
+    write_line(a, "$ lx\b\033[Js\a\n");
     console_drain(a);
     assert_true(console_says("(d1) $ lx\b\033[Ks\a\n"));
-    say(a, "10%\r20%\rdone\n");
+    write_line(a, "10%\r20%\rdone\n");
     console_drain(a);
     assert_true(console_says("(d1) 10%\033[3D20%\033[3Ddone\n"));
-    say(a, "ab\b\b\b\b(XEN)\033[200D\033[9D!\n");
+    write_line(a, "ab\b\b\b\b(XEN)\033[200D\033[9D!\n");
     console_drain(a);
     assert_true(console_says("(d1) ab\b\b(XEN)\b\b\b\b\b!\n"));
 }
@@ -146,14 +146,14 @@ static void a_line_is_edited(void **state)
 static void an_interrupted_line_is_not_left(void **state)
 {
     (void)state;
-    say(a, "long prompt ");
+    write_line(a, "long prompt ");
     console_drain(a);
     a->vcpu[0]->blocked = true;
     host_advance(2000000000ull);
     console_poll();
-    say(b, "other\n");
+    write_line(b, "other\n");
     console_drain(b);
-    say(a, "x\r\b\by\n");
+    write_line(a, "x\r\b\by\n");
     console_drain(a);
     assert_true(console_says("(d1) long prompt \n(d2) other\n(d1) x\by\n"));
 }
@@ -167,7 +167,7 @@ static void no_line_is_forged(void **state)
     (void)state;
     memset(text, 'x', sizeof(text));
     strcpy(text + sizeof(a->console_line[0].text), "(XEN) panic\n");
-    say(a, text);
+    write_line(a, text);
     console_drain(a);
     assert_false(console_says("\n(XEN) panic"));
     assert_true(console_says("x(XEN) panic\n"));
@@ -187,7 +187,7 @@ static void hostile_indices_do_nothing(void **state)
     }
     assert_int_equal(host.console_len, before);
     a->console_ring->out_cons = a->console_ring->out_prod = ~0u - 3;    /* indices wrap */
-    say(a, "wraps\n");
+    write_line(a, "wraps\n");
     console_drain(a);
     assert_true(console_says("(d1) wraps\n"));
     a->console_ring->in_prod = 5;
@@ -259,8 +259,8 @@ static void last_words_outlast_the_end_of_another(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < 50; i++)
-        say(a, "one of many last words\n");
-    say(a, "the very last\n");
+        write_line(a, "one of many last words\n");
+    write_line(a, "the very last\n");
     host.tsc_step = 30000;
     host.window_ticks = 30000000;
     guests_end();

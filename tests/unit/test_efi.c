@@ -226,7 +226,7 @@ enum { WB = 8 };
 
 static struct boot_info info;
 
-static void take(const struct efi_descriptor *d, unsigned n, uint64_t image_start, uint64_t image_end)
+static void parse(const struct efi_descriptor *d, unsigned n, uint64_t image_start, uint64_t image_end)
 {
     struct efi_map map = { d, n * sizeof(*d), sizeof(*d) };
 
@@ -256,7 +256,7 @@ static void memory_map_becomes_ranges(void **state)
     };
 
     (void)state;
-    take(map, ARRAY_SIZE(map), 0x300000, 0x400000);
+    parse(map, ARRAY_SIZE(map), 0x300000, 0x400000);
     assert_int_equal(info.nr_ranges, ARRAY_SIZE(expected));
     assert_memory_equal(info.ranges, expected, sizeof(expected));
     assert_int_equal(info.dropped, 0);
@@ -281,7 +281,7 @@ static void smallest_ranges_are_given_up(void **state)
         map[i] = (struct efi_descriptor){ 7, 0, (k + 1ull) << 21, 0, k % 8 == 0 ? 1 : k + 2, WB };
         total += map[i].nr_pages * EFI_PAGE;
     }
-    take(map, N, 0, 0);
+    parse(map, N, 0, 0);
     assert_int_equal(info.nr_ranges, BOOT_RANGES);
     for (unsigned i = 0; i < info.nr_ranges; i++) {
         assert_true(info.ranges[i].end - info.ranges[i].start > EFI_PAGE);
@@ -299,9 +299,9 @@ static void firmware_is_mapped_whole_or_not(void **state)
     (void)state;
     for (unsigned i = 0; i < ARRAY_SIZE(map); i++)
         map[i] = (struct efi_descriptor){ 6, 0, (i + 1ull) << 21, 0, 1, WB | RUNTIME };
-    take(map, BOOT_RUNTIME_RANGES, 0, 0);
+    parse(map, BOOT_RUNTIME_RANGES, 0, 0);
     assert_int_equal(info.runtime.nr_ranges, BOOT_RUNTIME_RANGES);
-    take(map, ARRAY_SIZE(map), 0, 0);
+    parse(map, ARRAY_SIZE(map), 0, 0);
     assert_int_equal(info.runtime.nr_ranges, 0);
 }
 

@@ -431,7 +431,7 @@ static void time_stamps_move(void **state)
 
 /* vCPU 1 looks at the area of vCPU 0, which sleeps meanwhile. */
 static struct vcpu_runstate_info seen;
-static void look_at_area(struct vcpu *other)
+static void read_area(struct vcpu *other)
 {
     guest_get(&seen, SCRATCH + 1024, sizeof(seen));
     other->info->evtchn_upcall_mask = 1;
@@ -453,7 +453,7 @@ static void runstate_of_who_sleeps(void **state)
     assert_int_equal(hcall(__HYPERVISOR_vm_assist, VMASST_CMD_enable, VMASST_TYPE_runstate_update_flag), 0);
     guest_put(SCRATCH, &area, sizeof(area));
     assert_int_equal(hcall(__HYPERVISOR_vcpu_op, VCPUOP_register_runstate_memory_area, 0, SCRATCH), 0);
-    host_vcpu(other)->program = look_at_area;
+    host_vcpu(other)->program = read_area;
     spin_lock(&g->mm_lock);
     assert_int_equal(new_guest_root(other, v->root_kernel >> PAGE_SHIFT), 0);
     spin_unlock(&g->mm_lock);

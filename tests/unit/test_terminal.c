@@ -35,7 +35,7 @@ static int down(void **state)
     return machine_down(state);
 }
 
-static void say(struct domain *d, const char *text)
+static void write_text(struct domain *d, const char *text)
 {
     struct xencons_interface *ring = d->console_ring;
 
@@ -61,9 +61,9 @@ static void all_bytes_pass(void **state)
     (void)state;
     for (unsigned i = 1; i < 256; i++)
         bytes[i - 1] = (char)(i != '\r' ? i : 'x');
-    say(a, bytes);
+    write_text(a, bytes);
     EXPECT_TEXT(bytes);
-    say(a, "\033[2J\033[10;20H\033[1;31mred");
+    write_text(a, "\033[2J\033[10;20H\033[1;31mred");
     EXPECT_TEXT("\033[2J\033[10;20H\033[1;31mred");
 }
 
@@ -72,19 +72,19 @@ static void lines_of_ours_are_fresh(void **state)
     (void)state;
     log_error("first");
     EXPECT_TEXT("(XEN) first\n");
-    say(a, "prompt$ ");
+    write_text(a, "prompt$ ");
     log_error("second");
     EXPECT_TEXT("prompt$ \n(XEN) second\n");
-    say(a, "a line\r\n");
+    write_text(a, "a line\r\n");
     log_error("third");
     EXPECT_TEXT("a line\n(XEN) third\n");
-    say(a, "\033[31mred\n");
+    write_text(a, "\033[31mred\n");
     log_error("fourth");
     EXPECT_TEXT("\033[31mred\n\033[0m(XEN) fourth\n");
-    say(a, "cut off \033[3");
+    write_text(a, "cut off \033[3");
     log_error("fifth");
     EXPECT_TEXT("cut off \033[3\030\033[0m\n(XEN) fifth\n");
-    say(a, "\033]0;a title\007$ \033]0;half a");
+    write_text(a, "\033]0;a title\007$ \033]0;half a");
     log_error("sixth");
     EXPECT_TEXT("\033]0;a title\007$ \033]0;half a\030\033[0m\n(XEN) sixth\n");
 }
@@ -92,16 +92,16 @@ static void lines_of_ours_are_fresh(void **state)
 static void the_service_is_heard(void **state)
 {
     (void)state;
-    say(a, "prompt$ ");
-    say(service, "of the service\033[2J\n");
-    say(a, "ls\n");
+    write_text(a, "prompt$ ");
+    write_text(service, "of the service\033[2J\n");
+    write_text(a, "ls\n");
     EXPECT_TEXT("prompt$ \n(d0) of the service\nls\n");
 }
 
 static void calls_have_lines_of_their_own(void **state)
 {
     (void)state;
-    say(a, "prompt$ ");
+    write_text(a, "prompt$ ");
     call("panic: \033[2Jno\n");
     EXPECT_TEXT("prompt$ \npanic: no\n");
 }
@@ -110,7 +110,7 @@ static void calls_have_lines_of_their_own(void **state)
 static void the_terminal_is_left_sane(void **state)
 {
     (void)state;
-    say(a, "\033[?1049h\033[?25l\033[7mvi");
+    write_text(a, "\033[?1049h\033[?25l\033[7mvi");
     clear();
     guest_end(a);
     EXPECT_TEXT("\033[0m\n(XEN) Domain 1 (guest) ended: power off\n\033[?1049l\033[0m" SANE);
@@ -119,7 +119,7 @@ static void the_terminal_is_left_sane(void **state)
 static void a_plain_guest_leaves_no_sequences(void **state)
 {
     (void)state;
-    say(a, "hello\n");
+    write_text(a, "hello\n");
     clear();
     guest_end(a);
     EXPECT_TEXT("(XEN) Domain 1 (guest) ended: power off\n");
@@ -130,17 +130,17 @@ static void two_guests_have_lines(void **state)
     (void)state;
     b = guest_make(2, 1);
     clear();
-    say(a, "\033[2Jfrom a\n");
-    say(b, "from b\n");
+    write_text(a, "\033[2Jfrom a\n");
+    write_text(b, "from b\n");
     EXPECT_TEXT("(d1) from a\n(d2) from b\n");
     options.console_raw = RAW_ON;                       /* and the one with the input has the terminal then */
     console_choose_raw(a, false);
     clear();
-    say(b, "half ");
+    write_text(b, "half ");
     host_advance(2000000000ull);
     console_poll();
-    say(a, "\033[2Jfrom a");
-    say(b, "a line\n");
+    write_text(a, "\033[2Jfrom a");
+    write_text(b, "a line\n");
     EXPECT_TEXT("(d2) half \n\033[2Jfrom a\033[0m\n(d2) a line\n");
 }
 
@@ -157,22 +157,22 @@ static void a_key_switches(void **state)
     typed = "\1\1\1r\1\1\1";
     console_input();
     clear();
-    say(a, "\033[2Jby lines\n");
+    write_text(a, "\033[2Jby lines\n");
     EXPECT_TEXT("(d1) by lines\n");
     typed = "\1\1\1r\1\1\1";
     console_input();
     clear();
-    say(a, "\033[2Jraw");
+    write_text(a, "\033[2Jraw");
     EXPECT_TEXT("\033[2Jraw");
     typed = "\1\1\1";                  /* the keys are ours: nothing may make the terminal answer */
     console_input();
     clear();
-    say(a, "\033[6nby lines\n");
+    write_text(a, "\033[6nby lines\n");
     EXPECT_TEXT("(d1) by lines\n");
     typed = "\1\1\1";
     console_input();
     clear();
-    say(a, "\033[2Jraw");
+    write_text(a, "\033[2Jraw");
     EXPECT_TEXT("\033[2Jraw");
 }
 
@@ -183,10 +183,10 @@ static void nothing_is_lost_on_the_way(void **state)
     options.console_raw = RAW_OFF;
     console_choose_raw(NULL, false);
     clear();
-    say(a, "half a li");
+    write_text(a, "half a li");
     options.console_raw = RAW_AUTO;
     console_choose_raw(NULL, false);
-    say(a, "ne\n");
+    write_text(a, "ne\n");
     EXPECT_TEXT("(d1) half a li\n(XEN) *** d1 has the terminal to itself (console_raw)\nne\n");
 }
 
@@ -196,18 +196,18 @@ static void a_line_by_both_ways(void **state)
     options.console_raw = RAW_OFF;
     console_choose_raw(NULL, false);
     clear();
-    say(a, "[    0.1] a line\r\n");                    /* each at once */
+    write_text(a, "[    0.1] a line\r\n");                    /* each at once */
     call("[    0.1] a line\n");
     EXPECT_TEXT("(d1) [    0.1] a line\n");
     call("[    0.2] two\n\n[    0.3] this is three\n[    0.4] four\n\n");
     clear();
-    say(a, "[    0.2] two\r\n[    0.3] this is three\r\n[    0.4] four\r\n\r\n[    0.5] five\n");     /* and again */
+    write_text(a, "[    0.2] two\r\n[    0.3] this is three\r\n[    0.4] four\r\n\r\n[    0.5] five\n");     /* and again */
     EXPECT_TEXT("(d1) [    0.2] two\n(d1) [    0.5] five\n");
-    say(a, "once, by one way\nonce, by one way\n");     /* as often as it is said */
+    write_text(a, "once, by one way\nonce, by one way\n");     /* as often as it is said */
     call("once, by one way\nonce, by one way\nonce, by one way\n");
     EXPECT_TEXT("(d1) once, by one way\n(d1) once, by one way\n(d1) once, by one way\n");
     call("half ");                                      /* two lines, and neither is in the other */
-    say(a, "of another\n");
+    write_text(a, "of another\n");
     call("a line\n");
     EXPECT_TEXT("(d1) of another\n(d1) half a line\n");
 }
@@ -215,7 +215,7 @@ static void a_line_by_both_ways(void **state)
 static void a_line_by_both_ways_raw(void **state)
 {
     (void)state;
-    say(a, "[    0.1] \033[1mline one\033[0m\r\n");
+    write_text(a, "[    0.1] \033[1mline one\033[0m\r\n");
     call("[    0.1] line one\n");
     call("[    0.2] line two\n");
     EXPECT_TEXT("[    0.1] \033[1mline one\033[0m\n\033[0m[    0.2] line two\n");

@@ -217,7 +217,7 @@ static struct {
 } host_sees;
 
 /* Between any two instructions: a slot with a number holds that block, of which what was once covered never changes. */
-static void __attribute__((no_sanitize("address", "undefined"))) look(int sig)
+static void __attribute__((no_sanitize("address", "undefined"))) read_ring(int sig)
 {
     (void)sig;
     host_sees.instants++;
@@ -260,20 +260,20 @@ static void __attribute__((no_sanitize("address", "undefined"))) step(bool on)
 static void ring_is_readable_at_any_instant(void **state)
 {
     static const uint64_t args[6] = { 1, 2, 3, 4, 5, 6 };
-    struct sigaction act = { .sa_handler = look }, old;
+    struct sigaction act = { .sa_handler = read_ring }, old;
     uint64_t head;
 
     (void)state;
     start(TRACE_EMUL | TRACE_HYPERCALL | TRACE_ARGS);
     put_wide(407 * 5);
     memset(&host_sees, 0, sizeof(host_sees));
-    look(0);
+    read_ring(0);
     sigaction(SIGTRAP, &act, &old);
     for (unsigned blocks = 0; blocks < 2; blocks++) {
         head = trace_header.rings[0].head;
         while (trace_rings[0].pos <= trace_rings[0].limit - 30)         /* three more and it is full */
             put_wide(1);
-        look(0);
+        read_ring(0);
         step(true);
         while (trace_header.rings[0].head == head) {
             put_wide(1);

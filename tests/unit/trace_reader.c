@@ -1,4 +1,4 @@
-/* Owns the judging of the trace ring by a reader of it. Knows the format by its description, common/trace_format.h, and
+/* The judging of the trace ring by a reader of it. Knows the format by its description, common/trace_format.h, and
  * nothing of how it is written. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,7 +55,7 @@ static const struct known {
     { TRC_MEM_DECREASE_RESERVATION, ~0u, 1, 7, true },
 };
 
-static const struct known *look_up(uint32_t event)
+static const struct known *find(uint32_t event)
 {
     for (unsigned i = 0; i < ARRAY_SIZE(known); i++)
         if ((event & known[i].mask) == known[i].event)
@@ -71,9 +71,9 @@ void reader_forget_calls(struct trace_reader *r)
     }
 }
 
-void reader_start(struct trace_reader *r, void (*take)(const struct trace_record *r))
+void reader_start(struct trace_reader *r, void (*on_record)(const struct trace_record *r))
 {
-    *r = (struct trace_reader){ .take = take };
+    *r = (struct trace_reader){ .on_record = on_record };
     for (unsigned i = 0; i < READER_VCPUS; i++)
         r->vcpus[i].vcpu = NOBODY;
     reader_forget_calls(r);
@@ -202,7 +202,7 @@ static void read_records(struct trace_reader *r, const struct trace_block *b)
                                     .block = r->block };
         bool timed = TRC_HD_INCLUDES_CYCLE_COUNT(*p);
         size_t bytes = 4 * (1 + (timed ? 2 : 0) + rec.n);
-        const struct known *k = look_up(rec.event);
+        const struct known *k = find(rec.event);
 
         MUST(k != NULL && k->timed == timed && rec.n >= k->min && rec.n <= k->max);
         MUST(r->offset + bytes <= used);
@@ -211,8 +211,8 @@ static void read_records(struct trace_reader *r, const struct trace_block *b)
         judge(r, b, &rec, r->offset == 0);
         r->offset += bytes;
         r->seen++;
-        if (r->take != NULL)
-            r->take(&rec);
+        if (r->on_record != NULL)
+            r->on_record(&rec);
     }
 }
 

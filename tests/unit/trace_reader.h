@@ -20,7 +20,7 @@ struct trace_record {
 #define READER_DEPTH 4u
 
 struct trace_reader {
-    void (*take)(const struct trace_record *r); /* may be NULL */
+    void (*on_record)(const struct trace_record *r); /* may be NULL */
     uint64_t block, offset;             /* where it goes on; block 0: from the oldest */
     uint64_t seen, lost, calls, results;
     uint64_t tsc;
@@ -34,7 +34,7 @@ struct trace_reader {
     } vcpus[READER_VCPUS];
 };
 
-void reader_start(struct trace_reader *r, void (*take)(const struct trace_record *r));
+void reader_start(struct trace_reader *r, void (*on_record)(const struct trace_record *r));
 void reader_follow(struct trace_reader *r);     /* everything new */
 /* Who is traced for what has changed: calls may lack their results, and results their calls. */
 void reader_forget_calls(struct trace_reader *r);

@@ -1,4 +1,4 @@
-/* Owns the making of a guest: from a kernel's file to a domain that stands before its first instruction, all
+/* The making of a guest: from a kernel's file to a domain that stands before its first instruction, all
  * as the ABI says (public/xen.h, struct start_info). The steps in order are load() and build_complete(); where things
  * go is build_plan.c's, page tables are build_tables.c's. A step that fails says why; the caller ends the
  * domain, which takes everything back. Called by modules.c. */

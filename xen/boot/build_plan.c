@@ -1,4 +1,4 @@
-/* Owns the arithmetic of a new guest's memory: what lies on which pseudo-physical page and where it is
+/* The arithmetic of a new guest's memory: what lies on which pseudo-physical page and where it is
  * mapped. Allocates and touches nothing. The order and the paddings are the ABI's (public/xen.h, above struct
  * start_info). Everything the kernel's file says is hostile: each sum is bounded before the next is made. */
 #include "xen/boot/build.h"

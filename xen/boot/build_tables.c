@@ -1,4 +1,4 @@
-/* Owns the contents of a new guest's tables: the p2m list and its inverse in the M2P, the first page tables,
+/* The contents of a new guest's tables: the p2m list and its inverse in the M2P, the first page tables,
  * and the hypercall page. Nothing here is typed or trusted yet: build.c has the finished L4 validated like
  * any other. Some five instructions a frame are all the time there is for a list of a large guest's memory. */
 #include "arch/arch.h"

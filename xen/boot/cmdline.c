@@ -1,4 +1,4 @@
-/* Owns the hypervisor's command line: a table of options with Xen's spellings and meanings, and a list of
+/* The hypervisor's command line: a table of options with Xen's spellings and meanings, and a list of
  * those of Xen's that mean nothing here and are taken without complaint. Each handler stores its value where
  * it is used. Called by main as early as lines can be printed. */
 #include "common/string.h"
@@ -28,7 +28,7 @@ static bool parse_bool(const char *value, bool *on)
     return *on || is_word(value, no, ARRAY_SIZE(no));
 }
 
-static bool take_noreboot(const char *value)
+static bool parse_noreboot(const char *value)
 {
     return parse_bool(value, &options.noreboot);
 }
@@ -38,19 +38,19 @@ static bool parse_hypercall_counts(const char *value)
     return parse_bool(value, &options.hypercall_counts);
 }
 
-static bool take_sync_console(const char *value)
+static bool parse_sync_console(const char *value)
 {
     return parse_bool(value, &options.sync_console);
 }
 
 /* A list: com1 is the one console there is; the others that Xen knows are skipped. */
-static bool take_console(const char *value)
+static bool parse_console(const char *value)
 {
     options.no_console = strncmp(value, "none", 4) == 0;
     return *value != '\0';
 }
 
-static bool take_console_raw(const char *value)
+static bool parse_console_raw(const char *value)
 {
     bool on;
 
@@ -64,7 +64,7 @@ static bool take_console_raw(const char *value)
 }
 
 /* <baud>[/<clock>][,DPS[,<port>]]: the frame is always 8n1. */
-static bool take_com1(const char *value)
+static bool parse_com1(const char *value)
 {
     const char *end, *comma;
     uint64_t baud = parse_number(value, &end), port;
@@ -107,17 +107,17 @@ static bool parse_level(const char *value, enum log_level *level)
     return false;
 }
 
-static bool take_loglvl(const char *value)
+static bool parse_loglvl(const char *value)
 {
     return parse_level(value, &log_threshold);
 }
 
-static bool take_guest_loglvl(const char *value)
+static bool parse_guest_loglvl(const char *value)
 {
     return parse_level(value, &guest_log_threshold);
 }
 
-static bool take_slice(const char *value)
+static bool parse_slice(const char *value)
 {
     const char *end;
     uint64_t ms = parse_number(value, &end);
@@ -128,13 +128,13 @@ static bool take_slice(const char *value)
     return true;
 }
 
-static bool take_trace(const char *value)
+static bool parse_trace(const char *value)
 {
     trace_config.wanted = trace_parse(value, &trace_config.classes);
     return trace_config.wanted;
 }
 
-static bool take_trace_size(const char *value)
+static bool parse_trace_size(const char *value)
 {
     const char *end;
     uint64_t bytes = parse_size(value, &end);
@@ -145,7 +145,7 @@ static bool take_trace_size(const char *value)
     return true;
 }
 
-static bool take_trace_lines(const char *value)
+static bool parse_trace_lines(const char *value)
 {
     const char *end;
     uint64_t lines = parse_number(value, &end);
@@ -168,7 +168,7 @@ static bool parse_tsc(const char *value)
     return true;
 }
 
-static bool take_wallclock(const char *value)
+static bool parse_wallclock(const char *value)
 {
     static const char *const sources[] = { [WALLCLOCK_AUTO] = "auto", [WALLCLOCK_CMOS] = "cmos",
                                            [WALLCLOCK_EFI] = "efi" };
@@ -183,23 +183,23 @@ static bool take_wallclock(const char *value)
 
 static const struct {
     const char *name;
-    bool (*take)(const char *value);    /* false: not a value for it */
+    bool (*parse)(const char *value);    /* false: not a value for it */
 } table[] = {
-    { "com1", take_com1 },
-    { "console", take_console },
-    { "console_raw", take_console_raw },
-    { "guest_loglvl", take_guest_loglvl },
+    { "com1", parse_com1 },
+    { "console", parse_console },
+    { "console_raw", parse_console_raw },
+    { "guest_loglvl", parse_guest_loglvl },
     { "hypercall_counts", parse_hypercall_counts },
-    { "loglvl", take_loglvl },
-    { "noreboot", take_noreboot },
-    { "sched_credit_tslice_ms", take_slice },
-    { "sync_console", take_sync_console },
-    { "trace", take_trace },
-    { "trace_lines", take_trace_lines },
-    { "trace_size", take_trace_size },
+    { "loglvl", parse_loglvl },
+    { "noreboot", parse_noreboot },
+    { "sched_credit_tslice_ms", parse_slice },
+    { "sync_console", parse_sync_console },
+    { "trace", parse_trace },
+    { "trace_lines", parse_trace_lines },
+    { "trace_size", parse_trace_size },
     { "trace_to", trace_sink_parse },
     { "tsc", parse_tsc },
-    { "wallclock", take_wallclock },
+    { "wallclock", parse_wallclock },
 };
 
 /* Xen's own, about things that are not here: devices, domain 0, other kinds of guests, processors' faults. */
@@ -218,7 +218,7 @@ static bool try_option(const char *name, const char *value)
 {
     for (unsigned i = 0; i < ARRAY_SIZE(table); i++)
         if (strcmp(name, table[i].name) == 0) {
-            if (!table[i].take(value))
+            if (!table[i].parse(value))
                 log_warning("option \"%s\": \"%s\" is not a value for it, ignored", name, value);
             return true;
         }
@@ -228,7 +228,7 @@ static bool try_option(const char *name, const char *value)
     return true;
 }
 
-static void take_option(char *word)
+static void parse_option(char *word)
 {
     char *equals = strchr(word, '=');
 
@@ -258,7 +258,7 @@ void options_parse(const char *cmdline)
         if (n == sizeof(word) - 1)
             log_warning("option \"%.40s...\" is too long, ignored", word);
         else if (n != 0)
-            take_option(word);
+            parse_option(word);
         while (*p == ' ')
             p++;
     }

@@ -1,4 +1,4 @@
-/* Owns the meaning of a kernel's Xen notes, in their two spellings. The ELF file itself is common/elf.c's,
+/* The meaning of a kernel's Xen notes, in their two spellings. The ELF file itself is common/elf.c's,
  * memory the builder's. Called by modules.c to tell kernels from ramdisks, and by build.c. */
 #include "common/string.h"
 #include "common/elf.h"

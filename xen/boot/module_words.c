@@ -54,13 +54,13 @@ static bool word_trace(struct domain_config *c, const char *value)
 
 static const struct {
     const char *key;
-    bool (*take)(struct domain_config *c, const char *value);
+    bool (*parse)(struct domain_config *c, const char *value);
 } words[] = {
     { "name=", word_name }, { "mem=", word_mem }, { "vcpus=", word_vcpus }, { "weight=", word_weight },
     { "trace=", word_trace }, { "max_ports=", word_max_ports },
 };
 
-static int take_word(struct domain_config *c, const char *word)
+static int parse_word(struct domain_config *c, const char *word)
 {
     if (strcmp(word, "service") == 0) {
         c->service = true;
@@ -72,7 +72,7 @@ static int take_word(struct domain_config *c, const char *word)
 
         if (strncmp(word, words[i].key, len) != 0)
             continue;
-        if (words[i].take(c, word + len))
+        if (words[i].parse(c, word + len))
             return 0;
         log_error("module word \"%s\": not a value for it", word);
         return -EINVAL;
@@ -109,7 +109,7 @@ int domain_config_parse(const char *string, struct domain_config *c)
         if (n == sizeof(word) - 1) {
             log_error("module word \"%.40s...\" is too long", word);
             rc = -EINVAL;
-        } else if (n != 0 && take_word(c, word) != 0) {
+        } else if (n != 0 && parse_word(c, word) != 0) {
             rc = -EINVAL;
         }
         while (*p == ' ')

@@ -1,4 +1,4 @@
-/* Owns what the boot loader's modules mean: which one is a guest's kernel and which its ramdisk, what the
+/* What the boot loader's modules mean: which one is a guest's kernel and which its ramdisk, what the
  * words of its string ask for, and how guests share the memory. Building one is build.c's. A module that
  * cannot be used gets one line that names it and the reason; the others go on. Guests are numbered from 1 in
  * the order of their kernels, and a guest that could not be built keeps its number, so that others may rely

@@ -1,4 +1,4 @@
-/* Owns free frames: a buddy allocator over the frame table, in blocks of 2^order frames. Knows nothing of types; the
+/* Free frames: a buddy allocator over the frame table, in blocks of 2^order frames. Knows nothing of types; the
  * references of frames in use belong to frame.c. Frames that held guest data are scrubbed when they are handed out
  * again, not when they come back, so that nobody waits for the death of a large guest.
  *

@@ -1,4 +1,4 @@
-/* Owns the lines on the machine's console: the hypervisor's and the guests' share it line by line, and go by way of
+/* The lines on the machine's console: the hypervisor's and the guests' share it line by line, and go by way of
  * console_tx.c's ring. A guest's come by its PV console ring (console_ring.c) or by console_io (here); they are
  * prefixed "(dN) ", and held back until they are whole, or until the guest waits as if behind a prompt. What is
  * typed is input.c's.

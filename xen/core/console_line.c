@@ -1,4 +1,4 @@
-/* Owns which of a guest's bytes reach the terminal, and as what. A shell needs to go back on its line, clear the
+/* Which of a guest's bytes reach the terminal, and as what. A shell needs to go back on its line, clear the
  * rest of it and ring the bell, and may; but never left of its own text, where the prefix says whose line it is,
  * and never to another line. Whatever else steers a terminal is dropped, sequences as a whole. Text is UTF-8; what
  * is none of it, and characters that steer, become U+FFFD. Called by console.c: on the way into the guest's line,

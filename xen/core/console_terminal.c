@@ -1,4 +1,4 @@
-/* Owns the raw mode: one guest has the terminal for itself, and what it writes to its ring passes byte for byte, so
+/* The raw mode: one guest has the terminal for itself, and what it writes to its ring passes byte for byte, so
  * that editors, menus and colours work. What this file keeps of it is as much as it takes to begin a line of
  * somebody else's (the hypervisor's, another guest's) without harm, and to leave the terminal fit for use when the
  * guest ends.

@@ -1,4 +1,4 @@
-/* Owns the bytes between the console's lines and the transmitter. The machine runs on while they wait here: the
+/* The bytes between the console's lines and the transmitter. The machine runs on while they wait here: the
  * transmitter is filled when somebody prints, by the console's timer, and by the idle CPU, each time with what it
  * takes at once, 16 bytes mostly, and for a bounded time. Nobody waits for a byte to be sent, but for tx_flush's
  * callers: while nothing else runs (the boot, the end, a panic), or when asked to say more than the ring holds.

@@ -1,4 +1,4 @@
-/* Owns the life of frames that belong to domains: from allocation to the last reference, and what a dying domain leaves
+/* The life of frames that belong to domains: from allocation to the last reference, and what a dying domain leaves
  * behind. Types are pagetype.c's, free lists alloc.c's. */
 #include "common/string.h"
 #include "xen/core/alloc.h"

@@ -1,4 +1,4 @@
-/* Owns the measurement of irqsoff.h: one stretch at a time, as one CPU runs. */
+/* The measurement of irqsoff.h: one stretch at a time, as one CPU runs. */
 #include "xen/core/irqsoff.h"
 #include "xen/core/log.h"
 

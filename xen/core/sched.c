@@ -1,4 +1,4 @@
-/* Owns which vCPU runs: the queue of each CPU, the slices, sleeping and waking. Called by everybody who
+/* Which vCPU runs: the queue of each CPU, the slices, sleeping and waking. Called by everybody who
  * blocks, wakes, or works for long. What a sleeping vCPU waits for is its waker's business; the switch
  * itself is arch/'s.
  *

@@ -1,4 +1,4 @@
-/* Owns system time, nanoseconds since boot, and the copies of it that guests read without asking:
+/* System time, nanoseconds since boot, and the copies of it that guests read without asking:
  * vcpu_time_info, the wall clock, and the runstate of a vCPU. Timers are timer.c's, those of a vCPU
  * vtimer.c's.
  *

@@ -1,4 +1,4 @@
-/* Owns the list of armed software timers and the one hardware deadline behind it. The timer interrupt
+/* The list of armed software timers and the one hardware deadline behind it. The timer interrupt
  * calls timers_run; everybody else sets and cancels. Knows nothing of what a timer is for.
  *
  * A list in deadline order is enough: a vCPU has three timers, a domain two, and seldom more than one of

@@ -1,4 +1,4 @@
-/* Owns the trace's records and how they get into the ring: that must be cheap, and touches nothing but the ring. Where the
+/* The trace's records and how they get into the ring: that must be cheap, and touches nothing but the ring. Where the
  * interesting things happen is all over xen/, by TRACE(); who is traced for what is trace_control.c's, showing
  * trace_show.c's, reading the host's.
  *

@@ -1,4 +1,4 @@
-/* Owns who is traced for what, the ring's memory, and the end of it: trace= of the hypervisor and of each module, and the
+/* Who is traced for what, the ring's memory, and the end of it: trace= of the hypervisor and of each module, and the
  * key that switches it. The records are trace.c's. */
 #include "arch/arch.h"
 #include "common/string.h"

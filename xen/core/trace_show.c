@@ -1,4 +1,4 @@
-/* Owns the trace on the console: the youngest records, decoded as far as names and numbers go, when a domain crashes,
+/* The trace on the console: the youngest records, decoded as far as names and numbers go, when a domain crashes,
  * the hypervisor panics, or somebody asks. Whoever wants arguments spelled out reads the ring from the host.
  *
  *   [d1v0 12.000123456] mmu_update(0x7ff0010, 1, NULL, DOMID_SELF) = 0 <212>

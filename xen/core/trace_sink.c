@@ -1,4 +1,4 @@
-/* Owns the trace's other way out, for machines whose RAM nobody can look into: trace_to=debugcon or com2 sends each
+/* The trace's other way out, for machines whose RAM nobody can look into: trace_to=debugcon or com2 sends each
  * block through that port when it is full, and the last one at the end. What arrives is a trace file. It is slow, and
  * guests wait for it: whoever can read the ring in RAM should. */
 #include "arch/arch.h"

@@ -1,4 +1,4 @@
-/* Owns the CPUID that guests are told: the host's, less what a PV guest cannot or may not use; the hypervisor's own leaves
+/* The CPUID that guests are told: the host's, less what a PV guest cannot or may not use; the hypervisor's own leaves
  * are cpuid_xen.c's. Reached by the forced-emulation prefix; a plain CPUID runs natively and shows the host's values, so
  * nothing here is a protection: CR4 and XCR0 are. */
 #include "common/string.h"

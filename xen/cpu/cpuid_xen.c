@@ -1,4 +1,4 @@
-/* Owns the hypervisor's own CPUID leaves (public/arch-x86/cpuid.h): who it is, its clock, what PV guests may use. Called by
+/* The hypervisor's own CPUID leaves (public/arch-x86/cpuid.h): who it is, its clock, what PV guests may use. Called by
  * cpuid.c with out all zeros. */
 #include "arch/arch.h"
 #include "xen/core/alloc.h"

@@ -1,4 +1,4 @@
-/* Owns what is printed of a guest that crashed: its registers and the top of its stack, in the shape that people's
+/* What is printed of a guest that crashed: its registers and the top of its stack, in the shape that people's
  * scripts know from Xen. */
 #include "arch/arch.h"
 #include "xen/core/domain.h"

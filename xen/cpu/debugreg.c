@@ -1,4 +1,4 @@
-/* Owns the virtual debug registers: what a guest may set, as hypercall or as MOV to DRn. arch/ loads what is
+/* The virtual debug registers: what a guest may set, as hypercall or as MOV to DRn. arch/ loads what is
  * kept here. debugreg[7] is what the CPU gets; the enable bits of I/O breakpoints are kept apart in
  * debugreg[5] and emulated, since in the CPU they would also watch the hypervisor's own ports. */
 #include "arch/arch.h"

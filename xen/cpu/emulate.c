@@ -1,4 +1,4 @@
-/* Owns privileged instructions: what a guest kernel that runs in ring 3 gets when it executes one that only
+/* Privileged instructions: what a guest kernel that runs in ring 3 gets when it executes one that only
  * ring 0 may, in code of whatever mode. Called by traps.c with the #GP (or #UD) that the CPU raised; whatever is not
  * emulated stays that fault. Decoding is common/x86's, reading the instruction insn_access.c's; the policies of MSRs,
  * CPUID, ports and debug registers have their own files. */

@@ -1,4 +1,4 @@
-/* Owns the way from an instruction to the memory it means: its own bytes, and the linear addresses of its operands, by
+/* The way from an instruction to the memory it means: its own bytes, and the linear addresses of its operands, by
  * the guest's segments. In 64-bit code there are none but FS and GS; elsewhere bases and limits are those of the descriptor
  * as it stands now, for what a segment register holds hidden cannot be read. */
 #include "arch/arch.h"

@@ -1,4 +1,4 @@
-/* Owns port I/O. A guest has no devices, but its kernel probes for them, and only port I/O that works and finds
+/* Port I/O. A guest has no devices, but its kernel probes for them, and only port I/O that works and finds
  * nothing lets it get on: reads are all ones, writes vanish, but for two latches. Who may do it is decided as on
  * hardware, by IOPL or by bitmap. */
 #include "arch/arch.h"

@@ -1,4 +1,4 @@
-/* Owns data breakpoints on the operand of MOV SS and POP SS. These instructions hold back debug traps until the next one is
+/* Data breakpoints on the operand of MOV SS and POP SS. These instructions hold back debug traps until the next one is
  * done, so that a stack can be switched in two steps. Some emulators (QEMU's TCG) do not: their #DB comes one instruction
  * early. On such a CPU, found at boot (arch_db_is_early), that #DB is held here, and the next instruction runs under TF:
  *

@@ -1,4 +1,4 @@
-/* Owns the MSRs that guests may name. One table says for each what reading gives and what writing does, and on whose CPUs
+/* The MSRs that guests may name. One table says for each what reading gives and what writing does, and on whose CPUs
  * it is there; everything else is #GP(0), which kernels survive by their exception tables - except before they have one:
  * until the guest has a #GP handler, reading an MSR that this CPU has, if not for guests, gives 0. */
 #include "arch/arch.h"

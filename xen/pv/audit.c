@@ -1,4 +1,4 @@
-/* Owns the recount of invariants F1..F10: from tables, pins, roots, descriptor tables and registered pages alone it works
+/* The recount of invariants F1..F10: from tables, pins, roots, descriptor tables and registered pages alone it works
  * out how many references and type references each frame must have, and panics when the frame table says otherwise.
  * Debug builds run it when a domain ends; the host tests run it after every operation. */
 #include "arch/arch.h"

@@ -1,4 +1,4 @@
-/* Owns where the guest kernel wants to be entered: callback_op, set_callbacks and nmi_op. */
+/* Where the guest kernel wants to be entered: callback_op, set_callbacks and nmi_op. */
 #include "arch/arch.h"
 #include "xen/core/domain.h"
 #include "xen/core/guest_access.h"

@@ -1,4 +1,4 @@
-/* Owns the PV console ring of each guest: what it writes is taken in chunks, when it says so, by the console's
+/* The PV console ring of each guest: what it writes is taken in chunks, when it says so, by the console's
  * timer, and by the idle CPU; what is typed is put in by input.c and store.c. What becomes of the bytes is
  * console.c's business, and so is when a guest may write; until then its ring stays as it is, and it gets its event
  * when some of it was taken.
@@ -62,7 +62,7 @@ static uint32_t nr_waiting(const struct domain *d)
 }
 
 /* At most limit bytes and one chunk; how many there were. The guest may write. */
-static uint32_t take_output(struct domain *d, uint32_t limit)
+static uint32_t drain_chunk(struct domain *d, uint32_t limit)
 {
     struct xencons_interface *ring = d->console_ring;
     uint32_t len = MIN(MIN(nr_waiting(d), limit), CONSOLE_CHUNK), cons;
@@ -86,7 +86,7 @@ void console_drain(struct domain *d)
     bool any = false, more;
 
     do {
-        more = console_may_write(d) ? take_output(d, CONSOLE_CHUNK) != 0 : console_pump(CONSOLE_PUMP_NS);
+        more = console_may_write(d) ? drain_chunk(d, CONSOLE_CHUNK) != 0 : console_pump(CONSOLE_PUMP_NS);
         any |= more;
         if (nr_waiting(d) == 0)
             break;
@@ -115,7 +115,7 @@ bool console_finished(struct domain *d)
     }
     console_pump(CONSOLE_PUMP_NS);
     while (d->console_left != 0 && console_may_write(d) && now_ns() - start < DRAIN_NS) {
-        len = take_output(d, d->console_left);
+        len = drain_chunk(d, d->console_left);
         d->console_left = len != 0 ? d->console_left - len : 0;
     }
     if (d->console_left != 0)
@@ -164,7 +164,7 @@ void console_give(struct domain *d, char c)
 }
 
 /* A guest all of whose vCPUs sleep has said what it wanted to say: the unfinished line is a prompt. */
-static bool looks_like_prompt(const struct domain *d, const struct console_line *l)
+static bool is_prompt(const struct domain *d, const struct console_line *l)
 {
     struct vcpu *v;
     unsigned i;
@@ -186,11 +186,11 @@ static bool poll_guest(struct domain *d)
 
     if (d->state >= DOM_DYING)
         return false;
-    any = console_may_write(d) && take_output(d, CONSOLE_CHUNK) != 0;
+    any = console_may_write(d) && drain_chunk(d, CONSOLE_CHUNK) != 0;
     if (any)
         evtchn_raise(d, d->console_port);
     for (unsigned way = 0; way < NR_CONSOLE_WAYS; way++)
-        if (looks_like_prompt(d, &d->console_line[way]) && console_may_write(d))
+        if (is_prompt(d, &d->console_line[way]) && console_may_write(d))
             console_show_line(d, &d->console_line[way], false);
     if (d->console_ending && console_finished(d)) {
         sched_wake_idle();                      /* its end was waiting for that */

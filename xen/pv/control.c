@@ -1,4 +1,4 @@
-/* Owns the calls that only a domain with privileges may make, which no domain here is: each is refused as Xen refuses
+/* The calls that only a domain with privileges may make, which no domain here is: each is refused as Xen refuses
  * it to an ordinary domain, what is wrong with the call before what is wrong with the caller. */
 #include "xen/core/domain_list.h"
 #include "xen/core/guest_access.h"

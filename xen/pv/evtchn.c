@@ -1,4 +1,4 @@
-/* Owns the ports of a domain and how an event reaches the guest by bitmaps; by queues it is evtchn_fifo.c's.
+/* The ports of a domain and how an event reaches the guest by bitmaps; by queues it is evtchn_fifo.c's.
  * What guests ask for is in evtchn_op.c; the upcall itself, made from evtchn_upcall_pending on the way out,
  * is upcall.c's.
  *

@@ -1,4 +1,4 @@
-/* Owns FIFO event channels: a word for each port in an array of the guest's pages, and for each vCPU a
+/* FIFO event channels: a word for each port in an array of the guest's pages, and for each vCPU a
  * control block with the heads of 16 queues, one a priority. A queue is a list of ports linked by their
  * words. We put ports at the end, the guest takes them off at the front. Ports are evtchn.c's, the hypercalls
  * evtchn_op.c's.

@@ -1,4 +1,4 @@
-/* Owns event_channel_op: one function per command, which gets the guest's argument copied in and leaves
+/* Event_channel_op: one function per command, which gets the guest's argument copied in and leaves
  * the reply in it. The ports themselves are evtchn.c's, the queues of FIFO event channels evtchn_fifo.c's.
  */
 #include "arch/arch.h"

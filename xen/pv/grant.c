@@ -1,4 +1,4 @@
-/* Owns the grant tables themselves: the pages a guest writes its grants to, and the commands about tables. What an
+/* The grant tables themselves: the pages a guest writes its grants to, and the commands about tables. What an
  * entry permits is grant_pin.c's, versions are grant_version.c's, mapping is grant_map.c's, copying grant_copy.c's. */
 #include "arch/arch.h"
 #include "xen/core/alloc.h"

@@ -1,4 +1,4 @@
-/* Owns GNTTABOP_copy: bytes from one frame to another, each named by the caller's own frame number or by a
+/* GNTTABOP_copy: bytes from one frame to another, each named by the caller's own frame number or by a
  * grant of somebody. Pins and references are held for the time of one copy only. And GNTTABOP_cache_flush. */
 #include "arch/arch.h"
 #include "common/string.h"

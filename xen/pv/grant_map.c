@@ -1,4 +1,4 @@
-/* Owns grant mappings: the handles of the mapping domain, and putting granted frames into its page tables and
+/* Grant mappings: the handles of the mapping domain, and putting granted frames into its page tables and
  * taking them out again. The rules of who holds which reference are G1 to G4 in grant.h. A handle is an index
  * and a generation.
  *

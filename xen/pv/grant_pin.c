@@ -1,4 +1,4 @@
-/* Owns what a grant entry permits and the pins of entries in use: version 1 and 2, parts of pages, and grants that
+/* What a grant entry permits and the pins of entries in use: version 1 and 2, parts of pages, and grants that
  * lead to another domain's grant.
  *
  * The guest may write its entries at any moment: each is read once and then judged. In version 1 the status bits are

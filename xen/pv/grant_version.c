@@ -1,4 +1,4 @@
-/* Owns the version of a grant table: changing it, the status pages of version 2, and the commands that ask for either.
+/* The version of a grant table: changing it, the status pages of version 2, and the commands that ask for either.
  *
  * A change keeps the reserved entries, which whoever built the domain filled, and clears the others: so none of those
  * may be in use. The status pages are the guest's to map like the table's; they are freed when it goes back to version

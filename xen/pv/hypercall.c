@@ -1,4 +1,4 @@
-/* Owns the table that hypercall numbers go through, and what is counted of them. Entry code and multicall
+/* The table that hypercall numbers go through, and what is counted of them. Entry code and multicall
  * call through hypercall_table, or through hypercall_traced while somebody is traced. */
 #include "arch/arch.h"
 #include "xen/core/domain.h"

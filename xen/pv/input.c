@@ -1,4 +1,4 @@
-/* Owns what is typed on the machine's console: it goes to one guest, or to us, and Ctrl-a three times moves
+/* What is typed on the machine's console: it goes to one guest, or to us, and Ctrl-a three times moves
  * it on to the next. The line is polled: a timer of our own does it, once main has started it. */
 #include "arch/arch.h"
 #include "common/printf.h"
@@ -89,7 +89,7 @@ void console_input_withdraw(struct domain *d)
     choose_raw();
 }
 
-static void say_domains(void)
+static void log_domains(void)
 {
     static const char *const states[] = { "building", "running", "shutting down", "dying", "dead" };
     struct domain *d;
@@ -154,7 +154,7 @@ static void reboot(void)
     arch_reboot();
 }
 
-static void say_keys(void);
+static void log_keys(void);
 
 /* What single keys do while the input is ours. */
 static const struct {
@@ -162,8 +162,8 @@ static const struct {
     void (*fn)(void);
     const char *what;
 } keys[] = {
-    { 'h', say_keys, "show this" },
-    { 'q', say_domains, "show the domains" },
+    { 'h', log_keys, "show this" },
+    { 'q', log_domains, "show the domains" },
     { 'c', hypercalls_report, "show how often each hypercall was made" },
     { 't', trace_toggle, "switch the trace on or off" },
     { 'T', trace_show, "show the last records of the trace" },
@@ -173,7 +173,7 @@ static const struct {
     { 'R', reboot, "reboot the machine" },
 };
 
-static void say_keys(void)
+static void log_keys(void)
 {
     for (unsigned i = 0; i < ARRAY_SIZE(keys); i++)
         log_info(" key '%c' => %s", keys[i].key, keys[i].what);
@@ -222,7 +222,7 @@ static void give_input(char c)
 }
 
 /* Ctrl-a once or twice, then something else, belongs to the guest. */
-static void take_char(char c)
+static void handle_char(char c)
 {
     if (c == SWITCH_CHAR) {
         if (++nr_switch == 3) {
@@ -252,13 +252,13 @@ static bool may_take(void)
 }
 
 /* Whether anything came lately. */
-static bool take_input(void)
+static bool handle_input(void)
 {
     static uint64_t typed_at;
     int c;
 
     for (unsigned i = 0; i < INPUT_MAX && may_take() && (c = arch_console_getc()) >= 0; i++) {
-        take_char((char)c);
+        handle_char((char)c);
         typed_at = now_ns();
     }
     return typed_at != 0 && now_ns() - typed_at < PAUSE_NS;
@@ -266,7 +266,7 @@ static bool take_input(void)
 
 bool console_input(void)
 {
-    bool came = take_input();
+    bool came = handle_input();
 
     store_poll();
     console_poll();

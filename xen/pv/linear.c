@@ -1,4 +1,4 @@
-/* Owns linear page tables: an entry of an L2, L3 or L4 that names a table of the same level, most often its own. The CPU
+/* Linear page tables: an entry of an L2, L3 or L4 that names a table of the same level, most often its own. The CPU
  * then takes a table for one of the level below, and all tables show as pages at fixed addresses; some kernels find their
  * entries there. Such an entry is read-only, and so is whatever is reached through it (frame.h, F10).
  *

@@ -1,4 +1,4 @@
-/* Owns XENMEM_exchange: frames of one extent size for as many of another. It goes chunk by chunk, a chunk
+/* XENMEM_exchange: frames of one extent size for as many of another. It goes chunk by chunk, a chunk
  * being the larger of the two extents; each is done whole or not at all, and nr_exchanged tells the guest how
  * far it came. */
 #include "arch/arch.h"

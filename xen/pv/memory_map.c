@@ -1,4 +1,4 @@
-/* Owns the map of its memory that a guest may ask for: one range of RAM from 0, as large as the domain may ever be, unless
+/* The map of its memory that a guest may ask for: one range of RAM from 0, as large as the domain may ever be, unless
  * the guest had another made for itself. */
 #include "arch/arch.h"
 #include "common/string.h"

@@ -1,4 +1,4 @@
-/* Owns single page-table entries: mmu_update, update_va_mapping, and what others need to find or replace one. Each new
+/* Single page-table entries: mmu_update, update_va_mapping, and what others need to find or replace one. Each new
  * entry is validated and referenced before it is stored, the old one's references go after (contract 4.1, rule 9).
  *
  * All of it happens under the domain's mm_lock. Updates of L1 tables cannot sleep and therefore need no reference on

@@ -1,4 +1,4 @@
-/* Owns mmuext_op: pins, page-table roots, TLB flushes, LDT, clearing and copying of frames; one function per command. */
+/* Mmuext_op: pins, page-table roots, TLB flushes, LDT, clearing and copying of frames; one function per command. */
 #include "arch/arch.h"
 #include "common/string.h"
 #include "xen/core/domain.h"

@@ -1,4 +1,4 @@
-/* Owns multicall: several hypercalls in one, each read, called and answered in turn. */
+/* Multicall: several hypercalls in one, each read, called and answered in turn. */
 #include "arch/arch.h"
 #include "xen/core/domain.h"
 #include "xen/core/sched.h"

@@ -1,4 +1,4 @@
-/* Owns what a frame may be used as: the type of each frame, and what must hold of a page table's contents before the
+/* What a frame may be used as: the type of each frame, and what must hold of a page table's contents before the
  * frame becomes one. Single entries are mmu_update.c's. The invariants F2..F8 are in frame.h; the rules about the bits of
  * an entry are section 4.2 of the guest contract (Xen's public behaviour).
  *

@@ -1,4 +1,4 @@
-/* Owns physdev_op: the virtual IOPL and the I/O bitmap, which are the vCPU's, and the refusal of everything
+/* Physdev_op: the virtual IOPL and the I/O bitmap, which are the vCPU's, and the refusal of everything
  * that is about devices, which no guest has. What the two grant is judged in ioport.c.
  *
  * A guest may ask about interrupts all the same: there are numbers for them, and none of them is bound. */

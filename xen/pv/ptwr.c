@@ -1,4 +1,4 @@
-/* Owns writable page tables: a guest kernel's store to one of its L1 tables, which it has mapped read-only as it must,
+/* Writable page tables: a guest kernel's store to one of its L1 tables, which it has mapped read-only as it must,
  * is carried out here as the validated update it means (VMASST_TYPE_writable_pagetables). That is any integer
  * instruction that writes 1, 2, 4 or 8 bytes, naturally aligned, to a live L1; everything else stays the page fault that
  * it is. Of repeated string instructions each element is an update of its own. */

@@ -1,4 +1,4 @@
-/* Owns sched_op: what a guest says about its own running: yield, block, poll, shutdown, watchdog. How a
+/* Sched_op: what a guest says about its own running: yield, block, poll, shutdown, watchdog. How a
  * vCPU sleeps and who runs instead is sched.c's; how a domain ends is domain.c's. */
 #include "arch/arch.h"
 #include "common/trace_format.h"

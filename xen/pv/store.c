@@ -1,4 +1,4 @@
-/* Owns what the service domain is told: one line for each event in a guest's life, as if typed on its console
+/* What the service domain is told: one line for each event in a guest's life, as if typed on its console
  * (guest-pv/store/main.c says which). An event waits here until the console's ring has room for its line, so
  * that none is lost; each guest has a place for each kind of event, so that none needs memory. The service
  * domain is an ordinary one: a page and a port of each guest is all that it is given, by the builder. When it ends the

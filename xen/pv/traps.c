@@ -1,4 +1,4 @@
-/* Owns what a fault in guest mode means: whether the hypervisor caused it and mends it, emulates an instruction, or hands
+/* What a fault in guest mode means: whether the hypervisor caused it and mends it, emulates an instruction, or hands
  * it to the guest's own trap table. Called by arch/ with the vector; delivering is upcall.c's. */
 #include "arch/arch.h"
 #include "common/trace_format.h"

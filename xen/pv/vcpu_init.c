@@ -1,4 +1,4 @@
-/* Owns VCPUOP_initialise: a vcpu_guest_context from the guest becomes the first state of another vCPU. All
+/* VCPUOP_initialise: a vcpu_guest_context from the guest becomes the first state of another vCPU. All
  * of it is checked before anything is taken; the frames it names (GDT, page-table roots) can be refused,
  * and then nothing stays. */
 #include "arch/arch.h"

@@ -1,4 +1,4 @@
-/* Owns vcpu_op but for VCPUOP_initialise (vcpu_init.c): up and down, timers, runstate, and the places in
+/* Vcpu_op but for VCPUOP_initialise (vcpu_init.c): up and down, timers, runstate, and the places in
  * guest memory where a vCPU's state is published. A vCPU may be named by any vCPU of its domain, unless
  * its command says otherwise. */
 #include "arch/arch.h"

@@ -1,4 +1,4 @@
-/* Owns what the hypervisor says of itself: xen_version, and vm_assist, whose choices it reports. Numbers are
+/* What the hypervisor says of itself: xen_version, and vm_assist, whose choices it reports. Numbers are
  * those of the ABI that is offered; the names say whose hypervisor it is. */
 #include "arch/arch.h"
 #include "common/string.h"

@@ -1,4 +1,4 @@
-/* Owns xen.efi's own command line, in Xen's form. Text only; main.c has taken the program's name from its front. */
+/* Xen.efi's own command line, in Xen's form. Text only; main.c has taken the program's name from its front. */
 #include "common/string.h"
 #include "arch/x86_64/efi/config.h"
 

@@ -1,4 +1,4 @@
-/* Owns the form of xen.cfg, which is Xen's: [sections] of key=value lines, of which [global] serves all the others. Beyond
+/* The form of xen.cfg, which is Xen's: [sections] of key=value lines, of which [global] serves all the others. Beyond
  * Xen's, a section may have several kernel= lines: each begins a domain, and a ramdisk= belongs to the kernel above it (or
  * to the first, if it stands before it). Called by main.c; text only, so that the host tests can call it too. */
 #include "common/string.h"
@@ -196,7 +196,7 @@ static const char *add_ramdisk(struct plan *plan, const char *ramdisk)
     return NULL;
 }
 
-static const char *take_guests(const struct config *c, const char *section, struct plan *plan)
+static const char *parse_guests(const struct config *c, const char *section, struct plan *plan)
 {
     const char *reason = NULL;
     bool found;
@@ -220,9 +220,9 @@ const char *config_plan(const struct config *c, const char *section, struct plan
     const char *reason;
 
     memset(plan, 0, sizeof(*plan));
-    reason = take_guests(c, section, plan);
+    reason = parse_guests(c, section, plan);
     if (reason == NULL && plan->nr_guests == 0)
-        reason = take_guests(c, "global", plan);
+        reason = parse_guests(c, "global", plan);
     if (reason == NULL && plan->nr_guests == 0)
         reason = "no kernel= in it";
     plan->options = config_value(c, section, "options");

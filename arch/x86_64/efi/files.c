@@ -1,4 +1,4 @@
-/* Owns the files: our own directory, by the device and the path that we were started from, and reading what lies in it (or,
+/* The files: our own directory, by the device and the path that we were started from, and reading what lies in it (or,
  * by a name that begins with a backslash or slash, elsewhere on the same volume) through the firmware's file protocol. */
 #include "arch/x86_64/efi/stub.h"
 #include "common/string.h"
@@ -151,7 +151,7 @@ static EFI_STATUS read_all(EFI_FILE_HANDLE handle, const char *name, struct file
     EFI_STATUS status = EFI_SUCCESS;
 
     if (f->size >= LARGE)
-        say("Loading %s, %lu MiB ", name, f->size >> 20);
+        print("Loading %s, %lu MiB ", name, f->size >> 20);
     while (at < f->size) {
         UINTN bytes = MIN(f->size - at, CHUNK);
 
@@ -160,10 +160,10 @@ static EFI_STATUS read_all(EFI_FILE_HANDLE handle, const char *name, struct file
             break;
         at += bytes;
         for (; f->size >= LARGE && shown < at * DOTS / f->size; shown++)
-            say(".");
+            print(".");
     }
     if (f->size >= LARGE)
-        say("\n");
+        print("\n");
     f->data[f->size] = '\0';
     if (at == f->size)
         return EFI_SUCCESS;

@@ -1,4 +1,4 @@
-/* Owns the way out of the firmware: the hypervisor's image goes to a place where it can run, boot services end, the last
+/* The way out of the firmware: the hypervisor's image goes to a place where it can run, boot services end, the last
  * memory map becomes the ranges of RAM, and the image is entered at start_efi (boot.S). */
 #include "arch/x86_64/efi/stub.h"
 #include "common/string.h"
@@ -80,7 +80,7 @@ EFI_STATUS handover(EFI_HANDLE self, struct boot_info *info)
     machine_describe(info);
     status = leave(self, &map);
     if (status != EFI_SUCCESS) {
-        say_without_firmware();             /* half of it is gone, and only a reset brings it back */
+        print_without_firmware();             /* half of it is gone, and only a reset brings it back */
         fail(status, "the firmware does not let go of the machine");
         RT->ResetSystem(EfiResetCold, status, 0, NULL);
         return status;

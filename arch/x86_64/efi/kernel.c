@@ -1,4 +1,4 @@
-/* Owns the question whether a file is a kernel at all, asked while the answer can still go back to the firmware. What is
+/* The question whether a file is a kernel at all, asked while the answer can still go back to the firmware. What is
  * in it the hypervisor judges: with the very same code. */
 #include "xen/boot/image.h"
 

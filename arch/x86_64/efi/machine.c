@@ -1,10 +1,10 @@
-/* Owns what the firmware knows of the machine and the hypervisor wants to: its own name, ACPI's root pointer, the screen,
+/* What the firmware knows of the machine and the hypervisor wants to: its own name, ACPI's root pointer, the screen,
  * the date, and where its runtime services are. What is missing stays zero. */
 #include "arch/x86_64/efi/stub.h"
 #include "common/printf.h"
 #include "common/string.h"
 
-static void take_name(struct boot_info *info)
+static void copy_name(struct boot_info *info)
 {
     char vendor[40];
     unsigned n = 0;
@@ -15,7 +15,7 @@ static void take_name(struct boot_info *info)
     snprintf(info->loader, sizeof(info->loader), "EFI (%s %x)", vendor, ST->FirmwareRevision);
 }
 
-static void take_rsdp(struct boot_info *info)
+static void copy_rsdp(struct boot_info *info)
 {
     static EFI_GUID guids[] = { ACPI_20_TABLE_GUID, ACPI_TABLE_GUID };
     static const unsigned bytes[] = { 36, 20 };
@@ -26,7 +26,7 @@ static void take_rsdp(struct boot_info *info)
                 memcpy(info->rsdp, ST->ConfigurationTable[i].VendorTable, bytes[k]);
 }
 
-static void take_screen(struct boot_screen *screen)
+static void read_screen(struct boot_screen *screen)
 {
     EFI_GUID guid = EFI_GRAPHICS_OUTPUT_PROTOCOL_GUID;
     EFI_GRAPHICS_OUTPUT_MODE_INFORMATION *mode;
@@ -64,7 +64,7 @@ static uint64_t seconds(const EFI_TIME *t)
     return (uint64_t)((int64_t)(((days * 24 + t->Hour) * 60 + t->Minute) * 60 + t->Second) + zone);
 }
 
-static void take_date(struct boot_info *info)
+static void read_date(struct boot_info *info)
 {
     EFI_TIME t;
 
@@ -74,9 +74,9 @@ static void take_date(struct boot_info *info)
 
 void machine_describe(struct boot_info *info)
 {
-    take_name(info);
-    take_rsdp(info);
-    take_screen(&info->screen);
-    take_date(info);
+    copy_name(info);
+    copy_rsdp(info);
+    read_screen(&info->screen);
+    read_date(info);
     info->runtime.table = (uint64_t)RT;
 }

@@ -39,7 +39,7 @@ static bool add_text(const CHAR16 *text, size_t len, size_t *n)
 
 /* The words we were started with, without our own name: that the shell says apart, and boot loaders and boot entries may
  * put it in front. What is no text (firmware has been seen to leave other things there) counts as none. */
-static char *take_load_options(EFI_HANDLE image)
+static char *read_load_options(EFI_HANDLE image)
 {
     static EFI_GUID loaded_image = EFI_LOADED_IMAGE_PROTOCOL_GUID, shell_guid = EFI_SHELL_PARAMETERS_PROTOCOL_GUID;
     EFI_SHELL_PARAMETERS_PROTOCOL *shell;
@@ -171,12 +171,12 @@ static EFI_STATUS run(EFI_HANDLE image)
     static struct plan plan;
     struct boot_info *info = NULL;
     struct command command;
-    const char *reason = command_parse(&command, take_load_options(image));
+    const char *reason = command_parse(&command, read_load_options(image));
     EFI_STATUS status;
 
-    say_use_serial(command.options);
+    print_use_serial(command.options);
     if (command.help) {
-        say("%s", usage);
+        print("%s", usage);
         return EFI_SUCCESS;
     }
     if (reason != NULL)
@@ -186,12 +186,12 @@ static EFI_STATUS run(EFI_HANDLE image)
         status = read_config(&command, &plan);
     if (status != EFI_SUCCESS)
         return status;
-    say_use_serial(plan.options);
-    say_use_serial(command.options);        /* the later word counts, as it will for the hypervisor */
+    print_use_serial(plan.options);
+    print_use_serial(command.options);        /* the later word counts, as it will for the hypervisor */
     for (unsigned i = 0; i < MIN(plan.nr_ignored, ARRAY_SIZE(plan.ignored)); i++)
-        say("Paragon: this means nothing here: %.80s\n", plan.ignored[i]);
+        print("Paragon: this means nothing here: %.80s\n", plan.ignored[i]);
     if (plan.nr_ignored > ARRAY_SIZE(plan.ignored))
-        say("Paragon: nor do %lu more lines\n", plan.nr_ignored - ARRAY_SIZE(plan.ignored));
+        print("Paragon: nor do %lu more lines\n", plan.nr_ignored - ARRAY_SIZE(plan.ignored));
     status = handover_prepare(&info);
     if (status != EFI_SUCCESS)
         return status;
@@ -223,7 +223,7 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system_table)
 
     InitializeLib(image, system_table);
     BS->SetWatchdogTimer(0, 0, 0, NULL);    /* large files from slow media take their time */
-    say_init();
+    print_init();
     status = run(image);
     files_close();
     pages_give_back_all();

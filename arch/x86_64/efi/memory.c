@@ -1,4 +1,4 @@
-/* Owns the judgement on the firmware's memory map: RAM is what boot services and their guests used and what was free; all
+/* The judgement on the firmware's memory map: RAM is what boot services and their guests used and what was free; all
  * else is somebody else's, and what is marked for use at run time is kept to be mapped for that. Called by the stub, and by
  * multiboot.c, whose loader may have left such a map; numbers only, so that the host tests can call it too. */
 #include "common/string.h"

@@ -1,4 +1,4 @@
-/* Owns the memory that the stub takes from the firmware, so that a failure leaves nothing behind. */
+/* The memory that the stub takes from the firmware, so that a failure leaves nothing behind. */
 #include "arch/x86_64/efi/stub.h"
 
 #define MAP_SLACK 32                    /* descriptors more than there were: taking memory splits some */

@@ -12,12 +12,12 @@
 #include "arch/x86_64/efi/config.h"
 #include "arch/x86_64/efi/memory.h"
 
-/* say.c: a line on the firmware's console and on COM1. */
-void say_init(void);
-void say_use_serial(const char *options);   /* what com1= and console= of the hypervisor's options say */
-void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* print.c: a line on the firmware's console and on COM1. */
+void print_init(void);
+void print_use_serial(const char *options);   /* what com1= and console= of the hypervisor's options say */
+void print(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* From here on the firmware's console must not be called: what is said goes to the port alone. */
-void say_without_firmware(void);
+void print_without_firmware(void);
 EFI_STATUS fail(EFI_STATUS status, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* files.c: files of our own directory, read into pages of their own, with a NUL behind. */

@@ -1,4 +1,4 @@
-/* Owns what the stub says: each line goes to the firmware's console and to COM1. Where the firmware's console is that
+/* What the stub says: each line goes to the firmware's console and to COM1. Where the firmware's console is that
  * port already, it speaks there for us, at its own rate. */
 #include "arch/x86_64/efi/stub.h"
 #include "common/printf.h"
@@ -83,14 +83,14 @@ static void find_serial_consoles(void)
     }
 }
 
-void say_init(void)
+void print_init(void)
 {
     find_serial_consoles();
     serial_setup();
 }
 
 /* The last com1= counts: <baud>[/<clock>][,DPS[,<port>]]. A console= that begins with none silences it. */
-void say_use_serial(const char *options)
+void print_use_serial(const char *options)
 {
     for (const char *p = options; *p != '\0'; p++) {
         bool word = p == options || p[-1] == ' ';
@@ -114,7 +114,7 @@ void say_use_serial(const char *options)
     serial_setup();
 }
 
-void say_without_firmware(void)
+void print_without_firmware(void)
 {
     no_firmware = true;
 }
@@ -138,7 +138,7 @@ static void put(const char *text)
         ST->ConOut->OutputString(ST->ConOut, wide);
 }
 
-void say(const char *fmt, ...)
+void print(const char *fmt, ...)
 {
     char line[LINE_MAX];
     va_list ap;

@@ -1,6 +1,6 @@
-/* The front doors' magic numbers: which loader it was that started us, and so what the other word points to. */
-#ifndef ARCH_DOORS_H
-#define ARCH_DOORS_H
+/* The magic numbers of the boot paths: which loader started us, and so what the other word points to. */
+#ifndef ARCH_X86_BOOT_MAGIC_H
+#define ARCH_X86_BOOT_MAGIC_H
 
 #define MB1_LOADER_MAGIC 0x2badb002     /* a multiboot 1 information structure */
 #define MB2_LOADER_MAGIC 0x36d76289     /* a multiboot 2 one */
