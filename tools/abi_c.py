@@ -1,4 +1,5 @@
 """The C files made of the table that abi.py has read: FILES has a function for each."""
+import dataclasses
 
 HEAD = "/* Made by tools/abi.py from common/abi.def. */\n"
 POINTERS = {"void*": "void *", "const*": "const void *", "unsigned*": "unsigned *", "ulong*": "const unsigned long *"}
@@ -42,6 +43,13 @@ def extra_args(family, op=None):
     return what if op is None or op.extra == "any" else []
 
 
+def table_args(family):
+    """Of the functions in a table. Where nothing else comes first the operation's number does, so that the argument stays in
+    the register that it came in."""
+    context, extra = context_args(family), extra_args(family)
+    return (context if context or extra else ["uint64_t nr"]) + ["uint64_t arg"] + extra
+
+
 def handler_args(family, op):
     const = "const " if op.copy == "in" else ""
     args = context_args(family)
@@ -73,7 +81,7 @@ def with_table(abi):
 
 
 def handlers(abi):
-    out = [HEAD, "#ifndef ABI_HANDLERS_H\n#define ABI_HANDLERS_H\n\n#include \"xen/core/types.h\"\n\nstruct domain;\nstruct vcpu;\n\n"]
+    out = [HEAD, "#ifndef ABI_HANDLERS_H\n#define ABI_HANDLERS_H\n\n#include \"xen/core/types.h\"\n\n#define MAX_OPS 64u      /* of a hypercall */\n\nstruct domain;\nstruct vcpu;\n\n"]
     for call in abi.calls.values():
         if call.handler in ("do", "ops"):
             out.append(prototype("long", "do_" + call.name, call_args(call)) + ";\n")
@@ -81,8 +89,7 @@ def handlers(abi):
     for family in with_table(abi):
         out.append(f"\n/* {family.name} */\n")
         if family.context == "element":
-            out.append(f"extern int (*const {family.name}_table[])(struct domain *, const struct {family.name} *);\n"
-                       f"extern const unsigned nr_{family.name}s;\n")
+            out.append(f"extern int (*const {family.name}_table[MAX_OPS])(struct domain *, const struct {family.name} *);\n")
         elif abi.calls[family.name].handler == "do":
             out.append(f"long {family.name}_by_table(unsigned cmd, uint64_t arg);\n")
         for op in family.ops:
@@ -112,7 +119,7 @@ def invoke(family, op):
 
 def wrapper(family, op):
     """The function in the table: the copies around the handler."""
-    args = context_args(family) + ["uint64_t arg"] + extra_args(family)
+    args = table_args(family)
     before, after = copies(op, family)
     body = [f"{op.c_struct} op{' = { 0 }' if op.copy == 'out' else ''};"] if before or after else []
     if after:
@@ -137,7 +144,7 @@ def wrapper(family, op):
 
 
 def each(family, op, args):
-    before, after = copies(op, family)
+    before, after = copies(dataclasses.replace(op, copy="always"), family)       # the result is 0 there
     loop = [f"{op.c_struct} op;", "long rc;", ""] + before + [f"rc = {invoke(family, op)};", "if (rc != 0)", "    return rc;"]
     loop += after + ["if (work_done(WORK_PER_ELEMENT)) {", "    preempt_point();",
                      "    if (current->domain->state != DOM_RUNNING)", "        break;", "}"]
@@ -147,87 +154,91 @@ def each(family, op, args):
 
 
 def is_direct(family, op):
-    return op.copy == "raw" and op.answer is None and op.extra in (None, "any")
+    return op.answer is None and handler_args(family, op) == table_args(family)
 
 
 def family_table(family):
     entries = [op for op in family.ops if op.in_table]
     out = [wrapper(family, op) for op in entries if not is_direct(family, op)]
-    args = context_args(family) + ["uint64_t arg"] + extra_args(family)
-    out.append(f"static long (*const {family.name}_table[])({', '.join(args)}) = " +
-               braced(f"[{op.name}] = {op.handler if is_direct(family, op) else 'call_' + op.name}," for op in entries) + ";\n\n")
+    args = table_args(family)
+    out.append(f"static {prototype('long', 'no_' + family.name, args)}\n" +
+               braced([", ".join(f"(void){name}" for name in names_of(args)) + ";", "return -ENOSYS;"]) + "\n\n")
+    out.append(f"static long (*const {family.name}_table[MAX_OPS])({', '.join(args)}) = " +
+               braced([f"[0 ... MAX_OPS - 1] = no_{family.name},"] +
+                      [f"[{op.name}] = {op.handler if is_direct(family, op) else 'call_' + op.name}," for op in entries]) + ";\n\n")
     if family.column == "start":
         most = {"any": "UINT64_MAX, 0", "16bit": "UINT16_MAX, -EDOM", "EINVAL": "0, -EINVAL", "ENOSYS": "0, -ENOSYS"}
-        out.append("static const struct { uint64_t most; int otherwise; } starts[] = " +
-                   braced(f"[{op.name}] = {{ {most[op.extra]} }}," for op in entries) + ";\n\n")
+        out.append("static const struct { uint64_t most; int otherwise; } starts[MAX_OPS] = " +
+                   braced(["[0 ... MAX_OPS - 1] = { UINT64_MAX, 0 },"] + [f"[{op.name}] = {{ {most[op.extra]} }}," for op in entries]) + ";\n\n")
     return "".join(out)
 
 
 def element_table(family):
-    out, entries = [], []
-    for op in family.ops:
-        if op.answer is not None:
-            out.append(f"static int call_{op.name}(struct domain *d, const {op.c_struct} *op)\n" +
-                       braced(["(void)d, (void)op;", f"return {op.answer};"]) + "\n\n")
-        entries.append(f"[{op.name}] = {op.handler if op.answer is None else 'call_' + op.name},")
-    name = family.name
-    out.append(f"int (*const {name}_table[])(struct domain *, const struct {name} *) = {braced(entries)};\n"
-               f"const unsigned nr_{name}s = ARRAY_SIZE({name}_table);\n\n")
+    args = f"(struct domain *d, const struct {family.name} *op)"
+    refusing = {op.name: op.answer for op in family.ops if op.answer is not None}
+    out = [f"static int call_{name}{args}\n" + braced(["(void)d, (void)op;", f"return {answer};"]) + "\n\n"
+           for name, answer in {**refusing, "no_" + family.name: "-ENOSYS"}.items()]
+    entries = [f"[{op.name}] = {'call_' + op.name if op.name in refusing else op.handler}," for op in family.ops]
+    out.append(f"int (*const {family.name}_table[MAX_OPS]){args} = " +
+               braced([f"[0 ... MAX_OPS - 1] = call_no_{family.name},"] + entries) + ";\n\n")
     return "".join(out)
 
 
 def dispatcher(abi, family):
-    """The hypercall's own arguments are judged in this order: a vCPU's number, a count, the operation, what is above it."""
+    """The hypercall's own arguments are judged in this order: a vCPU's number, a count, what is above the operation, the
+    operation. They come as whole registers, of which a number has the lower half."""
     call = abi.calls[family.name]
     by_table = call.handler == "do"
-    args = ["unsigned cmd", "uint64_t arg"] if by_table else call_args(call)
     kinds = {kind.word: name for name, kind in call.c_args}
-    operation, number = (kinds.get("op") or kinds["op_start"]), None
-    context = {"domain": "current->domain", "vcpu": "d->vcpu[{}]".format(kinds.get("vcpu"))}.get(family.context)
-    argument = kinds.get("struct") or kinds["structs"]
-    body, number = [], operation
+    operation, body = f"(unsigned){kinds.get('op')}", []
     if "vcpu" in kinds:
-        body += ["struct domain *d = current->domain;", "", f"if (unlikely({kinds['vcpu']} >= d->nr_vcpus))", "    return -ENOENT;"]
+        body = ["struct domain *d = current->domain;", "", f"if (unlikely((unsigned){kinds['vcpu']} >= d->nr_vcpus))",
+                "    return -ENOENT;"]
     if "structs" in kinds:      # the upper bits are where Xen keeps a continuation's place
-        body += [f"if (unlikely((int)count < 0 || {operation} > 0xfff))", "    return -EINVAL;"]
+        body = [f"if (unlikely((int)count < 0 || {operation} > 0xfff))", "    return -EINVAL;"]
     if "op_start" in kinds:
-        body += [f"uint64_t op = {operation} & 63, start = {operation} >> 6;", ""]
-        number = "op"
-    body += [f"if (unlikely({number} >= ARRAY_SIZE({family.name}_table) || {family.name}_table[{number}] == NULL))", "    return -ENOSYS;"]
-    if "op_start" in kinds:
-        body += ["if (unlikely(start > starts[op].most))", "    return starts[op].otherwise;"]
-    words = ([context] if context else []) + [argument] + names_of(extra_args(family))
-    body.append(f"return {family.name}_table[{number}]({', '.join(words)});")
-    name = f"{family.name}_by_table" if by_table else f"do_{family.name}"
+        operation = "op"
+        body = [f"uint64_t op = {kinds['op_start']} & 63, start = {kinds['op_start']} >> 6;", "",
+                "if (unlikely(start > starts[op].most))", "    return starts[op].otherwise;"]
+    else:
+        body += [f"if (unlikely({operation} >= MAX_OPS))", "    return -ENOSYS;"]
+    words = [{"d": "current->domain", "v": f"d->vcpu[(unsigned){kinds.get('vcpu')}]", "nr": kinds.get("op"), "count": "(unsigned)count",
+              "arg": kinds.get("struct") or kinds["structs"]}.get(name, name) for name in names_of(table_args(family))]
+    body.append(f"return {family.name}_table[{operation}]({', '.join(words)});")
     text = braced(body).replace("\n    \n", "\n\n")
-    return f"{prototype('long', name, args)}\n{text}\n\n" if by_table else \
-        f"{prototype('static ALWAYS_INLINE long', 'dispatch_' + family.name, args)}\n{text}\n\n" \
-        f"{prototype('long', name, args)}\n" + \
+    if by_table:
+        return f"{prototype('long', family.name + '_by_table', ['unsigned cmd', 'uint64_t arg'])}\n{text}\n\n"
+    registers = [f"uint64_t {name}" for name, _ in call.c_args]
+    return f"{prototype('static ALWAYS_INLINE long', 'dispatch_' + family.name, registers)}\n{text}\n\n" \
+        f"{prototype('long', 'do_' + family.name, call_args(call))}\n" + \
         braced([f"return dispatch_{family.name}({', '.join(n for n, _ in call.c_args)});"]) + "\n\n"
 
 
 def entry(call):
     """One of hypercall_table: all six registers, of which the call has as many words as it has arguments."""
-    words = [f"({kind.hypervisor})r{i}" if kind.hypervisor != "uint64_t" else f"r{i}" for i, (_, kind) in enumerate(call.c_args)]
+    whole = call.handler == "ops"
+    words = [f"r{i}" if whole or kind.hypervisor == "uint64_t" else f"({kind.hypervisor})r{i}"
+             for i, (_, kind) in enumerate(call.c_args)]
     function = {"do": "do_", "ops": "dispatch_"}.get(call.handler)
     value = f"{function}{call.name}({', '.join(words)})" if function else call.handler
     return f"static long entry_{call.name}(SIX_REGISTERS)\n" + braced([f"return {value};"]) + "\n\n"
 
 
 def dispatch(abi):
-    out = [HEAD, '#include "xen/core/guest_access.h"\n#include "xen/core/sched.h"\n#include "xen/pv/hypercalls.h"\n\n',
+    out = [HEAD, '#include "arch/arch.h"\n#include "xen/core/domain.h"\n#include "xen/core/guest_access.h"\n'
+           '#include "xen/core/sched.h"\n#include "xen/pv/hypercalls.h"\n\n',
            "#define WORK_PER_ELEMENT 400u\n#define ALWAYS_INLINE inline __attribute__((always_inline))\n",
            "#define SIX_REGISTERS " + ", ".join(f"uint64_t r{i} UNUSED" for i in range(6)) + "\n"
-           "#define UNUSED __attribute__((unused))\n\n"]
+           "#define UNUSED __attribute__((unused))\n\n"
+           "/* Every slot of a table first refuses, so that there is no NULL to forget; the served ones override theirs. */\n"
+           '#ifdef __clang__\n#pragma GCC diagnostic ignored "-Winitializer-overrides"\n#else\n'
+           '#pragma GCC diagnostic ignored "-Woverride-init"\n#endif\n\n']
     for family in with_table(abi):
         out.append(element_table(family) if family.context == "element" else family_table(family) + dispatcher(abi, family))
     served = [call for call in abi.calls.values() if call.served]
     out += [entry(call) for call in served]
     out.append("static long entry_not_served(SIX_REGISTERS)\n" + braced(["return -ENOSYS;"]) + "\n\n")
-    out.append('/* Every slot first refuses, so that there is no NULL to forget; the served ones then override theirs. */\n'
-               '#pragma GCC diagnostic ignored "-Woverride-init"\n'
-               '#ifdef __clang__\n#pragma GCC diagnostic ignored "-Winitializer-overrides"\n#endif\n'
-               "const hypercall_fn hypercall_table[NR_HYPERCALLS] = " +
+    out.append("const hypercall_fn hypercall_table[NR_HYPERCALLS] = " +
                braced(["[0 ... NR_HYPERCALLS - 1] = entry_not_served,"] +
                       [f"[__HYPERVISOR_{call.name}] = entry_{call.name}," for call in served]) + ";\n\n")
     out.append("const char *const hypercall_names[NR_HYPERCALLS] = " +

@@ -28,9 +28,7 @@ CIRCLES = (
     ("pv/console_ring", "pv/input", "pv/store"),
     ("pv/desc", "pv/linear", "pv/pagetype"),
     ("pv/evtchn", "pv/evtchn_fifo"),
-    ("pv/grant", "pv/grant_copy", "pv/grant_map", "pv/grant_version"),
-    ("pv/hypercall", "pv/multicall"),
-    ("pv/memory", "pv/memory_exchange", "pv/memory_map"),
+    ("pv/grant", "pv/grant_map", "pv/grant_version"),
 )
 
 

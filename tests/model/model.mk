@@ -2,7 +2,7 @@
 # `make check-model` has the scopes that take less than two minutes together, `make check-model-long` the others too.
 MODEL := $(BUILD)/model
 MODEL_CFLAGS := $(filter-out $(UNIT_SAN) -O1 -fno-omit-frame-pointer,$(UNIT_CFLAGS)) -O2 -Itests/model
-MODEL_SRC := $(wildcard common/*.c common/*/*.c arch/host/*.c xen/*.c xen/*/*.c tests/model/*.c) tests/unit/support.c
+MODEL_SRC := $(wildcard common/*.c common/*/*.c arch/host/*.c xen/*.c xen/*/*.c tests/model/*.c) $(GEN)/abi_dispatch.c tests/unit/support.c
 MODEL_OBJ := $(MODEL_SRC:%.c=$(MODEL)/%.o)
 MODEL_SCOPES := two three four entries below deep return death
 MODEL_SCOPES_LONG := three-deeper closed-below

@@ -27,46 +27,27 @@ static void set_nmi_handler(struct vcpu *v, uint64_t address)
         .vector = TRAP_NMI, .flags = 4, .cs = FLAT_KERNEL_CS64, .address = address };
 }
 
-static long callback_register(uint64_t arg)
+long callback_register(const struct callback_register *op)
 {
-    struct callback_register reg;
-
-    if (copy_from_guest(&reg, arg, sizeof(reg)) != 0)
-        return -EFAULT;
-    if (!is_canonical(reg.address))
+    if (!is_canonical(op->address))
         return -EINVAL;
-    if (reg.type == CALLBACKTYPE_nmi) {
-        set_nmi_handler(current, reg.address);
+    if (op->type == CALLBACKTYPE_nmi) {
+        set_nmi_handler(current, op->address);
         return 0;
     }
-    if (reg.type >= ARRAY_SIZE(callback_of_type) || callback_of_type[reg.type] < 0)
+    if (op->type >= ARRAY_SIZE(callback_of_type) || callback_of_type[op->type] < 0)
         return -ENOSYS;
-    set_callback(current, (enum callback)callback_of_type[reg.type], reg.address, reg.flags & CALLBACKF_mask_events);
+    set_callback(current, (enum callback)callback_of_type[op->type], op->address, op->flags & CALLBACKF_mask_events);
     return 0;
 }
 
-static long callback_unregister(uint64_t arg)
+long callback_unregister(const struct callback_unregister *op)
 {
-    struct callback_unregister unreg;
-
-    if (copy_from_guest(&unreg, arg, sizeof(unreg)) != 0)
-        return -EFAULT;
-    if (unreg.type == CALLBACKTYPE_nmi) {
+    if (op->type == CALLBACKTYPE_nmi) {
         set_nmi_handler(current, 0);
         return 0;
     }
-    return unreg.type < ARRAY_SIZE(callback_of_type) && callback_of_type[unreg.type] >= 0 ? -EINVAL : -ENOSYS;
-}
-
-long do_callback_op(int cmd, uint64_t arg)
-{
-    switch (cmd) {
-    case CALLBACKOP_register:
-        return callback_register(arg);
-    case CALLBACKOP_unregister:
-        return callback_unregister(arg);
-    }
-    return -ENOSYS;
+    return op->type < ARRAY_SIZE(callback_of_type) && callback_of_type[op->type] >= 0 ? -EINVAL : -ENOSYS;
 }
 
 /* The older form, in which only events mask events. It never fails: an address that cannot be is passed over, and that
@@ -81,21 +62,16 @@ long do_set_callbacks(uint64_t event, uint64_t failsafe, uint64_t syscall)
     return 0;
 }
 
-long do_nmi_op(unsigned cmd, uint64_t arg)
+long nmi_register_callback(const struct xennmi_callback *op)
 {
-    struct xennmi_callback cb;
+    if (!is_canonical(op->handler_address))
+        return -EINVAL;
+    set_nmi_handler(current, op->handler_address);
+    return 0;
+}
 
-    switch (cmd) {
-    case XENNMI_register_callback:
-        if (copy_from_guest(&cb, arg, sizeof(cb)) != 0)
-            return -EFAULT;
-        if (!is_canonical(cb.handler_address))
-            return -EINVAL;
-        set_nmi_handler(current, cb.handler_address);
-        return 0;
-    case XENNMI_unregister_callback:
-        set_nmi_handler(current, 0);
-        return 0;
-    }
-    return -ENOSYS;
+long nmi_unregister_callback(void)
+{
+    set_nmi_handler(current, 0);
+    return 0;
 }

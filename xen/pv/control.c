@@ -1,7 +1,9 @@
-/* The calls that only a domain with privileges may make, which no domain here is: each is refused as Xen refuses
- * it to an ordinary domain, what is wrong with the call before what is wrong with the caller. */
+/* The calls that only a domain with privileges may make, which no domain here is: each is refused as Xen refuses it to an
+ * ordinary domain, what is wrong with the call before what is wrong with the caller. Those that are refused unseen have their
+ * answer in common/abi.def. */
 #include "xen/core/domain_list.h"
 #include "xen/core/guest_access.h"
+#include "xen/pv/domid.h"
 #include "xen/pv/hypercalls.h"
 
 /* All three begin with cmd and interface_version. */
@@ -46,30 +48,5 @@ long do_domctl(uint64_t uop)
 
     if (rc != 0)
         return rc;
-    return names_no_domain(&op) || domain_exists(op.domain) ? -EPERM : -ESRCH;
-}
-
-long do_kexec_op(unsigned long cmd, uint64_t arg)
-{
-    (void)cmd, (void)arg;
-    return -EPERM;
-}
-
-long do_hypfs_op(unsigned cmd, uint64_t path, unsigned long path_len, uint64_t buf, unsigned long buf_len)
-{
-    (void)cmd, (void)path, (void)path_len, (void)buf, (void)buf_len;
-    return -EPERM;
-}
-
-long do_mca(uint64_t op)
-{
-    (void)op;
-    return -EPERM;
-}
-
-/* The performance counters are not virtualised, as on a Xen without vpmu=. */
-long do_xenpmu_op(unsigned op, uint64_t arg)
-{
-    (void)op, (void)arg;
-    return -EOPNOTSUPP;
+    return names_no_domain(&op) || check_domid(op.domain, NAMES_OWN_NUMBER) != -ESRCH ? -EPERM : -ESRCH;
 }

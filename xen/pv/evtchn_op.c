@@ -1,6 +1,5 @@
-/* Event_channel_op: one function per command, which gets the guest's argument copied in and leaves
- * the reply in it. The ports themselves are evtchn.c's, the queues of FIFO event channels evtchn_fifo.c's.
- */
+/* event_channel_op: one function per command, which leaves the reply in its argument. The ports themselves are evtchn.c's,
+ * the queues of FIFO event channels evtchn_fifo.c's. Called by the generated dispatch (common/abi.def). */
 #include "arch/arch.h"
 #include "common/string.h"
 #include "common/trace_format.h"
@@ -12,28 +11,13 @@
 #include "xen/core/time.h"
 #include "xen/core/trace.h"
 #include "xen/core/vtimer.h"
+#include "xen/pv/domid.h"
 #include "xen/pv/evtchn_table.h"
 #include "xen/pv/hypercalls.h"
 
 /* Interrupt lines that Xen counts for a guest without devices, on a machine with one I/O APIC: those are
  * refused for lack of rights, the others because they do not exist. */
 #define NR_PIRQS 56u
-
-union evtchn_args {
-    struct evtchn_alloc_unbound alloc_unbound;
-    struct evtchn_bind_interdomain bind_interdomain;
-    struct evtchn_bind_virq bind_virq;
-    struct evtchn_bind_pirq bind_pirq;
-    struct evtchn_bind_ipi bind_ipi;
-    struct evtchn_close close;
-    struct evtchn_status status;
-    struct evtchn_bind_vcpu bind_vcpu;
-    struct evtchn_unmask unmask;
-    struct evtchn_reset reset;
-    struct evtchn_init_control init_control;
-    struct evtchn_expand_array expand_array;
-    struct evtchn_set_priority set_priority;
-};
 
 static bool virq_is_global(unsigned virq)
 {
@@ -55,29 +39,26 @@ static int open_port_reply(struct domain *d, struct evtchn init, evtchn_port_t *
 }
 
 /* A guest may act for itself only. */
-static int check_target(const struct domain *d, domid_t target)
+static int check_target(domid_t target)
 {
-    struct domain *t = domain_lookup(target);
-
-    return t == d ? 0 : t != NULL || domain_exists(target) ? -EPERM : -ESRCH;
+    return check_domid(target, NAMES_SELF | NAMES_OWN_NUMBER);
 }
 
-static int evtchn_alloc_unbound(struct domain *d, union evtchn_args *a)
+long evtchn_alloc_unbound(struct domain *d, struct evtchn_alloc_unbound *op)
 {
-    domid_t remote = a->alloc_unbound.remote_dom;
-    int rc = check_target(d, a->alloc_unbound.dom);
+    domid_t remote = op->remote_dom;
+    int rc = check_target(op->dom);
 
     if (rc != 0)
         return rc;
     return open_port_reply(d, (struct evtchn){ .state = EVTCHNSTAT_unbound,
                                                .remote_domid = remote == DOMID_SELF ? d->id : remote },
-                           &a->alloc_unbound.port);
+                           &op->port);
 }
 
 /* Starts pending, for the other side may have sent before there was anybody to hear it. */
-static int evtchn_bind_interdomain(struct domain *d, union evtchn_args *a)
+long evtchn_bind_interdomain(struct domain *d, struct evtchn_bind_interdomain *op)
 {
-    struct evtchn_bind_interdomain *op = &a->bind_interdomain;
     struct domain *rd = domain_lookup(op->remote_dom);
     struct evtchn *r;
     int port = -EINVAL;
@@ -104,9 +85,8 @@ static int evtchn_bind_interdomain(struct domain *d, union evtchn_args *a)
     return 0;
 }
 
-static int evtchn_bind_virq(struct domain *d, union evtchn_args *a)
+long evtchn_bind_virq(struct domain *d, struct evtchn_bind_virq *op)
 {
-    struct evtchn_bind_virq *op = &a->bind_virq;
     struct vcpu *v;
     int rc;
 
@@ -127,30 +107,29 @@ static int evtchn_bind_virq(struct domain *d, union evtchn_args *a)
     return 0;
 }
 
-static int evtchn_bind_pirq(struct domain *d, union evtchn_args *a)
+long evtchn_bind_pirq(struct domain *d, struct evtchn_bind_pirq *op)
 {
     (void)d;
-    return a->bind_pirq.pirq < NR_PIRQS ? -EPERM : -EINVAL;
+    return op->pirq < NR_PIRQS ? -EPERM : -EINVAL;
 }
 
-static int evtchn_bind_ipi(struct domain *d, union evtchn_args *a)
+long evtchn_bind_ipi(struct domain *d, struct evtchn_bind_ipi *op)
 {
-    if (a->bind_ipi.vcpu >= d->nr_vcpus)
+    if (op->vcpu >= d->nr_vcpus)
         return -ENOENT;
     return open_port_reply(d, (struct evtchn){ .state = EVTCHNSTAT_ipi,
-                                               .notify_vcpu = (uint8_t)a->bind_ipi.vcpu },
-                           &a->bind_ipi.port);
+                                               .notify_vcpu = (uint8_t)op->vcpu },
+                           &op->port);
 }
 
-static int evtchn_close(struct domain *d, union evtchn_args *a)
+long evtchn_close(struct domain *d, const struct evtchn_close *op)
 {
-    return evtchn_close_port(d, a->close.port);
+    return evtchn_close_port(d, op->port);
 }
 
-static int evtchn_status(struct domain *d, union evtchn_args *a)
+long evtchn_status(struct domain *d, struct evtchn_status *op)
 {
-    struct evtchn_status *op = &a->status;
-    int rc = check_target(d, op->dom);
+    int rc = check_target(op->dom);
     struct evtchn *e;
 
     if (rc != 0)
@@ -176,37 +155,37 @@ static int evtchn_status(struct domain *d, union evtchn_args *a)
 }
 
 /* Where an event goes is fixed for IPIs and for VIRQs of a vCPU: both mean that very vCPU. */
-static int evtchn_bind_vcpu(struct domain *d, union evtchn_args *a)
+long evtchn_bind_vcpu(struct domain *d, const struct evtchn_bind_vcpu *op)
 {
     struct evtchn *e;
 
-    if (a->bind_vcpu.vcpu >= d->nr_vcpus)
+    if (op->vcpu >= d->nr_vcpus)
         return -ENOENT;
-    e = evtchn_lookup(d, a->bind_vcpu.port);
+    e = evtchn_lookup(d, op->port);
     if (e == NULL || e->state == EVTCHNSTAT_closed || e->state == EVTCHNSTAT_ipi ||
         (e->state == EVTCHNSTAT_virq && !virq_is_global(e->virq)))
         return -EINVAL;
-    e->notify_vcpu = (uint8_t)a->bind_vcpu.vcpu;
+    e->notify_vcpu = (uint8_t)op->vcpu;
     return 0;
 }
 
-static int evtchn_unmask(struct domain *d, union evtchn_args *a)
+long evtchn_unmask(struct domain *d, const struct evtchn_unmask *op)
 {
-    struct evtchn *e = evtchn_lookup(d, a->unmask.port);
+    struct evtchn *e = evtchn_lookup(d, op->port);
 
     if (e == NULL)
         return -EINVAL;
     spin_lock(&d->evtchn->lock);
     if (e->state != EVTCHNSTAT_closed)
-        d->evtchn->abi->unmask(d->vcpu[e->notify_vcpu], e, a->unmask.port);
+        d->evtchn->abi->unmask(d->vcpu[e->notify_vcpu], e, op->port);
     spin_unlock(&d->evtchn->lock);
     return 0;
 }
 
 /* The bitmaps have no place for a port that another vCPU would open meanwhile, so none can. */
-static int evtchn_reset(struct domain *d, union evtchn_args *a)
+long evtchn_reset(struct domain *d, const struct evtchn_reset *op)
 {
-    int rc = check_target(d, a->reset.dom);
+    int rc = check_target(op->dom);
     struct evtchn_table *t = d->evtchn;
 
     if (rc != 0)
@@ -222,42 +201,30 @@ static int evtchn_reset(struct domain *d, union evtchn_args *a)
     return 0;
 }
 
-static int evtchn_init_control(struct domain *d, union evtchn_args *a)
+long evtchn_init_control(struct domain *d, struct evtchn_init_control *op)
 {
-    return fifo_init_control(d, &a->init_control);
+    return fifo_init_control(d, op);
 }
 
-static int evtchn_expand_array(struct domain *d, union evtchn_args *a)
+long evtchn_expand_array(struct domain *d, const struct evtchn_expand_array *op)
 {
-    return fifo_expand_array(d, a->expand_array.array_gfn);
+    return fifo_expand_array(d, op->array_gfn);
 }
 
 /* Counts from the next event on: one that stands in a queue stays there. */
-static int evtchn_set_priority(struct domain *d, union evtchn_args *a)
+long evtchn_set_priority(struct domain *d, const struct evtchn_set_priority *op)
 {
-    struct evtchn *e = evtchn_lookup(d, a->set_priority.port);
+    struct evtchn *e = evtchn_lookup(d, op->port);
 
     if (e == NULL)
         return -EINVAL;
     if (d->evtchn->fifo == NULL)
         return -ENOSYS;
-    if (a->set_priority.priority > EVTCHN_FIFO_PRIORITY_MIN)
+    if (op->priority > EVTCHN_FIFO_PRIORITY_MIN)
         return -EINVAL;
-    e->priority = (uint8_t)a->set_priority.priority;
+    e->priority = (uint8_t)op->priority;
     return 0;
 }
-
-static const struct {
-    int (*fn)(struct domain *d, union evtchn_args *a);
-    uint8_t size;
-    bool replies;
-} ops[] = {
-#define OP(name, replies) [EVTCHNOP_##name] = { evtchn_##name, sizeof(struct evtchn_##name), replies }
-    OP(alloc_unbound, true), OP(bind_interdomain, true), OP(bind_virq, true), OP(bind_pirq, true),
-    OP(bind_ipi, true), OP(close, false), OP(status, true), OP(bind_vcpu, false), OP(unmask, false),
-    OP(reset, false), OP(init_control, true), OP(expand_array, false), OP(set_priority, false),
-#undef OP
-};
 
 /* The hot one. The lock keeps the two ends together (E1), so that the remote domain and its vCPU cannot go
  * meanwhile; the remote's bits are set atomically, and its queues have a lock of their own. */
@@ -308,30 +275,13 @@ static bool get_port(evtchn_port_t *port, uint64_t va)
     return true;
 }
 
-/* Every command but send; apart from it, so that send saves no registers for their sake. */
-static __attribute__((noinline)) long evtchn_command(struct domain *d, int cmd, uint64_t arg)
-{
-    union evtchn_args a;
-    int rc;
-
-    if (cmd < 0 || cmd >= (int)ARRAY_SIZE(ops) || ops[cmd].fn == NULL)
-        return -ENOSYS;
-    memset(&a, 0, sizeof(a));
-    if (copy_from_guest(&a, arg, ops[cmd].size) != 0)
-        return -EFAULT;
-    rc = ops[cmd].fn(d, &a);
-    if (rc == 0 && ops[cmd].replies && copy_to_guest(arg, &a, ops[cmd].size) != 0)
-        rc = -EFAULT;
-    return rc;
-}
-
-long do_event_channel_op(int cmd, uint64_t arg)
+long do_event_channel_op(unsigned cmd, uint64_t arg)
 {
     struct domain *d = current->domain;
     evtchn_port_t port;
 
     if (unlikely(cmd != EVTCHNOP_send))
-        return evtchn_command(d, cmd, arg);
+        return event_channel_op_by_table(cmd, arg);
     return get_port(&port, arg) ? evtchn_send(d, port) : -EFAULT;
 }
 
@@ -344,5 +294,5 @@ long do_event_channel_op_compat(uint64_t op)
         return -EFAULT;
     if (cmd > EVTCHNOP_unmask)
         return -ENOSYS;
-    return do_event_channel_op((int)cmd, op + offsetof(struct evtchn_op, u));
+    return do_event_channel_op(cmd, op + offsetof(struct evtchn_op, u));
 }

@@ -9,15 +9,14 @@
 #include "xen/core/guest_access.h"
 #include "xen/core/lock.h"
 #include "xen/core/sched.h"
+#include "xen/pv/domid.h"
 #include "xen/pv/grant.h"
 #include "xen/pv/hypercalls.h"
 #include "xen/pv/pagetype.h"
 #include "xen/pv/shared_page.h"
 
 #define PINS_PAGES (GRANTS_PER_FRAME / PINS_PER_PAGE)       /* for one page of the table */
-#define WORK_PER_REF 400u
 #define WORK_PER_TABLE 3500u            /* to make one page of it, with its pins */
-#define GNTTABOP_MAX 0xfffu
 _Static_assert(sizeof(struct grant_table) <= PAGE_SIZE, "one page");
 _Static_assert(PINS_PER_PAGE * sizeof(struct grant_pins) <= PAGE_SIZE, "one page");
 
@@ -132,18 +131,16 @@ void grant_destroy(struct domain *d)
     d->grant = NULL;
 }
 
-int grant_table_owner(domid_t domid, struct domain **d)
+int grant_table_of(domid_t domid)
 {
-    *d = domain_lookup(domid);
-    if (*d == NULL)
-        return domain_exists(domid) ? GNTST_permission_denied : GNTST_bad_domain;
-    return *d == current->domain ? GNTST_okay : GNTST_permission_denied;
+    int rc = check_domid(domid, NAMES_SELF | NAMES_OWN_NUMBER);
+
+    return rc == 0 ? GNTST_okay : rc == -ESRCH ? GNTST_bad_domain : GNTST_permission_denied;
 }
 
-static int setup_table(const struct gnttab_setup_table *op)
+static int setup_table(struct domain *d, const struct gnttab_setup_table *op)
 {
-    struct domain *d;
-    int rc = grant_table_owner(op->dom, &d);
+    int rc = grant_table_of(op->dom);
 
     if (rc != GNTST_okay)
         return rc;
@@ -159,34 +156,22 @@ static int setup_table(const struct gnttab_setup_table *op)
     return GNTST_okay;
 }
 
-static long grant_setup_table(uint64_t uop, unsigned count)
+long grant_setup_table(struct gnttab_setup_table *op)
 {
-    struct gnttab_setup_table op;
-
-    if (count != 1)
-        return -EINVAL;
-    if (copy_from_guest(&op, uop, sizeof(op)) != 0 ||
-        !guest_range_ok((uint64_t)op.frame_list.p, (uint64_t)op.nr_frames * sizeof(uint64_t)))
+    if (!guest_range_ok((uint64_t)op->frame_list.p, (uint64_t)op->nr_frames * sizeof(uint64_t)))
         return -EFAULT;
-    op.status = (int16_t)setup_table(&op);
-    return copy_to_guest(uop, &op, sizeof(op));
+    op->status = (int16_t)setup_table(current->domain, op);
+    return 0;
 }
 
-static long grant_query_size(uint64_t uop, unsigned count)
+long grant_query_size(struct gnttab_query_size *op)
 {
-    struct gnttab_query_size op;
-    struct domain *d;
-
-    if (count != 1)
-        return -EINVAL;
-    if (copy_from_guest(&op, uop, sizeof(op)) != 0)
-        return -EFAULT;
-    op.status = (int16_t)grant_table_owner(op.dom, &d);
-    if (op.status == GNTST_okay) {
-        op.nr_frames = d->grant->nr_frames;
-        op.max_nr_frames = MAX_GRANT_FRAMES;
+    op->status = (int16_t)grant_table_of(op->dom);
+    if (op->status == GNTST_okay) {
+        op->nr_frames = current->domain->grant->nr_frames;
+        op->max_nr_frames = MAX_GRANT_FRAMES;
     }
-    return copy_to_guest(uop, &op, sizeof(op));
+    return 0;
 }
 
 /* In version 2 the status goes with its entry. */
@@ -224,71 +209,19 @@ static int swap_grant_ref(struct grant_table *gt, grant_ref_t a, grant_ref_t b)
     return GNTST_okay;
 }
 
-static long grant_swap_grant_ref(uint64_t uop, unsigned count)
+long grant_swap_grant_ref(struct gnttab_swap_grant_ref *op)
 {
     struct grant_table *gt = current->domain->grant;
 
-    for (unsigned i = 0; i < count; i++) {
-        struct gnttab_swap_grant_ref op;
-
-        if (copy_from_guest(&op, uop + i * sizeof(op), sizeof(op)) != 0)
-            return -EFAULT;
-        spin_lock(&gt->lock);
-        op.status = (int16_t)swap_grant_ref(gt, op.ref_a, op.ref_b);
-        spin_unlock(&gt->lock);
-        if (copy_to_guest(uop + i * sizeof(op), &op, sizeof(op)) != 0)
-            return -EFAULT;
-        if (work_done(WORK_PER_REF)) {
-            preempt_point();
-            if (current->domain->state != DOM_RUNNING)
-                break;
-        }
-    }
+    spin_lock(&gt->lock);
+    op->status = (int16_t)swap_grant_ref(gt, op->ref_a, op->ref_b);
+    spin_unlock(&gt->lock);
     return 0;
 }
 
 /* Giving frames away is not served. bad_page is the one failure that leaves the frame with the caller. */
-static long grant_transfer(uint64_t uop, unsigned count)
+long grant_transfer(struct gnttab_transfer *op)
 {
-    for (unsigned i = 0; i < count; i++) {
-        struct gnttab_transfer op;
-
-        if (copy_from_guest(&op, uop + i * sizeof(op), sizeof(op)) != 0)
-            return -EFAULT;
-        op.status = GNTST_bad_page;
-        if (copy_to_guest(uop + i * sizeof(op), &op, sizeof(op)) != 0)
-            return -EFAULT;
-        if (work_done(WORK_PER_REF)) {
-            preempt_point();
-            if (current->domain->state != DOM_RUNNING)
-                break;
-        }
-    }
+    op->status = GNTST_bad_page;
     return 0;
-}
-
-static long (*const grant_commands[])(uint64_t uop, unsigned count) = {
-    [GNTTABOP_map_grant_ref] = grant_map_grant_ref,
-    [GNTTABOP_unmap_grant_ref] = grant_unmap_grant_ref,
-    [GNTTABOP_setup_table] = grant_setup_table,
-    [GNTTABOP_transfer] = grant_transfer,
-    [GNTTABOP_copy] = grant_copy,
-    [GNTTABOP_query_size] = grant_query_size,
-    [GNTTABOP_unmap_and_replace] = grant_unmap_and_replace,
-    [GNTTABOP_set_version] = grant_set_version,
-    [GNTTABOP_get_status_frames] = grant_get_status_frames,
-    [GNTTABOP_get_version] = grant_get_version,
-    [GNTTABOP_swap_grant_ref] = grant_swap_grant_ref,
-    [GNTTABOP_cache_flush] = grant_cache_flush,
-};
-
-/* uop: guest array of count structs of the command. Each element has its own status; the result is about the
- * call. */
-long do_grant_table_op(unsigned cmd, uint64_t uop, unsigned count)
-{
-    if (unlikely((int)count < 0 || cmd > GNTTABOP_MAX))     /* Xen keeps a continuation's place in the upper bits */
-        return -EINVAL;
-    if (unlikely(cmd >= ARRAY_SIZE(grant_commands) || grant_commands[cmd] == NULL))
-        return -ENOSYS;
-    return grant_commands[cmd](uop, count);
 }

@@ -111,8 +111,8 @@ void grant_put_frame(struct frame *f, bool readonly);   /* both of them; the own
 /* G5: calls fn for each device mapping of each domain; audit.c counts with it. */
 void grant_for_each_device_map(void (*fn)(void *arg, mfn_t mfn, bool readonly), void *arg);
 
-/* Whose table is meant: an ordinary domain may name only itself. GNTST_*. */
-int grant_table_owner(domid_t domid, struct domain **d);
+/* The table of the domain that is named is meant, and must be the caller's: GNTST_*. */
+int grant_table_of(domid_t domid);
 int grant_grow(struct domain *d, unsigned nr_frames);           /* 0 or -ENOMEM */
 int grant_grow_status(struct domain *d, unsigned nr_frames);    /* status pages for so many frames of entries */
 
@@ -120,14 +120,5 @@ void grant_forget_granter(struct domain *granter);  /* it is gone: no handle may
 
 void mm_lock_pair(struct domain *a, struct domain *b);      /* in lock order; once when they are the same */
 void mm_unlock_pair(struct domain *a, struct domain *b);
-
-long grant_map_grant_ref(uint64_t uop, unsigned count);
-long grant_unmap_grant_ref(uint64_t uop, unsigned count);
-long grant_unmap_and_replace(uint64_t uop, unsigned count);
-long grant_copy(uint64_t uop, unsigned count);
-long grant_cache_flush(uint64_t uop, unsigned count);
-long grant_set_version(uint64_t uop, unsigned count);
-long grant_get_version(uint64_t uop, unsigned count);
-long grant_get_status_frames(uint64_t uop, unsigned count);
 
 #endif

@@ -9,6 +9,7 @@
 #include "xen/core/lock.h"
 #include "xen/core/sched.h"
 #include "xen/pv/grant.h"
+#include "xen/pv/hypercalls.h"
 
 #define WORK_PER_FLUSH 300u
 #define WORK_PER_ENTRY 8u               /* of a table that is searched */

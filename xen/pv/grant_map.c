@@ -17,6 +17,7 @@
 #include "xen/core/trace.h"
 #include "xen/core/walk.h"
 #include "xen/pv/grant.h"
+#include "xen/pv/hypercalls.h"
 #include "xen/pv/mmu_update.h"
 #include "xen/pv/pagetype.h"
 

@@ -10,7 +10,9 @@
 #include "xen/core/guest_access.h"
 #include "xen/core/lock.h"
 #include "xen/core/sched.h"
+#include "xen/pv/domid.h"
 #include "xen/pv/grant.h"
+#include "xen/pv/hypercalls.h"
 #include "xen/pv/shared_page.h"
 
 #define WORK_PER_FRAME 700u             /* to clear it */
@@ -142,46 +144,31 @@ static int set_version(struct domain *d, uint32_t version)
 }
 
 /* Whatever was asked, the guest learns what is in force. */
-long grant_set_version(uint64_t uop, unsigned count)
+long grant_set_version(struct gnttab_set_version *op)
 {
-    struct gnttab_set_version op;
-    long rc;
+    struct domain *d = current->domain;
+    int rc = set_version(d, op->version);
 
-    (void)count;
-    if (copy_from_guest(&op, uop, sizeof(op)) != 0)
-        return -EFAULT;
-    rc = set_version(current->domain, op.version);
-    op.version = current->domain->grant->version;
-    return copy_to_guest(uop, &op, sizeof(op)) != 0 ? -EFAULT : rc;
+    op->version = d->grant->version;
+    return rc;
 }
 
-long grant_get_version(uint64_t uop, unsigned count)
+long grant_get_version(struct gnttab_get_version *op)
 {
-    struct gnttab_get_version op;
-    struct domain *d;
-    int rc;
-
-    (void)count;
-    if (copy_from_guest(&op, uop, sizeof(op)) != 0)
-        return -EFAULT;
-    rc = grant_table_owner(op.dom, &d);
-    if (rc != GNTST_okay)
-        return rc == GNTST_bad_domain ? -ESRCH : -EPERM;
-    op.version = d->grant->version;
-    return copy_to_guest(uop, &op, sizeof(op));
+    op->version = current->domain->grant->version;
+    return check_domid(op->dom, NAMES_SELF | NAMES_OWN_NUMBER);
 }
 
-static int get_status_frames(const struct gnttab_get_status_frames *op)
+static int get_status_frames(const struct grant_table *gt, const struct gnttab_get_status_frames *op)
 {
-    struct domain *d;
-    int rc = grant_table_owner(op->dom, &d);
+    int rc = grant_table_of(op->dom);
 
     if (rc != GNTST_okay)
         return rc;
-    if (op->nr_frames > d->grant->nr_status_frames)
+    if (op->nr_frames > gt->nr_status_frames)
         return GNTST_general_error;
     for (unsigned i = 0; i < op->nr_frames; i++) {
-        uint64_t mfn = virt_to_mfn(d->grant->status[i]);
+        uint64_t mfn = virt_to_mfn(gt->status[i]);
 
         if (copy_to_guest((uint64_t)op->frame_list.p + i * sizeof(mfn), &mfn, sizeof(mfn)) != 0)
             return GNTST_bad_virt_addr;
@@ -189,15 +176,10 @@ static int get_status_frames(const struct gnttab_get_status_frames *op)
     return GNTST_okay;
 }
 
-long grant_get_status_frames(uint64_t uop, unsigned count)
+long grant_get_status_frames(struct gnttab_get_status_frames *op)
 {
-    struct gnttab_get_status_frames op;
-
-    if (count != 1)
-        return -EINVAL;
-    if (copy_from_guest(&op, uop, sizeof(op)) != 0 ||
-        !guest_range_ok((uint64_t)op.frame_list.p, (uint64_t)op.nr_frames * sizeof(uint64_t)))
+    if (!guest_range_ok((uint64_t)op->frame_list.p, (uint64_t)op->nr_frames * sizeof(uint64_t)))
         return -EFAULT;
-    op.status = (int16_t)get_status_frames(&op);
-    return copy_to_guest(uop, &op, sizeof(op));
+    op->status = (int16_t)get_status_frames(current->domain->grant, op);
+    return 0;
 }

@@ -1,26 +1,10 @@
-/* The table that hypercall numbers go through, and what is counted of them. Entry code and multicall
- * call through hypercall_table, or through hypercall_traced while somebody is traced. */
+/* What is recorded of hypercalls. Entry code and multicall call through hypercall_table, which is made of common/abi.def, or
+ * through hypercall_traced while somebody is traced. */
 #include "arch/arch.h"
 #include "xen/core/domain.h"
 #include "xen/core/irqsoff.h"
 #include "xen/core/trace.h"
 #include "xen/pv/hypercalls.h"
-
-static long not_served(uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f)
-{
-    (void)a, (void)b, (void)c, (void)d, (void)e, (void)f;
-    return -ENOSYS;
-}
-
-/* Every slot first refuses, so that dispatch has no NULL to forget; the served ones then override theirs. The
- * cast is hypercalls.h's rule: six words in registers, of which a handler declares those that it uses. */
-#pragma GCC diagnostic ignored "-Woverride-init"
-#define X(name, args) [__HYPERVISOR_##name] = (hypercall_fn)(void *)do_##name,
-const hypercall_fn hypercall_table[NR_HYPERCALLS] = {
-    [0 ... NR_HYPERCALLS - 1] = not_served,
-    HYPERCALL_TABLE(X)
-};
-#undef X
 
 static long call(uint64_t nr, const uint64_t a[6])
 {

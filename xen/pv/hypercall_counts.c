@@ -6,11 +6,6 @@
 
 uint64_t hypercall_counts[NR_HYPERCALLS];
 
-#define X(name, args) [__HYPERVISOR_##name] = #name,
-const char *const hypercall_names[NR_HYPERCALLS] = { HYPERCALL_TABLE(X) };
-#undef X
-
-
 /* The hypercalls that are served and were made, the most frequent first. Returns how many these are. */
 static unsigned sort_by_count(uint8_t order[NR_HYPERCALLS])
 {

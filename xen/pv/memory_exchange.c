@@ -8,6 +8,7 @@
 #include "xen/core/guest_access.h"
 #include "xen/core/lock.h"
 #include "xen/core/sched.h"
+#include "xen/pv/hypercalls.h"
 #include "xen/pv/memory.h"
 
 struct exchange {
@@ -35,7 +36,7 @@ static int check(struct exchange *e)
     if (in->nr_extents > ~0ul >> 3 || !guest_range_ok((uint64_t)in->extent_start.p, in->nr_extents * 8) ||
         out->nr_extents > ~0ul >> 3 || !guest_range_ok((uint64_t)out->extent_start.p, out->nr_extents * 8))
         return -EFAULT;
-    rc = memory_check_self(in->domid);
+    rc = memory_check_domid(in->domid);
     if (rc != 0)
         return rc;
     e->chunk_frames = 1u << MAX(in->extent_order, out->extent_order);
@@ -152,12 +153,11 @@ static int exchange_all(struct exchange *e)
     return rc;
 }
 
-long memory_exchange(uint64_t arg, uint64_t start)
+long memory_exchange(uint64_t arg)
 {
     struct exchange e = { .d = current->domain };
     int rc;
 
-    (void)start;
     if (copy_from_guest(&e.x, arg, sizeof(e.x)) != 0)
         return -EFAULT;
     rc = check(&e);

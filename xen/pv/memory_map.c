@@ -6,6 +6,7 @@
 #include "xen/core/domain.h"
 #include "xen/core/guest_access.h"
 #include "xen/core/lock.h"
+#include "xen/pv/hypercalls.h"
 #include "xen/pv/memory.h"
 
 #define MAX_ENTRIES 1024u               /* of a map that a guest sets */
@@ -30,34 +31,31 @@ void memory_map_free(struct domain *d)
     d->memory_map = NULL;
 }
 
-long memory_set_memory_map(uint64_t arg, uint64_t start)
+long memory_set_memory_map(const struct xen_foreign_memory_map *op)
 {
+    unsigned nr = op->map.nr_entries;
     struct domain *d = current->domain;
-    struct xen_foreign_memory_map map;
     void *ranges = NULL;
     int rc;
 
-    (void)start;
-    if (copy_from_guest(&map, arg, sizeof(map)) != 0)
-        return -EFAULT;
-    if (map.map.nr_entries > MAX_ENTRIES)
+    if (nr > MAX_ENTRIES)
         return -EINVAL;
-    rc = memory_check_self(map.domid);
+    rc = memory_check_domid(op->domid);
     if (rc != 0)
         return rc;
-    if (map.map.nr_entries != 0) {
-        ranges = alloc_pages_for(d, order_of(map.map.nr_entries));
+    if (nr != 0) {
+        ranges = alloc_pages_for(d, order_of(nr));
         if (ranges == NULL)
             return -ENOMEM;
     }
-    if (copy_from_guest(ranges, (uint64_t)map.map.buffer.p, map.map.nr_entries * sizeof(struct range)) != 0) {
-        free_pages_for(d, ranges, order_of(map.map.nr_entries));
+    if (copy_from_guest(ranges, (uint64_t)op->map.buffer.p, nr * sizeof(struct range)) != 0) {
+        free_pages_for(d, ranges, order_of(nr));
         return -EFAULT;
     }
     spin_lock(&d->mm_lock);
     memory_map_free(d);
     d->memory_map = ranges;
-    d->memory_map_entries = map.map.nr_entries;
+    d->memory_map_entries = nr;
     d->memory_map_set = true;
     spin_unlock(&d->mm_lock);
     return 0;
@@ -74,17 +72,13 @@ static int give_map(struct domain *d, uint64_t to, unsigned *nr)
     return copy_to_guest(to, d->memory_map_set ? d->memory_map : &ram, *nr * sizeof(ram));
 }
 
-long memory_memory_map(uint64_t arg, uint64_t start)
+long memory_memory_map(struct xen_memory_map *op)
 {
     struct domain *d = current->domain;
-    struct xen_memory_map map;
     int rc;
 
-    (void)start;
-    if (copy_from_guest(&map, arg, sizeof(map)) != 0)
-        return -EFAULT;
     spin_lock(&d->mm_lock);
-    rc = give_map(d, (uint64_t)map.buffer.p, &map.nr_entries);
+    rc = give_map(d, (uint64_t)op->buffer.p, &op->nr_entries);
     spin_unlock(&d->mm_lock);
-    return rc != 0 ? rc : copy_to_guest(arg, &map, sizeof(map));
+    return rc;
 }

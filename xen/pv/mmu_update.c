@@ -14,6 +14,7 @@
 #include "xen/core/log.h"
 #include "xen/core/sched.h"
 #include "xen/core/walk.h"
+#include "xen/pv/domid.h"
 #include "xen/pv/hypercalls.h"
 #include "xen/pv/mmu_update.h"
 #include "xen/pv/pagetype.h"
@@ -128,17 +129,6 @@ static int machphys_update(uint64_t ptr, uint64_t val, struct domain *d)
     return 0;
 }
 
-/* The domain whose frames are named. -ESRCH: there is none of that number, or it is the caller's own, for which DOMID_SELF
- * is the only name here. *owner: NULL where it is one that the caller has no right to. The I/O domain owns no RAM here, so
- * that every frame "of it" is refused later. */
-int foreign_domain(domid_t domid, struct domain **owner)
-{
-    *owner = domid == DOMID_SELF ? current->domain : domid == DOMID_IO ? &idle_domain : NULL;
-    if (*owner != NULL || domid == DOMID_XEN)
-        return 0;
-    return domid != current->domain->id && domain_exists(domid) ? 0 : -ESRCH;
-}
-
 static int update_one(const struct mmu_update *u, struct domain *d, struct domain *owner)
 {
     switch (u->ptr & 7) {
@@ -166,15 +156,20 @@ static int refuse_foreign(uint64_t ureqs, unsigned count)
     return (u.ptr & 7) > MMU_PT_UPDATE_NO_TRANSLATE ? -ENOSYS : -EPERM;
 }
 
-/* High half of foreigndom: id + 1 of the domain whose tables are written, 0 for the caller; low half: see above. */
+/* High half of foreigndom: id + 1 of the domain whose tables are written, 0 for the caller; low half: the domain whose frames
+ * are named. *owner: that one; NULL: none to which the caller has a right. The I/O domain owns no RAM here, so that every frame
+ * "of it" is refused later. */
 static int check_foreigndom(unsigned foreigndom, uint64_t ureqs, unsigned count, struct domain **owner)
 {
     domid_t tables_of = (domid_t)((foreigndom >> 16) - 1);
-    int rc = foreign_domain((domid_t)foreigndom, owner);
+    int rc = check_domid((domid_t)foreigndom, NAMES_SELF | NAMES_SYSTEM);
 
+    if (rc == -ESRCH)
+        return rc;
+    *owner = rc == 0 ? current->domain : (domid_t)foreigndom == DOMID_IO ? &idle_domain : NULL;
     if (foreigndom >> 16 != 0 && tables_of != current->domain->id)
         *owner = NULL;
-    return rc == 0 && *owner == NULL ? refuse_foreign(ureqs, count) : rc;
+    return *owner == NULL ? refuse_foreign(ureqs, count) : 0;
 }
 
 static bool table_owner_exists(unsigned foreigndom)
@@ -264,7 +259,7 @@ static int flush_after_update(uint64_t va, unsigned long flags)
     return check_vcpu_set(bitmap);
 }
 
-long do_update_va_mapping(uint64_t va, uint64_t pte, unsigned long flags)
+long do_update_va_mapping(uint64_t va, uint64_t pte, uint64_t flags)
 {
     struct vcpu *v = current;
     struct domain *d = v->domain;
@@ -278,12 +273,9 @@ long do_update_va_mapping(uint64_t va, uint64_t pte, unsigned long flags)
     return flags != 0 && rc == 0 ? flush_after_update(va, flags) : rc;
 }
 
-long do_update_va_mapping_otherdomain(uint64_t va, uint64_t pte, unsigned long flags, unsigned domid)
+long do_update_va_mapping_otherdomain(uint64_t va, uint64_t pte, uint64_t flags, unsigned domid)
 {
-    struct domain *owner;
-    int rc = foreign_domain((domid_t)domid, &owner);
+    int rc = check_domid((domid_t)domid, NAMES_SELF | NAMES_SYSTEM);
 
-    if (rc != 0)
-        return rc;
-    return owner == current->domain ? do_update_va_mapping(va, pte, flags) : -EPERM;
+    return rc == 0 ? do_update_va_mapping(va, pte, flags) : rc;
 }

@@ -1,12 +1,10 @@
-/* Single page-table entries: replacing one, and who may be named beside them. */
+/* Single page-table entries: replacing one. */
 #ifndef XEN_MMU_UPDATE_H
 #define XEN_MMU_UPDATE_H
 
 #include "xen/core/domain.h"
 
-/* What a hypercall's argument says of a domain whose frames it is about, and of a set of vCPUs. */
-int foreign_domain(domid_t domid, struct domain **owner);
-int check_vcpu_set(uint64_t bitmap);
+int check_vcpu_set(uint64_t bitmap);     /* 0; -EFAULT: a hypercall's set of vCPUs cannot be read */
 
 /* Replaces an L1 entry of one of d's tables; checked and referenced for owner's frames. The caller holds mm_lock.
  * preserve_ad keeps the accessed and dirty bits that the CPU set meanwhile. 0 or errno; nothing changes on error. */

@@ -1,4 +1,4 @@
-/* Mmuext_op: pins, page-table roots, TLB flushes, LDT, clearing and copying of frames; one function per command. */
+/* mmuext_op: pins, page-table roots, TLB flushes, LDT, clearing and copying of frames; one function per command. */
 #include "arch/arch.h"
 #include "common/string.h"
 #include "xen/core/domain.h"
@@ -9,6 +9,7 @@
 #include "xen/core/log.h"
 #include "xen/core/sched.h"
 #include "xen/pv/desc.h"
+#include "xen/pv/domid.h"
 #include "xen/pv/hypercalls.h"
 #include "xen/pv/mmu_update.h"
 #include "xen/pv/mmuext.h"
@@ -82,7 +83,7 @@ void drop_roots(struct vcpu *v)
     }
 }
 
-static int mmuext_pin(struct domain *d, const struct mmuext_op *op)
+int mmuext_pin(struct domain *d, const struct mmuext_op *op)
 {
     static const uint64_t types[] = { TYPE_L1, TYPE_L2, TYPE_L3, TYPE_L4 };
     struct frame *f;
@@ -102,7 +103,7 @@ static int mmuext_pin(struct domain *d, const struct mmuext_op *op)
     return 0;
 }
 
-static int mmuext_unpin_table(struct domain *d, const struct mmuext_op *op)
+int mmuext_unpin_table(struct domain *d, const struct mmuext_op *op)
 {
     struct frame *f = get_frame(op->arg1.mfn, d);
 
@@ -119,27 +120,27 @@ static int mmuext_unpin_table(struct domain *d, const struct mmuext_op *op)
     return 0;
 }
 
-static int mmuext_new_baseptr(struct domain *d, const struct mmuext_op *op)
+int mmuext_new_baseptr(struct domain *d, const struct mmuext_op *op)
 {
     (void)d;
     return new_guest_root(current, op->arg1.mfn);
 }
 
-static int mmuext_new_user_baseptr(struct domain *d, const struct mmuext_op *op)
+int mmuext_new_user_baseptr(struct domain *d, const struct mmuext_op *op)
 {
     (void)d;
     return new_user_root(current, op->arg1.mfn);
 }
 
 /* Local, multi and all: one CPU runs, and a vCPU that is not running loads its root, and so flushes, when it runs. */
-static int mmuext_tlb_flush(struct domain *d, const struct mmuext_op *op)
+int mmuext_tlb_flush(struct domain *d, const struct mmuext_op *op)
 {
     (void)d, (void)op;
     arch_flush_tlb();
     return 0;
 }
 
-static int mmuext_invlpg(struct domain *d, const struct mmuext_op *op)
+int mmuext_invlpg(struct domain *d, const struct mmuext_op *op)
 {
     (void)d;
     if (guest_range_ok(op->arg1.linear_addr, 1))
@@ -148,23 +149,17 @@ static int mmuext_invlpg(struct domain *d, const struct mmuext_op *op)
 }
 
 /* For the multi forms the set must at least be readable, as on a machine where it matters. */
-static int mmuext_tlb_flush_multi(struct domain *d, const struct mmuext_op *op)
+int mmuext_tlb_flush_multi(struct domain *d, const struct mmuext_op *op)
 {
     return check_vcpu_set((uint64_t)op->arg2.vcpumask.p) != 0 ? -EINVAL : mmuext_tlb_flush(d, op);
 }
 
-static int mmuext_invlpg_multi(struct domain *d, const struct mmuext_op *op)
+int mmuext_invlpg_multi(struct domain *d, const struct mmuext_op *op)
 {
     return check_vcpu_set((uint64_t)op->arg2.vcpumask.p) != 0 ? -EINVAL : mmuext_invlpg(d, op);
 }
 
-static int mmuext_flush_cache(struct domain *d, const struct mmuext_op *op)
-{
-    (void)d;
-    return op->cmd == MMUEXT_FLUSH_CACHE ? -EACCES : -EINVAL;   /* for domains that own devices */
-}
-
-static int mmuext_set_ldt(struct domain *d, const struct mmuext_op *op)
+int mmuext_set_ldt(struct domain *d, const struct mmuext_op *op)
 {
     (void)d;
     return set_ldt(current, op->arg1.linear_addr, op->arg2.nr_ents);
@@ -185,12 +180,12 @@ static int clear_or_copy(struct domain *d, mfn_t to, const void *from)
     return 0;
 }
 
-static int mmuext_clear_page(struct domain *d, const struct mmuext_op *op)
+int mmuext_clear_page(struct domain *d, const struct mmuext_op *op)
 {
     return clear_or_copy(d, op->arg1.mfn, NULL);
 }
 
-static int mmuext_copy_page(struct domain *d, const struct mmuext_op *op)
+int mmuext_copy_page(struct domain *d, const struct mmuext_op *op)
 {
     struct frame *src = get_frame(op->arg2.src_mfn, d);
     int rc;
@@ -202,49 +197,18 @@ static int mmuext_copy_page(struct domain *d, const struct mmuext_op *op)
     return rc;
 }
 
-static int mmuext_no_superpages(struct domain *d, const struct mmuext_op *op)
-{
-    (void)d, (void)op;
-    return -EOPNOTSUPP;
-}
-
-static int (*const mmuext_table[])(struct domain *, const struct mmuext_op *) = {
-    [MMUEXT_PIN_L1_TABLE] = mmuext_pin,
-    [MMUEXT_PIN_L2_TABLE] = mmuext_pin,
-    [MMUEXT_PIN_L3_TABLE] = mmuext_pin,
-    [MMUEXT_PIN_L4_TABLE] = mmuext_pin,
-    [MMUEXT_UNPIN_TABLE] = mmuext_unpin_table,
-    [MMUEXT_NEW_BASEPTR] = mmuext_new_baseptr,
-    [MMUEXT_TLB_FLUSH_LOCAL] = mmuext_tlb_flush,
-    [MMUEXT_INVLPG_LOCAL] = mmuext_invlpg,
-    [MMUEXT_TLB_FLUSH_MULTI] = mmuext_tlb_flush_multi,
-    [MMUEXT_INVLPG_MULTI] = mmuext_invlpg_multi,
-    [MMUEXT_TLB_FLUSH_ALL] = mmuext_tlb_flush,
-    [MMUEXT_INVLPG_ALL] = mmuext_invlpg,
-    [MMUEXT_FLUSH_CACHE] = mmuext_flush_cache,
-    [MMUEXT_FLUSH_CACHE_GLOBAL] = mmuext_flush_cache,
-    [MMUEXT_SET_LDT] = mmuext_set_ldt,
-    [MMUEXT_NEW_USER_BASEPTR] = mmuext_new_user_baseptr,
-    [MMUEXT_CLEAR_PAGE] = mmuext_clear_page,
-    [MMUEXT_COPY_PAGE] = mmuext_copy_page,
-    [MMUEXT_MARK_SUPER] = mmuext_no_superpages,
-    [MMUEXT_UNMARK_SUPER] = mmuext_no_superpages,
-};
-
 /* uops: guest array of count struct mmuext_op; stops at the first that fails and returns its errno. foreigndom: whose
  * frames are pinned or copied; nobody may name others. uops and pdone: as for mmu_update. */
 long do_mmuext_op(uint64_t uops, unsigned count, uint64_t pdone, unsigned foreigndom)
 {
-    struct domain *d = current->domain, *owner;
+    struct domain *d = current->domain;
     unsigned done = 0;
     int rc = 0;
 
     if (unlikely(!is_guest_va(uops)))
         return -EFAULT;
-    if (unlikely((domid_t)foreigndom != DOMID_SELF)) {
-        rc = foreign_domain((domid_t)foreigndom, &owner);
-        return rc != 0 ? rc : -EPERM;
-    }
+    if (unlikely((domid_t)foreigndom != DOMID_SELF))
+        return check_domid((domid_t)foreigndom, NAMES_SYSTEM);
     spin_lock(&d->mm_lock);
     for (; done < count; done++) {
         struct mmuext_op op;
@@ -253,9 +217,9 @@ long do_mmuext_op(uint64_t uops, unsigned count, uint64_t pdone, unsigned foreig
         if (unlikely(!get_guest_args(&op, uops + done * sizeof(op), 3)))
             break;
         rc = -ENOSYS;
-        if (unlikely(op.cmd >= ARRAY_SIZE(mmuext_table) || mmuext_table[op.cmd] == NULL))
+        if (unlikely(op.cmd >= MAX_OPS))
             break;
-        rc = mmuext_table[op.cmd](d, &op);
+        rc = mmuext_op_table[op.cmd](d, &op);
         if (unlikely(rc != 0))
             break;
         if (unlikely((done & 31) == 31) && !mm_preempt_after(d, 32 * WORK_PER_OP))

@@ -5,22 +5,22 @@
 #include "xen/cpu/upcall.h"
 #include "xen/pv/hypercalls.h"
 
-long do_fpu_taskswitch(int set)
+long do_fpu_taskswitch(unsigned set)
 {
     guest_set_ts(current, set != 0);
     return 0;
 }
 
-long do_set_debugreg(int reg, uint64_t value)
+long do_set_debugreg(unsigned reg, uint64_t value)
 {
-    return guest_set_debugreg(current, (unsigned)reg, value);
+    return guest_set_debugreg(current, reg, value);
 }
 
-long do_get_debugreg(int reg)
+long do_get_debugreg(unsigned reg)
 {
     uint64_t value;
 
-    return guest_get_debugreg(current, (unsigned)reg, &value) == 0 ? (long)value : -ENODEV;
+    return guest_get_debugreg(current, reg, &value) == 0 ? (long)value : -ENODEV;
 }
 
 /* A base that is not canonical would fault in the hypervisor, so it is refused. A bad selector is not an

@@ -1,4 +1,4 @@
-/* Sched_op: what a guest says about its own running: yield, block, poll, shutdown, watchdog. How a
+/* sched_op: what a guest says about its own running: yield, block, poll, shutdown, watchdog. How a
  * vCPU sleeps and who runs instead is sched.c's; how a domain ends is domain.c's. */
 #include "arch/arch.h"
 #include "common/trace_format.h"
@@ -12,6 +12,7 @@
 #include "xen/core/timer.h"
 #include "xen/core/trace.h"
 #include "xen/pv/console_ring.h"
+#include "xen/pv/domid.h"
 #include "xen/pv/evtchn.h"
 #include "xen/pv/hypercalls.h"
 #include "xen/pv/sched_op.h"
@@ -30,20 +31,18 @@ static inline void drain_console(struct domain *d)
         console_drain(d);
 }
 
-static long sched_yield(uint64_t arg)
+long sched_op_yield(void)
 {
-    (void)arg;
     drain_console(current->domain);
     TRACE(TRACE_SCHED, TRC_SCHED_YIELD, current->domain->id, current->id);
     schedule_behind();
     return 0;
 }
 
-static long sched_block(uint64_t arg)
+long sched_op_block(void)
 {
     struct vcpu *v = current;
 
-    (void)arg;
     drain_console(v->domain);
     v->info->evtchn_upcall_mask = 0;
     TRACE(TRACE_SCHED, TRC_SCHED_BLOCK, v->domain->id, v->id);
@@ -60,22 +59,17 @@ static long shutdown_with(uint8_t reason)
     return 0;
 }
 
-static long sched_shutdown(uint64_t arg)
+long sched_op_shutdown(const struct sched_shutdown *op)
 {
-    struct sched_shutdown op;
-
-    return copy_from_guest(&op, arg, sizeof(op)) != 0 ? -EFAULT : shutdown_with((uint8_t)op.reason);
+    return shutdown_with((uint8_t)op->reason);
 }
 
-static long sched_shutdown_code(uint64_t arg)
+long sched_op_shutdown_code(const struct sched_shutdown *op)
 {
     struct domain *d = current->domain;
-    struct sched_shutdown op;
 
-    if (copy_from_guest(&op, arg, sizeof(op)) != 0)
-        return -EFAULT;
     if (d->noted_reason == 0)
-        d->noted_reason = (uint16_t)((uint8_t)op.reason + 1);
+        d->noted_reason = (uint16_t)((uint8_t)op->reason + 1);
     return 0;
 }
 
@@ -94,27 +88,24 @@ static int look_at_ports(struct domain *d, uint64_t va, unsigned nr, evtchn_port
 }
 
 /* Announces itself as a poller before it looks, so that an event in between is not missed. */
-static long sched_poll(uint64_t arg)
+long sched_op_poll(const struct sched_poll *op)
 {
     struct vcpu *v = current;
     struct domain *d = v->domain;
-    struct sched_poll op;
     evtchn_port_t port = 0;
     int rc;
 
-    if (copy_from_guest(&op, arg, sizeof(op)) != 0)
-        return -EFAULT;
-    if (op.nr_ports > MAX_POLL_PORTS)
+    if (op->nr_ports > MAX_POLL_PORTS)
         return -EINVAL;
     v->poll_port = POLL_SEVERAL;
     d->poll_mask |= 1u << v->id;
-    count_work(op.nr_ports * WORK_PER_LOOK);
-    rc = look_at_ports(d, (uint64_t)op.ports.p, op.nr_ports, &port);
+    count_work(op->nr_ports * WORK_PER_LOOK);
+    rc = look_at_ports(d, (uint64_t)op->ports.p, op->nr_ports, &port);
     if (rc == 0) {
-        if (op.nr_ports == 1)
+        if (op->nr_ports == 1)
             v->poll_port = port;
-        if (op.timeout != 0)
-            timer_set(&v->poll, (int64_t)op.timeout < 0 ? 0 : op.timeout);
+        if (op->timeout != 0)
+            timer_set(&v->poll, (int64_t)op->timeout < 0 ? 0 : op->timeout);
         vcpu_block();
         timer_cancel(&v->poll);
     }
@@ -124,13 +115,11 @@ static long sched_poll(uint64_t arg)
 }
 
 /* Another domain may be named, but only a privileged one may do anything to it. */
-static long sched_remote_shutdown(uint64_t arg)
+long sched_op_remote_shutdown(const struct sched_remote_shutdown *op)
 {
-    struct sched_remote_shutdown op;
+    int rc = check_domid(op->domain_id, NAMES_OWN_NUMBER);
 
-    if (copy_from_guest(&op, arg, sizeof(op)) != 0)
-        return -EFAULT;
-    return domain_exists(op.domain_id) ? -EPERM : -ESRCH;
+    return rc != 0 ? rc : -EPERM;
 }
 
 static void watchdog_fired(void *arg)
@@ -143,17 +132,14 @@ static void watchdog_fired(void *arg)
 
 /* id 0 hands out a timer, and one with no time left fires at once; otherwise it is poked, or given back when timeout
  * (in seconds) is 0. */
-static long sched_watchdog(uint64_t arg)
+long sched_op_watchdog(const struct sched_watchdog *op)
 {
     struct domain *d = current->domain;
-    struct sched_watchdog op;
     unsigned nr;
 
-    if (copy_from_guest(&op, arg, sizeof(op)) != 0)
-        return -EFAULT;
-    if (op.id > ARRAY_SIZE(d->watchdog))
+    if (op->id > ARRAY_SIZE(d->watchdog))
         return -EINVAL;
-    if (op.id == 0) {
+    if (op->id == 0) {
         for (nr = 0; nr < ARRAY_SIZE(d->watchdog) && (d->watchdogs_used >> nr & 1); nr++)
             ;
         if (nr == ARRAY_SIZE(d->watchdog))
@@ -161,13 +147,13 @@ static long sched_watchdog(uint64_t arg)
         timer_init(&d->watchdog[nr], watchdog_fired, d);
         d->watchdogs_used |= (uint8_t)(1u << nr);
     } else {
-        nr = op.id - 1;
+        nr = op->id - 1;
         if (!(d->watchdogs_used >> nr & 1))
             return -EINVAL;
     }
-    if (op.timeout != 0 || op.id == 0) {
-        timer_set(&d->watchdog[nr], now_ns() + op.timeout * NS_PER_SECOND);
-        return op.id == 0 ? (long)nr + 1 : 0;
+    if (op->timeout != 0 || op->id == 0) {
+        timer_set(&d->watchdog[nr], now_ns() + op->timeout * NS_PER_SECOND);
+        return op->id == 0 ? (long)nr + 1 : 0;
     }
     timer_cancel(&d->watchdog[nr]);
     d->watchdogs_used &= (uint8_t)~(1u << nr);
@@ -180,32 +166,10 @@ void domain_cancel_watchdogs(struct domain *d)
         timer_cancel(&d->watchdog[i]);
 }
 
-static long sched_pin_override(uint64_t arg)
-{
-    (void)arg;
-    return -EPERM;                      /* the hardware domain's */
-}
-
-static long (*const ops[])(uint64_t arg) = {
-    [SCHEDOP_yield] = sched_yield,
-    [SCHEDOP_block] = sched_block,
-    [SCHEDOP_shutdown] = sched_shutdown,
-    [SCHEDOP_poll] = sched_poll,
-    [SCHEDOP_remote_shutdown] = sched_remote_shutdown,
-    [SCHEDOP_shutdown_code] = sched_shutdown_code,
-    [SCHEDOP_watchdog] = sched_watchdog,
-    [SCHEDOP_pin_override] = sched_pin_override,
-};
-
-long do_sched_op(int cmd, uint64_t arg)
-{
-    return (unsigned)cmd < ARRAY_SIZE(ops) ? ops[cmd](arg) : -ENOSYS;
-}
-
 /* The older form has the first three only, and gets the reason by value. */
-long do_sched_op_compat(int cmd, uint64_t arg)
+long do_sched_op_compat(unsigned cmd, uint64_t arg)
 {
     if (cmd == SCHEDOP_shutdown)
         return shutdown_with((uint8_t)arg);
-    return (unsigned)cmd < SCHEDOP_shutdown ? ops[cmd](arg) : -ENOSYS;
+    return cmd == SCHEDOP_yield ? sched_op_yield() : cmd == SCHEDOP_block ? sched_op_block() : -ENOSYS;
 }

@@ -12,8 +12,8 @@
 #include "xen/cpu/exceptions.h"
 #include "xen/cpu/upcall.h"
 #include "xen/pv/desc.h"
+#include "xen/pv/hypercalls.h"
 #include "xen/pv/mmuext.h"
-#include "xen/pv/vcpu_init.h"
 
 #define WORK_PER_CONTEXT 6000u
 #define MAX_LDT_ENTRIES 8192u
@@ -133,14 +133,8 @@ static int initialise(struct vcpu *v, const struct vcpu_guest_context *c)
 
 /* The context lies on our stack, five of its sixteen KiB: there is no memory that could be lacking.
  * -EEXIST: done before, or somebody else is at it. */
-long vcpu_initialise(struct vcpu *v, uint64_t arg)
+long vcpu_initialise(struct vcpu *v, const struct vcpu_guest_context *op)
 {
-    struct vcpu_guest_context c;
-    int rc;
-
     count_work(WORK_PER_CONTEXT);
-    rc = copy_from_guest(&c, arg, sizeof(c));
-    if (rc == 0)
-        rc = v->initialised || v->initialising ? -EEXIST : initialise(v, &c);
-    return rc;
+    return v->initialised || v->initialising ? -EEXIST : initialise(v, op);
 }
