@@ -522,7 +522,7 @@ static void ring_shrinks_to_what_is_free(void **state)
     put_wide(407 * 70);
     assert_int_equal(trace_header.rings[0].head, 70);
     nr_seen = next_seen = 0;
-    reader.take = NULL;
+    reader.on_record = NULL;
     reader_follow(&reader);
     assert_true(reader.lost > 0);
 }
@@ -729,7 +729,7 @@ static void sink_output_is_a_trace_file(void **state)
 
     (void)state;
     assert_true(trace_sink_parse("debugcon"));
-    reader.take = NULL;
+    reader.on_record = NULL;
     start(TRACE_HYPERCALL | TRACE_EMUL);
     put_wide(2 * 407 + 100);
     for (unsigned i = 0; i < 30; i++)
