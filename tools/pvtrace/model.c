@@ -1,5 +1,5 @@
 /* The state of the model: who runs on which CPU, and what waits for the next record. Called by
- * main.c and diff.c; what a record means is records.c's.
+ * main.c and diff.c; records come in by record_table.c.
  *
  * An input may name any number of vCPUs: one that gets the place of another ends what that has
  * open. */
@@ -64,7 +64,6 @@ struct model *model_new(item_fn fn, void *state)
     m->fn = fn;
     m->state = state;
     vcpu_table_clear();
-    records_init(m);
     return m;
 }
 

@@ -42,8 +42,6 @@ struct cpu {
     struct waiting waiting;
 };
 
-struct row;
-
 struct model {
     item_fn fn;
     void *state;
@@ -52,7 +50,6 @@ struct model {
     struct vcpu vcpus[VCPU_PLACES];
     struct open_call alone;     /* of which only the result is known */
     uint64_t now;               /* TSC of the record at hand */
-    const struct row *rows[256];        /* records.c's, by hash of the event */
     char names[NR_DOMIDS][DOMAIN_NAME];
 };
 
@@ -68,14 +65,15 @@ void vcpu_runs(struct model *m, uint16_t cpu, struct vcpu_id who);
 void vcpu_unknown(struct model *m, uint16_t cpu);
 void emit(struct model *m, struct item *item, struct vcpu_id v, const struct record *r);
 
-/* --- records.c -------------------------------------------------------------------------------- */
-void records_init(struct model *m);
+/* --- records.c, calls.c: of each kind of record ----------------------------------------------------- */
+typedef void record_fn(struct model *m, const struct record *r);
+record_fn on_trap, on_page_fault, on_ptwr, on_privop, on_emulated, on_send, on_upcall, on_mem, on_sched,
+    on_runstate, on_continue, on_nothing, on_clock, on_lost, on_classes, on_domain, on_counter, on_other,
+    call_begin, call_arguments, call_copy, call_result;
+/* bytes: the record that has them, or NULL. */
+void emit_emulated(struct model *m, const struct record *first, const struct record *bytes);
 
-/* --- calls.c ---------------------------------------------------------------------------------- */
-void call_begin(struct model *m, const struct record *r);
-void call_arguments(struct model *m, const struct record *r);
-void call_copy(struct model *m, const struct record *r);
-void call_result(struct model *m, const struct record *r);
+/* --- calls.c ---------------------------------------------------------------------------------------- */
 /* Announces what waited for the rest of its arguments. */
 void calls_announce(struct model *m, struct cpu *cpu);
 /* They do not return, as far as the trace knows. r: the record that says so, or NULL. */

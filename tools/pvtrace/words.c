@@ -41,47 +41,12 @@ void text_vcpu(struct text *t, struct vcpu_id v)
 }
 
 /* --- Records ---------------------------------------------------------------------------------- */
-/* By Xen's names; in words, where an output shows only that; and what their own words are: v two
- * words, domain and vCPU; w one word with both; d domain; u a number; what has no letter comes in
- * hexadecimal. */
-static const struct {
-    uint32_t event;
-    const char *name, *label, *words;
-} records[] = {
-    { TRC_SCHED_CONTINUE_RUNNING,    "continue_running",      "continue running",     "w"   },
-    { TRC_SCHED_DOM_ADD,             "dom_add",               "domain added",         "d"   },
-    { TRC_SCHED_DOM_REM,             "dom_rem",               "domain removed",       "v"   },
-    { TRC_SCHED_SLEEP,               "sleep",                 "sleep",                "v"   },
-    { TRC_SCHED_WAKE,                "wake",                  "wake",                 "v"   },
-    { TRC_SCHED_YIELD,               "yield",                 "yield",                "v"   },
-    { TRC_SCHED_BLOCK,               "block",                 "block",                "v"   },
-    { TRC_SCHED_SHUTDOWN,            "shutdown",              "shutdown",             "vu"  },
-    { TRC_SCHED_SHUTDOWN_CODE,       "shutdown_code",         "shutdown code",        "vu"  },
-    { TRC_SCHED_SWITCH,              "switch",                "switch",               "v>v" },
-    { TRC_SCHED_SWITCH_INFPREV,      "switch_infprev",        "switch from",          "vu"  },
-    { TRC_SCHED_SWITCH_INFNEXT,      "switch_infnext",        "switch to",            "vuu" },
-    { TRC_SCHED_SWITCH_INFCONT,      "switch_infcont",        "switch: goes on",      "vuu" },
-    { TRC_SCHED_S_TIMER_FN,          "s_timer_fn",            NULL,                   ""    },
-    { TRC_SCHED_T_TIMER_FN,          "t_timer_fn",            NULL,                   ""    },
-    { TRC_MEM_PAGE_GRANT_MAP,        "page_grant_map",        "grant map",            "d"   },
-    { TRC_MEM_PAGE_GRANT_UNMAP,      "page_grant_unmap",      "grant unmap",          "d"   },
-    { TRC_MEM_PAGE_GRANT_TRANSFER,   "page_grant_transfer",   "grant transfer",       "d"   },
-    { TRC_MEM_SET_P2M_ENTRY,         NULL,                    "p2m entry",            ""    },
-    { TRC_MEM_DECREASE_RESERVATION,  "decrease_reservation",  "decrease reservation", "dd"  },
-    { TRC_PV_HYPERCALL,              "hypercall (old form)",  NULL,                   ""    },
-    { TRC_PV_EMULATE_4GB,            "emulate_4gb",           NULL,                   ""    },
-    { TRC_PV_MATH_STATE_RESTORE,     "math_state_restore",    NULL,                   ""    },
-    { TRC_PV_PAGING_FIXUP,           "paging_fixup",          NULL,                   ""    },
-    { TRC_PV_GDT_LDT_MAPPING_FAULT,  "gdt_ldt_mapping_fault", NULL,                   ""    },
-};
-
 static const char *record_label(uint32_t event, struct label *buf)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(records); i++)
-        if (records[i].event == event && records[i].label != NULL)
-            return records[i].label;
+    const char *label = record_words(event)->label;
+
     snprintf(buf->s, sizeof(buf->s), "record 0x%08x", event);
-    return buf->s;
+    return label != NULL ? label : buf->s;
 }
 
 static void put_words(struct text *t, const struct record *rec, const char *words)
@@ -111,18 +76,15 @@ static void put_words(struct text *t, const struct record *rec, const char *word
 
 void text_record(struct text *t, const struct record *rec)
 {
-    const char *words = "";
-    unsigned i = 0;
+    const struct record_words *w = record_words(rec->event & ~TRC_64_FLAG);
 
-    while (i < ARRAY_SIZE(records) && (rec->event & ~TRC_64_FLAG) != records[i].event)
-        i++;
-    if (i < ARRAY_SIZE(records) && records[i].name != NULL && !decode_options.raw) {
-        text_str(t, records[i].name);
-        words = records[i].words;
+    if (w->name != NULL && !decode_options.raw) {
+        text_str(t, w->name);
+        put_words(t, rec, w->words);
     } else {
         text_add(t, "record 0x%x", rec->event);
+        put_words(t, rec, "");
     }
-    put_words(t, rec, words);
 }
 
 /* --- Items ------------------------------------------------------------------------------------ */
