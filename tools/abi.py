@@ -142,8 +142,8 @@ class Abi:
     def read_kind(self, number, words, _):
         if len(words) != 5 or not words[2].isdigit():
             raise Wrong(number, "a kind has five columns: WORD LETTER WORDS HYPERVISOR GUEST")
-        if any(kind.letter == words[1] and words[1] not in "u" "o" for kind in self.kinds.values()):
-            raise Wrong(number, f"letter {words[1]} belongs to another kind")
+        if any(kind.letter == words[1] and kind.words != int(words[2]) for kind in self.kinds.values()):
+            raise Wrong(number, f"letter {words[1]} belongs to another kind of other words")
         self.put(self.kinds, Kind(words[0], words[1], int(words[2]), words[3], words[4]), number, words[0])
 
     def read_call(self, number, words, line):

@@ -342,7 +342,7 @@ def wrappers(abi):
     out = [HEAD]
     for call in abi.calls.values():
         args = call.c_args
-        if not call.served or len(args) != len(call.args or ()):
+        if call.handler not in ("do", "ops") or len(args) != len(call.args or ()):
             continue
         name = call.name if call.name.startswith("xen_") else "xen_" + call.name
         values = ", ".join([n for n, _ in args] + ["0"] * (5 - len(args)))

@@ -33,7 +33,7 @@ struct gnttab_swap_grant_ref in ref_a ref_b
 WRONG = (
     ("names reasons", "nombres reasons", 15, "no section"),
     ("kind num u 1 unsigned uint64_t", "kind num u 1 unsigned", 4, "five columns"),
-    ("kind num u", "kind num S", 4, "another kind"),
+    ("kind num u", "kind num S", 4, "of other words"),
     ("arg:struct | yes", "arg:structure | yes", 5, "no such kind of argument"),
     ("hypercall hvm_op -", "hypercall sched_op -", 7, "stands in line 5"),
     ("hypercall hvm_op -", "hypercall hvm_op never", 7, "handler"),
