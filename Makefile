@@ -42,8 +42,8 @@ define HELP
 Paragon, a small hypervisor for Xen PV guests. make TARGET VARIABLE=value ...
   run         fetch what is missing, build, boot, report; exits 0 if all is well
   trace       the same with every hypercall, trap and event (docs/trace.md)
-  test        all tests; or: test-tools lint unit fuzz check-model trace-test
-            check-planted trace-cost boot-tests test-kvm (docs/contributing.md)
+  test        all tests; or one (docs/contributing.md): test-tools lint unit fuzz
+            check-model check-planted check-laws trace-test trace-cost boot-tests test-kvm
   oracle      the test guest on Debian's Xen and on Paragon, compared
   bench       what each operation costs, in instructions (docs/costs.md)
   record      as run, and keeps all that entered the machine; replay: once more
@@ -95,7 +95,7 @@ DEPS  += grub-common grub-pc-bin grub-efi-amd64-bin xorriso mtools
 DEPS  += qemu-system-x86 seabios ovmf python3
 DEPS  += $(if $(filter debug debug-replay,$(MAKECMDGOALS)),gdb)
 DEPS_TEST := gdb babeltrace2 libcmocka-dev libzydis-dev clang libclang-rt-14-dev sbsigntool openssl
-DEPS_TEST += libc6-dev-i386 lib32gcc-12-dev
+DEPS_TEST += libc6-dev-i386 lib32gcc-12-dev z3
 
 deps:
 	@tools/install-packages $(DEPS)

@@ -2,6 +2,7 @@
 TESTS := test-tools lint
 -include tests/unit/unit.mk
 include tests/model/model.mk
+include tests/laws/laws.mk
 include tests/trace/trace.mk
 include tests/boot/x86.mk
 TESTS += trace-test trace-cost boot-tests

@@ -21,6 +21,8 @@ LAYERS = {
                     "guest-pv/store/store.h", "arch/x86_64/efi/"), ALL_LIBC),
     "tests/fuzz": (("common/", "xen/", "arch/arch.h", "host.h", "support.h", "trace_reader.h", "fuzz.h"),
                    ALL_LIBC),
+    "tests/laws": (("common/", "xen/", "arch/arch.h", "host.h", "support.h", "hooks.h", "tie.h", "bv.h"),
+                   ALL_LIBC),
     "tests/model": (("common/", "xen/", "arch/arch.h", "host.h", "support.h", "model.h"), ALL_LIBC),
 }
 EXCEPTIONS = {

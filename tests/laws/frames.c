@@ -1,0 +1,243 @@
+/* Calls the hypervisor's code that frames.smt2 and updates.smt2 model, on frames of a table that is
+ * made for it. */
+#include <stdlib.h>
+#include <string.h>
+#include "hooks.h"
+#include "tie.h"
+#include "common/x86/insn.h"
+#include "xen/core/frame.h"
+#include "xen/core/walk.h"
+#include "xen/pv/linear.h"
+#include "xen/pv/mmu_update.h"
+#include "xen/pv/pagetype.h"
+
+int update_one(const struct mmu_update *u, struct domain *d, struct domain *owner);
+bool store_to_l1(struct domain *d, uint64_t *slot, const struct insn *in, unsigned offset,
+                 uint64_t src, struct cpu_user_regs *regs);
+
+#define MARK 0x6d61726b6d61726bull
+#define TABLE 5u                                /* frame numbers */
+#define TARGET 6u
+
+/* --- Updates ---------------------------------------------------------------------------------- */
+
+static struct frame plain_frame(uint64_t type)
+{
+    return (struct frame){ .count = FRAME_ALLOCATED | 2, .type = type | TYPE_VALIDATED | 1,
+                           .owner = guest->mfn };
+}
+
+/* The frame of the guest's own struct is the one that is not replaced. */
+static void shape_address(uint64_t *a)
+{
+    if (a[1] % 2)
+        a[0] %= (uint64_t)SPARSE_FRAMES << PAGE_SHIFT;
+    if (a[0] >> PAGE_SHIFT == guest->mfn)
+        a[0] ^= PAGE_SIZE;
+    if (a[1] % 5 == 0)
+        a[1] = (a[0] >> PAGE_SHIFT) + a[1] / 8 % 4 - 1;
+    else if (a[1] % 5 < 3)
+        a[1] = SPARSE_FRAMES;
+    a[1] %= SPARSE_FRAMES + 1;
+}
+
+static uint64_t marked_address(void)
+{
+    uint64_t *page = hooks.page, found = ~0ull;
+
+    for (unsigned i = 0; i < PTES_PER_TABLE; i++)
+        if (page[i] == MARK) {
+            page[i] = 0;
+            if (found != ~0ull)
+                abort();
+            found = (hooks.frame << PAGE_SHIFT) + 8 * i;
+        }
+    return found;
+}
+
+static uint64_t call_update_target(const uint64_t *a)
+{
+    struct mmu_update u = { .ptr = a[0], .val = MARK };
+    uint64_t found;
+
+    sparse_on();
+    max_mfn = a[1];
+    if (a[0] >> PAGE_SHIFT < SPARSE_FRAMES)
+        frame_table[a[0] >> PAGE_SHIFT] = plain_frame(TYPE_WRITABLE);
+    update_one(&u, guest, guest);
+    found = marked_address();
+    sparse_off();
+    return found;
+}
+
+static uint64_t call_l1_slot_at(const uint64_t *a)
+{
+    uint64_t *slot;
+
+    sparse_on();
+    max_mfn = a[1];
+    if (a[0] >> PAGE_SHIFT < SPARSE_FRAMES)
+        frame_table[a[0] >> PAGE_SHIFT] = plain_frame(TYPE_L1);
+    slot = l1_slot_at(a[0], guest);
+    if (slot != NULL && (hooks.frame != a[0] >> PAGE_SHIFT ||
+                         slot != (uint64_t *)hooks.page + a[0] % PAGE_SIZE / 8))
+        abort();
+    sparse_off();
+    return slot != NULL;
+}
+
+static void shape_part_stored(uint64_t *a)
+{
+    a[2] = 1ull << a[2] % 4;
+    a[3] = a[3] % 8 & ~(a[2] - 1);
+    a[0] &= ~1ull;
+    a[1] &= a[3] == 0 ? ~1ull : ~0ull;
+}
+
+static uint64_t call_part_stored(const uint64_t *a)
+{
+    const struct insn in = { .op = OP_MOV, .op_bytes = (uint8_t)a[2] };
+    struct cpu_user_regs regs = { .rip = 0 };
+    uint64_t slot = a[0];
+
+    if (!store_to_l1(guest, &slot, &in, (unsigned)a[3], a[1], &regs))
+        abort();
+    return slot;
+}
+
+/* --- The words of a frame --------------------------------------------------------------------- */
+
+static uint64_t call_get_page_ok(const uint64_t *a)
+{
+    struct frame f = { .count = a[0], .owner = guest->mfn };
+
+    return get_page(&f, guest);
+}
+
+static uint64_t call_count_after_get(const uint64_t *a)
+{
+    struct frame f = { .count = a[0], .owner = guest->mfn };
+
+    return get_page(&f, guest) ? f.count : 0;
+}
+
+static uint64_t call_count_after_put(const uint64_t *a)
+{
+    struct frame f = { .count = a[0], .owner = guest->mfn };
+
+    put_page(&f);
+    return f.count;
+}
+
+static void shape_type(uint64_t *a)
+{
+    a[1] = ((a[1] % 2 ? a[0] : a[1]) & TYPE_MASK);
+}
+
+static uint64_t call_is_valid_as(const uint64_t *a)
+{
+    const struct frame f = { .type = a[0] };
+
+    return is_valid_as(&f, a[1]);
+}
+
+static void shape_type_after_get(uint64_t *a)
+{
+    a[0] |= TYPE_VALIDATED;
+    a[1] = a[0] & TYPE_MASK;
+}
+
+static uint64_t call_type_after_get(const uint64_t *a)
+{
+    struct frame f = { .type = a[0] };
+
+    return get_page_type(&f, a[1]) == 0 ? f.type : 0;
+}
+
+static uint64_t call_type_after_put(const uint64_t *a)
+{
+    struct frame f = { .type = a[0] };
+
+    put_page_type(&f);
+    return f.type;
+}
+
+static void shape_linear_ok(uint64_t *a)
+{
+    if (a[1] % 4)
+        a[1] = (a[1] & ~(TYPE_MASK | LINEAR_ENTRIES)) | (a[0] & TYPE_MASK) | TYPE_VALIDATED;
+    if (a[0] % 4)
+        a[0] &= ~LINEAR_USES;
+}
+
+static void shape_linear(uint64_t *a)
+{
+    a[0] &= ~LINEAR_USES;
+    a[1] = (a[1] & ~(TYPE_MASK | LINEAR_ENTRIES)) | (a[0] & TYPE_MASK) | TYPE_VALIDATED;
+}
+
+static bool make_linear(const uint64_t *a, uint64_t *table, uint64_t *target)
+{
+    int rc;
+
+    sparse_on();
+    frame_table[TABLE] = (struct frame){ .count = 1, .type = a[0], .owner = guest->mfn };
+    frame_table[TARGET] = (struct frame){ .count = 1, .type = a[1], .owner = guest->mfn };
+    rc = get_linear_table((uint64_t)TARGET << PAGE_SHIFT | PTE_P, &frame_table[TABLE]);
+    linear_tables = guest->linear_tables = false;
+    guest->vcpu[0]->iret_slow = 0;
+    *table = frame_table[TABLE].type;
+    *target = frame_table[TARGET].type;
+    if (frame_table[TARGET].count != 1 + (rc == 0) ||
+        (rc != 0 && (*table != a[0] || *target != a[1])))
+        abort();
+    sparse_off();
+    return rc == 0;
+}
+
+static uint64_t call_linear_ok(const uint64_t *a)
+{
+    uint64_t table, target;
+
+    return make_linear(a, &table, &target);
+}
+
+static uint64_t call_linear_table(const uint64_t *a)
+{
+    uint64_t table, target;
+
+    return make_linear(a, &table, &target) ? table : 0;
+}
+
+static uint64_t call_linear_target(const uint64_t *a)
+{
+    uint64_t table, target;
+
+    return make_linear(a, &table, &target) ? target : 0;
+}
+
+static uint64_t call_flush_needed(const uint64_t *a)
+{
+    uint64_t before = host.full_flushes;
+
+    current->cpu->flush_stamp = (uint32_t)a[0];
+    flush_tlb_since((uint32_t)a[1]);
+    return host.full_flushes - before;
+}
+
+const struct real reals_frames[] = {
+    { "update_target", call_update_target, shape_address, 0 },
+    { "l1_slot_at", call_l1_slot_at, shape_address, 0 },
+    { "part_stored", call_part_stored, shape_part_stored, 0 },
+    { "get_page_ok", call_get_page_ok, NULL, 0 },
+    { "count_after_get", call_count_after_get, NULL, 0 },
+    { "count_after_put", call_count_after_put, NULL, 0 },
+    { "is_valid_as", call_is_valid_as, shape_type, 0 },
+    { "type_after_get", call_type_after_get, shape_type_after_get, 0 },
+    { "type_after_put", call_type_after_put, NULL, 0 },
+    { "linear_ok", call_linear_ok, shape_linear_ok, 0 },
+    { "linear_table", call_linear_table, shape_linear, 0 },
+    { "linear_target", call_linear_target, shape_linear, 0 },
+    { "flush_needed", call_flush_needed, NULL, 0 },
+    { .name = NULL },
+};
