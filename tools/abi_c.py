@@ -351,5 +351,38 @@ def wrappers(abi):
     return "".join(out)
 
 
-FILES = {"abi_tables.h": tables, "abi_handlers.h": handlers, "abi_dispatch.c": dispatch, "abi_layouts.c": layouts,
+# --- What the fuzzer fills in -----------------------------------------------------------------------------------------------
+FIELD_LETTERS = {"domid": "D", "hex": "x", "code": "c", "ns": "t"}
+
+
+def fuzz_fields(abi, struct, top=None, prefix=""):
+    """(member, letter), members of structures in it one by one; what only its own function knows is left out."""
+    top = top or struct
+    for _, member, _, kind, suffix, _ in struct.fields:
+        if suffix.startswith("[") and suffix != "[]":
+            yield prefix + member, "p"
+        elif kind in abi.structs:
+            yield from fuzz_fields(abi, abi.structs[kind], top, prefix + member + ".")
+        elif kind[0] != "@" and not suffix:
+            yield prefix + member, FIELD_LETTERS.get(kind, "u")
+
+
+def fuzz(abi):
+    out = [HEAD, "/* Structures of sub-operations, and what their fields are: D a domain, x a frame number or an address, p a list, c code,\n"
+           " * t a time, u a small number. */\n"
+           "struct abi_field { unsigned offset, size; char what; };\n"
+           "struct abi_shape { unsigned nr, op, size, nr_fields; const struct abi_field *fields; };\n\n"]
+    described = [(f, op, abi.structs[op.struct]) for f in with_table(abi) for op in f.ops
+                 if op.struct in abi.structs and op.copy != "-" and abi.structs[op.struct].fields]
+    for struct in {struct.name: struct for _, _, struct in described}.values():
+        fields = [f"{{ offsetof(struct {struct.name}, {member}), sizeof(((struct {struct.name} *)0)->{member}), '{letter}' }},"
+                  for member, letter in fuzz_fields(abi, struct)]
+        out.append(f"static const struct abi_field {struct.name}_fields[] = {braced(fields)};\n\n")
+    out.append("static const struct abi_shape abi_shapes[] = " +
+               braced(f"{{ __HYPERVISOR_{f.name}, {op.name}, sizeof(struct {s.name}), ARRAY_SIZE({s.name}_fields), {s.name}_fields }},"
+                      for f, op, s in described) + ";\n")
+    return "".join(out)
+
+
+FILES = {"abi_fuzz.h": fuzz, "abi_tables.h": tables, "abi_handlers.h": handlers, "abi_dispatch.c": dispatch, "abi_layouts.c": layouts,
          "abi_wrappers.h": wrappers}

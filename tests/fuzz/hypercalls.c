@@ -4,12 +4,14 @@
  * recount of all references and types; no stale translation; and once both have ended, every frame is free.
  *
  * Random words rarely mean anything, so the generator knows the kinds of things that hypercalls talk about
- * (words), and the shapes of the commoner requests (shapes). */
+ * (words), the shapes of the commoner requests (shapes), and the fields of every structure, from the table of the ABI. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "arch/arch.h"
+#include "common/abi_names.h"
 #include "fuzz.h"
+#include "gen/abi_fuzz.h"
 #include "support.h"
 #include "trace_reader.h"
 #include "xen/core/alloc.h"
@@ -682,12 +684,54 @@ static void no_shape(uint64_t *a)
     put_words(ARGS, 8);
 }
 
+static uint64_t some_field(char what)
+{
+    switch (what) {
+    case 'D':
+        return some_domid();
+    case 'x':
+        return one_in(4) ? some_va() : some_mfn();
+    case 'p':
+        return one_in(8) ? some_va() : LISTS;
+    case 'c':
+        return CODE;
+    case 't':
+        return now_ns() + below(3000000);
+    default:
+        return one_in(6) ? some_word() : below(8);
+    }
+}
+
+/* A sub-operation with one or two of its structures, of which each field holds what such a field means. */
+static unsigned shape_by_table(uint64_t *a)
+{
+    const struct abi_shape *s;
+    const char *kinds;
+
+    do
+        s = &abi_shapes[below(ARRAY_SIZE(abi_shapes))];
+    while (s->nr == __HYPERVISOR_sched_op);     /* would end the domain, or put the vCPU to sleep, too often */
+    kinds = abi_argument_kinds(s->nr);
+    put_words(LISTS, 8);
+    for (unsigned element = 0; element < 2; element++)
+        for (unsigned i = 0; i < s->nr_fields; i++) {
+            uint64_t value = some_field(s->fields[i].what);
+
+            put(ARGS + element * s->size + s->fields[i].offset, &value, MIN(s->fields[i].size, sizeof(value)));
+        }
+    for (unsigned i = 0; kinds[i] != '\0'; i++)
+        a[i] = kinds[i] == 'o' ? s->op : kinds[i] == 'S' || kinds[i] == 'A' ? ARGS : 1 + below(2);
+    return s->nr;
+}
+
 static unsigned choose(uint64_t *a)
 {
     unsigned i = (unsigned)below(ARRAY_SIZE(shapes)), nr = shapes[i].nr;
 
     memset(a, 0, 6 * sizeof(a[0]));
-    if (one_in(4)) {
+    if (one_in(8)) {
+        nr = shape_by_table(a);
+    } else if (one_in(4)) {
         nr = (unsigned)below(NR_HYPERCALLS);
         no_shape(a);
         if (nr == __HYPERVISOR_sched_op || nr == __HYPERVISOR_iret || nr == __HYPERVISOR_sched_op_compat)

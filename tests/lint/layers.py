@@ -19,7 +19,7 @@ LAYERS = {
     "tests/unit": (("common/", "xen/", "arch/arch.h", "host.h", "support.h", "evtchn_fixture.h", "cmocka_main.h",
                     "trace_reader.h", "trace_fixture.h", "x86_state.h", "x86_zydis.h",
                     "guest-pv/store/store.h", "arch/x86_64/efi/"), ALL_LIBC),
-    "tests/fuzz": (("common/", "xen/", "arch/arch.h", "host.h", "support.h", "trace_reader.h", "fuzz.h"),
+    "tests/fuzz": (("common/", "gen/", "xen/", "arch/arch.h", "host.h", "support.h", "trace_reader.h", "fuzz.h"),
                    ALL_LIBC),
     "tests/laws": (("common/", "xen/", "arch/arch.h", "host.h", "support.h", "hooks.h", "tie.h", "bv.h"),
                    ALL_LIBC),
