@@ -14,6 +14,7 @@
 static mfn_t base_mfn;
 static unsigned nr_chunks;
 static uint8_t *ram, *guard;
+static size_t ram_bytes;        /* mapped; a machine like the last one gets the same, which takes less time than to map it */
 static unsigned place_of[MAX_CHUNKS], chunk_at[MAX_CHUNKS];
 static size_t table_bytes, m2p_bytes;
 static void *taken;             /* list through the first words of the frames */
@@ -37,14 +38,25 @@ uint64_t host_random(void)
     return host.random * 0x2545f4914f6cdd1dull;
 }
 
+static void map_ram(size_t bytes)
+{
+    if (guard == NULL)
+        guard = zeroed(CHUNK_FRAMES * PAGE_SIZE, PROT_NONE);
+    if (ram_bytes == bytes)
+        return;
+    if (ram_bytes != 0)
+        munmap(ram, ram_bytes);
+    ram = zeroed(bytes, PROT_READ | PROT_WRITE);
+    ram_bytes = bytes;
+}
+
 void host_ram_init(mfn_t base, unsigned chunks)
 {
     mfn_t end = base + 2ull * chunks * CHUNK_FRAMES;
 
     base_mfn = base;
     nr_chunks = chunks;
-    ram = zeroed((size_t)chunks * CHUNK_FRAMES * PAGE_SIZE, PROT_READ | PROT_WRITE);
-    guard = zeroed(CHUNK_FRAMES * PAGE_SIZE, PROT_NONE);
+    map_ram((size_t)chunks * CHUNK_FRAMES * PAGE_SIZE);
     for (unsigned i = 0; i < chunks; i++)
         place_of[i] = i;
     for (unsigned i = chunks; i-- > 1;) {
@@ -55,7 +67,7 @@ void host_ram_init(mfn_t base, unsigned chunks)
     }
     for (unsigned i = 0; i < chunks; i++)
         chunk_at[place_of[i]] = i;
-    for (size_t i = 0; i < (size_t)chunks * CHUNK_FRAMES * PAGE_SIZE / 8; i++)
+    for (size_t i = 0; i < ram_bytes / 8; i++)
         ((uint64_t *)(void *)ram)[i] = 0xdeadbea7cafe0000 + i;  /* RAM is not born zeroed */
 
     table_bytes = end * sizeof(struct frame);
@@ -68,12 +80,15 @@ void host_ram_init(mfn_t base, unsigned chunks)
         frames_add_range(base + 2ull * i * CHUNK_FRAMES, base + (2ull * i + 1) * CHUNK_FRAMES, true);
 }
 
+mfn_t host_first_mfn(void)
+{
+    return base_mfn;
+}
+
 void host_ram_free(void)
 {
     munmap(frame_table, table_bytes);
     munmap(m2p_table, m2p_bytes);
-    munmap(ram, (size_t)nr_chunks * CHUNK_FRAMES * PAGE_SIZE);
-    munmap(guard, CHUNK_FRAMES * PAGE_SIZE);
     taken = NULL;
 }
 

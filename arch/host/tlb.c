@@ -14,8 +14,13 @@
 
 #define TLB_ENTRIES 256u
 
-static struct host_translation tlb[4][TLB_ENTRIES];
-static uint64_t generation[4] = { 1, 1, 1, 1 };     /* entries of earlier ones are forgotten */
+/* What there is of one level. Audits come after each hypercall, mostly shortly after a flush: they follow the list. */
+static struct level {
+    struct host_translation entry[TLB_ENTRIES];
+    uint64_t generation;        /* entries of earlier ones are forgotten */
+    uint64_t listed[TLB_ENTRIES];       /* the generation in whose list the entry is */
+    unsigned list[TLB_ENTRIES], nr_listed;
+} levels[4] = { [0 ... 3] = { .generation = 1 } };
 static uint64_t hole_l3;        /* what every L4 must hold in the hypervisor's slots, with the slot added */
 
 static uint64_t prefix_of(unsigned level, uint64_t va)
@@ -25,20 +30,34 @@ static uint64_t prefix_of(unsigned level, uint64_t va)
 
 static struct host_translation *place_of(unsigned level, uint64_t va)
 {
-    return &tlb[level][prefix_of(level, va) % TLB_ENTRIES];
+    return &levels[level].entry[prefix_of(level, va) % TLB_ENTRIES];
+}
+
+static void forget(struct level *l)
+{
+    l->generation++;
+    l->nr_listed = 0;
 }
 
 const struct host_translation *host_tlb_find(unsigned level, uint64_t va)
 {
     const struct host_translation *t = place_of(level, va);
 
-    return t->generation == generation[level] && t->prefix == prefix_of(level, va) ? t : NULL;
+    return t->generation == levels[level].generation && t->prefix == prefix_of(level, va) ? t : NULL;
 }
 
 void host_tlb_set(unsigned level, uint64_t va, mfn_t mfn, bool writable, struct domain *owner)
 {
-    *place_of(level, va) = (struct host_translation){ .generation = generation[level], .prefix = prefix_of(level, va),
-                                                      .mfn = mfn, .writable = writable, .owner = owner };
+    struct level *l = &levels[level];
+    uint64_t prefix = prefix_of(level, va);
+    unsigned i = prefix % TLB_ENTRIES;
+
+    l->entry[i] = (struct host_translation){ .generation = l->generation, .prefix = prefix, .mfn = mfn,
+                                             .writable = writable, .owner = owner };
+    if (l->listed[i] == l->generation)
+        return;
+    l->listed[i] = l->generation;
+    l->list[l->nr_listed++] = i;
 }
 
 void host_tlb_add(unsigned level, uint64_t va, mfn_t mfn, bool writable)
@@ -56,7 +75,7 @@ void host_tlb_fault(uint64_t va)
 void host_tlb_forget(void)
 {
     for (unsigned level = 0; level < 4; level++)
-        generation[level]++;
+        forget(&levels[level]);
 }
 
 void arch_flush_tlb(void)
@@ -72,7 +91,7 @@ void arch_flush_tlb_one(uint64_t va)
     if (host_tlb_find(0, va) != NULL)
         place_of(0, va)->generation = 0;
     for (unsigned level = 1; level < 4; level++)
-        generation[level]++;
+        forget(&levels[level]);
 }
 
 void arch_load_root(struct vcpu *v)
@@ -155,10 +174,10 @@ static void audit_remembered_table(const struct host_translation *t, unsigned le
 void host_tlb_audit(void)
 {
     for (unsigned level = 0; level < 4; level++)
-        for (unsigned i = 0; i < TLB_ENTRIES; i++) {
-            const struct host_translation *t = &tlb[level][i];
+        for (unsigned i = 0; i < levels[level].nr_listed; i++) {
+            const struct host_translation *t = &levels[level].entry[levels[level].list[i]];
 
-            if (t->generation != generation[level])
+            if (t->generation != levels[level].generation)
                 continue;
             if (level == 0)
                 audit_translation(t);

@@ -91,6 +91,7 @@ void host_start(mfn_t base, unsigned nr_chunks, uint64_t seed);
 void host_stop(void);
 void host_ram_init(mfn_t base, unsigned nr_chunks);
 void host_ram_free(void);
+mfn_t host_first_mfn(void);             /* of the RAM */
 uint64_t host_random(void);
 
 /* The caller's stack goes on as that of v: hypercalls made from here on are v's. If one blocks, the other
