@@ -17,7 +17,7 @@
 #define CHUNK_FRAMES (1u << CHUNK_ORDER)
 #define MAX_CHUNKS 64u
 #define HIGH_BASE 0x100400u     /* machine addresses beyond 4 GiB */
-#define LOW_BASE 0x1000u        /* a small frame table: audits are quick */
+#define LOW_BASE 0x200u         /* a small frame table: audits are quick */
 
 /* What no real CPU would get over, or what a guest would use at once: the end of the test. */
 #define HOST_CHECK(cond, ...)                                                   \
