@@ -42,8 +42,8 @@ define HELP
 Paragon, a small hypervisor for Xen PV guests. make TARGET VARIABLE=value ...
   run         fetch what is missing, build, boot, report; exits 0 if all is well
   trace       the same with every hypercall, trap and event (docs/trace.md)
-  test        all tests; or one (docs/contributing.md): test-tools lint unit fuzz
-            check-{model,planted,laws} trace-test trace-cost boot-tests test-kvm
+  test        all tests; or: test-tools lint unit fuzz trace-test trace-cost
+            boot-tests test-kvm check-{model,planted,laws}; docs/contributing.md
   oracle      the test guest on Debian's Xen and on Paragon, compared
   bench       what each operation costs, in instructions (docs/costs.md)
   record      as run, and keeps all that entered the machine; replay: once more
