@@ -29,8 +29,8 @@ FOREIGN = re.compile(r"^(linux-image-.*|reverse-continue|function_graph)$")  # n
 INVARIANT = re.compile(r"^ \* {3}([A-Z]\d+) +(.*(?:\n \* {6,}.*)*)", re.M)
 SIZES = [  # (what, globs)
     ("the hypervisor: `common/`, `xen/`, `arch/x86_64/`", ["common", "xen", "arch/x86_64"]),
-    ("its host tests: `tests/unit/`, `tests/fuzz/`, `tests/model/`, `arch/host/`",
-     ["tests/unit", "tests/fuzz", "tests/model", "arch/host"]),
+    ("its host tests: `tests/unit/`, `tests/fuzz/`, `tests/model/`, `tests/laws/`, `arch/host/`",
+     ["tests/unit", "tests/fuzz", "tests/model", "tests/laws", "arch/host"]),
     ("the test guest and its suites: `guest-pv/`", ["guest-pv", "!guest-pv/store"]),
     ("the service domain: `guest-pv/store/`", ["guest-pv/store"]),
     ("the trace's reader: `tools/pvtrace/`", ["tools/pvtrace"]),
@@ -38,7 +38,7 @@ SIZES = [  # (what, globs)
     ("boot tests: `tests/boot/`", ["tests/boot"]),
     ("runner and other tools: `tools/`", ["tools", "!tools/pvtrace"]),
 ]
-SOURCES = (".c", ".h", ".S", ".lds", ".py", ".mk", ".def", ".awk")
+SOURCES = (".c", ".h", ".S", ".lds", ".py", ".mk", ".def", ".awk", ".smt2")
 
 
 class Tree:
