@@ -81,7 +81,7 @@ def with_table(abi):
 
 
 def handlers(abi):
-    out = [HEAD, "#ifndef ABI_HANDLERS_H\n#define ABI_HANDLERS_H\n\n#include \"xen/core/types.h\"\n\n#define MAX_OPS 64u      /* of a hypercall */\n\nstruct domain;\nstruct vcpu;\n\n"]
+    out = [HEAD, "#ifndef ABI_HANDLERS_H\n#define ABI_HANDLERS_H\n\n#include \"xen/core/types.h\"\n\n#define ABI_MAX_OPS 64u      /* of a hypercall */\n\nstruct domain;\nstruct vcpu;\n\n"]
     for call in abi.calls.values():
         if call.handler in ("do", "ops"):
             out.append(prototype("long", "do_" + call.name, call_args(call)) + ";\n")
@@ -89,7 +89,7 @@ def handlers(abi):
     for family in with_table(abi):
         out.append(f"\n/* {family.name} */\n")
         if family.context == "element":
-            out.append(f"extern int (*const {family.name}_table[MAX_OPS])(struct domain *, const struct {family.name} *);\n")
+            out.append(f"extern int (*const {family.name}_table[ABI_MAX_OPS])(struct domain *, const struct {family.name} *);\n")
         elif abi.calls[family.name].handler == "do":
             out.append(f"long {family.name}_by_table(unsigned cmd, uint64_t arg);\n")
         for op in family.ops:
@@ -163,13 +163,13 @@ def family_table(family):
     args = table_args(family)
     out.append(f"static {prototype('long', 'no_' + family.name, args)}\n" +
                braced([", ".join(f"(void){name}" for name in names_of(args)) + ";", "return -ENOSYS;"]) + "\n\n")
-    out.append(f"static long (*const {family.name}_table[MAX_OPS])({', '.join(args)}) = " +
-               braced([f"[0 ... MAX_OPS - 1] = no_{family.name},"] +
+    out.append(f"static long (*const {family.name}_table[ABI_MAX_OPS])({', '.join(args)}) = " +
+               braced([f"[0 ... ABI_MAX_OPS - 1] = no_{family.name},"] +
                       [f"[{op.name}] = {op.handler if is_direct(family, op) else 'call_' + op.name}," for op in entries]) + ";\n\n")
     if family.column == "start":
         most = {"any": "UINT64_MAX, 0", "16bit": "UINT16_MAX, -EDOM", "EINVAL": "0, -EINVAL", "ENOSYS": "0, -ENOSYS"}
-        out.append("static const struct { uint64_t most; int otherwise; } starts[MAX_OPS] = " +
-                   braced(["[0 ... MAX_OPS - 1] = { UINT64_MAX, 0 },"] + [f"[{op.name}] = {{ {most[op.extra]} }}," for op in entries]) + ";\n\n")
+        out.append("static const struct { uint64_t most; int otherwise; } starts[ABI_MAX_OPS] = " +
+                   braced(["[0 ... ABI_MAX_OPS - 1] = { UINT64_MAX, 0 },"] + [f"[{op.name}] = {{ {most[op.extra]} }}," for op in entries]) + ";\n\n")
     return "".join(out)
 
 
@@ -179,8 +179,8 @@ def element_table(family):
     out = [f"static int call_{name}{args}\n" + braced(["(void)d, (void)op;", f"return {answer};"]) + "\n\n"
            for name, answer in {**refusing, "no_" + family.name: "-ENOSYS"}.items()]
     entries = [f"[{op.name}] = {'call_' + op.name if op.name in refusing else op.handler}," for op in family.ops]
-    out.append(f"int (*const {family.name}_table[MAX_OPS]){args} = " +
-               braced([f"[0 ... MAX_OPS - 1] = call_no_{family.name},"] + entries) + ";\n\n")
+    out.append(f"int (*const {family.name}_table[ABI_MAX_OPS]){args} = " +
+               braced([f"[0 ... ABI_MAX_OPS - 1] = call_no_{family.name},"] + entries) + ";\n\n")
     return "".join(out)
 
 
@@ -201,7 +201,7 @@ def dispatcher(abi, family):
         body = [f"uint64_t op = {kinds['op_start']} & 63, start = {kinds['op_start']} >> 6;", "",
                 "if (unlikely(start > starts[op].most))", "    return starts[op].otherwise;"]
     else:
-        body += [f"if (unlikely({operation} >= MAX_OPS))", "    return -ENOSYS;"]
+        body += [f"if (unlikely({operation} >= ABI_MAX_OPS))", "    return -ENOSYS;"]
     words = [{"d": "current->domain", "v": f"d->vcpu[(unsigned){kinds.get('vcpu')}]", "nr": kinds.get("op"), "count": "(unsigned)count",
               "arg": kinds.get("struct") or kinds["structs"]}.get(name, name) for name in names_of(table_args(family))]
     body.append(f"return {family.name}_table[{operation}]({', '.join(words)});")

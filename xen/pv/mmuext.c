@@ -217,7 +217,7 @@ long do_mmuext_op(uint64_t uops, unsigned count, uint64_t pdone, unsigned foreig
         if (unlikely(!get_guest_args(&op, uops + done * sizeof(op), 3)))
             break;
         rc = -ENOSYS;
-        if (unlikely(op.cmd >= MAX_OPS))
+        if (unlikely(op.cmd >= ABI_MAX_OPS))
             break;
         rc = mmuext_op_table[op.cmd](d, &op);
         if (unlikely(rc != 0))
