@@ -1,6 +1,6 @@
 /* The same worlds, their choices made by libFuzzer from coverage. */
 #include <string.h>
-#include "fuzz.h"
+#include "tests/fuzz/fuzz.h"
 
 struct bytes {
     const uint8_t *at;

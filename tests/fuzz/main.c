@@ -2,7 +2,7 @@
  * same again. */
 #include <stdio.h>
 #include <stdlib.h>
-#include "fuzz.h"
+#include "tests/fuzz/fuzz.h"
 
 #define WORLD_HYPERCALLS 1000u
 

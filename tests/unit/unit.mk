@@ -54,7 +54,9 @@ $(UNIT)/test_efi: $(UNIT)/tests/unit/test_efi.o $(EFI_TEXT:%.c=$(UNIT)/%.o)
 	$(call say,UNIT-LD,$@)
 	$(Q)$(UNIT_CC) $(UNIT_SAN) -o $@ $^ -lcmocka
 
-$(UNIT)/fuzz: $(UNIT)/tests/fuzz/hypercalls.o $(UNIT)/tests/fuzz/main.o $(UNIT)/libhv.a
+# The worlds; main.c and libfuzzer.c run them.
+FUZZ_SRC := $(filter-out %/main.c %/libfuzzer.c,$(wildcard tests/fuzz/*.c))
+$(UNIT)/fuzz: $(FUZZ_SRC:%.c=$(UNIT)/%.o) $(UNIT)/tests/fuzz/main.o $(UNIT)/libhv.a
 	$(call say,UNIT-LD,$@)
 	$(Q)$(UNIT_CC) $(UNIT_SAN) -o $@ $(filter %.o,$^) -Wl,--whole-archive $(UNIT)/libhv.a -Wl,--no-whole-archive
 
@@ -74,7 +76,7 @@ fuzz-long:
 
 # Coverage-guided, in clang's own objects. Ends when told to, or at the first finding.
 FUZZ_FOREVER := $(BUILD)/libfuzzer
-$(FUZZ_FOREVER)/fuzz: tests/fuzz/hypercalls.c tests/fuzz/libfuzzer.c $(UNIT_SRC) | deps-test $(ABI)
+$(FUZZ_FOREVER)/fuzz: $(FUZZ_SRC) tests/fuzz/libfuzzer.c $(UNIT_SRC) | deps-test $(ABI)
 	$(Q)mkdir -p $(@D)/corpus
 	$(Q)$(MAKE) --no-print-directory UNIT=$(FUZZ_FOREVER)/obj UNIT_CC=clang \
 	    UNIT_SAN='$(UNIT_SAN) -fsanitize=fuzzer-no-link' $(patsubst %.c,$(FUZZ_FOREVER)/obj/%.o,$(filter %.c,$^))

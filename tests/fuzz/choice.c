@@ -1,0 +1,31 @@
+/* Choices of a world: from main.c's numbers, or from libfuzzer.c's bytes. All other files here call
+ * it. */
+#include "tests/fuzz/choice.h"
+#include "tests/fuzz/fuzz.h"
+
+static struct fuzz_source *source;
+
+void choose_from(struct fuzz_source *s)
+{
+    source = s;
+}
+
+bool choices_end(void)
+{
+    return source->dry(source->state);
+}
+
+uint64_t any(void)
+{
+    return source->next(source->state);
+}
+
+uint64_t below(uint64_t n)
+{
+    return any() % n;
+}
+
+bool one_in(unsigned n)
+{
+    return below(n) == 0;
+}

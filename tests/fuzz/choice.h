@@ -1,0 +1,15 @@
+/* Choices of a world, from wherever it has them. */
+#ifndef FUZZ_CHOICE_H
+#define FUZZ_CHOICE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct fuzz_source;
+void choose_from(struct fuzz_source *source);
+bool choices_end(void);             /* there are no more */
+uint64_t any(void);
+uint64_t below(uint64_t n);
+bool one_in(unsigned n);
+
+#endif
