@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "tools/pvtrace/source.h"
+#include "tools/pvtrace/util.h"
 
 #define WINDOW_BYTES 65536u
 #define NOBODY (~0u)
@@ -23,27 +24,24 @@ struct save {
 
 struct save *save_open(const char *path, int input)
 {
-    struct save *s = calloc(1, sizeof(*s));
+    struct save *s = xcalloc(1, sizeof(*s));
     struct stat in, out;
+    bool same = fstat(input, &in) == 0 && stat(path, &out) == 0 && in.st_dev == out.st_dev &&
+                in.st_ino == out.st_ino;
 
-    errno = s == NULL ? ENOMEM : EINVAL;
-    if (s != NULL && (fstat(input, &in) != 0 || stat(path, &out) != 0 || in.st_dev != out.st_dev ||
-                      in.st_ino != out.st_ino))
-        s->file = fopen(path, "wb");
-    if (s == NULL || s->file == NULL) {
-        fprintf(stderr, "pvtrace: %s: %s\n", path,
-                errno == EINVAL ? "this is what is read" : strerror(errno));
+    s->file = same ? NULL : fopen(path, "wb");
+    if (s->file == NULL) {
+        fprintf(stderr, "pvtrace: %s: %s\n", path, same ? "this is what is read" : strerror(errno));
         free(s);
         return NULL;
     }
-    for (unsigned i = 0; i < MAX_CPUS; i++)
-        s->running[i] = NOBODY;
+    memset(s->running, 0xff, sizeof(s->running));
     return s;
 }
 
-static void put_out(struct save *s, const void *bytes, size_t len)
+static void check_written(struct save *s, bool good)
 {
-    if (s->fault[0] == '\0' && fwrite(bytes, 1, len, s->file) != len)
+    if (!good && s->fault[0] == '\0')
         snprintf(s->fault, sizeof(s->fault), "the copy is not complete: %s", strerror(errno));
 }
 
@@ -53,8 +51,8 @@ static void close_window(struct save *s)
 
     if (s->len == 0)
         return;
-    put_out(s, header, sizeof(header));
-    put_out(s, s->window, s->len);
+    check_written(s, fwrite(header, sizeof(header), 1, s->file) == 1 &&
+                     fwrite(s->window, s->len, 1, s->file) == 1);
     s->len = 0;
 }
 
@@ -121,8 +119,7 @@ void save_record(struct save *s, const struct record *r)
 void save_flush(struct save *s)
 {
     close_window(s);
-    if (fflush(s->file) != 0 && s->fault[0] == '\0')
-        snprintf(s->fault, sizeof(s->fault), "the copy is not complete: %s", strerror(errno));
+    check_written(s, fflush(s->file) == 0);
 }
 
 const char *save_fault(const struct save *s)
