@@ -1,5 +1,7 @@
-/* The only includer of the public Xen headers inside the hypervisor: everything else includes this file. It pins the
- * interface version (on the command line) and asserts the layouts that assembler and the contract rely on. */
+/* The public Xen headers, for the whole hypervisor: no other file of xen/ or arch/ includes
+ * <public/...>. Below are the error names, and assertions of the sizes that entry.S and guests rely
+ * on. The interface version that the headers are read with is set on the compiler's command line
+ * (Makefile). */
 #ifndef XEN_ABI_H
 #define XEN_ABI_H
 
@@ -29,21 +31,23 @@
 #include <public/vcpu.h>
 #include <public/version.h>
 
-/* The public header names errors XEN_Exxx; ours say Exxx as every kernel does. Only what is used is listed. */
+/* Error numbers without the prefix XEN_ of <public/errno.h>. Only those that are used. */
 enum {
-    EPERM = XEN_EPERM, ENOENT = XEN_ENOENT, ESRCH = XEN_ESRCH, E2BIG = XEN_E2BIG, ENOEXEC = XEN_ENOEXEC,
-    EAGAIN = XEN_EAGAIN, ENOMEM = XEN_ENOMEM, EACCES = XEN_EACCES, EFAULT = XEN_EFAULT, EBUSY = XEN_EBUSY,
-    EEXIST = XEN_EEXIST, EXDEV = XEN_EXDEV, EINVAL = XEN_EINVAL, ENOSPC = XEN_ENOSPC, ERANGE = XEN_ERANGE,
-    ENOSYS = XEN_ENOSYS, ENXIO = XEN_ENXIO, ETIME = XEN_ETIME,
-    EOPNOTSUPP = XEN_EOPNOTSUPP, EOVERFLOW = XEN_EOVERFLOW, ENODEV = XEN_ENODEV, EDOM = XEN_EDOM,
+    EPERM = XEN_EPERM, ENOENT = XEN_ENOENT, ESRCH = XEN_ESRCH, E2BIG = XEN_E2BIG,
+    ENOEXEC = XEN_ENOEXEC, EAGAIN = XEN_EAGAIN, ENOMEM = XEN_ENOMEM, EACCES = XEN_EACCES,
+    EFAULT = XEN_EFAULT, EBUSY = XEN_EBUSY, EEXIST = XEN_EEXIST, EXDEV = XEN_EXDEV,
+    EINVAL = XEN_EINVAL, ENOSPC = XEN_ENOSPC, ERANGE = XEN_ERANGE, ENOSYS = XEN_ENOSYS,
+    ENXIO = XEN_ENXIO, ETIME = XEN_ETIME, EOPNOTSUPP = XEN_EOPNOTSUPP, EOVERFLOW = XEN_EOVERFLOW,
+    ENODEV = XEN_ENODEV, EDOM = XEN_EDOM,
 };
 
-_Static_assert(sizeof(struct cpu_user_regs) == 200, "entry.S draws this frame");
-_Static_assert(sizeof(struct shared_info) == 3136, "guest contract, 1.5");
-_Static_assert(sizeof(struct vcpu_info) == 64, "guest contract, 1.5");
-_Static_assert(sizeof(struct start_info) == 1168, "guest contract, 1.5");
-_Static_assert(sizeof(struct multicall_entry) == 64, "guest contract, 1.5");
-_Static_assert(sizeof(struct mmu_update) == 16 && sizeof(struct mmuext_op) == 24, "guest contract, 1.5");
-_Static_assert(sizeof(struct vcpu_guest_context) == 5168, "guest contract, 1.5");
+_Static_assert(sizeof(struct cpu_user_regs) == 200, "entry.S pushes this frame");
+_Static_assert(sizeof(struct shared_info) == 3136, "size in the 64-bit ABI");
+_Static_assert(sizeof(struct vcpu_info) == 64, "size in the 64-bit ABI");
+_Static_assert(sizeof(struct start_info) == 1168, "size in the 64-bit ABI");
+_Static_assert(sizeof(struct multicall_entry) == 64, "size in the 64-bit ABI");
+_Static_assert(sizeof(struct mmu_update) == 16, "size in the 64-bit ABI");
+_Static_assert(sizeof(struct mmuext_op) == 24, "size in the 64-bit ABI");
+_Static_assert(sizeof(struct vcpu_guest_context) == 5168, "size in the 64-bit ABI");
 
 #endif

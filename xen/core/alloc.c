@@ -1,12 +1,16 @@
-/* Free frames: a buddy allocator over the frame table, in blocks of 2^order frames. Knows nothing of types; the
- * references of frames in use belong to frame.c. Frames that held guest data are scrubbed when they are handed out
- * again, not when they come back, so that nobody waits for the death of a large guest.
+/* Free frames: a buddy allocator over the frame table, in blocks of 2^order frames. References and
+ * types of frames in use are frame.c's and pv/pagetype.c's. Called by frame.c for guests' frames,
+ * and by every file that needs memory of the hypervisor's own. Frames that held guest data are
+ * zeroed when they are allocated again, not when they are freed, so that the end of a large guest
+ * takes little time.
  *
- * Blocks are kept by zones: zone z has those whose frame numbers need z bits, so that memory below some address is found
- * by its zones, and the rest of memory is used up first. A block lies in one zone, because it is aligned to its size.
+ * Blocks are kept by zones: zone z holds the blocks whose frame numbers have z significant bits. An
+ * allocation below an address searches only the zones below it; any other allocation takes the
+ * highest zone that has a block, so that low memory is used last. A block lies in one zone, because
+ * it is aligned to its size.
  *
- * A free block's first frame carries FREE_HEAD and the order in its type word; all other free frames are zero there.
- * Frames that are no RAM belong to no block, and therefore are never merged or found. */
+ * The type word of a free block's first frame is FREE_HEAD | order; that of all other free frames
+ * is 0. Frames that are not RAM belong to no block, and so are never merged or allocated. */
 #include "arch/arch.h"
 #include "common/string.h"
 #include "xen/core/alloc.h"
@@ -30,10 +34,11 @@ static struct zone {
 static uint64_t zones_in_use;               /* bit per zone: there is a block */
 static uint64_t nr_free;
 
-/* F8 across owners: a guest that unmapped a frame without a flush and gave it back may still reach it, until the flush
- * that is made here before anybody gets it. One flush serves all frames that came back before it. */
+/* F8 across owners: a guest that unmapped a frame without a flush and freed it may still reach it
+ * through the TLB. alloc_frames_below flushes before it hands out a frame; one flush serves all
+ * frames that were freed before it. */
 static bool guest_frames_returned;
-static uint32_t returned_stamp;         /* tlb_clock when the last of them came */
+static uint32_t returned_stamp;         /* tlb_clock when the last of them was freed */
 
 void frames_init(void *table, mfn_t nr_frames, uint64_t *m2p)
 {
@@ -115,7 +120,8 @@ void frames_add_range(mfn_t start, mfn_t end, bool scrub)
     while (start < end) {
         unsigned order = 0;
 
-        while (order + 1 < NR_ORDERS && (start & ((2ull << order) - 1)) == 0 && start + (2ull << order) <= end)
+        while (order + 1 < NR_ORDERS && (start & ((2ull << order) - 1)) == 0 &&
+               start + (2ull << order) <= end)
             order++;
         free_frames(start, order, scrub);
         start += 1ull << order;
@@ -129,10 +135,12 @@ void free_guest_frame(mfn_t mfn)
     free_frames(mfn, 0, true);
 }
 
-/* The first of the smallest blocks that will do, in the highest zone that has one. *found: its order. */
+/* A block of at least the order, the smallest that the highest zone with one has. *found: its
+ * order. */
 static mfn_t find_block(unsigned order, unsigned address_bits, unsigned *found)
 {
-    unsigned top = address_bits == 0 ? 64 : address_bits > PAGE_SHIFT ? address_bits - PAGE_SHIFT : 0;
+    unsigned top = address_bits == 0 ? 64 :
+                   address_bits > PAGE_SHIFT ? address_bits - PAGE_SHIFT : 0;
     uint64_t left = zones_in_use & (top < 63 ? (2ull << top) - 1 : ~0ull);
 
     while (left != 0) {
@@ -180,7 +188,8 @@ uint64_t nr_free_frames(void)
     return nr_free;
 }
 
-/* Frames of our own: owner NULL, so that no guest can name them; count 1 says that they are in use. */
+/* Frames of the hypervisor's own: without owner, so that no guest gets a reference on them; count
+ * 1: in use. */
 void *alloc_pages(unsigned order)
 {
     mfn_t mfn = alloc_frames(order);

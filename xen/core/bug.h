@@ -1,4 +1,6 @@
-/* We are wrong: panic. No value that a guest controls may reach BUG_ON. */
+/* Failures of the hypervisor itself: panic, BUG_ON, ASSERT. No value that a guest controls may make
+ * one of them fail: a wrong request gets an errno, and a guest that cannot go on is ended by
+ * domain_crash (domain.h). */
 #ifndef XEN_BUG_H
 #define XEN_BUG_H
 
@@ -6,9 +8,11 @@
 
 _Noreturn void panic(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* The same in two steps, for who has more to show than a reason. From panic_begin on, lines go out whatever the levels are
- * and whoever holds a lock. True: show everything. False: this failure came while the first was being shown, so nothing
- * but the reason is safe. At the third, panic_begin does not return: the machine halts. */
+/* panic in two steps, for callers that print more than a reason (registers). After panic_begin,
+ * lines are printed whatever the log levels are and without taking the console's lock. panic_begin
+ * returns true for the first panic: print everything. It returns false when this panic happened
+ * while the first was being printed: print the reason only. The third call does not return: the
+ * machine halts. whole: what panic_begin returned. */
 bool panic_begin(void);
 _Noreturn void panic_end(bool whole, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 extern unsigned panic_depth;            /* how often panic_begin was called */

@@ -1,5 +1,7 @@
-/* The frames that domains may still ask for, and what the hypervisor allocates for a domain within that. Called by
- * whoever keeps something of a guest's, and by the builder. */
+/* Claims (claim.h): how many frames domains may still allocate, and the hypervisor's allocations
+ * for a domain, which are counted against its claim. Called by event channels, grants, the trace
+ * and others that keep state for a guest, and by the domain builder. Allocation itself is
+ * alloc.c's. */
 #include "xen/core/alloc.h"
 #include "xen/core/claim.h"
 #include "xen/core/domain.h"
@@ -24,7 +26,8 @@ uint64_t claimed_frames(void)
 
     for_each_domain(d)
         if (d->state < DOM_SHUTDOWN)
-            claimed += unused(d->max_frames, d->nr_frames) + unused(DOMAIN_RESERVE, d->nr_hv_frames);
+            claimed += unused(d->max_frames, d->nr_frames) +
+                       unused(DOMAIN_RESERVE, d->nr_hv_frames);
     return claimed;
 }
 
@@ -33,10 +36,12 @@ uint64_t unclaimed_frames(void)
     return unused(nr_free_frames(), claimed_frames());
 }
 
-/* One that is being built takes what was found free for it. */
+/* A domain in state BUILDING is not limited: the builder has checked that there is memory for
+ * it. */
 bool domain_may_have(const struct domain *d, uint64_t nr)
 {
-    return d->nr_hv_frames + nr <= DOMAIN_RESERVE || d->state == DOM_BUILDING || unclaimed_frames() >= nr;
+    return d->nr_hv_frames + nr <= DOMAIN_RESERVE || d->state == DOM_BUILDING ||
+           unclaimed_frames() >= nr;
 }
 
 void *alloc_pages_for(struct domain *d, unsigned order)

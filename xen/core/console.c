@@ -1,12 +1,14 @@
-/* The lines on the machine's console: the hypervisor's and the guests' share it line by line, and go by way of
- * console_tx.c's ring. A guest's come by its PV console ring (console_ring.c) or by console_io (here); they are
- * prefixed "(dN) ", and held back until they are whole, or until the guest waits as if behind a prompt. What is
- * typed is input.c's.
+/* The lines on the machine's console: the hypervisor's and the guests' share it line by line. All
+ * bytes go through the transmit ring of console_tx.c. A guest's output comes by its PV console ring
+ * (pv/console_ring.c) or by console_io; each line is prefixed "(dN) " and held back until it is
+ * complete, or until the guest has written nothing more for a while (a prompt). Input is
+ * pv/input.c's, filtering of a guest's bytes console_line.c's.
  *
- * Whoever prints does not wait: what the transmitter does not take at once waits in the ring. A guest that has
- * something there adds to it only when all of it was sent (console_may_write), so that slow lines are shared guest
- * by guest, and its own ring stays full meanwhile. The hypervisor has more room than guests; lines that find none
- * are counted. */
+ * Printing does not wait: bytes that the transmitter does not accept at once stay in the transmit
+ * ring. A guest's next output is taken only when all of its earlier output was sent
+ * (console_may_write); so guests share a slow line in turn, and a guest's own ring stays full
+ * meanwhile. A part of the transmit ring is for the hypervisor alone; its lines for which there is
+ * no room are dropped and counted. */
 #include "arch/arch.h"
 #include "common/printf.h"
 #include "common/string.h"
@@ -22,12 +24,16 @@
 
 static struct spinlock console_lock;
 static bool panicking;
-static bool waiting = true;             /* nothing else runs: what is printed is sent before anything goes on */
-static struct console_line *open_line;  /* the unfinished one that the cursor stands on; NULL: at the start of a line */
-static struct domain *raw_guest;        /* it has the terminal, see console_terminal.c; NULL: nobody */
-static unsigned lines_lost;
+/* synchronous: each print waits until all is sent (console_wait) */
+static bool waiting = true;
+/* the unfinished line at the cursor; NULL: the cursor is at the start of a line */
+static struct console_line *open_line;
+/* has the terminal in raw mode (console_terminal.c); NULL: none */
+static struct domain *raw_guest;
+static unsigned lines_lost;             /* dropped for lack of room, and not reported yet */
 
-/* Lines that came while this CPU held the lock, from an NMI or a machine check: they follow when it is free. */
+/* Lines that an NMI or machine-check handler printed while this CPU held the lock: printed when the
+ * lock is released. */
 static struct {
     char text[2048];
     uint64_t len;
@@ -42,7 +48,7 @@ static void lock_console(void)
         spin_lock(&console_lock);
 }
 
-/* After anything of ours was put. */
+/* After output of the hypervisor was put into the transmit ring. */
 static void send(void)
 {
     if (waiting)
@@ -51,14 +57,15 @@ static void send(void)
         tx_pump(CONSOLE_PUMP_NS);
 }
 
-/* After anything of a guest's was. Who took it from the guest sends it, once for all: it may be many lines. */
+/* After output of a guest was put there. Otherwise the caller that read it from the guest calls
+ * console_pump, once for all of its lines. */
 static void send_if_waiting(void)
 {
     if (waiting)
         tx_flush(TX_BYTES);
 }
 
-/* More may come late while we look. */
+/* An NMI may add to `late` while this runs, so it repeats until nothing was added. */
 static void put_late(void)
 {
     uint64_t done = 0, len;
@@ -124,7 +131,8 @@ static void end_open_line(void)
     open_line = NULL;
 }
 
-/* A line or more, whole or not at all. Each byte of it may be a line feed. */
+/* One or more complete lines; all of them, or none. Room is needed for twice the bytes: a \r goes
+ * before each \n. */
 static void put_own(const char *s, size_t len)
 {
     char lost[48];
@@ -136,7 +144,8 @@ static void put_own(const char *s, size_t len)
     }
     end_open_line();
     if (lines_lost != 0)
-        console_raw(lost, (size_t)snprintf(lost, sizeof(lost), "(XEN) %u lines lost: no room\n", lines_lost));
+        console_raw(lost, (size_t)snprintf(lost, sizeof(lost), "(XEN) %u lines lost: no room\n",
+                                           lines_lost));
     lines_lost = 0;
     console_raw(s, len);
 }
@@ -174,10 +183,12 @@ void console_make_room(void)
 
 bool console_may_write(const struct domain *d)
 {
-    return waiting || (tx_sent(d->console_position) && TX_BYTES - tx_room() + TX_CHUNK_MOST <= TX_GUESTS_MOST);
+    return waiting ||
+           (tx_sent(d->console_position) && TX_BYTES - tx_room() + TX_CHUNK_MOST <= TX_GUESTS_MOST);
 }
 
-/* What the guest with the terminal writes to its ring is there already. */
+/* The lines of the raw guest's ring are not shown: its bytes went to the terminal directly
+ * (write_raw). */
 static bool is_hidden(const struct domain *d, const struct console_line *l)
 {
     return d == raw_guest && l == &d->console_line[CONSOLE_BY_RING];
@@ -215,7 +226,7 @@ void console_end_lines(struct domain *d)
             console_show_line(d, &d->console_line[way], true);
 }
 
-/* What was held back is shown by the rule before. */
+/* The lines of d that are held back are shown before it gets the terminal. */
 void console_set_raw(struct domain *d)
 {
     if (d == raw_guest)
@@ -261,7 +272,8 @@ static void end_line(struct domain *d, struct console_line *l, struct console_li
 
 void guest_console_write(struct domain *d, enum console_way way, const char *s, size_t len)
 {
-    struct console_line *l = &d->console_line[way], *other = &d->console_line[NR_CONSOLE_WAYS - 1 - way];
+    struct console_line *l = &d->console_line[way],
+                        *other = &d->console_line[NR_CONSOLE_WAYS - 1 - way];
 
     if (is_hidden(d, l))
         write_raw(d, s, len);

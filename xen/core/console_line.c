@@ -1,8 +1,10 @@
-/* Which of a guest's bytes reach the terminal, and as what. A shell needs to go back on its line, clear the
- * rest of it and ring the bell, and may; but never left of its own text, where the prefix says whose line it is,
- * and never to another line. Whatever else steers a terminal is dropped, sequences as a whole. Text is UTF-8; what
- * is none of it, and characters that steer, become U+FFFD. Called by console.c: on the way into the guest's line,
- * and from there to the terminal. */
+/* Filters a guest's output, so that it cannot imitate other lines. A guest may move the cursor back
+ * in its line, clear the rest of the line and ring the bell, as shells do; but not move left of its
+ * own text, where the prefix stands, nor to another line. All other control characters and escape
+ * sequences are dropped. Text is UTF-8; invalid bytes and Unicode control characters become U+FFFD.
+ *
+ * Called by console.c, first when bytes are added to the guest's line, and then when the line is
+ * shown. */
 #include "common/printf.h"
 #include "common/string.h"
 #include "xen/core/console.h"
@@ -38,7 +40,8 @@ static void append_replacement(struct domain *d, struct console_line *l)
     append(d, l, UTF8_REPLACEMENT, sizeof(UTF8_REPLACEMENT) - 1);
 }
 
-/* The last byte of a sequence decides what it was; its number is 0 when none was given. */
+/* The last byte of a sequence names its function (ECMA-48: J and K clear, D moves left); a missing
+ * number is 0 here. */
 static void end_sequence(struct domain *d, struct console_line *l, char last)
 {
     unsigned number = l->number;
@@ -112,9 +115,11 @@ void console_line_add(struct domain *d, struct console_line *l, char c)
     }
 }
 
-/* Kernels that print by console_io and by their ring say lines twice: one after the other, as Linux does with
- * earlyprintk=xen,keep, or all of them again when the ring's console is up. They are shown once. Short ones, that
- * may well be said twice and meant so, only in a row with a longer one. */
+/* True: the line came by the guest's other way already, so it is not shown again. Kernels that
+ * print both by console_io and by their ring print each line twice: one directly after the other,
+ * as Linux does with earlyprintk=xen,keep, or all lines again when the ring's console starts. A
+ * short line may be repeated on purpose, so it counts as a repetition only directly after a longer
+ * one. */
 bool console_line_repeats(struct console_line *l, struct console_line *other)
 {
     uint32_t hash = l->hash | 1;        /* 0: none */
@@ -123,19 +128,18 @@ bool console_line_repeats(struct console_line *l, struct console_line *other)
     l->hash = 0;
     l->repeating = false;
     for (unsigned i = 0; i < CONSOLE_REMEMBERED && known; i++)
-        if (other->said[i] == hash) {
-            other->said[i] = 0;
+        if (other->hashes[i] == hash) {
+            other->hashes[i] = 0;
             l->repeating = true;
             return true;
         }
-    l->said[l->next] = hash;
+    l->hashes[l->next] = hash;
     l->next = (l->next + 1) % CONSOLE_REMEMBERED;
     return false;
 }
 
-/* To the terminal. */
-
-/* The column is counted too low where a character may have none: so it never leads into the prefix. */
+/* Showing. Where the width of a character is not certain, the column is counted too low, so that
+ * the cursor never moves into the prefix. */
 static void go_back(struct console_line *l, unsigned n)
 {
     char text[16];
@@ -148,7 +152,7 @@ static void go_back(struct console_line *l, unsigned n)
         console_raw(text, (size_t)snprintf(text, sizeof(text), "\033[%uD", n));
 }
 
-/* One character; the number of its bytes. */
+/* Shows one character; returns the number of its bytes. */
 static unsigned show_text(struct console_line *l, const char *s, unsigned len)
 {
     struct utf8 u = { 0 };
@@ -161,7 +165,8 @@ static unsigned show_text(struct console_line *l, const char *s, unsigned len)
     return n;
 }
 
-/* A carriage return is carried out when something follows: before a line feed, as mostly, it means nothing. */
+/* A carriage return moves the cursor only when more text follows: most come before a line feed,
+ * where it has no effect. */
 void console_line_show(struct console_line *l)
 {
     for (unsigned i = 0; i < l->len;) {

@@ -1,12 +1,13 @@
-/* The raw mode: one guest has the terminal for itself, and what it writes to its ring passes byte for byte, so
- * that editors, menus and colours work. What this file keeps of it is as much as it takes to begin a line of
- * somebody else's (the hypervisor's, another guest's) without harm, and to leave the terminal fit for use when the
- * guest ends.
+/* The raw mode of the console: one guest has the terminal, and the bytes that it writes to its ring
+ * are sent unchanged, so that editors, menus and colours work. This file follows the escape
+ * sequences in them just enough to print a line of the hypervisor or of another guest in between,
+ * and to reset the terminal when the guest ends. Called by console.c under its lock;
+ * console_choose_raw also by pv/input.c.
  *
- * Which guest: with console_raw=auto the one that is alone (the service domain does not count), with console_raw=on
- * the one that has the input. A guest that has the terminal may write anything, lines that look like the
- * hypervisor's included; also what terminals answer to, as if somebody typed. So nobody has it while what is typed is for
- * the hypervisor. */
+ * Which guest has the terminal: with console_raw=auto the only one there is (the service domain
+ * does not count), with console_raw=on the one that has the input. A raw guest may write anything,
+ * also lines that look like the hypervisor's, and sequences that make a terminal send answers as if
+ * they were typed. Therefore no guest has the terminal while the hypervisor reads the input. */
 #include "common/string.h"
 #include "xen/core/console.h"
 #include "xen/core/console_terminal.h"
@@ -27,9 +28,9 @@ static struct {
     enum { TEXT, ESCAPE, SEQUENCE, STRING } state;      /* what the next byte belongs to */
     bool private;               /* of a sequence: it begins with ? */
     unsigned number;            /* its last number */
-    bool fresh;                 /* the cursor stands at the start of a line, as far as we know */
-    bool changed;               /* by some sequence, since the terminal was sane */
-    bool alternate;             /* it shows the other screen */
+    bool fresh;                 /* the cursor is at the start of a line, as far as is known */
+    bool changed;               /* some sequence was sent since the terminal was reset */
+    bool alternate;             /* it shows the alternate screen */
 } term;
 
 static void end_sequence(char last)
@@ -132,12 +133,14 @@ static struct domain *only_guest(void)
 
 bool console_wants_raw(void)
 {
-    return options.console_raw == RAW_ON || (options.console_raw == RAW_AUTO && only_guest() != NULL);
+    return options.console_raw == RAW_ON ||
+           (options.console_raw == RAW_AUTO && only_guest() != NULL);
 }
 
 void console_choose_raw(struct domain *input, bool keys_are_ours)
 {
-    struct domain *d = options.console_raw == RAW_AUTO ? only_guest() : options.console_raw == RAW_ON ? input : NULL;
+    struct domain *d = options.console_raw == RAW_AUTO ? only_guest() :
+                       options.console_raw == RAW_ON ? input : NULL;
 
     console_set_raw(options.no_console || keys_are_ours ? NULL : d);
 }

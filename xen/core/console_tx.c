@@ -1,21 +1,25 @@
-/* The bytes between the console's lines and the transmitter. The machine runs on while they wait here: the
- * transmitter is filled when somebody prints, by the console's timer, and by the idle CPU, each time with what it
- * takes at once, 16 bytes mostly, and for a bounded time. Nobody waits for a byte to be sent, but for tx_flush's
- * callers: while nothing else runs (the boot, the end, a panic), or when asked to say more than the ring holds.
+/* The transmit ring of the machine's console: console.c puts bytes in, the transmitter gets them
+ * later, while guests run. tx_pump fills the transmitter; it is called after each print, by the
+ * console's timer and by the idle vCPU. Each call sends what the transmitter accepts at once (16
+ * bytes with most UARTs), and returns after a bounded time. Only tx_flush waits for bytes to be
+ * sent: at boot, at the end, in a panic, and before more is printed than the ring holds.
  *
- * Who may put how much is console.c's and console_ring.c's business. Positions count bytes from the beginning and
- * never wrap. */
+ * How much each writer may put is decided by console.c and pv/console_ring.c. Positions count bytes
+ * since boot and never wrap. */
 #include "arch/arch.h"
 #include "xen/core/console_tx.h"
 #include "xen/core/time.h"
 
-#define PATIENCE (1ull << 33)           /* TSC ticks, so that it holds before clocks are calibrated: some seconds */
+/* TSC ticks, as the clock may not be calibrated yet: some seconds */
+#define PATIENCE (1ull << 33)
 
 static struct {
     char bytes[TX_BYTES];
     uint64_t put, sent;                 /* positions */
-    uint64_t moved;                     /* TSC when the transmitter took something last, or had nothing to take */
-    bool given_up;                      /* tx_flush waited for nothing: not again, until something moves */
+    /* TSC when the transmitter last accepted a byte, or the ring was empty */
+    uint64_t moved;
+    /* tx_flush timed out: it does not wait again until a byte is accepted */
+    bool given_up;
 } tx;
 
 void tx_put(const char *s, size_t len)
@@ -46,7 +50,7 @@ bool tx_sent(uint64_t position)
     return tx.sent >= position;
 }
 
-/* One filling of the transmitter. */
+/* Sends what the transmitter accepts at once. False: nothing. */
 static bool send_some(void)
 {
     unsigned at = (unsigned)(tx.sent % TX_BYTES), len = (unsigned)(tx.put - tx.sent), n;
@@ -88,7 +92,7 @@ void tx_flush(unsigned room)
         }
     }
     while (room == TX_BYTES && !arch_console_sent() && arch_tsc() - start <= PATIENCE)
-        ;                               /* the machine may be switched off next */
+        ; /* until the last byte has left: the machine may be switched off next */
 }
 
 bool tx_stuck(void)

@@ -1,23 +1,29 @@
-/* The transmit ring of the machine's console line. All of it under the console's lock, but for the questions. */
+/* The transmit ring of the machine's console. Called under the console's lock; the functions that
+ * return bool or a number and change nothing may be called without it. */
 #ifndef XEN_CONSOLE_TX_H
 #define XEN_CONSOLE_TX_H
 
 #include "common/compiler.h"
 
-/* What guests may have in the ring together, and what a chunk of console_ring.c's may become on its way to the
- * terminal at worst: backspaces, prefixes, and the line that it ends. The rest of the ring is the hypervisor's. */
+/* Guests together may have TX_GUESTS_MOST bytes in the ring; the rest is for the hypervisor. A
+ * chunk of CONSOLE_CHUNK bytes becomes at most TX_CHUNK_MOST bytes for the terminal: backspaces,
+ * prefixes, and the held back line that it ends. */
 #define TX_BYTES 65536u
 #define TX_GUESTS_MOST 16384u
 #define TX_CHUNK_MOST 4096u
 
-void tx_put(const char *s, size_t len);     /* as it is; what has no room is dropped, so ask first */
+/* unchanged; bytes without room are dropped: check tx_room first */
+void tx_put(const char *s, size_t len);
 unsigned tx_room(void);
 bool tx_empty(void);
-uint64_t tx_position(void);                 /* of the next byte to be put, counted from the beginning */
-bool tx_sent(uint64_t position);            /* everything before it is with the transmitter */
+uint64_t tx_position(void);                 /* of the next byte to be put: bytes since boot */
+bool tx_sent(uint64_t position);            /* the transmitter has accepted all bytes before it */
 
-bool tx_pump(uint64_t ns);                  /* as much as the transmitter takes without waiting, for ns; true: some */
-void tx_flush(unsigned room);               /* waits until there is that much room; gives up when nothing moves */
-bool tx_stuck(void);                        /* nothing has moved for seconds, and there was something to move */
+/* Sends as much as the transmitter accepts without waiting, for at most ns. True: some bytes. */
+bool tx_pump(uint64_t ns);
+/* Waits until room bytes are free; gives up when the transmitter accepts nothing for some
+ * seconds. */
+void tx_flush(unsigned room);
+bool tx_stuck(void);                        /* bytes wait, and for some seconds none was accepted */
 
 #endif

@@ -2,13 +2,17 @@
  *
  *   BUILDING  domain_create; the builder fills it; domain_start
  *   RUNNING   its vCPUs run
- *   SHUTDOWN  it asked to end, or crashed: every vCPU that ever started runs on to its next exit to the guest, where
- *             domain_exit_work parks it, so that no work of the hypervisor is cut off half way
- *   DYING     all are parked: domain_reap, on the idle vCPU, takes back what it held
- *   DEAD      nothing is left but frames that another domain still maps by grant; freed when those go
+ *   SHUTDOWN  it called SCHEDOP_shutdown, or crashed. Every vCPU that has started continues to its
+ *             next exit to the guest, where domain_exit_work parks it; so the hypervisor completes
+ *             what it was doing for the vCPU
+ *   DYING     all vCPUs are parked; domain_reap, on the idle vCPU, releases what the domain held.
+ *             The state lasts as long as other domains map frames of this one by grant
+ *   DEAD      off the list; its memory is freed
  *
- * Building is boot/'s, the scheduler's part sched.c's. What the rooms above keep of a domain they registered (domain_part),
- * and xen/hooks.c has it in order. */
+ * Building is boot/build.c's, scheduling sched.c's. State that pv/ and other rooms keep for a
+ * domain is created and released by the functions that they registered (struct domain_part);
+ * xen/hooks.c lists them in order. Called by boot/, by every file that ends a guest (domain_crash),
+ * and by the idle vCPU. */
 #include <stdarg.h>
 
 #include "arch/arch.h"
@@ -83,7 +87,8 @@ static int init_parts(struct domain *d)
     return rc;
 }
 
-struct domain *domain_create(domid_t id, const char *name, unsigned nr_vcpus, uint64_t max_frames, unsigned weight)
+struct domain *domain_create(domid_t id, const char *name, unsigned nr_vcpus, uint64_t max_frames,
+                             unsigned weight)
 {
     struct domain *d = alloc_pages(DOMAIN_ORDER);
 
@@ -125,7 +130,8 @@ void domain_crash(struct domain *d, const char *why, ...)
     domain_shutdown(d, SHUTDOWN_crash);
 }
 
-/* vCPUs that never started have nothing to finish. The others are woken, wherever they sleep, to reach their exit. */
+/* vCPUs that never started need not be parked. The others are woken, wherever they sleep, to reach
+ * their exit. */
 void domain_shutdown(struct domain *d, int reason)
 {
     struct vcpu *v;
@@ -152,7 +158,7 @@ void domain_start(struct domain *d)
     struct vcpu *v = d->vcpu[0];
 
     if (d->state != DOM_BUILDING)
-        return;                 /* it was ended meanwhile */
+        return;                 /* it was ended while it was built */
     if (tracing(TRACE_ALL))
         trace_domain_event(d, TRACE_DOMAIN_BUILT);
     d->state = DOM_RUNNING;
@@ -183,12 +189,17 @@ void domain_exit_work(void)
 }
 
 static const char *const shutdown_names[] = {
-    [SHUTDOWN_poweroff] = "power off",   [SHUTDOWN_reboot] = "reboot",       [SHUTDOWN_suspend] = "suspend",
-    [SHUTDOWN_crash] = "crash",          [SHUTDOWN_watchdog] = "watchdog",   [SHUTDOWN_soft_reset] = "soft reset",
+    [SHUTDOWN_poweroff] = "power off",
+    [SHUTDOWN_reboot] = "reboot",
+    [SHUTDOWN_suspend] = "suspend",
+    [SHUTDOWN_crash] = "crash",
+    [SHUTDOWN_watchdog] = "watchdog",
+    [SHUTDOWN_soft_reset] = "soft reset",
 };
 
-/* Everything that holds references, part by part. Each lets others run in between, who can do no more with the domain than
- * to take back what they share with it. */
+/* Releases everything that holds references. The parts' functions have preemption points, at which
+ * other domains run: they can no longer start to use this domain, but only end uses that exist
+ * (unmap a grant, close a port). */
 static void relinquish(struct domain *d)
 {
     struct vcpu *v;
@@ -196,10 +207,12 @@ static void relinquish(struct domain *d)
 
     d->state = DOM_DYING;
     if (tracing(TRACE_ALL))
-        trace_domain_event(d, d->shutdown_code == SHUTDOWN_crash ? TRACE_DOMAIN_CRASHED : TRACE_DOMAIN_ENDED);
-    if (d->vcpu[0]->started)        /* else it could not be built, and that was said */
+        trace_domain_event(d, d->shutdown_code == SHUTDOWN_crash ? TRACE_DOMAIN_CRASHED
+                                                                 : TRACE_DOMAIN_ENDED);
+    if (d->vcpu[0]->started)        /* else building failed, and the builder has logged it */
         log_info("Domain %u (%s) ended: %s", d->id, d->name,
-                 (unsigned)d->shutdown_code < ARRAY_SIZE(shutdown_names) ? shutdown_names[d->shutdown_code] : "unknown");
+                 (unsigned)d->shutdown_code < ARRAY_SIZE(shutdown_names) ?
+                     shutdown_names[d->shutdown_code] : "unknown");
     for_each_vcpu(d, v, i) {
         timer_cancel(&v->singleshot);
         timer_cancel(&v->periodic);
@@ -221,12 +234,14 @@ static bool may_end(struct domain *d)
     return true;
 }
 
-/* Only here do domains leave the list, so that others may run during a walk along it. */
+/* The only place that removes domains from the list; so other code may walk it across preemption
+ * points. */
 static void reap_domains(void)
 {
     struct domain *d, *next;
 
-    for (d = list_entry(domain_list.next, struct domain, list); &d->list != &domain_list; d = next) {
+    for (d = list_entry(domain_list.next, struct domain, list); &d->list != &domain_list;
+         d = next) {
         next = list_entry(d->list.next, struct domain, list);
         if (d->state == DOM_SHUTDOWN && d->vcpus_inside == 0 && may_end(d))
             relinquish(d);
@@ -238,7 +253,7 @@ static void reap_domains(void)
     }
 }
 
-/* Runs on the idle vCPU, which no guest's memory is needed for; afterwards that is blocked again. */
+/* Runs on the idle vCPU, which needs no guest's page tables; blocks it again at the end. */
 void domain_reap(void)
 {
     struct cpu *cpu = current->cpu;

@@ -1,10 +1,10 @@
-/* All domains there are, and which one a number means. Domains come and go in domain.c. */
+/* The list of all domains, and look-up by number. domain.c adds and removes them. */
 #include "arch/arch.h"
 #include "xen/core/domain.h"
 #include "xen/core/domain_list.h"
 
 struct list_head domain_list = LIST_HEAD_INIT(domain_list);
-/* No frame is its own. */
+/* It owns no frames: no frame has this mfn as owner. */
 struct domain idle_domain = { .id = DOMID_IDLE, .name = "idle", .state = DOM_RUNNING, .mfn = ~0u };
 
 struct domain *domain_by_id(domid_t id)

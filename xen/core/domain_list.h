@@ -1,4 +1,4 @@
-/* All domains there are. */
+/* The list of all domains, and look-up by number. */
 #ifndef XEN_DOMAIN_LIST_H
 #define XEN_DOMAIN_LIST_H
 
@@ -10,9 +10,11 @@ extern struct list_head domain_list;
 extern struct domain idle_domain;   /* owns the idle vCPUs; never in the list */
 
 struct domain *domain_by_id(domid_t id);    /* NULL: none, or dead */
-/* The number is somebody's, as far as a guest can tell: there is always a domain 0, though perhaps nothing runs as it. */
+/* For a guest, a domain with that number exists. Domain 0 always does, even when there is no
+ * service domain. */
 bool domain_exists(domid_t id);
-/* The domain a hypercall names: DOMID_SELF and the caller's own id are the caller; others must exist. */
+/* The domain that an argument of a hypercall names: DOMID_SELF and the caller's own id are the
+ * caller. NULL: none. */
 struct domain *domain_lookup(domid_t id);
 unsigned domain_count(void);
 

@@ -1,5 +1,6 @@
-/* The life of frames that belong to domains: from allocation to the last reference, and what a dying domain leaves
- * behind. Types are pagetype.c's, free lists alloc.c's. */
+/* Frames that belong to domains: allocation, the ring of a domain's frames, and freeing after the
+ * last reference. Types are pv/pagetype.c's, free lists alloc.c's. Called by the builder, by
+ * memory_op, grants and page types, and at the end of a domain. */
 #include "common/string.h"
 #include "xen/core/alloc.h"
 #include "xen/core/bug.h"
@@ -31,10 +32,12 @@ struct frame *frame_set_owner(mfn_t mfn, struct domain *d)
     return f;
 }
 
-/* F9: first to last, which are linked with each other, come at the end: before the one that d->frames names. */
+/* F9: inserts the frames first..last, which are linked already, at the end of the ring: before the
+ * one in d->frames. */
 static void ring_add(struct domain *d, uint32_t first, uint32_t last)
 {
-    uint32_t head = d->frames != 0 ? d->frames : first, tail = d->frames != 0 ? mfn_to_frame(head)->prev : last;
+    uint32_t head = d->frames != 0 ? d->frames : first,
+             tail = d->frames != 0 ? mfn_to_frame(head)->prev : last;
 
     mfn_to_frame(first)->prev = tail;
     mfn_to_frame(last)->next = head;
@@ -85,7 +88,7 @@ void free_domain_frame(struct frame *f)
     else
         d->nr_hv_frames--;
     if (unlikely(d->state == DOM_DYING && d->nr_frames == 0))
-        sched_wake_idle();              /* the last one that somebody else had mapped */
+        sched_wake_idle(); /* its last frame, which another domain had mapped: d can be freed */
     m2p_table[frame_to_mfn(f)] = INVALID_M2P_ENTRY;
     f->owner = 0;
     f->type = TYPE_NONE;

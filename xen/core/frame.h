@@ -1,22 +1,34 @@
-/* The frame table: one struct per RAM frame, with its owner, its references, and the word of its type, whose meaning is
- * pv/pagetype.h's. Hot functions are inline because each page-table update a guest asks for goes through them once or
- * twice.
+/* The frame table: one struct frame for each frame of RAM, with its owner, its general reference
+ * count and its type word. How types change is pv/pagetype.c's. The functions here are inline
+ * because each page-table update calls them once or twice. Called by all rooms.
  *
- * Invariants (counted anew by frame_audit):
+ *   count  31:0   general references             type  31:0   type references
+ *          61     FRAME_COUNTED                        41:32  LINEAR_ENTRIES
+ *          62     FRAME_SCRUB                          55:42  LINEAR_USES
+ *          63     FRAME_ALLOCATED                      57     VALIDATING
+ *                                                      58     PINNED
+ *                                                      59     VALIDATED
+ *                                                      63:60  the type: TYPE_*
+ *
+ * Invariants (frame_audit counts references from scratch and compares):
  *   F1  count > 0 exactly for frames that are not free; a frame with an owner is not free
  *   F2  a type changes only while its type count is 0; types are mutually exclusive
  *   F3  type count > 0 of a page-table or seg-desc type implies VALIDATED or VALIDATING
- *   F4  a writable L1 entry holds one general and one writable-type reference on its target; a read-only one a general one
+ *   F4  a writable L1 entry holds one general and one writable-type reference on its target; a
+ *       read-only one a general one
  *   F5  an L(n) entry, n > 1, holds one general and one L(n-1) type reference on its target
  *   F6  every type reference is accompanied by a general reference of the same holder
  *   F7  PINNED stands for one type and one general reference
- *   F8  before a frame that was writable becomes a table or a descriptor page, and before any frame that was mapped becomes
- *       somebody else's, the TLBs that may still translate to it have been flushed (flush_stamp)
- *   F9  the frames that count as a domain's (FRAME_COUNTED) form a ring through next and prev, which d->frames leads
- *       into and which has d->nr_frames members
- *   F10 an L(n) entry may also be linear (linear.c): without RW, to an L(n) table. To its own table it holds nothing; to
- *       another it holds one general and one L(n) type reference, and counts as one of LINEAR_ENTRIES of its table and of
- *       LINEAR_USES of the other. No frame has both counts above zero: there are no chains
+ *   F8  before a frame that was writable becomes a table or a descriptor page, and before any frame
+ *       that was mapped gets another owner, the TLBs that may still translate to it have been
+ *       flushed (flush_stamp)
+ *   F9  the FRAME_COUNTED frames of a domain form a ring through next and prev; d->frames is one of
+ *       them, and there are d->nr_frames
+ *   F10 an L(n) entry may also be linear (linear.c): without RW, it points to an L(n) table. An
+ *       entry that points to its own table holds no reference. One that points to another table
+ *       holds one general and one L(n) type reference on it, and is counted in LINEAR_ENTRIES of
+ *       its own table and in LINEAR_USES of the other. No frame has both counts above zero, so
+ *       there are no chains of such entries
  */
 #ifndef XEN_FRAME_H
 #define XEN_FRAME_H
@@ -27,12 +39,14 @@
 #include "xen/core/domain.h"
 #include "xen/core/sched.h"
 
-#define FRAME_ALLOCATED (1ull << 63)    /* in count: the owner's own reference is one of those counted */
+/* Bits of `count`. */
+#define FRAME_ALLOCATED (1ull << 63)    /* the owner itself holds one of the references counted */
+#define FRAME_SCRUB (1ull << 62)        /* first frame of a free block: the block held guest data */
+#define FRAME_COUNTED (1ull << 61)      /* the frame is one of its owner's nr_frames */
 #define FRAME_COUNT_MASK 0xffffffffull
-#define FRAME_SCRUB (1ull << 62)        /* in count of a free block: held guest data */
-#define FRAME_COUNTED (1ull << 61)      /* in count: one of its owner's nr_frames */
 
-#define FRAME_NO_RAM FRAME_COUNT_MASK   /* the whole word, of a frame without owner: it is nobody's, ever */
+/* the whole word, of a frame that is not RAM; such a frame has no owner */
+#define FRAME_NO_RAM FRAME_COUNT_MASK
 
 #define TYPE_SHIFT 60
 #define TYPE_MASK (15ull << TYPE_SHIFT)
@@ -43,25 +57,32 @@
 #define TYPE_L4 (4ull << TYPE_SHIFT)
 #define TYPE_SEGDESC (5ull << TYPE_SHIFT)
 #define TYPE_WRITABLE (7ull << TYPE_SHIFT)
-#define TYPE_VALIDATED (1ull << 59)     /* beside the type, so that both are one comparison; implies count > 0 */
+/* next to the type, so that one comparison tests both; implies count > 0 */
+#define TYPE_VALIDATED (1ull << 59)
 #define TYPE_PINNED (1ull << 58)
 #define TYPE_VALIDATING (1ull << 57)
 #define TYPE_COUNT_MASK 0xffffffffull   /* cannot overflow before the general count does: F6 */
-#define LINEAR_ENTRY (1ull << 32)       /* F10, in type: one of the table's linear entries to other tables, */
-#define LINEAR_ENTRIES (0x3ffull << 32) /* of which there are 512 at most, and one more while it replaces another */
-#define LINEAR_USE (1ull << 42)         /* and one linear entry of another table to this one */
+/* F10: the unit of LINEAR_ENTRIES, the table's linear entries to other tables: */
+#define LINEAR_ENTRY (1ull << 32)
+#define LINEAR_ENTRIES (0x3ffull << 32) /* at most 512, and one more while it replaces another */
+/* the unit of LINEAR_USES, linear entries of other tables to this one */
+#define LINEAR_USE (1ull << 42)
 #define LINEAR_USES (0x3fffull << 42)
 
 struct frame {
     uint64_t count;
     uint64_t type;
-    uint32_t owner;                     /* frame number of its struct domain; 0: free, or the hypervisor's own */
-    uint32_t flush_stamp;               /* F8: tlb_clock when a mapping or a use as a table last ended */
-    uint32_t next, prev;                /* frame numbers: in a free list of alloc.c, or in the owner's ring (F9) */
+    /* frame number of its struct domain; 0: free, or the hypervisor's own */
+    uint32_t owner;
+    /* F8: tlb_clock when a mapping or a use as a table last ended */
+    uint32_t flush_stamp;
+    /* frame numbers: in a free list of alloc.c, or in the owner's ring (F9) */
+    uint32_t next, prev;
 };
 _Static_assert(sizeof(struct frame) == 32, "there is one for each page of RAM");
 
-/* Frames that are no RAM have an entry too, but no owner, so that nobody can get a reference on them. */
+/* The table has an entry for it. Frames that are not RAM have entries too, but no owner, so
+ * get_page fails on them. */
 static inline bool mfn_valid(mfn_t mfn)
 {
     return mfn < max_mfn;
@@ -88,7 +109,8 @@ static inline struct domain *frame_owner(const struct frame *f)
     return f->owner != 0 ? mfn_to_virt(f->owner) : NULL;
 }
 
-/* A general reference on a frame that d owns; false when it does not, or the frame is free or not RAM. */
+/* A general reference on a frame that d owns; false when it does not, or the frame is free or not
+ * RAM. */
 static inline bool get_page(struct frame *f, const struct domain *d)
 {
     if (unlikely(f->owner != d->mfn || (f->count & FRAME_COUNT_MASK) == FRAME_COUNT_MASK))
@@ -97,7 +119,7 @@ static inline bool get_page(struct frame *f, const struct domain *d)
     return true;
 }
 
-void free_domain_frame(struct frame *f);    /* the last reference went */
+void free_domain_frame(struct frame *f);    /* the last reference was dropped */
 
 static inline void put_page(struct frame *f)
 {
@@ -125,19 +147,24 @@ static inline void flush_tlb_since(uint32_t stamp)
         arch_flush_tlb();
 }
 
-/* preempt_point() with the domain's mm_lock let go meanwhile. False: the domain is ending, begin nothing new. */
+/* Drops d->mm_lock, calls preempt_point(), takes the lock again. False: the domain is ending, begin
+ * nothing new. */
 bool mm_preempt_point(struct domain *d);
-/* Counts work, and is one when enough has been done since the last: see work_done(). */
+/* Counts units of work; calls mm_preempt_point() when the budget is used up (work_done()). Same
+ * result. */
 static inline bool mm_preempt_after(struct domain *d, unsigned units)
 {
     return work_done(units) ? mm_preempt_point(d) : d->state == DOM_RUNNING;
 }
-extern unsigned mm_preempted;           /* vCPUs that are in one: they hold references that no table shows */
-/* For a frame that was just allocated: d's, without type or references. */
+/* vCPUs in mm_preempt_point(): they hold references that no table shows */
+extern unsigned mm_preempted;
+/* Makes d the owner of a frame that was just allocated; no type, no references. */
 struct frame *frame_set_owner(mfn_t mfn, struct domain *d);
-/* 2^order contiguous fresh frames owned by d, counted in d->nr_frames, general count 1 (ALLOCATED), no type;
- * INVALID_MFN: out of memory, or d is at max_frames. They are scrubbed of other guests' data, but not zeroed. */
+/* 2^order contiguous new frames of d below 2^address_bits (0: anywhere), counted in d->nr_frames,
+ * one general reference (FRAME_ALLOCATED), no type. INVALID_MFN: out of memory, or d is at
+ * max_frames. They hold no data of other guests, but need not be zero. */
 mfn_t alloc_domain_frames(struct domain *d, unsigned order, unsigned address_bits);
-/* Drops the owner's own reference (FRAME_ALLOCATED) once; the frame is freed when nobody else holds one. */
+/* Drops the owner's own reference (FRAME_ALLOCATED); the frame is freed when there is no other.
+ * False: it was dropped before. */
 bool release_domain_frame(struct frame *f);
 #endif

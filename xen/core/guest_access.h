@@ -1,8 +1,10 @@
-/* The one checked way to read and write guest memory by virtual address. A guest word is copied once, then judged.
+/* Reading and writing guest memory by virtual address, with checks; no other file does it. A word
+ * of a guest is copied once and then checked: the guest may change it at any time.
  *
- * What belongs to a hypercall's arguments goes through copy_from_guest, copy_to_guest, get_guest_args, put_guest_args,
- * and shows in the trace; what we look at on our own account (instructions, stacks, registered areas) through read_guest
- * and write_guest, or the architecture's words. */
+ * Arguments of hypercalls are copied by copy_from_guest, copy_to_guest, get_guest_args and
+ * put_guest_args, which record them in the trace. Everything else that the hypervisor accesses
+ * (instructions, stacks, registered areas) goes through read_guest and write_guest, or
+ * get_guest_words and put_guest_words (arch.h). */
 #ifndef XEN_GUEST_ACCESS_H
 #define XEN_GUEST_ACCESS_H
 
@@ -38,7 +40,8 @@ static inline int copy_to_guest(uint64_t va, const void *src, size_t len)
     return rc;
 }
 
-/* As get_guest_words and put_guest_words: n is a constant, the caller has checked the range; false: a fault. */
+/* As get_guest_words and put_guest_words, with a trace record. n is a constant, the caller has
+ * called guest_range_ok; false: the access faulted. */
 static inline __attribute__((always_inline)) bool get_guest_args(void *dst, uint64_t va, unsigned n)
 {
     if (unlikely(!get_guest_words(dst, va, n)))
@@ -48,7 +51,8 @@ static inline __attribute__((always_inline)) bool get_guest_args(void *dst, uint
     return true;
 }
 
-static inline __attribute__((always_inline)) bool put_guest_args(uint64_t va, const void *src, unsigned n)
+static inline __attribute__((always_inline)) bool put_guest_args(uint64_t va, const void *src,
+                                                                 unsigned n)
 {
     if (unlikely(!put_guest_words(va, src, n)))
         return false;

@@ -1,4 +1,5 @@
-/* Lines that a guest can cause: limited for each guest, so that none can flood the console. */
+/* Log lines that a guest can cause: limited to GUEST_LINES per guest and interval, so that no guest
+ * can flood the console. Other lines are log.c's. Called where a guest's request is refused. */
 #include <stdarg.h>
 
 #include "arch/arch.h"
@@ -21,13 +22,13 @@ static bool may_log(struct domain *d)
         if (d->log_withheld != 0)
             log_line(LOG_WARNING, "d%u: %u messages suppressed", d->id, d->log_withheld);
         d->log_since = now;
-        d->log_said = d->log_withheld = 0;
+        d->log_lines = d->log_withheld = 0;
     }
-    if (d->log_said == GUEST_LINES) {
+    if (d->log_lines == GUEST_LINES) {
         d->log_withheld++;
         return false;
     }
-    d->log_said++;
+    d->log_lines++;
     return true;
 }
 

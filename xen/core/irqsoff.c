@@ -1,4 +1,4 @@
-/* The measurement of irqsoff.h: one stretch at a time, as one CPU runs. */
+/* The measurement that irqsoff.h describes. It keeps one current interval, as there is one CPU. */
 #include "xen/core/irqsoff.h"
 #include "xen/core/log.h"
 
@@ -34,6 +34,7 @@ void irqsoff_report(void)
     for (unsigned i = 0; i < NR_IRQSOFF; i++)
         if (longest[i] != 0)
             log_info("Interrupts off: at most %lu ticks in %s", longest[i],
-                     i >= IRQSOFF_IDLE ? names[i - IRQSOFF_IDLE] : abi_hypercall_name(i) ? abi_hypercall_name(i) : "others");
+                     i >= IRQSOFF_IDLE ? names[i - IRQSOFF_IDLE] :
+                     abi_hypercall_name(i) ? abi_hypercall_name(i) : "others");
 }
 #endif

@@ -1,16 +1,20 @@
-/* How long interrupts stay off, for a build that measures it (make irqsoff; the boot cases of that name): the longest stretch between
- * the entry from a guest, or the last interrupt window, and the next window, or the way back to a guest; by what was being
- * done. Hypercalls are known by their numbers, a multicall's members by the multicall's. In all other builds nothing is
- * left of this. */
+/* Measures how long interrupts stay off, in a build for it (make irqsoff); in all other builds
+ * these functions are empty. An interval begins at an entry from a guest or after an interrupt
+ * window, and ends at the next window or at the return to a guest. The longest is kept for each
+ * kind of work: a hypercall's number (a multicall's members count as the multicall), or one of enum
+ * irqsoff_what. */
 #ifndef XEN_IRQSOFF_H
 #define XEN_IRQSOFF_H
 
 #include "xen/core/vtimer.h"
 
-enum irqsoff_what { IRQSOFF_IDLE = 64, IRQSOFF_TIMER, IRQSOFF_TRAP, IRQSOFF_EXIT, NR_IRQSOFF, IRQSOFF_NOTHING };
+enum irqsoff_what {
+    IRQSOFF_IDLE = 64, IRQSOFF_TIMER, IRQSOFF_TRAP, IRQSOFF_EXIT, NR_IRQSOFF, IRQSOFF_NOTHING
+};
 
 #ifdef IRQSOFF
-/* Something begins or ends, within something else or not, which goes on afterwards with a new stretch: what it was. */
+/* Ends the current interval and begins one of the kind `what`. Returns the kind that was current,
+ * for irqsoff_end, which ends this interval and begins a new one of that kind. */
 unsigned irqsoff_begin(unsigned what);
 void irqsoff_end(unsigned before);
 void irqsoff_report(void);

@@ -1,4 +1,4 @@
-/* What debug builds know of locks: how many this CPU holds. */
+/* The number of locks that this CPU holds, in debug builds (lock.h). */
 #include "xen/core/lock.h"
 
 #ifdef DEBUG

@@ -1,10 +1,13 @@
-/* Spinlocks. One CPU runs today and the hypervisor is never interrupted while it holds one, so a lock that is already
- * taken is a bug of ours and says so; the words, the names and the order are here for the day when more CPUs run.
+/* Spinlocks. One CPU runs today, and interrupts are off while the hypervisor runs, so a lock that
+ * is taken already is a bug of the hypervisor: spin_lock panics. Names and order of the locks are
+ * there for several CPUs.
  *
- * Nobody sleeps with a lock: what may sleep lets go of the one that its caller holds, and says so. Debug builds count.
+ * No code sleeps or calls preempt_point() while it holds a lock. A function that may sleep releases
+ * the lock that its caller holds and takes it again; its comment states that. Debug builds check it
+ * (LOCKS_HELD).
  *
- * Order (outer first): domain list, d->mm_lock (lower domid first), grant table (lower domid first),
- * event channels (lower domid first), FIFO queues, scheduler, timers, console. */
+ * Order (outer first): domain list, d->mm_lock (lower domid first), grant table (lower domid
+ * first), event channels (lower domid first), FIFO queues, scheduler, timers, console. */
 #ifndef XEN_LOCK_H
 #define XEN_LOCK_H
 
@@ -16,7 +19,7 @@ struct spinlock {
     uint32_t taken;
 };
 
-/* How many this CPU holds; 0 where nobody counts. */
+/* Changes and returns the number of locks that this CPU holds; always 0 in builds without DEBUG. */
 #ifdef DEBUG
 extern int locks_held;
 #define LOCKS_HELD(change) (locks_held += (change))

@@ -1,6 +1,7 @@
-/* The hypervisor's lines: "(XEN) " and one line of text, by level; and panic. Those that a guest can cause are
- * guest_log.c's. Lines go out by a hook, to console.c. Texts may hold words of a guest, so control characters are made
- * harmless here. */
+/* Log lines of the hypervisor, "(XEN) " and a text, filtered by level; and panic. Lines that a
+ * guest can cause are guest_log.c's. Output goes through log_hooks to console.c. A text may contain
+ * words of a guest (a domain's name), so control characters and invalid UTF-8 are replaced here.
+ * Called everywhere. */
 #include <stdarg.h>
 
 #include "arch/arch.h"
@@ -25,7 +26,7 @@ static void nothing(void)
 struct log_hooks log_hooks = { drop, nothing, nothing };
 enum log_level log_threshold = LOG_INFO;
 
-/* What is no text becomes question marks, one for each byte. */
+/* Replaces each byte of a control character or of invalid UTF-8 by a question mark. */
 static void make_harmless(char *s, int len)
 {
     struct utf8 u = { 0 };
@@ -55,7 +56,7 @@ void log_prefixed(const char *prefix, const char *fmt, va_list ap)
 
     if (len > (int)sizeof(line) - 2) {
         len = (int)sizeof(line) - 2;
-        memcpy(line + len - 3, "...", 3);       /* and more, which has no room */
+        memcpy(line + len - 3, "...", 3);       /* the text was cut */
     }
     make_harmless(line + start, len - start);
     line[len++] = '\n';
@@ -81,7 +82,7 @@ bool panic_begin(void)
 {
     if (++panic_depth > 2)
         arch_halt();
-    log_threshold = LOG_DEBUG;          /* said whatever the levels are */
+    log_threshold = LOG_DEBUG;          /* all lines from now on are printed */
     log_hooks.panic_begins();
     return panic_depth == 1;
 }
@@ -101,9 +102,8 @@ static _Noreturn void end_va(bool whole, const char *fmt, va_list ap)
     if (whole)
         arch_show_stack();
     show_reason(whole ? "" : ", while another was being shown", fmt, ap);
-    if (whole) {
+    if (whole)
         log_hooks.panic_shows();
-    }
     if (options.noreboot) {
         log_error("Manual reset required ('noreboot' specified)");
         arch_halt();

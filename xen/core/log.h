@@ -1,4 +1,5 @@
-/* What the hypervisor says: lines "(XEN) ..." on the console. Levels follow Xen's loglvl/guest_loglvl. */
+/* Log lines of the hypervisor, "(XEN) ..." on the console. Levels are those of Xen's loglvl= and
+ * guest_loglvl=. */
 #ifndef XEN_LOG_H
 #define XEN_LOG_H
 
@@ -12,14 +13,16 @@ enum log_level { LOG_NONE, LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 extern enum log_level log_threshold;        /* loglvl=: lines above it are dropped */
 /* One whole line, without newline; the "(XEN) " prefix is added. */
 void log_line(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* The same, with more in front of the text. */
+/* The same whatever the level is, with a prefix between "(XEN) " and the text. */
 void log_prefixed(const char *prefix, const char *fmt, va_list ap);
 
-/* Where lines go, and what a panic does besides; set once. */
+/* Where lines go, and what else happens in a panic; set once. */
 struct log_hooks {
-    void (*put)(const char *line, size_t len);      /* whole lines; in a panic, whoever holds a lock */
+    /* prints complete lines; in a panic without taking locks */
+    void (*put)(const char *line, size_t len);
     void (*panic_begins)(void);
-    void (*panic_shows)(void);                      /* after the reason: all that may help */
+    /* after the reason: prints what helps to find the cause */
+    void (*panic_shows)(void);
 };
 extern struct log_hooks log_hooks;
 

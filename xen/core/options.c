@@ -1,4 +1,4 @@
-/* What the command line said that no subsystem keeps for itself, and the defaults. boot/cmdline.c parses into it. */
+/* The defaults of options.h. boot/cmdline.c sets the options that the command line gives. */
 #include "xen/core/options.h"
 
 struct options options = { .com1_port = 0x3f8 };

@@ -1,4 +1,5 @@
-/* What the command line said that no subsystem keeps for itself. */
+/* Options of the command line that no subsystem keeps itself. Set once by boot/cmdline.c, read
+ * everywhere. */
 #ifndef XEN_OPTIONS_H
 #define XEN_OPTIONS_H
 
@@ -9,15 +10,16 @@ enum console_raw { RAW_OFF, RAW_AUTO, RAW_ON };
 enum wallclock { WALLCLOCK_AUTO, WALLCLOCK_CMOS, WALLCLOCK_EFI };
 
 struct options {
-    bool noreboot;              /* a panic halts */
-    bool no_console;            /* console=none: the serial line is left alone */
-    bool hypercall_counts;      /* shown when the last guest has ended */
-    bool sync_console;          /* nothing goes on before all that is printed was sent */
+    bool noreboot;              /* a panic halts the machine */
+    bool no_console;            /* console=none: the serial port is not touched */
+    bool hypercall_counts;      /* print them when the last guest has ended */
+    bool sync_console;          /* each print waits until it was sent */
     enum console_raw console_raw;   /* see console_terminal.c */
-    uint32_t com1_baud;         /* 0: as it is */
+    uint32_t com1_baud;         /* 0: not changed */
     uint16_t com1_port;
-    enum tsc tsc;               /* AUTO: stable where the CPU or QEMU's TCG says so */
-    enum wallclock wallclock;   /* AUTO: what there is */
+    /* AUTO: stable if the CPU declares it invariant, or under QEMU's TCG */
+    enum tsc tsc;
+    enum wallclock wallclock;   /* AUTO: the CMOS clock; EFI's if there is none */
 };
 extern struct options options;
 

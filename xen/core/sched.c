@@ -1,18 +1,23 @@
-/* Which vCPU runs: the queue of each CPU, the slices, sleeping and waking. Called by everybody who
- * blocks, wakes, or works for long. What a sleeping vCPU waits for is its waker's business; the switch
- * itself is arch/'s.
+/* The scheduler: which vCPU runs, the queue of each CPU, slices, blocking and waking, preemption
+ * points. Called by all code that blocks or wakes a vCPU, or works for long. The context switch
+ * itself is arch_switch; what a blocked vCPU waits for is known only to the code that wakes it.
  *
- * A vCPU's vruntime is the time it ran, scaled by 256 / weight. The queue is in order of vruntime and the
- * least runs, so that over time each gets its share. The weight is its domain's and counts for each of its vCPUs, as
- * in Xen's schedulers: a domain with more busy vCPUs gets more, and one that shares its work out loses nothing by it.
+ * A vCPU's vruntime is the time it ran, scaled by 256 / weight. The queue is in order of vruntime
+ * and the vCPU with the least runs next, so that over time each gets its share. The weight is that
+ * of the domain and counts for each of its vCPUs, as in Xen's schedulers: a domain with more busy
+ * vCPUs gets more CPU time.
+ *
  * Invariants, under sched_lock:
  *   S1  a vCPU is on its CPU's queue exactly when it is not blocked and does not run
- *   S2  the idle vCPU is blocked, and runs only when nobody else can, except while it has domains to reap: then it
- *       takes its turn like any other (S1)
- *   S3  min_vruntime never goes back; a vCPU that wakes begins there at least: sleeping earns no credit
- *   S4  boosted vCPUs are first in the queue. Only one that wakes within a slice of min_vruntime is
- *       boosted, so that it is served soon while it uses little, and cannot keep the others off the CPU
- *   S5  somebody is queued and one that is not blocked runs: the slice timer is armed, or WORK_RESCHED is set already
+ *   S2  the idle vCPU is blocked, and runs only when no other vCPU can. While there are domains to
+ *       reap it is not blocked, and is scheduled like any other (S1)
+ *   S3  min_vruntime never decreases; the vruntime of a vCPU that wakes is raised to it: sleeping
+ *       earns no credit
+ *   S4  boosted vCPUs are first in the queue. A vCPU is boosted when it wakes with a vruntime less
+ *       than a slice above min_vruntime. So one that needs little time runs soon after it wakes,
+ *       and one that uses much is not boosted
+ *   S5  while the queue is not empty and a vCPU that is not blocked runs, the slice timer is armed
+ *       or WORK_RESCHED is set
  */
 #include "arch/arch.h"
 #include "common/trace_format.h"
@@ -27,9 +32,11 @@
 #include "xen/core/vtimer.h"
 
 #define DEFAULT_WEIGHT 256u
-#define WAKE_GRANULARITY_NS 500000ull   /* what a vCPU may run before a boosted one takes its place */
+/* a vCPU runs at least so long before a boosted one preempts it */
+#define WAKE_GRANULARITY_NS 500000ull
 #define REAP_SLICE_NS 1000000ull        /* the idle vCPU's slice while it reaps */
-#define WAKER_GRACE_NS 200000ull        /* what it may run on after it woke one of its own domain */
+/* a vCPU runs at least so long after it woke another of its own domain */
+#define WAKER_GRACE_NS 200000ull
 
 struct cpu boot_cpu;
 struct spinlock sched_lock;
@@ -41,7 +48,8 @@ static inline uint64_t slice_ns(void)
     return sched_slice_us * 1000ull;
 }
 
-/* The dead wait more patiently than the living: whoever has had less than the idle vCPU is not kept waiting by it. */
+/* The idle vCPU reaps ended domains in short slices, so that a guest's vCPU does not wait a whole
+ * slice for that. */
 static inline uint64_t slice_of(const struct vcpu *v)
 {
     return is_idle(v) ? REAP_SLICE_NS : slice_ns();
@@ -70,7 +78,7 @@ void sched_init(struct vcpu *idle)
     cpu->min_vruntime = 0;
 }
 
-/* For the running vCPU: nobody else could run, and it has nothing to do. */
+/* The running vCPU v is the idle vCPU and has nothing to do. */
 static inline bool idles(const struct vcpu *v)
 {
     return v->blocked && is_idle(v);
@@ -112,7 +120,7 @@ static void dequeue(struct vcpu *v)
     v->on_queue = v->boosted = false;
 }
 
-/* Charges the running vCPU for its time until now; idling is free. */
+/* Adds the time until now to the running vCPU's vruntime; idle time is not charged. */
 static void account(struct cpu *cpu, uint64_t now)
 {
     struct vcpu *v = cpu->running;
@@ -128,7 +136,9 @@ static void account(struct cpu *cpu, uint64_t now)
     v->vruntime += ran;
 }
 
-/* To the least vruntime of all that can run: the running one, the boosted, and the first of the others. */
+/* Raises min_vruntime to the least vruntime of all vCPUs that can run. Candidates are the running
+ * vCPU, the boosted ones, and the first that is not boosted, as the rest of the queue is in
+ * order. */
 static void advance_min_vruntime(struct cpu *cpu)
 {
     uint64_t least = idles(cpu->running) ? UINT64_MAX : cpu->running->vruntime;
@@ -143,9 +153,10 @@ static void advance_min_vruntime(struct cpu *cpu)
         cpu->min_vruntime = MAX(cpu->min_vruntime, least);
 }
 
-/* v has joined the queue: when does it run? Not boosted, it waits for the slice to end. Boosted, it comes
- * soon, but not at once if its own domain runs: its waker often still holds the very lock that v takes next,
- * and v would spin for it until its slice is over. */
+/* v has joined the queue: decides when it preempts the running vCPU. If v is not boosted, at the
+ * end of the slice. If it is boosted, soon; but with a delay when a vCPU of the same domain runs.
+ * That vCPU often woke v while it holds a lock in the guest that v takes next, and v would spin for
+ * the lock until its slice is over. */
 static void check_preemption(struct cpu *cpu, struct vcpu *v, uint64_t now)
 {
     uint64_t turn = cpu->slice_start + (v->boosted ? WAKE_GRANULARITY_NS : slice_of(cpu->running));
@@ -163,7 +174,7 @@ static inline bool is_offline(const struct vcpu *v)
     return !v->up || v->parked;
 }
 
-/* v is no longer blocked, and does not run yet. */
+/* Puts v, which is not blocked and does not run, on the queue. */
 static void join_queue(struct cpu *cpu, struct vcpu *v, uint64_t now)
 {
     account(cpu, now);
@@ -174,7 +185,8 @@ static void join_queue(struct cpu *cpu, struct vcpu *v, uint64_t now)
     check_preemption(cpu, v, now);
 }
 
-/* Not for a vCPU that is held down, nor for one whose domain has ended and which has nothing left to do. */
+/* No effect on a vCPU that is down (VCPUOP_down), nor on one that is parked because its domain has
+ * ended. */
 void vcpu_wake(struct vcpu *v)
 {
     struct cpu *cpu = v->cpu;
@@ -195,7 +207,8 @@ void vcpu_wake(struct vcpu *v)
     spin_unlock(&sched_lock);
 }
 
-/* Its time has stood still while it slept. When it runs just now, idling, it simply goes on. */
+/* The idle vCPU's vruntime was not kept up to date while it was blocked. When it is the running
+ * vCPU it need not be queued: it continues, not blocked. */
 void sched_wake_idle(void)
 {
     struct cpu *cpu = &boot_cpu;
@@ -225,8 +238,9 @@ void vcpu_pause(struct vcpu *v)
     spin_unlock(&sched_lock);
 }
 
-/* A wake-up that comes before the switch finds blocked set and undoes it; one that came earlier shows
- * here. */
+/* blocked is set before the conditions are checked, so no wake-up is lost: one that comes after the
+ * check finds blocked set and clears it; one that came before has left its condition, which the
+ * check sees. */
 void vcpu_block(void)
 {
     struct vcpu *v = current;
@@ -254,18 +268,19 @@ static struct vcpu *pick_next(struct cpu *cpu, struct vcpu *prev)
     return head;
 }
 
-/* From prev to next, in everything but the registers. */
+/* Runstates, timers, trace and cpu->running change from prev to next; arch_switch does the
+ * registers. */
 static void switch_accounts(struct cpu *cpu, struct vcpu *prev, struct vcpu *next, uint64_t now)
 {
     if (!is_idle(prev)) {
-        runstate_change(prev, !prev->blocked ? RUNSTATE_runnable : is_offline(prev) ? RUNSTATE_offline :
-                        RUNSTATE_blocked, now);
+        runstate_change(prev, !prev->blocked ? RUNSTATE_runnable :
+                        is_offline(prev) ? RUNSTATE_offline : RUNSTATE_blocked, now);
         vcpu_timers_out(prev);
     } else if (tracing(TRACE_ALL)) {
         trace_runstate(prev, RUNSTATE_running, RUNSTATE_runnable);
     }
-    TRACE_OF(prev->domain->trace & TRACE_SCHED ? prev->domain : next->domain, TRACE_SCHED, TRC_SCHED_SWITCH,
-             prev->domain->id, prev->id, next->domain->id, next->id);
+    TRACE_OF(prev->domain->trace & TRACE_SCHED ? prev->domain : next->domain, TRACE_SCHED,
+             TRC_SCHED_SWITCH, prev->domain->id, prev->id, next->domain->id, next->id);
     if (!is_idle(next)) {
         runstate_change(next, RUNSTATE_running, now);
         if (next->runstate_area != 0)
@@ -277,6 +292,7 @@ static void switch_accounts(struct cpu *cpu, struct vcpu *prev, struct vcpu *nex
     cpu->running = next;
 }
 
+/* behind: the first in the queue runs before current does. */
 static void reschedule(bool behind)
 {
     struct vcpu *prev = current, *next;
@@ -331,8 +347,8 @@ void schedule_at_exit(void)
     } while (unlikely(!v->up));
 }
 
-/* When the idle vCPU builds domains it is blocked as it is when it idles, and not preempted: it would only continue when
- * nobody else can run. */
+/* The idle vCPU is blocked while it builds domains, as when it idles, and is not preempted then: it
+ * would continue only when no other vCPU can run. */
 bool preempt_point(void)
 {
     struct vcpu *v = current;

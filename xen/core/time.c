@@ -1,14 +1,17 @@
-/* System time, nanoseconds since boot, and the copies of it that guests read without asking:
- * vcpu_time_info, the wall clock, and the runstate of a vCPU. Timers are timer.c's, those of a vCPU
- * vtimer.c's.
+/* System time (nanoseconds since boot) and what guests read from memory of it: vcpu_time_info, the
+ * wall clock, and the runstate of a vCPU. Timers are timer.c's, those of a vCPU vtimer.c's. Called
+ * by the scheduler (runstates), at the exit to the guest (WORK_PUBLISH), by vcpu_op, and for
+ * now_ns() everywhere.
  *
- * System time is a fixed linear function of the TSC, and guests get exactly that function: a point of it and one
- * multiplier for all. So what they compute is what we compute, to the nanosecond and on every vCPU, and a
- * vcpu_time_info is written when it appears or moves, and not at each switch.
+ * System time is a fixed linear function of the TSC. Guests get this function exactly: a point on
+ * it (TSC, ns) and a multiplier, which is the same for all. So each guest computes the same time as
+ * the hypervisor, to the nanosecond and on every vCPU, and a vcpu_time_info is written only when it
+ * is registered or the point changes, not at each context switch.
  *
- * About every second the guests get a later point, because a kernel that multiplies in 64 bits loses its time when
- * the point is more than 4.29 s away. Only points are taken at which the product has no fraction: from each of them
- * the same times follow, so that nobody sees a step, nor two vCPUs different times while only one has the new one. */
+ * About every second the guests get a later point, because a kernel that multiplies in 64 bits
+ * computes wrong times when the point is more than 4.29 s in the past. Points are chosen so that
+ * the product has no fraction there: the same times follow from each of them. So the time has no
+ * step, and is the same on two vCPUs of which only one has the new point. */
 #include "arch/arch.h"
 #include "common/string.h"
 #include "xen/core/bug.h"
@@ -20,8 +23,10 @@
 #include "xen/core/trace.h"
 
 #define NS_PER_SECOND 1000000000ull
-#define POINT_SHIFT 28                  /* points are 2^28 ticks of 0.5 to 1 ns apart, */
-#define MUL_STEP (1u << (32 - POINT_SHIFT))     /* of which mul then makes whole nanoseconds */
+/* points are multiples of 2^28 scaled ticks of 0.5 to 1 ns; */
+#define POINT_SHIFT 28
+/* with mul a multiple of this, that is whole nanoseconds */
+#define MUL_STEP (1u << (32 - POINT_SHIFT))
 
 static struct {
     uint64_t base;              /* TSC at system time 0 */
@@ -29,7 +34,7 @@ static struct {
     uint32_t mul;               /* ns = (ticks << shift) * mul >> 32, as in vcpu_time_info */
     int8_t shift;
     uint8_t flags;
-    uint64_t point_tsc, point_ns;       /* what guests count from */
+    uint64_t point_tsc, point_ns;       /* the point in the guests' vcpu_time_info */
 } scale;
 static struct timer point_timer;
 
@@ -44,7 +49,8 @@ void time_init(void)
         scale.shift++;
     scale.mul = (uint32_t)((NS_PER_SECOND << 32) / hz) & ~(MUL_STEP - 1);
     scale.tsc_per_ns = UINT64_MAX / scale.mul + 1;      /* its inverse, so that no timer is early */
-    scale.tsc_per_ns = scale.shift < 0 ? scale.tsc_per_ns << -scale.shift : scale.tsc_per_ns >> scale.shift;
+    scale.tsc_per_ns =
+        scale.shift < 0 ? scale.tsc_per_ns << -scale.shift : scale.tsc_per_ns >> scale.shift;
     scale.flags = arch_tsc_is_stable() ? XEN_PVCLOCK_TSC_STABLE_BIT : 0;
     scale.base = scale.point_tsc = arch_tsc();
     scale.point_ns = 0;
@@ -71,8 +77,8 @@ uint64_t now_ns(void)
     return ticks_to_ns(arch_tsc() - scale.base);
 }
 
-/* Counted from now, so that the rounding of the reciprocal is that of the wait and not that of the whole
- * uptime. */
+/* Computed from the time that is left, so that the rounding error of tsc_per_ns is multiplied by
+ * that and not by the whole uptime. */
 uint64_t ns_to_tsc(uint64_t ns)
 {
     uint64_t tsc = arch_tsc(), now = ticks_to_ns(tsc - scale.base);
@@ -82,8 +88,8 @@ uint64_t ns_to_tsc(uint64_t ns)
     return wait < UINT64_MAX - tsc ? tsc + (uint64_t)wait + 1 : UINT64_MAX;
 }
 
-/* The version is odd while the rest changes. The guest may have scribbled on it; only its own clock
- * suffers. */
+/* The version is odd while the other fields change (<public/xen.h>). The guest can overwrite it;
+ * then only its own clock is wrong. */
 void time_update_vcpu(struct vcpu *v)
 {
     struct vcpu_time_info *t = &v->info->time;
@@ -142,7 +148,7 @@ static void write_time_area(struct vcpu *v)
     write_guest(v->time_area, &version, sizeof(version));
 }
 
-/* Guests add system time to it: it is the date at system time 0, not now. */
+/* The wall clock in shared_info is the date at system time 0: guests add the system time to it. */
 void time_init_domain(struct domain *d)
 {
     struct shared_info *s = d->shared;
@@ -188,11 +194,12 @@ static void write_runstate(uint64_t area, struct vcpu_runstate_info r, bool anno
 
 static void publish_runstate(const struct vcpu *v)
 {
-    write_runstate(v->runstate_area, v->runstate, v->domain->vm_assist & (1u << VMASST_TYPE_runstate_update_flag));
+    write_runstate(v->runstate_area, v->runstate,
+                   v->domain->vm_assist & (1u << VMASST_TYPE_runstate_update_flag));
 }
 
-/* The areas are kernel addresses of the guest, so a vCPU in user mode borrows its kernel root for the
- * moment. One that is not mapped is the guest's loss. */
+/* The areas are at addresses of the guest's kernel, so for a vCPU in user mode the kernel's L4 is
+ * loaded meanwhile. An area that is not mapped is not written. */
 void runstate_publish(struct vcpu *v)
 {
     bool user = !v->kernel_mode;
@@ -211,7 +218,7 @@ void runstate_publish(struct vcpu *v)
     }
 }
 
-/* The next vCPU's root is loaded after this one's, whichever that is. */
+/* arch_switch loads the next vCPU's L4 afterwards, so the user L4 need not be loaded again. */
 void runstate_publish_leaving(struct vcpu *v)
 {
     bool user = !v->kernel_mode;

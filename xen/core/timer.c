@@ -1,10 +1,11 @@
-/* The list of armed software timers and the one hardware deadline behind it. The timer interrupt
- * calls timers_run; everybody else sets and cancels. Knows nothing of what a timer is for.
+/* Software timers: a list in order of deadlines, and the hardware timer, which is programmed for
+ * the first of them. The timer interrupt calls timers_run; scheduler, vCPU timers, watchdogs and
+ * others set and cancel timers.
  *
- * A list in deadline order is enough: a vCPU has three timers, a domain two, and seldom more than one of
- * them is armed. The hardware is touched only when the earliest deadline moves nearer. One that moves
- * away, or is cancelled, costs at most one interrupt for nothing, which is cheaper than a write to the
- * timer at each change. */
+ * A list is enough: a vCPU has three timers, a domain two, and seldom more than one of them is
+ * armed. The hardware is programmed only when the earliest deadline becomes earlier. When it
+ * becomes later or is cancelled, one interrupt comes too early, which is cheaper than to program
+ * the hardware at each change. */
 #include "arch/arch.h"
 #include "xen/core/irqsoff.h"
 #include "xen/core/lock.h"
@@ -15,7 +16,8 @@
 
 static struct spinlock timer_lock;
 static struct list_head armed = LIST_HEAD_INIT(armed);
-static uint64_t programmed = NONE;      /* in the hardware; 0: timers_run is about to write it anyway */
+/* the hardware's deadline; 0: timers_run runs and will program it */
+static uint64_t programmed = NONE;
 
 void timer_init(struct timer *t, void (*fn)(void *), void *arg)
 {
@@ -66,8 +68,8 @@ void timer_cancel(struct timer *t)
     spin_unlock(&timer_lock);
 }
 
-/* What is due is judged by the clock read once, so that a timer which arms itself again cannot keep us
- * here. */
+/* The clock is read once: a timer that fires and is armed again for a short time cannot make the
+ * loop endless. */
 void timers_run(void)
 {
     unsigned before = irqsoff_begin(IRQSOFF_TIMER);

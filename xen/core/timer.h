@@ -1,4 +1,5 @@
-/* One-shot software timers in nanoseconds of system time, fired from the timer interrupt of the CPU. */
+/* One-shot software timers in nanoseconds of system time, fired from the timer interrupt of the
+ * CPU. */
 #ifndef XEN_TIMER_H
 #define XEN_TIMER_H
 
@@ -13,9 +14,11 @@ struct timer {
 };
 
 void timer_init(struct timer *t, void (*fn)(void *), void *arg);
-void timer_set(struct timer *t, uint64_t deadline_ns);      /* re-arms; a past deadline fires at once (next run) */
+/* arms it anew; a past deadline: at the next interrupt */
+void timer_set(struct timer *t, uint64_t deadline_ns);
 void timer_cancel(struct timer *t);
 bool timer_armed(const struct timer *t);
-void timers_run(void);                                      /* fires what is due and programs the hardware */
+/* calls fn of those due; programs the hardware */
+void timers_run(void);
 
 #endif

@@ -1,11 +1,14 @@
-/* The trace's records and how they get into the ring: that must be cheap, and touches nothing but the ring. Where the
- * interesting things happen is all over xen/, by TRACE(); who is traced for what is trace_control.c's, showing
- * trace_show.c's, reading the host's.
+/* Writes the trace's records into the ring (common/trace_format.h). The places that write records
+ * are all over xen/, mostly TRACE() of trace.h. Which domains are traced for which classes is
+ * trace_control.c's; trace_show.c prints records on the console; the host reads the ring with
+ * tools/pvtrace.
  *
- *   T1  a record is complete in memory before its block's `used` covers it, and a block's number is 0 while its
- *       header and records are another block's: a host that looks at any instant can tell
- *   T2  nothing that anybody outside writes is ever read back
- *   T3  while trace_on is not 0 the ring of this CPU exists */
+ *   T1  a record is complete in memory before its block's `used` covers it, and a block's number is
+ *       0 while its header and records are being replaced: the host may read the ring at any time
+ *       and knows which records are valid
+ *   T2  the hypervisor never depends on anything that it reads from the ring: the host may have
+ *       written it
+ *   T3  while trace_on is not 0, the ring of this CPU exists */
 #include "arch/arch.h"
 #include "common/abi_names.h"
 #include "common/string.h"
@@ -19,7 +22,7 @@
 #include "xen/core/trace_ring.h"
 #include "xen/core/trace_sink.h"
 
-#define COPY_MAX 1024u                  /* bytes of one copy that are worth keeping */
+#define COPY_MAX 1024u                  /* bytes of one copy that are recorded; the rest is cut */
 #define HEADER(event, n) ((uint32_t)(event) | (uint32_t)(n) << TRACE_EXTRA_SHIFT)
 #define CYCLES (1u << 31)
 
@@ -27,7 +30,8 @@ uint32_t trace_on;
 struct trace_ring trace_rings[1] = { { .running = IDLE_WORD } };
 struct trace_header trace_header __attribute__((aligned(PAGE_SIZE))) = { .magic = TRACE_MAGIC };
 
-static uint8_t arg_words[ABI_HYPERCALLS][6];     /* 32-bit words of each argument; 0: it has none */
+/* 32-bit words of each argument; 0: no such argument */
+static uint8_t arg_words[ABI_HYPERCALLS][6];
 
 struct trace_block *trace_slot(const struct trace_ring *r, uint64_t number)
 {
@@ -61,7 +65,8 @@ static void put_words(struct trace_ring *r, uint32_t event, const uint32_t *word
     commit(r, p + n);
 }
 
-/* Each block can be understood by itself: what the clock is, and who runs. */
+/* Begins a block with records of the clock and of the running vCPU, so that each block can be
+ * decoded by itself. */
 static void __attribute__((noinline)) next_block(struct trace_ring *r)
 {
     struct trace_ring_info *info = &trace_header.rings[r - trace_rings];
@@ -110,13 +115,14 @@ void trace_put(uint32_t class, uint32_t event, const uint32_t *words, unsigned n
         put_words(ring_with_room(), event, words, n);
 }
 
-void trace_put_of(const struct domain *d, uint32_t class, uint32_t event, const uint32_t *words, unsigned n)
+void trace_put_of(const struct domain *d, uint32_t class, uint32_t event, const uint32_t *words,
+                  unsigned n)
 {
     if (d->trace & class)
         put_words(ring_with_room(), event, words, n);
 }
 
-/* A number has 20 bits in the record; those that need more are all its last. */
+/* A hypercall's number has 20 bits in the record; larger numbers are recorded as the largest. */
 static inline uint32_t op_word(uint64_t nr)
 {
     return (uint32_t)MIN(nr, (uint64_t)(uint32_t)~TRC_PV_HYPERCALL_V2_ARG_MASK);
@@ -132,14 +138,15 @@ void trace_records_init(void)
     }
 }
 
-/* The arguments as the ABI has them, numbers in a word and pointers in two, as far as the record holds them; what is left
- * over goes into one of our own. */
+/* Arguments as in Xen's record: one word for a 32-bit number, two for a pointer. Those that do not
+ * fit into the record are written in a second one, TRC_PARAGON_ARGS. */
 uint64_t trace_hypercall(uint64_t nr, const uint64_t args[6], bool member)
 {
     static const uint8_t unknown[6] = { 2, 2, 2, 2, 2, 2 };
     const uint8_t *words = likely(nr < ABI_HYPERCALLS) ? arg_words[nr] : unknown;
     struct trace_ring *r = ring_with_room();
-    uint32_t *start = r->pos, *p = stamp(start, member ? TRC_PV_HYPERCALL_SUBCALL : TRC_PV_HYPERCALL_V2), *op = p++;
+    uint32_t *start = r->pos,
+             *p = stamp(start, member ? TRC_PV_HYPERCALL_SUBCALL : TRC_PV_HYPERCALL_V2), *op = p++;
     uint64_t begin = start[1] | (uint64_t)start[2] << 32;
     unsigned i = 0;
 
@@ -153,7 +160,8 @@ uint64_t trace_hypercall(uint64_t nr, const uint64_t args[6], bool member)
     *start |= HEADER(0, p - op);
     commit(r, p);
     if (unlikely(i < 6 && words[i] != 0)) {
-        const uint32_t rest[] = { i, W64(args[i]), W64(args[MIN(i + 1, 5u)]), W64(args[MIN(i + 2, 5u)]) };
+        const uint32_t rest[] = {i, W64(args[i]), W64(args[MIN(i + 1, 5u)]),
+                                 W64(args[MIN(i + 2, 5u)])};
 
         put_words(ring_with_room(), TRC_PARAGON_ARGS, rest, 1 + 2 * MIN(6 - i, 3u));
     }
@@ -165,11 +173,11 @@ void trace_result(uint64_t nr, int64_t result, uint64_t begin)
     uint64_t ticks = arch_tsc() - begin;
     const uint32_t words[] = { op_word(nr), W64(result), W64(ticks) };
 
-    if (tracing(TRACE_HYPERCALL))       /* it may have been switched off meanwhile */
+    if (tracing(TRACE_HYPERCALL))       /* tracing may have been switched off during the call */
         trace_put(TRACE_HYPERCALL, TRC_PARAGON_RESULT, words, ARRAY_SIZE(words));
 }
 
-/* Without the time, which the call's own record has. */
+/* Without a time: the record of the hypercall has it. */
 void trace_copy(uint32_t event, uint64_t va, const void *bytes, size_t len)
 {
     size_t left = MIN(len, COPY_MAX);

@@ -1,5 +1,7 @@
-/* Who is traced for what, the ring's memory, and the end of it: trace= of the hypervisor and of each module, and the
- * key that switches it. The records are trace.c's. */
+/* Which domains are traced for which classes: trace= of the hypervisor and of each module, and the
+ * console key that switches it. Also the allocation of the ring, and the trace's end. Records are
+ * trace.c's. Called by boot/ (options), domain.c, pv/input.c (the key), and at the machine's
+ * end. */
 #include "arch/arch.h"
 #include "common/string.h"
 #include "common/trace_format.h"
@@ -18,9 +20,10 @@
 struct trace_config trace_config = { .size = 16ull << 20, .lines = 32 };
 
 static bool enabled;                    /* the key's state */
-static bool late;                       /* the ring's memory is of what was free for guests */
+/* the ring was allocated after trace_init(), from memory free for guests */
+static bool late;
 
-static const uint64_t *counts;          /* of calls, by hypercall number; nr_counts of them */
+static const uint64_t *counts;          /* calls by hypercall number; nr_counts of them */
 static unsigned nr_counts;
 
 void trace_register_counts(const uint64_t *call_counts, unsigned nr)
@@ -52,7 +55,8 @@ bool trace_parse(const char *words, uint32_t *classes)
         while (words[len] != '\0' && words[len] != ',')
             len++;
         while (i < ARRAY_SIZE(class_words) &&
-               (strlen(class_words[i].word) != len || strncmp(class_words[i].word, words, len) != 0))
+               (strlen(class_words[i].word) != len ||
+                strncmp(class_words[i].word, words, len) != 0))
             i++;
         if (i == ARRAY_SIZE(class_words))
             return false;
@@ -88,18 +92,19 @@ static bool allocate(uint64_t bytes)
     trace_header.rings[0].pa = virt_to_mfn(slots) << PAGE_SHIFT;
     barrier();
     trace_header.state = TRACE_STATE_RUNNING;
-    log_info("Trace: ring of %lu KiB at %lx, described at %lx", (PAGE_SIZE << order) / 1024, trace_header.rings[0].pa,
-             trace_header.pa);
+    log_info("Trace: ring of %lu KiB at %lx, described at %lx", (PAGE_SIZE << order) / 1024,
+             trace_header.rings[0].pa, trace_header.pa);
     return true;
 }
 
-/* A reader may still look at it when the last guest has gone, so it is not freed. */
+/* The ring is never freed: the host may read it after the last guest has ended. */
 uint64_t trace_late_frames(void)
 {
     return late ? (uint64_t)trace_header.nr_blocks * TRACE_BLOCK_BYTES / PAGE_SIZE : 0;
 }
 
-/* Not all of what is left, when the key is pressed: running guests still need some for their ports and grants. */
+/* At run time the ring gets at most half of the free memory: running guests still need some for
+ * ports and grants. */
 bool trace_ready(void)
 {
     if (enabled && trace_rings[0].slots == NULL)
@@ -107,7 +112,8 @@ bool trace_ready(void)
     return enabled && trace_rings[0].slots != NULL;
 }
 
-/* What somebody records, and a record of it whenever that changes. While nobody did, nobody kept account of who runs. */
+/* Computes trace_on, and writes a record when it has changed. While it was 0, r->running was not
+ * kept up to date. */
 static void update(void)
 {
     uint32_t classes = trace_config.classes, before = trace_on;
@@ -153,14 +159,14 @@ void trace_toggle(void)
 
     for_each_domain(d)
         any |= d->trace != 0;
-    if (!any)                           /* nothing was asked for at boot: then all of everybody */
+    if (!any)                           /* no domain is traced: trace all classes of all domains */
         for_each_domain(d)
             d->trace = TRACE_ALL;
     enabled = !enabled || !any;
     update();
     for_each_domain(d)
         if (trace_on != 0 && d->state == DOM_RUNNING)
-            trace_domain_event(d, TRACE_DOMAIN_BUILT);          /* nobody has their names */
+            trace_domain_event(d, TRACE_DOMAIN_BUILT);      /* for a reader: the domains' names */
     log_info("Trace: %s", trace_on != 0 ? "on" : "off");
 }
 

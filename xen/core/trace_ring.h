@@ -1,4 +1,4 @@
-/* The ring of one CPU, for those who write and those who show it. */
+/* The ring of one CPU: shared by trace.c, trace_control.c and trace_show.c. */
 #ifndef XEN_TRACE_RING_H
 #define XEN_TRACE_RING_H
 
@@ -11,10 +11,11 @@
 /* Written by its CPU only. */
 struct trace_ring {
     struct trace_block *block;          /* being filled; NULL: none yet */
-    uint32_t *pos, *limit;              /* of the next record; a whole one fits below limit */
+    /* where the next record begins; if not above limit, a record of any size fits */
+    uint32_t *pos, *limit;
     uint64_t records;                   /* written since boot */
-    uint32_t running;                   /* VCPU_WORD of who runs; NOBODY between two */
-    void *slots;                        /* nr_blocks of them */
+    uint32_t running;                   /* VCPU_WORD of the running vCPU; NOBODY between two */
+    void *slots;                        /* nr_blocks blocks */
 };
 #define NOBODY (~0u)
 #define IDLE_WORD (0x7fffu << 16)       /* Xen's number for the idle domain */
@@ -23,7 +24,8 @@ extern struct trace_ring trace_rings[1];    /* by CPU id */
 extern struct trace_header trace_header;
 
 void trace_records_init(void);
-void trace_write(uint32_t event, const uint32_t *words, unsigned n);    /* whoever runs, whatever is traced */
+/* for any vCPU, whatever is traced */
+void trace_write(uint32_t event, const uint32_t *words, unsigned n);
 struct trace_block *trace_slot(const struct trace_ring *r, uint64_t number);
 
 #endif

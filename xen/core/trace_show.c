@@ -1,10 +1,11 @@
-/* The trace on the console: the youngest records, decoded as far as names and numbers go, when a domain crashes,
- * the hypervisor panics, or somebody asks. Whoever wants arguments spelled out reads the ring from the host.
+/* Prints the youngest trace records on the console, with names and numbers: when a domain crashes,
+ * in a panic, and by a console key. Structures that arguments point to are decoded only by
+ * tools/pvtrace, which reads the ring from the host.
  *
  *   [d1v0 12.000123456] mmu_update(0x7ff0010, 1, NULL, DOMID_SELF) = 0 <212>
  *
- * The last number is TSC ticks. A multicall's members follow it, indented; a call whose result does not follow at once
- * has it later, behind "...". */
+ * The last number is TSC ticks. A multicall's members follow it, indented. When other lines come
+ * between a call and its result, the result has a line of its own, which begins with "...". */
 #include "common/abi_names.h"
 #include "common/printf.h"
 #include "common/string.h"
@@ -21,7 +22,8 @@
 struct line {
     char text[320];
     size_t len;
-    bool call;                          /* its result may still join it */
+    /* a call whose result, if it comes next, is added to the line */
+    bool call;
 };
 
 struct walk {
@@ -45,7 +47,7 @@ static void flush(struct line *l)
 {
     if (l->len != 0) {
         l->text[l->len++] = '\n';
-        console_make_room();            /* they may be many */
+        console_make_room();            /* there may be many lines */
         console_put(l->text, l->len);
     }
     l->len = 0;
@@ -60,7 +62,8 @@ static void begin(struct walk *w)
     if (w->running == NOBODY || w->running == IDLE_WORD)
         add(&w->line, "[idle %lu.%09lu] ", ns / 1000000000, ns % 1000000000);
     else
-        add(&w->line, "[d%uv%u %lu.%09lu] ", w->running >> 16, w->running & 0xffff, ns / 1000000000, ns % 1000000000);
+        add(&w->line, "[d%uv%u %lu.%09lu] ", w->running >> 16, w->running & 0xffff, ns / 1000000000,
+            ns % 1000000000);
 }
 
 static uint64_t wide(const uint32_t *w)
@@ -80,7 +83,8 @@ static void add_argument(struct line *l, uint32_t nr, char kind, uint64_t value)
         add(l, "%lu", value);
     else if (kind == 't')
         add(l, "%ld", (long)value);
-    else if (value == 0 && kind != 'D' && strchr("xefvc", kind) == NULL)    /* none of those is a pointer */
+    else if (value == 0 && kind != 'D' &&
+             strchr("xefvc", kind) == NULL) /* kinds that are not pointers */
         add(l, "NULL");
     else
         add(l, "0x%lx", value);
@@ -129,16 +133,18 @@ static void show_trap(struct walk *w, uint32_t event, const uint32_t *words)
 {
     begin(w);
     if (event == (TRC_PV_PAGE_FAULT | TRC_64_FLAG))
-        add(&w->line, "page fault at %lx [%04x] rip %lx", wide(&words[2]), words[4], wide(&words[0]));
+        add(&w->line, "page fault at %lx [%04x] rip %lx", wide(&words[2]), words[4],
+            wide(&words[0]));
     else if (event == (TRC_PV_TRAP | TRC_64_FLAG))
         add(&w->line, "trap %u [%04x] rip %lx", words[2] & 0x7fff, words[2] >> 16, wide(&words[0]));
     else if (event == (TRC_PV_PTWR_EMULATION | TRC_64_FLAG))
-        add(&w->line, "store to page table at %lx: %lx rip %lx", wide(&words[2]), wide(&words[0]), wide(&words[4]));
+        add(&w->line, "store to page table at %lx: %lx rip %lx", wide(&words[2]), wide(&words[0]),
+            wide(&words[4]));
     else
         add(&w->line, "emulated at rip %lx", wide(&words[0]));
 }
 
-/* Records that have no line of their own are passed over. */
+/* Records for which no line is printed are skipped. */
 static void show_record(struct walk *w, uint32_t event, const uint32_t *words, unsigned n)
 {
     static const char *const sends[] = { "port", "VIRQ", "IPI", "console" };
@@ -146,7 +152,8 @@ static void show_record(struct walk *w, uint32_t event, const uint32_t *words, u
 
     if (sub == TRC_SCHED_MIN) {
         if (MINOR(event) == 2 || (event >> 4 & 3) == RUNSTATE_running) {
-            w->line.call &= w->running == words[0];     /* somebody else's result is not this line's */
+            /* another vCPU's result does not belong to this line */
+            w->line.call &= w->running == words[0];
             w->running = words[0];
         }
     } else if (event == TRC_PV_HYPERCALL_V2 || event == TRC_PV_HYPERCALL_SUBCALL) {
@@ -157,23 +164,26 @@ static void show_record(struct walk *w, uint32_t event, const uint32_t *words, u
         show_trap(w, event, words);
     } else if (event == TRC_PARAGON_SEND) {
         begin(w);
-        add(&w->line, "event from %s %u to d%uv%u port %u", sends[words[0] & 3], words[1], words[2] >> 16,
-            words[2] & 0xffff, words[3]);
+        add(&w->line, "event from %s %u to d%uv%u port %u", sends[words[0] & 3], words[1],
+            words[2] >> 16, words[2] & 0xffff, words[3]);
     } else if (event == TRC_PARAGON_UPCALL) {
         begin(w);
         add(&w->line, "upcall");
     }
 }
 
-/* Whether it begins a line: what is counted to find where to start. */
+/* The record begins a line. Lines are counted to find where printing starts. */
 static bool has_line(uint32_t event)
 {
-    return event != TRC_PARAGON_RESULT && ((event & 0xffff0000) == (TRC_PV & 0xffff0000) ||
-                                           event == TRC_PARAGON_SEND || event == TRC_PARAGON_UPCALL);
+    return event != TRC_PARAGON_RESULT &&
+           ((event & 0xffff0000) == (TRC_PV & 0xffff0000) || event == TRC_PARAGON_SEND ||
+            event == TRC_PARAGON_UPCALL);
 }
 
-/* One pass over the blocks from `number` to `last`: shows the lines after the first `skip`; how many there were. */
-static unsigned pass(const struct trace_ring *r, uint64_t number, uint64_t last, unsigned skip, bool show)
+/* One pass over the blocks number..last: prints the lines after the first skip, if show; returns
+ * the number of lines. */
+static unsigned pass(const struct trace_ring *r, uint64_t number, uint64_t last, unsigned skip,
+                     bool show)
 {
     struct walk w = { .running = NOBODY };
     unsigned lines = 0;
@@ -209,9 +219,10 @@ void trace_show(void)
         return;
     lines = pass(r, first, head, 0, false);
     while (lines < trace_config.lines && first > 1 && head - first + 1 < trace_header.nr_blocks) {
-        first--;                        /* each block is counted once: there may be many without a line */
+        first--;                        /* each block is read once here: many may have no line */
         lines += pass(r, first, first, 0, false);
     }
-    log_info("Trace: the last %u of %lu records' lines:", MIN(lines, trace_config.lines), r->records);
+    log_info("Trace: the last %u of %lu records' lines:", MIN(lines, trace_config.lines),
+             r->records);
     pass(r, first, head, lines - MIN(lines, trace_config.lines), true);
 }

@@ -1,4 +1,4 @@
-/* The trace on the console. */
+/* Prints the trace on the console. */
 #ifndef XEN_TRACE_SHOW_H
 #define XEN_TRACE_SHOW_H
 

@@ -1,6 +1,7 @@
-/* The trace's other way out, for machines whose RAM nobody can look into: trace_to=debugcon or com2 sends each
- * block through that port when it is full, and the last one at the end. What arrives is a trace file. It is slow, and
- * guests wait for it: whoever can read the ring in RAM should. */
+/* Output of the trace for machines whose RAM the host cannot read: with trace_to=debugcon or com2
+ * each block is sent through that port when it is full, and the last one at the end. The bytes that
+ * arrive are a trace file. It is slow, and guests wait meanwhile; reading the ring in RAM is better
+ * where it is possible. Called by trace.c and trace_control.c. */
 #include "arch/arch.h"
 #include "common/string.h"
 #include "common/trace_format.h"

@@ -1,4 +1,4 @@
-/* trace_to=: where the trace goes besides the ring. */
+/* trace_to=: a port to which the trace is sent, besides the ring. */
 #ifndef XEN_TRACE_SINK_H
 #define XEN_TRACE_SINK_H
 
@@ -7,6 +7,7 @@
 #include "common/trace_format.h"
 
 bool trace_sink_parse(const char *value);
-void trace_sink_block(const struct trace_block *b);     /* a block is full */
+/* sends a full block, if trace_to= is given */
+void trace_sink_block(const struct trace_block *b);
 
 #endif

@@ -1,4 +1,5 @@
-/* Words that every subsystem shares: frame numbers, domain ids, page geometry and the reserved hole of the ABI. */
+/* Types and constants that all files share: frame numbers, page sizes, and the address range that
+ * the ABI reserves for the hypervisor. */
 #ifndef XEN_TYPES_H
 #define XEN_TYPES_H
 
@@ -17,21 +18,23 @@ typedef uint64_t pfn_t;     /* a guest's pseudo-physical frame number; the guest
 #define INVALID_M2P_ENTRY (~0ull)
 
 /* L4 slots 256..271 are the hypervisor's, in every address space (public/arch-x86/xen-x86_64.h). */
-#define HOLE_START 0xffff800000000000ull
+#define HOLE_START 0xffff800000000000ull    /* "the hole": the reserved range */
 #define HOLE_END 0xffff880000000000ull
 #define HOLE_FIRST_SLOT 256u
 #define HOLE_LAST_SLOT 271u
 
-#define MAX_VCPUS 32u       /* what shared_info has vcpu_info for */
+#define MAX_VCPUS 32u       /* as many as shared_info has vcpu_info for */
 
 static inline bool is_canonical(uint64_t va)
 {
     return (uint64_t)((int64_t)(va << 16) >> 16) == va;
 }
 
-/* May a guest name [va, va + len)? Only the hole is refused here: an unmapped or non-canonical address faults in the
- * access itself and is an error there. A range may not wrap. For a short range of known length its start decides: what
- * lies right below the hole is not canonical, and what wraps lands in the guest's own first page. */
+/* A guest may pass [va, va + len) to a hypercall: no byte of it is in the hole, and it does not
+ * wrap. Unmapped and non-canonical addresses are not refused here: the access faults, and returns
+ * an error. For a range of constant length of at most a page it is enough to check va. If va is
+ * right below the hole it is not canonical, and the access faults; if the range wraps, it continues
+ * in the guest's own first page. */
 static inline bool guest_range_ok(uint64_t va, uint64_t len)
 {
     uint64_t end = va + len;
@@ -41,15 +44,18 @@ static inline bool guest_range_ok(uint64_t va, uint64_t len)
     return end >= va && (end <= HOLE_START || va >= HOLE_END);
 }
 
-/* The guest's part of the address space, canonical and outside the hole. Counted from the hole's end on, with wrapping,
- * it is one range: the rest of the upper half, then the lower half; 31 parts as large as the hole. */
+/* va is canonical and outside the hole. Such addresses, with wrap-around, are one range that begins
+ * at the hole's end: the rest of the upper half, then the lower half. Its size is 31 times that of
+ * the hole. */
 static inline bool is_guest_va(uint64_t va)
 {
     return (va - HOLE_END) >> 43 < (0x1000000000000ull - (HOLE_END - HOLE_START)) >> 43;
 }
 
-/* Linear page tables show the hypervisor's part of an L4 outside the hole too. Every read of guest memory by address asks
- * this, once there are such tables; writes meet the missing RW bit. linear.c */
+/* Through linear page tables (pv/linear.c) the hypervisor's entries of an L4 map addresses outside
+ * the hole too. As soon as there are such tables, every read of guest memory by address checks
+ * linear_hides: true if some byte of the range is mapped by an entry of the hypervisor. Writes need
+ * no check: linear entries are without RW. */
 extern bool linear_tables;
 bool linear_hides(uint64_t va, uint64_t len);
 

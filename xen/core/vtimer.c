@@ -1,9 +1,9 @@
-/* The timers of a vCPU: one-shot, periodic, and that of SCHEDOP_poll. The first two raise VIRQ_TIMER, by a hook.
- * vcpu_op and set_timer_op set them (pv/); the scheduler says when a vCPU starts and stops to run.
+/* The timers of a vCPU: one-shot, periodic, and that of SCHEDOP_poll. The first two send
+ * VIRQ_TIMER, through the hook vcpu_timer_fired. Set by vcpu_op, set_timer_op and sched_op in pv/;
+ * the scheduler calls vcpu_timers_in and _out when a vCPU starts and stops to run.
  *
- * The periodic timer is a tick of the running vCPU: it stops with it, wakes nobody, and a tick that was
- * missed is sent when the vCPU runs again. Every vCPU begins with 100 Hz, as the ABI's first guests
- * expected. */
+ * The periodic timer runs only while its vCPU runs: it does not wake a blocked vCPU, and a tick
+ * that was missed is sent when the vCPU runs again. A new vCPU has a period of 10 ms, as in Xen. */
 #include "arch/arch.h"
 #include "xen/core/domain.h"
 #include "xen/core/sched.h"
@@ -50,7 +50,8 @@ void vcpu_timers_init(struct vcpu *v)
     v->periodic_ns = DEFAULT_PERIOD_NS;
 }
 
-/* Nobody listens before VIRQ_TIMER is bound, and most guests stop the tick before that. */
+/* Before VIRQ_TIMER is bound no tick can be delivered, and most guests stop the periodic timer
+ * before they bind it. */
 void vcpu_timers_in(struct vcpu *v, uint64_t now)
 {
     if (unlikely(v->periodic_ns != 0) && v->virq_port[VIRQ_TIMER] != 0)

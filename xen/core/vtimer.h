@@ -4,9 +4,10 @@
 
 #include "xen/core/domain.h"
 
-extern void (*vcpu_timer_fired)(struct vcpu *v);        /* set once: tells the guest, by VIRQ_TIMER */
+extern void (*vcpu_timer_fired)(struct vcpu *v);        /* set once: sends VIRQ_TIMER */
 void vcpu_timers_init(struct vcpu *v);
-void vcpu_timers_in(struct vcpu *v, uint64_t now);      /* v starts to run: the periodic tick resumes */
+/* v starts to run: the periodic tick resumes */
+void vcpu_timers_in(struct vcpu *v, uint64_t now);
 void vcpu_timers_out(struct vcpu *v);
 int vcpu_set_periodic(struct vcpu *v, uint64_t period_ns);      /* 0: stop */
 

@@ -1,6 +1,8 @@
-/* Where an address of a guest leads in its page tables, read as they are now. The tables are validated, so each
- * present entry names a frame of RAM; nothing here takes a reference or writes. Called by everybody who reads guest
- * memory (linear_hides) or looks for the entry behind an address. */
+/* Walks a guest's page tables in software. The tables are validated, so each present entry points
+ * to a frame of RAM. These functions write nothing and take no references; the result is valid only
+ * until the tables can change. Called by update_va_mapping and other users of L1 entries, and by
+ * all reads of guest memory once there are linear page tables (linear_hides). Writing entries is
+ * pv/'s. */
 #include "arch/arch.h"
 #include "xen/core/domain.h"
 #include "xen/core/frame.h"
@@ -30,7 +32,9 @@ uint64_t read_guest_pte(const struct vcpu *v, uint64_t va)
     return slot ? READ_ONCE(*slot) : 0;
 }
 
-/* The CPU would come to page va by one of the hypervisor's entries. Follows it down for as long as it is in L4 tables. */
+/* A walk to va uses one of the hypervisor's L4 entries. A linear entry leads from an L4 table to an
+ * L4 table, which is then read as an L3, and so on: the walk is followed as long as the next table
+ *    is of type L4. */
 static bool page_hides(uint64_t root_maddr, uint64_t va)
 {
     const struct frame *f = mfn_to_frame(root_maddr >> PAGE_SHIFT);
@@ -51,7 +55,7 @@ static bool page_hides(uint64_t root_maddr, uint64_t va)
     return false;
 }
 
-/* Some of these bytes of the current address space are the hypervisor's, though not in the hole. */
+/* types.h. Checks each page of the range in the current address space. */
 bool linear_hides(uint64_t va, uint64_t len)
 {
     const struct vcpu *v = current;
@@ -59,7 +63,8 @@ bool linear_hides(uint64_t va, uint64_t len)
 
     if (root == 0)
         return false;
-    for (uint64_t page = va & PAGE_MASK; page - (va & PAGE_MASK) < len + (va & ~PAGE_MASK); page += PAGE_SIZE)
+    for (uint64_t page = va & PAGE_MASK; page - (va & PAGE_MASK) < len + (va & ~PAGE_MASK);
+         page += PAGE_SIZE)
         if (page_hides(root, page))
             return true;
     return false;

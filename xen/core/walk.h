@@ -1,12 +1,12 @@
-/* The page tables of a guest as a CPU walks them: entries, indices, and where an address leads. Reading only: what a guest
- * may write into its tables is pv/'s. */
+/* Page-table entries, and the walk from an address to its L1 entry. Only reading: which entries a
+ * guest may write is checked in pv/. */
 #ifndef XEN_WALK_H
 #define XEN_WALK_H
 
 #include "arch/arch.h"
 #include "xen/core/domain.h"
 
-/* Bits of an entry, Intel SDM vol. 3, 4.5. */
+/* Bits of an entry: Intel SDM vol. 3, 4.5. */
 #define PTE_P (1ull << 0)
 #define PTE_RW (1ull << 1)
 #define PTE_US (1ull << 2)
@@ -18,7 +18,8 @@
 #define PTE_G (1ull << 8)
 #define PTE_NX (1ull << 63)
 #define PTE_ADDR_MASK 0x000ffffffffff000ull
-#define PTE_NO_MFN (PTE_ADDR_MASK >> PAGE_SHIFT)       /* all ones: what INVALID_MFN becomes in an entry */
+/* all ones: INVALID_MFN, cut to the bits of an entry */
+#define PTE_NO_MFN (PTE_ADDR_MASK >> PAGE_SHIFT)
 #define PTE_MFN(pte) ((uint64_t)(pte) << 12 >> 24)     /* bits 12..51 */
 
 static inline unsigned table_index(uint64_t va, unsigned level)
@@ -26,12 +27,13 @@ static inline unsigned table_index(uint64_t va, unsigned level)
     return (va >> (PAGE_SHIFT + 9 * (level - 1))) & (PTES_PER_TABLE - 1);
 }
 
-/* walk_to_l1 where there are linear entries: at each level the table must be of the type that this
- * level has, so that a linear entry ends the walk. */
+/* walk_to_l1 for systems with linear entries: the table at each level must have the type of that
+ * level. NULL also where a linear entry is met. */
 uint64_t *walk_typed(uint64_t root_maddr, uint64_t va);
 
-/* The L1 slot that maps va under the root, in our own mapping of the table; NULL: no L1 there. What a linear
- * entry (frame.h, F10) shows at va as if it were an L1 is none. Inline, because each update_va_mapping is one. */
+/* The address, in the hypervisor's mapping of all RAM, of the L1 entry for va in the page tables
+ * with this L4. NULL: there is no L1 table for va; a table that a linear entry (frame.h, F10) makes
+ * the CPU use as an L1 does not count. Inline, because each update_va_mapping does it. */
 static inline uint64_t *walk_to_l1(uint64_t root_maddr, uint64_t va)
 {
     const uint64_t *t = maddr_to_virt(root_maddr);
@@ -50,7 +52,8 @@ static inline uint64_t *walk_to_l1(uint64_t root_maddr, uint64_t va)
     return (uint64_t *)&t[table_index(va, 1)];
 }
 
-/* The L1 entry itself in v's current address space, read once; 0 when there is none. */
+/* The value of the L1 entry for va in v's current address space, read once; 0: there is no L1
+ * table. */
 uint64_t read_guest_pte(const struct vcpu *v, uint64_t va);
 
 #endif
