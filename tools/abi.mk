@@ -4,7 +4,7 @@
 ABI_LINK := $(BUILD)/abi/public
 GEN      := $(BUILD)/gen
 ABI      := $(ABI_LINK) $(GEN)/stamp
-ABI_TOOL := tools/abi.py tools/abi_c.py tools/abi_docs.py
+ABI_TOOL := $(wildcard tools/abi*.py)
 
 # Nothing is compiled without them, so this is where compilers are waited for.
 $(ABI_LINK): | deps

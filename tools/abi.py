@@ -1,15 +1,19 @@
 #!/usr/bin/env python3
 """Reads common/abi.def, the one table of the ABI (its head says what the columns mean), checks it, and writes what the
 build and the documents are made of: abi.py TABLE DIRECTORY writes the C files there, abi.py TABLE --docs FILE the page
-about hypercalls. What is wrong is said with the line it stands in. abi_c.py writes C."""
+about hypercalls. What is wrong is said with the line it stands in. abi_*.py write what comes of it."""
 import dataclasses
 import pathlib
 import re
 import sys
 
-import abi_c
+import abi_dispatch
 import abi_docs
+import abi_names
+import abi_structs
 
+FILES = {"abi_tables.h": abi_names.tables, "abi_wrappers.h": abi_names.wrappers, "abi_handlers.h": abi_dispatch.handlers,
+         "abi_dispatch.c": abi_dispatch.dispatch, "abi_layouts.c": abi_structs.layouts, "abi_fuzz.h": abi_structs.fuzz}
 COPIES = {"in", "out", "both", "always", "raw", "-"}
 CONTEXTS = {"domain", "vcpu", "element", "-"}
 COLUMNS = {"start": {"any", "16bit", "EINVAL", "ENOSYS"}, "count": {"any", "1", "-", "each"},
@@ -270,7 +274,7 @@ def main(table, *to):
         return 0
     directory = pathlib.Path(to[0])
     directory.mkdir(parents=True, exist_ok=True)
-    for name, make in abi_c.FILES.items():
+    for name, make in FILES.items():
         write(directory / name, make(abi))
     return 0
 
