@@ -71,6 +71,8 @@ void arch_interrupt_window(void)
     host.windows++;
     host.tsc += host.window_ticks;
     run_interrupts();
+    if (host.on_window != NULL)
+        host.on_window();
 }
 
 void host_advance(uint64_t ns)

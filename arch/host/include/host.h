@@ -38,6 +38,7 @@ struct host_machine {
     unsigned cpu_id;
     uint64_t tsc_step;          /* ticks that pass at each reading of the clock, */
     uint64_t window_ticks;      /* and at each interrupt window: long ones preempt whatever is preemptible */
+    void (*on_window)(void);    /* called in each interrupt window; NULL: none */
     int (*getc)(void);          /* NULL: no input */
     bool echo;                  /* console to stderr as well */
     void (*on_send)(void);      /* called whenever the console's transmitter is asked to take something; NULL: none */
