@@ -1,25 +1,38 @@
-/* What must hold in each state, told anew from the entries, pins, roots and owners; shares no code with the hypervisor. */
-#include "arch/arch.h"
+/* What must hold in each state, told anew from the entries, pins, roots, owners and handles; shares
+ * no code with the hypervisor. In the middle of a call there may be references that no entry shows;
+ * the rest must hold there, too. */
 #include "model.h"
-#include "xen/core/alloc.h"
-#include "xen/core/frame.h"
 
-struct found {
-    unsigned refs, types, writable, tables, linear_entries, linear_uses;
-};
-static struct found found[MAX_FRAMES];
+struct found found[MAX_FRAMES];
+static bool in_a_call;
 
 static unsigned type_of(const struct frame *f)
 {
     return f->type & 0xffffffff ? (unsigned)(f->type >> 60) : 0;
 }
 
-/* An entry of a table of this level; self: which of the model's frames the table is, -1 for another. */
-static const char *check_entry(uint64_t entry, unsigned level, int self)
+/* Entries of its tables that lead to another's frame are grants. */
+static const char *check_owner(const struct frame *f, struct found *t, uint64_t entry,
+                               unsigned level, unsigned domain)
+{
+    if (f->owner == domains[domain]->mfn)
+        return NULL;
+    if (f->owner == 0 || nr_domains == 1)
+        return "an entry leads to a frame that the domain does not own";
+    if (level > 1)
+        return "an entry leads to another domain's table";
+    t->foreign[entry >> 1 & 1]++;
+    return NULL;
+}
+
+/* An entry of a table of this level; self: which of the model's frames the table is, -1 for
+ * another. */
+static const char *check_entry(uint64_t entry, unsigned level, int self, unsigned domain)
 {
     int i = frame_index(entry << 12 >> 24);
     struct found *t;
     const struct frame *f;
+    const char *wrong;
 
     if (!(entry & 1))
         return NULL;
@@ -27,8 +40,9 @@ static const char *check_entry(uint64_t entry, unsigned level, int self)
         return "an entry leads to a frame that is not the domain's";
     t = &found[i];
     f = mfn_to_frame(model_mfn[i]);
-    if (f->owner != model_domain->mfn)
-        return "an entry leads to a frame that the domain does not own";
+    wrong = check_owner(f, t, entry, level, domain);
+    if (wrong != NULL)
+        return wrong;
     if (level > 1 && type_of(f) == level) {         /* linear */
         if (entry & 2)
             return "an entry to a table of its own level is writable";
@@ -49,55 +63,93 @@ static const char *check_entry(uint64_t entry, unsigned level, int self)
     return NULL;
 }
 
+static unsigned roots_at(mfn_t mfn)
+{
+    unsigned nr = 0;
+
+    for (unsigned a = 0; a < nr_actors; a++)
+        nr += actors[a]->root_user >> 12 == mfn && !ended[domain_of_actor(a)];
+    return nr;
+}
+
+static const char *check_counts(const struct frame *f, const struct found *t)
+{
+    uint64_t refs = f->count & 0xffffffff, types = f->type & 0xffffffff;
+
+    if (in_a_call ? refs < t->refs : refs != t->refs)
+        return "references";
+    if (in_a_call ? types < t->types : types != t->types)
+        return "type references";
+    if (!in_a_call && ((f->type >> 32 & 0x3ff) != t->linear_entries ||
+                       (f->type >> 42 & 0x3fff) != t->linear_uses))
+        return "counts of linear entries";
+    return refs == 0 ? "a frame without references is not free" : NULL;
+}
+
 static const char *check_frame(unsigned i)
 {
     const struct frame *f = mfn_to_frame(model_mfn[i]);
     struct found *t = &found[i];
-    unsigned level = type_of(f);
-    bool root = model_domain->vcpu[0]->root_user >> 12 == model_mfn[i], pinned = f->type >> 58 & 1;
+    unsigned level = type_of(f), roots = roots_at(model_mfn[i]);
+    bool pinned = f->type >> 58 & 1;
 
-    if (f->type >> 57 & 1)
+    if (!in_a_call && (f->type >> 57 & 1))
         return "a frame is still being validated";
-    if (t->writable && (t->tables || pinned || root || (level >= 1 && level <= 4)))
+    if (t->writable && (t->tables || pinned || roots || (level >= 1 && level <= 4)))
         return "a table is mapped writable";
     if (f->owner == 0)
-        return t->refs || root || pinned ? "a free frame is referenced" : NULL;
-    t->refs += (f->count >> 63) + pinned + root;
-    t->types += pinned + root;
-    if ((f->count & 0xffffffff) != t->refs)
-        return "references";
-    if ((f->type & 0xffffffff) != t->types)
-        return "type references";
-    if (root && level != 4)
+        return t->refs || roots || pinned ? "a free frame is referenced" : NULL;
+    t->refs += (f->count >> 63) + pinned + roots;
+    t->types += pinned + roots;
+    if (roots && level != 4)
         return "a root that is no L4";
-    if ((f->type >> 32 & 0x3ff) != t->linear_entries || (f->type >> 42 & 0x3fff) != t->linear_uses)
-        return "counts of linear entries";
-    return t->refs == 0 ? "a frame without references is not free" : NULL;
+    return check_counts(f, t);
 }
 
-/* What the CPU remembers at this level: 0 is a translation, otherwise it walks what is there as a table. */
+/* What the CPU remembers at this level: 0 is a translation, otherwise it walks what is there as a
+ * table. */
 static const char *check_remembered(const struct host_translation *t, unsigned level)
 {
+    unsigned domain = domain_of_actor(actor_now());
     int i = t != NULL ? frame_index(t->mfn) : -1;
     const struct frame *f = mfn_to_frame(model_mfn[i < 0 ? 0 : i]);
     unsigned type = type_of(f);
 
     if (i < 0 || (f->owner == 0 && (f->count & 0xffffffff) == 0))
         return NULL;
-    if (f->owner != model_domain->mfn)
+    if (f->owner != domains[domain]->mfn && (f->owner == 0 || level != 0 || nr_domains == 1 ||
+                                             !is_granted(domain, t->mfn, t->writable)))
         return "the CPU still leads the guest to a frame that is not its own";
     if (level == 0)
-        return t->writable && type >= 1 && type <= 4 ? "the TLB still has a writable mapping of a table" : NULL;
-    if (found[i].writable || (type != 0 && type != level && (type < level || type > 4 || t->writable)))
+        return t->writable && type >= 1 && type <= 4
+                   ? "the TLB still has a writable mapping of a table"
+                   : NULL;
+    if (found[i].writable ||
+        (type != 0 && type != level && (type < level || type > 4 || t->writable)))
         return "the CPU still walks, as a table, what is none of that level";
     return NULL;
 }
 
-/* All of the domain's, between the two frames that never leave. */
-static const char *check_ring(unsigned mine)
+static const char *check_place(const struct place *p)
 {
-    uint32_t at = ring_last;
+    const char *wrong = NULL;
 
+    if (p->domain != domain_of_actor(actor_now()))
+        return NULL;
+    for (unsigned level = 0; level < p->level && wrong == NULL; level++)
+        wrong = check_remembered(host_tlb_find(level, p->va), level);
+    return wrong;
+}
+
+/* All of the domain's, between the two frames that never leave; these do at its end. */
+static const char *check_ring(unsigned d, unsigned mine)
+{
+    uint32_t at = ended[d] ? domains[d]->frames : ring_last[d], end = ended[d] ? at : ring_first[d];
+
+    if (ended[d] && mine == 0)
+        return at != 0 ? "a ring of what is gone" : NULL;
+    if (ended[d])
+        mine--;
     for (unsigned left = mine; ; left--) {
         uint32_t next = mfn_to_frame(at)->next;
 
@@ -105,39 +157,67 @@ static const char *check_ring(unsigned mine)
             return "a broken ring";
         at = next;
         if (left == 0)
-            return at == ring_first && model_domain->frames == ring_first ? NULL : "too many in the domain's ring";
-        if (frame_index(at) < 0 || mfn_to_frame(at)->owner != model_domain->mfn)
+            return at == end && domains[d]->frames == end ? NULL : "too many in the domain's ring";
+        if (frame_index(at) < 0 || mfn_to_frame(at)->owner != domains[d]->mfn)
             return "too few in the domain's ring, or somebody else's";
     }
 }
 
-const char *world_check(void)
+/* Entries of what is being made a table, or is one no more, hold what only the call that does it
+ * knows. */
+static const char *check_entries(void)
 {
     const char *wrong = NULL;
-    unsigned mine = 0, nr_free = 0;
 
-    for (unsigned i = 0; i < scope->nr_frames; i++)
-        found[i] = (struct found){ 0 };
     for (unsigned i = 0; i < nr_places && wrong == NULL; i++)
-        wrong = check_entry(*places[i].slot, places[i].level, -1);
+        if (!ended[places[i].domain])
+            wrong = check_entry(*places[i].slot, places[i].level, -1, places[i].domain);
     for (unsigned i = 0; i < scope->nr_frames && wrong == NULL; i++) {
         const struct frame *f = mfn_to_frame(model_mfn[i]);
+        bool table = type_of(f) >= 1 && type_of(f) <= 4 && !(in_a_call && (f->type >> 57 & 1));
 
-        for (unsigned e = 0; e < scope->nr_entries && wrong == NULL; e++)
-            if (type_of(f) >= 1 && type_of(f) <= 4)
-                wrong = check_entry(((const uint64_t *)mfn_to_virt(model_mfn[i]))[e], type_of(f), (int)i);
-        mine += f->owner == model_domain->mfn;
+        for (unsigned e = 0; e < scope->nr_entries && wrong == NULL && table; e++)
+            wrong = check_entry(((const uint64_t *)mfn_to_virt(model_mfn[i]))[e], type_of(f),
+                                (int)i, domain_number(f->owner) - 1);
+    }
+    return wrong;
+}
+
+static const char *check_numbers(void)
+{
+    unsigned mine[2] = { 0, 0 }, nr_free = 0;
+    const char *wrong = NULL;
+
+    for (unsigned i = 0; i < scope->nr_frames; i++) {
+        const struct frame *f = mfn_to_frame(model_mfn[i]);
+
+        if (f->owner != 0)
+            mine[domain_number(f->owner) - 1]++;
         nr_free += f->owner == 0 && (f->count & 0xffffffff) == 0;
     }
+    for (unsigned d = 0; d < nr_domains && wrong == NULL; d++) {
+        if (domains[d]->nr_frames != other_frames[d] + mine[d])
+            return "numbers of frames";
+        wrong = check_ring(d, mine[d]);
+    }
+    return wrong == NULL && nr_free != nr_free_frames() ? "numbers of frames" : wrong;
+}
+
+const char *world_check(bool within)
+{
+    const char *wrong;
+
+    in_a_call = within;
+    for (unsigned i = 0; i < scope->nr_frames; i++)
+        found[i] = (struct found){ 0 };
+    wrong = check_entries();
+    if (wrong == NULL && nr_domains == 2)
+        wrong = check_grants();
     for (unsigned i = 0; i < scope->nr_frames && wrong == NULL; i++)
         wrong = check_frame(i);
     if (wrong == NULL)
-        wrong = check_ring(mine);
+        wrong = check_numbers();
     for (unsigned i = 0; i < nr_places && wrong == NULL; i++)
-        for (unsigned level = 0; level < places[i].level && wrong == NULL; level++)
-            wrong = check_remembered(host_tlb_find(level, places[i].va), level);
-    if (wrong == NULL && (nr_free != nr_free_frames() ||
-                          model_domain->nr_frames + scope->nr_frames - mine != model_domain->max_frames))
-        wrong = "numbers of frames";
+        wrong = check_place(&places[i]);
     return wrong;
 }

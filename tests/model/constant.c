@@ -1,13 +1,10 @@
-/* What no state has in it must never change: all other frames, their contents and their entries in the frame table. They are
- * kept when the world is new, and compared when the first state is loaded again after all the others. */
+/* What no state has in it must never change: all other frames, their contents and their entries in
+ * the frame table. They are kept when the world is new, and compared when the first state is loaded
+ * again after all the others. */
 #include <stdlib.h>
 #include <string.h>
-#include "arch/arch.h"
 #include "model.h"
 #include "support.h"
-#include "xen/core/alloc.h"
-#include "xen/core/frame.h"
-#include "xen/core/walk.h"
 
 static struct frame *frames_then;
 static uint8_t *ram_then;
@@ -32,16 +29,23 @@ void constant_keep(void)
 static void check_contents(mfn_t mfn)
 {
     const uint64_t *then = (const void *)(ram_then + mfn * PAGE_SIZE), *now = mfn_to_virt(mfn);
-    uint64_t type = mfn_to_frame(mfn)->type >> TYPE_SHIFT, ignored = type >= 1 && type <= 4 ? PTE_A | PTE_D : 0;
+    uint64_t type = mfn_to_frame(mfn)->type >> TYPE_SHIFT,
+             ignored = type >= 1 && type <= 4 ? PTE_A | PTE_D : 0;
 
     for (unsigned i = 0; i < PTES_PER_TABLE; i++)
-        HOST_CHECK(((then[i] ^ now[i]) & ~ignored) == 0, "word %u of mfn %#lx of type %lx was %#lx and is %#lx", i, mfn, type,
-                   then[i], now[i]);
+        HOST_CHECK(((then[i] ^ now[i]) & ~ignored) == 0,
+                   "word %u of mfn %#lx of type %lx was %#lx and is %#lx", i, mfn, type, then[i],
+                   now[i]);
 }
 
 static bool is_argument(mfn_t mfn)
 {
-    return mfn == mfn_of_va(SCRATCH);
+    return mfn == argument_mfn[0] || mfn == argument_mfn[1];
+}
+
+static bool is_domain(mfn_t mfn)
+{
+    return mfn == domains[0]->mfn || (nr_domains == 2 && mfn == domains[1]->mfn);
 }
 
 void constant_check(void)
@@ -49,9 +53,11 @@ void constant_check(void)
     for (mfn_t mfn = 0; mfn < max_mfn; mfn++) {
         const struct frame *then = &frames_then[mfn], *now = mfn_to_frame(mfn);
 
-        HOST_CHECK(then->count == now->count && then->type == now->type && then->owner == now->owner,
-                   "mfn %#lx was count %#lx type %#lx owner %#x", mfn, then->count, then->type, then->owner);
-        if (is_ram(mfn) && !is_argument(mfn) && mfn != model_domain->mfn)
+        HOST_CHECK(then->count == now->count && then->type == now->type &&
+                       then->owner == now->owner,
+                   "mfn %#lx was count %#lx type %#lx owner %#x", mfn, then->count, then->type,
+                   then->owner);
+        if (is_ram(mfn) && !is_argument(mfn) && !is_domain(mfn))
             check_contents(mfn);
     }
     free(frames_then);

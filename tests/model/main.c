@@ -1,247 +1,133 @@
-/* Every sequence of calls, breadth first: from each state found, each call; what is new is kept, with the way to it. A
- * violation prints the shortest sequence of calls that leads to it. `model NAME...` runs the scopes of these names. */
-#include <signal.h>
+/* The scopes: what is looked at, and how deep; and the table of what was covered. `model NAME...`
+ * runs the scopes of these names. In "below" and those after it the guest's CPU walks through the
+ * frames, too, as tables below the domain's own. In "return" a frame that was given back may be the
+ * domain's again. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 #include "model.h"
+#include "search.h"
 #include "support.h"
-#include "xen/core/frame.h"
 
-#define MAX_STATES (1u << 23)
-#define HASH_SLOTS (1u << 24)
-#define AUDIT_EVERY 1000000u        /* transitions; the hypervisor's own recount of everything */
-
-/* In "below" and those after it the guest's CPU walks through the frames, too, as tables below the domain's own. In
- * "return" a frame that was given back may be the domain's again. */
 static const struct scope scopes[] = {
-    /* name, frames, entries of each, places, comes back, ends, depth */
-    { "two",     2, 1, { 2, 0, 0, 0 }, false, false, 0 },
-    { "three",   3, 1, { 2, 0, 0, 0 }, false, false, 5 },
-    { "four",    4, 1, { 2, 0, 0, 0 }, false, false, 4 },
-    { "entries", 2, 2, { 2, 0, 0, 0 }, false, false, 5 },
-    { "below",   2, 1, { 1, 1, 0, 0 }, false, false, 8 },
-    { "deep",    3, 1, { 1, 1, 1, 1 }, false, false, 5 },
-    { "return",  2, 1, { 1, 1, 0, 0 }, true,  false, 7 },
-    { "death",   2, 1, { 1, 1, 0, 0 }, true,  true,  4 },
-    { "three-deeper", 3, 1, { 2, 0, 0, 0 }, false, false, 6 },
-    { "closed-below", 2, 1, { 1, 1, 0, 0 }, true,  false, 0 },
+    { .name = "two", .nr_frames = 2, .nr_entries = 1, .places = { 2 } },
+    { .name = "three", .nr_frames = 3, .nr_entries = 1, .places = { 2 }, .depth = 5 },
+    { .name = "three-deeper", .nr_frames = 3, .nr_entries = 1, .places = { 2 }, .depth = 6 },
+    { .name = "four", .nr_frames = 4, .nr_entries = 1, .places = { 2 }, .depth = 4 },
+    { .name = "entries", .nr_frames = 2, .nr_entries = 2, .places = { 2 }, .depth = 5 },
+    { .name = "below", .nr_frames = 2, .nr_entries = 1, .places = { 1, 1 }, .depth = 8 },
+    { .name = "deep", .nr_frames = 3, .nr_entries = 1, .places = { 1, 1, 1, 1 }, .depth = 5 },
+    { .name = "return", .nr_frames = 2, .nr_entries = 1, .places = { 1, 1 }, .comes_back = true,
+      .depth = 7 },
+    { .name = "closed-below", .nr_frames = 2, .nr_entries = 1, .places = { 1, 1 },
+      .comes_back = true },
+    { .name = "death", .nr_frames = 2, .nr_entries = 1, .places = { 1, 1 }, .comes_back = true,
+      .ends = true, .depth = 4 },
+
+    /* Two domains: ONE frame or TWO, which the one grants to the other, or both to each other. */
+#define ONE .nr_frames = 1, .nr_entries = 1, .places = { 1 }, .levels = 1, .comes_back = true
+#define TWO .nr_frames = 2, .nr_entries = 1, .places = { 1 }, .comes_back = true
+#define GRANTED .version = 1, .places = 2, .refs = { 1, 0 }, .handles = { 0, 2 }
+#define BOTH .version = 1, .frames = 1, .places = 1, .refs = { 1, 1 }, .handles = { 1, 1 }
+    { .name = "grant", ONE, .second = { GRANTED } },
+    { .name = "grants", TWO, .levels = 2, .second = { GRANTED, .frames = 1 }, .depth = 6 },
+    { .name = "grants-deeper", TWO, .levels = 2, .second = { GRANTED, .frames = 1 },
+      .depth = 7 },
+    { .name = "grants-v2", TWO, .levels = 1, .second = { .version = 2, .frames = 1, .places = 2,
+      .refs = { 2, 0 }, .handles = { 0, 2 } }, .depth = 4 },
+    { .name = "grants-both", TWO, .levels = 1, .second = { BOTH }, .depth = 5 },
+    { .name = "grants-both-deeper", TWO, .levels = 1, .second = { BOTH }, .depth = 7 },
+    { .name = "grant-end", ONE, .second = { GRANTED }, .ends = true, .depth = 3, .after_end = 4 },
+    { .name = "grants-end", TWO, .levels = 1, .second = { BOTH }, .ends = true, .depth = 3,
+      .after_end = 1 },
+    { .name = "grants-end-deeper", TWO, .levels = 1, .second = { BOTH }, .ends = true, .depth = 4,
+      .after_end = 3 },
+    { .name = "grant-ending", ONE, .second = { .version = 1, .places = 1, .refs = { 1, 0 },
+      .handles = { 0, 1 } }, .ends = true, .end_windows = true, .depth = 2, .after_end = 1 },
+    { .name = "grant-ending-deeper", ONE, .second = { GRANTED }, .ends = true, .end_windows = true,
+      .depth = 3, .after_end = 2 },
+
+    { .name = "preempted", .nr_frames = 2, .nr_entries = 2, .places = { 1, 1, 1 },
+      .preempted = true, .depth = 4 },
+    { .name = "preempted-wide", .nr_frames = 3, .nr_entries = 2, .places = { 1, 1 },
+      .preempted = true, .depth = 3 },
+    { .name = "preempted-three", .nr_frames = 3, .nr_entries = 1, .places = { 1, 1 },
+      .preempted = true, .depth = 3 },
+    { .name = "preempted-deeper", .nr_frames = 3, .nr_entries = 1, .places = { 1, 1, 1 },
+      .preempted = true, .depth = 4 },
 };
 
-struct node {
-    uint32_t parent;
-    uint16_t op;
-    uint8_t renaming, depth;
-};
-
-static struct node *nodes;
-static uint8_t *states;             /* state_bytes each */
-static uint64_t *slots;             /* index of a node + 1, and above it the upper half of its hash; 0: free */
-static uint32_t nr_states;
-static uint64_t nr_transitions, nr_refused;
-static uint32_t at;                 /* whose calls are being tried, */
-static int trying;                  /* and which; -1: none, the domain ends */
-
-static void *reserve(size_t bytes)
+/* Calls that are refused in each state, by kinds: of frames that are alike, the one may always be
+ * called the other. */
+static unsigned never(void)
 {
-    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    unsigned nr = 0;
 
-    if (p == MAP_FAILED) {
-        perror("mmap");
-        exit(2);
+    for (unsigned i = 0; i < nr_ops; i++) {
+        bool ever = false;
+
+        for (unsigned j = 0; j < nr_ops && !ever; j++)
+            ever = succeeded[j] && ops[j].kind == ops[i].kind && ops[j].actor == ops[i].actor &&
+                   ops[j].arg == ops[i].arg;
+        nr += !ever;
     }
-    (void)madvise(p, bytes, MADV_HUGEPAGE);
-    return p;
+    return nr;
 }
 
-/* --- The way to a violation ---------------------------------------------------------------------------------------------- */
-
-static void rename_back(struct renaming *names, const struct renaming *r)
+/* A row for each scope: frames and entries of each; other entries that may lead to them, by level,
+ * or by domain; calls that there are, and those that never succeed; states; transitions, and those
+ * that were refused; how often a call had to wait for the one that it was in the middle of; calls
+ * in a row, and whether longer ones lead to anything new; seconds of the processor. */
+static void print_head(void)
 {
-    struct renaming old = *names;
-
-    for (unsigned i = 0; i < MAX_FRAMES; i++)
-        names->frame[r->frame[i]] = old.frame[i];
-    for (unsigned i = 0; i < MAX_PLACES; i++)
-        names->place[r->place[i]] = old.place[i];
+    printf("%-19s %6s %-9s %7s %5s %5s %9s %11s %10s %8s %5s %-6s %7s\n", "scope", "frames", "who",
+           "places", "calls", "never", "states", "transitions", "refused", "waits", "depth", "",
+           "seconds");
 }
 
-static void print_op(unsigned op, const struct renaming *names)
+static void print_row(const char *name, double start)
 {
-    char text[120];
+    char frames[16], where[16];
+    const unsigned *p = scope->places;
 
-    op_print(text, sizeof(text), &ops[op], names);
-    fprintf(stderr, "    %s;\n", text);
+    snprintf(frames, sizeof(frames), "%u * %u", scope->nr_frames, scope->nr_entries);
+    snprintf(where, sizeof(where), "%u+%u+%u+%u", p[0], p[1], p[2], p[3]);
+    if (nr_domains == 2)
+        snprintf(where, sizeof(where), "%u, %u", p[0], scope->second.places);
+    printf("%-19s %6s %-9s %7s %5u %5u %9u %11lu %10lu %8lu %5u %-6s %7.1f\n", name, frames,
+           nr_domains == 2 ? "2 domains" : nr_actors == 2 ? "2 vCPUs" : "1 vCPU", where, nr_ops,
+           never(), nr_states, nr_transitions, nr_refused, nr_waits, nodes[at - 1].depth + 1u,
+           at == nr_states ? "closed" : "", seconds() - start);
+    fflush(stdout);
 }
 
-static _Noreturn void violation(const char *what)
+void print_more(const char *name, uint32_t states, uint64_t transitions, unsigned depth,
+                bool closed, double start)
 {
-    uint32_t way[256];
-    unsigned n = 0;
-    struct renaming names;
-
-    for (unsigned i = 0; i < MAX_FRAMES; i++)
-        names.frame[i] = (uint8_t)i;
-    for (unsigned i = 0; i < MAX_PLACES; i++)
-        names.place[i] = (uint8_t)i;
-    fprintf(stderr, "model %s: violation: %s. The shortest way there:\n", scope->name, what);
-    for (uint32_t i = at; i != 0 && n < 256; i = nodes[i].parent)
-        way[n++] = i;
-    rename_back(&names, &renamings[nodes[0].renaming]);
-    while (n-- > 0) {
-        print_op(nodes[way[n]].op, &names);
-        rename_back(&names, &renamings[nodes[way[n]].renaming]);
-    }
-    if (trying >= 0)
-        print_op((unsigned)trying, &names);
-    fflush(stderr);
-    _exit(1);
-}
-
-static void died(int sig)
-{
-    violation(sig == SIGSEGV ? "the hypervisor accessed what is no memory" : "the program ended, see above");
-}
-
-/* --- States ---------------------------------------------------------------------------------------------------------------- */
-
-static uint8_t *state_at(uint32_t i)
-{
-    return states + (size_t)i * state_bytes;
-}
-
-static uint64_t hash(const uint8_t *b, unsigned len)
-{
-    uint64_t h = 0x9e3779b97f4a7c15, w = 0;
-
-    for (; len >= 8; len -= 8, b += 8) {
-        memcpy(&w, b, 8);
-        h = (h ^ w) * 0xff51afd7ed558ccd;
-        h ^= h >> 32;
-    }
-    w = 0;
-    memcpy(&w, b, len);
-    h = (h ^ w) * 0xff51afd7ed558ccd;
-    return h ^ h >> 29;
-}
-
-static void visit(const uint8_t *state, unsigned renaming, unsigned op, unsigned depth)
-{
-    uint64_t full = hash(state, state_bytes);
-    uint32_t h = (uint32_t)full & (HASH_SLOTS - 1);
-
-    while (slots[h] != 0) {
-        if ((slots[h] ^ full) >> 32 == 0 && memcmp(state_at((uint32_t)slots[h] - 1), state, state_bytes) == 0)
-            return;
-        h = (h + 1) & (HASH_SLOTS - 1);
-    }
-    if (nr_states == MAX_STATES) {
-        fprintf(stderr, "model %s: more than %u states\n", scope->name, MAX_STATES);
-        exit(2);
-    }
-    memcpy(state_at(nr_states), state, state_bytes);
-    nodes[nr_states] = (struct node){ at, (uint16_t)op, (uint8_t)renaming, (uint8_t)depth };
-    slots[h] = full >> 32 << 32 | ++nr_states;
-}
-
-static void try_all(void)
-{
-    uint8_t after[STATE_BYTES];
-    unsigned renaming, same;
-
-    for (trying = 0; trying < (int)nr_ops; trying++) {
-        const char *wrong;
-        bool ok;
-
-        state_load(state_at(at));
-        ok = op_run(&ops[trying]);
-        wrong = world_check();
-        if (wrong != NULL)
-            violation(wrong);
-        nr_refused += !ok;
-        same = ok ? 0 : state_same_bytes(state_at(at));
-        if (!ok && same < core_bytes)
-            violation("a refused call changed something");
-        if (same < state_bytes) {
-            renaming = state_save(after);
-            visit(after, renaming, (unsigned)trying, nodes[at].depth + 1u);
-        }
-        if (++nr_transitions % AUDIT_EVERY == 0)
-            audit();
-    }
-}
-
-static void try_end(void)
-{
-    int status;
-    pid_t child = fork();
-
-    if (child == 0) {
-        trying = -1;
-        state_load(state_at(at));
-        end_domain_and_count();
-        _exit(0);
-    }
-    if (child < 0 || waitpid(child, &status, 0) != child || status != 0)
-        exit(1);
-}
-
-/* Of the processor: others may be using it, too. */
-static double seconds(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+    printf("%-49s %14u %11lu %25u %-6s %7.1f\n", name, states, transitions, depth,
+           closed ? "closed" : "", seconds() - start);
+    fflush(stdout);
 }
 
 static void run(const struct scope *s)
 {
-    uint8_t first[STATE_BYTES];
     double start = seconds();
-    unsigned renaming, depth = 0;
 
     world_make(s);
     ops_make();
-    host_tlb_forget();
-    memset(slots, 0, HASH_SLOTS * sizeof(*slots));
-    nr_states = at = 0;
-    nr_transitions = nr_refused = 0;
-    renaming = state_save(first);
-    visit(first, renaming, 0, 0);
-    state_load(first);
-    constant_keep();
-    for (at = 0; at < nr_states && (s->depth == 0 || nodes[at].depth < s->depth); at++) {
-        depth = nodes[at].depth;
-        if (s->ends)
-            try_end();
-        try_all();
-    }
-    printf("%-12s %6u %6u+%u+%u+%u %7u %9u %11lu %9lu %5u %-6s %7.1f\n", s->name, s->nr_frames, s->places[0], s->places[1],
-           s->places[2], s->places[3], nr_ops, nr_states, nr_transitions, nr_refused, depth + 1,
-           at == nr_states ? "closed" : "", seconds() - start);
-    fflush(stdout);
-    at = 0;
-    trying = -1;
-    state_load(first);
-    constant_check();
-    audit();
+    search();
+    print_row(s->name, start);
+    if (s->ends && nr_domains == 2)
+        search_deaths();
+    search_end();
     world_end();
 }
 
 int main(int argc, char **argv)
 {
-    nodes = reserve(MAX_STATES * sizeof(*nodes));
-    states = reserve((size_t)MAX_STATES * STATE_BYTES);
-    slots = reserve(HASH_SLOTS * sizeof(*slots));
-    signal(SIGABRT, died);
-    signal(SIGSEGV, died);
-    printf("%-12s %6s %12s %7s %9s %11s %9s %5s %6s %7s\n", "scope", "frames", "places L1-4", "calls", "states",
-           "transitions", "refused", "depth", "", "seconds");
+    search_init();
+    windows_init();
+    deaths_init();
+    print_head();
     for (int arg = 1; arg < argc; arg++) {
         unsigned i = 0;
 

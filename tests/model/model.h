@@ -1,96 +1,230 @@
-/* The small world whose every state is visited: some frames of one domain, places in its page tables that may lead to them,
- * and the calls that its kernel can make about them. The hypervisor is the real one, on the fake machine. */
+/* The small world whose every state is visited: some frames, places in page tables that may lead to
+ * them, grants of them, and the calls that the kernels of one or two domains can make about them.
+ * The hypervisor is the real one, on the fake machine.
+ *
+ *   main.c                      the scopes: what is looked at, how deep; the table of it
+ *   search.c                    breadth first through the states; the shortest way to a violation
+ *   preempt.c                   a call of another vCPU in the middle of one
+ *   death.c                     a domain ends, and the other goes on
+ *   world.c renaming.c          the making of a world, and its symmetries
+ *   ops.c run.c run_grant.c     its calls
+ *   state.c state_load.c state_grant.c free_list.c      a state as bytes
+ *   check.c check_grant.c constant.c                    what must hold */
 #ifndef MODEL_H
 #define MODEL_H
 
+#include "arch/arch.h"
 #include "host.h"
+#include "xen/core/alloc.h"
 #include "xen/core/domain.h"
 #include "xen/core/frame.h"
+#include "xen/core/walk.h"
 
 #define MAX_FRAMES 4u
 #define MAX_ENTRIES 2u
 #define MAX_PLACES 5u
-#define MAX_OPS 400u
-#define STATE_BYTES 96u
+#define MAX_CALLS 400u
+#define MAX_REFS 2u
+#define MAX_HANDLES 2u
+#define STATE_BYTES 112u
 
 /* What one run looks at. */
 struct scope {
     const char *name;
     unsigned nr_frames;             /* that are told apart */
     unsigned nr_entries;            /* of each frame that may be other than 0: the first */
-    unsigned places[4];             /* in the domain's other tables, by level - 1: entries that may lead to the frames */
-    bool comes_back;                /* frames that are free may become the domain's again, and are given back to the lists */
-    bool ends;                      /* from each state, the domain is ended in a process of its own */
+    unsigned places[4];             /* in the first domain's other tables, by level - 1: entries
+                                     * that may lead to the frames */
+    unsigned levels;                /* of tables that frames are made; 0: all four */
+    bool comes_back;                /* frames that are free may become a domain's again, and the
+                                     * hypervisor gives back those that it took */
+    bool ends;                      /* from each state, each domain is ended; see death.c */
+    unsigned after_end;             /* calls in a row that the other then makes */
+    bool end_windows;               /* and the other calls meanwhile */
+    bool preempted;                 /* a second vCPU calls in each window of each call: preempt.c */
+    struct {
+        unsigned version;           /* of their grant tables; 0: there is one domain only */
+        unsigned frames, places;    /* the second's frames at first, and places in its L1s */
+        unsigned refs[2];           /* entries of each domain's grant table that permit the other */
+        unsigned handles[2];        /* that each may have at a time */
+    } second;
     unsigned depth;                 /* calls in a row; 0: until no call leads to anything new */
 };
 
-/* An entry of a table that is no frame of the model's, and a page that it, and entries 0 of the frames below, lead to. */
+/* An entry of a table that is no frame of the model's, and a page that it, and entries 0 of the
+ * frames below, lead to. */
 struct place {
     unsigned level;                 /* of its table */
+    unsigned domain;
     uint64_t *slot, maddr, va;
     struct frame *table;
 };
 
 enum op_kind {
-    OP_UPDATE_VA, OP_UPDATE_VA_INVLPG, OP_MMU_UPDATE_PLACE, OP_MMU_UPDATE, OP_PTWR, OP_PIN, OP_UNPIN, OP_USER_ROOT, OP_CLEAR,
-    OP_DECREASE, OP_INCREASE, OP_HV_TAKES, OP_HV_GIVES, OP_READ, OP_WRITE, OP_FLUSH, OP_INVLPG
+    OP_UPDATE_VA, OP_UPDATE_VA_INVLPG, OP_MMU_UPDATE_PLACE, OP_MMU_UPDATE, OP_PTWR,
+    OP_PIN, OP_UNPIN, OP_USER_ROOT, OP_CLEAR, OP_DECREASE, OP_INCREASE, OP_EXCHANGE,
+    OP_HV_TAKES, OP_HV_GIVES, OP_READ, OP_WRITE, OP_FLUSH, OP_INVLPG,
+    OP_GRANT, OP_MAP, OP_UNMAP, OP_REPLACE, OP_COPY_FROM, OP_COPY_TO, OP_END
 };
 
 struct op {
-    enum op_kind kind;
-    uint8_t frame;                  /* NR_NONE: none, else as the model counts them */
+    uint8_t kind;                   /* enum op_kind */
+    uint8_t actor;                  /* who makes it */
+    uint8_t frame;                  /* as the model counts them */
     uint8_t place;
-    uint8_t arg;                    /* entry of the frame, or level */
+    uint8_t arg;                    /* entry of the frame, level, second place, or flags */
     uint8_t value;                  /* what is stored: see value_of() */
+    uint8_t number;                 /* of a grant table's entry, or of a handle */
 };
+#define NOWHERE 0xffu               /* as a place of a grant: entry 0 of the frame, or none */
 #define VALUE_NONE 0u
 #define VALUE_STRANGER 1u           /* read-only, to a frame of nobody */
 #define VALUE_RO(frame) (2u + 2u * (frame))
 #define VALUE_RW(frame) (3u + 2u * (frame))
 
-/* A renaming of the frames, and of the places in L1s, which are alike: states that differ by one only are the same. */
+/* A renaming of the frames, of the places in one domain's L1s, and of handles, which are alike:
+ * states that differ by one only are the same. */
 struct renaming {
-    uint8_t frame[MAX_FRAMES], place[MAX_PLACES];       /* old to new */
-    uint8_t frame_at[MAX_FRAMES], place_at[MAX_PLACES]; /* new to old */
+    uint8_t frame[MAX_FRAMES], place[MAX_PLACES], handle[MAX_HANDLES];          /* old to new */
+    uint8_t frame_at[MAX_FRAMES], place_at[MAX_PLACES], handle_at[MAX_HANDLES]; /* new to old */
 };
 
 /* The world as it is. */
 extern const struct scope *scope;
-extern struct domain *model_domain;
+extern struct domain *domains[2];
+extern unsigned nr_domains;
+extern bool ended[2];                       /* it has no tables, and what others still map */
+extern struct vcpu *actors[2];              /* vCPUs of different domains, or of one */
+extern unsigned nr_actors;
 extern mfn_t model_mfn[MAX_FRAMES];
 extern struct place places[MAX_PLACES];
 extern unsigned nr_places;
-extern struct op ops[MAX_OPS];
+extern unsigned twins[2];                   /* places that may be exchanged; the same: none */
+extern struct op ops[MAX_CALLS];
 extern unsigned nr_ops;
-extern unsigned state_bytes, core_bytes;    /* of a state; before its part that a refused call may change */
+extern unsigned state_bytes, core_bytes;    /* of a state; of what no refused call may change */
 extern struct renaming renamings[64];
 extern unsigned nr_renamings;
 
-extern uint32_t ring_first, ring_last;      /* frames beside the model's in the ring of the domain's */
+extern uint32_t ring_first[2], ring_last[2];        /* of each domain's other frames in its ring, */
+extern uint64_t other_frames[2];                    /* how many those are */
+
+#define MUST(cond) HOST_CHECK(cond, "%s:%d: the world cannot be made", __FILE__, __LINE__)
+
+/* renaming.c */
+void renamings_make(void);
+void renaming_none(struct renaming *r);
 
 /* world.c */
 void world_make(const struct scope *s);
 void world_end(void);
-void end_domain_and_count(void);            /* every frame must come back; the world is over then */
+void end_domains_and_count(void);           /* every frame must come back; the world is over then */
+/* The other goes on; what came free is put away, but for frames of the model's. True: nothing is
+ * left of the one that ended. */
+bool end_domain(unsigned d);
+bool reap_domain(unsigned d);               /* it ended, and has no frame any more: is it gone? */
 int frame_index(mfn_t mfn);                 /* of the model's; -1: another */
+void lend_pages(void);                      /* two, for what a call needs while it lasts */
+void take_pages_back(void);
+void switch_to(unsigned actor);             /* flushes the TLB, if it did not run already */
+unsigned domain_number(uint32_t mfn);       /* of its struct: 1 or 2; 0: nobody */
+static inline unsigned actor_now(void)
+{
+    return nr_actors == 2 && current == actors[1];
+}
+static inline unsigned domain_of_actor(unsigned actor)
+{
+    return nr_domains == 2 ? actor : 0;
+}
 
 /* ops.c */
 void ops_make(void);
-bool op_run(const struct op *op);           /* false: refused */
-int op_print(char *text, size_t len, const struct op *op, const struct renaming *names);
+int op_print(char *text, size_t len, const struct op *op, unsigned actor,
+             const struct renaming *names);
 
-/* state.c: what can change of the world, as bytes; the same for two worlds of which one is the other renamed. */
-unsigned state_save(uint8_t *bytes);        /* answers with the renaming that made it so, an index into renamings */
-/* How many bytes are as they were in the state that was loaded: core_bytes, if nothing has changed but stamps, what the CPU
- * remembers, and what unused frames were last. */
+/* run.c: false: refused */
+void arguments_find(void);
+bool op_run(const struct op *op, unsigned actor);
+void *argument(void);                       /* our own mapping of SCRATCH, of the actor that runs */
+extern mfn_t argument_mfn[2];
+uint64_t value_of(unsigned value);
+bool memory_op(unsigned cmd, mfn_t mfn);
+
+/* run_grant.c */
+bool op_run_grant(const struct op *op);
+
+/* state.c: what can change of the world, as bytes; the same for two worlds of which one is the
+ * other renamed. */
+unsigned state_save(uint8_t *bytes);        /* the renaming that made it so, by its index */
+unsigned state_left_of(const uint8_t *bytes, unsigned d);   /* frames of a domain that has ended */
+bool state_is_without(const uint8_t *bytes, unsigned d);
+unsigned state_save_as_is(uint8_t *bytes);  /* without a renaming; answers with state_bytes */
+/* How many bytes are as they were in the state that was loaded: core_bytes, if nothing has changed
+ * but stamps, what the CPU remembers, what unused frames were last, and that a grant is in use. */
 unsigned state_same_bytes(const uint8_t *before);
 void state_load(const uint8_t *bytes);
+unsigned code_of(uint32_t mfn);             /* of a frame, in the renaming in use */
+uint32_t mfn_of(unsigned code);
+
+/* free_list.c */
+bool is_free(const struct frame *f);
+uint8_t free_list_save(void);
+void free_list_load(uint8_t b);
+uint8_t free_flags_save(void);
+void free_flags_load(uint8_t b, uint32_t clock);
+bool free_is_flushed(void);                 /* nothing that came back may still be in a TLB */
+void set_free_is_flushed(bool flushed);
+void hide_free_frames(void);                /* but for the model's */
+void show_hidden_frames(void);
+
+/* state_grant.c */
+void grants_make(void);
+uint8_t *grants_save(uint8_t *put, const struct renaming *r);
+const uint8_t *grants_load(const uint8_t *b);
+uint8_t *grants_save_tail(uint8_t *put);
+const uint8_t *grants_load_tail(const uint8_t *b);
+uint32_t handle_key(unsigned handle);       /* what a renaming does not change of it */
+grant_ref_t ref_of(unsigned number);
 
 /* constant.c */
 void constant_keep(void);
 void constant_check(void);
 
-/* check.c: NULL, or what is wrong. */
-const char *world_check(void);
+/* check.c: NULL, or what is wrong. in_a_call: there may be references that nothing shows. */
+struct found {
+    unsigned refs, types, writable, tables, linear_entries, linear_uses;
+    unsigned foreign[2];                    /* entries of the other domain: read-only, writable */
+};
+extern struct found found[MAX_FRAMES];
+const char *world_check(bool in_a_call);
+
+/* check_grant.c */
+const char *check_grants(void);             /* adds what devices hold to found[] */
+bool is_granted(unsigned to, mfn_t mfn, bool writable);     /* there is a handle for it */
+
+/* search.c */
+extern uint32_t nr_states;
+extern uint64_t nr_transitions, nr_refused, nr_waits;
+extern bool succeeded[MAX_CALLS];             /* the call was not refused in some state */
+void search_init(void);
+void search(void);                          /* the world that was made */
+void search_end(void);
+_Noreturn void violation(const char *what); /* prints the way there, and ends the program */
+double seconds(void);                       /* of the processor: others may be using it, too */
+
+/* preempt.c */
+#define NO_WINDOW (-1)
+/* How many windows there are. */
+unsigned run_in_windows(unsigned outer, int window, unsigned inner, bool *ok);
+void windows_init(void);
+
+/* death.c */
+void deaths_init(void);
+void search_deaths(void);                   /* of two domains, from the states that were found */
+void try_end_of_all(void);                  /* of one domain, from the state that search() is at */
+
+/* main.c */
+void print_more(const char *name, uint32_t states, uint64_t transitions, unsigned depth,
+                bool closed, double start);
 
 #endif

@@ -1,11 +1,17 @@
-# Every sequence of page-table calls in a small world, on the real xen/*.c and the fake machine, without sanitizers.
-# `make check-model` has the scopes that take less than two minutes together, `make check-model-long` the others too.
+# Every sequence of page-table calls and grants in a small world, on the real files of xen/ and the
+# fake machine, without sanitizers. `make check-model` has the scopes that take some three minutes
+# together, `make check-model-long` all of them.
 MODEL := $(BUILD)/model
 MODEL_CFLAGS := $(filter-out $(UNIT_SAN) -O1 -fno-omit-frame-pointer,$(UNIT_CFLAGS)) -O2 -Itests/model
 MODEL_SRC := $(wildcard common/*.c common/*/*.c arch/host/*.c xen/*.c xen/*/*.c tests/model/*.c) $(GEN)/abi_dispatch.c tests/unit/support.c
 MODEL_OBJ := $(MODEL_SRC:%.c=$(MODEL)/%.o)
-MODEL_SCOPES := two three four entries below deep return death
-MODEL_SCOPES_LONG := three-deeper closed-below
+MODEL_SCOPES := two three four entries below deep return death grant grants grants-v2 grants-both \
+    grant-end grants-end grant-ending preempted preempted-wide preempted-three
+MODEL_SCOPES_LONG := three-deeper closed-below grants-deeper grants-both-deeper grants-end-deeper \
+    grant-ending-deeper preempted-deeper
+
+# In the middle of a call, who would wait for the other one switches by preempt.c.
+MODEL_LDFLAGS := -Wl,--wrap=schedule_behind
 
 # What of the allocator changes, and has no name outside it.
 MODEL_NAMES := zones zones_in_use nr_free guest_frames_returned returned_stamp
@@ -20,7 +26,7 @@ $(MODEL)/%.o: %.c tests/model/model.mk | deps-test $(ABI)
 
 $(MODEL)/model: $(MODEL_OBJ)
 	$(call say,MODEL-LD,$@)
-	$(Q)$(UNIT_CC) -o $@ $^
+	$(Q)$(UNIT_CC) $(MODEL_LDFLAGS) -o $@ $^
 
 .PHONY: check-model check-model-long check-planted
 check-model: $(MODEL)/model

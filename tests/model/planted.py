@@ -2,15 +2,14 @@
 """Plants bugs in copies of the hypervisor's files, one at a time, and expects the model to find each: in the scope that is
 named, with the violation that is named. planted.py BUILD CC ARG... -- OBJECT...: compiler with its arguments, objects of the
 model as it is. A bug that no scope finds stands in SURVIVORS, with the reason."""
+import os
 import pathlib
 import subprocess
 import sys
 
-# What includes the page types' inline functions.
-USERS = "alloc frame grant_map linear memory mmu_update mmuext pagetype ptwr".split()
 GLOBAL = "zones zones_in_use nr_free guest_frames_returned returned_stamp".split()
 
-# name, file, text there (once), text instead, scope, violation
+# name, file, text there (once; several: one after the other), text instead, scope, violation
 BUGS = (
     ("no stamp when the use as a type ends", "pagetype.c",
      "    f->type = type;\n    f->flush_stamp = tlb_clock;\n", "    f->type = type;\n",
@@ -39,9 +38,9 @@ BUGS = (
      "two", "not the domain's"),
     ("the old entry of a table keeps its references", "mmu_update.c",
      "    put_page_from_table_entry(old, table);\n", "    (void)old;\n", "two", "refer"),
-    ("a writable entry of any frame", "mm.h", "if (unlikely(!is_valid_as(f, TYPE_WRITABLE)))",
+    ("a writable entry of any frame", "pagetype.h", "if (unlikely(!is_valid_as(f, TYPE_WRITABLE)))",
      "if (unlikely((f->type & TYPE_COUNT_MASK) == 0))", "two", ""),
-    ("an L1 entry that goes keeps its type reference", "mm.h", "    if (l1e & PTE_RW)\n        put_page_type(f);\n    else if",
+    ("an L1 entry that goes keeps its type reference", "pagetype.h", "    if (l1e & PTE_RW)\n        put_page_type(f);\n    else if",
      "    if", "two", "type references"),
     ("a second pin", "mmuext.c", "    if (f->type & TYPE_PINNED) {\n        put_page_and_type(f);\n", "    if (0) {\n",
      "two", "references"),
@@ -59,16 +58,67 @@ BUGS = (
     ("a frame that goes stays linked", "frame.c", "    mfn_to_frame(f->next)->prev = f->prev;\n", "", "two", "ring"),
     ("a frame that is given back stays referenced", "memory.c",
      "    /* still mapped somewhere: it goes with the last mapping */\n        put_page(f);\n", "\n", "two", "references"),
-    ("pins survive the domain", "frame.c", "    if (f->type & TYPE_PINNED) {\n        f->type &= ~TYPE_PINNED;\n",
+    ("pins survive the domain", "relinquish.c", "    if (f->type & TYPE_PINNED) {\n        f->type &= ~TYPE_PINNED;\n",
      "    if (0) {\n", "death", ""),
-    ("the round at the domain's end leaves one out", "frame.c", "left = d->nr_frames; left != 0 &&",
+    ("the round at the domain's end leaves one out", "relinquish.c", "left = d->nr_frames; left != 0 &&",
      "left = d->nr_frames; left > 1 &&", "death", ""),
+
+    ("a grant's pin outlives unmap_and_replace", "grant_map.c", "        gone->unpin = true;\n",
+     "        gone->unpin = new_addr == 0;\n", "grant", "pins of a grant"),
+    ("a writable grant mapping is no writable use", "grant.c", "    if (!readonly && get_page_type(f, TYPE_WRITABLE) != 0) {\n",
+     "    if (0) {\n", "grant", "type references"),
+    ("a handle ends with its host mapping, the device's stays", "grant_map.c", "    if (!(t->flags & LIVE)) {\n        maptrack_free",
+     "    if (!(t->flags & GNTMAP_host_map)) {\n        maptrack_free", "grant", "references"),
+    ("a handle ends by an entry of another permission", "grant_map.c",
+     " || !(old & PTE_RW) != !!(t->flags & GNTMAP_readonly))", ")", "grant", "without a handle"),
+    ("a handle ends by an entry of another frame", "grant_map.c", " || PTE_MFN(old) != mfn ||", " ||", "grants", ""),
+    ("no flush before a granter's frame is its own again", "grant_map.c", "    if (flush)\n        arch_flush_tlb();\n", "",
+     "grant", "not its own"),
+    ("a device's mapping holds no frame", "grant_map.c", "    if (unlikely(op->flags & GNTMAP_device_map))\n        rc =",
+     "    if (0)\n        rc =", "grant", "references"),
+    ("the entry that moves in stays where it was", "grant_map.c", "        WRITE_ONCE(*from, 0);\n", "", "grant", "without a handle"),
+    ("a failed mapping keeps the pin", "grant_map.c",
+     "    if (rc != GNTST_okay) {\n        grant_unpin(rd, op->ref, readonly);\n", "    if (rc != GNTST_okay) {\n", "grant", "pins"),
+    ("the frame of a grant in use follows what the guest writes", "grant_pin.c",
+     "    if (!in_use)\n        set_area(", "    if (1)\n        set_area(", "grants", "without a handle"),
+    ("an unused grant is still said to be written", "grant_pin.c", "    if (p->writers == 0)\n        clear", "    if (0)\n        clear",
+     "grant", "said to be in use"),
+    ("a copy keeps the frame's references", "grant_copy.c",
+     "    spin_lock(&e->area.owner->mm_lock);\n    grant_put_frame(e->f, e->readonly);\n", "    spin_lock(&e->area.owner->mm_lock);\n",
+     "grants", "references"),
+    ("a handle survives the granter", "grant.c", "    if (gt->nr_pins != 0)\n        grant_forget_granter(d);\n", "",
+     "grant-end", "a handle for a grant of a domain that is gone"),
+    ("a pin survives the mapper", "grant_map.c",
+     "        grant_unpin(t->granter, t->ref, t->flags & GNTMAP_readonly);\n        maptrack_free(gt, t, i);\n",
+     "        maptrack_free(gt, t, i);\n", "grant-end", "a grant that a domain uses that is gone"),
+    ("a device's mapping survives its domain", "grant_map.c",
+     "        if (t->flags & GNTMAP_device_map)\n"
+     "            end_device_map(t->granter, t->ref, t->flags & GNTMAP_readonly);\n", "",
+     "grant-end", ""),
+
+    ("a table is used while it is being validated", "pagetype.c",
+     "    while ((f->type & TYPE_MASK) == type && (f->type & TYPE_VALIDATING)) {\n", "    while (0) {\n", "preempted", ""),
+    ("a table waits for itself", "pagetype.c",
+     "    while ((f->type & TYPE_MASK) == type && (f->type & TYPE_VALIDATING)) {\n",
+     "    while (f->type & TYPE_VALIDATING) {\n", "preempted", "waits for nobody"),
+    ("a table that failed is no table before its entries are dropped", "pagetype.c", "            drop_entries(f, type, i);\n",
+     "            f->type = TYPE_NONE;\n            drop_entries(f, type, i);\n", "preempted", ""),
+    ("the old entry is read before others may have stored to it", "mmu_update.c",
+     ("    uint64_t type = table->type & TYPE_MASK, old;\n", "    old = READ_ONCE(*slot);\n    store_entry(slot, entry"),
+     ("    uint64_t type = table->type & TYPE_MASK, old = READ_ONCE(*slot);\n", "    store_entry(slot, entry"),
+     "preempted", ""),
+    ("whether it is pinned is asked before others may have pinned it", "mmuext.c",
+     ("    struct frame *f;\n    int rc = get_page_and_type(op->arg1.mfn, d, types",
+      "    if (f->type & TYPE_PINNED) {\n        put_page_and"),
+     ("    struct frame *f;\n    bool pinned = mfn_valid(op->arg1.mfn) && (mfn_to_frame(op->arg1.mfn)->type & TYPE_PINNED);\n"
+      "    int rc = get_page_and_type(op->arg1.mfn, d, types", "    if (pinned) {\n        put_page_and"),
+     "preempted", "references"),
 )
 
 SURVIVORS = (
     # The stamp of the last type reference comes at the same time on one CPU, and read-only mappings are of no danger before
     # the frame is given back, which flushes by a stamp of its own. Other CPUs may run between the two.
-    ("no stamp when an L1 entry goes", "mm.h",
+    ("no stamp when an L1 entry goes", "pagetype.h",
      "    f->flush_stamp = tlb_clock;     /* F8: the translation may be cached until the next full flush */\n", "",
      "below", ""),
 )
@@ -80,26 +130,35 @@ def path_of(name):
     return path
 
 
+def users_of(root, header):
+    """Files of the hypervisor that include it, by what the compiler noted of each."""
+    return [p for p in pathlib.Path("xen").rglob("*.c")
+            if str(header) in (root / p.with_suffix(".d")).read_text().replace("./", "").split()]
+
+
 def build(root, number, bug, compiler, objects):
     name, file, old, new, scope, _ = bug
     path = path_of(file)
     text = path.read_text()
-    if text.count(old) != 1:
-        sys.exit(f"planted.py: {name}: its place in {path} is there {text.count(old)} times")
+    for there, instead in zip(*((t,) if isinstance(t, str) else t for t in (old, new))):
+        if text.count(there) != 1:
+            sys.exit(f"planted.py: {name}: its place in {path} is there {text.count(there)} times")
+        text = text.replace(there, instead)
     where = root / "planted" / str(number)
     (where / path).parent.mkdir(parents=True, exist_ok=True)
-    (where / path).write_text(text.replace(old, new))
+    (where / path).write_text(text)
     mine, replaced = [], set()
-    for c in [file] if file.endswith(".c") else [f"{u}.c" for u in USERS]:
-        source = where / path if file.endswith(".c") else path_of(c)
-        mine.append(where / c.replace(".c", ".o"))
-        replaced.add(root / path_of(c).with_suffix(".o"))
+    for source in [path] if file.endswith(".c") else users_of(root, path):
+        mine.append(where / source.with_suffix(".o").name)
+        replaced.add(root / source.with_suffix(".o"))
         subprocess.run([compiler[0]] + compiler[1:2] + [f"-I{where}"] + compiler[2:] +
-                       ["-Wno-unused", "-Wno-error", "-c", source, "-o", mine[-1]], check=True)
-        if c == "alloc.c":
+                       ["-Wno-unused", "-Wno-error", "-c", where / source if source == path else source,
+                        "-o", mine[-1]], check=True)
+        if source.name == "alloc.c":
             subprocess.run(["objcopy"] + [f"--globalize-symbol={g}" for g in GLOBAL] + [mine[-1]], check=True)
     program = where / "model"
-    subprocess.run(compiler[:2] + ["-o", program] + mine + [o for o in objects if pathlib.Path(o) not in replaced], check=True)
+    others = [o for o in objects if pathlib.Path(o) not in replaced]
+    subprocess.run(compiler[:2] + ["-Wl,--wrap=schedule_behind", "-o", program] + mine + others, check=True)
     return program
 
 
@@ -107,8 +166,11 @@ def main():
     root, cut = pathlib.Path(sys.argv[1]), sys.argv.index("--")
     compiler, objects = sys.argv[2:cut], sys.argv[cut + 1:]
     wrong = 0
+    wanted = os.environ.get("ONLY", "")     # in the name of the bug or of its scope
     for number, bug in enumerate(BUGS + SURVIVORS):
         name, file, _, _, scope, violation = bug
+        if wanted not in name + scope:
+            continue
         program = build(root, number, bug, compiler, objects)
         p = subprocess.run([program, scope], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=300)
         calls = p.stderr.count(";\n")

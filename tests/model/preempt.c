@@ -1,0 +1,123 @@
+/* A call with a call of another vCPU of the domain in one of its windows: the places where a long
+ * call lets go of the domain's mm_lock and others may run. The budget of work is 0, so that each
+ * place that can be a window is one. The second call runs on a stack of its own to its end, or
+ * until it has to wait for what the first one is about; then the first goes on to its end, and
+ * after that the second. Its own windows stay closed: two calls are entangled, never three. */
+#include <stdlib.h>
+#include <string.h>
+#include <ucontext.h>
+#include "model.h"
+#include "search.h"
+#include "xen/core/sched.h"
+
+#define STACK_BYTES (256u << 10)
+#define ENOUGH 4u               /* times in a row that a call may find that it still has to wait */
+
+static enum { NOT_YET, RUNS, WAITS, DONE } second;
+static ucontext_t first_context, second_context;
+static unsigned windows, waited;
+static int wanted_window;
+static unsigned second_op;
+#define MAX_WINDOWS 32u
+static uint8_t at_window[MAX_WINDOWS][STATE_BYTES];
+
+void __wrap_schedule_behind(void);      /* instead of the scheduler's, see model.mk */
+
+static void check_window(void)
+{
+    const char *wrong = world_check(true);
+
+    if (wrong != NULL)
+        violation(wrong);
+}
+
+/* Until it is done or waits. What a CPU remembers is flushed at each change, as there is
+ * one CPU. */
+static void run_second(void)
+{
+    second = RUNS;
+    switch_to(1);
+    swapcontext(&first_context, &second_context);
+    check_window();
+    switch_to(0);
+}
+
+static void second_stack(void)
+{
+    for (;;) {
+        (void)op_run(&ops[second_op], 1);
+        second = DONE;
+        swapcontext(&second_context, &first_context);
+    }
+}
+
+static void window(void)
+{
+    if (second == RUNS)
+        return;
+    if (wanted_window == NO_WINDOW) {
+        HOST_CHECK(windows < MAX_WINDOWS, "too many windows");
+        (void)state_save_as_is(at_window[windows]);
+        check_window();
+    } else if ((int)windows == wanted_window) {
+        run_second();
+    }
+    windows++;
+}
+
+/* How many there were, without those at the end that come after all that the call changes,
+ * references it holds included: what runs there is a call after it. */
+static unsigned windows_that_matter(void)
+{
+    uint8_t end[STATE_BYTES];
+    unsigned len = state_save_as_is(end);
+
+    while (windows > 0 && memcmp(at_window[windows - 1], end, len) == 0)
+        windows--;
+    return windows;
+}
+
+void __wrap_schedule_behind(void)
+{
+    if (++waited > ENOUGH)
+        violation("a call waits for ever");
+    if (second == RUNS) {
+        second = WAITS;
+        nr_waits++;
+        swapcontext(&second_context, &first_context);
+    } else {
+        if (second != WAITS)
+            violation("a call waits for nobody");
+        run_second();
+    }
+}
+
+unsigned run_in_windows(unsigned outer, int in_window, unsigned inner, bool *ok)
+{
+    unsigned budget = work_budget;
+
+    second = NOT_YET;
+    windows = waited = 0;
+    wanted_window = in_window;
+    second_op = inner;
+    work_budget = 0;
+    boot_cpu.work_left = 0;
+    host.on_window = window;
+    *ok = op_run(&ops[outer], 0);
+    while (second == WAITS)
+        run_second();
+    host.on_window = NULL;
+    work_budget = budget;
+    boot_cpu.work_left = INT64_MAX / 2;
+    return wanted_window == NO_WINDOW ? windows_that_matter() : windows;
+}
+
+void windows_init(void)
+{
+    void *stack = malloc(STACK_BYTES);
+
+    HOST_CHECK(stack != NULL && getcontext(&second_context) == 0, "no stack");
+    second_context.uc_stack.ss_sp = stack;
+    second_context.uc_stack.ss_size = STACK_BYTES;
+    makecontext(&second_context, second_stack, 0);
+}
