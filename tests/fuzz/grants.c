@@ -4,6 +4,7 @@
 #include "arch/arch.h"
 #include "tests/fuzz/choice.h"
 #include "tests/fuzz/grants.h"
+#include "tests/fuzz/scan.h"
 #include "tests/fuzz/words.h"
 #include "tests/fuzz/world.h"
 #include "xen/core/frame.h"
@@ -162,8 +163,7 @@ void grant_something(struct domain *d)
         grant_something_v2(d, &e);
         return;
     }
-    for (mfn_t mfn = LOW_BASE; mfn < max_mfn; mfn++)
-        if (frame_owner(mfn_to_frame(mfn)) == d && !(mfn_to_frame(mfn)->count & FRAME_COUNTED) &&
-            mfn != d->shared_mfn)
+    for (mfn_t mfn = next_owned(LOW_BASE, d); mfn < max_mfn; mfn = next_owned(mfn + 1, d))
+        if (!(mfn_to_frame(mfn)->count & FRAME_COUNTED) && mfn != d->shared_mfn)
             ((struct grant_entry_v1 *)mfn_to_virt(mfn))[1 + below(11)] = e;
 }

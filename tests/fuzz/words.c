@@ -2,6 +2,7 @@
  * frames, tables, entries, addresses, domains. Whole requests are shapes.c's. */
 #include "arch/arch.h"
 #include "tests/fuzz/choice.h"
+#include "tests/fuzz/scan.h"
 #include "tests/fuzz/words.h"
 #include "xen/core/domain_list.h"
 #include "xen/core/frame.h"
@@ -20,9 +21,12 @@ struct vcpu *some_vcpu(void)
 
 static mfn_t frame_of(const struct domain *d, pfn_t pfn)
 {
-    for (mfn_t mfn = LOW_BASE + below(max_mfn - LOW_BASE); mfn < max_mfn; mfn++)
-        if (frame_owner(mfn_to_frame(mfn)) == d && pfn-- == 0)
-            return mfn;
+    mfn_t mfn = next_owned(LOW_BASE + below(max_mfn - LOW_BASE), d);
+
+    while (mfn < max_mfn && pfn-- != 0)
+        mfn = next_owned(mfn + 1, d);
+    if (mfn < max_mfn)
+        return mfn;
     return d->shared_mfn;
 }
 
@@ -53,25 +57,34 @@ mfn_t some_mfn(void)
     }
 }
 
-static bool table_type(const struct frame *f)
+static bool is_table(const struct frame *f)
 {
     return (f->type & TYPE_VALIDATED) && (f->type & TYPE_COUNT_MASK) &&
-           (f->type & TYPE_MASK) >= TYPE_L2 && (f->type & TYPE_MASK) <= TYPE_L4 &&
-           frame_owner(f) == current->domain;
+           (f->type & TYPE_MASK) >= TYPE_L2 && (f->type & TYPE_MASK) <= TYPE_L4;
+}
+
+/* The first from mfn on; max_mfn: there is none. */
+static mfn_t next_table(mfn_t mfn, uint64_t type)
+{
+    for (;; mfn++) {
+        const struct frame *f;
+
+        mfn = next_owned(mfn, current->domain);
+        if (mfn == max_mfn)
+            return max_mfn;
+        f = mfn_to_frame(mfn);
+        if (is_table(f) && (type == 0 || (f->type & TYPE_MASK) == type))
+            return mfn;
+    }
 }
 
 mfn_t some_table(uint64_t type)
 {
-    mfn_t at = LOW_BASE + below(max_mfn - LOW_BASE);
+    mfn_t mfn = next_table(LOW_BASE + below(max_mfn - LOW_BASE), type);
 
-    for (mfn_t i = LOW_BASE; i < max_mfn; i++) {
-        const struct frame *f = mfn_to_frame(at);
-
-        if (table_type(f) && (type == 0 || (f->type & TYPE_MASK) == type))
-            return at;
-        at = at + 1 < max_mfn ? at + 1 : LOW_BASE;
-    }
-    return current->root_kernel >> PAGE_SHIFT;
+    if (mfn == max_mfn)
+        mfn = next_table(LOW_BASE, type);
+    return mfn != max_mfn ? mfn : current->root_kernel >> PAGE_SHIFT;
 }
 
 uint64_t linear_va(void)

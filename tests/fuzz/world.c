@@ -12,6 +12,7 @@
 #include "tests/fuzz/follow.h"
 #include "tests/fuzz/grants.h"
 #include "tests/fuzz/guest.h"
+#include "tests/fuzz/scan.h"
 #include "tests/fuzz/world.h"
 #include "xen/core/alloc.h"
 #include "xen/core/domain_list.h"
@@ -24,12 +25,7 @@ struct world world;
 
 static bool half_done(void)
 {
-    if (world.inside != 0)
-        return true;
-    for (mfn_t mfn = LOW_BASE; mfn < max_mfn; mfn++)
-        if (mfn_to_frame(mfn)->owner != 0 && (mfn_to_frame(mfn)->type & TYPE_VALIDATING))
-            return true;
-    return false;
+    return world.inside != 0 || count_types(TYPE_VALIDATING) != 0;
 }
 
 void audit_now_and_then(void)
@@ -38,8 +34,7 @@ void audit_now_and_then(void)
         return;
     audit();
     world.result.audits++;
-    for (mfn_t mfn = LOW_BASE; mfn < max_mfn; mfn++)
-        world.result.linear += (mfn_to_frame(mfn)->type & LINEAR_ENTRIES) != 0;
+    world.result.linear += count_types(LINEAR_ENTRIES);
 }
 
 static void make_domain(void)

@@ -1,0 +1,25 @@
+/* Searches of the frame table, which guests make for their choices some times in each hypercall, and
+ * audits make too. Called by words.c, grants.c and world.c. The sanitizers look away: what is read here
+ * is the table from LOW_BASE to max_mfn, and a third of the fuzzer's time went into checks of that. */
+#include "host.h"
+#include "tests/fuzz/scan.h"
+#include "xen/core/domain.h"
+#include "xen/core/frame.h"
+
+#define UNCHECKED __attribute__((no_sanitize("address", "undefined")))
+
+UNCHECKED mfn_t next_owned(mfn_t mfn, const struct domain *d)
+{
+    while (mfn < max_mfn && frame_table[mfn].owner != d->mfn)
+        mfn++;
+    return mfn;
+}
+
+UNCHECKED unsigned count_types(uint64_t bits)
+{
+    unsigned n = 0;
+
+    for (mfn_t mfn = LOW_BASE; mfn < max_mfn; mfn++)
+        n += frame_table[mfn].owner != 0 && (frame_table[mfn].type & bits) != 0;
+    return n;
+}

@@ -1,0 +1,13 @@
+/* Searches of the frame table. */
+#ifndef FUZZ_SCAN_H
+#define FUZZ_SCAN_H
+
+#include "arch/arch.h"
+
+struct domain;
+/* The first frame from mfn on that d owns; max_mfn: there is none. */
+mfn_t next_owned(mfn_t mfn, const struct domain *d);
+/* How many owned frames have some of these bits in their type words. */
+unsigned count_types(uint64_t bits);
+
+#endif
