@@ -1,4 +1,4 @@
-/* Memory_op: how much memory a guest has, giving frames back and getting others, and what it may know of
+/* memory_op: how much memory a guest has, giving frames back and getting others, and what it may know of
  * the machine's memory. An ordinary domain speaks of itself only. The commands that take extents answer with
  * how many of them were done, never with an errno: fewer than asked is all that a guest learns of a failure
  * (public/memory.h). */
