@@ -1,5 +1,8 @@
-/* Every call from a lower room of xen/ to a higher one, registered once, before anything else runs. */
-/* Addresses of functions are taken here, which the compiler would look up in a global offset table otherwise. */
+/* Registers all hooks: the calls from a lower room of xen/ to a higher one (core/ to pv/, cpu/ to
+ * pv/, pv/ to boot/). Called once, before anything else runs. */
+
+/* Without this the compiler would read the addresses of functions from a global offset table, which
+ * the image lacks. */
 #pragma GCC visibility push(hidden)
 #include "xen/boot/service.h"
 #include "xen/core/claim.h"
@@ -47,12 +50,13 @@ static const struct domain_part parts[] = {
     { .init = shared_info_init, .free = shared_info_free },
     { .crashed = domain_dump },
     { .relinquish = domain_cancel_watchdogs },
-    /* The ends of event channels in other domains. */
+    /* Closes the domain's ports, also at the remote ends in other domains. */
     { .init = evtchn_init, .relinquish = evtchn_destroy, .free = evtchn_destroy },
     { .relinquish = domain_release_vcpus },
     { .may_end = console_finished, .relinquish = console_detach },
     { .relinquish = domain_release_frames },
-    /* After the frames: a granter learns that nobody uses its frames only when that is so. */
+    /* After the frames: when the grants are released, granters see that their frames are no longer
+     * mapped. */
     { .init = grant_init, .relinquish = grant_destroy_mappings, .free = grant_destroy },
     { .free = memory_map_free },
     { .relinquish = store_domain_ended },

@@ -1,7 +1,7 @@
-/* The calls from lower rooms to higher ones. */
+/* Registers the calls from lower rooms of xen/ to higher ones. */
 #ifndef XEN_HOOKS_H
 #define XEN_HOOKS_H
 
-void hooks_register(void);      /* first of all; the tests' machine does it too */
+void hooks_register(void);      /* the first call at boot, also on the tests' fake machine */
 
 #endif

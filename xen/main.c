@@ -1,4 +1,6 @@
-/* The table of contents: what happens from the machine being up to its being switched off. */
+/* The order of everything: hypervisor_main calls all parts, from the start of the hypervisor to
+ * power off. It is called by arch/x86_64/start.c when page tables, traps, clock and frame table are
+ * set up. */
 #include "arch/arch.h"
 #include "common/string.h"
 #include "xen/boot/boot_info.h"
@@ -21,7 +23,7 @@
 #include "xen/pv/pagetype.h"
 #include "xen/pv/store.h"
 
-/* Of a text that ends with a blank. */
+/* The last word of a text; the text ends with a blank. */
 static const char *last_word(const char *text)
 {
     const char *p = text + strlen(text);
@@ -42,17 +44,21 @@ static void banner(void)
         log_error("The command line is cut: of the options behind \"%s\" %lu bytes are ignored",
                   last_word(boot_info.cmdline), boot_info.cmdline_cut);
     log_info("System RAM: %lu MiB (%lu MiB free), TSC %lu.%03lu MHz", boot_info.ram >> 20,
-             (nr_free_frames() + module_memory()) >> (20 - PAGE_SHIFT), arch_tsc_hz() / 1000000, arch_tsc_hz() / 1000 % 1000);
+             (nr_free_frames() + module_memory()) >> (20 - PAGE_SHIFT), arch_tsc_hz() / 1000000,
+             arch_tsc_hz() / 1000 % 1000);
     if (boot_info.dropped != 0)
-        log_warning("%lu KiB of RAM are left out: it lies in more than %u pieces", boot_info.dropped >> 10, BOOT_RANGES);
+        log_warning("%lu KiB of RAM are left out: it lies in more than %u pieces",
+                    boot_info.dropped >> 10, BOOT_RANGES);
     if (boot_info.screen.base != 0)
-        log_debug("Screen: %ux%u at %#lx, not used", boot_info.screen.width, boot_info.screen.height,
-                  boot_info.screen.base);
+        log_debug("Screen: %ux%u at %#lx, not used", boot_info.screen.width,
+                  boot_info.screen.height, boot_info.screen.base);
     for (unsigned i = 0; i < boot_info.nr_modules; i++)
-        log_debug("Module %u: %lu KiB at %#lx", i, boot_info.modules[i].size >> 10, boot_info.modules[i].start);
+        log_debug("Module %u: %lu KiB at %#lx", i, boot_info.modules[i].size >> 10,
+                  boot_info.modules[i].start);
 }
 
-/* From the loader's hand-over until now, when the first guest is about to run. */
+/* The time from the boot loader's jump to the hypervisor until now, right before the first guest
+ * runs. */
 static void log_boot_time(void)
 {
     uint64_t ticks = arch_tsc() - boot_info.tsc, us = ticks * 1000 / (arch_tsc_hz() / 1000);
@@ -61,7 +67,8 @@ static void log_boot_time(void)
         log_info("Guests start %lu.%03lu ms after the boot loader", us / 1000, us % 1000);
 }
 
-/* The idle vCPU's life: let guests run, take back what ended ones held, print, sleep; until there is no guest left. */
+/* The idle vCPU: lets guests run, releases what ended guests held, sends console output, and halts
+ * the CPU when there is nothing to do. Returns when there is no guest left. */
 static void idle_loop(void)
 {
     irqsoff_begin(IRQSOFF_IDLE);
@@ -87,13 +94,13 @@ void hypervisor_main(void)
     arch_console_setup(options.com1_port, options.com1_baud);
     banner();
     arch_log_cpu();
-    pagetype_init();                    /* what guests may say in a page-table entry on this CPU */
-    time_init();                        /* system time starts */
+    pagetype_init();            /* the page-table bits that guests may set on this CPU */
+    time_init();                /* system time starts at 0 */
     sched_init(current);
-    trace_init();                       /* if it was asked for: before its ring counts as a guest's memory */
-    console_input_start();              /* typing goes to the first guest */
-    build_all_domains();                /* every module a domain, or a line that says why not */
-    time_move_points();                 /* guests' clocks count from a point that is never far away */
+    trace_init();               /* allocates its ring before the memory is divided among guests */
+    console_input_start();      /* console input goes to the first guest */
+    build_all_domains();        /* a domain for each module, or a log line with the reason */
+    time_move_points();         /* from now on guests' vcpu_time_info is renewed each second */
     log_boot_time();
     idle_loop();
     console_wait();
@@ -101,7 +108,8 @@ void hypervisor_main(void)
         hypercalls_report();
     irqsoff_report();
     trace_end();
-    log_info("memory: %lu frames free after the last guest", nr_free_frames() + trace_late_frames());
+    log_info("memory: %lu frames free after the last guest",
+             nr_free_frames() + trace_late_frames());
     log_info("All guests have ended. Powering off.");
     arch_poweroff();
 }

@@ -1,9 +1,9 @@
-/* The one way from arch/ into the hypervisor proper. */
+/* The entry from arch/ into xen/ at boot. */
 #ifndef XEN_MAIN_H
 #define XEN_MAIN_H
 
 #define PARAGON_VERSION "0.1"
 
-_Noreturn void hypervisor_main(void);   /* on the idle vCPU of the boot CPU, the machine being up */
+_Noreturn void hypervisor_main(void);   /* runs as the idle vCPU of the boot CPU */
 
 #endif

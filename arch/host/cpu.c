@@ -1,6 +1,7 @@
-/* What the fake CPU keeps per vCPU: register state, descriptor windows, and a stack of its own to be
- * switched to. Values that real hardware would fault on are checked here, because the contract says they come
- * policed. */
+/* The fake CPU's state per vCPU (registers, descriptor windows, a stack as a ucontext fiber),
+ * arch_switch, CPUID, MSRs and control registers. Values on which a real CPU would fault end the
+ * test here: xen/ must have checked them. Page tables and TLB are guest_mem.c's and tlb.c's, the
+ * rest of the machine machine.c's. Called by xen/ through arch/arch.h. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,10 +25,11 @@
 #if HAS_ASAN
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
-#else                           /* without sanitizers, a change of stacks needs no notice */
+#else /* without sanitizers there is nobody to notify of a change of stacks */
 #define ASAN_UNPOISON_MEMORY_REGION(start, bytes) ((void)0)
 #define __sanitizer_start_switch_fiber(fake, bottom, size) ((void)0)
-#define __sanitizer_finish_switch_fiber(fake, bottom, size) ((void)(fake), *(bottom) = NULL, *(size) = 0)
+#define __sanitizer_finish_switch_fiber(fake, bottom, size) \
+    ((void)(fake), *(bottom) = NULL, *(size) = 0)
 #endif
 
 #define FIBER_STACK (512ul << 10)
@@ -37,13 +39,13 @@ struct fiber {
     void *stack;                /* NULL: the stack of the test itself */
     const void *bottom;
     size_t size;
-    void *fake;                 /* AddressSanitizer's */
+    void *fake;                 /* AddressSanitizer's fake stack */
 };
 
 struct vcpu *host_current;
-static struct fiber *leaving;   /* whose stack we came from, for AddressSanitizer */
+static struct fiber *leaving;   /* the fiber that was left last, for AddressSanitizer */
 
-static void policed(bool ok, const char *what, uint64_t value)
+static void check_value(bool ok, const char *what, uint64_t value)
 {
     if (ok)
         return;
@@ -67,7 +69,8 @@ void fiber_free(struct vcpu *v)
     if (f == NULL)
         return;
     if (f->stack != NULL) {
-        ASAN_UNPOISON_MEMORY_REGION(f->stack, FIBER_STACK);     /* which frames that never returned poisoned */
+        /* Functions that never returned have left their frames poisoned. */
+        ASAN_UNPOISON_MEMORY_REGION(f->stack, FIBER_STACK);
         munmap(f->stack, FIBER_STACK);
     }
     free(f);
@@ -92,7 +95,7 @@ static void trampoline(void)
 
     arrived(host_vcpu(v)->fiber);
     host_vcpu(v)->program(v);
-    for (;;)                    /* a program that ends has nothing more to do, whoever wakes it */
+    for (;;)                    /* the program has ended: block again after each wake-up */
         vcpu_block();
 }
 
@@ -115,14 +118,14 @@ void arch_switch(struct vcpu *prev, struct vcpu *next)
 {
     struct host_vcpu *from = host_vcpu(prev), *to = host_vcpu(next);
 
-    policed(prev == current, "arch_switch from a vCPU that does not run", prev->id);
+    check_value(prev == current, "arch_switch from a vCPU that does not run", prev->id);
     host.switches++;
     if (from->fiber == NULL)
         from->fiber = fiber_new();
     if (to->fiber == NULL)
         fiber_make(next);
     current = next;
-    arch_load_root(next);       /* the idle vCPU's root is 0: no guest's */
+    arch_load_root(next);       /* the idle vCPU's root is 0: it has no guest's tables */
     leaving = from->fiber;
     __sanitizer_start_switch_fiber(&from->fiber->fake, to->fiber->bottom, to->fiber->size);
     if (swapcontext(&from->fiber->context, &to->fiber->context) != 0)
@@ -130,7 +133,7 @@ void arch_switch(struct vcpu *prev, struct vcpu *next)
     arrived(from->fiber);
 }
 
-/* A guest that does nothing but to leave the hypervisor, again and again, until its domain ends. */
+/* A guest that only blocks, and does the work of each exit to the guest, until its domain ends. */
 static void do_nothing(struct vcpu *v)
 {
     for (;;) {
@@ -141,8 +144,9 @@ static void do_nothing(struct vcpu *v)
     }
 }
 
-/* A real vCPU takes frames for its stack; the token takes as many, so that memory can run out here too. The
- * struct is host memory, where AddressSanitizer watches its ends. */
+/* A real vCPU needs frames for its stack; the token is as many frames, so that the allocation can
+ * fail here too. The struct itself is host memory, where AddressSanitizer detects accesses beyond
+ * its ends. */
 struct vcpu *arch_vcpu_alloc(void)
 {
     void *token = alloc_pages(2);
@@ -162,7 +166,7 @@ void arch_vcpu_free(struct vcpu *v)
 {
     if (v == NULL)
         return;
-    policed(v != current, "freeing the running vCPU", v->id);
+    check_value(v != current, "freeing the running vCPU", v->id);
     fiber_free(v);
     free_pages(host_vcpu(v)->token, 2);
     free(v->arch);
@@ -196,9 +200,10 @@ struct cpu_user_regs *guest_regs(const struct vcpu *v)
 
 void arch_map_gdt(struct vcpu *v, const mfn_t *mfns, unsigned nr_frames)
 {
-    policed(nr_frames <= 14, "GDT frames", nr_frames);
+    check_value(nr_frames <= 14, "GDT frames", nr_frames);
     for (unsigned i = 0; i < nr_frames; i++)
-        policed((mfn_to_frame(mfns[i])->type & TYPE_MASK) == TYPE_SEGDESC, "type of a GDT frame", mfns[i]);
+        check_value((mfn_to_frame(mfns[i])->type & TYPE_MASK) == TYPE_SEGDESC,
+                    "type of a GDT frame", mfns[i]);
     memset(host_vcpu(v)->gdt, 0, sizeof(host_vcpu(v)->gdt));
     memcpy(host_vcpu(v)->gdt, mfns, nr_frames * sizeof(mfn_t));
     host_vcpu(v)->nr_gdt = nr_frames;
@@ -206,8 +211,8 @@ void arch_map_gdt(struct vcpu *v, const mfn_t *mfns, unsigned nr_frames)
 
 void arch_map_ldt_page(struct vcpu *v, unsigned page, mfn_t mfn)
 {
-    policed(page < 16, "LDT page", page);
-    policed((mfn_to_frame(mfn)->type & TYPE_MASK) == TYPE_SEGDESC, "type of an LDT frame", mfn);
+    check_value(page < 16, "LDT page", page);
+    check_value((mfn_to_frame(mfn)->type & TYPE_MASK) == TYPE_SEGDESC, "type of an LDT frame", mfn);
     host_vcpu(v)->ldt[page] = mfn;
 }
 
@@ -218,8 +223,8 @@ void arch_clear_ldt(struct vcpu *v)
 
 void arch_load_ldt(struct vcpu *v)
 {
-    policed(v == current, "loading the LDT of another vCPU", v->id);
-    policed(v->ldt_ents <= 8192, "LDT entries", v->ldt_ents);
+    check_value(v == current, "loading the LDT of another vCPU", v->id);
+    check_value(v->ldt_ents <= 8192, "LDT entries", v->ldt_ents);
     host_vcpu(v)->loaded_ldt_ents = v->ldt_ents;
 }
 
@@ -240,7 +245,7 @@ uint64_t arch_get_base(enum arch_base which)
 
 void arch_set_base(enum arch_base which, uint64_t value)
 {
-    policed(is_canonical(value), "a segment base", value);
+    check_value(is_canonical(value), "a segment base", value);
     *(which == BASE_FS          ? &current->base_fs
       : which == BASE_GS_KERNEL ? &current->base_gs_kernel
                                 : &current->base_gs_user) = value;
@@ -248,14 +253,15 @@ void arch_set_base(enum arch_base which, uint64_t value)
 
 unsigned arch_get_selector(unsigned segment)
 {
-    policed(segment == 0 || (segment >= 3 && segment <= 5), "a segment register", segment);
-    return segment == 0 ? current->sel_es : segment == 3 ? current->sel_ds : segment == 4 ? current->sel_fs
-                                                                             : current->sel_gs;
+    check_value(segment == 0 || (segment >= 3 && segment <= 5), "a segment register", segment);
+    return segment == 0 ? current->sel_es :
+           segment == 3 ? current->sel_ds :
+           segment == 4 ? current->sel_fs : current->sel_gs;
 }
 
 void arch_load_user_gs(unsigned selector)
 {
-    policed(selector <= 0xffff, "GS selector", selector);
+    check_value(selector <= 0xffff, "GS selector", selector);
     current->base_gs_user = 0;
 }
 
@@ -267,14 +273,14 @@ void arch_swap_gs(void)
 void arch_set_debugreg(struct vcpu *v, unsigned reg, uint64_t value)
 {
     (void)v;
-    policed(reg < 8 && reg != 4 && reg != 5, "debug register number", reg);
+    check_value(reg < 8 && reg != 4 && reg != 5, "debug register number", reg);
     if (reg < 4)
-        policed(is_canonical(value) && (value < HOLE_START || value >= HOLE_END), "a breakpoint address",
-                value);
+        check_value(is_canonical(value) && (value < HOLE_START || value >= HOLE_END),
+                    "a breakpoint address", value);
     else
-        policed(value >> 32 == 0, "DR6 or DR7", value);
+        check_value(value >> 32 == 0, "DR6 or DR7", value);
     if (reg == 7)
-        policed(!(value & 0x2000), "DR7.GD", value);
+        check_value(!(value & 0x2000), "DR7.GD", value);
 }
 
 bool arch_db_is_early(void)
@@ -284,13 +290,13 @@ bool arch_db_is_early(void)
 
 void arch_load_fpu_image(struct vcpu *v, const void *image)
 {
-    policed(v != current && !v->initialised, "the FPU image of a vCPU that runs", v->id);
+    check_value(v != current && !v->initialised, "the FPU image of a vCPU that runs", v->id);
     memcpy(host_vcpu(v)->fpu_image, image, sizeof(host_vcpu(v)->fpu_image));
 }
 
 void arch_set_tsc_aux(uint64_t value)
 {
-    policed(value >> 32 == 0, "TSC_AUX", value);
+    check_value(value >> 32 == 0, "TSC_AUX", value);
 }
 
 void arch_set_ts(bool on)
@@ -300,13 +306,14 @@ void arch_set_ts(bool on)
 
 void arch_load_cr4(struct vcpu *v)
 {
-    policed(!(v->cr4_guest & ~arch_cr4_guest_mask()), "CR4", v->cr4_guest);
+    check_value(!(v->cr4_guest & ~arch_cr4_guest_mask()), "CR4", v->cr4_guest);
     host.cr4 = arch_cr4_host() | v->cr4_guest;
 }
 
 bool arch_xsetbv(uint64_t value)
 {
-    return !host.deny_xsave && (value & 1) && !(value & ~arch_xcr0_mask()) && !((value & 4) && !(value & 2));
+    return !host.deny_xsave && (value & 1) && !(value & ~arch_xcr0_mask()) &&
+           !((value & 4) && !(value & 2));
 }
 
 uint64_t arch_xcr0_mask(void)
@@ -316,12 +323,14 @@ uint64_t arch_xcr0_mask(void)
 
 uint64_t arch_cr4_guest_mask(void)
 {
-    return 0xc | (host.deny_xsave ? 0 : 1u << 18) | (host.deny_fsgsbase ? 0 : 1u << 16);     /* TSD, DE, OSXSAVE, FSGSBASE */
+    /* TSD, DE, OSXSAVE, FSGSBASE */
+    return 0xc | (host.deny_xsave ? 0 : 1u << 18) | (host.deny_fsgsbase ? 0 : 1u << 16);
 }
 
 uint64_t arch_cr4_host(void)
 {
-    return 0x630;               /* PSE PAE OSFXSR OSXMMEXCPT; no PGE: loading a root flushes everything */
+    /* PSE PAE OSFXSR OSXMMEXCPT; no PGE: loading a root flushes everything */
+    return 0x630;
 }
 
 void arch_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4])

@@ -1,27 +1,33 @@
-/* The fake MMU's walks and the copies from and to guest memory: it walks the tables of the loaded root like the CPU
- * does, sets accessed and dirty bits, and remembers what it found (tlb.c) for as long as the hypervisor does not flush it.
- * What the hypervisor forgets to flush, a guest write then goes through. A copy that the hypervisor did not check against
- * the hole, or a walk by what is no table any more, ends the test. */
+/* The fake MMU's page walks, and copies from and to guest memory. A walk reads the tables of the
+ * loaded L4 as a CPU does, sets accessed and dirty bits, and caches its results (tlb.c) until the
+ * hypervisor flushes them. If the hypervisor forgets a flush, an access of the guest uses the stale
+ * translation, which the checks here or in tlb.c find. The test also ends when the hypervisor
+ * copies from or to the hole, or when a walk uses a frame as a table that is none any more.
+ *
+ * Called by xen/ (arch_copy_from_guest and others), and by tests for accesses of the guest itself
+ * (host_guest_read). */
 #include <string.h>
 #include "arch/arch.h"
 #include "host.h"
 #include "xen/core/frame.h"
 #include "xen/core/walk.h"
 
-static bool guest_runs;         /* the access is the guest's own */
+static bool guest_runs;         /* the access is the guest's own, not the hypervisor's */
 
-/* The level of the table at mfn, which the CPU takes for one of this level: they are the same but below linear entries,
- * that is where nothing can be written. By what the CPU remembers it may come to a former table too, which nobody can have
- * written or been given before a flush. */
+/* The true level of the table at mfn, which the CPU uses as a table of the given level. The two
+ * differ only behind a linear entry, which has no RW, so that nothing can be written through it.
+ * Through a stale cache entry the CPU may also use a frame that was a table: it was not written,
+ * nor given to another owner, before the next flush. */
 static unsigned level_of_table(mfn_t mfn, unsigned level, bool writable)
 {
-    HOST_CHECK(host_walkable(mfn, level, writable), "level %u table at mfn %#lx has type %#lx", level, mfn,
-               mfn_valid(mfn) ? mfn_to_frame(mfn)->type : 0);
+    HOST_CHECK(host_walkable(mfn, level, writable), "level %u table at mfn %#lx has type %#lx",
+               level, mfn, mfn_valid(mfn) ? mfn_to_frame(mfn)->type : 0);
     return MAX(level, (unsigned)(mfn_to_frame(mfn)->type >> TYPE_SHIFT));
 }
 
-/* One walk, as the CPU does it, from a table of this level on: false is a page fault. By a linear entry it may come to the
- * hypervisor's part of an L4, where a guest stops, and the hypervisor would not. */
+/* One page walk that starts at a table of the given level. False: page fault. Through a linear
+ * entry a walk may reach the hypervisor's entries of an L4. Those are supervisor-only: an access of
+ * the guest faults; the hypervisor's would not, so it must not happen (linear_hides). */
 static bool walk_from(unsigned level, mfn_t mfn, bool writable, uint64_t va, bool write)
 {
     uint64_t *slot;
@@ -29,8 +35,10 @@ static bool walk_from(unsigned level, mfn_t mfn, bool writable, uint64_t va, boo
     for (;; level--) {
         unsigned index = table_index(va, level);
 
-        if (level_of_table(mfn, level, writable) == 4 && index >= HOLE_FIRST_SLOT && index <= HOLE_LAST_SLOT) {
-            HOST_CHECK(guest_runs, "the hypervisor reads its own memory at %#lx as the guest's", va);
+        if (level_of_table(mfn, level, writable) == 4 && index >= HOLE_FIRST_SLOT &&
+            index <= HOLE_LAST_SLOT) {
+            HOST_CHECK(guest_runs, "the hypervisor reads its own memory at %#lx as the guest's",
+                       va);
             return false;
         }
         slot = (uint64_t *)mfn_to_virt(mfn) + index;
@@ -54,15 +62,16 @@ static bool walk_from(unsigned level, mfn_t mfn, bool writable, uint64_t va, boo
     return true;
 }
 
-/* From the lowest table that is remembered. A fault by that makes the CPU forget it; the guest, or the hypervisor, would
- * then try again, and meets the tables as they are. */
+/* From the lowest table that is remembered. A fault by that makes the CPU forget it; the guest, or
+ * the hypervisor, would then try again, and meets the tables as they are. */
 static bool walk(uint64_t va, bool write)
 {
     const struct host_translation *t = NULL;
 
     for (unsigned level = 1; level < 4 && t == NULL; level++) {
         t = host_tlb_find(level, va);
-        if (t != NULL && (!write || t->writable) && walk_from(level, t->mfn, t->writable, va, write))
+        if (t != NULL && (!write || t->writable) &&
+            walk_from(level, t->mfn, t->writable, va, write))
             return true;
     }
     if (t != NULL)
@@ -89,7 +98,8 @@ static uint8_t *translate(uint64_t va, bool write)
     return (uint8_t *)mfn_to_virt(t->mfn) + va % PAGE_SIZE;
 }
 
-/* Bytes not copied. From: direction of the copy as seen from the guest. */
+/* Copies between ours and the guest's memory at va; write: to the guest. Returns the number of
+ * bytes not copied. */
 static size_t copy(void *ours, uint64_t va, size_t len, bool write)
 {
     uint8_t *p = ours;
@@ -111,7 +121,8 @@ static size_t copy(void *ours, uint64_t va, size_t len, bool write)
     return len;
 }
 
-/* Another thread of the guest, just behind the hypervisor's back: it can write what the guest can write. */
+/* A write of another vCPU of the guest at that moment: flips bits in memory that the guest can
+ * write. */
 static void scribble(uint64_t va, size_t len)
 {
     uint64_t at = va + (len > 8 ? host_random() % (len - 7) : 0);
@@ -129,7 +140,7 @@ static void scribble(uint64_t va, size_t len)
     }
 }
 
-/* What guest_range_ok() lets through must never reach the hole: translate() sees to that. */
+/* translate() checks that the hypervisor never copies from the hole. */
 static size_t copy_in_unhidden(void *dst, uint64_t va, size_t len)
 {
     size_t left = copy(dst, va, len, false);

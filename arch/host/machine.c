@@ -1,5 +1,7 @@
-/* The rest of the fake machine: its clock, which only tests and readings turn, the console, the ways it
- * ends, and bringing the hypervisor up on it. */
+/* The rest of the fake machine: clock, timer, console, its ends (power off, reboot, halt), and
+ * starting the hypervisor on it. Time advances only when a test calls host_advance, when the clock
+ * is read (tsc_step) and when the machine idles. The CPU is cpu.c's, RAM ram.c's. Called by xen/
+ * through arch/arch.h, and by tests through host.h. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,7 +59,7 @@ void arch_timer_program(uint64_t tsc_deadline)
     host.deadline = tsc_deadline;
 }
 
-/* The timer interrupt: it fires once, however late. */
+/* The timer interrupt fires once for a deadline, however late. */
 static void run_interrupts(void)
 {
     if (host.deadline == 0 || host.tsc < host.deadline)
@@ -81,8 +83,8 @@ void host_advance(uint64_t ns)
     run_interrupts();
 }
 
-/* Nothing is runnable: the next thing that happens is the timer. Without one the machine would sleep for
- * ever. */
+/* No vCPU is runnable: the clock advances to the timer's deadline. Without a deadline the machine
+ * would sleep for ever. */
 void arch_idle(void)
 {
     if (host.deadline == 0) {
@@ -104,8 +106,9 @@ static void idle_program(struct vcpu *v)
     }
 }
 
-/* Sleeps until the timer, but not beyond system time end. A guest may set a timer that is centuries away: the clock must
- * not be turned that far, because the TSC would wrap and time would run backwards, which no machine lives to see. */
+/* Advances the clock to the timer's deadline, but not beyond system time end. A guest may set a
+ * timer centuries ahead: the clock must not advance so far, because the TSC would wrap and time
+ * would run backwards. */
 static void idle_until(uint64_t end)
 {
     uint64_t end_tsc = ns_to_tsc(end);
@@ -130,7 +133,7 @@ bool host_run(uint64_t limit_ns)
     return false;
 }
 
-/* Who was current sleeps from now on, like anybody who waits for an event. */
+/* The vCPU that was current is blocked from now on. */
 void host_become(struct vcpu *v)
 {
     struct vcpu *old = current;
@@ -138,7 +141,7 @@ void host_become(struct vcpu *v)
     if (v == old)
         return;
     fiber_free(v);
-    host_vcpu(v)->fiber = host_vcpu(old)->fiber;    /* the identity of the test's own stack moves along */
+    host_vcpu(v)->fiber = host_vcpu(old)->fiber;    /* the test's own stack is now that of v */
     host_vcpu(old)->fiber = NULL;
     old->blocked = true;
     if (!is_idle(v)) {
@@ -177,8 +180,9 @@ void host_start(mfn_t base, unsigned nr_chunks, uint64_t seed)
     idle->kernel_mode = true;
     current = idle;
     time_init();
-    work_budget = 0;            /* whoever can be preempted is */
-    timers_run();                       /* nothing that an earlier machine programmed counts */
+    /* every preempt_after() is a preemption point: the most interleavings */
+    work_budget = 0;
+    timers_run();               /* forgets the deadline that an earlier machine programmed */
     sched_init(idle);
 }
 
@@ -190,8 +194,8 @@ void host_stop(void)
     host_ram_free();
 }
 
-/* --- The console and the end ------------------------------------------------------------------------------
- */
+/* --- The console and the machine's end
+ * ---------------------------------------------------------- */
 
 void arch_console_setup(uint16_t port, uint32_t baud)
 {
@@ -242,7 +246,7 @@ void arch_sink_setup(enum arch_sink kind, uint16_t port)
     (void)kind, (void)port;
 }
 
-/* What was sent out there is kept for tests, as far as there is room. */
+/* The first bytes that were sent are kept for tests. */
 void arch_sink_write(const void *bytes, size_t len)
 {
     len = len < sizeof(host.sink) - host.sink_len ? len : sizeof(host.sink) - host.sink_len;
@@ -259,10 +263,10 @@ static _Noreturn void end(enum host_end how)
 {
     if (host_end_expected) {
         host_end_expected = false;
-        locks_held = 0;                 /* nobody gives back what a panic held */
+        locks_held = 0;                 /* locks held in a panic are never released */
         longjmp(host_end_jmp, how);
     }
-    fprintf(stderr, "fake machine: ended (%d) unexpectedly; the console's last words:\n%s\n", how,
+    fprintf(stderr, "fake machine: ended (%d) unexpectedly; the end of the console:\n%s\n", how,
             host.console + (host.console_len > 2000 ? host.console_len - 2000 : 0));
     abort();
 }
@@ -284,7 +288,7 @@ _Noreturn void arch_halt(void)
 
 void arch_show_stack(void)
 {
-    void __sanitizer_print_stack_trace(void) __attribute__((weak));    /* without sanitizers there is none */
+    void __sanitizer_print_stack_trace(void) __attribute__((weak));    /* NULL without sanitizers */
 
     if (__sanitizer_print_stack_trace != NULL)
         __sanitizer_print_stack_trace();

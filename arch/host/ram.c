@@ -1,6 +1,7 @@
-/* The RAM of the fake machine: chunks of host memory under high, gappy and permuted frame numbers, and
- * the taking away of free frames for allocation-failure tests. The frame table and the M2P are host memory
- * too. */
+/* The RAM of the fake machine: chunks of host memory, with high frame numbers, gaps between chunks,
+ * and in permuted order, so that wrong address arithmetic fails. Frame table and M2P are host
+ * memory too. Also host_take_all_but, for tests of failing allocations. Called by machine.c, tests,
+ * and xen/ (mfn_to_virt). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -14,7 +15,8 @@
 static mfn_t base_mfn;
 static unsigned nr_chunks;
 static uint8_t *ram, *guard;
-static size_t ram_bytes;        /* mapped; a machine like the last one gets the same, which takes less time than to map it */
+/* mapped; a machine like the last one gets the same, which takes less time than to map it */
+static size_t ram_bytes;
 static unsigned place_of[MAX_CHUNKS], chunk_at[MAX_CHUNKS];
 static size_t table_bytes, m2p_bytes;
 static void *taken;             /* list through the first words of the frames */
@@ -68,16 +70,18 @@ void host_ram_init(mfn_t base, unsigned chunks)
     for (unsigned i = 0; i < chunks; i++)
         chunk_at[place_of[i]] = i;
     for (size_t i = 0; i < ram_bytes / 8; i++)
-        ((uint64_t *)(void *)ram)[i] = 0xdeadbea7cafe0000 + i;  /* RAM is not born zeroed */
+        ((uint64_t *)(void *)ram)[i] = 0xdeadbea7cafe0000 + i;  /* RAM is not zeroed at power-on */
 
     table_bytes = end * sizeof(struct frame);
     m2p_bytes = end * sizeof(uint64_t);
-    frames_init(zeroed(table_bytes, PROT_READ | PROT_WRITE), end, zeroed(m2p_bytes, PROT_READ | PROT_WRITE));
+    frames_init(zeroed(table_bytes, PROT_READ | PROT_WRITE), end,
+                zeroed(m2p_bytes, PROT_READ | PROT_WRITE));
     for (mfn_t mfn = 0; mfn < end; mfn++)
         if (mfn < base || ((mfn - base) >> CHUNK_ORDER) % 2)
             frame_table[mfn].count = FRAME_NO_RAM;
     for (unsigned i = 0; i < chunks; i++)
-        frames_add_range(base + 2ull * i * CHUNK_FRAMES, base + (2ull * i + 1) * CHUNK_FRAMES, true);
+        frames_add_range(base + 2ull * i * CHUNK_FRAMES, base + (2ull * i + 1) * CHUNK_FRAMES,
+                         true);
 }
 
 mfn_t host_first_mfn(void)
@@ -92,7 +96,7 @@ void host_ram_free(void)
     taken = NULL;
 }
 
-/* A frame that is no RAM has no mapping of ours: its address may be computed, but faults. */
+/* A frame that is not RAM is not mapped: its address may be computed, but accesses to it fault. */
 void *mfn_to_virt(mfn_t mfn)
 {
     mfn_t chunk = (mfn - base_mfn) >> CHUNK_ORDER, offset = (mfn - base_mfn) % CHUNK_FRAMES;

@@ -1,6 +1,11 @@
-/* What the fake CPU remembers of its walks, and judges it. Level 0 is the TLB: page to frame. Levels 1 to 3 are the
- * paging-structure caches (Intel SDM vol. 3, 4.10.3): what of an address is above the table's part, to the L1, L2 or L3
- * that a walk came to. A flush of one page drops all of the latter, as on the CPU. */
+/* The caches of the fake MMU, and audits of their content. Level 0 is the TLB: page number to
+ * frame. Levels 1 to 3 are the paging-structure caches (Intel SDM vol. 3, 4.10.3): the address bits
+ * above those that index an L1, L2 or L3, to the frame of that table. INVLPG of one page drops all
+ * entries of levels 1 to 3, as on a CPU.
+ *
+ * The caches are filled by guest_mem.c and flushed by xen/ (arch_flush_tlb). host_audit checks that
+ * no translation is left in them which a guest may no longer have; tests call it after each
+ * operation. */
 #include <string.h>
 #include "arch/arch.h"
 #include "host.h"
@@ -14,14 +19,16 @@
 
 #define TLB_ENTRIES 256u
 
-/* What there is of one level. Audits come after each hypercall, mostly shortly after a flush: they follow the list. */
+/* The cache of one level. `list` names the entries filled since the last flush, so that an audit
+ * after each hypercall need not look at all of them. */
 static struct level {
     struct host_translation entry[TLB_ENTRIES];
-    uint64_t generation;        /* entries of earlier ones are forgotten */
-    uint64_t listed[TLB_ENTRIES];       /* the generation in whose list the entry is */
+    uint64_t generation;        /* entries with an older one are flushed */
+    uint64_t listed[TLB_ENTRIES];   /* the generation in whose list the entry is */
     unsigned list[TLB_ENTRIES], nr_listed;
 } levels[4] = { [0 ... 3] = { .generation = 1 } };
-static uint64_t hole_l3;        /* what every L4 must hold in the hypervisor's slots, with the slot added */
+/* What each of the hypervisor's L4 slots holds, without the number of the slot, which is added. */
+static uint64_t hole_l3;
 
 static uint64_t prefix_of(unsigned level, uint64_t va)
 {
@@ -43,7 +50,8 @@ const struct host_translation *host_tlb_find(unsigned level, uint64_t va)
 {
     const struct host_translation *t = place_of(level, va);
 
-    return t->generation == levels[level].generation && t->prefix == prefix_of(level, va) ? t : NULL;
+    return t->generation == levels[level].generation && t->prefix == prefix_of(level, va) ?
+               t : NULL;
 }
 
 void host_tlb_set(unsigned level, uint64_t va, mfn_t mfn, bool writable, struct domain *owner)
@@ -52,7 +60,8 @@ void host_tlb_set(unsigned level, uint64_t va, mfn_t mfn, bool writable, struct 
     uint64_t prefix = prefix_of(level, va);
     unsigned i = prefix % TLB_ENTRIES;
 
-    l->entry[i] = (struct host_translation){ .generation = l->generation, .prefix = prefix, .mfn = mfn,
+    l->entry[i] = (struct host_translation){ .generation = l->generation,
+                                             .prefix = prefix, .mfn = mfn,
                                              .writable = writable, .owner = owner };
     if (l->listed[i] == l->generation)
         return;
@@ -102,8 +111,9 @@ void arch_load_root(struct vcpu *v)
     boot_cpu.flush_stamp = ++tlb_clock;
 }
 
-/* A table of that level; or a higher one, where nothing can be written; or what was one, and is free or of no type now: a
- * free frame's type word is the allocator's. */
+/* A CPU may still use the frame as a table of that level: it is one; or it is a table of a higher
+ * level and the walk is read-only (a linear entry); or it was a table, and has no type now or is
+ * free (a free frame's type word is alloc.c's). */
 bool host_walkable(mfn_t mfn, unsigned level, bool writable)
 {
     const struct frame *f = mfn_to_frame(mfn);
@@ -114,7 +124,7 @@ bool host_walkable(mfn_t mfn, unsigned level, bool writable)
     return type == level || (type > level && type <= 4 && !writable);
 }
 
-/* There is no M2P window here. */
+/* The fake machine has no read-only M2P in guests' address spaces. */
 void arch_show_m2p(uint64_t *l4, bool show)
 {
     (void)l4, (void)show;
@@ -127,7 +137,8 @@ void arch_fill_l4(uint64_t *l4, struct domain *d)
         l4[i] = (hole_l3 | PTE_P | PTE_RW) + ((uint64_t)i << 52);
 }
 
-/* Another domain's frame: its grant must still be pinned for us. */
+/* A frame of another domain: some grant of it must still be mapped by the current domain, writable
+ * if t is. */
 static bool granted(const struct host_translation *t, struct grant_table *gt)
 {
     for (grant_ref_t ref = 0; ref < gt->nr_frames * GRANTS_PER_FRAME; ref++) {
@@ -146,29 +157,31 @@ static void audit_translation(const struct host_translation *t)
     uint64_t type = (f->type & TYPE_COUNT_MASK) ? f->type & TYPE_MASK : TYPE_NONE;
 
     if (f->owner == 0 && (f->count & FRAME_COUNT_MASK) == 0)
-        return;                 /* free: nobody's, until somebody flushes and takes it */
+        return;                 /* free: alloc.c flushes the TLB before it hands the frame out */
     HOST_CHECK(f->owner != 0 && frame_owner(f) == t->owner,
-                  "mfn %#lx changed hands while a TLB still maps it at page %#lx (%s)", t->mfn, t->prefix - 1,
-                  t->writable ? "writable" : "read-only");
+               "mfn %#lx got another owner while a TLB still maps it at page %#lx (%s)", t->mfn,
+               t->prefix - 1, t->writable ? "writable" : "read-only");
     HOST_CHECK(t->owner == current->domain || is_idle(current) || granted(t, t->owner->grant),
-                  "mfn %#lx of another domain is in a TLB at page %#lx, and no longer granted", t->mfn,
-                  t->prefix - 1);
+               "mfn %#lx of another domain is in a TLB at page %#lx, and no longer granted", t->mfn,
+               t->prefix - 1);
     HOST_CHECK(!t->writable || type == TYPE_WRITABLE || type == TYPE_NONE,
-                  "mfn %#lx became type %#lx while a TLB still maps it writable at page %#lx", t->mfn,
-                  type >> TYPE_SHIFT, t->prefix - 1);
+               "mfn %#lx became type %#lx while a TLB still maps it writable at page %#lx", t->mfn,
+               type >> TYPE_SHIFT, t->prefix - 1);
 }
 
-/* What leads to a table that is one no more. */
+/* t, of a paging-structure cache, must point to a frame that may still be used as a table. */
 static void audit_remembered_table(const struct host_translation *t, unsigned level)
 {
     const struct frame *f = mfn_to_frame(t->mfn);
 
     HOST_CHECK(host_walkable(t->mfn, level, t->writable),
-               "mfn %#lx became type %#lx while the CPU may still walk it as a table of level %u, prefix %#lx", t->mfn,
-               f->type, level, t->prefix - 1);
+               "mfn %#lx became type %#lx while the CPU may still walk it as a table of level %u, "
+               "prefix %#lx",
+               t->mfn, f->type, level, t->prefix - 1);
     HOST_CHECK((f->owner == 0 && (f->count & FRAME_COUNT_MASK) == 0) || frame_owner(f) == t->owner,
-               "mfn %#lx changed hands while the CPU may still walk it as a table of level %u, prefix %#lx", t->mfn,
-               level, t->prefix - 1);
+               "mfn %#lx got another owner while the CPU may still walk it as a table of level %u, "
+               "prefix %#lx",
+               t->mfn, level, t->prefix - 1);
 }
 
 void host_tlb_audit(void)

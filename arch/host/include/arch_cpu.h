@@ -1,5 +1,5 @@
-/* The inline half of the seam, on the fake machine. Contracts in arch/arch.h; what tests may turn is in
- * host.h. */
+/* The functions of the seam that arch/arch.h leaves to each architecture, for the fake machine.
+ * What tests can set is in host.h. */
 #ifndef ARCH_CPU_H
 #define ARCH_CPU_H
 

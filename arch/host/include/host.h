@@ -1,5 +1,5 @@
-/* The knobs and dials of the fake machine: what a test may set, and the log of what the hypervisor did
- * to it. */
+/* The fake machine as tests see it: settings, counts of what the hypervisor did to the machine, and
+ * functions to start it, run vCPUs, access guest memory, and audit the TLB. */
 #ifndef HOST_H
 #define HOST_H
 
@@ -10,16 +10,16 @@
 #include "xen/core/alloc.h"
 #include "xen/core/domain.h"
 
-/* RAM comes in chunks of CHUNK_FRAMES. In frame numbers there is a gap of no RAM behind each of them, and in
- * our own mapping they lie in another order: arithmetic that goes around mfn_to_virt lands in a guard or in a
- * wrong frame. */
+/* RAM consists of chunks of CHUNK_FRAMES frames. In frame numbers, each is followed by a gap of the
+ * same size that is not RAM; in the hypervisor's mapping the chunks are in another order. So
+ * address arithmetic that does not use mfn_to_virt reaches a guard page or a wrong frame. */
 #define CHUNK_ORDER 8u
 #define CHUNK_FRAMES (1u << CHUNK_ORDER)
 #define MAX_CHUNKS 64u
 #define HIGH_BASE 0x100400u     /* machine addresses beyond 4 GiB */
 #define LOW_BASE 0x200u         /* a small frame table: audits are quick */
 
-/* What no real CPU would get over, or what a guest would use at once: the end of the test. */
+/* Ends the test: the hypervisor did what would crash a real CPU, or what a guest could exploit. */
 #define HOST_CHECK(cond, ...)                                                   \
     do {                                                                        \
         if (!(cond)) {                                                          \
@@ -34,26 +34,27 @@ struct host_machine {
     /* Set by the test. */
     bool hostile_memory;        /* a guest word changes right after it was read */
     bool deny_xsave, deny_fsgsbase;
-    bool early_db;              /* the answer of arch_db_is_early() */
+    bool early_db;              /* the result of arch_db_is_early() */
     unsigned cpu_id;
-    uint64_t tsc_step;          /* ticks that pass at each reading of the clock, */
-    uint64_t window_ticks;      /* and at each interrupt window: long ones preempt whatever is preemptible */
+    uint64_t tsc_step;          /* ticks that pass at each reading of the clock */
+    /* ticks that pass at each interrupt window; many: slices end there */
+    uint64_t window_ticks;
     void (*on_window)(void);    /* called in each interrupt window; NULL: none */
-    int (*getc)(void);          /* NULL: no input */
-    bool echo;                  /* console to stderr as well */
-    void (*on_send)(void);      /* called whenever the console's transmitter is asked to take something; NULL: none */
-    bool stuck;                 /* the console's reader has stopped: the transmitter takes nothing more */
-    uint64_t byte_ticks;        /* that it takes for a byte, */
-    uint64_t port_ticks;        /* and that we take to give it one: ports are slow, of virtual machines above all */
+    int (*getc)(void);          /* console input; NULL: none */
+    bool echo;                  /* console output also to stderr */
+    void (*on_send)(void);      /* called at each arch_console_write; NULL: none */
+    bool stuck;                 /* the transmitter accepts nothing more */
+    uint64_t byte_ticks;        /* time that the transmitter needs to send a byte */
+    uint64_t port_ticks;        /* time that the CPU needs to write a byte to the port */
     uint64_t random;            /* state of host_random() */
 
-    /* The effect log. */
+    /* What the hypervisor did. */
     uint64_t full_flushes, page_flushes, root_loads, timer_programs, switches, windows, gs_swaps;
     uint64_t tsc, deadline;     /* deadline 0: the timer is off */
-    uint64_t cr3;               /* machine address of the root in use; 0: the hypervisor's own */
+    uint64_t cr3;               /* machine address of the loaded L4; 0: the hypervisor's own */
     uint64_t cr4;
     bool ts;
-    uint64_t sending_until;     /* tsc: the console's transmitter is busy */
+    uint64_t sending_until;     /* tsc until which the console's transmitter is busy */
     char console[1 << 16];      /* the last bytes written; NUL-terminated */
     size_t console_len;
     uint8_t sink[1 << 16];      /* the first bytes sent to the trace's port */
@@ -61,15 +62,16 @@ struct host_machine {
 };
 extern struct host_machine host;
 
-/* One end of the machine: the jump buffer that panics, halts and power-off take while a test expects them. */
+/* The ways in which the machine can end. While a test expects an end, panic, halt and power-off
+ * jump to host_end_jmp. */
 enum host_end { END_NONE, END_HALT, END_POWEROFF, END_REBOOT };
 extern jmp_buf host_end_jmp;
 extern bool host_end_expected;
-/* 0 the first time, the reason of the end when it came. */
+/* Returns 0 at the call, and an enum host_end when the machine has ended. */
 #define HOST_CATCH_END() (host_end_expected = true, setjmp(host_end_jmp))
 
-/* What the CPU keeps for a vCPU beyond struct vcpu. program runs on the vCPU's own stack at its
- * first entry. */
+/* The fake CPU's state of a vCPU, vcpu.arch. program runs on the vCPU's own stack, from its first
+ * switch on. */
 struct host_vcpu {
     struct cpu_user_regs regs;
     void (*program)(struct vcpu *v);
@@ -77,8 +79,8 @@ struct host_vcpu {
     mfn_t gdt[14], ldt[16];
     unsigned nr_gdt;
     uint64_t loaded_ldt_ents;
-    char fpu_image[512];        /* what it was to start with; zeros: nothing */
-    void *token;                /* the frames that a real stack would take */
+    char fpu_image[512];        /* of arch_load_fpu_image; zeros: not called */
+    void *token;                /* as many frames as a real vCPU's stack needs */
 };
 
 static inline struct host_vcpu *host_vcpu(const struct vcpu *v)
@@ -95,28 +97,30 @@ void host_ram_free(void);
 mfn_t host_first_mfn(void);             /* of the RAM */
 uint64_t host_random(void);
 
-/* The caller's stack goes on as that of v: hypercalls made from here on are v's. If one blocks, the other
- * vCPUs run, and the clock is turned, until v is woken. */
+/* v becomes the current vCPU, on the caller's stack: hypercalls are v's from now on. If one blocks,
+ * other vCPUs run, and the clock advances, until v is woken. */
 void host_become(struct vcpu *v);
-/* As idle: runs everything there is to run, turning the clock from deadline to deadline, until nothing is
- * runnable and no deadline is left, or until limit_ns have passed. False: the limit. */
+/* Called as the idle vCPU: runs other vCPUs, and advances the clock from deadline to deadline,
+ * until no vCPU is runnable and no deadline is set (true), or until limit_ns have passed
+ * (false). */
 bool host_run(uint64_t limit_ns);
-void host_advance(uint64_t ns);     /* turns the clock and takes the timer interrupt if it is due */
+void host_advance(uint64_t ns);     /* advances the clock; the timer interrupt fires if it is due */
 void fiber_free(struct vcpu *v);
 
-/* A guest instruction that reads or writes memory of the current vCPU, through its tables and the TLB. False:
- * #PF. The write goes through whatever translation the TLB still holds. */
+/* A guest instruction of the current vCPU that reads or writes memory, through its page tables and
+ * the TLB, which may hold a stale translation. False: #PF. */
 bool host_guest_read(void *dst, uint64_t va, size_t len);
 bool host_guest_write(uint64_t va, const void *src, size_t len);
 
-/* What the CPU remembers of its walks (tlb.c): the frame of a page at level 0, the table of that level above. NULL: nothing.
- * host_tlb_fault is what it forgets at a page fault. */
+/* The TLB (level 0) and the paging-structure caches (tlb.c). host_tlb_find: NULL if the address is
+ * not cached there. host_tlb_fault drops the entries for va, as a CPU does at a page fault. */
 struct host_translation {
     uint64_t generation;
-    uint64_t prefix;            /* what of the address leads there, + 1 */
+    uint64_t prefix;            /* the address bits that select the entry, + 1 */
     mfn_t mfn;
-    bool writable;              /* all entries on the way are, and at level 0 the last is dirty */
-    struct domain *owner;       /* of the frame, when it was found */
+    /* all entries of the walk have RW; at level 0, the last is also dirty */
+    bool writable;
+    struct domain *owner;       /* of the frame, at the time of the walk */
 };
 const struct host_translation *host_tlb_find(unsigned level, uint64_t va);
 void host_tlb_add(unsigned level, uint64_t va, mfn_t mfn, bool writable);
@@ -124,13 +128,14 @@ void host_tlb_set(unsigned level, uint64_t va, mfn_t mfn, bool writable, struct 
 void host_tlb_fault(uint64_t va);
 void host_tlb_forget(void);
 bool host_walkable(mfn_t mfn, unsigned level, bool writable);
-/* Invariant F8, from the other side: no translation that a CPU may still use leads to a table, to a
- * descriptor page (as writable), or to a frame that has changed hands; no walk by what it remembers would take for
- * a table what is none of that level; and every live L4 carries the hypervisor's entries. */
+/* Checks invariant F8 by the content of the caches. No cached translation leads, writable, to a
+ * page table or a descriptor page, nor to a frame that has another owner by now. No entry of the
+ * paging-structure caches points to a frame that is not a table of that level. And every L4 in use
+ * has the hypervisor's entries. */
 void host_audit(void);
-void host_tlb_audit(void);          /* the first half of it alone, which is quick */
+void host_tlb_audit(void);          /* only the caches, which is quick */
 
-/* Allocation failure: leaves free_frames of RAM and gives the rest back with host_give_back. */
+/* For tests of failing allocations: allocates all but free_frames frames, until host_give_back. */
 void host_take_all_but(uint64_t free_frames);
 void host_give_back(void);
 
