@@ -1,10 +1,23 @@
-/* Offsets for the assembler, generated: compiled to text, of which the Makefile keeps the marked lines. */
+/* Offsets and constants for entry.S. This file is compiled to assembler text, of which the Makefile
+ * keeps the marked lines and makes asm-offsets.h; nothing of it is linked.
+ *
+ *   R_x    in struct cpu_user_regs          V_x   in struct vcpu             X_x   in struct
+ *   iret_context S_x    in struct stack_top, from &regs  I_x   in struct vcpu_info        B_x   in
+ *   struct bounce_frame */
 #include "xen/core/trace.h"
 #include "xen/core/domain.h"
+#include "xen/pv/hypercalls.h"
 #include "arch/arch.h"
 
 #define VALUE(name, value) __asm__ volatile("\n.ascii \"->" #name " %0\"" : : "i"(value))
 #define REG(name) VALUE(R_##name, offsetof(struct cpu_user_regs, name))
+#define IRET(name) VALUE(X_##name, offsetof(struct iret_context, name))
+#define BOUNCE(name) VALUE(B_##name, offsetof(struct bounce_frame, name))
+
+/* What the guest kernel finds on its stack at its SYSCALL callback. */
+struct bounce_frame {
+    uint64_t rcx, r11, rip, cs, rflags, rsp, ss;
+};
 
 void offsets(void);
 void offsets(void)
@@ -46,6 +59,28 @@ void offsets(void)
     VALUE(V_iret_slow, offsetof(struct vcpu, iret_slow));
     VALUE(I_pending, offsetof(struct vcpu_info, evtchn_upcall_pending));
     VALUE(I_mask, offsetof(struct vcpu_info, evtchn_upcall_mask));
+    IRET(rax);
+    IRET(r11);
+    IRET(rcx);
+    IRET(flags);
+    IRET(rip);
+    IRET(cs);
+    IRET(rflags);
+    IRET(rsp);
+    IRET(ss);
+    BOUNCE(rcx);
+    BOUNCE(r11);
+    BOUNCE(rip);
+    BOUNCE(cs);
+    BOUNCE(rflags);
+    BOUNCE(rsp);
+    BOUNCE(ss);
+    VALUE(BOUNCE_BYTES, sizeof(struct bounce_frame));
+    VALUE(IN_SYSCALL, VGCF_in_syscall);
+    VALUE(HOLE_SHIFT, 43);
+    VALUE(HOLE_NUMBER, HOLE_START >> 43);
+    VALUE(MINUS_ENOSYS, -ENOSYS);
+    VALUE(HYPERCALLS, NR_HYPERCALLS);
     VALUE(HYPERCALL_iret, __HYPERVISOR_iret);
     VALUE(TRACE_HYPERCALL_BYTE, TRACE_HYPERCALL);
 }
