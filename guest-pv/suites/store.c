@@ -23,7 +23,7 @@ static void own_nodes(void)
     snprintf(text, sizeof(text), "%u|", own_domid());
     OK(xs_ask(XS_GET_DOMAIN_PATH, 0, text));
     snprintf(text, sizeof(text), "/local/domain/%u", own_domid());
-    SAYS(xs_body, text);
+    EXPECT_REPLY(xs_body, text);
     OK(xs_ask(XS_READ, 0, "name|"));
     EXPECT(xs_head.len > 0);
     OK(xs_ask(XS_READ, 0, "memory/static-max|"));
@@ -39,9 +39,9 @@ static void own_nodes(void)
     snprintf(text, sizeof(text), "%s/uuid|", xs_body);
     OK(xs_ask(XS_READ, 0, text));
     EXPECT_EQ(xs_head.len, 36);
-    SAYS(xs_ask(XS_WRITE, 0, "name|other"), "EACCES");
-    SAYS(xs_ask(XS_RM, 0, "memory|"), "EACCES");
-    SAYS(xs_ask(XS_MKDIR, 0, "/mine|"), "EACCES");
+    EXPECT_REPLY(xs_ask(XS_WRITE, 0, "name|other"), "EACCES");
+    EXPECT_REPLY(xs_ask(XS_RM, 0, "memory|"), "EACCES");
+    EXPECT_REPLY(xs_ask(XS_MKDIR, 0, "/mine|"), "EACCES");
 }
 
 static void values(void)
@@ -57,7 +57,7 @@ static void values(void)
     OK(xs_ask(XS_DIRECTORY_PART, 0, "data|2|"));
     EXPECT(!memcmp(xs_body + strlen(xs_body) + 1, "b\0d\0\0", 5));
     OK(xs_ask(XS_RM, 0, "data/b|"));
-    SAYS(xs_ask(XS_READ, 0, "data/b/c|"), "ENOENT");
+    EXPECT_REPLY(xs_ask(XS_READ, 0, "data/b/c|"), "ENOENT");
     OK(xs_ask(XS_RM, 0, "data/a|"));
     OK(xs_ask(XS_RM, 0, "data/d|"));
     OK(xs_ask(XS_DIRECTORY, 0, "data|"));
@@ -70,15 +70,15 @@ static void permissions(void)
 
     snprintf(owner, sizeof(owner), "n%u", own_domid());
     OK(xs_ask(XS_GET_PERMS, 0, "data|"));
-    SAYS(xs_body, owner);
+    EXPECT_REPLY(xs_body, owner);
     OK(xs_ask(XS_WRITE, 0, "data/p|1"));
     snprintf(text, sizeof(text), "data/p|r%u|b%u|", own_domid(), own_domid() + 1);
     OK(xs_ask(XS_SET_PERMS, 0, text));
     OK(xs_ask(XS_GET_PERMS, 0, "data/p|"));
     EXPECT_EQ(xs_body[0], 'r');
     EXPECT_EQ(xs_body[strlen(xs_body) + 1], 'b');
-    SAYS(xs_ask(XS_SET_PERMS, 0, "data/p|n0|"), "EPERM");
-    SAYS(xs_ask(XS_SET_PERMS, 0, "data/p|q1|"), "EINVAL");
+    EXPECT_REPLY(xs_ask(XS_SET_PERMS, 0, "data/p|n0|"), "EPERM");
+    EXPECT_REPLY(xs_ask(XS_SET_PERMS, 0, "data/p|q1|"), "EINVAL");
     OK(xs_ask(XS_RM, 0, "data/p|"));
 }
 
@@ -88,19 +88,19 @@ static void watches(void)
 
     OK(xs_ask(XS_WATCH, 0, "data|token|"));
     EXPECT(xs_wait_for(xs_has_event));
-    SAYS(xs_events, "data|token ");
-    SAYS(xs_ask(XS_WATCH, 0, "data|token|"), "EEXIST");
+    EXPECT_REPLY(xs_events, "data|token ");
+    EXPECT_REPLY(xs_ask(XS_WATCH, 0, "data|token|"), "EEXIST");
     OK(xs_ask(XS_WRITE, 0, "data/w/x|1"));
     EXPECT(xs_wait_for(xs_has_event));
-    SAYS(xs_events, "data/w/x|token ");
+    EXPECT_REPLY(xs_events, "data/w/x|token ");
     OK(xs_ask(XS_RM, 0, "data/w|"));
     EXPECT(xs_wait_for(xs_has_event));
     OK(xs_ask(XS_UNWATCH, 0, "data|token|"));
     OK(xs_ask(XS_WRITE, 0, "data/w|1"));
     OK(xs_ask(XS_RM, 0, "data/w|"));
     xs_has_event();
-    SAYS(xs_events, "");
-    SAYS(xs_ask(XS_UNWATCH, 0, "data|token|"), "ENOENT");
+    EXPECT_REPLY(xs_events, "");
+    EXPECT_REPLY(xs_ask(XS_UNWATCH, 0, "data|token|"), "ENOENT");
     OK(xs_ask(XS_WATCH, 0, "@releaseDomain|gone|"));
     OK(xs_ask(XS_RESET_WATCHES, 0, "|"));
     EXPECT(event_count(start_info->store_evtchn) > before);
@@ -112,7 +112,7 @@ static void transactions(void)
 
     OK(xs_ask(XS_WRITE, t, "data/t|1"));
     OK(xs_ask(XS_READ, t, "data/t|"));
-    SAYS(xs_ask(XS_READ, 0, "data/t|"), "ENOENT");
+    EXPECT_REPLY(xs_ask(XS_READ, 0, "data/t|"), "ENOENT");
     OK(xs_ask(XS_TRANSACTION_END, t, "T|"));
     OK(xs_ask(XS_READ, 0, "data/t|"));
     BODY("1");
@@ -124,9 +124,9 @@ static void transactions(void)
     OK(xs_ask(XS_READ, t, "data/t|"));
     OK(xs_ask(XS_WRITE, t, "data/u|1"));
     OK(xs_ask(XS_WRITE, 0, "data/t|2"));
-    SAYS(xs_ask(XS_TRANSACTION_END, t, "T|"), "EAGAIN");
-    SAYS(xs_ask(XS_READ, 0, "data/u|"), "ENOENT");
-    SAYS(xs_ask(XS_READ, t, "data/t|"), "ENOENT");
+    EXPECT_REPLY(xs_ask(XS_TRANSACTION_END, t, "T|"), "EAGAIN");
+    EXPECT_REPLY(xs_ask(XS_READ, 0, "data/u|"), "ENOENT");
+    EXPECT_REPLY(xs_ask(XS_READ, t, "data/t|"), "ENOENT");
     t = xs_start_transaction();                            /* and what it did not */
     OK(xs_ask(XS_WRITE, t, "data/u|1"));
     OK(xs_ask(XS_WRITE, 0, "data/v|2"));
@@ -138,19 +138,19 @@ static void transactions(void)
 
 static void errors(void)
 {
-    SAYS(xs_ask(XS_READ, 0, "data//x|"), "EINVAL");
-    SAYS(xs_ask(XS_READ, 0, "data"), "EINVAL");
-    SAYS(xs_ask(XS_READ, 0, ""), "EINVAL");
-    SAYS(xs_ask(XS_WATCH, 0, "data|"), "EINVAL");
-    SAYS(xs_ask(XS_READ, 12345, "data|"), "ENOENT");
-    SAYS(xs_ask(XS_CONTROL, 0, "help|"), "EPERM");
-    SAYS(xs_ask(XS_INTRODUCE, 0, "1|1|1|"), "EACCES");
-    SAYS(xs_ask(XS_RELEASE, 0, "1|"), "EACCES");
-    SAYS(xs_ask(XS_SET_TARGET, 0, "1|0|"), "EACCES");
-    SAYS(xs_ask(20, 0, "|"), "ENOSYS");
-    SAYS(xs_ask(0x10000, 0, "|"), "ENOSYS");
+    EXPECT_REPLY(xs_ask(XS_READ, 0, "data//x|"), "EINVAL");
+    EXPECT_REPLY(xs_ask(XS_READ, 0, "data"), "EINVAL");
+    EXPECT_REPLY(xs_ask(XS_READ, 0, ""), "EINVAL");
+    EXPECT_REPLY(xs_ask(XS_WATCH, 0, "data|"), "EINVAL");
+    EXPECT_REPLY(xs_ask(XS_READ, 12345, "data|"), "ENOENT");
+    EXPECT_REPLY(xs_ask(XS_CONTROL, 0, "help|"), "EPERM");
+    EXPECT_REPLY(xs_ask(XS_INTRODUCE, 0, "1|1|1|"), "EACCES");
+    EXPECT_REPLY(xs_ask(XS_RELEASE, 0, "1|"), "EACCES");
+    EXPECT_REPLY(xs_ask(XS_SET_TARGET, 0, "1|0|"), "EACCES");
+    EXPECT_REPLY(xs_ask(20, 0, "|"), "ENOSYS");
+    EXPECT_REPLY(xs_ask(0x10000, 0, "|"), "ENOSYS");
     OK(xs_ask(XS_IS_DOMAIN_INTRODUCED, 0, "31999|"));
-    SAYS(xs_body, "F");
+    EXPECT_REPLY(xs_body, "F");
 }
 
 /* Larger than the ring, and of every length, so that headers and payloads are cut anywhere. */

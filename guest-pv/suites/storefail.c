@@ -30,9 +30,9 @@ static void fills_its_account(void)
         snprintf(text, sizeof(text), "data/n%u|value", n);
         err = xs_ask(XS_WRITE, 0, text);
     }
-    SAYS(err, "ENOSPC");
+    EXPECT_REPLY(err, "ENOSPC");
     EXPECT(n > 100);
-    SAYS(xs_ask(XS_DIRECTORY, 0, "data|"), n > 600 ? "E2BIG" : "");
+    EXPECT_REPLY(xs_ask(XS_DIRECTORY, 0, "data|"), n > 600 ? "E2BIG" : "");
     OK(xs_ask(XS_RM, 0, "data|"));
 }
 
@@ -64,7 +64,7 @@ static void removes_much_at_once(void)
     OK(xs_ask(XS_RM, t, "data|"));
     ASSERT_MSG(clock_ns() - start < 60000000, "it took %lu ns", clock_ns() - start);
     OK(xs_ask(XS_TRANSACTION_END, t, "T|"));
-    SAYS(xs_ask(XS_READ, 0, "data/n1|"), "ENOENT");
+    EXPECT_REPLY(xs_ask(XS_READ, 0, "data/n1|"), "ENOENT");
 }
 
 SUITE(storemany, 15, SUITE_NAMED_ONLY | SUITE_NEEDS_STORE, TEST(removes_much_at_once));
@@ -125,10 +125,10 @@ static void waits_across_the_end(void)
 /* What it kept is gone with it, but for what every guest finds. */
 static void begins_anew(void)
 {
-    SAYS(xs_ask(XS_READ, 0, "data/mine|"), "ENOENT");
+    EXPECT_REPLY(xs_ask(XS_READ, 0, "data/mine|"), "ENOENT");
     OK(xs_ask(XS_READ, 0, "memory/target|"));
-    SAYS(xs_ask(XS_READ, open_transaction, "data/t|"), "ENOENT");
-    SAYS(xs_ask(XS_TRANSACTION_END, open_transaction, "T|"), "EAGAIN");
+    EXPECT_REPLY(xs_ask(XS_READ, open_transaction, "data/t|"), "ENOENT");
+    EXPECT_REPLY(xs_ask(XS_TRANSACTION_END, open_transaction, "T|"), "EAGAIN");
     open_transaction = xs_start_transaction();
     OK(xs_ask(XS_TRANSACTION_END, open_transaction, "F|"));
     OK(xs_ask(XS_WRITE, 0, "data/mine|2"));
@@ -140,11 +140,11 @@ static void refuses_at_last(void)
     request_end();
     for (uint64_t end = clock_ns() + NS_PER_S; clock_ns() < end;)
         OK(xs_ask(XS_READ, 0, "name|"));
-    SAYS(xs_ask(XS_READ, 0, "data/mine|"), "ENOENT");
+    EXPECT_REPLY(xs_ask(XS_READ, 0, "data/mine|"), "ENOENT");
     request_end();
     pass_a_second();
-    SAYS(xs_ask(XS_READ, 0, "name|"), "EIO");
-    SAYS(xs_ask(XS_TRANSACTION_START, 0, "|"), "EIO");
+    EXPECT_REPLY(xs_ask(XS_READ, 0, "name|"), "EIO");
+    EXPECT_REPLY(xs_ask(XS_TRANSACTION_START, 0, "|"), "EIO");
 }
 
 static void breaks_in_the_end(void)

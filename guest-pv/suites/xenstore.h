@@ -29,9 +29,9 @@ const char *xs_receive(uint32_t type, uint32_t tx, uint32_t id);
 const char *xs_ask(uint32_t type, uint32_t tx, const char *text);   /* strings; '|' stands for the NUL of each */
 uint32_t xs_start_transaction(void);                            /* its number */
 
-#define SAYS(what, text)                                                                                \
+#define EXPECT_REPLY(what, text)                                                                   \
     ({ const char *got_ = (what); EXPECT_MSG(!strcmp(got_, text), "%s: '%s', not '%s'", #what, got_, text); })
-#define OK(what) SAYS(what, "")
+#define OK(what) EXPECT_REPLY(what, "")
 #define BODY(text)                                                                                      \
     EXPECT_MSG(xs_head.len == sizeof(text) - 1 && !memcmp(xs_body, text, sizeof(text) - 1),                   \
                "%u bytes: '%s', not '%s'", (unsigned)xs_head.len, xs_body, text)

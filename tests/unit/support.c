@@ -275,7 +275,7 @@ void guest_get(void *dst, uint64_t va, size_t len)
     host.hostile_memory = hostile;
 }
 
-bool console_says(const char *text)
+bool console_has(const char *text)
 {
     return strstr(host.console, text) != NULL;
 }

@@ -56,6 +56,6 @@ uint64_t pte_at(uint64_t va);
 uint64_t slot_maddr(uint64_t va);       /* of the L1 entry of va */
 void guest_put(uint64_t va, const void *src, size_t len);
 void guest_get(void *dst, uint64_t va, size_t len);
-bool console_says(const char *text);
+bool console_has(const char *text);
 
 #endif

@@ -236,12 +236,12 @@ static void says_what_is_cut(void **state)
     boot_info.nr_modules_dropped = 0;
     assert_int_equal(strlen((const char *)guest_start_info(domain_by_id(1))->cmd_line), 1023);
     assert_int_equal(strlen((const char *)guest_start_info(domain_by_id(2))->cmd_line), 1023);
-    assert_true(console_says("module 0 (long): its command line is cut: 1023 bytes of 1700 reach the guest"));
-    assert_false(console_says("(fits): its"));
-    assert_true(console_says("module 2 (cut): its string is cut after 4095 bytes, 5 are lost"));
-    assert_true(console_says("module 2 (cut): its command line is cut: 1023 bytes of 4079 reach the guest"));
-    assert_true(console_says("module word \"name=wwww") && console_says("...\" is too long"));
-    assert_true(console_says("7 modules are dropped, from number 1024 on (the first of seven)"));
+    assert_true(console_has("module 0 (long): its command line is cut: 1023 bytes of 1700 reach the guest"));
+    assert_false(console_has("(fits): its"));
+    assert_true(console_has("module 2 (cut): its string is cut after 4095 bytes, 5 are lost"));
+    assert_true(console_has("module 2 (cut): its command line is cut: 1023 bytes of 4079 reach the guest"));
+    assert_true(console_has("module word \"name=wwww") && console_has("...\" is too long"));
+    assert_true(console_has("7 modules are dropped, from number 1024 on (the first of seven)"));
     assert_int_equal(domain_count(), 2);
     free(good);
 }
@@ -264,9 +264,9 @@ static void modules_become_guests(void **state)
     add_module(good, sizeof(*good), "mem=900G -- x");
     add_module(good, sizeof(*good), "mem=5M vcpus=3 -- four");
     build_all_domains();
-    assert_true(console_says("module 2"));
-    assert_true(console_says("another processor"));
-    assert_true(console_says("module 4") && console_says("not enough memory"));
+    assert_true(console_has("module 2"));
+    assert_true(console_has("another processor"));
+    assert_true(console_has("module 4") && console_has("not enough memory"));
     assert_int_equal(domain_count(), 2);
     d = domain_by_id(1);
     assert_string_equal(d->name, "first");
@@ -293,7 +293,7 @@ static void bzimage_is_no_ramdisk(void **state)
     add_module(good, sizeof(*good), "name=first mem=5M --");
     add_module(packed, sizeof(packed), "name=second mem=5M --");
     build_all_domains();
-    assert_true(console_says("module 1 (second): a bzImage"));
+    assert_true(console_has("module 1 (second): a bzImage"));
     assert_int_equal(domain_count(), 1);
     assert_int_equal(guest_start_info(domain_by_id(1))->mod_len, 0);
     free(good);
@@ -312,7 +312,7 @@ static void one_service_domain(void **state)
     add_module(good, sizeof(*good), "service name=rival mem=4M --");
     add_module(good, sizeof(*good), "mem=4M -- service");
     build_all_domains();
-    assert_true(console_says("module 2 (rival): there is a service domain already"));
+    assert_true(console_has("module 2 (rival): there is a service domain already"));
     assert_int_equal(domain_count(), 3);
     assert_string_equal(domain_by_id(0)->name, "keeper");
     assert_string_equal(domain_by_id(1)->name, "first");
@@ -379,7 +379,7 @@ static void memory_is_promised_once(void **state)
     build_all_domains();
     assert_int_equal(domain_count(), 2);
     assert_non_null(domain_by_id(1));
-    assert_true(console_says("(second): not enough memory: it wants 8192 KiB"));
+    assert_true(console_has("(second): not enough memory: it wants 8192 KiB"));
     assert_int_equal(domain_by_id(3)->nr_frames, 1280);
     audit();
     free(good);
@@ -391,7 +391,7 @@ static void no_guest_is_said(void **state)
     boot_info.nr_modules = 0;
     build_all_domains();
     assert_int_equal(domain_count(), 0);
-    assert_true(console_says("No guest could be started"));
+    assert_true(console_has("No guest could be started"));
 }
 
 int main(void)

@@ -252,15 +252,15 @@ static void keys_never_reach_the_service(void **state)
     typed = "s1\1\1\1ss1s1s9\1\1\1s1";
     console_input();
     assert_string_equal(told(), "shutdown 1 poweroff\n");
-    assert_true(console_says("d1 is asked"));
-    assert_true(console_says("d9 cannot be asked"));
+    assert_true(console_has("d1 is asked"));
+    assert_true(console_has("d9 cannot be asked"));
     assert_int_equal(domain_by_id(1)->console_ring->in_prod, 4);        /* s1 before, s1 after */
     typed = "\1\1\1\033[5;1R\033]lx1\033\\\033Ox1\033[?1;2c";    /* a terminal's answers are no keys */
     console_input();
     assert_int_equal(domain_by_id(1)->state, DOM_RUNNING);
     typed = "1x7x1";
     console_input();
-    assert_true(console_says("d7: no such domain"));
+    assert_true(console_has("d7: no such domain"));
     assert_int_equal(domain_by_id(1)->state, DOM_SHUTDOWN);
 }
 

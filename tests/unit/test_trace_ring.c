@@ -163,7 +163,7 @@ static void ring_wraps_and_counts_losses(void **state)
     trace_end();                        /* their counts begin another block */
     snprintf(says, sizeof(says), "Trace: %u records, the last %u are in the ring\n",
              in_first + 3 + 9 * (per_block + 2) + 2 + counters, 3 * (per_block + 2) + 2 + counters);
-    assert_true(console_says(says));
+    assert_true(console_has(says));
 }
 
 /* Records of all lengths: none of them ever crosses a block's end, and none is lost on a reader who keeps up. */
@@ -410,7 +410,7 @@ static void module_words_choose_classes(void **state)
     assert_int_equal(domain_by_id(2)->trace, TRACE_HYPERCALL);
     assert_int_equal(domain_by_id(3)->trace, 0);
     assert_null(domain_by_id(4));
-    assert_true(console_says("module word \"trace=hypercall,bogus\": not a value for it"));
+    assert_true(console_has("module word \"trace=hypercall,bogus\": not a value for it"));
     assert_int_equal(trace_on, TRACE_EVENT | TRACE_HYPERCALL);
     boot_info.nr_modules = 0;
     boot_info.loader[0] = '\0';
@@ -448,7 +448,7 @@ static void the_key_toggles(void **state)
     assert_int_equal(trace_on, TRACE_ALL);
     assert_int_equal(a->trace, TRACE_ALL);
     assert_int_equal(b->trace, TRACE_ALL);
-    assert_true(console_says("Trace: on\n") && !console_says("Trace: off"));
+    assert_true(console_has("Trace: on\n") && !console_has("Trace: off"));
     EXPECT(TRC_PARAGON_CLASSES, TRACE_ALL);
     EXPECT(TRC_PARAGON_DOMAIN, a->id, TRACE_DOMAIN_BUILT, ANY, ANY, ANY, ANY, ANY);
     EXPECT(TRC_PARAGON_DOMAIN, b->id, TRACE_DOMAIN_BUILT, ANY, ANY, ANY, ANY, ANY);
@@ -458,7 +458,7 @@ static void the_key_toggles(void **state)
     EXPECT(TRC_PARAGON_RESULT, 17, ANY, ANY, ANY, 0);
     trace_toggle();
     assert_int_equal(trace_on, 0);
-    assert_true(console_says("Trace: off\n"));
+    assert_true(console_has("Trace: off\n"));
     EXPECT(TRC_PARAGON_CLASSES, 0);
     (void)version();
     become(b->vcpu[0]);
@@ -499,7 +499,7 @@ static void without_memory_there_is_no_trace(void **state)
     assert_null(trace_rings[0].slots);
     assert_int_equal(trace_header.state, TRACE_STATE_NONE);
     assert_int_equal(nr_free_frames(), 15);
-    assert_true(console_says("trace: no memory for its ring, it stays off"));
+    assert_true(console_has("trace: no memory for its ring, it stays off"));
     (void)TRACED(__HYPERVISOR_xen_version, XENVER_version);
     trace_show();
     trace_end();
@@ -581,9 +581,9 @@ static void a_panic_shows_it(void **state)
     (void)version();
     if (HOST_CATCH_END() == 0)
         panic("on purpose");
-    assert_true(console_says("on purpose"));
-    assert_true(console_says("Trace: the last "));
-    assert_true(console_says("] xen_version(XENVER_version, NULL) = "));
+    assert_true(console_has("on purpose"));
+    assert_true(console_has("Trace: the last "));
+    assert_true(console_has("] xen_version(XENVER_version, NULL) = "));
     assert_int_equal(trace_header.state, TRACE_STATE_ENDED);
 }
 
@@ -656,12 +656,12 @@ static void shows_the_youngest(void **state)
         trace_show();
         assert_int_equal(lines_of(shown(since)), MIN(i + 1, 5u));
         snprintf(want, sizeof(want), "hypercall_63(0x%x, NULL, NULL) = -38 <", i);
-        assert_true(i == 0 || console_says(want));
+        assert_true(i == 0 || console_has(want));
         snprintf(want, sizeof(want), "hypercall_63(0x%x, NULL, NULL) = -38 <", i - 4);
-        assert_true(i < 5 || console_says(want));
+        assert_true(i < 5 || console_has(want));
         snprintf(want, sizeof(want), "hypercall_63(0x%x, NULL, NULL)", i - 5);
-        assert_false(i > 5 && console_says(want));
-        assert_false(console_says("..."));
+        assert_false(i > 5 && console_has(want));
+        assert_false(console_has("..."));
         if (trace_header.rings[0].head > 8)
             break;
     }

@@ -500,9 +500,9 @@ static void a_crash_is_told(void **state)
     domain_crash(d, "second");
     assert_string_equal(d->crash_reason, "first 1");
     guest_end(d);
-    assert_true(console_says("first 1"));
-    assert_true(console_says("0000000000004242"));
-    assert_false(console_says("second"));
+    assert_true(console_has("first 1"));
+    assert_true(console_has("0000000000004242"));
+    assert_false(console_has("second"));
     assert_null(domain_by_id(1));
 }
 
