@@ -1,7 +1,6 @@
-/*
- * The paravirtual clock and software timers. Owns VIRQ_TIMER and the one-shot timer of the vCPU. Threads use
- * it for sleeping and slices.
- */
+/* The paravirtual clock and software timers on VIRQ_TIMER and the vCPU's one-shot timer. thread.c
+ * uses them for sleeping and for time slices, the suites for waiting. What the suites check about
+ * clocks is in suites/clocks.c and suites/timers.c. */
 #include "clock.h"
 #include "event.h"
 #include "hypercall.h"

@@ -1,7 +1,5 @@
-/*
- * Time: the paravirtual clock from shared_info and software timers on VCPUOP_set_singleshot_timer. clock.c
- * owns VIRQ_TIMER; a test that wants the raw interrupt takes it with clock_hook().
- */
+/* Time: the paravirtual clock from shared_info, and software timers on VCPUOP_set_singleshot_timer
+ * (clock.c). A test that wants VIRQ_TIMER for itself installs a function with clock_hook(). */
 #ifndef GUEST_CLOCK_H
 #define GUEST_CLOCK_H
 

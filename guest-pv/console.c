@@ -1,7 +1,5 @@
-/*
- * Console output and input: by the shared ring in an ordinary domain, by console_io in domain 0. Owns the
- * ring. Everything that prints ends here.
- */
+/* Console output and input: over the shared ring in an ordinary domain, by the hypercall
+ * console_io in domain 0. kprintf() and newlib's write() (libc.c) end here. */
 #include <stdarg.h>
 #include <stdio.h>
 #include "clock.h"

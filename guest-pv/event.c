@@ -1,8 +1,6 @@
-/*
- * The virtual interrupt flag (vcpu_info.evtchn_upcall_mask) and two-level event channels of the one vCPU.
- * Owns the handler per port; trap.c calls event_dispatch(). Threads and timers stand on it. FIFO event
- * channels are suites/fifo.c's.
- */
+/* The virtual interrupt flag (vcpu_info.evtchn_upcall_mask), two-level event channels of the one
+ * vCPU, and the handler of each port. trap.c calls event_dispatch(); clock.c, thread.c and the
+ * suites register handlers. FIFO event channels are in suites/fifo.c. */
 #include "event.h"
 #include "hypercall.h"
 #include "trap.h"

@@ -1,7 +1,6 @@
-/*
- * The virtual interrupt flag and event channels with handlers. Handlers run with events masked, on the stack
- * of whoever was interrupted: they must not sleep or print through stdio (kprintf is fine).
- */
+/* The virtual interrupt flag, and event channels with handlers (event.c). A handler runs with
+ * events masked, on the stack of the interrupted code: it must not sleep or print through stdio
+ * (kprintf is fine). */
 #ifndef GUEST_EVENT_H
 #define GUEST_EVENT_H
 

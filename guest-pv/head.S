@@ -1,7 +1,6 @@
-/*
- * The first instruction and what the domain builder reads: the Xen notes. Saves the registers as they were
- * handed over (the boot suite judges them), takes its own stack and calls start().
- */
+/* The first instruction, and the Xen notes that the domain builder reads. Saves the registers as
+ * they were at entry (suites/boot.c checks them), switches to the kernel's own stack and calls
+ * start(). */
 #include <public/elfnote.h>
 #include <public/features.h>
 #include "layout.h"

@@ -1,8 +1,6 @@
-/*
- * setjmp() and longjmp(). A freestanding clang does not know that setjmp() returns twice, and then keeps
- * values in places that the first return has since overwritten; so it is said here. Include this, not
- * <setjmp.h>.
- */
+/* setjmp() and longjmp(). A freestanding clang does not know that setjmp() returns twice, and may
+ * keep values in registers that the first return has overwritten; the attribute here tells it.
+ * Include this instead of <setjmp.h>. */
 #ifndef GUEST_JUMP_H
 #define GUEST_JUMP_H
 

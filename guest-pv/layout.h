@@ -1,7 +1,5 @@
-/*
- * Every address the guest chooses for itself, for C, assembler and the linker script alike.
- * Owns nothing but the numbers. The reserved hole (L4 slots 256..271) belongs to the hypervisor.
- */
+/* Every address the guest chooses for itself, for C, assembler and the linker script alike:
+ * numbers only. The reserved hole (L4 slots 256..271) belongs to the hypervisor. */
 #ifndef GUEST_LAYOUT_H
 #define GUEST_LAYOUT_H
 

@@ -1,7 +1,5 @@
-/*
- * What newlib asks of the system below it. There is a console, a heap, a clock and an end; there are no files
- * and no processes, and those calls say so. Called by newlib alone.
- */
+/* The system calls that newlib needs below it. There is a console, a heap, a clock and an exit;
+ * there are no files and no processes, and those calls fail. Called by newlib only. */
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>

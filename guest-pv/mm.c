@@ -1,7 +1,6 @@
-/*
- * Frames, the one linear mapping of all of them, and the tables behind it. Owns the free list and the kernel
- * root; the invariants are in mm.h. Everybody who changes a mapping comes through here.
- */
+/* Frames, the linear mapping of all of them, and the page tables behind it: the free list and the
+ * kernel's root are here, the invariants in mm.h. Every change of a mapping goes through this
+ * file; stores and hypercalls that must fail are made by the suites themselves. */
 #include <string.h>
 #include "console.h"
 #include "event.h"

@@ -1,7 +1,5 @@
-/*
- * The start of the kernel in the only order that works, the command line, and the end of the domain.
- * Owns start_info and what was saved at entry. Called by head.S.
- */
+/* The start of the kernel in the only order that works, the command line, and the end of the
+ * domain. start_info and the registers saved at entry are here. Called by head.S. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

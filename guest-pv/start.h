@@ -1,7 +1,5 @@
-/*
- * What every part needs to know of the machine it woke up in: start_info, shared_info, the registers at
- * entry, the command line. start.c owns it and calls everybody's init in order.
- */
+/* What every part needs to know of the machine it was started on: start_info, shared_info, the
+ * registers at entry, the command line (start.c). */
 #ifndef GUEST_START_H
 #define GUEST_START_H
 

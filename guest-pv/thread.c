@@ -1,8 +1,7 @@
-/*
- * Kernel threads: a ring of them, round robin, switched by hand or at the end of an event when the slice is
- * over. Owns `current`. What must change hands besides the stack: newlib's state, the stack for entries from
- * user mode, the user page-table root.
- */
+/* Kernel threads: a ring of them, round robin, switched on request or at the end of an event when
+ * the time slice is over. A switch changes, besides the stack: newlib's state, the stack for
+ * entries from user mode, and the user page-table root. Called by the suites and by store/main.c;
+ * the switch itself is in entry.S. */
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>

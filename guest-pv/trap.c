@@ -1,7 +1,6 @@
-/*
- * The trap table, dispatch, try_fault() and panic. Owns the handlers per vector; entry.S calls
- * trap_dispatch() with the saved registers, and goes back by the iret hypercall with whatever they are then.
- */
+/* The trap table, the handler of each vector, try_fault() and panic. entry.S calls trap_dispatch()
+ * with the saved registers, and returns by the iret hypercall with them as the handler left
+ * them. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>

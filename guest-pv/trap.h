@@ -1,7 +1,6 @@
-/*
- * Traps: the saved registers, handlers per vector, and the recovery that tests are built on.
- * trap.c owns the trap table and the callbacks' registration; entry.S builds struct regs.
- */
+/* Traps: the saved registers, handlers per vector, and the recovery from faults that tests are
+ * built on. The trap table and the registration of callbacks are in trap.c; entry.S builds struct
+ * regs. */
 #ifndef GUEST_TRAP_H
 #define GUEST_TRAP_H
 

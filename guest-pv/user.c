@@ -1,7 +1,5 @@
-/*
- * User mode: its root, its pages, the system calls, and user_run(). Owns the user root and the table of
- * calls; entry.S does the crossing, trap.c hands over the faults.
- */
+/* User mode: its root, its pages, the table of its system calls, and user_run(). entry.S switches
+ * between the modes; trap.c passes on the faults. */
 #include <string.h>
 #include "console.h"
 #include "event.h"

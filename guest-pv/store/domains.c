@@ -1,7 +1,6 @@
-/*
- * Owns what a guest finds in the store when it comes, which is what a Xen toolstack writes there with the
- * permissions it gives, and what of it goes when the guest does. Called by main.c at the hypervisor's word.
- */
+/* The nodes that a new guest finds in the store: those that a Xen toolstack writes, with the same
+ * permissions; and their removal when the guest ends. Called by main.c when the hypervisor
+ * announces a domain. What a guest may do with nodes is in ops.c. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,9 +1,8 @@
-/*
- * Owns what a domain may ask of the tree, with the permissions and the answers of the reference
- * implementation: an absent node is ENOENT only for those who may know, parents of a new node are made with
- * it, and what it creates is the creator's. Every change is told to the watches, at once or when the
- * transaction ends. Called by wire.c for guests and by domains.c for ourselves.
- */
+/* What a domain may do with the tree: permissions and answers are those of Xen's xenstored. A
+ * missing node is ENOENT only for a domain that may read its parent; missing parents of a new node
+ * are made with it; a node belongs to the domain that created it. Watches fire for every change,
+ * at once or when the transaction ends. Called by requests.c for guests and by domains.c for
+ * domain 0. The nodes themselves are in tree.c. */
 #include <string.h>
 #include "store.h"
 

@@ -1,7 +1,5 @@
-/*
- * Between wire.c, which turns bytes into requests and answers into bytes, and requests.c, which carries them
- * out.
- */
+/* One request, between wire.c, which turns bytes into requests and answers into bytes, and
+ * requests.c, which carries them out. */
 #ifndef STORE_REQUEST_H
 #define STORE_REQUEST_H
 

@@ -1,7 +1,6 @@
-/*
- * Owns what each request means: its payload read and judged, the tree, the transactions and the watches
- * asked, the reply written. Called by wire.c, which has the messages.
- */
+/* One function per type of request: it parses the payload, calls the tree, the transactions and
+ * the watches, and writes the reply. Called by wire.c, which assembles the messages. Permissions
+ * are checked in ops.c. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,5 @@
-/*
- * The rings between the guests and us, and the nodes that each guest finds when it comes. main.c reads the
- * hypervisor's words and calls these.
- */
+/* The rings between the guests and the store (ring.c), and the nodes that each guest finds at its
+ * start (domains.c). Called by main.c, which reads the hypervisor's lines. */
 #ifndef STORE_RING_H
 #define STORE_RING_H
 

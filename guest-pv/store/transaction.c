@@ -1,10 +1,9 @@
-/*
- * Owns transactions: what each looked at, with the data it found there, and what it would put there. While it
- * runs the tree does not change for it and nobody sees its changes. At the end it is made so if everything
- * that it looked at is still there (S2), and otherwise it did not happen: whatever the order in which several
- * ran, the result is that of one after the other. Two that touch different nodes never disturb each other,
- * not even when they make children of one parent.
- */
+/* Transactions: each records the data of the nodes it read and the data it will write. While it
+ * runs, its reads see one unchanging tree, and nobody sees its writes. It commits if every node
+ * that it read still has the same data (S2), and otherwise changes nothing: the result is always
+ * that of the transactions in some order, one after the other. Two that touch different nodes
+ * never conflict, not even when they make children of one parent. Called by ops.c and requests.c;
+ * the committed tree is in tree.c. */
 #include <stdlib.h>
 #include <string.h>
 #include "store.h"

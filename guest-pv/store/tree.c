@@ -1,7 +1,6 @@
-/*
- * Owns the nodes and what they hold, and who is charged for it. A data is the unit of both change and charge:
- * it costs its owner one node, its bytes and its path's. No permission is asked here; ops.c does.
- */
+/* The nodes, their data, and the accounts of the domains. A data is the unit of both change and
+ * charge: it costs its owner one node, its bytes and the bytes of its path. No permission is
+ * checked here but in ops.c. */
 #include <stdlib.h>
 #include <string.h>
 #include "store.h"

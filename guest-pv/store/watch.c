@@ -1,8 +1,7 @@
-/*
- * Owns the watches of all connections and who is told what. An event that does not fit between a guest and us
- * is not lost and costs nothing: its watch owes one, and pays with its own path when there is room, which
- * tells the guest to look at all of it.
- */
+/* The watches of all connections, and which of them fire. An event that does not fit into the
+ * connection's buffer is not lost: the watch is marked, and when there is room it fires once with
+ * its own path, which tells the guest that anything below may have changed. Called by ops.c,
+ * requests.c and transaction.c. */
 #include <stdlib.h>
 #include <string.h>
 #include "store.h"

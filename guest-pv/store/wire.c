@@ -1,8 +1,7 @@
-/*
- * Owns a connection: it collects the bytes of a request, has it carried out and puts the reply and the events
- * in line. Whatever a guest sends is answered by a reply or an error; only a length beyond the protocol's
- * cannot be followed, and breaks the connection. Called by ring.c with bytes.
- */
+/* A connection: collects the bytes of a request, has it carried out (requests.c), and queues the
+ * reply and the events. Everything that a guest sends is answered by a reply or an error; only a
+ * length beyond the protocol's limit breaks the connection, as the next message cannot be found.
+ * Called by ring.c with bytes. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,6 @@
-/*
- * Suite "bench", by its name only: what each hypercall costs, as the median of many. The rows are those that
- * a guest pays most for. Nothing can be too slow here; a row fails when its operation does.
- */
+/* Suite "bench" (only by name): the cost of each hypercall as the median of many calls. The rows
+ * are the operations that a guest spends most on. There is no upper bound; a row fails when its
+ * operation fails. Traps and events are in bench_traps.c. */
 #include <stdlib.h>
 #include <string.h>
 #include "bench.h"

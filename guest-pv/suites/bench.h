@@ -1,7 +1,5 @@
-/*
- * Micro costs in ticks of the TSC: under -icount shift=0 that is instructions, anywhere in the machine.
- * bench.c measures and has the hypercalls, bench_traps.c the ways in and out.
- */
+/* Costs in ticks of the TSC, which under -icount shift=0 are instructions, wherever they are
+ * executed. bench.c measures, and has the hypercalls; bench_traps.c has traps and returns. */
 #ifndef GUEST_BENCH_H
 #define GUEST_BENCH_H
 

@@ -1,8 +1,6 @@
-/*
- * The second half of suite "bench": traps, events, system calls and emulated instructions. The handlers are
- * as short as can be and go straight back, so that what is measured is the hypervisor's part; they replace
- * the kernel's own entries for the time being. Called by bench.c's suite.
- */
+/* The second half of suite "bench": traps, events, system calls and emulated instructions. The
+ * handlers are as short as possible and return at once, so that the hypervisor's part is measured;
+ * for that time they replace the kernel's own entries. Called by bench.c. */
 #include <string.h>
 #include "bench.h"
 #include "event.h"

@@ -1,7 +1,6 @@
-/*
- * Suite "boot": the state that the domain builder promised: registers, start_info, p2m and M2P, the boot
- * mapping and the types of what it maps, the shared page, and what xen_version and memory_op say of it.
- */
+/* Suite "boot": the initial state that the domain builder makes: registers, start_info, p2m and
+ * M2P, the boot mapping and the types of its frames, the shared page, and the answers of
+ * xen_version and memory_op about it. */
 #include <stdlib.h>
 #include <string.h>
 #include <public/features.h>

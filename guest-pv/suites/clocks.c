@@ -1,7 +1,6 @@
-/*
- * Suite "clocks": what the hypervisor writes into the guest's memory about time: the clock and the wall clock
- * in the shared page, second copies of them, and how long the vCPU was in which state.
- */
+/* Suite "clocks": the times that the hypervisor writes into the guest's memory: system time and
+ * wall clock in the shared page, registered copies of them, and the vCPU's time in each run state.
+ * Timers are in timers.c. */
 #include <string.h>
 #include "clock.h"
 #include "hypercall.h"

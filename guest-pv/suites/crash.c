@@ -1,7 +1,6 @@
-/*
- * Suite "crash" (only by name): ends this domain, and nothing else, by something that the hypervisor cannot
- * deliver to it. crash=WORD on the command line says by what; the test fails if we are still here afterwards.
- */
+/* Suite "crash" (only by name): ends this domain, and no other, by a trap or upcall that the
+ * hypervisor cannot deliver. crash=WORD on the command line chooses which; the test fails if the
+ * domain still runs afterwards. */
 #include <string.h>
 #include "console.h"
 #include "event.h"

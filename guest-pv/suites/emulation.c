@@ -1,8 +1,6 @@
-/*
- * Suite "emulation": privileged instructions of the guest's kernel, which the hypervisor does for it or
- * refuses with #GP: the interrupt flag, ports, and the few that the CPU ignores where nobody can see it.
- * Registers are registers.c's.
- */
+/* Suite "emulation": privileged instructions of the guest's kernel that the hypervisor emulates or
+ * refuses with #GP: the interrupt flag, ports, and a few that have no effect for a guest. Control,
+ * debug and model-specific registers are in registers.c. */
 #include <string.h>
 #include "event.h"
 #include "hypercall.h"

@@ -1,7 +1,6 @@
-/*
- * Suite "entries": the ways into the kernel and back: INT n and its gate's DPL, handlers that resume, nest
- * and see the upcall mask, and exceptions of user mode.
- */
+/* Suite "entries": how the guest's kernel is entered and left: INT n and its gate's DPL, handlers
+ * that resume, nest and see the upcall mask, and exceptions of user mode. Exceptions of the kernel
+ * are in traps.c. */
 #include <string.h>
 #include "event.h"
 #include "hypercall.h"

@@ -1,7 +1,6 @@
-/*
- * Suite "events": two-level event channels of one domain: every way to bind a port, sending, the masks of
- * port and vCPU, status and closing, and ports that are nobody's. A second domain is peers.c's.
- */
+/* Suite "events": two-level event channels of one domain: every way to bind a port, sending, the
+ * masks of port and vCPU, status and closing, and ports that are not bound. Two domains are in
+ * peers.c, FIFO event channels in fifo.c. */
 #include <string.h>
 #include "clock.h"
 #include "event.h"

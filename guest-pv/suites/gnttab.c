@@ -1,7 +1,5 @@
-/*
- * The grant table of this domain: set up and mapped at first use, then shared by the suites. Entries below
- * GNTTAB_NR_RESERVED_ENTRIES are whoever built us's.
- */
+/* The grant table of this domain: set up and mapped at first use, then shared by the suites. The
+ * entries below GNTTAB_NR_RESERVED_ENTRIES belong to the domain builder. */
 #include "event.h"
 #include "gnttab.h"
 #include "hypercall.h"

@@ -1,7 +1,5 @@
-/*
- * What the suites about grants and about a second domain share: our own number, our grant table, and one
- * grant operation per call. gnttab.c owns the mapped table and hands out its entries.
- */
+/* What the suites about grants and about two domains share: our domain id, our grant table, and
+ * one grant operation per call. The table and its free entries are in gnttab.c. */
 #ifndef GUEST_GNTTAB_H
 #define GUEST_GNTTAB_H
 

@@ -1,8 +1,6 @@
-/*
- * Suite "hostile": nonsense for every hypercall: numbers that are none, commands that are none, structures at
- * addresses that cannot be read or must not be written. All of it ends in an error and changes nothing;
- * that we are still here is the other half of the result.
- */
+/* Suite "hostile": invalid arguments for every hypercall: numbers and commands that do not exist,
+ * structures at addresses that cannot be read or must not be written. Each has to end in an error
+ * and to change nothing, and the domain has to survive. Random arguments are in fuzz.c. */
 #include <string.h>
 #include "event.h"
 #include "gnttab.h"

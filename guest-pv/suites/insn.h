@@ -1,7 +1,5 @@
-/*
- * One privileged instruction at a time, for the suites that show what becomes of it: registers in and out,
- * and where it was. Included by emulation.c and registers.c, each with instructions of its own.
- */
+/* Runs one privileged instruction with registers in and out, and records its address. Included by
+ * emulation.c and registers.c, each with instructions of its own. */
 #ifndef GUEST_SUITES_INSN_H
 #define GUEST_SUITES_INSN_H
 

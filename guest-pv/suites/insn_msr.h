@@ -1,6 +1,4 @@
-/*
- * RDMSR and WRMSR for the suites that show what becomes of them: registers.c and msrs.c.
- */
+/* RDMSR and WRMSR, with the fault if there is one. Included by registers.c and msrs.c. */
 #ifndef GUEST_SUITES_INSN_MSR_H
 #define GUEST_SUITES_INSN_MSR_H
 

@@ -1,7 +1,5 @@
-/*
- * Suite "iret": the hypercall that goes back to where a trap came from, with every frame that one can make
- * up for it; and 32-bit code in user mode, which is a frame like any other.
- */
+/* Suite "iret": the hypercall that returns from a trap, with every kind of frame, valid or not;
+ * and 32-bit code in user mode. */
 #include <string.h>
 #include "event.h"
 #include "hypercall.h"

@@ -1,7 +1,5 @@
-/*
- * Suite "msrs": what reading each MSR gives that a guest's kernel may name, and what writing it does. The segment bases
- * and EFER are registers.c's.
- */
+/* Suite "msrs": what a guest's kernel reads from each MSR, and what a write to it does. The
+ * segment bases and EFER are in registers.c. */
 #include "hypercall.h"
 #include "insn.h"
 #include "insn_msr.h"

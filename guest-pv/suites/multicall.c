@@ -1,6 +1,5 @@
-/*
- * Suite "multicall": a batch does what its members would do one by one, in order, each with its own result.
- */
+/* Suite "multicall": a batch does what its members would do one by one, in order, each with its
+ * own result. */
 #include <stdlib.h>
 #include <string.h>
 #include "event.h"

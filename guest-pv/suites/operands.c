@@ -1,8 +1,7 @@
-/*
- * Suite "operands": memory operands at addresses that are not canonical, in user mode: an access through RSP or
- * RBP, named or implied, is a stack fault, every other a general protection fault, and some are no access. And far
- * pointers in memory.
- */
+/* Suite "operands": memory operands at addresses that are not canonical, in user mode: an access
+ * through RSP or RBP, explicit or implied, raises a stack fault, every other access a general
+ * protection fault; instructions that compute an address without an access raise none. Far
+ * pointers in memory, too. */
 #include <string.h>
 #include "hypercall.h"
 #include "mm.h"

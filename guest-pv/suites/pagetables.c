@@ -1,8 +1,6 @@
-/*
- * Suite "pagetables": the ways to change page tables that must work, and what they refuse for form: both
- * mapping hypercalls, pins, roots, flushes. Stores to tables are writable.c's,
-     hostile contents protections.c's.
- */
+/* Suite "pagetables": changes of page tables that must work, and invalid requests: both mapping
+ * hypercalls, pins, roots, flushes. Stores to tables are in writable.c, forbidden mappings in
+ * protections.c. */
 #include <string.h>
 #include "area.h"
 #include "event.h"

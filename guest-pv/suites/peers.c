@@ -1,11 +1,11 @@
-/*
- * Suite "peers": two domains, each told the other's number by peer=. The one with the lower number offers: a
- * control page under a grant reference that both know, holding the port to connect to; the other maps it.
- * From then on every test is a dialogue: both run it, each its own side, and meet() at the steps. Nobody
- * waits for ever, and nobody is sure that the other began at the same time.
+/* Suite "peers": two domains, each told the other's number by peer=. The one with the lower number
+ * offers a control page under a grant reference that both know; the page holds the port to connect
+ * to, and the other domain maps it. From then on both domains run every test, each its own side,
+ * and meet() at the steps. Every wait has a time limit, and neither side relies on the other
+ * having started at the same time.
  *
- * peer= our own number: both sides in this domain, the second in a thread. That tests this file.
- */
+ * peer= our own number: both sides run in this domain, the second in a thread. That tests this
+ * file. */
 #include <string.h>
 #include "clock.h"
 #include "event.h"

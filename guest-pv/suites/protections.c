@@ -1,7 +1,6 @@
-/*
- * Suite "protections": what no domain may ever get by its page tables, tried in every way there is. Each
- * attempt must be refused and leave the table as it was. What must work is pagetables.c's.
- */
+/* Suite "protections": mappings and types that no domain may ever get, tried by every hypercall
+ * that could make them. Each attempt must be refused and leave the table as it was. What must work
+ * is in pagetables.c. */
 #include "event.h"
 #include "gnttab.h"
 #include "hypercall.h"

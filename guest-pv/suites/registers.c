@@ -1,7 +1,6 @@
-/*
- * Suite "registers": what the guest's kernel reads and writes by privileged instructions: MSRs, control and
- * debug registers, XCR0, and CPUID by its forced form. Other instructions are emulation.c's.
- */
+/* Suite "registers": what the guest's kernel reads and writes by privileged instructions: MSRs,
+ * control and debug registers, XCR0, and CPUID by its forced form. Other instructions are in
+ * emulation.c. */
 #include "event.h"
 #include "hypercall.h"
 #include "insn.h"

@@ -1,7 +1,5 @@
-/*
- * Suite "segments": descriptor tables of the guest's own, what may stand in them, selectors in both modes,
- * and the bases of FS and GS.
- */
+/* Suite "segments": descriptor tables of the guest's own, which descriptors are accepted, loading
+ * selectors in both modes, and the bases of FS and GS. */
 #include <string.h>
 #include "clock.h"
 #include "event.h"

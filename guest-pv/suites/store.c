@@ -1,7 +1,5 @@
-/*
- * Suite "store": xenstore as a guest speaks it. What happens when one side does not keep to the rules, or dies, is in
- * storefail.c.
- */
+/* Suite "store": xenstore as a guest uses it. What happens when one side breaks the protocol or
+ * ends is in storefail.c. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

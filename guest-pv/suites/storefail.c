@@ -1,8 +1,7 @@
-/*
- * Suites about a store that is asked too much or cannot go on, all by name only. "storeabuse" and "storelie" end by
- * breaking their connection on purpose; "storemany" counts what much costs. "storelost" and "storecut" ask, by a line that
- * a test answers by a key, that the store be ended under them; "storebroken" wants one that dies whenever it starts.
- */
+/* Suites about a store that is overloaded, attacked or killed, all by name only. "storeabuse" and
+ * "storelie" break the protocol, and their connection is closed; "storemany" counts the cost of
+ * many nodes. "storelost" and "storecut" print a line on which the boot test kills the store by a
+ * key; "storebroken" needs a store that dies at each start. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,6 @@
-/*
- * Runs the suites and prints KTAP version 1: the plan and one line per suite, each suite's tests as a nested
- * block two spaces in, and the final line. Owns the state of the running test. Called by start() as guest_main().
- */
+/* Runs the suites and prints KTAP version 1: the plan, one line per suite, each suite's tests as a
+ * nested block two spaces in, and the final line. The state of the running test is here. Called by
+ * start() as guest_main(). */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,6 @@
-/*
- * Suite "traps": every exception that ring 3 can raise on a PV guest, from its kernel, with error code,
- * address and return point. Handlers, software interrupts and user mode are entries.c's.
- */
+/* Suite "traps": every exception that ring 3 can raise on a PV guest, from its kernel, with error
+ * code, address and return address. Handlers, software interrupts and user mode are in
+ * entries.c. */
 #include "event.h"
 #include "hypercall.h"
 #include "mm.h"

@@ -1,7 +1,6 @@
-/*
- * Suite "user": user mode seen from the kernel: system calls, events and faults on the way, segment bases,
- * and what user mode cannot see or do. The exceptions themselves are entries.c's, the way back is iret.c's.
- */
+/* Suite "user": user mode as the kernel sees it: system calls, events and faults meanwhile,
+ * segment bases, and what user mode cannot see or do. The exceptions themselves are in entries.c,
+ * returning is in iret.c. */
 #include <string.h>
 #include "clock.h"
 #include "event.h"

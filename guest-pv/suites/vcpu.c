@@ -1,7 +1,5 @@
-/*
- * Suite "vcpu": vcpu_op: which vCPUs there are, what may not be asked for, NMIs to oneself. Timers and run
- * states are timers.c's. The kernel runs on vCPU 0 only.
- */
+/* Suite "vcpu": vcpu_op: which vCPUs there are, requests that are refused, NMIs to oneself. Timers
+ * and run states are in timers.c and clocks.c. The kernel runs on vCPU 0 only. */
 #include <string.h>
 #include "clock.h"
 #include "event.h"

@@ -1,7 +1,5 @@
-/*
- * Suite "version": xen_version's smaller answers, vm_assist and nmi_op. The features and the strings that a
- * kernel needs at boot are the boot suite's.
- */
+/* Suite "version": the smaller answers of xen_version, vm_assist and nmi_op. Features and strings
+ * that a kernel needs at boot are in boot.c. */
 #include <string.h>
 #include <public/features.h>
 #include "hypercall.h"

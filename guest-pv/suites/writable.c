@@ -1,7 +1,6 @@
-/*
- * Suite "writable": the writable page tables of vm_assist: plain stores of the guest's kernel to a live L1
- * table, which fault and are done by the hypervisor after judging the entry they make.
- */
+/* Suite "writable": the writable page tables of vm_assist: plain stores of the guest's kernel to a
+ * live L1 table, which fault, and which the hypervisor emulates after it has checked the new
+ * entry. */
 #include "area.h"
 #include "hypercall.h"
 #include "start.h"

@@ -1,7 +1,5 @@
-/*
- * A guest's end of xenstore, as the suites use it: requests and replies over the ring page and the event channel of
- * start_info, to whoever serves it. One request at a time, unless a suite sends several by itself.
- */
+/* A guest's end of xenstore for the suites: requests and replies over the ring page and the event
+ * channel that start_info names. One request at a time, unless a suite sends several by itself. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,5 @@
-/*
- * A guest's end of xenstore (xenstore.c), and the macros with which its suites judge answers. A request that is not
- * taken or answered within 20 s ends the test.
- */
+/* A guest's end of xenstore (xenstore.c), and the macros by which its suites check answers. A
+ * request that is not taken or answered within 20 s ends the test. */
 #ifndef GUEST_XENSTORE_H
 #define GUEST_XENSTORE_H
 

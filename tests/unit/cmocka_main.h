@@ -1,4 +1,4 @@
-/* cmocka wants these four before it, in this order of nothing in particular. */
+/* cmocka.h needs these four headers before it. */
 #ifndef CMOCKA_MAIN_H
 #define CMOCKA_MAIN_H
 

@@ -1,4 +1,5 @@
-/* Two guests, a of two vCPUs and b of one, and event channel operations as a's first: for the tests of both ABIs. */
+/* Two guests, a of two vCPUs and b of one, and event channel operations by a's first vCPU.
+ * Included by test_evtchn.c and test_fifo.c. */
 #ifndef EVTCHN_FIXTURE_H
 #define EVTCHN_FIXTURE_H
 

@@ -1,3 +1,5 @@
+/* The machine, the tiny kernel and the guests that support.h declares: used by the unit tests and
+ * by the fuzzer of tests/fuzz. The fake machine itself is arch/host. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>

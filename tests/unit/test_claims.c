@@ -1,5 +1,6 @@
-/* What the hypervisor spends for one guest is not what it owes to another: a guest that takes all it can get, by every
- * request that makes us spend frames, and beside it one that asks for little, later. */
+/* Frames that the hypervisor spends for one guest do not come out of another's guarantee: one
+ * guest takes all it can get, by every request that makes the hypervisor allocate frames, and
+ * another asks for little, later. */
 #include "arch/arch.h"
 #include "cmocka_main.h"
 #include <string.h>

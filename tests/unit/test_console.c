@@ -1,5 +1,6 @@
-/* The console: guests' lines, whole and filtered, from rings whose indices may lie; and what is typed, to
- * whom. */
+/* The console: guests' lines, whole and filtered, from rings whose indices may be invalid; and
+ * which guest typed characters go to. Transmission is in test_console_tx.c, the raw mode in
+ * test_terminal.c. */
 #include "cmocka_main.h"
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,6 @@
-/* The console's transmit ring: a line that is slow, or that nobody reads, stops nobody; guests share it; nothing of the
- * hypervisor's is lost without a word, and nothing at the end; a line that comes in the middle of another one waits. */
+/* The console's transmit ring: a slow or unread serial line blocks nobody; guests share the ring;
+ * lines of the hypervisor that are lost are counted and reported, and none is lost at the end; a
+ * line printed in the middle of another one waits. */
 #include "cmocka_main.h"
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-/* What a guest is told of its CPU, where the suites cannot see it: answers before the guest has handlers, and features that
- * the machine at hand does not have. */
+/* What a guest is told of its CPU, where the suites cannot see it: answers before the guest has
+ * handlers, and features that the test machine does not have. */
 #include "cmocka_main.h"
 #include "support.h"
 #include "xen/core/domain.h"

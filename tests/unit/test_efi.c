@@ -1,4 +1,5 @@
-/* What xen.efi's stub makes of text and of numbers: its command line, xen.cfg, and the firmware's memory map. */
+/* How xen.efi's stub parses text and numbers: its command line, xen.cfg, and the firmware's memory
+ * map. */
 #include "cmocka_main.h"
 #include <stdio.h>
 #include <stdlib.h>

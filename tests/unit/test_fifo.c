@@ -1,6 +1,6 @@
-/* FIFO event channels: what is held and given back, every refusal, the move from the bitmaps, and queues
- * against a consumer that obeys the protocol and a guest that does not. After each hypercall the audit
- * counts the references of the pages. */
+/* FIFO event channels: what is allocated and freed, every refusal, the switch from two-level, and
+ * queues against a consumer that obeys the protocol and a guest that does not. After each
+ * hypercall the audit counts the references of the pages. */
 #include "arch/arch.h"
 #include "cmocka_main.h"
 #include <string.h>

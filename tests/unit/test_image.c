@@ -1,5 +1,5 @@
-/* Kernels as other people's build systems leave them: what Xen makes of each form of notes, and of files that no usual
- * linker writes, we make of it. The expected values were given by Xen's own library for such files. */
+/* Kernel files of other build systems: each form of notes, and of files that no usual linker
+ * writes, gives what Xen gives. The expected values come from Xen's own library for such files. */
 #include "cmocka_main.h"
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* Kernel files that nobody vouches for: each lie is found and named, none is believed; and what a good one
- * becomes. */
+/* Kernel files that nobody checked: each wrong field is found and named in the error; and what is
+ * made of a valid file. */
 #include "arch/arch.h"
 #include "cmocka_main.h"
 #include <stdlib.h>

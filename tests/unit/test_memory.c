@@ -1,5 +1,5 @@
-/* memory_op and multicall: extents counted as they are done, exchanges whole or not at all, and what one member of an
- * array may do to the others. */
+/* memory_op and multicall: extents are counted as they are done, exchanges happen whole or not at
+ * all, and no member of an array affects the others. */
 #include "arch/arch.h"
 #include "cmocka_main.h"
 #include <string.h>

@@ -1,6 +1,6 @@
-/* What page-table calls answer, and which page faults are the guest's.
- * mmu_update, mmuext_op and update_va_mapping when more than one thing is wrong: which error wins, what was done before
- * it, and what is written back. The answers are those of Xen 4.17 to an ordinary domain. */
+/* mmu_update, mmuext_op and update_va_mapping when more than one thing is wrong: which error wins,
+ * what was done before it, and what is written back; and which page faults are the guest's. The
+ * answers are those of Xen 4.17 to an ordinary domain. */
 #include "arch/arch.h"
 #include "cmocka_main.h"
 #include <string.h>

@@ -1,5 +1,5 @@
-/* Words from the boot loader: the hypervisor's options, the words of a module, and which module
- * becomes what. */
+/* Words of the boot loader's command lines: the hypervisor's options, the words of a module, and
+ * what each module becomes. */
 #include "arch/arch.h"
 #include "cmocka_main.h"
 #include <stdio.h>

@@ -1,4 +1,5 @@
-/* The end of the machine, and what of the CPU decides what guests are told. */
+/* Panic, NMI and machine check: what is printed, and how the machine ends; and what of the host's
+ * CPU decides which features guests see. */
 #include "arch/arch.h"
 #include "cmocka_main.h"
 #include <string.h>

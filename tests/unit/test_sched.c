@@ -1,5 +1,5 @@
-/* Timers against a sorted list, the scheduler on a clock that the test turns: shares by weight, nobody
- * starves, the one that wakes is served soon, and a sleeper's time comes. */
+/* Timers against a sorted list; the scheduler on a clock that the test sets: shares by weight, no
+ * vCPU starves, a woken vCPU runs soon, and a sleeping one wakes in time. */
 #include "arch/arch.h"
 #include "cmocka_main.h"
 #include <stdlib.h>

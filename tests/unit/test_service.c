@@ -1,5 +1,5 @@
-/* The service domain as the hypervisor sees it: what a guest is given for it, what it is told and when, and
- * that nobody depends on it. What it does with it is test_store.c's. */
+/* The service domain as the hypervisor sees it: what a guest is given for it, which lines it gets
+ * and when, and that no other domain depends on it. The program in it is tested by test_store.c. */
 #include "arch/arch.h"
 #include "cmocka_main.h"
 #include <stdio.h>

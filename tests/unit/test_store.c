@@ -1,5 +1,6 @@
-/* The store's core as it is in the service domain, spoken to over its wire: what guests may ask, what they
- * are told, who pays; transactions against each other; and guests that send anything at all. */
+/* The store's core as it is in the service domain, by messages of its wire protocol: what guests
+ * may ask, what they are told, who is charged; transactions against each other; and guests that
+ * send random bytes. */
 #include "cmocka_main.h"
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,6 @@
-/* The console while one guest has the terminal (console_raw): all of it passes, other lines begin on a line of
- * their own, and the terminal is left as it was. And lines that a guest prints by both of its ways. */
+/* The console while one guest has the terminal (console_raw): all of its output passes, lines of
+ * others start on a new line, and the terminal's state is restored afterwards. And lines that a
+ * guest prints by both console_io and ring. */
 #include "cmocka_main.h"
 #include <string.h>
 #include "support.h"

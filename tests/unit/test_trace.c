@@ -1,5 +1,6 @@
-/* The trace's records, each kind word for word: hypercalls and what they read and wrote, exceptions, emulated
- * instructions, events, who runs. The ring that they lie in is test_trace_ring.c's. */
+/* The trace's records, each kind word for word: hypercalls and what they read and wrote,
+ * exceptions, emulated instructions, events, scheduling. The ring that holds them is tested by
+ * test_trace_ring.c. */
 #include "arch/arch.h"
 #include "cmocka_main.h"
 #include "trace_fixture.h"

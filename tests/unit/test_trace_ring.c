@@ -1,6 +1,6 @@
-/* The trace's ring and who switches it: blocks and what a host may believe of them at any instant, losses when it wraps,
- * whose records there are, memory taken and given back, what the console shows of it and what another port is sent. The
- * records are test_trace.c's. */
+/* The trace's ring: blocks and how far a reader on the host may trust them at any instant, losses
+ * when it wraps, whose records are kept, memory allocated and freed, what the console shows of it
+ * and what is sent to another port. The records are tested by test_trace.c. */
 #include "arch/arch.h"
 #include "cmocka_main.h"
 #include <signal.h>

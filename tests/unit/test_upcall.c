@@ -1,4 +1,5 @@
-/* The frames that a guest kernel finds on its stack, word for word, and stacks that cannot take one. */
+/* The frames that a guest's kernel finds on its stack, word for word, and stacks that cannot take
+ * one. */
 #include "arch/arch.h"
 #include "cmocka_main.h"
 #include <string.h>

@@ -1,6 +1,6 @@
-/* How long interrupts may stay off: sequences of requests that are each short and together long must take a preemption
- * point again and again. What counts is the hypervisor's own measure of work; that the measure is right is seen on the
- * machine, where instructions are counted (tests/boot). */
+/* How long interrupts may stay off: sequences of requests that are each short but together long
+ * must pass a preemption point again and again. The measure is the hypervisor's own count of work;
+ * tests/boot/irqsoff.py checks that count against executed instructions. */
 #include "arch/arch.h"
 #include "cmocka_main.h"
 #include <string.h>

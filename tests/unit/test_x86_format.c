@@ -1,5 +1,6 @@
-/* Instructions as text: as objdump 2.40 has them, but for the %ds: that string instructions imply
- * and for displacements of 0. Random bytes: every text ends where its room does. */
+/* Instructions as text: the same as objdump 2.40 prints, except for the %ds: that string
+ * instructions imply and for displacements of 0. Random bytes: no text is longer than its
+ * buffer. */
 #include "cmocka_main.h"
 #include <stdlib.h>
 #include <string.h>

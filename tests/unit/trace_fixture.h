@@ -1,5 +1,6 @@
-/* Two guests that can be traced, a of two vCPUs, whose first is current, and b of one; and the records of what they do, one
- * after the other, word for word. For the tests of the records and for those of the ring. */
+/* Two guests that can be traced: a, with two vCPUs of which the first is current, and b with one;
+ * and macros that compare their records word for word. Included by test_trace.c and
+ * test_trace_ring.c. */
 #ifndef TRACE_FIXTURE_H
 #define TRACE_FIXTURE_H
 

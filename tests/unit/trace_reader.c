@@ -1,5 +1,5 @@
-/* The judging of the trace ring by a reader of it. Knows the format by its description, common/trace_format.h, and
- * nothing of how it is written. */
+/* Checks the trace ring by reading it. Knows the format from its description
+ * (common/trace_format.h), not from the writer's code. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

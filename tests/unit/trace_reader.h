@@ -1,5 +1,5 @@
-/* A reader of the ring as a host would be, for the unit tests and the fuzzer: follows it from where it stopped last time,
- * judges every block and record, and keeps account of what it missed. A finding ends the process. */
+/* A reader of the ring as on a host, for the unit tests and the fuzzer: continues where it stopped
+ * last time, checks every block and record, and counts what it missed. A fault ends the process. */
 #ifndef TRACE_READER_H
 #define TRACE_READER_H
 
