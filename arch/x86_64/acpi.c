@@ -1,6 +1,6 @@
-/* The end of the machine: power off by ACPI's fixed registers, reset by the keyboard controller. Of ACPI just what
- * that takes is read: RSDP, RSDT or XSDT, FADT, and the two numbers of \_S5 in the DSDT. Where these do not work, the
- * firmware's own reset is tried. */
+/* Power off by ACPI's fixed registers, reset by the keyboard controller. Of ACPI only RSDP, RSDT or
+ * XSDT, FADT, and the two numbers of \_S5 in the DSDT are read. If that does not work, the
+ * firmware's ResetSystem is called (efi_runtime.c). Called at the end by main.c, and by panic. */
 #include "common/string.h"
 #include "arch/x86_64/acpi.h"
 #include "arch/x86_64/cpu.h"
@@ -34,7 +34,7 @@ struct sdt {
 #define NO_CMOS 0x20u
 #define SLP_EN 0x2000u
 #define SCI_EN 1u
-#define MAPPED (4ull << 30)             /* tables lie below; what does not is not looked at */
+#define MAPPED (4ull << 30)             /* tables above are not mapped, and ignored */
 #define TABLE_MAX (1u << 20)
 
 static const void *table_at(uint64_t pa)
@@ -74,8 +74,10 @@ static const struct sdt *find_fadt(void)
         return NULL;
     wide = r->revision >= 2 && r->xsdt != 0;
     root = table_at(wide ? r->xsdt : r->rsdt);
-    for (unsigned at = sizeof(*root); root && at + (wide ? 8 : 4) <= root->length; at += wide ? 8 : 4) {
-        const struct sdt *t = table_at(read32(root, at) | (wide ? (uint64_t)read32(root, at + 4) << 32 : 0));
+    for (unsigned at = sizeof(*root); root && at + (wide ? 8 : 4) <= root->length;
+         at += wide ? 8 : 4) {
+        const struct sdt *t =
+            table_at(read32(root, at) | (wide ? (uint64_t)read32(root, at + 4) << 32 : 0));
 
         if (t != NULL && memcmp(t->signature, "FACP", 4) == 0)
             return t;
@@ -83,7 +85,8 @@ static const struct sdt *find_fadt(void)
     return NULL;
 }
 
-/* AML of "Name(_S5_, Package(n) {a, b, ...})": 08 5f 53 35 5f 12 length n a b, numbers as 0a xx, or 00 and 01 bare. */
+/* Finds the AML of "Name(_S5_, Package(n) {a, b, ...})": 08 5f 53 35 5f 12 length n a b. A number
+ * is 0a xx, or for 0 and 1 just that byte. */
 static bool find_s5(const struct sdt *dsdt, uint16_t *a, uint16_t *b)
 {
     const uint8_t *p = (const uint8_t *)dsdt, *end = p + dsdt->length - 16;
@@ -124,7 +127,7 @@ static void acpi_poweroff(void)
     outw(cnt, (uint16_t)(a << 10 | SLP_EN));
     if (read32(fadt, FADT_PM1B_CNT) != 0)
         outw((uint16_t)read32(fadt, FADT_PM1B_CNT), (uint16_t)(b << 10 | SLP_EN));
-    for (uint64_t until = arch_tsc() + arch_tsc_hz(); arch_tsc() < until;)     /* it need not happen at once */
+    for (uint64_t until = arch_tsc() + arch_tsc_hz(); arch_tsc() < until;) /* it may take time */
         __asm__ volatile("pause");
 }
 
@@ -144,7 +147,7 @@ bool acpi_no_cmos(void)
     return flags & NO_CMOS;
 }
 
-/* Where each way ends if it does not work, the next one begins. */
+/* Each function returns if it did not work; then the next is tried. */
 void arch_poweroff(void)
 {
     acpi_poweroff();

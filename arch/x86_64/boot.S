@@ -1,9 +1,15 @@
-/* From the boot loader to C: the multiboot headers, and the way from protected mode without paging to long mode on our own
- * page tables. start32 is entered so, with eax = magic, ebx = physical address of the multiboot information; start_efi in
- * long mode, with rdi = physical address of a struct boot_info, on page tables of the firmware that map memory 1:1.
+/* From the boot loader to C (arch_start in start.c): the multiboot headers, page tables, and the
+ * switch to long mode.
  *
- * With multiboot the image lies where it was linked to lie, at 2 MiB; EFI's loader puts it at any 2 MiB boundary above,
- * below 4 GiB. So everything here is addressed from ebx, how far above that is. */
+ *   start32     entered by multiboot: protected mode without paging, eax = magic, ebx = physical
+ *   address of the multiboot
+ *               information
+ *   start_efi   entered by xen.efi: long mode, rdi = physical address of a struct boot_info, page
+ *   tables of the firmware,
+ *               which map memory 1:1
+ *
+ * With multiboot the image is at 2 MiB; xen.efi loads it at any 2 MiB boundary below 4 GiB. So all
+ * addresses here are relative to ebx, which is the distance from 2 MiB. */
 #include "arch/x86_64/memlayout.h"
 #include "arch/x86_64/boot_magic.h"
 #include "asm-offsets.h"
@@ -28,7 +34,8 @@
 mb2_header:
     .long MB2_MAGIC, 0, mb2_end - mb2_header, -(MB2_MAGIC + 0 + (mb2_end - mb2_header))
     .balign 8
-    .short 1, 0                         /* information request: memory map, modules, command line, loader's name, ACPI */
+    /* information request: memory map, modules, command line, loader's name, ACPI */
+    .short 1, 0
     .long 4 * 8
     .long 6, 3, 1, 2, 14, 15
     .balign 8
@@ -49,7 +56,8 @@ start32:
     mov %ebx, %esi
     xor %ebx, %ebx
 
-/* From every boot path: ebp = magic, esi = information, ebx = shift, paging off. .bss is zero: every loader's promise. */
+/* Common to both: ebp = magic, esi = information, ebx = distance from 2 MiB, paging off. The loader
+ * has zeroed .bss. */
 start_common:
     lea AT(boot_stack + STACK_SIZE - STACK_TOP_SIZE), %esp
     mov %esi, AT(boot_information)
@@ -62,7 +70,8 @@ start_common:
     test $(1 << 29), %edx
     jz no_long_mode
 
-    /* Four L2 tables map 4 GiB in 2 MiB pages. They serve two L4 slots: low (until C runs) and directmap. */
+    /* Four L2 tables map 4 GiB in 2 MiB pages. They serve two L4 slots: low (until C runs) and
+     * directmap. */
     lea AT(boot_l2), %edi
     mov $0x83, %eax                     /* P RW PS */
     mov $2048, %ecx
@@ -81,7 +90,7 @@ start_common:
     dec %ecx
     jnz 3b
 
-    /* The image's own: as many pages as it has, from the second entry on. */
+    /* The L2 table of the image: its 2 MiB pages, from the second entry on. */
     lea AT(image_l2 + 8), %edi
     lea AT(_image_start + 0x83), %eax
     mov $PHYS(_image_end) - 1, %ecx
@@ -150,8 +159,8 @@ start64_low:
     movabs $start64, %rax
     jmp *%rax
 
-/* The firmware may run on page tables of five levels, and only without paging can that be changed: so out of long mode,
- * and then as every other loader leaves us. */
+/* The firmware may use five-level page tables (CR4.LA57), which can be changed only while paging is
+ * off. So this leaves long mode, and continues like start32. */
     .globl start_efi
 start_efi:
     cli

@@ -1,4 +1,5 @@
-/* The magic numbers of the boot paths: which loader started us, and so what the other word points to. */
+/* Magic numbers that tell how the hypervisor was started, and what the second argument of
+ * arch_start points to. */
 #ifndef ARCH_X86_BOOT_MAGIC_H
 #define ARCH_X86_BOOT_MAGIC_H
 

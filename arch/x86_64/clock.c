@@ -1,6 +1,8 @@
-/* The machine's clocks: the one-shot timer (of lapic.c), the TSC's rate, the CMOS date. The legacy interrupt
- * controllers are masked for good: nothing here uses them. Rates are measured once against the PIT, for few milliseconds:
- * every instruction spent here is a guest's boot time. */
+/* The machine's clocks: the one-shot timer of the local APIC, the TSC's rate, and the date from the
+ * CMOS clock. Also the timer interrupt, which entry.S calls, and idling. The legacy interrupt
+ *      controllers (8259) are masked. The rates are measured at
+ * boot against the PIT, for a few milliseconds only, as guests wait for it. The APIC's registers
+ * are lapic.c's; system time is xen/core/time.c's. */
 #include "arch/x86_64/acpi.h"
 #include "arch/x86_64/clock.h"
 #include "arch/x86_64/cpu.h"
@@ -41,7 +43,8 @@ struct sample {
     unsigned pit;
 };
 
-/* The three clocks at one moment: the closest of some tries, for a hypervisor below may let us wait between two readings. */
+/* Reads the three clocks at about the same time. Another hypervisor below may stop this CPU between
+ * two readings, so the shortest of four tries is used. */
 static struct sample read_clocks(void)
 {
     struct sample best = { 0 };
@@ -73,22 +76,24 @@ static struct sample wait_from(const struct sample *start)
     do {
         __asm__ volatile("pause");
         now.pit = pit_count();
-        if (arch_tsc() - start->tsc > 1ull << 33)   /* seconds: some chipsets gate its clock */
+        if (arch_tsc() - start->tsc > 1ull << 33)   /* seconds: some chipsets stop the PIT */
             panic("The PIT does not count: no clock to measure the TSC by");
     } while (pit_ticks(start, &now) < CALIBRATION_TICKS / 2);
     return read_clocks();
 }
 
-/* Whether the TSC ran at the same rate in both, but for a 64th. */
+/* True if the TSC's rate in the two intervals differs by less than 1/64. */
 static bool rates_agree(const struct sample s[3])
 {
-    uint64_t a = (s[1].tsc - s[0].tsc) * pit_ticks(&s[1], &s[2]), b = (s[2].tsc - s[1].tsc) * pit_ticks(&s[0], &s[1]);
+    uint64_t a = (s[1].tsc - s[0].tsc) * pit_ticks(&s[1], &s[2]),
+             b = (s[2].tsc - s[1].tsc) * pit_ticks(&s[0], &s[1]);
 
     return (a > b ? a - b : b - a) < MIN(a, b) / 64;
 }
 
-/* PIT channel 2 counts down from 65535 with its gate open, and begins again: whoever does not run for 55 ms does not see
- * how often. So the interval is measured in two halves, and again if they do not agree. */
+/* PIT channel 2 counts down from 65535 and wraps after 55 ms. If the hypervisor below stops this
+ * CPU for longer, the number of wraps is unknown and the measured rate wrong. So the interval is
+ * measured in two halves, and again if their rates do not agree. */
 static void calibrate(void)
 {
     struct sample s[3];
@@ -122,7 +127,8 @@ uint64_t arch_tsc_hz(void)
     return tsc_hz;
 }
 
-/* At most what the 32-bit counter holds: a later deadline just programs again. */
+/* The counter has 32 bits: for a later deadline the interrupt comes too early, and timers_run
+ * programs the rest. */
 void arch_timer_program(uint64_t tsc_deadline)
 {
     uint64_t now = arch_tsc(), ticks = 1;
@@ -151,7 +157,7 @@ void handle_timer_interrupt(void)
     log_noted_events();
 }
 
-/* The firmware's, still pending when we took over. */
+/* An interrupt of a device, still pending from the firmware. */
 void handle_stray_interrupt(void)
 {
     lapic_write(LAPIC_EOI, 0);
@@ -180,7 +186,7 @@ static unsigned cmos_number(unsigned reg, bool binary)
     return binary ? v : (v >> 4) * 10 + (v & 15);
 }
 
-/* Some firmware keeps twelve hours and a flag for the afternoon. */
+/* The hour is 0..23, or 1..12 with a flag for the afternoon, by bit 1 of register B. */
 static unsigned cmos_hour(bool binary)
 {
     unsigned raw = cmos(4), v = raw & 0x7f;
@@ -189,10 +195,12 @@ static unsigned cmos_hour(bool binary)
     return cmos(0xb) & 2 ? v : v % 12 + (raw & 0x80 ? 12 : 0);
 }
 
-/* Seconds since 1970, UTC; 0 if there is no such clock. Years are 2000..2099: PCs' century byte has no fixed place. */
+/* Seconds since 1970, UTC; 0: there is no such clock. The years are 2000..2099, as the register of
+ * the century differs between machines. */
 static uint64_t cmos_seconds(void)
 {
-    static const unsigned short days_before[12] = { 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334 };
+    static const unsigned short days_before[12] = { 0, 31, 59, 90, 120, 151,
+                                                    181, 212, 243, 273, 304, 334 };
     bool binary = cmos(0xb) & 4;
     unsigned sec, min, hour, day, month, year;
     uint64_t days;
@@ -211,14 +219,15 @@ static uint64_t cmos_seconds(void)
     } while (sec != cmos_number(0, binary));
     if (month < 1 || month > 12)
         return 0;
-    /* 10957 days from 1970 to 2000; every fourth year since has a 29 February, 2000 among them */
+    /* 10957 days from 1970 to 2000; from 2000 on every fourth year has a 29 February. */
     days = 10957 + 365ull * year + (year + 3) / 4 + days_before[month - 1] + day - 1;
     if (year % 4 == 0 && month > 2)
         days++;
     return ((days * 24 + hour) * 60 + min) * 60 + sec;
 }
 
-/* What the firmware's clock showed when the loader handed over, moved on by the TSC. */
+/* The date that the firmware's clock had when the hypervisor was started, plus the time since, by
+ * the TSC. */
 static uint64_t firmware_seconds(void)
 {
     return boot_info.date != 0 ? boot_info.date + (arch_tsc() - boot_info.tsc) / tsc_hz : 0;
@@ -226,7 +235,8 @@ static uint64_t firmware_seconds(void)
 
 uint64_t arch_wallclock_seconds(void)
 {
-    bool cmos_first = options.wallclock == WALLCLOCK_CMOS || (options.wallclock == WALLCLOCK_AUTO && !acpi_no_cmos());
+    bool cmos_first = options.wallclock == WALLCLOCK_CMOS ||
+                      (options.wallclock == WALLCLOCK_AUTO && !acpi_no_cmos());
     uint64_t seconds = cmos_first ? cmos_seconds() : 0;
 
     return seconds != 0 || options.wallclock == WALLCLOCK_CMOS ? seconds : firmware_seconds();

@@ -1,4 +1,5 @@
-/* Instructions of the CPU that C has no word for, MSRs and control bits by name (Intel SDM vol. 3 and 4, AMD vol. 2). */
+/* Privileged instructions as functions; numbers of MSRs and bits of control registers (Intel SDM
+ * vol. 3 and 4, AMD APM vol. 2). */
 #ifndef ARCH_X86_CPU_H
 #define ARCH_X86_CPU_H
 
@@ -40,7 +41,7 @@
 #define CR4_OSXSAVE (1ul << 18)
 #define CR4_SMEP (1ul << 20)
 
-/* The PAT that Xen guests expect to find: WB WT UC- UC WC WP UC UC. */
+/* The PAT of the Xen ABI: WB WT UC- UC WC WP UC UC. */
 #define PAT_VALUE 0x050100070406ull
 
 static inline uint64_t rdmsr(uint32_t msr)
@@ -53,7 +54,8 @@ static inline uint64_t rdmsr(uint32_t msr)
 
 static inline void wrmsr(uint32_t msr, uint64_t value)
 {
-    __asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)) : "memory");
+    __asm__ volatile("wrmsr"
+                     : : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)) : "memory");
 }
 
 static inline uint8_t inb(uint16_t port)

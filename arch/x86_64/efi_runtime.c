@@ -1,7 +1,8 @@
-/* What is left of the firmware after hand-over: its runtime services, of which the machine's reset is used where there
- * is no better way. They are called where they lie: on a root of their own that has the firmware's ranges mapped 1:1 in the
- * half of the guests, and ours as every root has it. Nothing of them is trusted to work: a fault in there is a panic like
- * any other, and they are not called again. */
+/* The firmware's runtime services after ExitBootServices; only ResetSystem is used, when power off
+ * or reset by other means did not work. Called by acpi.c. The services run at their physical
+ * addresses, on an L4 of their own, which maps the firmware's ranges 1:1 in the lower half, and the
+ * hypervisor as every L4 does. A fault in a service is a panic, after which the services are not
+ * called again. */
 #include "arch/x86_64/boot.h"
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/efi_runtime.h"
@@ -21,9 +22,11 @@ struct runtime_table {
 enum { RESET_SYSTEM = 10 };
 enum { RESET_COLD, RESET_WARM, RESET_SHUTDOWN };
 
-typedef void (__attribute__((ms_abi)) *reset_system)(uint32_t type, uint64_t status, uint64_t size, void *data);
+typedef void (__attribute__((ms_abi)) *reset_system)(uint32_t type, uint64_t status,
+                                                     uint64_t size, void *data);
 
-static uint64_t runtime_root;           /* 0: there are no runtime services, or they are not called any more */
+/* 0: there are no runtime services, or they must not be called */
+static uint64_t runtime_root;
 bool efi_runtime_entered;
 
 static bool map_page(uint64_t *table, uint64_t pa, uint64_t flags)
@@ -44,7 +47,7 @@ static bool map_page(uint64_t *table, uint64_t pa, uint64_t flags)
     return true;
 }
 
-/* From paging_init, when there are free frames. */
+/* Called by paging_init, when frames can be allocated. */
 void efi_runtime_init(void)
 {
     const struct boot_runtime *r = &boot_info.runtime;
@@ -59,12 +62,13 @@ void efi_runtime_init(void)
         l4[i] = root_l4[i];
     for (unsigned i = 0; i < r->nr_ranges; i++)
         for (uint64_t pa = r->range[i].start; pa < r->range[i].end; pa += PAGE_SIZE)
-            if (pa >> 47 != 0 || !map_page(l4, pa, PTE_P | PTE_RW | (r->range[i].uncached ? PTE_PCD | PTE_PWT : 0)))
+            if (pa >> 47 != 0 ||
+                !map_page(l4, pa, PTE_P | PTE_RW | (r->range[i].uncached ? PTE_PCD | PTE_PWT : 0)))
                 return;
     runtime_root = virt_to_mfn(l4) << PAGE_SHIFT;
 }
 
-/* Returns only if the firmware does. */
+/* Returns only if the firmware's ResetSystem returns. */
 void efi_reset(bool off)
 {
     const struct runtime_table *table = (const void *)boot_info.runtime.table;

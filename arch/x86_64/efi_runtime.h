@@ -4,8 +4,9 @@
 
 #include "common/compiler.h"
 
-void efi_runtime_init(void);            /* efi_runtime.c */
-void efi_reset(bool off);               /* by the firmware, if it can be called; off: for good */
-extern bool efi_runtime_entered;        /* it is running now */
+void efi_runtime_init(void);            /* builds the L4 on which the services run */
+/* resets the machine, if the service can be called; off: powers off */
+void efi_reset(bool off);
+extern bool efi_runtime_entered;        /* a service is running */
 
 #endif

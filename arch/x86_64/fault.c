@@ -1,5 +1,6 @@
-/* Faults that entry.S hands over: those of a guest go up to xen/pv/traps.c; those of our own are mended by the exception
- * table, or are the end. NMI and machine check are nmi.c's. */
+/* Faults, called by entry.S. Traps of a guest are xen/pv/traps.c's; here are those in ring 0. If
+ * the instruction is in the exception table (an access to guest memory, the IRET to a guest),
+ * execution continues at its fixup; otherwise it is a panic. NMI and machine check are nmi.c's. */
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/efi_runtime.h"
 #include "arch/x86_64/fault.h"
@@ -32,7 +33,8 @@ void handle_double_fault(struct cpu_user_regs *regs);
 static uint64_t find_fixup(uint64_t rip)
 {
     for (const struct extable_entry *e = __extable_start; e < __extable_end; e++)
-        if (rip >= (uint64_t)&e->from + (uint64_t)(int64_t)e->from && rip < (uint64_t)&e->to + (uint64_t)(int64_t)e->to)
+        if (rip >= (uint64_t)&e->from + (uint64_t)(int64_t)e->from &&
+            rip < (uint64_t)&e->to + (uint64_t)(int64_t)e->to)
             return (uint64_t)&e->fixup + (uint64_t)(int64_t)e->fixup;
     return 0;
 }
@@ -50,8 +52,8 @@ static void show_registers(const struct cpu_user_regs *r)
     const struct vcpu *v = running_vcpu();
 
     log_error("RIP:    %04x:[<%016lx>]", r->cs, r->rip);
-    log_error("RFLAGS: %016lx   vector %u [%04x]   cr2 %016lx cr3 %016lx", r->rflags, r->entry_vector, r->error_code,
-              read_cr2(), read_cr3());
+    log_error("RFLAGS: %016lx   vector %u [%04x]   cr2 %016lx cr3 %016lx", r->rflags,
+              r->entry_vector, r->error_code, read_cr2(), read_cr3());
     log_error("rax: %016lx   rbx: %016lx   rcx: %016lx", r->rax, r->rbx, r->rcx);
     log_error("rdx: %016lx   rsi: %016lx   rdi: %016lx", r->rdx, r->rsi, r->rdi);
     log_error("rbp: %016lx   rsp: %016lx   r8:  %016lx", r->rbp, r->rsp, r->r8);
@@ -72,7 +74,8 @@ _Noreturn void fatal_trap(const struct cpu_user_regs *regs, const char *why)
     panic_end(whole, "FATAL TRAP: vector = %u, %s", regs->entry_vector, why);
 }
 
-/* LDT pages are mapped at first use, which may be ours: a selector loaded for the guest, its IRET. */
+/* LDT pages are mapped at first use, which may be in ring 0: when a selector is loaded for the
+ * guest, or at its IRET. */
 static bool map_ldt_page(void)
 {
     int64_t offset = arch_ldt_window_offset(current, read_cr2());
@@ -80,29 +83,32 @@ static bool map_ldt_page(void)
     return offset >= 0 && map_ldt_fault(current, (uint64_t)offset);
 }
 
-/* A trap in ring 0. Guest memory that could not be accessed goes on at its fixup; the IRET to a guest that faulted
- * becomes that guest's trap; anything else is our fault. */
+/* A trap in ring 0. A failed access to guest memory continues at its fixup. A fault of the IRET to
+ * a guest becomes a trap of that guest. Anything else is a bug of the hypervisor. */
 void handle_hypervisor_trap(struct cpu_user_regs *regs)
 {
-    uint64_t fixup = regs->rip == (uint64_t)do_iretq ? (uint64_t)iret_failed : find_fixup(regs->rip);
+    uint64_t fixup =
+        regs->rip == (uint64_t)do_iretq ? (uint64_t)iret_failed : find_fixup(regs->rip);
 
     if (fixup != 0 && regs->entry_vector == TRAP_PF && map_ldt_page())
         return;
     if (fixup == 0)
-        fatal_trap(regs, efi_runtime_entered ? "in the firmware's runtime services" : "in the hypervisor");
+        fatal_trap(regs, efi_runtime_entered ? "in the firmware's runtime services"
+                                             : "in the hypervisor");
     if (fixup == (uint64_t)iret_failed)
         iret_fault = regs->error_code | (uint64_t)regs->entry_vector << 32;
     regs->rip = fixup;
 }
 
-/* The guest frame is complete again. The selectors or the address in it are the guest's own choice. */
+/* Called by iret_failed, which has rebuilt the guest's frame. The guest chose the selectors or
+ * address that faulted. */
 void handle_iret_fault(struct cpu_user_regs *regs, unsigned vector)
 {
     struct vcpu *v = current;
 
     if (unlikely(v->work & WORK_HELD_DB))
         drop_held_trap(v, regs);
-    if (vector == TRAP_PF)      /* only our own frame or a descriptor window can have been touched */
+    if (vector == TRAP_PF)      /* at the frame, or at a descriptor window */
         handle_guest_trap(regs, vector, read_cr2());
     else
         inject_trap(v, vector, regs->error_code);
@@ -117,8 +123,10 @@ void handle_guest_db(struct cpu_user_regs *regs)
     handle_guest_trap(regs, TRAP_DB, dr6 & 0xe00f);
 }
 
-/* A breakpoint that a guest made us hit. Nothing of ours sets one. SYSENTER, unlike every other way in, leaves TF as the
- * user had it: there it stays, through a few of these, until the flags are in the guest's frame. */
+/* A #DB in ring 0, which only a guest can cause, by its breakpoints or TF. TF is cleared, so that
+ * it does not come again; except right after SYSENTER, which does not clear TF: there it must stay
+ * until the flags are saved in the guest's frame, and a #DB comes after each of the few
+ * instructions. */
 void handle_hypervisor_db(struct cpu_user_regs *regs)
 {
     last_hypervisor_db = regs->rip;

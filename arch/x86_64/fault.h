@@ -1,4 +1,4 @@
-/* What is left to do when a trap of our own cannot be mended. */
+/* Traps of the hypervisor itself that cannot be fixed up. */
 #ifndef ARCH_X86_FAULT_H
 #define ARCH_X86_FAULT_H
 
@@ -8,6 +8,6 @@ struct cpu_user_regs;
 
 /* Shows the registers, and panics. Takes no lock, and trusts neither the stack nor current. */
 _Noreturn void fatal_trap(const struct cpu_user_regs *regs, const char *why);
-extern uint64_t last_hypervisor_db;     /* where the last #DB in ring 0 was */
+extern uint64_t last_hypervisor_db;     /* rip of the last #DB in ring 0 */
 
 #endif

@@ -1,6 +1,8 @@
-/* What this CPU can do and how its control registers are set for us; policy for guests is xen/cpu/cpuid.c's. SMAP stays
- * off: QEMU 7.2 checks a ring-3 IRET as a supervisor access, and guests would die of it. CR4.PGE stays off: guests' global
- * entries must not outlive a root. */
+/* Detects the CPU's features (CPUID, probes) and sets its control registers for the hypervisor.
+ * Called at boot by start.c and boot code; which features guests see is xen/cpu/cpuid.c's. SMAP
+ * stays off: QEMU 7.2 checks the stack of an IRET to ring 3 as a supervisor access, which would
+ * fault. CR4.PGE stays off: guests' global entries must not stay in the TLB when another
+ * L4 is loaded. */
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/fault.h"
 #include "arch/x86_64/features.h"
@@ -15,7 +17,8 @@ struct cpu_features cpu_features;
 
 void arch_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4])
 {
-    __asm__("cpuid" : "=a"(out[0]), "=b"(out[1]), "=c"(out[2]), "=d"(out[3]) : "a"(leaf), "c"(subleaf));
+    __asm__("cpuid" : "=a"(out[0]), "=b"(out[1]), "=c"(out[2]), "=d"(out[3])
+            : "a"(leaf), "c"(subleaf));
 }
 
 static void detect(void)
@@ -57,7 +60,8 @@ static void detect(void)
     }
     if (f->hypervisor) {
         arch_cpuid(0x40000000u, 0, r);
-        f->tcg = r[1] == 0x54474354 && r[2] == 0x43544743 && r[3] == 0x47435447;    /* "TCGTCGTCGTCG" */
+        /* "TCGTCGTCGTCG" */
+        f->tcg = r[1] == 0x54474354 && r[2] == 0x43544743 && r[3] == 0x47435447;
     }
     f->xsave_bytes = 512;
     if (f->xsave && max >= 0xd) {
@@ -72,7 +76,8 @@ uint64_t arch_cr4_host(void)
 {
     const struct cpu_features *f = &cpu_features;
 
-    return CR4_PAE | CR4_MCE | CR4_OSFXSR | CR4_OSXMMEXCPT | (f->smep ? CR4_SMEP : 0) | (f->xsave ? CR4_OSXSAVE : 0);
+    return CR4_PAE | CR4_MCE | CR4_OSFXSR | CR4_OSXMMEXCPT | (f->smep ? CR4_SMEP : 0) |
+           (f->xsave ? CR4_OSXSAVE : 0);
 }
 
 uint64_t arch_cr4_guest_mask(void)
@@ -93,7 +98,8 @@ fault:
 
 bool arch_rdmsr(uint32_t msr, uint64_t *value)
 {
-    __asm__ goto("1: rdmsr\n2:\tmovl %%eax, (%0)\n\tmovl %%edx, 4(%0)\n" EXTABLE_ASM("1b", "2b", "%l[fault]")
+    __asm__ goto("1: rdmsr\n2:\tmovl %%eax, (%0)\n\tmovl %%edx, 4(%0)\n"
+                 EXTABLE_ASM("1b", "2b", "%l[fault]")
                  : : "r"(value), "c"(msr) : "eax", "edx", "memory" : fault);
     return true;
 fault:
@@ -136,8 +142,9 @@ static uint64_t xgetbv(void)
     return lo | (uint64_t)hi << 32;
 }
 
-/* QEMU's emulation of SVM lets a virtual machine's XSETBV pass without telling KVM, which puts its own idea of XCR0 back
- * at the next exit: CPUID is one. XRSTOR of a state that is off in XCR0 would be #GP, at any switch of vCPUs. */
+/* QEMU's emulation of SVM does not intercept XSETBV of a nested virtual machine; KVM, which does
+ * not know the new XCR0, restores its own at the next exit, for example at CPUID. Then XRSTOR of a
+ * state that is off in XCR0 would be #GP at a context switch. */
 static void probe_xcr0(void)
 {
     struct cpu_features *f = &cpu_features;
@@ -157,16 +164,18 @@ static void probe_xcr0(void)
 
 static bool write_fs_base(uint64_t value)
 {
-    __asm__ goto("1: wrfsbase %0\n2:\n" EXTABLE_ASM("1b", "2b", "%l[fault]") : : "r"(value) : "memory" : fault);
+    __asm__ goto("1: wrfsbase %0\n2:\n" EXTABLE_ASM("1b", "2b", "%l[fault]")
+                 : : "r"(value) : "memory" : fault);
     return true;
 fault:
     return false;
 }
 
-/* QEMU's emulation takes any value, where a CPU raises #GP for one that is no address. Guests would find it in a register,
- * save it, and hear from set_segment_base that there is no such address: Linux warns then. So they do not get these
- * instructions at all, from such a CPU: #UD, as without them. To emulate them with the check instead would cost as much as
- * the hypercall that guests use without them, at every switch. */
+/* QEMU's TCG lets WRFSBASE write any value; a CPU raises #GP for a value that is not canonical. A
+ * guest's kernel would save such a value at a switch, and restore it by set_segment_base, which
+ * refuses it; Linux prints a warning then. So on such a CPU guests do not get these instructions:
+ * they raise #UD. To emulate them with the check would cost as much as the hypercall that guests
+ * use without them. */
 static void probe_fsgsbase(void)
 {
     struct cpu_features *f = &cpu_features;
@@ -180,15 +189,18 @@ static void probe_fsgsbase(void)
     f->fsgsbase = !f->any_base;
 }
 
-/* A read of SS from memory, watched. A CPU raises its #DB behind the NOP. */
+/* Loads SS from a memory word with a data breakpoint. A CPU raises the #DB after the next
+ * instruction, the NOP. */
 static void probe_debug_trap(void)
 {
     static const uint16_t selector = SEL_HV_DS;
     uint64_t next;
 
-    __asm__ volatile("mov %1, %%db0\n\tmov %2, %%db7\n\tlea 1f(%%rip), %0\n\tmov %3, %%ss\n1:\tnop\n\tmov %4, %%db7"
+    __asm__ volatile("mov %1, %%db0\n\tmov %2, %%db7\n\tlea 1f(%%rip), %0\n\t"
+                     "mov %3, %%ss\n1:\tnop\n\tmov %4, %%db7"
                      : "=&r"(next)
-                     : "r"((uint64_t)&selector), "r"((uint64_t)DR7_WATCH_WORD), "m"(selector), "r"((uint64_t)DR7_OFF)
+                     : "r"((uint64_t)&selector), "r"((uint64_t)DR7_WATCH_WORD), "m"(selector),
+                       "r"((uint64_t)DR7_OFF)
                      : "memory");
     cpu_features.early_db = last_hypervisor_db == next;
 }
@@ -198,7 +210,7 @@ bool arch_db_is_early(void)
     return cpu_features.early_db;
 }
 
-/* AMD's CPUs have this MSR, and guests are told that LFENCE serialises. */
+/* An MSR of AMD's CPUs; CPUID tells guests that LFENCE is serialising. */
 static void make_lfence_serialise(void)
 {
     uint64_t value;
@@ -221,16 +233,17 @@ void arch_log_cpu(void)
 
     log_debug("Local APIC: %s", lapic_kind());
     if (f->loses_xcr0)
-        log_warning("XSAVE is not used: XCR0 does not stay as it was set, a fault of the hypervisor below; "
-                    "-cpu host,-xsave hides it");
+        log_warning("XSAVE is not used: XCR0 does not keep its value, a fault of the hypervisor "
+                    "below; -cpu host,-xsave hides it");
     if (f->early_db)
         log_debug("Debug traps of MOV SS are held back: this CPU raises them an instruction early");
     if (f->any_base)
-        log_debug("FSGSBASE is not offered: WRFSBASE takes values that are no addresses");
+        log_debug("FSGSBASE is not offered: WRFSBASE accepts values that are not canonical");
     if (!f->nx)
         log_info("This CPU has no NX: whatever can be read can be executed");
     if (!arch_tsc_is_stable())
-        log_info("The TSC is not known to be invariant: guests are not told that it is (tsc=stable does)");
+        log_info("The TSC is not known to be invariant: guests are not told that it is "
+                 "(tsc=stable does)");
 }
 
 unsigned arch_cpu_id(void)

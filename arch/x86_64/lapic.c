@@ -1,9 +1,11 @@
-/* The local APIC: which of its two interfaces is in use, and every access to it. What its timer is for is clock.c's.
+/* The local APIC (SDM vol. 3, chapter 10): chooses between xAPIC and x2APIC, and makes every access
+ * to it. Its timer is used by clock.c, which also calls lapic_init.
  *
- * xAPIC is a page of registers in memory, x2APIC one MSR for each. Firmware that has switched x2APIC on may have locked it,
- * and leaving it is #GP then: so it stays on. Below a hypervisor it is switched on by us, because an MSR is an exit that
- * needs no instruction to be decoded. On a bare machine that firmware left in xAPIC mode, it stays so: some firmware's
- * own code (SMM) needs the page. */
+ * xAPIC mode has a page of registers in memory, x2APIC mode an MSR for each. If the firmware has
+ * enabled x2APIC it stays so, as it may be locked, and leaving it would be #GP. Under another
+ * hypervisor x2APIC is enabled here, because an exit by an MSR costs less than one by memory, whose
+ * instruction must be decoded. On a bare machine in xAPIC mode nothing is changed: SMM code of some
+ * firmware needs the page. */
 #include "arch/x86_64/boot.h"
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/features.h"
@@ -36,10 +38,11 @@ void lapic_write(unsigned reg, uint32_t value)
 
 uint32_t lapic_read(unsigned reg)
 {
-    return by_msr ? (uint32_t)rdmsr(MSR_X2APIC + (reg >> 4)) : *(volatile uint32_t *)(LAPIC_VA + reg);
+    return by_msr ? (uint32_t)rdmsr(MSR_X2APIC + (reg >> 4))
+                  : *(volatile uint32_t *)(LAPIC_VA + reg);
 }
 
-/* The registers lie in the fixed mappings, uncached. */
+/* Maps the page of registers at LAPIC_VA, uncached. */
 static void map_lapic(uint64_t pa)
 {
     fixmap_l1[0] = pa | PTE_P | PTE_RW | PTE_PCD | PTE_PWT | (cpu_features.nx ? PTE_NX : 0);
@@ -47,7 +50,7 @@ static void map_lapic(uint64_t pa)
     image_l3[table_index(FIXMAP_START, 3)] = image_phys(fixmap_l2) | PTE_P | PTE_RW;
 }
 
-/* From off to x2APIC the way leads by xAPIC. */
+/* A disabled APIC cannot be set to x2APIC directly; it is set to xAPIC before. */
 static void switch_on(void)
 {
     uint64_t base = rdmsr(MSR_APIC_BASE);

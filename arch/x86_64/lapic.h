@@ -14,7 +14,8 @@
 #define LAPIC_TIMER_CURRENT 0x390
 #define LAPIC_TIMER_DIVIDE 0x3e0
 
-void lapic_init(void);                  /* on, its lines for us; the timer masked */
+/* enables it and sets its local vectors; the timer is masked */
+void lapic_init(void);
 const char *lapic_kind(void);
 uint32_t lapic_read(unsigned reg);
 void lapic_write(unsigned reg, uint32_t value);

@@ -1,11 +1,11 @@
-/* Every address of the system, for C, assembler and the linker script.
+/* The address space of the hypervisor, for C, assembler and the linker script.
  *
  *   0xffff800000000000  slot 256       M2P, read-only for guests (the ABI's address)
  *   0xffff820000000000  slot 260       per domain: GDT and LDT windows of its vCPUs
  *   0xffff828000000000  slot 261       the hypervisor image; then fixed mappings (LAPIC)
  *   0xffff830000000000  slots 262-271  all of RAM, writable: 5 TiB at most
  *
- * The rest of the 256 slots below and 240 above belong to the guest. */
+ * All other slots, 0-255 and 272-511, are the guest's. */
 #ifndef ARCH_MEMLAYOUT_H
 #define ARCH_MEMLAYOUT_H
 

@@ -1,5 +1,6 @@
-/* Multiboot 1 and 2: fills boot_info, the one description of what the boot loader gave us. Everything the
- * loader wrote is copied out or bounded here; nobody else looks at its structures. */
+/* Multiboot 1 and 2: reads the boot loader's information and fills boot_info. Called by start.c.
+ * All that the loader wrote is copied or checked against limits here; no other file reads its
+ * structures. EFI's part is efi/. */
 #include "xen/core/types.h"
 #include "common/string.h"
 #include "arch/x86_64/boot.h"
@@ -11,8 +12,8 @@
 extern char _image_start[], _image_end[];
 
 struct mb1_info {
-    uint32_t flags, mem_lower, mem_upper, boot_device, cmdline, mods_count, mods_addr, syms[4], mmap_length, mmap_addr,
-             drives[2], config_table, boot_loader_name;
+    uint32_t flags, mem_lower, mem_upper, boot_device, cmdline, mods_count, mods_addr, syms[4],
+        mmap_length, mmap_addr, drives[2], config_table, boot_loader_name;
 };
 
 struct mb1_module {
@@ -52,7 +53,8 @@ struct mb2_efi_mmap {
     char descriptors[];
 };
 
-#define EFI_SYSTEM_TABLE_RUNTIME 88     /* UEFI 2.10, 4.3: where it points to the runtime services */
+/* UEFI 2.10, 4.3: where it points to the runtime services */
+#define EFI_SYSTEM_TABLE_RUNTIME 88
 
 struct mmap_entry {
     uint64_t addr, len;
@@ -81,7 +83,7 @@ static size_t copy_bounded(char *to, size_t size, const char *from, size_t limit
     return len - n;
 }
 
-/* Half an option could mean another one. */
+/* A half option could be another valid one, so the text is cut before the last blank. */
 static void copy_options(const char *from, size_t limit)
 {
     char *end = boot_info.cmdline + sizeof(boot_info.cmdline) - 1;
@@ -113,10 +115,11 @@ static void add_ram(uint64_t start, uint64_t end)
     boot_info.nr_ranges++;
 }
 
-/* RAM above 1 MiB and outside the image: the low megabyte belongs to firmware habits. */
+/* Uses RAM above 1 MiB and outside the image. Firmware may still use the first megabyte. */
 static void add_usable(uint64_t start, uint64_t end)
 {
-    uint64_t image_start = ALIGN_DOWN(image_phys(_image_start), PAGE_SIZE), image_end = image_phys(_image_end);
+    uint64_t image_start = ALIGN_DOWN(image_phys(_image_start), PAGE_SIZE),
+             image_end = image_phys(_image_end);
 
     start = MAX(start, 1ull << 20);
     if (start >= end)
@@ -181,7 +184,8 @@ static void parse_mb2_mmap(const struct mb2_mmap *t)
 static void parse_efi_table(const struct mb2_efi_table *t)
 {
     if (t->address < (4ull << 30) - PAGE_SIZE)
-        memcpy(&boot_info.runtime.table, (const char *)phys(t->address) + EFI_SYSTEM_TABLE_RUNTIME, sizeof(uint64_t));
+        memcpy(&boot_info.runtime.table, (const char *)phys(t->address) + EFI_SYSTEM_TABLE_RUNTIME,
+               sizeof(uint64_t));
 }
 
 static void parse_efi_mmap(const struct mb2_efi_mmap *t)

@@ -4,6 +4,6 @@
 
 #include "common/compiler.h"
 
-bool multiboot_parse(uint32_t magic, uint64_t mbi);     /* fills boot_info; false: not its magic */
+bool multiboot_parse(uint32_t magic, uint64_t mbi);     /* fills boot_info; false: another magic */
 
 #endif

@@ -1,7 +1,8 @@
-/* The two events that come between any two instructions, whoever runs and whatever lock is held: NMI and machine
- * check. Their handlers take no lock and print nothing: they make a note, which the next timer interrupt prints, because it
- * comes only where the hypervisor lets it. A machine check after which the CPU cannot go on is a panic, whose lines need no
- * lock. */
+/* NMI and machine check, which can interrupt any instruction, whatever locks are held. Called by
+ * entry.S. The handlers take no lock and print nothing: they record the event, and the next timer
+ * interrupt prints it (log_noted_events), as it comes only where the hypervisor has enabled
+ * interrupts and holds no lock. A machine check after which the CPU cannot continue is a panic,
+ * which prints without locks. */
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/fault.h"
 #include "arch/x86_64/features.h"
@@ -15,14 +16,15 @@
 
 #define MCG_CAP_BANKS 0xff
 #define MCG_CAP_SER (1ull << 24)        /* errors may be recoverable, and say so */
-#define MCG_STATUS_RIPV 1               /* going on at the interrupted instruction is sound */
+#define MCG_STATUS_RIPV 1               /* the interrupted instruction can be continued */
 #define MCI_VALID (1ull << 63)
 #define MCI_UNCORRECTED (1ull << 61)
 #define MCI_ADDRV (1ull << 58)
 #define MCI_CONTEXT_CORRUPT (1ull << 57)
 #define MCI_ACTION_REQUIRED (1ull << 55)
 
-/* Written by the handlers only. Whoever reads may see half of the next: a line of mixed values does no harm. */
+/* Written by the handlers only. A reader may see values of two events mixed, which only makes a log
+ * line wrong. */
 static struct {
     unsigned count;
     uint64_t rip;
@@ -43,8 +45,8 @@ void handle_nmi(struct cpu_user_regs *regs)
     WRITE_ONCE(nmi.count, nmi.count + 1);
 }
 
-/* An error that only says that data somewhere are lost can wait for who uses them; all others that are not corrected
- * have damaged what was to run next. */
+/* The CPU cannot continue after an uncorrected error, except one that only reports lost data, which
+ * nothing has used yet (SDM vol. 3, 15.6.3). */
 static bool bank_is_fatal(uint64_t status, uint64_t cap)
 {
     bool can_wait = (cap & MCG_CAP_SER) && !(status & (MCI_ACTION_REQUIRED | MCI_CONTEXT_CORRUPT));
@@ -52,8 +54,8 @@ static bool bank_is_fatal(uint64_t status, uint64_t cap)
     return (status & MCI_UNCORRECTED) && !can_wait;
 }
 
-/* Every bank that has something is noted and emptied: a bank that is not is taken for overrun at the next error, and while
- * MCG_STATUS is not 0, the next machine check switches the machine off. */
+/* Records and clears every bank that has an error: otherwise the next error counts as an overflow.
+ * MCG_STATUS is cleared too: while MCIP is set in it, the next machine check resets the machine. */
 static bool read_banks(uint64_t cap)
 {
     bool fatal = false;
@@ -85,8 +87,8 @@ void handle_machine_check(struct cpu_user_regs *regs)
     if (read_banks(rdmsr(MSR_MCG_CAP)) || !(mcg_status & MCG_STATUS_RIPV)) {
         char why[96];
 
-        snprintf(why, sizeof(why), "machine check: bank %u, status %016lx, address %lx", machine_check.bank,
-                 machine_check.status, machine_check.address);
+        snprintf(why, sizeof(why), "machine check: bank %u, status %016lx, address %lx",
+                 machine_check.bank, machine_check.status, machine_check.address);
         fatal_trap(regs, why);
     }
     WRITE_ONCE(machine_check.count, machine_check.count + 1);
@@ -110,7 +112,8 @@ void log_noted_events(void)
                   name != NULL ? name : nmi.cs & 3 ? "in a guest" : "in the firmware");
     }
     if (m != machine_checks)
-        log_error("Machine check: %u so far, the last in bank %u, status %016lx, address %lx: going on", m,
+        log_error("Machine check: %u so far, the last in bank %u, status %016lx, address %lx: "
+                  "going on", m,
                   machine_check.bank, machine_check.status, machine_check.address);
     nmis = n;
     machine_checks = m;

@@ -4,6 +4,6 @@
 
 #include "common/compiler.h"
 
-void log_noted_events(void);            /* prints what NMIs and machine checks left; where no lock is held */
+void log_noted_events(void);            /* logs the recorded events; called where no lock is held */
 
 #endif

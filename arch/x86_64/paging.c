@@ -1,8 +1,10 @@
-/* The hypervisor's own address space: the map of all RAM, the M2P that guests read, the frame table's memory, and
- * the entries that every guest's L4 carries in the hole. What guests' own entries may be is xen/pv/pagetype.c's.
+/* The hypervisor's address space: the map of all RAM, the M2P that guests read, the memory of the
+ * frame table, and the entries in slots 256..271 of every guest's L4. Guests' own entries are
+ * checked by xen/pv/pagetype.c. Called at boot by start.c, and by xen/ through arch/arch.h
+ * (arch_fill_l4, TLB flushes).
  *
- * Boot memory is taken from the upper end of the loader's RAM ranges below 4 GiB, which boot.S has mapped, around the
- * modules; what is left goes to the free lists without being touched. */
+ * At boot, memory is allocated from the upper end of the RAM ranges below 4 GiB, which boot.S has
+ * mapped, around the modules. The rest goes to the free lists; it is not written. */
 #include "common/string.h"
 #include "arch/x86_64/boot.h"
 #include "arch/x86_64/cpu.h"
@@ -38,7 +40,8 @@ static const struct boot_module *module_in(uint64_t start, uint64_t end)
     for (unsigned i = 0; i < boot_info.nr_modules; i++) {
         const struct boot_module *m = &boot_info.modules[i];
 
-        if (m->start < end && ALIGN_UP(m->start + m->size, PAGE_SIZE) > start && (!found || m->start > found->start))
+        if (m->start < end && ALIGN_UP(m->start + m->size, PAGE_SIZE) > start &&
+            (!found || m->start > found->start))
             found = m;
     }
     return found;
@@ -53,7 +56,7 @@ static void split_range(unsigned i, uint64_t start, uint64_t end)
         boot_info.nr_ranges++;
         r[1].start = end;
     } else {
-        boot_info.dropped += r->end - end;  /* none, where end is the range's */
+        boot_info.dropped += r->end - end;  /* 0 if the range was not cut */
     }
     r->end = start;
 }
@@ -83,7 +86,7 @@ static void *early_alloc(uint64_t bytes, uint64_t align)
     panic("Not enough memory for the hypervisor itself: %lu KiB wanted below 4 GiB", bytes >> 10);
 }
 
-/* boot.S mapped 4 GiB; RAM above gets 2 MiB pages of its own. */
+/* boot.S has mapped the first 4 GiB; RAM above is mapped here, by 2 MiB pages. */
 static void map_all_ram(uint64_t end)
 {
     for (uint64_t pa = BOOT_MAPPED; pa < end; pa += 1ull << 30) {
@@ -103,16 +106,17 @@ static uint64_t *m2p_init(mfn_t nr_frames)
     uint64_t bytes = ALIGN_UP(nr_frames * sizeof(uint64_t), LARGE_PAGE);
     uint64_t *m2p = early_alloc(bytes, LARGE_PAGE);
 
-    memset(m2p, 0xff, bytes);               /* INVALID_M2P_ENTRY; nothing else may show in its last page */
+    memset(m2p, 0xff, bytes);               /* INVALID_M2P_ENTRY, up to the end of the last page */
     for (uint64_t offset = 0; offset < bytes; offset += LARGE_PAGE)
-        m2p_l2[offset / LARGE_PAGE] = ((virt_to_mfn(m2p) << PAGE_SHIFT) + offset) | PTE_P | PTE_US | PTE_PS | PTE_A |
-                                      (cpu_features.nx ? PTE_NX : 0);
+        m2p_l2[offset / LARGE_PAGE] = ((virt_to_mfn(m2p) << PAGE_SHIFT) + offset) | PTE_P | PTE_US |
+                                      PTE_PS | PTE_A | (cpu_features.nx ? PTE_NX : 0);
     m2p_l3[0] = image_phys(m2p_l2) | PTE_P | PTE_US | PTE_RW | PTE_A;
     root_l4[HOLE_FIRST_SLOT] = image_phys(m2p_l3) | PTE_P | PTE_US | PTE_RW | PTE_A;
     return m2p;
 }
 
-/* Everything of a range but the modules becomes free; they follow when the domains are built. */
+/* Frees a range without the modules in it; their memory is freed when the domains have been
+ * built. */
 static void free_range(uint64_t start, uint64_t end)
 {
     const struct boot_module *m = module_in(start, end);
@@ -129,16 +133,17 @@ static void free_range(uint64_t start, uint64_t end)
         frames_add_range(start >> PAGE_SHIFT, end >> PAGE_SHIFT, false);
 }
 
-/* RAM as it was found, before anything was taken from it. */
+/* Counts all RAM, before anything is allocated from it. */
 static struct {
     struct ram_range range[BOOT_RANGES];
     unsigned nr;
 } ram;
 
-/* What lies between RAM and is not our image. */
+/* Marks the frames that are neither RAM nor the hypervisor's image. */
 static void mark_holes(struct frame *table, mfn_t nr_frames)
 {
-    mfn_t image = image_phys(_image_start) >> PAGE_SHIFT, image_end = image_phys(_image_end) >> PAGE_SHIFT, mfn = 0;
+    mfn_t image = image_phys(_image_start) >> PAGE_SHIFT,
+          image_end = image_phys(_image_end) >> PAGE_SHIFT, mfn = 0;
 
     for (unsigned i = 0; i <= ram.nr; i++) {
         mfn_t hole_end = i < ram.nr ? MIN(ram.range[i].start >> PAGE_SHIFT, nr_frames) : nr_frames;

@@ -7,7 +7,8 @@
 struct cpu;
 
 void paging_init(void);                 /* directmap, M2P, frame table, free lists */
-/* Loads a root, which flushes this CPU's TLB, and counts the flush: every load after boot goes this way. */
+/* Loads CR3, which flushes this CPU's TLB, and counts the flush. Every load after boot must use
+ * this function. */
 void load_cr3(struct cpu *cpu, uint64_t cr3);
 extern uint64_t idle_root;              /* machine address of root_l4 */
 

@@ -1,9 +1,11 @@
-/* The descriptor tables of the CPU: the reserved part of every guest's GDT with our own segments and the TSS, the
- * IDT, the SYSCALL and SYSENTER entry points, and the windows where each vCPU's GDT and LDT are mapped.
+/* The CPU's descriptor tables: the reserved part of every guest's GDT, with the hypervisor's
+ * segments and the TSS; the IDT; the MSRs of SYSCALL and SYSENTER; and the windows where each
+ * vCPU's GDT and LDT are mapped. Called by start.c, by the context switch (vcpu.c), and by xen/
+ * through arch/arch.h. Which descriptors a guest may have is xen/pv/desc.c's.
  *
- * The GDTR of a running vCPU points to its window: pages 0..13 are the guest's frames (or a page of zeros), page 14 is
- * reserved_gdt. While nothing of a guest is loaded, it points 14 pages below reserved_gdt itself: only selectors of the
- * reserved page are used then. */
+ * The GDTR of a running vCPU points to its window: pages 0..13 are the guest's frames (or a page of
+ * zeros), page 14 is reserved_gdt. While no guest's GDT is loaded, it points 14 pages below
+ * reserved_gdt: only selectors of the reserved page are used then. */
 #include "common/string.h"
 #include "arch/x86_64/boot.h"
 #include "arch/x86_64/cpu.h"
@@ -51,8 +53,8 @@ static struct gate idt[256] __attribute__((aligned(4096)));
 
 static void set_system_descriptor(unsigned selector, uint64_t base, uint32_t limit, unsigned type)
 {
-    RESERVED(selector) = (limit & 0xffff) | (base & 0xffffff) << 16 | (uint64_t)(0x80 | type) << 40 |
-                         (base >> 24 & 0xff) << 56;
+    RESERVED(selector) = (limit & 0xffff) | (base & 0xffffff) << 16 |
+                         (uint64_t)(0x80 | type) << 40 | (base >> 24 & 0xff) << 56;
     RESERVED(selector + 8) = base >> 32;
 }
 
@@ -73,8 +75,8 @@ static struct stack_top *stack_top_of(char *stack)
     return (struct stack_top *)(stack + STACK_SIZE) - 1;
 }
 
-/* Vectors that anyone may raise with INT n have DPL 3: #BP and #OF. Every other INT n becomes #GP, and traps.c looks at
- * the guest's own table. */
+/* #BP and #OF have DPL 3, so that guests can raise them by INT n. Any other INT n is a #GP, and
+ * xen/pv/traps.c reads the guest's own trap table. */
 static void set_gate(unsigned vector, unsigned ist)
 {
     uint64_t offset = (uint64_t)trap_stubs + 16 * vector;
@@ -125,7 +127,8 @@ void segments_init(void)
     wrmsr(MSR_CSTAR, (uint64_t)cstar_entry);
     wrmsr(MSR_SFMASK, 0x47700);         /* TF IF DF IOPL NT AC */
     if (cpu_features.sep)
-        wrmsr(MSR_SYSENTER_CS, cpu_features.sysenter ? SEL_HV_CS : 0);      /* 0: the instruction is #GP(0) */
+        wrmsr(MSR_SYSENTER_CS,
+              cpu_features.sysenter ? SEL_HV_CS : 0); /* 0: the instruction is #GP(0) */
     if (cpu_features.sysenter)
         wrmsr(MSR_SYSENTER_EIP, (uint64_t)sysenter_entry);
 }
@@ -137,8 +140,9 @@ struct vcpu *running_vcpu(void)
 
 bool on_known_stack(uint64_t sp)
 {
-    const uint64_t known[] = { (uint64_t)boot_stack, (uint64_t)nmi_stack, (uint64_t)df_stack, (uint64_t)mce_stack,
-                               (uint64_t)db_stack, ALIGN_DOWN(entry_frame, STACK_SIZE) };
+    const uint64_t known[] = { (uint64_t)boot_stack, (uint64_t)nmi_stack, (uint64_t)df_stack,
+                               (uint64_t)mce_stack, (uint64_t)db_stack,
+                               ALIGN_DOWN(entry_frame, STACK_SIZE) };
 
     for (unsigned i = 0; i < ARRAY_SIZE(known); i++)
         if (known[i] != 0 && known[i] == ALIGN_DOWN(sp, STACK_SIZE))
@@ -167,11 +171,13 @@ void segments_set_vcpu(struct vcpu *v)
     arch_load_ldt(v);
 }
 
-/* --- Windows ------------------------------------------------------------------------------------------------------- */
+/* --- Windows
+ * ------------------------------------------------------------------------------------- */
 
 static uint64_t window_pte(const void *page)
 {
-    uint64_t pa = (uint64_t)page >= DIRECTMAP_START ? (uint64_t)page - DIRECTMAP_START : image_phys(page);
+    uint64_t pa =
+        (uint64_t)page >= DIRECTMAP_START ? (uint64_t)page - DIRECTMAP_START : image_phys(page);
 
     return pa | PTE_P | PTE_RW | PTE_A | PTE_D;
 }
@@ -179,7 +185,8 @@ static uint64_t window_pte(const void *page)
 int arch_domain_init(struct domain *d)
 {
     struct arch_domain *a = alloc_page();
-    unsigned pages = (unsigned)((((uint64_t)d->nr_vcpus << VCPU_WINDOW_SHIFT) + (1 << 21) - 1) >> 21);
+    unsigned pages =
+        (unsigned)((((uint64_t)d->nr_vcpus << VCPU_WINDOW_SHIFT) + (1 << 21) - 1) >> 21);
 
     d->arch = a;
     if (a == NULL)
@@ -212,7 +219,7 @@ void arch_domain_free(struct domain *d)
     d->arch = NULL;
 }
 
-/* The window's L1 slots of v: 16 for the GDT, then 16 for the LDT. */
+/* The L1 entries of v's window: 16 for the GDT, then 16 for the LDT. */
 static uint64_t *window_slots(struct vcpu *v)
 {
     struct arch_domain *a = v->domain->arch;

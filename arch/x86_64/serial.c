@@ -1,5 +1,6 @@
-/* The 16550 of the console: polled, never waited for, COM1 and 115200 8n1 unless com1= says otherwise; and the
- * port of the trace, if it has one. */
+/* The serial port (16550) of the console: polled, without waiting; COM1 at 115200 8n1 unless com1=
+ * is given. And the port to which the trace is sent, if trace_to= is given. Called by
+ * xen/core/console_tx.c and trace_sink.c through arch/arch.h. */
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/serial.h"
 
@@ -9,13 +10,14 @@
 #define FIFO_BYTES 16u
 #define BASE_BAUD 115200u
 #define LSR_DATA 1u
-#define LSR_EMPTY 0x20u          /* nothing waits behind the byte that is being sent */
+#define LSR_EMPTY 0x20u          /* the transmit FIFO is empty */
 #define LSR_SENT 0x40u
-#define SPIN_LIMIT 100000u      /* a port that is not there must not stop us */
+#define SPIN_LIMIT 100000u      /* so that a missing port does not stop the hypervisor */
 
 static uint16_t com1 = 0x3f8;
 static uint16_t sink_port;
-static unsigned com1_fifo = 1;          /* bytes that it takes when it is empty: an 8250 has no FIFO */
+/* bytes that it accepts when empty; an 8250 has no FIFO: 1 */
+static unsigned com1_fifo = 1;
 static enum arch_sink sink_kind;
 
 static void setup_16550(uint16_t port, uint32_t baud)
@@ -29,7 +31,8 @@ static void setup_16550(uint16_t port, uint32_t baud)
         outb((uint16_t)(port + 1), (uint8_t)(divisor >> 8));
     }
     outb((uint16_t)(port + 3), 3);          /* 8n1 */
-    outb((uint16_t)(port + 2), 0xc7);       /* FIFOs on and empty; QEMU fills them up to the interrupt level only: 14 */
+    /* FIFOs on and empty; QEMU fills them up to the interrupt level only: 14 */
+    outb((uint16_t)(port + 2), 0xc7);
     outb((uint16_t)(port + 4), 3);
 }
 

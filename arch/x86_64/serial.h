@@ -1,4 +1,4 @@
-/* The serial line. */
+/* The serial port of the console. */
 #ifndef ARCH_X86_SERIAL_H
 #define ARCH_X86_SERIAL_H
 

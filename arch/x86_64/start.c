@@ -1,4 +1,5 @@
-/* From boot.S to xen/main.c: brings the CPU and the machine up, in the only order that works. */
+/* Called by boot.S: initialises the CPU and the machine, in the order that dependencies require,
+ * and calls xen/main.c. */
 #include "arch/arch.h"
 #include "common/string.h"
 #include "arch/x86_64/clock.h"
@@ -16,7 +17,7 @@
 
 void idle_vcpu_init(void);
 
-/* xen.efi's stub has filled in a whole boot_info, in memory that is free from now on. */
+/* xen.efi has filled a struct boot_info; it is copied, as its memory is free from now on. */
 static bool efi_parse(uint32_t magic, uint64_t info)
 {
     if (magic != EFI_LOADER_MAGIC)
@@ -28,15 +29,15 @@ static bool efi_parse(uint32_t magic, uint64_t info)
 void arch_start(uint32_t magic, uint64_t info)
 {
     boot_info.tsc = arch_tsc();
-    idle_vcpu_init();                   /* current exists from here on */
-    hooks_register();                   /* what lower rooms of xen/ call in higher ones */
-    serial_init();                      /* and whatever fails can be said */
+    idle_vcpu_init();                   /* `current` is valid from here on */
+    hooks_register();                   /* calls from lower rooms of xen/ to higher ones */
+    serial_init();                      /* messages can be printed from here on */
     if (!multiboot_parse(magic, info) && !efi_parse(magic, info))
-        panic("Not started by a loader that we know (magic %08x)", magic);
+        panic("Not started by a known boot loader (magic %08x)", magic);
     for (unsigned i = 0; i < boot_info.nr_ranges; i++)
         boot_info.ram += boot_info.ranges[i].end - boot_info.ranges[i].start;
     cpu_init();
-    segments_init();                    /* faults of our own are reported from here on */
+    segments_init();                    /* faults of the hypervisor are reported from here on */
     cpu_probe();
     paging_init();
     clock_init();

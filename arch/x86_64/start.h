@@ -1,4 +1,4 @@
-/* From boot.S to xen/. */
+/* The C function that boot.S calls. */
 #ifndef ARCH_X86_START_H
 #define ARCH_X86_START_H
 

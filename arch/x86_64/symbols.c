@@ -1,5 +1,7 @@
-/* Names for addresses of our own text, from the table that the link makes, and the stack trace of a panic. Without
- * frame pointers the trace is every word on the stack that points into the text: some may be stale. */
+/* Names of addresses in the hypervisor's code, from a table that is generated when it is linked,
+ * and the stack trace of a panic. There are no frame pointers: the trace is every word on the stack
+ * that points into the code, and some may be left from earlier calls. Called by log.c
+ * (arch_show_stack). */
 #include "arch/arch.h"
 #include "arch/x86_64/segments.h"
 #include "arch/x86_64/symbols.h"
@@ -34,7 +36,7 @@ void arch_show_stack(void)
 
     __asm__("mov %%rsp, %0" : "=r"(sp));
     if (!on_known_stack(sp)) {
-        log_error("No call trace: rsp %016lx is on no stack of the hypervisor's", sp);
+        log_error("No call trace: rsp %016lx is on no stack of the hypervisor", sp);
         return;
     }
     end = (uint64_t)this_stack_top();

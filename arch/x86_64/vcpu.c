@@ -1,6 +1,8 @@
-/* The switch between vCPUs: stacks, and everything of a guest that lives in the CPU while it runs. The FPU is
- * switched eagerly and completely (XSA-267); segment bases are read back at each switch, because a guest with FSGSBASE
- * changes them without telling. */
+/* The context switch between vCPUs: stacks, FPU, segment registers and bases, debug and control
+ * registers; and creating and freeing a vCPU. Called by the scheduler (arch_switch) and domain.c.
+ * GDT and LDT windows are segments.c's. The FPU state is saved and restored completely at each
+ * switch (XSA-267); segment bases are read from the CPU at each switch, because a guest with
+ * FSGSBASE changes them without a hypercall. */
 #include "common/string.h"
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/features.h"
@@ -22,7 +24,7 @@ _Static_assert(sizeof(struct vcpu) <= PAGE_SIZE << VCPU_ORDER, "one allocation")
 
 static struct arch_vcpu idle_arch = { .stack = boot_stack };
 static struct vcpu idle_vcpu;
-static struct vcpu_info idle_info;      /* so that no path needs to ask whether there is one */
+static struct vcpu_info idle_info;      /* so that v->info is never NULL */
 
 void idle_vcpu_init(void);
 void idle_vcpu_init(void)
@@ -66,7 +68,8 @@ static uint32_t *image_mxcsr(const struct arch_vcpu *a)
     return (uint32_t *)((char *)a->fpu + 24);
 }
 
-/* Registers at first entry are the builder's or VCPUOP_initialise's; here only what makes the vCPU switchable. */
+/* Prepares the stack for the first switch to the vCPU. Its registers are set later by the builder
+ * or VCPUOP_initialise. */
 int arch_vcpu_init(struct vcpu *v)
 {
     struct arch_vcpu *a = alloc_page();
@@ -80,7 +83,8 @@ int arch_vcpu_init(struct vcpu *v)
     a->fpu = alloc_page();
     if (a->stack == NULL || a->fpu == NULL || cpu_features.xsave_bytes > PAGE_SIZE)
         return -ENOMEM;
-    *(uint16_t *)a->fpu = 0x37f;                    /* FCW and MXCSR after reset; XSTATE_BV 0: the rest initial */
+    /* FCW and MXCSR after reset; XSTATE_BV 0: the rest initial */
+    *(uint16_t *)a->fpu = 0x37f;
     *image_mxcsr(a) = 0x1f80;
     v->xcr0 = cpu_features.xcr0_mask ? 1 : 0;
     v->debugreg[6] = 0xffff0ff0;
@@ -94,7 +98,8 @@ int arch_vcpu_init(struct vcpu *v)
     return 0;
 }
 
-/* Bits of MXCSR that some CPU lacks would make (F)XRSTOR fault; the low sixteen every CPU with long mode has. */
+/* A reserved bit of MXCSR would make (F)XRSTOR fault. Every CPU with long mode has the low
+ * sixteen. */
 void arch_load_fpu_image(struct vcpu *v, const void *image)
 {
     struct arch_vcpu *a = v->arch;
@@ -120,7 +125,7 @@ static void fpu_restore(struct arch_vcpu *a, uint64_t xcr0)
 {
     static const uint32_t zero;
 
-    if (cpu_features.keeps_fp_pointers)     /* AMD: ours instead of the last guest's (XSA-52) */
+    if (cpu_features.keeps_fp_pointers) /* AMD: removes the previous guest's pointers (XSA-52) */
         __asm__ volatile("fnclex\n\tffree %%st(7)\n\tfildl %0" : : "m"(zero));
     if (cpu_features.xsave) {
         __asm__ volatile("xrstor64 (%0)" : : "r"(a->fpu), "a"(~0u), "d"(~0u) : "memory");
@@ -150,7 +155,7 @@ static void save_guest(struct vcpu *v)
     v->base_fs = rdmsr(MSR_FS_BASE);
     v->base_gs_kernel = v->kernel_mode ? active : inactive;
     v->base_gs_user = v->kernel_mode ? inactive : active;
-    if (!(v->work & WORK_FAILSAFE)) {       /* else sel_* still tell the guest what could not be loaded */
+    if (!(v->work & WORK_FAILSAFE)) {       /* else sel_* are still to be reported to the guest */
         __asm__("mov %%ds, %0" : "=rm"(v->sel_ds));
         __asm__("mov %%es, %0" : "=rm"(v->sel_es));
         __asm__("mov %%fs, %0" : "=rm"(v->sel_fs));
@@ -160,23 +165,24 @@ static void save_guest(struct vcpu *v)
     fpu_save(v->arch, v->xcr0);
 }
 
-/* True: the selector loaded; else null is there instead. */
-#define LOAD_SELECTOR(reg)                                                                                  \
-static bool load_##reg(uint16_t selector)                                                                   \
-{                                                                                                           \
-    __asm__ goto("1: mov %w0, %%" #reg "\n2:\n" EXTABLE_ASM("1b", "2b", "%l[fault]")                        \
-                 : : "r"((uint32_t)selector) : "memory" : fault);                                           \
-    return true;                                                                                            \
-fault:                                                                                                      \
-    __asm__ volatile("mov %w0, %%" #reg : : "r"(0));                                                        \
-    return false;                                                                                           \
+/* True: the selector was loaded; false: it could not be, and the null selector was. */
+#define LOAD_SELECTOR(reg)                                                                        \
+static bool load_##reg(uint16_t selector)                                                         \
+{                                                                                                 \
+    __asm__ goto("1: mov %w0, %%" #reg "\n2:\n" EXTABLE_ASM("1b", "2b", "%l[fault]")              \
+                 : : "r"((uint32_t)selector) : "memory" : fault);                                 \
+    return true;                                                                                  \
+fault:                                                                                            \
+    __asm__ volatile("mov %w0, %%" #reg : : "r"(0));                                              \
+    return false;                                                                                 \
 }
 LOAD_SELECTOR(ds)
 LOAD_SELECTOR(es)
 LOAD_SELECTOR(fs)
 LOAD_SELECTOR(gs)
 
-/* A base that the guest left non-canonical by an instruction of its own would fault in ring 0: zero instead. */
+/* Returns 0 for a base that is not canonical, which the guest may have left by WRFSBASE: WRMSR of
+ * it would fault. */
 static void load_base(uint32_t msr, uint64_t value)
 {
     wrmsr(msr, is_canonical(value) ? value : 0);
@@ -191,7 +197,7 @@ static void restore_guest(struct vcpu *v)
     ok &= load_fs(v->sel_fs);
     ok &= load_gs(v->sel_gs);
     if (!ok)
-        v->work |= WORK_FAILSAFE;       /* told at the next exit, with v->sel_* */
+        v->work |= WORK_FAILSAFE;       /* failsafe callback at the next exit, with v->sel_* */
     load_base(MSR_FS_BASE, v->base_fs);
     load_base(MSR_GS_BASE, v->kernel_mode ? v->base_gs_kernel : v->base_gs_user);
     load_base(MSR_KERNEL_GS_BASE, v->kernel_mode ? v->base_gs_user : v->base_gs_kernel);
@@ -220,8 +226,11 @@ void arch_switch(struct vcpu *prev, struct vcpu *next)
 
     if (!is_idle(prev))
         save_guest(prev);
-    segments_leave_vcpu();          /* its window is not in every root, and an NMI may come before the next is loaded */
-    load_cr3(prev->cpu, is_idle(next) ? idle_root : next->kernel_mode ? next->root_kernel : next->root_user);
+    /* prev's window is not mapped in next's root, and an NMI needs a GDT */
+    segments_leave_vcpu();
+    load_cr3(prev->cpu, is_idle(next)       ? idle_root
+                        : next->kernel_mode ? next->root_kernel
+                                            : next->root_user);
     segments_set_vcpu(next);
     switch_stack(&from->sp, to->sp);
     resume_current();
@@ -241,7 +250,8 @@ static uint32_t base_msr(enum arch_base which)
 {
     if (which == BASE_FS)
         return MSR_FS_BASE;
-    return (which == BASE_GS_KERNEL) == (bool)current->kernel_mode ? MSR_GS_BASE : MSR_KERNEL_GS_BASE;
+    return (which == BASE_GS_KERNEL) == (bool)current->kernel_mode ? MSR_GS_BASE
+                                                                   : MSR_KERNEL_GS_BASE;
 }
 
 uint64_t arch_get_base(enum arch_base which)
@@ -274,7 +284,7 @@ unsigned arch_get_selector(unsigned segment)
     }
 }
 
-/* The user's %gs: the selector is shared by both modes, its base goes to the user's. */
+/* Loads the user's %gs: the selector is common to both modes, the base becomes the user's. */
 void arch_load_user_gs(unsigned selector)
 {
     uint64_t kernel = arch_get_base(BASE_GS_KERNEL);

@@ -1,4 +1,5 @@
-/* The inline half of the seam on x86-64: what is too hot for a call. Contracts in arch/arch.h. */
+/* The functions of the seam that are inline on x86-64, because they are called often. Contracts:
+ * arch/arch.h. */
 #ifndef ARCH_CPU_H
 #define ARCH_CPU_H
 
@@ -9,12 +10,13 @@
 
 struct vcpu;
 
-/* Every stack is STACK_SIZE bytes, naturally aligned; this lies at its upper end. On a vCPU's own stack the regs are
- * its guest frame; on the IST stacks only vcpu is meaningful, written at every switch. */
+/* Every stack is STACK_SIZE bytes and aligned to that; this struct is at its upper end. On a vCPU's
+ * own stack, regs is the frame with the guest's registers. On the IST stacks only vcpu is used; it
+ * is written at every context switch. */
 struct stack_top {
     struct cpu_user_regs regs;
     struct vcpu *vcpu;
-    uint64_t pad;           /* so that &regs.es, where the CPU starts to push, is 16-byte aligned as it demands */
+    uint64_t pad;           /* aligns &regs.es, from where the CPU pushes, to 16 bytes */
 };
 
 static inline struct stack_top *this_stack_top(void)
@@ -58,12 +60,14 @@ static inline uint64_t arch_cmpxchg64(uint64_t *p, uint64_t old, uint64_t val)
     return old;
 }
 
-/* A range of instructions that may fault on guest memory, and where to go then: see arch/x86_64/extable.h. */
+/* An entry of the exception table: a fault at an instruction in [from, to) continues at fixup
+ * (fault.c). */
 #define EXTABLE_ASM(from, to, fixup)                                            \
     ".pushsection .extable, \"a\"\n.balign 4\n"                                 \
     ".long " from " - .\n.long " to " - .\n.long " fixup " - .\n.popsection\n"
 
-/* To memory and not to a register: gcc 12 can lose the value of an asm goto's output. */
+/* The word is written to memory, not to an output register: gcc 12 can lose an output of asm
+ * goto. */
 static inline bool get_guest_word(uint64_t *dst, uint64_t va)
 {
     __asm__ goto("1: movq %0, %%rax\n2:\tmovq %%rax, %1\n" EXTABLE_ASM("1b", "2b", "%l[fault]")
@@ -83,13 +87,15 @@ fault:
 }
 
 #ifdef __clang__
-#define UNROLL_WORDS                    /* it does so by itself, and calls the pragma a failure */
+#define UNROLL_WORDS                    /* clang unrolls by itself, and rejects the pragma */
 #else
 #define UNROLL_WORDS _Pragma("GCC unroll 9")
 #endif
 
-/* n is a constant at every call, so that the loops unroll. The caller has checked the range against the hole. */
-static inline __attribute__((always_inline)) bool get_guest_words_unhidden(void *dst, uint64_t va, unsigned n)
+/* n is a constant at every call, so that the loops unroll. The caller has checked the range against
+ * the hole. */
+static inline __attribute__((always_inline)) bool get_guest_words_unhidden(void *dst, uint64_t va,
+                                                                           unsigned n)
 {
     uint64_t *d = dst;
 
@@ -99,14 +105,16 @@ static inline __attribute__((always_inline)) bool get_guest_words_unhidden(void 
     return true;
 }
 
-static inline __attribute__((always_inline)) bool get_guest_words(void *dst, uint64_t va, unsigned n)
+static inline __attribute__((always_inline)) bool get_guest_words(void *dst, uint64_t va,
+                                                                  unsigned n)
 {
     if (unlikely(linear_tables) && linear_hides(va, 8 * n))
         return false;
     return get_guest_words_unhidden(dst, va, n);
 }
 
-static inline __attribute__((always_inline)) bool put_guest_words(uint64_t va, const void *src, unsigned n)
+static inline __attribute__((always_inline)) bool put_guest_words(uint64_t va, const void *src,
+                                                                  unsigned n)
 {
     const uint64_t *s = src;
 
