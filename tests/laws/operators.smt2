@@ -32,3 +32,6 @@
 (define-fun op-chain ((a (_ BitVec 24)) (b (_ BitVec 24)) (c (_ BitVec 24))) (_ BitVec 64)
   ((_ extract 65 2) (concat (bvadd a b c) (bvxor c b a) (bvor a #x000010 c))))
 (define-fun op-add-called ((a (_ BitVec 8))) (_ BitVec 8) (op-add a (op-sub #x07 a)))
+(define-fun op-int ((a Int) (b Int) (c (_ BitVec 4))) Int
+  (ite (and (< a b) (<= a 7) (= c #x3)) (+ a 1) (ite (or (> a 1000) (>= b a)) (mod (* a 3) (+ b 2))
+    (div (- a b) 3))))

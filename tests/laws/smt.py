@@ -1,16 +1,16 @@
 """Reads the subset of SMT-LIB2 that the files of laws use, writes it back, and translates
-define-funs to C: bit-vectors of up to 128 bits, Booleans, let, ite. Knows which small changes
-(mutants) a function can be given. Nothing here knows a law; laws.py is the caller. The operators in
-C are bv.h."""
+define-funs to C: bit-vectors of up to 128 bits, Booleans, let, ite, and integers that are neither
+negative nor of more than 128 bits. Knows which small changes (mutants) a function can be given.
+Nothing here knows a law; laws.py is the caller. The operators in C are bv.h."""
 import re
 
 TOKEN = re.compile(r';[^\n]*|"(?:[^"]|"")*"|[()]|[^\s()";]+')
-BOOL = 0                                # as a width
+BOOL, INT = 0, -1                       # as a width
 
 
 class Node:
     """An expression: op is an operator, or "arg", "call" or "const" with the name or the value in
-    param. width: of bits, or BOOL."""
+    param. width: of bits, or BOOL or INT."""
 
     def __init__(self, op, args=(), width=BOOL, param=None):
         self.op, self.args, self.width, self.param = op, tuple(args), width, param
@@ -54,10 +54,11 @@ def walk(node):
         yield from walk(a)
 
 
-CHAINED = {"and", "or", "bvand", "bvor", "bvxor", "bvadd", "bvmul", "concat"}
+CHAINED = {"and", "or", "bvand", "bvor", "bvxor", "bvadd", "bvmul", "concat", "+", "*"}
 SAME = {"bvand", "bvor", "bvxor", "bvadd", "bvsub", "bvmul", "bvudiv", "bvurem", "bvshl", "bvlshr",
-        "bvashr"}
-COMPARE = {"=", "distinct", "bvult", "bvule", "bvugt", "bvuge", "bvslt", "bvsle", "bvsgt", "bvsge"}
+        "bvashr", "+", "-", "*", "div", "mod"}
+COMPARE = {"=", "distinct", "bvult", "bvule", "bvugt", "bvuge", "bvslt", "bvsle", "bvsgt", "bvsge",
+           "<", "<=", ">", ">="}
 LOGIC = {"and", "or", "=>", "xor"}
 # What a mutant puts in an operator's place: another one, or one of its operands.
 LEFT_OUT = ("first", "second", "third")
@@ -72,6 +73,8 @@ INSTEAD = {
     "bvugt": ("bvuge", "bvsgt"), "bvuge": ("bvugt", "bvsge"),
     "bvslt": ("bvsle", "bvult"), "bvsle": ("bvslt", "bvule"),
     "bvsgt": ("bvsge", "bvugt"), "bvsge": ("bvsgt", "bvuge"),
+    "+": ("first", "second"), "*": ("+", "first"), "div": ("mod", "first"), "mod": ("div", "first"),
+    "<": ("<=", ">"), "<=": ("<",), ">": (">=",), ">=": (">",),
     "and": ("or", "first", "second"), "or": ("and", "first", "second"), "not": ("first",),
     "ite": ("second", "third"), "zero_extend": ("sign_extend",), "sign_extend": ("zero_extend",),
 }
@@ -82,7 +85,7 @@ class Script:
 
     def __init__(self, text):
         self.forms = read(text)
-        self.sorts, self.functions = {"Bool": BOOL}, {}
+        self.sorts, self.functions = {"Bool": BOOL, "Int": INT}, {}
         in_law = False                  # what a law defines is its own, and stays text
         for form in self.forms:
             in_law = form == ["push"] or in_law and form != ["pop"]
@@ -124,6 +127,8 @@ class Script:
             return Node("const", (), 4 * len(text) - 8, int(text[2:], 16))
         if text[:2] == "#b":
             return Node("const", (), len(text) - 2, int(text[2:], 2))
+        if text.isdigit():
+            return Node("const", (), INT, int(text))
         raise ValueError(f"unknown: {text}")
 
     @staticmethod
@@ -164,18 +169,21 @@ def mutants(function):
             continue
         seen.add(id(node))
         if node.op == "const":
-            found += [(node, bit) for bit in range(max(node.width, 1))]
+            bits = node.param.bit_length() if node.width == INT else max(node.width, 1)
+            found += [(node, bit) for bit in range(bits)]
         else:
             found += [(node, op) for op in INSTEAD.get(node.op, ())]
     return found
 
 
 def sort_text(width):
-    return "Bool" if width == BOOL else f"(_ BitVec {width})"
+    return {BOOL: "Bool", INT: "Int"}.get(width, f"(_ BitVec {width})")
 
 
 def constant_text(value, width):
-    return ("false", "true")[value] if width == BOOL else f"(_ bv{value} {width})"
+    if width == BOOL:
+        return "true" if value else "false"
+    return str(value) if width == INT else f"(_ bv{value} {width})"
 
 
 def to_smt(node, mutant=(None, None)):
@@ -207,7 +215,8 @@ def define(function, name=None, mutant=(None, None)):
 
 # --- To C -----------------------------------------------------------------------------------------
 
-NAMES = {"=": "eq", "=>": "implies"}
+NAMES = {"=": "eq", "=>": "implies", "+": "add", "-": "sub", "*": "mul", "div": "udiv",
+         "mod": "urem", "<": "ult", "<=": "ule", ">": "ugt", ">=": "uge"}
 
 
 def c_name(name):
@@ -242,7 +251,8 @@ class Emitter:
             return f"bv_sign_extend({args[0]}, {node.args[0].width}, {node.width})"
         if op == "concat":
             return f"bv_concat({args[0]}, {args[1]}, {node.args[1].width})"
-        return f"bv_{NAMES.get(op, op.removeprefix('bv'))}({', '.join(args)}, {max(width, 1)})"
+        bits = 128 if width == INT else max(width, 1)
+        return f"bv_{NAMES.get(op, op.removeprefix('bv'))}({', '.join(args)}, {bits})"
 
     def emit(self, node):
         if node.op == "arg":

@@ -30,13 +30,22 @@
 
 static struct {
     uint64_t base;              /* TSC at system time 0 */
-    uint64_t tsc_per_ns;        /* 32.32 fixed point */
+    uint64_t tsc_per_ns;        /* 32.32 fixed point, rounded up */
+    uint64_t tsc_step;          /* ticks that shift makes one of */
     uint32_t mul;               /* ns = (ticks << shift) * mul >> 32, as in vcpu_time_info */
     int8_t shift;
     uint8_t flags;
     uint64_t point_tsc, point_ns;       /* the point in the guests' vcpu_time_info */
 } scale;
 static struct timer point_timer;
+
+/* Rounded up, so that no timer is early. */
+static uint64_t inverse(uint32_t mul, int shift)
+{
+    uint64_t ticks = UINT64_MAX / mul + 1;
+
+    return shift < 0 ? ticks << -shift : (ticks + (1ull << shift) - 1) >> shift;
+}
 
 void time_init(void)
 {
@@ -48,9 +57,8 @@ void time_init(void)
     for (; hz <= NS_PER_SECOND; hz <<= 1)
         scale.shift++;
     scale.mul = (uint32_t)((NS_PER_SECOND << 32) / hz) & ~(MUL_STEP - 1);
-    scale.tsc_per_ns = UINT64_MAX / scale.mul + 1;      /* its inverse, so that no timer is early */
-    scale.tsc_per_ns =
-        scale.shift < 0 ? scale.tsc_per_ns << -scale.shift : scale.tsc_per_ns >> scale.shift;
+    scale.tsc_per_ns = inverse(scale.mul, scale.shift);
+    scale.tsc_step = scale.shift < 0 ? 1ull << -scale.shift : 1;
     scale.flags = arch_tsc_is_stable() ? XEN_PVCLOCK_TSC_STABLE_BIT : 0;
     scale.base = scale.point_tsc = arch_tsc();
     scale.point_ns = 0;
@@ -78,14 +86,14 @@ uint64_t now_ns(void)
 }
 
 /* Computed from the time that is left, so that the rounding error of tsc_per_ns is multiplied by
- * that and not by the whole uptime. */
+ * that and not by the whole uptime. One step is added: ticks_to_ns may lose what is less than one. */
 uint64_t ns_to_tsc(uint64_t ns)
 {
     uint64_t tsc = arch_tsc(), now = ticks_to_ns(tsc - scale.base);
     unsigned __int128 wait = ns > now ? ns - now : 0;
 
-    wait = wait * scale.tsc_per_ns >> 32;
-    return wait < UINT64_MAX - tsc ? tsc + (uint64_t)wait + 1 : UINT64_MAX;
+    wait = (wait * scale.tsc_per_ns >> 32) + scale.tsc_step + tsc;
+    return wait >> 64 == 0 ? (uint64_t)wait : UINT64_MAX;
 }
 
 /* The version is odd while the other fields change (<public/xen.h>). The guest can overwrite it;

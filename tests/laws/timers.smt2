@@ -1,16 +1,7 @@
-; Time: the deadlines that a guest may ask for, and what becomes of one in ticks of the TSC.
+; The deadlines that a guest may ask for.
 (define-sort U64 () (_ BitVec 64))
 
-; --- The formulas of time.c, vtimer.c -------------------------------------------------------------
-
-; ns_to_tsc: now and tsc are the present on both clocks, per_ns the ticks of a nanosecond, in 32.32
-; fixed point.
-(define-fun ns_to_tsc ((ns U64) (now U64) (tsc U64) (per_ns (_ BitVec 36))) U64
-  (let ((wait (ite (bvugt ns now) ((_ zero_extend 64) (bvsub ns now)) (_ bv0 128))))
-    (let ((ticks (bvlshr (bvmul wait ((_ zero_extend 92) per_ns)) (_ bv32 128))))
-      (ite (bvult ticks ((_ zero_extend 64) (bvsub #xffffffffffffffff tsc)))
-           (bvadd tsc (bvadd ((_ extract 63 0) ticks) (_ bv1 64)))
-           #xffffffffffffffff))))
+; --- The formulas of set_timer_op.c, vtimer.c -----------------------------------------------------
 
 ; do_set_timer_op with a time that is not 0: when it comes.
 (define-fun timer_deadline-domain ((timeout U64) (now U64)) Bool
@@ -28,28 +19,6 @@
               (bvugt period (bvlshr #xffffffffffffffff (_ bv2 64)))))))
 
 ; --- Laws -----------------------------------------------------------------------------------------
-
-(push)
-(echo "A deadline in ticks is later than the present, or the last there is: it never wraps.")
-(declare-const ns U64)
-(declare-const now U64)
-(declare-const tsc U64)
-(declare-const per_ns (_ BitVec 36))
-(define-fun deadline () U64 (ns_to_tsc ns now tsc per_ns))
-(assert (not (or (bvugt deadline tsc) (= deadline #xffffffffffffffff))))
-(check-sat)
-(pop)
-
-(push)
-(echo "A deadline that is past or now comes one tick from now, if there is one left.")
-(declare-const ns U64)
-(declare-const now U64)
-(declare-const tsc U64)
-(declare-const per_ns (_ BitVec 36))
-(assert (and (bvule ns now) (bvult tsc #xffffffffffffffff)))
-(assert (distinct (ns_to_tsc ns now tsc per_ns) (bvadd tsc (_ bv1 64))))
-(check-sat)
-(pop)
 
 (push)
 (echo "A guest's one-shot timer comes within 2^50 ns, whatever time it names, for 250 years from
