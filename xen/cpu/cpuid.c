@@ -1,6 +1,7 @@
-/* The CPUID that guests are told: the host's, less what a PV guest cannot or may not use; the hypervisor's own leaves
- * are cpuid_xen.c's. Reached by the forced-emulation prefix; a plain CPUID runs natively and shows the host's values, so
- * nothing here is a protection: CR4 and XCR0 are. */
+/* The CPUID that guests are told: the host's, less what a PV guest cannot or may not use; the
+ * hypervisor's own leaves are cpuid_xen.c's. Reached by the forced-emulation prefix; a plain
+ * CPUID runs natively and shows the host's values, so nothing here is a protection: CR4 and XCR0
+ * are. */
 #include "common/string.h"
 #include "arch/arch.h"
 #include "xen/core/domain.h"
@@ -43,7 +44,8 @@ enum cpu_vendor cpu_vendor(void)
     return vendor;
 }
 
-/* AMD's CPUs up to family 11h know no other LFENCE; later ones do it by an MSR, which the hypervisor sets. */
+/* AMD's CPUs up to family 11h know no other LFENCE; later ones do it by an MSR, which the
+ * hypervisor sets. */
 static bool lfence_serialises(void)
 {
     uint32_t out[4], family;
@@ -62,8 +64,9 @@ static uint32_t host_last_leaf(uint32_t leaf)
     return out[EAX];
 }
 
-/* The last leaf that is shown of the half that this one is in, of which host is the CPU's last. AMD's leaf about LFENCE is shown where that holds, on CPUs
- * from before there was such a leaf, too. */
+/* The last leaf that is shown of the half that this one is in, of which host is the CPU's last.
+ * AMD's leaf about LFENCE is shown where that holds, on CPUs from before there was such a leaf,
+ * too. */
 static uint32_t last_leaf(uint32_t leaf, uint32_t host)
 {
     if (!(leaf & EXTENDED))
@@ -79,8 +82,8 @@ static void fix_last_leaf(const struct vcpu *v, uint32_t subleaf, uint32_t out[4
     out[EAX] = last_leaf(out[EAX], out[EAX]);
 }
 
-/* OSXSAVE is shown before the guest sets CR4.OSXSAVE: Linux drops XSAVE when it finds the one without the
- * other. */
+/* OSXSAVE is shown before the guest sets CR4.OSXSAVE: Linux drops XSAVE when it finds the one
+ * without the other. */
 static void fix_features(const struct vcpu *v, uint32_t subleaf, uint32_t out[4])
 {
     (void)v, (void)subleaf;
@@ -108,8 +111,8 @@ static void fix_caches(const struct vcpu *v, uint32_t subleaf, uint32_t out[4])
         memset(out, 0, 4 * sizeof(out[0]));
 }
 
-/* FSGSBASE is offered where its bit of CR4 is: a CPU may have it and do it wrong. ARCH_CAPABILITIES can always be given: 0
- * is a good answer (msr.c). */
+/* FSGSBASE is offered where its bit of CR4 is: a CPU may have it and do it wrong.
+ * ARCH_CAPABILITIES can always be given: 0 is a good answer (msr.c). */
 static void fix_leaf_7(const struct vcpu *v, uint32_t subleaf, uint32_t out[4])
 {
     (void)v, (void)subleaf;
@@ -181,69 +184,89 @@ static void fix_xstate(const struct vcpu *v, uint32_t subleaf, uint32_t out[4])
     }
 }
 
-/* FPU DE TSC MSR PAE MCE CX8 APIC MCA CMOV PAT MMX FXSR: the part that AMD repeats in 80000001. Missing: VME PSE PSE36 PGE
- * MTRR, which are the hypervisor's business. */
+/* FPU DE TSC MSR PAE MCE CX8 APIC MCA CMOV PAT MMX FXSR: the part that AMD repeats in 80000001.
+ * Missing: VME PSE PSE36 PGE MTRR, which are the hypervisor's business. */
 #define COMMON_EDX (B4(0, 2, 4, 5) | B4(6, 7, 8, 9) | B4(14, 15, 16, 16) | B2(23, 24))
 
 #define ANY (CPU_INTEL | CPU_AMD | CPU_OTHER)
 #define NOT_AMD (CPU_INTEL | CPU_OTHER)
 
-/* Leaves that are not here read 0, as do those of another vendor and those beyond the last. What of the topology is here is
- * the host's, as on Xen: a plain CPUID shows it, and the two had better agree. Not shown, though a guest on Xen may see it:
- * the controls of speculation (IBRS, STIBP, SSBD, IBPB), whose MSRs are not switched here; transactional memory, which Xen
- * hides wherever it is broken; DBEXT, for the same reason as the former. */
+/* Leaves that are not here read 0, as do those of another vendor and those beyond the last. What
+ * of the topology is here is the host's, as on Xen: a plain CPUID shows it, and the two had
+ * better agree. Not shown, though a guest on Xen may see it: the controls of speculation (IBRS,
+ * STIBP, SSBD, IBPB), whose MSRs are not switched here; transactional memory, which Xen hides
+ * wherever it is broken; DBEXT, for the same reason as the former. */
 static const struct cpuid_leaf {
     uint32_t leaf, subleaf;
     unsigned vendors;
     uint32_t allow[4];
     void (*fix)(const struct vcpu *v, uint32_t subleaf, uint32_t out[4]);
 } policy[] = {
-    { 0, ANY_SUBLEAF, ANY, { ALL, ALL, ALL, ALL }, fix_last_leaf },
-    { 1, ANY_SUBLEAF, ANY, {
-        0x0fff0fff,
-        0x00ffffff,                             /* all but the APIC id */
-        B4(0, 1, 9, 12) | B4(13, 19, 20, 22)    /* SSE3 PCLMUL SSSE3 FMA, CX16 SSE4.1 SSE4.2 MOVBE */
-            | B4(23, 25, 26, 28) | B2(29, 30),  /* POPCNT AES XSAVE AVX, F16C RDRAND */
-        COMMON_EDX | SEP | B4(19, 22, 25, 26) | B2(27, 28),     /* CLFSH ACPI SSE SSE2, SS HTT */
-    }, fix_features },
-    { 2, ANY_SUBLEAF, NOT_AMD, { ALL, ALL, ALL, ALL }, fix_leaf_2 },
-    { 4, ANY_SUBLEAF, NOT_AMD, { 0xffffc3ff, ALL, ALL, 7 }, fix_caches },
-    { 7, 0, ANY, {
-        ALL,
-        B4(0, 3, 5, 6) | B4(8, 9, 13, 16)   /* FSGSBASE BMI1 AVX2 FDP_EXCPTN, BMI2 ERMS NO_FPU_SEL AVX512F */
-            | B4(17, 18, 19, 21) | B4(23, 24, 26, 27)   /* AVX512DQ RDSEED ADX IFMA, CLFLUSHOPT CLWB PF ER */
-            | B4(28, 29, 30, 31),               /* CD SHA BW VL */
-        B4(0, 1, 6, 8) | B4(9, 10, 11, 12)      /* PREFETCHWT1 VBMI VBMI2 GFNI, VAES VPCLMUL VNNI BITALG */
-            | B4(14, 22, 25, 25),               /* VPOPCNTDQ RDPID CLDEMOTE */
-        B4(2, 3, 4, 10) | B(14),                /* 4VNNIW 4FMAPS FSRM MD_CLEAR, SERIALIZE */
-    }, fix_leaf_7 },
-    { 7, 1, ANY, { B4(4, 5, 10, 11) | B(12), 0, 0, 0 }, NULL }, /* AVX_VNNI AVX512_BF16, fast short REP */
-    { 7, 2, ANY, { 0, 0, 0, B(5) }, NULL },                     /* MCDT_NO */
-    { 0xd, ANY_SUBLEAF, ANY, { ALL, ALL, ALL, ALL }, fix_xstate },
-    { 0x80000000, ANY_SUBLEAF, CPU_AMD, { ALL, ALL, ALL, ALL }, fix_last_leaf },
-    { 0x80000000, ANY_SUBLEAF, NOT_AMD, { ALL, 0, 0, 0 }, fix_last_leaf },
-    { 0x80000001, ANY_SUBLEAF, CPU_AMD, {
-        0x0fff0fff, 0xff00ffff,
-        B4(0, 1, 5, 6) | B4(7, 8, 11, 16)       /* LAHF CMP_LEGACY ABM SSE4A, MISALIGNSSE PREFETCHW XOP FMA4 */
-            | B(21),                            /* TBM */
-        COMMON_EDX | B4(11, 20, 22, 25)         /* SYSCALL NX MMXEXT FFXSR */
-            | B4(27, 29, 30, 31),               /* RDTSCP LM 3DNOWEXT 3DNOW */
-    }, NULL },
-    { 0x80000001, ANY_SUBLEAF, NOT_AMD, { 0, 0, B4(0, 5, 8, 8), B4(11, 20, 27, 29) }, NULL },
-    { 0x80000002, ANY_SUBLEAF, ANY, { ALL, ALL, ALL, ALL }, NULL },
-    { 0x80000003, ANY_SUBLEAF, ANY, { ALL, ALL, ALL, ALL }, NULL },
-    { 0x80000004, ANY_SUBLEAF, ANY, { ALL, ALL, ALL, ALL }, NULL },
-    { 0x80000005, ANY_SUBLEAF, CPU_AMD, { ALL, ALL, ALL, ALL }, NULL },
-    { 0x80000006, ANY_SUBLEAF, CPU_AMD, { ALL, ALL, ALL, ALL }, NULL },
-    { 0x80000006, ANY_SUBLEAF, NOT_AMD, { 0, 0, ALL, 0 }, NULL },
-    { 0x80000007, ANY_SUBLEAF, ANY, { 0, 0, 0, B(8) }, fix_invariant_tsc },
-    { 0x80000008, ANY_SUBLEAF, ANY, { 0x000000ff, B4(0, 2, 26, 29), 0x0003f0ff, 0 }, fix_address_bits },
-                                                /* CLZERO RSTR_FP_ERR_PTRS SSB_NO BTC_NO */
-    { 0x8000001a, ANY_SUBLEAF, CPU_AMD, { ALL, ALL, ALL, ALL }, NULL },
-    { 0x80000021, ANY_SUBLEAF, CPU_AMD, {
-        B4(2, 5, 6, 29), 0,                     /* LFENCE_DISPATCH VERW_CLEAR NSCB SRSO_NO */
-        B2(1, 2), 0,                            /* TSA_SQ_NO TSA_L1_NO */
-    }, fix_lfence },
+    {0, ANY_SUBLEAF, ANY, {ALL, ALL, ALL, ALL}, fix_last_leaf},
+    {1,
+     ANY_SUBLEAF,
+     ANY,
+     {
+         0x0fff0fff, 0x00ffffff, /* all but the APIC id */
+         /* SSE3 PCLMUL SSSE3 FMA, CX16 SSE4.1 SSE4.2 MOVBE */
+         B4(0, 1, 9, 12) | B4(13, 19, 20, 22) | B4(23, 25, 26, 28) |
+             B2(29, 30),                                     /* POPCNT AES XSAVE AVX, F16C RDRAND */
+         COMMON_EDX | SEP | B4(19, 22, 25, 26) | B2(27, 28), /* CLFSH ACPI SSE SSE2, SS HTT */
+     },
+     fix_features},
+    {2, ANY_SUBLEAF, NOT_AMD, {ALL, ALL, ALL, ALL}, fix_leaf_2},
+    {4, ANY_SUBLEAF, NOT_AMD, {0xffffc3ff, ALL, ALL, 7}, fix_caches},
+    {7,
+     0,
+     ANY,
+     {
+         ALL,
+         /* FSGSBASE BMI1 AVX2 FDP_EXCPTN, BMI2 ERMS NO_FPU_SEL AVX512F */
+         B4(0, 3, 5, 6) |
+             B4(8, 9, 13, 16)
+             /* AVX512DQ RDSEED ADX IFMA, CLFLUSHOPT CLWB PF ER */
+             | B4(17, 18, 19, 21) | B4(23, 24, 26, 27) | B4(28, 29, 30, 31), /* CD SHA BW VL */
+         /* PREFETCHWT1 VBMI VBMI2 GFNI, VAES VPCLMUL VNNI BITALG */
+         B4(0, 1, 6, 8) | B4(9, 10, 11, 12) | B4(14, 22, 25, 25), /* VPOPCNTDQ RDPID CLDEMOTE */
+         B4(2, 3, 4, 10) | B(14), /* 4VNNIW 4FMAPS FSRM MD_CLEAR, SERIALIZE */
+     },
+     fix_leaf_7},
+    /* AVX_VNNI AVX512_BF16, fast short REP */
+    {7, 1, ANY, {B4(4, 5, 10, 11) | B(12), 0, 0, 0}, NULL},
+    {7, 2, ANY, {0, 0, 0, B(5)}, NULL}, /* MCDT_NO */
+    {0xd, ANY_SUBLEAF, ANY, {ALL, ALL, ALL, ALL}, fix_xstate},
+    {0x80000000, ANY_SUBLEAF, CPU_AMD, {ALL, ALL, ALL, ALL}, fix_last_leaf},
+    {0x80000000, ANY_SUBLEAF, NOT_AMD, {ALL, 0, 0, 0}, fix_last_leaf},
+    {0x80000001,
+     ANY_SUBLEAF,
+     CPU_AMD,
+     {
+         0x0fff0fff, 0xff00ffff,
+         /* LAHF CMP_LEGACY ABM SSE4A, MISALIGNSSE PREFETCHW XOP FMA4 */
+         B4(0, 1, 5, 6) | B4(7, 8, 11, 16) | B(21), /* TBM */
+         COMMON_EDX | B4(11, 20, 22, 25)            /* SYSCALL NX MMXEXT FFXSR */
+             | B4(27, 29, 30, 31),                  /* RDTSCP LM 3DNOWEXT 3DNOW */
+     },
+     NULL},
+    {0x80000001, ANY_SUBLEAF, NOT_AMD, {0, 0, B4(0, 5, 8, 8), B4(11, 20, 27, 29)}, NULL},
+    {0x80000002, ANY_SUBLEAF, ANY, {ALL, ALL, ALL, ALL}, NULL},
+    {0x80000003, ANY_SUBLEAF, ANY, {ALL, ALL, ALL, ALL}, NULL},
+    {0x80000004, ANY_SUBLEAF, ANY, {ALL, ALL, ALL, ALL}, NULL},
+    {0x80000005, ANY_SUBLEAF, CPU_AMD, {ALL, ALL, ALL, ALL}, NULL},
+    {0x80000006, ANY_SUBLEAF, CPU_AMD, {ALL, ALL, ALL, ALL}, NULL},
+    {0x80000006, ANY_SUBLEAF, NOT_AMD, {0, 0, ALL, 0}, NULL},
+    {0x80000007, ANY_SUBLEAF, ANY, {0, 0, 0, B(8)}, fix_invariant_tsc},
+    {0x80000008, ANY_SUBLEAF, ANY, {0x000000ff, B4(0, 2, 26, 29), 0x0003f0ff, 0}, fix_address_bits},
+    /* CLZERO RSTR_FP_ERR_PTRS SSB_NO BTC_NO */
+    {0x8000001a, ANY_SUBLEAF, CPU_AMD, {ALL, ALL, ALL, ALL}, NULL},
+    {0x80000021,
+     ANY_SUBLEAF,
+     CPU_AMD,
+     {
+         B4(2, 5, 6, 29), 0, /* LFENCE_DISPATCH VERW_CLEAR NSCB SRSO_NO */
+         B2(1, 2), 0,        /* TSA_SQ_NO TSA_L1_NO */
+     },
+     fix_lfence},
 };
 
 /* Instructions whose registers XCR0 does not offer to guests. */
@@ -263,14 +286,16 @@ static const struct xstate_feature {
     { 7, 1, EAX, 0xe0, B(5) },
 };
 
-static void host_leaf(const struct vcpu *v, const struct cpuid_leaf *p, uint32_t subleaf, uint32_t out[4])
+static void host_leaf(const struct vcpu *v, const struct cpuid_leaf *p, uint32_t subleaf,
+                      uint32_t out[4])
 {
     uint32_t last = host_last_leaf(p->leaf);
     uint64_t xcr0 = arch_xcr0_mask();
 
     if (last_leaf(p->leaf, last) < p->leaf)
         return;
-    if (last >= p->leaf)                        /* Intel answers leaves beyond the last with its data */
+    /* Intel answers leaves beyond the last with its data */
+    if (last >= p->leaf)
         arch_cpuid(p->leaf, subleaf, out);
     for (unsigned i = 0; i < 4; i++)
         out[i] &= p->allow[i];
@@ -293,7 +318,8 @@ void guest_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t
         return;
     }
     for (unsigned i = 0; i < ARRAY_SIZE(policy); i++) {
-        if (policy[i].leaf == leaf && (policy[i].subleaf == ANY_SUBLEAF || policy[i].subleaf == subleaf) &&
+        if (policy[i].leaf == leaf &&
+            (policy[i].subleaf == ANY_SUBLEAF || policy[i].subleaf == subleaf) &&
             (policy[i].vendors & cpu_vendor())) {
             host_leaf(v, &policy[i], subleaf, out);
             return;

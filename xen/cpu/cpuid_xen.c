@@ -1,5 +1,5 @@
-/* The hypervisor's own CPUID leaves (public/arch-x86/cpuid.h): who it is, its clock, what PV guests may use. Called by
- * cpuid.c with out all zeros. */
+/* The hypervisor's own CPUID leaves (public/arch-x86/cpuid.h): who it is, its clock, what PV
+ * guests may use. Called by cpuid.c with out all zeros. */
 #include "arch/arch.h"
 #include "xen/core/alloc.h"
 #include "xen/core/domain.h"
@@ -15,7 +15,8 @@ static void time_leaf(const struct vcpu *v, uint32_t subleaf, uint32_t out[4])
 
     if (subleaf == 0) {
         arch_cpuid(0x80000001, 0, features);
-        out[EAX] = (arch_tsc_is_stable() ? 1u << 1 : 0) | ((features[EDX] & 1u << 27) ? 1u << 2 : 0);
+        out[EAX] = (arch_tsc_is_stable() ? 1u << 1 : 0) |
+                   ((features[EDX] & 1u << 27) ? 1u << 2 : 0);
         out[ECX] = khz;
     } else if (subleaf == 1) {
         out[ECX] = v->info->time.tsc_to_system_mul;

@@ -1,5 +1,5 @@
-/* What is printed of a guest that crashed: its registers and the top of its stack, in the shape that people's
- * scripts know from Xen. */
+/* What is printed of a guest that crashed: its registers and the top of its stack, in the shape
+ * that people's scripts know from Xen. */
 #include "arch/arch.h"
 #include "xen/core/domain.h"
 #include "xen/core/guest_access.h"
@@ -28,9 +28,10 @@ static void dump_code(const struct cpu_user_regs *regs)
     uint8_t code[16];
 
     if (read_guest(code, regs->rip, sizeof(code)) == 0)
-        log_error("code: <%02x> %02x %02x %02x %02x %02x %02x %02x %02x %02x %02x %02x %02x %02x %02x %02x", code[0],
-                  code[1], code[2], code[3], code[4], code[5], code[6], code[7], code[8], code[9], code[10], code[11],
-                  code[12], code[13], code[14], code[15]);
+        log_error("code: <%02x> %02x %02x %02x %02x %02x %02x %02x %02x %02x %02x %02x %02x %02x "
+                  "%02x %02x",
+                  code[0], code[1], code[2], code[3], code[4], code[5], code[6], code[7], code[8],
+                  code[9], code[10], code[11], code[12], code[13], code[14], code[15]);
 }
 
 /* v == current, on its way out: the whole frame is in place. */
@@ -43,15 +44,16 @@ void domain_dump(struct vcpu *v)
         log_error("d%uv%u: %s", d->id, v->id, d->crash_reason);
     log_error("Domain %u (vcpu#%u) crashed on cpu#%u:", d->id, v->id, v->cpu->id);
     log_error("RIP:    %04x:[<%016lx>]", r->cs, r->rip);
-    log_error("RFLAGS: %016lx   EM: %d   CONTEXT: pv guest (d%uv%u) %s mode", r->rflags, !!v->info->evtchn_upcall_mask,
-              d->id, v->id, v->kernel_mode ? "kernel" : "user");
+    log_error("RFLAGS: %016lx   EM: %d   CONTEXT: pv guest (d%uv%u) %s mode", r->rflags,
+              !!v->info->evtchn_upcall_mask, d->id, v->id, v->kernel_mode ? "kernel" : "user");
     log_error("rax: %016lx   rbx: %016lx   rcx: %016lx", r->rax, r->rbx, r->rcx);
     log_error("rdx: %016lx   rsi: %016lx   rdi: %016lx", r->rdx, r->rsi, r->rdi);
     log_error("rbp: %016lx   rsp: %016lx   r8:  %016lx", r->rbp, r->rsp, r->r8);
     log_error("r9:  %016lx   r10: %016lx   r11: %016lx", r->r9, r->r10, r->r11);
     log_error("r12: %016lx   r13: %016lx   r14: %016lx", r->r12, r->r13, r->r14);
     log_error("r15: %016lx   cr4: %016lx   cr2: %016lx", r->r15, guest_read_cr4(v), v->cr2);
-    log_error("cr3: %016lx   user cr3: %016lx   cs: %04x   ss: %04x", v->root_kernel, v->root_user, r->cs, r->ss);
+    log_error("cr3: %016lx   user cr3: %016lx   cs: %04x   ss: %04x", v->root_kernel, v->root_user,
+              r->cs, r->ss);
     dump_code(r);
     dump_stack(r);
     trace_show();

@@ -1,6 +1,7 @@
-/* The virtual debug registers: what a guest may set, as hypercall or as MOV to DRn. arch/ loads what is
- * kept here. debugreg[7] is what the CPU gets; the enable bits of I/O breakpoints are kept apart in
- * debugreg[5] and emulated, since in the CPU they would also watch the hypervisor's own ports. */
+/* The virtual debug registers: what a guest may set, as hypercall or as MOV to DRn. arch/ loads
+ * what is kept here. debugreg[7] is what the CPU gets; the enable bits of I/O breakpoints are
+ * kept apart in debugreg[5] and emulated, since in the CPU they would also watch the
+ * hypervisor's own ports. */
 #include "arch/arch.h"
 #include "xen/core/domain.h"
 #include "xen/cpu/debugreg.h"
@@ -37,7 +38,8 @@ static int set_dr7(struct vcpu *v, uint64_t value)
     return 0;
 }
 
-/* DR4 and DR5 are other names of DR6 and DR7, until CR4.DE takes them away. -1: no such register. */
+/* DR4 and DR5 are other names of DR6 and DR7, until CR4.DE takes them away. -1: no such
+ * register. */
 static int real_number(const struct vcpu *v, unsigned reg)
 {
     if (reg > 7 || ((reg == 4 || reg == 5) && (v->cr4_guest & CR4_DE)))
@@ -45,7 +47,8 @@ static int real_number(const struct vcpu *v, unsigned reg)
     return (int)(reg == 4 || reg == 5 ? reg + 2 : reg);
 }
 
-/* 0; -ENODEV: no such register; -EINVAL: reserved bits; -EPERM: a value that would let a guest watch the hypervisor. */
+/* 0; -ENODEV: no such register; -EINVAL: reserved bits; -EPERM: a value that would let a guest
+ * watch the hypervisor. */
 int guest_set_debugreg(struct vcpu *v, unsigned reg, uint64_t value)
 {
     int nr = real_number(v, reg), rc;
@@ -107,8 +110,8 @@ uint64_t data_breakpoints_hit(const struct vcpu *v, uint64_t va, unsigned bytes)
         unsigned width = breakpoint_bytes(v, i);
         uint64_t start = v->debugreg[i] & ~(uint64_t)(width - 1);
 
-        if ((v->debugreg[7] & DR7_ENABLES(i)) && DR7_TYPE(v->debugreg[7], i) == DR7_TYPE_DATA && start < va + bytes &&
-            va < start + width)
+        if ((v->debugreg[7] & DR7_ENABLES(i)) && DR7_TYPE(v->debugreg[7], i) == DR7_TYPE_DATA &&
+            start < va + bytes && va < start + width)
             hit |= 1u << i;
     }
     return hit;

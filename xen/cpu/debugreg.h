@@ -6,7 +6,9 @@
 
 int guest_set_debugreg(struct vcpu *v, unsigned reg, uint64_t value);
 int guest_get_debugreg(const struct vcpu *v, unsigned reg, uint64_t *value);
-uint64_t io_breakpoints_hit(const struct vcpu *v, uint16_t port, unsigned bytes);   /* as DR6.B0..B3 */
-uint64_t data_breakpoints_hit(const struct vcpu *v, uint64_t va, unsigned bytes);          /* by a read; likewise */
+/* as DR6.B0..B3 */
+uint64_t io_breakpoints_hit(const struct vcpu *v, uint16_t port, unsigned bytes);
+/* by a read; likewise */
+uint64_t data_breakpoints_hit(const struct vcpu *v, uint64_t va, unsigned bytes);
 
 #endif

@@ -1,7 +1,8 @@
-/* Privileged instructions: what a guest kernel that runs in ring 3 gets when it executes one that only
- * ring 0 may, in code of whatever mode. Called by traps.c with the #GP (or #UD) that the CPU raised; whatever is not
- * emulated stays that fault. Decoding is common/x86's, reading the instruction insn_access.c's; the policies of MSRs,
- * CPUID, ports and debug registers have their own files. */
+/* Privileged instructions: what a guest kernel that runs in ring 3 gets when it executes one
+ * that only ring 0 may, in code of whatever mode. Called by traps.c with the #GP (or #UD) that
+ * the CPU raised; whatever is not emulated stays that fault. Decoding is common/x86's, reading
+ * the instruction insn_access.c's; the policies of MSRs, CPUID, ports and debug registers have
+ * their own files. */
 #include "arch/arch.h"
 #include "common/string.h"
 #include "common/trace_format.h"
@@ -52,7 +53,8 @@ static enum emulation write_cr(struct vcpu *v, unsigned cr, uint64_t value)
     return NOT_OURS;
 }
 
-static enum emulation emulate_mov_cr(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *in)
+static enum emulation emulate_mov_cr(struct vcpu *v, struct cpu_user_regs *regs,
+                                     const struct insn *in)
 {
     unsigned cr = modrm_reg(in);
     uint64_t *reg = reg_by_number(saved_regs(regs), modrm_rm(in));
@@ -76,7 +78,8 @@ static enum emulation emulate_mov_cr(struct vcpu *v, struct cpu_user_regs *regs,
     return NOT_OURS;
 }
 
-static enum emulation emulate_mov_dr(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *in)
+static enum emulation emulate_mov_dr(struct vcpu *v, struct cpu_user_regs *regs,
+                                     const struct insn *in)
 {
     uint64_t *reg = reg_by_number(saved_regs(regs), modrm_rm(in));
     unsigned dr = modrm_reg(in);
@@ -92,7 +95,8 @@ static enum emulation emulate_mov_dr(struct vcpu *v, struct cpu_user_regs *regs,
     return FAULTED;
 }
 
-static enum emulation emulate_clts(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *in)
+static enum emulation emulate_clts(struct vcpu *v, struct cpu_user_regs *regs,
+                                   const struct insn *in)
 {
     (void)regs, (void)in;
     guest_set_ts(v, false);
@@ -110,7 +114,8 @@ static uint64_t edx_eax(const struct cpu_user_regs *regs)
     return (uint32_t)regs->rax | regs->rdx << 32;
 }
 
-static enum emulation emulate_rdmsr(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *in)
+static enum emulation emulate_rdmsr(struct vcpu *v, struct cpu_user_regs *regs,
+                                    const struct insn *in)
 {
     uint64_t value;
 
@@ -121,22 +126,26 @@ static enum emulation emulate_rdmsr(struct vcpu *v, struct cpu_user_regs *regs, 
     return EMULATED;
 }
 
-static enum emulation emulate_wrmsr(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *in)
+static enum emulation emulate_wrmsr(struct vcpu *v, struct cpu_user_regs *regs,
+                                    const struct insn *in)
 {
     (void)in;
     return guest_wrmsr(v, (uint32_t)regs->rcx, edx_eax(regs)) ? EMULATED : NOT_OURS;
 }
 
-/* The virtual interrupt flag is a byte that the guest owns. CLI must not touch it: the POPF that a kernel
- * pairs it with cannot be trapped and would never set it again. */
-static enum emulation emulate_cli_sti(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *in)
+/* The virtual interrupt flag is a byte that the guest owns. CLI must not touch it: the POPF that
+ * a kernel pairs it with cannot be trapped and would never set it again. */
+static enum emulation emulate_cli_sti(struct vcpu *v, struct cpu_user_regs *regs,
+                                      const struct insn *in)
 {
     (void)regs, (void)in;
     return iopl_allows(v) ? EMULATED : NOT_OURS;
 }
 
-/* RDTSC traps only under CR4.TSD; if that is the guest's own choice, its user mode is not allowed it. */
-static enum emulation emulate_rdtsc(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *in)
+/* RDTSC traps only under CR4.TSD; if that is the guest's own choice, its user mode is not
+ * allowed it. */
+static enum emulation emulate_rdtsc(struct vcpu *v, struct cpu_user_regs *regs,
+                                    const struct insn *in)
 {
     if (!v->kernel_mode && (v->cr4_guest & CR4_TSD))
         return NOT_OURS;
@@ -165,16 +174,19 @@ static enum emulation emulate_xsetbv(struct vcpu *v, struct cpu_user_regs *regs)
     return EMULATED;
 }
 
-static enum emulation emulate_group7(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *in)
+static enum emulation emulate_group7(struct vcpu *v, struct cpu_user_regs *regs,
+                                     const struct insn *in)
 {
     if (in->modrm == 0xf9)
         return emulate_rdtsc(v, regs, in);
     return in->modrm == 0xd1 && v->kernel_mode ? emulate_xsetbv(v, regs) : NOT_OURS;
 }
 
-static enum emulation emulate_nothing(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *in)
+static enum emulation emulate_nothing(struct vcpu *v, struct cpu_user_regs *regs,
+                                      const struct insn *in)
 {
-    (void)v, (void)regs, (void)in;      /* WBINVD: a guest without devices has nothing that depends on it */
+    /* WBINVD: a guest without devices has nothing that depends on it */
+    (void)v, (void)regs, (void)in;
     return EMULATED;
 }
 
@@ -196,7 +208,8 @@ static const struct {
 };
 
 /* What else #GP(0) may mean: some emulators raise it where a CPU has #SS(0). */
-static enum emulation stack_fault(struct vcpu *v, const struct cpu_user_regs *regs, const struct insn *in)
+static enum emulation stack_fault(struct vcpu *v, const struct cpu_user_regs *regs,
+                                  const struct insn *in)
 {
     if (!stack_access_not_canonical(in, saved_regs(regs)))
         return NOT_OURS;
@@ -204,27 +217,30 @@ static enum emulation stack_fault(struct vcpu *v, const struct cpu_user_regs *re
     return FAULTED;
 }
 
-/* AMD's CPUs have no 64-bit far pointers in memory: CALL and JMP take one of 32 bits in spite of REX.W. An emulator that
- * looks for the selector 4 bytes further on finds null there, most likely, where the CPU names the selector that it could
- * not load. */
-static enum emulation far_pointer_fault(struct vcpu *v, const struct cpu_user_regs *regs, const struct insn *in)
+/* AMD's CPUs have no 64-bit far pointers in memory: CALL and JMP take one of 32 bits in spite of
+ * REX.W. An emulator that looks for the selector 4 bytes further on finds null there, most
+ * likely, where the CPU names the selector that it could not load. */
+static enum emulation far_pointer_fault(struct vcpu *v, const struct cpu_user_regs *regs,
+                                        const struct insn *in)
 {
     struct segment s;
     uint16_t selector;
     uint64_t va;
     unsigned reg = in->modrm >> 3 & 7;
 
-    if (in->opcode != 0xff || (reg != 3 && reg != 5) || !in->memory || in->op_bytes != 8 || cpu_vendor() != CPU_AMD)
+    if (in->opcode != 0xff || (reg != 3 && reg != 5) || !in->memory || in->op_bytes != 8 ||
+        cpu_vendor() != CPU_AMD)
         return NOT_OURS;
-    if (linear_address(in, operand_segment(in), operand_offset(in, saved_regs(regs)) + 4, 2, false, &va) != 0 ||
+    if (linear_address(in, operand_segment(in), operand_offset(in, saved_regs(regs)) + 4, 2, false,
+                       &va) != 0 ||
         read_guest(&selector, va, 2) != 0 || selector <= 3 || read_segment(v, selector, &s))
         return NOT_OURS;
     inject_trap(v, TRAP_GP, selector & ~3u);
     return FAULTED;
 }
 
-/* The bytes are read again here, after the fault, so they may be another instruction by now: what counts is
- * only that what is emulated is decided on one copy of them. */
+/* The bytes are read again here, after the fault, so they may be another instruction by now:
+ * what counts is only that what is emulated is decided on one copy of them. */
 enum emulation emulate_privileged(struct vcpu *v, struct cpu_user_regs *regs)
 {
     enum emulation result;
@@ -283,6 +299,7 @@ enum emulation emulate_forced_cpuid(struct vcpu *v, struct cpu_user_regs *regs)
     regs->rbx = out[1];
     regs->rcx = out[2];
     regs->rdx = out[3];
-    instruction_done(v, regs, mode == MODE_64 ? regs->rip + length : (uint32_t)(regs->rip + length), 0);
+    instruction_done(v, regs, mode == MODE_64 ? regs->rip + length : (uint32_t)(regs->rip + length),
+                     0);
     return EMULATED;
 }

@@ -1,4 +1,5 @@
-/* Numbers of the architecture: exception vectors, and flags of RFLAGS (Intel SDM vol. 1, 3.4.3; vol. 3, 6.3). */
+/* Numbers of the architecture: exception vectors, and flags of RFLAGS (Intel SDM vol. 1, 3.4.3;
+ * vol. 3, 6.3). */
 #ifndef XEN_EXCEPTIONS_H
 #define XEN_EXCEPTIONS_H
 

@@ -1,6 +1,7 @@
-/* The way from an instruction to the memory it means: its own bytes, and the linear addresses of its operands, by
- * the guest's segments. In 64-bit code there are none but FS and GS; elsewhere bases and limits are those of the descriptor
- * as it stands now, for what a segment register holds hidden cannot be read. */
+/* The way from an instruction to the memory it means: its own bytes, and the linear addresses of
+ * its operands, by the guest's segments. In 64-bit code there are none but FS and GS; elsewhere
+ * bases and limits are those of the descriptor as it stands now, for what a segment register
+ * holds hidden cannot be read. */
 #include "arch/arch.h"
 #include "common/string.h"
 #include "xen/core/domain.h"
@@ -25,8 +26,8 @@ static unsigned fetch_wrapping(uint32_t va, unsigned len, uint8_t *bytes)
     return done;
 }
 
-static unsigned fetch_by_segment(const struct vcpu *v, const struct cpu_user_regs *regs, uint8_t *bytes,
-                                 enum cpu_mode *mode)
+static unsigned fetch_by_segment(const struct vcpu *v, const struct cpu_user_regs *regs,
+                                 uint8_t *bytes, enum cpu_mode *mode)
 {
     uint32_t ip = (uint32_t)regs->rip;
     struct segment cs;
@@ -35,13 +36,17 @@ static unsigned fetch_by_segment(const struct vcpu *v, const struct cpu_user_reg
         return 0;
     if (!cs.long_mode) {
         *mode = cs.big ? MODE_32 : MODE_16;
-        return ip > cs.limit ? 0 : fetch_wrapping(cs.base + ip, (unsigned)MIN(cs.limit - ip, MAX_INSN - 1) + 1, bytes);
+        return ip > cs.limit
+                   ? 0
+                   : fetch_wrapping(cs.base + ip, (unsigned)MIN(cs.limit - ip, MAX_INSN - 1) + 1,
+                                    bytes);
     }
     *mode = MODE_64;
     return MAX_INSN;
 }
 
-unsigned fetch_insn_slowly(const struct vcpu *v, const struct cpu_user_regs *regs, uint8_t *bytes, enum cpu_mode *mode)
+unsigned fetch_insn_slowly(const struct vcpu *v, const struct cpu_user_regs *regs, uint8_t *bytes,
+                           enum cpu_mode *mode)
 {
     if ((regs->cs | 3) != FLAT_RING3_CS64) {
         unsigned len = fetch_by_segment(v, regs, bytes, mode);
@@ -56,10 +61,13 @@ unsigned fetch_insn_slowly(const struct vcpu *v, const struct cpu_user_regs *reg
     return (unsigned)(MAX_INSN - arch_copy_from_guest(bytes, regs->rip, MAX_INSN));
 }
 
-static unsigned linear_by_segment(unsigned segment, uint32_t offset, unsigned bytes, bool write, uint64_t *va)
+static unsigned linear_by_segment(unsigned segment, uint32_t offset, unsigned bytes, bool write,
+                                  uint64_t *va)
 {
     const struct cpu_user_regs *regs = guest_regs(current);
-    unsigned selector = segment == SEG_CS ? regs->cs : segment == SEG_SS ? regs->ss : arch_get_selector(segment);
+    unsigned selector = segment == SEG_CS   ? regs->cs
+                        : segment == SEG_SS ? regs->ss
+                                            : arch_get_selector(segment);
     struct segment s;
 
     if (!read_segment(current, (uint16_t)selector, &s) || !(write ? s.writable : s.readable))
@@ -70,11 +78,13 @@ static unsigned linear_by_segment(unsigned segment, uint32_t offset, unsigned by
     return 0;
 }
 
-unsigned linear_address_slowly(const struct insn *in, unsigned segment, uint64_t offset, unsigned bytes, bool write,
-                               uint64_t *va)
+unsigned linear_address_slowly(const struct insn *in, unsigned segment, uint64_t offset,
+                               unsigned bytes, bool write, uint64_t *va)
 {
     if (in->mode != MODE_64)
         return linear_by_segment(segment, (uint32_t)offset, bytes, write, va);
-    *va = offset + arch_get_base(segment == SEG_FS ? BASE_FS : current->kernel_mode ? BASE_GS_KERNEL : BASE_GS_USER);
+    *va = offset + arch_get_base(segment == SEG_FS      ? BASE_FS
+                                 : current->kernel_mode ? BASE_GS_KERNEL
+                                                        : BASE_GS_USER);
     return 0;
 }

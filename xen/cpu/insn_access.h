@@ -6,12 +6,28 @@
 #include "common/x86/address.h"
 #include "xen/core/domain.h"
 
-/* A guest's saved registers as common/x86 sees them. Inline, so that the places of those with a name are constants. */
+/* A guest's saved registers as common/x86 sees them. Inline, so that the places of those with a
+ * name are constants. */
 #define PLACE_OF(reg) offsetof(struct cpu_user_regs, reg) / 8
 static const uint8_t places_of_saved_regs[] = {
-    PLACE_OF(rax), PLACE_OF(rcx), PLACE_OF(rdx), PLACE_OF(rbx), PLACE_OF(rsp), PLACE_OF(rbp), PLACE_OF(rsi), PLACE_OF(rdi),
-    PLACE_OF(r8), PLACE_OF(r9), PLACE_OF(r10), PLACE_OF(r11), PLACE_OF(r12), PLACE_OF(r13), PLACE_OF(r14), PLACE_OF(r15),
-    [REG_RIP] = PLACE_OF(rip), [REG_RFLAGS] = PLACE_OF(rflags),
+    PLACE_OF(rax),
+    PLACE_OF(rcx),
+    PLACE_OF(rdx),
+    PLACE_OF(rbx),
+    PLACE_OF(rsp),
+    PLACE_OF(rbp),
+    PLACE_OF(rsi),
+    PLACE_OF(rdi),
+    PLACE_OF(r8),
+    PLACE_OF(r9),
+    PLACE_OF(r10),
+    PLACE_OF(r11),
+    PLACE_OF(r12),
+    PLACE_OF(r13),
+    PLACE_OF(r14),
+    PLACE_OF(r15),
+    [REG_RIP] = PLACE_OF(rip),
+    [REG_RFLAGS] = PLACE_OF(rflags),
 };
 #undef PLACE_OF
 static inline struct x86_regs saved_regs(const struct cpu_user_regs *regs)
@@ -20,12 +36,13 @@ static inline struct x86_regs saved_regs(const struct cpu_user_regs *regs)
 }
 
 /* Where the code segment is none of the ABI's, or the bytes not all there. */
-unsigned fetch_insn_slowly(const struct vcpu *v, const struct cpu_user_regs *regs, uint8_t *bytes, enum cpu_mode *mode);
+unsigned fetch_insn_slowly(const struct vcpu *v, const struct cpu_user_regs *regs, uint8_t *bytes,
+                           enum cpu_mode *mode);
 
-/* Up to 15 bytes of the instruction at regs->rip, fewer where the next page cannot be read or the code segment ends;
- * and how they are to be decoded. */
-static inline unsigned fetch_insn(const struct vcpu *v, const struct cpu_user_regs *regs, uint8_t bytes[16],
-                                  enum cpu_mode *mode)
+/* Up to 15 bytes of the instruction at regs->rip, fewer where the next page cannot be read or
+ * the code segment ends; and how they are to be decoded. */
+static inline unsigned fetch_insn(const struct vcpu *v, const struct cpu_user_regs *regs,
+                                  uint8_t bytes[16], enum cpu_mode *mode)
 {
     *mode = MODE_64;
     if (likely((regs->cs | 3) == FLAT_RING3_CS64 && guest_range_ok(regs->rip, 16) &&
@@ -34,12 +51,12 @@ static inline unsigned fetch_insn(const struct vcpu *v, const struct cpu_user_re
     return fetch_insn_slowly(v, regs, bytes, mode);
 }
 
-/* The linear address of [offset, offset + bytes) in a segment (SEG_*) of current. 0; or the exception that the access
- * is, with an error code of 0. */
-unsigned linear_address_slowly(const struct insn *in, unsigned segment, uint64_t offset, unsigned bytes, bool write,
-                               uint64_t *va);
-static inline unsigned linear_address(const struct insn *in, unsigned segment, uint64_t offset, unsigned bytes, bool write,
-                                      uint64_t *va)
+/* The linear address of [offset, offset + bytes) in a segment (SEG_*) of current. 0; or the
+ * exception that the access is, with an error code of 0. */
+unsigned linear_address_slowly(const struct insn *in, unsigned segment, uint64_t offset,
+                               unsigned bytes, bool write, uint64_t *va);
+static inline unsigned linear_address(const struct insn *in, unsigned segment, uint64_t offset,
+                                      unsigned bytes, bool write, uint64_t *va)
 {
     *va = offset;
     return likely(in->mode == MODE_64 && segment < SEG_FS)

@@ -1,6 +1,6 @@
-/* Port I/O. A guest has no devices, but its kernel probes for them, and only port I/O that works and finds
- * nothing lets it get on: reads are all ones, writes vanish, but for two latches. Who may do it is decided as on
- * hardware, by IOPL or by bitmap. */
+/* Port I/O. A guest has no devices, but its kernel probes for them, and only port I/O that works
+ * and finds nothing lets it get on: reads are all ones, writes vanish, but for two latches. Who
+ * may do it is decided as on hardware, by IOPL or by bitmap. */
 #include "arch/arch.h"
 #include "common/string.h"
 #include "xen/core/domain.h"
@@ -18,10 +18,11 @@
 #define PORT_PCI_ADDRESS 0xcf8u
 #define PF_PRESENT 1u
 #define PF_WRITE 2u
-#define STRING_CHUNK 256u       /* bytes of a string instruction done before an interrupt may come */
+/* bytes of a string instruction done before an interrupt may come */
+#define STRING_CHUNK 256u
 
-/* The bitmap lies in guest kernel memory, which user mode's tables do not map: it is read through the
- * kernel's. Where there is nothing to read, nothing is allowed. */
+/* The bitmap lies in guest kernel memory, which user mode's tables do not map: it is read
+ * through the kernel's. Where there is nothing to read, nothing is allowed. */
 static uint8_t bitmap_byte(const struct vcpu *v, uint64_t va)
 {
     const uint64_t *slot = walk_to_l1(v->root_kernel, va);
@@ -48,8 +49,8 @@ bool guest_io_allowed(struct vcpu *v, uint16_t port, unsigned bytes)
     return !(bits >> (port % 8) & ((1u << bytes) - 1));
 }
 
-/* Two latches that an ordinary guest of Xen's finds too: the address for PCI's configuration space, as a double word,
- * and the index of the CMOS memory. There is nothing behind either. */
+/* Two latches that an ordinary guest of Xen's finds too: the address for PCI's configuration
+ * space, as a double word, and the index of the CMOS memory. There is nothing behind either. */
 uint32_t guest_port_in(struct vcpu *v, uint16_t port, unsigned bytes)
 {
     uint32_t index_byte = PORT_CMOS_INDEX - port;
@@ -57,7 +58,8 @@ uint32_t guest_port_in(struct vcpu *v, uint16_t port, unsigned bytes)
     if (unlikely(port == PORT_PCI_ADDRESS && bytes == 4))
         return v->domain->pci_address;
     if (unlikely(index_byte < bytes))
-        return (~0u & ~(0xffu << 8 * index_byte)) | (uint32_t)v->domain->cmos_index << 8 * index_byte;
+        return (~0u & ~(0xffu << 8 * index_byte)) | (uint32_t)v->domain->cmos_index
+                                                        << 8 * index_byte;
     return ~0u;
 }
 
@@ -72,7 +74,8 @@ void guest_port_out(struct vcpu *v, uint16_t port, unsigned bytes, uint32_t valu
 }
 
 /* The n elements at va, all in one page unless n is 1. False: that memory cannot be accessed. */
-static bool transfer(struct vcpu *v, uint64_t va, uint16_t port, unsigned bytes, unsigned n, bool out)
+static bool transfer(struct vcpu *v, uint64_t va, uint16_t port, unsigned bytes, unsigned n,
+                     bool out)
 {
     uint8_t buf[STRING_CHUNK];
 
@@ -108,15 +111,16 @@ static enum emulation string_fault(struct vcpu *v, uint64_t va, unsigned bytes, 
     return FAULTED;
 }
 
-/* INS and OUTS. A long repeat is done piece by piece with rip left on the instruction, as when an interrupt
- * comes between two of its iterations; backwards, with addresses of less than 64 bits or single-stepped, each piece is
- * one element. */
+/* INS and OUTS. A long repeat is done piece by piece with rip left on the instruction, as when
+ * an interrupt comes between two of its iterations; backwards, with addresses of less than 64
+ * bits or single-stepped, each piece is one element. */
 static enum emulation string_io(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *in,
                                 uint16_t port, unsigned bytes)
 {
     bool out = in->opcode & 2;
     uint64_t *pointer = out ? &regs->rsi : &regs->rdi;
-    uint64_t count = in->rep ? regs->rcx & size_mask(in->ad_bytes) : 1, n = MIN(count, STRING_CHUNK / bytes);
+    uint64_t count = in->rep ? regs->rcx & size_mask(in->ad_bytes) : 1,
+             n = MIN(count, STRING_CHUNK / bytes);
     uint64_t va, in_page;
     unsigned segment = out ? operand_segment(in) : SEG_ES, vector;
 
@@ -136,10 +140,12 @@ static enum emulation string_io(struct vcpu *v, struct cpu_user_regs *regs, cons
         n = MIN(n, in_page);
     if (!transfer(v, va, port, bytes, (unsigned)n, out))
         return string_fault(v, va, bytes, out);
-    write_reg(pointer, in->ad_bytes, *pointer + (regs->rflags & EFLAGS_DF ? -(uint64_t)bytes : n * bytes));
+    write_reg(pointer, in->ad_bytes,
+              *pointer + (regs->rflags & EFLAGS_DF ? -(uint64_t)bytes : n * bytes));
     if (in->rep)
         write_reg(&regs->rcx, in->ad_bytes, regs->rcx - n);
-    instruction_done(v, regs, n == count ? next_rip(in, regs->rip) : regs->rip, io_breakpoints_hit(v, port, bytes));
+    instruction_done(v, regs, n == count ? next_rip(in, regs->rip) : regs->rip,
+                     io_breakpoints_hit(v, port, bytes));
     return EMULATED;
 }
 

@@ -1,6 +1,7 @@
-/* The MSRs that guests may name. One table says for each what reading gives and what writing does, and on whose CPUs
- * it is there; everything else is #GP(0), which kernels survive by their exception tables - except before they have one:
- * until the guest has a #GP handler, reading an MSR that this CPU has, if not for guests, gives 0. */
+/* The MSRs that guests may name. One table says for each what reading gives and what writing
+ * does, and on whose CPUs it is there; everything else is #GP(0), which kernels survive by their
+ * exception tables - except before they have one: until the guest has a #GP handler, reading an
+ * MSR that this CPU has, if not for guests, gives 0. */
 #include "arch/arch.h"
 #include "xen/core/domain.h"
 #include "xen/cpu/control_regs.h"
@@ -8,7 +9,8 @@
 #include "xen/cpu/exceptions.h"
 #include "xen/cpu/msr.h"
 
-#define EFER_KNOWN 0x4d01u              /* SCE LME LMA NXE FFXSR: not SVME, which is no guest's business */
+/* SCE LME LMA NXE FFXSR: not SVME, which is no guest's business */
+#define EFER_KNOWN 0x4d01u
 #define MISC_ENABLE_SET 0x801800u       /* no BTS, no PEBS, no task priority messages */
 #define MISC_ENABLE_CLEAR 0x40080u      /* no performance monitoring, no MONITOR */
 #define FEATURE_CONTROL_LOCK 1u
@@ -17,9 +19,10 @@
 #define MC_BASE 0x400u                  /* four MSRs for each bank: CTL STATUS ADDR MISC */
 #define MC_CTL2_BASE 0x280u
 
-/* What of the host's ARCH_CAPABILITIES holds in a guest: what the CPU is not vulnerable to, and what VERW clears (RDCL_NO
- * SSB_NO MDS_NO IF_PSCHANGE_MC_NO TAA_NO SBDR_SSDP_NO FBSDP_NO PSDP_NO FB_CLEAR BHI_NO PBRSB_NO GDS_NO RFDS_NO RFDS_CLEAR,
- * ITS_NO); and that the return predictor may use another one (RSBA, or RRSBA, which without EIBRS is the same). */
+/* What of the host's ARCH_CAPABILITIES holds in a guest: what the CPU is not vulnerable to, and
+ * what VERW clears (RDCL_NO SSB_NO MDS_NO IF_PSCHANGE_MC_NO TAA_NO SBDR_SSDP_NO FBSDP_NO PSDP_NO
+ * FB_CLEAR BHI_NO PBRSB_NO GDS_NO RFDS_NO RFDS_CLEAR, ITS_NO); and that the return predictor may
+ * use another one (RSBA, or RRSBA, which without EIBRS is the same). */
 #define ARCH_CAPS_SHOWN (0x1d12e170ull | 1ull << 0 | 1ull << 62)
 #define ARCH_CAPS_RSBA (1u << 2)
 #define ARCH_CAPS_RRSBA (1u << 19)
@@ -33,8 +36,9 @@ static bool read_zero(struct vcpu *v, uint32_t msr, uint64_t *value)
 
 static bool read_base(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
-    *value = arch_get_base(msr == 0xc0000100 ? BASE_FS :
-                           (msr == 0xc0000101) == (v->kernel_mode != 0) ? BASE_GS_KERNEL : BASE_GS_USER);
+    *value = arch_get_base(msr == 0xc0000100                              ? BASE_FS
+                           : (msr == 0xc0000101) == (v->kernel_mode != 0) ? BASE_GS_KERNEL
+                                                                          : BASE_GS_USER);
     return true;
 }
 
@@ -42,8 +46,10 @@ static bool write_base(struct vcpu *v, uint32_t msr, uint64_t value)
 {
     if (!is_canonical(value))
         return false;
-    arch_set_base(msr == 0xc0000100 ? BASE_FS :
-                  (msr == 0xc0000101) == (v->kernel_mode != 0) ? BASE_GS_KERNEL : BASE_GS_USER, value);
+    arch_set_base(msr == 0xc0000100                              ? BASE_FS
+                  : (msr == 0xc0000101) == (v->kernel_mode != 0) ? BASE_GS_KERNEL
+                                                                 : BASE_GS_USER,
+                  value);
     return true;
 }
 
@@ -89,7 +95,8 @@ static bool read_efer(struct vcpu *v, uint32_t msr, uint64_t *value)
     return true;
 }
 
-/* Enabled, at its usual place, and on the boot CPU for vCPU 0: nothing is there, but kernels ask. */
+/* Enabled, at its usual place, and on the boot CPU for vCPU 0: nothing is there, but kernels
+ * ask. */
 static bool read_apic_base(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
     (void)msr;
@@ -191,7 +198,8 @@ static bool write_mmio_conf(struct vcpu *v, uint32_t msr, uint64_t value)
     return has_mmio_conf();
 }
 
-/* --- Machine check: a few banks in which nothing ever happens ---------------------------------------------------------- */
+/* --- Machine check: a few banks in which nothing ever happens
+ * ---------------------------------------------------------- */
 
 static bool read_mcg_cap(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
@@ -226,7 +234,8 @@ static bool read_bank(struct vcpu *v, uint32_t msr, uint64_t *value)
     return true;
 }
 
-/* Status, address and miscellany may be cleared; what is written to banks that are not there is lost. */
+/* Status, address and miscellany may be cleared; what is written to banks that are not there is
+ * lost. */
 static bool write_bank(struct vcpu *v, uint32_t msr, uint64_t value)
 {
     (void)v;
@@ -273,7 +282,8 @@ static const struct msr_policy {
     { 0x0017, 0x0017, CPU_INTEL, read_host, NULL },                     /* PLATFORM_ID */
     { 0x001b, 0x001b, ANY, read_apic_base, NULL },
     { 0x003a, 0x003a, CPU_INTEL, read_feature_control, NULL },
-    { 0x008b, 0x008b, CPU_INTEL, read_host, write_zero_only },          /* microcode: written with 0, then read */
+    /* microcode: written with 0, then read */
+    { 0x008b, 0x008b, CPU_INTEL, read_host, write_zero_only },
     { 0x008b, 0x008b, CPU_AMD, read_host, NULL },
     { 0x00c1, 0x00c8, CPU_INTEL, read_zero, ignore },                   /* performance counters */
     { 0x00ce, 0x00ce, ANY, read_zero, NULL },                           /* PLATFORM_INFO */
@@ -290,21 +300,26 @@ static const struct msr_policy {
     { 0x019c, 0x019c, CPU_INTEL, read_zero, NULL },                     /* THERM_STATUS */
     { 0x01a0, 0x01a0, ANY, read_misc_enable, write_misc_enable },
     { 0x01b0, 0x01b0, CPU_INTEL, NULL, ignore },                        /* ENERGY_PERF_BIAS */
-    { 0x01d9, 0x01d9, ANY, read_zero, NULL },                           /* DEBUGCTL: no branch traces, no BTF */
+    /* DEBUGCTL: no branch traces, no BTF */
+    { 0x01d9, 0x01d9, ANY, read_zero, NULL },
     { 0x0277, 0x0277, ANY, read_host, NULL },                           /* PAT: the hypervisor's */
     { MC_CTL2_BASE, 0x029f, ANY, read_bank_ctl2, write_bank_ctl2 },
-    { 0x0309, 0x030b, CPU_INTEL, read_zero, ignore },                   /* fixed performance counters */
+    /* fixed performance counters */
+    { 0x0309, 0x030b, CPU_INTEL, read_zero, ignore },
     { 0x0345, 0x0345, ANY, read_zero, NULL },                           /* PERF_CAPABILITIES */
-    { 0x038d, 0x0390, CPU_INTEL, read_zero, ignore },                   /* their control, and the global ones */
+    /* their control, and the global ones */
+    { 0x038d, 0x0390, CPU_INTEL, read_zero, ignore },
     { MC_BASE, 0x047f, ANY, read_bank, write_bank },
     { MSR_HYPERCALL_PAGE, MSR_HYPERCALL_PAGE, ANY, read_zero, write_hypercall_msr },
-    { 0xc0010000, 0xc0010007, CPU_AMD, read_zero, ignore },             /* performance events and counters */
+    /* performance events and counters */
+    { 0xc0010000, 0xc0010007, CPU_AMD, read_zero, ignore },
     { 0xc0010015, 0xc0010015, CPU_AMD, read_zero, ignore },             /* HWCR */
     { 0xc001001f, 0xc001001f, ANY, read_zero, ignore },                 /* NB_CFG */
     { 0xc0010041, 0xc0010042, CPU_AMD, read_zero, ignore },             /* FID_VID_CTL, _STATUS */
     { 0xc0010058, 0xc0010058, CPU_AMD, read_mmio_conf, write_mmio_conf },
     { 0xc0010061, 0xc001006b, CPU_AMD, read_zero, ignore },             /* P-states */
-    { 0xc0010200, 0xc001020b, CPU_AMD, read_zero, ignore },             /* more events and counters */
+    /* more events and counters */
+    { 0xc0010200, 0xc001020b, CPU_AMD, read_zero, ignore },
     { 0xc0011029, 0xc0011029, CPU_AMD, read_lfence, ignore },           /* DE_CFG */
 };
 
@@ -324,7 +339,8 @@ bool guest_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value)
     if (likely(p != NULL && p->read != NULL && p->read(v, msr, value)))
         return true;
     *value = 0;
-    return v->traps[TRAP_GP].address == 0 && msr >> 16 != MSR_HYPERCALL_PAGE >> 16 && arch_rdmsr(msr, &unseen);
+    return v->traps[TRAP_GP].address == 0 && msr >> 16 != MSR_HYPERCALL_PAGE >> 16 &&
+           arch_rdmsr(msr, &unseen);
 }
 
 bool guest_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value)

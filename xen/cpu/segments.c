@@ -1,5 +1,5 @@
-/* Segments: what a guest may say in a descriptor, and what a selector stands for in its tables. Pure but for reading
- * the tables' frames; the references on those are pv/desc.c's. */
+/* Segments: what a guest may say in a descriptor, and what a selector stands for in its tables.
+ * Pure but for reading the tables' frames; the references on those are pv/desc.c's. */
 #include "arch/arch.h"
 #include "xen/core/domain.h"
 #include "xen/cpu/segments.h"
@@ -17,15 +17,17 @@
 #define GATE_CALL (12ull << 40)
 #define GATE_RESERVED (0xffull << 32)
 
-/* A gate may only lead where the guest itself could jump: its own segments, or the ABI's flat ring 3 code. */
+/* A gate may only lead where the guest itself could jump: its own segments, or the ABI's flat
+ * ring 3 code. */
 static bool gate_target_ok(unsigned sel)
 {
     return (sel >> 3) < FIRST_RESERVED_GDT_ENTRY || sel == FLAT_RING3_CS64 || (sel & 4);
 }
 
-/* Absent descriptors fault whatever they say. Code and data may have any base and limit: in 64-bit mode
- * neither opens anything that paging does not guard. Of the system descriptors only call gates are let in,
- * with a DPL of 0, so that no guest can go through one; type 0 is the upper half of one. */
+/* Absent descriptors fault whatever they say. Code and data may have any base and limit: in
+ * 64-bit mode neither opens anything that paging does not guard. Of the system descriptors only
+ * call gates are let in, with a DPL of 0, so that no guest can go through one; type 0 is the
+ * upper half of one. */
 bool sanitise_descriptor(uint64_t *desc)
 {
     uint64_t d = *desc;
@@ -38,7 +40,8 @@ bool sanitise_descriptor(uint64_t *desc)
     }
     if ((d & DESC_TYPE) == 0)
         return true;
-    if ((d & DESC_TYPE) != GATE_CALL || !gate_target_ok((unsigned)(d >> 16 & 0xffff)) || (d & GATE_RESERVED))
+    if ((d & DESC_TYPE) != GATE_CALL || !gate_target_ok((unsigned)(d >> 16 & 0xffff)) ||
+        (d & GATE_RESERVED))
         return false;
     *desc = (d & ~DESC_DPL) | 3ull << 16;
     return true;

@@ -9,8 +9,8 @@
 /* Makes a descriptor safe for ring 3 (DPL raised, call gates closed); false: refuse it. */
 bool sanitise_descriptor(uint64_t *desc);
 
-/* What a selector stands for in v's tables, or in the ABI's part of every GDT. From one reading of the descriptor, which
- * another vCPU may be changing. False: no present code or data segment. */
+/* What a selector stands for in v's tables, or in the ABI's part of every GDT. From one reading
+ * of the descriptor, which another vCPU may be changing. False: no present code or data segment. */
 struct segment {
     uint32_t base, limit;           /* of bytes, the granularity applied */
     bool code, long_mode, big;      /* big: 32-bit code or stack */

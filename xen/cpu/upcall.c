@@ -1,11 +1,11 @@
-/* Every way into the guest kernel and its way back: bounce frames for traps, events, callbacks and system calls, and
- * iret. What faults mean is traps.c's; entry.S has fast twins of handle_user_syscall and do_iret that must agree with
- * these. Frames, lowest address first (contract 2.4):
+/* Every way into the guest kernel and its way back: bounce frames for traps, events, callbacks
+ * and system calls, and iret. What faults mean is traps.c's; entry.S has fast twins of
+ * handle_user_syscall and do_iret that must agree with these. Frames, lowest address first
+ * (iret: struct iret_context of public/arch-x86/xen-x86_64.h):
  *
  *   bounce:   rcx  r11  [error code]  rip  cs | upcall mask << 32  rflags  rsp  ss
  *   failsafe: rcx  r11  ds  es  fs  gs  rip  cs | mask  rflags  rsp  ss
- *   iret:     rax  r11  rcx  flags  rip  cs  rflags  rsp  ss
- */
+ *   iret:     rax  r11  rcx  flags  rip  cs  rflags  rsp  ss */
 #include "arch/arch.h"
 #include "common/trace_format.h"
 #include "xen/core/domain.h"
@@ -20,10 +20,11 @@
 
 #define DR6_BS 0x4000u
 #define MAX_FRAME_WORDS 11u
-#define FLAGS_CLEARED_FOR_HANDLER (EFLAGS_TF | EFLAGS_NT | EFLAGS_RF | EFLAGS_VM | EFLAGS_AC | EFLAGS_IOPL)
+#define FLAGS_CLEARED_FOR_HANDLER                                                               \
+    (EFLAGS_TF | EFLAGS_NT | EFLAGS_RF | EFLAGS_VM | EFLAGS_AC | EFLAGS_IOPL)
 
-static const uint32_t has_error_code =
-    1u << 8 | 1u << TRAP_TS | 1u << TRAP_NP | 1u << TRAP_SS | 1u << TRAP_GP | 1u << TRAP_PF | 1u << TRAP_AC | 1u << 21;
+static const uint32_t has_error_code = 1u << 8 | 1u << TRAP_TS | 1u << TRAP_NP | 1u << TRAP_SS |
+                                       1u << TRAP_GP | 1u << TRAP_PF | 1u << TRAP_AC | 1u << 21;
 
 static bool arch_iopl(const struct vcpu *v)
 {
@@ -38,16 +39,18 @@ static void set_mode(struct vcpu *v, bool kernel)
 }
 
 /* Pushes the words of a frame downwards from sp; false: the stack cannot take it. */
-static bool push_frame(struct vcpu *v, const struct cpu_user_regs *regs, uint64_t sp, bool from_kernel,
-                       const uint64_t *extra, unsigned nr)
+static bool push_frame(struct vcpu *v, const struct cpu_user_regs *regs, uint64_t sp,
+                       bool from_kernel, const uint64_t *extra, unsigned nr)
 {
     uint64_t mask = v->info->evtchn_upcall_mask != 0;
     uint64_t cs = (from_kernel ? regs->cs & ~3u : regs->cs) | mask << 32;
-    uint64_t flags = (regs->rflags & ~(uint64_t)(EFLAGS_IF | EFLAGS_IOPL)) | (mask ? 0 : EFLAGS_IF) |
+    uint64_t flags = (regs->rflags & ~(uint64_t)(EFLAGS_IF | EFLAGS_IOPL)) |
+                     (mask ? 0 : EFLAGS_IF) |
                      (unlikely(arch_iopl(v)) ? (uint64_t)v->iopl << 12 : 0);
 
     if (!put_guest_word(sp - 8, regs->ss | 3u) || !put_guest_word(sp - 16, regs->rsp) ||
-        !put_guest_word(sp - 24, flags) || !put_guest_word(sp - 32, cs) || !put_guest_word(sp - 40, regs->rip))
+        !put_guest_word(sp - 24, flags) || !put_guest_word(sp - 32, cs) ||
+        !put_guest_word(sp - 40, regs->rip))
         return false;
     for (sp -= 48; nr > 0; sp -= 8)
         if (!put_guest_word(sp, extra[--nr]))
@@ -55,9 +58,10 @@ static bool push_frame(struct vcpu *v, const struct cpu_user_regs *regs, uint64_
     return put_guest_word(sp, regs->r11) && put_guest_word(sp - 8, regs->rcx);
 }
 
-/* Enters the kernel at handler, with `extra` (nr words, lowest first) between rcx, r11 and rip. Crashes the domain where
- * the stack cannot take the frame. */
-static void bounce(struct vcpu *v, uint64_t handler, const uint64_t *extra, unsigned nr, bool mask_events)
+/* Enters the kernel at handler, with `extra` (nr words, lowest first) between rcx, r11 and rip.
+ * Crashes the domain where the stack cannot take the frame. */
+static void bounce(struct vcpu *v, uint64_t handler, const uint64_t *extra, unsigned nr,
+                   bool mask_events)
 {
     struct cpu_user_regs *regs = guest_regs(v);
     bool from_kernel = v->kernel_mode;
@@ -114,7 +118,8 @@ void inject_page_fault(struct vcpu *v, uint64_t va, uint32_t error_code)
     v->cr2 = va;
     v->info->arch.cr2 = va;
     error_code = (error_code & ~4u) | (v->kernel_mode ? 0 : 4);
-    TRACE(TRACE_TRAP, TRC_PV_PAGE_FAULT | TRC_64_FLAG, W64(guest_regs(v)->rip), W64(va), error_code);
+    TRACE(TRACE_TRAP, TRC_PV_PAGE_FAULT | TRC_64_FLAG, W64(guest_regs(v)->rip), W64(va),
+          error_code);
     inject_trap(v, TRAP_PF, error_code);
 }
 
@@ -144,7 +149,8 @@ static void deliver_events(struct vcpu *v)
 {
     if (unlikely(v->work & WORK_HELD_DB)) {
         if (is_held_at(v, guest_regs(v)))
-            return;                         /* nothing comes between MOV SS and the next instruction */
+            /* nothing comes between MOV SS and the next instruction */
+            return;
         drop_held_trap(v, guest_regs(v));   /* it was a hypercall */
     }
     if (unlikely(v->work & WORK_FAILSAFE)) {
@@ -159,9 +165,10 @@ static void deliver_events(struct vcpu *v)
     }
 }
 
-/* SYSCALL from user mode: rcx and r11 hold rip and rflags already, as the frame wants them. Without a callback the
- * instruction is undefined, and its two bytes are the faulting ones. DF is clear in the callback, and as it was in its
- * frame. Whether events are masked, the flag of the 64-bit callback says for both, as on Xen. */
+/* SYSCALL from user mode: rcx and r11 hold rip and rflags already, as the frame wants them.
+ * Without a callback the instruction is undefined, and its two bytes are the faulting ones. DF
+ * is clear in the callback, and as it was in its frame. Whether events are masked, the flag of
+ * the 64-bit callback says for both, as on Xen. */
 static void syscall_bounce(struct vcpu *v, enum callback cb, uint16_t cs)
 {
     struct cpu_user_regs *regs = guest_regs(v);
@@ -190,7 +197,8 @@ void handle_syscall32(struct vcpu *v)
     syscall_bounce(v, CB_SYSCALL32, FLAT_USER_CS32);
 }
 
-/* The CPU tells neither rip nor rsp of a SYSENTER; the guest's convention with its user code must. */
+/* The CPU tells neither rip nor rsp of a SYSENTER; the guest's convention with its user code
+ * must. */
 void handle_sysenter(struct vcpu *v)
 {
     struct cpu_user_regs *regs = guest_regs(v);
@@ -216,9 +224,11 @@ void handle_failsafe(struct vcpu *v, uint16_t ds, uint16_t es, uint16_t fs, uint
 struct iret_frame {
     uint64_t rax, r11, rcx, flags, rip, cs, rflags, rsp, ss;
 };
-_Static_assert(sizeof(struct iret_frame) == sizeof(struct iret_context), "public/arch-x86/xen-x86_64.h");
+_Static_assert(sizeof(struct iret_frame) == sizeof(struct iret_context),
+               "public/arch-x86/xen-x86_64.h");
 
-/* Returns the guest's rax, which the way out then loads. The way out must be IRET, for the guest chose its selectors. */
+/* Returns the guest's rax, which the way out then loads. The way out must be IRET, for the guest
+ * chose its selectors. */
 long do_iret(void)
 {
     struct vcpu *v = current;

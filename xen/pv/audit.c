@@ -1,6 +1,7 @@
-/* The recount of invariants F1..F10: from tables, pins, roots, descriptor tables and registered pages alone it works
- * out how many references and type references each frame must have, and panics when the frame table says otherwise.
- * Debug builds run it when a domain ends; the host tests run it after every operation. */
+/* The recount of invariants F1..F10: from tables, pins, roots, descriptor tables and registered
+ * pages alone it works out how many references and type references each frame must have, and
+ * panics when the frame table says otherwise. Debug builds run it when a domain ends; the host
+ * tests run it after every operation. */
 #include "arch/arch.h"
 #include "xen/core/alloc.h"
 #include "xen/core/bug.h"
@@ -30,8 +31,8 @@ static void tally_linear(struct tally *t, const struct frame *f, uint64_t entry)
     mfn_t child = PTE_MFN(entry);
 
     if (entry & PTE_RW)
-        panic("frame %lx of d%u: a writable entry to table %lx of its own type %lx", frame_to_mfn(f), frame_owner(f)->id,
-              child, f->type);
+        panic("frame %lx of d%u: a writable entry to table %lx of its own type %lx",
+              frame_to_mfn(f), frame_owner(f)->id, child, f->type);
     if (child == frame_to_mfn(f))
         return;
     want(t, child, 1, 1);
@@ -91,16 +92,19 @@ static void check_frame(const struct tally *t, const struct frame *f)
     uint64_t refs = f->count & FRAME_COUNT_MASK, types = f->type & TYPE_COUNT_MASK;
 
     if (t->refs != refs || t->types != types)
-        panic("frame %lx of d%u: %lu references, %u found; type %lx, %u type references found", frame_to_mfn(f),
-              frame_owner(f)->id, refs, t->refs, f->type, t->types);
+        panic("frame %lx of d%u: %lu references, %u found; type %lx, %u type references found",
+              frame_to_mfn(f), frame_owner(f)->id, refs, t->refs, f->type, t->types);
     if (types > refs)
-        panic("frame %lx of d%u: F6 broken, type %lx, %lu references", frame_to_mfn(f), frame_owner(f)->id, f->type, refs);
+        panic("frame %lx of d%u: F6 broken, type %lx, %lu references", frame_to_mfn(f),
+              frame_owner(f)->id, f->type, refs);
     if (types != 0 && !(f->type & TYPE_VALIDATED))
-        panic("frame %lx of d%u: F3 broken, type %lx", frame_to_mfn(f), frame_owner(f)->id, f->type);
-    if ((f->type & (LINEAR_ENTRIES | LINEAR_USES)) != t->entries * LINEAR_ENTRY + t->uses * LINEAR_USE ||
+        panic("frame %lx of d%u: F3 broken, type %lx", frame_to_mfn(f), frame_owner(f)->id,
+              f->type);
+    if ((f->type & (LINEAR_ENTRIES | LINEAR_USES)) !=
+            t->entries * LINEAR_ENTRY + t->uses * LINEAR_USE ||
         (t->entries != 0 && t->uses != 0))
-        panic("frame %lx of d%u: F10 broken, type %lx, %u linear entries and %u uses found", frame_to_mfn(f),
-              frame_owner(f)->id, f->type, t->entries, t->uses);
+        panic("frame %lx of d%u: F10 broken, type %lx, %u linear entries and %u uses found",
+              frame_to_mfn(f), frame_owner(f)->id, f->type, t->entries, t->uses);
 }
 
 _Static_assert(sizeof(struct tally) == AUDIT_BYTES_PER_FRAME, "what the caller gives");
@@ -138,7 +142,8 @@ void frame_audit_in(void *zeroed)
             want(t, mfn, 1, 1);
         if (!(f->count & FRAME_COUNTED))
             want(t, mfn, 1, 1);         /* a shared page of ours */
-        if (type >= TYPE_L1 && type <= TYPE_L4 && (f->type & TYPE_VALIDATED) && (f->type & TYPE_COUNT_MASK))
+        if (type >= TYPE_L1 && type <= TYPE_L4 && (f->type & TYPE_VALIDATED) &&
+            (f->type & TYPE_COUNT_MASK))
             tally_table(t, f);
     }
     for_each_domain(d) {
@@ -162,7 +167,8 @@ void frame_audit(void)
     void *zeroed;
 
     if (mm_preempted != 0)
-        return;     /* somebody is half way through an update, and his references cannot be counted */
+        /* somebody is half way through an update, and his references cannot be counted */
+        return;
     while ((PAGE_SIZE << order) < max_mfn * AUDIT_BYTES_PER_FRAME)
         order++;
     zeroed = alloc_pages(order);

@@ -18,7 +18,8 @@ static const int8_t callback_of_type[] = {
 static void set_callback(struct vcpu *v, enum callback cb, uint64_t address, bool mask_events)
 {
     v->callback[cb] = address;
-    v->cb_masks_events = (uint8_t)((v->cb_masks_events & ~(1u << cb)) | (unsigned)mask_events << cb);
+    v->cb_masks_events = (uint8_t)((v->cb_masks_events & ~(1u << cb)) | (unsigned)mask_events
+                                                                            << cb);
 }
 
 static void set_nmi_handler(struct vcpu *v, uint64_t address)
@@ -37,7 +38,8 @@ long callback_register(const struct callback_register *op)
     }
     if (op->type >= ARRAY_SIZE(callback_of_type) || callback_of_type[op->type] < 0)
         return -ENOSYS;
-    set_callback(current, (enum callback)callback_of_type[op->type], op->address, op->flags & CALLBACKF_mask_events);
+    set_callback(current, (enum callback)callback_of_type[op->type], op->address,
+                 op->flags & CALLBACKF_mask_events);
     return 0;
 }
 
@@ -47,14 +49,16 @@ long callback_unregister(const struct callback_unregister *op)
         set_nmi_handler(current, 0);
         return 0;
     }
-    return op->type < ARRAY_SIZE(callback_of_type) && callback_of_type[op->type] >= 0 ? -EINVAL : -ENOSYS;
+    return op->type < ARRAY_SIZE(callback_of_type) && callback_of_type[op->type] >= 0 ? -EINVAL
+                                                                                      : -ENOSYS;
 }
 
-/* The older form, in which only events mask events. It never fails: an address that cannot be is passed over, and that
- * callback stays what it was. */
+/* The older form, in which only events mask events. It never fails: an address that cannot be is
+ * passed over, and that callback stays what it was. */
 long do_set_callbacks(uint64_t event, uint64_t failsafe, uint64_t syscall)
 {
-    const uint64_t addresses[] = { [CB_EVENT] = event, [CB_FAILSAFE] = failsafe, [CB_SYSCALL] = syscall };
+    const uint64_t addresses[] =
+        {[CB_EVENT] = event, [CB_FAILSAFE] = failsafe, [CB_SYSCALL] = syscall};
 
     for (unsigned cb = 0; cb < ARRAY_SIZE(addresses); cb++)
         if (is_canonical(addresses[cb]))

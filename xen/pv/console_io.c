@@ -1,5 +1,5 @@
-/* console_io: a guest's emergency console. Xen serves it to domain 0 and, in debug builds, lets every guest write; we
- * let every guest write. What becomes of the bytes is core/console.c's. */
+/* console_io: a guest's emergency console. Xen serves it to domain 0 and, in debug builds, lets
+ * every guest write; we let every guest write. What becomes of the bytes is core/console.c's. */
 #include "arch/arch.h"
 #include "xen/core/console.h"
 #include "xen/core/console_line.h"
@@ -8,7 +8,8 @@
 #include "xen/core/sched.h"
 #include "xen/pv/hypercalls.h"
 
-/* Of current, which has something in the transmit ring, until that is sent: the others run, or nobody does. */
+/* Of current, which has something in the transmit ring, until that is sent: the others run, or
+ * nobody does. */
 static void wait_to_write(void)
 {
     struct vcpu *v = current;

@@ -1,10 +1,10 @@
-/* The PV console ring of each guest: what it writes is taken in chunks, when it says so, by the console's
- * timer, and by the idle CPU; what is typed is put in by input.c and store.c. What becomes of the bytes is
- * console.c's business, and so is when a guest may write; until then its ring stays as it is, and it gets its event
- * when some of it was taken.
+/* The PV console ring of each guest: what it writes is taken in chunks, when it says so, by the
+ * console's timer, and by the idle CPU; what is typed is put in by input.c and store.c. What
+ * becomes of the bytes is console.c's business, and so is when a guest may write; until then its
+ * ring stays as it is, and it gets its event when some of it was taken.
  *
- * The ring's page is the guest's memory: every index is read once and judged. Our type reference keeps it from
- * becoming a page table while we write to it. */
+ * The ring's page is the guest's memory: every index is read once and judged. Our type reference
+ * keeps it from becoming a page table while we write to it. */
 #include "arch/arch.h"
 #include "xen/core/console.h"
 #include "xen/core/console_line.h"
@@ -23,7 +23,8 @@
 
 #define DRAIN_NS 100000ull              /* for a guest that sends, on its own time */
 #define POLL_NS 100000ull               /* for all guests, on anybody's */
-#define PROMPT_NS 1000000000ull         /* after this long an unfinished line is shown in any case */
+/* after this long an unfinished line is shown in any case */
+#define PROMPT_NS 1000000000ull
 
 int console_attach(struct domain *d, mfn_t ring)
 {
@@ -86,7 +87,8 @@ void console_drain(struct domain *d)
     bool any = false, more;
 
     do {
-        more = console_may_write(d) ? drain_chunk(d, CONSOLE_CHUNK) != 0 : console_pump(CONSOLE_PUMP_NS);
+        more = console_may_write(d) ? drain_chunk(d, CONSOLE_CHUNK) != 0
+                                    : console_pump(CONSOLE_PUMP_NS);
         any |= more;
         if (nr_waiting(d) == 0)
             break;
@@ -102,8 +104,8 @@ void console_drain(struct domain *d)
         store_poll();                           /* it may have made room */
 }
 
-/* What stands in the ring when it is asked first is all that is taken: another domain may have the page mapped, and
- * write on. */
+/* What stands in the ring when it is asked first is all that is taken: another domain may have
+ * the page mapped, and write on. */
 bool console_finished(struct domain *d)
 {
     uint64_t start = now_ns();
@@ -163,7 +165,8 @@ void console_give(struct domain *d, char c)
     evtchn_raise(d, d->console_port);
 }
 
-/* A guest all of whose vCPUs sleep has said what it wanted to say: the unfinished line is a prompt. */
+/* A guest all of whose vCPUs sleep has said what it wanted to say: the unfinished line is a
+ * prompt. */
 static bool is_prompt(const struct domain *d, const struct console_line *l)
 {
     struct vcpu *v;
@@ -219,8 +222,8 @@ static bool poll_guests(uint64_t end)
     return any;
 }
 
-/* It runs in the timer interrupt, on nobody's account, and a line may be slow: guests that always have more to say
- * must not get the whole CPU for it. */
+/* It runs in the timer interrupt, on nobody's account, and a line may be slow: guests that
+ * always have more to say must not get the whole CPU for it. */
 bool console_poll(void)
 {
     uint64_t end = now_ns() + POLL_NS, now;

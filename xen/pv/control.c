@@ -1,6 +1,6 @@
-/* The calls that only a domain with privileges may make, which no domain here is: each is refused as Xen refuses it to an
- * ordinary domain, what is wrong with the call before what is wrong with the caller. Those that are refused unseen have their
- * answer in common/abi.def. */
+/* The calls that only a domain with privileges may make, which no domain here is: each is
+ * refused as Xen refuses it to an ordinary domain, what is wrong with the call before what is
+ * wrong with the caller. Those that are refused unseen have their answer in common/abi.def. */
 #include "xen/core/domain_list.h"
 #include "xen/core/guest_access.h"
 #include "xen/pv/domid.h"
@@ -38,7 +38,8 @@ long do_sysctl(uint64_t uop)
 static bool names_no_domain(const struct xen_domctl *op)
 {
     return op->cmd == XEN_DOMCTL_createdomain ||
-           (op->domain == DOMID_INVALID && (op->cmd == XEN_DOMCTL_test_assign_device || op->cmd == XEN_DOMCTL_vm_event_op));
+           (op->domain == DOMID_INVALID &&
+            (op->cmd == XEN_DOMCTL_test_assign_device || op->cmd == XEN_DOMCTL_vm_event_op));
 }
 
 long do_domctl(uint64_t uop)
@@ -48,5 +49,6 @@ long do_domctl(uint64_t uop)
 
     if (rc != 0)
         return rc;
-    return names_no_domain(&op) || check_domid(op.domain, NAMES_OWN_NUMBER) != -ESRCH ? -EPERM : -ESRCH;
+    return names_no_domain(&op) || check_domid(op.domain, NAMES_OWN_NUMBER) != -ESRCH ? -EPERM
+                                                                                      : -ESRCH;
 }

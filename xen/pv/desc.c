@@ -1,7 +1,7 @@
-/* Descriptor tables: the GDT and LDT of a vCPU, the references on their frames, and the hypercalls that change them.
- * What a descriptor may say is cpu/segments.c's; mapping tables where the CPU looks is arch/'s. A frame is loaded only
- * while typed seg-desc, that is, while every descriptor in it has passed sanitise_descriptor and nobody has it mapped
- * writable. */
+/* Descriptor tables: the GDT and LDT of a vCPU, the references on their frames, and the
+ * hypercalls that change them. What a descriptor may say is cpu/segments.c's; mapping tables
+ * where the CPU looks is arch/'s. A frame is loaded only while typed seg-desc, that is, while
+ * every descriptor in it has passed sanitise_descriptor and nobody has it mapped writable. */
 #include "arch/arch.h"
 #include "common/string.h"
 #include "xen/core/domain.h"
@@ -43,8 +43,8 @@ static unsigned gdt_nr_frames(unsigned entries)
     return (unsigned)((entries + DESCS_PER_FRAME - 1) / DESCS_PER_FRAME);
 }
 
-/* Takes the new references, exchanges the mapping (arch/ flushes it from the TLB), and only then gives up the
- * old references: they are what keeps those frames from becoming writable. */
+/* Takes the new references, exchanges the mapping (arch/ flushes it from the TLB), and only then
+ * gives up the old references: they are what keeps those frames from becoming writable. */
 int set_gdt(struct vcpu *v, const uint64_t *frames, unsigned entries)
 {
     unsigned nr_frames = gdt_nr_frames(entries), nr_old = gdt_nr_frames(v->gdt_ents);
@@ -94,7 +94,8 @@ int set_ldt(struct vcpu *v, uint64_t base, unsigned entries)
 {
     if (entries == 0)
         base = 0;
-    if ((base & ~PAGE_MASK) || !is_canonical(base) || !guest_range_ok(base, 1) || entries > MAX_LDT_ENTRIES)
+    if ((base & ~PAGE_MASK) || !is_canonical(base) || !guest_range_ok(base, 1) ||
+        entries > MAX_LDT_ENTRIES)
         return -EINVAL;
     if (base == v->ldt_base && entries == v->ldt_ents)
         return 0;
@@ -147,8 +148,8 @@ long do_set_gdt(uint64_t frame_list, unsigned entries)
     return rc;
 }
 
-/* One descriptor at a machine address, in a frame that is a descriptor page, or that is about to be one and
- * still plain memory. Whichever it is, it must stay so during the store. */
+/* One descriptor at a machine address, in a frame that is a descriptor page, or that is about to
+ * be one and still plain memory. Whichever it is, it must stay so during the store. */
 long do_update_descriptor(uint64_t maddr, uint64_t desc)
 {
     struct domain *d = current->domain;

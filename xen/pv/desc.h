@@ -5,13 +5,15 @@
 #include "xen/core/domain.h"
 #include "xen/core/frame.h"
 
-int validate_segdesc_frame(struct frame *f);            /* all of its 512 descriptors, sanitised in place */
+/* all of its 512 descriptors, sanitised in place */
+int validate_segdesc_frame(struct frame *f);
 
 /* The caller holds the domain's mm_lock for these; v is current, or has no run in progress. */
 int set_gdt(struct vcpu *v, const uint64_t *frames, unsigned entries);  /* entries 0: none */
 void destroy_gdt(struct vcpu *v);
 int set_ldt(struct vcpu *v, uint64_t base, unsigned entries);           /* MMUEXT_SET_LDT */
-void drop_ldt(struct vcpu *v);                          /* unmaps and forgets references; the base stays */
+/* unmaps and forgets references; the base stays */
+void drop_ldt(struct vcpu *v);
 
 /* A fault in the LDT window of current: maps the guest's page there. False: none. Takes mm_lock. */
 bool map_ldt_fault(struct vcpu *v, uint64_t offset);

@@ -1,6 +1,7 @@
-/* The one rule about which domain a guest may name in a call that is about a domain: itself. Domain 0 exists for every
- * guest, and none has a right to it. The two ends of event channels and grants name each other by other rules, which are
- * evtchn_op.c's and grant_map.c's. Called by the handlers of hypercalls. */
+/* The one rule about which domain a guest may name in a call that is about a domain: itself.
+ * Domain 0 exists for every guest, and none has a right to it. The two ends of event channels
+ * and grants name each other by other rules, which are evtchn_op.c's and grant_map.c's. Called
+ * by the handlers of hypercalls. */
 #include "arch/arch.h"
 #include "xen/core/domain.h"
 #include "xen/core/domain_list.h"

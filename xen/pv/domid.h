@@ -8,7 +8,8 @@
 enum domid_names {
     NAMES_SELF = 1,             /* DOMID_SELF is the caller */
     NAMES_OWN_NUMBER = 2,       /* so is its own number; without this, it is nobody's */
-    NAMES_SYSTEM = 4,           /* DOMID_IO and DOMID_XEN are domains, to whose frames no guest has a right */
+    /* DOMID_IO and DOMID_XEN are domains, to whose frames no guest has a right */
+    NAMES_SYSTEM = 4,
 };
 /* 0: the caller is meant;  -EPERM: a domain to which it has no right;  -ESRCH: nobody. */
 int check_domid(domid_t domid, unsigned names);

@@ -1,10 +1,10 @@
-/* The ports of a domain and how an event reaches the guest by bitmaps; by queues it is evtchn_fifo.c's.
- * What guests ask for is in evtchn_op.c; the upcall itself, made from evtchn_upcall_pending on the way out,
- * is upcall.c's.
+/* The ports of a domain and how an event reaches the guest by bitmaps; by queues it is
+ * evtchn_fifo.c's. What guests ask for is in evtchn_op.c; the upcall itself, made from
+ * evtchn_upcall_pending on the way out, is upcall.c's.
  *
- * The words of shared_info and vcpu_info are the guest's too, which may change them at any time, on
- * another CPU even. So they are only ever touched by single atomic operations, and nothing of ours depends
- * on what they say but whether this guest is woken. */
+ * The words of shared_info and vcpu_info are the guest's too, which may change them at any time,
+ * on another CPU even. So they are only ever touched by single atomic operations, and nothing of
+ * ours depends on what they say but whether this guest is woken. */
 #include "arch/arch.h"
 #include "common/trace_format.h"
 #include "xen/core/alloc.h"
@@ -38,7 +38,8 @@ static inline bool test(const uint64_t *words, unsigned nr)
     return READ_ONCE(words[nr / BITS]) >> nr % BITS & 1;
 }
 
-/* Pollers wake for a port that is masked, or was pending for long: they look at the port's bit alone. */
+/* Pollers wake for a port that is masked, or was pending for long: they look at the port's bit
+ * alone. */
 void evtchn_wake_pollers(struct domain *d, evtchn_port_t port)
 {
     for (uint32_t mask = d->poll_mask; mask != 0; mask &= mask - 1) {
@@ -95,14 +96,20 @@ const struct evtchn_abi evtchn_two_level = {
     two_level_is_busy, two_level_unmask,
 };
 
-/* Who sent it shows in the port's own state. It concerns who gets it and, from port to port, the sender, who runs. */
+/* Who sent it shows in the port's own state. It concerns who gets it and, from port to port, the
+ * sender, who runs. */
 void evtchn_trace(const struct domain *d, const struct evtchn *e, evtchn_port_t port)
 {
     const struct vcpu *v = d->vcpu[e->notify_vcpu];
-    enum trace_send how = e->state == EVTCHNSTAT_virq ? TRACE_SEND_VIRQ : e->state == EVTCHNSTAT_ipi ? TRACE_SEND_IPI
-                          : e->remote != NULL ? TRACE_SEND_PORT : TRACE_SEND_XEN;
-    const uint32_t words[] = { how, how == TRACE_SEND_VIRQ ? e->virq : how == TRACE_SEND_PORT ? e->remote_port : port,
-                               VCPU_WORD(v), port };
+    enum trace_send how = e->state == EVTCHNSTAT_virq  ? TRACE_SEND_VIRQ
+                          : e->state == EVTCHNSTAT_ipi ? TRACE_SEND_IPI
+                          : e->remote != NULL          ? TRACE_SEND_PORT
+                                                       : TRACE_SEND_XEN;
+    const uint32_t words[] = {how,
+                              how == TRACE_SEND_VIRQ   ? e->virq
+                              : how == TRACE_SEND_PORT ? e->remote_port
+                                                       : port,
+                              VCPU_WORD(v), port};
 
     if (how == TRACE_SEND_PORT && !(d->trace & TRACE_EVENT))
         d = current->domain;
@@ -159,7 +166,8 @@ static unsigned first_with_room(const struct evtchn_table *t)
     return MAX_BUCKETS;
 }
 
-/* 0: all that are closed are busy, and there they stay, since a guest that takes one off its queue does not tell us. */
+/* 0: all that are closed are busy, and there they stay, since a guest that takes one off its
+ * queue does not tell us. */
 static evtchn_port_t free_port_in(struct domain *d, unsigned bucket)
 {
     struct evtchn_table *t = d->evtchn;
@@ -172,9 +180,10 @@ static evtchn_port_t free_port_in(struct domain *d, unsigned bucket)
     return 0;
 }
 
-/* The lowest port that is closed and not busy, or 0. A guest can have every port closed and busy. So that it does not make
- * us look at all of them for each new one, buckets with nothing else are left alone, and a few at a time, round and round,
- * get another chance; a guest of some thousand ports sees nothing of that. */
+/* The lowest port that is closed and not busy, or 0. A guest can have every port closed and
+ * busy. So that it does not make us look at all of them for each new one, buckets with nothing
+ * else are left alone, and a few at a time, round and round, get another chance; a guest of some
+ * thousand ports sees nothing of that. */
 static evtchn_port_t find_free_port(struct domain *d)
 {
     struct evtchn_table *t = d->evtchn;
@@ -185,7 +194,8 @@ static evtchn_port_t find_free_port(struct domain *d)
         if (t->nr_closed[t->next_chance] != 0)
             set_room(t, t->next_chance, true);
     }
-    for (unsigned i = 0; i < 2 * BUCKETS_LOOKED_AT && (bucket = first_with_room(t)) < MAX_BUCKETS; i++) {
+    for (unsigned i = 0; i < 2 * BUCKETS_LOOKED_AT && (bucket = first_with_room(t)) < MAX_BUCKETS;
+         i++) {
         evtchn_port_t port = free_port_in(d, bucket);
 
         count_work(PORTS_PER_BUCKET * WORK_PER_LOOK);
@@ -334,7 +344,8 @@ int evtchn_open_unbound(struct domain *d, domid_t remote)
     int port;
 
     spin_lock(&d->evtchn->lock);
-    port = evtchn_open_port(d, (struct evtchn){ .state = EVTCHNSTAT_unbound, .remote_domid = remote });
+    port = evtchn_open_port(d,
+                            (struct evtchn){.state = EVTCHNSTAT_unbound, .remote_domid = remote});
     spin_unlock(&d->evtchn->lock);
     return port;
 }
@@ -381,8 +392,8 @@ bool evtchn_port_pending(struct domain *d, evtchn_port_t port)
     return pending;
 }
 
-/* The guest may have read the old place between our copying it and now: say that everything is pending. It
- * looks at the ports, finds nothing, and goes on. */
+/* The guest may have read the old place between our copying it and now: say that everything is
+ * pending. It looks at the ports, finds nothing, and goes on. */
 void evtchn_info_moved(struct vcpu *v)
 {
     __atomic_store_n(&v->info->evtchn_pending_sel, ~0ul, __ATOMIC_SEQ_CST);

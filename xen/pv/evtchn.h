@@ -8,15 +8,19 @@
 
 int evtchn_init(struct domain *d);          /* 0 or -ENOMEM */
 void evtchn_destroy(struct domain *d);      /* closes every port, frees the tables */
-void send_guest_virq(struct vcpu *v, unsigned virq);     /* per-vCPU or global: on v's binding; unbound: nothing */
+/* per-vCPU or global: on v's binding; unbound: nothing */
+void send_guest_virq(struct vcpu *v, unsigned virq);
 /* A port of d whose other end is the hypervisor itself (console). notify runs when the guest sends.
  * The port, or negative errno. */
 int evtchn_bind_hypervisor(struct domain *d, unsigned vcpu, void (*notify)(struct domain *d));
 /* A port of d that only `remote` may bind to; or negative errno. */
 int evtchn_open_unbound(struct domain *d, domid_t remote);
-void evtchn_raise_unbound(struct domain *d, evtchn_port_t port);     /* to one whose other end has gone */
-void evtchn_raise(struct domain *d, evtchn_port_t port);  /* from the hypervisor's end to the guest */
-bool evtchn_port_valid(struct domain *d, evtchn_port_t port);     /* within the tables, open or not */
+/* to one whose other end has gone */
+void evtchn_raise_unbound(struct domain *d, evtchn_port_t port);
+/* from the hypervisor's end to the guest */
+void evtchn_raise(struct domain *d, evtchn_port_t port);
+/* within the tables, open or not */
+bool evtchn_port_valid(struct domain *d, evtchn_port_t port);
 bool evtchn_port_pending(struct domain *d, evtchn_port_t port);
 /* VCPUOP_register_vcpu_info: nothing that was pending may be lost when v->info moves. */
 void evtchn_info_moved(struct vcpu *v);

@@ -1,19 +1,20 @@
-/* FIFO event channels: a word for each port in an array of the guest's pages, and for each vCPU a
- * control block with the heads of 16 queues, one a priority. A queue is a list of ports linked by their
- * words. We put ports at the end, the guest takes them off at the front. Ports are evtchn.c's, the hypercalls
- * evtchn_op.c's.
+/* FIFO event channels: a word for each port in an array of the guest's pages, and for each vCPU
+ * a control block with the heads of 16 queues, one a priority. A queue is a list of ports linked
+ * by their words. We put ports at the end, the guest takes them off at the front. Ports are
+ * evtchn.c's, the hypercalls evtchn_op.c's.
  *
- * All of it lies in the guest's memory. Of a word we believe nothing but its flags, of which each value is
- * harmless to us: the tails, which say where to link, are our own, and links, heads and the ready word are
- * only ever written. A guest that scribbles there loses events of its own. Nothing here waits for a guest.
+ * All of it lies in the guest's memory. Of a word we believe nothing but its flags, of which
+ * each value is harmless to us: the tails, which say where to link, are our own, and links,
+ * heads and the ready word are only ever written. A guest that scribbles there loses events of
+ * its own. Nothing here waits for a guest.
  *
  * A word while its port goes through the queue (P pending, L linked, M masked):
  *
  *      0 --send--> P L --the guest takes it off--> P --and handles it--> 0
  *      M --send--> P M --EVTCHNOP_unmask--> P L
  *
- * The guest takes a port off by clearing L and its link at once, and takes the link as the new head; 0 was
- * the last. A tail without L is therefore the end of an empty queue. */
+ * The guest takes a port off by clearing L and its link at once, and takes the link as the new
+ * head; 0 was the last. A tail without L is therefore the end of an empty queue. */
 #include "arch/arch.h"
 #include "xen/core/claim.h"
 #include "xen/core/domain.h"
@@ -35,7 +36,8 @@ static inline event_word_t *word_of(struct evtchn_fifo *f, evtchn_port_t port)
 {
     unsigned n = port / WORDS_PER_PAGE;
 
-    return n < __atomic_load_n(&f->nr_pages, __ATOMIC_ACQUIRE) ? &f->page[n][port % WORDS_PER_PAGE] : NULL;
+    return n < __atomic_load_n(&f->nr_pages, __ATOMIC_ACQUIRE) ? &f->page[n][port % WORDS_PER_PAGE]
+                                                               : NULL;
 }
 
 static inline bool has_flag(struct domain *d, evtchn_port_t port, uint32_t flag)
@@ -45,15 +47,15 @@ static inline bool has_flag(struct domain *d, evtchn_port_t port, uint32_t flag)
     return word != NULL && (READ_ONCE(*word) & flag);
 }
 
-/* Links port behind the tail, unless that was taken off. A guest that keeps changing the word on another CPU
- * is asked not to, and after that gets no more than it deserves. */
+/* Links port behind the tail, unless that was taken off. A guest that keeps changing the word on
+ * another CPU is asked not to, and after that gets no more than it deserves. */
 static bool link_to_tail(event_word_t *tail, evtchn_port_t port)
 {
     uint32_t w = READ_ONCE(*tail);
 
     for (unsigned i = 0; i < LINK_TRIES && (w & LINKED); i++) {
-        if (__atomic_compare_exchange_n(tail, &w, (w & ~(LINK_MASK | BUSY)) | port, false, __ATOMIC_SEQ_CST,
-                                        __ATOMIC_SEQ_CST))
+        if (__atomic_compare_exchange_n(tail, &w, (w & ~(LINK_MASK | BUSY)) | port, false,
+                                        __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
             return true;
         if (i == LINK_TRIES / 2)
             w = __atomic_or_fetch(tail, BUSY, __ATOMIC_SEQ_CST);
@@ -63,9 +65,9 @@ static bool link_to_tail(event_word_t *tail, evtchn_port_t port)
     return false;
 }
 
-/* Puts the port in the queue of v and its priority. Where it was a tail, that queue has become empty, as the
- * guest took this port off: were it still called the tail, the next port there would be linked to this one
- * here. */
+/* Puts the port in the queue of v and its priority. Where it was a tail, that queue has become
+ * empty, as the guest took this port off: were it still called the tail, the next port there
+ * would be linked to this one here. */
 static void enqueue(struct evtchn_fifo *f, struct vcpu *v, struct evtchn *e, evtchn_port_t port,
                     event_word_t *word)
 {
@@ -90,8 +92,8 @@ static void enqueue(struct evtchn_fifo *f, struct vcpu *v, struct evtchn *e, evt
 }
 
 /* `old` is the word before the change that may make its port due. */
-static inline void enqueue_if_due(struct vcpu *v, struct evtchn *e, evtchn_port_t port, event_word_t *word,
-                                  uint32_t old)
+static inline void enqueue_if_due(struct vcpu *v, struct evtchn *e, evtchn_port_t port,
+                                  event_word_t *word, uint32_t old)
 {
     struct evtchn_fifo *f = v->domain->evtchn->fifo;
 
@@ -151,10 +153,12 @@ static void fifo_unmask(struct vcpu *v, struct evtchn *e, evtchn_port_t port)
 }
 
 static const struct evtchn_abi fifo_abi = {
-    EVTCHN_FIFO_NR_CHANNELS, fifo_set_pending, fifo_clear_pending, fifo_is_pending, fifo_is_busy, fifo_unmask,
+    EVTCHN_FIFO_NR_CHANNELS, fifo_set_pending, fifo_clear_pending,
+    fifo_is_pending,         fifo_is_busy,     fifo_unmask,
 };
 
-/* A guest frame that stays plain writable memory while we hold it (E5); mm_lock is held. NULL: it cannot. */
+/* A guest frame that stays plain writable memory while we hold it (E5); mm_lock is held. NULL:
+ * it cannot. */
 static void *hold_page(struct domain *d, mfn_t mfn)
 {
     struct frame *f;
@@ -167,8 +171,8 @@ static void drop_page(const void *page)
     put_page_and_type(mfn_to_frame(virt_to_mfn(page)));
 }
 
-/* What is pending in the bitmaps waits in the ports for the pages of their words. The bits go, as nobody
- * would clear them before a reset brings the bitmaps back. */
+/* What is pending in the bitmaps waits in the ports for the pages of their words. The bits go,
+ * as nobody would clear them before a reset brings the bitmaps back. */
 static void leave_two_level(struct domain *d)
 {
     struct evtchn_table *t = d->evtchn;
@@ -185,7 +189,8 @@ static void leave_two_level(struct domain *d)
 }
 
 /* The locks are held. `fresh` is used up (NULL afterwards) by the first vCPU. */
-static int give_control(struct domain *d, const struct evtchn_init_control *op, struct evtchn_fifo **fresh)
+static int give_control(struct domain *d, const struct evtchn_init_control *op,
+                        struct evtchn_fifo **fresh)
 {
     struct evtchn_table *t = d->evtchn;
     struct evtchn_fifo *f = t->fifo != NULL ? t->fifo : *fresh;
@@ -227,8 +232,8 @@ int fifo_init_control(struct domain *d, struct evtchn_init_control *op)
     return rc;
 }
 
-/* The page is complete before it is counted; then what came for its ports while there was none comes
- * again. */
+/* The page is complete before it is counted; then what came for its ports while there was none
+ * comes again. */
 static int add_page(struct domain *d, mfn_t mfn)
 {
     struct evtchn_fifo *f = d->evtchn->fifo;

@@ -1,5 +1,6 @@
-/* event_channel_op: one function per command, which leaves the reply in its argument. The ports themselves are evtchn.c's,
- * the queues of FIFO event channels evtchn_fifo.c's. Called by the generated dispatch (common/abi.def). */
+/* event_channel_op: one function per command, which leaves the reply in its argument. The ports
+ * themselves are evtchn.c's, the queues of FIFO event channels evtchn_fifo.c's. Called by the
+ * generated dispatch (common/abi.def). */
 #include "arch/arch.h"
 #include "common/string.h"
 #include "common/trace_format.h"
@@ -15,8 +16,8 @@
 #include "xen/pv/evtchn_table.h"
 #include "xen/pv/hypercalls.h"
 
-/* Interrupt lines that Xen counts for a guest without devices, on a machine with one I/O APIC: those are
- * refused for lack of rights, the others because they do not exist. */
+/* Interrupt lines that Xen counts for a guest without devices, on a machine with one I/O APIC:
+ * those are refused for lack of rights, the others because they do not exist. */
 #define NR_PIRQS 56u
 
 static bool virq_is_global(unsigned virq)
@@ -51,8 +52,9 @@ long evtchn_alloc_unbound(struct domain *d, struct evtchn_alloc_unbound *op)
 
     if (rc != 0)
         return rc;
-    return open_port_reply(d, (struct evtchn){ .state = EVTCHNSTAT_unbound,
-                                               .remote_domid = remote == DOMID_SELF ? d->id : remote },
+    return open_port_reply(d,
+                           (struct evtchn){.state = EVTCHNSTAT_unbound,
+                                           .remote_domid = remote == DOMID_SELF ? d->id : remote},
                            &op->port);
 }
 
@@ -226,8 +228,9 @@ long evtchn_set_priority(struct domain *d, const struct evtchn_set_priority *op)
     return 0;
 }
 
-/* The hot one. The lock keeps the two ends together (E1), so that the remote domain and its vCPU cannot go
- * meanwhile; the remote's bits are set atomically, and its queues have a lock of their own. */
+/* The hot one. The lock keeps the two ends together (E1), so that the remote domain and its vCPU
+ * cannot go meanwhile; the remote's bits are set atomically, and its queues have a lock of their
+ * own. */
 static long evtchn_send(struct domain *d, evtchn_port_t port)
 {
     void (*notify)(struct domain *) = NULL;

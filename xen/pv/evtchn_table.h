@@ -1,13 +1,18 @@
-/* The inside of event channels, for evtchn.c (ports, bitmaps), evtchn_fifo.c (queues) and evtchn_op.c (the
- * hypercalls); audit.c counts the frames that are held here. Everybody else uses evtchn.h.
+/* The inside of event channels, for evtchn.c (ports, bitmaps), evtchn_fifo.c (queues) and
+ * evtchn_op.c (the hypercalls); audit.c counts the frames that are held here. Everybody else
+ * uses evtchn.h.
  *
  * Invariants, under the domain's lock (both domains' for E1)
- *   E1  an INTERDOMAIN port with a remote domain is its remote port's remote, until either closes
- *   E2  v->virq_port[n] != 0 is a VIRQ port with that n; for a per-vCPU VIRQ its notify_vcpu is v
- *   E3  ports from nr_valid on are closed. Of each bucket below, nr_closed counts the closed ports, 0 left out; its bit in
- *       has_room is set if there are any, unless all of them were busy when last looked at
+ *   E1  an INTERDOMAIN port with a remote domain is its remote port's remote, until either
+ *       closes
+ *   E2  v->virq_port[n] != 0 is a VIRQ port with that n; for a per-vCPU VIRQ its notify_vcpu is
+ *       v
+ *   E3  ports from nr_valid on are closed. Of each bucket below, nr_closed counts the closed
+ *       ports, 0 left out; its bit in has_room is set if there are any, unless all of them were
+ *       busy when last looked at
  *   E4  nr_valid <= abi->nr_ports; abi is the FIFO one only while fifo != NULL
- *   E5  each page of fifo, arrays and control blocks, holds a general and a writable reference (F6) */
+ *   E5  each page of fifo, arrays and control blocks, holds a general and a writable reference
+ *       (F6) */
 #ifndef XEN_EVTCHN_TABLE_H
 #define XEN_EVTCHN_TABLE_H
 
@@ -43,7 +48,8 @@ struct evtchn_abi {
     void (*set_pending)(struct vcpu *v, struct evtchn *e, evtchn_port_t port);
     void (*clear_pending)(struct domain *d, evtchn_port_t port);
     bool (*is_pending)(struct domain *d, evtchn_port_t port);
-    bool (*is_busy)(struct domain *d, evtchn_port_t port);  /* closed, but the guest has to see it yet */
+    /* closed, but the guest has to see it yet */
+    bool (*is_busy)(struct domain *d, evtchn_port_t port);
     void (*unmask)(struct vcpu *v, struct evtchn *e, evtchn_port_t port);
 };
 extern const struct evtchn_abi evtchn_two_level;
@@ -93,8 +99,8 @@ static inline void evtchn_set_pending(struct domain *d, struct evtchn *e, evtchn
     d->evtchn->abi->set_pending(d->vcpu[e->notify_vcpu], e, port);
 }
 
-/* For the ABIs. A vCPU that runs on another CPU would be interrupted here; the one that runs on this CPU
- * looks on its way out. */
+/* For the ABIs. A vCPU that runs on another CPU would be interrupted here; the one that runs on
+ * this CPU looks on its way out. */
 static inline void mark_events_pending(struct vcpu *v)
 {
     __atomic_store_n(&v->info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST);
@@ -104,7 +110,8 @@ static inline void mark_events_pending(struct vcpu *v)
 
 void evtchn_wake_pollers(struct domain *d, evtchn_port_t port);
 
-/* Opens the lowest free port that it finds as `init`: the port, -ENOSPC, -ENOMEM or -EBUSY. The caller holds the lock. */
+/* Opens the lowest free port that it finds as `init`: the port, -ENOSPC, -ENOMEM or -EBUSY. The
+ * caller holds the lock. */
 int evtchn_open_port(struct domain *d, struct evtchn init);
 /* nr_valid may have shrunk, and of the ports that are left all that are closed can be opened. */
 void evtchn_nobody_is_busy(struct evtchn_table *t);

@@ -1,5 +1,6 @@
-/* The grant tables themselves: the pages a guest writes its grants to, and the commands about tables. What an
- * entry permits is grant_pin.c's, versions are grant_version.c's, mapping is grant_map.c's, copying grant_copy.c's. */
+/* The grant tables themselves: the pages a guest writes its grants to, and the commands about
+ * tables. What an entry permits is grant_pin.c's, versions are grant_version.c's, mapping is
+ * grant_map.c's, copying grant_copy.c's. */
 #include "arch/arch.h"
 #include "xen/core/alloc.h"
 #include "xen/core/claim.h"
@@ -34,8 +35,8 @@ void mm_unlock_pair(struct domain *a, struct domain *b)
         spin_unlock(&b->mm_lock);
 }
 
-/* Only memory that counts as the domain's own can be granted, so that D1 keeps the granter's struct while it
- * is mapped. */
+/* Only memory that counts as the domain's own can be granted, so that D1 keeps the granter's
+ * struct while it is mapped. */
 int grant_get_frame(struct domain *rd, mfn_t mfn, bool readonly, struct frame **out)
 {
     struct frame *f = get_frame(mfn, rd);
@@ -72,7 +73,8 @@ int grant_grow(struct domain *d, unsigned nr_frames)
         void *shared = alloc_shared_page(d);
         bool all = shared != NULL;
 
-        for (unsigned i = 0; i < PINS_PAGES; i++) {     /* those of a try that failed are there already */
+        /* those of a try that failed are there already */
+        for (unsigned i = 0; i < PINS_PAGES; i++) {
             if (pins[i] == NULL)
                 pins[i] = alloc_page_for(d);
             all &= pins[i] != NULL;
@@ -219,7 +221,8 @@ long grant_swap_grant_ref(struct gnttab_swap_grant_ref *op)
     return 0;
 }
 
-/* Giving frames away is not served. bad_page is the one failure that leaves the frame with the caller. */
+/* Giving frames away is not served. bad_page is the one failure that leaves the frame with the
+ * caller. */
 long grant_transfer(struct gnttab_transfer *op)
 {
     op->status = GNTST_bad_page;

@@ -1,22 +1,28 @@
 /* Grant tables, versions 1 and 2: a domain lets another map or copy some of its frames.
  *
- * In version 2 an entry is 16 bytes: it may name a part of a page, or another domain's grant to this one (transitive),
- * for copies only; and the status bits stand in pages of their own.
+ * In version 2 an entry is 16 bytes: it may name a part of a page, or another domain's grant to
+ * this one (transitive), for copies only; and the status bits stand in pages of their own.
  *
  * Invariants (counted anew by grant_audit)
- *   G1  every live handle of a mapping domain stands for one pin of the granter's entry: a writer, or a
- *       reader when GNTMAP_readonly; pins are held by nothing else (a copy's end with the call)
- *   G2  while an entry has pins, its GTF_reading is set, and GTF_writing while it has writers; the frame and the bytes
- *       that the pins mean are what the entry named at the first of them, whatever the guest writes there later
- *   G3  the references on a mapped frame belong to the page-table entry, not to the handle: an L1 entry holds
- *       them as F4 says, whoever owns the frame, and whoever destroys the entry drops them. A guest that
- *       overwrites a grant mapping by other means than unmap therefore keeps a handle with a pin and no frame
- *       behind it, to its own loss until it ends; that handle gives it nothing.
- *   G4  a guest cannot make an entry for a frame of another domain by any other call: get_page_from_l1e asks
- *       for the owner; changing the flags of a grant mapping may not touch address, P or RW (XSA-182)
- *   G5  a handle with GNTMAP_device_map holds references of its own on the frame: a general one, and a writable-type
- *       one unless GNTMAP_readonly; so the frame stays what it is, and its owner's, until the handle ends
- *   G6  a handle stands for a whole page: parts of pages and transitive grants are pinned by copies only */
+ *   G1  every live handle of a mapping domain stands for one pin of the granter's entry: a
+ *       writer, or a reader when GNTMAP_readonly; pins are held by nothing else (a copy's end
+ *       with the call)
+ *   G2  while an entry has pins, its GTF_reading is set, and GTF_writing while it has writers;
+ *       the frame and the bytes that the pins mean are what the entry named at the first of
+ *       them, whatever the guest writes there later
+ *   G3  the references on a mapped frame belong to the page-table entry, not to the handle: an
+ *       L1 entry holds them as F4 says, whoever owns the frame, and whoever destroys the entry
+ *       drops them. A guest that overwrites a grant mapping by other means than unmap therefore
+ *       keeps a handle with a pin and no frame behind it, to its own loss until it ends; that
+ *       handle gives it nothing.
+ *   G4  a guest cannot make an entry for a frame of another domain by any other call:
+ *       get_page_from_l1e asks for the owner; changing the flags of a grant mapping may not
+ *       touch address, P or RW (XSA-182)
+ *   G5  a handle with GNTMAP_device_map holds references of its own on the frame: a general one,
+ *       and a writable-type one unless GNTMAP_readonly; so the frame stays what it is, and its
+ *       owner's, until the handle ends
+ *   G6  a handle stands for a whole page: parts of pages and transitive grants are pinned by
+ *       copies only */
 #ifndef XEN_GRANT_H
 #define XEN_GRANT_H
 
@@ -24,7 +30,8 @@
 #include "xen/core/lock.h"
 
 int grant_init(struct domain *d);           /* 0 or -ENOMEM */
-void grant_destroy_mappings(struct domain *d);  /* the dying domain's own mappings of others' frames */
+/* the dying domain's own mappings of others' frames */
+void grant_destroy_mappings(struct domain *d);
 void grant_destroy(struct domain *d);       /* its table, when nobody maps its frames any more */
 /* The builder's reserved entries (GNTTAB_RESERVED_CONSOLE, _XENSTORE): gfn granted to domid. */
 int grant_reserve(struct domain *d, unsigned ref, domid_t domid, pfn_t gfn);
@@ -33,21 +40,27 @@ void grant_audit(void);                     /* G1; panics */
 /* Between grant.c (tables and pins), grant_map.c (handles and mappings) and grant_copy.c. */
 #define MAX_GRANT_FRAMES 32u
 #define MAX_MAPTRACK_PAGES 256u
-#define GRANTS_PER_FRAME (unsigned)(PAGE_SIZE / sizeof(struct grant_entry_v1))       /* and pins, in both versions */
+/* and pins, in both versions */
+#define GRANTS_PER_FRAME (unsigned)(PAGE_SIZE / sizeof(struct grant_entry_v1))
 #define GRANTS_V2_PER_FRAME (unsigned)(PAGE_SIZE / sizeof(union grant_entry_v2))
 #define STATUS_PER_FRAME (unsigned)(PAGE_SIZE / sizeof(grant_status_t))
 #define MAX_STATUS_FRAMES (MAX_GRANT_FRAMES * GRANTS_V2_PER_FRAME / STATUS_PER_FRAME)
-#define PINS_PER_PAGE 256u                   /* their pages, as all of ours here, need not lie in a row */
+/* their pages, as all of ours here, need not lie in a row */
+#define PINS_PER_PAGE 256u
 #define MAPTRACKS_PER_PAGE (unsigned)(PAGE_SIZE / sizeof(struct maptrack))
 
-struct grant_pins {                         /* of one entry of the granter's table; guarded by its lock */
-    uint32_t mfn;                           /* G2; meaningful with pins, like domid, start and length */
+/* of one entry of the granter's table; guarded by its lock */
+struct grant_pins {
+    /* G2; meaningful with pins, like domid, start and length */
+    uint32_t mfn;
     domid_t domid;
     uint16_t readers, writers;
-    uint16_t start, length;                 /* bytes of the frame: all, or what a copy under way may reach */
+    /* bytes of the frame: all, or what a copy under way may reach */
+    uint16_t start, length;
 };
 
-struct maptrack {                           /* one handle; guarded by the mapping domain's mm_lock */
+/* one handle; guarded by the mapping domain's mm_lock */
+struct maptrack {
     struct domain *granter;
     uint32_t ref;                           /* free: index of the next free one */
     uint16_t generation;                    /* a handle used again is another handle */
@@ -67,14 +80,16 @@ struct grant_table {
     struct maptrack *maptrack[MAX_MAPTRACK_PAGES];
 };
 
-static inline struct grant_entry_v1 *grant_entry_v1_of(const struct grant_table *gt, grant_ref_t ref)
+static inline struct grant_entry_v1 *grant_entry_v1_of(const struct grant_table *gt,
+                                                       grant_ref_t ref)
 {
     return (struct grant_entry_v1 *)gt->shared[ref / GRANTS_PER_FRAME] + ref % GRANTS_PER_FRAME;
 }
 
 static inline union grant_entry_v2 *grant_entry_v2_of(const struct grant_table *gt, grant_ref_t ref)
 {
-    return (union grant_entry_v2 *)gt->shared[ref / GRANTS_V2_PER_FRAME] + ref % GRANTS_V2_PER_FRAME;
+    return (union grant_entry_v2 *)gt->shared[ref / GRANTS_V2_PER_FRAME] +
+           ref % GRANTS_V2_PER_FRAME;
 }
 
 static inline grant_status_t *grant_status_of(const struct grant_table *gt, grant_ref_t ref)
@@ -92,33 +107,40 @@ static inline struct grant_pins *grant_pins_of(const struct grant_table *gt, gra
 int grant_pin(struct domain *rd, grant_ref_t ref, domid_t domid, bool readonly, mfn_t *mfn);
 void grant_unpin(struct domain *rd, grant_ref_t ref, bool readonly);
 
-/* What a copy may reach while it has the grant pinned: bytes [start, start + length) of a frame of owner. */
+/* What a copy may reach while it has the grant pinned: bytes [start, start + length) of a frame
+ * of owner. */
 struct grant_area {
-    struct domain *owner;                   /* the granter, or the domain to whose grant its own leads */
+    /* the granter, or the domain to whose grant its own leads */
+    struct domain *owner;
     grant_ref_t owner_ref;
     mfn_t mfn;
     uint16_t start, length;
 };
 /* The same for a copy. A transitive grant has both entries pinned; it leads to one that is none. */
-int grant_pin_for_copy(struct domain *rd, grant_ref_t ref, domid_t domid, bool readonly, struct grant_area *area);
-void grant_unpin_copy(struct domain *rd, grant_ref_t ref, bool readonly, const struct grant_area *area);
+int grant_pin_for_copy(struct domain *rd, grant_ref_t ref, domid_t domid, bool readonly,
+                       struct grant_area *area);
+void grant_unpin_copy(struct domain *rd, grant_ref_t ref, bool readonly,
+                      const struct grant_area *area);
 
-/* A pinned entry's frame with references: a general one, and unless readonly a writable-type one. The caller
- * holds rd's mm_lock. GNTST_*. */
+/* A pinned entry's frame with references: a general one, and unless readonly a writable-type
+ * one. The caller holds rd's mm_lock. GNTST_*. */
 struct frame;
 int grant_get_frame(struct domain *rd, mfn_t mfn, bool readonly, struct frame **out);
-void grant_put_frame(struct frame *f, bool readonly);   /* both of them; the owner's mm_lock is held */
+/* both of them; the owner's mm_lock is held */
+void grant_put_frame(struct frame *f, bool readonly);
 /* G5: calls fn for each device mapping of each domain; audit.c counts with it. */
 void grant_for_each_device_map(void (*fn)(void *arg, mfn_t mfn, bool readonly), void *arg);
 
 /* The table of the domain that is named is meant, and must be the caller's: GNTST_*. */
 int grant_table_of(domid_t domid);
 int grant_grow(struct domain *d, unsigned nr_frames);           /* 0 or -ENOMEM */
-int grant_grow_status(struct domain *d, unsigned nr_frames);    /* status pages for so many frames of entries */
+/* status pages for so many frames of entries */
+int grant_grow_status(struct domain *d, unsigned nr_frames);
 
 void grant_forget_granter(struct domain *granter);  /* it is gone: no handle may name it any more */
 
-void mm_lock_pair(struct domain *a, struct domain *b);      /* in lock order; once when they are the same */
+/* in lock order; once when they are the same */
+void mm_lock_pair(struct domain *a, struct domain *b);
 void mm_unlock_pair(struct domain *a, struct domain *b);
 
 #endif

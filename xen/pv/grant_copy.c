@@ -1,5 +1,6 @@
-/* GNTTABOP_copy: bytes from one frame to another, each named by the caller's own frame number or by a
- * grant of somebody. Pins and references are held for the time of one copy only. And GNTTABOP_cache_flush. */
+/* GNTTABOP_copy: bytes from one frame to another, each named by the caller's own frame number or
+ * by a grant of somebody. Pins and references are held for the time of one copy only. And
+ * GNTTABOP_cache_flush. */
 #include "arch/arch.h"
 #include "common/string.h"
 #include "xen/core/domain.h"
@@ -24,7 +25,8 @@ struct copy_end {
 };
 
 /* GNTST_*. Domain 0 may be named, and has granted nothing. */
-static int find_domain(const struct gnttab_copy_ptr *ptr, bool is_gref, bool readonly, struct copy_end *e)
+static int find_domain(const struct gnttab_copy_ptr *ptr, bool is_gref, bool readonly,
+                       struct copy_end *e)
 {
     *e = (struct copy_end){ .d = domain_lookup(ptr->domid), .ref = ptr->u.ref, .is_gref = is_gref,
                             .readonly = readonly };
@@ -68,11 +70,13 @@ static bool within(const struct grant_area *area, unsigned offset, unsigned len)
     return offset >= area->start && offset + len <= area->start + area->length;
 }
 
-static int copy_bytes(const struct gnttab_copy *op, const struct copy_end *from, const struct copy_end *to)
+static int copy_bytes(const struct gnttab_copy *op, const struct copy_end *from,
+                      const struct copy_end *to)
 {
     if (op->source.offset + op->len > (int)PAGE_SIZE || op->dest.offset + op->len > (int)PAGE_SIZE)
         return GNTST_bad_copy_arg;
-    if (!within(&from->area, op->source.offset, op->len) || !within(&to->area, op->dest.offset, op->len))
+    if (!within(&from->area, op->source.offset, op->len) ||
+        !within(&to->area, op->dest.offset, op->len))
         return GNTST_general_error;
     memmove((char *)mfn_to_virt(frame_to_mfn(to->f)) + op->dest.offset,
             (const char *)mfn_to_virt(frame_to_mfn(from->f)) + op->source.offset, op->len);
@@ -122,7 +126,8 @@ long grant_copy(uint64_t uop, unsigned count)
     return 0;
 }
 
-/* --- cache_flush ------------------------------------------------------------------------------------------------------ */
+/* --- cache_flush
+ * ------------------------------------------------------------------------------------------ */
 
 /* d has a mapping of that frame of owner's by grant. */
 static bool maps_by_grant(struct domain *d, struct domain *owner, mfn_t mfn)
@@ -141,9 +146,9 @@ static bool maps_by_grant(struct domain *d, struct domain *owner, mfn_t mfn)
     return found;
 }
 
-/* The caches of this machine are coherent, and no device is in a guest's hands: there is never anything to clean, only
- * the request to be judged. To invalidate without cleaning would lose writes, and no x86 instruction for it is offered
- * to guests. */
+/* The caches of this machine are coherent, and no device is in a guest's hands: there is never
+ * anything to clean, only the request to be judged. To invalidate without cleaning would lose
+ * writes, and no x86 instruction for it is offered to guests. */
 static int cache_flush(const struct gnttab_cache_flush *op)
 {
     mfn_t mfn = op->a.dev_bus_addr >> PAGE_SHIFT;

@@ -1,9 +1,9 @@
-/* Grant mappings: the handles of the mapping domain, and putting granted frames into its page tables and
- * taking them out again. The rules of who holds which reference are G1 to G4 in grant.h. A handle is an index
- * and a generation.
+/* Grant mappings: the handles of the mapping domain, and putting granted frames into its page
+ * tables and taking them out again. The rules of who holds which reference are G1 to G4 in
+ * grant.h. A handle is an index and a generation.
  *
- * GNTMAP_device_map is for domains that drive devices: it gives the machine address, and holds the frame for as long
- * as a device might use that (G5). */
+ * GNTMAP_device_map is for domains that drive devices: it gives the machine address, and holds
+ * the frame for as long as a device might use that (G5). */
 #include "arch/arch.h"
 #include "common/trace_format.h"
 #include "xen/core/bug.h"
@@ -22,7 +22,8 @@
 #include "xen/pv/pagetype.h"
 
 #define LIVE (GNTMAP_device_map | GNTMAP_host_map)
-#define GENERATION_MASK 0x7fffu                 /* no handle looks negative, or like the ~0 that means none */
+/* no handle looks negative, or like the ~0 that means none */
+#define GENERATION_MASK 0x7fffu
 #define UNMAP_BATCH 16u
 #define WORK_PER_MAP 800u
 #define WORK_PER_HANDLE 60u                     /* to give one up */
@@ -80,7 +81,8 @@ static uint64_t *find_slot(struct domain *d, uint64_t host_addr, uint32_t flags)
 }
 
 /* The entry takes the references with it (G3). */
-static int map_host(struct domain *d, struct domain *rd, const struct gnttab_map_grant_ref *op, mfn_t mfn)
+static int map_host(struct domain *d, struct domain *rd, const struct gnttab_map_grant_ref *op,
+                    mfn_t mfn)
 {
     bool readonly = op->flags & GNTMAP_readonly;
     uint64_t *slot = find_slot(d, op->host_addr, op->flags), old;
@@ -93,15 +95,17 @@ static int map_host(struct domain *d, struct domain *rd, const struct gnttab_map
     if (rc != GNTST_okay)
         return rc;
     old = READ_ONCE(*slot);
-    install_l1e(d, slot, mfn << PAGE_SHIFT | PTE_P | PTE_US | PTE_A | PTE_D | (readonly ? 0 : PTE_RW) |
-                             ((uint64_t)op->flags >> _GNTMAP_guest_avail0 & 7) << 9);
+    install_l1e(d, slot,
+                mfn << PAGE_SHIFT | PTE_P | PTE_US | PTE_A | PTE_D | (readonly ? 0 : PTE_RW) |
+                    ((uint64_t)op->flags >> _GNTMAP_guest_avail0 & 7) << 9);
     if (old & PTE_P)
         arch_flush_tlb();
     return GNTST_okay;
 }
 
 /* G5, and the host's mapping. Nothing is held on failure. */
-static int map_pinned(struct domain *d, struct domain *rd, const struct gnttab_map_grant_ref *op, mfn_t mfn)
+static int map_pinned(struct domain *d, struct domain *rd, const struct gnttab_map_grant_ref *op,
+                      mfn_t mfn)
 {
     bool readonly = op->flags & GNTMAP_readonly;
     struct frame *f = NULL;
@@ -195,8 +199,9 @@ struct gone {
     bool unpin, readonly, device;   /* device: the device mapping ended */
 };
 
-/* Takes the mapping at host_addr out; with new_addr, what is mapped there moves in. The entry found must be
- * this grant's frame with this handle's permission, or a handle could end that another entry still needs. */
+/* Takes the mapping at host_addr out; with new_addr, what is mapped there moves in. The entry
+ * found must be this grant's frame with this handle's permission, or a handle could end that
+ * another entry still needs. */
 static int unmap_host(struct domain *d, const struct maptrack *t, mfn_t mfn, uint64_t host_addr,
                       uint64_t new_addr, struct gone *gone)
 {
@@ -229,8 +234,11 @@ static int unmap_begin(struct domain *d, const struct gnttab_unmap_grant_ref *op
     if (t == NULL)
         return GNTST_bad_handle;
     mfn = grant_pins_of(t->granter->grant, t->ref)->mfn;
-    *gone = (struct gone){ .granter = t->granter, .ref = t->ref, .readonly = t->flags & GNTMAP_readonly };
-    if (op->dev_bus_addr != 0 && (t->flags & GNTMAP_device_map) && op->dev_bus_addr != mfn << PAGE_SHIFT)
+    *gone = (struct gone){.granter = t->granter,
+                          .ref = t->ref,
+                          .readonly = t->flags & GNTMAP_readonly};
+    if (op->dev_bus_addr != 0 && (t->flags & GNTMAP_device_map) &&
+        op->dev_bus_addr != mfn << PAGE_SHIFT)
         return GNTST_bad_dev_addr;
     if (op->host_addr != 0 && (t->flags & GNTMAP_host_map)) {
         rc = unmap_host(d, t, mfn, op->host_addr, new_addr, gone);
@@ -271,8 +279,9 @@ static void unmap_finish(struct domain *d, const struct gone *gone)
         grant_unpin(gone->granter, gone->ref, gone->readonly);
 }
 
-/* One flush for a batch, and only then may the granter see that its frames are no longer used. Nothing else
- * runs between the two halves. In unmap_and_replace the second word of the struct is new_addr. */
+/* One flush for a batch, and only then may the granter see that its frames are no longer used.
+ * Nothing else runs between the two halves. In unmap_and_replace the second word of the struct
+ * is new_addr. */
 static long unmap_batch(struct domain *d, uint64_t uop, unsigned n, bool replace)
 {
     struct gone gone[UNMAP_BATCH];
@@ -309,8 +318,10 @@ static long unmap_batch(struct domain *d, uint64_t uop, unsigned n, bool replace
 
 static long unmap_all(uint64_t uop, unsigned count, bool replace)
 {
-    _Static_assert(sizeof(struct gnttab_unmap_grant_ref) == sizeof(struct gnttab_unmap_and_replace) &&
-                   offsetof(struct gnttab_unmap_and_replace, handle) == 16, "one shape");
+    _Static_assert(sizeof(struct gnttab_unmap_grant_ref) ==
+                           sizeof(struct gnttab_unmap_and_replace) &&
+                       offsetof(struct gnttab_unmap_and_replace, handle) == 16,
+                   "one shape");
 
     if (!guest_range_ok(uop, (uint64_t)count * sizeof(struct gnttab_unmap_grant_ref)))
         return -EFAULT;
@@ -341,8 +352,8 @@ long grant_unmap_and_replace(uint64_t uop, unsigned count)
     return unmap_all(uop, count, true);
 }
 
-/* The domain's vCPUs are gone, its tables about to be: the references go with those (G3), the pins here, and what
- * device mappings hold. */
+/* The domain's vCPUs are gone, its tables about to be: the references go with those (G3), the
+ * pins here, and what device mappings hold. */
 void grant_destroy_mappings(struct domain *d)
 {
     struct grant_table *gt = d->grant;
@@ -360,8 +371,8 @@ void grant_destroy_mappings(struct domain *d)
     }
 }
 
-/* It owns no frame any more, hence nothing of it is mapped, by devices neither (G5); handles that outlived their
- * mapping (G3) may still name it. */
+/* It owns no frame any more, hence nothing of it is mapped, by devices neither (G5); handles
+ * that outlived their mapping (G3) may still name it. */
 void grant_forget_granter(struct domain *granter)
 {
     struct domain *d;
@@ -408,8 +419,8 @@ static void add_handles(int sign)
         }
 }
 
-/* G1 by subtraction: without the handles' pins there must be none. G2's bits are the guest's to destroy, not
- * checked. */
+/* G1 by subtraction: without the handles' pins there must be none. G2's bits are the guest's to
+ * destroy, not checked. */
 void grant_audit(void)
 {
     struct domain *d;
@@ -417,8 +428,9 @@ void grant_audit(void)
     add_handles(-1);
     for_each_domain(d) {
         BUG_ON(d->grant->nr_pins != 0);
-        BUG_ON(d->grant->nr_entries != d->grant->nr_frames *
-                                           (d->grant->version == 1 ? GRANTS_PER_FRAME : GRANTS_V2_PER_FRAME));
+        BUG_ON(d->grant->nr_entries !=
+               d->grant->nr_frames *
+                   (d->grant->version == 1 ? GRANTS_PER_FRAME : GRANTS_V2_PER_FRAME));
         for (grant_ref_t ref = 0; ref < d->grant->nr_frames * GRANTS_PER_FRAME; ref++) {
             const struct grant_pins *p = grant_pins_of(d->grant, ref);
 

@@ -1,10 +1,11 @@
-/* What a grant entry permits and the pins of entries in use: version 1 and 2, parts of pages, and grants that
- * lead to another domain's grant.
+/* What a grant entry permits and the pins of entries in use: version 1 and 2, parts of pages,
+ * and grants that lead to another domain's grant.
  *
- * The guest may write its entries at any moment: each is read once and then judged. In version 1 the status bits are
- * in the entry, and are set by compare-and-exchange on the 32-bit word that flags and domid share. In version 2 they
- * are elsewhere, so the word is read again after they are set: a guest that revokes its grant clears the entry first
- * and then looks at the status, and one of the two sees the other. */
+ * The guest may write its entries at any moment: each is read once and then judged. In version 1
+ * the status bits are in the entry, and are set by compare-and-exchange on the 32-bit word that
+ * flags and domid share. In version 2 they are elsewhere, so the word is read again after they
+ * are set: a guest that revokes its grant clears the entry first and then looks at the status,
+ * and one of the two sees the other. */
 #include "xen/core/domain.h"
 #include "xen/core/domain_list.h"
 #include "xen/core/lock.h"
@@ -12,10 +13,10 @@
 
 enum purpose { FOR_MAPPING, FOR_COPY };
 
-/* May domid use the grant whose first word this is? Who has it pinned was asked about type and domain then; what may
- * be new is that it wants to write. */
-static inline bool permits(uint32_t word, domid_t domid, bool readonly, bool in_use, unsigned version,
-                           enum purpose purpose)
+/* May domid use the grant whose first word this is? Who has it pinned was asked about type and
+ * domain then; what may be new is that it wants to write. */
+static inline bool permits(uint32_t word, domid_t domid, bool readonly, bool in_use,
+                           unsigned version, enum purpose purpose)
 {
     uint32_t type = word & (purpose == FOR_MAPPING ? GTF_type_mask | GTF_sub_page : GTF_type_mask);
 
@@ -27,7 +28,8 @@ static inline bool permits(uint32_t word, domid_t domid, bool readonly, bool in_
                                    (version == 2 && purpose == FOR_COPY && type == GTF_transitive));
 }
 
-static inline int claim_v1(struct grant_entry_v1 *e, domid_t domid, bool readonly, bool in_use, enum purpose purpose)
+static inline int claim_v1(struct grant_entry_v1 *e, domid_t domid, bool readonly, bool in_use,
+                           enum purpose purpose)
 {
     uint32_t *word = (uint32_t *)e, old = READ_ONCE(*word);
     uint32_t bits = readonly ? GTF_reading : GTF_reading | GTF_writing;
@@ -35,17 +37,19 @@ static inline int claim_v1(struct grant_entry_v1 *e, domid_t domid, bool readonl
     for (unsigned tries = 0; tries < 5; tries++) {
         if (!permits(old, domid, readonly, in_use, 1, purpose))
             break;
-        if (__atomic_compare_exchange_n(word, &old, old | bits, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+        if (__atomic_compare_exchange_n(word, &old, old | bits, false, __ATOMIC_SEQ_CST,
+                                        __ATOMIC_SEQ_CST))
             return GNTST_okay;
     }
     return GNTST_general_error;
 }
 
-static int claim_v2(struct grant_table *gt, grant_ref_t ref, domid_t domid, bool readonly, bool in_use,
-                    enum purpose purpose)
+static int claim_v2(struct grant_table *gt, grant_ref_t ref, domid_t domid, bool readonly,
+                    bool in_use, enum purpose purpose)
 {
     const uint32_t *word = (const uint32_t *)grant_entry_v2_of(gt, ref);
-    grant_status_t *status = grant_status_of(gt, ref), bits = readonly ? GTF_reading : GTF_reading | GTF_writing;
+    grant_status_t *status = grant_status_of(gt, ref),
+                   bits = readonly ? GTF_reading : GTF_reading | GTF_writing;
 
     if (!permits(READ_ONCE(*word), domid, readonly, in_use, 2, purpose))
         return GNTST_general_error;
@@ -56,9 +60,10 @@ static int claim_v2(struct grant_table *gt, grant_ref_t ref, domid_t domid, bool
     return GNTST_general_error;
 }
 
-/* Sets the status bits, if the entry permits what is asked. The guest may change it meanwhile, but not for ever. */
-static inline int claim(struct grant_table *gt, grant_ref_t ref, domid_t domid, bool readonly, bool in_use,
-                        enum purpose purpose)
+/* Sets the status bits, if the entry permits what is asked. The guest may change it meanwhile,
+ * but not for ever. */
+static inline int claim(struct grant_table *gt, grant_ref_t ref, domid_t domid, bool readonly,
+                        bool in_use, enum purpose purpose)
 {
     if (likely(gt->version == 1))
         return claim_v1(grant_entry_v1_of(gt, ref), domid, readonly, in_use, purpose);
@@ -84,7 +89,8 @@ static inline uint32_t frame_of_v2(uint64_t frame)
 }
 
 /* The pins of an entry that nobody used so far. */
-static inline void set_area(struct grant_pins *p, domid_t domid, uint32_t mfn, uint16_t start, uint16_t length)
+static inline void set_area(struct grant_pins *p, domid_t domid, uint32_t mfn, uint16_t start,
+                            uint16_t length)
 {
     p->mfn = mfn;
     p->domid = domid;
@@ -92,7 +98,8 @@ static inline void set_area(struct grant_pins *p, domid_t domid, uint32_t mfn, u
     p->length = length;
 }
 
-static __attribute__((noinline)) int pin_slow(struct grant_table *gt, grant_ref_t ref, domid_t domid, bool readonly)
+static __attribute__((noinline)) int pin_slow(struct grant_table *gt, grant_ref_t ref,
+                                              domid_t domid, bool readonly)
 {
     struct grant_pins *p = grant_pins_of(gt, ref);
     bool in_use = (p->readers | p->writers) != 0;
@@ -105,23 +112,27 @@ static __attribute__((noinline)) int pin_slow(struct grant_table *gt, grant_ref_
     if (rc != GNTST_okay)
         return rc;
     if (!in_use)
-        set_area(p, domid, gt->version == 1 ? READ_ONCE(grant_entry_v1_of(gt, ref)->frame)
-                                            : frame_of_v2(READ_ONCE(grant_entry_v2_of(gt, ref)->full_page.frame)),
+        set_area(p, domid,
+                 gt->version == 1
+                     ? READ_ONCE(grant_entry_v1_of(gt, ref)->frame)
+                     : frame_of_v2(READ_ONCE(grant_entry_v2_of(gt, ref)->full_page.frame)),
                  0, PAGE_SIZE);
     count_pin(gt, p, readonly);
     return GNTST_okay;
 }
 
-/* What nearly every mapping asks for: version 1, not used yet, and the guest leaves the entry alone. */
-static inline bool pin_unused_v1(struct grant_table *gt, grant_ref_t ref, domid_t domid, bool readonly,
-                                 struct grant_pins *p)
+/* What nearly every mapping asks for: version 1, not used yet, and the guest leaves the entry
+ * alone. */
+static inline bool pin_unused_v1(struct grant_table *gt, grant_ref_t ref, domid_t domid,
+                                 bool readonly, struct grant_pins *p)
 {
     struct grant_entry_v1 *e = grant_entry_v1_of(gt, ref);
     uint32_t *word = (uint32_t *)e, old = READ_ONCE(*word);
     uint32_t bits = readonly ? GTF_reading : GTF_reading | GTF_writing;
 
     if (!permits(old, domid, readonly, false, 1, FOR_MAPPING) ||
-        !__atomic_compare_exchange_n(word, &old, old | bits, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+        !__atomic_compare_exchange_n(word, &old, old | bits, false, __ATOMIC_SEQ_CST,
+                                     __ATOMIC_SEQ_CST))
         return false;
     set_area(p, domid, READ_ONCE(e->frame), 0, PAGE_SIZE);
     count_pin(gt, p, readonly);
@@ -166,7 +177,8 @@ void grant_unpin(struct domain *rd, grant_ref_t ref, bool readonly)
     spin_unlock(&gt->lock);
 }
 
-/* --- Copies ----------------------------------------------------------------------------------------------------------- */
+/* --- Copies
+ * ------------------------------------------------------------------------------------------ */
 
 /* One read of what an entry says, in the words of version 2. */
 static union grant_entry_v2 read_entry(const struct grant_table *gt, grant_ref_t ref)
@@ -187,9 +199,10 @@ static bool is_transitive(const union grant_entry_v2 *e)
     return (e->hdr.flags & GTF_type_mask) == GTF_transitive;
 }
 
-/* The entry's own pin. A transitive one means nothing until the other grant is found: nobody can use it so. */
-static int pin_entry(struct domain *rd, grant_ref_t ref, domid_t domid, bool readonly, union grant_entry_v2 *e,
-                     bool *first)
+/* The entry's own pin. A transitive one means nothing until the other grant is found: nobody can
+ * use it so. */
+static int pin_entry(struct domain *rd, grant_ref_t ref, domid_t domid, bool readonly,
+                     union grant_entry_v2 *e, bool *first)
 {
     struct grant_table *gt = rd->grant;
     struct grant_pins *p;
@@ -209,7 +222,8 @@ static int pin_entry(struct domain *rd, grant_ref_t ref, domid_t domid, bool rea
     if (*first && is_transitive(e))
         set_area(p, domid, UINT32_MAX, 0, 0);
     else if (*first && (e->hdr.flags & GTF_sub_page))
-        set_area(p, domid, frame_of_v2(e->sub_page.frame), e->sub_page.page_off, e->sub_page.length);
+        set_area(p, domid, frame_of_v2(e->sub_page.frame), e->sub_page.page_off,
+                 e->sub_page.length);
     else if (*first)
         set_area(p, domid, frame_of_v2(e->full_page.frame), 0, PAGE_SIZE);
     count_pin(gt, p, readonly);
@@ -217,8 +231,8 @@ static int pin_entry(struct domain *rd, grant_ref_t ref, domid_t domid, bool rea
 }
 
 /* One entry with what its pins mean. */
-static int pin_one(struct domain *rd, grant_ref_t ref, domid_t domid, bool readonly, union grant_entry_v2 *e,
-                   bool *first, struct grant_area *area)
+static int pin_one(struct domain *rd, grant_ref_t ref, domid_t domid, bool readonly,
+                   union grant_entry_v2 *e, bool *first, struct grant_area *area)
 {
     const struct grant_pins *p;
     int rc;
@@ -227,17 +241,23 @@ static int pin_one(struct domain *rd, grant_ref_t ref, domid_t domid, bool reado
     rc = pin_entry(rd, ref, domid, readonly, e, first);
     if (rc == GNTST_okay) {
         p = grant_pins_of(rd->grant, ref);
-        *area = (struct grant_area){ .owner = rd, .owner_ref = ref, .mfn = p->mfn, .start = p->start,
-                                     .length = p->length };
+        *area = (struct grant_area){.owner = rd,
+                                    .owner_ref = ref,
+                                    .mfn = p->mfn,
+                                    .start = p->start,
+                                    .length = p->length};
     }
     spin_unlock(&rd->grant->lock);
     return rc;
 }
 
 /* Where the transitive entry e of rd leads: area is of that grant, pinned for rd. */
-static int pin_target(struct domain *rd, const union grant_entry_v2 *e, bool readonly, struct grant_area *area)
+static int pin_target(struct domain *rd, const union grant_entry_v2 *e, bool readonly,
+                      struct grant_area *area)
 {
-    struct domain *td = e->transitive.trans_domid == rd->id ? NULL : domain_by_id(e->transitive.trans_domid);
+    struct domain *td = e->transitive.trans_domid == rd->id
+                            ? NULL
+                            : domain_by_id(e->transitive.trans_domid);
     union grant_entry_v2 target;
     bool first;
     int rc;
@@ -252,7 +272,8 @@ static int pin_target(struct domain *rd, const union grant_entry_v2 *e, bool rea
 }
 
 /* The other end of the same copy may have rd's entry pinned: both mean the same bytes then. */
-static int settle_area(struct domain *rd, grant_ref_t ref, bool first, const struct grant_area *area)
+static int settle_area(struct domain *rd, grant_ref_t ref, bool first,
+                       const struct grant_area *area)
 {
     struct grant_pins *p = grant_pins_of(rd->grant, ref);
     int rc = GNTST_okay;
@@ -266,7 +287,8 @@ static int settle_area(struct domain *rd, grant_ref_t ref, bool first, const str
     return rc;
 }
 
-int grant_pin_for_copy(struct domain *rd, grant_ref_t ref, domid_t domid, bool readonly, struct grant_area *area)
+int grant_pin_for_copy(struct domain *rd, grant_ref_t ref, domid_t domid, bool readonly,
+                       struct grant_area *area)
 {
     union grant_entry_v2 e;
     bool first;
@@ -285,7 +307,8 @@ int grant_pin_for_copy(struct domain *rd, grant_ref_t ref, domid_t domid, bool r
     return rc;
 }
 
-void grant_unpin_copy(struct domain *rd, grant_ref_t ref, bool readonly, const struct grant_area *area)
+void grant_unpin_copy(struct domain *rd, grant_ref_t ref, bool readonly,
+                      const struct grant_area *area)
 {
     if (area->owner != rd)
         grant_unpin(area->owner, area->owner_ref, readonly);

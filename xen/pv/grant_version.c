@@ -1,8 +1,10 @@
-/* The version of a grant table: changing it, the status pages of version 2, and the commands that ask for either.
+/* The version of a grant table: changing it, the status pages of version 2, and the commands
+ * that ask for either.
  *
- * A change keeps the reserved entries, which whoever built the domain filled, and clears the others: so none of those
- * may be in use. The status pages are the guest's to map like the table's; they are freed when it goes back to version
- * 1, and that is refused while it has one mapped. */
+ * A change keeps the reserved entries, which whoever built the domain filled, and clears the
+ * others: so none of those may be in use. The status pages are the guest's to map like the
+ * table's; they are freed when it goes back to version 1, and that is refused while it has one
+ * mapped. */
 #include "arch/arch.h"
 #include "common/string.h"
 #include "xen/core/domain.h"
@@ -70,8 +72,9 @@ static struct grant_entry_v1 save_entry(const struct grant_table *gt, grant_ref_
     e = *grant_entry_v2_of(gt, ref);
     if ((e.hdr.flags & GTF_type_mask) != GTF_permit_access)
         return (struct grant_entry_v1){ 0 };
-    return (struct grant_entry_v1){ .flags = e.hdr.flags | *grant_status_of(gt, ref), .domid = e.hdr.domid,
-                                    .frame = (uint32_t)e.full_page.frame };
+    return (struct grant_entry_v1){.flags = e.hdr.flags | *grant_status_of(gt, ref),
+                                   .domid = e.hdr.domid,
+                                   .frame = (uint32_t)e.full_page.frame};
 }
 
 static void restore_entry(struct grant_table *gt, grant_ref_t ref, const struct grant_entry_v1 *e)
@@ -84,7 +87,7 @@ static void restore_entry(struct grant_table *gt, grant_ref_t ref, const struct 
     }
     *grant_status_of(gt, ref) = status;
     *grant_entry_v2_of(gt, ref) = (union grant_entry_v2){
-        .full_page = { .hdr = { .flags = e->flags ^ status, .domid = e->domid }, .frame = e->frame } };
+        .full_page = {.hdr = {.flags = e->flags ^ status, .domid = e->domid}, .frame = e->frame}};
 }
 
 /* Version 1 has words for it: no detour over another domain, and a frame number of 32 bits. */
@@ -92,7 +95,8 @@ static bool fits_version_1(const union grant_entry_v2 *e)
 {
     unsigned type = READ_ONCE(e->hdr.flags) & GTF_type_mask;
 
-    return type != GTF_transitive && (type != GTF_permit_access || READ_ONCE(e->full_page.frame) <= UINT32_MAX);
+    return type != GTF_transitive &&
+           (type != GTF_permit_access || READ_ONCE(e->full_page.frame) <= UINT32_MAX);
 }
 
 static int prepare_change(struct domain *d, unsigned version)
@@ -159,7 +163,8 @@ long grant_get_version(struct gnttab_get_version *op)
     return check_domid(op->dom, NAMES_SELF | NAMES_OWN_NUMBER);
 }
 
-static int get_status_frames(const struct grant_table *gt, const struct gnttab_get_status_frames *op)
+static int get_status_frames(const struct grant_table *gt,
+                             const struct gnttab_get_status_frames *op)
 {
     int rc = grant_table_of(op->dom);
 

@@ -1,5 +1,5 @@
-/* What is recorded of hypercalls. Entry code and multicall call through hypercall_table, which is made of common/abi.def, or
- * through hypercall_traced while somebody is traced. */
+/* What is recorded of hypercalls. Entry code and multicall call through hypercall_table, which
+ * is made of common/abi.def, or through hypercall_traced while somebody is traced. */
 #include "arch/arch.h"
 #include "xen/core/domain.h"
 #include "xen/core/irqsoff.h"

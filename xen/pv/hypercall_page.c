@@ -1,4 +1,5 @@
-/* The hypercall page: 32 bytes of code for each hypercall, which a kernel asks for by a note or by an MSR. */
+/* The hypercall page: 32 bytes of code for each hypercall, which a kernel asks for by a note or
+ * by an MSR. */
 #include "arch/arch.h"
 #include "common/string.h"
 #include "xen/core/domain.h"
@@ -7,8 +8,8 @@
 #include "xen/pv/hypercall_page.h"
 #include "xen/pv/pagetype.h"
 
-/* Slots of 32 bytes: push rcx; push r11; mov number, eax; syscall; pop r11; pop rcx; ret. The slot of iret
- * never comes back, so it pushes rax too and ends there. The rest is int3. */
+/* Slots of 32 bytes: push rcx; push r11; mov number, eax; syscall; pop r11; pop rcx; ret. The
+ * slot of iret never comes back, so it pushes rax too and ends there. The rest is int3. */
 void write_hypercall_page(void *page)
 {
     uint8_t call[] = { 0x51, 0x41, 0x53, 0xb8, 0, 0, 0, 0, 0x0f, 0x05, 0x41, 0x5b, 0x59, 0xc3 };
@@ -26,7 +27,8 @@ void write_hypercall_page(void *page)
     }
 }
 
-/* value: the page's machine address, and in its low bits which of the hypercall pages: there is one. */
+/* value: the page's machine address, and in its low bits which of the hypercall pages: there is
+ * one. */
 bool install_hypercall_page(struct vcpu *v, uint64_t value)
 {
     struct domain *d = v->domain;

@@ -5,7 +5,8 @@
 #include "xen/core/domain.h"
 
 void write_hypercall_page(void *page);
-/* WRMSR of the hypercall page's MSR: false, #GP, when it names no page of v's domain that is plain memory. */
+/* WRMSR of the hypercall page's MSR: false, #GP, when it names no page of v's domain that is
+ * plain memory. */
 bool install_hypercall_page(struct vcpu *v, uint64_t value);
 
 #endif

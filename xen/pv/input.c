@@ -1,5 +1,6 @@
-/* What is typed on the machine's console: it goes to one guest, or to us, and Ctrl-a three times moves
- * it on to the next. The line is polled: a timer of our own does it, once main has started it. */
+/* What is typed on the machine's console: it goes to one guest, or to us, and Ctrl-a three times
+ * moves it on to the next. The line is polled: a timer of our own does it, once main has started
+ * it. */
 #include "arch/arch.h"
 #include "common/printf.h"
 #include "xen/core/console.h"
@@ -28,7 +29,8 @@
 #define INPUT_MAX 64u                   /* characters taken at one poll */
 
 static domid_t input_domain;            /* 0: ours, for the service domain gets none */
-static void (*choosing)(domid_t id);    /* the last key wants a digit, and this is done to that domain; NULL: it does not */
+/* the last key wants a digit, and this is done to that domain; NULL: it does not */
+static void (*choosing)(domid_t id);
 static domid_t last_guest;              /* that was given any */
 static unsigned nr_switch;              /* Ctrl-a that came last, 0 to 2 */
 static uint64_t full_since;             /* ns; 0: there is room */
@@ -98,9 +100,11 @@ static void log_domains(void)
 
     for_each_domain(d) {
         log_info("d%u (%s): %s, %lu frames", d->id, d->name, states[d->state], d->nr_frames);
-        for_each_vcpu(d, v, i)
-            log_info("  v%u: %s, ran %lu ms", i, !v->up ? "down" : v->blocked ? "blocked" : "runnable",
-                     v->cpu_ns / 1000000);
+        for_each_vcpu(d, v, i) log_info("  v%u: %s, ran %lu ms", i,
+                                        !v->up       ? "down"
+                                        : v->blocked ? "blocked"
+                                                     : "runnable",
+                                        v->cpu_ns / 1000000);
     }
 }
 
@@ -145,7 +149,8 @@ static void toggle_raw(void)
 {
     options.console_raw = console_wants_raw() ? RAW_OFF : RAW_ON;
     choose_raw();
-    log_info("Guests' output is shown %s", console_wants_raw() ? "as it is, of the guest that has the input" : "line by line");
+    log_info("Guests' output is shown %s",
+             console_wants_raw() ? "as it is, of the guest that has the input" : "line by line");
 }
 
 static void reboot(void)
@@ -162,15 +167,16 @@ static const struct {
     void (*fn)(void);
     const char *what;
 } keys[] = {
-    { 'h', log_keys, "show this" },
-    { 'q', log_domains, "show the domains" },
-    { 'c', hypercalls_report, "show how often each hypercall was made" },
-    { 't', trace_toggle, "switch the trace on or off" },
-    { 'T', trace_show, "show the last records of the trace" },
-    { 'r', toggle_raw, "show the output of the guest that has the input as it is, or that of all by lines" },
-    { 's', choose_shutdown, "and a digit: ask that guest to power off" },
-    { 'x', choose_destroy, "and a digit: end that domain at once" },
-    { 'R', reboot, "reboot the machine" },
+    {'h', log_keys, "show this"},
+    {'q', log_domains, "show the domains"},
+    {'c', hypercalls_report, "show how often each hypercall was made"},
+    {'t', trace_toggle, "switch the trace on or off"},
+    {'T', trace_show, "show the last records of the trace"},
+    {'r', toggle_raw,
+     "show the output of the guest that has the input as it is, or that of all by lines"},
+    {'s', choose_shutdown, "and a digit: ask that guest to power off"},
+    {'x', choose_destroy, "and a digit: end that domain at once"},
+    {'R', reboot, "reboot the machine"},
 };
 
 static void log_keys(void)
@@ -179,8 +185,9 @@ static void log_keys(void)
         log_info(" key '%c' => %s", keys[i].key, keys[i].what);
 }
 
-/* A terminal's answer to what a guest wrote a moment ago is none of our keys: sequences are passed over as a whole, those
- * of CSI to their last byte, strings (OSC, DCS and their like) to BEL or the backslash of ST. */
+/* A terminal's answer to what a guest wrote a moment ago is none of our keys: sequences are
+ * passed over as a whole, those of CSI to their last byte, strings (OSC, DCS and their like) to
+ * BEL or the backslash of ST. */
 static bool in_sequence(char c)
 {
     static enum { KEYS, ESCAPE, SEQUENCE, STRING } state;
@@ -193,7 +200,9 @@ static bool in_sequence(char c)
     case KEYS:
         return false;
     case ESCAPE:
-        state = c == '[' || c == 'O' ? SEQUENCE : c == ']' || c == 'P' || c == 'X' || c == '^' || c == '_' ? STRING : KEYS;
+        state = c == '[' || c == 'O'                                       ? SEQUENCE
+                : c == ']' || c == 'P' || c == 'X' || c == '^' || c == '_' ? STRING
+                                                                           : KEYS;
         return true;
     case SEQUENCE:
         state = c >= '@' && c <= '~' ? KEYS : SEQUENCE;
@@ -236,8 +245,8 @@ static void handle_char(char c)
     give_input(c);
 }
 
-/* What finds no room stays on the line, and nothing of it is lost: but not for ever, or a guest that does not
- * read would take our Ctrl-a away. */
+/* What finds no room stays on the line, and nothing of it is lost: but not for ever, or a guest
+ * that does not read would take our Ctrl-a away. */
 static bool may_take(void)
 {
     struct domain *d = input_domain != 0 ? domain_by_id(input_domain) : NULL;

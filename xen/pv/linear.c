@@ -1,15 +1,18 @@
-/* Linear page tables: an entry of an L2, L3 or L4 that names a table of the same level, most often its own. The CPU
- * then takes a table for one of the level below, and all tables show as pages at fixed addresses; some kernels find their
- * entries there. Such an entry is read-only, and so is whatever is reached through it (frame.h, F10).
+/* Linear page tables: an entry of an L2, L3 or L4 that names a table of the same level, most
+ * often its own. The CPU then takes a table for one of the level below, and all tables show as
+ * pages at fixed addresses; some kernels find their entries there. Such an entry is read-only,
+ * and so is whatever is reached through it (frame.h, F10).
  *
  * What that could break, and why it does not:
  *   - An entry to its own table holds no reference, or the table could never go.
- *   - Tables that refer to each other in a circle could not go either, and a chain of them would make the drop of the
- *     first one recurse as deep as the chain is long. So a table that is linearly mapped elsewhere gets no linear entries
- *     to others, and one that has some cannot be mapped (XSA-240). A tree is at most twice as deep as without.
+ *   - Tables that refer to each other in a circle could not go either, and a chain of them would
+ *     make the drop of the first one recurse as deep as the chain is long. So a table that is
+ *     linearly mapped elsewhere gets no linear entries to others, and one that has some cannot
+ *     be mapped (XSA-240). A tree is at most twice as deep as without.
  *   - Software that walks tables by level would meet others than it thinks: see walk_to_l1.
- *   - An L4 taken for an L3 shows the hypervisor's entries at 16 places outside the hole. The guest's own accesses stop
- *     at their missing US bit, and writes at the missing RW; our reads on its behalf would not stop: linear_hides. */
+ *   - An L4 taken for an L3 shows the hypervisor's entries at 16 places outside the hole. The
+ *     guest's own accesses stop at their missing US bit, and writes at the missing RW; our reads
+ *     on its behalf would not stop: linear_hides. */
 #include "arch/arch.h"
 #include "xen/core/bug.h"
 #include "xen/core/domain.h"
@@ -18,7 +21,8 @@
 #include "xen/pv/linear.h"
 #include "xen/pv/pagetype.h"
 
-/* From now on copies from guest memory look where they go. entry.S reads the frame of IRET by itself: not any more. */
+/* From now on copies from guest memory look where they go. entry.S reads the frame of IRET by
+ * itself: not any more. */
 static void note_linear_tables(struct domain *d)
 {
     struct vcpu *v;
@@ -31,11 +35,12 @@ static void note_linear_tables(struct domain *d)
 
 static bool may_be_linear_target(const struct frame *f, uint64_t type)
 {
-    return is_valid_as(f, type) && !(f->type & LINEAR_ENTRIES) && (f->type & LINEAR_USES) != LINEAR_USES &&
-           (f->type & TYPE_COUNT_MASK) != TYPE_COUNT_MASK;
+    return is_valid_as(f, type) && !(f->type & LINEAR_ENTRIES) &&
+           (f->type & LINEAR_USES) != LINEAR_USES && (f->type & TYPE_COUNT_MASK) != TYPE_COUNT_MASK;
 }
 
-/* F10, for an entry whose target is no table of the level below. -EINVAL: it is not linear either. */
+/* F10, for an entry whose target is no table of the level below. -EINVAL: it is not linear
+ * either. */
 int get_linear_table(uint64_t entry, struct frame *table)
 {
     struct frame *f;
@@ -59,8 +64,9 @@ int get_linear_table(uint64_t entry, struct frame *table)
     return 0;
 }
 
-/* The entry is gone, or its table goes. An L4's is flushed at once: linear_hides looks at the tables as they are, and the
- * CPU must not know them as they were. The counts go before the reference, which may be the child's last. */
+/* The entry is gone, or its table goes. An L4's is flushed at once: linear_hides looks at the
+ * tables as they are, and the CPU must not know them as they were. The counts go before the
+ * reference, which may be the child's last. */
 void put_linear_table(struct frame *table, struct frame *child)
 {
     if (table->type >> TYPE_SHIFT == TYPE_L4 >> TYPE_SHIFT)

@@ -1,7 +1,7 @@
-/* memory_op: how much memory a guest has, giving frames back and getting others, and what it may know of
- * the machine's memory. An ordinary domain speaks of itself only. The commands that take extents answer with
- * how many of them were done, never with an errno: fewer than asked is all that a guest learns of a failure
- * (public/memory.h). */
+/* memory_op: how much memory a guest has, giving frames back and getting others, and what it may
+ * know of the machine's memory. An ordinary domain speaks of itself only. The commands that take
+ * extents answer with how many of them were done, never with an errno: fewer than asked is all
+ * that a guest learns of a failure (public/memory.h). */
 #include "arch/arch.h"
 #include "xen/core/alloc.h"
 #include "xen/core/domain.h"
@@ -13,7 +13,8 @@
 #include "xen/pv/hypercalls.h"
 #include "xen/pv/memory.h"
 
-#define EXTENT_SHIFT 6                  /* of the extent to start at, in the command of the call that goes on */
+/* of the extent to start at, in the command of the call that goes on */
+#define EXTENT_SHIFT 6
 #define WORK_PER_EXTENT 200u
 #define WORK_PER_FRAME 1200u            /* scrubbing it is most of that */
 
@@ -28,8 +29,9 @@ mfn_t memory_give_frames(struct domain *d, unsigned order, unsigned mem_flags, p
     return mfn;
 }
 
-/* One extent of each reservation command, under mm_lock; false: it could not be done, and no further one is
- * tried. list: where the extent's word is; only increase_reservation can do without a list. */
+/* One extent of each reservation command, under mm_lock; false: it could not be done, and no
+ * further one is tried. list: where the extent's word is; only increase_reservation can do
+ * without a list. */
 typedef bool extent_fn(struct domain *d, const struct xen_memory_reservation *r, uint64_t list);
 
 static bool increase_extent(struct domain *d, const struct xen_memory_reservation *r, uint64_t list)
@@ -160,8 +162,9 @@ long memory_machphys_mfn_list(struct xen_machphys_mfn_list *op)
 
 long memory_machphys_mapping(struct xen_machphys_mapping *op)
 {
-    *op = (struct xen_machphys_mapping){ .v_start = MACH2PHYS_VIRT_START, .v_end = MACH2PHYS_VIRT_END,
-                                         .max_mfn = MACH2PHYS_NR_ENTRIES - 1 };
+    *op = (struct xen_machphys_mapping){.v_start = MACH2PHYS_VIRT_START,
+                                        .v_end = MACH2PHYS_VIRT_END,
+                                        .max_mfn = MACH2PHYS_NR_ENTRIES - 1};
     return 0;
 }
 

@@ -12,8 +12,9 @@ static inline int memory_check_domid(domid_t domid)
 {
     return check_domid(domid, NAMES_SELF | NAMES_OWN_NUMBER);
 }
-/* New frames for d, their M2P entries set to pfn and following, or to none. INVALID_MFN: no memory, over the
- * limit, or not below the number of address bits in mem_flags. d's mm_lock is held. */
+/* New frames for d, their M2P entries set to pfn and following, or to none. INVALID_MFN: no
+ * memory, over the limit, or not below the number of address bits in mem_flags. d's mm_lock is
+ * held. */
 mfn_t memory_give_frames(struct domain *d, unsigned order, unsigned mem_flags, pfn_t pfn);
 void memory_map_free(struct domain *d);
 

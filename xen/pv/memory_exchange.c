@@ -1,6 +1,6 @@
-/* XENMEM_exchange: frames of one extent size for as many of another. It goes chunk by chunk, a chunk
- * being the larger of the two extents; each is done whole or not at all, and nr_exchanged tells the guest how
- * far it came. */
+/* XENMEM_exchange: frames of one extent size for as many of another. It goes chunk by chunk, a
+ * chunk being the larger of the two extents; each is done whole or not at all, and nr_exchanged
+ * tells the guest how far it came. */
 #include "arch/arch.h"
 #include "xen/core/claim.h"
 #include "xen/core/domain.h"
@@ -33,8 +33,10 @@ static int check(struct exchange *e)
         return -EINVAL;
     if (e->x.nr_exchanged == in->nr_extents)
         return 0;                       /* nothing is left to do, wherever the lists are */
-    if (in->nr_extents > ~0ul >> 3 || !guest_range_ok((uint64_t)in->extent_start.p, in->nr_extents * 8) ||
-        out->nr_extents > ~0ul >> 3 || !guest_range_ok((uint64_t)out->extent_start.p, out->nr_extents * 8))
+    if (in->nr_extents > ~0ul >> 3 ||
+        !guest_range_ok((uint64_t)in->extent_start.p, in->nr_extents * 8) ||
+        out->nr_extents > ~0ul >> 3 ||
+        !guest_range_ok((uint64_t)out->extent_start.p, out->nr_extents * 8))
         return -EFAULT;
     rc = memory_check_domid(in->domid);
     if (rc != 0)
@@ -45,8 +47,8 @@ static int check(struct exchange *e)
     return 0;
 }
 
-/* Frames that nothing but their owner's own reference holds. A frame named twice is found the second time
- * with ours. */
+/* Frames that nothing but their owner's own reference holds. A frame named twice is found the
+ * second time with ours. */
 static int take_frame(struct exchange *e, mfn_t mfn, unsigned *taken)
 {
     struct frame *f = get_frame(mfn, e->d);
@@ -84,8 +86,8 @@ static void take_back(struct exchange *e, const mfn_t *given, unsigned nr)
             release_domain_frame(mfn_to_frame(given[i] + j));
 }
 
-/* The new frames of a chunk, within the limit once the old ones are gone. The list's words are read and
- * overwritten. */
+/* The new frames of a chunk, within the limit once the old ones are gone. The list's words are
+ * read and overwritten. */
 static int give_chunk(struct exchange *e, uint64_t first)
 {
     uint64_t list = (uint64_t)e->x.out.extent_start.p + first * 8;

@@ -1,8 +1,10 @@
-/* Single page-table entries: mmu_update, update_va_mapping, and what others need to find or replace one. Each new
- * entry is validated and referenced before it is stored, the old one's references go after (contract 4.1, rule 9).
+/* Single page-table entries: mmu_update, update_va_mapping, and what others need to find or
+ * replace one. Each new entry is validated and referenced before it is stored, the old one's
+ * references go after (contract 4.1, rule 9).
  *
- * All of it happens under the domain's mm_lock. Updates of L1 tables cannot sleep and therefore need no reference on
- * the table itself; updates of higher tables may validate a whole tree and hold one. */
+ * All of it happens under the domain's mm_lock. Updates of L1 tables cannot sleep and therefore
+ * need no reference on the table itself; updates of higher tables may validate a whole tree and
+ * hold one. */
 #include "arch/arch.h"
 #include "xen/core/alloc.h"
 #include "xen/core/domain.h"
@@ -21,7 +23,8 @@
 
 #define WORK_PER_UPDATE 250u
 #define FEW 4u                          /* updates that are not worth counting */
-#define FLAGS_WITH_OLD_REFERENCES (PTE_ADDR_MASK | PTE_RW | PTE_P)  /* while these stay, so do the references (XSA-182) */
+/* while these stay, so do the references (XSA-182) */
+#define FLAGS_WITH_OLD_REFERENCES (PTE_ADDR_MASK | PTE_RW | PTE_P)
 
 static inline void store_entry(uint64_t *slot, uint64_t entry, bool preserve_ad)
 {
@@ -35,7 +38,8 @@ static inline void store_entry(uint64_t *slot, uint64_t entry, bool preserve_ad)
         old = found;
 }
 
-int mod_l1_entry(uint64_t *slot, uint64_t nl1e, struct domain *d, struct domain *owner, bool preserve_ad)
+int mod_l1_entry(uint64_t *slot, uint64_t nl1e, struct domain *d, struct domain *owner,
+                 bool preserve_ad)
 {
     uint64_t ol1e = READ_ONCE(*slot);
     int rc;
@@ -65,9 +69,11 @@ void install_l1e(struct domain *d, uint64_t *slot, uint64_t nl1e)
     put_page_from_l1e(ol1e, d);
 }
 
-/* An entry of an L2, L3 or L4, in a table on which the caller holds a type reference. May drop mm_lock meanwhile; then the
- * slot is read again, because another vCPU may have stored to it (our reference keeps it a table of this type). */
-static int mod_table_entry(uint64_t *slot, uint64_t entry, struct frame *table, struct domain *d, bool preserve_ad)
+/* An entry of an L2, L3 or L4, in a table on which the caller holds a type reference. May drop
+ * mm_lock meanwhile; then the slot is read again, because another vCPU may have stored to it
+ * (our reference keeps it a table of this type). */
+static int mod_table_entry(uint64_t *slot, uint64_t entry, struct frame *table, struct domain *d,
+                           bool preserve_ad)
 {
     unsigned index = ((uint64_t)slot & ~PAGE_MASK) / 8;
     uint64_t type = table->type & TYPE_MASK, old;
@@ -84,12 +90,15 @@ static int mod_table_entry(uint64_t *slot, uint64_t entry, struct frame *table, 
     old = READ_ONCE(*slot);
     store_entry(slot, entry, preserve_ad);
     put_page_from_table_entry(old, table);
-    mm_preempt_after(d, WORK_PER_UPDATE);   /* one update may have validated one tree and dropped another */
+    /* one update may have validated one tree and dropped another */
+    mm_preempt_after(d, WORK_PER_UPDATE);
     return 0;
 }
 
-/* MMU_NORMAL_PT_UPDATE and PRESERVE_AD. A frame that is no table takes an ordinary store (contract 4.5). */
-static int pt_update(uint64_t ptr, uint64_t val, struct domain *d, struct domain *owner, bool preserve_ad)
+/* MMU_NORMAL_PT_UPDATE and PRESERVE_AD. A frame that is no table takes an ordinary store
+ * (contract 4.5). */
+static int pt_update(uint64_t ptr, uint64_t val, struct domain *d, struct domain *owner,
+                     bool preserve_ad)
 {
     struct frame *f = mfn_to_frame(ptr >> PAGE_SHIFT);
     uint64_t *slot, type;
@@ -144,7 +153,8 @@ static int update_one(const struct mmu_update *u, struct domain *d, struct domai
     }
 }
 
-/* What the first request meets when it is about frames or tables of a domain that the caller has no right to. */
+/* What the first request meets when it is about frames or tables of a domain that the caller has
+ * no right to. */
 static int refuse_foreign(uint64_t ureqs, unsigned count)
 {
     struct mmu_update u;
@@ -156,10 +166,11 @@ static int refuse_foreign(uint64_t ureqs, unsigned count)
     return (u.ptr & 7) > MMU_PT_UPDATE_NO_TRANSLATE ? -ENOSYS : -EPERM;
 }
 
-/* High half of foreigndom: id + 1 of the domain whose tables are written, 0 for the caller; low half: the domain whose frames
- * are named. *owner: that one; NULL: none to which the caller has a right. The I/O domain owns no RAM here, so that every frame
- * "of it" is refused later. */
-static int check_foreigndom(unsigned foreigndom, uint64_t ureqs, unsigned count, struct domain **owner)
+/* High half of foreigndom: id + 1 of the domain whose tables are written, 0 for the caller; low
+ * half: the domain whose frames are named. *owner: that one; NULL: none to which the caller has
+ * a right. The I/O domain owns no RAM here, so that every frame "of it" is refused later. */
+static int check_foreigndom(unsigned foreigndom, uint64_t ureqs, unsigned count,
+                            struct domain **owner)
 {
     domid_t tables_of = (domid_t)((foreigndom >> 16) - 1);
     int rc = check_domid((domid_t)foreigndom, NAMES_SELF | NAMES_SYSTEM);
@@ -177,9 +188,10 @@ static bool table_owner_exists(unsigned foreigndom)
     return foreigndom >> 16 == 0 || domain_exists((domid_t)((foreigndom >> 16) - 1));
 }
 
-/* ureqs: guest array of count struct mmu_update; pdone: where the number of completed ones goes, 0: nowhere; some guests
- * leave nonsense there, which is no error. Stops at the first failing entry and returns its errno (public/xen.h). An array
- * that begins in the guest's part of the address space cannot reach the hole: what is between faults. */
+/* ureqs: guest array of count struct mmu_update; pdone: where the number of completed ones goes,
+ * 0: nowhere; some guests leave nonsense there, which is no error. Stops at the first failing
+ * entry and returns its errno (public/xen.h). An array that begins in the guest's part of the
+ * address space cannot reach the hole: what is between faults. */
 long do_mmu_update(uint64_t ureqs, unsigned count, uint64_t pdone, unsigned foreigndom)
 {
     struct domain *d = current->domain, *owner = d;
@@ -223,7 +235,8 @@ uint64_t *l1_slot_at(uint64_t maddr, struct domain *d)
 {
     struct frame *f = mfn_to_frame(maddr >> PAGE_SHIFT);
 
-    if (maddr >> PAGE_SHIFT >= max_mfn || (maddr & 7) || f->owner != d->mfn || !is_valid_as(f, TYPE_L1))
+    if (maddr >> PAGE_SHIFT >= max_mfn || (maddr & 7) || f->owner != d->mfn ||
+        !is_valid_as(f, TYPE_L1))
         return NULL;
     return maddr_to_virt(maddr);
 }
@@ -237,9 +250,9 @@ int check_vcpu_set(uint64_t bitmap)
     return copy_from_guest(&word, bitmap, sizeof(word));
 }
 
-/* What UVMF_* asks for, after the update. Above the low bits: 0 (this vCPU), UVMF_ALL, or a pointer to a bitmap of vCPUs,
- * which must be readable. One CPU runs, so that whatever the set, flushing here is enough: every other vCPU's next entry
- * loads its root anew. */
+/* What UVMF_* asks for, after the update. Above the low bits: 0 (this vCPU), UVMF_ALL, or a
+ * pointer to a bitmap of vCPUs, which must be readable. One CPU runs, so that whatever the set,
+ * flushing here is enough: every other vCPU's next entry loads its root anew. */
 static int flush_after_update(uint64_t va, unsigned long flags)
 {
     uint64_t bitmap = flags & ~(unsigned long)UVMF_FLUSHTYPE_MASK;

@@ -6,14 +6,18 @@
 
 int check_vcpu_set(uint64_t bitmap);     /* 0; -EFAULT: a hypercall's set of vCPUs cannot be read */
 
-/* Replaces an L1 entry of one of d's tables; checked and referenced for owner's frames. The caller holds mm_lock.
- * preserve_ad keeps the accessed and dirty bits that the CPU set meanwhile. 0 or errno; nothing changes on error. */
-int mod_l1_entry(uint64_t *slot, uint64_t nl1e, struct domain *d, struct domain *owner, bool preserve_ad);
+/* Replaces an L1 entry of one of d's tables; checked and referenced for owner's frames. The
+ * caller holds mm_lock. preserve_ad keeps the accessed and dirty bits that the CPU set
+ * meanwhile. 0 or errno; nothing changes on error. */
+int mod_l1_entry(uint64_t *slot, uint64_t nl1e, struct domain *d, struct domain *owner,
+                 bool preserve_ad);
 
-/* Stores an L1 entry whose references the CALLER has already taken (grant mappings) and drops what the old entry held.
- * The slot's table is an L1 of d; the caller holds d's mm_lock. Flushing the TLB is the caller's. */
+/* Stores an L1 entry whose references the CALLER has already taken (grant mappings) and drops
+ * what the old entry held. The slot's table is an L1 of d; the caller holds d's mm_lock.
+ * Flushing the TLB is the caller's. */
 void install_l1e(struct domain *d, uint64_t *slot, uint64_t nl1e);
-/* The L1 slot at a machine address (GNTMAP_contains_pte); NULL: not in a live L1 table of d. mm_lock held. */
+/* The L1 slot at a machine address (GNTMAP_contains_pte); NULL: not in a live L1 table of d.
+ * mm_lock held. */
 uint64_t *l1_slot_at(uint64_t maddr, struct domain *d);
 
 #endif

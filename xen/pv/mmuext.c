@@ -1,4 +1,5 @@
-/* mmuext_op: pins, page-table roots, TLB flushes, LDT, clearing and copying of frames; one function per command. */
+/* mmuext_op: pins, page-table roots, TLB flushes, LDT, clearing and copying of frames; one
+ * function per command. */
 #include "arch/arch.h"
 #include "common/string.h"
 #include "xen/core/domain.h"
@@ -19,7 +20,8 @@
 #define FEW 4u                          /* that are not worth counting */
 #define WORK_PER_PAGE 1500u             /* to clear or copy one */
 
-/* V1: takes the new root's references, then loads it, then drops the old one's: the CPU never runs on a freed table. */
+/* V1: takes the new root's references, then loads it, then drops the old one's: the CPU never
+ * runs on a freed table. */
 static int new_root(struct vcpu *v, uint64_t *root, mfn_t mfn)
 {
     uint64_t old = *root;
@@ -132,7 +134,8 @@ int mmuext_new_user_baseptr(struct domain *d, const struct mmuext_op *op)
     return new_user_root(current, op->arg1.mfn);
 }
 
-/* Local, multi and all: one CPU runs, and a vCPU that is not running loads its root, and so flushes, when it runs. */
+/* Local, multi and all: one CPU runs, and a vCPU that is not running loads its root, and so
+ * flushes, when it runs. */
 int mmuext_tlb_flush(struct domain *d, const struct mmuext_op *op)
 {
     (void)d, (void)op;
@@ -197,8 +200,9 @@ int mmuext_copy_page(struct domain *d, const struct mmuext_op *op)
     return rc;
 }
 
-/* uops: guest array of count struct mmuext_op; stops at the first that fails and returns its errno. foreigndom: whose
- * frames are pinned or copied; nobody may name others. uops and pdone: as for mmu_update. */
+/* uops: guest array of count struct mmuext_op; stops at the first that fails and returns its
+ * errno. foreigndom: whose frames are pinned or copied; nobody may name others. uops and pdone:
+ * as for mmu_update. */
 long do_mmuext_op(uint64_t uops, unsigned count, uint64_t pdone, unsigned foreigndom)
 {
     struct domain *d = current->domain;

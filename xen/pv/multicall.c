@@ -8,8 +8,8 @@
 #define WORK_PER_MEMBER 500u
 
 /* By value, so that the arguments stay in registers on the way that counts. */
-static long __attribute__((noinline)) call_traced(uint64_t op, uint64_t a, uint64_t b, uint64_t c, uint64_t d,
-                                                  uint64_t e, uint64_t f)
+static long __attribute__((noinline))
+call_traced(uint64_t op, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f)
 {
     const uint64_t args[6] = { a, b, c, d, e, f };
 
@@ -26,9 +26,10 @@ static inline long call(uint64_t op, const uint64_t a[6])
     return hypercall_table[op](a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 
-/* calls: guest array of nr struct multicall_entry. A member's failure is in its result and stops nothing; an
- * entry that cannot be read or answered is -EFAULT. An iret ends the array, because what follows was the
- * kernel's to ask (XSA-213); its own result is what the guest's rax becomes. */
+/* calls: guest array of nr struct multicall_entry. A member's failure is in its result and stops
+ * nothing; an entry that cannot be read or answered is -EFAULT. An iret ends the array, because
+ * what follows was the kernel's to ask (XSA-213); its own result is what the guest's rax
+ * becomes. */
 long do_multicall(uint64_t calls, unsigned nr)
 {
     struct vcpu *v = current;
@@ -43,9 +44,11 @@ long do_multicall(uint64_t calls, unsigned nr)
         uint64_t op, args[6];
         long result;
 
-        if (unlikely((unlikely(linear_tables) && linear_hides(calls, sizeof(struct multicall_entry))) ||
-                     !get_guest_words_unhidden(&op, calls, 1) ||
-                     !get_guest_words_unhidden(args, calls + offsetof(struct multicall_entry, args), 6))) {
+        if (unlikely(
+                (unlikely(linear_tables) && linear_hides(calls, sizeof(struct multicall_entry))) ||
+                !get_guest_words_unhidden(&op, calls, 1) ||
+                !get_guest_words_unhidden(args, calls + offsetof(struct multicall_entry, args),
+                                          6))) {
             rc = -EFAULT;
             break;
         }
@@ -54,7 +57,8 @@ long do_multicall(uint64_t calls, unsigned nr)
             rc = result;
             break;
         }
-        if (unlikely(!put_guest_words(calls + offsetof(struct multicall_entry, result), &result, 1))) {
+        if (unlikely(
+                !put_guest_words(calls + offsetof(struct multicall_entry, result), &result, 1))) {
             rc = -EFAULT;
             break;
         }

@@ -1,10 +1,12 @@
-/* What a frame may be used as: the type of each frame, and what must hold of a page table's contents before the
- * frame becomes one. Single entries are mmu_update.c's. The invariants F2..F8 are in frame.h; the rules about the bits of
- * an entry are section 4.2 of the guest contract (Xen's public behaviour).
+/* What a frame may be used as: the type of each frame, and what must hold of a page table's
+ * contents before the frame becomes one. Single entries are mmu_update.c's. The invariants
+ * F2..F8 are in frame.h; the rules about the bits of an entry are section 4.2 of the guest
+ * contract (Xen's public behaviour).
  *
- * Validating or dropping a table of tables can be long. Between two of its children the owner's mm_lock may be dropped, so
- * that others run; the table itself then carries TYPE_VALIDATING, and whoever wants it as that same type waits. Waiting
- * cannot go round in a circle, because a table waits only for tables of lower levels. */
+ * Validating or dropping a table of tables can be long. Between two of its children the owner's
+ * mm_lock may be dropped, so that others run; the table itself then carries TYPE_VALIDATING, and
+ * whoever wants it as that same type waits. Waiting cannot go round in a circle, because a table
+ * waits only for tables of lower levels. */
 #include "arch/arch.h"
 #include "xen/core/alloc.h"
 #include "xen/core/bug.h"
@@ -18,7 +20,8 @@
 #include "xen/pv/pagetype.h"
 
 #define WORK_PER_EMPTY_TABLE 700u
-#define WORK_PER_ENTRY 32u              /* to take or drop what one entry of a table holds; of a descriptor page the same */
+/* to take or drop what one entry of a table holds; of a descriptor page the same */
+#define WORK_PER_ENTRY 32u
 
 uint64_t l1_refused;                            /* bits that no present entry may have; set once */
 static uint64_t table_refused;
@@ -28,7 +31,8 @@ void pagetype_init(void)
     uint64_t address = PTE_ADDR_MASK & ~((1ull << arch_paddr_bits()) - 1);
 
     table_refused = PTE_PWT | PTE_PCD | PTE_PS | PTE_G | address | (arch_has_nx() ? 0 : PTE_NX);
-    /* In an L1 entry bit 7 is PAT: memory types are not a guest's choice. An address that is too large is no RAM. */
+    /* In an L1 entry bit 7 is PAT: memory types are not a guest's choice. An address that is too
+     * large is no RAM. */
     l1_refused = table_refused & ~(PTE_G | PTE_ADDR_MASK);
 }
 
@@ -37,7 +41,8 @@ bool l1e_flags_ok(uint64_t l1e)
     return (l1e & l1_refused) == 0;
 }
 
-/* The first writable reference on a frame, or the wrong type: then the general reference goes again. */
+/* The first writable reference on a frame, or the wrong type: then the general reference goes
+ * again. */
 int get_l1e_slow(struct frame *f)
 {
     if (get_page_type(f, TYPE_WRITABLE) == 0)
@@ -53,8 +58,8 @@ int refuse_l1e_frame(mfn_t mfn)
     return mfn >= max_mfn || is_no_ram(mfn_to_frame(mfn)) ? -EPERM : -EBUSY;
 }
 
-/* A descriptor page that loses a mapping may have been an LDT page of some vCPU: the guest expects that unmapping it ends
- * that use. */
+/* A descriptor page that loses a mapping may have been an LDT page of some vCPU: the guest
+ * expects that unmapping it ends that use. */
 void put_segdesc_page(struct frame *f, struct domain *d)
 {
     struct vcpu *v;
@@ -115,7 +120,8 @@ static void devalidate_l1(const uint64_t *table, struct domain *d)
     count_work(work);
 }
 
-/* The child's type is one level down, or it is linear: a table of that very level fails as the former. */
+/* The child's type is one level down, or it is linear: a table of that very level fails as the
+ * former. */
 int get_page_from_table_entry(uint64_t entry, struct frame *table)
 {
     struct frame *f;
@@ -123,7 +129,8 @@ int get_page_from_table_entry(uint64_t entry, struct frame *table)
 
     if (unlikely(entry & table_refused))
         return -EINVAL;
-    rc = get_page_and_type(PTE_MFN(entry), frame_owner(table), (table->type & TYPE_MASK) - TYPE_L1, &f);
+    rc = get_page_and_type(PTE_MFN(entry), frame_owner(table), (table->type & TYPE_MASK) - TYPE_L1,
+                           &f);
     return likely(rc != -EINVAL) ? rc : get_linear_table(entry, table);
 }
 
@@ -152,7 +159,8 @@ static void drop_entries(struct frame *f, uint64_t type, unsigned nr)
         if (is_hole_slot(type, i) || !(table[i] & PTE_P))
             continue;
         if ((mfn_to_frame(PTE_MFN(table[i]))->type & TYPE_COUNT_MASK) == 1)
-            mm_preempt_after(frame_owner(f), WORK_PER_ENTRY);    /* the child goes with this reference */
+            /* the child goes with this reference */
+            mm_preempt_after(frame_owner(f), WORK_PER_ENTRY);
         put_page_from_table_entry(table[i], f);
     }
     count_work(nr * WORK_PER_ENTRY);
@@ -201,7 +209,8 @@ static void devalidate_frame(struct frame *f, uint64_t type)
         drop_entries(f, type, PTES_PER_TABLE);
 }
 
-/* Every case that get_page_type does not decide inline: a new type, the wrong type, or one that is being validated. */
+/* Every case that get_page_type does not decide inline: a new type, the wrong type, or one that
+ * is being validated. */
 int get_page_type_slow(struct frame *f, uint64_t type)
 {
     int rc;
@@ -211,7 +220,8 @@ int get_page_type_slow(struct frame *f, uint64_t type)
 
         ASSERT(d->mm_lock.taken && LOCKS_HELD(0) <= 1);
         spin_unlock(&d->mm_lock);
-        preempt_point();                /* several who wait only pass the CPU to each other: let interrupts in */
+        /* several who wait only pass the CPU to each other: let interrupts in */
+        preempt_point();
         schedule_behind();
         spin_lock(&d->mm_lock);
     }

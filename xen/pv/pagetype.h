@@ -1,5 +1,5 @@
-/* What a frame may be used as: type references, and the references that page-table entries hold. The rules are F2 to F8
- * and F10 of frame.h. */
+/* What a frame may be used as: type references, and the references that page-table entries hold.
+ * The rules are F2 to F8 and F10 of frame.h. */
 #ifndef XEN_PAGETYPE_H
 #define XEN_PAGETYPE_H
 
@@ -13,18 +13,23 @@
 int get_page_type_slow(struct frame *f, uint64_t type);
 void put_page_type_last(struct frame *f);
 
-/* A type reference: the frame becomes, or already is, of that type and stays so until put_page_type. Validates the
- * contents when the type is new. The caller holds a general reference and the owner's mm_lock.
+/* A type reference: the frame becomes, or already is, of that type and stays so until
+ * put_page_type. Validates the contents when the type is new. The caller holds a general
+ * reference and the owner's mm_lock.
  *
- * May drop mm_lock meanwhile and sleep, when the type is that of a table (L1 to L4): to let others run between two
- * entries, or to wait for somebody who validates the same table. So, for who asks for a table's type:
- *   - mm_lock of the owner is the only lock that it holds (two domains' locks, as grants take them, only for
- *     TYPE_WRITABLE, which never waits);
- *   - it holds a general reference on the frame, and a type reference on each table that it goes on to change;
+ * May drop mm_lock meanwhile and sleep, when the type is that of a table (L1 to L4): to let
+ * others run between two entries, or to wait for somebody who validates the same table. So, for
+ * who asks for a table's type:
+ *   - mm_lock of the owner is the only lock that it holds (two domains' locks, as grants take
+ *     them, only for TYPE_WRITABLE, which never waits);
+ *   - it holds a general reference on the frame, and a type reference on each table that it goes
+ *     on to change;
  *   - what it read of tables, types and roots before is to be read again.
- * Dropping the last type reference of a table (put_page_type) may do the same. Checked by mm_preempt_point().
+ * Dropping the last type reference of a table (put_page_type) may do the same. Checked by
+ * mm_preempt_point().
  *
- * -EINVAL: contents not acceptable as that type, or the frame is in use as another; -EBUSY: too many references. */
+ * -EINVAL: contents not acceptable as that type, or the frame is in use as another; -EBUSY: too
+ * many references. */
 static inline int get_page_type(struct frame *f, uint64_t type)
 {
     if (likely(is_valid_as(f, type))) {
@@ -43,7 +48,8 @@ static inline void put_page_type(struct frame *f)
         put_page_type_last(f);
 }
 
-static inline int get_page_and_type(mfn_t mfn, const struct domain *d, uint64_t type, struct frame **out)
+static inline int get_page_and_type(mfn_t mfn, const struct domain *d, uint64_t type,
+                                    struct frame **out)
 {
     struct frame *f = get_frame(mfn, d);
     int rc;
@@ -64,22 +70,25 @@ static inline void put_page_and_type(struct frame *f)
     put_page(f);
 }
 
-/* Bits that no present entry of a guest may have, from the CPU's features; called once before any guest. */
+/* Bits that no present entry of a guest may have, from the CPU's features; called once before
+ * any guest. */
 void pagetype_init(void);
 bool l1e_flags_ok(uint64_t l1e);
-/* F5, F10: references of an entry of a table (L2..L4) on its child. The table is being validated, or the caller holds a
- * reference on its type. */
+/* F5, F10: references of an entry of a table (L2..L4) on its child. The table is being
+ * validated, or the caller holds a reference on its type. */
 int get_page_from_table_entry(uint64_t entry, struct frame *table);
 void put_page_from_table_entry(uint64_t entry, struct frame *table);
 
 extern uint64_t l1_refused;
-int get_l1e_slow(struct frame *f);              /* the frame is not of type writable yet, or cannot be */
+/* the frame is not of type writable yet, or cannot be */
+int get_l1e_slow(struct frame *f);
 int refuse_l1e_frame(mfn_t mfn);                /* it is not the guest's */
 void put_segdesc_page(struct frame *f, struct domain *d);
 
-/* References that an L1 entry needs (F4). Its frame belongs to owner: the table's domain itself, or a foreign one that the
- * caller was allowed to name. -EINVAL: bits that no guest may set, or no address; -EPERM: no RAM; -EBUSY: somebody else's
- * frame, or one in use as a table. Nothing changes on error. Inline, because a page table has 512 of them. */
+/* References that an L1 entry needs (F4). Its frame belongs to owner: the table's domain itself,
+ * or a foreign one that the caller was allowed to name. -EINVAL: bits that no guest may set, or
+ * no address; -EPERM: no RAM; -EBUSY: somebody else's frame, or one in use as a table. Nothing
+ * changes on error. Inline, because a page table has 512 of them. */
 static inline int get_page_from_l1e(uint64_t l1e, struct domain *owner)
 {
     struct frame *f = mfn_to_frame(PTE_MFN(l1e));
@@ -103,7 +112,8 @@ static inline void put_page_from_l1e(uint64_t l1e, struct domain *d)
 
     if (!(l1e & PTE_P))
         return;
-    f->flush_stamp = tlb_clock;     /* F8: the translation may be cached until the next full flush */
+    /* F8: the translation may be cached until the next full flush */
+    f->flush_stamp = tlb_clock;
     if (l1e & PTE_RW)
         put_page_type(f);
     else if (unlikely(f->type >> TYPE_SHIFT == TYPE_SEGDESC >> TYPE_SHIFT))

@@ -1,7 +1,9 @@
-/* physdev_op: the virtual IOPL and the I/O bitmap, which are the vCPU's, and the refusal of everything
- * that is about devices, which no guest has. What the two grant is judged in ioport.c.
+/* physdev_op: the virtual IOPL and the I/O bitmap, which are the vCPU's, and the refusal of
+ * everything that is about devices, which no guest has. What the two grant is judged in
+ * ioport.c.
  *
- * A guest may ask about interrupts all the same: there are numbers for them, and none of them is bound. */
+ * A guest may ask about interrupts all the same: there are numbers for them, and none of them is
+ * bound. */
 #include "arch/arch.h"
 #include "xen/core/domain.h"
 #include "xen/core/domain_list.h"
@@ -13,7 +15,8 @@
 #include "xen/pv/pagetype.h"
 
 #define COMPAT_FIRST 4u         /* of the old interface: unmask notification */
-#define NR_PIRQS 56             /* what Xen gives a domain without devices: the pins of one I/O APIC, and 32 */
+/* what Xen gives a domain without devices: the pins of one I/O APIC, and 32 */
+#define NR_PIRQS 56
 
 long physdev_set_iopl(const struct physdev_set_iopl *op)
 {
@@ -40,8 +43,8 @@ long physdev_irq_status_query(struct physdev_irq_status_query *op)
     return 0;
 }
 
-/* A page with a bit for each interrupt that needs an end-of-interrupt by hypercall: none ever does, so nothing is written
- * there, and the page is looked at now only. */
+/* A page with a bit for each interrupt that needs an end-of-interrupt by hypercall: none ever
+ * does, so nothing is written there, and the page is looked at now only. */
 long physdev_pirq_eoi_gmfn(const struct physdev_pirq_eoi_gmfn *op)
 {
     struct domain *d = current->domain;

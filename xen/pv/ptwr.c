@@ -1,7 +1,8 @@
-/* Writable page tables: a guest kernel's store to one of its L1 tables, which it has mapped read-only as it must,
- * is carried out here as the validated update it means (VMASST_TYPE_writable_pagetables). That is any integer
- * instruction that writes 1, 2, 4 or 8 bytes, naturally aligned, to a live L1; everything else stays the page fault that
- * it is. Of repeated string instructions each element is an update of its own. */
+/* Writable page tables: a guest kernel's store to one of its L1 tables, which it has mapped
+ * read-only as it must, is carried out here as the validated update it means
+ * (VMASST_TYPE_writable_pagetables). That is any integer instruction that writes 1, 2, 4 or 8
+ * bytes, naturally aligned, to a live L1; everything else stays the page fault that it is. Of
+ * repeated string instructions each element is an update of its own. */
 #include "common/x86/store.h"
 #include "xen/core/domain.h"
 #include "xen/core/guest_access.h"
@@ -14,15 +15,16 @@
 #include "xen/pv/ptwr.h"
 #include "common/trace_format.h"
 
-/* The value to be stored, or that the ALU combines with the old one. MOVS and POP read it from guest memory, so this
- * goes before the lock. */
+/* The value to be stored, or that the ALU combines with the old one. MOVS and POP read it from
+ * guest memory, so this goes before the lock. */
 static bool read_source(const struct insn *in, const struct cpu_user_regs *regs, uint64_t *src)
 {
     uint64_t va;
 
     *src = 0;
     if (in->op == OP_MOVS)
-        return linear_address(in, operand_segment(in), regs->rsi & size_mask(in->ad_bytes), in->op_bytes, false, &va) == 0 &&
+        return linear_address(in, operand_segment(in), regs->rsi & size_mask(in->ad_bytes),
+                              in->op_bytes, false, &va) == 0 &&
                read_guest(src, va, in->op_bytes) == 0;
     if (in->op == OP_POP_MEMORY)
         return in->mode == MODE_64 && read_guest(src, regs->rsp, in->op_bytes) == 0;
@@ -35,16 +37,18 @@ static bool read_source(const struct insn *in, const struct cpu_user_regs *regs,
     return true;
 }
 
-/* The whole entry after the store, validated and exchanged. false: not acceptable, the fault is the guest's. */
-static bool store_to_l1(struct domain *d, uint64_t *slot, const struct insn *in, unsigned offset, uint64_t src,
-                        struct cpu_user_regs *regs)
+/* The whole entry after the store, validated and exchanged. false: not acceptable, the fault is
+ * the guest's. */
+static bool store_to_l1(struct domain *d, uint64_t *slot, const struct insn *in, unsigned offset,
+                        uint64_t src, struct cpu_user_regs *regs)
 {
     uint64_t mask = size_mask(in->op_bytes) << (8 * offset);
     uint64_t entry = READ_ONCE(*slot), old = entry >> (8 * offset);
     struct store_result r;
 
     store_compute(in, old, src, saved_regs(regs), &r);
-    if (r.write && mod_l1_entry(slot, (entry & ~mask) | ((r.value << (8 * offset)) & mask), d, d, false) != 0)
+    if (r.write &&
+        mod_l1_entry(slot, (entry & ~mask) | ((r.value << (8 * offset)) & mask), d, d, false) != 0)
         return false;
     store_commit(in, old, &r, saved_regs(regs));
     return true;
@@ -68,8 +72,8 @@ static bool stores_to(const struct insn *in, const struct cpu_user_regs *regs, u
     } else {
         return false;
     }
-    return linear_address(in, segment, offset, in->op_bytes, true, &address) == 0 && address == va &&
-           !(va & (in->op_bytes - 1));
+    return linear_address(in, segment, offset, in->op_bytes, true, &address) == 0 &&
+           address == va && !(va & (in->op_bytes - 1));
 }
 
 /* A repeated string instruction does one element, and is not over before the last. */
@@ -96,17 +100,20 @@ bool ptwr_fault(struct vcpu *v, uint64_t va, struct cpu_user_regs *regs)
     if (l1_slot_at((*mapping & PTE_ADDR_MASK) | (va & ~PAGE_MASK & ~7ull), d) == NULL)
         return false;
     len = fetch_insn(v, regs, bytes, &mode);
-    if (!decode_insn(bytes, len, mode, &in) || !stores_to(&in, regs, va) || !read_source(&in, regs, &src))
+    if (!decode_insn(bytes, len, mode, &in) || !stores_to(&in, regs, va) ||
+        !read_source(&in, regs, &src))
         return false;
 
-    spin_lock(&d->mm_lock);     /* and look again: another vCPU may have changed the mapping or the type */
+    /* and look again: another vCPU may have changed the mapping or the type */
+    spin_lock(&d->mm_lock);
     if ((READ_ONCE(*mapping) & (PTE_P | PTE_RW)) == PTE_P) {
         slot = l1_slot_at((*mapping & PTE_ADDR_MASK) | (va & ~PAGE_MASK & ~7ull), d);
         done = slot && store_to_l1(d, slot, &in, (unsigned)(va & 7), src, regs);
     }
     spin_unlock(&d->mm_lock);
     if (done) {
-        TRACE(TRACE_EMUL, TRC_PV_PTWR_EMULATION | TRC_64_FLAG, W64(READ_ONCE(*slot)), W64(va), W64(regs->rip));
+        TRACE(TRACE_EMUL, TRC_PV_PTWR_EMULATION | TRC_64_FLAG, W64(READ_ONCE(*slot)), W64(va),
+              W64(regs->rip));
         instruction_done(v, regs, rip_after(&in, regs), 0);
     }
     return done;

@@ -1,4 +1,5 @@
-/* Hypercalls that stand for one register of the calling vCPU: CR0.TS, debug registers, segment bases, the kernel's stack. */
+/* Hypercalls that stand for one register of the calling vCPU: CR0.TS, debug registers, segment
+ * bases, the kernel's stack. */
 #include "arch/arch.h"
 #include "xen/cpu/control_regs.h"
 #include "xen/cpu/debugreg.h"
@@ -23,18 +24,21 @@ long do_get_debugreg(unsigned reg)
     return guest_get_debugreg(current, reg, &value) == 0 ? (long)value : -ENODEV;
 }
 
-/* A base that is not canonical would fault in the hypervisor, so it is refused. A bad selector is not an
- * error: the ABI promises guests that it cannot fail, and loads null. */
+/* A base that is not canonical would fault in the hypervisor, so it is refused. A bad selector
+ * is not an error: the ABI promises guests that it cannot fail, and loads null. */
 long do_set_segment_base(unsigned which, uint64_t base)
 {
     static const enum arch_base bases[] = {
-        [SEGBASE_FS] = BASE_FS, [SEGBASE_GS_USER] = BASE_GS_USER, [SEGBASE_GS_KERNEL] = BASE_GS_KERNEL,
+        [SEGBASE_FS] = BASE_FS,
+        [SEGBASE_GS_USER] = BASE_GS_USER,
+        [SEGBASE_GS_KERNEL] = BASE_GS_KERNEL,
     };
 
     if (which == SEGBASE_GS_USER_SEL) {
         unsigned selector = (uint16_t)base;
 
-        arch_load_user_gs(selector > 3 ? selector | 3 : selector);  /* RPL 3, but for the null selectors */
+        /* RPL 3, but for the null selectors */
+        arch_load_user_gs(selector > 3 ? selector | 3 : selector);
         return 0;
     }
     if (which >= ARRAY_SIZE(bases) || !is_canonical(base))
@@ -43,7 +47,8 @@ long do_set_segment_base(unsigned which, uint64_t base)
     return 0;
 }
 
-/* ss:sp for entries from user mode. In 64-bit mode ss means nothing: the kernel is entered with the flat one. */
+/* ss:sp for entries from user mode. In 64-bit mode ss means nothing: the kernel is entered with
+ * the flat one. */
 long do_stack_switch(uint64_t ss, uint64_t sp)
 {
     (void)ss;

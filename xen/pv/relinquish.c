@@ -1,5 +1,5 @@
-/* What a domain gives back when it ends, of frames and of what vCPUs hold on them. The order of all that is given back is
- * xen/hooks.c's. */
+/* What a domain gives back when it ends, of frames and of what vCPUs hold on them. The order of
+ * all that is given back is xen/hooks.c's. */
 #include "xen/core/domain.h"
 #include "xen/core/frame.h"
 #include "xen/core/lock.h"
@@ -28,7 +28,8 @@ void domain_release_vcpus(struct domain *d)
     spin_unlock(&d->mm_lock);
 }
 
-/* The pin goes, and the owner's own reference, which, if there is one, keeps the frame until then. */
+/* The pin goes, and the owner's own reference, which, if there is one, keeps the frame until
+ * then. */
 static void release_frame(struct frame *f)
 {
     bool allocated = f->count & FRAME_ALLOCATED;
@@ -41,10 +42,11 @@ static void release_frame(struct frame *f)
         release_domain_frame(f);
 }
 
-/* Once around the ring: what was seen is behind d->frames, wherever that is. A frame that a table elsewhere, or another
- * domain, still maps stays in the ring until that ends; frames that leave meanwhile only make the round longer than need
- * be, and a frame that is seen twice has nothing more to give. Each table is taken down once, when the last of its
- * references goes, in whichever order they are met. */
+/* Once around the ring: what was seen is behind d->frames, wherever that is. A frame that a
+ * table elsewhere, or another domain, still maps stays in the ring until that ends; frames that
+ * leave meanwhile only make the round longer than need be, and a frame that is seen twice has
+ * nothing more to give. Each table is taken down once, when the last of its references goes, in
+ * whichever order they are met. */
 void domain_release_frames(struct domain *d)
 {
     spin_lock(&d->mm_lock);

@@ -21,8 +21,8 @@
 #define WORK_PER_LOOK 100u              /* at one port */
 #define NS_PER_SECOND 1000000000ull
 
-/* A guest that waits for room in its console ring, or that has nothing more to say, lets us have its
- * output. */
+/* A guest that waits for room in its console ring, or that has nothing more to say, lets us have
+ * its output. */
 static inline void drain_console(struct domain *d)
 {
     const struct xencons_interface *ring = d->console_ring;
@@ -73,7 +73,8 @@ long sched_op_shutdown_code(const struct sched_shutdown *op)
     return 0;
 }
 
-/* 1: one of the ports is pending; 0: none is. *last is the last one, which is the one when there is one. */
+/* 1: one of the ports is pending; 0: none is. *last is the last one, which is the one when there
+ * is one. */
 static int look_at_ports(struct domain *d, uint64_t va, unsigned nr, evtchn_port_t *last)
 {
     for (; nr != 0; nr--, va += sizeof(*last)) {
@@ -130,8 +131,8 @@ static void watchdog_fired(void *arg)
     domain_shutdown(d, SHUTDOWN_watchdog);
 }
 
-/* id 0 hands out a timer, and one with no time left fires at once; otherwise it is poked, or given back when timeout
- * (in seconds) is 0. */
+/* id 0 hands out a timer, and one with no time left fires at once; otherwise it is poked, or
+ * given back when timeout (in seconds) is 0. */
 long sched_op_watchdog(const struct sched_watchdog *op)
 {
     struct domain *d = current->domain;
@@ -171,5 +172,7 @@ long do_sched_op_compat(unsigned cmd, uint64_t arg)
 {
     if (cmd == SCHEDOP_shutdown)
         return shutdown_with((uint8_t)arg);
-    return cmd == SCHEDOP_yield ? sched_op_yield() : cmd == SCHEDOP_block ? sched_op_block() : -ENOSYS;
+    return cmd == SCHEDOP_yield   ? sched_op_yield()
+           : cmd == SCHEDOP_block ? sched_op_block()
+                                  : -ENOSYS;
 }

@@ -7,8 +7,9 @@
 
 #define MS 1000000ull
 
-/* Old guests know this form only. A time that is negative or some thirteen days away is a wrapped counter,
- * or stands for "nothing to do"; both are served by a look again soon, which is what Xen does. */
+/* Old guests know this form only. A time that is negative or some thirteen days away is a
+ * wrapped counter, or stands for "nothing to do"; both are served by a look again soon, which is
+ * what Xen does. */
 long do_set_timer_op(int64_t timeout)
 {
     struct vcpu *v = current;

@@ -1,8 +1,9 @@
-/* What the service domain is told: one line for each event in a guest's life, as if typed on its console
- * (guest-pv/store/main.c says which). An event waits here until the console's ring has room for its line, so
- * that none is lost; each guest has a place for each kind of event, so that none needs memory. The service
- * domain is an ordinary one: a page and a port of each guest is all that it is given, by the builder. When it ends the
- * guests go on, and another takes its place (service.c); when that happens too often, their connections are broken. */
+/* What the service domain is told: one line for each event in a guest's life, as if typed on its
+ * console (guest-pv/store/main.c says which). An event waits here until the console's ring has
+ * room for its line, so that none is lost; each guest has a place for each kind of event, so
+ * that none needs memory. The service domain is an ordinary one: a page and a port of each guest
+ * is all that it is given, by the builder. When it ends the guests go on, and another takes its
+ * place (service.c); when that happens too often, their connections are broken. */
 #include "arch/arch.h"
 #include "common/printf.h"
 #include "common/string.h"
@@ -16,7 +17,8 @@
 #include "xen/pv/pagetype.h"
 #include "xen/pv/store.h"
 
-enum event { INTRODUCE, SHUTDOWN, RELEASE, NR_EVENTS };     /* in the order in which they are told */
+/* in the order in which they are told */
+enum event { INTRODUCE, SHUTDOWN, RELEASE, NR_EVENTS };
 
 
 static struct {
@@ -29,7 +31,8 @@ static struct {
 struct store_hooks store_hooks;
 static unsigned nr_waiting;
 static struct domain *service;
-static bool lost;                       /* it ended before the guests, and nothing was done about it yet */
+/* it ended before the guests, and nothing was done about it yet */
+static bool lost;
 
 static void set_waiting(domid_t id, enum event e)
 {
@@ -46,9 +49,10 @@ static void clear_waiting(domid_t id, enum event e)
 static unsigned format_line(char *line, size_t size, domid_t id, enum event e)
 {
     if (e == INTRODUCE)
-        return (unsigned)snprintf(line, size, "introduce %u %s %lu %u\n", id, guests[id].name, guests[id].kib,
-                                  guests[id].vcpus);
-    return (unsigned)snprintf(line, size, e == SHUTDOWN ? "shutdown %u poweroff\n" : "release %u\n", id);
+        return (unsigned)snprintf(line, size, "introduce %u %s %lu %u\n", id, guests[id].name,
+                                  guests[id].kib, guests[id].vcpus);
+    return (unsigned)snprintf(line, size, e == SHUTDOWN ? "shutdown %u poweroff\n" : "release %u\n",
+                              id);
 }
 
 /* A whole line or nothing. */
@@ -102,7 +106,8 @@ void store_introduce(struct domain *d)
     store_poll();
 }
 
-/* Whoever was introduced stays known when the service domain ends: the next one has to hear of him. */
+/* Whoever was introduced stays known when the service domain ends: the next one has to hear of
+ * him. */
 void store_domain_ended(struct domain *d)
 {
     bool untold;
@@ -131,8 +136,8 @@ bool store_shutdown(domid_t id)
     return true;
 }
 
-/* Guests that are gone but for frames that the service domain still maps do not count: it may be too late for it
- * to be told, and its own end gives them back. */
+/* Guests that are gone but for frames that the service domain still maps do not count: it may be
+ * too late for it to be told, and its own end gives them back. */
 static bool guests_live(void)
 {
     struct domain *d;
@@ -143,8 +148,8 @@ static bool guests_live(void)
     return false;
 }
 
-/* The connection's error state, as xs_wire.h has it: nobody will answer any more. The page is the guest's, which may have
- * given it away meanwhile. */
+/* The connection's error state, as xs_wire.h has it: nobody will answer any more. The page is
+ * the guest's, which may have given it away meanwhile. */
 static void break_connection(struct domain *d)
 {
     struct frame *f;
@@ -164,7 +169,8 @@ static void break_connections(void)
 {
     struct domain *d;
 
-    log_error("Nobody serves the store any more: guests that wait for it find an error in its page");
+    log_error(
+        "Nobody serves the store any more: guests that wait for it find an error in its page");
     for_each_domain(d)
         if (d->state == DOM_RUNNING && d->id < MAX_DOMIDS && guests[d->id].known)
             break_connection(d);
@@ -173,7 +179,8 @@ static void break_connections(void)
     store_hooks.forget();
 }
 
-/* The old one has gone with all that it held, or the new one would be a second domain of that number. */
+/* The old one has gone with all that it held, or the new one would be a second domain of that
+ * number. */
 static void start_again(void)
 {
     struct domain *d;

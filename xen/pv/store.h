@@ -1,5 +1,5 @@
-/* The service domain, which serves xenstore to the guests: what we tell it, and when it ends. Without one,
- * all of this does nothing. */
+/* The service domain, which serves xenstore to the guests: what we tell it, and when it ends.
+ * Without one, all of this does nothing. */
 #ifndef XEN_STORE_H
 #define XEN_STORE_H
 
@@ -14,11 +14,14 @@ extern struct store_hooks store_hooks;
 
 void store_serve(struct domain *d);     /* d, which is built, is the service domain */
 bool store_present(void);
-void store_introduce(struct domain *d);         /* a guest that was built with a store: d->store_mfn, d->store_port */
+/* a guest that was built with a store: d->store_mfn, d->store_port */
+void store_introduce(struct domain *d);
 void store_domain_ended(struct domain *d);      /* any domain, the service domain included */
-bool store_shutdown(domid_t id);        /* asks guest id to power off; false: no such guest, or nobody to ask it */
+/* asks guest id to power off; false: no such guest, or nobody to ask it */
+bool store_shutdown(domid_t id);
 void store_poll(void);                  /* tells what there was no room for before */
-/* From the idle vCPU: the service domain does not outlive the guests, and is started again if they outlive it. */
+/* From the idle vCPU: the service domain does not outlive the guests, and is started again if
+ * they outlive it. */
 void store_idle_work(void);
 
 #endif

@@ -1,5 +1,6 @@
-/* What a fault in guest mode means: whether the hypervisor caused it and mends it, emulates an instruction, or hands
- * it to the guest's own trap table. Called by arch/ with the vector; delivering is upcall.c's. */
+/* What a fault in guest mode means: whether the hypervisor caused it and mends it, emulates an
+ * instruction, or hands it to the guest's own trap table. Called by arch/ with the vector;
+ * delivering is upcall.c's. */
 #include "arch/arch.h"
 #include "common/trace_format.h"
 #include "xen/core/domain.h"
@@ -30,8 +31,8 @@
 #define PF_RESERVED 8u
 #define PF_FETCH 16u
 
-/* A selector load that touched the descriptor windows: LDT pages are mapped at first use; if the guest has none there,
- * the fault is its own, at the address where its LDT would have been. */
+/* A selector load that touched the descriptor windows: LDT pages are mapped at first use; if the
+ * guest has none there, the fault is its own, at the address where its LDT would have been. */
 static void window_fault(struct vcpu *v, uint64_t cr2, uint32_t code)
 {
     int64_t offset = arch_ldt_window_offset(v, cr2);
@@ -39,17 +40,20 @@ static void window_fault(struct vcpu *v, uint64_t cr2, uint32_t code)
     if (offset < 0)
         inject_page_fault(v, cr2, code);
     else if (map_ldt_fault(v, (uint64_t)offset))
-        TRACE(TRACE_EMUL, TRC_PV_GDT_LDT_MAPPING_FAULT | TRC_64_FLAG, W64(guest_regs(v)->rip), W64(offset));
+        TRACE(TRACE_EMUL, TRC_PV_GDT_LDT_MAPPING_FAULT | TRC_64_FLAG, W64(guest_regs(v)->rip),
+              W64(offset));
     else
         inject_page_fault(v, v->ldt_base + (uint64_t)offset, code);
 }
 
-/* The tables allow the access that they are said to have refused: the entry was changed meanwhile, or the TLB held an older
- * one, which the CPU dropped when it faulted. Then it goes through the next time, and the guest need not know. Only what
- * guests may access is followed, so this stays within their tables. */
+/* The tables allow the access that they are said to have refused: the entry was changed
+ * meanwhile, or the TLB held an older one, which the CPU dropped when it faulted. Then it goes
+ * through the next time, and the guest need not know. Only what guests may access is followed,
+ * so this stays within their tables. */
 static __attribute__((noinline)) bool is_spurious(const struct vcpu *v, uint64_t va, uint32_t code)
 {
-    uint64_t need = PTE_P | PTE_US | (code & PF_WRITE ? PTE_RW : 0), refuse = code & PF_FETCH ? PTE_NX : 0;
+    uint64_t need = PTE_P | PTE_US | (code & PF_WRITE ? PTE_RW : 0),
+             refuse = code & PF_FETCH ? PTE_NX : 0;
     uint64_t at = v->kernel_mode ? v->root_kernel : v->root_user;
 
     if ((code & ~(PF_PRESENT | PF_WRITE | PF_USER | PF_FETCH)) || !is_guest_va(va) || at == 0)
@@ -77,23 +81,26 @@ static void page_fault(struct vcpu *v, struct cpu_user_regs *regs, uint64_t cr2)
         return;
     }
     if ((code & (PF_PRESENT | PF_WRITE | PF_FETCH)) == (PF_PRESENT | PF_WRITE) && v->kernel_mode &&
-        (v->domain->vm_assist & (1u << VMASST_TYPE_writable_pagetables)) && ptwr_fault(v, cr2, regs))
+        (v->domain->vm_assist & (1u << VMASST_TYPE_writable_pagetables)) &&
+        ptwr_fault(v, cr2, regs))
         return;
     if ((code & PF_PRESENT) && is_spurious(v, cr2, code))
         return;
     inject_page_fault(v, cr2, code);
 }
 
-/* Xen has a gate of its own for the old system call vector, so that the DPL in the guest's table never counted. */
+/* Xen has a gate of its own for the old system call vector, so that the DPL in the guest's table
+ * never counted. */
 static bool gate_is_open(const struct vcpu *v, unsigned vector)
 {
     unsigned cpl = v->kernel_mode ? 1 : 3;
 
-    return v->traps[vector].address != 0 && (vector == 0x80 || TI_GET_DPL(&v->traps[vector]) >= cpl);
+    return v->traps[vector].address != 0 &&
+           (vector == 0x80 || TI_GET_DPL(&v->traps[vector]) >= cpl);
 }
 
-/* INT n that its gate refused. The vector comes from the instruction, not from the error code, which some emulators get
- * wrong. The guest kernel counts as ring 1 against its own gate's DPL. */
+/* INT n that its gate refused. The vector comes from the instruction, not from the error code,
+ * which some emulators get wrong. The guest kernel counts as ring 1 against its own gate's DPL. */
 static bool software_interrupt(struct vcpu *v, struct cpu_user_regs *regs)
 {
     uint8_t bytes[16], vector;
@@ -155,7 +162,8 @@ static void debug_trap(struct vcpu *v, struct cpu_user_regs *regs, uint64_t dr6)
 }
 
 /* Another function, so that the usual trap saves no registers for it. */
-static __attribute__((noinline)) void trap_instead_of_held(struct cpu_user_regs *regs, unsigned vector, uint64_t address)
+static __attribute__((noinline)) void trap_instead_of_held(struct cpu_user_regs *regs,
+                                                           unsigned vector, uint64_t address)
 {
     drop_held_trap(current, regs);
     handle_guest_trap(regs, vector, address);
@@ -199,8 +207,9 @@ static long gates_set(unsigned n, long rc)
     return rc;
 }
 
-/* traps: guest array of struct trap_info ended by an address of 0; NULL clears the whole table (public/xen.h). The array
- * may be of any length, with the same vector again. Entries before a bad one stay set, as on Xen. */
+/* traps: guest array of struct trap_info ended by an address of 0; NULL clears the whole table
+ * (public/xen.h). The array may be of any length, with the same vector again. Entries before a
+ * bad one stay set, as on Xen. */
 long do_set_trap_table(uint64_t traps)
 {
     struct vcpu *v = current;

@@ -5,8 +5,8 @@
 #include "xen/core/types.h"
 #include "xen/core/vtimer.h"
 
-/* Called by arch/: an exception or interrupt vector taken in guest mode. address: of #PF CR2; of #DB the bits that it set
- * in DR6, which the CPU has forgotten. */
+/* Called by arch/: an exception or interrupt vector taken in guest mode. address: of #PF CR2; of
+ * #DB the bits that it set in DR6, which the CPU has forgotten. */
 void handle_guest_trap(struct cpu_user_regs *regs, unsigned vector, uint64_t address);
 
 #endif

@@ -1,6 +1,6 @@
-/* VCPUOP_initialise: a vcpu_guest_context from the guest becomes the first state of another vCPU. All
- * of it is checked before anything is taken; the frames it names (GDT, page-table roots) can be refused,
- * and then nothing stays. */
+/* VCPUOP_initialise: a vcpu_guest_context from the guest becomes the first state of another
+ * vCPU. All of it is checked before anything is taken; the frames it names (GDT, page-table
+ * roots) can be refused, and then nothing stays. */
 #include "arch/arch.h"
 #include "common/string.h"
 #include "xen/core/domain.h"
@@ -19,14 +19,23 @@
 #define MAX_LDT_ENTRIES 8192u
 #define CR0_TS 8u
 
-/* Flags that are about the CPU alone and cannot harm anybody: those that iret leaves to the guest. */
+/* Flags that are about the CPU alone and cannot harm anybody: those that iret leaves to the
+ * guest. */
 #define FLAGS_REFUSED (EFLAGS_IOPL | EFLAGS_VM)
 
 static int check_context(const struct vcpu_guest_context *c)
 {
     const uint64_t addresses[] = {
-        c->user_regs.rip, c->user_regs.rsp, c->kernel_sp, c->ldt_base, c->event_callback_eip, c->failsafe_callback_eip, c->syscall_callback_eip,
-        c->fs_base, c->gs_base_kernel, c->gs_base_user,
+        c->user_regs.rip,
+        c->user_regs.rsp,
+        c->kernel_sp,
+        c->ldt_base,
+        c->event_callback_eip,
+        c->failsafe_callback_eip,
+        c->syscall_callback_eip,
+        c->fs_base,
+        c->gs_base_kernel,
+        c->gs_base_user,
     };
 
     for (unsigned i = 0; i < ARRAY_SIZE(addresses); i++)
@@ -37,7 +46,8 @@ static int check_context(const struct vcpu_guest_context *c)
             return -EINVAL;
     if (c->ldt_ents > MAX_LDT_ENTRIES || c->gdt_ents > FIRST_RESERVED_GDT_ENTRY)
         return -EINVAL;
-    if ((c->ldt_base & ~PAGE_MASK) || !guest_range_ok(c->ldt_base, 1))     /* whether it has entries or not */
+    /* whether it has entries or not */
+    if ((c->ldt_base & ~PAGE_MASK) || !guest_range_ok(c->ldt_base, 1))
         return -EINVAL;
     if (!(c->flags & VGCF_in_kernel) && c->ctrlreg[1] >> PAGE_SHIFT == 0)
         return -EINVAL;                 /* D3 */
@@ -64,8 +74,8 @@ static int take_frames(struct vcpu *v, const struct vcpu_guest_context *c)
     return rc;
 }
 
-/* Selectors get RPL 3, the ring that a guest's kernel has; whether they name anything shows when they are
- * loaded. */
+/* Selectors get RPL 3, the ring that a guest's kernel has; whether they name anything shows when
+ * they are loaded. */
 static void set_registers(struct vcpu *v, const struct vcpu_guest_context *c)
 {
     struct cpu_user_regs *regs = guest_regs(v);
@@ -87,7 +97,8 @@ static void set_registers(struct vcpu *v, const struct vcpu_guest_context *c)
     v->cr4_guest = c->ctrlreg[4] & arch_cr4_guest_mask();
     for (unsigned i = 0; i < ARRAY_SIZE(c->debugreg); i++)
         if (i != 4 && i != 5)                           /* names of 6 and 7 */
-            guest_set_debugreg(v, i, c->debugreg[i]);   /* one that is refused keeps its reset value */
+            /* one that is refused keeps its reset value */
+            guest_set_debugreg(v, i, c->debugreg[i]);
     if (c->flags & VGCF_i387_valid)
         arch_load_fpu_image(v, &c->fpu_ctxt);
 }
@@ -115,7 +126,8 @@ static int initialise(struct vcpu *v, const struct vcpu_guest_context *c)
 
     if (rc != 0)
         return rc;
-    v->initialising = true;             /* validating tables may be preempted for others of the domain */
+    /* validating tables may be preempted for others of the domain */
+    v->initialising = true;
     rc = take_frames(v, c);
     v->initialising = false;
     if (rc != 0)

@@ -1,6 +1,6 @@
-/* vcpu_op but for VCPUOP_initialise (vcpu_init.c): up and down, timers, runstate, and the places in
- * guest memory where a vCPU's state is published. A vCPU may be named by any vCPU of its domain, unless
- * its command says otherwise. */
+/* vcpu_op but for VCPUOP_initialise (vcpu_init.c): up and down, timers, runstate, and the places
+ * in guest memory where a vCPU's state is published. A vCPU may be named by any vCPU of its
+ * domain, unless its command says otherwise. */
 #include "arch/arch.h"
 #include "common/string.h"
 #include "xen/core/domain.h"
@@ -27,8 +27,8 @@ long vcpu_up(struct vcpu *v)
     return 0;
 }
 
-/* The last one takes the domain with it: nobody would be left to bring any up again. Another vCPU than the
- * caller stops when it next leaves for the guest. */
+/* The last one takes the domain with it: nobody would be left to bring any up again. Another
+ * vCPU than the caller stops when it next leaves for the guest. */
 long vcpu_down(struct vcpu *v)
 {
     struct domain *d = v->domain;
@@ -74,7 +74,8 @@ long vcpu_get_runstate_info(struct vcpu *v, struct vcpu_runstate_info *op)
 }
 
 /* An area that is not mapped now is no error; it is tried again whenever the vCPU runs. */
-long vcpu_register_runstate_memory_area(struct vcpu *v, const struct vcpu_register_runstate_memory_area *op)
+long vcpu_register_runstate_memory_area(struct vcpu *v,
+                                        const struct vcpu_register_runstate_memory_area *op)
 {
     struct vcpu_runstate_info r;
 
@@ -90,7 +91,8 @@ long vcpu_register_runstate_memory_area(struct vcpu *v, const struct vcpu_regist
     return 0;
 }
 
-long vcpu_register_vcpu_time_memory_area(struct vcpu *v, const struct vcpu_register_time_memory_area *op)
+long vcpu_register_vcpu_time_memory_area(struct vcpu *v,
+                                         const struct vcpu_register_time_memory_area *op)
 {
     if (!guest_range_ok(op->addr.p, sizeof(struct vcpu_time_info)))
         return -EFAULT;
@@ -110,8 +112,8 @@ long vcpu_stop_periodic_timer(struct vcpu *v)
     return vcpu_set_periodic(v, 0);
 }
 
-/* A deadline in the past is served at once, with VCPU_SSHOTTMR_future as well. Those of more than 292 years are negative,
- * which is past, too. */
+/* A deadline in the past is served at once, with VCPU_SSHOTTMR_future as well. Those of more
+ * than 292 years are negative, which is past, too. */
 long vcpu_set_singleshot_timer(struct vcpu *v, uint64_t arg)
 {
     struct vcpu_set_singleshot_timer set;
@@ -132,8 +134,8 @@ long vcpu_stop_singleshot_timer(struct vcpu *v)
     return 0;
 }
 
-/* Once per vCPU, by itself or while it is down. The frame keeps its references until the domain goes, so
- * that it stays plain writable memory for us. */
+/* Once per vCPU, by itself or while it is down. The frame keeps its references until the domain
+ * goes, so that it stays plain writable memory for us. */
 long vcpu_register_vcpu_info(struct vcpu *v, const struct vcpu_register_vcpu_info *op)
 {
     struct domain *d = v->domain;

@@ -1,5 +1,5 @@
-/* What the hypervisor says of itself: xen_version. Numbers are those of the ABI that is offered; the names say
- * whose hypervisor it is. */
+/* What the hypervisor says of itself: xen_version. Numbers are those of the ABI that is offered;
+ * the names say whose hypervisor it is. */
 #include "arch/arch.h"
 #include "common/string.h"
 #include "xen/core/guest_access.h"
@@ -11,7 +11,8 @@
 #else
 #define COMPILER "gcc "
 #endif
-#define DENIED "<denied>"       /* to an ordinary domain, where the answer is the machine owner's business */
+/* to an ordinary domain, where the answer is the machine owner's business */
+#define DENIED "<denied>"
 
 long version_version(void)
 {

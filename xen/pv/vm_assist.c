@@ -1,12 +1,14 @@
-/* vm_assist: behaviour of the ABI that a domain may switch on. What each does is where it is asked for. */
+/* vm_assist: behaviour of the ABI that a domain may switch on. What each does is where it is
+ * asked for. */
 #include "arch/arch.h"
 #include "xen/core/domain.h"
 #include "xen/pv/hypercalls.h"
 
-#define VM_ASSISTS (1ull << VMASST_TYPE_4gb_segments | 1ull << VMASST_TYPE_4gb_segments_notify | \
-                    1ull << VMASST_TYPE_writable_pagetables | 1ull << VMASST_TYPE_pae_extended_cr3 | \
-                    1ull << VMASST_TYPE_architectural_iopl | 1ull << VMASST_TYPE_runstate_update_flag | \
-                    1ull << VMASST_TYPE_m2p_strict)
+#define ASSIST(name) (1ull << VMASST_TYPE_##name)
+#define VM_ASSISTS (ASSIST(4gb_segments) | ASSIST(4gb_segments_notify) |                        \
+                    ASSIST(writable_pagetables) | ASSIST(pae_extended_cr3) |                    \
+                    ASSIST(architectural_iopl) | ASSIST(runstate_update_flag) |                 \
+                    ASSIST(m2p_strict))
 
 long do_vm_assist(unsigned cmd, unsigned type)
 {
