@@ -31,6 +31,7 @@ TRACE    ?= $(if $(filter trace,$(MAKECMDGOALS)),all)
 VIEW     ?= -C
 TRACE_FILE ?= $(BUILD)/trace.bin
 RECORDING  ?= $(BUILD)/recording
+SNAPSHOT   ?=
 GDB_AT   ?= localhost:1234
 ISO      ?= $(BUILD)/paragon.iso
 # A guest of yours alone on a terminal is given it. make says when its output is one, test when its input is.
@@ -46,7 +47,7 @@ Paragon, a small hypervisor for Xen PV guests. make TARGET VARIABLE=value ...
             boot-tests test-kvm check-{model,planted,laws}; docs/contributing.md
   oracle      the test guest on Debian's Xen and on Paragon, compared
   bench       what each operation costs, in instructions (docs/costs.md)
-  record      as run, and keeps all that entered the machine; replay: once more
+  record      as run, and kept; replay: once more (SNAPSHOT=: docs/debugging.md)
   debug       as run, QEMU waits for gdb; debug-replay: for a recording
   soak        two minutes of stress-ng in a Linux guest
   build iso deps deps-test clean
@@ -130,10 +131,11 @@ trace: $(ISO) $(PVTRACE)
 # With TRACE=words both keep a trace, too.
 RECORDED_TRACE = $(if $(TRACE),--trace $(TRACE_FILE) --pvtrace $(PVTRACE))
 record: $(ISO) $(if $(TRACE),$(PVTRACE))
-	@$(RUN) --record $(RECORDING) $(RECORDED_TRACE)
+	@$(RUN) --record $(RECORDING) $(if $(SNAPSHOT),--snapshots $(SNAPSHOT)) $(RECORDED_TRACE)
 
 # What was recorded is neither made anew nor looked at.
-REPLAY = tools/paragon-run --rerun $(RECORDING) $(if $(TIMEOUT),--timeout $(TIMEOUT)) $(RECORDED_TRACE)
+REPLAY = tools/paragon-run --rerun $(RECORDING) $(if $(SNAPSHOT),--start $(SNAPSHOT)) \
+         $(if $(TIMEOUT),--timeout $(TIMEOUT)) $(RECORDED_TRACE)
 replay: $(if $(TRACE),$(PVTRACE)) | deps
 	@$(REPLAY)
 

@@ -30,9 +30,11 @@ KVM_GAVE_UP = re.compile(r"^KVM internal error|^error: kvm run failed")
 ICOUNT = ["-icount", "shift=0,sleep=off", "-seed", "1", "-rtc", "base=2026-01-01,clock=vm"]
 ICOUNT_CPU = "max,-smap,-la57,-erms"
 # Everything that enters the machine (keys, clocks, chance) is written to a file, or comes from it: see recording.py.
-# With sleep=off, as above, both of them hang. The machine's state at the start, and others if asked for, are in a disk image
-# that is no disk of the machine's.
-RECORDING = "shift=0,rr={},rrfile={},rrsnapshot=init"
+# With sleep=off, as above, both of them hang. The machine's state at the start, and others if asked for, are in a disk
+# image that is no disk of the machine's. Without vapic=off QEMU stands still when it loads one that was taken after the
+# firmware: the device that helps Windows with its local APIC waits for a CPU that waits for it.
+RECORDING = "shift=0,rr={},rrfile={},rrsnapshot={}"
+RECORDED = ["-global", "apic.vapic=off"]
 
 
 def pick_accel(wish):
@@ -65,21 +67,24 @@ def drive(name, file, machine):
 
 def command(machine, iso=None, kernel=None, append="", modules=(), esp=None, program=None):
     """The QEMU command line. machine: dict of accel, cpu, mem, firmware; smp if there are more CPUs than one; icount if
-    instructions are to be counted; rr, ("record" or "replay", file, image for snapshots), if what enters the machine is;
-    ram (a file to be the machine's memory, for others to look into) and gdb (where QEMU waits for it: localhost:port,
-    unix:path) if wanted. modules: "file words" strings. esp: a directory, shown to the machine as a disk with one FAT
-    partition."""
+    instructions are to be counted; rr, ("record" or "replay", file, image for snapshots, the one to start from), if what
+    enters the machine is; and if wanted ram (a file to be the machine's memory, for others to look into), gdb (where QEMU
+    waits for it: localhost:port, unix:path) and monitor (a socket for it). modules: "file words" strings. esp: a
+    directory, shown to the machine as a disk with one FAT partition."""
     argv = shlex.split(program or os.environ.get("QEMU", "qemu-system-x86_64"))
     argv += ["-accel", machine["accel"], "-cpu", machine["cpu"], "-m", str(machine["mem"])]
     argv += ["-smp", str(machine["smp"])] if machine.get("smp") else []
-    argv += ["-display", "none", "-nic", "none", "-no-reboot", "-monitor", "none"]
+    monitor = machine.get("monitor")
+    argv += ["-monitor", f"unix:{monitor.replace(',', ',,')},server=on,wait=off" if monitor else "none"]
+    argv += ["-display", "none", "-nic", "none", "-no-reboot"]
     argv += ["-chardev", "stdio,id=console,mux=off", "-serial", "chardev:console"]
     argv += FIRMWARE[machine["firmware"]]
     if machine.get("icount"):
         argv += ICOUNT
     if machine.get("rr"):
-        mode, events, snapshots = (word.replace(",", ",,") for word in machine["rr"])
-        argv += ["-icount", RECORDING.format(mode, events), "-drive", f"if=none,id=snapshots,file={snapshots}"]
+        mode, events, snapshots, start = (word.replace(",", ",,") for word in machine["rr"])
+        argv += ["-icount", RECORDING.format(mode, events, start), "-drive", f"if=none,id=snapshots,file={snapshots}"]
+        argv += RECORDED
     if machine.get("gdb"):
         argv += gdb_stub(machine["gdb"])
     if machine.get("ram"):

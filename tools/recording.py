@@ -1,6 +1,7 @@
 """Recordings: a directory with everything that a machine has to be given to run the same way once more, to the
-last byte and instruction. That is QEMU's own file of what entered it, its snapshots, copies of the files that it booted from and of the
-hypervisor with its symbols (a build after it changes nothing), and which machine it was. Used by paragon-run.
+last byte and instruction. That is QEMU's own file of what entered it, its snapshots, copies of the files that it
+booted from and of the hypervisor with its symbols (a build after it changes nothing), which machine it was, and what
+it printed. Used by paragon-run.
 
 A recorded machine is emulated: KVM's instructions cannot be counted."""
 
@@ -10,18 +11,11 @@ import shutil
 import struct
 import subprocess
 
+import snapshots
+
 EVENTS, SNAPSHOTS, SETTINGS, SYMBOLS = "events", "snapshots.qcow2", "recording.json", "paragon.elf64"
+TERMINAL, MONITOR = "terminal", "monitor"
 KEPT = ("iso", "esp", "kernel", "append", "module", "cpu", "mem", "firmware")  # of paragon-run's arguments
-
-
-def empty_image(path):
-    """A qcow2 image of one empty cluster, for QEMU to put snapshots into. After the header come the table of reference
-    counts, the one block of them, and the L1 table, a cluster each."""
-    cluster = 1 << 16
-    header = struct.pack(">4sIQIIQIIQQIIQ", b"QFI\xfb", 2, 0, 0, 16, cluster, 0, 1, 3 * cluster, cluster, 1, 0, 0)
-    parts = header, struct.pack(">Q", 2 * cluster), struct.pack(">4H", 1, 1, 1, 1), b""
-    with open(path, "wb") as out:
-        out.writelines(part.ljust(cluster, b"\0") for part in parts)
 
 
 def qemu_version():
@@ -30,17 +24,33 @@ def qemu_version():
 
 
 class Recording:
-    """replays: whether it is there already."""
+    """replays: whether it is there already. start: the snapshot from which it is replayed."""
 
-    def __init__(self, directory, replays):
-        self.directory, self.replays = directory, replays
+    def __init__(self, directory, replays, start=snapshots.START):
+        self.directory, self.replays, self.start = directory, replays, start
 
     def path(self, name):
         return os.path.join(self.directory, name)
 
     def rr(self):
         """For qemu.command's machine."""
-        return ("replay" if self.replays else "record", self.path(EVENTS), self.path(SNAPSHOTS))
+        return ("replay" if self.replays else "record", self.path(EVENTS), self.path(SNAPSHOTS), self.start)
+
+    def text(self, lines, ended):
+        """The machine's text from its start, of which these lines were printed: the recording's, or what went before
+        the snapshot and these. A string: what is wrong with a replay that came to its end; else None."""
+        if not self.replays:
+            with open(self.path(TERMINAL), "w", encoding="utf-8", newline="") as out:
+                out.write("\n".join(lines))
+            return lines, None
+        with open(self.path(TERMINAL), encoding="utf-8", newline="") as file:
+            whole = file.read()
+        here = "\n".join(lines)
+        if not whole.endswith(here):
+            return lines, "what it printed is not the end of what the recorded machine did" if ended else None
+        if self.start == snapshots.START and len(here) != len(whole):
+            return lines, "it printed less than the recorded machine did" if ended else None
+        return whole.split("\n"), None
 
     def copy(self, source, name):
         if os.path.isdir(source):
@@ -53,7 +63,8 @@ class Recording:
         """A new recording of the machine of these arguments, which from now on is to boot from the copies. It takes an
         earlier one's place; other files that may be there are left alone."""
         os.makedirs(self.directory, exist_ok=True)
-        empty_image(self.path(SNAPSHOTS))
+        snapshots.empty_image(self.path(SNAPSHOTS))
+        open(self.path(TERMINAL), "w", encoding="utf-8").close()
         for what in ("iso", "esp", "kernel"):
             if getattr(args, what):
                 setattr(args, what, self.copy(getattr(args, what), what))
@@ -74,7 +85,11 @@ class Recording:
                 return f"recorded with {settings['qemu']}, and this is {qemu_version()}"
             for name in KEPT:
                 setattr(args, name, settings[name])
-        except (OSError, ValueError, KeyError) as error:
+            there = snapshots.names(self.path(SNAPSHOTS))
+            if self.start not in there:
+                return f"no snapshot {self.start}; there are " + \
+                    ", ".join(f"{name} at instruction {count}" for name, count in there.items())
+        except (OSError, ValueError, KeyError, struct.error) as error:
             return f"no recording ({type(error).__name__}: {error})"
         moved = lambda word: word and os.path.join(self.directory, os.path.basename(word))  # noqa: E731
         args.iso, args.esp, args.kernel = moved(args.iso), moved(args.esp), moved(args.kernel)

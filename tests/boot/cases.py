@@ -37,6 +37,7 @@ class Case:
     rom: bytes = b""  # an option ROM of that machine
     icount: bool = False  # every run the same, see tools/qemu.py
     recorded: bool = False  # two runs: the second is the replay of the first, and must be the same; trace: of both
+    snapshots: float = 0  # two are taken while it is recorded, so many seconds apart; a third run starts from the last
     mem: int = 512
     firmware: str = "bios"
     limit: int = 60  # seconds
@@ -308,7 +309,7 @@ CASES += [
     Case("record-iso", iso="own", guests=(), recorded=True, shows=(r"^\(d1\) tiny: as it has to be",)),
     Case("record-keys", (SERVICE, "GRUB name=grub mem=64M --"), guests=(), recorded=True,
          types=((r"GNU GRUB", b"halt\n"),), shows=(r"^\(XEN\).*Domain 1 \(grub\) ended: power off",)),
-    Case("record-linux", LINUX_BOOT, TRACED, guests=(), recorded=True, trace="after", limit=180,
+    Case("record-linux", LINUX_BOOT, TRACED, guests=(), recorded=True, trace="after", limit=180, snapshots=5,
          shows=(r"^\(XEN\).*Domain 1 \(linux\) ended: power off",)),
 ]
 
@@ -316,7 +317,7 @@ CASES += [
 CASES += [
     Case("gdb-guest", CLIENT, TRACED, trace="after", debugged=SEES_CLIENT, limit=120),
     Case("gdb-replay", CLIENT, TRACED, trace="after", recorded=True, debugged=SEES_CLIENT, limit=120),
-    Case("gdb-back", (SHORT.format("solo"),), TRACED, trace="after", recorded=True, debugged=debugger.back),
+    Case("gdb-back", (SHORT.format("solo"),), TRACED, trace="after", recorded=True, debugged=debugger.back, limit=120),
     Case("gdb-linux", LINUX_BOOT, TRACED, guests=(), trace="after", debugged=debugger.guest("linux"), limit=180),
 ]
 

@@ -5,7 +5,6 @@ is kept under --logs. Exit status 0 when nothing failed.
 """
 
 import argparse
-import itertools
 import os
 import re
 import sys
@@ -14,6 +13,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.dont_write_bytecode = True
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "..", "tools")]
+import alike  # noqa: E402
 import badelf  # noqa: E402
 import cases  # noqa: E402
 import debugger  # noqa: E402
@@ -22,7 +22,7 @@ import gdb  # noqa: E402
 import ktap  # noqa: E402
 import nested  # noqa: E402
 import qemu  # noqa: E402
-import recording  # noqa: E402
+import snapshots  # noqa: E402
 import tracing  # noqa: E402
 
 PORTS = {"debugcon": "-debugcon", "com2": "-serial"}
@@ -105,10 +105,10 @@ def ram_faults(case, args, report):
         os.remove(ram.name)
 
 
-def command(case, args, ram, rr=None):
+def command(case, args, ram, rr=None, monitor=None):
     machine = {"accel": args.accel, "cpu": case.cpu, "mem": case.mem, "firmware": case.firmware, "ram": ram}
     if rr:
-        machine.update(accel="tcg", rr=rr)
+        machine.update(accel="tcg", rr=rr, monitor=monitor)
     if case.icount:
         machine.update(accel="tcg", cpu=qemu.ICOUNT_CPU, icount=True)
     if case.loader in esp.HOME:
@@ -153,41 +153,41 @@ def debugger_of(case, args, wanted=True):
 
 def recorded(case, args):
     """Two runs, the second one from the recording of the first, without anybody at the keyboard. Their terminals' text
-    and their traces have to be the same bytes, gdb or no gdb at the second. What else is judged is the first's."""
+    and their traces have to be the same bytes, gdb or no gdb at the second. With snapshots, a third one starts from the
+    last of them, and its text has to be the end of the first's. What else is judged is the first's."""
     goes_back = case.debugged is debugger.back  # nothing to compare; and the replay of a traced machine, untraced
-    runs, events = [], os.path.join(args.logs, case.name + ".rr")
-    recording.empty_image(events + ".qcow2")
-    for mode in ("record", "replay"):
-        trace = f"{trace_of(case, args)}.{mode}" if case.trace and (mode == "record" or not goes_back) else None
-        raw = []
-        with tracing.Reader(args.pvtrace, trace, None, case.mem, live=False) as reader:
-            argv = command(case, args, reader.ram, (mode, events, events + ".qcow2"))
-            with debugger_of(case, args, mode == "replay") as real:
-                argv += gdb.options(real.path) if real.judge else []
-                report, verdict = run_machine(case, args, argv, reader, raw, case.types if mode == "record" else ())
-        data = b""
-        if trace and os.path.exists(trace):
-            with open(trace, "rb") as file:
-                data = file.read()
-        runs.append((raw, data, report, verdict))
-    (text, trace, report, verdict), (text_again, trace_again, _, (_, reason)) = runs
-    fault = ""
+    image = os.path.join(args.logs, case.name + ".qcow2")
+    snapshots.empty_image(image)
+    text, trace, report, verdict, taken, _ = one_run(case, args, image, "record")
+    again, trace_again, _, (_, reason), _, real = one_run(case, args, image, "replay", traced=not goes_back)
+    wrong = list(real.faults)
     if not goes_back:
-        fault = unlike(text, text_again, reason) or unlike_traces(case, trace, trace_again)
-    return report, verdict, "; ".join(filter(None, (fault, *real.faults)))
+        wrong.append(alike.unlike_text(text, again, reason) or case.trace and alike.unlike_traces(trace, trace_again))
+    if case.snapshots and not taken:
+        wrong.append("no snapshot was taken")
+    elif case.snapshots:
+        end, _, _, (_, reason), _, _ = one_run(case, args, image, "replay", taken[-1], traced=False)
+        wrong.append(alike.unlike_end(text, end, reason))
+    if not any(wrong):
+        os.remove(image)  # hundreds of MiB
+    return report, verdict, "; ".join(filter(None, wrong))
 
 
-def unlike(text, again, reason):
-    pairs = itertools.zip_longest(text, again)
-    wrong = next((n for n, (first, second) in enumerate(pairs) if first != second), None)
-    return "" if wrong is None else f"the replay's line {wrong} is not the recording's ({reason}): " + \
-        " and not ".join(repr(lines[wrong]) if wrong < len(lines) else "none" for lines in (again, text))
-
-
-def unlike_traces(case, trace, again):
-    if case.trace and not trace:
-        return "the recording has no trace"
-    return "" if trace == again else f"the replay's trace ({len(again)} bytes) is not the recording's ({len(trace)})"
+def one_run(case, args, image, mode, start=snapshots.START, traced=True):
+    """Of a machine that is recorded or replayed: (lines, trace, report, verdict, names of snapshots, debugger)."""
+    trace = f"{trace_of(case, args)}.{mode}" if case.trace and traced else None
+    monitor = os.path.join(args.logs, case.name + ".monitor") if case.snapshots and mode == "record" else None
+    lines, data = [], b""
+    with tracing.Reader(args.pvtrace, trace, None, case.mem, live=False) as reader:
+        argv = command(case, args, reader.ram, (mode, image.replace(".qcow2", ".rr"), image, start), monitor)
+        with debugger_of(case, args, mode == "replay") as real, \
+             snapshots.Taker(monitor, case.snapshots if monitor else 0, lambda line: None, most=2) as taker:
+            argv += gdb.options(real.path) if real.judge else []
+            ran = run_machine(case, args, argv, reader, lines, case.types if mode == "record" else ())
+    if trace and os.path.exists(trace):
+        with open(trace, "rb") as file:
+            data = file.read()
+    return (lines, data, *ran, taker.taken, real)
 
 
 def run_machine(case, args, argv, reader, raw_lines=None, types=None):

@@ -2,11 +2,15 @@
 
 import os
 import sys
+import tempfile
 import unittest
 
 sys.dont_write_bytecode = True
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "boot"))
+sys.path.insert(0, os.path.join(ROOT, "tools"))
+import alike  # noqa: E402
+import snapshots  # noqa: E402
 import x86_selftests  # noqa: E402
 
 PASSES = ["(d1) x86: ioperm_32 ended with 0, 19 in order", "(d1) x86: done"]
@@ -37,6 +41,34 @@ class Selftests(unittest.TestCase):
         lines[0] = "x86: iopl_32 ended with 0, 15 in order"
         self.assertEqual(self.faults(lines, "iopl_32"),
                          ["iopl_32: not seen: ended with 137", "iopl_32: not seen: nothing in order"])
+
+
+class Replays(unittest.TestCase):
+    TEXT = ["one\r", "two\r", "three\r"]
+
+    def test_text(self):
+        self.assertEqual(alike.unlike_text(self.TEXT, list(self.TEXT), "ended"), "")
+        for other in (self.TEXT[:2], self.TEXT + ["four"], ["one\r", "2\r", "three\r"], []):
+            self.assertIn("is not the recording's", alike.unlike_text(self.TEXT, other, "ended"))
+
+    def test_text_from_a_snapshot(self):
+        self.assertEqual(alike.unlike_end(self.TEXT, ["wo\r", "three\r"], "ended"), "")
+        self.assertIn("nothing", alike.unlike_end(self.TEXT, [], "ended"))
+        self.assertIn("everything", alike.unlike_end(self.TEXT, list(self.TEXT), "ended"))
+        self.assertIn("did not end as", alike.unlike_end(self.TEXT, ["two\r", "four\r"], "ended"))
+
+    def test_traces(self):
+        trace = bytes(range(256)) * 4
+        self.assertEqual(alike.unlike_traces(trace, bytes(trace)), "")
+        self.assertIn("from byte 700 on", alike.unlike_traces(trace, trace[:700] + b"\xff" + trace[701:]))
+        self.assertIn("from byte 1000 on", alike.unlike_traces(trace, trace[:1000]))
+        self.assertIn("from byte 1024 on", alike.unlike_traces(trace, trace + b"\0"))
+        self.assertIn("no trace", alike.unlike_traces(b"", b""))
+
+    def test_an_empty_image_has_no_snapshots(self):
+        with tempfile.NamedTemporaryFile() as image:
+            snapshots.empty_image(image.name)
+            self.assertEqual(snapshots.names(image.name), {})
 
 
 if __name__ == "__main__":
