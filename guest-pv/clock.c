@@ -26,7 +26,7 @@ static uint64_t scale(uint64_t ticks, uint32_t mul, int8_t shift)
     return (uint64_t)(((unsigned __int128)ticks * mul) >> 32);
 }
 
-/* An odd version means it is being written; a changed one that it was. */
+/* The version is odd while the record is being written, and differs after a write. */
 uint64_t clock_ns(void)
 {
     volatile struct vcpu_time_info *t = &shared_info->vcpu_info[0].time;

@@ -26,7 +26,8 @@ void timer_cancel(struct timer *t);
 
 extern volatile uint64_t clock_irqs;        /* VIRQ_TIMER seen */
 extern uint32_t clock_port;                 /* its port */
-/* Instead of the timers' own work at every VIRQ_TIMER; NULL gives it back and rearms what is queued. */
+/* Called at every VIRQ_TIMER instead of the timers' own handler; NULL restores that and rearms the
+ * queued timers. */
 void clock_hook(void (*fn)(void));
 
 void clock_init(void);

@@ -128,10 +128,8 @@ sysenter_entry:
     ENTER VECTOR_SYSENTER, 0
     jmp 1b
 
-/*
- * void user_enter(const struct regs *, uint64_t *kernel_sp): leave for user mode. Later entries from there
- * use the stack below our caller's frame; that address is recorded for whoever switches threads.
- */
+/* void user_enter(const struct regs *, uint64_t *kernel_sp): enter user mode. Later entries from
+ * there use the stack below our caller's frame; its address is stored for thread.c. */
     .globl user_enter
 user_enter:
     movq %rdi, %rbx                 /* the caller comes back by longjmp: nothing to preserve */

@@ -152,7 +152,8 @@ uint64_t event_count(port_t port)
     return ports[port].count;
 }
 
-/* Binds are alike: on success the hypervisor has stored a port in *port; set its handler, then open it. */
+/* After each bind that succeeds, the hypervisor has stored a port in *port: set its handler, then
+ * unmask it. */
 static int bind(int cmd, void *op, const port_t *port, event_fn fn, void *arg)
 {
     long rc = xen_event_channel_op(cmd, op);
@@ -215,10 +216,8 @@ int event_status(port_t port, evtchn_status_t *st)
     return xen_event_channel_op(EVTCHNOP_status, st);
 }
 
-/*
- * Everything starts masked; binding opens. The console's port was there before us and stays as it is:
- * masked.
- */
+/* All ports start masked, and a bind unmasks its port. The console's port, bound by the builder,
+ * stays masked. */
 void event_init(void)
 {
     for (unsigned i = 0; i < sizeof(xen_ulong_t) * 8; i++)

@@ -82,7 +82,7 @@ shared_info_page:
 boot_stack:
     .skip STACK_SIZE
 
-    .data                       /* not .bss: a value, once saved, must not depend on who clears what */
+    .data                       /* not .bss, so that clearing .bss cannot destroy them */
     .p2align 3
     .globl boot_regs
 boot_regs:

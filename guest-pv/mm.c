@@ -33,7 +33,8 @@ mfn_t mfn_to_pfn(mfn_t mfn)
 {
     pfn_t pfn = mfn <= max_mfn ? m2p[mfn] : INVALID_MFN;
 
-    /* For a frame of somebody else the M2P may say anything; only the two together are true. */
+    /* The M2P entry of another domain's frame may hold any value; ours is proved by M2P and p2m
+     * agreeing. */
     return pfn < nr_pages && p2m[pfn] == mfn ? pfn : INVALID_MFN;
 }
 
@@ -268,7 +269,7 @@ void mm_init_early(void)
         m2p = (const volatile uint64_t *)map.v_start;
         max_mfn = map.max_mfn;
     }
-    /* The frame behind this page of ours is given up for it: the one exception to M1. */
+    /* Gives up the frame behind this page of ours: the one exception to M1. */
     xen_update_va_mapping((uint64_t)&shared_info_page, start_info->shared_info | PTE_KERNEL,
                           UVMF_INVLPG | UVMF_LOCAL);
 }
@@ -278,10 +279,8 @@ static pfn_t later(pfn_t a, pfn_t b)
     return b != INVALID_MFN && b > a ? b : a;
 }
 
-/*
- * Behind everything that the builder put in: the contract lists it in this order, but nobody is made to keep
- * it.
- */
+/* Behind everything that the builder mapped. public/xen.h gives the order of these parts; here no
+ * order is assumed. */
 static pfn_t first_free(void)
 {
     pfn_t pfn = v2p(image_end);
@@ -299,7 +298,7 @@ static pfn_t first_free(void)
     return pfn;
 }
 
-/* Fills an L1 table with the mappings of the 2 MiB from pfn on, before anybody calls it a table. */
+/* Fills an L1 table with the mappings of the 2 MiB from pfn on, before it is typed as a table. */
 static void map_block(pfn_t pfn)
 {
     pfn_t table;

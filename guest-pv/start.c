@@ -88,5 +88,6 @@ _Noreturn void start(start_info_t *si)
     clock_init();
     user_init();
     events_on();
-    exit(guest_main());         /* either way the domain powers off: the final line tells */
+    /* the domain powers off in both cases; the final line of KTAP has the result */
+    exit(guest_main());
 }

@@ -33,7 +33,7 @@ static struct thread *next_ready(void)
     return t->state == THREAD_READY ? t : NULL;
 }
 
-/* Events are masked: from the choice to the stack switch nothing may come between. */
+/* Events stay masked from the choice of the next thread to the switch of stacks. */
 static void switch_to(struct thread *t)
 {
     struct thread *old = current;
@@ -50,13 +50,14 @@ static void switch_to(struct thread *t)
     thread_switch_stacks(&old->rsp, t->rsp);
 }
 
-/* Give the CPU away; with nobody ready, to the hypervisor until an event makes somebody so. */
+/* Switches to the next thread that can run; without one, blocks in the hypervisor until an event
+ * wakes a thread. */
 static void schedule(void)
 {
     struct thread *t;
 
     while (!(t = next_ready())) {
-        /* opens the flag, and an event before it ends the block at once */
+        /* unmasks events; an event that came before ends the block at once */
         xen_sched_op(SCHEDOP_block, NULL);
         events_off();
     }
@@ -186,6 +187,6 @@ void thread_irq_exit(void)
         return;
     slice_over = false;
     t = next_ready();
-    if (t && current->state == THREAD_READY)    /* one about to sleep interrupts itself in schedule() */
+    if (t && current->state == THREAD_READY)   /* a thread about to sleep calls schedule() itself */
         switch_to(t);
 }

@@ -66,7 +66,7 @@ int trap_callbacks_install(void)
 
     rc = rc ? rc : callback_register(CALLBACKTYPE_failsafe, failsafe_entry);
     rc = rc ? rc : callback_register(CALLBACKTYPE_syscall, syscall_entry);
-    /* Each of these exists on one vendor's CPUs only, so a refusal is no failure. */
+    /* Each of these callbacks exists on one vendor's CPUs only, so it may be refused. */
     callback_register(CALLBACKTYPE_syscall32, syscall32_entry);
     callback_register(CALLBACKTYPE_sysenter, sysenter_entry);
     return rc;

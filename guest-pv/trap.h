@@ -35,7 +35,7 @@ struct regs {
     uint64_t r15, r14, r13, r12, rbp, rbx, r10, r9, r8, rdx, rsi, rdi, rax, r11, rcx;
     uint32_t error, vector;
     uint64_t rip;
-    uint32_t cs;                /* RPL 0 from kernel mode, 3 from user mode: that is how to tell */
+    uint32_t cs;   /* RPL 0 from kernel mode, 3 from user mode; only this tells them apart */
     uint32_t saved_mask;        /* the upcall mask before the trap */
     uint64_t rflags, rsp, ss;
 };
@@ -86,7 +86,7 @@ int trap_table_set(unsigned vector, unsigned dpl, bool open);
 int trap_callbacks_install(void);
 
 extern uint64_t trap_count[NR_VECTORS];
-/* True while the innermost entry is an event: no sleeping. */
+/* True inside an event handler: sleeping is not allowed. */
 extern unsigned irq_depth;
 
 void trap_init(void);

@@ -84,7 +84,8 @@ static uint64_t sys_yield(uint64_t a, uint64_t b, uint64_t c, struct regs *r)
 void syscall_dispatch(struct regs *r)
 {
     trap_count[r->vector]++;
-    /* From user mode the hypervisor leaves user selectors to us: it reports its flat ones. */
+    /* After user mode the hypervisor leaves the user's selectors loaded; it reports flat ones in
+     * the frame. */
     r->cs = FLAT_USER_CS;
     r->ss = FLAT_USER_SS;
     if (r->rax < NR_SYSCALLS && calls[r->rax])

@@ -1,8 +1,8 @@
 /* What a domain may do with the tree: permissions and answers are those of Xen's xenstored. A
- * missing node is ENOENT only for a domain that may read its parent; missing parents of a new node
- * are made with it; a node belongs to the domain that created it. Watches fire for every change,
- * at once or when the transaction ends. Called by requests.c for guests and by domains.c for
- * domain 0. The nodes themselves are in tree.c. */
+ * missing node is ENOENT only for a domain that has the same right on the nearest node above;
+ * missing parents of a new node are made with it; a node belongs to the domain that created it.
+ * Watches fire for every change, at once or when the transaction ends. Called by requests.c for
+ * guests and by domains.c for domain 0. The nodes themselves are in tree.c. */
 #include <string.h>
 #include "store.h"
 
@@ -65,7 +65,7 @@ static enum xs_err put(const struct ctx *x, const char *path, const struct perm 
     return err;
 }
 
-/* The node and what is missing above it, from the top down; after a failure, none of it. */
+/* Creates the node and its missing parents, from the top down; after a failure, none of them. */
 static enum xs_err create(const struct ctx *x, const char *path, const void *bytes, size_t len)
 {
     char buf[XENSTORE_ABS_PATH_MAX + 1];
@@ -159,8 +159,8 @@ static enum xs_err remove_leaf(const struct ctx *x, const char *path)
     return err;
 }
 
-/* Removes the children of path that have none themselves. The first that has some becomes path, and is the next whose
- * children go. */
+/* Removes those children of path that have no children themselves. The first that has some is
+ * appended to path: the next call removes its children. */
 static enum xs_err remove_children(const struct ctx *x, char *path, const struct names *names)
 {
     static struct names below;
@@ -179,8 +179,8 @@ static enum xs_err remove_children(const struct ctx *x, char *path, const struct
     return err;
 }
 
-/* What is below it goes first. How deep that is was a guest's choice, so there is no recursion; how many they are, too, so
- * a listing serves for as many as fit, and not for one. */
+/* Removes what is below the node first. Depth and number of children are chosen by a guest: so
+ * there is no recursion, and one listing serves for as many children as fit into it. */
 static enum xs_err remove_tree(const struct ctx *x, const char *path)
 {
     static struct names names;
@@ -267,7 +267,8 @@ void op_forget_domain(uint16_t domid)
         if (up && n->data->perms[0].domid == domid) {
             path_of(path, n);
             if (!remove_tree(&ours, path))
-                n = up;         /* else what is left of it is passed over, or this would never end */
+                /* if that failed, the rest of it is skipped, so that the loop ends */
+                n = up;
         }
         n = next_node(n);
     }

@@ -5,7 +5,7 @@
 
 #include "store.h"
 
-/* One at a time: what it says and what it gets. */
+/* Only one exists at a time: the request as received, and its reply. */
 struct request {
     struct conn *c;
     struct ctx x;

@@ -24,7 +24,8 @@ static bool strings(const struct request *r, unsigned n, char **s)
     return at == r->len;
 }
 
-/* An absolute path from what a guest calls it; *rel is how much of it was added. */
+/* The absolute path for the one in the request, which may be relative; *rel: how many bytes were
+ * put before it. */
 static bool absolute(const struct request *r, const char *name, char *path, size_t *rel)
 {
     *rel = 0;
@@ -79,7 +80,8 @@ static bool list_name(void *arg, const char *name)
     return true;
 }
 
-/* The node that is the request's only argument, if its sender may read it; path: PATH_BUFFER bytes. */
+/* Reads the node named by the request's only argument, if the sender may read it; path: PATH_BUFFER
+ * bytes. */
 static enum xs_err get_node(struct request *r, char *path, struct data **d)
 {
     return only_path(r, path) ? op_get(&r->x, path, PERM_READ, d) : XS_EINVAL;
@@ -99,7 +101,8 @@ static enum xs_err do_directory(struct request *r)
     return l.cut ? XS_E2BIG : XS_OK;
 }
 
-/* The list from a byte on: a number that changes with the list, a part of it, at its end an empty name. */
+/* A part of the list from a byte offset on, preceded by a number that changes with the list; an
+ * empty name marks the end. */
 static enum xs_err do_directory_part(struct request *r)
 {
     struct listing l = { .end = sizeof(reply) - 1 };    /* one byte is for the empty name */
@@ -341,7 +344,7 @@ static enum xs_err do_reset_watches(struct request *r)
     return ok(r, XS_OK);
 }
 
-/* Guests come and go by the hypervisor's word alone. */
+/* Only the hypervisor introduces and releases guests, so these requests do nothing. */
 static enum xs_err do_refused(struct request *r)
 {
     (void)r;
@@ -386,7 +389,8 @@ enum xs_err carry_out(struct request *r, const struct xsd_sockmsg *h)
         return XS_ENOSYS;
     if (requests[h->type].in_transaction && h->tx_id) {
         r->x.t = transaction_find(r->c->transactions, h->tx_id);
-        if (!r->x.t)            /* EAGAIN: a guest whose transaction died with the store before us begins it again */
+        /* EAGAIN: the transaction was lost when the previous store ended; the guest repeats it */
+        if (!r->x.t)
             return r->c->resumed && h->type == XS_TRANSACTION_END ? XS_EAGAIN : XS_ENOENT;
     }
     return requests[h->type].fn(r);

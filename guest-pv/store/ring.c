@@ -22,14 +22,15 @@
 #include "thread.h"
 
 #define JOURNAL_AT 2080u
-#define STORE_PORT 1                    /* of every guest: the first that its builder opened */
+#define STORE_PORT 1   /* the same in every guest: the first port that the builder allocates */
 
-/* In the page, behind what xs_wire.h puts there. One store changes both words, so that they always belong together. */
+/* In the ring page, behind the structure of xs_wire.h. The store changes both words with one store,
+ * so that they always match. */
 struct journal {
     uint64_t state;                     /* the ring's req_cons; bits 63:32: how many bytes of a request are kept here */
     uint8_t bytes[PAGE_SIZE - JOURNAL_AT - 8];
 };
-#define LOST UINT32_MAX                 /* in place of the number: what was under way cannot be taken up again */
+#define LOST UINT32_MAX   /* instead of the number: the connection cannot be resumed */
 
 struct ring {
     struct ring *next;
@@ -94,8 +95,8 @@ static void journal_add(struct ring *r, const void *bytes, uint32_t n)
     journal_write(r, r->kept + n);
 }
 
-/* The request of which the page still has a part, or the whole without an answer. They are a guest's bytes, as those of
- * the ring are. */
+/* The request that is kept in the page, in part, or whole and unanswered. Its bytes are a guest's,
+ * as those of the ring are. */
 static void carry_on(struct ring *r)
 {
     uint8_t bytes[sizeof(journal(r)->bytes)];
@@ -109,8 +110,8 @@ static void carry_on(struct ring *r)
     }
 }
 
-/* Goes on where the page says that the store before us, if there was one, came to its end. Transactions get numbers that
- * this one hardly gave out, or an old one could pass for a new one. */
+/* Continues from what a previous store has left in the page. Transaction ids start at a number that
+ * the previous store hardly used, so that an old id is not taken for a new one. */
 static void resume(struct ring *r)
 {
     uint64_t state = journal(r)->state;
@@ -128,7 +129,8 @@ static void resume(struct ring *r)
         give_up(r, XENSTORE_ERROR_COMM);
     else
         carry_on(r);
-    r->page->req_cons = r->req_cons;    /* the old one may have died between its journal and this */
+    /* the previous store may have ended after its journal and before this */
+    r->page->req_cons = r->req_cons;
     event_send(r->port);
 }
 
@@ -180,7 +182,8 @@ static uint32_t load(volatile uint32_t *index)
     return __atomic_load_n(index, __ATOMIC_ACQUIRE);
 }
 
-/* What waits goes to the guest as far as there is room; how much. UINT32_MAX: senseless. */
+/* Writes waiting output to the guest as far as there is room, and returns the number of bytes.
+ * UINT32_MAX: invalid indices. */
 static uint32_t push(struct ring *r)
 {
     volatile struct xenstore_domain_interface *p = r->page;
@@ -197,7 +200,8 @@ static uint32_t push(struct ring *r)
     if (n) {
         __atomic_store_n(&p->rsp_prod, r->rsp_prod, __ATOMIC_RELEASE);
         if (r->kept && n == r->conn->out_len && r->conn->in_len == 0)
-            journal_write(r, 0);        /* answered: at once, or it would be again by whoever comes after us */
+            /* answered: cleared at once, or the next store would answer it again */
+            journal_write(r, 0);
         conn_sent(r->conn, n);
     }
     return n;

@@ -6,10 +6,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* ring.c: false with a line said: it gets no store. */
+/* ring.c: false, after a line in the log: the guest gets no store. */
 bool ring_connect(uint16_t domid);
 void ring_disconnect(uint16_t domid);
-/* Moves what can be moved, one request of each guest at most. False: nothing moved. */
+/* Moves bytes of all rings, at most one request of each guest. False: there was nothing to move. */
 bool rings_serve(void);
 
 /* domains.c */

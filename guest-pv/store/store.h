@@ -28,7 +28,8 @@
 #define MAX_TRANSACTIONS 10u
 #define MAX_VALUE        2048u
 #define MAX_PERMS        8u
-#define MAX_TOKEN        1020u          /* an event of the longest path with it still is a message */
+/* an event of the longest path and this token still fits into a message */
+#define MAX_TOKEN        1020u
 
 enum xs_err {
     XS_OK, XS_EINVAL, XS_EACCES, XS_EEXIST, XS_ENOENT, XS_ENOMEM, XS_ENOSPC, XS_ENOSYS, XS_EBUSY, XS_EAGAIN,
@@ -37,9 +38,11 @@ enum xs_err {
 
 #define PERM_READ  1u
 #define PERM_WRITE 2u
-#define PERM_OWNER 4u                   /* asked for, never granted: only the owner has it */
+/* may be required of a domain, but is never granted: only the owner has it */
+#define PERM_OWNER 4u
 
-/* The first of a node's permissions names the owner, who may do everything, and what strangers may do. */
+/* The first of a node's permissions names the owner, who may do everything, and the rights of all
+ * domains not listed. */
 struct perm {
     uint16_t domid;
     uint8_t bits;
@@ -79,7 +82,8 @@ bool data_allows(const struct data *d, uint16_t domid, unsigned want);
 bool tree_init(void);                   /* the root, readable by everybody */
 struct node *tree_find(const char *path);
 struct node *tree_node(const char *path);       /* memory for a node of that path; NULL: none */
-/* Takes over d. The node is there, or `spare` becomes it under the parent, which is. True: spare was used. */
+/* Takes over the reference on d. If the node does not exist, `spare` becomes it, below its existing
+ * parent. True: spare was used. */
 bool tree_set(const char *path, struct data *d, struct node *spare);
 void tree_remove(const char *path);     /* a leaf, or nothing */
 void tree_destroy(void);
@@ -99,15 +103,16 @@ struct transaction *transaction_new(uint16_t domid, uint32_t id);
 void transaction_free(struct transaction *t);
 struct transaction *transaction_find(struct transaction *list, uint32_t id);
 struct transaction **transaction_next(struct transaction *t);           /* the link for its owner's list */
-/* Makes all of it so, or nothing: XS_EAGAIN when something it looked at has changed since. Fires watches. */
+/* Commits all of it, or nothing: XS_EAGAIN when something that it read has changed since. Fires
+ * watches. */
 enum xs_err transaction_commit(struct transaction *t);
-/* What it wanted to remember did not fit, now or earlier: it sees nothing reliable any more. */
+/* A record of a read or write did not fit, now or earlier: its reads are no longer reliable. */
 bool transaction_failed(const struct transaction *t);
 
 struct data *view_get(struct transaction *t, const char *path);         /* NULL: no such node */
 /* Takes over d; NULL removes a leaf. */
 bool view_set(struct transaction *t, const char *path, struct data *d);
-/* Calls fn for the name of each child, until it says false. */
+/* Calls fn for the name of each child, until it returns false. */
 void view_list(struct transaction *t, const char *path, bool (*fn)(void *arg, const char *name), void *arg);
 uint64_t view_kids(struct transaction *t, const char *path);            /* another number: another list */
 
@@ -118,20 +123,22 @@ enum xs_err op_write(const struct ctx *x, const char *path, const void *bytes, s
 enum xs_err op_mkdir(const struct ctx *x, const char *path);
 enum xs_err op_rm(const struct ctx *x, const char *path);
 enum xs_err op_set_perms(const struct ctx *x, const char *path, const struct perm *perms, unsigned nr_perms);
-void op_forget_domain(uint16_t domid);  /* removes what belongs to it, wherever it hangs */
+void op_forget_domain(uint16_t domid);  /* removes all nodes that the domain owns */
 
 /* --- watch.c -------------------------------------------------------------------------------------------- */
 struct conn;
 struct watch;
-/* rel: how many bytes of the path the domain does not want to see. */
+/* rel: how many bytes at the start of the path are left out in events. */
 enum xs_err watch_add(struct conn *c, const char *path, const char *token, size_t rel, struct watch **made);
 enum xs_err watch_remove(struct conn *c, const char *path, const char *token);
 void watch_remove_all(struct conn *c);
-void watch_event(struct watch *w);       /* the first, which every new watch gets: its own path */
+void watch_event(struct watch *w);   /* the first event, which every new watch gets: its own path */
 void watch_pay(struct conn *c);         /* owed events that have room now */
-/* The node of that path changed: everybody who watches it or a node above and may read d is told. */
+/* The node of that path changed: fires all watches on it and on the nodes above, of domains that
+ * may read d. */
 void watch_fire(const char *path, const struct data *d);
-void watch_fire_special(const char *name);      /* @introduceDomain, @releaseDomain: whoever watches it */
+/* fires all watches on @introduceDomain or @releaseDomain */
+void watch_fire_special(const char *name);
 
 /* --- wire.c, requests.c: one connection, bytes in and bytes out ----------------------------------------- */
 #define MESSAGE_MAX (sizeof(struct xsd_sockmsg) + XENSTORE_PAYLOAD_MAX)
@@ -141,7 +148,8 @@ struct conn {
     struct conn *next;
     uint16_t domid;
     bool broken;                        /* the stream cannot be followed any more */
-    bool resumed;                       /* another store served it before us: its transactions are unknown, not over */
+    /* another store served it before: unknown transaction ids are answered by EAGAIN */
+    bool resumed;
     uint32_t last_transaction;
     struct transaction *transactions;
     struct watch *watches;
@@ -153,10 +161,11 @@ extern struct conn *conn_list;
 extern bool refuse_all;                 /* every request is answered by EIO: see main.c */
 struct conn *conn_new(uint16_t domid);          /* NULL: no memory, or no such number */
 void conn_free(struct conn *c);
-/* How many bytes it would take now: up to the end of a header or message, 0 while output waits. */
+/* How many bytes it accepts now: up to the end of a header or message, 0 while output waits. */
 size_t conn_wants(const struct conn *c);
 void conn_put(struct conn *c, const void *bytes, size_t len_bytes);     /* at most that; the last one acts */
 void conn_sent(struct conn *c, size_t len_bytes);       /* so much of out went away */
-/* A message of two parts, the second a string or NULL; false when limit does not allow it. */
+/* Sends a message of two parts, the second a string or NULL; false if the output exceeds its
+ * limit. */
 bool conn_send(struct conn *c, const struct xsd_sockmsg *header, const void *a, size_t a_len, const char *b);
 #endif

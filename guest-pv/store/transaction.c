@@ -8,12 +8,12 @@
 #include <string.h>
 #include "store.h"
 
-#define BUCKETS 128u                    /* a transaction of a thousand changes is one that a guest may well make */
+#define BUCKETS 128u   /* a guest may well make a transaction of a thousand changes */
 
 struct change {
     struct change *next;                /* of all, the last one first */
     struct change *same_bucket;
-    struct data *base, *now;            /* found; seen by the transaction. NULL: no node */
+    struct data *base, *now;   /* as found in the tree; as seen by the transaction. NULL: no node */
     bool written, listed;
     uint64_t kids;                      /* of the node when it was first listed; 0: there was none */
     struct node *spare;                 /* for the commit */
@@ -106,7 +106,7 @@ static struct data *tree_data(const char *path)
     return n ? n->data : NULL;
 }
 
-/* The record of a path, made at the first look. */
+/* The transaction's record of a path, made at the first access. */
 static struct change *change_of(struct transaction *t, const char *path)
 {
     uint32_t hash = hash_of(path);
@@ -181,7 +181,8 @@ static bool is_parent(const char *path, size_t len, const struct change *c)
     return (size_t)(slash - c->path) == len && !memcmp(path, c->path, len);
 }
 
-/* The tree's children that the transaction did not remove, then those that only it has. */
+/* The children in the tree, without those that the transaction removed, then those that it
+ * added. */
 static void list_in(struct transaction *t, const char *path, bool (*fn)(void *, const char *), void *arg)
 {
     char child[XENSTORE_ABS_PATH_MAX + 1];
@@ -246,8 +247,8 @@ static int by_length(const void *a, const void *b)
     return (x->len > y->len) - (x->len < y->len);
 }
 
-/* All changes by the length of their paths, so that parents stand before their children, with the memory for
- * new nodes at hand; NULL: none. From here on nothing can fail. */
+/* All changes sorted by the length of their paths, so that parents come before their children, with
+ * the memory for new nodes allocated; NULL: no memory. After this, nothing can fail. */
 static struct change **prepare(struct transaction *t)
 {
     struct change **all = store_malloc((t->nr_changes + 1) * sizeof(struct change *));

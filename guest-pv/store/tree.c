@@ -187,7 +187,7 @@ bool tree_init(void)
     return root && root->data;
 }
 
-/* Leaves first; not by recursion, for how deep it is was the guests' choice. */
+/* Leaves first, without recursion, because guests choose the depth. */
 void tree_destroy(void)
 {
     struct node *n = root;

@@ -7,7 +7,8 @@
 #include "mm.h"
 #include "suite.h"
 
-/* What of an entry is the guest's own; the hypervisor may add the rest, and the CPU sets A and D. */
+/* The bits of an entry that the guest sets; the hypervisor may add others, and the CPU sets A and
+ * D. */
 #define OURS      (PTE_ADDR_MASK | PTE_P | PTE_RW | PTE_NX_BIT | 0xe00)
 
 /* A page of address space with frame a behind it, frame b to replace it, and its L1 entry. */

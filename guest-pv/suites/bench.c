@@ -148,7 +148,7 @@ static void five_ways(const char *const *names)
         EXPECT_EQ(multi[i].result, 0);
 }
 
-/* From one frame to another, then present and not present in turn: both are common. */
+/* Maps another frame, then makes the entry present and not present in turn: both are common. */
 static void page_table_writes(void)
 {
     static const char *const remap[] = {
@@ -205,7 +205,8 @@ static long op_new_root(void)
     return mmuext(MMUEXT_NEW_BASEPTR, pfn_to_mfn(roots[++turn & 1]), 0);
 }
 
-/* What Linux calls for when it changes processes: both roots in one call, the stack, two bases. */
+/* The calls that Linux makes for a change of process: both roots in one call, the stack, two
+ * bases. */
 static long op_process_switch(void)
 {
     unsigned to = ++turn & 1;
@@ -269,7 +270,7 @@ static long op_grant(void)
     return rc ? rc : grant_unmap(window, handle);
 }
 
-/* What one byte costs to bring on its way: by console_io where that is the console, else by the ring. */
+/* The cost of printing one byte: by console_io in domain 0, else by the ring. */
 static long op_console(void)
 {
     volatile struct xencons_interface *ring = console_ring();

@@ -7,11 +7,11 @@
 
 #define BENCH_SAMPLES 101
 
-/* One operation; its result must be `expected`. The call itself is taken off. */
+/* One operation; its result must be `expected`. The cost of an empty call is subtracted. */
 typedef long (*bench_op)(void);
 /* Runs op BENCH_SAMPLES times, and prints the median of what `per` parts of it cost each. */
 void bench(const char *name, bench_op op, long expected, unsigned per);
-/* For what cannot be a function: samples of one's own, with what `nothing` takes to be taken off. */
+/* For operations that cannot be a function: the caller's samples, minus the cost of `nothing`. */
 void bench_samples(const char *name, uint64_t *samples, unsigned n, uint64_t nothing);
 uint64_t bench_median(uint64_t *samples, unsigned n);
 

@@ -17,7 +17,7 @@
 
 static volatile __attribute__((used)) xen_ulong_t *event_word;  /* of evtchn_pending */
 
-/* #PF: on with the next instruction, which is three bytes further. */
+/* #PF: continues at the next instruction, which is three bytes further. */
 ASM_FN void short_page_fault(void)
 {
     __asm__("popq %rcx\n\tpopq %r11\n\taddq $3, 8(%rsp)\n\tmovq $0, (%rsp)\n\t"
@@ -87,7 +87,8 @@ void bench_traps(void)
 
 static USER_DATA uint64_t user_ticks[BENCH_SAMPLES];
 
-/* What is measured lies between two readings of the TSC; ud2 ends it, as exit may be no exit now. */
+/* The measured code lies between two reads of the TSC. ud2 ends the loop, because SYSCALL may not
+ * be a system call of the kernel's at that time. */
 #define USER_LOOP(name, what)                                                                           \
     USER_CODE __attribute__((naked)) static void name(void)                                             \
     {                                                                                                   \

@@ -56,7 +56,7 @@ static void console_and_store(void)
         EXPECT(start_info->store_evtchn != start_info->console.domU.evtchn);
 }
 
-/* The parts of the boot region lie one after the other, in the contract's order. */
+/* The parts of the boot region lie one after the other, in the order that public/xen.h gives. */
 static void layout_order(void)
 {
     const start_info_t *si = start_info;
@@ -85,7 +85,8 @@ static bool is_boot_table(pfn_t pfn)
     return pfn >= first && pfn < first + start_info->nr_pt_frames;
 }
 
-/* Page tables are mapped read-only, all else read-write and executable; tables of ours came later. */
+/* The builder's page tables are mapped read-only, all other pages read-write and executable; tables
+ * made later are not checked. */
 static void boot_mapping(void)
 {
     pfn_t end = v2p((void *)(boot_regs.rsp - 1)) + 1;
@@ -104,7 +105,7 @@ static void boot_mapping(void)
     }
 }
 
-/* The contract: at least 512 KiB mapped behind the stack, up to a multiple of 4 MiB. */
+/* public/xen.h: at least 512 KiB are mapped behind the stack, up to a multiple of 4 MiB. */
 static void padding_is_mapped(void)
 {
     uint64_t end = (boot_regs.rsp + 0x80000 + 0x3fffff) & ~0x3ffffful;
@@ -122,7 +123,8 @@ static void boot_root_is_l4(void)
     EXPECT_EQ(kernel_root(), v2p((void *)start_info->pt_base));
 }
 
-/* Table frames have their types: no writable mapping of any is to be had. Others are ordinary. */
+/* The frames of page tables have their types, so none can be mapped writable. Others are
+ * ordinary. */
 static void boot_types(void)
 {
     pfn_t first = v2p((void *)start_info->pt_base);
@@ -184,7 +186,8 @@ static void version_strings(void)
     EXPECT_EQ(xen_version(XENVER_extraversion, (void *)0x10), -XEN_EFAULT);
 }
 
-/* The page we asked for by a note does what the bare instruction does, and keeps rcx and r11. */
+/* The hypercall page that a note asked for does what the SYSCALL instruction does, and keeps rcx
+ * and r11. */
 static void hypercall_page_works(void)
 {
     long a, b;
@@ -228,7 +231,7 @@ static void clock_moves(void)
     EXPECT(wall > 1000000000ul * NS_PER_S);             /* after 2001 */
 }
 
-/* The kernel under the suites, at its own word: threads, timers, user mode. */
+/* The parts of this kernel that the suites rely on: threads, timers, user mode. */
 static void count_up(void *arg)
 {
     for (unsigned i = 0; i < 10; i++) {
@@ -263,7 +266,8 @@ static void threads_and_timers(void)
     spin_stop = false;
     ta = thread_create("spin", spin, (void *)&turns);
     thread_preempt(NS_PER_MS);
-    /* Neither of us yields. With two hundred guests that do the same, a turn of all of them takes two seconds. */
+    /* Neither thread yields. With two hundred guests that do the same, one turn of all takes two
+     * seconds. */
     for (uint64_t end = clock_ns() + 20 * NS_PER_S; !turns && clock_ns() < end;)
         ;
     EXPECT(turns > 0);

@@ -32,7 +32,8 @@ static void time_info(void)
     EXPECT((int32_t)(t->version - version) >= 0);
 }
 
-/* A kernel that multiplies in 64 bits must find the stamps close enough; when they move, time goes on. */
+/* For a kernel that multiplies in 64 bits, stamps must be recent enough; time continues when they
+ * are renewed. */
 static void stamps_move(void)
 {
     volatile struct vcpu_time_info *t = &shared_info->vcpu_info[0].time;
@@ -111,7 +112,8 @@ static void runstate_adds_up(void)
     EXPECT((a.state_entry_time & ~XEN_RUNSTATE_UPDATE) <= t[1] + slack);
     clock_spin(2 * NS_PER_MS);
     for (unsigned n = 0; n < 50 && b.time[RUNSTATE_blocked] <= a.time[RUNSTATE_blocked]; n++) {
-        thread_sleep(20 * NS_PER_MS);   /* who does not get to run for so long does not block: try again */
+        /* if this vCPU did not run for that long, the thread did not block: try again */
+        thread_sleep(20 * NS_PER_MS);
         runstate_sum(&b);
     }
     t[2] = clock_ns();
@@ -154,7 +156,8 @@ static void runstate_area(void)
     xen_vm_assist(VMASST_CMD_disable, VMASST_TYPE_runstate_update_flag);
 }
 
-/* Whoever started us knows whether this machine's TSC may be promised to tick at one rate: tsc=stable or tsc=unstable. */
+/* The command line says whether this machine's TSC may be reported as constant: tsc=stable or
+ * tsc=unstable. */
 static void tsc_promise(void)
 {
     volatile struct vcpu_time_info *t = &shared_info->vcpu_info[0].time;

@@ -71,7 +71,8 @@ static void set_iopl(unsigned iopl)
     ASSERT_EQ(xen_physdev_op(PHYSDEVOP_set_iopl, &op), 0);
 }
 
-/* What ends each is an int3, with the registers as they are then. (Xen looks for its prefix at every #UD, and at rip.) */
+/* Each run ends at an int3, with the registers as they are then. (Xen looks for its prefix at every
+ * #UD, at rip.) */
 static struct regs seen;
 static bool on_end(struct regs *r)
 {
@@ -129,7 +130,7 @@ static void refused(const char *what, struct fault f, unsigned cs, unsigned rip,
                what, cs, f.vector, f.error, f.rip);
 }
 
-/* The operand sizes are those of the segment, unless a prefix turns them round. */
+/* The operand sizes are those of the segment, or the other ones with a prefix. */
 static void ports_by_iopl(void)
 {
     begin();
@@ -200,7 +201,8 @@ static void interrupt_flag(void)
     end();
 }
 
-/* The prefix is read where the code is: Xen looks at rip alone, so that only flat segments have it there. */
+/* Xen reads its prefix at rip without adding the segment's base, so that it works in flat segments
+ * only. */
 static void forced_cpuid(void)
 {
     begin();
@@ -245,7 +247,8 @@ static void int_n(void)
 /* mov %ebx,%es and %ecx,%ds; then the instruction, three bytes further on. */
 #define WITH_SEGMENTS(text) "\x8e\xc3\x8e\xd9" text
 
-/* Where strings go is in ES, where they come from in DS or another segment: bases, limits, kinds. */
+/* String instructions write to ES and read from DS or an overriding segment: bases, limits,
+ * kinds. */
 static void strings(void)
 {
     struct regs r;
@@ -325,7 +328,8 @@ static void repeated(void)
     end();
 }
 
-/* Offsets of a segment that expands down begin above its limit. Xen takes the limit as of any other. */
+/* Valid offsets of an expand-down segment begin above its limit. Xen treats the limit as that of
+ * any other segment. */
 static void expand_down(void)
 {
     struct regs r;
@@ -347,7 +351,7 @@ static void expand_down(void)
     end();
 }
 
-/* An instruction that its segment's limit cuts through is none. */
+/* An instruction that crosses its segment's limit is not executed. */
 static void code_limit(void)
 {
     struct regs r;

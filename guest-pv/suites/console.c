@@ -31,10 +31,7 @@ static void stdio_writes_lines(void)
     EXPECT(fputs("# stderr line\n", stderr) >= 0);
 }
 
-/*
- * More than the ring holds, at once: every byte goes through, and the writer does not lose what does not
- * fit.
- */
+/* A write larger than the ring: every byte arrives, because the writer waits for room. */
 static void long_write(void)
 {
     static char text[2560];
@@ -75,7 +72,7 @@ static void console_io_checks_its_pointer(void)
     EXPECT_EQ(xen_console_io(99, 0, NULL), -XEN_ENOSYS);
 }
 
-/* The other side publishes what it took without being asked twice. */
+/* The other side publishes its index without a second event. */
 static void ring_is_drained_on_send(void)
 {
     volatile struct xencons_interface *ring = console_ring();
@@ -89,10 +86,8 @@ static void ring_is_drained_on_send(void)
     EXPECT_EQ(ring->out_cons, ring->out_prod);
 }
 
-/*
- * Indices that claim more than the ring holds are a lie: the drainer must not run over it, nor stop for
- * ever.
- */
+/* Indices that claim more than the ring holds are invalid: the reader must not overrun the ring,
+ * nor stop for ever. */
 static void ring_survives_wild_index(void)
 {
     volatile struct xencons_interface *ring = console_ring();

@@ -25,9 +25,8 @@ static void invalid_opcode(void)
     __asm__ volatile("ud2");
 }
 
-/*
- * An exception with a handler, but no stack for its frame: unmapped, read-only, the hypervisor's, nobody's.
- */
+/* An exception with a handler, but without a valid stack for its frame: unmapped, read-only, the
+ * hypervisor's, or not canonical. */
 static void with_stack(uint64_t rsp)
 {
     __asm__ volatile("movq %0, %%rsp\n\tud2" : : "r"(rsp) : "memory");
@@ -45,7 +44,7 @@ static void iret_without_frame(void)
                      : "memory");
 }
 
-/* To user mode when there is no user mode: the root was taken away. */
+/* Returns to user mode after the user root was removed. */
 static void iret_without_root(void)
 {
     struct regs r;
@@ -65,7 +64,8 @@ static void endless_fault(void)
     *(volatile uint64_t *)UNMAPPED = 1;
 }
 
-/* The root goes with the kernel in it: the next instruction cannot be fetched, nor a frame written. */
+/* Replaces the root by one without the kernel: the next instruction cannot be fetched, nor a frame
+ * written. */
 static void empty_root(void)
 {
     pfn_t root = table_alloc();

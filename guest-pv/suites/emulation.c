@@ -61,7 +61,8 @@ static void refused(void)
 
 /* --- the interrupt flag ---------------------------------------------------------------------------- */
 
-/* Allowed by the I/O privilege level, they still do nothing: POPF, their opposite, could not be seen. */
+/* When IOPL allows them they are executed without effect, because the hypervisor could not see a
+ * POPF that undoes them. */
 static void cli_and_sti(void)
 {
     struct fault f;
@@ -96,10 +97,8 @@ static uint64_t popf_flags(uint64_t flags)
     return flags;
 }
 
-/*
- * The instruction that made x86 unfit to be virtualised by trapping: in ring 3 POPF with another IF or IOPL
- * neither does it nor faults. A kernel that means CLI by it is not told; its events still come.
- */
+/* In ring 3, POPF with another IF or IOPL changes neither and does not fault, so the hypervisor
+ * cannot emulate it: a kernel that uses it for CLI still gets events. */
 static void popf_fails_silently(void)
 {
     int port = event_bind_ipi(on_event, NULL);
@@ -179,8 +178,8 @@ static void out(void (*fn)(void *), uint16_t port, uint32_t value)
     ASSERT_NO_FAULT(run_a(fn, value));
 }
 
-/* The address port of PCI, as a double word, and the index port of CMOS keep what is written to them. Timers that nobody
- * has read as all ones. */
+/* PCI's address port, as a double word, and CMOS's index port keep what is written to them. The
+ * timers' ports read as all ones. */
 static void port_latches(void)
 {
     if (is_dom0())
@@ -261,7 +260,7 @@ static bool on_step(struct regs *r)
     return true;
 }
 
-/* An instruction done for the guest is a step like any other. */
+/* An emulated instruction is one step under single-stepping, too. */
 static void single_step_over_emulated(void)
 {
     trap_handler old = trap_set_handler(TRAP_DB, on_step);

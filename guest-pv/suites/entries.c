@@ -78,7 +78,7 @@ static void int_n_without_error_code(void)
     EXPECT_EQ(trap_table_install(), 0);
 }
 
-/* An array of any length is read, up to the address 0 that ends it. */
+/* The array may have any length; its first row with address 0 ends it. */
 static void long_trap_table(void)
 {
     static struct trap_info table[601];
@@ -91,7 +91,8 @@ static void long_trap_table(void)
     EXPECT_FAULT(run(do_bp), TRAP_BP, 0);
 }
 
-/* The old form of registering them all skips addresses that cannot be, and never fails. */
+/* The old form, which registers all callbacks at once, skips addresses that are not canonical, and
+ * never fails. */
 static void bad_callback_is_skipped(void)
 {
     int port = event_bind_ipi(NULL, NULL);
@@ -256,7 +257,7 @@ static USER_CODE __attribute__((naked)) void user_unaligned(void)
             "popfq\n\tret");
 }
 
-/* User code that asks for it is told of addresses that are not aligned. */
+/* User code that sets AC gets alignment checks. */
 static void user_alignment(void)
 {
     struct fault f = user(user_unaligned, NULL);

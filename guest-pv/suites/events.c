@@ -143,7 +143,7 @@ static void virqs(void)
     }
 }
 
-/* A masked port becomes pending and waits; several sends are one event. */
+/* A masked port becomes pending but raises no upcall; several sends are one event. */
 static void port_mask(void)
 {
     int port = event_bind_ipi(on_event, NULL);
@@ -193,7 +193,7 @@ static void upcall_mask(void)
     EXPECT_EQ(event_close(port), 0);
 }
 
-/* Pending when it is closed, or bound again: no event of the old owner's. */
+/* A port that was pending when closed is not pending for its next owner. */
 static void close_clears(void)
 {
     int port = event_bind_ipi(on_event, NULL), again;
@@ -254,7 +254,7 @@ static void hostile_ports(void)
     EXPECT_EQ(xen_event_channel_op(EVTCHNOP_status, &st), -XEN_ESRCH);
 }
 
-/* Bits that nobody set but us: the guest may scribble there as it likes. */
+/* Bits that only the guest has set: it may write anything there. */
 static void scribbled_bits(void)
 {
     volatile struct vcpu_info *v = &shared_info->vcpu_info[0];

@@ -130,7 +130,8 @@ static long expand_array(mfn_t mfn)
     return xen_event_channel_op(EVTCHNOP_expand_array, &op);
 }
 
-/* Ours before it is theirs: what waited for the page is delivered at the end of the hypercall. */
+/* The port is bound before its word's page exists: its event is delivered at the end of the call
+ * that adds the page. */
 static long add_page(pfn_t pfn)
 {
     long rc;
@@ -253,7 +254,8 @@ static void timer_still_works(void)
 
 /* --- queues --------------------------------------------------------------------------------------------- */
 
-/* First come, first served; and a second send of one that waits is no second event. */
+/* Ports are delivered in the order of their events; a second send of a waiting port is no second
+ * event. */
 static void first_in_first_out(void)
 {
     port_t a, b, c;
@@ -306,8 +308,8 @@ static void priorities(void)
     event_close(low), event_close(normal);
 }
 
-/* In a queue it stays there; the next event goes to the new one. The old queue, whose tail it was, is empty
- * and works on. */
+/* A waiting port stays in its queue; its next event uses the new one. The old queue, whose tail it
+ * was, is empty and still works. */
 static void moved_between_queues(void)
 {
     port_t a, b;
@@ -382,7 +384,8 @@ static void poll(void)
     nr_taken = 0;
 }
 
-/* The event goes with its owner, and a port that stands in a queue is nobody's until it was taken off. */
+/* Closing a port drops its event; a port that still stands in a queue is not reused until it was
+ * taken off. */
 static void closed_while_queued(void)
 {
     port_t port, other;
@@ -408,8 +411,8 @@ static void closed_while_queued(void)
 
 /* --- vCPUs ---------------------------------------------------------------------------------------------- */
 
-/* The other vCPU never runs here; its queues can be read all the same. Its port's event waits where it was
- * when it moves. */
+/* The other vCPU never runs here, but its queues can be read. The port's event stays in the old
+ * queue when the port moves. */
 static void other_vcpu(void)
 {
     struct evtchn_fifo_control_block *theirs;
@@ -464,7 +467,7 @@ static void more_than_bitmaps_have(void)
             break;
         ports[n] = op.port;
     }
-    if (rc == -XEN_ENOSPC && ports[n - 1] == 1023) {    /* what a domain gets that asks for nothing else */
+    if (rc == -XEN_ENOSPC && ports[n - 1] == 1023) {    /* what a domain gets by default */
         while (n-- > 0)
             event_close(ports[n]);
         SKIP("this domain has 1023 ports (max_ports=)");
@@ -496,7 +499,7 @@ static void more_than_bitmaps_have(void)
     EXPECT_EQ(bad, 0);
 }
 
-/* The array has an end. One frame may be given more than once, to our own confusion only. */
+/* The array has a maximum. The same frame may be added twice, which harms only the guest itself. */
 static void array_is_full(void)
 {
     mfn_t mfn;
@@ -520,7 +523,7 @@ static uint32_t noise(void)
     return x;
 }
 
-/* Whatever we write there, nobody comes to harm; and once the words are clean, events come again. */
+/* Nothing that we write there harms others; once the words are zero again, events work again. */
 static void scribbled_words(void)
 {
     port_t ports[8];

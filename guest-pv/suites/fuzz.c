@@ -34,7 +34,7 @@ static pfn_t scratch[NR_SCRATCH], window_pfn;
 static mfn_t scratch_mfn[NR_SCRATCH], highest_mfn;
 static const volatile uint64_t *const m2p = (const volatile uint64_t *)HOLE_START;
 static volatile uint64_t *window;           /* 512 pages of address space, their table W2's exception */
-static uint64_t window_table;               /* its machine address: an L1 for ever, being hooked in */
+static uint64_t window_table;   /* its machine address; it keeps its type L1, being referenced */
 static port_t first_port;                   /* the ports below are ours */
 static uint64_t nr_calls, nr_ok, nr_refused, nr_odd;
 
@@ -111,7 +111,8 @@ static void refill(void)
 
 /* --- W3 ---------------------------------------------------------------------------------------------- */
 
-/* Where a[i] points is in the argument pages: the words there, to be bent; else some words nobody reads. */
+/* a[i] points into the argument pages: the words there are mutated; or to other words that have no
+ * meaning. */
 static uint64_t *behind(uint64_t pointer)
 {
     static uint64_t nobody[16];
@@ -122,7 +123,7 @@ static uint64_t *behind(uint64_t pointer)
     return nobody;
 }
 
-/* Into the middle of a page, so that all of its structure can be bent. */
+/* Into the middle of a page, so that the whole structure can be mutated. */
 static uint64_t settled(uint64_t pointer)
 {
     return behind(pointer) == (uint64_t *)pointer ? pointer : bad_pointer();
@@ -206,7 +207,7 @@ static void bend_va(uint64_t a[5])
         a[0] = bad_pointer();
 }
 
-/* mmu_update and mmuext_op: short lists for ourselves are what gets anywhere. */
+/* mmu_update and mmuext_op: short lists for the own domain, because others are refused at once. */
 static void bend_list(uint64_t a[5])
 {
     if (rnd() % 4) {
@@ -291,7 +292,7 @@ static void set_back(void)
 
 /* --- the calls ----------------------------------------------------------------------------------------- */
 
-/* A return by hypercall to where we are, with garbage wherever that leaves us alive. */
+/* iret to the current address, with random values where that does not end the domain. */
 static void fuzz_iret(void)
 {
     uint64_t flags = word(), rflags = rnd() & 0x3fffff, junk = rnd(), cs = FLAT_KERNEL_CS & ~3ul;
@@ -341,10 +342,11 @@ static void judge(uint64_t nr, const uint64_t a[5], long rc)
                   a[1], a[2], a[3], a[4], (uint64_t)rc);
 }
 
-/* Members are bent as single calls are; one may be a batch itself, to be refused. */
+/* Members are mutated as single calls are; one may be a multicall itself, which is refused. */
 static void fuzz_multicall(void)
 {
-    static struct multicall_entry calls[8];         /* out of W1's sight: no member can change another */
+    /* outside W1's scratch frames: no member can change another */
+    static struct multicall_entry calls[8];
     unsigned n = 0;
     long rc;
 
@@ -426,7 +428,8 @@ static void end(void)
     for (unsigned i = 0; i < 512; i++)
         EXPECT_EQ(mmu_set(window_table + i * 8, 0), 0);
     flush_local();
-    /* The table's frame was on offer to MMU_MACHPHYS_UPDATE, as the scratch frames were. */
+    /* Restores the M2P entry of the table's frame, which MMU_MACHPHYS_UPDATE may have changed as
+     * those of the scratch frames. */
     EXPECT_EQ(mmu_set_cmd(window_table & -PAGE_SIZE, window_pfn, MMU_MACHPHYS_UPDATE), 0);
     clock_hook(NULL);                               /* rearms the timer */
     events_on();

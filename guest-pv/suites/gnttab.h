@@ -10,14 +10,15 @@
 
 #define NO_SUCH_DOMAIN ((domid_t)0x7abc)
 
-/* The number the other domains know us by, as the status of an event channel tells it. */
+/* Our domain id, as the status of an event channel tells it. */
 domid_t own_domid(void);
 
 /* Version 1, one frame, mapped; NULL when the hypervisor has no grant tables. */
 volatile grant_entry_v1_t *gnttab(void);
 unsigned gnttab_entries(void);
 
-/* Fill entry ref for `to` (GTF_readonly or 0) and take it back; false while somebody still uses it. */
+/* Fills entry ref for `to` (GTF_readonly or 0), and closes it; false while the grant is still in
+ * use. */
 void grant_offer(grant_ref_t ref, domid_t to, mfn_t mfn, unsigned flags);
 bool grant_revoke(grant_ref_t ref);
 

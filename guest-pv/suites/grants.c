@@ -16,7 +16,7 @@ static grant_ref_t ref = 40;                     /* far from what a builder or p
 static pfn_t pfn;                               /* what is granted */
 static volatile uint64_t *page, *window;        /* where it is ours, and where it gets mapped */
 
-/* Every test begins with a page, a closed entry, and a window with tables and no mapping: all fresh. */
+/* Every test gets a new page, a closed entry, and a window with tables and no mapping. */
 static void begin(void)
 {
     if (!gnttab())
@@ -181,7 +181,8 @@ static void map_refused(void)
     end();
 }
 
-/* There is always a domain 0, whether anything runs as it or not. It gave us nothing; another number is nobody's. */
+/* Domain 0 always exists, whether it runs or not, and granted us nothing; other numbers are no
+ * domain. */
 static void domain_zero(void)
 {
     grant_handle_t handle;
@@ -204,7 +205,7 @@ static void domain_zero(void)
     end();
 }
 
-/* Frames that are not ours to give, or not for writing. */
+/* Frames that are not ours, or that may not be mapped writable. */
 static void wild_frames(void)
 {
     static const uint32_t wild[] = { ~0u, 0xfffffff0, 0x7fffffff };
@@ -245,7 +246,7 @@ static void unmap_refused(void)
     end();
 }
 
-/* The entry is guest memory: to scribble over it under a mapping changes nothing for the mapping. */
+/* The entry is guest memory: changing it while it is mapped does not affect the mapping. */
 static void revoked_while_mapped(void)
 {
     grant_handle_t handle;
@@ -295,7 +296,8 @@ static int copy(struct gnttab_copy op)
     return rc ? rc : op.status;
 }
 
-/* What wins when two things are wrong: both domains, then the source, then the other side, then the offsets. */
+/* Which error wins when two things are wrong: both domains first, then the source, then the
+ * destination, then the offsets. */
 static void copy_precedence(void)
 {
     struct gnttab_copy good, op;
@@ -386,7 +388,8 @@ static int unmap_device(uint64_t bus_addr, grant_handle_t handle)
     return rc ? rc : op.status;
 }
 
-/* A device mapping is in no table, and yet holds the page: nothing that was written by a device may be a table. */
+/* A mapping for devices is in no page table, but keeps the page's type writable: such a page cannot
+ * become a table. */
 static void device_map(void)
 {
     uint64_t bus;
@@ -444,7 +447,8 @@ static void cache_flush(void)
     end();
 }
 
-/* The bit that means a part of a page in version 2 stops a mapping in version 1 as well, and no copy. */
+/* The bit that means a part of a page in version 2 makes mapping fail in version 1, too, but not
+ * copying. */
 static void sub_page_bit(void)
 {
     grant_handle_t handle;
@@ -460,7 +464,7 @@ static void sub_page_bit(void)
     end();
 }
 
-/* Operations of one call stand for themselves: each has its own status. */
+/* Each operation of one call has its own status. */
 static void batches(void)
 {
     struct gnttab_map_grant_ref map[3];

@@ -20,7 +20,7 @@ static volatile union grant_entry_v2 *entry(grant_ref_t ref)
     return (volatile union grant_entry_v2 *)gnttab() + ref;
 }
 
-/* The hypercall's result; *in_force is what the version is afterwards. */
+/* The hypercall's result; *in_force is the version afterwards. */
 static long set_version(uint32_t version, uint32_t *in_force)
 {
     struct gnttab_set_version op = { .version = version };
@@ -176,7 +176,8 @@ static void busy_grants(void)
     frame_free(pfn);
 }
 
-/* A reserved grant may be in use meanwhile; its status goes where the version has it. */
+/* A reserved entry may be in use when the version changes; its status moves to where the new
+ * version has it. */
 static void busy_reserved_grant(void)
 {
     grant_handle_t handle;
@@ -314,7 +315,7 @@ static void copy_parts(void)
     end();
 }
 
-/* Both ends by one grant: the part that it gives, for either. */
+/* One grant as source and destination: only its part of the page, at both ends. */
 static void copy_within_a_part(void)
 {
     struct gnttab_copy op = { .flags = GNTCOPY_source_gref | GNTCOPY_dest_gref, .len = 8, .status = 1 };

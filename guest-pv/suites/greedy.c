@@ -67,7 +67,7 @@ static unsigned map_handles(unsigned most)
     return n;
 }
 
-/* The events that come meanwhile wait in queues that we do not serve: we end with all of it. */
+/* The events meanwhile wait in queues that we do not serve: the domain ends with all of that. */
 static void takes_all_it_gets(void)
 {
     unsigned ports, handles;

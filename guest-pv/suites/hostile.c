@@ -38,8 +38,8 @@ static void unknown_numbers_in_multicall(void)
     EXPECT_EQ(calls[2].result, xen_version(XENVER_version, NULL));
 }
 
-/* The calls of a toolstack: what is wrong with the call comes before what is wrong with the caller. The versions are
- * those of Xen 4.17, of which its headers give two to tools only. */
+/* Hypercalls for a toolstack: the version of the interface is checked before the caller's
+ * privilege. The versions are those of Xen 4.17, whose headers show two of them to tools only. */
 static void control_calls(void)
 {
     static const struct { uint64_t nr; uint32_t version; } calls[] = {
@@ -130,7 +130,8 @@ static void unknown_commands(void)
     }
 }
 
-/* Where argument `at` (1..3) is the address of something that is read. Other arguments make it be read. */
+/* Argument `at` (1..3) is the address of a structure to read. The other arguments are such that it
+ * is read. */
 static const struct pointer_call {
     const char *name;
     uint8_t nr, at;
@@ -193,7 +194,7 @@ static void try_pointer(uint64_t va)
 static void null_pointers(void)       { try_pointer(0); }
 static void unmapped_pointers(void)   { try_pointer(UNMAPPED); }
 static void low_pointers(void)        { try_pointer(0x7ffffffff000); }
-/* The M2P can be read there, by us; it is no place for arguments all the same. */
+/* The guest can read the M2P, but the hypervisor takes no arguments from there. */
 static void hole_pointers(void)       { try_pointer(HOLE_START); }
 static void hypervisor_pointers(void) { try_pointer(0xffff82d040000000); }
 static void odd_hole_pointers(void)   { try_pointer(HOLE_START + 0x2003); }
@@ -213,7 +214,7 @@ static void straddling_pointers(void)
     frame_free(pfn);
 }
 
-/* What is written cannot be written, though it can be read. */
+/* Structures that are written back, at addresses that can only be read. */
 static void read_only_results(void)
 {
     static uint64_t page[512] __attribute__((aligned(4096)));
@@ -261,7 +262,7 @@ static void wild_callbacks(void)
     EXPECT_EQ(trap_table_install(), 0);
 }
 
-/* Random words for what can do no harm by being right once: the oracle is that nothing happens to us. */
+/* Random arguments for operations that are harmless if they succeed: the domain must survive. */
 static void random_arguments(void)
 {
     static const uint8_t numbers[] = {

@@ -14,7 +14,8 @@
 #define RFLAGS_IOPL 0x3000
 #define RFLAGS_VM 0x20000
 
-/* Goes to the frame; it leads to the label, and what rax, rcx and r11 were there is in the probe. */
+/* Returns through the frame, which leads to the label; the probe keeps rax, rcx and r11 as they
+ * were there. */
 struct iret_probe {
     struct iret_context frame;
     uint64_t rax, rcx, r11, rflags;
@@ -78,7 +79,7 @@ static void iret_delivers_pending(void)
 static USER_DATA uint64_t user_seen[3];
 static uint64_t iret_flags;
 
-/* Leaves for user mode by a frame of our own, with flags that the kernel's own way back never sets. */
+/* Enters user mode by a frame of our own, with flags that user_enter() never sets. */
 static uint64_t sys_iret(uint64_t a, uint64_t b, uint64_t c, struct regs *r)
 {
     struct iret_context frame = { .rax = 0x77, .r11 = 0xbbbb, .rcx = 0xcccc, .flags = iret_flags,
@@ -124,7 +125,7 @@ NAKED void user_returns(void)
     __asm__("pushfq\n\tpopq %rax\n\tret");
 }
 
-/* Privilege cannot be smuggled in by the frame: rflags are filtered, selectors get RPL 3 or fault. */
+/* A frame cannot raise the privilege: rflags are filtered, selectors get RPL 3 or fault. */
 static void iret_frames_are_checked(void)
 {
     static const uint16_t bad_cs[] = { 0x13, 0x1003, 0xffff, 0xe02b };
@@ -232,7 +233,7 @@ static void compat_int80(void)
     EXPECT_EQ(f.rip, (uint64_t)user32_int80 + 7);
 }
 
-/* AMD has it and a callback of its own for it; Intel does not. */
+/* SYSCALL in 32-bit code exists on AMD's CPUs, with its own callback; not on Intel's. */
 static void compat_syscall(void)
 {
     uint64_t before = trap_count[VECTOR_SYSCALL32];
@@ -252,7 +253,7 @@ static void compat_syscall(void)
     EXPECT_EQ(caught.rax, SYS_TEST);
 }
 
-/* DF is the user's again behind the call, whatever the kernel had in between. */
+/* After a system call, DF is the user's again, whatever it was in the kernel. */
 static void compat_syscall_with_df(void)
 {
     uint64_t before = trap_count[VECTOR_SYSCALL32];
@@ -268,8 +269,9 @@ static void compat_syscall_with_df(void)
     EXPECT_EQ(caught.r11 & RFLAGS_DF, RFLAGS_DF);
 }
 
-/* Intel has it, with a callback; the frame says neither where nor on which stack. On AMD's it is no instruction, and the
- * fault is at its own address. A user who single-steps finds TF set behind it, so that the frame has to have it. */
+/* SYSENTER exists on Intel's CPUs, with a callback whose frame has neither rip nor rsp of the user.
+ * On AMD's, in long mode, it is an invalid opcode, with the fault at its own address. When a user
+ * single-steps, TF is set after it, so the frame must have TF. */
 static void compat_sysenter(void)
 {
     uint64_t before = trap_count[VECTOR_SYSENTER];
@@ -344,7 +346,8 @@ static void watched_stack_selector(void)
     EXPECT_EQ(debug_frame.rip, (uint64_t)user32_pop_ss + 2);
     EXPECT_EQ(debug_frame.rsp, (uint64_t)(selector + 1));
     EXPECT_EQ(debug_frame.rflags & RFLAGS_TF, 0);
-    user_set_syscall(SYS_TEST, sys_catch);              /* what it enters comes first, and is all there is */
+    /* the system call comes first, and is the only entry */
+    user_set_syscall(SYS_TEST, sys_catch);
     memset(&caught, 0, sizeof(caught));
     user_init_regs(&r, user_mov_ss_syscall, (uint64_t)selector, 0, 0);
     r.rax = SYS_TEST;

@@ -100,7 +100,7 @@ static void pinning_what_is_refused(void)
     frame_free(page);
 }
 
-/* The greatest extent that can be asked for, given back and asked for again. */
+/* The largest extent that can be requested, given back and requested again. */
 static void the_largest_extents(void)
 {
     static uint64_t list[ENTRIES], large;
@@ -141,8 +141,8 @@ static void whole_trap_tables(void)
     call_again_and_again(__HYPERVISOR_set_trap_table, (uint64_t)table, 0, 0, 0, 0);
 }
 
-/* Thousands of ports are closed, while their words say that they still stand in a queue; one frame does for all words. Ends
- * with a reset, for which see the suite "fifo". */
+/* Closes thousands of ports whose words say that they still stand in a queue; one frame holds all
+ * words. Ends with EVTCHNOP_reset, which fifo.c explains. */
 static void opening_ports_when_all_are_busy(void)
 {
     static struct evtchn_alloc_unbound alloc = { .dom = DOMID_SELF, .remote_dom = DOMID_SELF };
@@ -197,7 +197,7 @@ SUITE(dying, 94, SUITE_NAMED_ONLY, TEST(fills_memory_with_tables));
 
 /* --- pauses --------------------------------------------------------------------------------------------- */
 #define WATCH_NS   2500000000ul
-#define LONGEST_NS 25000000ul           /* a slice of others, and the way to it and back; twice, to be on the safe side */
+#define LONGEST_NS 25000000ul   /* the others' time slice and two switches; doubled, to be safe */
 
 static void nobody_keeps_us_waiting(void)
 {

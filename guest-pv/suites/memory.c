@@ -27,7 +27,7 @@ static long current_pages(void)
     return xen_memory_op(XENMEM_current_reservation, &self);
 }
 
-/* Frames without their p2v() mapping: nothing of ours refers to them any more. */
+/* Frames without their p2v() mapping: this kernel has no reference to them any more. */
 static void allocate(pfn_t *pfns, xen_pfn_t *mfns, unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {
@@ -37,7 +37,7 @@ static void allocate(pfn_t *pfns, xen_pfn_t *mfns, unsigned n)
     }
 }
 
-/* The mfn becomes what is behind pfn, as mm.h's M1 wants it, and the frame is given back. */
+/* Makes mfn the frame of pfn, as M1 (mm.h) wants it, and gives the old frame back. */
 static void adopt(pfn_t pfn, mfn_t mfn)
 {
     ASSERT_EQ(map_page(p2v(pfn), make_pte(mfn, PTE_KERNEL)), 0);
@@ -57,7 +57,7 @@ static void give_and_populate(void)
     memcpy(list, old, sizeof(list));
     ASSERT_EQ(reservation(XENMEM_decrease_reservation, list, NR, 0, DOMID_SELF), NR);
     EXPECT_EQ(current_pages(), before - NR);
-    /* it is not ours any more, whatever we remember */
+    /* it is no longer ours, whatever the p2m says */
     EXPECT(map_page(p2v(pfns[0]), make_pte(old[0], PTE_KERNEL)) < 0);
     EXPECT(map_page(p2v(pfns[0]), make_pte(old[0], PTE_RO)) < 0);
     memcpy(list, pfns, sizeof(list));
@@ -80,14 +80,14 @@ static void give_and_increase(void)
     ASSERT_EQ(reservation(XENMEM_increase_reservation, list, NR, 0, DOMID_SELF), NR);
     EXPECT_EQ(current_pages(), before);
     for (unsigned i = 0; i < NR; i++) {
-        /* no pfn was given, so the M2P is for us to fill in */
+        /* no pfn was given, so the guest fills in the M2P */
         EXPECT_EQ(mmu_set_cmd(list[i] << PAGE_SHIFT, pfns[i], MMU_MACHPHYS_UPDATE), 0);
         adopt(pfns[i], list[i]);
         EXPECT_EQ(mfn_to_pfn(list[i]), pfns[i]);
     }
 }
 
-/* Below 4 GiB, if that is what it takes: there is such memory, wherever the machine keeps most of it. */
+/* Asks for frames below 4 GiB: there are some, wherever most of the machine's memory lies. */
 static void populate_below(void)
 {
     struct xen_memory_reservation op = { .nr_extents = 1, .domid = DOMID_SELF, .mem_flags = XENMEMF_address_bits(32) };
@@ -106,7 +106,7 @@ static void populate_below(void)
     adopt(pfn, list[0]);
 }
 
-/* A frame that is still mapped is only gone when the mapping is. */
+/* A frame that is still mapped is freed when the mapping is removed. */
 static void give_while_mapped(void)
 {
     pfn_t pfn = frame_alloc();
@@ -143,7 +143,7 @@ static void wrong_frames(void)
     EXPECT_EQ(current_pages(), before);
 }
 
-/* Nothing is done: that is "0 extents", or an error. Neither may change what we own. */
+/* Nothing is done, and the result is 0 or an error. What the domain owns stays the same. */
 static void wrong_arguments(void)
 {
     static xen_pfn_t list[1];
@@ -247,7 +247,8 @@ static void reservation_queries(void)
 #define CLAIM_PAGES 24
 #define FROM_EXTENT(n) ((unsigned long)(n) << 6)        /* in the command; only for those that take extents */
 
-/* A start extent belongs to the commands with extents; what the others make of one. */
+/* A start extent is part of the command only for commands with extents; how the others answer
+ * it. */
 static void start_extents(void)
 {
     static const unsigned simple[] = { XENMEM_maximum_ram_page, XENMEM_current_reservation,
@@ -327,7 +328,7 @@ static void exchange_checks(void)
     EXPECT_EQ(xen_memory_op(XENMEM_exchange, &op), -XEN_EPERM);
 }
 
-/* A domain may have a map made for itself; then it is the one that it is given. */
+/* A domain may set its own memory map; then it reads that one. */
 static void own_memory_map(void)
 {
     struct entry { uint64_t addr, size; uint32_t type; } __attribute__((packed)) set[2] = {

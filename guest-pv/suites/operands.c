@@ -92,7 +92,7 @@ static struct fault execute(const struct form *f, struct regs *r)
     return user_run_regs(r).fault;
 }
 
-/* Every register that an address may come from is bad. */
+/* Every register that an address can use holds an address that is not canonical. */
 static void not_canonical(void)
 {
     pfn_t pfn;
@@ -114,7 +114,8 @@ static void not_canonical(void)
     code_end(pfn);
 }
 
-/* An operand that begins in the last page below the gap and reaches into it, and some that just do not. */
+/* Operands that begin in the last page below the gap and reach into it, and some that end just
+ * before it. */
 static void across_the_edge(void)
 {
     static const struct form load = SS("mov (%rsp),%rbx", 0x48, 0x8b, 0x1c, 0x24), other = GP("mov (%rax)", 0x48, 0x8b, 0x18);
@@ -153,7 +154,8 @@ static bool is_amd(void)
     return b == 0x68747541 || b == 0x6f677948;              /* "Auth", "Hygo" */
 }
 
-/* Through an LDT that is not there: the fault names the selector. With REX.W, AMD's CPUs have it where it is without. */
+/* A far pointer with a selector of an LDT that does not exist: the fault's error code is the
+ * selector. With REX.W, AMD's CPUs read the selector at the offset where it is without REX.W. */
 static void far_pointers(void)
 {
     static const struct form far[] = {

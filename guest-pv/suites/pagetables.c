@@ -74,7 +74,8 @@ static void mmu_update_commands(void)
     area_free(&x);
 }
 
-/* What is no table is a plain store, whether a writable mapping exists or not. */
+/* A frame that is no page table is simply stored to, whether a writable mapping of it exists or
+ * not. */
 static void mmu_update_ordinary(void)
 {
     pfn_t pfn = frame_alloc();
@@ -140,7 +141,7 @@ static void mmu_update_form(void)
     area_free(&x);
 }
 
-/* Which of several errors is told, and what is written back then. */
+/* Which of several errors is returned, and what is written back then. */
 static void errors_in_order(void)
 {
     struct mmuext_op op = { .cmd = MMUEXT_TLB_FLUSH_LOCAL };
@@ -247,7 +248,7 @@ static void pin_a_tree(void)
         frame_free(t[i]);
 }
 
-/* A table is typed as long as one entry anywhere refers to it. */
+/* A table keeps its type as long as any entry refers to it. */
 static void shared_table(void)
 {
     pfn_t l2 = table_alloc(), l1 = table_alloc();

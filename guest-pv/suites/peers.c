@@ -17,7 +17,7 @@
 enum { REF_CONTROL = 16, REF_RW, REF_RO, REF_FOREIGN, REF_CLOSED };     /* below what grants.c uses */
 
 #define MAGIC        0x70656572
-#define FIRST_MEET   (120 * NS_PER_S)           /* the other may be in the middle of something else */
+#define FIRST_MEET   (120 * NS_PER_S)   /* the other domain may still be busy with something else */
 #define PATIENCE     (30 * NS_PER_S)
 #define ROUNDS       100
 
@@ -59,7 +59,7 @@ static bool wait_for(const volatile uint32_t *word, uint32_t at_least, uint64_t 
     return true;
 }
 
-/* Both sides are here. What each wrote before it, the other sees behind it. */
+/* Waits until both sides are here. Each sees what the other wrote before it. */
 static bool meet_within(struct side *s, uint64_t ns)
 {
     if (!s->joined)
@@ -98,7 +98,7 @@ static bool offer(struct side *s)
 
 static grant_handle_t control_handle;
 
-/* The other side may not be there yet, and then the reference is a bad one. */
+/* The other domain may not have started yet; until then its reference is invalid. */
 static bool join(struct side *s)
 {
     uint64_t end = clock_ns() + FIRST_MEET;
@@ -281,7 +281,8 @@ static void copying(struct side *s)
     meet(s);
 }
 
-/* What was offered to somebody else, or to nobody, or no longer; and who we are to whom. */
+/* Ports that were offered to another domain, to none, or were closed; and which domain status
+ * names. */
 static void refusals(struct side *s)
 {
     grant_handle_t handle;
@@ -307,7 +308,7 @@ static void refusals(struct side *s)
     meet(s);
 }
 
-/* One end closes: the other waits for a new partner, and sends into the void. */
+/* One end closes: the other becomes unbound and waits for a new partner; its sends are dropped. */
 static void parting(struct side *s)
 {
     evtchn_status_t st;

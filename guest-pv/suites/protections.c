@@ -18,7 +18,8 @@ static void writable_assist(bool on)
     ASSERT_EQ(xen_vm_assist(on ? VMASST_CMD_enable : VMASST_CMD_disable, VMASST_TYPE_writable_pagetables), 0);
 }
 
-/* A frame of the hypervisor's own, as its part of our root shows it, or NO_MFN where nothing is shown. */
+/* A frame of the hypervisor's own, as found in its part of our root; NO_MFN if nothing is mapped
+ * there. */
 static mfn_t hypervisor_frame(unsigned skip)
 {
     const volatile uint64_t *l4 = p2v(kernel_root());
@@ -31,7 +32,7 @@ static mfn_t hypervisor_frame(unsigned skip)
 
 /* --- L1 entries --------------------------------------------------------------------------------------- */
 
-/* A live L1 entry that already maps an innocent page. */
+/* A live L1 entry that maps an ordinary page. */
 static struct {
     volatile uint64_t *va, *slot;
     pfn_t pfn;
@@ -56,7 +57,7 @@ static void l1_end(void)
     frame_free(l1.pfn);
 }
 
-/* Is this a refusal, and one that says what the ABI lets it say? */
+/* Is this result an error, and one that the ABI allows here? */
 static bool refusal(long rc)
 {
     return rc == -XEN_EINVAL || rc == -XEN_EPERM || rc == -XEN_EBUSY;
@@ -125,7 +126,7 @@ static void writable_tables(void)
     l1_end();
 }
 
-/* The same frame: a writable mapping first keeps it from being a table, wherever that mapping is. */
+/* While a writable mapping of a frame exists anywhere, the frame cannot become a table. */
 static void mapped_writable(void)
 {
     pfn_t pfn = table_alloc();
@@ -188,7 +189,7 @@ static void foreign_frames(void)
     l1_end();
 }
 
-/* Where the M2P has no entry at all, reading one faults, as it may. */
+/* Where the M2P has no entry, reading may fault. */
 static bool is_ours(mfn_t mfn)
 {
     uint64_t pfn;
@@ -197,7 +198,8 @@ static bool is_ours(mfn_t mfn)
     return f.vector == FAULT_NONE && mfn_to_pfn(mfn) != INVALID_MFN;
 }
 
-/* Wherever in the machine: RAM of others, devices, nothing. Privileged domains may map devices. */
+/* Frames anywhere in the machine: RAM of others, devices, no memory. Privileged domains may map
+ * devices. */
 static void wild_frames(void)
 {
     static const mfn_t places[] = { 0, 0xa0, 0xb8, 0xf0, 0xfec00, 0xfee00, 0xfffff, 0x1000000 };
@@ -340,10 +342,8 @@ static void upper_targets(void)
     frame_free(ordinary);
 }
 
-/*
- * A table within a table of its own level: never writable through it. Read-only it may name itself, or another one that
- * names nobody else; a chain of such tables there is none.
- */
+/* A table in a table of its own level is never writable through it. Read-only, it may contain
+ * itself, or another one that contains no third; longer chains are refused. */
 static void recursive_tables(void)
 {
     upper_begin();
@@ -419,7 +419,8 @@ static void view_end(pfn_t root, pfn_t old, uint64_t maddr)
     table_free(root);
 }
 
-/* Where a root maps itself, its tables show through as pages: for reading, whatever the flags above say. */
+/* When a root maps itself, its tables can be read as pages, but not written, whatever the flags of
+ * the entries above. */
 static void linear_map(void)
 {
     pfn_t old = kernel_root(), root;
@@ -444,10 +445,9 @@ static void linear_map(void)
     view_end(root, old, maddr);
 }
 
-/*
- * The hypervisor's own entries are in the root too, and a root that stands where a lower table is expected shows them
- * outside the hole. The guest is stopped by their missing bit; the hypervisor, asked to read there, has to stop itself.
- */
+/* A root also holds the hypervisor's entries, and a root in the place of a lower table shows them
+ * outside the hole. They lack the user bit, which stops the guest; the hypervisor has to refuse to
+ * read through them by its own check. */
 static void linear_map_of_the_hypervisor(void)
 {
     pfn_t old = kernel_root(), root;
@@ -486,7 +486,7 @@ static void hole_slots(void)
     EXPECT_EQ(((const volatile uint64_t *)HOLE_START)[pfn_to_mfn(1)], 1);
 }
 
-/* What a new root has in those slots does not count: it is replaced, not judged. */
+/* The entries that a new root has in those slots are replaced, not checked. */
 static void hole_slots_of_new_root(void)
 {
     pfn_t old = kernel_root(), root = frame_alloc();
@@ -523,7 +523,8 @@ static void m2p_is_read_only(void)
 
 static USER_CODE __attribute__((naked)) void user_store(void) { __asm__("movq %rsi, (%rdi)\n\tret"); }
 
-/* A table mapped for user mode to read. Its stores are never emulated: that is the kernel's privilege. */
+/* A table mapped readable for user mode. User mode's stores to it are not emulated; only the
+ * kernel's are. */
 static void user_store_to_table(void)
 {
     struct user_result res;

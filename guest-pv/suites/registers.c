@@ -201,7 +201,7 @@ static bool is_empty(struct cpuid r)
     return (r.a | r.b | r.c | r.d) == 0;
 }
 
-/* What is the CPU's own, what is left out, and what is one vendor's. */
+/* Which bits are the CPU's, which are cleared, and which exist on one vendor's CPUs only. */
 static void cpuid_leaves(void)
 {
     static const uint32_t empty[] = { 3, 5, 6, 8, 9, 0xa, 0xb, 0xc, 0xe, 0x14, 0x8000000a, 0x8000001e, 0x80000030 };
@@ -260,7 +260,8 @@ static void cpuid_policy(void)
     EXPECT_EQ(r.d & 1u << 20, cpuid_plain(0x80000001, 0).d & 1u << 20);     /* NX: it may be missing */
 }
 
-/* Whoever is told of them gets them whole: a value that is no address is refused. Who is not told has #UD. */
+/* A guest that CPUID tells of FSGSBASE can write whole bases; an address that is not canonical is
+ * refused. Without the feature the instructions raise #UD. */
 static void fsgsbase(void)
 {
     uint64_t cr4_before;

@@ -99,7 +99,7 @@ static void bases_reset(void)
         EXPECT_EQ(xen_set_segment_base(which, 0), 0);
 }
 
-/* Frames of a GDT have a type of their own: nobody has them mapped writable, nor as tables. */
+/* Frames of a GDT have a type of their own: they cannot be mapped writable or used as tables. */
 static void gdt_frames(void)
 {
     pfn_t pfn = frame_alloc();
@@ -203,7 +203,8 @@ static void data_segments(void)
     EXPECT_EQ(read_fs(0), 0x3333);
     EXPECT_NO_FAULT(load(load_es, SEL(5)));
     load(load_es, 0);
-    /* a switch to another domain and back would find it gone: that is the failsafe callback's */
+    /* after a switch to another domain and back, the selector could not be reloaded: the failsafe
+     * callback would run */
     load(load_fs, 0);
     EXPECT_EQ(gdt_set(5, (D_DATA & ~D_P)), 0);
     f = load(load_fs, SEL(5));
@@ -264,7 +265,7 @@ static void ldt(void)
     EXPECT_EQ(mmuext(MMUEXT_SET_LDT, (uint64_t)page, 8193), -XEN_EINVAL);
     EXPECT_EQ(mmuext(MMUEXT_SET_LDT, HOLE_START, 512), -XEN_EINVAL);
     ASSERT_EQ(mmuext(MMUEXT_SET_LDT, (uint64_t)page, 1024), 0);
-    /* Pages are taken at first use; one that is mapped writable is no page of descriptors. */
+    /* An LDT's pages are checked at first use; a page that is mapped writable is refused. */
     f = try_fault(do_ldt_fs, (void *)(uint64_t)(SEL(3) | 4));
     EXPECT_FAULT(f, TRAP_PF, ANY_ERROR);
     EXPECT_EQ(f.cr2, (uint64_t)&page[3]);

@@ -18,7 +18,7 @@ static bool has_error(void)
     return xs_ring->error != XENSTORE_ERROR_NONE;
 }
 
-/* What an account holds is bounded, and to have filled it does not keep anybody from taking things away. */
+/* An account is limited; when it is full, the guest can still remove nodes. */
 static void fills_its_account(void)
 {
     char text[32];
@@ -46,8 +46,9 @@ static void breaks_the_stream(void)
     EXPECT_EQ(xs_ring->error, XENSTORE_ERROR_PROTO);
 }
 
-/* What is removed in a transaction must not cost the square of it, or others wait for the store. Under -icount, where
- * a nanosecond is an instruction, it is well under a tenth of what looking through all changes each time took. */
+/* The cost of removals in a transaction must not grow with the square of their number, or others
+ * wait for the store. Under -icount a nanosecond is an instruction: it takes less than a tenth of
+ * what a search through all changes at each removal took. */
 static void removes_much_at_once(void)
 {
     char text[32];
@@ -83,7 +84,8 @@ static void lies_about_its_ring(void)
 
 static uint32_t open_transaction;
 
-/* The test sees the line and ends the store; what was asked before and after it is answered all the same. */
+/* The boot test sees the line and kills the store; requests before and after that are all
+ * answered. */
 static void request_end(void)
 {
     static unsigned n;
@@ -98,7 +100,7 @@ static void pass_a_second(void)
         xen_sched_op(SCHEDOP_yield, NULL);
 }
 
-/* Requests that nobody took, then one of which a part is there only. */
+/* Requests that the store had not taken, then one of which only a part was in the ring. */
 static void waits_across_the_end(void)
 {
     struct xsd_sockmsg h = { .type = XS_READ, .len = 5 };
@@ -121,7 +123,7 @@ static void waits_across_the_end(void)
         OK(xs_receive(XS_READ, 0, first + i));
 }
 
-/* What it kept is gone with it, but for what every guest finds. */
+/* Its nodes are lost, except those that every guest finds. */
 static void begins_anew(void)
 {
     EXPECT_REPLY(xs_ask(XS_READ, 0, "data/mine|"), "ENOENT");
@@ -133,7 +135,8 @@ static void begins_anew(void)
     OK(xs_ask(XS_WRITE, 0, "data/mine|2"));
 }
 
-/* Its second life ends while it is asked and asked; the third one's is to refuse. */
+/* The second store is killed while it is asked again and again; the third one refuses all
+ * requests. */
 static void refuses_at_last(void)
 {
     request_end();
@@ -156,7 +159,7 @@ static void breaks_in_the_end(void)
 SUITE(storelost, 16, SUITE_NAMED_ONLY | SUITE_NEEDS_STORE, TEST(waits_across_the_end), TEST(begins_anew),
       TEST(refuses_at_last), TEST(breaks_in_the_end));
 
-/* One that dies at once, as often as it is started. */
+/* A store that ends at each start. */
 static void finds_the_error(void)
 {
     xs_begin();

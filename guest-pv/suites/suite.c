@@ -179,7 +179,7 @@ static bool wanted(const struct suite *s)
     return !(s->flags & SUITE_NAMED_ONLY);
 }
 
-/* What the command line asks for; the number of failed tests. */
+/* Runs the suites that the command line names; the number of failed tests. */
 static unsigned suites_run(void)
 {
     unsigned n = 0, nr = 0;

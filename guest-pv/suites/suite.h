@@ -63,7 +63,7 @@ bool test_fault(const char *file, int line, const char *what, const struct fault
     test_eq(__FILE__, __LINE__, #got, (uint64_t)(got), (uint64_t)(expected))
 #define EXPECT(cond)                                                                                    \
     ({ bool ok_ = (cond) || test_fail(__FILE__, __LINE__, "%s: expected true, got false", #cond); ok_; })
-/* With a message of one's own for the case that it is false. */
+/* With a message that is printed if it is false. */
 #define EXPECT_MSG(cond, ...)                                                                           \
     ({ bool ok_ = (cond) || test_fail(__FILE__, __LINE__, __VA_ARGS__); ok_; })
 /* struct fault: the vector, and the error code unless ANY_ERROR. */
@@ -79,11 +79,9 @@ bool test_fault(const char *file, int line, const char *what, const struct fault
 #define ASSERT_NO_FAULT(f)            do { if (!EXPECT_NO_FAULT(f)) test_abort(); } while (0)
 #define SKIP(...)                     test_skip(__VA_ARGS__)
 
-/*
- * `quirks=a,b` on the command line names faults of the machine below (not of the hypervisor) that whoever
- * started us knows of; a test that cannot hold there skips. qemu-int: INT n reports vector 2n. Never set for
- * our own runs.
- */
+/* `quirks=a,b` on the command line names known faults of the emulator (not of the hypervisor);
+ * tests that they break are skipped. qemu-int: INT n reports vector 2n. Paragon's own tests never
+ * set it. */
 bool test_quirk(const char *name);
 /* peer=<domid>, or -1. */
 int test_peer(void);

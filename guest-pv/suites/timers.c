@@ -106,7 +106,8 @@ static void stopped_and_replaced(void)
     hook_off();
 }
 
-/* What no arithmetic may trip over. Whether and when these fire is not said; afterwards all is well. */
+/* Extreme values must not overflow. Whether and when these timers fire is not defined; afterwards
+ * timers work. */
 static void wild_deadlines(void)
 {
     static const uint64_t wild[] = { 0, ~0ul, 1ul << 63, (1ul << 63) - 1, 1ul << 62 };
@@ -195,7 +196,8 @@ static void block_until_timer(void)
     hook_off();
 }
 
-/* An event that is there already: no sleep. Without a timer armed a wrong one would be for ever. */
+/* An event that is already pending: poll does not sleep. There is no timer that would end a wrong
+ * sleep. */
 static void block_with_event_pending(void)
 {
     int port = event_bind_ipi(NULL, NULL);
@@ -238,7 +240,7 @@ static void poll_times_out(void)
     EXPECT_EQ(event_close(port), 0);
 }
 
-/* A masked port wakes it too, and the event stays pending: nobody was called. */
+/* A masked port ends the poll, too, and its event stays pending, as no handler ran. */
 static void poll_sees_port(void)
 {
     int port = event_bind_ipi(NULL, NULL);

@@ -84,7 +84,8 @@ static void general_protection(void)
     EXPECT_FAULT(run(do_load_ds), TRAP_GP, 8);
 }
 
-/* Error code and address of each kind; bit 2 says who the guest was, not that it ran in ring 3. */
+/* Error code and address of each kind; bit 2 is set for user mode of the guest, not because the
+ * guest's kernel runs in ring 3. */
 static void page_fault(void)
 {
     static uint64_t page[512] __attribute__((aligned(4096)));
@@ -111,7 +112,7 @@ static void page_fault(void)
     ASSERT_EQ(frame_set_rw(v2p(page)), 0);
 }
 
-/* What lies in the hypervisor's hole is not the guest's to read, whatever is behind it. */
+/* The guest cannot read the hypervisor's hole, mapped or not. */
 static void hypervisor_hole(void)
 {
     static const uint64_t holes[] = { 0xffff828000000000, 0xffff82d040000000, 0xffff830000000000,
@@ -130,7 +131,7 @@ static void hypervisor_hole(void)
     EXPECT_FAULT(try_write64((void *)HOLE_START, 0), TRAP_PF, ANY_ERROR);
 }
 
-/* With nothing in between: compiled code, an event's entry too, may use SSE at any place. */
+/* Nothing may come in between: compiled code, also that of an event, may use SSE. */
 static void do_fninit_ts(void *arg)
 {
     events_off();
@@ -188,9 +189,8 @@ static void simd_floating_point(void)
 
     xm_csr = 0;
     f = try_fault(do_xm, NULL);
-    /*
-     * An unmasked exception recorded but not raised: no hypervisor can bring that about, some emulators do.
-     */
+    /* An unmasked exception that is recorded but not raised: a hypervisor cannot bring that about,
+     * but some emulators do. */
     if (f.vector == FAULT_NONE && (xm_csr & 0x204) == 4)
         SKIP("this machine records SIMD exceptions without raising them");
     EXPECT_FAULT(f, TRAP_XM, 0);

@@ -37,7 +37,7 @@ static struct user_result run_catching(void *fn, uint64_t a, uint64_t b)
     return res;
 }
 
-/* Every register holds its own value across the call, but rax, rcx and r11; 0 is returned if so. */
+/* Every register but rax, rcx and r11 keeps its value across the call; then 0 is returned. */
 NAKED void user_all_registers(void)
 {
     __asm__("movq $2, %rbx\n\tmovq $4, %rdx\n\tmovq $5, %rsi\n\tmovq $6, %rdi\n\tmovq $7, %rbp\n\t"
@@ -62,7 +62,7 @@ static void syscall_keeps_registers(void)
     EXPECT_EQ(caught.r15, 15);
 }
 
-/* The frame: where to go on, with which flags and stack; in the rcx and r11 slots what the CPU put there. */
+/* The frame: return address, flags and stack; the rcx and r11 slots hold what the CPU put there. */
 NAKED void user_return_address(void)
 {
     __asm__("leaq 1f(%rip), %rax\n\tmovq %rax, (%rdi)\n\tmovq %rsp, 8(%rdi)\n\tmovl $16, %eax\n\tstc\n\t"
@@ -140,7 +140,7 @@ static void no_hypercalls_from_user(void)
     EXPECT_EQ(res.code, 0x1717171717);
 }
 
-/* Whatever rsp is, the kernel comes up on the stack that it named. */
+/* The kernel is entered on its own stack, whatever the user's rsp was. */
 NAKED void user_wild_stack(void)
 {
     __asm__("movq %rsp, %r12\n\tmovq %rdi, %rsp\n\tmovl $16, %eax\n\tsyscall\n\tmovq %r12, %rsp\n\tret");
@@ -200,7 +200,8 @@ static void event_interrupts_user(void)
     EXPECT(!t.queued);
 }
 
-/* What is pending when user mode begins comes before its first instruction's effect is over. */
+/* An event that is pending when user mode is entered is delivered before the first instruction has
+ * finished. */
 NAKED void user_reads_go(void)
 {
     __asm__("movq (%rdi), %rax\n\tret");
@@ -235,7 +236,7 @@ NAKED void user_reads(void)
     __asm__("movq (%rdi), %rax\n\tret");
 }
 
-/* A slot of the low half that only the kernel's root has; and a hypervisor that shows nothing of itself. */
+/* A slot of the low half that only the kernel's root has; and the hypervisor's memory. */
 static void kernel_root_only(void)
 {
     static const uint64_t holes[] = { 0xffff82d040000000, 0xffff830000000000, 0xffff87fffffff000 };
@@ -259,7 +260,8 @@ static void kernel_root_only(void)
     frame_free(pfn);
 }
 
-/* The M2P may show in user mode, unless the guest has asked for it not to: then from the next load of a user root on. */
+/* User mode may read the M2P, unless the guest has asked for the opposite: then not after the next
+ * load of a user root. */
 static void m2p_strict(void)
 {
     pfn_t root = user_root();
@@ -323,7 +325,8 @@ static uint16_t gs_selector(void)
     return selector;
 }
 
-/* The selector of user mode's GS is loaded with RPL 3, but for null; one that names nothing is null, and no error. */
+/* User mode's GS selector is loaded with RPL 3, except null; an invalid one becomes null, without
+ * an error. */
 static void gs_selector_is_loaded(void)
 {
     EXPECT_EQ(xen_set_segment_base(SEGBASE_GS_USER_SEL, FLAT_KERNEL_SS & ~3ul), 0);

@@ -16,7 +16,7 @@ static long is_up(unsigned vcpu)
     return xen_vcpu_op(VCPUOP_is_up, vcpu, NULL);
 }
 
-/* Present ones first, without a gap; then -ENOENT for every number there is. */
+/* vCPUs that exist come first, without a gap; then -ENOENT for every number. */
 static void is_up_for_all(void)
 {
     unsigned n = 1, wrong = 0;
@@ -60,7 +60,7 @@ static void bad_pointers(void)
                        bad[j], xen_vcpu_op(cmds[i], 0, bad[j]));
 }
 
-/* The one we run on is up and initialised for good. */
+/* vCPU 0 is up, and cannot be initialised again. */
 static void running_vcpu(void)
 {
     static struct vcpu_guest_context ctx;
@@ -87,7 +87,7 @@ static void second_vcpu(void)
     EXPECT_EQ(is_up(1), 0);
 }
 
-/* What the second vCPU finds in its FPU; then it goes down again. */
+/* The second vCPU stores its FPU state; then it goes down. */
 static volatile struct {
     uint32_t done;
     uint16_t fcw;
@@ -146,10 +146,8 @@ static long register_info(mfn_t mfn, uint32_t offset)
     return xen_vcpu_op(VCPUOP_register_vcpu_info, 0, &op);
 }
 
-/*
- * Ours is to stay where it is, as this kernel knows no other place. So the refusals, and one registration
- * that does not move it: the shared page's own place. There is no second time.
- */
+/* vcpu_info has to stay in the shared page, the only place that this kernel knows. So only refusals
+ * are tested, and one registration at that very place. A second registration is refused. */
 static void vcpu_info_registration(void)
 {
     static const uint32_t bad[] = { PAGE_SIZE - sizeof(struct vcpu_info) + 8, PAGE_SIZE - 8, PAGE_SIZE,
@@ -178,7 +176,7 @@ static void vcpu_info_registration(void)
 
 static volatile unsigned nmis;
 
-/* Another one from within waits until the iret. */
+/* A second NMI, raised in the handler, waits until the iret. */
 static bool on_nmi(struct regs *r)
 {
     unsigned before;

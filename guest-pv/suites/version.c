@@ -65,7 +65,8 @@ static void domain_handle(void)
     EXPECT_EQ(again[16], 0xa5);
 }
 
-/* The number is for everybody and has no argument; it is also how events are asked for. */
+/* The version number needs no privilege and no argument; kernels also call it to have pending
+ * events delivered. */
 static void numbers(void)
 {
     long v = xen_version(XENVER_version, NULL);
@@ -77,7 +78,7 @@ static void numbers(void)
     EXPECT_EQ(xen_version(11, NULL), -XEN_ENOSYS);
 }
 
-/* By NULL its length is asked for; a buffer that is too small is refused. */
+/* With NULL it returns the length; a buffer that is too small is refused. */
 static void build_id(void)
 {
     static uint64_t buf[40];

@@ -58,7 +58,7 @@ static void writable_assist(bool on)
     ASSERT_EQ(xen_vm_assist(on ? VMASST_CMD_enable : VMASST_CMD_disable, VMASST_TYPE_writable_pagetables), 0);
 }
 
-/* Every kind of store to a live L1 entry does what it does to ordinary memory. */
+/* Every kind of store to a live L1 entry has the effect that it has on ordinary memory. */
 static void writable_stores(void)
 {
     struct area x = area_new();
@@ -186,7 +186,8 @@ static void do_rep_stos(void *arg)
     s->moved = (uint64_t)(to - s->to);
 }
 
-/* Repeated, they do one entry at a time; the one that cannot be has the fault, with the registers that belong to it. */
+/* Repeated string instructions change one entry at a time; a refused entry raises the fault, with
+ * the registers as they are at that entry. */
 static void writable_strings(void)
 {
     volatile uint64_t *va = va_alloc(RUN);
@@ -265,13 +266,14 @@ static void do_sse_store(void *arg)
                      : "xmm0", "memory");
 }
 
-/* What is no single aligned store of an entry or part of one, or without the assist, is a plain fault. */
+/* A store that is not one aligned entry or part of one, or any store without the assist, is a plain
+ * fault. */
 static void writable_refused(void)
 {
     struct area x = area_new();
     uint64_t before = *x.slot & OURS;
 
-    if (!is_dom0())  /* a hardware domain has read-only MMIO emulated, and with it tables */
+    if (!is_dom0())  /* for a hardware domain, read-only MMIO is emulated, and tables with it */
         EXPECT_FAULT(try_write64(x.slot, 0), TRAP_PF, PF_PRESENT | PF_WRITE);
     writable_assist(true);
     EXPECT_FAULT(try_fault(do_split_store, (void *)x.slot), TRAP_PF, PF_PRESENT | PF_WRITE);

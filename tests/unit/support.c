@@ -145,7 +145,8 @@ struct domain *guest_make(domid_t id, unsigned nr_vcpus)
     return guest_make_sized(id, nr_vcpus, GUEST_FRAMES, 256);
 }
 
-/* A domain that crashed while the test stood for one of its vCPUs still waits for that one's way out. */
+/* A domain that crashed while the test acted as one of its vCPUs ends only when that vCPU leaves
+ * the hypervisor. */
 static void end(struct domain *d)
 {
     struct vcpu *v;
@@ -169,7 +170,8 @@ void guest_end(struct domain *d)
         MUST(other->id != id || other->nr_frames != 0 || other->nr_hv_frames != 0);
 }
 
-/* What the interrupt windows let pass while a domain's frames and tables go back, of which there are some thousands. */
+/* How much time interrupt windows let pass while a domain's frames and tables are freed, which
+ * takes some thousands of windows. */
 static uint64_t windows_ns(void)
 {
     return 10000ull * domain_count() * (host.window_ticks * 1000000000 / arch_tsc_hz());
@@ -198,8 +200,8 @@ const struct start_info *guest_start_info(struct domain *d)
 /* --- Hypercalls and memory of current ---------------------------------------------------------------------
  */
 
-/* The memory is kept: to get and to give it back would be a good part of the time that audits take. Below the RAM's first
- * frame there may be many that no reference is counted of. */
+/* The memory is kept between audits, because allocating and freeing it would take much of their
+ * time. No reference can exist to the many frame numbers below the RAM's first frame. */
 void audit(void)
 {
     static char *tallies;

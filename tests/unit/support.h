@@ -43,7 +43,7 @@ void guest_end(struct domain *d);       /* poweroff, run until reaped */
 void guests_end(void);
 const struct start_info *guest_start_info(struct domain *d);
 
-/* The hypercall as current, and then both audits. */
+/* Makes the hypercall as current, and then both audits. */
 long hcall_args(uint64_t nr, const uint64_t a[6]);
 #define hcall(nr, ...) hcall_args(nr, (const uint64_t[6]){ __VA_ARGS__ })
 long hcall_struct(uint64_t nr, uint64_t cmd, void *arg,

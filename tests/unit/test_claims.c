@@ -14,7 +14,8 @@
 
 #define LIST (SCRATCH + PAGE_SIZE)
 #define TABLE_VA FREE_PFN_VA
-#define NR_GIVEN 100u                   /* frames that the modest one gives back at first, and wants again */
+/* frames that the modest guest gives back at first, and requests again later */
+#define NR_GIVEN 100u
 
 static struct domain *greedy, *modest;
 
@@ -107,7 +108,7 @@ static void set_extents(struct xen_memory_reservation *r)
     guest_put(SCRATCH, r, sizeof(*r));
 }
 
-/* From the end of its memory, which nothing maps. */
+/* From the end of the guest's memory, where nothing is mapped. */
 static void give_frames_back(void)
 {
     struct xen_memory_reservation r = { .domid = DOMID_SELF, .nr_extents = NR_GIVEN };
@@ -177,7 +178,8 @@ static void greedy_guest_leaves_others_their_claims(void **state)
     audit();
 }
 
-/* Free memory in single frames only, as a guest can make it by giving back every other one of its own. */
+/* Free memory that consists of single frames only, as a guest makes it by giving back every other
+ * frame. */
 static void nothing_needs_frames_in_a_row(void **state)
 {
     mfn_t kept[2048];

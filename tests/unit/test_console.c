@@ -58,7 +58,7 @@ static void control_characters_are_filtered(void **state)
 
 #define STATUS "\xe2\x97\x8f Starting\xe2\x80\xa6 \xe2\x80\x94 \xc3\xa9\xf0\x9f\x98\x80\n"
 
-/* What systemd shows, in one piece and byte by byte. */
+/* The output of systemd, in one piece and byte by byte. */
 static void utf8_passes(void **state)
 {
     static const char text[] = STATUS;
@@ -77,7 +77,8 @@ static void utf8_passes(void **state)
     assert_string_equal(host.console, "(d1) " STATUS);
 }
 
-/* Each of these is no character, or one that steers, and leaves one or more U+FFFD and nothing else of itself. */
+/* Each of these is an invalid or a control character, and is printed as one or more U+FFFD and
+ * nothing else. */
 static void what_is_no_utf8_is_replaced(void **state)
 {
     static const char *const bad[] = {
@@ -109,7 +110,7 @@ static void what_is_no_utf8_is_replaced(void **state)
                              "\033[K" UTF8_REPLACEMENT "\n"));
 }
 
-/* Going back: over what is known to have a column, and not over what may have none. */
+/* Backspace: over characters that surely have one column, but not over others. */
 static void columns_of_utf8(void **state)
 {
     (void)state;
@@ -128,7 +129,7 @@ static void lines_of_ours_are_harmless(void **state)
     assert_true(console_has("(XEN) a?2J ??2J \xe2\x80\xa6 ?? ? ???\tz??\n"));
 }
 
-/* A shell goes back and forth on its line, and never to the left of it. */
+/* A shell moves back and forth on its line, and never to the left of its start. */
 static void a_line_is_edited(void **state)
 {
     (void)state;
@@ -143,7 +144,7 @@ static void a_line_is_edited(void **state)
     assert_true(console_has("(d1) ab\b\b(XEN)\b\b\b\b\b!\n"));
 }
 
-/* Nor is it, when another line came in between and it had to begin anew. */
+/* The same when another line came in between and the guest's line was started anew. */
 static void an_interrupted_line_is_not_left(void **state)
 {
     (void)state;
@@ -159,7 +160,7 @@ static void an_interrupted_line_is_not_left(void **state)
     assert_true(console_has("(d1) long prompt \n(d2) other\n(d1) x\by\n"));
 }
 
-/* A guest's line never looks like the hypervisor's: its prefix comes first, at every line and
+/* No guest's line can be taken for the hypervisor's: its prefix comes first, at every line and
  * every length. */
 static void no_line_is_forged(void **state)
 {
@@ -254,8 +255,9 @@ static void guests_cannot_flood_the_log(void **state)
     guest_log_threshold = LOG_WARNING;
 }
 
-/* While the one's last words wait for the line, the other's frames go back, with much time gone at each preemption point:
- * more than tests give a guest to end in otherwise. */
+/* While the last output of one guest waits for the serial line, the frames of the other are freed,
+ * with much time at each preemption point: more than tests otherwise allow for the end of a
+ * guest. */
 static void last_words_outlast_the_end_of_another(void **state)
 {
     (void)state;

@@ -33,7 +33,8 @@ static int running_machine(void **state)
     return 0;
 }
 
-/* As much of the text as there is room for, again and again from its start; how many bytes. */
+/* Prints as much of the text as there is room for, again and again from its start; returns the
+ * number of bytes. */
 static unsigned fill(struct domain *d, const char *text)
 {
     struct xencons_interface *ring = d->console_ring;
@@ -65,7 +66,7 @@ static void run_for(unsigned ms)
         host_advance(MS / 10);
 }
 
-/* The line's rate, and no more than a fraction of a millisecond of anybody's time. */
+/* The serial line's rate is reached, and no caller waits more than a fraction of a millisecond. */
 static void a_slow_line_is_used_and_not_waited_for(void **state)
 {
     uint64_t start, sent;
@@ -96,7 +97,8 @@ static void a_full_ring_gets_its_event(void **state)
     assert_true(a->shared->evtchn_pending[0] >> a->console_port & 1);
 }
 
-/* A line feed of a guest is eight bytes on the line. What it costs is a part of everybody's time, not all of it. */
+/* A guest's line feed is eight bytes on the serial line. Its cost is limited to a part of the
+ * ring's time. */
 static void a_flood_of_lines_takes_little_of_others_time(void **state)
 {
     uint64_t start, spent = 0, most = 0;
@@ -118,7 +120,7 @@ static void a_flood_of_lines_takes_little_of_others_time(void **state)
     assert_in_range(now_ns() - start, 0, MS / 2);
 }
 
-/* One says something whenever it can, the other only once in a while. */
+/* One guest prints whenever it can, the other only sometimes. */
 static void guests_share_a_slow_line(void **state)
 {
     unsigned of_a, of_b;
@@ -153,7 +155,7 @@ static void reader_comes_back(unsigned n)
         host.stuck = false;
 }
 
-/* Whoever prints by hypercall waits, and is alone in that. */
+/* Only the guest that prints by hypercall waits for room. */
 static void only_the_hypercall_waits_when_nobody_reads(void **state)
 {
     static const char text[] = "by hypercall, 64 bytes in all, and that is what a chunk is, too\n";
@@ -193,7 +195,7 @@ static void lost_lines_are_counted(void **state)
     assert_true(console_has("(XEN) line 0000"));
 }
 
-/* The end of a guest comes after its last words, however slow the line. */
+/* A guest ends after its last output is sent, however slow the line. */
 static void guest_ends_after_its_last_words(void **state)
 {
     (void)state;
@@ -208,7 +210,7 @@ static void guest_ends_after_its_last_words(void **state)
     assert_true(console_has("of the other guest\n(d2) ...............\n(XEN) Domain 2 (guest) ended"));
 }
 
-/* It ends all the same, and is forgotten, when nobody reads. */
+/* A guest ends and is freed, too, when nothing reads the line. */
 static void guest_ends_when_nobody_reads(void **state)
 {
     (void)state;
@@ -301,7 +303,8 @@ static void machine_ends_when_nobody_reads(void **state)
     assert_string_equal(host.console, "(XEN) before it\n(XEN) in the end\n(XEN) somebody reads again\n");
 }
 
-/* What waits comes first, then the panic, in whatever lock it happened. Only once in a program. */
+/* Waiting output comes first, then the panic, whichever locks were held. Can run only once in a
+ * program. */
 static void a_panic_says_it_all(void **state)
 {
     const char *story;

@@ -17,8 +17,8 @@ static int one_guest(void **state)
     return 0;
 }
 
-/* A kernel without a #GP handler reads 0 from an MSR that the CPU has, whether guests have it or not; from any other it
- * dies. The fake CPU has all below 0x2000. */
+/* A kernel without a #GP handler reads 0 from an MSR that the CPU has, whether guests have it or
+ * not; reading any other MSR crashes it. The fake CPU has all below 0x2000. */
 static void msr_of_the_cpu_reads_0_without_a_handler(void **state)
 {
     uint64_t value = 1;
@@ -36,7 +36,7 @@ static void msr_of_the_cpu_reads_0_without_a_handler(void **state)
     assert_false(guest_rdmsr(v, 0xe7, &value));
 }
 
-/* The fake CPU says yes to every feature there is in these leaves, and has five levels of tables. */
+/* The fake CPU has every feature of these leaves, and five levels of tables. */
 static void hidden_features_are_not_shown(void **state)
 {
     uint32_t r[4];

@@ -9,7 +9,7 @@
 #include "xen/boot/boot_info.h"
 #include "xen/core/options.h"
 
-/* A copy that ends where the file does, with the one byte behind that the loader of files promises. */
+/* A copy of the file without slack, except the one byte behind it that the loader promises. */
 static char *text_of(const char *s)
 {
     char *copy = malloc(strlen(s) + 1);
@@ -127,7 +127,7 @@ static void section_gives_its_files_and_options(void **state)
     }
 }
 
-/* As the UEFI shell's editor writes it; the odd byte at the end is cut. */
+/* As the UEFI shell's editor writes it; an odd last byte is dropped. */
 static void utf16_configuration_is_read(void **state)
 {
     static const char form[] = "\xff\xfe[\0x\0]\0\r\0\n\0k\0e\0r\0n\0e\0l\0=\0k\0\xe9\1\n\0o";
@@ -164,7 +164,7 @@ static void kernels_beyond_the_limit_are_refused(void **state)
     free(text);
 }
 
-/* Whatever is in the file, nobody reads or writes beyond it: the sanitizers look on. */
+/* No access beyond the file, whatever is in it: the sanitizers check. */
 static void random_configuration_is_read_within_bounds(void **state)
 {
     static const char alphabet[] = "[]=#; \t\r\nkernelramdiskglobaldefault.-\0x";
@@ -268,7 +268,7 @@ static void memory_map_becomes_ranges(void **state)
     assert_true(info.runtime.range[1].uncached);
 }
 
-/* More pieces than fit: the smallest are given up, wherever they stand, and their size is told. */
+/* More pieces than fit: the smallest are dropped, wherever they are, and their size is reported. */
 static void smallest_ranges_are_given_up(void **state)
 {
     enum { N = BOOT_RANGES + 40 };
@@ -292,7 +292,8 @@ static void smallest_ranges_are_given_up(void **state)
     assert_int_equal(kept + info.dropped, total);
 }
 
-/* Firmware ranges that do not all fit would be firmware half mapped: then there is none. */
+/* If the firmware's ranges do not all fit, none is mapped, as half of the firmware would be
+ * useless. */
 static void firmware_is_mapped_whole_or_not(void **state)
 {
     static struct efi_descriptor map[BOOT_RUNTIME_RANGES + 1];

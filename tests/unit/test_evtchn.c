@@ -131,15 +131,16 @@ static void refuses_bad_ports_and_domains(void **state)
     assert_int_equal(hcall(__HYPERVISOR_event_channel_op, EVTCHNOP_send, HOLE_START), -EFAULT);
     assert_int_equal(hcall(__HYPERVISOR_event_channel_op, EVTCHNOP_send, 0x1000), -EFAULT);
 
-    /* A port reserved for the second guest is nobody else's; and not even its own domain's end is bound by
-     * it. */
+    /* A port reserved for the second guest cannot be bound by another domain; and it does not keep
+     * its own domain from ending. */
     port = alloc_for(2);
     inter.remote_dom = DOMID_SELF;
     inter.remote_port = port;
     assert_int_equal(OP(bind_interdomain, inter), -EINVAL);
 }
 
-/* The limit is the last port, whatever the table has room for; a port that is closed may be opened again. */
+/* The domain's limit is the last port, even if the table has room; a closed port can be opened
+ * again. */
 static void stops_at_its_limit(void **state)
 {
     evtchn_port_t port = 0;
@@ -199,8 +200,8 @@ static void sleeper(struct vcpu *v)
     }
 }
 
-/* Whatever the guest scribbled into its pages before: once it has cleared the bits as the protocol asks, the
- * next event wakes it. */
+/* After any writes of the guest to its pages: once it has cleared the bits as the protocol
+ * requires, the next event wakes it. */
 static void ipi_wakes_a_blocked_vcpu(void **state)
 {
     struct evtchn_bind_ipi ipi = { .vcpu = 1 };
@@ -258,7 +259,7 @@ static void bind_vcpu_moves_delivery(void **state)
     assert_int_equal(OP(bind_vcpu, move), -ENOENT);
 }
 
-/* A random walk over two domains against a model of which port is whose. */
+/* Random operations of two domains against a model of which port is whose. */
 static void agrees_with_a_model(void **state)
 {
     static enum { FREE, UNBOUND, BOUND } kind[2][4096];

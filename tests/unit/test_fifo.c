@@ -16,7 +16,7 @@
 #define WORDS (PAGE_SIZE / sizeof(event_word_t))
 #define FIRST_PFN 0x30u                 /* pages of the guest's that nothing else uses */
 
-/* For walks of thousands of steps: without the audits. */
+/* Without the audits, for thousands of random steps. */
 static long quick(unsigned cmd, void *arg, size_t len)
 {
     long rc;
@@ -131,7 +131,8 @@ static void no_memory_changes_nothing(void **state)
     assert_int_equal(init_control(0, mfn_of_pfn(a, FIRST_PFN), 0), 0);
 }
 
-/* What is pending in the bitmaps comes when its word has a page, masked or not as the word says. */
+/* Events pending in the two-level bitmaps are delivered when their word has a page, unless the word
+ * is masked. */
 static void pending_bits_move_over(void **state)
 {
     evtchn_port_t seen = new_ipi(), masked = new_ipi(), quiet = new_ipi();
@@ -171,7 +172,8 @@ static evtchn_port_t ports[NR_PORTS], peers[NR_PORTS], head[2][EVTCHN_FIFO_MAX_Q
 static uint32_t ready[2];
 static bool due[NR_PORTS];              /* the model: sent, and not handled since */
 
-/* Takes at most `limit` ports off, lowest priority number first; every one that it handles was due. */
+/* Consumes at most `limit` ports, lowest priority number first; every one that it handles was
+ * pending. */
 static void consume(unsigned vcpu, unsigned limit)
 {
     struct evtchn_fifo_control_block *c = control[vcpu];
@@ -217,9 +219,9 @@ static void connect_ports(void)
     }
 }
 
-/* Another domain sends; ports are masked, unmasked and moved between vCPUs and priorities at any moment, in
- * a queue or not; the consumers stop anywhere. In the end nothing that was sent is lost, nothing is still
- * linked. */
+/* Another domain sends; ports are masked, unmasked and moved between vCPUs and priorities at any
+ * moment, in a queue or not; the consumers stop anywhere. At the end no event is lost and no port
+ * is still linked. */
 static void no_event_is_lost(void **state)
 {
     (void)state;
@@ -272,8 +274,8 @@ static void no_event_is_lost(void **state)
 
 /* --- A guest that does not -------------------------------------------------------------------------------- */
 
-/* Words, heads and ready bits are noise. Sends succeed, nothing outside the three pages changes, and the
- * other domain hears its events as ever. */
+/* Words, heads and ready bits are random. Sends succeed, nothing outside the three pages changes,
+ * and the other domain still gets its events. */
 static void random_words_harm_nobody(void **state)
 {
     char *fence = page_of(3);
@@ -307,7 +309,8 @@ static void random_words_harm_nobody(void **state)
     audit();
 }
 
-/* A closed port that stands in a queue is not handed out, however many there are of them. */
+/* A closed port that stands in a queue is not allocated again, however many such ports there
+ * are. */
 static void busy_ports_wait(void **state)
 {
     evtchn_port_t port = new_ipi();
@@ -368,7 +371,7 @@ static void reset_gives_all_back(void **state)
     assert_true(nr_free_frames() < before);
 }
 
-/* The guest gives the page away: our reference is the last, until it dies. */
+/* The guest gives the page back: our reference is the last one, until the domain ends. */
 static void the_last_reference_is_ours(void **state)
 {
     struct xen_memory_reservation r = { .nr_extents = 1, .domid = DOMID_SELF };

@@ -244,8 +244,8 @@ static void copies_between_frames_and_grants(void **state)
     assert_int_equal(entry_flags(8), GTF_permit_access | GTF_readonly);
 }
 
-/* Each order of endings, with everything mapped that can be: frames, a read-only one, and the granter's
- * shared pages. */
+/* Each order in which domains end, with every kind of mapping: writable and read-only frames, and
+ * the granter's shared pages. */
 static void either_domain_may_end_first(void **state)
 {
     for (unsigned order = 0; order < 6; order++) {
@@ -292,7 +292,8 @@ static void either_domain_may_end_first(void **state)
     }
 }
 
-/* A device mapping holds the frame by itself: against its owner's tables, its owner's end, and until its own. */
+/* A mapping for devices holds the frame by itself: its owner cannot make a table of it, and it
+ * outlives its owner. */
 static void device_mapping_holds_its_frame(void **state)
 {
     for (unsigned order = 0; order < 4; order++) {
@@ -387,7 +388,7 @@ static uint16_t status_of(const struct domain *d, grant_ref_t ref)
     return *grant_status_of(d->grant, ref);
 }
 
-/* b copies by a grant of a's that leads to c's. */
+/* b copies by a transitive grant of a's that leads to one of c's. */
 static void copies_by_transitive_grants(void **state)
 {
     struct domain *c = guest_make(3, 1);
@@ -427,13 +428,14 @@ static void copies_by_transitive_grants(void **state)
     expect_data(PAGE_VA, "b's data");
     assert_int_equal(entry_flags(8), GTF_permit_access | GTF_readonly);
     assert_int_equal(entry_flags(9), GTF_permit_access);
-    guest_end(c);                                       /* the third is gone: nothing is left to lead to */
+    guest_end(c);   /* the third domain has ended, so the grant leads nowhere */
     host_become(b->vcpu[0]);
     assert_int_equal(copy_grant(9, 0, false), GNTST_general_error);
     assert_int_equal(status_of(a, 9), 0);
 }
 
-/* The other's grant gives a part; leads on; or both ends of a copy use the same one. */
+/* The other domain's grant covers a part of the page; or is transitive; or serves as both source
+ * and destination. */
 static void transitive_grant_limits_the_bytes(void **state)
 {
     struct domain *c = guest_make(3, 1);
@@ -470,7 +472,7 @@ static void transitive_grant_limits_the_bytes(void **state)
         assert_int_equal(status_of(a, ref) | status_of(c, ref), 0);
 }
 
-/* An entry that changes its kind while it is mapped means what it meant. */
+/* A mapped entry that changes its kind keeps its former meaning. */
 static void changed_while_mapped(void **state)
 {
     union grant_entry_v2 part = { .sub_page = { .hdr = { GTF_permit_access | GTF_sub_page, 2 }, .page_off = 16,

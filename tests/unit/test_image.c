@@ -181,7 +181,7 @@ static void entry_at_the_end(void)
     elf_add_number(&elf, XEN_ELFNOTE_ENTRY, GUEST_IMAGE_BYTES);
 }
 
-/* Header i of those behind the two that are there already. */
+/* Section header i after the two that exist already. */
 static struct elf64_phdr *more_header(unsigned i)
 {
     elf.eh.phnum = (uint16_t)MAX(elf.eh.phnum, 3 + i);
@@ -322,7 +322,8 @@ static void refuses_symbols_outside(void **state)
     assert_int_equal(k.virt_end, 0x2234);
 }
 
-/* Random edits of the tables leave an image whose symbols lie inside the file and behind its segments. */
+/* Random changes of the tables give an error, or an image whose symbols lie inside the file and
+ * behind its segments. */
 static void survives_edits(void **state)
 {
     unsigned with_symbols = 0;
@@ -398,7 +399,8 @@ static void symbols_stand_behind_the_kernel(void **state)
     assert_int_equal(guest_start_info(d)->mod_start, 0x3000);
 }
 
-/* Where segments overlap the later header counts; the hypercall page is the one that holds the address. */
+/* Where segments overlap, the later header wins; the hypercall page belongs to the segment that
+ * holds its address. */
 static void later_header_counts_where_segments_overlap(void **state)
 {
     uint8_t bytes[16];
@@ -415,7 +417,7 @@ static void later_header_counts_where_segments_overlap(void **state)
     assert_memory_equal(bytes, "\x51\x41\x53\xb8\x1d\0\0\0\x0f\x05", 10);
 }
 
-/* The list is mapped by itself at a page address below the base only. */
+/* The p2m list gets a mapping of its own only at a page-aligned address below the kernel's base. */
 static void p2m_list_is_where_the_note_says(void **state)
 {
     static const struct { uint64_t note; bool honoured; } table[] = {

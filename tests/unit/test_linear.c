@@ -124,7 +124,7 @@ static void table_may_map_itself(void **state)
     }
 }
 
-/* A table is kept a table by the linear entry alone, and goes with it. */
+/* The linear entry alone keeps the table's type, until the entry is removed. */
 static void table_may_map_another_of_its_level(void **state)
 {
     (void)state;
@@ -157,7 +157,8 @@ static void table_may_map_another_of_its_level(void **state)
     }
 }
 
-/* XSA-240. a -> b is there; then b may map nobody, and nobody may map a. */
+/* XSA-240. With an entry of a for b, b may have no entry for a table of its level, and no other
+ * table an entry for a. */
 static void linear_entries_make_no_chains(void **state)
 {
     (void)state;
@@ -240,7 +241,7 @@ static void counts_do_not_overflow(void **state)
     assert_int_equal(set(t, 511, to(b, RO)), 0);
 }
 
-/* The address at which the CPU comes to these slots, level by level. */
+/* The address by which the CPU reaches these slots, level by level. */
 static uint64_t va_of(uint64_t l4, uint64_t l3, uint64_t l2, uint64_t l1)
 {
     uint64_t va = l4 << 39 | l3 << 30 | l2 << 21 | l1 << 12;
@@ -271,12 +272,13 @@ static void shows_tables_read_only(void **state)
     assert_int_equal(word | PTE_D, pte_at(SCRATCH) | PTE_D);
     assert_false(host_guest_write(self, &word, 8));
     assert_false(host_guest_write(l1, &word, 8));
-    /* hypercalls read there too, and do not write there */
+    /* hypercalls read through it, too, but do not write */
     assert_int_equal(hcall(__HYPERVISOR_memory_op, XENMEM_current_reservation, self + 8), -EPERM);     /* of domain 0 */
     assert_int_equal(hcall(__HYPERVISOR_memory_op, XENMEM_machphys_mapping, self), -EFAULT);
 }
 
-/* What the CPU would take for an L1 there is none: nothing may be stored in it as if it were. */
+/* The CPU would use another table as an L1 here: the hypervisor must not store to it as to an
+ * L1. */
 static void linear_entry_shows_no_l1(void **state)
 {
     mfn_t root = root_with_view(), page = unmapped_frame(), l2, b = pinned_table(2);
@@ -304,7 +306,8 @@ static void linear_entry_shows_no_l1(void **state)
     assert_int_equal(hcall(__HYPERVISOR_update_va_mapping, va_of(at, l3_at, 77, 0), to(page, RW), 0), -EINVAL);
 }
 
-/* An L4 taken for a lower table has the hypervisor's entries in it: the guest stops at them, and so must we. */
+/* An L4 used as a lower table contains the hypervisor's entries: neither guest nor hypervisor may
+ * walk through them. */
 static void hides_the_hypervisor(void **state)
 {
     mfn_t root = root_with_view(), b = pinned_table(4);
@@ -329,14 +332,14 @@ static void hides_the_hypervisor(void **state)
             assert_false(guest_io_allowed(v, 0x80, 1));
         }
     }
-    /* a range that begins before, where something is */
+    /* a range that begins before it, where pages are mapped */
     assert_int_equal(set(root, 255, to(pinned_table(3), RW)), 0);
     assert_int_equal(arch_copy_from_guest(bytes, va_of(VIEW_SLOT, VIEW_SLOT, VIEW_SLOT, 255), sizeof(bytes)),
                      sizeof(bytes));
     assert_int_equal(arch_copy_from_guest(bytes, va_of(VIEW_SLOT, VIEW_SLOT, VIEW_SLOT, 271) + 8, 1), 1);
 }
 
-/* The frame of IRET is read by entry.S, which must leave it to do_iret from the first linear entry on. */
+/* entry.S reads the frame of IRET, and must leave it to do_iret from the first linear entry on. */
 static void iret_does_not_read_the_hypervisor(void **state)
 {
     uint64_t frame[9] = { 99, 0, 0, 0, GUEST_BASE, 0xe030, 0x200, SCRATCH, 0xe02b };
@@ -354,8 +357,8 @@ static void iret_does_not_read_the_hypervisor(void **state)
     assert_true(d->crash_reason[0] != '\0');
 }
 
-/* The CPU may walk by what it remembers of an L4's linear entry until the next flush. We look at the tables, so they and
- * the TLB must agree before anything is read. */
+/* Until the next flush the CPU may still use a linear entry of an L4 from its caches. The
+ * hypervisor walks the tables itself, so they and the TLB must agree before it reads. */
 static void forgets_an_entry_at_once(void **state)
 {
     mfn_t root = root_with_view(), b = pinned_table(4), c = pinned_table(3);
@@ -371,7 +374,7 @@ static void forgets_an_entry_at_once(void **state)
     assert_true(host.full_flushes > before);
 }
 
-/* Whoever ends, in whatever state its tables are, leaves nothing behind: machine_down counts. */
+/* A domain that ends with its tables in any state leaves no frame behind: machine_down counts. */
 static void ends_with_linear_tables(void **state)
 {
     (void)state;

@@ -155,7 +155,7 @@ static void survives_truncation(void **state)
     free(e);
 }
 
-/* A random edit of headers and notes is refused or leaves an image whose every claim lies inside the file. */
+/* A random change of headers and notes is refused, or gives an image that lies inside the file. */
 static void survives_mutation(void **state)
 {
     unsigned accepted = 0;
@@ -226,7 +226,7 @@ static void memory_beyond(struct tiny_elf *e)
     elf_add_number(e, XEN_ELFNOTE_ENTRY, GUEST_BASE + 0x10000000);
 }
 
-/* Files that are well-formed but ask for a place they cannot have. */
+/* Valid files that ask for an address that they cannot have. */
 static void refuses_bad_places(void **state)
 {
     static const struct { const char *name; void (*spoil)(struct tiny_elf *e); } places[] = {
@@ -335,7 +335,7 @@ static void p2m_and_ramdisk_by_note(void **state)
     free(e);
 }
 
-/* Whatever runs out while a domain is made: an error, and every frame back. */
+/* Whichever allocation fails while a domain is made: an error, and every frame is freed. */
 static void survives_lack_of_memory(void **state)
 {
     struct tiny_elf *e = fresh();

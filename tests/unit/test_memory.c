@@ -49,7 +49,7 @@ static uint64_t list_get(unsigned i)
     return value;
 }
 
-/* Takes the frame at va out of the tables, so that only its owner's reference is left. */
+/* Removes all mappings of the frame at va, so that only its owner's reference is left. */
 static mfn_t unmapped(uint64_t va)
 {
     mfn_t mfn = mfn_of_va(va);
@@ -140,7 +140,7 @@ static uint64_t free_below(mfn_t end)
     return n;
 }
 
-/* As many frames as there are below the limit, while others are free above it; and then not one. */
+/* Allocates all frames below the limit, while others are free above it; then allocation fails. */
 static void address_bits_limit_frames(void **state)
 {
     static const struct { unsigned bits; mfn_t end; } rows[] = {
@@ -169,7 +169,7 @@ static void address_bits_limit_frames(void **state)
     audit();
 }
 
-/* Larger extents, and exchanges; without a limit the low memory is taken last. */
+/* Larger extents, and exchanges; low memory is used last when there is no limit. */
 static void address_bits_limit_extents_and_exchanges(void **state)
 {
     struct xen_memory_reservation r = extents(1, 8);
@@ -192,7 +192,8 @@ static void address_bits_limit_extents_and_exchanges(void **state)
     assert_int_equal(free_below(BELOW_4G), low - 257);
 }
 
-/* What an ordinary domain is told for what it cannot have; memory_op's other answers are the suite's. */
+/* The errors for an ordinary domain's requests that need privilege; other answers of memory_op are
+ * in guest-pv/suites/memory.c. */
 static void refuses_what_only_domain_0_may(void **state)
 {
     struct xen_memory_reservation claim = { .nr_extents = 1, .domid = 1 };
@@ -218,7 +219,8 @@ static void refuses_what_only_domain_0_may(void **state)
     assert_int_equal(domain_op(XENMEM_current_reservation | 1 << 6, 77), -EINVAL);
 }
 
-/* A map that the guest set goes with it, as machine_down sees, or when it sets another. */
+/* A memory map that the guest set is freed when it ends, as machine_down checks, or when it sets
+ * another. */
 static void guest_sets_its_memory_map(void **state)
 {
     struct xen_foreign_memory_map set = { .domid = DOMID_SELF, .map.nr_entries = 300 };
@@ -246,7 +248,8 @@ static void guest_sets_its_memory_map(void **state)
     assert_int_equal(map.nr_entries, 1);
 }
 
-/* Where there is one of its size at all, an extent is found, whatever smaller pieces lie in higher memory. */
+/* If there is a free block of its size anywhere, an extent is found, whatever smaller blocks lie in
+ * higher memory. */
 static void extent_is_found_among_pieces(void **state)
 {
     unsigned whole = 0, got = 0;
@@ -302,7 +305,7 @@ static void exchange_gives_and_takes_as_many(void **state)
 
     for (unsigned i = 0; i < 4; i++)
         list_put(i, list_get(64 + i));
-    list_put(2, list_get(1));   /* gone with the first chunk when the second comes to it */
+    list_put(2, list_get(1));   /* freed with the first chunk when the second comes to it */
     assert_int_equal(exchange(&x, 4, 0, 2, 1), -EINVAL);
     assert_int_equal(x.nr_exchanged, 2);
     list_put(0, list_get(3));
@@ -361,7 +364,7 @@ static void multicall_makes_each_call(void **state)
     assert_false(d->vcpu[0]->in_multicall);
 }
 
-/* The largest count first, of equal ones the smaller number; what is not served comes last, in one line. */
+/* Sorted by count, equal ones by number; calls that are not served come last, in one line. */
 static void counts_are_shown_sorted(void **state)
 {
     static const char expected[] =
@@ -389,7 +392,7 @@ static void counts_are_shown_sorted(void **state)
     assert_string_equal(shown, expected);
 }
 
-/* What follows an iret in an array is not done (XSA-213). */
+/* Calls after an iret in an array are not made (XSA-213). */
 static void multicall_ends_at_iret(void **state)
 {
     uint64_t frame[8] = { 99, 0, 0, 0, GUEST_BASE, 0xe030, 0x200, SCRATCH };

@@ -69,7 +69,7 @@ static void try(unsigned nr, const struct call *c)
         fail_msg("%s, with pdone nowhere: %ld, not %ld", c->what, rc, c->rc);
 }
 
-/* Two entries at SCRATCH that are right in themselves; the third is none. */
+/* Two valid entries at SCRATCH, then an invalid one. */
 static void put_updates(uint64_t command)
 {
     uint64_t slot = slot_maddr(FREE_PFN_VA), pte = pte_at(FREE_PFN_VA);
@@ -145,7 +145,7 @@ static long update(uint64_t ptr, uint64_t val, unsigned foreigndom)
     return hcall(__HYPERVISOR_mmu_update, SCRATCH, 1, 0, foreigndom);
 }
 
-/* The I/O domain may be named; it owns what is no RAM, and none of that is an ordinary guest's to map. */
+/* DOMID_IO is a valid owner; its frames are not RAM, and an ordinary guest may map none of them. */
 static void io_domain_gives_no_frame(void **state)
 {
     uint64_t slot = slot_maddr(FREE_PFN_VA), pte = pte_at(FREE_PFN_VA), root = v->root_kernel, ram = pte_at(SCRATCH);
@@ -230,7 +230,7 @@ static void update_va_mapping_checks_in_xens_order(void **state)
     flushes = host.full_flushes;
     assert_int_equal(hcall(__HYPERVISOR_update_va_mapping, va, bad, UVMF_TLB_FLUSH), -EINVAL);
     assert_int_equal(host.full_flushes, flushes);       /* nothing changed, nothing to flush */
-    /* the set of vCPUs is looked at last, when the entry is in place; whole words of it */
+    /* the set of vCPUs is read last, after the entry is set; in whole words */
     assert_int_equal(hcall(__HYPERVISOR_update_va_mapping, va, good | PTE_NX, bits_nowhere), -EFAULT);
     assert_int_equal(pte_at(va) & PTE_NX, PTE_NX);
     assert_int_equal(hcall(__HYPERVISOR_update_va_mapping, edge, 0, UVMF_INVLPG), 0);
@@ -239,7 +239,7 @@ static void update_va_mapping_checks_in_xens_order(void **state)
     assert_int_equal(hcall(__HYPERVISOR_update_va_mapping, va, good, NOWHERE | UVMF_NONE), 0);
 }
 
-/* A fault that the tables as they are do not explain is not the guest's to see. */
+/* A fault that the present tables do not explain is not passed to the guest. */
 static void spurious_faults_are_not_seen(void **state)
 {
     const uint64_t va = FREE_PFN_VA, page = pte_at(va) & PTE_ADDR_MASK, handler = GUEST_BASE + 0x500, rip = GUEST_BASE + 0x300;
@@ -252,7 +252,8 @@ static void spurious_faults_are_not_seen(void **state)
         { page | RW | PTE_NX, present | user | fetch, true },
         { page | RO, present | write | user, true },
         { page | RO, present | user, false },
-        { page | RW, write | user, true },              /* it was not there, and that is no matter of the TLB */
+        /* the entry was not present, so the TLB is not the cause */
+        { page | RW, write | user, true },
         { page | RW, present | write | user | key, true },
         { 0, present | write | user, true },
     };
@@ -271,7 +272,7 @@ static void spurious_faults_are_not_seen(void **state)
         if (regs->rip != (rows[i].seen ? handler : rip))
             fail_msg("row %u: rip %lx", i, regs->rip);
     }
-    /* an address that no table translates, and one where the root says read-only */
+    /* an address that is not mapped, and one that the root maps read-only */
     regs->rip = rip;
     regs->rsp = SCRATCH + 0x1000;
     regs->error_code = present | write | user;
@@ -283,7 +284,7 @@ static void spurious_faults_are_not_seen(void **state)
     regs->rsp = SCRATCH + 0x1000;
     handle_guest_trap(regs, TRAP_PF, 0xffffull << 48 | 300ull << 39 | 511ull << 30 | 510ull << 21);
     assert_int_equal(regs->rip, handler);
-    /* and the hypervisor's own entries, which a linear table shows: present, but not for guests */
+    /* and the hypervisor's own entries, seen through a linear table: present, but not for guests */
     regs->rip = rip;
     regs->rsp = SCRATCH + 0x1000;
     regs->error_code = present | user;
@@ -291,8 +292,8 @@ static void spurious_faults_are_not_seen(void **state)
     assert_int_equal(regs->rip, handler);
 }
 
-/* The CPU remembers which L1 an address leads to. Once no entry leads there any more, and before the guest may write to the
- * frame, it must have forgotten: the audit after each call sees to that. */
+/* The CPU caches which L1 an address leads to. When no entry leads there any more, this must be
+ * flushed before the guest may write to the frame: the audit after each call checks that. */
 static void former_tables_are_forgotten(void **state)
 {
     uint64_t table = mfn_of_va(FREE_PFN_VA), page = pte_at(FREE_PFN_VA + PAGE_SIZE), word;
@@ -310,7 +311,7 @@ static void former_tables_are_forgotten(void **state)
         assert_true(host_tlb_find(1, va) != NULL && host_tlb_find(1, va)->mfn == table);
         assert_int_equal(update(maddr, 0, DOMID_SELF), 0);
         assert_non_null(host_tlb_find(1, va));
-        if (flushed)        /* one page's flush drops all that leads to tables, but no other page */
+        if (flushed)   /* the flush of one page drops all cached upper entries, but no other page */
             arch_flush_tlb_one(0);
         assert_true((host_tlb_find(1, va) == NULL) == flushed);
         assert_non_null(host_tlb_find(0, va));

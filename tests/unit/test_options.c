@@ -93,7 +93,7 @@ static void sets_what_it_knows(void **state)
     }
 }
 
-/* A word that is none changes nothing; trace=off asks for a ring as any other does. */
+/* An unknown word changes nothing; trace=off asks for a ring as any other value does. */
 static void sets_what_is_traced(void **state)
 {
     const struct trace_config defaults = trace_config;
@@ -205,7 +205,7 @@ static void add_module(const void *data, size_t size, const char *string)
     strcpy(m->string, string);
 }
 
-/* Whatever is longer than its place is cut, and a line names it. */
+/* Strings that are too long are cut, and a line of the log names them. */
 static void says_what_is_cut(void **state)
 {
     struct tiny_elf *good = malloc(sizeof(*good));
@@ -280,7 +280,7 @@ static void modules_become_guests(void **state)
     free(broken);
 }
 
-/* It was meant as a kernel, and the guest above must not get it as its ramdisk. */
+/* It was meant as a kernel, so the guest before it must not get it as a ramdisk. */
 static void bzimage_is_no_ramdisk(void **state)
 {
     struct tiny_elf *good = malloc(sizeof(*good));
@@ -299,7 +299,7 @@ static void bzimage_is_no_ramdisk(void **state)
     free(good);
 }
 
-/* Wherever its module stands, it is number 0 and there before the others; there is one at most. */
+/* Wherever its module stands, the service gets number 0 and is made first; there is at most one. */
 static void one_service_domain(void **state)
 {
     struct tiny_elf *good = malloc(sizeof(*good));
@@ -323,7 +323,8 @@ static void one_service_domain(void **state)
     free(good);
 }
 
-/* A guest without mem= gets the memory of the files as well, although they are there until it is loaded. */
+/* A guest without mem= gets the memory of the module files as well, although they stay until it is
+ * loaded. */
 static void files_give_their_memory(void **state)
 {
     static uint8_t ramdisk[1 << 20];
@@ -363,7 +364,7 @@ static void files_give_their_memory(void **state)
     free(good);
 }
 
-/* Memory that a loaded guest still waits for is not given to the next one. */
+/* Memory that is promised to a loaded guest is not given to the next one. */
 static void memory_is_promised_once(void **state)
 {
     struct tiny_elf *good = malloc(sizeof(*good));

@@ -36,14 +36,14 @@ static int two_guests(void **state)
     return make_two_guests();
 }
 
-/* Where audits take little time: for a test that makes thousands of them. */
+/* A machine whose audits are quick, for a test that makes thousands of them. */
 static int two_low_guests(void **state)
 {
     low_machine_up(state);
     return make_two_guests();
 }
 
-/* Frames of the guest that nothing maps: those behind the boot region. */
+/* Frames of the guest that are not mapped: those behind the boot region. */
 static mfn_t unmapped_frame(void)
 {
     uint64_t mfn;
@@ -234,7 +234,7 @@ static void judges_table_entries(void **state)
     }
 }
 
-/* Every step of the batch before the bad one is done, and told. */
+/* All updates of the batch before the bad one are made and counted. */
 static void batches_stop_where_they_fail(void **state)
 {
     mfn_t l1 = unmapped_frame(), page = unmapped_frame();
@@ -336,8 +336,9 @@ static void clears_and_copies(void **state)
     assert_int_equal(mmuext(MMUEXT_COPY_PAGE, b, ~0ull), -EINVAL);
 }
 
-/* F8: the guest has written through a mapping, takes it away without a flush, and makes the page a table.
- * Whoever types it must flush; host_audit, in each hypercall here, sees it when nobody does. */
+/* F8: the guest writes through a mapping, removes it without a flush, and makes the page a table.
+ * The hypervisor must flush before it sets the type; host_audit, after each hypercall here, checks
+ * that. */
 static void flushes_before_a_page_becomes_a_table(void **state)
 {
     mfn_t page = mfn_of_va(FREE_PFN_VA);
@@ -353,7 +354,8 @@ static void flushes_before_a_page_becomes_a_table(void **state)
     assert_int_equal(mmuext(MMUEXT_UNPIN_TABLE, page, 0), 0);
 }
 
-/* The same when the page leaves the guest: a read-only translation would show it the next owner's data. */
+/* The same when the page leaves the guest: a stale read-only translation would show the next
+ * owner's data. */
 static void flushes_before_a_page_changes_hands(void **state)
 {
     static const uint64_t flags[] = { RO_FLAGS, RW_FLAGS };
@@ -421,8 +423,8 @@ static void emulates_stores_to_l1_tables(void **state)
     }
 }
 
-/* Its contents stay until somebody gets it, who flushes first. The number of the frame's type word is then the order of the
- * free block that it leads. */
+/* A freed frame keeps its contents until it is allocated again, which flushes first. Its type word
+ * then holds the order of the free block that begins with it. */
 static void a_free_table_may_be_remembered(void **state)
 {
     char *block = alloc_pages(4), *half = block + 8 * PAGE_SIZE;
@@ -438,7 +440,8 @@ static void a_free_table_may_be_remembered(void **state)
     free_pages(block, 3);
 }
 
-/* As many domains' worth of random requests about a few frames: whatever the answers, the books balance. */
+/* Random requests about a few frames, of many domains: whatever the answers, all counts are
+ * right. */
 static void survives_random_requests(void **state)
 {
     mfn_t pool[12];

@@ -82,7 +82,7 @@ static void fsgsbase_is_offered_where_it_works(void **state)
     assert_int_equal(r[1] & CPUID_FSGSBASE, 0);
 }
 
-/* The leaf and the flag beside the clock say the same. */
+/* The CPUID leaf and the flag in the time records agree. */
 static void a_tsc_is_promised_stable_or_not(void **state)
 {
     static const struct { const char *option; bool stable; } table[] = {

@@ -102,7 +102,8 @@ static void time_is_monotonic_and_right(void **state)
 static uint64_t worst_gap[8];
 static bool stop;
 
-/* A vCPU that computes for ever: a tenth of a millisecond of work, then whatever the way out asks for. */
+/* A vCPU that computes for ever: a tenth of a millisecond of work, then the way out of the
+ * hypervisor. */
 static void busy(struct vcpu *v)
 {
     uint64_t last = now_ns(), *gap = &worst_gap[v->domain->id];
@@ -183,7 +184,7 @@ static void shares_follow_weights(void **state)
     }
 }
 
-/* Extreme weights do not starve the small one for ever. */
+/* Extreme weights do not starve the small one. */
 static void the_lightest_still_runs(void **state)
 {
     (void)state;
@@ -267,8 +268,9 @@ static void pin_full_tables(struct domain *d)
     }
 }
 
-/* Its end takes a window for every few tables, each of which lasts a millisecond here. Meanwhile the neighbour has its half
- * of the CPU, and never waits longer than for anybody's slice; and the end comes, though the neighbour never sleeps. */
+/* Freeing it takes an interrupt window for every few tables, each of which lasts a millisecond
+ * here. Meanwhile the other domain has its half of the CPU, and never waits longer than one slice;
+ * and the freeing ends, although the other domain never sleeps. */
 static void a_domain_ends_beside_others(void **state)
 {
     struct domain *dying = guest_make_sized(1, 1, GUEST_FRAMES + NR_TABLES, 256);
@@ -303,7 +305,8 @@ static void stop_now(void *arg)
     stop = true;
 }
 
-/* Its last words go over a slow line; then its end must not wait for the busy one to sleep. */
+/* Its last output goes over a slow line; then its end must not wait for the busy domain to
+ * sleep. */
 static void a_domain_with_last_words_ends_beside_a_busy_one(void **state)
 {
     struct domain *dying = guest_make_sized(1, 1, GUEST_FRAMES, 256);
@@ -407,7 +410,8 @@ static uint64_t guest_time(const struct vcpu_time_info *t, uint64_t tsc)
     return t->system_time + (ticks * t->tsc_to_system_mul >> 32);
 }
 
-/* What a guest reads is our time exactly, before and after its stamps move, at the very same tick. */
+/* The guest's time is exactly the hypervisor's, before and after the stamps are renewed, at the
+ * very same tick. */
 static void time_stamps_move(void **state)
 {
     struct vcpu_time_info old = v->info->time;
@@ -433,7 +437,7 @@ static void time_stamps_move(void **state)
     assert_in_range(moves, 5, 7);               /* in some six seconds */
 }
 
-/* vCPU 1 looks at the area of vCPU 0, which sleeps meanwhile. */
+/* vCPU 1 reads the area of vCPU 0, which sleeps meanwhile. */
 static struct vcpu_runstate_info seen;
 static void read_area(struct vcpu *other)
 {
@@ -476,7 +480,7 @@ static void runstate_of_who_sleeps(void **state)
     assert_in_range(seen.time[RUNSTATE_blocked], 2 * MS, 4 * MS);
 }
 
-/* Reasons that have no name are kept, and cut to 8 bits. */
+/* Shutdown reasons without a name are kept, cut to 8 bits. */
 static void any_shutdown_reason_ends_the_domain(void **state)
 {
     struct sched_shutdown op = { .reason = 0x1ff };
@@ -570,10 +574,11 @@ static void other_vcpus_come_up(void **state)
     c.ldt_base = 0;
     c.flags |= VGCF_i387_valid;
     memset(&c.fpu_ctxt, 0x5a, sizeof(c.fpu_ctxt));
-    c.debugreg[4] = 0xf;                        /* not a register of its own: DR6 is what is given as 6 */
+    c.debugreg[4] = 0xf;                        /* not a register of its own: DR4 is DR6 */
     c.debugreg[6] = 1ull << 32;                 /* refused, so that it stays as after reset */
     c.debugreg[7] = 0x401;
-    c.kernel_sp = HOLE_START + (3ull << 40);    /* entry code pushes there unchecked: it may not lie in the hole */
+    /* entry code pushes there without a check: it may not lie in the hole */
+    c.kernel_sp = HOLE_START + (3ull << 40);
     guest_put(SCRATCH, &c, sizeof(c));
     assert_int_equal(hcall(__HYPERVISOR_vcpu_op, VCPUOP_initialise, 2, SCRATCH), 0);
     assert_true(guest_range_ok(g->vcpu[2]->kernel_sp, 1) && guest_range_ok(g->vcpu[2]->kernel_sp - 56, 1));

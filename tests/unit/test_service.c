@@ -35,7 +35,7 @@ static struct domain *introduced(domid_t id, unsigned vcpus)
     return d;
 }
 
-/* Everything that the service was told since the last time. */
+/* Everything that the service was sent since the last call. */
 static const char *told(void)
 {
     static char text[4096];
@@ -140,7 +140,7 @@ static void guest_that_was_not_introduced_is_not_released(void **state)
     assert_string_equal(told(), "");
 }
 
-/* A service that scribbles over its indices hears nothing, and that is all. */
+/* A service that overwrites its indices receives nothing; nothing else happens. */
 static void bad_ring_indices_get_nothing(void **state)
 {
     (void)state;
@@ -167,7 +167,7 @@ static void service_may_die_before_guests(void **state)
     assert_int_equal(d->state, DOM_RUNNING);
 }
 
-/* Builds a service domain from a kernel that is kept, or fails to. */
+/* Builds a service domain from a kernel that stays in memory; may fail. */
 static void is_started_again(void **state)
 {
     static const struct domain_config config = { .name = "store", .vcpus = 1, .weight = 256, .mem_bytes = GUEST_FRAMES * PAGE_SIZE,
@@ -210,7 +210,7 @@ static void is_started_again(void **state)
     service_forget();
 }
 
-/* A page that became a table, or went away, is not written to. */
+/* A page that became a table, or was given back, is not written to. */
 static void page_that_became_a_table_is_not_written(void **state)
 {
     struct domain *d = introduced(1, 1);
@@ -242,7 +242,8 @@ static int type(void)
     return *typed != '\0' ? *typed++ : -1;
 }
 
-/* What is typed never reaches the service; 's' and a digit on our own console do what they say. */
+/* Typed input never reaches the service; 's' and a digit on the hypervisor's console have their
+ * usual effect. */
 static void keys_never_reach_the_service(void **state)
 {
     (void)state;

@@ -51,7 +51,7 @@ static int down(void **state)
     return 0;
 }
 
-/* One message out of the connection's output, as far as it is there. */
+/* Takes one message out of the connection's output, as far as it is there. */
 static bool next_message(struct conn *c)
 {
     struct xsd_sockmsg h;
@@ -95,7 +95,7 @@ static void put(struct conn *c, const void *bytes, size_t len)
     }
 }
 
-/* A request and its reply: the error's name, or NULL with the reply in body. */
+/* Makes a request and reads its reply: the error's name, or NULL with the reply in body. */
 static const char *ask_raw(struct conn *c, uint32_t type, uint32_t tx, const void *payload, size_t len)
 {
     static uint32_t req_id;
@@ -113,7 +113,7 @@ static const char *ask_raw(struct conn *c, uint32_t type, uint32_t tx, const voi
     return head.type == XS_ERROR ? body : NULL;
 }
 
-/* Strings, each with its NUL: '|' stands for it. */
+/* The same with strings as payload; '|' stands for the NUL of each. */
 static const char *ask(struct conn *c, uint32_t type, uint32_t tx, const char *text)
 {
     char payload[XENSTORE_PAYLOAD_MAX];
@@ -278,7 +278,7 @@ static void watches_fire(void **state)
     assert_int_equal(accounts[1].watches + accounts[2].watches, 0);
 }
 
-/* A guest that does not read costs nothing more, and is told that it missed something. */
+/* A guest that does not read costs no more memory, and is told that it missed an event. */
 static void events_wait_for_a_guest_that_does_not_read(void **state)
 {
     (void)state;
@@ -418,7 +418,7 @@ static void quotas_limit_each_guest(void **state)
     FAILS("ENOSPC", ask(one, XS_TRANSACTION_END, n, "T|"));
 }
 
-/* The whole of a list that does not fit into one message. */
+/* Reads a list that does not fit into one message. */
 static void long_lists_come_in_parts(void **state)
 {
     unsigned got = 0, parts = 0, at = 0;
@@ -460,7 +460,7 @@ static void *failing_malloc(size_t n)
     return mallocs_left-- > 0 ? malloc(n) : NULL;
 }
 
-/* Whatever allocation fails, there is an answer, and either all of it happened or nothing. */
+/* Whichever allocation fails, there is an answer, and the request is done whole or not at all. */
 static void without_memory_all_or_nothing_happens(void **state)
 {
     const char *err = "";
@@ -499,7 +499,7 @@ static unsigned pick(unsigned n)
     return (seed >> 33) % n;
 }
 
-/* Two guests count up one node in transactions that overlap as it happens: none is lost. */
+/* Two guests increment one node in transactions that overlap at random: no increment is lost. */
 static void overlapping_counters_lose_nothing(void **state)
 {
     struct conn *who[2];
@@ -556,7 +556,7 @@ static void check_accounts(void)
                     accounts[d].watches <= MAX_WATCHES && accounts[d].transactions <= MAX_TRANSACTIONS);
 }
 
-/* What follows the path in a request that makes sense: nothing, or up to three of these. */
+/* What follows the path in a valid request: nothing, or up to three of these. */
 static const char *const perm_words[] = { "n1", "n2", "r1", "b1", "b2", "r2", "n0" };
 
 static size_t sensible(uint32_t type, char *payload)

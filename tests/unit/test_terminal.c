@@ -134,7 +134,7 @@ static void two_guests_have_lines(void **state)
     write_text(a, "\033[2Jfrom a\n");
     write_text(b, "from b\n");
     EXPECT_TEXT("(d1) from a\n(d2) from b\n");
-    options.console_raw = RAW_ON;                       /* and the one with the input has the terminal then */
+    options.console_raw = RAW_ON;   /* the guest with the input then has the terminal */
     console_choose_raw(a, false);
     clear();
     write_text(b, "half ");
@@ -165,7 +165,8 @@ static void a_key_switches(void **state)
     clear();
     write_text(a, "\033[2Jraw");
     EXPECT_TEXT("\033[2Jraw");
-    typed = "\1\1\1";                  /* the keys are ours: nothing may make the terminal answer */
+    /* the hypervisor has the keys: no output may make the terminal send an answer */
+    typed = "\1\1\1";
     console_input();
     clear();
     write_text(a, "\033[6nby lines\n");
@@ -177,7 +178,7 @@ static void a_key_switches(void **state)
     EXPECT_TEXT("\033[2Jraw");
 }
 
-/* What was held back goes out when the terminal becomes the guest's. */
+/* Output that was held back goes out when the terminal becomes the guest's. */
 static void nothing_is_lost_on_the_way(void **state)
 {
     (void)state;

@@ -33,7 +33,8 @@
 
 static const struct {
     uint64_t nr;
-    unsigned n, rest;                   /* words of the record; the first argument in ARGS, 0: there is none */
+    /* words of the record; the first argument is in ARGS; 0: there is no record */
+    unsigned n, rest;
     uint32_t words[7];
 } calls[] = {
     { __HYPERVISOR_iret, 1, 0, { 23 } },
@@ -98,7 +99,7 @@ static void put_call(unsigned i, uint64_t op, uint64_t x, uint64_t y)
     guest_put(CALLS + i * sizeof(e), &e, sizeof(e));
 }
 
-/* The real ones, with numbers that nobody serves, alone and as members of an array. */
+/* Real hypercalls, and unserved numbers, alone and as members of an array. */
 static void call_has_its_result(void **state)
 {
     uint64_t *counts = hypercall_counts, versions = counts[17], refused = counts[63];
@@ -424,8 +425,8 @@ static void sends_are_recorded(void **state)
     EXPECT_END();
 }
 
-/* What the hypervisor does for a guest that is not traced shows with nobody: not with the guest that it interrupts, and not
- * with idle. */
+/* The hypervisor's work for a guest that is not traced appears in no record: neither the
+ * interrupted guest's nor idle's. */
 static void work_for_untraced_guests_is_not_shown(void **state)
 {
     struct evtchn_bind_virq virq = { .virq = VIRQ_DEBUG };
@@ -476,7 +477,7 @@ static void upcalls_are_recorded(void **state)
 }
 
 /* --- Who runs --------------------------------------------------------------------------------------------------------- */
-/* Sleeping for a millisecond, with nobody else to run but idle. */
+/* Sleeping for a millisecond, with only idle to run. */
 static long sleep_call(void)
 {
     struct sched_poll poll = { .nr_ports = 0, .timeout = now_ns() + 1000000 };
@@ -546,7 +547,7 @@ static void domains_are_recorded(void **state)
     }
 }
 
-/* The hypervisor's own counts, of all that were counted and of no other. */
+/* The hypervisor's own counters, of all guests that were counted and of no other. */
 static void counters_end_the_trace(void **state)
 {
     (void)state;

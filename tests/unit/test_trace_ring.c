@@ -63,7 +63,7 @@ static void busy(void)
     become(a->vcpu[0]);
 }
 
-/* No ring; or one that was asked for, as it came out of the allocator, and which nobody else gets. */
+/* No ring; or a ring as the allocator gave it, whose memory is allocated to nobody else. */
 static void trace_off_writes_nothing(void **state)
 {
     uint64_t free = nr_free_frames();
@@ -119,7 +119,8 @@ static void header_says_where_the_ring_is(void **state)
         assert_int_equal(h->rings[i].pa, 0);
 }
 
-/* Seven words are the longest record: as many as fit in what the first two leave, and not one more. */
+/* The longest record has seven words: as many fit as the first two leave room for, and not one
+ * more. */
 static void ring_wraps_and_counts_losses(void **state)
 {
     const unsigned per_block = (BLOCK_ROOM - BEGIN_BYTES) / WIDE_BYTES;
@@ -166,7 +167,8 @@ static void ring_wraps_and_counts_losses(void **state)
     assert_true(console_has(says));
 }
 
-/* Records of all lengths: none of them ever crosses a block's end, and none is lost on a reader who keeps up. */
+/* Records of all lengths: none crosses a block's end, and none is lost to a reader that keeps
+ * up. */
 static void records_of_all_lengths_fit(void **state)
 {
     static const uint32_t words[7] = { 1, 2, 3, 4, 5, 6, 7 };
@@ -216,7 +218,8 @@ static struct {
     } slots[4];
 } host_sees;
 
-/* Between any two instructions: a slot with a number holds that block, of which what was once covered never changes. */
+/* At every instruction: a slot with a number holds that block, and what was once covered never
+ * changes. */
 static void __attribute__((no_sanitize("address", "undefined"))) read_ring(int sig)
 {
     (void)sig;
@@ -249,7 +252,7 @@ static void __attribute__((no_sanitize("address", "undefined"))) read_ring(int s
     }
 }
 
-/* The processor stops after each instruction; what the handler then sees is what a host could. */
+/* The CPU stops after each instruction; the handler then sees what a host could see. */
 static void __attribute__((no_sanitize("address", "undefined"))) step(bool on)
 {
     unsigned long flags = __builtin_ia32_readeflags_u64();
@@ -416,7 +419,7 @@ static void module_words_choose_classes(void **state)
     boot_info.loader[0] = '\0';
 }
 
-/* The ring of a module's own trace= is no part of what guests without mem= share. */
+/* The ring of a module's own trace= is not taken from the memory that guests without mem= share. */
 static void ring_is_not_in_guests_shares(void **state)
 {
     const uint64_t ring = (1 << 20) / PAGE_SIZE;        /* the least that changes a share */
@@ -474,7 +477,8 @@ static void the_key_toggles(void **state)
     assert_int_equal(nr_free_frames(), free - 16);
 }
 
-/* A call that has begun when it is switched off has no result; one that had not begun when it is switched on, neither. */
+/* A call that began before tracing was switched off has no result; nor has one that began before it
+ * was switched on. */
 static void trace_may_be_switched_during_a_call(void **state)
 {
     uint64_t begin;
@@ -509,7 +513,7 @@ static void without_memory_there_is_no_trace(void **state)
     assert_int_equal(trace_header.nr_blocks, 4);
 }
 
-/* The machine's RAM is in pieces of 1 MiB: that is what there is of 16. */
+/* The machine's RAM consists of pieces of 1 MiB: a ring of 16 MiB gets one. */
 static void ring_shrinks_to_what_is_free(void **state)
 {
     uint64_t free = nr_free_frames();
@@ -527,7 +531,8 @@ static void ring_shrinks_to_what_is_free(void **state)
     assert_true(reader.lost > 0);
 }
 
-/* Sizes between two powers of two are cut to the lower one; what is too small is as large as it has to be. */
+/* Sizes between two powers of two are rounded down; sizes that are too small are raised to the
+ * minimum. */
 static void ring_sizes_are_rounded_down(void **state)
 {
     static const struct { uint64_t bytes; unsigned blocks; } table[] = {
@@ -545,7 +550,8 @@ static void ring_sizes_are_rounded_down(void **state)
         trace_end();
         assert_int_equal(trace_header.state, TRACE_STATE_ENDED);
         assert_int_equal(trace_header.rings[0].head, 1);
-        assert_int_equal(nr_free_frames() + trace_late_frames(), free); /* whoever counts lost frames has to know */
+        /* the count of lost frames includes them */
+        assert_int_equal(nr_free_frames() + trace_late_frames(), free);
         reader_drop_ring();
     }
 }
@@ -639,7 +645,8 @@ static void shows_lines(void **state)
     assert_int_equal(lines_of(shown(since)), ARRAY_SIZE(lines));
 }
 
-/* The oldest are what is left out, in whole lines; and some come from blocks before the last, if it has few. */
+/* The oldest lines are left out, whole; and lines come from blocks before the last, if that has
+ * few. */
 static void shows_the_youngest(void **state)
 {
     char want[64];
@@ -676,7 +683,8 @@ static void shows_the_youngest(void **state)
     assert_true(lines_of(shown(0)) > 300);
 }
 
-/* What has not ended stands without a result; it comes later on a line of its own, and never on somebody else's. */
+/* A call that has not ended is shown without a result; it comes later on a line of its own, and
+ * never on another guest's. */
 static void shows_late_results(void **state)
 {
     uint64_t asleep, awake;
@@ -773,8 +781,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         with_trace(trace_off_writes_nothing),
-        /* first: its second ring is one from boot,
-        as those later are not */ with_trace(header_says_where_the_ring_is),
+        /* first, as its second ring is one from boot, and later ones are not */
+        with_trace(header_says_where_the_ring_is),
         with_trace(ring_wraps_and_counts_losses),
         with_trace(records_of_all_lengths_fit),
         with_trace(ring_is_readable_at_any_instant),

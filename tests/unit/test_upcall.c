@@ -93,7 +93,7 @@ static void page_fault_in_the_kernel_pushes_its_frame(void **state)
 {
     (void)state;
     in_kernel();
-    r->error_code = 6;              /* the CPU says user, because the guest kernel runs in ring 3 */
+    r->error_code = 6;   /* the CPU sets the user bit, because the guest kernel runs in ring 3 */
     handle_guest_trap(r, TRAP_PF, 0xdead000);
     check_frame((STACK - 0x108) & ~15ull, (uint64_t[]){ 0xc0c0, 0x1111, 2, GUEST_BASE + 0x42, 0xe030,
                 0x246 | EFLAGS_TF | EFLAGS_AC | EFLAGS_NT, STACK - 0x108, 0xe02b }, 8);
@@ -165,7 +165,8 @@ static void system_call_enters_the_kernel(void **state)
     assert_int_equal(r->rip, HANDLER(3));
 }
 
-/* The frame has the user's DF, the handler a clear one; without a callback it is an undefined instruction, DF and all. */
+/* The frame has the user's DF, the handler runs with DF clear; without a callback SYSCALL is an
+ * undefined instruction, with DF unchanged. */
 static void system_call_clears_df_for_the_handler(void **state)
 {
     (void)state;
@@ -209,8 +210,9 @@ static void software_interrupt_has_no_error_code(void **state)
                 0x246 | EFLAGS_TF | EFLAGS_AC | EFLAGS_NT, USER_STACK, 0x2b }, 8);
 }
 
-/* No error code, not even where the exception of that number has one; the gate's DPL counts but for the system call's
- * vector, and the kernel is ring 1 against it, with architectural_iopl as well. */
+/* INT n has no error code, not even where the exception of that number has one. The gate's DPL is
+ * checked except for the system call's vector, and the kernel is ring 1 for that check, also with
+ * architectural_iopl. */
 static void software_interrupt_obeys_its_gate(void **state)
 {
     struct trap_info traps[3] = {
@@ -262,7 +264,7 @@ static void callback_that_is_no_address_is_ignored(void **state)
     assert_int_equal(v->callback[CB_SYSCALL], HANDLER(8));
 }
 
-/* Lost, as the handler that comes later shows; and nothing keeps the vCPU from sleeping. */
+/* The #DB is dropped, as the later handler shows; and the vCPU can still sleep. */
 static void nmi_without_a_handler_is_dropped(void **state)
 {
     (void)state;
@@ -278,7 +280,8 @@ static void nmi_without_a_handler_is_dropped(void **state)
     assert_int_equal(r->rip, HANDLER(TRAP_NMI));
 }
 
-/* A CPU that raises the #DB of MOV SS an instruction early: it is held back, unless something else gets in first. */
+/* A CPU that raises the #DB of MOV SS one instruction early: it is held back, unless another event
+ * comes first. */
 static void watch_the_stack_selector(const char *code, unsigned len)
 {
     host.early_db = true;
@@ -418,7 +421,7 @@ static void iret_within_the_kernel(void **state)
     assert_int_equal(v->info->evtchn_upcall_mask, 1);
 }
 
-/* From here on the domain must die, and nobody else. */
+/* From here on the domain must crash, and no other. */
 static void assert_crashed(unsigned row)
 {
     if (d->state != DOM_SHUTDOWN || d->shutdown_code != SHUTDOWN_crash || d->crash_reason[0] == '\0')

@@ -13,7 +13,7 @@
 
 #define NR_MEMBERS 16u
 #define PER_MEMBER 127u
-#define LIST (SCRATCH + PAGE_SIZE)      /* multicall's members at SCRATCH, what they ask for here */
+#define LIST (SCRATCH + PAGE_SIZE)   /* multicall's members are at SCRATCH, their arguments here */
 
 static struct domain *d;
 static unsigned next_free;
@@ -30,7 +30,7 @@ static int one_guest(void **state)
     return 0;
 }
 
-/* A frame that nothing maps, filled with one entry: those behind the boot region. */
+/* A frame that is not mapped, behind the boot region, filled with one entry. */
 static mfn_t table_of(uint64_t entry)
 {
     uint64_t mfn, *table;
@@ -42,7 +42,7 @@ static mfn_t table_of(uint64_t entry)
     return mfn;
 }
 
-/* NR_MEMBERS times the same request: the windows that they took. */
+/* Makes the same request NR_MEMBERS times; returns the interrupt windows that they took. */
 static uint64_t windows_of(uint64_t op, const uint64_t args[4])
 {
     uint64_t before = host.windows;
@@ -134,8 +134,9 @@ static int alloc_port(void)
     return rc != 0 ? (int)rc : (int)op.port;
 }
 
-/* As when a guest has set LINKED in all its words: nothing can be opened, which must be told without looking at all of
- * them; and one that the guest takes off its queue is found, though not at once. */
+/* As if a guest had set LINKED in all its words: no port can be opened, which must be found out
+ * without searching all of them; and a port that the guest takes off its queue is found, though not
+ * at once. */
 static void search_for_a_free_port_is_preempted(void **state)
 {
     struct evtchn_close close;

@@ -16,7 +16,7 @@
 #define UNDEFINED_BY_SCAN (FLAGS_ARITHMETIC & ~FLAG_ZF)
 #define UNDEFINED_BY_COUNT (FLAG_OF | FLAG_SF | FLAG_AF | FLAG_PF)
 
-/* What an instruction works on: RAX = a, RBX = b, RCX = c, RDX = d. */
+/* The operands of an instruction: RAX = a, RBX = b, RCX = c, RDX = d. */
 struct state {
     uint64_t a, b, c, d, flags;
 };
@@ -336,7 +336,7 @@ static void computes_as_the_cpu_does(void **state)
     }
 }
 
-/* Jcc, SETcc and CMOVcc ask the same: here SETcc. */
+/* Jcc, SETcc and CMOVcc use the same conditions: tested by SETcc. */
 static void conditions_as_the_cpu_has_them(void **state)
 {
     static const uint64_t bits[] = { FLAG_CF, FLAG_PF, FLAG_ZF, FLAG_SF, FLAG_OF };

@@ -219,7 +219,7 @@ static void writes_as_objdump(void **state)
     }
 }
 
-/* The sanitizers watch what lies behind the room. */
+/* The sanitizers check for writes behind the buffer. */
 static void keeps_to_its_room(void **state)
 {
     unsigned written = 0, longest = 0;

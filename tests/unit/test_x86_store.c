@@ -205,7 +205,7 @@ static void set_registers(struct x86_state *regs, uint64_t where, const struct i
     regs->words[REG_RFLAGS] = context->flags = 0x202 | (random64() & FLAGS_ARITHMETIC) | (rand() % 2 ? FLAG_DF : 0);
 }
 
-/* The reg field may name rdi or rsi, which hold addresses: then that is what is stored. */
+/* The reg field may name rdi or rsi, which hold addresses: then an address is stored. */
 static void compare_once(const struct form *f, unsigned size)
 {
     static uint8_t native[MEMORY], ours[MEMORY];

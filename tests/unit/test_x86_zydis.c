@@ -26,7 +26,7 @@ static const struct {
     { ZYDIS_DECODER_MODE_MPX, ZYAN_FALSE }, /* gone from CPUs: its opcodes are hint NOPs again */
 };
 
-/* Of these the length is compared and nothing else. */
+/* Of these only the length is compared. */
 static const struct {
     ZydisMnemonic mnemonic;
     const char *why;
@@ -49,7 +49,7 @@ static const struct {
     { ZYDIS_ISA_EXT_AMD_INVLPGB, "likewise" },
 };
 
-/* VIA's, and VEX opcodes of Knights Corner, which nobody else has */
+/* VIA's instructions, and VEX opcodes that only Knights Corner has */
 static bool is_foreign(const struct both *b)
 {
     return b->zydis_ok &&
@@ -220,7 +220,7 @@ static void check_with(struct both *b, unsigned at, unsigned modrm)
     check(b, exact);
 }
 
-/* Where no ModRM follows, a few bytes stand for all. */
+/* For opcodes without ModRM, a few bytes stand for all. */
 static void every_modrm(struct both *b, unsigned at)
 {
     for (unsigned modrm = 0; modrm < 256; modrm++) {
@@ -282,7 +282,7 @@ static void every_vex_opcode(void **state)
     assert_int_equal(failures, 0);
 }
 
-/* Any number of bytes, so that most instructions end in the middle of nothing. */
+/* Any number of bytes, so that most texts end in the middle of an instruction. */
 static void random_bytes(void **state)
 {
     static const uint8_t often[] = { 0x66, 0x67, 0xf0, 0xf2, 0xf3, 0x48, 0x41, 0x4f,

@@ -29,7 +29,7 @@ static struct trace_reader reader;
 static struct trace_record seen[MAX_SEEN];
 static unsigned nr_seen, next_seen;
 
-/* What each block begins with is not anybody's doing. */
+/* The records that each block begins with belong to no guest. */
 static void collect(const struct trace_record *r)
 {
     static bool after_clock;
@@ -42,7 +42,7 @@ static void collect(const struct trace_record *r)
     seen[nr_seen++] = *r;
 }
 
-/* host_become() with what the scheduler would have kept account of. */
+/* host_become() with the scheduler's accounting. */
 static void become(struct vcpu *v)
 {
     struct vcpu *old = current;
@@ -58,7 +58,7 @@ static void become(struct vcpu *v)
         trace_runstate(v, RUNSTATE_runnable, RUNSTATE_running);
 }
 
-/* As after the boot of a machine whose trace= was config's. */
+/* The state after booting with trace=config. */
 static void trace_boot(struct trace_config config)
 {
     trace_header = (struct trace_header){ .magic = TRACE_MAGIC };

@@ -19,7 +19,8 @@
         }                                                                                               \
     } while (0)
 
-/* Every event that may be there, how many words it has, and whether it tells the time. The first whose bits fit counts. */
+/* Every event that may occur, how many words it has, and whether it has a time. The first row whose
+ * bits fit counts. */
 static const struct known {
     uint32_t event, mask;
     unsigned min, max;
@@ -132,7 +133,7 @@ static void call_ends(struct trace_reader *r, const struct trace_record *rec)
         MUST(c->nr[--c->depth] == (rec->words[0] & ~TRC_PV_HYPERCALL_V2_ARG_MASK));
 }
 
-/* A number is used again: by another domain. Of this one nobody runs any more. */
+/* A domain's number is used again by another domain. No vCPU of this one runs any more. */
 static void domain_changes(struct trace_reader *r, uint32_t domid)
 {
     for (unsigned i = 0; i < READER_VCPUS; i++)
@@ -216,7 +217,7 @@ static void read_records(struct trace_reader *r, const struct trace_block *b)
     }
 }
 
-/* The first of its records is the next that was to be seen; or some were lost, with the blocks in between. */
+/* Its first record is the next one to be read; or records were lost, with the blocks in between. */
 static void enter_block(struct trace_reader *r, uint64_t number, bool overtaken)
 {
     const struct trace_block *b = trace_slot(&trace_rings[0], number);

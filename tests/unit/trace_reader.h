@@ -9,7 +9,7 @@
 #include "xen/core/options.h"
 
 struct trace_record {
-    uint64_t index, tsc;                /* its number since boot; tsc 0: it has none of its own */
+    uint64_t index, tsc;   /* its number since boot; tsc 0: it has no time of its own */
     uint32_t event, who;                /* who: VCPU_WORD of who ran, NOBODY, IDLE_WORD */
     uint64_t block;
     unsigned n;
@@ -29,16 +29,16 @@ struct trace_reader {
     struct reader_calls {               /* hypercalls that have not ended, of one vCPU */
         uint32_t vcpu;
         unsigned depth;
-        bool loose;                     /* there may be others, whose beginning was not seen */
+        bool loose;                     /* there may be calls whose beginning was not read */
         uint32_t nr[READER_DEPTH];
     } vcpus[READER_VCPUS];
 };
 
 void reader_start(struct trace_reader *r, void (*on_record)(const struct trace_record *r));
 void reader_follow(struct trace_reader *r);     /* everything new */
-/* Who is traced for what has changed: calls may lack their results, and results their calls. */
+/* The traced classes have changed: calls may lack their results, and results their calls. */
 void reader_forget_calls(struct trace_reader *r);
-/* After trace_end(), which leaves the ring to whoever still looks at it: there is another machine to come. */
+/* After trace_end(), which leaves the ring to readers: the next machine uses a new one. */
 void reader_drop_ring(void);
 
 #endif
