@@ -16,6 +16,7 @@ void console_flush(void);  /* waits until the ring was drained, a second at most
 volatile struct xencons_interface *console_ring(void);      /* NULL in domain 0 */
 uint32_t console_port(void);
 
-/* printf without stdio: usable in handlers, in any thread. One line or part of it, 512 bytes at most. */
+/* printf without stdio: usable in handlers, in any thread. One line or part of it, 512 bytes at
+ * most. */
 void kprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 #endif

@@ -96,7 +96,8 @@ event_entry:
     ENTER VECTOR_EVENT, 0
     jmp trap_common
 
-/* rcx r11 ds es fs gs rip ...: a selector could not be reloaded. The hypervisor loaded null; keep it so. */
+/* rcx r11 ds es fs gs rip ...: a selector could not be reloaded. The hypervisor loaded null; keep
+ * it so. */
     .globl failsafe_entry
 failsafe_entry:
     popq %rcx
@@ -107,8 +108,8 @@ failsafe_entry:
     jmp trap_common
 
 /*
- * A user's SYSCALL. rcx and r11 are lost to the instruction; xmm registers to the handler, as its callers
- * know.
+ * A user's SYSCALL. rcx and r11 are lost to the instruction; xmm registers to the handler, as its
+ * callers know.
  */
     .globl syscall_entry, syscall32_entry, sysenter_entry
 syscall_entry:

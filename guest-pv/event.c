@@ -38,7 +38,8 @@ void event_force_upcall(void)
     xen_version(XENVER_version, NULL);
 }
 
-/* An event between the two statements finds the flag open and is delivered; one before leaves pending set. */
+/* An event between the two statements finds the flag open and is delivered; one before leaves
+ * pending set. */
 void events_on(void)
 {
     barrier();

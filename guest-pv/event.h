@@ -12,7 +12,7 @@
 typedef uint32_t port_t;
 typedef void (*event_fn)(port_t port, void *arg);
 
-/* --- the flag: 1 = masked -------------------------------------------------------------------------- */
+/* --- the flag: 1 = masked --------------------------------------------------------------------- */
 bool events_masked(void);
 void events_off(void);                      /* `cli` */
 void events_on(void);                       /* `sti`; what is pending is delivered before it returns */
@@ -21,7 +21,7 @@ void events_restore(bool masked);
 /* a hypercall that does nothing: pending events are delivered at its end */
 void event_force_upcall(void);
 
-/* --- channels: a port, or a negative errno ---------------------------------------------------------- */
+/* --- channels: a port, or a negative errno ---------------------------------------------------- */
 int event_bind_virq(unsigned virq, event_fn fn, void *arg);
 int event_bind_ipi(event_fn fn, void *arg);
 int event_alloc_unbound(domid_t remote, event_fn fn, void *arg);

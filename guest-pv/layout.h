@@ -9,7 +9,8 @@
 #define ADDR(x) x##ul
 #endif
 
-/* All our memory, pseudo-physical page 0 first: the builder's boot mapping, which mm.c then extends. */
+/* All our memory, pseudo-physical page 0 first: the builder's boot mapping, which mm.c then
+ * extends. */
 #define VIRT_BASE       ADDR(0xffffffff80000000)
 #define VIRT_MAX_PAGES  0x60000                     /* 1.5 GiB: what is beyond stays unused */
 #define IMAGE_PADDR     0x100000

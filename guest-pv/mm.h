@@ -78,16 +78,17 @@ size_t frames_free(void);                   /* how many are left: a test can che
 int frame_set_ro(pfn_t pfn);                /* change the p2v() mapping; the hypercall's result */
 int frame_set_rw(pfn_t pfn);
 
-/* --- mappings in the current kernel root --------------------------------------------------------- */
+/* --- mappings in the current kernel root ------------------------------------------------------ */
 /* Sets the L1 entry of any va to pte, making missing tables. Returns the hypercall's result. */
 int map_page(const volatile void *va, uint64_t pte);
 int unmap_page(const volatile void *va);
-/* n pages of address space with tables made and nothing mapped. Never given back: there are 512 GiB. */
+/* n pages of address space with tables made and nothing mapped. Never given back: there are 512
+ * GiB. */
 void *va_alloc(size_t nr_pages);
 /* Makes va's tables down to `level` exist (1: its L1 table). */
 void ensure_tables(const volatile void *va, unsigned level);
 
-/* --- reading and writing entries ------------------------------------------------------------------ */
+/* --- reading and writing entries -------------------------------------------------------------- */
 /* The entry of va at a level (1..4), or NULL when a level above is not present. Read only. */
 const volatile uint64_t *pte_slot(const volatile void *va, unsigned level);
 uint64_t pte_read(const volatile void *va, unsigned level);     /* 0 when there is none */
@@ -96,7 +97,7 @@ uint64_t pte_maddr(const volatile void *va, unsigned level);
 int mmu_set(uint64_t maddr, uint64_t val);  /* mmu_update NORMAL of one entry on DOMID_SELF */
 int mmu_set_cmd(uint64_t maddr, uint64_t val, unsigned cmd);    /* cmd MMU_* */
 
-/* --- tables -------------------------------------------------------------------------------------- */
+/* --- tables ----------------------------------------------------------------------------------- */
 pfn_t table_alloc(void);  /* a zeroed frame, read-only, typeless: an empty table of any level */
 void table_free(pfn_t pfn);  /* must be unpinned and unreferenced; panics when it still has a type */
 /* one mmuext_op; arg1 = mfn or linear address */

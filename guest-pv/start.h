@@ -24,7 +24,8 @@ static inline bool is_dom0(void)
     return start_info->flags & SIF_INITDOMAIN;
 }
 
-/* The value of `key=` on the command line into buf (cut to fit), or NULL if the word is not there. */
+/* The value of `key=` on the command line into buf (cut to fit), or NULL if the word is not
+ * there. */
 const char *cmdline_get(const char *key, char *buf, unsigned len_bytes);
 /* Is `word` on the command line? With a list value: is `item` one of key=a,b,c? */
 bool cmdline_has(const char *key, const char *item);

@@ -1,6 +1,6 @@
 /*
- * Kernel threads on the one vCPU: cooperative, or preempted by the timer when asked to. Each has its stack,
- * its newlib state, its innermost try_fault() and its place in user mode.
+ * Kernel threads on the one vCPU: cooperative, or preempted by the timer when asked to. Each has
+ * its stack, its newlib state, its innermost try_fault() and its place in user mode.
  */
 #ifndef GUEST_THREAD_H
 #define GUEST_THREAD_H

@@ -57,8 +57,9 @@ struct fault {
 };
 
 /*
- * Run fn(arg) in kernel mode; the first trap that no handler takes ends it, and is returned. Nests. The
- * virtual interrupt flag is put back as it was. Locals that fn changed and its caller wants must be memory.
+ * Run fn(arg) in kernel mode; the first trap that no handler takes ends it, and is returned. Nests.
+ * The virtual interrupt flag is put back as it was. Locals that fn changed and its caller wants
+ * must be memory.
  */
 struct fault try_fault(void (*fn)(void *), void *arg);
 
@@ -69,16 +70,17 @@ struct fault try_write64(volatile void *va, uint64_t val);
 struct fault try_exec(const void *va);
 
 /*
- * A handler sees a vector first (kernel and user mode); true = handled, resume from *r as it may have changed
- * it; false = go on with recovery. Runs with events masked if the table says so (all our entries do, flag bit
- * 2). NULL removes it. Returns the previous one.
+ * A handler sees a vector first (kernel and user mode); true = handled, resume from *r as it may
+ * have changed it; false = go on with recovery. Runs with events masked if the table says so (all
+ * our entries do, flag bit 2). NULL removes it. Returns the previous one.
  */
 typedef bool (*trap_handler)(struct regs *r);
 trap_handler trap_set_handler(unsigned vector, trap_handler fn);
 
 /* The address of our stub for a CPU vector, for a test that builds its own trap table. */
 void *trap_stub(unsigned vector);
-/* Registers our whole table (again); all vectors, DPL 3 for 3, 4 and 0x80. Returns the hypercall's result. */
+/* Registers our whole table (again); all vectors, DPL 3 for 3, 4 and 0x80. Returns the hypercall's
+ * result. */
 int trap_table_install(void);
 /* Re-register one vector of it with this DPL and, unless `open`, the mask-events flag. */
 int trap_table_set(unsigned vector, unsigned dpl, bool open);

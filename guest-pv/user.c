@@ -154,7 +154,8 @@ static void must(int rc, const char *what)
 }
 
 /*
- * The linked pages lie in the image; their text is not writable in user mode, data and stack not executable.
+ * The linked pages lie in the image; their text is not writable in user mode, data and stack not
+ * executable.
  */
 static void map_image(void)
 {

@@ -1,11 +1,12 @@
 /*
- * User mode: code and data linked at USER_BASE, a page-table root of its own (the kernel's low half, nothing
- * of the upper one), and a call that runs a function there and says how it came back.
+ * User mode: code and data linked at USER_BASE, a page-table root of its own (the kernel's low
+ * half, nothing of the upper one), and a call that runs a function there and says how it came back.
  *
- * A user function is written in C or asm and marked USER_CODE; its variables USER_DATA. Kernel code reaches
- * those as *USER_PTR(variable): by name they are out of the reach of a relative address. A user function must
- * not call kernel functions or libc, nor use string literals or large switches: those live in the kernel's
- * sections. It ends with user_exit(); returning does the same with its result.
+ * A user function is written in C or asm and marked USER_CODE; its variables USER_DATA. Kernel code
+ * reaches those as *USER_PTR(variable): by name they are out of the reach of a relative address. A
+ * user function must not call kernel functions or libc, nor use string literals or large switches:
+ * those live in the kernel's sections. It ends with user_exit(); returning does the same with its
+ * result.
  */
 #ifndef GUEST_USER_H
 #define GUEST_USER_H
@@ -23,7 +24,8 @@
 enum { SYS_EXIT = 0, SYS_PUTS = 1, SYS_YIELD = 2, SYS_TEST = 16, NR_SYSCALLS = 64 };
 
 typedef uint64_t (*syscall_fn)(uint64_t a, uint64_t b, uint64_t c, struct regs *r);
-/* Numbers from SYS_TEST on are for tests; NULL removes. An unknown number returns -XEN_ENOSYS to the user. */
+/* Numbers from SYS_TEST on are for tests; NULL removes. An unknown number returns -XEN_ENOSYS to
+ * the user. */
 void user_set_syscall(unsigned nr, syscall_fn fn);
 
 struct user_result {
@@ -38,8 +40,8 @@ struct user_result {
  */
 struct user_result user_run(void *fn, uint64_t a, uint64_t b, uint64_t c);
 /*
- * The same from a full register image (rip, cs, ss, rsp, rflags as given): for tests of odd selectors and
- * flags.
+ * The same from a full register image (rip, cs, ss, rsp, rflags as given): for tests of odd
+ * selectors and flags.
  */
 struct user_result user_run_regs(const struct regs *r);
 void user_init_regs(struct regs *r, void *fn, uint64_t a, uint64_t b, uint64_t c);

@@ -1,14 +1,15 @@
 /*
- * Owns the transport: for each guest the mapping of its ring page, by the grant that its builder made, and
- * the event channel to its first port. Bytes go between ring and connection here and are judged in wire.c.
- * The page is the guest's memory: indices are read once, ours are kept on our side, and a ring that claims
- * more than it holds is given up, as is a stream that cannot be followed; the guest finds the reason in its
- * page.
+ * Owns the transport: for each guest the mapping of its ring page, by the grant that its builder
+ * made, and the event channel to its first port. Bytes go between ring and connection here and are
+ * judged in wire.c. The page is the guest's memory: indices are read once, ours are kept on our
+ * side, and a ring that claims more than it holds is given up, as is a stream that cannot be
+ * followed; the guest finds the reason in its page.
  *
- * We may die, and another store of the same number take our place, which knows of us only what the pages say. So a
- * request that was taken from the ring is kept in the page until its answer is in the other ring (struct journal), and
- * if it was lost with us, our successor carries it out. (To leave it in the ring would not do: guests send an event only
- * if everything before was taken.) A request too long for that, or half an answer, ends the connection.
+ * We may die, and another store of the same number take our place, which knows of us only what the
+ * pages say. So a request that was taken from the ring is kept in the page until its answer is in
+ * the other ring (struct journal), and if it was lost with us, our successor carries it out. (To
+ * leave it in the ring would not do: guests send an event only if everything before was taken.) A
+ * request too long for that, or half an answer, ends the connection.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -48,7 +48,7 @@ struct perm {
     uint8_t bits;
 };
 
-/* --- tree.c: data, accounts, and the tree as it is outside of any transaction --------------------------- */
+/* --- tree.c: data, accounts, and the tree as it is outside of any transaction ----------------- */
 struct data {
     unsigned refs, charge, len_bytes, nr_perms;
     struct perm perms[MAX_PERMS];
@@ -72,7 +72,8 @@ extern void *(*store_malloc)(size_t bytes);     /* the tests make it fail */
 bool charge(uint16_t domid, size_t bytes);      /* false: over the limit, nothing charged */
 void uncharge(uint16_t domid, size_t bytes);
 
-/* A new data with one reference, charged to its owner; path is where it will hang. NULL: *err says why. */
+/* A new data with one reference, charged to its owner; path is where it will hang. NULL: *err says
+ * why. */
 struct data *data_new(const char *path, const struct perm *perms, unsigned nr_perms, const void *bytes,
                       size_t len_bytes, enum xs_err *err);
 struct data *data_get(struct data *d);          /* one more reference; NULL is fine, and for put too */
@@ -91,7 +92,7 @@ void tree_destroy(void);
 /* The path without its last part, in buf; "/" for the children of the root. */
 void parent_path(char *buf, const char *path);
 
-/* --- transaction.c: the tree as one transaction sees it; t NULL: as it is ------------------------------- */
+/* --- transaction.c: the tree as one transaction sees it; t NULL: as it is --------------------- */
 struct transaction;
 struct ctx {                            /* who asks, and inside of what */
     uint16_t domid;
@@ -116,7 +117,7 @@ bool view_set(struct transaction *t, const char *path, struct data *d);
 void view_list(struct transaction *t, const char *path, bool (*fn)(void *arg, const char *name), void *arg);
 uint64_t view_kids(struct transaction *t, const char *path);            /* another number: another list */
 
-/* --- ops.c: what may be asked of the tree; paths are absolute and valid --------------------------------- */
+/* --- ops.c: what may be asked of the tree; paths are absolute and valid ----------------------- */
 bool path_valid(const char *path);
 enum xs_err op_get(const struct ctx *x, const char *path, unsigned want, struct data **d);
 enum xs_err op_write(const struct ctx *x, const char *path, const void *bytes, size_t len_bytes);
@@ -125,7 +126,7 @@ enum xs_err op_rm(const struct ctx *x, const char *path);
 enum xs_err op_set_perms(const struct ctx *x, const char *path, const struct perm *perms, unsigned nr_perms);
 void op_forget_domain(uint16_t domid);  /* removes all nodes that the domain owns */
 
-/* --- watch.c -------------------------------------------------------------------------------------------- */
+/* --- watch.c ---------------------------------------------------------------------------------- */
 struct conn;
 struct watch;
 /* rel: how many bytes at the start of the path are left out in events. */
@@ -140,7 +141,7 @@ void watch_fire(const char *path, const struct data *d);
 /* fires all watches on @introduceDomain or @releaseDomain */
 void watch_fire_special(const char *name);
 
-/* --- wire.c, requests.c: one connection, bytes in and bytes out ----------------------------------------- */
+/* --- wire.c, requests.c: one connection, bytes in and bytes out ------------------------------- */
 #define MESSAGE_MAX (sizeof(struct xsd_sockmsg) + XENSTORE_PAYLOAD_MAX)
 #define EVENT_ROOM  8192u
 

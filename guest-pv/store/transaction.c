@@ -79,7 +79,7 @@ bool transaction_failed(const struct transaction *t)
     return t && t->failed;
 }
 
-/* --- what it sees --------------------------------------------------------------------------------------- */
+/* --- what it sees ----------------------------------------------------------------------------- */
 
 static uint32_t hash_of(const char *s)
 {
@@ -231,7 +231,7 @@ uint64_t view_kids(struct transaction *t, const char *path)
     return (n ? n->kids : 0) + (t ? t->nr_writes : 0);
 }
 
-/* --- the end -------------------------------------------------------------------------------------------- */
+/* --- the end ---------------------------------------------------------------------------------- */
 
 static bool still_true(const struct change *c)
 {

@@ -18,7 +18,7 @@ static const char *const err_names[] = {
 };
 bool refuse_all;
 
-/* --- out ------------------------------------------------------------------------------------------------ */
+/* --- out -------------------------------------------------------------------------------------- */
 
 bool conn_send(struct conn *c, const struct xsd_sockmsg *h, const void *a, size_t a_len, const char *b)
 {
@@ -43,7 +43,7 @@ void conn_sent(struct conn *c, size_t len)
         watch_pay(c);
 }
 
-/* --- in --------------------------------------------------------------------------------------------- */
+/* --- in --------------------------------------------------------------------------------------- */
 
 static void serve(struct conn *c, const struct xsd_sockmsg *h)
 {

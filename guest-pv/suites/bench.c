@@ -74,7 +74,7 @@ void bench(const char *name, bench_op op, long expected, unsigned per)
     test_diag("bench: %s %lu", name, (median > base ? median - base : 0) / per);
 }
 
-/* --- the shortest ------------------------------------------------------------------------------------- */
+/* --- the shortest ----------------------------------------------------------------------------- */
 
 static uint64_t gs_base;
 
@@ -93,7 +93,7 @@ static void calls(void)
     bench("set_segment_base", op_segment_base, 0, 1);
 }
 
-/* --- page tables -------------------------------------------------------------------------------------- */
+/* --- page tables ------------------------------------------------------------------------------ */
 
 #define NR_BATCH 128
 #define NR_MULTI 32
@@ -243,7 +243,7 @@ static void roots_and_switches(void)
     }
 }
 
-/* --- tables, timer, grants, console ------------------------------------------------------------------- */
+/* --- tables, timer, grants, console ----------------------------------------------------------- */
 
 #define NR_TRAPS 20                             /* what CPUs have: so many Linux registers */
 

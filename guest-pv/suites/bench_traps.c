@@ -13,7 +13,7 @@
 #define UNMAPPED 0xffffff0000001000ul
 #define ASM_FN __attribute__((naked, used)) static
 
-/* --- the shortest handlers ---------------------------------------------------------------------------- */
+/* --- the shortest handlers -------------------------------------------------------------------- */
 
 static volatile __attribute__((used)) xen_ulong_t *event_word;  /* of evtchn_pending */
 
@@ -53,7 +53,7 @@ static int set_callback(unsigned type, const void *entry)
     return xen_callback_op(CALLBACKOP_register, &cb);
 }
 
-/* --- from the kernel ---------------------------------------------------------------------------------- */
+/* --- from the kernel -------------------------------------------------------------------------- */
 
 static int port;
 
@@ -83,7 +83,7 @@ void bench_traps(void)
     EXPECT_EQ(set_page_fault(trap_stub(TRAP_PF)), 0);
 }
 
-/* --- from user mode ----------------------------------------------------------------------------------- */
+/* --- from user mode --------------------------------------------------------------------------- */
 
 static USER_DATA uint64_t user_ticks[BENCH_SAMPLES];
 
@@ -129,7 +129,7 @@ void bench_user(void)
     bench_samples("page fault bounce + iret, from user", ticks, BENCH_SAMPLES, base);
 }
 
-/* --- emulated instructions ---------------------------------------------------------------------------- */
+/* --- emulated instructions -------------------------------------------------------------------- */
 
 static volatile uint64_t *slot;                 /* an L1 entry, mapped for reading */
 static uint64_t values[2];

@@ -1,6 +1,7 @@
 /*
- * Suite "compat": what the hypervisor does for 32- and 16-bit code of user mode: ports by bitmap and by IOPL, CLI and
- * STI, the forced CPUID, INT n; by segments with bases and limits, of a GDT of the guest's own.
+ * Suite "compat": what the hypervisor does for 32- and 16-bit code of user mode: ports by bitmap
+ * and by IOPL, CLI and STI, the forced CPUID, INT n; by segments with bases and limits, of a GDT of
+ * the guest's own.
  */
 #include <string.h>
 #include "event.h"

@@ -1,6 +1,6 @@
 /*
- * Suite "console": what console_io and the ring promise, and newlib's stdio on top of them. What it writes
- * appears among the KTAP lines as lines that begin with "# ".
+ * Suite "console": what console_io and the ring promise, and newlib's stdio on top of them. What it
+ * writes appears among the KTAP lines as lines that begin with "# ".
  */
 #include <stdio.h>
 #include <stdlib.h>

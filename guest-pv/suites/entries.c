@@ -34,7 +34,7 @@ static struct fault run(void (*fn)(void *))
     return try_fault(fn, NULL);
 }
 
-/* --- software interrupts --------------------------------------------------------------------------- */
+/* --- software interrupts ---------------------------------------------------------------------- */
 
 static void int_n_from_kernel(void)
 {
@@ -105,7 +105,7 @@ static void bad_callback_is_skipped(void)
     EXPECT_EQ(trap_callbacks_install(), 0);
 }
 
-/* --- handlers ---------------------------------------------------------------------------------- */
+/* --- handlers --------------------------------------------------------------------------------- */
 
 static volatile bool seen_masked, seen_saved;
 static struct fault inner;
@@ -146,7 +146,8 @@ static void registers_survive(void)
     EXPECT_EQ(diff, 0);
 }
 
-/* The mask: raised on entry where the table says so, its old value in the frame, back after the iret. */
+/* The mask: raised on entry where the table says so, its old value in the frame, back after the
+ * iret. */
 static void mask_and_flags(void)
 {
     trap_handler old = trap_set_handler(TRAP_UD, on_ud_skip);
@@ -199,7 +200,7 @@ static void nested_recovery(void)
     EXPECT_FAULT(inner, TRAP_UD, 0);
 }
 
-/* --- from user mode ------------------------------------------------------------------------------- */
+/* --- from user mode --------------------------------------------------------------------------- */
 
 static USER_CODE __attribute__((naked)) void user_ud(void)      { __asm__("ud2"); }
 static USER_CODE __attribute__((naked)) void user_de(void)      { __asm__("xorl %ecx, %ecx\n\tdivl %ecx"); }

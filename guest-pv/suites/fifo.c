@@ -1,7 +1,8 @@
 /*
- * Suite "fifo": FIFO event channels: the switch from the bitmaps, order and priorities, masks, queues that a
- * port moves between, more ports than bitmaps have, words that we scribble over, and the way back. The domain
- * is another one afterwards, so it runs only when named, and its tests in this order.
+ * Suite "fifo": FIFO event channels: the switch from the bitmaps, order and priorities, masks,
+ * queues that a port moves between, more ports than bitmaps have, words that we scribble over, and
+ * the way back. The domain is another one afterwards, so it runs only when named, and its tests in
+ * this order.
  *
  * Holds a consumer of its own, which keeps a log of what it takes off.
  */
@@ -38,7 +39,7 @@ static struct {
 } taken[64];
 static volatile unsigned nr_taken;              /* the timer's and the console's are not counted */
 
-/* --- the consumer ------------------------------------------------------------------------------------- */
+/* --- the consumer ----------------------------------------------------------------------------- */
 
 static volatile event_word_t *word(port_t port)
 {
@@ -106,12 +107,12 @@ static void expect_taken(int line, const port_t *ports, unsigned n)
     test_eq(__FILE__, line, "events", nr_taken, n);
     nr_taken = 0;
 }
-#define EXPECT_TAKEN(...)                                                                               \
-    expect_taken(__LINE__, (const port_t[]){ __VA_ARGS__ },                                             \
+#define EXPECT_TAKEN(...)                                   \
+    expect_taken(__LINE__, (const port_t[]){ __VA_ARGS__ }, \
                  sizeof((const port_t[]){ __VA_ARGS__ }) / sizeof(port_t))
 #define EXPECT_NONE_TAKEN() expect_taken(__LINE__, NULL, 0)
 
-/* --- hypercalls --------------------------------------------------------------------------------------- */
+/* --- hypercalls ------------------------------------------------------------------------------- */
 
 static long init_control(mfn_t mfn, uint32_t offset, uint32_t vcpu, unsigned *link_bits)
 {
@@ -177,7 +178,7 @@ static bool second_vcpu(void)
     return xen_vcpu_op(VCPUOP_is_up, 1, NULL) >= 0;
 }
 
-/* --- the switch ----------------------------------------------------------------------------------------- */
+/* --- the switch ------------------------------------------------------------------------------- */
 
 static void before_the_switch(void)
 {
@@ -252,7 +253,7 @@ static void timer_still_works(void)
     EXPECT(clock_irqs >= before + 5);
 }
 
-/* --- queues --------------------------------------------------------------------------------------------- */
+/* --- queues ----------------------------------------------------------------------------------- */
 
 /* Ports are delivered in the order of their events; a second send of a waiting port is no second
  * event. */
@@ -409,7 +410,7 @@ static void closed_while_queued(void)
     event_close(other);
 }
 
-/* --- vCPUs ---------------------------------------------------------------------------------------------- */
+/* --- vCPUs ------------------------------------------------------------------------------------ */
 
 /* The other vCPU never runs here, but its queues can be read. The port's event stays in the old
  * queue when the port moves. */
@@ -449,7 +450,7 @@ static void other_vcpu(void)
     event_close(a), event_close(b);
 }
 
-/* --- many ports ----------------------------------------------------------------------------------------- */
+/* --- many ports ------------------------------------------------------------------------------- */
 
 static void more_than_bitmaps_have(void)
 {
@@ -513,7 +514,7 @@ static void array_is_full(void)
     EXPECT_EQ(event_send(~0u), -XEN_EINVAL);
 }
 
-/* --- scribbling ----------------------------------------------------------------------------------------- */
+/* --- scribbling ------------------------------------------------------------------------------- */
 
 static uint32_t noise(void)
 {
@@ -563,7 +564,7 @@ static void scribbled_words(void)
     }
 }
 
-/* --- and back ------------------------------------------------------------------------------------------- */
+/* --- and back --------------------------------------------------------------------------------- */
 
 static void reset(void)
 {

@@ -109,7 +109,7 @@ static void refill(void)
         memcpy(p2v(scratch[i]), pool + rnd() % (POOL - WORDS_PER_PAGE), PAGE_SIZE);
 }
 
-/* --- W3 ---------------------------------------------------------------------------------------------- */
+/* --- W3 --------------------------------------------------------------------------------------- */
 
 /* a[i] points into the argument pages: the words there are mutated; or to other words that have no
  * meaning. */
@@ -259,7 +259,7 @@ static const struct rule {
     [__HYPERVISOR_arch_0] = { NOT_DOM0, NULL },     /* machine checks */
 };
 
-/* --- W4 ------------------------------------------------------------------------------------------------- */
+/* --- W4 --------------------------------------------------------------------------------------- */
 
 static bool ignore(struct regs *r)
 {
@@ -290,7 +290,7 @@ static void set_back(void)
         xen_vm_assist(VMASST_CMD_disable, type);
 }
 
-/* --- the calls ----------------------------------------------------------------------------------------- */
+/* --- the calls -------------------------------------------------------------------------------- */
 
 /* iret to the current address, with random values where that does not end the domain. */
 static void fuzz_iret(void)
@@ -435,7 +435,7 @@ static void end(void)
     events_on();
 }
 
-/* --- what must not have changed ----------------------------------------------------------------------- */
+/* --- what must not have changed --------------------------------------------------------------- */
 
 static uint64_t sum_of_image(void)
 {

@@ -1,6 +1,6 @@
 /*
- * Suite "grants": grants of a domain to itself: the table, mapping and unmapping by address and by entry,
- * copying, and what must be refused. Between two domains: peers.c.
+ * Suite "grants": grants of a domain to itself: the table, mapping and unmapping by address and by
+ * entry, copying, and what must be refused. Between two domains: peers.c.
  */
 #include <string.h>
 #include "event.h"
@@ -285,7 +285,7 @@ static void no_table_while_writable(void)
     end();
 }
 
-/* --- copy --------------------------------------------------------------------------------------------- */
+/* --- copy ------------------------------------------------------------------------------------- */
 
 static int copy(struct gnttab_copy op)
 {
@@ -378,7 +378,7 @@ static void copying(void)
     end();
 }
 
-/* --- devices and caches ------------------------------------------------------------------------------- */
+/* --- devices and caches ----------------------------------------------------------------------- */
 
 static int unmap_device(uint64_t bus_addr, grant_handle_t handle)
 {

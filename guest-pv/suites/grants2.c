@@ -1,6 +1,7 @@
 /*
- * Suite "grants2": version 2 of the grant table, by grants of a domain to itself: changing the version, the status
- * pages, parts of pages, and what a transitive grant may not be. Every test leaves version 1 behind, for the others.
+ * Suite "grants2": version 2 of the grant table, by grants of a domain to itself: changing the
+ * version, the status pages, parts of pages, and what a transitive grant may not be. Every test
+ * leaves version 1 behind, for the others.
  */
 #include <string.h>
 #include "gnttab.h"
@@ -118,7 +119,7 @@ static int copy(grant_ref_t ref, unsigned offset, unsigned len, bool write)
     return rc ? rc : op.status;
 }
 
-/* --- the version --------------------------------------------------------------------------------------- */
+/* --- the version ------------------------------------------------------------------------------ */
 
 /* The reserved entries go along, the others are cleared. */
 static void entries_kept(void)
@@ -228,7 +229,7 @@ static void status_pages(void)
     end();
 }
 
-/* --- mapping ------------------------------------------------------------------------------------------- */
+/* --- mapping ---------------------------------------------------------------------------------- */
 
 static void map_whole_pages(void)
 {
@@ -282,7 +283,7 @@ static void map_refused(void)
     end();
 }
 
-/* --- copying ------------------------------------------------------------------------------------------- */
+/* --- copying ---------------------------------------------------------------------------------- */
 
 static void copy_parts(void)
 {

@@ -74,7 +74,7 @@ static void iret_delivers_pending(void)
     event_close(port);
 }
 
-/* --- to user mode ------------------------------------------------------------------------------------- */
+/* --- to user mode ----------------------------------------------------------------------------- */
 
 static USER_DATA uint64_t user_seen[3];
 static uint64_t iret_flags;
@@ -152,7 +152,7 @@ static void iret_frames_are_checked(void)
                res.fault.vector);
 }
 
-/* --- 32-bit user code --------------------------------------------------------------------------------- */
+/* --- 32-bit user code ------------------------------------------------------------------------- */
 
 static struct regs caught;
 
@@ -297,7 +297,7 @@ static void compat_sysenter(void)
     trap_set_handler(TRAP_DB, old);
 }
 
-/* --- the debug trap of a stack selector that is watched; the kernel's own are traps.c's ------------------------------- */
+/* --- the debug trap of a stack selector that is watched; the kernel's own are traps.c's ------- */
 
 static USER_DATA uint32_t user_stack_selector[2];
 

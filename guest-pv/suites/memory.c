@@ -1,6 +1,7 @@
 /*
- * Suite "memory": memory_op: giving frames back, getting others, exchanging them, and what is said about the
- * machine's and the domain's memory. Every test leaves the domain with as many frames as it had.
+ * Suite "memory": memory_op: giving frames back, getting others, exchanging them, and what is said
+ * about the machine's and the domain's memory. Every test leaves the domain with as many frames as
+ * it had.
  */
 #include <string.h>
 #include "gnttab.h"
@@ -167,7 +168,7 @@ static void wrong_arguments(void)
     EXPECT_EQ(xen_memory_op(63, UNMAPPED), -XEN_ENOSYS);
 }
 
-/* --- exchange ----------------------------------------------------------------------------------------- */
+/* --- exchange --------------------------------------------------------------------------------- */
 
 static long exchange(struct xen_memory_exchange *op, xen_pfn_t *in, uint64_t nr_in, xen_pfn_t *out,
                      uint64_t nr_out)
@@ -222,7 +223,7 @@ static void exchange_refused(void)
     frame_free(pfn);
 }
 
-/* --- queries ------------------------------------------------------------------------------------------ */
+/* --- queries ---------------------------------------------------------------------------------- */
 
 static void reservation_queries(void)
 {

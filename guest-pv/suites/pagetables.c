@@ -193,7 +193,7 @@ static void machphys_update(void)
     frame_free(pfn);
 }
 
-/* --- pins ---------------------------------------------------------------------------------------- */
+/* --- pins ------------------------------------------------------------------------------------- */
 
 static void pin_and_unpin(void)
 {
@@ -297,7 +297,7 @@ static void new_baseptr(void)
     frame_free(pfn);
 }
 
-/* --- the other extended operations ---------------------------------------------------------------- */
+/* --- the other extended operations ------------------------------------------------------------ */
 
 static long flush(unsigned cmd, uint64_t va, const void *vcpumask)
 {

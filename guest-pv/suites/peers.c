@@ -46,7 +46,7 @@ static void on_ring(port_t port, void *arg)
     ++*(volatile uint32_t *)arg;
 }
 
-/* --- waiting ------------------------------------------------------------------------------------------ */
+/* --- waiting ---------------------------------------------------------------------------------- */
 
 static bool wait_for(const volatile uint32_t *word, uint32_t at_least, uint64_t ns)
 {
@@ -75,7 +75,7 @@ static bool meet(struct side *s)
     return meet_within(s, PATIENCE);
 }
 
-/* --- joining ------------------------------------------------------------------------------------------ */
+/* --- joining ---------------------------------------------------------------------------------- */
 
 static bool offer(struct side *s)
 {
@@ -118,7 +118,7 @@ static bool join(struct side *s)
     return EXPECT_MSG(port > 0, "connecting to port %u of domain %u: %d", s->control->port, s->other, port);
 }
 
-/* --- the dialogues: one function each, for both sides ------------------------------------------------- */
+/* --- the dialogues: one function each, for both sides ----------------------------------------- */
 
 static void send_hello(struct side *s)
 {
@@ -336,7 +336,7 @@ static void parting(struct side *s)
     s->joined = false;
 }
 
-/* --- running them ------------------------------------------------------------------------------------- */
+/* --- running them ----------------------------------------------------------------------------- */
 
 static void (*dialogue)(struct side *);
 

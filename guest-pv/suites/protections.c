@@ -30,7 +30,7 @@ static mfn_t hypervisor_frame(unsigned skip)
     return NO_MFN;
 }
 
-/* --- L1 entries --------------------------------------------------------------------------------------- */
+/* --- L1 entries ------------------------------------------------------------------------------- */
 
 /* A live L1 entry that maps an ordinary page. */
 static struct {
@@ -71,8 +71,8 @@ static void untouched(const char *what, const char *way)
 }
 
 /*
- * Tries pte in a live entry in each of the ways, over an entry and over nothing, and in a table to be
- * pinned.
+ * Tries pte in a live entry in each of the ways, over an entry and over nothing, and in a table to
+ * be pinned.
  */
 static void l1_refused(const char *what, uint64_t pte)
 {
@@ -147,8 +147,8 @@ static void mapped_writable(void)
 }
 
 /*
- * A writable translation may still be in the TLB, since nobody asked for a flush: when its frame becomes a
- * table, it must be gone.
+ * A writable translation may still be in the TLB, since nobody asked for a flush: when its frame
+ * becomes a table, it must be gone.
  */
 static void stale_translation(void)
 {
@@ -246,9 +246,10 @@ static void l1_bits(void)
     l1_end();
 }
 
-/* --- higher levels --------------------------------------------------------------------------------- */
+/* --- higher levels ---------------------------------------------------------------------------- */
 
-/* Tries an entry in the free slot at `maddr` of a live table of this level, and in a table to be pinned. */
+/* Tries an entry in the free slot at `maddr` of a live table of this level, and in a table to be
+ * pinned. */
 static void upper_refused(const char *what, unsigned level, uint64_t maddr, uint64_t entry)
 {
     const volatile uint64_t *slot =
@@ -273,7 +274,8 @@ static void upper_refused(const char *what, unsigned level, uint64_t maddr, uint
 }
 
 /*
- * Tables of levels 2..4 with nothing in them, hooked or pinned so that they are live; good[n] fits level n.
+ * Tables of levels 2..4 with nothing in them, hooked or pinned so that they are live; good[n] fits
+ * level n.
  */
 static pfn_t live[5], good[5];
 
@@ -466,7 +468,7 @@ static void linear_map_of_the_hypervisor(void)
     view_end(root, old, maddr);
 }
 
-/* --- the hypervisor's slots ------------------------------------------------------------------------- */
+/* --- the hypervisor's slots ------------------------------------------------------------------- */
 
 static void hole_slots(void)
 {
@@ -519,7 +521,7 @@ static void m2p_is_read_only(void)
     EXPECT_EQ(*entry, 1);
 }
 
-/* --- user mode ---------------------------------------------------------------------------------- */
+/* --- user mode -------------------------------------------------------------------------------- */
 
 static USER_CODE __attribute__((naked)) void user_store(void) { __asm__("movq %rsi, (%rdi)\n\tret"); }
 

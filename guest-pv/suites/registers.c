@@ -41,7 +41,7 @@ BODY(i_cpuid_prefixed, ".byte 0x0f, 0x0b, 0x78, 0x65, 0x6e\n\tcpuid\n\tmovl %%eb
 BODY(i_cpuid_plain, "cpuid\n\tmovl %%ebx, %%edi")
 BODY(i_cpuid_misspelt, ".byte 0x0f, 0x0b, 0x78, 0x65, 0x6d\n\tcpuid")
 
-/* --- model-specific registers ----------------------------------------------------------------------- */
+/* --- model-specific registers ----------------------------------------------------------------- */
 
 static void msr_bases(void)
 {
@@ -82,7 +82,7 @@ static void msr_policy(void)
     EXPECT_FAULT(msr_write(0x176, (uint64_t)image_start), TRAP_GP, 0);       /* nor SYSENTER_EIP */
 }
 
-/* --- control registers ------------------------------------------------------------------------------- */
+/* --- control registers ------------------------------------------------------------------------ */
 
 static void cr0_and_ts(void)
 {

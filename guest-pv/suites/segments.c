@@ -61,10 +61,10 @@ static void gdt_end(void)
     table_free(gdt);
 }
 
-#define LOADER(name, reg)                                                                               \
-    static void name(void *sel)                                                                         \
-    {                                                                                                   \
-        __asm__ volatile("movl %k0, %%" #reg : : "r"(sel) : "memory");                                  \
+#define LOADER(name, reg)                                               \
+    static void name(void *sel)                                         \
+    {                                                                   \
+        __asm__ volatile("movl %k0, %%" #reg : : "r"(sel) : "memory");  \
     }
 LOADER(load_ds, ds)
 LOADER(load_es, es)
@@ -122,7 +122,8 @@ static void gdt_frames(void)
     frame_free(pfn);
 }
 
-/* Judged on loading: a single bad descriptor refuses the frame; a privilege level is only lowered. */
+/* Judged on loading: a single bad descriptor refuses the frame; a privilege level is only
+ * lowered. */
 static void gdt_contents(void)
 {
     pfn_t pfn = frame_alloc();
@@ -145,7 +146,8 @@ static void gdt_contents(void)
     frame_free(pfn);
 }
 
-/* System types by number: not-present ones are harmless, present ones are refused but for call gates. */
+/* System types by number: not-present ones are harmless, present ones are refused but for call
+ * gates. */
 static void descriptor_types(void)
 {
     gdt_begin();
@@ -321,7 +323,8 @@ static void segment_bases(void)
     bases_reset();
 }
 
-/* By selector: the user's GS takes what the descriptor says. It never fails; a bad one loads null. */
+/* By selector: the user's GS takes what the descriptor says. It never fails; a bad one loads
+ * null. */
 static void gs_by_selector(void)
 {
     uint64_t base = (uint64_t)USER_PTR(words[0]);
@@ -341,7 +344,7 @@ static void gs_by_selector(void)
     gdt_end();
 }
 
-/* --- code segments ------------------------------------------------------------------------------------ */
+/* --- code segments ---------------------------------------------------------------------------- */
 
 static USER_CODE __attribute__((naked)) void user_cs(void) { __asm__("movl %cs, %eax\n\tret"); }
 /* In 64-bit mode a prefix and ud2; in 32-bit mode an instruction of one byte before it. */

@@ -80,7 +80,7 @@ static void lies_about_its_ring(void)
     EXPECT_EQ(xs_ring->error, XENSTORE_ERROR_RINGIDX);
 }
 
-/* --- and when it dies ----------------------------------------------------------------------------------- */
+/* --- and when it dies ------------------------------------------------------------------------- */
 
 static uint32_t open_transaction;
 

@@ -107,7 +107,8 @@ int test_peer(void)
     return cmdline_get("peer", buf, sizeof(buf)) ? atoi(buf) : -1;
 }
 
-/* In one stack frame with the setjmp, so that test_abort() never returns into a frame that is gone. */
+/* In one stack frame with the setjmp, so that test_abort() never returns into a frame that is
+ * gone. */
 static void run_protected(void *arg)
 {
     const struct test *t = arg;

@@ -59,16 +59,16 @@ bool test_eq(const char *file, int line, const char *what, uint64_t got, uint64_
 bool test_fault(const char *file, int line, const char *what, const struct fault *got, int vector,
                 int64_t error);
 
-#define EXPECT_EQ(got, expected)                                                                        \
+#define EXPECT_EQ(got, expected)    \
     test_eq(__FILE__, __LINE__, #got, (uint64_t)(got), (uint64_t)(expected))
-#define EXPECT(cond)                                                                                    \
+#define EXPECT(cond)    \
     ({ bool ok_ = (cond) || test_fail(__FILE__, __LINE__, "%s: expected true, got false", #cond); ok_; })
 /* With a message that is printed if it is false. */
-#define EXPECT_MSG(cond, ...)                                                                           \
+#define EXPECT_MSG(cond, ...)   \
     ({ bool ok_ = (cond) || test_fail(__FILE__, __LINE__, __VA_ARGS__); ok_; })
 /* struct fault: the vector, and the error code unless ANY_ERROR. */
 #define ANY_ERROR (-1)
-#define EXPECT_FAULT(f, vector, error)                                                                  \
+#define EXPECT_FAULT(f, vector, error)  \
     ({ struct fault f_ = (f); test_fault(__FILE__, __LINE__, #f, &f_, vector, error); })
 #define EXPECT_NO_FAULT(f) EXPECT_FAULT(f, FAULT_NONE, ANY_ERROR)
 

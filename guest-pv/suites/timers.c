@@ -1,6 +1,7 @@
 /*
- * Suite "timers": the vCPU's two timers, set_timer_op, block, poll and yield. The clocks are clocks.c's.
- * Nothing here is an upper bound that a busy machine could break: "in time" means within seconds.
+ * Suite "timers": the vCPU's two timers, set_timer_op, block, poll and yield. The clocks are
+ * clocks.c's. Nothing here is an upper bound that a busy machine could break: "in time" means
+ * within seconds.
  */
 #include <string.h>
 #include "clock.h"
@@ -176,7 +177,7 @@ static void set_timer_op(void)
     hook_off();
 }
 
-/* --- block, poll, yield ------------------------------------------------------------------------------- */
+/* --- block, poll, yield ----------------------------------------------------------------------- */
 
 static void block_until_timer(void)
 {

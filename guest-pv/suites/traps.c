@@ -196,7 +196,7 @@ static void simd_floating_point(void)
     EXPECT_FAULT(f, TRAP_XM, 0);
 }
 
-/* --- debug ------------------------------------------------------------------------------------- */
+/* --- debug ------------------------------------------------------------------------------------ */
 
 static volatile unsigned steps;
 static volatile uint64_t step_rip[8], step_dr6;
@@ -248,8 +248,8 @@ static void data_breakpoint(void)
 }
 
 /*
- * A data breakpoint on the operand of MOV SS: the trap waits until the next instruction is done. If that one enters the
- * hypervisor, the trap is raised there, and the guest never hears of it.
+ * A data breakpoint on the operand of MOV SS: the trap waits until the next instruction is done. If
+ * that one enters the hypervisor, the trap is raised there, and the guest never hears of it.
  */
 static uint16_t stack_selector = FLAT_KERNEL_SS;
 static volatile unsigned breakpoints;
@@ -271,8 +271,8 @@ static bool on_breakpoint(struct regs *r)
     return true;
 }
 
-#define LOAD_SS(next, ...)                                                                              \
-    __asm__ volatile("leaq 1f(%%rip), %0\n\tmovw %1, %%ss\n\t" next "\n1:\tnop"                          \
+#define LOAD_SS(next, ...)                                                      \
+    __asm__ volatile("leaq 1f(%%rip), %0\n\tmovw %1, %%ss\n\t" next "\n1:\tnop" \
                      : "=&r"(after) : "m"(stack_selector) __VA_ARGS__ : "cc", "memory")
 
 static void watched_stack_selector(void)

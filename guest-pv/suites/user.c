@@ -167,7 +167,7 @@ static void wild_user_stacks(void)
     }
 }
 
-/* --- events in user mode ------------------------------------------------------------------------------ */
+/* --- events in user mode ---------------------------------------------------------------------- */
 
 static USER_DATA volatile uint64_t user_go;
 
@@ -229,7 +229,7 @@ static void pending_event_comes_first(void)
     event_close(port);
 }
 
-/* --- address space and segments ----------------------------------------------------------------------- */
+/* --- address space and segments --------------------------------------------------------------- */
 
 NAKED void user_reads(void)
 {

@@ -106,7 +106,8 @@ __attribute__((naked)) static void second_entry(void)
                 [down] "i"(VCPUOP_down), [vcpu_op] "i"(__HYPERVISOR_vcpu_op));
 }
 
-/* It starts with the FPU state that it is given, also where a bit of MXCSR is set that no CPU has. */
+/* It starts with the FPU state that it is given, also where a bit of MXCSR is set that no CPU
+ * has. */
 static void second_vcpu_starts(void)
 {
     static struct vcpu_guest_context ctx;
@@ -137,7 +138,7 @@ static void second_vcpu_starts(void)
     EXPECT_EQ(found.xmm5, xmm5);
 }
 
-/* --- vcpu_info ---------------------------------------------------------------------------------------- */
+/* --- vcpu_info -------------------------------------------------------------------------------- */
 
 static long register_info(mfn_t mfn, uint32_t offset)
 {
@@ -172,7 +173,7 @@ static void vcpu_info_registration(void)
     EXPECT_EQ(shared_info->vcpu_info[0].evtchn_upcall_mask, 0);
 }
 
-/* --- NMI ---------------------------------------------------------------------------------------------- */
+/* --- NMI -------------------------------------------------------------------------------------- */
 
 static volatile unsigned nmis;
 

@@ -6,11 +6,11 @@
 #include "start.h"
 
 /* Each does its one instruction to *p; the result is what the registers hold afterwards. */
-#define STORE(name, text)                                                                               \
-    static uint64_t name(volatile uint64_t *p, uint64_t v, uint64_t old)                                \
-    {                                                                                                   \
-        __asm__ volatile(text : "+r"(v), "+a"(old) : "r"(p) : "memory", "cc");                          \
-        return v ^ (old & OURS);                                                                        \
+#define STORE(name, text)                                                       \
+    static uint64_t name(volatile uint64_t *p, uint64_t v, uint64_t old)        \
+    {                                                                           \
+        __asm__ volatile(text : "+r"(v), "+a"(old) : "r"(p) : "memory", "cc");  \
+        return v ^ (old & OURS);                                                \
     }
 STORE(w_mov8, "movq %0, (%2)")
 STORE(w_mov4, "movl %k0, (%2)")
@@ -85,9 +85,10 @@ static void writable_stores(void)
     area_free(&x);
 }
 
-/* Every other integer instruction that writes memory, here on entries that are not present: what is stored, and the flags.
- * They start with a carry; rcx is a count, rax and rdx are what cmpxchg8b compares. RCL and RCR are left to the host test:
- * QEMU has changed the carry by the time that their store faults. */
+/* Every other integer instruction that writes memory, here on entries that are not present: what is
+ * stored, and the flags. They start with a carry; rcx is a count, rax and rdx are what cmpxchg8b
+ * compares. RCL and RCR are left to the host test: QEMU has changed the carry by the time that
+ * their store faults. */
 #define FLAGS_ALWAYS_DEFINED 0xc5ul     /* SF ZF PF CF */
 #define INTEGER(name, text)                                                                             \
     static uint64_t name(volatile uint64_t *p, uint64_t v, uint64_t old)                                \

@@ -30,8 +30,8 @@ uint32_t xs_start_transaction(void);                            /* its number */
 #define EXPECT_REPLY(what, text)                                                                   \
     ({ const char *got_ = (what); EXPECT_MSG(!strcmp(got_, text), "%s: '%s', not '%s'", #what, got_, text); })
 #define OK(what) EXPECT_REPLY(what, "")
-#define BODY(text)                                                                                      \
-    EXPECT_MSG(xs_head.len == sizeof(text) - 1 && !memcmp(xs_body, text, sizeof(text) - 1),                   \
+#define BODY(text)                                                                          \
+    EXPECT_MSG(xs_head.len == sizeof(text) - 1 && !memcmp(xs_body, text, sizeof(text) - 1), \
                "%u bytes: '%s', not '%s'", (unsigned)xs_head.len, xs_body, text)
 
 #endif

@@ -1,7 +1,7 @@
-/* A program for the boot tests: takes single pages of low memory, so that what is free there lies in pieces, and
- * then starts \xen.efi with the words behind its own. `fragment.efi PAGES WORDS`: the first page at 2 MiB, the
- * others 1 MiB apart, of kinds that the hypervisor must leave alone. The runner looks whether they are as they were
- * when all is over. */
+/* A program for the boot tests: takes single pages of low memory, so that what is free there lies
+ * in pieces, and then starts \xen.efi with the words behind its own. `fragment.efi PAGES WORDS`:
+ * the first page at 2 MiB, the others 1 MiB apart, of kinds that the hypervisor must leave alone.
+ * The runner looks whether they are as they were when all is over. */
 #include <efi.h>
 #include <efilib.h>
 

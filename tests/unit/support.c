@@ -19,12 +19,12 @@
 #include "xen/pv/grant.h"
 #include "xen/pv/hypercalls.h"
 
-#define MUST(cond)                                                              \
-    do {                                                                        \
-        if (!(cond)) {                                                          \
-            fprintf(stderr, "%s:%d: %s\nconsole:\n%s\n", __FILE__, __LINE__, #cond, host.console);  \
-            abort();                                                            \
-        }                                                                       \
+#define MUST(cond)                                                                                 \
+    do {                                                                                           \
+        if (!(cond)) {                                                                             \
+            fprintf(stderr, "%s:%d: %s\nconsole:\n%s\n", __FILE__, __LINE__, #cond, host.console); \
+            abort();                                                                               \
+        }                                                                                          \
     } while (0)
 
 /* --- The tiny kernel --------------------------------------------------------------------------------------

@@ -1,5 +1,5 @@
-/* What the unit tests and the fuzzer share: a tiny PV kernel as an ELF file, domains built from it by the
- * real builder, hypercalls made as one of their vCPUs, and the audits after each. */
+/* What the unit tests and the fuzzer share: a tiny PV kernel as an ELF file, domains built from it
+ * by the real builder, hypercalls made as one of their vCPUs, and the audits after each. */
 #ifndef SUPPORT_H
 #define SUPPORT_H
 

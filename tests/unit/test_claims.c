@@ -65,7 +65,8 @@ static long to_fifo(void)
     return event_op(EVTCHNOP_init_control, &op, sizeof(op));
 }
 
-/* The first frame of the table is mapped at TABLE_VA, and its entry 8 grants a frame of ours to ourselves. */
+/* The first frame of the table is mapped at TABLE_VA, and its entry 8 grants a frame of ours to
+ * ourselves. */
 static int whole_grant_table(void)
 {
     struct gnttab_setup_table s = { .dom = DOMID_SELF, .nr_frames = MAX_GRANT_FRAMES };

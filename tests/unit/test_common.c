@@ -1,4 +1,5 @@
-/* common/string.c and common/printf.c against the C library. In this program they carry the prefix hv_. */
+/* common/string.c and common/printf.c against the C library. In this program they carry the prefix
+ * hv_. */
 #include "cmocka_main.h"
 #include <limits.h>
 #include <stdbool.h>

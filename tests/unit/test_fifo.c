@@ -165,7 +165,7 @@ static void pending_bits_move_over(void **state)
     assert_int_equal(array[masked], PENDING | LINKED);
 }
 
-/* --- A consumer that obeys -------------------------------------------------------------------------------- */
+/* --- A consumer that obeys -------------------------------------------------------------------- */
 
 #define NR_PORTS 12u
 static evtchn_port_t ports[NR_PORTS], peers[NR_PORTS], head[2][EVTCHN_FIFO_MAX_QUEUES];
@@ -272,7 +272,7 @@ static void no_event_is_lost(void **state)
     audit();
 }
 
-/* --- A guest that does not -------------------------------------------------------------------------------- */
+/* --- A guest that does not -------------------------------------------------------------------- */
 
 /* Words, heads and ready bits are random. Sends succeed, nothing outside the three pages changes,
  * and the other domain still gets its events. */
@@ -329,7 +329,7 @@ static void busy_ports_wait(void **state)
     assert_true(new_ipi() >= 128);      /* none of those that the tables reach so far */
 }
 
-/* --- Many ports, and back --------------------------------------------------------------------------------- */
+/* --- Many ports, and back --------------------------------------------------------------------- */
 
 static void reset_gives_all_back(void **state)
 {

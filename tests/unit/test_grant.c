@@ -1,5 +1,5 @@
-/* Grants between two domains: what may be mapped and copied, what may not, and that closing leaves nothing
- * behind, whichever of the two ends first. */
+/* Grants between two domains: what may be mapped and copied, what may not, and that closing leaves
+ * nothing behind, whichever of the two ends first. */
 #include "cmocka_main.h"
 #include <string.h>
 #include "support.h"
@@ -339,7 +339,7 @@ static void device_mapping_holds_its_frame(void **state)
     }
 }
 
-/* --- Version 2 ---------------------------------------------------------------------------------------- */
+/* --- Version 2 -------------------------------------------------------------------------------- */
 
 static long set_version(uint32_t version)
 {

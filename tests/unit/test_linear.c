@@ -1,6 +1,6 @@
-/* Linear page tables: entries of an L2, L3 or L4 to a table of that same level. frame_audit() recounts F10 after each
- * hypercall; the fake MMU walks through such entries as the CPU does, and ends the test where the hypervisor itself
- * would read its own memory by them. */
+/* Linear page tables: entries of an L2, L3 or L4 to a table of that same level. frame_audit()
+ * recounts F10 after each hypercall; the fake MMU walks through such entries as the CPU does, and
+ * ends the test where the hypervisor itself would read its own memory by them. */
 #include "arch/arch.h"
 #include "cmocka_main.h"
 #include <string.h>

@@ -1,5 +1,6 @@
-/* Page types and page tables, by the hypercalls that a guest makes. frame_audit() recounts everything after
- * each of them, and host_audit() looks for translations that should have been flushed. */
+/* Page types and page tables, by the hypercalls that a guest makes. frame_audit() recounts
+ * everything after each of them, and host_audit() looks for translations that should have been
+ * flushed. */
 #include "arch/arch.h"
 #include "cmocka_main.h"
 #include <stdlib.h>

@@ -248,7 +248,8 @@ static void the_machine_sleeps_when_all_do(void **state)
     assert_in_range(worst_latency, 0, MS / 10);
 }
 
-/* A thousand tables, pinned and full, of the domain that is current: the frame behind FREE_PFN_VA, 512 times in each. */
+/* A thousand tables, pinned and full, of the domain that is current: the frame behind FREE_PFN_VA,
+ * 512 times in each. */
 #define NR_TABLES 1000u
 
 static void pin_full_tables(struct domain *d)

@@ -534,7 +534,7 @@ static void overlapping_counters_lose_nothing(void **state)
     assert_true(again > 50);
 }
 
-/* --- anything at all ------------------------------------------------------------------------------------ */
+/* --- anything at all -------------------------------------------------------------------------- */
 
 static size_t random_path(char *to)
 {

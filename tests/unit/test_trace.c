@@ -27,7 +27,7 @@
 #define CODE (GUEST_BASE + 0x300)
 #define RO_FLAGS (PTE_P | PTE_US | PTE_A)
 
-/* --- Hypercalls ------------------------------------------------------------------------------------------------------- */
+/* --- Hypercalls ------------------------------------------------------------------------------- */
 /* Widths of the arguments, first one lowest: two bits each from bit 20 on. */
 #define W(a, b, c, d, e, f) ((a) << 20 | (b) << 22 | (c) << 24 | (d) << 26 | (e) << 28 | (uint32_t)(f) << 30)
 
@@ -142,7 +142,7 @@ static void call_has_its_result(void **state)
     assert_int_equal(counts[63] - refused, 2);
 }
 
-/* --- What they read and wrote ----------------------------------------------------------------------------------------- */
+/* --- What they read and wrote ----------------------------------------------------------------- */
 static void check_copy(uint32_t event, uint64_t va, const uint8_t *bytes, size_t len)
 {
     size_t kept = len < 1024 ? len : 1024;
@@ -237,7 +237,7 @@ static void copies_follow_their_call(void **state)
     EXPECT_END();                       /* what could not be read or written was not */
 }
 
-/* --- Exceptions and instructions -------------------------------------------------------------------------------------- */
+/* --- Exceptions and instructions -------------------------------------------------------------- */
 static struct cpu_user_regs *in_kernel(const void *code, size_t len)
 {
     struct cpu_user_regs *r = guest_regs(current);
@@ -372,7 +372,7 @@ static void ldt_page_faults_are_recorded(void **state)
     EXPECT_END();
 }
 
-/* --- Events ----------------------------------------------------------------------------------------------------------- */
+/* --- Events ----------------------------------------------------------------------------------- */
 static long op(unsigned cmd, void *arg, size_t len)
 {
     return hcall_struct(__HYPERVISOR_event_channel_op, cmd, arg, len);
@@ -476,7 +476,7 @@ static void upcalls_are_recorded(void **state)
     EXPECT_END();
 }
 
-/* --- Who runs --------------------------------------------------------------------------------------------------------- */
+/* --- Who runs --------------------------------------------------------------------------------- */
 /* Sleeping for a millisecond, with only idle to run. */
 static long sleep_call(void)
 {
@@ -519,7 +519,7 @@ static void switches_are_recorded(void **state)
     EXPECT_END();
 }
 
-/* --- The rest --------------------------------------------------------------------------------------------------------- */
+/* --- The rest --------------------------------------------------------------------------------- */
 static void domains_are_recorded(void **state)
 {
     uint32_t name[5] = { 0 };

@@ -50,7 +50,7 @@ static long version(void)
     return TRACED(__HYPERVISOR_xen_version, XENVER_version);
 }
 
-/* --- Off -------------------------------------------------------------------------------------------------------------- */
+/* --- Off -------------------------------------------------------------------------------------- */
 static void busy(void)
 {
     struct evtchn_bind_ipi ipi = { .vcpu = 0 };
@@ -95,7 +95,7 @@ static void trace_off_writes_nothing(void **state)
     assert_int_equal(trace_late_frames(), 0);   /* it was never counted as free */
 }
 
-/* --- Blocks ----------------------------------------------------------------------------------------------------------- */
+/* --- Blocks ----------------------------------------------------------------------------------- */
 static void header_says_where_the_ring_is(void **state)
 {
     const struct trace_header *h = &trace_header;
@@ -207,7 +207,7 @@ static void records_of_all_lengths_fit(void **state)
     assert_int_equal(reader.seen, records + 2 * 40 + 1);
 }
 
-/* --- T1: what a host may believe at any instant ------------------------------------------------------------------------ */
+/* --- T1: what a host may believe at any instant ----------------------------------------------- */
 static struct {
     bool on, failed;
     unsigned instants, zeroes;
@@ -292,7 +292,7 @@ static void ring_is_readable_at_any_instant(void **state)
     reader_follow(&reader);
 }
 
-/* --- T2 --------------------------------------------------------------------------------------------------------------- */
+/* --- T2 --------------------------------------------------------------------------------------- */
 static void nothing_is_read_back(void **state)
 {
     uint64_t records;
@@ -316,7 +316,7 @@ static void nothing_is_read_back(void **state)
     assert_int_equal(trace_rings[0].records, records);
 }
 
-/* --- Whose, and when -------------------------------------------------------------------------------------------------- */
+/* --- Whose, and when -------------------------------------------------------------------------- */
 static void parses_words(void **state)
 {
     static const struct { const char *words; bool ok; uint32_t classes; } table[] = {
@@ -493,7 +493,7 @@ static void trace_may_be_switched_during_a_call(void **state)
     EXPECT_END();
 }
 
-/* --- Memory ----------------------------------------------------------------------------------------------------------- */
+/* --- Memory ----------------------------------------------------------------------------------- */
 static void without_memory_there_is_no_trace(void **state)
 {
     (void)state;
@@ -556,7 +556,7 @@ static void ring_sizes_are_rounded_down(void **state)
     }
 }
 
-/* --- On the console --------------------------------------------------------------------------------------------------- */
+/* --- On the console --------------------------------------------------------------------------- */
 static void put_call(unsigned i, uint64_t nr, uint64_t x, uint64_t y)
 {
     struct multicall_entry e = { .op = nr, .args = { x, y } };
@@ -714,7 +714,7 @@ static void shows_late_results(void **state)
     assert_non_null(strstr(at, "] sched_op(SCHEDOP_yield, NULL)\n"));
 }
 
-/* --- Another port ------------------------------------------------------------------------------------------------------ */
+/* --- Another port ----------------------------------------------------------------------------- */
 static void sink_words_are_parsed(void **state)
 {
     static const struct { const char *value; bool ok; } table[] = {
@@ -729,7 +729,8 @@ static void sink_words_are_parsed(void **state)
             fail_msg("trace_to=%s", table[i].value);
 }
 
-/* The bytes are a trace file: windows of whole records, the same as a reader of the ring saw, from first to last. */
+/* The bytes are a trace file: windows of whole records, the same as a reader of the ring saw, from
+ * first to last. */
 static void sink_output_is_a_trace_file(void **state)
 {
     size_t at = 0, windows = 0;

@@ -102,7 +102,7 @@ static void refused_pins_are_preempted(void **state)
     audit();
 }
 
-/* --- Ports that are closed but still stand in a queue of the guest's ------------------------------------------------- */
+/* --- Ports that are closed but still stand in a queue of the guest's -------------------------- */
 #define NR_PORTS 16384u
 
 static const struct evtchn_abi *real_abi;

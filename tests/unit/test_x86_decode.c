@@ -1,4 +1,5 @@
-/* The instruction decoder: a table of encodings from the SDM, every truncation of each, and random bytes. */
+/* The instruction decoder: a table of encodings from the SDM, every truncation of each, and random
+ * bytes. */
 #include "cmocka_main.h"
 #include <stdlib.h>
 #include <string.h>
@@ -138,7 +139,8 @@ static void leaves_others_alone(void **state)
             fail_msg("row %u was taken for a store", i);
 }
 
-/* Registers 0 to 7 hold 0x11111111, 0x22222222 and so on, with garbage above what 32-bit code sees. */
+/* Registers 0 to 7 hold 0x11111111, 0x22222222 and so on, with garbage above what 32-bit code
+ * sees. */
 static const struct {
     uint8_t insn[16];
     unsigned length;

@@ -1,5 +1,6 @@
-/* Stores as the hypervisor carries them out, against the host's own CPU: each instruction runs on both with the same
- * random registers, flags and memory, and memory, registers and flags have to be the same afterwards. */
+/* Stores as the hypervisor carries them out, against the host's own CPU: each instruction runs on
+ * both with the same random registers, flags and memory, and memory, registers and flags have to be
+ * the same afterwards. */
 #include "cmocka_main.h"
 #include <cpuid.h>
 #include <stdlib.h>
@@ -64,7 +65,7 @@ static const struct form {
     { "movs", { 0xa4 }, 1, -2, 0, 1, 0, false }, { "movs", { 0xa5 }, 1, -2, 0, 14, 0, false },
 };
 
-/* --- The host's CPU: code that loads all registers but rsp, executes one instruction, and saves them. ---------------- */
+/* --- The host's CPU: code that loads all registers but rsp, executes one instruction, and saves them. --- */
 
 static uint8_t *code;
 static struct context {
@@ -112,7 +113,7 @@ static void run_on_host(const uint8_t *insn, unsigned length)
     ((void (*)(void))(uintptr_t)code)();
 }
 
-/* --- Ours ------------------------------------------------------------------------------------------------------------ */
+/* --- Ours ------------------------------------------------------------------------------------- */
 
 static void run_ours(const struct insn *in, struct x86_state *regs, uint8_t *memory, uint64_t where)
 {

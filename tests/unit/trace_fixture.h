@@ -116,7 +116,7 @@ static void expect_record(int line, uint32_t event, const uint32_t *words, unsig
         if (words[i] != ANY && r->words[i] != words[i])
             fail_msg("line %d: word %u of record %x is %x, expected %x", line, i, event, r->words[i], words[i]);
 }
-#define EXPECT(event, ...)                                                                              \
+#define EXPECT(event, ...)  \
     expect_record(__LINE__, event, (const uint32_t[]){ __VA_ARGS__ }, ARRAY_SIZE(((const uint32_t[]){ __VA_ARGS__ })))
 
 static inline void expect_end(int line)

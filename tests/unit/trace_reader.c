@@ -80,7 +80,7 @@ void reader_start(struct trace_reader *r, void (*on_record)(const struct trace_r
     reader_forget_calls(r);
 }
 
-/* --- Hypercalls and their results ------------------------------------------------------------------------------------- */
+/* --- Hypercalls and their results ------------------------------------------------------------- */
 static struct reader_calls *calls_of(struct trace_reader *r, uint32_t vcpu)
 {
     unsigned i = 0;
@@ -143,7 +143,7 @@ static void domain_changes(struct trace_reader *r, uint32_t domid)
         }
 }
 
-/* --- Records and blocks ----------------------------------------------------------------------------------------------- */
+/* --- Records and blocks ----------------------------------------------------------------------- */
 static void who_runs(struct trace_reader *r, const struct trace_record *rec)
 {
     if (rec->event == TRC_SCHED_CONTINUE_RUNNING) {
