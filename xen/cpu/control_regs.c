@@ -1,5 +1,6 @@
-/* CR0.TS and CR4 of a guest. Called for emulated instructions, by hypercalls that stand for one,
- * and where a vCPU is set up. */
+/* CR0.TS and CR4 as a guest sees them. The instructions that read and write them are emulated in
+ * emulate.c; fpu_taskswitch is in pv/registers.c. Called by both, and by pv/vcpu_init.c and
+ * boot/ when a vCPU gets its first state. */
 #include "arch/arch.h"
 #include "xen/core/domain.h"
 #include "xen/cpu/control_regs.h"
@@ -7,7 +8,7 @@
 struct cpu_hooks cpu_hooks;
 
 #define CR4_VISIBLE 0x660u              /* PAE MCE OSFXSR OSXMMEXCPT: the host's, shown to guests */
-/* on in the CPU whenever we use XSAVE; guests keep their own idea */
+/* always on in the CPU when the hypervisor uses XSAVE; what a guest wrote is kept in cr4_guest */
 #define CR4_OSXSAVE (1u << 18)
 
 void guest_set_ts(struct vcpu *v, bool on)
@@ -21,8 +22,8 @@ uint64_t guest_read_cr4(const struct vcpu *v)
     return (arch_cr4_host() & CR4_VISIBLE) | v->cr4_guest;
 }
 
-/* Bits that are not the guest's choice are ignored, not refused: kernels write back what they
- * read plus a wish. */
+/* Bits that a guest may not choose are ignored, not refused: kernels write the value that they
+ * read, with one bit changed. */
 void guest_write_cr4(struct vcpu *v, uint64_t value)
 {
     v->cr4_guest = value & (arch_cr4_guest_mask() | (arch_cr4_host() & CR4_OSXSAVE));

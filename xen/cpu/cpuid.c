@@ -1,7 +1,8 @@
-/* The CPUID that guests are told: the host's, less what a PV guest cannot or may not use; the
- * hypervisor's own leaves are cpuid_xen.c's. Reached by the forced-emulation prefix; a plain
- * CPUID runs natively and shows the host's values, so nothing here is a protection: CR4 and XCR0
- * are. */
+/* The CPUID leaves that guests see: the host's values without the features that a PV guest
+ * cannot or may not use. The hypervisor's own leaves (0x40000000) are in cpuid_xen.c. Called by
+ * emulate.c for a CPUID with the forced-emulation prefix. A plain CPUID runs natively and shows
+ * the host's values, so hiding a feature here does not keep a guest from using it; CR4 and XCR0
+ * do. */
 #include "common/string.h"
 #include "arch/arch.h"
 #include "xen/core/domain.h"
@@ -28,11 +29,11 @@ enum { EAX, EBX, ECX, EDX };
 #define ARCH_CAPS B(29)
 #define LFENCE_DISPATCH B(2)
 #define MSR_DE_CFG 0xc0011029u
-#define ADDRESS_BITS 48u                /* the ABI has four levels, whatever the CPU can do */
+#define ADDRESS_BITS 48u /* the ABI has page tables of four levels, also on a CPU with five */
 
 enum cpu_vendor cpu_vendor(void)
 {
-    static enum cpu_vendor vendor;      /* never changes: found at the first call */
+    static enum cpu_vendor vendor;      /* set at the first call; it never changes */
     uint32_t out[4];
 
     if (unlikely(vendor == 0)) {
@@ -44,8 +45,8 @@ enum cpu_vendor cpu_vendor(void)
     return vendor;
 }
 
-/* AMD's CPUs up to family 11h know no other LFENCE; later ones do it by an MSR, which the
- * hypervisor sets. */
+/* Whether LFENCE is serialising. On AMD's CPUs up to family 11h it always is; on later ones an
+ * MSR makes it so, which the hypervisor sets. */
 static bool lfence_serialises(void)
 {
     uint32_t out[4], family;
@@ -64,9 +65,9 @@ static uint32_t host_last_leaf(uint32_t leaf)
     return out[EAX];
 }
 
-/* The last leaf that is shown of the half that this one is in, of which host is the CPU's last.
- * AMD's leaf about LFENCE is shown where that holds, on CPUs from before there was such a leaf,
- * too. */
+/* The highest leaf shown in the range of this one (basic or extended). host: the CPU's own
+ * highest leaf in that range. AMD's leaf 0x80000021 says that LFENCE is serialising; where it
+ * is, the leaf is shown even on CPUs that do not have it. */
 static uint32_t last_leaf(uint32_t leaf, uint32_t host)
 {
     if (!(leaf & EXTENDED))
@@ -82,13 +83,13 @@ static void fix_last_leaf(const struct vcpu *v, uint32_t subleaf, uint32_t out[4
     out[EAX] = last_leaf(out[EAX], out[EAX]);
 }
 
-/* OSXSAVE is shown before the guest sets CR4.OSXSAVE: Linux drops XSAVE when it finds the one
- * without the other. */
+/* OSXSAVE is shown even before the guest sets CR4.OSXSAVE: Linux does not use XSAVE if it finds
+ * the feature XSAVE without OSXSAVE. */
 static void fix_features(const struct vcpu *v, uint32_t subleaf, uint32_t out[4])
 {
     (void)v, (void)subleaf;
     if (cpu_vendor() == CPU_AMD)
-        out[EDX] &= ~SEP;               /* not in long mode */
+        out[EDX] &= ~SEP;               /* SYSENTER raises #UD in long mode there */
     out[ECX] |= HYPERVISOR_BIT;
     if (arch_xcr0_mask() == 0)
         out[ECX] &= ~(XSAVE | OSXSAVE);
@@ -99,7 +100,7 @@ static void fix_features(const struct vcpu *v, uint32_t subleaf, uint32_t out[4]
 static void fix_leaf_2(const struct vcpu *v, uint32_t subleaf, uint32_t out[4])
 {
     (void)v, (void)subleaf;
-    out[EAX] = (out[EAX] & ~0xffu) | 1;     /* asking once is enough */
+    out[EAX] = (out[EAX] & ~0xffu) | 1;     /* low byte: how often to ask; once is enough */
 }
 
 static void fix_caches(const struct vcpu *v, uint32_t subleaf, uint32_t out[4])
@@ -111,8 +112,9 @@ static void fix_caches(const struct vcpu *v, uint32_t subleaf, uint32_t out[4])
         memset(out, 0, 4 * sizeof(out[0]));
 }
 
-/* FSGSBASE is offered where its bit of CR4 is: a CPU may have it and do it wrong.
- * ARCH_CAPABILITIES can always be given: 0 is a good answer (msr.c). */
+/* FSGSBASE is shown only where a guest may set its bit of CR4, because some emulators execute
+ * these instructions wrongly. ARCH_CAPABILITIES is always shown: the MSR reads 0 where the CPU
+ * has none (msr.c). */
 static void fix_leaf_7(const struct vcpu *v, uint32_t subleaf, uint32_t out[4])
 {
     (void)v, (void)subleaf;
@@ -145,7 +147,8 @@ static void fix_invariant_tsc(const struct vcpu *v, uint32_t subleaf, uint32_t o
         out[EDX] &= ~B(8);
 }
 
-/* Bytes of an XSAVE image of these states: each at its place in the standard format, or packed. */
+/* Size in bytes of an XSAVE image with these states, in the standard format or in the compacted
+ * one. */
 static uint32_t xsave_bytes(uint64_t states, bool compact)
 {
     uint32_t size = 512 + 64, out[4];
@@ -162,7 +165,7 @@ static uint32_t xsave_bytes(uint64_t states, bool compact)
     return size;
 }
 
-/* Only the states that are offered exist; supervisor states and XSAVES are not. */
+/* Only the states that guests may use are shown; supervisor states and XSAVES are never shown. */
 static void fix_xstate(const struct vcpu *v, uint32_t subleaf, uint32_t out[4])
 {
     uint64_t offered = arch_xcr0_mask();
@@ -184,18 +187,18 @@ static void fix_xstate(const struct vcpu *v, uint32_t subleaf, uint32_t out[4])
     }
 }
 
-/* FPU DE TSC MSR PAE MCE CX8 APIC MCA CMOV PAT MMX FXSR: the part that AMD repeats in 80000001.
- * Missing: VME PSE PSE36 PGE MTRR, which are the hypervisor's business. */
+/* FPU DE TSC MSR PAE MCE CX8 APIC MCA CMOV PAT MMX FXSR: AMD repeats these bits in leaf
+ * 0x80000001. Left out are VME PSE PSE36 PGE MTRR, which a PV guest cannot use. */
 #define COMMON_EDX (B4(0, 2, 4, 5) | B4(6, 7, 8, 9) | B4(14, 15, 16, 16) | B2(23, 24))
 
 #define ANY (CPU_INTEL | CPU_AMD | CPU_OTHER)
 #define NOT_AMD (CPU_INTEL | CPU_OTHER)
 
-/* Leaves that are not here read 0, as do those of another vendor and those beyond the last. What
- * of the topology is here is the host's, as on Xen: a plain CPUID shows it, and the two had
- * better agree. Not shown, though a guest on Xen may see it: the controls of speculation (IBRS,
- * STIBP, SSBD, IBPB), whose MSRs are not switched here; transactional memory, which Xen hides
- * wherever it is broken; DBEXT, for the same reason as the former. */
+/* Leaves that are not in this table read 0, and so do those of another vendor and those above
+ * the highest. Topology is the host's, as on Xen: a plain CPUID shows it too, and the two must
+ * agree. Some features are hidden here though Xen may show them: the speculation controls (IBRS,
+ * STIBP, SSBD, IBPB) and DBEXT, because their MSRs are not switched between vCPUs; and
+ * transactional memory, which Xen hides on the CPUs where it is broken. */
 static const struct cpuid_leaf {
     uint32_t leaf, subleaf;
     unsigned vendors;
@@ -269,7 +272,7 @@ static const struct cpuid_leaf {
      fix_lfence},
 };
 
-/* Instructions whose registers XCR0 does not offer to guests. */
+/* Hides the instructions whose registers need a bit of XCR0 that guests cannot set. */
 static const struct xstate_feature {
     uint32_t leaf, subleaf, reg;
     uint64_t needs;

@@ -1,5 +1,6 @@
-/* The hypervisor's own CPUID leaves (public/arch-x86/cpuid.h): who it is, its clock, what PV
- * guests may use. Called by cpuid.c with out all zeros. */
+/* The hypervisor's own CPUID leaves (public/arch-x86/cpuid.h): its signature and version, the
+ * clock, the features for PV guests. All other leaves are in cpuid.c, which calls this with out
+ * all zeros. */
 #include "arch/arch.h"
 #include "xen/core/alloc.h"
 #include "xen/core/domain.h"
@@ -20,7 +21,7 @@ static void time_leaf(const struct vcpu *v, uint32_t subleaf, uint32_t out[4])
         out[ECX] = khz;
     } else if (subleaf == 1) {
         out[ECX] = v->info->time.tsc_to_system_mul;
-        out[EDX] = (uint32_t)v->info->time.tsc_shift;      /* with its sign */
+        out[EDX] = (uint32_t)v->info->time.tsc_shift;      /* as a signed number */
     } else if (subleaf == 2) {
         out[EAX] = khz;
     }

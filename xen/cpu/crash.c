@@ -1,5 +1,5 @@
-/* What is printed of a guest that crashed: its registers and the top of its stack, in the shape
- * that people's scripts know from Xen. */
+/* Prints the registers and the top of the stack of a guest that crashed, in Xen's format, which
+ * scripts may parse. Called by domain_exit_work() (core/domain.c) through a hook. */
 #include "arch/arch.h"
 #include "xen/core/domain.h"
 #include "xen/core/guest_access.h"
@@ -34,7 +34,7 @@ static void dump_code(const struct cpu_user_regs *regs)
                   code[9], code[10], code[11], code[12], code[13], code[14], code[15]);
 }
 
-/* v == current, on its way out: the whole frame is in place. */
+/* v == current, on its way to the guest, so all of its registers are in guest_regs(v). */
 void domain_dump(struct vcpu *v)
 {
     const struct cpu_user_regs *r = guest_regs(v);

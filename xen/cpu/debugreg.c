@@ -1,13 +1,15 @@
-/* The virtual debug registers: what a guest may set, as hypercall or as MOV to DRn. arch/ loads
- * what is kept here. debugreg[7] is what the CPU gets; the enable bits of I/O breakpoints are
- * kept apart in debugreg[5] and emulated, since in the CPU they would also watch the
- * hypervisor's own ports. */
+/* A guest's debug registers: checks and stores what it sets by set_debugreg (pv/registers.c) or
+ * by MOV to DRn (emulate.c). arch/ loads the stored values when the vCPU runs. debugreg[7] is
+ * the value for the CPU's DR7. The enable bits of I/O breakpoints are kept in debugreg[5]
+ * instead, and ioport.c emulates these breakpoints: in the CPU they would also trigger on the
+ * hypervisor's own port I/O. */
 #include "arch/arch.h"
 #include "xen/core/domain.h"
 #include "xen/cpu/debugreg.h"
 
 #define CR4_DE 8u
-#define DR6_DR7_RESERVED (~0ull << 32)      /* refused, where other reserved bits are put right */
+/* these are refused; other reserved bits are corrected silently */
+#define DR6_DR7_RESERVED (~0ull << 32)
 #define DR6_WRITABLE 0xffffefffull
 #define DR6_ONES 0xffff0ff0ull
 #define DR7_WRITABLE 0xffff27ffull
@@ -38,8 +40,8 @@ static int set_dr7(struct vcpu *v, uint64_t value)
     return 0;
 }
 
-/* DR4 and DR5 are other names of DR6 and DR7, until CR4.DE takes them away. -1: no such
- * register. */
+/* The register that nr names: DR4 and DR5 stand for DR6 and DR7 unless CR4.DE is set (SDM vol.
+ * 3, 17.2.2). -1: no such register. */
 static int real_number(const struct vcpu *v, unsigned reg)
 {
     if (reg > 7 || ((reg == 4 || reg == 5) && (v->cr4_guest & CR4_DE)))

@@ -1,4 +1,4 @@
-/* Debug registers of a guest, and what an instruction that was emulated for it leaves to them. */
+/* Debug registers of a guest, and the breakpoints that an emulated instruction hits: debugreg.c. */
 #ifndef XEN_DEBUGREG_H
 #define XEN_DEBUGREG_H
 

@@ -1,8 +1,8 @@
-/* Privileged instructions: what a guest kernel that runs in ring 3 gets when it executes one
- * that only ring 0 may, in code of whatever mode. Called by traps.c with the #GP (or #UD) that
- * the CPU raised; whatever is not emulated stays that fault. Decoding is common/x86's, reading
- * the instruction insn_access.c's; the policies of MSRs, CPUID, ports and debug registers have
- * their own files. */
+/* Emulation of privileged instructions: a guest kernel runs in ring 3, so those that need ring 0
+ * raise #GP there. Called by pv/traps.c for that #GP, and for the #UD of the forced-emulation
+ * prefix. An instruction that is not emulated leaves the fault to the guest. Instructions are
+ * decoded in common/x86 and read by insn_access.c; what MSRs, CPUID, ports and debug registers
+ * permit is decided in msr.c, cpuid.c, ioport.c and debugreg.c. */
 #include "arch/arch.h"
 #include "common/string.h"
 #include "common/trace_format.h"
@@ -44,7 +44,7 @@ static enum emulation write_cr(struct vcpu *v, unsigned cr, uint64_t value)
     case 3:
         if (!cpu_hooks.write_cr3(v, value))
             return NOT_OURS;
-        arch_flush_tlb();               /* also when it is the root that was in use already */
+        arch_flush_tlb(); /* loading the root that is already in use is a flush, too */
         return EMULATED;
     case 4:
         guest_write_cr4(v, value);
@@ -133,8 +133,9 @@ static enum emulation emulate_wrmsr(struct vcpu *v, struct cpu_user_regs *regs,
     return guest_wrmsr(v, (uint32_t)regs->rcx, edx_eax(regs)) ? EMULATED : NOT_OURS;
 }
 
-/* The virtual interrupt flag is a byte that the guest owns. CLI must not touch it: the POPF that
- * a kernel pairs it with cannot be trapped and would never set it again. */
+/* CLI and STI do nothing here. A PV guest's interrupt flag is evtchn_upcall_mask, which it
+ * writes itself. If CLI set that mask, the POPF that a kernel uses to undo a CLI would not clear
+ * it, because POPF does not trap. */
 static enum emulation emulate_cli_sti(struct vcpu *v, struct cpu_user_regs *regs,
                                       const struct insn *in)
 {
@@ -142,8 +143,8 @@ static enum emulation emulate_cli_sti(struct vcpu *v, struct cpu_user_regs *regs
     return iopl_allows(v) ? EMULATED : NOT_OURS;
 }
 
-/* RDTSC traps only under CR4.TSD; if that is the guest's own choice, its user mode is not
- * allowed it. */
+/* RDTSC faults only while CR4.TSD is set. If the guest itself set it, its user mode gets the
+ * #GP. */
 static enum emulation emulate_rdtsc(struct vcpu *v, struct cpu_user_regs *regs,
                                     const struct insn *in)
 {
@@ -185,7 +186,7 @@ static enum emulation emulate_group7(struct vcpu *v, struct cpu_user_regs *regs,
 static enum emulation emulate_nothing(struct vcpu *v, struct cpu_user_regs *regs,
                                       const struct insn *in)
 {
-    /* WBINVD: a guest without devices has nothing that depends on it */
+    /* WBINVD: caches are coherent, and a guest without devices cannot notice */
     (void)v, (void)regs, (void)in;
     return EMULATED;
 }
@@ -207,7 +208,8 @@ static const struct {
     { 0x109, 0xffff, false, emulate_nothing },
 };
 
-/* What else #GP(0) may mean: some emulators raise it where a CPU has #SS(0). */
+/* Some emulators raise #GP(0) for a stack access at a non-canonical address, where a CPU raises
+ * #SS(0). This finds such accesses. */
 static enum emulation stack_fault(struct vcpu *v, const struct cpu_user_regs *regs,
                                   const struct insn *in)
 {
@@ -217,9 +219,10 @@ static enum emulation stack_fault(struct vcpu *v, const struct cpu_user_regs *re
     return FAULTED;
 }
 
-/* AMD's CPUs have no 64-bit far pointers in memory: CALL and JMP take one of 32 bits in spite of
- * REX.W. An emulator that looks for the selector 4 bytes further on finds null there, most
- * likely, where the CPU names the selector that it could not load. */
+/* On AMD's CPUs a far CALL or JMP through memory always reads a pointer with a 32-bit offset,
+ * even with REX.W. An emulator that reads a 64-bit offset looks for the selector 4 bytes too
+ * far, usually finds a null selector, and raises #GP(0) where the CPU's error code would name
+ * the selector. */
 static enum emulation far_pointer_fault(struct vcpu *v, const struct cpu_user_regs *regs,
                                         const struct insn *in)
 {
@@ -239,8 +242,8 @@ static enum emulation far_pointer_fault(struct vcpu *v, const struct cpu_user_re
     return FAULTED;
 }
 
-/* The bytes are read again here, after the fault, so they may be another instruction by now:
- * what counts is only that what is emulated is decided on one copy of them. */
+/* The bytes are read after the fault, so another vCPU may have changed them since. That is
+ * harmless: everything is decided on this one copy. */
 enum emulation emulate_privileged(struct vcpu *v, struct cpu_user_regs *regs)
 {
     enum emulation result;
@@ -275,8 +278,8 @@ enum emulation emulate_privileged(struct vcpu *v, struct cpu_user_regs *regs)
     return result != NOT_OURS ? result : far_pointer_fault(v, regs, &in);
 }
 
-/* UD2, "xen", CPUID: how a PV guest asks for the CPUID that the hypervisor wants it to see
- * (public/arch-x86/xen.h). */
+/* The forced-emulation prefix: UD2, the bytes "xen", CPUID. A PV guest uses it to get the
+ * hypervisor's CPUID values instead of the host's (public/arch-x86/xen.h). */
 enum emulation emulate_forced_cpuid(struct vcpu *v, struct cpu_user_regs *regs)
 {
     static const uint8_t forced[8] = { 0x0f, 0x0b, 'x', 'e', 'n', 0x0f, 0xa2 };

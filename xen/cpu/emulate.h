@@ -1,11 +1,12 @@
-/* Privileged instructions of a guest: pure guest-visible CPU semantics. */
+/* Emulation of a guest's privileged instructions: emulate.c. */
 #ifndef XEN_EMULATE_H
 #define XEN_EMULATE_H
 
 #include "common/x86/insn.h"
 #include "xen/core/domain.h"
 
-/* Done, resume; reflect the original fault; another fault was injected. */
+/* In this order: the instruction is done, resume the guest; deliver the original fault to the
+ * guest; another exception was injected already. */
 enum emulation { EMULATED, NOT_OURS, FAULTED };
 
 /* The instruction at regs->rip raised #GP (or #UD for the forced-emulation prefix) at CPL 3. */

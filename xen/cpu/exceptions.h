@@ -1,5 +1,4 @@
-/* Numbers of the architecture: exception vectors, and flags of RFLAGS (Intel SDM vol. 1, 3.4.3;
- * vol. 3, 6.3). */
+/* Exception vectors (SDM vol. 3, 6.3) and the bits of RFLAGS (SDM vol. 1, 3.4.3). */
 #ifndef XEN_EXCEPTIONS_H
 #define XEN_EXCEPTIONS_H
 

@@ -1,7 +1,8 @@
-/* The way from an instruction to the memory it means: its own bytes, and the linear addresses of
- * its operands, by the guest's segments. In 64-bit code there are none but FS and GS; elsewhere
- * bases and limits are those of the descriptor as it stands now, for what a segment register
- * holds hidden cannot be read. */
+/* Reads the bytes of a guest's instruction and computes the linear addresses of its operands,
+ * with the guest's segments. In 64-bit code only FS and GS have a base. In other code base and
+ * limit come from the descriptor table as it is now, because the hidden part of a segment
+ * register cannot be read. Decoding is in common/x86. Called by emulate.c, ioport.c and mov_ss.c
+ * here and by ptwr.c and traps.c in pv/. */
 #include "arch/arch.h"
 #include "common/string.h"
 #include "xen/core/domain.h"

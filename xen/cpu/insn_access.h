@@ -1,4 +1,4 @@
-/* What the execution of an instruction reads, through the segments that the guest has. */
+/* Reading a guest's instruction and addressing its operands: insn_access.c. */
 #ifndef XEN_INSN_ACCESS_H
 #define XEN_INSN_ACCESS_H
 
@@ -6,8 +6,8 @@
 #include "common/x86/address.h"
 #include "xen/core/domain.h"
 
-/* A guest's saved registers as common/x86 sees them. Inline, so that the places of those with a
- * name are constants. */
+/* A guest's saved registers in the order of common/x86. Inline, so that the compiler knows the
+ * offset of a register that is named by a constant. */
 #define PLACE_OF(reg) offsetof(struct cpu_user_regs, reg) / 8
 static const uint8_t places_of_saved_regs[] = {
     PLACE_OF(rax),
@@ -35,12 +35,12 @@ static inline struct x86_regs saved_regs(const struct cpu_user_regs *regs)
     return (struct x86_regs){ (uint64_t *)(uintptr_t)regs, places_of_saved_regs };
 }
 
-/* Where the code segment is none of the ABI's, or the bytes not all there. */
+/* The case that the code segment is not one of the ABI's, or that not all bytes can be read. */
 unsigned fetch_insn_slowly(const struct vcpu *v, const struct cpu_user_regs *regs, uint8_t *bytes,
                            enum cpu_mode *mode);
 
-/* Up to 15 bytes of the instruction at regs->rip, fewer where the next page cannot be read or
- * the code segment ends; and how they are to be decoded. */
+/* Copies up to 15 bytes of the instruction at regs->rip: fewer if the next page cannot be read
+ * or the code segment ends. *mode: the mode to decode them in. Returns the number of bytes. */
 static inline unsigned fetch_insn(const struct vcpu *v, const struct cpu_user_regs *regs,
                                   uint8_t bytes[16], enum cpu_mode *mode)
 {
@@ -51,8 +51,8 @@ static inline unsigned fetch_insn(const struct vcpu *v, const struct cpu_user_re
     return fetch_insn_slowly(v, regs, bytes, mode);
 }
 
-/* The linear address of [offset, offset + bytes) in a segment (SEG_*) of current. 0; or the
- * exception that the access is, with an error code of 0. */
+/* *va: the linear address of [offset, offset + bytes) in a segment (SEG_*) of current. Returns
+ * 0, or the vector of the exception that this access raises, whose error code is 0. */
 unsigned linear_address_slowly(const struct insn *in, unsigned segment, uint64_t offset,
                                unsigned bytes, bool write, uint64_t *va);
 static inline unsigned linear_address(const struct insn *in, unsigned segment, uint64_t offset,

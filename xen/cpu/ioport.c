@@ -1,6 +1,7 @@
-/* Port I/O. A guest has no devices, but its kernel probes for them, and only port I/O that works
- * and finds nothing lets it get on: reads are all ones, writes vanish, but for two latches. Who
- * may do it is decided as on hardware, by IOPL or by bitmap. */
+/* Emulates port I/O. Guests have no devices, but their kernels probe for them, so port I/O must
+ * work and find nothing: reads give all ones and writes have no effect, except at two registers.
+ * As on hardware, IOPL or the I/O bitmap permits an access; both are set in pv/physdev.c. Called
+ * by emulate.c. */
 #include "arch/arch.h"
 #include "common/string.h"
 #include "xen/core/domain.h"
@@ -18,11 +19,11 @@
 #define PORT_PCI_ADDRESS 0xcf8u
 #define PF_PRESENT 1u
 #define PF_WRITE 2u
-/* bytes of a string instruction done before an interrupt may come */
+/* bytes that a string instruction transfers before interrupts are let in */
 #define STRING_CHUNK 256u
 
-/* The bitmap lies in guest kernel memory, which user mode's tables do not map: it is read
- * through the kernel's. Where there is nothing to read, nothing is allowed. */
+/* The bitmap is in the guest kernel's memory, which the user root may not map, so it is read
+ * through the kernel root. If it cannot be read the access is not allowed. */
 static uint8_t bitmap_byte(const struct vcpu *v, uint64_t va)
 {
     const uint64_t *slot = walk_to_l1(v->root_kernel, va);
@@ -49,8 +50,8 @@ bool guest_io_allowed(struct vcpu *v, uint16_t port, unsigned bytes)
     return !(bits >> (port % 8) & ((1u << bytes) - 1));
 }
 
-/* Two latches that an ordinary guest of Xen's finds too: the address for PCI's configuration
- * space, as a double word, and the index of the CMOS memory. There is nothing behind either. */
+/* Two registers keep what is written, as Xen gives them to every guest: the PCI configuration
+ * address (a 32-bit port) and the CMOS index. Their data ports read as all ones like any other. */
 uint32_t guest_port_in(struct vcpu *v, uint16_t port, unsigned bytes)
 {
     uint32_t index_byte = PORT_CMOS_INDEX - port;
@@ -73,7 +74,8 @@ void guest_port_out(struct vcpu *v, uint16_t port, unsigned bytes, uint32_t valu
         v->domain->cmos_index = (uint8_t)(value >> 8 * index_byte);
 }
 
-/* The n elements at va, all in one page unless n is 1. False: that memory cannot be accessed. */
+/* Transfers n elements at va; they are all in one page unless n is 1. False: that memory cannot
+ * be accessed. */
 static bool transfer(struct vcpu *v, uint64_t va, uint16_t port, unsigned bytes, unsigned n,
                      bool out)
 {
@@ -102,18 +104,18 @@ static enum emulation string_fault(struct vcpu *v, uint64_t va, unsigned bytes, 
     uint64_t pte = read_guest_pte(v, va);
 
     if (!is_canonical(va) || !is_canonical(last))
-        return NOT_OURS;                        /* #GP, as it came */
+        return NOT_OURS;                        /* no permission: the #GP goes to the guest */
     if ((pte & PTE_P) && (out || (pte & PTE_RW)) && ((va ^ last) & PAGE_MASK)) {
-        va = last & PAGE_MASK;                  /* it was the second page */
+        va = last & PAGE_MASK;                  /* the fault is in the second page */
         pte = read_guest_pte(v, va);
     }
     inject_page_fault(v, va, code | ((pte & PTE_P) || !guest_range_ok(va, 1) ? PF_PRESENT : 0));
     return FAULTED;
 }
 
-/* INS and OUTS. A long repeat is done piece by piece with rip left on the instruction, as when
- * an interrupt comes between two of its iterations; backwards, with addresses of less than 64
- * bits or single-stepped, each piece is one element. */
+/* INS and OUTS. A long REP is done in pieces, and between two pieces rip still points to the
+ * instruction, as if an interrupt had come between two iterations. A piece is one element if the
+ * direction is backwards, the address size is below 64 bits, or the guest single-steps. */
 static enum emulation string_io(struct vcpu *v, struct cpu_user_regs *regs, const struct insn *in,
                                 uint16_t port, unsigned bytes)
 {

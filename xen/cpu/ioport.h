@@ -1,4 +1,4 @@
-/* Ports of a guest, which has no devices. */
+/* Port I/O of a guest: ioport.c. */
 #ifndef XEN_IOPORT_H
 #define XEN_IOPORT_H
 
@@ -8,9 +8,9 @@
 uint32_t guest_port_in(struct vcpu *v, uint16_t port, unsigned bytes);
 void guest_port_out(struct vcpu *v, uint16_t port, unsigned bytes, uint32_t value);
 bool guest_io_allowed(struct vcpu *v, uint16_t port, unsigned bytes);
-/* The virtual IOPL covers v's mode: CLI, STI and any port. The guest kernel counts as ring 1,
- * since it runs on what it thinks is a rung below the hypervisor; as ring 0 if it asked for
- * that; user mode as ring 3. */
+/* Whether v's virtual IOPL permits CLI, STI and every port in its present mode. The guest kernel
+ * counts as ring 1, as on Xen, or as ring 0 with VMASST_TYPE_architectural_iopl; user mode
+ * counts as ring 3. */
 static inline bool iopl_allows(const struct vcpu *v)
 {
     unsigned cpl = v->kernel_mode ? !(v->domain->vm_assist & (1u << VMASST_TYPE_architectural_iopl))

@@ -1,16 +1,18 @@
-/* Data breakpoints on the operand of MOV SS and POP SS. These instructions hold back debug traps
- * until the next one is done, so that a stack can be switched in two steps. Some emulators
- * (QEMU's TCG) do not: their #DB comes one instruction early. On such a CPU, found at boot
- * (arch_db_is_early), that #DB is held here, and the next instruction runs under TF:
+/* Data breakpoints on the memory operand of MOV SS and POP SS. On a CPU their #DB is raised only
+ * after the next instruction (SDM vol. 3, 6.8.3), so that SS and RSP can be changed together.
+ * Some emulators (QEMU's TCG) raise it one instruction early. Where arch_db_is_early() found
+ * this at boot, the #DB is held back here, and the next instruction runs with TF set. Called by
+ * pv/traps.c for each #DB, and by arch/ and upcall.c at other entries and exits while a #DB is
+ * held. Then either:
  *
- *   it ends in the #DB of that TF         the guest gets its #DB now, with what both have to say
- *   it enters the hypervisor otherwise    SYSCALL, INT 3, INT n, a fault: a CPU that holds the
- *                                         trap back raises it on the hypervisor's first instruction,
- *                                         where it is dropped; so it is dropped here
+ *   that instruction ends in the #DB of TF   the guest gets one #DB, with the DR6 bits of both
+ *   it enters the hypervisor otherwise       (SYSCALL, INT 3, INT n, a fault): the held #DB is
+ *                                            dropped. A CPU would raise it on the first instruction
+ *                                            of the hypervisor, where it is dropped, too.
  *
- * TF is ours unless the guest had it set itself, and may be seen nowhere: not in frames, not in
- * what SYSCALL or PUSHF store. While a trap is held, WORK_HELD_DB keeps entries and exits off
- * the ways that do not look. */
+ * If the guest did not set TF itself it must not see it: not in bounce frames, nor in what
+ * SYSCALL or PUSHF store. While a #DB is held, WORK_HELD_DB makes entries and exits take the
+ * slow paths, which check for it. */
 #include "arch/arch.h"
 #include "xen/core/domain.h"
 #include "xen/core/guest_access.h"
@@ -27,8 +29,8 @@
 #define OPCODE_POPF 0x9d
 #define SREG_SS 2u
 
-/* The instruction of length bytes that ends at regs->rip; at becomes the registers that it began
- * with, as far as addresses need them. */
+/* Decodes the instruction of length bytes that ends at regs->rip. at: set to the registers
+ * before it, as far as its addresses depend on them. */
 static bool decode_backwards(const struct vcpu *v, struct cpu_user_regs *at, unsigned length,
                              struct insn *in)
 {
@@ -40,7 +42,7 @@ static bool decode_backwards(const struct vcpu *v, struct cpu_user_regs *at, uns
            in->length == length;
 }
 
-/* Where the instruction found its new SS; false: it is none that loads SS from memory. */
+/* *va: the address from which the instruction loaded SS; false: it does not load SS from memory. */
 static bool ss_operand(const struct insn *in, const struct cpu_user_regs *at, uint64_t *va)
 {
     if (in->opcode == OPCODE_MOV_SREG && (in->modrm >> 3 & 7) == SREG_SS && in->memory)
@@ -50,7 +52,8 @@ static bool ss_operand(const struct insn *in, const struct cpu_user_regs *at, ui
            linear_address(in, SEG_SS, (uint32_t)(at->rsp - in->op_bytes), 2, false, va) == 0;
 }
 
-/* Prefixes make more than one length possible; the operand decides. */
+/* Only the end of the instruction is known. Several lengths may decode, because of prefixes: it
+ * is the one whose operand is at the breakpoint. */
 static bool loaded_ss_from(const struct vcpu *v, const struct cpu_user_regs *regs,
                            uint64_t breakpoints)
 {
@@ -91,7 +94,7 @@ void drop_held_trap(struct vcpu *v, struct cpu_user_regs *regs)
         regs->rflags &= ~(uint64_t)EFLAGS_TF;
 }
 
-/* PUSHF stored our TF. */
+/* PUSHF stored the TF that the hypervisor had set: clear it in guest memory. */
 static void clear_pushed_tf(const struct insn *in, const struct cpu_user_regs *regs)
 {
     uint16_t flags;
@@ -102,7 +105,7 @@ static void clear_pushed_tf(const struct insn *in, const struct cpu_user_regs *r
         read_guest(&flags, va, sizeof(flags)) != 0)
         return;
     flags &= (uint16_t)~EFLAGS_TF;
-    /* the page is gone by now: then nobody reads it */
+    /* fails only if the guest has unmapped the page meanwhile */
     (void)write_guest(va, &flags, sizeof(flags));
 }
 
@@ -124,7 +127,7 @@ uint64_t release_held_trap(struct vcpu *v, struct cpu_user_regs *regs, uint64_t 
         in = (struct insn){ 0 };
     if (in.opcode == OPCODE_PUSHF)
         clear_pushed_tf(&in, regs);
-    if (in.opcode != OPCODE_POPF && in.op != OP_IRET)       /* those brought flags of their own */
+    if (in.opcode != OPCODE_POPF && in.op != OP_IRET) /* these two loaded the guest's own flags */
         regs->rflags &= ~(uint64_t)EFLAGS_TF;
     return dr6 & ~DR6_BS;
 }

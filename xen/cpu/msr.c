@@ -1,7 +1,8 @@
-/* The MSRs that guests may name. One table says for each what reading gives and what writing
- * does, and on whose CPUs it is there; everything else is #GP(0), which kernels survive by their
- * exception tables - except before they have one: until the guest has a #GP handler, reading an
- * MSR that this CPU has, if not for guests, gives 0. */
+/* The MSRs that guests may access: one table with the functions that read and write each, and
+ * the vendors whose CPUs have it. Called by emulate.c for RDMSR and WRMSR; the MSR of the
+ * hypercall page is in pv/hypercall_page.c. Any other MSR raises #GP(0), which kernels handle
+ * with their exception tables. Early in boot they have no #GP handler yet: until then, reading
+ * an MSR that this CPU has but guests have not gives 0. */
 #include "arch/arch.h"
 #include "xen/core/domain.h"
 #include "xen/cpu/control_regs.h"
@@ -9,7 +10,7 @@
 #include "xen/cpu/exceptions.h"
 #include "xen/cpu/msr.h"
 
-/* SCE LME LMA NXE FFXSR: not SVME, which is no guest's business */
+/* SCE LME LMA NXE FFXSR; SVME is hidden */
 #define EFER_KNOWN 0x4d01u
 #define MISC_ENABLE_SET 0x801800u       /* no BTS, no PEBS, no task priority messages */
 #define MISC_ENABLE_CLEAR 0x40080u      /* no performance monitoring, no MONITOR */
@@ -19,10 +20,11 @@
 #define MC_BASE 0x400u                  /* four MSRs for each bank: CTL STATUS ADDR MISC */
 #define MC_CTL2_BASE 0x280u
 
-/* What of the host's ARCH_CAPABILITIES holds in a guest: what the CPU is not vulnerable to, and
- * what VERW clears (RDCL_NO SSB_NO MDS_NO IF_PSCHANGE_MC_NO TAA_NO SBDR_SSDP_NO FBSDP_NO PSDP_NO
- * FB_CLEAR BHI_NO PBRSB_NO GDS_NO RFDS_NO RFDS_CLEAR, ITS_NO); and that the return predictor may
- * use another one (RSBA, or RRSBA, which without EIBRS is the same). */
+/* Bits of the host's ARCH_CAPABILITIES that are true in a guest, too: the vulnerabilities that
+ * the CPU does not have, and what VERW clears (RDCL_NO SSB_NO MDS_NO IF_PSCHANGE_MC_NO TAA_NO
+ * SBDR_SSDP_NO FBSDP_NO PSDP_NO FB_CLEAR BHI_NO PBRSB_NO GDS_NO RFDS_NO RFDS_CLEAR, ITS_NO); and
+ * that returns may be predicted from another predictor (RSBA, or RRSBA, which without EIBRS is
+ * the same). */
 #define ARCH_CAPS_SHOWN (0x1d12e170ull | 1ull << 0 | 1ull << 62)
 #define ARCH_CAPS_RSBA (1u << 2)
 #define ARCH_CAPS_RRSBA (1u << 19)
@@ -95,8 +97,8 @@ static bool read_efer(struct vcpu *v, uint32_t msr, uint64_t *value)
     return true;
 }
 
-/* Enabled, at its usual place, and on the boot CPU for vCPU 0: nothing is there, but kernels
- * ask. */
+/* APIC_BASE: enabled, at its usual address, and with the BSP bit on vCPU 0. Guests have no APIC,
+ * but kernels read this. */
 static bool read_apic_base(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
     (void)msr;
@@ -198,7 +200,7 @@ static bool write_mmio_conf(struct vcpu *v, uint32_t msr, uint64_t value)
     return has_mmio_conf();
 }
 
-/* --- Machine check: a few banks in which nothing ever happens
+/* --- Machine check: MC_BANKS banks that never report anything
  * ---------------------------------------------------------- */
 
 static bool read_mcg_cap(struct vcpu *v, uint32_t msr, uint64_t *value)
@@ -230,12 +232,11 @@ static bool is_bank(uint32_t msr)
 static bool read_bank(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
     (void)v;
-    *value = is_bank(msr) && msr % 4 == 0 ? ~0ull : 0;      /* CTL: everything is reported */
+    *value = is_bank(msr) && msr % 4 == 0 ? ~0ull : 0;      /* MCi_CTL: all bits set */
     return true;
 }
 
-/* Status, address and miscellany may be cleared; what is written to banks that are not there is
- * lost. */
+/* MCi_STATUS, _ADDR and _MISC accept 0 only; writes to banks that do not exist are ignored. */
 static bool write_bank(struct vcpu *v, uint32_t msr, uint64_t value)
 {
     (void)v;
@@ -307,7 +308,7 @@ static const struct msr_policy {
     /* fixed performance counters */
     { 0x0309, 0x030b, CPU_INTEL, read_zero, ignore },
     { 0x0345, 0x0345, ANY, read_zero, NULL },                           /* PERF_CAPABILITIES */
-    /* their control, and the global ones */
+    /* control of the fixed counters, global control and status */
     { 0x038d, 0x0390, CPU_INTEL, read_zero, ignore },
     { MC_BASE, 0x047f, ANY, read_bank, write_bank },
     { MSR_HYPERCALL_PAGE, MSR_HYPERCALL_PAGE, ANY, read_zero, write_hypercall_msr },

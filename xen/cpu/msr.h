@@ -1,4 +1,4 @@
-/* The MSRs that guests may name. */
+/* The MSRs that guests may access: msr.c. */
 #ifndef XEN_MSR_H
 #define XEN_MSR_H
 

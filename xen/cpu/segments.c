@@ -1,5 +1,6 @@
-/* Segments: what a guest may say in a descriptor, and what a selector stands for in its tables.
- * Pure but for reading the tables' frames; the references on those are pv/desc.c's. */
+/* Segments: which descriptors a guest may have, and which segment a selector names in its GDT or
+ * LDT. It changes nothing; the references on the tables' frames are held by pv/desc.c. Called by
+ * pv/ (desc.c, traps.c) and by insn_access.c. */
 #include "arch/arch.h"
 #include "xen/core/domain.h"
 #include "xen/cpu/segments.h"
@@ -17,17 +18,17 @@
 #define GATE_CALL (12ull << 40)
 #define GATE_RESERVED (0xffull << 32)
 
-/* A gate may only lead where the guest itself could jump: its own segments, or the ABI's flat
- * ring 3 code. */
+/* A gate may only name a code segment that the guest could load itself: its own, or the ABI's
+ * flat ones of ring 3. */
 static bool gate_target_ok(unsigned sel)
 {
     return (sel >> 3) < FIRST_RESERVED_GDT_ENTRY || sel == FLAT_RING3_CS64 || (sel & 4);
 }
 
-/* Absent descriptors fault whatever they say. Code and data may have any base and limit: in
- * 64-bit mode neither opens anything that paging does not guard. Of the system descriptors only
- * call gates are let in, with a DPL of 0, so that no guest can go through one; type 0 is the
- * upper half of one. */
+/* Descriptors that are not present are harmless: loading one faults. Code and data segments may
+ * have any base and limit, because paging protects the hypervisor. Of the system descriptors
+ * only call gates are accepted, and they get a DPL of 0, so that no guest can use one; type 0 is
+ * accepted as the upper half of a call gate. */
 bool sanitise_descriptor(uint64_t *desc)
 {
     uint64_t d = *desc;
@@ -54,7 +55,7 @@ static uint64_t read_descriptor(const struct vcpu *v, uint16_t sel)
     const uint64_t *table;
     mfn_t mfn;
 
-    switch (sel | 3) {                  /* the ABI's flat ones */
+    switch (sel | 3) {                  /* the ABI's flat segments */
     case FLAT_RING3_CS64:
         return 0x00affb000000ffff;
     case FLAT_RING3_CS32:

@@ -9,15 +9,16 @@
 /* Makes a descriptor safe for ring 3 (DPL raised, call gates closed); false: refuse it. */
 bool sanitise_descriptor(uint64_t *desc);
 
-/* What a selector stands for in v's tables, or in the ABI's part of every GDT. From one reading
- * of the descriptor, which another vCPU may be changing. False: no present code or data segment. */
+/* *s: the segment that a selector names in v's tables or in the ABI's part of every GDT. The
+ * descriptor is read once, because another vCPU may be changing it. False: it is not a present
+ * code or data segment. */
 struct segment {
     uint32_t base, limit;           /* of bytes, the granularity applied */
     bool code, long_mode, big;      /* big: 32-bit code or stack */
     bool expand_down, readable, writable;
 };
 bool read_segment(const struct vcpu *v, uint16_t sel, struct segment *s);
-/* Does [offset, offset + bytes) lie within the limit? */
+/* Whether [offset, offset + bytes) is within the limit. */
 bool segment_holds(const struct segment *s, uint32_t offset, unsigned bytes);
 
 #endif

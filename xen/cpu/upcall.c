@@ -1,7 +1,9 @@
-/* Every way into the guest kernel and its way back: bounce frames for traps, events, callbacks
- * and system calls, and iret. What faults mean is traps.c's; entry.S has fast twins of
- * handle_user_syscall and do_iret that must agree with these. Frames, lowest address first
- * (iret: struct iret_context of public/arch-x86/xen-x86_64.h):
+/* Entering the guest kernel, and its return by iret: the hypervisor pushes a frame on the
+ * kernel's stack ("bounce") for traps, events, callbacks and system calls, and continues at the
+ * guest's handler. Which trap a fault becomes is decided in pv/traps.c. Called by pv/ and
+ * emulate.c (inject_*) and by arch/ (system calls, failsafe, exit to the guest). entry.S has
+ * faster versions of handle_user_syscall and do_iret, which must give the same results. Frames,
+ * lowest address first (iret: struct iret_context of public/arch-x86/xen-x86_64.h):
  *
  *   bounce:   rcx  r11  [error code]  rip  cs | upcall mask << 32  rflags  rsp  ss
  *   failsafe: rcx  r11  ds  es  fs  gs  rip  cs | mask  rflags  rsp  ss
@@ -38,7 +40,7 @@ static void set_mode(struct vcpu *v, bool kernel)
     arch_load_root(v);
 }
 
-/* Pushes the words of a frame downwards from sp; false: the stack cannot take it. */
+/* Pushes the words of a frame below sp; false: that stack memory cannot be written. */
 static bool push_frame(struct vcpu *v, const struct cpu_user_regs *regs, uint64_t sp,
                        bool from_kernel, const uint64_t *extra, unsigned nr)
 {
@@ -58,8 +60,8 @@ static bool push_frame(struct vcpu *v, const struct cpu_user_regs *regs, uint64_
     return put_guest_word(sp, regs->r11) && put_guest_word(sp - 8, regs->rcx);
 }
 
-/* Enters the kernel at handler, with `extra` (nr words, lowest first) between rcx, r11 and rip.
- * Crashes the domain where the stack cannot take the frame. */
+/* Enters the kernel at handler. The frame has `extra` (nr words, lowest first) between r11 and
+ * rip. Crashes the domain if the frame cannot be written. */
 static void bounce(struct vcpu *v, uint64_t handler, const uint64_t *extra, unsigned nr,
                    bool mask_events)
 {
@@ -134,7 +136,7 @@ static bool callback_masks(const struct vcpu *v, enum callback cb)
     return v->cb_masks_events >> cb & 1;
 }
 
-/* An NMI that comes while nobody has a handler for it is lost. */
+/* An NMI for a guest without a handler for it is dropped. */
 static void deliver_nmi(struct vcpu *v)
 {
     v->work &= ~WORK_NMI;
@@ -149,9 +151,9 @@ static void deliver_events(struct vcpu *v)
 {
     if (unlikely(v->work & WORK_HELD_DB)) {
         if (is_held_at(v, guest_regs(v)))
-            /* nothing comes between MOV SS and the next instruction */
+            /* no upcall between MOV SS and the next instruction */
             return;
-        drop_held_trap(v, guest_regs(v));   /* it was a hypercall */
+        drop_held_trap(v, guest_regs(v));   /* the instruction after MOV SS was a hypercall */
     }
     if (unlikely(v->work & WORK_FAILSAFE)) {
         v->work &= ~WORK_FAILSAFE;
@@ -165,10 +167,10 @@ static void deliver_events(struct vcpu *v)
     }
 }
 
-/* SYSCALL from user mode: rcx and r11 hold rip and rflags already, as the frame wants them.
- * Without a callback the instruction is undefined, and its two bytes are the faulting ones. DF
- * is clear in the callback, and as it was in its frame. Whether events are masked, the flag of
- * the 64-bit callback says for both, as on Xen. */
+/* SYSCALL from user mode: the CPU put rip and rflags into rcx and r11, which the frame needs.
+ * Without a callback the guest gets #UD, with rip on the SYSCALL. In the callback DF is clear;
+ * the frame has it as it was. CALLBACKF_mask_events of the 64-bit callback counts for the 32-bit
+ * one, too, as on Xen. */
 static void syscall_bounce(struct vcpu *v, enum callback cb, uint16_t cs)
 {
     struct cpu_user_regs *regs = guest_regs(v);
@@ -197,8 +199,8 @@ void handle_syscall32(struct vcpu *v)
     syscall_bounce(v, CB_SYSCALL32, FLAT_USER_CS32);
 }
 
-/* The CPU tells neither rip nor rsp of a SYSENTER; the guest's convention with its user code
- * must. */
+/* SYSENTER saves neither rip nor rsp; the guest's kernel and its user code must have agreed on
+ * them. */
 void handle_sysenter(struct vcpu *v)
 {
     struct cpu_user_regs *regs = guest_regs(v);
@@ -227,8 +229,8 @@ struct iret_frame {
 _Static_assert(sizeof(struct iret_frame) == sizeof(struct iret_context),
                "public/arch-x86/xen-x86_64.h");
 
-/* Returns the guest's rax, which the way out then loads. The way out must be IRET, for the guest
- * chose its selectors. */
+/* Returns the guest's rax, which the exit to the guest loads. That exit must use IRET, because
+ * the guest chose its selectors. */
 long do_iret(void)
 {
     struct vcpu *v = current;
@@ -284,7 +286,7 @@ void exit_to_guest_work(void)
     }
     v->work &= ~WORK_IRET;
     deliver_events(v);
-    if (v->work & WORK_DOMAIN)      /* the frame did not fit */
+    if (v->work & WORK_DOMAIN)      /* the domain crashed, for the frame could not be written */
         domain_exit_work();
     irqsoff_end(before);
 }
