@@ -1,7 +1,8 @@
-/* The recount of invariants F1..F10: from tables, pins, roots, descriptor tables and registered
- * pages alone it works out how many references and type references each frame must have, and
- * panics when the frame table says otherwise. Debug builds run it when a domain ends; the host
- * tests run it after every operation. */
+/* Recounts the references of all frames (invariants F1 to F10 of core/frame.h). It computes from
+ * page tables, pins, roots, descriptor tables and registered pages how many references and type
+ * references each frame must have, and panics if the frame table differs. The pins of grants are
+ * recounted by grant_audit (grant_map.c). Debug builds run it when a domain ends; the host tests
+ * run it after every operation. */
 #include "arch/arch.h"
 #include "xen/core/alloc.h"
 #include "xen/core/bug.h"
@@ -25,7 +26,7 @@ static void want(struct tally *t, mfn_t mfn, unsigned refs, unsigned types)
     t[mfn].types += types;
 }
 
-/* F10: an entry of the table f to another of its own level. */
+/* F10: an entry of table f that points to a table of the same level. */
 static void tally_linear(struct tally *t, const struct frame *f, uint64_t entry)
 {
     mfn_t child = PTE_MFN(entry);
@@ -40,7 +41,7 @@ static void tally_linear(struct tally *t, const struct frame *f, uint64_t entry)
     t[child].uses++;
 }
 
-/* F4, F5: what the entries of one live table hold. */
+/* F4, F5: the references that the entries of one validated table hold. */
 static void tally_table(struct tally *t, const struct frame *f)
 {
     uint64_t type = f->type & TYPE_MASK;
@@ -141,7 +142,7 @@ void frame_audit_in(void *zeroed)
         if (f->type & TYPE_PINNED)
             want(t, mfn, 1, 1);
         if (!(f->count & FRAME_COUNTED))
-            want(t, mfn, 1, 1);         /* a shared page of ours */
+            want(t, mfn, 1, 1);         /* a shared page of the hypervisor */
         if (type >= TYPE_L1 && type <= TYPE_L4 && (f->type & TYPE_VALIDATED) &&
             (f->type & TYPE_COUNT_MASK))
             tally_table(t, f);
@@ -167,13 +168,14 @@ void frame_audit(void)
     void *zeroed;
 
     if (mm_preempted != 0)
-        /* somebody is half way through an update, and his references cannot be counted */
+        /* another vCPU was preempted in the middle of an update, so references cannot be counted
+         * now */
         return;
     while ((PAGE_SIZE << order) < max_mfn * AUDIT_BYTES_PER_FRAME)
         order++;
     zeroed = alloc_pages(order);
     if (zeroed == NULL)
-        return;     /* nothing can be said */
+        return;     /* no memory for the recount: skip it */
     frame_audit_in(zeroed);
     free_pages(zeroed, order);
 }

@@ -1,4 +1,4 @@
-/* The recount of frames: what holds for every frame at any time, counted anew. */
+/* The recount of all frames' references: audit.c. */
 #ifndef XEN_AUDIT_H
 #define XEN_AUDIT_H
 
@@ -7,7 +7,8 @@
 /* Recounts every reference and type from the roots, pins and descriptor tables; panics when one
  * is wrong. */
 void frame_audit(void);
-/* The same, in memory of the caller's: AUDIT_BYTES_PER_FRAME for each of max_mfn frames, zeroed. */
+/* The same, in memory that the caller gives: AUDIT_BYTES_PER_FRAME zeroed bytes for each of
+ * max_mfn frames. */
 #define AUDIT_BYTES_PER_FRAME 12u
 void frame_audit_in(void *zeroed);
 

@@ -1,4 +1,6 @@
-/* Where the guest kernel wants to be entered: callback_op, set_callbacks and nmi_op. */
+/* callback_op, set_callbacks and nmi_op: the guest registers the addresses at which its kernel
+ * is entered. They are used by cpu/upcall.c and entry.S. Called by the generated dispatch
+ * (common/abi.def). */
 #include "arch/arch.h"
 #include "xen/core/domain.h"
 #include "xen/core/guest_access.h"
@@ -10,7 +12,7 @@ static const int8_t callback_of_type[] = {
     [CALLBACKTYPE_failsafe] = CB_FAILSAFE,
     [CALLBACKTYPE_syscall] = CB_SYSCALL,
     [CALLBACKTYPE_sysenter_deprecated] = -1,
-    [CALLBACKTYPE_nmi] = -1,    /* is entry 2 of the trap table */
+    [CALLBACKTYPE_nmi] = -1,    /* the NMI handler is entry 2 of the trap table */
     [CALLBACKTYPE_sysenter] = CB_SYSENTER,
     [CALLBACKTYPE_syscall32] = CB_SYSCALL32,
 };
@@ -53,8 +55,8 @@ long callback_unregister(const struct callback_unregister *op)
                                                                                       : -ENOSYS;
 }
 
-/* The older form, in which only events mask events. It never fails: an address that cannot be is
- * passed over, and that callback stays what it was. */
+/* The older form of callback_op, in which only the event callback masks events. It never fails:
+ * an address that is not valid is ignored, and that callback stays as it was. */
 long do_set_callbacks(uint64_t event, uint64_t failsafe, uint64_t syscall)
 {
     const uint64_t addresses[] =

@@ -1,5 +1,6 @@
 /* console_io: a guest's emergency console. Xen serves it to domain 0 and, in debug builds, lets
- * every guest write; we let every guest write. What becomes of the bytes is core/console.c's. */
+ * every guest write; here every guest may write. The bytes are formatted and sent by
+ * core/console.c. Called by the generated dispatch (common/abi.def). */
 #include "arch/arch.h"
 #include "xen/core/console.h"
 #include "xen/core/console_line.h"
@@ -8,8 +9,7 @@
 #include "xen/core/sched.h"
 #include "xen/pv/hypercalls.h"
 
-/* Of current, which has something in the transmit ring, until that is sent: the others run, or
- * nobody does. */
+/* Waits until the bytes of current in the transmit ring are sent. Other vCPUs run meanwhile. */
 static void wait_to_write(void)
 {
     struct vcpu *v = current;

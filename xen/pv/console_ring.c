@@ -1,10 +1,11 @@
-/* The PV console ring of each guest: what it writes is taken in chunks, when it says so, by the
- * console's timer, and by the idle CPU; what is typed is put in by input.c and store.c. What
- * becomes of the bytes is console.c's business, and so is when a guest may write; until then its
- * ring stays as it is, and it gets its event when some of it was taken.
+/* The PV console ring of each guest. Its output is read in chunks: when it sends the event, by
+ * the input timer, and by the idle vCPU. input.c and store.c put characters in. console.c
+ * decides when a guest's output may be shown; until then it stays in the ring. The guest gets an
+ * event when some of it was read.
  *
- * The ring's page is the guest's memory: every index is read once and judged. Our type reference
- * keeps it from becoming a page table while we write to it. */
+ * The ring's page is the guest's memory: each index is read once and then checked. The
+ * hypervisor's type reference keeps the page from becoming a page table while it is written
+ * here. */
 #include "arch/arch.h"
 #include "xen/core/console.h"
 #include "xen/core/console_line.h"
@@ -21,9 +22,11 @@
 #include "xen/pv/pagetype.h"
 #include "xen/pv/store.h"
 
-#define DRAIN_NS 100000ull              /* for a guest that sends, on its own time */
-#define POLL_NS 100000ull               /* for all guests, on anybody's */
-/* after this long an unfinished line is shown in any case */
+#define DRAIN_NS 100000ull              /* how long a guest's own hypercall reads its ring */
+/* how long one poll of all rings may take, whoever is running => how long one poll of all rings
+ * may take */
+#define POLL_NS 100000ull
+/* an unfinished line is shown after this time at the latest */
 #define PROMPT_NS 1000000000ull
 
 int console_attach(struct domain *d, mfn_t ring)
@@ -50,7 +53,7 @@ int console_attach(struct domain *d, mfn_t ring)
     return port;
 }
 
-/* How many bytes wait; none when the indices are senseless. */
+/* Number of bytes in the ring to be read; 0 if its indices are invalid. */
 static uint32_t nr_waiting(const struct domain *d)
 {
     const struct xencons_interface *ring = d->console_ring;
@@ -62,7 +65,8 @@ static uint32_t nr_waiting(const struct domain *d)
     return n <= sizeof(ring->out) ? n : 0;
 }
 
-/* At most limit bytes and one chunk; how many there were. The guest may write. */
+/* Reads at most limit bytes and at most one chunk; returns how many. The guest may write to the
+ * ring meanwhile. */
 static uint32_t drain_chunk(struct domain *d, uint32_t limit)
 {
     struct xencons_interface *ring = d->console_ring;
@@ -80,7 +84,8 @@ static uint32_t drain_chunk(struct domain *d, uint32_t limit)
     return len;
 }
 
-/* It runs in the guest's own call, so the guest pays, but others wait: not for long. */
+/* It runs in the guest's own hypercall and counts as its run time, but it delays others, so it
+ * is limited to DRAIN_NS. */
 void console_drain(struct domain *d)
 {
     uint64_t start = 0;
@@ -97,15 +102,15 @@ void console_drain(struct domain *d)
     if (!tx_empty())
         console_pump(CONSOLE_PUMP_NS);
     if (any)
-        evtchn_raise(d, d->console_port);       /* it may be waiting for room */
+        evtchn_raise(d, d->console_port);       /* the guest may be waiting for room in the ring */
     if (nr_waiting(d) != 0 || !tx_empty())
         console_poll_soon();
     if (d->id == STORE_DOMID)
         store_poll();                           /* it may have made room */
 }
 
-/* What stands in the ring when it is asked first is all that is taken: another domain may have
- * the page mapped, and write on. */
+/* Reads only the bytes that are in the ring at the beginning: another domain may have the page
+ * mapped and go on writing. */
 bool console_finished(struct domain *d)
 {
     uint64_t start = now_ns();
@@ -165,8 +170,7 @@ void console_give(struct domain *d, char c)
     evtchn_raise(d, d->console_port);
 }
 
-/* A guest all of whose vCPUs sleep has said what it wanted to say: the unfinished line is a
- * prompt. */
+/* If all vCPUs of a guest sleep, its unfinished line is a prompt. */
 static bool is_prompt(const struct domain *d, const struct console_line *l)
 {
     struct vcpu *v;
@@ -182,7 +186,7 @@ static bool is_prompt(const struct domain *d, const struct console_line *l)
     return true;
 }
 
-/* Of one that is dying, everything was taken, and its event channels may be gone. */
+/* A dying domain's ring was read to its end, and its event channels may be closed. */
 static bool poll_guest(struct domain *d)
 {
     bool any;
@@ -196,13 +200,13 @@ static bool poll_guest(struct domain *d)
         if (is_prompt(d, &d->console_line[way]) && console_may_write(d))
             console_show_line(d, &d->console_line[way], false);
     if (d->console_ending && console_finished(d)) {
-        sched_wake_idle();                      /* its end was waiting for that */
+        sched_wake_idle(); /* domain_reap waits until its output has been read */
         any = true;
     }
     return any;
 }
 
-/* Each gets a chunk in its turn; the next time it goes on behind the last one. */
+/* Reads one chunk of each guest in turn, and begins the next time after the last one. */
 static bool poll_guests(uint64_t end)
 {
     static domid_t last;
@@ -222,8 +226,8 @@ static bool poll_guests(uint64_t end)
     return any;
 }
 
-/* It runs in the timer interrupt, on nobody's account, and a line may be slow: guests that
- * always have more to say must not get the whole CPU for it. */
+/* It runs in the timer interrupt and counts as nobody's run time, and the serial line may be
+ * slow. So its time is limited, or guests that always write would take the whole CPU. */
 bool console_poll(void)
 {
     uint64_t end = now_ns() + POLL_NS, now;

@@ -1,4 +1,4 @@
-/* The PV console ring of each guest, drained by us. */
+/* The PV console ring of each guest: console_ring.c. */
 #ifndef XEN_CONSOLE_RING_H
 #define XEN_CONSOLE_RING_H
 
@@ -6,15 +6,15 @@
 
 /* binds the ring and its port; the port or errno */
 int console_attach(struct domain *d, mfn_t ring);
-/* ended: its last words are taken, or can never be */
+/* a domain that ended: its ring is empty, or can never be read */
 bool console_finished(struct domain *d);
 void console_detach(struct domain *d);              /* after that */
-/* takes of the guest's output; on send, yield and block */
+/* reads the guest's output; called when it sends, yields or blocks */
 void console_drain(struct domain *d);
-/* of every guest; shows prompts; true: anything moved */
+/* reads from every guest's ring, and shows prompts; true: there was something */
 bool console_poll(void);
-bool console_busy(void);                            /* something waits to be taken or sent */
-/* into its ring; a full or senseless one takes nothing */
+bool console_busy(void); /* some ring is not empty, or bytes are still to be sent */
+/* puts c into its ring, unless that is full or its indices are invalid */
 void console_give(struct domain *d, char c);
 bool console_has_room(const struct domain *d, unsigned n);      /* for n characters */
 

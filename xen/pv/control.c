@@ -1,6 +1,7 @@
-/* The calls that only a domain with privileges may make, which no domain here is: each is
- * refused as Xen refuses it to an ordinary domain, what is wrong with the call before what is
- * wrong with the caller. Those that are refused unseen have their answer in common/abi.def. */
+/* Hypercalls for privileged domains only (domctl, sysctl, platform_op). No domain is privileged
+ * here. Each is refused as Xen refuses it to an ordinary domain: errors in the arguments come
+ * first, then -EPERM. Hypercalls that are refused whatever their arguments have their errno in
+ * common/abi.def. Called by the generated dispatch. */
 #include "xen/core/domain_list.h"
 #include "xen/core/guest_access.h"
 #include "xen/pv/domid.h"
@@ -34,7 +35,7 @@ long do_sysctl(uint64_t uop)
     return rc != 0 ? rc : -EPERM;
 }
 
-/* These do without a domain; the others name one, and not by DOMID_SELF. */
+/* These commands are not about a domain. All others name one, and DOMID_SELF is not accepted. */
 static bool names_no_domain(const struct xen_domctl *op)
 {
     return op->cmd == XEN_DOMCTL_createdomain ||

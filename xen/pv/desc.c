@@ -1,7 +1,8 @@
 /* Descriptor tables: the GDT and LDT of a vCPU, the references on their frames, and the
- * hypercalls that change them. What a descriptor may say is cpu/segments.c's; mapping tables
- * where the CPU looks is arch/'s. A frame is loaded only while typed seg-desc, that is, while
- * every descriptor in it has passed sanitise_descriptor and nobody has it mapped writable. */
+ * hypercalls that change them. Which descriptors are allowed is decided in cpu/segments.c; arch/
+ * maps the tables for the CPU. A frame is in a loaded table only while its type is seg-desc:
+ * then every descriptor in it has passed sanitise_descriptor, and it is not mapped writable.
+ * Called by the generated dispatch, mmuext.c, traps.c, vcpu_init.c and relinquish.c. */
 #include "arch/arch.h"
 #include "common/string.h"
 #include "xen/core/domain.h"
@@ -43,8 +44,8 @@ static unsigned gdt_nr_frames(unsigned entries)
     return (unsigned)((entries + DESCS_PER_FRAME - 1) / DESCS_PER_FRAME);
 }
 
-/* Takes the new references, exchanges the mapping (arch/ flushes it from the TLB), and only then
- * gives up the old references: they are what keeps those frames from becoming writable. */
+/* Takes the new references, changes the mapping (arch/ flushes the TLB), and only then drops the
+ * old references: these keep the old frames from becoming writable. */
 int set_gdt(struct vcpu *v, const uint64_t *frames, unsigned entries)
 {
     unsigned nr_frames = gdt_nr_frames(entries), nr_old = gdt_nr_frames(v->gdt_ents);
@@ -130,7 +131,7 @@ bool map_ldt_fault(struct vcpu *v, uint64_t offset)
     return mapped;
 }
 
-/* frame_list: guest array of frame numbers, one for each 512 of the entries. */
+/* frame_list: guest array of frame numbers, one for every 512 entries. */
 long do_set_gdt(uint64_t frame_list, unsigned entries)
 {
     struct vcpu *v = current;
@@ -148,8 +149,8 @@ long do_set_gdt(uint64_t frame_list, unsigned entries)
     return rc;
 }
 
-/* One descriptor at a machine address, in a frame that is a descriptor page, or that is about to
- * be one and still plain memory. Whichever it is, it must stay so during the store. */
+/* Writes one descriptor at a machine address. The frame is a descriptor page, or plain memory
+ * that may become one. A type reference keeps it as it is during the store. */
 long do_update_descriptor(uint64_t maddr, uint64_t desc)
 {
     struct domain *d = current->domain;

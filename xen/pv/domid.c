@@ -1,7 +1,6 @@
-/* The one rule about which domain a guest may name in a call that is about a domain: itself.
- * Domain 0 exists for every guest, and none has a right to it. The two ends of event channels
- * and grants name each other by other rules, which are evtchn_op.c's and grant_map.c's. Called
- * by the handlers of hypercalls. */
+/* Which domain a guest may name in a hypercall: only itself. Domain 0 exists for every guest, so
+ * naming it gives -EPERM and not -ESRCH. The other end of an event channel or a grant is named
+ * by other rules, in evtchn_op.c and grant_map.c. Called by the handlers of hypercalls. */
 #include "arch/arch.h"
 #include "xen/core/domain.h"
 #include "xen/core/domain_list.h"

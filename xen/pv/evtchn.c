@@ -1,10 +1,11 @@
-/* The ports of a domain and how an event reaches the guest by bitmaps; by queues it is
- * evtchn_fifo.c's. What guests ask for is in evtchn_op.c; the upcall itself, made from
- * evtchn_upcall_pending on the way out, is upcall.c's.
+/* The ports of a domain, and delivery of events by the 2-level bitmaps. Delivery by FIFO queues
+ * is in evtchn_fifo.c, the hypercall in evtchn_op.c. The upcall, made at the exit to a guest
+ * whose evtchn_upcall_pending is set, is in cpu/upcall.c. Called by evtchn_op.c, and by
+ * everything that raises an event.
  *
- * The words of shared_info and vcpu_info are the guest's too, which may change them at any time,
- * on another CPU even. So they are only ever touched by single atomic operations, and nothing of
- * ours depends on what they say but whether this guest is woken. */
+ * The guest may change the words of shared_info and vcpu_info at any time. So the hypervisor
+ * accesses them only by single atomic operations, and what they contain decides nothing but
+ * whether this guest is woken. */
 #include "arch/arch.h"
 #include "common/trace_format.h"
 #include "xen/core/alloc.h"
@@ -17,7 +18,7 @@
 #include "xen/pv/evtchn_table.h"
 
 #define BITS 64u
-#define BUCKETS_LOOKED_AT 8u            /* again, at each opening of a port */
+#define BUCKETS_LOOKED_AT 8u            /* searched again whenever a port is opened */
 
 static inline bool test_and_set(uint64_t *words, unsigned nr)
 {
@@ -38,8 +39,8 @@ static inline bool test(const uint64_t *words, unsigned nr)
     return READ_ONCE(words[nr / BITS]) >> nr % BITS & 1;
 }
 
-/* Pollers wake for a port that is masked, or was pending for long: they look at the port's bit
- * alone. */
+/* Wakes vCPUs in SCHEDOP_poll, also for a port that is masked or was pending already: they wait
+ * for the pending bit only. */
 void evtchn_wake_pollers(struct domain *d, evtchn_port_t port)
 {
     for (uint32_t mask = d->poll_mask; mask != 0; mask &= mask - 1) {
@@ -74,7 +75,8 @@ static bool two_level_is_pending(struct domain *d, evtchn_port_t port)
     return test(d->shared->evtchn_pending, port);
 }
 
-/* A bit is no place where a closed port's event could still stand in line. */
+/* With bitmaps, closing a port clears its bit, so no event of the closed port can be delivered
+ * later. */
 static bool two_level_is_busy(struct domain *d, evtchn_port_t port)
 {
     (void)d, (void)port;
@@ -96,8 +98,8 @@ const struct evtchn_abi evtchn_two_level = {
     two_level_is_busy, two_level_unmask,
 };
 
-/* Who sent it shows in the port's own state. It concerns who gets it and, from port to port, the
- * sender, who runs. */
+/* The sender is known from the port's state. The record is for the trace of the receiver and,
+ * from port to port, of the sender, which is current. */
 void evtchn_trace(const struct domain *d, const struct evtchn *e, evtchn_port_t port)
 {
     const struct vcpu *v = d->vcpu[e->notify_vcpu];
@@ -129,7 +131,7 @@ void evtchn_nobody_is_busy(struct evtchn_table *t)
         set_room(t, i, i < t->nr_valid / PORTS_PER_BUCKET && t->nr_closed[i] != 0);
 }
 
-/* There may be one already, from before a reset. */
+/* The bucket may exist already, from before a reset. */
 static int add_bucket(struct domain *d)
 {
     struct evtchn_table *t = d->evtchn;
@@ -166,8 +168,8 @@ static unsigned first_with_room(const struct evtchn_table *t)
     return MAX_BUCKETS;
 }
 
-/* 0: all that are closed are busy, and there they stay, since a guest that takes one off its
- * queue does not tell us. */
+/* Returns 0 if all closed ports of the bucket are busy. A guest that takes a port off its queue
+ * does not tell the hypervisor, so nothing marks the bucket when one is free again. */
 static evtchn_port_t free_port_in(struct domain *d, unsigned bucket)
 {
     struct evtchn_table *t = d->evtchn;
@@ -180,10 +182,10 @@ static evtchn_port_t free_port_in(struct domain *d, unsigned bucket)
     return 0;
 }
 
-/* The lowest port that is closed and not busy, or 0. A guest can have every port closed and
- * busy. So that it does not make us look at all of them for each new one, buckets with nothing
- * else are left alone, and a few at a time, round and round, get another chance; a guest of some
- * thousand ports sees nothing of that. */
+/* The lowest port that is closed and not busy, or 0. A guest can have all of its ports closed
+ * and busy. So that each new port does not take a search of all of them, buckets whose closed
+ * ports were all busy are skipped, and at each call a few of them, in turn, are searched again.
+ * A guest with fewer than some thousand ports does not notice this. */
 static evtchn_port_t find_free_port(struct domain *d)
 {
     struct evtchn_table *t = d->evtchn;
@@ -249,7 +251,7 @@ void evtchn_unlock_pair(struct domain *a, struct domain *b)
         spin_unlock(&b->evtchn->lock);
 }
 
-/* The lock is held, and the remote's for a port that has one. */
+/* The domain's lock is held, and the remote domain's if the port has one. */
 static void close_port_locked(struct domain *d, evtchn_port_t port, struct evtchn *e)
 {
     struct evtchn_table *t = d->evtchn;
@@ -268,7 +270,7 @@ static void close_port_locked(struct domain *d, evtchn_port_t port, struct evtch
         r->remote_domid = d->id;
     }
     *e = (struct evtchn){ .last_vcpu = e->last_vcpu, .last_priority = e->last_priority };
-    t->abi->clear_pending(d, port);     /* the next who gets the port shall not find our event */
+    t->abi->clear_pending(d, port);     /* the next user of the port must not see this event */
     t->nr_closed[port / PORTS_PER_BUCKET]++;
     set_room(t, port / PORTS_PER_BUCKET, true);
 }
@@ -286,7 +288,7 @@ int evtchn_close_port(struct domain *d, evtchn_port_t port)
         evtchn_lock_pair(d, remote);
         if (likely(remote == (e->remote != NULL ? e->remote : d)))
             break;
-        evtchn_unlock_pair(d, remote);  /* the other end was closed or bound anew meanwhile */
+        evtchn_unlock_pair(d, remote);  /* the other end was closed or bound again meanwhile */
     }
     if (e->state != EVTCHNSTAT_closed) {
         close_port_locked(d, port, e);
@@ -350,7 +352,7 @@ int evtchn_open_unbound(struct domain *d, domid_t remote)
     return port;
 }
 
-/* The guest may have closed the port, and opened it again for something else. */
+/* The guest may have closed the port and opened it again for another purpose. */
 void evtchn_raise(struct domain *d, evtchn_port_t port)
 {
     struct evtchn *e = evtchn_lookup(d, port);
@@ -392,8 +394,8 @@ bool evtchn_port_pending(struct domain *d, evtchn_port_t port)
     return pending;
 }
 
-/* The guest may have read the old place between our copying it and now: say that everything is
- * pending. It looks at the ports, finds nothing, and goes on. */
+/* The guest may have changed the old structure after it was copied. So every selector bit is set
+ * as pending: the guest then checks all ports, and no event is lost. */
 void evtchn_info_moved(struct vcpu *v)
 {
     __atomic_store_n(&v->info->evtchn_pending_sel, ~0ul, __ATOMIC_SEQ_CST);

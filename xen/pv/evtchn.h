@@ -1,4 +1,5 @@
-/* Event channels: ports of a domain, and the bitmaps or queues that tell the guest. */
+/* Event channels, for the rest of the hypervisor: evtchn.c. evtchn_table.h has what only the
+ * files about event channels use. */
 #ifndef XEN_EVTCHN_H
 #define XEN_EVTCHN_H
 
@@ -8,21 +9,22 @@
 
 int evtchn_init(struct domain *d);          /* 0 or -ENOMEM */
 void evtchn_destroy(struct domain *d);      /* closes every port, frees the tables */
-/* per-vCPU or global: on v's binding; unbound: nothing */
+/* raises the port that is bound to this VIRQ of v; does nothing if none is */
 void send_guest_virq(struct vcpu *v, unsigned virq);
 /* A port of d whose other end is the hypervisor itself (console). notify runs when the guest sends.
  * The port, or negative errno. */
 int evtchn_bind_hypervisor(struct domain *d, unsigned vcpu, void (*notify)(struct domain *d));
 /* A port of d that only `remote` may bind to; or negative errno. */
 int evtchn_open_unbound(struct domain *d, domid_t remote);
-/* to one whose other end has gone */
+/* raises a port whose other end has closed */
 void evtchn_raise_unbound(struct domain *d, evtchn_port_t port);
 /* from the hypervisor's end to the guest */
 void evtchn_raise(struct domain *d, evtchn_port_t port);
 /* within the tables, open or not */
 bool evtchn_port_valid(struct domain *d, evtchn_port_t port);
 bool evtchn_port_pending(struct domain *d, evtchn_port_t port);
-/* VCPUOP_register_vcpu_info: nothing that was pending may be lost when v->info moves. */
+/* VCPUOP_register_vcpu_info: after v->info has moved, makes the guest check all of its ports, so
+ * that no event is lost. */
 void evtchn_info_moved(struct vcpu *v);
 
 #endif

@@ -1,12 +1,12 @@
-/* FIFO event channels: a word for each port in an array of the guest's pages, and for each vCPU
- * a control block with the heads of 16 queues, one a priority. A queue is a list of ports linked
- * by their words. We put ports at the end, the guest takes them off at the front. Ports are
- * evtchn.c's, the hypercalls evtchn_op.c's.
+/* FIFO event channels: pages of the guest hold an event word for each port and, for each vCPU, a
+ * control block with the heads of 16 queues, one for each priority. A queue is a list of ports
+ * linked by their words. The hypervisor adds ports at the tail, the guest removes them at the
+ * head. Ports are in evtchn.c, the hypercalls in evtchn_op.c, which call this.
  *
- * All of it lies in the guest's memory. Of a word we believe nothing but its flags, of which
- * each value is harmless to us: the tails, which say where to link, are our own, and links,
- * heads and the ready word are only ever written. A guest that scribbles there loses events of
- * its own. Nothing here waits for a guest.
+ * All of this is the guest's memory. The hypervisor reads only the flags of a word, and each
+ * value of them is harmless: it keeps the tails, which say where to link, in its own memory, and
+ * only writes links, heads and the ready word. A guest that writes nonsense there loses its own
+ * events. Nothing here waits for a guest.
  *
  * A word while its port goes through the queue (P pending, L linked, M masked):
  *
@@ -27,11 +27,11 @@
 #define PENDING (1u << EVTCHN_FIFO_PENDING)
 #define MASKED (1u << EVTCHN_FIFO_MASKED)
 #define LINKED (1u << EVTCHN_FIFO_LINKED)
-#define BUSY (1u << EVTCHN_FIFO_BUSY)   /* asks the guest to leave the word alone */
+#define BUSY (1u << EVTCHN_FIFO_BUSY)   /* asks the guest not to change the word */
 #define LINK_MASK ((uint32_t)EVTCHN_FIFO_LINK_MASK)
 #define LINK_TRIES 8u
 
-/* NULL: the guest gave no page for it yet. The count is read before the page that it covers. */
+/* NULL: the guest has given no page for it yet. nr_valid is read before the pointer to the page. */
 static inline event_word_t *word_of(struct evtchn_fifo *f, evtchn_port_t port)
 {
     unsigned n = port / WORDS_PER_PAGE;
@@ -47,8 +47,9 @@ static inline bool has_flag(struct domain *d, evtchn_port_t port, uint32_t flag)
     return word != NULL && (READ_ONCE(*word) & flag);
 }
 
-/* Links port behind the tail, unless that was taken off. A guest that keeps changing the word on
- * another CPU is asked not to, and after that gets no more than it deserves. */
+/* Links port behind the tail, unless the guest has removed the tail from the queue. If the guest
+ * keeps changing the word on another CPU, BUSY asks it to stop; if it goes on, the event may be
+ * lost, which harms only that guest. */
 static bool link_to_tail(event_word_t *tail, evtchn_port_t port)
 {
     uint32_t w = READ_ONCE(*tail);
@@ -65,9 +66,9 @@ static bool link_to_tail(event_word_t *tail, evtchn_port_t port)
     return false;
 }
 
-/* Puts the port in the queue of v and its priority. Where it was a tail, that queue has become
- * empty, as the guest took this port off: were it still called the tail, the next port there
- * would be linked to this one here. */
+/* Adds the port to the queue of v for its priority. If the port is still recorded as the tail of
+ * another queue, the guest has removed it from there and that queue is empty. The record is
+ * cleared, or the next port of that queue would be linked to this one, in the wrong queue. */
 static void enqueue(struct evtchn_fifo *f, struct vcpu *v, struct evtchn *e, evtchn_port_t port,
                     event_word_t *word)
 {
@@ -121,7 +122,7 @@ static void fifo_set_pending(struct vcpu *v, struct evtchn *e, evtchn_port_t por
         evtchn_wake_pollers(d, port);
 }
 
-/* It may stay in a queue: the guest passes over what is not pending. */
+/* The port may stay in a queue: the guest skips ports that are not pending. */
 static void fifo_clear_pending(struct domain *d, evtchn_port_t port)
 {
     event_word_t *word = word_of(d->evtchn->fifo, port);
@@ -157,8 +158,8 @@ static const struct evtchn_abi fifo_abi = {
     fifo_is_pending,         fifo_is_busy,     fifo_unmask,
 };
 
-/* A guest frame that stays plain writable memory while we hold it (E5); mm_lock is held. NULL:
- * it cannot. */
+/* Takes references on a guest frame, which keep it plain writable memory (E5); mm_lock is held.
+ * NULL: it is not such a frame. */
 static void *hold_page(struct domain *d, mfn_t mfn)
 {
     struct frame *f;
@@ -171,8 +172,9 @@ static void drop_page(const void *page)
     put_page_and_type(mfn_to_frame(virt_to_mfn(page)));
 }
 
-/* What is pending in the bitmaps waits in the ports for the pages of their words. The bits go,
- * as nobody would clear them before a reset brings the bitmaps back. */
+/* Events that are pending in the bitmaps are recorded in the ports until the pages of their
+ * words are there. The bits are cleared, or they would still be set when a reset brings the
+ * bitmaps back. */
 static void leave_two_level(struct domain *d)
 {
     struct evtchn_table *t = d->evtchn;
@@ -232,8 +234,8 @@ int fifo_init_control(struct domain *d, struct evtchn_init_control *op)
     return rc;
 }
 
-/* The page is complete before it is counted; then what came for its ports while there was none
- * comes again. */
+/* The page is complete before nr_valid covers it. Then the events that came for its ports before
+ * there was a page are delivered. */
 static int add_page(struct domain *d, mfn_t mfn)
 {
     struct evtchn_fifo *f = d->evtchn->fifo;

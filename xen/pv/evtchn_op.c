@@ -1,6 +1,6 @@
-/* event_channel_op: one function per command, which leaves the reply in its argument. The ports
- * themselves are evtchn.c's, the queues of FIFO event channels evtchn_fifo.c's. Called by the
- * generated dispatch (common/abi.def). */
+/* event_channel_op: one function for each command, which writes the reply into its argument. The
+ * ports are in evtchn.c, FIFO queues in evtchn_fifo.c. Called by the generated dispatch
+ * (common/abi.def). */
 #include "arch/arch.h"
 #include "common/string.h"
 #include "common/trace_format.h"
@@ -16,8 +16,8 @@
 #include "xen/pv/evtchn_table.h"
 #include "xen/pv/hypercalls.h"
 
-/* Interrupt lines that Xen counts for a guest without devices, on a machine with one I/O APIC:
- * those are refused for lack of rights, the others because they do not exist. */
+/* Number of interrupts that Xen gives a guest without devices on a machine with one I/O APIC.
+ * Those below it are refused with -EPERM, the others with -EINVAL. */
 #define NR_PIRQS 56u
 
 static bool virq_is_global(unsigned virq)
@@ -58,7 +58,7 @@ long evtchn_alloc_unbound(struct domain *d, struct evtchn_alloc_unbound *op)
                            &op->port);
 }
 
-/* Starts pending, for the other side may have sent before there was anybody to hear it. */
+/* The new port is pending at once, because the other side may have sent before it was bound. */
 long evtchn_bind_interdomain(struct domain *d, struct evtchn_bind_interdomain *op)
 {
     struct domain *rd = domain_lookup(op->remote_dom);
@@ -66,7 +66,7 @@ long evtchn_bind_interdomain(struct domain *d, struct evtchn_bind_interdomain *o
     int port = -EINVAL;
 
     if (rd == NULL && domain_exists(op->remote_dom))
-        return -EINVAL;                     /* domain 0 may be named, and has no port */
+        return -EINVAL;                     /* domain 0 may be named, but has no port for guests */
     if (rd == NULL || rd->evtchn == NULL)
         return -ESRCH;
     evtchn_lock_pair(d, rd);
@@ -156,7 +156,7 @@ long evtchn_status(struct domain *d, struct evtchn_status *op)
     return 0;
 }
 
-/* Where an event goes is fixed for IPIs and for VIRQs of a vCPU: both mean that very vCPU. */
+/* The vCPU of an IPI or of a per-vCPU VIRQ cannot be changed. */
 long evtchn_bind_vcpu(struct domain *d, const struct evtchn_bind_vcpu *op)
 {
     struct evtchn *e;
@@ -184,7 +184,8 @@ long evtchn_unmask(struct domain *d, const struct evtchn_unmask *op)
     return 0;
 }
 
-/* The bitmaps have no place for a port that another vCPU would open meanwhile, so none can. */
+/* While this runs no port can be opened: the bitmaps may have no bit for one that another vCPU
+ * opened in FIFO mode. */
 long evtchn_reset(struct domain *d, const struct evtchn_reset *op)
 {
     int rc = check_target(op->dom);
@@ -213,7 +214,7 @@ long evtchn_expand_array(struct domain *d, const struct evtchn_expand_array *op)
     return fifo_expand_array(d, op->array_gfn);
 }
 
-/* Counts from the next event on: one that stands in a queue stays there. */
+/* Takes effect with the next event: one that is in a queue stays there. */
 long evtchn_set_priority(struct domain *d, const struct evtchn_set_priority *op)
 {
     struct evtchn *e = evtchn_lookup(d, op->port);
@@ -228,9 +229,9 @@ long evtchn_set_priority(struct domain *d, const struct evtchn_set_priority *op)
     return 0;
 }
 
-/* The hot one. The lock keeps the two ends together (E1), so that the remote domain and its vCPU
- * cannot go meanwhile; the remote's bits are set atomically, and its queues have a lock of their
- * own. */
+/* Often called. The lock keeps the two ends connected (E1), so the remote domain and its vCPU
+ * exist until it is released. The remote's bits are set atomically, and its queues have their
+ * own lock, so the remote's lock is not needed. */
 static long evtchn_send(struct domain *d, evtchn_port_t port)
 {
     void (*notify)(struct domain *) = NULL;
@@ -252,7 +253,8 @@ static long evtchn_send(struct domain *d, evtchn_port_t port)
     case EVTCHNSTAT_ipi:
         evtchn_set_pending(d, e, port);
         break;
-    case EVTCHNSTAT_unbound:            /* nobody there yet: they will find their end pending */
+    /* the other side has not bound yet: its port will be pending when it does */
+    case EVTCHNSTAT_unbound:
         break;
     default:
         rc = -EINVAL;
@@ -263,7 +265,7 @@ static long evtchn_send(struct domain *d, evtchn_port_t port)
     return rc;
 }
 
-/* One load does it, unless the page ends within the word around the port. */
+/* Reads the port by one load of 8 bytes, unless these cross the end of a page. */
 static bool get_port(evtchn_port_t *port, uint64_t va)
 {
     uint64_t word;
@@ -272,7 +274,7 @@ static bool get_port(evtchn_port_t *port, uint64_t va)
         return copy_from_guest(port, va, sizeof(*port)) == 0;
     if (!get_guest_words(&word, va, 1))
         return false;
-    if (tracing(TRACE_ARGS))            /* the other half of the word is no argument */
+    if (tracing(TRACE_ARGS))            /* the upper half of the word is not part of the argument */
         trace_copy(TRC_PARAGON_COPY_IN, va, &word, sizeof(*port));
     *port = (evtchn_port_t)word;
     return true;

@@ -1,6 +1,6 @@
-/* The inside of event channels, for evtchn.c (ports, bitmaps), evtchn_fifo.c (queues) and
- * evtchn_op.c (the hypercalls); audit.c counts the frames that are held here. Everybody else
- * uses evtchn.h.
+/* The structures of event channels, for evtchn.c (ports, bitmaps), evtchn_fifo.c (queues) and
+ * evtchn_op.c (the hypercalls); audit.c counts the references that they hold on frames. All
+ * other files use evtchn.h.
  *
  * Invariants, under the domain's lock (both domains' for E1)
  *   E1  an INTERDOMAIN port with a remote domain is its remote port's remote, until either
@@ -22,8 +22,8 @@
 #include "xen/core/trace.h"
 
 #define PORTS_PER_BUCKET 128u
-#define WORK_PER_PORT 150u              /* to close one */
-#define WORK_PER_LOOK 32u               /* at the state of one */
+#define WORK_PER_PORT 150u              /* to close a port */
+#define WORK_PER_LOOK 32u               /* to look at the state of a port */
 #define MAX_BUCKETS (EVTCHN_FIFO_NR_CHANNELS / PORTS_PER_BUCKET)
 #define WORDS_PER_PAGE (PAGE_SIZE / sizeof(event_word_t))
 #define MAX_ARRAY_PAGES (EVTCHN_FIFO_NR_CHANNELS / WORDS_PER_PAGE)
@@ -34,34 +34,36 @@ struct evtchn {
     uint16_t virq;
     uint16_t remote_domid;              /* UNBOUND: who may bind */
     uint8_t priority;                   /* FIFO, as the next three */
-    bool pending;                       /* came while there was no page for its word */
+    bool pending;                       /* an event came while there was no page for its word */
     evtchn_port_t remote_port;
-    uint8_t last_vcpu, last_priority;   /* the queue that it was last in; kept when it is closed */
+    /* the queue that the port was last in; kept when the port is closed */
+    uint8_t last_vcpu, last_priority;
     struct domain *remote;              /* INTERDOMAIN; NULL: the hypervisor is the other end */
-    void (*notify)(struct domain *d);   /* then: what a send calls */
+    void (*notify)(struct domain *d);   /* if remote is NULL: called when the guest sends */
 };
 _Static_assert(sizeof(struct evtchn) * PORTS_PER_BUCKET <= PAGE_SIZE, "a bucket is a page");
 
-/* How the guest is told: the 2-level bitmaps of shared_info, or FIFO queues in pages of its own. */
+/* How events are delivered to the guest: by the 2-level bitmaps of shared_info, or by FIFO
+ * queues in pages of the guest. */
 struct evtchn_abi {
     unsigned nr_ports;
     void (*set_pending)(struct vcpu *v, struct evtchn *e, evtchn_port_t port);
     void (*clear_pending)(struct domain *d, evtchn_port_t port);
     bool (*is_pending)(struct domain *d, evtchn_port_t port);
-    /* closed, but the guest has to see it yet */
+    /* the port is still linked in a queue, though closed */
     bool (*is_busy)(struct domain *d, evtchn_port_t port);
     void (*unmask)(struct vcpu *v, struct evtchn *e, evtchn_port_t port);
 };
 extern const struct evtchn_abi evtchn_two_level;
 
-/* Pages are never given back but all together, so a port that had a word keeps it. */
+/* All pages are given back together, so a port that has a word keeps it until then. */
 struct evtchn_fifo {
     struct spinlock lock;               /* of the queues */
     unsigned nr_pages;
     event_word_t *page[MAX_ARRAY_PAGES];
     struct {
         struct evtchn_fifo_control_block *control;      /* NULL: not given yet */
-        evtchn_port_t tail[EVTCHN_FIFO_MAX_QUEUES];     /* last one put there; 0: none */
+        evtchn_port_t tail[EVTCHN_FIFO_MAX_QUEUES];     /* the port added last; 0: none */
     } vcpu[MAX_VCPUS];
 };
 _Static_assert(sizeof(struct evtchn_fifo) <= PAGE_SIZE, "one page");
@@ -72,7 +74,7 @@ struct evtchn_table {
     bool resetting;                     /* no port may be opened */
     const struct evtchn_abi *abi;
     struct evtchn_fifo *fifo;
-    unsigned next_chance;               /* the bucket whose closed ports are looked at again next */
+    unsigned next_chance;               /* the bucket whose closed ports are checked again next */
     uint64_t has_room[MAX_BUCKETS / 64];
     uint8_t nr_closed[MAX_BUCKETS];
     struct evtchn *bucket[MAX_BUCKETS];
@@ -80,7 +82,7 @@ struct evtchn_table {
 #define EVTCHN_TABLE_ORDER 2u
 _Static_assert(sizeof(struct evtchn_table) <= PAGE_SIZE << EVTCHN_TABLE_ORDER, "one allocation");
 
-/* NULL: no such port, or the domain has none any more. Port 0 exists and is always CLOSED. */
+/* NULL: no such port, or the domain's ports are all gone. Port 0 exists and is always CLOSED. */
 static inline struct evtchn *evtchn_lookup(const struct domain *d, evtchn_port_t port)
 {
     const struct evtchn_table *t = d->evtchn;
@@ -99,8 +101,8 @@ static inline void evtchn_set_pending(struct domain *d, struct evtchn *e, evtchn
     d->evtchn->abi->set_pending(d->vcpu[e->notify_vcpu], e, port);
 }
 
-/* For the ABIs. A vCPU that runs on another CPU would be interrupted here; the one that runs on
- * this CPU looks on its way out. */
+/* Called by the two kinds of delivery. The vCPU that runs on this CPU sees the event at its exit
+ * to the guest; with several CPUs, one that runs elsewhere would have to be interrupted here. */
 static inline void mark_events_pending(struct vcpu *v)
 {
     __atomic_store_n(&v->info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST);
@@ -113,7 +115,7 @@ void evtchn_wake_pollers(struct domain *d, evtchn_port_t port);
 /* Opens the lowest free port that it finds as `init`: the port, -ENOSPC, -ENOMEM or -EBUSY. The
  * caller holds the lock. */
 int evtchn_open_port(struct domain *d, struct evtchn init);
-/* nr_valid may have shrunk, and of the ports that are left all that are closed can be opened. */
+/* Called after a reset: nr_valid may be smaller, and all closed ports can be opened. */
 void evtchn_nobody_is_busy(struct evtchn_table *t);
 /* -EINVAL: not open. Takes the locks itself. */
 int evtchn_close_port(struct domain *d, evtchn_port_t port);

@@ -1,6 +1,7 @@
-/* The grant tables themselves: the pages a guest writes its grants to, and the commands about
- * tables. What an entry permits is grant_pin.c's, versions are grant_version.c's, mapping is
- * grant_map.c's, copying grant_copy.c's. */
+/* Grant tables: their pages, into which a guest writes its grants, and the commands about them.
+ * Checking and pinning of entries is in grant_pin.c, versions in grant_version.c, mapping in
+ * grant_map.c, copying in grant_copy.c. Called by the generated dispatch (common/abi.def),
+ * boot/build.c and when a domain is created or ends. */
 #include "arch/arch.h"
 #include "xen/core/alloc.h"
 #include "xen/core/claim.h"
@@ -17,7 +18,7 @@
 #include "xen/pv/shared_page.h"
 
 #define PINS_PAGES (GRANTS_PER_FRAME / PINS_PER_PAGE)       /* for one page of the table */
-#define WORK_PER_TABLE 3500u            /* to make one page of it, with its pins */
+#define WORK_PER_TABLE 3500u            /* to make one page of the table, with its pins */
 _Static_assert(sizeof(struct grant_table) <= PAGE_SIZE, "one page");
 _Static_assert(PINS_PER_PAGE * sizeof(struct grant_pins) <= PAGE_SIZE, "one page");
 
@@ -35,8 +36,8 @@ void mm_unlock_pair(struct domain *a, struct domain *b)
         spin_unlock(&b->mm_lock);
 }
 
-/* Only memory that counts as the domain's own can be granted, so that D1 keeps the granter's
- * struct while it is mapped. */
+/* Only frames that are counted in the granter's nr_frames can be granted. So while one is
+ * mapped, D1 keeps the granter's struct. */
 int grant_get_frame(struct domain *rd, mfn_t mfn, bool readonly, struct frame **out)
 {
     struct frame *f = get_frame(mfn, rd);
@@ -73,7 +74,7 @@ int grant_grow(struct domain *d, unsigned nr_frames)
         void *shared = alloc_shared_page(d);
         bool all = shared != NULL;
 
-        /* those of a try that failed are there already */
+        /* pages of an attempt that failed are there already */
         for (unsigned i = 0; i < PINS_PAGES; i++) {
             if (pins[i] == NULL)
                 pins[i] = alloc_page_for(d);
@@ -176,7 +177,7 @@ long grant_query_size(struct gnttab_query_size *op)
     return 0;
 }
 
-/* In version 2 the status goes with its entry. */
+/* Exchanges two entries; in version 2 their status words, too. */
 static void swap_entries(struct grant_table *gt, grant_ref_t a, grant_ref_t b)
 {
     if (gt->version == 1) {
@@ -221,8 +222,8 @@ long grant_swap_grant_ref(struct gnttab_swap_grant_ref *op)
     return 0;
 }
 
-/* Giving frames away is not served. bad_page is the one failure that leaves the frame with the
- * caller. */
+/* Transfer of frames is not served. Of the errors of this command, GNTST_bad_page tells the
+ * caller that it keeps the frame. */
 long grant_transfer(struct gnttab_transfer *op)
 {
     op->status = GNTST_bad_page;

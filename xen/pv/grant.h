@@ -33,29 +33,29 @@ int grant_init(struct domain *d);           /* 0 or -ENOMEM */
 /* the dying domain's own mappings of others' frames */
 void grant_destroy_mappings(struct domain *d);
 void grant_destroy(struct domain *d);       /* its table, when nobody maps its frames any more */
-/* The builder's reserved entries (GNTTAB_RESERVED_CONSOLE, _XENSTORE): gfn granted to domid. */
+/* For the builder: grants gfn to domid in a reserved entry (GNTTAB_RESERVED_CONSOLE, _XENSTORE). */
 int grant_reserve(struct domain *d, unsigned ref, domid_t domid, pfn_t gfn);
 void grant_audit(void);                     /* G1; panics */
 
 /* Between grant.c (tables and pins), grant_map.c (handles and mappings) and grant_copy.c. */
 #define MAX_GRANT_FRAMES 32u
 #define MAX_MAPTRACK_PAGES 256u
-/* and pins, in both versions */
+/* the number of pins, too, in both versions */
 #define GRANTS_PER_FRAME (unsigned)(PAGE_SIZE / sizeof(struct grant_entry_v1))
 #define GRANTS_V2_PER_FRAME (unsigned)(PAGE_SIZE / sizeof(union grant_entry_v2))
 #define STATUS_PER_FRAME (unsigned)(PAGE_SIZE / sizeof(grant_status_t))
 #define MAX_STATUS_FRAMES (MAX_GRANT_FRAMES * GRANTS_V2_PER_FRAME / STATUS_PER_FRAME)
-/* their pages, as all of ours here, need not lie in a row */
+/* pages of pins need not be contiguous */
 #define PINS_PER_PAGE 256u
 #define MAPTRACKS_PER_PAGE (unsigned)(PAGE_SIZE / sizeof(struct maptrack))
 
 /* of one entry of the granter's table; guarded by its lock */
 struct grant_pins {
-    /* G2; meaningful with pins, like domid, start and length */
+    /* G2; valid only while there are pins, like domid, start and length */
     uint32_t mfn;
     domid_t domid;
     uint16_t readers, writers;
-    /* bytes of the frame: all, or what a copy under way may reach */
+    /* bytes of the frame: all, or the part that a copy may access */
     uint16_t start, length;
 };
 
@@ -63,7 +63,8 @@ struct grant_pins {
 struct maptrack {
     struct domain *granter;
     uint32_t ref;                           /* free: index of the next free one */
-    uint16_t generation;                    /* a handle used again is another handle */
+    /* increased when the index is used again, so that old handles are refused */
+    uint16_t generation;
     uint8_t flags;                          /* GNTMAP_*; no device_map or host_map: free */
 };
 
@@ -73,7 +74,7 @@ struct grant_table {
     unsigned nr_frames, nr_status_frames;
     unsigned nr_entries;                    /* of this version, in nr_frames */
     uint32_t nr_pins;                       /* of all entries */
-    uint32_t nr_maptracks, free_maptrack;   /* made so far; index of the first free one */
+    uint32_t nr_maptracks, free_maptrack;   /* number made so far; index of the first free one */
     void *shared[MAX_GRANT_FRAMES];
     grant_status_t *status[MAX_STATUS_FRAMES];  /* version 2 */
     struct grant_pins *pins[MAX_GRANT_FRAMES * GRANTS_PER_FRAME / PINS_PER_PAGE];
@@ -103,41 +104,43 @@ static inline struct grant_pins *grant_pins_of(const struct grant_table *gt, gra
     return &gt->pins[ref / PINS_PER_PAGE][ref % PINS_PER_PAGE];
 }
 
-/* Pins rd's entry for a mapping by domid; *mfn is the frame it means. GNTST_*. */
+/* Pins rd's entry for a mapping by domid; *mfn: the frame that it grants. Returns GNTST_*. */
 int grant_pin(struct domain *rd, grant_ref_t ref, domid_t domid, bool readonly, mfn_t *mfn);
 void grant_unpin(struct domain *rd, grant_ref_t ref, bool readonly);
 
-/* What a copy may reach while it has the grant pinned: bytes [start, start + length) of a frame
+/* What a copy may access while it has the grant pinned: bytes [start, start + length) of a frame
  * of owner. */
 struct grant_area {
-    /* the granter, or the domain to whose grant its own leads */
+    /* the granter; of a transitive grant, the domain whose grant it names */
     struct domain *owner;
     grant_ref_t owner_ref;
     mfn_t mfn;
     uint16_t start, length;
 };
-/* The same for a copy. A transitive grant has both entries pinned; it leads to one that is none. */
+/* The same for a copy. For a transitive grant both entries are pinned; the second one may not be
+ * transitive. */
 int grant_pin_for_copy(struct domain *rd, grant_ref_t ref, domid_t domid, bool readonly,
                        struct grant_area *area);
 void grant_unpin_copy(struct domain *rd, grant_ref_t ref, bool readonly,
                       const struct grant_area *area);
 
-/* A pinned entry's frame with references: a general one, and unless readonly a writable-type
- * one. The caller holds rd's mm_lock. GNTST_*. */
+/* Takes references on a pinned entry's frame: a general one and, unless readonly, a
+ * writable-type one. The caller holds rd's mm_lock. Returns GNTST_*. */
 struct frame;
 int grant_get_frame(struct domain *rd, mfn_t mfn, bool readonly, struct frame **out);
-/* both of them; the owner's mm_lock is held */
+/* drops these references; the owner's mm_lock is held */
 void grant_put_frame(struct frame *f, bool readonly);
 /* G5: calls fn for each device mapping of each domain; audit.c counts with it. */
 void grant_for_each_device_map(void (*fn)(void *arg, mfn_t mfn, bool readonly), void *arg);
 
-/* The table of the domain that is named is meant, and must be the caller's: GNTST_*. */
+/* Checks that the domain named is the caller. Returns GNTST_*. */
 int grant_table_of(domid_t domid);
 int grant_grow(struct domain *d, unsigned nr_frames);           /* 0 or -ENOMEM */
 /* status pages for so many frames of entries */
 int grant_grow_status(struct domain *d, unsigned nr_frames);
 
-void grant_forget_granter(struct domain *granter);  /* it is gone: no handle may name it any more */
+/* the granter is being freed: no handle may name it any more */
+void grant_forget_granter(struct domain *granter);
 
 /* in lock order; once when they are the same */
 void mm_lock_pair(struct domain *a, struct domain *b);

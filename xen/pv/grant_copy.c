@@ -1,6 +1,6 @@
-/* GNTTABOP_copy: bytes from one frame to another, each named by the caller's own frame number or
- * by a grant of somebody. Pins and references are held for the time of one copy only. And
- * GNTTABOP_cache_flush. */
+/* GNTTABOP_copy and GNTTABOP_cache_flush. A copy goes from one frame to another; each is named
+ * by the caller's own frame number or by a grant. Pins and references are held during one copy
+ * only. Pins are in grant_pin.c. Called by the generated dispatch (common/abi.def). */
 #include "arch/arch.h"
 #include "common/string.h"
 #include "xen/core/domain.h"
@@ -14,17 +14,18 @@
 
 #define WORK_PER_FLUSH 300u
 #define WORK_PER_ENTRY 8u               /* of a table that is searched */
-#define WORK_PER_COPY 12000u            /* of a page whose bytes go backwards */
+#define WORK_PER_COPY 12000u            /* to copy a whole page backwards */
 
 struct copy_end {
-    struct domain *d;           /* who was named */
+    struct domain *d;           /* the domain named in the request */
     struct frame *f;
     grant_ref_t ref;
     bool is_gref, readonly;
-    struct grant_area area;     /* what may be reached; of d, or of whom its grant leads to */
+    /* what the copy may access: of d, or of the domain whose grant a transitive grant names */
+    struct grant_area area;
 };
 
-/* GNTST_*. Domain 0 may be named, and has granted nothing. */
+/* Returns GNTST_*. Domain 0 may be named, but grants nothing. */
 static int find_domain(const struct gnttab_copy_ptr *ptr, bool is_gref, bool readonly,
                        struct copy_end *e)
 {
@@ -33,13 +34,13 @@ static int find_domain(const struct gnttab_copy_ptr *ptr, bool is_gref, bool rea
     return e->d == NULL && !domain_exists(ptr->domid) ? GNTST_bad_domain : GNTST_okay;
 }
 
-/* GNTST_*; nothing is held on failure. */
+/* Returns GNTST_*; on failure nothing is held. */
 static int claim_end(const struct gnttab_copy_ptr *ptr, struct copy_end *e)
 {
     int rc;
 
     if (!e->is_gref && ptr->domid != DOMID_SELF)
-        return GNTST_permission_denied;         /* a frame of somebody else needs his grant */
+        return GNTST_permission_denied; /* a frame of another domain can be named by a grant only */
     if (e->d == NULL)
         return GNTST_general_error;
     e->area = (struct grant_area){ .owner = e->d, .mfn = ptr->u.gmfn, .length = PAGE_SIZE };
@@ -83,7 +84,7 @@ static int copy_bytes(const struct gnttab_copy *op, const struct copy_end *from,
     return GNTST_okay;
 }
 
-/* Both domains are judged before either grant, both grants before the offsets. */
+/* As on Xen, both domains are checked first, then both grants, then the offsets. */
 static int copy_one(const struct gnttab_copy *op)
 {
     struct copy_end from, to;
@@ -129,7 +130,7 @@ long grant_copy(uint64_t uop, unsigned count)
 /* --- cache_flush
  * ------------------------------------------------------------------------------------------ */
 
-/* d has a mapping of that frame of owner's by grant. */
+/* Whether d has mapped this frame of owner by a grant. */
 static bool maps_by_grant(struct domain *d, struct domain *owner, mfn_t mfn)
 {
     struct grant_table *gt = owner->grant;
@@ -146,9 +147,9 @@ static bool maps_by_grant(struct domain *d, struct domain *owner, mfn_t mfn)
     return found;
 }
 
-/* The caches of this machine are coherent, and no device is in a guest's hands: there is never
- * anything to clean, only the request to be judged. To invalidate without cleaning would lose
- * writes, and no x86 instruction for it is offered to guests. */
+/* Caches are coherent and guests have no devices, so nothing has to be cleaned: the request is
+ * checked and has no effect. Invalidating without cleaning is refused, because it would lose
+ * writes. */
 static int cache_flush(const struct gnttab_cache_flush *op)
 {
     mfn_t mfn = op->a.dev_bus_addr >> PAGE_SHIFT;

@@ -1,9 +1,10 @@
-/* Grant mappings: the handles of the mapping domain, and putting granted frames into its page
- * tables and taking them out again. The rules of who holds which reference are G1 to G4 in
- * grant.h. A handle is an index and a generation.
+/* Grant mappings: the handles of the mapping domain, and entering granted frames into its page
+ * tables and removing them. Which reference belongs to what is G1 to G4 in grant.h. A handle is
+ * an index and a generation. Pins are in grant_pin.c. Called by the generated dispatch
+ * (common/abi.def) and when a domain ends.
  *
- * GNTMAP_device_map is for domains that drive devices: it gives the machine address, and holds
- * the frame for as long as a device might use that (G5). */
+ * GNTMAP_device_map is for domains that drive devices: it returns the machine address, and keeps
+ * references on the frame as long as a device may use it (G5). */
 #include "arch/arch.h"
 #include "common/trace_format.h"
 #include "xen/core/bug.h"
@@ -22,18 +23,18 @@
 #include "xen/pv/pagetype.h"
 
 #define LIVE (GNTMAP_device_map | GNTMAP_host_map)
-/* no handle looks negative, or like the ~0 that means none */
+/* 15 bits, so that no handle is negative or ~0, which means none */
 #define GENERATION_MASK 0x7fffu
 #define UNMAP_BATCH 16u
 #define WORK_PER_MAP 800u
-#define WORK_PER_HANDLE 60u                     /* to give one up */
+#define WORK_PER_HANDLE 60u                     /* to release one */
 
 static struct maptrack *maptrack_at(const struct grant_table *gt, uint32_t index)
 {
     return &gt->maptrack[index / MAPTRACKS_PER_PAGE][index % MAPTRACKS_PER_PAGE];
 }
 
-/* A free one's index, still on the free list; UINT32_MAX: no more. */
+/* The index of a free handle, which stays on the free list; UINT32_MAX: no more. */
 static uint32_t maptrack_find_free(struct domain *d)
 {
     struct grant_table *gt = d->grant;
@@ -80,7 +81,7 @@ static uint64_t *find_slot(struct domain *d, uint64_t host_addr, uint32_t flags)
     return walk_to_l1(current->root_kernel, host_addr);
 }
 
-/* The entry takes the references with it (G3). */
+/* The page-table entry takes over the references (G3). */
 static int map_host(struct domain *d, struct domain *rd, const struct gnttab_map_grant_ref *op,
                     mfn_t mfn)
 {
@@ -103,7 +104,7 @@ static int map_host(struct domain *d, struct domain *rd, const struct gnttab_map
     return GNTST_okay;
 }
 
-/* G5, and the host's mapping. Nothing is held on failure. */
+/* The device mapping (G5) and the host mapping. On failure nothing is held. */
 static int map_pinned(struct domain *d, struct domain *rd, const struct gnttab_map_grant_ref *op,
                       mfn_t mfn)
 {
@@ -158,7 +159,7 @@ static int map_one(struct domain *d, struct gnttab_map_grant_ref *op)
     if (!(op->flags & LIVE))
         return GNTST_bad_gntref;
     rd = domain_by_id(op->dom);
-    if (rd == NULL)                         /* domain 0 may be named, and has granted nothing */
+    if (rd == NULL)                         /* domain 0 may be named, but grants nothing */
         return domain_exists(op->dom) ? GNTST_general_error : GNTST_bad_domain;
     mm_lock_pair(d, rd);
     rc = map_locked(d, rd, op);
@@ -191,16 +192,17 @@ long grant_map_grant_ref(uint64_t uop, unsigned count)
     return 0;
 }
 
-/* What an unmap still owes when its page-table entry is gone but the TLB may remember it. */
+/* What is left of an unmap after its page-table entry is cleared, to be done after the TLB
+ * flush. */
 struct gone {
     struct domain *granter;
-    uint64_t l1e;               /* 0: no entry was taken out */
+    uint64_t l1e;               /* the entry that was removed; 0: none */
     grant_ref_t ref;
     bool unpin, readonly, device;   /* device: the device mapping ended */
 };
 
-/* Takes the mapping at host_addr out; with new_addr, what is mapped there moves in. The entry
- * found must be this grant's frame with this handle's permission, or a handle could end that
+/* Removes the mapping at host_addr; with new_addr, the mapping there is moved to host_addr. The
+ * entry must map this grant's frame with this handle's permission, or a handle could end that
  * another entry still needs. */
 static int unmap_host(struct domain *d, const struct maptrack *t, mfn_t mfn, uint64_t host_addr,
                       uint64_t new_addr, struct gone *gone)
@@ -257,7 +259,7 @@ static int unmap_begin(struct domain *d, const struct gnttab_unmap_grant_ref *op
     return GNTST_okay;
 }
 
-/* While its pin is still there. */
+/* To be called while the handle's pin is still held. */
 static void end_device_map(struct domain *granter, grant_ref_t ref, bool readonly)
 {
     spin_lock(&granter->mm_lock);
@@ -279,9 +281,9 @@ static void unmap_finish(struct domain *d, const struct gone *gone)
         grant_unpin(gone->granter, gone->ref, gone->readonly);
 }
 
-/* One flush for a batch, and only then may the granter see that its frames are no longer used.
- * Nothing else runs between the two halves. In unmap_and_replace the second word of the struct
- * is new_addr. */
+/* One TLB flush for a batch: only after it may the granter see that its frames are no longer
+ * used. Nothing else runs between the two halves. In unmap_and_replace the second word of the
+ * structure is new_addr. */
 static long unmap_batch(struct domain *d, uint64_t uop, unsigned n, bool replace)
 {
     struct gone gone[UNMAP_BATCH];
@@ -352,8 +354,9 @@ long grant_unmap_and_replace(uint64_t uop, unsigned count)
     return unmap_all(uop, count, true);
 }
 
-/* The domain's vCPUs are gone, its tables about to be: the references go with those (G3), the
- * pins here, and what device mappings hold. */
+/* Called after the domain's vCPUs have ended and before its page tables are released. Drops the
+ * pins and the references of device mappings; the other references are dropped with the
+ * page-table entries (G3). */
 void grant_destroy_mappings(struct domain *d)
 {
     struct grant_table *gt = d->grant;
@@ -371,8 +374,8 @@ void grant_destroy_mappings(struct domain *d)
     }
 }
 
-/* It owns no frame any more, hence nothing of it is mapped, by devices neither (G5); handles
- * that outlived their mapping (G3) may still name it. */
+/* The granter owns no frame any more, so nothing of it is mapped, nor held for a device (G5).
+ * Handles whose page-table entry was overwritten (G3) may still name it. */
 void grant_forget_granter(struct domain *granter)
 {
     struct domain *d;
@@ -400,7 +403,7 @@ void grant_for_each_device_map(void (*fn)(void *arg, mfn_t mfn, bool readonly), 
         }
 }
 
-/* For every handle of every domain, sign +1 or -1 to the pins it stands for. */
+/* For every handle of every domain, adds sign (+1 or -1) to the pin count that it stands for. */
 static void add_handles(int sign)
 {
     struct domain *d;
@@ -419,8 +422,8 @@ static void add_handles(int sign)
         }
 }
 
-/* G1 by subtraction: without the handles' pins there must be none. G2's bits are the guest's to
- * destroy, not checked. */
+/* Checks G1: subtracts the pin of each handle, finds that no pin is left, and adds them again.
+ * The bits of G2 are not checked, because the guest can overwrite them. */
 void grant_audit(void)
 {
     struct domain *d;

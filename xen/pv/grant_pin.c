@@ -1,11 +1,11 @@
-/* What a grant entry permits and the pins of entries in use: version 1 and 2, parts of pages,
- * and grants that lead to another domain's grant.
+/* Checks what a grant entry permits, and counts the pins of entries in use: versions 1 and 2,
+ * parts of pages, and transitive grants. Called by grant_map.c and grant_copy.c.
  *
- * The guest may write its entries at any moment: each is read once and then judged. In version 1
+ * The guest may write its entries at any time: each is read once and then checked. In version 1
  * the status bits are in the entry, and are set by compare-and-exchange on the 32-bit word that
- * flags and domid share. In version 2 they are elsewhere, so the word is read again after they
- * are set: a guest that revokes its grant clears the entry first and then looks at the status,
- * and one of the two sees the other. */
+ * flags and domid share. In version 2 they are in another page, so the word is read again after
+ * they are set. A guest that revokes a grant clears the entry first and reads the status then.
+ * So either the guest sees the status, or the hypervisor sees the cleared entry. */
 #include "xen/core/domain.h"
 #include "xen/core/domain_list.h"
 #include "xen/core/lock.h"
@@ -13,8 +13,8 @@
 
 enum purpose { FOR_MAPPING, FOR_COPY };
 
-/* May domid use the grant whose first word this is? Who has it pinned was asked about type and
- * domain then; what may be new is that it wants to write. */
+/* Whether domid may use the grant whose first word this is. If it has the entry pinned already,
+ * type and domain were checked then, and only a new wish to write is checked. */
 static inline bool permits(uint32_t word, domid_t domid, bool readonly, bool in_use,
                            unsigned version, enum purpose purpose)
 {
@@ -60,8 +60,8 @@ static int claim_v2(struct grant_table *gt, grant_ref_t ref, domid_t domid, bool
     return GNTST_general_error;
 }
 
-/* Sets the status bits, if the entry permits what is asked. The guest may change it meanwhile,
- * but not for ever. */
+/* Sets the status bits, if the entry permits the request. If the guest keeps changing the entry,
+ * this gives up after a few attempts. */
 static inline int claim(struct grant_table *gt, grant_ref_t ref, domid_t domid, bool readonly,
                         bool in_use, enum purpose purpose)
 {
@@ -70,7 +70,7 @@ static inline int claim(struct grant_table *gt, grant_ref_t ref, domid_t domid, 
     return claim_v2(gt, ref, domid, readonly, in_use, purpose);
 }
 
-/* Pins are made for one domain, and counted in 16 bits. */
+/* All pins of an entry are for one domain, and their counts have 16 bits. */
 static inline bool pins_full(const struct grant_pins *p, domid_t domid)
 {
     return p->domid != domid || p->readers == UINT16_MAX || p->writers == UINT16_MAX;
@@ -82,13 +82,13 @@ static inline void count_pin(struct grant_table *gt, struct grant_pins *p, bool 
     gt->nr_pins++;
 }
 
-/* No frame has a number that does not fit: those that do not become one that is nobody's. */
+/* A frame number of more than 32 bits becomes one that no frame has. */
 static inline uint32_t frame_of_v2(uint64_t frame)
 {
     return (uint32_t)MIN(frame, UINT32_MAX);
 }
 
-/* The pins of an entry that nobody used so far. */
+/* Sets up the pins of an entry that has none. */
 static inline void set_area(struct grant_pins *p, domid_t domid, uint32_t mfn, uint16_t start,
                             uint16_t length)
 {
@@ -121,8 +121,7 @@ static __attribute__((noinline)) int pin_slow(struct grant_table *gt, grant_ref_
     return GNTST_okay;
 }
 
-/* What nearly every mapping asks for: version 1, not used yet, and the guest leaves the entry
- * alone. */
+/* The usual case: version 1, no pins yet, and the guest does not change the entry meanwhile. */
 static inline bool pin_unused_v1(struct grant_table *gt, grant_ref_t ref, domid_t domid,
                                  bool readonly, struct grant_pins *p)
 {
@@ -180,7 +179,7 @@ void grant_unpin(struct domain *rd, grant_ref_t ref, bool readonly)
 /* --- Copies
  * ------------------------------------------------------------------------------------------ */
 
-/* One read of what an entry says, in the words of version 2. */
+/* Reads an entry once, and converts it to the format of version 2. */
 static union grant_entry_v2 read_entry(const struct grant_table *gt, grant_ref_t ref)
 {
     const volatile union grant_entry_v2 *e = grant_entry_v2_of(gt, ref);
@@ -199,8 +198,8 @@ static bool is_transitive(const union grant_entry_v2 *e)
     return (e->hdr.flags & GTF_type_mask) == GTF_transitive;
 }
 
-/* The entry's own pin. A transitive one means nothing until the other grant is found: nobody can
- * use it so. */
+/* Pins the entry itself. The pin of a transitive entry names no frame until the second grant is
+ * found, and cannot be used before. */
 static int pin_entry(struct domain *rd, grant_ref_t ref, domid_t domid, bool readonly,
                      union grant_entry_v2 *e, bool *first)
 {
@@ -230,7 +229,7 @@ static int pin_entry(struct domain *rd, grant_ref_t ref, domid_t domid, bool rea
     return GNTST_okay;
 }
 
-/* One entry with what its pins mean. */
+/* Pins one entry, and sets the frame and bytes that its pins stand for. */
 static int pin_one(struct domain *rd, grant_ref_t ref, domid_t domid, bool readonly,
                    union grant_entry_v2 *e, bool *first, struct grant_area *area)
 {
@@ -251,7 +250,8 @@ static int pin_one(struct domain *rd, grant_ref_t ref, domid_t domid, bool reado
     return rc;
 }
 
-/* Where the transitive entry e of rd leads: area is of that grant, pinned for rd. */
+/* Pins the grant that the transitive entry e of rd names, for rd; *area: what that grant
+ * permits. */
 static int pin_target(struct domain *rd, const union grant_entry_v2 *e, bool readonly,
                       struct grant_area *area)
 {
@@ -268,10 +268,11 @@ static int pin_target(struct domain *rd, const union grant_entry_v2 *e, bool rea
     if (rc != GNTST_okay || !is_transitive(&target))
         return rc;
     grant_unpin(td, e->transitive.gref, readonly);
-    return GNTST_general_error;             /* one step, not two */
+    return GNTST_general_error;             /* the second grant is transitive, too */
 }
 
-/* The other end of the same copy may have rd's entry pinned: both mean the same bytes then. */
+/* The other side of the same copy may have pinned rd's entry already: then both stand for the
+ * same bytes. */
 static int settle_area(struct domain *rd, grant_ref_t ref, bool first,
                        const struct grant_area *area)
 {

@@ -1,9 +1,9 @@
-/* The version of a grant table: changing it, the status pages of version 2, and the commands
- * that ask for either.
+/* The version of a grant table: the commands that read and change it, and the status pages of
+ * version 2. The table itself is in grant.c. Called by the generated dispatch (common/abi.def).
  *
- * A change keeps the reserved entries, which whoever built the domain filled, and clears the
- * others: so none of those may be in use. The status pages are the guest's to map like the
- * table's; they are freed when it goes back to version 1, and that is refused while it has one
+ * A change of the version keeps the reserved entries, which the domain builder made, and clears
+ * all others, so none of those may be in use. The guest may map the status pages like the
+ * table's. They are freed when it goes back to version 1, which is refused while it has one
  * mapped. */
 #include "arch/arch.h"
 #include "common/string.h"
@@ -17,7 +17,7 @@
 #include "xen/pv/hypercalls.h"
 #include "xen/pv/shared_page.h"
 
-#define WORK_PER_FRAME 700u             /* to clear it */
+#define WORK_PER_FRAME 700u             /* to clear one frame */
 
 static unsigned status_frames_for(unsigned nr_frames)
 {
@@ -38,7 +38,8 @@ int grant_grow_status(struct domain *d, unsigned nr_frames)
     return 0;
 }
 
-/* Ours is the only reference on each, so the guest maps none of them. */
+/* Whether the hypervisor's reference is the only one on each status page, that is, the guest has
+ * mapped none. */
 static bool status_frames_unused(const struct grant_table *gt)
 {
     for (unsigned i = 0; i < gt->nr_status_frames; i++)
@@ -62,7 +63,7 @@ static bool ordinary_grant_used(const struct grant_table *gt)
     return gt->nr_pins != reserved;
 }
 
-/* A reserved entry in the words of version 1: a grant, or nothing. */
+/* A reserved entry in the format of version 1: a permit_access grant, or an empty entry. */
 static struct grant_entry_v1 save_entry(const struct grant_table *gt, grant_ref_t ref)
 {
     union grant_entry_v2 e;
@@ -90,7 +91,8 @@ static void restore_entry(struct grant_table *gt, grant_ref_t ref, const struct 
         .full_page = {.hdr = {.flags = e->flags ^ status, .domid = e->domid}, .frame = e->frame}};
 }
 
-/* Version 1 has words for it: no detour over another domain, and a frame number of 32 bits. */
+/* Whether version 1 can express the entry: it is not transitive, and its frame number has 32
+ * bits. */
 static bool fits_version_1(const union grant_entry_v2 *e)
 {
     unsigned type = READ_ONCE(e->hdr.flags) & GTF_type_mask;
@@ -147,7 +149,7 @@ static int set_version(struct domain *d, uint32_t version)
     return rc;
 }
 
-/* Whatever was asked, the guest learns what is in force. */
+/* Also on failure, the guest is told the version in force. */
 long grant_set_version(struct gnttab_set_version *op)
 {
     struct domain *d = current->domain;

@@ -1,5 +1,6 @@
-/* What is recorded of hypercalls. Entry code and multicall call through hypercall_table, which
- * is made of common/abi.def, or through hypercall_traced while somebody is traced. */
+/* Trace records of hypercalls. Entry code and multicall.c call handlers through hypercall_table,
+ * which the build makes from common/abi.def, or through hypercall_traced while hypercalls are
+ * traced. */
 #include "arch/arch.h"
 #include "xen/core/domain.h"
 #include "xen/core/irqsoff.h"

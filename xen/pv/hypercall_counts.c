@@ -1,13 +1,13 @@
-/* How often each hypercall was made. Entry code and hypercall.c count; the table is shown by a
- * key, or at the end of a run that asks for it. */
+/* Counts of hypercalls. entry.S and hypercall.c count; a key (input.c) or the end of a run with
+ * the option for it prints the table. */
 #include "common/abi_names.h"
 #include "xen/core/log.h"
 #include "xen/pv/hypercalls.h"
 
 uint64_t hypercall_counts[NR_HYPERCALLS];
 
-/* The hypercalls that are served and were made, the most frequent first. Returns how many these
- * are. */
+/* order: the served hypercalls that were made at least once, the most frequent first. Returns
+ * their number. */
 static unsigned sort_by_count(uint8_t order[NR_HYPERCALLS])
 {
     unsigned n = 0, i;

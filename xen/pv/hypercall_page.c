@@ -1,5 +1,5 @@
-/* The hypercall page: 32 bytes of code for each hypercall, which a kernel asks for by a note or
- * by an MSR. */
+/* The hypercall page: 32 bytes of code for each hypercall. A kernel asks for it by an ELF note
+ * (boot/ calls this) or by an MSR (cpu/emulate.c calls it by a hook). */
 #include "arch/arch.h"
 #include "common/string.h"
 #include "xen/core/domain.h"
@@ -27,8 +27,8 @@ void write_hypercall_page(void *page)
     }
 }
 
-/* value: the page's machine address, and in its low bits which of the hypercall pages: there is
- * one. */
+/* value: the page's machine address, and in its low bits the index of the hypercall page; only 0
+ * exists. */
 bool install_hypercall_page(struct vcpu *v, uint64_t value)
 {
     struct domain *d = v->domain;

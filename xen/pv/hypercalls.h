@@ -1,6 +1,5 @@
-/* The table that hypercall numbers go through, and what is counted of them. The handlers'
- * prototypes and the table itself are made of common/abi.def: gen/abi_handlers.h,
- * gen/abi_dispatch.c. */
+/* The table of hypercall handlers, and the counts of calls. The build makes the handlers'
+ * prototypes (gen/abi_handlers.h) and the table (gen/abi_dispatch.c) from common/abi.def. */
 #ifndef XEN_HYPERCALLS_H
 #define XEN_HYPERCALLS_H
 
@@ -14,7 +13,7 @@ extern const hypercall_fn hypercall_table[NR_HYPERCALLS];
 extern const char *const hypercall_names[NR_HYPERCALLS];    /* NULL: not served */
 /* since boot, on this CPU; entry.S adds */
 extern uint64_t hypercall_counts[NR_HYPERCALLS];
-/* any number: the call with records of it */
+/* makes call nr, which may be any number, and records it in the trace */
 long hypercall_traced(uint64_t nr, const uint64_t args[6]);
 /* the counts on the console, largest first */
 void hypercalls_report(void);

@@ -1,6 +1,6 @@
-/* What is typed on the machine's console: it goes to one guest, or to us, and Ctrl-a three times
- * moves it on to the next. The line is polled: a timer of our own does it, once main has started
- * it. */
+/* Input from the machine's console: it goes to one guest or to the hypervisor, whose keys are
+ * here; Ctrl-a three times selects the next. A timer, which main starts, polls the serial line.
+ * Putting characters into a guest's ring is in console_ring.c. */
 #include "arch/arch.h"
 #include "common/printf.h"
 #include "xen/core/console.h"
@@ -22,17 +22,18 @@
 #define ESC '\033'
 #define BEL '\007'
 #define POLL_NS 20000000ull
-#define TYPING_NS 1000000ull            /* while something comes: a receiver holds 16 characters */
-#define SENDING_NS 1400000ull           /* while something goes: 16 characters at 115200 baud */
-#define PAUSE_NS 50000000ull            /* and so long after */
-#define PATIENCE_NS 2000000000ull       /* for a guest that does not read */
+/* poll interval while input comes: the receiver's buffer has 16 characters */
+#define TYPING_NS 1000000ull
+#define SENDING_NS 1400000ull /* poll interval while output is sent: 16 characters at 115200 baud */
+#define PAUSE_NS 50000000ull /* that interval is kept for this time after the last input */
+#define PATIENCE_NS 2000000000ull       /* how long input waits for a guest that does not read */
 #define INPUT_MAX 64u                   /* characters taken at one poll */
 
-static domid_t input_domain;            /* 0: ours, for the service domain gets none */
-/* the last key wants a digit, and this is done to that domain; NULL: it does not */
+static domid_t input_domain; /* 0: the hypervisor; the service domain (number 0) gets no input */
+/* what the last key does to the domain whose digit comes next; NULL: that key needs no digit */
 static void (*choosing)(domid_t id);
-static domid_t last_guest;              /* that was given any */
-static unsigned nr_switch;              /* Ctrl-a that came last, 0 to 2 */
+static domid_t last_guest;              /* the last guest that got input */
+static unsigned nr_switch;              /* number of Ctrl-a that came one after the other, 0 to 2 */
 static uint64_t full_since;             /* ns; 0: there is room */
 
 static void choose_raw(void)
@@ -53,7 +54,7 @@ static void set_input(domid_t id)
     log_info("*** Serial input to %s (type 'CTRL-a' three times to switch input)", who);
 }
 
-/* In the order of their numbers, then we, then the first again. */
+/* Guests in the order of their numbers, then the hypervisor, then the first guest again. */
 static void next_input(void)
 {
     struct domain *d;
@@ -135,7 +136,7 @@ static void choose_destroy(void)
     choosing = destroy;
 }
 
-/* The key after one of these. */
+/* The digit after such a key. */
 static void choose(char c)
 {
     void (*fn)(domid_t id) = choosing;
@@ -161,7 +162,7 @@ static void reboot(void)
 
 static void log_keys(void);
 
-/* What single keys do while the input is ours. */
+/* Keys while input goes to the hypervisor. */
 static const struct {
     char key;
     void (*fn)(void);
@@ -185,9 +186,9 @@ static void log_keys(void)
         log_info(" key '%c' => %s", keys[i].key, keys[i].what);
 }
 
-/* A terminal's answer to what a guest wrote a moment ago is none of our keys: sequences are
- * passed over as a whole, those of CSI to their last byte, strings (OSC, DCS and their like) to
- * BEL or the backslash of ST. */
+/* A terminal may send the answer to a guest's request just after the input moved to the
+ * hypervisor. Such escape sequences must not act as keys, so they are skipped as a whole: CSI to
+ * its last byte, strings (OSC, DCS and others) to BEL or the backslash of ST. */
 static bool in_sequence(char c)
 {
     static enum { KEYS, ESCAPE, SEQUENCE, STRING } state;
@@ -230,7 +231,7 @@ static void give_input(char c)
             keys[i].fn();
 }
 
-/* Ctrl-a once or twice, then something else, belongs to the guest. */
+/* One or two Ctrl-a that another character follows go to the guest. */
 static void handle_char(char c)
 {
     if (c == SWITCH_CHAR) {
@@ -245,8 +246,9 @@ static void handle_char(char c)
     give_input(c);
 }
 
-/* What finds no room stays on the line, and nothing of it is lost: but not for ever, or a guest
- * that does not read would take our Ctrl-a away. */
+/* While the guest's ring is full, characters stay in the receiver, so none is lost. After
+ * PATIENCE_NS they are read and dropped, or a guest that does not read would keep Ctrl-a from
+ * working. */
 static bool may_take(void)
 {
     struct domain *d = input_domain != 0 ? domain_by_id(input_domain) : NULL;
@@ -260,7 +262,7 @@ static bool may_take(void)
     return now_ns() - full_since > PATIENCE_NS;
 }
 
-/* Whether anything came lately. */
+/* Whether there was input within PAUSE_NS. */
 static bool handle_input(void)
 {
     static uint64_t typed_at;
@@ -304,7 +306,7 @@ void console_poll_soon(void)
 
 void console_input_start(void)
 {
-    timer_cancel(&poll_timer);          /* a test's machine starts more than once */
+    timer_cancel(&poll_timer);          /* in host tests the machine starts more than once */
     timer_init(&poll_timer, poll, NULL);
     timer_set(&poll_timer, now_ns() + POLL_NS);
     console_go_on();

@@ -1,13 +1,13 @@
-/* What is typed. */
+/* Input from the machine's console: input.c. */
 #ifndef XEN_INPUT_H
 #define XEN_INPUT_H
 
 #include "xen/core/domain.h"
 
 void console_input_start(void);                     /* from now on a timer calls console_input */
-/* the line's bytes to whom they are for; true: more may come soon */
+/* gives bytes from the serial line to the guest or the hypervisor; true: more may come soon */
 bool console_input(void);
-/* the timer comes when the transmitter may take more */
+/* sets the timer to when the transmitter can take more */
 void console_poll_soon(void);
 /* the first guest with a console gets what is typed */
 void console_input_offer(struct domain *d);

@@ -1,18 +1,20 @@
-/* Linear page tables: an entry of an L2, L3 or L4 that names a table of the same level, most
- * often its own. The CPU then takes a table for one of the level below, and all tables show as
- * pages at fixed addresses; some kernels find their entries there. Such an entry is read-only,
- * and so is whatever is reached through it (frame.h, F10).
+/* Linear page tables: an entry of an L2, L3 or L4 that names a table of the same level, usually
+ * its own. The CPU then uses this table as one of the level below, and all tables appear as
+ * pages at fixed addresses; some kernels read their entries there. Such an entry is read-only,
+ * and so is all that is mapped through it (frame.h, F10). Called by pagetype.c, and before reads
+ * of guest memory (linear_hides).
  *
  * What that could break, and why it does not:
- *   - An entry to its own table holds no reference, or the table could never go.
- *   - Tables that refer to each other in a circle could not go either, and a chain of them would
- *     make the drop of the first one recurse as deep as the chain is long. So a table that is
- *     linearly mapped elsewhere gets no linear entries to others, and one that has some cannot
- *     be mapped (XSA-240). A tree is at most twice as deep as without.
- *   - Software that walks tables by level would meet others than it thinks: see walk_to_l1.
- *   - An L4 taken for an L3 shows the hypervisor's entries at 16 places outside the hole. The
- *     guest's own accesses stop at their missing US bit, and writes at the missing RW; our reads
- *     on its behalf would not stop: linear_hides. */
+ *   - An entry to its own table holds no reference, or the table could never be released.
+ *   - Tables that refer to each other in a circle could never be released, and dropping the first
+ *     of a chain of tables would recurse as deep as the chain is long. So a table to which linear
+ *     entries of others point may not get linear entries to others, and the reverse (XSA-240).
+ *     Dropping a tree recurses at most twice as deep as without linear entries.
+ *   - A software walk would find a table of another level than it expects: see walk_to_l1.
+ *   - An L4 used as an L3 maps the hypervisor's entries at 16 places outside the hole. The guest's
+ *     own accesses fault there, because those entries have no US bit, and writes because the linear
+ *     entry has no RW. Reads by the hypervisor for the guest would not fault: linear_hides checks
+ *     them. */
 #include "arch/arch.h"
 #include "xen/core/bug.h"
 #include "xen/core/domain.h"
@@ -21,8 +23,8 @@
 #include "xen/pv/linear.h"
 #include "xen/pv/pagetype.h"
 
-/* From now on copies from guest memory look where they go. entry.S reads the frame of IRET by
- * itself: not any more. */
+/* From now on copies from guest memory check the address by linear_hides, and the fast path of
+ * iret in entry.S, which reads its frame without that check, is not used any more. */
 static void note_linear_tables(struct domain *d)
 {
     struct vcpu *v;
@@ -39,8 +41,8 @@ static bool may_be_linear_target(const struct frame *f, uint64_t type)
            (f->type & LINEAR_USES) != LINEAR_USES && (f->type & TYPE_COUNT_MASK) != TYPE_COUNT_MASK;
 }
 
-/* F10, for an entry whose target is no table of the level below. -EINVAL: it is not linear
- * either. */
+/* F10, for an entry whose target is not a table of the level below. -EINVAL: it is not a linear
+ * entry either. */
 int get_linear_table(uint64_t entry, struct frame *table)
 {
     struct frame *f;
@@ -64,9 +66,10 @@ int get_linear_table(uint64_t entry, struct frame *table)
     return 0;
 }
 
-/* The entry is gone, or its table goes. An L4's is flushed at once: linear_hides looks at the
- * tables as they are, and the CPU must not know them as they were. The counts go before the
- * reference, which may be the child's last. */
+/* Drops what a linear entry held, after the entry or its table is gone. For an entry of an L4
+ * the TLB is flushed at once: linear_hides reads the tables as they are now, and the TLB must
+ * not hold older entries. The counts are decreased before the reference, which may be the
+ * child's last. */
 void put_linear_table(struct frame *table, struct frame *child)
 {
     if (table->type >> TYPE_SHIFT == TYPE_L4 >> TYPE_SHIFT)

@@ -1,11 +1,12 @@
-/* Linear page-table entries: see linear.c, and F10 of frame.h. */
+/* Linear page-table entries: linear.c, and F10 of frame.h. */
 #ifndef XEN_LINEAR_H
 #define XEN_LINEAR_H
 
 #include "xen/core/frame.h"
 #include "xen/core/types.h"
 
-/* References of an entry that names a table of its own level. -EINVAL: it may not. */
+/* Takes the references of an entry that names a table of its own level. -EINVAL: it may not name
+ * it. */
 int get_linear_table(uint64_t entry, struct frame *table);
 void put_linear_table(struct frame *table, struct frame *child);
 
