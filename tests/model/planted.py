@@ -119,7 +119,7 @@ SURVIVORS = (
     # The stamp of the last type reference comes at the same time on one CPU, and read-only mappings are of no danger before
     # the frame is given back, which flushes by a stamp of its own. Other CPUs may run between the two.
     ("no stamp when an L1 entry goes", "pagetype.h",
-     "    f->flush_stamp = tlb_clock;     /* F8: the translation may be cached until the next full flush */\n", "",
+     "    f->flush_stamp = tlb_clock;\n", "",
      "below", ""),
 )
 

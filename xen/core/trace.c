@@ -160,7 +160,7 @@ uint64_t trace_hypercall(uint64_t nr, const uint64_t args[6], bool member)
     *start |= HEADER(0, p - op);
     commit(r, p);
     if (unlikely(i < 6 && words[i] != 0)) {
-        const uint32_t rest[] = {i, W64(args[i]), W64(args[MIN(i + 1, 5u)]),
+        const uint32_t rest[] = { i, W64(args[i]), W64(args[MIN(i + 1, 5u)]),
                                  W64(args[MIN(i + 2, 5u)])};
 
         put_words(ring_with_room(), TRC_PARAGON_ARGS, rest, 1 + 2 * MIN(6 - i, 3u));

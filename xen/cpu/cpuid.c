@@ -205,71 +205,52 @@ static const struct cpuid_leaf {
     uint32_t allow[4];
     void (*fix)(const struct vcpu *v, uint32_t subleaf, uint32_t out[4]);
 } policy[] = {
-    {0, ANY_SUBLEAF, ANY, {ALL, ALL, ALL, ALL}, fix_last_leaf},
-    {1,
-     ANY_SUBLEAF,
-     ANY,
-     {
-         0x0fff0fff, 0x00ffffff, /* all but the APIC id */
-         /* SSE3 PCLMUL SSSE3 FMA, CX16 SSE4.1 SSE4.2 MOVBE */
-         B4(0, 1, 9, 12) | B4(13, 19, 20, 22) | B4(23, 25, 26, 28) |
-             B2(29, 30),                                     /* POPCNT AES XSAVE AVX, F16C RDRAND */
-         COMMON_EDX | SEP | B4(19, 22, 25, 26) | B2(27, 28), /* CLFSH ACPI SSE SSE2, SS HTT */
-     },
-     fix_features},
-    {2, ANY_SUBLEAF, NOT_AMD, {ALL, ALL, ALL, ALL}, fix_leaf_2},
-    {4, ANY_SUBLEAF, NOT_AMD, {0xffffc3ff, ALL, ALL, 7}, fix_caches},
-    {7,
-     0,
-     ANY,
-     {
-         ALL,
-         /* FSGSBASE BMI1 AVX2 FDP_EXCPTN, BMI2 ERMS NO_FPU_SEL AVX512F */
-         B4(0, 3, 5, 6) |
-             B4(8, 9, 13, 16)
-             /* AVX512DQ RDSEED ADX IFMA, CLFLUSHOPT CLWB PF ER */
-             | B4(17, 18, 19, 21) | B4(23, 24, 26, 27) | B4(28, 29, 30, 31), /* CD SHA BW VL */
-         /* PREFETCHWT1 VBMI VBMI2 GFNI, VAES VPCLMUL VNNI BITALG */
-         B4(0, 1, 6, 8) | B4(9, 10, 11, 12) | B4(14, 22, 25, 25), /* VPOPCNTDQ RDPID CLDEMOTE */
-         B4(2, 3, 4, 10) | B(14), /* 4VNNIW 4FMAPS FSRM MD_CLEAR, SERIALIZE */
-     },
-     fix_leaf_7},
-    /* AVX_VNNI AVX512_BF16, fast short REP */
-    {7, 1, ANY, {B4(4, 5, 10, 11) | B(12), 0, 0, 0}, NULL},
-    {7, 2, ANY, {0, 0, 0, B(5)}, NULL}, /* MCDT_NO */
-    {0xd, ANY_SUBLEAF, ANY, {ALL, ALL, ALL, ALL}, fix_xstate},
-    {0x80000000, ANY_SUBLEAF, CPU_AMD, {ALL, ALL, ALL, ALL}, fix_last_leaf},
-    {0x80000000, ANY_SUBLEAF, NOT_AMD, {ALL, 0, 0, 0}, fix_last_leaf},
-    {0x80000001,
-     ANY_SUBLEAF,
-     CPU_AMD,
-     {
-         0x0fff0fff, 0xff00ffff,
-         /* LAHF CMP_LEGACY ABM SSE4A, MISALIGNSSE PREFETCHW XOP FMA4 */
-         B4(0, 1, 5, 6) | B4(7, 8, 11, 16) | B(21), /* TBM */
-         COMMON_EDX | B4(11, 20, 22, 25)            /* SYSCALL NX MMXEXT FFXSR */
-             | B4(27, 29, 30, 31),                  /* RDTSCP LM 3DNOWEXT 3DNOW */
-     },
-     NULL},
-    {0x80000001, ANY_SUBLEAF, NOT_AMD, {0, 0, B4(0, 5, 8, 8), B4(11, 20, 27, 29)}, NULL},
-    {0x80000002, ANY_SUBLEAF, ANY, {ALL, ALL, ALL, ALL}, NULL},
-    {0x80000003, ANY_SUBLEAF, ANY, {ALL, ALL, ALL, ALL}, NULL},
-    {0x80000004, ANY_SUBLEAF, ANY, {ALL, ALL, ALL, ALL}, NULL},
-    {0x80000005, ANY_SUBLEAF, CPU_AMD, {ALL, ALL, ALL, ALL}, NULL},
-    {0x80000006, ANY_SUBLEAF, CPU_AMD, {ALL, ALL, ALL, ALL}, NULL},
-    {0x80000006, ANY_SUBLEAF, NOT_AMD, {0, 0, ALL, 0}, NULL},
-    {0x80000007, ANY_SUBLEAF, ANY, {0, 0, 0, B(8)}, fix_invariant_tsc},
-    {0x80000008, ANY_SUBLEAF, ANY, {0x000000ff, B4(0, 2, 26, 29), 0x0003f0ff, 0}, fix_address_bits},
-    /* CLZERO RSTR_FP_ERR_PTRS SSB_NO BTC_NO */
-    {0x8000001a, ANY_SUBLEAF, CPU_AMD, {ALL, ALL, ALL, ALL}, NULL},
-    {0x80000021,
-     ANY_SUBLEAF,
-     CPU_AMD,
-     {
-         B4(2, 5, 6, 29), 0, /* LFENCE_DISPATCH VERW_CLEAR NSCB SRSO_NO */
-         B2(1, 2), 0,        /* TSA_SQ_NO TSA_L1_NO */
-     },
-     fix_lfence},
+    { 0, ANY_SUBLEAF, ANY, { ALL, ALL, ALL, ALL }, fix_last_leaf },
+    { 1, ANY_SUBLEAF, ANY, {
+        0x0fff0fff,
+        0x00ffffff,                             /* all but the APIC id */
+        B4(0, 1, 9, 12) | B4(13, 19, 20, 22)    /* SSE3 PCLMUL SSSE3 FMA, CX16 SSE4.1 SSE4.2 MOVBE */
+            | B4(23, 25, 26, 28) | B2(29, 30),  /* POPCNT AES XSAVE AVX, F16C RDRAND */
+        COMMON_EDX | SEP | B4(19, 22, 25, 26) | B2(27, 28),     /* CLFSH ACPI SSE SSE2, SS HTT */
+    }, fix_features },
+    { 2, ANY_SUBLEAF, NOT_AMD, { ALL, ALL, ALL, ALL }, fix_leaf_2 },
+    { 4, ANY_SUBLEAF, NOT_AMD, { 0xffffc3ff, ALL, ALL, 7 }, fix_caches },
+    { 7, 0, ANY, {
+        ALL,
+        B4(0, 3, 5, 6) | B4(8, 9, 13, 16)   /* FSGSBASE BMI1 AVX2 FDP_EXCPTN, BMI2 ERMS NO_FPU_SEL AVX512F */
+            | B4(17, 18, 19, 21) | B4(23, 24, 26, 27)   /* AVX512DQ RDSEED ADX IFMA, CLFLUSHOPT CLWB PF ER */
+            | B4(28, 29, 30, 31),               /* CD SHA BW VL */
+        B4(0, 1, 6, 8) | B4(9, 10, 11, 12)      /* PREFETCHWT1 VBMI VBMI2 GFNI, VAES VPCLMUL VNNI BITALG */
+            | B4(14, 22, 25, 25),               /* VPOPCNTDQ RDPID CLDEMOTE */
+        B4(2, 3, 4, 10) | B(14),                /* 4VNNIW 4FMAPS FSRM MD_CLEAR, SERIALIZE */
+    }, fix_leaf_7 },
+    { 7, 1, ANY, { B4(4, 5, 10, 11) | B(12), 0, 0, 0 }, NULL }, /* AVX_VNNI AVX512_BF16, fast short REP */
+    { 7, 2, ANY, { 0, 0, 0, B(5) }, NULL },                     /* MCDT_NO */
+    { 0xd, ANY_SUBLEAF, ANY, { ALL, ALL, ALL, ALL }, fix_xstate },
+    { 0x80000000, ANY_SUBLEAF, CPU_AMD, { ALL, ALL, ALL, ALL }, fix_last_leaf },
+    { 0x80000000, ANY_SUBLEAF, NOT_AMD, { ALL, 0, 0, 0 }, fix_last_leaf },
+    { 0x80000001, ANY_SUBLEAF, CPU_AMD, {
+        0x0fff0fff, 0xff00ffff,
+        B4(0, 1, 5, 6) | B4(7, 8, 11, 16)       /* LAHF CMP_LEGACY ABM SSE4A, MISALIGNSSE PREFETCHW XOP FMA4 */
+            | B(21),                            /* TBM */
+        COMMON_EDX | B4(11, 20, 22, 25)         /* SYSCALL NX MMXEXT FFXSR */
+            | B4(27, 29, 30, 31),               /* RDTSCP LM 3DNOWEXT 3DNOW */
+    }, NULL },
+    { 0x80000001, ANY_SUBLEAF, NOT_AMD, { 0, 0, B4(0, 5, 8, 8), B4(11, 20, 27, 29) }, NULL },
+    { 0x80000002, ANY_SUBLEAF, ANY, { ALL, ALL, ALL, ALL }, NULL },
+    { 0x80000003, ANY_SUBLEAF, ANY, { ALL, ALL, ALL, ALL }, NULL },
+    { 0x80000004, ANY_SUBLEAF, ANY, { ALL, ALL, ALL, ALL }, NULL },
+    { 0x80000005, ANY_SUBLEAF, CPU_AMD, { ALL, ALL, ALL, ALL }, NULL },
+    { 0x80000006, ANY_SUBLEAF, CPU_AMD, { ALL, ALL, ALL, ALL }, NULL },
+    { 0x80000006, ANY_SUBLEAF, NOT_AMD, { 0, 0, ALL, 0 }, NULL },
+    { 0x80000007, ANY_SUBLEAF, ANY, { 0, 0, 0, B(8) }, fix_invariant_tsc },
+    { 0x80000008, ANY_SUBLEAF, ANY, { 0x000000ff, B4(0, 2, 26, 29), 0x0003f0ff, 0 }, fix_address_bits },
+                                                /* CLZERO RSTR_FP_ERR_PTRS SSB_NO BTC_NO */
+    { 0x8000001a, ANY_SUBLEAF, CPU_AMD, { ALL, ALL, ALL, ALL }, NULL },
+    { 0x80000021, ANY_SUBLEAF, CPU_AMD, {
+        B4(2, 5, 6, 29), 0,                     /* LFENCE_DISPATCH VERW_CLEAR NSCB SRSO_NO */
+        B2(1, 2), 0,                            /* TSA_SQ_NO TSA_L1_NO */
+    }, fix_lfence },
 };
 
 /* Hides the instructions whose registers need a bit of XCR0 that guests cannot set. */

@@ -60,7 +60,7 @@ long callback_unregister(const struct callback_unregister *op)
 long do_set_callbacks(uint64_t event, uint64_t failsafe, uint64_t syscall)
 {
     const uint64_t addresses[] =
-        {[CB_EVENT] = event, [CB_FAILSAFE] = failsafe, [CB_SYSCALL] = syscall};
+        { [CB_EVENT] = event, [CB_FAILSAFE] = failsafe, [CB_SYSCALL] = syscall };
 
     for (unsigned cb = 0; cb < ARRAY_SIZE(addresses); cb++)
         if (is_canonical(addresses[cb]))

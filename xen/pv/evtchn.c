@@ -107,7 +107,7 @@ void evtchn_trace(const struct domain *d, const struct evtchn *e, evtchn_port_t 
                           : e->state == EVTCHNSTAT_ipi ? TRACE_SEND_IPI
                           : e->remote != NULL          ? TRACE_SEND_PORT
                                                        : TRACE_SEND_XEN;
-    const uint32_t words[] = {how,
+    const uint32_t words[] = { how,
                               how == TRACE_SEND_VIRQ   ? e->virq
                               : how == TRACE_SEND_PORT ? e->remote_port
                                                        : port,
@@ -347,7 +347,7 @@ int evtchn_open_unbound(struct domain *d, domid_t remote)
 
     spin_lock(&d->evtchn->lock);
     port = evtchn_open_port(d,
-                            (struct evtchn){.state = EVTCHNSTAT_unbound, .remote_domid = remote});
+                            (struct evtchn){ .state = EVTCHNSTAT_unbound, .remote_domid = remote });
     spin_unlock(&d->evtchn->lock);
     return port;
 }

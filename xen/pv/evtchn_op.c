@@ -53,7 +53,7 @@ long evtchn_alloc_unbound(struct domain *d, struct evtchn_alloc_unbound *op)
     if (rc != 0)
         return rc;
     return open_port_reply(d,
-                           (struct evtchn){.state = EVTCHNSTAT_unbound,
+                           (struct evtchn){ .state = EVTCHNSTAT_unbound,
                                            .remote_domid = remote == DOMID_SELF ? d->id : remote},
                            &op->port);
 }

@@ -236,7 +236,7 @@ static int unmap_begin(struct domain *d, const struct gnttab_unmap_grant_ref *op
     if (t == NULL)
         return GNTST_bad_handle;
     mfn = grant_pins_of(t->granter->grant, t->ref)->mfn;
-    *gone = (struct gone){.granter = t->granter,
+    *gone = (struct gone){ .granter = t->granter,
                           .ref = t->ref,
                           .readonly = t->flags & GNTMAP_readonly};
     if (op->dev_bus_addr != 0 && (t->flags & GNTMAP_device_map) &&

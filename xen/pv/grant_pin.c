@@ -240,7 +240,7 @@ static int pin_one(struct domain *rd, grant_ref_t ref, domid_t domid, bool reado
     rc = pin_entry(rd, ref, domid, readonly, e, first);
     if (rc == GNTST_okay) {
         p = grant_pins_of(rd->grant, ref);
-        *area = (struct grant_area){.owner = rd,
+        *area = (struct grant_area){ .owner = rd,
                                     .owner_ref = ref,
                                     .mfn = p->mfn,
                                     .start = p->start,

@@ -73,7 +73,7 @@ static struct grant_entry_v1 save_entry(const struct grant_table *gt, grant_ref_
     e = *grant_entry_v2_of(gt, ref);
     if ((e.hdr.flags & GTF_type_mask) != GTF_permit_access)
         return (struct grant_entry_v1){ 0 };
-    return (struct grant_entry_v1){.flags = e.hdr.flags | *grant_status_of(gt, ref),
+    return (struct grant_entry_v1){ .flags = e.hdr.flags | *grant_status_of(gt, ref),
                                    .domid = e.hdr.domid,
                                    .frame = (uint32_t)e.full_page.frame};
 }
@@ -88,7 +88,7 @@ static void restore_entry(struct grant_table *gt, grant_ref_t ref, const struct 
     }
     *grant_status_of(gt, ref) = status;
     *grant_entry_v2_of(gt, ref) = (union grant_entry_v2){
-        .full_page = {.hdr = {.flags = e->flags ^ status, .domid = e->domid}, .frame = e->frame}};
+        .full_page = { .hdr = { .flags = e->flags ^ status, .domid = e->domid }, .frame = e->frame }};
 }
 
 /* Whether version 1 can express the entry: it is not transitive, and its frame number has 32

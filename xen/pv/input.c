@@ -168,16 +168,16 @@ static const struct {
     void (*fn)(void);
     const char *what;
 } keys[] = {
-    {'h', log_keys, "show this"},
-    {'q', log_domains, "show the domains"},
-    {'c', hypercalls_report, "show how often each hypercall was made"},
-    {'t', trace_toggle, "switch the trace on or off"},
-    {'T', trace_show, "show the last records of the trace"},
-    {'r', toggle_raw,
-     "show the output of the guest that has the input as it is, or that of all by lines"},
-    {'s', choose_shutdown, "and a digit: ask that guest to power off"},
-    {'x', choose_destroy, "and a digit: end that domain at once"},
-    {'R', reboot, "reboot the machine"},
+    { 'h', log_keys, "show this" },
+    { 'q', log_domains, "show the domains" },
+    { 'c', hypercalls_report, "show how often each hypercall was made" },
+    { 't', trace_toggle, "switch the trace on or off" },
+    { 'T', trace_show, "show the last records of the trace" },
+    { 'r', toggle_raw,
+      "show the output of the guest that has the input as it is, or that of all by lines" },
+    { 's', choose_shutdown, "and a digit: ask that guest to power off" },
+    { 'x', choose_destroy, "and a digit: end that domain at once" },
+    { 'R', reboot, "reboot the machine" },
 };
 
 static void log_keys(void)

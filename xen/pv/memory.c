@@ -162,7 +162,7 @@ long memory_machphys_mfn_list(struct xen_machphys_mfn_list *op)
 
 long memory_machphys_mapping(struct xen_machphys_mapping *op)
 {
-    *op = (struct xen_machphys_mapping){.v_start = MACH2PHYS_VIRT_START,
+    *op = (struct xen_machphys_mapping){ .v_start = MACH2PHYS_VIRT_START,
                                         .v_end = MACH2PHYS_VIRT_END,
                                         .max_mfn = MACH2PHYS_NR_ENTRIES - 1};
     return 0;
