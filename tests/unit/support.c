@@ -13,6 +13,7 @@
 #include "xen/core/console.h"
 #include "xen/core/domain.h"
 #include "xen/core/domain_list.h"
+#include "xen/core/frame.h"
 #include "xen/core/sched.h"
 #include "xen/core/walk.h"
 #include "xen/pv/audit.h"
@@ -82,6 +83,7 @@ void elf_make(struct tiny_elf *e)
  */
 
 static uint64_t free_at_start;
+static unsigned next_unmapped;          /* of unmapped_frame() */
 
 int machine_up_at(mfn_t base)
 {
@@ -89,6 +91,7 @@ int machine_up_at(mfn_t base)
 
     host_start(base, 16, seed ? strtoull(seed, NULL, 0) : 12345);
     free_at_start = nr_free_frames();
+    next_unmapped = 0;
     return 0;
 }
 
@@ -244,6 +247,16 @@ mfn_t mfn_of_pfn(struct domain *d, pfn_t pfn)
 
     MUST(slot != NULL && (*slot & PTE_P));
     return PTE_MFN(*slot);
+}
+
+mfn_t unmapped_frame(void)
+{
+    uint64_t mfn, list = guest_start_info(current->domain)->mfn_list;
+
+    guest_get(&mfn, list + 8 * (GUEST_FRAMES - 1 - next_unmapped++), 8);
+    memset(mfn_to_virt(mfn), 0, PAGE_SIZE);
+    MUST((mfn_to_frame(mfn)->type & TYPE_COUNT_MASK) == 0);
+    return mfn;
 }
 
 uint64_t pte_at(uint64_t va)

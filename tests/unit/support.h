@@ -52,6 +52,8 @@ void audit(void);
 
 mfn_t mfn_of_pfn(struct domain *d, pfn_t pfn);
 mfn_t mfn_of_va(uint64_t va);           /* in current's tables */
+/* The next frame of current's domain that is not mapped, from the end of its memory; zeroed. */
+mfn_t unmapped_frame(void);
 uint64_t pte_at(uint64_t va);
 uint64_t slot_maddr(uint64_t va);       /* of the L1 entry of va */
 void guest_put(uint64_t va, const void *src, size_t len);

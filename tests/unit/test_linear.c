@@ -17,7 +17,6 @@
 
 static struct domain *d;
 static struct vcpu *v;
-static unsigned next_free;
 
 static int one_guest(void **state)
 {
@@ -27,18 +26,7 @@ static int one_guest(void **state)
     assert_non_null(d);
     v = d->vcpu[0];
     host_become(v);
-    next_free = 0;
     return 0;
-}
-
-static mfn_t unmapped_frame(void)
-{
-    uint64_t mfn;
-
-    guest_get(&mfn, guest_start_info(d)->mfn_list + 8 * (GUEST_FRAMES - 1 - next_free++), 8);
-    memset(mfn_to_virt(mfn), 0, PAGE_SIZE);
-    assert_int_equal(mfn_to_frame(mfn)->type & TYPE_COUNT_MASK, 0);
-    return mfn;
 }
 
 static long mmuext(unsigned cmd, mfn_t mfn)

@@ -18,7 +18,6 @@
 
 static struct domain *d, *other;
 static struct vcpu *v;
-static unsigned next_free;
 
 static int make_two_guests(void)
 {
@@ -27,7 +26,6 @@ static int make_two_guests(void)
     assert_true(d != NULL && other != NULL);
     v = d->vcpu[0];
     host_become(v);
-    next_free = 0;
     return 0;
 }
 
@@ -42,17 +40,6 @@ static int two_low_guests(void **state)
 {
     low_machine_up(state);
     return make_two_guests();
-}
-
-/* Frames of the guest that are not mapped: those behind the boot region. */
-static mfn_t unmapped_frame(void)
-{
-    uint64_t mfn;
-
-    guest_get(&mfn, guest_start_info(d)->mfn_list + 8 * (GUEST_FRAMES - 1 - next_free++), 8);
-    memset(mfn_to_virt(mfn), 0, PAGE_SIZE);
-    assert_int_equal(mfn_to_frame(mfn)->type & TYPE_COUNT_MASK, 0);
-    return mfn;
 }
 
 static long mmuext(unsigned cmd, uint64_t arg1, uint64_t arg2)

@@ -16,7 +16,6 @@
 #define LIST (SCRATCH + PAGE_SIZE)   /* multicall's members are at SCRATCH, their arguments here */
 
 static struct domain *d;
-static unsigned next_free;
 
 static int one_guest(void **state)
 {
@@ -24,19 +23,17 @@ static int one_guest(void **state)
     d = guest_make(1, 1);
     assert_non_null(d);
     host_become(d->vcpu[0]);
-    next_free = 0;
     work_budget = 100000;
     boot_cpu.work_left = work_budget;
     return 0;
 }
 
-/* A frame that is not mapped, behind the boot region, filled with one entry. */
+/* A frame that is not mapped, filled with one entry. */
 static mfn_t table_of(uint64_t entry)
 {
-    uint64_t mfn, *table;
+    mfn_t mfn = unmapped_frame();
+    uint64_t *table = mfn_to_virt(mfn);
 
-    guest_get(&mfn, guest_start_info(d)->mfn_list + 8 * (GUEST_FRAMES - 1 - next_free++), 8);
-    table = mfn_to_virt(mfn);
     for (unsigned i = 0; i < PTES_PER_TABLE; i++)
         table[i] = entry;
     return mfn;
