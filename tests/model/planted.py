@@ -57,7 +57,7 @@ BUGS = (
     ("a frame that goes stays in the number", "frame.c", "    d->nr_frames--;\n", "", "two", "numbers of frames"),
     ("a frame that goes stays linked", "frame.c", "    mfn_to_frame(f->next)->prev = f->prev;\n", "", "two", "ring"),
     ("a frame that is given back stays referenced", "memory.c",
-     "    /* still mapped somewhere: it goes with the last mapping */\n        put_page(f);\n", "\n", "two", "references"),
+     "    /* still mapped somewhere: it is freed with the last mapping */\n        put_page(f);\n", "\n", "two", "references"),
     ("pins survive the domain", "relinquish.c", "    if (f->type & TYPE_PINNED) {\n        f->type &= ~TYPE_PINNED;\n",
      "    if (0) {\n", "death", ""),
     ("the round at the domain's end leaves one out", "relinquish.c", "left = d->nr_frames; left != 0 &&",

@@ -4,8 +4,8 @@
  * Invariants
  *   D1  a frame's owner points to a domain whose state is not DEAD; the struct is freed only when
  *       nr_frames == 0
- *   D2  a vCPU runs only while its domain is RUNNING; every other state is acted upon at its next
- *       exit to the guest
+ *   D2  a vCPU enters the guest only while its domain is RUNNING; in any other state it parks
+ *       before
  *   D3  kernel_mode is false only if root_user != 0
  *   V1  root_kernel and root_user each hold one general and one L4 type reference on their frame
  *   V2  upcalls are delivered only when info->evtchn_upcall_pending && !info->evtchn_upcall_mask

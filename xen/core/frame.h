@@ -1,6 +1,11 @@
 /* The frame table: one struct frame for each frame of RAM, with its owner, its general reference
- * count and its type word. How types change is pv/pagetype.c's. The functions here are inline
- * because each page-table update calls them once or twice. Called by all rooms.
+ * count and its type word. The functions here are inline because each page-table update calls them
+ * once or twice. Called by all rooms.
+ *
+ * The type word of a domain's frame changes only under its owner's mm_lock. Writers: pagetype.c and
+ * pagetype.h (type, count, VALIDATED, VALIDATING), linear.c (LINEAR_*, with a reference), mmuext.c
+ * and boot/build.c (set PINNED), mmuext.c and relinquish.c (clear it). Before a frame has an owner or
+ * when it loses it: shared_page.c (writable for good), frame.c (none), alloc.c (bit 56, FREE_HEAD).
  *
  *   count  31:0   general references             type  31:0   type references
  *          61     FRAME_COUNTED                        41:32  LINEAR_ENTRIES
@@ -23,7 +28,7 @@
  *       that was mapped gets another owner, the TLBs that may still translate to it have been
  *       flushed (flush_stamp)
  *   F9  the FRAME_COUNTED frames of a domain form a ring through next and prev; d->frames is one of
- *       them, and there are d->nr_frames
+ *       them, and the ring has d->nr_frames members
  *   F10 an L(n) entry may also be linear (linear.c): without RW, it points to an L(n) table. An
  *       entry that points to its own table holds no reference. One that points to another table
  *       holds one general and one L(n) type reference on it, and is counted in LINEAR_ENTRIES of

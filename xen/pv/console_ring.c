@@ -23,8 +23,7 @@
 #include "xen/pv/store.h"
 
 #define DRAIN_NS 100000ull              /* how long a guest's own hypercall reads its ring */
-/* how long one poll of all rings may take, whoever is running => how long one poll of all rings
- * may take */
+/* how long one poll of all rings may take */
 #define POLL_NS 100000ull
 /* an unfinished line is shown after this time at the latest */
 #define PROMPT_NS 1000000000ull

@@ -31,7 +31,7 @@
 #define LINK_MASK ((uint32_t)EVTCHN_FIFO_LINK_MASK)
 #define LINK_TRIES 8u
 
-/* NULL: the guest has given no page for it yet. nr_valid is read before the pointer to the page. */
+/* NULL: the guest has given no page for it yet. nr_pages is read before the pointer to the page. */
 static inline event_word_t *word_of(struct evtchn_fifo *f, evtchn_port_t port)
 {
     unsigned n = port / WORDS_PER_PAGE;
@@ -234,7 +234,7 @@ int fifo_init_control(struct domain *d, struct evtchn_init_control *op)
     return rc;
 }
 
-/* The page is complete before nr_valid covers it. Then the events that came for its ports before
+/* The page is complete before nr_pages covers it. Then the events that came for its ports before
  * there was a page are delivered. */
 static int add_page(struct domain *d, mfn_t mfn)
 {

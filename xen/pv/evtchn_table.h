@@ -3,13 +3,11 @@
  * other files use evtchn.h.
  *
  * Invariants, under the domain's lock (both domains' for E1)
- *   E1  an INTERDOMAIN port with a remote domain is its remote port's remote, until either
- *       closes
- *   E2  v->virq_port[n] != 0 is a VIRQ port with that n; for a per-vCPU VIRQ its notify_vcpu is
- *       v
- *   E3  ports from nr_valid on are closed. Of each bucket below, nr_closed counts the closed
- *       ports, 0 left out; its bit in has_room is set if there are any, unless all of them were
- *       busy when last looked at
+ *   E1  two connected INTERDOMAIN ports point to each other until either closes
+ *   E2  v->virq_port[n] != 0 is a VIRQ port with that n; for a per-vCPU VIRQ its notify_vcpu is v
+ *   E3  ports from nr_valid on are closed. nr_closed[b] is the number of closed ports of bucket b,
+ *       without port 0. The bucket's bit in has_room is set if it has one, unless the last search
+ *       found all of them still linked in a queue
  *   E4  nr_valid <= abi->nr_ports; abi is the FIFO one only while fifo != NULL
  *   E5  each page of fifo, arrays and control blocks, holds a general and a writable reference
  *       (F6) */

@@ -7,14 +7,13 @@
  *   G1  every live handle of a mapping domain stands for one pin of the granter's entry: a
  *       writer, or a reader when GNTMAP_readonly; pins are held by nothing else (a copy's end
  *       with the call)
- *   G2  while an entry has pins, its GTF_reading is set, and GTF_writing while it has writers;
- *       the frame and the bytes that the pins mean are what the entry named at the first of
- *       them, whatever the guest writes there later
- *   G3  the references on a mapped frame belong to the page-table entry, not to the handle: an
- *       L1 entry holds them as F4 says, whoever owns the frame, and whoever destroys the entry
- *       drops them. A guest that overwrites a grant mapping by other means than unmap therefore
- *       keeps a handle with a pin and no frame behind it, to its own loss until it ends; that
- *       handle gives it nothing.
+ *   G2  while an entry has pins, its GTF_reading is set, and GTF_writing while one of them is a
+ *       writer. All pins stand for the frame and bytes that the entry named when the first pin was
+ *       made, whatever the guest writes there later
+ *   G3  the references on a mapped frame belong to the page-table entry, not to the handle. The L1
+ *       entry holds them as F4 says, also if another domain owns the frame, and they are dropped
+ *       with the entry. If a guest overwrites a grant mapping without unmap, its handle keeps a pin
+ *       but no frame until the guest ends; the guest can do nothing with such a handle
  *   G4  a guest cannot make an entry for a frame of another domain by any other call:
  *       get_page_from_l1e asks for the owner; changing the flags of a grant mapping may not
  *       touch address, P or RW (XSA-182)

@@ -1,7 +1,8 @@
-/* memory_op: how much memory a guest has, giving frames back and getting others, and what it may
- * know of the machine's memory. An ordinary domain speaks of itself only. The commands that take
- * extents answer with how many of them were done, never with an errno: fewer than asked is all
- * that a guest learns of a failure (public/memory.h). */
+/* memory_op: the size of a guest's memory, returning frames and getting others, and what a guest
+ * may know about the machine's memory. A guest may name itself only. Commands with a list of
+ * extents return how many were done, never an errno: a smaller number is the only sign of a
+ * failure (public/memory.h). XENMEM_exchange is in memory_exchange.c, the memory map in
+ * memory_map.c. Called by the generated dispatch (common/abi.def). */
 #include "arch/arch.h"
 #include "xen/core/alloc.h"
 #include "xen/core/domain.h"
@@ -13,10 +14,10 @@
 #include "xen/pv/hypercalls.h"
 #include "xen/pv/memory.h"
 
-/* of the extent to start at, in the command of the call that goes on */
+/* position of the first extent in the command word of a continued call */
 #define EXTENT_SHIFT 6
 #define WORK_PER_EXTENT 200u
-#define WORK_PER_FRAME 1200u            /* scrubbing it is most of that */
+#define WORK_PER_FRAME 1200u            /* scrubbing the frame is most of it */
 
 mfn_t memory_give_frames(struct domain *d, unsigned order, unsigned mem_flags, pfn_t pfn)
 {
@@ -29,9 +30,9 @@ mfn_t memory_give_frames(struct domain *d, unsigned order, unsigned mem_flags, p
     return mfn;
 }
 
-/* One extent of each reservation command, under mm_lock; false: it could not be done, and no
- * further one is tried. list: where the extent's word is; only increase_reservation can do
- * without a list. */
+/* Each reservation command has a function for one extent, called under mm_lock; false: it
+ * failed, and the command stops. list: address of the extent's word; only increase_reservation
+ * works without a list. */
 typedef bool extent_fn(struct domain *d, const struct xen_memory_reservation *r, uint64_t list);
 
 static bool increase_extent(struct domain *d, const struct xen_memory_reservation *r, uint64_t list)
@@ -54,7 +55,7 @@ static bool decrease_extent(struct domain *d, const struct xen_memory_reservatio
         ok = f != NULL;
         if (!ok)
             break;
-        release_domain_frame(f);    /* still mapped somewhere: it goes with the last mapping */
+        release_domain_frame(f);    /* still mapped somewhere: it is freed with the last mapping */
         put_page(f);
     }
     return ok;
@@ -134,7 +135,8 @@ long memory_maximum_reservation(const struct xen_memory_domain *op)
 
 long memory_maximum_gpfn(const struct xen_memory_domain *op)
 {
-    uint64_t max_pfn = READ_ONCE(current->domain->shared->arch.max_pfn);  /* the guest's own word */
+    /* written by the guest itself */
+    uint64_t max_pfn = READ_ONCE(current->domain->shared->arch.max_pfn);
 
     return number_of(op->domid, max_pfn ? max_pfn - 1 : 0);
 }
@@ -191,13 +193,14 @@ long memory_remove_from_physmap(const struct xen_remove_from_physmap *op)
     return translated_only(op->domid);
 }
 
-/* Populate on demand, both commands: for domains that are no PV ones. */
+/* The two commands of populate-on-demand, which is not for PV domains. */
 long memory_pod_target(const struct xen_pod_target *op)
 {
     return memory_check_domid(op->domid) == -ESRCH ? -ESRCH : -EINVAL;
 }
 
-/* A privilege, but what is wrong in itself is said first. The domain goes by its number here. */
+/* Needs a privilege, but errors in the arguments are reported first. The domain is named by its
+ * number here. */
 long memory_claim_pages(const struct xen_memory_reservation *op)
 {
     if (op->extent_start.p != NULL || op->extent_order != 0 || op->mem_flags != 0 ||

@@ -1,6 +1,7 @@
-/* XENMEM_exchange: frames of one extent size for as many of another. It goes chunk by chunk, a
- * chunk being the larger of the two extents; each is done whole or not at all, and nr_exchanged
- * tells the guest how far it came. */
+/* XENMEM_exchange: exchanges frames in extents of one size for as many frames in extents of
+ * another. It is done in chunks of the larger of the two extents; a chunk is done completely or
+ * not at all, and nr_exchanged tells the guest how many extents were done. Called by the
+ * generated dispatch (common/abi.def). The other commands are in memory.c. */
 #include "arch/arch.h"
 #include "xen/core/claim.h"
 #include "xen/core/domain.h"
@@ -16,10 +17,10 @@ struct exchange {
     struct xen_memory_exchange x;
     unsigned in_per_chunk, out_per_chunk;   /* extents; one of the two is 1 */
     unsigned chunk_frames;
-    mfn_t *frames, *given;                  /* the chunk's frames that go, and those that come */
+    mfn_t *frames, *given; /* the chunk's frames that the guest gives, and those that it gets */
 };
 
-/* The guest's numbers, judged once and without overflow (XSA-29, XSA-31, XSA-212). */
+/* Checks the guest's numbers, which were read once, without overflow (XSA-29, XSA-31, XSA-212). */
 static int check(struct exchange *e)
 {
     const struct xen_memory_reservation *in = &e->x.in, *out = &e->x.out;
@@ -32,7 +33,7 @@ static int check(struct exchange *e)
         in->nr_extents << in->extent_order != out->nr_extents << out->extent_order)
         return -EINVAL;
     if (e->x.nr_exchanged == in->nr_extents)
-        return 0;                       /* nothing is left to do, wherever the lists are */
+        return 0;                       /* nothing is left to do, so the lists are not checked */
     if (in->nr_extents > ~0ul >> 3 ||
         !guest_range_ok((uint64_t)in->extent_start.p, in->nr_extents * 8) ||
         out->nr_extents > ~0ul >> 3 ||
@@ -47,8 +48,8 @@ static int check(struct exchange *e)
     return 0;
 }
 
-/* Frames that nothing but their owner's own reference holds. A frame named twice is found the
- * second time with ours. */
+/* Takes the frames that have no reference but their owner's. A frame that the guest named twice
+ * is refused the second time, for it has the reference that was taken here. */
 static int take_frame(struct exchange *e, mfn_t mfn, unsigned *taken)
 {
     struct frame *f = get_frame(mfn, e->d);
@@ -86,8 +87,8 @@ static void take_back(struct exchange *e, const mfn_t *given, unsigned nr)
             release_domain_frame(mfn_to_frame(given[i] + j));
 }
 
-/* The new frames of a chunk, within the limit once the old ones are gone. The list's words are
- * read and overwritten. */
+/* Allocates the new frames of a chunk; without the old ones the domain is within its limit. The
+ * words of the guest's list are read and overwritten. */
 static int give_chunk(struct exchange *e, uint64_t first)
 {
     uint64_t list = (uint64_t)e->x.out.extent_start.p + first * 8;

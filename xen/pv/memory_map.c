@@ -1,5 +1,6 @@
-/* The map of its memory that a guest may ask for: one range of RAM from 0, as large as the
- * domain may ever be, unless the guest had another made for itself. */
+/* XENMEM_memory_map and XENMEM_set_memory_map: a guest's memory map is one range of RAM from 0,
+ * of the largest size that the domain may have, unless the guest has set another one. Called by
+ * the generated dispatch (common/abi.def). The other commands are in memory.c. */
 #include "arch/arch.h"
 #include "common/string.h"
 #include "xen/core/claim.h"
@@ -61,8 +62,8 @@ long memory_set_memory_map(const struct xen_foreign_memory_map *op)
     return 0;
 }
 
-/* Under mm_lock, so that no other vCPU replaces the map meanwhile. -ENOSYS: an empty one was
- * set. */
+/* Takes mm_lock, so that no other vCPU replaces the map meanwhile. -ENOSYS: the guest has set an
+ * empty one. */
 static int give_map(struct domain *d, uint64_t to, unsigned *nr)
 {
     const struct range ram = { 0, d->max_frames << PAGE_SHIFT, 1 };

@@ -1,10 +1,11 @@
-/* Single page-table entries: mmu_update, update_va_mapping, and what others need to find or
- * replace one. Each new entry is validated and referenced before it is stored, the old one's
- * references go after (contract 4.1, rule 9).
+/* Single page-table entries: mmu_update, update_va_mapping, and finding or replacing an entry
+ * for ptwr.c and grant_map.c. A new entry is validated and its references are taken before it is
+ * stored; the references of the old entry are dropped after that. Validating whole tables is in
+ * pagetype.c.
  *
- * All of it happens under the domain's mm_lock. Updates of L1 tables cannot sleep and therefore
- * need no reference on the table itself; updates of higher tables may validate a whole tree and
- * hold one. */
+ * All of this is under the domain's mm_lock. An update of an L1 table cannot sleep, so it needs
+ * no type reference on the table. An update of a higher table may validate a whole tree and
+ * sleep, so it holds one. */
 #include "arch/arch.h"
 #include "xen/core/alloc.h"
 #include "xen/core/domain.h"
@@ -22,8 +23,8 @@
 #include "xen/pv/pagetype.h"
 
 #define WORK_PER_UPDATE 250u
-#define FEW 4u                          /* updates that are not worth counting */
-/* while these stay, so do the references (XSA-182) */
+#define FEW 4u                          /* so few updates are not counted as work */
+/* if none of these change, the references stay as they are (XSA-182) */
 #define FLAGS_WITH_OLD_REFERENCES (PTE_ADDR_MASK | PTE_RW | PTE_P)
 
 static inline void store_entry(uint64_t *slot, uint64_t entry, bool preserve_ad)
@@ -90,13 +91,13 @@ static int mod_table_entry(uint64_t *slot, uint64_t entry, struct frame *table, 
     old = READ_ONCE(*slot);
     store_entry(slot, entry, preserve_ad);
     put_page_from_table_entry(old, table);
-    /* one update may have validated one tree and dropped another */
+    /* this one update may have validated one tree and dropped another */
     mm_preempt_after(d, WORK_PER_UPDATE);
     return 0;
 }
 
-/* MMU_NORMAL_PT_UPDATE and PRESERVE_AD. A frame that is no table takes an ordinary store
- * (contract 4.5). */
+/* MMU_NORMAL_PT_UPDATE and MMU_PT_UPDATE_PRESERVE_AD. If the frame is not a page table this is
+ * an ordinary store, as on Xen. */
 static int pt_update(uint64_t ptr, uint64_t val, struct domain *d, struct domain *owner,
                      bool preserve_ad)
 {
@@ -153,8 +154,8 @@ static int update_one(const struct mmu_update *u, struct domain *d, struct domai
     }
 }
 
-/* What the first request meets when it is about frames or tables of a domain that the caller has
- * no right to. */
+/* The errno of the first request if the caller has no right to the frames or tables of the
+ * domain that it names. */
 static int refuse_foreign(uint64_t ureqs, unsigned count)
 {
     struct mmu_update u;
@@ -167,8 +168,8 @@ static int refuse_foreign(uint64_t ureqs, unsigned count)
 }
 
 /* High half of foreigndom: id + 1 of the domain whose tables are written, 0 for the caller; low
- * half: the domain whose frames are named. *owner: that one; NULL: none to which the caller has
- * a right. The I/O domain owns no RAM here, so that every frame "of it" is refused later. */
+ * half: the domain whose frames are named. *owner: the latter; NULL: the caller has no right to
+ * it. DOMID_IO owns no RAM here, so every frame is refused later for it. */
 static int check_foreigndom(unsigned foreigndom, uint64_t ureqs, unsigned count,
                             struct domain **owner)
 {
@@ -188,10 +189,11 @@ static bool table_owner_exists(unsigned foreigndom)
     return foreigndom >> 16 == 0 || domain_exists((domid_t)((foreigndom >> 16) - 1));
 }
 
-/* ureqs: guest array of count struct mmu_update; pdone: where the number of completed ones goes,
- * 0: nowhere; some guests leave nonsense there, which is no error. Stops at the first failing
- * entry and returns its errno (public/xen.h). An array that begins in the guest's part of the
- * address space cannot reach the hole: what is between faults. */
+/* ureqs: guest array of count struct mmu_update; pdone: where the number of completed ones is
+ * written, 0: nowhere. Some guests pass an invalid pdone, which is no error. Stops at the first
+ * failing entry and returns its errno (public/xen.h). Only the array's begin is checked: one
+ * that begins in the guest's part of the address space cannot reach the hole, because reads in
+ * between fault. */
 long do_mmu_update(uint64_t ureqs, unsigned count, uint64_t pdone, unsigned foreigndom)
 {
     struct domain *d = current->domain, *owner = d;
@@ -241,7 +243,7 @@ uint64_t *l1_slot_at(uint64_t maddr, struct domain *d)
     return maddr_to_virt(maddr);
 }
 
-/* A bitmap of vCPUs: whole words, as many as its vCPUs need. */
+/* Reads a bitmap of vCPUs: as many whole words as the domain's vCPUs need. */
 int check_vcpu_set(uint64_t bitmap)
 {
     uint64_t word;
@@ -250,9 +252,9 @@ int check_vcpu_set(uint64_t bitmap)
     return copy_from_guest(&word, bitmap, sizeof(word));
 }
 
-/* What UVMF_* asks for, after the update. Above the low bits: 0 (this vCPU), UVMF_ALL, or a
- * pointer to a bitmap of vCPUs, which must be readable. One CPU runs, so that whatever the set,
- * flushing here is enough: every other vCPU's next entry loads its root anew. */
+/* The TLB flush that UVMF_* requests, after the update. Above the low bits: 0 (this vCPU),
+ * UVMF_ALL, or a pointer to a bitmap of vCPUs, which must be readable. One CPU runs, so flushing
+ * it is enough for any set: another vCPU's root is loaded anew when it runs next. */
 static int flush_after_update(uint64_t va, unsigned long flags)
 {
     uint64_t bitmap = flags & ~(unsigned long)UVMF_FLUSHTYPE_MASK;

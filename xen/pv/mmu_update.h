@@ -1,10 +1,11 @@
-/* Single page-table entries: replacing one. */
+/* Single page-table entries: mmu_update.c. */
 #ifndef XEN_MMU_UPDATE_H
 #define XEN_MMU_UPDATE_H
 
 #include "xen/core/domain.h"
 
-int check_vcpu_set(uint64_t bitmap);     /* 0; -EFAULT: a hypercall's set of vCPUs cannot be read */
+/* checks that a hypercall's bitmap of vCPUs can be read: 0 or -EFAULT */
+int check_vcpu_set(uint64_t bitmap);
 
 /* Replaces an L1 entry of one of d's tables; checked and referenced for owner's frames. The
  * caller holds mm_lock. preserve_ad keeps the accessed and dirty bits that the CPU set

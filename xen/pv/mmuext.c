@@ -1,5 +1,6 @@
 /* mmuext_op: pins, page-table roots, TLB flushes, LDT, clearing and copying of frames; one
- * function per command. */
+ * function for each command. Also loads roots for emulate.c (MOV to CR3) and drops them when a
+ * domain ends. Validation is in pagetype.c. */
 #include "arch/arch.h"
 #include "common/string.h"
 #include "xen/core/domain.h"
@@ -17,11 +18,11 @@
 #include "xen/pv/pagetype.h"
 
 #define WORK_PER_OP 300u
-#define FEW 4u                          /* that are not worth counting */
+#define FEW 4u                          /* so few operations are not counted as work */
 #define WORK_PER_PAGE 1500u             /* to clear or copy one */
 
-/* V1: takes the new root's references, then loads it, then drops the old one's: the CPU never
- * runs on a freed table. */
+/* V1: takes the new root's references, then loads it, then drops the old root's references: so
+ * the CPU never uses a freed table. */
 static int new_root(struct vcpu *v, uint64_t *root, mfn_t mfn)
 {
     uint64_t old = *root;
@@ -30,7 +31,7 @@ static int new_root(struct vcpu *v, uint64_t *root, mfn_t mfn)
 
     if (mfn == old >> PAGE_SHIFT) {
         if (v == current)
-            arch_load_root(v);          /* as on the CPU, loading a root again is a flush */
+            arch_load_root(v); /* loading the same root again flushes the TLB, as MOV to CR3 does */
         return 0;
     }
     if (mfn != 0) {
@@ -38,7 +39,8 @@ static int new_root(struct vcpu *v, uint64_t *root, mfn_t mfn)
         if (rc != 0)
             return rc;
         if (unlikely(v->domain->vm_assist >> VMASST_TYPE_m2p_strict & 1))
-            arch_show_m2p(mfn_to_virt(mfn), root == &v->root_kernel);   /* not to its user mode */
+            /* the user root does not map the M2P */
+            arch_show_m2p(mfn_to_virt(mfn), root == &v->root_kernel);
     }
     *root = mfn << PAGE_SHIFT;
     if (v == current)
@@ -100,7 +102,7 @@ int mmuext_pin(struct domain *d, const struct mmuext_op *op)
         put_page_and_type(f);
         return -EINVAL;
     }
-    f->type |= TYPE_PINNED;             /* F7: keeps the two references just taken */
+    f->type |= TYPE_PINNED;             /* F7: the pin holds the two references just taken */
     mm_preempt_after(d, 0);
     return 0;
 }
@@ -151,7 +153,8 @@ int mmuext_invlpg(struct domain *d, const struct mmuext_op *op)
     return 0;
 }
 
-/* For the multi forms the set must at least be readable, as on a machine where it matters. */
+/* The multi forms name a set of vCPUs. It makes no difference here, but must be readable, as on
+ * Xen. */
 int mmuext_tlb_flush_multi(struct domain *d, const struct mmuext_op *op)
 {
     return check_vcpu_set((uint64_t)op->arg2.vcpumask.p) != 0 ? -EINVAL : mmuext_tlb_flush(d, op);

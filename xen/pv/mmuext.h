@@ -1,4 +1,4 @@
-/* Roots and pins of page tables. */
+/* Roots and pins of page tables: mmuext.c. */
 #ifndef XEN_MMUEXT_H
 #define XEN_MMUEXT_H
 

@@ -1,4 +1,5 @@
-/* Multicall: several hypercalls in one, each read, called and answered in turn. */
+/* multicall: several hypercalls in one; each is read, called, and its result written, in turn.
+ * Called like any hypercall, through hypercall_table. */
 #include "arch/arch.h"
 #include "xen/core/domain.h"
 #include "xen/core/sched.h"
@@ -7,7 +8,7 @@
 
 #define WORK_PER_MEMBER 500u
 
-/* By value, so that the arguments stay in registers on the way that counts. */
+/* By value, so that the arguments stay in registers on the usual path. */
 static long __attribute__((noinline))
 call_traced(uint64_t op, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f)
 {
@@ -26,10 +27,10 @@ static inline long call(uint64_t op, const uint64_t a[6])
     return hypercall_table[op](a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 
-/* calls: guest array of nr struct multicall_entry. A member's failure is in its result and stops
- * nothing; an entry that cannot be read or answered is -EFAULT. An iret ends the array, because
- * what follows was the kernel's to ask (XSA-213); its own result is what the guest's rax
- * becomes. */
+/* calls: guest array of nr struct multicall_entry. If a member fails, its result has the errno
+ * and the next one is called. If an entry cannot be read or its result not written: -EFAULT. An
+ * iret ends the array, because the guest may be in user mode then, and the other entries are the
+ * kernel's (XSA-213); the return value is then the guest's rax. */
 long do_multicall(uint64_t calls, unsigned nr)
 {
     struct vcpu *v = current;
@@ -62,7 +63,7 @@ long do_multicall(uint64_t calls, unsigned nr)
             rc = -EFAULT;
             break;
         }
-        preempt_after(WORK_PER_MEMBER);     /* whatever is long has counted itself */
+        preempt_after(WORK_PER_MEMBER);     /* members that take long count their own work */
         if (unlikely(v->domain->state != DOM_RUNNING))
             break;
     }

@@ -1,12 +1,14 @@
-/* What a frame may be used as: the type of each frame, and what must hold of a page table's
- * contents before the frame becomes one. Single entries are mmu_update.c's. The invariants
- * F2..F8 are in frame.h; the rules about the bits of an entry are section 4.2 of the guest
- * contract (Xen's public behaviour).
+/* Page types: what a frame may be used as, and validation of the contents of a page table before
+ * its frame gets that type. Single entries are in mmu_update.c, descriptors in cpu/segments.c,
+ * entries to the same level in linear.c. The invariants F2 to F8 are in core/frame.h. A present
+ * entry may not have PWT, PCD, bit 7 (a large page; in an L1 entry PAT), an address that no CPU
+ * has, NX where the CPU lacks it, nor, above L1, G. Called wherever references on a frame's type
+ * are taken or dropped.
  *
- * Validating or dropping a table of tables can be long. Between two of its children the owner's
- * mm_lock may be dropped, so that others run; the table itself then carries TYPE_VALIDATING, and
- * whoever wants it as that same type waits. Waiting cannot go round in a circle, because a table
- * waits only for tables of lower levels. */
+ * Validating or dropping a table of tables can take long. Between two of its children the
+ * owner's mm_lock may be dropped, so that other vCPUs run. Meanwhile the table's type has
+ * TYPE_VALIDATING, and a vCPU that asks for that same type waits. There is no deadlock, because
+ * validating a table waits only for tables of lower levels. */
 #include "arch/arch.h"
 #include "xen/core/alloc.h"
 #include "xen/core/bug.h"
@@ -20,10 +22,10 @@
 #include "xen/pv/pagetype.h"
 
 #define WORK_PER_EMPTY_TABLE 700u
-/* to take or drop what one entry of a table holds; of a descriptor page the same */
+/* to take or drop the references of one table entry, or to check one descriptor */
 #define WORK_PER_ENTRY 32u
 
-uint64_t l1_refused;                            /* bits that no present entry may have; set once */
+uint64_t l1_refused; /* bits that no present entry of a guest may have; set once */
 static uint64_t table_refused;
 
 void pagetype_init(void)
@@ -31,8 +33,8 @@ void pagetype_init(void)
     uint64_t address = PTE_ADDR_MASK & ~((1ull << arch_paddr_bits()) - 1);
 
     table_refused = PTE_PWT | PTE_PCD | PTE_PS | PTE_G | address | (arch_has_nx() ? 0 : PTE_NX);
-    /* In an L1 entry bit 7 is PAT: memory types are not a guest's choice. An address that is too
-     * large is no RAM. */
+    /* Bit 7 of an L1 entry is PAT: guests may not choose memory types. An address beyond the RAM
+     * is found later, as no frame. */
     l1_refused = table_refused & ~(PTE_G | PTE_ADDR_MASK);
 }
 
@@ -41,8 +43,8 @@ bool l1e_flags_ok(uint64_t l1e)
     return (l1e & l1_refused) == 0;
 }
 
-/* The first writable reference on a frame, or the wrong type: then the general reference goes
- * again. */
+/* The first writable reference on a frame. If it has another type in use, the general reference
+ * is dropped again. */
 int get_l1e_slow(struct frame *f)
 {
     if (get_page_type(f, TYPE_WRITABLE) == 0)
@@ -58,8 +60,8 @@ int refuse_l1e_frame(mfn_t mfn)
     return mfn >= max_mfn || is_no_ram(mfn_to_frame(mfn)) ? -EPERM : -EBUSY;
 }
 
-/* A descriptor page that loses a mapping may have been an LDT page of some vCPU: the guest
- * expects that unmapping it ends that use. */
+/* When a mapping of a descriptor page is removed, the page may be in use as an LDT page of some
+ * vCPU; the guest expects that removing the mapping ends that use. */
 void put_segdesc_page(struct frame *f, struct domain *d)
 {
     struct vcpu *v;
@@ -77,7 +79,7 @@ static int validate_l1(uint64_t *table, struct domain *d)
     int rc = 0;
 
     for (i = 0; i < PTES_PER_TABLE; i++) {
-        if (!(i & 7)) {     /* most tables are mostly empty */
+        if (!(i & 7)) {     /* most entries of most tables are empty */
             const uint64_t *e = &table[i];
 
             while (i < PTES_PER_TABLE && !(e[0] | e[1] | e[2] | e[3] | e[4] | e[5] | e[6] | e[7]))
@@ -120,8 +122,8 @@ static void devalidate_l1(const uint64_t *table, struct domain *d)
     count_work(work);
 }
 
-/* The child's type is one level down, or it is linear: a table of that very level fails as the
- * former. */
+/* The child must be of the type one level down, or the entry is linear: a table of the same
+ * level fails that check and is then tried as linear. */
 int get_page_from_table_entry(uint64_t entry, struct frame *table)
 {
     struct frame *f;
@@ -159,7 +161,7 @@ static void drop_entries(struct frame *f, uint64_t type, unsigned nr)
         if (is_hole_slot(type, i) || !(table[i] & PTE_P))
             continue;
         if ((mfn_to_frame(PTE_MFN(table[i]))->type & TYPE_COUNT_MASK) == 1)
-            /* the child goes with this reference */
+            /* the child may be dropped with this reference */
             mm_preempt_after(frame_owner(f), WORK_PER_ENTRY);
         put_page_from_table_entry(table[i], f);
     }
@@ -220,7 +222,7 @@ int get_page_type_slow(struct frame *f, uint64_t type)
 
         ASSERT(d->mm_lock.taken && LOCKS_HELD(0) <= 1);
         spin_unlock(&d->mm_lock);
-        /* several who wait only pass the CPU to each other: let interrupts in */
+        /* if several vCPUs wait they only pass the CPU to each other, so let interrupts in */
         preempt_point();
         schedule_behind();
         spin_lock(&d->mm_lock);
@@ -248,7 +250,8 @@ int get_page_type_slow(struct frame *f, uint64_t type)
     return rc;
 }
 
-/* The last reference of the type goes: what its contents referred to is dropped too. */
+/* Drops the last reference of a type, and with it the references that the table's entries hold.
+ * The type stays recorded, without VALIDATED and with count 0. */
 void put_page_type_last(struct frame *f)
 {
     uint64_t type = f->type & TYPE_MASK;

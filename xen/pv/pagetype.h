@@ -9,7 +9,7 @@
 #include "xen/core/frame.h"
 #include "xen/core/walk.h"
 
-/* Slow halves of the type functions. */
+/* The slow paths of the inline functions below. */
 int get_page_type_slow(struct frame *f, uint64_t type);
 void put_page_type_last(struct frame *f);
 
@@ -18,8 +18,8 @@ void put_page_type_last(struct frame *f);
  * reference and the owner's mm_lock.
  *
  * May drop mm_lock meanwhile and sleep, when the type is that of a table (L1 to L4): to let
- * others run between two entries, or to wait for somebody who validates the same table. So, for
- * who asks for a table's type:
+ * others run between two entries, or to wait for a vCPU that validates the same table. So a
+ * caller that asks for a table's type obeys these rules:
  *   - mm_lock of the owner is the only lock that it holds (two domains' locks, as grants take
  *     them, only for TYPE_WRITABLE, which never waits);
  *   - it holds a general reference on the frame, and a type reference on each table that it goes
@@ -82,12 +82,12 @@ void put_page_from_table_entry(uint64_t entry, struct frame *table);
 extern uint64_t l1_refused;
 /* the frame is not of type writable yet, or cannot be */
 int get_l1e_slow(struct frame *f);
-int refuse_l1e_frame(mfn_t mfn);                /* it is not the guest's */
+int refuse_l1e_frame(mfn_t mfn); /* returns the errno for a frame that is not the guest's */
 void put_segdesc_page(struct frame *f, struct domain *d);
 
 /* References that an L1 entry needs (F4). Its frame belongs to owner: the table's domain itself,
  * or a foreign one that the caller was allowed to name. -EINVAL: bits that no guest may set, or
- * no address; -EPERM: no RAM; -EBUSY: somebody else's frame, or one in use as a table. Nothing
+ * no address; -EPERM: no RAM; -EBUSY: another domain's frame, or one in use as a table. Nothing
  * changes on error. Inline, because a page table has 512 of them. */
 static inline int get_page_from_l1e(uint64_t l1e, struct domain *owner)
 {

@@ -1,8 +1,8 @@
-/* physdev_op: the virtual IOPL and the I/O bitmap, which are the vCPU's, and the refusal of
- * everything that is about devices, which no guest has. What the two grant is judged in
- * ioport.c.
+/* physdev_op: sets the vCPU's virtual IOPL and I/O bitmap, and refuses commands about devices,
+ * which no guest has. cpu/ioport.c checks accesses against the two. Called by the generated
+ * dispatch (common/abi.def).
  *
- * A guest may ask about interrupts all the same: there are numbers for them, and none of them is
+ * A guest may still ask about interrupts: there are NR_PIRQS numbers for them, and none is
  * bound. */
 #include "arch/arch.h"
 #include "xen/core/domain.h"
@@ -15,7 +15,7 @@
 #include "xen/pv/pagetype.h"
 
 #define COMPAT_FIRST 4u         /* of the old interface: unmask notification */
-/* what Xen gives a domain without devices: the pins of one I/O APIC, and 32 */
+/* as Xen gives a domain without devices: the 24 pins of one I/O APIC, and 32 */
 #define NR_PIRQS 56
 
 long physdev_set_iopl(const struct physdev_set_iopl *op)
@@ -43,8 +43,8 @@ long physdev_irq_status_query(struct physdev_irq_status_query *op)
     return 0;
 }
 
-/* A page with a bit for each interrupt that needs an end-of-interrupt by hypercall: none ever
- * does, so nothing is written there, and the page is looked at now only. */
+/* Registers a page with a bit for each interrupt that needs an end-of-interrupt by hypercall.
+ * None does, so nothing is ever written there; the page is only checked. */
 long physdev_pirq_eoi_gmfn(const struct physdev_pirq_eoi_gmfn *op)
 {
     struct domain *d = current->domain;
@@ -64,7 +64,7 @@ long physdev_pirq_eoi_gmfn(const struct physdev_pirq_eoi_gmfn *op)
     return 0;
 }
 
-/* Interrupts are given by a domain with privileges over the one that gets them. */
+/* Only a domain with privileges over another may give it interrupts. */
 static long refuse_pirq_of(domid_t domid)
 {
     int rc = check_domid(domid, NAMES_SELF | NAMES_OWN_NUMBER);

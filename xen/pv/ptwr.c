@@ -1,8 +1,9 @@
 /* Writable page tables: a guest kernel's store to one of its L1 tables, which it has mapped
  * read-only as it must, is carried out here as the validated update it means
- * (VMASST_TYPE_writable_pagetables). That is any integer instruction that writes 1, 2, 4 or 8
- * bytes, naturally aligned, to a live L1; everything else stays the page fault that it is. Of
- * repeated string instructions each element is an update of its own. */
+ * (VMASST_TYPE_writable_pagetables). Any integer instruction that writes 1, 2, 4 or 8 bytes,
+ * naturally aligned, to a validated L1 is carried out; for all others the guest gets the page
+ * fault. Each element of a repeated string instruction is an update. Called by traps.c for write
+ * faults of guest kernels. */
 #include "common/x86/store.h"
 #include "xen/core/domain.h"
 #include "xen/core/guest_access.h"
@@ -15,8 +16,8 @@
 #include "xen/pv/ptwr.h"
 #include "common/trace_format.h"
 
-/* The value to be stored, or that the ALU combines with the old one. MOVS and POP read it from
- * guest memory, so this goes before the lock. */
+/* *src: the value to be stored, or the operand that the ALU combines with the old one. MOVS and
+ * POP read it from guest memory, so this is done before taking the lock. */
 static bool read_source(const struct insn *in, const struct cpu_user_regs *regs, uint64_t *src)
 {
     uint64_t va;
@@ -37,8 +38,8 @@ static bool read_source(const struct insn *in, const struct cpu_user_regs *regs,
     return true;
 }
 
-/* The whole entry after the store, validated and exchanged. false: not acceptable, the fault is
- * the guest's. */
+/* Validates the whole entry as it is after the store, and exchanges it. False: it is not
+ * acceptable, and the guest gets the page fault. */
 static bool store_to_l1(struct domain *d, uint64_t *slot, const struct insn *in, unsigned offset,
                         uint64_t src, struct cpu_user_regs *regs)
 {
@@ -54,7 +55,7 @@ static bool store_to_l1(struct domain *d, uint64_t *slot, const struct insn *in,
     return true;
 }
 
-/* Is it a store of one aligned part of an entry to va, as far as the registers tell? */
+/* Whether the instruction, with these registers, stores one aligned part of an entry to va. */
 static bool stores_to(const struct insn *in, const struct cpu_user_regs *regs, uint64_t va)
 {
     uint64_t offset, address;
@@ -76,7 +77,7 @@ static bool stores_to(const struct insn *in, const struct cpu_user_regs *regs, u
            address == va && !(va & (in->op_bytes - 1));
 }
 
-/* A repeated string instruction does one element, and is not over before the last. */
+/* Of a repeated string instruction one element is done; rip moves on after the last one. */
 static uint64_t rip_after(const struct insn *in, const struct cpu_user_regs *regs)
 {
     if (unlikely(is_string_store(in)) && in->rep && (regs->rcx & size_mask(in->ad_bytes)) != 0)
@@ -104,7 +105,7 @@ bool ptwr_fault(struct vcpu *v, uint64_t va, struct cpu_user_regs *regs)
         !read_source(&in, regs, &src))
         return false;
 
-    /* and look again: another vCPU may have changed the mapping or the type */
+    /* and check again: another vCPU may have changed the mapping or the type */
     spin_lock(&d->mm_lock);
     if ((READ_ONCE(*mapping) & (PTE_P | PTE_RW)) == PTE_P) {
         slot = l1_slot_at((*mapping & PTE_ADDR_MASK) | (va & ~PAGE_MASK & ~7ull), d);

@@ -1,5 +1,5 @@
-/* Hypercalls that stand for one register of the calling vCPU: CR0.TS, debug registers, segment
- * bases, the kernel's stack. */
+/* Hypercalls that read or write one register of the calling vCPU: CR0.TS, debug registers,
+ * segment bases, the kernel's stack. Called by the generated dispatch (common/abi.def). */
 #include "arch/arch.h"
 #include "xen/cpu/control_regs.h"
 #include "xen/cpu/debugreg.h"
@@ -25,7 +25,7 @@ long do_get_debugreg(unsigned reg)
 }
 
 /* A base that is not canonical would fault in the hypervisor, so it is refused. A bad selector
- * is not an error: the ABI promises guests that it cannot fail, and loads null. */
+ * is not an error: the ABI promises that this cannot fail, and null is loaded. */
 long do_set_segment_base(unsigned which, uint64_t base)
 {
     static const enum arch_base bases[] = {
@@ -37,7 +37,7 @@ long do_set_segment_base(unsigned which, uint64_t base)
     if (which == SEGBASE_GS_USER_SEL) {
         unsigned selector = (uint16_t)base;
 
-        /* RPL 3, but for the null selectors */
+        /* RPL 3, except for null selectors */
         arch_load_user_gs(selector > 3 ? selector | 3 : selector);
         return 0;
     }
@@ -47,7 +47,7 @@ long do_set_segment_base(unsigned which, uint64_t base)
     return 0;
 }
 
-/* ss:sp for entries from user mode. In 64-bit mode ss means nothing: the kernel is entered with
+/* ss:sp for entries from user mode. In 64-bit mode ss is not used: the kernel is entered with
  * the flat one. */
 long do_stack_switch(uint64_t ss, uint64_t sp)
 {

@@ -1,5 +1,6 @@
-/* What a domain gives back when it ends, of frames and of what vCPUs hold on them. The order of
- * all that is given back is xen/hooks.c's. */
+/* Releases the frames of a domain that ends, and the references that its vCPUs hold on frames.
+ * xen/hooks.c has the order in which all parts of a domain are released. Called by domain_reap
+ * (core/domain.c) by way of these hooks. */
 #include "xen/core/domain.h"
 #include "xen/core/frame.h"
 #include "xen/core/lock.h"
@@ -9,7 +10,7 @@
 #include "xen/pv/relinquish.h"
 #include "xen/pv/vcpu_op.h"
 
-#define WORK_PER_VCPU 5000u             /* to take back what one holds, but for its page tables */
+#define WORK_PER_VCPU 5000u /* to release what one vCPU holds, without its page tables */
 #define WORK_PER_FRAME 250u             /* to release one */
 
 void domain_release_vcpus(struct domain *d)
@@ -28,8 +29,7 @@ void domain_release_vcpus(struct domain *d)
     spin_unlock(&d->mm_lock);
 }
 
-/* The pin goes, and the owner's own reference, which, if there is one, keeps the frame until
- * then. */
+/* Drops the pin, and the owner's own reference if the frame still has it. */
 static void release_frame(struct frame *f)
 {
     bool allocated = f->count & FRAME_ALLOCATED;
@@ -42,11 +42,10 @@ static void release_frame(struct frame *f)
         release_domain_frame(f);
 }
 
-/* Once around the ring: what was seen is behind d->frames, wherever that is. A frame that a
- * table elsewhere, or another domain, still maps stays in the ring until that ends; frames that
- * leave meanwhile only make the round longer than need be, and a frame that is seen twice has
- * nothing more to give. Each table is taken down once, when the last of its references goes, in
- * whichever order they are met. */
+/* Goes once around the ring of d's frames, moving d->frames forward past those done. A frame
+ * that a page table or another domain still maps stays in the ring until that mapping ends.
+ * Frames that leave the ring meanwhile only make some frames be visited twice, which is
+ * harmless. Each table is dropped once, with its last reference, whatever the order. */
 void domain_release_frames(struct domain *d)
 {
     spin_lock(&d->mm_lock);

@@ -1,4 +1,4 @@
-/* What a domain gives back when it ends. */
+/* Releasing the frames of a domain that ends: relinquish.c. */
 #ifndef XEN_RELINQUISH_H
 #define XEN_RELINQUISH_H
 

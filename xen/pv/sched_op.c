@@ -1,5 +1,5 @@
-/* sched_op: what a guest says about its own running: yield, block, poll, shutdown, watchdog. How a
- * vCPU sleeps and who runs instead is sched.c's; how a domain ends is domain.c's. */
+/* sched_op: yield, block, poll, shutdown and watchdog timers. The scheduler is in core/sched.c;
+ * the end of a domain in core/domain.c. Called by the generated dispatch (common/abi.def). */
 #include "arch/arch.h"
 #include "common/trace_format.h"
 #include "xen/core/domain.h"
@@ -18,11 +18,11 @@
 #include "xen/pv/sched_op.h"
 
 #define MAX_POLL_PORTS 128u
-#define WORK_PER_LOOK 100u              /* at one port */
+#define WORK_PER_LOOK 100u              /* to check one port */
 #define NS_PER_SECOND 1000000000ull
 
-/* A guest that waits for room in its console ring, or that has nothing more to say, lets us have
- * its output. */
+/* A guest that yields or blocks may wait for room in its console ring, or has finished a line:
+ * read its output. */
 static inline void drain_console(struct domain *d)
 {
     const struct xencons_interface *ring = d->console_ring;
@@ -50,7 +50,8 @@ long sched_op_block(void)
     return 0;
 }
 
-/* Any 8 bits are a reason. What SCHEDOP_shutdown_code noted is what is reported. */
+/* Any 8-bit value is accepted as the reason. A reason that SCHEDOP_shutdown_code set before is
+ * the one reported. */
 static long shutdown_with(uint8_t reason)
 {
     struct domain *d = current->domain;
@@ -73,8 +74,8 @@ long sched_op_shutdown_code(const struct sched_shutdown *op)
     return 0;
 }
 
-/* 1: one of the ports is pending; 0: none is. *last is the last one, which is the one when there
- * is one. */
+/* 1: one of the ports is pending; 0: none is. *last: the last port checked; if 1 is returned,
+ * the pending one. */
 static int look_at_ports(struct domain *d, uint64_t va, unsigned nr, evtchn_port_t *last)
 {
     for (; nr != 0; nr--, va += sizeof(*last)) {
@@ -88,7 +89,7 @@ static int look_at_ports(struct domain *d, uint64_t va, unsigned nr, evtchn_port
     return 0;
 }
 
-/* Announces itself as a poller before it looks, so that an event in between is not missed. */
+/* Sets poll_port before it checks the ports, so that an event in between is not missed. */
 long sched_op_poll(const struct sched_poll *op)
 {
     struct vcpu *v = current;
@@ -115,7 +116,7 @@ long sched_op_poll(const struct sched_poll *op)
     return rc < 0 ? rc : 0;
 }
 
-/* Another domain may be named, but only a privileged one may do anything to it. */
+/* Another domain may be named, but only a privileged domain may shut it down. */
 long sched_op_remote_shutdown(const struct sched_remote_shutdown *op)
 {
     int rc = check_domid(op->domain_id, NAMES_OWN_NUMBER);
@@ -131,8 +132,8 @@ static void watchdog_fired(void *arg)
     domain_shutdown(d, SHUTDOWN_watchdog);
 }
 
-/* id 0 hands out a timer, and one with no time left fires at once; otherwise it is poked, or
- * given back when timeout (in seconds) is 0. */
+/* id 0 allocates a timer; with a timeout of 0 it fires at once. Another id restarts that timer,
+ * or frees it if timeout (in seconds) is 0. */
 long sched_op_watchdog(const struct sched_watchdog *op)
 {
     struct domain *d = current->domain;
@@ -167,7 +168,7 @@ void domain_cancel_watchdogs(struct domain *d)
         timer_cancel(&d->watchdog[i]);
 }
 
-/* The older form has the first three only, and gets the reason by value. */
+/* The older hypercall has the first three commands only, and its reason is passed by value. */
 long do_sched_op_compat(unsigned cmd, uint64_t arg)
 {
     if (cmd == SCHEDOP_shutdown)

@@ -1,4 +1,4 @@
-/* What a guest says about its own running. */
+/* sched_op: sched_op.c. */
 #ifndef XEN_SCHED_OP_H
 #define XEN_SCHED_OP_H
 

@@ -1,4 +1,4 @@
-/* set_timer_op: the one-shot timer of the calling vCPU. */
+/* set_timer_op: the one-shot timer of the calling vCPU (core/vtimer.c). */
 #include "arch/arch.h"
 #include "xen/core/domain.h"
 #include "xen/core/time.h"
@@ -7,9 +7,9 @@
 
 #define MS 1000000ull
 
-/* Old guests know this form only. A time that is negative or some thirteen days away is a
- * wrapped counter, or stands for "nothing to do"; both are served by a look again soon, which is
- * what Xen does. */
+/* Old guests use this form only. A time that is negative or more than some thirteen days away
+ * may be a wrapped counter, or mean "no deadline"; as on Xen, the timer then fires soon, and the
+ * guest sets it again. */
 long do_set_timer_op(int64_t timeout)
 {
     struct vcpu *v = current;

@@ -1,4 +1,5 @@
-/* Pages of the hypervisor's that a guest may map: shared_info, grant tables, status frames. */
+/* Pages of the hypervisor that a guest may map: shared_info, grant tables, status frames. Called
+ * by grant.c, grant_version.c and when a domain is created or ends. */
 #include "arch/arch.h"
 #include "common/string.h"
 #include "xen/core/alloc.h"
@@ -16,8 +17,9 @@ void *alloc_shared_page(struct domain *d)
     if (mfn == INVALID_MFN)
         return NULL;
     f = frame_set_owner(mfn, d);
-    f->count = 1;                           /* ours; not the guest's to give back */
-    f->type = TYPE_WRITABLE | TYPE_VALIDATED | 1;   /* for good: never a table */
+    f->count = 1; /* the hypervisor's reference, which the guest cannot drop */
+    /* this type reference stays, so it never becomes a page table */
+    f->type = TYPE_WRITABLE | TYPE_VALIDATED | 1;
     d->nr_hv_frames++;
     memset(mfn_to_virt(mfn), 0, PAGE_SIZE);
     m2p_table[mfn] = INVALID_M2P_ENTRY;
@@ -34,7 +36,7 @@ void free_shared_page(void *page)
     put_page_and_type(f);
 }
 
-/* shared_info. Every upcall is masked until the guest's kernel is ready for it. */
+/* shared_info. Upcalls are masked until the guest's kernel unmasks them. */
 int shared_info_init(struct domain *d)
 {
     d->shared = alloc_shared_page(d);

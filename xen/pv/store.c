@@ -1,9 +1,10 @@
-/* What the service domain is told: one line for each event in a guest's life, as if typed on its
- * console (guest-pv/store/main.c says which). An event waits here until the console's ring has
- * room for its line, so that none is lost; each guest has a place for each kind of event, so
- * that none needs memory. The service domain is an ordinary one: a page and a port of each guest
- * is all that it is given, by the builder. When it ends the guests go on, and another takes its
- * place (service.c); when that happens too often, their connections are broken. */
+/* Tells the service domain about guests: one line for each event (created, to be shut down,
+ * ended), put into its console ring as input (guest-pv/store/main.c has their format). An event
+ * waits here until the ring has room for its line, so none is lost; each guest has one bit for
+ * each kind of event, so no memory is needed. The service domain is an ordinary domain, and gets
+ * from the builder a page and a port of each guest. When it ends the guests continue, and
+ * boot/service.c starts another one; if that happens too often the guests' connections are set
+ * to an error state. Called by boot/, and when a domain is created or ends. */
 #include "arch/arch.h"
 #include "common/printf.h"
 #include "common/string.h"
@@ -17,12 +18,12 @@
 #include "xen/pv/pagetype.h"
 #include "xen/pv/store.h"
 
-/* in the order in which they are told */
+/* in the order in which they are sent */
 enum event { INTRODUCE, SHUTDOWN, RELEASE, NR_EVENTS };
 
 
 static struct {
-    bool known;                         /* it was introduced, or will be */
+    bool known;                         /* the service domain was told of it, or will be */
     uint8_t waiting;                    /* bit per event */
     char name[32];
     uint64_t kib;
@@ -31,7 +32,7 @@ static struct {
 struct store_hooks store_hooks;
 static unsigned nr_waiting;
 static struct domain *service;
-/* it ended before the guests, and nothing was done about it yet */
+/* the service domain ended before the guests, and was not yet replaced */
 static bool lost;
 
 static void set_waiting(domid_t id, enum event e)
@@ -55,7 +56,7 @@ static unsigned format_line(char *line, size_t size, domid_t id, enum event e)
                               id);
 }
 
-/* A whole line or nothing. */
+/* Puts a whole line into the ring, or nothing. */
 static bool tell(domid_t id, enum event e)
 {
     char line[96];
@@ -106,8 +107,7 @@ void store_introduce(struct domain *d)
     store_poll();
 }
 
-/* Whoever was introduced stays known when the service domain ends: the next one has to hear of
- * him. */
+/* Guests stay known when the service domain ends, because the next one has to be told of them. */
 void store_domain_ended(struct domain *d)
 {
     bool untold;
@@ -136,8 +136,8 @@ bool store_shutdown(domid_t id)
     return true;
 }
 
-/* Guests that are gone but for frames that the service domain still maps do not count: it may be
- * too late for it to be told, and its own end gives them back. */
+/* Whether guests are left. One that is DYING does not count: it may exist only because the
+ * service domain maps its frames, and these mappings end with the service domain. */
 static bool guests_live(void)
 {
     struct domain *d;
@@ -148,8 +148,8 @@ static bool guests_live(void)
     return false;
 }
 
-/* The connection's error state, as xs_wire.h has it: nobody will answer any more. The page is
- * the guest's, which may have given it away meanwhile. */
+/* Sets the connection's error state (public/io/xs_wire.h): there will be no more answers. The
+ * page is the guest's, which may have given it away meanwhile. */
 static void break_connection(struct domain *d)
 {
     struct frame *f;
@@ -179,8 +179,7 @@ static void break_connections(void)
     store_hooks.forget();
 }
 
-/* The old one has gone with all that it held, or the new one would be a second domain of that
- * number. */
+/* Waits until the old one is freed, or there would be two domains of that number. */
 static void start_again(void)
 {
     struct domain *d;
@@ -195,7 +194,7 @@ static void start_again(void)
         return;
     }
     for (domid_t id = 1; id < MAX_DOMIDS; id++) {
-        if (guests[id].waiting >> RELEASE & 1)          /* of what the new one never knew */
+        if (guests[id].waiting >> RELEASE & 1) /* the new one was never told of this guest */
             clear_waiting(id, RELEASE);
         if (guests[id].known)
             set_waiting(id, INTRODUCE);

@@ -1,14 +1,14 @@
-/* The service domain, which serves xenstore to the guests: what we tell it, and when it ends.
- * Without one, all of this does nothing. */
+/* The service domain, which serves xenstore to the guests: store.c. Without a service domain
+ * these functions do nothing. */
 #ifndef XEN_STORE_H
 #define XEN_STORE_H
 
 #include "xen/core/domain.h"
 
-/* The service domain's restart, which is boot/'s; set once. */
+/* The restart of the service domain, which boot/service.c does; xen/hooks.c sets these once. */
 struct store_hooks {
-    struct domain *(*start_again)(void);    /* NULL: that is not possible, or was done too often */
-    void (*forget)(void);                   /* it will not be needed again */
+    struct domain *(*start_again)(void); /* NULL: it cannot be started, or was started too often */
+    void (*forget)(void);                   /* the service domain will not be started again */
 };
 extern struct store_hooks store_hooks;
 
@@ -19,7 +19,7 @@ void store_introduce(struct domain *d);
 void store_domain_ended(struct domain *d);      /* any domain, the service domain included */
 /* asks guest id to power off; false: no such guest, or nobody to ask it */
 bool store_shutdown(domid_t id);
-void store_poll(void);                  /* tells what there was no room for before */
+void store_poll(void);                  /* sends the events that waited for room in the ring */
 /* From the idle vCPU: the service domain does not outlive the guests, and is started again if
  * they outlive it. */
 void store_idle_work(void);

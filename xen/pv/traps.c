@@ -1,6 +1,6 @@
-/* What a fault in guest mode means: whether the hypervisor caused it and mends it, emulates an
- * instruction, or hands it to the guest's own trap table. Called by arch/ with the vector;
- * delivering is upcall.c's. */
+/* Handles faults in guest mode: one that the hypervisor caused is repaired, a privileged
+ * instruction is emulated, and any other is delivered to the guest's trap table. Called by
+ * arch/x86_64/fault.c with the vector. Delivery is in cpu/upcall.c, emulation in cpu/emulate.c. */
 #include "arch/arch.h"
 #include "common/trace_format.h"
 #include "xen/core/domain.h"
@@ -31,8 +31,8 @@
 #define PF_RESERVED 8u
 #define PF_FETCH 16u
 
-/* A selector load that touched the descriptor windows: LDT pages are mapped at first use; if the
- * guest has none there, the fault is its own, at the address where its LDT would have been. */
+/* A #PF in the descriptor windows, by the load of a selector: LDT pages are mapped at first use.
+ * If the guest has no page there it gets the fault, with the address in its own LDT. */
 static void window_fault(struct vcpu *v, uint64_t cr2, uint32_t code)
 {
     int64_t offset = arch_ldt_window_offset(v, cr2);
@@ -46,10 +46,10 @@ static void window_fault(struct vcpu *v, uint64_t cr2, uint32_t code)
         inject_page_fault(v, v->ldt_base + (uint64_t)offset, code);
 }
 
-/* The tables allow the access that they are said to have refused: the entry was changed
- * meanwhile, or the TLB held an older one, which the CPU dropped when it faulted. Then it goes
- * through the next time, and the guest need not know. Only what guests may access is followed,
- * so this stays within their tables. */
+/* The page tables allow this access, so the fault is spurious: the entry was changed meanwhile,
+ * or the TLB held an older one, which the CPU dropped when it faulted. The access will succeed
+ * when it is repeated. The walk follows only entries with the US bit, so it stays within the
+ * guest's tables. */
 static __attribute__((noinline)) bool is_spurious(const struct vcpu *v, uint64_t va, uint32_t code)
 {
     uint64_t need = PTE_P | PTE_US | (code & PF_WRITE ? PTE_RW : 0),
@@ -89,8 +89,7 @@ static void page_fault(struct vcpu *v, struct cpu_user_regs *regs, uint64_t cr2)
     inject_page_fault(v, cr2, code);
 }
 
-/* Xen has a gate of its own for the old system call vector, so that the DPL in the guest's table
- * never counted. */
+/* As on Xen, INT 0x80 is delivered whatever DPL the guest's table has for it. */
 static bool gate_is_open(const struct vcpu *v, unsigned vector)
 {
     unsigned cpl = v->kernel_mode ? 1 : 3;
@@ -99,8 +98,9 @@ static bool gate_is_open(const struct vcpu *v, unsigned vector)
            (vector == 0x80 || TI_GET_DPL(&v->traps[vector]) >= cpl);
 }
 
-/* INT n that its gate refused. The vector comes from the instruction, not from the error code,
- * which some emulators get wrong. The guest kernel counts as ring 1 against its own gate's DPL. */
+/* The #GP of an INT n: the IDT's gate does not allow it in ring 3. The vector is read from the
+ * instruction, because some emulators give a wrong error code. The DPL of the guest's own gate
+ * is compared with 1 for the guest kernel, and 3 for user mode. */
 static bool software_interrupt(struct vcpu *v, struct cpu_user_regs *regs)
 {
     uint8_t bytes[16], vector;
@@ -111,7 +111,8 @@ static bool software_interrupt(struct vcpu *v, struct cpu_user_regs *regs)
     if (!(regs->error_code & 2) || (regs->error_code & 1))
         return false;
     len = fetch_insn(v, regs, bytes, &mode);
-    if (len < 2) {              /* a code segment that is in no table any more is taken for flat */
+    /* if the code segment's descriptor is gone, the code is read as in a flat segment */
+    if (len < 2) {
         if (read_guest(bytes, regs->rip, 2) != 0)
             return false;
         len = 2;
@@ -161,7 +162,7 @@ static void debug_trap(struct vcpu *v, struct cpu_user_regs *regs, uint64_t dr6)
     inject_trap(v, TRAP_DB, 0);
 }
 
-/* Another function, so that the usual trap saves no registers for it. */
+/* A separate function, so that the usual traps do not save registers for it. */
 static __attribute__((noinline)) void trap_instead_of_held(struct cpu_user_regs *regs,
                                                            unsigned vector, uint64_t address)
 {
@@ -233,6 +234,6 @@ long do_set_trap_table(uint64_t traps)
             continue;
         preempt_after(GATES_AT_ONCE * WORK_PER_GATE);
         if (v->work & WORK_DOMAIN)
-            return 0;           /* the domain has ended: nobody reads the answer */
+            return 0;           /* the domain has ended: nobody reads the result */
     }
 }

@@ -1,12 +1,12 @@
-/* Exceptions that a guest caused. */
+/* Exceptions in guest mode: traps.c. */
 #ifndef XEN_TRAPS_H
 #define XEN_TRAPS_H
 
 #include "xen/core/types.h"
 #include "xen/core/vtimer.h"
 
-/* Called by arch/: an exception or interrupt vector taken in guest mode. address: of #PF CR2; of
- * #DB the bits that it set in DR6, which the CPU has forgotten. */
+/* Called by arch/: an exception or interrupt vector taken in guest mode. address: for #PF CR2;
+ * for #DB the bits that it set in DR6, which the caller has cleared in the CPU. */
 void handle_guest_trap(struct cpu_user_regs *regs, unsigned vector, uint64_t address);
 
 #endif

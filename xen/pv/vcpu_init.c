@@ -1,6 +1,7 @@
-/* VCPUOP_initialise: a vcpu_guest_context from the guest becomes the first state of another
- * vCPU. All of it is checked before anything is taken; the frames it names (GDT, page-table
- * roots) can be refused, and then nothing stays. */
+/* VCPUOP_initialise: sets the first state of another vCPU from a vcpu_guest_context of the
+ * guest. Everything is checked before references are taken; if one of its frames (GDT,
+ * page-table roots) is refused, those taken are dropped. Called by the generated dispatch; other
+ * commands are in vcpu_op.c. */
 #include "arch/arch.h"
 #include "common/string.h"
 #include "xen/core/domain.h"
@@ -19,8 +20,7 @@
 #define MAX_LDT_ENTRIES 8192u
 #define CR0_TS 8u
 
-/* Flags that are about the CPU alone and cannot harm anybody: those that iret leaves to the
- * guest. */
+/* Bits of RFLAGS that the guest may choose: the same as for iret. */
 #define FLAGS_REFUSED (EFLAGS_IOPL | EFLAGS_VM)
 
 static int check_context(const struct vcpu_guest_context *c)
@@ -46,7 +46,7 @@ static int check_context(const struct vcpu_guest_context *c)
             return -EINVAL;
     if (c->ldt_ents > MAX_LDT_ENTRIES || c->gdt_ents > FIRST_RESERVED_GDT_ENTRY)
         return -EINVAL;
-    /* whether it has entries or not */
+    /* also checked if the LDT is empty */
     if ((c->ldt_base & ~PAGE_MASK) || !guest_range_ok(c->ldt_base, 1))
         return -EINVAL;
     if (!(c->flags & VGCF_in_kernel) && c->ctrlreg[1] >> PAGE_SHIFT == 0)
@@ -54,7 +54,7 @@ static int check_context(const struct vcpu_guest_context *c)
     return 0;
 }
 
-/* The frames, with their references; on error none is left. */
+/* Takes the references on the frames; on error all of them are dropped. */
 static int take_frames(struct vcpu *v, const struct vcpu_guest_context *c)
 {
     struct spinlock *lock = &v->domain->mm_lock;
@@ -74,8 +74,8 @@ static int take_frames(struct vcpu *v, const struct vcpu_guest_context *c)
     return rc;
 }
 
-/* Selectors get RPL 3, the ring that a guest's kernel has; whether they name anything shows when
- * they are loaded. */
+/* Selectors get RPL 3, the ring that a guest's kernel has; a selector without a descriptor
+ * faults when it is loaded. */
 static void set_registers(struct vcpu *v, const struct vcpu_guest_context *c)
 {
     struct cpu_user_regs *regs = guest_regs(v);
@@ -96,8 +96,8 @@ static void set_registers(struct vcpu *v, const struct vcpu_guest_context *c)
     v->ts = c->ctrlreg[0] & CR0_TS;
     v->cr4_guest = c->ctrlreg[4] & arch_cr4_guest_mask();
     for (unsigned i = 0; i < ARRAY_SIZE(c->debugreg); i++)
-        if (i != 4 && i != 5)                           /* names of 6 and 7 */
-            /* one that is refused keeps its reset value */
+        if (i != 4 && i != 5)                           /* DR4 and DR5 stand for DR6 and DR7 */
+            /* a register whose value is refused keeps its reset value */
             guest_set_debugreg(v, i, c->debugreg[i]);
     if (c->flags & VGCF_i387_valid)
         arch_load_fpu_image(v, &c->fpu_ctxt);
@@ -126,7 +126,7 @@ static int initialise(struct vcpu *v, const struct vcpu_guest_context *c)
 
     if (rc != 0)
         return rc;
-    /* validating tables may be preempted for others of the domain */
+    /* another vCPU of the domain may run while tables are validated */
     v->initialising = true;
     rc = take_frames(v, c);
     v->initialising = false;
@@ -143,8 +143,8 @@ static int initialise(struct vcpu *v, const struct vcpu_guest_context *c)
     return 0;
 }
 
-/* The context lies on our stack, five of its sixteen KiB: there is no memory that could be lacking.
- * -EEXIST: done before, or somebody else is at it. */
+/* The context is on the hypervisor's stack (5 of its 16 KiB), so no memory has to be allocated.
+ * -EEXIST: it was done before, or another vCPU is doing it. */
 long vcpu_initialise(struct vcpu *v, const struct vcpu_guest_context *op)
 {
     count_work(WORK_PER_CONTEXT);

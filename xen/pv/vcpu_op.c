@@ -1,6 +1,6 @@
-/* vcpu_op but for VCPUOP_initialise (vcpu_init.c): up and down, timers, runstate, and the places
- * in guest memory where a vCPU's state is published. A vCPU may be named by any vCPU of its
- * domain, unless its command says otherwise. */
+/* vcpu_op except VCPUOP_initialise (vcpu_init.c): up and down, timers, runstate, and the areas
+ * in guest memory where a vCPU's state is published. Each vCPU may name every vCPU of its
+ * domain, unless the command says otherwise. Called by the generated dispatch (common/abi.def). */
 #include "arch/arch.h"
 #include "common/string.h"
 #include "xen/core/domain.h"
@@ -27,8 +27,8 @@ long vcpu_up(struct vcpu *v)
     return 0;
 }
 
-/* The last one takes the domain with it: nobody would be left to bring any up again. Another
- * vCPU than the caller stops when it next leaves for the guest. */
+/* When the last vCPU goes down the domain is shut down, because no vCPU is left to bring one up
+ * again. A vCPU other than the caller stops at its next exit to the guest. */
 long vcpu_down(struct vcpu *v)
 {
     struct domain *d = v->domain;
@@ -63,7 +63,7 @@ long vcpu_is_up(struct vcpu *v)
 
 static void get_runstate(const struct vcpu *v, struct vcpu_runstate_info *r)
 {
-    memcpy(r, &v->runstate, sizeof(*r));        /* padding and all: it is zero there */
+    memcpy(r, &v->runstate, sizeof(*r));        /* with its padding, which is zero */
     r->time[r->state] += now_ns() - r->state_entry_time;
 }
 
@@ -73,7 +73,7 @@ long vcpu_get_runstate_info(struct vcpu *v, struct vcpu_runstate_info *op)
     return 0;
 }
 
-/* An area that is not mapped now is no error; it is tried again whenever the vCPU runs. */
+/* An area that is not mapped now is no error; it is written when the vCPU runs next. */
 long vcpu_register_runstate_memory_area(struct vcpu *v,
                                         const struct vcpu_register_runstate_memory_area *op)
 {
@@ -112,8 +112,8 @@ long vcpu_stop_periodic_timer(struct vcpu *v)
     return vcpu_set_periodic(v, 0);
 }
 
-/* A deadline in the past is served at once, with VCPU_SSHOTTMR_future as well. Those of more
- * than 292 years are negative, which is past, too. */
+/* A deadline in the past fires at once, also with VCPU_SSHOTTMR_future. One more than 292 years
+ * away is a negative number, and so in the past. */
 long vcpu_set_singleshot_timer(struct vcpu *v, uint64_t arg)
 {
     struct vcpu_set_singleshot_timer set;
@@ -134,8 +134,8 @@ long vcpu_stop_singleshot_timer(struct vcpu *v)
     return 0;
 }
 
-/* Once per vCPU, by itself or while it is down. The frame keeps its references until the domain
- * goes, so that it stays plain writable memory for us. */
+/* Allowed once for each vCPU, by itself or while it is down. The references on the frame are
+ * held until the domain ends, so it stays plain writable memory. */
 long vcpu_register_vcpu_info(struct vcpu *v, const struct vcpu_register_vcpu_info *op)
 {
     struct domain *d = v->domain;

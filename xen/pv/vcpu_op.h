@@ -1,4 +1,4 @@
-/* vCPUs of a guest. */
+/* vcpu_op: vcpu_op.c. */
 #ifndef XEN_VCPU_OP_H
 #define XEN_VCPU_OP_H
 

@@ -1,5 +1,5 @@
-/* What the hypervisor says of itself: xen_version. Numbers are those of the ABI that is offered;
- * the names say whose hypervisor it is. */
+/* What the hypervisor says of itself: xen_version. The version numbers are those of the ABI that
+ * is offered, the names are Paragon's. Called by the generated dispatch (common/abi.def). */
 #include "arch/arch.h"
 #include "common/string.h"
 #include "xen/core/guest_access.h"
@@ -11,7 +11,7 @@
 #else
 #define COMPILER "gcc "
 #endif
-/* to an ordinary domain, where the answer is the machine owner's business */
+/* the answer for a domain without privileges */
 #define DENIED "<denied>"
 
 long version_version(void)
@@ -67,7 +67,7 @@ long version_pagesize(uint64_t arg)
     return arg == 0 ? (long)PAGE_SIZE : -EINVAL;
 }
 
-/* No more of it than is said. */
+/* Copies no more bytes than the guest's buffer has. */
 long version_commandline(uint64_t arg)
 {
     return copy_to_guest(arg, DENIED, sizeof(DENIED));
