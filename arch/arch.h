@@ -3,17 +3,20 @@
  * arch/host for the fake machine of the unit tests. What is small and used often is inline in the
  * architecture's own arch_cpu.h (found by the include path):
  *
- *   struct vcpu *current                      the vCPU whose context runs on this CPU (the idle
- *   vCPU counts) void *mfn_to_virt(mfn_t)                  the hypervisor's own mapping of a RAM
- *   frame, always present void *maddr_to_virt(uint64_t)             the same by machine address
- *   mfn_t virt_to_mfn(const void *)           the inverse
- *   struct cpu_user_regs *guest_regs(v)       the frame that v's next return to the guest loads
- *   bool get_guest_words(void *dst, uint64_t va, unsigned n)   n <= 9 qwords from the current
- *   address space; false: fault bool get_guest_words_unhidden(void *dst, uint64_t va, unsigned n)
- *   the same; linear_hides() was false bool put_guest_words(uint64_t va, const void *src, unsigned
- *   n) uint64_t arch_tsc(void)
- *   uint64_t arch_cmpxchg64(uint64_t *p, uint64_t old, uint64_t val)    atomic; returns the value
- *   found
+ *   struct vcpu *current                  the vCPU (or idle vCPU) that runs on this CPU
+ *   void *mfn_to_virt(mfn_t)              the hypervisor's mapping of a RAM frame; always present
+ *   void *maddr_to_virt(uint64_t)         the same by machine address
+ *   mfn_t virt_to_mfn(const void *)       the inverse
+ *   struct cpu_user_regs *guest_regs(v)   the frame that v's next return to the guest loads
+ *   bool get_guest_words(void *dst, uint64_t va, unsigned n)
+ *                                         reads n <= 9 words of 8 bytes from the current address
+ *                                         space; false: fault
+ *   bool get_guest_words_unhidden(void *dst, uint64_t va, unsigned n)
+ *                                         the same, where linear_hides() was false
+ *   bool put_guest_words(uint64_t va, const void *src, unsigned n)
+ *   uint64_t arch_tsc(void)
+ *   uint64_t arch_cmpxchg64(uint64_t *p, uint64_t old, uint64_t val)
+ *                                         atomic; returns the value found
  */
 #ifndef ARCH_ARCH_H
 #define ARCH_ARCH_H
@@ -55,7 +58,7 @@ int arch_vcpu_init(struct vcpu *v);     /* after v->domain and v->id are set */
 void arch_switch(struct vcpu *prev, struct vcpu *next);
 
 /* Descriptor tables of v. Frames are of type seg-desc already. LDT pages are mapped on demand: see
- * xen/cpu/desc.h. */
+ * xen/pv/desc.h. */
 void arch_map_gdt(struct vcpu *v, const mfn_t *mfns, unsigned nr_frames);
 void arch_map_ldt_page(struct vcpu *v, unsigned page, mfn_t mfn);
 void arch_clear_ldt(struct vcpu *v);                      /* unmaps every LDT page */

@@ -4,8 +4,8 @@
  *
  * The type word of a domain's frame changes only under its owner's mm_lock. Writers: pagetype.c and
  * pagetype.h (type, count, VALIDATED, VALIDATING), linear.c (LINEAR_*, with a reference), mmuext.c
- * and boot/build.c (set PINNED), mmuext.c and relinquish.c (clear it). Before a frame has an owner or
- * when it loses it: shared_page.c (writable for good), frame.c (none), alloc.c (bit 56, FREE_HEAD).
+ * and boot/build.c (set PINNED), mmuext.c and relinquish.c (clear it). Before a frame has an owner
+ * or when it loses it: shared_page.c (writable for good), frame.c (none), alloc.c (bit 56).
  *
  *   count  31:0   general references             type  31:0   type references
  *          61     FRAME_COUNTED                        41:32  LINEAR_ENTRIES
