@@ -1,5 +1,5 @@
 /* The PV console ring of each guest. Its output is read in chunks: when it sends the event, by
- * the input timer, and by the idle vCPU. input.c and store.c put characters in. console.c
+ * the input timer, and by the idle vCPU. input.c and store.c put characters in. core/console.c
  * decides when a guest's output may be shown; until then it stays in the ring. The guest gets an
  * event when some of it was read.
  *

@@ -18,9 +18,9 @@ int evtchn_bind_hypervisor(struct domain *d, unsigned vcpu, void (*notify)(struc
 int evtchn_open_unbound(struct domain *d, domid_t remote);
 /* raises a port whose other end has closed */
 void evtchn_raise_unbound(struct domain *d, evtchn_port_t port);
-/* from the hypervisor's end to the guest */
+/* raises a port whose other end is the hypervisor */
 void evtchn_raise(struct domain *d, evtchn_port_t port);
-/* within the tables, open or not */
+/* whether the port is within the tables; it may be closed */
 bool evtchn_port_valid(struct domain *d, evtchn_port_t port);
 bool evtchn_port_pending(struct domain *d, evtchn_port_t port);
 /* VCPUOP_register_vcpu_info: after v->info has moved, makes the guest check all of its ports, so

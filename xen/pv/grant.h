@@ -31,7 +31,7 @@
 int grant_init(struct domain *d);           /* 0 or -ENOMEM */
 /* the dying domain's own mappings of others' frames */
 void grant_destroy_mappings(struct domain *d);
-void grant_destroy(struct domain *d);       /* its table, when nobody maps its frames any more */
+void grant_destroy(struct domain *d); /* its table, when no other domain maps its frames any more */
 /* For the builder: grants gfn to domid in a reserved entry (GNTTAB_RESERVED_CONSOLE, _XENSTORE). */
 int grant_reserve(struct domain *d, unsigned ref, domid_t domid, pfn_t gfn);
 void grant_audit(void);                     /* G1; panics */
@@ -48,7 +48,7 @@ void grant_audit(void);                     /* G1; panics */
 #define PINS_PER_PAGE 256u
 #define MAPTRACKS_PER_PAGE (unsigned)(PAGE_SIZE / sizeof(struct maptrack))
 
-/* of one entry of the granter's table; guarded by its lock */
+/* the pins of one entry of the granter's table; guarded by the table's lock */
 struct grant_pins {
     /* G2; valid only while there are pins, like domid, start and length */
     uint32_t mfn;
@@ -58,7 +58,7 @@ struct grant_pins {
     uint16_t start, length;
 };
 
-/* one handle; guarded by the mapping domain's mm_lock */
+/* a handle; guarded by the mapping domain's mm_lock */
 struct maptrack {
     struct domain *granter;
     uint32_t ref;                           /* free: index of the next free one */

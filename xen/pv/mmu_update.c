@@ -72,7 +72,7 @@ void install_l1e(struct domain *d, uint64_t *slot, uint64_t nl1e)
 
 /* An entry of an L2, L3 or L4, in a table on which the caller holds a type reference. May drop
  * mm_lock meanwhile; then the slot is read again, because another vCPU may have stored to it
- * (our reference keeps it a table of this type). */
+ * (the reference of the caller keeps it a table of this type). */
 static int mod_table_entry(uint64_t *slot, uint64_t entry, struct frame *table, struct domain *d,
                            bool preserve_ad)
 {

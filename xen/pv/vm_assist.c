@@ -1,5 +1,5 @@
 /* vm_assist: options of the ABI that a domain may switch on. Each is implemented where
- * vm_assist() tests it. Called by the generated dispatch (common/abi.def). */
+ * d->vm_assist is tested. Called by the generated dispatch (common/abi.def). */
 #include "arch/arch.h"
 #include "xen/core/domain.h"
 #include "xen/pv/hypercalls.h"
