@@ -13,7 +13,6 @@
 #include "xen/cpu/upcall.h"
 #include "xen/pv/desc.h"
 #include "xen/pv/traps.h"
-#include "arch/x86_64/efi_runtime.h"
 
 struct extable_entry {
     int32_t from, to, fixup;        /* relative to their own address */

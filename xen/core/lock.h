@@ -6,8 +6,8 @@
  * the lock that its caller holds and takes it again; its comment states that. Debug builds check it
  * (LOCKS_HELD).
  *
- * Order (outer first): domain list, d->mm_lock (lower domid first), grant table (lower domid
- * first), event channels (lower domid first), FIFO queues, scheduler, timers, console. */
+ * Order (outer first): d->mm_lock (lower domid first), grant table (lower domid first), event
+ * channels (lower domid first), FIFO queues, scheduler, timers, console. */
 #ifndef XEN_LOCK_H
 #define XEN_LOCK_H
 
