@@ -1,7 +1,8 @@
-/* The making of a guest: from a kernel's file to a domain that stands before its first instruction, all
- * as the ABI says (public/xen.h, struct start_info). The steps in order are load() and build_complete(); where things
- * go is build_plan.c's, page tables are build_tables.c's. A step that fails says why; the caller ends the
- * domain, which takes everything back. Called by modules.c. */
+/* The domain builder: from a kernel's file to a domain whose vCPU 0 is at its first instruction, in
+ * the state that the ABI requires (<public/xen.h>, above struct start_info). The steps in order are
+ * load() and build_complete(). Addresses are chosen by build_plan.c, page tables written by
+ * build_tables.c, the kernel's notes read by image.c. A step that fails logs the reason; then the
+ * caller ends the domain, which frees everything. Called by modules.c and service.c. */
 #include <stdarg.h>
 
 #include "arch/arch.h"
@@ -32,7 +33,7 @@
 #include "xen/pv/store.h"
 
 _Static_assert(sizeof(struct build) <= PAGE_SIZE, "one page");
-#define WORK_PER_PAGE 1500u             /* to copy one */
+#define WORK_PER_PAGE 1500u             /* units of work to copy a page */
 
 int build_fail(const struct build *b, int rc, const char *fmt, ...)
 {
@@ -46,7 +47,7 @@ int build_fail(const struct build *b, int rc, const char *fmt, ...)
     return rc;
 }
 
-/* The bytes at pseudo-physical address paddr: copied from src or, if that is NULL, zeroed. */
+/* Writes bytes at pseudo-physical address paddr: copied from src, or zeros if src is NULL. */
 static void store(struct build *b, uint64_t paddr, const uint8_t *src, uint64_t len)
 {
     while (len != 0) {
@@ -65,7 +66,7 @@ static void store(struct build *b, uint64_t paddr, const uint8_t *src, uint64_t 
     }
 }
 
-/* In the order of their headers: where two overlap, the later one is what the kernel sees. */
+/* Loads the segments in the order of their headers: where two overlap, the later one remains. */
 static void load_segments(struct build *b)
 {
     const struct kernel_image *k = &b->image;
@@ -80,7 +81,7 @@ static void load_segments(struct build *b)
     }
 }
 
-/* Zeroes where head, table and strings leave gaps. */
+/* Loads the kernel's symbols, with zeros in the gaps between head, table and strings. */
 static void load_symbols(struct build *b)
 {
     const struct elf_symbols *s = &b->image.symbols;
@@ -93,7 +94,8 @@ static void load_symbols(struct build *b)
     store(b, paddr, NULL, s->bytes);
     store(b, paddr, head, sizeof(head));
     store(b, paddr + elf_symbols_table_at(), b->image.elf.data + s->table.offset, s->table.size);
-    store(b, paddr + elf_symbols_strings_at(s), b->image.elf.data + s->strings.offset, s->strings.size);
+    store(b, paddr + elf_symbols_strings_at(s), b->image.elf.data + s->strings.offset,
+          s->strings.size);
 }
 
 static void load_image(struct build *b)
@@ -104,13 +106,16 @@ static void load_image(struct build *b)
     load_symbols(b);
     store(b, b->ramdisk_pfn << PAGE_SHIFT, b->ramdisk, b->ramdisk_size);
     if (IMAGE_GAVE(k, XEN_ELFNOTE_HYPERCALL_PAGE))
-        write_hypercall_page(mfn_to_virt(build_mfn(b, (k->hypercall_page - k->virt_base) >> PAGE_SHIFT)));
-    store(b, b->start_info_pfn << PAGE_SHIFT, NULL, 3 * PAGE_SIZE);     /* start_info, store, console */
+        write_hypercall_page(
+            mfn_to_virt(build_mfn(b, (k->hypercall_page - k->virt_base) >> PAGE_SHIFT)));
+    /* start_info, store, console */
+    store(b, b->start_info_pfn << PAGE_SHIFT, NULL, 3 * PAGE_SIZE);
     store(b, b->stack_pfn << PAGE_SHIFT, NULL, PAGE_SIZE);
 }
 
-/* With a service domain: a port for it alone, the guest's first (ring.c there relies on that), and the page for
- * it by grant. Without one there is the page, but nobody who would answer, and the port stays 0. */
+/* The xenstore page. With a service domain: an event channel that the service domain may bind, the
+ * guest's first port (guest-pv/store/ring.c relies on that), and a grant of the page. Without one
+ * the page exists, but there is no store, and the port is 0. */
 static int attach_store(struct build *b)
 {
     int port;
@@ -127,8 +132,8 @@ static int attach_store(struct build *b)
     return 0;
 }
 
-/* The grant is what a guest expects to find. Where there is a domain 0, whom it names, it is left out: that one
- * serves the store, and consoles are none of its business. */
+/* The console page. Guests expect a grant of it to domain 0; if a service domain is domain 0 the
+ * grant is omitted, because the service domain serves only the store. */
 static int attach_console(struct build *b)
 {
     mfn_t mfn = build_mfn(b, b->console_pfn);
@@ -155,9 +160,10 @@ static void write_start_info(struct build *b)
     si->pt_base = boot_va(b, b->l4_pfn);
     si->nr_pt_frames = b->nr_boot_tables;
     si->mfn_list = b->p2m.end != 0 ? b->p2m.start : boot_va(b, b->p2m_pfn);
-    /* The ramdisk is given as it is, with its length in bytes, as the header says and as Xen does for domain 0. For others
-     * Xen's tools unpack a gzipped one and round its length up to pages: a decompressor has no place in ring 0, and a kernel
-     * that looks for something at a ramdisk's end should find the end. */
+    /* mod_len is the ramdisk's length in bytes, and the ramdisk is not unpacked, as <public/xen.h>
+     * says and Xen does for domain 0. For other domains Xen's tools unpack a gzipped ramdisk and
+     * round its length up to pages; a decompressor does not belong into ring 0, and a kernel may
+     * look for something at the ramdisk's very end. */
     if (b->ramdisk_size != 0) {
         bool by_pfn = b->image.mod_start_pfn != 0;
 
@@ -173,7 +179,8 @@ static void write_start_info(struct build *b)
     }
 }
 
-/* The same road as MMUEXT_PIN_L4_TABLE and MMUEXT_NEW_BASEPTR: every entry is validated and referenced. */
+/* The same as MMUEXT_PIN_L4_TABLE and MMUEXT_NEW_BASEPTR: every entry is validated and
+ * referenced. */
 static int adopt_tables(struct build *b)
 {
     struct domain *d = b->d;
@@ -214,11 +221,12 @@ static void print_built(const struct build *b)
 {
     const struct kernel_image *k = &b->image;
 
-    log_info("d%u (%s): %lu pages (%lu MiB), %u vCPU%s, weight %u, %s%s%s kernel %lx -> %lx, entry %lx, ramdisk %lu KiB",
+    log_info("d%u (%s): %lu pages (%lu MiB), %u vCPU%s, weight %u, %s%s%s kernel %lx -> %lx, entry "
+             "%lx, ramdisk %lu KiB",
              b->d->id, b->d->name, b->nr_pages, b->nr_pages >> 8, b->d->nr_vcpus,
              b->d->nr_vcpus == 1 ? "" : "s", b->d->weight, k->guest_os,
-             k->guest_version[0] != '\0' ? " " : "", k->guest_version, k->virt_start, k->virt_end, k->entry,
-             b->ramdisk_size >> 10);
+             k->guest_version[0] != '\0' ? " " : "", k->guest_version, k->virt_start, k->virt_end,
+             k->entry, b->ramdisk_size >> 10);
 }
 
 static void build_free(struct build *b)
@@ -227,7 +235,7 @@ static void build_free(struct build *b)
     free_page(b);
 }
 
-/* The p2m list is reached by an array of its pages. */
+/* The p2m list is accessed through an array of its pages. */
 static int alloc_p2m_pages(struct build *b)
 {
     while ((PAGE_SIZE << b->p2m_page_order) / sizeof(uint64_t *) < b->nr_p2m_pages)
@@ -264,8 +272,8 @@ static int load(struct build *b, const void *kernel, uint64_t kernel_size)
     return rc;
 }
 
-int build_load(struct domain *d, const struct domain_config *c, const void *kernel, uint64_t kernel_size,
-               const void *ramdisk, uint64_t ramdisk_size, struct build **out)
+int build_load(struct domain *d, const struct domain_config *c, const void *kernel,
+               uint64_t kernel_size, const void *ramdisk, uint64_t ramdisk_size, struct build **out)
 {
     struct build *b = alloc_page();
     int rc;
@@ -276,7 +284,11 @@ int build_load(struct domain *d, const struct domain_config *c, const void *kern
         return -ENOMEM;
     }
     *b = (struct build){
-        .d = d, .config = c, .ramdisk = ramdisk, .ramdisk_size = ramdisk_size, .nr_pages = d->max_frames,
+        .d = d,
+        .config = c,
+        .ramdisk = ramdisk,
+        .ramdisk_size = ramdisk_size,
+        .nr_pages = d->max_frames,
     };
     rc = load(b, kernel, kernel_size);
     if (rc != 0)
@@ -296,8 +308,8 @@ int build_complete(struct build *b)
     return rc;
 }
 
-int build_domain(struct domain *d, const struct domain_config *c, const void *kernel, uint64_t kernel_size,
-                 const void *ramdisk, uint64_t ramdisk_size)
+int build_domain(struct domain *d, const struct domain_config *c, const void *kernel,
+                 uint64_t kernel_size, const void *ramdisk, uint64_t ramdisk_size)
 {
     struct build *b;
     int rc = build_load(d, c, kernel, kernel_size, ramdisk, ramdisk_size, &b);

@@ -1,14 +1,15 @@
-/* The arithmetic of a new guest's memory: what lies on which pseudo-physical page and where it is
- * mapped. Allocates and touches nothing. The order and the paddings are the ABI's (public/xen.h, above struct
- * start_info). Everything the kernel's file says is hostile: each sum is bounded before the next is made. */
+/* Plans a new guest's initial memory: which pseudo-physical page holds what, and at which address
+ * it is mapped. Nothing is allocated or written here. Order and padding are those of the ABI
+ * (<public/xen.h>, above struct start_info); builder.h draws them. Numbers from the kernel's file
+ * are not trusted: each sum is checked before it is used. Called by build.c. */
 #include "xen/boot/build.h"
 #include "xen/boot/build_plan.h"
 #include "xen/boot/builder.h"
 #include "xen/boot/image.h"
 
-#define PADDING_PAGES (512u * 1024 / 4096)      /* mapped and free behind the stack */
+#define PADDING_PAGES (512u * 1024 / 4096)      /* free pages that are mapped behind the stack */
 #define BOOT_ALIGN (4ull << 20)                 /* of the end of the boot region */
-#define MAX_PAGES (1ull << 34)                  /* 64 TiB: no sum below wraps */
+#define MAX_PAGES (1ull << 34)                  /* 64 TiB: no sum here can wrap */
 
 static uint64_t pages(uint64_t bytes)
 {
@@ -25,8 +26,8 @@ static uint64_t kib(uint64_t nr_pages)
     return nr_pages * (PAGE_SIZE / 1024);
 }
 
-/* The page tables map themselves: their number depends on the end of the region, and that on their number.
- * Both only grow, so the first number that suffices is found from below. */
+/* The page tables are in the region that they map: their number depends on the region's end, and
+ * the end on their number. Both only grow, so the number is increased until it is enough. */
 static int plan_boot_end(struct build *b)
 {
     uint64_t base = b->image.virt_base, end;
@@ -38,7 +39,8 @@ static int plan_boot_end(struct build *b)
         end = base + ((b->stack_pfn + 1 + PADDING_PAGES) << PAGE_SHIFT);
         end = ALIGN_UP(end, BOOT_ALIGN);
         if (end <= base || !guest_range_ok(base, end - base) || !is_canonical(end - 1))
-            return build_fail(b, -EINVAL, "its boot mapping at %lx leaves the range a guest may use", base);
+            return build_fail(b, -EINVAL,
+                              "its boot mapping at %lx leaves the range a guest may use", base);
         b->boot.end = end;
         if (1 + tables_below_l4(&b->boot) == b->nr_boot_tables)
             break;
@@ -47,15 +49,16 @@ static int plan_boot_end(struct build *b)
     return 0;
 }
 
-/* Xen's builder of ordinary domains maps the list by itself only at a page address below the base. Elsewhere, and where the
- * two sets of tables would meet below the L4, it goes in line: start_info says where it is. */
+/* The p2m list is mapped at INIT_P2M only if that is page aligned and below virt_base, as Xen's
+ * domain builder does it. Else, or if the page tables of the list and of the boot region would
+ * share an L3, the list is in the boot region. In both cases start_info has its address. */
 static bool has_own_p2m(const struct build *b)
 {
     const struct kernel_image *k = &b->image;
     uint64_t last = k->init_p2m + (b->nr_p2m_pages << PAGE_SHIFT) - 1;
 
-    return IMAGE_GAVE(k, XEN_ELFNOTE_INIT_P2M) && (k->init_p2m & ~PAGE_MASK) == 0 && k->init_p2m < k->virt_base &&
-           last >> 39 < k->virt_base >> 39;
+    return IMAGE_GAVE(k, XEN_ELFNOTE_INIT_P2M) && (k->init_p2m & ~PAGE_MASK) == 0 &&
+           k->init_p2m < k->virt_base && last >> 39 < k->virt_base >> 39;
 }
 
 static int plan_p2m_range(struct build *b)
@@ -65,7 +68,8 @@ static int plan_p2m_range(struct build *b)
     b->p2m.start = start;
     b->p2m.end = start + len;
     if (!guest_range_ok(start, len) || !is_canonical(start) || !is_canonical(start + len - 1))
-        return build_fail(b, -EINVAL, "the address %lx of its INIT_P2M note is none a guest may use", start);
+        return build_fail(b, -EINVAL,
+                          "the address %lx of its INIT_P2M note is none a guest may use", start);
     b->p2m.first_pfn = b->p2m_pfn + b->nr_p2m_pages;
     b->nr_p2m_frames = b->nr_p2m_pages + tables_below_l4(&b->p2m);
     return 0;
@@ -75,7 +79,8 @@ int plan_memory(struct build *b)
 {
     const struct kernel_image *k = &b->image;
     bool own_p2m, mapped = k->mod_start_pfn == 0;
-    uint64_t ramdisk_pages = pages(b->ramdisk_size), image_pages = pages(k->virt_end - k->virt_base);
+    uint64_t ramdisk_pages = pages(b->ramdisk_size),
+             image_pages = pages(k->virt_end - k->virt_base);
     pfn_t next, end;
     int rc;
 
@@ -113,8 +118,9 @@ int plan_memory(struct build *b)
         end += b->nr_p2m_frames;
     }
     if (end > b->nr_pages)
-        return build_fail(b, -ENOMEM, "kernel, ramdisk and tables need %lu KiB of memory, it has %lu KiB", kib(end),
-                          kib(b->nr_pages));
+        return build_fail(b, -ENOMEM,
+                          "kernel, ramdisk and tables need %lu KiB of memory, it has %lu KiB",
+                          kib(end), kib(b->nr_pages));
     b->loaded_end = end;
     return 0;
 }

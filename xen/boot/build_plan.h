@@ -1,4 +1,4 @@
-/* Where everything of a new guest's initial memory goes. */
+/* Plans a new guest's initial memory. */
 #ifndef XEN_BUILD_PLAN_H
 #define XEN_BUILD_PLAN_H
 

@@ -1,6 +1,7 @@
-/* The contents of a new guest's tables: the p2m list and its inverse in the M2P, the first page tables,
- * and the hypercall page. Nothing here is typed or trusted yet: build.c has the finished L4 validated like
- * any other. Some five instructions a frame are all the time there is for a list of a large guest's memory. */
+/* Allocates a new guest's frames, and writes its p2m list with the inverse in the M2P, its first
+ * page tables, and its hypercall page. The tables have no type yet: build.c pins the L4, which
+ * validates all of them as a hypercall would. The loops over all frames must be short, about five
+ * instructions a frame, because a large guest has millions. Called by build.c. */
 #include "arch/arch.h"
 #include "common/string.h"
 #include "xen/boot/build.h"
@@ -13,7 +14,7 @@
 
 #define L1_FLAGS (PTE_P | PTE_RW | PTE_US | PTE_A)
 #define TABLE_FLAGS (L1_FLAGS | PTE_D)
-#define LARGEST_ORDER 8u                /* a MiB, which at worst has to be scrubbed */
+#define LARGEST_ORDER 8u                /* 1 MiB: at most so much is zeroed at once */
 #define WORK_PER_FRAME 1000u
 
 typedef void (*record_fn)(struct build *b, pfn_t pfn, mfn_t mfn, uint64_t n);
@@ -40,7 +41,7 @@ static void record_p2m_pages(struct build *b, pfn_t pfn, mfn_t mfn, uint64_t n)
         b->p2m_page[pfn - b->p2m_pfn + i] = mfn_to_virt(mfn + i);
 }
 
-/* n frames for the pages from pfn on, in the largest pieces there are. */
+/* Allocates n frames for the pages from pfn on, in the largest blocks there are. */
 static bool allocate(struct build *b, pfn_t pfn, uint64_t n, record_fn record)
 {
     unsigned order = LARGEST_ORDER;
@@ -64,7 +65,7 @@ static bool allocate(struct build *b, pfn_t pfn, uint64_t n, record_fn record)
     return true;
 }
 
-/* The pages of the list come first: the others are written into it as they are allocated. */
+/* The frames of the p2m list are allocated first, as the others are written into it. */
 int populate_loaded(struct build *b)
 {
     pfn_t p2m_end = b->p2m_pfn + b->nr_p2m_pages;
@@ -72,8 +73,11 @@ int populate_loaded(struct build *b)
     if (!allocate(b, b->p2m_pfn, b->nr_p2m_pages, record_p2m_pages) ||
         !allocate(b, 0, b->p2m_pfn, record_frames) ||
         !allocate(b, p2m_end, b->loaded_end - p2m_end, record_frames))
-        return build_fail(b, -ENOMEM, "out of memory: beside its files it needs %lu KiB to begin with, and %lu KiB more are free",
-                          b->loaded_end * (PAGE_SIZE / 1024), nr_free_frames() * (PAGE_SIZE / 1024));
+        return build_fail(b, -ENOMEM,
+                          "out of memory: beside its files it needs %lu KiB to begin with, and %lu "
+                          "KiB more are free",
+                          b->loaded_end * (PAGE_SIZE / 1024),
+                          nr_free_frames() * (PAGE_SIZE / 1024));
     for (uint64_t i = 0; i < b->nr_p2m_pages; i++)
         record_frames(b, b->p2m_pfn + i, virt_to_mfn(b->p2m_page[i]), 1);
     return 0;
@@ -82,7 +86,8 @@ int populate_loaded(struct build *b)
 int populate_rest(struct build *b)
 {
     if (!allocate(b, b->loaded_end, b->nr_pages - b->loaded_end, record_frames))
-        return build_fail(b, -ENOMEM, "out of memory: it wants %lu frames, %lu are free", b->nr_pages, nr_free_frames());
+        return build_fail(b, -ENOMEM, "out of memory: it wants %lu frames, %lu are free",
+                          b->nr_pages, nr_free_frames());
     for (uint64_t i = b->nr_pages; i % PER_PAGE != 0; i++)
         b->p2m_page[i / PER_PAGE][i % PER_PAGE] = INVALID_MFN;
     return 0;
@@ -93,7 +98,7 @@ static uint64_t *page_at(const struct build *b, pfn_t pfn)
     return mfn_to_virt(build_mfn(b, pfn));
 }
 
-/* The page of the table of that level that maps va. */
+/* The pfn of the table of that level that maps va. */
 static pfn_t table_pfn(const struct table_range *r, unsigned level, uint64_t va)
 {
     unsigned shift = PAGE_SHIFT + 9 * level;
@@ -111,7 +116,8 @@ static void link_tables(const struct build *b, const struct table_range *r)
 
         for (uint64_t i = 0; i < tables_of_level(r, level); i++) {
             uint64_t va = ((r->start >> shift) + i) << shift;
-            uint64_t *parent = page_at(b, level == 3 ? b->l4_pfn : table_pfn(r, level + 1, MAX(va, r->start)));
+            uint64_t *parent =
+                page_at(b, level == 3 ? b->l4_pfn : table_pfn(r, level + 1, MAX(va, r->start)));
             pfn_t pfn = table_pfn(r, level, MAX(va, r->start));
 
             memset(page_at(b, pfn), 0, PAGE_SIZE);

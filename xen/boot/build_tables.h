@@ -4,8 +4,10 @@
 
 #include "xen/boot/builder.h"
 
-int populate_loaded(struct build *b);   /* frames for the pages below loaded_end, and for p2m; p2m and M2P of them */
+/* Allocates the frames below loaded_end and those of the p2m list, and writes their p2m and M2P
+ * entries. */
+int populate_loaded(struct build *b);
 int populate_rest(struct build *b);     /* the same for the other pages */
-void build_tables(struct build *b);     /* contents only: typing them is build.c's */
+void build_tables(struct build *b);     /* writes the page tables; build.c gives them their types */
 
 #endif

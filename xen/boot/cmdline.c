@@ -1,6 +1,7 @@
-/* The hypervisor's command line: a table of options with Xen's spellings and meanings, and a list of
- * those of Xen's that mean nothing here and are taken without complaint. Each handler stores its value where
- * it is used. Called by main as early as lines can be printed. */
+/* The hypervisor's command line: a table of options, with the names and meanings that they have in
+ * Xen, and a list of Xen's options that have no meaning here and are accepted without a warning.
+ * Each handler stores its value where it is used. Called by main.c. Words of modules are
+ * module_words.c's. */
 #include "common/string.h"
 #include "xen/boot/cmdline.h"
 #include "xen/core/guest_log.h"
@@ -18,7 +19,8 @@ static bool is_word(const char *value, const char *const *list, unsigned n)
     return false;
 }
 
-/* Xen's booleans: alone it is on; "no-" before the name turns it round (main loop). */
+/* A boolean as in Xen: without a value it is on; "no-" before the name inverts it (parse loop
+ * below). */
 static bool parse_bool(const char *value, bool *on)
 {
     static const char *const yes[] = { "", "1", "yes", "on", "true", "enable" };
@@ -43,7 +45,7 @@ static bool parse_sync_console(const char *value)
     return parse_bool(value, &options.sync_console);
 }
 
-/* A list: com1 is the one console there is; the others that Xen knows are skipped. */
+/* console= is a list; com1 is the only console here, and the others that Xen knows are skipped. */
 static bool parse_console(const char *value)
 {
     options.no_console = strncmp(value, "none", 4) == 0;
@@ -63,7 +65,7 @@ static bool parse_console_raw(const char *value)
     return true;
 }
 
-/* <baud>[/<clock>][,DPS[,<port>]]: the frame is always 8n1. */
+/* com1=<baud>[/<clock>][,DPS[,<port>]]; DPS is ignored, the format is always 8n1. */
 static bool parse_com1(const char *value)
 {
     const char *end, *comma;
@@ -93,7 +95,8 @@ static const struct {
     { "debug", LOG_DEBUG }, { "all", LOG_DEBUG },
 };
 
-/* <level>[/<rate-limited level>]: the last word counts; a guest's lines are limited in any case. */
+/* <level>[/<rate-limited level>]: the last one counts. Lines that guests cause are rate limited in
+ * any case. */
 static bool parse_level(const char *value, enum log_level *level)
 {
     const char *slash = strchr(value, '/');
@@ -202,16 +205,17 @@ static const struct {
     { "wallclock", parse_wallclock },
 };
 
-/* Xen's own, about things that are not here: devices, domain 0, other kinds of guests, processors' faults. */
+/* Xen's options about what is not here: devices, domain 0, other kinds of guests, workarounds for
+ * CPU bugs. */
 static const char *const meaningless[] = {
     "acpi", "apic", "apic_verbosity", "asid", "bootscrub", "clocksource", "com2", "conring_size",
-    "console_timestamps", "console_to_ring", "conswitch", "cpufreq", "cpuidle", "crashkernel", "dbgp",
-    "dom0", "dom0_max_vcpus", "dom0_mem", "dom0_nodes", "dom0_vcpus_pin", "e820-verbose", "edd", "ept",
-    "flask", "gdb", "gnttab_max_frames", "hap", "hpet", "invpcid", "iommu", "irqbalance", "max_cstate",
-    "maxcpus", "mce", "mem", "nmi", "no-real-mode", "nosmp", "numa", "pcid", "placeholder", "psr", "pv",
-    "pv-l1tf", "pv-linear-pt", "reboot", "sched", "sched_ratelimit_us", "smap", "smep", "smt", "spec-ctrl",
-    "tickle_one_idle", "timer_slop", "tsx", "ucode", "vga", "vpmu", "watchdog", "watchdog_timeout",
-    "x2apic", "xpti", "xsave",
+    "console_timestamps", "console_to_ring", "conswitch", "cpufreq", "cpuidle", "crashkernel",
+    "dbgp", "dom0", "dom0_max_vcpus", "dom0_mem", "dom0_nodes", "dom0_vcpus_pin", "e820-verbose",
+    "edd", "ept", "flask", "gdb", "gnttab_max_frames", "hap", "hpet", "invpcid", "iommu",
+    "irqbalance", "max_cstate", "maxcpus", "mce", "mem", "nmi", "no-real-mode", "nosmp", "numa",
+    "pcid", "placeholder", "psr", "pv", "pv-l1tf", "pv-linear-pt", "reboot", "sched",
+    "sched_ratelimit_us", "smap", "smep", "smt", "spec-ctrl", "tickle_one_idle", "timer_slop",
+    "tsx", "ucode", "vga", "vpmu", "watchdog", "watchdog_timeout", "x2apic", "xpti", "xsave",
 };
 
 static bool try_option(const char *name, const char *value)
@@ -241,7 +245,8 @@ static void parse_option(char *word)
     log_warning("option \"%s\" is unknown, ignored", word);
 }
 
-/* Of a string without a file name in front (boot_string). A word "--" ends ours. */
+/* The string has no file name in front (boot_string). The word "--" ends the hypervisor's
+ * options. */
 void options_parse(const char *cmdline)
 {
     char word[128];

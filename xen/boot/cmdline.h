@@ -2,6 +2,7 @@
 #ifndef XEN_CMDLINE_H
 #define XEN_CMDLINE_H
 
-void options_parse(const char *cmdline);            /* after boot_string(); unknown ones are named and ignored */
+/* of boot_string(); logs and ignores unknown options */
+void options_parse(const char *cmdline);
 
 #endif

@@ -1,5 +1,6 @@
-/* The meaning of a kernel's Xen notes, in their two spellings. The ELF file itself is common/elf.c's,
- * memory the builder's. Called by modules.c to tell kernels from ramdisks, and by build.c. */
+/* Reads a kernel's Xen notes, in their two forms: ELF notes, and the older string in section
+ * __xen_guest. The ELF file itself is read by common/elf.c. Called by modules.c to tell kernels
+ * from ramdisks, by build.c, and by xen.efi. */
 #include "common/string.h"
 #include "common/elf.h"
 #include "common/elf_symbols.h"
@@ -7,13 +8,14 @@
 
 #define NUMBER 0u
 #define BZIMAGE_MAGIC_AT 0x202u
-#define ITEM(note, key, field, size) { XEN_ELFNOTE_##note, key, offsetof(struct kernel_image, field), size }
+#define ITEM(note, key, field, size) \
+    { XEN_ELFNOTE_##note, key, offsetof(struct kernel_image, field), size }
 
-/* Each note that means something here: its number, its key in the __xen_guest string, and where its value goes. BSD_SYMTAB
- * and FEATURES are read by functions of their own. The others of public/elfnote.h ask for nothing that a builder of 64-bit PV
- * guests could do: PAE_MODE and HV_START_LOW are about 32-bit guests, L1_MFN_VALID and SUSPEND_CANCEL about moving a guest
- * to another machine, PHYS32_ENTRY about other kinds of guests, SUPPORTED_FEATURES says what the kernel could bear with,
- * INFO is a text for people. */
+/* Each note that is used: its number, its key in the __xen_guest string, and where its value is
+ * stored. BSD_SYMTAB and FEATURES are read by functions of their own. The other notes of
+ * <public/elfnote.h> do not matter to a builder of 64-bit PV guests: PAE_MODE and HV_START_LOW are
+ * for 32-bit guests, L1_MFN_VALID and SUSPEND_CANCEL for migration, PHYS32_ENTRY for PVH guests,
+ * SUPPORTED_FEATURES lists what the kernel does not require, INFO is a text for people. */
 static const struct item {
     uint32_t note;
     const char *key;
@@ -37,7 +39,8 @@ static void *field_of(struct kernel_image *k, const struct item *item)
     return (char *)k + item->field;
 }
 
-static void set_string(struct kernel_image *k, const struct item *item, const char *text, size_t len)
+static void set_string(struct kernel_image *k, const struct item *item, const char *text,
+                       size_t len)
 {
     char *field = field_of(k, item);
 
@@ -61,14 +64,14 @@ static bool is_name(const char *text, size_t len, const char *name)
     return strlen(name) == len && strncmp(text, name, len) == 0;
 }
 
-/* Names with '|' between them; a '!' in front says that the kernel requires the feature. Xen starts a kernel that requires any
- * feature it has a name for, whether a PV guest gets that or not (Linux 6.1 requires writable_page_tables and does without),
- * except domain 0's; we do the same. */
+/* Names separated by '|'; a '!' before a name: the kernel requires the feature. As Xen does for all
+ * but domain 0, a kernel is started if it requires only features that have a name, even if PV
+ * guests do not get them (Linux 6.1 requires writable_page_tables, and runs without it). */
 static const char *check_features(const char *text)
 {
     static const char *const known[] = {
-        "writable_page_tables", "writable_descriptor_tables", "auto_translated_physmap", "supervisor_mode_kernel",
-        "pae_pgdir_above_4gb", "hvm_callback_vector",
+        "writable_page_tables",   "writable_descriptor_tables", "auto_translated_physmap",
+        "supervisor_mode_kernel", "pae_pgdir_above_4gb",        "hvm_callback_vector",
     };
 
     while (*text != '\0') {
@@ -88,7 +91,8 @@ static const char *check_features(const char *text)
     return NULL;
 }
 
-static void set_text_note(struct kernel_image *k, uint32_t note, const struct item *item, const char *text)
+static void set_text_note(struct kernel_image *k, uint32_t note, const struct item *item,
+                          const char *text)
 {
     const char *reason = NULL;
 
@@ -103,7 +107,7 @@ static void set_text_note(struct kernel_image *k, uint32_t note, const struct it
     k->bad_note = k->bad_note ?: reason;
 }
 
-/* A text ends at its NUL, be that one in the note's length or in what follows it: Xen looks at nothing else. */
+/* A text ends at its NUL, which may be beyond the note's length, as in Xen. */
 static void set_note(void *ctx, const struct elf_note *n)
 {
     struct kernel_image *k = ctx;
@@ -122,7 +126,7 @@ static void set_note(void *ctx, const struct elf_note *n)
         set_text_note(k, n->type, &items[i], elf_text(&k->elf, n->desc));
 }
 
-/* What stands behind its digits is passed over, as on Xen. */
+/* Characters behind the digits are ignored, as in Xen. */
 static uint64_t pair_number(struct kernel_image *k, const char *text, size_t len)
 {
     char digits[32];
@@ -162,7 +166,8 @@ static void set_pair(struct kernel_image *k, const char *pair, size_t len)
     }
 }
 
-/* The older spelling counts pages from the base, and took physical addresses for virtual ones. */
+/* In the older form the hypercall page is a page number, counted from virt_base, and paddr_offset
+ * defaults to virt_base. */
 static void set_guest_string(struct kernel_image *k, const char *text, uint64_t len)
 {
     uint64_t start = 0;
@@ -196,8 +201,8 @@ static const char *check_notes(const struct kernel_image *k)
     return NULL;
 }
 
-/* Whatever is not said: the base is 0, physical addresses are taken as they are, and the file's own entry counts. Symbols
- * stand behind the kernel, as a part of it. */
+/* Defaults for missing notes: virt_base 0, paddr_offset 0, the entry of the ELF header. Symbols are
+ * placed behind the kernel, as a part of it. */
 static const char *place_image(struct kernel_image *k)
 {
     uint64_t end = k->elf.paddr_end;
@@ -222,7 +227,8 @@ static const char *place_image(struct kernel_image *k)
     return NULL;
 }
 
-/* The entry may be the image's very end, and the hypercall page hold a part of the image only: Xen has it so. */
+/* As in Xen, the entry may be exactly at the image's end, and the hypercall page need only overlap
+ * the image. */
 static const char *check_addresses(const struct kernel_image *k)
 {
     if (k->virt_start < k->virt_base || k->virt_end < k->virt_start ||
@@ -233,14 +239,16 @@ static const char *check_addresses(const struct kernel_image *k)
     if (IMAGE_GAVE(k, XEN_ELFNOTE_HYPERCALL_PAGE) &&
         (k->hypercall_page < k->virt_base || k->hypercall_page >= ALIGN_UP(k->virt_end, PAGE_SIZE)))
         return "its hypercall page lies outside the image";
-    if (IMAGE_GAVE(k, XEN_ELFNOTE_INIT_P2M) && k->init_p2m >= k->virt_start && k->init_p2m < k->virt_end)
+    if (IMAGE_GAVE(k, XEN_ELFNOTE_INIT_P2M) && k->init_p2m >= k->virt_start &&
+        k->init_p2m < k->virt_end)
         return "the address of its INIT_P2M note lies in the image";
     return NULL;
 }
 
 static bool is_bzimage(const void *data, uint64_t size)
 {
-    return size >= BZIMAGE_MAGIC_AT + 4 && memcmp((const char *)data + BZIMAGE_MAGIC_AT, "HdrS", 4) == 0;
+    return size >= BZIMAGE_MAGIC_AT + 4 &&
+           memcmp((const char *)data + BZIMAGE_MAGIC_AT, "HdrS", 4) == 0;
 }
 
 bool image_is_kernel(const void *data, uint64_t size)
@@ -248,13 +256,15 @@ bool image_is_kernel(const void *data, uint64_t size)
     return elf_magic(data, size) || is_bzimage(data, size);
 }
 
-/* Files in the form in which kernels are shipped; what unpacks them is no part of a hypervisor. */
+/* Recognises packed kernels (bzImage, gzip ...) for a clear message; they are not unpacked here. */
 static const char *check_packing(const void *data, uint64_t size)
 {
     if (is_bzimage(data, size))
-        return "a bzImage: tools/unpack-kernel makes an ELF file of it, and so does make run KERNEL=";
+        return "a bzImage: tools/unpack-kernel makes an ELF file of it, and so does make run "
+               "KERNEL=";
     if (size >= 2 && memcmp(data, "\x1f\x8b", 2) == 0)
-        return "not an ELF file but one packed by gzip: tools/unpack-kernel unpacks a kernel, and so does make run KERNEL=";
+        return "not an ELF file but one packed by gzip: tools/unpack-kernel unpacks a kernel, and "
+               "so does make run KERNEL=";
     return NULL;
 }
 

@@ -1,5 +1,5 @@
-/* A PV kernel as a file: an ELF program, and what its Xen notes (or the older __xen_guest string) ask of the
- * builder. */
+/* A PV kernel's file: an ELF program, and the values of its Xen notes (or of the older __xen_guest
+ * string). */
 #ifndef XEN_IMAGE_H
 #define XEN_IMAGE_H
 
@@ -21,18 +21,19 @@ struct kernel_image {
     char xen_version[NOTE_STRING_MAX], loader[NOTE_STRING_MAX], guest_os[NOTE_STRING_MAX];
     char guest_version[NOTE_STRING_MAX];
     bool wants_symbols;
-    const char *bad_note;               /* reason of the first note that made no sense */
-    /* Derived: the image as virtual addresses, symbols included, which begin at symbols_paddr. */
+    const char *bad_note;               /* what is wrong with the first bad note; NULL: none */
+    /* Derived: the image's virtual addresses, symbols included, which begin at symbols_paddr. */
     struct elf_symbols symbols;
-    uint64_t symbols_paddr;             /* by the file's count, as its segments' */
+    uint64_t symbols_paddr;             /* as the segments' physical addresses in the file */
     uint64_t virt_start, virt_end;
 };
 
 #define IMAGE_GAVE(k, note) (((k)->given >> (note)) & 1)
 
-/* Was the file meant as a kernel, whether it can be started or not? */
+/* The file is a kernel of some kind, whether it can be started or not. */
 bool image_is_kernel(const void *data, uint64_t size);
-/* NULL, or why this is no PV kernel that can be started. The file must stay where it is. */
+/* Returns NULL, or the reason why it is not a PV kernel that can be started. The file must stay
+ * where it is. */
 const char *image_parse(struct kernel_image *k, const void *data, uint64_t size);
 
 #endif

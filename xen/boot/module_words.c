@@ -1,11 +1,12 @@
-/* The words of a module's string that are the hypervisor's: name, memory, vCPUs ... Called by modules.c. */
+/* Parses the words for the hypervisor in a module's string, before "--": name, memory, vCPUs and
+ * others. The words behind "--" are the guest's command line. Called by modules.c. */
 #include "common/string.h"
 #include "xen/boot/module_words.h"
 #include "xen/core/log.h"
 #include "xen/core/trace_control.h"
 
-#define DEFAULT_MAX_PORT 1023u          /* what a toolstack of Xen gives a domain that says nothing */
-#define WORD_MAX 128u                   /* longer than every one that means something */
+#define DEFAULT_MAX_PORT 1023u          /* the default of Xen's toolstack */
+#define WORD_MAX 128u                   /* longer than every valid word */
 
 static bool word_number(const char *value, uint64_t min, uint64_t max, unsigned *out)
 {
@@ -56,7 +57,8 @@ static const struct {
     const char *key;
     bool (*parse)(struct domain_config *c, const char *value);
 } words[] = {
-    { "name=", word_name }, { "mem=", word_mem }, { "vcpus=", word_vcpus }, { "weight=", word_weight },
+    { "name=", word_name }, { "mem=", word_mem }, { "vcpus=", word_vcpus },
+    { "weight=", word_weight },
     { "trace=", word_trace }, { "max_ports=", word_max_ports },
 };
 
@@ -64,7 +66,7 @@ static int parse_word(struct domain_config *c, const char *word)
 {
     if (strcmp(word, "service") == 0) {
         c->service = true;
-        c->max_port = EVTCHN_FIFO_NR_CHANNELS - 1;      /* it has one with each guest */
+        c->max_port = EVTCHN_FIFO_NR_CHANNELS - 1;      /* it needs a port for each guest */
         return 0;
     }
     for (unsigned i = 0; i < ARRAY_SIZE(words); i++) {
@@ -77,11 +79,12 @@ static int parse_word(struct domain_config *c, const char *word)
         log_error("module word \"%s\": not a value for it", word);
         return -EINVAL;
     }
-    log_warning("module word \"%s\" is unknown, ignored (a guest's own words stand behind --)", word);
+    log_warning("module word \"%s\" is unknown, ignored (a guest's own words stand behind --)",
+                word);
     return 0;
 }
 
-/* The "--" that stands as a word of its own; NULL: none. */
+/* The "--" that is a word of its own; NULL: none. */
 static const char *find_separator(const char *s)
 {
     for (const char *p = s; *p != '\0'; p++)

@@ -8,17 +8,18 @@
 #define TRACE_DEFAULT (~0u)
 struct domain_config {
     char name[32];
-    uint64_t mem_bytes;             /* 0: a fair share of what is free */
+    uint64_t mem_bytes;             /* 0: an equal share of the free memory */
     unsigned vcpus, weight;
     unsigned max_port;              /* max_ports= */
-    uint32_t trace;                 /* trace=; TRACE_DEFAULT: as the hypervisor's command line says */
+    uint32_t trace;                 /* trace=; TRACE_DEFAULT: the hypervisor's own trace= */
     bool service;                   /* it is the service domain, number 0 */
-    unsigned module;                /* its kernel's number, for what is said of it */
-    const char *cmdline;            /* a part of its string; MAX_GUEST_CMDLINE of it, with the NUL, reach the guest */
+    unsigned module;                /* the number of its kernel's module, for log lines */
+    /* in its string; the guest gets MAX_GUEST_CMDLINE bytes of it, with the NUL */
+    const char *cmdline;
 };
 
-/* The words of a module's string (see boot_string) into all of *c but module and an unnamed guest's name. 0,
- * or -EINVAL with a line said. The string has to stay. */
+/* Parses a module's string (of boot_string) into *c, except for `module` and the name of a guest
+ * without name=. Returns 0, or logs a line and returns -EINVAL. The string must stay. */
 int domain_config_parse(const char *string, struct domain_config *c);
 
 #endif

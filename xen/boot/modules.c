@@ -1,8 +1,9 @@
-/* What the boot loader's modules mean: which one is a guest's kernel and which its ramdisk, what the
- * words of its string ask for, and how guests share the memory. Building one is build.c's. A module that
- * cannot be used gets one line that names it and the reason; the others go on. Guests are numbered from 1 in
- * the order of their kernels, and a guest that could not be built keeps its number, so that others may rely
- * on theirs; the service domain, which is built first, is number 0. Called once, by main. */
+/* The boot loader's modules: decides which are guests' kernels and which are ramdisks, divides the
+ * memory among the guests, and has them built (build.c). The words of a module's string are parsed
+ * by module_words.c. For a module that cannot be used, one line with the reason is logged; the
+ * other guests are built. Guests are numbered from 1 in the order of their kernels; the number of a
+ * guest that could not be built is not used again, so that numbers are predictable. The service
+ * domain, which is built first, has number 0. Called once, by main.c. */
 #include "arch/arch.h"
 #include "common/printf.h"
 #include "common/string.h"
@@ -22,21 +23,22 @@
 
 #define MAX_GUESTS ARRAY_SIZE(boot_info.modules)
 _Static_assert(BOOT_MODULES < MAX_DOMIDS, "each module may be a guest");
-#define RESERVE_FRAMES 512u             /* left for ourselves when guests share everything: 2 MiB */
-#define SERVICE_BYTES (16ull << 20)     /* of a service domain that does not say */
-#define SHARE_UNIT 256u                 /* a share is whole MiB */
+#define RESERVE_FRAMES 512u             /* 2 MiB that are not divided among guests */
+#define SERVICE_BYTES (16ull << 20)     /* a service domain's memory without mem= */
+#define SHARE_UNIT 256u                 /* shares are multiples of 1 MiB */
 
 struct guest {
     struct domain_config config;
     domid_t id;
     int ramdisk;                        /* number of the module; -1: none */
     bool usable;
-    struct domain *domain;              /* NULL: it is not built */
-    struct build *build;                /* it is loaded, and waits for the rest of its memory */
+    struct domain *domain;              /* NULL: it could not be built */
+    struct build *build;                /* between build_load and build_complete */
 };
 static struct guest guests[MAX_GUESTS];
 static unsigned nr_guests, nr_services;
-static uint64_t files_memory;           /* frames that will be free when all guests are loaded */
+/* frames of the modules, which are freed when all guests are loaded */
+static uint64_t files_memory;
 
 static const void *module_data(unsigned i)
 {
@@ -44,18 +46,18 @@ static const void *module_data(unsigned i)
            (boot_info.modules[i].start & ~PAGE_MASK);
 }
 
-/* What of its string the guest will not see. */
+/* Logs which part of its string the guest does not get. */
 static void check_lengths(const struct guest *g)
 {
     const struct boot_module *m = &boot_info.modules[g->config.module];
     size_t len = strlen(g->config.cmdline);
 
     if (m->cut != 0)
-        log_error("module %u (%s): its string is cut after %lu bytes, %lu are lost", g->config.module, g->config.name,
-                  strlen(m->string), m->cut);
+        log_error("module %u (%s): its string is cut after %lu bytes, %lu are lost",
+                  g->config.module, g->config.name, strlen(m->string), m->cut);
     if (len >= MAX_GUEST_CMDLINE)
-        log_error("module %u (%s): its command line is cut: %lu bytes of %lu reach the guest", g->config.module,
-                  g->config.name, MAX_GUEST_CMDLINE - 1ul, len + m->cut);
+        log_error("module %u (%s): its command line is cut: %lu bytes of %lu reach the guest",
+                  g->config.module, g->config.name, MAX_GUEST_CMDLINE - 1ul, len + m->cut);
 }
 
 static void add_guest(unsigned module)
@@ -83,13 +85,14 @@ static void add_guest(unsigned module)
         log_error("module %u (%s): %s", module, g->config.name, reason);
 }
 
-/* What was meant as a kernel and cannot be started must not end up as somebody's ramdisk. */
+/* A kernel that cannot be started is reported as such, and not taken for a ramdisk. */
 static void sort_modules(void)
 {
     nr_guests = nr_services = 0;
     if (boot_info.nr_modules_dropped != 0)
-        log_error("%u modules are dropped, from number %u on (%s): there is room for %u", boot_info.nr_modules_dropped,
-                  BOOT_MODULES, boot_info.first_dropped, BOOT_MODULES);
+        log_error("%u modules are dropped, from number %u on (%s): there is room for %u",
+                  boot_info.nr_modules_dropped, BOOT_MODULES, boot_info.first_dropped,
+                  BOOT_MODULES);
     for (unsigned i = 0; i < boot_info.nr_modules; i++) {
         if (nr_guests == 0 || image_is_kernel(module_data(i), boot_info.modules[i].size))
             add_guest(i);
@@ -101,18 +104,20 @@ static void sort_modules(void)
     }
 }
 
-/* A guest's own trace= needs a ring that trace_init() had no reason to make. It must not come out of a share. */
+/* A module's trace= needs the ring, which trace_init() did not allocate without a trace= of the
+ * hypervisor. It is allocated before memory is divided. */
 static void make_room_for_trace(void)
 {
     for (unsigned i = 0; i < nr_guests; i++)
-        if (guests[i].usable && guests[i].config.trace != TRACE_DEFAULT && guests[i].config.trace != 0) {
+        if (guests[i].usable && guests[i].config.trace != TRACE_DEFAULT &&
+            guests[i].config.trace != 0) {
             (void)trace_ready();
             return;
         }
 }
 
-/* The table of the modules, in our own image: nobody needs it when they are gone. (Where the image does not lie in the
- * machine's RAM, as in the host tests, there is nothing to be had.) */
+/* The table of modules is in the hypervisor's image; its frames are freed too when the modules are
+ * gone. (In the host tests the image is not in the machine's RAM, and nothing is freed.) */
 static void module_table(mfn_t *start, mfn_t *end)
 {
     *start = ALIGN_UP(arch_static_maddr(boot_info.modules), PAGE_SIZE) >> PAGE_SHIFT;
@@ -131,7 +136,7 @@ uint64_t module_memory(void)
     return nr;
 }
 
-/* Loaded guests have a claim to the rest of theirs. */
+/* The memory that guests which are loaded will still get. */
 static uint64_t memory_for_guests(void)
 {
     uint64_t nr = nr_free_frames() + files_memory;
@@ -139,8 +144,8 @@ static uint64_t memory_for_guests(void)
     return nr - MIN(nr, claimed_frames());
 }
 
-/* What one guest without mem= gets: an equal part of what those with it leave. Those that ask for more than
- * there is will not be built, and take nothing. */
+/* The share of a guest without mem=: the memory that guests with mem= leave, divided equally. A
+ * guest whose mem= is more than there is will not be built, and does not count. */
 static uint64_t fair_share(void)
 {
     uint64_t left = memory_for_guests();
@@ -165,8 +170,8 @@ static struct domain *create(domid_t id, const struct domain_config *c, uint64_t
     struct domain *d;
 
     if (nr_frames == 0 || nr_frames > left || nr_frames + OVERHEAD_FRAMES(c->vcpus) > left) {
-        log_error("module %u (%s): not enough memory: it wants %lu KiB, %lu KiB are free", c->module, c->name,
-                  nr_frames * 4, left * 4);
+        log_error("module %u (%s): not enough memory: it wants %lu KiB, %lu KiB are free",
+                  c->module, c->name, nr_frames * 4, left * 4);
         return NULL;
     }
     d = domain_create(id, c->name, c->vcpus, nr_frames, c->weight);
@@ -185,8 +190,9 @@ static void drop(struct domain *d)
     domain_reap();
 }
 
-struct domain *build_from(domid_t id, const struct domain_config *c, uint64_t nr_frames, const void *kernel,
-                          uint64_t kernel_size, const void *ramdisk, uint64_t ramdisk_size)
+struct domain *build_from(domid_t id, const struct domain_config *c, uint64_t nr_frames,
+                          const void *kernel, uint64_t kernel_size, const void *ramdisk,
+                          uint64_t ramdisk_size)
 {
     struct domain *d = create(id, c, nr_frames);
 
@@ -204,7 +210,8 @@ static void load_guest(struct guest *g, uint64_t share)
     uint64_t ramdisk_size = g->ramdisk >= 0 ? boot_info.modules[g->ramdisk].size : 0;
     struct domain *d = create(g->id, c, c->mem_bytes != 0 ? c->mem_bytes >> PAGE_SHIFT : share);
 
-    if (d != NULL && build_load(d, c, module_data(c->module), kernel->size, ramdisk, ramdisk_size, &g->build) != 0) {
+    if (d != NULL && build_load(d, c, module_data(c->module), kernel->size, ramdisk, ramdisk_size,
+                                &g->build) != 0) {
         drop(d);
         d = NULL;
     }
@@ -228,7 +235,8 @@ bool module_frames(unsigned i, mfn_t *start, mfn_t *end)
     *end = (m->start + m->size + PAGE_SIZE - 1) >> PAGE_SHIFT;
     for (unsigned j = 0; j < i; j++) {
         const struct boot_module *other = &boot_info.modules[j];
-        mfn_t s = other->start >> PAGE_SHIFT, e = (other->start + other->size + PAGE_SIZE - 1) >> PAGE_SHIFT;
+        mfn_t s = other->start >> PAGE_SHIFT,
+              e = (other->start + other->size + PAGE_SIZE - 1) >> PAGE_SHIFT;
 
         if (*start >= s && *start < e)
             *start = e;
@@ -248,7 +256,7 @@ static void free_modules(void)
     memset(boot_info.modules, 0, boot_info.nr_modules * sizeof(boot_info.modules[0]));
     boot_info.nr_modules = 0;
     module_table(&start, &end);
-    frames_add_range(start, end, false);        /* cleared above, as far as it was used */
+    frames_add_range(start, end, false);        /* its used part was zeroed above */
     files_memory = 0;
 }
 
@@ -259,7 +267,7 @@ static void load_all(bool service, uint64_t share)
             load_guest(&guests[i], share);
 }
 
-/* It has to be known before any guest is attached to its store. */
+/* The service domain must exist before any guest's xenstore page is granted to it. */
 static void load_service(uint64_t share)
 {
     load_all(true, share);
@@ -280,14 +288,15 @@ static unsigned start_all(bool service)
     for (unsigned i = 0; i < nr_guests; i++) {
         if (guests[i].domain == NULL || guests[i].config.service != service)
             continue;
-        store_introduce(guests[i].domain);      /* of itself the service domain is not told */
+        store_introduce(guests[i].domain);      /* not the service domain itself */
         domain_start(guests[i].domain);
         n++;
     }
     return n;
 }
 
-/* All guests are loaded, then the memory of the files goes to them, and then they start: the service domain first. */
+/* First all guests are loaded, then the modules' memory is freed and the guests get the rest of
+ * theirs, then they start: the service domain first. */
 void build_all_domains(void)
 {
     mfn_t start, end;
@@ -309,6 +318,7 @@ void build_all_domains(void)
     start_all(true);
     nr_built = start_all(false);
     if (nr_built == 0)
-        log_error("No guest could be started: %s.",
-                  nr_guests == 0 ? "the boot loader gave no module" : "no module is a usable PV kernel");
+        log_error("No guest could be started: %s.", nr_guests == 0
+                                                        ? "the boot loader gave no module"
+                                                        : "no module is a usable PV kernel");
 }

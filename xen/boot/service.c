@@ -1,6 +1,7 @@
-/* What is needed to start the service domain again when it has died under guests that use it: a copy of its kernel and its
- * words, and how often that may happen. What a new one is told of the guests is in store.c; how a domain is built, in
- * modules.c. Called by modules.c at boot, and by the idle vCPU. */
+/* Starts the service domain again when it has ended while guests use it: keeps a copy of its kernel
+ * and words, and limits how often that happens. Building a domain is modules.c's; introducing the
+ * guests to the new one is pv/store.c's. Called by modules.c at boot, and by the idle vCPU through
+ * hooks. */
 #include "common/string.h"
 #include "xen/boot/build.h"
 #include "xen/boot/module_words.h"
@@ -19,7 +20,7 @@
 static struct {
     struct domain_config config;
     char cmdline[MAX_GUEST_CMDLINE];
-    void *kernel;                       /* NULL: it cannot be started again */
+    void *kernel;                       /* the copy; NULL: it cannot be started again */
     uint64_t size_bytes;
     unsigned order, starts;
     bool building;
@@ -47,8 +48,8 @@ void service_forget(void)
     memset(&kept, 0, sizeof(kept));
 }
 
-/* What made it die so often may be what guests ask of it. One that refuses all of that is better than none, because they
- * wait for an answer. */
+/* If it ends often, requests of guests may be the cause. The last start has store=refuse: it
+ * refuses every request, so that guests do not wait for an answer for ever. */
 static void refuse_from_now_on(void)
 {
     size_t len = strlen(kept.cmdline);
@@ -77,12 +78,14 @@ struct domain *service_start_again(void)
         return NULL;
     if (++kept.starts == MAX_STARTS)
         refuse_from_now_on();
-    sched_wake_idle();                  /* the guests run while it is built */
+    sched_wake_idle();                  /* the idle vCPU builds it, while guests run */
     kept.building = true;
-    d = build_from(STORE_DOMID, &kept.config, kept.config.mem_bytes >> PAGE_SHIFT, kept.kernel, kept.size_bytes, NULL, 0);
+    d = build_from(STORE_DOMID, &kept.config, kept.config.mem_bytes >> PAGE_SHIFT, kept.kernel,
+                   kept.size_bytes, NULL, 0);
     kept.building = false;
     if (d != NULL)
-        log_warning("d%u (%s) died while guests need it: started again (%u of %u)%s", d->id, d->name, kept.starts - 1,
-                    MAX_STARTS - 1, kept.starts == MAX_STARTS ? ", to refuse every request" : "");
+        log_warning("d%u (%s) died while guests need it: started again (%u of %u)%s", d->id,
+                    d->name, kept.starts - 1, MAX_STARTS - 1,
+                    kept.starts == MAX_STARTS ? ", to refuse every request" : "");
     return d;
 }
