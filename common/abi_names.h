@@ -1,5 +1,6 @@
-/* What the numbers of the Xen PV ABI are called, spelt by the public headers themselves. No state, no memory: for the
- * hypervisor's console as for the trace reader. NULL everywhere: it has no name. */
+/* The names of the numbers of the Xen PV ABI, as the public headers spell them. Used by the
+ * hypervisor's console and the trace reader. All functions return NULL for a number without a name,
+ * unless stated. */
 #ifndef COMMON_ABI_NAMES_H
 #define COMMON_ABI_NAMES_H
 
@@ -9,16 +10,18 @@
 
 /* Every public hypercall, also those that are refused here: "mmu_update". */
 const char *abi_hypercall_name(unsigned nr);
-/* Its arguments, a letter each, as the kinds of common/abi.def have them: "ouS". Six at most, and never NULL: for a number
- * that nobody knows, six words. */
+/* Its arguments, a letter each, as the kinds of common/abi.def have them: "ouS". Six at most, and
+ * never NULL: for a number that nobody knows, six words. */
 const char *abi_argument_kinds(unsigned nr);
-unsigned abi_kind_words(char kind);             /* 32-bit words of such an argument in a trace record: 2, 1, or 0: none */
-/* The sub-operation op of hypercall nr: "GNTTABOP_copy". For the two that carry it in memory as well (mmuext_op and
- * event_channel_op_compat, physdev_op_compat). */
+/* 32-bit words of such an argument in a trace record: 2, 1, or 0: none */
+unsigned abi_kind_words(char kind);
+/* The sub-operation op of hypercall nr: "GNTTABOP_copy". For the two that carry it in memory as
+ * well (mmuext_op and event_channel_op_compat, physdev_op_compat). */
 const char *abi_operation_name(unsigned nr, uint64_t op);
 const char *abi_errno_name(unsigned nr);        /* 22: "EINVAL" */
 const char *abi_virq_name(unsigned virq);       /* 0: "VIRQ_TIMER" */
 const char *abi_trap_name(unsigned vector);     /* 14: "#PF" */
-const char *abi_domid_name(unsigned domid);     /* 0x7ff0: "DOMID_SELF"; NULL for ordinary domains */
+/* 0x7ff0: "DOMID_SELF"; NULL for ordinary domains */
+const char *abi_domid_name(unsigned domid);
 
 #endif

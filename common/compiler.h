@@ -1,4 +1,5 @@
-/* What the compiler and the C language leave to be named: hints, array sizes, containers, minimum and maximum. */
+/* What the compiler and the C language leave to be named: hints, array sizes, containers, minimum
+ * and maximum. */
 #ifndef COMMON_COMPILER_H
 #define COMMON_COMPILER_H
 
@@ -15,7 +16,8 @@
 #define ALIGN_UP(x, a) (((x) + (a) - 1) & ~((a) - 1))
 #define ALIGN_DOWN(x, a) ((x) & ~((a) - 1))
 
-/* One access, neither split, repeated nor moved by the compiler: for words that somebody else may write. */
+/* One access, which the compiler does not split, repeat or move: for words that a guest or another
+ * CPU may write. */
 #define READ_ONCE(x) (*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
 #define barrier() __asm__ volatile("" ::: "memory")

@@ -1,5 +1,6 @@
-/* The reading of ELF64 files: whatever a file says of itself is a claim, checked against the file's size
- * before it is used. Called by the domain builder on modules that nobody vouches for. */
+/* Reads ELF64 files. No offset or size in a file is trusted: each is checked against the file's
+ * size before it is used. Called by the domain builder (xen/boot/image.c, build.c) and xen.efi.
+ * What notes mean is image.c's. */
 #include "common/elf.h"
 #include "common/string.h"
 
@@ -51,7 +52,8 @@ static const char *check_header(struct elf_file *e)
     e->entry = h.entry;
     e->phoff = h.phoff;
     e->phnum = h.phnum;
-    if (h.shentsize == sizeof(struct elf64_shdr) && inside(e, h.shoff, (uint64_t)h.shnum * sizeof(struct elf64_shdr))) {
+    if (h.shentsize == sizeof(struct elf64_shdr) &&
+        inside(e, h.shoff, (uint64_t)h.shnum * sizeof(struct elf64_shdr))) {
         e->shoff = h.shoff;
         e->shnum = h.shnum;
         e->shstrndx = h.shstrndx;
@@ -133,8 +135,8 @@ struct walk {
     unsigned count;
 };
 
-/* Notes of one segment or section, up to the first that does not fit. The NUL behind an owner's name may be counted in its
- * length or be left to the padding: both are in use. */
+/* Notes of one segment or section, up to the first that does not fit. The NUL behind an owner's
+ * name may be counted in its length or be left to the padding: both are in use. */
 static void walk_notes(struct walk *w, const uint8_t *p, uint64_t len)
 {
     uint64_t owner_len = strlen(w->owner) + 1;
@@ -160,9 +162,10 @@ static void walk_notes(struct walk *w, const uint8_t *p, uint64_t len)
     }
 }
 
-/* Some versions of binutils left the offset of a note segment 0: Xen passes over these, and so do we. */
-unsigned elf_for_each_note(const struct elf_file *e, const char *owner, void (*fn)(void *ctx, const struct elf_note *n),
-                           void *ctx)
+/* Some versions of binutils left the offset of a note segment 0: as in Xen, such a segment is
+ * skipped. */
+unsigned elf_for_each_note(const struct elf_file *e, const char *owner,
+                           void (*fn)(void *ctx, const struct elf_note *n), void *ctx)
 {
     struct walk w = { owner, fn, ctx, 0 };
 

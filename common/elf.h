@@ -1,5 +1,5 @@
-/* ELF64 files in memory: their load segments, notes and sections, every bound checked once, here. Knows
- * nothing of what the notes mean. The file is not changed and must stay where it is. */
+/* ELF64 files in memory: their load segments, notes and sections, every bound checked once, here.
+ * Knows nothing of what the notes mean. The file is not changed and must stay where it is. */
 #ifndef COMMON_ELF_H
 #define COMMON_ELF_H
 
@@ -11,8 +11,9 @@ struct elf_segment {
     uint64_t paddr, memsz;              /* memsz >= filesz, paddr + memsz does not wrap */
 };
 
-/* Load segments may overlap: they are loaded in the order of their headers, and the last one counts. All their bytes
- * together are at most twice the range around them, so that a file of many headers costs no more than a large one. */
+/* Load segments may overlap: they are loaded in the order of their headers, and the last one
+ * counts. All their bytes together are at most twice the range around them, so that a file of many
+ * headers costs no more than a large one. */
 struct elf_file {
     const uint8_t *data;
     uint64_t size;
@@ -33,10 +34,10 @@ bool elf_magic(const void *data, uint64_t size);
 const char *elf_parse(struct elf_file *e, const void *data, uint64_t size);
 /* Program header i, below phnum, as a load segment. False: it is none. */
 bool elf_segment(const struct elf_file *e, unsigned i, struct elf_segment *s);
-/* Calls fn for every well-formed note of that owner in the PT_NOTE segments or, when it has none there, in the
- * SHT_NOTE sections. Returns how many there were. */
-unsigned elf_for_each_note(const struct elf_file *e, const char *owner, void (*fn)(void *ctx, const struct elf_note *n),
-                           void *ctx);
+/* Calls fn for every well-formed note of that owner in the PT_NOTE segments or, when it has none
+ * there, in the SHT_NOTE sections. Returns how many there were. */
+unsigned elf_for_each_note(const struct elf_file *e, const char *owner,
+                           void (*fn)(void *ctx, const struct elf_note *n), void *ctx);
 /* The NUL-terminated text at p, which lies in the file; NULL: there is no end to it. */
 const char *elf_text(const struct elf_file *e, const void *p);
 /* The contents of the first section of that name; NULL: none, or not inside the file. */

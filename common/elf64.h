@@ -25,7 +25,8 @@ struct elf64_shdr {
 struct elf64_nhdr {
     uint32_t namesz, descsz, type;
 };
-_Static_assert(sizeof(struct elf64_ehdr) == 64 && sizeof(struct elf64_phdr) == 56 && sizeof(struct elf64_shdr) == 64,
+_Static_assert(sizeof(struct elf64_ehdr) == 64 && sizeof(struct elf64_phdr) == 56 &&
+                   sizeof(struct elf64_shdr) == 64,
                "ELF64");
 
 #define ELF_CLASS_64 2

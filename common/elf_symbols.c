@@ -1,10 +1,10 @@
-/* The symbols of a kernel whose BSD_SYMTAB note asks for them: which they are, and the form in which they stand
- * behind the kernel, at the next multiple of 8:
+/* The symbols of a kernel whose BSD_SYMTAB note asks for them: which they are, and the form in
+ * which they stand behind the kernel, at the next multiple of 8:
  *
  *   0    number of the bytes from 4 on to the end of the strings, 32 bits
  *   4    the file's ELF header, without program headers and with three sections
- *   68   the sections' headers: none, the symbol table, its strings; offsets are counted from the ELF header
- *   264  the symbol table
+ *   68   the sections' headers: none, the symbol table, its strings; offsets are counted from the
+ *   ELF header 264  the symbol table
  *   ...  its strings, at the next multiple of 8
  *
  * Called by the loader of kernels (xen/boot/image.c, xen/boot/build.c). */
@@ -27,8 +27,8 @@ static bool inside(const struct elf_file *e, const struct elf64_shdr *s)
     return s->size <= e->size && s->offset <= e->size - s->size;
 }
 
-/* The first symbol table whose strings are named. A file has one at most; one with a link to something else than strings
- * counts as none, as on Xen. */
+/* The first symbol table whose strings are named. A file has one at most; one with a link to
+ * something else than strings counts as none, as on Xen. */
 const char *elf_symbols_find(const struct elf_file *e, struct elf_symbols *s)
 {
     *s = (struct elf_symbols){ .bytes = 0 };
@@ -40,7 +40,8 @@ const char *elf_symbols_find(const struct elf_file *e, struct elf_symbols *s)
         if (s->strings.type != SHT_STRTAB)
             return NULL;
         if (!inside(e, &s->table) || !inside(e, &s->strings))
-            return "truncated: its symbols, which its notes ask for, lie beyond the end of the file";
+            return "truncated: its symbols, which its notes ask for, lie beyond the end of the "
+                   "file";
         s->bytes = ALIGN_UP(elf_symbols_strings_at(s) + s->strings.size, ROUND);
         return NULL;
     }
@@ -57,7 +58,8 @@ uint64_t elf_symbols_strings_at(const struct elf_symbols *s)
     return ALIGN_UP(elf_symbols_table_at() + s->table.size, ROUND);
 }
 
-void elf_symbols_head(const struct elf_file *e, const struct elf_symbols *s, uint8_t to[ELF_SYMBOLS_HEAD])
+void elf_symbols_head(const struct elf_file *e, const struct elf_symbols *s,
+                      uint8_t to[ELF_SYMBOLS_HEAD])
 {
     struct head h = { .section = { [1] = s->table, [2] = s->strings } };
     uint64_t start = offsetof(struct head, header);

@@ -1,11 +1,12 @@
-/* The symbols of an ELF file, as a BSD kernel wants to find them. */
+/* The symbols of an ELF file, in the form in which a BSD kernel expects them. */
 #ifndef COMMON_ELF_SYMBOLS_H
 #define COMMON_ELF_SYMBOLS_H
 
 #include "common/elf.h"
 
-/* What a BSD kernel finds behind itself when it asks for its symbols: an image of an ELF file that has nothing but
- * them, made as Xen makes it, with the number of its bytes in front (elf_symbols.c draws it). */
+/* What a BSD kernel finds behind itself when it asks for its symbols: an image of an ELF file that
+ * has nothing but them, made as Xen makes it, with the number of its bytes in front (elf_symbols.c
+ * draws it). */
 #define ELF_SYMBOLS_HEAD 260u
 struct elf_symbols {
     uint64_t bytes;                     /* of all; a multiple of 8; 0: the file has no symbols */
@@ -18,6 +19,7 @@ const char *elf_symbols_find(const struct elf_file *e, struct elf_symbols *s);
 uint64_t elf_symbols_table_at(void);
 uint64_t elf_symbols_strings_at(const struct elf_symbols *s);
 /* Writes what stands before them, at the start of all. */
-void elf_symbols_head(const struct elf_file *e, const struct elf_symbols *s, uint8_t head[ELF_SYMBOLS_HEAD]);
+void elf_symbols_head(const struct elf_file *e, const struct elf_symbols *s,
+                      uint8_t head[ELF_SYMBOLS_HEAD]);
 
 #endif

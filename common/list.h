@@ -1,4 +1,5 @@
-/* Doubly linked circular lists, heads and links of one type. An unlinked entry is its own neighbour. */
+/* Doubly linked circular lists, heads and links of one type. An unlinked entry is its own
+ * neighbour. */
 #ifndef COMMON_LIST_H
 #define COMMON_LIST_H
 
@@ -10,8 +11,8 @@ struct list_head {
 
 #define LIST_HEAD_INIT(name) { &(name), &(name) }
 #define list_entry(p, type, member) container_of(p, type, member)
-#define list_for_each_entry(pos, head, member)                                  \
-    for ((pos) = list_entry((head)->next, __typeof__(*(pos)), member); &(pos)->member != (head);        \
+#define list_for_each_entry(pos, head, member)                                                    \
+    for ((pos) = list_entry((head)->next, __typeof__(*(pos)), member); &(pos)->member != (head);  \
          (pos) = list_entry((pos)->member.next, __typeof__(*(pos)), member))
 
 static inline void list_init(struct list_head *l)

@@ -29,7 +29,8 @@ static void pad(struct out *o, char c, int n)
 }
 
 /* prefix, zeros up to the precision or the width, then the text. */
-static void put_field(struct out *o, const struct spec *s, const char *prefix, int zeros, const char *text, int len)
+static void put_field(struct out *o, const struct spec *s, const char *prefix, int zeros,
+                      const char *text, int len)
 {
     int plen = (int)strlen(prefix), fill;
 
@@ -48,7 +49,8 @@ static void put_field(struct out *o, const struct spec *s, const char *prefix, i
         pad(o, ' ', fill);
 }
 
-static void put_number(struct out *o, const struct spec *s, uint64_t value, bool negative, char conversion)
+static void put_number(struct out *o, const struct spec *s, uint64_t value, bool negative,
+                       char conversion)
 {
     const char *digits = conversion == 'X' ? "0123456789ABCDEF" : "0123456789abcdef";
     unsigned base = conversion == 'x' || conversion == 'X' ? 16 : conversion == 'o' ? 8 : 10;
@@ -172,7 +174,8 @@ int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
     struct spec s;
     va_list args;
 
-    va_copy(args, ap);                  /* its address can be passed on; that of an array parameter cannot */
+    /* its address can be passed on; that of an array parameter cannot */
+    va_copy(args, ap);
     for (; *fmt != '\0'; fmt++) {
         if (*fmt != '%') {
             put(&o, *fmt);

@@ -1,6 +1,6 @@
-/* The few functions of a C library that everything needs: plain loops, eight bytes at a time where size
- * matters most. Used by all of xen/ and arch/; the compiler calls memcpy, memset, memmove and memcmp on its
- * own account. */
+/* The few functions of a C library that everything needs: plain loops, eight bytes at a time where
+ * size matters most. Used by all of xen/ and arch/; the compiler calls memcpy, memset, memmove and
+ * memcmp on its own account. */
 #define COMMON_STRING_C
 #include "common/string.h"
 

@@ -1,5 +1,6 @@
-/* What is UTF-8 (RFC 3629) and what its characters do to a terminal's line. Used for guests' output and for lines
- * of the hypervisor's that hold words of guests. */
+/* Decodes UTF-8 (RFC 3629), and tells the width of a character on a terminal. Called by
+ * xen/core/console_line.c for guests' output, and by log.c for log lines, which may contain words
+ * of guests. */
 #include "common/utf8.h"
 
 struct range {
@@ -59,7 +60,8 @@ enum utf8_result utf8_feed(struct utf8 *u, char c)
 bool utf8_steers(uint32_t code)
 {
     static const struct range ranges[] = {
-        { 0x80, 0x9f }, { 0x61c, 0x61c }, { 0x200e, 0x200f }, { 0x2028, 0x202e }, { 0x2066, 0x2069 },
+        { 0x80, 0x9f }, { 0x61c, 0x61c }, { 0x200e, 0x200f },
+        { 0x2028, 0x202e }, { 0x2066, 0x2069 },
     };
 
     return in_ranges(code, ranges, ARRAY_SIZE(ranges));
@@ -69,12 +71,15 @@ bool utf8_steers(uint32_t code)
 unsigned utf8_columns(uint32_t code)
 {
     static const struct range narrow[] = {
-        { ' ', '~' },       { 0xa0, 0xac },     { 0xae, 0x2ff },    { 0x370, 0x377 },   { 0x37a, 0x37f },
-        { 0x384, 0x482 },   { 0x48a, 0x52f },   { 0x2010, 0x2027 }, { 0x2030, 0x205e }, { 0x20a0, 0x20bf },
+        { ' ', '~' }, { 0xa0, 0xac }, { 0xae, 0x2ff },
+        { 0x370, 0x377 }, { 0x37a, 0x37f },
+        { 0x384, 0x482 }, { 0x48a, 0x52f }, { 0x2010, 0x2027 },
+        { 0x2030, 0x205e }, { 0x20a0, 0x20bf },
         { 0x2100, 0x23ff }, { 0x2500, 0x27bf }, { 0x2800, 0x28ff }, { 0xfffd, 0xfffd },
     };
     static const struct range wide[] = {
-        { 0x3041, 0x3096 }, { 0x30a0, 0x30ff }, { 0x3400, 0x4dbf }, { 0x4e00, 0x9fff }, { 0xac00, 0xd7a3 },
+        { 0x3041, 0x3096 }, { 0x30a0, 0x30ff }, { 0x3400, 0x4dbf },
+        { 0x4e00, 0x9fff }, { 0xac00, 0xd7a3 },
         { 0xff01, 0xff60 },
     };
 

@@ -1,5 +1,6 @@
-/* UTF-8, one byte after the other: what is a character, how many columns it takes, and which ones are not for a
- * terminal that shows several parties' lines. The caller keeps the state; zeroed it is between two characters. */
+/* UTF-8, one byte after the other: what is a character, how many columns it takes, and which ones
+ * are not for a terminal that shows several parties' lines. The caller keeps the state; zeroed it
+ * is between two characters. */
 #ifndef COMMON_UTF8_H
 #define COMMON_UTF8_H
 
@@ -17,12 +18,15 @@ struct utf8 {
 enum utf8_result {
     UTF8_MORE,                  /* the character goes on */
     UTF8_WHOLE,                 /* code, and bytes[0..len) */
-    UTF8_BAD,                   /* no character ends here: stray, overlong, a surrogate, beyond U+10FFFF */
-    UTF8_CUT,                   /* the bytes before this one are no character; this one is to be fed again */
+    /* no character ends here: stray, overlong, a surrogate, beyond U+10FFFF */
+    UTF8_BAD,
+    /* the bytes before this one are no character; this one is to be fed again */
+    UTF8_CUT,
 };
 enum utf8_result utf8_feed(struct utf8 *u, char c);
 
-/* C1 controls, and those that turn the direction of text or begin a line: a terminal may obey them. */
+/* C1 controls, and those that turn the direction of text or begin a line: a terminal may obey
+ *    them. */
 bool utf8_steers(uint32_t code);
 /* Columns on a terminal, at least: 0 where a character may be one that joins the one before. */
 unsigned utf8_columns(uint32_t code);

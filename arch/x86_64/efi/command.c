@@ -1,4 +1,5 @@
-/* Xen.efi's own command line, in Xen's form. Text only; main.c has taken the program's name from its front. */
+/* Xen.efi's own command line, in Xen's form. Text only; main.c has taken the program's name from
+ * its front. */
 #include "common/string.h"
 #include "arch/x86_64/efi/config.h"
 
@@ -38,7 +39,7 @@ const char *command_parse(struct command *c, char *text)
         else if (is_switch(word, "help") || is_switch(word, "?"))
             c->help = true;
         else if (is_switch(word, "basevideo") || is_switch(word, "mapbs"))
-            continue;                       /* Xen's, about a screen that stays as it is and memory that stays RAM */
+            continue; /* Xen's, about a screen that stays as it is and memory that stays RAM */
         else if (word[0] == '-')
             return "an unknown switch on the command line (-help shows them)";
         else if (c->section != NULL)

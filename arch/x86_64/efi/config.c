@@ -1,6 +1,7 @@
-/* The form of xen.cfg, which is Xen's: [sections] of key=value lines, of which [global] serves all the others. Beyond
- * Xen's, a section may have several kernel= lines: each begins a domain, and a ramdisk= belongs to the kernel above it (or
- * to the first, if it stands before it). Called by main.c; text only, so that the host tests can call it too. */
+/* The form of xen.cfg, which is Xen's: [sections] of key=value lines, of which [global] serves all
+ * the others. Beyond Xen's, a section may have several kernel= lines: each begins a domain, and a
+ * ramdisk= belongs to the kernel above it (or to the first, if it stands before it). Called by
+ * main.c; text only, so that the host tests can call it too. */
 #include "common/string.h"
 #include "arch/x86_64/efi/config.h"
 
@@ -16,7 +17,8 @@ static const char *skip_blanks(const char *s)
     return s;
 }
 
-/* The UEFI shell's editor writes UTF-16 with a mark in front. Names in here are ASCII, and that is what is left of it. */
+/* The UEFI shell's editor writes UTF-16 with a mark in front. Names in here are ASCII, and that is
+ * what is left of it. */
 static size_t from_utf16(char *text, size_t size)
 {
     size_t n = 0;
@@ -128,7 +130,8 @@ const char *config_value(const struct config *c, const char *section, const char
 {
     bool found;
 
-    for (const char *line = section_start(c, section, &found); line != NULL; line = line_inside(c, line)) {
+    for (const char *line = section_start(c, section, &found); line != NULL;
+         line = line_inside(c, line)) {
         const char *value = value_of(line, key);
 
         if (value != NULL)
@@ -137,8 +140,8 @@ const char *config_value(const struct config *c, const char *section, const char
     return NULL;
 }
 
-/* Of a file that names no default: "" for the lines before any header, or the header line of the first section with a
- * kernel; NULL: neither. */
+/* Of a file that names no default: "" for the lines before any header, or the header line of the
+ * first section with a kernel; NULL: neither. */
 static const char *first_section(const struct config *c)
 {
     const char *header = "";
@@ -146,7 +149,8 @@ static const char *first_section(const struct config *c)
     for (const char *line = first_line(c); line != NULL; line = line_after(c, line)) {
         if (is_header(line))
             header = line;
-        else if (value_of(line, "kernel") != NULL && (*header == '\0' || !header_is(header, "global")))
+        else if (value_of(line, "kernel") != NULL &&
+                 (*header == '\0' || !header_is(header, "global")))
             return header;
     }
     return NULL;
@@ -165,7 +169,8 @@ const char *config_section(const struct config *c, const char *wanted)
     header = first_section(c);
     if (header == NULL || *header == '\0')
         return header;
-    for (header = skip_blanks(header + 1); *header != '\0' && *header != ']' && n < sizeof(name) - 1; header++)
+    for (header = skip_blanks(header + 1);
+         *header != '\0' && *header != ']' && n < sizeof(name) - 1; header++)
         name[n++] = *header;
     while (n > 0 && is_blank(name[n - 1]))
         n--;
@@ -201,7 +206,8 @@ static const char *parse_guests(const struct config *c, const char *section, str
     const char *reason = NULL;
     bool found;
 
-    for (const char *line = section_start(c, section, &found); line && !reason; line = line_inside(c, line)) {
+    for (const char *line = section_start(c, section, &found); line && !reason;
+         line = line_inside(c, line)) {
         const char *value;
 
         if ((value = value_of(line, "kernel")) != NULL)

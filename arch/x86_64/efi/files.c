@@ -1,5 +1,6 @@
-/* The files: our own directory, by the device and the path that we were started from, and reading what lies in it (or,
- * by a name that begins with a backslash or slash, elsewhere on the same volume) through the firmware's file protocol. */
+/* The files: our own directory, by the device and the path that we were started from, and reading
+ * what lies in it (or, by a name that begins with a backslash or slash, elsewhere on the same
+ * volume) through the firmware's file protocol. */
 #include "arch/x86_64/efi/stub.h"
 #include "common/string.h"
 
@@ -17,11 +18,13 @@ static void path_of(const EFI_LOADED_IMAGE *self, CHAR16 *path, UINTN size)
 {
     UINTN n = 0;
 
-    for (EFI_DEVICE_PATH *node = self->FilePath; node != NULL && !IsDevicePathEnd(node); node = NextDevicePathNode(node)) {
+    for (EFI_DEVICE_PATH *node = self->FilePath; node != NULL && !IsDevicePathEnd(node);
+         node = NextDevicePathNode(node)) {
         const CHAR16 *part = ((FILEPATH_DEVICE_PATH *)node)->PathName;
         UINTN len = (DevicePathNodeLength(node) - 4u) / sizeof(CHAR16);
 
-        if (DevicePathType(node) != MEDIA_DEVICE_PATH || DevicePathSubType(node) != MEDIA_FILEPATH_DP)
+        if (DevicePathType(node) != MEDIA_DEVICE_PATH ||
+            DevicePathSubType(node) != MEDIA_FILEPATH_DP)
             continue;
         if (n > 0 && path[n - 1] != '\\' && n < size - 1)
             path[n++] = '\\';
@@ -49,8 +52,9 @@ static bool lies_on(EFI_DEVICE_PATH *path, EFI_DEVICE_PATH *whole)
     return DevicePathSize(path) > size && memcmp(path, whole, size) == 0;
 }
 
-/* The file system of the device we were loaded from. GRUB loads from a CD and then names the CD: the file system is on a part
- * of that (its El Torito image), so the first one that lies on it will do. */
+/* The file system of the device we were loaded from. GRUB loads from a CD and then names the CD:
+ * the file system is on a part of that (its El Torito image), so the first one that lies on it will
+ * do. */
 static EFI_FILE_IO_INTERFACE *find_file_system(EFI_HANDLE device)
 {
     EFI_DEVICE_PATH *whole = DevicePathFromHandle(device), *path;
@@ -60,7 +64,8 @@ static EFI_FILE_IO_INTERFACE *find_file_system(EFI_HANDLE device)
 
     if (BS->HandleProtocol(device, &file_system, (void **)&fs) == EFI_SUCCESS)
         return fs;
-    if (whole == NULL || LibLocateHandle(ByProtocol, &file_system, NULL, &count, &handles) != EFI_SUCCESS)
+    if (whole == NULL ||
+        LibLocateHandle(ByProtocol, &file_system, NULL, &count, &handles) != EFI_SUCCESS)
         return NULL;
     fs = NULL;
     for (UINTN i = 0; i < count && fs == NULL; i++) {
@@ -167,8 +172,8 @@ static EFI_STATUS read_all(EFI_FILE_HANDLE handle, const char *name, struct file
     f->data[f->size] = '\0';
     if (at == f->size)
         return EFI_SUCCESS;
-    return fail(status != EFI_SUCCESS ? status : EFI_END_OF_FILE, "%s cannot be read: only %lu bytes of %lu came", name, at,
-                f->size);
+    return fail(status != EFI_SUCCESS ? status : EFI_END_OF_FILE,
+                "%s cannot be read: only %lu bytes of %lu came", name, at, f->size);
 }
 
 static EFI_STATUS load(EFI_FILE_HANDLE handle, const char *name, struct file *f)
@@ -184,7 +189,8 @@ static EFI_STATUS load(EFI_FILE_HANDLE handle, const char *name, struct file *f)
     if (f->size == 0)
         return fail(EFI_LOAD_ERROR, "%s is empty", name);
     if (pages_take(AllocateMaxAddress, EfiLoaderData, f->size + 1, &address) != EFI_SUCCESS)
-        return fail(EFI_OUT_OF_RESOURCES, "not enough memory for %s: %lu KiB wanted", name, f->size >> 10);
+        return fail(EFI_OUT_OF_RESOURCES, "not enough memory for %s: %lu KiB wanted", name,
+                    f->size >> 10);
     f->data = (char *)address;
     status = read_all(handle, name, f);
     if (status != EFI_SUCCESS)
@@ -200,7 +206,8 @@ EFI_STATUS file_load(const char *name, bool may_be_missing, struct file *f)
     if (status == EFI_NOT_FOUND && may_be_missing)
         return status;
     if (status == EFI_NOT_FOUND)
-        return fail(status, "there is no file %s%s%s", name[0] == '\\' || name[0] == '/' ? "" : directory_text,
+        return fail(status, "there is no file %s%s%s",
+                    name[0] == '\\' || name[0] == '/' ? "" : directory_text,
                     name[0] == '\\' || name[0] == '/' ? "" : "\\", name);
     if (status != EFI_SUCCESS)
         return fail(status, "%s cannot be opened", name);

@@ -1,5 +1,6 @@
-/* The way out of the firmware: the hypervisor's image goes to a place where it can run, boot services end, the last
- * memory map becomes the ranges of RAM, and the image is entered at start_efi (boot.S). */
+/* Leaves the firmware: copies the hypervisor's image to where it can run, exits boot services,
+ * makes the ranges of RAM from the last memory map, and jumps to the image at start_efi (boot.S).
+ * Called by main.c. */
 #include "arch/x86_64/efi/stub.h"
 #include "common/string.h"
 
@@ -16,14 +17,15 @@ EFI_STATUS handover_prepare(struct boot_info **info)
     uint64_t address = BELOW_4G;
 
     if (pages_take(AllocateMaxAddress, EfiLoaderData, sizeof(**info), &address) != EFI_SUCCESS)
-        return fail(EFI_OUT_OF_RESOURCES, "not enough memory below 4 GiB: %lu KiB wanted", sizeof(**info) >> 10);
+        return fail(EFI_OUT_OF_RESOURCES, "not enough memory below 4 GiB: %lu KiB wanted",
+                    sizeof(**info) >> 10);
     *info = (struct boot_info *)address;
     memset(*info, 0, sizeof(**info));
     return EFI_SUCCESS;
 }
 
-/* At 2 MiB, where multiboot puts it, or at the first boundary above with room. Code, so that firmware that forbids to
- * execute data lets it run until its own page tables are there. */
+/* At 2 MiB, where multiboot puts it, or at the first boundary above with room. Code, so that
+ * firmware that forbids to execute data lets it run until its own page tables are there. */
 static EFI_STATUS place_image(uint64_t *image)
 {
     struct efi_map map;
@@ -31,10 +33,12 @@ static EFI_STATUS place_image(uint64_t *image)
 
     if (pages_map(&map, &key) != EFI_SUCCESS)
         return fail(EFI_OUT_OF_RESOURCES, "the firmware does not give its memory map");
-    for (*image = 0; (*image = memory_place(&map, hypervisor_bytes, IMAGE_ALIGN, *image)) != 0; *image += IMAGE_ALIGN)
+    for (*image = 0; (*image = memory_place(&map, hypervisor_bytes, IMAGE_ALIGN, *image)) != 0;
+         *image += IMAGE_ALIGN)
         if (pages_take(AllocateAddress, EfiLoaderCode, hypervisor_bytes, image) == EFI_SUCCESS)
             return EFI_SUCCESS;
-    return fail(EFI_OUT_OF_RESOURCES, "not enough memory: no %lu KiB in one piece at a 2 MiB boundary below 4 GiB",
+    return fail(EFI_OUT_OF_RESOURCES,
+                "not enough memory: no %lu KiB in one piece at a 2 MiB boundary below 4 GiB",
                 hypervisor_bytes >> 10);
 }
 
@@ -46,7 +50,8 @@ static void copy_image(uint64_t image)
     memset((char *)image + file_bytes, 0, hypervisor_bytes - file_bytes);
 }
 
-/* The map's key is stale as soon as anything is taken or given back, and timers of the firmware may do so in between. */
+/* The map's key is stale as soon as anything is taken or given back, and timers of the firmware may
+ * do so in between. */
 static EFI_STATUS leave(EFI_HANDLE self, struct efi_map *map)
 {
     EFI_STATUS status = EFI_ABORTED;
@@ -80,7 +85,8 @@ EFI_STATUS handover(EFI_HANDLE self, struct boot_info *info)
     machine_describe(info);
     status = leave(self, &map);
     if (status != EFI_SUCCESS) {
-        print_without_firmware();             /* half of it is gone, and only a reset brings it back */
+        /* half of it is gone, and only a reset brings it back */
+        print_without_firmware();
         fail(status, "the firmware does not let go of the machine");
         RT->ResetSystem(EfiResetCold, status, 0, NULL);
         return status;

@@ -1,5 +1,5 @@
-/* What the firmware knows of the machine and the hypervisor wants to: its own name, ACPI's root pointer, the screen,
- * the date, and where its runtime services are. What is missing stays zero. */
+/* What the firmware knows of the machine and the hypervisor wants to: its own name, ACPI's root
+ * pointer, the screen, the date, and where its runtime services are. What is missing stays zero. */
 #include "arch/x86_64/efi/stub.h"
 #include "common/printf.h"
 #include "common/string.h"
@@ -22,7 +22,8 @@ static void copy_rsdp(struct boot_info *info)
 
     for (unsigned k = 0; k < ARRAY_SIZE(guids); k++)
         for (UINTN i = 0; i < ST->NumberOfTableEntries; i++)
-            if (info->rsdp[0] == 0 && CompareGuid(&ST->ConfigurationTable[i].VendorGuid, &guids[k]) == 0)
+            if (info->rsdp[0] == 0 &&
+                CompareGuid(&ST->ConfigurationTable[i].VendorGuid, &guids[k]) == 0)
                 memcpy(info->rsdp, ST->ConfigurationTable[i].VendorTable, bytes[k]);
 }
 
@@ -32,7 +33,8 @@ static void read_screen(struct boot_screen *screen)
     EFI_GRAPHICS_OUTPUT_MODE_INFORMATION *mode;
     EFI_GRAPHICS_OUTPUT_PROTOCOL *gop;
 
-    if (BS->LocateProtocol(&guid, NULL, (void **)&gop) != EFI_SUCCESS || gop->Mode == NULL || gop->Mode->Info == NULL)
+    if (BS->LocateProtocol(&guid, NULL, (void **)&gop) != EFI_SUCCESS || gop->Mode == NULL ||
+        gop->Mode->Info == NULL)
         return;
     mode = gop->Mode->Info;
     if (mode->PixelFormat == PixelRedGreenBlueReserved8BitPerColor) {
@@ -52,12 +54,13 @@ static void read_screen(struct boot_screen *screen)
     screen->pitch = 4 * mode->PixelsPerScanLine;
 }
 
-/* Seconds since 1970. A clock whose zone the firmware does not know is taken to show UTC, as a CMOS clock is. Years begin
- * in March here, so that a leap day is the last of its year. */
+/* Seconds since 1970. A clock whose zone the firmware does not know is taken to show UTC, as a CMOS
+ * clock is. Years begin in March here, so that a leap day is the last of its year. */
 static uint64_t seconds(const EFI_TIME *t)
 {
     uint64_t year = t->Month > 2 ? t->Year : t->Year - 1u, month = (t->Month + 9u) % 12;
-    uint64_t days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + t->Day - 1;
+    uint64_t days =
+        365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + t->Day - 1;
     int64_t zone = t->TimeZone == EFI_UNSPECIFIED_TIMEZONE ? 0 : t->TimeZone * 60;
 
     days -= 719468;                         /* 1 March of the year 0 to 1 January 1970 */
@@ -68,7 +71,8 @@ static void read_date(struct boot_info *info)
 {
     EFI_TIME t;
 
-    if (RT->GetTime(&t, NULL) == EFI_SUCCESS && t.Year >= 1970 && t.Month >= 1 && t.Month <= 12 && t.Day >= 1)
+    if (RT->GetTime(&t, NULL) == EFI_SUCCESS && t.Year >= 1970 && t.Month >= 1 && t.Month <= 12 &&
+        t.Day >= 1)
         info->date = seconds(&t);
 }
 

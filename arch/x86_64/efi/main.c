@@ -1,18 +1,20 @@
-/* xen.efi: the hypervisor as a UEFI application. This file is its table of contents: from the command line by way of the
- * configuration file to the modules in memory; handover.c does the rest. Whatever is wrong before that is said in one line,
- * and the firmware goes on as if we had never been. */
+/* xen.efi: the hypervisor as a UEFI application. This file calls the other parts in order: command
+ * line, configuration file, modules; then handover.c starts the hypervisor. For an error before
+ * that, one line is printed, all memory is freed, and the application returns to the firmware. */
 #include "arch/x86_64/efi/stub.h"
 #include "common/printf.h"
 #include "common/string.h"
 
 #define CHAIN_MAX 8                     /* files that name each other must come to an end */
-#define READ_TIME 50                    /* tenths of a second for a line, before the firmware clears the screen */
+/* tenths of a second for a line, before the firmware clears the screen */
+#define READ_TIME 50
 
 static const char usage[] =
     "xen.efi [-cfg=FILE] [SECTION] [-- OPTIONS OF THE HYPERVISOR]\n"
     "FILE is xen.cfg, or this program's own name with .cfg, in its directory.\n";
 
-static char load_options[4096];         /* longer than what the hypervisor takes: what is cut is refused in the end */
+/* longer than what the hypervisor takes: what is cut is refused in the end */
+static char load_options[4096];
 static bool from_shell;
 
 static bool ends_in_efi(const char *word, size_t len)
@@ -37,11 +39,13 @@ static bool add_text(const CHAR16 *text, size_t len, size_t *n)
     return true;
 }
 
-/* The words we were started with, without our own name: that the shell says apart, and boot loaders and boot entries may
- * put it in front. What is no text (firmware has been seen to leave other things there) counts as none. */
+/* The words we were started with, without our own name: that the shell says apart, and boot loaders
+ * and boot entries may put it in front. What is no text (firmware has been seen to leave other
+ * things there) counts as none. */
 static char *read_load_options(EFI_HANDLE image)
 {
-    static EFI_GUID loaded_image = EFI_LOADED_IMAGE_PROTOCOL_GUID, shell_guid = EFI_SHELL_PARAMETERS_PROTOCOL_GUID;
+    static EFI_GUID loaded_image = EFI_LOADED_IMAGE_PROTOCOL_GUID,
+                    shell_guid = EFI_SHELL_PARAMETERS_PROTOCOL_GUID;
     EFI_SHELL_PARAMETERS_PROTOCOL *shell;
     EFI_LOADED_IMAGE *self;
     size_t n = 0, name = 0;
@@ -50,7 +54,8 @@ static char *read_load_options(EFI_HANDLE image)
     for (UINTN i = 1; from_shell && i < shell->Argc; i++)
         if (!add_text(shell->Argv[i], SIZE_MAX, &n) || !add_text(L" ", 1, &n))
             load_options[n = 0] = '\0';
-    if (from_shell || BS->HandleProtocol(image, &loaded_image, (void **)&self) != EFI_SUCCESS || !self->LoadOptions)
+    if (from_shell || BS->HandleProtocol(image, &loaded_image, (void **)&self) != EFI_SUCCESS ||
+        !self->LoadOptions)
         return load_options;
     if (!add_text(self->LoadOptions, self->LoadOptionsSize / sizeof(CHAR16), &n))
         load_options[0] = '\0';
@@ -59,16 +64,19 @@ static char *read_load_options(EFI_HANDLE image)
     return ends_in_efi(load_options, name) ? load_options + name : load_options;
 }
 
-static EFI_STATUS find_config(const struct command *command, char *name, size_t size, struct file *f)
+static EFI_STATUS find_config(const struct command *command, char *name, size_t size,
+                              struct file *f)
 {
     EFI_STATUS status = EFI_NOT_FOUND;
 
     if (command->file != NULL) {
         if (!copy_string(name, command->file, size))
-            return fail(EFI_INVALID_PARAMETER, "the name behind -cfg= is too long: %.40s...", command->file);
+            return fail(EFI_INVALID_PARAMETER, "the name behind -cfg= is too long: %.40s...",
+                        command->file);
         return file_load(name, false, f);
     }
-    for (unsigned i = 0; status == EFI_NOT_FOUND && config_default_name(files_program(), i, name, size); i++)
+    for (unsigned i = 0;
+         status == EFI_NOT_FOUND && config_default_name(files_program(), i, name, size); i++)
         status = file_load(name, true, f);
     if (status == EFI_NOT_FOUND)
         return fail(status, "no configuration: there is no xen.cfg in %s\\", files_directory());
@@ -91,7 +99,8 @@ static EFI_STATUS read_config(const struct command *command, struct plan *plan)
         if (chain == NULL || i == CHAIN_MAX || (section != NULL && config_has_section(&c, section)))
             break;
         if (!copy_string(name, chain, sizeof(name)))
-            return fail(EFI_INVALID_PARAMETER, "the name behind chain= is too long: %.40s...", chain);
+            return fail(EFI_INVALID_PARAMETER, "the name behind chain= is too long: %.40s...",
+                        chain);
         status = file_load(name, false, &f);
     }
     if (status != EFI_SUCCESS)
@@ -116,8 +125,10 @@ static EFI_STATUS load_module(struct boot_info *info, const char *value, bool is
 
     if (info->nr_modules == ARRAY_SIZE(info->modules))
         return fail(EFI_OUT_OF_RESOURCES, "more than %u files", BOOT_MODULES);
-    if (!config_file_name(value, name, sizeof(name)) || !copy_string(m->string, value, sizeof(m->string)))
-        return fail(EFI_INVALID_PARAMETER, "a kernel= or ramdisk= line is too long: %.40s...", value);
+    if (!config_file_name(value, name, sizeof(name)) ||
+        !copy_string(m->string, value, sizeof(m->string)))
+        return fail(EFI_INVALID_PARAMETER, "a kernel= or ramdisk= line is too long: %.40s...",
+                    value);
     status = file_load(name, false, &f);
     if (status != EFI_SUCCESS)
         return status;
@@ -142,8 +153,8 @@ static EFI_STATUS load_modules(struct boot_info *info, const struct plan *plan)
     return status;
 }
 
-/* What is certain to be too little is refused while there is still a firmware to go back to: the guests' own wishes, the
- * modules they are made from, and the machine-to-physical table. */
+/* What is certain to be too little is refused while there is still a firmware to go back to: the
+ * guests' own wishes, the modules they are made from, and the machine-to-physical table. */
 static EFI_STATUS check_memory(struct boot_info *info, const struct plan *plan)
 {
     uint64_t wanted = 0, there = 0;
@@ -159,10 +170,13 @@ static EFI_STATUS check_memory(struct boot_info *info, const struct plan *plan)
         wanted += config_memory(plan->guest[i].kernel);
     for (unsigned i = 0; i < info->nr_modules; i++)
         wanted += info->modules[i].size;
-    wanted += info->nr_ranges != 0 ? info->ranges[info->nr_ranges - 1].end / EFI_PAGE * sizeof(uint64_t) : 0;
+    wanted += info->nr_ranges != 0
+                  ? info->ranges[info->nr_ranges - 1].end / EFI_PAGE * sizeof(uint64_t)
+                  : 0;
     if (wanted <= there)
         return EFI_SUCCESS;
-    return fail(EFI_OUT_OF_RESOURCES, "not enough memory: the guests and their files want %lu MiB, there are %lu",
+    return fail(EFI_OUT_OF_RESOURCES,
+                "not enough memory: the guests and their files want %lu MiB, there are %lu",
                 wanted >> 20, there >> 20);
 }
 
@@ -187,7 +201,8 @@ static EFI_STATUS run(EFI_HANDLE image)
     if (status != EFI_SUCCESS)
         return status;
     print_use_serial(plan.options);
-    print_use_serial(command.options);        /* the later word counts, as it will for the hypervisor */
+    /* the later word counts, as it will for the hypervisor */
+    print_use_serial(command.options);
     for (unsigned i = 0; i < MIN(plan.nr_ignored, ARRAY_SIZE(plan.ignored)); i++)
         print("Paragon: this means nothing here: %.80s\n", plan.ignored[i]);
     if (plan.nr_ignored > ARRAY_SIZE(plan.ignored))
@@ -195,8 +210,8 @@ static EFI_STATUS run(EFI_HANDLE image)
     status = handover_prepare(&info);
     if (status != EFI_SUCCESS)
         return status;
-    if (snprintf(info->cmdline, sizeof(info->cmdline), "%s %s %s", files_program(), plan.options, command.options) >=
-        (int)sizeof(info->cmdline))
+    if (snprintf(info->cmdline, sizeof(info->cmdline), "%s %s %s", files_program(), plan.options,
+                 command.options) >= (int)sizeof(info->cmdline))
         return fail(EFI_INVALID_PARAMETER, "the options are too long: %.40s...", plan.options);
     status = load_modules(info, &plan);
     if (status == EFI_SUCCESS)

@@ -1,10 +1,20 @@
-/* The judgement on the firmware's memory map: RAM is what boot services and their guests used and what was free; all
- * else is somebody else's, and what is marked for use at run time is kept to be mapped for that. Called by the stub, and by
- * multiboot.c, whose loader may have left such a map; numbers only, so that the host tests can call it too. */
+/* Reads the firmware's memory map. RAM is what is free and what boot services, boot loaders and
+ * applications use; ranges of runtime services are recorded, so that they can be mapped for them;
+ * the rest is not used. Called by xen.efi, and by multiboot.c when the loader passes such a map. It
+ * calls no firmware, so that the host tests can use it. */
 #include "common/string.h"
 #include "arch/x86_64/efi/memory.h"
 
-enum { LOADER_CODE = 1, LOADER_DATA, BOOT_CODE, BOOT_DATA, RUNTIME_CODE, RUNTIME_DATA, CONVENTIONAL, IO_MEMORY = 11 };
+enum {
+    LOADER_CODE = 1,
+    LOADER_DATA,
+    BOOT_CODE,
+    BOOT_DATA,
+    RUNTIME_CODE,
+    RUNTIME_DATA,
+    CONVENTIONAL,
+    IO_MEMORY = 11
+};
 
 #define ATTRIBUTE_WRITE_BACK (1ull << 3)
 #define ATTRIBUTE_SPECIFIC_PURPOSE (1ull << 18)
@@ -12,8 +22,11 @@ enum { LOADER_CODE = 1, LOADER_DATA, BOOT_CODE, BOOT_DATA, RUNTIME_CODE, RUNTIME
 
 static bool is_ram(const struct efi_descriptor *d)
 {
-    static const bool ram[] = { [LOADER_CODE] = true, [LOADER_DATA] = true, [BOOT_CODE] = true, [BOOT_DATA] = true,
-                                [CONVENTIONAL] = true };
+    static const bool ram[] = {[LOADER_CODE] = true,
+                               [LOADER_DATA] = true,
+                               [BOOT_CODE] = true,
+                               [BOOT_DATA] = true,
+                               [CONVENTIONAL] = true};
 
     return d->type < ARRAY_SIZE(ram) && ram[d->type] && (d->attributes & ATTRIBUTE_WRITE_BACK) &&
            !(d->attributes & (ATTRIBUTE_RUNTIME | ATTRIBUTE_SPECIFIC_PURPOSE));
@@ -34,7 +47,8 @@ static uint64_t end_of(const struct efi_descriptor *d)
     return d->start + d->nr_pages * EFI_PAGE;
 }
 
-/* A place in the sorted table at index i. When it is full the smallest goes, be it the new one. False: it was. */
+/* A place in the sorted table at index i. When it is full the smallest goes, be it the new one.
+ * False: it was. */
 static bool make_room(struct boot_info *info, unsigned *i, uint64_t bytes)
 {
     struct ram_range *r = info->ranges;
@@ -101,7 +115,8 @@ void memory_take_runtime(struct boot_runtime *r, const struct efi_map *map)
     }
 }
 
-void memory_take(struct boot_info *info, const struct efi_map *map, uint64_t image_start, uint64_t image_end)
+void memory_take(struct boot_info *info, const struct efi_map *map, uint64_t image_start,
+                 uint64_t image_end)
 {
     info->nr_ranges = 0;
     info->dropped = 0;

@@ -23,9 +23,10 @@ struct efi_map {
 /* The ranges of firmware that stays; none at all if they do not all fit. */
 void memory_take_runtime(struct boot_runtime *r, const struct efi_map *map);
 /* That, ranges and dropped. [image_start, image_end) is ourselves. */
-void memory_take(struct boot_info *info, const struct efi_map *map, uint64_t image_start, uint64_t image_end);
-/* The first place of that many bytes, free in the map and aligned, at or above 2 MiB and below 4 GiB, not before from;
- * 0: none. */
+void memory_take(struct boot_info *info, const struct efi_map *map, uint64_t image_start,
+                 uint64_t image_end);
+/* The first place of that many bytes, free in the map and aligned, at or above 2 MiB and below 4
+ * GiB, not before from; 0: none. */
 uint64_t memory_place(const struct efi_map *map, uint64_t bytes, uint64_t align, uint64_t from);
 
 #endif

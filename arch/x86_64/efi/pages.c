@@ -1,13 +1,15 @@
 /* The memory that the stub takes from the firmware, so that a failure leaves nothing behind. */
 #include "arch/x86_64/efi/stub.h"
 
-#define MAP_SLACK 32                    /* descriptors more than there were: taking memory splits some */
+/* descriptors more than there were: taking memory splits some */
+#define MAP_SLACK 32
 
 static struct {
     uint64_t address, nr_pages;
 } taken[BOOT_MODULES + 16];
 
-EFI_STATUS pages_take(EFI_ALLOCATE_TYPE type, EFI_MEMORY_TYPE kind, uint64_t bytes, uint64_t *address)
+EFI_STATUS pages_take(EFI_ALLOCATE_TYPE type, EFI_MEMORY_TYPE kind, uint64_t bytes,
+                      uint64_t *address)
 {
     uint64_t nr_pages = (bytes + EFI_PAGE - 1) / EFI_PAGE;
     EFI_STATUS status;

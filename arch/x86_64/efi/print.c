@@ -1,5 +1,5 @@
-/* What the stub says: each line goes to the firmware's console and to COM1. Where the firmware's console is that
- * port already, it speaks there for us, at its own rate. */
+/* Messages of xen.efi: each line is written to the firmware's console and to COM1. If the
+ * firmware's console uses that port already, the line is not written twice. */
 #include "arch/x86_64/efi/stub.h"
 #include "common/printf.h"
 #include "common/string.h"
@@ -59,8 +59,8 @@ static void serial_put(char c)
     outb(port, (uint8_t)c);
 }
 
-/* The ConOut variable: device paths of all the consoles, one after another. A serial port's unique number in ACPI is by
- * habit its place among the usual ones. */
+/* The ConOut variable: device paths of all the consoles, one after another. A serial port's unique
+ * number in ACPI is by habit its place among the usual ones. */
 static void find_serial_consoles(void)
 {
     static uint8_t path[1024];
@@ -76,8 +76,8 @@ static void find_serial_consoles(void)
         if (len < 4 || at + len > size)
             break;
         memcpy(id, path + at + 4, len >= 12 ? sizeof(id) : 0);
-        if (path[at] == ACPI_DEVICE_PATH && path[at + 1] == ACPI_DP && len >= 12 && id[0] == PNP0501 &&
-            id[1] < ARRAY_SIZE(firmware_has))
+        if (path[at] == ACPI_DEVICE_PATH && path[at + 1] == ACPI_DP && len >= 12 &&
+            id[0] == PNP0501 && id[1] < ARRAY_SIZE(firmware_has))
             firmware_has[id[1]] = true;
         at += len;
     }
@@ -89,7 +89,8 @@ void print_init(void)
     serial_setup();
 }
 
-/* The last com1= counts: <baud>[/<clock>][,DPS[,<port>]]. A console= that begins with none silences it. */
+/* The last com1= counts: <baud>[/<clock>][,DPS[,<port>]]. A console= that begins with none silences
+ * it. */
 void print_use_serial(const char *options)
 {
     for (const char *p = options; *p != '\0'; p++) {

@@ -1,5 +1,6 @@
-/* What the files of the EFI application share. It is a program of its own: nothing of the hypervisor is in it but its
- * image, and a few files of plain C. Its functions return EFI_STATUS; one that fails has said why, in one line. */
+/* What the files of the EFI application share. It is a program of its own: nothing of the
+ * hypervisor is in it but its image, and a few files of plain C. Its functions return EFI_STATUS;
+ * one that fails has said why, in one line. */
 #ifndef EFI_STUB_H
 #define EFI_STUB_H
 
@@ -14,7 +15,8 @@
 
 /* print.c: a line on the firmware's console and on COM1. */
 void print_init(void);
-void print_use_serial(const char *options);   /* what com1= and console= of the hypervisor's options say */
+/* what com1= and console= of the hypervisor's options say */
+void print_use_serial(const char *options);
 void print(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* From here on the firmware's console must not be called: what is said goes to the port alone. */
 void print_without_firmware(void);
@@ -33,16 +35,19 @@ const char *files_directory(void);
 EFI_STATUS file_load(const char *name, bool may_be_missing, struct file *f);
 
 /* pages.c: memory that is given back if we return. */
-EFI_STATUS pages_take(EFI_ALLOCATE_TYPE type, EFI_MEMORY_TYPE kind, uint64_t bytes, uint64_t *address);
+EFI_STATUS pages_take(EFI_ALLOCATE_TYPE type, EFI_MEMORY_TYPE kind, uint64_t bytes,
+                      uint64_t *address);
 void pages_give_back(uint64_t address);
 void pages_give_back_all(void);
-/* A fresh map in a buffer with room for it to grow; *key is for leaving boot services. Not said when it fails. */
+/* A fresh map in a buffer with room for it to grow; *key is for leaving boot services. Not said
+ * when it fails. */
 EFI_STATUS pages_map(struct efi_map *map, UINTN *key);
 
 /* machine.c: what the firmware knows of the machine. */
 void machine_describe(struct boot_info *info);
 
-/* handover.c: puts the hypervisor where it can run, leaves boot services and starts it. Returns only if it cannot. */
+/* handover.c: puts the hypervisor where it can run, leaves boot services and starts it. Returns
+ * only if it cannot. */
 EFI_STATUS handover(EFI_HANDLE self, struct boot_info *info);
 /* A boot_info in memory that the hypervisor can read when it starts. */
 EFI_STATUS handover_prepare(struct boot_info **info);
