@@ -23,7 +23,8 @@ LAYERS = {
                     "tests/fuzz/"), ALL_LIBC),
     "tests/laws": (("common/", "xen/", "arch/arch.h", "host.h", "support.h", "hooks.h", "tie.h", "bv.h"),
                    ALL_LIBC),
-    "tests/model": (("common/", "xen/", "arch/arch.h", "host.h", "support.h", "model.h", "search.h", "state.h"), ALL_LIBC),
+    "tests/model": (("common/", "xen/", "arch/arch.h", "host.h", "support.h", "model.h", "search.h",
+                     "state.h"), ALL_LIBC),
 }
 EXCEPTIONS = {
     ("arch/arch.h", "arch_cpu.h"),      # the seam's inline half comes from whichever architecture is built
