@@ -344,11 +344,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         with_guests(interdomain_life),
         with_guests(refuses_bad_ports_and_domains),
-        cmocka_unit_test_setup_teardown(stops_at_its_limit, two_low_guests, machine_down),
+        with_guests(stops_at_its_limit),
         with_guests(runs_out_and_recovers),
         with_guests(ipi_wakes_a_blocked_vcpu),
         with_guests(bind_vcpu_moves_delivery),
-        with_guests(agrees_with_a_model),
+        cmocka_unit_test_setup_teardown(agrees_with_a_model, two_low_guests, machine_down),
         with_guests(a_dying_peer_leaves_unbound_ports),
     };
 
