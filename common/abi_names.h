@@ -10,8 +10,8 @@
 
 /* Every public hypercall, also those that are refused here: "mmu_update". */
 const char *abi_hypercall_name(unsigned nr);
-/* Its arguments, a letter each, as the kinds of common/abi.def have them: "ouS". Six at most, and
- * never NULL: for a number that nobody knows, six words. */
+/* The kinds of its arguments, a letter each, as in common/abi.def: "ouS". At most six, and never
+ * NULL: an unknown number has six words. */
 const char *abi_argument_kinds(unsigned nr);
 /* 32-bit words of such an argument in a trace record: 2, 1, or 0: none */
 unsigned abi_kind_words(char kind);

@@ -61,7 +61,7 @@ static const char *check_header(struct elf_file *e)
     return NULL;
 }
 
-/* Segments without any permission are not loaded, as on Xen. */
+/* Segments without any permission are not loaded, as in Xen. */
 bool elf_segment(const struct elf_file *e, unsigned i, struct elf_segment *s)
 {
     struct elf64_phdr p = program_header(e, i);
@@ -81,7 +81,7 @@ static const char *check_segment(const struct elf_file *e, const struct elf_segm
     return NULL;
 }
 
-/* Empty ones count for the range as well, as on Xen. */
+/* Empty segments also count for the range, as in Xen. */
 static const char *check_segments(struct elf_file *e)
 {
     uint64_t total = 0;

@@ -1,5 +1,6 @@
-/* ELF64 files in memory: their load segments, notes and sections, every bound checked once, here.
- * Knows nothing of what the notes mean. The file is not changed and must stay where it is. */
+/* ELF64 files in memory: their load segments, notes, sections and texts, with all bounds checked.
+ * The file is not changed and must stay where it is. The meaning of Xen's notes is
+ * xen/boot/image.c's. */
 #ifndef COMMON_ELF_H
 #define COMMON_ELF_H
 
@@ -30,15 +31,15 @@ struct elf_note {
 };
 
 bool elf_magic(const void *data, uint64_t size);
-/* NULL, or why this is no ELF64 x86-64 program that could be loaded. */
+/* Returns NULL, or why this is not an ELF64 x86-64 program that can be loaded. */
 const char *elf_parse(struct elf_file *e, const void *data, uint64_t size);
-/* Program header i, below phnum, as a load segment. False: it is none. */
+/* Program header i, below phnum, as a load segment. False: it is not one. */
 bool elf_segment(const struct elf_file *e, unsigned i, struct elf_segment *s);
 /* Calls fn for every well-formed note of that owner in the PT_NOTE segments or, when it has none
  * there, in the SHT_NOTE sections. Returns how many there were. */
 unsigned elf_for_each_note(const struct elf_file *e, const char *owner,
                            void (*fn)(void *ctx, const struct elf_note *n), void *ctx);
-/* The NUL-terminated text at p, which lies in the file; NULL: there is no end to it. */
+/* The text at p, which is in the file; NULL: it has no NUL. */
 const char *elf_text(const struct elf_file *e, const void *p);
 /* The contents of the first section of that name; NULL: none, or not inside the file. */
 const char *elf_section(const struct elf_file *e, const char *name, uint64_t *len);

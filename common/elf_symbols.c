@@ -27,8 +27,8 @@ static bool inside(const struct elf_file *e, const struct elf64_shdr *s)
     return s->size <= e->size && s->offset <= e->size - s->size;
 }
 
-/* The first symbol table whose strings are named. A file has one at most; one with a link to
- * something else than strings counts as none, as on Xen. */
+/* The first symbol table with a string table. A file has at most one; a table whose link is not to
+ * strings is ignored, as in Xen. */
 const char *elf_symbols_find(const struct elf_file *e, struct elf_symbols *s)
 {
     *s = (struct elf_symbols){ .bytes = 0 };

@@ -1,16 +1,18 @@
-/* The formatting of text for the hypervisor's log. No allocation and no state: may run in panic. */
+/* snprintf and vsnprintf for code without a C library: the log, the console, xen.efi. No allocation
+ * and no state, so that a panic can use it. */
 #include "common/compiler.h"
 #include "common/printf.h"
 #include "common/string.h"
 
 struct out {
     char *buf;
-    size_t size, len;                   /* len counts what did not fit as well */
+    size_t size, len;                   /* len also counts what did not fit */
 };
 
 struct spec {
     bool left, zero, alternate;
-    char sign;                          /* '+' or ' ' before what is not negative; 0: nothing */
+    /* '+' or ' ' before a number that is not negative; 0: nothing */
+    char sign;
     int width, precision;               /* precision -1: none given */
     unsigned size;                      /* of the integer argument, in bytes */
 };
@@ -28,7 +30,7 @@ static void pad(struct out *o, char c, int n)
         put(o, c);
 }
 
-/* prefix, zeros up to the precision or the width, then the text. */
+/* Writes the prefix, zeros up to the precision or the width, then the text. */
 static void put_field(struct out *o, const struct spec *s, const char *prefix, int zeros,
                       const char *text, int len)
 {

@@ -1,6 +1,6 @@
-/* The few functions of a C library that everything needs: plain loops, eight bytes at a time where
- * size matters most. Used by all of xen/ and arch/; the compiler calls memcpy, memset, memmove and
- * memcmp on its own account. */
+/* Functions of a C library for memory and strings, as plain loops, in words of eight bytes for
+ * large copies. Used by all of xen/ and arch/; the compiler also generates calls of memcpy, memset,
+ * memmove and memcmp. */
 #define COMMON_STRING_C
 #include "common/string.h"
 
@@ -50,7 +50,8 @@ __attribute__((weak)) void *memmove(void *dst, const void *src, size_t n)
         return memcpy(dst, src, n);
     while (n-- != 0) {
         d[n] = s[n];
-        barrier();                      /* or the loop is recognised as memmove, and calls itself */
+        /* else the compiler replaces the loop by a call of memmove */
+        barrier();
     }
     return dst;
 }

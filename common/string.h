@@ -1,5 +1,5 @@
-/* Memory and strings, for code without a C library. The four that compilers call by themselves are
- * weak, so that an architecture may bring faster ones. */
+/* Memory and strings, for code without a C library. The four functions that compilers call are
+ * weak, so that an architecture can have faster ones. */
 #ifndef COMMON_STRING_H
 #define COMMON_STRING_H
 
@@ -16,16 +16,16 @@ char *strchr(const char *s, int c);
 
 /* At most size - 1 bytes of src and a NUL (size > 0). False: it was cut. */
 bool copy_string(char *dst, const char *src, size_t size);
-/* The number at s in base 16 after "0x", else 10. *end: behind its last digit; s itself when there
- * is none or it does not fit. */
+/* Parses the number at s, hexadecimal after "0x", else decimal. *end: behind its last digit; s
+ * itself when there is no number or it is too large. */
 uint64_t parse_number(const char *s, const char **end);
-/* The same with a suffix K, M, G or T (either case) or B; without one the number counts KiB, Xen's
- * habit. */
+/* The same with a suffix B, K, M, G or T (either case); without a suffix the number is in KiB, as
+ * in Xen. */
 uint64_t parse_size(const char *s, const char **end);
 
-/* Freestanding code calls these for every struct it clears; by these names the compiler knows what
- * they do, and writes out the small ones. Not where they are defined, nor where a test gives them
- * other names. */
+/* With -ffreestanding the compiler does not know these functions; by the builtins it does, and
+ * small copies become inline code. Not where they are defined, nor where a test gives them other
+ * names. */
 #if !defined(COMMON_STRING_C) && !defined(memcpy)
 #define memcpy(to, from, n) __builtin_memcpy(to, from, n)
 #define memmove(to, from, n) __builtin_memmove(to, from, n)

@@ -57,7 +57,7 @@ enum trace_send {
     TRACE_SEND_PORT,
     TRACE_SEND_VIRQ,
     TRACE_SEND_IPI,
-    TRACE_SEND_XEN /* the console ring's, by us */
+    TRACE_SEND_XEN /* of a console ring, by the hypervisor */
 };
 enum trace_domain { TRACE_DOMAIN_BUILT, TRACE_DOMAIN_ENDED, TRACE_DOMAIN_CRASHED };
 

@@ -22,7 +22,7 @@ static bool is_character(uint32_t code, unsigned len)
     return code >= least[len] && code <= 0x10ffff && (code < 0xd800 || code > 0xdfff);
 }
 
-/* The number of bytes is that of the ones that the first byte begins with. */
+/* The leading one bits of the first byte give the number of bytes. */
 static enum utf8_result first_byte(struct utf8 *u, uint8_t byte)
 {
     static const struct {
@@ -67,7 +67,7 @@ bool utf8_steers(uint32_t code)
     return in_ranges(code, ranges, ARRAY_SIZE(ranges));
 }
 
-/* Scripts and symbols of which every terminal knows the width. */
+/* Ranges of characters that have the same width on every terminal. */
 unsigned utf8_columns(uint32_t code)
 {
     static const struct range narrow[] = {

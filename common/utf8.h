@@ -1,6 +1,6 @@
-/* UTF-8, one byte after the other: what is a character, how many columns it takes, and which ones
- * are not for a terminal that shows several parties' lines. The caller keeps the state; zeroed it
- * is between two characters. */
+/* UTF-8, decoded byte by byte: where a character ends, how many columns it has, and whether it is a
+ * control character for a terminal. The caller keeps the state; all zero, it is between two
+ * characters. */
 #ifndef COMMON_UTF8_H
 #define COMMON_UTF8_H
 
@@ -18,17 +18,17 @@ struct utf8 {
 enum utf8_result {
     UTF8_MORE,                  /* the character goes on */
     UTF8_WHOLE,                 /* code, and bytes[0..len) */
-    /* no character ends here: stray, overlong, a surrogate, beyond U+10FFFF */
+    /* invalid: a stray byte, overlong, a surrogate, beyond U+10FFFF */
     UTF8_BAD,
-    /* the bytes before this one are no character; this one is to be fed again */
+    /* the bytes before this one are incomplete; feed this one again */
     UTF8_CUT,
 };
 enum utf8_result utf8_feed(struct utf8 *u, char c);
 
-/* C1 controls, and those that turn the direction of text or begin a line: a terminal may obey
- *    them. */
+/* C1 controls, and characters that change the direction of text or begin a line. */
 bool utf8_steers(uint32_t code);
-/* Columns on a terminal, at least: 0 where a character may be one that joins the one before. */
+/* The least number of columns on a terminal: 0 for a character that may combine with the one
+ * before. */
 unsigned utf8_columns(uint32_t code);
 
 #endif

@@ -25,7 +25,7 @@
 #if HAS_ASAN
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
-#else /* without sanitizers there is nobody to notify of a change of stacks */
+#else /* without sanitizers, a change of stacks is not announced */
 #define ASAN_UNPOISON_MEMORY_REGION(start, bytes) ((void)0)
 #define __sanitizer_start_switch_fiber(fake, bottom, size) ((void)0)
 #define __sanitizer_finish_switch_fiber(fake, bottom, size) \

@@ -98,8 +98,8 @@ static uint8_t *translate(uint64_t va, bool write)
     return (uint8_t *)mfn_to_virt(t->mfn) + va % PAGE_SIZE;
 }
 
-/* Copies between ours and the guest's memory at va; write: to the guest. Returns the number of
- * bytes not copied. */
+/* Copies between `ours`, memory of the hypervisor, and the guest's memory at va; write: to the
+ * guest. Returns the number of bytes not copied. */
 static size_t copy(void *ours, uint64_t va, size_t len, bool write)
 {
     uint8_t *p = ours;

@@ -193,7 +193,7 @@ static void parse_efi_mmap(const struct mb2_efi_mmap *t)
     struct efi_map map = { t->descriptors, t->tag.size - sizeof(*t), t->descriptor_size };
 
     if (t->tag.size >= sizeof(*t) && t->descriptor_size >= sizeof(struct efi_descriptor))
-        memory_take_runtime(&boot_info.runtime, &map);
+        memory_parse_runtime(&boot_info.runtime, &map);
 }
 
 static void parse_mb2(const uint32_t *mbi)

@@ -232,7 +232,7 @@ static void parse(const struct efi_descriptor *d, unsigned n, uint64_t image_sta
     struct efi_map map = { d, n * sizeof(*d), sizeof(*d) };
 
     memset(&info, 0, sizeof(info));
-    memory_take(&info, &map, image_start, image_end);
+    memory_parse(&info, &map, image_start, image_end);
 }
 
 static void memory_map_becomes_ranges(void **state)

@@ -86,7 +86,8 @@ uint64_t now_ns(void)
 }
 
 /* Computed from the time that is left, so that the rounding error of tsc_per_ns is multiplied by
- * that and not by the whole uptime. One step is added: ticks_to_ns may lose what is less than one. */
+ * that and not by the whole uptime. One step is added: ticks_to_ns may lose what is less than
+ * one. */
 uint64_t ns_to_tsc(uint64_t ns)
 {
     uint64_t tsc = arch_tsc(), now = ticks_to_ns(tsc - scale.base);

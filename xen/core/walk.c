@@ -55,7 +55,7 @@ static bool page_hides(uint64_t root_maddr, uint64_t va)
     return false;
 }
 
-/* types.h. Checks each page of the range in the current address space. */
+/* Contract: types.h. Checks each page of the range in the current address space. */
 bool linear_hides(uint64_t va, uint64_t len)
 {
     const struct vcpu *v = current;

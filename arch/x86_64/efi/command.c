@@ -1,9 +1,10 @@
-/* Xen.efi's own command line, in Xen's form. Text only; main.c has taken the program's name from
- * its front. */
+/* Parses xen.efi's own command line, which has the form of Xen's. Called by main.c, which has
+ * removed the program's name from its front. It calls no firmware, so that the host tests can use
+ * it. */
 #include "common/string.h"
 #include "arch/x86_64/efi/config.h"
 
-/* Cuts the first word off. NULL: there is none. */
+/* Returns the first word of the text and moves *text behind it. NULL: there is none. */
 static char *next_word(char **text)
 {
     char *word = *text, *p;
@@ -39,7 +40,7 @@ const char *command_parse(struct command *c, char *text)
         else if (is_switch(word, "help") || is_switch(word, "?"))
             c->help = true;
         else if (is_switch(word, "basevideo") || is_switch(word, "mapbs"))
-            continue; /* Xen's, about a screen that stays as it is and memory that stays RAM */
+            continue; /* options of Xen without meaning here */
         else if (word[0] == '-')
             return "an unknown switch on the command line (-help shows them)";
         else if (c->section != NULL)

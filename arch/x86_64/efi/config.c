@@ -1,7 +1,7 @@
-/* The form of xen.cfg, which is Xen's: [sections] of key=value lines, of which [global] serves all
- * the others. Beyond Xen's, a section may have several kernel= lines: each begins a domain, and a
- * ramdisk= belongs to the kernel above it (or to the first, if it stands before it). Called by
- * main.c; text only, so that the host tests can call it too. */
+/* Parses xen.cfg, which has the form of Xen's: [sections] of key=value lines, where [global] has
+ * the defaults of all others. Beyond Xen's, a section may have several kernel= lines: each begins a
+ * domain, and a ramdisk= belongs to the kernel= above it (or to the first, if it is before it).
+ * Called by main.c; it calls no firmware, so that the host tests can use it. */
 #include "common/string.h"
 #include "arch/x86_64/efi/config.h"
 
@@ -17,8 +17,8 @@ static const char *skip_blanks(const char *s)
     return s;
 }
 
-/* The UEFI shell's editor writes UTF-16 with a mark in front. Names in here are ASCII, and that is
- * what is left of it. */
+/* The UEFI shell's editor writes UTF-16 with a byte order mark. It is converted to ASCII; names in
+ * the file can have no other characters. */
 static size_t from_utf16(char *text, size_t size)
 {
     size_t n = 0;
@@ -38,7 +38,7 @@ void config_init(struct config *c, char *text, size_t size)
     size = from_utf16(text, size);
     end = text + size;
     if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
-        p += 3;                             /* editors' mark of UTF-8 */
+        p += 3;                             /* byte order mark of UTF-8 */
     while (p < end) {
         const char *line_end = p, *next;
 
@@ -60,7 +60,7 @@ void config_init(struct config *c, char *text, size_t size)
     c->end = to;
 }
 
-/* The name between a header line's brackets: is it that one? */
+/* The line is the header "[name]". */
 static bool header_is(const char *line, const char *section)
 {
     size_t len = strlen(section);
@@ -140,8 +140,8 @@ const char *config_value(const struct config *c, const char *section, const char
     return NULL;
 }
 
-/* Of a file that names no default: "" for the lines before any header, or the header line of the
- * first section with a kernel; NULL: neither. */
+/* The section to use in a file without default=: "" for the lines before any header, if there is a
+ * kernel, or the header line of the first section with a kernel; NULL: neither. */
 static const char *first_section(const struct config *c)
 {
     const char *header = "";
@@ -188,7 +188,8 @@ static const char *add_guest(struct plan *plan, const char *kernel)
     return NULL;
 }
 
-/* Before the first kernel it counts for that one, whose entry is filled in already. */
+/* A ramdisk= before the first kernel= belongs to the first kernel, whose entry is filled in
+ * already. */
 static const char *add_ramdisk(struct plan *plan, const char *ramdisk)
 {
     unsigned i = plan->nr_guests != 0 ? plan->nr_guests - 1 : 0;
@@ -269,7 +270,8 @@ uint64_t config_memory(const char *value)
         if (ours)
             break;
     }
-    return ours ? bytes : 0;                /* without "--" all the words are the guest's */
+    /* without "--" all words are the guest's command line */
+    return ours ? bytes : 0;
 }
 
 bool config_default_name(const char *program, unsigned i, char *name, size_t size)

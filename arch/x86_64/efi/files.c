@@ -1,19 +1,20 @@
-/* The files: our own directory, by the device and the path that we were started from, and reading
- * what lies in it (or, by a name that begins with a backslash or slash, elsewhere on the same
- * volume) through the firmware's file protocol. */
+/* Reads files through the firmware's file protocol: from the directory of xen.efi, or by a name
+ * that begins with a backslash or slash, from elsewhere on the same volume. The directory is found
+ * by the device and path from which xen.efi was started. Called by main.c. */
 #include "arch/x86_64/efi/stub.h"
 #include "common/string.h"
 
 #define NAME_MAX 256
-#define CHUNK (1u << 20)                /* at a time: old firmware is known to fail on more */
-#define LARGE (4u << 20)                /* from here on progress is shown */
+#define CHUNK (1u << 20)                /* bytes read at once: some old firmware fails on more */
+#define LARGE (4u << 20)                /* files of at least this size: progress is shown */
 #define DOTS 20
 
 static EFI_FILE_HANDLE volume;
-static CHAR16 directory[NAME_MAX];      /* "" or with a backslash in front, none behind */
+/* "", or begins with a backslash and does not end with one */
+static CHAR16 directory[NAME_MAX];
 static char program[NAME_MAX], directory_text[NAME_MAX];
 
-/* Our own file's path: the file nodes of its device path, joined. */
+/* The path of xen.efi: the file nodes of its device path, joined. */
 static void path_of(const EFI_LOADED_IMAGE *self, CHAR16 *path, UINTN size)
 {
     UINTN n = 0;
@@ -44,7 +45,7 @@ static void narrow(char *to, const CHAR16 *from)
 
 static EFI_GUID file_system = EFI_SIMPLE_FILE_SYSTEM_PROTOCOL_GUID;
 
-/* Does the device path begin with all nodes of the other one? */
+/* The device path begins with all nodes of the other one. */
 static bool lies_on(EFI_DEVICE_PATH *path, EFI_DEVICE_PATH *whole)
 {
     UINTN size = DevicePathSize(whole) - sizeof(EFI_DEVICE_PATH);
@@ -52,9 +53,9 @@ static bool lies_on(EFI_DEVICE_PATH *path, EFI_DEVICE_PATH *whole)
     return DevicePathSize(path) > size && memcmp(path, whole, size) == 0;
 }
 
-/* The file system of the device we were loaded from. GRUB loads from a CD and then names the CD:
- * the file system is on a part of that (its El Torito image), so the first one that lies on it will
- * do. */
+/* The file system of the device from which xen.efi was loaded. GRUB names the whole CD as the
+ * device when it loads from one, but the file system is on a part of it (its El Torito image); so
+ * the first file system on the device is used. */
 static EFI_FILE_IO_INTERFACE *find_file_system(EFI_HANDLE device)
 {
     EFI_DEVICE_PATH *whole = DevicePathFromHandle(device), *path;

@@ -24,8 +24,9 @@ EFI_STATUS handover_prepare(struct boot_info **info)
     return EFI_SUCCESS;
 }
 
-/* At 2 MiB, where multiboot puts it, or at the first boundary above with room. Code, so that
- * firmware that forbids to execute data lets it run until its own page tables are there. */
+/* Allocates the image's place at 2 MiB, as with multiboot, or at the first 2 MiB boundary above
+ * with room. Its memory type is loader code: firmware that does not execute data lets it run until
+ * it has its own page tables. */
 static EFI_STATUS place_image(uint64_t *image)
 {
     struct efi_map map;
@@ -50,8 +51,8 @@ static void copy_image(uint64_t image)
     memset((char *)image + file_bytes, 0, hypervisor_bytes - file_bytes);
 }
 
-/* The map's key is stale as soon as anything is taken or given back, and timers of the firmware may
- * do so in between. */
+/* The map's key becomes invalid when memory is allocated or freed, which timers of the firmware may
+ * do between the two calls; so it is tried again. */
 static EFI_STATUS leave(EFI_HANDLE self, struct efi_map *map)
 {
     EFI_STATUS status = EFI_ABORTED;
@@ -85,14 +86,14 @@ EFI_STATUS handover(EFI_HANDLE self, struct boot_info *info)
     machine_describe(info);
     status = leave(self, &map);
     if (status != EFI_SUCCESS) {
-        /* half of it is gone, and only a reset brings it back */
+        /* the firmware may be half shut down: do not call it */
         print_without_firmware();
         fail(status, "the firmware does not let go of the machine");
         RT->ResetSystem(EfiResetCold, status, 0, NULL);
         return status;
     }
     info->tsc = tsc();
-    memory_take(info, &map, image, image + ALIGN_UP(hypervisor_bytes, EFI_PAGE));
+    memory_parse(info, &map, image, image + ALIGN_UP(hypervisor_bytes, EFI_PAGE));
     __asm__ volatile("cli\n\tjmp *%0" : : "r"(image + hypervisor_entry), "D"(info) : "memory");
     __builtin_unreachable();
 }

@@ -1,5 +1,5 @@
-/* The question whether a file is a kernel at all, asked while the answer can still go back to the
- * firmware. What is in it the hypervisor judges: with the very same code. */
+/* Checks whether a file is a kernel that can be started, while xen.efi can still return to the
+ * firmware. The same code (xen/boot/image.c) is used by the hypervisor later. Called by main.c. */
 #include "xen/boot/image.h"
 
 const char *kernel_reason(const void *data, uint64_t size);

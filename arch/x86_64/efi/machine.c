@@ -1,5 +1,6 @@
-/* What the firmware knows of the machine and the hypervisor wants to: its own name, ACPI's root
- * pointer, the screen, the date, and where its runtime services are. What is missing stays zero. */
+/* Collects what the hypervisor needs from the firmware: its name, ACPI's root pointer, the frame
+ * buffer, the date, and the address of the runtime services. What is missing stays 0. Called by
+ * main.c. */
 #include "arch/x86_64/efi/stub.h"
 #include "common/printf.h"
 #include "common/string.h"
@@ -46,7 +47,7 @@ static void read_screen(struct boot_screen *screen)
         screen->green = mode->PixelInformation.GreenMask;
         screen->blue = mode->PixelInformation.BlueMask;
     } else {
-        return;                             /* pixels by calls only, and there will be none */
+        return;                             /* pixels can be written by boot services only */
     }
     screen->base = gop->Mode->FrameBufferBase;
     screen->width = mode->HorizontalResolution;
@@ -54,8 +55,8 @@ static void read_screen(struct boot_screen *screen)
     screen->pitch = 4 * mode->PixelsPerScanLine;
 }
 
-/* Seconds since 1970. A clock whose zone the firmware does not know is taken to show UTC, as a CMOS
- * clock is. Years begin in March here, so that a leap day is the last of its year. */
+/* Seconds since 1970. If the firmware does not know the time zone, the clock is taken as UTC. In
+ * this computation years begin in March, so that a leap day is the last day of its year. */
 static uint64_t seconds(const EFI_TIME *t)
 {
     uint64_t year = t->Month > 2 ? t->Year : t->Year - 1u, month = (t->Month + 9u) % 12;

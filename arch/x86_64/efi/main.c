@@ -5,15 +5,15 @@
 #include "common/printf.h"
 #include "common/string.h"
 
-#define CHAIN_MAX 8                     /* files that name each other must come to an end */
-/* tenths of a second for a line, before the firmware clears the screen */
+#define CHAIN_MAX 8                     /* chain= may form a loop: at most so many files are read */
+/* tenths of a second to read a message, before the firmware clears the screen */
 #define READ_TIME 50
 
 static const char usage[] =
     "xen.efi [-cfg=FILE] [SECTION] [-- OPTIONS OF THE HYPERVISOR]\n"
     "FILE is xen.cfg, or this program's own name with .cfg, in its directory.\n";
 
-/* longer than what the hypervisor takes: what is cut is refused in the end */
+/* longer than the hypervisor's limit, which is checked later */
 static char load_options[4096];
 static bool from_shell;
 
@@ -27,7 +27,7 @@ static bool ends_in_efi(const char *word, size_t len)
     return len >= 4;
 }
 
-/* Adds text to the load options, from *n on. False: it is none. */
+/* Adds text to the load options at *n. False: it is not text. */
 static bool add_text(const CHAR16 *text, size_t len, size_t *n)
 {
     for (size_t i = 0; i < len && text[i] != 0 && *n < sizeof(load_options) - 1; i++) {
@@ -39,9 +39,9 @@ static bool add_text(const CHAR16 *text, size_t len, size_t *n)
     return true;
 }
 
-/* The words we were started with, without our own name: that the shell says apart, and boot loaders
- * and boot entries may put it in front. What is no text (firmware has been seen to leave other
- * things there) counts as none. */
+/* The command line of xen.efi, without the program's name: the shell passes the name separately,
+ * boot loaders and boot entries may put it in front. Load options that are not text are ignored;
+ * some firmware passes other data there. */
 static char *read_load_options(EFI_HANDLE image)
 {
     static EFI_GUID loaded_image = EFI_LOADED_IMAGE_PROTOCOL_GUID,
@@ -153,8 +153,8 @@ static EFI_STATUS load_modules(struct boot_info *info, const struct plan *plan)
     return status;
 }
 
-/* What is certain to be too little is refused while there is still a firmware to go back to: the
- * guests' own wishes, the modules they are made from, and the machine-to-physical table. */
+/* Refuses a configuration for which there is certainly not enough memory, while xen.efi can still
+ * return to the firmware: the sum of the guests' mem=, the modules, and the M2P. */
 static EFI_STATUS check_memory(struct boot_info *info, const struct plan *plan)
 {
     uint64_t wanted = 0, there = 0;
@@ -163,7 +163,7 @@ static EFI_STATUS check_memory(struct boot_info *info, const struct plan *plan)
 
     if (pages_map(&map, &key) != EFI_SUCCESS)
         return fail(EFI_OUT_OF_RESOURCES, "the firmware does not give its memory map");
-    memory_take(info, &map, 0, 0);
+    memory_parse(info, &map, 0, 0);
     for (unsigned i = 0; i < info->nr_ranges; i++)
         there += info->ranges[i].end - info->ranges[i].start;
     for (unsigned i = 0; i < plan->nr_guests; i++)
@@ -201,7 +201,7 @@ static EFI_STATUS run(EFI_HANDLE image)
     if (status != EFI_SUCCESS)
         return status;
     print_use_serial(plan.options);
-    /* the later word counts, as it will for the hypervisor */
+    /* the last com1= counts, as in the hypervisor */
     print_use_serial(command.options);
     for (unsigned i = 0; i < MIN(plan.nr_ignored, ARRAY_SIZE(plan.ignored)); i++)
         print("Paragon: this means nothing here: %.80s\n", plan.ignored[i]);
@@ -219,7 +219,7 @@ static EFI_STATUS run(EFI_HANDLE image)
     return status == EFI_SUCCESS ? handover(image, info) : status;
 }
 
-/* Boot managers draw over what was said; the shell does not. */
+/* Waits before returning to a boot manager, which clears the screen; the shell does not. */
 static void let_it_be_read(void)
 {
     EFI_INPUT_KEY key;
@@ -237,7 +237,8 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system_table)
     EFI_STATUS status;
 
     InitializeLib(image, system_table);
-    BS->SetWatchdogTimer(0, 0, 0, NULL);    /* large files from slow media take their time */
+    /* reading large files from slow media may take longer */
+    BS->SetWatchdogTimer(0, 0, 0, NULL);
     print_init();
     status = run(image);
     files_close();

@@ -47,8 +47,8 @@ static uint64_t end_of(const struct efi_descriptor *d)
     return d->start + d->nr_pages * EFI_PAGE;
 }
 
-/* A place in the sorted table at index i. When it is full the smallest goes, be it the new one.
- * False: it was. */
+/* Makes room at index i of the sorted table. If the table is full, the smallest range is dropped.
+ * False: that is the new one. */
 static bool make_room(struct boot_info *info, unsigned *i, uint64_t bytes)
 {
     struct ram_range *r = info->ranges;
@@ -101,26 +101,26 @@ static void add_runtime(struct boot_runtime *r, const struct efi_descriptor *d)
     r->nr_ranges++;
 }
 
-void memory_take_runtime(struct boot_runtime *r, const struct efi_map *map)
+void memory_parse_runtime(struct boot_runtime *r, const struct efi_map *map)
 {
     r->nr_ranges = 0;
     for (uint64_t i = 0; i < nr_descriptors(map); i++) {
         if (!(descriptor(map, i)->attributes & ATTRIBUTE_RUNTIME))
             continue;
         if (r->nr_ranges == ARRAY_SIZE(r->range)) {
-            r->nr_ranges = 0;               /* firmware half mapped would be worse than none */
+            r->nr_ranges = 0;               /* a part of the firmware is of no use */
             return;
         }
         add_runtime(r, descriptor(map, i));
     }
 }
 
-void memory_take(struct boot_info *info, const struct efi_map *map, uint64_t image_start,
+void memory_parse(struct boot_info *info, const struct efi_map *map, uint64_t image_start,
                  uint64_t image_end)
 {
     info->nr_ranges = 0;
     info->dropped = 0;
-    memory_take_runtime(&info->runtime, map);
+    memory_parse_runtime(&info->runtime, map);
     for (uint64_t i = 0; i < nr_descriptors(map); i++) {
         const struct efi_descriptor *d = descriptor(map, i);
 

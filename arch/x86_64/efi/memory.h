@@ -1,4 +1,4 @@
-/* EFI's memory map, and what of it is RAM for us. Knows nothing of EFI's calls. */
+/* The firmware's memory map, and which of it is RAM. */
 #ifndef EFI_MEMORY_H
 #define EFI_MEMORY_H
 
@@ -18,15 +18,16 @@ struct efi_map {
 };
 
 #define EFI_PAGE 4096ull
-#define LOW_MEMORY_END (1ull << 20)     /* belongs to firmware habits */
+#define LOW_MEMORY_END (1ull << 20)     /* not used: the firmware may still use it */
 
-/* The ranges of firmware that stays; none at all if they do not all fit. */
-void memory_take_runtime(struct boot_runtime *r, const struct efi_map *map);
-/* That, ranges and dropped. [image_start, image_end) is ourselves. */
-void memory_take(struct boot_info *info, const struct efi_map *map, uint64_t image_start,
+/* Adds the ranges of the runtime services; none at all if they do not all fit. */
+void memory_parse_runtime(struct boot_runtime *r, const struct efi_map *map);
+/* Fills info's runtime ranges, RAM ranges and dropped. [image_start, image_end) is the hypervisor's
+ * image. */
+void memory_parse(struct boot_info *info, const struct efi_map *map, uint64_t image_start,
                  uint64_t image_end);
-/* The first place of that many bytes, free in the map and aligned, at or above 2 MiB and below 4
- * GiB, not before from; 0: none. */
+/* The lowest address of that many free bytes in the map, aligned, at or above 2 MiB and `from`,
+ * below 4 GiB; 0: none. */
 uint64_t memory_place(const struct efi_map *map, uint64_t bytes, uint64_t align, uint64_t from);
 
 #endif

@@ -1,7 +1,8 @@
-/* The memory that the stub takes from the firmware, so that a failure leaves nothing behind. */
+/* Memory that xen.efi allocates from the firmware, recorded so that all of it is freed when xen.efi
+ * returns. Called by the other files of this folder. */
 #include "arch/x86_64/efi/stub.h"
 
-/* descriptors more than there were: taking memory splits some */
+/* room for more descriptors: allocating splits some */
 #define MAP_SLACK 32
 
 static struct {

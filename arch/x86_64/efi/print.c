@@ -5,7 +5,7 @@
 #include "common/string.h"
 
 #define BASE_BAUD 115200u
-#define SPIN_LIMIT 100000u              /* a port that is not there must not stop us */
+#define SPIN_LIMIT 100000u              /* so that a missing port does not stop xen.efi */
 #define LINE_MAX 320
 #define PNP0501 0x050141d0u             /* a 16550 by ACPI's name, compressed */
 
@@ -59,8 +59,8 @@ static void serial_put(char c)
     outb(port, (uint8_t)c);
 }
 
-/* The ConOut variable: device paths of all the consoles, one after another. A serial port's unique
- * number in ACPI is by habit its place among the usual ones. */
+/* Reads the variable ConOut: the device paths of all consoles, one after another. The ACPI UID of a
+ * serial port is taken as its place in the list of the usual ports, as firmware numbers them. */
 static void find_serial_consoles(void)
 {
     static uint8_t path[1024];
@@ -89,8 +89,8 @@ void print_init(void)
     serial_setup();
 }
 
-/* The last com1= counts: <baud>[/<clock>][,DPS[,<port>]]. A console= that begins with none silences
- * it. */
+/* The last com1= counts: <baud>[/<clock>][,DPS[,<port>]]. With console=none the port is not
+ * used. */
 void print_use_serial(const char *options)
 {
     for (const char *p = options; *p != '\0'; p++) {
