@@ -5,7 +5,7 @@ import itertools
 import gdb
 
 SENDING = ("arch_console_write", "arch_console_putc")  # under the console's lock
-RUNNING = "do_xen_version"  # a guest has asked for something
+RUNNING = "entry_xen_version"  # a guest has made a hypercall: its entry in hypercall_table
 NOWHERE = 0xFFFF82C000000000  # mapped by nobody
 NMIS = 50  # at least
 
