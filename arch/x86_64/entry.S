@@ -20,19 +20,9 @@
  * and third change nothing before they are certain to complete; what they do is the same as
  * handle_user_syscall and do_iret in xen/cpu/upcall.c do. */
 #include "arch/x86_64/memlayout.h"
+#include "common/x86/flags.h"
 #include "asm-offsets.h"
 
-/* RFLAGS: SDM vol. 1, 3.4.3. */
-#define FLAG_MBS (1 << 1)       /* always 1 */
-#define FLAG_TF (1 << 8)
-#define FLAG_IF_BIT 9
-#define FLAG_IF (1 << FLAG_IF_BIT)
-#define FLAG_DF (1 << 10)
-#define FLAG_IOPL (3 << 12)
-#define FLAG_NT (1 << 14)
-#define FLAG_RF (1 << 16)
-#define FLAG_VM (1 << 17)
-#define FLAG_AC (1 << 18)
 /* for the guest's handlers */
 #define FLAGS_CLEARED (FLAG_TF | FLAG_NT | FLAG_RF | FLAG_VM | FLAG_AC)
 

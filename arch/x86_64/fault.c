@@ -1,6 +1,7 @@
 /* Faults, called by entry.S. Traps of a guest are xen/pv/traps.c's; here are those in ring 0. If
  * the instruction is in the exception table (an access to guest memory, the IRET to a guest),
  * execution continues at its fixup; otherwise it is a panic. NMI and machine check are nmi.c's. */
+#include "common/x86/flags.h"
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/efi_runtime.h"
 #include "arch/x86_64/fault.h"
@@ -130,7 +131,7 @@ void handle_hypervisor_db(struct cpu_user_regs *regs)
 {
     last_hypervisor_db = regs->rip;
     if (regs->rip < (uint64_t)sysenter_entry || regs->rip >= (uint64_t)sysenter_flags_saved)
-        regs->rflags &= ~(uint64_t)EFLAGS_TF;
+        regs->rflags &= ~(uint64_t)FLAG_TF;
     __asm__ volatile("mov %0, %%db6" : : "r"(0xffff0ff0ul));
 }
 

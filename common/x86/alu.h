@@ -2,16 +2,9 @@
 #ifndef COMMON_X86_ALU_H
 #define COMMON_X86_ALU_H
 
+#include "common/x86/flags.h"
 #include "common/x86/insn.h"
 
-/* RFLAGS */
-#define FLAG_CF          1ull
-#define FLAG_PF          4ull
-#define FLAG_AF          0x10ull
-#define FLAG_ZF          0x40ull
-#define FLAG_SF          0x80ull
-#define FLAG_DF          0x400ull
-#define FLAG_OF          0x800ull
 #define FLAGS_ARITHMETIC (FLAG_CF | FLAG_PF | FLAG_AF | FLAG_ZF | FLAG_SF | FLAG_OF)
 
 /* What op makes of a destination a and a source b (for BTS and the like: the number of the bit; for

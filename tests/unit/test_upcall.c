@@ -1,6 +1,7 @@
 /* The frames that a guest's kernel finds on its stack, word for word, and stacks that cannot take
  * one. */
 #include "arch/arch.h"
+#include "common/x86/flags.h"
 #include "cmocka_main.h"
 #include <string.h>
 #include "support.h"
@@ -57,7 +58,7 @@ static void in_kernel(void)
     r->cs = FLAT_KERNEL_CS64;
     r->ss = FLAT_KERNEL_SS64;
     r->rsp = STACK - 0x108;         /* 8 modulo 16 */
-    r->rflags = 0x246 | EFLAGS_TF | EFLAGS_AC | EFLAGS_NT;
+    r->rflags = 0x246 | FLAG_TF | FLAG_AC | FLAG_NT;
     v->kernel_mode = true;
 }
 
@@ -82,8 +83,8 @@ static void check_frame(uint64_t top, const uint64_t *want, unsigned n)
             fail_msg("word %u is %lx, drawn %lx", i, found[i], want[i]);
     assert_int_equal(r->cs, FLAT_KERNEL_CS64);
     assert_int_equal(r->ss, FLAT_KERNEL_SS64);
-    assert_int_equal(r->rflags & (EFLAGS_TF | EFLAGS_NT | EFLAGS_AC | EFLAGS_RF | EFLAGS_VM | EFLAGS_IF),
-                     EFLAGS_IF);
+    assert_int_equal(r->rflags & (FLAG_TF | FLAG_NT | FLAG_AC | FLAG_RF | FLAG_VM | FLAG_IF),
+                     FLAG_IF);
     assert_true(v->kernel_mode);
     assert_int_equal(host.cr3, v->root_kernel);
     assert_int_equal(d->state, DOM_RUNNING);
@@ -96,7 +97,7 @@ static void page_fault_in_the_kernel_pushes_its_frame(void **state)
     r->error_code = 6;   /* the CPU sets the user bit, because the guest kernel runs in ring 3 */
     handle_guest_trap(r, TRAP_PF, 0xdead000);
     check_frame((STACK - 0x108) & ~15ull, (uint64_t[]){ 0xc0c0, 0x1111, 2, GUEST_BASE + 0x42, 0xe030,
-                0x246 | EFLAGS_TF | EFLAGS_AC | EFLAGS_NT, STACK - 0x108, 0xe02b }, 8);
+                0x246 | FLAG_TF | FLAG_AC | FLAG_NT, STACK - 0x108, 0xe02b }, 8);
     assert_int_equal(r->rip, HANDLER(TRAP_PF));
     assert_int_equal(v->info->arch.cr2, 0xdead000);
     assert_int_equal(v->info->evtchn_upcall_mask, 1);   /* its entry says so */
@@ -110,7 +111,7 @@ static void page_fault_in_user_mode_enters_the_kernel(void **state)
     r->error_code = 4;
     handle_guest_trap(r, TRAP_PF, 0x1000);
     check_frame(STACK, (uint64_t[]){ 0xc0c0, 0x1111, 4, GUEST_BASE + 0x42, 0x33,
-                0x246 | EFLAGS_TF | EFLAGS_AC | EFLAGS_NT, USER_STACK, 0x2b }, 8);
+                0x246 | FLAG_TF | FLAG_AC | FLAG_NT, USER_STACK, 0x2b }, 8);
 }
 
 static void trap_frame_keeps_the_event_mask(void **state)
@@ -122,7 +123,7 @@ static void trap_frame_keeps_the_event_mask(void **state)
     handle_guest_trap(r, TRAP_UD, 0);
     check_frame((STACK - 0x108) & ~15ull,
                 (uint64_t[]){0xc0c0, 0x1111, GUEST_BASE + 0x42, 0xe030 | 1ull << 32,
-                             0x46 | EFLAGS_TF | EFLAGS_AC | EFLAGS_NT, STACK - 0x108, 0xe02b},
+                             0x46 | FLAG_TF | FLAG_AC | FLAG_NT, STACK - 0x108, 0xe02b},
                 7);
     assert_int_equal(r->rip, HANDLER(TRAP_UD));
     assert_int_equal(v->info->evtchn_upcall_mask, 1);
@@ -135,7 +136,7 @@ static void event_upcall_pushes_its_frame(void **state)
     v->info->evtchn_upcall_pending = 1;
     exit_to_guest_work();
     check_frame((STACK - 0x108) & ~15ull, (uint64_t[]){ 0xc0c0, 0x1111, GUEST_BASE + 0x42, 0xe030,
-                0x246 | EFLAGS_TF | EFLAGS_AC | EFLAGS_NT, STACK - 0x108, 0xe02b }, 7);
+                0x246 | FLAG_TF | FLAG_AC | FLAG_NT, STACK - 0x108, 0xe02b }, 7);
     assert_int_equal(r->rip, HANDLER(1));
     assert_int_equal(v->info->evtchn_upcall_mask, 1);
     r->rip = 1;                     /* masked: not again */
@@ -149,7 +150,7 @@ static void failsafe_callback_gets_the_selectors(void **state)
     in_user();
     handle_failsafe(v, 0xd5, 0xe5, 0xf5, 0x65);
     check_frame(STACK, (uint64_t[]){ 0xc0c0, 0x1111, 0xd5, 0xe5, 0xf5, 0x65, GUEST_BASE + 0x42, 0x33,
-                0x246 | EFLAGS_TF | EFLAGS_AC | EFLAGS_NT, USER_STACK, 0x2b }, 11);
+                0x246 | FLAG_TF | FLAG_AC | FLAG_NT, USER_STACK, 0x2b }, 11);
     assert_int_equal(r->rip, HANDLER(2));
 }
 
@@ -174,23 +175,23 @@ static void system_call_clears_df_for_the_handler(void **state)
     v->cb_masks_events = 1u << CB_SYSCALL;      /* the flag of the 64-bit callback is the one that counts */
     in_user();
     r->rcx = r->rip;
-    r->r11 = r->rflags = 0x246 | EFLAGS_DF;
+    r->r11 = r->rflags = 0x246 | FLAG_DF;
     handle_syscall32(v);
-    check_frame(STACK, (uint64_t[]){ GUEST_BASE + 0x42, 0x246 | EFLAGS_DF, GUEST_BASE + 0x42, 0xe023, 0x246 | EFLAGS_DF,
+    check_frame(STACK, (uint64_t[]){ GUEST_BASE + 0x42, 0x246 | FLAG_DF, GUEST_BASE + 0x42, 0xe023, 0x246 | FLAG_DF,
                 USER_STACK, 0x2b }, 7);
     assert_int_equal(r->rip, HANDLER(5));
-    assert_int_equal(r->rflags & EFLAGS_DF, 0);
+    assert_int_equal(r->rflags & FLAG_DF, 0);
     assert_int_equal(v->info->evtchn_upcall_mask, 1);
     v->info->evtchn_upcall_mask = 0;
     v->callback[CB_SYSCALL32] = 0;
     in_user();
     r->rcx = r->rip;
-    r->r11 = r->rflags = 0x246 | EFLAGS_DF;
+    r->r11 = r->rflags = 0x246 | FLAG_DF;
     handle_syscall32(v);
-    check_frame(STACK, (uint64_t[]){ GUEST_BASE + 0x42, 0x246 | EFLAGS_DF, GUEST_BASE + 0x40, 0xe023, 0x246 | EFLAGS_DF,
+    check_frame(STACK, (uint64_t[]){ GUEST_BASE + 0x42, 0x246 | FLAG_DF, GUEST_BASE + 0x40, 0xe023, 0x246 | FLAG_DF,
                 USER_STACK, 0x2b }, 7);
     assert_int_equal(r->rip, HANDLER(TRAP_UD));
-    assert_int_equal(r->rflags & EFLAGS_DF, EFLAGS_DF);
+    assert_int_equal(r->rflags & FLAG_DF, FLAG_DF);
 }
 
 static void software_interrupt_has_no_error_code(void **state)
@@ -207,7 +208,7 @@ static void software_interrupt_has_no_error_code(void **state)
     handle_guest_trap(r, TRAP_GP, 0);
     assert_int_equal(r->rip, HANDLER(TRAP_GP));
     check_frame(STACK, (uint64_t[]){ 0xc0c0, 0x1111, 0x81 * 8 + 2, GUEST_BASE + 0x44, 0x33,
-                0x246 | EFLAGS_TF | EFLAGS_AC | EFLAGS_NT, USER_STACK, 0x2b }, 8);
+                0x246 | FLAG_TF | FLAG_AC | FLAG_NT, USER_STACK, 0x2b }, 8);
 }
 
 /* INT n has no error code, not even where the exception of that number has one. The gate's DPL is
@@ -228,7 +229,7 @@ static void software_interrupt_obeys_its_gate(void **state)
     r->error_code = TRAP_PF * 8 + 2;
     handle_guest_trap(r, TRAP_GP, 0);
     assert_int_equal(r->rip, HANDLER(TRAP_PF));
-    check_frame(STACK, (uint64_t[]){ 0xc0c0, 0x1111, GUEST_BASE + 0x44, 0x33, 0x246 | EFLAGS_TF | EFLAGS_AC | EFLAGS_NT,
+    check_frame(STACK, (uint64_t[]){ 0xc0c0, 0x1111, GUEST_BASE + 0x44, 0x33, 0x246 | FLAG_TF | FLAG_AC | FLAG_NT,
                 USER_STACK, 0x2b }, 7);
     in_user();
     r->rip += 2;
@@ -299,7 +300,7 @@ static void watch_the_stack_selector(const char *code, unsigned len)
 static void held_back(void)
 {
     assert_int_equal(r->rip, GUEST_BASE + 0x42);
-    assert_int_equal(r->rflags & EFLAGS_TF, EFLAGS_TF);
+    assert_int_equal(r->rflags & FLAG_TF, FLAG_TF);
     assert_int_equal(v->debugreg[6] & 0xf, 0);
     v->info->evtchn_upcall_pending = 1;
     exit_to_guest_work();               /* not even an event comes between */
@@ -319,7 +320,7 @@ static void debug_trap_of_mov_ss_is_held_back(void **state)
     assert_int_equal(r->rip, HANDLER(TRAP_DB));
     assert_int_equal(v->debugreg[6] & 0x400f, 1);
     guest_get(&flags, r->rsp + 32, sizeof(flags));
-    assert_int_equal(flags & EFLAGS_TF, 0);
+    assert_int_equal(flags & FLAG_TF, 0);
     assert_int_equal(v->work & WORK_HELD_DB, 0);
 
     watch_the_stack_selector("\x8e\x10\x9c", 3);       /* pushf */
@@ -337,7 +338,7 @@ static void debug_trap_of_mov_ss_is_held_back(void **state)
     r->rip++;
     handle_guest_trap(r, TRAP_DB, 0x4000);
     guest_get(&flags, r->rsp + 32, sizeof(flags));
-    assert_int_equal(flags & EFLAGS_TF, EFLAGS_TF);
+    assert_int_equal(flags & FLAG_TF, FLAG_TF);
 }
 
 static void debug_trap_of_mov_ss_is_dropped(void **state)
@@ -352,7 +353,7 @@ static void debug_trap_of_mov_ss_is_dropped(void **state)
     handle_guest_trap(r, TRAP_BP, 0);
     assert_int_equal(r->rip, HANDLER(TRAP_BP));
     guest_get(&flags, r->rsp + 32, sizeof(flags));
-    assert_int_equal(flags & EFLAGS_TF, 0);
+    assert_int_equal(flags & FLAG_TF, 0);
     exit_to_guest_work();
     assert_int_equal(r->rip, HANDLER(TRAP_BP));
 
@@ -360,7 +361,7 @@ static void debug_trap_of_mov_ss_is_dropped(void **state)
     held_back();
     r->rip += 2;
     exit_to_guest_work();
-    assert_int_equal(r->rflags & EFLAGS_TF, 0);
+    assert_int_equal(r->rflags & FLAG_TF, 0);
     assert_int_equal(v->work & WORK_HELD_DB, 0);
     assert_int_equal(v->debugreg[6], 0xffff0ff0);
 }

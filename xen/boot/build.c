@@ -10,6 +10,7 @@
 #include "common/string.h"
 #include "common/elf.h"
 #include "common/elf_symbols.h"
+#include "common/x86/flags.h"
 #include "xen/boot/build.h"
 #include "xen/boot/build_plan.h"
 #include "xen/boot/build_tables.h"
@@ -23,7 +24,6 @@
 #include "xen/core/log.h"
 #include "xen/core/sched.h"
 #include "xen/core/time.h"
-#include "xen/cpu/exceptions.h"
 #include "xen/pv/console_ring.h"
 #include "xen/pv/evtchn.h"
 #include "xen/pv/grant.h"
@@ -207,7 +207,7 @@ static void enter_state(struct build *b)
     regs->rip = b->image.entry;
     regs->rsp = boot_va(b, b->stack_pfn + 1);
     regs->rsi = boot_va(b, b->start_info_pfn);
-    regs->rflags = EFLAGS_IF | EFLAGS_MBS;
+    regs->rflags = FLAG_IF | FLAG_MBS;
     regs->cs = FLAT_KERNEL_CS64;
     regs->ss = FLAT_KERNEL_SS64;
     v->kernel_sp = regs->rsp;

@@ -4,13 +4,13 @@
  * by emulate.c. */
 #include "arch/arch.h"
 #include "common/string.h"
+#include "common/x86/flags.h"
 #include "xen/core/domain.h"
 #include "xen/core/frame.h"
 #include "xen/core/guest_access.h"
 #include "xen/core/walk.h"
 #include "xen/cpu/debugreg.h"
 #include "xen/cpu/emulate.h"
-#include "xen/cpu/exceptions.h"
 #include "xen/cpu/insn_access.h"
 #include "xen/cpu/ioport.h"
 #include "xen/cpu/upcall.h"
@@ -136,14 +136,14 @@ static enum emulation string_io(struct vcpu *v, struct cpu_user_regs *regs, cons
         return FAULTED;
     }
     in_page = (PAGE_SIZE - (va & ~PAGE_MASK)) / bytes;
-    if (in->ad_bytes < 8 || (regs->rflags & (EFLAGS_DF | EFLAGS_TF)) || in_page == 0)
+    if (in->ad_bytes < 8 || (regs->rflags & (FLAG_DF | FLAG_TF)) || in_page == 0)
         n = 1;
     else
         n = MIN(n, in_page);
     if (!transfer(v, va, port, bytes, (unsigned)n, out))
         return string_fault(v, va, bytes, out);
     write_reg(pointer, in->ad_bytes,
-              *pointer + (regs->rflags & EFLAGS_DF ? -(uint64_t)bytes : n * bytes));
+              *pointer + (regs->rflags & FLAG_DF ? -(uint64_t)bytes : n * bytes));
     if (in->rep)
         write_reg(&regs->rcx, in->ad_bytes, regs->rcx - n);
     instruction_done(v, regs, n == count ? next_rip(in, regs->rip) : regs->rip,

@@ -14,10 +14,10 @@
  * SYSCALL or PUSHF store. While a #DB is held, WORK_HELD_DB makes entries and exits take the
  * slow paths, which check for it. */
 #include "arch/arch.h"
+#include "common/x86/flags.h"
 #include "xen/core/domain.h"
 #include "xen/core/guest_access.h"
 #include "xen/cpu/debugreg.h"
-#include "xen/cpu/exceptions.h"
 #include "xen/cpu/insn_access.h"
 #include "xen/cpu/mov_ss.h"
 
@@ -76,8 +76,8 @@ bool hold_debug_trap(struct vcpu *v, struct cpu_user_regs *regs, uint64_t dr6)
         return false;
     v->held_dr6 = dr6;
     v->held_rip = regs->rip;
-    v->held_tf = regs->rflags & EFLAGS_TF;
-    regs->rflags |= EFLAGS_TF;
+    v->held_tf = regs->rflags & FLAG_TF;
+    regs->rflags |= FLAG_TF;
     v->work |= WORK_HELD_DB;
     return true;
 }
@@ -91,7 +91,7 @@ void drop_held_trap(struct vcpu *v, struct cpu_user_regs *regs)
 {
     v->work &= ~WORK_HELD_DB;
     if (!v->held_tf)
-        regs->rflags &= ~(uint64_t)EFLAGS_TF;
+        regs->rflags &= ~(uint64_t)FLAG_TF;
 }
 
 /* PUSHF stored the TF that the hypervisor had set: clear it in guest memory. */
@@ -104,7 +104,7 @@ static void clear_pushed_tf(const struct insn *in, const struct cpu_user_regs *r
                        &va) != 0 ||
         read_guest(&flags, va, sizeof(flags)) != 0)
         return;
-    flags &= (uint16_t)~EFLAGS_TF;
+    flags &= (uint16_t)~FLAG_TF;
     /* fails only if the guest has unmapped the page meanwhile */
     (void)write_guest(va, &flags, sizeof(flags));
 }
@@ -128,6 +128,6 @@ uint64_t release_held_trap(struct vcpu *v, struct cpu_user_regs *regs, uint64_t 
     if (in.opcode == OPCODE_PUSHF)
         clear_pushed_tf(&in, regs);
     if (in.opcode != OPCODE_POPF && in.op != OP_IRET) /* these two loaded the guest's own flags */
-        regs->rflags &= ~(uint64_t)EFLAGS_TF;
+        regs->rflags &= ~(uint64_t)FLAG_TF;
     return dr6 & ~DR6_BS;
 }

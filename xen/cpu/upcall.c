@@ -10,6 +10,7 @@
  *   iret:     rax  r11  rcx  flags  rip  cs  rflags  rsp  ss */
 #include "arch/arch.h"
 #include "common/trace_format.h"
+#include "common/x86/flags.h"
 #include "xen/core/domain.h"
 #include "xen/core/guest_access.h"
 #include "xen/core/irqsoff.h"
@@ -23,7 +24,7 @@
 #define DR6_BS 0x4000u
 #define MAX_FRAME_WORDS 11u
 #define FLAGS_CLEARED_FOR_HANDLER                                                               \
-    (EFLAGS_TF | EFLAGS_NT | EFLAGS_RF | EFLAGS_VM | EFLAGS_AC | EFLAGS_IOPL)
+    (FLAG_TF | FLAG_NT | FLAG_RF | FLAG_VM | FLAG_AC | FLAG_IOPL)
 
 static const uint32_t has_error_code = 1u << 8 | 1u << TRAP_TS | 1u << TRAP_NP | 1u << TRAP_SS |
                                        1u << TRAP_GP | 1u << TRAP_PF | 1u << TRAP_AC | 1u << 21;
@@ -46,8 +47,8 @@ static bool push_frame(struct vcpu *v, const struct cpu_user_regs *regs, uint64_
 {
     uint64_t mask = v->info->evtchn_upcall_mask != 0;
     uint64_t cs = (from_kernel ? regs->cs & ~3u : regs->cs) | mask << 32;
-    uint64_t flags = (regs->rflags & ~(uint64_t)(EFLAGS_IF | EFLAGS_IOPL)) |
-                     (mask ? 0 : EFLAGS_IF) |
+    uint64_t flags = (regs->rflags & ~(uint64_t)(FLAG_IF | FLAG_IOPL)) |
+                     (mask ? 0 : FLAG_IF) |
                      (unlikely(arch_iopl(v)) ? (uint64_t)v->iopl << 12 : 0);
 
     if (!put_guest_word(sp - 8, regs->ss | 3u) || !put_guest_word(sp - 16, regs->rsp) ||
@@ -127,7 +128,7 @@ void inject_page_fault(struct vcpu *v, uint64_t va, uint32_t error_code)
 
 void debug_after_instruction(struct vcpu *v, const struct cpu_user_regs *regs, uint64_t dr6)
 {
-    v->debugreg[6] |= dr6 | (regs->rflags & EFLAGS_TF ? DR6_BS : 0);
+    v->debugreg[6] |= dr6 | (regs->rflags & FLAG_TF ? DR6_BS : 0);
     inject_trap(v, TRAP_DB, 0);
 }
 
@@ -186,7 +187,7 @@ static void syscall_bounce(struct vcpu *v, enum callback cb, uint16_t cs)
         return;
     }
     bounce(v, v->callback[cb], NULL, 0, callback_masks(v, CB_SYSCALL));
-    regs->rflags &= ~(uint64_t)EFLAGS_DF;
+    regs->rflags &= ~(uint64_t)FLAG_DF;
 }
 
 void handle_user_syscall(struct vcpu *v)
@@ -252,7 +253,7 @@ long do_iret(void)
         v->iopl = (f.rflags >> 12) & 3;
     regs->rip = f.rip;
     regs->cs = (uint16_t)(f.cs | 3);
-    regs->rflags = (f.rflags & ~(uint64_t)(EFLAGS_IOPL | EFLAGS_VM)) | EFLAGS_IF | EFLAGS_MBS;
+    regs->rflags = (f.rflags & ~(uint64_t)(FLAG_IOPL | FLAG_VM)) | FLAG_IF | FLAG_MBS;
     regs->rsp = f.rsp;
     regs->ss = (uint16_t)(f.ss | 3);
     if (!(f.flags & VGCF_in_syscall)) {
@@ -261,7 +262,7 @@ long do_iret(void)
     }
     v->nmi_blocked = false;
     v->iret_slow = arch_iopl(v) || v->domain->linear_tables;
-    v->info->evtchn_upcall_mask = !(f.rflags & EFLAGS_IF);
+    v->info->evtchn_upcall_mask = !(f.rflags & FLAG_IF);
     v->work = (v->work & ~WORK_HELD_DB) | WORK_IRET;
     return (long)f.rax;
 }

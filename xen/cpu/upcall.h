@@ -3,8 +3,8 @@
 #ifndef XEN_UPCALL_H
 #define XEN_UPCALL_H
 
+#include "common/x86/flags.h"
 #include "xen/core/domain.h"
-#include "xen/cpu/exceptions.h"
 
 /* v is always current, regs are its saved registers. Delivers the vector through the guest's
  * trap table, with error_code if the vector has one. If the guest has no handler the domain is
@@ -21,8 +21,8 @@ static inline void instruction_done(struct vcpu *v, struct cpu_user_regs *regs, 
                                     uint64_t dr6)
 {
     regs->rip = next;
-    regs->rflags &= ~(uint64_t)EFLAGS_RF;
-    if (unlikely((regs->rflags & EFLAGS_TF) || dr6 != 0))
+    regs->rflags &= ~(uint64_t)FLAG_RF;
+    if (unlikely((regs->rflags & FLAG_TF) || dr6 != 0))
         debug_after_instruction(v, regs, dr6);
 }
 /* Sets the stack for entries from user mode (stack_switch, VCPUOP_initialise, the builder). It

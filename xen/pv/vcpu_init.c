@@ -4,13 +4,13 @@
  * commands are in vcpu_op.c. */
 #include "arch/arch.h"
 #include "common/string.h"
+#include "common/x86/flags.h"
 #include "xen/core/domain.h"
 #include "xen/core/guest_access.h"
 #include "xen/core/lock.h"
 #include "xen/core/sched.h"
 #include "xen/core/time.h"
 #include "xen/cpu/debugreg.h"
-#include "xen/cpu/exceptions.h"
 #include "xen/cpu/upcall.h"
 #include "xen/pv/desc.h"
 #include "xen/pv/hypercalls.h"
@@ -21,7 +21,7 @@
 #define CR0_TS 8u
 
 /* Bits of RFLAGS that the guest may choose: the same as for iret. */
-#define FLAGS_REFUSED (EFLAGS_IOPL | EFLAGS_VM)
+#define FLAGS_REFUSED (FLAG_IOPL | FLAG_VM)
 
 static int check_context(const struct vcpu_guest_context *c)
 {
@@ -83,7 +83,7 @@ static void set_registers(struct vcpu *v, const struct vcpu_guest_context *c)
     *regs = c->user_regs;
     regs->cs |= 3;
     regs->ss |= 3;
-    regs->rflags = (uint32_t)((regs->rflags & ~(uint64_t)FLAGS_REFUSED) | EFLAGS_IF | EFLAGS_MBS);
+    regs->rflags = (uint32_t)((regs->rflags & ~(uint64_t)FLAGS_REFUSED) | FLAG_IF | FLAG_MBS);
     regs->error_code = regs->entry_vector = 0;
     v->iopl = (c->user_regs.rflags >> 12) & 3;
     v->sel_ds = c->user_regs.ds;
