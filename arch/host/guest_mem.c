@@ -2,7 +2,7 @@
  * loaded L4 as a CPU does, sets accessed and dirty bits, and caches its results (tlb.c) until the
  * hypervisor flushes them. If the hypervisor forgets a flush, an access of the guest uses the stale
  * translation, which the checks here or in tlb.c find. The test also ends when the hypervisor
- * copies from or to the hole, or when a walk uses a frame as a table that is none any more.
+ * copies from or to the hole, or when a walk goes through a frame that is no longer a table.
  *
  * Called by xen/ (arch_copy_from_guest and others), and by tests for accesses of the guest itself
  * (host_guest_read). */

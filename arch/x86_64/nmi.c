@@ -1,4 +1,4 @@
-/* NMI and machine check, which can interrupt any instruction, whatever locks are held. Called by
+/* NMI and machine check, which can interrupt any instruction, also one under a lock. Called by
  * entry.S. The handlers take no lock and print nothing: they record the event, and the next timer
  * interrupt prints it (log_noted_events), as it comes only where the hypervisor has enabled
  * interrupts and holds no lock. A machine check after which the CPU cannot continue is a panic,

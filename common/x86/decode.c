@@ -1,6 +1,6 @@
 /* The instruction decoder: bytes to struct insn, for 16-, 32- and 64-bit code, by the tables of
- * opcodes.c. It knows the length and the memory operand of every instruction but those of AVX-512
- * and XOP, and what those do that somebody asks about (SDM vol. 2, chapter 2). */
+ * opcodes.c. It finds the length and the memory operand of every instruction except those of
+ * AVX-512 and XOP, and for some also the operation (enum insn_op). SDM vol. 2, chapter 2. */
 #include "common/x86/insn.h"
 #include "common/x86/opcodes.h"
 
