@@ -25,8 +25,10 @@ DEPFLAGS = -MMD -MP -MF $(basename $@).d
 
 # What tools and guests alone need of common/: what every instruction is, its text, some arithmetic.
 NOT_IN_HV := $(patsubst %,common/x86/%.c,map operands arith) $(wildcard common/x86/format*.c)
-HV_C     := $(filter-out $(NOT_IN_HV),$(wildcard common/*.c common/*/*.c xen/*.c xen/*/*.c)) $(filter-out %/asm-offsets.c,$(wildcard arch/x86_64/*.c)) \
-            arch/x86_64/efi/memory.c $(GEN)/abi_dispatch.c
+# What is the same on each architecture, arch/host of the tests included.
+ANY_ARCH_C := $(wildcard common/*.c common/*/*.c xen/*.c xen/*/*.c) $(GEN)/abi_dispatch.c
+HV_C     := $(filter-out $(NOT_IN_HV),$(ANY_ARCH_C)) \
+            $(filter-out %/asm-offsets.c,$(wildcard arch/x86_64/*.c)) arch/x86_64/efi/memory.c
 HV_S     := $(wildcard arch/x86_64/*.S)
 # An .S and a .c of one name would collide, so assembler objects keep their whole name.
 HV_OBJS  := $(HV_S:%.S=$(HV)/%.S.o) $(HV_C:%.c=$(HV)/%.o)

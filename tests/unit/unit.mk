@@ -15,7 +15,7 @@ UNIT_CFLAGS := -std=gnu11 -O1 -g -fno-omit-frame-pointer -fno-strict-aliasing -D
 
 # The hypervisor's own libc functions are tested under other names, so that the sanitizers' keep watching everybody
 # else.
-UNIT_SRC := $(wildcard common/*.c common/*/*.c arch/host/*.c xen/*.c xen/*/*.c) $(GEN)/abi_dispatch.c tests/unit/support.c tests/unit/trace_reader.c
+UNIT_SRC := $(ANY_ARCH_C) $(wildcard arch/host/*.c) tests/unit/support.c tests/unit/trace_reader.c
 UNIT_OBJ := $(UNIT_SRC:%.c=$(UNIT)/%.o)
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(UNIT)/%,$(wildcard tests/unit/test_*.c))
 LIBC_NAMES := memcpy memmove memset memcmp strlen strcmp strncmp strchr snprintf vsnprintf
