@@ -1,5 +1,6 @@
 /* Where memory operands lie, named or implied, from a decoded instruction and a register state. */
 #include "common/x86/address.h"
+#include "common/x86/canonical.h"
 
 /* The register counts bits from the operand on, both ways. */
 static uint64_t bit_offset(const struct insn *in, struct x86_regs regs)
@@ -29,11 +30,6 @@ uint64_t operand_offset(const struct insn *in, struct x86_regs regs)
             offset += bit_offset(in, regs);
     }
     return offset & size_mask(in->ad_bytes);
-}
-
-static bool is_canonical(uint64_t va)
-{
-    return (uint64_t)((int64_t)(va << 16) >> 16) == va;
 }
 
 static bool range_is_canonical(uint64_t va, uint64_t bytes)

@@ -3,7 +3,7 @@
 #ifndef XEN_TYPES_H
 #define XEN_TYPES_H
 
-#include <stdbool.h>
+#include "common/x86/canonical.h"
 #include "xen/core/abi.h"
 #include "xen/core/types.h"
 
@@ -24,11 +24,6 @@ typedef uint64_t pfn_t;     /* a guest's pseudo-physical frame number; the guest
 #define HOLE_LAST_SLOT 271u
 
 #define MAX_VCPUS 32u       /* as many as shared_info has vcpu_info for */
-
-static inline bool is_canonical(uint64_t va)
-{
-    return (uint64_t)((int64_t)(va << 16) >> 16) == va;
-}
 
 /* A guest may pass [va, va + len) to a hypercall: no byte of it is in the hole, and it does not
  * wrap. Unmapped and non-canonical addresses are not refused here: the access faults, and returns

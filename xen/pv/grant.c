@@ -141,6 +141,13 @@ int grant_table_of(domid_t domid)
     return rc == 0 ? GNTST_okay : rc == -ESRCH ? GNTST_bad_domain : GNTST_permission_denied;
 }
 
+bool grant_list_page(uint64_t list, unsigned i, const void *page)
+{
+    uint64_t mfn = virt_to_mfn(page);
+
+    return copy_to_guest(list + i * sizeof(mfn), &mfn, sizeof(mfn)) == 0;
+}
+
 static int setup_table(struct domain *d, const struct gnttab_setup_table *op)
 {
     int rc = grant_table_of(op->dom);
@@ -150,12 +157,9 @@ static int setup_table(struct domain *d, const struct gnttab_setup_table *op)
     if (op->nr_frames > MAX_GRANT_FRAMES || grant_grow(d, op->nr_frames) != 0)
         return GNTST_general_error;
     count_work(op->nr_frames * WORK_PER_TABLE);
-    for (unsigned i = 0; i < op->nr_frames; i++) {
-        uint64_t mfn = virt_to_mfn(d->grant->shared[i]);
-
-        if (copy_to_guest((uint64_t)op->frame_list.p + i * sizeof(mfn), &mfn, sizeof(mfn)) != 0)
+    for (unsigned i = 0; i < op->nr_frames; i++)
+        if (!grant_list_page((uint64_t)op->frame_list.p, i, d->grant->shared[i]))
             return GNTST_bad_virt_addr;
-    }
     return GNTST_okay;
 }
 

@@ -134,6 +134,8 @@ void grant_for_each_device_map(void (*fn)(void *arg, mfn_t mfn, bool readonly), 
 
 /* Checks that the domain named is the caller. Returns GNTST_*. */
 int grant_table_of(domid_t domid);
+/* Writes the frame number of a page of the table as entry i of the guest's list. False: a fault. */
+bool grant_list_page(uint64_t list, unsigned i, const void *page);
 int grant_grow(struct domain *d, unsigned nr_frames);           /* 0 or -ENOMEM */
 /* status pages for so many frames of entries */
 int grant_grow_status(struct domain *d, unsigned nr_frames);

@@ -174,12 +174,9 @@ static int get_status_frames(const struct grant_table *gt,
         return rc;
     if (op->nr_frames > gt->nr_status_frames)
         return GNTST_general_error;
-    for (unsigned i = 0; i < op->nr_frames; i++) {
-        uint64_t mfn = virt_to_mfn(gt->status[i]);
-
-        if (copy_to_guest((uint64_t)op->frame_list.p + i * sizeof(mfn), &mfn, sizeof(mfn)) != 0)
+    for (unsigned i = 0; i < op->nr_frames; i++)
+        if (!grant_list_page((uint64_t)op->frame_list.p, i, gt->status[i]))
             return GNTST_bad_virt_addr;
-    }
     return GNTST_okay;
 }
 

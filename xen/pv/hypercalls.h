@@ -3,9 +3,10 @@
 #ifndef XEN_HYPERCALLS_H
 #define XEN_HYPERCALLS_H
 
+#include "common/abi_names.h"
 #include "gen/abi_handlers.h"
 
-#define NR_HYPERCALLS 64u
+#define NR_HYPERCALLS ABI_HYPERCALLS
 
 typedef long (*hypercall_fn)(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
 /* never NULL: unserved ones answer -ENOSYS */

@@ -73,17 +73,25 @@ void put_segdesc_page(struct frame *f, struct domain *d)
             drop_ldt(v);
 }
 
+/* i, a multiple of 8, or the next multiple of 8 at which 8 entries begin that are not all 0;
+ * PTES_PER_TABLE: there is none. Most entries of most tables are 0. */
+static inline unsigned skip_empty(const uint64_t *table, unsigned i)
+{
+    const uint64_t *e = &table[i];
+
+    while (i < PTES_PER_TABLE && !(e[0] | e[1] | e[2] | e[3] | e[4] | e[5] | e[6] | e[7]))
+        i += 8, e += 8;
+    return i;
+}
+
 static int validate_l1(uint64_t *table, struct domain *d)
 {
     unsigned i, work = WORK_PER_EMPTY_TABLE;
     int rc = 0;
 
     for (i = 0; i < PTES_PER_TABLE; i++) {
-        if (!(i & 7)) {     /* most entries of most tables are empty */
-            const uint64_t *e = &table[i];
-
-            while (i < PTES_PER_TABLE && !(e[0] | e[1] | e[2] | e[3] | e[4] | e[5] | e[6] | e[7]))
-                i += 8, e += 8;
+        if (!(i & 7)) {
+            i = skip_empty(table, i);
             if (i == PTES_PER_TABLE)
                 break;
             work += 8 * WORK_PER_ENTRY;
@@ -108,10 +116,7 @@ static void devalidate_l1(const uint64_t *table, struct domain *d)
 
     for (unsigned i = 0; i < PTES_PER_TABLE; i++) {
         if (!(i & 7)) {
-            const uint64_t *e = &table[i];
-
-            while (i < PTES_PER_TABLE && !(e[0] | e[1] | e[2] | e[3] | e[4] | e[5] | e[6] | e[7]))
-                i += 8, e += 8;
+            i = skip_empty(table, i);
             if (i == PTES_PER_TABLE)
                 break;
             work += 8 * WORK_PER_ENTRY;
