@@ -67,8 +67,8 @@ bool test_eq(const char *file, int line, const char *what, uint64_t got, uint64_
 {
     if (got == expected)
         return true;
-    test_fail(file, line, "%s: expected %#lx (%ld), got %#lx (%ld)", what, expected, (long)expected, got,
-              (long)got);
+    test_fail(file, line, "%s: expected %#lx (%ld), got %#lx (%ld)", what, expected,
+              (long)expected, got, (long)got);
     return false;
 }
 
@@ -77,9 +77,8 @@ static const char *fault_text(char *buf, size_t len, const struct fault *f)
     if (f->vector == FAULT_NONE)
         snprintf(buf, len, "no fault");
     else
-        snprintf(buf, len, "vector %d error %#x rip %#lx cr2 %#lx from %s", f->vector, f->error, f->rip,
-                 f->cr2,
-                 f->user ? "user" : "kernel");
+        snprintf(buf, len, "vector %d error %#x rip %#lx cr2 %#lx from %s", f->vector, f->error,
+                 f->rip, f->cr2, f->user ? "user" : "kernel");
     return buf;
 }
 
@@ -126,8 +125,8 @@ static void run_test(const struct test *t, unsigned nr)
     verdict = PASS;
     f = try_fault(run_protected, (void *)t);
     if (f.vector != FAULT_NONE)
-        test_fail(__FILE__, __LINE__, "%s: unexpected fault: %s", t->name, fault_text(text, sizeof(text),
-                                                                                      &f));
+        test_fail(__FILE__, __LINE__, "%s: unexpected fault: %s", t->name,
+                  fault_text(text, sizeof(text), &f));
     thread_preempt(0);
     events_on();
     fflush(stdout);
@@ -150,25 +149,44 @@ static const char *obstacle(const struct suite *s)
     return NULL;
 }
 
-static void run_suite(const struct suite *s, unsigned nr)
+/* A suite is all entries of one name, which follow each other: one for each of its files. Returns
+ * the entry behind the last. */
+static const struct suite *const *suite_end(const struct suite *const *s)
 {
-    const char *why = obstacle(s);
-    unsigned failed = totals[FAIL], skipped = totals[SKIPPED];
+    const char *name = (*s)->name;
 
-    kprintf("  KTAP version 1\n  # Subtest: %s\n  1..%u\n", s->name, s->nr_tests);
-    for (unsigned i = 0; i < s->nr_tests; i++) {
-        if (!why) {
-            run_test(&s->tests[i], i + 1);
-            continue;
-        }
-        totals[SKIPPED]++;
-        kprintf("  ok %u %s # SKIP %s\n", i + 1, s->tests[i].name, why);
-    }
-    kprintf("%s %u %s%s%s\n", totals[FAIL] > failed ? "not ok" : "ok", nr, s->name,
-            totals[SKIPPED] - skipped == s->nr_tests ? " # SKIP " : "",
-            totals[SKIPPED] - skipped == s->nr_tests ? (why ? why : "every test was skipped") : "");
+    while (s < suites_end && !strcmp((*s)->name, name))
+        s++;
+    return s;
 }
 
+static void run_suite(const struct suite *const *first, unsigned nr)
+{
+    const struct suite *const *end = suite_end(first);
+    const char *name = (*first)->name, *why = obstacle(*first);
+    unsigned failed = totals[FAIL], skipped = totals[SKIPPED], nr_tests = 0, nr_test = 0;
+
+    for (const struct suite *const *s = first; s < end; s++)
+        nr_tests += (*s)->nr_tests;
+    kprintf("  KTAP version 1\n  # Subtest: %s\n  1..%u\n", name, nr_tests);
+    for (const struct suite *const *s = first; s < end; s++)
+        for (unsigned i = 0; i < (*s)->nr_tests; i++) {
+            const struct test *t = &(*s)->tests[i];
+
+            nr_test++;
+            if (!why) {
+                run_test(t, nr_test);
+                continue;
+            }
+            totals[SKIPPED]++;
+            kprintf("  ok %u %s # SKIP %s\n", nr_test, t->name, why);
+        }
+    kprintf("%s %u %s%s%s\n", totals[FAIL] > failed ? "not ok" : "ok", nr, name,
+            totals[SKIPPED] - skipped == nr_tests ? " # SKIP " : "",
+            totals[SKIPPED] - skipped == nr_tests ? (why ? why : "every test was skipped") : "");
+}
+
+/* True if the command line names the suite of this first entry. */
 static bool wanted(const struct suite *s)
 {
     char buf[4];
@@ -186,18 +204,20 @@ static unsigned suites_run(void)
     unsigned n = 0, nr = 0;
     char name[32];
 
-    for (const struct suite *const *s = suites_start; s < suites_end; s++)
+    for (const struct suite *const *s = suites_start; s < suites_end; s = suite_end(s))
         n += wanted(*s);
     kprintf("KTAP version 1\n1..%u\n", n);
-    kprintf("# name: %s\n", cmdline_get("name", name, sizeof(name)) ? name : is_dom0() ? "dom0" : "guest");
-    for (const struct suite *const *s = suites_start; s < suites_end; s++)
+    kprintf("# name: %s\n",
+            cmdline_get("name", name, sizeof(name)) ? name : is_dom0() ? "dom0" : "guest");
+    for (const struct suite *const *s = suites_start; s < suites_end; s = suite_end(s))
         if (wanted(*s))
-            run_suite(*s, ++nr);
+            run_suite(s, ++nr);
     if (!n) {                           /* a misspelt name must not look like success */
         kprintf("# no such suite: %s\n", (const char *)start_info->cmd_line);
         totals[FAIL]++;
     }
-    kprintf("guest-pv: %u passed, %u failed, %u skipped\n", totals[PASS], totals[FAIL], totals[SKIPPED]);
+    kprintf("guest-pv: %u passed, %u failed, %u skipped\n", totals[PASS], totals[FAIL],
+            totals[SKIPPED]);
     return totals[FAIL];
 }
 
