@@ -1,6 +1,6 @@
-# What all that speaks the ABI is compiled with: the public headers under a name of their own, <public/xen.h>, and the files
-# that are made of common/abi.def, "gen/abi_handlers.h" and others. ABI is to be there before anything is compiled.
-# Included by the top Makefile, before all that compiles.
+# What everything that speaks the ABI is compiled with: the public headers under a name of their own,
+# <public/xen.h>, and the files made from common/abi.def, "gen/abi_handlers.h" and others. $(ABI) must
+# be there before anything is compiled, so the top Makefile includes this first.
 ABI_LINK := $(BUILD)/abi/public
 GEN      := $(BUILD)/gen
 ABI      := $(ABI_LINK) $(GEN)/stamp

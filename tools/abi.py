@@ -1,7 +1,11 @@
 #!/usr/bin/env python3
-"""Reads common/abi.def, the one table of the ABI (its head says what the columns mean), checks it, and writes what the
-build and the documents are made of: abi.py TABLE DIRECTORY writes the C files there, abi.py TABLE --docs FILE the page
-about hypercalls. What is wrong is said with the line it stands in. abi_*.py write what comes of it."""
+"""Reads and checks common/abi.def, the one table of the ABI (its head says what the columns mean).
+
+    abi.py TABLE DIRECTORY      writes the C files that the build needs, there
+    abi.py TABLE --docs FILE    brings the page about hypercalls up to date
+
+What is wrong with the table is printed with its line. The text of the files is made by abi_*.py.
+"""
 import dataclasses
 import pathlib
 import re
@@ -12,8 +16,9 @@ import abi_docs
 import abi_names
 import abi_structs
 
-FILES = {"abi_tables.h": abi_names.tables, "abi_wrappers.h": abi_names.wrappers, "abi_handlers.h": abi_dispatch.handlers,
-         "abi_dispatch.c": abi_dispatch.dispatch, "abi_layouts.c": abi_structs.layouts, "abi_fuzz.h": abi_structs.fuzz}
+FILES = {"abi_tables.h": abi_names.tables, "abi_wrappers.h": abi_names.wrappers,
+         "abi_handlers.h": abi_dispatch.handlers, "abi_dispatch.c": abi_dispatch.dispatch,
+         "abi_layouts.c": abi_structs.layouts, "abi_fuzz.h": abi_structs.fuzz}
 COPIES = {"in", "out", "both", "always", "raw", "-"}
 CONTEXTS = {"domain", "vcpu", "element", "-"}
 COLUMNS = {"start": {"any", "16bit", "EINVAL", "ENOSYS"}, "count": {"any", "1", "-", "each"},
@@ -43,7 +48,7 @@ class Call:
     line: int
     name: str
     handler: str                # do, ops, -, or an answer
-    args: list                  # of (name, Kind); None: nobody knows them
+    args: list                  # of (name, Kind); None: not known
     remark: str
 
     @property
@@ -85,7 +90,8 @@ class Op:
 @dataclasses.dataclass
 class Family:
     line: int
-    calls: list                 # names of the hypercalls that have these; the first is whose table it is
+    # names of the hypercalls that have these; the first is whose table it is
+    calls: list
     context: str
     column: str
     ops: list = dataclasses.field(default_factory=list)
@@ -108,21 +114,32 @@ class Struct:
     line: int
     name: str
     words: list
-    fields: list = dataclasses.field(default_factory=list)      # of (side, member, shown, kind, suffix, optional)
+    # of (side, member, shown, kind, suffix, optional)
+    fields: list = dataclasses.field(default_factory=list)
 
 
 def c_type(name):
     return name if name.endswith("_t") else "struct " + name
 
 
+def rows(text):
+    """[number of its first line, text] of each row, without remarks and with its continuation."""
+    found = []
+    for number, line in enumerate(text.splitlines(), 1):
+        line = re.sub(r"(^|\s)#.*", "", line).rstrip()
+        if line.startswith(" " * 8) and found:
+            found[-1][1] += " " + line.strip()
+        elif line:
+            found.append([number, line])
+    return found
+
+
 class Abi:
     def __init__(self, text):
         self.kinds, self.calls, self.families, self.names, self.structs = {}, {}, {}, {}, {}
         self.section = None
-        for number, line in enumerate(text.splitlines(), 1):
-            line = re.sub(r"(^|\s)#.*", "", line).rstrip()
-            if line:
-                self.read(number, line)
+        for number, line in rows(text):
+            self.read(number, line)
         self.check()
 
     def read(self, number, line):
@@ -133,12 +150,13 @@ class Abi:
         readers = {"kind": self.read_kind, "hypercall": self.read_call, "ops": self.read_ops,
                    "names": self.read_names, "struct": self.read_struct}
         if words[0] not in readers:
-            raise Wrong(number, f"{words[0]}: no section is called so ({', '.join(readers)})")
+            raise Wrong(number, f"{words[0]}: no section has this name ({', '.join(readers)})")
         self.section = readers[words[0]](number, words[1:], line)
 
     def put(self, where, what, number, name):
         if name in where:
-            raise Wrong(number, f"{name}: stands in line {where[name].line} already" if hasattr(where[name], "line")
+            line = getattr(where[name], "line", None)
+            raise Wrong(number, f"{name}: stands in line {line} already" if line
                         else f"{name}: is there already")
         where[name] = what
         return what
@@ -146,9 +164,11 @@ class Abi:
     def read_kind(self, number, words, _):
         if len(words) != 5 or not words[2].isdigit():
             raise Wrong(number, "a kind has five columns: WORD LETTER WORDS HYPERVISOR GUEST")
-        if any(kind.letter == words[1] and kind.words != int(words[2]) for kind in self.kinds.values()):
+        if any(kind.letter == words[1] and kind.words != int(words[2])
+               for kind in self.kinds.values()):
             raise Wrong(number, f"letter {words[1]} belongs to another kind of other words")
-        self.put(self.kinds, Kind(words[0], words[1], int(words[2]), words[3], words[4]), number, words[0])
+        self.put(self.kinds, Kind(words[0], words[1], int(words[2]), words[3], words[4]), number,
+                 words[0])
 
     def read_call(self, number, words, line):
         if len(words) < 3 or "|" not in words:
@@ -156,7 +176,8 @@ class Abi:
         if words[1] not in ("do", "ops", "-") and not ANSWER.match(words[1]):
             raise Wrong(number, f"{words[1]}: a hypercall's handler is do, ops, - or an errno")
         args = words[2:words.index("|")]
-        call = Call(number, words[0], words[1], None if args == ["*"] else [self.argument(number, a) for a in args],
+        call = Call(number, words[0], words[1],
+                    None if args == ["*"] else [self.argument(number, a) for a in args],
                     served(number, line.split("|", 1)[1]))
         self.put(self.calls, call, number, call.name)
 
@@ -168,10 +189,12 @@ class Abi:
 
     def read_ops(self, number, words, _):
         if not 2 <= len(words) <= 3 or words[1] not in CONTEXTS:
-            raise Wrong(number, "ops HYPERCALL[,OTHER] CONTEXT [COLUMN]; a context is one of " + ", ".join(sorted(CONTEXTS)))
+            raise Wrong(number, "ops HYPERCALL[,OTHER] CONTEXT [COLUMN]; a context is one of " +
+                        ", ".join(sorted(CONTEXTS)))
         if len(words) == 3 and words[2] not in COLUMNS:
             raise Wrong(number, f"{words[2]}: no such column ({', '.join(COLUMNS)})")
-        family = Family(number, words[0].split(","), words[1], words[2] if len(words) == 3 else None)
+        family = Family(number, words[0].split(","), words[1],
+                        words[2] if len(words) == 3 else None)
         for call in family.calls:
             if call not in self.calls:
                 raise Wrong(number, f"{call}: no such hypercall above")
@@ -198,20 +221,23 @@ class Abi:
     def read_op(self, number, words):
         columns = 5 if self.section.column is None else 6
         if len(words) < columns:
-            raise Wrong(number, f"{words[0]}: {len(words)} columns, a row here has {columns} or more")
+            raise Wrong(number,
+                        f"{words[0]}: {len(words)} columns, a row here has {columns} or more")
         extra = words[4] if self.section.column else None
         op = Op(number, *words[:4], extra, served(number, " ".join(words[columns - 1:])))
         if op.copy not in COPIES:
             raise Wrong(number, f"{op.copy}: no way to copy ({', '.join(sorted(COPIES))})")
-        if not ANSWER.match(op.handler) and op.handler != "=" and not re.match(r"[a-z]\w+$", op.handler):
+        if not (ANSWER.match(op.handler) or op.handler == "=" or
+                re.match(r"[a-z]\w+$", op.handler)):
             raise Wrong(number, f"{op.handler}: a handler is a function, a number or =")
         if extra is not None and not set(extra.split("|")) <= COLUMNS[self.section.column]:
-            raise Wrong(number, f"{extra}: {self.section.column} is one of {', '.join(sorted(COLUMNS[self.section.column]))}")
+            words = ", ".join(sorted(COLUMNS[self.section.column]))
+            raise Wrong(number, f"{extra}: {self.section.column} is one of {words}")
         if op.struct == "-" and op.copy not in ("raw", "-"):
             raise Wrong(number, f"{op.name}: copies {op.copy}, and names no structure")
         return op
 
-    # --- What only the whole tells ---
+    # --- What can be checked when all is read ---
     def check(self):
         for struct in self.structs.values():
             struct.fields = list(self.fields(struct))
@@ -222,9 +248,12 @@ class Abi:
                 if op.struct != "-" and op.struct not in self.structs and op.struct != family.name:
                     raise Wrong(op.line, f"{op.struct}: no such structure is described")
                 if op.answer is None and op.handler != "=":
-                    shape = family.name, op.struct, op.copy, op.extra if family.column != "means" else None
-                    if handlers.setdefault(op.handler, (shape, op.line))[0] != shape:
-                        raise Wrong(op.line, f"{op.handler}: is the handler of line {handlers[op.handler][1]}, of another shape")
+                    extra = op.extra if family.column != "means" else None
+                    shape = family.name, op.struct, op.copy, extra
+                    other, line = handlers.setdefault(op.handler, (shape, op.line))
+                    if other != shape:
+                        raise Wrong(op.line, f"{op.handler}: is the handler of line {line}, "
+                                             "of another shape")
         for call in self.calls.values():
             if call.handler == "ops" and call.name not in self.families:
                 raise Wrong(call.line, f"{call.name}: has no ops below")
@@ -242,7 +271,8 @@ class Abi:
             match = FIELD.match(word)
             if not match or side is None:
                 raise Wrong(struct.line, f"{struct.name}: {word}: " +
-                            ("no field can be written so" if side else "in, out or both comes before the fields"))
+                            ("no field can be written so" if side
+                             else "in, out or both comes before the fields"))
             member, shown, kind, suffix, optional = match.groups()
             kind = kind or "dec"
             if kind not in NUMBERS | {"string", "bytes"} and kind[0] != "@" and \

@@ -1,8 +1,8 @@
-"""What the makers of C files share (abi_names.py, abi_dispatch.py, abi_structs.py), which abi.py calls."""
+"""Pieces of C, for abi_names.py, abi_dispatch.py and abi_structs.py."""
 
 HEAD = "/* Made by tools/abi.py from common/abi.def. */\n"
-PUBLIC = ("xen callback event_channel grant_table hypfs kexec memory nmi physdev pmu sched vcpu version "
-          "arch-x86/xen-mca").split()
+PUBLIC = ("xen callback event_channel grant_table hypfs kexec memory nmi physdev pmu sched vcpu "
+          "version arch-x86/xen-mca").split()
 
 
 def includes():

@@ -1,9 +1,11 @@
-"""The hypervisor's handlers and dispatch, of the table that abi.py has read."""
+"""The hypervisor's handlers and dispatch: C made from the table that abi.py has read."""
 from abi_c import HEAD, array, braced, function, prototype, with_table
 
-CONTEXTS = {"domain": ["struct domain *d"], "element": ["struct domain *d"], "vcpu": ["struct vcpu *v"], "-": []}
+CONTEXTS = {"domain": ["struct domain *d"], "element": ["struct domain *d"],
+            "vcpu": ["struct vcpu *v"], "-": []}
 EXTRAS = {"start": ["uint64_t start"], "count": ["unsigned count"]}
-STARTS = {"any": "UINT64_MAX, 0", "16bit": "UINT16_MAX, -EDOM", "EINVAL": "0, -EINVAL", "ENOSYS": "0, -ENOSYS"}
+STARTS = {"any": "UINT64_MAX, 0", "16bit": "UINT16_MAX, -EDOM", "EINVAL": "0, -EINVAL",
+          "ENOSYS": "0, -ENOSYS"}
 COPY_IN = ["if (copy_from_guest(&op, arg, sizeof(op)) != 0)", "    return -EFAULT;"]
 HANDLERS_HEAD = """#ifndef ABI_HANDLERS_H
 #define ABI_HANDLERS_H
@@ -26,8 +28,8 @@ DISPATCH_HEAD = """#include "arch/arch.h"
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 #define SIX_REGISTERS uint64_t r0, uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4, uint64_t r5
 
-/* Functions of one table have the same arguments, whether they use them or not. Every slot of a table first refuses, so that
- * there is no NULL to forget; the served ones override theirs. */
+/* Functions of one table have the same arguments, whether they use them or not. Every slot of a
+ * table first refuses, so that there is no NULL to forget; the served ones override theirs. */
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 #ifdef __clang__
 #pragma GCC diagnostic ignored "-Winitializer-overrides"
@@ -42,15 +44,17 @@ NEXT_ELEMENT = ["if (work_done(WORK_PER_ELEMENT)) {", "    preempt_point();",
 
 
 def table_args(family):
-    """Of the functions in a table. Where nothing else comes first the operation's number does, so that the argument
-    stays in the register that it came in."""
+    """Parameters of the functions in a table. Where nothing else comes first the operation's number
+    does, so that the argument stays in the register that it came in."""
     context, extra = CONTEXTS[family.context], EXTRAS.get(family.column, [])
     return (context if context or extra else ["uint64_t nr"]) + ["uint64_t arg"] + extra
 
 
 def handler_args(family, op):
-    argument = {"raw": ["uint64_t arg"], "-": [], "in": [f"const {op.c_struct} *op"]}.get(op.copy, [f"{op.c_struct} *op"])
-    return CONTEXTS[family.context] + argument + (EXTRAS.get(family.column, []) if op.extra == "any" else [])
+    arguments = {"raw": ["uint64_t arg"], "-": [], "in": [f"const {op.c_struct} *op"]}
+    argument = arguments.get(op.copy, [f"{op.c_struct} *op"])
+    extra = EXTRAS.get(family.column, []) if op.extra == "any" else []
+    return CONTEXTS[family.context] + argument + extra
 
 
 def names_of(args):
@@ -82,23 +86,26 @@ def handlers(abi):
         for op in family.ops:
             if op.in_table and op.answer is None and op.handler not in done:
                 done.add(op.handler)
-                out.append(prototype("int" if element else "long", op.handler, handler_args(family, op)) + ";\n")
+                out.append(prototype("int" if element else "long", op.handler,
+                                     handler_args(family, op)) + ";\n")
     return "".join(out) + "\n#endif\n"
 
 
-# --- Tables of sub-operations ---------------------------------------------------------------------------------------
+# --- Tables of sub-operations ---------------------------------------------------------------------
 def copied(family, op):
     """The handler's call between its copies, and what becomes of the result."""
     before = COPY_IN if op.copy in ("in", "both", "always") else []
     if op.copy not in ("out", "both", "always"):
         return before + [f"return {invoke(family, op)};"]
     condition = "" if op.copy == "always" else "rc >= 0 && "
-    return before + [f"rc = {invoke(family, op)};", f"if ({condition}copy_to_guest(arg, &op, sizeof(op)) != 0)",
+    return before + [f"rc = {invoke(family, op)};",
+                     f"if ({condition}copy_to_guest(arg, &op, sizeof(op)) != 0)",
                      "    return -EFAULT;", "return rc;"]
 
 
 def each(family, op):
-    loop = [f"{op.c_struct} op;", "long rc;", ""] + COPY_IN + [f"rc = {invoke(family, op)};", "if (rc != 0)", "    return rc;"]
+    loop = [f"{op.c_struct} op;", "long rc;", ""] + COPY_IN
+    loop += [f"rc = {invoke(family, op)};", "if (rc != 0)", "    return rc;"]
     loop += ["if (copy_to_guest(arg, &op, sizeof(op)) != 0)", "    return -EFAULT;"] + NEXT_ELEMENT
     return [f"for (unsigned i = 0; i < count; i++, arg += sizeof({op.c_struct})) {{"] + \
         [line and "    " + line for line in loop] + ["}", "return 0;"]
@@ -130,29 +137,37 @@ def family_table(family):
     out.append(array(f"static long (*const {family.name}_table[ABI_MAX_OPS])({', '.join(args)})",
                      [f"[0 ... ABI_MAX_OPS - 1] = no_{family.name}"] + slots))
     if family.column == "start":
-        out.append(array("static const struct { uint64_t most; int otherwise; } starts[ABI_MAX_OPS]",
+        out.append(array("static const struct { uint64_t most; int otherwise; } "
+                         "starts[ABI_MAX_OPS]",
                          ["[0 ... ABI_MAX_OPS - 1] = { UINT64_MAX, 0 }"] +
-                         [f"[{op.name}] = {{ {STARTS[op.extra]} }}" for op in family.ops if op.in_table]))
+                         [f"[{op.name}] = {{ {STARTS[op.extra]} }}"
+                          for op in family.ops if op.in_table]))
     return "".join(out)
 
 
 def element_declaration(family):
-    return f"int (*const {family.name}_table[ABI_MAX_OPS])(struct domain *d, const struct {family.name} *op)"
+    return f"int (*const {family.name}_table[ABI_MAX_OPS])" \
+        f"(struct domain *d, const struct {family.name} *op)"
 
 
 def element_table(family):
     args = ["struct domain *d", f"const struct {family.name} *op"]
-    answers = {"no_" + family.name: "-ENOSYS", **{op.name: op.answer for op in family.ops if op.answer}}
-    out = [function("static int", "call_" + name, args, [f"return {answer};"]) for name, answer in answers.items()]
-    slots = [f"[{op.name}] = {'call_' + op.name if op.answer else op.handler}" for op in family.ops]
-    out.append(array(element_declaration(family), [f"[0 ... ABI_MAX_OPS - 1] = call_no_{family.name}"] + slots))
+    answers = {"no_" + family.name: "-ENOSYS",
+               **{op.name: op.answer for op in family.ops if op.answer}}
+    out = [function("static int", "call_" + name, args, [f"return {answer};"])
+           for name, answer in answers.items()]
+    slots = [f"[{op.name}] = {'call_' + op.name if op.answer else op.handler}"
+             for op in family.ops]
+    out.append(array(element_declaration(family),
+                     [f"[0 ... ABI_MAX_OPS - 1] = call_no_{family.name}"] + slots))
     return "".join(out)
 
 
-# --- Hypercalls -----------------------------------------------------------------------------------------------------
+# --- Hypercalls -----------------------------------------------------------------------------------
 def checks(kinds):
-    """(lines, operation): what is judged before the table is asked: a vCPU's number, a count, what is above the
-    operation, the operation. All come as whole registers, of which a number has the lower half."""
+    """(lines, operation): the checks ahead of the table (a vCPU's number, a count, what is above
+    the operation, the operation), and C for the operation's number. All come as whole registers,
+    of which a number has the lower half."""
     if "op_start" in kinds:
         return [f"uint64_t op = {kinds['op_start']} & 63, start = {kinds['op_start']} >> 6;", "",
                 "if (unlikely(start > starts[op].most))", "    return starts[op].otherwise;"], "op"
@@ -169,19 +184,23 @@ def dispatcher(abi, family):
     call = abi.calls[family.name]
     kinds = {kind.word: name for name, kind in call.c_args}
     body, operation = checks(kinds)
-    values = {"*d": "current->domain", "*v": f"d->vcpu[(unsigned){kinds.get('vcpu')}]", "nr": kinds.get("op"),
-              "arg": kinds.get("struct") or kinds["structs"], "count": "(unsigned)count", "start": "start"}
+    values = {"*d": "current->domain", "*v": f"d->vcpu[(unsigned){kinds.get('vcpu')}]",
+              "nr": kinds.get("op"), "arg": kinds.get("struct") or kinds["structs"],
+              "count": "(unsigned)count", "start": "start"}
     words = ", ".join(values[name] for name in names_of(table_args(family)))
     body.append(f"return {family.name}_table[{operation}]({words});")
     if call.handler == "do":
         return function("long", family.name + "_by_table", ["unsigned cmd", "uint64_t arg"], body)
     names = [name for name, _ in call.c_args]
-    return function("static ALWAYS_INLINE long", "dispatch_" + family.name, ["uint64_t " + name for name in names], body) + \
-        function("long", "do_" + family.name, call_args(call), [f"return dispatch_{family.name}({', '.join(names)});"])
+    return function("static ALWAYS_INLINE long", "dispatch_" + family.name,
+                    ["uint64_t " + name for name in names], body) + \
+        function("long", "do_" + family.name, call_args(call),
+                 [f"return dispatch_{family.name}({', '.join(names)});"])
 
 
 def entry(call):
-    """One of hypercall_table: all six registers, of which the call has as many words as it has arguments."""
+    """A function for hypercall_table: it gets all six registers, and passes on as many as the call
+    has arguments."""
     whole = call.handler == "ops"
     words = [f"r{i}" if whole or kind.hypervisor == "uint64_t" else f"({kind.hypervisor})r{i}"
              for i, (_, kind) in enumerate(call.c_args)]
@@ -194,7 +213,8 @@ def dispatch(abi):
     out = [HEAD, DISPATCH_HEAD]
     for family in with_table(abi):
         element = family.context == "element"
-        out.append(element_table(family) if element else family_table(family) + dispatcher(abi, family))
+        out.append(element_table(family) if element
+                   else family_table(family) + dispatcher(abi, family))
     served = [call for call in abi.calls.values() if call.served]
     out += [entry(call) for call in served]
     out.append(function("static long", "entry_not_served", ["SIX_REGISTERS"], ["return -ENOSYS;"]))

@@ -1,17 +1,19 @@
-"""What the trace reader prints of structures, and what the fuzzer fills in, of the table that abi.py has read."""
+"""What the trace reader prints of structures, and what the fuzzer fills in: C made from the table
+that abi.py has read."""
 from abi_c import HEAD, array, function, includes, with_table
 
 SIDES = {"in": "IN", "out": "OUT", "both": "BOTH"}
 LAYOUTS_HEAD = """
 #define MEMBER(type, member) (((struct type *)0)->member)
 #define FIELD(type, member_) .name = #member_, .offset = offsetof(struct type, member_)
-#define COUNTED_BY(type, member) .count_at = offsetof(struct type, member), .count_size = sizeof(MEMBER(type, member))
+#define COUNTED_BY(type, member) \\
+    .count_at = offsetof(struct type, member), .count_size = sizeof(MEMBER(type, member))
 #define LAYOUT(type, list) { .size = sizeof(type), .nr = ARRAY_SIZE(list), .fields = list }
 #define VALUE(list) { .size = sizeof(list##_type), .nr = 1, .bare = true, .fields = list }
 
 """
-FUZZ_HEAD = """/* Structures of sub-operations, and what their fields are: D a domain, x a frame number or an address, p a list, c code,
- * t a time, u a small number. */
+FUZZ_HEAD = """/* Structures of sub-operations, and what their fields are: D a domain, x a frame
+ * number or an address, p a list, c code, t a time, u a small number. */
 struct abi_field { unsigned offset, size; char what; };
 struct abi_shape { unsigned nr, op, size, nr_fields; const struct abi_field *fields; };
 
@@ -19,7 +21,7 @@ struct abi_shape { unsigned nr, op, size, nr_fields; const struct abi_field *fie
 FIELD_LETTERS = {"domid": "D", "hex": "x", "code": "c", "ns": "t"}
 
 
-# --- The trace reader -----------------------------------------------------------------------------------------------
+# --- The trace reader -----------------------------------------------------------------------------
 def names_list(names):
     prefix, entries = ("" if names.words[0] == "-" else names.words[0]), []
     for word in names.words[1:]:
@@ -35,7 +37,8 @@ def names_list(names):
 def kind_of(abi, kind):
     """(K_..., what else of struct field)"""
     if kind in abi.names:
-        return ("K_FLAGS" if abi.names[kind].how == "flags" else "K_ENUM"), f", .names = &names_{kind}"
+        flags = abi.names[kind].how == "flags"
+        return "K_FLAGS" if flags else "K_ENUM", f", .names = &names_{kind}"
     if kind in abi.structs:
         return "K_STRUCT", f", .layout = &layout_{kind}"
     if kind[0] == "@":
@@ -78,7 +81,8 @@ def layout(abi, struct):
             more += "" if suffix == "[]" else f", COUNTED_BY({name}, {suffix[1:-1]})"
         more += "" if shown is None else f', .alias = "{shown}"'
         more += ", .optional = true" if optional else ""
-        fields.append(f"{{ FIELD({name}, {member}), .size = {size}, .kind = {k}, .side = {SIDES[side]}{more} }}")
+        fields.append(f"{{ FIELD({name}, {member}), .size = {size}, .kind = {k}, "
+                      f".side = {SIDES[side]}{more} }}")
     return before + array(f"static const struct field {name}_fields[]", fields) + \
         f"const struct layout layout_{name} = LAYOUT(struct {name}, {name}_fields);\n\n"
 
@@ -89,27 +93,34 @@ def means(op):
 
 def layouts(abi):
     out = [HEAD, '#include "tools/pvtrace/decode.h"\n\n', includes(), LAYOUTS_HEAD]
-    out += [f"extern const struct layout layout_{struct.name};\n" for struct in abi.structs.values()] + ["\n"]
+    out += [f"extern const struct layout layout_{struct.name};\n"
+            for struct in abi.structs.values()] + ["\n"]
     out += [names_list(names) for names in abi.names.values()]
     out += [layout(abi, struct) for struct in abi.structs.values()]
     tabled = []
     for family in abi.families.values():
-        rows = [f"[{op.name}] = &layout_{op.struct}" for op in family.ops if op.struct in abi.structs]
+        rows = [f"[{op.name}] = &layout_{op.struct}"
+                for op in family.ops if op.struct in abi.structs]
         if family.column == "means":
-            out.append(array(f"const uint8_t {family.name}_means[64]", [means(op) for op in family.ops if op.extra != "-"]))
+            out.append(array(f"const uint8_t {family.name}_means[64]",
+                             [means(op) for op in family.ops if op.extra != "-"]))
         elif rows:
             tabled += [(call, family.name) for call in family.calls]
             out.append(array(f"static const struct layout *const {family.name}_layouts[]", rows))
-    out.append(array("static const struct { const struct layout *const *layouts; unsigned nr; } tables[ABI_HYPERCALLS]",
-                     [f"[__HYPERVISOR_{call}] = {{ {name}_layouts, ARRAY_SIZE({name}_layouts) }}" for call, name in tabled]))
+    out.append(array("static const struct { const struct layout *const *layouts; unsigned nr; } "
+                     "tables[ABI_HYPERCALLS]",
+                     [f"[__HYPERVISOR_{call}] = {{ {name}_layouts, ARRAY_SIZE({name}_layouts) }}"
+                      for call, name in tabled]))
     out.append(function("const struct layout *", "operation_layout", ["unsigned nr", "uint64_t op"],
-                        ["return nr < ARRAY_SIZE(tables) && op < tables[nr].nr ? tables[nr].layouts[op] : NULL;"]))
+                        ["return nr < ARRAY_SIZE(tables) && op < tables[nr].nr ? "
+                         "tables[nr].layouts[op] : NULL;"]))
     return "".join(out)
 
 
-# --- The fuzzer -----------------------------------------------------------------------------------------------------
+# --- The fuzzer -----------------------------------------------------------------------------------
 def fuzz_fields(abi, struct, prefix=""):
-    """(member, letter), members of structures in it one by one; what only its own function knows is left out."""
+    """(member, letter), members of structures in it one by one; what the reader prints by a special
+    function is left out."""
     for _, member, _, kind, suffix, _ in struct.fields:
         if suffix.startswith("[") and suffix != "[]":
             yield prefix + member, "p"
@@ -125,9 +136,11 @@ def fuzz(abi):
     out = [HEAD, FUZZ_HEAD]
     for name, struct in {struct.name: struct for _, _, struct in described}.items():
         out.append(array(f"static const struct abi_field {name}_fields[]",
-                         [f"{{ offsetof(struct {name}, {member}), sizeof(((struct {name} *)0)->{member}), '{letter}' }}"
+                         [f"{{ offsetof(struct {name}, {member}), "
+                          f"sizeof(((struct {name} *)0)->{member}), '{letter}' }}"
                           for member, letter in fuzz_fields(abi, struct)]))
     out.append(array("static const struct abi_shape abi_shapes[]",
-                     [f"{{ __HYPERVISOR_{f.name}, {op.name}, sizeof(struct {s.name}), ARRAY_SIZE({s.name}_fields), "
-                      f"{s.name}_fields }}" for f, op, s in described]))
+                     [f"{{ __HYPERVISOR_{f.name}, {op.name}, sizeof(struct {s.name}), "
+                      f"ARRAY_SIZE({s.name}_fields), {s.name}_fields }}"
+                      for f, op, s in described]))
     return "".join(out)

@@ -1,10 +1,9 @@
 """What the terminal said, made into verdicts.
 
-Owns the reading of lines: a guest's `(d1) ...` lines with KTAP in them, the same lines without prefix (a
-guest that is Xen's domain 0), and the hypervisor's own `(XEN) ...` lines; and the one decision, pass or
-fail with a reason. Knows nothing of QEMU or files. Used by paragon-run, oracle-compare and tests/boot;
-tested by tests/tools.
-"""
+Owns the reading of lines: a guest's `(d1) ...` lines with KTAP in them, the same lines without
+prefix (a guest that is Xen's domain 0), and the hypervisor's own `(XEN) ...` lines; and the one
+decision, pass or fail with a reason. Knows nothing of QEMU or files. Used by paragon-run,
+oracle-compare and tests/boot; tested by tests/tools. """
 
 import re
 from dataclasses import dataclass, field
@@ -32,8 +31,8 @@ class Test:
 
 @dataclass
 class Guest:
-    """One domain's output. Results inside a nested block wait for the block's closing line, which names the
-    suite."""
+    """One domain's output. Results inside a nested block wait for the block's closing line, which
+    names the suite."""
 
     domid: int
     tests: list = field(default_factory=list)
@@ -84,7 +83,8 @@ class Guest:
             self.tests.append(test)
 
     def close(self, suite, whole=False):
-        """Ends a suite: by its closing line (whole), by the next one's start, or because the output ended."""
+        """Ends a suite: by its closing line (whole), by the next one's start, or because the output
+        ended."""
         if whole and self.planned is not None and self.planned != len(self.pending):
             self.bad_plans.append(f"{suite}: {self.planned} tests planned, {len(self.pending)} reported")
         for test in self.pending:
@@ -160,20 +160,24 @@ class Report:
             guest.close(guest.subtest)
 
     def totals(self):
-        return [sum(g.count(verdict) for g in self.guests.values()) for verdict in ("pass", "fail", "skip")]
+        return [sum(g.count(verdict) for g in self.guests.values())
+                for verdict in ("pass", "fail", "skip")]
 
     def tested(self):
         return any(guest.ktap for guest in self.guests.values())
 
     def endings(self):
-        """How guests ended, in words; the service domain (number 0) ends with the last of them and is left out."""
-        guests = [f"guest {name} ended: {reason}" for domid, (name, reason) in sorted(self.ended.items()) if domid]
+        """How guests ended, in words; the service domain (number 0) ends with the last of them and
+        is left out."""
+        guests = [f"guest {name} ended: {reason}" for domid,
+                  (name, reason) in sorted(self.ended.items()) if domid]
         return "G" + "; ".join(guests)[1:] if guests else "Only the service domain ran"
 
 
 def machine_fault(report, ended, status):
-    """What is wrong with the machine as a whole. A power-off and a triple fault end QEMU alike, so ours
-    must have said that the last guest ended, and with as many free frames as before the first."""
+    """What is wrong with the machine as a whole. A power-off and a triple fault end QEMU alike, so
+    ours must have said that the last guest ended, and with as many free frames as before the
+    first."""
     if report.kvm:
         return (f"{report.kvm}: KVM came to an instruction that it cannot carry out. Without VT-x or SVM it interprets "
                 "what ring 0 does, and does not know every instruction: ACCEL=tcg does")
@@ -202,7 +206,8 @@ def judge(report, ended, status=0, expect_crash=()):
             reasons.append(f"guest {guest.domid} crashed: {guest.crashed}")
         else:
             reasons.append(guest.fault())
-    reasons += [f"guest {n} was to crash and never spoke" for n in expect_crash if n not in report.guests]
+    reasons += [f"guest {n} was to crash and never spoke"
+                for n in expect_crash if n not in report.guests]
     if report.tested():
         empty = not any(t.verdict != "skip" for g in report.guests.values() for t in g.tests)
         reasons.append("no test ran" if empty and not expect_crash else "")

@@ -1,7 +1,7 @@
-"""Recordings: a directory with everything that a machine has to be given to run the same way once more, to the
-last byte and instruction. That is QEMU's own file of what entered it, its snapshots, copies of the files that it
-booted from and of the hypervisor with its symbols (a build after it changes nothing), which machine it was, and what
-it printed. Used by paragon-run.
+"""Recordings: a directory with everything that a machine has to be given to run the same way once
+more, to the last byte and instruction. That is QEMU's own file of what entered it, its snapshots,
+copies of the files that it booted from and of the hypervisor with its symbols (a build after it
+changes nothing), which machine it was, and what it printed. Used by paragon-run.
 
 A recorded machine is emulated: KVM's instructions cannot be counted."""
 
@@ -15,12 +15,14 @@ import snapshots
 
 EVENTS, SNAPSHOTS, SETTINGS, SYMBOLS = "events", "snapshots.qcow2", "recording.json", "paragon.elf64"
 TERMINAL, MONITOR = "terminal", "monitor"
-KEPT = ("iso", "esp", "kernel", "append", "module", "cpu", "mem", "firmware")  # of paragon-run's arguments
+# of paragon-run's arguments
+KEPT = ("iso", "esp", "kernel", "append", "module", "cpu", "mem", "firmware")
 
 
 def qemu_version():
     program = os.environ.get("QEMU", "qemu-system-x86_64").split()
-    return subprocess.run(program + ["--version"], capture_output=True, text=True, check=True).stdout.split("\n")[0]
+    return subprocess.run(program + ["--version"], capture_output=True, text=True,
+                          check=True).stdout.split("\n")[0]
 
 
 class Recording:
@@ -34,11 +36,13 @@ class Recording:
 
     def rr(self):
         """For qemu.command's machine."""
-        return ("replay" if self.replays else "record", self.path(EVENTS), self.path(SNAPSHOTS), self.start)
+        return ("replay" if self.replays else "record", self.path(EVENTS), self.path(SNAPSHOTS),
+                self.start)
 
     def text(self, lines, ended):
-        """The machine's text from its start, of which these lines were printed: the recording's, or what went before
-        the snapshot and these. A string: what is wrong with a replay that came to its end; else None."""
+        """The machine's text from its start, of which these lines were printed: the recording's, or
+        what went before the snapshot and these. A string: what is wrong with a replay that came to
+        its end; else None."""
         if not self.replays:
             with open(self.path(TERMINAL), "w", encoding="utf-8", newline="") as out:
                 out.write("\n".join(lines))
@@ -60,8 +64,8 @@ class Recording:
         return self.path(name)
 
     def keep(self, args, symbols):
-        """A new recording of the machine of these arguments, which from now on is to boot from the copies. It takes an
-        earlier one's place; other files that may be there are left alone."""
+        """A new recording of the machine of these arguments, which from now on is to boot from the
+        copies. It takes an earlier one's place; other files that may be there are left alone."""
         os.makedirs(self.directory, exist_ok=True)
         snapshots.empty_image(self.path(SNAPSHOTS))
         open(self.path(TERMINAL), "w", encoding="utf-8").close()
@@ -69,7 +73,8 @@ class Recording:
             if getattr(args, what):
                 setattr(args, what, self.copy(getattr(args, what), what))
         files = [module.partition(" ") for module in args.module]
-        args.module = [f"{self.copy(file, f'module{n}')} {words}" for n, (file, _, words) in enumerate(files)]
+        args.module = [f"{self.copy(file, f'module{n}')} {words}" for n,
+                       (file, _, words) in enumerate(files)]
         if os.path.exists(symbols):
             self.copy(symbols, SYMBOLS)
         with open(self.path(SETTINGS), "w", encoding="utf-8") as out:
@@ -77,7 +82,8 @@ class Recording:
             json.dump({"qemu": qemu_version(), **kept}, out, indent=1)
 
     def load(self, args):
-        """Makes the arguments those of the recorded machine. A string: why it cannot be replayed; else None."""
+        """Makes the arguments those of the recorded machine. A string: why it cannot be replayed;
+        else None."""
         try:
             with open(self.path(SETTINGS), encoding="utf-8") as file:
                 settings = json.load(file)
@@ -91,7 +97,8 @@ class Recording:
                     ", ".join(f"{name} at instruction {count}" for name, count in there.items())
         except (OSError, ValueError, KeyError, struct.error) as error:
             return f"no recording ({type(error).__name__}: {error})"
-        moved = lambda word: word and os.path.join(self.directory, os.path.basename(word))  # noqa: E731
+        # noqa: E731
+        moved = lambda word: word and os.path.join(self.directory, os.path.basename(word))
         args.iso, args.esp, args.kernel = moved(args.iso), moved(args.esp), moved(args.kernel)
         files = [module.partition(" ") for module in args.module]
         args.module = [f"{moved(file)} {words}" for file, _, words in files]

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""What a user may say in the variables of make. Not here: what paragon-run does with its own options.
+"""What a user may say in the variables of make. Not here: what paragon-run does with its own
+options.
 
-As a program, `settings.py NAME=VALUE...`, it prints one line about the first value that is wrong, and nothing when all are
-right; the Makefile calls it before anything is built. paragon-run takes the choices from here; tests/tools/test_make.py
-tries every message.
-"""
+As a program, `settings.py NAME=VALUE...`, it prints one line about the first value that is wrong,
+and nothing when all are right; the Makefile calls it before anything is built. paragon-run takes
+the choices from here; tests/tools/test_make.py tries every message. """
 
 import os
 import re
@@ -19,7 +19,8 @@ CHOICES = {
     "STORE": ("yes", "no"),
 }
 BUILT_IN_GUESTS = ("linux",)
-TRACE_WORDS = ("hypercall", "args", "trap", "emul", "event", "sched", "mem", "hypercalls", "all", "off")
+TRACE_WORDS = ("hypercall", "args", "trap", "emul", "event", "sched", "mem", "hypercalls", "all",
+               "off")
 # They go into grub.cfg's variables between single quotes, or into a line of the shell.
 QUOTED = ("CMDLINE", "APPEND", "WORDS", "SUITES", "VIEW")
 FILES = ("KERNEL", "INITRD")
@@ -36,7 +37,8 @@ def menu_entries():
 
 
 def faults(given):
-    """Yields a line for each thing that is wrong. given: name -> value; what is not in it is right."""
+    """Yields a line for each thing that is wrong. given: name -> value; what is not in it is
+    right."""
     def value(name):
         return given.get(name, "")
 
@@ -50,14 +52,16 @@ def faults(given):
                f"a kernel of yours, ELF or bzImage, is KERNEL={value('GUEST')}")
     for name in FILES:
         if value(name) and not (os.path.isfile(value(name)) and os.access(value(name), os.R_OK)):
-            yield f"{name}={value(name)}: " + ("not a file that can be read" if os.path.exists(value(name)) else "no such file")
+            yield f"{name}={value(name)}: " + ("not a file that can be read"
+                                               if os.path.exists(value(name)) else "no such file")
     if value("KERNEL") and value("GUEST"):
         yield "KERNEL= and GUEST= are two kernels: give one"
     if value("INITRD") and not value("KERNEL"):
         yield "INITRD= needs KERNEL=, the kernel that it belongs to"
     if value("BOOT") in CHOICES["BOOT"][1:] and value("FIRMWARE") == "bios":
         yield f"BOOT={value('BOOT')} needs FIRMWARE=uefi"
-    if set(re.split("[, ]", value("TRACE"))) - {""} - {sign + word for sign in ("", "-") for word in TRACE_WORDS}:
+    if set(re.split("[, ]", value("TRACE"))) - {""} - {sign + word for sign in ("", "-")
+                                                       for word in TRACE_WORDS}:
         yield (f"TRACE={value('TRACE')}: must be words of {' '.join(TRACE_WORDS)}, with commas between and - before "
                "what is not wanted")
     if not re.fullmatch("[0-9]+", given.get("MEM", "0")):

@@ -1,6 +1,7 @@
-"""Snapshots of a recorded machine: the image that QEMU puts them into, and who asks QEMU for one every so many seconds
-while it records. A replay can start from each of them, and gdb goes back to the last one before the place it wants.
-Where the image lies, and what else a recording is: recording.py. Used by it, by paragon-run and by tests/boot."""
+"""Snapshots of a recorded machine: the image that QEMU puts them into, and who asks QEMU for one
+every so many seconds while it records. A replay can start from each of them, and gdb goes back to
+the last one before the place it wants. Where the image lies, and what else a recording is:
+recording.py. Used by it, by paragon-run and by tests/boot."""
 
 import re
 import socket
@@ -14,18 +15,19 @@ PROMPT = b"(qemu) "
 
 
 def empty_image(path):
-    """A qcow2 image of one empty cluster. After the header come the table of reference counts, the one block of them,
-    and the L1 table, a cluster each."""
+    """A qcow2 image of one empty cluster. After the header come the table of reference counts, the
+    one block of them, and the L1 table, a cluster each."""
     cluster = 1 << 16
-    header = struct.pack(">4sIQIIQIIQQIIQ", b"QFI\xfb", 2, 0, 0, 16, cluster, 0, 1, 3 * cluster, cluster, 1, 0, 0)
+    header = struct.pack(">4sIQIIQIIQQIIQ", b"QFI\xfb", 2, 0, 0, 16, cluster, 0, 1, 3 * cluster,
+                         cluster, 1, 0, 0)
     parts = header, struct.pack(">Q", 2 * cluster), struct.pack(">4H", 1, 1, 1, 1), b""
     with open(path, "wb") as out:
         out.writelines(part.ljust(cluster, b"\0") for part in parts)
 
 
 def names(path):
-    """The snapshots in an image: the instruction of each, by name. In the table of qcow2 the number of instructions is
-    the third of the fields that older images lack."""
+    """The snapshots in an image: the instruction of each, by name. In the table of qcow2 the number
+    of instructions is the third of the fields that older images lack."""
     found = {}
     with open(path, "rb") as image:
         number, offset = struct.unpack(">60x IQ", image.read(72))
@@ -39,9 +41,9 @@ def names(path):
 
 
 class Taker:
-    """Takes s1, s2, ... of the machine whose monitor is at this socket, one every so many seconds, from when it is
-    entered until it is left, or until there are as many as `most`; `taken`: their names. tell: is given a line about
-    each."""
+    """Takes s1, s2, ... of the machine whose monitor is at this socket, one every so many seconds,
+    from when it is entered until it is left, or until there are as many as `most`; `taken`: their
+    names. tell: is given a line about each."""
 
     def __init__(self, path, seconds, tell, most=None):
         self.path, self.seconds, self.tell, self.most, self.taken = path, seconds, tell, most, []
@@ -98,7 +100,8 @@ class Taker:
         for _ in range(50):
             refused = self.answer(monitor, f"savevm {name}")
             if not refused:
-                count = re.search(rf"^\S+ +{name} .* (\d+)\s*$", self.answer(monitor, "info snapshots"), re.M)
+                count = re.search(rf"^\S+ +{name} .* (\d+)\s*$",
+                                  self.answer(monitor, "info snapshots"), re.M)
                 self.taken.append(name)
                 self.tell(f"snapshot {name}: instruction {count[1] if count else 'unknown'}")
                 return

@@ -1,5 +1,5 @@
-"""The reader of a running machine's trace: the file that is the machine's memory, and the pvtrace that follows it
-while QEMU runs. Used by paragon-run and the boot tests."""
+"""The reader of a running machine's trace: the file that is the machine's memory, and the pvtrace
+that follows it while QEMU runs. Used by paragon-run and the boot tests."""
 
 import os
 import re
@@ -28,10 +28,10 @@ def memory_file(trace, mem):
 
 
 class Reader:
-    """A context: inside of it, a machine whose memory is the file `ram` is followed, and its trace kept in the file
-    `trace`. view: words for pvtrace, which prints to our standard output; None: it prints nothing. Without a trace
-    nothing is done and ram is None. live false: the memory is only read when all is over. status: pvtrace's,
-    afterwards."""
+    """A context: inside of it, a machine whose memory is the file `ram` is followed, and its trace
+    kept in the file `trace`. view: words for pvtrace, which prints to our standard output; None: it
+    prints nothing. Without a trace nothing is done and ram is None. live false: the memory is only
+    read when all is over. status: pvtrace's, afterwards."""
 
     def __init__(self, program, trace, view, mem, live=True):
         self.program, self.trace, self.view, self.mem, self.live = program, trace, view, mem, live
@@ -43,7 +43,8 @@ class Reader:
         return self
 
     def line(self, text):
-        """A line of the machine's console: the hypervisor's own says where its trace is. Guests cannot say such lines."""
+        """A line of the machine's console: the hypervisor's own says where its trace is. Guests
+        cannot say such lines."""
         said = DESCRIBED.match(text) if self.ram else None
         if said:
             self.at = said[1]
@@ -67,11 +68,13 @@ class Reader:
         if self.process:
             self.finish()
         else:
-            print("The hypervisor said nothing of a trace: is there a trace= among its options?", file=sys.stderr)
+            print("The hypervisor said nothing of a trace: is there a trace= among its options?",
+                  file=sys.stderr)
         os.unlink(self.ram)
 
     def finish(self):
-        # It ends by itself when the trace says so; a machine that was stopped from outside never says.
+        # It ends by itself when the trace says so; a machine that was stopped from outside never
+        # says.
         try:
             self.process.wait(1)
         except subprocess.TimeoutExpired:

@@ -1,5 +1,5 @@
-"""Whether a replay is what was recorded: its terminal's text and its trace. Each function gives what is wrong, or "". Used
-by run.py; tests/tools/test_boot.py gives them what differs."""
+"""Whether a replay is what was recorded: its terminal's text and its trace. Each function gives
+what is wrong, or "". Used by run.py; tests/tools/test_boot.py gives them what differs."""
 
 import itertools
 
@@ -9,7 +9,8 @@ def unlike_text(text, again, reason):
     pairs = itertools.zip_longest(text, again)
     wrong = next((n for n, (first, second) in enumerate(pairs) if first != second), None)
     return "" if wrong is None else f"the replay's line {wrong} is not the recording's ({reason}): " + \
-        " and not ".join(repr(lines[wrong]) if wrong < len(lines) else "none" for lines in (again, text))
+        " and not ".join(repr(lines[wrong]) if wrong < len(lines) else "none"
+                         for lines in (again, text))
 
 
 def unlike_end(text, again, reason):
@@ -27,5 +28,6 @@ def unlike_traces(trace, again):
         return "the recording has no trace"
     if trace == again:
         return ""
-    wrong = next((n for n, (first, second) in enumerate(zip(trace, again)) if first != second), min(len(trace), len(again)))
+    wrong = next((n for n, (first, second) in enumerate(zip(trace, again)) if first != second),
+                 min(len(trace), len(again)))
     return f"the replay's trace ({len(again)} bytes) is not the recording's ({len(trace)}), from byte {wrong} on"

@@ -1,5 +1,5 @@
-"""What guests said on the console, as a whole: lines that came twice, and lines that have a prefix where none should be.
-Used by cases.py."""
+"""What guests said on the console, as a whole: lines that came twice, and lines that have a prefix
+where none should be. Used by cases.py."""
 
 import re
 from collections import Counter

@@ -1,6 +1,6 @@
-"""Debian's gdb with tools/gdb on a machine that boots: what each of the commands `pv ...` has to say, at reset, when the
-first domain is about to be made, and when domain 1 asks for its end. gdb then lets the machine go on, and the case is
-judged as any other.
+"""Debian's gdb with tools/gdb on a machine that boots: what each of the commands `pv ...` has to
+say, at reset, when the first domain is about to be made, and when domain 1 asks for its end. gdb
+then lets the machine go on, and the case is judged as any other.
 
 A name is a function of the answers, by command, that yields faults.
 """
@@ -10,7 +10,8 @@ import re
 import subprocess
 import threading
 
-SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools", "gdb", "paragon.py")
+SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools", "gdb",
+                      "paragon.py")
 PATIENCE = 150  # seconds for all of it
 HEAD = "=== "  # before an answer
 ALWAYS = ("domains", "vcpu", "frame 5", "walk 0", "evtchn", "grants", "queues", "trace 3")
@@ -18,12 +19,14 @@ ALWAYS = ("domains", "vcpu", "frame 5", "walk 0", "evtchn", "grants", "queues", 
 WHERE = ("python r = pv_domains.registers(machine.vcpus(machine.domain('d1'))[0])",
          "python gdb.set_convenience_variable('where', int(r['rip']))",
          "python gdb.set_convenience_variable('root', int(machine.vcpus(machine.domain('d1'))[0]['root_kernel']) >> 12)")
-AT_END = ("pv domains", "pv domains x", "pv vcpu", "pv vcpu nobody", "pv walk $where", "pv walk $where d1",
+AT_END = ("pv domains", "pv domains x", "pv vcpu", "pv vcpu nobody", "pv walk $where",
+          "pv walk $where d1",
           'eval "monitor gva2gpa 0x%lx", $where', "pv walk 0xffff900000000000", "pv frame $root", "pv frame -1",
           "pv frame", "pv evtchn", "pv grants", "pv queues", "pv trace 5", "pv trace 0",
           "info symbol $where", "p $cr3 >> 12 == $root")
 
-BACK = ("p/x $pc", "monitor info replay", "pv back 3", "p/x ($pc)", "stepi 3", "p/x (($pc))", "pv goto 1000000",
+BACK = ("p/x $pc", "monitor info replay", "pv back 3", "p/x ($pc)", "stepi 3", "p/x (($pc))",
+        "pv goto 1000000",
         "monitor info  replay",
         # gdb's own ways back, from a snapshot that was taken after the hypervisor's first steps.
         "delete", "hbreak domain_create", "continue", "monitor savevm later", "delete ", "hbreak schedule", "continue ",
@@ -33,10 +36,13 @@ BACK = ("p/x $pc", "monitor info replay", "pv back 3", "p/x ($pc)", "stepi 3", "
 
 def script(symbols, at_end):
     """Words for gdb."""
-    stages = [("reset", [f"pv {word}" for word in ALWAYS]), ("early", [f"pv {word}" for word in ALWAYS]),
+    stages = [("reset", [f"pv {word}" for word in ALWAYS]),
+              ("early", [f"pv {word}" for word in ALWAYS]),
               ("end", at_end)]
-    # A guest's symbols first: gdb 13 loses count of the places of a breakpoint that it has when more come.
-    go_on = {"reset": [f"pv symbols {symbols}"] if symbols else (), "early": ("hbreak domain_create", "continue"),
+    # A guest's symbols first: gdb 13 loses count of the places of a breakpoint that it has when
+    # more come.
+    go_on = {"reset": [f"pv symbols {symbols}"] if symbols else (),
+             "early": ("hbreak domain_create", "continue"),
              "end": ("delete", "hbreak domain_shutdown if d->id == 1", "continue", *WHERE)}
     for stage, commands in stages:
         yield from go_on[stage]
@@ -63,20 +69,23 @@ class Debugger:
         self.thread = threading.Thread(target=self.work, daemon=True)
 
     def work(self):
-        words = [word for command in ("set remotetimeout 60", f"target remote {self.path}", *script(self.symbols, BACK if self.judge is back else AT_END))
+        words = [word for command in ("set remotetimeout 60", f"target remote {self.path}",
+                                      *script(self.symbols, BACK if self.judge is back else AT_END))
                  for word in ("-ex", command)]
         try:
             for _ in range(200):
                 if os.path.exists(self.path):
                     break
                 threading.Event().wait(0.05)
-            done = subprocess.run(["gdb", "-nx", "-batch", self.elf, "-x", SCRIPT, *words], text=True, errors="replace",
+            done = subprocess.run(["gdb", "-nx", "-batch", self.elf, "-x", SCRIPT, *words],
+                                  text=True, errors="replace",
                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
                                   timeout=PATIENCE, check=False)
             with open(self.path + ".log", "w", encoding="utf-8") as log:
                 log.write(done.stdout)
             self.faults = list(self.judge(answers(done.stdout)))
-        except Exception as error:  # an answer that is not there, whichever way; nobody sees a thread's
+        # an answer that is not there, whichever way; nobody sees a thread's
+        except Exception as error:
             self.faults = [f"{type(error).__name__}: {error}"]
 
     def __enter__(self):
@@ -112,9 +121,11 @@ def has(seen, command, *patterns):
 
 def walks(seen, name):
     """The same as QEMU's own translation, and a frame of the domain's."""
-    gpa = re.search(r"gpa: 0x([0-9a-f]+)", seen["end: " + 'eval "monitor gva2gpa 0x%lx", $where'])[1]
+    gpa = re.search(r"gpa: 0x([0-9a-f]+)",
+                    seen["end: " + 'eval "monitor gva2gpa 0x%lx", $where'])[1]
     for command in ("pv walk $where", "pv walk $where d1"):
-        yield from has(seen, command, rf"^    machine address 0x{gpa}, frame 0x{gpa[:-3]}: d1 \({name}\), type ",
+        yield from has(seen, command,
+                       rf"^    machine address 0x{gpa}, frame 0x{gpa[:-3]}: d1 \({name}\), type ",
                        r"^    L4 at .*\bP\b", r"^    L1 at .*\bP\b")
     yield from has(seen, "pv walk 0xffff900000000000", r"^    not present at level 4$")
 
@@ -129,7 +140,8 @@ def both_ends(seen):
             channels[where, port[1]] = (port[2], port[3])
     if not channels:
         yield "pv evtchn: no channel between two domains"
-    yield from (f"pv evtchn: {end} leads to {other}, which does not lead back" for end, other in channels.items()
+    yield from (f"pv evtchn: {end} leads to {other}, which does not lead back"
+                for end, other in channels.items()
                 if channels.get(other) != end)
 
 
@@ -138,9 +150,11 @@ def instruction(seen, command):
 
 
 def back(seen):
-    """For a replay: three instructions back and three forward is where it was; to instruction 1000000; and gdb's own
-    steps back are where it was, too. The terminal's text comes once more then."""
-    places = [re.search(r"0x[0-9a-f]+", seen[f"end: p/x {pc}"])[0] for pc in ("$pc", "($pc)", "(($pc))")]
+    """For a replay: three instructions back and three forward is where it was; to instruction
+    1000000; and gdb's own steps back are where it was, too. The terminal's text comes once more
+    then."""
+    places = [re.search(r"0x[0-9a-f]+", seen[f"end: p/x {pc}"])[0]
+              for pc in ("$pc", "($pc)", "(($pc))")]
     if places[0] != places[2] or places[0] == places[1]:
         yield f"three instructions back and forward: {places}"
     count = instruction(seen, "monitor info replay")
@@ -158,12 +172,13 @@ def back(seen):
 
 
 def guest(name, place=""):
-    """For a guest of that name as domain 1, beside the store, that grants its pages to it. place: a pattern of where in
-    its own code it has asked for its end, if its symbols are there."""
+    """For a guest of that name as domain 1, beside the store, that grants its pages to it. place: a
+    pattern of where in its own code it has asked for its end, if its symbols are there."""
     def judge(seen):
         for stage in ("reset", "early"):
             yield from one_line_each(seen, stage)
-        yield from has(seen, "pv domains", r"^d0 +store +running +1 ", rf"^d1 +{name} +running +1 +\d{{3,}} ")
+        yield from has(seen, "pv domains", r"^d0 +store +running +1 ",
+                       rf"^d1 +{name} +running +1 +\d{{3,}} ")
         yield from has(seen, "pv domains x", r"^pv domains: all domains")
         yield from has(seen, "pv vcpu", r"^d1v0: running, kernel mode", r"^d0v0: (blocked|queued)",
                        r"^    root_kernel 0x[1-9a-f]")
@@ -176,7 +191,8 @@ def guest(name, place=""):
         yield from has(seen, "pv frame", r"^pv frame MFN: ")
         yield from has(seen, "info symbol $where", place)
         yield from both_ends(seen)
-        yield from has(seen, "pv evtchn", rf"^d1 \({name}\): (FIFO|2-level)", r"^    port +\d+ virq +vcpu 0")
+        yield from has(seen, "pv evtchn", rf"^d1 \({name}\): (FIFO|2-level)",
+                       r"^    port +\d+ virq +vcpu 0")
         yield from has(seen, "pv grants", rf"^d1 \({name}\): version [12], ",
                        r"^    ref +1 flags 0x0019 to d0 .* writers 1, pinned: frame 0x",
                        rf"^    handle .* ref 1 of d1 \({name}\)")
@@ -184,6 +200,7 @@ def guest(name, place=""):
                        r"^    timer +\d+\.\d{6} s \w+")
         yield from has(seen, "pv trace 0", r"^the trace is empty$")
         lines = seen["end: pv trace 5"].strip().splitlines()
-        if len(lines) != 5 or not re.match(r"\[d1v0 .*SCHEDOP_shutdown.*SHUTDOWN_poweroff", lines[-1]):
+        if len(lines) != 5 or not re.match(r"\[d1v0 .*SCHEDOP_shutdown.*SHUTDOWN_poweroff",
+                                           lines[-1]):
             yield f"pv trace 5: not five lines, the last of them the guest's end: {lines}"
     return judge

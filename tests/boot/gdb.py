@@ -1,9 +1,9 @@
-"""The least of GDB's remote protocol that a test needs to do to the machine what no guest and no key can: stop at an
-instruction of the hypervisor, change a register, raise an NMI or a machine check there, and go on.
+"""The least of GDB's remote protocol that a test needs to do to the machine what no guest and no
+key can: stop at an instruction of the hypervisor, change a register, raise an NMI or a machine
+check there, and go on.
 
-QEMU waits for us (-S) until the plan says so. A plan is a function of a Stub; it runs in a thread beside the boot,
-and an exception in it is a fault of the case.
-"""
+QEMU waits for us (-S) until the plan says so. A plan is a function of a Stub; it runs in a thread
+beside the boot, and an exception in it is a fault of the case. """
 
 import os
 import re
@@ -24,8 +24,10 @@ def options(path):
 
 def symbols(elf):
     """Addresses of the hypervisor's functions."""
-    lines = subprocess.run(["nm", elf], capture_output=True, text=True, check=True).stdout.splitlines()
-    return {name: int(address, 16) for address, _, name in (line.split() for line in lines if len(line.split()) == 3)}
+    lines = subprocess.run(["nm", elf], capture_output=True, text=True,
+                           check=True).stdout.splitlines()
+    return {name: int(address, 16)
+            for address, _, name in (line.split() for line in lines if len(line.split()) == 3)}
 
 
 class Ended(Exception):
@@ -47,7 +49,8 @@ class Stub:
                     raise
                 time.sleep(0.05)
         self.rest = b""
-        self.ask("qXfer:features:read:target.xml:0,fff")  # who has not read it may not write single registers
+        # who has not read it may not write single registers
+        self.ask("qXfer:features:read:target.xml:0,fff")
 
     def send_bytes(self, data):
         try:
@@ -83,7 +86,8 @@ class Stub:
         return answer
 
     def run_to(self, name):
-        """Goes on until this function is entered. Hardware breakpoint: nothing of the image changes."""
+        """Goes on until this function is entered. Hardware breakpoint: nothing of the image
+        changes."""
         address = f"{self.symbols[name]:x}"
         self.ask(f"Z1,{address},1")
         answer = self.ask("c")
@@ -146,4 +150,5 @@ class Meddler:
     def __exit__(self, *_):
         if self.plan:
             self.thread.join(5)
-            self.fault = self.fault or ("its plan did not come to an end" if self.thread.is_alive() else "")
+            self.fault = self.fault or ("its plan did not come to an end" if self.thread.is_alive()
+                                        else "")

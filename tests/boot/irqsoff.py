@@ -1,5 +1,6 @@
-"""What a hypervisor built with IRQSOFF=1 says at its end: the longest stretch with interrupts off, by what it did
-then. The cases run with instructions counted, a thousand of which are a microsecond."""
+"""What a hypervisor built with IRQSOFF=1 says at its end: the longest stretch with interrupts off,
+by what it did then. The cases run with instructions counted, a thousand of which are a
+microsecond."""
 
 import re
 

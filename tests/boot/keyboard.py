@@ -1,4 +1,5 @@
-"""Typing into a guest, and reading it back: 100 KiB of text that must come through both ways unharmed.
+"""Typing into a guest, and reading it back: 100 KiB of text that must come through both ways
+unharmed.
 
 Used by cases.py; the guest's side is tools/linux/console.
 """
@@ -13,7 +14,8 @@ LINE = 76
 
 
 def text():
-    """Lines of base64: what a terminal passes on as it is, no two lines alike, the same every time."""
+    """Lines of base64: what a terminal passes on as it is, no two lines alike, the same every
+    time."""
     data = base64.b64encode(random.Random(1).randbytes(SIZE))
     lines = [data[i:i + LINE - 1] + b"\n" for i in range(0, len(data), LINE - 1)]
     return b"".join(lines)[:SIZE - 1] + b"\n"

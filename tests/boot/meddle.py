@@ -1,4 +1,5 @@
-"""What the cases of NMIs, machine checks and panics do to the machine: plans of gdb.py; and one check of what came of it."""
+"""What the cases of NMIs, machine checks and panics do to the machine: plans of gdb.py; and one
+check of what came of it."""
 
 import itertools
 
@@ -62,7 +63,8 @@ def no_stack(stub):
 
 
 def strange_stack(stub):
-    """Memory that is there and full of other things: current, which lies at a stack's end, is none."""
+    """Memory that is there and full of other things: current, which lies at a stack's end, is
+    none."""
     stub.run_to(RUNNING)
     stub.set(gdb.RSP, stub.symbols["boot_l2"] + 0x3000)
     stub.leave()

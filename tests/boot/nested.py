@@ -1,6 +1,6 @@
-"""Real KVM without a host that has it: QEMU's TCG emulates SVM, so a Debian kernel with kvm-amd runs in it, and in there a
-QEMU with -accel kvm, which boots Paragon. The ramdisk with that QEMU is made once (tests/tests.mk); what one case boots
-is a second archive behind it."""
+"""Real KVM without a host that has it: QEMU's TCG emulates SVM, so a Debian kernel with kvm-amd
+runs in it, and in there a QEMU with -accel kvm, which boots Paragon. The ramdisk with that QEMU is
+made once (tests/tests.mk); what one case boots is a second archive behind it."""
 
 import os
 import shlex
@@ -19,7 +19,8 @@ X2APIC_ON = bytes.fromhex("66b91b000000 0f32 80cc04 0f30")
 
 
 def option_rom(code):
-    """Code that SeaBIOS runs before it boots: once, between pushes and pops of what it changes, to a far return."""
+    """Code that SeaBIOS runs before it boots: once, between pushes and pops of what it changes, to
+    a far return."""
     rom = bytearray(512)
     rom[:5] = bytes.fromhex("55aa01 eb3b")
     body = bytes.fromhex("665066516652") + code + bytes.fromhex("665a66596658cb")
@@ -36,7 +37,8 @@ def inner(case, options, modules, logs):
         files.append((f"case/module{number}", path))
         words.append(f"/case/module{number} {rest}")
     machine = {"accel": "kvm", "cpu": case.kvm, "mem": case.mem, "firmware": "bios"}
-    argv = qemu.command(machine, None, "/case/paragon", options, words, program="qemu-system-x86_64")
+    argv = qemu.command(machine, None, "/case/paragon", options, words,
+                        program="qemu-system-x86_64")
     if case.rom:
         files.append(("case/rom", os.path.join(logs, case.name + ".rom")))
         argv += ["-option-rom", "/case/rom"]
@@ -51,7 +53,8 @@ def command(case, args, options, modules):
     argv, files = inner(case, options, modules, args.logs)
     with open(base + ".command", "w", encoding="utf-8") as script:
         script.write("exec " + shlex.join(argv) + "\n")
-    words = [f"{path}={here or args.paragon}" for path, here in files] + [f"case/command={base}.command"]
+    words = [f"{path}={here or args.paragon}"
+             for path, here in files] + [f"case/command={base}.command"]
     subprocess.run([os.path.join(TOOLS, "make-ramdisk"), base + ".cpio", *words], check=True)
     with open(base + ".initrd", "wb") as out:
         for part in (os.path.join(linux, "kvm", "ramdisk.gz"), base + ".cpio"):
@@ -59,4 +62,5 @@ def command(case, args, options, modules):
                 out.write(archive.read())
     machine = {"accel": "tcg", "cpu": OUTER_CPU, "mem": case.mem + OUTER_MEM, "firmware": "bios"}
     kernel = os.path.join(linux, "kernel", "vmlinuz")
-    return qemu.command(machine, None, kernel, WORDS) + ["-initrd", base + ".initrd", "-vga", "none"]
+    return qemu.command(machine, None, kernel, WORDS) + ["-initrd", base + ".initrd", "-vga",
+                                                         "none"]

@@ -1,8 +1,8 @@
-"""Carries out the boot tests of cases.py one after the other: one line a case, and one with the counts.
+"""Carries out the boot tests of cases.py one after the other: one line a case, and one with the
+counts.
 
-Arguments after the options are parts of names: only the cases that hold one of them run. Each terminal's text
-is kept under --logs. Exit status 0 when nothing failed.
-"""
+Arguments after the options are parts of names: only the cases that hold one of them run. Each
+terminal's text is kept under --logs. Exit status 0 when nothing failed. """
 
 import argparse
 import os
@@ -30,19 +30,21 @@ CONSOLE = "console=com1 com1=115200,8n1"
 
 
 def given(args):
-    """GOOD, LINUX, RAMDISK, GRUB are what was given, STORE lies beside GOOD, VMLINUZ is what LINUX was made of, X86 a
-    ramdisk with Linux's own selftests; XEN is xen.efi, SIGNED, FRAGMENT and TINY are programs made for the tests."""
+    """GOOD, LINUX, RAMDISK, GRUB are what was given, STORE lies beside GOOD, VMLINUZ is what LINUX
+    was made of, X86 a ramdisk with Linux's own selftests; XEN is xen.efi, SIGNED, FRAGMENT and TINY
+    are programs made for the tests."""
     return {"GOOD": args.guest, "LINUX": args.linux, "RAMDISK": args.ramdisk, "GRUB": args.grub,
             "STORE": os.path.join(os.path.dirname(args.guest), "store"), "XEN": args.xen_efi,
             "VMLINUZ": os.path.join(os.path.dirname(args.linux), "kernel", "vmlinuz"),
             "X86": os.path.join(os.path.dirname(args.linux), "x86", "ramdisk.gz"),
             "SIGNED": os.path.join(args.programs, "xen-signed.efi"),
-            "FRAGMENT": os.path.join(args.programs, "fragment.efi"), "TINY": os.path.join(args.programs, "tiny")}
+            "FRAGMENT": os.path.join(args.programs,
+                                     "fragment.efi"), "TINY": os.path.join(args.programs, "tiny")}
 
 
 def file_of(word, args):
-    """The module's file: what was given, or made here and now. BAD-kind is a broken GOOD, ELF32 another kind of kernel,
-    ZEROS-n n MiB of nothing; LINUX-kind is another of Debian's kernels."""
+    """The module's file: what was given, or made here and now. BAD-kind is a broken GOOD, ELF32
+    another kind of kernel, ZEROS-n n MiB of nothing; LINUX-kind is another of Debian's kernels."""
     if word in given(args):
         return given(args)[word]
     if word.startswith("LINUX-"):
@@ -106,7 +108,8 @@ def ram_faults(case, args, report):
 
 
 def command(case, args, ram, rr=None, monitor=None):
-    machine = {"accel": args.accel, "cpu": case.cpu, "mem": case.mem, "firmware": case.firmware, "ram": ram}
+    machine = {"accel": args.accel, "cpu": case.cpu, "mem": case.mem, "firmware": case.firmware,
+               "ram": ram}
     if rr:
         machine.update(accel="tcg", rr=rr, monitor=monitor)
     if case.icount:
@@ -116,14 +119,16 @@ def command(case, args, ram, rr=None, monitor=None):
     if case.modules is None:
         return qemu.command(machine, iso=iso_of(case, args))
     if case.kvm:
-        modules = [(file_of(word, args), rest) for word, _, rest in (module.partition(" ") for module in case.modules)]
+        modules = [(file_of(word, args), rest)
+                   for word, _, rest in (module.partition(" ") for module in case.modules)]
         return nested.command(case, args, case.options or CONSOLE, modules)
     modules = list(modules_of(case, args))
     if case.bare:
         kernel, _, words = modules[0].partition(" ")
         ramdisks = [file.strip() for file in modules[1:]]
         return qemu.command({**machine, "accel": "tcg", "smp": 2}, None, kernel, words, ramdisks)
-    return qemu.command(machine, None, args.irqsoff if case.irqsoff else args.paragon, case.options or CONSOLE, modules)
+    return qemu.command(machine, None, args.irqsoff if case.irqsoff else args.paragon,
+                        case.options or CONSOLE, modules)
 
 
 def boot(case, args):
@@ -147,22 +152,28 @@ def socket_of(case, args):
 
 
 def debugger_of(case, args, wanted=True):
-    symbols = args.guest if case.debugged and any(word.startswith("GOOD") for word in case.modules) else ""
-    return debugger.Debugger(case.debugged if wanted else None, socket_of(case, args), args.paragon + ".elf64", symbols)
+    symbols = args.guest if case.debugged and any(word.startswith("GOOD")
+                                                  for word in case.modules) else ""
+    return debugger.Debugger(case.debugged if wanted else None, socket_of(case, args),
+                             args.paragon + ".elf64", symbols)
 
 
 def recorded(case, args):
-    """Two runs, the second one from the recording of the first, without anybody at the keyboard. Their terminals' text
-    and their traces have to be the same bytes, gdb or no gdb at the second. With snapshots, a third one starts from the
-    last of them, and its text has to be the end of the first's. What else is judged is the first's."""
-    goes_back = case.debugged is debugger.back  # nothing to compare; and the replay of a traced machine, untraced
+    """Two runs, the second one from the recording of the first, without anybody at the keyboard.
+    Their terminals' text and their traces have to be the same bytes, gdb or no gdb at the second.
+    With snapshots, a third one starts from the last of them, and its text has to be the end of the
+    first's. What else is judged is the first's."""
+    # nothing to compare; and the replay of a traced machine, untraced
+    goes_back = case.debugged is debugger.back
     image = os.path.join(args.logs, case.name + ".qcow2")
     snapshots.empty_image(image)
     text, trace, report, verdict, taken, _ = one_run(case, args, image, "record")
-    again, trace_again, _, (_, reason), _, real = one_run(case, args, image, "replay", traced=not goes_back)
+    again, trace_again, _, (_, reason), _, real = one_run(case, args, image, "replay",
+                                                          traced=not goes_back)
     wrong = list(real.faults)
     if not goes_back:
-        wrong.append(alike.unlike_text(text, again, reason) or case.trace and alike.unlike_traces(trace, trace_again))
+        wrong.append(alike.unlike_text(text, again, reason) or case.trace and
+                     alike.unlike_traces(trace, trace_again))
     if case.snapshots and not taken:
         wrong.append("no snapshot was taken")
     elif case.snapshots:
@@ -174,16 +185,21 @@ def recorded(case, args):
 
 
 def one_run(case, args, image, mode, start=snapshots.START, traced=True):
-    """Of a machine that is recorded or replayed: (lines, trace, report, verdict, names of snapshots, debugger)."""
+    """Of a machine that is recorded or replayed: (lines, trace, report, verdict, names of
+    snapshots, debugger)."""
     trace = f"{trace_of(case, args)}.{mode}" if case.trace and traced else None
-    monitor = os.path.join(args.logs, case.name + ".monitor") if case.snapshots and mode == "record" else None
+    monitor = os.path.join(args.logs,
+                           case.name + ".monitor") if case.snapshots and mode == "record" else None
     lines, data = [], b""
     with tracing.Reader(args.pvtrace, trace, None, case.mem, live=False) as reader:
-        argv = command(case, args, reader.ram, (mode, image.replace(".qcow2", ".rr"), image, start), monitor)
+        argv = command(case, args, reader.ram, (mode, image.replace(".qcow2", ".rr"), image, start),
+                       monitor)
         with debugger_of(case, args, mode == "replay") as real, \
-             snapshots.Taker(monitor, case.snapshots if monitor else 0, lambda line: None, most=2) as taker:
+             snapshots.Taker(monitor, case.snapshots if monitor else 0, lambda line: None,
+                             most=2) as taker:
             argv += gdb.options(real.path) if real.judge else []
-            ran = run_machine(case, args, argv, reader, lines, case.types if mode == "record" else ())
+            ran = run_machine(case, args, argv, reader, lines,
+                              case.types if mode == "record" else ())
     if trace and os.path.exists(trace):
         with open(trace, "rb") as file:
             data = file.read()
@@ -208,11 +224,13 @@ def run_machine(case, args, argv, reader, raw_lines=None, types=None):
 
 
 def verdicts(report):
-    return {f"guest {n}: {test.name}": test.verdict for n, guest in report.guests.items() for test in guest.tests}
+    return {f"guest {n}: {test.name}": test.verdict for n, guest in report.guests.items()
+            for test in guest.tests}
 
 
 def differences(case, report, seen):
-    """Every test that went another way, or is not there, in the case that this one has to be the same as."""
+    """Every test that went another way, or is not there, in the case that this one has to be the
+    same as."""
     here, there = verdicts(report), seen.get(case.same_as)
     if case.same_as and not there:
         yield f"{case.same_as}, to be compared with, ran no test"
@@ -244,7 +262,8 @@ def faults(case, args, report, good, reason):
     if not good and not quiet:
         yield reason
     if case.guests is None:
-        # A module before the good guest was refused; whether it used up a number is not this test's business.
+        # A module before the good guest was refused; whether it used up a number is not this test's
+        # business.
         if len(finished) != 1:
             yield f"one guest had to finish its tests, {len(finished)} did"
     elif finished != case.guests:
@@ -259,7 +278,8 @@ def run(case, args, seen):
     """One case, from the boot to its line. seen: verdicts of the cases before, by name."""
     start = time.monotonic()
     report, (good, reason), meddled = boot(case, args)
-    wrong = [*filter(None, [meddled]), *faults(case, args, report, good, reason), *differences(case, report, seen),
+    wrong = [*filter(None, [meddled]), *faults(case, args, report, good, reason),
+             *differences(case, report, seen),
              *ram_faults(case, args, report)]
     seen[case.name] = verdicts(report)
     reason = "panicked, as it had to" if case.panics else reason if case.starts else "not started, as it has to be"
@@ -267,7 +287,8 @@ def run(case, args, seen):
     with open(log, "w", encoding="utf-8") as out:
         out.writelines(line + "\n" for line in report.lines)
     took = time.monotonic() - start
-    print(f"{'not ok' if wrong else 'ok':7}{case.name:28}{took:6.1f} s  {reason * (not wrong)}", flush=True)
+    print(f"{'not ok' if wrong else 'ok':7}{case.name:28}{took:6.1f} s  {reason * (not wrong)}",
+          flush=True)
     for fault in wrong:
         print(f"         {fault}")
     if wrong:
@@ -294,11 +315,13 @@ def main():
     parser.add_argument("--ramdisk", required=True)
     parser.add_argument("--grub", required=True, help="PV GRUB")
     parser.add_argument("--linux-iso", required=True, help="with both, told to test itself")
-    parser.add_argument("--own-iso", default="", help="with the TINY kernel as the user's own, and a packed ramdisk")
+    parser.add_argument("--own-iso", default="",
+                        help="with the TINY kernel as the user's own, and a packed ramdisk")
     parser.add_argument("--pvtrace", required=True, help="our reader of traces")
     parser.add_argument("--xenalyze", required=True, help="Debian's")
     parser.add_argument("--xen-efi", required=True)
-    parser.add_argument("--programs", required=True, help="directory of programs made for the tests")
+    parser.add_argument("--programs", required=True,
+                        help="directory of programs made for the tests")
     parser.add_argument("--accel", default="auto", choices=["auto", "kvm", "tcg"])
     parser.add_argument("--logs", required=True)
     parser.add_argument("--patience", type=float, default=1, help="multiplies every time limit")

@@ -1,4 +1,5 @@
-"""What has to be true of the trace of a boot: that nothing is missing or made up. Each function yields faults."""
+"""What has to be true of the trace of a boot: that nothing is missing or made up. Each function
+yields faults."""
 
 import collections
 import csv
@@ -17,7 +18,8 @@ GOLDEN_KINDS = ("hypercall", "trap", "page_fault", "emulated", "ptwr")
 
 
 def run(argv, **more):
-    done = subprocess.run(argv, capture_output=True, text=True, errors="replace", check=False, **more)
+    done = subprocess.run(argv, capture_output=True, text=True, errors="replace", check=False,
+                          **more)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -48,8 +50,10 @@ def counters(args, report, trace):
     traced, kinds = collections.Counter(), collections.Counter()
     for row in rows(args, trace):
         kinds[row["kind"]] += 1
-        if row["kind"] == "hypercall" and not re.fullmatch(r"hypercall_(6[4-9]|[7-9]\d|\d{3,})", row["name"]):
-            traced[row["name"] if row["name"] in counted else ""] += 1  # the table that counts ends at 63
+        if row["kind"] == "hypercall" and not re.fullmatch(r"hypercall_(6[4-9]|[7-9]\d|\d{3,})",
+                                                           row["name"]):
+            # the table that counts ends at 63
+            traced[row["name"] if row["name"] in counted else ""] += 1
     if kinds["lost"]:
         yield f"records were lost {kinds['lost']} times"
     if not counted:
@@ -63,24 +67,30 @@ def counters(args, report, trace):
 
 
 def others_read_it(args, report, trace):
-    """Debian's xenalyze counts the same; babeltrace2 reads what we export for it, and our exports hold together."""
+    """Debian's xenalyze counts the same; babeltrace2 reads what we export for it, and our exports
+    hold together."""
     yield from counters(args, report, trace)
-    status, out, err = run([sys.executable, "-B", os.path.join(READERS, "xenalyze.py"), args.xenalyze, args.pvtrace,
+    status, out, err = run([sys.executable, "-B", os.path.join(READERS, "xenalyze.py"),
+                            args.xenalyze, args.pvtrace,
                             trace])
     if status:
         yield from (f"xenalyze: {line}" for line in (out + err).splitlines()[-8:])
-    status, out, err = run([sys.executable, "-B", os.path.join(READERS, "test_exports.py"), os.path.abspath(trace)],
+    status, out, err = run([sys.executable, "-B", os.path.join(READERS, "test_exports.py"),
+                            os.path.abspath(trace)],
                            env={**os.environ, "PVTRACE": os.path.abspath(args.pvtrace)})
     if status:
         yield from (f"exports: {line}" for line in (out + err).splitlines()[-8:])
 
 
 def golden(args, report, trace):
-    """What the suites ask, and what comes of it, in the fields that no clock, address or build changes. The same ones in a
-    row are one line. GOLDEN=write in the environment takes what was seen as what has to be."""
-    seen = [(row["kind"], row["name"], row["operation"] or "-", row["depth"] or "-", row["errno"] or "-")
+    """What the suites ask, and what comes of it, in the fields that no clock, address or build
+    changes. The same ones in a row are one line. GOLDEN=write in the environment takes what was
+    seen as what has to be."""
+    seen = [(row["kind"], row["name"], row["operation"] or "-", row["depth"] or "-",
+             row["errno"] or "-")
             for row in rows(args, trace) if row["kind"] in GOLDEN_KINDS]
-    text = [" ".join((*what, f"x{len(list(same))}")) + "\n" for what, same in itertools.groupby(seen)]
+    text = [" ".join((*what, f"x{len(list(same))}")) + "\n"
+            for what, same in itertools.groupby(seen)]
     if os.environ.get("GOLDEN") == "write":
         with open(GOLDEN, "w", encoding="utf-8") as file:
             file.writelines(text)
@@ -88,18 +98,22 @@ def golden(args, report, trace):
         wanted = file.readlines()
     if text != wanted:
         yield f"not as in {os.path.relpath(GOLDEN)}:"
-        yield from itertools.islice((line.rstrip() for line in difflib.unified_diff(wanted, text, "golden", "seen", n=1)), 12)
+        yield from itertools.islice((line.rstrip()
+                                     for line in difflib.unified_diff(wanted, text, "golden",
+                                                                      "seen", n=1)), 12)
 
 
 def only_domain_1(args, report, trace):
     """A guest that is not to be traced leaves no hypercall, and the other has its own."""
-    of = collections.Counter(row["domain"] for row in rows(args, trace) if row["kind"] == "hypercall")
+    of = collections.Counter(row["domain"]
+                             for row in rows(args, trace) if row["kind"] == "hypercall")
     if set(of) != {"1"}:
         yield f"hypercalls by domain: {dict(of)}"
 
 
 def losses_are_said(args, report, trace):
-    """A ring too small for what is written: what is lost and what is there are together what was written."""
+    """A ring too small for what is written: what is lost and what is there are together what was
+    written."""
     total = said(report, r"Trace: (\d+) records")
     status, out, err = run([args.pvtrace, "-c", trace])
     lost = re.search(r"(\d[\d,]*) records? (?:were )?lost|lost records?:? +(\d[\d,]*)", out + err)
@@ -114,7 +128,8 @@ def losses_are_said(args, report, trace):
 
 
 def records(data):
-    """How many records of the hypervisor's are in a trace file: all but the windows' heads and the notes of losses."""
+    """How many records of the hypervisor's are in a trace file: all but the windows' heads and the
+    notes of losses."""
     at = count = 0
     while at < len(data):
         header = int.from_bytes(data[at:at + 4], "little")

@@ -1,29 +1,35 @@
-"""What Linux's own x86 selftests have to print, on this hypervisor and natively. They are built by x86.mk and run in a
-Linux guest, or in a Linux without a hypervisor, by the script x86-selftests. Used by cases.py.
+"""What Linux's own x86 selftests have to print, on this hypervisor and natively. They are built by
+x86.mk and run in a Linux guest, or in a Linux without a hypervisor, by the script x86-selftests.
+Used by cases.py.
 
-A test passes when it ends with status 0, found something in order, and printed no line with FAIL or SKIP. Whatever else
-it does stands in the table below with its reason, and is looked for as exactly as a pass. A row of OURS is not seen
-natively, a row of ALSO_NATIVELY is: the case linux-x86-native runs the tests of the table, and so proves which is which.
-With Debian's Xen 4.17 below it the same kernel gave the same lines."""
+A test passes when it ends with status 0, found something in order, and printed no line with FAIL or
+SKIP. Whatever else it does stands in the table below with its reason, and is looked for as exactly
+as a pass. A row of OURS is not seen natively, a row of ALSO_NATIVELY is: the case linux-x86-native
+runs the tests of the table, and so proves which is which. With Debian's Xen 4.17 below it the same
+kernel gave the same lines."""
 
 import re
 
 OURS, ALSO_NATIVELY = "natively it passes", "natively the same"
 NO_16_BIT = tuple(f"[SKIP] {what} unavailable for {cs}-bit CS, {ss}-bit SS" for what, cs, ss in (
-    ("Code segment", 16, 16), ("Code segment", 16, 32), ("Data segment", 32, 16), ("Data segment", 64, 16)))
+    ("Code segment", 16, 16), ("Code segment", 16, 32), ("Data segment", 32,
+                                                         16), ("Data segment", 64, 16)))
 
 # (tests, vendor of the CPU or "" for all, which, lines, reason)
 TABLE = (
     (("amx_64",), "", ALSO_NATIVELY,
-     ("ended with 1", "nothing in order", "amx_64: [FAIL] xstate cpuid: invalid tile data size/offset: 0/0: Success"),
+     ("ended with 1", "nothing in order",
+      "amx_64: [FAIL] xstate cpuid: invalid tile data size/offset: 0/0: Success"),
      "QEMU's emulated CPU has no AMX"),
-    (("sigreturn_32",), "", ALSO_NATIVELY, ("ended with 1", "[FAIL] Reg 1 mismatch: requested 0x0; got 0x3"),
+    (("sigreturn_32",), "", ALSO_NATIVELY,
+     ("ended with 1", "[FAIL] Reg 1 mismatch: requested 0x0; got 0x3"),
      "QEMU's IRET leaves a null selector's RPL as it is; processors make it 0"),
     (("sigreturn_32", "sigreturn_64"), "", OURS, NO_16_BIT,
      "Linux gives no process a 16-bit segment under Xen PV: its repair of IRET to a 16-bit stack needs ring 0"),
     (("iopl_32",), "", OURS, ("ended with 137", "nothing in order", "RIP: e030:get_desc"),
      "Linux finds the base of a 32-bit code segment by SGDT, which gives PV kernels the hypervisor's table"),
-    (("test_vsyscall_64",), "", OURS, ("ended with 1", "[FAIL] vDSO reported CPU 123 but should be 1"),
+    (("test_vsyscall_64",), "", OURS,
+     ("ended with 1", "[FAIL] vDSO reported CPU 123 but should be 1"),
      "Linux never writes the descriptor that holds a CPU's number for CPUs that came later under Xen PV"),
     (("syscall_arg_fault_32",), "AMD", OURS, ("[FAIL] AX had the wrong value: 0xffffffff",),
      "an AMD CPU has no SYSENTER in long mode, so PV sets none up; QEMU has it, and raises #GP instead of #UD"),
@@ -34,10 +40,13 @@ TABLE = (
     (("syscall_arg_fault_64",), "Intel", OURS, ("[SKIP] Illegal instruction",),
      "WRGSBASE is hidden from guests: QEMU's takes a non-canonical base"),
 )
-NATIVELY = tuple(sorted({test for tests, vendor, _, _, _ in TABLE for test in tests if vendor != "Intel"}))
+NATIVELY = tuple(sorted({test for tests, vendor, _, _, _ in TABLE
+                         for test in tests if vendor != "Intel"}))
 # Those that enter the kernel by SYSENTER on an Intel CPU, or step over it.
-ENTRIES = tuple(f"{test}_{bits}" for test in ("single_step_syscall", "syscall_arg_fault", "syscall_nt", "ptrace_syscall",
-                "mov_ss_trap", "sigtrap_loop") for bits in (32, 64)) + ("test_syscall_vdso_32", "unwind_vdso_32")
+ENTRIES = tuple(f"{test}_{bits}" for test in ("single_step_syscall", "syscall_arg_fault",
+                                              "syscall_nt", "ptrace_syscall",
+                "mov_ss_trap", "sigtrap_loop") for bits in (32, 64)) + ("test_syscall_vdso_32",
+                                                                        "unwind_vdso_32")
 ALL = 42  # as many as x86.mk builds
 
 

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Checks README.md and docs/: what they name exists, and their generated parts are current.
 
-docs.py [--write] [ROOT]. Of code in the text (`spans` and indented blocks) it checks paths of the tree, targets and variables
-of make, identifiers of C, and names with hyphens; besides that links, the hypervisor's options and keys (those that exist are
-documented, and the other way round), and the length of README.md. --write brings the generated parts up to date first: they
-stand between `<!-- generated: NAME ... -->` and `<!-- end -->`. Not here: docs/hypercalls.md, which tools/abi.py writes.
-Exit status 1, with a line for each fault.
-"""
+docs.py [--write] [ROOT]. Of code in the text (`spans` and indented blocks) it checks paths of the
+tree, targets and variables of make, identifiers of C, and names with hyphens; besides that links,
+the hypervisor's options and keys (those that exist are documented, and the other way round), and
+the length of README.md. --write brings the generated parts up to date first: they stand between
+`<!-- generated: NAME ... -->` and `<!-- end -->`. Not here: docs/hypercalls.md, which tools/abi.py
+writes. Exit status 1, with a line for each fault. """
 
 import glob
 import os
@@ -24,7 +24,8 @@ VARIABLE = re.compile(r"(?<![\w.$/-])([A-Z][A-Z_]+)=")
 IDENTIFIER = re.compile(r"^[a-z][a-z0-9]*(?:_[a-z0-9]+)+$")
 HYPHENATED = re.compile(r"^[a-z]+[a-z0-9]*(?:-[a-z0-9.]+)+$")
 GENERATED = re.compile(r"(<!-- generated: (\w+) [^\n]*-->\n)(.*?)(<!-- end -->)", re.S)
-FOREIGN = re.compile(r"^(linux-image-.*|reverse-continue|function_graph)$")  # names of Debian, gdb, Linux
+# names of Debian, gdb, Linux
+FOREIGN = re.compile(r"^(linux-image-.*|reverse-continue|function_graph)$")
 
 INVARIANT = re.compile(r"^ \* {3}([A-Z]\d+) +(.*(?:\n \* {6,}.*)*)", re.M)
 SIZES = [  # (what, globs)
@@ -50,13 +51,18 @@ class Tree:
                 path = os.path.relpath(os.path.join(where, name), root)
                 with open(os.path.join(root, path), encoding="utf-8", errors="replace") as file:
                     self.texts[path] = file.read()
-        self.docs = sorted(p for p in self.texts if p == "README.md" or re.fullmatch(r"docs/[\w-]+\.md", p))
+        self.docs = sorted(p for p in self.texts if p == "README.md" or
+                           re.fullmatch(r"docs/[\w-]+\.md", p))
         rest = "\n".join(text for path, text in self.texts.items() if path not in self.docs)
         self.words = set(re.findall(r"\w+", rest))
         self.hyphenated = set(re.findall(r"[\w.]+(?:-[\w.]+)+", rest))
-        self.make = "\n".join(text for path, text in self.texts.items() if path == "Makefile" or path.endswith(".mk"))
-        self.variables = set(re.findall(r"\$\(([A-Z_]+)\)", self.make)) | set(re.findall(r"^([A-Z_]+)\s*[:?+]?=", self.make, re.M))
-        targets = re.findall(r"^\.PHONY: (.*)$", self.make, re.M) + re.findall(r"^([a-z][\w -]*):(?!=)", self.make, re.M)
+        self.make = "\n".join(text for path, text in self.texts.items() if path == "Makefile" or
+                              path.endswith(".mk"))
+        self.variables = set(re.findall(r"\$\(([A-Z_]+)\)",
+                                        self.make)) | set(re.findall(r"^([A-Z_]+)\s*[:?+]?=",
+                                                                     self.make, re.M))
+        targets = re.findall(r"^\.PHONY: (.*)$", self.make,
+                             re.M) + re.findall(r"^([a-z][\w -]*):(?!=)", self.make, re.M)
         self.targets = {word for line in targets for word in line.split()}
 
     def exists(self, path):
@@ -64,7 +70,8 @@ class Tree:
 
 
 def pieces(text):
-    """(line number, piece of code) of a document: code spans, and lines of indented blocks without their comments."""
+    """(line number, piece of code) of a document: code spans, and lines of indented blocks without
+    their comments."""
     block, before = False, ""
     for number, line in enumerate(text.splitlines(), 1):
         if line.startswith("    ") and (block or not before.strip()):
@@ -77,7 +84,8 @@ def pieces(text):
 
 
 def anchors(text):
-    return {re.sub(r"[^\w -]", "", title.lower()).strip().replace(" ", "-") for title in re.findall(r"^#+ (.*)$", text, re.M)}
+    return {re.sub(r"[^\w -]", "", title.lower()).strip().replace(" ", "-")
+            for title in re.findall(r"^#+ (.*)$", text, re.M)}
 
 
 def link_faults(tree, path):
@@ -100,13 +108,15 @@ def word_faults(tree, path):
                 yield number, f"{name}: no such file"
         for words in MAKE.findall(code):
             for word in re.sub(r"""["'][^"']*["']""", "", words).split():
-                if "=" not in word and not word.startswith(("build/", "-")) and word not in tree.targets:
+                if "=" not in word and not word.startswith(("build/",
+                                                            "-")) and word not in tree.targets:
                     yield number, f"make {word}: no such target"
         for name in VARIABLE.findall(code):
             if name not in tree.variables:
                 yield number, f"{name}=: no such variable of make"
         name = code.removesuffix("()")
-        if not block and not FOREIGN.match(name) and (IDENTIFIER.match(name) and name not in tree.words or
+        if not block and not FOREIGN.match(name) and (IDENTIFIER.match(name) and
+                                                      name not in tree.words or
                                                       HYPHENATED.match(name) and name not in tree.hyphenated | tree.targets):
             yield number, f"{name}: nothing in the tree has this name"
 
@@ -118,9 +128,11 @@ def table(text, name, pattern):
 
 
 def option_faults(tree):
-    """The hypervisor's options, the words of a module, the keys: as the code has them, and as docs/booting.md does."""
+    """The hypervisor's options, the words of a module, the keys: as the code has them, and as
+    docs/booting.md does."""
     text = tree.texts["docs/booting.md"]
-    first = [SPAN.findall(line.split("|")[1]) for line in text.splitlines() if line.startswith("| `")]
+    first = [SPAN.findall(line.split("|")[1])
+             for line in text.splitlines() if line.startswith("| `")]
     documented = {re.split("[=]", name)[0] for names in first for name in names}
     source = "\n".join(text for path, text in tree.texts.items() if path.startswith("xen/"))
     options = table(source, "table", r'^    \{ "(\w+)"')
@@ -150,7 +162,8 @@ def invariants(tree):
 def lines_of(tree, places):
     inside = lambda path, place: path.startswith(place + "/")  # noqa: E731
     return sum(text.count("\n") for path, text in tree.texts.items()
-               if (path.endswith(SOURCES) or path.startswith("tools/") and "." not in os.path.basename(path))
+               if (path.endswith(SOURCES) or path.startswith("tools/") and
+                   "." not in os.path.basename(path))
                and any(inside(path, p) for p in places if p[0] != "!")
                and not any(inside(path, p[1:]) for p in places if p[0] == "!"))
 
@@ -161,7 +174,8 @@ def sizes(tree):
         yield f"| {what} | {round(lines_of(tree, places), -2):,} |\n"
 
 
-PARTS = {"invariants": lambda tree: "".join(invariants(tree)) + "\n", "sizes": lambda tree: "".join(sizes(tree))}
+PARTS = {"invariants": lambda tree: "".join(invariants(tree)) + "\n",
+         "sizes": lambda tree: "".join(sizes(tree))}
 
 
 def same(old, new):
@@ -169,7 +183,8 @@ def same(old, new):
     number = r"\b\d[\d,]*00\b"
     if re.sub(number, "", old) != re.sub(number, "", new):
         return False
-    pairs = zip(*(map(lambda n: int(n.replace(",", "")), re.findall(number, text)) for text in (old, new)))
+    pairs = zip(*(map(lambda n: int(n.replace(",", "")), re.findall(number, text))
+                  for text in (old, new)))
     return all(abs(a - b) <= max(100, TOLERANCE * b) for a, b in pairs)
 
 
@@ -184,7 +199,8 @@ def generated_faults(tree, path):
 def write(tree):
     for path in tree.docs:
         old = tree.texts[path]
-        new = GENERATED.sub(lambda m: m[1] + (PARTS[m[2]](tree) if m[2] in PARTS else m[3]) + m[4], old)
+        new = GENERATED.sub(lambda m: m[1] + (PARTS[m[2]](tree) if m[2] in PARTS else m[3]) + m[4],
+                            old)
         if new != old:
             tree.texts[path] = new
             with open(os.path.join(tree.root, path), "w", encoding="utf-8") as out:
@@ -204,7 +220,8 @@ def faults(tree):
 def main():
     args = sys.argv[1:]
     roots = [arg for arg in args if arg != "--write"]
-    tree = Tree(roots[0] if roots else os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
+    tree = Tree(roots[0] if roots else os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                                    "..", ".."))
     if "--write" in args:
         write(tree)
     found = list(faults(tree))

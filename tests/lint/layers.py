@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Checks who includes whom: quotes are ours and follow the layers, angle brackets are somebody else's."""
+"""Checks who includes whom: quotes are ours and follow the layers, angle brackets are somebody
+else's."""
 import pathlib
 import re
 import sys
@@ -11,23 +12,28 @@ ALL_LIBC = None
 LAYERS = {
     "common": (("common/", "gen/"), FREESTANDING),
     "xen": (("common/", "gen/", "xen/", "arch/arch.h"), FREESTANDING),
-    "arch/x86_64": (("common/", "xen/", "arch/arch.h", "arch/x86_64/", "arch_cpu.h", "asm-offsets.h"),
+    "arch/x86_64": (("common/", "xen/", "arch/arch.h", "arch/x86_64/", "arch_cpu.h",
+                     "asm-offsets.h"),
                     FREESTANDING),
     "arch/x86_64/efi": (("common/", "xen/boot/boot_info.h", "xen/boot/image.h", "arch/x86_64/efi/"),
                         FREESTANDING | {"efi.h", "efilib.h", "efishell.h"}),
     "arch/host": (("common/", "xen/", "arch/arch.h", "arch_cpu.h", "host.h"), ALL_LIBC),
-    "tests/unit": (("common/", "xen/", "arch/arch.h", "host.h", "support.h", "evtchn_fixture.h", "cmocka_main.h",
+    "tests/unit": (("common/", "xen/", "arch/arch.h", "host.h", "support.h", "evtchn_fixture.h",
+                    "cmocka_main.h",
                     "trace_reader.h", "trace_fixture.h", "x86_state.h", "x86_zydis.h",
                     "guest-pv/store/store.h", "arch/x86_64/efi/"), ALL_LIBC),
-    "tests/fuzz": (("common/", "gen/", "xen/", "arch/arch.h", "host.h", "support.h", "trace_reader.h",
+    "tests/fuzz": (("common/", "gen/", "xen/", "arch/arch.h", "host.h", "support.h",
+                    "trace_reader.h",
                     "tests/fuzz/"), ALL_LIBC),
-    "tests/laws": (("common/", "xen/", "arch/arch.h", "host.h", "support.h", "hooks.h", "tie.h", "bv.h"),
+    "tests/laws": (("common/", "xen/", "arch/arch.h", "host.h", "support.h", "hooks.h", "tie.h",
+                    "bv.h"),
                    ALL_LIBC),
     "tests/model": (("common/", "xen/", "arch/arch.h", "host.h", "support.h", "model.h", "search.h",
                      "state.h"), ALL_LIBC),
 }
 EXCEPTIONS = {
-    ("arch/arch.h", "arch_cpu.h"),      # the seam's inline half comes from whichever architecture is built
+    # the seam's inline half comes from whichever architecture is built
+    ("arch/arch.h", "arch_cpu.h"),
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]', re.M)
 ASSEMBLER = re.compile(r'\b(?:__asm__|asm)\b(?!\s*volatile\s*\(""\s*:)')

@@ -1,14 +1,13 @@
 #!/usr/bin/env python3
-"""Checks that calls and includes go down the rooms of xen/, that no files call each other in a circle, and that a header
-declares what one file defines.
+"""Checks that calls and includes go down the rooms of xen/, that no files call each other in a
+circle, and that a header declares what one file defines.
 
     rooms.py OBJECTS    the folder with the objects of xen/, one for each .c
 
-Reads what each object defines and needs (nm), so that what macros and inline functions call counts as well. The
-rooms, from the top: files of xen/ itself (main.c, which names everything once), boot, pv, cpu, core. A file
-may use its own room and those below. Circles of files within a room are listed in CIRCLES; the list may
-only shrink.
-"""
+Reads what each object defines and needs (nm), so that what macros and inline functions call counts
+as well. The rooms, from the top: files of xen/ itself (main.c, which names everything once), boot,
+pv, cpu, core. A file may use its own room and those below. Circles of files within a room are
+listed in CIRCLES; the list may only shrink. """
 import collections
 import pathlib
 import re
@@ -38,7 +37,8 @@ def room_of(path, root):
 
 
 def symbols(root):
-    """({name: object that defines it}, {object: names it needs}), of objects whose source is there."""
+    """({name: object that defines it}, {object: names it needs}), of objects whose source is
+    there."""
     defined, needed = {}, {}
     for o in sorted(root.rglob("*.o")):
         if not pathlib.Path("xen", o.relative_to(root)).with_suffix(".c").exists():
@@ -99,7 +99,8 @@ def check_calls(root, defined, needed):
             within.setdefault(name, set())
     found = circles(within)
     problems += [f"a new circle: {', '.join(c)}" for c in found if c not in CIRCLES]
-    problems += [f"no circle any more, take it off the list: {', '.join(c)}" for c in CIRCLES if c not in found]
+    problems += [f"no circle any more, take it off the list: {', '.join(c)}"
+                 for c in CIRCLES if c not in found]
     return problems
 
 
@@ -114,7 +115,8 @@ def check_includes(root):
 
 
 # Headers of more than one file; may only shrink.
-SHARED_HEADERS = ("xen/pv/evtchn_table.h", "xen/pv/grant.h", "xen/pv/hypercalls.h", "xen/pv/memory.h")
+SHARED_HEADERS = ("xen/pv/evtchn_table.h", "xen/pv/grant.h", "xen/pv/hypercalls.h",
+                  "xen/pv/memory.h")
 PROTOTYPE = re.compile(r"^(?!static|typedef|#|\s|/)[^(;{]*?\b(\w+)\([^;{]*\)[^;{]*;", re.M)
 
 
@@ -132,7 +134,8 @@ def check_headers(defined):
 def main():
     root = pathlib.Path(sys.argv[1])
     defined, needed = symbols(root)
-    problems = check_calls(root, defined, needed) + check_includes(pathlib.Path("xen")) + check_headers(defined)
+    problems = check_calls(root, defined,
+                           needed) + check_includes(pathlib.Path("xen")) + check_headers(defined)
     if not needed:
         problems.append("no objects found")
     for p in problems:

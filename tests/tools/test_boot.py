@@ -24,23 +24,28 @@ class Selftests(unittest.TestCase):
         self.assertEqual(self.faults(PASSES, "ioperm_32"), [])
 
     def test_what_fails_is_one(self):
-        lines = ["x86: ioperm_32 ended with 1, 3 in order", "x86: ioperm_32: [FAIL]\toutb to 0x80 failed", "x86: done"]
+        lines = ["x86: ioperm_32 ended with 1, 3 in order",
+                 "x86: ioperm_32: [FAIL]\toutb to 0x80 failed", "x86: done"]
         self.assertEqual(self.faults(lines, "ioperm_32"),
                          ["ioperm_32: [FAIL] outb to 0x80 failed", "ioperm_32: ended with 1"])
 
     def test_what_finds_nothing_or_does_not_run_or_does_not_end_is_one(self):
-        self.assertEqual(self.faults(["x86: iopl_64 ended with 0, 0 in order", "x86: done"], "iopl_64"),
+        self.assertEqual(self.faults(["x86: iopl_64 ended with 0, 0 in order", "x86: done"],
+                                     "iopl_64"),
                          ["iopl_64: nothing in order"])
         self.assertEqual(self.faults(PASSES, "ioperm_32", "iopl_64"), ["iopl_64: did not run"])
-        self.assertEqual(self.faults(PASSES[:1], "ioperm_32"), ["the tests have not come to their end"])
+        self.assertEqual(self.faults(PASSES[:1], "ioperm_32"),
+                         ["the tests have not come to their end"])
 
     def test_a_known_failure_has_to_be_seen_and_only_where_it_is_known(self):
-        lines = ["x86: iopl_32 ended with 137, 0 in order", "x86: iopl_32: RIP: e030:get_desc", "x86: done"]
+        lines = ["x86: iopl_32 ended with 137, 0 in order", "x86: iopl_32: RIP: e030:get_desc",
+                 "x86: done"]
         self.assertEqual(self.faults(lines, "iopl_32"), [])
         self.assertEqual(len(self.faults(lines, "iopl_32", natively=True)), 3)
         lines[0] = "x86: iopl_32 ended with 0, 15 in order"
         self.assertEqual(self.faults(lines, "iopl_32"),
-                         ["iopl_32: not seen: ended with 137", "iopl_32: not seen: nothing in order"])
+                         ["iopl_32: not seen: ended with 137",
+                          "iopl_32: not seen: nothing in order"])
 
 
 class Replays(unittest.TestCase):
@@ -60,7 +65,8 @@ class Replays(unittest.TestCase):
     def test_traces(self):
         trace = bytes(range(256)) * 4
         self.assertEqual(alike.unlike_traces(trace, bytes(trace)), "")
-        self.assertIn("from byte 700 on", alike.unlike_traces(trace, trace[:700] + b"\xff" + trace[701:]))
+        self.assertIn("from byte 700 on",
+                      alike.unlike_traces(trace, trace[:700] + b"\xff" + trace[701:]))
         self.assertIn("from byte 1000 on", alike.unlike_traces(trace, trace[:1000]))
         self.assertIn("from byte 1024 on", alike.unlike_traces(trace, trace + b"\0"))
         self.assertIn("no trace", alike.unlike_traces(b"", b""))

@@ -1,5 +1,6 @@
-"""The check of README.md and docs/: each kind of fault, planted in a copy of the tree, is found. Whether the tree itself has
-any is for make docs-check to say: here its faults are taken for granted, and its generated parts made current."""
+"""The check of README.md and docs/: each kind of fault, planted in a copy of the tree, is found.
+Whether the tree itself has any is for make docs-check to say: here its faults are taken for
+granted, and its generated parts made current."""
 
 import importlib.util
 import os
@@ -10,7 +11,8 @@ import unittest
 
 sys.dont_write_bytecode = True
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
-SPEC = importlib.util.spec_from_file_location("docs", os.path.join(ROOT, "tests", "lint", "docs.py"))
+SPEC = importlib.util.spec_from_file_location("docs",
+                                              os.path.join(ROOT, "tests", "lint", "docs.py"))
 docs = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(docs)
 
@@ -20,7 +22,8 @@ class Docs(unittest.TestCase):
     def setUpClass(cls):
         cls.root = tempfile.mkdtemp()
         cls.addClassCleanup(shutil.rmtree, cls.root)
-        shutil.copytree(ROOT, cls.root, dirs_exist_ok=True, ignore=shutil.ignore_patterns("build", ".git"))
+        shutil.copytree(ROOT, cls.root, dirs_exist_ok=True,
+                        ignore=shutil.ignore_patterns("build", ".git"))
         cls.tree = docs.Tree(cls.root)
         docs.write(cls.tree)
         cls.known = set(docs.faults(cls.tree))
@@ -41,21 +44,25 @@ class Docs(unittest.TestCase):
     def test_links(self):
         self.assertIn("nowhere.md: no such file", self.adding("[x](nowhere.md)"))
         self.assertIn("costs.md#nothing: no such heading", self.adding("[x](costs.md#nothing)"))
-        self.assertEqual("", self.adding("[x](costs.md#how-they-are-measured) [y](https://x.org/) [z](#the-format)"))
+        self.assertEqual("",
+                         self.adding("[x](costs.md#how-they-are-measured) [y](https://x.org/) [z](#the-format)"))
 
     def test_paths(self):
         self.assertIn("docs/trace.md:", self.adding("`xen/core/nothing.c`"))
         self.assertIn("tests/nothing/: no such file", self.adding("\n    cat tests/nothing/"))
         self.assertIn("xen/pv/no*.c: no such file", self.adding("`xen/pv/no*.c`"))
-        self.assertEqual("", self.adding("`xen/pv/gr*.c`, `tests/unit/test_NAME.c`, /usr/include/xen/nothing.h"))
+        self.assertEqual("",
+                         self.adding("`xen/pv/gr*.c`, `tests/unit/test_NAME.c`, /usr/include/xen/nothing.h"))
 
     def test_make(self):
         self.assertIn("make nothing: no such target", self.adding("`make run` and `make nothing`"))
         self.assertIn("make nothing: no such target", self.adding("`make -j2 nothing`"))
-        self.assertIn("make iso-cube: no such target", self.adding("\n    make iso-cube MEM=3   # a comment"))
+        self.assertIn("make iso-cube: no such target",
+                      self.adding("\n    make iso-cube MEM=3   # a comment"))
         self.assertIn("RAMDISK=: no such variable", self.adding("`make run RAMDISK=x`"))
         self.assertIn("NOTHING=: no such variable", self.adding("`NOTHING=word`"))
-        self.assertEqual("", self.adding("`make -j2 test`, `make run KERNEL=x CMDLINE=\"a b=c\"`, `make build/pvtrace`"))
+        self.assertEqual("",
+                         self.adding("`make -j2 test`, `make run KERNEL=x CMDLINE=\"a b=c\"`, `make build/pvtrace`"))
 
     def test_names(self):
         unknown = "no_such" + "_function"       # in two pieces: this file is in the tree, too
@@ -64,19 +71,27 @@ class Docs(unittest.TestCase):
         self.assertEqual("", self.adding("`domain_crash()`, `irqsoff-death`"))
 
     def test_options_and_keys(self):
-        drop = lambda what: lambda text: "\n".join(line for line in text.split("\n") if what not in line)  # noqa: E731
-        self.assertIn("option sync_console is not there", self.found("docs/booting.md", drop("| `sync_console`")))
+        # noqa: E731
+        drop = lambda what: lambda text: "\n".join(line
+                                                   for line in text.split("\n") if what not in line)
+        self.assertIn("option sync_console is not there",
+                      self.found("docs/booting.md", drop("| `sync_console`")))
         self.assertIn("key R is not there", self.found("docs/booting.md", drop("| `R`")))
-        self.assertIn("word of a module vcpus is not there", self.found("docs/booting.md", drop("| `vcpus")))
+        self.assertIn("word of a module vcpus is not there",
+                      self.found("docs/booting.md", drop("| `vcpus")))
         self.assertIn("knows no such option", self.adding("\n| `turbo=on` | |", "docs/booting.md"))
-        self.assertIn("no such option", self.found("xen/boot/cmdline.c", lambda t: t.replace('{ "noreboot"', '{ "noreebot"')))
+        self.assertIn("no such option",
+                      self.found("xen/boot/cmdline.c",
+                                 lambda t: t.replace('{ "noreboot"', '{ "noreebot"')))
 
     def test_generated_parts(self):
         stale = "is not current: make docs"
-        self.assertIn(stale, self.found("xen/core/frame.h", lambda text: text.replace("F2  a type", "F2  no type")))
+        self.assertIn(stale, self.found("xen/core/frame.h",
+                                        lambda text: text.replace("F2  a type", "F2  no type")))
         self.assertIn(stale, self.found("xen/main.c", lambda text: text + "\n" * 3000))
         self.assertEqual("", self.found("xen/main.c", lambda text: text + "\n" * 90))
-        self.assertIn("no such generated part", self.adding("<!-- generated: nothing at all -->\n<!-- end -->"))
+        self.assertIn("no such generated part",
+                      self.adding("<!-- generated: nothing at all -->\n<!-- end -->"))
 
     def test_write_mends_generated_parts(self):
         tree = docs.Tree(self.root)
@@ -86,7 +101,8 @@ class Docs(unittest.TestCase):
         self.assertEqual(set(docs.faults(docs.Tree(self.root))), self.known)
 
     def test_length_of_readme(self):
-        self.assertIn("lines, more than 130", self.found("README.md", lambda text: text + "\n" * 130))
+        self.assertIn("lines, more than 130",
+                      self.found("README.md", lambda text: text + "\n" * 130))
 
 
 if __name__ == "__main__":

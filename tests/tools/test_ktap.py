@@ -1,4 +1,5 @@
-"""Self-test of the runner's verdicts: each way a run can go wrong must be seen, and a good one must pass."""
+"""Self-test of the runner's verdicts: each way a run can go wrong must be seen, and a good one must
+pass."""
 
 import os
 import subprocess
@@ -52,16 +53,19 @@ class Good(unittest.TestCase):
         good, reason, report = judge(START + guest(1) + END)
         self.assertTrue(good, reason)
         self.assertEqual([(t.name, t.verdict) for t in report.guests[1].tests],
-                         [("boot/start_info", "pass"), ("boot/p2m", "skip"), ("traps/page_fault", "pass")])
+                         [("boot/start_info", "pass"), ("boot/p2m", "skip"),
+                          ("traps/page_fault", "pass")])
         self.assertEqual(report.guests[1].tests[1].detail, "no p2m")
 
     def test_a_guest_with_the_terminal(self):
-        raw = ["(XEN) *** d1 has the terminal to itself (console_raw)", "login: root", "\x18\x1b[0m(XEN) Domain 1 (x) ended"]
+        raw = ["(XEN) *** d1 has the terminal to itself (console_raw)", "login: root",
+               "\x18\x1b[0m(XEN) Domain 1 (x) ended"]
         self.assertTrue(judge(START + raw + END)[0])
         self.assertFalse(judge(START + raw + ["\x18\x1b[0m(XEN) Panic on CPU 0:"] + END)[0])
         self.assertFalse(judge(START + raw[1:] + END)[0])
         self.assertTrue(judge(START + raw + SUITE + END)[0])
-        self.assertFalse(judge(START + raw + changed("  ok 1 - page", "  not ok 1 - page") + END)[0])
+        self.assertFalse(judge(START + raw + changed("  ok 1 - page",
+                                                     "  not ok 1 - page") + END)[0])
 
     def test_interleaved_guests(self):
         mixed = [line for pair in zip(guest(1), guest(2)) for line in pair]
@@ -76,12 +80,14 @@ class Good(unittest.TestCase):
         self.assertEqual(list(report.guests), [0])
 
     def test_screen_control_is_dropped(self):
-        self.assertTrue(judge(["\x1b[2J\x1b[01;01H\x1b[=3h(XEN) Paragon"] + START + guest(1) + END)[0])
+        self.assertTrue(judge(["\x1b[2J\x1b[01;01H\x1b[=3h(XEN) Paragon"] + START + guest(1) +
+                              END)[0])
 
     def test_guests_without_tests_end_in_their_own_words(self):
         ended = ["(XEN) Domain 2 (right) ended: reboot", "(XEN) Domain 1 (linux) ended: power off",
                  "(XEN) Domain 0 (store) ended: power off"]
-        self.assertEqual(judge(START + ["(d1) hello"] + ended[1:] + END)[:2], (True, "Guest linux ended: power off"))
+        self.assertEqual(judge(START + ["(d1) hello"] + ended[1:] + END)[:2],
+                         (True, "Guest linux ended: power off"))
         self.assertEqual(judge(START + ["(d1) hello"] + ended + END)[:2],
                          (True, "Guest linux ended: power off; guest right ended: reboot"))
         self.assertEqual(judge(START + guest(1) + ended + END)[1], "2 passed, 0 failed, 1 skipped")
@@ -92,18 +98,22 @@ class Good(unittest.TestCase):
             with tempfile.NamedTemporaryFile("w", suffix=".log") as log:
                 log.writelines(line + "\n" for line in lines)
                 log.flush()
-                done = subprocess.run([os.path.join(ROOT, "tools", "paragon-run"), "--replay", log.name],
+                done = subprocess.run([os.path.join(ROOT, "tools", "paragon-run"), "--replay",
+                                       log.name],
                                       capture_output=True, text=True, check=False)
             return done.returncode, done.stdout.splitlines()[-1]
         ended = ["(XEN) Domain 1 (linux) ended: power off"]
-        self.assertEqual(last(START + ["(d1) hello"] + ended + END), (0, "Guest linux ended: power off"))
-        self.assertEqual(last(START + guest(1) + ended + END), (0, "PASS: 2 passed, 0 failed, 1 skipped"))
+        self.assertEqual(last(START + ["(d1) hello"] + ended + END),
+                         (0, "Guest linux ended: power off"))
+        self.assertEqual(last(START + guest(1) + ended + END),
+                         (0, "PASS: 2 passed, 0 failed, 1 skipped"))
         self.assertEqual(last(START + ["(d1) hello"] + ended),
                          (1, "FAIL: the machine stopped before the last guest ended"))
 
     def test_expected_crash(self):
         crash = ["(XEN) Domain 2 (vcpu#0) crashed on cpu#0:"]
-        self.assertTrue(judge(START + guest(1) + guest(2, SUITE[:5]) + crash + END, expect_crash=[2])[0])
+        self.assertTrue(judge(START + guest(1) + guest(2, SUITE[:5]) + crash + END,
+                              expect_crash=[2])[0])
 
     def test_timestamps(self):
         self.assertTrue(judge(["(XEN) [    0.5] Paragon"] + START + guest(1) + END)[0])
@@ -167,7 +177,8 @@ class Bad(unittest.TestCase):
         self.refused("no guest said anything", START + END)
 
     def test_only_skips(self):
-        lines = ["KTAP version 1", "1..1", "ok 1 boot # SKIP all", "guest-pv: 0 passed, 0 failed, 1 skipped"]
+        lines = ["KTAP version 1", "1..1", "ok 1 boot # SKIP all",
+                 "guest-pv: 0 passed, 0 failed, 1 skipped"]
         self.refused("no test ran", START + guest(1, lines) + END)
 
     def test_bail_out(self):
@@ -178,7 +189,8 @@ class Machine(unittest.TestCase):
     PLAIN = {"accel": "tcg", "cpu": "max", "mem": 512, "firmware": "bios"}
 
     def test_commas_in_modules_are_doubled(self):
-        argv = qemu.command(self.PLAIN, kernel="xen", append="a=b", modules=["g suites=x,y", "ramdisk"])
+        argv = qemu.command(self.PLAIN, kernel="xen", append="a=b",
+                            modules=["g suites=x,y", "ramdisk"])
         self.assertEqual(argv[argv.index("-initrd") + 1], "g suites=x,,y,ramdisk")
 
     def test_child_that_does_not_end_is_ended(self):
@@ -192,7 +204,8 @@ class Machine(unittest.TestCase):
 
     def test_status_and_last_line_without_newline(self):
         lines = []
-        self.assertEqual(qemu.run(["sh", "-c", "printf 'a\\nb'; exit 3"], 10, lines.append), (True, 3))
+        self.assertEqual(qemu.run(["sh", "-c", "printf 'a\\nb'; exit 3"], 10, lines.append),
+                         (True, 3))
         self.assertEqual(lines, ["a", "b"])
 
     def test_asked_accelerator_is_not_questioned(self):

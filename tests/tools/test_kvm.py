@@ -25,8 +25,10 @@ exec sleep 600
                 script.write(self.STANDS_STILL)
             os.chmod(qemu, 0o755)
             start = time.monotonic()
-            done = subprocess.run(["tools/paragon-run", "--kernel", qemu, "--accel", "kvm", "--timeout", "0"], cwd=ROOT,
-                                  env={**os.environ, "QEMU": qemu}, capture_output=True, text=True, timeout=60,
+            done = subprocess.run(["tools/paragon-run", "--kernel", qemu, "--accel", "kvm",
+                                   "--timeout", "0"], cwd=ROOT,
+                                  env={**os.environ,
+                                       "QEMU": qemu}, capture_output=True, text=True, timeout=60,
                                   stdin=subprocess.DEVNULL, check=False)
         self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
         self.assertLess(time.monotonic() - start, 20)

@@ -15,7 +15,8 @@ sys.path.insert(0, os.path.join(ROOT, "tools"))
 import qemu  # noqa: E402
 
 PLAIN = b"\x7fELF" + bytes(range(256)) * 40
-FORMATS = {"gzip": ["gzip", "-c"], "xz": ["xz", "-c", "--check=crc32", "--x86", "--lzma2=dict=1MiB"],
+FORMATS = {"gzip": ["gzip", "-c"],
+           "xz": ["xz", "-c", "--check=crc32", "--x86", "--lzma2=dict=1MiB"],
            "zstd": ["zstd", "-cq"], "lz4": ["lz4", "-lcq"], "bzip2": ["bzip2", "-c"],
            "lzma": ["xz", "--format=lzma", "-c"]}
 
@@ -46,7 +47,8 @@ class Directory(unittest.TestCase):
         return path
 
     def tool(self, name, *words):
-        return subprocess.run([os.path.join(ROOT, "tools", name), *words], capture_output=True, text=True,
+        return subprocess.run([os.path.join(ROOT, "tools", name), *words], capture_output=True,
+                              text=True,
                               check=False)
 
 
@@ -141,7 +143,8 @@ class Typing(unittest.TestCase):
         self.assertEqual(lines, ["ready"] + text.decode().split("\n")[:-1])
 
     def test_a_child_that_does_not_read_is_ended(self):
-        self.assertFalse(qemu.run(["sh", "-c", "echo x; exec sleep 60"], 1, lambda line: bytes(1 << 20))[0])
+        self.assertFalse(qemu.run(["sh", "-c", "echo x; exec sleep 60"], 1,
+                                  lambda line: bytes(1 << 20))[0])
 
 
 if __name__ == "__main__":

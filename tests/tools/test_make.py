@@ -9,8 +9,10 @@ ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 
 class BadInput(unittest.TestCase):
     def refused(self, *command, why):
-        clean = {name: value for name, value in os.environ.items() if "MAKE" not in name and name != "MFLAGS"}
-        done = subprocess.run(command, cwd=ROOT, env=clean, capture_output=True, text=True, timeout=60,
+        clean = {name: value
+                 for name, value in os.environ.items() if "MAKE" not in name and name != "MFLAGS"}
+        done = subprocess.run(command, cwd=ROOT, env=clean, capture_output=True, text=True,
+                              timeout=60,
                               check=False)
         self.assertNotEqual(done.returncode, 0)
         self.assertIn(why, done.stderr)
@@ -44,9 +46,11 @@ class BadInput(unittest.TestCase):
                 self.refused("make", "-s", "run", *word.split(), why=why)
 
     def test_right_values_are_not_questioned(self):
-        right = ("ACCEL=tcg", "FIRMWARE=uefi", "BOOT=esp", "KERNEL=Makefile", "INITRD=grub.cfg", "TRACE=all,-sched", "MEM=256",
+        right = ("ACCEL=tcg", "FIRMWARE=uefi", "BOOT=esp", "KERNEL=Makefile", "INITRD=grub.cfg",
+                 "TRACE=all,-sched", "MEM=256",
                  "TIMEOUT=", "ENTRY=own", "CMDLINE=root=/dev/xvda1 init=/bin/sh", "RAW=on", "STORE=no", "GUEST=", "VIEW=-c")
-        done = subprocess.run(["tools/settings.py", *right], cwd=ROOT, capture_output=True, text=True, check=True)
+        done = subprocess.run(["tools/settings.py", *right], cwd=ROOT, capture_output=True,
+                              text=True, check=True)
         self.assertEqual((done.stdout, done.stderr), ("\n", ""))
 
     def test_runner(self):
@@ -58,8 +62,10 @@ class BadInput(unittest.TestCase):
 
 class Help(unittest.TestCase):
     def test_it_fits_a_screen(self):
-        clean = {name: value for name, value in os.environ.items() if "MAKE" not in name and name != "MFLAGS"}
-        shown = subprocess.run(["make", "-s", "help"], cwd=ROOT, env=clean, capture_output=True, text=True,
+        clean = {name: value
+                 for name, value in os.environ.items() if "MAKE" not in name and name != "MFLAGS"}
+        shown = subprocess.run(["make", "-s", "help"], cwd=ROOT, env=clean, capture_output=True,
+                               text=True,
                                check=True).stdout.splitlines()
         self.assertGreater(len(shown), 15)
         self.assertLess(len(shown), 24)

@@ -7,7 +7,8 @@ import sys
 import unittest
 
 sys.dont_write_bytecode = True
-TOOL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools", "oracle-compare")
+TOOL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools",
+                    "oracle-compare")
 LOADER = importlib.machinery.SourceFileLoader("oracle_compare", TOOL)
 oracle = importlib.util.module_from_spec(importlib.util.spec_from_loader("oracle_compare", LOADER))
 LOADER.exec_module(oracle)

@@ -1,5 +1,6 @@
-"""Missing packages: what is asked of apt, and that nothing is compiled before it has answered. Stand-ins for the package
-tools and the compilers come first on PATH and write down when they were called."""
+"""Missing packages: what is asked of apt, and that nothing is compiled before it has answered.
+Stand-ins for the package tools and the compilers come first on PATH and write down when they were
+called."""
 
 import os
 import subprocess
@@ -21,7 +22,8 @@ class StandIns(unittest.TestCase):
         self.log = os.path.join(self.where, "log")
         self.program("apt-get", INSTALLS)
         self.program("sudo", 'exec "$@"')
-        self.program("dpkg-query", "echo install ok installed old-package; echo deinstall ok config-files removed-package; exit 1")
+        self.program("dpkg-query",
+                     "echo install ok installed old-package; echo deinstall ok config-files removed-package; exit 1")
 
     def program(self, name, text):
         path = os.path.join(self.where, name)
@@ -33,7 +35,8 @@ class StandIns(unittest.TestCase):
         env = {name: value for name, value in os.environ.items()
                if "MAKE" not in name and name != "MFLAGS" and not name.endswith("_CC")}
         env.update(PATH=self.where + ":" + os.environ["PATH"], LOG=self.log)
-        done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True,
+                              timeout=120, check=False)
         calls = []
         if os.path.exists(self.log):
             with open(self.log, encoding="utf-8") as log:
@@ -49,13 +52,15 @@ class Install(StandIns):
         self.assertEqual((done.returncode, done.stdout, calls), (0, "", []))
 
     def test_what_is_missing_is_installed(self):
-        done, calls = self.run_it("tools/install-packages", "removed-package", "old-package", "new-package")
+        done, calls = self.run_it("tools/install-packages", "removed-package", "old-package",
+                                  "new-package")
         self.assertEqual(done.returncode, 0)
         self.assertEqual(calls[-1], self.WANTED)
         self.assertIn("missing packages, installing: new-package removed-package", done.stdout)
 
     def test_old_lists_are_renewed(self):
-        done, calls = self.run_it("bash", "-c", "tools/install-packages old-package new-package removed-package; : > $LOG; "
+        done, calls = self.run_it("bash", "-c",
+                                  "tools/install-packages old-package new-package removed-package; : > $LOG; "
                                   "touch $LOG.fail; tools/install-packages new-package removed-package")
         self.assertEqual(done.returncode, 0)
         ends = [call for call in calls if call.startswith("end")]
@@ -73,20 +78,26 @@ class Order(StandIns):
         with open(os.path.join(guest, "newlib.stamp"), "w", encoding="utf-8"):
             pass
         for out, goals, expected in (
-                (build, ("build", "{}/hv/symbols0.o", "{}/linux/port32", "{}/efi/tests/tiny"), {"gcc", "tar"}),
+                (build, ("build", "{}/hv/symbols0.o", "{}/linux/port32", "{}/efi/tests/tiny"),
+                 {"gcc", "tar"}),
                 (guest, ("{}/guest-pv/guest-pv", "{}/guest-pv/store"), {"gcc"}),
-                (build, ("lint", "{}/unit/xen/main.o", "{}/model/xen/main.o", "{}/trace/tools/pvtrace/main.o"), {"gcc", "clang"})):
+                (build, ("lint", "{}/unit/xen/main.o", "{}/model/xen/main.o",
+                         "{}/trace/tools/pvtrace/main.o"), {"gcc", "clang"})):
             with self.subTest(goals):
                 if os.path.exists(self.log):
                     os.remove(self.log)
-                done, calls = self.run_it("make", "-s", "-k", "-j4", f"BUILD={out}", *(goal.format(out) for goal in goals))
+                done, calls = self.run_it("make", "-s", "-k", "-j4", f"BUILD={out}",
+                                          *(goal.format(out) for goal in goals))
                 self.assertNotEqual(done.returncode, 0)
                 compiled = [n for n, call in enumerate(calls) if call.split()[0] in COMPILERS]
-                installed = [n for n, call in enumerate(calls) if call.startswith("end apt-get -q install")]
-                self.assertEqual({calls[n].split()[0] for n in compiled} & {"gcc", "clang", "tar"}, expected)
+                installed = [n for n, call in enumerate(calls)
+                             if call.startswith("end apt-get -q install")]
+                self.assertEqual({calls[n].split()[0] for n in compiled} & {"gcc", "clang", "tar"},
+                                 expected)
                 self.assertTrue(installed, calls[:5])
                 self.assertLess(installed[0], min(compiled), calls[:5])
-                clang = [n for n in compiled if calls[n].startswith("clang")]       # is one of those that only tests need
+                # is one of those that only tests need
+                clang = [n for n in compiled if calls[n].startswith("clang")]
                 self.assertTrue(not clang or installed[-1] < min(clang), calls[:8])
 
 

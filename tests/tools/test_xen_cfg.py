@@ -39,11 +39,13 @@ class XenCfg(unittest.TestCase):
     def run_on(self, menu, ramdisk="", options=OPTIONS):
         with tempfile.TemporaryDirectory() as boot:
             os.mkdir(os.path.join(boot, "grub"))
-            for name, content in {"grub/options.cfg": options.format(ramdisk).encode(), "menu": menu.encode(),
+            for name, content in {"grub/options.cfg": options.format(ramdisk).encode(),
+                                  "menu": menu.encode(),
                                   "kernel": b"\x7fELF...", "notes": b"no kernel", "rd": b""}.items():
                 with open(os.path.join(boot, name), "wb") as out:
                     out.write(content)
-            return subprocess.run([os.path.join(ROOT, "tools", "xen-cfg"), os.path.join(boot, "menu"), boot],
+            return subprocess.run([os.path.join(ROOT, "tools", "xen-cfg"),
+                                   os.path.join(boot, "menu"), boot],
                                   capture_output=True, text=True, timeout=20, check=False)
 
     def lines(self, *args):
@@ -70,7 +72,8 @@ class XenCfg(unittest.TestCase):
         with open(os.path.join(ROOT, "grub.cfg"), encoding="utf-8") as menu:
             text = menu.read()
         ids = re.findall(r'^menuentry .*--id (\w+)', text, re.M)
-        self.assertEqual([line for line in self.lines(text)[2:] if line.startswith("[")], [f"[{i}]" for i in ids])
+        self.assertEqual([line for line in self.lines(text)[2:] if line.startswith("[")],
+                         [f"[{i}]" for i in ids])
         self.assertEqual(re.search(r"for section in (.*);", text)[1].split(), ids)
 
     def test_store_beside_an_own_kernel(self):
@@ -79,7 +82,8 @@ class XenCfg(unittest.TestCase):
         for said, kernels in {"yes": ["store", "guest"], "": ["guest"]}.items():
             lines = self.lines(text, "/boot/rd", OPTIONS + f"set store='{said}'\n")
             own = lines[lines.index("[own]"):lines.index("[linux]")]
-            self.assertEqual([line.split()[0] for line in own[2:]], [f"kernel={k}" for k in kernels] + ["ramdisk=rd"])
+            self.assertEqual([line.split()[0] for line in own[2:]],
+                             [f"kernel={k}" for k in kernels] + ["ramdisk=rd"])
 
 
 if __name__ == "__main__":

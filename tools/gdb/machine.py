@@ -1,5 +1,6 @@
-"""Reading the machine: symbols, constants, lists, domains, physical memory. Everything that is read may be wrong: lists
-end after LIMIT members, and addresses that cannot be read are a Fault, which is one line for who asked."""
+"""Reading the machine: symbols, constants, lists, domains, physical memory. Everything that is read
+may be wrong: lists end after LIMIT members, and addresses that cannot be read are a Fault, which is
+one line for who asked."""
 
 import re
 
@@ -14,9 +15,11 @@ class Fault(Exception):
 
 
 def macros():
-    """The macros of the files that see all that we want. Where the machine has stopped does not matter."""
+    """The macros of the files that see all that we want. Where the machine has stopped does not
+    matter."""
     if not _macros:
-        for where in ("frame_audit", "trace_write", "guest_regs", "grant_audit", "fifo_expand_array"):
+        for where in ("frame_audit", "trace_write", "guest_regs", "grant_audit",
+                      "fifo_expand_array"):
             try:
                 lines = gdb.execute(f"info macros {where}", False, True).splitlines()
             except gdb.error:
@@ -79,7 +82,8 @@ def at(address, type_):
 def text(array):
     """A C string in an array, without what a terminal would take for commands."""
     raw = bytes(int(array[i]) & 0xff for i in range(array.type.range()[1] + 1))
-    return "".join(c if c.isprintable() else "?" for c in raw.split(b"\0")[0].decode("ascii", "replace"))
+    return "".join(c if c.isprintable() else "?"
+                   for c in raw.split(b"\0")[0].decode("ascii", "replace"))
 
 
 def flags(value, names):

@@ -1,12 +1,13 @@
-"""gdb's view of Paragon: the commands `pv ...`. Load it with gdb build/paragon.elf64 -x tools/gdb/paragon.py, then attach
-to QEMU's stub (make debug prints the line).
+"""gdb's view of Paragon: the commands `pv ...`. Load it with gdb build/paragon.elf64 -x
+tools/gdb/paragon.py, then attach to QEMU's stub (make debug prints the line).
 
-Structures, fields and constants are the ELF file's own, by name (it is built with -g3): nothing here knows an offset.
-Page tables are read as physical memory, which QEMU's stub offers, so that they can be seen whatever CR3 says. A machine
-that is not as far yet, or is broken, gives one line, never a Python trace.
+Structures, fields and constants are the ELF file's own, by name (it is built with -g3): nothing
+here knows an offset. Page tables are read as physical memory, which QEMU's stub offers, so that
+they can be seen whatever CR3 says. A machine that is not as far yet, or is broken, gives one line,
+never a Python trace.
 
-What each command shows is in pv_domains.py, pv_memory.py, pv_events.py, pv_sched.py, pv_replay.py; reading the machine is machine.py's.
-"""
+What each command shows is in pv_domains.py, pv_memory.py, pv_events.py, pv_sched.py, pv_replay.py;
+reading the machine is machine.py's. """
 
 import os
 import sys

@@ -38,10 +38,12 @@ def registers(v):
 
 
 def vcpu(domain=None):
-    """vcpu [DOM]: the vCPUs of a domain, or of all: state, page tables, events, where the guest was."""
+    """vcpu [DOM]: the vCPUs of a domain, or of all: state, page tables, events, where the guest
+    was."""
     for d in machine.chosen(domain):
         for v in machine.vcpus(d):
-            work = machine.flags(v, {w.lower(): int(v["work"]) & constant(f"WORK_{w}") for w in WORK})
+            work = machine.flags(v,
+                                 {w.lower(): int(v["work"]) & constant(f"WORK_{w}") for w in WORK})
             mode = "kernel" if v["kernel_mode"] else "user"
             print(f"{machine.vcpu_name(v)}: {vcpu_state(v)}, {mode} mode, work: {work}")
             print(f"    root_kernel {int(v['root_kernel']):#x} root_user {int(v['root_user']):#x} "
@@ -50,4 +52,5 @@ def vcpu(domain=None):
                 print(f"    events: pending {int(v['info']['evtchn_upcall_pending'])} mask "
                       f"{int(v['info']['evtchn_upcall_mask'])}, callback {int(v['callback'][constant('CB_EVENT')]):#x}")
             regs = registers(v)
-            print("    " + " ".join(f"{r} {int(regs[r]):#x}" for r in ("rip", "rsp", "rflags", "cs", "rax", "rdi")))
+            print("    " + " ".join(f"{r} {int(regs[r]):#x}"
+                                    for r in ("rip", "rsp", "rflags", "cs", "rax", "rdi")))

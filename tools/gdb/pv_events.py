@@ -14,12 +14,14 @@ def bit(array, port):
 def two_level(d):
     shared = d["shared"]
     nr_bits = (shared["evtchn_pending"].type.range()[1] + 1) * 64
-    return lambda port: (bit(shared["evtchn_pending"], port), bit(shared["evtchn_mask"], port)) if port < nr_bits \
+    return lambda port: (bit(shared["evtchn_pending"], port),
+                         bit(shared["evtchn_mask"], port)) if port < nr_bits \
         else (0, 0)
 
 
 def fifo(d):
-    """The guest's words, in pages that it gave; without one a port is neither pending nor masked yet."""
+    """The guest's words, in pages that it gave; without one a port is neither pending nor masked
+    yet."""
     queues = d["evtchn"]["fifo"]
     per_page = constant("WORDS_PER_PAGE")
     bits = constant("EVTCHN_FIFO_PENDING"), constant("EVTCHN_FIFO_MASKED")
@@ -74,7 +76,8 @@ def evtchn(domain=None):
 
 def entry_v1(gt, ref):
     per_frame = constant("GRANTS_PER_FRAME")
-    e = machine.at(int(gt["shared"][ref // per_frame]), machine.struct("grant_entry_v1").array(per_frame - 1))
+    e = machine.at(int(gt["shared"][ref // per_frame]),
+                   machine.struct("grant_entry_v1").array(per_frame - 1))
     e = e[ref % per_frame]
     return int(e["flags"]), int(e["domid"]), int(e["frame"])
 
@@ -107,7 +110,8 @@ def grants(domain=None):
         for ref in range(int(gt["nr_entries"])):
             flags, domid, gfn = (entry_v1 if version == 1 else entry_v2)(gt, ref)
             pins = gt["pins"][ref // per_page]
-            readers, writers = (int(pins[ref % per_page][w]) for w in ("readers", "writers")) if int(pins) else (0, 0)
+            readers, writers = (int(pins[ref % per_page][w])
+                                for w in ("readers", "writers")) if int(pins) else (0, 0)
             if flags or readers or writers:
                 pinned = f", pinned: frame {int(pins[ref % per_page]['mfn']):#x}" if readers or writers else ""
                 print(f"    ref {ref:5} flags {flags:#06x} to d{domid} gfn {gfn:#x} "

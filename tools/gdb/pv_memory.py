@@ -11,7 +11,8 @@ PTE_FLAGS = ("P", "RW", "US", "A", "D", "PS", "G", "NX")
 
 def type_name(word):
     kind = word & constant("TYPE_MASK")
-    return next((name.lower() for name in TYPES if constant(f"TYPE_{name}") == kind), f"type {kind:#x}")
+    return next((name.lower() for name in TYPES if constant(f"TYPE_{name}") == kind),
+                f"type {kind:#x}")
 
 
 def owner_name(f):
@@ -38,9 +39,11 @@ def frame(mfn):
     count, kind = int(f["count"]), int(f["type"])
     print(f"frame {mfn:#x}: {owner_name(f)}")
     print(f"    references {count & constant('FRAME_COUNT_MASK')}, " +
-          machine.flags(f, {w: count & constant(f"FRAME_{w.upper()}") for w in ("allocated", "counted", "scrub")}))
+          machine.flags(f, {w: count & constant(f"FRAME_{w.upper()}")
+                            for w in ("allocated", "counted", "scrub")}))
     print(f"    type {type_name(kind)}, references {kind & constant('TYPE_COUNT_MASK')}, " +
-          machine.flags(f, {w: kind & constant(f"TYPE_{w.upper()}") for w in ("validated", "validating", "pinned")}))
+          machine.flags(f, {w: kind & constant(f"TYPE_{w.upper()}")
+                            for w in ("validated", "validating", "pinned")}))
     linear = [(kind & constant(f"LINEAR_{many}")) // constant(f"LINEAR_{one}")
               for many, one in (("ENTRIES", "ENTRY"), ("USES", "USE"))]
     if any(linear):
@@ -51,7 +54,8 @@ def frame(mfn):
 
 
 def root(domain):
-    """(whose, machine address of the L4): the tables of a domain's vCPU 0, or those that the CPU uses now."""
+    """(whose, machine address of the L4): the tables of a domain's vCPU 0, or those that the CPU
+    uses now."""
     if domain is None:
         try:
             cr3 = int(gdb.parse_and_eval("$cr3"))
@@ -80,7 +84,8 @@ def steps(va, table):
 
 
 def walk(va, domain=None):
-    """walk VA [DOM]: the page-table entries that translate an address: with the CPU's tables, or a domain's."""
+    """walk VA [DOM]: the page-table entries that translate an address: with the CPU's tables, or a
+    domain's."""
     va = machine.number(va)
     whose, table = root(domain)
     if not table:

@@ -1,9 +1,11 @@
-"""pv goto, pv back: to any instruction of a recorded run, backwards too. They are counted from the machine's start.
+"""pv goto, pv back: to any instruction of a recorded run, backwards too. They are counted from the
+machine's start.
 
-A snapshot, and then the replay up to the instruction that is wanted. The recording has one of the start, and others if
-it was made with SNAPSHOT=; monitor savevm NAME makes another where the replay is now. gdb's own reverse-stepi works in
-the same way, but hangs with QEMU 7.2 where it passes the hypervisor's own data breakpoint (arch/x86_64 tries out at boot
-how the CPU reports them): from a snapshot of later it does not."""
+A snapshot, and then the replay up to the instruction that is wanted. The recording has one of the
+start, and others if it was made with SNAPSHOT=; monitor savevm NAME makes another where the replay
+is now. gdb's own reverse-stepi works in the same way, but hangs with QEMU 7.2 where it passes the
+hypervisor's own data breakpoint (arch/x86_64 tries out at boot how the CPU reports them): from a
+snapshot of later it does not."""
 
 import re
 

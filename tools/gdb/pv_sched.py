@@ -11,7 +11,8 @@ PVTRACE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "
 
 
 def queues():
-    """queues: the CPU's queue of vCPUs in their order, those that sleep, and the armed timers in theirs."""
+    """queues: the CPU's queue of vCPUs in their order, those that sleep, and the armed timers in
+    theirs."""
     cpu = machine.symbol("boot_cpu")
     print(f"cpu{int(cpu['id'])}: {machine.vcpu_name(machine.running())} runs, min_vruntime {int(cpu['min_vruntime'])}, "
           f"work left {int(cpu['work_left'])}")
@@ -55,8 +56,10 @@ def trace(count="20"):
         for window in windows(header):
             file.write(window)
         file.flush()
-        done = subprocess.run([PVTRACE, file.name], capture_output=True, text=True, errors="replace", check=False)
+        done = subprocess.run([PVTRACE, file.name], capture_output=True, text=True,
+                              errors="replace", check=False)
     if done.returncode:
         raise machine.Fault(f"pvtrace: {done.stderr.strip()[:200]}")
     lines = done.stdout.splitlines()
-    print("\n".join(lines[-machine.number(count):] if machine.number(count) else []) or "the trace is empty")
+    print("\n".join(lines[-machine.number(count):] if machine.number(count) else []) or
+          "the trace is empty")
