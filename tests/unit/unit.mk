@@ -48,6 +48,15 @@ $(UNIT)/test_store: $(UNIT)/tests/unit/test_store.o $(STORE_CORE:%.c=$(UNIT)/%.o
 	$(call say,UNIT-LD,$@)
 	$(Q)$(UNIT_CC) $(UNIT_SAN) -o $@ $^ -lcmocka
 
+# So is the vmm, but for guest-pv/vmm/*.c, which joins it to the guest's kernel: a library, and an object of a test's own
+# is linked before it.
+VMM_SRC := $(wildcard guest-pv/vmm/*/*.c) tests/unit/vmm_host.c
+$(UNIT)/libvmm.a: $(VMM_SRC:%.c=$(UNIT)/%.o)
+	$(Q)rm -f $@ && ar rcs $@ $^
+$(UNIT)/test_vmm_%: $(UNIT)/tests/unit/test_vmm_%.o $(UNIT)/libvmm.a $(UNIT)/libhv.a
+	$(call say,UNIT-LD,$@)
+	$(Q)$(UNIT_CC) $(UNIT_SAN) -o $@ $^ -lcmocka
+
 # So is what xen.efi's stub makes of text and numbers.
 EFI_TEXT := $(patsubst %,arch/x86_64/efi/%.c,config command memory) common/string.c
 $(UNIT)/test_efi: $(UNIT)/tests/unit/test_efi.o $(EFI_TEXT:%.c=$(UNIT)/%.o)

@@ -1,0 +1,74 @@
+/* One instruction: finds its row in the map, its memory operand and its handler. The handlers are in
+ * the files that the three tables name; single steps for interpreters are here too. */
+#include "common/x86/address.h"
+#include "guest-pv/vmm/core/access.h"
+#include "guest-pv/vmm/core/deliver.h"
+#include "guest-pv/vmm/core/emulate.h"
+
+#define HANDLER(op, function) handler_fn function;
+#include "guest-pv/vmm/core/handlers_integer.def"
+#include "guest-pv/vmm/core/handlers_sse.def"
+#include "guest-pv/vmm/core/handlers_system.def"
+#undef HANDLER
+
+enum {
+    NR_OPS = 1 /* OP_OTHER */
+#define OP(name) +1
+#include "common/x86/ops.def"
+#undef OP
+};
+
+static handler_fn *const handlers[NR_OPS] = {
+#define HANDLER(op, function) [OP_##op] = function,
+#include "guest-pv/vmm/core/handlers_integer.def"
+#include "guest-pv/vmm/core/handlers_sse.def"
+#include "guest-pv/vmm/core/handlers_system.def"
+#undef HANDLER
+};
+
+/* In 64-bit code only FS and GS have a base. */
+static uint64_t segment_base(const struct cpu *c, const struct insn *in)
+{
+    unsigned segment = operand_segment(in);
+
+    return segment >= SEG_FS ? c->seg[segment].base : 0;
+}
+
+bool emulate(struct cpu *c, const struct insn *in)
+{
+    struct exec x = { .c = c, .in = in, .k = find_case(in) };
+
+    if (x.k == NULL || handlers[x.k->op] == NULL)
+        return raise_ud(c);
+    x.next_rip = next_rip(in, c->regs[REG_RIP]);
+    if (in->memory)
+        x.linear = segment_base(c, in) + operand_offset(in, cpu_regs(c));
+    return handlers[x.k->op](&x);
+}
+
+/* False: a fault was raised. Bytes that end too early at a page that may not be fetched are #PF,
+ * others that are no instruction #UD. */
+static bool fetch_insn(struct cpu *c, struct insn *in)
+{
+    uint8_t bytes[MAX_INSN], more;
+    uint64_t rip = c->regs[REG_RIP];
+    unsigned len = fetch_bytes(c, rip, bytes);
+
+    if (len == 0)
+        return false;
+    if (decode_insn(bytes, len, MODE_64, in))
+        return true;
+    if (len < MAX_INSN && !read_linear(c, rip + len, &more, 1, ACCESS_FETCH))
+        return false;
+    return raise_ud(c);
+}
+
+void emulate_step(struct cpu *c)
+{
+    struct insn in;
+    bool done = fetch_insn(c, &in) && emulate(c, &in);
+
+    c->counters.instructions++;
+    if (!done && c->stop == STOP_NOT)
+        deliver_fault(c);
+}

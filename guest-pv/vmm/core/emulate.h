@@ -1,0 +1,37 @@
+/* The emulator core: one instruction of the guest, decoded by common/x86, executed on struct cpu.
+ * Used for every instruction that a way of running has no faster means for. Which function executes
+ * which operation is said in tables: handlers_integer.def, handlers_system.def, handlers_sse.def.
+ *
+ * E1: when a handler returns false, no register and no memory has changed, except that steps of a
+ *     REP that are complete count.
+ * E2: a handler that returns true has set RIP, to x->next_rip unless it jumps. A REP that is not at
+ *     its end leaves RIP at the instruction: it does a bounded number of steps at a time. */
+#ifndef VMM_CORE_EMULATE_H
+#define VMM_CORE_EMULATE_H
+
+#include "common/x86/map.h"
+#include "guest-pv/vmm/core/cpu.h"
+
+/* An instruction being executed. */
+struct exec {
+    struct cpu *c;
+    const struct insn *in;
+    const struct insn_case *k;
+    uint64_t next_rip;
+    uint64_t linear;            /* of the memory operand, if in->memory: segment base + offset */
+};
+
+typedef bool handler_fn(struct exec *x);
+
+/* Executes it; RIP is at the instruction. False: c->fault is raised, or c->stop is set. An operation
+ * without a handler is #UD, as on a CPU whose CPUID does not have it. */
+bool emulate(struct cpu *c, const struct insn *in);
+
+/* Fetches, decodes and executes the instruction at RIP, and delivers the exception if it raises one.
+ * This is the whole of the simplest interpreter; way 1 falls back on it. */
+void emulate_step(struct cpu *c);
+
+/* RIP, registers, the instruction's bytes and c->reason, one string with line ends, for people. */
+void print_state(struct cpu *c, void (*print)(const char *line));
+
+#endif
