@@ -1,9 +1,10 @@
-"""What the terminal said, made into verdicts.
+"""From the terminal's lines to a verdict.
 
-Owns the reading of lines: a guest's `(d1) ...` lines with KTAP in them, the same lines without
-prefix (a guest that is Xen's domain 0), and the hypervisor's own `(XEN) ...` lines; and the one
-decision, pass or fail with a reason. Knows nothing of QEMU or files. Used by paragon-run,
-oracle-compare and tests/boot; tested by tests/tools. """
+Here is the reading of lines (a guest's `(d1) ...` lines with KTAP in them, the same lines without
+prefix of a guest that is Xen's domain 0, and the hypervisor's own `(XEN) ...` lines) and the
+decision, pass or fail with a reason. Not here: QEMU (qemu.py) and files. Called by paragon-run,
+oracle-compare and tests/boot; tested by tests/tools.
+"""
 
 import re
 from dataclasses import dataclass, field
@@ -15,7 +16,8 @@ RESULT = re.compile(r"^( *)(not ok|ok) (\d+)(?: - | )?(.*?)(?:\s*# (SKIP|TODO)\b
 PLAN = re.compile(r"^( *)1\.\.(\d+)")
 SUBTEST = re.compile(r"^ *# Subtest: (.+)$")
 FINAL = re.compile(r"^[a-z][a-z0-9-]*: (\d+) passed, (\d+) failed, (\d+) skipped$")
-CRASH = re.compile(r"\bDomain (\d+)\b.*(?:\bcrashed\b|ended: (?:crash|watchdog))|\bHardware Dom(0) crashed")
+CRASH = re.compile(r"\bDomain (\d+)\b.*(?:\bcrashed\b|ended: (?:crash|watchdog))|"
+                   r"\bHardware Dom(0) crashed")
 ENDED = re.compile(r"^Domain (\d+) \((.*)\) ended: ([a-z ]+)$")
 PANIC = re.compile(r"^Panic on CPU|^Xen (BUG|WARN) at|^Assertion .* failed|^FATAL TRAP")
 KVM = re.compile(r"^(KVM internal error.*|error: kvm run failed.*)")
@@ -86,14 +88,15 @@ class Guest:
         """Ends a suite: by its closing line (whole), by the next one's start, or because the output
         ended."""
         if whole and self.planned is not None and self.planned != len(self.pending):
-            self.bad_plans.append(f"{suite}: {self.planned} tests planned, {len(self.pending)} reported")
+            self.bad_plans.append(f"{suite}: {self.planned} tests planned, "
+                                  f"{len(self.pending)} reported")
         for test in self.pending:
             test.name = f"{suite}/{test.name}" if suite else test.name
         self.tests += self.pending
         self.pending, self.subtest, self.planned = [], "", None
 
     def fault(self):
-        """What is wrong with this guest's own account of itself, or ''."""
+        """What is wrong with what this guest reported, or ''."""
         who = f"guest {self.domid}"
         failed = [test.name for test in self.tests if test.verdict == "fail"]
         if failed or (self.final and self.final[1]):
@@ -169,18 +172,19 @@ class Report:
     def endings(self):
         """How guests ended, in words; the service domain (number 0) ends with the last of them and
         is left out."""
-        guests = [f"guest {name} ended: {reason}" for domid,
-                  (name, reason) in sorted(self.ended.items()) if domid]
+        guests = [f"guest {name} ended: {reason}"
+                  for domid, (name, reason) in sorted(self.ended.items()) if domid]
         return "G" + "; ".join(guests)[1:] if guests else "Only the service domain ran"
 
 
 def machine_fault(report, ended, status):
-    """What is wrong with the machine as a whole. A power-off and a triple fault end QEMU alike, so
-    ours must have said that the last guest ended, and with as many free frames as before the
-    first."""
+    """What is wrong with the machine as a whole. QEMU ends in the same way at a power-off and at a
+    triple fault: so Paragon must have printed that the last guest ended, with as many free frames
+    as before the first."""
     if report.kvm:
-        return (f"{report.kvm}: KVM came to an instruction that it cannot carry out. Without VT-x or SVM it interprets "
-                "what ring 0 does, and does not know every instruction: ACCEL=tcg does")
+        return (f"{report.kvm}: KVM came to an instruction that it cannot carry out. Without VT-x "
+                "or SVM it interprets what ring 0 does, and does not know every instruction: "
+                "ACCEL=tcg does")
     if report.panic:
         return f"the hypervisor panicked: {report.panic}"
     if not ended:
@@ -206,7 +210,7 @@ def judge(report, ended, status=0, expect_crash=()):
             reasons.append(f"guest {guest.domid} crashed: {guest.crashed}")
         else:
             reasons.append(guest.fault())
-    reasons += [f"guest {n} was to crash and never spoke"
+    reasons += [f"guest {n} was to crash and printed nothing"
                 for n in expect_crash if n not in report.guests]
     if report.tested():
         empty = not any(t.verdict != "skip" for g in report.guests.values() for t in g.tests)

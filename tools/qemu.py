@@ -1,9 +1,10 @@
 """The machine: which accelerator, which QEMU command line, and running it with a time limit.
 
-Owns the QEMU process from start to end: whatever happens it is gone when run() returns. Hands every
-line to its caller as it appears, types what the caller or the keyboard gives, and judges nothing.
-Used by paragon-run, oracle-compare and tests/boot. $QEMU replaces the program (it may carry words
-of its own). """
+The QEMU process never outlives run(), however that ends. run() hands every line to its caller as it
+appears, and types what the caller or the keyboard gives. Not here: what the lines mean (ktap.py).
+Called by paragon-run, oracle-compare and tests/boot. $QEMU names another program, with options if
+it needs some.
+"""
 
 import os
 import re
@@ -15,32 +16,34 @@ import sys
 import time
 
 OVMF = "/usr/share/ovmf/OVMF.fd"
-# Secure Boot wants variables that only system management mode may write, and that needs a Q35.
-# Debian's snakeoil key is enrolled in these.
-SECURE = ["-machine", "q35,smm=on", "-global", "driver=cfi.pflash01,property=secure,value=on",
-          "-drive", "if=pflash,unit=0,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.secboot.fd",
-          "-drive", "if=pflash,unit=1,format=raw,snapshot=on,file=/usr/share/OVMF/OVMF_VARS_4M.snakeoil.fd"]
+# Secure Boot needs variables that only system management mode can write, which needs a Q35. The
+# variables are those in which Debian's snakeoil key is enrolled.
+SECURE = ["-machine", "q35,smm=on", "-global", "driver=cfi.pflash01,property=secure,value=on"]
+for unit, access, image in ((0, "readonly", "OVMF_CODE_4M.secboot.fd"),
+                            (1, "snapshot", "OVMF_VARS_4M.snakeoil.fd")):
+    SECURE += ["-drive", f"if=pflash,unit={unit},format=raw,{access}=on,"
+                         f"file=/usr/share/OVMF/{image}"]
 # Without ACPI there is no other way to switch off than the firmware's.
 NO_ACPI = ["-machine", "q35,acpi=off", "-bios", OVMF]
 FIRMWARE = {"bios": [], "uefi": ["-bios", OVMF], "no-acpi": NO_ACPI, "secure": SECURE}
 DRAIN_SECONDS = 2
-# QEMU's line when KVM has given up. The machine stands still for ever then, and QEMU with it.
+# QEMU's line when KVM has given up. The machine and QEMU hang from then on.
 KVM_GAVE_UP = re.compile(r"^KVM internal error|^error: kvm run failed")
 # Instructions counted, and everything that depends on time or chance made the same in each run.
 ICOUNT = ["-icount", "shift=0,sleep=off", "-seed", "1", "-rtc", "base=2026-01-01,clock=vm"]
 ICOUNT_CPU = "max,-smap,-la57,-erms"
-# Everything that enters the machine (keys, clocks, chance) is written to a file, or comes from it:
-# see recording.py. With sleep=off, as above, both of them hang. The machine's state at the start,
-# and others if asked for, are in a disk image that is no disk of the machine's. Without vapic=off
-# QEMU stands still when it loads one that was taken after the firmware: the device that helps
-# Windows with its local APIC waits for a CPU that waits for it.
+# Everything that enters the machine (keys, clocks, random numbers) is written to a file, or read
+# from it: see recording.py. With sleep=off, as above, QEMU hangs when it records and when it
+# replays. Snapshots are in a disk image that no device of the machine uses. Without vapic=off QEMU
+# hangs when it loads a snapshot taken after the firmware: the device that helps Windows with its
+# local APIC waits for a CPU that waits for it.
 RECORDING = "shift=0,rr={},rrfile={},rrsnapshot={}"
 RECORDED = ["-global", "apic.vapic=off"]
 
 
 def pick_accel(wish):
-    """(accelerator, why). /dev/kvm without vmx or svm in the CPU flags exists and is slow, so it is
-    no default."""
+    """(accelerator, why). There is a /dev/kvm that works without vmx or svm in the CPU flags, but
+    slowly: auto does not choose that."""
     if wish != "auto":
         return wish, "asked for"
     with open("/proc/cpuinfo", encoding="ascii", errors="replace") as info:
@@ -54,15 +57,15 @@ def pick_accel(wish):
 
 
 def gdb_stub(where):
-    """Words for a QEMU that waits until gdb has come and lets it go on. where: host:port or
+    """Options for a QEMU that waits until gdb is connected and continues. where: host:port or
     unix:path."""
-    return ["-S", "-gdb",
-            f"{where},server=on,wait=off" if where.startswith("unix:") else f"tcp:{where}"]
+    socket = f"{where},server=on,wait=off" if where.startswith("unix:") else f"tcp:{where}"
+    return ["-S", "-gdb", socket]
 
 
 def drive(name, file, machine):
-    """Words for a drive that is only read. When a disk answers is recorded by a driver between it
-    and its file."""
+    """Options for a read-only drive. In a recording, a driver between the disk and its file records
+    when the disk answers."""
     if not machine.get("rr"):
         return ["-drive", f"if=none,id={name},readonly=on,{file}"]
     return ["-drive", f"if=none,id={name}-file,readonly=on,{file}",
@@ -70,18 +73,21 @@ def drive(name, file, machine):
 
 
 def command(machine, iso=None, kernel=None, append="", modules=(), esp=None, program=None):
-    """The QEMU command line. machine: dict of accel, cpu, mem, firmware; smp if there are more CPUs
-    than one; icount if instructions are to be counted; rr, ("record" or "replay", file, image for
-    snapshots, the one to start from), if what enters the machine is; and if wanted ram (a file to
-    be the machine's memory, for others to look into), gdb (where QEMU waits for it: localhost:port,
-    unix:path) and monitor (a socket for it). modules: "file words" strings. esp: a directory, shown
-    to the machine as a disk with one FAT partition."""
+    """The QEMU command line. modules: "file words" strings. esp: a directory, shown to the machine
+    as a disk with one FAT partition. machine: a dict of accel, cpu, mem and firmware, and perhaps
+      smp      more CPUs than one
+      icount   instructions are counted
+      rr       ("record" or "replay", file of events, image of snapshots, snapshot to start from)
+      ram      a file to be the machine's memory, so that others can read it
+      gdb      where QEMU waits for gdb: localhost:port or unix:path
+      monitor  a socket for it
+    """
     argv = shlex.split(program or os.environ.get("QEMU", "qemu-system-x86_64"))
     argv += ["-accel", machine["accel"], "-cpu", machine["cpu"], "-m", str(machine["mem"])]
     argv += ["-smp", str(machine["smp"])] if machine.get("smp") else []
     monitor = machine.get("monitor")
-    argv += ["-monitor",
-             f"unix:{monitor.replace(',', ',,')},server=on,wait=off" if monitor else "none"]
+    socket = f"unix:{monitor.replace(',', ',,')},server=on,wait=off" if monitor else "none"
+    argv += ["-monitor", socket]
     argv += ["-display", "none", "-nic", "none", "-no-reboot"]
     argv += ["-chardev", "stdio,id=console,mux=off", "-serial", "chardev:console"]
     argv += FIRMWARE[machine["firmware"]]
@@ -89,38 +95,37 @@ def command(machine, iso=None, kernel=None, append="", modules=(), esp=None, pro
         argv += ICOUNT
     if machine.get("rr"):
         mode, events, snapshots, start = (word.replace(",", ",,") for word in machine["rr"])
-        argv += ["-icount", RECORDING.format(mode, events, start), "-drive",
-                 f"if=none,id=snapshots,file={snapshots}"]
-        argv += RECORDED
+        argv += ["-icount", RECORDING.format(mode, events, start),
+                 "-drive", f"if=none,id=snapshots,file={snapshots}"] + RECORDED
     if machine.get("gdb"):
         argv += gdb_stub(machine["gdb"])
     if machine.get("ram"):
-        argv += ["-machine", "memory-backend=ram", "-object",
-                 f"memory-backend-file,id=ram,share=on,"
+        argv += ["-machine", "memory-backend=ram",
+                 "-object", "memory-backend-file,id=ram,share=on,"
                  f"size={machine['mem']}M,mem-path={machine['ram'].replace(',', ',,')}"]
-    elif machine.get("rr"):  # a snapshot names the memory: traced or not, it has one name
-        argv += ["-machine", "memory-backend=ram", "-object",
-                 f"memory-backend-ram,id=ram,size={machine['mem']}M"]
+    elif machine.get("rr"):  # a snapshot has the memory's name in it, the same traced or not
+        argv += ["-machine", "memory-backend=ram",
+                 "-object", f"memory-backend-ram,id=ram,size={machine['mem']}M"]
     if iso and not machine.get("rr"):
         return argv + ["-cdrom", iso, "-boot", "d"]
     if iso:
         cd = drive("cd", f"format=raw,file={iso.replace(',', ',,')}", machine)
         return argv + cd + ["-device", "ide-cd,drive=cd", "-boot", "d"]
     if esp:
-        return argv + drive("esp", f"format=raw,file=fat:{esp}",
-                            machine) + ["-device", "virtio-blk-pci,drive=esp"]
+        disk = drive("esp", f"format=raw,file=fat:{esp}", machine)
+        return argv + disk + ["-device", "virtio-blk-pci,drive=esp"]
     initrd = ",".join(module.replace(",", ",,") for module in modules)
     return argv + ["-kernel", kernel, "-append", append] + (["-initrd", initrd] if modules else [])
 
 
 class Terminal:
-    """Ours, while QEMU runs. Keys go to the guest as they are typed, without waiting for a line and
-    without our echo. raw: all of them do, Ctrl-C as well; only LEAVE stays here."""
+    """The user's terminal, while QEMU runs. Keys go to the guest as they are typed, without waiting
+    for a line and without echo. raw: all keys, Ctrl-C as well, but not LEAVE, which ends QEMU."""
 
     LEAVE = b"\x1d"  # Ctrl-]
     SCREEN = re.compile(rb"\x1b\[\?(?:1049|1047|47)([hl])")
-    # The other screen left; attributes, character set, cursor, line wrap, keys, mouse and pasting
-    # as a shell expects them.
+    # NORMAL_SCREEN leaves the alternate screen. SANE sets attributes, character set, cursor, line
+    # wrap, keys, mouse and pasting as a shell expects them.
     NORMAL_SCREEN = b"\x1b[?1049l"
     SANE = b"\x18\x1b[0m\x1b(B\x1b[?25h\x1b[?7h\x1b[?1l\x1b>\x1b[?1000l\x1b[?2004l"
 
@@ -153,15 +158,16 @@ class Terminal:
         sys.stdout.buffer.flush()
 
     def restore(self):
-        """As it was, also when a guest was stopped in the middle of its full screen."""
+        """The terminal as it was before, also if the guest was stopped while it used the alternate
+        screen."""
         if self.raw and self.changed:
             self.show((self.NORMAL_SCREEN if self.alternate else b"") + self.SANE)
         self.termios.tcsetattr(self.fd, self.termios.TCSADRAIN, self.saved)
 
 
 class Wires:
-    """Both ends of QEMU's console: collects lines from the one, and feeds the other what is to be
-    typed as fast as it is taken."""
+    """QEMU's console: collects the lines of its output, and writes what is to be typed as fast as
+    QEMU reads it."""
 
     def __init__(self, process, terminal):
         self.process, self.terminal = process, terminal
@@ -242,16 +248,15 @@ def hang_up(number, _):
 
 def run(argv, timeout, on_line, stop_at=None, raw=False):
     """Runs QEMU and returns (ended by itself, exit status). Bytes that on_line returns are typed.
-    timeout 0: no limit, but when KVM has given up, what it says of that is all that is waited for.
-    stop_at: a compiled pattern after whose line the machine is as good as off (Debian's Xen halts
-    and does not power off) and is stopped by us. When keyboard() says so the keyboard goes to the
-    guest's console (see Terminal for raw), and what comes back is echoed here."""
+    timeout: in seconds, 0 for none; once KVM has given up, QEMU is stopped after DRAIN_SECONDS.
+    stop_at: a compiled pattern; a line that it matches ends the run as a power-off would (Debian's
+    Xen halts and does not power off). In a terminal (see keyboard()) the keys go to the guest's
+    console, and its output is shown; raw: see Terminal."""
     deadline = time.monotonic() + timeout if timeout else None
     handlers = {number: signal.signal(number, hang_up)
                 for number in (signal.SIGTERM, signal.SIGHUP)}
     process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT,
-                               bufsize=0, start_new_session=True)
+                               stderr=subprocess.STDOUT, bufsize=0, start_new_session=True)
     terminal = None
     ended, status = False, None
     try:

@@ -1,9 +1,10 @@
-"""Recordings: a directory with everything that a machine has to be given to run the same way once
-more, to the last byte and instruction. That is QEMU's own file of what entered it, its snapshots,
-copies of the files that it booted from and of the hypervisor with its symbols (a build after it
-changes nothing), which machine it was, and what it printed. Used by paragon-run.
+"""Recordings: a directory with everything that makes a machine run the same way once more, byte for
+byte and instruction for instruction. In it are QEMU's file of what entered the machine, snapshots,
+copies of the files that it booted from and of the hypervisor with its symbols (so that a later
+build changes nothing), the machine's settings, and what it printed. Called by paragon-run.
 
-A recorded machine is emulated: KVM's instructions cannot be counted."""
+A recorded machine is emulated: KVM's instructions cannot be counted.
+"""
 
 import json
 import os
@@ -13,20 +14,20 @@ import subprocess
 
 import snapshots
 
-EVENTS, SNAPSHOTS, SETTINGS, SYMBOLS = "events", "snapshots.qcow2", "recording.json", "paragon.elf64"
-TERMINAL, MONITOR = "terminal", "monitor"
-# of paragon-run's arguments
+EVENTS, SNAPSHOTS, SETTINGS = "events", "snapshots.qcow2", "recording.json"
+SYMBOLS, TERMINAL, MONITOR = "paragon.elf64", "terminal", "monitor"
+# Those of paragon-run's arguments that are part of a recording.
 KEPT = ("iso", "esp", "kernel", "append", "module", "cpu", "mem", "firmware")
 
 
 def qemu_version():
     program = os.environ.get("QEMU", "qemu-system-x86_64").split()
-    return subprocess.run(program + ["--version"], capture_output=True, text=True,
-                          check=True).stdout.split("\n")[0]
+    done = subprocess.run(program + ["--version"], capture_output=True, text=True, check=True)
+    return done.stdout.split("\n")[0]
 
 
 class Recording:
-    """replays: whether it is there already. start: the snapshot from which it is replayed."""
+    """replays: it exists, and is replayed. start: the snapshot from which it is replayed."""
 
     def __init__(self, directory, replays, start=snapshots.START):
         self.directory, self.replays, self.start = directory, replays, start
@@ -35,14 +36,14 @@ class Recording:
         return os.path.join(self.directory, name)
 
     def rr(self):
-        """For qemu.command's machine."""
+        """The value of rr in qemu.command's machine."""
         return ("replay" if self.replays else "record", self.path(EVENTS), self.path(SNAPSHOTS),
                 self.start)
 
     def text(self, lines, ended):
-        """The machine's text from its start, of which these lines were printed: the recording's, or
-        what went before the snapshot and these. A string: what is wrong with a replay that came to
-        its end; else None."""
+        """(lines, fault) of a run that printed these lines: all that the machine printed since its
+        start (a replay from a snapshot prints only the rest), and what is wrong with a replay that
+        ended, or None."""
         if not self.replays:
             with open(self.path(TERMINAL), "w", encoding="utf-8", newline="") as out:
                 out.write("\n".join(lines))
@@ -51,7 +52,8 @@ class Recording:
             whole = file.read()
         here = "\n".join(lines)
         if not whole.endswith(here):
-            return lines, "what it printed is not the end of what the recorded machine did" if ended else None
+            fault = "what it printed is not the end of what the recorded machine did"
+            return lines, fault if ended else None
         if self.start == snapshots.START and len(here) != len(whole):
             return lines, "it printed less than the recorded machine did" if ended else None
         return whole.split("\n"), None
@@ -64,8 +66,8 @@ class Recording:
         return self.path(name)
 
     def keep(self, args, symbols):
-        """A new recording of the machine of these arguments, which from now on is to boot from the
-        copies. It takes an earlier one's place; other files that may be there are left alone."""
+        """Makes a new recording for a machine with these arguments, and changes them so that it
+        boots from the copies. An earlier recording is replaced; other files there are kept."""
         os.makedirs(self.directory, exist_ok=True)
         snapshots.empty_image(self.path(SNAPSHOTS))
         open(self.path(TERMINAL), "w", encoding="utf-8").close()
@@ -73,8 +75,8 @@ class Recording:
             if getattr(args, what):
                 setattr(args, what, self.copy(getattr(args, what), what))
         files = [module.partition(" ") for module in args.module]
-        args.module = [f"{self.copy(file, f'module{n}')} {words}" for n,
-                       (file, _, words) in enumerate(files)]
+        args.module = [f"{self.copy(file, f'module{n}')} {words}"
+                       for n, (file, _, words) in enumerate(files)]
         if os.path.exists(symbols):
             self.copy(symbols, SYMBOLS)
         with open(self.path(SETTINGS), "w", encoding="utf-8") as out:
@@ -82,8 +84,8 @@ class Recording:
             json.dump({"qemu": qemu_version(), **kept}, out, indent=1)
 
     def load(self, args):
-        """Makes the arguments those of the recorded machine. A string: why it cannot be replayed;
-        else None."""
+        """Sets the arguments to those of the recorded machine. Returns why it cannot be replayed,
+        or None."""
         try:
             with open(self.path(SETTINGS), encoding="utf-8") as file:
                 settings = json.load(file)
@@ -97,9 +99,12 @@ class Recording:
                     ", ".join(f"{name} at instruction {count}" for name, count in there.items())
         except (OSError, ValueError, KeyError, struct.error) as error:
             return f"no recording ({type(error).__name__}: {error})"
-        # noqa: E731
-        moved = lambda word: word and os.path.join(self.directory, os.path.basename(word))
-        args.iso, args.esp, args.kernel = moved(args.iso), moved(args.esp), moved(args.kernel)
+        for what in ("iso", "esp", "kernel"):
+            setattr(args, what, getattr(args, what) and self.here(getattr(args, what)))
         files = [module.partition(" ") for module in args.module]
-        args.module = [f"{moved(file)} {words}" for file, _, words in files]
+        args.module = [f"{self.here(file)} {words}" for file, _, words in files]
         return None
+
+    def here(self, path):
+        """A copied file's path, wherever the recording was when it was made."""
+        return self.path(os.path.basename(path))

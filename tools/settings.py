@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""What a user may say in the variables of make. Not here: what paragon-run does with its own
-options.
+"""Which values the variables of make may have. Not here: paragon-run's own options.
 
-As a program, `settings.py NAME=VALUE...`, it prints one line about the first value that is wrong,
-and nothing when all are right; the Makefile calls it before anything is built. paragon-run takes
-the choices from here; tests/tools/test_make.py tries every message. """
+settings.py NAME=VALUE... prints one line about the first value that is wrong, and nothing if all
+are correct; the Makefile runs it before anything is built. paragon-run imports CHOICES;
+tests/tools/test_make.py tries every message.
+"""
 
 import os
 import re
@@ -21,7 +21,7 @@ CHOICES = {
 BUILT_IN_GUESTS = ("linux",)
 TRACE_WORDS = ("hypercall", "args", "trap", "emul", "event", "sched", "mem", "hypercalls", "all",
                "off")
-# They go into grub.cfg's variables between single quotes, or into a line of the shell.
+# These are put between single quotes, in grub.cfg's variables or in a line of the shell.
 QUOTED = ("CMDLINE", "APPEND", "WORDS", "SUITES", "VIEW")
 FILES = ("KERNEL", "INITRD")
 
@@ -37,8 +37,7 @@ def menu_entries():
 
 
 def faults(given):
-    """Yields a line for each thing that is wrong. given: name -> value; what is not in it is
-    right."""
+    """Yields a line for each value that is wrong. given: name -> value."""
     def value(name):
         return given.get(name, "")
 
@@ -48,22 +47,24 @@ def faults(given):
     if value("RAMDISK"):
         yield f"RAMDISK={value('RAMDISK')}: is called INITRD={value('RAMDISK')} now"
     if value("GUEST") and value("GUEST") not in BUILT_IN_GUESTS:
-        yield (f"GUEST={value('GUEST')}: names a guest that comes with Paragon ({', '.join(BUILT_IN_GUESTS)}); "
+        yield (f"GUEST={value('GUEST')}: names a guest that comes with Paragon "
+               f"({', '.join(BUILT_IN_GUESTS)}); "
                f"a kernel of yours, ELF or bzImage, is KERNEL={value('GUEST')}")
     for name in FILES:
         if value(name) and not (os.path.isfile(value(name)) and os.access(value(name), os.R_OK)):
-            yield f"{name}={value(name)}: " + ("not a file that can be read"
-                                               if os.path.exists(value(name)) else "no such file")
+            exists = os.path.exists(value(name))
+            fault = "not a file that can be read" if exists else "no such file"
+            yield f"{name}={value(name)}: {fault}"
     if value("KERNEL") and value("GUEST"):
         yield "KERNEL= and GUEST= are two kernels: give one"
     if value("INITRD") and not value("KERNEL"):
         yield "INITRD= needs KERNEL=, the kernel that it belongs to"
     if value("BOOT") in CHOICES["BOOT"][1:] and value("FIRMWARE") == "bios":
         yield f"BOOT={value('BOOT')} needs FIRMWARE=uefi"
-    if set(re.split("[, ]", value("TRACE"))) - {""} - {sign + word for sign in ("", "-")
-                                                       for word in TRACE_WORDS}:
-        yield (f"TRACE={value('TRACE')}: must be words of {' '.join(TRACE_WORDS)}, with commas between and - before "
-               "what is not wanted")
+    if any(word.removeprefix("-") not in TRACE_WORDS
+           for word in re.split("[, ]", value("TRACE")) if word):
+        yield (f"TRACE={value('TRACE')}: must be words of {' '.join(TRACE_WORDS)}, with commas "
+               "between and - before what is not wanted")
     if not re.fullmatch("[0-9]+", given.get("MEM", "0")):
         yield f"MEM={value('MEM')}: must be a number of MiB"
     if not re.fullmatch("[0-9]*", value("TIMEOUT")):

@@ -1,7 +1,8 @@
-"""Snapshots of a recorded machine: the image that QEMU puts them into, and who asks QEMU for one
-every so many seconds while it records. A replay can start from each of them, and gdb goes back to
-the last one before the place it wants. Where the image lies, and what else a recording is:
-recording.py. Used by it, by paragon-run and by tests/boot."""
+"""Snapshots of a recorded machine: the image that QEMU writes them to, and a thread that asks QEMU
+for one every so many seconds while it records. A replay can start from each of them, and gdb goes
+backwards by way of them. Where the image lies, and what else is in a recording: recording.py.
+Called by recording.py, paragon-run and tests/boot.
+"""
 
 import re
 import socket
@@ -26,8 +27,8 @@ def empty_image(path):
 
 
 def names(path):
-    """The snapshots in an image: the instruction of each, by name. In the table of qcow2 the number
-    of instructions is the third of the fields that older images lack."""
+    """{name: number of instructions before it} of the snapshots in an image. In qcow2's table of
+    snapshots that number is the third of the fields that older images lack."""
     found = {}
     with open(path, "rb") as image:
         number, offset = struct.unpack(">60x IQ", image.read(72))
@@ -41,9 +42,9 @@ def names(path):
 
 
 class Taker:
-    """Takes s1, s2, ... of the machine whose monitor is at this socket, one every so many seconds,
-    from when it is entered until it is left, or until there are as many as `most`; `taken`: their
-    names. tell: is given a line about each."""
+    """A context in which snapshots s1, s2, ... are taken of the machine whose monitor is at this
+    socket, one every so many seconds, at most `most` of them. `taken`: their names. tell: a
+    function that gets a line about each."""
 
     def __init__(self, path, seconds, tell, most=None):
         self.path, self.seconds, self.tell, self.most, self.taken = path, seconds, tell, most, []
@@ -96,7 +97,7 @@ class Taker:
         return data[:-len(PROMPT)].decode("utf-8", "replace").partition("\n")[2].strip()
 
     def take(self, monitor, name):
-        """QEMU refuses while an event waits to be recorded; the next moment will do as well."""
+        """QEMU refuses while an event waits to be recorded: then it is asked again."""
         for _ in range(50):
             refused = self.answer(monitor, f"savevm {name}")
             if not refused:

@@ -1,5 +1,5 @@
 """The reader of a running machine's trace: the file that is the machine's memory, and the pvtrace
-that follows it while QEMU runs. Used by paragon-run and the boot tests."""
+that follows it while QEMU runs. Called by paragon-run and the boot tests."""
 
 import os
 import re
@@ -14,7 +14,7 @@ DESCRIBED = re.compile(r"^\(XEN\) Trace: ring of .*, described at ([0-9a-f]+)")
 
 
 def memory_file(trace, mem):
-    """A place for mem MiB: in memory where there is room, or beside the trace."""
+    """An empty file for mem MiB: in /dev/shm if there is room, or beside the trace."""
     directory = os.path.dirname(os.path.abspath(trace))
     try:
         space = os.statvfs("/dev/shm")
@@ -28,10 +28,10 @@ def memory_file(trace, mem):
 
 
 class Reader:
-    """A context: inside of it, a machine whose memory is the file `ram` is followed, and its trace
-    kept in the file `trace`. view: words for pvtrace, which prints to our standard output; None: it
-    prints nothing. Without a trace nothing is done and ram is None. live false: the memory is only
-    read when all is over. status: pvtrace's, afterwards."""
+    """A context for a run of the machine whose memory is to be the file `ram`: pvtrace reads its
+    trace and saves it in the file `trace`, while it runs or, with live false, afterwards. Without
+    a trace nothing is done and ram is None. view: options of pvtrace, which prints to standard
+    output; None: it prints nothing. status: pvtrace's exit status, afterwards."""
 
     def __init__(self, program, trace, view, mem, live=True):
         self.program, self.trace, self.view, self.mem, self.live = program, trace, view, mem, live
@@ -43,8 +43,8 @@ class Reader:
         return self
 
     def line(self, text):
-        """A line of the machine's console: the hypervisor's own says where its trace is. Guests
-        cannot say such lines."""
+        """Is given each line of the machine's console: one of the hypervisor's says where its trace
+        is. Guests cannot print such a line."""
         said = DESCRIBED.match(text) if self.ram else None
         if said:
             self.at = said[1]
@@ -73,8 +73,7 @@ class Reader:
         os.unlink(self.ram)
 
     def finish(self):
-        # It ends by itself when the trace says so; a machine that was stopped from outside never
-        # says.
+        # It ends by itself at the trace's own end, which is missing if the machine was stopped.
         try:
             self.process.wait(1)
         except subprocess.TimeoutExpired:

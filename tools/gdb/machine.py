@@ -1,6 +1,6 @@
 """Reading the machine: symbols, constants, lists, domains, physical memory. Everything that is read
-may be wrong: lists end after LIMIT members, and addresses that cannot be read are a Fault, which is
-one line for who asked."""
+may be wrong: lists end after LIMIT members, and an address that cannot be read is a Fault, of which
+the user sees one line. Called by the pv_*.py files."""
 
 import re
 
@@ -15,8 +15,8 @@ class Fault(Exception):
 
 
 def macros():
-    """The macros of the files that see all that we want. Where the machine has stopped does not
-    matter."""
+    """{name: (parameter, text)} of the macros of some functions' files, which together include all
+    that is needed, wherever the machine has stopped."""
     if not _macros:
         for where in ("frame_audit", "trace_write", "guest_regs", "grant_audit",
                       "fifo_expand_array"):
@@ -30,7 +30,7 @@ def macros():
 
 
 def expand(expression):
-    """With the text of macros in their places, those of one parameter, too."""
+    """The expression with macros replaced by their text, also macros with one parameter."""
     for _ in range(20):
         before = expression
         expression = re.sub(r"\b([A-Za-z_]\w*)\b(?:\((\w+)\))?", one_macro, expression)
@@ -49,17 +49,18 @@ def one_macro(found):
 
 
 def constant(name):
-    """The value of a macro or an enumerator of the hypervisor's."""
+    """The value of a macro or an enumerator of the hypervisor."""
     if name not in _constants:
         try:
             _constants[name] = int(gdb.parse_and_eval(expand(name)))
         except gdb.error:
-            raise Fault(f"{name} is not known: is this ELF file the hypervisor's, built with -g3?") from None
+            raise Fault(f"{name} is not known: is this ELF file the hypervisor's, built with -g3?"
+                        ) from None
     return _constants[name]
 
 
 def symbol(name):
-    """A variable of the hypervisor's."""
+    """A variable of the hypervisor."""
     found = gdb.lookup_global_symbol(name) or gdb.lookup_static_symbol(name)
     if found is None:
         raise Fault(f"no symbol {name}: load build/paragon.elf64 first")
@@ -80,7 +81,7 @@ def at(address, type_):
 
 
 def text(array):
-    """A C string in an array, without what a terminal would take for commands."""
+    """A C string in an array, without characters that control a terminal."""
     raw = bytes(int(array[i]) & 0xff for i in range(array.type.range()[1] + 1))
     return "".join(c if c.isprintable() else "?"
                    for c in raw.split(b"\0")[0].decode("ascii", "replace"))
@@ -106,7 +107,7 @@ def entries(head, type_, member):
 
 
 def domains(some=True):
-    """All of them; some: a machine that has none gives a Fault."""
+    """All domains. some: if there are none, that is a Fault."""
     found = list(entries(symbol("domain_list"), struct("domain"), "list"))
     if some and not found:
         raise Fault("there are no domains (not yet, or no more)")
@@ -114,7 +115,7 @@ def domains(some=True):
 
 
 def domain(word):
-    """Of a number or a name, with or without d before a number."""
+    """The domain with that name or number; a number may have a d before it."""
     for d in domains():
         if word in (str(int(d["id"])), f"d{int(d['id'])}", text(d["name"])):
             return d
@@ -168,7 +169,7 @@ def physical(address, size):
 
 
 def number(word):
-    """What the user typed for an address or a number: any expression of gdb's."""
+    """The value of an address or a number that the user typed, as any expression of gdb."""
     try:
         return int(gdb.parse_and_eval(word)) & (1 << 64) - 1
     except gdb.error as error:

@@ -1,13 +1,14 @@
 """gdb's view of Paragon: the commands `pv ...`. Load it with gdb build/paragon.elf64 -x
 tools/gdb/paragon.py, then attach to QEMU's stub (make debug prints the line).
 
-Structures, fields and constants are the ELF file's own, by name (it is built with -g3): nothing
-here knows an offset. Page tables are read as physical memory, which QEMU's stub offers, so that
-they can be seen whatever CR3 says. A machine that is not as far yet, or is broken, gives one line,
+Structures, fields and constants come from the ELF file, by name (it is built with -g3): no offset
+is typed here. Page tables are read as physical memory, which QEMU's stub offers, so that they can
+be read whatever CR3 says. If the machine is not ready or is broken, a command prints one line,
 never a Python trace.
 
-What each command shows is in pv_domains.py, pv_memory.py, pv_events.py, pv_sched.py, pv_replay.py;
-reading the machine is machine.py's. """
+What each command shows: pv_domains.py, pv_memory.py, pv_events.py, pv_sched.py, pv_replay.py;
+reading the machine: machine.py.
+"""
 
 import os
 import sys
@@ -32,7 +33,8 @@ class Prefix(gdb.Command):
 
 
 class Command(gdb.Command):
-    """One line of help and a function of the words given; whatever goes wrong in it is one line."""
+    """One command: a function of the words given, whose docstring is the help. Any failure in it is
+    one line."""
 
     def __init__(self, name, function):
         self.__doc__ = function.__doc__
@@ -58,13 +60,14 @@ class Command(gdb.Command):
 def symbols(elf, *more):
     """symbols FILE [WORDS]: adds the symbols of a guest's kernel, as add-symbol-file does."""
     gdb.execute(" ".join(["add-symbol-file", elf, *more]), False, True)
-    print(f"symbols of {elf}: they are right while that guest runs")
+    print(f"symbols of {elf}: they are valid while that guest runs")
 
 
 Prefix()
 for _name, _function in {
-        "domains": pv_domains.domains, "vcpu": pv_domains.vcpu, "frame": pv_memory.frame, "walk": pv_memory.walk,
-        "evtchn": pv_events.evtchn, "grants": pv_events.grants, "queues": pv_sched.queues, "trace": pv_sched.trace,
-        "symbols": symbols, "goto": pv_replay.goto, "back": pv_replay.back}.items():
+        "domains": pv_domains.domains, "vcpu": pv_domains.vcpu, "frame": pv_memory.frame,
+        "walk": pv_memory.walk, "evtchn": pv_events.evtchn, "grants": pv_events.grants,
+        "queues": pv_sched.queues, "trace": pv_sched.trace, "symbols": symbols,
+        "goto": pv_replay.goto, "back": pv_replay.back}.items():
     Command(_name, _function)
 gdb.execute("set confirm off")

@@ -1,4 +1,4 @@
-"""pv frame, pv walk: whose a frame is, as what it is used, and where an address leads."""
+"""pv frame, pv walk: a frame's owner and type, and the page-table entries of an address."""
 
 import gdb
 
@@ -18,9 +18,12 @@ def type_name(word):
 def owner_name(f):
     owner = int(f["owner"])
     if not owner:
-        return "nobody's RAM" if int(f["count"]) == constant("FRAME_NO_RAM") else "free, or the hypervisor's"
+        no_ram = int(f["count"]) == constant("FRAME_NO_RAM")
+        return "nobody's RAM" if no_ram else "free, or the hypervisor's"
     d = machine.owner_of(owner)
-    return machine.name_of(d) if d is not None else f"a domain at frame {owner:#x} that is not in the list"
+    if d is None:
+        return f"a domain at frame {owner:#x} that is not in the list"
+    return machine.name_of(d)
 
 
 def frame_at(mfn):
@@ -50,25 +53,26 @@ def frame(mfn):
         print(f"    linear entries {linear[0]}, linear uses {linear[1]}")
     m2p = machine.symbol("m2p_table")
     if int(m2p):
-        print(f"    m2p {int(m2p[mfn]):#x}, flush stamp {int(f['flush_stamp'])} of {int(machine.symbol('tlb_clock'))}")
+        print(f"    m2p {int(m2p[mfn]):#x}, flush stamp {int(f['flush_stamp'])} "
+              f"of {int(machine.symbol('tlb_clock'))}")
 
 
 def root(domain):
-    """(whose, machine address of the L4): the tables of a domain's vCPU 0, or those that the CPU
-    uses now."""
+    """(whose, machine address of the L4): the tables of a domain's vCPU 0, or those in CR3."""
     if domain is None:
         try:
             cr3 = int(gdb.parse_and_eval("$cr3"))
         except (gdb.error, TypeError):
-            raise machine.Fault("the CPU's cr3 is not to be had: name a domain") from None
+            raise machine.Fault("the CPU's cr3 cannot be read: name a domain") from None
         if not int(gdb.parse_and_eval("$cr0")) >> 31 & 1:
-            raise machine.Fault("paging is off still")
+            raise machine.Fault("paging is still off")
         return "cr3", cr3 & constant("PTE_ADDR_MASK")
     vcpus = machine.vcpus(machine.domain(domain))
     if not vcpus:
         raise machine.Fault(f"domain {domain} has no vCPU")
-    which = "root_kernel" if vcpus[0]["kernel_mode"] or not int(vcpus[0]["root_user"]) else "root_user"
-    return f"{machine.vcpu_name(vcpus[0])} {which}", int(vcpus[0][which])
+    v = vcpus[0]
+    which = "root_kernel" if v["kernel_mode"] or not int(v["root_user"]) else "root_user"
+    return f"{machine.vcpu_name(v)} {which}", int(v[which])
 
 
 def steps(va, table):
@@ -84,7 +88,7 @@ def steps(va, table):
 
 
 def walk(va, domain=None):
-    """walk VA [DOM]: the page-table entries that translate an address: with the CPU's tables, or a
+    """walk VA [DOM]: the page-table entries that translate an address, by the CPU's tables or a
     domain's."""
     va = machine.number(va)
     whose, table = root(domain)

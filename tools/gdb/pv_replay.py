@@ -1,11 +1,11 @@
-"""pv goto, pv back: to any instruction of a recorded run, backwards too. They are counted from the
-machine's start.
+"""pv goto, pv back: to any instruction of a recorded run, backwards too. Instructions are counted
+from the machine's start.
 
-A snapshot, and then the replay up to the instruction that is wanted. The recording has one of the
-start, and others if it was made with SNAPSHOT=; monitor savevm NAME makes another where the replay
-is now. gdb's own reverse-stepi works in the same way, but hangs with QEMU 7.2 where it passes the
-hypervisor's own data breakpoint (arch/x86_64 tries out at boot how the CPU reports them): from a
-snapshot of later it does not."""
+Going backwards is loading a snapshot, and replaying from there up to the wanted instruction. The
+recording has a snapshot of the start, and others if it was made with SNAPSHOT=; monitor savevm NAME
+makes one of the present instruction. gdb's own reverse-stepi does the same, but with QEMU 7.2 it
+hangs if the replay passes the data breakpoint that the hypervisor sets at boot (arch/x86_64 tests
+there how the CPU reports them); it works from a snapshot taken after that."""
 
 import re
 
@@ -26,14 +26,14 @@ def now():
 
 
 def snapshots():
-    """(instruction, name): QEMU's table has the number last, and the name second."""
+    """[(instruction, name)]: QEMU's table has the number last, and the name second."""
     rows = (line.split() for line in monitor("info snapshots").splitlines())
     return [(int(row[-1]) if row[-1].isdigit() else 0, row[1]) for row in rows
             if len(row) > 5 and (row[0].isdigit() or row[0] == "--")]
 
 
 def goto(count):
-    """goto N: to instruction N of the replay; a breakpoint on the way stops there."""
+    """goto N: to instruction N of the replay, or to a breakpoint before it."""
     count, before = machine.number(count), now()
     if count < before:
         earlier = [snapshot for snapshot in snapshots() if snapshot[0] <= count]

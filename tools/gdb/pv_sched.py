@@ -1,4 +1,4 @@
-"""pv queues, pv trace: who runs next, and what happened last."""
+"""pv queues, pv trace: the scheduler's queue, the timers, and the end of the trace."""
 
 import os
 import subprocess
@@ -11,17 +11,18 @@ PVTRACE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "
 
 
 def queues():
-    """queues: the CPU's queue of vCPUs in their order, those that sleep, and the armed timers in
-    theirs."""
+    """queues: the CPU's queue of vCPUs, in order; the blocked vCPUs; the armed timers, in order."""
     cpu = machine.symbol("boot_cpu")
-    print(f"cpu{int(cpu['id'])}: {machine.vcpu_name(machine.running())} runs, min_vruntime {int(cpu['min_vruntime'])}, "
-          f"work left {int(cpu['work_left'])}")
+    print(f"cpu{int(cpu['id'])}: {machine.vcpu_name(machine.running())} runs, "
+          f"min_vruntime {int(cpu['min_vruntime'])}, work left {int(cpu['work_left'])}")
     for v in machine.entries(cpu["queue"], machine.struct("vcpu"), "queue"):
-        print(f"    queued  {machine.vcpu_name(v):8} vruntime {int(v['vruntime'])}{' boosted' if v['boosted'] else ''}")
+        print(f"    queued  {machine.vcpu_name(v):8} vruntime {int(v['vruntime'])}"
+              f"{' boosted' if v['boosted'] else ''}")
     for v in (v for d in machine.domains(False) for v in machine.vcpus(d) if v["blocked"]):
         print(f"    blocked {machine.vcpu_name(v):8} vruntime {int(v['vruntime'])}")
     for t in machine.entries(machine.symbol("armed"), machine.struct("timer"), "link"):
-        print(f"    timer   {int(t['deadline_ns']) / 1e9:.6f} s {str(t['fn']).partition('<')[2].rstrip('>')}")
+        print(f"    timer   {int(t['deadline_ns']) / 1e9:.6f} s "
+              f"{str(t['fn']).partition('<')[2].rstrip('>')}")
 
 
 def blocks(header, ring):
@@ -37,19 +38,21 @@ def blocks(header, ring):
 
 
 def windows(header):
-    """What a trace file of the rings would hold."""
+    """What a trace file of the rings would hold, in pieces."""
     for cpu in range(int(header["nr_cpus"])):
         ring = header["rings"][cpu]
         for records in blocks(header, ring) if int(ring["pa"]) else ():
-            head = constant("TRC_TRACE_CPU_CHANGE") | 2 << constant("TRACE_EXTRA_SHIFT"), cpu, len(records)
-            yield b"".join(word.to_bytes(4, "little") for word in head) + records
+            event = constant("TRC_TRACE_CPU_CHANGE") | 2 << constant("TRACE_EXTRA_SHIFT")
+            head = b"".join(word.to_bytes(4, "little") for word in (event, cpu, len(records)))
+            yield head + records
 
 
 def trace(count="20"):
     """trace [N]: the last N lines of the trace, as pvtrace shows it."""
     header = machine.symbol("trace_header")
     if int(header["state"]) == constant("TRACE_STATE_NONE"):
-        raise machine.Fault("there is no trace: the hypervisor needs trace=all, or has not come to it yet")
+        raise machine.Fault("there is no trace: the hypervisor needs trace=all, or has not come "
+                            "to it yet")
     if not os.path.exists(PVTRACE):
         raise machine.Fault(f"{os.path.normpath(PVTRACE)} is not there (make build/pvtrace)")
     with tempfile.NamedTemporaryFile(suffix=".trace") as file:
@@ -60,6 +63,5 @@ def trace(count="20"):
                               errors="replace", check=False)
     if done.returncode:
         raise machine.Fault(f"pvtrace: {done.stderr.strip()[:200]}")
-    lines = done.stdout.splitlines()
-    print("\n".join(lines[-machine.number(count):] if machine.number(count) else []) or
-          "the trace is empty")
+    nr = machine.number(count)
+    print("\n".join(done.stdout.splitlines()[-nr:] if nr else []) or "the trace is empty")
