@@ -88,8 +88,7 @@ def steps(va, table):
 
 
 def walk(va, domain=None):
-    """walk VA [DOM]: the page-table entries that translate an address, by the CPU's tables or a
-    domain's."""
+    """walk VA [DOM]: the page-table entries of an address, by the CPU's tables or a domain's."""
     va = machine.number(va)
     whose, table = root(domain)
     if not table:
