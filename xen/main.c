@@ -18,7 +18,7 @@
 #include "xen/core/trace_control.h"
 #include "xen/main.h"
 #include "xen/pv/console_ring.h"
-#include "xen/pv/hypercalls.h"
+#include "xen/pv/hypercall_counts.h"
 #include "xen/pv/input.h"
 #include "xen/pv/pagetype.h"
 #include "xen/pv/store.h"

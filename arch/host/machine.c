@@ -190,7 +190,7 @@ void host_stop(void)
 {
     current = NULL;
     arch_vcpu_free(idle);
-    host_give_back();
+    host_free_taken();
     host_ram_free();
 }
 

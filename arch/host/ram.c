@@ -1,6 +1,6 @@
 /* The RAM of the fake machine: chunks of host memory, with high frame numbers, gaps between chunks,
  * and in permuted order, so that wrong address arithmetic fails. Frame table and M2P are host
- * memory too. Also host_take_all_but, for tests of failing allocations. Called by machine.c, tests,
+ * memory too. Also host_leave_free, for tests of failing allocations. Called by machine.c, tests,
  * and xen/ (mfn_to_virt). */
 #include <stdio.h>
 #include <stdlib.h>
@@ -119,7 +119,7 @@ mfn_t virt_to_mfn(const void *va)
     return base_mfn + 2ull * chunk_at[frame / CHUNK_FRAMES] * CHUNK_FRAMES + frame % CHUNK_FRAMES;
 }
 
-void host_take_all_but(uint64_t free_frames)
+void host_leave_free(uint64_t free_frames)
 {
     while (nr_free_frames() > free_frames) {
         void **page = mfn_to_virt(alloc_frames(0));
@@ -129,7 +129,7 @@ void host_take_all_but(uint64_t free_frames)
     }
 }
 
-void host_give_back(void)
+void host_free_taken(void)
 {
     while (taken != NULL) {
         void **page = taken;

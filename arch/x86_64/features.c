@@ -231,7 +231,7 @@ void arch_log_cpu(void)
 {
     const struct cpu_features *f = &cpu_features;
 
-    log_debug("Local APIC: %s", lapic_kind());
+    log_debug("Local APIC: %s", lapic_mode());
     if (f->loses_xcr0)
         log_warning("XSAVE is not used: XCR0 does not keep its value, a fault of the hypervisor "
                     "below; -cpu host,-xsave hides it");

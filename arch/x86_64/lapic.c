@@ -23,7 +23,7 @@ static uint64_t fixmap_l2[512] __attribute__((aligned(4096)));
 static uint64_t fixmap_l1[512] __attribute__((aligned(4096)));
 static bool by_msr;
 
-const char *lapic_kind(void)
+const char *lapic_mode(void)
 {
     return by_msr ? "x2APIC" : "xAPIC";
 }

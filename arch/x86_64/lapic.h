@@ -16,7 +16,7 @@
 
 /* enables it and sets its local vectors; the timer is masked */
 void lapic_init(void);
-const char *lapic_kind(void);
+const char *lapic_mode(void);
 uint32_t lapic_read(unsigned reg);
 void lapic_write(unsigned reg, uint32_t value);
 

@@ -18,7 +18,7 @@ static uint16_t com1 = 0x3f8;
 static uint16_t sink_port;
 /* bytes that it accepts when empty; an 8250 has no FIFO: 1 */
 static unsigned com1_fifo = 1;
-static enum arch_sink sink_kind;
+static enum arch_sink sink;
 
 static void setup_16550(uint16_t port, uint32_t baud)
 {
@@ -80,7 +80,7 @@ int arch_console_getc(void)
 
 void arch_sink_setup(enum arch_sink kind, uint16_t port)
 {
-    sink_kind = kind;
+    sink = kind;
     sink_port = port;
     if (kind == SINK_SERIAL)
         setup_16550(port, BASE_BAUD);
@@ -89,7 +89,7 @@ void arch_sink_setup(enum arch_sink kind, uint16_t port)
 void arch_sink_write(const void *bytes, size_t len)
 {
     for (const uint8_t *p = bytes; len != 0; p++, len--) {
-        if (sink_kind == SINK_SERIAL)
+        if (sink == SINK_SERIAL)
             put_16550(sink_port, *p);
         else
             outb(sink_port, *p);

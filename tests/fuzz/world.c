@@ -124,10 +124,10 @@ struct fuzz_result fuzz_world(struct fuzz_source *s, uint64_t max_hypercalls)
         if (running_domains() == 0)
             break;
         if (one_in(8))
-            host_take_all_but(below(24));
+            host_leave_free(below(24));
         host.window_ticks = one_in(2) ? below(30000000) : 0;
         (void)host_run(3000000);
-        host_give_back();
+        host_free_taken();
         prod();
     }
     host.hostile_memory = false;

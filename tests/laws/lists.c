@@ -6,6 +6,7 @@
 #include "common/elf.h"
 #include "xen/pv/console_ring.h"
 #include "xen/pv/grant.h"
+#include "xen/pv/grant_pin.h"
 #include "xen/pv/hypercalls.h"
 
 bool inside(const struct elf_file *e, uint64_t offset, uint64_t len);

@@ -114,9 +114,6 @@ def check_includes(root):
     return problems
 
 
-# Headers of more than one file; may only shrink.
-SHARED_HEADERS = ("xen/pv/evtchn_table.h", "xen/pv/grant.h", "xen/pv/hypercalls.h",
-                  "xen/pv/memory.h")
 PROTOTYPE = re.compile(r"^(?!static|typedef|#|\s|/)[^(;{]*?\b(\w+)\([^;{]*\)[^;{]*;", re.M)
 
 
@@ -126,7 +123,7 @@ def check_headers(defined):
     for path in sorted(pathlib.Path("xen").rglob("*.h")):
         text = re.sub(r"/\*.*?\*/", "", path.read_text(), flags=re.S)
         files = {defined[name].stem for name in PROTOTYPE.findall(text) if name in defined}
-        if (len(files) > 1) != (str(path) in SHARED_HEADERS):
+        if len(files) > 1:
             problems.append(f"{path} declares functions of {', '.join(sorted(files))}")
     return problems
 

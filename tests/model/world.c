@@ -152,7 +152,7 @@ static void frames_make(void)
     for (unsigned i = 0; i < nr_held; i++)
         held[i] = alloc_frames(0);
     put_away = nr_free_frames();
-    host_take_all_but(0);
+    host_leave_free(0);
     for (unsigned i = 0; i < n; i++)
         model_mfn[i] = find_held(nr_held);
     lent[0] = lent[1] = 0;

@@ -18,6 +18,7 @@
 #include "xen/core/walk.h"
 #include "xen/pv/audit.h"
 #include "xen/pv/grant.h"
+#include "xen/pv/grant_map.h"
 #include "xen/pv/hypercalls.h"
 
 #define MUST(cond)                                                                                 \
@@ -115,7 +116,7 @@ int machine_down(void **state)
     console_wait();
     guests_end();
     service_forget();
-    host_give_back();
+    host_free_taken();
     if (nr_free_frames() != free_at_start) {
         fprintf(stderr, "frames lost: %lu free before, %lu after\n", free_at_start, nr_free_frames());
         return -1;

@@ -25,13 +25,13 @@ static int two_guests(void **state)
     greedy = guest_make(1, 2);
     modest = guest_make(2, 2);
     assert_true(greedy != NULL && modest != NULL);
-    host_take_all_but(2 * DOMAIN_RESERVE + 200);
+    host_leave_free(2 * DOMAIN_RESERVE + 200);
     return 0;
 }
 
 static int give_back(void **state)
 {
-    host_give_back();
+    host_free_taken();
     return machine_down(state);
 }
 

@@ -507,10 +507,10 @@ static void version_change_without_memory_changes_nothing(void **state)
     struct gnttab_get_status_frames s = { .dom = DOMID_SELF, .nr_frames = 2 };
 
     (void)state;
-    host_take_all_but(0);
+    host_leave_free(0);
     assert_int_equal(set_version(2), -ENOMEM);
     assert_int_equal(a->grant->version, 1);
-    host_give_back();
+    host_free_taken();
     before = nr_free_frames();
     assert_int_equal(set_version(2), 0);
     assert_int_equal(nr_free_frames(), before - 1);
@@ -538,7 +538,7 @@ static void without_memory_nothing_is_mapped(void **state)
     (void)state;
     entry(8, GTF_permit_access, 2, page);
     host_become(b->vcpu[0]);
-    host_take_all_but(0);
+    host_leave_free(0);
     for (unsigned i = 0; i < 3000; i++) {
         struct gnttab_map_grant_ref one = {.host_addr = MAP_VA, .flags = GNTMAP_host_map, .ref = 8, .dom = 1};
 
@@ -551,7 +551,7 @@ static void without_memory_nothing_is_mapped(void **state)
     }
     assert_true(m.status < 0);
     audit();
-    host_give_back();
+    host_free_taken();
 }
 
 #define with_guests(test) cmocka_unit_test_setup_teardown(test, two_guests, machine_down)

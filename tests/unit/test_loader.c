@@ -348,13 +348,13 @@ static void survives_lack_of_memory(void **state)
         struct domain *d;
 
         assert_true(n < GUEST_FRAMES + 100);
-        host_take_all_but(n);
+        host_leave_free(n);
         d = domain_create(5, "k", 2, GUEST_FRAMES, 256);
         if (d != NULL) {
             built = build_domain(d, &c, e, sizeof(*e), NULL, 0) == 0;
             guest_end(d);
         }
-        host_give_back();
+        host_free_taken();
         if (nr_free_frames() != before)
             fail_msg("with %lu frames: %ld were lost", n, (long)(before - nr_free_frames()));
     }

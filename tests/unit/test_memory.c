@@ -7,6 +7,7 @@
 #include "xen/core/alloc.h"
 #include "xen/core/domain.h"
 #include "xen/core/frame.h"
+#include "xen/pv/hypercall_counts.h"
 #include "xen/pv/hypercalls.h"
 
 #define LIST (SCRATCH + 1024)
@@ -237,9 +238,9 @@ static void guest_sets_its_memory_map(void **state)
     assert_int_equal(nr_free_frames(), before);
     assert_int_equal(hcall_struct(__HYPERVISOR_memory_op, XENMEM_memory_map, &map, sizeof(map)), -ENOSYS);
     set.map.nr_entries = 1;
-    host_take_all_but(0);
+    host_leave_free(0);
     assert_int_equal(hcall_struct(__HYPERVISOR_memory_op, XENMEM_set_memory_map, &set, sizeof(set)), -ENOMEM);
-    host_give_back();
+    host_free_taken();
     set.domid = 77;
     assert_int_equal(hcall_struct(__HYPERVISOR_memory_op, XENMEM_set_memory_map, &set, sizeof(set)), -ESRCH);
     set.domid = DOMID_SELF;
@@ -318,11 +319,11 @@ static void exchange_gives_and_takes_as_many(void **state)
     assert_int_equal(exchange(&x, 3, 0, 1, 1), -EINVAL);
     assert_int_equal(d->nr_frames, frames);
     list_put(0, list_get(67));
-    host_take_all_but(0);
+    host_leave_free(0);
     x = (struct xen_memory_exchange){ .in = extents(1, 0), .out = extents(1, 0) };
     guest_put(SCRATCH, &x, sizeof(x));
     assert_int_equal(hypercall_table[__HYPERVISOR_memory_op](XENMEM_exchange, SCRATCH, 0, 0, 0, 0), -ENOMEM);
-    host_give_back();
+    host_free_taken();
     audit();
 }
 

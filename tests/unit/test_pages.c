@@ -364,10 +364,10 @@ static void flushes_before_a_page_changes_hands(void **state)
         guest_put(SCRATCH + 512, &list, 8);
         set_xen_guest_handle_raw(r.extent_start, (xen_pfn_t *)(SCRATCH + 512));
         assert_int_equal(hcall_struct(__HYPERVISOR_memory_op, XENMEM_decrease_reservation, &r, sizeof(r)), 1);
-        host_take_all_but(0);           /* as if the hypervisor needed it for itself */
+        host_leave_free(0);           /* as if the hypervisor needed it for itself */
         assert_true(mfn_to_frame(page)->owner == 0);
         assert_false(host_guest_read(&x, va, 8));
-        host_give_back();
+        host_free_taken();
     }
 }
 

@@ -17,6 +17,7 @@
 #include "xen/cpu/upcall.h"
 #include "xen/pv/console_ring.h"
 #include "xen/pv/evtchn.h"
+#include "xen/pv/hypercall_counts.h"
 #include "xen/pv/hypercalls.h"
 #include "xen/pv/traps.h"
 

@@ -21,6 +21,7 @@
 #include "xen/core/trace_ring.h"
 #include "xen/core/trace_show.h"
 #include "xen/core/trace_sink.h"
+#include "xen/pv/hypercall_counts.h"
 #include "xen/pv/hypercalls.h"
 
 #define BLOCK_ROOM (TRACE_BLOCK_BYTES - sizeof(struct trace_block))
@@ -497,7 +498,7 @@ static void trace_may_be_switched_during_a_call(void **state)
 static void without_memory_there_is_no_trace(void **state)
 {
     (void)state;
-    host_take_all_but(15);              /* the smallest ring has sixteen frames */
+    host_leave_free(15);              /* the smallest ring has sixteen frames */
     trace_domain(a, TRACE_ALL);
     assert_int_equal(trace_on, 0);
     assert_null(trace_rings[0].slots);
@@ -507,7 +508,7 @@ static void without_memory_there_is_no_trace(void **state)
     (void)TRACED(__HYPERVISOR_xen_version, XENVER_version);
     trace_show();
     trace_end();
-    host_give_back();
+    host_free_taken();
     trace_domain(a, TRACE_ALL);         /* and then there is */
     assert_int_equal(trace_on, TRACE_ALL);
     assert_int_equal(trace_header.nr_blocks, 4);

@@ -13,6 +13,7 @@
 #include "xen/pv/audit.h"
 #include "xen/pv/evtchn_table.h"
 #include "xen/pv/grant.h"
+#include "xen/pv/grant_map.h"
 
 struct tally {
     uint32_t refs, types;

@@ -15,10 +15,11 @@
 #include "xen/core/sched.h"
 #include "xen/core/trace.h"
 #include "xen/pv/evtchn.h"
+#include "xen/pv/evtchn_fifo.h"
 #include "xen/pv/evtchn_table.h"
 
 #define BITS 64u
-#define BUCKETS_LOOKED_AT 8u            /* searched again whenever a port is opened */
+#define BUCKETS_SEARCHED 8u            /* searched again whenever a port is opened */
 
 static inline bool test_and_set(uint64_t *words, unsigned nr)
 {
@@ -125,7 +126,7 @@ static void set_room(struct evtchn_table *t, unsigned bucket, bool room)
     *word = room ? *word | bit : *word & ~bit;
 }
 
-void evtchn_nobody_is_busy(struct evtchn_table *t)
+void evtchn_reset_has_room(struct evtchn_table *t)
 {
     for (unsigned i = 0; i < MAX_BUCKETS; i++)
         set_room(t, i, i < t->nr_valid / PORTS_PER_BUCKET && t->nr_closed[i] != 0);
@@ -191,16 +192,16 @@ static evtchn_port_t find_free_port(struct domain *d)
     struct evtchn_table *t = d->evtchn;
     unsigned nr_buckets = t->nr_valid / PORTS_PER_BUCKET, bucket;
 
-    for (unsigned i = 0; i < MIN(nr_buckets, BUCKETS_LOOKED_AT); i++) {
+    for (unsigned i = 0; i < MIN(nr_buckets, BUCKETS_SEARCHED); i++) {
         t->next_chance = t->next_chance + 1 < nr_buckets ? t->next_chance + 1 : 0;
         if (t->nr_closed[t->next_chance] != 0)
             set_room(t, t->next_chance, true);
     }
-    for (unsigned i = 0; i < 2 * BUCKETS_LOOKED_AT && (bucket = first_with_room(t)) < MAX_BUCKETS;
+    for (unsigned i = 0; i < 2 * BUCKETS_SEARCHED && (bucket = first_with_room(t)) < MAX_BUCKETS;
          i++) {
         evtchn_port_t port = free_port_in(d, bucket);
 
-        count_work(PORTS_PER_BUCKET * WORK_PER_LOOK);
+        count_work(PORTS_PER_BUCKET * WORK_PER_STATE);
         if (port != 0)
             return port;
     }

@@ -21,6 +21,7 @@
 #include "xen/core/frame.h"
 #include "xen/core/lock.h"
 #include "xen/core/sched.h"
+#include "xen/pv/evtchn_fifo.h"
 #include "xen/pv/evtchn_table.h"
 #include "xen/pv/pagetype.h"
 
@@ -186,7 +187,7 @@ static void leave_two_level(struct domain *d)
             e->pending = e->state != EVTCHNSTAT_closed;
             t->abi->clear_pending(d, port);
         }
-    count_work(t->nr_valid * WORK_PER_LOOK);
+    count_work(t->nr_valid * WORK_PER_STATE);
     t->abi = &fifo_abi;
 }
 
@@ -257,7 +258,7 @@ static int add_page(struct domain *d, mfn_t mfn)
             evtchn_set_pending(d, e, port);
             count_work(WORK_PER_PORT);
         }
-    count_work(WORDS_PER_PAGE * WORK_PER_LOOK);
+    count_work(WORDS_PER_PAGE * WORK_PER_STATE);
     return 0;
 }
 
@@ -284,7 +285,7 @@ void fifo_destroy(struct domain *d)
     spin_lock(&t->lock);
     t->abi = &evtchn_two_level;
     t->nr_valid = MIN(t->nr_valid, t->abi->nr_ports);
-    evtchn_nobody_is_busy(t);
+    evtchn_reset_has_room(t);
     t->fifo = NULL;
     spin_unlock(&t->lock);
     for (unsigned i = 0; i < f->nr_pages; i++)

@@ -13,6 +13,7 @@
 #include "xen/core/trace.h"
 #include "xen/core/vtimer.h"
 #include "xen/pv/domid.h"
+#include "xen/pv/evtchn_fifo.h"
 #include "xen/pv/evtchn_table.h"
 #include "xen/pv/hypercalls.h"
 

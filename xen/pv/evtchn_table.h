@@ -21,7 +21,7 @@
 
 #define PORTS_PER_BUCKET 128u
 #define WORK_PER_PORT 150u              /* to close a port */
-#define WORK_PER_LOOK 32u               /* to look at the state of a port */
+#define WORK_PER_STATE 32u              /* to read the state of a port */
 #define MAX_BUCKETS (EVTCHN_FIFO_NR_CHANNELS / PORTS_PER_BUCKET)
 #define WORDS_PER_PAGE (PAGE_SIZE / sizeof(event_word_t))
 #define MAX_ARRAY_PAGES (EVTCHN_FIFO_NR_CHANNELS / WORDS_PER_PAGE)
@@ -113,17 +113,12 @@ void evtchn_wake_pollers(struct domain *d, evtchn_port_t port);
 /* Opens the lowest free port that it finds as `init`: the port, -ENOSPC, -ENOMEM or -EBUSY. The
  * caller holds the lock. */
 int evtchn_open_port(struct domain *d, struct evtchn init);
-/* Called after a reset: nr_valid may be smaller, and all closed ports can be opened. */
-void evtchn_nobody_is_busy(struct evtchn_table *t);
+/* Sets has_room anew (E3) after a reset: nr_valid may be smaller, and no port is in a queue. */
+void evtchn_reset_has_room(struct evtchn_table *t);
 /* -EINVAL: not open. Takes the locks itself. */
 int evtchn_close_port(struct domain *d, evtchn_port_t port);
 /* Both locks, in the order of lock.h; the domains may be the same. */
 void evtchn_lock_pair(struct domain *a, struct domain *b);
 void evtchn_unlock_pair(struct domain *a, struct domain *b);
-
-/* evtchn_fifo.c */
-int fifo_init_control(struct domain *d, struct evtchn_init_control *op);
-int fifo_expand_array(struct domain *d, mfn_t mfn);
-void fifo_destroy(struct domain *d);    /* back to the bitmaps; every port is closed */
 
 #endif

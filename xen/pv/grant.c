@@ -13,6 +13,8 @@
 #include "xen/core/sched.h"
 #include "xen/pv/domid.h"
 #include "xen/pv/grant.h"
+#include "xen/pv/grant_map.h"
+#include "xen/pv/grant_version.h"
 #include "xen/pv/hypercalls.h"
 #include "xen/pv/pagetype.h"
 #include "xen/pv/shared_page.h"

@@ -29,12 +29,9 @@
 #include "xen/core/lock.h"
 
 int grant_init(struct domain *d);           /* 0 or -ENOMEM */
-/* the dying domain's own mappings of others' frames */
-void grant_destroy_mappings(struct domain *d);
 void grant_destroy(struct domain *d); /* its table, when no other domain maps its frames any more */
 /* For the builder: grants gfn to domid in a reserved entry (GNTTAB_RESERVED_CONSOLE, _XENSTORE). */
 int grant_reserve(struct domain *d, unsigned ref, domid_t domid, pfn_t gfn);
-void grant_audit(void);                     /* G1; panics */
 
 /* Between grant.c (tables and pins), grant_map.c (handles and mappings) and grant_copy.c. */
 #define MAX_GRANT_FRAMES 32u
@@ -103,45 +100,18 @@ static inline struct grant_pins *grant_pins_of(const struct grant_table *gt, gra
     return &gt->pins[ref / PINS_PER_PAGE][ref % PINS_PER_PAGE];
 }
 
-/* Pins rd's entry for a mapping by domid; *mfn: the frame that it grants. Returns GNTST_*. */
-int grant_pin(struct domain *rd, grant_ref_t ref, domid_t domid, bool readonly, mfn_t *mfn);
-void grant_unpin(struct domain *rd, grant_ref_t ref, bool readonly);
-
-/* What a copy may access while it has the grant pinned: bytes [start, start + length) of a frame
- * of owner. */
-struct grant_area {
-    /* the granter; of a transitive grant, the domain whose grant it names */
-    struct domain *owner;
-    grant_ref_t owner_ref;
-    mfn_t mfn;
-    uint16_t start, length;
-};
-/* The same for a copy. For a transitive grant both entries are pinned; the second one may not be
- * transitive. */
-int grant_pin_for_copy(struct domain *rd, grant_ref_t ref, domid_t domid, bool readonly,
-                       struct grant_area *area);
-void grant_unpin_copy(struct domain *rd, grant_ref_t ref, bool readonly,
-                      const struct grant_area *area);
-
 /* Takes references on a pinned entry's frame: a general one and, unless readonly, a
  * writable-type one. The caller holds rd's mm_lock. Returns GNTST_*. */
 struct frame;
 int grant_get_frame(struct domain *rd, mfn_t mfn, bool readonly, struct frame **out);
 /* drops these references; the owner's mm_lock is held */
 void grant_put_frame(struct frame *f, bool readonly);
-/* G5: calls fn for each device mapping of each domain; audit.c counts with it. */
-void grant_for_each_device_map(void (*fn)(void *arg, mfn_t mfn, bool readonly), void *arg);
 
 /* Checks that the domain named is the caller. Returns GNTST_*. */
 int grant_table_of(domid_t domid);
 /* Writes the frame number of a page of the table as entry i of the guest's list. False: a fault. */
 bool grant_list_page(uint64_t list, unsigned i, const void *page);
 int grant_grow(struct domain *d, unsigned nr_frames);           /* 0 or -ENOMEM */
-/* status pages for so many frames of entries */
-int grant_grow_status(struct domain *d, unsigned nr_frames);
-
-/* the granter is being freed: no handle may name it any more */
-void grant_forget_granter(struct domain *granter);
 
 /* in lock order; once when they are the same */
 void mm_lock_pair(struct domain *a, struct domain *b);

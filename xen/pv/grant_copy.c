@@ -10,6 +10,7 @@
 #include "xen/core/lock.h"
 #include "xen/core/sched.h"
 #include "xen/pv/grant.h"
+#include "xen/pv/grant_pin.h"
 #include "xen/pv/hypercalls.h"
 
 #define WORK_PER_FLUSH 300u

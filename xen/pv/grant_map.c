@@ -18,6 +18,8 @@
 #include "xen/core/trace.h"
 #include "xen/core/walk.h"
 #include "xen/pv/grant.h"
+#include "xen/pv/grant_map.h"
+#include "xen/pv/grant_pin.h"
 #include "xen/pv/hypercalls.h"
 #include "xen/pv/mmu_update.h"
 #include "xen/pv/pagetype.h"

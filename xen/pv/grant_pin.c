@@ -10,6 +10,7 @@
 #include "xen/core/domain_list.h"
 #include "xen/core/lock.h"
 #include "xen/pv/grant.h"
+#include "xen/pv/grant_pin.h"
 
 enum purpose { FOR_MAPPING, FOR_COPY };
 

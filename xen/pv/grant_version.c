@@ -14,6 +14,7 @@
 #include "xen/core/sched.h"
 #include "xen/pv/domid.h"
 #include "xen/pv/grant.h"
+#include "xen/pv/grant_version.h"
 #include "xen/pv/hypercalls.h"
 #include "xen/pv/shared_page.h"
 
@@ -88,7 +89,11 @@ static void restore_entry(struct grant_table *gt, grant_ref_t ref, const struct 
     }
     *grant_status_of(gt, ref) = status;
     *grant_entry_v2_of(gt, ref) = (union grant_entry_v2){
-        .full_page = { .hdr = { .flags = e->flags ^ status, .domid = e->domid }, .frame = e->frame }};
+        .full_page = {
+            .hdr = { .flags = e->flags ^ status, .domid = e->domid },
+            .frame = e->frame,
+        },
+    };
 }
 
 /* Whether version 1 can express the entry: it is not transitive, and its frame number has 32

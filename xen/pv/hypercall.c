@@ -5,6 +5,7 @@
 #include "xen/core/domain.h"
 #include "xen/core/irqsoff.h"
 #include "xen/core/trace.h"
+#include "xen/pv/hypercall_counts.h"
 #include "xen/pv/hypercalls.h"
 
 static long call(uint64_t nr, const uint64_t a[6])

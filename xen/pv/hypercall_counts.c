@@ -2,6 +2,7 @@
  * the option for it prints the table. */
 #include "common/abi_names.h"
 #include "xen/core/log.h"
+#include "xen/pv/hypercall_counts.h"
 #include "xen/pv/hypercalls.h"
 
 uint64_t hypercall_counts[NR_HYPERCALLS];

@@ -1,5 +1,5 @@
-/* The table of hypercall handlers, and the counts of calls. The build makes the handlers'
- * prototypes (gen/abi_handlers.h) and the table (gen/abi_dispatch.c) from common/abi.def. */
+/* The table of hypercall handlers. The build makes the handlers' prototypes (gen/abi_handlers.h)
+ * and the table (gen/abi_dispatch.c) from common/abi.def. Counts of calls: hypercall_counts.h. */
 #ifndef XEN_HYPERCALLS_H
 #define XEN_HYPERCALLS_H
 
@@ -9,14 +9,10 @@
 #define NR_HYPERCALLS ABI_HYPERCALLS
 
 typedef long (*hypercall_fn)(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
-/* never NULL: unserved ones answer -ENOSYS */
+/* Never NULL: unserved ones answer -ENOSYS */
 extern const hypercall_fn hypercall_table[NR_HYPERCALLS];
 extern const char *const hypercall_names[NR_HYPERCALLS];    /* NULL: not served */
-/* since boot, on this CPU; entry.S adds */
-extern uint64_t hypercall_counts[NR_HYPERCALLS];
-/* makes call nr, which may be any number, and records it in the trace */
+/* Makes call nr, which may be any number, and records it in the trace (hypercall.c). */
 long hypercall_traced(uint64_t nr, const uint64_t args[6]);
-/* the counts on the console, largest first */
-void hypercalls_report(void);
 
 #endif

@@ -14,7 +14,7 @@
 #include "xen/core/trace_control.h"
 #include "xen/core/trace_show.h"
 #include "xen/pv/console_ring.h"
-#include "xen/pv/hypercalls.h"
+#include "xen/pv/hypercall_counts.h"
 #include "xen/pv/input.h"
 #include "xen/pv/store.h"
 
@@ -249,7 +249,7 @@ static void handle_char(char c)
 /* While the guest's ring is full, characters stay in the receiver, so none is lost. After
  * PATIENCE_NS they are read and dropped, or a guest that does not read would keep Ctrl-a from
  * working. */
-static bool may_take(void)
+static bool input_has_room(void)
 {
     struct domain *d = input_domain != 0 ? domain_by_id(input_domain) : NULL;
 
@@ -268,7 +268,7 @@ static bool handle_input(void)
     static uint64_t typed_at;
     int c;
 
-    for (unsigned i = 0; i < INPUT_MAX && may_take() && (c = arch_console_getc()) >= 0; i++) {
+    for (unsigned i = 0; i < INPUT_MAX && input_has_room() && (c = arch_console_getc()) >= 0; i++) {
         handle_char((char)c);
         typed_at = now_ns();
     }

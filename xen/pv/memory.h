@@ -1,5 +1,5 @@
-/* What memory.c, memory_exchange.c and memory_map.c share, and what they free when a domain
- * ends. */
+/* What memory_op's files share: memory.c (reservations) allocates for memory_exchange.c; both, and
+ * memory_map.c, check the domain that a command names. */
 #ifndef XEN_MEMORY_H
 #define XEN_MEMORY_H
 
@@ -13,10 +13,10 @@ static inline int memory_check_domid(domid_t domid)
 {
     return check_domid(domid, NAMES_SELF | NAMES_OWN_NUMBER);
 }
+
 /* Allocates frames for d and sets their M2P entries to pfn and following, or to none.
  * INVALID_MFN: no memory, over d's limit, or no frame within the address bits of mem_flags. d's
  * mm_lock is held. */
 mfn_t memory_give_frames(struct domain *d, unsigned order, unsigned mem_flags, pfn_t pfn);
-void memory_map_free(struct domain *d);
 
 #endif

@@ -50,7 +50,7 @@ static int check(struct exchange *e)
 
 /* Takes the frames that have no reference but their owner's. A frame that the guest named twice
  * is refused the second time, for it has the reference that was taken here. */
-static int take_frame(struct exchange *e, mfn_t mfn, unsigned *taken)
+static int get_input_frame(struct exchange *e, mfn_t mfn, unsigned *taken)
 {
     struct frame *f = get_frame(mfn, e->d);
 
@@ -64,7 +64,7 @@ static int take_frame(struct exchange *e, mfn_t mfn, unsigned *taken)
     return 0;
 }
 
-static int take_chunk(struct exchange *e, uint64_t first, unsigned *taken)
+static int get_input_chunk(struct exchange *e, uint64_t first, unsigned *taken)
 {
     uint64_t list = (uint64_t)e->x.in.extent_start.p;
     int rc = 0;
@@ -75,12 +75,12 @@ static int take_chunk(struct exchange *e, uint64_t first, unsigned *taken)
         if (!get_guest_args(&mfn, list + (first + i) * 8, 1))
             return -EFAULT;
         for (unsigned j = 0; j < 1u << e->x.in.extent_order && rc == 0; j++)
-            rc = mfn + j < mfn ? -EINVAL : take_frame(e, mfn + j, taken);
+            rc = mfn + j < mfn ? -EINVAL : get_input_frame(e, mfn + j, taken);
     }
     return rc;
 }
 
-static void take_back(struct exchange *e, const mfn_t *given, unsigned nr)
+static void release_given(struct exchange *e, const mfn_t *given, unsigned nr)
 {
     for (unsigned i = 0; i < nr; i++)
         for (unsigned j = 0; j < 1u << e->x.out.extent_order; j++)
@@ -115,7 +115,7 @@ static int give_chunk(struct exchange *e, uint64_t first)
         if (!put_guest_args(list + i * 8, &given[i], 1))
             rc = -EFAULT;
     if (rc != 0)
-        take_back(e, given, nr);
+        release_given(e, given, nr);
     return rc;
 }
 
@@ -125,7 +125,7 @@ static int exchange_chunk(struct exchange *e, uint64_t chunk)
     int rc;
 
     spin_lock(&e->d->mm_lock);
-    rc = take_chunk(e, chunk * e->in_per_chunk, &taken);
+    rc = get_input_chunk(e, chunk * e->in_per_chunk, &taken);
     if (rc == 0)
         rc = give_chunk(e, chunk * e->out_per_chunk);
     for (unsigned i = 0; i < taken; i++) {

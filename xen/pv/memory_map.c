@@ -9,6 +9,7 @@
 #include "xen/core/lock.h"
 #include "xen/pv/hypercalls.h"
 #include "xen/pv/memory.h"
+#include "xen/pv/memory_map.h"
 
 #define MAX_ENTRIES 1024u               /* of a map that a guest sets */
 

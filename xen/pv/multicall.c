@@ -4,6 +4,7 @@
 #include "xen/core/domain.h"
 #include "xen/core/sched.h"
 #include "xen/core/trace.h"
+#include "xen/pv/hypercall_counts.h"
 #include "xen/pv/hypercalls.h"
 
 #define WORK_PER_MEMBER 500u

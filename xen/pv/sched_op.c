@@ -18,7 +18,7 @@
 #include "xen/pv/sched_op.h"
 
 #define MAX_POLL_PORTS 128u
-#define WORK_PER_LOOK 100u              /* to check one port */
+#define WORK_PER_PORT 100u              /* to check one port */
 #define NS_PER_SECOND 1000000000ull
 
 /* A guest that yields or blocks may wait for room in its console ring, or has finished a line:
@@ -76,7 +76,7 @@ long sched_op_shutdown_code(const struct sched_shutdown *op)
 
 /* 1: one of the ports is pending; 0: none is. *last: the last port checked; if 1 is returned,
  * the pending one. */
-static int look_at_ports(struct domain *d, uint64_t va, unsigned nr, evtchn_port_t *last)
+static int find_pending_port(struct domain *d, uint64_t va, unsigned nr, evtchn_port_t *last)
 {
     for (; nr != 0; nr--, va += sizeof(*last)) {
         if (copy_from_guest(last, va, sizeof(*last)) != 0)
@@ -101,8 +101,8 @@ long sched_op_poll(const struct sched_poll *op)
         return -EINVAL;
     v->poll_port = POLL_SEVERAL;
     d->poll_mask |= 1u << v->id;
-    count_work(op->nr_ports * WORK_PER_LOOK);
-    rc = look_at_ports(d, (uint64_t)op->ports.p, op->nr_ports, &port);
+    count_work(op->nr_ports * WORK_PER_PORT);
+    rc = find_pending_port(d, (uint64_t)op->ports.p, op->nr_ports, &port);
     if (rc == 0) {
         if (op->nr_ports == 1)
             v->poll_port = port;

@@ -55,7 +55,7 @@ static int check_context(const struct vcpu_guest_context *c)
 }
 
 /* Takes the references on the frames; on error all of them are dropped. */
-static int take_frames(struct vcpu *v, const struct vcpu_guest_context *c)
+static int get_frames(struct vcpu *v, const struct vcpu_guest_context *c)
 {
     struct spinlock *lock = &v->domain->mm_lock;
     int rc;
@@ -128,7 +128,7 @@ static int initialise(struct vcpu *v, const struct vcpu_guest_context *c)
         return rc;
     /* another vCPU of the domain may run while tables are validated */
     v->initialising = true;
-    rc = take_frames(v, c);
+    rc = get_frames(v, c);
     v->initialising = false;
     if (rc != 0)
         return rc;

@@ -135,8 +135,8 @@ bool host_walkable(mfn_t mfn, unsigned level, bool writable);
 void host_audit(void);
 void host_tlb_audit(void);          /* only the caches, which is quick */
 
-/* For tests of failing allocations: allocates all but free_frames frames, until host_give_back. */
-void host_take_all_but(uint64_t free_frames);
-void host_give_back(void);
+/* For tests of failing allocations: allocates all but free_frames frames, until host_free_taken. */
+void host_leave_free(uint64_t free_frames);
+void host_free_taken(void);
 
 #endif

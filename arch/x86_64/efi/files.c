@@ -189,13 +189,13 @@ static EFI_STATUS load(EFI_FILE_HANDLE handle, const char *name, struct file *f)
         return fail(EFI_NOT_FOUND, "%s is a directory", name);
     if (f->size == 0)
         return fail(EFI_LOAD_ERROR, "%s is empty", name);
-    if (pages_take(AllocateMaxAddress, EfiLoaderData, f->size + 1, &address) != EFI_SUCCESS)
+    if (pages_allocate(AllocateMaxAddress, EfiLoaderData, f->size + 1, &address) != EFI_SUCCESS)
         return fail(EFI_OUT_OF_RESOURCES, "not enough memory for %s: %lu KiB wanted", name,
                     f->size >> 10);
     f->data = (char *)address;
     status = read_all(handle, name, f);
     if (status != EFI_SUCCESS)
-        pages_give_back(address);
+        pages_free(address);
     return status;
 }
 

@@ -16,7 +16,7 @@ EFI_STATUS handover_prepare(struct boot_info **info)
 {
     uint64_t address = BELOW_4G;
 
-    if (pages_take(AllocateMaxAddress, EfiLoaderData, sizeof(**info), &address) != EFI_SUCCESS)
+    if (pages_allocate(AllocateMaxAddress, EfiLoaderData, sizeof(**info), &address) != EFI_SUCCESS)
         return fail(EFI_OUT_OF_RESOURCES, "not enough memory below 4 GiB: %lu KiB wanted",
                     sizeof(**info) >> 10);
     *info = (struct boot_info *)address;
@@ -36,7 +36,7 @@ static EFI_STATUS place_image(uint64_t *image)
         return fail(EFI_OUT_OF_RESOURCES, "the firmware does not give its memory map");
     for (*image = 0; (*image = memory_place(&map, hypervisor_bytes, IMAGE_ALIGN, *image)) != 0;
          *image += IMAGE_ALIGN)
-        if (pages_take(AllocateAddress, EfiLoaderCode, hypervisor_bytes, image) == EFI_SUCCESS)
+        if (pages_allocate(AllocateAddress, EfiLoaderCode, hypervisor_bytes, image) == EFI_SUCCESS)
             return EFI_SUCCESS;
     return fail(EFI_OUT_OF_RESOURCES,
                 "not enough memory: no %lu KiB in one piece at a 2 MiB boundary below 4 GiB",

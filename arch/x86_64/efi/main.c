@@ -242,7 +242,7 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system_table)
     print_init();
     status = run(image);
     files_close();
-    pages_give_back_all();
+    pages_free_all();
     if (status != EFI_SUCCESS)
         let_it_be_read();
     return status;

@@ -9,7 +9,7 @@ static struct {
     uint64_t address, nr_pages;
 } taken[BOOT_MODULES + 16];
 
-EFI_STATUS pages_take(EFI_ALLOCATE_TYPE type, EFI_MEMORY_TYPE kind, uint64_t bytes,
+EFI_STATUS pages_allocate(EFI_ALLOCATE_TYPE type, EFI_MEMORY_TYPE kind, uint64_t bytes,
                       uint64_t *address)
 {
     uint64_t nr_pages = (bytes + EFI_PAGE - 1) / EFI_PAGE;
@@ -28,7 +28,7 @@ EFI_STATUS pages_take(EFI_ALLOCATE_TYPE type, EFI_MEMORY_TYPE kind, uint64_t byt
     return status;
 }
 
-void pages_give_back(uint64_t address)
+void pages_free(uint64_t address)
 {
     for (unsigned i = 0; i < ARRAY_SIZE(taken); i++)
         if (taken[i].nr_pages != 0 && taken[i].address == address) {
@@ -37,11 +37,11 @@ void pages_give_back(uint64_t address)
         }
 }
 
-void pages_give_back_all(void)
+void pages_free_all(void)
 {
     for (unsigned i = 0; i < ARRAY_SIZE(taken); i++)
         if (taken[i].nr_pages != 0)
-            pages_give_back(taken[i].address);
+            pages_free(taken[i].address);
 }
 
 EFI_STATUS pages_map(struct efi_map *map, UINTN *key)
@@ -54,7 +54,7 @@ EFI_STATUS pages_map(struct efi_map *map, UINTN *key)
     if (buffer_bytes == 0) {
         BS->GetMemoryMap(&bytes, NULL, key, &descriptor_bytes, &version);
         buffer_bytes = bytes + MAP_SLACK * descriptor_bytes;
-        status = pages_take(AllocateAnyPages, EfiLoaderData, buffer_bytes, &buffer);
+        status = pages_allocate(AllocateAnyPages, EfiLoaderData, buffer_bytes, &buffer);
         if (status != EFI_SUCCESS) {
             buffer_bytes = 0;
             return status;

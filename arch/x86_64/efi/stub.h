@@ -35,10 +35,10 @@ const char *files_directory(void);
 EFI_STATUS file_load(const char *name, bool may_be_missing, struct file *f);
 
 /* pages.c: memory that is freed when xen.efi returns to the firmware. */
-EFI_STATUS pages_take(EFI_ALLOCATE_TYPE type, EFI_MEMORY_TYPE kind, uint64_t bytes,
+EFI_STATUS pages_allocate(EFI_ALLOCATE_TYPE type, EFI_MEMORY_TYPE kind, uint64_t bytes,
                       uint64_t *address);
-void pages_give_back(uint64_t address);
-void pages_give_back_all(void);
+void pages_free(uint64_t address);
+void pages_free_all(void);
 /* Reads the memory map into a buffer with room for it to grow; *key is for ExitBootServices. Prints
  * nothing when it fails. */
 EFI_STATUS pages_map(struct efi_map *map, UINTN *key);
