@@ -42,7 +42,7 @@ static const char *check_header(struct elf_file *e)
         return "truncated: the ELF header is cut";
     memcpy(&h, e->data, sizeof(h));
     if (h.ident[4] != ELF_CLASS_64)
-        return "a 32-bit ELF file; only 64-bit PV kernels can be started";
+        return "a 32-bit ELF file; only 64-bit kernels can be started";
     if (h.ident[5] != ELF_DATA_LSB || h.machine != ELF_MACHINE_X86_64)
         return "an ELF file for another processor";
     if (h.phnum == 0 || h.phentsize != sizeof(struct elf64_phdr))
