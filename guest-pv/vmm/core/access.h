@@ -11,6 +11,7 @@
  * rights of the CPL, with it with the supervisor's (descriptor tables, the TSS, stacks of gates). */
 enum { ACCESS_READ = 0, ACCESS_WRITE = 2, ACCESS_FETCH = 16, ACCESS_SYSTEM = 0x100 };
 
+/* bytes: a write's 4096 at most. */
 bool read_linear(struct cpu *c, uint64_t linear, void *to, unsigned bytes, unsigned how);
 bool write_linear(struct cpu *c, uint64_t linear, const void *from, unsigned bytes, unsigned how);
 

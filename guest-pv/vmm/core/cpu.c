@@ -29,6 +29,7 @@ void cpu_reset(struct cpu *c)
     memset(&c->tr, 0, sizeof(c->tr));
     memset(&c->gdtr, 0, sizeof(c->gdtr));
     memset(&c->idtr, 0, sizeof(c->idtr));
+    c->gdtr.limit = c->idtr.limit = 0xffff;
     c->shadow = c->halted = false;
     c->stop = STOP_NOT;
     c->reason[0] = '\0';
@@ -37,7 +38,7 @@ void cpu_reset(struct cpu *c)
     c->fx.mxcsr = MXCSR_AT_RESET;
     c->fx.mxcsr_mask = 0xffff;
     set_cpl(c, 0);
-    tlb_flush(c);
+    tlb_init(c);
 }
 
 bool raise_fault(struct cpu *c, enum vector vector)

@@ -1,0 +1,136 @@
+/* The walk of the guest's page tables: see paging.h. What becomes of the result is access.c's. The
+ * tables are the guest's memory and may be anything, themselves included: each entry is read once,
+ * and what is written back is what was read, with A and D. */
+#include <string.h>
+#include "common/x86/canonical.h"
+#include "guest-pv/vmm/core/access.h"
+#include "guest-pv/vmm/core/paging.h"
+
+#define PTE_P (1ull << 0)
+#define PTE_W (1ull << 1)
+#define PTE_U (1ull << 2)
+#define PTE_A (1ull << 5)
+#define PTE_D (1ull << 6)
+#define PTE_PS (1ull << 7)
+#define PTE_NX (1ull << 63)
+#define PHYSICAL_BITS 40
+#define PTE_FRAME (((1ull << PHYSICAL_BITS) - 1) & ~0xfffull)
+#define PTE_RESERVED (((1ull << 52) - 1) & ~((1ull << PHYSICAL_BITS) - 1))
+#define LARGE_RESERVED 0x1fe000ull      /* bits 13 to 20; 12 is PAT */
+
+enum { ERROR_P = 1, ERROR_W = 2, ERROR_U = 4, ERROR_RSVD = 8, ERROR_I = 16 };
+
+/* The entries that a walk has used, from level 4 down. */
+struct path {
+    uint64_t entry[4], at[4];   /* value, physical address */
+    unsigned nr;
+    uint64_t all, any;          /* AND and OR of the entries */
+};
+
+static bool rights_of_user(const struct cpu *c, unsigned how)
+{
+    return !(how & ACCESS_SYSTEM) && c->cpl == 3;
+}
+
+static bool page_fault(struct cpu *c, uint64_t linear, unsigned how, uint32_t error)
+{
+    error |= how & ACCESS_WRITE ? ERROR_W : 0;
+    error |= rights_of_user(c, how) ? ERROR_U : 0;
+    error |= (how & ACCESS_FETCH) && (c->efer & EFER_NXE) ? ERROR_I : 0;
+    raise_error(c, VECTOR_PF, error);
+    c->fault.address = linear;
+    return false;
+}
+
+static uint64_t read_entry(struct cpu *c, uint64_t at)
+{
+    uint64_t entry;
+
+    memcpy(&entry, frame_to_read(&c->ram, at / GUEST_PAGE) + at % GUEST_PAGE, sizeof(entry));
+    return entry;
+}
+
+static void write_entry(struct cpu *c, uint64_t at, uint64_t entry)
+{
+    uint64_t frame = at / GUEST_PAGE;
+
+    if (frame_flags(&c->ram, frame) != 0)
+        c->frame_written(c, frame);
+    memcpy(frame_to_write(&c->ram, frame) + at % GUEST_PAGE, &entry, sizeof(entry));
+}
+
+static bool is_reserved(const struct cpu *c, uint64_t entry, unsigned level)
+{
+    uint64_t reserved = PTE_RESERVED | (c->efer & EFER_NXE ? 0 : PTE_NX);
+
+    if (level >= 3)
+        reserved |= PTE_PS;
+    else if (level == 2 && (entry & PTE_PS))
+        reserved |= LARGE_RESERVED;
+    return entry & reserved;
+}
+
+/* Down to the leaf. */
+static bool follow(struct cpu *c, uint64_t linear, unsigned how, struct path *p)
+{
+    uint64_t table = c->cr3 & PTE_FRAME;
+
+    p->all = ~0ull;
+    p->any = 0;
+    for (p->nr = 0; p->nr < 4; p->nr++) {
+        unsigned level = 4 - p->nr, shift = 3 + 9 * level;
+        uint64_t at = table + (linear >> shift & 511) * 8, entry = read_entry(c, at);
+
+        if (!(entry & PTE_P))
+            return page_fault(c, linear, how, 0);
+        if (is_reserved(c, entry, level))
+            return page_fault(c, linear, how, ERROR_P | ERROR_RSVD);
+        p->entry[p->nr] = entry;
+        p->at[p->nr] = at;
+        p->all &= entry;
+        p->any |= entry;
+        table = entry & PTE_FRAME;
+        if (level == 2 && (entry & PTE_PS)) {
+            p->nr++;
+            break;
+        }
+    }
+    return true;
+}
+
+/* SDM vol. 3, 4.8. From level 4 down, so that the leaf's value is what stays in an entry that is
+ * used at several levels. */
+static void mark_used(struct cpu *c, const struct path *p, bool write)
+{
+    for (unsigned i = 0; i < p->nr; i++) {
+        uint64_t mark = PTE_A | (write && i == p->nr - 1 ? PTE_D : 0);
+
+        if ((p->entry[i] & mark) != mark)
+            write_entry(c, p->at[i], p->entry[i] | mark);
+    }
+}
+
+bool walk(struct cpu *c, uint64_t linear, unsigned how, struct translation *t)
+{
+    struct path p;
+    uint64_t leaf;
+
+    if (!is_canonical(linear))
+        return raise_gp(c, 0);
+    if (!follow(c, linear, how, &p))
+        return false;
+    t->user = p.all & PTE_U;
+    t->no_execute = p.any & PTE_NX;
+    t->writable = (p.all & PTE_W) || (!rights_of_user(c, how) && !(c->cr0 & CR0_WP));
+    if ((rights_of_user(c, how) && !t->user) || ((how & ACCESS_WRITE) && !t->writable) ||
+        ((how & ACCESS_FETCH) && t->no_execute))
+        return page_fault(c, linear, how, ERROR_P);
+    mark_used(c, &p, how & ACCESS_WRITE);
+    leaf = p.entry[p.nr - 1];
+    t->large = p.nr == 3;
+    t->dirty = (leaf & PTE_D) || (how & ACCESS_WRITE);
+    t->frame = (leaf & PTE_FRAME) / GUEST_PAGE;
+    if (t->large)
+        t->frame = (t->frame & ~511ull) | (linear >> 12 & 511);
+    return true;
+}
