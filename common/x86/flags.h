@@ -13,10 +13,14 @@
 #define FLAG_IF (1 << FLAG_IF_BIT)
 #define FLAG_DF (1 << 10)
 #define FLAG_OF (1 << 11)
-#define FLAG_IOPL (3 << 12)
+#define FLAG_IOPL_SHIFT 12
+#define FLAG_IOPL (3 << FLAG_IOPL_SHIFT)
 #define FLAG_NT (1 << 14)
 #define FLAG_RF (1 << 16)
 #define FLAG_VM (1 << 17)
 #define FLAG_AC (1 << 18)
+#define FLAG_VIF (1 << 19)
+#define FLAG_VIP (1 << 20)
+#define FLAG_ID (1 << 21)
 
 #endif

@@ -130,29 +130,33 @@ static void set_immediate(const struct insn *in, struct operand *o, enum kind ki
                                : in->imm;
 }
 
+void get_operand(const struct insn *in, const struct insn_case *c, unsigned nr, struct operand *o)
+{
+    enum kind kind = forms[c->forms[nr]].kind;
+
+    *o = (struct operand){ 0 };
+    if (kind == NONE)
+        return;
+    o->bytes = (uint16_t)size_in_bytes(in, c->entry, forms[c->forms[nr]].size);
+    if (kind >= IMM)
+        set_immediate(in, o, kind);
+    else if (kind >= FIXED)
+        set_fixed(o, kind);
+    else if (kind == LOW)
+        set_general(in, o, (in->opcode & 7) | (in->rex << 3 & 8u));
+    else if (kind >= GENERAL)
+        set_by_reg(in, o, kind);
+    else
+        set_by_rm(in, o, kind);
+}
+
 unsigned get_operands(const struct insn *in, const struct insn_case *c, struct operand operands[3])
 {
     unsigned n = 0;
 
     for (unsigned i = 0; i < 3; i++) {
-        enum kind kind = forms[c->forms[i]].kind;
-        struct operand *o = &operands[i];
-
-        *o = (struct operand){ 0 };
-        if (kind == NONE)
-            continue;
-        n++;
-        o->bytes = (uint16_t)size_in_bytes(in, c->entry, forms[c->forms[i]].size);
-        if (kind >= IMM)
-            set_immediate(in, o, kind);
-        else if (kind >= FIXED)
-            set_fixed(o, kind);
-        else if (kind == LOW)
-            set_general(in, o, (in->opcode & 7) | (in->rex << 3 & 8u));
-        else if (kind >= GENERAL)
-            set_by_reg(in, o, kind);
-        else
-            set_by_rm(in, o, kind);
+        get_operand(in, c, i, &operands[i]);
+        n += operands[i].type != OPERAND_NONE;
     }
     return n;
 }

@@ -24,6 +24,8 @@ struct operand {
     uint64_t value; /* sign-extended */
 };
 
+/* The one of that number, 0 to 2. */
+void get_operand(const struct insn *in, const struct insn_case *c, unsigned nr, struct operand *o);
 /* How many there are; the rest of them are of type OPERAND_NONE. */
 unsigned get_operands(const struct insn *in, const struct insn_case *c, struct operand operands[3]);
 

@@ -3,13 +3,7 @@
 #include "common/x86/address.h"
 #include "guest-pv/vmm/core/access.h"
 #include "guest-pv/vmm/core/deliver.h"
-#include "guest-pv/vmm/core/emulate.h"
-
-#define HANDLER(op, function) handler_fn function;
-#include "guest-pv/vmm/core/handlers_integer.def"
-#include "guest-pv/vmm/core/handlers_sse.def"
-#include "guest-pv/vmm/core/handlers_system.def"
-#undef HANDLER
+#include "guest-pv/vmm/core/handlers.h"
 
 enum {
     NR_OPS = 1 /* OP_OTHER */
@@ -25,14 +19,6 @@ static handler_fn *const handlers[NR_OPS] = {
 #include "guest-pv/vmm/core/handlers_system.def"
 #undef HANDLER
 };
-
-/* In 64-bit code only FS and GS have a base. */
-static uint64_t segment_base(const struct cpu *c, const struct insn *in)
-{
-    unsigned segment = operand_segment(in);
-
-    return segment >= SEG_FS ? c->seg[segment].base : 0;
-}
 
 bool emulate(struct cpu *c, const struct insn *in)
 {

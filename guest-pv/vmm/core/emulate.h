@@ -21,6 +21,14 @@ struct exec {
     uint64_t linear;            /* of the memory operand, if in->memory: segment base + offset */
 };
 
+/* Of the memory operand, or of what RSI or RBX points to: in 64-bit code only FS and GS have one. */
+static inline uint64_t segment_base(const struct cpu *c, const struct insn *in)
+{
+    unsigned segment = operand_segment(in);
+
+    return segment >= SEG_FS ? c->seg[segment].base : 0;
+}
+
 typedef bool handler_fn(struct exec *x);
 
 /* Executes it; RIP is at the instruction. False: c->fault is raised, or c->stop is set. An operation
