@@ -299,6 +299,84 @@ static void bzimage_is_no_ramdisk(void **state)
     free(good);
 }
 
+/* A vmm gets the module behind it, an ELF file with notes, and the ramdisk behind that, as a list;
+ * the next kernel begins a guest again. */
+static void vmm_gets_files(void **state)
+{
+    struct tiny_elf *good = malloc(sizeof(*good));
+    static char ramdisk[2 * PAGE_SIZE] = "ramdisk";
+    struct xen_multiboot_mod_list list[3];
+    const struct start_info *si;
+    char string[40];
+    uint8_t *inside = malloc(sizeof(*good));
+
+    (void)state;
+    strcpy(boot_info.loader, "GRUB 2.06");
+    elf_make(good);
+    add_module(good, sizeof(*good), "name=host mem=6M vmm -- way=emulate");
+    add_module(good, sizeof(*good), "console=ttyS0 -- more");
+    add_module(ramdisk, sizeof(ramdisk), "its words");
+    add_module(ramdisk, sizeof(ramdisk), "too many");
+    add_module(good, sizeof(*good), "name=next mem=5M --");
+    add_module(ramdisk, PAGE_SIZE, "");
+    boot_info.modules[1].cut = 3;
+    build_all_domains();
+    assert_int_equal(domain_count(), 2);
+    assert_string_equal(domain_by_id(2)->name, "next");
+    assert_int_equal(guest_start_info(domain_by_id(2))->flags & SIF_MULTIBOOT_MOD, 0);
+    assert_int_equal(guest_start_info(domain_by_id(2))->mod_len, PAGE_SIZE);
+    assert_true(console_has("module 1 (host): its string is cut after 21 bytes, 3 are lost"));
+    assert_true(console_has("module 3: neither a PV kernel nor the one ramdisk that host may have"));
+    si = guest_start_info(domain_by_id(1));
+    assert_int_equal(si->flags & SIF_MULTIBOOT_MOD, SIF_MULTIBOOT_MOD);
+    assert_string_equal((const char *)si->cmd_line, "way=emulate");
+    host_become(domain_by_id(1)->vcpu[0]);
+    guest_get(list, si->mod_start, sizeof(list));
+    assert_int_equal(list[0].mod_start, PAGE_SIZE);
+    assert_true(list[0].mod_end - list[0].mod_start + 1 >= sizeof(*good));
+    assert_int_equal(list[1].mod_start, list[0].mod_end + 1);
+    assert_int_equal(list[1].mod_end - list[1].mod_start + 1, sizeof(ramdisk));
+    assert_int_equal(list[1].mod_end + 1, si->mod_len);
+    assert_int_equal(list[2].mod_start, 0);
+    guest_get(string, si->mod_start + list[0].cmdline, sizeof("console=ttyS0 -- more"));
+    assert_string_equal(string, "console=ttyS0 -- more");
+    guest_get(string, si->mod_start + list[1].cmdline, sizeof("its words"));
+    assert_string_equal(string, "its words");
+    guest_get(inside, si->mod_start + list[0].mod_start, sizeof(*good));
+    assert_memory_equal(inside, good, sizeof(*good));
+    guest_get(inside, si->mod_start + list[1].mod_start, PAGE_SIZE);
+    assert_memory_equal(inside, ramdisk, PAGE_SIZE);
+    audit();
+    free(inside);
+    free(good);
+}
+
+/* Without a kernel to host, and with more bytes than the list has numbers for. */
+static void vmm_is_refused(void **state)
+{
+    struct mod_list large = { 2, { { NULL, PAGE_SIZE + 1, "" },
+                                   { NULL, (4ull << 30) - 3 * PAGE_SIZE - 1, "" } } };
+    struct tiny_elf *good = malloc(sizeof(*good));
+
+    (void)state;
+    strcpy(boot_info.loader, "GRUB 2.06");
+    elf_make(good);
+    add_module(good, sizeof(*good), "name=keeper service vmm --");
+    add_module(good, sizeof(*good), "hosted by nobody");
+    add_module(good, sizeof(*good), "name=fine mem=6M vmm --");
+    add_module(good, sizeof(*good), "name=hosted --");
+    add_module(good, sizeof(*good), "name=last mem=5M vmm --");
+    build_all_domains();
+    assert_true(console_has("module 0 (keeper): a service domain cannot be a vmm"));
+    assert_true(console_has("module 4 (last): a vmm, and no module behind it"));
+    assert_int_equal(domain_count(), 1);
+    assert_string_equal(domain_by_id(1)->name, "fine");
+    free(good);
+    assert_null(mod_list_check(&large));
+    large.file[1].size_bytes++;
+    assert_string_equal(mod_list_check(&large), "its guest's kernel and ramdisk have 4 GiB or more");
+}
+
 /* Wherever its module stands, the service gets number 0 and is made first; there is at most one. */
 static void one_service_domain(void **state)
 {
@@ -402,6 +480,7 @@ int main(void)
         with_machine(reads_module_words), with_machine(says_what_is_cut), with_machine(limits_ports),
         with_machine(drops_the_file_name),
         with_machine(modules_become_guests), with_machine(bzimage_is_no_ramdisk), with_machine(one_service_domain),
+        with_machine(vmm_gets_files), with_machine(vmm_is_refused),
         with_machine(files_give_their_memory), with_machine(memory_is_promised_once),
         with_machine(no_guest_is_said),
     };

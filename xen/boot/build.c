@@ -16,6 +16,7 @@
 #include "xen/boot/build_tables.h"
 #include "xen/boot/builder.h"
 #include "xen/boot/image.h"
+#include "xen/boot/mod_list.h"
 #include "xen/boot/module_words.h"
 #include "xen/core/alloc.h"
 #include "xen/core/domain.h"
@@ -98,13 +99,34 @@ static void load_symbols(struct build *b)
           s->strings.size);
 }
 
+/* Between the list of files and the first of them are zeros. */
+static void load_files(struct build *b)
+{
+    struct xen_multiboot_mod_list descriptors[MOD_LIST_FILES + 1];
+    const struct mod_list *l = &b->config->list;
+    uint64_t at = b->ramdisk_pfn << PAGE_SHIFT;
+
+    mod_list_plan(l, descriptors);
+    store(b, at, NULL, descriptors[0].mod_start);
+    store(b, at, (const uint8_t *)descriptors, sizeof(descriptors));
+    for (unsigned i = 0; i < l->nr_files; i++) {
+        const char *string = l->file[i].string;
+
+        store(b, at + descriptors[i].cmdline, (const uint8_t *)string, strlen(string) + 1);
+        store(b, at + descriptors[i].mod_start, l->file[i].data, l->file[i].size_bytes);
+    }
+}
+
 static void load_image(struct build *b)
 {
     const struct kernel_image *k = &b->image;
 
     load_segments(b);
     load_symbols(b);
-    store(b, b->ramdisk_pfn << PAGE_SHIFT, b->ramdisk, b->ramdisk_size);
+    if (b->config->list.nr_files != 0)
+        load_files(b);
+    else
+        store(b, b->ramdisk_pfn << PAGE_SHIFT, b->ramdisk, b->ramdisk_size);
     if (IMAGE_GAVE(k, XEN_ELFNOTE_HYPERCALL_PAGE))
         write_hypercall_page(
             mfn_to_virt(build_mfn(b, (k->hypercall_page - k->virt_base) >> PAGE_SHIFT)));
@@ -168,6 +190,7 @@ static void write_start_info(struct build *b)
         bool by_pfn = b->image.mod_start_pfn != 0;
 
         si->flags |= by_pfn ? SIF_MOD_START_PFN : 0;
+        si->flags |= b->config->list.nr_files != 0 ? SIF_MULTIBOOT_MOD : 0;
         si->mod_start = by_pfn ? b->ramdisk_pfn : boot_va(b, b->ramdisk_pfn);
         si->mod_len = b->ramdisk_size;
     }

@@ -69,6 +69,10 @@ static int parse_word(struct domain_config *c, const char *word)
         c->max_port = EVTCHN_FIFO_NR_CHANNELS - 1;      /* it needs a port for each guest */
         return 0;
     }
+    if (strcmp(word, "vmm") == 0) {
+        c->vmm = true;
+        return 0;
+    }
     for (unsigned i = 0; i < ARRAY_SIZE(words); i++) {
         size_t len = strlen(words[i].key);
 

@@ -2,6 +2,7 @@
 #ifndef XEN_MODULE_WORDS_H
 #define XEN_MODULE_WORDS_H
 
+#include "xen/boot/mod_list.h"
 #include "xen/core/domain.h"
 
 /* Per-domain words before "--" in a module's string. */
@@ -13,13 +14,15 @@ struct domain_config {
     unsigned max_port;              /* max_ports= */
     uint32_t trace;                 /* trace=; TRACE_DEFAULT: the hypervisor's own trace= */
     bool service;                   /* it is the service domain, number 0 */
+    bool vmm;                       /* it hosts a kernel: the modules behind it are its own */
+    struct mod_list list;           /* these, for its start_info; of others nr_files is 0 */
     unsigned module;                /* the number of its kernel's module, for log lines */
     /* in its string; the guest gets MAX_GUEST_CMDLINE bytes of it, with the NUL */
     const char *cmdline;
 };
 
-/* Parses a module's string (of boot_string) into *c, except for `module` and the name of a guest
- * without name=. Returns 0, or logs a line and returns -EINVAL. The string must stay. */
+/* Parses a module's string (of boot_string) into *c, except for `module`, `list` and the
+ * name of a guest without name=. Returns 0, or logs a line and returns -EINVAL. The string must stay. */
 int domain_config_parse(const char *string, struct domain_config *c);
 
 #endif

@@ -1,7 +1,8 @@
-/* The boot loader's modules: decides which are guests' kernels and which are ramdisks, divides the
- * memory among the guests, and has them built (build.c). The words of a module's string are parsed
- * by module_words.c. For a module that cannot be used, one line with the reason is logged; the
- * other guests are built. Guests are numbered from 1 in the order of their kernels; the number of a
+/* The boot loader's modules: decides which are guests' kernels, which are ramdisks, and which are
+ * files of a guest that hosts a kernel itself (the word vmm, guest-pv/vmm); divides the memory
+ * among the guests, and has them built (build.c). The words of a module's string are parsed by
+ * module_words.c. For a module that cannot be used, one line with the reason is logged; the other
+ * guests are built. Guests are numbered from 1 in the order of their kernels; the number of a
  * guest that could not be built is not used again, so that numbers are predictable. The service
  * domain, which is built first, has number 0. Called once, by main.c. */
 #include "arch/arch.h"
@@ -11,6 +12,7 @@
 #include "xen/boot/build.h"
 #include "xen/boot/builder.h"
 #include "xen/boot/image.h"
+#include "xen/boot/mod_list.h"
 #include "xen/boot/module_words.h"
 #include "xen/boot/modules.h"
 #include "xen/boot/service.h"
@@ -46,15 +48,22 @@ static const void *module_data(unsigned i)
            (boot_info.modules[i].start & ~PAGE_MASK);
 }
 
-/* Logs which part of its string the guest does not get. */
+/* Logs which part of a module's string nobody gets. */
+static void check_cut(const struct guest *g, unsigned module)
+{
+    const struct boot_module *m = &boot_info.modules[module];
+
+    if (m->cut != 0)
+        log_error("module %u (%s): its string is cut after %lu bytes, %lu are lost", module,
+                  g->config.name, strlen(m->string), m->cut);
+}
+
 static void check_lengths(const struct guest *g)
 {
     const struct boot_module *m = &boot_info.modules[g->config.module];
     size_t len = strlen(g->config.cmdline);
 
-    if (m->cut != 0)
-        log_error("module %u (%s): its string is cut after %lu bytes, %lu are lost",
-                  g->config.module, g->config.name, strlen(m->string), m->cut);
+    check_cut(g, g->config.module);
     if (len >= MAX_GUEST_CMDLINE)
         log_error("module %u (%s): its command line is cut: %lu bytes of %lu reach the guest",
                   g->config.module, g->config.name, MAX_GUEST_CMDLINE - 1ul, len + m->cut);
@@ -77,12 +86,38 @@ static void add_guest(unsigned module)
     check_lengths(g);
     reason = rc != 0                                ? "a word of its string makes no sense"
              : g->config.service && nr_services > 1 ? "there is a service domain already"
+             : g->config.service && g->config.vmm   ? "a service domain cannot be a vmm"
                      : image_parse(&image, module_data(module), boot_info.modules[module].size);
     g->ramdisk = -1;
     g->domain = NULL;
     g->usable = reason == NULL;
     if (reason != NULL)
         log_error("module %u (%s): %s", module, g->config.name, reason);
+}
+
+/* The modules behind a vmm: the first one, of whatever kind, is the kernel that it will host, the
+ * second one that kernel's ramdisk, unless it begins another guest. Returns how many there are. */
+static unsigned set_files(struct guest *g)
+{
+    struct mod_list *l = &g->config.list;
+    const char *reason;
+
+    for (unsigned i = g->config.module + 1; l->nr_files < MOD_LIST_FILES; i++) {
+        const struct boot_module *m = &boot_info.modules[i];
+
+        if (i >= boot_info.nr_modules ||
+            (l->nr_files != 0 && image_is_kernel(module_data(i), m->size)))
+            break;
+        check_cut(g, i);
+        l->file[l->nr_files].data = module_data(i);
+        l->file[l->nr_files].size_bytes = m->size;
+        l->file[l->nr_files++].string = boot_string(m->string);
+    }
+    reason = mod_list_check(l);
+    if (reason != NULL)
+        log_error("module %u (%s): %s", g->config.module, g->config.name, reason);
+    g->usable &= reason == NULL;
+    return l->nr_files;
 }
 
 /* A kernel that cannot be started is reported as such, and not taken for a ramdisk. */
@@ -94,13 +129,16 @@ static void sort_modules(void)
                   boot_info.nr_modules_dropped, BOOT_MODULES, boot_info.first_dropped,
                   BOOT_MODULES);
     for (unsigned i = 0; i < boot_info.nr_modules; i++) {
-        if (nr_guests == 0 || image_is_kernel(module_data(i), boot_info.modules[i].size))
+        if (nr_guests == 0 || image_is_kernel(module_data(i), boot_info.modules[i].size)) {
             add_guest(i);
-        else if (guests[nr_guests - 1].ramdisk < 0)
+            if (guests[nr_guests - 1].config.vmm)
+                i += set_files(&guests[nr_guests - 1]);
+        } else if (guests[nr_guests - 1].ramdisk < 0 && !guests[nr_guests - 1].config.vmm) {
             guests[nr_guests - 1].ramdisk = (int)i;
-        else
+        } else {
             log_error("module %u: neither a PV kernel nor the one ramdisk that %s may have", i,
                       guests[nr_guests - 1].config.name);
+        }
     }
 }
 
@@ -207,7 +245,8 @@ static void load_guest(struct guest *g, uint64_t share)
     const struct domain_config *c = &g->config;
     const struct boot_module *kernel = &boot_info.modules[c->module];
     const void *ramdisk = g->ramdisk >= 0 ? module_data((unsigned)g->ramdisk) : NULL;
-    uint64_t ramdisk_size = g->ramdisk >= 0 ? boot_info.modules[g->ramdisk].size : 0;
+    uint64_t ramdisk_size =
+        g->ramdisk >= 0 ? boot_info.modules[g->ramdisk].size : mod_list_bytes(&c->list);
     struct domain *d = create(g->id, c, c->mem_bytes != 0 ? c->mem_bytes >> PAGE_SHIFT : share);
 
     if (d != NULL && build_load(d, c, module_data(c->module), kernel->size, ramdisk, ramdisk_size,
