@@ -70,4 +70,5 @@ void set_cpl(struct cpu *c, unsigned cpl)
 {
     c->cpl = (uint8_t)cpl;
     c->tlb = &c->tlbs[cpl == 3];
+    c->mapping = (c->mapping & ~1ull) | (cpl == 3);
 }

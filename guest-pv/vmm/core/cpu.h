@@ -5,7 +5,9 @@
  *
  * C1: regs[REG_RFLAGS] holds the guest's IF and IOPL, and bit 1 set.
  * C2: cpl is CS's; tlb is that of cpl.
- * C3: fault is read only after a function has returned false. */
+ * C3: fault is read only after a function has returned false.
+ * C4: whatever was found out about a linear address holds while mapping is the same: it grows with
+ *     every flush of the TLB, of a page too. */
 #ifndef VMM_CORE_CPU_H
 #define VMM_CORE_CPU_H
 
@@ -97,15 +99,29 @@ struct cpu_counters {
     uint64_t instructions;      /* executed; each step of a REP counts */
     uint64_t exceptions[32], interrupts;
     uint64_t tlb_fills, tlb_flushes;
-    uint64_t generic;           /* executed by emulate() in way 1, not by a handler of its own */
+    uint64_t generic;           /* executed by emulate() in way 1, not by a function of its own */
     uint64_t blocks, invalidations;
+};
+
+/* Way 1's arithmetic flags, as the last operation that set them left them; regs[REG_RFLAGS] has
+ * them only where lazy.h says so. */
+struct lazy_flags {
+    int64_t zero;               /* ZF: this is 0 */
+    int64_t result;             /* SF: the sign; PF: of the low byte */
+    uint32_t low, high;         /* carries out of the bits: AF is 3 of low, CF 31 of high, and OF 31
+                                 * of high exclusive or 30 */
 };
 
 struct platform;
 
 struct cpu {
-    uint64_t regs[18];          /* RAX to R15, RIP, RFLAGS */
+    uint64_t regs[19];          /* RAX to R15, RIP, RFLAGS, and one that is always 0 */
     struct tlb *tlb;            /* &tlbs[cpl == 3] */
+    uint64_t mapping;           /* 2 * (how often a mapping may have changed) + (cpl == 3): C4 */
+    struct emulator *emulator;  /* way 1's own, with the next three, which it reaches often */
+    const struct block *block;  /* that is running */
+    int64_t budget;             /* instructions until the platform is polled */
+    struct lazy_flags lazy;
     uint64_t cr0, cr2, cr3, cr4, cr8, efer;
     uint64_t star, lstar, cstar, sfmask, kernel_gs_base, pat, sysenter[3];
     uint64_t dr[8];

@@ -1,0 +1,223 @@
+/* Makes the operations of a block: decodes instructions, and for each one chooses the function that
+ * executes it by operation, shape of operands and size; generic() when there is none. Called by
+ * block.c. */
+#include <stddef.h>
+#include "common/x86/operands.h"
+#include "guest-pv/vmm/emulate/ops.h"
+
+/* What ends a block: what follows is not executed next, or an interrupt, an exception or another
+ * mapping may have to be looked at first. */
+static bool ends_block(enum insn_op op)
+{
+    static const uint16_t enders[] = {
+        OP_JMP,  OP_JCC,  OP_CALL,    OP_RET,    OP_IRET, OP_JMP_FAR, OP_CALL_FAR, OP_RET_FAR,
+        OP_LOOP, OP_LOOPE, OP_LOOPNE, OP_JCXZ,   OP_INT,  OP_INT3,    OP_INT1,     OP_UD2,
+        OP_HLT,  OP_STI,  OP_POPF,    OP_SYSCALL, OP_SYSRET, OP_SYSENTER, OP_SYSEXIT,
+        OP_IN,   OP_OUT,  OP_INS,     OP_OUTS,   OP_WRMSR, OP_INVLPG, OP_LSS,      OP_CLTS,
+    };
+
+    for (unsigned i = 0; i < ARRAY_SIZE(enders); i++)
+        if (enders[i] == op)
+            return true;
+    return false;
+}
+
+static bool is_register(const struct operand *o)
+{
+    return o->type == OPERAND_GENERAL || o->type == OPERAND_HIGH_BYTE;
+}
+static uint8_t register_offset(const struct operand *o)
+{
+    return (uint8_t)(8 * o->reg + (o->type == OPERAND_HIGH_BYTE));
+}
+
+static enum shape shape_of(const struct operand o[3])
+{
+    if (o[2].type != OPERAND_NONE)
+        return NR_SHAPES;
+    if (o[1].type == OPERAND_NONE)
+        return is_register(&o[0])               ? SHAPE_R
+               : o[0].type == OPERAND_MEMORY    ? SHAPE_M
+               : o[0].type == OPERAND_IMMEDIATE ? SHAPE_RI
+                                                : NR_SHAPES;
+    if (is_register(&o[0]))
+        return is_register(&o[1])               ? SHAPE_RR
+               : o[1].type == OPERAND_MEMORY    ? SHAPE_RM
+               : o[1].type == OPERAND_IMMEDIATE ? SHAPE_RI
+                                                : NR_SHAPES;
+    if (o[0].type == OPERAND_MEMORY)
+        return is_register(&o[1])               ? SHAPE_MR
+               : o[1].type == OPERAND_IMMEDIATE ? SHAPE_MI
+                                                : NR_SHAPES;
+    return NR_SHAPES;
+}
+
+/* False: an address that operations do not have. */
+static bool set_memory(struct op *op, const struct insn *in, uint64_t rip)
+{
+    unsigned segment = operand_segment(in);
+    int64_t disp = in->disp;
+
+    if (in->ad_bytes != 8)
+        return false;
+    op->base = in->base == NO_REG || in->base == REG_RIP ? ZERO_REG : (uint8_t)(8 * in->base);
+    op->index = in->index == NO_REG ? ZERO_REG : (uint8_t)(8 * in->index);
+    op->scale = in->scale;
+    op->segment = segment >= SEG_FS ? (uint16_t)offsetof(struct cpu, seg[segment].base) : ZERO_REG;
+    if (in->base == REG_RIP)
+        disp = (int64_t)(next_rip(in, rip) + (uint64_t)disp);
+    op->disp = (int32_t)disp;
+    return op->disp == disp;
+}
+
+static bool needs_full(const struct op *op)
+{
+    return op->index != ZERO_REG || op->segment != ZERO_REG;
+}
+
+static unsigned log2_bytes(unsigned bytes)
+{
+    return bytes == 1 ? 0 : bytes == 2 ? 1 : bytes == 4 ? 2 : 3;
+}
+
+/* The count of a shift as the CPU masks it; 0 and those as large as the operand are generic. */
+static bool shift_fits(const struct op *op, unsigned bytes)
+{
+    unsigned count = (unsigned)op->imm & (bytes == 8 ? 63u : 31u);
+
+    return count != 0 && count < 8 * bytes && (unsigned)op->imm == count;
+}
+
+static op_fn *binary_function(const struct insn *in, const struct insn_case *k, enum shape shape,
+                              const struct operand o[3], const struct op *op)
+{
+    unsigned size = log2_bytes(o[0].bytes), cc = in->opcode & 0xe;
+    bool full = needs_full(op);
+    op_fn *f;
+
+    if (k->op == OP_CMOVCC || k->op == OP_SETCC)
+        return condition_function(k->op, shape, size, cc);
+    if (k->op == OP_MOVZX || k->op == OP_MOVSX || k->op == OP_MOVSXD)
+        return extend_function(k->op, shape, log2_bytes(o[1].bytes), size);
+    if (k->op == OP_PUSH || k->op == OP_POP)
+        return in->op_bytes == 8 ? stack_function(k->op, shape) : NULL;
+    if ((k->op == OP_SHL || k->op == OP_SHR || k->op == OP_SAR) &&
+        (shape != SHAPE_RI || !shift_fits(op, o[0].bytes)))
+        return NULL;
+    if (k->op == OP_TEST && shape == SHAPE_MR)
+        full = needs_full(op);
+    f = alu_function(k->op, shape, size, full);
+    return f != NULL ? f : move_function(k->op, shape, size, full);
+}
+
+/* The function of an instruction that is no relative branch, or NULL. */
+static op_fn *choose(const struct insn *in, const struct insn_case *k, uint64_t rip, struct op *op)
+{
+    struct operand o[3];
+    enum shape shape;
+
+    if (k->op == OP_NOP || k->op == OP_ENDBR64 || k->op == OP_PAUSE)
+        return do_nothing;
+    get_operands(in, k, o);
+    shape = shape_of(o);
+    if (in->memory && !set_memory(op, in, rip))
+        return NULL;
+    if (k->op == OP_RET) {
+        op->imm = (int32_t)(in->imm & 0xffff);
+        return in->op_bytes == 8 ? branch_function(k->op, SHAPE_R) : NULL;
+    }
+    if (shape == NR_SHAPES || in->rep || (in->lock && !in->memory))
+        return NULL;
+    op->dst = is_register(&o[0]) ? register_offset(&o[0]) : 0;
+    op->src = is_register(&o[1]) ? register_offset(&o[1]) : 0;
+    op->odd = in->opcode & 1;
+    op->imm = (int32_t)in->imm;
+    if (k->op == OP_JMP || k->op == OP_CALL)
+        return in->op_bytes == 8 ? branch_function(k->op, shape) : NULL;
+    if (k->op == OP_MOV && shape == SHAPE_RI)
+        op->wide = in->imm;
+    return binary_function(in, k, shape, o, op);
+}
+
+static struct op *add_op(struct build *b)
+{
+    struct op *op = &b->ops[b->nr_ops++];
+
+    *op = (struct op){ .base = ZERO_REG, .index = ZERO_REG, .segment = ZERO_REG, .run = generic };
+    return op;
+}
+
+static void add_chain(struct build *b, op_fn *run, int32_t disp)
+{
+    struct op *op = add_op(b);
+
+    op->run = run;
+    op->imm = disp;
+    op->next = &no_block;
+}
+
+/* Jcc, JMP and CALL with a relative target, of 8 or 32 bits. */
+static bool add_relative(struct build *b, const struct insn *in, const struct insn_case *k)
+{
+    int32_t disp = (int32_t)in->imm;
+
+    if (k->op == OP_JCC) {
+        add_chain(b, jump_function(in->opcode & 15), disp);
+        add_chain(b, fall_through, 0);
+    } else if (k->op == OP_JMP) {
+        add_chain(b, fall_through, disp);
+    } else {
+        struct op *op = add_op(b);
+
+        op->run = branch_function(OP_CALL, NR_SHAPES);
+        op->insn = b->keep(b->c, in);
+        add_chain(b, fall_through, disp);
+    }
+    return true;
+}
+
+static bool is_relative(const struct insn *in, const struct insn_case *k)
+{
+    return k->forms[0] == FORM_Jb || k->forms[0] == FORM_Jz
+               ? (k->op == OP_JCC || k->op == OP_JMP || k->op == OP_CALL) && in->op_bytes == 8
+               : false;
+}
+
+static void add_insn(struct build *b, const struct insn *in, const struct insn_case *k, uint64_t rip)
+{
+    struct op *op = add_op(b);
+    op_fn *f = choose(in, k, rip, op);
+
+    op->run = f != NULL ? f : generic;
+    if (f == NULL || in->memory || k->op == OP_PUSH || k->op == OP_POP || ends_block(k->op))
+        op->insn = b->keep(b->c, in);
+}
+
+bool build_ops(struct build *b)
+{
+    unsigned at = 0;
+    bool ended = false;
+
+    while (b->nr_insns < BLOCK_INSNS && !ended) {
+        struct insn in;
+        const struct insn_case *k;
+
+        if (!decode_insn(b->bytes + at, MIN(b->len - at, MAX_INSN), MODE_64, &in))
+            break;
+        k = find_case(&in);
+        if (k == NULL)
+            break;
+        b->offsets[b->nr_insns++] = (uint16_t)at;
+        ended = ends_block(k->op) || (k->op == OP_MOV && k->forms[0] >= FORM_Sw && in.opcode == 0x8e);
+        if (is_relative(&in, k))
+            add_relative(b, &in, k);
+        else
+            add_insn(b, &in, k, b->rip + at);
+        at += in.length;
+        ended = ended || (k->op == OP_MOV && (in.opcode == 0x122 || in.opcode == 0x123));
+    }
+    b->offsets[b->nr_insns] = (uint16_t)at;
+    if (!ended)
+        add_chain(b, fall_through, 0);
+    return b->nr_insns != 0;
+}

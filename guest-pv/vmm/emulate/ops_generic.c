@@ -1,0 +1,57 @@
+/* Operations that the core executes, accesses that the TLB does not have, and how a block is left. */
+#include "guest-pv/vmm/core/emulate.h"
+#include "guest-pv/vmm/emulate/ops.h"
+
+static unsigned number_of(const struct cpu *c, const struct op *op)
+{
+    return (unsigned)(op - c->block->ops);
+}
+
+void leave_to(struct cpu *c, uint64_t rip)
+{
+    c->regs[REG_RIP] = rip;
+    c->emulator->chain = NULL;
+}
+
+void leave_chained(struct cpu *c, const struct op *branch)
+{
+    c->regs[REG_RIP] = block_end(c) + (uint64_t)(int64_t)branch->imm;
+    c->emulator->chain = (struct op *)branch;
+}
+
+/* The instructions behind this one were not executed, though they were counted. */
+static void leave_here(struct cpu *c, unsigned nr)
+{
+    c->budget += c->block->nr_insns - nr - 1;
+    c->emulator->chain = NULL;
+}
+
+void generic(struct cpu *c, const struct op *op)
+{
+    unsigned nr = number_of(c, op);
+    const struct block *b = c->block;
+    bool done;
+
+    c->regs[REG_RIP] = b->rip + b->offsets[nr];
+    lazy_to_rflags(c);
+    done = emulate(c, op->insn);
+    rflags_to_lazy(c);
+    c->counters.generic++;
+    if (!done) {
+        c->emulator->fault = c->stop == STOP_NOT;
+        return leave_here(c, nr);
+    }
+    if (nr + 1 == b->nr_insns || c->regs[REG_RIP] != b->rip + b->offsets[nr + 1] ||
+        b->mapping != c->mapping)
+        return leave_here(c, nr);
+    NEXT;
+}
+
+void miss(struct cpu *c, const struct op *op, uint64_t linear, unsigned how)
+{
+    const struct tlb_entry *entries = how & ACCESS_WRITE ? c->tlb->write : c->tlb->read;
+
+    if (map_linear(c, linear, 1, how) != NULL && tlb_look_up(entries, linear, 8) != NULL)
+        return op->run(c, op);
+    return generic(c, op);
+}
