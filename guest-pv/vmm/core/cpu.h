@@ -108,6 +108,8 @@ struct cpu_counters {
 struct lazy_flags {
     int64_t zero;               /* ZF: this is 0 */
     int64_t result;             /* SF: the sign; PF: of the low byte */
+    uint64_t first;             /* of a sum or difference: what result was made of, for the carries */
+    uint32_t kind;              /* 0: low and high hold; else bytes of the operands, LAZY_DIFFERENCE */
     uint32_t low, high;         /* carries out of the bits: AF is 3 of low, CF 31 of high, and OF 31
                                  * of high exclusive or 30 */
 };

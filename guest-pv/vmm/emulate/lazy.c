@@ -6,6 +6,7 @@ void lazy_to_rflags(struct cpu *c)
 {
     uint64_t flags = c->regs[REG_RFLAGS] & ~(uint64_t)FLAGS_ARITHMETIC;
 
+    lazy_settle(c);
     flags |= lazy_cf(c) ? FLAG_CF : 0;
     flags |= lazy_pf(c) ? FLAG_PF : 0;
     flags |= c->lazy.low >> 3 & 1 ? FLAG_AF : 0;

@@ -10,14 +10,6 @@
 #define FOR_SHIFTS(X) FOR_SIZES(X, SHL) FOR_SIZES(X, SHR) FOR_SIZES(X, SAR)
 #define INLINE static inline __attribute__((always_inline))
 
-INLINE uint64_t carries_of_sum(uint64_t a, uint64_t b, uint64_t sum)
-{
-    return (a & b) | ((a | b) & ~sum);
-}
-INLINE uint64_t borrows(uint64_t a, uint64_t b, uint64_t difference)
-{
-    return (~a & b) | ((~a | b) & difference);
-}
 INLINE int64_t sign_extend(uint64_t value, unsigned bytes)
 {
     unsigned shift = 64 - 8 * bytes;
@@ -36,14 +28,22 @@ INLINE uint64_t binary(struct cpu *c, enum insn_op op, unsigned bytes, uint64_t 
 
     switch (op) {
     case OP_ADD:
-    case OP_ADC:
-        r = a + b + (op == OP_ADC ? lazy_cf(c) : 0);
-        lazy_carries(c, carries_of_sum(a, b, r), bytes);
-        break;
+        r = a + b;
+        lazy_sum(c, a, sign_extend(r, bytes), bytes);
+        return r;
     case OP_SUB:
     case OP_CMP:
+        r = a - b;
+        lazy_sum(c, a, sign_extend(r, bytes), bytes | LAZY_DIFFERENCE);
+        return r;
+    case OP_ADC:
+        lazy_settle(c);
+        r = a + b + lazy_cf(c);
+        lazy_carries(c, carries_of_sum(a, b, r), bytes);
+        break;
     case OP_SBB:
-        r = a - b - (op == OP_SBB ? lazy_cf(c) : 0);
+        lazy_settle(c);
+        r = a - b - lazy_cf(c);
         lazy_carries(c, borrows(a, b, r), bytes);
         break;
     default:
@@ -56,13 +56,15 @@ INLINE uint64_t binary(struct cpu *c, enum insn_op op, unsigned bytes, uint64_t 
 
 INLINE uint64_t unary(struct cpu *c, enum insn_op op, unsigned bytes, uint64_t a)
 {
-    unsigned cf = lazy_cf(c);
     uint64_t r = op == OP_INC ? a + 1 : a - 1;
+    unsigned cf;
 
     if (op == OP_NOT)
         return ~a;
     if (op == OP_NEG)
         return binary(c, OP_SUB, bytes, 0, a);
+    lazy_settle(c);
+    cf = lazy_cf(c);
     lazy_carries(c, op == OP_INC ? carries_of_sum(a, 1, r) : borrows(a, 1, r), bytes);
     /* CF stays, and bit 30 follows it so that OF is right. */
     if (c->lazy.high >> 31 != cf)
