@@ -56,6 +56,7 @@ void tlb_flush(struct cpu *c)
 {
     flush(&c->tlbs[0]);
     flush(&c->tlbs[1]);
+    c->mapping += 2; /* C4 */
     c->counters.tlb_flushes++;
 }
 
@@ -74,6 +75,7 @@ void tlb_flush_page(struct cpu *c, uint64_t linear)
 {
     unsigned i = tlb_index(linear), bit = large_bit(linear);
 
+    c->mapping += 2;
     for (unsigned user = 0; user < 2; user++) {
         struct tlb *tlb = &c->tlbs[user];
 
