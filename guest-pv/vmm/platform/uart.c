@@ -101,7 +101,7 @@ void uart_receive(struct uart *u)
 
     if (n == 0 || u->mcr & MCR_LOOP)
         return;
-    n = MIN(u->host->console_read(bytes, n), n);
+    n = u->host->console_read(bytes, n);
     for (unsigned i = 0; i < n; i++)
         push(u, (uint8_t)bytes[i]);
 }
