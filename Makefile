@@ -1,7 +1,8 @@
-# The build as its users see it: what they may set, the packages, and running. `make help` shows it; everything made lands
-# under build/. The rest: xen/xen.mk the hypervisor, arch/x86_64/efi/efi.mk xen.efi, guest-pv/guest.mk newlib and the PV
-# guests, tools/linux/linux.mk the Linux guest, tools/iso.mk the ISO, tools/pvtrace/pvtrace.mk the trace's reader,
-# tests/tests.mk the tests.
+# The build as its users see it: what they may set, the packages, and running. `make help` shows it;
+# everything that is made is under build/. Not here: the hypervisor (xen/xen.mk), xen.efi
+# (arch/x86_64/efi/efi.mk), newlib and the PV guests (guest-pv/guest.mk), the Linux guest
+# (tools/linux/linux.mk), the ISO (tools/iso.mk), the trace's reader (tools/pvtrace/pvtrace.mk), the
+# tests (tests/tests.mk).
 
 BUILD := build
 SHELL := /bin/bash
@@ -9,8 +10,9 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
-# --- What a user may set ----------------------------------------------------------------------------------
-# Which guest: GUEST names one that comes with Paragon, KERNEL is a file; with neither, the test guests run.
+# --- What a user may set --------------------------------------------------------------------------
+# Which guest: GUEST names one that comes with Paragon, KERNEL is a file; with neither, the test
+# guests run.
 GUEST    ?=
 KERNEL   ?=
 INITRD   ?=
@@ -34,9 +36,11 @@ RECORDING  ?= $(BUILD)/recording
 SNAPSHOT   ?=
 GDB_AT   ?= localhost:1234
 ISO      ?= $(BUILD)/paragon.iso
-# A guest of yours alone on a terminal is given it. make says when its output is one, test when its input is.
+# A guest of yours that runs alone gets the terminal, if there is one: MAKE_TERMOUT says that make's
+# output is a terminal, test -t that its input is.
 YOURS       := $(filter own linux,$(ENTRY))
-AT_TERMINAL := $(if $(MAKE_TERMOUT),$(if $(filter run record debug,$(MAKECMDGOALS)),$(shell test -t 0 && echo y)))
+AT_TERMINAL := $(and $(MAKE_TERMOUT),$(filter run record debug,$(MAKECMDGOALS)),\
+                 $(shell test -t 0 && echo y))
 RAW      ?= $(if $(AT_TERMINAL),$(if $(YOURS),auto,off),off)
 
 define HELP
@@ -65,10 +69,13 @@ Which machine:
   TIMEOUT=seconds JUNIT=file RECORDING=dir GDB_AT=localhost:1234 DEBUG=1 V=1
 endef
 
-# Wrong values are told before anything is built, unless there is no python3 yet; then paragon-run finds them.
-SETTINGS := ACCEL APPEND BOOT CMDLINE ENTRY FIRMWARE GUEST INITRD KERNEL MEM RAMDISK RAW STORE SUITES TIMEOUT TRACE VIEW WORDS
+# Values are checked before anything is built, unless python3 is not installed yet; then paragon-run
+# checks them.
+SETTINGS := ACCEL APPEND BOOT CMDLINE ENTRY FIRMWARE GUEST INITRD KERNEL MEM RAMDISK RAW STORE
+SETTINGS += SUITES TIMEOUT TRACE VIEW WORDS
 quote     = '$(subst ','\'',$(1))'
-WRONG    := $(shell ! command -v python3 > /dev/null || tools/settings.py $(foreach s,$(SETTINGS),$(call quote,$(s)=$($(s)))))
+WRONG    := $(shell ! command -v python3 > /dev/null || \
+              tools/settings.py $(foreach s,$(SETTINGS),$(call quote,$(s)=$($(s)))))
 $(if $(WRONG),$(error $(WRONG)))
 
 ifeq ($(V),1)
@@ -86,9 +93,9 @@ help:
 clean:
 	rm -rf $(BUILD)
 
-# --- Packages ---------------------------------------------------------------------------------------------
-# Everything that is compiled or downloaded waits for deps, and what only the tests need for deps-test: by order-only
-# prerequisites, most of them through $(ABI), the headers of the ABI.
+# --- Packages -------------------------------------------------------------------------------------
+# Everything that is compiled or downloaded has deps as an order-only prerequisite, and what only
+# the tests need has deps-test; most have it through $(ABI), the headers of the ABI.
 DEPS  := gcc libc6-dev binutils libelf-dev
 DEPS  += libxen-dev gnu-efi
 DEPS  += newlib-source xz-utils zstd lz4 bzip2
@@ -103,7 +110,7 @@ deps:
 deps-test: deps
 	@tools/install-packages $(DEPS_TEST)
 
-# --- The parts --------------------------------------------------------------------------------------------
+# --- The parts ------------------------------------------------------------------------------------
 include tools/abi.mk
 include xen/xen.mk
 include arch/x86_64/efi/efi.mk
@@ -115,25 +122,27 @@ include tools/iso.mk
 build: $(BUILD)/paragon $(XEN_EFI) $(GUEST_PV) $(GUEST_STORE)
 iso: $(ISO)
 
-# --- Running ----------------------------------------------------------------------------------------------
-RUN = tools/paragon-run $(if $(filter esp,$(BOOT)),--esp $(ESP),--iso $(ISO)) --accel $(ACCEL) --cpu $(CPU) \
-      --mem $(MEM) --firmware $(FIRMWARE) $(if $(TIMEOUT),--timeout $(TIMEOUT)) $(if $(YOURS),--raw) \
-      $(if $(filter crash,$(ENTRY)),--expect-crash 1) \
-      $(if $(JUNIT),--junit $(JUNIT))
+# --- Running --------------------------------------------------------------------------------------
+RUN = tools/paragon-run $(if $(filter esp,$(BOOT)),--esp $(ESP),--iso $(ISO)) \
+      --accel $(ACCEL) --cpu $(CPU) --mem $(MEM) --firmware $(FIRMWARE) \
+      $(if $(TIMEOUT),--timeout $(TIMEOUT)) $(if $(YOURS),--raw) \
+      $(if $(filter crash,$(ENTRY)),--expect-crash 1) $(if $(JUNIT),--junit $(JUNIT))
 run: $(ISO)
 	@echo 'make trace instead of make run shows every hypercall, as strace would'
 	@$(RUN)
 
 trace: $(ISO) $(PVTRACE)
 	@$(RUN) --trace $(TRACE_FILE) --pvtrace $(PVTRACE) --view='$(VIEW)'; status=$$?; \
-	    echo 'The trace: $(TRACE_FILE), read by $(PVTRACE) (-c counts, --svg, --json, --ctf, --csv, -h)'; exit $$status
+	    echo 'The trace: $(TRACE_FILE)'; \
+	    echo 'Its reader: $(PVTRACE) (-c counts, --svg, --json, --ctf, --csv, -h)'; \
+	    exit $$status
 
 # With TRACE=words both keep a trace, too.
 RECORDED_TRACE = $(if $(TRACE),--trace $(TRACE_FILE) --pvtrace $(PVTRACE))
 record: $(ISO) $(if $(TRACE),$(PVTRACE))
 	@$(RUN) --record $(RECORDING) $(if $(SNAPSHOT),--snapshots $(SNAPSHOT)) $(RECORDED_TRACE)
 
-# What was recorded is neither made anew nor looked at.
+# A replay runs the files of the recording: nothing is built for it.
 REPLAY = tools/paragon-run --rerun $(RECORDING) $(if $(SNAPSHOT),--start $(SNAPSHOT)) \
          $(if $(TIMEOUT),--timeout $(TIMEOUT)) $(RECORDED_TRACE)
 replay: $(if $(TRACE),$(PVTRACE)) | deps

@@ -23,7 +23,8 @@ lint: | deps-test $(ABI) $(OFFSETS)
 	$(call say,CLANG,tools/pvtrace)
 	$(Q)printf '%s\n' $(PVTRACE_SRC) | xargs -P2 -I{} clang -fsyntax-only $(HOST_CFLAGS) {}
 
-# What README.md and docs/ name is there, and what in them is generated is current; `make docs` writes that anew.
+# What README.md and docs/ name exists, and their generated parts are current; `make docs` writes
+# these.
 .PHONY: docs docs-check
 lint: docs-check
 docs-check: | deps
@@ -32,25 +33,27 @@ docs-check: | deps
 	$(Q)mkdir -p $(BUILD) && cp docs/hypercalls.md $(BUILD)/hypercalls.md
 	$(Q)python3 -B tools/abi.py common/abi.def --docs $(BUILD)/hypercalls.md
 	$(Q)cmp -s docs/hypercalls.md $(BUILD)/hypercalls.md || \
-	    { echo "docs/hypercalls.md: not what common/abi.def says: make docs writes it anew" >&2; exit 1; }
+	    { echo "docs/hypercalls.md: not what common/abi.def says: run make docs" >&2; exit 1; }
 docs: | deps
 	$(Q)python3 -B tools/abi.py common/abi.def --docs docs/hypercalls.md
 	$(Q)python3 -B tests/lint/docs.py --write
 
-# Every boot: a table of cases in tests/boot/cases.py. CASES=word runs those whose name holds the word.
+# The boot tests: a table of cases in tests/boot/cases.py. CASES=word runs those that have the word
+# in their name.
 BOOT_ISO  := $(BUILD)/boot-test.iso
 LINUX_ISO := $(BUILD)/boot-linux.iso
 OWN_ISO   := $(BUILD)/boot-own.iso
-MAKE_ISO  := $(MAKE) --no-print-directory iso KERNEL= INITRD= WORDS= APPEND= TRACE= RAW=off SUITES=all
-# For those of UEFI: a program that leaves little of the low memory in one piece, and xen.efi signed with the key that
-# Debian's firmware for tests trusts (it is no secret, and neither is its password).
+MAKE_ISO  := $(MAKE) --no-print-directory iso KERNEL= INITRD= WORDS= APPEND= TRACE= RAW=off \
+    SUITES=all
+# For UEFI: a program that fragments the low memory, and xen.efi signed with the key that Debian's
+# firmware for tests trusts (neither the key nor its password is secret).
 EFI_TESTS   := $(EFI_DIR)/tests/fragment.efi $(EFI_DIR)/tests/xen-signed.efi
-# A kernel by hand, as small as one can be, and a ramdisk that is small as long as nobody unpacks it.
+# A kernel as small as one can be, and a ramdisk that is small while it is packed.
 TINY_KERNEL := $(EFI_DIR)/tests/tiny
 TINY_RAMDISK := $(EFI_DIR)/tests/zeros.gz
 SNAKEOIL    := /usr/share/ovmf/PkKek-1-snakeoil
-EFI_LINK     = ld -nostdlib -znocombreloc -shared -Bsymbolic --no-undefined --no-warn-rwx-segments -z noexecstack \
-               -T $(EFI_LIB)/elf_x86_64_efi.lds $(EFI_LIB)/crt0-efi-x86_64.o
+EFI_LINK     = ld -nostdlib -znocombreloc -shared -Bsymbolic --no-undefined --no-warn-rwx-segments \
+               -z noexecstack -T $(EFI_LIB)/elf_x86_64_efi.lds $(EFI_LIB)/crt0-efi-x86_64.o
 
 $(EFI_DIR)/tests/fragment.efi: $(EFI_DIR)/tests/boot/fragment.o
 	@mkdir -p $(@D)
@@ -62,7 +65,8 @@ $(TINY_KERNEL): tests/boot/tiny.S | deps
 	$(call say,TINY,$@)
 	@mkdir -p $(@D)
 	$(Q)gcc -c $< -o $@.o
-	$(Q)ld -N --no-warn-rwx-segments --build-id=none -Ttext=0 --section-start=.note.Xen=0x2000 $@.o -o $@
+	$(Q)ld -N --no-warn-rwx-segments --build-id=none -Ttext=0 --section-start=.note.Xen=0x2000 \
+	    $@.o -o $@
 
 $(TINY_RAMDISK):
 	@mkdir -p $(@D)
@@ -75,7 +79,8 @@ $(EFI_DIR)/tests/xen-signed.efi: $(XEN_EFI) | deps-test
 	$(Q)sbsign --key $(@D)/snakeoil.key --cert $(SNAKEOIL).pem --output $@ $< 2> $(@D)/sbsign.log || \
 	    { cat $(@D)/sbsign.log; exit 1; }
 
-# A Linux with KVM and this machine's QEMU in it: tests/boot/nested.py. Modules are in the order of their loading.
+# A Linux with KVM and this machine's QEMU in it: tests/boot/nested.py. The modules are listed in
+# the order in which they are loaded.
 KVM_RAMDISK := $(LINUX)/kvm/ramdisk.gz
 KVM_MODULES := virt/lib/irqbypass arch/x86/kvm/kvm drivers/crypto/ccp/ccp arch/x86/kvm/kvm-amd
 KVM_QEMU     = $(shell command -v qemu-system-x86_64)
@@ -83,14 +88,18 @@ KVM_LIBS     = $(shell ldd $(KVM_QEMU) | sed -nE 's,.*=> (/.*/([^/ ]+)) .*,lib/\
 KVM_FIRMWARE := $(addprefix /usr/share/qemu/,linuxboot_dma.bin multiboot_dma.bin kvmvapic.bin) \
     /usr/share/seabios/bios-256k.bin
 
-$(KVM_RAMDISK): tests/boot/kvm-init tests/tests.mk tools/make-ramdisk $(LINUX)/busybox/busybox $(LINUX)/kernel/vmlinuz
+$(KVM_RAMDISK): tests/boot/kvm-init tests/tests.mk tools/make-ramdisk $(LINUX)/busybox/busybox \
+    $(LINUX)/kernel/vmlinuz
 	$(call say,RAMDISK,$@)
 	$(Q)rm -rf $(@D)/modules && mkdir -p $(@D)/modules
-	$(Q)dpkg-deb --fsys-tarfile $(LINUX)/kernel/*.deb | tar -xC $(@D)/modules --transform 's,.*/,,' --wildcards \
+	$(Q)dpkg-deb --fsys-tarfile $(LINUX)/kernel/*.deb | \
+	    tar -xC $(@D)/modules --transform 's,.*/,,' --wildcards \
 	    $(KVM_MODULES:%='./lib/modules/*/kernel/%.ko')
 	$(Q)tools/make-ramdisk $@ bin/busybox=$(LINUX)/busybox/busybox init=$< modules=$(@D)/modules/ \
-	    usr/bin/qemu-system-x86_64=$(KVM_QEMU) $(KVM_LIBS) lib64/ld-linux-x86-64.so.2=/lib64/ld-linux-x86-64.so.2 \
-	    $(foreach f,$(KVM_FIRMWARE),usr/share/qemu/$(notdir $(f))=$(f)) dev/console:c:5:1 dev/null:c:1:3
+	    usr/bin/qemu-system-x86_64=$(KVM_QEMU) $(KVM_LIBS) \
+	    lib64/ld-linux-x86-64.so.2=/lib64/ld-linux-x86-64.so.2 \
+	    $(foreach f,$(KVM_FIRMWARE),usr/share/qemu/$(notdir $(f))=$(f)) \
+	    dev/console:c:5:1 dev/null:c:1:3
 
 # Debian's other kernels, as linux-image-KIND-amd64.
 LINUX_KINDS := cloud 6.12
@@ -105,19 +114,23 @@ irqsoff: | deps
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/irqsoff IRQSOFF=1 $(BUILD)/irqsoff/paragon
 
 boot-tests: irqsoff | deps-test
-boot-tests: $(PVTRACE) $(XENALYZE) $(BUILD)/paragon $(GUEST_PV) $(GUEST_STORE) $(LINUX)/vmlinux $(LINUX_RAMDISK) \
-    $(LINUX)/grub/grub-xen $(XEN_EFI) $(EFI_TESTS) $(TINY_KERNEL) $(TINY_RAMDISK)
+boot-tests: $(PVTRACE) $(XENALYZE) $(BUILD)/paragon $(GUEST_PV) $(GUEST_STORE) $(LINUX)/vmlinux \
+    $(LINUX_RAMDISK) $(LINUX)/grub/grub-xen $(XEN_EFI) $(EFI_TESTS) $(TINY_KERNEL) $(TINY_RAMDISK)
 	@$(MAKE_ISO) ISO=$(BOOT_ISO) GUEST= CMDLINE= ENTRY=guests BOOT=grub
 	@$(MAKE_ISO) ISO=$(BOOT_ISO:.iso=-efi.iso) GUEST= CMDLINE= ENTRY=guests FIRMWARE=uefi BOOT=efi
 	@$(MAKE_ISO) ISO=$(LINUX_ISO) GUEST=linux CMDLINE=paragon=selftest ENTRY=linux BOOT=grub
-	@$(MAKE_ISO) ISO=$(LINUX_ISO:.iso=-efi.iso) GUEST=linux CMDLINE=paragon=selftest ENTRY=linux FIRMWARE=uefi BOOT=efi
-	@$(MAKE_ISO) ISO=$(OWN_ISO) GUEST= KERNEL=$(TINY_KERNEL) INITRD=$(TINY_RAMDISK) CMDLINE= ENTRY=own BOOT=grub STORE=yes
-	@python3 -B tests/boot/run.py --iso $(BOOT_ISO) --paragon $(BUILD)/paragon --irqsoff $(BUILD)/irqsoff/paragon --guest $(GUEST_PV) \
-	    --linux $(LINUX)/vmlinux --ramdisk $(LINUX_RAMDISK) --linux-iso $(LINUX_ISO) --own-iso $(OWN_ISO) \
-	    --grub $(LINUX)/grub/grub-xen --pvtrace $(PVTRACE) --xenalyze $(XENALYZE) --xen-efi $(XEN_EFI) --programs $(EFI_DIR)/tests \
-	    --accel $(ACCEL) --logs $(BUILD)/boot-logs $(CASES)
+	@$(MAKE_ISO) ISO=$(LINUX_ISO:.iso=-efi.iso) GUEST=linux CMDLINE=paragon=selftest ENTRY=linux \
+	    FIRMWARE=uefi BOOT=efi
+	@$(MAKE_ISO) ISO=$(OWN_ISO) GUEST= KERNEL=$(TINY_KERNEL) INITRD=$(TINY_RAMDISK) CMDLINE= \
+	    ENTRY=own BOOT=grub STORE=yes
+	@python3 -B tests/boot/run.py --paragon $(BUILD)/paragon --irqsoff $(BUILD)/irqsoff/paragon \
+	    --iso $(BOOT_ISO) --linux-iso $(LINUX_ISO) --own-iso $(OWN_ISO) --guest $(GUEST_PV) \
+	    --linux $(LINUX)/vmlinux --ramdisk $(LINUX_RAMDISK) --grub $(LINUX)/grub/grub-xen \
+	    --pvtrace $(PVTRACE) --xenalyze $(XENALYZE) --xen-efi $(XEN_EFI) \
+	    --programs $(EFI_DIR)/tests --accel $(ACCEL) --logs $(BUILD)/boot-logs $(CASES)
 
-# What the trace has to be on the golden suites, taken from what it is now: look at the difference before it is committed.
+# Writes the golden trace anew, from what the trace of the golden suites is now: read the difference
+# before you commit it.
 .PHONY: golden trace-cost
 golden:
 	@GOLDEN=write $(MAKE) --no-print-directory boot-tests CASES=trace-golden
@@ -134,7 +147,7 @@ trace-cost: $(BUILD)/paragon $(LINUX)/vmlinux $(LINUX_RAMDISK)
 	@python3 -B tests/trace/cost.py --paragon $(BUILD)/paragon --without $(BUILD)/notrace/paragon \
 	    --linux $(LINUX)/vmlinux --ramdisk $(LINUX_RAMDISK)
 
-# --- Debian's Xen as the oracle ---------------------------------------------------------------------------
+# --- Debian's Xen as the oracle -------------------------------------------------------------------
 # Unpacked here, never installed.
 ORACLE := $(BUILD)/oracle
 XEN_PACKAGE := xen-hypervisor-4.17-amd64
@@ -149,4 +162,5 @@ $(ORACLE)/xen: | deps
 .PHONY: oracle
 oracle: $(ORACLE)/xen $(BUILD)/paragon $(GUEST_PV)
 	@tools/oracle-compare --xen $(ORACLE)/xen --paragon $(BUILD)/paragon --guest $(GUEST_PV) \
-	    --suites $(SUITES) --accel $(ACCEL) --exceptions tests/boot/oracle-exceptions.txt --logs $(ORACLE)
+	    --suites $(SUITES) --accel $(ACCEL) --exceptions tests/boot/oracle-exceptions.txt \
+	    --logs $(ORACLE)

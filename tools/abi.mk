@@ -1,6 +1,6 @@
-# What everything that speaks the ABI is compiled with: the public headers under a name of their own,
-# <public/xen.h>, and the files made from common/abi.def, "gen/abi_handlers.h" and others. $(ABI) must
-# be there before anything is compiled, so the top Makefile includes this first.
+# What everything that speaks the ABI is compiled with: the public headers under a name of their
+# own, <public/xen.h>, and the files made from common/abi.def, "gen/abi_handlers.h" and others.
+# $(ABI) must be there before anything is compiled, so the top Makefile includes this first.
 ABI_LINK := $(BUILD)/abi/public
 GEN      := $(BUILD)/gen
 ABI      := $(ABI_LINK) $(GEN)/stamp

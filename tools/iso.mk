@@ -1,7 +1,8 @@
-# The ISO and the EFI system partition (ESP), with the files and the options that make was told. For BIOS and for UEFI, as
-# a CD and as a USB stick. GRUB takes its files from the CD's file system; xen.efi and the firmware take theirs from an
-# ESP behind it. $(ESP) is the same without GRUB: xen.efi in the place where firmware looks for it, and beside it its
-# configuration and the files that this names. Included by the top Makefile.
+# The ISO and the EFI system partition (ESP), with the files and options given to make. The ISO
+# boots from BIOS and from UEFI, as a CD and as a USB stick. GRUB reads its files from the CD's file
+# system; xen.efi and the firmware read theirs from an ESP behind it. $(ESP) is that ESP without
+# GRUB: xen.efi where firmware looks for it, and beside it its configuration and the files that are
+# named there. Included by the top Makefile.
 
 TREE := $(ISO:.iso=.tree)
 ESP  := $(ISO:.iso=.esp)
@@ -16,14 +17,15 @@ $(OWN_KERNEL): $(KERNEL) tools/unpack-kernel FORCE | deps
 	$(Q)cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 endif
 
-# options.cfg carries the variables of make to grub.cfg. It is rewritten only when it changes, so that the ISO
-# is remade exactly when something in it is new.
-# Guests that are tests are followed by the table of hypercalls that they made.
+# options.cfg carries the variables of make to grub.cfg. It is written only when it changes, so that
+# the ISO is made anew only when something in it is new. After test guests the hypervisor prints the
+# table of their hypercalls.
 export GRUB_OPTIONS = $(strip $(if $(YOURS),,hypercall_counts) $(if $(TRACE),trace=$(TRACE)) \
                       $(if $(filter off,$(RAW)),,console_raw=$(RAW)) $(APPEND))
-# A serial line does not tell the size of the terminal at its other end. Linux gives words that it does not know to its
-# first program as variables, and tools/linux/init does the rest.
-TERMINAL_SIZE = $(shell stty size | sed -n 's/^\([1-9][0-9]*\) \([1-9][0-9]*\)$$/rows=\1 columns=\2/p')
+# The guest cannot learn the terminal's size from a serial line. Linux passes unknown words of its
+# command line to its first program as variables, and tools/linux/init sets the size from them.
+TERMINAL_SIZE = $(shell stty size | \
+                  sed -n 's/^\([1-9][0-9]*\) \([1-9][0-9]*\)$$/rows=\1 columns=\2/p')
 TERMINAL_KIND = $(shell expr "$$TERM" : '\([a-z0-9-]*\)$$' | sed 's/^/TERM=/')
 TERMINAL := $(if $(AT_TERMINAL),$(if $(filter off,$(RAW)),,$(TERMINAL_SIZE) $(TERMINAL_KIND)))
 export GRUB_CMDLINE = $(strip $(if $(GUEST),$(TERMINAL)) $(CMDLINE))
@@ -59,8 +61,9 @@ $(ISO): $(BUILD)/paragon $(XEN_EFI) $(GUEST_PV) $(GUEST_STORE) grub.cfg tools/xe
 	$(put_esp)
 	$(put_iso)
 
-# --- How they are put together -----------------------------------------------------------------------------
-GRUB_DIR   := /usr/lib/grub
+# --- How they are put together --------------------------------------------------------------------
+GRUB_DIR         := /usr/lib/grub
+GRUB_ESP_MODULES := iso9660 part_gpt fat search_fs_uuid
 # $(call grub_image,PLATFORM,WORDS): the words say what it needs to find its modules.
 grub_image  = grub-mkimage -p /boot/grub -O $(1) $(2)
 
@@ -71,12 +74,12 @@ define put_esp
 	$(Q)tools/xen-cfg grub.cfg $(TREE)/boot > $(ESP)/EFI/BOOT/xen.cfg
 endef
 
-# The ISO's ESP, with GRUB first: a FAT image with cylinders of 1 MiB. mformat leaves a partition table in the boot
-# sector, and the firmware is not to see a partitioned disk inside of the partition. The ISO's UUID leads GRUB to the
-# CD's own file system.
+# The ISO's ESP, from which GRUB starts: a FAT image with cylinders of 1 MiB. mformat writes a
+# partition table into the boot sector; dd clears it, or the firmware would see a partitioned disk
+# inside the partition. GRUB finds the CD's own file system by the ISO's UUID.
 define esp_image
 printf '%s\n' "search.fs_uuid $$uuid root" 'set prefix=($$root)/boot/grub' > $(TREE).grub.cfg && \
-$(call grub_image,x86_64-efi,-o $(TREE).grub.efi -c $(TREE).grub.cfg iso9660 part_gpt fat search_fs_uuid) && \
+$(call grub_image,x86_64-efi,-o $(TREE).grub.efi -c $(TREE).grub.cfg $(GRUB_ESP_MODULES)) && \
 rm -f $(TREE).fat && \
 mformat -C -i $(TREE).fat -v PARAGON -h 64 -s 32 -t $$(($$(du -smL $(ESP) | cut -f1) + 6)) :: && \
 dd if=/dev/zero of=$(TREE).fat bs=1 seek=446 count=64 conv=notrunc status=none && \
@@ -90,8 +93,8 @@ define put_iso
 	$(Q)for platform in i386-pc x86_64-efi; do mkdir -p $(TREE)/boot/grub/$$platform && \
 	    cp -u $(GRUB_DIR)/$$platform/*.{mod,lst} $(TREE)/boot/grub/$$platform || exit 1; done
 	$(Q)$(call grub_image,i386-pc-eltorito,-o $(TREE)/boot/grub/bios.img biosdisk iso9660)
-	$(Q)uuid=$$(date -u '+%Y-%m-%d-%H-%M-%S-00') && $(esp_image) && xorriso -as mkisofs -quiet -r -V PARAGON \
-	    --modification-date=$${uuid//-/} -o $@ \
+	$(Q)uuid=$$(date -u '+%Y-%m-%d-%H-%M-%S-00') && $(esp_image) && \
+	    xorriso -as mkisofs -quiet -r -V PARAGON --modification-date=$${uuid//-/} -o $@ \
 	    -b boot/grub/bios.img -no-emul-boot -boot-load-size 4 -boot-info-table --grub2-boot-info \
 	    --grub2-mbr $(GRUB_DIR)/i386-pc/boot_hybrid.img \
 	    --efi-boot efi.img -efi-boot-part --efi-boot-image --protective-msdos-label \

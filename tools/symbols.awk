@@ -1,8 +1,8 @@
 #!/usr/bin/awk -f
-# The hypervisor's table of symbols, as assembler, from `nm -n` of its first link; without input, an empty table. Names
-# of text symbols from _stext on, sorted by address, one for each address; local labels are left out. Addresses are
-# strings of 16 digits here; the arithmetic is left to the assembler. xen/xen.mk calls it, arch/x86_64/symbols.c reads
-# the table.
+# Makes the hypervisor's table of symbols, as assembler, from `nm -n` of its first link; without
+# input, an empty table. It has the text symbols from _stext on, sorted by address, one for each
+# address, without local labels. Addresses stay strings of 16 digits here, and the assembler
+# subtracts them. Called by xen/xen.mk; arch/x86_64/symbols.c reads the table.
 BEGIN { n = 0 }
 $3 == "_stext" { base = $1 }
 $2 ~ /^[tTwW]$/ && $3 !~ /^[.$]/ && base != "" && $1 "" != last {

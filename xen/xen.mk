@@ -1,26 +1,28 @@
-# The hypervisor: every C file of common/, xen/ and arch/x86_64 and the latter's assembler, linked twice (for the
-# table of symbols) and wrapped into what boot loaders take. Included by the top Makefile.
+# The hypervisor: every C file of common/, xen/ and arch/x86_64, and the assembler of arch/x86_64,
+# linked twice (for the table of symbols) and wrapped into a format that boot loaders accept.
+# Included by the top Makefile.
 
-# DEBUG=1 builds in assertions, and every reference recounted whenever a domain has ended. Objects of its own.
-# NO_TRACE=1: without the places where the trace hangs, to measure what they cost.
-# -g3: gdb reads the values of macros, too, and tools/gdb has none of its own.
-# IRQSOFF=1: measures how long interrupts stay off, and says so at the end.
+# DEBUG=1      assertions, and all references recounted whenever a domain has ended; other objects
+# NO_TRACE=1   without the trace's checks, to measure what these cost
+# IRQSOFF=1    measures how long interrupts stay off, and prints it at the end
+# -g3 puts macros into the ELF file: tools/gdb reads their values there.
 HV       := $(BUILD)/hv$(if $(DEBUG),-debug)
 OFFSETS  := $(BUILD)/asm-offsets.h
 LDS      := arch/x86_64/xen.lds
 LOAD_PA  := 0x200000
 
 HV_CC    ?= gcc
-CPPFLAGS := -D__XEN_TOOLS__ -D__XEN_INTERFACE_VERSION__=0x00040e00 -I. -Iarch/x86_64/include -I$(BUILD) \
-            -isystem $(BUILD)/abi
-# The image lies below the top 2 GiB, out of reach of -mcmodel=kernel: position-independent code reaches its
-# own data wherever it is linked, and the plain static link leaves nothing to relocate.
+CPPFLAGS := -D__XEN_TOOLS__ -D__XEN_INTERFACE_VERSION__=0x00040e00 -I. -Iarch/x86_64/include \
+            -I$(BUILD) -isystem $(BUILD)/abi
+# The image lies below the top 2 GiB, out of reach of -mcmodel=kernel: position-independent code
+# reaches its own data wherever it is linked, and the plain static link leaves nothing to relocate.
 MACH     := -ffreestanding -mno-red-zone -mgeneral-regs-only -fpie -fvisibility=hidden \
-            -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables -fno-strict-aliasing
-WARN     := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wundef \
-            -Wvla
-HV_CFLAGS := -std=gnu11 -O2 -g3 $(MACH) $(WARN) $(CPPFLAGS) $(if $(DEBUG),-DDEBUG) $(if $(NO_TRACE),-DTRACE_NEVER) \
-             $(if $(IRQSOFF),-DIRQSOFF)
+            -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables \
+            -fno-strict-aliasing
+WARN     := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+            -Wpointer-arith -Wundef -Wvla
+HV_CFLAGS := -std=gnu11 -O2 -g3 $(MACH) $(WARN) $(CPPFLAGS) $(if $(DEBUG),-DDEBUG) \
+             $(if $(NO_TRACE),-DTRACE_NEVER) $(if $(IRQSOFF),-DIRQSOFF)
 DEPFLAGS = -MMD -MP -MF $(basename $@).d
 
 # What tools and guests alone need of common/: what every instruction is, its text, some arithmetic.
@@ -44,19 +46,21 @@ $(HV)/%.S.o: %.S $(OFFSETS) xen/xen.mk | $(ABI)
 	@mkdir -p $(@D)
 	$(Q)$(HV_CC) $(HV_CFLAGS) -D__ASSEMBLY__ $(DEPFLAGS) -c $< -o $@
 
-# Structure offsets for the assembler come out of the compiler: each `->NAME value` becomes a #define.
+# Structure offsets for the assembler come from the compiler: each `->NAME value` becomes a #define.
 $(OFFSETS): arch/x86_64/asm-offsets.c xen/xen.mk | $(ABI)
 	$(call say,OFFSETS,$@)
 	@mkdir -p $(@D)
-	$(Q)$(HV_CC) $(HV_CFLAGS) -MMD -MP -MT $@ -MF $(BUILD)/asm-offsets.d -S $< -o $(BUILD)/asm-offsets.s
-	$(Q)sed -En 's/^\s*\.ascii\s*"->(\w+) [$$]*(-?[0-9]+)".*/#define \1 \2/p' $(BUILD)/asm-offsets.s > $@.tmp
+	$(Q)$(HV_CC) $(HV_CFLAGS) -MMD -MP -MT $@ -MF $(BUILD)/asm-offsets.d -S $< \
+	    -o $(BUILD)/asm-offsets.s
+	$(Q)sed -En 's/^\s*\.ascii\s*"->(\w+) [$$]*(-?[0-9]+)".*/#define \1 \2/p' \
+	    $(BUILD)/asm-offsets.s > $@.tmp
 	$(Q)[ -s $@.tmp ] || { echo "$<: no offsets came out of it" >&2; exit 1; }
 	$(Q)mv $@.tmp $@
 
-# Stack traces need names. The image is linked once without them and once with the table made from the first
-# link; the table lies behind the text, so no text address may move, and that is checked.
-LD_HV = ld -nostdlib -static -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments --build-id=none \
-        -T $(LDS)
+# Stack traces need names. The image is linked once without them and once with the table made from
+# the first link; the table lies behind the text, so no text address may move, and that is checked.
+LD_HV = ld -nostdlib -static -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments \
+        --build-id=none -T $(LDS)
 
 $(HV)/symbols0.o: tools/symbols.awk | deps
 	@mkdir -p $(@D)
@@ -74,11 +78,12 @@ $(BUILD)/paragon.elf64: $(HV_OBJS) $(HV)/symbols0.o $(LDS) $(BUILD)/debug.mode t
 	$(Q)$(HV_CC) -Wa,--fatal-warnings -c $(BUILD)/symbols.S -o $(HV)/symbols.o
 	$(Q)$(LD_HV) -o $@ $(HV_OBJS) $(HV)/symbols.o
 	$(Q)nm -n $@ | tools/symbols.awk | cmp -s - $(BUILD)/symbols.S || \
-	    { echo "$(LDS): .symtab_ro must follow the text: symbols moved between the two links" >&2; exit 1; }
+	    { echo "$(LDS): .symtab_ro must follow the text: symbols moved between the two links" >&2; \
+	      exit 1; }
 
-# Multiboot 1 loaders take 32-bit ELF only. The flat image goes into one segment of an ELF32 at its physical
-# address, entered at start32, its bss included; grub-file then says whether both headers are where they must
-# be (multiboot 2 wants its own aligned in the file).
+# Multiboot 1 loaders accept 32-bit ELF only. The flat image becomes the only segment of an ELF32,
+# at its physical address, with its bss, entered at start32; grub-file then checks that both headers
+# are where they must be (multiboot 2's has to be aligned in the file).
 sym = 0x$$(nm $(BUILD)/paragon.elf64 | awk '$$3 == "$(1)" { print $$1 }')
 
 $(BUILD)/paragon: $(BUILD)/paragon.elf64
@@ -88,9 +93,9 @@ $(BUILD)/paragon: $(BUILD)/paragon.elf64
 	    ".skip $(call sym,_image_end_phys) - $(LOAD_PA) - $$(stat -c %s $(BUILD)/paragon.bin)" \
 	    '.section .note.GNU-stack, "", @progbits' > $(HV)/wrapper.S
 	$(Q)gcc -m32 -c $(HV)/wrapper.S -o $(HV)/wrapper.o
-	$(Q)ld -m elf_i386 -N --no-warn-rwx-segments --build-id=none -Ttext=$(LOAD_PA) -e $(call sym,_start32_phys) \
-	    $(HV)/wrapper.o -o $@
-	$(Q)for kind in x86-multiboot x86-multiboot2; do \
-	    grub-file --is-$$kind $@ || { echo "$@: no $$kind header in its first 8 KiB (32)" >&2; exit 1; }; done
+	$(Q)ld -m elf_i386 -N --no-warn-rwx-segments --build-id=none -Ttext=$(LOAD_PA) \
+	    -e $(call sym,_start32_phys) $(HV)/wrapper.o -o $@
+	$(Q)for kind in x86-multiboot x86-multiboot2; do grub-file --is-$$kind $@ || \
+	    { echo "$@: no $$kind header in its first 8 KiB (32)" >&2; exit 1; }; done
 
 -include $(HV_DEPS)

@@ -2,7 +2,8 @@
 # fake machine, without sanitizers. `make check-model` has the scopes that take some three minutes
 # together, `make check-model-long` all of them.
 MODEL := $(BUILD)/model
-MODEL_CFLAGS := $(filter-out $(UNIT_SAN) -O1 -fno-omit-frame-pointer,$(UNIT_CFLAGS)) -O2 -Itests/model
+MODEL_CFLAGS := $(filter-out $(UNIT_SAN) -O1 -fno-omit-frame-pointer,$(UNIT_CFLAGS)) -O2 \
+    -Itests/model
 MODEL_SRC := $(ANY_ARCH_C) $(wildcard arch/host/*.c tests/model/*.c) tests/unit/support.c
 MODEL_OBJ := $(MODEL_SRC:%.c=$(MODEL)/%.o)
 MODEL_SCOPES := two three four entries below deep return death grant grants grants-v2 grants-both \

@@ -1,23 +1,24 @@
-# The hypervisor as an ordinary program: the same xen/*.c and common/*.c, linked against arch/host under the
-# sanitizers. `make unit` runs tests/unit/test_*.c, one program each; `make fuzz` throws random hypercalls at it, a fixed
-# number for each of some seeds (FUZZ_ITERATIONS, FUZZ_SEEDS), `make fuzz-long` a hundred million; `make fuzz-forever`
-# lets libFuzzer choose them.
+# The hypervisor as an ordinary program: the same xen/*.c and common/*.c, linked against arch/host
+# under the sanitizers. `make unit` runs tests/unit/test_*.c, one program each; `make fuzz` throws
+# random hypercalls at it, a fixed number for each of some seeds (FUZZ_ITERATIONS, FUZZ_SEEDS),
+# `make fuzz-long` a hundred million; `make fuzz-forever` lets libFuzzer choose them.
 UNIT := $(BUILD)/unit
 FUZZ_ITERATIONS ?= 500000
 FUZZ_SEEDS ?= 1 2 3 4
 
 UNIT_CC ?= gcc
 UNIT_SAN := -fsanitize=address,undefined -fno-sanitize-recover=all
-UNIT_CFLAGS := -std=gnu11 -O1 -g -fno-omit-frame-pointer -fno-strict-aliasing -DDEBUG $(UNIT_SAN) $(WARN) \
-               -Wno-unknown-warning-option -Wno-format-truncation -D__XEN_TOOLS__ \
-               -D__XEN_INTERFACE_VERSION__=0x00040e00 -I. -I$(BUILD) -Iarch/host/include -Itests/unit \
-               -isystem $(BUILD)/abi
+UNIT_CFLAGS := -std=gnu11 -O1 -g -fno-omit-frame-pointer -fno-strict-aliasing -DDEBUG $(UNIT_SAN) \
+               $(WARN) -Wno-unknown-warning-option -Wno-format-truncation -D__XEN_TOOLS__ \
+               -D__XEN_INTERFACE_VERSION__=0x00040e00 -I. -I$(BUILD) -Iarch/host/include \
+               -Itests/unit -isystem $(BUILD)/abi
 
-# The hypervisor's own libc functions are tested under other names, so that the sanitizers' keep watching everybody
-# else.
+# The hypervisor's own libc functions have other names here, so that all other code calls those that
+# the sanitizers check.
 UNIT_SRC := $(ANY_ARCH_C) $(wildcard arch/host/*.c) tests/unit/support.c tests/unit/trace_reader.c
 UNIT_OBJ := $(UNIT_SRC:%.c=$(UNIT)/%.o)
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(UNIT)/%,$(wildcard tests/unit/test_*.c))
+UNIT_ALL  := -Wl,--whole-archive $(UNIT)/libhv.a -Wl,--no-whole-archive
 LIBC_NAMES := memcpy memmove memset memcmp strlen strcmp strncmp strchr snprintf vsnprintf
 $(UNIT)/common/string.o $(UNIT)/common/printf.o: \
     UNIT_CFLAGS += $(foreach f,$(LIBC_NAMES),-D$(f)=hv_$(f)) -fno-builtin
@@ -35,7 +36,7 @@ $(UNIT)/libhv.a: $(UNIT_OBJ)
 # Whole archive: every file of the hypervisor must link here, used by the test or not.
 $(UNIT)/test_%: $(UNIT)/tests/unit/test_%.o $(UNIT)/libhv.a
 	$(call say,UNIT-LD,$@)
-	$(Q)$(UNIT_CC) $(UNIT_SAN) -o $@ $< -Wl,--whole-archive $(UNIT)/libhv.a -Wl,--no-whole-archive -lcmocka
+	$(Q)$(UNIT_CC) $(UNIT_SAN) -o $@ $< $(UNIT_ALL) -lcmocka
 
 # The decoder against another one.
 $(UNIT)/test_x86_zydis: $(UNIT)/tests/unit/test_x86_zydis.o $(UNIT)/libhv.a
@@ -48,8 +49,8 @@ $(UNIT)/test_store: $(UNIT)/tests/unit/test_store.o $(STORE_CORE:%.c=$(UNIT)/%.o
 	$(call say,UNIT-LD,$@)
 	$(Q)$(UNIT_CC) $(UNIT_SAN) -o $@ $^ -lcmocka
 
-# So is the vmm, but for guest-pv/vmm/*.c, which joins it to the guest's kernel: a library, and an object of a test's own
-# is linked before it.
+# So is the vmm, but for guest-pv/vmm/*.c, which joins it to the guest's kernel: a library, and an
+# object of a test's own is linked before it.
 VMM_SRC := $(wildcard guest-pv/vmm/*/*.c) tests/unit/vmm_host.c
 $(UNIT)/libvmm.a: $(VMM_SRC:%.c=$(UNIT)/%.o)
 	$(Q)rm -f $@ && ar rcs $@ $^
@@ -67,7 +68,7 @@ $(UNIT)/test_efi: $(UNIT)/tests/unit/test_efi.o $(EFI_TEXT:%.c=$(UNIT)/%.o)
 FUZZ_SRC := $(filter-out %/main.c %/libfuzzer.c,$(wildcard tests/fuzz/*.c))
 $(UNIT)/fuzz: $(FUZZ_SRC:%.c=$(UNIT)/%.o) $(UNIT)/tests/fuzz/main.o $(UNIT)/libhv.a
 	$(call say,UNIT-LD,$@)
-	$(Q)$(UNIT_CC) $(UNIT_SAN) -o $@ $(filter %.o,$^) -Wl,--whole-archive $(UNIT)/libhv.a -Wl,--no-whole-archive
+	$(Q)$(UNIT_CC) $(UNIT_SAN) -o $@ $(filter %.o,$^) $(UNIT_ALL)
 
 .PHONY: unit fuzz fuzz-long fuzz-forever
 unit: $(UNIT_TESTS)
@@ -76,8 +77,8 @@ unit: $(UNIT_TESTS)
 
 # Two seeds at a time; the first failure ends it, and its seed is on the screen.
 fuzz: $(UNIT)/fuzz
-	@printf '%s\n' $(FUZZ_SEEDS) | xargs -P2 -I{} sh -c \
-	    '$(UNIT)/fuzz $(FUZZ_ITERATIONS) {} || { echo "failed: $(UNIT)/fuzz $(FUZZ_ITERATIONS) {}" >&2; exit 255; }'
+	@printf '%s\n' $(FUZZ_SEEDS) | xargs -P2 -I{} sh -c '$(UNIT)/fuzz $(FUZZ_ITERATIONS) {} || \
+	    { echo "failed: $(UNIT)/fuzz $(FUZZ_ITERATIONS) {}" >&2; exit 255; }'
 
 # About half an hour on two cores.
 fuzz-long:
@@ -85,11 +86,12 @@ fuzz-long:
 
 # Coverage-guided, in clang's own objects. Ends when told to, or at the first finding.
 FUZZ_FOREVER := $(BUILD)/libfuzzer
+FUZZ_FOREVER_OBJ = $(patsubst %.c,$(FUZZ_FOREVER)/obj/%.o,$(filter %.c,$^))
 $(FUZZ_FOREVER)/fuzz: $(FUZZ_SRC) tests/fuzz/libfuzzer.c $(UNIT_SRC) | deps-test $(ABI)
 	$(Q)mkdir -p $(@D)/corpus
 	$(Q)$(MAKE) --no-print-directory UNIT=$(FUZZ_FOREVER)/obj UNIT_CC=clang \
-	    UNIT_SAN='$(UNIT_SAN) -fsanitize=fuzzer-no-link' $(patsubst %.c,$(FUZZ_FOREVER)/obj/%.o,$(filter %.c,$^))
-	$(Q)clang $(UNIT_SAN) -fsanitize=fuzzer -o $@ $(patsubst %.c,$(FUZZ_FOREVER)/obj/%.o,$(filter %.c,$^))
+	    UNIT_SAN='$(UNIT_SAN) -fsanitize=fuzzer-no-link' $(FUZZ_FOREVER_OBJ)
+	$(Q)clang $(UNIT_SAN) -fsanitize=fuzzer -o $@ $(FUZZ_FOREVER_OBJ)
 fuzz-forever: $(FUZZ_FOREVER)/fuzz
 	@for i in 1 2 3 4 5 6 7 8; do head -c 4096 /dev/urandom > $(FUZZ_FOREVER)/corpus/random$$i; done
 	$< -max_len=4096 -len_control=0 $(FUZZ_FLAGS) $(FUZZ_FOREVER)/corpus

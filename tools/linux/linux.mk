@@ -1,10 +1,12 @@
 # The Linux guest: Debian's own kernel and busybox, downloaded and unpacked below build/linux (never
-# installed), and ramdisks made of busybox and the scripts beside this file. Included by the top Makefile.
+# installed), and ramdisks made of busybox and the scripts beside this file. Included by the top
+# Makefile.
 LINUX   := $(BUILD)/linux
 LINUX_RAMDISK ?= $(LINUX)/ramdisk.gz
 SCRIPTS := $(addprefix tools/linux/,boot checks selftest console soak)
 
-# $(call fetch,DIRECTORY,COMMAND THAT PRINTS PACKAGES): the archive's present versions, checked by apt.
+# $(call fetch,DIRECTORY,COMMAND THAT PRINTS PACKAGES): downloads the archive's present versions,
+# which apt verifies.
 define fetch
 	@mkdir -p $(1) && rm -f $(1)/*.deb && cd $(1) && packages=$$($(2)) && \
 	[ -n "$$packages" ] || { echo "$(1): apt knows no such package here: $(2)" >&2; exit 1; }; \
@@ -13,9 +15,11 @@ define fetch
 	    { cat apt.log >&2; echo "$(1): cannot be downloaded (apt-get update may help)" >&2; exit 1; }
 endef
 
-# linux-image-amd64 is empty and depends on the kernel of the day; so is each of its kind, as linux-image-cloud-amd64.
+# linux-image-amd64 is empty and depends on the present kernel's package; so does each package of
+# its kind, such as linux-image-cloud-amd64.
 define fetch_kernel
-	$(call fetch,$(@D),apt-cache depends linux-image-$(1) | sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p')
+	$(call fetch,$(@D),apt-cache depends linux-image-$(1) | \
+	    sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p')
 	$(Q)dpkg-deb --fsys-tarfile $(@D)/*.deb | tar -xO --wildcards './boot/vmlinuz-*' > $@
 endef
 $(LINUX)/kernel/vmlinuz: | deps
@@ -37,7 +41,8 @@ $(LINUX)/busybox/busybox: | deps
 	$(Q)dpkg-deb --fsys-tarfile $(@D)/*.deb | tar -xO --wildcards '*bin/busybox' > $@
 	$(Q)chmod +x $@
 
-RAMDISK_WORDS := bin/busybox=$(LINUX)/busybox/busybox init=tools/linux/init etc/inittab=tools/linux/inittab \
+RAMDISK_WORDS := bin/busybox=$(LINUX)/busybox/busybox \
+    init=tools/linux/init etc/inittab=tools/linux/inittab \
     $(foreach s,$(SCRIPTS),paragon/$(notdir $(s))=$(s)) \
     paragon/port32=$(LINUX)/port32 \
     dev/console:c:5:1 dev/null:c:1:3 root/
@@ -47,17 +52,17 @@ $(LINUX)/port32: tools/linux/port32.S | deps
 	@mkdir -p $(@D)
 	$(Q)gcc -m32 -c $< -o $@.o && ld -m elf_i386 -o $@ $@.o
 
-$(LINUX)/ramdisk.gz: tools/make-ramdisk $(LINUX)/port32 $(LINUX)/busybox/busybox $(SCRIPTS) tools/linux/init \
-    tools/linux/inittab tools/linux/linux.mk
+$(LINUX)/ramdisk.gz: tools/make-ramdisk $(LINUX)/port32 $(LINUX)/busybox/busybox $(SCRIPTS) \
+    tools/linux/init tools/linux/inittab tools/linux/linux.mk
 	$(call say,RAMDISK,$@)
 	$(Q)tools/make-ramdisk $@ $(RAMDISK_WORDS)
 
-# The other guest that nobody here wrote: Debian's PV GRUB.
+# Debian's PV GRUB, the other guest that is not of this tree.
 $(LINUX)/grub/grub-xen: | deps
 	$(call fetch,$(@D),echo grub-xen-host)
 	$(Q)dpkg-deb --fsys-tarfile $(@D)/*.deb | tar -xO --wildcards '*/grub-x86_64-xen.bin' > $@
 
-# --- The soak ---------------------------------------------------------------------------------------------
+# --- The soak -------------------------------------------------------------------------------------
 # Debian's stress-ng with the libraries that it is linked with.
 $(LINUX)/stress/root: tools/linux/fetch-program | deps
 	$(call say,FETCH,stress-ng and its libraries)
@@ -69,5 +74,6 @@ $(LINUX)/soak.gz: $(LINUX)/ramdisk.gz $(LINUX)/stress/root
 
 .PHONY: soak
 soak:
-	@$(MAKE) --no-print-directory run GUEST=linux RAW=off ISO=$(BUILD)/soak.iso LINUX_RAMDISK=$(LINUX)/soak.gz \
-	    CMDLINE='paragon=soak $(CMDLINE)' TIMEOUT=$(or $(TIMEOUT),1800)
+	@$(MAKE) --no-print-directory run GUEST=linux RAW=off ISO=$(BUILD)/soak.iso \
+	    LINUX_RAMDISK=$(LINUX)/soak.gz CMDLINE='paragon=soak $(CMDLINE)' \
+	    TIMEOUT=$(or $(TIMEOUT),1800)

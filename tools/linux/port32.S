@@ -1,5 +1,5 @@
-/* A 32-bit program for the self-test: without libc, for there is none. Asks for port 0x80 by ioperm(2), writes it and
- * reads it, which gives all ones. */
+/* A 32-bit program for the self-test, without libc, as the ramdisk has none. It gets port 0x80 by
+ * ioperm(2), writes to it, and reads it, which gives all ones. */
     .globl _start
 _start:
     movl $101, %eax                     /* ioperm(0x80, 1, 1) */
