@@ -17,6 +17,8 @@
 #include "mm.h"
 
 #define USER_CODE __attribute__((section(".user.text"), noinline, used))
+/* A static user function whose body is one asm statement. */
+#define USER_ASM  USER_CODE __attribute__((naked)) static
 #define USER_DATA __attribute__((section(".user.data")))
 #define USER_PTR(sym) ({ __typeof__(&(sym)) p_; __asm__("movq %1, %0" : "=r"(p_) : "i"(&(sym))); p_; })
 
@@ -49,13 +51,13 @@ void user_init_regs(struct regs *r, void *fn, uint64_t a, uint64_t b, uint64_t c
 _Noreturn void user_end(struct user_result res);
 
 /* For user code. Always inlined: it must not become a function in the kernel's text. */
-static inline __attribute__((always_inline)) uint64_t user_syscall(uint64_t nr, uint64_t a, uint64_t b,
-                                                                   uint64_t c)
+static inline __attribute__((always_inline)) uint64_t
+user_syscall(uint64_t nr, uint64_t a, uint64_t b, uint64_t c)
 {
     __asm__ volatile("syscall" : "+a"(nr), "+D"(a), "+S"(b), "+d"(c)
-                     : : "rcx", "r11", "memory", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6",
-                         "xmm7",
-                       "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
+                     : : "rcx", "r11", "memory", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5",
+                         "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13",
+                         "xmm14", "xmm15");
     return nr;
 }
 static inline __attribute__((always_inline)) void user_exit(uint64_t code)

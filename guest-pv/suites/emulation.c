@@ -8,9 +8,6 @@
 #include "mm.h"
 #include "user.h"
 
-#define FL_TF              (1ul << 8)
-#define FL_IF              (1ul << 9)
-#define FL_IOPL            (3ul << 12)
 
 BODY(i_cli, "cli")
 BODY(i_sti, "sti")
@@ -108,18 +105,18 @@ static void popf_fails_silently(void)
     events_on();
     seen = 0;
     flags = popf_flags(0x2);                            /* a native kernel's local_irq_disable() */
-    EXPECT_EQ(flags & FL_IF, FL_IF);                    /* the real flag: always set */
+    EXPECT_EQ(flags & RFLAGS_IF, RFLAGS_IF);                    /* the real flag: always set */
     EXPECT(!events_masked());
     EXPECT_EQ(event_send(port), 0);
     EXPECT_EQ(seen, 1);
-    flags = popf_flags(FL_IOPL | FL_IF | 0x2);
-    EXPECT_EQ(flags & FL_IOPL, 0);
+    flags = popf_flags(RFLAGS_IOPL | RFLAGS_IF | 0x2);
+    EXPECT_EQ(flags & RFLAGS_IOPL, 0);
     EXPECT_FAULT(run(i_cli), TRAP_GP, 0);
     ASSERT_EQ(set_iopl(3), 0);                          /* the virtual one is not the real one either */
-    EXPECT_EQ(popf_flags(0x2) & (FL_IOPL | FL_IF), FL_IF);
+    EXPECT_EQ(popf_flags(0x2) & (RFLAGS_IOPL | RFLAGS_IF), RFLAGS_IF);
     EXPECT_EQ(set_iopl(0), 0);
     events_off();
-    EXPECT_EQ(popf_flags(FL_IF | 0x2) & FL_IF, FL_IF);  /* nor does it open what is closed */
+    EXPECT_EQ(popf_flags(RFLAGS_IF | 0x2) & RFLAGS_IF, RFLAGS_IF);  /* nor does it open what is closed */
     EXPECT(events_masked());
     EXPECT_EQ(event_send(port), 0);
     EXPECT_EQ(seen, 1);
@@ -130,7 +127,7 @@ static void popf_fails_silently(void)
 
 /* --- ports ------------------------------------------------------------------------------------ */
 
-#define PORT_NOBODYS 0x21  /* an interrupt controller: no guest's, nor domain 0's */
+#define PIC_PORT 0x21  /* an interrupt controller: no guest's, nor domain 0's */
 
 static void ports_in_kernel(void)
 {
@@ -138,7 +135,7 @@ static void ports_in_kernel(void)
     struct fault f;
 
     ASSERT_EQ(set_iopl(0), 0);
-    io.rdx = PORT_NOBODYS;
+    io.rdx = PIC_PORT;
     f = run(i_inb);
     EXPECT_FAULT(f, TRAP_GP, 0);
     EXPECT_EQ(f.rip, at);
@@ -149,13 +146,13 @@ static void ports_in_kernel(void)
     EXPECT_EQ(io.rax, 0x11111111111111ff);              /* nothing drives the bus; the rest of rax stays */
     ASSERT_NO_FAULT(run_a(i_inb_imm, 0));
     EXPECT_EQ(io.rax, 0xff);
-    io.rdx = PORT_NOBODYS - 1;
+    io.rdx = PIC_PORT - 1;
     ASSERT_NO_FAULT(run_a(i_inw, 0x1111111111110000));
     EXPECT_EQ(io.rax, 0x111111111111ffff);
     ASSERT_NO_FAULT(run_a(i_inl, 0x1111111100000000));
     EXPECT_EQ(io.rax, 0xffffffff);
     EXPECT_NO_FAULT(run_a(i_outb, 0));
-    io.rdx = PORT_NOBODYS;
+    io.rdx = PIC_PORT;
     io.rdi = (uint64_t)buf;
     io.rcx = 4;
     ASSERT_NO_FAULT(run(i_rep_insb));
@@ -207,11 +204,11 @@ static void port_latches(void)
     EXPECT_EQ(set_iopl(0), 0);
 }
 
-static USER_CODE __attribute__((naked)) void user_inb(void)
+USER_ASM void user_inb(void)
 {
     __asm__("movl %edi, %edx\n\tmovl $0x100, %eax\n\tinb %dx, %al\n\tret");
 }
-static USER_CODE __attribute__((naked)) void user_cli(void) { __asm__("cli\n\tret"); }
+USER_ASM void user_cli(void) { __asm__("cli\n\tret"); }
 
 static void ports_in_user(void)
 {
@@ -220,26 +217,26 @@ static void ports_in_user(void)
     struct user_result res;
 
     ASSERT_EQ(set_iopl(1), 0);                          /* enough for the kernel, not for its processes */
-    EXPECT_FAULT(user_run(user_inb, PORT_NOBODYS, 0, 0).fault, TRAP_GP, 0);
+    EXPECT_FAULT(user_run(user_inb, PIC_PORT, 0, 0).fault, TRAP_GP, 0);
     EXPECT_FAULT(user_run(user_cli, 0, 0, 0).fault, TRAP_GP, 0);
     ASSERT_EQ(set_iopl(3), 0);
-    res = user_run(user_inb, PORT_NOBODYS, 0, 0);
+    res = user_run(user_inb, PIC_PORT, 0, 0);
     EXPECT(res.exited);
     EXPECT_EQ(res.code, 0x1ff);
     EXPECT(user_run(user_cli, 0, 0, 0).exited);
     ASSERT_EQ(set_iopl(0), 0);
-    bitmap[PORT_NOBODYS / 8] &= ~(1u << PORT_NOBODYS % 8);
+    bitmap[PIC_PORT / 8] &= ~(1u << PIC_PORT % 8);
     set_xen_guest_handle(op.bitmap, bitmap);
     ASSERT_EQ(xen_physdev_op(PHYSDEVOP_set_iobitmap, &op), 0);
-    res = user_run(user_inb, PORT_NOBODYS, 0, 0);
+    res = user_run(user_inb, PIC_PORT, 0, 0);
     EXPECT(res.exited);
     EXPECT_EQ(res.code, 0x1ff);
-    EXPECT_FAULT(user_run(user_inb, PORT_NOBODYS + 1, 0, 0).fault, TRAP_GP, 0);
+    EXPECT_FAULT(user_run(user_inb, PIC_PORT + 1, 0, 0).fault, TRAP_GP, 0);
     EXPECT_FAULT(user_run(user_inb, 0x400, 0, 0).fault, TRAP_GP, 0);        /* beyond the map */
     set_xen_guest_handle(op.bitmap, (uint8_t *)0xffffff0000000000ul);       /* a map that cannot be read */
     op.nr_ports = 65536;
     EXPECT_EQ(xen_physdev_op(PHYSDEVOP_set_iobitmap, &op), 0);
-    EXPECT_FAULT(user_run(user_inb, PORT_NOBODYS, 0, 0).fault, TRAP_GP, 0);
+    EXPECT_FAULT(user_run(user_inb, PIC_PORT, 0, 0).fault, TRAP_GP, 0);
     op.nr_ports = 65537;
     EXPECT_EQ(xen_physdev_op(PHYSDEVOP_set_iobitmap, &op), -XEN_EINVAL);
     op.nr_ports = 0;
@@ -256,7 +253,7 @@ static bool on_step(struct regs *r)
     if (steps < 4)
         step_rip[steps] = r->rip;
     if (++steps >= 3)
-        r->rflags &= ~FL_TF;
+        r->rflags &= ~RFLAGS_TF;
     return true;
 }
 

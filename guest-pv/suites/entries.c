@@ -124,22 +124,21 @@ static void registers_survive(void)
     trap_handler old = trap_set_handler(TRAP_UD, on_ud_skip);
     uint64_t diff;
 
-    __asm__ volatile("pushq %%rbp\n\tpushq %%rbx\n\t"
-        "movq $1, %%rax\n\tmovq $2, %%rbx\n\tmovq $3, %%rcx\n\tmovq $4, %%rdx\n\tmovq $5, %%rsi\n\t"
-        "movq $6, %%rdi\n\t"
-        "movq $7, %%rbp\n\tmovq $8, %%r8\n\tmovq $9, %%r9\n\tmovq $10, %%r10\n\tmovq $11, %%r11\n\t"
-        "movq $12, %%r12\n\t"
-        "movq $13, %%r13\n\tmovq $14, %%r14\n\tmovq $15, %%r15\n\tmovq %%rsp, %%xmm3\n\tstc\n\tud2\n\t"
-        "sbbq $0, %%rax\n\txorq $2, %%rbx\n\txorq $3, %%rcx\n\txorq $4, %%rdx\n\txorq $5, %%rsi\n\t"
-        "xorq $6, %%rdi\n\t"
-        "xorq $7, %%rbp\n\txorq $8, %%r8\n\txorq $9, %%r9\n\txorq $10, %%r10\n\txorq $11, %%r11\n\t"
-        "xorq $12, %%r12\n\t"
-        "xorq $13, %%r13\n\txorq $14, %%r14\n\txorq $15, %%r15\n\torq %%rbx, %%rax\n\torq %%rcx, %%rax\n\t"
-        "orq %%rdx, %%rax\n\torq %%rsi, %%rax\n\torq %%rdi, %%rax\n\torq %%rbp, %%rax\n\torq %%r8, %%rax\n\t"
-        "orq %%r9, %%rax\n\torq %%r10, %%rax\n\torq %%r11, %%rax\n\torq %%r12, %%rax\n\torq %%r13, %%rax\n\t"
-        "orq %%r14, %%rax\n\torq %%r15, %%rax\n\tmovq %%xmm3, %%rcx\n\txorq %%rsp, %%rcx\n\t"
-        "orq %%rcx, %%rax\n\t"
-        "popq %%rbx\n\tpopq %%rbp"
+    __asm__ volatile("pushq %%rbp\n\tpushq %%rbx\n\tmovq $1, %%rax\n\tmovq $2, %%rbx\n\t"
+                     "movq $3, %%rcx\n\tmovq $4, %%rdx\n\tmovq $5, %%rsi\n\tmovq $6, %%rdi\n\t"
+                     "movq $7, %%rbp\n\tmovq $8, %%r8\n\tmovq $9, %%r9\n\tmovq $10, %%r10\n\t"
+                     "movq $11, %%r11\n\tmovq $12, %%r12\n\tmovq $13, %%r13\n\t"
+                     "movq $14, %%r14\n\tmovq $15, %%r15\n\tmovq %%rsp, %%xmm3\n\tstc\n\tud2\n\t"
+                     "sbbq $0, %%rax\n\txorq $2, %%rbx\n\txorq $3, %%rcx\n\txorq $4, %%rdx\n\t"
+                     "xorq $5, %%rsi\n\txorq $6, %%rdi\n\txorq $7, %%rbp\n\txorq $8, %%r8\n\t"
+                     "xorq $9, %%r9\n\txorq $10, %%r10\n\txorq $11, %%r11\n\txorq $12, %%r12\n\t"
+                     "xorq $13, %%r13\n\txorq $14, %%r14\n\txorq $15, %%r15\n\t"
+                     "orq %%rbx, %%rax\n\torq %%rcx, %%rax\n\torq %%rdx, %%rax\n\t"
+                     "orq %%rsi, %%rax\n\torq %%rdi, %%rax\n\torq %%rbp, %%rax\n\t"
+                     "orq %%r8, %%rax\n\torq %%r9, %%rax\n\torq %%r10, %%rax\n\t"
+                     "orq %%r11, %%rax\n\torq %%r12, %%rax\n\torq %%r13, %%rax\n\t"
+                     "orq %%r14, %%rax\n\torq %%r15, %%rax\n\tmovq %%xmm3, %%rcx\n\t"
+                     "xorq %%rsp, %%rcx\n\torq %%rcx, %%rax\n\tpopq %%rbx\n\tpopq %%rbp"
         : "=a"(diff) : : "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
                          "xmm3", "cc", "memory");
     trap_set_handler(TRAP_UD, old);
@@ -202,14 +201,14 @@ static void nested_recovery(void)
 
 /* --- from user mode --------------------------------------------------------------------------- */
 
-static USER_CODE __attribute__((naked)) void user_ud(void)      { __asm__("ud2"); }
-static USER_CODE __attribute__((naked)) void user_de(void)      { __asm__("xorl %ecx, %ecx\n\tdivl %ecx"); }
-static USER_CODE __attribute__((naked)) void user_bp(void)      { __asm__("int3"); }
-static USER_CODE __attribute__((naked)) void user_int80(void)   { __asm__("int $0x80"); }
-static USER_CODE __attribute__((naked)) void user_int21(void)   { __asm__("int $0x21"); }
-static USER_CODE __attribute__((naked)) void user_hlt(void)     { __asm__("hlt"); }
-static USER_CODE __attribute__((naked)) void user_read(void)    { __asm__("movq (%rdi), %rax\n\tret"); }
-static USER_CODE __attribute__((naked)) void user_write(void)   { __asm__("movq %rdi, (%rdi)\n\tret"); }
+USER_ASM void user_ud(void)    { __asm__("ud2"); }
+USER_ASM void user_de(void)    { __asm__("xorl %ecx, %ecx\n\tdivl %ecx"); }
+USER_ASM void user_bp(void)    { __asm__("int3"); }
+USER_ASM void user_int80(void) { __asm__("int $0x80"); }
+USER_ASM void user_int21(void) { __asm__("int $0x21"); }
+USER_ASM void user_hlt(void)   { __asm__("hlt"); }
+USER_ASM void user_read(void)  { __asm__("movq (%rdi), %rax\n\tret"); }
+USER_ASM void user_write(void) { __asm__("movq %rdi, (%rdi)\n\tret"); }
 
 static struct fault user(void (*fn)(void), const volatile void *arg)
 {
@@ -252,10 +251,10 @@ static void user_page_faults(void)
     EXPECT_EQ(f.error & PF_USER, PF_USER);
 }
 
-static USER_CODE __attribute__((naked)) void user_unaligned(void)
+USER_ASM void user_unaligned(void)
 {
-    __asm__("pushfq\n\torl $0x40000, (%rsp)\n\tpopfq\n\tmovl -15(%rsp), %eax\n\tpushfq\n\tandl $~0x40000, (%rsp)\n\t"
-            "popfq\n\tret");
+    __asm__("pushfq\n\torl $0x40000, (%rsp)\n\tpopfq\n\tmovl -15(%rsp), %eax\n\tpushfq\n\t"
+            "andl $~0x40000, (%rsp)\n\tpopfq\n\tret");
 }
 
 /* User code that sets AC gets alignment checks. */

@@ -297,10 +297,10 @@ static void fuzz_iret(void)
 {
     uint64_t flags = word(), rflags = rnd() & 0x3fffff, junk = rnd(), cs = FLAT_KERNEL_CS & ~3ul;
 
-    __asm__ volatile("movq %%rsp, %%rbx\n\tpushq %[ss]\n\tpushq %%rbx\n\tpushq %[rflags]\n\tpushq %[cs]\n\t"
-                     "leaq 1f(%%rip), %%rax\n\tpushq %%rax\n\tpushq %[flags]\n\tpushq %[junk]\n\t"
-                     "pushq %[junk]\n\tpushq %[junk]\n\tmovl %[nr], %%eax\n\tsyscall\n\tud2\n1:\t"
-                     "pushq $2\n\tpopfq"
+    __asm__ volatile("movq %%rsp, %%rbx\n\tpushq %[ss]\n\tpushq %%rbx\n\tpushq %[rflags]\n\t"
+                     "pushq %[cs]\n\tleaq 1f(%%rip), %%rax\n\tpushq %%rax\n\tpushq %[flags]\n\t"
+                     "pushq %[junk]\n\tpushq %[junk]\n\tpushq %[junk]\n\tmovl %[nr], %%eax\n\t"
+                     "syscall\n\tud2\n1:\tpushq $2\n\tpopfq"
                      : : [ss] "r"((uint64_t)FLAT_KERNEL_SS - rnd() % 4), [rflags] "r"(rflags), [cs] "r"(cs),
                          [flags] "r"(flags), [junk] "r"(junk), [nr] "i"(__HYPERVISOR_iret)
                      : "rax", "rbx", "rcx", "r11", "memory", "cc");

@@ -61,7 +61,7 @@ static void m2p_is_read_only(void)
 
 /* --- User mode -------------------------------------------------------------------------------- */
 
-static USER_CODE __attribute__((naked)) void user_store(void)
+USER_ASM void user_store(void)
 {
     __asm__("movq %rsi, (%rdi)\n\tret");
 }

@@ -97,8 +97,9 @@ static volatile struct {
 
 __attribute__((naked)) static void second_entry(void)
 {
-    __asm__("fnstcw %c[fcw]+found(%%rip)\n\tstmxcsr %c[mxcsr]+found(%%rip)\n\tmovq %%xmm5, %c[xmm5]+found(%%rip)\n\t"
-            "movl $1, found(%%rip)\n1:\tmovl %[down], %%edi\n\tmovl $1, %%esi\n\txorl %%edx, %%edx\n\t"
+    __asm__("fnstcw %c[fcw]+found(%%rip)\n\tstmxcsr %c[mxcsr]+found(%%rip)\n\t"
+            "movq %%xmm5, %c[xmm5]+found(%%rip)\n\tmovl $1, found(%%rip)\n"
+            "1:\tmovl %[down], %%edi\n\tmovl $1, %%esi\n\txorl %%edx, %%edx\n\t"
             "movl %[vcpu_op], %%eax\n\tsyscall\n\tjmp 1b"
             : : [fcw] "i"(__builtin_offsetof(__typeof__(found), fcw)),
                 [mxcsr] "i"(__builtin_offsetof(__typeof__(found), mxcsr)),
