@@ -2,40 +2,20 @@
  * offers a control page under a grant reference that both know; the page holds the port to connect
  * to, and the other domain maps it. From then on both domains run every test, each its own side,
  * and meet() at the steps. Every wait has a time limit, and neither side relies on the other
- * having started at the same time.
+ * having started at the same time. The pages that they share are in peers_grants.c.
  *
- * peer= our own number: both sides run in this domain, the second in a thread. That tests this
- * file. */
-#include <string.h>
+ * If peer= is the domain's own number, both sides run in this domain, the second in a thread. That
+ * tests this file. */
 #include "clock.h"
-#include "event.h"
-#include "gnttab.h"
 #include "hypercall.h"
+#include "peers.h"
 #include "suite.h"
 #include "thread.h"
 
-enum { REF_CONTROL = 16, REF_RW, REF_RO, REF_FOREIGN, REF_CLOSED };     /* below what grants.c uses */
-
 #define MAGIC        0x70656572
-#define FIRST_MEET   (120 * NS_PER_S)   /* the other domain may still be busy with something else */
+#define FIRST_MEET   (120 * NS_PER_S)   /* the other domain may still run other suites */
 #define PATIENCE     (30 * NS_PER_S)
 #define ROUNDS       100
-
-struct control {
-    uint32_t magic, port;                       /* the offerer's, magic last */
-    uint32_t step[2];                           /* each writes its own */
-    uint32_t answer[4];
-};
-
-struct side {
-    unsigned nr;                                /* 0 offers */
-    domid_t other;
-    volatile struct control *control;
-    port_t port;
-    uint32_t step;
-    uint64_t *rw, *ro;                          /* 0: the pages; 1: where they get mapped */
-    bool joined;
-};
 
 static struct side sides[2];
 static volatile uint32_t rings[2];              /* events seen by each side */
@@ -46,8 +26,9 @@ static void on_ring(port_t port, void *arg)
     ++*(volatile uint32_t *)arg;
 }
 
-/* --- waiting ---------------------------------------------------------------------------------- */
+/* --- Waiting ---------------------------------------------------------------------------------- */
 
+/* Until *word, which only grows, is at least so large. */
 static bool wait_for(const volatile uint32_t *word, uint32_t at_least, uint64_t ns)
 {
     for (uint64_t end = clock_ns() + ns; (int32_t)(*word - at_least) < 0;) {
@@ -59,7 +40,6 @@ static bool wait_for(const volatile uint32_t *word, uint32_t at_least, uint64_t 
     return true;
 }
 
-/* Waits until both sides are here. Each sees what the other wrote before it. */
 static bool meet_within(struct side *s, uint64_t ns)
 {
     if (!s->joined)
@@ -70,12 +50,12 @@ static bool meet_within(struct side *s, uint64_t ns)
     return s->joined;
 }
 
-static bool meet(struct side *s)
+bool meet(struct side *s)
 {
     return meet_within(s, PATIENCE);
 }
 
-/* --- joining ---------------------------------------------------------------------------------- */
+/* --- Joining ---------------------------------------------------------------------------------- */
 
 static bool offer(struct side *s)
 {
@@ -106,7 +86,8 @@ static bool join(struct side *s)
 
     s->control = va_alloc(1);
     s->rw = va_alloc(1), s->ro = va_alloc(1);
-    while ((rc = grant_map((uint64_t)s->control, GNTMAP_host_map, s->other, REF_CONTROL, &control_handle))) {
+    while ((rc = grant_map((uint64_t)s->control, GNTMAP_host_map, s->other, REF_CONTROL,
+                           &control_handle))) {
         if (clock_ns() > end)
             return EXPECT_MSG(false, "domain %u never offered its page: %d", s->other, rc);
         thread_sleep(10 * NS_PER_MS);
@@ -115,10 +96,11 @@ static bool join(struct side *s)
         return false;
     port = event_bind_interdomain(s->other, s->control->port, on_ring, (void *)&rings[1]);
     s->port = port;
-    return EXPECT_MSG(port > 0, "connecting to port %u of domain %u: %d", s->control->port, s->other, port);
+    return EXPECT_MSG(port > 0, "connecting to port %u of domain %u: %d", s->control->port,
+                      s->other, port);
 }
 
-/* --- the dialogues: one function each, for both sides ----------------------------------------- */
+/* --- One function for both sides of each test ------------------------------------------------- */
 
 static void send_hello(struct side *s)
 {
@@ -143,7 +125,7 @@ static void ping_pong(struct side *s)
     if (!meet(s))
         return;
     event_force_upcall();
-    base = rings[s->nr];                        /* connecting may have rung too */
+    base = rings[s->nr];                        /* connecting may have sent one, too */
     if (!meet(s))
         return;
     for (unsigned i = 1; i <= ROUNDS; i++) {
@@ -159,130 +141,8 @@ static void ping_pong(struct side *s)
     meet(s);
 }
 
-static uint64_t pattern(uint64_t i)
-{
-    return i * 0x9e3779b97f4a7c15;
-}
-
-static void shared_page(struct side *s)
-{
-    grant_handle_t handle = 0;
-
-    if (s->nr == 0)
-        for (unsigned i = 0; i < 512; i++)
-            s->rw[i] = pattern(i);
-    if (!meet(s))
-        return;
-    if (s->nr == 1 && EXPECT_EQ(grant_map((uint64_t)s->rw, GNTMAP_host_map, s->other, REF_RW, &handle), 0))
-        for (unsigned i = 0; i < 512; i++) {
-            if (!EXPECT_EQ(((volatile uint64_t *)s->rw)[i], pattern(i)))
-                break;
-            ((volatile uint64_t *)s->rw)[i] = ~pattern(i);
-        }
-    if (!meet(s))
-        return;
-    if (s->nr == 0) {
-        for (unsigned i = 0; i < 512; i++)
-            if (!EXPECT_EQ(((volatile uint64_t *)s->rw)[i], ~pattern(i)))
-                break;
-        EXPECT_EQ(gnttab()[REF_RW].flags & (GTF_reading | GTF_writing), GTF_reading | GTF_writing);
-        EXPECT(!grant_revoke(REF_RW));
-        EXPECT_EQ(frame_set_ro(v2p(s->rw)), 0);
-        EXPECT(mmu_pin(1, v2p(s->rw)) < 0);     /* no table while the other can write it */
-        EXPECT_EQ(frame_set_rw(v2p(s->rw)), 0);
-    }
-    if (!meet(s))
-        return;
-    if (s->nr == 1) {
-        EXPECT_EQ(grant_unmap((uint64_t)s->rw, handle), GNTST_okay);
-        EXPECT_FAULT(try_read64(s->rw, NULL), TRAP_PF, 0);
-    }
-    if (!meet(s))
-        return;
-    if (s->nr == 0)
-        EXPECT(grant_revoke(REF_RW));
-    meet(s);
-}
-
-static void read_only_page(struct side *s)
-{
-    grant_handle_t handle;
-
-    if (s->nr == 0)
-        s->ro[9] = 0x4e0;
-    if (!meet(s))
-        return;
-    if (s->nr == 1) {
-        EXPECT(grant_map((uint64_t)s->ro, GNTMAP_host_map, s->other, REF_RO, &handle) < 0);
-        if (EXPECT_EQ(grant_map((uint64_t)s->ro, GNTMAP_host_map | GNTMAP_readonly, s->other, REF_RO,
-                                &handle), GNTST_okay)) {
-            EXPECT_EQ(((volatile uint64_t *)s->ro)[9], 0x4e0);
-            EXPECT_FAULT(try_write64(&s->ro[9], 0), TRAP_PF, PF_PRESENT | PF_WRITE);
-            if (s->other != own_domid()) {      /* nor by an entry of our own: the frame is not ours */
-                mfn_t mfn = pte_mfn(pte_read(s->ro, 1));
-
-                EXPECT(map_page(va_alloc(1), make_pte(mfn, PTE_KERNEL)) < 0);
-                EXPECT(map_page(va_alloc(1), make_pte(mfn, PTE_RO)) < 0);
-            }
-            EXPECT_EQ(grant_unmap((uint64_t)s->ro, handle), GNTST_okay);
-        }
-    }
-    if (!meet(s))
-        return;
-    if (s->nr == 0)
-        EXPECT_EQ(s->ro[9], 0x4e0);
-    meet(s);
-}
-
-static int copy_grant(struct side *s, grant_ref_t ref, void *buf, bool write)
-{
-    struct gnttab_copy op = { .len = 256, .status = 1 };
-    long rc;
-
-    if (write) {
-        op.source.u.gmfn = v2mfn(buf), op.source.domid = DOMID_SELF;
-        op.dest.u.ref = ref, op.dest.domid = s->other;
-        op.flags = GNTCOPY_dest_gref;
-    } else {
-        op.dest.u.gmfn = v2mfn(buf), op.dest.domid = DOMID_SELF;
-        op.source.u.ref = ref, op.source.domid = s->other;
-        op.flags = GNTCOPY_source_gref;
-    }
-    rc = xen_grant_table_op(GNTTABOP_copy, &op, 1);
-    return rc ? rc : op.status;
-}
-
-static void copying(struct side *s)
-{
-    pfn_t pfn = frame_alloc();
-    uint64_t *buf = p2v(pfn);
-
-    if (s->nr == 0) {
-        s->ro[0] = 0xc0b1ed;
-        grant_offer(REF_RW, s->other, v2mfn(s->rw), 0);
-    }
-    if (!meet(s))
-        return;
-    if (s->nr == 1) {
-        EXPECT_EQ(copy_grant(s, REF_RO, buf, false), GNTST_okay);
-        EXPECT_EQ(buf[0], 0xc0b1ed);
-        EXPECT(copy_grant(s, REF_RO, buf, true) < 0);
-        buf[0] = 0xbac4;
-        EXPECT_EQ(copy_grant(s, REF_RW, buf, true), GNTST_okay);
-    }
-    if (!meet(s))
-        return;
-    if (s->nr == 0) {
-        EXPECT_EQ(((volatile uint64_t *)s->rw)[0], 0xbac4);
-        EXPECT_EQ(s->ro[0], 0xc0b1ed);
-        EXPECT(grant_revoke(REF_RW));
-    }
-    frame_free(pfn);
-    meet(s);
-}
-
-/* Ports that were offered to another domain, to none, or were closed; and which domain status
- * names. */
+/* Grants to another domain, closed grants, a connected port, and operations that name the other
+ * domain. */
 static void refusals(struct side *s)
 {
     grant_handle_t handle;
@@ -300,7 +160,7 @@ static void refusals(struct side *s)
         EXPECT(grant_map(at, GNTMAP_host_map, s->other, REF_RW, &handle) < 0);
         EXPECT_EQ(event_bind_interdomain(s->other, s->control->port, NULL, NULL), -XEN_EINVAL);
     }
-    if (s->other != own_domid()) {              /* an ordinary domain has no say over another */
+    if (s->other != own_domid()) {              /* a domain may not act for another */
         EXPECT_EQ(xen_event_channel_op(EVTCHNOP_alloc_unbound, &alloc), -XEN_EPERM);
         EXPECT_EQ(xen_event_channel_op(EVTCHNOP_status, &st), -XEN_EPERM);
         EXPECT_EQ(xen_memory_op(XENMEM_current_reservation, &other), -XEN_EPERM);
@@ -336,13 +196,13 @@ static void parting(struct side *s)
     s->joined = false;
 }
 
-/* --- running them ----------------------------------------------------------------------------- */
+/* --- The tests -------------------------------------------------------------------------------- */
 
-static void (*dialogue)(struct side *);
+static void (*both_sides)(struct side *);
 
 static void run_side(void *arg)
 {
-    dialogue(arg);
+    both_sides(arg);
 }
 
 static void run(void (*fn)(struct side *))
@@ -357,7 +217,7 @@ static void run(void (*fn)(struct side *))
         SKIP("the other side was never met, or lost");
     sides[0].other = sides[1].other = other;
     sides[1].nr = 1;
-    dialogue = fn;
+    both_sides = fn;
     if (own != other) {
         fn(&sides[nr]);
         return;
@@ -369,9 +229,9 @@ static void run(void (*fn)(struct side *))
 
 static void meeting(void)           { run(send_hello); }
 static void events(void)            { run(ping_pong); }
-static void page_for_writing(void)  { run(shared_page); }
-static void page_for_reading(void)  { run(read_only_page); }
-static void copies(void)            { run(copying); }
+static void page_for_writing(void)  { run(peers_shared_page); }
+static void page_for_reading(void)  { run(peers_read_only_page); }
+static void copies(void)            { run(peers_copies); }
 static void refused(void)           { run(refusals); }
 static void closing(void)           { run(parting); }
 
