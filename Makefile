@@ -119,7 +119,7 @@ include tools/linux/linux.mk
 include tools/pvtrace/pvtrace.mk
 include tools/iso.mk
 
-build: $(BUILD)/paragon $(XEN_EFI) $(GUEST_PV) $(GUEST_STORE)
+build: $(BUILD)/paragon $(XEN_EFI) $(GUEST_PV) $(GUEST_STORE) $(GUEST_VMM)
 iso: $(ISO)
 
 # --- Running --------------------------------------------------------------------------------------

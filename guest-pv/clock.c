@@ -26,6 +26,15 @@ static uint64_t scale(uint64_t ticks, uint32_t mul, int8_t shift)
     return (uint64_t)(((unsigned __int128)ticks * mul) >> 32);
 }
 
+/* The inverse of scale(): the factors change at a migration only, and there is none. */
+uint64_t clock_tsc_hz(void)
+{
+    const volatile struct vcpu_time_info *t = &shared_info->vcpu_info[0].time;
+    uint64_t hz = (NS_PER_S << 32) / t->tsc_to_system_mul;
+
+    return t->tsc_shift < 0 ? hz << -t->tsc_shift : hz >> t->tsc_shift;
+}
+
 /* The version is odd while the record is being written, and differs after a write. */
 uint64_t clock_ns(void)
 {

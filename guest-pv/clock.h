@@ -12,6 +12,7 @@
 uint64_t clock_ns(void);                    /* system time, monotonic */
 uint64_t clock_wall_ns(void);               /* since 1970 */
 uint64_t clock_tsc(void);
+uint64_t clock_tsc_hz(void);                /* as the hypervisor's factors say it */
 void clock_spin(uint64_t ns);               /* busy */
 
 struct timer {

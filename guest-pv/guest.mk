@@ -1,5 +1,5 @@
-# The guest's part of the build: newlib once, then the PV kernel with its suites, and the one with the store.
-# Included by the top Makefile.
+# The guest's part of the build: newlib once, then the PV kernel with its suites, the one with the store, and
+# the one that hosts unmodified kernels. Included by the top Makefile.
 
 # The image is linked into the top 2 GiB, so everything in it is -mcmodel=kernel. No red zone: the
 # hypervisor bounces traps onto the stack we are running on.
@@ -29,12 +29,23 @@ $(NEWLIB_STAMP): | deps
 # --- the kernel ---------------------------------------------------------------------------------
 GUEST_PV     := $(BUILD)/guest-pv/guest-pv
 GUEST_CC     ?= gcc
-# Two programs on the same ground: the suites, and the service domain that keeps the store.
+# Three programs on the same ground: the suites, the service domain that keeps the store, and the vmm.
 GUEST_BASE   := $(sort $(wildcard guest-pv/*.S guest-pv/*.c))
 GUEST_OBJ    := $(patsubst %,$(BUILD)/%.o,$(GUEST_BASE) $(sort $(wildcard guest-pv/suites/*.c)))
 GUEST_STORE  := $(BUILD)/guest-pv/store
 STORE_OBJ    := $(patsubst %,$(BUILD)/%.o,$(GUEST_BASE) guest-pv/suites/gnttab.c) \
                 $(patsubst guest-pv/store/%,$(BUILD)/guest-pv/store-obj/%.o,$(sort $(wildcard guest-pv/store/*.c)))
+
+# The vmm is plain C that the host tests build too: its includes are written from the root. Only the files
+# that emulate SSE and x87 may use their registers: where a way runs the guest's code itself, they hold the
+# guest's values. No frame pointers: most functions are short and end in a jump to the next. gcc does not see
+# that raise_fault() returns false, and takes what was not set before such a return for used.
+GUEST_VMM    := $(BUILD)/guest-pv/vmm
+VMM_SRC_C    := $(sort $(wildcard guest-pv/vmm/*.c guest-pv/vmm/*/*.c)) common/elf.c \
+                $(sort $(wildcard common/x86/*.c))
+VMM_OBJ      := $(patsubst %,$(BUILD)/%.o,$(GUEST_BASE)) $(VMM_SRC_C:%=$(BUILD)/guest-pv/vmm-obj/%.o)
+VMM_WITH_SSE := guest-pv/vmm/core/sse% guest-pv/vmm/core/x87%
+VMM_CFLAGS    = -I. -fomit-frame-pointer -Wno-maybe-uninitialized $(if $(filter $(VMM_WITH_SSE),$<),,-mgeneral-regs-only)
 
 # The compiler's own headers. It is asked at the first use: only then is it there for certain.
 GUEST_CC_INCLUDE = $(eval GUEST_CC_INCLUDE := $(shell $(GUEST_CC) -print-file-name=include))$(GUEST_CC_INCLUDE)
@@ -55,12 +66,17 @@ $(BUILD)/guest-pv/%.o: guest-pv/% | $(NEWLIB_STAMP) $(ABI)
 $(BUILD)/guest-pv/store-obj/%.o: guest-pv/store/% | $(NEWLIB_STAMP) $(ABI)
 	$(GUEST_COMPILE)
 
+$(BUILD)/guest-pv/vmm-obj/%.o: % | $(NEWLIB_STAMP) $(ABI)
+	$(GUEST_COMPILE)
+$(BUILD)/guest-pv/vmm-obj/%.o: GUEST_CFLAGS += $(VMM_CFLAGS)
+
 $(GUEST_PV): $(GUEST_OBJ)
 $(GUEST_STORE): $(STORE_OBJ)
-$(GUEST_PV) $(GUEST_STORE): guest-pv/guest.lds
+$(GUEST_VMM): $(VMM_OBJ)
+$(GUEST_PV) $(GUEST_STORE) $(GUEST_VMM): guest-pv/guest.lds
 	@echo "  LD       $@"
 	@ld -m elf_x86_64 -static -nostdlib -z noexecstack -z max-page-size=4096 --no-warn-rwx-segments \
 	    -T guest-pv/guest.lds -o $@ $(filter %.o,$^) \
 	    --start-group $(NEWLIB)/lib/libc.a $(NEWLIB)/lib/libm.a --end-group
 
--include $(GUEST_OBJ:.o=.d) $(STORE_OBJ:.o=.d)
+-include $(GUEST_OBJ:.o=.d) $(STORE_OBJ:.o=.d) $(VMM_OBJ:.o=.d)

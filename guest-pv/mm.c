@@ -73,6 +73,23 @@ void frame_free(pfn_t pfn)
     events_restore(masked);
 }
 
+size_t frames_in_a_row(void)
+{
+    return bump_end - bump;
+}
+
+pfn_t frames_reserve(size_t n)
+{
+    bool masked = events_save_off();
+    pfn_t first = bump;
+
+    if (n > frames_in_a_row())
+        panic("out of memory: %zu pages in a row, there are %zu", n, frames_in_a_row());
+    bump += n;
+    events_restore(masked);
+    return first;
+}
+
 size_t frames_free(void)
 {
     return nr_listed + (bump_end - bump);

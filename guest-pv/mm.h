@@ -74,6 +74,8 @@ static inline mfn_t pte_mfn(uint64_t pte)
 /* --- frames ----------------------------------------------------------------------------------- */
 pfn_t frame_alloc(void);                    /* zeroed; panics when there is none */
 void frame_free(pfn_t pfn);
+pfn_t frames_reserve(size_t n);             /* n in a row, not zeroed; panics without so many */
+size_t frames_in_a_row(void);               /* how many these can be */
 size_t frames_free(void);                   /* how many are left: a test can check that it leaks none */
 int frame_set_ro(pfn_t pfn);                /* change the p2v() mapping; the hypercall's result */
 int frame_set_rw(pfn_t pfn);

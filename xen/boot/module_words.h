@@ -22,7 +22,8 @@ struct domain_config {
 };
 
 /* Parses a module's string (of boot_string) into *c, except for `module`, `list` and the
- * name of a guest without name=. Returns 0, or logs a line and returns -EINVAL. The string must stay. */
+ * name of a guest without name=. Returns 0, or logs a line and returns -EINVAL. The string must
+ * stay. */
 int domain_config_parse(const char *string, struct domain_config *c);
 
 #endif

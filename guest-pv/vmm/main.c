@@ -1,0 +1,67 @@
+/* The vmm: hosts an unmodified 64-bit kernel in this domain's memory. Words of its command line:
+ *
+ *     way=emulate|trap|translate      how the guest's instructions run (emulate)
+ *
+ * The machine is made by machine.c, what it has of the world outside is host.c's, and report.c says
+ * how it went. A guest that resets its machine, or halts it for good, ends the domain by poweroff;
+ * one that is lost ends it as a crash. */
+#include <string.h>
+#include "clock.h"
+#include "console.h"
+#include "guest-pv/vmm/emulate/block.h"
+#include "guest-pv/vmm/emulate/run.h"
+#include "guest-pv/vmm/vmm.h"
+#include "start.h"
+#include <public/sched.h>
+
+#define BLOCKS_BYTES (32ull << 20)      /* memory of decoded blocks */
+#define OWN_BYTES (BLOCKS_BYTES + (8ull << 20)) /* the heap: their tables too */
+
+struct way {
+    const char *name;
+    void (*run)(struct cpu *c);         /* NULL: it does not exist yet */
+};
+static const struct way ways[] = {
+    { "emulate", run_emulated }, { "trap", NULL }, { "translate", NULL },
+};
+
+static struct cpu cpu;
+
+/* NULL: there is none, and a line has said so. */
+static const struct way *chosen_way(void)
+{
+    char name[16] = "emulate";
+
+    cmdline_get("way", name, sizeof(name));
+    for (unsigned i = 0; i < ARRAY_SIZE(ways); i++) {
+        if (strcmp(name, ways[i].name) != 0)
+            continue;
+        if (ways[i].run != NULL)
+            return &ways[i];
+        kprintf("vmm: way=%s does not exist yet; way=emulate does\n", name);
+        return NULL;
+    }
+    kprintf("vmm: way=%s: the ways are", name);
+    for (unsigned i = 0; i < ARRAY_SIZE(ways); i++)
+        kprintf(" %s", ways[i].name);
+    kprintf("\n");
+    return NULL;
+}
+
+int guest_main(void)
+{
+    const struct way *way = chosen_way();
+    uint64_t start;
+
+    host_init();
+    if (way == NULL || !make_machine(&cpu, OWN_BYTES))
+        shutdown(SHUTDOWN_crash);
+    if (!blocks_init(&cpu, BLOCKS_BYTES)) {
+        kprintf("vmm: no memory for decoded blocks\n");
+        shutdown(SHUTDOWN_crash);
+    }
+    start = clock_ns();
+    way->run(&cpu);
+    print_report(&cpu, clock_ns() - start);
+    shutdown(cpu.stop == STOP_RESET || cpu.stop == STOP_HALTED ? SHUTDOWN_poweroff : SHUTDOWN_crash);
+}

@@ -1,0 +1,19 @@
+/* The vmm as a program of guest-pv: what the files beside this header know of each other. The
+ * folders below know nothing of guest-pv. */
+#ifndef VMM_VMM_H
+#define VMM_VMM_H
+
+#include "guest-pv/vmm/core/cpu.h"
+
+/* machine.c: the guest's CPU with its memory and its platform. Lines about what is missing; false:
+ * then there is no machine. own_bytes: what the vmm keeps for its heap. */
+bool make_machine(struct cpu *c, uint64_t own_bytes);
+
+/* host.c: what the platform has of the world outside; tsc_hz is set by host_init(). */
+extern struct host host;
+void host_init(void);
+
+/* report.c: why the guest ended, its state if it was lost, and what running it took. */
+void print_report(struct cpu *c, uint64_t ns);
+
+#endif
