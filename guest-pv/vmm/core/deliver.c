@@ -123,9 +123,9 @@ static bool push_frame(struct cpu *c, const struct event *e, unsigned cpl, uint6
 
 static bool deliver(struct cpu *c, const struct event *e)
 {
-    struct gate g;
+    struct gate g = { 0 };
     struct descriptor code;
-    unsigned cpl;
+    unsigned cpl = 0;
     uint64_t rsp;
 
     if (!read_gate(c, e, &g) || !read_handler(c, e, &g, &code, &cpl) ||

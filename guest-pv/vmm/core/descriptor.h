@@ -10,8 +10,10 @@
 
 /* Types of system descriptors, and bits of the others' types */
 #define TYPE(access) ((access) & 15u)
-enum { TYPE_LDT = 2, TYPE_TSS = 9, TYPE_TSS_BUSY = 11, TYPE_INTERRUPT_GATE = 14,
-       TYPE_TRAP_GATE = 15 };
+enum {
+    TYPE_LDT = 2, TYPE_TSS = 9, TYPE_TSS_BUSY = 11, TYPE_CALL_GATE = 12, TYPE_INTERRUPT_GATE = 14,
+    TYPE_TRAP_GATE = 15,
+};
 enum { TYPE_ACCESSED = 1, TYPE_WRITABLE = 2, TYPE_READABLE = 2, TYPE_CONFORMING = 4, TYPE_CODE = 8 };
 
 struct descriptor {
@@ -54,7 +56,6 @@ bool mark_accessed(struct cpu *c, struct descriptor *d);
 bool read_code(struct cpu *c, uint16_t selector, unsigned ext, struct descriptor *d);
 bool check_code(struct cpu *c, const struct descriptor *d, unsigned ext);
 
-/* RPL of the selector becomes that of a CS or SS at cpl. */
 void set_segment(struct segment *s, uint16_t selector, const struct descriptor *d);
 void set_null_segment(struct segment *s, uint16_t selector);
 
