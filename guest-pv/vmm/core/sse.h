@@ -1,0 +1,40 @@
+/* What the handlers of MMX, SSE and SSE2 share: whether the guest may execute them now, and their
+ * operands as bytes: sse_operand.c. The registers are in c->fx; MMX register i is register i of the
+ * x87's eight, and not ST(i). */
+#ifndef VMM_CORE_SSE_H
+#define VMM_CORE_SSE_H
+
+#include "common/x86/alu.h"
+#include "guest-pv/vmm/core/operand.h"
+
+#define FSW_ES 0x80u            /* an exception that FCW does not mask is in FSW */
+#define FSW_TOP_SHIFT 11
+
+/* Of an XMM or MMX operand, up to 16 bytes of it. */
+union sse_value {
+    uint8_t bytes[16];
+    uint16_t words[8];
+    uint32_t doubles[4];
+    uint64_t quads[2];
+} __attribute__((aligned(16)));
+
+/* False: #UD, #NM or, where the instruction uses MMX registers, #MF (SDM vol. 3, 23.25). */
+bool sse_usable(struct exec *x);
+/* FWAIT and all but the FN... instructions of the x87 begin with it: false, #MF is raised. */
+bool no_x87_pending(struct cpu *c);
+
+/* The operand of that number, at least operand_bytes of it, the rest of the value is undefined. False:
+ * #GP(0) where 16 bytes are not aligned (SDM vol. 1, 4.1.1), or the access's fault. */
+bool read_sse_operand(struct exec *x, unsigned nr, union sse_value *value);
+/* All of an XMM or MMX register; of a general one, or of memory, as many bytes as the operand has.
+ * Ends the instruction: RIP, and the change from x87 to MMX registers if it uses them. */
+bool write_sse_operand(struct exec *x, unsigned nr, const union sse_value *value);
+bool finish_sse(struct exec *x);
+
+bool is_mmx_operand(const struct exec *x, unsigned nr); /* a register */
+bool is_sse_aligned(struct exec *x, unsigned bytes);    /* false: #GP(0) is raised */
+
+/* ST(0) becomes another register of the eight: the image keeps them in the stack's order. */
+void set_x87_top(struct fx_state *fx, unsigned top);
+
+#endif
