@@ -1,6 +1,7 @@
-"""Broken PV kernels, each made from the good one by one change, for the loader to refuse.
+"""Broken PV kernels, each made from the good one by one change, which the loader has to refuse.
 
-KINDS maps a kind to a function from the good file's bytes to the bad one's. Used by run.py only.
+KINDS maps a kind to a function from the good file's bytes to the bad one's. Called by run.py;
+cases_guests.py has a case for each kind.
 """
 
 import struct
@@ -58,7 +59,7 @@ def headers_cut(good):
 
 
 def no_notes(good):
-    """Neither note segments nor the sections in which the older string could stand."""
+    """Neither note segments nor sections, one of which could hold the older __xen_guest string."""
     elf = Elf(good)
     for index in elf.all_of(PT_NOTE):
         elf.change(index, type=PT_NULL)
@@ -68,7 +69,7 @@ def no_notes(good):
 
 
 def overlapping(good):
-    """Every segment four times, at one address: more to copy than any file has a reason for."""
+    """Every segment four times, at the same address."""
     elf = Elf(good)
     table = elf.data[elf.phoff:elf.phoff + elf.count * PHDR.size] * 4
     struct.pack_into("<Q", elf.data, 32, len(elf.data))

@@ -1,5 +1,5 @@
-"""What guests said on the console, as a whole: lines that came twice, and lines that have a prefix
-where none should be. Used by cases.py."""
+"""Checks of all lines that guests printed: that none came twice, and that none has a prefix where
+there should be none. Called by the cases."""
 
 import re
 from collections import Counter
@@ -8,7 +8,7 @@ STAMPED = re.compile(r"^\(d1\) \[ *\d+\.\d{6}\] .{10}")
 
 
 def once(lines):
-    """A kernel's lines begin with the time, so that no two are the same."""
+    """No line of the kernel came twice: each begins with its time, so no two are equal."""
     seen = Counter(line for line in lines if STAMPED.match(line))
     if len(seen) < 100:
         yield f"only {len(seen)} lines of the kernel's"
@@ -18,5 +18,5 @@ def once(lines):
 
 
 def bare(lines):
-    """A guest that has the terminal to itself."""
+    """A guest that has the terminal to itself gets no prefix."""
     yield from (f"a prefix: {line}" for line in lines if line.startswith("(d1)"))

@@ -1,8 +1,9 @@
 """Debian's gdb with tools/gdb on a machine that boots: what each of the commands `pv ...` has to
-say, at reset, when the first domain is about to be made, and when domain 1 asks for its end. gdb
-then lets the machine go on, and the case is judged as any other.
+print at reset, just before the first domain is made, and when domain 1 calls SCHEDOP_shutdown. Then
+gdb detaches, and the case is judged as any other.
 
-A name is a function of the answers, by command, that yields faults.
+guest() and back are for `debugged` of a case: functions of gdb's answers, by command, that yield
+faults. Called by run.py and the cases.
 """
 
 import os
@@ -18,29 +19,32 @@ ALWAYS = ("domains", "vcpu", "frame 5", "walk 0", "evtchn", "grants", "queues", 
 # The guest's rip at its last entry to the hypervisor, and its page tables.
 WHERE = ("python r = pv_domains.registers(machine.vcpus(machine.domain('d1'))[0])",
          "python gdb.set_convenience_variable('where', int(r['rip']))",
-         "python gdb.set_convenience_variable('root', int(machine.vcpus(machine.domain('d1'))[0]['root_kernel']) >> 12)")
+         "python v = machine.vcpus(machine.domain('d1'))[0]",
+         "python gdb.set_convenience_variable('root', int(v['root_kernel']) >> 12)")
+GVA2GPA = 'eval "monitor gva2gpa 0x%lx", $where'
 AT_END = ("pv domains", "pv domains x", "pv vcpu", "pv vcpu nobody", "pv walk $where",
-          "pv walk $where d1",
-          'eval "monitor gva2gpa 0x%lx", $where', "pv walk 0xffff900000000000", "pv frame $root", "pv frame -1",
-          "pv frame", "pv evtchn", "pv grants", "pv queues", "pv trace 5", "pv trace 0",
-          "info symbol $where", "p $cr3 >> 12 == $root")
+          "pv walk $where d1", GVA2GPA, "pv walk 0xffff900000000000", "pv frame $root",
+          "pv frame -1", "pv frame", "pv evtchn", "pv grants", "pv queues", "pv trace 5",
+          "pv trace 0", "info symbol $where", "p $cr3 >> 12 == $root")
 
+# Answers are found by command, so one that is given again has other blanks or parentheses.
 BACK = ("p/x $pc", "monitor info replay", "pv back 3", "p/x ($pc)", "stepi 3", "p/x (($pc))",
-        "pv goto 1000000",
-        "monitor info  replay",
-        # gdb's own ways back, from a snapshot that was taken after the hypervisor's first steps.
-        "delete", "hbreak domain_create", "continue", "monitor savevm later", "delete ", "hbreak schedule", "continue ",
-        "monitor  info replay", "stepi", "reverse-stepi", "monitor  info  replay", "continue  ", "reverse-continue",
-        "monitor info   replay", "pv back 1000", "monitor   info replay")
+        "pv goto 1000000", "monitor info  replay",
+        # gdb's own commands, from a snapshot taken after the hypervisor's data breakpoint.
+        "delete", "hbreak domain_create", "continue", "monitor savevm later",
+        "delete ", "hbreak schedule", "continue ", "monitor  info replay",
+        "stepi", "reverse-stepi", "monitor  info  replay",
+        "continue  ", "reverse-continue", "monitor info   replay",
+        "pv back 1000", "monitor   info replay")
 
 
 def script(symbols, at_end):
-    """Words for gdb."""
+    """gdb's commands, in order. symbols: the guest's ELF file, or ""."""
     stages = [("reset", [f"pv {word}" for word in ALWAYS]),
               ("early", [f"pv {word}" for word in ALWAYS]),
               ("end", at_end)]
-    # A guest's symbols first: gdb 13 loses count of the places of a breakpoint that it has when
-    # more come.
+    # A guest's symbols come before all breakpoints: gdb 13 mixes up the locations of a breakpoint
+    # if symbols are added after it.
     go_on = {"reset": [f"pv symbols {symbols}"] if symbols else (),
              "early": ("hbreak domain_create", "continue"),
              "end": ("delete", "hbreak domain_shutdown if d->id == 1", "continue", *WHERE)}
@@ -53,7 +57,7 @@ def script(symbols, at_end):
 
 
 def answers(output):
-    """What was printed, by stage and command."""
+    """{"STAGE: COMMAND": what it printed}."""
     found = {}
     for part in output.split("\n" + HEAD)[1:]:
         head, _, text = part.partition("\n")
@@ -62,7 +66,7 @@ def answers(output):
 
 
 class Debugger:
-    """Runs gdb on a machine that is about to start. `faults`: what is wrong with its answers."""
+    """A context in which gdb examines the machine. `faults`: what is wrong with its answers."""
 
     def __init__(self, judge, path, elf, symbols):
         self.judge, self.path, self.elf, self.symbols, self.faults = judge, path, elf, symbols, []
@@ -78,14 +82,13 @@ class Debugger:
                     break
                 threading.Event().wait(0.05)
             done = subprocess.run(["gdb", "-nx", "-batch", self.elf, "-x", SCRIPT, *words],
-                                  text=True, errors="replace",
-                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                                  text=True, errors="replace", stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
                                   timeout=PATIENCE, check=False)
             with open(self.path + ".log", "w", encoding="utf-8") as log:
                 log.write(done.stdout)
             self.faults = list(self.judge(answers(done.stdout)))
-        # an answer that is not there, whichever way; nobody sees a thread's
-        except Exception as error:
+        except Exception as error:  # a missing answer can raise any; here it would be lost
             self.faults = [f"{type(error).__name__}: {error}"]
 
     def __enter__(self):
@@ -99,17 +102,18 @@ class Debugger:
         if self.judge:
             self.thread.join(PATIENCE)
             if self.thread.is_alive():
-                self.faults = ["gdb has not come to an end"]
+                self.faults = ["gdb has not ended"]
 
 
 def one_line_each(seen, stage):
-    """A machine that is not ready is told in one line, and by all commands that need more of it."""
+    """While the machine is not ready each command prints something; at reset that is one line,
+    which says why there is no more."""
     for word in ALWAYS:
         text = seen[f"{stage}: pv {word}"].strip()
         if "Traceback" in text or not text:
             yield f"{stage}: pv {word}: {text[:200] or 'nothing'}"
         elif stage == "reset" and not re.fullmatch(r"pv: .*", text):
-            yield f"{stage}: pv {word}: not one line that says why not: {text[:200]}"
+            yield f"{stage}: pv {word}: not one line with a reason: {text[:200]}"
 
 
 def has(seen, command, *patterns):
@@ -120,9 +124,8 @@ def has(seen, command, *patterns):
 
 
 def walks(seen, name):
-    """The same as QEMU's own translation, and a frame of the domain's."""
-    gpa = re.search(r"gpa: 0x([0-9a-f]+)",
-                    seen["end: " + 'eval "monitor gva2gpa 0x%lx", $where'])[1]
+    """pv walk finds the address that QEMU's own translation finds, in a frame of the domain."""
+    gpa = re.search(r"gpa: 0x([0-9a-f]+)", seen[f"end: {GVA2GPA}"])[1]
     for command in ("pv walk $where", "pv walk $where d1"):
         yield from has(seen, command,
                        rf"^    machine address 0x{gpa}, frame 0x{gpa[:-3]}: d1 \({name}\), type ",
@@ -140,9 +143,8 @@ def both_ends(seen):
             channels[where, port[1]] = (port[2], port[3])
     if not channels:
         yield "pv evtchn: no channel between two domains"
-    yield from (f"pv evtchn: {end} leads to {other}, which does not lead back"
-                for end, other in channels.items()
-                if channels.get(other) != end)
+    yield from (f"pv evtchn: {end} names {other}, which does not name it"
+                for end, other in channels.items() if channels.get(other) != end)
 
 
 def instruction(seen, command):
@@ -150,9 +152,9 @@ def instruction(seen, command):
 
 
 def back(seen):
-    """For a replay: three instructions back and three forward is where it was; to instruction
-    1000000; and gdb's own steps back are where it was, too. The terminal's text comes once more
-    then."""
+    """For a replay: three instructions back and three forward lead to the same place; pv goto leads
+    to instruction 1000000; and gdb's own commands back lead to the same place, too. The machine
+    prints its lines again then."""
     places = [re.search(r"0x[0-9a-f]+", seen[f"end: p/x {pc}"])[0]
               for pc in ("$pc", "($pc)", "(($pc))")]
     if places[0] != places[2] or places[0] == places[1]:
@@ -167,13 +169,14 @@ def back(seen):
     for command in ("monitor  info  replay", "monitor info   replay"):
         if instruction(seen, command) != start:
             yield f"back at instruction {instruction(seen, command)}, not at {start}"
-    if instruction(seen, "monitor   info replay") != start - 1000:
-        yield f"1000 instructions before {start} is not {instruction(seen, 'monitor   info replay')}"
+    last = instruction(seen, "monitor   info replay")
+    if last != start - 1000:
+        yield f"1000 instructions before {start} is not {last}"
 
 
 def guest(name, place=""):
-    """For a guest of that name as domain 1, beside the store, that grants its pages to it. place: a
-    pattern of where in its own code it has asked for its end, if its symbols are there."""
+    """For a guest of that name which is domain 1 and grants pages to the store. place: a pattern
+    for gdb's name of the place where it called SCHEDOP_shutdown, if its symbols are known."""
     def judge(seen):
         for stage in ("reset", "early"):
             yield from one_line_each(seen, stage)
@@ -185,7 +188,8 @@ def guest(name, place=""):
         yield from has(seen, "pv vcpu nobody", r"^pv: no domain nobody$")
         yield from walks(seen, name)
         yield from has(seen, "pv frame $root", rf"^frame 0x[0-9a-f]+: d1 \({name}\)$",
-                       r"^    type l4, references [1-9]\d*, validated", r"^    references [1-9]\d*, allocated counted")
+                       r"^    type l4, references [1-9]\d*, validated",
+                       r"^    references [1-9]\d*, allocated counted")
         yield from has(seen, "p $cr3 >> 12 == $root", r"^\$\d+ = 1$")
         yield from has(seen, "pv frame -1", r"^pv: frame 0xffffffffffffffff is not in the table")
         yield from has(seen, "pv frame", r"^pv frame MFN: ")
@@ -200,7 +204,7 @@ def guest(name, place=""):
                        r"^    timer +\d+\.\d{6} s \w+")
         yield from has(seen, "pv trace 0", r"^the trace is empty$")
         lines = seen["end: pv trace 5"].strip().splitlines()
-        if len(lines) != 5 or not re.match(r"\[d1v0 .*SCHEDOP_shutdown.*SHUTDOWN_poweroff",
-                                           lines[-1]):
-            yield f"pv trace 5: not five lines, the last of them the guest's end: {lines}"
+        last = r"\[d1v0 .*SCHEDOP_shutdown.*SHUTDOWN_poweroff"
+        if len(lines) != 5 or not re.match(last, lines[-1]):
+            yield f"pv trace 5: not five lines of which the last is SCHEDOP_shutdown: {lines}"
     return judge

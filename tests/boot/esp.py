@@ -1,10 +1,11 @@
 """EFI system partitions for the boot tests: directories that QEMU shows as a disk with one FAT
 partition.
 
-A case's modules become the section [test] of an xen.cfg, beside xen.efi: in the place where the
-firmware's boot manager looks for it (loader "esp"), or in the root with a startup.nsh for the UEFI
-shell (loader "shell"). Also the sections and calls that have to fail, and the judgement on how they
-did, and on the pages that fragment.c took. Used by run.py and cases.py. """
+A case's modules become the section [test] of an xen.cfg, beside xen.efi: where the firmware's boot
+manager looks for it (loader "esp"), or in the root with a startup.nsh for the UEFI shell (loader
+"shell"). Here are also the sections and commands that have to fail, the check of how they did, and
+the check of the pages that fragment.c allocated. Called by run.py and cases_efi.py.
+"""
 
 import os
 import re
@@ -24,8 +25,8 @@ def put(path, source=None, text=""):
 
 
 def section(modules, directory):
-    """The lines for modules, (word, file, words), whose files are linked into the directory under
-    their words."""
+    """Yields xen.cfg's lines for modules, (word, file, words), and links each file into the
+    directory by the name of its word, in small letters."""
     for word, path, words in modules:
         name = word.lower()
         if not os.path.exists(os.path.join(directory, name)):
@@ -35,7 +36,7 @@ def section(modules, directory):
 
 
 def make(root, case, options, file_of, modules):
-    """The directory, made anew. case.files: name -> text, or behind a colon a word for file_of."""
+    """Makes the directory anew. case.files: name -> text, or a colon and a word for file_of."""
     shutil.rmtree(root, ignore_errors=True)
     program = os.path.join(root, HOME[case.loader])
     home = os.path.dirname(program)
@@ -52,8 +53,7 @@ def make(root, case, options, file_of, modules):
     return root
 
 
-# --- What has to fail: name -> (command of the shell, the reason that is given, the status that is
-# returned) --------
+# --- What has to fail: name -> (command of the shell, pattern of the reason, status) -------------
 NOT_FOUND, LOAD_ERROR, INVALID, NO_RESOURCES = 0xE, 0x1, 0x2, 0x9
 BAD = {
     "no-configuration": (r"empty\xen.efi", r"no configuration.*xen\.cfg", NOT_FOUND),
@@ -106,48 +106,52 @@ kernel=good name=a mem=900G --
 
 
 def bad_files():
-    calls = "".join(f"echo case: {name}\n{call}\necho status %lasterror%\n" for name,
-                    (call, _, _) in BAD.items())
-    script = f"@echo -off\nfs0:\n{BAD['unknown-section'][0]}\nmemmap\n{calls}memmap\necho case: good\nxen.efi\n"
-    return {"startup.nsh": script, "empty/xen.efi": ":XEN", "hollow": "", "bad.cfg": BAD_CONFIG,
-            "chain.cfg": "[global]\nchain=absent\n", "packed": ":VMLINUZ", "bad-headers-cut": ":BAD-headers-cut"}
+    """The script: memmap before and after all of BAD, and then a start that has to succeed."""
+    calls = "".join(f"echo case: {name}\n{call}\necho status %lasterror%\n"
+                    for name, (call, _, _) in BAD.items())
+    script = "@echo -off\nfs0:\n" + BAD["unknown-section"][0] + \
+        f"\nmemmap\n{calls}memmap\necho case: good\nxen.efi\n"
+    return {"startup.nsh": script, "bad.cfg": BAD_CONFIG, "chain.cfg": "[global]\nchain=absent\n",
+            "empty/xen.efi": ":XEN", "hollow": "", "packed": ":VMLINUZ",
+            "bad-headers-cut": ":BAD-headers-cut"}
 
 
 def bad_calls(lines):
-    """Faults: what a call said between its heading and its status, and memory that did not come
-    back."""
+    """Faults: a call that did not print its reason in one line or has another status, and memory
+    that was not freed."""
     text = "\n".join(lines)
     for name, (call, reason, status) in BAD.items():
         match = re.search(rf"^case: {name}\n(.*?)^status (\S+)$", text, re.M | re.S)
         if not match:
             yield f"{call}: the shell did not get control back"
             continue
-        said = [line for line in match[1].splitlines() if line.strip() and
-                not line.startswith("Loading ")]
+        printed = [line for line in match[1].splitlines()
+                   if line.strip() and not line.startswith("Loading ")]
         if int(match[2], 0) & 0xFFFF != status:
             yield f"{call}: status {match[2]}, not {status:#x}"
-        if len(said) != 1 or not re.search(reason, said[0]):
-            yield f"{call}: said {said}, not one line with {reason}"
+        if len(printed) != 1 or not re.search(reason, printed[0]):
+            yield f"{call}: printed {printed}, not one line with {reason}"
     free = [int(number.replace(",", ""))
             for number in re.findall(r"^ *Available : +([\d,]+) Pages", text, re.M)]
     if len(free) != 2 or free[0] - free[1] > 64:
         yield f"the firmware's free pages before and after: {free}"
 
 
-# --- fragment.c's pages: FIRST and STEP as there, and what it fills them with ----------
+# --- fragment.c's pages: FIRST and STEP as there, and what it fills them with --------------------
 FIRST, STEP, FILLED = 0x200000, 0x100000, b"\xa5" * 4096
 
 
 def taken_pages(ram, lines):
-    """Faults: a page among those that it took no longer holds what it was filled with."""
-    said = [match for line in lines
-            if (match := re.match(r"fragment: (\d+) pages taken of (\d+)$", line))]
-    if not said or int(said[0][1]) < int(said[0][2]) // 2:
+    """Faults: a page that it allocated no longer holds what it was filled with."""
+    found = next((match for line in lines
+                  if (match := re.match(r"fragment: (\d+) pages taken of (\d+)$", line))), None)
+    taken, tried = (int(found[1]), int(found[2])) if found else (0, 0)
+    if not found or taken < tried // 2:
         yield "too few pages were taken"
         return
     whole = 0
-    for index in range(int(said[0][2])):
+    for index in range(tried):
         ram.seek(FIRST + index * STEP)
         whole += ram.read(4096) == FILLED
-    if whole != int(said[0][1]):
-        yield f"{said[0][1]} pages were taken, and {whole} are untouched"
+    if whole != taken:
+        yield f"{taken} pages were taken, and {whole} are unchanged"

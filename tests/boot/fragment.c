@@ -1,7 +1,7 @@
-/* A program for the boot tests: takes single pages of low memory, so that what is free there lies
- * in pieces, and then starts \xen.efi with the words behind its own. `fragment.efi PAGES WORDS`:
- * the first page at 2 MiB, the others 1 MiB apart, of kinds that the hypervisor must leave alone.
- * The runner looks whether they are as they were when all is over. */
+/* A program for the boot tests that fragments low memory: `fragment.efi PAGES WORDS` allocates
+ * single pages, the first at 2 MiB, the others 1 MiB apart, of types that the hypervisor must
+ * not use, and then starts \xen.efi with WORDS. Afterwards taken_pages() of esp.py checks that
+ * the pages are unchanged. */
 #include <efi.h>
 #include <efilib.h>
 
@@ -46,7 +46,8 @@ static EFI_STATUS start(EFI_HANDLE self, EFI_LOADED_IMAGE *loaded, CHAR16 *words
     EFI_HANDLE image;
     EFI_STATUS status = BS->LoadImage(FALSE, self, path, NULL, 0, &image);
 
-    if (status != EFI_SUCCESS || BS->HandleProtocol(image, &LoadedImageProtocol, (void **)&next) != EFI_SUCCESS)
+    if (status != EFI_SUCCESS ||
+        BS->HandleProtocol(image, &LoadedImageProtocol, (void **)&next) != EFI_SUCCESS)
         return EFI_NOT_FOUND;
     next->LoadOptions = words;
     next->LoadOptionsSize = (UINT32)StrSize(words);

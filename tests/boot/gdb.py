@@ -1,9 +1,11 @@
-"""The least of GDB's remote protocol that a test needs to do to the machine what no guest and no
-key can: stop at an instruction of the hypervisor, change a register, raise an NMI or a machine
-check there, and go on.
+"""As much of GDB's remote protocol as a test needs to do to the machine what no guest and no key
+can: stop at an instruction of the hypervisor, change a register, raise an NMI or a machine check
+there, and continue.
 
-QEMU waits for us (-S) until the plan says so. A plan is a function of a Stub; it runs in a thread
-beside the boot, and an exception in it is a fault of the case. """
+QEMU does not start the machine (-S) before the plan does. A plan is a function of a Stub; it runs
+in a thread beside the boot, and an exception in it is a fault of the case. Plans: meddle.py.
+Called by run.py.
+"""
 
 import os
 import re
@@ -18,7 +20,7 @@ PATIENCE = 60  # seconds, for any one answer
 
 
 def options(path):
-    """Words for QEMU's command line."""
+    """Options for QEMU's command line."""
     return ["-S", "-gdb", f"unix:{path},server=on,wait=off"]
 
 
@@ -49,7 +51,7 @@ class Stub:
                     raise
                 time.sleep(0.05)
         self.rest = b""
-        # who has not read it may not write single registers
+        # Only after this QEMU lets single registers be written.
         self.ask("qXfer:features:read:target.xml:0,fff")
 
     def send_bytes(self, data):
@@ -86,8 +88,8 @@ class Stub:
         return answer
 
     def run_to(self, name):
-        """Goes on until this function is entered. Hardware breakpoint: nothing of the image
-        changes."""
+        """Continues until this function is entered, by a hardware breakpoint, which leaves the
+        image unchanged."""
         address = f"{self.symbols[name]:x}"
         self.ask(f"Z1,{address},1")
         answer = self.ask("c")
@@ -111,14 +113,14 @@ class Stub:
         return said.decode()
 
     def leave(self):
-        """The machine goes on without us; it may be off before its answer is here."""
+        """Detaches; the machine may be off before its answer arrives."""
         try:
             self.ask("D")
         except Ended:
             pass
 
     def pause(self, seconds):
-        """Goes on for a time, then stops wherever it is."""
+        """Continues for a time, then stops the machine wherever it is."""
         self.send("c")
         time.sleep(seconds)
         self.send_bytes(b"\x03")
@@ -126,7 +128,7 @@ class Stub:
 
 
 class Meddler:
-    """Carries out a plan on a machine that is about to start. `fault` is what went wrong, or ''."""
+    """A context in which a plan is carried out on the machine. `fault`: what went wrong, or ''."""
 
     def __init__(self, plan, path, elf):
         self.plan, self.path, self.elf, self.fault = plan, path, elf, ""
@@ -136,7 +138,7 @@ class Meddler:
         try:
             self.plan(Stub(self.path, self.elf))
         except Ended:
-            self.fault = "the machine was off before its plan came to an end"
+            self.fault = "the machine was off before its plan ended"
         except Exception as error:  # whatever it is, the case has failed
             self.fault = f"{type(error).__name__}: {error}"
 
@@ -150,5 +152,5 @@ class Meddler:
     def __exit__(self, *_):
         if self.plan:
             self.thread.join(5)
-            self.fault = self.fault or ("its plan did not come to an end" if self.thread.is_alive()
-                                        else "")
+            if self.thread.is_alive() and not self.fault:
+                self.fault = "its plan did not end"

@@ -1,6 +1,5 @@
-"""What a hypervisor built with IRQSOFF=1 says at its end: the longest stretch with interrupts off,
-by what it did then. The cases run with instructions counted, a thousand of which are a
-microsecond."""
+"""Reads what a hypervisor built with IRQSOFF=1 prints at its end: the longest time with interrupts
+off, for each kind of work. The cases count instructions, a thousand of which are a microsecond."""
 
 import re
 

@@ -1,7 +1,6 @@
-"""Typing into a guest, and reading it back: 100 KiB of text that must come through both ways
-unharmed.
+"""Typing into a guest, and reading it back: 100 KiB of text that must pass both ways unchanged.
 
-Used by cases.py; the guest's side is tools/linux/console.
+Called by cases_linux.py; the guest's side is tools/linux/console.
 """
 
 import base64
@@ -14,8 +13,8 @@ LINE = 76
 
 
 def text():
-    """Lines of base64: what a terminal passes on as it is, no two lines alike, the same every
-    time."""
+    """Lines of base64, which a terminal passes on unchanged; no two are alike, and each run has the
+    same."""
     data = base64.b64encode(random.Random(1).randbytes(SIZE))
     lines = [data[i:i + LINE - 1] + b"\n" for i in range(0, len(data), LINE - 1)]
     return b"".join(lines)[:SIZE - 1] + b"\n"
@@ -26,7 +25,7 @@ def ready(size=SIZE):
 
 
 def faults(lines):
-    """What is wrong with the guest's account of what was typed, and with what it printed of it."""
+    """What is wrong with the checksum and the text that the guest printed."""
     typed = text()
     guest = [re.sub(r"^\(d1\) ", "", line) for line in lines]
     if f"console: sha256 {hashlib.sha256(typed).hexdigest()}  -" not in guest:

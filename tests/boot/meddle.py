@@ -1,18 +1,18 @@
-"""What the cases of NMIs, machine checks and panics do to the machine: plans of gdb.py; and one
-check of what came of it."""
+"""What the cases of NMIs, machine checks and panics do to the machine (plans for gdb.py), and the
+check that a panic printed the registers once. Called by the cases."""
 
 import itertools
 
 import gdb
 
 SENDING = ("arch_console_write", "arch_console_putc")  # under the console's lock
-RUNNING = "entry_xen_version"  # a guest has made a hypercall: its entry in hypercall_table
-NOWHERE = 0xFFFF82C000000000  # mapped by nobody
+RUNNING = "entry_xen_version"  # in hypercall_table: entered when a guest makes this hypercall
+NOWHERE = 0xFFFF82C000000000  # not mapped
 NMIS = 50  # at least
 
 
 def sending(stub, times):
-    """Stops so often in the middle of the guest's output."""
+    """Stops that many times in the middle of the guest's output."""
     stub.run_to(RUNNING)
     for _ in range(times):
         stub.run_to(next(name for name in SENDING if name in stub.symbols))
@@ -26,7 +26,7 @@ def nmi_while_printing(stub):
 
 
 def nmi_flood(stub):
-    """As long as the machine runs."""
+    """NMIs for as long as the machine runs."""
     stub.run_to(RUNNING)
     for sent in itertools.count():
         try:
@@ -43,14 +43,14 @@ def machine_check(stub, status):
 
 
 def machine_check_while_printing(stub):
-    """Uncorrected, signalled, and nothing has to be done about it: VAL UC EN ADDRV, S."""
+    """An uncorrected error that is signalled and needs no action: VAL UC EN ADDRV, S."""
     for _ in sending(stub, 3):
         machine_check(stub, 0xB500000000000000)
     stub.leave()
 
 
 def fatal_machine_check_while_printing(stub):
-    """VAL UC EN ADDRV, PCC: what the CPU was about to do is lost."""
+    """An error after which the CPU's state is not reliable: VAL UC EN ADDRV, PCC."""
     for _ in sending(stub, 1):
         machine_check(stub, 0xB600000000000000)
     stub.leave()
@@ -63,8 +63,8 @@ def no_stack(stub):
 
 
 def strange_stack(stub):
-    """Memory that is there and full of other things: current, which lies at a stack's end, is
-    none."""
+    """The stack pointer in memory that is mapped and holds other data, so that `current`, which is
+    read at the stack's end, is no vCPU."""
     stub.run_to(RUNNING)
     stub.set(gdb.RSP, stub.symbols["boot_l2"] + 0x3000)
     stub.leave()

@@ -1,6 +1,6 @@
-"""Real KVM without a host that has it: QEMU's TCG emulates SVM, so a Debian kernel with kvm-amd
-runs in it, and in there a QEMU with -accel kvm, which boots Paragon. The ramdisk with that QEMU is
-made once (tests/tests.mk); what one case boots is a second archive behind it."""
+"""Real KVM on any host: QEMU's TCG emulates SVM, so that a Debian kernel with kvm-amd runs in it,
+and in there a QEMU with -accel kvm, which boots Paragon. The ramdisk with that QEMU is made once
+(tests/tests.mk); what one case boots is a second archive behind it. Called by run.py."""
 
 import os
 import shlex
@@ -10,17 +10,16 @@ import qemu
 
 TOOLS = os.path.dirname(os.path.abspath(qemu.__file__))
 OUTER_CPU = "max,-la57"
-OUTER_MEM = 1024  # MiB, beside what the inner machine has
+OUTER_MEM = 1024  # MiB, more than the inner machine has
 WORDS = "console=ttyS0 quiet loglevel=3 mitigations=off"
-
 
 # mov $0x1b, %ecx; rdmsr; or $4, %ah; wrmsr, in real mode.
 X2APIC_ON = bytes.fromhex("66b91b000000 0f32 80cc04 0f30")
 
 
 def option_rom(code):
-    """Code that SeaBIOS runs before it boots: once, between pushes and pops of what it changes, to
-    a far return."""
+    """An option ROM: SeaBIOS runs the code once before it boots. Around it eax, ecx and edx are
+    pushed and popped, and a far return ends it."""
     rom = bytearray(512)
     rom[:5] = bytes.fromhex("55aa01 eb3b")
     body = bytes.fromhex("665066516652") + code + bytes.fromhex("665a66596658cb")
@@ -53,8 +52,8 @@ def command(case, args, options, modules):
     argv, files = inner(case, options, modules, args.logs)
     with open(base + ".command", "w", encoding="utf-8") as script:
         script.write("exec " + shlex.join(argv) + "\n")
-    words = [f"{path}={here or args.paragon}"
-             for path, here in files] + [f"case/command={base}.command"]
+    words = [f"{path}={here or args.paragon}" for path, here in files]
+    words.append(f"case/command={base}.command")
     subprocess.run([os.path.join(TOOLS, "make-ramdisk"), base + ".cpio", *words], check=True)
     with open(base + ".initrd", "wb") as out:
         for part in (os.path.join(linux, "kvm", "ramdisk.gz"), base + ".cpio"):
@@ -62,5 +61,5 @@ def command(case, args, options, modules):
                 out.write(archive.read())
     machine = {"accel": "tcg", "cpu": OUTER_CPU, "mem": case.mem + OUTER_MEM, "firmware": "bios"}
     kernel = os.path.join(linux, "kernel", "vmlinuz")
-    return qemu.command(machine, None, kernel, WORDS) + ["-initrd", base + ".initrd", "-vga",
-                                                         "none"]
+    initrd = ["-initrd", base + ".initrd"]
+    return qemu.command(machine, None, kernel, WORDS) + initrd + ["-vga", "none"]

@@ -1,8 +1,9 @@
-"""Carries out the boot tests of cases.py one after the other: one line a case, and one with the
-counts.
+"""Runs the boot tests of cases.py one after the other, and prints a line for each and one with the
+counts. What a case is: case.py.
 
-Arguments after the options are parts of names: only the cases that hold one of them run. Each
-terminal's text is kept under --logs. Exit status 0 when nothing failed. """
+Arguments after the options are parts of names: only the cases that have one of them in their name
+run. Each terminal's text is kept under --logs. Exit status 0 if none failed.
+"""
 
 import argparse
 import os
@@ -30,21 +31,23 @@ CONSOLE = "console=com1 com1=115200,8n1"
 
 
 def given(args):
-    """GOOD, LINUX, RAMDISK, GRUB are what was given, STORE lies beside GOOD, VMLINUZ is what LINUX
-    was made of, X86 a ramdisk with Linux's own selftests; XEN is xen.efi, SIGNED, FRAGMENT and TINY
-    are programs made for the tests."""
-    return {"GOOD": args.guest, "LINUX": args.linux, "RAMDISK": args.ramdisk, "GRUB": args.grub,
-            "STORE": os.path.join(os.path.dirname(args.guest), "store"), "XEN": args.xen_efi,
-            "VMLINUZ": os.path.join(os.path.dirname(args.linux), "kernel", "vmlinuz"),
-            "X86": os.path.join(os.path.dirname(args.linux), "x86", "ramdisk.gz"),
+    """{word: file}. GOOD is the test guest and STORE lies beside it; VMLINUZ is LINUX as its
+    package has it, X86 a ramdisk with Linux's own selftests; XEN is xen.efi; SIGNED, FRAGMENT and
+    TINY are programs made for the tests."""
+    linux = os.path.dirname(args.linux)
+    return {"GOOD": args.guest, "STORE": os.path.join(os.path.dirname(args.guest), "store"),
+            "LINUX": args.linux, "RAMDISK": args.ramdisk, "GRUB": args.grub,
+            "VMLINUZ": os.path.join(linux, "kernel", "vmlinuz"),
+            "X86": os.path.join(linux, "x86", "ramdisk.gz"),
+            "XEN": args.xen_efi,
             "SIGNED": os.path.join(args.programs, "xen-signed.efi"),
-            "FRAGMENT": os.path.join(args.programs,
-                                     "fragment.efi"), "TINY": os.path.join(args.programs, "tiny")}
+            "FRAGMENT": os.path.join(args.programs, "fragment.efi"),
+            "TINY": os.path.join(args.programs, "tiny")}
 
 
 def file_of(word, args):
-    """The module's file: what was given, or made here and now. BAD-kind is a broken GOOD, ELF32
-    another kind of kernel, ZEROS-n n MiB of nothing; LINUX-kind is another of Debian's kernels."""
+    """The module's file: one of given(), or LINUX-kind, another of Debian's kernels, or one that is
+    made here: BAD-kind, a broken GOOD; ELF32, a 32-bit kernel; ZEROS-n, n MiB of zeros."""
     if word in given(args):
         return given(args)[word]
     if word.startswith("LINUX-"):
@@ -67,7 +70,7 @@ def modules_of(case, args):
 
 
 def esp_of(case, args):
-    """The one that came with the ISO, or one of the case's own."""
+    """The directory that was made with the ISO, or one made for this case."""
     if case.modules is None:
         return iso_of(case, args).replace(".iso", ".esp")
     words = [module.partition(" ") for module in case.modules]
@@ -82,7 +85,7 @@ def iso_of(case, args):
 
 
 def files_of(case, args):
-    """Those that have to be there before the case can run."""
+    """The files that must exist before the case can run."""
     yield args.paragon
     if case.modules is None:
         yield iso_of(case, args)
@@ -152,18 +155,17 @@ def socket_of(case, args):
 
 
 def debugger_of(case, args, wanted=True):
-    symbols = args.guest if case.debugged and any(word.startswith("GOOD")
-                                                  for word in case.modules) else ""
+    has_guest = case.debugged and any(word.startswith("GOOD") for word in case.modules)
     return debugger.Debugger(case.debugged if wanted else None, socket_of(case, args),
-                             args.paragon + ".elf64", symbols)
+                             args.paragon + ".elf64", args.guest if has_guest else "")
 
 
 def recorded(case, args):
-    """Two runs, the second one from the recording of the first, without anybody at the keyboard.
-    Their terminals' text and their traces have to be the same bytes, gdb or no gdb at the second.
-    With snapshots, a third one starts from the last of them, and its text has to be the end of the
-    first's. What else is judged is the first's."""
-    # nothing to compare; and the replay of a traced machine, untraced
+    """Records one run and replays it, without typing. The terminals' text and the traces have to be
+    the same bytes, also if gdb examines the replay. With snapshots, a third run starts from the
+    last of them, and its text has to be the end of the first's. All else is judged by the first
+    run."""
+    # gdb goes back and forward in this replay, so its text and trace differ; it is not traced.
     goes_back = case.debugged is debugger.back
     image = os.path.join(args.logs, case.name + ".qcow2")
     snapshots.empty_image(image)
@@ -185,11 +187,11 @@ def recorded(case, args):
 
 
 def one_run(case, args, image, mode, start=snapshots.START, traced=True):
-    """Of a machine that is recorded or replayed: (lines, trace, report, verdict, names of
-    snapshots, debugger)."""
+    """Records or replays: (lines, trace, report, verdict, names of snapshots, debugger)."""
     trace = f"{trace_of(case, args)}.{mode}" if case.trace and traced else None
-    monitor = os.path.join(args.logs,
-                           case.name + ".monitor") if case.snapshots and mode == "record" else None
+    monitor = None
+    if case.snapshots and mode == "record":
+        monitor = os.path.join(args.logs, case.name + ".monitor")
     lines, data = [], b""
     with tracing.Reader(args.pvtrace, trace, None, case.mem, live=False) as reader:
         argv = command(case, args, reader.ram, (mode, image.replace(".qcow2", ".rr"), image, start),
@@ -207,7 +209,8 @@ def one_run(case, args, image, mode, start=snapshots.START, traced=True):
 
 
 def run_machine(case, args, argv, reader, raw_lines=None, types=None):
-    """raw_lines: gets the lines as they came. types: instead of the case's own."""
+    """(report, verdict) of one run. raw_lines: a list that gets the lines as they came. types:
+    instead of the case's own."""
     report = ktap.Report()
     types = case.types if types is None else types
 
@@ -229,15 +232,15 @@ def verdicts(report):
 
 
 def differences(case, report, seen):
-    """Every test that went another way, or is not there, in the case that this one has to be the
-    same as."""
+    """The tests whose verdict is another in case.same_as, or that ran in one of the two only."""
     here, there = verdicts(report), seen.get(case.same_as)
     if case.same_as and not there:
         yield f"{case.same_as}, to be compared with, ran no test"
     elif case.same_as:
         for name in sorted(here.keys() | there.keys()):
             if here.get(name) != there.get(name):
-                yield f"{name}: {here.get(name, 'not there')}, and in {case.same_as}: {there.get(name, 'not there')}"
+                yield f"{name}: {here.get(name, 'not there')}, and in {case.same_as}: " + \
+                    there.get(name, "not there")
 
 
 def faults(case, args, report, good, reason):
@@ -262,8 +265,7 @@ def faults(case, args, report, good, reason):
     if not good and not quiet:
         yield reason
     if case.guests is None:
-        # A module before the good guest was refused; whether it used up a number is not this test's
-        # business.
+        # The good guest behind a refused module: its domain number is not tested.
         if len(finished) != 1:
             yield f"one guest had to finish its tests, {len(finished)} did"
     elif finished != case.guests:
@@ -275,14 +277,17 @@ def faults(case, args, report, good, reason):
 
 
 def run(case, args, seen):
-    """One case, from the boot to its line. seen: verdicts of the cases before, by name."""
+    """Runs one case and prints its line. seen: verdicts of the earlier cases, by name."""
     start = time.monotonic()
     report, (good, reason), meddled = boot(case, args)
     wrong = [*filter(None, [meddled]), *faults(case, args, report, good, reason),
              *differences(case, report, seen),
              *ram_faults(case, args, report)]
     seen[case.name] = verdicts(report)
-    reason = "panicked, as it had to" if case.panics else reason if case.starts else "not started, as it has to be"
+    if case.panics:
+        reason = "panicked, as expected"
+    elif not case.starts:
+        reason = "did not start, as expected"
     log = os.path.join(args.logs, case.name + ".log")
     with open(log, "w", encoding="utf-8") as out:
         out.writelines(line + "\n" for line in report.lines)
@@ -298,7 +303,7 @@ def run(case, args, seen):
 
 
 def choose(names):
-    """The cases whose names hold one of these, and those that they are compared with."""
+    """The cases that have one of these in their name, and those that they are compared with."""
     named = [case for case in cases.CASES if not names or any(part in case.name for part in names)]
     wanted = {case.name for case in named} | {case.same_as for case in named}
     return [case for case in cases.CASES if case.name in wanted]
@@ -311,21 +316,21 @@ def main():
     parser.add_argument("--paragon", required=True)
     parser.add_argument("--irqsoff", default="", help="the hypervisor built with IRQSOFF=1")
     parser.add_argument("--guest", required=True)
-    parser.add_argument("--linux", required=True, help="an unpacked kernel, and its")
+    parser.add_argument("--linux", required=True, help="Debian's kernel, unpacked")
     parser.add_argument("--ramdisk", required=True)
     parser.add_argument("--grub", required=True, help="PV GRUB")
-    parser.add_argument("--linux-iso", required=True, help="with both, told to test itself")
+    parser.add_argument("--linux-iso", required=True, help="with both, and paragon=selftest")
     parser.add_argument("--own-iso", default="",
                         help="with the TINY kernel as the user's own, and a packed ramdisk")
-    parser.add_argument("--pvtrace", required=True, help="our reader of traces")
-    parser.add_argument("--xenalyze", required=True, help="Debian's")
+    parser.add_argument("--pvtrace", required=True, help="the reader of traces")
+    parser.add_argument("--xenalyze", required=True, help="Debian's reader of Xen's traces")
     parser.add_argument("--xen-efi", required=True)
     parser.add_argument("--programs", required=True,
                         help="directory of programs made for the tests")
     parser.add_argument("--accel", default="auto", choices=["auto", "kvm", "tcg"])
     parser.add_argument("--logs", required=True)
     parser.add_argument("--patience", type=float, default=1, help="multiplies every time limit")
-    parser.add_argument("names", nargs="*", help="only the cases whose names hold one of these")
+    parser.add_argument("names", nargs="*", help="only the cases with one of these in their name")
     args = parser.parse_args()
     args.accel, why = qemu.pick_accel(args.accel)
     os.makedirs(args.logs, exist_ok=True)

@@ -1,7 +1,7 @@
-/* A kernel with the four notes that those of the Mini-OS family have and no more: it lies at
- * address 0 and begins where the ELF header says. It says a line by the hypercall page, executes
- * what such kernels execute before they have a trap table, looks whether the page tables and the
- * console that start_info names are there, and powers off. */
+/* A kernel with only the four notes that kernels of the Mini-OS family have: it is linked at
+ * address 0, and the ELF header has its entry. It executes what such kernels execute before they
+ * have a trap table, checks that the page tables and the console that start_info names are there,
+ * prints a line by the hypercall page, and powers off. */
 #define CONSOLE_IO 18
 #define SCHED_OP 29
 #define SHUTDOWN 2

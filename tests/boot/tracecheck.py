@@ -1,5 +1,5 @@
-"""What has to be true of the trace of a boot: that nothing is missing or made up. Each function
-yields faults."""
+"""Checks of a boot's trace: that no record is missing, and that each stands for something that
+happened. Each function yields faults. Called by run.py for the cases' `traced`."""
 
 import collections
 import csv
@@ -24,7 +24,7 @@ def run(argv, **more):
 
 
 def rows(args, trace):
-    """pvtrace's CSV; it has to read all of it without complaint."""
+    """pvtrace's CSV; pvtrace has to read all of the trace without an error."""
     status, out, err = run([args.pvtrace, "--csv", trace])
     if status or err:
         raise RuntimeError(f"pvtrace --csv {trace}: exit status {status}: {err.strip()[:200]}")
@@ -32,7 +32,7 @@ def rows(args, trace):
 
 
 def said(report, pattern):
-    """The groups of the first line of the hypervisor that the pattern is found on."""
+    """The groups of the pattern in the first line of the hypervisor that it matches, or None."""
     for line in report.lines:
         if line.startswith("(XEN)") and (found := re.search(pattern, line)):
             return found.groups()
@@ -50,42 +50,44 @@ def counters(args, report, trace):
     traced, kinds = collections.Counter(), collections.Counter()
     for row in rows(args, trace):
         kinds[row["kind"]] += 1
-        if row["kind"] == "hypercall" and not re.fullmatch(r"hypercall_(6[4-9]|[7-9]\d|\d{3,})",
-                                                           row["name"]):
-            # the table that counts ends at 63
+        # The table of counts ends at 63.
+        uncounted = re.fullmatch(r"hypercall_(6[4-9]|[7-9]\d|\d{3,})", row["name"])
+        if row["kind"] == "hypercall" and not uncounted:
             traced[row["name"] if row["name"] in counted else ""] += 1
     if kinds["lost"]:
         yield f"records were lost {kinds['lost']} times"
     if not counted:
-        yield "the hypervisor said no counts"
+        yield "the hypervisor printed no counts"
     for name in sorted(set(counted) | set(traced)):
         if counted.get(name, 0) != traced[name]:
             yield f"{name or 'not served'}: {counted.get(name, 0)} counted, {traced[name]} traced"
     status, out, err = run([args.pvtrace, "-c", trace])
     if status or not re.search(r"\bagree", out + err):
-        yield f"pvtrace -c does not say that it agrees with the counters: {(out + err).strip()[-200:]}"
+        yield "pvtrace -c does not say that it agrees with the counters: " + \
+            (out + err).strip()[-200:]
 
 
 def others_read_it(args, report, trace):
-    """Debian's xenalyze counts the same; babeltrace2 reads what we export for it, and our exports
-    hold together."""
+    """Debian's xenalyze counts the same as pvtrace; babeltrace2 reads pvtrace's CTF, and the other
+    exports are consistent."""
     yield from counters(args, report, trace)
-    status, out, err = run([sys.executable, "-B", os.path.join(READERS, "xenalyze.py"),
-                            args.xenalyze, args.pvtrace,
-                            trace])
+    pvtrace, trace = os.path.abspath(args.pvtrace), os.path.abspath(trace)
+    yield from last_lines("xenalyze", [args.xenalyze, pvtrace, trace])
+    yield from last_lines("test_exports", [trace], env={**os.environ, "PVTRACE": pvtrace})
+
+
+def last_lines(script, words, **more):
+    """The end of what a script of tests/trace printed, if it failed."""
+    program = os.path.join(READERS, script + ".py")
+    status, out, err = run([sys.executable, "-B", program, *words], **more)
     if status:
-        yield from (f"xenalyze: {line}" for line in (out + err).splitlines()[-8:])
-    status, out, err = run([sys.executable, "-B", os.path.join(READERS, "test_exports.py"),
-                            os.path.abspath(trace)],
-                           env={**os.environ, "PVTRACE": os.path.abspath(args.pvtrace)})
-    if status:
-        yield from (f"exports: {line}" for line in (out + err).splitlines()[-8:])
+        yield from (f"{script}: {line}" for line in (out + err).splitlines()[-8:])
 
 
 def golden(args, report, trace):
-    """What the suites ask, and what comes of it, in the fields that no clock, address or build
-    changes. The same ones in a row are one line. GOLDEN=write in the environment takes what was
-    seen as what has to be."""
+    """The suites' records are those of the golden file, in the fields that do not depend on time,
+    addresses or the build. Equal records in a row are one line. GOLDEN=write in the environment
+    makes the file anew from this trace."""
     seen = [(row["kind"], row["name"], row["operation"] or "-", row["depth"] or "-",
              row["errno"] or "-")
             for row in rows(args, trace) if row["kind"] in GOLDEN_KINDS]
@@ -98,38 +100,38 @@ def golden(args, report, trace):
         wanted = file.readlines()
     if text != wanted:
         yield f"not as in {os.path.relpath(GOLDEN)}:"
-        yield from itertools.islice((line.rstrip()
-                                     for line in difflib.unified_diff(wanted, text, "golden",
-                                                                      "seen", n=1)), 12)
+        difference = difflib.unified_diff(wanted, text, "golden", "seen", n=1)
+        yield from (line.rstrip() for line in itertools.islice(difference, 12))
 
 
 def only_domain_1(args, report, trace):
-    """A guest that is not to be traced leaves no hypercall, and the other has its own."""
-    of = collections.Counter(row["domain"]
-                             for row in rows(args, trace) if row["kind"] == "hypercall")
-    if set(of) != {"1"}:
-        yield f"hypercalls by domain: {dict(of)}"
+    """Domain 1 has hypercalls in the trace, and the guest that is not traced has none."""
+    found = collections.Counter(row["domain"] for row in rows(args, trace)
+                                if row["kind"] == "hypercall")
+    if set(found) != {"1"}:
+        yield f"hypercalls by domain: {dict(found)}"
 
 
-def losses_are_said(args, report, trace):
-    """A ring too small for what is written: what is lost and what is there are together what was
-    written."""
+def losses_are_counted(args, report, trace):
+    """With a ring too small for all records, those in the trace and those reported as lost are
+    together as many as were written."""
     total = said(report, r"Trace: (\d+) records")
     status, out, err = run([args.pvtrace, "-c", trace])
     lost = re.search(r"(\d[\d,]*) records? (?:were )?lost|lost records?:? +(\d[\d,]*)", out + err)
     if status or not total or not lost:
-        yield f"no total or no lost records said (exit status {status}): {(out + err).strip()[-200:]}"
+        yield f"no total or no number of lost records (exit status {status}): " + \
+            (out + err).strip()[-200:]
         return
     nr_lost = int((lost[1] or lost[2]).replace(",", ""))
     with open(trace, "rb") as file:
         there = records(file.read())
     if not 0 < nr_lost < int(total[0]) or nr_lost + there != int(total[0]):
-        yield f"{total[0]} records written, {nr_lost} said to be lost, {there} there"
+        yield f"{total[0]} records written, {nr_lost} reported as lost, {there} in the trace"
 
 
 def records(data):
-    """How many records of the hypervisor's are in a trace file: all but the windows' heads and the
-    notes of losses."""
+    """How many of the hypervisor's records are in a trace file: all but the heads of windows and
+    the records that report a loss."""
     at = count = 0
     while at < len(data):
         header = int.from_bytes(data[at:at + 4], "little")

@@ -13,7 +13,7 @@ import alike  # noqa: E402
 import snapshots  # noqa: E402
 import x86_selftests  # noqa: E402
 
-PASSES = ["(d1) x86: ioperm_32 ended with 0, 19 in order", "(d1) x86: done"]
+PASSES = ["(d1) x86: ioperm_32 ended with 0, 19 checks passed", "(d1) x86: done"]
 
 
 class Selftests(unittest.TestCase):
@@ -24,28 +24,28 @@ class Selftests(unittest.TestCase):
         self.assertEqual(self.faults(PASSES, "ioperm_32"), [])
 
     def test_what_fails_is_one(self):
-        lines = ["x86: ioperm_32 ended with 1, 3 in order",
+        lines = ["x86: ioperm_32 ended with 1, 3 checks passed",
                  "x86: ioperm_32: [FAIL]\toutb to 0x80 failed", "x86: done"]
         self.assertEqual(self.faults(lines, "ioperm_32"),
                          ["ioperm_32: [FAIL] outb to 0x80 failed", "ioperm_32: ended with 1"])
 
     def test_what_finds_nothing_or_does_not_run_or_does_not_end_is_one(self):
-        self.assertEqual(self.faults(["x86: iopl_64 ended with 0, 0 in order", "x86: done"],
+        self.assertEqual(self.faults(["x86: iopl_64 ended with 0, 0 checks passed", "x86: done"],
                                      "iopl_64"),
-                         ["iopl_64: nothing in order"])
+                         ["iopl_64: no check passed"])
         self.assertEqual(self.faults(PASSES, "ioperm_32", "iopl_64"), ["iopl_64: did not run"])
         self.assertEqual(self.faults(PASSES[:1], "ioperm_32"),
-                         ["the tests have not come to their end"])
+                         ["the tests have not ended"])
 
     def test_a_known_failure_has_to_be_seen_and_only_where_it_is_known(self):
-        lines = ["x86: iopl_32 ended with 137, 0 in order", "x86: iopl_32: RIP: e030:get_desc",
+        lines = ["x86: iopl_32 ended with 137, 0 checks passed", "x86: iopl_32: RIP: e030:get_desc",
                  "x86: done"]
         self.assertEqual(self.faults(lines, "iopl_32"), [])
         self.assertEqual(len(self.faults(lines, "iopl_32", natively=True)), 3)
-        lines[0] = "x86: iopl_32 ended with 0, 15 in order"
+        lines[0] = "x86: iopl_32 ended with 0, 15 checks passed"
         self.assertEqual(self.faults(lines, "iopl_32"),
                          ["iopl_32: not seen: ended with 137",
-                          "iopl_32: not seen: nothing in order"])
+                          "iopl_32: not seen: no check passed"])
 
 
 class Replays(unittest.TestCase):

@@ -4,6 +4,7 @@ import importlib.machinery
 import importlib.util
 import os
 import sys
+import tempfile
 import unittest
 
 sys.dont_write_bytecode = True
@@ -44,6 +45,20 @@ class Compare(unittest.TestCase):
     def test_listed(self):
         self.assertEqual(self.wrong(side(a="fail"), side(a="pass"), [("a", "xen")]), 0)
         self.assertEqual(self.wrong(side(a="fail"), side(a="pass"), [("a", "paragon")]), 2)
+
+    def test_the_reason_of_an_exception_continues_in_an_indented_line(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
+            file.write("# why\na/one  xen  because\n    of this\n\nb/two  paragon  for that\n")
+            file.flush()
+            self.assertEqual(oracle.read_exceptions(file.name),
+                             {("a/one", "xen"): "because of this", ("b/two", "paragon"): "for that"})
+
+    def test_an_exception_without_a_reason_is_refused_with_its_line(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
+            file.write("a/one  xen  because\nb/two  xen\n")
+            file.flush()
+            with self.assertRaisesRegex(SystemExit, ":2: expected"):
+                oracle.read_exceptions(file.name)
 
     def test_stale(self):
         self.assertEqual(self.wrong(side(a="pass"), side(a="pass"), [("a", "xen")]), 1)

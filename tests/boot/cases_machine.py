@@ -1,0 +1,94 @@
+"""Boot tests of the machine: CPUs that lack something, NMIs and machine checks, real KVM."""
+
+import meddle
+import nested
+from case import ALL, LINUX, PV, SERVICE, SHORT, Case
+
+NO_TCG = "max,tcg-cpuid=off"  # an emulated CPU that does not show that it is emulated
+
+CASES = [
+    Case("cpu-no-nx",
+         modules=(SERVICE, ALL.format("solo"), "GOOD name=client mem=32M -- suites=store"),
+         cpu="max,-nx", guests=(1, 2),
+         shows=(r"^\(XEN\) This CPU has no NX",)),
+    Case("cpu-no-nx-linux",
+         modules=(SERVICE, LINUX.format("", 2, "selftest"), "RAMDISK"),
+         cpu="max,-nx", limit=240,
+         shows=PV + (r"^\(d1\).*NX .*missing in CPU",)),
+    Case("tsc-of-tcg", modules=("GOOD mem=32M -- suites=clocks tsc=stable",)),
+    Case("tsc-not-invariant",
+         modules=("GOOD mem=32M -- suites=clocks tsc=unstable",),
+         cpu=NO_TCG,
+         shows=(r"^\(XEN\) The TSC is not known to be invariant",)),
+    Case("tsc-trusted",
+         modules=("GOOD mem=32M -- suites=clocks tsc=stable",),
+         options="tsc=stable", cpu=NO_TCG),
+]
+
+# The debugger brings about what can come between any two instructions, and what must not happen.
+MACHINE_CHECK = (r"^\(XEN\) Machine check: \d+ so far, the last in bank 1, status b5[0-9a-f]{14}, "
+                 r"address 1234000: going on",)
+
+CASES += [
+    Case("nmi-while-printing",
+         modules=(SHORT.format("good"),),
+         meddles=meddle.nmi_while_printing,
+         shows=(r"^\(XEN\) NMI: [1-5] so far, the last at e008:\[<[0-9a-f]{16}>\] \w+",)),
+    Case("nmi-flood",
+         modules=(ALL.format("solo"), SHORT.format("good")),
+         guests=(1, 2), meddles=meddle.nmi_flood, limit=120,
+         shows=(r"^\(XEN\) NMI: \d\d+ so far",)),
+    Case("machine-check",
+         modules=(SHORT.format("good"),),
+         meddles=meddle.machine_check_while_printing,
+         shows=MACHINE_CHECK),
+    Case("machine-check-fatal",
+         modules=(SHORT.format("good"),),
+         meddles=meddle.fatal_machine_check_while_printing,
+         panics=r"FATAL TRAP: vector = 18, machine check: bank 1, status b6[0-9a-f]{14}, "
+                r"address 1234000",
+         check=meddle.one_register_dump),
+    Case("stack-lost",
+         modules=(SHORT.format("good"),),
+         meddles=meddle.no_stack, panics="FATAL TRAP: vector = 8, double fault",
+         check=meddle.one_register_dump),
+    Case("stack-elsewhere",
+         modules=(SHORT.format("good"),),
+         meddles=meddle.strange_stack, panics="FATAL TRAP: vector = (6|13|14), ",
+         shows=(r"^\(XEN\) No call trace: rsp [0-9a-f]{16} is on no stack",),
+         check=meddle.one_register_dump),
+    Case("panic-in-panic",
+         modules=(SHORT.format("good"),),
+         meddles=meddle.panic_in_panic, panics="FATAL TRAP: vector = 14",
+         shows=(r"^\(XEN\) Panic on CPU 0, while another was being shown:", r"^\(XEN\) Rebooting"),
+         check=meddle.one_register_dump),
+]
+
+# On real KVM, in an emulated machine. The CPU there is AMD's whatever its name; with XSAVE, QEMU's
+# emulation of SVM loses XCR0.
+KVM = {"limit": 180}
+BARE = "qemu64,-hypervisor"  # a CPU that does not show that it is a virtual machine's
+TIMERS = ("GOOD mem=32M -- suites=boot,timers",)
+
+CASES += [
+    Case("kvm-suites", modules=(ALL.format("solo"),), kvm="qemu64", same_as="cpu-qemu64", **KVM),
+    Case("kvm-host",
+         modules=(ALL.format("solo"), "GOOD name=clocks mem=32M -- suites=clocks tsc=unstable"),
+         options="loglvl=all", guests=(1, 2), kvm="host",
+         shows=(r"^\(XEN\) XSAVE is not used: XCR0", r"^\(XEN\) Local APIC: x2APIC"),
+         **KVM),
+    Case("kvm-xapic",
+         modules=TIMERS,
+         options="loglvl=all", kvm=BARE,
+         shows=(r"^\(XEN\) Local APIC: xAPIC",),
+         **KVM),
+    Case("kvm-x2apic-found-on",
+         modules=TIMERS,
+         options="loglvl=all", kvm=BARE, rom=nested.option_rom(nested.X2APIC_ON),
+         shows=(r"^\(XEN\) Local APIC: x2APIC",),
+         **KVM),
+    Case("kvm-linux",
+         modules=(SERVICE, LINUX.format("", 2, "selftest"), "RAMDISK"),
+         kvm="host,-xsave", limit=300,
+         shows=PV),
+]

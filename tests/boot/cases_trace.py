@@ -1,0 +1,93 @@
+"""Boot tests of what is read from outside: the trace, recordings and their replay, gdb."""
+
+import debugger
+import tracecheck
+from case import MENU, MENU_MODULES, SERVICE, SHORT, Case
+
+CASES = [
+    Case("trace",
+         modules=MENU_MODULES,
+         options="trace=all trace_size=64M hypercall_counts",
+         guests=MENU, mem=640, limit=120, trace="live",
+         traced=tracecheck.others_read_it),
+    Case("trace-golden",
+         modules=("GOOD mem=64M -- suites=" + ",".join(tracecheck.GOLDEN_SUITES),),
+         options="trace=all", mem=256, icount=True, trace="live",
+         traced=tracecheck.golden),
+    Case("trace-small-ring",
+         modules=("GOOD mem=32M -- suites=events",),
+         options="trace=all trace_size=64K", trace="after",
+         traced=tracecheck.losses_are_counted),
+    Case("trace-of-one",
+         modules=(SERVICE,
+                  "GOOD name=seen trace=hypercalls -- suites=boot",
+                  SHORT.format("unseen")),
+         guests=(1, 2), trace="live",
+         traced=tracecheck.only_domain_1),
+    Case("trace-debugcon",
+         modules=("GOOD mem=32M -- suites=boot,events",),
+         options="trace=all trace_to=debugcon hypercall_counts", trace="debugcon",
+         traced=tracecheck.counters),
+    Case("trace-com2",
+         modules=(SHORT.format("good"),),
+         options="trace=all trace_to=com2 hypercall_counts", trace="com2",
+         traced=tracecheck.counters),
+    Case("trace-by-key",
+         modules=("GOOD mem=32M -- suites=timers",),
+         types=((r"Subtest: timers", b"\1\1\1t"), (r"  ok 8 ", b"T"), (r"Trace: the last", b"t")),
+         shows=(r"^\(XEN\) Trace: ring of",
+                r"^\(XEN\) Trace: on",
+                r"^\[d1v0 \d+\.\d+\] \w+\(",
+                r"^\(XEN\) Trace: off")),
+    Case("trace-at-crash",
+         modules=("GOOD name=wreck mem=32M -- suites=crash",),
+         options="trace=hypercalls trace_lines=5", guests=(), crash=(1,),
+         shows=(r"^\(XEN\) Trace: the last 5 of \d+",
+                r"^\[d1v0 \d+\.\d+\] \w+\(.*\) = -?\d+ <\d+>")),
+]
+
+# Recorded and replayed. All records of the two traces are compared, with their times.
+TRACED = "console=com1 trace=all"
+CLIENT = (SERVICE, "GOOD name=client mem=32M -- suites=store")
+SEES_CLIENT = debugger.guest("client", r"^hypercall_page.* in section ")
+LINUX_BOOT = (SERVICE, "LINUX name=linux mem=256M -- console=hvc0 paragon=boot", "RAMDISK")
+
+CASES += [
+    Case("record-guests",
+         modules=(SERVICE,
+                  "GOOD name=solo mem=64M -- suites=boot,memory,pagetables",
+                  "GOOD name=client mem=32M -- suites=store"),
+         options=TRACED, guests=(1, 2), recorded=True, trace="after", limit=120),
+    Case("record-iso",
+         iso="own", guests=(), recorded=True,
+         shows=(r"^\(d1\) tiny: as it has to be",)),
+    Case("record-keys",
+         modules=(SERVICE, "GRUB name=grub mem=64M --"),
+         guests=(), recorded=True,
+         types=((r"GNU GRUB", b"halt\n"),),
+         shows=(r"^\(XEN\).*Domain 1 \(grub\) ended: power off",)),
+    Case("record-linux",
+         modules=LINUX_BOOT,
+         options=TRACED, guests=(), recorded=True, trace="after", limit=180, snapshots=5,
+         shows=(r"^\(XEN\).*Domain 1 \(linux\) ended: power off",)),
+]
+
+# gdb with tools/gdb, on a machine that runs and on a replay.
+CASES += [
+    Case("gdb-guest",
+         modules=CLIENT,
+         options=TRACED, trace="after", limit=120,
+         debugged=SEES_CLIENT),
+    Case("gdb-replay",
+         modules=CLIENT,
+         options=TRACED, trace="after", recorded=True, limit=120,
+         debugged=SEES_CLIENT),
+    Case("gdb-back",
+         modules=(SHORT.format("solo"),),
+         options=TRACED, trace="after", recorded=True, limit=120,
+         debugged=debugger.back),
+    Case("gdb-linux",
+         modules=LINUX_BOOT,
+         options=TRACED, guests=(), trace="after", limit=180,
+         debugged=debugger.guest("linux")),
+]
