@@ -19,6 +19,7 @@ INITRD   ?=
 CMDLINE  ?=
 WORDS    ?=
 STORE    ?= yes
+WAY      ?= pv
 ENTRY    ?= $(if $(KERNEL),own,$(or $(GUEST),guests))
 SUITES   ?= all
 # Which machine, and what is done with it.
@@ -60,7 +61,7 @@ Which guest (none: the test guests):
   KERNEL=file            yours, ELF or bzImage;  INITRD=file  its ramdisk
   CMDLINE="words"        for it;  WORDS="vcpus=2 mem=256M"  for the hypervisor
   ENTRY=one SUITES=a,b   test guests: guests one four crash; some suites
-  STORE=no               your kernel without the xenstore service
+  STORE=no  without xenstore;  WAY=emulate  hosted as it is, without PV
 Which machine:
   ACCEL=auto|kvm|tcg CPU=max MEM=512 FIRMWARE=bios|uefi BOOT=grub|efi|esp
   APPEND="options"       of the hypervisor (docs/booting.md)
@@ -72,7 +73,7 @@ endef
 # Values are checked before anything is built, unless python3 is not installed yet; then paragon-run
 # checks them.
 SETTINGS := ACCEL APPEND BOOT CMDLINE ENTRY FIRMWARE GUEST INITRD KERNEL MEM RAMDISK RAW STORE
-SETTINGS += SUITES TIMEOUT TRACE VIEW WORDS
+SETTINGS += SUITES TIMEOUT TRACE VIEW WAY WORDS
 quote     = '$(subst ','\'',$(1))'
 WRONG    := $(shell ! command -v python3 > /dev/null || \
               tools/settings.py $(foreach s,$(SETTINGS),$(call quote,$(s)=$($(s)))))

@@ -1,10 +1,10 @@
-# The guest's part of the build: newlib once, then the PV kernel with its suites, the one with the store, and
-# the one that hosts unmodified kernels. Included by the top Makefile.
+# The guest's part of the build: newlib once, then the PV kernel with its suites, the one with the
+# store, and the one that hosts unmodified kernels. Included by the top Makefile.
 
 # The image is linked into the top 2 GiB, so everything in it is -mcmodel=kernel. No red zone: the
 # hypervisor bounces traps onto the stack we are running on.
-GUEST_MACH   := -mno-red-zone -mcmodel=kernel -fno-pic -fno-pie -fno-stack-protector -fcf-protection=none \
-                -ffreestanding
+GUEST_MACH   := -mno-red-zone -mcmodel=kernel -fno-pic -fno-pie -fno-stack-protector \
+                -fcf-protection=none -ffreestanding
 
 # --- newlib -------------------------------------------------------------------------------------
 NEWLIB       := $(BUILD)/newlib/x86_64-elf
@@ -17,8 +17,9 @@ $(NEWLIB_STAMP): | deps
 	@tar -xf /usr/src/newlib/*.tar.xz -C $(NEWLIB_BUILD) --strip-components=1
 	@(cd $(NEWLIB_BUILD)/obj && \
 	  unset MAKEFLAGS MFLAGS MAKELEVEL && \
-	  ../configure --target=x86_64-elf --prefix=$(abspath $(BUILD)/newlib) --disable-newlib-supplied-syscalls \
-	    --disable-libgloss --disable-multilib --disable-nls --enable-newlib-io-long-long \
+	  ../configure --target=x86_64-elf --prefix=$(abspath $(BUILD)/newlib) \
+	    --disable-newlib-supplied-syscalls --disable-libgloss --disable-multilib --disable-nls \
+	    --enable-newlib-io-long-long \
 	    --enable-newlib-io-c99-formats \
 	    CC_FOR_TARGET=gcc AR_FOR_TARGET=ar RANLIB_FOR_TARGET=ranlib AS_FOR_TARGET=as LD_FOR_TARGET=ld \
 	    NM_FOR_TARGET=nm STRIP_FOR_TARGET=strip CFLAGS_FOR_TARGET="-O2 -g0 $(GUEST_MACH)" && \
@@ -29,28 +30,35 @@ $(NEWLIB_STAMP): | deps
 # --- the kernel ---------------------------------------------------------------------------------
 GUEST_PV     := $(BUILD)/guest-pv/guest-pv
 GUEST_CC     ?= gcc
-# Three programs on the same ground: the suites, the service domain that keeps the store, and the vmm.
+# Three programs on the same base: the suites, the service domain that keeps the store, and the
+# vmm.
 GUEST_BASE   := $(sort $(wildcard guest-pv/*.S guest-pv/*.c))
 GUEST_OBJ    := $(patsubst %,$(BUILD)/%.o,$(GUEST_BASE) $(sort $(wildcard guest-pv/suites/*.c)))
 GUEST_STORE  := $(BUILD)/guest-pv/store
+STORE_SRC    := $(sort $(wildcard guest-pv/store/*.c))
 STORE_OBJ    := $(patsubst %,$(BUILD)/%.o,$(GUEST_BASE) guest-pv/suites/gnttab.c) \
-                $(patsubst guest-pv/store/%,$(BUILD)/guest-pv/store-obj/%.o,$(sort $(wildcard guest-pv/store/*.c)))
+                $(patsubst guest-pv/store/%,$(BUILD)/guest-pv/store-obj/%.o,$(STORE_SRC))
 
-# The vmm is plain C that the host tests build too: its includes are written from the root. Only the files
-# that emulate SSE and x87 may use their registers: where a way runs the guest's code itself, they hold the
-# guest's values. No frame pointers: most functions are short and end in a jump to the next. gcc does not see
-# that raise_fault() returns false, and takes what was not set before such a return for used.
+# The vmm is plain C that the host tests build too: its includes are written from the root. Only the
+# files that emulate SSE and x87 may use their registers: where a way runs the guest's code itself,
+# they hold the guest's values. No frame pointers: most functions are short and end in a jump to the
+# next. gcc does not see that raise_fault() returns false, and takes what was not set before such a
+# return for used.
 GUEST_VMM    := $(BUILD)/guest-pv/vmm
 VMM_SRC_C    := $(sort $(wildcard guest-pv/vmm/*.c guest-pv/vmm/*/*.c)) common/elf.c \
                 $(sort $(wildcard common/x86/*.c))
-VMM_OBJ      := $(patsubst %,$(BUILD)/%.o,$(GUEST_BASE)) $(VMM_SRC_C:%=$(BUILD)/guest-pv/vmm-obj/%.o)
+VMM_OBJ      := $(patsubst %,$(BUILD)/%.o,$(GUEST_BASE)) \
+                $(VMM_SRC_C:%=$(BUILD)/guest-pv/vmm-obj/%.o)
 VMM_WITH_SSE := guest-pv/vmm/core/sse% guest-pv/vmm/core/x87%
-VMM_CFLAGS    = -I. -fomit-frame-pointer -Wno-maybe-uninitialized $(if $(filter $(VMM_WITH_SSE),$<),,-mgeneral-regs-only)
+VMM_CFLAGS    = -I. -fomit-frame-pointer -Wno-maybe-uninitialized \
+                $(if $(filter $(VMM_WITH_SSE),$<),,-mgeneral-regs-only)
 
 # The compiler's own headers. It is asked at the first use: only then is it there for certain.
-GUEST_CC_INCLUDE = $(eval GUEST_CC_INCLUDE := $(shell $(GUEST_CC) -print-file-name=include))$(GUEST_CC_INCLUDE)
-GUEST_CFLAGS  = -std=gnu11 -O2 -g $(GUEST_MACH) -fno-asynchronous-unwind-tables -fno-omit-frame-pointer \
-                -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -MMD -MP \
+GUEST_CC_INCLUDE = $(eval GUEST_CC_INCLUDE := \
+                   $(shell $(GUEST_CC) -print-file-name=include))$(GUEST_CC_INCLUDE)
+GUEST_CFLAGS  = -std=gnu11 -O2 -g $(GUEST_MACH) -fno-asynchronous-unwind-tables \
+                -fno-omit-frame-pointer -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes \
+                -Wmissing-prototypes -MMD -MP \
                 -D__XEN_INTERFACE_VERSION__=0x00040e00 -nostdinc \
                 -isystem $(GUEST_CC_INCLUDE) -isystem $(NEWLIB)/include \
                 -isystem $(BUILD)/abi -I$(BUILD) -Iguest-pv -Iguest-pv/suites

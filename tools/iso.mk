@@ -42,17 +42,20 @@ $(TREE)/boot/grub/options.cfg: FORCE
 	   echo "set suites='$$GRUB_SUITES'"; \
 	   echo "set words='$$GRUB_WORDS'"; \
 	   echo "set store='$(filter yes,$(STORE))'"; \
+	   echo "set way='$(filter-out pv,$(WAY))'"; \
 	   echo "set ramdisk='$(if $(INITRD),/boot/ramdisk)'"; \
 	   echo "# $(abspath $(OWN_KERNEL) $(INITRD) $(LINUX_FILES))"; } > $@.tmp
 	@cmp -s $@.tmp $@ && rm $@.tmp || mv $@.tmp $@
 
-$(ISO): $(BUILD)/paragon $(XEN_EFI) $(GUEST_PV) $(GUEST_STORE) grub.cfg tools/xen-cfg tools/iso.mk \
+$(ISO): $(BUILD)/paragon $(XEN_EFI) $(GUEST_PV) $(GUEST_STORE) $(GUEST_VMM) \
+    grub.cfg tools/xen-cfg tools/iso.mk \
     $(TREE)/boot/grub/options.cfg $(OWN_KERNEL) $(INITRD) $(LINUX_FILES)
 	$(call say,ISO,$@)
 	$(Q)rm -f $(addprefix $(TREE)/boot/,guest ramdisk linux linux-ramdisk)
 	$(Q)cp $(BUILD)/paragon $(TREE)/boot/paragon
 	$(Q)strip -o $(TREE)/boot/guest-pv $(GUEST_PV)
 	$(Q)strip -o $(TREE)/boot/store $(GUEST_STORE)
+	$(Q)strip -o $(TREE)/boot/vmm $(GUEST_VMM)
 	$(Q)cp grub.cfg $(TREE)/boot/grub/grub.cfg
 	$(Q)$(if $(OWN_KERNEL),cp $(OWN_KERNEL) $(TREE)/boot/guest)
 	$(Q)$(if $(INITRD),cp $(INITRD) $(TREE)/boot/ramdisk)

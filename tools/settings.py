@@ -17,7 +17,9 @@ CHOICES = {
     "BOOT": ("grub", "efi", "esp"),
     "RAW": ("auto", "on", "off"),
     "STORE": ("yes", "no"),
+    "WAY": ("pv", "emulate", "trap", "translate"),
 }
+WAYS_TO_COME = ("trap", "translate")
 BUILT_IN_GUESTS = ("linux",)
 TRACE_WORDS = ("hypercall", "args", "trap", "emul", "event", "sched", "mem", "hypercalls", "all",
                "off")
@@ -59,6 +61,10 @@ def faults(given):
         yield "KERNEL= and GUEST= are two kernels: give one"
     if value("INITRD") and not value("KERNEL"):
         yield "INITRD= needs KERNEL=, the kernel that it belongs to"
+    if value("WAY") in WAYS_TO_COME:
+        yield f"WAY={value('WAY')}: does not exist yet; WAY=pv and WAY=emulate do"
+    if value("WAY") not in ("", "pv") and not value("KERNEL") and not value("GUEST"):
+        yield f"WAY={value('WAY')} needs GUEST= or KERNEL=, the kernel that is hosted"
     if value("BOOT") in CHOICES["BOOT"][1:] and value("FIRMWARE") == "bios":
         yield f"BOOT={value('BOOT')} needs FIRMWARE=uefi"
     if any(word.removeprefix("-") not in TRACE_WORDS

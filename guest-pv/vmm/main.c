@@ -63,5 +63,6 @@ int guest_main(void)
     start = clock_ns();
     way->run(&cpu);
     print_report(&cpu, clock_ns() - start);
-    shutdown(cpu.stop == STOP_RESET || cpu.stop == STOP_HALTED ? SHUTDOWN_poweroff : SHUTDOWN_crash);
+    shutdown(cpu.stop == STOP_RESET || cpu.stop == STOP_HALTED ? SHUTDOWN_poweroff
+                                                               : SHUTDOWN_crash);
 }

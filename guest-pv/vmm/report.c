@@ -10,9 +10,6 @@ static const char *const vector_names[32] = {
     "#PF", "15", "#MF", "#AC", "#MC", "#XM",
 };
 
-/* Not all of the core is there yet. */
-extern __typeof__(print_state) print_state __attribute__((weak));
-
 static void print_line(const char *line)
 {
     kprintf("%s", line);
@@ -38,7 +35,7 @@ void print_report(struct cpu *c, uint64_t ns)
     const struct cpu_counters *n = &c->counters;
     uint64_t ms = ns / NS_PER_MS;
 
-    if ((c->stop == STOP_SHUTDOWN || c->stop == STOP_UNSERVED) && print_state)
+    if (c->stop == STOP_SHUTDOWN || c->stop == STOP_UNSERVED)
         print_state(c, print_line);
     kprintf("vmm: the end: %s\n", c->reason);
     kprintf("vmm: %lu instructions in %lu.%03lu s, %lu of them by the core alone\n",

@@ -36,6 +36,10 @@ class BadInput(unittest.TestCase):
             "CMDLINE=it's": "cannot hold a single quote",
             "RAW=maybe": "RAW=maybe: must be auto, on or off",
             "STORE=maybe": "STORE=maybe: must be yes or no",
+            "GUEST=linux WAY=magic": "WAY=magic: must be pv, emulate, trap or translate",
+            "GUEST=linux WAY=trap": "WAY=trap: does not exist yet",
+            "GUEST=linux WAY=translate": "WAY=translate: does not exist yet",
+            "WAY=emulate": "WAY=emulate needs GUEST= or KERNEL=",
             "MEM=lots": "MEM=lots: must be a number",
             "MEM=": "MEM=: must be a number",
             "TIMEOUT=soon": "TIMEOUT=soon: must be a number of seconds",
@@ -48,7 +52,8 @@ class BadInput(unittest.TestCase):
     def test_right_values_are_not_questioned(self):
         right = ("ACCEL=tcg", "FIRMWARE=uefi", "BOOT=esp", "KERNEL=Makefile", "INITRD=grub.cfg",
                  "TRACE=all,-sched", "MEM=256",
-                 "TIMEOUT=", "ENTRY=own", "CMDLINE=root=/dev/xvda1 init=/bin/sh", "RAW=on", "STORE=no", "GUEST=", "VIEW=-c")
+                 "TIMEOUT=", "ENTRY=own", "CMDLINE=root=/dev/xvda1 init=/bin/sh", "RAW=on",
+                 "STORE=no", "GUEST=", "VIEW=-c", "WAY=emulate")
         done = subprocess.run(["tools/settings.py", *right], cwd=ROOT, capture_output=True,
                               text=True, check=True)
         self.assertEqual((done.stdout, done.stderr), ("\n", ""))
