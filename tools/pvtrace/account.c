@@ -15,7 +15,6 @@
 
 #include "common/compiler.h"
 #include "tools/pvtrace/account.h"
-#include "tools/pvtrace/util.h"
 
 enum { RUNNING, RUNNABLE, ASLEEP, OFFLINE, MISSED, NR_STATES };
 

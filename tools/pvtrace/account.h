@@ -4,7 +4,6 @@
 #ifndef PVTRACE_ACCOUNT_H
 #define PVTRACE_ACCOUNT_H
 
-#include "tools/pvtrace/vcpu_table.h"
 #include "tools/pvtrace/words.h"
 
 /* --- rows.c ----------------------------------------------------------------------------------- */

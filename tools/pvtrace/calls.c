@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "tools/pvtrace/model.h"
-#include "tools/pvtrace/util.h"
 
 #define FULL_WORDS 6     /* with fewer, the hypercall's own record had room for one more argument */
 

@@ -17,42 +17,39 @@ struct csv {
 };
 
 /* --- Columns ---------------------------------------------------------------------------------- */
-static bool plain(const char *s, size_t len)
+static const bool special[128] = { ['"'] = true };
+
+static void escape(struct text *t, unsigned char c)
 {
-    for (size_t i = 0; i < len; i++)
-        if ((unsigned char)s[i] < 0x20 || (unsigned char)s[i] >= 0x7f || s[i] == '"' || s[i] == ',')
-            return false;
-    return true;
+    text_add(t, c == '"' ? "\"\"" : "\\x%02x", c);
 }
 
 static void put_field(struct text *t, const char *s, size_t len)
 {
-    size_t from = 0;
+    bool plain = true;
 
-    if (plain(s, len)) {
+    for (size_t i = 0; i < len && plain; i++)
+        plain = s[i] >= ' ' && s[i] <= '~' && s[i] != '"' && s[i] != ',';
+    text_char(t, ',');
+    if (plain) {
         text_put(t, s, len);
         return;
     }
     text_char(t, '"');
-    for (size_t at = 0; at < len;) {
-        unsigned char c = (unsigned char)s[at];
-        size_t n = c < 0x20 || c == 0x7f ? 0 : c < 0x80 ? 1 : utf8_length(s + at, len - at);
-
-        at += n;
-        if (n != 0 && c != '"')
-            continue;
-        text_put(t, s + from, at - from);
-        from = at;
-        if (n != 0) {
-            text_char(t, '"');          /* a second one */
-            continue;
-        }
-        text_put(t, "\\x", 2);
-        text_byte(t, c);
-        from = ++at;
-    }
-    text_put(t, s + from, len - from);
+    text_utf8(t, s, len, special, escape);
     text_char(t, '"');
+}
+
+static void put_word(struct text *t, const char *s)
+{
+    put_field(t, s != NULL ? s : "", s != NULL ? strlen(s) : 0);
+}
+
+static void put_number(struct text *t, bool known, uint64_t n)
+{
+    text_char(t, ',');
+    if (known)
+        text_dec(t, n);
 }
 
 static void put_time(struct csv *c, uint64_t tsc)
@@ -72,76 +69,53 @@ static void put_time(struct csv *c, uint64_t tsc)
     c->any = true;
 }
 
-/* time,cpu,domain,vcpu,kind,name */
-static void put_place(struct csv *c, const struct item *item, uint64_t tsc, struct vcpu_id v,
-                      const char *name)
+static void put_call(struct text *t, const struct call *call)
 {
-    struct text *t = &c->x.out;
-
-    put_time(c, tsc);
-    text_char(t, ',');
-    text_dec(t, item->cpu);
-    text_char(t, ',');
-    if (v.domid < DOMID_NOBODY)
-        text_dec(t, v.domid);
-    text_char(t, ',');
-    if (v.domid < DOMID_NOBODY && item->kind != ITEM_DOMAIN)
-        text_dec(t, v.vcpu);
-    text_char(t, ',');
-    text_str(t, item_kind_names[item->kind]);
-    text_char(t, ',');
-    put_field(t, name, strlen(name));
-}
-
-/* ,operation,depth,result,errno,ticks, */
-static void put_outcome(struct text *t, const struct call *call)
-{
-    const char *operation = call_operation(call);
-    const char *error = call_error(call);
-
-    text_char(t, ',');
-    if (operation != NULL)
-        put_field(t, operation, strlen(operation));
-    text_char(t, ',');
-    text_dec(t, call->depth);
+    put_word(t, call_operation(call));
+    put_number(t, true, call->depth);
     text_char(t, ',');
     if (call_result_means(call))
         text_int(t, call->result);
-    text_char(t, ',');
-    text_str(t, error != NULL ? error : "");
-    text_char(t, ',');
-    if (call->returned)
-        text_dec(t, call->ticks);
-    text_char(t, ',');
+    put_word(t, call_error(call));
+    put_number(t, call->returned, call->ticks);
 }
 
 /* --- Lines ------------------------------------------------------------------------------------ */
+/* Whom the columns domain and vcpu name. */
+static struct vcpu_id who(const struct item *item)
+{
+    return item->kind == ITEM_RUNSTATE ? item->runstate.who
+           : item->kind == ITEM_DOMAIN ? (struct vcpu_id){ .domid = item->domain.domid } : item->v;
+}
+
 static void csv_item(void *state, const struct item *item)
 {
-    const struct call *call = item->call;
     struct csv *c = state;
-    struct vcpu_id v = item->v;
+    struct text *t = &c->x.out, *details = export_details(&c->x);
+    struct vcpu_id v = who(item);
+    bool is_call = item->kind == ITEM_CALL_END, guest = v.domid < DOMID_NOBODY;
     struct label label;
+    const char *name = is_call ? hypercall_label(item->call->nr, &label) : item_label(item, &label);
 
     if (item->kind == ITEM_CALL_BEGIN)
         return;
-    if (item->kind == ITEM_CALL_END) {
-        put_place(c, item, call_start(item), call->v, hypercall_label(call->nr, &label));
-        put_outcome(&c->x.out, call);
-        details_arguments(&c->x.details, call);
-        if (call_result_means(call))
-            decode_result(&c->x.details.t, call);
+    put_time(c, is_call ? call_start(item) : item->tsc);
+    put_number(t, true, item->cpu);
+    put_number(t, guest, v.domid);
+    put_number(t, guest && item->kind != ITEM_DOMAIN, v.vcpu);
+    put_word(t, item_kind_names[item->kind]);
+    put_word(t, name);
+    if (is_call) {
+        put_call(t, item->call);
+        decode_arguments(details, item->call);
+        if (item->call->returned)
+            decode_result(details, item->call);
     } else {
-        if (item->kind == ITEM_RUNSTATE)
-            v = item->runstate.who;
-        if (item->kind == ITEM_DOMAIN)
-            v.domid = item->domain.domid;
-        put_place(c, item, item->tsc, v, item_label(item, &label));
-        text_str(&c->x.out, ",,,,,,");
-        details_item(&c->x.details, item);
+        text_str(t, ",,,,,");
+        decode_item(details, item);
     }
-    put_field(&c->x.out, c->x.details.buf, c->x.details.t.len);
-    text_char(&c->x.out, '\n');
+    put_field(t, details->buf, details->len);
+    text_char(t, '\n');
 }
 
 static void *csv_open(const struct output_options *o, struct model *m)

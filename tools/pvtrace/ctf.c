@@ -35,8 +35,8 @@ static void call_facts(struct ctf *c, const struct call *call, bool end)
     f->result = f->how == 1 ? call->result : 0;
     f->error = call_error(call);
     f->ticks = call->returned ? call->ticks : 0;
-    f->arguments = details_arguments(&c->x.details, call)->buf;
-    f->outcome = details_outcome(&c->x.outcome, call)->buf;
+    f->arguments = export_arguments(&c->x, call)->buf;
+    f->outcome = export_outcome(&c->x, call)->buf;
 }
 
 static void list_words(struct ctf_facts *f, const struct record *rec)
@@ -50,7 +50,7 @@ static void list_words(struct ctf_facts *f, const struct record *rec)
 static void find_facts(struct ctf *c, const struct item *item)
 {
     struct ctf_facts *f = &c->facts;
-    struct text *t = details_begin(&c->x.details);
+    struct text *t = export_details(&c->x);
 
     *f = (struct ctf_facts){ .arguments = t->buf };
     switch (item->kind) {
@@ -95,10 +95,10 @@ static void put_field(struct ctf *c, struct ctf_stream *s, const struct ctf_fiel
         ctf_string(s, string);
     } else if (f->type == LIST) {
         for (unsigned i = 0; i < c->facts.length; i++)
-            ctf_put(s, &c->facts.list[i], f->bytes);
+            text_put(&s->packet, (const char *)&c->facts.list[i], f->bytes);
     } else {
         memcpy(&value, base + f->at, f->size);
-        ctf_put(s, &value, f->bytes);
+        text_put(&s->packet, (const char *)&value, f->bytes);
     }
 }
 

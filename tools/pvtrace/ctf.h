@@ -13,8 +13,8 @@ struct ctf_stream {
     uint16_t cpu;
     uint64_t first, last;       /* TSC of the packet's first event; of the last event written */
     uint64_t discarded;         /* since the beginning */
-    size_t len;
-    uint8_t buf[PACKET_BYTES];
+    struct text packet;         /* room for its header, then events */
+    char room[PACKET_BYTES + 1];
 };
 
 struct ctf_files {
@@ -84,9 +84,9 @@ struct ctf_stream *ctf_stream_of(struct ctf_files *d, uint16_t cpu);
 void ctf_flush(struct ctf_files *d);
 int ctf_close_files(struct ctf_files *d);               /* 0, or 1: said why */
 
-/* An event at tsc; its fields follow, in the order of its TSDL. At most CTF_EVENT_BYTES. */
+/* An event at tsc; its fields follow in s->packet, in the order of its TSDL. At most
+ * CTF_EVENT_BYTES. */
 void ctf_event(struct ctf_stream *s, uint16_t id, uint64_t tsc);
-void ctf_put(struct ctf_stream *s, const void *bytes, size_t len);
 void ctf_string(struct ctf_stream *s, const char *text);
 void ctf_lost(struct ctf_stream *s, uint64_t records);  /* before the next event */
 

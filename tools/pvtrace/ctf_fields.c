@@ -116,16 +116,14 @@ static void declare_clock(struct text *t, const struct clock_info *c)
 
 void ctf_write_metadata(struct ctf *c)
 {
-    struct text *t = details_begin(&c->x.details);
+    struct text *t = export_details(&c->x);
 
     c->written = *c->x.clock;
     text_add(t, "/* CTF 1.8 */\n/* Written by pvtrace. */\n");
     declare_types(t);
     text_add(t, "trace {\n    major = 1; minor = 8; byte_order = le;\n    uuid = \"");
-    for (unsigned i = 0; i < 16; i++) {
-        text_str(t, i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "");
-        text_byte(t, c->files.uuid[i]);
-    }
+    for (unsigned i = 0; i < 16; i++)
+        text_add(t, i == 4 || i == 6 || i == 8 || i == 10 ? "-%02x" : "%02x", c->files.uuid[i]);
     text_add(t, "\";\n%s};\n", ctf_packet_header_tsdl);
     declare_clock(t, &c->written);
     text_str(t, ctf_stream_tsdl);

@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #include "tools/pvtrace/ctf.h"
-#include "tools/pvtrace/util.h"
 
 #define CTF_MAGIC 0xC1FC1FC1u
 /* CTF's clocks do not go back: after an event that claims to be years later, from a damaged record,
@@ -53,17 +52,17 @@ void ctf_write_file(struct ctf_files *d, const char *name, int flags, const void
     if (f != NULL)
         good = fclose(f) == 0 && good;
     if (!good && !d->failed)
-        fprintf(stderr, "pvtrace: %s/%s: %s\n", d->path, name, strerror(errno));
+        warn("%s/%s", d->path, name);
     d->failed |= !good;
 }
 
 /* --- Packets ---------------------------------------------------------------------------------- */
-void ctf_put(struct ctf_stream *s, const void *bytes, size_t len)
+static const bool special[128];         /* none is */
+
+static void escape(struct text *t, unsigned char c)
 {
-    if (len > PACKET_BYTES - s->len)
-        return;                 /* cannot be: ctf_event has made room for the longest */
-    memcpy(s->buf + s->len, bytes, len);
-    s->len += len;
+    (void)c;
+    text_char(t, '?');
 }
 
 /* Strings are UTF-8 and end at a NUL: what cannot be in them becomes a question mark. None is
@@ -71,53 +70,41 @@ void ctf_put(struct ctf_stream *s, const void *bytes, size_t len)
  * event before. */
 void ctf_string(struct ctf_stream *s, const char *text)
 {
-    size_t len, from = 0;
-
     if (text == NULL || *text == '\0')
         text = "-";
-    len = strlen(text);
-    for (size_t at = 0; at < len;) {
-        size_t n = (unsigned char)text[at] < 0x80 ? 1 : utf8_length(text + at, len - at);
-
-        at += n;
-        if (n != 0)
-            continue;
-        ctf_put(s, text + from, at - from);
-        ctf_put(s, "?", 1);
-        from = ++at;
-    }
-    ctf_put(s, text + from, len - from + 1);        /* with its NUL */
+    text_utf8(&s->packet, text, strlen(text), special, escape);
+    text_char(&s->packet, '\0');
 }
 
 static void flush_packet(struct ctf_stream *s)
 {
     struct packet_header h = { .magic = CTF_MAGIC, .begin = s->first, .end = s->last, .cpu = s->cpu,
-                               .content_bits = s->len * 8, .packet_bits = s->len * 8,
+                               .content_bits = s->packet.len * 8, .packet_bits = s->packet.len * 8,
                                .discarded = s->discarded };
     char name[32];
 
-    if (s->len == HEADER_BYTES)
+    if (s->packet.len == HEADER_BYTES)
         return;
     memcpy(h.uuid, s->files->uuid, sizeof(h.uuid));
-    memcpy(s->buf, &h, sizeof(h));
+    memcpy(s->room, &h, sizeof(h));
     snprintf(name, sizeof(name), "stream_%u", s->cpu);
-    ctf_write_file(s->files, name, O_APPEND, s->buf, s->len);
-    s->len = HEADER_BYTES;
+    ctf_write_file(s->files, name, O_APPEND, s->room, s->packet.len);
+    s->packet.len = HEADER_BYTES;
 }
 
 void ctf_event(struct ctf_stream *s, uint16_t id, uint64_t tsc)
 {
-    if (s->len > PACKET_BYTES - CTF_EVENT_BYTES)
+    if (s->packet.len > PACKET_BYTES - CTF_EVENT_BYTES)
         flush_packet(s);
     if (tsc < s->last || (s->last != 0 && tsc - s->last > ABSURD_TICKS)) {
         tsc = s->last;
         s->files->wrong++;
     }
-    if (s->len == HEADER_BYTES)
+    if (s->packet.len == HEADER_BYTES)
         s->first = tsc;
     s->last = tsc;
-    ctf_put(s, &id, sizeof(id));
-    ctf_put(s, &tsc, sizeof(tsc));
+    text_put(&s->packet, (const char *)&id, sizeof(id));
+    text_put(&s->packet, (const char *)&tsc, sizeof(tsc));
 }
 
 void ctf_lost(struct ctf_stream *s, uint64_t records)
@@ -140,7 +127,8 @@ struct ctf_stream *ctf_stream_of(struct ctf_files *d, uint16_t cpu)
         s = d->streams[cpu] = xcalloc(1, sizeof(*s));
         s->files = d;
         s->cpu = cpu;
-        s->len = HEADER_BYTES;
+        s->packet = TEXT(s->room);
+        s->packet.len = HEADER_BYTES;
     }
     return s;
 }
@@ -201,9 +189,9 @@ void ctf_open_files(struct ctf_files *d, const char *path)
     d->path = path;
     d->fd = mkdir(path, 0777) == 0 || errno == EEXIST ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
     if (d->fd < 0)
-        die("%s: %s", path, strerror(errno));
+        err(EXIT_TROUBLE, "%s", path);
     if (!make_empty(d->fd))
-        die("%s holds something that pvtrace did not write: not touched", path);
+        errx(EXIT_TROUBLE, "%s holds something that pvtrace did not write: not touched", path);
     if (getrandom(d->uuid, sizeof(d->uuid), 0) != sizeof(d->uuid))
         memset(d->uuid, 0x5a, sizeof(d->uuid));
     d->uuid[6] = (uint8_t)((d->uuid[6] & 0x0f) | 0x40);         /* version 4: random */
@@ -214,11 +202,11 @@ int ctf_close_files(struct ctf_files *d)
 {
     ctf_flush(d);
     if (d->wrong > 0)
-        fprintf(stderr, "pvtrace: %s: the times of %lu events cannot follow that of the event before, which "
-                "they got\n", d->path, d->wrong);
+        warnx("%s: the times of %lu events cannot follow that of the event before, which they got",
+              d->path, d->wrong);
     if (d->homeless > 0)
-        fprintf(stderr, "pvtrace: %s: %lu events of CPUs from %u on were left out\n", d->path, d->homeless,
-                EXPORT_MAX_CPUS);
+        warnx("%s: %lu events of CPUs from %u on were left out", d->path, d->homeless,
+              EXPORT_MAX_CPUS);
     for (unsigned i = 0; i < EXPORT_MAX_CPUS; i++)
         free(d->streams[i]);
     close(d->fd);

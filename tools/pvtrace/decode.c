@@ -219,18 +219,11 @@ static void print_value(struct text *t, struct reader *r)
         text_int(t, c->result);
 }
 
-void decode_result(struct text *t, const struct call *c)
+void decode_outcome(struct text *t, const struct call *c)
 {
     struct reader r = { .c = c };
     const char *kinds = abi_argument_kinds(c->nr), *name = errno_name(c->result);
 
-    if (c->nr == __HYPERVISOR_iret)
-        return;
-    if (!c->returned) {
-        text_put(t, " = ?", 4);
-        return;
-    }
-    text_put(t, " = ", 3);
     print_value(t, &r);
     if (decode_options.raw)
         return;
@@ -245,4 +238,13 @@ void decode_result(struct text *t, const struct call *c)
         if (!print_contents(t, &r, i, kinds[i], OUT))
             text_cut(t, here);
     }
+}
+
+void decode_result(struct text *t, const struct call *c)
+{
+    if (c->nr == __HYPERVISOR_iret)
+        return;
+    text_str(t, c->returned ? " = " : " = ?");
+    if (c->returned)
+        decode_outcome(t, c);
 }

@@ -23,10 +23,8 @@ static bool print_instruction(struct text *t, const uint8_t *bytes, unsigned len
 static void print_bytes(struct text *t, const uint8_t *bytes, unsigned len)
 {
     text_str(t, "bytes");
-    for (unsigned i = 0; i < len; i++) {
-        text_char(t, ' ');
-        text_byte(t, bytes[i]);
-    }
+    for (unsigned i = 0; i < len; i++)
+        text_add(t, " %02x", bytes[i]);
 }
 
 void decode_instruction(struct text *t, const struct item *item)

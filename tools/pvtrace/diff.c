@@ -19,7 +19,6 @@
 #include "common/abi_names.h"
 #include "common/compiler.h"
 #include "tools/pvtrace/diff.h"
-#include "tools/pvtrace/util.h"
 
 #define SEQUENCES 128u
 #define BEFORE 4u               /* calls shown before the first difference */
@@ -88,7 +87,7 @@ static struct sequence *sequence_of(struct diff *d, struct vcpu_id v)
     d->nr++;
     *s = (struct sequence){ .v = v, .steps = tmpfile() };
     if (s->steps == NULL)
-        die("a temporary file: %s", strerror(errno));
+        err(EXIT_TROUBLE, "a temporary file");
     return s;
 }
 
@@ -98,7 +97,7 @@ static void compare(struct diff *d, struct sequence *s, struct step b)
 
     if (d->side == 0) {
         if (fwrite_unlocked(&b, sizeof(b), 1, s->steps) != 1)
-            die("a temporary file: %s", strerror(errno));
+            err(EXIT_TROUBLE, "a temporary file");
     } else if (!s->differs) {
         if (s->calls[1] == 1)
             rewind(s->steps);
@@ -185,7 +184,7 @@ static bool read_side(struct diff *d, unsigned side)
     struct stat st;
 
     if (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) {
-        fprintf(stderr, "pvtrace: %s: is no file; diff reads its traces twice\n", path);
+        warnx("%s: is no file; diff reads its traces twice", path);
         return false;
     }
     source = source_open(path, &options);
@@ -200,7 +199,7 @@ static bool read_side(struct diff *d, unsigned side)
     d->clocks[side] = *model_clock(d->model);
     fault = source_fault(source);
     if (fault != NULL && d->shown == NULL)
-        fprintf(stderr, "pvtrace: %s: %s\n", path, fault);
+        warnx("%s: %s", path, fault);
     d->faulty |= fault != NULL;
     model_free(d->model);
     source_close(source);

@@ -1,11 +1,9 @@
 /* What the machine exports share: see export.h. */
 #include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 #include <public/xen.h>
 
 #include "tools/pvtrace/export.h"
-#include "tools/pvtrace/util.h"
 
 /* --- An export -------------------------------------------------------------------------------- */
 void *export_open(size_t size, const struct output_options *o, struct model *m)
@@ -17,6 +15,8 @@ void *export_open(size_t size, const struct output_options *o, struct model *m)
     x->clock = model_clock(m);
     x->out = TEXT(x->room);
     x->out.file = o->out;
+    x->details = TEXT(x->details_room);
+    x->outcome = TEXT(x->outcome_room);
     return x;
 }
 
@@ -54,34 +54,28 @@ const char *call_error(const struct call *c)
 }
 
 /* --- Decoded texts ---------------------------------------------------------------------------- */
-struct text *details_begin(struct details *d)
+struct text *export_details(struct export *x)
 {
-    d->t = TEXT(d->buf);
-    d->buf[0] = '\0';
-    return &d->t;
+    text_cut(&x->details, 0);
+    return &x->details;
 }
 
-const struct text *details_item(struct details *d, const struct item *item)
+const struct text *export_item(struct export *x, const struct item *item)
 {
-    decode_item(details_begin(d), item);
-    return &d->t;
+    decode_item(export_details(x), item);
+    return &x->details;
 }
 
-const struct text *details_arguments(struct details *d, const struct call *c)
+const struct text *export_arguments(struct export *x, const struct call *c)
 {
-    decode_arguments(details_begin(d), c);
-    return &d->t;
+    decode_arguments(export_details(x), c);
+    return &x->details;
 }
 
-const struct text *details_outcome(struct details *d, const struct call *c)
+const struct text *export_outcome(struct export *x, const struct call *c)
 {
-    details_begin(d);
-    if (!call_result_means(c))
-        return &d->t;
-    decode_result(&d->t, c);
-    if (d->t.len >= 3 && memcmp(d->buf, " = ", 3) == 0) {
-        d->t.len -= 3;
-        memmove(d->buf, d->buf + 3, d->t.len + 1);      /* with its NUL */
-    }
-    return &d->t;
+    text_cut(&x->outcome, 0);
+    if (call_result_means(c))
+        decode_outcome(&x->outcome, c);
+    return &x->outcome;
 }

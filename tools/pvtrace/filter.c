@@ -8,7 +8,6 @@
 #include "common/abi_names.h"
 #include "common/compiler.h"
 #include "tools/pvtrace/filter.h"
-#include "tools/pvtrace/util.h"
 
 #define NR_OPERATIONS 128u          /* more than any hypercall has */
 #define MAX_LENGTH 47u              /* of a name for which another may have been meant */
@@ -206,7 +205,7 @@ static bool add_status(struct filter *f, const char *status)
     bool negative = *status == '!', failed = strcmp(status + negative, "failed") == 0;
 
     if (!failed && strcmp(status + negative, "successful") != 0) {
-        fprintf(stderr, "pvtrace: -e status=%s: must be failed or successful\n", status);
+        warnx("-e status=%s: must be failed or successful", status);
         return false;
     }
     *(failed != negative ? &f->failed : &f->successful) = true;
@@ -230,7 +229,7 @@ bool filter_expression(struct filter *f, const char *expr)
         list++;
     }
     if (f->nr_rules == MAX_RULES) {
-        fprintf(stderr, "pvtrace: more than %u times -e\n", MAX_RULES);
+        warnx("more than %u times -e", MAX_RULES);
         return false;
     }
     *r = (struct rule){ .negative = negative };
@@ -264,7 +263,7 @@ bool filter_guest(struct filter *f, const char *guest)
     bool any_vcpu = *s != 'v';
 
     if (f->nr_guests == MAX_GUESTS || *guest == '\0') {
-        fprintf(stderr, "pvtrace: -p '%s': no name, or too many of them\n", guest);
+        warnx("-p '%s': no name, or too many of them", guest);
         return false;
     }
     if (!any_vcpu) {

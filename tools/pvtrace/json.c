@@ -12,162 +12,147 @@
 #include "tools/pvtrace/json.h"
 
 /* --- An event --------------------------------------------------------------------------------- */
-/* Valid for any bytes: those that are no UTF-8 are shown as the characters of Latin 1 of their
- * number. */
+static const bool special[128] = { ['"'] = true, ['\\'] = true };
+
+/* What is no UTF-8 is shown as the characters of Latin 1 of its bytes' numbers. */
+static void escape(struct text *t, unsigned char c)
+{
+    text_add(t, c == '"' || c == '\\' ? "\\%c" : "\\u%04x", c);
+}
+
 static void put_string(struct text *t, const char *s, size_t len)
 {
-    size_t from = 0, i = 0;
-
     text_char(t, '"');
-    while (i < len) {
-        unsigned char c = (unsigned char)s[i];
-        size_t n = c < 0x80 ? 1 : utf8_length(s + i, len - i);
-
-        if (n > 0 && c >= 0x20 && c != '"' && c != '\\' && c != 0x7f) {
-            i += n;
-            continue;
-        }
-        text_put(t, s + from, i - from);
-        if (c == '"' || c == '\\') {
-            text_char(t, '\\');
-            text_char(t, (char)c);
-        } else {
-            text_str(t, "\\u00");
-            text_byte(t, c);
-        }
-        from = ++i;
-    }
-    text_put(t, s + from, len - from);
+    text_utf8(t, s, len, special, escape);
     text_char(t, '"');
+}
+
+void event_begin(struct json *j, char phase, const char *category, const char *name,
+                 struct track on, uint64_t from, uint64_t to)
+{
+    struct text *t = &j->x.out;
+    int64_t ns = clock_between(j->x.clock, from, to);
+
+    text_str(t, j->any ? ",\n{\"ph\":\"" : "\n{\"ph\":\"");
+    text_char(t, phase);
+    text_str(t, "\",\"pid\":");
+    text_dec(t, on.pid);
+    text_str(t, ",\"tid\":");
+    text_dec(t, on.tid);
+    text_str(t, ",\"name\":");
+    put_string(t, name, strlen(name));
+    j->any = true;
+    j->nr_args = 0;
+    if (category == NULL)
+        return;
+    text_str(t, ",\"cat\":\"");
+    text_str(t, category);
+    text_str(t, "\",\"ts\":");
+    text_fixed(t, clock_time(j->x.clock, from), 3);
+    if (phase != 'X')
+        return;
+    text_str(t, ",\"dur\":");
+    text_fixed(t, ns > 0 ? ns : 0, 3);
+}
+
+void event_instant(struct json *j, const char *category, const char *name, struct track on,
+                   uint64_t tsc, const char *scope)
+{
+    event_begin(j, 'i', category, name, on, tsc, 0);
+    text_add(&j->x.out, ",\"s\":\"%s\"", scope);
+}
+
+static void put_key(struct json *j, const char *key)
+{
+    text_str(&j->x.out, j->nr_args++ == 0 ? ",\"args\":{\"" : ",\"");
+    text_str(&j->x.out, key);
+    text_str(&j->x.out, "\":");
+}
+
+void event_text(struct json *j, const char *key, const char *text, size_t len)
+{
+    put_key(j, key);
+    put_string(&j->x.out, text, len);
 }
 
 /* A reader in JavaScript cannot hold all numbers: those that it cannot come as strings. */
-static void put_number(struct text *t, int64_t n)
+void event_number(struct json *j, const char *key, int64_t number)
 {
     const int64_t exact = INT64_C(1) << 53;
-    const char *quote = n > exact || n < -exact ? "\"" : "";
+    const char *quote = number > exact || number < -exact ? "\"" : "";
 
-    text_str(t, quote);
-    text_int(t, n);
-    text_str(t, quote);
+    put_key(j, key);
+    text_str(&j->x.out, quote);
+    text_int(&j->x.out, number);
+    text_str(&j->x.out, quote);
 }
 
-static void put_times(struct json *j, const struct event *e)
+void event_end(struct json *j)
 {
-    int64_t ns = clock_between(j->x.clock, e->from, e->to);
-    struct text *t = &j->x.out;
-
-    text_str(t, ",\"ts\":");
-    text_fixed(t, clock_time(j->x.clock, e->from), 3);
-    if (e->phase == 'X') {
-        text_str(t, ",\"dur\":");
-        text_fixed(t, ns > 0 ? ns : 0, 3);
-    }
-}
-
-void json_write(struct json *j, const struct event *e)
-{
-    struct text *t = &j->x.out;
-
-    text_add(t, "%s\n{\"ph\":\"%c\",\"pid\":%u,\"tid\":%u,\"name\":", j->any ? "," : "", e->phase,
-             e->on.pid, e->on.tid);
-    put_string(t, e->name, strlen(e->name));
-    j->any = true;
-    if (e->phase != 'M') {
-        text_add(t, ",\"cat\":\"%s\"", e->category);
-        put_times(j, e);
-    }
-    if (e->scope != NULL)
-        text_add(t, ",\"s\":\"%s\"", e->scope);
-    if (e->id != 0)
-        text_add(t, e->phase == 'f' ? ",\"id\":%lu,\"bp\":\"e\"" : ",\"id\":%lu", e->id);
-    for (unsigned i = 0; i < e->nr_args; i++) {
-        text_add(t, "%s\"%s\":", i == 0 ? ",\"args\":{" : ",", e->args[i].key);
-        if (e->args[i].text != NULL)
-            put_string(t, e->args[i].text, e->args[i].len);
-        else
-            put_number(t, e->args[i].number);
-    }
-    text_str(t, e->nr_args > 0 ? "}}" : "}");
-}
-
-void event_text(struct event *e, const char *key, const char *text, size_t len)
-{
-    unsigned i = e->nr_args++;
-
-    e->args[i].key = key;
-    e->args[i].text = text;
-    e->args[i].len = len;
-}
-
-static void event_number(struct event *e, const char *key, int64_t number)
-{
-    event_text(e, key, NULL, 0);
-    e->args[e->nr_args - 1].number = number;
+    text_str(&j->x.out, j->nr_args > 0 ? "}}" : "}");
 }
 
 /* --- Hypercalls ------------------------------------------------------------------------------- */
 /* "outcome" only where it says more than the result and its errno: {port=5}, a version. */
-static void add_outcome(struct json *j, struct event *e, const struct call *c, const char *error)
+static void put_result(struct json *j, const struct call *c)
 {
+    const char *error = call_error(c);
+    const struct text *t;
     char plain[48];
-    struct text p = TEXT(plain);
-    const struct text *t = details_outcome(&j->x.outcome, c);
 
-    text_add(&p, "%ld%s%s", c->result, error != NULL ? " " : "", error != NULL ? error : "");
+    event_number(j, "result", c->result);
+    if (error != NULL)
+        event_text(j, "errno", error, strlen(error));
+    if (c->result == 0 && c->nr_copies == 0)
+        return;
+    t = export_outcome(&j->x, c);
+    snprintf(plain, sizeof(plain), error != NULL ? "%ld %s" : "%ld", c->result, error);
     if (strcmp(t->buf, plain) != 0)
-        event_text(e, "outcome", t->buf, t->len);
+        event_text(j, "outcome", t->buf, t->len);
 }
 
 static void call_end(struct json *j, const struct item *item)
 {
     const struct call *c = item->call;
-    const char *operation = call_operation(c), *error = call_error(c);
+    const char *operation = call_operation(c);
     uint64_t start = call_start(item);
     struct label label;
     const char *name = hypercall_label(c->nr, &label);
-    struct event e = {
-        .phase = 'X', .category = "hypercall", .name = operation != NULL ? operation : name,
-        .on = track_of(j, item), .from = start, .to = c->returned ? c->end : start,
-    };
-    const struct text *t = details_arguments(&j->x.details, c);
+    struct track on = track_of(j, item);
+    const struct text *t = export_arguments(&j->x, c);
 
+    event_begin(j, 'X', "hypercall", operation != NULL ? operation : name, on, start,
+                c->returned ? c->end : start);
     if (operation != NULL)
-        event_text(&e, "hypercall", name, strlen(name));
-    event_text(&e, "arguments", t->buf, t->len);
-    if (call_result_means(c)) {
-        event_number(&e, "result", c->result);
-        if (error != NULL)
-            event_text(&e, "errno", error, strlen(error));
-        if (c->result != 0 || c->nr_copies > 0)
-            add_outcome(j, &e, c, error);
-    }
+        event_text(j, "hypercall", name, strlen(name));
+    event_text(j, "arguments", t->buf, t->len);
+    if (call_result_means(c))
+        put_result(j, c);
     if (c->returned)
-        event_number(&e, "ticks", c->ticks <= INT64_MAX ? (int64_t)c->ticks : INT64_MAX);
+        event_number(j, "ticks", c->ticks <= INT64_MAX ? (int64_t)c->ticks : INT64_MAX);
     else
-        event_text(&e, "returned", "no", 2);
-    json_write(j, &e);
+        event_text(j, "returned", "no", 2);
+    event_end(j);
     if (c->depth == 0)
         handlers_call_end(j, item);
 }
 
 /* --- The rest --------------------------------------------------------------------------------- */
-/* scope: of a thread, a process, global. */
 static void instant(struct json *j, const struct item *item, const char *name, const char *scope)
 {
-    struct event e = { .phase = 'i', .category = item_kind_names[item->kind], .name = name,
-                       .on = track_of(j, item), .from = item->tsc, .scope = scope };
-    const struct text *t = details_item(&j->x.details, item);
+    struct track on = track_of(j, item);
+    const struct text *t = export_item(&j->x, item);
 
+    event_instant(j, item_kind_names[item->kind], name, on, item->tsc, scope);
     if (t->len > 0)
-        event_text(&e, "details", t->buf, t->len);
-    json_write(j, &e);
+        event_text(j, "details", t->buf, t->len);
+    event_end(j);
 }
 
 static void handler(struct json *j, const struct item *item, const char *name, uint64_t rip)
 {
     track_of(j, item);
-    if (!handler_begin(j, item, name, details_item(&j->x.details, item), rip))
+    if (!handler_begin(j, item, name, export_item(&j->x, item), rip))
         instant(j, item, name, "t");
 }
 

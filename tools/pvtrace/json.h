@@ -5,30 +5,12 @@
 #define PVTRACE_JSON_H
 
 #include "tools/pvtrace/export.h"
-#include "tools/pvtrace/vcpu_table.h"
 
 #define NR_HANDLERS 16u
 #define NR_ARROWS 8u                /* that lead to a vCPU at a time */
 
 struct track {
     uint32_t pid, tid;
-};
-
-/* An event of the trace event format, by its phase: X a slice, i an instant, s and f the ends of an
- * arrow, M a name or an order of the track. */
-struct event {
-    char phase;
-    const char *category, *name;    /* of an M: no category; which of its kinds */
-    struct track on;
-    uint64_t from, to;              /* TSC; to: of an X */
-    const char *scope;              /* of an i: t, p or g */
-    uint64_t id;                    /* of s and f */
-    unsigned nr_args;
-    struct {
-        const char *key, *text;     /* text NULL: the number */
-        size_t len;
-        int64_t number;
-    } args[8];
 };
 
 struct arrow {
@@ -66,6 +48,7 @@ struct json_cpu {
 struct json {
     struct export x;
     bool any;                       /* an event was written: the next wants a comma */
+    unsigned nr_args;               /* of the event being written */
     uint64_t lost;                  /* records, in all */
     uint32_t serial;                /* of the last vCPU */
     uint64_t losses, arrows;        /* counts */
@@ -75,8 +58,17 @@ struct json {
 };
 
 /* --- json.c ----------------------------------------------------------------------------------- */
-void event_text(struct event *e, const char *key, const char *text, size_t len);   /* an argument */
-void json_write(struct json *j, const struct event *e);
+/* An event of the trace event format is written from its beginning to event_end. phase: X a slice, i
+ * an instant, s and f the ends of an arrow, M a name or an order of the track (category NULL, no
+ * time). from, to: TSC; to is a slice's. */
+void event_begin(struct json *j, char phase, const char *category, const char *name,
+                 struct track on, uint64_t from, uint64_t to);
+/* scope: t of the thread, p of the process, g of all. */
+void event_instant(struct json *j, const char *category, const char *name, struct track on,
+                   uint64_t tsc, const char *scope);
+void event_text(struct json *j, const char *key, const char *text, size_t len);    /* an argument */
+void event_number(struct json *j, const char *key, int64_t number);
+void event_end(struct json *j);
 
 /* --- json_tracks.c ---------------------------------------------------------------------------- */
 /* NULL: no domain's. Names what is new, and forgets what was open if records were lost. */

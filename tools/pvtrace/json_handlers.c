@@ -28,14 +28,12 @@ void arrow_from(struct json *j, const struct item *send)
 
 static void write_arrow(struct json *j, const struct arrow *a, struct track to, uint64_t tsc)
 {
-    struct event e = { .phase = 's', .category = "event", .name = "event", .on = a->on, .from = a->tsc,
-                       .id = a->id };
-
-    json_write(j, &e);
-    e.phase = 'f';
-    e.on = to;
-    e.from = tsc;
-    json_write(j, &e);
+    event_begin(j, 's', "event", "event", a->on, a->tsc, 0);
+    text_add(&j->x.out, ",\"id\":%lu", a->id);
+    event_end(j);
+    event_begin(j, 'f', "event", "event", to, tsc, 0);
+    text_add(&j->x.out, ",\"id\":%lu,\"bp\":\"e\"", a->id);
+    event_end(j);
 }
 
 /* --- Handlers --------------------------------------------------------------------------------- */
@@ -45,15 +43,14 @@ static void write_handlers(struct json *j, const struct json_vcpu *v, unsigned f
                            uint64_t end, const char *how)
 {
     for (const struct handler *h = v->handlers + first; h < v->handlers + nr; h++) {
-        bool slice = end != 0 || h->nr_arrows > 0;
-        struct event e = { .phase = slice ? 'X' : 'i', .category = h->category, .name = h->name,
-                           .on = v->track, .from = h->tsc, .to = end > h->tsc ? end : h->tsc,
-                           .scope = slice ? NULL : "t" };
-
+        if (end != 0 || h->nr_arrows > 0)
+            event_begin(j, 'X', h->category, h->name, v->track, h->tsc, end > h->tsc ? end : h->tsc);
+        else
+            event_instant(j, h->category, h->name, v->track, h->tsc, "t");
         if (h->details_len > 0)
-            event_text(&e, "details", h->details, h->details_len);
-        event_text(&e, "until", how, strlen(how));
-        json_write(j, &e);
+            event_text(j, "details", h->details, h->details_len);
+        event_text(j, "until", how, strlen(how));
+        event_end(j);
         for (unsigned i = 0; i < h->nr_arrows; i++)
             write_arrow(j, &h->arrows[i], v->track, h->tsc);
     }

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "tools/pvtrace/json.h"
-#include "tools/pvtrace/util.h"
 
 #define PID_CPUS 65537u
 #define TID_CPUS 1000000000u
@@ -15,9 +14,10 @@
 static void write_slice(struct json *j, const char *category, const char *name, struct track on,
                         uint64_t from, uint64_t to)
 {
-    if (to > from)
-        json_write(j, &(struct event){ .phase = 'X', .category = category, .name = name, .on = on,
-                                       .from = from, .to = to });
+    if (to <= from)
+        return;
+    event_begin(j, 'X', category, name, on, from, to);
+    event_end(j);
 }
 
 static void write_state(struct json *j, const struct json_vcpu *v, uint64_t until)
@@ -30,7 +30,7 @@ static void write_state(struct json *j, const struct json_vcpu *v, uint64_t unti
 static void write_run(struct json *j, unsigned i, uint64_t until)
 {
     const struct json_cpu *c = &j->cpus[i];
-    struct text *t = details_begin(&j->x.details);
+    struct text *t = export_details(&j->x);
 
     text_vcpu(t, c->who);
     if (c->runs && c->who.domid < DOMID_NOBODY)
@@ -38,53 +38,48 @@ static void write_run(struct json *j, unsigned i, uint64_t until)
 }
 
 /* --- Names ------------------------------------------------------------------------------------ */
-/* The track's place among others, and what it is called. what: process or thread. */
-static void name_track(struct json *j, const char *what, struct track on, int64_t order,
-                       const struct text *name)
+/* The track is called what is in x.details, and has that place among others. what: process or
+ * thread. */
+static void name_track(struct json *j, const char *what, struct track on, int64_t order)
 {
     char kind[32];
-    struct event e = { .phase = 'M', .name = kind, .on = on, .nr_args = 1 };
 
     snprintf(kind, sizeof(kind), "%s_name", what);
-    e.args[0].key = "name";
-    e.args[0].text = name->buf;
-    e.args[0].len = name->len;
-    json_write(j, &e);
+    event_begin(j, 'M', NULL, kind, on, 0, 0);
+    event_text(j, "name", j->x.details.buf, j->x.details.len);
+    event_end(j);
     snprintf(kind, sizeof(kind), "%s_sort_index", what);
-    e.args[0].key = "sort_index";
-    e.args[0].text = NULL;
-    e.args[0].number = order;
-    json_write(j, &e);
+    event_begin(j, 'M', NULL, kind, on, 0, 0);
+    event_number(j, "sort_index", order);
+    event_end(j);
 }
 
 static void name_vcpu(struct json *j, const struct json_vcpu *v)
 {
-    struct text *t = details_begin(&j->x.details);
+    struct text *t = export_details(&j->x);
     struct track state = { v->track.pid, v->track.tid + 1 };
     struct vcpu_id id = v->id;
     const char *name = model_domain_name(j->x.model, id.domid);
 
     text_add(t, "domain %u%s%s", id.domid, name[0] != '\0' ? ": " : "", name);
-    name_track(j, "process", v->track, id.domid, t);
+    name_track(j, "process", v->track, id.domid);
     text_cut(t, 0);
     text_vcpu(t, id);
-    name_track(j, "thread", v->track, id.vcpu * 2, t);
+    name_track(j, "thread", v->track, id.vcpu * 2);
     text_str(t, " state");
-    name_track(j, "thread", state, id.vcpu * 2 + 1, t);
+    name_track(j, "thread", state, id.vcpu * 2 + 1);
 }
 
 static struct track cpu_track(struct json *j, uint16_t cpu)
 {
     unsigned i = cpu < EXPORT_MAX_CPUS ? cpu : EXPORT_MAX_CPUS;
     struct track on = { PID_CPUS, TID_CPUS + i };
-    struct text *t = &j->x.details.t;
 
     if (!j->cpus[i].named) {
-        text_str(details_begin(&j->x.details), "physical CPUs");
-        name_track(j, "process", on, -1, t);
-        text_cut(t, 0);
-        text_add(t, i == cpu ? "CPU %u" : "CPUs from %u on", i);
-        name_track(j, "thread", on, i, t);
+        text_str(export_details(&j->x), "physical CPUs");
+        name_track(j, "process", on, -1);
+        text_add(export_details(&j->x), i == cpu ? "CPU %u" : "CPUs from %u on", i);
+        name_track(j, "thread", on, i);
         j->cpus[i].named = true;
     }
     return on;

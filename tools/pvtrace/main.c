@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "tools/pvtrace/options.h"
-#include "tools/pvtrace/util.h"
 
 #define OUT_BUFFER (256u << 10)
 #define WAIT_MS 20
@@ -79,11 +78,11 @@ static void check_files(const struct options *o)
         if (paths[i] == NULL)
             continue;
         if (same_file(input, paths[i]) || (o->other != NULL && same_file(o->other, paths[i])))
-            die("%s is the input: it would be overwritten", paths[i]);
+            errx(EXIT_TROUBLE, "%s is the input: it would be overwritten", paths[i]);
         for (unsigned j = 0; j < i; j++)
             if (paths[j] != NULL &&
                 (strcmp(paths[i], paths[j]) == 0 || same_file(paths[i], paths[j])))
-                die("%s: two outputs to one file", paths[i]);
+                errx(EXIT_TROUBLE, "%s: two outputs to one file", paths[i]);
     }
 }
 
@@ -92,7 +91,7 @@ static FILE *open_file(const char *path)
     FILE *f = path != NULL ? fopen(path, "w") : stdout;
 
     if (f == NULL)
-        die("%s: %s", path, strerror(errno));
+        err(EXIT_TROUBLE, "%s", path);
     setvbuf(f, NULL, _IOFBF, OUT_BUFFER);
     return f;
 }
@@ -208,8 +207,7 @@ static int end_outputs(struct run *r)
         if (fflush(out->out) == 0 && !ferror(out->out))
             continue;
         failed = out->out;
-        fprintf(stderr, "pvtrace: %s: %s\n", out->path,
-                errno != 0 ? strerror(errno) : "cannot be written");
+        warnx("%s: %s", out->path, errno != 0 ? strerror(errno) : "cannot be written");
         status = EXIT_TROUBLE;
     }
     return status;
@@ -240,7 +238,7 @@ static int run_trace(struct run *r)
     read_records(r);
     status = end_outputs(r);
     if (source_fault(r->source) != NULL) {
-        fprintf(stderr, "pvtrace: %s: %s\n", r->o.file, source_fault(r->source));
+        warnx("%s: %s", r->o.file, source_fault(r->source));
         status = status != 0 ? status : EXIT_DAMAGED;
     }
     model_free(r->model);

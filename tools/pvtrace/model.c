@@ -1,12 +1,14 @@
-/* The state of the model: who runs on which CPU, and what waits for the next record. Called by
- * main.c and diff.c; records come in by record_table.c.
+/* The state of the model: the vCPUs, who runs on which CPU, and what waits for the next record.
+ * Called by main.c and diff.c; records come in by record_table.c.
  *
  * An input may name any number of vCPUs: one that gets the place of another ends what that has
  * open. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "tools/pvtrace/model.h"
-#include "tools/pvtrace/util.h"
+
+#define PROBES 64u
 
 void emit(struct model *m, struct item *item, struct vcpu_id v, const struct record *r)
 {
@@ -15,6 +17,32 @@ void emit(struct model *m, struct item *item, struct vcpu_id v, const struct rec
     item->tsc = r->tsc;
     item->rec = r;
     m->fn(m->state, item);
+}
+
+/* --- The table of vCPUs ----------------------------------------------------------------------- */
+static const struct vcpu_id nobody = { UINT16_MAX, UINT16_MAX };   /* no guest: a free place */
+static struct vcpu_id places[VCPU_PLACES];
+static struct vcpu_id recent;           /* asked for last */
+static unsigned recent_at;
+
+static unsigned home(struct vcpu_id v)
+{
+    return (((uint32_t)v.domid << 16 | v.vcpu) * 2654435761u >> 12) % VCPU_PLACES;
+}
+
+/* Nothing is ever taken out, so the first free place ends the search. */
+unsigned vcpu_place(struct vcpu_id v)
+{
+    unsigned at = home(v), left = PROBES;
+
+    if (same_vcpu(recent, v))
+        return recent_at;
+    for (; left > 0 && !same_vcpu(places[at], v) && !same_vcpu(places[at], nobody); left--)
+        at = (at + 1) % VCPU_PLACES;
+    if (left == 0)
+        at = home(v);
+    places[at] = recent = v;
+    return recent_at = at;
 }
 
 /* --- Who runs --------------------------------------------------------------------------------- */
@@ -63,7 +91,9 @@ struct model *model_new(item_fn fn, void *state)
 
     m->fn = fn;
     m->state = state;
-    vcpu_table_clear();
+    memset(places, 0xff, sizeof(places));
+    recent = nobody;
+    recent_at = home(nobody);
     return m;
 }
 

@@ -8,7 +8,7 @@
 #define PVTRACE_MODEL_H
 
 #include "common/compiler.h"
-#include "tools/pvtrace/vcpu_table.h"
+#include "tools/pvtrace/pvtrace.h"
 
 #define DEPTHS 2
 #define NR_DOMIDS 32768u

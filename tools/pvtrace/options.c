@@ -7,7 +7,6 @@
 
 #include "common/compiler.h"
 #include "tools/pvtrace/options.h"
-#include "tools/pvtrace/util.h"
 
 static struct options read;
 #define AT(member) (&read.member)
@@ -85,13 +84,13 @@ const unsigned nr_rows = ARRAY_SIZE(rows);
 
 static void __attribute__((format(printf, 1, 2), noreturn)) usage_error(const char *fmt, ...)
 {
-    char message[512];
     va_list ap;
 
     va_start(ap, fmt);
-    vsnprintf(message, sizeof(message), fmt, ap);
+    vwarnx(fmt, ap);
     va_end(ap);
-    die("%s\nTry 'pvtrace --help'.", message);
+    fprintf(stderr, "Try 'pvtrace --help'.\n");
+    exit(EXIT_TROUBLE);
 }
 
 /* --- Values ----------------------------------------------------------------------------------- */

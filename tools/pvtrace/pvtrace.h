@@ -6,16 +6,32 @@
  * (the lines), summary.c (-c), json.c, ctf.c, csv.c, svg.c, diff.c decode.c    what an argument, a
  * structure, a page-table entry, an errno is called; symbols.c addresses
  *
- * What several of them need stands once: write.c (text), clock.c (time), words.c (names),
- * vcpu_table.c (state of each vCPU), account.c and rows.c (calls and time, added up).
+ * What several of them need stands once: write.c (text), clock.c (time), words.c (names), model.c
+ * (the table of vCPUs), account.c and rows.c (calls and time, added up).
  *
  * Memory is constant: nothing grows with the length of the trace, only with the number of domains
  * and vCPUs (bounded) and of distinct names counted. */
 #ifndef PVTRACE_H
 #define PVTRACE_H
 
+#include <err.h>
+#include <stdlib.h>
+
 #include "common/trace_format.h"
 #include "tools/pvtrace/write.h"
+
+/* --- Of every part ---------------------------------------------------------------------------- */
+#define EXIT_DAMAGED 1              /* the input was; what could be read of it was shown */
+#define EXIT_TROUBLE 2              /* usage, a file that cannot be opened or written, no memory */
+
+static inline void *xcalloc(size_t n, size_t size)
+{
+    void *p = calloc(n, size);
+
+    if (p == NULL)
+        errx(EXIT_TROUBLE, "out of memory");
+    return p;
+}
 
 /* --- source.c --------------------------------------------------------------------------------- */
 #define MAX_CPUS 4096u          /* every record's cpu is below */
@@ -161,6 +177,12 @@ struct clock_info {
 const struct clock_info *model_clock(const struct model *m);
 const char *model_domain_name(const struct model *m, uint16_t domid);   /* "": not known */
 
+/* The one table of vCPUs: a place for each, an index for arrays of state. Any input can only fill
+ * it, not grow it: a vCPU for which there is no place is given another's, so a state says whose it
+ * is. A new model begins with a free table. */
+#define VCPU_PLACES 1024u
+unsigned vcpu_place(struct vcpu_id v);
+
 /* --- clock.c ---------------------------------------------------------------------------------- */
 uint64_t clock_hz(const struct clock_info *c);
 int64_t clock_ns(const struct clock_info *c, uint64_t ticks);           /* rounded down */
@@ -201,8 +223,9 @@ const char *call_operation(const struct call *c);
 /* "(arguments)" of a call with what they point to, e.g. ([{PT_UPDATE ptr=0x7f3010
  * val=0x1c63|RW|A}], 1, NULL, DOMID_SELF) */
 void decode_arguments(struct text *t, const struct call *c);
-/* " = 0", " = -1 EINVAL"-like: " = -22 EINVAL", " = 0 -> d2v0"; what was written back, e.g. " = 0
- * {port=5}" */
+/* Of a call that returned and is no iret: "-22 EINVAL"; what was written back, "0 {port=5}" */
+void decode_outcome(struct text *t, const struct call *c);
+/* " = " and that; " = ?"; nothing of an iret, of which a result would be the guest's own rax */
 void decode_result(struct text *t, const struct call *c);
 bool call_failed(const struct call *c);                 /* returned an errno */
 const char *errno_name(int64_t result);                 /* "EINVAL" for -22; NULL */

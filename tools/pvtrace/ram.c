@@ -12,7 +12,6 @@
 
 #include "common/compiler.h"
 #include "tools/pvtrace/source.h"
-#include "tools/pvtrace/util.h"
 
 #define SEARCH_SHARE 4     /* searching a big RAM takes no more than one part in so many of a CPU */
 

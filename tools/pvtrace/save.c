@@ -6,7 +6,6 @@
 #include <sys/stat.h>
 
 #include "tools/pvtrace/source.h"
-#include "tools/pvtrace/util.h"
 
 #define WINDOW_BYTES 65536u
 #define NOBODY (~0u)
@@ -31,7 +30,7 @@ struct save *save_open(const char *path, int input)
 
     s->file = same ? NULL : fopen(path, "wb");
     if (s->file == NULL) {
-        fprintf(stderr, "pvtrace: %s: %s\n", path, same ? "this is what is read" : strerror(errno));
+        warnx("%s: %s", path, same ? "this is what is read" : strerror(errno));
         free(s);
         return NULL;
     }

@@ -11,7 +11,6 @@
 
 #include "common/compiler.h"
 #include "tools/pvtrace/source.h"
-#include "tools/pvtrace/util.h"
 
 #define POLL_MS 50
 #define OPEN_MS 10000                   /* QEMU makes the file of its RAM when it has started */
@@ -109,7 +108,7 @@ struct source *source_open(const char *path, const struct source_options *option
     struct source *s;
 
     if (fd < 0) {
-        fprintf(stderr, "pvtrace: %s: %s\n", path, strerror(errno));
+        warn("%s", path);
         return NULL;
     }
     if (options->save != NULL && (save = save_open(options->save, fd)) == NULL) {

@@ -13,7 +13,6 @@
 
 #include "common/compiler.h"
 #include "tools/pvtrace/source.h"
-#include "tools/pvtrace/util.h"
 
 #define BUFFER_BYTES (1u << 20)
 

@@ -122,7 +122,7 @@ static enum shown print_bytes(struct text *t, struct reader *r, const struct fie
         return SHOWN;
     }
     for (size_t i = 0; i < known; i++)
-        text_byte(t, (uint8_t)buf[i]);
+        text_add(t, "%02x", (uint8_t)buf[i]);
     if (known < len)
         text_put(t, "...", 3);
     return SHOWN;

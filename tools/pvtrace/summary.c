@@ -5,7 +5,6 @@
 
 #include "common/abi_names.h"
 #include "tools/pvtrace/account.h"
-#include "tools/pvtrace/util.h"
 
 struct summary {
     struct account a;

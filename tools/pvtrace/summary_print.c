@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "tools/pvtrace/account.h"
-#include "tools/pvtrace/util.h"
 
 #define EVERY_GUEST MAX_GUESTS
 

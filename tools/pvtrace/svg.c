@@ -10,7 +10,6 @@
 #include <public/xen.h>
 
 #include "tools/pvtrace/svg.h"
-#include "tools/pvtrace/util.h"
 
 #define WIDTH (INNER + 2 * MARGIN)
 #define SHOWN_DOMAINS 8u
@@ -245,7 +244,7 @@ static void draw(const struct account *a)
         p.hyper += (double)(p.by_calls ? r->t.calls - r->t.gave : r->t.ticks);
     p.f = open_memstream(&body, &size);
     if (p.f == NULL)
-        die("out of memory");
+        errx(EXIT_TROUBLE, "out of memory");
     draw_all(&p);
     fclose(p.f);
     fprintf(a->o.out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"

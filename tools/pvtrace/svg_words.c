@@ -58,23 +58,22 @@ const char *svg_share(double part, double whole, int decimals)
 }
 
 /* --- Words ------------------------------------------------------------------------------------------ */
-/* Names come from guests and from the command line: anything may be in them. Not all that is UTF-8 may
- * be in XML. */
-static void escape(FILE *f, const char *text)
-{
-    for (size_t n; *text != '\0'; text += n) {
-        bool noncharacter = strncmp(text, "\xef\xbf", 2) == 0 && (unsigned char)text[2] > 0xbd;
+static const bool special[128] = { ['<'] = true, ['>'] = true, ['&'] = true, ['"'] = true, ['\''] = true };
 
-        n = utf8_length(text, strlen(text));
-        if (n == 0 || (unsigned char)*text < 0x20 || *text == 0x7f || noncharacter) {
-            fputc('?', f);
-            n = n != 0 ? n : 1;
-        } else if (strchr("<>&\"'", *text) != NULL) {
-            fprintf(f, "&#%u;", (unsigned)*text);
-        } else {
-            fwrite(text, 1, n, f);
-        }
-    }
+static void escape_byte(struct text *t, unsigned char c)
+{
+    text_add(t, c < 128 && special[c] ? "&#%u;" : "?", c);
+}
+
+/* Names come from guests and from the command line: anything may be in them. */
+static void escape(FILE *f, const char *s)
+{
+    char buf[512];
+    struct text t = TEXT(buf);
+
+    t.file = f;
+    text_utf8(&t, s, strlen(s), special, escape_byte);
+    text_flush(&t);
 }
 
 /* In the widest of the usual fonts; viewers have different ones. */

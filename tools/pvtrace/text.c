@@ -5,12 +5,9 @@
  * Gets every item and asks the filter itself: whether a call is wanted can depend on what it read,
  * which is not known at its beginning; and where an event went is told by the call that sent it,
  * not on a line of its own. */
-#include <stdint.h>
 #include <stdlib.h>
-#include <public/xen.h>
 
 #include "tools/pvtrace/text.h"
-#include "tools/pvtrace/util.h"
 
 #define LINE_BYTES (128u << 10)
 
@@ -59,18 +56,14 @@ static void put_sent(struct text *t, const struct thread *th)
         text_str(t, ", ...");
 }
 
-/* iret never comes back to its caller: what its record has is the guest's rax. */
 static void put_result(const struct printer *p, struct text *t, const struct call *c,
                        const struct thread *th)
 {
-    bool failed = c->returned && c->nr != __HYPERVISOR_iret && call_failed(c);
+    bool failed = call_failed(c);
 
     if (failed)
         set_colour(p, t, FAILED);
-    if (!c->returned && c->nr != __HYPERVISOR_iret)
-        text_str(t, " = ?");
-    else if (c->nr != __HYPERVISOR_iret)
-        decode_result(t, c);
+    decode_result(t, c);
     if (failed)
         set_colour(p, t, PLAIN);
     if (th != NULL)

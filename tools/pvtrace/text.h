@@ -2,7 +2,6 @@
 #ifndef PVTRACE_TEXT_H
 #define PVTRACE_TEXT_H
 
-#include "tools/pvtrace/vcpu_table.h"
 #include "tools/pvtrace/words.h"
 
 #define MAX_DEPTH 2u                /* a multicall and its member */

@@ -1,4 +1,5 @@
 /* struct text: see write.h. */
+#include <err.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
@@ -18,7 +19,7 @@ int text_close(struct text *t, const char *what)
 {
     text_flush(t);
     if (t->error != 0)
-        fprintf(stderr, "pvtrace: %s: cannot write: %s\n", what, strerror(t->error));
+        warnx("%s: cannot write: %s", what, strerror(t->error));
     return t->error != 0;
 }
 
@@ -41,16 +42,6 @@ void text_put(struct text *t, const char *s, size_t len)
     t->buf[t->len] = '\0';
 }
 
-void text_char(struct text *t, char c)
-{
-    if (unlikely(t->size - t->len < 2)) {
-        text_put(t, &c, 1);
-        return;
-    }
-    t->buf[t->len++] = c;
-    t->buf[t->len] = '\0';
-}
-
 void text_cut(struct text *t, size_t len)
 {
     t->len = MIN(len, t->len);
@@ -65,17 +56,9 @@ bool text_full(const struct text *t)
 /* --- Numbers ---------------------------------------------------------------------------------- */
 static char *put_digits(char *end, uint64_t value)
 {
-    static const char pairs[] = "00010203040506070809101112131415161718192021222324"
-                                "25262728293031323334353637383940414243444546474849"
-                                "50515253545556575859606162636465666768697071727374"
-                                "75767778798081828384858687888990919293949596979899";
-
-    for (; value >= 100; value /= 100)
-        memcpy(end -= 2, pairs + value % 100 * 2, 2);
-    if (value >= 10)
-        memcpy(end -= 2, pairs + value * 2, 2);
-    else
-        *--end = (char)('0' + value);
+    do
+        *--end = (char)('0' + value % 10);
+    while ((value /= 10) != 0);
     return end;
 }
 
@@ -121,29 +104,16 @@ void text_seconds(struct text *t, uint64_t ns)
     text_char(t, ns != 0 ? 's' : '0');
 }
 
-static const char hex_digits[] = "0123456789abcdef";
-
-static void put_hex(struct text *t, uint64_t value, const char *prefix)
+void text_hex(struct text *t, uint64_t value)
 {
     char digits[18], *end = digits + sizeof(digits), *p = end;
 
-    do {
-        *--p = hex_digits[value & 15];
-        value >>= 4;
-    } while (value != 0);
-    if (*prefix != '\0')
-        memcpy(p -= 2, prefix, 2);
+    do
+        *--p = "0123456789abcdef"[value & 15];
+    while ((value >>= 4) != 0);
+    *--p = 'x';
+    *--p = '0';
     text_put(t, p, (size_t)(end - p));
-}
-
-void text_hex(struct text *t, uint64_t value)
-{
-    put_hex(t, value, "0x");
-}
-
-void text_byte(struct text *t, uint8_t byte)
-{
-    text_put(t, (const char[]){ hex_digits[byte >> 4], hex_digits[byte & 15] }, 2);
 }
 
 void text_pointer(struct text *t, uint64_t va)
@@ -162,49 +132,17 @@ void text_name(struct text *t, const char *name, uint64_t value)
         text_dec(t, value);
 }
 
-/* --- Formats ---------------------------------------------------------------------------------- */
-/* Writes what the conversion at f (behind its %) asks for; returns where the format goes on. */
-static const char *convert(struct text *t, const char *f, va_list *ap)
-{
-    bool wide = *f == 'l';
-
-    f += wide;
-    switch (*f) {
-    case 's':
-        text_str(t, va_arg(*ap, const char *));
-        break;
-    case 'd':
-        text_int(t, wide ? va_arg(*ap, long) : va_arg(*ap, int));
-        break;
-    case 'u':
-        text_dec(t, wide ? va_arg(*ap, unsigned long) : va_arg(*ap, unsigned));
-        break;
-    case 'x':
-        put_hex(t, wide ? va_arg(*ap, unsigned long) : va_arg(*ap, unsigned), "");
-        break;
-    case 'c':
-        text_char(t, (char)va_arg(*ap, int));
-        break;
-    default:
-        text_char(t, *f);
-        break;
-    }
-    return f + 1;
-}
-
 void text_add(struct text *t, const char *fmt, ...)
 {
+    char buf[1024];
     va_list ap;
+    int len;
 
     va_start(ap, fmt);
-    for (const char *from = fmt; *from != '\0'; from = fmt) {
-        while (*fmt != '\0' && *fmt != '%')
-            fmt++;
-        text_put(t, from, (size_t)(fmt - from));
-        if (*fmt == '%')
-            fmt = convert(t, fmt + 1, &ap);
-    }
+    len = vsnprintf(buf, sizeof(buf), fmt, ap);
     va_end(ap);
+    if (len > 0)
+        text_put(t, buf, MIN((size_t)len, sizeof(buf) - 1));
 }
 
 /* --- Foreign bytes ---------------------------------------------------------------------------- */
@@ -232,19 +170,40 @@ void text_escape(struct text *t, const char *s, size_t len)
     }
 }
 
-size_t utf8_length(const char *s, size_t len)
+/* How many of the len bytes at s, of which the first is no ASCII, are one character of UTF-8. */
+static size_t utf8_length(const char *s, size_t len)
 {
     const unsigned char *u = (const unsigned char *)s;
-    size_t n = u[0] < 0x80 ? 1 : u[0] < 0xc2 ? 0 : u[0] < 0xe0 ? 2 : u[0] < 0xf0 ? 3 : u[0] < 0xf5 ? 4 : 0;
+    size_t n = u[0] < 0xc2 ? 0 : u[0] < 0xe0 ? 2 : u[0] < 0xf0 ? 3 : u[0] < 0xf5 ? 4 : 0;
 
     if (n > len)
         return 0;
     for (size_t i = 1; i < n; i++)
         if ((u[i] & 0xc0) != 0x80)
             return 0;
-    /* Longer than needed, a surrogate, above U+10FFFF: no characters. */
+    /* Longer than needed, a surrogate, above U+10FFFF: no characters. XML may not have U+FFFE and
+     * U+FFFF either. */
     if ((u[0] == 0xe0 && u[1] < 0xa0) || (u[0] == 0xed && u[1] > 0x9f) ||
-        (u[0] == 0xf0 && u[1] < 0x90) || (u[0] == 0xf4 && u[1] > 0x8f))
+        (u[0] == 0xf0 && u[1] < 0x90) || (u[0] == 0xf4 && u[1] > 0x8f) ||
+        (u[0] == 0xef && u[1] == 0xbf && u[2] > 0xbd))
         return 0;
     return n;
+}
+
+void text_utf8(struct text *t, const char *s, size_t len, const bool special[128], escape_fn *escape)
+{
+    size_t from = 0;
+
+    for (size_t i = 0, n; i < len; i += n) {
+        unsigned char c = (unsigned char)s[i];
+
+        n = c < 0x80 ? c >= ' ' && c != 0x7f && !special[c] : utf8_length(s + i, len - i);
+        if (likely(n != 0))
+            continue;
+        text_put(t, s + from, i - from);
+        escape(t, c);
+        n = 1;
+        from = i + 1;
+    }
+    text_put(t, s + from, len - from);
 }

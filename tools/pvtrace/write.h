@@ -1,5 +1,5 @@
 /* The one writer of text: a line of bounded length, or, with a file behind it, as much as there is.
- * Numbers are written millions of times, so nothing here goes through printf. There is always a NUL
+ * Numbers are written millions of times, so they do not go through printf. There is always a NUL
  * behind the text. */
 #ifndef PVTRACE_WRITE_H
 #define PVTRACE_WRITE_H
@@ -18,7 +18,7 @@ struct text {
 };
 #define TEXT(array) ((struct text){ .buf = (array), .size = sizeof(array) })
 
-/* Knows %s %c %%, and %d %u %x, also with l; none with a width. */
+/* At most 1023 characters at a time. Slow: not for what comes in every line. */
 void text_add(struct text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void text_put(struct text *t, const char *s, size_t len);
 /* Here, because the length of most strings is known where it is called. */
@@ -26,11 +26,13 @@ static inline void text_str(struct text *t, const char *s)
 {
     text_put(t, s, strlen(s));
 }
-void text_char(struct text *t, char c);
+static inline void text_char(struct text *t, char c)
+{
+    text_put(t, &c, 1);
+}
 void text_dec(struct text *t, uint64_t value);
 void text_int(struct text *t, int64_t value);
 void text_hex(struct text *t, uint64_t value);          /* 0x1f */
-void text_byte(struct text *t, uint8_t byte);           /* 0a */
 /* n units of which 10^decimals make one: text_fixed(t, 1234567, 3) is 1234.567 */
 void text_fixed(struct text *t, int64_t n, unsigned decimals);
 void text_seconds(struct text *t, uint64_t ns);         /* 12.000000345s; 0 */
@@ -46,7 +48,10 @@ bool text_full(const struct text *t);
 void text_flush(struct text *t);
 int text_close(struct text *t, const char *what);         /* 0, or 1: said why on stderr */
 
-/* How many bytes at s (len > 0 of them) are one character of UTF-8; 0: they are none. */
-size_t utf8_length(const char *s, size_t len);
+/* len bytes of anybody: characters of UTF-8 as they are, but not control characters, nor what is
+ * `special`. Each byte of what is left out goes to escape. */
+typedef void escape_fn(struct text *t, unsigned char c);
+void text_utf8(struct text *t, const char *s, size_t len, const bool special[128],
+               escape_fn *escape);
 
 #endif
