@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
-"""seeds.py DIRECTORY: what the fuzzer starts from: every kind of record, a workload, a RAM file, a kernel's symbols; and what
-is more than the reader has room for: bytes read by one call, vCPUs, kinds of hypercalls."""
+"""seeds.py DIRECTORY: what the fuzzer starts from: every kind of record, a workload, a RAM file, a
+kernel's symbols; and more than the reader has room for: of bytes that one call read, of vCPUs, of
+kinds of hypercalls."""
 import pathlib
 import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import gen  # noqa: E402
+import gen_ram  # noqa: E402
+import gen_traces  # noqa: E402
 
 
 def long_calls():
@@ -37,12 +40,13 @@ def many_names():
 def main(where):
     (where / "long.trace").write_bytes(long_calls().window())
     (where / "many.trace").write_bytes(many_names().window())
-    (where / "each.trace").write_bytes(gen.one_of_each().window())
+    (where / "each.trace").write_bytes(gen_traces.one_of_each().window())
     names = [(0xffffffff81000000 + 16 * i, "t", f"sys_{i}") for i in range(600)]
-    (where / "kernel.elf").write_bytes(gen.elf(gen.kallsyms(names, True)))
-    (where / "work.trace").write_bytes(gen.workload(60, cut_every=15)[0])
-    ram = gen.Ram(where / "each.ram", block_bytes=4096, nr_blocks=4, nr_cpus=2, size=64 << 10, pa=0x1000, ring_pa=0x2000)
-    cpu = gen.one_of_each()
+    (where / "kernel.elf").write_bytes(gen_ram.elf(gen_ram.kallsyms(names, True)))
+    (where / "work.trace").write_bytes(gen_traces.workload(60, cut_every=15)[0])
+    ram = gen_ram.Ram(where / "each.ram", block_bytes=4096, nr_blocks=4, nr_cpus=2, size=64 << 10,
+                      pa=0x1000, ring_pa=0x2000)
+    cpu = gen_traces.one_of_each()
     ram.add_all(cpu)
     cpu.number = 1
     ram.add_all(cpu)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""speed.py PVTRACE [RECORDS [SECONDS [MIB]]]: each output over a trace of 10 million records: seconds and peak memory.
-Fails when one takes longer than 10 seconds or more than 64 MiB."""
+"""speed.py PVTRACE [RECORDS [SECONDS [MIB]]]: reads a trace of 10 million records with each output
+and prints seconds and peak memory. Fails when one takes more than 10 seconds or 64 MiB."""
 import os
 import pathlib
 import shutil
@@ -11,7 +11,7 @@ import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-import gen  # noqa: E402
+import gen_traces  # noqa: E402
 
 OUTPUTS = {
     "text": [],
@@ -29,7 +29,8 @@ def peak(pid, known):
     """MiB that a process had at most until now, as Linux knows it; `known` once it has ended."""
     try:
         with open(f"/proc/{pid}/status", encoding="ascii") as f:
-            return max([known] + [int(line.split()[1]) / 1024 for line in f if line.startswith("VmHWM:")])
+            return max([known] +
+                       [int(line.split()[1]) / 1024 for line in f if line.startswith("VmHWM:")])
     except OSError:
         return known
 
@@ -53,14 +54,16 @@ def main():
     bad = False
     with tempfile.TemporaryDirectory(dir=os.environ.get("TRACE_TMP")) as where:
         trace = os.path.join(where, "big.trace")
-        count = gen.write_big(trace, records)
+        count = gen_traces.write_big(trace, records)
         print(f"{count} records, {os.path.getsize(trace) >> 20} MiB")
-        commands = {name: [w.format(dir=where) for w in words] + [trace] for name, words in OUTPUTS.items()}
+        commands = {name: [w.format(dir=where) for w in words] + [trace] for name,
+                    words in OUTPUTS.items()}
         commands["diff"] = ["diff", trace, trace]
         for name, words in commands.items():
             seconds, mib, status = measure([pvtrace] + words)
             slow = seconds > most_seconds or mib > most_mib or status != 0
-            print(f"{name:12} {seconds:6.2f} s {mib:6.1f} MiB{'' if status == 0 else f'  exit status {status}'}"
+            print(f"{name:12} {seconds:6.2f} s {mib:6.1f} MiB"
+                  f"{'' if status == 0 else f'  exit status {status}'}"
                   f"{'  TOO MUCH' if slow else ''}", flush=True)
             bad |= slow
             shutil.rmtree(os.path.join(where, "ctf"), ignore_errors=True)

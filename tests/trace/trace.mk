@@ -1,7 +1,8 @@
-# The trace reader's tests. `make trace-test` is part of `make test`: the reader under the sanitizers, with a
-# table of habits (test_*.py) and mutated traces (TRACE_FUZZ of them, TRACE_SEED). `make trace-speed` measures it
-# with 10 million records, alone, as a measure of time must be; `make trace-fuzz-forever` lets libFuzzer choose
-# the bytes. Included after tools/pvtrace/pvtrace.mk and tools/linux/linux.mk.
+# The trace reader's tests. `make trace-test` is part of `make test`: the reader under the sanitizers,
+# with what it shows of given traces (test_*.py) and with mutated traces (TRACE_FUZZ of them,
+# TRACE_SEED). `make trace-speed` measures it with 10 million records; run it alone, or other programs
+# are measured, too. `make trace-fuzz-forever` lets libFuzzer choose the bytes. Included after
+# tools/pvtrace/pvtrace.mk and tools/linux/linux.mk.
 TRACE_BUILD := $(BUILD)/trace
 TRACE_FUZZ ?= 6000
 TRACE_SEED ?= 1
@@ -25,7 +26,7 @@ $(TRACE_BUILD)/fuzz: $(filter-out %/main.o,$(TRACE_OBJ)) $(TRACE_BUILD)/tests/tr
 	$(Q)gcc $(TRACE_SAN) -o $@ $^ $(PVTRACE_LIBS)
 
 TRACE_SEEDS := $(addprefix $(TRACE_BUILD)/seeds/,each.trace work.trace long.trace many.trace each.ram kernel.elf)
-$(TRACE_SEEDS) &: tests/trace/gen.py tests/trace/seeds.py
+$(TRACE_SEEDS) &: $(wildcard tests/trace/gen*.py) tests/trace/seeds.py
 	@mkdir -p $(TRACE_BUILD)/seeds
 	$(Q)python3 -B tests/trace/seeds.py $(TRACE_BUILD)/seeds
 

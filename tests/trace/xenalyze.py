@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""xenalyze.py XENALYZE PVTRACE TRACE: does Debian's reader of Xen's traces count the same hypercalls as ours?
+"""xenalyze.py XENALYZE PVTRACE TRACE: does Debian's reader of Xen's traces count the same
+hypercalls as ours?
 
-For each domain and each hypercall the two numbers must be equal, members of multicalls included (xenalyze counts them in
-both of its sums), and so must the numbers of page faults and emulated instructions. Whatever xenalyze says besides its
-usual chatter is a complaint about the trace, and fails."""
+For each domain and each hypercall the two numbers must be equal, members of multicalls included
+(xenalyze counts them in both of its sums), and so must the numbers of page faults and emulated
+instructions. What xenalyze prints besides its usual lines (CHATTER) is a complaint about the trace,
+and is a failure."""
 import collections
 import csv
 import io
@@ -12,18 +14,22 @@ import re
 import subprocess
 import sys
 
-CHATTER = re.compile(r"""Using\ VMX\ hardware-assisted\ virtualization\.$ | scan_for_new_pcpu:\ Activating\ pcpu\ \d+\ at
-    | Creating\ (vcpu\ \d+\ for\ dom|domain)\ \d+$ | init_pcpus:\ through\ first\ trace\ write,\ done
+CHATTER = re.compile(r"""Using\ VMX\ hardware-assisted\ virtualization\.$
+    | scan_for_new_pcpu:\ Activating\ pcpu\ \d+\ at
+    | Creating\ (vcpu\ \d+\ for\ dom|domain)\ \d+$
+    | init_pcpus:\ through\ first\ trace\ write,\ done
     | Using\ first_tsc\ for\ d\d+v\d+ | read_record:\ read\ returned\ zero,\ deactivating\ pcpu
     | First\ schedule\ for\ d\d+v\d+\ doesn't\ take\ us\ into\ a\ running\ state
     | \ ?deactivat(e_pcpu:|ing\ pid)""", re.X)
 THEIR_LAST = 55                 # of the hypercalls that xenalyze counts
 HEADER = pathlib.Path("/usr/include/xen/xen.h")
-NUMBERS = {m[1]: int(m[2]) for m in re.finditer(r"#define __HYPERVISOR_(\w+)\s+(\d+)", HEADER.read_text())}
+NUMBERS = {m[1]: int(m[2])
+           for m in re.finditer(r"#define __HYPERVISOR_(\w+)\s+(\d+)", HEADER.read_text())}
 NUMBERS["mca"] = NUMBERS["arch_0"]      # arch-x86/xen-mca.h
 IDLE = (32767, 32768)
 # How many, as xenalyze heads it in "PV events": what pvtrace --csv has for it.
-EVENTS = {"page_fault": "page fault", "emulate privop": "emulated", "forced_invalid_op": "emulated", "ptwr": "ptwr"}
+EVENTS = {"page_fault": "page fault", "emulate privop": "emulated",
+          "forced_invalid_op": "emulated", "ptwr": "ptwr"}
 
 
 def run(*command):
@@ -78,7 +84,8 @@ def main():
         print(f"xenalyze complains: {line}")
     for domid, what in sorted(wrong, key=str):
         name = {n: word for word, n in NUMBERS.items()}.get(what, what)
-        print(f"d{domid} {name}: xenalyze {theirs.get((domid, what), 0)}, pvtrace {ours.get((domid, what), 0)}")
+        print(f"d{domid} {name}: xenalyze {theirs.get((domid, what), 0)}, "
+              f"pvtrace {ours.get((domid, what), 0)}")
     if not ours:
         print("no hypercalls in this trace: nothing was compared")
     if complaints or wrong or not ours:
