@@ -44,7 +44,8 @@ uint64_t clock_ns(void)
 
     do {
         version = __atomic_load_n(&t->version, __ATOMIC_ACQUIRE);
-        ns = t->system_time + scale(clock_tsc() - t->tsc_timestamp, t->tsc_to_system_mul, t->tsc_shift);
+        ns = t->system_time +
+             scale(clock_tsc() - t->tsc_timestamp, t->tsc_to_system_mul, t->tsc_shift);
         __atomic_thread_fence(__ATOMIC_ACQUIRE);
     } while ((version & 1) || version != t->version);
     return ns;
@@ -57,7 +58,8 @@ uint64_t clock_wall_ns(void)
 
     do {
         version = __atomic_load_n(&shared_info->wc_version, __ATOMIC_ACQUIRE);
-        ns = ((uint64_t)shared_info->wc_sec_hi << 32 | shared_info->wc_sec) * NS_PER_S + shared_info->wc_nsec;
+        ns = ((uint64_t)shared_info->wc_sec_hi << 32 | shared_info->wc_sec) * NS_PER_S +
+             shared_info->wc_nsec;
         __atomic_thread_fence(__ATOMIC_ACQUIRE);
     } while ((version & 1) || version != shared_info->wc_version);
     return ns + clock_ns();
@@ -150,7 +152,7 @@ void clock_init(void)
 {
     int port;
 
-    xen_vcpu_op(VCPUOP_stop_periodic_timer, 0, NULL);   /* refused where there is none to stop: as good */
+    xen_vcpu_op(VCPUOP_stop_periodic_timer, 0, NULL);   /* an error if there is none */
     port = event_bind_virq(VIRQ_TIMER, on_timer, NULL);
     if (port < 0)
         panic("VIRQ_TIMER: %d", port);

@@ -10,7 +10,7 @@
 #include <public/io/console.h>
 
 void console_init(void);
-void console_write(const void *buf, size_t len_bytes);      /* returns when all of it is in the ring */
+void console_write(const void *buf, size_t len_bytes);      /* until all of it is in the ring */
 int console_read(void *buf, size_t len_bytes);              /* what is there now; 0 if nothing */
 void console_flush(void);  /* waits until the ring was drained, a second at most */
 volatile struct xencons_interface *console_ring(void);      /* NULL in domain 0 */

@@ -145,7 +145,8 @@ bool event_clear(port_t port)
 {
     xen_ulong_t bit = 1ul << (port % WORD_BITS);
 
-    return __atomic_fetch_and(&shared_info->evtchn_pending[port / WORD_BITS], ~bit, __ATOMIC_SEQ_CST) & bit;
+    return __atomic_fetch_and(&shared_info->evtchn_pending[port / WORD_BITS], ~bit,
+                              __ATOMIC_SEQ_CST) & bit;
 }
 
 uint64_t event_count(port_t port)

@@ -15,7 +15,7 @@ typedef void (*event_fn)(port_t port, void *arg);
 /* --- the flag: 1 = masked --------------------------------------------------------------------- */
 bool events_masked(void);
 void events_off(void);                      /* `cli` */
-void events_on(void);                       /* `sti`; what is pending is delivered before it returns */
+void events_on(void);                       /* `sti`; delivers what is pending before it returns */
 bool events_save_off(void);                 /* returns the old mask, for events_restore() */
 void events_restore(bool masked);
 /* a hypercall that does nothing: pending events are delivered at its end */
@@ -26,7 +26,7 @@ int event_bind_virq(unsigned virq, event_fn fn, void *arg);
 int event_bind_ipi(event_fn fn, void *arg);
 int event_alloc_unbound(domid_t remote, event_fn fn, void *arg);
 int event_bind_interdomain(domid_t remote, port_t remote_port, event_fn fn, void *arg);
-void event_set_handler(port_t port, event_fn fn, void *arg);        /* NULL: counted, nothing else */
+void event_set_handler(port_t port, event_fn fn, void *arg);    /* NULL: counted, nothing else */
 int event_send(port_t port);
 int event_close(port_t port);
 int event_status(port_t port, evtchn_status_t *st);                 /* of our own domain */

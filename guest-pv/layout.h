@@ -21,7 +21,7 @@
 #define HEAP_BASE       ADDR(0xffffc90000000000)    /* L4 slot 402: sbrk() */
 
 /* User mode: one L4 slot, shared by the kernel's and the user's root. */
-#define USER_BASE       ADDR(0x400000)              /* where the .user sections are linked and mapped */
+#define USER_BASE       ADDR(0x400000)          /* where the .user sections are linked and mapped */
 #define USER_STACK_TOP  ADDR(0x800000)
 #define USER_STACK_PAGES 4
 

@@ -18,7 +18,7 @@
 #include "trap.h"
 #include <public/sched.h>
 
-#define MALLOC_RESERVE 64                       /* frames that the heap leaves to tables and tests */
+#define MALLOC_RESERVE 64               /* frames that the heap leaves to page tables and tests */
 
 int execve(const char *path, char *const argv[], char *const envp[]);
 int fork(void);
@@ -85,7 +85,7 @@ _Noreturn void _exit(int status)
 {
     char how[8];
 
-    (void)status;                               /* the KTAP text tells it; a crash is for panics only */
+    (void)status;                               /* the KTAP text has the result */
     /* end=reboot: where domain 0's poweroff only halts the machine, its reboot ends an emulator. */
     if (cmdline_get("end", how, sizeof(how)) && !strcmp(how, "reboot"))
         shutdown(SHUTDOWN_reboot);
@@ -126,7 +126,12 @@ int isatty(int fd)
 
 pid_t getpid(void)                              { return 1; }
 int close(int fd)                               { (void)fd; return 0; }
-off_t lseek(int fd, off_t off, int whence)      { (void)fd, (void)off, (void)whence; return refuse(ESPIPE); }
+off_t lseek(int fd, off_t off, int whence)
+{
+    (void)fd, (void)off, (void)whence;
+    return refuse(ESPIPE);
+}
+
 int open(const char *path, int flags, ...)      { (void)path, (void)flags; return refuse(ENOENT); }
 int stat(const char *path, struct stat *st)     { (void)path, (void)st; return refuse(ENOENT); }
 int unlink(const char *path)                    { (void)path; return refuse(ENOENT); }

@@ -350,5 +350,6 @@ void mm_init(void)
         bump_end = pfn < nr_pages ? pfn : nr_pages;
     }
     if (start_info->nr_pages > nr_pages)
-        kprintf("guest-pv: %lu pages beyond what is mapped stay unused\n", start_info->nr_pages - nr_pages);
+        kprintf("guest-pv: %lu pages beyond what is mapped stay unused\n",
+                start_info->nr_pages - nr_pages);
 }

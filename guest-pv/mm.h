@@ -1,12 +1,12 @@
-/*
- * Memory: pseudo-physical frames, the tables, and every way to change them by hypercall.
+/* Memory: pseudo-physical frames, the page tables, and every way to change them by hypercall.
  *
- * M1: every frame of ours (pfn < mem_pages()) is mapped exactly once in the kernel half, at p2v(pfn):
- *     read-write if it is ordinary, read-only if it is a page table. Who makes a table makes that mapping
- *     read-only first. M2: tables are only written by hypercall, so p2v() of any table can be read at any
- *     time. Frames are for the owner to free in the state they were given: ordinary, mapped read-write, no
- *     type.
- */
+ *   M1  every frame (pfn < mem_pages()) is mapped exactly once in the kernel half, at p2v(pfn):
+ *       read-write if it is ordinary, read-only if it is a page table; the code that makes a table
+ *       makes that mapping read-only before
+ *   M2  tables are written by hypercall only, so p2v() of any table can be read at any time
+ *
+ * A frame is freed in the state in which it was allocated: ordinary, mapped read-write, without a
+ * type. */
 #ifndef GUEST_MM_H
 #define GUEST_MM_H
 
@@ -42,7 +42,7 @@ extern uint64_t pte_nx;         /* PTE_NX_BIT, or 0 on a CPU without it */
 #define PT_INDEX(va, level) (((uint64_t)(va) >> (12 + 9 * ((level) - 1))) & 511)
 
 /* --- numbers ---------------------------------------------------------------------------------- */
-pfn_t mem_pages(void);                      /* how many frames we use: start_info's, unless too many */
+pfn_t mem_pages(void);                      /* the frames in use: start_info's, unless too many */
 mfn_t pfn_to_mfn(pfn_t pfn);
 pfn_t mfn_to_pfn(mfn_t mfn);                /* by the M2P; INVALID_MFN if the frame is not ours */
 void p2m_set(pfn_t pfn, mfn_t mfn);         /* after memory_op changed what is behind a pfn */
@@ -50,7 +50,7 @@ static inline void *p2v(pfn_t pfn)
 {
     return (void *)(VIRT_BASE + (pfn << PAGE_SHIFT));
 }
-static inline pfn_t v2p(const void *va)     /* only for addresses that p2v() gives, the image included */
+static inline pfn_t v2p(const void *va)     /* for addresses that p2v() gives, the image included */
 {
     return ((uint64_t)va - VIRT_BASE) >> PAGE_SHIFT;
 }
@@ -76,7 +76,7 @@ pfn_t frame_alloc(void);                    /* zeroed; panics when there is none
 void frame_free(pfn_t pfn);
 pfn_t frames_reserve(size_t n);             /* n in a row, not zeroed; panics without so many */
 size_t frames_in_a_row(void);               /* how many these can be */
-size_t frames_free(void);                   /* how many are left: a test can check that it leaks none */
+size_t frames_free(void);                   /* how many are left */
 int frame_set_ro(pfn_t pfn);                /* change the p2v() mapping; the hypercall's result */
 int frame_set_rw(pfn_t pfn);
 
@@ -101,7 +101,7 @@ int mmu_set_cmd(uint64_t maddr, uint64_t val, unsigned cmd);    /* cmd MMU_* */
 
 /* --- tables ----------------------------------------------------------------------------------- */
 pfn_t table_alloc(void);  /* a zeroed frame, read-only, typeless: an empty table of any level */
-void table_free(pfn_t pfn);  /* must be unpinned and unreferenced; panics when it still has a type */
+void table_free(pfn_t pfn);     /* unpinned and unreferenced; panics if it still has a type */
 /* one mmuext_op; arg1 = mfn or linear address */
 int mmuext(unsigned cmd, uint64_t arg1, uint64_t arg2);
 int mmu_pin(unsigned level, pfn_t pfn);     /* MMUEXT_PIN_L1..L4_TABLE */

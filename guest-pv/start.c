@@ -77,7 +77,7 @@ _Noreturn void shutdown(unsigned reason)
 _Noreturn void start(start_info_t *si)
 {
     start_info = si;
-    mm_init_early();            /* the shared page: everything below uses the interrupt flag in it */
+    mm_init_early();            /* the shared page, which has the virtual interrupt flag */
     for (unsigned i = 0; i < XEN_LEGACY_MAX_VCPUS; i++)
         boot_upcall_mask[i] = shared_info->vcpu_info[i].evtchn_upcall_mask;
     thread_init();              /* `current` */

@@ -37,8 +37,10 @@ int trap_table_install(void)
     for (unsigned n = 0; n < 256; n++) {
         unsigned dpl = n == TRAP_BP || n == TRAP_OF || n == 0x80 ? 3 : 0;
 
-        table[n] = (struct trap_info){ .vector = n, .flags = dpl | TI_MASK_EVENTS, .cs = FLAT_KERNEL_CS,
-                                       .address = (unsigned long)trap_stub(n) };
+        table[n] = (struct trap_info){
+            .vector = n, .flags = dpl | TI_MASK_EVENTS,
+            .cs = FLAT_KERNEL_CS, .address = (unsigned long)trap_stub(n),
+        };
     }
     return xen_set_trap_table(table);
 }
@@ -203,9 +205,9 @@ struct fault try_exec(const void *va)
 
 void regs_print(const struct regs *r)
 {
-    kprintf("trap %u error %#x rip %04x:%016lx rsp %04lx:%016lx rflags %#lx cr2 %016lx\n", r->vector,
-            r->error,
-            r->cs, r->rip, r->ss, r->rsp, r->rflags, (uint64_t)shared_info->vcpu_info[0].arch.cr2);
+    kprintf("trap %u error %#x rip %04x:%016lx rsp %04lx:%016lx rflags %#lx cr2 %016lx\n",
+            r->vector, r->error, r->cs, r->rip, r->ss, r->rsp, r->rflags,
+            (uint64_t)shared_info->vcpu_info[0].arch.cr2);
     kprintf("rax %016lx rbx %016lx rcx %016lx rdx %016lx\n", r->rax, r->rbx, r->rcx, r->rdx);
     kprintf("rsi %016lx rdi %016lx rbp %016lx r8  %016lx\n", r->rsi, r->rdi, r->rbp, r->r8);
     kprintf("r9  %016lx r10 %016lx r11 %016lx r12 %016lx\n", r->r9, r->r10, r->r11, r->r12);
@@ -218,7 +220,8 @@ static void backtrace(void)
     uint64_t *fp = __builtin_frame_address(0), low = (uint64_t)fp, high = low + STACK_SIZE;
 
     kprintf("call trace:");
-    for (unsigned i = 0; i < 16 && (uint64_t)fp >= low && (uint64_t)fp < high && !((uint64_t)fp & 7); i++) {
+    for (unsigned i = 0; i < 16 && (uint64_t)fp >= low && (uint64_t)fp < high &&
+         !((uint64_t)fp & 7); i++) {
         if (!fp[1])
             break;
         kprintf(" %lx", fp[1]);

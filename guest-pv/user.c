@@ -69,7 +69,7 @@ static uint64_t sys_exit(uint64_t code, uint64_t b, uint64_t c, struct regs *r)
 static uint64_t sys_puts(uint64_t str, uint64_t len, uint64_t c, struct regs *r)
 {
     (void)c, (void)r;
-    console_write((const char *)str, len);      /* a wild pointer is a kernel fault: the test's own fault */
+    console_write((const char *)str, len);      /* an invalid pointer fails the test */
     return len;
 }
 
@@ -165,8 +165,8 @@ static void map_image(void)
         must(map_user(va, make_pte(v2mfn(user_image_load + (va - user_image)), flags)), "image");
     }
     for (unsigned i = 1; i <= USER_STACK_PAGES; i++)
-        must(map_user((void *)(USER_STACK_TOP - i * PAGE_SIZE), make_pte(pfn_to_mfn(frame_alloc()),
-                                                                         PTE_USER | PTE_NX)), "stack");
+        must(map_user((void *)(USER_STACK_TOP - i * PAGE_SIZE),
+                      make_pte(pfn_to_mfn(frame_alloc()), PTE_USER | PTE_NX)), "stack");
 }
 
 void user_init(void)

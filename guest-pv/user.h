@@ -20,7 +20,8 @@
 /* A static user function whose body is one asm statement. */
 #define USER_ASM  USER_CODE __attribute__((naked)) static
 #define USER_DATA __attribute__((section(".user.data")))
-#define USER_PTR(sym) ({ __typeof__(&(sym)) p_; __asm__("movq %1, %0" : "=r"(p_) : "i"(&(sym))); p_; })
+#define USER_PTR(sym)   \
+    ({ __typeof__(&(sym)) p_; __asm__("movq %1, %0" : "=r"(p_) : "i"(&(sym))); p_; })
 
 /* Syscalls: rax = number, rdi, rsi, rdx = arguments; result in rax. xmm registers are lost. */
 enum { SYS_EXIT = 0, SYS_PUTS = 1, SYS_YIELD = 2, SYS_TEST = 16, NR_SYSCALLS = 64 };

@@ -16,7 +16,8 @@ enum whose { OURS, THEIRS };            /* ours: the guest may read it */
 
 static void own(uint16_t domid, const char *path, enum whose whose)
 {
-    const struct perm ours_to_read[2] = { { 0, 0 }, { domid, PERM_READ } }, theirs_alone = { domid, 0 };
+    const struct perm ours_to_read[2] = { { 0, 0 }, { domid, PERM_READ } };
+    const struct perm theirs_alone = { domid, 0 };
     enum xs_err err = whose == OURS ? op_set_perms(&ours, path, ours_to_read, 2)
                                     : op_set_perms(&ours, path, &theirs_alone, 1);
 
@@ -45,8 +46,9 @@ static void set(const char *top, const char *name, const char *fmt, ...)
 
 /* Made for the guest to write to. */
 static const char *const theirs[] = {
-    "control/shutdown", "control/feature-poweroff", "control/feature-reboot", "control/feature-suspend",
-    "control/sysrq", "device/suspend/event-channel", "data", "drivers", "feature", "attr", "error",
+    "control/shutdown", "control/feature-poweroff", "control/feature-reboot",
+    "control/feature-suspend", "control/sysrq", "device/suspend/event-channel", "data",
+    "drivers", "feature", "attr", "error",
 };
 
 static void vm_path(char *buf, uint16_t domid)

@@ -1,17 +1,16 @@
-/*
- * The service domain: a kernel like the test guest's, which serves the store to the other domains instead of
- * testing. The hypervisor tells it of them, a line each, as if typed on its console:
+/* The service domain: the test guest's kernel with the store instead of tests. The hypervisor tells
+ * it of the other domains by lines, as if they were typed on its console:
  *
  *     introduce DOMID NAME KIB VCPUS
  *     release DOMID
  *     shutdown DOMID poweroff|reboot|halt|suspend
  *
- * With store=refuse on its command line it keeps nothing and answers every request with EIO: the hypervisor starts
- * it so when it has died too often, for a guest that waits for an answer must get one.
+ * With store=refuse on its command line it keeps nothing and answers every request with EIO. The
+ * hypervisor starts it so after it has died too often: a guest that waits for an answer must get
+ * one.
  *
- * Everything happens in one thread: it serves while there is something to do and sleeps until the console or
- * a ring has an event. The hypervisor ends it when it is the last.
- */
+ * Everything happens in one thread: it serves while there is something to do and sleeps until the
+ * console or a ring has an event. The hypervisor ends it when no other domain is left. */
 #include <stdio.h>
 #include <string.h>
 #include "console.h"
@@ -46,7 +45,8 @@ static void obey(const char *line)
     unsigned long kib;
     char word[LINE_BYTES];
 
-    if (sscanf(line, "introduce %u %s %lu %u", &domid, word, &kib, &vcpus) == 4 && domid < MAX_DOMAINS)
+    if (sscanf(line, "introduce %u %s %lu %u", &domid, word, &kib, &vcpus) == 4 &&
+        domid < MAX_DOMAINS)
         domain_introduce(domid, word, kib, vcpus);
     else if (sscanf(line, "release %u", &domid) == 1 && domid < MAX_DOMAINS)
         domain_release(domid);

@@ -13,7 +13,8 @@ bool path_valid(const char *path)
     if (path[0] != '/' || len > XENSTORE_ABS_PATH_MAX || (len > 1 && path[len - 1] == '/') ||
         strstr(path, "//"))
         return false;
-    return strspn(path, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-/_@") == len;
+    return strspn(path,
+                  "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-/_@") == len;
 }
 
 /* The nearest node above, whose path goes to buf. Only a failed transaction has no root. */
@@ -54,8 +55,8 @@ static void changed(const struct ctx *x, const char *path, const struct data *d)
         watch_fire(path, d);
 }
 
-static enum xs_err put(const struct ctx *x, const char *path, const struct perm *perms, unsigned nr_perms,
-                       const void *bytes, size_t len)
+static enum xs_err put(const struct ctx *x, const char *path, const struct perm *perms,
+                       unsigned nr_perms, const void *bytes, size_t len)
 {
     enum xs_err err;
     struct data *d = data_new(path, perms, nr_perms, bytes, len, &err);
@@ -211,12 +212,13 @@ enum xs_err op_rm(const struct ctx *x, const char *path)
     err = op_get(x, path, PERM_WRITE, &d);
     if (err == XS_ENOENT) {
         parent_path(above, path);
-        return view_get(x->t, above) ? XS_OK : XS_ENOENT;       /* it is not there: that was wanted */
+        return view_get(x->t, above) ? XS_OK : XS_ENOENT;   /* not there: nothing to remove */
     }
     return err ? err : remove_tree(x, path);
 }
 
-enum xs_err op_set_perms(const struct ctx *x, const char *path, const struct perm *perms, unsigned nr_perms)
+enum xs_err op_set_perms(const struct ctx *x, const char *path, const struct perm *perms,
+                         unsigned nr_perms)
 {
     struct data *d;
     enum xs_err err = op_get(x, path, PERM_OWNER | PERM_WRITE, &d);

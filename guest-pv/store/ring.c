@@ -28,7 +28,8 @@
 /* In the ring page, behind the structure of xs_wire.h. The store changes both words with one store,
  * so that they always match. */
 struct journal {
-    uint64_t state;                     /* the ring's req_cons; bits 63:32: how many bytes of a request are kept here */
+    /* The ring's req_cons; bits 63:32: how many bytes of a request are kept here. */
+    uint64_t state;
     uint8_t bytes[PAGE_SIZE - JOURNAL_AT - 8];
 };
 #define LOST UINT32_MAX   /* instead of the number: the connection cannot be resumed */

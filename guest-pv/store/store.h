@@ -1,17 +1,15 @@
-/*
- * The core of the store: a tree of small values with permissions, transactions, watches, and the wire
- * protocol that guests speak to it (public/io/xs_wire.h). It knows byte buffers and domain numbers, nothing
- * of rings, events or the hypervisor, and is linked into the host tests as it is. main.c, ring.c and
- * domains.c put it to work.
+/* The core of the store: a tree of small values with permissions, transactions, watches, and the
+ * wire protocol that guests speak to it (public/io/xs_wire.h). It knows byte buffers and domain
+ * numbers, nothing of rings, events or the hypervisor, and is linked into the host tests as it is.
+ * Called by main.c, ring.c and domains.c.
  *
  * Invariants
  *   S1  a node's parent exists; the root always does
- *   S2  a data is never changed once it is in the tree: a write puts another in its place. So two looks at a
- *       node saw the same if, and only if, they saw the same data
- *   S3  what a domain makes us keep is charged to its account before it is kept, and never exceeds the limits
- *       below; domain 0, which is ourselves, has none
- *   S4  a request is taken only when everything before it was sent, so a reply always has room
- */
+ *   S2  a struct data is never changed once it is in the tree: a write puts another in its place.
+ *       So a node is unchanged if, and only if, it has the same struct data as before
+ *   S3  what is kept for a domain is charged to its account before, and never exceeds the limits
+ *       below; domain 0, this domain itself, has no limits
+ *   S4  a request is read only when all replies before it were sent, so a reply always has room */
 #ifndef STORE_H
 #define STORE_H
 
@@ -32,8 +30,8 @@
 #define MAX_TOKEN        1020u
 
 enum xs_err {
-    XS_OK, XS_EINVAL, XS_EACCES, XS_EEXIST, XS_ENOENT, XS_ENOMEM, XS_ENOSPC, XS_ENOSYS, XS_EBUSY, XS_EAGAIN,
-    XS_E2BIG, XS_EPERM, XS_EIO,
+    XS_OK, XS_EINVAL, XS_EACCES, XS_EEXIST, XS_ENOENT, XS_ENOMEM, XS_ENOSPC, XS_ENOSYS, XS_EBUSY,
+    XS_EAGAIN, XS_E2BIG, XS_EPERM, XS_EIO,
 };
 
 #define PERM_READ  1u
@@ -74,9 +72,9 @@ void uncharge(uint16_t domid, size_t bytes);
 
 /* A new data with one reference, charged to its owner; path is where it will hang. NULL: *err says
  * why. */
-struct data *data_new(const char *path, const struct perm *perms, unsigned nr_perms, const void *bytes,
-                      size_t len_bytes, enum xs_err *err);
-struct data *data_get(struct data *d);          /* one more reference; NULL is fine, and for put too */
+struct data *data_new(const char *path, const struct perm *perms, unsigned nr_perms,
+                      const void *bytes, size_t len_bytes, enum xs_err *err);
+struct data *data_get(struct data *d);          /* one more reference; get and put accept NULL */
 void data_put(struct data *d);
 bool data_allows(const struct data *d, uint16_t domid, unsigned want);
 
@@ -103,7 +101,7 @@ struct ctx {                            /* who asks, and inside of what */
 struct transaction *transaction_new(uint16_t domid, uint32_t id);
 void transaction_free(struct transaction *t);
 struct transaction *transaction_find(struct transaction *list, uint32_t id);
-struct transaction **transaction_next(struct transaction *t);           /* the link for its owner's list */
+struct transaction **transaction_next(struct transaction *t);         /* link of its owner's list */
 /* Commits all of it, or nothing: XS_EAGAIN when something that it read has changed since. Fires
  * watches. */
 enum xs_err transaction_commit(struct transaction *t);
@@ -114,8 +112,9 @@ struct data *view_get(struct transaction *t, const char *path);         /* NULL:
 /* Takes over d; NULL removes a leaf. */
 bool view_set(struct transaction *t, const char *path, struct data *d);
 /* Calls fn for the name of each child, until it returns false. */
-void view_list(struct transaction *t, const char *path, bool (*fn)(void *arg, const char *name), void *arg);
-uint64_t view_kids(struct transaction *t, const char *path);            /* another number: another list */
+void view_list(struct transaction *t, const char *path, bool (*fn)(void *arg, const char *name),
+               void *arg);
+uint64_t view_kids(struct transaction *t, const char *path);            /* changes with the list */
 
 /* --- ops.c: what may be asked of the tree; paths are absolute and valid ----------------------- */
 bool path_valid(const char *path);
@@ -123,14 +122,16 @@ enum xs_err op_get(const struct ctx *x, const char *path, unsigned want, struct 
 enum xs_err op_write(const struct ctx *x, const char *path, const void *bytes, size_t len_bytes);
 enum xs_err op_mkdir(const struct ctx *x, const char *path);
 enum xs_err op_rm(const struct ctx *x, const char *path);
-enum xs_err op_set_perms(const struct ctx *x, const char *path, const struct perm *perms, unsigned nr_perms);
+enum xs_err op_set_perms(const struct ctx *x, const char *path, const struct perm *perms,
+                         unsigned nr_perms);
 void op_forget_domain(uint16_t domid);  /* removes all nodes that the domain owns */
 
 /* --- watch.c ---------------------------------------------------------------------------------- */
 struct conn;
 struct watch;
 /* rel: how many bytes at the start of the path are left out in events. */
-enum xs_err watch_add(struct conn *c, const char *path, const char *token, size_t rel, struct watch **made);
+enum xs_err watch_add(struct conn *c, const char *path, const char *token, size_t rel,
+                      struct watch **made);
 enum xs_err watch_remove(struct conn *c, const char *path, const char *token);
 void watch_remove_all(struct conn *c);
 void watch_event(struct watch *w);   /* the first event, which every new watch gets: its own path */
@@ -164,9 +165,11 @@ struct conn *conn_new(uint16_t domid);          /* NULL: no memory, or no such n
 void conn_free(struct conn *c);
 /* How many bytes it accepts now: up to the end of a header or message, 0 while output waits. */
 size_t conn_wants(const struct conn *c);
-void conn_put(struct conn *c, const void *bytes, size_t len_bytes);     /* at most that; the last one acts */
+/* At most conn_wants(); the last byte acts. */
+void conn_put(struct conn *c, const void *bytes, size_t len_bytes);
 void conn_sent(struct conn *c, size_t len_bytes);       /* so much of out went away */
 /* Sends a message of two parts, the second a string or NULL; false if the output exceeds its
  * limit. */
-bool conn_send(struct conn *c, const struct xsd_sockmsg *header, const void *a, size_t a_len, const char *b);
+bool conn_send(struct conn *c, const struct xsd_sockmsg *header, const void *a, size_t a_len,
+               const char *b);
 #endif

@@ -15,7 +15,7 @@ struct change {
     struct change *same_bucket;
     struct data *base, *now;   /* as found in the tree; as seen by the transaction. NULL: no node */
     bool written, listed;
-    uint64_t kids;                      /* of the node when it was first listed; 0: there was none */
+    uint64_t kids;                      /* view_kids() when first listed; 0: no such node then */
     struct node *spare;                 /* for the commit */
     uint32_t hash;
     unsigned len;                       /* of path */
@@ -124,8 +124,8 @@ static struct change *change_of(struct transaction *t, const char *path)
         t->failed = true;
         return NULL;
     }
-    *c = (struct change){ .next = t->changes, .same_bucket = t->buckets[hash % BUCKETS], .hash = hash,
-                          .len = len, .base = data_get(tree_data(path)) };
+    *c = (struct change){ .next = t->changes, .same_bucket = t->buckets[hash % BUCKETS],
+                          .hash = hash, .len = len, .base = data_get(tree_data(path)) };
     memcpy(c->path, path, len + 1);
     c->now = data_get(c->base);
     t->changes = t->buckets[hash % BUCKETS] = c;
@@ -183,7 +183,8 @@ static bool is_parent(const char *path, size_t len, const struct change *c)
 
 /* The children in the tree, without those that the transaction removed, then those that it
  * added. */
-static void list_in(struct transaction *t, const char *path, bool (*fn)(void *, const char *), void *arg)
+static void list_in(struct transaction *t, const char *path, bool (*fn)(void *, const char *),
+                    void *arg)
 {
     char child[XENSTORE_ABS_PATH_MAX + 1];
     size_t len = strlen(path), at = len == 1 ? 1 : len + 1;
@@ -283,7 +284,8 @@ enum xs_err transaction_commit(struct transaction *t)
         if (all[i]->written && !all[i]->now)
             tree_remove(all[i]->path);
     for (unsigned i = 0; i < t->nr_changes; i++)
-        if (all[i]->written && all[i]->now && tree_set(all[i]->path, data_get(all[i]->now), all[i]->spare))
+        if (all[i]->written && all[i]->now &&
+            tree_set(all[i]->path, data_get(all[i]->now), all[i]->spare))
             all[i]->spare = NULL;
     for (unsigned i = 0; i < t->nr_changes; i++)
         if (all[i]->written && (all[i]->now || all[i]->base))

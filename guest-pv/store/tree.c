@@ -31,8 +31,8 @@ void uncharge(uint16_t domid, size_t bytes)
 
 /* --- data ------------------------------------------------------------------------------------- */
 
-struct data *data_new(const char *path, const struct perm *perms, unsigned nr_perms, const void *bytes,
-                      size_t len_bytes, enum xs_err *err)
+struct data *data_new(const char *path, const struct perm *perms, unsigned nr_perms,
+                      const void *bytes, size_t len_bytes, enum xs_err *err)
 {
     uint16_t owner = perms[0].domid;
     size_t cost = DATA_OVERHEAD + strlen(path) + len_bytes;

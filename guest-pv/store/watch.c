@@ -24,7 +24,8 @@ static struct watch **find(struct conn *c, const char *path, const char *token)
     return at;
 }
 
-enum xs_err watch_add(struct conn *c, const char *path, const char *token, size_t rel, struct watch **made)
+enum xs_err watch_add(struct conn *c, const char *path, const char *token, size_t rel,
+                      struct watch **made)
 {
     struct watch **at = find(c, path, token), *w;
     size_t path_len = strlen(path) + 1, cost = sizeof(*w) + path_len + strlen(token) + 1;

@@ -20,7 +20,8 @@ bool refuse_all;
 
 /* --- out -------------------------------------------------------------------------------------- */
 
-bool conn_send(struct conn *c, const struct xsd_sockmsg *h, const void *a, size_t a_len, const char *b)
+bool conn_send(struct conn *c, const struct xsd_sockmsg *h, const void *a, size_t a_len,
+               const char *b)
 {
     size_t limit = h->type == XS_WATCH_EVENT ? EVENT_ROOM : sizeof(c->out), len = HEADER + h->len;
     uint8_t *to = c->out + c->out_len;
@@ -47,7 +48,9 @@ void conn_sent(struct conn *c, size_t len)
 
 static void serve(struct conn *c, const struct xsd_sockmsg *h)
 {
-    struct request r = { .c = c, .x = { c->domid, NULL }, .payload = (char *)c->in + HEADER, .len = h->len };
+    struct request r = {
+        .c = c, .x = { c->domid, NULL }, .payload = (char *)c->in + HEADER, .len = h->len,
+    };
     struct xsd_sockmsg answer = { .type = h->type, .req_id = h->req_id, .tx_id = h->tx_id };
     enum xs_err err;
 

@@ -1,9 +1,8 @@
-/*
- * A page of address space to change mappings of. Included by the suites about page tables.
- */
+/* A page of address space whose mapping is changed, for the suites about page tables. */
 #ifndef GUEST_SUITES_AREA_H
 #define GUEST_SUITES_AREA_H
 
+#include "hypercall.h"
 #include "mm.h"
 #include "suite.h"
 
@@ -36,5 +35,12 @@ static inline void area_free(struct area *x)
     EXPECT_EQ(unmap_page(x->va), 0);
     frame_free(x->a);
     frame_free(x->b);
+}
+
+/* Writable page tables: whether the hypervisor emulates stores to tables. */
+static inline void writable_assist(bool on)
+{
+    ASSERT_EQ(xen_vm_assist(on ? VMASST_CMD_enable : VMASST_CMD_disable,
+                            VMASST_TYPE_writable_pagetables), 0);
 }
 #endif

@@ -81,7 +81,11 @@ static uint64_t gs_base;
 static long op_unserved(void)       { return hypercall_raw(63, 0, 0, 0, 0, 0); }
 static long op_version(void)        { return xen_version(XENVER_version, NULL) > 0; }
 static long op_yield(void)          { return xen_sched_op(SCHEDOP_yield, NULL); }
-static long op_stack_switch(void)   { return xen_stack_switch(FLAT_KERNEL_SS, (uint64_t)boot_stack + 4096); }
+static long op_stack_switch(void)
+{
+    return xen_stack_switch(FLAT_KERNEL_SS, (uint64_t)boot_stack + 4096);
+}
+
 static long op_segment_base(void)   { return xen_set_segment_base(SEGBASE_GS_USER, gs_base); }
 
 static void calls(void)
@@ -116,7 +120,11 @@ static long op_mmu_batch(void)
     return xen_mmu_update(batch[++turn & 1], NR_BATCH, NULL, DOMID_SELF);
 }
 
-static long op_va(void)         { return xen_update_va_mapping((uint64_t)area, entry[++turn & 1], 0); }
+static long op_va(void)
+{
+    return xen_update_va_mapping((uint64_t)area, entry[++turn & 1], 0);
+}
+
 static long op_va_invlpg(void)
 {
     return xen_update_va_mapping((uint64_t)area, entry[++turn & 1], UVMF_INVLPG | UVMF_LOCAL);
@@ -135,7 +143,9 @@ static void five_ways(const char *const *names)
     entry_maddr = pte_maddr(area, 1);
     for (unsigned i = 0; i < NR_BATCH; i++)
         for (unsigned j = 0; j < 2; j++)
-            batch[j][i] = (struct mmu_update){ .ptr = pte_maddr(area + i * PAGE_SIZE, 1), .val = entry[j] };
+            batch[j][i] = (struct mmu_update){
+                .ptr = pte_maddr(area + i * PAGE_SIZE, 1), .val = entry[j],
+            };
     for (unsigned i = 0; i < NR_MULTI; i++)
         multi[i] = (struct multicall_entry){ .op = __HYPERVISOR_update_va_mapping,
                                              .args = { (uint64_t)(area + i * PAGE_SIZE), 0, 0 } };
@@ -152,7 +162,8 @@ static void five_ways(const char *const *names)
 static void page_table_writes(void)
 {
     static const char *const remap[] = {
-        "mmu_update of one", "mmu_update of 128, each", "update_va_mapping", "update_va_mapping with INVLPG",
+        "mmu_update of one", "mmu_update of 128, each",
+        "update_va_mapping", "update_va_mapping with INVLPG",
         "update_va_mapping in a multicall of 32, each",
     };
     static const char *const clear[] = {
@@ -253,7 +264,11 @@ static uint64_t window;
 static domid_t self;
 
 static long op_trap_table(void)     { return xen_set_trap_table(traps); }
-static long op_descriptor(void)     { return xen_update_descriptor(desc_maddr, 0x00cff2000000ffff); }
+static long op_descriptor(void)
+{
+    return xen_update_descriptor(desc_maddr, 0x00cff2000000ffff);
+}
+
 
 static long op_singleshot(void)
 {
@@ -289,8 +304,10 @@ static void tables(void)
     unsigned long frame = v2mfn(gdt);
 
     for (unsigned i = 0; i < NR_TRAPS; i++)
-        traps[i] = (struct trap_info){ .vector = i, .flags = 4 | (i == TRAP_BP || i == TRAP_OF ? 3 : 0),
-                                       .cs = FLAT_KERNEL_CS, .address = (unsigned long)trap_stub(i) };
+        traps[i] = (struct trap_info){
+            .vector = i, .flags = 4 | (i == TRAP_BP || i == TRAP_OF ? 3 : 0),
+            .cs = FLAT_KERNEL_CS, .address = (unsigned long)trap_stub(i),
+        };
     bench("set_trap_table of 20", op_trap_table, 0, 1);
     EXPECT_EQ(trap_table_install(), 0);
     ASSERT_EQ(frame_set_ro(v2p(gdt)), 0);

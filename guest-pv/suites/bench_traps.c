@@ -83,19 +83,20 @@ void bench_traps(void)
     EXPECT_EQ(set_page_fault(trap_stub(TRAP_PF)), 0);
 }
 
-/* --- from user mode --------------------------------------------------------------------------- */
+/* --- From user mode --------------------------------------------------------------------------- */
 
 static USER_DATA uint64_t user_ticks[BENCH_SAMPLES];
 
 /* The measured code lies between two reads of the TSC. ud2 ends the loop, because SYSCALL may not
  * be a system call of the kernel's at that time. */
-#define USER_LOOP(name, what)                                                                           \
-    USER_CODE __attribute__((naked)) static void name(void)                                             \
-    {                                                                                                   \
-        __asm__("movq %rdi, %rbx\n\tmovq %rsi, %rbp\n\tmovq %rdx, %r15\n"                               \
-                "1:\tlfence\n\trdtsc\n\tshlq $32, %rdx\n\torq %rdx, %rax\n\tmovq %rax, %r13\n\t"        \
-                what "\n\tlfence\n\trdtsc\n\tshlq $32, %rdx\n\torq %rdx, %rax\n\tsubq %r13, %rax\n\t"   \
-                "movq %rax, (%rbx)\n\taddq $8, %rbx\n\tdecq %rbp\n\tjnz 1b\n\tud2");                    \
+#define USER_LOOP(name, what)                                                                     \
+    USER_CODE __attribute__((naked)) static void name(void)                                       \
+    {                                                                                             \
+        __asm__("movq %rdi, %rbx\n\tmovq %rsi, %rbp\n\tmovq %rdx, %r15\n"                         \
+                "1:\tlfence\n\trdtsc\n\tshlq $32, %rdx\n\torq %rdx, %rax\n\tmovq %rax, %r13\n\t"  \
+                what "\n\tlfence\n\trdtsc\n\tshlq $32, %rdx\n\torq %rdx, %rax\n\t"                \
+                "subq %r13, %rax\n\t"                                                             \
+                "movq %rax, (%rbx)\n\taddq $8, %rbx\n\tdecq %rbp\n\tjnz 1b\n\tud2");              \
     }
 USER_LOOP(user_nothing, "")
 USER_LOOP(user_syscalls, "syscall")

@@ -31,7 +31,7 @@ static void start_info_fields(void)
 {
     const start_info_t *si = start_info;
 
-    EXPECT(!strncmp(si->magic, "xen-3.0-x86_64", 14));    /* a dom0 builder appends the PAE note's p */
+    EXPECT(!strncmp(si->magic, "xen-3.0-x86_64", 14));    /* domain 0 has a p behind it */
     EXPECT(si->nr_pages >= 4096);
     EXPECT_EQ(si->shared_info % PAGE_SIZE, 0);
     EXPECT(si->shared_info != 0);
@@ -74,7 +74,8 @@ static void p2m_and_m2p_agree(void)
     for (pfn_t pfn = 0; pfn < mem_pages(); pfn++) {
         mfn_t mfn = pfn_to_mfn(pfn);
 
-        ASSERT_MSG(mfn_to_pfn(mfn) == pfn, "pfn %#lx is mfn %#lx is pfn %#lx", pfn, mfn, mfn_to_pfn(mfn));
+        ASSERT_MSG(mfn_to_pfn(mfn) == pfn, "pfn %#lx is mfn %#lx is pfn %#lx", pfn, mfn,
+                   mfn_to_pfn(mfn));
     }
 }
 
@@ -304,6 +305,6 @@ static void user_mode(void)
 
 SUITE(boot, 10, 0, TEST(entry_registers), TEST(start_info_fields), TEST(console_and_store),
       TEST(layout_order), TEST(p2m_and_m2p_agree), TEST(boot_mapping), TEST(padding_is_mapped),
-      TEST(boot_root_is_l4), TEST(boot_types), TEST(shared_page), TEST(feature_bits), TEST(version_strings),
-      TEST(hypercall_page_works), TEST(reservations), TEST(clock_moves), TEST(threads_and_timers),
-      TEST(user_mode));
+      TEST(boot_root_is_l4), TEST(boot_types), TEST(shared_page), TEST(feature_bits),
+      TEST(version_strings), TEST(hypercall_page_works), TEST(reservations), TEST(clock_moves),
+      TEST(threads_and_timers), TEST(user_mode));

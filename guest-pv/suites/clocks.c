@@ -37,7 +37,8 @@ static void time_info(void)
 static void stamps_move(void)
 {
     volatile struct vcpu_time_info *t = &shared_info->vcpu_info[0].time;
-    uint64_t stamp = t->tsc_timestamp, system = t->system_time, last = clock_ns(), end = last + 3 * NS_PER_S;
+    uint64_t stamp = t->tsc_timestamp, system = t->system_time;
+    uint64_t last = clock_ns(), end = last + 3 * NS_PER_S;
     uint64_t backwards = 0, ticks;
     uint32_t version = t->version;
 
@@ -67,7 +68,7 @@ static void wallclock(void)
     clock_spin(NS_PER_MS);
     b = clock_wall_ns();
     EXPECT(b - a >= NS_PER_MS);
-    EXPECT(a / NS_PER_S > 978307200 && a / NS_PER_S < 7258118400);      /* this century or the next */
+    EXPECT(a / NS_PER_S > 978307200 && a / NS_PER_S < 7258118400); /* in this century or the next */
 }
 
 static void time_area(void)
@@ -119,10 +120,10 @@ static void runstate_adds_up(void)
     t[2] = clock_ns();
     second = runstate_sum(&b);
     t[3] = clock_ns();
-    EXPECT_MSG(second - first + slack >= t[2] - t[1], "%lu counted, at least %lu went by", second - first,
-               t[2] - t[1]);
-    EXPECT_MSG(second - first <= t[3] - t[0] + slack, "%lu counted, at most %lu went by", second - first,
-               t[3] - t[0]);
+    EXPECT_MSG(second - first + slack >= t[2] - t[1], "%lu counted, at least %lu went by",
+               second - first, t[2] - t[1]);
+    EXPECT_MSG(second - first <= t[3] - t[0] + slack, "%lu counted, at most %lu went by",
+               second - first, t[3] - t[0]);
     EXPECT(b.time[RUNSTATE_running] > a.time[RUNSTATE_running]);
     EXPECT(b.time[RUNSTATE_blocked] > a.time[RUNSTATE_blocked]);
     EXPECT(b.state_entry_time > a.state_entry_time);
@@ -148,7 +149,7 @@ static void runstate_area(void)
     EXPECT(rs.time[RUNSTATE_blocked] >= area.time[RUNSTATE_blocked]);
     op.addr.p = HOLE_START;
     EXPECT_EQ(xen_vcpu_op(VCPUOP_register_runstate_memory_area, 0, &op), -XEN_EFAULT);
-    op.addr.p = 0xffffff0000001000;                     /* unmapped: written to no avail, no harm done */
+    op.addr.p = 0xffffff0000001000;                     /* unmapped: not written, and no error */
     xen_vcpu_op(VCPUOP_register_runstate_memory_area, 0, &op);
     thread_sleep(NS_PER_MS);
     op.addr.p = 0;
@@ -165,8 +166,9 @@ static void tsc_promise(void)
 
     if (!cmdline_get("tsc", wanted, sizeof(wanted)))
         SKIP("nobody says what is right (tsc=)");
-    EXPECT_EQ(t->flags & XEN_PVCLOCK_TSC_STABLE_BIT, strcmp(wanted, "stable") == 0 ? XEN_PVCLOCK_TSC_STABLE_BIT : 0);
+    EXPECT_EQ(t->flags & XEN_PVCLOCK_TSC_STABLE_BIT,
+              strcmp(wanted, "stable") == 0 ? XEN_PVCLOCK_TSC_STABLE_BIT : 0);
 }
 
-SUITE(clocks, 51, 0, TEST(time_info), TEST(stamps_move), TEST(wallclock), TEST(time_area), TEST(runstate_adds_up),
-      TEST(runstate_area), TEST(tsc_promise));
+SUITE(clocks, 51, 0, TEST(time_info), TEST(stamps_move), TEST(wallclock), TEST(time_area),
+      TEST(runstate_adds_up), TEST(runstate_area), TEST(tsc_promise));

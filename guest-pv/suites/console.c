@@ -17,7 +17,8 @@ static void stdio_formats(void)
 {
     char buf[96];
 
-    EXPECT_EQ(snprintf(buf, sizeof(buf), "%5d|%-5x|%05.1f|%s|%lld", -42, 0xbeef, 3.14159, "text", 1ll << 40),
+    EXPECT_EQ(snprintf(buf, sizeof(buf), "%5d|%-5x|%05.1f|%s|%lld", -42, 0xbeef, 3.14159, "text",
+                       1ll << 40),
               36);
     EXPECT(!strcmp(buf, "  -42|beef |003.1|text|1099511627776"));
     EXPECT_EQ(strtoul("ffff800000000000", NULL, 16), 0xffff800000000000ul);
@@ -81,7 +82,8 @@ static void ring_is_drained_on_send(void)
         SKIP("no ring in domain 0");
     console_flush();
     kprintf("# one line through the ring\n");
-    for (uint64_t end = clock_ns() + NS_PER_S; ring->out_cons != ring->out_prod && clock_ns() < end;)
+    for (uint64_t end = clock_ns() + NS_PER_S;
+         ring->out_cons != ring->out_prod && clock_ns() < end;)
         xen_sched_op(SCHEDOP_yield, NULL);
     EXPECT_EQ(ring->out_cons, ring->out_prod);
 }
@@ -116,6 +118,6 @@ static void reading_does_not_block(void)
     EXPECT((unsigned)console_read(buf, sizeof(buf)) <= sizeof(buf));
 }
 
-SUITE(console, 11, 0, TEST(stdio_formats), TEST(stdio_writes_lines), TEST(long_write), TEST(heap_works),
-      TEST(console_io_checks_its_pointer), TEST(ring_is_drained_on_send), TEST(ring_survives_wild_index),
-      TEST(reading_does_not_block));
+SUITE(console, 11, 0, TEST(stdio_formats), TEST(stdio_writes_lines), TEST(long_write),
+      TEST(heap_works), TEST(console_io_checks_its_pointer), TEST(ring_is_drained_on_send),
+      TEST(ring_survives_wild_index), TEST(reading_does_not_block));

@@ -40,8 +40,8 @@ static void noncanonical_stack(void) { with_stack(0x8000000000000000); }
 /* The iret hypercall without a frame to return by. */
 static void iret_without_frame(void)
 {
-    __asm__ volatile("movq %0, %%rsp\n\tmovl %1, %%eax\n\tsyscall" : : "r"(UNMAPPED), "i"(__HYPERVISOR_iret)
-                     : "memory");
+    __asm__ volatile("movq %0, %%rsp\n\tmovl %1, %%eax\n\tsyscall"
+                     : : "r"(UNMAPPED), "i"(__HYPERVISOR_iret) : "memory");
 }
 
 /* Returns to user mode after the user root was removed. */
@@ -58,7 +58,9 @@ static void iret_without_root(void)
 /* Handlers whose address faults, again and again, until the stack is used up. */
 static void endless_fault(void)
 {
-    struct trap_info t[2] = { { .vector = TRAP_PF, .flags = 4, .cs = FLAT_KERNEL_CS, .address = UNMAPPED } };
+    struct trap_info t[2] = {
+        { .vector = TRAP_PF, .flags = 4, .cs = FLAT_KERNEL_CS, .address = UNMAPPED },
+    };
 
     xen_set_trap_table(t);
     *(volatile uint64_t *)UNMAPPED = 1;
@@ -74,7 +76,7 @@ static void empty_root(void)
         mmuext(MMUEXT_NEW_BASEPTR, pfn_to_mfn(root), 0);
 }
 
-/* By our own word. */
+/* SHUTDOWN_crash, asked for by this kernel. */
 static void own_panic(void)
 {
     panic("crash=panic was asked for");
@@ -84,11 +86,17 @@ static const struct {
     const char *word;
     void (*fn)(void);
 } ways[] = {
-    { "fault", no_handler }, { "ud", invalid_opcode }, { "stack", unmapped_stack }, { "rostack",
-                                                                                      read_only_stack },
-    { "hvstack", hypervisors_stack }, { "ncstack", noncanonical_stack }, { "iret", iret_without_frame },
-    { "userroot", iret_without_root }, { "loop", endless_fault }, { "root", empty_root }, { "panic",
-                                                                                            own_panic },
+    { "fault", no_handler },
+    { "ud", invalid_opcode },
+    { "stack", unmapped_stack },
+    { "rostack", read_only_stack },
+    { "hvstack", hypervisors_stack },
+    { "ncstack", noncanonical_stack },
+    { "iret", iret_without_frame },
+    { "userroot", iret_without_root },
+    { "loop", endless_fault },
+    { "root", empty_root },
+    { "panic", own_panic },
 };
 
 static void crash_now(void)

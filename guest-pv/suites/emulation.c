@@ -41,16 +41,17 @@ static long set_iopl(unsigned iopl)
 static void refused(void)
 {
     static const struct { const char *name; void (*fn)(void *); } list[] = {
-        { "hlt", i_hlt }, { "lgdt", i_lgdt }, { "lidt", i_lidt }, { "lldt", i_lldt }, { "ltr", i_ltr },
+        { "hlt", i_hlt }, { "lgdt", i_lgdt }, { "lidt", i_lidt }, { "lldt", i_lldt },
+        { "ltr", i_ltr },
         { "invlpg", i_invlpg }, { "invd", i_invd }, { "swapgs", i_swapgs }, { "sysret", i_sysret },
     };
 
     for (unsigned i = 0; i < sizeof(list) / sizeof(list[0]); i++) {
         struct fault f = run_a(list[i].fn, 0);
 
-        EXPECT_MSG(f.vector == TRAP_GP && f.error == 0 && f.rip == at, "%s: vector %d error %#x at %+ld",
-                   list[i].name,
-                   f.vector, f.error, (long)(f.rip - at));
+        EXPECT_MSG(f.vector == TRAP_GP && f.error == 0 && f.rip == at,
+                   "%s: vector %d error %#x at %+ld", list[i].name, f.vector, f.error,
+                   (long)(f.rip - at));
     }
     EXPECT_NO_FAULT(run(i_wbinvd));                     /* does nothing, or what it says */
     EXPECT_NO_FAULT(run(i_rdtsc));
@@ -112,11 +113,11 @@ static void popf_fails_silently(void)
     flags = popf_flags(RFLAGS_IOPL | RFLAGS_IF | 0x2);
     EXPECT_EQ(flags & RFLAGS_IOPL, 0);
     EXPECT_FAULT(run(i_cli), TRAP_GP, 0);
-    ASSERT_EQ(set_iopl(3), 0);                          /* the virtual one is not the real one either */
+    ASSERT_EQ(set_iopl(3), 0);                          /* the virtual IOPL is not the CPU's */
     EXPECT_EQ(popf_flags(0x2) & (RFLAGS_IOPL | RFLAGS_IF), RFLAGS_IF);
     EXPECT_EQ(set_iopl(0), 0);
     events_off();
-    EXPECT_EQ(popf_flags(RFLAGS_IF | 0x2) & RFLAGS_IF, RFLAGS_IF);  /* nor does it open what is closed */
+    EXPECT_EQ(popf_flags(RFLAGS_IF | 0x2) & RFLAGS_IF, RFLAGS_IF);  /* nor set it */
     EXPECT(events_masked());
     EXPECT_EQ(event_send(port), 0);
     EXPECT_EQ(seen, 1);
@@ -143,7 +144,7 @@ static void ports_in_kernel(void)
     EXPECT_FAULT(run(i_outb), TRAP_GP, 0);
     ASSERT_EQ(set_iopl(1), 0);
     ASSERT_NO_FAULT(run_a(i_inb, 0x1111111111111100));
-    EXPECT_EQ(io.rax, 0x11111111111111ff);              /* nothing drives the bus; the rest of rax stays */
+    EXPECT_EQ(io.rax, 0x11111111111111ff);            /* no device there; the rest of rax is kept */
     ASSERT_NO_FAULT(run_a(i_inb_imm, 0));
     EXPECT_EQ(io.rax, 0xff);
     io.rdx = PIC_PORT - 1;
@@ -216,7 +217,7 @@ static void ports_in_user(void)
     struct physdev_set_iobitmap op = { .nr_ports = 128 };
     struct user_result res;
 
-    ASSERT_EQ(set_iopl(1), 0);                          /* enough for the kernel, not for its processes */
+    ASSERT_EQ(set_iopl(1), 0);                        /* enough for the kernel, not for user mode */
     EXPECT_FAULT(user_run(user_inb, PIC_PORT, 0, 0).fault, TRAP_GP, 0);
     EXPECT_FAULT(user_run(user_cli, 0, 0, 0).fault, TRAP_GP, 0);
     ASSERT_EQ(set_iopl(3), 0);
@@ -233,7 +234,7 @@ static void ports_in_user(void)
     EXPECT_EQ(res.code, 0x1ff);
     EXPECT_FAULT(user_run(user_inb, PIC_PORT + 1, 0, 0).fault, TRAP_GP, 0);
     EXPECT_FAULT(user_run(user_inb, 0x400, 0, 0).fault, TRAP_GP, 0);        /* beyond the map */
-    set_xen_guest_handle(op.bitmap, (uint8_t *)0xffffff0000000000ul);       /* a map that cannot be read */
+    set_xen_guest_handle(op.bitmap, (uint8_t *)0xffffff0000000000ul);   /* cannot be read */
     op.nr_ports = 65536;
     EXPECT_EQ(xen_physdev_op(PHYSDEVOP_set_iobitmap, &op), 0);
     EXPECT_FAULT(user_run(user_inb, PIC_PORT, 0, 0).fault, TRAP_GP, 0);
@@ -266,8 +267,8 @@ static void single_step_over_emulated(void)
     ASSERT_EQ(set_iopl(1), 0);
     steps = 0;
     __asm__ volatile("pushfq\n\torq $0x100, (%%rsp)\n\tleaq 1f(%%rip), %0\n\tpopfq\n"
-                     "1:\tmovq %%cr0, %%rax\n\tinb $0x21, %%al\n\tnop\n\tnop\n\tnop" : "=&r"(start) : : "rax",
-                         "cc", "memory");
+                     "1:\tmovq %%cr0, %%rax\n\tinb $0x21, %%al\n\tnop\n\tnop\n\tnop"
+                     : "=&r"(start) : : "rax", "cc", "memory");
     trap_set_handler(TRAP_DB, old);
     EXPECT_EQ(steps, 3);
     EXPECT_EQ(step_rip[0] - start, 3);
@@ -277,5 +278,6 @@ static void single_step_over_emulated(void)
     xen_set_debugreg(6, 0xffff0ff0);
 }
 
-SUITE(emulation, 32, 0, TEST(refused), TEST(cli_and_sti), TEST(popf_fails_silently), TEST(ports_in_kernel),
-      TEST(port_latches), TEST(ports_in_user), TEST(single_step_over_emulated));
+SUITE(emulation, 32, 0, TEST(refused), TEST(cli_and_sti), TEST(popf_fails_silently),
+      TEST(ports_in_kernel), TEST(port_latches), TEST(ports_in_user),
+      TEST(single_step_over_emulated));

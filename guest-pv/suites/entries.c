@@ -7,19 +7,8 @@
 #include "mm.h"
 #include "start.h"
 #include "suite.h"
+#include "trap_insn.h"
 #include "user.h"
-
-#define UNMAPPED     ((volatile uint64_t *)0xffffff0000001238ul)
-
-/* One-line bodies for try_fault(); `at` is where the instruction under test begins. */
-static uint64_t at;
-#define AT "leaq 1f(%%rip), %%rax\n\tmovq %%rax, %[at]\n1:\t"
-#define BODY(name, text, ...)                                                                           \
-    static void name(void *arg)                                                                         \
-    {                                                                                                   \
-        (void)arg;                                                                                      \
-        __asm__ volatile(AT text : [at] "=m"(at) : __VA_ARGS__ : "rax", "rdx", "rcx", "memory", "cc");  \
-    }
 
 BODY(do_bp, "int3")
 BODY(do_ud, "ud2")
@@ -27,12 +16,6 @@ BODY(do_int_80, "int $0x80")
 BODY(do_int_80_prefixed, ".byte 0x66, 0x48\n\tint $0x80")
 BODY(do_int_21, "int $0x21")
 BODY(do_int_10, "int $10")
-
-static struct fault run(void (*fn)(void *))
-{
-    at = 0;
-    return try_fault(fn, NULL);
-}
 
 /* --- software interrupts ---------------------------------------------------------------------- */
 
@@ -98,7 +81,8 @@ static void bad_callback_is_skipped(void)
     int port = event_bind_ipi(NULL, NULL);
 
     ASSERT(port > 0);
-    EXPECT_EQ(xen_set_callbacks(0x8000000000000000, (uint64_t)failsafe_entry, (uint64_t)syscall_entry), 0);
+    EXPECT_EQ(xen_set_callbacks(0x8000000000000000, (uint64_t)failsafe_entry,
+                                (uint64_t)syscall_entry), 0);
     EXPECT_EQ(event_send(port), 0);
     EXPECT_EQ(event_count(port), 1);
     EXPECT_EQ(event_close(port), 0);
@@ -139,8 +123,9 @@ static void registers_survive(void)
                      "orq %%r11, %%rax\n\torq %%r12, %%rax\n\torq %%r13, %%rax\n\t"
                      "orq %%r14, %%rax\n\torq %%r15, %%rax\n\tmovq %%xmm3, %%rcx\n\t"
                      "xorq %%rsp, %%rcx\n\torq %%rcx, %%rax\n\tpopq %%rbx\n\tpopq %%rbp"
-        : "=a"(diff) : : "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
-                         "xmm3", "cc", "memory");
+                     : "=a"(diff)
+                     : : "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14",
+                         "r15", "xmm3", "cc", "memory");
     trap_set_handler(TRAP_UD, old);
     EXPECT_EQ(diff, 0);
 }
@@ -162,7 +147,7 @@ static void mask_and_flags(void)
     EXPECT(seen_saved);
     EXPECT(events_masked());
     events_on();
-    ASSERT_EQ(trap_table_set(TRAP_UD, 0, true), 0);     /* without the flag the mask stays as it was */
+    ASSERT_EQ(trap_table_set(TRAP_UD, 0, true), 0);  /* without the flag the mask stays as it was */
     __asm__ volatile("ud2" : : : "memory");
     EXPECT(!seen_masked);
     EXPECT_EQ(trap_table_set(TRAP_UD, 0, false), 0);
@@ -181,7 +166,7 @@ static void nested(void)
     trap_handler old = trap_set_handler(TRAP_BP, on_bp_nest);
 
     inner = (struct fault){ .vector = FAULT_NONE };
-    EXPECT_NO_FAULT(run(do_bp));                        /* handled, and execution went on behind it */
+    EXPECT_NO_FAULT(run(do_bp));    /* handled, and continued after it */
     trap_set_handler(TRAP_BP, old);
     EXPECT_FAULT(inner, TRAP_PF, PF_WRITE);
 }
@@ -283,6 +268,7 @@ static void user_int_n(void)
     EXPECT_EQ(trap_table_set(0x21, 0, false), 0);
 }
 
-SUITE(entries, 13, 0, TEST(int_n_from_kernel), TEST(int_n_without_error_code), TEST(long_trap_table),
-      TEST(bad_callback_is_skipped), TEST(registers_survive), TEST(mask_and_flags), TEST(nested),
-      TEST(nested_recovery), TEST(user_exceptions), TEST(user_page_faults), TEST(user_alignment), TEST(user_int_n));
+SUITE(entries, 13, 0, TEST(int_n_from_kernel), TEST(int_n_without_error_code),
+      TEST(long_trap_table), TEST(bad_callback_is_skipped), TEST(registers_survive),
+      TEST(mask_and_flags), TEST(nested), TEST(nested_recovery), TEST(user_exceptions),
+      TEST(user_page_faults), TEST(user_alignment), TEST(user_int_n));

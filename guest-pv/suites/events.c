@@ -120,8 +120,13 @@ static void virqs(void)
     static const struct {
         unsigned virq, vcpu;
         int rc;
-    } bad[] = { { VIRQ_TIMER, 0, -XEN_EEXIST }, { 99, 0, -XEN_EINVAL }, { NR_VIRQS, 0, -XEN_EINVAL },
-                { ~0u, 0, -XEN_EINVAL }, { VIRQ_DEBUG, 9999, -XEN_ENOENT } };
+    } bad[] = {
+        { VIRQ_TIMER, 0, -XEN_EEXIST },
+        { 99, 0, -XEN_EINVAL },
+        { NR_VIRQS, 0, -XEN_EINVAL },
+        { ~0u, 0, -XEN_EINVAL },
+        { VIRQ_DEBUG, 9999, -XEN_ENOENT },
+    };
     evtchn_status_t st;
     int port = event_bind_virq(VIRQ_DEBUG, on_event, NULL);
 
@@ -163,7 +168,7 @@ static void port_mask(void)
     event_mask(port);                                   /* nothing came: nothing is redelivered */
     event_unmask(port);
     EXPECT_EQ(seen, 1);
-    event_mask(port);                                   /* what is taken by hand does not come again */
+    event_mask(port);                                   /* cleared by hand: not delivered later */
     EXPECT_EQ(event_send(port), 0);
     EXPECT(event_clear(port));
     event_unmask(port);

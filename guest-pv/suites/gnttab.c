@@ -68,10 +68,11 @@ bool grant_revoke(grant_ref_t ref)
     return true;
 }
 
-int grant_map(uint64_t host_addr, unsigned flags, domid_t dom, grant_ref_t ref, grant_handle_t *handle)
+int grant_map(uint64_t host_addr, unsigned flags, domid_t dom, grant_ref_t ref,
+              grant_handle_t *handle)
 {
-    struct gnttab_map_grant_ref op = { .host_addr = host_addr, .flags = flags, .ref = ref, .dom = dom,
-                                       .status = 1 };
+    struct gnttab_map_grant_ref op = { .host_addr = host_addr, .flags = flags, .ref = ref,
+                                       .dom = dom, .status = 1 };
     long rc = xen_grant_table_op(GNTTABOP_map_grant_ref, &op, 1);
 
     *handle = op.handle;

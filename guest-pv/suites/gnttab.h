@@ -23,6 +23,7 @@ void grant_offer(grant_ref_t ref, domid_t to, mfn_t mfn, unsigned flags);
 bool grant_revoke(grant_ref_t ref);
 
 /* One operation each. The status, or the hypercall's own error. */
-int grant_map(uint64_t host_addr, unsigned flags, domid_t dom, grant_ref_t ref, grant_handle_t *handle);
+int grant_map(uint64_t host_addr, unsigned flags, domid_t dom, grant_ref_t ref,
+              grant_handle_t *handle);
 int grant_unmap(uint64_t host_addr, grant_handle_t handle);
 #endif

@@ -1,9 +1,10 @@
-/*
- * Two guests on a machine whose memory is all given out:
+/* Two suites (only by name) for two guests on a machine whose memory is all given out:
  *
- *   greedy   takes everything that makes the hypervisor spend frames for it, until it is refused, and keeps it
- *   modest   comes later and asks for what an ordinary kernel asks for; it gets all of it
- */
+ *   greedy   asks for everything for which the hypervisor allocates frames, until each is refused,
+ *            and keeps it
+ *   modest   later asks for what an ordinary kernel asks for, and gets all of it
+ *
+ * One guest that asks for too much memory is memory.c's. */
 #include <string.h>
 #include "clock.h"
 #include "event.h"
@@ -62,7 +63,9 @@ static unsigned map_handles(unsigned most)
 
     ASSERT(gnttab() != NULL);
     grant_offer(REF, own_domid(), pfn_to_mfn(frame_alloc()), 0);
-    while (n < most && grant_map(0, GNTMAP_device_map | GNTMAP_readonly, own_domid(), REF, &handle) == GNTST_okay)
+    while (n < most &&
+           grant_map(0, GNTMAP_device_map | GNTMAP_readonly, own_domid(), REF,
+                     &handle) == GNTST_okay)
         n++;
     return n;
 }

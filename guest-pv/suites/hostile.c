@@ -14,9 +14,9 @@
 
 static void unknown_numbers(void)
 {
-    static const uint64_t numbers[] = { 44, 45, 46, 47, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 127, 128,
-                                        255, 256, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff, 0x100000000,
-                                        0x100000011, 1ul << 63, ~0ul };
+    static const uint64_t numbers[] = { 44, 45, 46, 47, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 127,
+                                        128, 255, 256, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff,
+                                        0x100000000, 0x100000011, 1ul << 63, ~0ul };
 
     for (unsigned i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
         long rc = hypercall_raw(numbers[i], 0, 0, 0, 0, 0);
@@ -30,7 +30,9 @@ static void unknown_numbers(void)
 /* In a multicall too, where each entry has its own result. */
 static void unknown_numbers_in_multicall(void)
 {
-    struct multicall_entry calls[3] = { { .op = 63 }, { .op = ~0ul }, { .op = __HYPERVISOR_xen_version } };
+    struct multicall_entry calls[3] = {
+        { .op = 63 }, { .op = ~0ul }, { .op = __HYPERVISOR_xen_version },
+    };
 
     ASSERT_EQ(xen_multicall(calls, 3), 0);
     EXPECT_EQ(calls[0].result, -XEN_ENOSYS);
@@ -43,7 +45,9 @@ static void unknown_numbers_in_multicall(void)
 static void control_calls(void)
 {
     static const struct { uint64_t nr; uint32_t version; } calls[] = {
-        { __HYPERVISOR_platform_op, XENPF_INTERFACE_VERSION }, { __HYPERVISOR_sysctl, 0x15 }, { __HYPERVISOR_domctl, 0x15 },
+        { __HYPERVISOR_platform_op, XENPF_INTERFACE_VERSION },
+        { __HYPERVISOR_sysctl, 0x15 },
+        { __HYPERVISOR_domctl, 0x15 },
     };
     uint32_t op[64] = { 9999 };
 
@@ -54,7 +58,8 @@ static void control_calls(void)
         op[1] = calls[i].version;
         op[2] = DOMID_SELF;                     /* a domctl names its domain by number */
         if (own_domid() != 0)
-            EXPECT_EQ(hypercall_raw(calls[i].nr, (uint64_t)op, 0, 0, 0, 0), i == 2 ? -XEN_ESRCH : -XEN_EPERM);
+            EXPECT_EQ(hypercall_raw(calls[i].nr, (uint64_t)op, 0, 0, 0, 0),
+                      i == 2 ? -XEN_ESRCH : -XEN_EPERM);
     }
     if (own_domid() == 0)
         SKIP("the rest is allowed to us");
@@ -252,7 +257,9 @@ static void huge_counts(void)
 static void wild_callbacks(void)
 {
     struct callback_register cb = { .type = CALLBACKTYPE_event, .address = 0x8000000000000000 };
-    struct trap_info t[2] = { { .vector = TRAP_UD, .cs = FLAT_KERNEL_CS, .address = 0x8000000000000000 } };
+    struct trap_info t[2] = {
+        { .vector = TRAP_UD, .cs = FLAT_KERNEL_CS, .address = 0x8000000000000000 },
+    };
 
     EXPECT_EQ(xen_callback_op(CALLBACKOP_register, &cb), -XEN_EINVAL);
     cb.type = 99, cb.address = (uint64_t)event_entry;
@@ -293,9 +300,9 @@ static void random_arguments(void)
     EXPECT_NO_FAULT(try_read64(image_start, NULL));
 }
 
-SUITE(hostile, 58, 0, TEST(unknown_numbers), TEST(unknown_numbers_in_multicall), TEST(unknown_commands),
-      TEST(control_calls), TEST(device_interrupts),
-      TEST(null_pointers), TEST(unmapped_pointers), TEST(low_pointers), TEST(hole_pointers),
-      TEST(hypervisor_pointers), TEST(odd_hole_pointers), TEST(hole_end_pointers), TEST(wild_pointers),
-      TEST(last_byte_pointers), TEST(straddling_pointers), TEST(read_only_results), TEST(huge_counts),
-      TEST(wild_callbacks), TEST(random_arguments));
+SUITE(hostile, 58, 0, TEST(unknown_numbers), TEST(unknown_numbers_in_multicall),
+      TEST(unknown_commands), TEST(control_calls), TEST(device_interrupts), TEST(null_pointers),
+      TEST(unmapped_pointers), TEST(low_pointers), TEST(hole_pointers), TEST(hypervisor_pointers),
+      TEST(odd_hole_pointers), TEST(hole_end_pointers), TEST(wild_pointers),
+      TEST(last_byte_pointers), TEST(straddling_pointers), TEST(read_only_results),
+      TEST(huge_counts), TEST(wild_callbacks), TEST(random_arguments));

@@ -11,15 +11,16 @@ static struct {
 } io;
 static uint64_t at;
 
-#define BODY(name, text)                                                                                \
-    static void name(void *arg)                                                                         \
-    {                                                                                                   \
-        uint64_t a = io.rax, c = io.rcx, d = io.rdx, di = io.rdi, start;                                \
-        (void)arg;                                                                                      \
-        __asm__ volatile("leaq 1f(%%rip), %[start]\n\tmovq %[start], %[at]\n1:\t" text                  \
-                         : "+a"(a), "+c"(c), "+d"(d), "+D"(di), [start] "=&r"(start), [at] "=m"(at)     \
-                         : : "memory", "cc", "rbx");                                                    \
-        io.rax = a, io.rcx = c, io.rdx = d, io.rdi = di;                                                \
+#define BODY(name, text)                                                                          \
+    static void name(void *arg)                                                                   \
+    {                                                                                             \
+        uint64_t a = io.rax, c = io.rcx, d = io.rdx, di = io.rdi, start;                          \
+        (void)arg;                                                                                \
+        __asm__ volatile("leaq 1f(%%rip), %[start]\n\tmovq %[start], %[at]\n1:\t" text            \
+                         : "+a"(a), "+c"(c), "+d"(d), "+D"(di), [start] "=&r"(start),             \
+                           [at] "=m"(at)                                                          \
+                         : : "memory", "cc", "rbx");                                              \
+        io.rax = a, io.rcx = c, io.rdx = d, io.rdi = di;                                          \
     }
 
 static inline struct fault run(void (*fn)(void *))

@@ -1,12 +1,11 @@
-/*
- * Suites of requests that are each short and together long, or long in one. What they answer is checked here; how
- * long interrupts were off meanwhile is what a hypervisor built to measure that says at its end, and how long another
- * guest had to wait is what that guest finds ("pauses").
+/* Suites (only by name) of requests that take long, alone or as many short ones in a multicall.
+ * Their results are checked here. How long interrupts were off meanwhile is printed by a hypervisor
+ * that is built with IRQSOFF; how long another guest had to wait is measured by that guest
+ * ("pauses").
  *
  *   long     sequences of requests, as multicalls
- *   dying    all memory becomes page tables, pinned and full; the end of the domain has to take them down
- *   pauses   computes, and looks at the clock
- */
+ *   dying    makes page tables of all memory, pinned and full, which the domain's end must free
+ *   pauses   computes, and measures the gaps in its time */
 #include <string.h>
 #include "clock.h"
 #include "console.h"
@@ -27,7 +26,8 @@ static struct mmuext_op ops[PER_CALL];
 static struct multicall_entry calls[NR_CALLS];
 
 /* The same request NR_CALLS times; each has to answer rc. */
-static void call_again_and_again(uint64_t op, uint64_t a, uint64_t b, uint64_t c, uint64_t d, int rc)
+static void call_again_and_again(uint64_t op, uint64_t a, uint64_t b, uint64_t c, uint64_t d,
+                                 int rc)
 {
     for (unsigned i = 0; i < NR_CALLS; i++)
         calls[i] = (struct multicall_entry){ .op = op, .args = { a, b, c, d } };
@@ -90,7 +90,7 @@ static void pinning_what_is_refused(void)
     uint64_t *table = p2v(full);
 
     for (unsigned i = 0; i < ENTRIES; i++)
-        table[i] = i + 1 < ENTRIES ? make_pte(pfn_to_mfn(page), PTE_KERNEL) : make_pte(NO_RAM, PTE_KERNEL);
+        table[i] = make_pte(i + 1 < ENTRIES ? pfn_to_mfn(page) : NO_RAM, PTE_KERNEL);
     ASSERT_EQ(frame_set_ro(full), 0);
     ops[0].cmd = MMUEXT_PIN_L1_TABLE;
     ops[0].arg1.mfn = pfn_to_mfn(full);
@@ -162,7 +162,8 @@ static void opening_ports_when_all_are_busy(void)
         (void)xen_event_channel_op(EVTCHNOP_close, &op);
     for (unsigned i = 0; i < PAGE_SIZE / sizeof(event_word_t); i++)
         words[i] = LINKED;
-    call_again_and_again(__HYPERVISOR_event_channel_op, EVTCHNOP_alloc_unbound, (uint64_t)&alloc, 0, 0, 0);
+    call_again_and_again(__HYPERVISOR_event_channel_op, EVTCHNOP_alloc_unbound, (uint64_t)&alloc,
+                         0, 0, 0);
     ASSERT_EQ(xen_event_channel_op(EVTCHNOP_reset, &reset), 0);
     memset((void *)shared_info->evtchn_pending, 0, sizeof(shared_info->evtchn_pending));
     memset(words, 0, PAGE_SIZE);
@@ -173,9 +174,9 @@ static void opening_ports_when_all_are_busy(void)
     frame_free(array);
 }
 
-SUITE(long, 93, SUITE_NAMED_ONLY, TEST(toggling_a_slot_between_full_tables), TEST(pinning_and_unpinning_full_tables),
-      TEST(pinning_what_is_refused), TEST(the_largest_extents), TEST(whole_trap_tables),
-      TEST(opening_ports_when_all_are_busy));
+SUITE(long, 93, SUITE_NAMED_ONLY, TEST(toggling_a_slot_between_full_tables),
+      TEST(pinning_and_unpinning_full_tables), TEST(pinning_what_is_refused),
+      TEST(the_largest_extents), TEST(whole_trap_tables), TEST(opening_ports_when_all_are_busy));
 
 /* --- dying ------------------------------------------------------------------------------------ */
 #define LEAVE_FREE 64u

@@ -53,19 +53,19 @@ static void order(void)
     uint64_t self = (uint64_t)p2v(b);
 
     unpin.cmd = MMUEXT_UNPIN_TABLE;
-    call_set(&calls[0], __HYPERVISOR_update_va_mapping, (uint64_t)va, make_pte(pfn_to_mfn(a), PTE_KERNEL),
-             UVMF_INVLPG, 0);
+    call_set(&calls[0], __HYPERVISOR_update_va_mapping, (uint64_t)va,
+             make_pte(pfn_to_mfn(a), PTE_KERNEL), UVMF_INVLPG, 0);
     call_set(&calls[1], __HYPERVISOR_mmuext_op, (uint64_t)&pin, 1, 0, DOMID_SELF);
-    call_set(&calls[2], __HYPERVISOR_update_va_mapping, self, make_pte(pfn_to_mfn(b), PTE_RO), UVMF_INVLPG,
-             0);
+    call_set(&calls[2], __HYPERVISOR_update_va_mapping, self, make_pte(pfn_to_mfn(b), PTE_RO),
+             UVMF_INVLPG, 0);
     call_set(&calls[3], __HYPERVISOR_mmuext_op, (uint64_t)&pin, 1, 0, DOMID_SELF);
     call_set(&calls[4], __HYPERVISOR_update_va_mapping, self, make_pte(pfn_to_mfn(b), PTE_KERNEL),
              UVMF_INVLPG, 0);
     call_set(&calls[5], __HYPERVISOR_mmuext_op, (uint64_t)&unpin, 1, 0, DOMID_SELF);
     call_set(&calls[6], __HYPERVISOR_update_va_mapping, self, make_pte(pfn_to_mfn(b), PTE_KERNEL),
              UVMF_INVLPG, 0);
-    call_set(&calls[7], __HYPERVISOR_update_va_mapping, (uint64_t)va, make_pte(pfn_to_mfn(b), PTE_KERNEL),
-             UVMF_INVLPG, 0);
+    call_set(&calls[7], __HYPERVISOR_update_va_mapping, (uint64_t)va,
+             make_pte(pfn_to_mfn(b), PTE_KERNEL), UVMF_INVLPG, 0);
     ASSERT_EQ(xen_multicall(calls, 8), 0);
     EXPECT_EQ(calls[0].result, 0);
     EXPECT_EQ(calls[1].result, -XEN_EINVAL);            /* still writable */
@@ -114,7 +114,7 @@ static void nested(void)
     EXPECT_EQ(calls[0].result, -XEN_EINVAL);
     EXPECT_EQ(inner[0].result, UNSET);
     EXPECT_EQ(calls[1].result, xen_version(XENVER_version, NULL));
-    EXPECT_EQ(xen_multicall(inner, 1), 0);              /* and afterwards it is no reentry any more */
+    EXPECT_EQ(xen_multicall(inner, 1), 0);              /* afterwards another one can be made */
     EXPECT_EQ(inner[0].result, calls[1].result);
 }
 
@@ -131,7 +131,8 @@ static void bad_pointers(void)
     ASSERT_EQ(map_page(page, make_pte(pfn_to_mfn(pfn), PTE_KERNEL)), 0);
     for (unsigned i = 0; i < fit; i++)
         call_version(&page[i]);
-    EXPECT_EQ(xen_multicall(page, fit + 1), -XEN_EFAULT);  /* runs off its page: up to there it ran */
+    /* The members before the page's end ran. */
+    EXPECT_EQ(xen_multicall(page, fit + 1), -XEN_EFAULT);
     EXPECT_EQ(page[0].result, xen_version(XENVER_version, NULL));
     EXPECT_EQ(page[fit - 1].result, page[0].result);
     page[0].result = page[1].result = UNSET;
@@ -193,5 +194,5 @@ static void events_within(void)
     EXPECT_EQ(event_close(port), 0);
 }
 
-SUITE(multicall, 35, 0, TEST(results), TEST(order), TEST(failures), TEST(nested), TEST(bad_pointers),
-      TEST(long_one), TEST(events_within));
+SUITE(multicall, 35, 0, TEST(results), TEST(order), TEST(failures), TEST(nested),
+      TEST(bad_pointers), TEST(long_one), TEST(events_within));

@@ -7,13 +7,6 @@
 
 #define NO_MFN     (PTE_ADDR_MASK >> PAGE_SHIFT)
 
-/* Writable page tables, so that stores to tables are tried as well. */
-static inline void writable_assist(bool on)
-{
-    ASSERT_EQ(xen_vm_assist(on ? VMASST_CMD_enable : VMASST_CMD_disable,
-                            VMASST_TYPE_writable_pagetables), 0);
-}
-
 /* A table of the hypervisor's that its part of our root names, after `skip` others; or NO_MFN. */
 static inline mfn_t hypervisor_frame(unsigned skip)
 {

@@ -78,7 +78,7 @@ static void msr_policy(void)
     EXPECT_EQ(val, 0x050100070406);                     /* the hypervisor's PAT, by the ABI */
     EXPECT_FAULT(msr_read(0x12345678, &val), TRAP_GP, 0);
     EXPECT_FAULT(msr_write(0x12345678, 0), TRAP_GP, 0);
-    EXPECT_FAULT(msr_write(0xc0000082, (uint64_t)image_start), TRAP_GP, 0);  /* LSTAR is no guest's to set */
+    EXPECT_FAULT(msr_write(0xc0000082, (uint64_t)image_start), TRAP_GP, 0);  /* LSTAR */
     EXPECT_FAULT(msr_write(0x176, (uint64_t)image_start), TRAP_GP, 0);       /* nor SYSENTER_EIP */
 }
 
@@ -162,9 +162,9 @@ static void debug_registers(void)
     EXPECT_NO_FAULT(run(i_rd_dr0));
     EXPECT_EQ(io.rax, (uint64_t)&word);
     EXPECT_EQ(xen_get_debugreg(0), (uint64_t)&word);
-    EXPECT_EQ(run_a(i_wr_dr0, HOLE_START).vector, TRAP_GP);         /* nobody watches the hypervisor */
+    EXPECT_EQ(run_a(i_wr_dr0, HOLE_START).vector, TRAP_GP);         /* in the hypervisor's part */
     EXPECT_EQ(xen_get_debugreg(0), (uint64_t)&word);
-    EXPECT_EQ(run_a(i_wr_dr7, 0x2400).vector, TRAP_GP);             /* nor its debug registers: GD */
+    EXPECT_EQ(run_a(i_wr_dr7, 0x2400).vector, TRAP_GP);  /* GD: traps accesses to debug registers */
     EXPECT_EQ(xen_set_debugreg(7, 1ul << 32 | 0x400), -XEN_EINVAL); /* reserved */
     EXPECT_EQ(xen_set_debugreg(6, 1ul << 63), -XEN_EINVAL);
     EXPECT_FAULT(run_a(i_wr_dr7, 1ul << 32 | 0x400), TRAP_GP, 0);
@@ -174,9 +174,7 @@ static void debug_registers(void)
     EXPECT_EQ(xen_set_debugreg(0, 0), 0);
 }
 
-/*
- * --- CPUID and XCR0 ---------------------------------------------------------------------------------------
- */
+/* --- CPUID and XCR0 --------------------------------------------------------------------------- */
 
 struct cpuid {
     uint32_t a, b, c, d;
@@ -204,7 +202,8 @@ static bool is_empty(struct cpuid r)
 /* Which bits are the CPU's, which are cleared, and which exist on one vendor's CPUs only. */
 static void cpuid_leaves(void)
 {
-    static const uint32_t empty[] = { 3, 5, 6, 8, 9, 0xa, 0xb, 0xc, 0xe, 0x14, 0x8000000a, 0x8000001e, 0x80000030 };
+    static const uint32_t empty[] = { 3, 5, 6, 8, 9, 0xa, 0xb, 0xc, 0xe, 0x14, 0x8000000a,
+                                      0x8000001e, 0x80000030 };
     const uint32_t hosts = 0x18404080;                  /* MCE MCA ACPI SS HTT */
     struct cpuid plain = cpuid_plain(1, 0), r = cpuid_prefixed(1, 0), vendor = cpuid_prefixed(0, 0);
 
@@ -245,7 +244,7 @@ static void cpuid_policy(void)
     EXPECT_EQ(r.c & 1u << 31, 1u << 31);                /* there is a hypervisor */
     EXPECT_EQ(r.c & 0x20060, 0);                        /* PCID, VMX, SMX */
     EXPECT_EQ(r.d & 0x2000a, 0);                        /* VME, PSE, PSE36 */
-    EXPECT_EQ(r.d & 0x01000071, 0x01000071);            /* x87, TSC, MSR, PAE, FXSR: with them we run */
+    EXPECT_EQ(r.d & 0x01000071, 0x01000071);            /* x87, TSC, MSR, PAE, FXSR: all CPUs */
     if (!is_dom0()) {
         EXPECT_EQ(r.c & 0x8, 0);                        /* MONITOR */
         EXPECT_EQ(r.d & 0x3000, 0);                     /* PGE, MTRR */
@@ -257,7 +256,8 @@ static void cpuid_policy(void)
     EXPECT_EQ(r.c & 4, 0);                              /* SVM */
     EXPECT_EQ(r.d & 1u << 26, 0);                       /* 1 GiB pages */
     EXPECT_EQ(r.d & 1u << 29, 1u << 29);                /* long mode */
-    EXPECT_EQ(r.d & 1u << 20, cpuid_plain(0x80000001, 0).d & 1u << 20);     /* NX: it may be missing */
+    /* NX, which some CPUs lack. */
+    EXPECT_EQ(r.d & 1u << 20, cpuid_plain(0x80000001, 0).d & 1u << 20);
 }
 
 /* A guest that CPUID tells of FSGSBASE can write whole bases; an address that is not canonical is
@@ -311,5 +311,6 @@ static void xsetbv(void)
     EXPECT_NO_FAULT(run_a(i_wr_cr4, cr4_before));
 }
 
-SUITE(registers, 33, 0, TEST(msr_bases), TEST(msr_policy), TEST(cr0_and_ts), TEST(cr2_and_cr3), TEST(cr4),
-      TEST(debug_registers), TEST(cpuid_leaves), TEST(cpuid_policy), TEST(fsgsbase), TEST(xsetbv));
+SUITE(registers, 33, 0, TEST(msr_bases), TEST(msr_policy), TEST(cr0_and_ts), TEST(cr2_and_cr3),
+      TEST(cr4), TEST(debug_registers), TEST(cpuid_leaves), TEST(cpuid_policy), TEST(fsgsbase),
+      TEST(xsetbv));

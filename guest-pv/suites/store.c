@@ -118,7 +118,7 @@ static void transactions(void)
     OK(xs_ask(XS_RM, t, "data/t|"));
     OK(xs_ask(XS_TRANSACTION_END, t, "F|"));
     OK(xs_ask(XS_READ, 0, "data/t|"));
-    t = xs_start_transaction();                            /* what it read changes behind its back */
+    t = xs_start_transaction();                            /* a node that it has read is changed */
     OK(xs_ask(XS_READ, t, "data/t|"));
     OK(xs_ask(XS_WRITE, t, "data/u|1"));
     OK(xs_ask(XS_WRITE, 0, "data/t|2"));

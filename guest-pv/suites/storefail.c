@@ -69,7 +69,8 @@ static void removes_much_at_once(void)
 
 SUITE(storemany, 15, SUITE_NAMED_ONLY | SUITE_NEEDS_STORE, TEST(removes_much_at_once));
 
-SUITE(storeabuse, 13, SUITE_NAMED_ONLY | SUITE_NEEDS_STORE, TEST(fills_its_account), TEST(breaks_the_stream));
+SUITE(storeabuse, 13, SUITE_NAMED_ONLY | SUITE_NEEDS_STORE, TEST(fills_its_account),
+      TEST(breaks_the_stream));
 
 static void lies_about_its_ring(void)
 {
@@ -156,8 +157,8 @@ static void breaks_in_the_end(void)
     EXPECT_EQ(xs_ring->error, XENSTORE_ERROR_COMM);
 }
 
-SUITE(storelost, 16, SUITE_NAMED_ONLY | SUITE_NEEDS_STORE, TEST(waits_across_the_end), TEST(begins_anew),
-      TEST(refuses_at_last), TEST(breaks_in_the_end));
+SUITE(storelost, 16, SUITE_NAMED_ONLY | SUITE_NEEDS_STORE, TEST(waits_across_the_end),
+      TEST(begins_anew), TEST(refuses_at_last), TEST(breaks_in_the_end));
 
 /* A store that ends at each start. */
 static void finds_the_error(void)

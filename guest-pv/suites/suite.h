@@ -81,7 +81,8 @@ bool test_fault(const char *file, int line, const char *what, const struct fault
 
 #define ASSERT_EQ(got, expected)    do { if (!EXPECT_EQ(got, expected)) test_abort(); } while (0)
 #define ASSERT(cond)                do { if (!EXPECT(cond)) test_abort(); } while (0)
-#define ASSERT_MSG(cond, ...)       do { if (!EXPECT_MSG(cond, __VA_ARGS__)) test_abort(); } while (0)
+#define ASSERT_MSG(cond, ...)       \
+    do { if (!EXPECT_MSG(cond, __VA_ARGS__)) test_abort(); } while (0)
 #define ASSERT_FAULT(f, vec, error) do { if (!EXPECT_FAULT(f, vec, error)) test_abort(); } while (0)
 #define ASSERT_NO_FAULT(f)          do { if (!EXPECT_NO_FAULT(f)) test_abort(); } while (0)
 #define SKIP(...)                   test_skip(__VA_ARGS__)

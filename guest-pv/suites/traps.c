@@ -1,24 +1,13 @@
-/* Suite "traps": every exception that ring 3 can raise on a PV guest, from its kernel, with error
- * code, address and return address. Handlers, software interrupts and user mode are in
+/* Suite "traps": every exception that the guest's kernel can raise in ring 3, with error code,
+ * address and return address. Handlers, software interrupts and exceptions of user mode are in
  * entries.c. */
 #include "event.h"
 #include "hypercall.h"
 #include "mm.h"
 #include "suite.h"
+#include "trap_insn.h"
 
 #define NONCANONICAL ((volatile uint64_t *)0x8000000000000123ul)
-#define UNMAPPED     ((volatile uint64_t *)0xffffff0000001238ul)
-
-/* One-line bodies for try_fault(); `at` is where the instruction under test begins. */
-static uint64_t at;
-#define AT "leaq 1f(%%rip), %%rax\n\tmovq %%rax, %[at]\n1:\t"
-#define BODY(name, text, ...)                                                                           \
-    static void name(void *arg)                                                                         \
-    {                                                                                                   \
-        (void)arg;                                                                                      \
-        __asm__ volatile(AT text : [at] "=m"(at) : __VA_ARGS__ : "rax", "rdx", "rcx", "memory", "cc");  \
-    }
-
 BODY(do_de, "divl %[zero]", [zero] "r"(0))
 BODY(do_bp, "int3")
 BODY(do_ud, "ud2")
@@ -28,12 +17,6 @@ BODY(do_wrcr8, "movq %%rax, %%cr8")
 BODY(do_load_ds, "movl %[sel], %%ds", [sel] "r"(8))
 BODY(do_int_of, "int $4")
 BODY(do_fninit, "fninit")
-
-static struct fault run(void (*fn)(void *))
-{
-    at = 0;
-    return try_fault(fn, NULL);
-}
 
 static void divide_error(void)
 {
@@ -97,7 +80,8 @@ static void page_fault(void)
     EXPECT_FAULT(f, TRAP_PF, PF_WRITE);
     EXPECT_EQ(f.cr2, (uint64_t)UNMAPPED);
     f = try_exec((void *)UNMAPPED);
-    f.error &= pte_nx ? ~0u : ~(uint32_t)PF_INSN;                 /* without NX it depends on the hypervisor's use of SMEP */
+    /* On a CPU without NX, PF_INSN depends on whether the hypervisor uses SMEP. */
+    f.error &= pte_nx ? ~0u : ~(uint32_t)PF_INSN;
     EXPECT_FAULT(f, TRAP_PF, pte_nx ? PF_INSN : 0);
     EXPECT_EQ(f.rip, (uint64_t)UNMAPPED);
     ASSERT_EQ(frame_set_ro(v2p(page)), 0);
@@ -277,7 +261,8 @@ static bool on_breakpoint(struct regs *r)
 
 static void watched_stack_selector(void)
 {
-    trap_handler old = trap_set_handler(TRAP_DB, on_one_step), old_bp = trap_set_handler(TRAP_BP, on_breakpoint);
+    trap_handler old = trap_set_handler(TRAP_DB, on_one_step);
+    trap_handler old_bp = trap_set_handler(TRAP_BP, on_breakpoint);
     uint64_t after, flags, result = __HYPERVISOR_xen_version, command = XENVER_version;
 
     steps = breakpoints = 0;
@@ -294,14 +279,18 @@ static void watched_stack_selector(void)
     EXPECT_EQ(breakpoints, 1);
     EXPECT_EQ(breakpoint_rflags & 0x100, 0);
     __asm__ volatile("movw %2, %%ss\n\tsyscall\n\tmovq %%r11, %1"
-                     : "+a"(result), "=r"(flags) : "m"(stack_selector), "D"(command), "S"(0ul) : "rcx", "r11", "cc", "memory");
+                     : "+a"(result), "=r"(flags)
+                     : "m"(stack_selector), "D"(command), "S"(0ul)
+                     : "rcx", "r11", "cc", "memory");
     EXPECT_EQ(result, xen_version(XENVER_version, NULL));
     EXPECT_EQ(steps, 1);
-    __asm__ volatile("movw %1, %%ss\n\tpushfq\n\tpopq %0" : "=r"(flags) : "m"(stack_selector) : "cc", "memory");
+    __asm__ volatile("movw %1, %%ss\n\tpushfq\n\tpopq %0"
+                     : "=r"(flags) : "m"(stack_selector) : "cc", "memory");
     EXPECT_EQ(steps, 2);
     EXPECT_EQ(flags & 0x100, 0);
     EXPECT_EQ(step_dr6 & 0x400f, 1);
-    __asm__ volatile("pushfq\n\tpushfq\n\torq $0x100, (%%rsp)\n\tmovw %0, %%ss\n\tpopfq\n\tpopfq"   /* TF of its own */
+    /* The kernel sets TF itself. */
+    __asm__ volatile("pushfq\n\tpushfq\n\torq $0x100, (%%rsp)\n\tmovw %0, %%ss\n\tpopfq\n\tpopfq"
                      : : "m"(stack_selector) : "cc", "memory");
     EXPECT_EQ(steps, 4);
     EXPECT_EQ(xen_set_debugreg(7, 0x400), 0);

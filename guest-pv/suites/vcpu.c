@@ -35,9 +35,10 @@ static void is_up_for_all(void)
 static void commands_beyond(void)
 {
     static const int cmds[] = {
-        VCPUOP_initialise, VCPUOP_up, VCPUOP_down, VCPUOP_get_runstate_info, VCPUOP_stop_periodic_timer,
-        VCPUOP_set_singleshot_timer, VCPUOP_register_vcpu_info, VCPUOP_register_runstate_memory_area,
-        VCPUOP_send_nmi, VCPUOP_register_vcpu_time_memory_area,
+        VCPUOP_initialise, VCPUOP_up, VCPUOP_down, VCPUOP_get_runstate_info,
+        VCPUOP_stop_periodic_timer, VCPUOP_set_singleshot_timer, VCPUOP_register_vcpu_info,
+        VCPUOP_register_runstate_memory_area, VCPUOP_send_nmi,
+        VCPUOP_register_vcpu_time_memory_area,
     };
 
     for (unsigned i = 0; i < sizeof(cmds) / sizeof(cmds[0]); i++)
@@ -52,12 +53,13 @@ static void bad_pointers(void)
         VCPUOP_get_runstate_info, VCPUOP_set_singleshot_timer, VCPUOP_set_periodic_timer,
         VCPUOP_register_vcpu_info, VCPUOP_register_runstate_memory_area,
     };
-    void *const bad[] = { NULL, UNMAPPED, (void *)HOLE_START, (void *)0x8000000000000000, (void *)~0ul };
+    void *const bad[] = { NULL, UNMAPPED, (void *)HOLE_START, (void *)0x8000000000000000,
+                          (void *)~0ul };
 
     for (unsigned i = 0; i < sizeof(cmds) / sizeof(cmds[0]); i++)
         for (unsigned j = 0; j < sizeof(bad) / sizeof(bad[0]); j++)
-            EXPECT_MSG(xen_vcpu_op(cmds[i], 0, bad[j]) == -XEN_EFAULT, "command %d at %p: %ld", cmds[i],
-                       bad[j], xen_vcpu_op(cmds[i], 0, bad[j]));
+            EXPECT_MSG(xen_vcpu_op(cmds[i], 0, bad[j]) == -XEN_EFAULT, "command %d at %p: %ld",
+                       cmds[i], bad[j], xen_vcpu_op(cmds[i], 0, bad[j]));
 }
 
 /* vCPU 0 is up, and cannot be initialised again. */
@@ -152,8 +154,8 @@ static long register_info(mfn_t mfn, uint32_t offset)
  * are tested, and one registration at that very place. A second registration is refused. */
 static void vcpu_info_registration(void)
 {
-    static const uint32_t bad[] = { PAGE_SIZE - sizeof(struct vcpu_info) + 8, PAGE_SIZE - 8, PAGE_SIZE,
-                                    1, 4, 0x80000000, ~0u };
+    static const uint32_t bad[] = { PAGE_SIZE - sizeof(struct vcpu_info) + 8, PAGE_SIZE - 8,
+                                    PAGE_SIZE, 1, 4, 0x80000000, ~0u };
     mfn_t shared = start_info->shared_info >> PAGE_SHIFT;
     pfn_t pfn = frame_alloc();
     int port;
@@ -220,7 +222,7 @@ static void nmi_without_a_handler(void)
     ASSERT_EQ(xen_nmi_op(XENNMI_unregister_callback, NULL), 0);
     EXPECT_EQ(xen_vcpu_op(VCPUOP_send_nmi, 0, NULL), 0);
     start = clock_ns();
-    events_off();           /* block lets events in: the timer's cannot come before it and be missed */
+    events_off();           /* the timer's event must not come before block, which sets events on */
     timer_start(&t, start + 50 * NS_PER_MS, do_nothing, NULL);
     EXPECT_EQ(xen_sched_op(SCHEDOP_block, NULL), 0);
     EXPECT(clock_ns() - start >= 50 * NS_PER_MS);
@@ -231,6 +233,6 @@ static void nmi_without_a_handler(void)
     EXPECT_EQ(nmis, 1);
 }
 
-SUITE(vcpu, 56, 0, TEST(is_up_for_all), TEST(commands_beyond), TEST(bad_pointers), TEST(running_vcpu),
-      TEST(second_vcpu), TEST(second_vcpu_starts), TEST(vcpu_info_registration), TEST(nmi_to_oneself),
-      TEST(nmi_without_a_handler));
+SUITE(vcpu, 56, 0, TEST(is_up_for_all), TEST(commands_beyond), TEST(bad_pointers),
+      TEST(running_vcpu), TEST(second_vcpu), TEST(second_vcpu_starts), TEST(vcpu_info_registration),
+      TEST(nmi_to_oneself), TEST(nmi_without_a_handler));

@@ -141,5 +141,5 @@ static void nmi_callback(void)
     EXPECT_EQ(xen_nmi_op(99, UNMAPPED), -XEN_ENOSYS);
 }
 
-SUITE(version, 57, 0, TEST(strings), TEST(compile_info), TEST(domain_handle), TEST(numbers), TEST(build_id),
-      TEST(assists), TEST(assist_and_feature), TEST(nmi_callback));
+SUITE(version, 57, 0, TEST(strings), TEST(compile_info), TEST(domain_handle), TEST(numbers),
+      TEST(build_id), TEST(assists), TEST(assist_and_feature), TEST(nmi_callback));

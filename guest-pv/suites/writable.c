@@ -1,11 +1,11 @@
 /* Suite "writable": the writable page tables of vm_assist: plain stores of the guest's kernel to a
- * live L1 table, which fault, and which the hypervisor emulates after it has checked the new
- * entry. */
+ * live L1 table, which fault, and which the hypervisor emulates after it has checked the new entry.
+ * Changes by hypercall are in pagetables.c, entries that must be refused in protections.c. */
 #include "area.h"
 #include "hypercall.h"
 #include "start.h"
 
-/* Each does its one instruction to *p; the result is what the registers hold afterwards. */
+/* Each executes one instruction on *p, and returns the registers afterwards. */
 #define STORE(name, text)                                                       \
     static uint64_t name(volatile uint64_t *p, uint64_t v, uint64_t old)        \
     {                                                                           \
@@ -35,9 +35,11 @@ static const struct store {
     const char *name;
     uint64_t (*fn)(volatile uint64_t *p, uint64_t v, uint64_t old);
 } stores[] = {
-    ENTRY(w_mov8), ENTRY(w_mov4), ENTRY(w_mov4_high), ENTRY(w_mov2), ENTRY(w_mov2_top), ENTRY(w_mov1),
+    ENTRY(w_mov8), ENTRY(w_mov4), ENTRY(w_mov4_high), ENTRY(w_mov2), ENTRY(w_mov2_top),
+    ENTRY(w_mov1),
     ENTRY(w_mov_imm), ENTRY(w_xchg), ENTRY(w_cmpxchg), ENTRY(w_cmpxchg_miss), ENTRY(w_lock_and8),
-    ENTRY(w_lock_and1), ENTRY(w_and), ENTRY(w_lock_or), ENTRY(w_lock_bts), ENTRY(w_lock_btr), ENTRY(w_bts),
+    ENTRY(w_lock_and1), ENTRY(w_and), ENTRY(w_lock_or), ENTRY(w_lock_bts), ENTRY(w_lock_btr),
+    ENTRY(w_bts),
 };
 
 struct attempt {
@@ -53,11 +55,6 @@ static void do_attempt(void *arg)
     a->result = a->op->fn(a->p, a->v, a->old);
 }
 
-static void writable_assist(bool on)
-{
-    ASSERT_EQ(xen_vm_assist(on ? VMASST_CMD_enable : VMASST_CMD_disable, VMASST_TYPE_writable_pagetables), 0);
-}
-
 /* Every kind of store to a live L1 entry has the effect that it has on ordinary memory. */
 static void writable_stores(void)
 {
@@ -66,18 +63,20 @@ static void writable_stores(void)
 
     writable_assist(true);
     for (unsigned i = 0; i < sizeof(stores) / sizeof(stores[0]); i++) {
-        struct attempt a = { .op = &stores[i], .p = x.slot, .v = make_pte(pfn_to_mfn(x.b), PTE_RO | PTE_NX) };
+        struct attempt a = { .op = &stores[i], .p = x.slot,
+                             .v = make_pte(pfn_to_mfn(x.b), PTE_RO | PTE_NX) };
         uint64_t expected;
 
         if (stores[i].fn == w_lock_bts && !pte_nx)
-            continue;                                   /* it sets NX, which is refused then */
+            continue;                                   /* NX is refused on this CPU */
         ASSERT_EQ(mmu_set(x.maddr, make_pte(pfn_to_mfn(x.a), PTE_KERNEL)), 0);
         a.old = word = *x.slot;
         expected = a.op->fn(&word, a.v, a.old);
         EXPECT_MSG(try_fault(do_attempt, &a).vector == FAULT_NONE, "%s: faulted", a.op->name);
-        EXPECT_MSG(((*x.slot ^ word) & OURS) == 0, "%s: stored %#lx, expected %#lx", a.op->name, *x.slot,
-                   word);
-        EXPECT_MSG(a.result == expected, "%s: registers %#lx, expected %#lx", a.op->name, a.result, expected);
+        EXPECT_MSG(((*x.slot ^ word) & OURS) == 0, "%s: stored %#lx, expected %#lx", a.op->name,
+                   *x.slot, word);
+        EXPECT_MSG(a.result == expected, "%s: registers %#lx, expected %#lx", a.op->name,
+                   a.result, expected);
     }
     writable_assist(false);
     EXPECT_EQ(mmu_set(x.maddr, 0), 0);
@@ -85,18 +84,18 @@ static void writable_stores(void)
     area_free(&x);
 }
 
-/* Every other integer instruction that writes memory, here on entries that are not present: what is
- * stored, and the flags. They start with a carry; rcx is a count, rax and rdx are what cmpxchg8b
- * compares. RCL and RCR are left to the host test: QEMU has changed the carry by the time that
- * their store faults. */
+/* All other integer instructions that write memory, on an entry that is not present: what is
+ * stored, and the flags. CF is set before; rcx is a count, rax and rdx are what cmpxchg8b compares.
+ * RCL and RCR are in the host test of the ALU: QEMU changes CF before their store faults. */
 #define FLAGS_ALWAYS_DEFINED 0xc5ul     /* SF ZF PF CF */
-#define INTEGER(name, text)                                                                             \
-    static uint64_t name(volatile uint64_t *p, uint64_t v, uint64_t old)                                \
-    {                                                                                                   \
-        uint64_t flags, d = old >> 32, c = 5;                                                           \
-        __asm__ volatile("stc\n\t" text "\n\tpushfq\n\tpopq %0"                                         \
-                         : "=&r"(flags), "+b"(v), "+a"(old), "+d"(d), "+c"(c) : "S"(p) : "memory", "cc"); \
-        return (flags & FLAGS_ALWAYS_DEFINED) ^ v << 32 ^ old << 8 ^ d << 16 ^ c << 56;                 \
+#define INTEGER(name, text)                                                             \
+    static uint64_t name(volatile uint64_t *p, uint64_t v, uint64_t old)                \
+    {                                                                                   \
+        uint64_t flags, d = old >> 32, c = 5;                                           \
+        __asm__ volatile("stc\n\t" text "\n\tpushfq\n\tpopq %0"                         \
+                         : "=&r"(flags), "+b"(v), "+a"(old), "+d"(d), "+c"(c) : "S"(p)  \
+                         : "memory", "cc");                                             \
+        return (flags & FLAGS_ALWAYS_DEFINED) ^ v << 32 ^ old << 8 ^ d << 16 ^ c << 56; \
     }
 INTEGER(i_add, "addl %k1, 4(%5)")
 INTEGER(i_adc, "adcl $0x1234, 4(%5)")
@@ -123,15 +122,18 @@ INTEGER(i_movq_imm, "movq $0x7ffffffe, (%5)")
 INTEGER(i_cmpxchg8b, "lock cmpxchg8b (%5)")
 INTEGER(i_cmpxchg8b_miss, "leal 4(%%rax), %%eax\n\tlock cmpxchg8b (%5)")
 INTEGER(i_cmpxchg_1, "cmpxchgb %b1, 7(%5)")
-INTEGER(i_stos, "pushq %%rdi\n\tmovq %5, %%rdi\n\tandb $0xfe, %%al\n\tstosb\n\tsubq %5, %%rdi\n\tmovq %%rdi, %1\n\t"
-               "popq %%rdi")
+INTEGER(i_stos, "pushq %%rdi\n\tmovq %5, %%rdi\n\tandb $0xfe, %%al\n\tstosb\n\tsubq %5, %%rdi\n\t"
+                "movq %%rdi, %1\n\tpopq %%rdi")
 INTEGER(i_pop, "pushq $0x4440\n\tpopq (%5)")
 
 static const struct store integers[] = {
-    ENTRY(i_add), ENTRY(i_adc), ENTRY(i_sbb), ENTRY(i_sub), ENTRY(i_xor), ENTRY(i_inc), ENTRY(i_dec), ENTRY(i_not),
+    ENTRY(i_add), ENTRY(i_adc), ENTRY(i_sbb), ENTRY(i_sub), ENTRY(i_xor), ENTRY(i_inc),
+    ENTRY(i_dec), ENTRY(i_not),
     ENTRY(i_neg), ENTRY(i_shl), ENTRY(i_shr), ENTRY(i_sar), ENTRY(i_rol), ENTRY(i_shld),
-    ENTRY(i_shrd), ENTRY(i_xadd), ENTRY(i_bts_reg), ENTRY(i_btr_reg), ENTRY(i_btc), ENTRY(i_setcc), ENTRY(i_movnti),
-    ENTRY(i_movq_imm), ENTRY(i_cmpxchg8b), ENTRY(i_cmpxchg8b_miss), ENTRY(i_cmpxchg_1), ENTRY(i_stos), ENTRY(i_pop),
+    ENTRY(i_shrd), ENTRY(i_xadd), ENTRY(i_bts_reg), ENTRY(i_btr_reg), ENTRY(i_btc), ENTRY(i_setcc),
+    ENTRY(i_movnti),
+    ENTRY(i_movq_imm), ENTRY(i_cmpxchg8b), ENTRY(i_cmpxchg8b_miss), ENTRY(i_cmpxchg_1),
+    ENTRY(i_stos), ENTRY(i_pop),
 };
 
 static void writable_integers(void)
@@ -151,7 +153,8 @@ static void writable_integers(void)
         expected = a.op->fn(&word, a.v, a.old);
         EXPECT_MSG(try_fault(do_attempt, &a).vector == FAULT_NONE, "%s: faulted", a.op->name);
         EXPECT_MSG(*x.slot == word, "%s: stored %#lx, expected %#lx", a.op->name, *x.slot, word);
-        EXPECT_MSG(a.result == expected, "%s: registers %#lx, expected %#lx", a.op->name, a.result, expected);
+        EXPECT_MSG(a.result == expected, "%s: registers %#lx, expected %#lx", a.op->name,
+                   a.result, expected);
     }
     writable_assist(false);
     EXPECT_EQ(mmu_set(x.maddr, 0), 0);
@@ -234,7 +237,7 @@ static void writable_strings(void)
     }
 }
 
-/* The new mapping is used, and the frame's counts moved along with it. */
+/* The new mapping is used, and the frame's type reference is counted with it. */
 static void writable_counts(void)
 {
     struct area x = area_new();
@@ -274,13 +277,14 @@ static void writable_refused(void)
     struct area x = area_new();
     uint64_t before = *x.slot & OURS;
 
-    if (!is_dom0())  /* for a hardware domain, read-only MMIO is emulated, and tables with it */
+    /* For domain 0 Xen emulates stores to read-only MMIO, and with them stores to tables. */
+    if (!is_dom0())
         EXPECT_FAULT(try_write64(x.slot, 0), TRAP_PF, PF_PRESENT | PF_WRITE);
     writable_assist(true);
     EXPECT_FAULT(try_fault(do_split_store, (void *)x.slot), TRAP_PF, PF_PRESENT | PF_WRITE);
     EXPECT_FAULT(try_fault(do_sse_store, (void *)x.slot), TRAP_PF, PF_PRESENT | PF_WRITE);
-    EXPECT_FAULT(try_write64(x.slot, make_pte(pfn_to_mfn(x.a), PTE_KERNEL) | PTE_ADDR_MASK), TRAP_PF,
-                 PF_PRESENT | PF_WRITE);
+    EXPECT_FAULT(try_write64(x.slot, make_pte(pfn_to_mfn(x.a), PTE_KERNEL) | PTE_ADDR_MASK),
+                 TRAP_PF, PF_PRESENT | PF_WRITE);
     for (unsigned level = 2; level <= 4; level++)
         EXPECT_FAULT(try_write64((volatile uint64_t *)pte_slot(x.va, level), 0), TRAP_PF,
                      PF_PRESENT | PF_WRITE);

@@ -56,7 +56,8 @@ void xs_put(const void *bytes, size_t len)
     while (len) {
         uint32_t prod = xs_ring->req_prod, n;
 
-        ASSERT_MSG(xs_wait_for(xs_has_room), "nobody takes the request: %u bytes wait", prod - xs_ring->req_cons);
+        ASSERT_MSG(xs_wait_for(xs_has_room), "the request is not read: %u bytes wait",
+                   prod - xs_ring->req_cons);
         for (n = 0; n < len && prod + n - xs_ring->req_cons < XENSTORE_RING_SIZE; n++)
             xs_ring->req[MASK_XENSTORE_IDX(prod + n)] = p[n];
         __atomic_thread_fence(__ATOMIC_RELEASE);
@@ -97,7 +98,8 @@ static void xs_next_message(void)
     if (h.type == XS_WATCH_EVENT) {
         size_t at = strlen(xs_events);
 
-        snprintf(xs_events + at, sizeof(xs_events) - at, "%s|%s ", payload, payload + strlen(payload) + 1);
+        snprintf(xs_events + at, sizeof(xs_events) - at, "%s|%s ", payload,
+                 payload + strlen(payload) + 1);
         return;
     }
     xs_head = h;
