@@ -19,7 +19,8 @@ static unsigned left_in_page(uint64_t linear)
     return GUEST_PAGE - (unsigned)(linear % GUEST_PAGE);
 }
 
-/* T2: a frame with flags is asked for again at each write. */
+/* T2: a frame with flags is asked for again at each write. Absent memory is, too: what reads through
+ * a write entry must not see what was written. */
 static uint8_t *page_to_write(struct cpu *c, uint64_t linear, unsigned how,
                               const struct translation *t)
 {
@@ -27,7 +28,7 @@ static uint8_t *page_to_write(struct cpu *c, uint64_t linear, unsigned how,
 
     if (frame_flags(&c->ram, t->frame) != 0)
         c->frame_written(c, t->frame);
-    if (frame_flags(&c->ram, t->frame) == 0)
+    if (frame_is_ram(&c->ram, t->frame) && frame_flags(&c->ram, t->frame) == 0)
         tlb_fill(tlb_of(c, how), true, linear, page, t->large);
     return page;
 }

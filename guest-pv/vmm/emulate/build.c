@@ -136,6 +136,8 @@ static op_fn *choose(const struct insn *in, const struct insn_case *k, uint64_t 
         return in->op_bytes == 8 ? branch_function(k->op, shape) : NULL;
     if (k->op == OP_MOV && shape == SHAPE_RI)
         op->wide = in->imm;
+    if (k->op == OP_LEA)
+        op->segment = ZERO_REG;
     return binary_function(in, k, shape, o, op);
 }
 

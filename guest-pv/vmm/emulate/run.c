@@ -20,6 +20,7 @@ static void step(struct cpu *c)
 {
     bool trap = (c->regs[REG_RFLAGS] & FLAG_TF) != 0;
 
+    c->emulator->chain = NULL;
     lazy_to_rflags(c);
     emulate_step(c);
     if (trap && c->stop == STOP_NOT) {
@@ -41,6 +42,7 @@ static void deliver_pending_fault(struct cpu *c)
 
 static void deliver_pending_interrupt(struct cpu *c)
 {
+    c->emulator->chain = NULL; /* RIP is no longer where the branch leads */
     lazy_to_rflags(c);
     deliver_interrupt(c, platform_acknowledge(c->platform));
     rflags_to_lazy(c);
