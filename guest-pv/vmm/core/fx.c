@@ -1,5 +1,5 @@
-/* The state of x87, MMX and SSE as a whole: FXSAVE and FXRSTOR, whose image is c->fx itself, and MXCSR
- * and EMMS. The x87's own images are x87_control.c's. */
+/* The state of x87, MMX and SSE as a whole: FXSAVE and FXRSTOR, whose image is c->fx itself, and
+ * MXCSR and EMMS. The x87's own images are x87_control.c's. */
 #include <string.h>
 #include "guest-pv/vmm/core/handlers.h"
 #include "guest-pv/vmm/core/x87.h"

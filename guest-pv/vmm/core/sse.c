@@ -1,7 +1,8 @@
-/* MMX, SSE and SSE2 instructions that compute. The host's CPU does it: sse_code has each opcode with
- * operands in registers 1 (the source) and 0 (the destination), and an instruction of the guest is
- * executed by loading these, jumping to the same opcode there, and storing. Which opcodes are ever
- * jumped to say handlers_sse.def and the rows of the map; moves and shuffles are sse_move.c's. */
+/* MMX, SSE and SSE2 instructions that compute. The host's CPU does it: sse_code has each opcode
+ * with operands in registers 1 (the source) and 0 (the destination), and an instruction of the
+ * guest is executed by loading these, jumping to the same opcode there, and storing. Which opcodes
+ * are ever jumped to say handlers_sse.def and the rows of the map; moves and shuffles are
+ * sse_move.c's. */
 #include "guest-pv/vmm/core/handlers.h"
 #include "guest-pv/vmm/core/sse.h"
 
@@ -104,7 +105,8 @@ static bool load_job(struct exec *x, struct job *j, unsigned destination, unsign
             read_sse_operand(x, destination, &j->a));
 }
 
-/* The source of CVTPI2PS and CVTPI2PD is MMX register 1 in sse_code, also where it was in memory. */
+/* The source of CVTPI2PS and CVTPI2PD is MMX register 1 in sse_code, also where it was in
+ * memory. */
 static bool is_mmx_form(unsigned form)
 {
     return form == FORM_Pq || form == FORM_Qq || form == FORM_Qd;
@@ -157,7 +159,8 @@ bool op_sse_shift(struct exec *x)
 }
 
 /* The exceptions that an operation raises, as flags, with all of them masked. A result that is tiny
- * but exact is an underflow only where that is not masked: FTZ, which a masked one obeys, shows it. */
+ * but exact is an underflow only where that is not masked: FTZ, which a masked one obeys, shows
+ * it. */
 static uint32_t run_masked(struct exec *x, struct job *j)
 {
     bool underflow_masked = x->c->fx.mxcsr & MXCSR_UE << MXCSR_MASKS_SHIFT;
@@ -176,9 +179,9 @@ static uint32_t run_masked(struct exec *x, struct job *j)
     return (j->mxcsr & MXCSR_FLAGS) | tiny;
 }
 
-/* Runs it, and sets the flags in MXCSR. False: #XM, or #UD without OSXMMEXCPT, and the flags are all
- * that has changed: of exceptions after computing none where one before it is not masked (SDM vol.
- * 1, 11.5.4). */
+/* Runs it, and sets the flags in MXCSR. False: #XM, or #UD without OSXMMEXCPT, and the flags are
+ * all that has changed: of exceptions after computing none where one before it is not masked (SDM
+ * vol. 1, 11.5.4). */
 static bool run_float(struct exec *x, struct job *j)
 {
     struct cpu *c = x->c;

@@ -23,8 +23,9 @@ bool sse_usable(struct exec *x);
 /* FWAIT and all but the FN... instructions of the x87 begin with it: false, #MF is raised. */
 bool no_x87_pending(struct cpu *c);
 
-/* The operand of that number, at least operand_bytes of it, the rest of the value is undefined. False:
- * #GP(0) where 16 bytes are not aligned (SDM vol. 1, 4.1.1), or the access's fault. */
+/* The operand of that number: all of a register, of memory as many bytes as it has; the rest of
+ * value stays. False: #GP(0) where 16 bytes are not aligned (SDM vol. 1, 4.1.1), or the access's
+ * fault. */
 bool read_sse_operand(struct exec *x, unsigned nr, union sse_value *value);
 /* All of an XMM or MMX register; of a general one, or of memory, as many bytes as the operand has.
  * Ends the instruction: RIP, and the change from x87 to MMX registers if it uses them. */

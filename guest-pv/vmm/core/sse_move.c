@@ -112,18 +112,22 @@ bool op_sse_pinsrw(struct exec *x)
     return write_sse_operand(x, 0, &to);
 }
 
+/* SSE4.1 has another one, to memory. */
 bool op_sse_pextrw(struct exec *x)
 {
     union sse_value from;
 
+    if (x->in->opcode != 0x1c5)
+        return raise_ud(x->c);
     if (!sse_usable(x) || !read_sse_operand(x, 1, &from))
         return false;
     from.quads[0] = from.words[x->in->imm & (is_mmx_operand(x, 1) ? 3 : 7)];
     return write_sse_operand(x, 0, &from);
 }
 
-/* MASKMOVQ, MASKMOVDQU: bytes of the first operand whose bit 7 in the second is set, to DS:RDI. Only
- * pages that get a byte have to be writable, and all of them before the first byte is written. */
+/* MASKMOVQ, MASKMOVDQU: bytes of the first operand whose bit 7 in the second is set, to DS:RDI.
+ * Only pages that get a byte have to be writable, and all of them before the first byte is
+ * written. */
 static bool write_masked(struct exec *x, uint64_t linear, const union sse_value *value,
                          const union sse_value *mask, unsigned bytes)
 {

@@ -1,5 +1,5 @@
-/* Whether MMX and SSE instructions may be executed, and their operands: see sse.h. General registers
- * are operand.c's. */
+/* Whether MMX and SSE instructions may be executed, and their operands: see sse.h. General
+ * registers are operand.c's. */
 #include <string.h>
 #include "guest-pv/vmm/core/sse.h"
 
@@ -40,8 +40,8 @@ static bool uses_xmm(const struct exec *x)
     return a == XMM || a == XMM_RM || b == XMM || b == XMM_RM;
 }
 
-/* Without NE the CPU would raise IRQ 13 by a wire that this platform does not have: the exception is
- * ignored, as with IGNNE# (SDM vol. 1, 8.7.2). */
+/* Without NE the CPU would raise IRQ 13 by a wire that this platform does not have: the exception
+ * is ignored, as with IGNNE# (SDM vol. 1, 8.7.2). */
 bool no_x87_pending(struct cpu *c)
 {
     return !(c->fx.fsw & FSW_ES) || !(c->cr0 & CR0_NE) || raise_fault(c, VECTOR_MF);

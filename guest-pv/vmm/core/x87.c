@@ -9,6 +9,7 @@
 #include "guest-pv/vmm/core/x87.h"
 
 #define MXCSR_ALL_MASKED 0x1f80u
+#define FSW_PENDING (FSW_EXCEPTIONS | FSW_SF | FSW_ES | FSW_B)
 #define NO_STORE_IF 0x19u               /* IE, OE, UE: what is not masked leaves memory alone */
 
 /* Four bytes each, ended by a jump to where RDX points: D8 to DF with C0 to FF, then with 07 to 3F,
@@ -91,6 +92,8 @@ static bool stores_to_memory(const struct exec *x)
     return false;
 }
 
+/* Exceptions of before are not in fx, where without CR0.NE they would be pending and raise #MF
+ * here: store_state() adds them. */
 static void run_insn(const struct exec *x, struct fx_state *fx, struct job *j)
 {
     unsigned opcode = x->in->opcode & 7u, modrm = x->in->modrm;
@@ -101,6 +104,7 @@ static void run_insn(const struct exec *x, struct fx_state *fx, struct job *j)
     memset(fx, 0, sizeof(*fx));
     memcpy(fx, &x->c->fx, offsetof(struct fx_state, xmm));
     fx->mxcsr = MXCSR_ALL_MASKED;
+    fx->fsw &= (uint16_t)~FSW_PENDING;
     run(fx, j, code);
 }
 
@@ -109,7 +113,7 @@ static void store_state(struct exec *x, const struct fx_state *fx)
 {
     struct cpu *c = x->c;
 
-    c->fx.fsw = fx->fsw;
+    set_x87_status(&c->fx, fx->fsw | (c->fx.fsw & FSW_PENDING));
     c->fx.ftw = fx->ftw;
     memcpy(c->fx.st, fx->st, sizeof(fx->st));
     c->fx.fip = c->regs[REG_RIP];

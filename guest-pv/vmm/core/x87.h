@@ -1,5 +1,5 @@
-/* What the x87's instructions share: x87.c executes those that compute, x87_control.c those that set
- * or store the state, fx.c has FXSAVE and FXRSTOR. */
+/* What the x87's instructions share: x87.c executes those that compute, x87_control.c those that
+ * set or store the state, fx.c has FXSAVE and FXRSTOR. */
 #ifndef VMM_CORE_X87_H
 #define VMM_CORE_X87_H
 

@@ -1,6 +1,7 @@
 /* The x87's state: control and status words, the environment of FNSTENV, FNSAVE's image, and what
- * sets them. Numbers are x87.c's, FXSAVE's image fx.c's. The environment is that of 32-bit protected
- * mode, or with the operand-size prefix of 16-bit (SDM vol. 1, 8.1.10), and selectors are 0. */
+ * sets them. Numbers are x87.c's, FXSAVE's image fx.c's. The environment is that of 32-bit
+ * protected mode, or with the operand-size prefix of 16-bit (SDM vol. 1, 8.1.10), and selectors are
+ * 0. */
 #include <string.h>
 #include "guest-pv/vmm/core/handlers.h"
 #include "guest-pv/vmm/core/x87.h"
