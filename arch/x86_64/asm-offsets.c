@@ -1,9 +1,9 @@
-/* Offsets and constants for entry.S. This file is compiled to assembler text, of which the Makefile
- * keeps the marked lines and makes asm-offsets.h; nothing of it is linked.
+/* Offsets and constants for entry.S, iret.S and traps.S. This file is compiled to assembler text,
+ * of which the Makefile keeps the marked lines and makes asm-offsets.h; nothing of it is linked.
  *
- *   R_x    in struct cpu_user_regs          V_x   in struct vcpu             X_x   in struct
- *   iret_context S_x    in struct stack_top, from &regs  I_x   in struct vcpu_info        B_x   in
- *   struct bounce_frame */
+ *   R_x    in struct cpu_user_regs          V_x   in struct vcpu
+ *   S_x    in struct stack_top, from &regs  I_x   in struct vcpu_info
+ *   X_x    in struct iret_context           B_x   in struct bounce_frame */
 #include "xen/core/trace.h"
 #include "xen/core/domain.h"
 #include "xen/pv/hypercalls.h"

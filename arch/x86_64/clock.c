@@ -1,5 +1,5 @@
 /* The machine's clocks: the one-shot timer of the local APIC, the TSC's rate, and the date from the
- * CMOS clock. Also the timer interrupt, which entry.S calls, and idling. The legacy interrupt
+ * CMOS clock. Also the timer interrupt, which traps.S calls, and idling. The legacy interrupt
  *      controllers (8259) are masked. The rates are measured at
  * boot against the PIT, for a few milliseconds only, as guests wait for it. The APIC's registers
  * are lapic.c's; system time is xen/core/time.c's. */

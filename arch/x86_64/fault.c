@@ -1,4 +1,4 @@
-/* Faults, called by entry.S. Traps of a guest are xen/pv/traps.c's; here are those in ring 0. If
+/* Faults, called by traps.S. Traps of a guest are xen/pv/traps.c's; here are those in ring 0. If
  * the instruction is in the exception table (an access to guest memory, the IRET to a guest),
  * execution continues at its fixup; otherwise it is a panic. NMI and machine check are nmi.c's. */
 #include "common/x86/flags.h"

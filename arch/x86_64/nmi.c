@@ -1,5 +1,5 @@
 /* NMI and machine check, which can interrupt any instruction, also one under a lock. Called by
- * entry.S. The handlers take no lock and print nothing: they record the event, and the next timer
+ * traps.S. The handlers take no lock and print nothing: they record the event, and the next timer
  * interrupt prints it (log_noted_events), as it comes only where the hypervisor has enabled
  * interrupts and holds no lock. A machine check after which the CPU cannot continue is a panic,
  * which prints without locks. */

@@ -41,7 +41,7 @@ enum {
     ENODEV = XEN_ENODEV, EDOM = XEN_EDOM,
 };
 
-_Static_assert(sizeof(struct cpu_user_regs) == 200, "entry.S pushes this frame");
+_Static_assert(sizeof(struct cpu_user_regs) == 200, "traps.S pushes this frame");
 _Static_assert(sizeof(struct shared_info) == 3136, "size in the 64-bit ABI");
 _Static_assert(sizeof(struct vcpu_info) == 64, "size in the 64-bit ABI");
 _Static_assert(sizeof(struct start_info) == 1168, "size in the 64-bit ABI");

@@ -48,7 +48,7 @@ enum callback { CB_EVENT, CB_FAILSAFE, CB_SYSCALL, CB_SYSCALL32, CB_SYSENTER, NR
 /* Grouped by the room that uses the fields. Only code that runs on the vCPU itself writes them,
  * unless stated. */
 struct vcpu {
-    /* What entry.S reads, by generated offsets. */
+    /* What entry.S, iret.S and traps.S read, by generated offsets. */
     struct vcpu_info *info;         /* the hypervisor's mapping of the guest's vcpu_info */
     uint64_t root_kernel;           /* machine address of the L4 in kernel mode; V1 */
     uint64_t root_user;             /* the same in user mode; 0: none */
@@ -58,7 +58,7 @@ struct vcpu {
     uint32_t work;
     uint8_t kernel_mode;
     uint8_t cb_masks_events;        /* bit per enum callback: CALLBACKF_mask_events */
-    /* nmi_blocked, architectural_iopl or linear_tables: do_iret in C, not in entry.S */
+    /* nmi_blocked, architectural_iopl or linear_tables: do_iret in C, not iret.S */
     uint8_t iret_slow;
     struct cpu *cpu;                /* on which it runs or ran last */
     struct domain *domain;

@@ -1,9 +1,10 @@
 /* Entering the guest kernel, and its return by iret: the hypervisor pushes a frame on the
  * kernel's stack ("bounce") for traps, events, callbacks and system calls, and continues at the
  * guest's handler. Which trap a fault becomes is decided in pv/traps.c. Called by pv/ and
- * emulate.c (inject_*) and by arch/ (system calls, failsafe, exit to the guest). entry.S has
- * faster versions of handle_user_syscall and do_iret, which must give the same results. Frames,
- * lowest address first (iret: struct iret_context of public/arch-x86/xen-x86_64.h):
+ * emulate.c (inject_*) and by arch/ (system calls, failsafe, exit to the guest).
+ * entry.S and iret.S have faster versions of handle_user_syscall and do_iret, which must give the
+ * same results. Frames, lowest address first (iret: struct iret_context of
+ * public/arch-x86/xen-x86_64.h):
  *
  *   bounce:   rcx  r11  [error code]  rip  cs | upcall mask << 32  rflags  rsp  ss
  *   failsafe: rcx  r11  ds  es  fs  gs  rip  cs | mask  rflags  rsp  ss

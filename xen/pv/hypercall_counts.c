@@ -1,5 +1,5 @@
-/* Counts of hypercalls. entry.S and hypercall.c count; a key (input.c) or the end of a run with
- * the option for it prints the table. */
+/* Counts of hypercalls. entry.S, iret.S, hypercall.c and multicall.c count; a key (input.c) or the
+ * end of a run with the option for it prints the table. */
 #include "common/abi_names.h"
 #include "xen/core/log.h"
 #include "xen/pv/hypercall_counts.h"

@@ -4,7 +4,8 @@
 
 #include "xen/pv/hypercalls.h"
 
-/* Since boot, on this CPU. Increased by entry.S, hypercall.c and multicall.c. */
+/* Since boot, on this CPU. Increased by entry.S, iret.S, hypercall.c and
+ * multicall.c. */
 extern uint64_t hypercall_counts[NR_HYPERCALLS];
 /* Prints the counts on the console, largest first. */
 void hypercalls_report(void);

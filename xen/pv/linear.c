@@ -24,7 +24,7 @@
 #include "xen/pv/pagetype.h"
 
 /* From now on copies from guest memory check the address by linear_hides, and the fast path of
- * iret in entry.S, which reads its frame without that check, is not used any more. */
+ * iret (iret.S), which reads its frame without that check, is not used any more. */
 static void note_linear_tables(struct domain *d)
 {
     struct vcpu *v;

@@ -1,0 +1,131 @@
+/* What entry.S, iret.S and traps.S share: the frame on a vCPU's stack, and macros that save
+ * registers there. Included by assembler files only; C has the frame as struct cpu_user_regs.
+ *
+ * A vCPU's own stack ends in struct stack_top, whose first member regs is its frame:
+ *
+ *   lowest address                                                                    top of stack
+ *   r15 r14 .. rdi  | error code, vector | rip cs rflags rsp ss | es ds fs gs | vcpu | padding
+ *   (15 registers)    by the stub          pushed by the CPU      unused
+ *
+ * Each path has rsp at r15 while it uses R_xxx(%rsp), which is then a register's slot. Offsets are
+ * made by asm-offsets.c: R_ of the frame, S_ of the stack's top, V_ of the vCPU, I_ of its
+ * vcpu_info, B_ of a bounce frame, X_ of the frame of the hypercall iret. */
+#ifndef ARCH_ENTRY_MACROS_H
+#define ARCH_ENTRY_MACROS_H
+
+#include "arch/x86_64/memlayout.h"
+#include "common/x86/flags.h"
+#include "asm-offsets.h"
+
+/* Of a selector, which in a frame's cs is the mode: 3 is a guest's. */
+#define RPL 3
+
+/* A fault at an instruction in [from, to) continues at fixup (arch/x86_64/fault.c). */
+.macro EXTABLE from, to, fixup
+    .pushsection .extable, "a"
+    .balign 4
+    .long \from - .
+    .long \to - .
+    .long \fixup - .
+    .popsection
+.endm
+
+/* Saves the registers that C may change, without rax, rcx and r11, which each path handles
+ * itself. */
+.macro SAVE_SCRATCH
+    mov %rdi, R_rdi(%rsp)
+    mov %rsi, R_rsi(%rsp)
+    mov %rdx, R_rdx(%rsp)
+    mov %r8, R_r8(%rsp)
+    mov %r9, R_r9(%rsp)
+    mov %r10, R_r10(%rsp)
+.endm
+
+.macro RESTORE_SCRATCH
+    mov R_rdi(%rsp), %rdi
+    mov R_rsi(%rsp), %rsi
+    mov R_rdx(%rsp), %rdx
+    mov R_r8(%rsp), %r8
+    mov R_r9(%rsp), %r9
+    mov R_r10(%rsp), %r10
+.endm
+
+.macro SAVE_CALLEE
+    mov %rbx, R_rbx(%rsp)
+    mov %rbp, R_rbp(%rsp)
+    mov %r12, R_r12(%rsp)
+    mov %r13, R_r13(%rsp)
+    mov %r14, R_r14(%rsp)
+    mov %r15, R_r15(%rsp)
+.endm
+
+/* Saves the whole frame at a SYSCALL from user mode, without rax. SYSCALL has put rip into rcx and
+ * rflags into r11. */
+.macro SAVE_USER_SYSCALL cs
+    mov %rcx, R_rcx(%rsp)
+    mov %rcx, R_rip(%rsp)
+    mov %r11, R_r11(%rsp)
+    mov %r11, R_rflags(%rsp)
+    mov entry_scratch(%rip), %rcx
+    mov %rcx, R_rsp(%rsp)
+    movl $SEL_GUEST_SS, R_ss(%rsp)
+    movl $\cs, R_cs(%rsp)
+    SAVE_SCRATCH
+    SAVE_CALLEE
+.endm
+
+/* Completes a struct cpu_user_regs below error code and vector. */
+.macro PUSH_GPRS
+    push %rdi
+    push %rsi
+    push %rdx
+    push %rcx
+    push %rax
+    push %r8
+    push %r9
+    push %r10
+    push %r11
+    push %rbx
+    push %rbp
+    push %r12
+    push %r13
+    push %r14
+    push %r15
+.endm
+
+.macro POP_GPRS
+    pop %r15
+    pop %r14
+    pop %r13
+    pop %r12
+    pop %rbp
+    pop %rbx
+    pop %r11
+    pop %r10
+    pop %r9
+    pop %r8
+    pop %rax
+    pop %rcx
+    pop %rdx
+    pop %rsi
+    pop %rdi
+.endm
+
+/* Goes to target if hypercalls are traced; costs one predicted branch if they are not. */
+.macro IF_TRACED target
+#ifdef IRQSOFF
+    jmp \target                            /* hypercall_traced also measures (xen/core/irqsoff.h) */
+#elif !defined(TRACE_NEVER)
+    testb $TRACE_HYPERCALL_BYTE, trace_on(%rip)
+    jnz \target
+#endif
+.endm
+
+/* C expects rsp to be a multiple of 16 before a call; &stack_top.regs is 8 off. */
+.macro CALL_C fn
+    sub $8, %rsp
+    call \fn
+    add $8, %rsp
+.endm
+
+#endif

@@ -1,0 +1,82 @@
+/* The hypercall iret without C: the guest returns from a trap or system call, to its user mode or
+ * its kernel. entry.S jumps here; do_iret in xen/cpu/upcall.c does the same, and is called if there
+ * is more to do. The IRET instruction itself and its faults are in traps.S. */
+#include "arch/x86_64/entry_macros.h"
+
+    .text
+
+/* rax: vcpu; rcx and r11 are free, as the guest's values are in its frame. The guest's rsp points
+ * to a struct iret_context (X_xxx), from its lowest address: rax r11 rcx flags rip cs rflags rsp
+ * ss. */
+    .globl iret_hypercall
+iret_hypercall:
+    IF_TRACED hypercall
+    incq hypercall_counts + 8 * HYPERCALL_iret(%rip)
+    mov entry_scratch(%rip), %rcx
+    mov %rcx, %r11
+    shr $HOLE_SHIFT, %r11
+    cmp $HOLE_NUMBER, %r11d                 /* the guest's rsp is in the hole */
+    je iret_slow
+    cmpb $0, V_iret_slow(%rax)
+    jne iret_slow
+    cmpl $0, V_work(%rax)
+    jne iret_slow
+    mov %rdx, R_rdx(%rsp)
+    mov V_info(%rax), %rdx
+    cmpb $0, I_pending(%rdx)
+    jne iret_slow_rdx
+1:  testl $IN_SYSCALL, X_flags(%rcx)        /* rcx and r11 are to be kept: do_iret */
+    jne iret_slow_rdx
+    mov X_ss(%rcx), %r11
+    or $RPL, %r11d
+    mov %r11, R_ss(%rsp)
+    mov X_rsp(%rcx), %r11
+    mov %r11, R_rsp(%rsp)
+    mov X_rip(%rcx), %r11
+    mov %r11, R_rip(%rsp)
+    mov X_rax(%rcx), %r11
+    mov %r11, R_rax(%rsp)
+    mov X_r11(%rcx), %r11
+    mov %r11, R_r11(%rsp)
+    mov X_rflags(%rcx), %r11
+    mov %r11, R_rflags(%rsp)
+    mov X_cs(%rcx), %r11
+    mov X_rcx(%rcx), %rcx
+2:
+    EXTABLE 1b, 2b, iret_slow_rdx
+    mov %rcx, R_rcx(%rsp)
+    mov R_rflags(%rsp), %rcx                /* ecx = !IF: the new evtchn_upcall_mask */
+    not %ecx
+    shr $FLAG_IF_BIT, %ecx
+    and $1, %ecx
+    mov %r11d, R_cs(%rsp)
+    not %r11d
+    test $RPL, %r11b                        /* RPL 3: to user mode; another: to the kernel */
+    jnz 3f
+    mov V_root_user(%rax), %r11
+    test %r11, %r11
+    jz iret_slow_rdx
+    movb $0, V_kernel_mode(%rax)
+    swapgs
+    mov %r11, %cr3
+3:  mov %cl, I_mask(%rdx)
+    orb $RPL, R_cs(%rsp)
+    andl $~(FLAG_IOPL | FLAG_VM), R_rflags(%rsp)
+    orl $(FLAG_IF | FLAG_MBS), R_rflags(%rsp)
+    mov R_rdx(%rsp), %rdx
+    mov R_rcx(%rsp), %rcx
+    mov R_r11(%rsp), %r11
+    mov R_rax(%rsp), %rax
+    lea R_rip(%rsp), %rsp
+    jmp do_iretq
+
+iret_slow_rdx:
+    mov R_rdx(%rsp), %rdx
+iret_slow:
+    mov entry_scratch(%rip), %rcx
+    mov %rcx, R_rsp(%rsp)
+    SAVE_SCRATCH
+    SAVE_CALLEE
+    CALL_C do_iret
+    mov %rax, R_rax(%rsp)
+    jmp exit_to_guest
