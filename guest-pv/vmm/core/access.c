@@ -21,20 +21,20 @@ static unsigned left_in_page(uint64_t linear)
 
 /* T2: a frame with flags is asked for again at each write. Absent memory is, too: what reads through
  * a write entry must not see what was written. */
-static uint8_t *page_to_write(struct cpu *c, uint64_t linear, unsigned how,
+static uint8_t *page_to_write(struct cpu *c, uint64_t linear, unsigned bytes, unsigned how,
                               const struct translation *t)
 {
     uint8_t *page = frame_to_write(&c->ram, t->frame);
 
     if (frame_flags(&c->ram, t->frame) != 0)
-        c->frame_written(c, t->frame);
+        c->frame_written(c, t->frame * GUEST_PAGE + linear % GUEST_PAGE, bytes);
     if (frame_is_ram(&c->ram, t->frame) && frame_flags(&c->ram, t->frame) == 0)
         tlb_fill(tlb_of(c, how), true, linear, page, t->large);
     return page;
 }
 
 /* After a miss. Fetches are not kept: the TLB does not know NX. */
-static uint8_t *map_by_walk(struct cpu *c, uint64_t linear, unsigned how)
+static uint8_t *map_by_walk(struct cpu *c, uint64_t linear, unsigned bytes, unsigned how)
 {
     struct translation t;
     uint8_t *page;
@@ -43,7 +43,7 @@ static uint8_t *map_by_walk(struct cpu *c, uint64_t linear, unsigned how)
         return NULL;
     c->counters.tlb_fills++;
     if (how & ACCESS_WRITE) {
-        page = page_to_write(c, linear, how, &t);
+        page = page_to_write(c, linear, bytes, how, &t);
     } else {
         page = frame_to_read(&c->ram, t.frame);
         if (!(how & ACCESS_FETCH))
@@ -59,7 +59,7 @@ static inline uint8_t *map(struct cpu *c, uint64_t linear, unsigned bytes, unsig
 
     if (!(how & ACCESS_FETCH))
         at = tlb_look_up(how & ACCESS_WRITE ? tlb->write : tlb->read, linear, bytes);
-    return likely(at != NULL) ? at : map_by_walk(c, linear, how);
+    return likely(at != NULL) ? at : map_by_walk(c, linear, bytes, how);
 }
 
 uint8_t *map_linear(struct cpu *c, uint64_t linear, unsigned bytes, unsigned how)

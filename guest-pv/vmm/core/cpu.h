@@ -120,6 +120,7 @@ struct cpu {
     uint64_t regs[19];          /* RAX to R15, RIP, RFLAGS, and one that is always 0 */
     struct tlb *tlb;            /* &tlbs[cpl == 3] */
     uint64_t mapping;           /* 2 * (how often a mapping may have changed) + (cpl == 3): C4 */
+    struct shadows *shadows;    /* of ways 2 and 3 */
     struct emulator *emulator;  /* way 1's own, with the next three, which it reaches often */
     const struct block *block;  /* that is running */
     int64_t budget;             /* instructions until the platform is polled */
@@ -139,8 +140,9 @@ struct cpu {
     struct fx_state fx;
     struct ram ram;
     struct platform *platform;
-    /* Called before a write to a frame whose flags in ram.flags are not 0; the frame's number. */
-    void (*frame_written)(struct cpu *c, uint64_t frame);
+    /* Called before a write to a frame whose flags in ram.flags are not 0. The bytes do not cross
+     * its end. */
+    void (*frame_written)(struct cpu *c, uint64_t phys, unsigned bytes);
     struct cpu_counters counters;
     struct tlb tlbs[2];         /* supervisor, user */
 };

@@ -55,7 +55,7 @@ static void write_entry(struct cpu *c, uint64_t at, uint64_t entry)
     uint64_t frame = at / GUEST_PAGE;
 
     if (frame_flags(&c->ram, frame) != 0)
-        c->frame_written(c, frame);
+        c->frame_written(c, at, sizeof(entry));
     memcpy(frame_to_write(&c->ram, frame) + at % GUEST_PAGE, &entry, sizeof(entry));
 }
 

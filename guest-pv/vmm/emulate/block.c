@@ -84,10 +84,12 @@ static void unhash(struct emulator *e, struct block *b)
     *p = b->same_hash;
 }
 
-void blocks_frame_written(struct cpu *c, uint64_t frame)
+void blocks_frame_written(struct cpu *c, uint64_t phys, unsigned bytes)
 {
     struct emulator *e = c->emulator;
+    uint64_t frame = phys / GUEST_PAGE;
 
+    (void)bytes;
     for (struct block *b = e->frames[frame]; b != NULL; b = b->same_frame) {
         b->mapping = NEVER;
         unhash(e, b);

@@ -76,7 +76,7 @@ void blocks_free(struct cpu *c);
  * the end of a page), and emulate_step() is to do it. */
 struct block *block_at_rip(struct cpu *c);
 /* struct cpu's hook. */
-void blocks_frame_written(struct cpu *c, uint64_t frame);
+void blocks_frame_written(struct cpu *c, uint64_t phys, unsigned bytes);
 
 /* build.c: decodes from bytes (to the end of the page, len of them) into ops, BLOCK_INSNS
  * instructions at most. Returns how many; 0: none that is whole. *nr_ops and offsets are filled. */
