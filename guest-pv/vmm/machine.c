@@ -1,6 +1,8 @@
 /* Makes the guest's machine: its RAM out of the frames that the domain has left, the CPU, the
  * platform, and in it the kernel and ramdisk that the domain was given as modules behind the vmm's
  * own (module word vmm; the list is that of <public/xen.h>). Called by main.c, once. */
+#include <stdio.h>
+#include <string.h>
 #include "clock.h"
 #include "console.h"
 #include "guest-pv/vmm/load/load.h"
@@ -57,6 +59,21 @@ static const struct xen_multiboot_mod_list *modules(void)
     return given ? (const struct xen_multiboot_mod_list *)start_info->mod_start : NULL;
 }
 
+/* A guest that measures the TSC by the PIT gets it wrong when the hypervisor runs another domain
+ * meanwhile. Linux can be told instead, and is if its command line has this word. */
+static const char *guest_cmdline(const char *given)
+{
+    static const char word[] = "tsc_early_khz=host";
+    static char line[8192];             /* a module's string has 4 KiB at most */
+    const char *at = strstr(given, word);
+
+    if (at == NULL)
+        return given;
+    snprintf(line, sizeof(line), "%.*stsc_early_khz=%lu%s", (int)(at - given), given,
+             host.tsc_hz / 1000, at + strlen(word));
+    return line;
+}
+
 static const void *module_address(uint32_t place)
 {
     return (const char *)start_info->mod_start + place;
@@ -77,7 +94,7 @@ bool make_machine(struct cpu *c, uint64_t own_bytes)
         return false;
     request.kernel = module_address(m[0].mod_start);
     request.kernel_bytes = m[0].mod_end - m[0].mod_start + 1u;
-    request.cmdline = module_address(m[0].cmdline);
+    request.cmdline = guest_cmdline(module_address(m[0].cmdline));
     if (m[1].mod_start != 0) {
         request.ramdisk = module_address(m[1].mod_start);
         request.ramdisk_bytes = m[1].mod_end - m[1].mod_start + 1u;

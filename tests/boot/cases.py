@@ -5,6 +5,7 @@ import cases_guests
 import cases_linux
 import cases_machine
 import cases_trace
+import cases_vmm
 
-CASES = (cases_guests.CASES + cases_trace.CASES + cases_linux.CASES + cases_efi.CASES +
-         cases_machine.CASES)
+CASES = (cases_guests.CASES + cases_trace.CASES + cases_linux.CASES + cases_vmm.CASES +
+         cases_efi.CASES + cases_machine.CASES)

@@ -31,11 +31,12 @@ CONSOLE = "console=com1 com1=115200,8n1"
 
 
 def given(args):
-    """{word: file}. GOOD is the test guest and STORE lies beside it; VMLINUZ is LINUX as its
+    """{word: file}. GOOD is the test guest, STORE and VMM lie beside it; VMLINUZ is LINUX as its
     package has it, X86 a ramdisk with Linux's own selftests; XEN is xen.efi; SIGNED, FRAGMENT and
     TINY are programs made for the tests."""
-    linux = os.path.dirname(args.linux)
-    return {"GOOD": args.guest, "STORE": os.path.join(os.path.dirname(args.guest), "store"),
+    linux, guests = os.path.dirname(args.linux), os.path.dirname(args.guest)
+    return {"GOOD": args.guest, "STORE": os.path.join(guests, "store"),
+            "VMM": os.path.join(guests, "vmm"),
             "LINUX": args.linux, "RAMDISK": args.ramdisk, "GRUB": args.grub,
             "VMLINUZ": os.path.join(linux, "kernel", "vmlinuz"),
             "X86": os.path.join(linux, "x86", "ramdisk.gz"),

@@ -1,0 +1,51 @@
+"""Boot tests of the vmm: unmodified kernels in an ordinary domain, and what it refuses to host."""
+
+from case import SHORT, Case
+
+# As in grub.cfg.
+UNMODIFIED = ("console=ttyS0 mitigations=off norandmaps acpi=off noapic nolapic nosmp pci=off "
+              "tsc=reliable tsc_early_khz=host lpj=4000000 reboot=t panic=-1 "
+              "cryptomgr.notests quiet")
+EMULATED = "VMM name=linux mem=384M vmm -- way=emulate"
+
+# (words of the vmm's module, the modules behind it, what is said)
+REFUSED = (
+    ("mem=64M vmm --", ("VMLINUZ",), r"vmm: the kernel is a bzImage: tools/unpack-kernel"),
+    ("mem=64M vmm --", ("ELF32",), r"vmm: the kernel cannot be loaded: a 32-bit ELF file"),
+    ("mem=64M vmm --", ("BAD-not-elf",), r"vmm: the kernel cannot be loaded: not an ELF file"),
+    ("mem=64M vmm --", ("BAD-truncated",), r"vmm: the kernel cannot be loaded: truncated"),
+    ("mem=64M vmm --", ("GOOD",), r"vmm: the kernel's entry ffffffff80100000 is in no segment"),
+    ("mem=128M vmm --", ("LINUX",), r"vmm: the kernel is too large: .* memory up to \d+ KiB"),
+    ("mem=320M vmm --", ("LINUX", "ZEROS-100"), r"vmm: the ramdisk does not fit: it has 102400 KiB"),
+    ("mem=24M vmm --", ("ELF32",), r"vmm: no memory for a guest: \d+ KiB are left"),
+    ("mem=64M --", (), r"vmm: no kernel: the module word vmm"),
+    ("mem=64M vmm -- way=magic", ("ELF32",),
+     r"vmm: way=magic: the ways are emulate trap translate"),
+    ("mem=64M vmm -- way=trap", ("ELF32",), r"vmm: way=trap does not exist yet"),
+    ("mem=64M vmm -- way=translate", ("ELF32",), r"vmm: way=translate does not exist yet"),
+)
+NUMBERS = tuple(range(1, len(REFUSED) + 1))
+
+
+def modules_of_refused():
+    for words, behind, _ in REFUSED:
+        yield f"VMM {words}"
+        yield from behind
+    yield SHORT.format("good")
+    yield "VMM name=last vmm --"
+
+
+CASES = [
+    Case("vmm-refuses",
+         modules=tuple(modules_of_refused()),
+         guests=(len(REFUSED) + 1,), mem=1536, limit=120, crash=NUMBERS,
+         shows=tuple(rf"^\(d{n}\) {line}" for n, (_, _, line) in zip(NUMBERS, REFUSED)) +
+         (r"^\(XEN\).*\(last\): a vmm, and no module behind it",)),
+    # The shell prints the sum, the echo of what is typed does not have it.
+    Case("linux-emulated",
+         modules=(EMULATED, f"LINUX {UNMODIFIED}", "RAMDISK"),
+         guests=(), limit=300,
+         types=((r"ends it", b"echo the sum is $((40 + 2))\nuname -r; poweroff\n"),),
+         shows=(r"^\(d1\).*the sum is 42", r"^\(d1\) 6\.1\.\d+", r"^\(d1\) vmm: the end: ",
+                r"^\(XEN\).*Domain 1 \(linux\) ended: power off")),
+]
