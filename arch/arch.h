@@ -71,7 +71,7 @@ enum arch_base { BASE_FS, BASE_GS_KERNEL, BASE_GS_USER };
 uint64_t arch_get_base(enum arch_base which);
 void arch_set_base(enum arch_base which, uint64_t value);
 unsigned arch_get_selector(unsigned segment);             /* of current: 0 ES, 3 DS, 4 FS, 5 GS */
-/* a bad selector loads null; never faults */
+/* A bad selector loads null; never faults. */
 void arch_load_user_gs(unsigned selector);
 
 /* Debug registers, FPU and control registers of the running vCPU. The caller has checked that the
@@ -85,7 +85,7 @@ void arch_set_ts(bool on);
 /* Sets the FXSAVE image (512 bytes) with which v, which never ran, starts. Reserved bits that would
  * fault are cleared. */
 void arch_load_fpu_image(struct vcpu *v, const void *image);
-/* the value that RDTSCP and RDPID of the running vCPU return */
+/* The value that RDTSCP and RDPID of the running vCPU return. */
 void arch_set_tsc_aux(uint64_t value);
 void arch_load_cr4(struct vcpu *v);                       /* hypervisor's bits | v->cr4_guest */
 bool arch_xsetbv(uint64_t value);                         /* writes XCR0; false: the CPU faulted */
@@ -100,7 +100,7 @@ void arch_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
 bool arch_rdmsr(uint32_t msr, uint64_t *value);
 unsigned arch_paddr_bits(void);
 bool arch_has_nx(void);
-/* of this CPU; reads no memory, so it works in a panic */
+/* The number of this CPU. Reads no memory, so it works in a panic. */
 unsigned arch_cpu_id(void);
 void arch_log_cpu(void);                                  /* logs what is unusual about this CPU */
 
@@ -135,7 +135,7 @@ int arch_console_getc(void);
 _Noreturn void arch_poweroff(void);
 _Noreturn void arch_reboot(void);
 _Noreturn void arch_halt(void);
-/* prints this CPU's stack, with symbols */
+/* Prints this CPU's stack, with symbols. */
 void arch_show_stack(void);
 
 #endif

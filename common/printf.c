@@ -176,7 +176,7 @@ int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
     struct spec s;
     va_list args;
 
-    /* its address can be passed on; that of an array parameter cannot */
+    /* Its address can be passed on; that of an array parameter cannot. */
     va_copy(args, ap);
     for (; *fmt != '\0'; fmt++) {
         if (*fmt != '%') {

@@ -50,7 +50,7 @@ __attribute__((weak)) void *memmove(void *dst, const void *src, size_t n)
         return memcpy(dst, src, n);
     while (n-- != 0) {
         d[n] = s[n];
-        /* else the compiler replaces the loop by a call of memmove */
+        /* Else the compiler replaces the loop by a call of memmove. */
         barrier();
     }
     return dst;

@@ -20,7 +20,7 @@
 /* tsc_hz (2 words), TSC at system time 0 (2 words), TRACE_FORMAT_VERSION. Ticks to system time:
  * (tsc - zero) / hz. */
 #define TRC_PARAGON_CLOCK       (TRC_PARAGON + 1)
-/* hypercall number, result (2 words, signed), ticks that it took (2 words). Ends the youngest
+/* Hypercall number, result (2 words, signed), ticks that it took (2 words). Ends the youngest
  * hypercall of the vCPU that has not ended. The ticks include what the vCPU slept or waited for the
  * CPU meanwhile. */
 #define TRC_PARAGON_RESULT      (TRC_PARAGON + 2)

@@ -20,7 +20,7 @@ enum utf8_result {
     UTF8_WHOLE,                 /* code, and bytes[0..len) */
     /* invalid: a stray byte, overlong, a surrogate, beyond U+10FFFF */
     UTF8_BAD,
-    /* the bytes before this one are incomplete; feed this one again */
+    /* The bytes before this one are incomplete; feed this one again. */
     UTF8_CUT,
 };
 enum utf8_result utf8_feed(struct utf8 *u, char c);

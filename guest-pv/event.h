@@ -12,13 +12,13 @@
 typedef uint32_t port_t;
 typedef void (*event_fn)(port_t port, void *arg);
 
-/* --- the flag: 1 = masked --------------------------------------------------------------------- */
+/* --- The flag: 1 = masked --------------------------------------------------------------------- */
 bool events_masked(void);
 void events_off(void);                      /* `cli` */
 void events_on(void);                       /* `sti`; delivers what is pending before it returns */
 bool events_save_off(void);                 /* returns the old mask, for events_restore() */
 void events_restore(bool masked);
-/* a hypercall that does nothing: pending events are delivered at its end */
+/* A hypercall that does nothing: pending events are delivered at its end. */
 void event_force_upcall(void);
 
 /* --- channels: a port, or a negative errno ---------------------------------------------------- */

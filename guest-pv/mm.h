@@ -41,7 +41,7 @@ extern uint64_t pte_nx;         /* PTE_NX_BIT, or 0 on a CPU without it */
 /* Index of va in a table of this level (1..4). */
 #define PT_INDEX(va, level) (((uint64_t)(va) >> (12 + 9 * ((level) - 1))) & 511)
 
-/* --- numbers ---------------------------------------------------------------------------------- */
+/* --- Numbers ---------------------------------------------------------------------------------- */
 pfn_t mem_pages(void);                      /* the frames in use: start_info's, unless too many */
 mfn_t pfn_to_mfn(pfn_t pfn);
 pfn_t mfn_to_pfn(mfn_t mfn);                /* by the M2P; INVALID_MFN if the frame is not ours */
@@ -71,7 +71,7 @@ static inline mfn_t pte_mfn(uint64_t pte)
     return (pte & PTE_ADDR_MASK) >> PAGE_SHIFT;
 }
 
-/* --- frames ----------------------------------------------------------------------------------- */
+/* --- Frames ----------------------------------------------------------------------------------- */
 pfn_t frame_alloc(void);                    /* zeroed; panics when there is none */
 void frame_free(pfn_t pfn);
 pfn_t frames_reserve(size_t n);             /* n in a row, not zeroed; panics without so many */
@@ -80,7 +80,7 @@ size_t frames_free(void);                   /* how many are left */
 int frame_set_ro(pfn_t pfn);                /* change the p2v() mapping; the hypercall's result */
 int frame_set_rw(pfn_t pfn);
 
-/* --- mappings in the current kernel root ------------------------------------------------------ */
+/* --- Mappings in the current kernel root ------------------------------------------------------ */
 /* Sets the L1 entry of any va to pte, making missing tables. Returns the hypercall's result. */
 int map_page(const volatile void *va, uint64_t pte);
 int unmap_page(const volatile void *va);
@@ -90,19 +90,19 @@ void *va_alloc(size_t nr_pages);
 /* Makes va's tables down to `level` exist (1: its L1 table). */
 void ensure_tables(const volatile void *va, unsigned level);
 
-/* --- reading and writing entries -------------------------------------------------------------- */
+/* --- Reading and writing entries -------------------------------------------------------------- */
 /* The entry of va at a level (1..4), or NULL when a level above is not present. Read only. */
 const volatile uint64_t *pte_slot(const volatile void *va, unsigned level);
 uint64_t pte_read(const volatile void *va, unsigned level);     /* 0 when there is none */
-/* machine address of it, for mmu_update; or 0 */
+/* The entry's machine address, for mmu_update; or 0. */
 uint64_t pte_maddr(const volatile void *va, unsigned level);
 int mmu_set(uint64_t maddr, uint64_t val);  /* mmu_update NORMAL of one entry on DOMID_SELF */
 int mmu_set_cmd(uint64_t maddr, uint64_t val, unsigned cmd);    /* cmd MMU_* */
 
-/* --- tables ----------------------------------------------------------------------------------- */
+/* --- Tables ----------------------------------------------------------------------------------- */
 pfn_t table_alloc(void);  /* a zeroed frame, read-only, typeless: an empty table of any level */
 void table_free(pfn_t pfn);     /* unpinned and unreferenced; panics if it still has a type */
-/* one mmuext_op; arg1 = mfn or linear address */
+/* One mmuext_op; arg1 = mfn or linear address. */
 int mmuext(unsigned cmd, uint64_t arg1, uint64_t arg2);
 int mmu_pin(unsigned level, pfn_t pfn);     /* MMUEXT_PIN_L1..L4_TABLE */
 int mmu_unpin(pfn_t pfn);

@@ -88,6 +88,6 @@ _Noreturn void start(start_info_t *si)
     clock_init();
     user_init();
     events_on();
-    /* the domain powers off in both cases; the final line of KTAP has the result */
+    /* The domain powers off in both cases; the final line of KTAP has the result. */
     exit(guest_main());
 }

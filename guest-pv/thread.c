@@ -57,7 +57,7 @@ static void schedule(void)
     struct thread *t;
 
     while (!(t = next_ready())) {
-        /* unmasks events; an event that came before ends the block at once */
+        /* Unmasks events; an event that came before ends the block at once. */
         xen_sched_op(SCHEDOP_block, NULL);
         events_off();
     }

@@ -180,7 +180,7 @@ void host_start(mfn_t base, unsigned nr_chunks, uint64_t seed)
     idle->kernel_mode = true;
     current = idle;
     time_init();
-    /* every preempt_after() is a preemption point: the most interleavings */
+    /* Every preempt_after() is a preemption point: the most interleavings. */
     work_budget = 0;
     timers_run();               /* forgets the deadline that an earlier machine programmed */
     sched_init(idle);
@@ -194,8 +194,7 @@ void host_stop(void)
     host_ram_free();
 }
 
-/* --- The console and the machine's end
- * ---------------------------------------------------------- */
+/* --- The console and the machine's end -------------------------------------------------------- */
 
 void arch_console_setup(uint16_t port, uint32_t baud)
 {

@@ -34,7 +34,7 @@
 mb2_header:
     .long MB2_MAGIC, 0, mb2_end - mb2_header, -(MB2_MAGIC + 0 + (mb2_end - mb2_header))
     .balign 8
-    /* information request: memory map, modules, command line, loader's name, ACPI */
+    /* Information request: memory map, modules, command line, loader's name, ACPI. */
     .short 1, 0
     .long 4 * 8
     .long 6, 3, 1, 2, 14, 15

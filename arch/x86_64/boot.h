@@ -5,7 +5,7 @@
 #include "common/compiler.h"
 #include "arch/x86_64/memlayout.h"
 
-/* the hypervisor's L4; its upper entries are copied to all others */
+/* The hypervisor's L4; its upper entries are copied to all others. */
 extern uint64_t root_l4[512];
 
 extern uint64_t image_shift;            /* the image's physical address - 2 MiB */

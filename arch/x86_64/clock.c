@@ -1,8 +1,8 @@
 /* The machine's clocks: the one-shot timer of the local APIC, the TSC's rate, and the date from the
  * CMOS clock. Also the timer interrupt, which traps.S calls, and idling. The legacy interrupt
- *      controllers (8259) are masked. The rates are measured at
- * boot against the PIT, for a few milliseconds only, as guests wait for it. The APIC's registers
- * are lapic.c's; system time is xen/core/time.c's. */
+ * controllers (8259) are masked. The rates are measured at boot against the PIT, for a few
+ * milliseconds only, as guests wait for it. The APIC's registers are lapic.c's; system time is
+ * xen/core/time.c's. */
 #include "arch/x86_64/acpi.h"
 #include "arch/x86_64/clock.h"
 #include "arch/x86_64/cpu.h"

@@ -5,7 +5,7 @@
 #include "common/compiler.h"
 
 void efi_runtime_init(void);            /* builds the L4 on which the services run */
-/* resets the machine, if the service can be called; off: powers off */
+/* Resets the machine, if the service can be called; off: powers off. */
 void efi_reset(bool off);
 extern bool efi_runtime_entered;        /* a service is running */
 

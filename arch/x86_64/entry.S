@@ -105,8 +105,7 @@ hypercall_with_trace:                       /* hypercall_traced(number, array of
  * tables, pushes a bounce frame on the kernel's stack, and goes to the SYSCALL callback in kernel
  * mode. The frame, from its lowest address:
  *
- *   rcx  r11  rip  cs  rflags  rsp  ss          (B_xxx; the upcall mask in the upper half of cs is
- *   0)
+ *   rcx  r11  rip  cs  rflags  rsp  ss     (B_xxx; the upcall mask, the upper half of cs, is 0)
  */
 user_syscall:
     cmpq $0, V_cb_syscall(%rax)

@@ -21,7 +21,7 @@ struct cpu_features {
 extern struct cpu_features cpu_features;
 
 void cpu_init(void);                    /* detects, sets CR0, CR4, EFER, PAT, XCR0 */
-/* tests what CPUID does not report; needs the exception table */
+/* Tests what CPUID does not report; needs the exception table. */
 void cpu_probe(void);
 
 #endif

@@ -14,7 +14,7 @@
 #define LAPIC_TIMER_CURRENT 0x390
 #define LAPIC_TIMER_DIVIDE 0x3e0
 
-/* enables it and sets its local vectors; the timer is masked */
+/* Enables it and sets its local vectors; the timer is masked. */
 void lapic_init(void);
 const char *lapic_mode(void);
 uint32_t lapic_read(unsigned reg);

@@ -9,7 +9,7 @@ struct vcpu;
 void segments_init(void);               /* GDT, TSS, IDT, the SYSCALL MSRs */
 /* Before another L4 is loaded: sets GDTR to a GDT that is mapped under every L4. */
 void segments_leave_vcpu(void);
-/* sets entry stacks and descriptor tables for v, which runs next */
+/* Sets entry stacks and descriptor tables for v, which runs next. */
 void segments_set_vcpu(struct vcpu *v);
 /* `current`, found without the stack pointer; NULL before there is one. */
 struct vcpu *running_vcpu(void);

@@ -16,7 +16,7 @@
 
 static uint16_t com1 = 0x3f8;
 static uint16_t sink_port;
-/* bytes that it accepts when empty; an 8250 has no FIFO: 1 */
+/* Bytes that it accepts when empty; an 8250 has no FIFO: 1. */
 static unsigned com1_fifo = 1;
 static enum arch_sink sink;
 

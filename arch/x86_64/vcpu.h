@@ -6,7 +6,7 @@
 #include "arch/arch.h"
 
 struct arch_domain {
-    /* page tables of the per-domain slot: 4 MiB of windows for 32 vCPUs */
+    /* Page tables of the per-domain slot: 4 MiB of windows for 32 vCPUs. */
     uint64_t *l3, *l2, *l1[2];
 };
 

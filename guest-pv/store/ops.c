@@ -269,7 +269,7 @@ void op_forget_domain(uint16_t domid)
         if (up && n->data->perms[0].domid == domid) {
             path_of(path, n);
             if (!remove_tree(&ours, path))
-                /* if that failed, the rest of it is skipped, so that the loop ends */
+                /* If that failed, the rest of it is skipped, so that the loop ends. */
                 n = up;
         }
         n = next_node(n);

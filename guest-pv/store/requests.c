@@ -8,7 +8,7 @@
 
 char reply[XENSTORE_PAYLOAD_MAX];
 
-/* --- reading a request ------------------------------------------------------------------------ */
+/* --- Reading a request ------------------------------------------------------------------------ */
 
 /* The payload as exactly n strings, each with its NUL. */
 static bool strings(const struct request *r, unsigned n, char **s)
@@ -55,7 +55,7 @@ static bool only_path(const struct request *r, char *path)
 
 #define PATH_BUFFER (XENSTORE_ABS_PATH_MAX + 32)
 
-/* --- the requests ----------------------------------------------------------------------------- */
+/* --- The requests ----------------------------------------------------------------------------- */
 
 struct listing {
     size_t skip, len, start, end;       /* where in reply: [start, end) */

@@ -131,7 +131,7 @@ static void resume(struct ring *r)
         give_up(r, XENSTORE_ERROR_COMM);
     else
         carry_on(r);
-    /* the previous store may have ended after its journal and before this */
+    /* The previous store may have ended after its journal and before this. */
     r->page->req_cons = r->req_cons;
     event_send(r->port);
 }

@@ -26,7 +26,7 @@
 #define MAX_TRANSACTIONS 10u
 #define MAX_VALUE        2048u
 #define MAX_PERMS        8u
-/* an event of the longest path and this token still fits into a message */
+/* An event of the longest path and this token still fits into a message. */
 #define MAX_TOKEN        1020u
 
 enum xs_err {
@@ -36,7 +36,7 @@ enum xs_err {
 
 #define PERM_READ  1u
 #define PERM_WRITE 2u
-/* may be required of a domain, but is never granted: only the owner has it */
+/* An operation may need it. It is never granted: only the owner has it. */
 #define PERM_OWNER 4u
 
 /* The first of a node's permissions names the owner, who may do everything, and the rights of all
@@ -139,7 +139,7 @@ void watch_pay(struct conn *c);         /* owed events that have room now */
 /* The node of that path changed: fires all watches on it and on the nodes above, of domains that
  * may read d. */
 void watch_fire(const char *path, const struct data *d);
-/* fires all watches on @introduceDomain or @releaseDomain */
+/* Fires all watches on @introduceDomain or @releaseDomain. */
 void watch_fire_special(const char *name);
 
 /* --- wire.c, requests.c: one connection, bytes in and bytes out ------------------------------- */
@@ -150,7 +150,7 @@ struct conn {
     struct conn *next;
     uint16_t domid;
     bool broken;                        /* the stream cannot be followed any more */
-    /* another store served it before: unknown transaction ids are answered by EAGAIN */
+    /* Another store served it before: unknown transaction ids are answered by EAGAIN. */
     bool resumed;
     uint32_t last_transaction;
     struct transaction *transactions;

@@ -79,7 +79,7 @@ bool transaction_failed(const struct transaction *t)
     return t && t->failed;
 }
 
-/* --- what it sees ----------------------------------------------------------------------------- */
+/* --- What it sees ----------------------------------------------------------------------------- */
 
 static uint32_t hash_of(const char *s)
 {
@@ -232,7 +232,7 @@ uint64_t view_kids(struct transaction *t, const char *path)
     return (n ? n->kids : 0) + (t ? t->nr_writes : 0);
 }
 
-/* --- the end ---------------------------------------------------------------------------------- */
+/* --- The end ---------------------------------------------------------------------------------- */
 
 static bool still_true(const struct change *c)
 {

@@ -12,7 +12,7 @@ void *(*store_malloc)(size_t bytes) = malloc;
 static struct node *root;
 static uint64_t kids_clock;
 
-/* --- accounts --------------------------------------------------------------------------------- */
+/* --- Accounts --------------------------------------------------------------------------------- */
 
 bool charge(uint16_t domid, size_t bytes)
 {
@@ -29,7 +29,7 @@ void uncharge(uint16_t domid, size_t bytes)
     accounts[domid].bytes -= bytes;
 }
 
-/* --- data ------------------------------------------------------------------------------------- */
+/* --- Data ------------------------------------------------------------------------------------- */
 
 struct data *data_new(const char *path, const struct perm *perms, unsigned nr_perms,
                       const void *bytes, size_t len_bytes, enum xs_err *err)
@@ -88,7 +88,7 @@ bool data_allows(const struct data *d, uint16_t domid, unsigned want)
     return (bits & want) == want;
 }
 
-/* --- nodes ------------------------------------------------------------------------------------ */
+/* --- Nodes ------------------------------------------------------------------------------------ */
 
 void parent_path(char *buf, const char *path)
 {

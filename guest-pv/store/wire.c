@@ -18,7 +18,7 @@ static const char *const err_names[] = {
 };
 bool refuse_all;
 
-/* --- out -------------------------------------------------------------------------------------- */
+/* --- Out -------------------------------------------------------------------------------------- */
 
 bool conn_send(struct conn *c, const struct xsd_sockmsg *h, const void *a, size_t a_len,
                const char *b)
@@ -44,7 +44,7 @@ void conn_sent(struct conn *c, size_t len)
         watch_pay(c);
 }
 
-/* --- in --------------------------------------------------------------------------------------- */
+/* --- In --------------------------------------------------------------------------------------- */
 
 static void serve(struct conn *c, const struct xsd_sockmsg *h)
 {

@@ -74,7 +74,7 @@ void bench(const char *name, bench_op op, long expected, unsigned per)
     test_diag("bench: %s %lu", name, (median > base ? median - base : 0) / per);
 }
 
-/* --- the shortest ----------------------------------------------------------------------------- */
+/* --- The shortest ----------------------------------------------------------------------------- */
 
 static uint64_t gs_base;
 
@@ -97,7 +97,7 @@ static void calls(void)
     bench("set_segment_base", op_segment_base, 0, 1);
 }
 
-/* --- page tables ------------------------------------------------------------------------------ */
+/* --- Page tables ------------------------------------------------------------------------------ */
 
 #define NR_BATCH 128
 #define NR_MULTI 32

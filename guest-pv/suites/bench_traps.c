@@ -13,7 +13,7 @@
 #define UNMAPPED 0xffffff0000001000ul
 #define ASM_FN __attribute__((naked, used)) static
 
-/* --- the shortest handlers -------------------------------------------------------------------- */
+/* --- The shortest handlers -------------------------------------------------------------------- */
 
 static volatile __attribute__((used)) xen_ulong_t *event_word;  /* of evtchn_pending */
 
@@ -53,7 +53,7 @@ static int set_callback(unsigned type, const void *entry)
     return xen_callback_op(CALLBACKOP_register, &cb);
 }
 
-/* --- from the kernel -------------------------------------------------------------------------- */
+/* --- From the kernel -------------------------------------------------------------------------- */
 
 static int port;
 
@@ -130,7 +130,7 @@ void bench_user(void)
     bench_samples("page fault bounce + iret, from user", ticks, BENCH_SAMPLES, base);
 }
 
-/* --- emulated instructions -------------------------------------------------------------------- */
+/* --- Emulated instructions -------------------------------------------------------------------- */
 
 static volatile uint64_t *slot;                 /* an L1 entry, mapped for reading */
 static uint64_t values[2];

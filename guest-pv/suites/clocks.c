@@ -113,7 +113,7 @@ static void runstate_adds_up(void)
     EXPECT((a.state_entry_time & ~XEN_RUNSTATE_UPDATE) <= t[1] + slack);
     clock_spin(2 * NS_PER_MS);
     for (unsigned n = 0; n < 50 && b.time[RUNSTATE_blocked] <= a.time[RUNSTATE_blocked]; n++) {
-        /* if this vCPU did not run for that long, the thread did not block: try again */
+        /* If this vCPU did not run for that long, the thread did not block: try again. */
         thread_sleep(20 * NS_PER_MS);
         runstate_sum(&b);
     }

@@ -57,7 +57,7 @@ static void refused(void)
     EXPECT_NO_FAULT(run(i_rdtsc));
 }
 
-/* --- the interrupt flag ----------------------------------------------------------------------- */
+/* --- The interrupt flag ----------------------------------------------------------------------- */
 
 /* When IOPL allows them they are executed without effect, because the hypervisor could not see a
  * POPF that undoes them. */
@@ -126,7 +126,7 @@ static void popf_fails_silently(void)
     EXPECT_EQ(event_close(port), 0);
 }
 
-/* --- ports ------------------------------------------------------------------------------------ */
+/* --- Ports ------------------------------------------------------------------------------------ */
 
 #define PIC_PORT 0x21  /* an interrupt controller: no guest's, nor domain 0's */
 
@@ -244,7 +244,7 @@ static void ports_in_user(void)
     EXPECT_EQ(xen_physdev_op(PHYSDEVOP_set_iobitmap, &op), 0);
 }
 
-/* --- single steps ----------------------------------------------------------------------------- */
+/* --- Single steps ----------------------------------------------------------------------------- */
 
 static uint64_t step_rip[4];
 static volatile unsigned steps;

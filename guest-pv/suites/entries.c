@@ -17,7 +17,7 @@ BODY(do_int_80_prefixed, ".byte 0x66, 0x48\n\tint $0x80")
 BODY(do_int_21, "int $0x21")
 BODY(do_int_10, "int $10")
 
-/* --- software interrupts ---------------------------------------------------------------------- */
+/* --- Software interrupts ---------------------------------------------------------------------- */
 
 static void int_n_from_kernel(void)
 {
@@ -89,7 +89,7 @@ static void bad_callback_is_skipped(void)
     EXPECT_EQ(trap_callbacks_install(), 0);
 }
 
-/* --- handlers --------------------------------------------------------------------------------- */
+/* --- Handlers --------------------------------------------------------------------------------- */
 
 static volatile bool seen_masked, seen_saved;
 static struct fault inner;
@@ -184,7 +184,7 @@ static void nested_recovery(void)
     EXPECT_FAULT(inner, TRAP_UD, 0);
 }
 
-/* --- from user mode --------------------------------------------------------------------------- */
+/* --- From user mode --------------------------------------------------------------------------- */
 
 USER_ASM void user_ud(void)    { __asm__("ud2"); }
 USER_ASM void user_de(void)    { __asm__("xorl %ecx, %ecx\n\tdivl %ecx"); }

@@ -37,7 +37,7 @@ static void unbound_port(void)
     EXPECT(st.u.unbound.dom < DOMID_FIRST_RESERVED);
     EXPECT_EQ(event_send(port), 0);                     /* to nobody yet: dropped */
     EXPECT(!event_pending(port));
-    /* kept for another domain, so it is not ours to connect */
+    /* Kept for another domain, so it is not ours to connect. */
     nobody = event_alloc_unbound(own_domid() + 1, on_event, NULL);
     if (EXPECT(nobody > 0)) {
         EXPECT_EQ(event_bind_interdomain(DOMID_SELF, nobody, NULL, NULL), -XEN_EINVAL);

@@ -286,7 +286,7 @@ static void random_arguments(void)
 
         for (unsigned j = 0; j < 5; j++) {
             x ^= x << 13, x ^= x >> 7, x ^= x << 17;
-            /* small numbers, addresses of nothing, and all bits; pointers are never ours */
+            /* Small numbers, addresses of nothing, and all bits; pointers are never ours. */
             a[j] = x % 3 == 0 ? x >> 58 : x % 3 == 1 ? UNMAPPED + (x >> 52 & 0xfff) : x | 1ul << 63;
         }
         if (numbers[i % sizeof(numbers)] == __HYPERVISOR_event_channel_op)

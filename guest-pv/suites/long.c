@@ -178,7 +178,7 @@ SUITE(long, 93, SUITE_NAMED_ONLY, TEST(toggling_a_slot_between_full_tables),
       TEST(pinning_and_unpinning_full_tables), TEST(pinning_what_is_refused),
       TEST(the_largest_extents), TEST(whole_trap_tables), TEST(opening_ports_when_all_are_busy));
 
-/* --- dying ------------------------------------------------------------------------------------ */
+/* --- Dying ------------------------------------------------------------------------------------ */
 #define LEAVE_FREE 64u
 
 static void fills_memory_with_tables(void)
@@ -196,7 +196,7 @@ static void fills_memory_with_tables(void)
 
 SUITE(dying, 94, SUITE_NAMED_ONLY, TEST(fills_memory_with_tables));
 
-/* --- pauses ----------------------------------------------------------------------------------- */
+/* --- Pauses ----------------------------------------------------------------------------------- */
 #define WATCH_NS   2500000000ul
 #define LONGEST_NS 25000000ul   /* the others' time slice and two switches; doubled, to be safe */
 

@@ -56,7 +56,7 @@ static void msr_bases(void)
         EXPECT_NO_FAULT(msr_read(msrs[i], &val));
         EXPECT_EQ(val, 0x123456789000 + i);
     }
-    /* what the kernel finds as the other GS */
+    /* What the kernel finds as the other GS. */
     EXPECT_EQ(xen_set_segment_base(SEGBASE_GS_USER, 0x777000), 0);
     EXPECT_NO_FAULT(msr_read(MSR_KERNEL_GS_BASE, &val));
     EXPECT_EQ(val, 0x777000);
@@ -82,7 +82,7 @@ static void msr_policy(void)
     EXPECT_FAULT(msr_write(0x176, (uint64_t)image_start), TRAP_GP, 0);       /* nor SYSENTER_EIP */
 }
 
-/* --- control registers ------------------------------------------------------------------------ */
+/* --- Control registers ------------------------------------------------------------------------ */
 
 static void cr0_and_ts(void)
 {

@@ -9,7 +9,7 @@
 #include "suite.h"
 #include "xenstore.h"
 
-/* --- the tests -------------------------------------------------------------------------------- */
+/* --- The tests -------------------------------------------------------------------------------- */
 
 /* What a toolstack would have written. */
 static void own_nodes(void)

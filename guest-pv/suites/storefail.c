@@ -81,7 +81,7 @@ static void lies_about_its_ring(void)
     EXPECT_EQ(xs_ring->error, XENSTORE_ERROR_RINGIDX);
 }
 
-/* --- and when it dies ------------------------------------------------------------------------- */
+/* --- And when it dies ------------------------------------------------------------------------- */
 
 static uint32_t open_transaction;
 

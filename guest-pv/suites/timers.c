@@ -257,7 +257,7 @@ static void poll_sees_port(void)
     event_clear(port);
     EXPECT_EQ(event_count(port), n);
     EXPECT_EQ(event_close(port), 0);
-    /* and one that comes later */
+    /* And one that comes later. */
     hook_on();
     event_mask(clock_port);
     end = clock_ns() + 60 * NS_PER_S;

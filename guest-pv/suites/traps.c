@@ -63,7 +63,7 @@ static void general_protection(void)
     EXPECT_FAULT(run(do_lgdt), TRAP_GP, 0);
     f = run(do_wrcr8);
     EXPECT_MSG(f.vector == TRAP_GP || f.vector == TRAP_UD, "mov to cr8: vector %d", f.vector);
-    /* our GDT is empty; the error code names the selector */
+    /* Our GDT is empty; the error code names the selector. */
     EXPECT_FAULT(run(do_load_ds), TRAP_GP, 8);
 }
 
@@ -111,7 +111,7 @@ static void hypervisor_hole(void)
         f = try_write64((void *)holes[i], 0);
         EXPECT_EQ(f.vector, TRAP_PF);
     }
-    /* the M2P is for reading only */
+    /* The M2P is for reading only. */
     EXPECT_FAULT(try_write64((void *)HOLE_START, 0), TRAP_PF, ANY_ERROR);
 }
 
@@ -180,7 +180,7 @@ static void simd_floating_point(void)
     EXPECT_FAULT(f, TRAP_XM, 0);
 }
 
-/* --- debug ------------------------------------------------------------------------------------ */
+/* --- Debug ------------------------------------------------------------------------------------ */
 
 static volatile unsigned steps;
 static volatile uint64_t step_rip[8], step_dr6;

@@ -10,7 +10,7 @@
 #define BOOT_MODULES 1024
 #define BOOT_STRING 4096             /* of a module, with its NUL */
 #define BOOT_RANGES 256
-/* firmware that protects its drivers has some for each of them */
+/* Firmware that protects its drivers has some for each of them. */
 #define BOOT_RUNTIME_RANGES 128
 
 /* Modules must be below this machine address: at boot the hypervisor maps no more (paging.c). */
@@ -37,7 +37,7 @@ struct boot_screen {
 /* The firmware's runtime services: memory of their code and data, which is not RAM for anybody.
  * They can be called only if both table and ranges are there. */
 struct boot_runtime {
-    /* machine address of the runtime services' table; 0: not known */
+    /* Machine address of the runtime services' table; 0: not known. */
     uint64_t table;
     unsigned nr_ranges;
     struct {
@@ -59,7 +59,7 @@ struct boot_info {
     uint64_t ram;                   /* bytes in all ranges, before anything was allocated */
     uint64_t dropped;               /* bytes of RAM that did not fit into ranges[] */
     uint64_t tsc;                   /* when the hypervisor was entered */
-    /* seconds since 1970 at that moment, by the firmware; 0: not known */
+    /* Seconds since 1970 at that moment, by the firmware; 0: not known. */
     uint64_t date;
     uint8_t rsdp[36];               /* copy of ACPI's root pointer; all zero: none given */
     struct boot_screen screen;

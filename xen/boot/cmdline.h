@@ -2,7 +2,7 @@
 #ifndef XEN_CMDLINE_H
 #define XEN_CMDLINE_H
 
-/* of boot_string(); logs and ignores unknown options */
+/* Parses the options of boot_string(); logs and ignores unknown ones. */
 void options_parse(const char *cmdline);
 
 #endif

@@ -17,7 +17,7 @@ struct domain_config {
     bool vmm;                       /* it hosts a kernel: the modules behind it are its own */
     struct mod_list list;           /* these, for its start_info; of others nr_files is 0 */
     unsigned module;                /* the number of its kernel's module, for log lines */
-    /* in its string; the guest gets MAX_GUEST_CMDLINE bytes of it, with the NUL */
+    /* The rest of its string; the guest gets MAX_GUEST_CMDLINE bytes of it, with the NUL. */
     const char *cmdline;
 };
 

@@ -10,7 +10,7 @@
 struct domain *build_from(domid_t id, const struct domain_config *c, uint64_t nr_frames,
                           const void *kernel, uint64_t kernel_size, const void *ramdisk,
                           uint64_t ramdisk_size);
-/* from boot_info.modules; then frees the modules */
+/* Builds the domains from boot_info.modules; then frees the modules. */
 void build_all_domains(void);
 /* The frames of module i, rounded outwards, which must not be allocated until build_all_domains
  * frees them. A frame that two modules share belongs to the first. False: none. */

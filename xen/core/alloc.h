@@ -19,7 +19,7 @@ mfn_t alloc_frames(unsigned order);
 mfn_t alloc_frames_below(unsigned order, unsigned address_bits);
 void free_frames(mfn_t mfn, unsigned order, bool scrub);
 void free_guest_frame(mfn_t mfn);           /* a frame that a TLB may still map for a guest */
-/* one zeroed frame of the hypervisor's own; NULL: none */
+/* One zeroed frame of the hypervisor's own; NULL: none. */
 void *alloc_page(void);
 void free_page(void *page);                 /* NULL is fine */
 void *alloc_pages(unsigned order);          /* zeroed */

@@ -24,11 +24,11 @@
 
 static struct spinlock console_lock;
 static bool panicking;
-/* synchronous: each print waits until all is sent (console_wait) */
+/* Synchronous: each print waits until all is sent (console_wait) */
 static bool waiting = true;
-/* the unfinished line at the cursor; NULL: the cursor is at the start of a line */
+/* The unfinished line at the cursor; NULL: the cursor is at the start of a line. */
 static struct console_line *open_line;
-/* has the terminal in raw mode (console_terminal.c); NULL: none */
+/* The domain that has the terminal in raw mode (console_terminal.c); NULL: none. */
 static struct domain *raw_guest;
 static unsigned lines_lost;             /* dropped for lack of room, and not reported yet */
 

@@ -6,7 +6,7 @@
 #include "xen/core/domain.h"
 
 #define CONSOLE_PUMP_NS 100000ull       /* the longest time that one call spends on sending */
-/* bytes that are read from a guest's ring at once: see TX_CHUNK_MOST */
+/* Bytes that are read from a guest's ring at once: see TX_CHUNK_MOST. */
 #define CONSOLE_CHUNK 64u
 
 /* Prints complete lines of the hypervisor; an unfinished line of a guest is ended first. An NMI
@@ -32,9 +32,9 @@ bool console_may_write(const struct domain *d);
 void guest_console_write(struct domain *d, enum console_way way, const char *s, size_t len);
 /* Shows what is held back of d's line; whole: and ends it. */
 void console_show_line(struct domain *d, struct console_line *l, bool whole);
-/* shows and ends d's lines, which get no more text */
+/* Shows and ends d's lines, which get no more text. */
 void console_end_lines(struct domain *d);
-/* gives d the terminal in raw mode; NULL: none has it */
+/* Gives d the terminal in raw mode; NULL: none has it. */
 void console_set_raw(struct domain *d);
 /* unfiltered, but \r before \n; under the console's lock */
 void console_raw(const char *s, size_t len);

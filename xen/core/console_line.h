@@ -10,7 +10,7 @@ struct domain;
  * own. */
 enum console_way { CONSOLE_BY_RING, CONSOLE_BY_CALL, NR_CONSOLE_WAYS };
 
-/* more lines than a kernel prints before its console starts */
+/* More lines than a kernel prints before its console starts. */
 #define CONSOLE_REMEMBERED 256u
 
 struct console_line {
@@ -26,11 +26,11 @@ struct console_line {
     /* Shown already. */
     bool begun;                 /* the start of this line */
     bool returning;             /* a carriage return that did not move the cursor yet */
-    /* of the cursor, counted from behind the prefix; never more than the true one */
+    /* The cursor's, counted from behind the prefix; never more than the true one. */
     unsigned column;
 
     bool repeating;             /* the line before was not shown, as a repetition */
-    /* hashes of the last lines that came only this way; 0: none */
+    /* Hashes of the last lines that came only this way; 0: none. */
     uint32_t hashes[CONSOLE_REMEMBERED];
     unsigned next;              /* index in hashes that is overwritten next */
 };
@@ -38,13 +38,13 @@ struct console_line {
 /* Filters and appends one byte, which is not a line feed. Shows the text so far when there is no
  * room for it. */
 void console_line_add(struct domain *d, struct console_line *l, char c);
-/* ends an incomplete character or sequence */
+/* Ends an incomplete character or sequence. */
 void console_line_end(struct domain *d, struct console_line *l);
 /* The line is complete. True: it is a repetition of other's. Otherwise its hash is remembered. */
 bool console_line_repeats(struct console_line *l, struct console_line *other);
-/* the cursor is right behind the prefix */
+/* The cursor is right behind the prefix. */
 void console_line_start(struct console_line *l);
-/* moves the text to the terminal */
+/* Moves the text to the terminal. */
 void console_line_show(struct console_line *l);
 
 #endif

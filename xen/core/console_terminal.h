@@ -7,7 +7,7 @@
 
 void terminal_begin(void);
 void terminal_write(const char *s, size_t len);     /* bytes of the raw guest */
-/* before a line of the hypervisor or of another guest */
+/* Before a line of the hypervisor or of another guest. */
 void terminal_interrupt(void);
 void terminal_end(void);                            /* resets it; no guest has it from now on */
 /* With this console_raw= some guest has the terminal whenever a guest has the input. */

@@ -27,7 +27,7 @@ struct cpu;
 enum domain_state { DOM_BUILDING, DOM_RUNNING, DOM_SHUTDOWN, DOM_DYING, DOM_DEAD };
 
 #define STORE_DOMID 0u      /* the service domain; guests are numbered from 1 */
-/* the service domain, and one guest for each module that a boot loader may load */
+/* The service domain, and one guest for each module that a boot loader may load. */
 #define MAX_DOMIDS 1025u
 #define MC_BANKS 2u         /* machine-check banks of a guest's vCPU */
 
@@ -37,9 +37,9 @@ enum domain_state { DOM_BUILDING, DOM_RUNNING, DOM_SHUTDOWN, DOM_DYING, DOM_DEAD
 #define WORK_DOMAIN 2u      /* the domain is no longer RUNNING: domain_exit_work() */
 #define WORK_NMI 4u         /* a virtual NMI is pending */
 #define WORK_PUBLISH 8u     /* runstate and time areas in guest memory are to be written */
-/* return by IRET with the whole frame: the guest changed its selectors or mode */
+/* Return by IRET with the whole frame: the guest changed its selectors or mode. */
 #define WORK_IRET 16u
-/* a selector could not be loaded at the context switch: failsafe callback, sel_* */
+/* A selector could not be loaded at the context switch: failsafe callback, sel_*. */
 #define WORK_FAILSAFE 32u
 #define WORK_HELD_DB 64u    /* a #DB is held back for one instruction, or to be dropped: mov_ss.c */
 
@@ -95,7 +95,7 @@ struct vcpu {
     mfn_t ldt_mfn[16];              /* frames mapped in the LDT window; 0: not mapped yet */
     bool ldt_mapped;                /* at least one of them is mapped */
     uint64_t runstate_area;         /* guest virtual address; 0: none */
-    /* guest virtual address of a secondary vcpu_time_info; 0: none */
+    /* Guest virtual address of a secondary vcpu_time_info; 0: none. */
     uint64_t time_area;
     bool time_area_stale;           /* to be written at the next WORK_PUBLISH */
     mfn_t info_mfn;                 /* frame of a registered vcpu_info; 0: in shared_info */
@@ -140,14 +140,14 @@ struct domain {
     unsigned log_lines, log_withheld;
 
     /* Its frames: core/, and pv/ for their types. */
-    /* guards types, references and page tables of this domain's frames */
+    /* Guards types, references and page tables of this domain's frames. */
     struct spinlock mm_lock;
-    /* frame number of this struct: `owner` of the domain's frames */
+    /* Frame number of this struct: `owner` of the domain's frames. */
     uint32_t mfn;
     uint32_t frames;                /* F9: one of its frames; 0: none */
     uint64_t nr_frames;             /* frames owned, allocated to the guest */
     uint64_t max_frames;
-    /* the hypervisor's frames for its ports, grant tables ...: see claim.h */
+    /* The hypervisor's frames for its ports, grant tables ...: see claim.h. */
     uint64_t nr_hv_frames;
     bool linear_tables;             /* it has or had linear page-table entries */
 
@@ -179,7 +179,7 @@ struct domain {
     evtchn_port_t console_port;
     struct console_line console_line[NR_CONSOLE_WAYS];
     uint64_t console_position;      /* in the transmit ring: the end of its last output */
-    /* it has ended; console_left bytes of its ring are still to be shown */
+    /* It has ended; console_left bytes of its ring are still to be shown. */
     bool console_ending;
     uint32_t console_left;
 
@@ -219,7 +219,7 @@ void domain_shutdown(struct domain *d, int reason);
 /* WORK_DOMAIN of current; does not return when d has ended */
 void domain_exit_work(void);
 void domain_start(struct domain *d);                    /* d was built: vCPU 0 may run */
-/* releases domains that have ended; runs on the idle vCPU */
+/* Releases domains that have ended; runs on the idle vCPU. */
 void domain_reap(void);
 
 /* V2 */

@@ -50,7 +50,7 @@
 #define FRAME_COUNTED (1ull << 61)      /* the frame is one of its owner's nr_frames */
 #define FRAME_COUNT_MASK 0xffffffffull
 
-/* the whole word, of a frame that is not RAM; such a frame has no owner */
+/* The whole word, of a frame that is not RAM; such a frame has no owner. */
 #define FRAME_NO_RAM FRAME_COUNT_MASK
 
 #define TYPE_SHIFT 60
@@ -62,7 +62,7 @@
 #define TYPE_L4 (4ull << TYPE_SHIFT)
 #define TYPE_SEGDESC (5ull << TYPE_SHIFT)
 #define TYPE_WRITABLE (7ull << TYPE_SHIFT)
-/* next to the type, so that one comparison tests both; implies count > 0 */
+/* Next to the type, so that one comparison tests both; implies count > 0. */
 #define TYPE_VALIDATED (1ull << 59)
 #define TYPE_PINNED (1ull << 58)
 #define TYPE_VALIDATING (1ull << 57)
@@ -70,18 +70,18 @@
 /* F10: the unit of LINEAR_ENTRIES, the table's linear entries to other tables: */
 #define LINEAR_ENTRY (1ull << 32)
 #define LINEAR_ENTRIES (0x3ffull << 32) /* at most 512, and one more while it replaces another */
-/* the unit of LINEAR_USES, linear entries of other tables to this one */
+/* The unit of LINEAR_USES, linear entries of other tables to this one. */
 #define LINEAR_USE (1ull << 42)
 #define LINEAR_USES (0x3fffull << 42)
 
 struct frame {
     uint64_t count;
     uint64_t type;
-    /* frame number of its struct domain; 0: free, or the hypervisor's own */
+    /* Frame number of its struct domain; 0: free, or the hypervisor's own. */
     uint32_t owner;
     /* F8: tlb_clock when a mapping or a use as a table last ended */
     uint32_t flush_stamp;
-    /* frame numbers: in a free list of alloc.c, or in the owner's ring (F9) */
+    /* Frame numbers: in a free list of alloc.c, or in the owner's ring (F9). */
     uint32_t next, prev;
 };
 _Static_assert(sizeof(struct frame) == 32, "there is one for each page of RAM");

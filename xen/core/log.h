@@ -18,10 +18,10 @@ void log_prefixed(const char *prefix, const char *fmt, va_list ap);
 
 /* Where lines go, and what else happens in a panic; set once. */
 struct log_hooks {
-    /* prints complete lines; in a panic without taking locks */
+    /* Prints complete lines; in a panic without taking locks. */
     void (*put)(const char *line, size_t len);
     void (*panic_begins)(void);
-    /* after the reason: prints what helps to find the cause */
+    /* After the reason: prints what helps to find the cause. */
     void (*panic_shows)(void);
 };
 extern struct log_hooks log_hooks;

@@ -32,10 +32,10 @@
 #include "xen/core/vtimer.h"
 
 #define DEFAULT_WEIGHT 256u
-/* a vCPU runs at least so long before a boosted one preempts it */
+/* A vCPU runs at least so long before a boosted one preempts it. */
 #define WAKE_GRANULARITY_NS 500000ull
 #define REAP_SLICE_NS 1000000ull        /* the idle vCPU's slice while it reaps */
-/* a vCPU runs at least so long after it woke another of its own domain */
+/* A vCPU runs at least so long after it woke another of its own domain. */
 #define WAKER_GRACE_NS 200000ull
 
 struct cpu boot_cpu;

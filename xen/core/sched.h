@@ -29,18 +29,18 @@ extern unsigned sched_slice_us;            /* sched_credit_tslice_ms= */
 
 void sched_init(struct vcpu *idle);
 void sched_add(struct vcpu *v);             /* a new vCPU, blocked unless it is up */
-/* clears blocked; sets WORK_RESCHED of the running vCPU if v preempts it */
+/* Clears blocked; sets WORK_RESCHED of the running vCPU if v preempts it. */
 void vcpu_wake(struct vcpu *v);
-/* current sleeps, unless an upcall can be delivered; returns when woken */
+/* The running vCPU sleeps, unless an upcall can be delivered; returns when woken. */
 void vcpu_block(void);
-/* blocks v and removes it from the queue, until vcpu_wake */
+/* Blocks v and removes it from the queue, until vcpu_wake. */
 void vcpu_pause(struct vcpu *v);
-/* another vCPU may run; returns when current runs again */
+/* Another vCPU may run; returns when current runs again. */
 void schedule(void);
-/* the same, but the first in the queue runs before current does */
+/* The same, but the first in the queue runs before current does. */
 void schedule_behind(void);
 /* WORK_RESCHED at the exit to the guest: schedule(). Does not return while current is down
- *              (VCPUOP_down). */
+ * (VCPUOP_down). */
 void schedule_at_exit(void);
 /* There is a domain to reap. Until domain_reap() is done, the idle vCPU is scheduled like a vCPU of
  * weight 256. */

@@ -23,9 +23,9 @@
 #include "xen/core/trace.h"
 
 #define NS_PER_SECOND 1000000000ull
-/* points are multiples of 2^28 scaled ticks of 0.5 to 1 ns; */
+/* Points are multiples of 2^28 scaled ticks of 0.5 to 1 ns. */
 #define POINT_SHIFT 28
-/* with mul a multiple of this, that is whole nanoseconds */
+/* mul is a multiple of this, so that such points are whole nanoseconds. */
 #define MUL_STEP (1u << (32 - POINT_SHIFT))
 
 static struct {

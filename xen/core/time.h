@@ -10,9 +10,9 @@ uint64_t tsc_at_boot(void);                 /* the TSC at system time 0 */
 uint64_t tsc_to_ns(uint64_t tsc);           /* system time of a TSC value */
 uint64_t now_ns(void);                      /* monotonic; 0 at boot */
 uint64_t ns_to_tsc(uint64_t ns);            /* absolute system time -> absolute TSC value */
-/* starts the timer that gives guests a later point each second */
+/* Starts the timer that gives guests a later point each second. */
 void time_move_points(void);
-/* writes info->time; a registered copy is written at WORK_PUBLISH */
+/* Writes info->time; a registered copy is written at WORK_PUBLISH. */
 void time_update_vcpu(struct vcpu *v);
 void time_init_domain(struct domain *d);    /* writes the wall clock into shared_info */
 /* Accounts the time in the old state. The registered area is written when the vCPU leaves the CPU

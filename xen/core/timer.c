@@ -16,7 +16,7 @@
 
 static struct spinlock timer_lock;
 static struct list_head armed = LIST_HEAD_INIT(armed);
-/* the hardware's deadline; 0: timers_run runs and will program it */
+/* The hardware's deadline; 0: timers_run runs and will program it. */
 static uint64_t programmed = NONE;
 
 void timer_init(struct timer *t, void (*fn)(void *), void *arg)

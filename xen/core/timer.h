@@ -14,11 +14,11 @@ struct timer {
 };
 
 void timer_init(struct timer *t, void (*fn)(void *), void *arg);
-/* arms it anew; a past deadline: at the next interrupt */
+/* Arms it anew; a past deadline: at the next interrupt. */
 void timer_set(struct timer *t, uint64_t deadline_ns);
 void timer_cancel(struct timer *t);
 bool timer_armed(const struct timer *t);
-/* calls fn of those due; programs the hardware */
+/* Calls fn of those due; programs the hardware. */
 void timers_run(void);
 
 #endif

@@ -20,7 +20,7 @@
 struct trace_config trace_config = { .size = 16ull << 20, .lines = 32 };
 
 static bool enabled;                    /* the key's state */
-/* the ring was allocated after trace_init(), from memory free for guests */
+/* The ring was allocated after trace_init(), from memory free for guests. */
 static bool late;
 
 static const uint64_t *counts;          /* calls by hypercall number; nr_counts of them */

@@ -17,13 +17,13 @@ void trace_init(void);                  /* before any guest */
 /* Allocates the ring if there is none; the builder calls it before it divides the memory. False:
  * tracing is off. */
 bool trace_ready(void);
-/* sets the classes that are recorded for d */
+/* Sets the classes that are recorded for d. */
 void trace_domain(struct domain *d, uint32_t classes);
 void trace_toggle(void);                /* the console key */
 /* The frames of a ring that was allocated after trace_init(), for the key or for a module's trace=;
  * 0: none. */
 uint64_t trace_late_frames(void);
-/* after the last guest, or in a panic: writes the counters, ends the trace */
+/* After the last guest, or in a panic: writes the counters, ends the trace. */
 void trace_end(void);
 
 /* The counters that trace_end() writes: calls by hypercall number. Set once. */

@@ -11,7 +11,7 @@
 /* Written by its CPU only. */
 struct trace_ring {
     struct trace_block *block;          /* being filled; NULL: none yet */
-    /* where the next record begins; if not above limit, a record of any size fits */
+    /* Where the next record begins; if not above limit, a record of any size fits. */
     uint32_t *pos, *limit;
     uint64_t records;                   /* written since boot */
     uint32_t running;                   /* VCPU_WORD of the running vCPU; NOBODY between two */
@@ -24,7 +24,7 @@ extern struct trace_ring trace_rings[1];    /* by CPU id */
 extern struct trace_header trace_header;
 
 void trace_records_init(void);
-/* for any vCPU, whatever is traced */
+/* For any vCPU, whatever is traced. */
 void trace_write(uint32_t event, const uint32_t *words, unsigned n);
 struct trace_block *trace_slot(const struct trace_ring *r, uint64_t number);
 

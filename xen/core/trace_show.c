@@ -22,7 +22,7 @@
 struct line {
     char text[320];
     size_t len;
-    /* a call whose result, if it comes next, is added to the line */
+    /* A call whose result, if it comes next, is added to the line. */
     bool call;
 };
 
@@ -152,7 +152,7 @@ static void show_record(struct walk *w, uint32_t event, const uint32_t *words, u
 
     if (sub == TRC_SCHED_MIN) {
         if (MINOR(event) == 2 || (event >> 4 & 3) == RUNSTATE_running) {
-            /* another vCPU's result does not belong to this line */
+            /* Another vCPU's result does not belong to this line. */
             w->line.call &= w->running == words[0];
             w->running = words[0];
         }

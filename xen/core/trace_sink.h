@@ -7,7 +7,7 @@
 #include "common/trace_format.h"
 
 bool trace_sink_parse(const char *value);
-/* sends a full block, if trace_to= is given */
+/* Sends a full block, if trace_to= is given. */
 void trace_sink_block(const struct trace_block *b);
 
 #endif

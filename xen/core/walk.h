@@ -18,7 +18,7 @@
 #define PTE_G (1ull << 8)
 #define PTE_NX (1ull << 63)
 #define PTE_ADDR_MASK 0x000ffffffffff000ull
-/* all ones: INVALID_MFN, cut to the bits of an entry */
+/* All ones: INVALID_MFN, cut to the bits of an entry. */
 #define PTE_NO_MFN (PTE_ADDR_MASK >> PAGE_SHIFT)
 #define PTE_MFN(pte) ((uint64_t)(pte) << 12 >> 24)     /* bits 12..51 */
 

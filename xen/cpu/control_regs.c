@@ -8,7 +8,7 @@
 struct cpu_hooks cpu_hooks;
 
 #define CR4_VISIBLE 0x660u              /* PAE MCE OSFXSR OSXMMEXCPT: the host's, shown to guests */
-/* always on in the CPU when the hypervisor uses XSAVE; what a guest wrote is kept in cr4_guest */
+/* Always on in the CPU when the hypervisor uses XSAVE; what a guest wrote is kept in cr4_guest. */
 #define CR4_OSXSAVE (1u << 18)
 
 void guest_set_ts(struct vcpu *v, bool on)

@@ -8,7 +8,7 @@
 #include "xen/cpu/debugreg.h"
 
 #define CR4_DE 8u
-/* these are refused; other reserved bits are corrected silently */
+/* These are refused; other reserved bits are corrected silently. */
 #define DR6_DR7_RESERVED (~0ull << 32)
 #define DR6_WRITABLE 0xffffefffull
 #define DR6_ONES 0xffff0ff0ull

@@ -6,9 +6,9 @@
 
 int guest_set_debugreg(struct vcpu *v, unsigned reg, uint64_t value);
 int guest_get_debugreg(const struct vcpu *v, unsigned reg, uint64_t *value);
-/* as DR6.B0..B3 */
+/* The breakpoints that the access hits, as bits B0 to B3 of DR6. */
 uint64_t io_breakpoints_hit(const struct vcpu *v, uint16_t port, unsigned bytes);
-/* by a read; likewise */
+/* The same for a read of memory. */
 uint64_t data_breakpoints_hit(const struct vcpu *v, uint64_t va, unsigned bytes);
 
 #endif

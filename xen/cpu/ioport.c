@@ -19,7 +19,7 @@
 #define PORT_PCI_ADDRESS 0xcf8u
 #define PF_PRESENT 1u
 #define PF_WRITE 2u
-/* bytes that a string instruction transfers before interrupts are let in */
+/* Bytes that a string instruction transfers before interrupts are let in. */
 #define STRING_CHUNK 256u
 
 /* The bitmap is in the guest kernel's memory, which the user root may not map, so it is read

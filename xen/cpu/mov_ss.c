@@ -105,7 +105,7 @@ static void clear_pushed_tf(const struct insn *in, const struct cpu_user_regs *r
         read_guest(&flags, va, sizeof(flags)) != 0)
         return;
     flags &= (uint16_t)~FLAG_TF;
-    /* fails only if the guest has unmapped the page meanwhile */
+    /* Fails only if the guest has unmapped the page meanwhile. */
     (void)write_guest(va, &flags, sizeof(flags));
 }
 

@@ -10,7 +10,7 @@
 bool hold_debug_trap(struct vcpu *v, struct cpu_user_regs *regs, uint64_t dr6);
 uint64_t release_held_trap(struct vcpu *v, struct cpu_user_regs *regs, uint64_t dr6);
 void drop_held_trap(struct vcpu *v, struct cpu_user_regs *regs);
-/* the instruction after MOV SS has not run yet */
+/* The instruction after MOV SS has not run yet. */
 bool is_held_at(const struct vcpu *v, const struct cpu_user_regs *regs);
 
 #endif

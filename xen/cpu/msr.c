@@ -200,8 +200,7 @@ static bool write_mmio_conf(struct vcpu *v, uint32_t msr, uint64_t value)
     return has_mmio_conf();
 }
 
-/* --- Machine check: MC_BANKS banks that never report anything
- * ---------------------------------------------------------- */
+/* --- Machine check: MC_BANKS banks that never report anything --------------------------------- */
 
 static bool read_mcg_cap(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
@@ -305,21 +304,21 @@ static const struct msr_policy {
     { 0x01d9, 0x01d9, ANY, read_zero, NULL },
     { 0x0277, 0x0277, ANY, read_host, NULL },                           /* PAT: the hypervisor's */
     { MC_CTL2_BASE, 0x029f, ANY, read_bank_ctl2, write_bank_ctl2 },
-    /* fixed performance counters */
+    /* Fixed performance counters. */
     { 0x0309, 0x030b, CPU_INTEL, read_zero, ignore },
     { 0x0345, 0x0345, ANY, read_zero, NULL },                           /* PERF_CAPABILITIES */
-    /* control of the fixed counters, global control and status */
+    /* Control of the fixed counters, global control and status. */
     { 0x038d, 0x0390, CPU_INTEL, read_zero, ignore },
     { MC_BASE, 0x047f, ANY, read_bank, write_bank },
     { MSR_HYPERCALL_PAGE, MSR_HYPERCALL_PAGE, ANY, read_zero, write_hypercall_msr },
-    /* performance events and counters */
+    /* Performance events and counters. */
     { 0xc0010000, 0xc0010007, CPU_AMD, read_zero, ignore },
     { 0xc0010015, 0xc0010015, CPU_AMD, read_zero, ignore },             /* HWCR */
     { 0xc001001f, 0xc001001f, ANY, read_zero, ignore },                 /* NB_CFG */
     { 0xc0010041, 0xc0010042, CPU_AMD, read_zero, ignore },             /* FID_VID_CTL, _STATUS */
     { 0xc0010058, 0xc0010058, CPU_AMD, read_mmio_conf, write_mmio_conf },
     { 0xc0010061, 0xc001006b, CPU_AMD, read_zero, ignore },             /* P-states */
-    /* more events and counters */
+    /* More events and counters. */
     { 0xc0010200, 0xc001020b, CPU_AMD, read_zero, ignore },
     { 0xc0011029, 0xc0011029, CPU_AMD, read_lfence, ignore },           /* DE_CFG */
 };

@@ -153,7 +153,7 @@ static void deliver_events(struct vcpu *v)
 {
     if (unlikely(v->work & WORK_HELD_DB)) {
         if (is_held_at(v, guest_regs(v)))
-            /* no upcall between MOV SS and the next instruction */
+            /* No upcall between MOV SS and the next instruction. */
             return;
         drop_held_trap(v, guest_regs(v));   /* the instruction after MOV SS was a hypercall */
     }

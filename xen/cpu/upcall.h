@@ -38,7 +38,7 @@ static inline void set_kernel_stack(struct vcpu *v, uint64_t sp)
 void handle_user_syscall(struct vcpu *v);
 void handle_syscall32(struct vcpu *v);
 void handle_sysenter(struct vcpu *v);
-/* a selector reload faulted */
+/* A selector reload faulted. */
 void handle_failsafe(struct vcpu *v, uint16_t ds, uint16_t es, uint16_t fs, uint16_t gs);
 long do_iret(void);                             /* the hypercall: rax of the guest */
 /* The way out to the guest when v->work is set or an upcall is due; interrupts are off. */

@@ -169,8 +169,8 @@ void frame_audit(void)
     void *zeroed;
 
     if (mm_preempted != 0)
-        /* another vCPU was preempted in the middle of an update, so references cannot be counted
-         * now */
+        /* Another vCPU was preempted in the middle of an update, so references cannot be counted
+         * now. */
         return;
     while ((PAGE_SIZE << order) < max_mfn * AUDIT_BYTES_PER_FRAME)
         order++;

@@ -23,9 +23,9 @@
 #include "xen/pv/store.h"
 
 #define DRAIN_NS 100000ull              /* how long a guest's own hypercall reads its ring */
-/* how long one poll of all rings may take */
+/* How long one poll of all rings may take. */
 #define POLL_NS 100000ull
-/* an unfinished line is shown after this time at the latest */
+/* An unfinished line is shown after this time at the latest. */
 #define PROMPT_NS 1000000000ull
 
 int console_attach(struct domain *d, mfn_t ring)

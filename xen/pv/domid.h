@@ -7,7 +7,7 @@
 /* Which names a hypercall accepts besides the numbers of other domains. */
 enum domid_names {
     NAMES_SELF = 1,             /* DOMID_SELF is the caller */
-    /* the caller's own number is the caller, too; without this flag it names no domain */
+    /* The caller's own number is the caller, too; without this flag it names no domain. */
     NAMES_OWN_NUMBER = 2,
     /* DOMID_IO and DOMID_XEN exist, but no guest has a right to their frames */
     NAMES_SYSTEM = 4,

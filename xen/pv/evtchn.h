@@ -9,18 +9,18 @@
 
 int evtchn_init(struct domain *d);          /* 0 or -ENOMEM */
 void evtchn_destroy(struct domain *d);      /* closes every port, frees the tables */
-/* raises the port that is bound to this VIRQ of v; does nothing if none is */
+/* Raises the port that is bound to this VIRQ of v; does nothing if none is. */
 void send_guest_virq(struct vcpu *v, unsigned virq);
 /* A port of d whose other end is the hypervisor itself (console). notify runs when the guest sends.
  * The port, or negative errno. */
 int evtchn_bind_hypervisor(struct domain *d, unsigned vcpu, void (*notify)(struct domain *d));
 /* A port of d that only `remote` may bind to; or negative errno. */
 int evtchn_open_unbound(struct domain *d, domid_t remote);
-/* raises a port whose other end has closed */
+/* Raises a port whose other end has closed. */
 void evtchn_raise_unbound(struct domain *d, evtchn_port_t port);
-/* raises a port whose other end is the hypervisor */
+/* Raises a port whose other end is the hypervisor. */
 void evtchn_raise(struct domain *d, evtchn_port_t port);
-/* whether the port is within the tables; it may be closed */
+/* Whether the port is within the tables; it may be closed. */
 bool evtchn_port_valid(struct domain *d, evtchn_port_t port);
 bool evtchn_port_pending(struct domain *d, evtchn_port_t port);
 /* VCPUOP_register_vcpu_info: after v->info has moved, makes the guest check all of its ports, so

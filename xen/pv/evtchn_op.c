@@ -254,7 +254,7 @@ static long evtchn_send(struct domain *d, evtchn_port_t port)
     case EVTCHNSTAT_ipi:
         evtchn_set_pending(d, e, port);
         break;
-    /* the other side has not bound yet: its port will be pending when it does */
+    /* The other side has not bound yet: its port will be pending when it does. */
     case EVTCHNSTAT_unbound:
         break;
     default:

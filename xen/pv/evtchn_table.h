@@ -34,7 +34,7 @@ struct evtchn {
     uint8_t priority;                   /* FIFO, as the next three */
     bool pending;                       /* an event came while there was no page for its word */
     evtchn_port_t remote_port;
-    /* the queue that the port was last in; kept when the port is closed */
+    /* The queue that the port was last in; kept when the port is closed. */
     uint8_t last_vcpu, last_priority;
     struct domain *remote;              /* INTERDOMAIN; NULL: the hypervisor is the other end */
     void (*notify)(struct domain *d);   /* if remote is NULL: called when the guest sends */
@@ -48,7 +48,7 @@ struct evtchn_abi {
     void (*set_pending)(struct vcpu *v, struct evtchn *e, evtchn_port_t port);
     void (*clear_pending)(struct domain *d, evtchn_port_t port);
     bool (*is_pending)(struct domain *d, evtchn_port_t port);
-    /* the port is still linked in a queue, though closed */
+    /* The port is still linked in a queue, though closed. */
     bool (*is_busy)(struct domain *d, evtchn_port_t port);
     void (*unmask)(struct vcpu *v, struct evtchn *e, evtchn_port_t port);
 };

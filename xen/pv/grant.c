@@ -76,7 +76,7 @@ int grant_grow(struct domain *d, unsigned nr_frames)
         void *shared = alloc_shared_page(d);
         bool all = shared != NULL;
 
-        /* pages of an attempt that failed are there already */
+        /* Pages of an attempt that failed are there already. */
         for (unsigned i = 0; i < PINS_PAGES; i++) {
             if (pins[i] == NULL)
                 pins[i] = alloc_page_for(d);

@@ -36,30 +36,30 @@ int grant_reserve(struct domain *d, unsigned ref, domid_t domid, pfn_t gfn);
 /* Between grant.c (tables and pins), grant_map.c (handles and mappings) and grant_copy.c. */
 #define MAX_GRANT_FRAMES 32u
 #define MAX_MAPTRACK_PAGES 256u
-/* the number of pins, too, in both versions */
+/* The number of pins, too, in both versions. */
 #define GRANTS_PER_FRAME (unsigned)(PAGE_SIZE / sizeof(struct grant_entry_v1))
 #define GRANTS_V2_PER_FRAME (unsigned)(PAGE_SIZE / sizeof(union grant_entry_v2))
 #define STATUS_PER_FRAME (unsigned)(PAGE_SIZE / sizeof(grant_status_t))
 #define MAX_STATUS_FRAMES (MAX_GRANT_FRAMES * GRANTS_V2_PER_FRAME / STATUS_PER_FRAME)
-/* pages of pins need not be contiguous */
+/* Pages of pins need not be contiguous. */
 #define PINS_PER_PAGE 256u
 #define MAPTRACKS_PER_PAGE (unsigned)(PAGE_SIZE / sizeof(struct maptrack))
 
-/* the pins of one entry of the granter's table; guarded by the table's lock */
+/* The pins of one entry of the granter's table; guarded by the table's lock. */
 struct grant_pins {
     /* G2; valid only while there are pins, like domid, start and length */
     uint32_t mfn;
     domid_t domid;
     uint16_t readers, writers;
-    /* bytes of the frame: all, or the part that a copy may access */
+    /* Bytes of the frame: all, or the part that a copy may access. */
     uint16_t start, length;
 };
 
-/* a handle; guarded by the mapping domain's mm_lock */
+/* A handle; guarded by the mapping domain's mm_lock. */
 struct maptrack {
     struct domain *granter;
     uint32_t ref;                           /* free: index of the next free one */
-    /* increased when the index is used again, so that old handles are refused */
+    /* Increased when the index is used again, so that old handles are refused. */
     uint16_t generation;
     uint8_t flags;                          /* GNTMAP_*; no device_map or host_map: free */
 };
@@ -104,7 +104,7 @@ static inline struct grant_pins *grant_pins_of(const struct grant_table *gt, gra
  * writable-type one. The caller holds rd's mm_lock. Returns GNTST_*. */
 struct frame;
 int grant_get_frame(struct domain *rd, mfn_t mfn, bool readonly, struct frame **out);
-/* drops these references; the owner's mm_lock is held */
+/* Drops these references; the owner's mm_lock is held. */
 void grant_put_frame(struct frame *f, bool readonly);
 
 /* Checks that the domain named is the caller. Returns GNTST_*. */
@@ -113,7 +113,7 @@ int grant_table_of(domid_t domid);
 bool grant_list_page(uint64_t list, unsigned i, const void *page);
 int grant_grow(struct domain *d, unsigned nr_frames);           /* 0 or -ENOMEM */
 
-/* in lock order; once when they are the same */
+/* In lock order; once when they are the same. */
 void mm_lock_pair(struct domain *a, struct domain *b);
 void mm_unlock_pair(struct domain *a, struct domain *b);
 

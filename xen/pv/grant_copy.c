@@ -22,7 +22,7 @@ struct copy_end {
     struct frame *f;
     grant_ref_t ref;
     bool is_gref, readonly;
-    /* what the copy may access: of d, or of the domain whose grant a transitive grant names */
+    /* What the copy may access: of d, or of the domain whose grant a transitive grant names. */
     struct grant_area area;
 };
 
@@ -128,8 +128,7 @@ long grant_copy(uint64_t uop, unsigned count)
     return 0;
 }
 
-/* --- cache_flush
- * ------------------------------------------------------------------------------------------ */
+/* --- cache_flush ------------------------------------------------------------------------------ */
 
 /* Whether d has mapped this frame of owner by a grant. */
 static bool maps_by_grant(struct domain *d, struct domain *owner, mfn_t mfn)

@@ -177,8 +177,7 @@ void grant_unpin(struct domain *rd, grant_ref_t ref, bool readonly)
     spin_unlock(&gt->lock);
 }
 
-/* --- Copies
- * ------------------------------------------------------------------------------------------ */
+/* --- Copies ----------------------------------------------------------------------------------- */
 
 /* Reads an entry once, and converts it to the format of version 2. */
 static union grant_entry_v2 read_entry(const struct grant_table *gt, grant_ref_t ref)

@@ -13,7 +13,7 @@ void grant_unpin(struct domain *rd, grant_ref_t ref, bool readonly);
 /* What a copy may access while it has the grant pinned: bytes [start, start + length) of a frame
  * of owner. */
 struct grant_area {
-    /* the granter; of a transitive grant, the domain whose grant it names */
+    /* The granter; of a transitive grant, the domain whose grant it names. */
     struct domain *owner;
     grant_ref_t owner_ref;
     mfn_t mfn;

@@ -30,7 +30,7 @@
 #define INPUT_MAX 64u                   /* characters taken at one poll */
 
 static domid_t input_domain; /* 0: the hypervisor; the service domain (number 0) gets no input */
-/* what the last key does to the domain whose digit comes next; NULL: that key needs no digit */
+/* What the last key does to the domain whose digit comes next; NULL: that key needs no digit. */
 static void (*choosing)(domid_t id);
 static domid_t last_guest;              /* the last guest that got input */
 static unsigned nr_switch;              /* number of Ctrl-a that came one after the other, 0 to 2 */

@@ -5,11 +5,11 @@
 #include "xen/core/domain.h"
 
 void console_input_start(void);                     /* from now on a timer calls console_input */
-/* gives bytes from the serial line to the guest or the hypervisor; true: more may come soon */
+/* Gives bytes from the serial line to the guest or the hypervisor; true: more may come soon. */
 bool console_input(void);
-/* sets the timer to when the transmitter can take more */
+/* Sets the timer to when the transmitter can take more. */
 void console_poll_soon(void);
-/* the first guest with a console gets what is typed */
+/* The first guest with a console gets what is typed. */
 void console_input_offer(struct domain *d);
 void console_input_withdraw(struct domain *d);      /* d can take no more: another gets it */
 

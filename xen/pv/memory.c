@@ -14,7 +14,7 @@
 #include "xen/pv/hypercalls.h"
 #include "xen/pv/memory.h"
 
-/* position of the first extent in the command word of a continued call */
+/* Position of the first extent in the command word of a continued call. */
 #define EXTENT_SHIFT 6
 #define WORK_PER_EXTENT 200u
 #define WORK_PER_FRAME 1200u            /* scrubbing the frame is most of it */
@@ -135,7 +135,7 @@ long memory_maximum_reservation(const struct xen_memory_domain *op)
 
 long memory_maximum_gpfn(const struct xen_memory_domain *op)
 {
-    /* written by the guest itself */
+    /* Written by the guest itself. */
     uint64_t max_pfn = READ_ONCE(current->domain->shared->arch.max_pfn);
 
     return number_of(op->domid, max_pfn ? max_pfn - 1 : 0);

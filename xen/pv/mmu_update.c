@@ -24,7 +24,7 @@
 
 #define WORK_PER_UPDATE 250u
 #define FEW 4u                          /* so few updates are not counted as work */
-/* if none of these change, the references stay as they are (XSA-182) */
+/* If none of these bits change, the references stay as they are (XSA-182). */
 #define FLAGS_WITH_OLD_REFERENCES (PTE_ADDR_MASK | PTE_RW | PTE_P)
 
 static inline void store_entry(uint64_t *slot, uint64_t entry, bool preserve_ad)
@@ -91,7 +91,7 @@ static int mod_table_entry(uint64_t *slot, uint64_t entry, struct frame *table, 
     old = READ_ONCE(*slot);
     store_entry(slot, entry, preserve_ad);
     put_page_from_table_entry(old, table);
-    /* this one update may have validated one tree and dropped another */
+    /* This one update may have validated one tree and dropped another. */
     mm_preempt_after(d, WORK_PER_UPDATE);
     return 0;
 }

@@ -4,7 +4,7 @@
 
 #include "xen/core/domain.h"
 
-/* checks that a hypercall's bitmap of vCPUs can be read: 0 or -EFAULT */
+/* Checks that a hypercall's bitmap of vCPUs can be read: 0 or -EFAULT. */
 int check_vcpu_set(uint64_t bitmap);
 
 /* Replaces an L1 entry of one of d's tables; checked and referenced for owner's frames. The

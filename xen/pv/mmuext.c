@@ -39,7 +39,7 @@ static int new_root(struct vcpu *v, uint64_t *root, mfn_t mfn)
         if (rc != 0)
             return rc;
         if (unlikely(v->domain->vm_assist >> VMASST_TYPE_m2p_strict & 1))
-            /* the user root does not map the M2P */
+            /* The user root does not map the M2P. */
             arch_show_m2p(mfn_to_virt(mfn), root == &v->root_kernel);
     }
     *root = mfn << PAGE_SHIFT;

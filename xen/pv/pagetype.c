@@ -22,7 +22,7 @@
 #include "xen/pv/pagetype.h"
 
 #define WORK_PER_EMPTY_TABLE 700u
-/* to take or drop the references of one table entry, or to check one descriptor */
+/* To take or drop the references of one table entry, or to check one descriptor. */
 #define WORK_PER_ENTRY 32u
 
 uint64_t l1_refused; /* bits that no present entry of a guest may have; set once */
@@ -166,7 +166,7 @@ static void drop_entries(struct frame *f, uint64_t type, unsigned nr)
         if (is_hole_slot(type, i) || !(table[i] & PTE_P))
             continue;
         if ((mfn_to_frame(PTE_MFN(table[i]))->type & TYPE_COUNT_MASK) == 1)
-            /* the child may be dropped with this reference */
+            /* The child may be dropped with this reference. */
             mm_preempt_after(frame_owner(f), WORK_PER_ENTRY);
         put_page_from_table_entry(table[i], f);
     }
@@ -227,7 +227,7 @@ int get_page_type_slow(struct frame *f, uint64_t type)
 
         ASSERT(d->mm_lock.taken && LOCKS_HELD(0) <= 1);
         spin_unlock(&d->mm_lock);
-        /* if several vCPUs wait they only pass the CPU to each other, so let interrupts in */
+        /* If several vCPUs wait they only pass the CPU to each other, so let interrupts in. */
         preempt_point();
         schedule_behind();
         spin_lock(&d->mm_lock);

@@ -80,7 +80,7 @@ int get_page_from_table_entry(uint64_t entry, struct frame *table);
 void put_page_from_table_entry(uint64_t entry, struct frame *table);
 
 extern uint64_t l1_refused;
-/* the frame is not of type writable yet, or cannot be */
+/* The frame is not of type writable yet, or cannot be. */
 int get_l1e_slow(struct frame *f);
 int refuse_l1e_frame(mfn_t mfn); /* returns the errno for a frame that is not the guest's */
 void put_segdesc_page(struct frame *f, struct domain *d);

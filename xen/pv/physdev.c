@@ -15,7 +15,7 @@
 #include "xen/pv/pagetype.h"
 
 #define COMPAT_FIRST 4u         /* of the old interface: unmask notification */
-/* as Xen gives a domain without devices: the 24 pins of one I/O APIC, and 32 */
+/* As Xen gives a domain without devices: the 24 pins of one I/O APIC, and 32. */
 #define NR_PIRQS 56
 
 long physdev_set_iopl(const struct physdev_set_iopl *op)

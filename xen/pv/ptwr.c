@@ -105,7 +105,7 @@ bool ptwr_fault(struct vcpu *v, uint64_t va, struct cpu_user_regs *regs)
         !read_source(&in, regs, &src))
         return false;
 
-    /* and check again: another vCPU may have changed the mapping or the type */
+    /* And check again: another vCPU may have changed the mapping or the type. */
     spin_lock(&d->mm_lock);
     if ((READ_ONCE(*mapping) & (PTE_P | PTE_RW)) == PTE_P) {
         slot = l1_slot_at((*mapping & PTE_ADDR_MASK) | (va & ~PAGE_MASK & ~7ull), d);

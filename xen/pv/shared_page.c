@@ -18,7 +18,7 @@ void *alloc_shared_page(struct domain *d)
         return NULL;
     f = frame_set_owner(mfn, d);
     f->count = 1; /* the hypervisor's reference, which the guest cannot drop */
-    /* this type reference stays, so it never becomes a page table */
+    /* This type reference stays, so it never becomes a page table. */
     f->type = TYPE_WRITABLE | TYPE_VALIDATED | 1;
     d->nr_hv_frames++;
     memset(mfn_to_virt(mfn), 0, PAGE_SIZE);

@@ -7,7 +7,7 @@
 /* Allocates a zeroed frame of the hypervisor that d may map writable (shared_info, grant table).
  * Its owner is d; it is not counted in nr_frames but in nr_hv_frames. NULL: as alloc_page_for. */
 void *alloc_shared_page(struct domain *d);
-/* drops the hypervisor's reference; the frame is freed when the guest has no mapping of it */
+/* Drops the hypervisor's reference; the frame is freed when the guest has no mapping of it. */
 void free_shared_page(void *page);
 
 int shared_info_init(struct domain *d);

@@ -18,7 +18,7 @@
 #include "xen/pv/pagetype.h"
 #include "xen/pv/store.h"
 
-/* in the order in which they are sent */
+/* In the order in which they are sent. */
 enum event { INTRODUCE, SHUTDOWN, RELEASE, NR_EVENTS };
 
 
@@ -32,7 +32,7 @@ static struct {
 struct store_hooks store_hooks;
 static unsigned nr_waiting;
 static struct domain *service;
-/* the service domain ended before the guests, and was not yet replaced */
+/* The service domain ended before the guests, and was not yet replaced. */
 static bool lost;
 
 static void set_waiting(domid_t id, enum event e)

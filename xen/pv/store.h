@@ -14,10 +14,10 @@ extern struct store_hooks store_hooks;
 
 void store_serve(struct domain *d);     /* d, which is built, is the service domain */
 bool store_present(void);
-/* a guest that was built with a store: d->store_mfn, d->store_port */
+/* A guest that was built with a store: d->store_mfn, d->store_port. */
 void store_introduce(struct domain *d);
 void store_domain_ended(struct domain *d);      /* any domain, the service domain included */
-/* asks guest id to power off; false: no such guest, or no service domain that could ask it */
+/* Asks guest id to power off; false: no such guest, or no service domain that could ask it. */
 bool store_shutdown(domid_t id);
 void store_poll(void);                  /* sends the events that waited for room in the ring */
 /* From the idle vCPU: the service domain does not outlive the guests, and is started again if

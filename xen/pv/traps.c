@@ -111,7 +111,7 @@ static bool software_interrupt(struct vcpu *v, struct cpu_user_regs *regs)
     if (!(regs->error_code & 2) || (regs->error_code & 1))
         return false;
     len = fetch_insn(v, regs, bytes, &mode);
-    /* if the code segment's descriptor is gone, the code is read as in a flat segment */
+    /* If the code segment's descriptor is gone, the code is read as in a flat segment. */
     if (len < 2) {
         if (read_guest(bytes, regs->rip, 2) != 0)
             return false;

@@ -46,7 +46,7 @@ static int check_context(const struct vcpu_guest_context *c)
             return -EINVAL;
     if (c->ldt_ents > MAX_LDT_ENTRIES || c->gdt_ents > FIRST_RESERVED_GDT_ENTRY)
         return -EINVAL;
-    /* also checked if the LDT is empty */
+    /* Also checked if the LDT is empty. */
     if ((c->ldt_base & ~PAGE_MASK) || !guest_range_ok(c->ldt_base, 1))
         return -EINVAL;
     if (!(c->flags & VGCF_in_kernel) && c->ctrlreg[1] >> PAGE_SHIFT == 0)
@@ -97,7 +97,7 @@ static void set_registers(struct vcpu *v, const struct vcpu_guest_context *c)
     v->cr4_guest = c->ctrlreg[4] & arch_cr4_guest_mask();
     for (unsigned i = 0; i < ARRAY_SIZE(c->debugreg); i++)
         if (i != 4 && i != 5)                           /* DR4 and DR5 stand for DR6 and DR7 */
-            /* a register whose value is refused keeps its reset value */
+            /* A register whose value is refused keeps its reset value. */
             guest_set_debugreg(v, i, c->debugreg[i]);
     if (c->flags & VGCF_i387_valid)
         arch_load_fpu_image(v, &c->fpu_ctxt);
@@ -126,7 +126,7 @@ static int initialise(struct vcpu *v, const struct vcpu_guest_context *c)
 
     if (rc != 0)
         return rc;
-    /* another vCPU of the domain may run while tables are validated */
+    /* Another vCPU of the domain may run while tables are validated. */
     v->initialising = true;
     rc = get_frames(v, c);
     v->initialising = false;

@@ -11,7 +11,7 @@
 #else
 #define COMPILER "gcc "
 #endif
-/* the answer for a domain without privileges */
+/* The answer for a domain without privileges. */
 #define DENIED "<denied>"
 
 long version_version(void)

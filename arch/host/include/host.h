@@ -37,7 +37,7 @@ struct host_machine {
     bool early_db;              /* the result of arch_db_is_early() */
     unsigned cpu_id;
     uint64_t tsc_step;          /* ticks that pass at each reading of the clock */
-    /* ticks that pass at each interrupt window; many: slices end there */
+    /* Ticks that pass at each interrupt window; many: slices end there. */
     uint64_t window_ticks;
     void (*on_window)(void);    /* called in each interrupt window; NULL: none */
     int (*getc)(void);          /* console input; NULL: none */
@@ -118,7 +118,7 @@ struct host_translation {
     uint64_t generation;
     uint64_t prefix;            /* the address bits that select the entry, + 1 */
     mfn_t mfn;
-    /* all entries of the walk have RW; at level 0, the last is also dirty */
+    /* All entries of the walk have RW; at level 0, the last is also dirty. */
     bool writable;
     struct domain *owner;       /* of the frame, at the time of the walk */
 };

@@ -270,7 +270,7 @@ uint64_t config_memory(const char *value)
         if (ours)
             break;
     }
-    /* without "--" all words are the guest's command line */
+    /* Without "--" all words are the guest's command line. */
     return ours ? bytes : 0;
 }
 

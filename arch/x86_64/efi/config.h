@@ -27,7 +27,7 @@ struct plan {
         const char *kernel, *ramdisk;       /* file name, then words; ramdisk may be NULL */
     } guest[BOOT_MODULES];
     unsigned nr_ignored;
-    /* lines whose key means nothing here, the first of nr_ignored */
+    /* Lines whose key means nothing here, the first of nr_ignored. */
     const char *ignored[8];
 };
 

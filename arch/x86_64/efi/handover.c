@@ -86,7 +86,7 @@ EFI_STATUS handover(EFI_HANDLE self, struct boot_info *info)
     machine_describe(info);
     status = leave(self, &map);
     if (status != EFI_SUCCESS) {
-        /* the firmware may be half shut down: do not call it */
+        /* The firmware may be half shut down: do not call it. */
         print_without_firmware();
         fail(status, "the firmware does not let go of the machine");
         RT->ResetSystem(EfiResetCold, status, 0, NULL);

@@ -6,14 +6,14 @@
 #include "common/string.h"
 
 #define CHAIN_MAX 8                     /* chain= may form a loop: at most so many files are read */
-/* tenths of a second to read a message, before the firmware clears the screen */
+/* Tenths of a second to read a message, before the firmware clears the screen. */
 #define READ_TIME 50
 
 static const char usage[] =
     "xen.efi [-cfg=FILE] [SECTION] [-- OPTIONS OF THE HYPERVISOR]\n"
     "FILE is xen.cfg, or this program's own name with .cfg, in its directory.\n";
 
-/* longer than the hypervisor's limit, which is checked later */
+/* Longer than the hypervisor's limit, which is checked later. */
 static char load_options[4096];
 static bool from_shell;
 
@@ -201,7 +201,7 @@ static EFI_STATUS run(EFI_HANDLE image)
     if (status != EFI_SUCCESS)
         return status;
     print_use_serial(plan.options);
-    /* the last com1= counts, as in the hypervisor */
+    /* The last com1= counts, as in the hypervisor. */
     print_use_serial(command.options);
     for (unsigned i = 0; i < MIN(plan.nr_ignored, ARRAY_SIZE(plan.ignored)); i++)
         print("Paragon: this means nothing here: %.80s\n", plan.ignored[i]);
@@ -237,7 +237,7 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system_table)
     EFI_STATUS status;
 
     InitializeLib(image, system_table);
-    /* reading large files from slow media may take longer */
+    /* Reading large files from slow media may take longer. */
     BS->SetWatchdogTimer(0, 0, 0, NULL);
     print_init();
     status = run(image);

@@ -2,7 +2,7 @@
  * returns. Called by the other files of this folder. */
 #include "arch/x86_64/efi/stub.h"
 
-/* room for more descriptors: allocating splits some */
+/* Room for more descriptors: allocating splits some. */
 #define MAP_SLACK 32
 
 static struct {

@@ -15,7 +15,7 @@
 
 /* print.c: prints a line on the firmware's console and on COM1. */
 void print_init(void);
-/* applies com1= and console= of the hypervisor's options */
+/* Applies com1= and console= of the hypervisor's options. */
 void print_use_serial(const char *options);
 void print(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* From here on the firmware's console is not called: lines go to the port only. */
