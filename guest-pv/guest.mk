@@ -33,7 +33,8 @@ GUEST_CC     ?= gcc
 # Three programs on the same base: the suites, the service domain that keeps the store, and the
 # vmm.
 GUEST_BASE   := $(sort $(wildcard guest-pv/*.S guest-pv/*.c))
-GUEST_OBJ    := $(patsubst %,$(BUILD)/%.o,$(GUEST_BASE) $(sort $(wildcard guest-pv/suites/*.c)))
+GUEST_OBJ    := $(patsubst %,$(BUILD)/%.o,$(GUEST_BASE) $(sort $(wildcard guest-pv/suites/*.c)) \
+                $(sort $(wildcard guest-pv/bare/*.S guest-pv/bare/*.c)))
 GUEST_STORE  := $(BUILD)/guest-pv/store
 STORE_SRC    := $(sort $(wildcard guest-pv/store/*.c))
 STORE_OBJ    := $(patsubst %,$(BUILD)/%.o,$(GUEST_BASE) guest-pv/suites/gnttab.c) \
@@ -78,13 +79,24 @@ $(BUILD)/guest-pv/vmm-obj/%.o: % | $(NEWLIB_STAMP) $(ABI)
 	$(GUEST_COMPILE)
 $(BUILD)/guest-pv/vmm-obj/%.o: GUEST_CFLAGS += $(VMM_CFLAGS)
 
-$(GUEST_PV): $(GUEST_OBJ)
+# Its calls must leave the kernel's SSE registers alone.
+$(BUILD)/guest-pv/bare/%.o: GUEST_CFLAGS += -mgeneral-regs-only
+
+# The suites' kernel also starts without a hypervisor (bare/), so it has other segments.
+$(BUILD)/guest-pv/plain.lds: LDS_DEFINES =
+$(BUILD)/guest-pv/bare.lds: LDS_DEFINES = -DBARE
+$(BUILD)/guest-pv/plain.lds $(BUILD)/guest-pv/bare.lds: guest-pv/guest.lds
+	@mkdir -p $(@D)
+	@$(GUEST_CC) -E -P -x assembler-with-cpp $(LDS_DEFINES) -o $@ $<
+
+$(GUEST_PV): $(GUEST_OBJ) $(BUILD)/guest-pv/bare.lds
+$(GUEST_STORE) $(GUEST_VMM): $(BUILD)/guest-pv/plain.lds
 $(GUEST_STORE): $(STORE_OBJ)
 $(GUEST_VMM): $(VMM_OBJ)
-$(GUEST_PV) $(GUEST_STORE) $(GUEST_VMM): guest-pv/guest.lds
+$(GUEST_PV) $(GUEST_STORE) $(GUEST_VMM):
 	@echo "  LD       $@"
 	@ld -m elf_x86_64 -static -nostdlib -z noexecstack -z max-page-size=4096 --no-warn-rwx-segments \
-	    -T guest-pv/guest.lds -o $@ $(filter %.o,$^) \
+	    -T $(filter %.lds,$^) -o $@ $(filter %.o,$^) \
 	    --start-group $(NEWLIB)/lib/libc.a $(NEWLIB)/lib/libm.a --end-group
 
 -include $(GUEST_OBJ:.o=.d) $(STORE_OBJ:.o=.d) $(VMM_OBJ:.o=.d)

@@ -4,16 +4,7 @@
 #include <public/elfnote.h>
 #include <public/features.h>
 #include "layout.h"
-
-    .macro NOTE type, desc:vararg
-    .pushsection .note.Xen, "a", @note
-    .p2align 2
-    .long 4, 2f - 1f, \type
-    .asciz "Xen"
-1:  \desc
-2:  .p2align 2
-    .popsection
-    .endm
+#include "note.h"
 
     NOTE XEN_ELFNOTE_ENTRY, .quad _start
     NOTE XEN_ELFNOTE_HYPERCALL_PAGE, .quad hypercall_page

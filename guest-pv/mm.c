@@ -265,12 +265,15 @@ pfn_t root_clone(void)
 
 /* --- Start ------------------------------------------------------------------------------------ */
 
-/* The CPU's, as the hypervisor tells it. */
+/* The CPU's, as the hypervisor tells it, if there is one. */
 static bool has_nx(void)
 {
     uint32_t a = 0x80000001, b, c = 0, d;
 
-    __asm__ volatile("ud2\n\t.ascii \"xen\"\n\tcpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+    if (is_bare())
+        __asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+    else
+        __asm__ volatile("ud2\n\t.ascii \"xen\"\n\tcpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
     return d >> 20 & 1;
 }
 

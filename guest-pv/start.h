@@ -24,6 +24,12 @@ static inline bool is_dom0(void)
     return start_info->flags & SIF_INITDOMAIN;
 }
 
+/* On a machine without a hypervisor (bare/), whose builder writes another magic. */
+static inline bool is_bare(void)
+{
+    return start_info->magic[0] == 'b';
+}
+
 /* The value of `key=` on the command line into buf (cut to fit), or NULL if the word is not
  * there. */
 const char *cmdline_get(const char *key, char *buf, unsigned len_bytes);

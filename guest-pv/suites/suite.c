@@ -135,9 +135,18 @@ static void run_test(const struct test *t, unsigned nr)
             verdict == SKIPPED ? skip_reason : "");
 }
 
+static bool out_of_place(const struct suite *s)
+{
+    if (is_bare())
+        return !(s->flags & (SUITE_NEEDS_BARE | SUITE_ON_BARE));
+    return s->flags & SUITE_NEEDS_BARE;
+}
+
 /* Why this suite cannot run here, or NULL. */
 static const char *obstacle(const struct suite *s)
 {
+    if (out_of_place(s))
+        return is_bare() ? "needs a hypervisor" : "needs a machine without a hypervisor";
     if ((s->flags & SUITE_NEEDS_DOMU) && is_dom0())
         return "needs an ordinary domain";
     if ((s->flags & SUITE_NEEDS_DOM0) && !is_dom0())
@@ -195,7 +204,7 @@ static bool wanted(const struct suite *s)
         return true;
     if (cmdline_get("suites", buf, sizeof(buf)) && !cmdline_has("suites", "all"))
         return false;
-    return !(s->flags & SUITE_NAMED_ONLY);
+    return !(s->flags & SUITE_NAMED_ONLY) && !out_of_place(s);
 }
 
 /* Runs the suites that the command line names; the number of failed tests. */

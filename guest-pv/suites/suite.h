@@ -32,6 +32,8 @@ enum {
     SUITE_NEEDS_PEER = 4,               /* skipped without peer=<domid> on the command line */
     SUITE_NEEDS_DOM0 = 8,               /* skipped in an ordinary domain */
     SUITE_NEEDS_STORE = 16,             /* skipped in a domain that has no xenstore */
+    SUITE_NEEDS_BARE = 32,              /* only on a machine without a hypervisor */
+    SUITE_ON_BARE = 64,                 /* there, too; all others need a hypervisor */
 };
 
 /* The tests of one file of a suite. The flags are those of the suite's first file. */
