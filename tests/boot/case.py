@@ -16,7 +16,8 @@ class Case:
     modules: tuple = None
     options: str = ""  # of the hypervisor
     iso: str = "guests"  # or linux, own: which one, where modules is None
-    loader: str = ""  # with UEFI. chain: GRUB starts xen.efi; esp and shell: see esp.py
+    # With UEFI: chain, GRUB starts xen.efi; esp and shell, see esp.py. With bare: grub, from a CD.
+    loader: str = ""
     files: dict = field(default_factory=dict)  # more files on that ESP
     bare: bool = False  # no hypervisor: the first module is the kernel, on two emulated CPUs
     irqsoff: bool = False  # the hypervisor that measures how long interrupts stay off

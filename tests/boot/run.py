@@ -16,6 +16,7 @@ sys.dont_write_bytecode = True
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "..", "tools")]
 import alike  # noqa: E402
 import badelf  # noqa: E402
+import bare  # noqa: E402
 import cases  # noqa: E402
 import debugger  # noqa: E402
 import esp  # noqa: E402
@@ -129,6 +130,9 @@ def command(case, args, ram, rr=None, monitor=None):
     modules = list(modules_of(case, args))
     if case.bare:
         kernel, _, words = modules[0].partition(" ")
+        if case.loader == "grub":
+            root = os.path.join(args.logs, case.name + ".root")
+            return qemu.command(machine, iso=bare.make_iso(root, kernel, words))
         ramdisks = [file.strip() for file in modules[1:]]
         return qemu.command({**machine, "accel": "tcg", "smp": 2}, None, kernel, words, ramdisks)
     return qemu.command(machine, None, args.irqsoff if case.irqsoff else args.paragon,
