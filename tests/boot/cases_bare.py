@@ -1,12 +1,17 @@
-"""Boot tests without a hypervisor: the test guest's own image, by QEMU's loader and by GRUB."""
+"""Boot tests of the test guest's own image where it has a CPU to itself or believes so: on the bare
+machine, started by QEMU's loader and by GRUB, and as the vmm's guest, where the same tests pass."""
 
 import bare
 from case import Case
 
-ON_BARE = bare.passes("popf_sets_if", "first_entry_to_user", "user_code_may_not", "hlt_waits")
+WANTED = ("popf_sets_if", "first_entry_to_user", "user_code_may_not", "hlt_waits")
+ON_BARE = bare.passes(*WANTED)
 
 CASES = [
     Case("bare-pvh", modules=("GOOD",), bare=True, starts=False, check=ON_BARE),
     Case("bare-grub", modules=("GOOD",), bare=True, starts=False, loader="grub", check=ON_BARE),
     Case("bare-qemu64", modules=("GOOD",), bare=True, starts=False, cpu="qemu64", check=ON_BARE),
+    Case("bare-emulated",
+         modules=("VMM name=vm mem=128M vmm -- way=emulate", "GOOD vendor=ParagonGuest"),
+         check=ON_BARE, shows=(r"^\(d1\) vmm: the end: the guest reset its machine by port 64",)),
 ]
