@@ -41,11 +41,12 @@ bool op_jcc(struct exec *x)
     return finish(x);
 }
 
+/* Of a stack that cannot be written and a target that is not canonical the stack counts. */
 bool op_call(struct exec *x)
 {
     uint64_t target;
 
-    if (!find_target(x, &target))
+    if (!find_target(x, &target) || !check_stack_write(x, x->c->regs[RSP] - 8, 8))
         return false;
     if (!is_canonical(target))
         return raise_gp(x->c, 0);

@@ -21,7 +21,7 @@ struct exec {
     uint64_t linear;            /* of the memory operand, if in->memory: segment base + offset */
 };
 
-/* Of the memory operand, or of what RSI or RBX points to: in 64-bit code only FS and GS have one. */
+/* Of the memory operand, or of what RSI or RBX points to: in 64-bit code FS and GS have one. */
 static inline uint64_t segment_base(const struct cpu *c, const struct insn *in)
 {
     unsigned segment = operand_segment(in);

@@ -5,8 +5,8 @@
 #include "guest-pv/vmm/core/handlers.h"
 #include "guest-pv/vmm/core/operand.h"
 
-/* ADD to XOR with a source, INC to NEG with none, shifts by a count, SHLD and SHRD with a source and
- * a count, BTS to BTC with the number of a bit. */
+/* ADD to XOR with a source, INC to NEG with none, shifts by a count, SHLD and SHRD with a source
+ * and a count, BTS to BTC with the number of a bit. */
 bool op_change(struct exec *x)
 {
     struct operand to, second, third;

@@ -1,6 +1,7 @@
 /* Moves without arithmetic: MOV and its extending forms, LEA, CMOVcc, SETcc, BSWAP, the sign
- * extensions of the accumulator, XLAT, single flags, and what does nothing. Moves between memory and
- * segment, control or debug registers are the system part's (system.h); the stack is stack.c. */
+ * extensions of the accumulator, XLAT, single flags, and what does nothing. Moves to segment
+ * registers, and to and from control and debug registers, are the system part's (system.h); the
+ * stack is stack.c. */
 #include "common/x86/address.h"
 #include "common/x86/alu.h"
 #include "guest-pv/vmm/core/access.h"

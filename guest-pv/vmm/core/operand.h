@@ -23,8 +23,8 @@ bool store(struct exec *x, const struct operand *o, uint64_t value);
  * instructions that change their operand. store() of it does not fail. */
 bool load_to_change(struct exec *x, const struct operand *o, uint64_t *value);
 
-/* The memory operand's bytes, any number of them, at x->linear + offset. As all accesses of it these
- * raise #SS(0) instead of #GP(0) where a stack's address is not canonical. */
+/* The memory operand's bytes, any number of them, at x->linear + offset. As all accesses of it
+ * these raise #SS(0) instead of #GP(0) where a stack's address is not canonical. */
 bool read_memory(struct exec *x, unsigned offset, void *to, unsigned bytes);
 bool write_memory(struct exec *x, unsigned offset, const void *from, unsigned bytes);
 /* False, and c->fault: nothing of it may be written. Otherwise a write of it does not fail. */
@@ -32,11 +32,12 @@ bool check_write(struct exec *x, uint64_t linear, unsigned bytes);
 /* After a failed access of the memory operand: false, #GP(0) become #SS(0) if it is the stack's. */
 bool operand_fault(struct exec *x);
 
-/* The stack: 8 bytes, or 2 with the operand-size prefix. RSP changes only when the access was done. */
+/* The stack: 8 bytes, or 2 with the operand-size prefix. RSP changes after the access. */
 bool push(struct exec *x, unsigned bytes, uint64_t value);
 bool pop(struct exec *x, unsigned bytes, uint64_t *value);
 /* At any offset from RSP, which does not change. */
 bool read_stack(struct exec *x, uint64_t offset, unsigned bytes, uint64_t *value);
+/* As check_write(). */
 bool check_stack_write(struct exec *x, uint64_t rsp, unsigned bytes);
 
 /* RIP behind the instruction: the end of most handlers. True. */

@@ -85,7 +85,7 @@ static bool write_frame(struct exec *x, unsigned bytes, unsigned levels, uint64_
     return levels == 0 || push(x, bytes, frame);
 }
 
-/* The last step that may fault is the write at the stack's new top that the CPU tries. */
+/* The CPU tries a write at the stack's new top last. */
 bool op_enter(struct exec *x)
 {
     unsigned bytes = x->in->op_bytes, levels = x->in->imm >> 16 & 31;

@@ -1,7 +1,7 @@
 /* MOVS, STOS, LODS, CMPS, SCAS (SDM vol. 2), alone and repeated. One call does as many steps as lie
- * in one page, or one step where an element crosses a page's end; RIP stays at the instruction until
- * the count is 0. Only the first step of a call can fault, so registers are always those of complete
- * steps. INS and OUTS are port.c. */
+ * in one page, or one step where an element crosses a page's end; RIP stays at the instruction
+ * until the count is 0. Only the first step of a call can fault, so registers are always those of
+ * complete steps. INS and OUTS are port.c. */
 #include <string.h>
 #include "common/x86/alu.h"
 #include "guest-pv/vmm/core/access.h"
@@ -55,8 +55,8 @@ static struct run make_run(struct exec *x, bool by_rsi, bool by_rdi)
     return r;
 }
 
-/* The address in the vmm of n elements, that of the lowest. NULL: a fault. The first element is what
- * is asked for, so that a fault has its address. */
+/* The address in the vmm of n elements, that of the lowest. NULL: a fault. The first element is
+ * what is asked for, so that a fault has its address. */
 static uint8_t *map_run(struct exec *x, const struct run *r, uint64_t linear, unsigned how)
 {
     uint8_t *first = map_linear(x->c, linear, r->bytes, how);
@@ -199,12 +199,13 @@ static unsigned compare_run(struct pair *p, const struct run *r, bool while_equa
     return i;
 }
 
-/* The first pair, which may cross a page's end; or the run. False: a fault. */
+/* The first pair, which may cross a page's end; or the run. False: a fault. CPUs read by RDI first,
+ * which shows when neither may be read. */
 static bool compare_elements(struct exec *x, struct run *r, struct pair *p, bool cmps)
 {
-    if (cmps && !read_number(x->c, r->from, r->bytes, &p->a))
-        return false;
     if (!read_number(x->c, r->to, r->bytes, &p->b))
+        return false;
+    if (cmps && !read_number(x->c, r->from, r->bytes, &p->a))
         return false;
     if (r->n > 1) {
         p->from = cmps ? map_linear(x->c, r->from, r->bytes, ACCESS_READ) : NULL;
