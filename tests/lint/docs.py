@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Checks README.md and docs/: what they name exists, and their generated parts are current.
 
-docs.py [--write] [ROOT]. Of code in the text (`spans` and indented blocks) it checks paths of the
-tree, targets and variables of make, identifiers of C, and names with hyphens; besides that links,
-the hypervisor's options and keys (those that exist are documented, and the other way round), and
-the length of README.md. --write brings the generated parts up to date first: they stand between
+docs.py [--write] [ROOT]. In code (`spans` and indented blocks) it checks paths of the tree, targets
+and variables of make, identifiers of C, and names with hyphens. It also checks links, the length of
+README.md, and that docs/booting.md has exactly the options, words of modules and keys that the
+hypervisor has. --write first brings the generated parts up to date, which are between
 `<!-- generated: NAME ... -->` and `<!-- end -->`. Not here: docs/hypercalls.md, which tools/abi.py
-writes. Exit status 1, with a line for each fault. """
+writes. Exit status 1, with a line for each fault. Called by make docs-check and make docs.
+"""
 
 import glob
 import os
@@ -19,12 +20,13 @@ TREE = "xen|arch|common|guest-pv|tests|tools|docs"
 SPAN = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 PATH = re.compile(rf"(?<![\w/.$<-])((?:{TREE})(?:/[\w.*-]+)+/?)")
-MAKE = re.compile(r"""(?<![\w./-])make((?:\s+(?:[A-Z_]+=(?:"[^"]*"|'[^']*'|[^\s;`]*)|-\w+|[a-z][\w./-]*))+)""")
+MAKE = re.compile(r"""(?<![\w./-])make((?:\s+(?:[A-Z_]+=(?:"[^"]*"|'[^']*'|[^\s;`]*)|"""
+                  r"""-\w+|[a-z][\w./-]*))+)""")
 VARIABLE = re.compile(r"(?<![\w.$/-])([A-Z][A-Z_]+)=")
 IDENTIFIER = re.compile(r"^[a-z][a-z0-9]*(?:_[a-z0-9]+)+$")
 HYPHENATED = re.compile(r"^[a-z]+[a-z0-9]*(?:-[a-z0-9.]+)+$")
 GENERATED = re.compile(r"(<!-- generated: (\w+) [^\n]*-->\n)(.*?)(<!-- end -->)", re.S)
-# names of Debian, gdb, Linux
+# Names that look like the tree's own, and are Debian's, gdb's and Linux's.
 FOREIGN = re.compile(r"^(linux-image-.*|reverse-continue|function_graph)$")
 
 INVARIANT = re.compile(r"^ \* {3}([A-Z]\d+) +(.*(?:\n \* {6,}.*)*)", re.M)
@@ -56,13 +58,12 @@ class Tree:
         rest = "\n".join(text for path, text in self.texts.items() if path not in self.docs)
         self.words = set(re.findall(r"\w+", rest))
         self.hyphenated = set(re.findall(r"[\w.]+(?:-[\w.]+)+", rest))
-        self.make = "\n".join(text for path, text in self.texts.items() if path == "Makefile" or
-                              path.endswith(".mk"))
-        self.variables = set(re.findall(r"\$\(([A-Z_]+)\)",
-                                        self.make)) | set(re.findall(r"^([A-Z_]+)\s*[:?+]?=",
-                                                                     self.make, re.M))
-        targets = re.findall(r"^\.PHONY: (.*)$", self.make,
-                             re.M) + re.findall(r"^([a-z][\w -]*):(?!=)", self.make, re.M)
+        make = "\n".join(text for path, text in self.texts.items()
+                         if path == "Makefile" or path.endswith(".mk"))
+        self.variables = set(re.findall(r"\$\(([A-Z_]+)\)", make))
+        self.variables.update(re.findall(r"^([A-Z_]+)\s*[:?+]?=", make, re.M))
+        targets = re.findall(r"^\.PHONY: (.*)$", make, re.M)
+        targets += re.findall(r"^([a-z][\w -]*):(?!=)", make, re.M)
         self.targets = {word for line in targets for word in line.split()}
 
     def exists(self, path):
@@ -108,28 +109,27 @@ def word_faults(tree, path):
                 yield number, f"{name}: no such file"
         for words in MAKE.findall(code):
             for word in re.sub(r"""["'][^"']*["']""", "", words).split():
-                if "=" not in word and not word.startswith(("build/",
-                                                            "-")) and word not in tree.targets:
+                checked = "=" not in word and not word.startswith(("build/", "-"))
+                if checked and word not in tree.targets:
                     yield number, f"make {word}: no such target"
         for name in VARIABLE.findall(code):
             if name not in tree.variables:
                 yield number, f"{name}=: no such variable of make"
         name = code.removesuffix("()")
-        if not block and not FOREIGN.match(name) and (IDENTIFIER.match(name) and
-                                                      name not in tree.words or
-                                                      HYPHENATED.match(name) and name not in tree.hyphenated | tree.targets):
+        unknown = IDENTIFIER.match(name) and name not in tree.words or \
+            HYPHENATED.match(name) and name not in tree.hyphenated | tree.targets
+        if unknown and not block and not FOREIGN.match(name):
             yield number, f"{name}: nothing in the tree has this name"
 
 
 def table(text, name, pattern):
-    """What pattern finds in the initializer of the array of structures of that name."""
+    """What the pattern finds in the initializer of that array of structures."""
     found = re.search(rf"^\}} {name}\[\] = \{{(.*?)^\}};", text, re.S | re.M)
     return set(re.findall(pattern, found[1], re.M)) if found else set()
 
 
 def option_faults(tree):
-    """The hypervisor's options, the words of a module, the keys: as the code has them, and as
-    docs/booting.md does."""
+    """Options, words of modules and keys that only the code has, or only docs/booting.md."""
     text = tree.texts["docs/booting.md"]
     first = [SPAN.findall(line.split("|")[1])
              for line in text.splitlines() if line.startswith("| `")]
@@ -140,7 +140,7 @@ def option_faults(tree):
     keys = table(source, "keys", r"^    \{ '(\w)'")
     for kind, names in (("option", options), ("word of a module", words), ("key", keys)):
         if len(names) < 2:
-            yield "docs/booting.md", f"tests/lint/docs.py finds no {kind} in the source any more"
+            yield "docs/booting.md", f"tests/lint/docs.py no longer finds any {kind} in the source"
         for name in sorted(names - documented):
             yield "docs/booting.md", f"{kind} {name} is not there"
     for name in sorted(documented - options - words - keys):
@@ -148,7 +148,8 @@ def option_faults(tree):
 
 
 def invariants(tree):
-    """From the heads of files: ` *   F1  text`, with further lines that are indented deeper."""
+    """Yields Markdown made from the heads of files, where an invariant is ` *   F1  text`, with
+    further lines that are indented deeper."""
     for path in sorted(path for path in tree.texts if path.startswith("xen/")):
         found = INVARIANT.findall(tree.texts[path].partition("*/")[0])
         if not found:
@@ -160,12 +161,15 @@ def invariants(tree):
 
 
 def lines_of(tree, places):
-    inside = lambda path, place: path.startswith(place + "/")  # noqa: E731
-    return sum(text.count("\n") for path, text in tree.texts.items()
-               if (path.endswith(SOURCES) or path.startswith("tools/") and
-                   "." not in os.path.basename(path))
-               and any(inside(path, p) for p in places if p[0] != "!")
-               and not any(inside(path, p[1:]) for p in places if p[0] == "!"))
+    """The lines of sources below these folders, without those below the ones with a `!`."""
+    here = tuple(place + "/" for place in places if place[0] != "!")
+    elsewhere = tuple(place[1:] + "/" for place in places if place[0] == "!")
+
+    def counts(path):
+        script = path.startswith("tools/") and "." not in os.path.basename(path)
+        return (path.endswith(SOURCES) or script) and path.startswith(here) and \
+            not path.startswith(elsewhere)
+    return sum(text.count("\n") for path, text in tree.texts.items() if counts(path))
 
 
 def sizes(tree):
@@ -179,13 +183,13 @@ PARTS = {"invariants": lambda tree: "".join(invariants(tree)) + "\n",
 
 
 def same(old, new):
-    """Numbers with a comma, as the sizes are, may differ a little."""
+    """Whether two texts are the same but for small differences of sizes, numbers that end in 00."""
     number = r"\b\d[\d,]*00\b"
     if re.sub(number, "", old) != re.sub(number, "", new):
         return False
-    pairs = zip(*(map(lambda n: int(n.replace(",", "")), re.findall(number, text))
-                  for text in (old, new)))
-    return all(abs(a - b) <= max(100, TOLERANCE * b) for a, b in pairs)
+    before, after = ([int(n.replace(",", "")) for n in re.findall(number, text)]
+                     for text in (old, new))
+    return all(abs(a - b) <= max(100, TOLERANCE * b) for a, b in zip(before, after))
 
 
 def generated_faults(tree, path):
@@ -197,10 +201,13 @@ def generated_faults(tree, path):
 
 
 def write(tree):
+    def current(match):
+        head, name, text, end = match.groups()
+        return head + (PARTS[name](tree) if name in PARTS else text) + end
+
     for path in tree.docs:
         old = tree.texts[path]
-        new = GENERATED.sub(lambda m: m[1] + (PARTS[m[2]](tree) if m[2] in PARTS else m[3]) + m[4],
-                            old)
+        new = GENERATED.sub(current, old)
         if new != old:
             tree.texts[path] = new
             with open(os.path.join(tree.root, path), "w", encoding="utf-8") as out:
@@ -220,8 +227,8 @@ def faults(tree):
 def main():
     args = sys.argv[1:]
     roots = [arg for arg in args if arg != "--write"]
-    tree = Tree(roots[0] if roots else os.path.join(os.path.dirname(os.path.abspath(__file__)),
-                                                    "..", ".."))
+    here = os.path.dirname(os.path.abspath(__file__))
+    tree = Tree(roots[0] if roots else os.path.join(here, "..", ".."))
     if "--write" in args:
         write(tree)
     found = list(faults(tree))

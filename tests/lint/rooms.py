@@ -4,10 +4,11 @@ circle, and that a header declares what one file defines.
 
     rooms.py OBJECTS    the folder with the objects of xen/, one for each .c
 
-Reads what each object defines and needs (nm), so that what macros and inline functions call counts
-as well. The rooms, from the top: files of xen/ itself (main.c, which names everything once), boot,
-pv, cpu, core. A file may use its own room and those below. Circles of files within a room are
-listed in CIRCLES; the list may only shrink. """
+nm says what each object defines and needs, so that what macros and inline functions call counts as
+well. The rooms, from the top: files of xen/ itself (main.c, which calls all others once), boot, pv,
+cpu, core. A file may use its own room and those below. Circles of files within a room are listed in
+CIRCLES; the list may only shrink. Called by make lint-layers.
+"""
 import collections
 import pathlib
 import re
@@ -17,7 +18,7 @@ import sys
 ROOMS = ("core", "cpu", "pv", "boot", "")           # from the lowest
 INCLUDE = re.compile(r'^\s*#\s*include\s*"xen/(?:([a-z]+)/)?[a-z0-9_]+\.h"', re.M)
 
-# Files that call each other, all of one room. Each line is a circle that somebody may want to cut.
+# Files that call each other, all of one room. Each line is a circle that remains to be cut.
 CIRCLES = (
     ("boot/build", "boot/build_plan", "boot/build_tables"),
     ("boot/modules", "boot/service"),
@@ -37,8 +38,7 @@ def room_of(path, root):
 
 
 def symbols(root):
-    """({name: object that defines it}, {object: names it needs}), of objects whose source is
-    there."""
+    """({name: object that defines it}, {object: names it needs}), if the source of it exists."""
     defined, needed = {}, {}
     for o in sorted(root.rglob("*.o")):
         if not pathlib.Path("xen", o.relative_to(root)).with_suffix(".c").exists():
@@ -90,8 +90,8 @@ def check_calls(root, defined, needed):
             other = defined[symbol]
             uses[name].add(str(other.relative_to(root).with_suffix("")))
             if ROOMS.index(room_of(other, root)) > ROOMS.index(room):
-                problems.append(f"xen/{name}.c uses {symbol} of the higher room {room_of(other, root)}/ "
-                                f"({other.stem}.c)")
+                problems.append(f"xen/{name}.c uses {symbol} of the higher room "
+                                f"{room_of(other, root)}/ ({other.stem}.c)")
     within = {name: {u for u in others if room_of(root / u, root) == room_of(root / name, root)}
               for name, others in uses.items()}
     for other in list(within.values()):
@@ -99,7 +99,7 @@ def check_calls(root, defined, needed):
             within.setdefault(name, set())
     found = circles(within)
     problems += [f"a new circle: {', '.join(c)}" for c in found if c not in CIRCLES]
-    problems += [f"no circle any more, take it off the list: {', '.join(c)}"
+    problems += [f"no longer a circle, take it off the list: {', '.join(c)}"
                  for c in CIRCLES if c not in found]
     return problems
 
@@ -110,7 +110,8 @@ def check_includes(root):
         room = room_of(path, root)
         for other in INCLUDE.findall(path.read_text()):
             if ROOMS.index(other) > ROOMS.index(room):
-                problems.append(f"xen/{path.relative_to(root)} includes a header of the higher room {other}/")
+                problems.append(f"xen/{path.relative_to(root)} includes a header of the higher "
+                                f"room {other}/")
     return problems
 
 
@@ -131,8 +132,8 @@ def check_headers(defined):
 def main():
     root = pathlib.Path(sys.argv[1])
     defined, needed = symbols(root)
-    problems = check_calls(root, defined,
-                           needed) + check_includes(pathlib.Path("xen")) + check_headers(defined)
+    problems = check_calls(root, defined, needed)
+    problems += check_includes(pathlib.Path("xen")) + check_headers(defined)
     if not needed:
         problems.append("no objects found")
     for p in problems:

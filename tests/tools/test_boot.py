@@ -1,4 +1,4 @@
-"""The judges of boot cases, given what they have to find wrong."""
+"""Tests of the checks of boot cases: each kind of fault is found."""
 
 import os
 import sys
@@ -20,16 +20,16 @@ class Selftests(unittest.TestCase):
     def faults(self, lines, *tests, **how):
         return list(x86_selftests.faults(tests, **how)(lines))
 
-    def test_what_passes_is_no_fault(self):
+    def test_a_pass_is_no_fault(self):
         self.assertEqual(self.faults(PASSES, "ioperm_32"), [])
 
-    def test_what_fails_is_one(self):
+    def test_a_failure_is_a_fault(self):
         lines = ["x86: ioperm_32 ended with 1, 3 checks passed",
                  "x86: ioperm_32: [FAIL]\toutb to 0x80 failed", "x86: done"]
         self.assertEqual(self.faults(lines, "ioperm_32"),
                          ["ioperm_32: [FAIL] outb to 0x80 failed", "ioperm_32: ended with 1"])
 
-    def test_what_finds_nothing_or_does_not_run_or_does_not_end_is_one(self):
+    def test_a_test_that_checks_nothing_or_does_not_run_or_end_is_a_fault(self):
         self.assertEqual(self.faults(["x86: iopl_64 ended with 0, 0 checks passed", "x86: done"],
                                      "iopl_64"),
                          ["iopl_64: no check passed"])
@@ -51,18 +51,18 @@ class Selftests(unittest.TestCase):
 class Replays(unittest.TestCase):
     TEXT = ["one\r", "two\r", "three\r"]
 
-    def test_text(self):
+    def test_a_text_that_differs_in_a_line_is_a_fault(self):
         self.assertEqual(alike.unlike_text(self.TEXT, list(self.TEXT), "ended"), "")
         for other in (self.TEXT[:2], self.TEXT + ["four"], ["one\r", "2\r", "three\r"], []):
             self.assertIn("is not the recording's", alike.unlike_text(self.TEXT, other, "ended"))
 
-    def test_text_from_a_snapshot(self):
+    def test_a_text_from_a_snapshot_has_to_be_the_end_of_the_recording(self):
         self.assertEqual(alike.unlike_end(self.TEXT, ["wo\r", "three\r"], "ended"), "")
         self.assertIn("nothing", alike.unlike_end(self.TEXT, [], "ended"))
         self.assertIn("everything", alike.unlike_end(self.TEXT, list(self.TEXT), "ended"))
         self.assertIn("did not end as", alike.unlike_end(self.TEXT, ["two\r", "four\r"], "ended"))
 
-    def test_traces(self):
+    def test_traces_that_differ_in_a_byte_are_a_fault(self):
         trace = bytes(range(256)) * 4
         self.assertEqual(alike.unlike_traces(trace, bytes(trace)), "")
         self.assertIn("from byte 700 on",

@@ -1,5 +1,5 @@
-"""Self-test of the runner's verdicts: each way a run can go wrong must be seen, and a good one must
-pass."""
+"""Tests of the runner's verdicts (tools/ktap.py) and of its machine (tools/qemu.py): a run without
+faults passes, and each kind of fault makes it fail with its reason."""
 
 import os
 import subprocess
@@ -64,8 +64,8 @@ class Good(unittest.TestCase):
         self.assertFalse(judge(START + raw + ["\x18\x1b[0m(XEN) Panic on CPU 0:"] + END)[0])
         self.assertFalse(judge(START + raw[1:] + END)[0])
         self.assertTrue(judge(START + raw + SUITE + END)[0])
-        self.assertFalse(judge(START + raw + changed("  ok 1 - page",
-                                                     "  not ok 1 - page") + END)[0])
+        failed = changed("  ok 1 - page", "  not ok 1 - page")
+        self.assertFalse(judge(START + raw + failed + END)[0])
 
     def test_interleaved_guests(self):
         mixed = [line for pair in zip(guest(1), guest(2)) for line in pair]
@@ -80,10 +80,10 @@ class Good(unittest.TestCase):
         self.assertEqual(list(report.guests), [0])
 
     def test_screen_control_is_dropped(self):
-        self.assertTrue(judge(["\x1b[2J\x1b[01;01H\x1b[=3h(XEN) Paragon"] + START + guest(1) +
-                              END)[0])
+        first = ["\x1b[2J\x1b[01;01H\x1b[=3h(XEN) Paragon"]
+        self.assertTrue(judge(first + START + guest(1) + END)[0])
 
-    def test_guests_without_tests_end_in_their_own_words(self):
+    def test_without_tests_the_reason_says_how_the_guests_ended(self):
         ended = ["(XEN) Domain 2 (right) ended: reboot", "(XEN) Domain 1 (linux) ended: power off",
                  "(XEN) Domain 0 (store) ended: power off"]
         self.assertEqual(judge(START + ["(d1) hello"] + ended[1:] + END)[:2],
@@ -98,9 +98,9 @@ class Good(unittest.TestCase):
             with tempfile.NamedTemporaryFile("w", suffix=".log") as log:
                 log.writelines(line + "\n" for line in lines)
                 log.flush()
-                done = subprocess.run([os.path.join(ROOT, "tools", "paragon-run"), "--replay",
-                                       log.name],
-                                      capture_output=True, text=True, check=False)
+                runner = os.path.join(ROOT, "tools", "paragon-run")
+                done = subprocess.run([runner, "--replay", log.name], capture_output=True,
+                                      text=True, check=False)
             return done.returncode, done.stdout.splitlines()[-1]
         ended = ["(XEN) Domain 1 (linux) ended: power off"]
         self.assertEqual(last(START + ["(d1) hello"] + ended + END),
@@ -208,7 +208,7 @@ class Machine(unittest.TestCase):
                          (True, 3))
         self.assertEqual(lines, ["a", "b"])
 
-    def test_asked_accelerator_is_not_questioned(self):
+    def test_an_accelerator_that_is_named_is_used(self):
         self.assertEqual(qemu.pick_accel("kvm")[0], "kvm")
 
 

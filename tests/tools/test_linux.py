@@ -1,4 +1,4 @@
-"""Kernels out of their wrappings, ramdisks, and typing: the tools behind `make run GUEST=linux`."""
+"""Tests of the tools behind `make run GUEST=linux`: unpack-kernel, make-ramdisk, and typing."""
 
 import gzip
 import os
@@ -48,8 +48,7 @@ class Directory(unittest.TestCase):
 
     def tool(self, name, *words):
         return subprocess.run([os.path.join(ROOT, "tools", name), *words], capture_output=True,
-                              text=True,
-                              check=False)
+                              text=True, check=False)
 
 
 class Unpack(Directory):
@@ -63,7 +62,7 @@ class Unpack(Directory):
         with open(out, "rb") as plain:
             return plain.read()
 
-    def test_every_format(self):
+    def test_every_format_is_unpacked(self):
         for name, command in FORMATS.items():
             if not shutil.which(command[0]):
                 continue
@@ -71,11 +70,11 @@ class Unpack(Directory):
                 self.assertEqual(self.unpack(bzimage(compressed(name))), PLAIN)
                 self.assertEqual(self.unpack(compressed(name, sized=False)), PLAIN)
 
-    def test_plain(self):
+    def test_an_elf_file_stays_as_it_is(self):
         self.assertEqual(self.unpack(PLAIN), PLAIN)
         self.assertEqual(self.unpack(bzimage(PLAIN)), PLAIN)
 
-    def test_refused(self):
+    def test_a_file_that_it_cannot_unpack_is_refused_with_the_reason(self):
         xz = compressed("xz")
         for why, data in {
             "neither a bzImage nor an ELF file": b"#!/bin/sh\n" * 100,
@@ -123,7 +122,7 @@ class Ramdisk(Directory):
         self.assertEqual(found["sub/leaf"], (0o100644, b"x", (0, 0)))
         self.assertLess(list(found).index("sub"), list(found).index("sub/leaf"))
 
-    def test_missing_file(self):
+    def test_a_missing_file_is_one_line(self):
         done = self.tool("make-ramdisk", os.path.join(self.where, "out"), "x=/no/such")
         self.assertNotEqual(done.returncode, 0)
         self.assertEqual(done.stderr, "make-ramdisk: /no/such: No such file or directory\n")

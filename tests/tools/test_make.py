@@ -1,4 +1,5 @@
-"""Bad input to make and to the runner: one clear line, no traceback, nothing built or booted."""
+"""Wrong input to make and to the runner gives one clear line and no traceback, and nothing is built
+or booted. And make help fits a screen."""
 
 import os
 import subprocess
@@ -7,18 +8,22 @@ import unittest
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 
 
+def run(*command):
+    """Runs it as if make had not started this test."""
+    clean = {name: value for name, value in os.environ.items()
+             if "MAKE" not in name and name != "MFLAGS"}
+    return subprocess.run(command, cwd=ROOT, env=clean, capture_output=True, text=True,
+                          timeout=60, check=False)
+
+
 class BadInput(unittest.TestCase):
     def refused(self, *command, why):
-        clean = {name: value
-                 for name, value in os.environ.items() if "MAKE" not in name and name != "MFLAGS"}
-        done = subprocess.run(command, cwd=ROOT, env=clean, capture_output=True, text=True,
-                              timeout=60,
-                              check=False)
+        done = run(*command)
         self.assertNotEqual(done.returncode, 0)
         self.assertIn(why, done.stderr)
         self.assertEqual(len(done.stderr.strip().splitlines()), 1, done.stderr)
 
-    def test_make(self):
+    def test_make_names_the_value_that_is_wrong(self):
         for word, why in {
             "GUEST=/no/such": "is KERNEL=/no/such",
             "GUEST=Makefile": "GUEST=Makefile: names a guest that comes with Paragon (linux)",
@@ -49,16 +54,14 @@ class BadInput(unittest.TestCase):
             with self.subTest(word):
                 self.refused("make", "-s", "run", *word.split(), why=why)
 
-    def test_right_values_are_not_questioned(self):
-        right = ("ACCEL=tcg", "FIRMWARE=uefi", "BOOT=esp", "KERNEL=Makefile", "INITRD=grub.cfg",
-                 "TRACE=all,-sched", "MEM=256",
-                 "TIMEOUT=", "ENTRY=own", "CMDLINE=root=/dev/xvda1 init=/bin/sh", "RAW=on",
-                 "STORE=no", "GUEST=", "VIEW=-c", "WAY=emulate")
-        done = subprocess.run(["tools/settings.py", *right], cwd=ROOT, capture_output=True,
-                              text=True, check=True)
-        self.assertEqual((done.stdout, done.stderr), ("\n", ""))
+    def test_correct_values_are_accepted(self):
+        done = run("tools/settings.py", "ACCEL=tcg", "FIRMWARE=uefi", "BOOT=esp", "KERNEL=Makefile",
+                   "INITRD=grub.cfg", "TRACE=all,-sched", "MEM=256", "TIMEOUT=", "ENTRY=own",
+                   "CMDLINE=root=/dev/xvda1 init=/bin/sh", "RAW=on", "STORE=no", "GUEST=",
+                   "VIEW=-c", "WAY=emulate")
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "\n", ""))
 
-    def test_runner(self):
+    def test_runner_names_a_file_that_does_not_exist(self):
         self.refused("tools/paragon-run", "--iso", "/no/such.iso", why="/no/such.iso: no such file")
         self.refused("tools/paragon-run", "--esp", "/no/such", why="/no/such: no such file")
         self.refused("tools/paragon-run", "--kernel", "Makefile", "--module", "/no/such words",
@@ -67,11 +70,7 @@ class BadInput(unittest.TestCase):
 
 class Help(unittest.TestCase):
     def test_it_fits_a_screen(self):
-        clean = {name: value
-                 for name, value in os.environ.items() if "MAKE" not in name and name != "MFLAGS"}
-        shown = subprocess.run(["make", "-s", "help"], cwd=ROOT, env=clean, capture_output=True,
-                               text=True,
-                               check=True).stdout.splitlines()
+        shown = run("make", "-s", "help").stdout.splitlines()
         self.assertGreater(len(shown), 15)
         self.assertLess(len(shown), 24)
         self.assertLessEqual(max(map(len, shown)), 80)

@@ -1,4 +1,5 @@
-"""Self-test of the comparison with Xen: agreement passes, everything else has to be explained."""
+"""Tests of tools/oracle-compare: a test that passes on both sides is accepted, every other needs an
+exception with a reason."""
 
 import importlib.machinery
 import importlib.util
@@ -51,7 +52,8 @@ class Compare(unittest.TestCase):
             file.write("# why\na/one  xen  because\n    of this\n\nb/two  paragon  for that\n")
             file.flush()
             self.assertEqual(oracle.read_exceptions(file.name),
-                             {("a/one", "xen"): "because of this", ("b/two", "paragon"): "for that"})
+                             {("a/one", "xen"): "because of this",
+                              ("b/two", "paragon"): "for that"})
 
     def test_an_exception_without_a_reason_is_refused_with_its_line(self):
         with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:

@@ -1,6 +1,5 @@
-"""Missing packages: what is asked of apt, and that nothing is compiled before it has answered.
-Stand-ins for the package tools and the compilers come first on PATH and write down when they were
-called."""
+"""Missing packages: what apt is asked to install, and that nothing is compiled before that is done.
+Scripts in the place of the package tools and the compilers come first on PATH and log each call."""
 
 import os
 import subprocess
@@ -22,8 +21,8 @@ class StandIns(unittest.TestCase):
         self.log = os.path.join(self.where, "log")
         self.program("apt-get", INSTALLS)
         self.program("sudo", 'exec "$@"')
-        self.program("dpkg-query",
-                     "echo install ok installed old-package; echo deinstall ok config-files removed-package; exit 1")
+        self.program("dpkg-query", "echo install ok installed old-package; "
+                     "echo deinstall ok config-files removed-package; exit 1")
 
     def program(self, name, text):
         path = os.path.join(self.where, name)
@@ -47,7 +46,7 @@ class StandIns(unittest.TestCase):
 class Install(StandIns):
     WANTED = "end apt-get -q install -y --no-install-recommends new-package removed-package"
 
-    def test_complete_machine_is_left_alone(self):
+    def test_a_complete_machine_is_not_changed(self):
         done, calls = self.run_it("tools/install-packages", "old-package")
         self.assertEqual((done.returncode, done.stdout, calls), (0, "", []))
 
@@ -59,9 +58,11 @@ class Install(StandIns):
         self.assertIn("missing packages, installing: new-package removed-package", done.stdout)
 
     def test_old_lists_are_renewed(self):
-        done, calls = self.run_it("bash", "-c",
-                                  "tools/install-packages old-package new-package removed-package; : > $LOG; "
-                                  "touch $LOG.fail; tools/install-packages new-package removed-package")
+        done, calls = self.run_it("bash", "-c", """
+            tools/install-packages old-package new-package removed-package
+            : > $LOG
+            touch $LOG.fail
+            tools/install-packages new-package removed-package""")
         self.assertEqual(done.returncode, 0)
         ends = [call for call in calls if call.startswith("end")]
         self.assertEqual(ends[-2:], ["end apt-get -q update", self.WANTED])
@@ -73,7 +74,7 @@ class Order(StandIns):
             self.program(name, FAILS)
         build = os.path.join(self.where, "build")
         os.mkdir(build)
-        guest = os.path.join(self.where, "guest")       # as if newlib were there
+        guest = os.path.join(self.where, "guest")       # a build directory in which newlib is built
         os.mkdir(guest)
         with open(os.path.join(guest, "newlib.stamp"), "w", encoding="utf-8"):
             pass
@@ -96,7 +97,7 @@ class Order(StandIns):
                                  expected)
                 self.assertTrue(installed, calls[:5])
                 self.assertLess(installed[0], min(compiled), calls[:5])
-                # is one of those that only tests need
+                # clang is one of the packages that only tests need, which are installed last.
                 clang = [n for n in compiled if calls[n].startswith("clang")]
                 self.assertTrue(not clang or installed[-1] < min(clang), calls[:8])
 

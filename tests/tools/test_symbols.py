@@ -1,5 +1,5 @@
-"""The hypervisor's table of symbols: which names it has, in which order, and that the assembler
-takes it."""
+"""Tests of tools/symbols.awk: which names its table has, in which order, and that the assembler
+accepts it."""
 
 import os
 import subprocess
@@ -24,15 +24,12 @@ ffff828000201000 T last
 class Symbols(unittest.TestCase):
     def table(self, nm):
         text = subprocess.run([os.path.join(ROOT, "tools", "symbols.awk")], input=nm,
-                              capture_output=True, text=True,
-                              check=True).stdout
+                              capture_output=True, text=True, check=True).stdout
         with tempfile.NamedTemporaryFile(suffix=".o") as out:
-            subprocess.run(["gcc", "-Wa,--fatal-warnings", "-c", "-x", "assembler", "-", "-o",
-                            out.name], input=text,
-                           text=True, check=True)
+            subprocess.run(["gcc", "-Wa,--fatal-warnings", "-c", "-x", "assembler", "-",
+                            "-o", out.name], input=text, text=True, check=True)
             shown = subprocess.run(["objcopy", "-O", "binary", "-j", ".symtab_ro", out.name,
-                                    "/dev/stdout"],
-                                   capture_output=True, check=True).stdout
+                                    "/dev/stdout"], capture_output=True, check=True).stdout
         return text, shown
 
     def test_text_symbols_once_for_each_address(self):

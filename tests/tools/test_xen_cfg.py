@@ -1,4 +1,4 @@
-"""tools/xen-cfg: GRUB's menu as xen.efi's configuration."""
+"""Tests of tools/xen-cfg, which makes xen.efi's configuration from GRUB's menu."""
 
 import os
 import re
@@ -7,7 +7,13 @@ import tempfile
 import unittest
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
-OPTIONS = "set default='two'\nset options='loglvl=all'\nset cmdline='a=b c'\nset words='mem=1G'\nset ramdisk='{}'\n"
+OPTIONS = """\
+set default='two'
+set options='loglvl=all'
+set cmdline='a=b c'
+set words='mem=1G'
+set ramdisk='{}'
+"""
 MENU = """\
 # menuentry "In a comment" --id comment {
 if [ "$grub_platform" = pc ]; then
@@ -40,8 +46,8 @@ class XenCfg(unittest.TestCase):
         with tempfile.TemporaryDirectory() as boot:
             os.mkdir(os.path.join(boot, "grub"))
             for name, content in {"grub/options.cfg": options.format(ramdisk).encode(),
-                                  "menu": menu.encode(),
-                                  "kernel": b"\x7fELF...", "notes": b"no kernel", "rd": b""}.items():
+                                  "menu": menu.encode(), "kernel": b"\x7fELF...",
+                                  "notes": b"no kernel", "rd": b""}.items():
                 with open(os.path.join(boot, name), "wb") as out:
                     out.write(content)
             return subprocess.run([os.path.join(ROOT, "tools", "xen-cfg"),
@@ -53,22 +59,23 @@ class XenCfg(unittest.TestCase):
         self.assertEqual(done.stderr, "")
         return [line for line in done.stdout.splitlines() if line and not line.startswith("#")]
 
-    def test_sections(self):
+    def test_each_entry_with_an_id_is_a_section(self):
         one = ["[one]", "options=console=com1 loglvl=all", "kernel=kernel name=x mem=1G -- a=b c",
                "ramdisk=notes"]
         two = ["[two]", "options=", "kernel=kernel", "ramdisk=rd", "kernel=kernel a"]
         self.assertEqual(self.lines(MENU, "/boot/rd"), ["[global]", "default=two"] + one + two)
 
-    def test_condition(self):
+    def test_without_a_ramdisk_the_else_branch_is_read(self):
         self.assertIn("ramdisk=notes none", self.lines(MENU))
         self.assertNotIn("ramdisk=rd", self.lines(MENU))
 
-    def test_condition_that_it_cannot_read(self):
-        done = self.run_on('menuentry "x" --id x {\nmultiboot2 /boot/paragon\nif [ a = b ]; then\nfi\n}\n')
+    def test_a_condition_that_it_cannot_read_is_refused_with_its_line(self):
+        done = self.run_on('menuentry "x" --id x {\nmultiboot2 /boot/paragon\n'
+                           'if [ a = b ]; then\nfi\n}\n')
         self.assertEqual(done.returncode, 1)
         self.assertRegex(done.stderr, r"^\S*menu:3: cannot read this condition: .*\n$")
 
-    def test_our_own_menu(self):
+    def test_the_menu_of_the_tree_has_a_section_for_each_entry(self):
         with open(os.path.join(ROOT, "grub.cfg"), encoding="utf-8") as menu:
             text = menu.read()
         ids = re.findall(r'^menuentry .*--id (\w+)', text, re.M)
@@ -76,11 +83,11 @@ class XenCfg(unittest.TestCase):
                          [f"[{i}]" for i in ids])
         self.assertEqual(re.search(r"for section in (.*);", text)[1].split(), ids)
 
-    def test_store_beside_an_own_kernel(self):
+    def test_a_users_kernel_has_the_store_beside_it_unless_that_is_off(self):
         with open(os.path.join(ROOT, "grub.cfg"), encoding="utf-8") as menu:
             text = menu.read()
-        for said, kernels in {"yes": ["store", "guest"], "": ["guest"]}.items():
-            lines = self.lines(text, "/boot/rd", OPTIONS + f"set store='{said}'\n")
+        for store, kernels in {"yes": ["store", "guest"], "": ["guest"]}.items():
+            lines = self.lines(text, "/boot/rd", OPTIONS + f"set store='{store}'\n")
             own = lines[lines.index("[own]"):lines.index("[linux]")]
             self.assertEqual([line.split()[0] for line in own[2:]],
                              [f"kernel={k}" for k in kernels] + ["ramdisk=rd"])
