@@ -1,12 +1,12 @@
-# Laws of data: what the formulas of tests/laws/*.smt2 say of all 64-bit values, proved by z3; and
-# that these formulas are those of the C code, by millions of values. `make check-laws` takes half a
-# minute. See tests/laws/README.
+# Laws of data: z3 proves what the formulas of tests/laws/*.smt2 say of all 64-bit values, and
+# millions of values are tried to see that the C code computes the same as the formulas. `make
+# check-laws` takes half a minute. See tests/laws/README.
 LAWS := $(BUILD)/laws
 LAWS_SMT := $(sort $(wildcard tests/laws/*.smt2))
 LAWS_CALLS := $(patsubst %,$(LAWS)/tests/laws/%.o,pages frames cpu segments lists times hooks)
 LAWS_FAST := $(LAWS)/tests/laws/tie.o $(LAWS)/models.o
 
-# Functions that have no name outside their file, in the files as they are compiled here.
+# Static functions, which are made global in the objects that are linked here.
 LAWS_STATIC := pagetype:table_refused pagetype:is_hole_slot mmu_update:mod_table_entry \
     mmu_update:update_one ptwr:store_to_l1 upcall:bounce emulate:write_cr emulate:xcr0_ok \
     debugreg:set_dr7 vcpu_init:set_registers desc:gdt_nr_frames segments:gate_target_ok elf:inside \
@@ -14,7 +14,7 @@ LAWS_STATIC := pagetype:table_refused pagetype:is_hole_slot mmu_update:mod_table
     evtchn_fifo:link_to_tail time:inverse
 LAWS_FILES := $(foreach s,$(LAWS_STATIC),$(filter %/$(firstword $(subst :, ,$s)).c,$(UNIT_SRC)))
 LAWS_OPENED := $(sort $(LAWS_FILES:%.c=$(LAWS)/%.o))
-# What hooks.c has instead.
+# Functions that hooks.c replaces.
 WRAPPED := mfn_to_virt arch_copy_from_guest arch_copy_to_guest put_guest_words domain_crash \
     arch_load_root arch_paddr_bits arch_has_nx arch_tsc_hz arch_cr4_host arch_cr4_guest_mask \
     arch_xcr0_mask arch_load_cr4 arch_load_user_gs

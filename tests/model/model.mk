@@ -11,10 +11,10 @@ MODEL_SCOPES := two three four entries below deep return death grant grants gran
 MODEL_SCOPES_LONG := three-deeper closed-below grants-deeper grants-both-deeper grants-end-deeper \
     grant-ending-deeper preempted-deeper
 
-# In the middle of a call, who would wait for the other one switches by preempt.c.
+# A vCPU that would wait for the other in the middle of a call switches to it by preempt.c.
 MODEL_LDFLAGS := -Wl,--wrap=schedule_behind
 
-# What of the allocator changes, and has no name outside it.
+# The allocator's static variables, which the model saves and restores.
 MODEL_NAMES := zones zones_in_use nr_free guest_frames_returned returned_stamp
 $(MODEL)/common/string.o $(MODEL)/common/printf.o: \
     MODEL_CFLAGS += $(foreach f,$(LIBC_NAMES),-D$(f)=hv_$(f)) -fno-builtin
@@ -35,7 +35,7 @@ check-model: $(MODEL)/model
 check-model-long: $(MODEL)/model
 	@$< $(MODEL_SCOPES) $(MODEL_SCOPES_LONG)
 
-# That it finds bugs: some are planted, one at a time.
+# Checks that the model finds bugs: some are planted, one at a time.
 check-planted: $(MODEL)/model
 	@python3 -B tests/model/planted.py $(MODEL) $(UNIT_CC) $(MODEL_CFLAGS) -- $(MODEL_OBJ)
 

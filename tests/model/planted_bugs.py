@@ -1,0 +1,243 @@
+"""The bugs that planted.py plants: where each is, and in which scope the model has to find it, with
+which violation. One that no scope can find is in SURVIVORS, with the reason."""
+
+from dataclasses import dataclass
+
+
+@dataclass
+class Bug:
+    name: str
+    file: str  # of the hypervisor
+    old: object  # text that is there once, or several that are replaced one after the other
+    new: object
+    scope: str
+    violation: str = ""  # part of the model's message
+
+
+BUGS = (
+    Bug("no stamp when the use as a type ends", "pagetype.c",
+        old="    f->type = type;\n"
+            "    f->flush_stamp = tlb_clock;\n",
+        new="    f->type = type;\n",
+        scope="below", violation="still walks"),
+    Bug("no flush before a new type", "pagetype.c",
+        old="        flush_tlb_since(f->flush_stamp);\n"
+            "    if (type == TYPE_W",
+        new="        (void)0;\n"
+            "    if (type == TYPE_W",
+        scope="below", violation="TLB still has a writable mapping"),
+    Bug("no flush before a former table is writable", "pagetype.c",
+        old="if ((f->type & TYPE_MASK) != type)\n"
+            "        flush",
+        new="if ((f->type & TYPE_MASK) != type && type != TYPE_WRITABLE)\n"
+            "        flush",
+        scope="below", violation="still walks"),
+    Bug("a failed validation keeps the type", "pagetype.c",
+        old="    else\n"
+            "        f->type = TYPE_NONE;\n",
+        new="",
+        scope="two"),
+    Bug("a failed L1 keeps its references", "pagetype.c",
+        old="        while (i-- > 0)\n"
+            "            put_page_from_l1e(table[i], d);\n",
+        new="        (void)0;\n",
+        scope="entries", violation="refer"),
+    Bug("a failed table keeps its references", "pagetype.c",
+        old="            drop_entries(f, type, i);\n", new="",
+        scope="entries", violation="refer"),
+    Bug("an L1 that goes keeps its references", "pagetype.c",
+        old="    if (type == TYPE_L1)\n"
+            "        devalidate_l1(mfn_to_virt(frame_to_mfn(f)), frame_owner(f));\n"
+            "    else if",
+        new="    if",
+        scope="two", violation="the program ended"),
+    Bug("the old entry goes before the new one is taken", "mmu_update.c",
+        old="        rc = get_page_from_l1e(nl1e, owner);\n",
+        new="        put_page_from_l1e(ol1e, d);\n"
+            "        *slot = ol1e = 0;\n"
+            "        rc = get_page_from_l1e(nl1e, owner);\n",
+        scope="two", violation="a refused call changed something"),
+    Bug("the fast path forgets RW", "mmu_update.c",
+        old="(PTE_ADDR_MASK | PTE_RW | PTE_P)", new="(PTE_ADDR_MASK | PTE_P)",
+        scope="two"),
+    Bug("the fast path forgets the address", "mmu_update.c",
+        old="(PTE_ADDR_MASK | PTE_RW | PTE_P)", new="(PTE_RW | PTE_P)",
+        scope="two", violation="not the domain's"),
+    Bug("the old entry of a table keeps its references", "mmu_update.c",
+        old="    put_page_from_table_entry(old, table);\n", new="    (void)old;\n",
+        scope="two", violation="refer"),
+    Bug("a writable entry of any frame", "pagetype.h",
+        old="if (unlikely(!is_valid_as(f, TYPE_WRITABLE)))",
+        new="if (unlikely((f->type & TYPE_COUNT_MASK) == 0))",
+        scope="two"),
+    Bug("an L1 entry that goes keeps its type reference", "pagetype.h",
+        old="    if (l1e & PTE_RW)\n"
+            "        put_page_type(f);\n"
+            "    else if",
+        new="    if",
+        scope="two", violation="type references"),
+    Bug("a second pin", "mmuext.c",
+        old="    if (f->type & TYPE_PINNED) {\n"
+            "        put_page_and_type(f);\n",
+        new="    if (0) {\n",
+        scope="two", violation="references"),
+    Bug("an unpin of what is not pinned", "mmuext.c",
+        old="    if (!(f->type & TYPE_PINNED)) {\n", new="    if (0) {\n",
+        scope="two"),
+    Bug("the old root keeps its references", "mmuext.c",
+        old="        arch_load_root(v);\n"
+            "    if (old != 0)\n",
+        new="        arch_load_root(v);\n"
+            "    if (0)\n",
+        scope="two", violation="references"),
+    Bug("a writable linear entry", "linear.c",
+        old="    if (entry & PTE_RW)\n"
+            "        return -EINVAL;\n",
+        new="",
+        scope="two", violation="writable"),
+    Bug("linear entries of a table that is mapped linearly", "linear.c",
+        old="        if (table->type & LINEAR_USES)\n"
+            "            return -EINVAL;\n",
+        new="",
+        scope="three", violation="chain"),
+    Bug("a linear entry to a table that has some", "linear.c",
+        old=" && !(f->type & LINEAR_ENTRIES)", new="",
+        scope="three", violation="chain"),
+    Bug("linear entries that go stay counted", "linear.c",
+        old="    table->type -= LINEAR_ENTRY;\n", new="",
+        scope="two", violation="linear"),
+    Bug("no flush before a guest's frame is somebody's", "alloc.c",
+        old="    guest_frames_returned = true;\n", new="",
+        scope="two", violation="not its own"),
+    Bug("a frame that goes stays in the number", "frame.c",
+        old="    d->nr_frames--;\n", new="",
+        scope="two", violation="numbers of frames"),
+    Bug("a frame that goes stays linked", "frame.c",
+        old="    mfn_to_frame(f->next)->prev = f->prev;\n", new="",
+        scope="two", violation="ring"),
+    Bug("a frame that is given back stays referenced", "memory.c",
+        old="    /* still mapped somewhere: it is freed with the last mapping */\n"
+            "        put_page(f);\n",
+        new="\n",
+        scope="two", violation="references"),
+    Bug("pins survive the domain", "relinquish.c",
+        old="    if (f->type & TYPE_PINNED) {\n"
+            "        f->type &= ~TYPE_PINNED;\n",
+        new="    if (0) {\n",
+        scope="death"),
+    Bug("the round at the domain's end leaves one out", "relinquish.c",
+        old="left = d->nr_frames; left != 0 &&", new="left = d->nr_frames; left > 1 &&",
+        scope="death"),
+
+    Bug("a grant's pin outlives unmap_and_replace", "grant_map.c",
+        old="        gone->unpin = true;\n", new="        gone->unpin = new_addr == 0;\n",
+        scope="grant", violation="pins of a grant"),
+    Bug("a writable grant mapping is no writable use", "grant.c",
+        old="    if (!readonly && get_page_type(f, TYPE_WRITABLE) != 0) {\n", new="    if (0) {\n",
+        scope="grant", violation="type references"),
+    Bug("a handle ends with its host mapping, the device's stays", "grant_map.c",
+        old="    if (!(t->flags & LIVE)) {\n"
+            "        maptrack_free",
+        new="    if (!(t->flags & GNTMAP_host_map)) {\n"
+            "        maptrack_free",
+        scope="grant", violation="references"),
+    Bug("a handle ends by an entry of another permission", "grant_map.c",
+        old=" || !(old & PTE_RW) != !!(t->flags & GNTMAP_readonly))", new=")",
+        scope="grant", violation="without a handle"),
+    Bug("a handle ends by an entry of another frame", "grant_map.c",
+        old=" || PTE_MFN(old) != mfn ||", new=" ||",
+        scope="grants"),
+    Bug("no flush before a granter's frame is its own again", "grant_map.c",
+        old="    if (flush)\n"
+            "        arch_flush_tlb();\n",
+        new="",
+        scope="grant", violation="not its own"),
+    Bug("a device's mapping holds no frame", "grant_map.c",
+        old="    if (unlikely(op->flags & GNTMAP_device_map))\n"
+            "        rc =",
+        new="    if (0)\n"
+            "        rc =",
+        scope="grant", violation="references"),
+    Bug("the entry that moves in stays where it was", "grant_map.c",
+        old="        WRITE_ONCE(*from, 0);\n", new="",
+        scope="grant", violation="without a handle"),
+    Bug("a failed mapping keeps the pin", "grant_map.c",
+        old="    if (rc != GNTST_okay) {\n"
+            "        grant_unpin(rd, op->ref, readonly);\n",
+        new="    if (rc != GNTST_okay) {\n",
+        scope="grant", violation="pins"),
+    Bug("the frame of a grant in use follows what the guest writes", "grant_pin.c",
+        old="    if (!in_use)\n"
+            "        set_area(",
+        new="    if (1)\n"
+            "        set_area(",
+        scope="grants", violation="without a handle"),
+    Bug("an unused grant is still said to be written", "grant_pin.c",
+        old="    if (p->writers == 0)\n"
+            "        clear",
+        new="    if (0)\n"
+            "        clear",
+        scope="grant", violation="said to be in use"),
+    Bug("a copy keeps the frame's references", "grant_copy.c",
+        old="    spin_lock(&e->area.owner->mm_lock);\n"
+            "    grant_put_frame(e->f, e->readonly);\n",
+        new="    spin_lock(&e->area.owner->mm_lock);\n",
+        scope="grants", violation="references"),
+    Bug("a handle survives the granter", "grant.c",
+        old="    if (gt->nr_pins != 0)\n"
+            "        grant_forget_granter(d);\n",
+        new="",
+        scope="grant-end", violation="a handle for a grant of a domain that is gone"),
+    Bug("a pin survives the mapper", "grant_map.c",
+        old="        grant_unpin(t->granter, t->ref, t->flags & GNTMAP_readonly);\n"
+            "        maptrack_free(gt, t, i);\n",
+        new="        maptrack_free(gt, t, i);\n",
+        scope="grant-end", violation="a grant that a domain uses that is gone"),
+    Bug("a device's mapping survives its domain", "grant_map.c",
+        old="        if (t->flags & GNTMAP_device_map)\n"
+            "            end_device_map(t->granter, t->ref, t->flags & GNTMAP_readonly);\n",
+        new="",
+        scope="grant-end"),
+
+    Bug("a table is used while it is being validated", "pagetype.c",
+        old="    while ((f->type & TYPE_MASK) == type && (f->type & TYPE_VALIDATING)) {\n",
+        new="    while (0) {\n",
+        scope="preempted"),
+    Bug("a table waits for itself", "pagetype.c",
+        old="    while ((f->type & TYPE_MASK) == type && (f->type & TYPE_VALIDATING)) {\n",
+        new="    while (f->type & TYPE_VALIDATING) {\n",
+        scope="preempted", violation="waits for nobody"),
+    Bug("a table that failed is no table before its entries are dropped", "pagetype.c",
+        old="            drop_entries(f, type, i);\n",
+        new="            f->type = TYPE_NONE;\n"
+            "            drop_entries(f, type, i);\n",
+        scope="preempted"),
+    Bug("the old entry is read before others may have stored to it", "mmu_update.c",
+        old=("    uint64_t type = table->type & TYPE_MASK, old;\n",
+             "    old = READ_ONCE(*slot);\n"
+             "    store_entry(slot, entry"),
+        new=("    uint64_t type = table->type & TYPE_MASK, old = READ_ONCE(*slot);\n",
+             "    store_entry(slot, entry"),
+        scope="preempted"),
+    Bug("whether it is pinned is asked before others may have pinned it", "mmuext.c",
+        old=("    struct frame *f;\n"
+             "    int rc = get_page_and_type(op->arg1.mfn, d, types",
+             "    if (f->type & TYPE_PINNED) {\n"
+             "        put_page_and"),
+        new=("    struct frame *f;\n"
+             "    bool pinned = mfn_valid(op->arg1.mfn) && (mfn_to_frame(op->arg1.mfn)->type & "
+             "TYPE_PINNED);\n"
+             "    int rc = get_page_and_type(op->arg1.mfn, d, types",
+             "    if (pinned) {\n"
+             "        put_page_and"),
+        scope="preempted", violation="references"),
+)
+
+SURVIVORS = (
+    # The stamp of the last type reference comes at the same time on one CPU, and read-only mappings
+    # do no harm before the frame is given back, which flushes by a stamp of its own. Other CPUs
+    # could run between the two.
+    Bug("no stamp when an L1 entry goes", "pagetype.h",
+        old="    f->flush_stamp = tlb_clock;\n", new="",
+        scope="below"),
+)
