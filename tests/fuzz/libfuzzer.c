@@ -7,7 +7,8 @@ struct bytes {
     size_t left;
 };
 
-/* Two bytes a choice, mixed, so that choices of few and of many possibilities both have all of them. */
+/* Two bytes a choice, mixed, so that choices of few and of many possibilities both have all of
+ * them. */
 static uint64_t next(void *state)
 {
     struct bytes *b = state;

@@ -1,5 +1,5 @@
-/* fuzz ITERATIONS SEED: worlds of a thousand hypercalls each, all from one seed; the same arguments do the
- * same again. */
+/* fuzz ITERATIONS SEED: worlds of a thousand hypercalls each, all from one seed; the same
+ * arguments do the same again. */
 #include <stdio.h>
 #include <stdlib.h>
 #include "tests/fuzz/fuzz.h"
@@ -46,9 +46,11 @@ int main(int argc, char **argv)
         total.records += r.records;
         total.lost += r.lost;
     }
-    printf("fuzz: %lu hypercalls (%lu served, %lu refused) and %lu traps of %lu domains, %lu grants mapped, "
-           "%lu audits that met %lu linear tables, %lu records traced (%lu lost), seed %lu: passed\n",
-           total.hypercalls, total.succeeded, total.hypercalls - total.succeeded, total.traps, total.domains,
-           total.grants, total.audits, total.linear, total.records, total.lost, seed);
+    printf("fuzz: %lu hypercalls (%lu served, %lu refused) and %lu traps of %lu domains, "
+           "%lu grants mapped, %lu audits that met %lu linear tables, "
+           "%lu records traced (%lu lost), seed %lu: passed\n",
+           total.hypercalls, total.succeeded, total.hypercalls - total.succeeded, total.traps,
+           total.domains, total.grants, total.audits, total.linear, total.records, total.lost,
+           seed);
     return 0;
 }

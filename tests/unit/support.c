@@ -29,8 +29,7 @@
         }                                                                                          \
     } while (0)
 
-/* --- The tiny kernel --------------------------------------------------------------------------------------
- */
+/* --- The tiny kernel --------------------------------------------------------------------------- */
 
 void elf_add_note(struct tiny_elf *e, uint32_t type, const void *desc, uint32_t len)
 {
@@ -53,23 +52,13 @@ void elf_make(struct tiny_elf *e)
 {
     memset(e, 0, sizeof(*e));
     e->eh = (struct elf64_ehdr){
-        .ident = {0x7f, 'E', 'L', 'F', 2, 1, 1},
-        .type = 2,
-        .machine = 62,
-        .version = 1,
-        .entry = GUEST_BASE,
-        .phoff = 64,
-        .ehsize = 64,
-        .phentsize = 56,
-        .phnum = 2
+        .ident = { 0x7f, 'E', 'L', 'F', 2, 1, 1 }, .type = 2, .machine = 62, .version = 1,
+        .entry = GUEST_BASE, .phoff = 64, .ehsize = 64, .phentsize = 56, .phnum = 2,
     };
-    e->load = (struct elf64_phdr){.type = 1,
-                                          .flags = 7,
-                                          .offset = TEXT_OFFSET,
-                                          .vaddr = GUEST_BASE,
-                                          .filesz = GUEST_TEXT_BYTES,
-                                          .memsz = GUEST_IMAGE_BYTES,
-                                          .align = 4096};
+    e->load = (struct elf64_phdr){
+        .type = 1, .flags = 7, .offset = TEXT_OFFSET, .vaddr = GUEST_BASE,
+        .filesz = GUEST_TEXT_BYTES, .memsz = GUEST_IMAGE_BYTES, .align = 4096,
+    };
     e->note = (struct elf64_phdr){ .type = 4, .flags = 4, .offset = NOTE_OFFSET, .align = 4 };
     memset(e->text, 0x90, sizeof(e->text));
     elf_add_note(e, XEN_ELFNOTE_XEN_VERSION, "xen-3.0", 8);
@@ -80,8 +69,7 @@ void elf_make(struct tiny_elf *e)
     elf_add_number(e, XEN_ELFNOTE_ENTRY, GUEST_BASE);
 }
 
-/* --- Machines and domains ---------------------------------------------------------------------------------
- */
+/* --- Machines and domains ---------------------------------------------------------------------- */
 
 static uint64_t free_at_start;
 static unsigned next_unmapped;          /* of unmapped_frame() */
@@ -118,7 +106,8 @@ int machine_down(void **state)
     service_forget();
     host_free_taken();
     if (nr_free_frames() != free_at_start) {
-        fprintf(stderr, "frames lost: %lu free before, %lu after\n", free_at_start, nr_free_frames());
+        fprintf(stderr, "frames lost: %lu free before, %lu after\n", free_at_start,
+                nr_free_frames());
         return -1;
     }
     host_stop();
@@ -130,7 +119,8 @@ static struct tiny_elf kernel;
 struct domain *guest_make_sized(domid_t id, unsigned nr_vcpus, uint64_t nr_frames, unsigned weight)
 {
     struct domain_config c = {
-        .name = "guest", .mem_bytes = nr_frames << PAGE_SHIFT, .vcpus = nr_vcpus, .weight = weight};
+        .name = "guest", .mem_bytes = nr_frames << PAGE_SHIFT, .vcpus = nr_vcpus, .weight = weight,
+    };
     struct domain *d = domain_create(id, c.name, nr_vcpus, nr_frames, weight);
 
     if (d == NULL)
@@ -201,8 +191,7 @@ const struct start_info *guest_start_info(struct domain *d)
     return mfn_to_virt(PTE_MFN(*slot));
 }
 
-/* --- Hypercalls and memory of current ---------------------------------------------------------------------
- */
+/* --- Hypercalls and memory of current ---------------------------------------------------------- */
 
 /* The memory is kept between audits, because allocating and freeing it would take much of their
  * time. No reference can exist to the many frame numbers below the RAM's first frame. */

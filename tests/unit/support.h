@@ -32,7 +32,8 @@ void elf_add_number(struct tiny_elf *e, uint32_t type, uint64_t value);
 /* cmocka fixtures: a machine with as much RAM as two such guests need and some more. */
 int machine_up(void **state);
 int machine_up_at(mfn_t base);
-int low_machine_up(void **state);       /* its RAM begins at LOW_BASE, so that audits take less time */
+/* its RAM begins at LOW_BASE, so that audits take less time */
+int low_machine_up(void **state);
 int machine_down(void **state);         /* ends every domain and fails if it left a frame behind */
 #define with_machine(test) cmocka_unit_test_setup_teardown(test, machine_up, machine_down)
 

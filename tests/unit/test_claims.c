@@ -81,7 +81,8 @@ static int whole_grant_table(void)
         return s.status;
     guest_get(&frame, LIST, 8);
     e.frame = (uint32_t)mfn_of_va(TABLE_VA + PAGE_SIZE);
-    assert_int_equal(do_update_va_mapping(TABLE_VA, frame << PAGE_SHIFT | PTE_P | PTE_RW, UVMF_INVLPG), 0);
+    assert_int_equal(do_update_va_mapping(TABLE_VA, frame << PAGE_SHIFT | PTE_P | PTE_RW,
+                                          UVMF_INVLPG), 0);
     guest_put(TABLE_VA + 8 * sizeof(e), &e, sizeof(e));
     return GNTST_okay;
 }
@@ -117,7 +118,8 @@ static void give_frames_back(void)
     for (unsigned i = 0; i < NR_GIVEN; i++) {
         uint64_t mfn;
 
-        guest_get(&mfn, guest_start_info(current->domain)->mfn_list + 8 * (GUEST_FRAMES - 1 - i), 8);
+        guest_get(&mfn, guest_start_info(current->domain)->mfn_list + 8 * (GUEST_FRAMES - 1 - i),
+                  8);
         guest_put(LIST + 8 * i, &mfn, 8);
     }
     set_extents(&r);

@@ -32,7 +32,8 @@ static void moves_bytes(void **state)
     (void)state;
     srand(1);
     for (unsigned round = 0; round < 20000; round++) {
-        unsigned from = (unsigned)rand() % 40, to = (unsigned)rand() % 40, n = (unsigned)rand() % 56;
+        unsigned from = (unsigned)rand() % 40, to = (unsigned)rand() % 40,
+            n = (unsigned)rand() % 56;
 
         for (unsigned i = 0; i < sizeof(a); i++)
             a[i] = b[i] = src[i] = (uint8_t)rand();
@@ -107,7 +108,8 @@ static void parses_numbers(void **state)
     (void)state;
     for (unsigned i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
         const char *end;
-        uint64_t v = table[i].size ? parse_size(table[i].text, &end) : parse_number(table[i].text, &end);
+        uint64_t v = table[i].size ? parse_size(table[i].text, &end)
+            : parse_number(table[i].text, &end);
 
         if (end - table[i].text != table[i].used || (table[i].used && v != table[i].value))
             fail_msg("\"%s\" gave %lu, %td characters", table[i].text, v, end - table[i].text);
@@ -142,7 +144,8 @@ static void formats_like_libc(void **state)
             SAME(size, "%hhd %hu %hhx %zu %zd %td", (int)v, (int)v, (int)v, v, v, v);
             SAME(size, "%.3ld|%8.4lx|%-8.4ld|%*ld|%-*ld", v, v, v, 9, v, 9, v);
         }
-        SAME(size, "%s|%10s|%-10s|%.2s|%.*s|%c%%", "hello", "abc", "abc", "truncate", 3, "abcdef", 'z');
+        SAME(size, "%s|%10s|%-10s|%.2s|%.*s|%c%%", "hello", "abc", "abc", "truncate", 3, "abcdef",
+             'z');
     }
     SAME(64, "%p", (void *)0x1234);
 }

@@ -82,11 +82,15 @@ static void utf8_passes(void **state)
 static void what_is_no_utf8_is_replaced(void **state)
 {
     static const char *const bad[] = {
-        "\x80", "\xbf", "\xff", "\xfe", "\xf8\x88\x80\x80\x80",         /* stray, and no first bytes */
-        "\xc0\x8a", "\xc1\xbf", "\xe0\x80\x9b", "\xf0\x80\x80\x8a",       /* overlong: one would be a line feed */
-        "\xed\xa0\x80", "\xed\xbf\xbf", "\xf4\x90\x80\x80", "\xf7\xbf\xbf\xbf",     /* surrogates, too large */
+        /* stray, and no first bytes */
+        "\x80", "\xbf", "\xff", "\xfe", "\xf8\x88\x80\x80\x80",
+        /* overlong: one would be a line feed */
+        "\xc0\x8a", "\xc1\xbf", "\xe0\x80\x9b", "\xf0\x80\x80\x8a",
+        /* surrogates, too large */
+        "\xed\xa0\x80", "\xed\xbf\xbf", "\xf4\x90\x80\x80", "\xf7\xbf\xbf\xbf",
         "\xc2\x9b", "\xc2\x85", "\xc2\x80", "\xc2\x9f",                     /* C1 */
-        "\xe2\x80\xae", "\xe2\x81\xa6", "\xe2\x80\xa8",                    /* bidi controls, line separator */
+        /* bidi controls, line separator */
+        "\xe2\x80\xae", "\xe2\x81\xa6", "\xe2\x80\xa8",
         "\xe2", "\xe2\x80", "\xf0\x9f\x98",                                 /* cut off by the x */
     };
     char text[32];
@@ -106,8 +110,8 @@ static void what_is_no_utf8_is_replaced(void **state)
     }
     write_line(a, "cut\xe2\x97\n\x8fnext\xe2\x97\033[K\x8f\n");
     console_drain(a);
-    assert_true(console_has("(d1) cut" UTF8_REPLACEMENT "\n(d1) " UTF8_REPLACEMENT "next" UTF8_REPLACEMENT
-                             "\033[K" UTF8_REPLACEMENT "\n"));
+    assert_true(console_has("(d1) cut" UTF8_REPLACEMENT "\n(d1) " UTF8_REPLACEMENT "next"
+                            UTF8_REPLACEMENT "\033[K" UTF8_REPLACEMENT "\n"));
 }
 
 /* Backspace: over characters that surely have one column, but not over others. */
@@ -117,7 +121,8 @@ static void columns_of_utf8(void **state)
     write_line(a, "\xc3\xa9\xe6\xbc\xa2\b\b\b\b\b!\n");                 /* one narrow, one wide */
     console_drain(a);
     assert_true(console_has("(d1) \xc3\xa9\xe6\xbc\xa2\b\b\b!\n"));
-    write_line(a, "e\xcc\x81\xcc\x81\xcc\x81\rx\n");                      /* accents that join the letter */
+    /* accents that join the letter */
+    write_line(a, "e\xcc\x81\xcc\x81\xcc\x81\rx\n");
     console_drain(a);
     assert_true(console_has("(d1) e\xcc\x81\xcc\x81\xcc\x81\bx\n"));
 }
@@ -280,9 +285,10 @@ int main(void)
         with_guests(lines_are_whole), with_guests(control_characters_are_filtered),
         with_guests(no_line_is_forged), with_guests(hostile_indices_do_nothing),
         with_guests(input_follows_ctrl_a), with_guests(nothing_typed_is_lost),
-        with_guests(utf8_passes), with_guests(what_is_no_utf8_is_replaced), with_guests(columns_of_utf8),
-        with_guests(lines_of_ours_are_harmless), with_guests(a_line_is_edited),
-        with_guests(an_interrupted_line_is_not_left), with_guests(guests_cannot_flood_the_log),
+        with_guests(utf8_passes), with_guests(what_is_no_utf8_is_replaced),
+        with_guests(columns_of_utf8), with_guests(lines_of_ours_are_harmless),
+        with_guests(a_line_is_edited), with_guests(an_interrupted_line_is_not_left),
+        with_guests(guests_cannot_flood_the_log),
         with_guests(last_words_outlast_the_end_of_another),
     };
 

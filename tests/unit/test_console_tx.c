@@ -40,7 +40,8 @@ static unsigned fill(struct domain *d, const char *text)
     struct xencons_interface *ring = d->console_ring;
     unsigned n = 0;
 
-    for (size_t len = strlen(text); ring->out_prod - ring->out_cons + len <= sizeof(ring->out); n += len)
+    for (size_t len = strlen(text); ring->out_prod - ring->out_cons + len <= sizeof(ring->out);
+         n += len)
         for (size_t i = 0; i < len; i++)
             ring->out[ring->out_prod++ % sizeof(ring->out)] = text[i];
     return n;
@@ -80,7 +81,8 @@ static void a_slow_line_is_used_and_not_waited_for(void **state)
     assert_in_range(in_ring(a), 1500, 2048);
     sent = host.console_len;
     run_for(100);
-    assert_in_range(host.console_len - sent, 900, 1153);        /* less the carriage returns, which are not kept */
+    /* less the carriage returns, which are not kept */
+    assert_in_range(host.console_len - sent, 900, 1153);
     run_for(300);
     assert_int_equal(in_ring(a), 0);
     assert_int_equal(count("(d1) 0123456789012345678\n"), 102);
@@ -207,7 +209,8 @@ static void guest_ends_after_its_last_words(void **state)
     host_run(1000 * MS);
     assert_null(domain_by_id(2));
     assert_int_equal(count("(d2) of the other guest\n"), 107);
-    assert_true(console_has("of the other guest\n(d2) ...............\n(XEN) Domain 2 (guest) ended"));
+    assert_true(console_has("of the other guest\n(d2) ...............\n"
+                            "(XEN) Domain 2 (guest) ended"));
 }
 
 /* A guest ends and is freed, too, when nothing reads the line. */
@@ -245,7 +248,8 @@ static void line_of_an_nmi_follows_the_interrupted_one(void **state)
     host.on_send = an_nmi;
     fill(a, "of the guest\n");
     console_drain(a);
-    assert_true(console_has("(d1) of the guest\n(XEN) NMI 2\n(XEN) its second line\n(d1) of the guest\n"));
+    assert_true(console_has("(d1) of the guest\n(XEN) NMI 2\n(XEN) its second line\n"
+                            "(d1) of the guest\n"));
 }
 
 static void many_lines(void)
@@ -261,7 +265,8 @@ static void lines_without_room_are_counted(void **state)
     host.on_send = many_lines;
     log_error("the first");
     log_error("the next");
-    assert_true(console_has("(XEN) the first\n(XEN) line 0 of a long story\n(XEN) line 1 of a long story\n"));
+    assert_true(console_has("(XEN) the first\n(XEN) line 0 of a long story\n"
+                            "(XEN) line 1 of a long story\n"));
     assert_true(console_has("lines lost: no room\n"));
     assert_true(console_has("\n(XEN) the next\n"));
 }
@@ -300,7 +305,8 @@ static void machine_ends_when_nobody_reads(void **state)
     assert_in_range(now_ns(), 3000 * MS, 5000 * MS);
     host.stuck = false;
     log_error("somebody reads again");
-    assert_string_equal(host.console, "(XEN) before it\n(XEN) in the end\n(XEN) somebody reads again\n");
+    assert_string_equal(host.console,
+                        "(XEN) before it\n(XEN) in the end\n(XEN) somebody reads again\n");
 }
 
 /* Waiting output comes first, then the panic, whichever locks were held. Can run only once in a
@@ -323,7 +329,8 @@ static void a_panic_says_it_all(void **state)
     assert_non_null(strstr(story, "(XEN) Rebooting.\n"));
 }
 
-#define with_machine_running(test) cmocka_unit_test_setup_teardown(test, running_machine, machine_down)
+#define with_machine_running(test) \
+    cmocka_unit_test_setup_teardown(test, running_machine, machine_down)
 
 int main(void)
 {

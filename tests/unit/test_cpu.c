@@ -43,13 +43,17 @@ static void hidden_features_are_not_shown(void **state)
 
     (void)state;
     guest_cpuid(v, 1, 0, r);
-    assert_int_equal(r[2] & 0x0126c1fc, 0);             /* DTES64 MONITOR DSCPL VMX SMX EIST TM2 XTPR PDCM PCID DCA ... */
+    /* DTES64 MONITOR DSCPL VMX SMX EIST TM2 XTPR PDCM PCID DCA ... */
+    assert_int_equal(r[2] & 0x0126c1fc, 0);
     assert_int_equal(r[3] & 0xa022300a, 0);             /* VME PSE MTRR PGE PSE36 DS TM PBE */
     assert_int_equal(r[3] & 0x00404080, 0x00404080);    /* MCE MCA ACPI */
     guest_cpuid(v, 7, 0, r);
-    assert_int_equal(r[1] & 0x0250dc96, 0);             /* TSC_ADJUST SGX HLE SMEP INVPCID RTM PQM MPX PQE SMAP PT ... */
-    assert_int_equal(r[2] & 0x3801009c, 0);             /* UMIP PKU OSPKE CET_SS LA57 MOVDIRI MOVDIR64B ENQCMD */
-    assert_int_equal(r[3] & 0xdc13ab00, 0);             /* VP2INTERSECT ... TSX, PCONFIG, IBT, IBRS STIBP L1D SSBD */
+    /* TSC_ADJUST SGX HLE SMEP INVPCID RTM PQM MPX PQE SMAP PT ... */
+    assert_int_equal(r[1] & 0x0250dc96, 0);
+    /* UMIP PKU OSPKE CET_SS LA57 MOVDIRI MOVDIR64B ENQCMD */
+    assert_int_equal(r[2] & 0x3801009c, 0);
+    /* VP2INTERSECT ... TSX, PCONFIG, IBT, IBRS STIBP L1D SSBD */
+    assert_int_equal(r[3] & 0xdc13ab00, 0);
     assert_int_equal(r[3] & 1u << 29, 1u << 29);        /* ARCH_CAPABILITIES */
     guest_cpuid(v, 0x80000008, 0, r);
     assert_int_equal(r[0], 48 << 8 | 40);

@@ -19,7 +19,10 @@ static char *text_of(const char *s)
 
 static void command_line_is_parsed_as_xen_does(void **state)
 {
-    static const struct { const char *text, *reason, *file, *section, *options; bool help; } table[] = {
+    static const struct {
+        const char *text, *reason, *file, *section, *options;
+        bool help;
+    } table[] = {
         { .text = "", .options = "" },
         { .text = "   \t ", .options = "" },
         { .text = " linux", .section = "linux", .options = "" },
@@ -61,16 +64,19 @@ static void show(const struct plan *plan, char *out, size_t size)
     size_t n = (size_t)snprintf(out, size, "%s", plan->options);
 
     for (unsigned i = 0; i < plan->nr_guests; i++)
-        n += (size_t)snprintf(out + n, size - n, "|%s%s%s", plan->guest[i].kernel, plan->guest[i].ramdisk ? "+" : "",
-                              plan->guest[i].ramdisk ?: "");
+        n += (size_t)snprintf(out + n, size - n, "|%s%s%s", plan->guest[i].kernel,
+                              plan->guest[i].ramdisk ? "+" : "", plan->guest[i].ramdisk ?: "");
     for (unsigned i = 0; i < MIN(plan->nr_ignored, ARRAY_SIZE(plan->ignored)); i++)
         n += (size_t)snprintf(out + n, size - n, "|!%s", plan->ignored[i]);
 }
 
 static void section_gives_its_files_and_options(void **state)
 {
-    static const char two[] = "# a comment\n[global]\ndefault=b\noptions=loglvl=all\n\n"
-                              "[a]\nkernel=ka x -- y\n; another\n[b]\r\n  kernel = kb \r\nramdisk=r\noptions=o\n[c]\n";
+    static const char two[] =
+        "# a comment\n[global]\ndefault=b\noptions=loglvl=all\n\n"
+        "[a]\nkernel=ka x -- y\n; another\n"
+        "[b]\r\n  kernel = kb \r\nramdisk=r\noptions=o\n"
+        "[c]\n";
     static const struct { const char *text, *wanted, *section, *plan, *reason; } table[] = {
         { two, NULL, "b", "o|kb+r", NULL },
         { two, "a", "a", "loglvl=all|ka x -- y", NULL },
@@ -81,9 +87,11 @@ static void section_gives_its_files_and_options(void **state)
         { "[ x y ]\nkernel=k", NULL, "x y", "|k", NULL },
         { "[ x y ]\nkernel=k", "x y", "x y", "|k", NULL },
         { "[global]\nkernel=k\n[x]\noptions=o", "x", "x", "o|k", NULL },
-        { "[x]\nkernel=a\nramdisk=ra\nkernel=b\nkernel=c\nramdisk=rc", NULL, "x", "|a+ra|b|c+rc", NULL },
+        { "[x]\nkernel=a\nramdisk=ra\nkernel=b\nkernel=c\nramdisk=rc", NULL, "x", "|a+ra|b|c+rc",
+          NULL },
         { "[x]\nramdisk=r\nkernel=k\nkernel=l", NULL, "x", "|k+r|l", NULL },
-        { "[x]\nkernel=k\nxsm=f\nucode=u\nvideo=gfx-800x600", NULL, "x", "|k|!xsm=f|!ucode=u|!video=gfx-800x600", NULL },
+        { "[x]\nkernel=k\nxsm=f\nucode=u\nvideo=gfx-800x600", NULL, "x",
+          "|k|!xsm=f|!ucode=u|!video=gfx-800x600", NULL },
         { "[x]\nkernel=k\nramdisk=r\nramdisk=s", NULL, "x", NULL, "two ramdisk= lines" },
         { "[x]\nramdisk=r\nkernel=k\nramdisk=s", NULL, "x", NULL, "two ramdisk= lines" },
         { "[x]\nkernel=", NULL, "x", NULL, "without a file name" },
@@ -197,7 +205,8 @@ static void configuration_is_named_after_the_program(void **state)
 {
     static const struct { const char *program; const char *names[6]; } table[] = {
         { "xen.efi", { "xen.cfg", "xen.cfg", NULL } },
-        { "xen-4.2-unstable.efi", { "xen-4.2-unstable.cfg", "xen-4.2.cfg", "xen-4.cfg", "xen.cfg", "xen.cfg", NULL } },
+        { "xen-4.2-unstable.efi",
+          { "xen-4.2-unstable.cfg", "xen-4.2.cfg", "xen-4.cfg", "xen.cfg", "xen.cfg", NULL } },
         { "BOOTX64.EFI", { "BOOTX64.cfg", "xen.cfg", NULL } },
         { "a-b", { "xen.cfg", NULL } },
         { "", { "xen.cfg", NULL } },
@@ -227,7 +236,8 @@ enum { WB = 8 };
 
 static struct boot_info info;
 
-static void parse(const struct efi_descriptor *d, unsigned n, uint64_t image_start, uint64_t image_end)
+static void parse(const struct efi_descriptor *d, unsigned n, uint64_t image_start,
+                  uint64_t image_end)
 {
     struct efi_map map = { d, n * sizeof(*d), sizeof(*d) };
 
@@ -240,7 +250,8 @@ static void memory_map_becomes_ranges(void **state)
     static const struct efi_descriptor map[] = {
         { 7, 0, 0, 0, 0xa0, WB },                           /* the low megabyte is nobody's */
         { 4, 0, 0x100000, 0, 0x100, WB },
-        { 7, 0, 0x200000, 0, 0x400, WB },                   /* 2 to 6 MiB; the image lies at 3 to 4 */
+        /* 2 to 6 MiB; the image lies at 3 to 4 */
+        { 7, 0, 0x200000, 0, 0x400, WB },
         { 10, 0, 0x600000, 0, 0x100, WB },
         { 2, 0, 0x800000, 0, 0x100, WB },
         { 1, 0, 0x700000, 0, 0x100, WB },                   /* not in order */
@@ -253,7 +264,8 @@ static void memory_map_becomes_ranges(void **state)
         { 3, 0, 0x100000000, 0, 0x10000, WB },
     };
     static const struct ram_range expected[] = {
-        { 0x100000, 0x300000 }, { 0x400000, 0x600000 }, { 0x700000, 0x900000 }, { 0x100000000, 0x110000000 },
+        { 0x100000, 0x300000 }, { 0x400000, 0x600000 }, { 0x700000, 0x900000 },
+        { 0x100000000, 0x110000000 },
     };
 
     (void)state;

@@ -168,7 +168,8 @@ static void runs_out_and_recovers(void **state)
         long rc;
 
         guest_put(SCRATCH, &s, sizeof(s));
-        rc = hypercall_table[__HYPERVISOR_event_channel_op](EVTCHNOP_alloc_unbound, SCRATCH, 0, 0, 0, 0);
+        rc = hypercall_table[__HYPERVISOR_event_channel_op](EVTCHNOP_alloc_unbound, SCRATCH, 0, 0,
+                                                            0, 0);
         if (rc != 0) {
             assert_int_equal(rc, -ENOSPC);
             break;

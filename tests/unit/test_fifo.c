@@ -100,7 +100,8 @@ static void refuses_bad_control_blocks_and_arrays(void **state)
     assert_int_equal(init_control(2, mfn, 0), -ENOENT);
     assert_int_equal(init_control(~0u, mfn, 0), -ENOENT);
     assert_int_equal(init_control(0, mfn, 4), -EINVAL);
-    assert_int_equal(init_control(0, mfn, PAGE_SIZE - sizeof(struct evtchn_fifo_control_block) + 8), -EINVAL);
+    assert_int_equal(init_control(0, mfn, PAGE_SIZE - sizeof(struct evtchn_fifo_control_block) + 8),
+                     -EINVAL);
     assert_int_equal(init_control(0, mfn, ~7u), -EINVAL);
     assert_int_equal(init_control(0, theirs, 0), -EINVAL);
     assert_int_equal(init_control(0, max_mfn, 0), -EINVAL);
@@ -114,7 +115,8 @@ static void refuses_bad_control_blocks_and_arrays(void **state)
     assert_int_equal(set_priority(port, 16), -EINVAL);
     assert_int_equal(set_priority(port, 15), 0);
     for (unsigned i = 0; i < 128; i++)
-        assert_int_equal(expand(mfn), 0);       /* the same page, each time with references of its own */
+        /* the same page, each time with references of its own */
+        assert_int_equal(expand(mfn), 0);
     assert_int_equal(expand(mfn), -ENOSPC);
 }
 
@@ -384,9 +386,10 @@ static void the_last_reference_is_ours(void **state)
     mfn = virt_to_mfn(array);
     guest_put(SCRATCH + 256, &mfn, sizeof(mfn));
     set_xen_guest_handle_raw(r.extent_start, (xen_pfn_t *)(SCRATCH + 256));
-    assert_int_equal(hcall(__HYPERVISOR_update_va_mapping, GUEST_BASE + ((FIRST_PFN + 2ull) << PAGE_SHIFT), 0,
-                           UVMF_INVLPG), 0);
-    assert_int_equal(hcall_struct(__HYPERVISOR_memory_op, XENMEM_decrease_reservation, &r, sizeof(r)), 1);
+    assert_int_equal(hcall(__HYPERVISOR_update_va_mapping,
+                           GUEST_BASE + ((FIRST_PFN + 2ull) << PAGE_SHIFT), 0, UVMF_INVLPG), 0);
+    assert_int_equal(hcall_struct(__HYPERVISOR_memory_op, XENMEM_decrease_reservation, &r,
+                                  sizeof(r)), 1);
     assert_true(frame_owner(mfn_to_frame(mfn)) == a);
     assert_int_equal(send_port(port), 0);
     assert_int_equal(array[port], PENDING | LINKED);

@@ -56,7 +56,8 @@ static void table_up(struct domain *d, const char *data)
     assert_int_equal(setup_table(1), GNTST_okay);
     guest_get(&frame, SCRATCH + 512, 8);
     assert_int_equal(
-        hcall(__HYPERVISOR_update_va_mapping, TABLE_VA, frame << PAGE_SHIFT | PTE_P | PTE_RW, UVMF_INVLPG),
+        hcall(__HYPERVISOR_update_va_mapping, TABLE_VA, frame << PAGE_SHIFT | PTE_P | PTE_RW,
+              UVMF_INVLPG),
         0);
     guest_put(PAGE_VA, data, 9);
 }
@@ -142,14 +143,17 @@ static void maps_by_entry_and_replaces(void **state)
     entry(8, GTF_permit_access, 2, page);
     host_become(b->vcpu[0]);
     at = slot_maddr(MAP_VA);
-    assert_int_equal(map(8, GNTMAP_host_map | GNTMAP_contains_pte, at + 4, 1).status, GNTST_general_error);
+    assert_int_equal(map(8, GNTMAP_host_map | GNTMAP_contains_pte, at + 4, 1).status,
+                     GNTST_general_error);
     m = map(8, GNTMAP_host_map | GNTMAP_contains_pte | GNTMAP_readonly, at, 1);
     assert_int_equal(m.status, GNTST_okay);
     assert_int_equal(PTE_MFN(pte_at(MAP_VA)), page);
     assert_false(pte_at(MAP_VA) & PTE_RW);
-    assert_int_equal(hcall(__HYPERVISOR_update_va_mapping, MAP_VA, page << PAGE_SHIFT | PTE_P | PTE_RW, 0),
+    assert_int_equal(hcall(__HYPERVISOR_update_va_mapping, MAP_VA,
+                           page << PAGE_SHIFT | PTE_P | PTE_RW, 0),
                      -EBUSY);
-    assert_int_equal(unmap(slot_maddr(PAGE_VA), m.handle), GNTST_general_error); /* not this grant's entry */
+    /* not this grant's entry */
+    assert_int_equal(unmap(slot_maddr(PAGE_VA), m.handle), GNTST_general_error);
     assert_int_equal(unmap(at, m.handle), GNTST_okay);
     assert_int_equal(pte_at(MAP_VA), 0);
 
@@ -166,9 +170,16 @@ static void maps_by_entry_and_replaces(void **state)
 
 static void refuses_bad_maps_and_unmaps(void **state)
 {
-    const struct { grant_ref_t ref; uint32_t flags; uint64_t va; domid_t dom; int status; } rows[] = {
+    const struct {
+        grant_ref_t ref;
+        uint32_t flags;
+        uint64_t va;
+        domid_t dom;
+        int status;
+    } rows[] = {
         { 8, GNTMAP_host_map, MAP_VA, 77, GNTST_bad_domain },
-        { 8, GNTMAP_host_map, MAP_VA, 0, GNTST_general_error },         /* always there, and grants nothing */
+        /* always there, and grants nothing */
+        { 8, GNTMAP_host_map, MAP_VA, 0, GNTST_general_error },
         { 100000, GNTMAP_host_map, MAP_VA, 1, GNTST_bad_gntref },
         {9,      GNTMAP_host_map, MAP_VA,     1,  GNTST_general_error}, /* not permitted */
         {10,     GNTMAP_host_map, MAP_VA,     1,  GNTST_general_error}, /* for somebody else */
@@ -201,7 +212,8 @@ static void refuses_bad_maps_and_unmaps(void **state)
         assert_int_equal(pte_at(MAP_VA), before);
     }
     assert_int_equal(hcall(__HYPERVISOR_grant_table_op, 99, SCRATCH, 1), -ENOSYS);
-    assert_int_equal(hcall(__HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref, HOLE_START, 1), -EFAULT);
+    assert_int_equal(hcall(__HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref, HOLE_START, 1),
+                     -EFAULT);
 }
 
 static void copies_between_frames_and_grants(void **state)
@@ -313,7 +325,8 @@ static void device_mapping_holds_its_frame(void **state)
         assert_int_equal(m.status | ro.status | both.status, GNTST_okay);
         assert_int_equal(m.dev_bus_addr, bus);
         assert_int_equal(unmap_device(bus + 8, m.handle), GNTST_bad_dev_addr);
-        assert_int_equal(unmap(MAP_VA, both.handle), GNTST_okay);       /* the device's half stays */
+        /* the device's half stays */
+        assert_int_equal(unmap(MAP_VA, both.handle), GNTST_okay);
         assert_int_equal(mfn_to_frame(page)->type, TYPE_WRITABLE | TYPE_VALIDATED | 3);
         if (order == 1)
             guest_end(b);
@@ -322,7 +335,8 @@ static void device_mapping_holds_its_frame(void **state)
         if (order == 2) {
             guest_end(a);
             audit();
-            assert_ptr_equal(frame_owner(mfn_to_frame(page)), a);             /* nobody else's yet */
+            /* nobody else's yet */
+            assert_ptr_equal(frame_owner(mfn_to_frame(page)), a);
             host_become(b->vcpu[0]);
         }
         if (order == 3)
@@ -355,7 +369,8 @@ static void put_entry(grant_ref_t ref, union grant_entry_v2 e)
 
 static union grant_entry_v2 whole(domid_t domid, uint16_t flags, mfn_t mfn)
 {
-    return (union grant_entry_v2){ .full_page = { .hdr = { GTF_permit_access | flags, domid }, .frame = mfn } };
+    return (union grant_entry_v2){ .full_page = { .hdr = { GTF_permit_access | flags, domid },
+                                                  .frame = mfn } };
 }
 
 static union grant_entry_v2 transitive(domid_t domid, domid_t via, grant_ref_t gref)
@@ -440,8 +455,10 @@ static void transitive_grant_limits_the_bytes(void **state)
 {
     struct domain *c = guest_make(3, 1);
     struct gnttab_copy same = { .flags = GNTCOPY_source_gref | GNTCOPY_dest_gref, .len = 8 };
-    union grant_entry_v2 part = { .sub_page = { .hdr = { GTF_permit_access | GTF_sub_page, 1 }, .page_off = 16,
-                                                .length = 32 } };
+    union grant_entry_v2 part = {
+        .sub_page = { .hdr = { GTF_permit_access | GTF_sub_page, 1 }, .page_off = 16,
+                      .length = 32 },
+    };
 
     (void)state;
     table_up(c, "c's data");
@@ -475,8 +492,10 @@ static void transitive_grant_limits_the_bytes(void **state)
 /* A mapped entry that changes its kind keeps its former meaning. */
 static void changed_while_mapped(void **state)
 {
-    union grant_entry_v2 part = { .sub_page = { .hdr = { GTF_permit_access | GTF_sub_page, 2 }, .page_off = 16,
-                                                .length = 32, .frame = page } };
+    union grant_entry_v2 part = {
+        .sub_page = { .hdr = { GTF_permit_access | GTF_sub_page, 2 }, .page_off = 16,
+                      .length = 32, .frame = page },
+    };
     struct gnttab_map_grant_ref m;
 
     (void)state;
@@ -495,7 +514,8 @@ static void changed_while_mapped(void **state)
     put_entry(8, transitive(2, 2, 8));
     table_up(b, "b's data");
     entry(8, GTF_permit_access, 1, mfn_of_va(PAGE_VA));
-    assert_int_equal(copy_grant(8, 0, false), GNTST_general_error);     /* leads to another page than it meant */
+    /* leads to another page than it meant */
+    assert_int_equal(copy_grant(8, 0, false), GNTST_general_error);
     assert_int_equal(entry_flags(8), GTF_permit_access);
     assert_int_equal(unmap(MAP_VA + PAGE_SIZE, m.handle), GNTST_okay);
     assert_int_equal(status_of(a, 8), 0);
@@ -523,7 +543,8 @@ static void version_change_without_memory_changes_nothing(void **state)
     assert_int_equal(s.status, GNTST_okay);
     guest_get(&frame, SCRATCH + 520, 8);                /* the second one, mapped: in use */
     assert_int_equal(
-        hcall(__HYPERVISOR_update_va_mapping, MAP_VA, frame << PAGE_SHIFT | PTE_P | PTE_RW, UVMF_INVLPG), 0);
+        hcall(__HYPERVISOR_update_va_mapping, MAP_VA, frame << PAGE_SHIFT | PTE_P | PTE_RW,
+              UVMF_INVLPG), 0);
     assert_int_equal(set_version(1), -EBUSY);
     assert_int_equal(hcall(__HYPERVISOR_update_va_mapping, MAP_VA, 0, UVMF_INVLPG), 0);
     assert_int_equal(set_version(1), 0);
@@ -540,11 +561,13 @@ static void without_memory_nothing_is_mapped(void **state)
     host_become(b->vcpu[0]);
     host_leave_free(0);
     for (unsigned i = 0; i < 3000; i++) {
-        struct gnttab_map_grant_ref one = {.host_addr = MAP_VA, .flags = GNTMAP_host_map, .ref = 8, .dom = 1};
+        struct gnttab_map_grant_ref one =
+            {.host_addr = MAP_VA, .flags = GNTMAP_host_map, .ref = 8, .dom = 1};
 
         guest_put(SCRATCH, &one, sizeof(one));
         assert_int_equal(
-            hypercall_table[__HYPERVISOR_grant_table_op](GNTTABOP_map_grant_ref, SCRATCH, 1, 0, 0, 0), 0);
+            hypercall_table[__HYPERVISOR_grant_table_op](GNTTABOP_map_grant_ref, SCRATCH, 1, 0, 0,
+                                                         0), 0);
         guest_get(&m, SCRATCH, sizeof(m));
         if (m.status != GNTST_okay)
             break;

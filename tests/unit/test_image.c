@@ -27,11 +27,14 @@ static uint64_t put(const void *data, size_t len)
     return offset;
 }
 
-static unsigned add_section(const char *name, uint32_t type, const void *data, uint64_t len, uint32_t link)
+static unsigned add_section(const char *name, uint32_t type, const void *data, uint64_t len,
+                            uint32_t link)
 {
     unsigned i = elf.eh.shnum++;
 
-    sections[i] = (struct elf64_shdr){ .type = type, .link = link, .offset = put(data, len), .size = len };
+    sections[i] = (struct elf64_shdr){
+        .type = type, .link = link, .offset = put(data, len), .size = len,
+    };
     sections[i].name = (uint32_t)(put(name, strlen(name) + 1) - sections[1].offset);
     return i;
 }
@@ -57,7 +60,9 @@ static void bare(void)
     elf.eh.shentsize = sizeof(*sections);
     elf.eh.shnum = 2;
     elf.eh.shstrndx = 1;
-    sections[1] = (struct elf64_shdr){ .type = SHT_STRTAB, .offset = (uint64_t)(tail - (uint8_t *)&elf), .size = 0x400 };
+    sections[1] = (struct elf64_shdr){
+        .type = SHT_STRTAB, .offset = (uint64_t)(tail - (uint8_t *)&elf), .size = 0x400,
+    };
 }
 
 /* The four that a kernel of the Mini-OS family has. */
@@ -106,7 +111,8 @@ static void both_places(void)
 static void owner_without_nul(void)
 {
     four_notes();
-    for (uint8_t *p = elf.notes; p < elf.notes + elf.note.filesz; p += 16 + ALIGN_UP(*(uint32_t *)(p + 4), 4u))
+    for (uint8_t *p = elf.notes; p < elf.notes + elf.note.filesz;
+         p += 16 + ALIGN_UP(*(uint32_t *)(p + 4), 4u))
         *p = 3;
 }
 
@@ -126,14 +132,16 @@ static void guest_string(const char *text)
 
 static void string_defaults(void)
 {
-    guest_string("GUEST_OS=old,XEN_VER=xen-3.0,LOADER=generic,VIRT_BASE=0xffffffff80000000,PAE=yes,HYPERCALL_PAGE=0x2,"
-                 "FEATURES=writable_page_tables|writable_descriptor_tables|auto_translated_physmap|pae_pgdir_above_4gb");
+    guest_string("GUEST_OS=old,XEN_VER=xen-3.0,LOADER=generic,VIRT_BASE=0xffffffff80000000,"
+                 "PAE=yes,HYPERCALL_PAGE=0x2,FEATURES=writable_page_tables|"
+                 "writable_descriptor_tables|auto_translated_physmap|pae_pgdir_above_4gb");
     elf.load.paddr = elf.eh.entry = GUEST_BASE;
 }
 
 static void string_entry(void)
 {
-    guest_string("GUEST_OS=old,XEN_VER=xen-3.0,LOADER=generic,VIRT_BASE=0x0,ELF_PADDR_OFFSET=0x0,VIRT_ENTRY=0x50,BSD_SYMTAB");
+    guest_string("GUEST_OS=old,XEN_VER=xen-3.0,LOADER=generic,VIRT_BASE=0x0,"
+                 "ELF_PADDR_OFFSET=0x0,VIRT_ENTRY=0x50,BSD_SYMTAB");
 }
 
 static void string_beside_build_id(void)
@@ -198,7 +206,9 @@ static void segment_without_permission(void)
 static void empty_segment(void)
 {
     four_notes();
-    *more_header(0) = (struct elf64_phdr){ .type = PT_LOAD, .flags = 4, .paddr = GUEST_IMAGE_BYTES + 0x1000 };
+    *more_header(0) = (struct elf64_phdr){
+        .type = PT_LOAD, .flags = 4, .paddr = GUEST_IMAGE_BYTES + 0x1000,
+    };
 }
 
 static const struct {
@@ -237,9 +247,10 @@ static void accepts_what_xen_accepts(void **state)
         reason = image_parse(&k, &elf, sizeof(elf));
         if (reason != NULL)
             fail_msg("%s: %s", forms[i].name, reason);
-        if (k.entry != forms[i].entry || k.virt_base != forms[i].base || k.virt_start != forms[i].base ||
-            k.virt_end != forms[i].end)
-            fail_msg("%s: entry %lx, base %lx, %lx -> %lx", forms[i].name, k.entry, k.virt_base, k.virt_start, k.virt_end);
+        if (k.entry != forms[i].entry || k.virt_base != forms[i].base ||
+            k.virt_start != forms[i].base || k.virt_end != forms[i].end)
+            fail_msg("%s: entry %lx, base %lx, %lx -> %lx", forms[i].name, k.entry, k.virt_base,
+                     k.virt_start, k.virt_end);
     }
     string_defaults();
     assert_null(image_parse(&k, &elf, sizeof(elf)));
@@ -253,24 +264,34 @@ static void only_unknown_note(void)
     elf.note.filesz = 0;
     elf_add_number(&elf, 77, 7);
 }
-static void offset_without_base(void) { four_notes(); elf_add_number(&elf, XEN_ELFNOTE_PADDR_OFFSET, 0); }
+
+static void offset_without_base(void)
+{
+    four_notes();
+    elf_add_number(&elf, XEN_ELFNOTE_PADDR_OFFSET, 0);
+}
+
 static void no_version(void) { bare(); note(XEN_ELFNOTE_LOADER, "generic"); }
 static void pvh_only(void) { bare(); elf_add_number(&elf, XEN_ELFNOTE_PHYS32_ENTRY, 0x1000); }
 static void last_loader_counts(void) { four_notes(); note(XEN_ELFNOTE_LOADER, "other"); }
 static void empty_string(void) { guest_string(""); }
 static void bzimage(void) { four_notes(); memcpy((char *)&elf + 0x202, "HdrS", 4); }
 static void gzipped(void) { four_notes(); memcpy(&elf, "\x1f\x8b\x08", 3); }
+
 static void long_number(void)
 {
-    guest_string("GUEST_OS=x,XEN_VER=xen-3.0,LOADER=generic,VIRT_ENTRY=0x000000000000000000000000000000000050");
+    guest_string("GUEST_OS=x,XEN_VER=xen-3.0,LOADER=generic,"
+                 "VIRT_ENTRY=0x000000000000000000000000000000000050");
 }
 
 static void refuses_what_xen_refuses(void **state)
 {
     static const struct { void (*make)(void); const char *reason; } table[] = {
-        { only_unknown_note, "xen-3.0" }, { offset_without_base, "no VIRT_BASE" }, { no_version, "xen-3.0" },
+        { only_unknown_note, "xen-3.0" }, { offset_without_base, "no VIRT_BASE" },
+        { no_version, "xen-3.0" },
         { pvh_only, "PVH" }, { last_loader_counts, "generic loader" }, { empty_string, "xen-3.0" },
-        { long_number, "too long" }, { bzimage, "tools/unpack-kernel" }, { bzimage, "make run KERNEL=" },
+        { long_number, "too long" }, { bzimage, "tools/unpack-kernel" },
+        { bzimage, "make run KERNEL=" },
         { gzipped, "tools/unpack-kernel" },
     };
     struct kernel_image k;
@@ -338,13 +359,15 @@ static void survives_edits(void **state)
         table = copy + ((uint8_t *)sections - (uint8_t *)&elf);
         memcpy(copy, &elf, sizeof(elf));
         for (unsigned n = 1 + (unsigned)rand() % 3; n > 0; n--)
-            (rand() % 4 ? table + 64 : copy)[rand() % 256] = rand() % 2 ? (uint8_t)rand() : (uint8_t)(rand() % 2 * 255);
+            (rand() % 4 ? table + 64 : copy)[rand() % 256] =
+                (uint8_t)(rand() % 2 ? rand() : rand() % 2 * 255);
         if (image_parse(&k, copy, sizeof(elf)) == NULL && k.symbols.bytes != 0) {
             with_symbols++;
             assert_true(k.symbols.table.offset + k.symbols.table.size <= sizeof(elf));
             assert_true(k.symbols.strings.offset + k.symbols.strings.size <= sizeof(elf));
             assert_true(k.symbols_paddr >= k.elf.paddr_end && k.symbols_paddr % 8 == 0);
-            assert_int_equal(k.virt_end - k.virt_start, k.symbols_paddr + k.symbols.bytes - k.elf.paddr_start);
+            assert_int_equal(k.virt_end - k.virt_start,
+                             k.symbols_paddr + k.symbols.bytes - k.elf.paddr_start);
             elf_symbols_head(&k.elf, &k.symbols, head);
         }
         free(copy);
@@ -367,7 +390,11 @@ static struct domain *built(void)
 
 static void symbols_stand_behind_the_kernel(void **state)
 {
-    struct { uint32_t bytes; struct elf64_ehdr eh; struct elf64_shdr sh[3]; } __attribute__((packed)) head;
+    struct __attribute__((packed)) {
+        uint32_t bytes;
+        struct elf64_ehdr eh;
+        struct elf64_shdr sh[3];
+    } head;
     struct kernel_image k;
     struct domain *d;
     char bytes[64];
@@ -407,8 +434,9 @@ static void later_header_counts_where_segments_overlap(void **state)
 
     (void)state;
     four_notes();
-    *more_header(0) = (struct elf64_phdr){ .type = PT_LOAD, .flags = 4, .offset = 0, .filesz = 4, .memsz = 8,
-                                                   .paddr = 0x104 };
+    *more_header(0) = (struct elf64_phdr){
+        .type = PT_LOAD, .flags = 4, .offset = 0, .filesz = 4, .memsz = 8, .paddr = 0x104,
+    };
     elf_add_number(&elf, XEN_ELFNOTE_HYPERCALL_PAGE, 0x2123);
     built();
     guest_get(bytes, 0x100, sizeof(bytes));
@@ -421,7 +449,8 @@ static void later_header_counts_where_segments_overlap(void **state)
 static void p2m_list_is_where_the_note_says(void **state)
 {
     static const struct { uint64_t note; bool honoured; } table[] = {
-        { 0x8000000000, true }, { 0, true }, { 0x8000000008, false }, { GUEST_BASE - 0x40000000, false },
+        { 0x8000000000, true }, { 0, true }, { 0x8000000008, false },
+        { GUEST_BASE - 0x40000000, false },
         { 0xfffffffffffff000, false }, { GUEST_BASE + 0x10000000, false },
     };
 

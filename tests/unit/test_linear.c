@@ -125,7 +125,8 @@ static void table_may_map_another_of_its_level(void **state)
         assert_int_equal(set(a, 2, to(b, RO)), 0);
         assert_int_equal(refs(b), 4);
         assert_int_equal(type_refs(b), 3);
-        assert_int_equal(set(a, 1, to(b, RW)), -EINVAL);    /* no short cut for a change of flags (XSA-182) */
+        /* no short cut for a change of flags (XSA-182) */
+        assert_int_equal(set(a, 1, to(b, RW)), -EINVAL);
         assert_int_equal(set(a, 1, to(b, RO | PTE_D)), 0);
         assert_int_equal(unpin(b), 0);
         assert_int_equal(set(a, 1, 0), 0);
@@ -151,7 +152,8 @@ static void linear_entries_make_no_chains(void **state)
 {
     (void)state;
     for (unsigned level = 2; level <= 4; level++) {
-        mfn_t a = pinned_table(level), b = pinned_table(level), c = pinned_table(level), fresh = unmapped_frame();
+        mfn_t a = pinned_table(level), b = pinned_table(level), c = pinned_table(level),
+            fresh = unmapped_frame();
 
         assert_int_equal(set(a, 0, to(b, RO)), 0);
         assert_int_equal(set(b, 0, to(c, RO)), -EINVAL);
@@ -191,13 +193,15 @@ static void linear_entry_needs_a_table_of_its_level(void **state)
         for (unsigned other_level = 1; other_level <= 4; other_level++) {
             mfn_t b = pinned_table(other_level);
 
-            assert_int_equal(set(a, 0, to(b, RO)), other_level == level || other_level == level - 1 ? 0 : -EINVAL);
+            assert_int_equal(set(a, 0, to(b, RO)),
+                             other_level == level || other_level == level - 1 ? 0 : -EINVAL);
             assert_int_equal(set(a, 0, 0), 0);
         }
         assert_int_equal(set(a, 0, to(theirs, RO)), -EINVAL);
         assert_int_equal(set(a, 0, to(mfn_of_va(SCRATCH), RO)), -EINVAL);
         assert_int_equal(set(a, 0, to(max_mfn, RO)), -EINVAL);
-        assert_int_equal(set(a, 0, to(untyped, RO)), 0);    /* becomes a table of the level below, as ever */
+        /* becomes a table of the level below, as ever */
+        assert_int_equal(set(a, 0, to(untyped, RO)), 0);
         assert_int_equal(mfn_to_frame(untyped)->type & TYPE_MASK, (level - 1ull) << TYPE_SHIFT);
     }
 }
@@ -261,7 +265,8 @@ static void shows_tables_read_only(void **state)
     assert_false(host_guest_write(self, &word, 8));
     assert_false(host_guest_write(l1, &word, 8));
     /* hypercalls read through it, too, but do not write */
-    assert_int_equal(hcall(__HYPERVISOR_memory_op, XENMEM_current_reservation, self + 8), -EPERM);     /* of domain 0 */
+    /* of domain 0 */
+    assert_int_equal(hcall(__HYPERVISOR_memory_op, XENMEM_current_reservation, self + 8), -EPERM);
     assert_int_equal(hcall(__HYPERVISOR_memory_op, XENMEM_machphys_mapping, self), -EFAULT);
 }
 
@@ -272,7 +277,8 @@ static void linear_entry_shows_no_l1(void **state)
     mfn_t root = root_with_view(), page = unmapped_frame(), l2, b = pinned_table(2);
     unsigned at = table_index(GUEST_BASE, 4), l3_at = table_index(GUEST_BASE, 3);
     const uint64_t views[] = {
-        va_of(VIEW_SLOT, VIEW_SLOT, VIEW_SLOT, VIEW_SLOT), va_of(VIEW_SLOT, VIEW_SLOT, VIEW_SLOT, 0),
+        va_of(VIEW_SLOT, VIEW_SLOT, VIEW_SLOT, VIEW_SLOT),
+        va_of(VIEW_SLOT, VIEW_SLOT, VIEW_SLOT, 0),
         va_of(VIEW_SLOT, VIEW_SLOT, VIEW_SLOT, at), va_of(VIEW_SLOT, VIEW_SLOT, at, l3_at),
         va_of(VIEW_SLOT, at, l3_at, 5), va_of(at, l3_at, 77, 0), va_of(at, l3_at, 77, 77),
     };
@@ -281,17 +287,21 @@ static void linear_entry_shows_no_l1(void **state)
     l2 = PTE_MFN(entry_of(PTE_MFN(entry_of(root, at)), l3_at));
     assert_int_equal(set(l2, 77, to(l2, RO)), 0);
     for (unsigned i = 0; i < ARRAY_SIZE(views); i++) {
-        struct gnttab_map_grant_ref map = { .host_addr = views[i], .flags = GNTMAP_host_map, .dom = 1 };
+        struct gnttab_map_grant_ref map =
+            { .host_addr = views[i], .flags = GNTMAP_host_map, .dom = 1 };
 
-        assert_int_equal(hcall(__HYPERVISOR_update_va_mapping, views[i], to(page, RW), UVMF_INVLPG), -EINVAL);
+        assert_int_equal(hcall(__HYPERVISOR_update_va_mapping, views[i], to(page, RW), UVMF_INVLPG),
+                         -EINVAL);
         assert_int_equal(hcall(__HYPERVISOR_update_va_mapping, views[i], 0, UVMF_NONE), -EINVAL);
-        assert_int_equal(hcall_struct(__HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref, &map, sizeof(map)), 0);
+        assert_int_equal(hcall_struct(__HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref, &map,
+                                      sizeof(map)), 0);
         assert_true(map.status != GNTST_okay);
         assert_int_equal(read_guest_pte(v, views[i]), 0);
     }
     assert_int_equal(refs(page), 1);
     assert_int_equal(set(l2, 77, to(b, RO)), 0);
-    assert_int_equal(hcall(__HYPERVISOR_update_va_mapping, va_of(at, l3_at, 77, 0), to(page, RW), 0), -EINVAL);
+    assert_int_equal(hcall(__HYPERVISOR_update_va_mapping, va_of(at, l3_at, 77, 0), to(page, RW),
+                           0), -EINVAL);
 }
 
 /* An L4 used as a lower table contains the hypervisor's entries: neither guest nor hypervisor may
@@ -307,12 +317,14 @@ static void hides_the_hypervisor(void **state)
         const uint64_t hidden[] = {
             va_of(VIEW_SLOT, slot, 3, 4) + 16, va_of(VIEW_SLOT, VIEW_SLOT, slot, 4),
             va_of(VIEW_SLOT, VIEW_SLOT, VIEW_SLOT, slot) + 4088, va_of(VIEW_SLOT + 1, slot, 0, 0),
-            va_of(VIEW_SLOT, VIEW_SLOT + 1, slot, 0), va_of(VIEW_SLOT, VIEW_SLOT, VIEW_SLOT + 1, slot),
+            va_of(VIEW_SLOT, VIEW_SLOT + 1, slot, 0),
+            va_of(VIEW_SLOT, VIEW_SLOT, VIEW_SLOT + 1, slot),
         };
 
         for (unsigned i = 0; i < ARRAY_SIZE(hidden); i++) {
             assert_false(host_guest_read(&byte, hidden[i], 1));
-            assert_int_equal(hcall(__HYPERVISOR_memory_op, XENMEM_current_reservation, hidden[i]), -EFAULT);
+            assert_int_equal(hcall(__HYPERVISOR_memory_op, XENMEM_current_reservation, hidden[i]),
+                             -EFAULT);
             assert_int_equal(hcall(__HYPERVISOR_mmu_update, hidden[i], 1, 0, DOMID_SELF), -EFAULT);
             assert_int_equal(hcall(__HYPERVISOR_multicall, hidden[i], 1), -EFAULT);
             v->iobmp = hidden[i];
@@ -322,9 +334,11 @@ static void hides_the_hypervisor(void **state)
     }
     /* a range that begins before it, where pages are mapped */
     assert_int_equal(set(root, 255, to(pinned_table(3), RW)), 0);
-    assert_int_equal(arch_copy_from_guest(bytes, va_of(VIEW_SLOT, VIEW_SLOT, VIEW_SLOT, 255), sizeof(bytes)),
+    assert_int_equal(arch_copy_from_guest(bytes, va_of(VIEW_SLOT, VIEW_SLOT, VIEW_SLOT, 255),
+                                          sizeof(bytes)),
                      sizeof(bytes));
-    assert_int_equal(arch_copy_from_guest(bytes, va_of(VIEW_SLOT, VIEW_SLOT, VIEW_SLOT, 271) + 8, 1), 1);
+    assert_int_equal(arch_copy_from_guest(bytes, va_of(VIEW_SLOT, VIEW_SLOT, VIEW_SLOT, 271) + 8,
+                                          1), 1);
 }
 
 /* entry.S reads the frame of IRET, and must leave it to do_iret from the first linear entry on. */
@@ -391,7 +405,8 @@ static void random_requests_keep_the_invariants(void **state)
     for (unsigned i = 0; i < ARRAY_SIZE(pool); i++)
         pool[i] = unmapped_frame();
     for (unsigned round = 0; round < 10000; round++) {
-        mfn_t a = pool[host_random() % ARRAY_SIZE(pool)], b = pool[host_random() % ARRAY_SIZE(pool)];
+        mfn_t a = pool[host_random() % ARRAY_SIZE(pool)],
+            b = pool[host_random() % ARRAY_SIZE(pool)];
         unsigned what = (unsigned)(host_random() % 16);
 
         if (what < 4)
@@ -400,7 +415,8 @@ static void random_requests_keep_the_invariants(void **state)
             (void)unpin(a);
         else
             (void)set(a, (unsigned)(host_random() % 4),
-                      host_random() % 2 && type_refs(a) ? to(b, host_random() % 8 ? RO : host_random() & RW) : 0);
+                      host_random() % 2 &&
+                      type_refs(a) ? to(b, host_random() % 8 ? RO : host_random() & RW) : 0);
         linear += (mfn_to_frame(a)->type & LINEAR_ENTRIES) != 0;
     }
     assert_in_range(linear, 300, 10000);

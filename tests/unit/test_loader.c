@@ -35,46 +35,67 @@ static void segment_offset_wraps(struct tiny_elf *e) { e->load.offset = ~0ull - 
 static void segment_filesz_huge(struct tiny_elf *e) { e->load.filesz = e->load.memsz = ~0ull; }
 static void filesz_beyond_memsz(struct tiny_elf *e) { e->load.memsz = e->load.filesz - 1; }
 static void memory_wraps(struct tiny_elf *e) { e->load.paddr = ~0ull - 0xfff; }
-static void below_the_base(struct tiny_elf *e) { elf_add_number(e, XEN_ELFNOTE_PADDR_OFFSET, 0x1000); }
+
+static void below_the_base(struct tiny_elf *e)
+{
+    elf_add_number(e, XEN_ELFNOTE_PADDR_OFFSET, 0x1000);
+}
+
 static void overlaps_often(struct tiny_elf *e)
 {
     e->eh.phnum = 4;
     memcpy(e->gap, &e->load, sizeof(e->load));
     memcpy(e->gap + sizeof(e->load), &e->load, sizeof(e->load));
 }
+
 static void nothing_to_load(struct tiny_elf *e) { e->load.type = 0; }
 static void nothing_in_memory(struct tiny_elf *e) { e->load.filesz = e->load.memsz = 0; }
 static void no_notes(struct tiny_elf *e) { e->note.type = 0; }
 static void notes_outside(struct tiny_elf *e) { e->note.offset = ELF_BYTES + 4; }
+
 static void entry_outside(struct tiny_elf *e)
 {
     elf_add_number(e, XEN_ELFNOTE_ENTRY, GUEST_BASE + GUEST_IMAGE_BYTES + 1);
 }
-static void entry_before(struct tiny_elf *e) { elf_add_number(e, XEN_ELFNOTE_ENTRY, GUEST_BASE - 1); }
-static void base_unaligned(struct tiny_elf *e) { elf_add_number(e, XEN_ELFNOTE_VIRT_BASE, GUEST_BASE + 8); }
+
+static void entry_before(struct tiny_elf *e)
+{
+    elf_add_number(e, XEN_ELFNOTE_ENTRY, GUEST_BASE - 1);
+}
+
+static void base_unaligned(struct tiny_elf *e)
+{
+    elf_add_number(e, XEN_ELFNOTE_VIRT_BASE, GUEST_BASE + 8);
+}
+
 static void base_not_canonical(struct tiny_elf *e)
 {
     elf_add_number(e, XEN_ELFNOTE_VIRT_BASE, 1ull << 47);
     elf_add_number(e, XEN_ELFNOTE_ENTRY, 1ull << 47);
 }
+
 static void base_in_the_hole(struct tiny_elf *e)
 {
     elf_add_number(e, XEN_ELFNOTE_VIRT_BASE, HOLE_START);
     elf_add_number(e, XEN_ELFNOTE_ENTRY, HOLE_START);
 }
+
 static void into_the_hole(struct tiny_elf *e)
 {
     elf_add_number(e, XEN_ELFNOTE_VIRT_BASE, HOLE_END - 0x1000);
     elf_add_number(e, XEN_ELFNOTE_ENTRY, HOLE_END);
 }
+
 static void hypercall_page_outside(struct tiny_elf *e)
 {
     elf_add_number(e, XEN_ELFNOTE_HYPERCALL_PAGE, GUEST_BASE + GUEST_IMAGE_BYTES);
 }
+
 static void hypercall_page_before(struct tiny_elf *e)
 {
     elf_add_number(e, XEN_ELFNOTE_HYPERCALL_PAGE, GUEST_BASE - 1);
 }
+
 static void note_text_open(struct tiny_elf *e)
 {
     static char text[ELF_BYTES];
@@ -84,26 +105,39 @@ static void note_text_open(struct tiny_elf *e)
     memset(e->notes + e->note.filesz, 'x', TEXT_OFFSET - NOTE_OFFSET - e->note.filesz);
     memset(e->text, 'x', sizeof(e->text));
 }
-static void feature_unknown(struct tiny_elf *e) { elf_add_note(e, XEN_ELFNOTE_FEATURES, "x|!frobnicate", 14); }
+
+static void feature_unknown(struct tiny_elf *e)
+{
+    elf_add_note(e, XEN_ELFNOTE_FEATURES, "x|!frobnicate", 14);
+}
+
 static void feature_dom0(struct tiny_elf *e) { elf_add_note(e, XEN_ELFNOTE_FEATURES, "!dom0", 6); }
+
 static void p2m_in_the_image(struct tiny_elf *e)
 {
     elf_add_number(e, XEN_ELFNOTE_INIT_P2M, GUEST_BASE + 0x1000);
 }
+
 static void bzimage(struct tiny_elf *e) { memcpy((char *)e + 0x202, "HdrS", 4); }
 static void gzip(struct tiny_elf *e) { memcpy(e, "\x1f\x8b", 2); }
 static void note_text_empty(struct tiny_elf *e) { elf_add_note(e, XEN_ELFNOTE_XEN_VERSION, "", 0); }
-static void other_interface(struct tiny_elf *e) { elf_add_note(e, XEN_ELFNOTE_XEN_VERSION, "xen-2.0", 8); }
+
+static void other_interface(struct tiny_elf *e)
+{
+    elf_add_note(e, XEN_ELFNOTE_XEN_VERSION, "xen-2.0", 8);
+}
 
 #define BAD(name) { #name, name }
 static const struct { const char *name; void (*spoil)(struct tiny_elf *e); } bad[] = {
-    BAD(no_magic), BAD(class_32), BAD(big_endian), BAD(other_machine), BAD(no_headers), BAD(headers_outside),
-    BAD(headers_wrap), BAD(headers_too_many), BAD(header_size), BAD(segment_outside),
-    BAD(segment_offset_wraps), BAD(segment_filesz_huge), BAD(filesz_beyond_memsz), BAD(memory_wraps),
-    BAD(below_the_base), BAD(overlaps_often), BAD(nothing_to_load), BAD(nothing_in_memory), BAD(no_notes),
-    BAD(notes_outside), BAD(entry_outside), BAD(entry_before), BAD(base_unaligned), BAD(base_not_canonical),
-    BAD(base_in_the_hole), BAD(into_the_hole), BAD(hypercall_page_outside), BAD(hypercall_page_before),
-    BAD(note_text_open), BAD(feature_unknown), BAD(feature_dom0), BAD(p2m_in_the_image), BAD(bzimage), BAD(gzip), BAD(note_text_empty), BAD(other_interface),
+    BAD(no_magic), BAD(class_32), BAD(big_endian), BAD(other_machine), BAD(no_headers),
+    BAD(headers_outside), BAD(headers_wrap), BAD(headers_too_many), BAD(header_size),
+    BAD(segment_outside), BAD(segment_offset_wraps), BAD(segment_filesz_huge),
+    BAD(filesz_beyond_memsz), BAD(memory_wraps), BAD(below_the_base), BAD(overlaps_often),
+    BAD(nothing_to_load), BAD(nothing_in_memory), BAD(no_notes), BAD(notes_outside),
+    BAD(entry_outside), BAD(entry_before), BAD(base_unaligned), BAD(base_not_canonical),
+    BAD(base_in_the_hole), BAD(into_the_hole), BAD(hypercall_page_outside),
+    BAD(hypercall_page_before), BAD(note_text_open), BAD(feature_unknown), BAD(feature_dom0),
+    BAD(p2m_in_the_image), BAD(bzimage), BAD(gzip), BAD(note_text_empty), BAD(other_interface),
 };
 
 static void refuses_bad_files(void **state)
@@ -212,14 +246,25 @@ static void addresses_low_noncanonical(struct tiny_elf *e)
     elf_add_number(e, XEN_ELFNOTE_VIRT_BASE, 0x7fffffffe000);
     elf_add_number(e, XEN_ELFNOTE_ENTRY, 0x7fffffffe000);
 }
+
 static void addresses_at_the_end(struct tiny_elf *e)
 {
     elf_add_number(e, XEN_ELFNOTE_VIRT_BASE, 0xffffffffffffe000);
     elf_add_number(e, XEN_ELFNOTE_ENTRY, 0xffffffffffffe000);
 }
-static void p2m_in_the_hole(struct tiny_elf *e) { elf_add_number(e, XEN_ELFNOTE_INIT_P2M, HOLE_START); }
-static void p2m_not_canonical(struct tiny_elf *e) { elf_add_number(e, XEN_ELFNOTE_INIT_P2M, 1ull << 47); }
+
+static void p2m_in_the_hole(struct tiny_elf *e)
+{
+    elf_add_number(e, XEN_ELFNOTE_INIT_P2M, HOLE_START);
+}
+
+static void p2m_not_canonical(struct tiny_elf *e)
+{
+    elf_add_number(e, XEN_ELFNOTE_INIT_P2M, 1ull << 47);
+}
+
 static void memory_huge(struct tiny_elf *e) { e->load.memsz = 1ull << 40; }
+
 static void memory_beyond(struct tiny_elf *e)
 {
     e->load.paddr = 0x10000000;
@@ -325,7 +370,8 @@ static void p2m_and_ramdisk_by_note(void **state)
     si = guest_start_info(d);
     assert_int_equal(si->mfn_list, 0x8000000000);
     assert_int_equal(si->flags, SIF_MOD_START_PFN);
-    assert_true(si->nr_p2m_frames >= 3 + 3 && si->first_p2m_pfn + si->nr_p2m_frames <= GUEST_FRAMES);
+    assert_true(si->nr_p2m_frames >= 3 + 3 &&
+                si->first_p2m_pfn + si->nr_p2m_frames <= GUEST_FRAMES);
     host_become(d->vcpu[0]);
     guest_get(&mfn, si->mfn_list + 8 * si->mod_start, 8);
     assert_memory_equal(mfn_to_virt(mfn), "ramdisk", 8);

@@ -26,7 +26,8 @@ static int one_guest(void **state)
 
 static struct xen_memory_reservation extents(unsigned nr, unsigned order)
 {
-    struct xen_memory_reservation r = { .nr_extents = nr, .extent_order = order, .domid = DOMID_SELF };
+    struct xen_memory_reservation r =
+        { .nr_extents = nr, .extent_order = order, .domid = DOMID_SELF };
 
     set_xen_guest_handle_raw(r.extent_start, (xen_pfn_t *)LIST);
     return r;
@@ -73,7 +74,8 @@ static void reservation_shrinks_and_grows(void **state)
     (void)state;
     gone = unmapped(FREE_PFN_VA);
     list_put(0, gone);
-    list_put(1, 0x7fffffff);                                            /* no such frame: counted so far */
+    /* no such frame: counted so far */
+    list_put(1, 0x7fffffff);
     list_put(2, mfn_of_va(FREE_PFN_VA + PAGE_SIZE));
     assert_int_equal(reserve(XENMEM_decrease_reservation, extents(3, 0)), 1);
     assert_int_equal(d->nr_frames, frames - 1);
@@ -84,9 +86,12 @@ static void reservation_shrinks_and_grows(void **state)
     assert_int_equal(m2p_table[list_get(0)], 4711);
     assert_ptr_equal(frame_owner(mfn_to_frame(list_get(0))), d);
     d->max_frames = d->nr_frames + 2;
-    assert_int_equal(reserve(XENMEM_increase_reservation, extents(5, 0)), 2);       /* the limit (XSA-385) */
-    assert_int_equal(reserve(XENMEM_increase_reservation, extents(1, 10)), 0);      /* too large an order */
-    assert_int_equal(reserve(XENMEM_increase_reservation | 3 << 6, extents(3, 0)), 3);  /* none is left */
+    /* the limit (XSA-385) */
+    assert_int_equal(reserve(XENMEM_increase_reservation, extents(5, 0)), 2);
+    /* too large an order */
+    assert_int_equal(reserve(XENMEM_increase_reservation, extents(1, 10)), 0);
+    /* none is left */
+    assert_int_equal(reserve(XENMEM_increase_reservation | 3 << 6, extents(3, 0)), 3);
     r = extents(1, 0);
     r.domid = 77;
     assert_int_equal(reserve(XENMEM_decrease_reservation, r), 0);
@@ -159,7 +164,8 @@ static void address_bits_limit_frames(void **state)
         for (;; got++) {
             list_put(0, got);
             guest_put(SCRATCH, &r, sizeof(r));
-            if (hypercall_table[__HYPERVISOR_memory_op](XENMEM_populate_physmap, SCRATCH, 0, 0, 0, 0) != 1)
+            if (hypercall_table[__HYPERVISOR_memory_op](XENMEM_populate_physmap, SCRATCH, 0, 0, 0,
+                                                        0) != 1)
                 break;
             assert_true(list_get(0) < rows[i].end);
         }
@@ -211,11 +217,14 @@ static void refuses_what_only_domain_0_may(void **state)
     claim = extents(1, 0);
     claim.domid = 1;
     assert_int_equal(reserve(XENMEM_claim_pages, claim), -EINVAL);
-    assert_int_equal(hcall_struct(__HYPERVISOR_memory_op, XENMEM_get_pod_target, &pod, sizeof(pod)), -EINVAL);
+    assert_int_equal(hcall_struct(__HYPERVISOR_memory_op, XENMEM_get_pod_target, &pod, sizeof(pod)),
+                     -EINVAL);
     pod.domid = 2;
-    assert_int_equal(hcall_struct(__HYPERVISOR_memory_op, XENMEM_set_pod_target, &pod, sizeof(pod)), -EINVAL);
+    assert_int_equal(hcall_struct(__HYPERVISOR_memory_op, XENMEM_set_pod_target, &pod, sizeof(pod)),
+                     -EINVAL);
     pod.domid = 77;
-    assert_int_equal(hcall_struct(__HYPERVISOR_memory_op, XENMEM_set_pod_target, &pod, sizeof(pod)), -ESRCH);
+    assert_int_equal(hcall_struct(__HYPERVISOR_memory_op, XENMEM_set_pod_target, &pod, sizeof(pod)),
+                     -ESRCH);
     assert_int_equal(domain_op(XENMEM_current_reservation, 2), -EPERM);
     assert_int_equal(domain_op(XENMEM_current_reservation | 1 << 6, 77), -EINVAL);
 }
@@ -231,20 +240,26 @@ static void guest_sets_its_memory_map(void **state)
     (void)state;
     set_xen_guest_handle_raw(set.map.buffer, (void *)LIST);
     set_xen_guest_handle_raw(map.buffer, (void *)LIST);
-    assert_int_equal(hcall_struct(__HYPERVISOR_memory_op, XENMEM_set_memory_map, &set, sizeof(set)), 0);
+    assert_int_equal(hcall_struct(__HYPERVISOR_memory_op, XENMEM_set_memory_map, &set, sizeof(set)),
+                     0);
     assert_int_equal(nr_free_frames(), before - 2);
     set.map.nr_entries = 0;
-    assert_int_equal(hcall_struct(__HYPERVISOR_memory_op, XENMEM_set_memory_map, &set, sizeof(set)), 0);
+    assert_int_equal(hcall_struct(__HYPERVISOR_memory_op, XENMEM_set_memory_map, &set, sizeof(set)),
+                     0);
     assert_int_equal(nr_free_frames(), before);
-    assert_int_equal(hcall_struct(__HYPERVISOR_memory_op, XENMEM_memory_map, &map, sizeof(map)), -ENOSYS);
+    assert_int_equal(hcall_struct(__HYPERVISOR_memory_op, XENMEM_memory_map, &map, sizeof(map)),
+                     -ENOSYS);
     set.map.nr_entries = 1;
     host_leave_free(0);
-    assert_int_equal(hcall_struct(__HYPERVISOR_memory_op, XENMEM_set_memory_map, &set, sizeof(set)), -ENOMEM);
+    assert_int_equal(hcall_struct(__HYPERVISOR_memory_op, XENMEM_set_memory_map, &set, sizeof(set)),
+                     -ENOMEM);
     host_free_taken();
     set.domid = 77;
-    assert_int_equal(hcall_struct(__HYPERVISOR_memory_op, XENMEM_set_memory_map, &set, sizeof(set)), -ESRCH);
+    assert_int_equal(hcall_struct(__HYPERVISOR_memory_op, XENMEM_set_memory_map, &set, sizeof(set)),
+                     -ESRCH);
     set.domid = DOMID_SELF;
-    assert_int_equal(hcall_struct(__HYPERVISOR_memory_op, XENMEM_set_memory_map, &set, sizeof(set)), 0);
+    assert_int_equal(hcall_struct(__HYPERVISOR_memory_op, XENMEM_set_memory_map, &set, sizeof(set)),
+                     0);
     assert_int_equal(hcall_struct(__HYPERVISOR_memory_op, XENMEM_memory_map, &map, sizeof(map)), 0);
     assert_int_equal(map.nr_entries, 1);
 }
@@ -260,7 +275,8 @@ static void extent_is_found_among_pieces(void **state)
         unsigned used = 0;
 
         for (mfn_t mfn = chunk; mfn < chunk + CHUNK_FRAMES; mfn++)
-            used += mfn_to_frame(mfn)->owner != 0 || (mfn_to_frame(mfn)->count & FRAME_COUNT_MASK) != 0;
+            used += mfn_to_frame(mfn)->owner != 0 ||
+                (mfn_to_frame(mfn)->count & FRAME_COUNT_MASK) != 0;
         whole += used == 0;
     }
     assert_true(whole > 2 && nr_free_frames() - free_below(BELOW_4G) > 0);
@@ -272,7 +288,9 @@ static void extent_is_found_among_pieces(void **state)
 static long exchange(struct xen_memory_exchange *x, unsigned in, unsigned in_order, unsigned out,
                      unsigned out_order)
 {
-    *x = (struct xen_memory_exchange){ .in = extents(in, in_order), .out = extents(out, out_order) };
+    *x = (struct xen_memory_exchange){
+        .in = extents(in, in_order), .out = extents(out, out_order),
+    };
     set_xen_guest_handle_raw(x->out.extent_start, (xen_pfn_t *)(LIST + 64 * 8));
     return hcall_struct(__HYPERVISOR_memory_op, XENMEM_exchange, x, sizeof(*x));
 }
@@ -322,7 +340,8 @@ static void exchange_gives_and_takes_as_many(void **state)
     host_leave_free(0);
     x = (struct xen_memory_exchange){ .in = extents(1, 0), .out = extents(1, 0) };
     guest_put(SCRATCH, &x, sizeof(x));
-    assert_int_equal(hypercall_table[__HYPERVISOR_memory_op](XENMEM_exchange, SCRATCH, 0, 0, 0, 0), -ENOMEM);
+    assert_int_equal(hypercall_table[__HYPERVISOR_memory_op](XENMEM_exchange, SCRATCH, 0, 0, 0, 0),
+                     -ENOMEM);
     host_free_taken();
     audit();
 }
@@ -386,7 +405,8 @@ static void counts_are_shown_sorted(void **state)
     hypercall_counts[60] = 2;
     hypercall_counts[61] = 3;
     hypercalls_report();
-    for (const char *in = host.console + before; *in != '\0' && out < shown + sizeof(shown) - 1; in++)
+    for (const char *in = host.console + before; *in != '\0' && out < shown + sizeof(shown) - 1;
+         in++)
         if (*in != '\r')
             *out++ = *in;
     *out = '\0';
@@ -413,7 +433,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(address_bits_limit_frames, across_4g, machine_down),
-        cmocka_unit_test_setup_teardown(address_bits_limit_extents_and_exchanges, across_4g, machine_down),
+        cmocka_unit_test_setup_teardown(address_bits_limit_extents_and_exchanges, across_4g,
+                                        machine_down),
         cmocka_unit_test_setup_teardown(extent_is_found_among_pieces, across_4g, machine_down),
         with_guest(reservation_shrinks_and_grows),
         with_guest(refuses_what_only_domain_0_may),

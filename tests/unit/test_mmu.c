@@ -73,7 +73,8 @@ static void try(unsigned nr, const struct call *c)
 static void put_updates(uint64_t command)
 {
     uint64_t slot = slot_maddr(FREE_PFN_VA), pte = pte_at(FREE_PFN_VA);
-    struct mmu_update u[3] = { { slot | command, pte }, { slot | command, pte }, { max_mfn << PAGE_SHIFT, 0 } };
+    struct mmu_update u[3] =
+        { { slot | command, pte }, { slot | command, pte }, { max_mfn << PAGE_SHIFT, 0 } };
 
     guest_put(SCRATCH, u, sizeof(u));
 }
@@ -95,7 +96,8 @@ static void mmu_update_checks_in_xens_order(void **state)
         { "another's tables", SCRATCH, 2, DOMID_SELF | (OTHER + 1) << 16, -EPERM, 0 },
         { "another's tables, nothing", SCRATCH, 0, DOMID_SELF | (OTHER + 1) << 16, 0, 0 },
         { "nobody's tables", SCRATCH, 2, DOMID_SELF | (NOBODY + 1) << 16, -ESRCH, UNTOUCHED },
-        { "nobody's tables, nobody's frames", SCRATCH, 2, NOBODY | (NOBODY + 1) << 16, -ESRCH, UNTOUCHED },
+        { "nobody's tables, nobody's frames", SCRATCH, 2, NOBODY | (NOBODY + 1) << 16, -ESRCH,
+          UNTOUCHED },
         { "another's tables, nobody's frames", SCRATCH, 2, NOBODY | (OTHER + 1) << 16, -ESRCH, 0 },
         { "array nowhere", NOWHERE, 1, DOMID_SELF, -EFAULT, 0 },
         { "array nowhere, nothing", NOWHERE, 0, DOMID_SELF, 0, 0 },
@@ -104,7 +106,8 @@ static void mmu_update_checks_in_xens_order(void **state)
         { "array in the hole", HOLE_START, 1, DOMID_SELF, -EFAULT, UNTOUCHED },
         { "array in the hole, nothing", HOLE_START, 0, DOMID_SELF, -EFAULT, UNTOUCHED },
         { "array in the hole, nobody", HOLE_START, 1, NOBODY, -EFAULT, UNTOUCHED },
-        { "array not canonical", NOT_CANONICAL, 1, NOBODY | (NOBODY + 1) << 16, -EFAULT, UNTOUCHED },
+        { "array not canonical", NOT_CANONICAL, 1, NOBODY | (NOBODY + 1) << 16, -EFAULT,
+          UNTOUCHED },
         { "array ends not canonical", NOT_CANONICAL - 8, 1, DOMID_SELF, -EFAULT, 0 },
         { "more than there is", SCRATCH, ~0u, DOMID_SELF, -EINVAL, 2 },
     };
@@ -122,7 +125,8 @@ static void mmu_update_refuses_unknown_commands(void **state)
         const struct call calls[] = {
             { "unknown command", SCRATCH, 2, DOMID_SELF, -ENOSYS, 0 },
             { "unknown command, another", SCRATCH, 2, OTHER, -ENOSYS, 0 },
-            { "unknown command, another's tables", SCRATCH, 2, DOMID_SELF | (OTHER + 1) << 16, -ENOSYS, 0 },
+            { "unknown command, another's tables", SCRATCH, 2, DOMID_SELF | (OTHER + 1) << 16,
+              -ENOSYS, 0 },
             { "unknown command, nobody", SCRATCH, 2, NOBODY, -ESRCH, 0 },
         };
 
@@ -133,7 +137,8 @@ static void mmu_update_refuses_unknown_commands(void **state)
     for (unsigned command = 0; command < 4; command++)
         if (command != MMU_MACHPHYS_UPDATE) {
             put_updates(command);
-            try(__HYPERVISOR_mmu_update, &(const struct call){ "known", SCRATCH, 2, DOMID_SELF, 0, 2 });
+            try(__HYPERVISOR_mmu_update,
+                &(const struct call){ "known", SCRATCH, 2, DOMID_SELF, 0, 2 });
         }
 }
 
@@ -148,7 +153,8 @@ static long update(uint64_t ptr, uint64_t val, unsigned foreigndom)
 /* DOMID_IO is a valid owner; its frames are not RAM, and an ordinary guest may map none of them. */
 static void io_domain_gives_no_frame(void **state)
 {
-    uint64_t slot = slot_maddr(FREE_PFN_VA), pte = pte_at(FREE_PFN_VA), root = v->root_kernel, ram = pte_at(SCRATCH);
+    uint64_t slot = slot_maddr(FREE_PFN_VA), pte = pte_at(FREE_PFN_VA), root = v->root_kernel,
+        ram = pte_at(SCRATCH);
 
     (void)state;
     assert_int_equal(update(slot, ram, DOMID_IO), -EBUSY);
@@ -156,10 +162,12 @@ static void io_domain_gives_no_frame(void **state)
     assert_int_equal(update(slot, 0xb8000 | RO, DOMID_SELF), -EPERM);
     assert_int_equal(update(slot, max_mfn << PAGE_SHIFT | RO, DOMID_IO), -EPERM);
     assert_int_equal(update(slot, PTE_ADDR_MASK | RO, DOMID_IO), -EINVAL);
-    assert_int_equal(update(slot, pte | PTE_NX, DOMID_IO), 0);      /* the same frame: only flags change */
+    /* the same frame: only flags change */
+    assert_int_equal(update(slot, pte | PTE_NX, DOMID_IO), 0);
     assert_int_equal(pte_at(FREE_PFN_VA) & PTE_NX, PTE_NX);
     assert_int_equal(update(slot, 0, DOMID_IO), 0);
-    assert_int_equal(update(root + 5 * 8, 0, DOMID_IO), -EINVAL);   /* tables refer to tables of their own domain */
+    /* tables refer to tables of their own domain */
+    assert_int_equal(update(root + 5 * 8, 0, DOMID_IO), -EINVAL);
     assert_int_equal(update(root + 5 * 8, 0, DOMID_SELF), 0);
     assert_int_equal(update(slot | MMU_MACHPHYS_UPDATE, 1, DOMID_IO), -EINVAL);
 }
@@ -193,7 +201,8 @@ static void mmuext_op_checks_in_xens_order(void **state)
         { "more than there is", SCRATCH, ~0u, DOMID_SELF, -ENOSYS, 2 },
     };
     static const struct { unsigned cmd; long rc; } cmds[] = {
-        { MMUEXT_FLUSH_CACHE, -EACCES }, { MMUEXT_FLUSH_CACHE_GLOBAL, -EINVAL }, { MMUEXT_MARK_SUPER, -EOPNOTSUPP },
+        { MMUEXT_FLUSH_CACHE, -EACCES }, { MMUEXT_FLUSH_CACHE_GLOBAL, -EINVAL },
+        { MMUEXT_MARK_SUPER, -EOPNOTSUPP },
         { MMUEXT_UNMARK_SUPER, -EOPNOTSUPP }, { 14, -ENOSYS }, { 21, -ENOSYS }, { ~0u, -ENOSYS },
         { MMUEXT_TLB_FLUSH_MULTI, 0 }, { MMUEXT_INVLPG_MULTI, 0 },
     };
@@ -205,15 +214,18 @@ static void mmuext_op_checks_in_xens_order(void **state)
     for (unsigned i = 0; i < ARRAY_SIZE(cmds); i++) {
         put_ops(cmds[i].cmd);
         try(__HYPERVISOR_mmuext_op,
-            &(const struct call){ "a command", SCRATCH, 2, DOMID_SELF, cmds[i].rc, cmds[i].rc ? 0 : 2 });
+            &(const struct call){ "a command", SCRATCH, 2, DOMID_SELF, cmds[i].rc,
+                                  cmds[i].rc ? 0 : 2 });
     }
 }
 
 static void update_va_mapping_checks_in_xens_order(void **state)
 {
-    const uint64_t va = FREE_PFN_VA, good = pte_at(va), bad = good | PTE_PCD, bits_nowhere = NOWHERE | UVMF_INVLPG;
+    const uint64_t va = FREE_PFN_VA, good = pte_at(va), bad = good | PTE_PCD,
+        bits_nowhere = NOWHERE | UVMF_INVLPG;
     static const struct { unsigned domid; long rc; } domids[] = {
-        { DOMID_SELF, 0 }, { OWN, -ESRCH }, { NOBODY, -ESRCH }, { OTHER, -EPERM }, { DOMID_IO, -EPERM },
+        { DOMID_SELF, 0 }, { OWN, -ESRCH }, { NOBODY, -ESRCH }, { OTHER, -EPERM },
+        { DOMID_IO, -EPERM },
         { DOMID_XEN, -EPERM }, { DOMID_SELF | 1u << 16, 0 },
     };
     uint64_t edge = FREE_PFN_VA + PAGE_SIZE, flushes;
@@ -224,17 +236,20 @@ static void update_va_mapping_checks_in_xens_order(void **state)
         unsigned domid = domids[i].domid;
 
         assert_int_equal(hcall(nr, va, good, UVMF_INVLPG, domid), domids[i].rc);
-        assert_int_equal(hcall(nr, va, bad, bits_nowhere, domid), domids[i].rc ? domids[i].rc : -EINVAL);
+        assert_int_equal(hcall(nr, va, bad, bits_nowhere, domid),
+                         domids[i].rc ? domids[i].rc : -EINVAL);
         assert_int_equal(hcall(nr, NOWHERE, good, 0, domid), domids[i].rc ? domids[i].rc : -EINVAL);
     }
     flushes = host.full_flushes;
     assert_int_equal(hcall(__HYPERVISOR_update_va_mapping, va, bad, UVMF_TLB_FLUSH), -EINVAL);
     assert_int_equal(host.full_flushes, flushes);       /* nothing changed, nothing to flush */
     /* the set of vCPUs is read last, after the entry is set; in whole words */
-    assert_int_equal(hcall(__HYPERVISOR_update_va_mapping, va, good | PTE_NX, bits_nowhere), -EFAULT);
+    assert_int_equal(hcall(__HYPERVISOR_update_va_mapping, va, good | PTE_NX, bits_nowhere),
+                     -EFAULT);
     assert_int_equal(pte_at(va) & PTE_NX, PTE_NX);
     assert_int_equal(hcall(__HYPERVISOR_update_va_mapping, edge, 0, UVMF_INVLPG), 0);
-    assert_int_equal(hcall(__HYPERVISOR_update_va_mapping, va, good, (edge - 4) | UVMF_INVLPG), -EFAULT);
+    assert_int_equal(hcall(__HYPERVISOR_update_va_mapping, va, good, (edge - 4) | UVMF_INVLPG),
+                     -EFAULT);
     assert_int_equal(hcall(__HYPERVISOR_update_va_mapping, va, good, (edge - 8) | UVMF_INVLPG), 0);
     assert_int_equal(hcall(__HYPERVISOR_update_va_mapping, va, good, NOWHERE | UVMF_NONE), 0);
 }
@@ -242,7 +257,8 @@ static void update_va_mapping_checks_in_xens_order(void **state)
 /* A fault that the present tables do not explain is not passed to the guest. */
 static void spurious_faults_are_not_seen(void **state)
 {
-    const uint64_t va = FREE_PFN_VA, page = pte_at(va) & PTE_ADDR_MASK, handler = GUEST_BASE + 0x500, rip = GUEST_BASE + 0x300;
+    const uint64_t va = FREE_PFN_VA, page = pte_at(va) & PTE_ADDR_MASK,
+        handler = GUEST_BASE + 0x500, rip = GUEST_BASE + 0x300;
     const unsigned present = 1, write = 2, user = 4, fetch = 16, key = 32;
     const struct { uint64_t pte; unsigned code; bool seen; } rows[] = {
         { page | RW, present | write | user, false },
@@ -257,7 +273,8 @@ static void spurious_faults_are_not_seen(void **state)
         { page | RW, present | write | user | key, true },
         { 0, present | write | user, true },
     };
-    struct trap_info traps[2] = { { .vector = TRAP_PF, .cs = FLAT_KERNEL_CS64, .address = handler } };
+    struct trap_info traps[2] =
+        { { .vector = TRAP_PF, .cs = FLAT_KERNEL_CS64, .address = handler } };
     struct cpu_user_regs *regs = guest_regs(v);
 
     (void)state;
@@ -297,7 +314,8 @@ static void spurious_faults_are_not_seen(void **state)
 static void former_tables_are_forgotten(void **state)
 {
     uint64_t table = mfn_of_va(FREE_PFN_VA), page = pte_at(FREE_PFN_VA + PAGE_SIZE), word;
-    uint64_t *l2_slot = (uint64_t *)maddr_to_virt(v->root_kernel) + 511, va = GUEST_BASE + (100ul << 21), maddr;
+    uint64_t *l2_slot = (uint64_t *)maddr_to_virt(v->root_kernel) + 511,
+        va = GUEST_BASE + (100ul << 21), maddr;
 
     (void)state;
     l2_slot = (uint64_t *)maddr_to_virt(*l2_slot & PTE_ADDR_MASK) + table_index(GUEST_BASE, 3);
@@ -315,7 +333,8 @@ static void former_tables_are_forgotten(void **state)
             arch_flush_tlb_one(0);
         assert_true((host_tlb_find(1, va) == NULL) == flushed);
         assert_non_null(host_tlb_find(0, va));
-        assert_int_equal(hcall(__HYPERVISOR_update_va_mapping, FREE_PFN_VA, table << PAGE_SHIFT | RW, 0), 0);
+        assert_int_equal(hcall(__HYPERVISOR_update_va_mapping, FREE_PFN_VA,
+                               table << PAGE_SHIFT | RW, 0), 0);
         assert_null(host_tlb_find(1, va));
         assert_int_equal(hcall(__HYPERVISOR_update_va_mapping, FREE_PFN_VA, 0, UVMF_INVLPG), 0);
     }

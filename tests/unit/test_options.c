@@ -35,7 +35,8 @@ static void says_what_it_ignores(void **state)
         { "sched_credit_tslice_ms=99999999999999999999", "sched_credit_tslice_ms" },
         { "com1=115200,8n1,0x2f8", NULL },
         { "com1=17", "com1" },
-        { "trace=hypercall,-args trace_lines=0 trace_lines=100000 trace_size=64K trace_size=1G", NULL },
+        { "trace=hypercall,-args trace_lines=0 trace_lines=100000 trace_size=64K trace_size=1G",
+          NULL },
         { "trace_to=debugcon", NULL },
         { "trace", NULL },
         { "trace=everything", "everything" },
@@ -52,8 +53,8 @@ static void says_what_it_ignores(void **state)
         { "dom0_mem=1G", "dom0_mem" },
         { "-- frobnicate", NULL },
         { "no-frobnicate", "no-frobnicate" },
-        { "trace=off,off,off,off,off,off,off,off,off,off,off,off,off,off,off,off,off,off,off,off,off,off,off,off,off,off,off,off,"
-          "off,off,off,off,off", "too long" },
+        { "trace=off,off,off,off,off,off,off,off,off,off,off,off,off,off,off,off,off,off,off,off,"
+          "off,off,off,off,off,off,off,off,off,off,off,off,off", "too long" },
     };
 
     (void)state;
@@ -63,7 +64,8 @@ static void says_what_it_ignores(void **state)
         log_threshold = LOG_INFO;
         options_parse(table[i].cmdline);
         if ((table[i].complaint == NULL) != (host.console_len == before) ||
-            (table[i].complaint != NULL && strstr(host.console + before, table[i].complaint) == NULL))
+            (table[i].complaint != NULL &&
+             strstr(host.console + before, table[i].complaint) == NULL))
             fail_msg("\"%s\": said \"%s\"", table[i].cmdline, host.console + before);
     }
     trace_config = (struct trace_config){ .size = 16 << 20, .lines = 32 };
@@ -72,8 +74,8 @@ static void says_what_it_ignores(void **state)
 static void sets_what_it_knows(void **state)
 {
     (void)state;
-    options_parse(
-        "noreboot loglvl=error/warning guest_loglvl=debug sched_credit_tslice_ms=3 com1=9600,8n1,0x2f8");
+    options_parse("noreboot loglvl=error/warning guest_loglvl=debug sched_credit_tslice_ms=3 "
+                  "com1=9600,8n1,0x2f8");
     assert_true(options.noreboot);
     assert_false(options.hypercall_counts);
     assert_int_equal(log_threshold, LOG_WARNING);
@@ -81,7 +83,8 @@ static void sets_what_it_knows(void **state)
     assert_int_equal(sched_slice_us, 3000);
     assert_int_equal(options.com1_port, 0x2f8);
     assert_int_equal(options.com1_baud, 9600);
-    options_parse("no-noreboot sched_credit_tslice_ms=10 loglvl=info guest_loglvl=warning hypercall_counts");
+    options_parse("no-noreboot sched_credit_tslice_ms=10 loglvl=info guest_loglvl=warning "
+                  "hypercall_counts");
     assert_true(options.hypercall_counts);
     assert_false(options.noreboot);
     for (unsigned i = 0; i < 3000; i++) {       /* a word longer than any buffer */
@@ -177,7 +180,8 @@ static void limits_ports(void **state)
 static void drops_the_file_name(void **state)
 {
     static const struct { const char *loader, *in, *out; } table[] = {
-        { "GRUB 2.06-13", "name=x -- y", "name=x -- y" }, { "GNU GRUB 0.97", "/boot/k name=x", "name=x" },
+        { "GRUB 2.06-13", "name=x -- y", "name=x -- y" },
+        { "GNU GRUB 0.97", "/boot/k name=x", "name=x" },
         { "qemu", "k -- y", "-- y" }, { "qemu", "k", "" }, { "", "a b", "a b" },
     };
 
@@ -185,7 +189,8 @@ static void drops_the_file_name(void **state)
     for (unsigned i = 0; i < ARRAY_SIZE(table); i++) {
         strcpy(boot_info.loader, table[i].loader);
         if (strcmp(boot_string(table[i].in), table[i].out) != 0)
-            fail_msg("%s: \"%s\" became \"%s\"", table[i].loader, table[i].in, boot_string(table[i].in));
+            fail_msg("%s: \"%s\" became \"%s\"", table[i].loader, table[i].in,
+                     boot_string(table[i].in));
     }
     boot_info.loader[0] = '\0';
 }
@@ -236,10 +241,12 @@ static void says_what_is_cut(void **state)
     boot_info.nr_modules_dropped = 0;
     assert_int_equal(strlen((const char *)guest_start_info(domain_by_id(1))->cmd_line), 1023);
     assert_int_equal(strlen((const char *)guest_start_info(domain_by_id(2))->cmd_line), 1023);
-    assert_true(console_has("module 0 (long): its command line is cut: 1023 bytes of 1700 reach the guest"));
+    assert_true(console_has("module 0 (long): its command line is cut: "
+                            "1023 bytes of 1700 reach the guest"));
     assert_false(console_has("(fits): its"));
     assert_true(console_has("module 2 (cut): its string is cut after 4095 bytes, 5 are lost"));
-    assert_true(console_has("module 2 (cut): its command line is cut: 1023 bytes of 4079 reach the guest"));
+    assert_true(console_has("module 2 (cut): its command line is cut: "
+                            "1023 bytes of 4079 reach the guest"));
     assert_true(console_has("module word \"name=wwww") && console_has("...\" is too long"));
     assert_true(console_has("7 modules are dropped, from number 1024 on (the first of seven)"));
     assert_int_equal(domain_count(), 2);
@@ -326,7 +333,8 @@ static void vmm_gets_files(void **state)
     assert_int_equal(guest_start_info(domain_by_id(2))->flags & SIF_MULTIBOOT_MOD, 0);
     assert_int_equal(guest_start_info(domain_by_id(2))->mod_len, PAGE_SIZE);
     assert_true(console_has("module 1 (host): its string is cut after 21 bytes, 3 are lost"));
-    assert_true(console_has("module 3: neither a PV kernel nor the one ramdisk that host may have"));
+    assert_true(console_has("module 3: neither a PV kernel nor the one ramdisk "
+                            "that host may have"));
     si = guest_start_info(domain_by_id(1));
     assert_int_equal(si->flags & SIF_MULTIBOOT_MOD, SIF_MULTIBOOT_MOD);
     assert_string_equal((const char *)si->cmd_line, "way=emulate");
@@ -374,7 +382,8 @@ static void vmm_is_refused(void **state)
     free(good);
     assert_null(mod_list_check(&large));
     large.file[1].size_bytes++;
-    assert_string_equal(mod_list_check(&large), "its guest's kernel and ramdisk have 4 GiB or more");
+    assert_string_equal(mod_list_check(&large),
+                        "its guest's kernel and ramdisk have 4 GiB or more");
 }
 
 /* Wherever its module stands, the service gets number 0 and is made first; there is at most one. */
@@ -421,7 +430,8 @@ static void files_give_their_memory(void **state)
     build_all_domains();
     d = domain_by_id(1);
     assert_non_null(d);
-    assert_int_equal(d->max_frames, (all - 512 - 64 - 16 - DOMAIN_RESERVE) & ~255ull);    /* whole MiB, without what is kept back */
+    /* whole MiB, without what is kept back */
+    assert_int_equal(d->max_frames, (all - 512 - 64 - 16 - DOMAIN_RESERVE) & ~255ull);
     assert_int_equal(d->nr_frames, d->max_frames);
     audit();
     si = guest_start_info(d);
@@ -476,10 +486,11 @@ static void no_guest_is_said(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        with_machine(says_what_it_ignores), with_machine(sets_what_it_knows), with_machine(sets_what_is_traced),
-        with_machine(reads_module_words), with_machine(says_what_is_cut), with_machine(limits_ports),
-        with_machine(drops_the_file_name),
-        with_machine(modules_become_guests), with_machine(bzimage_is_no_ramdisk), with_machine(one_service_domain),
+        with_machine(says_what_it_ignores), with_machine(sets_what_it_knows),
+        with_machine(sets_what_is_traced), with_machine(reads_module_words),
+        with_machine(says_what_is_cut), with_machine(limits_ports),
+        with_machine(drops_the_file_name), with_machine(modules_become_guests),
+        with_machine(bzimage_is_no_ramdisk), with_machine(one_service_domain),
         with_machine(vmm_gets_files), with_machine(vmm_is_refused),
         with_machine(files_give_their_memory), with_machine(memory_is_promised_once),
         with_machine(no_guest_is_said),

@@ -103,11 +103,13 @@ static void refuses_to_pin(void **state)
     mfn_t theirs = mfn_of_pfn(other, 3);
 
     (void)state;
-    assert_int_equal(mmuext(MMUEXT_PIN_L1_TABLE, mfn_of_va(FREE_PFN_VA), 0), -EINVAL);   /* mapped writable */
+    /* mapped writable */
+    assert_int_equal(mmuext(MMUEXT_PIN_L1_TABLE, mfn_of_va(FREE_PFN_VA), 0), -EINVAL);
     assert_int_equal(mmuext(MMUEXT_PIN_L1_TABLE, theirs, 0), -EINVAL);
     assert_int_equal(mmuext(MMUEXT_PIN_L1_TABLE, max_mfn, 0), -EINVAL);
     assert_int_equal(mmuext(MMUEXT_PIN_L1_TABLE, ~0ull, 0), -EINVAL);
-    assert_int_equal(mmuext(MMUEXT_PIN_L1_TABLE, 1, 0), -EINVAL);                        /* no RAM */
+    /* no RAM */
+    assert_int_equal(mmuext(MMUEXT_PIN_L1_TABLE, 1, 0), -EINVAL);
     assert_int_equal(mmuext(MMUEXT_PIN_L1_TABLE, d->shared_mfn, 0), -EINVAL);
     assert_int_equal(mmuext(MMUEXT_PIN_L1_TABLE, virt_to_mfn(host_vcpu(v)->token), 0), -EINVAL);
 }
@@ -161,7 +163,8 @@ static void judges_l1_entries(void **state)
         rc = mmu_update((l1 << PAGE_SHIFT) + 511 * 8, table_of[i].entry);
         if (rc != table_of[i].rc)
             fail_msg("row %u, entry %lx, by mmu_update: %ld", i, table_of[i].entry, rc);
-        assert_int_equal(((uint64_t *)mfn_to_virt(l1))[511] & PTE_P, rc == 0 ? table_of[i].entry & PTE_P : 0);
+        assert_int_equal(((uint64_t *)mfn_to_virt(l1))[511] & PTE_P,
+                         rc == 0 ? table_of[i].entry & PTE_P : 0);
         rc = hcall(__HYPERVISOR_update_va_mapping, FREE_PFN_VA, table_of[i].entry, UVMF_INVLPG);
         if (rc != table_of[i].rc)
             fail_msg("row %u, entry %lx, by update_va_mapping: %ld", i, table_of[i].entry, rc);
@@ -241,7 +244,8 @@ static void batches_stop_where_they_fail(void **state)
     assert_int_equal(done, 1);
     assert_int_equal(refs(page), 2);
     assert_int_equal(hcall(__HYPERVISOR_mmu_update, SCRATCH, 1, 0, DOMID_SELF), 0);
-    assert_int_equal(hcall(__HYPERVISOR_mmu_update, SCRATCH + 4 * PAGE_SIZE * 1024, 1, 0, DOMID_SELF),
+    assert_int_equal(hcall(__HYPERVISOR_mmu_update, SCRATCH + 4 * PAGE_SIZE * 1024, 1, 0,
+                           DOMID_SELF),
                      -EFAULT);
     assert_int_equal(hcall(__HYPERVISOR_mmu_update, HOLE_START, 1, 0, DOMID_SELF), -EFAULT);
     assert_int_equal(hcall(__HYPERVISOR_mmu_update, SCRATCH, ~0u, 0, DOMID_SELF) < 0, 1);
@@ -262,7 +266,8 @@ static void ordinary_pages_take_plain_stores(void **state)
     assert_int_equal(mmu_update(~7ull, 1), -EINVAL);
     assert_int_equal(mmu_update(page << PAGE_SHIFT | MMU_MACHPHYS_UPDATE, 4711), 0);
     assert_int_equal(m2p_table[page], 4711);
-    assert_int_equal(mmu_update(mfn_of_pfn(other, 3) << PAGE_SHIFT | MMU_MACHPHYS_UPDATE, 4711), -EINVAL);
+    assert_int_equal(mmu_update(mfn_of_pfn(other, 3) << PAGE_SHIFT | MMU_MACHPHYS_UPDATE, 4711),
+                     -EINVAL);
 }
 
 static void keeps_accessed_and_dirty(void **state)
@@ -300,7 +305,8 @@ static void changes_roots(void **state)
     assert_int_equal(host.cr3, l4 << PAGE_SHIFT);
     assert_int_equal(mmuext(MMUEXT_NEW_USER_BASEPTR, user, 0), 0);
     assert_int_equal(v->root_user, user << PAGE_SHIFT);
-    assert_int_equal(mmuext(MMUEXT_UNPIN_TABLE, first, 0), 0);      /* the old one goes; nobody runs on it */
+    /* the old one goes; nobody runs on it */
+    assert_int_equal(mmuext(MMUEXT_UNPIN_TABLE, first, 0), 0);
     assert_int_equal(type_refs(first), 0);
     assert_int_equal(mmuext(MMUEXT_NEW_USER_BASEPTR, 0, 0), 0);
     assert_int_equal(type_refs(user), 0);
@@ -336,7 +342,8 @@ static void flushes_before_a_page_becomes_a_table(void **state)
     for (unsigned i = 0; i < 512; i++)
         guest_put(FREE_PFN_VA + 8 * i, &zero, 8);
     assert_int_equal(hcall(__HYPERVISOR_update_va_mapping, FREE_PFN_VA, 0, UVMF_NONE), 0);
-    assert_true(host_guest_write(FREE_PFN_VA, &zero, 8));       /* the stale translation, still legal */
+    /* the stale translation, still legal */
+    assert_true(host_guest_write(FREE_PFN_VA, &zero, 8));
     assert_int_equal(mmuext(MMUEXT_PIN_L1_TABLE, page, 0), 0);
     assert_false(host_guest_write(FREE_PFN_VA, &zero, 8));
     assert_int_equal(mmuext(MMUEXT_UNPIN_TABLE, page, 0), 0);
@@ -356,14 +363,16 @@ static void flushes_before_a_page_changes_hands(void **state)
         uint64_t list = page;
 
         assert_int_equal(
-            hcall(__HYPERVISOR_update_va_mapping, va, page << PAGE_SHIFT | flags[i], UVMF_TLB_FLUSH), 0);
+            hcall(__HYPERVISOR_update_va_mapping, va, page << PAGE_SHIFT | flags[i],
+                  UVMF_TLB_FLUSH), 0);
         guest_get(&x, va, 8);
         if (flags[i] & PTE_RW)
             guest_put(va, &x, 8);
         assert_int_equal(hcall(__HYPERVISOR_update_va_mapping, va, 0, UVMF_NONE), 0);
         guest_put(SCRATCH + 512, &list, 8);
         set_xen_guest_handle_raw(r.extent_start, (xen_pfn_t *)(SCRATCH + 512));
-        assert_int_equal(hcall_struct(__HYPERVISOR_memory_op, XENMEM_decrease_reservation, &r, sizeof(r)), 1);
+        assert_int_equal(hcall_struct(__HYPERVISOR_memory_op, XENMEM_decrease_reservation, &r,
+                                      sizeof(r)), 1);
         host_leave_free(0);           /* as if the hypervisor needed it for itself */
         assert_true(mfn_to_frame(page)->owner == 0);
         assert_false(host_guest_read(&x, va, 8));
@@ -380,22 +389,26 @@ static void emulates_stores_to_l1_tables(void **state)
     uint64_t table_va = FREE_PFN_VA, mapped = FREE_PFN_VA + PAGE_SIZE;
     mfn_t target = unmapped_frame(), l1 = PTE_MFN(slot_maddr(mapped));
     uint64_t slot_va = table_va + slot_maddr(mapped) % PAGE_SIZE, handler = GUEST_BASE + 0x500;
-    struct trap_info traps[2] = { { .vector = TRAP_PF, .cs = FLAT_KERNEL_CS64, .address = handler } };
+    struct trap_info traps[2] =
+        { { .vector = TRAP_PF, .cs = FLAT_KERNEL_CS64, .address = handler } };
 
     (void)state;
     guest_put(SCRATCH, traps, sizeof(traps));
     assert_int_equal(hcall(__HYPERVISOR_set_trap_table, SCRATCH), 0);
     assert_int_equal(
-        hcall(__HYPERVISOR_update_va_mapping, table_va, l1 << PAGE_SHIFT | RO_FLAGS, UVMF_INVLPG), 0);
+        hcall(__HYPERVISOR_update_va_mapping, table_va, l1 << PAGE_SHIFT | RO_FLAGS, UVMF_INVLPG),
+        0);
     guest_put(GUEST_BASE + 0x300, mov, sizeof(mov));
     for (unsigned round = 0; round < 3; round++) {
         static const struct { bool assist, ok; uint64_t flags; } rounds[] = {
-            { false, false, RW_FLAGS }, { true, true, RW_FLAGS }, { true, false, RW_FLAGS | PTE_PS },
+            { false, false, RW_FLAGS }, { true, true, RW_FLAGS },
+            { true, false, RW_FLAGS | PTE_PS },
         };
 
         if (rounds[round].assist)
             assert_int_equal(
-                hcall(__HYPERVISOR_vm_assist, VMASST_CMD_enable, VMASST_TYPE_writable_pagetables), 0);
+                hcall(__HYPERVISOR_vm_assist, VMASST_CMD_enable, VMASST_TYPE_writable_pagetables),
+                0);
         regs->rip = GUEST_BASE + 0x300;
         regs->rsp = SCRATCH + 0x1000;
         regs->rdi = slot_va;
@@ -441,7 +454,8 @@ static void survives_random_requests(void **state)
     for (unsigned round = 0; round < 4000; round++) {
         mfn_t a = pool[host_random() % 12], b = pool[host_random() % 12];
         uint64_t entry =
-            b << PAGE_SHIFT | (host_random() & (PTE_P | PTE_RW | PTE_US)) | (host_random() % 8 ? PTE_P : 0);
+            b << PAGE_SHIFT | (host_random() & (PTE_P | PTE_RW | PTE_US)) |
+            (host_random() % 8 ? PTE_P : 0);
         unsigned what = (unsigned)(host_random() % 16), slot = (unsigned)(host_random() % 4);
         long rc;
 

@@ -86,7 +86,8 @@ static void fsgsbase_is_offered_where_it_works(void **state)
 static void a_tsc_is_promised_stable_or_not(void **state)
 {
     static const struct { const char *option; bool stable; } table[] = {
-        { "tsc=unstable", false }, { "tsc=skewed", false }, { "tsc=stable", true }, { "tsc=stable:socket", true },
+        { "tsc=unstable", false }, { "tsc=skewed", false }, { "tsc=stable", true },
+        { "tsc=stable:socket", true },
         { "tsc=moon", true /* no value: as it was */ },
     };
     struct vcpu_info info = { 0 };
@@ -111,7 +112,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         with_machine(shows_less_each_time), with_machine(halts_where_it_may_not_reboot),
-        with_machine(fsgsbase_is_offered_where_it_works), with_machine(a_tsc_is_promised_stable_or_not),
+        with_machine(fsgsbase_is_offered_where_it_works),
+        with_machine(a_tsc_is_promised_stable_or_not),
     };
 
     return cmocka_run_group_tests_name("panic", tests, NULL, NULL);

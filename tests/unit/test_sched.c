@@ -21,8 +21,7 @@
 
 #define MS 1000000ull
 
-/* --- Timers -----------------------------------------------------------------------------------------------
- */
+/* --- Timers ------------------------------------------------------------------------------------ */
 
 #define NR_TIMERS 40u
 static struct timer timers[NR_TIMERS];
@@ -85,7 +84,8 @@ static void time_is_monotonic_and_right(void **state)
         host_advance(MS);
     }
     assert_in_range(now_ns() - start, 1000 * MS, 1001 * MS);
-    for (uint64_t wait = 1; wait < 1ull << 60; wait = wait * 3 / 2 + 1)     /* no timer is early, and none late */
+    /* no timer is early, and none late */
+    for (uint64_t wait = 1; wait < 1ull << 60; wait = wait * 3 / 2 + 1)
         for (unsigned i = 0; i < 100; i++) {
             uint64_t ns, then;
 
@@ -96,8 +96,7 @@ static void time_is_monotonic_and_right(void **state)
         }
 }
 
-/* --- Shares -----------------------------------------------------------------------------------------------
- */
+/* --- Shares ------------------------------------------------------------------------------------ */
 
 static uint64_t worst_gap[8];
 static bool stop;
@@ -254,7 +253,8 @@ static void the_machine_sleeps_when_all_do(void **state)
 
 static void pin_full_tables(struct domain *d)
 {
-    uint64_t list = guest_start_info(d)->mfn_list, entry = mfn_of_va(FREE_PFN_VA) << PAGE_SHIFT | PTE_P | PTE_RW;
+    uint64_t list = guest_start_info(d)->mfn_list,
+        entry = mfn_of_va(FREE_PFN_VA) << PAGE_SHIFT | PTE_P | PTE_RW;
 
     for (unsigned i = 0; i < NR_TABLES; i++) {
         struct mmuext_op op = { .cmd = MMUEXT_PIN_L1_TABLE };
@@ -333,8 +333,7 @@ static void a_domain_with_last_words_ends_beside_a_busy_one(void **state)
     stop = true;
 }
 
-/* --- What a guest asks for --------------------------------------------------------------------------------
- */
+/* --- What a guest asks for --------------------------------------------------------------------- */
 
 static struct domain *g;
 static struct vcpu *v;
@@ -352,7 +351,8 @@ static evtchn_port_t timer_port(unsigned vcpu)
 {
     struct evtchn_bind_virq b = { .virq = VIRQ_TIMER, .vcpu = vcpu };
 
-    assert_int_equal(hcall_struct(__HYPERVISOR_event_channel_op, EVTCHNOP_bind_virq, &b, sizeof(b)), 0);
+    assert_int_equal(hcall_struct(__HYPERVISOR_event_channel_op, EVTCHNOP_bind_virq, &b, sizeof(b)),
+                     0);
     return b.port;
 }
 
@@ -374,12 +374,15 @@ static void poll_times_out_and_is_woken(void **state)
     assert_int_equal(hcall_struct(__HYPERVISOR_sched_op, SCHEDOP_poll, &poll, sizeof(poll)), 0);
     assert_in_range(now_ns() - start, 2 * MS, 3 * MS);
     assert_true(evtchn_port_pending(g, port));
-    assert_int_equal(hcall_struct(__HYPERVISOR_sched_op, SCHEDOP_poll, &poll, sizeof(poll)), 0); /* at once */
+    /* at once */
+    assert_int_equal(hcall_struct(__HYPERVISOR_sched_op, SCHEDOP_poll, &poll, sizeof(poll)), 0);
     poll.nr_ports = 129;
-    assert_int_equal(hcall_struct(__HYPERVISOR_sched_op, SCHEDOP_poll, &poll, sizeof(poll)), -EINVAL);
+    assert_int_equal(hcall_struct(__HYPERVISOR_sched_op, SCHEDOP_poll, &poll, sizeof(poll)),
+                     -EINVAL);
     poll.nr_ports = 1;
     set_xen_guest_handle_raw(poll.ports, (evtchn_port_t *)HOLE_START);
-    assert_int_equal(hcall_struct(__HYPERVISOR_sched_op, SCHEDOP_poll, &poll, sizeof(poll)), -EFAULT);
+    assert_int_equal(hcall_struct(__HYPERVISOR_sched_op, SCHEDOP_poll, &poll, sizeof(poll)),
+                     -EFAULT);
 }
 
 static void block_ends_with_the_timer(void **state)
@@ -407,7 +410,8 @@ static uint64_t guest_time(const struct vcpu_time_info *t, uint64_t tsc)
     uint64_t ticks = tsc - t->tsc_timestamp;
 
     ticks = t->tsc_shift < 0 ? ticks >> -t->tsc_shift : ticks << t->tsc_shift;
-    assert_false(__builtin_mul_overflow_p(ticks, (uint64_t)t->tsc_to_system_mul, (uint64_t)0));     /* in 64 bits */
+    /* in 64 bits */
+    assert_false(__builtin_mul_overflow_p(ticks, (uint64_t)t->tsc_to_system_mul, (uint64_t)0));
     return t->system_time + (ticks * t->tsc_to_system_mul >> 32);
 }
 
@@ -459,9 +463,11 @@ static void runstate_of_who_sleeps(void **state)
 
     (void)state;
     timer_port(0);
-    assert_int_equal(hcall(__HYPERVISOR_vm_assist, VMASST_CMD_enable, VMASST_TYPE_runstate_update_flag), 0);
+    assert_int_equal(hcall(__HYPERVISOR_vm_assist, VMASST_CMD_enable,
+                           VMASST_TYPE_runstate_update_flag), 0);
     guest_put(SCRATCH, &area, sizeof(area));
-    assert_int_equal(hcall(__HYPERVISOR_vcpu_op, VCPUOP_register_runstate_memory_area, 0, SCRATCH), 0);
+    assert_int_equal(hcall(__HYPERVISOR_vcpu_op, VCPUOP_register_runstate_memory_area, 0, SCRATCH),
+                     0);
     host_vcpu(other)->program = read_area;
     spin_lock(&g->mm_lock);
     assert_int_equal(new_guest_root(other, v->root_kernel >> PAGE_SHIFT), 0);
@@ -487,9 +493,11 @@ static void any_shutdown_reason_ends_the_domain(void **state)
     struct sched_shutdown op = { .reason = 0x1ff };
 
     (void)state;
-    assert_int_equal(hcall_struct(__HYPERVISOR_sched_op, SCHEDOP_shutdown_code, &op, sizeof(op)), 0);
+    assert_int_equal(hcall_struct(__HYPERVISOR_sched_op, SCHEDOP_shutdown_code, &op, sizeof(op)),
+                     0);
     op.reason = 6;
-    assert_int_equal(hcall_struct(__HYPERVISOR_sched_op, SCHEDOP_shutdown_code, &op, sizeof(op)), 0);
+    assert_int_equal(hcall_struct(__HYPERVISOR_sched_op, SCHEDOP_shutdown_code, &op, sizeof(op)),
+                     0);
     assert_int_equal(hcall_struct(__HYPERVISOR_sched_op, SCHEDOP_shutdown, &op, sizeof(op)), 0);
     assert_int_equal(g->state, DOM_SHUTDOWN);
     assert_int_equal(g->shutdown_code, 255);
@@ -509,9 +517,11 @@ static void watchdog_without_time_is_refused(void **state)
     struct sched_watchdog op = { .id = 3 };
 
     (void)state;
-    assert_int_equal(hcall_struct(__HYPERVISOR_sched_op, SCHEDOP_watchdog, &op, sizeof(op)), -EINVAL);
+    assert_int_equal(hcall_struct(__HYPERVISOR_sched_op, SCHEDOP_watchdog, &op, sizeof(op)),
+                     -EINVAL);
     op.id = 1;
-    assert_int_equal(hcall_struct(__HYPERVISOR_sched_op, SCHEDOP_watchdog, &op, sizeof(op)), -EINVAL);
+    assert_int_equal(hcall_struct(__HYPERVISOR_sched_op, SCHEDOP_watchdog, &op, sizeof(op)),
+                     -EINVAL);
     op = (struct sched_watchdog){ .timeout = 100 };
     assert_int_equal(hcall_struct(__HYPERVISOR_sched_op, SCHEDOP_watchdog, &op, sizeof(op)), 1);
     op = (struct sched_watchdog){ .id = 1 };
@@ -530,7 +540,8 @@ static void other_vcpus_come_up(void **state)
     (void)state;
     assert_int_equal(hcall(__HYPERVISOR_vcpu_op, VCPUOP_is_up, 1, 0), 0);
     assert_int_equal(hcall(__HYPERVISOR_vcpu_op, VCPUOP_is_up, 3, 0), -ENOENT);
-    assert_int_equal(hcall(__HYPERVISOR_vcpu_op, VCPUOP_up, 1, 0) < 0, 1);      /* not initialised */
+    /* not initialised */
+    assert_int_equal(hcall(__HYPERVISOR_vcpu_op, VCPUOP_up, 1, 0) < 0, 1);
     memset(&c, 0, sizeof(c));
     c.flags = VGCF_in_kernel;
     c.user_regs.rip = GUEST_BASE + 0x80;
@@ -552,7 +563,8 @@ static void other_vcpus_come_up(void **state)
     guest_put(SCRATCH, &c, sizeof(c));
     assert_true(hcall(__HYPERVISOR_vcpu_op, VCPUOP_initialise, 2, SCRATCH) < 0);
     c.ctrlreg[3] = v->root_kernel;
-    c.flags = 0;                            /* begins in user mode: it must have a user root, and frame 0 is none */
+    /* begins in user mode: it must have a user root, and frame 0 is none */
+    c.flags = 0;
     for (c.ctrlreg[1] = 0; c.ctrlreg[1] < PAGE_SIZE; c.ctrlreg[1] += PAGE_SIZE - 1) {
         guest_put(SCRATCH, &c, sizeof(c));
         assert_int_equal(hcall(__HYPERVISOR_vcpu_op, VCPUOP_initialise, 2, SCRATCH), -EINVAL);
@@ -582,7 +594,8 @@ static void other_vcpus_come_up(void **state)
     c.kernel_sp = HOLE_START + (3ull << 40);
     guest_put(SCRATCH, &c, sizeof(c));
     assert_int_equal(hcall(__HYPERVISOR_vcpu_op, VCPUOP_initialise, 2, SCRATCH), 0);
-    assert_true(guest_range_ok(g->vcpu[2]->kernel_sp, 1) && guest_range_ok(g->vcpu[2]->kernel_sp - 56, 1));
+    assert_true(guest_range_ok(g->vcpu[2]->kernel_sp, 1) &&
+                guest_range_ok(g->vcpu[2]->kernel_sp - 56, 1));
     assert_memory_equal(host_vcpu(g->vcpu[2])->fpu_image, &c.fpu_ctxt, sizeof(c.fpu_ctxt));
     assert_int_equal(g->vcpu[2]->debugreg[6] & 0xf, 0);
     assert_int_equal(g->vcpu[2]->debugreg[7], 0x401);
@@ -593,20 +606,23 @@ static void other_vcpus_come_up(void **state)
 
 static void vcpu_info_moves(void **state)
 {
-    struct vcpu_register_vcpu_info reg = { .mfn = mfn_of_va(FREE_PFN_VA), .offset = PAGE_SIZE - 56 };
+    struct vcpu_register_vcpu_info reg =
+        { .mfn = mfn_of_va(FREE_PFN_VA), .offset = PAGE_SIZE - 56 };
     struct vcpu_info *old = v->info;
 
     (void)state;
     for (unsigned i = 0; i < 3; i++) {
         reg.offset = (uint32_t[]){ PAGE_SIZE - 56, 4, ~0u }[i];
         guest_put(SCRATCH, &reg, sizeof(reg));
-        assert_int_equal(hcall(__HYPERVISOR_vcpu_op, VCPUOP_register_vcpu_info, 0, SCRATCH), -XEN_ENXIO);
+        assert_int_equal(hcall(__HYPERVISOR_vcpu_op, VCPUOP_register_vcpu_info, 0, SCRATCH),
+                         -XEN_ENXIO);
     }
     reg.offset = PAGE_SIZE - 64;
     for (unsigned i = 0; i < 2; i++) {
         reg.mfn = i ? max_mfn : v->root_kernel >> PAGE_SHIFT;
         guest_put(SCRATCH, &reg, sizeof(reg));
-        assert_int_equal(hcall(__HYPERVISOR_vcpu_op, VCPUOP_register_vcpu_info, 0, SCRATCH), -EINVAL);
+        assert_int_equal(hcall(__HYPERVISOR_vcpu_op, VCPUOP_register_vcpu_info, 0, SCRATCH),
+                         -EINVAL);
     }
     assert_ptr_equal(v->info, old);
     reg.mfn = mfn_of_va(FREE_PFN_VA);

@@ -62,7 +62,8 @@ static void guest_gets_page_port_and_grant(void **state)
     assert_int_equal(e[GNTTAB_RESERVED_XENSTORE].flags, GTF_permit_access);
     assert_int_equal(e[GNTTAB_RESERVED_XENSTORE].domid, STORE_DOMID);
     assert_int_equal(e[GNTTAB_RESERVED_XENSTORE].frame, si->store_mfn);
-    assert_int_equal(e[GNTTAB_RESERVED_CONSOLE].flags, 0);      /* the service has no business there */
+    /* the service has no business there */
+    assert_int_equal(e[GNTTAB_RESERVED_CONSOLE].flags, 0);
     assert_int_equal(guest_start_info(service)->store_evtchn, 0);
     assert_int_equal(guest_start_info(service)->flags, 0);
 }
@@ -113,8 +114,8 @@ static void reports_wait_for_room(void **state)
     store_shutdown(2);
     assert_int_equal(strspn(told(), "x"), 1024);
     store_poll();
-    snprintf(expected, sizeof(expected), "introduce 1 guest %u 1\nintroduce 2 guest %u 1\n", GUEST_FRAMES * 4,
-             GUEST_FRAMES * 4);
+    snprintf(expected, sizeof(expected), "introduce 1 guest %u 1\nintroduce 2 guest %u 1\n",
+             GUEST_FRAMES * 4, GUEST_FRAMES * 4);
     assert_string_equal(told(), strcat(expected, "shutdown 2 poweroff\n"));
     while (console_has_room(service, 20))
         console_give(service, 'x');
@@ -170,8 +171,10 @@ static void service_may_die_before_guests(void **state)
 /* Builds a service domain from a kernel that stays in memory; may fail. */
 static void is_started_again(void **state)
 {
-    static const struct domain_config config = { .name = "store", .vcpus = 1, .weight = 256, .mem_bytes = GUEST_FRAMES * PAGE_SIZE,
-                                                 .trace = TRACE_DEFAULT, .service = true, .max_port = 1023, .cmdline = "mine" };
+    static const struct domain_config config = {
+        .name = "store", .vcpus = 1, .weight = 256, .mem_bytes = GUEST_FRAMES * PAGE_SIZE,
+        .trace = TRACE_DEFAULT, .service = true, .max_port = 1023, .cmdline = "mine",
+    };
     struct domain *d = introduced(1, 1), *gone = introduced(2, 1);
     struct xenstore_domain_interface *page = mfn_to_virt(d->store_mfn);
     char line[64];
@@ -192,7 +195,8 @@ static void is_started_again(void **state)
         assert_int_equal(service->state, DOM_RUNNING);
         snprintf(line, sizeof(line), "introduce 1 guest %u 1\n", GUEST_FRAMES * 4);
         assert_string_equal(told(), line);
-        assert_string_equal(guest_start_info(service)->cmd_line, i == 3 ? "mine store=refuse" : "mine");
+        assert_string_equal(guest_start_info(service)->cmd_line,
+                            i == 3 ? "mine store=refuse" : "mine");
         assert_true(store_shutdown(1));
         assert_false(store_shutdown(2));
         assert_string_equal(told(), "shutdown 1 poweroff\n");
@@ -218,7 +222,8 @@ static void page_that_became_a_table_is_not_written(void **state)
 
     (void)state;
     d->store_mfn = d->vcpu[0]->root_kernel >> PAGE_SHIFT;
-    before = *(uint64_t *)((char *)mfn_to_virt(d->store_mfn) + offsetof(struct xenstore_domain_interface, error));
+    before = *(uint64_t *)((char *)mfn_to_virt(d->store_mfn) +
+                           offsetof(struct xenstore_domain_interface, error));
     guest_end(service);
     store_idle_work();
     assert_int_equal(before, *(uint64_t *)((char *)mfn_to_virt(d->store_mfn) +
@@ -256,7 +261,8 @@ static void keys_never_reach_the_service(void **state)
     assert_true(console_has("d1 is asked"));
     assert_true(console_has("d9 cannot be asked"));
     assert_int_equal(domain_by_id(1)->console_ring->in_prod, 4);        /* s1 before, s1 after */
-    typed = "\1\1\1\033[5;1R\033]lx1\033\\\033Ox1\033[?1;2c";    /* a terminal's answers are no keys */
+    /* a terminal's answers are no keys */
+    typed = "\1\1\1\033[5;1R\033]lx1\033\\\033Ox1\033[?1;2c";
     console_input();
     assert_int_equal(domain_by_id(1)->state, DOM_RUNNING);
     typed = "1x7x1";

@@ -96,7 +96,8 @@ static void put(struct conn *c, const void *bytes, size_t len)
 }
 
 /* Makes a request and reads its reply: the error's name, or NULL with the reply in body. */
-static const char *ask_raw(struct conn *c, uint32_t type, uint32_t tx, const void *payload, size_t len)
+static const char *ask_raw(struct conn *c, uint32_t type, uint32_t tx, const void *payload,
+                           size_t len)
 {
     static uint32_t req_id;
     struct xsd_sockmsg h = { .type = type, .req_id = ++req_id, .tx_id = tx, .len = len };
@@ -126,7 +127,8 @@ static const char *ask(struct conn *c, uint32_t type, uint32_t tx, const char *t
 
 #define OK(expr) assert_null(expr)
 #define FAILS(err, expr) assert_string_equal((expr), err)
-#define BODY(text) assert_int_equal(head.len, sizeof(text) - 1), assert_memory_equal(body, text, head.len)
+#define BODY(text) \
+    assert_int_equal(head.len, sizeof(text) - 1), assert_memory_equal(body, text, head.len)
 
 static uint32_t start(struct conn *c)
 {
@@ -366,7 +368,8 @@ static void conflicting_transaction_must_retry(void **state)
     OK(ask(one, XS_DIRECTORY, t, "data|"));
     OK(ask(one, XS_WRITE, 0, "data/d|2"));
     FAILS("EAGAIN", ask(one, XS_TRANSACTION_END, t, "T|"));
-    t = start(one);                                             /* and all of these are no conflict */
+    /* and all of these are no conflict */
+    t = start(one);
     OK(ask(one, XS_WRITE, t, "data/e/mine|1"));
     OK(ask(one, XS_READ, t, "data/a|"));
     OK(ask(one, XS_WRITE, 0, "data/f|1"));
@@ -553,7 +556,8 @@ static void check_accounts(void)
 {
     for (unsigned d = 1; d < 4; d++)
         assert_true(accounts[d].bytes <= MAX_BYTES && accounts[d].nodes <= MAX_NODES &&
-                    accounts[d].watches <= MAX_WATCHES && accounts[d].transactions <= MAX_TRANSACTIONS);
+                    accounts[d].watches <= MAX_WATCHES &&
+                    accounts[d].transactions <= MAX_TRANSACTIONS);
 }
 
 /* What follows the path in a valid request: nothing, or up to three of these. */
@@ -591,7 +595,8 @@ static void random_request(struct conn *c)
     uint32_t type = pick(50) ? pick(XS_TYPE_COUNT + 1) : pick(1u << 31), tx = 0;
     size_t len;
 
-    if (pick(2) || (type == XS_RESET_WATCHES && pick(10)) || (type == XS_TRANSACTION_END && pick(12)))
+    if (pick(2) || (type == XS_RESET_WATCHES && pick(10)) ||
+        (type == XS_TRANSACTION_END && pick(12)))
         type = often[pick(5)];
     if (type == XS_TRANSACTION_END || (type != XS_TRANSACTION_START && pick(2)))
         tx = open[c->domid][pick(3)];

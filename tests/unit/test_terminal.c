@@ -203,7 +203,9 @@ static void a_line_by_both_ways(void **state)
     EXPECT_TEXT("(d1) [    0.1] a line\n");
     call("[    0.2] two\n\n[    0.3] this is three\n[    0.4] four\n\n");
     clear();
-    write_text(a, "[    0.2] two\r\n[    0.3] this is three\r\n[    0.4] four\r\n\r\n[    0.5] five\n");     /* and again */
+    /* and again */
+    write_text(a, "[    0.2] two\r\n[    0.3] this is three\r\n[    0.4] four\r\n\r\n"
+                  "[    0.5] five\n");
     EXPECT_TEXT("(d1) [    0.2] two\n(d1) [    0.5] five\n");
     write_text(a, "once, by one way\nonce, by one way\n");     /* as often as it is said */
     call("once, by one way\nonce, by one way\nonce, by one way\n");
@@ -230,8 +232,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         alone(all_bytes_pass), alone(lines_of_ours_are_fresh), alone(the_service_is_heard),
         alone(calls_have_lines_of_their_own), alone(the_terminal_is_left_sane),
-        alone(a_plain_guest_leaves_no_sequences), alone(two_guests_have_lines), alone(a_key_switches),
-        alone(nothing_is_lost_on_the_way), alone(a_line_by_both_ways), alone(a_line_by_both_ways_raw),
+        alone(a_plain_guest_leaves_no_sequences), alone(two_guests_have_lines),
+        alone(a_key_switches), alone(nothing_is_lost_on_the_way), alone(a_line_by_both_ways),
+        alone(a_line_by_both_ways_raw),
     };
 
     return cmocka_run_group_tests_name("terminal", tests, NULL, NULL);

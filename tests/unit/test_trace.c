@@ -30,7 +30,8 @@
 
 /* --- Hypercalls ------------------------------------------------------------------------------- */
 /* Widths of the arguments, first one lowest: two bits each from bit 20 on. */
-#define W(a, b, c, d, e, f) ((a) << 20 | (b) << 22 | (c) << 24 | (d) << 26 | (e) << 28 | (uint32_t)(f) << 30)
+#define W(a, b, c, d, e, f) \
+    ((a) << 20 | (b) << 22 | (c) << 24 | (d) << 26 | (e) << 28 | (uint32_t)(f) << 30)
 
 static const struct {
     uint64_t nr;
@@ -46,21 +47,27 @@ static const struct {
     { __HYPERVISOR_vm_assist, 3, 0, { 21 | W(1, 1, 0, 0, 0, 0), 0x10, 0x20 } },
     { __HYPERVISOR_console_io, 5, 0, { 18 | W(1, 1, 2, 0, 0, 0), 0x10, 0x20, 0x30, 0x31 } },
     { __HYPERVISOR_grant_table_op, 5, 0, { 20 | W(1, 2, 1, 0, 0, 0), 0x10, 0x20, 0x21, 0x30 } },
-    { __HYPERVISOR_mmu_update, 7, 0, { 1 | W(2, 1, 2, 1, 0, 0), 0x10, 0x11, 0x20, 0x30, 0x31, 0x40 } },
-    { __HYPERVISOR_mmuext_op, 7, 0, { 26 | W(2, 1, 2, 1, 0, 0), 0x10, 0x11, 0x20, 0x30, 0x31, 0x40 } },
-    { __HYPERVISOR_set_callbacks, 7, 0, { 4 | W(2, 2, 2, 0, 0, 0), 0x10, 0x11, 0x20, 0x21, 0x30, 0x31 } },
-    { __HYPERVISOR_update_va_mapping, 7, 0, { 14 | W(2, 2, 2, 0, 0, 0), 0x10, 0x11, 0x20, 0x21, 0x30, 0x31 } },
+    { __HYPERVISOR_mmu_update, 7, 0,
+      { 1 | W(2, 1, 2, 1, 0, 0), 0x10, 0x11, 0x20, 0x30, 0x31, 0x40 } },
+    { __HYPERVISOR_mmuext_op, 7, 0,
+      { 26 | W(2, 1, 2, 1, 0, 0), 0x10, 0x11, 0x20, 0x30, 0x31, 0x40 } },
+    { __HYPERVISOR_set_callbacks, 7, 0,
+      { 4 | W(2, 2, 2, 0, 0, 0), 0x10, 0x11, 0x20, 0x21, 0x30, 0x31 } },
+    { __HYPERVISOR_update_va_mapping, 7, 0,
+      { 14 | W(2, 2, 2, 0, 0, 0), 0x10, 0x11, 0x20, 0x21, 0x30, 0x31 } },
     { __HYPERVISOR_update_va_mapping_otherdomain, 7, 3,
       { 22 | W(2, 2, 2, 0, 0, 0), 0x10, 0x11, 0x20, 0x21, 0x30, 0x31 } },
     { __HYPERVISOR_hypfs_op, 6, 3, { 42 | W(1, 2, 2, 0, 0, 0), 0x10, 0x20, 0x21, 0x30, 0x31 } },
     { __HYPERVISOR_dm_op, 5, 0, { 41 | W(1, 1, 2, 0, 0, 0), 0x10, 0x20, 0x30, 0x31 } },
-    { 63, 7, 3, { 63 | W(2, 2, 2, 0, 0, 0), 0x10, 0x11, 0x20, 0x21, 0x30, 0x31 } },        /* nobody's number */
+    /* nobody's number */
+    { 63, 7, 3, { 63 | W(2, 2, 2, 0, 0, 0), 0x10, 0x11, 0x20, 0x21, 0x30, 0x31 } },
     { 64, 7, 3, { 64 | W(2, 2, 2, 0, 0, 0), 0x10, 0x11, 0x20, 0x21, 0x30, 0x31 } },
     { 4711, 7, 3, { 4711 | W(2, 2, 2, 0, 0, 0), 0x10, 0x11, 0x20, 0x21, 0x30, 0x31 } },
     { 0x1200345678, 7, 3, { 0xfffff | W(2, 2, 2, 0, 0, 0), 0x10, 0x11, 0x20, 0x21, 0x30, 0x31 } },
 };
 
-static const uint64_t arguments[6] = { 0x1100000010, 0x2100000020, 0x3100000030, 0x4100000040, 0x5100000050,
+static const uint64_t arguments[6] =
+    { 0x1100000010, 0x2100000020, 0x3100000030, 0x4100000040, 0x5100000050,
                                        0x6100000060 };
 
 static void call_has_its_words(void **state)
@@ -70,7 +77,8 @@ static void call_has_its_words(void **state)
     for (unsigned i = 0; i < 2 * ARRAY_SIZE(calls); i++) {
         bool member = i >= ARRAY_SIZE(calls);
         typeof(&calls[0]) c = &calls[i % ARRAY_SIZE(calls)];
-        uint64_t nr = member ? __HYPERVISOR_multicall : c->nr, begin = trace_hypercall(nr, arguments, false);
+        uint64_t nr = member ? __HYPERVISOR_multicall : c->nr,
+            begin = trace_hypercall(nr, arguments, false);
 
         if (member) {
             EXPECT(V2, 13 | W(2, 1, 0, 0, 0, 0), 0x10, 0x11, 0x20);
@@ -156,7 +164,8 @@ static void check_copy(uint32_t event, uint64_t va, const uint8_t *bytes, size_t
         assert_int_equal(r->event, event);
         assert_int_equal(r->tsc, 0);
         assert_int_equal(r->words[0], (uint32_t)(va + done));
-        assert_int_equal(r->words[1], ((va + done) >> 32 & 0xffff) | n << 16 | (cut ? 0x80000000u : 0));
+        assert_int_equal(r->words[1],
+                         ((va + done) >> 32 & 0xffff) | n << 16 | (cut ? 0x80000000u : 0));
         assert_int_equal(r->n, 2 + (n + 3) / 4);
         assert_memory_equal(&r->words[2], bytes + done, n);
         for (size_t i = n; i % 4 != 0; i++)     /* nothing of what was there before */
@@ -167,16 +176,19 @@ static void check_copy(uint32_t event, uint64_t va, const uint8_t *bytes, size_t
 
 static void copies_show_guest_memory(void **state)
 {
-    static const size_t sizes[] = { 1, 2, 3, 4, 5, 7, 8, 19, 20, 21, 23, 24, 39, 40, 41, 1019, 1020, 1021, 1023, 1024,
+    static const size_t sizes[] =
+    { 1, 2, 3, 4, 5, 7, 8, 19, 20, 21, 23, 24, 39, 40, 41, 1019, 1020, 1021, 1023, 1024,
                                     1025, 1044, 4096 };
-    static const uint64_t addresses[] = { SCRATCH, 0x12345678fff8, 0x0000fffffff5, 0xffff8880fffffffc };
+    static const uint64_t addresses[] =
+        { SCRATCH, 0x12345678fff8, 0x0000fffffff5, 0xffff8880fffffffc };
     uint8_t bytes[4096];
 
     (void)state;
     for (unsigned i = 0; i < sizeof(bytes); i++)
         bytes[i] = (uint8_t)(1 + i * 7 % 255);
     start(TRACE_ARGS);
-    memset(trace_rings[0].pos, 0xee, TRACE_BLOCK_BYTES / 2);    /* what was there before, of another block */
+    /* what was there before, of another block */
+    memset(trace_rings[0].pos, 0xee, TRACE_BLOCK_BYTES / 2);
     memset((char *)trace_rings[0].slots + TRACE_BLOCK_BYTES, 0xee, 3 * TRACE_BLOCK_BYTES);
     for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++)
         for (unsigned j = 0; j < ARRAY_SIZE(addresses); j++) {
@@ -195,8 +207,10 @@ static void copies_show_guest_memory(void **state)
 
 static void copies_follow_their_call(void **state)
 {
-    struct mmu_update u = { (mfn_of_va(SCRATCH) << PAGE_SHIFT) | MMU_MACHPHYS_UPDATE, m2p_table[mfn_of_va(SCRATCH)] };
-    struct trap_info traps[2] = { { .vector = 6, .flags = 1, .cs = FLAT_KERNEL_CS64, .address = CODE } };
+    struct mmu_update u =
+        { (mfn_of_va(SCRATCH) << PAGE_SHIFT) | MMU_MACHPHYS_UPDATE, m2p_table[mfn_of_va(SCRATCH)] };
+    struct trap_info traps[2] =
+        { { .vector = 6, .flags = 1, .cs = FLAT_KERNEL_CS64, .address = CODE } };
     struct evtchn_alloc_unbound alloc = { .dom = DOMID_SELF, .remote_dom = 2 };
     static const char text[] = "written to the console\n";
     char extra[16];
@@ -221,9 +235,11 @@ static void copies_follow_their_call(void **state)
     check_copy(TRC_PARAGON_COPY_IN, SCRATCH, (const void *)text, sizeof(text));
     EXPECT_END();
 
-    assert_int_equal(hcall_struct(__HYPERVISOR_event_channel_op, EVTCHNOP_alloc_unbound, &alloc, sizeof(alloc)), 0);
+    assert_int_equal(hcall_struct(__HYPERVISOR_event_channel_op, EVTCHNOP_alloc_unbound, &alloc,
+                                  sizeof(alloc)), 0);
     assert_int_not_equal(alloc.port, 0);
-    check_copy(TRC_PARAGON_COPY_IN, SCRATCH, (void *)&(struct evtchn_alloc_unbound){ DOMID_SELF, 2, 0 }, 8);
+    check_copy(TRC_PARAGON_COPY_IN, SCRATCH,
+               (void *)&(struct evtchn_alloc_unbound){ DOMID_SELF, 2, 0 }, 8);
     check_copy(TRC_PARAGON_COPY_OUT, SCRATCH, (void *)&alloc, 8);
     EXPECT_END();
 
@@ -247,7 +263,8 @@ static struct cpu_user_regs *in_kernel(const void *code, size_t len)
 
     memset(traps, 0, sizeof(traps));
     for (unsigned i = 0; i < ARRAY_SIZE(vectors); i++)
-        traps[i] = (struct trap_info){ .vector = vectors[i], .flags = 3, .cs = FLAT_KERNEL_CS64, .address = CODE + 0x100 };
+        traps[i] = (struct trap_info){ .vector = vectors[i], .flags = 3, .cs = FLAT_KERNEL_CS64,
+                                       .address = CODE + 0x100 };
     guest_put(SCRATCH, traps, sizeof(traps));
     (void)do_set_trap_table(SCRATCH);
     guest_put(CODE, code, len);
@@ -264,13 +281,19 @@ static struct cpu_user_regs *in_kernel(const void *code, size_t len)
 
 static void exceptions_are_recorded(void **state)
 {
-    static const struct { unsigned vector; uint32_t code; const char *insn; uint32_t word; } table[] = {
+    static const struct {
+        unsigned vector;
+        uint32_t code;
+        const char *insn;
+        uint32_t word;
+    } table[] = {
         { TRAP_DE, 0, "\xf7\xf0", 0 },
         { TRAP_UD, 0, "\x0f\x0b", 6 },
         { TRAP_GP, 0, "\xf3\x90", 13 | 1 << 15 },
         { TRAP_GP, 0x18, "\x8e\xd8", 13 | 1 << 15 | 0x18u << 16 },
         { TRAP_SS, 0xfff8, "\x8e\xd0", 12 | 1 << 15 | 0xfff8u << 16 },
-        { TRAP_GP, 0x80 * 8 + 2, "\xcd\x80", 0x80 },    /* INT 80 through the gate; behind the instruction */
+        /* INT 80 through the gate; behind the instruction */
+        { TRAP_GP, 0x80 * 8 + 2, "\xcd\x80", 0x80 },
         { TRAP_GP, 0x42 * 8 + 2, "\xcd\x42", 13 | 1 << 15 | 0x212u << 16 },
     };
 
@@ -281,9 +304,11 @@ static void exceptions_are_recorded(void **state)
 
         r->error_code = table[i].code;
         handle_guest_trap(r, table[i].vector, 0);
-        EXPECT(TRC_PV_TRAP | TRC_64_FLAG, V64(CODE + (table[i].word == 0x80 ? 2 : 0)), table[i].word);
+        EXPECT(TRC_PV_TRAP | TRC_64_FLAG, V64(CODE + (table[i].word == 0x80 ? 2 : 0)),
+               table[i].word);
     }
-    for (unsigned code = 0; code < 8; code++) {         /* one record, and not another as an exception */
+    /* one record, and not another as an exception */
+    for (unsigned code = 0; code < 8; code++) {
         struct cpu_user_regs *r = in_kernel("\x48\x89\x07", 3);
 
         r->error_code = code;
@@ -299,11 +324,17 @@ static void exceptions_are_recorded(void **state)
 
 static void emulated_instructions_are_recorded(void **state)
 {
-    static const struct { unsigned vector; uint32_t event; size_t len; const char *insn; } table[] = {
+    static const struct {
+        unsigned vector;
+        uint32_t event;
+        size_t len;
+        const char *insn;
+    } table[] = {
         { TRAP_GP, TRC_PV_EMULATE_PRIVOP, 3, "\x0f\x20\xc0\x90\x90" },          /* mov %cr0, %rax */
         { TRAP_GP, TRC_PV_EMULATE_PRIVOP, 2, "\x0f\x06\xcc\xcc\xcc" },          /* clts */
         { TRAP_GP, TRC_PV_EMULATE_PRIVOP, 2, "\xe4\x70\xcc\xcc\xcc" },          /* in $0x70, %al */
-        { TRAP_GP, TRC_PV_EMULATE_PRIVOP, 4, "\x48\x0f\x20\xd0\x90" },          /* mov %cr2, %rax, a prefix too many */
+        /* mov %cr2, %rax, a prefix too many */
+        { TRAP_GP, TRC_PV_EMULATE_PRIVOP, 4, "\x48\x0f\x20\xd0\x90" },
         { TRAP_UD, TRC_PV_FORCED_INVALID_OP, 7, "\x0f\x0bxen\x0f\xa2\x90" },
     };
 
@@ -317,22 +348,27 @@ static void emulated_instructions_are_recorded(void **state)
         handle_guest_trap(r, table[i].vector, 0);
         assert_int_equal(r->rip, CODE + table[i].len);
         EXPECT(table[i].event | TRC_64_FLAG, V64(CODE));
-        EXPECT(TRC_PARAGON_EMULATED, V64(CODE), (uint32_t)table[i].len, bytes[0], bytes[1], bytes[2], bytes[3]);
+        EXPECT(TRC_PARAGON_EMULATED, V64(CODE), (uint32_t)table[i].len, bytes[0], bytes[1],
+               bytes[2], bytes[3]);
     }
-    handle_guest_trap(in_kernel("\x0f\x0b\x90\x90\x90", 5), TRAP_UD, 0);        /* the guest's own affair */
+    /* the guest's own affair */
+    handle_guest_trap(in_kernel("\x0f\x0b\x90\x90\x90", 5), TRAP_UD, 0);
     handle_guest_trap(in_kernel("\xf3\x90\x90", 3), TRAP_GP, 0);
     EXPECT_END();
 }
 
 static void stores_to_page_tables_are_recorded(void **state)
 {
-    uint64_t table_va = FREE_PFN_VA, mapped = FREE_PFN_VA + PAGE_SIZE, l1 = PTE_MFN(slot_maddr(mapped));
+    uint64_t table_va = FREE_PFN_VA, mapped = FREE_PFN_VA + PAGE_SIZE,
+        l1 = PTE_MFN(slot_maddr(mapped));
     uint64_t slot_va = table_va + slot_maddr(mapped) % PAGE_SIZE, entry = pte_at(mapped);
     struct cpu_user_regs *r;
 
     (void)state;
-    assert_int_equal(hcall(__HYPERVISOR_update_va_mapping, table_va, l1 << PAGE_SHIFT | RO_FLAGS, UVMF_INVLPG), 0);
-    assert_int_equal(hcall(__HYPERVISOR_vm_assist, VMASST_CMD_enable, VMASST_TYPE_writable_pagetables), 0);
+    assert_int_equal(hcall(__HYPERVISOR_update_va_mapping, table_va, l1 << PAGE_SHIFT | RO_FLAGS,
+                           UVMF_INVLPG), 0);
+    assert_int_equal(hcall(__HYPERVISOR_vm_assist, VMASST_CMD_enable,
+                           VMASST_TYPE_writable_pagetables), 0);
     start(TRACE_EMUL);
     r = in_kernel("\x48\x89\x07", 3);   /* mov %rax, (%rdi) */
     r->rdi = slot_va;
@@ -341,7 +377,8 @@ static void stores_to_page_tables_are_recorded(void **state)
     handle_guest_trap(r, TRAP_PF, slot_va);
     assert_int_equal(r->rip, CODE + 3);
     assert_int_equal(pte_at(mapped), entry & ~(uint64_t)PTE_RW);
-    EXPECT(TRC_PV_PTWR_EMULATION | TRC_64_FLAG, V64(entry & ~(uint64_t)PTE_RW), V64(slot_va), V64(CODE));
+    EXPECT(TRC_PV_PTWR_EMULATION | TRC_64_FLAG, V64(entry & ~(uint64_t)PTE_RW), V64(slot_va),
+           V64(CODE));
     r = in_kernel("\x48\x89\x07", 3);
     r->rdi = slot_va;
     r->rax = entry | PTE_PS;            /* refused */
@@ -368,7 +405,8 @@ static void ldt_page_faults_are_recorded(void **state)
     start(TRACE_EMUL | TRACE_TRAP);
     handle_guest_trap(in_kernel("\x8e\xd8", 2), TRAP_PF, window + 24);
     EXPECT(TRC_PV_GDT_LDT_MAPPING_FAULT | TRC_64_FLAG, V64(CODE), 24, 0);
-    handle_guest_trap(in_kernel("\x8e\xd8", 2), TRAP_PF, window + PAGE_SIZE + 8);       /* the guest has none there */
+    /* the guest has none there */
+    handle_guest_trap(in_kernel("\x8e\xd8", 2), TRAP_PF, window + PAGE_SIZE + 8);
     EXPECT(TRC_PV_PAGE_FAULT | TRC_64_FLAG, V64(CODE), V64(FREE_PFN_VA + PAGE_SIZE + 8), 0);
     EXPECT_END();
 }
@@ -543,8 +581,8 @@ static void domains_are_recorded(void **state)
             r = next_record(__LINE__);
         while (r->event != TRC_PARAGON_DOMAIN);
         assert_int_equal(r->words[1], r->words[0] == 3 ? TRACE_DOMAIN_CRASHED : TRACE_DOMAIN_ENDED);
-        assert_memory_equal(&r->words[2], r->words[0] == 3 ? "guest\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0" : "a name of as many le",
-                            20);
+        assert_memory_equal(&r->words[2], r->words[0] == 3 ? "guest\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+                            : "a name of as many le", 20);
     }
 }
 

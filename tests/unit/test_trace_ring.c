@@ -57,7 +57,8 @@ static void busy(void)
     struct evtchn_bind_ipi ipi = { .vcpu = 0 };
 
     (void)version();
-    assert_int_equal(hcall_struct(__HYPERVISOR_event_channel_op, EVTCHNOP_bind_ipi, &ipi, sizeof(ipi)), 0);
+    assert_int_equal(hcall_struct(__HYPERVISOR_event_channel_op, EVTCHNOP_bind_ipi, &ipi,
+                                  sizeof(ipi)), 0);
     guest_put(SCRATCH, &ipi.port, 4);
     assert_int_equal(hcall(__HYPERVISOR_event_channel_op, EVTCHNOP_send, SCRATCH), 0);
     become(b->vcpu[0]);
@@ -125,7 +126,8 @@ static void header_says_where_the_ring_is(void **state)
 static void ring_wraps_and_counts_losses(void **state)
 {
     const unsigned per_block = (BLOCK_ROOM - BEGIN_BYTES) / WIDE_BYTES;
-    const unsigned in_first = (BLOCK_ROOM - BEGIN_BYTES - 4 * 4) / WIDE_BYTES;  /* a record of the classes as well */
+    /* a record of the classes as well */
+    const unsigned in_first = (BLOCK_ROOM - BEGIN_BYTES - 4 * 4) / WIDE_BYTES;
     unsigned counters = 0;
     char says[80];
 
@@ -241,7 +243,8 @@ static void __attribute__((no_sanitize("address", "undefined"))) read_ring(int s
             s->first_tsc = block->first_tsc;
             s->used = 0;
         }
-        host_sees.failed |= block->first_record != s->first_record || block->first_tsc != s->first_tsc ||
+        host_sees.failed |= block->first_record != s->first_record ||
+            block->first_tsc != s->first_tsc ||
                             used < s->used || used > BLOCK_ROOM;
         if (host_sees.failed)
             return;
@@ -275,7 +278,8 @@ static void ring_is_readable_at_any_instant(void **state)
     sigaction(SIGTRAP, &act, &old);
     for (unsigned blocks = 0; blocks < 2; blocks++) {
         head = trace_header.rings[0].head;
-        while (trace_rings[0].pos <= trace_rings[0].limit - 30)         /* three more and it is full */
+        /* three more and it is full */
+        while (trace_rings[0].pos <= trace_rings[0].limit - 30)
             put_wide(1);
         read_ring(0);
         step(true);
@@ -302,7 +306,8 @@ static void nothing_is_read_back(void **state)
     start(TRACE_EMUL);
     put_wide(10);
     records = trace_rings[0].records;
-    for (unsigned round = 0; round < 4; round++) {      /* somebody outside writes all over the ring */
+    /* somebody outside writes all over the ring */
+    for (unsigned round = 0; round < 4; round++) {
         memset(trace_rings[0].slots, round % 2 ? 0xff : 0, 4 * TRACE_BLOCK_BYTES);
         put_wide(1);
         records++;
@@ -335,10 +340,13 @@ static void parses_words(void **state)
         { "hypercalls,-args,trap", true, TRACE_HYPERCALL | TRACE_TRAP },
         { "-hypercalls,args", true, TRACE_ALL & ~TRACE_HYPERCALL },
         { "-all", true, 0 }, { "off,trap", true, TRACE_TRAP }, { "trap,trap", true, TRACE_TRAP },
-        { "everything", false, 0 }, { "hypercal", false, 0 }, { "hypercallss", false, 0 }, { "ALL", false, 0 },
-        { "trap,", true, TRACE_TRAP }, { ",trap", false, 0 }, { "trap,,mem", false, 0 }, { ",", false, 0 },
+        { "everything", false, 0 }, { "hypercal", false, 0 }, { "hypercallss", false, 0 },
+        { "ALL", false, 0 },
+        { "trap,", true, TRACE_TRAP }, { ",trap", false, 0 }, { "trap,,mem", false, 0 },
+        { ",", false, 0 },
         { "-", false, 0 }, { "--trap", false, 0 }, { "+trap", false, 0 }, { "trap mem", false, 0 },
-        { "trap;mem", false, 0 }, { "trap,bogus", false, 0 }, { "0", false, 0 }, { " trap", false, 0 },
+        { "trap;mem", false, 0 }, { "trap,bogus", false, 0 }, { "0", false, 0 },
+        { " trap", false, 0 },
     };
 
     (void)state;
@@ -347,7 +355,8 @@ static void parses_words(void **state)
 
         if (trace_parse(table[i].words, &classes) != table[i].ok)
             fail_msg("\"%s\" was%s taken", table[i].words, table[i].ok ? " not" : "");
-        if (classes != (table[i].ok ? table[i].classes : 0x5555))       /* half of a bad one is not taken either */
+        /* half of a bad one is not taken either */
+        if (classes != (table[i].ok ? table[i].classes : 0x5555))
             fail_msg("\"%s\": %x", table[i].words, classes);
     }
 }
@@ -438,7 +447,8 @@ static void ring_is_not_in_guests_shares(void **state)
     build_all_domains();
     assert_int_equal(trace_late_frames(), ring);
     assert_non_null(domain_by_id(1));
-    assert_int_equal(domain_by_id(1)->max_frames, (free - ring - 512 - (64 + 16 + DOMAIN_RESERVE)) & ~255ull);
+    assert_int_equal(domain_by_id(1)->max_frames,
+                     (free - ring - 512 - (64 + 16 + DOMAIN_RESERVE)) & ~255ull);
     boot_info.nr_modules = 0;
 }
 
@@ -626,12 +636,15 @@ static void shows_lines(void **state)
     (void)TRACED(__HYPERVISOR_vm_assist, VMASST_CMD_enable, 77);
     (void)TRACED(4711, 0);
     (void)TRACED(__HYPERVISOR_set_timer_op, ~0ull);
-    TRACE(TRACE_TRAP, TRC_PV_PAGE_FAULT | TRC_64_FLAG, V64(0xffffffff80000300), V64(0x1234567890), 3);
-    TRACE(TRACE_TRAP, TRC_PV_TRAP | TRC_64_FLAG, V64(0xffffffff80000300), 13 | 1 << 15 | 0x18 << 16);
+    TRACE(TRACE_TRAP, TRC_PV_PAGE_FAULT | TRC_64_FLAG, V64(0xffffffff80000300), V64(0x1234567890),
+          3);
+    TRACE(TRACE_TRAP, TRC_PV_TRAP | TRC_64_FLAG, V64(0xffffffff80000300),
+          13 | 1 << 15 | 0x18 << 16);
     TRACE(TRACE_EVENT, TRC_PARAGON_SEND, TRACE_SEND_VIRQ, 1, A1, 7);
     TRACE(TRACE_EVENT, TRC_PARAGON_UPCALL, V64(0xffffffff80000500));
     trace_emulated(TRC_PV_EMULATE_PRIVOP, 0xffffffff80000300, (const uint8_t *)"\x0f\x06", 2);
-    TRACE(TRACE_EMUL, TRC_PV_PTWR_EMULATION | TRC_64_FLAG, V64(0x8067), V64(0x7000), V64(0xffffffff80000300));
+    TRACE(TRACE_EMUL, TRC_PV_PTWR_EMULATION | TRC_64_FLAG, V64(0x8067), V64(0x7000),
+          V64(0xffffffff80000300));
     since = host.console_len;
     trace_show();
     at = shown(since);
@@ -719,8 +732,10 @@ static void shows_late_results(void **state)
 static void sink_words_are_parsed(void **state)
 {
     static const struct { const char *value; bool ok; } table[] = {
-        { "debugcon", true }, { "debugcon,0x402", true }, { "com2", true }, { "com1,0x3e8", false }, { "com2,", false },
-        { "com2,0x10000", false }, { "com2,xyz", false }, { "com2,0x2f8,1", false }, { "com3", false }, { "", false },
+        { "debugcon", true }, { "debugcon,0x402", true }, { "com2", true }, { "com1,0x3e8", false },
+        { "com2,", false },
+        { "com2,0x10000", false }, { "com2,xyz", false }, { "com2,0x2f8,1", false },
+        { "com3", false }, { "", false },
         { "debug", false }, { "debugconx", false },
     };
 

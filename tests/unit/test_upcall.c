@@ -96,7 +96,8 @@ static void page_fault_in_the_kernel_pushes_its_frame(void **state)
     in_kernel();
     r->error_code = 6;   /* the CPU sets the user bit, because the guest kernel runs in ring 3 */
     handle_guest_trap(r, TRAP_PF, 0xdead000);
-    check_frame((STACK - 0x108) & ~15ull, (uint64_t[]){ 0xc0c0, 0x1111, 2, GUEST_BASE + 0x42, 0xe030,
+    check_frame((STACK - 0x108) & ~15ull,
+                (uint64_t[]){ 0xc0c0, 0x1111, 2, GUEST_BASE + 0x42, 0xe030,
                 0x246 | FLAG_TF | FLAG_AC | FLAG_NT, STACK - 0x108, 0xe02b }, 8);
     assert_int_equal(r->rip, HANDLER(TRAP_PF));
     assert_int_equal(v->info->arch.cr2, 0xdead000);
@@ -149,7 +150,8 @@ static void failsafe_callback_gets_the_selectors(void **state)
     (void)state;
     in_user();
     handle_failsafe(v, 0xd5, 0xe5, 0xf5, 0x65);
-    check_frame(STACK, (uint64_t[]){ 0xc0c0, 0x1111, 0xd5, 0xe5, 0xf5, 0x65, GUEST_BASE + 0x42, 0x33,
+    check_frame(STACK,
+                (uint64_t[]){ 0xc0c0, 0x1111, 0xd5, 0xe5, 0xf5, 0x65, GUEST_BASE + 0x42, 0x33,
                 0x246 | FLAG_TF | FLAG_AC | FLAG_NT, USER_STACK, 0x2b }, 11);
     assert_int_equal(r->rip, HANDLER(2));
 }
@@ -162,7 +164,8 @@ static void system_call_enters_the_kernel(void **state)
     r->r11 = r->rflags = 0x246;
     handle_user_syscall(v);
     check_frame(
-        STACK, (uint64_t[]){GUEST_BASE + 0x42, 0x246, GUEST_BASE + 0x42, 0xe033, 0x246, USER_STACK, 0x2b}, 7);
+        STACK, (uint64_t[]){GUEST_BASE + 0x42, 0x246, GUEST_BASE + 0x42, 0xe033, 0x246, USER_STACK,
+                            0x2b}, 7);
     assert_int_equal(r->rip, HANDLER(3));
 }
 
@@ -172,12 +175,14 @@ static void system_call_clears_df_for_the_handler(void **state)
 {
     (void)state;
     v->callback[CB_SYSCALL32] = HANDLER(5);
-    v->cb_masks_events = 1u << CB_SYSCALL;      /* the flag of the 64-bit callback is the one that counts */
+    /* the flag of the 64-bit callback is the one that counts */
+    v->cb_masks_events = 1u << CB_SYSCALL;
     in_user();
     r->rcx = r->rip;
     r->r11 = r->rflags = 0x246 | FLAG_DF;
     handle_syscall32(v);
-    check_frame(STACK, (uint64_t[]){ GUEST_BASE + 0x42, 0x246 | FLAG_DF, GUEST_BASE + 0x42, 0xe023, 0x246 | FLAG_DF,
+    check_frame(STACK, (uint64_t[]){ GUEST_BASE + 0x42, 0x246 | FLAG_DF, GUEST_BASE + 0x42, 0xe023,
+                                     0x246 | FLAG_DF,
                 USER_STACK, 0x2b }, 7);
     assert_int_equal(r->rip, HANDLER(5));
     assert_int_equal(r->rflags & FLAG_DF, 0);
@@ -188,7 +193,8 @@ static void system_call_clears_df_for_the_handler(void **state)
     r->rcx = r->rip;
     r->r11 = r->rflags = 0x246 | FLAG_DF;
     handle_syscall32(v);
-    check_frame(STACK, (uint64_t[]){ GUEST_BASE + 0x42, 0x246 | FLAG_DF, GUEST_BASE + 0x40, 0xe023, 0x246 | FLAG_DF,
+    check_frame(STACK, (uint64_t[]){ GUEST_BASE + 0x42, 0x246 | FLAG_DF, GUEST_BASE + 0x40, 0xe023,
+                                     0x246 | FLAG_DF,
                 USER_STACK, 0x2b }, 7);
     assert_int_equal(r->rip, HANDLER(TRAP_UD));
     assert_int_equal(r->rflags & FLAG_DF, FLAG_DF);
@@ -229,7 +235,8 @@ static void software_interrupt_obeys_its_gate(void **state)
     r->error_code = TRAP_PF * 8 + 2;
     handle_guest_trap(r, TRAP_GP, 0);
     assert_int_equal(r->rip, HANDLER(TRAP_PF));
-    check_frame(STACK, (uint64_t[]){ 0xc0c0, 0x1111, GUEST_BASE + 0x44, 0x33, 0x246 | FLAG_TF | FLAG_AC | FLAG_NT,
+    check_frame(STACK, (uint64_t[]){ 0xc0c0, 0x1111, GUEST_BASE + 0x44, 0x33,
+                                     0x246 | FLAG_TF | FLAG_AC | FLAG_NT,
                 USER_STACK, 0x2b }, 7);
     in_user();
     r->rip += 2;
@@ -425,7 +432,8 @@ static void iret_within_the_kernel(void **state)
 /* From here on the domain must crash, and no other. */
 static void assert_crashed(unsigned row)
 {
-    if (d->state != DOM_SHUTDOWN || d->shutdown_code != SHUTDOWN_crash || d->crash_reason[0] == '\0')
+    if (d->state != DOM_SHUTDOWN || d->shutdown_code != SHUTDOWN_crash ||
+        d->crash_reason[0] == '\0')
         fail_msg("row %u: the domain lives", row);
     audit();
 }

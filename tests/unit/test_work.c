@@ -74,11 +74,13 @@ static void toggling_a_slot_is_preempted(void **state)
     guest_put(SCRATCH, &pin, sizeof(pin));
     assert_int_equal(do_mmuext_op(SCRATCH, 1, 0, DOMID_SELF), 0);
     for (unsigned i = 0; i < PER_MEMBER; i++) {
-        struct mmu_update u = { (l2 << PAGE_SHIFT) + 8, full[i & 1] << PAGE_SHIFT | PTE_P | PTE_RW };
+        struct mmu_update u =
+            { (l2 << PAGE_SHIFT) + 8, full[i & 1] << PAGE_SHIFT | PTE_P | PTE_RW };
 
         guest_put(LIST + i * sizeof(u), &u, sizeof(u));
     }
-    assert_in_range(windows_of(__HYPERVISOR_mmu_update, args), NR_MEMBERS * PER_MEMBER / 8, NR_MEMBERS * PER_MEMBER);
+    assert_in_range(windows_of(__HYPERVISOR_mmu_update, args), NR_MEMBERS * PER_MEMBER / 8,
+                    NR_MEMBERS * PER_MEMBER);
     for (unsigned i = 0; i < NR_MEMBERS; i++)
         assert_int_equal(result_of(i), 0);
     audit();

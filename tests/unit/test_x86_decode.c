@@ -13,8 +13,8 @@
 #define B(...) { __VA_ARGS__ }, sizeof((uint8_t[]){ __VA_ARGS__ })
 
 static struct x86_state state64 = { {
-    [RDI] = PTR, [RSI] = SRC, [R13] = PTR13, [RCX] = 4, [RDX] = 130, [RBX] = (uint64_t)-1, [REG_RIP] = HERE,
-    [R11] = 0xffffffff00005000,
+    [RDI] = PTR, [RSI] = SRC, [R13] = PTR13, [RCX] = 4, [RDX] = 130, [RBX] = (uint64_t)-1,
+    [REG_RIP] = HERE, [R11] = 0xffffffff00005000,
 } };
 
 static const struct {
@@ -95,7 +95,8 @@ static const struct {
     { B(0x8c, 0x1f) },                   /* a segment register */
     { B(0x50) },
     /* 16 bytes, which no instruction has */
-    { B(0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x89, 0x07) },
+    { B(0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x89,
+        0x07) },
 };
 
 static bool decode(const uint8_t *insn, unsigned len, enum cpu_mode mode, struct insn *in)
@@ -116,14 +117,16 @@ static void decodes_stores(void **state)
         struct insn in;
         uint64_t address;
 
-        if (!decode(stores[i].insn, sizeof(stores[i].insn), MODE_64, &in) || !is_store(&in) || !in.memory)
+        if (!decode(stores[i].insn, sizeof(stores[i].insn), MODE_64, &in) || !is_store(&in) ||
+            !in.memory)
             fail_msg("row %u was not decoded", i);
         address = operand_offset(&in, regs_of(&state64));
-        if (in.length != stores[i].length || in.op_bytes != stores[i].bytes || in.op != stores[i].op ||
-            (stores[i].op != OP_SETCC && in.source != (uint8_t)stores[i].reg) || address != stores[i].address ||
-            (in.source == NO_REG && in.imm != stores[i].imm))
-            fail_msg("row %u: length %u bytes %u op %d reg %d address %lx imm %lx", i, in.length, in.op_bytes, in.op,
-                     in.source, address, in.imm);
+        if (in.length != stores[i].length || in.op_bytes != stores[i].bytes ||
+            in.op != stores[i].op ||
+            (stores[i].op != OP_SETCC && in.source != (uint8_t)stores[i].reg) ||
+            address != stores[i].address || (in.source == NO_REG && in.imm != stores[i].imm))
+            fail_msg("row %u: length %u bytes %u op %d reg %d address %lx imm %lx", i, in.length,
+                     in.op_bytes, in.op, in.source, address, in.imm);
         for (unsigned len = 0; len < stores[i].length; len++)
             assert_false(decode(stores[i].insn, len, MODE_64, &in));
     }
@@ -157,9 +160,11 @@ static const struct {
     { B(0x89, 0x46, 0xf8), MODE_16, 2, SEG_SS, 0x6666 - 8 },                    /* -8(%bp) */
     { B(0x89, 0x02), MODE_16, 2, SEG_SS, (uint16_t)(0x6666 + 0x7777) },         /* (%bp,%si) */
     { B(0x89, 0x06, 0x34, 0x12), MODE_16, 2, SEG_DS, 0x1234 },
-    { B(0x89, 0x05, 0x78, 0x56, 0x34, 0x12), MODE_32, 4, SEG_DS, 0x12345678 },  /* absolute, unlike in 64-bit mode */
+    /* absolute, unlike in 64-bit mode */
+    { B(0x89, 0x05, 0x78, 0x56, 0x34, 0x12), MODE_32, 4, SEG_DS, 0x12345678 },
     { B(0x89, 0x04, 0x24), MODE_32, 4, SEG_SS, 0x55555555 },
-    { B(0x89, 0x44, 0x6c, 0x04), MODE_32, 4, SEG_SS, (uint32_t)(0x55555555ull + 2 * 0x66666666ull + 4) },
+    { B(0x89, 0x44, 0x6c, 0x04), MODE_32, 4, SEG_SS,
+      (uint32_t)(0x55555555ull + 2 * 0x66666666ull + 4) },
     { B(0x2e, 0x89, 0x07), MODE_32, 4, SEG_CS, 0x88888888 },
     { B(0x36, 0x89, 0x07), MODE_32, 4, SEG_SS, 0x88888888 },
     { B(0x65, 0x89, 0x45, 0x00), MODE_32, 4, SEG_GS, 0x66666666 },
@@ -185,16 +190,18 @@ static void decodes_16_and_32_bit_code(void **state)
         if (!decode(by_mode[i].insn, sizeof(by_mode[i].insn), by_mode[i].mode, &in))
             fail_msg("row %u was not decoded", i);
         if (in.length != by_mode[i].length || in.op_bytes != by_mode[i].bytes ||
-            operand_segment(&in) != by_mode[i].segment || operand_offset(&in, regs_of(&r)) != by_mode[i].offset)
-            fail_msg("row %u: length %u bytes %u segment %u offset %lx", i, in.length, in.op_bytes, operand_segment(&in),
-                     operand_offset(&in, regs_of(&r)));
+            operand_segment(&in) != by_mode[i].segment ||
+            operand_offset(&in, regs_of(&r)) != by_mode[i].offset)
+            fail_msg("row %u: length %u bytes %u segment %u offset %lx", i, in.length, in.op_bytes,
+                     operand_segment(&in), operand_offset(&in, regs_of(&r)));
     }
 }
 
 /* The same bytes, another instruction. */
 static void modes_differ(void **state)
 {
-    static const uint8_t inc[] = { 0x40, 0x89, 0x07 }, les[] = { 0xc4, 0x07, 0, 0 }, jump[] = { 0xea, 1, 2, 3, 4, 5, 6 };
+    static const uint8_t inc[] = { 0x40, 0x89, 0x07 }, les[] = { 0xc4, 0x07, 0, 0 },
+        jump[] = { 0xea, 1, 2, 3, 4, 5, 6 };
     static const uint8_t port[] = { 0x66, 0xed };
     struct insn in;
 
@@ -220,7 +227,8 @@ static void survives_random_bytes(void **state)
     (void)state;
     srand(3);
     for (unsigned round = 0; round < 300000; round++) {
-        static const uint8_t starts[] = { 0x48, 0x66, 0xf0, 0x0f, 0x89, 0x88, 0xc7, 0x81, 0x65, 0x67, 0xc4, 0xc5, 0x62 };
+        static const uint8_t starts[] =
+            { 0x48, 0x66, 0xf0, 0x0f, 0x89, 0x88, 0xc7, 0x81, 0x65, 0x67, 0xc4, 0xc5, 0x62 };
         unsigned len = (unsigned)rand() % 17;
         struct insn in;
         uint8_t insn[16];

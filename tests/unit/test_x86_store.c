@@ -18,26 +18,35 @@ static const struct form {
     uint8_t opcode[3];
     uint8_t nr;                 /* bytes of it */
     int8_t field;               /* ModRM's reg field; -1: a register; -2: no ModRM */
-    uint8_t imm;                /* bytes of immediate: 0, 1; 4: as many as the operand, but 4 at most */
+    /* bytes of immediate: 0, 1; 4: as many as the operand, but 4 at most */
+    uint8_t imm;
     uint8_t sizes;              /* bit per size: 1, 2, 4, 8 */
     uint16_t undefined;         /* flags */
     bool shift;                 /* FLAG_OF is undefined unless the count is 1 */
 } forms[] = {
-#define ALU(name, first, field)                                                                             \
-    { name, { first }, 1, -1, 0, 1, 0, false }, { name, { (first) + 1 }, 1, -1, 0, 14, 0, false },          \
-    { name " imm8", { 0x80 }, 1, field, 1, 1, 0, false }, { name " imm", { 0x81 }, 1, field, 4, 14, 0, false }, \
+#define ALU(name, first, field)                                 \
+    { name, { first }, 1, -1, 0, 1, 0, false },                 \
+    { name, { (first) + 1 }, 1, -1, 0, 14, 0, false },          \
+    { name " imm8", { 0x80 }, 1, field, 1, 1, 0, false },       \
+    { name " imm", { 0x81 }, 1, field, 4, 14, 0, false },       \
     { name " imm8 sx", { 0x83 }, 1, field, 1, 14, 0, false }
-#define LOGIC(name, first, field)                                                                           \
-    { name, { first }, 1, -1, 0, 1, FLAG_AF, false }, { name, { (first) + 1 }, 1, -1, 0, 14, FLAG_AF, false },        \
-    { name " imm8", { 0x80 }, 1, field, 1, 1, FLAG_AF, false }, { name " imm", { 0x81 }, 1, field, 4, 14, FLAG_AF, false }, \
+#define LOGIC(name, first, field)                               \
+    { name, { first }, 1, -1, 0, 1, FLAG_AF, false },           \
+    { name, { (first) + 1 }, 1, -1, 0, 14, FLAG_AF, false },    \
+    { name " imm8", { 0x80 }, 1, field, 1, 1, FLAG_AF, false }, \
+    { name " imm", { 0x81 }, 1, field, 4, 14, FLAG_AF, false }, \
     { name " imm8 sx", { 0x83 }, 1, field, 1, 14, FLAG_AF, false }
-#define SHIFT(name, field, undefined)                                                                       \
-    { name " 1", { 0xd0 }, 1, field, 0, 1, undefined, true }, { name " 1", { 0xd1 }, 1, field, 0, 14, undefined, true }, \
-    { name " cl", { 0xd2 }, 1, field, 0, 1, undefined, true }, { name " cl", { 0xd3 }, 1, field, 0, 14, undefined, true }, \
-    { name " imm8", { 0xc0 }, 1, field, 1, 1, undefined, true }, { name " imm8", { 0xc1 }, 1, field, 1, 14, undefined, true }
+#define SHIFT(name, field, undefined)                            \
+    { name " 1", { 0xd0 }, 1, field, 0, 1, undefined, true },    \
+    { name " 1", { 0xd1 }, 1, field, 0, 14, undefined, true },   \
+    { name " cl", { 0xd2 }, 1, field, 0, 1, undefined, true },   \
+    { name " cl", { 0xd3 }, 1, field, 0, 14, undefined, true },  \
+    { name " imm8", { 0xc0 }, 1, field, 1, 1, undefined, true }, \
+    { name " imm8", { 0xc1 }, 1, field, 1, 14, undefined, true }
     ALU("add", 0x00, 0), ALU("adc", 0x10, 2), ALU("sbb", 0x18, 3), ALU("sub", 0x28, 5),
     LOGIC("or", 0x08, 1), LOGIC("and", 0x20, 4), LOGIC("xor", 0x30, 6),
-    SHIFT("rol", 0, 0), SHIFT("ror", 1, 0), SHIFT("rcl", 2, 0), SHIFT("rcr", 3, 0), SHIFT("shl", 4, FLAG_AF), SHIFT("shr", 5, FLAG_AF),
+    SHIFT("rol", 0, 0), SHIFT("ror", 1, 0), SHIFT("rcl", 2, 0), SHIFT("rcr", 3, 0),
+    SHIFT("shl", 4, FLAG_AF), SHIFT("shr", 5, FLAG_AF),
     SHIFT("sal", 6, FLAG_AF), SHIFT("sar", 7, FLAG_AF),
     { "mov", { 0x88 }, 1, -1, 0, 1, 0, false }, { "mov", { 0x89 }, 1, -1, 0, 14, 0, false },
     { "mov imm", { 0xc6 }, 1, 0, 1, 1, 0, false }, { "mov imm", { 0xc7 }, 1, 0, 4, 14, 0, false },
@@ -46,12 +55,17 @@ static const struct form {
     { "neg", { 0xf6 }, 1, 3, 0, 1, 0, false }, { "neg", { 0xf7 }, 1, 3, 0, 14, 0, false },
     { "inc", { 0xfe }, 1, 0, 0, 1, 0, false }, { "inc", { 0xff }, 1, 0, 0, 14, 0, false },
     { "dec", { 0xfe }, 1, 1, 0, 1, 0, false }, { "dec", { 0xff }, 1, 1, 0, 14, 0, false },
-    { "cmpxchg", { 0x0f, 0xb0 }, 2, -1, 0, 1, 0, false }, { "cmpxchg", { 0x0f, 0xb1 }, 2, -1, 0, 14, 0, false },
-    { "xadd", { 0x0f, 0xc0 }, 2, -1, 0, 1, 0, false }, { "xadd", { 0x0f, 0xc1 }, 2, -1, 0, 14, 0, false },
-    { "movnti", { 0x0f, 0xc3 }, 2, -1, 0, 12, 0, false }, { "movbe", { 0x0f, 0x38, 0xf1 }, 3, -1, 0, 14, 0, false },
+    { "cmpxchg", { 0x0f, 0xb0 }, 2, -1, 0, 1, 0, false },
+    { "cmpxchg", { 0x0f, 0xb1 }, 2, -1, 0, 14, 0, false },
+    { "xadd", { 0x0f, 0xc0 }, 2, -1, 0, 1, 0, false },
+    { "xadd", { 0x0f, 0xc1 }, 2, -1, 0, 14, 0, false },
+    { "movnti", { 0x0f, 0xc3 }, 2, -1, 0, 12, 0, false },
+    { "movbe", { 0x0f, 0x38, 0xf1 }, 3, -1, 0, 14, 0, false },
     { "cmpxchg8b", { 0x0f, 0xc7 }, 2, 1, 0, 4, 0, false },
-    { "shld", { 0x0f, 0xa4 }, 2, -1, 1, 14, FLAG_AF, true }, { "shld cl", { 0x0f, 0xa5 }, 2, -1, 0, 14, FLAG_AF, true },
-    { "shrd", { 0x0f, 0xac }, 2, -1, 1, 14, FLAG_AF, true }, { "shrd cl", { 0x0f, 0xad }, 2, -1, 0, 14, FLAG_AF, true },
+    { "shld", { 0x0f, 0xa4 }, 2, -1, 1, 14, FLAG_AF, true },
+    { "shld cl", { 0x0f, 0xa5 }, 2, -1, 0, 14, FLAG_AF, true },
+    { "shrd", { 0x0f, 0xac }, 2, -1, 1, 14, FLAG_AF, true },
+    { "shrd cl", { 0x0f, 0xad }, 2, -1, 0, 14, FLAG_AF, true },
     { "bts", { 0x0f, 0xab }, 2, -1, 0, 14, FLAG_OF | FLAG_SF | FLAG_AF | FLAG_PF, false },
     { "btr", { 0x0f, 0xb3 }, 2, -1, 0, 14, FLAG_OF | FLAG_SF | FLAG_AF | FLAG_PF, false },
     { "btc", { 0x0f, 0xbb }, 2, -1, 0, 14, FLAG_OF | FLAG_SF | FLAG_AF | FLAG_PF, false },
@@ -59,13 +73,15 @@ static const struct form {
     { "btr imm", { 0x0f, 0xba }, 2, 6, 1, 14, FLAG_OF | FLAG_SF | FLAG_AF | FLAG_PF, false },
     { "btc imm", { 0x0f, 0xba }, 2, 7, 1, 14, FLAG_OF | FLAG_SF | FLAG_AF | FLAG_PF, false },
 #define SETCC(n) { "setcc", { 0x0f, 0x90 + (n) }, 2, 0, 0, 1, 0, false }
-    SETCC(0), SETCC(1), SETCC(2), SETCC(3), SETCC(4), SETCC(5), SETCC(6), SETCC(7), SETCC(8), SETCC(9), SETCC(10),
+    SETCC(0), SETCC(1), SETCC(2), SETCC(3), SETCC(4), SETCC(5), SETCC(6), SETCC(7), SETCC(8),
+        SETCC(9), SETCC(10),
     SETCC(11), SETCC(12), SETCC(13), SETCC(14), SETCC(15),
     { "stos", { 0xaa }, 1, -2, 0, 1, 0, false }, { "stos", { 0xab }, 1, -2, 0, 14, 0, false },
     { "movs", { 0xa4 }, 1, -2, 0, 1, 0, false }, { "movs", { 0xa5 }, 1, -2, 0, 14, 0, false },
 };
 
-/* --- The host's CPU: code that loads all registers but rsp, executes one instruction, and saves them. --- */
+/* --- The host's CPU: code that loads all registers but rsp, executes one instruction, and saves
+ * them. --- */
 
 static uint8_t *code;
 static struct context {
@@ -90,7 +106,8 @@ static uint8_t *emit_at(uint8_t *p, const char *opcode, size_t n, const void *op
 static uint8_t *emit_registers(uint8_t *p, uint8_t opcode)
 {
     for (unsigned r = 0; r < 16; r++) {
-        const char mov[] = { (char)(0x48 | (r >> 1 & 4)), (char)opcode, (char)(0x05 | (r & 7) << 3) };
+        const char mov[] =
+            { (char)(0x48 | (r >> 1 & 4)), (char)opcode, (char)(0x05 | (r & 7) << 3) };
 
         if (r != RSP)
             p = emit_at(p, mov, 3, &context->regs[r]);
@@ -100,16 +117,19 @@ static uint8_t *emit_registers(uint8_t *p, uint8_t opcode)
 
 static void run_on_host(const uint8_t *insn, unsigned length)
 {
-    uint8_t *p = emit(code, "\x53\x55\x41\x54\x41\x55\x41\x56\x41\x57", 10);    /* push rbx, rbp, r12-r15 */
+    /* push rbx, rbp, r12-r15 */
+    uint8_t *p = emit(code, "\x53\x55\x41\x54\x41\x55\x41\x56\x41\x57", 10);
 
     p = emit_at(p, "\xff\x35", 2, &context->flags);                             /* push */
-    p = emit(p, "\x9d", 1);                                                     /* popf; what follows changes no flag */
+    /* popf; what follows changes no flag */
+    p = emit(p, "\x9d", 1);
     p = emit_registers(p, 0x8b);
     p = emit(p, insn, length);
     p = emit(p, "\x9c", 1);
     p = emit_at(p, "\x8f\x05", 2, &context->flags);
     p = emit_registers(p, 0x89);
-    p = emit(p, "\xfc\x41\x5f\x41\x5e\x41\x5d\x41\x5c\x5d\x5b\xc3", 12);        /* cld, pop all, ret */
+    /* cld, pop all, ret */
+    p = emit(p, "\xfc\x41\x5f\x41\x5e\x41\x5d\x41\x5c\x5d\x5b\xc3", 12);
     ((void (*)(void))(uintptr_t)code)();
 }
 
@@ -146,7 +166,8 @@ static void run_ours(const struct insn *in, struct x86_state *regs, uint8_t *mem
 
 static uint64_t random64(void)
 {
-    static const uint64_t special[] = { 0, 1, ~0ull, 1ull << 63, 0x7fffffffffffffff, 0x80000000, 0x7fffffff, 0x8000, 0x80 };
+    static const uint64_t special[] =
+        { 0, 1, ~0ull, 1ull << 63, 0x7fffffffffffffff, 0x80000000, 0x7fffffff, 0x8000, 0x80 };
     uint64_t x = (uint64_t)rand() << 42 ^ (uint64_t)rand() << 21 ^ (uint64_t)rand();
 
     return rand() % 3 ? x : special[(unsigned)rand() % ARRAY_SIZE(special)];
@@ -203,7 +224,8 @@ static void set_registers(struct x86_state *regs, uint64_t where, const struct i
         regs->words[in->source] = context->regs[in->source] = (uint64_t)(rand() % 384 - 192);
     regs->words[RDI] = context->regs[RDI] = where + 24;
     regs->words[RSI] = context->regs[RSI] = where + 32;
-    regs->words[REG_RFLAGS] = context->flags = 0x202 | (random64() & FLAGS_ARITHMETIC) | (rand() % 2 ? FLAG_DF : 0);
+    regs->words[REG_RFLAGS] = context->flags = 0x202 | (random64() & FLAGS_ARITHMETIC) |
+        (rand() % 2 ? FLAG_DF : 0);
 }
 
 /* The reg field may name rdi or rsi, which hold addresses: then an address is stored. */
@@ -222,7 +244,8 @@ static void compare_once(const struct form *f, unsigned size)
         fail_msg("%s, %u bytes: not decoded as a store", f->name, size);
     assert_int_equal(in.op_bytes, f->field == 1 && f->opcode[1] == 0xc7 ? 8 : size);
     set_registers(&regs, where, &in);
-    if ((in.op == OP_BTS || in.op == OP_BTR || in.op == OP_BTC) && (in.source == RDI || in.source == RSI))
+    if ((in.op == OP_BTS || in.op == OP_BTR || in.op == OP_BTC) &&
+        (in.source == RDI || in.source == RSI))
         return;                                         /* a bit number and an address at once */
     count = (unsigned)(in.by_cl ? regs.words[RCX] : in.imm) & (size == 8 ? 63 : 31);
     if (f->shift && count != 1)
@@ -235,10 +258,11 @@ static void compare_once(const struct form *f, unsigned size)
     run_ours(&in, &regs, ours, where);
     for (unsigned r = 0; r < 16; r++)
         if (r != RSP && context->regs[r] != regs.words[r])
-            fail_msg("%s, %u bytes: register %u is %lx, the CPU says %lx", f->name, size, r, regs.words[r],
-                     context->regs[r]);
+            fail_msg("%s, %u bytes: register %u is %lx, the CPU says %lx", f->name, size, r,
+                     regs.words[r], context->regs[r]);
     if ((context->flags ^ regs.words[REG_RFLAGS]) & (FLAGS_ARITHMETIC | FLAG_DF) & ~ignored)
-        fail_msg("%s, %u bytes, count %u: flags %lx, the CPU says %lx", f->name, size, count, regs.words[REG_RFLAGS], context->flags);
+        fail_msg("%s, %u bytes, count %u: flags %lx, the CPU says %lx", f->name, size, count,
+                 regs.words[REG_RFLAGS], context->flags);
     if (memcmp(native, ours, MEMORY) != 0)
         fail_msg("%s, %u bytes: memory differs (from %02x)", f->name, size, before[24]);
 }

@@ -33,7 +33,8 @@ static unsigned nr_seen, next_seen;
 static void collect(const struct trace_record *r)
 {
     static bool after_clock;
-    bool begins = r->event == TRC_PARAGON_CLOCK || (after_clock && r->event == TRC_SCHED_CONTINUE_RUNNING);
+    bool begins = r->event == TRC_PARAGON_CLOCK ||
+        (after_clock && r->event == TRC_SCHED_CONTINUE_RUNNING);
 
     after_clock = r->event == TRC_PARAGON_CLOCK;
     if (begins)
@@ -111,13 +112,16 @@ static void expect_record(int line, uint32_t event, const uint32_t *words, unsig
     const struct trace_record *r = next_record(line);
 
     if (r->event != event || r->n != n)
-        fail_msg("line %d: record %x of %u words, expected %x of %u", line, r->event, r->n, event, n);
+        fail_msg("line %d: record %x of %u words, expected %x of %u", line, r->event, r->n, event,
+                 n);
     for (unsigned i = 0; i < n; i++)
         if (words[i] != ANY && r->words[i] != words[i])
-            fail_msg("line %d: word %u of record %x is %x, expected %x", line, i, event, r->words[i], words[i]);
+            fail_msg("line %d: word %u of record %x is %x, expected %x", line, i, event,
+                     r->words[i], words[i]);
 }
-#define EXPECT(event, ...)  \
-    expect_record(__LINE__, event, (const uint32_t[]){ __VA_ARGS__ }, ARRAY_SIZE(((const uint32_t[]){ __VA_ARGS__ })))
+#define EXPECT(event, ...)                                            \
+    expect_record(__LINE__, event, (const uint32_t[]){ __VA_ARGS__ }, \
+                  ARRAY_SIZE(((const uint32_t[]){ __VA_ARGS__ })))
 
 static inline void expect_end(int line)
 {

@@ -10,13 +10,13 @@
 #include "xen/core/trace_ring.h"
 
 #define BLOCK_ROOM (TRACE_BLOCK_BYTES - (uint32_t)sizeof(struct trace_block))
-#define MUST(cond)                                                                                      \
-    do {                                                                                                \
-        if (!(cond)) {                                                                                  \
-            fprintf(stderr, "%s:%d: %s\nblock %lu, offset %lu, record %lu\n", __FILE__, __LINE__, #cond,      \
-                    r->block, r->offset, r->seen + r->lost);                                            \
-            abort();                                                                                    \
-        }                                                                                               \
+#define MUST(cond)                                                                             \
+    do {                                                                                       \
+        if (!(cond)) {                                                                         \
+            fprintf(stderr, "%s:%d: %s\nblock %lu, offset %lu, record %lu\n", __FILE__,        \
+                    __LINE__, #cond, r->block, r->offset, r->seen + r->lost);                  \
+            abort();                                                                           \
+        }                                                                                      \
     } while (0)
 
 /* Every event that may occur, how many words it has, and whether it has a time. The first row whose
@@ -163,7 +163,8 @@ static void who_runs(struct trace_reader *r, const struct trace_record *rec)
     }
 }
 
-static void judge(struct trace_reader *r, const struct trace_block *b, struct trace_record *rec, bool first)
+static void judge(struct trace_reader *r, const struct trace_block *b, struct trace_record *rec,
+                  bool first)
 {
     uint32_t domid = rec->words[0];
 
@@ -189,7 +190,8 @@ static void judge(struct trace_reader *r, const struct trace_block *b, struct tr
     else if (rec->event == TRC_PARAGON_CLASSES)
         r->classes = rec->words[0];
     else if (rec->event == TRC_PARAGON_COPY_IN || rec->event == TRC_PARAGON_COPY_OUT)
-        MUST(rec->n == 2 + ((rec->words[1] >> 16 & 0x7fff) + 3) / 4 && (rec->words[1] >> 16 & 0x7fff) <= TRACE_COPY_BYTES);
+        MUST(rec->n == 2 + ((rec->words[1] >> 16 & 0x7fff) + 3) / 4 &&
+             (rec->words[1] >> 16 & 0x7fff) <= TRACE_COPY_BYTES);
 }
 
 static void read_records(struct trace_reader *r, const struct trace_block *b)
@@ -199,7 +201,8 @@ static void read_records(struct trace_reader *r, const struct trace_block *b)
     MUST(used <= BLOCK_ROOM && used % 4 == 0 && r->offset <= used);
     while (r->offset < used) {
         const uint32_t *p = (const void *)((const char *)b->records + r->offset);
-        struct trace_record rec = { .event = TRC_HD_TO_EVENT(*p), .n = TRC_HD_EXTRA(*p), .index = r->seen + r->lost,
+        struct trace_record rec =
+            { .event = TRC_HD_TO_EVENT(*p), .n = TRC_HD_EXTRA(*p), .index = r->seen + r->lost,
                                     .block = r->block };
         bool timed = TRC_HD_INCLUDES_CYCLE_COUNT(*p);
         size_t bytes = 4 * (1 + (timed ? 2 : 0) + rec.n);
@@ -236,7 +239,8 @@ static void enter_block(struct trace_reader *r, uint64_t number, bool overtaken)
 
 void reader_follow(struct trace_reader *r)
 {
-    uint64_t head = trace_header.rings[0].head, nr = trace_header.nr_blocks, oldest = head > nr ? head - nr + 1 : 1;
+    uint64_t head = trace_header.rings[0].head, nr = trace_header.nr_blocks,
+        oldest = head > nr ? head - nr + 1 : 1;
 
     if (trace_rings[0].slots == NULL || head == 0)
         return;
