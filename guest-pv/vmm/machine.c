@@ -12,6 +12,7 @@
 #include "start.h"
 
 #define UNIT_FRAMES 256u                /* RAM is a number of MiB */
+#define SPARE_FRAMES 256u
 
 static uint64_t mix(uint64_t *state)
 {
@@ -32,10 +33,17 @@ static void make_seed(uint8_t *seed, unsigned bytes)
         seed[i] = (uint8_t)mix(&state);
 }
 
-/* All that is left after the vmm's own: its heap, a byte for each frame, two pages. */
+static uint64_t module_frames(void)
+{
+    return (start_info->mod_len + GUEST_PAGE - 1) / GUEST_PAGE;
+}
+
+/* All that is left after the vmm's own: its heap, for which the modules' frames will do when they
+ * are loaded, a byte for each frame, and some tables and pages. */
 static bool make_ram(struct ram *r, uint64_t own_bytes)
 {
-    uint64_t own = own_bytes / GUEST_PAGE + 2, row = frames_in_a_row(), left = row - MIN(row, own);
+    uint64_t heap = own_bytes / GUEST_PAGE, own = heap - MIN(heap, module_frames()) + SPARE_FRAMES,
+             row = frames_in_a_row(), left = row - MIN(row, own);
 
     r->nr_frames = (left - left / GUEST_PAGE) / UNIT_FRAMES * UNIT_FRAMES;
     if (r->nr_frames == 0) {
@@ -79,6 +87,14 @@ static const void *module_address(uint32_t place)
     return (const char *)start_info->mod_start + place;
 }
 
+static void free_modules(void)
+{
+    pfn_t first = v2p((const void *)start_info->mod_start);
+
+    for (uint64_t i = 0; i < module_frames(); i++)
+        frame_free(first + i);
+}
+
 bool make_machine(struct cpu *c, uint64_t own_bytes)
 {
     static struct platform platform;
@@ -107,6 +123,7 @@ bool make_machine(struct cpu *c, uint64_t own_bytes)
         kprintf("vmm: %s\n", reason);
         return false;
     }
+    free_modules();
     kprintf("vmm: a guest of %lu MiB; the domain has %lu MiB, %lu MiB of it kernel and ramdisk\n",
             c->ram.nr_frames >> 8, start_info->nr_pages >> 8, start_info->mod_len >> 20);
     return true;
