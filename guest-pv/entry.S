@@ -1,14 +1,18 @@
-/*
- * The ways in and out of the kernel: a stub for each vector, the callbacks, the return by hypercall, the
- * switch between threads. Called by the hypervisor with its bounce frame; calls trap_dispatch() and
- * syscall_dispatch().
+/* The ways in and out of the kernel: a stub for each vector, the callbacks, the return by hypercall,
+ * and the switch between threads. Called by the hypervisor with its bounce frame, and by user.c and
+ * thread.c; calls trap_dispatch() and syscall_dispatch() in trap.c and user.c. The kernel's first
+ * instructions are in head.S.
  *
- * Bounce frame, lowest first:  rcx r11 [error] rip cs rflags rsp ss
- * What we make of it (struct regs, trap.h):
- *   r15 r14 r13 r12 rbp rbx r10 r9 r8 rdx rsi rdi | rax r11 rcx | error,vector | rip cs rflags rsp ss
- * The tail from `error` on is the frame that the iret hypercall wants, once `error` is overwritten by its
- * flags; the hypercall page's own stub pushes rcx, r11 and rax.
- */
+ * The bounce frame, lowest address first:
+ *
+ *   rcx r11 [error] rip cs rflags rsp ss
+ *
+ * Here it becomes a struct regs (trap.h):
+ *
+ *   r15 r14 r13 r12 rbp rbx r10 r9 r8 rdx rsi rdi rax r11 rcx error,vector rip cs rflags rsp ss
+ *
+ * From `error` on that is the frame of the iret hypercall, when `error` is replaced by the flags of
+ * iret. The stub of the hypercall page pushes rcx, r11 and rax below. */
 #include <public/xen.h>
 #include "layout.h"
 #include "trap.h"
@@ -48,7 +52,7 @@ trap_common:
     movq %rsp, %rbx
     movq %rsp, %rdi
     movq %rbx, %rbp
-    subq $512, %rsp                 /* the C below us, newlib's too, uses SSE: keep the interrupted state */
+    subq $512, %rsp                 /* trap_dispatch and newlib use SSE: save the state */
     andq $-16, %rsp
     fxsave64 (%rsp)
     call trap_dispatch
@@ -96,8 +100,8 @@ event_entry:
     ENTER VECTOR_EVENT, 0
     jmp trap_common
 
-/* rcx r11 ds es fs gs rip ...: a selector could not be reloaded. The hypervisor loaded null; keep
- * it so. */
+/* A selector could not be reloaded, and the hypervisor has loaded null, which is kept. The frame is
+ * rcx r11 ds es fs gs rip cs rflags rsp ss. */
     .globl failsafe_entry
 failsafe_entry:
     popq %rcx
@@ -107,10 +111,7 @@ failsafe_entry:
     movl $VECTOR_FAILSAFE, 4(%rsp)
     jmp trap_common
 
-/*
- * A user's SYSCALL. rcx and r11 are lost to the instruction; xmm registers to the handler, as its
- * callers know.
- */
+/* A user's SYSCALL. The instruction overwrites rcx and r11, the handler the xmm registers. */
     .globl syscall_entry, syscall32_entry, sysenter_entry
 syscall_entry:
     ENTER VECTOR_SYSCALL, 0
@@ -133,13 +134,13 @@ sysenter_entry:
  * there use the stack below our caller's frame; its address is stored for thread.c. */
     .globl user_enter
 user_enter:
-    movq %rdi, %rbx                 /* the caller comes back by longjmp: nothing to preserve */
+    movq %rdi, %rbx                 /* it returns by longjmp: nothing to save */
     andq $-16, %rsp
     movq %rsp, (%rsi)
     movq %rsp, %rsi
     movl $FLAT_KERNEL_SS, %edi
     call hypercall_page + __HYPERVISOR_stack_switch * 32
-    subq $REGS_SIZE, %rsp           /* an event may still come: the frame must be below rsp's reach */
+    subq $REGS_SIZE, %rsp           /* room first: an event's frame must not overwrite it */
     movq %rbx, %rsi
     movq %rsp, %rdi
     movl $REGS_SIZE / 8, %ecx

@@ -9,11 +9,12 @@
 /* Frames needed in addition to a guest's own memory: to build it, and DOMAIN_RESERVE (claim.h). */
 #define OVERHEAD_FRAMES(vcpus) (64u + 16u * (vcpus) + DOMAIN_RESERVE)
 
-/* The files of a config's list are the domain's one module; ramdisk is NULL then, and ramdisk_size
- * the size of all. Builds one domain in two steps: build_load copies from the files and allocates the memory for
+/* Builds one domain in two steps: build_load copies from the files and allocates the memory for
  * that; build_complete allocates the rest of the guest's memory, when the files may have been
  * freed. Both return 0, or a negative errno and log a line with the module and the reason. If the
- * first succeeded the second must be called; the config must stay until then. */
+ * first succeeded the second must be called; the config must stay until then. If the config has a
+ * list of files, they are the domain's one module, ramdisk is NULL, and ramdisk_size is the size of
+ * all of them. */
 struct build;
 int build_load(struct domain *d, const struct domain_config *c, const void *kernel,
                uint64_t kernel_size, const void *ramdisk, uint64_t ramdisk_size,

@@ -209,7 +209,8 @@ static const struct cpuid_leaf {
     { 1, ANY_SUBLEAF, ANY, {
         0x0fff0fff,
         0x00ffffff,                             /* all but the APIC id */
-        B4(0, 1, 9, 12) | B4(13, 19, 20, 22)    /* SSE3 PCLMUL SSSE3 FMA, CX16 SSE4.1 SSE4.2 MOVBE */
+        B4(0, 1, 9, 12)                         /* SSE3 PCLMUL SSSE3 FMA */
+            | B4(13, 19, 20, 22)                /* CX16 SSE4.1 SSE4.2 MOVBE */
             | B4(23, 25, 26, 28) | B2(29, 30),  /* POPCNT AES XSAVE AVX, F16C RDRAND */
         COMMON_EDX | SEP | B4(19, 22, 25, 26) | B2(27, 28),     /* CLFSH ACPI SSE SSE2, SS HTT */
     }, fix_features },
@@ -217,21 +218,27 @@ static const struct cpuid_leaf {
     { 4, ANY_SUBLEAF, NOT_AMD, { 0xffffc3ff, ALL, ALL, 7 }, fix_caches },
     { 7, 0, ANY, {
         ALL,
-        B4(0, 3, 5, 6) | B4(8, 9, 13, 16)   /* FSGSBASE BMI1 AVX2 FDP_EXCPTN, BMI2 ERMS NO_FPU_SEL AVX512F */
-            | B4(17, 18, 19, 21) | B4(23, 24, 26, 27)   /* AVX512DQ RDSEED ADX IFMA, CLFLUSHOPT CLWB PF ER */
+        B4(0, 3, 5, 6)                          /* FSGSBASE BMI1 AVX2 FDP_EXCPTN */
+            | B4(8, 9, 13, 16)                  /* BMI2 ERMS NO_FPU_SEL AVX512F */
+            | B4(17, 18, 19, 21)                /* AVX512DQ RDSEED ADX IFMA */
+            | B4(23, 24, 26, 27)                /* CLFLUSHOPT CLWB PF ER */
             | B4(28, 29, 30, 31),               /* CD SHA BW VL */
-        B4(0, 1, 6, 8) | B4(9, 10, 11, 12)      /* PREFETCHWT1 VBMI VBMI2 GFNI, VAES VPCLMUL VNNI BITALG */
+        B4(0, 1, 6, 8)                          /* PREFETCHWT1 VBMI VBMI2 GFNI */
+            | B4(9, 10, 11, 12)                 /* VAES VPCLMUL VNNI BITALG */
             | B4(14, 22, 25, 25),               /* VPOPCNTDQ RDPID CLDEMOTE */
         B4(2, 3, 4, 10) | B(14),                /* 4VNNIW 4FMAPS FSRM MD_CLEAR, SERIALIZE */
     }, fix_leaf_7 },
-    { 7, 1, ANY, { B4(4, 5, 10, 11) | B(12), 0, 0, 0 }, NULL }, /* AVX_VNNI AVX512_BF16, fast short REP */
-    { 7, 2, ANY, { 0, 0, 0, B(5) }, NULL },                     /* MCDT_NO */
+    { 7, 1, ANY, {
+        B4(4, 5, 10, 11) | B(12), 0, 0, 0       /* AVX_VNNI AVX512_BF16, fast short REP */
+    }, NULL },
+    { 7, 2, ANY, { 0, 0, 0, B(5) }, NULL },     /* MCDT_NO */
     { 0xd, ANY_SUBLEAF, ANY, { ALL, ALL, ALL, ALL }, fix_xstate },
     { 0x80000000, ANY_SUBLEAF, CPU_AMD, { ALL, ALL, ALL, ALL }, fix_last_leaf },
     { 0x80000000, ANY_SUBLEAF, NOT_AMD, { ALL, 0, 0, 0 }, fix_last_leaf },
     { 0x80000001, ANY_SUBLEAF, CPU_AMD, {
         0x0fff0fff, 0xff00ffff,
-        B4(0, 1, 5, 6) | B4(7, 8, 11, 16)       /* LAHF CMP_LEGACY ABM SSE4A, MISALIGNSSE PREFETCHW XOP FMA4 */
+        B4(0, 1, 5, 6)                          /* LAHF CMP_LEGACY ABM SSE4A */
+            | B4(7, 8, 11, 16)                  /* MISALIGNSSE PREFETCHW XOP FMA4 */
             | B(21),                            /* TBM */
         COMMON_EDX | B4(11, 20, 22, 25)         /* SYSCALL NX MMXEXT FFXSR */
             | B4(27, 29, 30, 31),               /* RDTSCP LM 3DNOWEXT 3DNOW */
@@ -244,8 +251,11 @@ static const struct cpuid_leaf {
     { 0x80000006, ANY_SUBLEAF, CPU_AMD, { ALL, ALL, ALL, ALL }, NULL },
     { 0x80000006, ANY_SUBLEAF, NOT_AMD, { 0, 0, ALL, 0 }, NULL },
     { 0x80000007, ANY_SUBLEAF, ANY, { 0, 0, 0, B(8) }, fix_invariant_tsc },
-    { 0x80000008, ANY_SUBLEAF, ANY, { 0x000000ff, B4(0, 2, 26, 29), 0x0003f0ff, 0 }, fix_address_bits },
-                                                /* CLZERO RSTR_FP_ERR_PTRS SSB_NO BTC_NO */
+    { 0x80000008, ANY_SUBLEAF, ANY, {
+        0x000000ff,
+        B4(0, 2, 26, 29),                       /* CLZERO RSTR_FP_ERR_PTRS SSB_NO BTC_NO */
+        0x0003f0ff, 0,
+    }, fix_address_bits },
     { 0x8000001a, ANY_SUBLEAF, CPU_AMD, { ALL, ALL, ALL, ALL }, NULL },
     { 0x80000021, ANY_SUBLEAF, CPU_AMD, {
         B4(2, 5, 6, 29), 0,                     /* LFENCE_DISPATCH VERW_CLEAR NSCB SRSO_NO */
