@@ -136,7 +136,8 @@ def option_faults(tree):
     documented = {re.split("[=]", name)[0] for names in first for name in names}
     source = "\n".join(text for path, text in tree.texts.items() if path.startswith("xen/"))
     options = table(source, "table", r'^    \{ "(\w+)"')
-    words = table(source, "words", r'\{ "(\w+)="') | {"service"}
+    words = table(source, "words", r'\{ "(\w+)="')
+    words |= set(re.findall(r'strcmp\(word, "(\w+)"\) == 0', source))
     keys = table(source, "keys", r"^    \{ '(\w)'")
     for kind, names in (("option", options), ("word of a module", words), ("key", keys)):
         if len(names) < 2:
