@@ -235,25 +235,15 @@ void account_item(struct account *a, const struct item *item)
         a->first = item->tsc;
     a->last = MAX(a->last, item->tsc);
     switch (item->kind) {
-    case ITEM_CALL_BEGIN:
-        call_begins(a, item);
-        break;
-    case ITEM_CALL_END:
-        call_ends(a, item);
-        break;
-    case ITEM_RUNSTATE:
-        runstate_changes(a, item);
-        break;
+    case ITEM_CALL_BEGIN: call_begins(a, item); break;
+    case ITEM_CALL_END: call_ends(a, item); break;
+    case ITEM_RUNSTATE: runstate_changes(a, item); break;
+    case ITEM_DOMAIN: guest_of(a, item->domain.domid); break;
     case ITEM_LOST:
         a->lost += item->lost.records;
         forget_calls(a);
         break;
-    case ITEM_DOMAIN:
-        guest_of(a, item->domain.domid);
-        break;
-    default:
-        count_item(a, item);
-        break;
+    default: count_item(a, item); break;
     }
 }
 

@@ -10,14 +10,6 @@
 #include "common/compiler.h"
 #include "tools/pvtrace/ctf.h"
 
-static const uint8_t ids[NR_ITEM_KINDS] = {
-    [ITEM_CALL_BEGIN] = ENTRY, [ITEM_CALL_END] = EXIT,     [ITEM_TRAP] = TRAP,
-    [ITEM_PTWR] = PTWR,        [ITEM_EMULATED] = EMULATED, [ITEM_SEND] = SEND,
-    [ITEM_UPCALL] = UPCALL,    [ITEM_RUNSTATE] = RUNSTATE, [ITEM_SCHED] = SCHED,
-    [ITEM_DOMAIN] = DOMAIN,    [ITEM_MEM] = MEM,           [ITEM_LOST] = LOST,
-    [ITEM_COUNTER] = COUNTER,  [ITEM_CLASSES] = CLASSES,   [ITEM_OTHER] = OTHER,
-};
-
 /* --- An item ---------------------------------------------------------------------------------- */
 static void call_facts(struct ctf *c, const struct call *call, bool end)
 {
@@ -114,17 +106,17 @@ static void ctf_item(void *state, const struct item *item)
 {
     struct ctf *c = state;
     struct ctf_stream *s = ctf_stream_of(&c->files, item->cpu);
-    enum id id = ids[item->kind];
+    unsigned kind = item->kind;
 
     if (s == NULL)
         return;
     if (item->kind == ITEM_LOST)
         ctf_lost(s, item->lost.records);
-    if (id == TRAP && (item->rec->event & ~TRC_64_FLAG) == TRC_PV_PAGE_FAULT)
-        id = PAGE_FAULT;
+    if (kind == ITEM_TRAP && (item->rec->event & ~TRC_64_FLAG) == TRC_PV_PAGE_FAULT)
+        kind = PAGE_FAULT;
     find_facts(c, item);
-    ctf_event(s, id, event_time(s, item));
-    for (unsigned i = c->first[id]; i < nr_ctf_fields && ctf_fields[i].type != EVENT; i++)
+    ctf_event(s, c->ids[kind], event_time(s, item));
+    for (unsigned i = c->first[kind]; i < nr_ctf_fields && ctf_fields[i].type != EVENT; i++)
         put_field(c, s, &ctf_fields[i], item);
 }
 
@@ -133,9 +125,11 @@ static void *ctf_open(const struct output_options *o, struct model *m)
 {
     struct ctf *c = export_open(sizeof(*c), o, m);
 
-    for (unsigned i = 0, id = 0; i < nr_ctf_fields; i++)
-        if (ctf_fields[i].type == EVENT)
-            c->first[id++] = i + 1;
+    for (uint16_t i = 0, id = 0; i < nr_ctf_fields; i++)
+        if (ctf_fields[i].type == EVENT) {
+            c->ids[ctf_fields[i].bytes] = id++;
+            c->first[ctf_fields[i].bytes] = i + 1u;
+        }
     ctf_open_files(&c->files, o->directory);
     ctf_write_metadata(c);
     return c;

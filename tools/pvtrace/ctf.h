@@ -43,14 +43,13 @@ struct ctf {
     struct export x;
     struct ctf_files files;
     struct clock_info written;      /* what the metadata's file says */
-    unsigned first[16];             /* field of each event */
+    /* By item kind, PAGE_FAULT being one more: the event's number, and its first field. */
+    uint16_t ids[NR_ITEM_KINDS + 1], first[NR_ITEM_KINDS + 1];
     struct ctf_facts facts;
 };
 
 /* --- ctf_fields.c ----------------------------------------------------------------------------- */
-/* The events in the order of their numbers, which is that of the table. */
-enum id { ENTRY, EXIT, TRAP, PAGE_FAULT, PTWR, EMULATED, SEND, UPCALL, RUNSTATE, SCHED, DOMAIN, MEM, LOST,
-          COUNTER, CLASSES, OTHER, NR_IDS };
+#define PAGE_FAULT NR_ITEM_KINDS
 
 enum field_type { EVENT, NUMBER, SIGNED, HEX, ENUM, STRING, LIST };
 enum within { ITEM, CALL, FACTS };
@@ -58,7 +57,7 @@ enum within { ITEM, CALL, FACTS };
 struct ctf_field {
     const char *name;               /* of an EVENT: its own; its fields follow */
     enum field_type type;
-    uint8_t bytes;                  /* of a number, as it is written */
+    uint8_t bytes;                  /* of a number, as it is written; of an EVENT: the item's kind */
     enum within within;
     uint16_t at, size;
     const char *words;      /* of an ENUM: what its values mean; of a LIST: which field counts it */

@@ -10,7 +10,7 @@
 #define OF_ITEM(member) PART(ITEM, item, member), NULL
 #define OF_CALL(member) PART(CALL, call, member), NULL
 #define FACT(member) PART(FACTS, ctf_facts, member), NULL
-#define NONE 0, ITEM, 0, 0, NULL
+#define BEGIN(name, kind) { name, EVENT, kind, ITEM, 0, 0, NULL }
 #define VCPU { "domid", NUMBER, 2, OF_ITEM(v.domid) }, { "vcpu", NUMBER, 2, OF_ITEM(v.vcpu) }
 #define NAME { "name", STRING, 0, FACT(name) }
 #define HYPERCALL VCPU, { "number", NUMBER, 4, OF_CALL(nr) }, NAME, \
@@ -20,43 +20,43 @@
     { name, LIST, bytes, PART(FACTS, ctf_facts, list), "nr_" name }
 
 const struct ctf_field ctf_fields[] = {
-    { "hypercall_entry", EVENT, NONE }, HYPERCALL,
+    BEGIN("hypercall_entry", ITEM_CALL_BEGIN), HYPERCALL,
     { "args_known", HEX, 1, FACT(known) }, LIST_OF("args", 8),
-    { "hypercall_exit", EVENT, NONE }, HYPERCALL,
+    BEGIN("hypercall_exit", ITEM_CALL_END), HYPERCALL,
     { "how", ENUM, 1, PART(FACTS, ctf_facts, how), "not_returned, returned, returned_no_result" },
     { "result", SIGNED, 8, FACT(result) }, { "error", STRING, 0, FACT(error) },
     { "ticks", NUMBER, 8, FACT(ticks) }, { "arguments", STRING, 0, FACT(arguments) },
     { "outcome", STRING, 0, FACT(outcome) },
-    { "trap", EVENT, NONE }, VCPU, { "vector", NUMBER, 4, OF_ITEM(trap.vector) }, NAME,
+    BEGIN("trap", ITEM_TRAP), VCPU, { "vector", NUMBER, 4, OF_ITEM(trap.vector) }, NAME,
     { "rip", HEX, 8, OF_ITEM(trap.rip) }, { "has_code", NUMBER, 1, OF_ITEM(trap.has_code) },
     { "code", HEX, 4, OF_ITEM(trap.code) },
-    { "page_fault", EVENT, NONE }, VCPU, { "rip", HEX, 8, OF_ITEM(trap.rip) },
+    BEGIN("page_fault", PAGE_FAULT), VCPU, { "rip", HEX, 8, OF_ITEM(trap.rip) },
     { "va", HEX, 8, OF_ITEM(trap.va) }, { "code", HEX, 4, OF_ITEM(trap.code) },
-    { "ptwr", EVENT, NONE }, VCPU, { "rip", HEX, 8, OF_ITEM(ptwr.rip) },
+    BEGIN("ptwr", ITEM_PTWR), VCPU, { "rip", HEX, 8, OF_ITEM(ptwr.rip) },
     { "va", HEX, 8, OF_ITEM(ptwr.va) }, { "pte", HEX, 8, OF_ITEM(ptwr.pte) },
-    { "emulated", EVENT, NONE }, VCPU, { "rip", HEX, 8, OF_ITEM(emulated.rip) },
+    BEGIN("emulated", ITEM_EMULATED), VCPU, { "rip", HEX, 8, OF_ITEM(emulated.rip) },
     { "instruction", STRING, 0, FACT(arguments) },
     { "forced", NUMBER, 1, OF_ITEM(emulated.forced) }, { "length", NUMBER, 1, FACT(length) },
     { "bytes", LIST, 1, PART(FACTS, ctf_facts, list), "length" },
-    { "evtchn_send", EVENT, NONE }, VCPU,
+    BEGIN("evtchn_send", ITEM_SEND), VCPU,
     { "how", ENUM, 1, PART(ITEM, item, send.how), "port, virq, ipi, xen" },
     { "from", NUMBER, 4, OF_ITEM(send.from) }, { "to_domid", NUMBER, 2, OF_ITEM(send.to.domid) },
     { "to_vcpu", NUMBER, 2, OF_ITEM(send.to.vcpu) }, { "to_port", NUMBER, 4, OF_ITEM(send.port) },
-    { "upcall", EVENT, NONE }, VCPU, { "rip", HEX, 8, OF_ITEM(upcall.rip) },
-    { "runstate", EVENT, NONE }, VCPU, { "from", ENUM, 1, PART(ITEM, item, runstate.from), STATES },
+    BEGIN("upcall", ITEM_UPCALL), VCPU, { "rip", HEX, 8, OF_ITEM(upcall.rip) },
+    BEGIN("runstate", ITEM_RUNSTATE), VCPU, { "from", ENUM, 1, PART(ITEM, item, runstate.from), STATES },
     { "to", ENUM, 1, PART(ITEM, item, runstate.to), STATES },
-    { "sched", EVENT, NONE }, VCPU, { "record", HEX, 4, OF_ITEM(sched.event) }, NAME,
+    BEGIN("sched", ITEM_SCHED), VCPU, { "record", HEX, 4, OF_ITEM(sched.event) }, NAME,
     LIST_OF("words", 4),
-    { "domain", EVENT, NONE }, { "domid", NUMBER, 2, OF_ITEM(domain.domid) },
+    BEGIN("domain", ITEM_DOMAIN), { "domid", NUMBER, 2, OF_ITEM(domain.domid) },
     { "what", ENUM, 1, PART(ITEM, item, domain.what), "built, ended, crashed" }, NAME,
-    { "mem", EVENT, NONE }, VCPU, { "record", HEX, 4, OF_ITEM(mem.event) }, NAME,
+    BEGIN("mem", ITEM_MEM), VCPU, { "record", HEX, 4, OF_ITEM(mem.event) }, NAME,
     { "other_domid", NUMBER, 2, OF_ITEM(mem.domid) },
-    { "lost", EVENT, NONE }, { "records", NUMBER, 8, OF_ITEM(lost.records) },
-    { "counter", EVENT, NONE }, { "number", NUMBER, 4, OF_ITEM(counter.nr) }, NAME,
+    BEGIN("lost", ITEM_LOST), { "records", NUMBER, 8, OF_ITEM(lost.records) },
+    BEGIN("counter", ITEM_COUNTER), { "number", NUMBER, 4, OF_ITEM(counter.nr) }, NAME,
     { "count", NUMBER, 8, OF_ITEM(counter.count) },
-    { "classes", EVENT, NONE }, { "classes", HEX, 4, OF_ITEM(classes.classes) },
+    BEGIN("classes", ITEM_CLASSES), { "classes", HEX, 4, OF_ITEM(classes.classes) },
     { "names", STRING, 0, FACT(arguments) },
-    { "other", EVENT, NONE }, VCPU, { "record", HEX, 4, FACT(record) }, LIST_OF("words", 4),
+    BEGIN("other", ITEM_OTHER), VCPU, { "record", HEX, 4, FACT(record) }, LIST_OF("words", 4),
 };
 const unsigned nr_ctf_fields = ARRAY_SIZE(ctf_fields);
 

@@ -1,12 +1,13 @@
 /* What the decoder's files share: descriptions of the ABI's structures, and the reading of a call's
  * recorded memory.
  *
- *   memory.c      bytes by guest address, from the pieces that were recorded
- *   decode.c      calls: which argument is printed how, results, what was written back
- *   structs.c     prints structures by their descriptions
- *   gen/abi_layouts.c  the descriptions, made of common/abi.def;  decode_union.c  what they cannot
- * say decode_mmu.c  page-table updates, descriptors, trap tables: the calls that are lists
- *   decode_item.c what is not a call;  decode_insn.c emulated instructions */
+ *   memory.c           bytes by guest address, from the pieces that were recorded
+ *   decode.c           calls: which argument is printed how, results, what was written back
+ *   structs.c          prints structures by their descriptions
+ *   gen/abi_layouts.c  the descriptions, made of common/abi.def
+ *   decode_union.c     fields that no description can tell how to print
+ *   decode_mmu.c       lists: page-table updates, descriptors, trap tables
+ *   decode_item.c      what is not a call */
 #ifndef PVTRACE_DECODE_H
 #define PVTRACE_DECODE_H
 

@@ -149,17 +149,21 @@ static void instant(struct json *j, const struct item *item, const char *name, c
     event_end(j);
 }
 
-static void handler(struct json *j, const struct item *item, const char *name, uint64_t rip)
+static void handler(struct json *j, const struct item *item, uint64_t rip)
 {
+    struct label label;
+    const char *name = item_label(item, &label);
+
     track_of(j, item);
     if (!handler_begin(j, item, name, export_item(&j->x, item), rip))
         instant(j, item, name, "t");
 }
 
-static void domain(struct json *j, const struct item *item, const char *what)
+static void domain(struct json *j, const struct item *item)
 {
     struct item of = *item;
     struct label label;
+    const char *what = item_label(item, &label);
 
     of.v = (struct vcpu_id){ item->domain.domid, 0 };
     snprintf(label.s, sizeof(label.s), "domain %s", what);
@@ -179,33 +183,21 @@ static void json_item(void *state, const struct item *item)
         if (item->call->depth == 0 && (v = json_vcpu(j, item->call->v)) != NULL)
             v->in_call = true;
         break;
-    case ITEM_CALL_END:
-        call_end(j, item);
-        break;
-    case ITEM_TRAP:
-        handler(j, item, item_label(item, &label), item->trap.rip);
-        break;
-    case ITEM_UPCALL:
-        handler(j, item, item_label(item, &label), 0);
-        break;
+    case ITEM_CALL_END: call_end(j, item); break;
+    case ITEM_TRAP: handler(j, item, item->trap.rip); break;
+    case ITEM_UPCALL: handler(j, item, 0); break;
     case ITEM_SEND:
         instant(j, item, "send", "t");
         arrow_from(j, item);
         break;
-    case ITEM_RUNSTATE:
-        runstate_change(j, item);
-        break;
-    case ITEM_DOMAIN:
-        domain(j, item, item_label(item, &label));
-        break;
+    case ITEM_RUNSTATE: runstate_change(j, item); break;
+    case ITEM_DOMAIN: domain(j, item); break;
     case ITEM_LOST:
         j->lost += item->lost.records;
         instant(j, item, "records lost", "g");
         tracks_lost(j, item);
         break;
-    case ITEM_CLASSES:
-        instant(j, item, "traced from here", "g");
-        break;
+    case ITEM_CLASSES: instant(j, item, "traced from here", "g"); break;
     default:
         if (item->kind != ITEM_SCHED || item->sched.event != TRC_SCHED_CONTINUE_RUNNING)
             instant(j, item, item_label(item, &label), "t");

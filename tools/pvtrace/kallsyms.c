@@ -6,9 +6,10 @@
  *   relative_base u64, behind offsets
  *   num_syms      u32
  *   names         for each symbol: its length in tokens (one byte, or two for 128 and more), the
- * tokens; expanded, the first letter is nm's for its kind markers       u32: where each 256th name
- * begins in names token_table   256 strings token_index   u16: where each of them begins in
- * token_table
+ *                 tokens; expanded, the first letter is nm's for its kind
+ *   markers       u32: where each 256th name begins in names
+ *   token_table   256 strings
+ *   token_index   u16: where each of them begins in token_table
  *
  *   1. The tokens of the digits are the digits, one after the other: they give token_table, and
  *      token_index behind it, which must agree.

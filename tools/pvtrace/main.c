@@ -69,7 +69,7 @@ static bool same_file(const char *a, const char *b)
 /* Before anything is opened for writing, which would already empty it. */
 static void check_files(const struct options *o)
 {
-    const char *input = strcmp(o->file, "-") == 0 && o->ram == NULL ? "/dev/stdin" : o->file;
+    const char *input = strcmp(o->file, "-") == 0 && !o->source.ram ? "/dev/stdin" : o->file;
     const char *paths[NR_OUTPUTS + 2] = { o->out, o->source.save };
 
     for (unsigned i = 0; i < NR_OUTPUTS; i++)

@@ -2,8 +2,10 @@
  * means), calls.c (hypercalls that are open). Nobody else includes this.
  *
  *   M1  a call is open from its first record to its ITEM_CALL_END, belongs to one vCPU, and does
- * not move M2  a vCPU has at most one open call of each depth M3  each call's ITEM_CALL_BEGIN comes
- * once, before its END, unless the trace lacks its beginning */
+ *       not move
+ *   M2  a vCPU has at most one open call of each depth
+ *   M3  each call's ITEM_CALL_BEGIN comes once, before its END, unless the trace lacks its
+ *       beginning */
 #ifndef PVTRACE_MODEL_H
 #define PVTRACE_MODEL_H
 

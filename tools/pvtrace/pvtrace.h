@@ -1,10 +1,11 @@
-/* pvtrace: reads traces of PV guests. The stages, each in a file of its own:
+/* pvtrace: reads traces of PV guests. The stages, each with its own files:
  *
  *   source.c    bytes to records: a file, a pipe, or the ring in a running machine's RAM
- *   model.c     records to items: calls with their arguments, contents and results; traps, events,
- * switches filter.c    which items the user wants (-e, -p) outputs     one consumer each: text.c
- * (the lines), summary.c (-c), json.c, ctf.c, csv.c, svg.c, diff.c decode.c    what an argument, a
- * structure, a page-table entry, an errno is called; symbols.c addresses
+ *   model.c     records to items: calls with arguments, contents and results; traps, events, switches
+ *   filter.c    which items the user wants (-e, -p)
+ *   decode.c    the names of arguments, structures, page-table entries, errnos; symbols.c: addresses
+ *   outputs     one consumer each: text.c (the lines), summary.c (-c), json.c, ctf.c, csv.c, svg.c;
+ *               diff.c reads two traces
  *
  * What several of them need stands once: write.c (text), clock.c (time), words.c (names), model.c
  * (the table of vCPUs), account.c and rows.c (calls and time, added up).

@@ -3,11 +3,12 @@
  *
  * The writer never waits, so everything may change while it is looked at. The file is read, not
  * mapped: a mapping dies when the file is cut, and fills holes as they are touched. Each read is a
- * system call, and loads stay in their order across two of them: R1  the number of a block is read
- * before and after its records are copied; only if it was the block's both times are the copies
- * records (the writer makes it 0 first) R2  `used` of a block that is not the head's any more was
- * read after the head, so it is final R3  what was not seen is counted by first_record of the next
- * block seen, whatever the reason */
+ * system call, and loads stay in their order across two of them:
+ *
+ *   R1  the number of a block is read before and after its records are copied; only if it was the
+ *       block's both times are the copies records (the writer makes it 0 first)
+ *   R2  `used` of a block that is not the head's any more was read after the head, so it is final
+ *   R3  what was not seen is counted by first_record of the next block seen, whatever the reason */
 #include <unistd.h>
 
 #include "common/compiler.h"

@@ -73,36 +73,16 @@ static void print_number(struct text *t, const struct field *f, uint64_t value)
     int64_t with_sign = (int64_t)(value << unused) >> unused;
 
     switch ((enum kind)f->kind) {
-    case K_INT:
-        text_int(t, with_sign);
-        break;
-    case K_HEX:
-        text_hex(t, value);
-        break;
-    case K_DOMID:
-        print_domid(t, value);
-        break;
-    case K_VIRQ:
-        print_virq(t, value);
-        break;
-    case K_VECTOR:
-        text_name(t, abi_trap_name((unsigned)value), value);
-        break;
-    case K_CODE:
-        decode_address(t, value);
-        break;
-    case K_NS:
-        text_seconds(t, value);
-        break;
-    case K_ENUM:
-        print_enum(t, f->names, with_sign);
-        break;
-    case K_FLAGS:
-        print_flags(t, f->names, value);
-        break;
-    default:
-        text_dec(t, value);
-        break;
+    case K_INT: text_int(t, with_sign); break;
+    case K_HEX: text_hex(t, value); break;
+    case K_DOMID: print_domid(t, value); break;
+    case K_VIRQ: print_virq(t, value); break;
+    case K_VECTOR: text_name(t, abi_trap_name((unsigned)value), value); break;
+    case K_CODE: decode_address(t, value); break;
+    case K_NS: text_seconds(t, value); break;
+    case K_ENUM: print_enum(t, f->names, with_sign); break;
+    case K_FLAGS: print_flags(t, f->names, value); break;
+    default: text_dec(t, value); break;
     }
 }
 
