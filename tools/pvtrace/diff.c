@@ -4,8 +4,8 @@
  * iret is not compared: how many there are depends on when interrupts come. What else is chance to
  * a guest (timers, say) can be taken out with -e. Called by main.c.
  *
- *   1. A is read, and of each call a step is written to a temporary file of its vCPU.
- *   2. B is read, and each call is held against the step that is next in that file.
+ *   1. Both are read, and of each call a step is written to a temporary file of its vCPU and side.
+ *   2. The two files of each vCPU are compared.
  *   3. Once it is known where they differ first, both are read once more to show the calls there.
  *
  * So memory is constant, and the inputs must be files. */
@@ -34,7 +34,7 @@ struct sequence {
     uint64_t calls[2], same;
     bool differs;
     uint64_t tsc[2];            /* of the first difference; 0: the trace ended there */
-    FILE *steps;                /* A's */
+    FILE *steps[2];
 };
 
 struct diff {
@@ -85,42 +85,31 @@ static struct sequence *sequence_of(struct diff *d, struct vcpu_id v)
     if (d->nr == SEQUENCES)
         return NULL;
     d->nr++;
-    *s = (struct sequence){ .v = v, .steps = tmpfile() };
-    if (s->steps == NULL)
+    *s = (struct sequence){ .v = v, .steps = { tmpfile(), tmpfile() } };
+    if (s->steps[0] == NULL || s->steps[1] == NULL)
         err(EXIT_TROUBLE, "a temporary file");
     return s;
 }
 
-static void compare(struct diff *d, struct sequence *s, struct step b)
+/* How long they are the same, and the step of each at which they are not; 0: it has no more. */
+static void compare(struct sequence *s)
 {
-    struct step a = { .tsc = 0 };
+    struct step step[2];
 
-    if (d->side == 0) {
-        if (fwrite_unlocked(&b, sizeof(b), 1, s->steps) != 1)
-            err(EXIT_TROUBLE, "a temporary file");
-    } else if (!s->differs) {
-        if (s->calls[1] == 1)
-            rewind(s->steps);
-        s->differs = fread_unlocked(&a, sizeof(a), 1, s->steps) != 1 ||
-                     a.fingerprint != b.fingerprint;
-        s->same += !s->differs;
-        s->tsc[0] = s->differs ? a.tsc : 0;
-        s->tsc[1] = s->differs ? b.tsc : 0;
+    rewind(s->steps[0]);
+    rewind(s->steps[1]);
+    for (;; s->same++) {
+        for (unsigned side = 0; side < 2; side++)
+            if (fread_unlocked(&step[side], sizeof(step[side]), 1, s->steps[side]) != 1)
+                step[side] = (struct step){ .tsc = 0 };
+        if (s->same == MAX(s->calls[0], s->calls[1]))
+            return;
+        if (s->same == MIN(s->calls[0], s->calls[1]) || step[0].fingerprint != step[1].fingerprint)
+            break;
     }
-}
-
-/* The calls that only A has. */
-static void end_sequence(struct sequence *s)
-{
-    struct step a;
-
-    if (s->differs || s->calls[1] >= s->calls[0])
-        return;
     s->differs = true;
-    if (s->calls[1] == 0)
-        rewind(s->steps);
-    if (fread(&a, sizeof(a), 1, s->steps) == 1)
-        s->tsc[0] = a.tsc;
+    s->tsc[0] = step[0].tsc;
+    s->tsc[1] = step[1].tsc;
 }
 
 /* --- The calls around the first difference ---------------------------------------------------- */
@@ -145,6 +134,7 @@ static void read_call(struct diff *d, const struct item *item)
 {
     const struct call *call = item->call;
     struct sequence *s;
+    struct step step;
 
     if (!filter_wants(d->o->filter, item, d->model))
         return;
@@ -158,10 +148,13 @@ static void read_call(struct diff *d, const struct item *item)
         return;
     }
     s->calls[d->side]++;
-    if (d->shown == NULL)
-        compare(d, s, (struct step){ fingerprint_of(call), item->tsc });
-    else if (s->calls[d->side] + BEFORE > s->same && s->calls[d->side] - 1 <= s->same + AFTER)
+    if (d->shown == NULL) {
+        step = (struct step){ fingerprint_of(call), item->tsc };
+        if (fwrite_unlocked(&step, sizeof(step), 1, s->steps[d->side]) != 1)
+            err(EXIT_TROUBLE, "a temporary file");
+    } else if (s->calls[d->side] + BEFORE > s->same && s->calls[d->side] - 1 <= s->same + AFTER) {
         show_call(d, call, s->calls[d->side] - 1);
+    }
 }
 
 static void read_item(void *state, const struct item *item)
@@ -282,11 +275,12 @@ int diff_files(const char *a, const char *b, const struct output_options *o)
     d->paths[1] = b;
     if (read_side(d, 0) && read_side(d, 1)) {
         for (unsigned i = 0; i < d->nr; i++)
-            end_sequence(&d->sequences[i]);
+            compare(&d->sequences[i]);
         status = report(d);
     }
     for (unsigned i = 0; i < d->nr; i++)
-        fclose(d->sequences[i].steps);
+        for (unsigned side = 0; side < 2; side++)
+            fclose(d->sequences[i].steps[side]);
     free(d);
     return status;
 }
