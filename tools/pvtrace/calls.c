@@ -11,6 +11,13 @@ static struct open_call *youngest(const struct vcpu *v)
     return v->calls[1] != NULL ? v->calls[1] : v->calls[0];
 }
 
+struct call *call_of(const struct vcpu *v)
+{
+    struct open_call *c = youngest(v);
+
+    return c != NULL ? &c->call : NULL;
+}
+
 static void announce(struct model *m, struct open_call *c)
 {
     struct item item = { .kind = ITEM_CALL_BEGIN, .call = &c->call };
@@ -47,6 +54,8 @@ static void end(struct model *m, struct vcpu *v, unsigned depth, const struct re
     announce(m, c);
     emit(m, &item, c->call.v, r);
     v->calls[depth] = NULL;
+    if (v->calls[0] != NULL)
+        v->calls[0]->call.nr_sent = 0;
 }
 
 static void abandon_member(struct model *m, struct vcpu *v, const struct record *r)
@@ -119,6 +128,8 @@ void call_begin(struct model *m, const struct record *r)
     if (v->room[depth] == NULL)
         v->room[depth] = xcalloc(1, sizeof(*c));
     c = v->calls[depth] = v->room[depth];
+    if (v->calls[0] != NULL)
+        v->calls[0]->call.nr_sent = 0;
     reset_call(c, v, depth, r->w[0] & ~TRC_PV_HYPERCALL_V2_ARG_MASK);
     parse_arguments(&c->call, r);
     c->call.began = true;

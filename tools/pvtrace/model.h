@@ -76,6 +76,8 @@ record_fn on_trap, on_page_fault, on_ptwr, on_privop, on_emulated, on_send, on_u
 void emit_emulated(struct model *m, const struct record *first, const struct record *bytes);
 
 /* --- calls.c ---------------------------------------------------------------------------------------- */
+/* The youngest that is open; NULL: none. */
+struct call *call_of(const struct vcpu *v);
 /* Announces what waited for the rest of its arguments. */
 void calls_announce(struct model *m, struct cpu *cpu);
 /* They do not return, as far as the trace knows. r: the record that says so, or NULL. */

@@ -76,6 +76,7 @@ void source_close(struct source *s);
 /* --- model.c ---------------------------------------------------------------------------------- */
 #define MAX_COPIES 512u         /* of one call; more are dropped and `dropped` says so */
 #define MAX_COPY_BYTES 16384u
+#define MAX_SENT 8u             /* events of which is kept where they went */
 
 struct copy {
     uint64_t va;
@@ -114,6 +115,9 @@ struct call {
     int64_t result;
     unsigned nr_copies, nr_bytes;
     bool dropped;
+    bool shown;                 /* text.c's: its beginning was printed as unfinished */
+    unsigned nr_sent;           /* events that it sent since a member of it began or ended */
+    struct vcpu_id sent[MAX_SENT];
     struct copy copies[MAX_COPIES];
     uint8_t bytes[MAX_COPY_BYTES];
 };
@@ -144,11 +148,17 @@ struct item {
     uint64_t tsc;
     const struct record *rec;   /* the record that completed it */
     union {
-        const struct call *call;
+        struct call *call;
         struct { uint64_t rip, va; uint32_t vector, code; bool has_code; } trap;
         struct { uint64_t pte, va, rip; } ptwr;
         struct { uint64_t rip; uint8_t len; bool forced; uint8_t bytes[16]; } emulated;
-        struct { enum trace_send how; uint32_t from; struct vcpu_id to; uint32_t port; } send;
+        /* by: the youngest open call of v, NULL: none; its `sent` does not have this event yet */
+        struct {
+            enum trace_send how;
+            uint32_t from, port;
+            struct vcpu_id to;
+            struct call *by;
+        } send;
         struct { uint64_t rip; } upcall;
         /* 0 running 1 runnable 2 blocked 3 offline */
         struct { struct vcpu_id who; uint8_t from, to; } runstate;

@@ -99,6 +99,7 @@ void on_send(struct model *m, const struct record *r)
 {
     struct item item = { .kind = ITEM_SEND, .send = {
         .how = (enum trace_send)r->w[0], .from = r->w[1], .to = vcpu_word(r->w[2]), .port = r->w[3],
+        .by = call_of(vcpu_running(m, r)),
     } };
 
     if (r->w[0] > TRACE_SEND_XEN)

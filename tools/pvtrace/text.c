@@ -11,29 +11,26 @@
 
 #define LINE_BYTES (128u << 10)
 
-/* NULL: of this vCPU nothing is kept. */
-static struct thread *thread_of(struct printer *p, struct vcpu_id v)
-{
-    struct thread *th = &p->threads[vcpu_place(v)];
-
-    return same_vcpu(th->id, v) ? th : NULL;
-}
-
 static void put_indent(struct text *t, const struct call *c)
 {
     if (c->depth > 0)
         text_put(t, "  ", 2);
 }
 
-bool text_beginning(struct printer *p, const struct call *c)
+static bool wants_beginning(const struct printer *p, struct call *c)
 {
-    const struct item item = { .kind = ITEM_CALL_BEGIN, .v = c->v, .tsc = c->start, .call = c };
-    struct thread *th = thread_of(p, c->v);
+    const struct item item = { .kind = ITEM_CALL_BEGIN, .v = c->v, .call = c };
+
+    return filter_wants(p->o.filter, &item, p->m);
+}
+
+bool text_beginning(struct printer *p, struct call *c)
+{
     struct text *t = &p->aside;
 
-    if (th == NULL || !filter_wants(p->o.filter, &item, p->m))
+    c->shown = wants_beginning(p, c);
+    if (!c->shown)
         return false;
-    th->open[c->depth].shown = true;
     t->len = 0;
     put_indent(t, c);
     text_hypercall(t, c->nr);
@@ -46,18 +43,17 @@ bool text_beginning(struct printer *p, const struct call *c)
     return true;
 }
 
-static void put_sent(struct text *t, const struct thread *th)
+static void put_sent(struct text *t, const struct call *c)
 {
-    for (unsigned i = 0; i < th->nr_sent && i < MAX_SENT; i++) {
+    for (unsigned i = 0; i < c->nr_sent && i < MAX_SENT; i++) {
         text_str(t, i == 0 ? " -> " : ", ");
-        text_vcpu(t, th->sent[i]);
+        text_vcpu(t, c->sent[i]);
     }
-    if (th->nr_sent > MAX_SENT)
+    if (c->nr_sent > MAX_SENT)
         text_str(t, ", ...");
 }
 
-static void put_result(const struct printer *p, struct text *t, const struct call *c,
-                       const struct thread *th)
+static void put_result(const struct printer *p, struct text *t, const struct call *c)
 {
     bool failed = call_failed(c);
 
@@ -66,8 +62,7 @@ static void put_result(const struct printer *p, struct text *t, const struct cal
     decode_result(t, c);
     if (failed)
         set_colour(p, t, PLAIN);
-    if (th != NULL)
-        put_sent(t, th);
+    put_sent(t, c);
     if (!c->returned || !p->o.show_took)
         return;
     set_colour(p, t, DIM);
@@ -77,8 +72,7 @@ static void put_result(const struct printer *p, struct text *t, const struct cal
     set_colour(p, t, PLAIN);
 }
 
-static void build_call(struct printer *p, const struct call *c, const struct thread *th,
-                       bool resumed)
+static void build_call(struct printer *p, const struct call *c, bool resumed)
 {
     struct text *t = &p->line;
 
@@ -91,23 +85,7 @@ static void build_call(struct printer *p, const struct call *c, const struct thr
         text_str(t, " resumed>)");
     else
         decode_arguments(t, c);
-    put_result(p, t, c, th);
-}
-
-static void call_begins(struct printer *p, const struct call *c)
-{
-    struct thread *th = &p->threads[vcpu_place(c->v)];
-
-    if (!same_vcpu(th->id, c->v)) {
-        order_flush(p);                 /* calls of whose place it was may be in it */
-        *th = (struct thread){ .id = c->v };
-    }
-    order_open(p, c);
-    for (unsigned d = c->depth; d < MAX_DEPTH; d++)
-        th->open[d].call = NULL;
-    th->open[c->depth].call = c;
-    th->open[c->depth].shown = false;
-    th->nr_sent = 0;
+    put_result(p, t, c);
 }
 
 /* Either its beginning still waits, and the whole line takes that place; or it has passed, or was
@@ -116,21 +94,15 @@ static void call_begins(struct printer *p, const struct call *c)
 static void call_ends(struct printer *p, const struct item *item)
 {
     const struct call *c = item->call;
-    struct thread *th = thread_of(p, c->v);
-    bool began = th != NULL && th->open[c->depth].call == c;
-    bool shown = began && th->open[c->depth].shown, resumed = began ? shown : !c->began;
-    bool want = shown ? c->returned : filter_wants(p->o.filter, item, p->m);
+    bool resumed = c->began ? c->shown : true;
+    bool want = c->shown ? c->returned : filter_wants(p->o.filter, item, p->m);
 
     if (want)
-        build_call(p, c, began ? th : NULL, resumed);
-    if (began && order_waits(p, c))
+        build_call(p, c, resumed);
+    if (order_waits(p, c))
         order_close(p, c, want);
     else if (want)
         order_line(p, resumed ? c->end : c->start, c->v);
-    if (began)
-        th->open[c->depth].call = NULL;
-    if (th != NULL)
-        th->nr_sent = 0;
 }
 
 /* --- Everything else -------------------------------------------------------------------------- */
@@ -152,20 +124,14 @@ static void other_item(struct printer *p, const struct item *item)
 /* The call that sends an event says so; timers and devices have no call that could. */
 static bool sent_by_call(struct printer *p, const struct item *item)
 {
-    struct thread *th = item->send.how == TRACE_SEND_VIRQ ? NULL : thread_of(p, item->v);
-    struct item call = { .kind = ITEM_CALL_BEGIN, .v = item->v };
+    struct call *c = item->send.how != TRACE_SEND_VIRQ ? item->send.by : NULL;
 
-    if (th == NULL)
+    if (c == NULL || !wants_beginning(p, c))
         return false;
-    for (unsigned d = 0; d < MAX_DEPTH; d++)
-        if (th->open[d].call != NULL)
-            call.call = th->open[d].call;   /* the youngest */
-    if (call.call == NULL || !filter_wants(p->o.filter, &call, p->m))
-        return false;
-    if (th->nr_sent < MAX_SENT)
-        th->sent[th->nr_sent] = item->send.to;
-    if (th->nr_sent <= MAX_SENT)
-        th->nr_sent++;
+    if (c->nr_sent < MAX_SENT)
+        c->sent[c->nr_sent] = item->send.to;
+    if (c->nr_sent <= MAX_SENT)
+        c->nr_sent++;
     return true;
 }
 
@@ -174,7 +140,7 @@ static void text_item(void *state, const struct item *item)
     struct printer *p = state;
 
     if (item->kind == ITEM_CALL_BEGIN)
-        call_begins(p, item->call);
+        order_open(p, item->call);
     else if (item->kind == ITEM_CALL_END)
         call_ends(p, item);
     else if (item->kind != ITEM_SEND || !sent_by_call(p, item))

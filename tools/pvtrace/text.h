@@ -4,25 +4,12 @@
 
 #include "tools/pvtrace/words.h"
 
-#define MAX_DEPTH 2u                /* a multicall and its member */
-#define MAX_SENT 8u
 #define MAX_QUEUE 256u
 #define QUEUE_BYTES 16384u
 
-/* A vCPU. */
-struct thread {
-    struct vcpu_id id;
-    struct {
-        const struct call *call;    /* NULL: none */
-        bool shown;                 /* its beginning was printed */
-    } open[MAX_DEPTH];
-    unsigned nr_sent;               /* events that the youngest call sent, and where to */
-    struct vcpu_id sent[MAX_SENT];
-};
-
 /* A line in the queue, or the place of one. */
 struct entry {
-    const struct call *call;  /* that has not ended, its line comes here; NULL: the line is there */
+    struct call *call;        /* that has not ended, its line comes here; NULL: the line is there */
     uint64_t tsc;
     struct vcpu_id v;
     const char *text;
@@ -41,17 +28,16 @@ struct printer {
     size_t used;
     struct entry queue[MAX_QUEUE];
     char bytes[QUEUE_BYTES];        /* their texts */
-    struct thread threads[VCPU_PLACES];
 };
 
 enum colour { PLAIN, DIM, ITEM, FAILED, LOST };
 void set_colour(const struct printer *p, struct text *t, enum colour colour);
 
 /* text.c: "name(arguments <unfinished ...>" of a call into p->aside; false: it is not wanted. */
-bool text_beginning(struct printer *p, const struct call *c);
+bool text_beginning(struct printer *p, struct call *c);
 
 /* text_order.c. A line is p->line, without time and vCPU. */
-void order_open(struct printer *p, const struct call *c);
+void order_open(struct printer *p, struct call *c);
 /* Does the line of this call still have its place? Then order_close puts p->line there, or takes
  * the place away. */
 bool order_waits(const struct printer *p, const struct call *c);

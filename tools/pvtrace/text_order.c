@@ -72,7 +72,7 @@ static void finish(struct text *t)
     }
 }
 
-static void print_unfinished(struct printer *p, const struct call *c)
+static void print_unfinished(struct printer *p, struct call *c)
 {
     if (!text_beginning(p, c))
         return;
@@ -138,7 +138,7 @@ static bool keep_text(struct printer *p, struct entry *e)
 
 /* A call of the same depth that is still there is not going to return: it does not wait for that.
  */
-void order_open(struct printer *p, const struct call *c)
+void order_open(struct printer *p, struct call *c)
 {
     unsigned end = end_of(p, c->v);
     bool stale = false;
