@@ -14,7 +14,7 @@
 #include "suite.h"
 #include "user.h"
 
-static uint64_t ticks[BENCH_SAMPLES], base;     /* base: what measuring nothing takes */
+static uint64_t ticks[BENCH_SAMPLES], base;     /* base: the cost of an empty call */
 
 static uint64_t ticks_now(void)
 {
@@ -216,8 +216,7 @@ static long op_new_root(void)
     return mmuext(MMUEXT_NEW_BASEPTR, pfn_to_mfn(roots[++turn & 1]), 0);
 }
 
-/* The calls that Linux makes for a change of process: both roots in one call, the stack, two
- * bases. */
+/* The calls of Linux for a switch of processes: both roots in one call, the stack, two bases. */
 static long op_process_switch(void)
 {
     unsigned to = ++turn & 1;
@@ -256,7 +255,7 @@ static void roots_and_switches(void)
 
 /* --- tables, timer, grants, console ----------------------------------------------------------- */
 
-#define NR_TRAPS 20                             /* what CPUs have: so many Linux registers */
+#define NR_TRAPS 20                             /* as many as Linux registers */
 
 static struct trap_info traps[NR_TRAPS + 1];
 static uint64_t desc_maddr;
@@ -334,7 +333,7 @@ static void services(void)
     frame_free(pfn);
     console_flush();
     sample(op_console, 0);
-    kprintf("\n");                               /* the line of bytes was a comment */
+    kprintf("\n");                               /* ends the line of single bytes */
     bench_samples("console write of 1 byte", ticks, BENCH_SAMPLES, base);
 }
 

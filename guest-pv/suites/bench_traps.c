@@ -29,7 +29,7 @@ ASM_FN void short_syscall(void)
     __asm__("popq %rcx\n\tpopq %r11\n\tpushq $0\n\tjmp hypercall_page + 23 * 32");
 }
 
-/* Takes the event: one port, one word. */
+/* Clears the pending bit of the one port. */
 ASM_FN void short_event(void)
 {
     __asm__("popq %rcx\n\tpopq %r11\n\tmovb $0, shared_info_page(%rip)\n\t"

@@ -1,6 +1,7 @@
 /* Suite "boot": the initial state that the domain builder makes: registers, start_info, p2m and
  * M2P, the boot mapping and the types of its frames, the shared page, and the answers of
- * xen_version and memory_op about it. */
+ * xen_version and memory_op about it. Changes of page tables are in pagetables.c, the other answers
+ * in version.c and memory_queries.c. */
 #include <stdlib.h>
 #include <string.h>
 #include <public/features.h>
@@ -41,7 +42,7 @@ static void start_info_fields(void)
     EXPECT_EQ(si->mfn_list % PAGE_SIZE, 0);
     EXPECT(memchr(si->cmd_line, 0, sizeof(si->cmd_line)) != NULL);
     EXPECT_EQ(!!(si->flags & SIF_PRIVILEGED), !!(si->flags & SIF_INITDOMAIN));
-    EXPECT_EQ(si->flags & SIF_MOD_START_PFN, 0);        /* there is no such note of ours */
+    EXPECT_EQ(si->flags & SIF_MOD_START_PFN, 0);        /* no note of this kernel asks for it */
 }
 
 static void console_and_store(void)

@@ -26,14 +26,14 @@ static void time_info(void)
         last = now;
     }
     EXPECT_EQ(backwards, 0);
-    thread_sleep(2 * NS_PER_MS);                        /* off the CPU and on again */
+    thread_sleep(2 * NS_PER_MS);                        /* the vCPU blocks and runs again */
     EXPECT(clock_ns() >= last + 2 * NS_PER_MS);
     EXPECT_EQ(t->version & 1, 0);
     EXPECT((int32_t)(t->version - version) >= 0);
 }
 
-/* For a kernel that multiplies in 64 bits, stamps must be recent enough; time continues when they
- * are renewed. */
+/* The stamps must be recent, as a kernel multiplies the ticks since then in 64 bits. Time never
+ * goes back when they are renewed. */
 static void stamps_move(void)
 {
     volatile struct vcpu_time_info *t = &shared_info->vcpu_info[0].time;

@@ -1,7 +1,6 @@
-/*
- * Suite "console": what console_io and the ring promise, and newlib's stdio on top of them. What it
- * writes appears among the KTAP lines as lines that begin with "# ".
- */
+/* Suite "console": console_io, the console ring, and newlib's stdio on top of them. What the tests
+ * print appears among the KTAP lines as lines that begin with "# ". The driver of the ring is
+ * console.c of the kernel. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,8 +87,8 @@ static void ring_is_drained_on_send(void)
     EXPECT_EQ(ring->out_cons, ring->out_prod);
 }
 
-/* Indices that claim more than the ring holds are invalid: the reader must not overrun the ring,
- * nor stop for ever. */
+/* Indices that say that more bytes wait than the ring holds are invalid. The hypervisor must not
+ * read beyond the ring, and must read it again when the indices are valid. */
 static void ring_survives_wild_index(void)
 {
     volatile struct xencons_interface *ring = console_ring();

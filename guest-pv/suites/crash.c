@@ -1,6 +1,7 @@
 /* Suite "crash" (only by name): ends this domain, and no other, by a trap or upcall that the
  * hypervisor cannot deliver. crash=WORD on the command line chooses which; the test fails if the
- * domain still runs afterwards. */
+ * domain still runs afterwards. Invalid arguments, which must not end the domain, are in
+ * hostile.c. */
 #include <string.h>
 #include "console.h"
 #include "event.h"

@@ -53,14 +53,14 @@ static void refused(void)
                    "%s: vector %d error %#x at %+ld", list[i].name, f.vector, f.error,
                    (long)(f.rip - at));
     }
-    EXPECT_NO_FAULT(run(i_wbinvd));                     /* does nothing, or what it says */
+    EXPECT_NO_FAULT(run(i_wbinvd));                     /* executed or ignored */
     EXPECT_NO_FAULT(run(i_rdtsc));
 }
 
 /* --- The interrupt flag ----------------------------------------------------------------------- */
 
-/* When IOPL allows them they are executed without effect, because the hypervisor could not see a
- * POPF that undoes them. */
+/* When IOPL allows them they are executed without effect: the hypervisor would not see a POPF that
+ * sets the flag again. */
 static void cli_and_sti(void)
 {
     struct fault f;
@@ -258,7 +258,7 @@ static bool on_step(struct regs *r)
     return true;
 }
 
-/* An emulated instruction is one step under single-stepping, too. */
+/* With TF set an emulated instruction is one step, like any other. */
 static void single_step_over_emulated(void)
 {
     trap_handler old = trap_set_handler(TRAP_DB, on_step);

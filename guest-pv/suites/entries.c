@@ -30,7 +30,7 @@ static void int_n_from_kernel(void)
     EXPECT_EQ(f.rip, at + 4);
     if (test_quirk("qemu-int"))
         SKIP("the machine below reports vector 2n for INT n");
-    f = run(do_int_21);                                 /* the guest's kernel counts as ring 1 */
+    f = run(do_int_21);                                /* the gate's DPL is checked as for ring 1 */
     EXPECT_FAULT(f, TRAP_GP, 0x21 * 8 + 2);
     EXPECT_EQ(trap_table_set(0x21, 1, false), 0);
     f = run(do_int_21);
@@ -46,7 +46,7 @@ static struct trap_info redirected(unsigned vector, unsigned dpl)
                                .address = (unsigned long)trap_stub(0x21) };
 }
 
-/* No error code, though the exception of that number has one. */
+/* INT n pushes no error code, though the exception of that number has one. */
 static void int_n_without_error_code(void)
 {
     struct trap_info table[2] = { redirected(TRAP_TS, 3) };
@@ -102,7 +102,7 @@ static bool on_ud_skip(struct regs *r)
     return true;
 }
 
-/* Every register comes back, and the flags with it. */
+/* A handled trap keeps every register and the flags. */
 static void registers_survive(void)
 {
     trap_handler old = trap_set_handler(TRAP_UD, on_ud_skip);
@@ -130,8 +130,8 @@ static void registers_survive(void)
     EXPECT_EQ(diff, 0);
 }
 
-/* The mask: raised on entry where the table says so, its old value in the frame, back after the
- * iret. */
+/* The upcall mask is set on entry if the table says so. The frame holds its old value, which the
+ * iret restores. */
 static void mask_and_flags(void)
 {
     trap_handler old = trap_set_handler(TRAP_UD, on_ud_skip);
@@ -227,7 +227,7 @@ static void user_page_faults(void)
     if (pte_nx)
         EXPECT_FAULT(user((void (*)(void))(USER_STACK_TOP - PAGE_SIZE), NULL), TRAP_PF,
                      PF_USER | PF_INSN | PF_PRESENT);
-    f = user(user_read, start_info);                    /* the kernel's half is not there */
+    f = user(user_read, start_info);                    /* the kernel's half is not mapped */
     EXPECT_FAULT(f, TRAP_PF, PF_USER);
     EXPECT_EQ(f.cr2, (uint64_t)start_info);
     EXPECT_FAULT(user(user_read, (void *)USER_BASE), FAULT_NONE, ANY_ERROR);

@@ -35,9 +35,9 @@ static void unbound_port(void)
     EXPECT_EQ(st.status, EVTCHNSTAT_unbound);
     EXPECT_EQ(st.vcpu, 0);
     EXPECT(st.u.unbound.dom < DOMID_FIRST_RESERVED);
-    EXPECT_EQ(event_send(port), 0);                     /* to nobody yet: dropped */
+    EXPECT_EQ(event_send(port), 0);                     /* not connected yet: dropped */
     EXPECT(!event_pending(port));
-    /* Kept for another domain, so it is not ours to connect. */
+    /* The port is reserved for another domain, so this one may not connect to it. */
     nobody = event_alloc_unbound(own_domid() + 1, on_event, NULL);
     if (EXPECT(nobody > 0)) {
         EXPECT_EQ(event_bind_interdomain(DOMID_SELF, nobody, NULL, NULL), -XEN_EINVAL);
@@ -68,7 +68,8 @@ static void connected_to_oneself(void)
     ASSERT_EQ(event_status(a, &st), 0);
     EXPECT_EQ(st.status, EVTCHNSTAT_interdomain);
     EXPECT_EQ(st.u.interdomain.port, b);
-    EXPECT_EQ(event_bind_interdomain(DOMID_SELF, a, NULL, NULL), -XEN_EINVAL);  /* taken */
+    /* The port is connected already. */
+    EXPECT_EQ(event_bind_interdomain(DOMID_SELF, a, NULL, NULL), -XEN_EINVAL);
     event_force_upcall();                               /* connecting may raise either end */
     na = event_count(a), nb = event_count(b);
     EXPECT_EQ(event_send(b), 0);
@@ -107,7 +108,7 @@ static void ipi_to_oneself(void)
     seen = 0;
     masked_in_handler = false;
     EXPECT_EQ(event_send(port), 0);
-    EXPECT_EQ(seen, 1);                                 /* before the hypercall was over */
+    EXPECT_EQ(seen, 1);                                 /* delivered at the end of the hypercall */
     EXPECT(masked_in_handler);
     EXPECT(!events_masked());
     EXPECT(!event_pending(port));
@@ -137,7 +138,7 @@ static void virqs(void)
     EXPECT_EQ(event_bind_virq(VIRQ_DEBUG, on_event, NULL), -XEN_EEXIST);
     EXPECT_EQ(event_send(port), -XEN_EINVAL);           /* only the hypervisor raises it */
     EXPECT_EQ(event_close(port), 0);
-    port = event_bind_virq(VIRQ_DEBUG, on_event, NULL); /* and it is free again */
+    port = event_bind_virq(VIRQ_DEBUG, on_event, NULL); /* it can be bound again */
     EXPECT(port > 0);
     event_close(port);
     for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -165,7 +166,7 @@ static void port_mask(void)
     EXPECT_EQ(seen, 1);
     EXPECT(!event_pending(port));
     EXPECT(!port_bit(shared_info->evtchn_mask, port));
-    event_mask(port);                                   /* nothing came: nothing is redelivered */
+    event_mask(port);                                   /* no event was sent */
     event_unmask(port);
     EXPECT_EQ(seen, 1);
     event_mask(port);                                   /* cleared by hand: not delivered later */
@@ -176,7 +177,7 @@ static void port_mask(void)
     EXPECT_EQ(event_close(port), 0);
 }
 
-/* The vCPU's mask holds back the upcall, not the bits. */
+/* The vCPU's mask defers the upcall; the pending bits are set at once. */
 static void upcall_mask(void)
 {
     volatile struct vcpu_info *v = &shared_info->vcpu_info[0];
@@ -230,7 +231,7 @@ static void bind_to_vcpu(void)
     ASSERT(ipi > 0);
     EXPECT_EQ(bind_vcpu(unbound, 0), 0);
     EXPECT_EQ(bind_vcpu(unbound, 9999), -XEN_ENOENT);
-    EXPECT_EQ(bind_vcpu(ipi, 0), -XEN_EINVAL);          /* these belong to one for good */
+    EXPECT_EQ(bind_vcpu(ipi, 0), -XEN_EINVAL);     /* such a port cannot be moved to another vCPU */
     EXPECT_EQ(bind_vcpu(clock_port, 0), -XEN_EINVAL);
     EXPECT_EQ(event_close(unbound), 0);
     EXPECT_EQ(bind_vcpu(unbound, 0), -XEN_EINVAL);
@@ -252,14 +253,14 @@ static void hostile_ports(void)
         st.dom = DOMID_SELF, st.port = bad[i];
         EXPECT_EQ(xen_event_channel_op(EVTCHNOP_status, &st), -XEN_EINVAL);
     }
-    EXPECT_EQ(event_send(0), -XEN_EINVAL);              /* port 0 is never anybody's */
+    EXPECT_EQ(event_send(0), -XEN_EINVAL);              /* port 0 is never allocated */
     EXPECT_EQ(event_close(0), -XEN_EINVAL);
     EXPECT_EQ(bind_vcpu(0, 0), -XEN_EINVAL);
     st = (evtchn_status_t){ .dom = NO_SUCH_DOMAIN, .port = 1 };
     EXPECT_EQ(xen_event_channel_op(EVTCHNOP_status, &st), -XEN_ESRCH);
 }
 
-/* Bits that only the guest has set: it may write anything there. */
+/* Pending bits that the guest itself has set: it may write anything there. */
 static void scribbled_bits(void)
 {
     volatile struct vcpu_info *v = &shared_info->vcpu_info[0];
@@ -279,7 +280,7 @@ static void scribbled_bits(void)
     EXPECT_EQ(event_close(port), 0);
 }
 
-/* Every port there is, until there is none; then all come back. */
+/* All ports can be allocated, and all again after they were closed. */
 static void exhaustion(void)
 {
     static uint16_t ports[4096];
@@ -310,7 +311,7 @@ static void reset(void)
     port = event_bind_ipi(NULL, NULL);
     op.dom = DOMID_SELF;
     ASSERT_EQ(xen_event_channel_op(EVTCHNOP_reset, &op), 0);
-    clock_init();                                       /* the timer's port went with the others */
+    clock_init();                                       /* its port was closed, too */
     EXPECT_EQ(event_status(port == (int)clock_port ? port + 1 : port, &st), 0);
     EXPECT_EQ(st.status, EVTCHNSTAT_closed);
 }

@@ -32,7 +32,7 @@ volatile grant_entry_v1_t *gnttab(void)
 
     if (table)
         return table;
-    xen_grant_table_op(GNTTABOP_set_version, &version, 1);      /* 1 is what there is without it */
+    xen_grant_table_op(GNTTABOP_set_version, &version, 1);      /* 1 is the default */
     set_xen_guest_handle(op.frame_list, &frame);
     if (xen_grant_table_op(GNTTABOP_setup_table, &op, 1) || op.status != GNTST_okay)
         return NULL;
@@ -48,7 +48,7 @@ unsigned gnttab_entries(void)
     return PAGE_SIZE / sizeof(*table);
 }
 
-/* The flags last: from then on it is open. */
+/* The flags are written last, as they make the entry valid. */
 void grant_offer(grant_ref_t ref, domid_t to, mfn_t mfn, unsigned flags)
 {
     table[ref].domid = to;

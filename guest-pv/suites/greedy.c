@@ -70,7 +70,7 @@ static unsigned map_handles(unsigned most)
     return n;
 }
 
-/* The events meanwhile wait in queues that we do not serve: the domain ends with all of that. */
+/* Events stay in queues that this kernel does not read. The domain ends with all that it holds. */
 static void takes_all_it_gets(void)
 {
     unsigned ports, handles;

@@ -1,6 +1,7 @@
 /* Suite "hostile": invalid arguments for every hypercall: numbers and commands that do not exist,
- * structures at addresses that cannot be read or must not be written. Each has to end in an error
- * and to change nothing, and the domain has to survive. Random arguments are in fuzz.c. */
+ * structures at addresses that cannot be read or must not be written. Each must return an error and
+ * change nothing, and the domain must survive. Random arguments are in fuzz.c, requests that end
+ * the domain in crash.c. */
 #include <string.h>
 #include "event.h"
 #include "gnttab.h"
@@ -73,7 +74,7 @@ static void control_calls(void)
     EXPECT_EQ(hypercall_raw(__HYPERVISOR_xenpmu_op, 0, UNMAPPED, 0, 0, 0), -XEN_EOPNOTSUPP);
 }
 
-/* There are numbers for interrupts of devices, and none is bound. */
+/* Numbers of device interrupts exist, but none can be bound. */
 static void device_interrupts(void)
 {
     static uint64_t bits[512] __attribute__((aligned(PAGE_SIZE)));
@@ -190,7 +191,7 @@ static void try_pointer(uint64_t va)
         memcpy(a, c->a, sizeof(a));
         a[c->at] = va;
         if (!va && c->nr == __HYPERVISOR_set_trap_table)
-            continue;                                   /* that one means: no handlers at all */
+            continue;                                   /* NULL is valid here: no handlers */
         rc = hypercall_raw(c->nr, a[0], a[1], a[2], a[3], 0);
         EXPECT_MSG(rc == -XEN_EFAULT, "%s at %#lx: %ld", c->name, va, rc);
     }
@@ -207,7 +208,7 @@ static void hole_end_pointers(void)   { try_pointer(HOLE_END - 1); }
 static void wild_pointers(void)       { try_pointer(0x8000000000000123); }
 static void last_byte_pointers(void)  { try_pointer(~0ul); }
 
-/* Begins on a page of ours, ends on none. */
+/* Structures that begin in a mapped page and end in an unmapped one. */
 static void straddling_pointers(void)
 {
     char *page = va_alloc(2);
@@ -231,7 +232,7 @@ static void read_only_results(void)
     EXPECT_EQ(xen_memory_op(XENMEM_machphys_mapping, page), -XEN_EFAULT);
     EXPECT_EQ(page[0] | page[1] | page[511], 0);
     ASSERT_EQ(frame_set_rw(v2p(page)), 0);
-    page[0] = DOMID_SELF;                               /* of whom the status */
+    page[0] = DOMID_SELF;                               /* the domain that status names */
     ASSERT_EQ(frame_set_ro(v2p(page)), 0);
     EXPECT_EQ(xen_event_channel_op(EVTCHNOP_status, page), -XEN_EFAULT);
     EXPECT_EQ(page[0], DOMID_SELF);
@@ -286,7 +287,8 @@ static void random_arguments(void)
 
         for (unsigned j = 0; j < 5; j++) {
             x ^= x << 13, x ^= x >> 7, x ^= x << 17;
-            /* Small numbers, addresses of nothing, and all bits; pointers are never ours. */
+            /* Small numbers, addresses that are not mapped, and words with all bits. No word is a
+             * valid address. */
             a[j] = x % 3 == 0 ? x >> 58 : x % 3 == 1 ? UNMAPPED + (x >> 52 & 0xfff) : x | 1ul << 63;
         }
         if (numbers[i % sizeof(numbers)] == __HYPERVISOR_event_channel_op)

@@ -25,7 +25,7 @@ static struct mmu_update updates[PER_CALL];
 static struct mmuext_op ops[PER_CALL];
 static struct multicall_entry calls[NR_CALLS];
 
-/* The same request NR_CALLS times; each has to answer rc. */
+/* The same request NR_CALLS times. The result of each must be rc. */
 static void call_again_and_again(uint64_t op, uint64_t a, uint64_t b, uint64_t c, uint64_t d,
                                  int rc)
 {
@@ -36,7 +36,7 @@ static void call_again_and_again(uint64_t op, uint64_t a, uint64_t b, uint64_t c
         EXPECT_EQ(calls[i].result, rc);
 }
 
-/* A table of no type with one entry 512 times. */
+/* A table without a type whose 512 entries are the same. */
 static pfn_t full_table(uint64_t entry)
 {
     pfn_t pfn = frame_alloc();
@@ -118,7 +118,7 @@ static void the_largest_extents(void)
     ASSERT_EQ(xen_memory_op(XENMEM_decrease_reservation, &give), ENTRIES);
     for (unsigned round = 0; round < 4; round++) {
         if (xen_memory_op(XENMEM_increase_reservation, &get) != 1)
-            break;                      /* there may be none in one piece */
+            break;                      /* no such extent is free */
         ASSERT_EQ(xen_memory_op(XENMEM_decrease_reservation, &get), 1);
     }
     for (unsigned i = 0; i < ENTRIES; i++)
@@ -141,8 +141,8 @@ static void whole_trap_tables(void)
     call_again_and_again(__HYPERVISOR_set_trap_table, (uint64_t)table, 0, 0, 0, 0);
 }
 
-/* Closes thousands of ports whose words say that they still stand in a queue; one frame holds all
- * words. Ends with EVTCHNOP_reset, which fifo.c explains. */
+/* Closes thousands of ports whose words say that they are still linked in a queue. One frame is
+ * given for all pages of words. Ends with EVTCHNOP_reset, as fifo_limits.c does. */
 static void opening_ports_when_all_are_busy(void)
 {
     static struct evtchn_alloc_unbound alloc = { .dom = DOMID_SELF, .remote_dom = DOMID_SELF };
@@ -198,7 +198,7 @@ SUITE(dying, 94, SUITE_NAMED_ONLY, TEST(fills_memory_with_tables));
 
 /* --- Pauses ----------------------------------------------------------------------------------- */
 #define WATCH_NS   2500000000ul
-#define LONGEST_NS 25000000ul   /* the others' time slice and two switches; doubled, to be safe */
+#define LONGEST_NS 25000000ul   /* twice: the others' slices and two switches */
 
 static void nobody_keeps_us_waiting(void)
 {

@@ -1,5 +1,5 @@
-/* Suite "multicall": a batch does what its members would do one by one, in order, each with its
- * own result. */
+/* Suite "multicall": a batch does what its members would do one by one, in order, each with its own
+ * result. Batches of mmu_update and mmuext_op are in pagetables.c and pagetables_pins.c. */
 #include <stdlib.h>
 #include <string.h>
 #include "event.h"
@@ -37,10 +37,10 @@ static void results(void)
     EXPECT_EQ(calls[0].result, version);
     EXPECT_EQ(calls[1].result, 0);
     EXPECT_EQ(calls[2].result, PAGE_SIZE);
-    EXPECT_EQ(calls[3].result, UNSET);                  /* not asked for */
+    EXPECT_EQ(calls[3].result, UNSET);                  /* not part of the batch */
     EXPECT(extra[0] != 0);
     EXPECT_EQ(xen_multicall(calls, 0), 0);
-    EXPECT_EQ(calls[0].op, __HYPERVISOR_xen_version);   /* the questions stay as they were */
+    EXPECT_EQ(calls[0].op, __HYPERVISOR_xen_version);   /* the members themselves are not changed */
     EXPECT_EQ(calls[1].args[1], (uint64_t)extra);
 }
 
@@ -83,7 +83,7 @@ static void order(void)
     frame_free(b);
 }
 
-/* A failure is its own member's alone. */
+/* A member that fails does not affect the others. */
 static void failures(void)
 {
     call_version(&calls[0]);
@@ -137,13 +137,13 @@ static void bad_pointers(void)
     EXPECT_EQ(page[fit - 1].result, page[0].result);
     page[0].result = page[1].result = UNSET;
     ASSERT_EQ(map_page(page, make_pte(pfn_to_mfn(pfn), PTE_RO)), 0);
-    EXPECT_EQ(xen_multicall(page, 2), -XEN_EFAULT);                 /* nowhere for the results */
+    EXPECT_EQ(xen_multicall(page, 2), -XEN_EFAULT);              /* the results cannot be written */
     EXPECT_EQ(page[0].result, UNSET);
     EXPECT_EQ(unmap_page(page), 0);
     frame_free(pfn);
 }
 
-/* Long enough to be interrupted and resumed: no member is lost and none is done twice. */
+/* The batch is so long that it is interrupted and resumed. Each member is done exactly once. */
 static void long_one(void)
 {
     enum { N = 3000 };
@@ -178,7 +178,7 @@ static void on_event(port_t port, void *arg)
     seen++;
 }
 
-/* An event sent by a member is delivered when the batch is over, or sooner, but not lost. */
+/* An event that a member sends is delivered at the end of the batch, or before. */
 static void events_within(void)
 {
     int port = event_bind_ipi(on_event, NULL);

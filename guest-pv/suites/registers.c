@@ -17,7 +17,7 @@
 #define CR4_FSGSBASE       (1ul << 16)
 #define CR4_OSXSAVE        (1ul << 18)
 
-/* With TS set only these: compiled code may use SSE at any place. */
+/* Instructions that run while TS is set, where compiled code might use SSE. */
 BODY(i_ts_fninit, "movq %%rax, %%cr0\n\tfninit")
 BODY(i_ts_cleared, "movq %%rax, %%cr0\n\tmovq %%cr0, %%rdx\n\tclts\n\tmovq %%cr0, %%rax\n\tfninit")
 BODY(i_rd_cr0, "movq %%cr0, %%rax")
@@ -56,7 +56,7 @@ static void msr_bases(void)
         EXPECT_NO_FAULT(msr_read(msrs[i], &val));
         EXPECT_EQ(val, 0x123456789000 + i);
     }
-    /* What the kernel finds as the other GS. */
+    /* MSR_KERNEL_GS_BASE is the base that SWAPGS would load. */
     EXPECT_EQ(xen_set_segment_base(SEGBASE_GS_USER, 0x777000), 0);
     EXPECT_NO_FAULT(msr_read(MSR_KERNEL_GS_BASE, &val));
     EXPECT_EQ(val, 0x777000);
@@ -70,16 +70,16 @@ static void msr_policy(void)
 
     EXPECT_NO_FAULT(msr_read(MSR_EFER, &val));
     EXPECT_EQ(val & 0x500, 0x500);                      /* long mode, enabled and active */
-    EXPECT_EQ(val & 0x1000, 0);                         /* no virtual machines in it */
+    EXPECT_EQ(val & 0x1000, 0);                         /* SVME */
     EXPECT_NO_FAULT(msr_write(MSR_EFER, val));
     EXPECT_NO_FAULT(msr_read(0x1b, &val));
     EXPECT_EQ(val & 0x800, 0x800);                      /* APIC base: enabled */
     EXPECT_NO_FAULT(msr_read(0x277, &val));
-    EXPECT_EQ(val, 0x050100070406);                     /* the hypervisor's PAT, by the ABI */
+    EXPECT_EQ(val, 0x050100070406);                     /* the PAT that the ABI prescribes */
     EXPECT_FAULT(msr_read(0x12345678, &val), TRAP_GP, 0);
     EXPECT_FAULT(msr_write(0x12345678, 0), TRAP_GP, 0);
     EXPECT_FAULT(msr_write(0xc0000082, (uint64_t)image_start), TRAP_GP, 0);  /* LSTAR */
-    EXPECT_FAULT(msr_write(0x176, (uint64_t)image_start), TRAP_GP, 0);       /* nor SYSENTER_EIP */
+    EXPECT_FAULT(msr_write(0x176, (uint64_t)image_start), TRAP_GP, 0);       /* SYSENTER_EIP */
 }
 
 /* --- Control registers ------------------------------------------------------------------------ */
@@ -94,7 +94,7 @@ static void cr0_and_ts(void)
     cr0 = io.rax;
     EXPECT_EQ(cr0 & 0x80040001, 0x80040001);            /* PG AM PE */
     EXPECT_NO_FAULT(run(i_smsw));
-    EXPECT_EQ(io.rax & ~CR0_TS, cr0);                   /* and so it really is */
+    EXPECT_EQ(io.rax & ~CR0_TS, cr0);                   /* SMSW reads the real CR0 */
     EXPECT_EQ(cr0 & CR0_TS, 0);
     EXPECT_FAULT(run_a(i_wr_cr0, cr0 & ~0x80000000ul), TRAP_GP, 0);      /* only TS may change */
     EXPECT_FAULT(run_a(i_wr_cr0, cr0 & ~0x10000ul), TRAP_GP, 0);
@@ -102,7 +102,7 @@ static void cr0_and_ts(void)
     EXPECT_FAULT(f, TRAP_NM, 0);
     EXPECT_EQ(f.rip, at + 3);
     EXPECT_NO_FAULT(run(i_rd_cr0));
-    EXPECT_EQ(io.rax, cr0);                             /* the delivery took it away */
+    EXPECT_EQ(io.rax, cr0);                             /* delivering #NM cleared TS */
     EXPECT_NO_FAULT(run_a(i_ts_cleared, cr0 | CR0_TS));
     EXPECT_EQ(io.rdx, cr0 | CR0_TS);
     EXPECT_EQ(io.rax, cr0);
@@ -141,11 +141,11 @@ static void cr4(void)
 
     ASSERT_NO_FAULT(run(i_rd_cr4));
     before = io.rax;
-    EXPECT_EQ(before & 0x620, 0x620);                   /* PAE, FXSR, XMM exceptions: on for good */
+    EXPECT_EQ(before & 0x620, 0x620);                   /* PAE, OSFXSR, OSXMMEXCPT: always set */
     EXPECT_NO_FAULT(run_a(i_wr_cr4, before ^ CR4_DE));
     EXPECT_NO_FAULT(run(i_rd_cr4));
     EXPECT_EQ(io.rax, before ^ CR4_DE);
-    EXPECT_NO_FAULT(run_a(i_wr_cr4, before | 0x80));    /* PGE is not the guest's: ignored */
+    EXPECT_NO_FAULT(run_a(i_wr_cr4, before | 0x80));    /* PGE: ignored */
     EXPECT_NO_FAULT(run(i_rd_cr4));
     EXPECT_EQ(io.rax, before);
     EXPECT_NO_FAULT(run_a(i_wr_cr4, before & ~0x20ul));
@@ -199,7 +199,7 @@ static bool is_empty(struct cpuid r)
     return (r.a | r.b | r.c | r.d) == 0;
 }
 
-/* Which bits are the CPU's, which are cleared, and which exist on one vendor's CPUs only. */
+/* The bits that are the CPU's, those that are cleared, and those of one vendor's CPUs only. */
 static void cpuid_leaves(void)
 {
     static const uint32_t empty[] = { 3, 5, 6, 8, 9, 0xa, 0xb, 0xc, 0xe, 0x14, 0x8000000a,
@@ -241,7 +241,7 @@ static void cpuid_policy(void)
     EXPECT_EQ(cpuid_prefixed(0x40000001, 0).a, xen_version(XENVER_version, NULL));
     EXPECT_EQ(cpuid_prefixed(0x40000002, 0).c & 1, 1);  /* A and D can be preserved */
     r = cpuid_prefixed(1, 0);
-    EXPECT_EQ(r.c & 1u << 31, 1u << 31);                /* there is a hypervisor */
+    EXPECT_EQ(r.c & 1u << 31, 1u << 31);                /* HYPERVISOR */
     EXPECT_EQ(r.c & 0x20060, 0);                        /* PCID, VMX, SMX */
     EXPECT_EQ(r.d & 0x2000a, 0);                        /* VME, PSE, PSE36 */
     EXPECT_EQ(r.d & 0x01000071, 0x01000071);            /* x87, TSC, MSR, PAE, FXSR: all CPUs */

@@ -1,5 +1,5 @@
-/* Suite "store": xenstore as a guest uses it. What happens when one side breaks the protocol or
- * ends is in storefail.c. */
+/* Suite "store": xenstore as a guest uses it. A store that is overloaded or ends, and guests that
+ * break the protocol, are in storefail.c; the requests themselves are made by xenstore.c. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 
 /* --- The tests -------------------------------------------------------------------------------- */
 
-/* What a toolstack would have written. */
+/* The nodes that a toolstack writes on a real Xen. */
 static void own_nodes(void)
 {
     char text[64];
@@ -125,7 +125,7 @@ static void transactions(void)
     EXPECT_REPLY(xs_ask(XS_TRANSACTION_END, t, "T|"), "EAGAIN");
     EXPECT_REPLY(xs_ask(XS_READ, 0, "data/u|"), "ENOENT");
     EXPECT_REPLY(xs_ask(XS_READ, t, "data/t|"), "ENOENT");
-    t = xs_start_transaction();                            /* and what it did not */
+    t = xs_start_transaction();                         /* a node that it has not read is changed */
     OK(xs_ask(XS_WRITE, t, "data/u|1"));
     OK(xs_ask(XS_WRITE, 0, "data/v|2"));
     OK(xs_ask(XS_TRANSACTION_END, t, "T|"));
@@ -151,7 +151,8 @@ static void errors(void)
     EXPECT_REPLY(xs_body, "F");
 }
 
-/* Larger than the ring, and of every length, so that headers and payloads are cut anywhere. */
+/* Messages larger than the ring, and of every length, so that headers and payloads wrap at any
+ * place. */
 static void wrap_around(void)
 {
     static char text[8 + 2000] = "data/w";
@@ -168,7 +169,7 @@ static void wrap_around(void)
     OK(xs_ask(XS_RM, 0, "data/w|"));
 }
 
-/* Many at once: replies come in order, even if nobody reads them for a while. */
+/* Many requests at once: the replies come in order, also if they are read late. */
 static void pipelined(void)
 {
     uint32_t first = xs_last_id + 1;

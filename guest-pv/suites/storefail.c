@@ -94,14 +94,14 @@ static void request_end(void)
     kprintf("storelost: end it now, %u\n", ++n);
 }
 
-/* Long enough for the key to be typed and the store to be built. */
+/* Time for the key to be typed and the store to be built. */
 static void pass_a_second(void)
 {
     for (uint64_t end = clock_ns() + NS_PER_S; clock_ns() < end;)
         xen_sched_op(SCHEDOP_yield, NULL);
 }
 
-/* Requests that the store had not taken, then one of which only a part was in the ring. */
+/* First requests that the store has not read, then one of which only a part is in the ring. */
 static void waits_across_the_end(void)
 {
     struct xsd_sockmsg h = { .type = XS_READ, .len = 5 };
@@ -136,8 +136,7 @@ static void begins_anew(void)
     OK(xs_ask(XS_WRITE, 0, "data/mine|2"));
 }
 
-/* The second store is killed while it is asked again and again; the third one refuses all
- * requests. */
+/* The second store is killed during a series of requests. The third one refuses all requests. */
 static void refuses_at_last(void)
 {
     request_end();
@@ -170,7 +169,8 @@ static void finds_the_error(void)
 
 SUITE(storebroken, 18, SUITE_NAMED_ONLY | SUITE_NEEDS_STORE, TEST(finds_the_error));
 
-/* A message that is larger than what the store can keep in the page cannot be taken up again. */
+/* A request that is larger than what a store can keep in the ring page cannot be continued by the
+ * next store. */
 static void ends_inside_a_message(void)
 {
     static char text[2100] = "data/w";

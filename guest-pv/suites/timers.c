@@ -1,8 +1,6 @@
-/*
- * Suite "timers": the vCPU's two timers, set_timer_op, block, poll and yield. The clocks are
- * clocks.c's. Nothing here is an upper bound that a busy machine could break: "in time" means
- * within seconds.
- */
+/* Suite "timers": the vCPU's two timers, set_timer_op, block, poll and yield. Clocks are in
+ * clocks.c. No test has a time limit that a busy machine could exceed: "in time" means within
+ * seconds. */
 #include <string.h>
 #include "clock.h"
 #include "event.h"
@@ -101,7 +99,7 @@ static void stopped_and_replaced(void)
     EXPECT(!wait_ticks(1, 350 * NS_PER_MS));
     EXPECT_EQ(singleshot(clock_ns() + 3600 * NS_PER_S, 0), 0);
     at = clock_ns() + NS_PER_MS;
-    EXPECT_EQ(singleshot(at, 0), 0);                    /* there is one deadline: the last */
+    EXPECT_EQ(singleshot(at, 0), 0);                    /* the last deadline replaces the first */
     EXPECT(wait_ticks(1, PATIENCE));
     EXPECT(tick_ns >= at);
     hook_off();
@@ -172,7 +170,7 @@ static void set_timer_op(void)
     EXPECT(wait_ticks(1, PATIENCE));
     EXPECT(tick_ns >= at);
     EXPECT_EQ(xen_set_timer_op(clock_ns() + 300 * NS_PER_MS), 0);
-    EXPECT_EQ(xen_set_timer_op(0), 0);                  /* 0 takes it back */
+    EXPECT_EQ(xen_set_timer_op(0), 0);                  /* 0 cancels it */
     EXPECT(!wait_ticks(2, 350 * NS_PER_MS));
     hook_off();
 }
@@ -187,9 +185,9 @@ static void block_until_timer(void)
     events_off();
     at = clock_ns() + 5 * NS_PER_MS;
     EXPECT_EQ(singleshot(at, 0), 0);
-    while (!ticks && clock_ns() < at + PATIENCE) {      /* others may wake us too */
+    while (!ticks && clock_ns() < at + PATIENCE) {      /* other events wake it, too */
         EXPECT_EQ(xen_sched_op(SCHEDOP_block, NULL), 0);
-        EXPECT(!events_masked());                       /* blocking opens the flag */
+        EXPECT(!events_masked());                       /* block clears the mask */
         events_off();
     }
     EXPECT_EQ(ticks, 1);
@@ -197,8 +195,7 @@ static void block_until_timer(void)
     hook_off();
 }
 
-/* An event that is already pending: poll does not sleep. There is no timer that would end a wrong
- * sleep. */
+/* If an event is pending, poll does not sleep. No timer would end a wrong sleep. */
 static void block_with_event_pending(void)
 {
     int port = event_bind_ipi(NULL, NULL);
@@ -235,8 +232,8 @@ static void poll_times_out(void)
     start = clock_ns();
     EXPECT_EQ(poll(ports, 1, start + 5 * NS_PER_MS), 0);
     EXPECT(clock_ns() - start >= 5 * NS_PER_MS || shared_info->vcpu_info[0].evtchn_upcall_pending);
-    EXPECT_EQ(poll(ports, 1, start), 0);                /* over already */
-    EXPECT(events_masked());                            /* unlike block */
+    EXPECT_EQ(poll(ports, 1, start), 0);                /* the deadline is past */
+    EXPECT(events_masked());                            /* poll keeps the mask, unlike block */
     events_on();
     EXPECT_EQ(event_close(port), 0);
 }
@@ -257,7 +254,7 @@ static void poll_sees_port(void)
     event_clear(port);
     EXPECT_EQ(event_count(port), n);
     EXPECT_EQ(event_close(port), 0);
-    /* And one that comes later. */
+    /* An event that comes during the poll. */
     hook_on();
     event_mask(clock_port);
     end = clock_ns() + 60 * NS_PER_S;

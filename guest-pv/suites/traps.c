@@ -63,7 +63,7 @@ static void general_protection(void)
     EXPECT_FAULT(run(do_lgdt), TRAP_GP, 0);
     f = run(do_wrcr8);
     EXPECT_MSG(f.vector == TRAP_GP || f.vector == TRAP_UD, "mov to cr8: vector %d", f.vector);
-    /* Our GDT is empty; the error code names the selector. */
+    /* This kernel's GDT is empty. The error code names the selector. */
     EXPECT_FAULT(run(do_load_ds), TRAP_GP, 8);
 }
 
@@ -111,11 +111,11 @@ static void hypervisor_hole(void)
         f = try_write64((void *)holes[i], 0);
         EXPECT_EQ(f.vector, TRAP_PF);
     }
-    /* The M2P is for reading only. */
+    /* The M2P is read-only. */
     EXPECT_FAULT(try_write64((void *)HOLE_START, 0), TRAP_PF, ANY_ERROR);
 }
 
-/* Nothing may come in between: compiled code, also that of an event, may use SSE. */
+/* Events are off, as compiled code may use SSE, which would raise the exception. */
 static void do_fninit_ts(void *arg)
 {
     events_off();
@@ -137,7 +137,7 @@ static void device_not_available(void)
 
     EXPECT_FAULT(f, TRAP_NM, 0);
     EXPECT_EQ(f.rip, at);
-    EXPECT_NO_FAULT(run(do_fninit));                    /* TS went away with the delivery */
+    EXPECT_NO_FAULT(run(do_fninit));                    /* delivering #NM cleared TS */
     EXPECT_NO_FAULT(run(do_fninit_ts_cleared));
 }
 
@@ -173,8 +173,8 @@ static void simd_floating_point(void)
 
     xm_csr = 0;
     f = try_fault(do_xm, NULL);
-    /* An unmasked exception that is recorded but not raised: a hypervisor cannot bring that about,
-     * but some emulators do. */
+    /* Some emulators record an unmasked exception but do not raise it, which no hypervisor can
+     * correct. */
     if (f.vector == FAULT_NONE && (xm_csr & 0x204) == 4)
         SKIP("this machine records SIMD exceptions without raising them");
     EXPECT_FAULT(f, TRAP_XM, 0);
@@ -226,15 +226,13 @@ static void data_breakpoint(void)
     EXPECT_EQ(steps, 1);
     EXPECT(step_dr6 & 1);
     EXPECT_EQ(xen_get_debugreg(0), (uint64_t)&watched);
-    EXPECT(xen_set_debugreg(0, HOLE_START) < 0);        /* nobody watches the hypervisor */
+    EXPECT(xen_set_debugreg(0, HOLE_START) < 0);        /* in the hypervisor's part */
     EXPECT_EQ(xen_set_debugreg(0, 0), 0);
     xen_set_debugreg(6, 0xffff0ff0);
 }
 
-/*
- * A data breakpoint on the operand of MOV SS: the trap waits until the next instruction is done. If
- * that one enters the hypervisor, the trap is raised there, and the guest never hears of it.
- */
+/* A data breakpoint on the operand of MOV SS: the trap comes after the next instruction. If that
+ * one enters the hypervisor, the trap is raised there and dropped. */
 static uint16_t stack_selector = FLAT_KERNEL_SS;
 static volatile unsigned breakpoints;
 static volatile uint64_t breakpoint_rflags;

@@ -8,7 +8,7 @@
 #include "start.h"
 #include "suite.h"
 
-#define MANY 8192                               /* what Linux asks for, one by one */
+#define MANY 8192                               /* Linux asks for so many */
 #define UNMAPPED ((void *)0xffffff0000001000ul)
 
 static long is_up(unsigned vcpu)
@@ -80,8 +80,8 @@ static void second_vcpu(void)
     if (is_up(1) == -XEN_ENOENT)
         SKIP("one vCPU");
     EXPECT_EQ(is_up(1), 0);
-    EXPECT_EQ(xen_vcpu_op(VCPUOP_up, 1, NULL), -XEN_EINVAL);    /* nobody said what it is to run */
-    ctx.ctrlreg[3] = ~0ul;                                      /* a root that cannot be */
+    EXPECT_EQ(xen_vcpu_op(VCPUOP_up, 1, NULL), -XEN_EINVAL);    /* not initialised */
+    ctx.ctrlreg[3] = ~0ul;                                      /* no valid root */
     ctx.user_regs.cs = FLAT_KERNEL_CS;
     ctx.user_regs.ss = FLAT_KERNEL_SS;
     rc = xen_vcpu_op(VCPUOP_initialise, 1, &ctx);
@@ -109,7 +109,7 @@ __attribute__((naked)) static void second_entry(void)
                 [down] "i"(VCPUOP_down), [vcpu_op] "i"(__HYPERVISOR_vcpu_op));
 }
 
-/* It starts with the FPU state that it is given, also where a bit of MXCSR is set that no CPU
+/* It starts with the FPU state that it is given, also if that has a bit of MXCSR set that no CPU
  * has. */
 static void second_vcpu_starts(void)
 {
@@ -150,8 +150,8 @@ static long register_info(mfn_t mfn, uint32_t offset)
     return xen_vcpu_op(VCPUOP_register_vcpu_info, 0, &op);
 }
 
-/* vcpu_info has to stay in the shared page, the only place that this kernel knows. So only refusals
- * are tested, and one registration at that very place. A second registration is refused. */
+/* This kernel uses vcpu_info in the shared page only. So the tests are requests that are refused,
+ * and one registration at the place where it is. A second registration is refused. */
 static void vcpu_info_registration(void)
 {
     static const uint32_t bad[] = { PAGE_SIZE - sizeof(struct vcpu_info) + 8, PAGE_SIZE - 8,
@@ -168,7 +168,7 @@ static void vcpu_info_registration(void)
     EXPECT_EQ(register_info(shared, 0), 0);
     EXPECT_EQ(register_info(pfn_to_mfn(pfn), 0), -XEN_EINVAL);
     frame_free(pfn);
-    port = event_bind_ipi(NULL, NULL);                  /* and events find their way as before */
+    port = event_bind_ipi(NULL, NULL);                  /* events are still delivered */
     ASSERT(port > 0);
     EXPECT_EQ(event_send(port), 0);
     EXPECT_EQ(event_count(port), 1);
@@ -206,14 +206,14 @@ static void nmi_to_oneself(void)
     nmis = 0;
     EXPECT_EQ(xen_vcpu_op(VCPUOP_send_nmi, 0, NULL), 0);
     EXPECT_EQ(nmis, 2);
-    events_off();                                       /* the mask does not hold it back */
+    events_off();                                       /* the upcall mask does not defer an NMI */
     EXPECT_EQ(xen_vcpu_op(VCPUOP_send_nmi, 0, NULL), 0);
     EXPECT_EQ(nmis, 3);
     events_on();
     trap_set_handler(TRAP_NMI, old);
 }
 
-/* Lost, and so no reason not to sleep. */
+/* An NMI without a handler is lost, so it does not end or prevent a block. */
 static void nmi_without_a_handler(void)
 {
     struct timer t = { 0 };
@@ -229,7 +229,7 @@ static void nmi_without_a_handler(void)
     timer_cancel(&t);
     nmis = 1;
     EXPECT_EQ(trap_table_install(), 0);
-    EXPECT_EQ(xen_vcpu_op(VCPUOP_is_up, 0, NULL), 1);   /* and it does not come later */
+    EXPECT_EQ(xen_vcpu_op(VCPUOP_is_up, 0, NULL), 1);   /* it is not delivered later */
     EXPECT_EQ(nmis, 1);
 }
 

@@ -9,7 +9,8 @@
 
 #define UNMAPPED ((void *)0xffffff0000001000ul)
 
-/* Each reply fits its type: what lies behind stays untouched, and a string ends within. */
+/* Each reply has the size of its type: memory behind it is not changed, and a string ends
+ * within. */
 static void check_string(int cmd, size_t len)
 {
     static char buf[2048];
@@ -121,7 +122,7 @@ static void assists(void)
         EXPECT_EQ(xen_vm_assist(VMASST_CMD_enable, unknown[i]), -XEN_EINVAL);
 }
 
-/* One of them can be seen in the features. */
+/* One of the assists is also a feature. */
 static void assist_and_feature(void)
 {
     const uint32_t bit = 1u << XENFEAT_pae_pgdir_above_4gb;
@@ -136,7 +137,7 @@ static void nmi_callback(void)
 {
     struct xennmi_callback cb = { .handler_address = 0x8000000000000000 };
 
-    EXPECT(xen_nmi_op(XENNMI_register_callback, &cb) < 0);      /* nowhere */
+    EXPECT(xen_nmi_op(XENNMI_register_callback, &cb) < 0);      /* not canonical */
     EXPECT_EQ(xen_nmi_op(XENNMI_register_callback, UNMAPPED), -XEN_EFAULT);
     EXPECT_EQ(xen_nmi_op(99, UNMAPPED), -XEN_ENOSYS);
 }
