@@ -21,14 +21,15 @@
 
 static struct cpu *c;
 static uint64_t hooked[16];
-static unsigned nr_hooked;
+static unsigned hooked_bytes[16], nr_hooked;
 static bool hook_clears;
 
-static void frame_written(struct cpu *cpu, uint64_t frame)
+static void frame_written(struct cpu *cpu, uint64_t phys, unsigned bytes)
 {
-    hooked[nr_hooked++ % ARRAY_SIZE(hooked)] = frame;
+    hooked[nr_hooked % ARRAY_SIZE(hooked)] = phys;
+    hooked_bytes[nr_hooked++ % ARRAY_SIZE(hooked)] = bytes;
     if (hook_clears)
-        cpu->ram.flags[frame] = 0;
+        cpu->ram.flags[phys / 4096] = 0;
 }
 
 static uint64_t *table(unsigned frame)
@@ -74,7 +75,7 @@ static uint64_t read_8(uint64_t linear)
     return value;
 }
 
-/* --- Numbers and bytes ------------------------------------------------------------------------- */
+/* --- Numbers and bytes ------------------------------------------------------------------------ */
 
 static void numbers(void **state)
 {
@@ -92,7 +93,7 @@ static void numbers(void **state)
             assert_int_equal(value, n & size_mask(bytes));
         }
     }
-    assert_true(write_number(c, PAGE(1) - 3, 8, n));    /* not adjacent in memory if frames differ */
+    assert_true(write_number(c, PAGE(1) - 3, 8, n));
     *leaf(1) = 30 * 4096 | P | W | U;
     tlb_flush_page(c, PAGE(1));
     assert_true(write_number(c, PAGE(1) - 3, 8, n));
@@ -159,7 +160,7 @@ static void fetches(void **state)
     assert_int_equal(c->fault.vector, VECTOR_GP);
 }
 
-/* --- What the TLB keeps ------------------------------------------------------------------------ */
+/* --- What the TLB keeps ----------------------------------------------------------------------- */
 
 static void entries_stay_until_they_are_flushed(void **state)
 {
@@ -218,14 +219,19 @@ static void watched_frames(void **state)
     tlb_forget_writes(c);
     assert_null(tlb_look_up(c->tlb->write, LINEAR, 8));
     assert_true(write_number(c, LINEAR, 8, 2));
-    assert_true(write_number(c, LINEAR, 8, 3));
+    assert_true(write_number(c, LINEAR + 0x123, 2, 3));
     assert_int_equal(nr_hooked, 2);     /* each time */
-    assert_int_equal(hooked[0], 16);
+    assert_int_equal(hooked[0], 16 * 4096);
+    assert_int_equal(hooked_bytes[0], 8);
+    assert_int_equal(hooked[1], 16 * 4096 + 0x123);
+    assert_int_equal(hooked_bytes[1], 2);
     read_8(LINEAR);
     assert_int_equal(nr_hooked, 2);
     hook_clears = true;
     assert_non_null(map_linear(c, LINEAR + 4000, 1000, ACCESS_WRITE));
     assert_int_equal(nr_hooked, 3);
+    assert_int_equal(hooked[2], 16 * 4096 + 4000);
+    assert_int_equal(hooked_bytes[2], 96);      /* to the end of the page */
     assert_true(write_number(c, LINEAR, 8, 4));
     assert_int_equal(nr_hooked, 3);     /* nobody watches any more */
     assert_int_equal(*table(16), 4);
@@ -293,7 +299,7 @@ static void absent_memory(void **state)
     assert_memory_equal(c->ram.zeroes, zeroes, 4096);
 }
 
-/* --- Random accesses ---------------------------------------------------------------------------- */
+/* --- Random accesses -------------------------------------------------------------------------- */
 
 static uint64_t random_leaf(void)
 {

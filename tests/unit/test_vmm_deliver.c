@@ -1,5 +1,6 @@
-/* Exceptions and interrupts through the guest's IDT: the frame word for word, the stacks, what RFLAGS
- * and the segments become, each check on the way with its error code, double and triple faults. */
+/* Exceptions and interrupts through the guest's IDT: the frame word for word, the stacks, what
+ * RFLAGS and the segments become, each check on the way with its error code, double and triple
+ * faults. */
 #include "cmocka_main.h"
 #include <string.h>
 #include "guest-pv/vmm/core/deliver.h"
@@ -47,7 +48,7 @@ static void raise(unsigned vector, int error)
         raise_fault(c, vector);
 }
 
-/* --- Frames ------------------------------------------------------------------------------------ */
+/* --- Frames ----------------------------------------------------------------------------------- */
 
 static void same_level_with_error_code(void **state)
 {
@@ -197,7 +198,7 @@ static void software_interrupts(void **state)
     assert_int_equal(c->regs[REG_RIP], HANDLER_AT(VECTOR_UD));
 }
 
-/* --- Faults on the way: seen through a software interrupt, which has EXT = 0 ------------------------ */
+/* --- Faults on the way: seen through a software interrupt, which has EXT = 0 ------------------ */
 
 static void expect_refusal(unsigned vector, unsigned error, const char *what)
 {
@@ -305,7 +306,7 @@ static void a_stack_of_the_kernel_is_not_the_users(void **state)
     expect_refusal(VECTOR_PF, 7, "a stack of the kernel");
 }
 
-/* --- Double and triple faults ------------------------------------------------------------------- */
+/* --- Double and triple faults ----------------------------------------------------------------- */
 
 static void absent_gate(unsigned vector)
 {
@@ -392,7 +393,8 @@ static void triple_faults(void **state)
     c->cr2 = 0x1234;
     deliver_fault(c);
     assert_int_equal(c->stop, STOP_SHUTDOWN);
-    assert_string_equal(c->reason, "triple fault: exception 13, error code 18, at RIP 18000, CR2 1234");
+    assert_string_equal(c->reason,
+                        "triple fault: exception 13, error code 18, at RIP 18000, CR2 1234");
     assert_int_equal(c->regs[REG_RIP], CODE_AT);
     assert_int_equal(c->regs[RSP], KERNEL_STACK - 0x108);
 }

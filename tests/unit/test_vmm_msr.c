@@ -1,5 +1,5 @@
-/* MSRs and CPUID of the vmm's guest: each register that exists with a value that it takes and one that
- * it refuses, EFER's bits, MSRs that are absent; the leaves of CPUID, bit by bit. */
+/* MSRs and CPUID of the vmm's guest: each register that exists with a value that it takes and one
+ * that it refuses, EFER's bits, MSRs that are absent; the leaves of CPUID, bit by bit. */
 #include "cmocka_main.h"
 #include <string.h>
 #include "tests/unit/vmm_kernel.h"

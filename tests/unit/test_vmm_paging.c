@@ -270,11 +270,12 @@ static void table_of_itself(void **state)
 static uint64_t hooked[8];
 static unsigned nr_hooked;
 
-static void frame_written(struct cpu *cpu, uint64_t frame)
+static void frame_written(struct cpu *cpu, uint64_t phys, unsigned bytes)
 {
     (void)cpu;
     assert_true(nr_hooked < ARRAY_SIZE(hooked));
-    hooked[nr_hooked++] = frame;
+    assert_int_equal(bytes, 8);
+    hooked[nr_hooked++] = phys;
 }
 
 /* A and D are writes to the tables: whoever wants to know of writes to a frame hears of them. */
@@ -291,13 +292,13 @@ static void marks_are_writes(void **state)
     c->ram.flags[TABLES + 3] = FRAME_TABLE;
     assert_true(walk(c, LINEAR, 0, &t));
     assert_int_equal(nr_hooked, 2);
-    assert_int_equal(hooked[0], TABLES + 1);
-    assert_int_equal(hooked[1], TABLES + 3);
+    assert_int_equal(hooked[0], ENTRY_AT(3));
+    assert_int_equal(hooked[1], ENTRY_AT(1));
     assert_true(walk(c, LINEAR, 0, &t));
     assert_int_equal(nr_hooked, 2);
     assert_true(walk(c, LINEAR, ACCESS_WRITE, &t));
     assert_int_equal(nr_hooked, 3);
-    assert_int_equal(hooked[2], TABLES + 3);
+    assert_int_equal(hooked[2], ENTRY_AT(1));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

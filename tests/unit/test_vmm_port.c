@@ -1,6 +1,6 @@
-/* IN, OUT, INS and OUTS of the vmm's guest: who may, by IOPL and the TSS's bitmap; sizes; strings with
- * their counts and directions, and the faults of their memory, before which no port is touched. The
- * ports are those of the CMOS clock's index, the serial port and absent ones. */
+/* IN, OUT, INS and OUTS of the vmm's guest: who may, by IOPL and the TSS's bitmap; sizes; strings
+ * with their counts and directions, and the faults of their memory, before which no port is
+ * touched. The ports are those of the CMOS clock's index, the serial port and absent ones. */
 #include "cmocka_main.h"
 #include <string.h>
 #include "tests/unit/vmm_kernel.h"
@@ -45,7 +45,7 @@ static void sizes(void **state)
     c->regs[RAX] = 0x1122334455667700;
     assert_true(EXECUTE(c, 0x48, 0xed));                        /* REX.W means nothing */
     assert_int_equal(c->regs[RAX], 0xffffffff);
-    assert_true(EXECUTE(c, 0xe4, 0x99));                        /* in $0x99,%al: not sign-extended */
+    assert_true(EXECUTE(c, 0xe4, 0x99));                /* in $0x99,%al: not sign-extended */
     assert_int_equal(c->regs[RAX], 0xffffffff);
     c->regs[RAX] = 0x0d;
     assert_true(EXECUTE(c, 0xe6, 0x70));

@@ -1,5 +1,5 @@
-/* Control and debug registers of the vmm's guest: what each may be written with, what is ignored and
- * what refused, and which writes flush the TLB. */
+/* Control and debug registers of the vmm's guest: what each may be written with, what is ignored
+ * and what refused, and which writes flush the TLB. */
 #include "cmocka_main.h"
 #include <string.h>
 #include "tests/unit/vmm_kernel.h"
@@ -26,7 +26,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* --- Control registers --------------------------------------------------------------------------- */
+/* --- Control registers ------------------------------------------------------------------------ */
 
 static void write_to_cr(unsigned nr, uint64_t value)
 {
@@ -144,7 +144,7 @@ static void status_word(void **state)
     assert_int_equal(c->cr0 & ~0xfull, CR0_PG | CR0_WP | CR0_AM | CR0_ET | CR0_NE);
 }
 
-/* --- Debug registers ---------------------------------------------------------------------------- */
+/* --- Debug registers -------------------------------------------------------------------------- */
 
 static void debug_registers(void **state)
 {

@@ -1,6 +1,6 @@
 /* Segment registers of the vmm's guest: which selectors each may be loaded with, at which CPL and
- * RPL, with which exception otherwise; hidden parts, accessed and busy bits; the shadow of a load of
- * SS; LDTR, TR; LAR, LSL, VERR, VERW. */
+ * RPL, with which exception otherwise; hidden parts, accessed and busy bits; the shadow of a load
+ * of SS; LDTR, TR; LAR, LSL, VERR, VERW. */
 #include "cmocka_main.h"
 #include <string.h>
 #include "tests/unit/vmm_kernel.h"
@@ -36,7 +36,7 @@ static void at_cpl(unsigned cpl)
     c->regs[REG_RIP] = CODE_AT;
 }
 
-/* --- MOV --------------------------------------------------------------------------------------- */
+/* --- MOV -------------------------------------------------------------------------------------- */
 
 static const struct {
     uint16_t selector;
@@ -152,7 +152,7 @@ static void descriptors_are_read_by_the_cpu(void **state)
     assert_true(EXECUTE(c, MOV_TO(SEG_DS)));
 }
 
-/* --- Pops and pointers --------------------------------------------------------------------------- */
+/* --- Pops and pointers ------------------------------------------------------------------------ */
 
 static void pops(void **state)
 {
@@ -193,7 +193,7 @@ static void far_pointers(void **state)
     EXPECT_FAULT(c, VECTOR_UD, 0, 0x0f, 0xb2, 0xd3);            /* a register */
 }
 
-/* --- LDTR and TR --------------------------------------------------------------------------------- */
+/* --- LDTR and TR ------------------------------------------------------------------------------ */
 
 static const struct {
     uint16_t selector;
@@ -264,7 +264,7 @@ static void stores_of_system_selectors(void **state)
     assert_int_equal(*vmm_word(c, DATA_AT), 0xffffffffffff0000 | TSS_SELECTOR);
 }
 
-/* --- Questions ---------------------------------------------------------------------------------- */
+/* --- Questions -------------------------------------------------------------------------------- */
 
 static const struct {
     uint16_t selector;

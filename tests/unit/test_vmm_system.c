@@ -1,5 +1,5 @@
-/* System instructions of the vmm's guest: which need CPL 0, which are #UD; descriptor-table registers,
- * INVLPG, HLT, CLI and STI, time stamps; and the state as text. */
+/* System instructions of the vmm's guest: which need CPL 0, which are #UD; descriptor-table
+ * registers, INVLPG, HLT, CLI and STI, time stamps; and the state as text. */
 #include "cmocka_main.h"
 #include <string.h>
 #include "guest-pv/vmm/core/access.h"
@@ -93,7 +93,7 @@ static void undefined_opcodes(void **state)
         vmm_expect_fault(c, insns[i] + 1, insns[i][0], VECTOR_UD, 0, __FILE__, __LINE__);
 }
 
-/* --- Descriptor tables, INVLPG ------------------------------------------------------------------- */
+/* --- Descriptor tables, INVLPG ---------------------------------------------------------------- */
 
 static void descriptor_tables(void **state)
 {
@@ -144,7 +144,7 @@ static void invlpg(void **state)
     assert_true(EXECUTE(c, 0x0f, 0x01, 0x3b));
 }
 
-/* --- Flags, HLT, fences, time -------------------------------------------------------------------- */
+/* --- Flags, HLT, fences, time ----------------------------------------------------------------- */
 
 static void interrupt_flag(void **state)
 {
@@ -210,7 +210,7 @@ static void time_stamps(void **state)
     EXPECT_FAULT(c, VECTOR_GP, 0, 0x0f, 0x33);  /* no counters */
 }
 
-/* --- The state as text --------------------------------------------------------------------------- */
+/* --- The state as text ------------------------------------------------------------------------ */
 
 static char printed[4096];
 

@@ -1,6 +1,6 @@
-/* Transfers of control in the vmm that change CS or the CPL: IRET to the same and to an outer level,
- * far returns, jumps and calls, SYSCALL and SYSRET, INT n, INT3, INT1, SWAPGS; each refusal with its
- * exception, and that it changes nothing. */
+/* Transfers of control in the vmm that change CS or the CPL: IRET to the same and to an outer
+ * level, far returns, jumps and calls, SYSCALL and SYSRET, INT n, INT3, INT1, SWAPGS; each refusal
+ * with its exception, and that it changes nothing. */
 #include "cmocka_main.h"
 #include <string.h>
 #include "tests/unit/vmm_kernel.h"
@@ -31,9 +31,10 @@ static void put_words(uint64_t at, unsigned nr, const uint64_t *words)
     memcpy(c->ram.bytes + at, words, nr * 8);
 }
 #define PUT_WORDS(at, ...)                                                                         \
-    put_words((at), sizeof((const uint64_t[]){ __VA_ARGS__ }) / 8, (const uint64_t[]){ __VA_ARGS__ })
+    put_words((at), sizeof((const uint64_t[]){ __VA_ARGS__ }) / 8,                                 \
+              (const uint64_t[]){ __VA_ARGS__ })
 
-/* --- IRET -------------------------------------------------------------------------------------- */
+/* --- IRET ------------------------------------------------------------------------------------- */
 
 static const struct {
     uint64_t rip;
@@ -142,7 +143,8 @@ static void iret_from_a_nested_task(void **state)
 /* With 4 and 2 bytes a word, and always five of them. */
 static void small_irets(void **state)
 {
-    static const uint32_t longs[] = { 0x5000, KERNEL_CS, FLAG_MBS | FLAG_AC, 0xfff06000, KERNEL_SS };
+    static const uint32_t longs[] = { 0x5000, KERNEL_CS, FLAG_MBS | FLAG_AC, 0xfff06000,
+                                      KERNEL_SS };
     static const uint16_t words[] = { 0x5000, KERNEL_CS, FLAG_MBS | FLAG_CF, 0x6000, KERNEL_SS };
 
     (void)state;
@@ -192,7 +194,7 @@ static void segments_after_iret(void **state)
     assert_int_equal(c->seg[SEG_GS].base, 0x8000);
 }
 
-/* --- Far returns, jumps and calls ---------------------------------------------------------------- */
+/* --- Far returns, jumps and calls ------------------------------------------------------------- */
 
 static void far_returns(void **state)
 {
@@ -310,7 +312,7 @@ static void refused_far_calls(void **state)
     assert_int_equal(c->regs[REG_RIP], 0x5000);
 }
 
-/* --- SYSCALL, SYSRET, SWAPGS -------------------------------------------------------------------- */
+/* --- SYSCALL, SYSRET, SWAPGS ------------------------------------------------------------------ */
 
 static void set_syscall_msrs(void)
 {
@@ -380,7 +382,7 @@ static void swapgs(void **state)
     assert_int_equal(c->kernel_gs_base, 1);
 }
 
-/* --- Software interrupts ------------------------------------------------------------------------ */
+/* --- Software interrupts ---------------------------------------------------------------------- */
 
 static void software_interrupts(void **state)
 {

@@ -1,7 +1,7 @@
 /* A hostile kernel in the vmm: random system instructions on a machine whose page tables, GDT, LDT,
- * IDT, TSS and stacks are random, partly right and partly wild. The sanitizers watch the vmm's memory;
- * after each step the CPU's state has to be one that a CPU can be in, and an instruction that raises
- * an exception has to leave every register as it was (E1 of emulate.h). Fixed seeds. */
+ * IDT, TSS and stacks are random, partly right and partly wild. The sanitizers watch the vmm's
+ * memory; after each step the CPU's state has to be one that a CPU can be in, and an instruction
+ * that raises an exception has to leave every register as it was (E1 of emulate.h). Fixed seeds. */
 #include "cmocka_main.h"
 #include <stdlib.h>
 #include <string.h>
@@ -36,7 +36,7 @@ static bool one_in(unsigned n)
     return below(n) == 0;
 }
 
-/* --- Memory ------------------------------------------------------------------------------------ */
+/* --- Memory ----------------------------------------------------------------------------------- */
 
 /* Frames 1 to 3 are tables: with the right ones, wild ones, and some that lead to tables again. */
 static void make_page_tables(void)
@@ -86,7 +86,7 @@ static void make_machine(void)
     tlb_flush(c);
 }
 
-/* --- Registers ---------------------------------------------------------------------------------- */
+/* --- Registers -------------------------------------------------------------------------------- */
 
 static uint64_t interesting(void)
 {
@@ -98,7 +98,9 @@ static uint64_t interesting(void)
         0x40000000, 0xa0000, 0x80050033, 0x6b0, 0xc0000080, 0xc0000101, 0x277, 0x3f8, 0x42, 0xd01,
     };
 
-    return one_in(8) ? random_64() : values[below(ARRAY_SIZE(values))] + (one_in(8) ? below(16) : 0);
+    if (one_in(8))
+        return random_64();
+    return values[below(ARRAY_SIZE(values))] + (one_in(8) ? below(16) : 0);
 }
 
 /* Back to where something can happen, with the memory as it is. */
@@ -135,7 +137,7 @@ static void poke_registers(void)
         c->cr3 = (random_64() & 0xff) << 12;
 }
 
-/* --- Instructions -------------------------------------------------------------------------------- */
+/* --- Instructions ----------------------------------------------------------------------------- */
 
 /* Opcodes of the system part, with a ModRM behind them where they have one. */
 static unsigned random_insn(uint8_t *bytes)

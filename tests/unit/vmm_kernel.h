@@ -1,6 +1,6 @@
-/* What a kernel would have set up in the machine of vmm_host.h, for tests of the vmm's system part: a
- * GDT with a descriptor of each kind, an LDT, a TSS, an IDT with a gate for each vector; and single
- * instructions by their bytes. */
+/* What a kernel would have set up in the machine of vmm_host.h, for tests of the vmm's system part:
+ * a GDT with a descriptor of each kind, an LDT, a TSS, an IDT with a gate for each vector; and
+ * single instructions by their bytes. */
 #ifndef TEST_VMM_KERNEL_H
 #define TEST_VMM_KERNEL_H
 
@@ -32,8 +32,8 @@ enum {
 #define GATE_TRAP 0x8fu
 #define GATE_DPL_3 0x60u
 
-/* At CPL 0 with RSP = KERNEL_STACK - 0x108 and RIP = CODE_AT; TR and LDTR are loaded. Vector n has an
- * interrupt gate to HANDLER_AT(n), vectors 3 and 128 a trap gate with DPL 3. */
+/* At CPL 0 with RSP = KERNEL_STACK - 0x108 and RIP = CODE_AT; TR and LDTR are loaded. Vector n has
+ * an interrupt gate to HANDLER_AT(n), vectors 3 and 128 a trap gate with DPL 3. */
 struct cpu *vmm_kernel_new(void);
 /* To CPL 3, flat, with RSP = USER_STACK. */
 void vmm_enter_user(struct cpu *c);

@@ -1,5 +1,5 @@
-/* Accesses of guest-linear memory: see access.h. Most are found in the TLB; the rest walk the tables
- * by paging.c and fill it. */
+/* Accesses of guest-linear memory: see access.h. Most are found in the TLB; the rest walk the
+ * tables by paging.c and fill it. */
 #include <string.h>
 #include "guest-pv/vmm/core/access.h"
 #include "guest-pv/vmm/core/paging.h"
@@ -19,8 +19,8 @@ static unsigned left_in_page(uint64_t linear)
     return GUEST_PAGE - (unsigned)(linear % GUEST_PAGE);
 }
 
-/* T2: a frame with flags is asked for again at each write. Absent memory is, too: what reads through
- * a write entry must not see what was written. */
+/* T2: a frame with flags is asked for again at each write. Absent memory is, too: what reads
+ * through a write entry must not see what was written. */
 static uint8_t *page_to_write(struct cpu *c, uint64_t linear, unsigned bytes, unsigned how,
                               const struct translation *t)
 {

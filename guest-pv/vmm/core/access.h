@@ -8,7 +8,7 @@
 #include "guest-pv/vmm/core/cpu.h"
 
 /* The bits are those of the page-fault error code (SDM vol. 3, 4.7). Without ACCESS_SYSTEM with the
- * rights of the CPL, with it with the supervisor's (descriptor tables, the TSS, stacks of gates). */
+ * rights of the CPL, with it with the supervisor's (descriptor tables, TSS, handlers' stacks). */
 enum { ACCESS_READ = 0, ACCESS_WRITE = 2, ACCESS_FETCH = 16, ACCESS_SYSTEM = 0x100 };
 
 /* bytes: a write's 4096 at most. */
@@ -21,7 +21,7 @@ bool write_number(struct cpu *c, uint64_t linear, unsigned bytes, uint64_t value
 
 /* The vmm's address of a linear one, valid up to the end of its page and until the next call of
  * anything that may flush the TLB; NULL: a fault was raised. With ACCESS_WRITE the frame's hook has
- * been called, and all of [linear, linear + bytes) counts as written: bytes do not cross the page. */
+ * been called, and all of [linear, linear + bytes) counts as written. bytes do not cross a page. */
 uint8_t *map_linear(struct cpu *c, uint64_t linear, unsigned bytes, unsigned how);
 
 /* Instruction bytes at RIP, up to 15, over a page's end when the next page may be fetched too. The

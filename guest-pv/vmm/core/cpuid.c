@@ -1,6 +1,6 @@
-/* CPUID: a 64-bit CPU of no known vendor with SSE2, and nothing that would need XSAVE, an APIC, PCIDs
- * or larger pages: each bit that is not here keeps a class of instructions off the core. A leaf that
- * is not in the table is all zeroes, in either range. */
+/* CPUID: a 64-bit CPU of no known vendor with SSE2, and nothing that would need XSAVE, an APIC,
+ * PCIDs or larger pages: each bit that is not here keeps a class of instructions off the core. A
+ * leaf that is not in the table is all zeroes, in either range. */
 #include "guest-pv/vmm/core/handlers.h"
 #include "guest-pv/vmm/core/operand.h"
 

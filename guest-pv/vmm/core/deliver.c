@@ -144,7 +144,7 @@ static bool deliver(struct cpu *c, const struct event *e)
     return true;
 }
 
-/* --- Faults on the way (SDM vol. 3, table 6-5) --------------------------------------------------- */
+/* --- Faults on the way (SDM vol. 3, table 6-5) ------------------------------------------------ */
 
 static bool is_contributory(unsigned vector)
 {

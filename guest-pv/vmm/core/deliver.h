@@ -6,8 +6,8 @@
 
 #include "guest-pv/vmm/core/cpu.h"
 
-/* c->fault, raised by the instruction at RIP. RIP is what is pushed: of traps (#DB, #BP of INT3, INT
- * n) the caller has set it behind the instruction. */
+/* c->fault, raised by the instruction at RIP. RIP is what is pushed: of traps (#DB, #BP of INT3,
+ * INT n) the caller has set it behind the instruction. */
 void deliver_fault(struct cpu *c);
 /* From the interrupt controller: the caller has seen IF = 1 and no shadow. Ends a HLT. */
 void deliver_interrupt(struct cpu *c, uint8_t vector);

@@ -1,5 +1,5 @@
-/* Reading the guest's descriptors: see descriptor.h. Each is read once, with the supervisor's rights,
- * and then judged. */
+/* Reading the guest's descriptors: see descriptor.h. Each is read once, with the supervisor's
+ * rights, and then judged. */
 #include <string.h>
 #include "common/x86/canonical.h"
 #include "guest-pv/vmm/core/access.h"

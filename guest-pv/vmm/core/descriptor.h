@@ -1,5 +1,5 @@
-/* Descriptors of the guest's GDT and LDT: descriptor.c (SDM vol. 3, 3.4.5 and 5.2.1). What they may be
- * used for is decided by who loads them: segment.c, transfer.c, deliver.c. */
+/* Descriptors of the guest's GDT and LDT: descriptor.c (SDM vol. 3, 3.4.5 and 5.2.1). What they may
+ * be used for is decided by who loads them: segment.c, transfer.c, deliver.c. */
 #ifndef VMM_CORE_DESCRIPTOR_H
 #define VMM_CORE_DESCRIPTOR_H
 
@@ -14,7 +14,9 @@ enum {
     TYPE_LDT = 2, TYPE_TSS = 9, TYPE_TSS_BUSY = 11, TYPE_CALL_GATE = 12, TYPE_INTERRUPT_GATE = 14,
     TYPE_TRAP_GATE = 15,
 };
-enum { TYPE_ACCESSED = 1, TYPE_WRITABLE = 2, TYPE_READABLE = 2, TYPE_CONFORMING = 4, TYPE_CODE = 8 };
+enum {
+    TYPE_ACCESSED = 1, TYPE_WRITABLE = 2, TYPE_READABLE = 2, TYPE_CONFORMING = 4, TYPE_CODE = 8,
+};
 
 struct descriptor {
     uint64_t at;                /* its linear address */
@@ -42,8 +44,8 @@ static inline bool is_present(const struct descriptor *d)
 
 /* Does its table have the first 8 bytes of it? */
 bool descriptor_exists(const struct cpu *c, uint16_t selector);
-/* False: a fault: #GP(selector | ext) if the table has no such descriptor, or one of the access. The
- * selector is not null. ext: 1 while an exception or an interrupt is delivered. */
+/* False: a fault: #GP(selector | ext) if the table has no such descriptor, or one of the access.
+ * The selector is not null. ext: 1 while an exception or an interrupt is delivered. */
 bool read_descriptor(struct cpu *c, uint16_t selector, unsigned ext, struct descriptor *d);
 /* Of an LDT or a TSS: 16 bytes. */
 bool read_system_descriptor(struct cpu *c, uint16_t selector, struct descriptor *d);

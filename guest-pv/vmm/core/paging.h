@@ -1,5 +1,5 @@
-/* The walk of the guest's page tables: paging.c. Four levels, pages of 4 KiB and 2 MiB, NX, WP, U/S,
- * accessed and dirty bits (SDM vol. 3, 4.5 to 4.8); no 1 GiB pages, no protection keys. */
+/* The walk of the guest's page tables: paging.c. Four levels, pages of 4 KiB and 2 MiB, NX, WP,
+ * U/S, accessed and dirty bits (SDM vol. 3, 4.5 to 4.8); no 1 GiB pages, no protection keys. */
 #ifndef VMM_CORE_PAGING_H
 #define VMM_CORE_PAGING_H
 
@@ -13,8 +13,8 @@ struct translation {
     bool large;
 };
 
-/* Linear to physical, at the rights of `how` (access.h); sets A on the way, and D for a write. False:
- * #PF was raised, or #GP(0) for an address that is not canonical. */
+/* Linear to physical, at the rights of `how` (access.h); sets A on the way, and D for a write.
+ * False: #PF was raised, or #GP(0) for an address that is not canonical. */
 bool walk(struct cpu *c, uint64_t linear, unsigned how, struct translation *t);
 
 #endif

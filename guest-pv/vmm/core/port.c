@@ -63,7 +63,7 @@ bool op_out(struct exec *x)
     return out(x->c, (uint16_t)port, bytes, value);
 }
 
-/* --- INS, OUTS --------------------------------------------------------------------------------- */
+/* --- INS, OUTS -------------------------------------------------------------------------------- */
 
 static void advance(struct exec *x, unsigned reg, unsigned bytes)
 {

@@ -1,7 +1,7 @@
-/* Segment registers in 64-bit mode (SDM vol. 2; vol. 3, 5.6 and 5.7): loads of DS, ES, FS, GS and SS,
- * LDTR and TR, and what programs may ask about selectors. Null selectors are legal but for SS at CPL
- * 3; of what is loaded only the bases of FS and GS and the rights are ever used. CS is loaded by
- * transfer.c and deliver.c; descriptors are read by descriptor.c. */
+/* Segment registers in 64-bit mode (SDM vol. 2; vol. 3, 5.6 and 5.7): loads of DS, ES, FS, GS and
+ * SS, LDTR and TR, and what programs may ask about selectors. Null selectors are legal but for SS
+ * at CPL 3; of what is loaded only the bases of FS and GS and the rights are ever used. CS is
+ * loaded by transfer.c and deliver.c; descriptors are read by descriptor.c. */
 #include "guest-pv/vmm/core/handlers.h"
 #include "guest-pv/vmm/core/operand.h"
 #include "guest-pv/vmm/core/segment.h"
@@ -102,7 +102,7 @@ bool op_load_pointer(struct exec *x)
     return write_operand(x, 0, offset) && finish(x);
 }
 
-/* --- LDTR and TR ------------------------------------------------------------------------------- */
+/* --- LDTR and TR ------------------------------------------------------------------------------ */
 
 static bool read_system_segment(struct cpu *c, uint16_t selector, unsigned type,
                                 struct descriptor *d)
@@ -153,7 +153,7 @@ bool op_store_selector(struct exec *x)
     return write_operand(x, 0, s->selector) && finish(x);
 }
 
-/* --- Questions about selectors ----------------------------------------------------------------- */
+/* --- Questions about selectors ---------------------------------------------------------------- */
 
 /* Types of system descriptors that LAR tells of; LSL tells of those with a limit. */
 static bool is_known_type(unsigned op, unsigned type)

@@ -1,5 +1,5 @@
-/* Filling and flushing the software TLB: see tlb.h. What goes in is decided by access.c; the guest's
- * instructions that flush are system.c's and msr.c's. */
+/* Filling and flushing the software TLB: see tlb.h. What goes in is decided by access.c; the
+ * guest's instructions that flush are system.c's and msr.c's. */
 #include <string.h>
 #include "guest-pv/vmm/core/cpu.h"
 

@@ -2,7 +2,8 @@
  *
  * T1: an entry is valid when its tag is the page's address; an invalid one has a tag that belongs
  *     to another index, which no address that is looked up there can match.
- * T2: a write entry is valid only for a frame of RAM whose flags are 0, and whose leaf entry is dirty.
+ * T2: a write entry is valid only for a frame of RAM whose flags are 0, and whose leaf entry is
+ *     dirty.
  * T3: a valid entry says what a walk of the guest's tables says, but for what the guest changed
  *     there without INVLPG or a load of CR3.
  * T4: entries that are not among filled, while nr_filled <= TLB_LOG, are invalid; so are all of a

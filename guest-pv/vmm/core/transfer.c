@@ -1,7 +1,7 @@
 /* Transfers of control that may change CS or the CPL: IRET, far RET, far JMP and CALL, SYSCALL and
  * SYSRET, INT n, INT3, INT1, and SWAPGS beside them (SDM vol. 2). The guest has 64-bit code only: a
- * segment without L is #GP(selector), and so are call gates, which no 64-bit kernel uses. Exceptions
- * and interrupts are deliver.c, near transfers control.c. */
+ * segment without L is #GP(selector), and so are call gates, which no 64-bit kernel uses.
+ * Exceptions and interrupts are deliver.c, near transfers control.c. */
 #include "common/x86/canonical.h"
 #include "guest-pv/vmm/core/deliver.h"
 #include "guest-pv/vmm/core/handlers.h"
@@ -9,7 +9,7 @@
 #include "guest-pv/vmm/core/segment.h"
 #include "guest-pv/vmm/core/system.h"
 
-/* --- Returns ----------------------------------------------------------------------------------- */
+/* --- Returns ---------------------------------------------------------------------------------- */
 
 struct destination {
     struct descriptor code, stack;
@@ -129,7 +129,7 @@ bool op_ret_far(struct exec *x)
     return true;
 }
 
-/* --- Far jumps and calls ----------------------------------------------------------------------- */
+/* --- Far jumps and calls ---------------------------------------------------------------------- */
 
 /* To a code segment of the same level, through a pointer in memory: the offset first. */
 static bool read_target(struct exec *x, struct destination *to)
@@ -178,7 +178,7 @@ bool op_call_far(struct exec *x)
     return true;
 }
 
-/* --- System calls ------------------------------------------------------------------------------ */
+/* --- System calls ----------------------------------------------------------------------------- */
 
 /* CS and SS of SYSCALL and SYSRET: flat, whatever the GDT has. */
 static void set_flat_segments(struct cpu *c, uint16_t cs, uint16_t ss, unsigned cpl)
@@ -238,7 +238,7 @@ bool op_swapgs(struct exec *x)
     return finish(x);
 }
 
-/* --- Software interrupts ----------------------------------------------------------------------- */
+/* --- Software interrupts ---------------------------------------------------------------------- */
 
 bool op_int(struct exec *x)
 {
