@@ -48,7 +48,7 @@ void console_write(const void *buf, size_t len)
         size_t n = len < 1024 ? len : 1024;
 
         if (xen_console_io(CONSOLEIO_write, n, p) < 0)
-            break;                          /* nowhere to complain */
+            break;                          /* no way to report it */
         p += n, len -= n;
     }
     while (ring && len) {

@@ -38,8 +38,8 @@ void event_force_upcall(void)
     xen_version(XENVER_version, NULL);
 }
 
-/* An event between the two statements finds the flag open and is delivered; one before leaves
- * pending set. */
+/* An event between the two statements finds the mask cleared and is delivered; one before them
+ * leaves pending set. */
 void events_on(void)
 {
     barrier();
@@ -128,7 +128,8 @@ void event_mask(port_t port)
                       __ATOMIC_SEQ_CST);
 }
 
-/* The hypercall: clears the bit and raises the upcall if the port is pending, without a race. */
+/* By hypercall, which clears the mask bit and raises the upcall if the port is pending, without a
+ * race. */
 void event_unmask(port_t port)
 {
     struct evtchn_unmask op = { .port = port };

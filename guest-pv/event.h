@@ -36,9 +36,9 @@ bool event_pending(port_t port);
 bool event_clear(port_t port);              /* take the pending bit; was it set? */
 uint64_t event_count(port_t port);          /* dispatched since boot */
 
-/* For another event-channel ABI (suites/fifo.c): fn replaces our handler of the event callback and
- * calls event_deliver() for each port; NULL: two-level again. event_mask, _pending and _clear know
- * the two-level bitmaps only. */
+/* For another event-channel ABI (suites/fifo_consumer.c): fn replaces this file's handler of the
+ * event callback and calls event_deliver() for each port; NULL: two-level again. event_mask,
+ * _pending and _clear know the two-level bitmaps only. */
 void event_set_dispatcher(void (*fn)(void));
 void event_deliver(port_t port);            /* counts, and calls the handler */
 

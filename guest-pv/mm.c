@@ -33,8 +33,8 @@ mfn_t mfn_to_pfn(mfn_t mfn)
 {
     pfn_t pfn = mfn <= max_mfn ? m2p[mfn] : INVALID_MFN;
 
-    /* The M2P entry of another domain's frame may hold any value; ours is proved by M2P and p2m
-     * agreeing. */
+    /* The M2P entry of another domain's frame may hold any value. A frame is this domain's if M2P
+     * and p2m agree. */
     return pfn < nr_pages && p2m[pfn] == mfn ? pfn : INVALID_MFN;
 }
 
@@ -194,7 +194,7 @@ uint64_t pte_maddr(const volatile void *va, unsigned level)
     return slot ? v2maddr((const void *)slot) : 0;
 }
 
-/* Hooks a table below the entry of va at `level`; the hypervisor validates it then. */
+/* Sets the entry of va at `level` to a table, which the hypervisor then validates. */
 static void hook_table(const volatile void *va, unsigned level, pfn_t table)
 {
     int rc = mmu_set(pte_maddr(va, level), make_pte(pfn_to_mfn(table), PTE_TABLE));
@@ -265,7 +265,7 @@ pfn_t root_clone(void)
 
 /* --- Start ------------------------------------------------------------------------------------ */
 
-/* The CPU's, as the hypervisor tells it, if there is one. */
+/* True if the CPU has NX, as the hypervisor says, or the CPU itself where there is none. */
 static bool has_nx(void)
 {
     uint32_t a = 0x80000001, b, c = 0, d;
@@ -289,7 +289,7 @@ void mm_init_early(void)
         m2p = (const volatile uint64_t *)map.v_start;
         max_mfn = map.max_mfn;
     }
-    /* Gives up the frame behind this page of ours: the one exception to M1. */
+    /* Gives up the frame of this page, which is the one exception to M1. */
     xen_update_va_mapping((uint64_t)&shared_info_page, start_info->shared_info | PTE_KERNEL,
                           UVMF_INVLPG | UVMF_LOCAL);
 }

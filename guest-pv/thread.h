@@ -38,8 +38,8 @@ extern struct thread *current;
 struct thread *thread_create(const char *name, void (*fn)(void *), void *arg);
 void thread_join(struct thread *t);         /* waits for its end and frees it */
 void thread_yield(void);
-void thread_sleep(uint64_t ns);             /* blocks the vCPU when nobody else is ready */
-void thread_block(void);  /* until somebody calls thread_wake(); a wake-up before it is kept */
+void thread_sleep(uint64_t ns);             /* blocks the vCPU if no other thread is ready */
+void thread_block(void);  /* until thread_wake(), which may come before */
 void thread_wake(struct thread *t);
 void thread_preempt(uint64_t slice_ns);     /* 0 = off, the default */
 

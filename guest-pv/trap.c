@@ -131,7 +131,7 @@ void trap_dispatch(struct regs *r)
     longjmp(c->jb, 1);
 }
 
-/* What a faulting test may have left behind in the CPU, besides registers. */
+/* Restores what a test that faulted may have left changed in the CPU, besides registers. */
 static void fpu_reset(void)
 {
     static const uint32_t mxcsr = 0x1f80;

@@ -80,7 +80,7 @@ static uint64_t sys_yield(uint64_t a, uint64_t b, uint64_t c, struct regs *r)
     return 0;
 }
 
-/* Events are masked on entry, by the callback's flag; the iret opens them again. */
+/* Events are masked on entry, by the callback's flag; the iret unmasks them. */
 void syscall_dispatch(struct regs *r)
 {
     trap_count[r->vector]++;
