@@ -165,3 +165,8 @@ oracle: $(ORACLE)/xen $(BUILD)/paragon $(GUEST_PV)
 	@tools/oracle-compare --xen $(ORACLE)/xen --paragon $(BUILD)/paragon --guest $(GUEST_PV) \
 	    --suites $(SUITES) --accel $(ACCEL) --exceptions tests/boot/oracle-exceptions.txt \
 	    --logs $(ORACLE)
+
+# --- one guest, several ways ----------------------------------------------------------------------
+.PHONY: ways
+ways: $(BUILD)/paragon $(GUEST_PV) $(GUEST_VMM)
+	@tools/ways --guest $(GUEST_PV) --vmm $(GUEST_VMM) --paragon $(BUILD)/paragon --out $(BUILD)/ways

@@ -4,14 +4,17 @@ machine, started by QEMU's loader and by GRUB, and as the vmm's guest, where the
 import bare
 from case import Case
 
-WANTED = ("popf_sets_if", "first_entry_to_user", "user_code_may_not", "hlt_waits")
+ALL = "suites=sensitive,rows,rowswork"
+WANTED = ("popf_sets_if", "first_entry_to_user", "user_code_may_not", "hlt_waits",
+          "process_row")
 ON_BARE = bare.passes(*WANTED)
 
 CASES = [
-    Case("bare-pvh", modules=("GOOD",), bare=True, starts=False, check=ON_BARE),
-    Case("bare-grub", modules=("GOOD",), bare=True, starts=False, loader="grub", check=ON_BARE),
-    Case("bare-qemu64", modules=("GOOD",), bare=True, starts=False, cpu="qemu64", check=ON_BARE),
+    Case("bare-pvh", modules=(f"GOOD {ALL}",), bare=True, starts=False, check=ON_BARE),
+    Case("bare-grub", modules=(f"GOOD {ALL}",), bare=True, starts=False, loader="grub", check=ON_BARE),
+    Case("bare-qemu64", modules=(f"GOOD {ALL}",), bare=True, starts=False, cpu="qemu64", check=ON_BARE),
     Case("bare-emulated",
-         modules=("VMM name=vm mem=128M vmm -- way=emulate", "GOOD vendor=ParagonGuest"),
-         check=ON_BARE, shows=(r"^\(d1\) vmm: the end: the guest reset its machine by port 64",)),
+         modules=("VMM name=vm mem=128M vmm -- way=emulate", f"GOOD vendor=ParagonGuest {ALL}"),
+         limit=120, check=ON_BARE, shows=(r"^\(d1\) vmm: the end: the guest reset its machine by port 64",)),
+    Case("rows-pv", modules=("GOOD name=rows mem=64M -- suites=rowspv,rowswork",)),
 ]

@@ -1,0 +1,36 @@
+/* Rows of the table of costs: what all files of it share (rows_measure.c). A row is printed as a
+ * comment, with its name and its ticks of the TSC per operation, which under -icount shift=0 are
+ * instructions, all of them: the kernel's and those of whatever hosts it. rows.c has the rows of a
+ * kernel that has the machine to itself, rows_pv.c the same operations as a paravirtual guest does
+ * them, rows_work.c those that are the same for both. */
+#ifndef GUEST_SUITES_ROWS_H
+#define GUEST_SUITES_ROWS_H
+
+#include <stdint.h>
+
+#define ROW_REPEATS 1000ul
+
+/* A loop of n operations, which begins with these values in rcx, rdx, rsi and rdi. */
+extern struct loop_values {
+    uint64_t rcx, rdx, rsi, rdi;
+} loop_values;
+#define LOOP(name, text)                                                                \
+    static void name(uint64_t n)                                                        \
+    {                                                                                   \
+        struct loop_values v = loop_values;                                             \
+        uint64_t rax = 0;                                                               \
+                                                                                        \
+        __asm__ volatile("1:\t" text "\n\tdecq %0\n\tjnz 1b"                            \
+                         : "+r"(n), "+a"(rax), "+c"(v.rcx), "+d"(v.rdx), "+S"(v.rsi),   \
+                           "+D"(v.rdi) : : "memory", "cc", "r8", "r10", "r11");         \
+    }
+
+/* Runs the loop once for translators and caches, and once more to measure it; an empty loop is
+ * subtracted. per: operations in a turn of it. */
+void row(const char *name, void (*loop)(uint64_t n), unsigned per);
+/* System calls from user mode, which begin() leads to a handler that returns at once. */
+void row_of_syscalls(void (*begin)(void), void (*end)(void));
+/* ticks: of n operations. */
+void print_row(const char *name, uint64_t ticks, uint64_t n);
+
+#endif
