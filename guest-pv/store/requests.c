@@ -1,6 +1,6 @@
-/* One function per type of request: it parses the payload, calls the tree, the transactions and
- * the watches, and writes the reply. Called by wire.c, which assembles the messages. Permissions
- * are checked in ops.c. */
+/* The table of requests, and those about watches, transactions and domains: each parses its
+ * payload, calls the watches or the transactions, and writes the reply. Requests about nodes are in
+ * requests_nodes.c. Called by wire.c, which assembles the messages. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,8 +10,7 @@ char reply[XENSTORE_PAYLOAD_MAX];
 
 /* --- Reading a request ------------------------------------------------------------------------ */
 
-/* The payload as exactly n strings, each with its NUL. */
-static bool strings(const struct request *r, unsigned n, char **s)
+bool request_strings(const struct request *r, unsigned n, char **s)
 {
     size_t at = 0;
 
@@ -24,9 +23,7 @@ static bool strings(const struct request *r, unsigned n, char **s)
     return at == r->len;
 }
 
-/* The absolute path for the one in the request, which may be relative; *rel: how many bytes were
- * put before it. */
-static bool absolute(const struct request *r, const char *name, char *path, size_t *rel)
+bool request_absolute(const struct request *r, const char *name, char *path, size_t *rel)
 {
     *rel = 0;
     if (name[0] != '/') {
@@ -40,191 +37,37 @@ static bool absolute(const struct request *r, const char *name, char *path, size
     return path_valid(path);
 }
 
-/* The payload is one path, or begins with one. */
-static bool path_of(const struct request *r, char *path)
+bool request_path(const struct request *r, char *path)
 {
     size_t rel;
 
-    return strlen(r->payload) < r->len && absolute(r, r->payload, path, &rel);
+    return strlen(r->payload) < r->len && request_absolute(r, r->payload, path, &rel);
 }
 
-static bool only_path(const struct request *r, char *path)
+bool request_only_path(const struct request *r, char *path)
 {
-    return strlen(r->payload) + 1 == r->len && path_of(r, path);
+    return strlen(r->payload) + 1 == r->len && request_path(r, path);
 }
 
-#define PATH_BUFFER (XENSTORE_ABS_PATH_MAX + 32)
-
-/* --- The requests ----------------------------------------------------------------------------- */
-
-struct listing {
-    size_t skip, len, start, end;       /* where in reply: [start, end) */
-    bool cut;
-};
-
-static bool list_name(void *arg, const char *name)
-{
-    struct listing *l = arg;
-    size_t len = strlen(name) + 1;
-
-    if (l->skip) {
-        l->skip -= len < l->skip ? len : l->skip;
-        return true;
-    }
-    if (len > l->end - l->start - l->len) {
-        l->cut = true;
-        return false;
-    }
-    memcpy(reply + l->start + l->len, name, len);
-    l->len += len;
-    return true;
-}
-
-/* Reads the node named by the request's only argument, if the sender may read it; path: PATH_BUFFER
- * bytes. */
-static enum xs_err get_node(struct request *r, char *path, struct data **d)
-{
-    return only_path(r, path) ? op_get(&r->x, path, PERM_READ, d) : XS_EINVAL;
-}
-
-static enum xs_err do_directory(struct request *r)
-{
-    struct listing l = { .end = sizeof(reply) };
-    char path[PATH_BUFFER];
-    struct data *d;
-    enum xs_err err = get_node(r, path, &d);
-
-    if (err)
-        return err;
-    view_list(r->x.t, path, list_name, &l);
-    r->out_len = l.len;
-    return l.cut ? XS_E2BIG : XS_OK;
-}
-
-/* A part of the list from a byte offset on, preceded by a number that changes with the list; an
- * empty name marks the end. */
-static enum xs_err do_directory_part(struct request *r)
-{
-    struct listing l = { .end = sizeof(reply) - 1 };    /* one byte is for the empty name */
-    char path[PATH_BUFFER], *arg[2], *end;
-    struct data *d;
-    enum xs_err err;
-
-    if (!strings(r, 2, arg) || !path_of(r, path))
-        return XS_EINVAL;
-    l.skip = strtoul(arg[1], &end, 10);
-    if (arg[1][0] < '0' || arg[1][0] > '9' || *end)
-        return XS_EINVAL;
-    err = op_get(&r->x, path, PERM_READ, &d);
-    if (err)
-        return err;
-    l.start = sprintf(reply, "%llu", (unsigned long long)view_kids(r->x.t, path)) + 1;
-    view_list(r->x.t, path, list_name, &l);
-    r->out_len = l.start + l.len;
-    if (!l.cut)
-        reply[r->out_len++] = 0;
-    return XS_OK;
-}
-
-static enum xs_err do_read(struct request *r)
-{
-    char path[PATH_BUFFER];
-    struct data *d;
-    enum xs_err err = get_node(r, path, &d);
-
-    if (err)
-        return err;
-    memcpy(reply, d->bytes, d->len_bytes);
-    r->out_len = d->len_bytes;
-    return XS_OK;
-}
-
-static enum xs_err ok(struct request *r, enum xs_err err)
+enum xs_err request_ok(struct request *r, enum xs_err err)
 {
     if (!err)
         r->out_len = sprintf(reply, "OK") + 1;
     return err;
 }
 
-static enum xs_err do_write(struct request *r)
-{
-    char path[PATH_BUFFER];
-    size_t at = strlen(r->payload) + 1;
-
-    if (!path_of(r, path))
-        return XS_EINVAL;
-    return ok(r, op_write(&r->x, path, r->payload + at, r->len - at));
-}
-
-static enum xs_err do_mkdir(struct request *r)
-{
-    char path[PATH_BUFFER];
-
-    return only_path(r, path) ? ok(r, op_mkdir(&r->x, path)) : XS_EINVAL;
-}
-
-static enum xs_err do_rm(struct request *r)
-{
-    char path[PATH_BUFFER];
-
-    return only_path(r, path) ? ok(r, op_rm(&r->x, path)) : XS_EINVAL;
-}
-
-static const char perm_letters[] = "nrwb";      /* by PERM_READ | PERM_WRITE */
-
-static enum xs_err do_get_perms(struct request *r)
-{
-    char path[PATH_BUFFER];
-    struct data *d;
-    enum xs_err err = get_node(r, path, &d);
-
-    for (unsigned i = 0; !err && i < d->nr_perms; i++)
-        r->out_len += sprintf(reply + r->out_len, "%c%u", perm_letters[d->perms[i].bits],
-                              d->perms[i].domid) + 1;
-    return err;
-}
-
-static bool parse_perm(const char *s, struct perm *p)
-{
-    const char *letter = *s ? strchr(perm_letters, *s) : NULL;
-    char *end;
-    unsigned long domid;
-
-    if (!letter || s[1] < '0' || s[1] > '9')
-        return false;
-    domid = strtoul(s + 1, &end, 10);
-    *p = (struct perm){ .domid = domid, .bits = letter - perm_letters };
-    return !*end && domid < 0x7ff0;     /* the numbers above are no domains */
-}
-
-static enum xs_err do_set_perms(struct request *r)
-{
-    struct perm perms[MAX_PERMS];
-    char path[PATH_BUFFER];
-    unsigned n = 0;
-    size_t at = strlen(r->payload) + 1;
-
-    if (!path_of(r, path) || at >= r->len || r->payload[r->len - 1])
-        return XS_EINVAL;
-    for (; at < r->len; at += strlen(r->payload + at) + 1) {
-        if (n == MAX_PERMS)
-            return XS_ENOSPC;
-        if (!parse_perm(r->payload + at, &perms[n++]))
-            return XS_EINVAL;
-    }
-    return ok(r, op_set_perms(&r->x, path, perms, n));
-}
+/* --- The requests ----------------------------------------------------------------------------- */
 
 static bool watch_args(const struct request *r, char **arg, char *path, size_t *rel)
 {
-    if (!strings(r, 2, arg))
+    if (!request_strings(r, 2, arg))
         return false;
     if (arg[0][0] == '@') {
         *rel = 0;
         strcpy(path, strlen(arg[0]) < XENSTORE_REL_PATH_MAX ? arg[0] : "");
         return !strcmp(path, "@introduceDomain") || !strcmp(path, "@releaseDomain");
     }
-    return absolute(r, arg[0], path, rel);
+    return request_absolute(r, arg[0], path, rel);
 }
 
 static enum xs_err do_watch(struct request *r)
@@ -234,7 +77,7 @@ static enum xs_err do_watch(struct request *r)
 
     if (!watch_args(r, arg, path, &rel))
         return XS_EINVAL;
-    return ok(r, watch_add(r->c, path, arg[1], rel, &r->watched));
+    return request_ok(r, watch_add(r->c, path, arg[1], rel, &r->watched));
 }
 
 static enum xs_err do_unwatch(struct request *r)
@@ -242,7 +85,9 @@ static enum xs_err do_unwatch(struct request *r)
     char path[PATH_BUFFER], *arg[2];
     size_t rel;
 
-    return watch_args(r, arg, path, &rel) ? ok(r, watch_remove(r->c, path, arg[1])) : XS_EINVAL;
+    if (!watch_args(r, arg, path, &rel))
+        return XS_EINVAL;
+    return request_ok(r, watch_remove(r->c, path, arg[1]));
 }
 
 static enum xs_err do_transaction_start(struct request *r)
@@ -251,7 +96,7 @@ static enum xs_err do_transaction_start(struct request *r)
     struct transaction *t;
     char *arg[1];
 
-    if (!strings(r, 1, arg) || arg[0][0])
+    if (!request_strings(r, 1, arg) || arg[0][0])
         return XS_EINVAL;
     if (r->x.t)
         return XS_EBUSY;
@@ -283,7 +128,7 @@ static enum xs_err do_transaction_end(struct request *r)
     enum xs_err err = XS_OK;
     char *arg[1];
 
-    if (!strings(r, 1, arg) || (strcmp(arg[0], "T") && strcmp(arg[0], "F")))
+    if (!request_strings(r, 1, arg) || (strcmp(arg[0], "T") && strcmp(arg[0], "F")))
         return XS_EINVAL;
     if (!t)
         return XS_ENOENT;
@@ -291,14 +136,14 @@ static enum xs_err do_transaction_end(struct request *r)
         err = transaction_commit(t);
     unlink_transaction(r->c, t);
     r->x.t = NULL;
-    return ok(r, err);
+    return request_ok(r, err);
 }
 
 static bool domain_arg(const struct request *r, unsigned long *domid)
 {
     char *arg[1], *end;
 
-    if (!strings(r, 1, arg) || arg[0][0] < '0' || arg[0][0] > '9')
+    if (!request_strings(r, 1, arg) || arg[0][0] < '0' || arg[0][0] > '9')
         return false;
     *domid = strtoul(arg[0], &end, 10);
     return !*end && *domid < 0x7ff0;
@@ -338,10 +183,10 @@ static enum xs_err do_reset_watches(struct request *r)
 {
     char *arg[1];
 
-    if (!strings(r, 1, arg) || arg[0][0])
+    if (!request_strings(r, 1, arg) || arg[0][0])
         return XS_EINVAL;
     conn_forget_all(r->c);
-    return ok(r, XS_OK);
+    return request_ok(r, XS_OK);
 }
 
 /* Only the hypervisor introduces and releases guests, so these requests do nothing. */
