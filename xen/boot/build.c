@@ -103,7 +103,7 @@ static void load_symbols(struct build *b)
 static void load_files(struct build *b)
 {
     struct xen_multiboot_mod_list descriptors[MOD_LIST_FILES + 1];
-    const struct mod_list *l = &b->config->list;
+    const struct mod_list *l = b->config->list;
     uint64_t at = b->ramdisk_pfn << PAGE_SHIFT;
 
     mod_list_plan(l, descriptors);
@@ -123,7 +123,7 @@ static void load_image(struct build *b)
 
     load_segments(b);
     load_symbols(b);
-    if (b->config->list.nr_files != 0)
+    if (b->config->list != NULL)
         load_files(b);
     else
         store(b, b->ramdisk_pfn << PAGE_SHIFT, b->ramdisk, b->ramdisk_size);
@@ -190,7 +190,7 @@ static void write_start_info(struct build *b)
         bool by_pfn = b->image.mod_start_pfn != 0;
 
         si->flags |= by_pfn ? SIF_MOD_START_PFN : 0;
-        si->flags |= b->config->list.nr_files != 0 ? SIF_MULTIBOOT_MOD : 0;
+        si->flags |= b->config->list != NULL ? SIF_MULTIBOOT_MOD : 0;
         si->mod_start = by_pfn ? b->ramdisk_pfn : boot_va(b, b->ramdisk_pfn);
         si->mod_len = b->ramdisk_size;
     }

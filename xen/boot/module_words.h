@@ -15,7 +15,7 @@ struct domain_config {
     uint32_t trace;                 /* trace=; TRACE_DEFAULT: the hypervisor's own trace= */
     bool service;                   /* it is the service domain, number 0 */
     bool vmm;                       /* it hosts a kernel: the modules behind it are its own */
-    struct mod_list list;           /* these, for its start_info; of others nr_files is 0 */
+    const struct mod_list *list;    /* these, while it is loaded; of others NULL */
     unsigned module;                /* the number of its kernel's module, for log lines */
     /* The rest of its string; the guest gets MAX_GUEST_CMDLINE bytes of it, with the NUL. */
     const char *cmdline;

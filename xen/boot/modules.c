@@ -1,17 +1,13 @@
-/* The boot loader's modules: decides which are guests' kernels, which are ramdisks, and which are
- * files of a guest that hosts a kernel itself (the word vmm, guest-pv/vmm); divides the memory
- * among the guests, and has them built (build.c). The words of a module's string are parsed by
- * module_words.c. For a module that cannot be used, one line with the reason is logged; the other
- * guests are built. Guests are numbered from 1 in the order of their kernels; the number of a
- * guest that could not be built is not used again, so that numbers are predictable. The service
- * domain, which is built first, has number 0. Called once, by main.c. */
+/* From the boot loader's modules to running guests: divides the memory among the guests that
+ * guest_list.c has found, has each built (build.c), and frees the modules' memory in between. For a
+ * guest that cannot be built one line with the reason is logged; the others are built. Called once,
+ * by main.c. */
 #include "arch/arch.h"
-#include "common/printf.h"
 #include "common/string.h"
 #include "xen/boot/boot_info.h"
 #include "xen/boot/build.h"
 #include "xen/boot/builder.h"
-#include "xen/boot/image.h"
+#include "xen/boot/guest_list.h"
 #include "xen/boot/mod_list.h"
 #include "xen/boot/module_words.h"
 #include "xen/boot/modules.h"
@@ -23,124 +19,11 @@
 #include "xen/core/trace_control.h"
 #include "xen/pv/store.h"
 
-#define MAX_GUESTS ARRAY_SIZE(boot_info.modules)
-_Static_assert(BOOT_MODULES < MAX_DOMIDS, "each module may be a guest");
 #define RESERVE_FRAMES 512u             /* 2 MiB that are not divided among guests */
-#define SERVICE_BYTES (16ull << 20)     /* a service domain's memory without mem= */
 #define SHARE_UNIT 256u                 /* shares are multiples of 1 MiB */
 
-struct guest {
-    struct domain_config config;
-    domid_t id;
-    int ramdisk;                        /* number of the module; -1: none */
-    bool usable;
-    struct domain *domain;              /* NULL: it could not be built */
-    struct build *build;                /* between build_load and build_complete */
-};
-static struct guest guests[MAX_GUESTS];
-static unsigned nr_guests, nr_services;
 /* frames of the modules, which are freed when all guests are loaded */
 static uint64_t files_memory;
-
-static const void *module_data(unsigned i)
-{
-    return (const char *)mfn_to_virt(boot_info.modules[i].start >> PAGE_SHIFT) +
-           (boot_info.modules[i].start & ~PAGE_MASK);
-}
-
-/* Logs which part of a module's string nobody gets. */
-static void check_cut(const struct guest *g, unsigned module)
-{
-    const struct boot_module *m = &boot_info.modules[module];
-
-    if (m->cut != 0)
-        log_error("module %u (%s): its string is cut after %lu bytes, %lu are lost", module,
-                  g->config.name, strlen(m->string), m->cut);
-}
-
-static void check_lengths(const struct guest *g)
-{
-    const struct boot_module *m = &boot_info.modules[g->config.module];
-    size_t len = strlen(g->config.cmdline);
-
-    check_cut(g, g->config.module);
-    if (len >= MAX_GUEST_CMDLINE)
-        log_error("module %u (%s): its command line is cut: %lu bytes of %lu reach the guest",
-                  g->config.module, g->config.name, MAX_GUEST_CMDLINE - 1ul, len + m->cut);
-}
-
-static void add_guest(unsigned module)
-{
-    struct guest *g = &guests[nr_guests++];
-    struct kernel_image image;
-    const char *reason;
-    int rc = domain_config_parse(boot_string(boot_info.modules[module].string), &g->config);
-
-    g->config.module = module;
-    nr_services += g->config.service;
-    g->id = (domid_t)(g->config.service ? STORE_DOMID : nr_guests - nr_services);
-    if (g->config.name[0] == '\0')
-        snprintf(g->config.name, sizeof(g->config.name), "guest%u", g->id);
-    if (g->config.service && g->config.mem_bytes == 0)
-        g->config.mem_bytes = SERVICE_BYTES;
-    check_lengths(g);
-    reason = rc != 0                                ? "a word of its string makes no sense"
-             : g->config.service && nr_services > 1 ? "there is a service domain already"
-             : g->config.service && g->config.vmm   ? "a service domain cannot be a vmm"
-                     : image_parse(&image, module_data(module), boot_info.modules[module].size);
-    g->ramdisk = -1;
-    g->domain = NULL;
-    g->usable = reason == NULL;
-    if (reason != NULL)
-        log_error("module %u (%s): %s", module, g->config.name, reason);
-}
-
-/* The modules behind a vmm: the first one, of whatever kind, is the kernel that it will host, the
- * second one that kernel's ramdisk, unless it begins another guest. Returns how many there are. */
-static unsigned set_files(struct guest *g)
-{
-    struct mod_list *l = &g->config.list;
-    const char *reason;
-
-    for (unsigned i = g->config.module + 1; l->nr_files < MOD_LIST_FILES; i++) {
-        const struct boot_module *m = &boot_info.modules[i];
-
-        if (i >= boot_info.nr_modules ||
-            (l->nr_files != 0 && image_is_kernel(module_data(i), m->size)))
-            break;
-        check_cut(g, i);
-        l->file[l->nr_files].data = module_data(i);
-        l->file[l->nr_files].size_bytes = m->size;
-        l->file[l->nr_files++].string = boot_string(m->string);
-    }
-    reason = mod_list_check(l);
-    if (reason != NULL)
-        log_error("module %u (%s): %s", g->config.module, g->config.name, reason);
-    g->usable &= reason == NULL;
-    return l->nr_files;
-}
-
-/* A kernel that cannot be started is reported as such, and not taken for a ramdisk. */
-static void sort_modules(void)
-{
-    nr_guests = nr_services = 0;
-    if (boot_info.nr_modules_dropped != 0)
-        log_error("%u modules are dropped, from number %u on (%s): there is room for %u",
-                  boot_info.nr_modules_dropped, BOOT_MODULES, boot_info.first_dropped,
-                  BOOT_MODULES);
-    for (unsigned i = 0; i < boot_info.nr_modules; i++) {
-        if (nr_guests == 0 || image_is_kernel(module_data(i), boot_info.modules[i].size)) {
-            add_guest(i);
-            if (guests[nr_guests - 1].config.vmm)
-                i += set_files(&guests[nr_guests - 1]);
-        } else if (guests[nr_guests - 1].ramdisk < 0 && !guests[nr_guests - 1].config.vmm) {
-            guests[nr_guests - 1].ramdisk = (int)i;
-        } else {
-            log_error("module %u: neither a PV kernel nor the one ramdisk that %s may have", i,
-                      guests[nr_guests - 1].config.name);
-        }
-    }
-}
 
 /* A module's trace= needs the ring, which trace_init() did not allocate without a trace= of the
  * hypervisor. It is allocated before memory is divided. */
@@ -240,17 +123,34 @@ struct domain *build_from(domid_t id, const struct domain_config *c, uint64_t nr
     return NULL;
 }
 
+/* The files are needed no longer than this takes. */
+static int load_files(struct guest *g, struct domain *d)
+{
+    struct domain_config *c = &g->config;
+    const void *kernel = module_data(c->module);
+    uint64_t kernel_size = boot_info.modules[c->module].size;
+    struct mod_list list;
+    int rc;
+
+    if (g->nr_files == 0) {
+        const void *ramdisk = g->ramdisk >= 0 ? module_data((unsigned)g->ramdisk) : NULL;
+        uint64_t size = g->ramdisk >= 0 ? boot_info.modules[g->ramdisk].size : 0;
+
+        return build_load(d, c, kernel, kernel_size, ramdisk, size, &g->build);
+    }
+    guest_files(g, &list);
+    c->list = &list;
+    rc = build_load(d, c, kernel, kernel_size, NULL, mod_list_bytes(&list), &g->build);
+    c->list = NULL;
+    return rc;
+}
+
 static void load_guest(struct guest *g, uint64_t share)
 {
     const struct domain_config *c = &g->config;
-    const struct boot_module *kernel = &boot_info.modules[c->module];
-    const void *ramdisk = g->ramdisk >= 0 ? module_data((unsigned)g->ramdisk) : NULL;
-    uint64_t ramdisk_size =
-        g->ramdisk >= 0 ? boot_info.modules[g->ramdisk].size : mod_list_bytes(&c->list);
     struct domain *d = create(g->id, c, c->mem_bytes != 0 ? c->mem_bytes >> PAGE_SHIFT : share);
 
-    if (d != NULL && build_load(d, c, module_data(c->module), kernel->size, ramdisk, ramdisk_size,
-                                &g->build) != 0) {
+    if (d != NULL && load_files(g, d) != 0) {
         drop(d);
         d = NULL;
     }
@@ -345,7 +245,7 @@ void build_all_domains(void)
     module_table(&start, &end);
     files_memory = module_memory() + (end - start);
     log_info("memory: %lu frames free before guests", memory_for_guests());
-    sort_modules();
+    guest_list_make();
     make_room_for_trace();
     share = fair_share();
     load_service(share);
