@@ -32,10 +32,10 @@ static const uint16_t usable[] = {
     OP_MOV, OP_XCHG, OP_ADD, OP_OR, OP_ADC, OP_SBB, OP_AND, OP_SUB, OP_XOR, OP_NOT, OP_NEG, OP_INC,
     OP_DEC, OP_SHL, OP_SHR, OP_SAR, OP_SETCC, OP_CMP, OP_PUSH, OP_POP, OP_TEST, OP_IMUL, OP_MOVSXD,
     OP_LEA, OP_NOP, OP_CMOVCC, OP_MOVZX, OP_MOVSX, OP_CBW, OP_CWD, OP_XADD, OP_CMPXCHG, OP_ROL,
-    OP_BT, OP_BTS, OP_STC, OP_CMC, OP_STOS, OP_MOVS,
+    OP_BT, OP_BTS, OP_ROR, OP_BSWAP, OP_LEAVE, OP_STC, OP_CMC, OP_STOS, OP_MOVS,
 };
 /* These leave flags undefined, and two implementations may differ there until others define them. */
-static const uint16_t undefining[] = { OP_SHL, OP_SHR, OP_SAR, OP_IMUL, OP_ROL, OP_BT, OP_BTS };
+static const uint16_t undefining[] = { OP_SHL, OP_SHR, OP_SAR, OP_IMUL, OP_ROL, OP_ROR, OP_BT, OP_BTS };
 
 /* These leave AF undefined: programs have them or compare AF. */
 static const uint16_t logical[] = { OP_AND, OP_OR, OP_XOR, OP_TEST };

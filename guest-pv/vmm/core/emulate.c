@@ -20,16 +20,21 @@ static handler_fn *const handlers[NR_OPS] = {
 #undef HANDLER
 };
 
-bool emulate(struct cpu *c, const struct insn *in)
+bool emulate_case(struct cpu *c, const struct insn *in, const struct insn_case *k)
 {
-    struct exec x = { .c = c, .in = in, .k = find_case(in) };
+    struct exec x = { .c = c, .in = in, .k = k };
 
-    if (x.k == NULL || handlers[x.k->op] == NULL)
+    if (k == NULL || handlers[k->op] == NULL)
         return raise_ud(c);
     x.next_rip = next_rip(in, c->regs[REG_RIP]);
     if (in->memory)
         x.linear = segment_base(c, in) + operand_offset(in, cpu_regs(c));
-    return handlers[x.k->op](&x);
+    return handlers[k->op](&x);
+}
+
+bool emulate(struct cpu *c, const struct insn *in)
+{
+    return emulate_case(c, in, find_case(in));
 }
 
 /* False: a fault was raised. Bytes that end too early at a page that may not be fetched are #PF,

@@ -8,7 +8,7 @@
 
 #define HASH_BITS 14
 #define NR_HASH (1u << HASH_BITS)
-#define LARGEST (sizeof(struct block) + (BLOCK_INSNS + 2) * (sizeof(struct op) + 2 + sizeof(struct insn) + 8))
+#define LARGEST (sizeof(struct block) + (BLOCK_INSNS + 2) * (sizeof(struct op) + 2 + sizeof(struct kept_insn) + 8))
 
 struct block no_block = { .mapping = NEVER };
 
@@ -99,12 +99,13 @@ void blocks_frame_written(struct cpu *c, uint64_t phys, unsigned bytes)
     c->counters.invalidations++;
 }
 
-static struct insn *keep_insn(struct cpu *c, const struct insn *in)
+static const struct kept_insn *keep_insn(struct cpu *c, const struct insn *in,
+                                         const struct insn_case *k)
 {
-    struct insn *copy = take(c->emulator, sizeof(*in));
+    struct kept_insn *kept = take(c->emulator, sizeof(*kept));
 
-    *copy = *in;
-    return copy;
+    *kept = (struct kept_insn){ *in, k };
+    return kept;
 }
 
 static struct block *make_block(struct cpu *c, uint64_t rip, uint64_t phys)

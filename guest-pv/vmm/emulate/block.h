@@ -15,6 +15,7 @@
 #include "guest-pv/vmm/core/cpu.h"
 
 struct op;
+struct insn_case;
 typedef void op_fn(struct cpu *c, const struct op *op);
 
 struct op {
@@ -26,11 +27,16 @@ struct op {
     int32_t disp, imm;
     union {
         struct block *next;     /* of a branch; never NULL */
-        const struct insn *insn;
+        const struct kept_insn *insn; /* for generic() */
         uint64_t wide;          /* an immediate or an address */
     };
 };
 _Static_assert(sizeof(struct op) == 32, "");
+
+struct kept_insn {
+    struct insn in;
+    const struct insn_case *k;
+};
 
 #define BLOCK_INSNS 32u
 
@@ -88,7 +94,8 @@ struct build {
     struct op ops[BLOCK_INSNS + 2];
     uint16_t offsets[BLOCK_INSNS + 2];
     unsigned nr_ops, nr_insns;
-    struct insn *(*keep)(struct cpu *c, const struct insn *in); /* NULL when the arena is full */
+    const struct kept_insn *(*keep)(struct cpu *c, const struct insn *in,
+                                    const struct insn_case *k);
 };
 bool build_ops(struct build *b);
 

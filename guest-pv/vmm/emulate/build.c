@@ -101,13 +101,22 @@ static op_fn *binary_function(const struct insn *in, const struct insn_case *k, 
         return extend_function(k->op, shape, log2_bytes(o[1].bytes), size);
     if (k->op == OP_PUSH || k->op == OP_POP)
         return in->op_bytes == 8 ? stack_function(k->op, shape) : NULL;
+    f = bit_function(k->op, shape, size);
+    if (f != NULL)
+        return f;
     if ((k->op == OP_SHL || k->op == OP_SHR || k->op == OP_SAR) &&
         (shape != SHAPE_RI || !shift_fits(op, o[0].bytes)))
         return NULL;
-    if (k->op == OP_TEST && shape == SHAPE_MR)
-        full = needs_full(op);
     f = alu_function(k->op, shape, size, full);
     return f != NULL ? f : move_function(k->op, shape, size, full);
+}
+
+/* A prefetch accesses nothing that could fault. */
+static bool does_nothing(enum insn_op op)
+{
+    return op == OP_NOP || op == OP_ENDBR64 || op == OP_PAUSE || op == OP_PREFETCHT0 ||
+           op == OP_PREFETCHT1 || op == OP_PREFETCHT2 || op == OP_PREFETCHNTA ||
+           op == OP_PREFETCHW || op == OP_PREFETCH;
 }
 
 /* The function of an instruction that is no relative branch, or NULL. */
@@ -116,8 +125,10 @@ static op_fn *choose(const struct insn *in, const struct insn_case *k, uint64_t 
     struct operand o[3];
     enum shape shape;
 
-    if (k->op == OP_NOP || k->op == OP_ENDBR64 || k->op == OP_PAUSE)
+    if (does_nothing(k->op))
         return do_nothing;
+    if (k->op == OP_CBW || k->op == OP_CWD || k->op == OP_LEAVE)
+        return bit_function(k->op, NR_SHAPES, log2_bytes(in->op_bytes));
     get_operands(in, k, o);
     shape = shape_of(o);
     if (in->memory && !set_memory(op, in, rip))
@@ -172,7 +183,7 @@ static bool add_relative(struct build *b, const struct insn *in, const struct in
         struct op *op = add_op(b);
 
         op->run = branch_function(OP_CALL, NR_SHAPES);
-        op->insn = b->keep(b->c, in);
+        op->insn = b->keep(b->c, in, k);
         add_chain(b, fall_through, disp);
     }
     return true;
@@ -191,8 +202,9 @@ static void add_insn(struct build *b, const struct insn *in, const struct insn_c
     op_fn *f = choose(in, k, rip, op);
 
     op->run = f != NULL ? f : generic;
-    if (f == NULL || in->memory || k->op == OP_PUSH || k->op == OP_POP || ends_block(k->op))
-        op->insn = b->keep(b->c, in);
+    if (f == NULL || in->memory || k->op == OP_PUSH || k->op == OP_POP ||
+        k->op == OP_LEAVE || ends_block(k->op))
+        op->insn = b->keep(b->c, in, k);
 }
 
 bool build_ops(struct build *b)

@@ -83,6 +83,8 @@ static inline uint64_t block_end(const struct cpu *c)
 enum shape { SHAPE_RR, SHAPE_RI, SHAPE_RM, SHAPE_MR, SHAPE_MI, SHAPE_R, SHAPE_M, NR_SHAPES };
 
 op_fn *alu_function(enum insn_op op, enum shape shape, unsigned size, bool full);
+/* NR_SHAPES: the operands are implied. */
+op_fn *bit_function(enum insn_op op, enum shape shape, unsigned size);
 op_fn *move_function(enum insn_op op, enum shape shape, unsigned size, bool full);
 op_fn *extend_function(enum insn_op op, enum shape shape, unsigned from, unsigned to);
 op_fn *condition_function(enum insn_op op, enum shape shape, unsigned size, unsigned cc);

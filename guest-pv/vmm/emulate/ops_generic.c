@@ -34,7 +34,7 @@ void generic(struct cpu *c, const struct op *op)
 
     c->regs[REG_RIP] = b->rip + b->offsets[nr];
     lazy_to_rflags(c);
-    done = emulate(c, op->insn);
+    done = emulate_case(c, &op->insn->in, op->insn->k);
     rflags_to_lazy(c);
     c->counters.generic++;
     if (!done) {
