@@ -47,7 +47,7 @@ static bool make_ram(struct ram *r, uint64_t own_bytes)
 
     r->nr_frames = (left - left / GUEST_PAGE) / UNIT_FRAMES * UNIT_FRAMES;
     if (r->nr_frames == 0) {
-        kprintf("vmm: no memory for a guest: %lu KiB are left and the vmm wants %lu KiB (mem=)\n",
+        kprintf("vmm: no memory for a guest: of %lu KiB the vmm takes %lu KiB (mem=)\n",
                 row * 4, own * 4);
         return false;
     }

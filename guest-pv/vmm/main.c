@@ -11,11 +11,13 @@
 #include "guest-pv/vmm/emulate/block.h"
 #include "guest-pv/vmm/emulate/run.h"
 #include "guest-pv/vmm/vmm.h"
+#include "mm.h"
 #include "start.h"
 #include <public/sched.h>
 
-#define BLOCKS_BYTES (32ull << 20)      /* memory of decoded blocks */
-#define OWN_BYTES (BLOCKS_BYTES + (8ull << 20)) /* the heap: their tables too */
+#define MAX_BLOCKS (32ull << 20)        /* bytes of decoded blocks: as many as Linux has, and half */
+#define MIN_BLOCKS (1ull << 20)
+#define TABLES_BYTES (1ull << 20)       /* that lead to them, besides 8 bytes for each frame */
 
 struct way {
     const char *name;
@@ -51,12 +53,12 @@ static const struct way *chosen_way(void)
 int guest_main(void)
 {
     const struct way *way = chosen_way();
-    uint64_t start;
+    uint64_t start, blocks = MAX(MIN(mem_pages() * PAGE_SIZE / 8, MAX_BLOCKS), MIN_BLOCKS);
 
     host_init();
-    if (way == NULL || !make_machine(&cpu, OWN_BYTES))
+    if (way == NULL || !make_machine(&cpu, blocks + TABLES_BYTES + mem_pages() * 8))
         shutdown(SHUTDOWN_crash);
-    if (!blocks_init(&cpu, BLOCKS_BYTES)) {
+    if (!blocks_init(&cpu, blocks)) {
         kprintf("vmm: no memory for decoded blocks\n");
         shutdown(SHUTDOWN_crash);
     }

@@ -1,4 +1,5 @@
 /* What the vmm says when its guest has ended. Called by main.c. */
+#include <string.h>
 #include "clock.h"
 #include "console.h"
 #include "guest-pv/vmm/core/emulate.h"
@@ -10,9 +11,10 @@ static const char *const vector_names[32] = {
     "#PF", "15", "#MF", "#AC", "#MC", "#XM",
 };
 
-static void print_line(const char *line)
+/* More than kprintf prints at once. */
+static void print_lines(const char *lines)
 {
-    kprintf("%s", line);
+    console_write(lines, strlen(lines));
 }
 
 static void print_exceptions(const struct cpu_counters *n)
@@ -36,7 +38,7 @@ void print_report(struct cpu *c, uint64_t ns)
     uint64_t ms = ns / NS_PER_MS;
 
     if (c->stop == STOP_SHUTDOWN || c->stop == STOP_UNSERVED)
-        print_state(c, print_line);
+        print_state(c, print_lines);
     kprintf("vmm: the end: %s\n", c->reason);
     kprintf("vmm: %lu instructions in %lu.%03lu s, %lu of them by the core alone\n",
             n->instructions, ms / 1000, ms % 1000, n->generic);

@@ -1,7 +1,7 @@
 """Broken PV kernels, each made from the good one by one change, which the loader has to refuse.
 
-KINDS maps a kind to a function from the good file's bytes to the bad one's. Called by run.py;
-cases_guests.py has a case for each kind.
+KINDS maps a kind to a function from the good file's bytes to the bad one's, and MADE a name to one
+that makes its file from nothing. Called by run.py; cases_guests.py has a case for each kind.
 """
 
 import struct
@@ -41,6 +41,20 @@ def elf32():
     header += struct.pack("<HHIIIIIHHHHHH", 2, 3, 1, 0x100000, 52, 0, 0, 52, 32, 1, 0, 0, 0)
     segment = struct.pack("<IIIIIIII", PT_LOAD, 0, 0x100000, 0x100000, 84, 4096, 7, 4096)
     return header + segment
+
+
+def lost():
+    """Good as a kernel without PV, which cannot go on: it loads an IDT without gates, and executes
+    an undefined instruction. (With an empty IDT, that is how kernels restart a machine.)"""
+    base, size = 0x100000, 4096
+    code = b"\x0f\x01\x1d\2\0\0\0"  # lidt, of the ten bytes behind the next instruction
+    code += b"\x0f\x0b"  # ud2
+    code += struct.pack("<HQ", 0xfff, base + size)
+    headers = struct.Struct("<16sHHIQQQIHHHHHH")
+    start = headers.size + PHDR.size
+    header = headers.pack(b"\x7fELF\2\1\1", 2, 62, 1, base + start, headers.size, 0, 0,
+                          headers.size, PHDR.size, 1, 0, 0, 0)
+    return header + PHDR.pack(PT_LOAD, 7, 0, base, base, start + len(code), 2 * size, size) + code
 
 
 def not_elf(_):
@@ -85,6 +99,7 @@ def with_last_load(**fields):
     return make
 
 
+MADE = {"ELF32": elf32, "LOST": lost}
 KINDS = {
     "not-elf": not_elf,
     "truncated": truncated,

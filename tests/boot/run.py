@@ -49,7 +49,7 @@ def given(args):
 
 def file_of(word, args):
     """The module's file: one of given(), or LINUX-kind, another of Debian's kernels, or one that is
-    made here: BAD-kind, a broken GOOD; ELF32, a 32-bit kernel; ZEROS-n, n MiB of zeros."""
+    made here: BAD-kind, a broken GOOD; ELF32 and LOST, of badelf.py; ZEROS-n, n MiB of zeros."""
     if word in given(args):
         return given(args)[word]
     if word.startswith("LINUX-"):
@@ -58,8 +58,8 @@ def file_of(word, args):
     with open(args.guest, "rb") as good, open(path, "wb") as made:
         if word.startswith("ZEROS-"):
             made.truncate(int(word.removeprefix("ZEROS-")) << 20)
-        elif word == "ELF32":
-            made.write(badelf.elf32())
+        elif word in badelf.MADE:
+            made.write(badelf.MADE[word]())
         else:
             made.write(badelf.KINDS[word.removeprefix("BAD-")](good.read()))
     return path

@@ -1,9 +1,9 @@
-/* Which of the boot loader's modules is what: guests' kernels, ramdisks, and the files of a guest that
- * hosts a kernel itself (the word vmm; guest-pv/vmm). The words of a module's string are parsed by
- * module_words.c. For a module that cannot be used one line with the reason is logged. Guests are
- * numbered from 1 in the order of their kernels; the number of a guest that cannot be built is not
- * used again, so that numbers are predictable. The service domain has number 0. Called once, by
- * modules.c, which builds the guests. */
+/* Which of the boot loader's modules is what: guests' kernels, ramdisks, and the files of a guest
+ * that hosts a kernel itself (the word vmm; guest-pv/vmm). The words of a module's string are
+ * parsed by module_words.c. For a module that cannot be used one line with the reason is logged.
+ * Guests are numbered from 1 in the order of their kernels; the number of a guest that cannot be
+ * built is not used again, so that numbers are predictable. The service domain has number 0. Called
+ * once, by modules.c, which builds the guests. */
 #include "arch/arch.h"
 #include "common/printf.h"
 #include "common/string.h"
