@@ -38,8 +38,8 @@ docs: | deps
 	$(Q)python3 -B tools/abi.py common/abi.def --docs docs/hypercalls.md
 	$(Q)python3 -B tests/lint/docs.py --write
 
-# The boot tests: the table of cases is tests/boot/cases_*.py. CASES=word runs those that have the word
-# in their name.
+# The boot tests: the table of cases is tests/boot/cases_*.py. CASES=word runs those that have the
+# word in their name.
 BOOT_ISO  := $(BUILD)/boot-test.iso
 LINUX_ISO := $(BUILD)/boot-linux.iso
 OWN_ISO   := $(BUILD)/boot-own.iso

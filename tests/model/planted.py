@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Plants the bugs of planted_bugs.py in copies of the hypervisor's files, one at a time, and expects
-the model to find each but the SURVIVORS.
+"""Plants the bugs of planted_bugs.py in copies of the hypervisor's files, one at a time, and
+expects the model to find each but the SURVIVORS.
 
     planted.py BUILD CC ARGUMENT... -- OBJECT...
 

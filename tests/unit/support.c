@@ -29,7 +29,7 @@
         }                                                                                          \
     } while (0)
 
-/* --- The tiny kernel --------------------------------------------------------------------------- */
+/* --- The tiny kernel -------------------------------------------------------------------------- */
 
 void elf_add_note(struct tiny_elf *e, uint32_t type, const void *desc, uint32_t len)
 {
@@ -69,7 +69,7 @@ void elf_make(struct tiny_elf *e)
     elf_add_number(e, XEN_ELFNOTE_ENTRY, GUEST_BASE);
 }
 
-/* --- Machines and domains ---------------------------------------------------------------------- */
+/* --- Machines and domains --------------------------------------------------------------------- */
 
 static uint64_t free_at_start;
 static unsigned next_unmapped;          /* of unmapped_frame() */
@@ -191,7 +191,7 @@ const struct start_info *guest_start_info(struct domain *d)
     return mfn_to_virt(PTE_MFN(*slot));
 }
 
-/* --- Hypercalls and memory of current ---------------------------------------------------------- */
+/* --- Hypercalls and memory of current --------------------------------------------------------- */
 
 /* The memory is kept between audits, because allocating and freeing it would take much of their
  * time. No reference can exist to the many frame numbers below the RAM's first frame. */

@@ -1,6 +1,6 @@
 /* Two guests that can be traced: a, with two vCPUs of which the first is current, and b with one;
- * and macros that compare their records word for word. Included by test_trace.c and
- * test_trace_ring.c. */
+ * and macros that compare their records word for word. Included by trace_records.h
+ * and trace_ring_fixture.h. */
 #ifndef TRACE_FIXTURE_H
 #define TRACE_FIXTURE_H
 
@@ -30,7 +30,7 @@ static struct trace_record seen[MAX_SEEN];
 static unsigned nr_seen, next_seen;
 
 /* The records that each block begins with belong to no guest. */
-static void collect(const struct trace_record *r)
+static inline void collect(const struct trace_record *r)
 {
     static bool after_clock;
     bool begins = r->event == TRC_PARAGON_CLOCK ||
@@ -44,7 +44,7 @@ static void collect(const struct trace_record *r)
 }
 
 /* host_become() with the scheduler's accounting. */
-static void become(struct vcpu *v)
+static inline void become(struct vcpu *v)
 {
     struct vcpu *old = current;
 
@@ -60,14 +60,14 @@ static void become(struct vcpu *v)
 }
 
 /* The state after booting with trace=config. */
-static void trace_boot(struct trace_config config)
+static inline void trace_boot(struct trace_config config)
 {
     trace_header = (struct trace_header){ .magic = TRACE_MAGIC };
     trace_config = config;
     trace_init();
 }
 
-static int trace_up(void **state)
+static inline int trace_up(void **state)
 {
     machine_up(state);
     nr_seen = next_seen = 0;
@@ -81,7 +81,7 @@ static int trace_up(void **state)
     return 0;
 }
 
-static int trace_down(void **state)
+static inline int trace_down(void **state)
 {
     trace_end();
     guests_end();
@@ -92,14 +92,14 @@ static int trace_down(void **state)
 #define with_trace(test) cmocka_unit_test_setup_teardown(test, trace_up, trace_down)
 
 /* a's records of these classes from here on. */
-static void start(uint32_t classes)
+static inline void start(uint32_t classes)
 {
     trace_domain(a, classes);
     reader_follow(&reader);
     next_seen = nr_seen;
 }
 
-static const struct trace_record *next_record(int line)
+static inline const struct trace_record *next_record(int line)
 {
     reader_follow(&reader);
     if (next_seen == nr_seen)
@@ -107,7 +107,7 @@ static const struct trace_record *next_record(int line)
     return &seen[next_seen++];
 }
 
-static void expect_record(int line, uint32_t event, const uint32_t *words, unsigned n)
+static inline void expect_record(int line, uint32_t event, const uint32_t *words, unsigned n)
 {
     const struct trace_record *r = next_record(line);
 
@@ -132,7 +132,7 @@ static inline void expect_end(int line)
 #define EXPECT_END() expect_end(__LINE__)
 
 /* As entry.S calls. */
-static long traced(uint64_t nr, const uint64_t args[6])
+static inline long traced(uint64_t nr, const uint64_t args[6])
 {
     return tracing(TRACE_HYPERCALL) ? hypercall_traced(nr, args) : hcall_args(nr, args);
 }

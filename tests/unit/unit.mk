@@ -46,7 +46,8 @@ $(UNIT)/test_x86_zydis: $(UNIT)/tests/unit/test_x86_zydis.o $(UNIT)/libhv.a
 # The store's core is no part of the hypervisor: an ordinary program with its test.
 STORE_CORE := $(patsubst %,guest-pv/store/%.c,\
     tree transaction ops watch requests requests_nodes wire)
-$(UNIT)/test_store: $(UNIT)/tests/unit/test_store.o $(STORE_CORE:%.c=$(UNIT)/%.o)
+STORE_TESTS := $(filter $(UNIT)/test_store%,$(UNIT_TESTS))
+$(STORE_TESTS): $(UNIT)/%: $(UNIT)/tests/unit/%.o $(STORE_CORE:%.c=$(UNIT)/%.o)
 	$(call say,UNIT-LD,$@)
 	$(Q)$(UNIT_CC) $(UNIT_SAN) -o $@ $^ -lcmocka
 

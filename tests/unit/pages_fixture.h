@@ -1,0 +1,52 @@
+/* Two guests whose page tables the test changes by hypercalls. Included by test_pages.c and
+ * test_pages_flush.c. */
+#ifndef PAGES_FIXTURE_H
+#define PAGES_FIXTURE_H
+
+#include <string.h>
+#include "support.h"
+#include "xen/core/domain.h"
+#include "xen/core/walk.h"
+
+#define RW_FLAGS (PTE_P | PTE_RW | PTE_US | PTE_A)
+#define RO_FLAGS (PTE_P | PTE_US | PTE_A)
+
+static struct domain *d, *other;
+static struct vcpu *v;
+
+static inline int make_two_guests(void)
+{
+    d = guest_make(1, 2);
+    other = guest_make(2, 1);
+    assert_true(d != NULL && other != NULL);
+    v = d->vcpu[0];
+    host_become(v);
+    return 0;
+}
+
+static inline int two_guests(void **state)
+{
+    machine_up(state);
+    return make_two_guests();
+}
+
+static inline long mmuext(unsigned cmd, uint64_t arg1, uint64_t arg2)
+{
+    struct mmuext_op op = { .cmd = cmd };
+
+    op.arg1.linear_addr = arg1;
+    op.arg2.src_mfn = arg2;
+    guest_put(SCRATCH, &op, sizeof(op));
+    return hcall(__HYPERVISOR_mmuext_op, SCRATCH, 1, 0, DOMID_SELF);
+}
+
+static inline long mmu_update(uint64_t ptr, uint64_t val)
+{
+    struct mmu_update u = { ptr, val };
+
+    guest_put(SCRATCH, &u, sizeof(u));
+    return hcall(__HYPERVISOR_mmu_update, SCRATCH, 1, 0, DOMID_SELF);
+}
+#define with_guests(test) cmocka_unit_test_setup_teardown(test, two_guests, machine_down)
+
+#endif
