@@ -1,10 +1,11 @@
-/* The symbols of a kernel whose BSD_SYMTAB note asks for them: which they are, and the form in
- * which they stand behind the kernel, at the next multiple of 8:
+/* The symbols of a kernel whose BSD_SYMTAB note asks for them. They are copied behind the kernel,
+ * to the next multiple of 8, in this form:
  *
  *   0    number of the bytes from 4 on to the end of the strings, 32 bits
  *   4    the file's ELF header, without program headers and with three sections
  *   68   the sections' headers: none, the symbol table, its strings; offsets are counted from the
- *   ELF header 264  the symbol table
+ *        ELF header
+ *   264  the symbol table
  *   ...  its strings, at the next multiple of 8
  *
  * Called by the loader of kernels (xen/boot/image.c, xen/boot/build.c). */

@@ -1,7 +1,7 @@
-/* The ways in and out of the kernel: a stub for each vector, the callbacks, the return by hypercall,
- * and the switch between threads. Called by the hypervisor with its bounce frame, and by user.c and
- * thread.c; calls trap_dispatch() and syscall_dispatch() in trap.c and user.c. The kernel's first
- * instructions are in head.S.
+/* Entries to the kernel and returns from it: a stub for each vector, the callbacks, the return by
+ * hypercall, and the switch between threads. Called by the hypervisor with its bounce frame, and by
+ * user.c and thread.c; calls trap_dispatch() and syscall_dispatch() in trap.c and user.c. The
+ * kernel's first instructions are in head.S.
  *
  * The bounce frame, lowest address first:
  *

@@ -82,7 +82,7 @@ static unsigned implied_access(const struct insn *in, struct x86_regs regs, uint
 }
 
 /* LEA and hints do not access their operand. LGDT, LIDT, LMSW, INVLPG, LLDT, LTR, XRSTORS and
- * XSAVES are refused to ring 3 before it is looked at. Gathers have a vector for an index. */
+ * XSAVES raise #GP in ring 3 before they access it. Gathers have a vector for an index. */
 static bool accesses_operand(const struct insn *in)
 {
     unsigned reg = in->modrm >> 3 & 7;

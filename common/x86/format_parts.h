@@ -7,7 +7,7 @@
 
 struct line {
     char *buf;
-    unsigned size, len;         /* len goes on where buf has ended */
+    unsigned size, len;         /* len counts on when buf is full */
 };
 
 /* format_operand.c */

@@ -1,6 +1,5 @@
-/* The maps as a table of cases, and which of them an instruction is: see map.h. Whether it may be
- * executed as it stands is asked here too: a LOCK that it cannot have, registers that do not exist.
- */
+/* The maps as a table of cases, and which of them an instruction is: see map.h. Also whether it may
+ * be executed in this form: a LOCK that it cannot have, registers that do not exist. */
 #include "common/x86/map.h"
 #include "common/x86/opcodes.h"
 

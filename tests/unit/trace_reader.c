@@ -76,7 +76,7 @@ void reader_start(struct trace_reader *r, void (*on_record)(const struct trace_r
 {
     *r = (struct trace_reader){ .on_record = on_record };
     for (unsigned i = 0; i < READER_VCPUS; i++)
-        r->vcpus[i].vcpu = NOBODY;
+        r->vcpus[i].vcpu = NO_VCPU;
     reader_forget_calls(r);
 }
 
@@ -85,8 +85,8 @@ static struct reader_calls *calls_of(struct trace_reader *r, uint32_t vcpu)
 {
     unsigned i = 0;
 
-    MUST(vcpu != NOBODY && vcpu != IDLE_WORD);
-    while (i < READER_VCPUS && r->vcpus[i].vcpu != vcpu && r->vcpus[i].vcpu != NOBODY)
+    MUST(vcpu != NO_VCPU && vcpu != IDLE_WORD);
+    while (i < READER_VCPUS && r->vcpus[i].vcpu != vcpu && r->vcpus[i].vcpu != NO_VCPU)
         i++;
     MUST(i < READER_VCPUS);
     r->vcpus[i].vcpu = vcpu;
@@ -137,7 +137,7 @@ static void call_ends(struct trace_reader *r, const struct trace_record *rec)
 static void domain_changes(struct trace_reader *r, uint32_t domid)
 {
     for (unsigned i = 0; i < READER_VCPUS; i++)
-        if (r->vcpus[i].vcpu != NOBODY && r->vcpus[i].vcpu >> 16 == domid) {
+        if (r->vcpus[i].vcpu != NO_VCPU && r->vcpus[i].vcpu >> 16 == domid) {
             r->vcpus[i].depth = 0;
             r->vcpus[i].loose = true;
         }
@@ -154,9 +154,9 @@ static void who_runs(struct trace_reader *r, const struct trace_record *rec)
 
         if (from == RUNSTATE_running) {
             MUST(!r->who_is_known || r->who == rec->words[0]);
-            r->who = NOBODY;
+            r->who = NO_VCPU;
         } else if (to == RUNSTATE_running) {
-            MUST(!r->who_is_known || r->who == NOBODY);
+            MUST(!r->who_is_known || r->who == NO_VCPU);
             r->who = rec->words[0];
             r->who_is_known = true;
         }
@@ -232,7 +232,7 @@ static void enter_block(struct trace_reader *r, uint64_t number, bool overtaken)
     if (b->first_record == r->seen + r->lost)
         return;
     r->lost = b->first_record - r->seen;
-    r->who = NOBODY;
+    r->who = NO_VCPU;
     r->who_is_known = false;
     reader_forget_calls(r);
 }

@@ -10,7 +10,7 @@
 
 struct trace_record {
     uint64_t index, tsc;   /* its number since boot; tsc 0: it has no time of its own */
-    uint32_t event, who;                /* who: VCPU_WORD of who ran, NOBODY, IDLE_WORD */
+    uint32_t event, who;                /* who: VCPU_WORD of who ran, NO_VCPU, IDLE_WORD */
     uint64_t block;
     unsigned n;
     uint32_t words[TRACE_EXTRA_MAX];

@@ -34,7 +34,7 @@ struct boot_screen {
     uint32_t red, green, blue;      /* masks */
 };
 
-/* The firmware's runtime services: memory of their code and data, which is not RAM for anybody.
+/* The firmware's runtime services: memory of their code and data, which must not be used as RAM.
  * They can be called only if both table and ranges are there. */
 struct boot_runtime {
     /* Machine address of the runtime services' table; 0: not known. */

@@ -29,7 +29,7 @@ const void *module_data(unsigned i)
            (boot_info.modules[i].start & ~PAGE_MASK);
 }
 
-/* Logs which part of a module's string nobody gets. */
+/* Logs which part of a module's string is cut off. */
 static void check_cut(const struct guest *g, unsigned module)
 {
     const struct boot_module *m = &boot_info.modules[module];

@@ -88,7 +88,7 @@ static void __attribute__((noinline)) next_block(struct trace_ring *r)
     r->pos = b->records;
     r->limit = (uint32_t *)((char *)b + TRACE_BLOCK_BYTES) - TRACE_RECORD_WORDS;
     put_words(r, TRC_PARAGON_CLOCK, clock, ARRAY_SIZE(clock));
-    if (r->running != NOBODY)
+    if (r->running != NO_VCPU)
         put_words(r, TRC_SCHED_CONTINUE_RUNNING, &r->running, 1);
     info->head = number;
 }
@@ -219,7 +219,7 @@ void trace_runstate(const struct vcpu *v, int from, int to)
     if (to == RUNSTATE_running)
         r->running = who;
     else if (from == RUNSTATE_running)
-        r->running = NOBODY;
+        r->running = NO_VCPU;
 }
 
 void trace_domain_event(const struct domain *d, enum trace_domain what)

@@ -14,10 +14,10 @@ struct trace_ring {
     /* Where the next record begins; if not above limit, a record of any size fits. */
     uint32_t *pos, *limit;
     uint64_t records;                   /* written since boot */
-    uint32_t running;                   /* VCPU_WORD of the running vCPU; NOBODY between two */
+    uint32_t running;                   /* VCPU_WORD of the running vCPU; NO_VCPU between two */
     void *slots;                        /* nr_blocks blocks */
 };
-#define NOBODY (~0u)
+#define NO_VCPU (~0u)
 #define IDLE_WORD (0x7fffu << 16)       /* Xen's number for the idle domain */
 
 extern struct trace_ring trace_rings[1];    /* by CPU id */

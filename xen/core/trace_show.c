@@ -59,7 +59,7 @@ static void begin(struct walk *w)
     uint64_t ns = tsc_to_ns(w->tsc);
 
     flush(&w->line);
-    if (w->running == NOBODY || w->running == IDLE_WORD)
+    if (w->running == NO_VCPU || w->running == IDLE_WORD)
         add(&w->line, "[idle %lu.%09lu] ", ns / 1000000000, ns % 1000000000);
     else
         add(&w->line, "[d%uv%u %lu.%09lu] ", w->running >> 16, w->running & 0xffff, ns / 1000000000,
@@ -185,7 +185,7 @@ static bool has_line(uint32_t event)
 static unsigned pass(const struct trace_ring *r, uint64_t number, uint64_t last, unsigned skip,
                      bool show)
 {
-    struct walk w = { .running = NOBODY };
+    struct walk w = { .running = NO_VCPU };
     unsigned lines = 0;
 
     for (; number <= last; number++) {

@@ -100,7 +100,7 @@ static void fix_features(const struct vcpu *v, uint32_t subleaf, uint32_t out[4]
 static void fix_leaf_2(const struct vcpu *v, uint32_t subleaf, uint32_t out[4])
 {
     (void)v, (void)subleaf;
-    out[EAX] = (out[EAX] & ~0xffu) | 1;     /* low byte: how often to ask; once is enough */
+    out[EAX] = (out[EAX] & ~0xffu) | 1;     /* low byte: how often to execute it: once */
 }
 
 static void fix_caches(const struct vcpu *v, uint32_t subleaf, uint32_t out[4])

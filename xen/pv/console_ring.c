@@ -225,7 +225,7 @@ static bool poll_guests(uint64_t end)
     return any;
 }
 
-/* It runs in the timer interrupt and counts as nobody's run time, and the serial line may be
+/* It runs in the timer interrupt, whose time is charged to no vCPU, and the serial line may be
  * slow. So its time is limited, or guests that always write would take the whole CPU. */
 bool console_poll(void)
 {

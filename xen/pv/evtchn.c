@@ -193,9 +193,9 @@ static evtchn_port_t find_free_port(struct domain *d)
     unsigned nr_buckets = t->nr_valid / PORTS_PER_BUCKET, bucket;
 
     for (unsigned i = 0; i < MIN(nr_buckets, BUCKETS_SEARCHED); i++) {
-        t->next_chance = t->next_chance + 1 < nr_buckets ? t->next_chance + 1 : 0;
-        if (t->nr_closed[t->next_chance] != 0)
-            set_room(t, t->next_chance, true);
+        t->next_retry = t->next_retry + 1 < nr_buckets ? t->next_retry + 1 : 0;
+        if (t->nr_closed[t->next_retry] != 0)
+            set_room(t, t->next_retry, true);
     }
     for (unsigned i = 0; i < 2 * BUCKETS_SEARCHED && (bucket = first_with_room(t)) < MAX_BUCKETS;
          i++) {

@@ -49,7 +49,7 @@ static inline bool has_flag(struct domain *d, evtchn_port_t port, uint32_t flag)
 }
 
 /* Links port behind the tail, unless the guest has removed the tail from the queue. If the guest
- * keeps changing the word on another CPU, BUSY asks it to stop; if it goes on, the event may be
+ * keeps changing the word on another CPU, BUSY asks it to stop; if it does not, the event may be
  * lost, which harms only that guest. */
 static bool link_to_tail(event_word_t *tail, evtchn_port_t port)
 {

@@ -72,7 +72,7 @@ struct evtchn_table {
     bool resetting;                     /* no port may be opened */
     const struct evtchn_abi *abi;
     struct evtchn_fifo *fifo;
-    unsigned next_chance;               /* the bucket whose closed ports are checked again next */
+    unsigned next_retry;               /* the bucket whose closed ports are checked again next */
     uint64_t has_room[MAX_BUCKETS / 64];
     uint8_t nr_closed[MAX_BUCKETS];
     struct evtchn *bucket[MAX_BUCKETS];

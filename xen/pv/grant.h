@@ -1,7 +1,7 @@
 /* Grant tables, versions 1 and 2: a domain lets another map or copy some of its frames.
  *
  * In version 2 an entry is 16 bytes: it may name a part of a page, or another domain's grant to
- * this one (transitive), for copies only; and the status bits stand in pages of their own.
+ * this one (transitive), for copies only; and the status bits are in pages of their own.
  *
  * Invariants (counted anew by grant_audit)
  *   G1  every live handle of a mapping domain stands for one pin of the granter's entry: a
@@ -29,11 +29,13 @@
 #include "xen/core/lock.h"
 
 int grant_init(struct domain *d);           /* 0 or -ENOMEM */
-void grant_destroy(struct domain *d); /* its table, when no other domain maps its frames any more */
+/* Frees its table, when no other domain maps its frames any more. */
+void grant_destroy(struct domain *d);
 /* For the builder: grants gfn to domid in a reserved entry (GNTTAB_RESERVED_CONSOLE, _XENSTORE). */
 int grant_reserve(struct domain *d, unsigned ref, domid_t domid, pfn_t gfn);
 
-/* Between grant.c (tables and pins), grant_map.c (handles and mappings) and grant_copy.c. */
+/* The structures of grant tables, for the files grant*.c: grant.c (tables), grant_pin.c (pins),
+ * grant_map.c (handles and mappings), grant_copy.c, grant_version.c (version 2). */
 #define MAX_GRANT_FRAMES 32u
 #define MAX_MAPTRACK_PAGES 256u
 /* The number of pins, too, in both versions. */

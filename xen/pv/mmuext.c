@@ -204,8 +204,8 @@ int mmuext_copy_page(struct domain *d, const struct mmuext_op *op)
 }
 
 /* uops: guest array of count struct mmuext_op; stops at the first that fails and returns its
- * errno. foreigndom: whose frames are pinned or copied; nobody may name others. uops and pdone:
- * as for mmu_update. */
+ * errno. foreigndom: whose frames are pinned or copied; only the caller may be named. uops and
+ * pdone: as for mmu_update. */
 long do_mmuext_op(uint64_t uops, unsigned count, uint64_t pdone, unsigned foreigndom)
 {
     struct domain *d = current->domain;

@@ -234,6 +234,6 @@ long do_set_trap_table(uint64_t traps)
             continue;
         preempt_after(GATES_AT_ONCE * WORK_PER_GATE);
         if (v->work & WORK_DOMAIN)
-            return 0;           /* the domain has ended: nobody reads the result */
+            return 0;           /* the domain has ended: no result is read */
     }
 }
