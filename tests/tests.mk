@@ -23,6 +23,13 @@ lint: | deps-test $(ABI) $(OFFSETS)
 	$(call say,CLANG,tools/pvtrace)
 	$(Q)printf '%s\n' $(PVTRACE_SRC) | xargs -P2 -I{} clang -fsyntax-only $(HOST_CFLAGS) {}
 
+# Lines end at 100 columns.
+.PHONY: lint-lines
+lint: lint-lines
+lint-lines: | deps
+	$(call say,LINES,100 columns)
+	$(Q)python3 -B tests/lint/lines.py
+
 # What README.md and docs/ name exists, and their generated parts are current; `make docs` writes
 # these.
 .PHONY: docs docs-check

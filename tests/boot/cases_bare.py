@@ -11,10 +11,18 @@ ON_BARE = bare.passes(*WANTED)
 
 CASES = [
     Case("bare-pvh", modules=(f"GOOD {ALL}",), bare=True, starts=False, check=ON_BARE),
-    Case("bare-grub", modules=(f"GOOD {ALL}",), bare=True, starts=False, loader="grub", check=ON_BARE),
-    Case("bare-qemu64", modules=(f"GOOD {ALL}",), bare=True, starts=False, cpu="qemu64", check=ON_BARE),
+    Case("bare-grub",
+         modules=(f"GOOD {ALL}",),
+         bare=True, starts=False, loader="grub",
+         check=ON_BARE),
+    Case("bare-qemu64",
+         modules=(f"GOOD {ALL}",),
+         bare=True, starts=False, cpu="qemu64",
+         check=ON_BARE),
     Case("bare-emulated",
          modules=("VMM name=vm mem=128M vmm -- way=emulate", f"GOOD vendor=ParagonGuest {ALL}"),
-         limit=120, check=ON_BARE, shows=(r"^\(d1\) vmm: the end: the guest reset its machine by port 64",)),
+         limit=120,
+         shows=(r"^\(d1\) vmm: the end: the guest reset its machine by port 64",),
+         check=ON_BARE),
     Case("rows-pv", modules=("GOOD name=rows mem=64M -- suites=rowspv,rowswork",)),
 ]
