@@ -229,8 +229,10 @@ static void count_item(struct account *a, const struct item *item)
         a->guests[guest_of(a, v.domid)].counts[count - 1]++;
 }
 
-void account_item(struct account *a, const struct item *item)
+void account_item(void *account, const struct item *item)
 {
+    struct account *a = account;
+
     if (item->tsc != 0 && (a->first == 0 || item->tsc < a->first))
         a->first = item->tsc;
     a->last = MAX(a->last, item->tsc);
@@ -247,15 +249,19 @@ void account_item(struct account *a, const struct item *item)
     }
 }
 
-void account_begin(struct account *a, const struct output_options *o, struct model *m)
+void *account_open(size_t size, const struct output_options *o, struct model *m)
 {
+    struct account *a = xcalloc(1, size);
+
     a->o = *o;
     a->m = m;
     a->clock = model_clock(m);
     a->vcpus = xcalloc(VCPU_PLACES, sizeof(*a->vcpus));
+    return a;
 }
 
-void account_free(struct account *a)
+void account_close(struct account *a)
 {
     free(a->vcpus);
+    free(a);
 }

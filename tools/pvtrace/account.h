@@ -76,13 +76,14 @@ struct account {
     struct vcpu_account *vcpus;
 };
 
-void account_begin(struct account *a, const struct output_options *o, struct model *m);
+/* A state of `size` bytes that begins with an account, zero otherwise. */
+void *account_open(size_t size, const struct output_options *o, struct model *m);
 /* Wants every item, and asks the filter itself: time is split by calls that the user may not want
  * to see. */
-void account_item(struct account *a, const struct item *item);
+void account_item(void *account, const struct item *item);
 /* Adds up where the guests' vCPUs spent their time. */
 void account_spent(struct account *a);
-void account_free(struct account *a);
+void account_close(struct account *a);
 
 /* --- summary_print.c -------------------------------------------------------------------------- */
 void summary_print(const struct account *a);

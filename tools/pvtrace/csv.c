@@ -74,7 +74,7 @@ static void put_call(struct text *t, const struct call *call)
     put_word(t, call_operation(call));
     put_number(t, true, call->depth);
     text_char(t, ',');
-    if (call_result_means(call))
+    if (call_has_result(call))
         text_int(t, call->result);
     put_word(t, call_error(call));
     put_number(t, call->returned, call->ticks);

@@ -23,7 +23,7 @@ static void call_facts(struct ctf *c, const struct call *call, bool end)
         f->list[i] = f->known >> i & 1 ? call->args[i] : 0;
     if (!end)
         return;
-    f->how = !call->returned ? 0 : call_result_means(call) ? 1 : 2;
+    f->how = !call->returned ? 0 : call_has_result(call) ? 1 : 2;
     f->result = f->how == 1 ? call->result : 0;
     f->error = call_error(call);
     f->ticks = call->returned ? call->ticks : 0;

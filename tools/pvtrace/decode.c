@@ -39,11 +39,6 @@ static bool operation_number(struct reader *r, uint64_t *op)
     return (kind == 'E' || kind == 'Y' || kind == 'M') && read_number(r, IN, c->args[0], 4, op);
 }
 
-const char *hypercall_name(uint32_t nr)
-{
-    return abi_hypercall_name(nr);
-}
-
 /* Of a list of mmuext operations, the first: most lists have no other. */
 const char *call_operation(const struct call *c)
 {
@@ -190,15 +185,20 @@ void decode_arguments(struct text *t, const struct call *c)
 }
 
 /* --- The result ------------------------------------------------------------------------------- */
-const char *errno_name(int64_t result)
+/* iret gives back the guest's own rax. */
+bool call_has_result(const struct call *c)
 {
-    return result < 0 && result >= -4095 ? abi_errno_name((unsigned)-result) : NULL;
+    return c->returned && c->nr != __HYPERVISOR_iret;
 }
 
-/* iret gives back the guest's own rax. */
 bool call_failed(const struct call *c)
 {
-    return c->returned && c->nr != __HYPERVISOR_iret && c->result < 0 && c->result >= -4095;
+    return call_has_result(c) && c->result < 0 && c->result >= -4095;
+}
+
+const char *call_error(const struct call *c)
+{
+    return call_failed(c) ? abi_errno_name((unsigned)-c->result) : NULL;
 }
 
 static void print_value(struct text *t, struct reader *r)
@@ -222,7 +222,7 @@ static void print_value(struct text *t, struct reader *r)
 void decode_outcome(struct text *t, const struct call *c)
 {
     struct reader r = { .c = c };
-    const char *kinds = abi_argument_kinds(c->nr), *name = errno_name(c->result);
+    const char *kinds = abi_argument_kinds(c->nr), *name = call_error(c);
 
     print_value(t, &r);
     if (decode_options.raw)

@@ -197,7 +197,7 @@ void decode_item(struct text *t, const struct item *item)
         break;
     case ITEM_COUNTER:
         text_str(t, "counter ");
-        text_name(t, decode_options.raw ? NULL : hypercall_name(item->counter.nr), item->counter.nr);
+        text_name(t, decode_options.raw ? NULL : abi_hypercall_name(item->counter.nr), item->counter.nr);
         text_add(t, " %lu", item->counter.count);
         break;
     case ITEM_CLASSES:

@@ -1,7 +1,5 @@
 /* What the machine exports share: see export.h. */
-#include <stdint.h>
 #include <stdlib.h>
-#include <public/xen.h>
 
 #include "tools/pvtrace/export.h"
 
@@ -43,16 +41,6 @@ uint64_t call_start(const struct item *item)
     return c->returned && c->ticks <= c->end ? c->end - c->ticks : item->tsc;
 }
 
-bool call_result_means(const struct call *c)
-{
-    return c->returned && c->nr != __HYPERVISOR_iret;
-}
-
-const char *call_error(const struct call *c)
-{
-    return call_failed(c) ? errno_name(c->result) : NULL;
-}
-
 /* --- Decoded texts ---------------------------------------------------------------------------- */
 struct text *export_details(struct export *x)
 {
@@ -75,7 +63,7 @@ const struct text *export_arguments(struct export *x, const struct call *c)
 const struct text *export_outcome(struct export *x, const struct call *c)
 {
     text_cut(&x->outcome, 0);
-    if (call_result_means(c))
+    if (call_has_result(c))
         decode_outcome(&x->outcome, c);
     return &x->outcome;
 }

@@ -30,7 +30,5 @@ const struct text *export_outcome(struct export *x, const struct call *c);
 
 /* When a call began, as far as the trace tells. */
 uint64_t call_start(const struct item *item);
-bool call_result_means(const struct call *c);           /* iret's is the guest's rax, no result */
-const char *call_error(const struct call *c);           /* "EINVAL"; NULL: none */
 
 #endif

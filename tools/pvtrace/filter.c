@@ -73,7 +73,7 @@ static bool is(const char *name, size_t len, const char *known)
 static bool add_call(struct rule *r, const char *name, size_t len)
 {
     for (uint32_t nr = 0; nr < ABI_HYPERCALLS; nr++) {
-        if (is(name, len, hypercall_name(nr))) {
+        if (is(name, len, abi_hypercall_name(nr))) {
             r->calls |= 1ull << nr;
             return true;
         }
@@ -129,7 +129,7 @@ void filter_help(FILE *out)
     fprintf(out, "\n  how it ended  failed, status=failed, status=successful\n  hypercalls    ");
     column = 0;
     for (uint32_t nr = 0; nr < ABI_HYPERCALLS; nr++)
-        print_name(out, hypercall_name(nr), &column);
+        print_name(out, abi_hypercall_name(nr), &column);
     fprintf(out, "\n  and their sub-operations, as EVTCHNOP_send or MMUEXT_PIN_L4_TABLE\n");
 }
 

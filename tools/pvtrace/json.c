@@ -126,7 +126,7 @@ static void call_end(struct json *j, const struct item *item)
     if (operation != NULL)
         event_text(j, "hypercall", name, strlen(name));
     event_text(j, "arguments", t->buf, t->len);
-    if (call_result_means(c))
+    if (call_has_result(c))
         put_result(j, c);
     if (c->returned)
         event_number(j, "ticks", c->ticks <= INT64_MAX ? (int64_t)c->ticks : INT64_MAX);

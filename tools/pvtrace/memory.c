@@ -23,18 +23,12 @@ static const struct copy *find(struct reader *r, enum side side, uint64_t va)
                 return &copies[i];
         return NULL;
     }
-    for (unsigned i = r->hint; i < r->hint + 2 && i < nr; i++) {
-        if (covers(&copies[i], side, va)) {
-            r->hint = i;
-            return &copies[i];
-        }
-    }
-    for (unsigned i = 0; i < nr; i++) {
-        if (covers(&copies[i], side, va)) {
-            r->hint = i;
-            return &copies[i];
-        }
-    }
+    for (unsigned i = r->hint; i < r->hint + 2 && i < nr; i++)
+        if (covers(&copies[i], side, va))
+            return &copies[r->hint = i];
+    for (unsigned i = 0; i < nr; i++)
+        if (covers(&copies[i], side, va))
+            return &copies[r->hint = i];
     return NULL;
 }
 

@@ -228,7 +228,6 @@ struct decode_options {
 };
 extern struct decode_options decode_options;
 
-const char *hypercall_name(uint32_t nr);                /* NULL: none */
 /* The sub-operation that a call asks for, "EVTCHNOP_send"; NULL: it has none. */
 const char *call_operation(const struct call *c);
 /* "(arguments)" of a call with what they point to, e.g. ([{PT_UPDATE ptr=0x7f3010
@@ -238,8 +237,9 @@ void decode_arguments(struct text *t, const struct call *c);
 void decode_outcome(struct text *t, const struct call *c);
 /* " = " and that; " = ?"; nothing of an iret, of which a result would be the guest's own rax */
 void decode_result(struct text *t, const struct call *c);
-bool call_failed(const struct call *c);                 /* returned an errno */
-const char *errno_name(int64_t result);                 /* "EINVAL" for -22; NULL */
+bool call_has_result(const struct call *c);             /* it returned, and is no iret */
+bool call_failed(const struct call *c);                 /* with an errno */
+const char *call_error(const struct call *c);           /* "EINVAL"; NULL: none */
 void decode_pte(struct text *t, uint64_t pte);          /* mfn and flags: 0x1c63|P|RW|A|D */
 /* "#PF write not-present user va=... rip=..." */
 void decode_trap(struct text *t, const struct item *item);

@@ -16,10 +16,7 @@ struct summary {
 
 static void *summary_open(const struct output_options *o, struct model *m)
 {
-    struct summary *s = xcalloc(1, sizeof(*s));
-
-    account_begin(&s->a, o, m);
-    return s;
+    return account_open(sizeof(struct summary), o, m);
 }
 
 static unsigned counter_of(uint32_t nr)
@@ -128,8 +125,7 @@ static int summary_end(void *state)
 
     summary_print(&s->a);
     check(s);
-    account_free(&s->a);
-    free(s);
+    account_close(&s->a);
     return 0;
 }
 

@@ -258,15 +258,7 @@ static void draw(const struct account *a)
 
 static void *svg_open(const struct output_options *o, struct model *m)
 {
-    struct account *a = xcalloc(1, sizeof(*a));
-
-    account_begin(a, o, m);
-    return a;
-}
-
-static void svg_item(void *state, const struct item *item)
-{
-    account_item(state, item);
+    return account_open(sizeof(struct account), o, m);
 }
 
 static int svg_end(void *state)
@@ -275,11 +267,10 @@ static int svg_end(void *state)
 
     account_spent(a);
     draw(a);
-    account_free(a);
-    free(a);
+    account_close(a);
     return 0;
 }
 
 const struct output_type svg_output = {
-    .name = "svg", .open = svg_open, .item = svg_item, .end = svg_end, .unfiltered = true,
+    .name = "svg", .open = svg_open, .item = account_item, .end = svg_end, .unfiltered = true,
 };

@@ -10,7 +10,7 @@
 /* --- Calls and vCPUs -------------------------------------------------------------------------- */
 const char *hypercall_label(uint32_t nr, struct label *buf)
 {
-    const char *name = hypercall_name(nr);
+    const char *name = abi_hypercall_name(nr);
     struct text t = TEXT(buf->s);
 
     if (name != NULL)
@@ -132,36 +132,26 @@ static const char *first_word(const struct item *item,
     return n > 0 ? buf->s : item_kind_names[item->kind];
 }
 
+static const char *nth(const char *const names[], unsigned nr, unsigned i, const struct item *item)
+{
+    return i < nr ? names[i] : item_kind_names[item->kind];
+}
+
 const char *item_label(const struct item *item, struct label *buf)
 {
     static const char *const sends[] = { "port", "virq", "ipi", "xen" };
-    const char *const *names = NULL;
-    unsigned which = 0, n = 0;
 
     switch (item->kind) {
-    case ITEM_TRAP:
-        return first_word(item, decode_trap, buf);
-    case ITEM_EMULATED:
-        return first_word(item, decode_instruction, buf);
-    case ITEM_SCHED:
-        return record_label(item->sched.event, buf);
-    case ITEM_MEM:
-        return record_label(item->mem.event, buf);
-    case ITEM_OTHER:
-        return record_label(item->rec->event, buf);
-    case ITEM_COUNTER:
-        return hypercall_label(item->counter.nr, buf);
-    case ITEM_SEND:
-        names = sends, n = ARRAY_SIZE(sends), which = (unsigned)item->send.how;
-        break;
+    case ITEM_TRAP: return first_word(item, decode_trap, buf);
+    case ITEM_EMULATED: return first_word(item, decode_instruction, buf);
+    case ITEM_SCHED: return record_label(item->sched.event, buf);
+    case ITEM_MEM: return record_label(item->mem.event, buf);
+    case ITEM_OTHER: return record_label(item->rec->event, buf);
+    case ITEM_COUNTER: return hypercall_label(item->counter.nr, buf);
+    case ITEM_SEND: return nth(sends, ARRAY_SIZE(sends), item->send.how, item);
     case ITEM_RUNSTATE:
-        names = runstate_names, n = ARRAY_SIZE(runstate_names), which = item->runstate.to;
-        break;
-    case ITEM_DOMAIN:
-        names = domain_states, n = ARRAY_SIZE(domain_states), which = (unsigned)item->domain.what;
-        break;
-    default:
-        break;
+        return nth(runstate_names, ARRAY_SIZE(runstate_names), item->runstate.to, item);
+    case ITEM_DOMAIN: return nth(domain_states, ARRAY_SIZE(domain_states), item->domain.what, item);
+    default: return item_kind_names[item->kind];
     }
-    return which < n ? names[which] : item_kind_names[item->kind];
 }
