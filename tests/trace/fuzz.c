@@ -1,6 +1,7 @@
-/* The trace reader over bytes that nobody meant: source, model and every output, and the symbols of an ELF
- * file. What must hold: it ends, and the sanitizers see nothing. LLVMFuzzerTestOneInput is libFuzzer's entry; without libFuzzer (FUZZ_DRIVER) main
- * mutates given traces, the same way for the same seed, and says which of its inputs was fatal. */
+/* The trace reader over random bytes: source, model and every output, and the symbols of an ELF
+ * file. What must hold: it ends, and the sanitizers see nothing. LLVMFuzzerTestOneInput is
+ * libFuzzer's entry; without libFuzzer (FUZZ_DRIVER) main mutates given traces, the same way for the
+ * same seed, and says which of its inputs was fatal. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -49,21 +50,22 @@ static void prepare(void)
     if (!nowhere || !mkdtemp(directory))
         abort();
     atexit(remove_directory);
-    stderr = nowhere;           /* complaints about the input; the sanitizers write to the descriptor */
+    stderr = nowhere;           /* messages about the input; the sanitizers use the descriptor */
 }
 
 static void see(void *state, const struct item *item)
 {
     struct run *r = state;
-    bool always = item->kind == ITEM_DOMAIN || item->kind == ITEM_LOST || item->kind == ITEM_COUNTER ||
-                  item->kind == ITEM_CLASSES || item->kind == ITEM_RUNSTATE;
+    bool always = item->kind == ITEM_DOMAIN || item->kind == ITEM_LOST ||
+                  item->kind == ITEM_COUNTER || item->kind == ITEM_CLASSES ||
+                  item->kind == ITEM_RUNSTATE;
 
     if (always || r->type->unfiltered || filter_wants(r->o->filter, item, r->model))
         r->type->item(r->state, item);
 }
 
-static void read_trace(const char *path, const struct output_type *type, const struct output_options *o,
-                       bool ram)
+static void read_trace(const char *path, const struct output_type *type,
+                       const struct output_options *o, bool ram)
 {
     const struct source_options so = { .ram = ram };
     struct run run = { .type = type, .o = o };
@@ -149,7 +151,8 @@ static void last_words(void)
 {
     FILE *f = fopen(fatal_path, "wb");
 
-    printf("fatal: input %" PRIu64 ", left in %s; again: fuzz %zu 1 %s\n", round_number, fatal_path, DIFF + 1,
+    printf("fatal: input %" PRIu64 ", left in %s; again: fuzz %zu 1 %s\n", round_number,
+           fatal_path, DIFF + 1,
            fatal_path);
     fflush(stdout);
     if (f) {
@@ -255,7 +258,8 @@ int main(int argc, char **argv)
         ram = memmem(input, input_size, TRACE_MAGIC, 16) != NULL;
         chance = seed * 1000003 + round_number;
         any();
-        if (round_number >= (size_t)(argc - 3) * (DIFF + 1)) /* first as they are, through each output */
+        /* first as they are, through each output */
+        if (round_number >= (size_t)(argc - 3) * (DIFF + 1))
             mutate();
         alarm(LIMIT_SECONDS);
         try_one(input, input_size,

@@ -56,6 +56,7 @@ static void put_time(struct csv *c, uint64_t tsc)
 {
     const struct clock_info *clock = c->x.clock;
     struct text *t = &c->x.out;
+    bool relative = c->x.o.times == TIME_RELATIVE;
 
     if (!c->any)
         c->first = c->last = tsc;
@@ -64,7 +65,7 @@ static void put_time(struct csv *c, uint64_t tsc)
     else if (c->x.o.times == TIME_TICKS)
         text_dec(t, tsc);
     else if (c->x.o.times != TIME_NONE)
-        text_fixed(t, clock_between(clock, c->x.o.times == TIME_RELATIVE ? c->first : c->last, tsc), 9);
+        text_fixed(t, clock_between(clock, relative ? c->first : c->last, tsc), 9);
     c->last = tsc;
     c->any = true;
 }

@@ -77,8 +77,9 @@ static void find_facts(struct ctf *c, const struct item *item)
 static void put_field(struct ctf *c, struct ctf_stream *s, const struct ctf_field *f,
                       const struct item *item)
 {
-    const char *base = f->within == FACTS ? (char *)&c->facts : f->within == CALL ? (char *)item->call
-                       : (const char *)item;
+    const char *base = f->within == FACTS  ? (const char *)&c->facts
+                       : f->within == CALL ? (const char *)item->call
+                                           : (const char *)item;
     const char *string;
     uint64_t value = 0;
 

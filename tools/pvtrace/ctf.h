@@ -57,7 +57,7 @@ enum within { ITEM, CALL, FACTS };
 struct ctf_field {
     const char *name;               /* of an EVENT: its own; its fields follow */
     enum field_type type;
-    uint8_t bytes;                  /* of a number, as it is written; of an EVENT: the item's kind */
+    uint8_t bytes;                  /* of a number, as written; of an EVENT: the item's kind */
     enum within within;
     uint16_t at, size;
     const char *words;      /* of an ENUM: what its values mean; of a LIST: which field counts it */

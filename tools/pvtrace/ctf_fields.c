@@ -1,5 +1,5 @@
-/* Which fields the events of the CTF export have: one table that gives their declarations (TSDL) here
- * and what ctf.c writes, so that they cannot disagree; and the rest of the metadata. */
+/* Which fields the events of the CTF export have: one table that gives their declarations (TSDL)
+ * here and what ctf.c writes, so that they cannot disagree; and the rest of the metadata. */
 #include <fcntl.h>
 
 #include "common/compiler.h"
@@ -43,7 +43,8 @@ const struct ctf_field ctf_fields[] = {
     { "from", NUMBER, 4, OF_ITEM(send.from) }, { "to_domid", NUMBER, 2, OF_ITEM(send.to.domid) },
     { "to_vcpu", NUMBER, 2, OF_ITEM(send.to.vcpu) }, { "to_port", NUMBER, 4, OF_ITEM(send.port) },
     BEGIN("upcall", ITEM_UPCALL), VCPU, { "rip", HEX, 8, OF_ITEM(upcall.rip) },
-    BEGIN("runstate", ITEM_RUNSTATE), VCPU, { "from", ENUM, 1, PART(ITEM, item, runstate.from), STATES },
+    BEGIN("runstate", ITEM_RUNSTATE), VCPU,
+    { "from", ENUM, 1, PART(ITEM, item, runstate.from), STATES },
     { "to", ENUM, 1, PART(ITEM, item, runstate.to), STATES },
     BEGIN("sched", ITEM_SCHED), VCPU, { "record", HEX, 4, OF_ITEM(sched.event) }, NAME,
     LIST_OF("words", 4),
@@ -105,13 +106,13 @@ static void declare_clock(struct text *t, const struct clock_info *c)
     uint64_t hz = clock_hz(c), rest = c->zero % hz;
     int64_t seconds = -(int64_t)(c->zero / hz & INT64_MAX) - (rest != 0);
 
-    text_add(t, "env { hypervisor_name = \"%s\"; domain = \"hypervisor\"; tracer_name = \"pvtrace\"; "
-             "tsc_hz = %lu; tsc_hz_assumed = %d; };\n",
+    text_add(t, "env { hypervisor_name = \"%s\"; domain = \"hypervisor\"; "
+             "tracer_name = \"pvtrace\"; tsc_hz = %lu; tsc_hz_assumed = %d; };\n",
              c->known ? "Paragon" : "Xen", hz & INT64_MAX, !c->known);
-    text_add(t, "clock { name = tsc; description = \"the machine's TSC\"; freq = %lu; offset_s = %ld; "
-             "offset = %lu; };\n", hz, seconds, rest != 0 ? hz - rest : 0);
-    text_str(t, "typealias integer { size = 64; align = 8; signed = false; map = clock.tsc.value; } "
-             ":= tsc_t;\n");
+    text_add(t, "clock { name = tsc; description = \"the machine's TSC\"; freq = %lu; "
+             "offset_s = %ld; offset = %lu; };\n", hz, seconds, rest != 0 ? hz - rest : 0);
+    text_str(t, "typealias integer { size = 64; align = 8; signed = false; "
+             "map = clock.tsc.value; } := tsc_t;\n");
 }
 
 void ctf_write_metadata(struct ctf *c)

@@ -27,7 +27,8 @@ const char ctf_stream_tsdl[] =
     "stream {\n"
     "    id = 0;\n"
     "    packet.context := struct {\n"
-    "        tsc_t timestamp_begin; tsc_t timestamp_end; uint64_t content_size; uint64_t packet_size;\n"
+    "        tsc_t timestamp_begin; tsc_t timestamp_end; uint64_t content_size; "
+    "uint64_t packet_size;\n"
     "        uint64_t events_discarded; uint32_t cpu_id;\n"
     "    };\n"
     "    event.header := struct { uint16_t id; tsc_t timestamp; };\n"
@@ -45,7 +46,8 @@ struct packet_header {
 
 void ctf_write_file(struct ctf_files *d, const char *name, int flags, const void *bytes, size_t len)
 {
-    int fd = d->failed ? -1 : openat(d->fd, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC | flags, 0666);
+    const int mode = O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC | flags;
+    int fd = d->failed ? -1 : openat(d->fd, name, mode, 0666);
     FILE *f = fd >= 0 ? fdopen(fd, "w") : NULL;
     bool good = f != NULL && fwrite(bytes, 1, len, f) == len;
 
@@ -187,7 +189,9 @@ static bool make_empty(int fd)
 void ctf_open_files(struct ctf_files *d, const char *path)
 {
     d->path = path;
-    d->fd = mkdir(path, 0777) == 0 || errno == EEXIST ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    d->fd = -1;
+    if (mkdir(path, 0777) == 0 || errno == EEXIST)
+        d->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (d->fd < 0)
         err(EXIT_TROUBLE, "%s", path);
     if (!make_empty(d->fd))

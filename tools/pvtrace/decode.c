@@ -51,7 +51,8 @@ const char *call_operation(const struct call *c)
 /* --- What an argument points to --------------------------------------------------------------- */
 static bool console_text(struct text *t, struct reader *r, unsigned i, enum side side)
 {
-    uint64_t len = side == IN ? argument_count(r->c, i - 1) : r->c->result > 0 ? (uint64_t)r->c->result : 0;
+    uint64_t written = r->c->result > 0 ? (uint64_t)r->c->result : 0;
+    uint64_t len = side == IN ? argument_count(r->c, i - 1) : written;
     char buf[1024];
     size_t known = read_memory(r, side, r->c->args[i], buf, MIN(len, sizeof(buf)));
 
@@ -78,7 +79,9 @@ static bool print_contents(struct text *t, struct reader *r, unsigned i, char ki
         return false;
     if (kind == 'A')
         return count != 0 && print_array(t, r, l, va, count, side);
-    va += kind == 'E' ? offsetof(struct evtchn_op, u) : kind == 'Y' ? offsetof(struct physdev_op, u) : 0;
+    va += kind == 'E'   ? offsetof(struct evtchn_op, u)
+          : kind == 'Y' ? offsetof(struct physdev_op, u)
+                        : 0;
     return print_layout(t, r, l, va, side);
 }
 

@@ -88,7 +88,9 @@ const struct layout *operation_layout(unsigned nr, uint64_t op);
 extern const struct layout layout_iret_context;
 extern const struct names names_shutdown_reasons, names_assist_types;
 /* Which of the two words of an mmuext operation mean something, and what, by its number. */
-enum mmuext_means { MEANS_MFN = 1, MEANS_ADDRESS = 2, MEANS_VCPUS = 4, MEANS_ENTRIES = 8, MEANS_SOURCE = 16 };
+enum mmuext_means {
+    MEANS_MFN = 1, MEANS_ADDRESS = 2, MEANS_VCPUS = 4, MEANS_ENTRIES = 8, MEANS_SOURCE = 16,
+};
 extern const uint8_t mmuext_op_means[64];
 
 struct e820_entry {               /* of a memory map: as the BIOS call gives it, and in no header */

@@ -193,11 +193,12 @@ void decode_item(struct text *t, const struct item *item)
     case ITEM_OTHER: text_record(t, item->rec); break;
     case ITEM_DOMAIN: print_domain(t, item); break;
     case ITEM_LOST:
-        text_add(t, item->lost.records == 1 ? "%lu record lost" : "%lu records lost", item->lost.records);
+        text_add(t, "%lu record%s lost", item->lost.records, item->lost.records == 1 ? "" : "s");
         break;
     case ITEM_COUNTER:
         text_str(t, "counter ");
-        text_name(t, decode_options.raw ? NULL : abi_hypercall_name(item->counter.nr), item->counter.nr);
+        text_name(t, decode_options.raw ? NULL : abi_hypercall_name(item->counter.nr),
+                  item->counter.nr);
         text_add(t, " %lu", item->counter.count);
         break;
     case ITEM_CLASSES:

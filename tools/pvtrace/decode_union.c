@@ -39,14 +39,16 @@ bool status_of_port(struct text *t, struct reader *r, uint64_t va)
 static bool copy_end(struct text *t, struct reader *r, uint64_t va, unsigned end,
                      unsigned gref_flag)
 {
-#define MEMBER(m) va + end + offsetof(struct gnttab_copy_ptr, m), sizeof(((struct gnttab_copy_ptr *)0)->m)
+#define MEMBER(m)                                                                                  \
+    va + end + offsetof(struct gnttab_copy_ptr, m), sizeof(((struct gnttab_copy_ptr *)0)->m)
     uint64_t flags, what, domid, offset;
     bool by_ref;
 
     if (!read_number(r, IN, va + offsetof(struct gnttab_copy, flags), sizeof(uint16_t), &flags))
         return false;
     by_ref = flags & gref_flag;
-    if (!(by_ref ? read_number(r, IN, MEMBER(u.ref), &what) : read_number(r, IN, MEMBER(u.gmfn), &what)) ||
+    if (!(by_ref ? read_number(r, IN, MEMBER(u.ref), &what)
+                 : read_number(r, IN, MEMBER(u.gmfn), &what)) ||
         !read_number(r, IN, MEMBER(domid), &domid) || !read_number(r, IN, MEMBER(offset), &offset))
         return false;
     text_str(t, by_ref ? "{ref=" : "{gmfn=");

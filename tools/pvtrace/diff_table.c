@@ -15,7 +15,8 @@ struct pair {
 void diff_table_add(struct rows *rows, unsigned side, const struct call *call)
 {
     const char *op = call_operation(call);
-    const struct tally t = { .calls = 1, .timed = call->returned, .ticks = call->returned ? call->ticks : 0 };
+    const struct tally t = { .calls = 1, .timed = call->returned,
+                             .ticks = call->returned ? call->ticks : 0 };
 
     tally_add(&row_of(rows, side, call, op != NULL ? op : "")->t, &t);
 }
@@ -61,8 +62,8 @@ static void print_pair(const struct pair *p, const struct output_options *o,
     char whole[128], difference[24] = "";
     struct label label;
 
-    snprintf(whole, sizeof(whole), "%s%s%s", row_name(p->row->nr, &label), operation[0] != '\0' ? " " : "",
-             operation);
+    snprintf(whole, sizeof(whole), "%s%s%s", row_name(p->row->nr, &label),
+             operation[0] != '\0' ? " " : "", operation);
     if (apart(p) != 0)
         snprintf(difference, sizeof(difference), "%c%lu", p->t[1].calls > p->t[0].calls ? '+' : '-',
                  apart(p));
@@ -87,8 +88,9 @@ void diff_table_print(struct rows *rows, const struct output_options *o,
         tally_add(&pairs[n - 1].t[r->who & 1], &r->t);
     }
     qsort(pairs, n, sizeof(pairs[0]), by_difference);
-    fprintf(o->out, "%-48s  %10s  %10s  %11s  %12s  %12s\n", o->instructions ? "mean time in instructions" :
-            "mean time in microseconds", "A", "B", "difference", "mean A", "mean B");
+    fprintf(o->out, "mean time in %-35s  %10s  %10s  %11s  %12s  %12s\n",
+            o->instructions ? "instructions" : "microseconds", "A", "B", "difference", "mean A",
+            "mean B");
     for (unsigned i = 0; i < n; i++)
         print_pair(&pairs[i], o, clocks);
 }

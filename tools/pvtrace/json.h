@@ -58,8 +58,8 @@ struct json {
 };
 
 /* --- json.c ----------------------------------------------------------------------------------- */
-/* An event of the trace event format is written from its beginning to event_end. phase: X a slice, i
- * an instant, s and f the ends of an arrow, M a name or an order of the track (category NULL, no
+/* An event of the trace event format is written from its beginning to event_end. phase: X a slice,
+ * i an instant, s and f the ends of an arrow, M a name or an order of the track (category NULL, no
  * time). from, to: TSC; to is a slice's. */
 void event_begin(struct json *j, char phase, const char *category, const char *name,
                  struct track on, uint64_t from, uint64_t to);

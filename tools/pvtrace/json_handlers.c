@@ -10,6 +10,7 @@
 #include <string.h>
 #include <public/xen.h>
 
+#include "common/compiler.h"
 #include "tools/pvtrace/json.h"
 
 #define MAX_HANDLER_SECONDS 1u
@@ -44,7 +45,7 @@ static void write_handlers(struct json *j, const struct json_vcpu *v, unsigned f
 {
     for (const struct handler *h = v->handlers + first; h < v->handlers + nr; h++) {
         if (end != 0 || h->nr_arrows > 0)
-            event_begin(j, 'X', h->category, h->name, v->track, h->tsc, end > h->tsc ? end : h->tsc);
+            event_begin(j, 'X', h->category, h->name, v->track, h->tsc, MAX(end, h->tsc));
         else
             event_instant(j, h->category, h->name, v->track, h->tsc, "t");
         if (h->details_len > 0)

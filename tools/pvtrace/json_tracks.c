@@ -107,7 +107,8 @@ struct json_vcpu *json_vcpu(struct json *j, struct vcpu_id id)
         v->id = id;
         /* Numbers of their own: a reader may take a thread with its process's number, or 0, for a
          * special one. */
-        v->track = (struct track){ id.domid != 0 ? id.domid : PID_CPUS - 1, 100000 + 2 * j->serial++ };
+        v->track.pid = id.domid != 0 ? id.domid : PID_CPUS - 1;
+        v->track.tid = 100000 + 2 * j->serial++;
         v->losses = j->losses;
         name_vcpu(j, v);
     }

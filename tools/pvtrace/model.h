@@ -67,15 +67,15 @@ void vcpu_runs(struct model *m, uint16_t cpu, struct vcpu_id who);
 void vcpu_unknown(struct model *m, uint16_t cpu);
 void emit(struct model *m, struct item *item, struct vcpu_id v, const struct record *r);
 
-/* --- records.c, calls.c: of each kind of record ----------------------------------------------------- */
+/* --- records.c, calls.c: of each kind of record ----------------------------------------------- */
 typedef void record_fn(struct model *m, const struct record *r);
-record_fn on_trap, on_page_fault, on_ptwr, on_privop, on_emulated, on_send, on_upcall, on_mem, on_sched,
-    on_runstate, on_continue, on_nothing, on_clock, on_lost, on_classes, on_domain, on_counter, on_other,
-    call_begin, call_arguments, call_copy, call_result;
+record_fn on_trap, on_page_fault, on_ptwr, on_privop, on_emulated, on_send, on_upcall, on_mem,
+    on_sched, on_runstate, on_continue, on_nothing, on_clock, on_lost, on_classes, on_domain,
+    on_counter, on_other, call_begin, call_arguments, call_copy, call_result;
 /* bytes: the record that has them, or NULL. */
 void emit_emulated(struct model *m, const struct record *first, const struct record *bytes);
 
-/* --- calls.c ---------------------------------------------------------------------------------------- */
+/* --- calls.c ---------------------------------------------------------------------------------- */
 /* The youngest that is open; NULL: none. */
 struct call *call_of(const struct vcpu *v);
 /* Announces what waited for the rest of its arguments. */

@@ -14,11 +14,11 @@ static const struct argp_option options[] = {
     { NULL, 0, NULL, 0, "What to show", 1 },
     { "trace", 'e', "LIST", 0,
       "only these: hypercalls (mmu_update), sub-operations (EVTCHNOP_send), single kinds and sets; "
-      "'!LIST': all but these. Several -e: all must hold. Sets: mmu (mmu_update, update_va_mapping, "
-      "mmuext_op and emulated writes to page tables; page faults are pf), event, grant, memory, "
-      "sched, time, vcpu, desc, console, emul, hypercall, all, none. Kinds: trap, pf, ptwr, "
-      "emulated, send, upcall, switch, mem, other; runstate and counter, which are shown only when "
-      "named. -e help: all names", 1 },
+      "'!LIST': all but these. Several -e: all must hold. Sets: mmu (mmu_update, "
+      "update_va_mapping, mmuext_op and emulated writes to page tables; page faults are pf), "
+      "event, grant, memory, sched, time, vcpu, desc, console, emul, hypercall, all, none. Kinds: "
+      "trap, pf, ptwr, emulated, send, upcall, switch, mem, other; runstate and counter, which are shown "
+      "only when named. -e help: all names", 1 },
     { NULL, 'p', "GUEST", 0,
       "only this guest: d1, d1v0 (one vCPU), 1, or its name. Several: any of them", 1 },
     { "successful-only", 'z', NULL, 0, "only calls that succeeded (-e status=successful)", 1 },
@@ -44,8 +44,8 @@ static const struct argp_option options[] = {
     { "no-abbrev", 'v', NULL, 0, "all elements of arrays, not just 8", 2 },
     { "raw", RAW, NULL, 0, "numbers as they are, no names", 2 },
     { "symbols", SYMBOLS, "FILE", 0,
-      "names for addresses: the guest kernel's ELF file (stripped will do), System.map, or what root "
-      "sees in its /proc/kallsyms", 2 },
+      "names for addresses: the guest kernel's ELF file (stripped will do), System.map, or what "
+      "root sees in its /proc/kallsyms", 2 },
     { "color", COLOUR, "WHEN", OPTION_ARG_OPTIONAL, "auto, always, never", 2 },
     { NULL, 0, NULL, 0, "Where it goes", 3 },
     { "output", 'o', "FILE", 0, "what would go to standard output", 3 },
@@ -62,7 +62,8 @@ static const struct argp_option options[] = {
     { "ctf", OUTPUT + OUTPUT_CTF, "DIR", 0,
       "Common Trace Format 1.8, for babeltrace2 and Trace Compass", 3 },
     { "csv", OUTPUT + OUTPUT_CSV, "FILE", OPTION_ARG_OPTIONAL, "a row per call", 3 },
-    { "svg", OUTPUT + OUTPUT_SVG, "FILE", OPTION_ARG_OPTIONAL, "a picture: where the time went", 3 },
+    { "svg", OUTPUT + OUTPUT_SVG, "FILE", OPTION_ARG_OPTIONAL,
+      "a picture: where the time went", 3 },
     { NULL, 'h', NULL, 0, "the same as --help", -1 },
     { 0 },
 };
@@ -78,9 +79,9 @@ static const char explained[] =
     "  [d1v0 12.000124010] event_channel_op(EVTCHNOP_send, {port=5}) = 0 -> d2v0\n"
     "d1v0 is vCPU 0 of domain 1, and -> names who got an event from the call. Members of a "
     "multicall are indented below it. What stands between --- and --- is no call. A call during "
-    "which something else had to be shown is <unfinished ...> and later <... resumed>; one that did "
-    "not return has = ?. The time behind a call includes sleep, as in SCHEDOP_block, and waiting for "
-    "the CPU; in the table that stands apart, below the total.\n"
+    "which something else had to be shown is <unfinished ...> and later <... resumed>; one that "
+    "did not return has = ?. The time behind a call includes sleep, as in SCHEDOP_block, and "
+    "waiting for the CPU; in the table that stands apart, below the total.\n"
     "\n"
     "Examples\n"
     "  pvtrace -c boot.trace                   what was asked, what took longest?\n"
@@ -103,7 +104,8 @@ static void print_version(FILE *out, struct argp_state *state)
 
 /* --- Values ----------------------------------------------------------------------------------- */
 /* The number of word among the choices, which are separated by '|'. */
-static unsigned one_of(struct argp_state *state, const char *option, const char *choices, const char *word)
+static unsigned one_of(struct argp_state *state, const char *option, const char *choices,
+                       const char *word)
 {
     size_t len = strlen(word);
     unsigned i = 0;
@@ -171,8 +173,8 @@ static void read_files(struct options *o, struct argp_state *state)
     if (ram && n > 0)
         argp_error(state, "--ram and '%s': one input only", words[0]);
     if (n > 1 && !diff)
-        argp_error(state, "'%s' and '%s': one input only (a file that an option may have needs =, as "
-                   "--json=FILE)", words[0], words[1]);
+        argp_error(state, "'%s' and '%s': one input only (a file that an option may have needs =, "
+                   "as --json=FILE)", words[0], words[1]);
     if (n == 0 && !ram)
         argp_error(state, "no FILE to read");
     if (!ram)
@@ -202,7 +204,8 @@ static void check(struct options *o, struct argp_state *state)
     if (here == 0 && o->out != NULL)
         argp_error(state, "-o %s: nothing goes there", o->out);
     if (o->source.save != NULL && !o->source.ram && strcmp(o->file, "-") != 0)
-        argp_error(state, "--save is for --ram and standard input: '%s' is a file already", o->file);
+        argp_error(state, "--save is for --ram and standard input: '%s' is a file already",
+                   o->file);
 }
 
 /* --- The line --------------------------------------------------------------------------------- */
@@ -220,7 +223,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         break;
     case 'C': want(o, OUTPUT_TEXT, NULL); /* fall through */
     case 'c': want(o, OUTPUT_SUMMARY, NULL); break;
-    case 'S': o->output.sort = one_of(state, "summary-sort-by", "time|calls|errors|name", arg); break;
+    case 'S':
+        o->output.sort = one_of(state, "summary-sort-by", "time|calls|errors|name", arg);
+        break;
     case 't': o->output.times = TIME_SYSTEM; break;
     case 'r': o->output.times = TIME_DELTA; break;
     case TIMES:
@@ -236,7 +241,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 'v': decode_options.max_items = MAX_COPY_BYTES; break;
     case RAW: decode_options.raw = true; break;
     case SYMBOLS: o->symbols = arg; break;
-    case COLOUR: o->colour = one_of(state, "color", "auto|always|never", arg ? arg : "always"); break;
+    case COLOUR:
+        o->colour = one_of(state, "color", "auto|always|never", arg != NULL ? arg : "always");
+        break;
     case 'o': o->out = strcmp(arg, "-") != 0 ? arg : NULL; break;
     case 'f': o->source.follow = true; break;
     case RAM:

@@ -5,7 +5,9 @@
 #include "tools/pvtrace/filter.h"
 #include "tools/pvtrace/pvtrace.h"
 
-enum output_nr { OUTPUT_TEXT, OUTPUT_SUMMARY, OUTPUT_JSON, OUTPUT_CTF, OUTPUT_CSV, OUTPUT_SVG, NR_OUTPUTS };
+enum output_nr {
+    OUTPUT_TEXT, OUTPUT_SUMMARY, OUTPUT_JSON, OUTPUT_CTF, OUTPUT_CSV, OUTPUT_SVG, NR_OUTPUTS
+};
 
 struct options {
     const char *file, *other;       /* the input; other: `diff` was asked for */

@@ -1,9 +1,10 @@
 /* pvtrace: reads traces of PV guests. The stages, each with its own files:
  *
  *   source.c    bytes to records: a file, a pipe, or the ring in a running machine's RAM
- *   model.c     records to items: calls with arguments, contents and results; traps, events, switches
+ *   model.c     records to items: calls with arguments, contents and results; traps, events, ...
  *   filter.c    which items the user wants (-e, -p)
- *   decode.c    the names of arguments, structures, page-table entries, errnos; symbols.c: addresses
+ *   decode.c    the names of arguments, structures, page-table entries, errnos
+ *   symbols.c   the names of addresses
  *   outputs     one consumer each: text.c (the lines), summary.c (-c), json.c, ctf.c, csv.c, svg.c;
  *               diff.c reads two traces
  *

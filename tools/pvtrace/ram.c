@@ -71,7 +71,8 @@ static void attach(struct ram *ram)
         ram->rings[i] = (struct ring){
             .fault = ram->fault, .fd = ram->fd, .cpu = (uint16_t)i, .block = 1, .limit = UINT64_MAX,
             .at = pa != 0 ? ram_offset(&ram->h, ram->file_bytes, pa, bytes) : 0,
-            .block_bytes = ram->h.block_bytes, .nr_blocks = ram->h.nr_blocks, .chunk = ram->chunks[i],
+            .block_bytes = ram->h.block_bytes, .nr_blocks = ram->h.nr_blocks,
+            .chunk = ram->chunks[i],
         };
     }
     ram->found = ram->ever = true;
@@ -219,7 +220,8 @@ enum next ram_next(struct ram *ram, struct record *r)
             bool end = ram->over || !ram->follow || ram->stopped || orphaned(ram);
 
             if (end && !ram->ever)
-                fault_set(ram->fault, "no trace in this machine's RAM: was it started with trace=?");
+                fault_set(ram->fault,
+                          "no trace in this machine's RAM: was it started with trace=?");
             return end ? NEXT_END : NEXT_WAIT;
         }
     }

@@ -54,8 +54,7 @@ static enum next judge(int fd, uint64_t file_bytes, uint64_t at, struct trace_he
         h->pa != at || !has_begun(h))
         return NEXT_WAIT;
     if (h->version != TRACE_FORMAT_VERSION) {
-        fault_set(foreign, "offset %lu: the trace has format %u, this program knows %u", at, h->version,
-                  TRACE_FORMAT_VERSION);
+        fault_version(foreign, at, h->version);
         return NEXT_END;
     }
     return believable(h, file_bytes) ? NEXT_RECORD : NEXT_WAIT;

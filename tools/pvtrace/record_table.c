@@ -1,7 +1,7 @@
-/* The one table of records: what is called for one, how many words it must have for that, and what it is
- * called in the lines about it (words.h). A record of which the words cannot be what they should is an
- * ITEM_OTHER, as one of which nothing is known. Called by main.c and diff.c for each record, and by
- * words.c. */
+/* The one table of records: what is called for one, how many words it must have for that, and what
+ * it is called in the lines about it (words.h). A record of which the words cannot be what they
+ * should is an ITEM_OTHER, as one of which nothing is known. Called by main.c and diff.c for each
+ * record, and by words.c. */
 #include "tools/pvtrace/model.h"
 #include "tools/pvtrace/words.h"
 
@@ -95,7 +95,7 @@ const struct record_words *record_words(uint32_t event)
     return row != NULL ? &row->words : &none;
 }
 
-/* --- One record ------------------------------------------------------------------------------------- */
+/* --- One record ------------------------------------------------------------------------------- */
 /* What waits for the rest of it goes on waiting when a block of the ring ends just there. */
 static bool ends_waiting(const struct cpu *c, const struct record *r)
 {

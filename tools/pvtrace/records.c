@@ -1,5 +1,5 @@
-/* What a record means: a function each, which makes an item of it, called by record_table.c for records
- * with as many words as it says. Hypercalls, which take several records, are calls.c's. */
+/* What a record means: a function each, which makes an item of it, called by record_table.c for
+ * records with as many words as it says. Hypercalls, which take several records, are calls.c's. */
 #include <string.h>
 
 #include "tools/pvtrace/model.h"
@@ -115,7 +115,9 @@ void on_upcall(struct model *m, const struct record *r)
 
 void on_mem(struct model *m, const struct record *r)
 {
-    emit(m, &(struct item){ .kind = ITEM_MEM, .mem = { r->event, (uint16_t)r->w[0] } }, running(m, r), r);
+    struct item item = { .kind = ITEM_MEM, .mem = { r->event, (uint16_t)r->w[0] } };
+
+    emit(m, &item, running(m, r), r);
 }
 
 void on_sched(struct model *m, const struct record *r)

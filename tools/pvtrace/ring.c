@@ -112,7 +112,8 @@ static void count_lost(struct ring *ring, const struct trace_block *b)
     ring->counted = true;
     if (b->first_record < ring->seen || gap > LOST_MAX ||
         gap / most > ring->block - ring->counted_block) {
-        fault_set(ring->fault, "offset %lu: block %lu begins with record %lu, but %lu were read before it",
+        fault_set(ring->fault,
+                  "offset %lu: block %lu begins with record %lu, but %lu were read before it",
                   slot_at(ring), ring->block, b->first_record, ring->seen);
     } else if (gap > 0) {
         ring->lost = gap;
@@ -147,8 +148,8 @@ static enum copied copy_chunk(struct ring *ring)
         !read_all(ring->fd, &number, sizeof(number), at) || number != ring->block)
         return OVERTAKEN;
     if (!sane) {
-        fault_set(ring->fault, "offset %lu: block %lu claims to have %u bytes of records", at, b.number,
-                  b.used);
+        fault_set(ring->fault, "offset %lu: block %lu claims to have %u bytes of records", at,
+                  b.number, b.used);
         ring->spoilt = true;
         return NOTHING_NEW;
     }

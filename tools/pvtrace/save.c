@@ -57,7 +57,8 @@ static void close_window(struct save *s)
 
 static void put(struct save *s, const struct record *r, uint64_t tsc)
 {
-    uint32_t header = r->event | (uint32_t)r->n << TRACE_EXTRA_SHIFT | (r->has_tsc ? HEADER_CYCLES : 0);
+    uint32_t header = r->event | (uint32_t)r->n << TRACE_EXTRA_SHIFT |
+                      (r->has_tsc ? HEADER_CYCLES : 0);
     uint8_t *p = s->window + s->len;
 
     memcpy(p, &header, 4);

@@ -54,6 +54,12 @@ void fault_set(struct fault *f, const char *fmt, ...)
     compose(f);
 }
 
+void fault_version(struct fault *f, uint64_t offset, uint32_t version)
+{
+    fault_set(f, "offset %lu: the trace has format %u, this program knows %u", offset, version,
+              TRACE_FORMAT_VERSION);
+}
+
 void fault_skip(struct fault *f, uint64_t offset, uint32_t header, uint64_t left)
 {
     const size_t size = sizeof(f->skipped);
@@ -149,7 +155,6 @@ enum next source_next(struct source *s, struct record *r)
         next == NEXT_RECORD ? save_record(s->save, r) : save_flush(s->save);
     if (unlikely(next == NEXT_RECORD && r->event == TRC_PARAGON_CLOCK && r->n >= 5 &&
                  r->w[4] != TRACE_FORMAT_VERSION))
-        fault_set(&s->fault, "offset %lu: the trace has format %u, this program knows %u", r->offset,
-                  r->w[4], TRACE_FORMAT_VERSION);
+        fault_version(&s->fault, r->offset, r->w[4]);
     return next == NEXT_WAIT && s->stopped ? NEXT_END : next;
 }

@@ -22,6 +22,7 @@ struct fault {
 };
 
 void fault_set(struct fault *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void fault_version(struct fault *f, uint64_t offset, uint32_t version);
 /* What begins with header cannot be a record, with `left` bytes to its window's end; all are
  * skipped. */
 void fault_skip(struct fault *f, uint64_t offset, uint32_t header, uint64_t left);

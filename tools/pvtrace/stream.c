@@ -113,7 +113,7 @@ void stream_stop(struct stream *st)
     int waiting = 0;
 
     if (!st->regular)
-        st->limit = st->got + (ioctl(st->fd, FIONREAD, &waiting) == 0 && waiting > 0 ? (uint64_t)waiting : 0);
+        st->limit = st->got + (ioctl(st->fd, FIONREAD, &waiting) == 0 ? (uint64_t)waiting : 0);
     else if (st->follow && fstat(st->fd, &stat) == 0)
         st->limit = (uint64_t)stat.st_size;
     else
@@ -154,7 +154,7 @@ static enum next finish(struct stream *st)
         fault_set(st->fault, "offset 0: the input is empty");
     else if (!st->ended && !stopped && (left > 0 || part > 0))
         fault_set(st->fault, "offset %lu: the input ends %s, %lu bytes before the end of %s", here,
-                  part > 0 ? "inside a record" : "between records", left > 0 ? left - part : 12 - part,
+                  part > 0 ? "inside a record" : "between records", (left > 0 ? left : 12) - part,
                   left > 0 ? "its window" : "a window's header");
     st->ended = true;
     return NEXT_END;
@@ -166,11 +166,14 @@ static enum next no_window(struct stream *st)
     const uint8_t *p = st->buffer + st->pos;
 
     if (IS_WINDOW(load32(p)))
-        fault_set(st->fault, "offset %lu: a window of CPU %u, which no machine has", at, load32(p + 4));
+        fault_set(st->fault, "offset %lu: a window of CPU %u, which no machine has", at,
+                  load32(p + 4));
     else if (at == 0)
-        fault_set(st->fault, "offset 0: not a trace (%s)", looks_like(p, MIN(st->end - st->pos, (size_t)64)));
+        fault_set(st->fault, "offset 0: not a trace (%s)",
+                  looks_like(p, MIN(st->end - st->pos, (size_t)64)));
     else
-        fault_set(st->fault, "offset %lu: no window begins here (%#x), the rest is not read", at, load32(p));
+        fault_set(st->fault, "offset %lu: no window begins here (%#x), the rest is not read", at,
+                  load32(p));
     st->ended = true;
     return NEXT_END;
 }
@@ -192,8 +195,10 @@ static enum next new_window(struct stream *st, struct record *r)
 
     if (st->end - st->pos >= 4 && (!IS_WINDOW(load32(p)) || (all && load32(p + 4) >= MAX_CPUS)))
         return no_window(st);
+    if (!all && !st->over)
+        return NEXT_WAIT;
     if (!all)
-        return !st->over ? NEXT_WAIT : st->start + st->end < 4 && st->end > 0 ? no_window(st) : finish(st);
+        return st->start + st->end < 4 && st->end > 0 ? no_window(st) : finish(st);
     st->cpu = (uint16_t)load32(p + 4);
     st->window_left = load32(p + 8);
     return deliver(st, r, 12);
@@ -234,7 +239,8 @@ enum next stream_next(struct stream *st, struct record *r)
             return deliver(st, r, size);
         }
         if (IS_WINDOW(header)) {        /* the last one was not written to its end */
-            fault_set(st->fault, "offset %lu: a window begins %lu bytes before the end of the last one",
+            fault_set(st->fault,
+                      "offset %lu: a window begins %lu bytes before the end of the last one",
                       st->start + st->pos, st->window_left);
             st->window_left = 0;
         } else {

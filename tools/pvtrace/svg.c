@@ -1,10 +1,10 @@
-/* --svg: a picture of where the guests' time went, as account.c has added it up. One block for each guest:
- * a bar of its vCPUs' time, and below it the part that went into hypercalls (svg_boxes.c). Then the
- * costliest hypercalls of all as a table. Widths are proportional to time; what would be too narrow to see
- * is merged. Called by main.c.
+/* --svg: a picture of where the guests' time went, as account.c has added it up. One block for each
+ * guest: a bar of its vCPUs' time, and below it the part that went into hypercalls (svg_boxes.c).
+ * Then the costliest hypercalls of all as a table. Widths are proportional to time; what would be
+ * too narrow to see is merged. Called by main.c.
  *
- * Colours are of Okabe and Ito's palette, which the colour-blind can tell apart; none carries a meaning
- * that the words do not carry too. No scripts: a viewer shows each <title> as a tooltip. */
+ * Colours are of Okabe and Ito's palette, which the colour-blind can tell apart; none carries a
+ * meaning that the words do not carry too. No scripts: a viewer shows each <title> as a tooltip. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <public/xen.h>
@@ -26,7 +26,7 @@ static const struct {
     [SPENT_UNKNOWN] = { "not recorded", "#ffffff", INK },
 };
 
-/* --- A domain --------------------------------------------------------------------------------------- */
+/* --- A domain --------------------------------------------------------------------------------- */
 static double guest_time(const struct guest_account *g)
 {
     double sum = 0;
@@ -45,8 +45,9 @@ static void draw_heading(struct picture *p, const struct guest_account *g)
               g->others ? "all other domains"
                         : svg_put("d%u%s%s", g->domid, *name != '\0' ? " \u00b7 " : "", name));
     svg_words(p, "note", WIDTH - MARGIN, p->y + 16, AT_END,
-              svg_put("%u vCPU%s, %s \u00b7 %s hypercalls \u00b7 asleep %s \u00d7 \u00b7 %s page faults "
-                      "\u00b7 %s other traps \u00b7 %s emulated", g->vcpus, g->vcpus == 1 ? "" : "s",
+              svg_put("%u vCPU%s, %s \u00b7 %s hypercalls \u00b7 asleep %s \u00d7 "
+                      "\u00b7 %s page faults \u00b7 %s other traps \u00b7 %s emulated",
+                      g->vcpus, g->vcpus == 1 ? "" : "s",
                       svg_amount(p, guest_time(g)), svg_number(g->calls), svg_number(g->gave),
                       svg_number(n[COUNT_PAGE_FAULT]), svg_number(n[COUNT_TRAP]),
                       svg_number(n[COUNT_EMULATED] + n[COUNT_PTWR])));
@@ -101,7 +102,7 @@ static void draw_guest(struct picture *p, unsigned index, double scale, struct b
     p->y += 20;
 }
 
-/* --- The table -------------------------------------------------------------------------------------- */
+/* --- The table -------------------------------------------------------------------------------- */
 static void table_words(const struct picture *p, const char *class, const char *const columns[4])
 {
     static const double right[] = { 0.75, 0.84, 0.93, 1 };
@@ -126,8 +127,8 @@ static void table_row(struct picture *p, const struct box *b, double largest)
     p->y += 22;
 }
 
-/* Over all domains; members of multicalls beside the same calls made singly, multicalls with what is
- * theirs alone. */
+/* Over all domains; members of multicalls beside the same calls made singly, multicalls with what
+ * is theirs alone. */
 static void draw_table(struct picture *p, struct box *boxes)
 {
     static const char *const head[] = { "calls", "mean", "total", "share" };
@@ -154,7 +155,7 @@ static void draw_table(struct picture *p, struct box *boxes)
         table_row(p, &boxes[i], boxes[0].size);
 }
 
-/* --- The whole -------------------------------------------------------------------------------------- */
+/* --- The whole -------------------------------------------------------------------------------- */
 static double draw_key(const struct picture *p, double x, const char *fill, const char *name)
 {
     svg_rect(p, x, 82, 12, 12, fill, ROUND);
@@ -173,10 +174,12 @@ static void draw_head(struct picture *p, unsigned guests)
         n += a->guests[i].calls;
     svg_words(p, "title", MARGIN, 46, "", "Where the guests\u2019 time went");
     svg_words(p, "note", MARGIN, 68, "",
-              svg_put("%s \u00b7 %s long \u00b7 %u domain%s \u00b7 %s hypercalls \u00b7 %s records lost%s",
-                      a->o.file != NULL ? a->o.file : "", svg_amount(p, (double)(a->last - a->first)),
-                      guests, guests == 1 ? "" : "s", svg_number(n), svg_number(a->lost), p->by_calls
-                      ? " \u00b7 no results in this trace: widths of hypercalls are their numbers" : ""));
+              svg_put("%s \u00b7 %s long \u00b7 %u domain%s \u00b7 %s hypercalls "
+                      "\u00b7 %s records lost%s", a->o.file != NULL ? a->o.file : "",
+                      svg_amount(p, (double)(a->last - a->first)), guests, guests == 1 ? "" : "s",
+                      svg_number(n), svg_number(a->lost),
+                      p->by_calls ? " \u00b7 no results in this trace: widths of hypercalls are "
+                                    "their numbers" : ""));
     for (unsigned i = 0; i < SPENT_UNKNOWN; i++)
         x = draw_key(p, x, times[i].fill, times[i].name);
     svg_words(p, "note", x + 14, 92, "", "hypercalls about");
@@ -207,7 +210,8 @@ static unsigned sort_guests(const struct account *a, unsigned order[MAX_GUESTS])
 
 static void draw_all(struct picture *p)
 {
-    struct box *boxes = xcalloc(MAX_ROWS, sizeof(*boxes)), *parts = xcalloc(MAX_ROWS, sizeof(*parts));
+    struct box *boxes = xcalloc(MAX_ROWS, sizeof(*boxes));
+    struct box *parts = xcalloc(MAX_ROWS, sizeof(*parts));
     unsigned order[MAX_GUESTS], n = sort_guests(p->a, order);
     double longest = n > 0 ? guest_time(&p->a->guests[order[0]]) : 0;
 
@@ -249,7 +253,8 @@ static void draw(const struct account *a)
     fclose(p.f);
     fprintf(a->o.out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" "
-            "viewBox=\"0 0 %.0f %.0f\">\n%s<rect width=\"100%%\" height=\"100%%\" fill=\"#ffffff\"/>\n",
+            "viewBox=\"0 0 %.0f %.0f\">\n%s"
+            "<rect width=\"100%%\" height=\"100%%\" fill=\"#ffffff\"/>\n",
             WIDTH, p.y + MARGIN, WIDTH, p.y + MARGIN, style);
     fwrite(body, 1, size, a->o.out);
     fputs("</svg>\n", a->o.out);

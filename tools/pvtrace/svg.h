@@ -1,5 +1,5 @@
-/* --svg in parts: svg.c the picture, svg_boxes.c the boxes of hypercalls, svg_words.c what both are drawn
- * with: words, numbers, rectangles. */
+/* --svg in parts: svg.c the picture, svg_boxes.c the boxes of hypercalls, svg_words.c what both are
+ * drawn with: words, numbers, rectangles. */
 #ifndef PVTRACE_SVG_H
 #define PVTRACE_SVG_H
 
@@ -19,7 +19,7 @@ struct picture {
     double y;                   /* where to go on */
 };
 
-/* --- svg_words.c: what returns words keeps them for the next 15 calls of svg_put -------------------- */
+/* --- svg_words.c: what returns words keeps them for the next 15 calls of svg_put -------------- */
 const char *svg_put(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 const char *svg_amount(const struct picture *p, double ticks);
 const char *svg_mean(const struct picture *p, double ticks, uint64_t calls);
@@ -39,7 +39,7 @@ void svg_rect(const struct picture *p, double x, double y, double width, double 
 /* What a viewer shows as a tooltip of the group that begins here; rest: more lines. */
 void svg_group(const struct picture *p, const char *name, const char *rest);
 
-/* --- svg_boxes.c ------------------------------------------------------------------------------------ */
+/* --- svg_boxes.c ------------------------------------------------------------------------------ */
 enum svg_family_id { OTHER, MEMORY, EVENTS, GRANTS, CPU, NR_SVG_FAMILIES };
 extern const struct svg_family {
     const char *name, *fill;

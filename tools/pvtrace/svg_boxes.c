@@ -1,6 +1,6 @@
-/* --svg: the part of a domain's time that went into hypercalls, enlarged to the width of the picture: a
- * row of hypercalls and, below each, its sub-operations; below a multicall, its members. Called by
- * svg.c. */
+/* --svg: the part of a domain's time that went into hypercalls, enlarged to the width of the
+ * picture: a row of hypercalls and, below each, its sub-operations; below a multicall, its members.
+ * Called by svg.c. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +26,7 @@ static const uint8_t family_of[64] = {
     [25] = CPU,    [26] = MEMORY, [28] = EVENTS, [29] = EVENTS, [30] = EVENTS, [32] = EVENTS,
 };
 
-/* --- What is in them -------------------------------------------------------------------------------- */
+/* --- What is in them -------------------------------------------------------------------------- */
 int svg_larger(const void *a, const void *b)
 {
     const struct box *x = a, *y = b;
@@ -34,8 +34,8 @@ int svg_larger(const void *a, const void *b)
     return x->size > y->size ? -1 : x->size < y->size ? 1 : strcmp(x->name, y->name);
 }
 
-/* Calls that give the CPU away are sleep. What they cost on it is shown as their hypercall's, under no
- * name of their own: nobody looks for sleep among costs. */
+/* Calls that give the CPU away are sleep. What they cost on it is shown as their hypercall's, under
+ * no name of their own: nobody looks for sleep among costs. */
 const char *svg_operation(const struct row *r)
 {
     return r->t.calls > r->t.gave ? r->operation : "";
@@ -72,16 +72,18 @@ static unsigned collect(const struct picture *p, unsigned guest, uint32_t parent
         const struct row *r = &p->a->rows.row[i];
         const char *name = parent == ALL ? "" : svg_operation(r);
         bool belongs = parent == ALL ? !r->member
-                       : r->member ? parent == __HYPERVISOR_multicall : r->nr == parent && *name != '\0';
+                       : r->member   ? parent == __HYPERVISOR_multicall
+                                     : r->nr == parent && *name != '\0';
 
         if (r->who == guest && belongs)
-            svg_box_add(p, boxes, &n, *name != '\0' ? name : row_name(r->nr, &label), r, r->t.whole);
+            svg_box_add(p, boxes, &n, *name != '\0' ? name : row_name(r->nr, &label), r,
+                        r->t.whole);
     }
     qsort(boxes, n, sizeof(*boxes), svg_larger);
     return n;
 }
 
-/* --- How they look ---------------------------------------------------------------------------------- */
+/* --- How they look ---------------------------------------------------------------------------- */
 void svg_box_group(const struct picture *p, const struct box *b, double whole)
 {
     const char *times = p->by_calls ? "" : svg_put("%s in all, %s each\n", svg_amount(p, b->ticks),
@@ -101,7 +103,8 @@ static void draw_box(const struct picture *p, const struct box *b, double x, dou
     const char *total = svg_amount(p, b->ticks), *count = svg_number(b->calls);
     const char *const by_calls[] = { svg_put("%s \u00d7 \u00b7 %s", count, share), share };
     const char *const by_time[] = {
-        svg_put("%s \u00d7 %s = %s \u00b7 %s", count, svg_mean(p, b->ticks, b->calls), total, share),
+        svg_put("%s \u00d7 %s = %s \u00b7 %s", count, svg_mean(p, b->ticks, b->calls), total,
+                share),
         svg_put("%s \u00b7 %s", total, share), share,
     };
 
@@ -109,7 +112,7 @@ static void draw_box(const struct picture *p, const struct box *b, double x, dou
     svg_rect(p, x, p->y, width > 3 ? width - 1 : width, FRAME_HEIGHT - 1, b->fill, ROUND);
     svg_label(p, "name", x + 5, p->y + 16, width - 8, 13.5, INK, name[0] ? name : names[1]);
     svg_label(p, "small", x + 5, p->y + 31, width - 8, 11, INK,
-              p->by_calls ? svg_fit(width - 8, 11, by_calls, 2) : svg_fit(width - 8, 11, by_time, 3));
+              svg_fit(width - 8, 11, p->by_calls ? by_calls : by_time, p->by_calls ? 2 : 3));
     fputs("</g>\n", p->f);
 }
 
@@ -150,7 +153,8 @@ static double sum(const struct box *boxes, unsigned n)
     return size;
 }
 
-/* Members of multicalls are more than the multicalls, when calls are what is counted: they shrink. */
+/* Members of multicalls are more than the multicalls, when calls are what is counted: they
+ * shrink. */
 void svg_flame(struct picture *p, unsigned guest, struct box *boxes, struct box *parts)
 {
     unsigned n = collect(p, guest, ALL, boxes), shown;

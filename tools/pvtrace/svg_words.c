@@ -1,5 +1,5 @@
-/* --svg: words, numbers and rectangles in the picture, as XML wants them and as wide as there is room.
- * Called by svg.c and svg_boxes.c. */
+/* --svg: words, numbers and rectangles in the picture, as XML wants them and as wide as there is
+ * room. Called by svg.c and svg_boxes.c. */
 #include <stdarg.h>
 #include <string.h>
 
@@ -19,7 +19,7 @@ const char *svg_put(const char *fmt, ...)
     return buf;
 }
 
-/* --- Numbers ---------------------------------------------------------------------------------------- */
+/* --- Numbers ---------------------------------------------------------------------------------- */
 const char *svg_amount(const struct picture *p, double ticks)
 {
     static const char *const seconds[] = { "ns", "\u00b5s", "ms", "s" };
@@ -57,8 +57,10 @@ const char *svg_share(double part, double whole, int decimals)
     return svg_put("%.*f %%", decimals, whole > 0 ? 100 * part / whole : 0);
 }
 
-/* --- Words ------------------------------------------------------------------------------------------ */
-static const bool special[128] = { ['<'] = true, ['>'] = true, ['&'] = true, ['"'] = true, ['\''] = true };
+/* --- Words ------------------------------------------------------------------------------------ */
+static const bool special[128] = {
+    ['<'] = true, ['>'] = true, ['&'] = true, ['"'] = true, ['\''] = true,
+};
 
 static void escape_byte(struct text *t, unsigned char c)
 {
@@ -127,8 +129,9 @@ void svg_label(const struct picture *p, const char *class, double x, double y, d
 void svg_rect(const struct picture *p, double x, double y, double width, double height,
               const char *fill, const char *more)
 {
-    fprintf(p->f, "<rect x=\"%.2f\" y=\"%.1f\" width=\"%.2f\" height=\"%.1f\" fill=\"%s\"%s/>\n", x, y,
-            width, height, fill, more);
+    fprintf(p->f,
+            "<rect x=\"%.2f\" y=\"%.1f\" width=\"%.2f\" height=\"%.1f\" fill=\"%s\"%s/>\n", x,
+            y, width, height, fill, more);
 }
 
 void svg_group(const struct picture *p, const char *name, const char *rest)

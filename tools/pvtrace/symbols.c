@@ -1,8 +1,8 @@
 /* The guest's symbols: a sorted array, filled from text (System.map, what nm prints, a saved
  * /proc/kallsyms) or from an ELF file for x86-64, read by elfutils' libelf: .symtab; where that was
- * stripped, the tables of a Linux kernel (kallsyms.c); where the file is no kernel, .dynsym. Several
- * files may be loaded, one after the other. Called by main.c, and by the decoder for each address
- * that it shows. */
+ * stripped, the tables of a Linux kernel (kallsyms.c); where the file is no kernel, .dynsym.
+ * Several files may be loaded, one after the other. Called by main.c, and by the decoder for each
+ * address that it shows. */
 #include "tools/pvtrace/symbols.h"
 
 #include <ctype.h>
@@ -205,8 +205,8 @@ bool symbols_load(const char *path)
     if (wrong != NULL)
         warnx("%s: %s", path, wrong);
     else if (nr_symbols == before)
-        warnx("%s: no symbols in it; use the kernel's ELF file (a stripped vmlinux will do), or what "
-              "root sees in the guest's /proc/kallsyms", path);
+        warnx("%s: no symbols in it; use the kernel's ELF file (a stripped vmlinux will do), or "
+              "what root sees in the guest's /proc/kallsyms", path);
     sort_symbols();
     return wrong == NULL;
 }

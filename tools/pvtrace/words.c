@@ -58,7 +58,7 @@ static void put_words(struct text *t, const struct record *rec, const char *word
         if (*words == '>') {
             text_str(t, "->");
         } else if (*words == 'v' && i + 1 < n) {
-            text_vcpu(t, (struct vcpu_id){ .domid = (uint16_t)rec->w[i], .vcpu = (uint16_t)rec->w[i + 1] });
+            text_vcpu(t, vcpu_word(rec->w[i] << 16 | (uint16_t)rec->w[i + 1]));
             i += 2;
         } else if (*words == 'w') {
             text_vcpu(t, vcpu_word(rec->w[i++]));

@@ -11,9 +11,9 @@ struct label {
 const char *hypercall_label(uint32_t nr, struct label *buf);
 void text_hypercall(struct text *t, uint32_t nr);
 void text_vcpu(struct text *t, struct vcpu_id v);       /* d1v0, idle, ? */
-/* What a record is called, all NULL when nothing is known: by Xen's name; in words, where an output shows
- * only that; and what its own words are: v two words, domain and vCPU; w one word with both; d domain;
- * u a number; what has no letter comes in hexadecimal. See record_table.c. */
+/* What a record is called, all NULL when nothing is known: by Xen's name; in words, where an output
+ * shows only that; and what its own words are: v two words, domain and vCPU; w one word with both;
+ * d domain; u a number; what has no letter comes in hexadecimal. See record_table.c. */
 struct record_words {
     const char *name, *label, *words;
 };

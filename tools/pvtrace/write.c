@@ -190,7 +190,8 @@ static size_t utf8_length(const char *s, size_t len)
     return n;
 }
 
-void text_utf8(struct text *t, const char *s, size_t len, const bool special[128], escape_fn *escape)
+void text_utf8(struct text *t, const char *s, size_t len, const bool special[128],
+               escape_fn *escape)
 {
     size_t from = 0;
 
