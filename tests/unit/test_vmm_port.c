@@ -82,7 +82,9 @@ static void permissions(void **state)
     EXPECT_FAULT(c, VECTOR_GP, 0, 0xec);
     c->tr.limit++;
     assert_true(EXECUTE(c, 0xec));
-    c->tr.limit = 0x66;
+    memcpy(c->ram.bytes + KERNEL_TSS + 0x66, &(uint16_t){ 0x10 }, 2);
+    assert_true(EXECUTE(c, 0xec));      /* zeroes there */
+    c->tr.limit = 0x66;                 /* then nothing says where the bitmap starts */
     EXPECT_FAULT(c, VECTOR_GP, 0, 0xec);
     c->tr.limit = TSS_LIMIT;
     c->tr.base = ABSENT;

@@ -136,6 +136,10 @@ static void selectors_from_memory(void **state)
     c->regs[RAX] = KERNEL_SS;
     EXPECT_FAULT(c, VECTOR_PF, 0, MOV_TO(SEG_DS));
     c->gdtr.base = KERNEL_GDT;
+    c->gdtr.limit = KERNEL_SS + 6;      /* its last byte is outside */
+    EXPECT_FAULT(c, VECTOR_GP, KERNEL_SS, MOV_TO(SEG_DS));
+    c->gdtr.limit++;
+    assert_true(EXECUTE(c, MOV_TO(SEG_DS)));
     EXPECT_FAULT(c, VECTOR_UD, 0, MOV_TO(SEG_CS));
 }
 
@@ -249,6 +253,24 @@ static void loads_of_system_segments(void **state)
     EXPECT_FAULT(c, VECTOR_GP, 0, 0x0f, 0x00, 0xd8);
 }
 
+/* What only looks like an LDT or a TSS, or is where none may be */
+static void deceptive_system_segments(void **state)
+{
+    const uint64_t *tss = vmm_word(c, KERNEL_GDT + TSS_SELECTOR);
+
+    (void)state;
+    *vmm_word(c, KERNEL_GDT + TSS_BUSY) = 0x00cf92000000ffff;   /* data, with the type's number */
+    c->regs[RAX] = TSS_BUSY;
+    EXPECT_FAULT(c, VECTOR_GP, TSS_BUSY, 0x0f, 0x00, 0xd0);
+    memcpy(vmm_word(c, KERNEL_LDT), tss, 16);
+    c->ldtr.limit = 15;
+    c->regs[RAX] = LDT_DATA;
+    EXPECT_FAULT(c, VECTOR_GP, LDT_DATA, 0x0f, 0x00, 0xd8);
+    memcpy(vmm_word(c, KERNEL_GDT), tss, 16);
+    c->regs[RAX] = 0;
+    EXPECT_FAULT(c, VECTOR_GP, 0, 0x0f, 0x00, 0xd8);
+}
+
 static void stores_of_system_selectors(void **state)
 {
     (void)state;
@@ -328,7 +350,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(loads_by_mov), TEST(hidden_parts), TEST(selectors_from_memory),
         TEST(descriptors_are_read_by_the_cpu), TEST(pops), TEST(far_pointers),
-        TEST(loads_of_system_segments), TEST(stores_of_system_selectors),
+        TEST(loads_of_system_segments), TEST(deceptive_system_segments),
+        TEST(stores_of_system_selectors),
         TEST(questions_about_selectors),
     };
 

@@ -192,6 +192,10 @@ static void segments_after_iret(void **state)
     assert_int_equal(c->seg[SEG_FS].base, 0x7000);
     assert_int_equal(c->seg[SEG_GS].selector, CODE_CONFORMING);
     assert_int_equal(c->seg[SEG_GS].base, 0x8000);
+    c->seg[SEG_DS] = (struct segment){ KERNEL_SS, 0xc093, ~0u, 0 };     /* as SYSRET leaves it */
+    PUT_WORDS(0x6000, 0x5000, USER_CS, FLAG_MBS, 0x6000, USER_SS);
+    assert_true(EXECUTE(c, IRETQ));
+    assert_int_equal(c->seg[SEG_DS].selector, KERNEL_SS);
 }
 
 /* --- Far returns, jumps and calls ------------------------------------------------------------- */

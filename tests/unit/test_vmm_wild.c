@@ -75,6 +75,8 @@ static void make_machine(void)
         if (one_in(16))
             vmm_set_gate(c, v, one_in(2) ? 0xee : 0x8f, one_in(2) ? USER_CS & ~3 : CODE_CONFORMING,
                          one_in(3) ? below(8) : 0, HANDLER_AT(v));
+    c->seg[SEG_GS].base = KERNEL_GDT;
+    c->kernel_gs_base = KERNEL_IDT;
     if (one_in(3))
         make_page_tables();
     if (one_in(2))
@@ -139,6 +141,19 @@ static void poke_registers(void)
 
 /* --- Instructions ----------------------------------------------------------------------------- */
 
+/* Those that random bytes hardly ever are: SWAPGS, LFS, IRETQ, SYSRET, far CALL and JMP. */
+static unsigned whole_insn(uint8_t *bytes)
+{
+    static const uint8_t insns[][4] = {
+        { 0x0f, 0x01, 0xf8 }, { 0x48, 0x0f, 0xb4, 0x03 }, { 0x48, 0xcf }, { 0x48, 0x0f, 0x07 },
+        { 0x48, 0xff, 0x1b }, { 0x48, 0xff, 0x2b },
+    };
+
+    memset(bytes, 0, MAX_INSN);
+    memcpy(bytes, insns[below(ARRAY_SIZE(insns))], 4);
+    return MAX_INSN;
+}
+
 /* Opcodes of the system part, with a ModRM behind them where they have one. */
 static unsigned random_insn(uint8_t *bytes)
 {
@@ -150,6 +165,8 @@ static unsigned random_insn(uint8_t *bytes)
                                        0xb4, 0xb5, 0x00, 0x01, 0x01 };
     unsigned n = 0;
 
+    if (one_in(8))
+        return whole_insn(bytes);
     if (one_in(6))
         bytes[n++] = (uint8_t[]){ 0x66, 0xf3, 0xf2, 0x64, 0x65, 0x67 }[below(6)];
     if (one_in(2))
