@@ -41,15 +41,23 @@ static uint64_t by_sysret(uint64_t a, uint64_t b, uint64_t c, struct regs *r)
     __builtin_unreachable();
 }
 
+USER_CODE static uint64_t user_after_sysret(void)
+{
+    uint64_t result = user_syscall(SYS_TEST, 1, 2, 3), cs, ss;
+
+    __asm__ volatile("movq %%cs, %0\n\tmovq %%ss, %1" : "=r"(cs), "=r"(ss));
+    return result << 32 | cs << 16 | ss;
+}
+
 static void sysret(void)
 {
     struct user_result res;
 
     user_set_syscall(SYS_TEST, by_sysret);
-    res = user_run(user_asks, 0, 0, 0);
+    res = user_run(user_after_sysret, 0, 0, 0);
     user_set_syscall(SYS_TEST, NULL);
     EXPECT(res.exited);
-    EXPECT_EQ(res.code, 7);
+    EXPECT_EQ(res.code, 7ul << 32 | BARE_USER_CS << 16 | BARE_USER_SS);
 }
 
 static void swapgs(void)
