@@ -170,5 +170,5 @@ static void tsc_promise(void)
               strcmp(wanted, "stable") == 0 ? XEN_PVCLOCK_TSC_STABLE_BIT : 0);
 }
 
-SUITE(clocks, 51, 0, TEST(time_info), TEST(stamps_move), TEST(wallclock), TEST(time_area),
-      TEST(runstate_adds_up), TEST(runstate_area), TEST(tsc_promise));
+SUITE(clocks, 51, SUITE_ON_BARE, TEST_ON_BARE(time_info), TEST(stamps_move), TEST(wallclock),
+      TEST(time_area), TEST(runstate_adds_up), TEST(runstate_area), TEST(tsc_promise));

@@ -117,6 +117,7 @@ static void reading_does_not_block(void)
     EXPECT((unsigned)console_read(buf, sizeof(buf)) <= sizeof(buf));
 }
 
-SUITE(console, 11, 0, TEST(stdio_formats), TEST(stdio_writes_lines), TEST(long_write),
-      TEST(heap_works), TEST(console_io_checks_its_pointer), TEST(ring_is_drained_on_send),
-      TEST(ring_survives_wild_index), TEST(reading_does_not_block));
+SUITE(console, 11, SUITE_ON_BARE, TEST_ON_BARE(stdio_formats), TEST_ON_BARE(stdio_writes_lines),
+      TEST_ON_BARE(long_write), TEST_ON_BARE(heap_works), TEST(console_io_checks_its_pointer),
+      TEST(ring_is_drained_on_send), TEST(ring_survives_wild_index),
+      TEST_ON_BARE(reading_does_not_block));

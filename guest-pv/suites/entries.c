@@ -268,7 +268,8 @@ static void user_int_n(void)
     EXPECT_EQ(trap_table_set(0x21, 0, false), 0);
 }
 
-SUITE(entries, 13, 0, TEST(int_n_from_kernel), TEST(int_n_without_error_code),
-      TEST(long_trap_table), TEST(bad_callback_is_skipped), TEST(registers_survive),
-      TEST(mask_and_flags), TEST(nested), TEST(nested_recovery), TEST(user_exceptions),
-      TEST(user_page_faults), TEST(user_alignment), TEST(user_int_n));
+SUITE(entries, 13, SUITE_ON_BARE, TEST(int_n_from_kernel), TEST_ON_BARE(int_n_without_error_code),
+      TEST_ON_BARE(long_trap_table), TEST(bad_callback_is_skipped), TEST_ON_BARE(registers_survive),
+      TEST_ON_BARE(mask_and_flags), TEST_ON_BARE(nested), TEST_ON_BARE(nested_recovery),
+      TEST_ON_BARE(user_exceptions), TEST(user_page_faults), TEST(user_alignment),
+      TEST(user_int_n));

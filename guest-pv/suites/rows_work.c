@@ -110,4 +110,5 @@ static void copies(void)
     free(to);
 }
 
-SUITE(rowswork, 97, SUITE_NAMED_ONLY | SUITE_ON_BARE, TEST(calls), TEST(computing), TEST(copies));
+SUITE(rowswork, 97, SUITE_NAMED_ONLY | SUITE_ON_BARE, TEST_ON_BARE(calls), TEST_ON_BARE(computing),
+      TEST_ON_BARE(copies));

@@ -142,6 +142,14 @@ static bool out_of_place(const struct suite *s)
     return s->flags & SUITE_NEEDS_BARE;
 }
 
+/* Why a test of this suite cannot run here, though others can, or NULL. */
+static const char *obstacle_of_test(const struct suite *s, const struct test *t)
+{
+    if (is_bare() && !(s->flags & SUITE_NEEDS_BARE) && !t->on_bare)
+        return "needs a hypervisor";
+    return NULL;
+}
+
 /* Why this suite cannot run here, or NULL. */
 static const char *obstacle(const struct suite *s)
 {
@@ -181,14 +189,15 @@ static void run_suite(const struct suite *const *first, unsigned nr)
     for (const struct suite *const *s = first; s < end; s++)
         for (unsigned i = 0; i < (*s)->nr_tests; i++) {
             const struct test *t = &(*s)->tests[i];
+            const char *why_not = why ? why : obstacle_of_test(*first, t);
 
             nr_test++;
-            if (!why) {
+            if (!why_not) {
                 run_test(t, nr_test);
                 continue;
             }
             totals[SKIPPED]++;
-            kprintf("  ok %u %s # SKIP %s\n", nr_test, t->name, why);
+            kprintf("  ok %u %s # SKIP %s\n", nr_test, t->name, why_not);
         }
     kprintf("%s %u %s%s%s\n", totals[FAIL] > failed ? "not ok" : "ok", nr, name,
             totals[SKIPPED] - skipped == nr_tests ? " # SKIP " : "",

@@ -24,6 +24,7 @@
 struct test {
     const char *name;
     void (*fn)(void);
+    bool on_bare;               /* needs no hypervisor */
 };
 
 enum {
@@ -33,7 +34,7 @@ enum {
     SUITE_NEEDS_DOM0 = 8,               /* skipped in an ordinary domain */
     SUITE_NEEDS_STORE = 16,             /* skipped in a domain that has no xenstore */
     SUITE_NEEDS_BARE = 32,              /* only on a machine without a hypervisor */
-    SUITE_ON_BARE = 64,                 /* there, too; all others need a hypervisor */
+    SUITE_ON_BARE = 64,                 /* there, too, those tests that are TEST_ON_BARE() */
 };
 
 /* The tests of one file of a suite. The flags are those of the suite's first file. */
@@ -44,7 +45,8 @@ struct suite {
     unsigned nr_tests;
 };
 
-#define TEST(fn) { #fn, fn }
+#define TEST(fn) { #fn, fn, false }
+#define TEST_ON_BARE(fn) { #fn, fn, true }
 /* The linker sorts suites by order (two digits), then by name, then by part. */
 #define SUITE(name_, order, flags_, ...) SUITE_IN_FILE(name_, order, 0, flags_, __VA_ARGS__)
 /* The tests of a further file of the same suite, with the same order; part: one digit from 1. */

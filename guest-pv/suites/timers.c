@@ -285,8 +285,8 @@ static void yield(void)
         ASSERT_EQ(xen_sched_op(SCHEDOP_yield, NULL), 0);
 }
 
-SUITE(timers, 51, 0, TEST(singleshot_fires_once), TEST(past_deadline_fires_at_once),
-      TEST(only_in_the_future), TEST(stopped_and_replaced), TEST(wild_deadlines),
-      TEST(singleshot_arguments), TEST(periodic), TEST(set_timer_op), TEST(block_until_timer),
-      TEST(block_with_event_pending), TEST(poll_times_out), TEST(poll_sees_port),
-      TEST(poll_arguments), TEST(yield));
+SUITE(timers, 51, SUITE_ON_BARE, TEST_ON_BARE(singleshot_fires_once),
+      TEST_ON_BARE(past_deadline_fires_at_once), TEST_ON_BARE(only_in_the_future),
+      TEST_ON_BARE(stopped_and_replaced), TEST(wild_deadlines), TEST(singleshot_arguments),
+      TEST(periodic), TEST(set_timer_op), TEST(block_until_timer), TEST(block_with_event_pending),
+      TEST(poll_times_out), TEST(poll_sees_port), TEST(poll_arguments), TEST(yield));

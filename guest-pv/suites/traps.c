@@ -300,7 +300,8 @@ static void watched_stack_selector(void)
     xen_set_debugreg(6, 0xffff0ff0);
 }
 
-SUITE(traps, 12, 0, TEST(divide_error), TEST(invalid_opcode), TEST(breakpoint), TEST(overflow),
-      TEST(general_protection), TEST(page_fault), TEST(hypervisor_hole), TEST(device_not_available),
-      TEST(floating_point), TEST(simd_floating_point), TEST(single_step), TEST(data_breakpoint),
+SUITE(traps, 12, SUITE_ON_BARE, TEST_ON_BARE(divide_error), TEST_ON_BARE(invalid_opcode),
+      TEST_ON_BARE(breakpoint), TEST_ON_BARE(overflow), TEST(general_protection), TEST(page_fault),
+      TEST(hypervisor_hole), TEST(device_not_available), TEST(floating_point),
+      TEST(simd_floating_point), TEST(single_step), TEST(data_breakpoint),
       TEST(watched_stack_selector));

@@ -167,5 +167,6 @@ static void wild_user_stacks(void)
     }
 }
 
-SUITE(user, 52, 0, TEST(syscall_keeps_registers), TEST(syscall_frame), TEST(syscall_flags),
-      TEST(no_hypercalls_from_user), TEST(wild_user_stacks));
+SUITE(user, 52, SUITE_ON_BARE, TEST_ON_BARE(syscall_keeps_registers), TEST_ON_BARE(syscall_frame),
+      TEST_ON_BARE(syscall_flags), TEST_ON_BARE(no_hypercalls_from_user),
+      TEST_ON_BARE(wild_user_stacks));

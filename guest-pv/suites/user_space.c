@@ -179,6 +179,6 @@ static void gs_selector_is_loaded(void)
     EXPECT_EQ(xen_set_segment_base(SEGBASE_GS_USER_SEL, 0), 0);
 }
 
-SUITE_PART(user, 52, 1, TEST(event_interrupts_user), TEST(pending_event_comes_first),
+SUITE_PART(user, 52, 1, TEST_ON_BARE(event_interrupts_user), TEST(pending_event_comes_first),
            TEST(kernel_root_only), TEST(m2p_strict), TEST(gs_follows_the_mode),
            TEST(gs_selector_is_loaded));
