@@ -1,5 +1,5 @@
-/* The kernel without a hypervisor: the same image, entered elsewhere, on a machine of its own (a real
- * one, an emulated one, the vmm's). Nothing above this folder changes: the kernel finds the
+/* The kernel without a hypervisor: the same image, entered elsewhere, on a machine of its own (a
+ * real one, an emulated one, the vmm's). Nothing above this folder changes: the kernel finds the
  * state in which a domain builder leaves a domain (build.c), and a hypercall page whose calls are
  * functions here (calls.c), in the same ring. Frames are machine frames, page 0 first.
  *

@@ -1,5 +1,5 @@
-/* The entry points on a machine without a hypervisor, up to C (bare_start). Linked at physical addresses,
- * and first in the file, where a loader searches the Multiboot 2 header.
+/* The entry points on a machine without a hypervisor, up to C (bare_start). Linked at physical
+ * addresses, and first in the file, where a loader searches the Multiboot 2 header.
  *
  *   note PHYS32_ENTRY      32-bit, EBX = struct hvm_start_info       QEMU's -kernel
  *   Multiboot 2            32-bit, EBX = its information             GRUB

@@ -1,5 +1,5 @@
-/* What a loader tells, each in its own way: where memory ends, and the command line. Only the kernel's own
- * loader can be wrong here, so sizes are limited and nothing else is checked. */
+/* What a loader tells, each in its own way: where memory ends, and the command line. The loader is
+ * believed, as the machine is; only what is copied is limited. */
 #include <stdint.h>
 #include <public/arch-x86/hvm/start_info.h>
 #include <string.h>
@@ -74,7 +74,8 @@ static void read_zero_page(uint64_t info, struct machine_info *out)
 void read_info(unsigned entered, uint64_t info, struct machine_info *out)
 {
     static void (*const readers[])(uint64_t info, struct machine_info *out) = {
-        [ENTERED_PVH] = read_pvh, [ENTERED_MULTIBOOT2] = read_multiboot2, [ENTERED_LINUX] = read_zero_page,
+        [ENTERED_PVH] = read_pvh, [ENTERED_MULTIBOOT2] = read_multiboot2,
+        [ENTERED_LINUX] = read_zero_page,
     };
 
     readers[entered](info, out);

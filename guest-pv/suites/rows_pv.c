@@ -1,6 +1,6 @@
-/* Suite "rowspv" (only by name): the operations of suite "rows" as a paravirtual guest does them, by
- * hypercalls and by what is emulated for it; see rows.h. The shortest handlers replace the kernel's
- * for the time of a row. */
+/* Suite "rowspv" (only by name): the operations of suite "rows" as a paravirtual guest does them,
+ * by hypercalls and by what is emulated for it; see rows.h. The shortest handlers replace the
+ * kernel's for the time of a row. */
 #include <string.h>
 #include "clock.h"
 #include "hypercall.h"

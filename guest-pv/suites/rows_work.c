@@ -77,7 +77,8 @@ static void copy_by_movsq(void *to, const void *from, uint64_t bytes)
 static void copy_by_sse(void *to, const void *from, uint64_t bytes)
 {
     __asm__ volatile("1:\tmovups (%1), %%xmm0\n\tmovups 16(%1), %%xmm1\n\tmovups %%xmm0, (%0)\n\t"
-                     "movups %%xmm1, 16(%0)\n\taddq $32, %0\n\taddq $32, %1\n\tsubq $32, %2\n\tjnz 1b"
+                     "movups %%xmm1, 16(%0)\n\taddq $32, %0\n\taddq $32, %1\n\t"
+                     "subq $32, %2\n\tjnz 1b"
                      : "+r"(to), "+r"(from), "+r"(bytes) : : "memory", "cc", "xmm0", "xmm1");
 }
 

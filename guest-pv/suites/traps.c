@@ -301,7 +301,7 @@ static void watched_stack_selector(void)
 }
 
 SUITE(traps, 12, SUITE_ON_BARE, TEST_ON_BARE(divide_error), TEST_ON_BARE(invalid_opcode),
-      TEST_ON_BARE(breakpoint), TEST_ON_BARE(overflow), TEST(general_protection), TEST(page_fault),
-      TEST(hypervisor_hole), TEST(device_not_available), TEST(floating_point),
-      TEST(simd_floating_point), TEST(single_step), TEST(data_breakpoint),
-      TEST(watched_stack_selector));
+      TEST_ON_BARE(breakpoint), TEST_ON_BARE(overflow), TEST(general_protection),
+      TEST_ON_BARE(page_fault), TEST(hypervisor_hole), TEST(device_not_available),
+      TEST_ON_BARE(floating_point), TEST_ON_BARE(simd_floating_point), TEST_ON_BARE(single_step),
+      TEST(data_breakpoint), TEST(watched_stack_selector));

@@ -4,9 +4,9 @@ machine, started by QEMU's loader and by GRUB, and as the vmm's guest, where the
 import bare
 from case import Case
 
-ALL = "suites=sensitive,rows,rowswork"
+ALL = "suites=all,rows,rowswork"
 WANTED = ("popf_sets_if", "first_entry_to_user", "user_code_may_not", "hlt_waits",
-          "process_row")
+          "process_row", "registers_survive", "single_step")
 ON_BARE = bare.passes(*WANTED)
 
 CASES = [
