@@ -93,11 +93,16 @@ static unsigned prefix_nr(const struct insn *in)
     return in->rep == 0xf3 ? 2 : in->rep == 0xf2 ? 3 : in->opsize;
 }
 
+static const uint8_t *code_of(const struct insn *in)
+{
+    return sse_code[prefix_nr(in)][in->opcode & 0xff];
+}
+
 static bool load_job(struct exec *x, struct job *j, unsigned destination, unsigned source)
 {
     const struct insn *in = x->in;
 
-    j->code = sse_code[prefix_nr(in)][in->opcode & 0xff];
+    j->code = code_of(in);
     j->mxcsr = x->c->fx.mxcsr | MXCSR_FLAGS << MXCSR_MASKS_SHIFT;
     j->a.quads[0] = j->a.quads[1] = 0;
     return sse_usable(x) && read_sse_operand(x, source, &j->b) &&
@@ -129,15 +134,62 @@ static bool store_job(struct exec *x, struct job *j)
     return write_sse_operand(x, 0, &j->a);
 }
 
+/* XMM registers, or one and memory. */
+static bool plain_xmm(struct exec *x)
+{
+    union sse_value *a = xmm_register(x, modrm_reg(x->in)), b;
+    const uint8_t *code = code_of(x->in);
+
+    if (!xmm_usable(x))
+        return false;
+    if (!x->in->memory)
+        b = *xmm_register(x, modrm_rm(x->in));
+    else if (!is_sse_aligned(x, 16) || !read_xmm(x, &b))
+        return false;
+    __asm__("movaps %[a], %%xmm0\n"
+            "movaps %[b], %%xmm1\n"
+            "lea 1f(%%rip), %%rdx\n"
+            "jmp *%[code]\n"
+            "1: movaps %%xmm0, %[a]\n"
+            : [a] "+m"(*a)
+            : [b] "m"(b), [code] "r"(code)
+            : "rdx", "xmm0", "xmm1");
+    return finish(x);
+}
+
 /* On integers or bits: MXCSR has no part in it. */
 bool op_sse_plain(struct exec *x)
 {
     struct job j;
 
+    if (x->k->forms[0] == FORM_Vx && x->k->forms[1] == FORM_Wx)
+        return plain_xmm(x);
     if (!load_job(x, &j, 0, 1))
         return false;
     run_job(x, &j);
     return store_job(x, &j);
+}
+
+/* MOVMSKPS, MOVMSKPD, PMOVMSKB: the signs of the elements. */
+bool op_sse_movmsk(struct exec *x)
+{
+    const union sse_value *from = xmm_register(x, modrm_rm(x->in));
+    const uint8_t *code = code_of(x->in);
+    uint64_t signs;
+
+    if (is_mmx_operand(x, 1))
+        return op_sse_plain(x);
+    if (!xmm_usable(x))
+        return false;
+    __asm__("movaps %[from], %%xmm1\n"
+            "lea 1f(%%rip), %%rdx\n"
+            "jmp *%[code]\n"
+            "1:\n"
+            : "=a"(signs)
+            : [from] "m"(*from), [code] "r"(code)
+            : "rdx", "xmm1");
+    x->c->regs[modrm_reg(x->in)] = signs;
+    return finish(x);
 }
 
 /* A shift by an immediate is that by a register: 71 to 73 with 2, 4 or 6 in the ModRM are D1 to D3,

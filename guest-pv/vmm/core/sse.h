@@ -4,6 +4,7 @@
 #ifndef VMM_CORE_SSE_H
 #define VMM_CORE_SSE_H
 
+#include <string.h>
 #include "common/x86/alu.h"
 #include "guest-pv/vmm/core/operand.h"
 
@@ -34,6 +35,39 @@ bool finish_sse(struct exec *x);
 
 bool is_mmx_operand(const struct exec *x, unsigned nr); /* a register */
 bool is_sse_aligned(struct exec *x, unsigned bytes);    /* false: #GP(0) is raised */
+
+/* The same for those that use XMM registers alone, which are most. */
+static inline bool xmm_usable(struct exec *x)
+{
+    return likely(!(x->c->cr0 & (CR0_EM | CR0_TS)) && (x->c->cr4 & CR4_OSFXSR)) || sse_usable(x);
+}
+static inline union sse_value *xmm_register(struct exec *x, unsigned nr)
+{
+    return (union sse_value *)x->c->fx.xmm[nr];
+}
+/* 16 bytes of the memory operand. False: value, which may be a register, stays. */
+static inline bool read_xmm(struct exec *x, union sse_value *value)
+{
+    const uint8_t *at = tlb_look_up(x->c->tlb->read, x->linear, sizeof(*value));
+    union sse_value read;
+
+    if (unlikely(at == NULL)) {
+        if (!read_memory(x, 0, &read, sizeof(read)))
+            return false;
+        at = read.bytes;
+    }
+    memcpy(value, at, sizeof(*value));
+    return true;
+}
+static inline bool write_xmm(struct exec *x, const union sse_value *value)
+{
+    uint8_t *at = tlb_look_up(x->c->tlb->write, x->linear, sizeof(*value));
+
+    if (unlikely(at == NULL))
+        return write_memory(x, 0, value, sizeof(*value));
+    memcpy(at, value, sizeof(*value));
+    return true;
+}
 
 /* ST(0) becomes another register of the eight: the image keeps them in the stack's order. */
 void set_x87_top(struct fx_state *fx, unsigned top);

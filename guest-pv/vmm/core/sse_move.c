@@ -5,7 +5,33 @@
 #include "guest-pv/vmm/core/handlers.h"
 #include "guest-pv/vmm/core/sse.h"
 
-/* Whole registers, and 4 or 8 bytes that are zero-extended: MOVAPS, MOVD, MOVQ and their like. */
+/* XMM registers: MOVUPS, MOVDQU and so on; MOVAPS, MOVDQA, MOVNTPS and so on, which insist on
+ * alignment. */
+bool op_sse_mov_unaligned(struct exec *x)
+{
+    bool to_reg = x->k->forms[0] == FORM_Vx;
+    union sse_value *reg = xmm_register(x, modrm_reg(x->in)), *rm;
+
+    if (!xmm_usable(x))
+        return false;
+    if (x->in->memory)
+        return (to_reg ? read_xmm(x, reg) : write_xmm(x, reg)) && finish(x);
+    rm = xmm_register(x, modrm_rm(x->in));
+    if (to_reg)
+        *reg = *rm;
+    else
+        *rm = *reg;
+    return finish(x);
+}
+
+bool op_sse_mov_aligned(struct exec *x)
+{
+    if (x->in->memory && (!xmm_usable(x) || !is_sse_aligned(x, 16)))
+        return false;
+    return op_sse_mov_unaligned(x);
+}
+
+/* 4 or 8 bytes, zero-extended, between registers of any kind and memory: MOVD, MOVQ. */
 bool op_sse_mov(struct exec *x)
 {
     union sse_value value = { .quads = { 0 } };

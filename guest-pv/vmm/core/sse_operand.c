@@ -78,11 +78,6 @@ static uint8_t *sse_register(struct exec *x, unsigned kind)
     return mmx_register(x->c, kind == MMX ? in->modrm >> 3 & 7 : in->modrm & 7);
 }
 
-static bool is_unaligned_move(const struct exec *x)
-{
-    return x->k->op == OP_MOVUPS || x->k->op == OP_MOVUPD || x->k->op == OP_MOVDQU;
-}
-
 static bool read_general(struct exec *x, unsigned nr, uint64_t *value)
 {
     struct operand o;
@@ -101,8 +96,8 @@ bool read_sse_operand(struct exec *x, unsigned nr, union sse_value *value)
     if (kind == OTHER)
         return read_general(x, nr, &value->quads[0]);
     if (is_memory(x, kind))
-        return (bytes < 16 || is_unaligned_move(x) || is_sse_aligned(x, 16)) &&
-               read_memory(x, 0, value, bytes);
+        return bytes < 16 ? read_memory(x, 0, value, bytes)
+                          : is_sse_aligned(x, 16) && read_xmm(x, value);
     memcpy(value, sse_register(x, kind), kind == XMM || kind == XMM_RM ? 16 : 8);
     return true;
 }
@@ -115,8 +110,7 @@ bool write_sse_operand(struct exec *x, unsigned nr, const union sse_value *value
         if (!write_operand(x, nr, value->quads[0]))
             return false;
     } else if (is_memory(x, kind)) {
-        if ((bytes == 16 && !is_unaligned_move(x) && !is_sse_aligned(x, 16)) ||
-            !write_memory(x, 0, value, bytes))
+        if (!write_memory(x, 0, value, bytes))
             return false;
     } else if (kind == XMM || kind == XMM_RM) {
         memcpy(sse_register(x, kind), value, 16);
