@@ -35,6 +35,33 @@ static void end_run(const greg_t *frame)
     current->address = (uint64_t)frame[REG_CR2];
 }
 
+#define FX_BYTES 416u           /* of FXSAVE's image, without what it leaves alone */
+#define SW_MAGIC_AT 464u        /* FP_XSTATE_MAGIC1 is there when the image is XSAVE's */
+#define XSTATE_BV_AT 512u       /* of XSAVE's image: which parts are not in their first state */
+#define XSTATE_FP_SSE 3u
+
+/* The frame's image is XSAVE's, if the CPU has it, which begins with FXSAVE's. */
+static void load_fx(uint8_t *image, const void *fx)
+{
+    uint32_t magic;
+
+    memcpy(image, fx, FX_BYTES);
+    memcpy(&magic, image + SW_MAGIC_AT, sizeof(magic));
+    if (magic == FP_XSTATE_MAGIC1)
+        image[XSTATE_BV_AT] |= XSTATE_FP_SSE;
+}
+
+static void exchange_fx(uint8_t *image)
+{
+    static uint8_t home_fx[FX_BYTES];
+
+    if (running)
+        memcpy(current->fx, image, FX_BYTES);
+    else
+        memcpy(home_fx, image, FX_BYTES);
+    load_fx(image, running ? home_fx : current->fx);
+}
+
 /* Flags that the instruction changed and no return restores (NT, ID) are put back first. */
 static void on_signal(int signal, siginfo_t *info, void *context)
 {
@@ -55,6 +82,8 @@ static void on_signal(int signal, siginfo_t *info, void *context)
         *to = (uint64_t)frame[places[i]];
         frame[places[i]] = (greg_t)value;
     }
+    if (current->fx)
+        exchange_fx((uint8_t *)((ucontext_t *)context)->uc_mcontext.fpregs);
     if (running) {
         end_run(frame);
         frame[REG_RIP] += 2;                    /* behind the UD2 */

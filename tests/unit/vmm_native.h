@@ -22,6 +22,7 @@ struct native_run {
     uint64_t regs[18];          /* before and after: RAX to R15 by number, RIP, RFLAGS */
     unsigned vector;            /* of the exception that ended it; VECTOR_PF at RIP: none */
     uint64_t error, address;    /* error code, CR2 */
+    void *fx;                   /* before and after: the image of FXSAVE; NULL: nobody asks */
 };
 
 /* Maps the pages, and makes signals ours. Once a process; false: the addresses are not free. */
