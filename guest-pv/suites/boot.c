@@ -255,8 +255,8 @@ static void threads_and_timers(void)
 {
     volatile unsigned a = 0, b = 0;
     volatile uint64_t turns = 0;
-    struct thread *ta = thread_create("a", count_up, (void *)&a), *tb = thread_create("b", count_up,
-                                                                                      (void *)&b);
+    struct thread *ta = thread_create("a", count_up, (void *)&a);
+    struct thread *tb = thread_create("b", count_up, (void *)&b);
     uint64_t before = clock_ns();
 
     thread_join(ta);

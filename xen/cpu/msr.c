@@ -36,11 +36,19 @@ static bool read_zero(struct vcpu *v, uint32_t msr, uint64_t *value)
     return true;
 }
 
+/* GS_BASE is the base of the current mode, KERNEL_GS_BASE that of the other mode. */
+static enum arch_base base_of(const struct vcpu *v, uint32_t msr)
+{
+    bool current_mode = msr == 0xc0000101;
+
+    if (msr == 0xc0000100)
+        return BASE_FS;
+    return current_mode == (v->kernel_mode != 0) ? BASE_GS_KERNEL : BASE_GS_USER;
+}
+
 static bool read_base(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
-    *value = arch_get_base(msr == 0xc0000100                              ? BASE_FS
-                           : (msr == 0xc0000101) == (v->kernel_mode != 0) ? BASE_GS_KERNEL
-                                                                          : BASE_GS_USER);
+    *value = arch_get_base(base_of(v, msr));
     return true;
 }
 
@@ -48,10 +56,7 @@ static bool write_base(struct vcpu *v, uint32_t msr, uint64_t value)
 {
     if (!is_canonical(value))
         return false;
-    arch_set_base(msr == 0xc0000100                              ? BASE_FS
-                  : (msr == 0xc0000101) == (v->kernel_mode != 0) ? BASE_GS_KERNEL
-                                                                 : BASE_GS_USER,
-                  value);
+    arch_set_base(base_of(v, msr), value);
     return true;
 }
 

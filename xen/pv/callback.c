@@ -19,9 +19,10 @@ static const int8_t callback_of_type[] = {
 
 static void set_callback(struct vcpu *v, enum callback cb, uint64_t address, bool mask_events)
 {
+    unsigned others = v->cb_masks_events & ~(1u << cb);
+
     v->callback[cb] = address;
-    v->cb_masks_events = (uint8_t)((v->cb_masks_events & ~(1u << cb)) | (unsigned)mask_events
-                                                                            << cb);
+    v->cb_masks_events = (uint8_t)(others | (unsigned)mask_events << cb);
 }
 
 static void set_nmi_handler(struct vcpu *v, uint64_t address)
@@ -51,8 +52,9 @@ long callback_unregister(const struct callback_unregister *op)
         set_nmi_handler(current, 0);
         return 0;
     }
-    return op->type < ARRAY_SIZE(callback_of_type) && callback_of_type[op->type] >= 0 ? -EINVAL
-                                                                                      : -ENOSYS;
+    if (op->type >= ARRAY_SIZE(callback_of_type) || callback_of_type[op->type] < 0)
+        return -ENOSYS;
+    return -EINVAL;
 }
 
 /* The older form of callback_op, in which only the event callback masks events. It never fails:

@@ -50,6 +50,7 @@ long do_domctl(uint64_t uop)
 
     if (rc != 0)
         return rc;
-    return names_no_domain(&op) || check_domid(op.domain, NAMES_OWN_NUMBER) != -ESRCH ? -EPERM
-                                                                                      : -ESRCH;
+    if (!names_no_domain(&op) && check_domid(op.domain, NAMES_OWN_NUMBER) == -ESRCH)
+        return -ESRCH;
+    return -EPERM;
 }
