@@ -50,7 +50,7 @@ bool op_pushf(struct exec *x)
 }
 
 /* SDM vol. 2, POPF, the table of effects: IOPL only by CPL 0, IF by a CPL that IOPL lets do I/O;
- * both stay silently otherwise. RF, and with 8 bytes VIF and VIP, become 0. */
+ * both stay silently otherwise. VM, VIF and VIP stay, RF becomes 0. */
 bool op_popf(struct exec *x)
 {
     uint64_t *flags = &x->c->regs[REG_RFLAGS], value;
@@ -60,8 +60,7 @@ bool op_popf(struct exec *x)
     if (!pop(x, x->in->op_bytes, &value))
         return false;
     if (x->in->op_bytes == 8)
-        which |= FLAG_AC | FLAG_VIF | FLAG_VIP | FLAG_ID;
-    value &= ~(uint64_t)(FLAG_VIF | FLAG_VIP);
+        which |= FLAG_AC | FLAG_ID;
     if (x->c->cpl == 0)
         which |= FLAG_IOPL;
     if (x->c->cpl <= (*flags & FLAG_IOPL) >> FLAG_IOPL_SHIFT)

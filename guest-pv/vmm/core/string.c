@@ -55,13 +55,17 @@ static struct run make_run(struct exec *x, bool by_rsi, bool by_rdi)
     return r;
 }
 
-/* The address in the vmm of n elements, that of the lowest. NULL: a fault. The first element is
- * what is asked for, so that a fault has its address. */
+/* The address in the vmm of n elements, that of the lowest; all of them count as written, if that is
+ * what is asked. NULL: a fault, of the first element. */
 static uint8_t *map_run(struct exec *x, const struct run *r, uint64_t linear, unsigned how)
 {
-    uint8_t *first = map_linear(x->c, linear, r->bytes, how);
+    unsigned others = (r->n - 1) * r->bytes;
 
-    return first != NULL && r->down ? first - (r->n - 1) * r->bytes : first;
+    if (!r->down || others == 0)
+        return map_linear(x->c, linear, others + r->bytes, how);
+    if (map_linear(x->c, linear, r->bytes, how) == NULL)
+        return NULL;
+    return map_linear(x->c, linear - others, others + r->bytes, how);
 }
 
 static void advance(struct exec *x, const struct run *r, unsigned reg)
