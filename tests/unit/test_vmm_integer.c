@@ -21,7 +21,6 @@
 #define NR_OPS 2048u
 #define TIME_LIMIT_SECONDS 300
 #define GS_BASE 0x12345ull
-#define DATA_BYTES (NATIVE_END - NATIVE_DATA)
 
 static unsigned nr_cases = 600;         /* per row */
 static uint64_t fs_base;
@@ -30,6 +29,12 @@ static uint64_t fs_base;
 
 enum { PTE_P = 1, PTE_W = 2, PTE_U = 4, PTE_AD = 0x60 };
 #define PTE_NX (1ull << 63)
+
+/* The frames of the pages of data: not in their order. */
+static uint8_t *frame_of(const struct cpu *c, uint64_t page)
+{
+    return c->ram.bytes + 0x300000 - 2 * (page - NATIVE_DATA);
+}
 
 /* The same pages as the host's: nothing else is mapped. */
 static void set_pages(struct cpu *c)
@@ -42,8 +47,8 @@ static void set_pages(struct cpu *c)
     l2[NATIVE_CODE >> 21] = 0x4000 | PTE_P | PTE_W | PTE_U;
     l1[NATIVE_CODE >> 12 & 511] = NATIVE_CODE | PTE_P | PTE_W | PTE_U | PTE_AD;
     for (uint64_t at = NATIVE_DATA; at < NATIVE_END; at += GUEST_PAGE)
-        l1[at >> 12 & 511] = at | PTE_P | PTE_U | PTE_AD | PTE_NX |
-                             (at < NATIVE_READ_ONLY ? PTE_W : 0);
+        l1[at >> 12 & 511] = (uint64_t)(frame_of(c, at) - c->ram.bytes) | PTE_P | PTE_U | PTE_AD |
+                             PTE_NX | (at < NATIVE_READ_ONLY ? PTE_W : 0);
     tlb_flush(c);
 }
 
@@ -158,17 +163,25 @@ static bool writes_before_fault(const struct test_case *t)
     return t->k != NULL && (t->k->op == OP_ENTER || t->k->op == OP_CALL);
 }
 
-static void compare_memory(const struct test_case *t, const struct cpu *c, bool faulted)
+static void compare_page(const struct test_case *t, const struct cpu *c, uint64_t page)
 {
-    const uint8_t *ours = c->ram.bytes + NATIVE_DATA, *host = (const uint8_t *)NATIVE_DATA;
+    const uint8_t *ours = frame_of(c, page), *host = (const uint8_t *)page;
     unsigned i = 0;
 
-    if ((faulted && writes_before_fault(t)) || memcmp(ours, host, DATA_BYTES) == 0)
+    if (memcmp(ours, host, GUEST_PAGE) == 0)
         return;
     while (ours[i] == host[i])
         i++;
-    printf("at %llx:\n", NATIVE_DATA + i);
+    printf("at %lx:\n", page + i);
     print_case(t, "memory", ours[i], host[i]);
+}
+
+static void compare_memory(const struct test_case *t, const struct cpu *c, bool faulted)
+{
+    if (faulted && writes_before_fault(t))
+        return;
+    for (uint64_t at = NATIVE_DATA; at < NATIVE_END; at += GUEST_PAGE)
+        compare_page(t, c, at);
 }
 
 static void compare_once(struct cpu *c, const struct test_case *t)
@@ -176,7 +189,8 @@ static void compare_once(struct cpu *c, const struct test_case *t)
     struct native_run host;
     bool ours, faulted;
 
-    memcpy(c->ram.bytes + NATIVE_DATA, (const void *)NATIVE_DATA, DATA_BYTES);
+    for (uint64_t at = NATIVE_DATA; at < NATIVE_END; at += GUEST_PAGE)
+        memcpy(frame_of(c, at), (const void *)at, GUEST_PAGE);
     memcpy(host.regs, t->regs, sizeof(host.regs));
     native_place(t->bytes, t->length);
     native_execute(&host);
@@ -203,7 +217,7 @@ static void compare_rows(const uint16_t *ops, unsigned nr_ops)
     for (unsigned i = 0; i < nr_ops; i++)
         wanted[ops[i]] = 1;
     nr_rows = find_rows(wanted, rows, ARRAY_SIZE(rows));
-    for (unsigned i = 0; i < DATA_BYTES - GUEST_PAGE; i++)
+    for (unsigned i = 0; i < NATIVE_READ_ONLY - NATIVE_DATA; i++)
         ((uint8_t *)NATIVE_DATA)[i] = one_in(4) ? 0xff : (uint8_t)random64();
     if (nr_rows < 20)
         nr_cases *= 10;

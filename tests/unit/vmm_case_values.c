@@ -5,6 +5,39 @@
 #include "tests/unit/vmm_case_parts.h"
 #include "tests/unit/vmm_native.h"
 
+uint64_t random_seed = 1;
+
+uint64_t random64(void)
+{
+    random_seed ^= random_seed << 13;
+    random_seed ^= random_seed >> 7;
+    random_seed ^= random_seed << 17;
+    return random_seed * 0x2545f4914f6cdd1d;
+}
+
+unsigned random_below(unsigned n)
+{
+    return (unsigned)(random64() >> 32) % n;
+}
+
+bool one_in(unsigned n)
+{
+    return random_below(n) == 0;
+}
+
+uint64_t random_value(void)
+{
+    static const uint64_t special[] = {
+        0, 1, 2, ~0ull, 1ull << 63, 0x7fffffffffffffff, 0x80000000, 0x7fffffff, 0xffffffff,
+        0x8000, 0x7fff, 0xffff, 0x80, 0x7f, 0xff,
+    };
+    uint64_t value = random64();
+
+    if (one_in(4))
+        return special[random_below(ARRAY_SIZE(special))];
+    return one_in(3) ? value >> random_below(64) : value;
+}
+
 void set_string(struct test_case *t, uint64_t fs, uint64_t gs)
 {
     uint64_t *regs = t->regs, from = random_target(), to = random_target();
@@ -106,6 +139,7 @@ static void set_operand(struct test_case *t, uint64_t value, unsigned bytes)
 void set_values(struct test_case *t)
 {
     uint64_t *regs = t->regs, value;
+    unsigned bytes;
 
     switch (t->k->op) {
     case OP_CMPXCHG:
@@ -117,8 +151,10 @@ void set_values(struct test_case *t)
         if (!is_our_memory(t->target) || one_in(2))
             break;
         memcpy((void *)t->target, &regs[RAX], 8);
-        memcpy((void *)(t->target + (t->k->op == OP_CMPXCHG16B ? 8 : 4)), &regs[RDX],
-               t->k->op == OP_CMPXCHG16B ? 8 : 4);
+        bytes = t->k->op == OP_CMPXCHG16B ? 8 : 4;
+        memcpy((void *)(t->target + bytes), &regs[RDX], bytes);
+        if (one_in(2)) /* almost equal */
+            *(uint8_t *)(t->target + random_below(2 * bytes)) ^= (uint8_t)(1u << random_below(8));
         break;
     case OP_JMP:
     case OP_CALL:

@@ -10,39 +10,6 @@
 #include "tests/unit/vmm_case_parts.h"
 #include "tests/unit/vmm_native.h"
 
-uint64_t random_seed = 1;
-
-uint64_t random64(void)
-{
-    random_seed ^= random_seed << 13;
-    random_seed ^= random_seed >> 7;
-    random_seed ^= random_seed << 17;
-    return random_seed * 0x2545f4914f6cdd1d;
-}
-
-unsigned random_below(unsigned n)
-{
-    return (unsigned)(random64() >> 32) % n;
-}
-
-bool one_in(unsigned n)
-{
-    return random_below(n) == 0;
-}
-
-uint64_t random_value(void)
-{
-    static const uint64_t special[] = {
-        0, 1, 2, ~0ull, 1ull << 63, 0x7fffffffffffffff, 0x80000000, 0x7fffffff, 0xffffffff,
-        0x8000, 0x7fff, 0xffff, 0x80, 0x7f, 0xff,
-    };
-    uint64_t value = random64();
-
-    if (one_in(4))
-        return special[random_below(ARRAY_SIZE(special))];
-    return one_in(3) ? value >> random_below(64) : value;
-}
-
 /* --- The bytes -------------------------------------------------------------------------------- */
 
 /* MOV to segment registers, to and from control and debug registers, and POP FS. */
@@ -54,37 +21,58 @@ static bool is_system(const struct insn *in, const struct insn_case *k)
     return to.type == OPERAND_SEGMENT || (in->opcode >= 0x120 && in->opcode <= 0x123);
 }
 
-/* Those with ModRM: try all of its reg fields, with memory and with a register. */
-static void add_rows_of(unsigned opcode, const uint8_t *wanted, struct row *rows, unsigned max,
-                        unsigned *nr)
-{
-    for (unsigned modrm = 0; modrm < 0x100; modrm += 8) {
-        uint8_t bytes[MAX_INSN] = { 0x0f };
-        unsigned n = opcode >= 0x100 ? 1 : 0, i;
-        const struct insn_case *k;
-        struct insn in;
+struct row_list {
+    const uint8_t *wanted;
+    struct row *rows;
+    unsigned nr, max;
+};
 
-        bytes[n++] = (uint8_t)opcode;
-        bytes[n] = (uint8_t)modrm;
-        if (!decode_insn(bytes, MAX_INSN, MODE_64, &in) || in.opcode != opcode)
-            continue;
-        k = find_case(&in);
-        if (k == NULL || !wanted[k->op] || is_system(&in, k) || *nr == max)
-            continue;
-        for (i = 0; i < *nr && !(rows[i].opcode == opcode && rows[i].op == k->op); i++)
-            ;
-        if (i == *nr)
-            rows[(*nr)++] = (struct row){ (uint16_t)opcode, k->op };
-    }
+static void add_row(struct row_list *list, struct row row, uint8_t modrm)
+{
+    uint8_t bytes[MAX_INSN] = { 0 };
+    const struct insn_case *k;
+    struct insn in;
+    unsigned n = 0, i = 0;
+
+    if (row.rep)
+        bytes[n++] = row.rep;
+    if (row.rex)
+        bytes[n++] = row.rex;
+    if (row.opcode >= 0x100)
+        bytes[n++] = 0x0f;
+    bytes[n++] = (uint8_t)row.opcode;
+    bytes[n] = modrm;
+    if (!decode_insn(bytes, MAX_INSN, MODE_64, &in) || in.opcode != row.opcode)
+        return;
+    k = find_case(&in);
+    if (k == NULL || !list->wanted[k->op] || is_system(&in, k) || list->nr == list->max)
+        return;
+    row.op = k->op;
+    while (i < list->nr && !(list->rows[i].opcode == row.opcode && list->rows[i].op == row.op))
+        i++;
+    if (i == list->nr)
+        list->rows[list->nr++] = row;
+}
+
+/* All ModRM; then the prefixes that make some opcodes another instruction. */
+static void add_rows_of(struct row_list *list, unsigned opcode)
+{
+    static const uint8_t rex[] = { 0, 0x48, 0x41 };
+
+    for (unsigned i = 0; i < ARRAY_SIZE(rex); i++)
+        for (unsigned rep = 0; rep <= 0xf3; rep += 0xf3)
+            for (unsigned modrm = 0; modrm < 0x100; modrm++)
+                add_row(list, (struct row){ (uint16_t)opcode, 0, (uint8_t)rep, rex[i] },
+                        (uint8_t)modrm);
 }
 
 unsigned find_rows(const uint8_t *wanted, struct row *rows, unsigned max)
 {
-    unsigned nr = 0;
+    struct row_list list = { .wanted = wanted, .rows = rows, .max = max };
 
     for (unsigned opcode = 0; opcode < 0x200; opcode++)
-        add_rows_of(opcode, wanted, rows, max, &nr);
-    return nr;
+        add_rows_of(&list, opcode);
+    return list.nr;
 }
 
 bool is_string(unsigned op)
@@ -105,12 +93,14 @@ static unsigned add_prefixes(struct row row, uint8_t *bytes)
         bytes[n++] = 0x66;
     if (one_in(8))
         bytes[n++] = 0x67;
-    if (is_string(row.op) ? !one_in(3) : one_in(16))
+    if (row.rep)
+        bytes[n++] = row.rep;
+    else if (is_string(row.op) ? !one_in(3) : one_in(16))
         bytes[n++] = one_in(2) ? 0xf2 : 0xf3;
     if (one_in(12))
         bytes[n++] = 0xf0;
-    if (one_in(2))
-        bytes[n++] = (uint8_t)(0x40 | random_below(16));
+    if (one_in(2) || row.rex)
+        bytes[n++] = (uint8_t)(0x40 | row.rex | random_below(16));
     return n;
 }
 
@@ -206,6 +196,8 @@ static bool set_memory_operand(struct test_case *t, uint64_t fs, uint64_t gs, un
     if (t->in.ad_bytes == 4 && t->in.override == SEG_FS + 1)
         return false;
     t->target = random_target();
+    if (t->k != NULL && t->k->op == OP_CMPXCHG16B && !one_in(4))
+        t->target &= ~15ull;
     if (t->in.ad_bytes == 4 && !is_canonical(t->target))
         return false;
     return set_address(t, t->target - base, opcode_end, (unsigned)t->target);

@@ -9,6 +9,7 @@
 struct row {
     uint16_t opcode;            /* 0x100 added behind 0F */
     uint16_t op;                /* enum insn_op */
+    uint8_t rep, rex;           /* prefixes without which it would be another */
 };
 
 struct test_case {
