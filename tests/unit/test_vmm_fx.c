@@ -1,52 +1,17 @@
-/* What the host's CPU cannot show to a process, of MMX, SSE and x87 in the vmm's core: the bits of
- * CR0 and CR4, pending exceptions, rights to memory, pointers in images, what later extensions
- * have. The results of instructions are test_vmm_sse.c's and test_vmm_x87.c's. */
+/* What the host's CPU cannot show to a process, of MMX, SSE and x87 in the vmm's core: exceptions
+ * by CR0 and CR4 of single instructions, rights to memory, pointers in images, what later
+ * extensions have. Each row of the maps under the control registers is test_vmm_fx_control.c's,
+ * results are test_vmm_sse.c's and test_vmm_x87.c's. */
 #include "cmocka_main.h"
 #include <string.h>
 #include "tests/unit/vmm_fx_fixture.h"
-#include "tests/unit/vmm_host.h"
-#include "tests/unit/vmm_native.h"
 
-#define DATA (NATIVE_DATA + 256u)
-#define NONE -1
 #define MXCSR_MASKED 0x1f80u
-#define FCW_MASKED 0x37fu
 #define FSW_PENDING 0x8081u             /* IE, ES, B */
 
 static uint8_t *data(uint64_t linear)
 {
     return fx_cpu->ram.bytes + linear;
-}
-
-/* Nothing is pending, everything is masked, operands are zeroes. */
-static void reset(void)
-{
-    struct cpu *c = fx_cpu;
-
-    c->cr0 = CR0_PE | CR0_PG | CR0_WP | CR0_ET | CR0_NE;
-    c->cr4 = CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT;
-    memset(c->regs, 0, sizeof(c->regs));
-    c->regs[REG_RFLAGS] = FLAG_MBS;
-    c->regs[RBX] = c->regs[R11] = c->regs[RDI] = DATA;
-    memset(&c->fx, 0, sizeof(c->fx));
-    c->fx.fcw = FCW_MASKED;
-    c->fx.mxcsr = MXCSR_MASKED;
-    memset(data(NATIVE_DATA), 0, NATIVE_READ_ONLY - NATIVE_DATA);
-}
-
-static int setup(void **state)
-{
-    (void)state;
-    fx_cpu = fx_new_cpu();
-    reset();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    vmm_cpu_free(fx_cpu);
-    return 0;
 }
 
 #define EMULATE(...)                                   \
@@ -55,129 +20,13 @@ static int teardown(void **state)
         fx_emulate(code_, sizeof(code_));              \
     })
 
-/* --- Control registers ------------------------------------------------------------------------ */
-
-static const struct setting {
-    const char *name;
-    uint64_t cr0, no_cr4;
-    bool pending;
-} settings[] = {
-    { "as usual", CR0_NE, 0, false },
-    { "EM", CR0_NE | CR0_EM, 0, false },
-    { "TS", CR0_NE | CR0_TS, 0, false },
-    { "EM and TS", CR0_NE | CR0_EM | CR0_TS, 0, false },
-    { "no OSFXSR", CR0_NE, CR4_OSFXSR, false },
-    { "no OSFXSR, and TS", CR0_NE | CR0_TS, CR4_OSFXSR, false },
-    { "an exception pending", CR0_NE, 0, true },
-    { "an exception pending, and TS", CR0_NE | CR0_TS, 0, true },
-    { "an exception pending, without NE", 0, 0, true },
-};
-
-static bool has_register(const struct fx_row *row, const char *letters, bool memory)
-{
-    static const char *const names[] = {
-#define OPERAND(name, kind, size, tail) [FORM_##name] = #name,
-#include "common/x86/operands.def"
-#undef OPERAND
-    };
-
-    for (unsigned i = 0; i < 3; i++) {
-        char letter = names[row->forms[i]][0];
-
-        if (letter != '_' && strchr(letters, letter) && !(memory && letter == 'Q'))
-            return true;
-    }
-    return false;
-}
-
-/* SDM vol. 3, tables 23-2 to 23-8: in this order. */
-static int expected_of_sse(const struct fx_row *row, const struct setting *s, bool memory)
-{
-    bool xmm = has_register(row, "VW", memory), mmx = has_register(row, "PQ", memory);
-
-    if ((s->cr0 & CR0_EM) || (xmm && (s->no_cr4 & CR4_OSFXSR)))
-        return VECTOR_UD;
-    if (s->cr0 & CR0_TS)
-        return VECTOR_NM;
-    return s->pending && (mmx || row->op == OP_EMMS) && (s->cr0 & CR0_NE) ? VECTOR_MF : NONE;
-}
-
-static int expected_of_x87(const struct fx_row *row, const struct setting *s, bool memory)
-{
-    static const uint16_t do_not_wait[] = {
-        OP_FNINIT, OP_FNCLEX, OP_FNSTCW, OP_FNSTSW, OP_FNSTENV, OP_FNSAVE, OP_FENI8087_NOP,
-        OP_FDISI8087_NOP, OP_FSETPM287_NOP,
-    };
-
-    (void)memory;
-    if (s->cr0 & (CR0_EM | CR0_TS))
-        return VECTOR_NM;
-    for (unsigned i = 0; i < ARRAY_SIZE(do_not_wait); i++)
-        if (row->op == do_not_wait[i])
-            return NONE;
-    return s->pending && (s->cr0 & CR0_NE) ? VECTOR_MF : NONE;
-}
-
-static int expected_of_images(const struct fx_row *row, const struct setting *s, bool memory)
-{
-    bool is_mxcsr = row->op == OP_LDMXCSR || row->op == OP_STMXCSR;
-
-    (void)memory;
-    if ((s->cr0 & CR0_EM) || (is_mxcsr && (s->no_cr4 & CR4_OSFXSR)))
-        return VECTOR_UD;
-    return s->cr0 & CR0_TS ? VECTOR_NM : NONE;
-}
-
-typedef int expected_fn(const struct fx_row *row, const struct setting *s, bool memory);
-
-static void check_setting(const struct fx_opcode *opcode, const struct fx_row *row,
-                          const struct setting *s, expected_fn *expected)
-{
-    uint8_t bytes[MAX_INSN];
-    unsigned len = fx_encode(opcode, row, bytes);
-    struct insn in;
-    int vector;
-
-    reset();
-    fx_cpu->cr0 = (fx_cpu->cr0 & ~CR0_NE) | s->cr0;
-    fx_cpu->cr4 &= ~s->no_cr4;
-    if (s->pending) {
-        fx_cpu->fx.fcw &= (uint16_t)~1u;
-        fx_cpu->fx.fsw |= FSW_PENDING;
-    }
-    assert_true(decode_insn(bytes, len, MODE_64, &in));
-    vector = fx_emulate(bytes, len);
-    if (vector != expected(row, s, in.memory))
-        fail_msg("%s, %s: exception %d, not %d", row->name, s->name, vector,
-                 expected(row, s, in.memory));
-}
-
-static unsigned check_rows(const struct fx_opcode *opcodes, expected_fn *expected)
-{
-    unsigned nr_rows = 0;
-
-    for (; opcodes->rows != NULL; opcodes++)
-        for (const struct fx_row *row = opcodes->rows; row->name != NULL; row++, nr_rows++)
-            for (unsigned i = 0; i < 8 * ARRAY_SIZE(settings) && fx_is_served(row); i++)
-                check_setting(opcodes, row, &settings[i % ARRAY_SIZE(settings)], expected);
-    return nr_rows;
-}
-
-static void control_registers_decide(void **state)
-{
-    (void)state;
-    assert_true(check_rows(fx_sse, expected_of_sse) > 250);
-    assert_true(check_rows(fx_x87, expected_of_x87) > 130);
-    assert_int_equal(check_rows(fx_images, expected_of_images), 6);
-}
-
 /* FWAIT obeys TS only with MP. */
 static void fwait(void **state)
 {
     (void)state;
-    assert_int_equal(EMULATE(0x9b), NONE);
+    assert_int_equal(EMULATE(0x9b), FX_NONE);
     fx_cpu->cr0 |= CR0_TS;
-    assert_int_equal(EMULATE(0x9b), NONE);
+    assert_int_equal(EMULATE(0x9b), FX_NONE);
     fx_cpu->cr0 |= CR0_MP;
     assert_int_equal(EMULATE(0x9b), VECTOR_NM);
     fx_cpu->cr0 &= ~(CR0_TS | CR0_MP);
@@ -201,7 +50,7 @@ static void floating_point_exceptions(void **state)
     fx_cpu->cr4 &= ~CR4_OSXMMEXCPT;
     assert_int_equal(EMULATE(0xf3, 0x0f, 0x5e, 0xc1), VECTOR_UD);
     fx_cpu->fx.mxcsr = MXCSR_MASKED;
-    assert_int_equal(EMULATE(0xf3, 0x0f, 0x5e, 0xc1), NONE);
+    assert_int_equal(EMULATE(0xf3, 0x0f, 0x5e, 0xc1), FX_NONE);
 }
 
 /* --- Memory ----------------------------------------------------------------------------------- */
@@ -227,14 +76,14 @@ static void masked_stores_are_all_or_nothing(void **state)
     fx_cpu->regs[RDI] = end - 8;
     memset(fx_cpu->fx.xmm[0], 0xab, 16);
     memset(fx_cpu->fx.xmm[1], 0, 16);
-    assert_int_equal(EMULATE(0x66, 0x0f, 0xf7, 0xc1), NONE);
+    assert_int_equal(EMULATE(0x66, 0x0f, 0xf7, 0xc1), FX_NONE);
     fx_cpu->fx.xmm[1][3] = fx_cpu->fx.xmm[1][12] = 0x80;
     assert_int_equal(EMULATE(0x66, 0x0f, 0xf7, 0xc1), VECTOR_PF);
     assert_int_equal(fx_cpu->fault.error, 7);
     assert_int_equal(fx_cpu->fault.address, end + 4);
     assert_memory_equal(data(end - 8), nothing, 8);
     fx_cpu->fx.xmm[1][12] = 0x7f;
-    assert_int_equal(EMULATE(0x66, 0x0f, 0xf7, 0xc1), NONE);
+    assert_int_equal(EMULATE(0x66, 0x0f, 0xf7, 0xc1), FX_NONE);
     assert_int_equal(*data(end - 5), 0xab);
     assert_int_equal(*data(end - 4), 0);
 }
@@ -243,19 +92,19 @@ static void masked_stores_are_all_or_nothing(void **state)
 static void stores_that_do_not_happen(void **state)
 {
     (void)state;
-    assert_int_equal(EMULATE(0xd9, 0xe8), NONE);                        /* fld1 */
+    assert_int_equal(EMULATE(0xd9, 0xe8), FX_NONE);                     /* fld1 */
     fx_cpu->regs[RBX] = NATIVE_READ_ONLY;
     assert_int_equal(EMULATE(0xdd, 0x1b), VECTOR_PF);                   /* fstpl (%rbx) */
     assert_int_equal(fx_cpu->fx.ftw, 0x80);
-    fx_cpu->regs[RBX] = DATA;
-    memset(data(DATA), 0x55, 8);
+    fx_cpu->regs[RBX] = FX_DATA;
+    memset(data(FX_DATA), 0x55, 8);
     fx_cpu->fx.fcw &= (uint16_t)~1u;
     fx_cpu->fx.ftw = 0;
-    assert_int_equal(EMULATE(0xdd, 0x1b), NONE);                        /* an empty register: IE */
-    assert_int_equal(*data(DATA), 0x55);
+    assert_int_equal(EMULATE(0xdd, 0x1b), FX_NONE);                     /* an empty register: IE */
+    assert_int_equal(*data(FX_DATA), 0x55);
     assert_int_equal(fx_cpu->fx.fsw & FSW_PENDING, FSW_PENDING);
     assert_int_equal(EMULATE(0xdd, 0x1b), VECTOR_MF);
-    assert_int_equal(EMULATE(0xdf, 0xe0), NONE);                        /* fnstsw %ax */
+    assert_int_equal(EMULATE(0xdf, 0xe0), FX_NONE);                     /* fnstsw %ax */
 }
 
 /* --- Images ----------------------------------------------------------------------------------- */
@@ -270,22 +119,22 @@ static void pointers_are_the_last_instruction(void **state)
     (void)state;
     fx_cpu->seg[SEG_FS].base = 16;
     fx_cpu->regs[REG_RIP] = 0x123456789abull;
-    assert_int_equal(EMULATE(0x64, 0xd8, 0x03), NONE);
-    assert_int_equal(EMULATE(0x9b), NONE);
-    assert_int_equal(EMULATE(0xd9, 0x33), NONE);                        /* fnstenv (%rbx) */
-    memcpy(env, data(DATA), sizeof(env));
+    assert_int_equal(EMULATE(0x64, 0xd8, 0x03), FX_NONE);
+    assert_int_equal(EMULATE(0x9b), FX_NONE);
+    assert_int_equal(EMULATE(0xd9, 0x33), FX_NONE);                     /* fnstenv (%rbx) */
+    memcpy(env, data(FX_DATA), sizeof(env));
     assert_int_equal(env[3], 0x456789ab);
     assert_int_equal(env[4] >> 16, 0x003);
-    assert_int_equal(env[5], DATA);
-    assert_int_equal(EMULATE(0x48, 0x0f, 0xae, 0x03), NONE);            /* fxsave64 (%rbx) */
-    memcpy(&image, data(DATA), sizeof(image));
-    assert_true(image.fip == 0x123456789abull && image.fdp == DATA && image.fop == 0x003);
+    assert_int_equal(env[5], FX_DATA);
+    assert_int_equal(EMULATE(0x48, 0x0f, 0xae, 0x03), FX_NONE);         /* fxsave64 (%rbx) */
+    memcpy(&image, data(FX_DATA), sizeof(image));
+    assert_true(image.fip == 0x123456789abull && image.fdp == FX_DATA && image.fop == 0x003);
     assert_int_equal(image.mxcsr_mask, 0xffff);
-    assert_int_equal(EMULATE(0x0f, 0xae, 0x03), NONE);                  /* fxsave (%rbx) */
-    memcpy(&image, data(DATA), sizeof(image));
+    assert_int_equal(EMULATE(0x0f, 0xae, 0x03), FX_NONE);               /* fxsave (%rbx) */
+    memcpy(&image, data(FX_DATA), sizeof(image));
     assert_true(image.fip == 0x456789ab);
-    assert_int_equal(EMULATE(0x66, 0xdd, 0x33), NONE);                  /* fnsavew (%rbx) */
-    memcpy(short_env, data(DATA), sizeof(short_env));
+    assert_int_equal(EMULATE(0x66, 0xdd, 0x33), FX_NONE);               /* fnsavew (%rbx) */
+    memcpy(short_env, data(FX_DATA), sizeof(short_env));
     assert_int_equal(short_env[3], 0x89ab);
     assert_true(fx_cpu->fx.fip == 0 && fx_cpu->fx.fop == 0);
 }
@@ -296,8 +145,8 @@ static void loads_of_reserved_bits_change_nothing(void **state)
     uint32_t bad = 0x10000;
 
     (void)state;
-    memcpy(data(DATA), &bad, 4);
-    memcpy(data(DATA) + offsetof(struct fx_state, mxcsr), &bad, 4);
+    memcpy(data(FX_DATA), &bad, 4);
+    memcpy(data(FX_DATA) + offsetof(struct fx_state, mxcsr), &bad, 4);
     assert_int_equal(EMULATE(0x0f, 0xae, 0x13), VECTOR_GP);             /* ldmxcsr (%rbx) */
     assert_int_equal(EMULATE(0x48, 0x0f, 0xae, 0x0b), VECTOR_GP);       /* fxrstor64 (%rbx) */
     assert_memory_equal(&fx_cpu->fx, &before, sizeof(before));
@@ -337,8 +186,7 @@ static void later_extensions_are_undefined(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-        TEST(control_registers_decide),
+#define TEST(f) cmocka_unit_test_setup_teardown(f, fx_setup, fx_teardown)
         TEST(fwait),
         TEST(floating_point_exceptions),
         TEST(stack_operands_raise_ss),

@@ -7,14 +7,13 @@
 #include <unistd.h>
 #include "tests/unit/vmm_fx_fixture.h"
 #include "tests/unit/vmm_host.h"
-#include "tests/unit/vmm_native.h"
 
 #define PAGE 4096u
 #define DATA_BYTES (NATIVE_END - NATIVE_DATA)
 #define PTE_WRITABLE 0x67ull            /* P, RW, US, A, D */
 #define PTE_READ_ONLY 0x65ull
 #define COMPARED_FLAGS (FLAG_CF | FLAG_PF | FLAG_AF | FLAG_ZF | FLAG_SF | FLAG_OF | FLAG_DF)
-
+#define TIME_LIMIT_SECONDS 300
 #define MXCSR_OE 0x08u
 #define MXCSR_UE 0x10u
 #define MXCSR_PE 0x20u
@@ -34,8 +33,6 @@ struct cpu *fx_new_cpu(void)
     set_cpl(c, 3);
     return c;
 }
-
-#define TIME_LIMIT_SECONDS 300
 
 void fx_in_child(void (*function)(void))
 {
@@ -67,13 +64,43 @@ void fx_fail(const char *fmt, ...)
     _exit(1);
 }
 
+void fx_reset(void)
+{
+    struct cpu *c = fx_cpu;
+
+    c->cr0 = CR0_PE | CR0_PG | CR0_WP | CR0_ET | CR0_NE;
+    c->cr4 = CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT;
+    memset(c->regs, 0, sizeof(c->regs));
+    c->regs[REG_RFLAGS] = FLAG_MBS;
+    c->regs[RBX] = c->regs[R11] = c->regs[RDI] = FX_DATA;
+    memset(&c->fx, 0, sizeof(c->fx));
+    c->fx.fcw = 0x37f;
+    c->fx.mxcsr = 0x1f80;
+    memset(c->ram.bytes + NATIVE_DATA, 0, NATIVE_READ_ONLY - NATIVE_DATA);
+}
+
+int fx_setup(void **state)
+{
+    (void)state;
+    fx_cpu = fx_new_cpu();
+    fx_reset();
+    return 0;
+}
+
+int fx_teardown(void **state)
+{
+    (void)state;
+    vmm_cpu_free(fx_cpu);
+    return 0;
+}
+
 int fx_emulate(const uint8_t *bytes, unsigned len)
 {
     struct insn in;
 
     if (!decode_insn(bytes, len, MODE_64, &in) || in.length != len)
         return VECTOR_UD;
-    return emulate(fx_cpu, &in) ? -1 : fx_cpu->fault.vector;
+    return emulate(fx_cpu, &in) ? FX_NONE : fx_cpu->fault.vector;
 }
 
 static int run_native(struct native_run *run, const uint8_t *bytes, unsigned len)
@@ -82,7 +109,7 @@ static int run_native(struct native_run *run, const uint8_t *bytes, unsigned len
 
     run->regs[REG_RIP] = start;
     native_execute(run);
-    return native_faulted(run, start) ? (int)run->vector : -1;
+    return native_faulted(run, start) ? (int)run->vector : FX_NONE;
 }
 
 /* As the CPU would have it: no bits that a load changes. */
@@ -184,7 +211,7 @@ static void compare(const struct native_run *run, int vector, const struct insn 
     expect(!((c->regs[REG_RFLAGS] ^ run->regs[REG_RFLAGS]) & COMPARED_FLAGS), "RFLAGS");
     if (vector == VECTOR_PF)
         expect(same_page_fault(run, k), "the page fault's address or error code");
-    if (vector == -1 || !uses_mmx(k))
+    if (vector == FX_NONE || !uses_mmx(k))
         compare_x87(&c->fx, run->fx);
     compare_sse(&c->fx, run->fx, vector);
     if (vector != VECTOR_PF || !is_in_parts(k))
@@ -255,7 +282,7 @@ static void run_row(const struct fx_opcode *opcode, const struct fx_row *row, un
         if (prepare)
             prepare(row, regs);
         if (fx_is_served(row))
-            done += fx_run_both(row->name, bytes, len, regs, &fx) == -1;
+            done += fx_run_both(row->name, bytes, len, regs, &fx) == FX_NONE;
         else if (fx_emulate(bytes, len) != VECTOR_UD)
             fx_fail("%s is executed", row->name);
     }

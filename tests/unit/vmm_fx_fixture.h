@@ -5,6 +5,7 @@
 
 #include "common/x86/map.h"
 #include "guest-pv/vmm/core/emulate.h"
+#include "tests/unit/vmm_native.h"
 
 /* A row of a map, as the tests read it. */
 struct fx_row {
@@ -47,10 +48,18 @@ void fx_run_rows(const struct fx_opcode *opcodes, unsigned times,
                  void (*prepare)(const struct fx_row *row, const uint64_t regs[18]));
 /* By both, from the same state, and everything is compared: fx_fail() where they differ. FIP, FDP
  * and FOP are not compared: CPUs keep them for the last instruction, or for the last that raised an
- * exception, and the instruction lies elsewhere. Returns the vector; -1: no exception. */
+ * exception, and the instruction lies elsewhere. Returns the vector, or FX_NONE. */
 int fx_run_both(const char *name, const uint8_t *bytes, unsigned len, const uint64_t regs[18],
                 const struct fx_state *fx);
-/* By the core alone, from fx_cpu's own state. The vector, or -1. */
+
+/* For tests of the core alone: fx_cpu with nothing pending, everything masked, zeroes in registers
+ * and in memory; RBX, R11 and RDI are at FX_DATA. */
+#define FX_DATA (NATIVE_DATA + 256u)
+int fx_setup(void **state);
+int fx_teardown(void **state);
+void fx_reset(void);
+/* From fx_cpu's own state. The vector, or FX_NONE. */
+#define FX_NONE -1
 int fx_emulate(const uint8_t *bytes, unsigned len);
 
 #endif

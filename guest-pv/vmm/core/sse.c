@@ -100,9 +100,7 @@ static const uint8_t *code_of(const struct insn *in)
 
 static bool load_job(struct exec *x, struct job *j, unsigned destination, unsigned source)
 {
-    const struct insn *in = x->in;
-
-    j->code = code_of(in);
+    j->code = code_of(x->in);
     j->mxcsr = x->c->fx.mxcsr | MXCSR_FLAGS << MXCSR_MASKS_SHIFT;
     j->a.quads[0] = j->a.quads[1] = 0;
     return sse_usable(x) && read_sse_operand(x, source, &j->b) &&
@@ -211,24 +209,16 @@ bool op_sse_shift(struct exec *x)
 }
 
 /* The exceptions that an operation raises, as flags, with all of them masked. A result that is tiny
- * but exact is an underflow only where that is not masked: FTZ, which a masked one obeys, shows
- * it. */
+ * but exact is an underflow only where that is not masked: FTZ, which only a masked one obeys, shows
+ * it, and the result is not used. PE beside it, and beside an overflow that is not masked, is that
+ * of the masked operation. */
 static uint32_t run_masked(struct exec *x, struct job *j)
 {
-    bool underflow_masked = x->c->fx.mxcsr & MXCSR_UE << MXCSR_MASKS_SHIFT;
-    struct job again;
-    uint32_t tiny = 0;
-
     j->mxcsr &= ~MXCSR_FLAGS;
-    if (!underflow_masked) {
-        again = *j;
-        again.mxcsr |= MXCSR_FTZ;
-        run_job(x, &again);
-        tiny = again.mxcsr & MXCSR_UE;
-        j->mxcsr &= ~MXCSR_FTZ;
-    }
+    if (!(x->c->fx.mxcsr & MXCSR_UE << MXCSR_MASKS_SHIFT))
+        j->mxcsr |= MXCSR_FTZ;
     run_job(x, j);
-    return (j->mxcsr & MXCSR_FLAGS) | tiny;
+    return j->mxcsr & MXCSR_FLAGS;
 }
 
 /* Runs it, and sets the flags in MXCSR. False: #XM, or #UD without OSXMMEXCPT, and the flags are
