@@ -12,7 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "tools/pvtrace/pvtrace.h"
+#include "tools/pvtrace/filter.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -97,7 +97,7 @@ static void read_trace(const char *path, const struct output_type *type,
 static void try_one(const uint8_t *data, size_t size, unsigned how)
 {
     int fd = memfd_create("trace", 0);
-    struct filter *filter = filter_new();
+    struct filter filter = { .nr_rules = 0 };
     struct output_options o = {
         .out = nowhere,
         .directory = directory,
@@ -105,17 +105,17 @@ static void try_one(const uint8_t *data, size_t size, unsigned how)
         .show_took = true,
         .instructions = how & HOW_INSTRUCTIONS,
         .sort = SORT_TIME,
-        .filter = filter,
+        .filter = &filter,
         .file = "<&\n\xff.trace",
     };
     char path[40];
 
     prepare();
     o.out = nowhere;
-    if (fd < 0 || !filter || write(fd, data, size) != (ssize_t)size)
+    if (fd < 0 || write(fd, data, size) != (ssize_t)size)
         abort();
     snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-    if (how & HOW_FILTER && !(filter_expression(filter, "!iret") && filter_guest(filter, "d1")))
+    if (how & HOW_FILTER && !(filter_expression(&filter, "!iret") && filter_guest(&filter, "d1")))
         abort();
     decode_options.raw = how & HOW_RAW;
     if (size > 0 && data[0] == '\177')
@@ -124,7 +124,6 @@ static void try_one(const uint8_t *data, size_t size, unsigned how)
         diff_files(path, path, &o);
     else if (how % 8 < NR_TYPES)
         read_trace(path, types[how % 8], &o, how & HOW_RAM);
-    filter_free(filter);
     close(fd);
 }
 
@@ -152,8 +151,7 @@ static void last_words(void)
     FILE *f = fopen(fatal_path, "wb");
 
     printf("fatal: input %" PRIu64 ", left in %s; again: fuzz %zu 1 %s\n", round_number,
-           fatal_path, DIFF + 1,
-           fatal_path);
+           fatal_path, DIFF + 1, fatal_path);
     fflush(stdout);
     if (f) {
         fwrite(input, 1, input_size, f);
@@ -192,7 +190,10 @@ static void change_word(void)
     if (input_size < 4)
         return;
     memcpy(&word, input + at, 4);
-    word = any() % 2 ? words[below(sizeof(words) / 4)] : any() % 2 ? word ^ 1u << below(32) : (uint32_t)any();
+    if (any() % 2)
+        word = words[below(sizeof(words) / 4)];
+    else
+        word = any() % 2 ? word ^ 1u << below(32) : (uint32_t)any();
     memcpy(input + at, &word, 4);
 }
 

@@ -85,6 +85,13 @@ void account_item(void *account, const struct item *item);
 void account_spent(struct account *a);
 void account_close(struct account *a);
 
+/* --- diff_table.c ----------------------------------------------------------------------------- */
+/* In rows, who is the side: 0 for A, 1 for B. */
+void diff_table_add(struct rows *rows, unsigned side, const struct call *call);
+/* clocks: of both sides. The rows are of no other use after it. */
+void diff_table_print(struct rows *rows, const struct output_options *o,
+                      const struct clock_info clocks[2]);
+
 /* --- summary_print.c -------------------------------------------------------------------------- */
 void summary_print(const struct account *a);
 

@@ -18,7 +18,7 @@
 
 #include "common/abi_names.h"
 #include "common/compiler.h"
-#include "tools/pvtrace/diff.h"
+#include "tools/pvtrace/account.h"
 
 #define SEQUENCES 128u
 #define BEFORE 4u               /* calls shown before the first difference */

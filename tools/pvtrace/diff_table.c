@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "common/compiler.h"
-#include "tools/pvtrace/diff.h"
+#include "tools/pvtrace/account.h"
 
 /* A kind of call on both sides. */
 struct pair {

@@ -54,16 +54,6 @@ static const struct {
     { "other", KIND(ITEM_OTHER), "", false },
 };
 
-struct filter *filter_new(void)
-{
-    return xcalloc(1, sizeof(struct filter));
-}
-
-void filter_free(struct filter *f)
-{
-    free(f);
-}
-
 /* --- -e --------------------------------------------------------------------------------------- */
 static bool is(const char *name, size_t len, const char *known)
 {

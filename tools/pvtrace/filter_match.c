@@ -66,10 +66,10 @@ static unsigned concerned(const struct item *item, struct vcpu_id v[3])
 
 bool filter_wants_guest(const struct filter *f, struct vcpu_id v, const struct model *m)
 {
-    for (unsigned g = 0; f != NULL && g < f->nr_guests; g++)
+    for (unsigned g = 0; g < f->nr_guests; g++)
         if (guest_is(&f->guests[g], v, m))
             return true;
-    return f == NULL || f->nr_guests == 0;
+    return f->nr_guests == 0;
 }
 
 static bool guest_wanted(const struct filter *f, const struct item *item, const struct model *m)
@@ -104,10 +104,8 @@ bool filter_wants(const struct filter *f, const struct item *item, const struct 
 
     if ((kind & KIND_ALWAYS) != 0)
         return true;
-    if ((kind & KIND_WHEN_NAMED) != 0 && (f == NULL || (kind & f->named) == 0))
+    if ((kind & KIND_WHEN_NAMED) != 0 && (kind & f->named) == 0)
         return false;
-    if (f == NULL)
-        return true;
     for (unsigned i = 0; i < f->nr_rules; i++)
         if (rule_matches(&f->rules[i], item) == f->rules[i].negative)
             return false;

@@ -18,7 +18,7 @@
  *
  * The image may hold anything: each table is believed only as far as it was checked. */
 #define _GNU_SOURCE                     /* memmem */
-#include "tools/pvtrace/symbols.h"
+#include "tools/pvtrace/pvtrace.h"
 
 #include <string.h>
 

@@ -134,7 +134,7 @@ static void dispatch(void *state, const struct item *item)
         const struct output *out = &r->outputs[i];
 
         if (!out->type->unfiltered && wanted == UNKNOWN)
-            wanted = filter_wants(r->o.filter, item, r->model) ? YES : NO;
+            wanted = filter_wants(&r->o.filter, item, r->model) ? YES : NO;
         if (out->type->unfiltered || wanted == YES)
             out->type->item(out->state, item);
     }
@@ -249,14 +249,11 @@ static int run_trace(struct run *r)
 int main(int argc, char **argv)
 {
     static struct run run;
-    int status;
 
     options_read(&run.o, argc, argv);
     check_files(&run.o);
     if (run.o.symbols != NULL && !symbols_load(run.o.symbols))
         return EXIT_TROUBLE;
     catch_signals();
-    status = run.o.other != NULL ? run_diff(&run) : run_trace(&run);
-    filter_free(run.o.filter);
-    return status;
+    return run.o.other != NULL ? run_diff(&run) : run_trace(&run);
 }

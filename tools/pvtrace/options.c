@@ -153,7 +153,7 @@ static void expression(struct options *o, const char *expr)
         filter_help(stdout);
         exit(0);
     }
-    if (!filter_expression(o->filter, expr))
+    if (!filter_expression(&o->filter, expr))
         exit(EXIT_TROUBLE);
 }
 
@@ -209,31 +209,25 @@ static void check(struct options *o, struct argp_state *state)
 }
 
 /* --- The line --------------------------------------------------------------------------------- */
-static error_t parse(int key, char *arg, struct argp_state *state)
+/* How it is shown, as the options of the second group say. False: key is none of them. */
+static bool parse_style(int key, char *arg, struct argp_state *state)
 {
     struct options *o = state->input;
+    struct output_options *out = &o->output;
 
     switch (key) {
-    case 'e': expression(o, arg); break;
-    case 'z': expression(o, "status=successful"); break;
-    case 'Z': expression(o, "status=failed"); break;
-    case 'p':
-        if (!filter_guest(o->filter, arg))
-            exit(EXIT_TROUBLE);
-        break;
-    case 'C': want(o, OUTPUT_TEXT, NULL); /* fall through */
     case 'c': want(o, OUTPUT_SUMMARY, NULL); break;
-    case 'S':
-        o->output.sort = one_of(state, "summary-sort-by", "time|calls|errors|name", arg);
+    case 'C':
+        want(o, OUTPUT_TEXT, NULL);
+        want(o, OUTPUT_SUMMARY, NULL);
         break;
-    case 't': o->output.times = TIME_SYSTEM; break;
-    case 'r': o->output.times = TIME_DELTA; break;
-    case TIMES:
-        o->output.times = one_of(state, "times", "system|relative|delta|ticks|none", arg);
-        break;
-    case 'T': o->output.show_took = true; break;
-    case NO_TOOK: o->output.show_took = false; break;
-    case INSN: o->output.instructions = true; break;
+    case 'S': out->sort = one_of(state, "summary-sort-by", "time|calls|errors|name", arg); break;
+    case 't': out->times = TIME_SYSTEM; break;
+    case 'r': out->times = TIME_DELTA; break;
+    case TIMES: out->times = one_of(state, "times", "system|relative|delta|ticks|none", arg); break;
+    case 'T': out->show_took = true; break;
+    case NO_TOOK: out->show_took = false; break;
+    case INSN: out->instructions = true; break;
     case HZ: o->hz = number(state, "hz", arg); break;
     case 's':
         decode_options.max_string = (unsigned)MIN(number(state, "string-limit", arg), 1u << 20);
@@ -244,6 +238,23 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case COLOUR:
         o->colour = one_of(state, "color", "auto|always|never", arg != NULL ? arg : "always");
         break;
+    default: return false;
+    }
+    return true;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct options *o = state->input;
+
+    switch (key) {
+    case 'e': expression(o, arg); break;
+    case 'z': expression(o, "status=successful"); break;
+    case 'Z': expression(o, "status=failed"); break;
+    case 'p':
+        if (!filter_guest(&o->filter, arg))
+            exit(EXIT_TROUBLE);
+        break;
     case 'o': o->out = strcmp(arg, "-") != 0 ? arg : NULL; break;
     case 'f': o->source.follow = true; break;
     case RAM:
@@ -253,10 +264,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case AT: o->source.at = page_address(state, arg); break;
     case SAVE: o->source.save = arg; break;
     case 'h': argp_state_help(state, stdout, ARGP_HELP_STD_HELP); break;
-    case ARGP_KEY_ARGS: read_files(o, state); break;
+    case ARGP_KEY_ARGS:
     case ARGP_KEY_NO_ARGS: read_files(o, state); break;
     case ARGP_KEY_END: check(o, state); break;
     default:
+        if (parse_style(key, arg, state))
+            break;
         if (key < OUTPUT || key >= OUTPUT + NR_OUTPUTS)
             return ARGP_ERR_UNKNOWN;
         want(o, (unsigned)(key - OUTPUT), arg);
@@ -272,8 +285,7 @@ void options_read(struct options *o, int argc, char **argv)
     argp_err_exit_status = EXIT_TROUBLE;
     argp_program_version_hook = print_version;
     o->output.show_took = true;
-    o->filter = filter_new();
     argp_parse(&argp, argc, argv, 0, NULL, o);
-    o->output.filter = o->filter;
+    o->output.filter = &o->filter;
     o->output.file = o->file;
 }

@@ -13,7 +13,7 @@ struct options {
     const char *file, *other;       /* the input; other: `diff` was asked for */
     struct source_options source;
     struct output_options output;   /* what is the same for all outputs */
-    struct filter *filter;
+    struct filter filter;
     bool wanted[NR_OUTPUTS];
     const char *paths[NR_OUTPUTS];  /* NULL: -o's file, or standard output */
     const char *out;                /* -o; NULL: standard output */

@@ -203,23 +203,21 @@ int64_t clock_ns(const struct clock_info *c, uint64_t ticks);           /* round
 int64_t clock_time(const struct clock_info *c, uint64_t tsc);
 int64_t clock_between(const struct clock_info *c, uint64_t from, uint64_t to);
 double ticks_to_seconds(const struct clock_info *c, uint64_t ticks);
-void text_took(struct text *t, const struct clock_info *c, bool instructions,
-               uint64_t ticks); /* 1.234 us */
+/* 1.234 us */
+void text_took(struct text *t, const struct clock_info *c, bool instructions, uint64_t ticks);
 
 /* --- filter.c --------------------------------------------------------------------------------- */
-struct filter;
+struct filter;                  /* zero: everything is wanted */
 /* expr: strace's: [trace=]name[,name...], or with ! before it. Names: classes of TRACE_CLASSES;
  * hypercalls by name with their sub-operations (sched_op, SCHEDOP_block); sets: mmu, event, grant,
  * memory, sched, time, vcpu, desc, console; "all". NULL: unknown; said on stderr with what is
  * known. Several are and-ed, each -e in turn, as strace does. */
-struct filter *filter_new(void);
 bool filter_expression(struct filter *f, const char *expr);
 /* d1, d1v0, 1, or a name; several are or-ed */
 bool filter_guest(struct filter *f, const char *guest);
 bool filter_wants(const struct filter *f, const struct item *item, const struct model *m);
 /* Does -p let this vCPU through, whatever -e says? */
 bool filter_wants_guest(const struct filter *f, struct vcpu_id v, const struct model *m);
-void filter_free(struct filter *f);
 
 /* --- decode.c, structs.c ---------------------------------------------------------------------- */
 struct decode_options {
@@ -242,23 +240,28 @@ bool call_has_result(const struct call *c);             /* it returned, and is n
 bool call_failed(const struct call *c);                 /* with an errno */
 const char *call_error(const struct call *c);           /* "EINVAL"; NULL: none */
 void decode_pte(struct text *t, uint64_t pte);          /* mfn and flags: 0x1c63|P|RW|A|D */
-/* "#PF write not-present user va=... rip=..." */
-void decode_trap(struct text *t, const struct item *item);
-/* of ITEM_EMULATED: "mov %cr3,%rax" */
-void decode_instruction(struct text *t, const struct item *item);
+void decode_trap(struct text *t, const struct item *item);          /* #PF write user va=... */
+void decode_instruction(struct text *t, const struct item *item);   /* mov %cr3,%rax */
 void decode_address(struct text *t, uint64_t va);    /* 0x..., or <symbol+0x12> where it is known */
-/* The line about an item that is not a call, without time and vCPU; also for consumers that want a
- * label. */
+/* The line about an item that is not a call, without time and vCPU. */
 void decode_item(struct text *t, const struct item *item);
 
 /* The guest memory that a call read (out false) or had written (out true): len bytes at va into
  * buf; how many are known from the start. */
 size_t call_memory(const struct call *c, bool out, uint64_t va, void *buf, size_t len);
 
-/* --- symbols.c -------------------------------------------------------------------------------- */
+/* --- symbols.c, kallsyms.c -------------------------------------------------------------------- */
 bool symbols_load(const char *path);                    /* false: said why */
 /* The symbol at or before va, and the distance; NULL: none near. */
 const char *symbol_at(uint64_t va, uint64_t *distance);
+
+#define MAX_SYMBOL_NAME 255u            /* longer ones are cut */
+
+/* By nm's letter for what it is, of which some (absolute, undefined) are no places: not added.
+ * name need not end with a NUL. */
+void symbol_add_kind(uint64_t va, char kind, const char *name, size_t len);
+/* Are there such tables in these bytes? Then their symbols are added. */
+bool symbols_from_kallsyms(const uint8_t *image, size_t size);
 
 /* --- outputs ---------------------------------------------------------------------------------- */
 enum time_style { TIME_SYSTEM, TIME_RELATIVE, TIME_DELTA, TIME_TICKS, TIME_NONE };

@@ -3,7 +3,7 @@
  * stripped, the tables of a Linux kernel (kallsyms.c); where the file is no kernel, .dynsym.
  * Several files may be loaded, one after the other. Called by main.c, and by the decoder for each
  * address that it shows. */
-#include "tools/pvtrace/symbols.h"
+#include "tools/pvtrace/pvtrace.h"
 
 #include <ctype.h>
 #include <errno.h>

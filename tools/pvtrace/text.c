@@ -99,9 +99,7 @@ static void call_ends(struct printer *p, const struct item *item)
 
     if (want)
         build_call(p, c, resumed);
-    if (order_waits(p, c))
-        order_close(p, c, want);
-    else if (want)
+    if (!order_close(p, c, want) && want)
         order_line(p, resumed ? c->end : c->start, c->v);
 }
 

@@ -38,10 +38,8 @@ bool text_beginning(struct printer *p, struct call *c);
 
 /* text_order.c. A line is p->line, without time and vCPU. */
 void order_open(struct printer *p, struct call *c);
-/* Does the line of this call still have its place? Then order_close puts p->line there, or takes
- * the place away. */
-bool order_waits(const struct printer *p, const struct call *c);
-void order_close(struct printer *p, const struct call *c, bool with_line);
+/* Puts p->line in the place of this call's line, or takes the place away. False: it has none. */
+bool order_close(struct printer *p, const struct call *c, bool with_line);
 /* A line that begins now. */
 void order_line(struct printer *p, uint64_t tsc, struct vcpu_id v);
 void order_flush(struct printer *p);

@@ -120,11 +120,6 @@ static struct entry *entry_of(struct printer *p, const struct call *c)
     return NULL;
 }
 
-bool order_waits(const struct printer *p, const struct call *c)
-{
-    return entry_of((struct printer *)p, c) != NULL;
-}
-
 static bool keep_text(struct printer *p, struct entry *e)
 {
     if (p->line.len > QUEUE_BYTES - p->used)
@@ -168,27 +163,31 @@ void order_line(struct printer *p, uint64_t tsc, struct vcpu_id v)
 
 /* A member's line goes behind its multicall, if that waits too; any other comes out, and what was
  * kept behind it. */
-void order_close(struct printer *p, const struct call *c, bool with_line)
+bool order_close(struct printer *p, const struct call *c, bool with_line)
 {
     struct entry *e = entry_of(p, c);
-    unsigned at = (unsigned)(e - p->queue), end;
     bool inner = false;
+    unsigned end;
 
-    for (unsigned i = 0; i < at; i++)
-        inner |= p->queue[i].call != NULL && same_vcpu(p->queue[i].v, c->v);
+    if (e == NULL)
+        return false;
+    for (const struct entry *before = p->queue; before < e; before++)
+        inner |= before->call != NULL && same_vcpu(before->v, c->v);
     if (with_line) {
         finish(&p->line);
         if (inner && keep_text(p, e))
-            return;
+            return true;
         e->text = p->line.buf;
         e->len = p->line.len;
         e->call = NULL;
     } else {
-        memmove(e, e + 1, (--p->nr - at) * sizeof(*e));
+        p->nr--;
+        memmove(e, e + 1, (size_t)(p->queue + p->nr - e) * sizeof(*e));
     }
     end = end_of(p, c->v);
     if (end > 0 && !(inner && !with_line))
         flush_first(p, end);
     if (p->nr == 0)
         p->used = 0;
+    return true;
 }
