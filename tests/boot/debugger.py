@@ -9,11 +9,12 @@ faults. Called by run.py and the cases.
 import os
 import re
 import subprocess
-import threading
+import time
+
+import gdb
 
 SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools", "gdb",
                       "paragon.py")
-PATIENCE = 150  # seconds for all of it
 HEAD = "=== "  # before an answer
 ALWAYS = ("domains", "vcpu", "frame 5", "walk 0", "evtchn", "grants", "queues", "trace 3")
 # The guest's rip at its last entry to the hypervisor, and its page tables.
@@ -65,44 +66,32 @@ def answers(output):
     return found
 
 
-class Debugger:
-    """A context in which gdb examines the machine. `faults`: what is wrong with its answers."""
+class Debugger(gdb.Beside):
+    """Runs gdb on the machine; `faults` has what is wrong with its answers, too."""
+
+    LIMIT = 150  # for all of it
+    UNFINISHED = "gdb has not ended"
 
     def __init__(self, judge, path, elf, symbols):
-        self.judge, self.path, self.elf, self.symbols, self.faults = judge, path, elf, symbols, []
-        self.thread = threading.Thread(target=self.work, daemon=True)
+        super().__init__(judge, path)
+        self.elf, self.symbols = elf, symbols
 
     def work(self):
+        at_end = BACK if self.wanted is back else AT_END
         words = [word for command in ("set remotetimeout 60", f"target remote {self.path}",
-                                      *script(self.symbols, BACK if self.judge is back else AT_END))
+                                      *script(self.symbols, at_end))
                  for word in ("-ex", command)]
-        try:
-            for _ in range(200):
-                if os.path.exists(self.path):
-                    break
-                threading.Event().wait(0.05)
-            done = subprocess.run(["gdb", "-nx", "-batch", self.elf, "-x", SCRIPT, *words],
-                                  text=True, errors="replace", stdout=subprocess.PIPE,
-                                  stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                                  timeout=PATIENCE, check=False)
-            with open(self.path + ".log", "w", encoding="utf-8") as log:
-                log.write(done.stdout)
-            self.faults = list(self.judge(answers(done.stdout)))
-        except Exception as error:  # a missing answer can raise any; here it would be lost
-            self.faults = [f"{type(error).__name__}: {error}"]
-
-    def __enter__(self):
-        if self.judge:
+        for _ in range(200):
             if os.path.exists(self.path):
-                os.remove(self.path)
-            self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        if self.judge:
-            self.thread.join(PATIENCE)
-            if self.thread.is_alive():
-                self.faults = ["gdb has not ended"]
+                break
+            time.sleep(0.05)
+        done = subprocess.run(["gdb", "-nx", "-batch", self.elf, "-x", SCRIPT, *words],
+                              text=True, errors="replace", stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                              timeout=self.LIMIT, check=False)
+        with open(self.path + ".log", "w", encoding="utf-8") as log:
+            log.write(done.stdout)
+        self.faults = list(self.wanted(answers(done.stdout)))
 
 
 def one_line_each(seen, stage):

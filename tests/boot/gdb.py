@@ -127,30 +127,48 @@ class Stub:
         self.receive()
 
 
-class Meddler:
-    """A context in which a plan is carried out on the machine. `fault`: what went wrong, or ''."""
+class Beside:
+    """A context in which work() runs in a thread beside the machine, if there is something to do.
+    path: of the socket of QEMU's stub. `faults`: what went wrong."""
 
-    def __init__(self, plan, path, elf):
-        self.plan, self.path, self.elf, self.fault = plan, path, elf, ""
-        self.thread = threading.Thread(target=self.work, daemon=True)
+    LIMIT = 5  # seconds, after the machine is off
+    UNFINISHED = ""  # the fault, if it has not ended then
 
-    def work(self):
+    def __init__(self, wanted, path):
+        self.wanted, self.path, self.faults = wanted, path, []
+        self.thread = threading.Thread(target=self.run, daemon=True)
+
+    def run(self):
         try:
-            self.plan(Stub(self.path, self.elf))
-        except Ended:
-            self.fault = "the machine was off before its plan ended"
+            self.work()
         except Exception as error:  # whatever it is, the case has failed
-            self.fault = f"{type(error).__name__}: {error}"
+            self.faults = [f"{type(error).__name__}: {error}"]
 
     def __enter__(self):
-        if self.plan:
+        if self.wanted:
             if os.path.exists(self.path):
                 os.remove(self.path)
             self.thread.start()
         return self
 
     def __exit__(self, *_):
-        if self.plan:
-            self.thread.join(5)
-            if self.thread.is_alive() and not self.fault:
-                self.fault = "its plan did not end"
+        if self.wanted:
+            self.thread.join(self.LIMIT)
+            if self.thread.is_alive() and not self.faults:
+                self.faults = [self.UNFINISHED]
+
+
+class Meddler(Beside):
+    """Carries out a plan on the machine."""
+
+    UNFINISHED = "its plan did not end"
+
+    def __init__(self, plan, path, elf):
+        super().__init__(plan, path)
+        self.elf = elf
+
+    def work(self):
+        try:
+            self.wanted(Stub(self.path, self.elf))
+        except Ended:
+            self.faults = ["the machine was off before its plan ended"]

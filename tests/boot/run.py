@@ -152,7 +152,7 @@ def boot(case, args):
              debugger_of(case, args) as real:
             argv += gdb.options(meddler.path) if case.meddles or case.debugged else []
             ran = run_machine(case, args, argv, reader)
-        return (*ran, meddler.fault or "; ".join(real.faults))
+        return (*ran, "; ".join(meddler.faults + real.faults))
 
 
 def socket_of(case, args):
@@ -204,7 +204,7 @@ def one_run(case, args, image, mode, start=snapshots.START, traced=True):
         with debugger_of(case, args, mode == "replay") as real, \
              snapshots.Taker(monitor, case.snapshots if monitor else 0, lambda line: None,
                              most=2) as taker:
-            argv += gdb.options(real.path) if real.judge else []
+            argv += gdb.options(real.path) if real.wanted else []
             ran = run_machine(case, args, argv, reader, lines,
                               case.types if mode == "record" else ())
     if trace and os.path.exists(trace):

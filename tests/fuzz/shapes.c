@@ -10,6 +10,15 @@
 #include "xen/core/time.h"
 #include "xen/core/walk.h"
 
+/* An array of n at ARGS, where to write how many were done, and whose tables. */
+static void shape_batch(uint64_t *a, unsigned n)
+{
+    a[0] = ARGS;
+    a[1] = n;
+    a[2] = one_in(3) ? some_va() : 0;
+    a[3] = one_in(6) ? some_word() : DOMID_SELF;
+}
+
 static void shape_mmu_update(uint64_t *a)
 {
     unsigned n = one_in(20) ? 200 : 1 + (unsigned)below(5);
@@ -22,10 +31,7 @@ static void shape_mmu_update(uint64_t *a)
         u.ptr |= one_in(4) ? below(8) : 0;
         poke(ARGS + i * sizeof(u), &u, sizeof(u));
     }
-    a[0] = ARGS;
-    a[1] = n;
-    a[2] = one_in(3) ? some_va() : 0;
-    a[3] = one_in(6) ? some_word() : DOMID_SELF;
+    shape_batch(a, n);
 }
 
 /* Entries of tables to tables of the same level, most of them without RW. */
@@ -68,10 +74,7 @@ static void shape_mmuext_op(uint64_t *a)
         }
         poke(ARGS + i * sizeof(op), &op, sizeof(op));
     }
-    a[0] = ARGS;
-    a[1] = n;
-    a[2] = one_in(3) ? some_va() : 0;
-    a[3] = one_in(6) ? some_word() : DOMID_SELF;
+    shape_batch(a, n);
 }
 
 static void shape_update_va_mapping(uint64_t *a)

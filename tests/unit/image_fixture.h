@@ -24,7 +24,7 @@ static inline uint64_t put(const void *data, size_t len)
 }
 
 static inline unsigned add_section(const char *name, uint32_t type, const void *data, uint64_t len,
-                            uint32_t link)
+                                   uint32_t link)
 {
     unsigned i = elf.eh.shnum++;
 
@@ -71,7 +71,7 @@ static inline void four_notes(void)
     note(XEN_ELFNOTE_XEN_VERSION, "xen-3.0");
 }
 
-/* Section header i after the two that exist already. */
+/* Program header i after the two that exist already. */
 static inline struct elf64_phdr *more_header(unsigned i)
 {
     elf.eh.phnum = (uint16_t)MAX(elf.eh.phnum, 3 + i);

@@ -26,22 +26,14 @@ static inline int one_guest(void **state)
     return 0;
 }
 
-static inline long mmuext(unsigned cmd, mfn_t mfn)
-{
-    struct mmuext_op op = { .cmd = cmd, .arg1.mfn = mfn };
-
-    guest_put(SCRATCH, &op, sizeof(op));
-    return hcall(__HYPERVISOR_mmuext_op, SCRATCH, 1, 0, DOMID_SELF);
-}
-
 static inline long pin(unsigned level, mfn_t mfn)
 {
-    return mmuext(MMUEXT_PIN_L1_TABLE + level - 1, mfn);
+    return hcall_mmuext(MMUEXT_PIN_L1_TABLE + level - 1, mfn, 0);
 }
 
 static inline long unpin(mfn_t mfn)
 {
-    return mmuext(MMUEXT_UNPIN_TABLE, mfn);
+    return hcall_mmuext(MMUEXT_UNPIN_TABLE, mfn, 0);
 }
 
 static inline mfn_t pinned_table(unsigned level)
@@ -54,20 +46,12 @@ static inline mfn_t pinned_table(unsigned level)
 
 static inline long set(mfn_t table, unsigned slot, uint64_t entry)
 {
-    struct mmu_update u = { (table << PAGE_SHIFT) + 8 * slot, entry };
-
-    guest_put(SCRATCH, &u, sizeof(u));
-    return hcall(__HYPERVISOR_mmu_update, SCRATCH, 1, 0, DOMID_SELF);
+    return hcall_mmu_update((table << PAGE_SHIFT) + 8 * slot, entry);
 }
 
 static inline uint64_t to(mfn_t mfn, uint64_t flags)
 {
     return mfn << PAGE_SHIFT | flags;
-}
-
-static inline uint64_t refs(mfn_t mfn)
-{
-    return mfn_to_frame(mfn)->count & FRAME_COUNT_MASK;
 }
 
 static inline uint64_t entry_of(mfn_t table, unsigned slot)

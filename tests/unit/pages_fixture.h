@@ -30,23 +30,6 @@ static inline int two_guests(void **state)
     return make_two_guests();
 }
 
-static inline long mmuext(unsigned cmd, uint64_t arg1, uint64_t arg2)
-{
-    struct mmuext_op op = { .cmd = cmd };
-
-    op.arg1.linear_addr = arg1;
-    op.arg2.src_mfn = arg2;
-    guest_put(SCRATCH, &op, sizeof(op));
-    return hcall(__HYPERVISOR_mmuext_op, SCRATCH, 1, 0, DOMID_SELF);
-}
-
-static inline long mmu_update(uint64_t ptr, uint64_t val)
-{
-    struct mmu_update u = { ptr, val };
-
-    guest_put(SCRATCH, &u, sizeof(u));
-    return hcall(__HYPERVISOR_mmu_update, SCRATCH, 1, 0, DOMID_SELF);
-}
 #define with_guests(test) cmocka_unit_test_setup_teardown(test, two_guests, machine_down)
 
 #endif

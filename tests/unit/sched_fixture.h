@@ -15,10 +15,9 @@ static struct vcpu *v;
 
 static inline int one_guest(void **state)
 {
-    machine_up(state);
-    g = guest_make(1, 3);
+    (void)state;
+    g = guest_up(3);
     v = g->vcpu[0];
-    host_become(v);
     return 0;
 }
 

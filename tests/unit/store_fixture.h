@@ -99,7 +99,7 @@ static inline void put(struct conn *c, const void *bytes, size_t len)
 
 /* Makes a request and reads its reply: the error's name, or NULL with the reply in body. */
 static inline const char *ask_raw(struct conn *c, uint32_t type, uint32_t tx, const void *payload,
-                           size_t len)
+                                  size_t len)
 {
     static uint32_t req_id;
     struct xsd_sockmsg h = { .type = type, .req_id = ++req_id, .tx_id = tx, .len = len };

@@ -139,6 +139,17 @@ struct domain *guest_make(domid_t id, unsigned nr_vcpus)
     return guest_make_sized(id, nr_vcpus, GUEST_FRAMES, 256);
 }
 
+struct domain *guest_up(unsigned nr_vcpus)
+{
+    struct domain *d;
+
+    machine_up_at(HIGH_BASE);
+    d = guest_make(1, nr_vcpus);
+    MUST(d != NULL);
+    host_become(d->vcpu[0]);
+    return d;
+}
+
 /* A domain that crashed while the test acted as one of its vCPUs ends only when that vCPU leaves
  * the hypervisor. */
 static void end(struct domain *d)
@@ -231,6 +242,32 @@ long hcall_struct(uint64_t nr, uint64_t cmd, void *arg, size_t len)
     return rc;
 }
 
+long hcall_mmuext(unsigned cmd, uint64_t arg1, uint64_t arg2)
+{
+    struct mmuext_op op = { .cmd = cmd };
+
+    op.arg1.linear_addr = arg1;
+    op.arg2.src_mfn = arg2;
+    guest_put(SCRATCH, &op, sizeof(op));
+    return hcall(__HYPERVISOR_mmuext_op, SCRATCH, 1, 0, DOMID_SELF);
+}
+
+long hcall_mmu_update(uint64_t ptr, uint64_t val)
+{
+    struct mmu_update u = { ptr, val };
+
+    guest_put(SCRATCH, &u, sizeof(u));
+    return hcall(__HYPERVISOR_mmu_update, SCRATCH, 1, 0, DOMID_SELF);
+}
+
+long multicall_result(uint64_t calls_va, unsigned i)
+{
+    struct multicall_entry e;
+
+    guest_get(&e, calls_va + i * sizeof(e), sizeof(e));
+    return (long)e.result;
+}
+
 mfn_t mfn_of_pfn(struct domain *d, pfn_t pfn)
 {
     uint64_t *slot = walk_to_l1(d->vcpu[0]->root_kernel, GUEST_BASE + (pfn << PAGE_SHIFT));
@@ -247,6 +284,16 @@ mfn_t unmapped_frame(void)
     memset(mfn_to_virt(mfn), 0, PAGE_SIZE);
     MUST((mfn_to_frame(mfn)->type & TYPE_COUNT_MASK) == 0);
     return mfn;
+}
+
+uint64_t frame_refs(mfn_t mfn)
+{
+    return mfn_to_frame(mfn)->count & FRAME_COUNT_MASK;
+}
+
+uint64_t frame_type_refs(mfn_t mfn)
+{
+    return mfn_to_frame(mfn)->type & TYPE_COUNT_MASK;
 }
 
 uint64_t pte_at(uint64_t va)

@@ -40,6 +40,8 @@ int machine_down(void **state);         /* ends every domain and fails if it lef
 /* A started domain whose first vCPU has not run. NULL: no memory. */
 struct domain *guest_make(domid_t id, unsigned nr_vcpus);
 struct domain *guest_make_sized(domid_t id, unsigned nr_vcpus, uint64_t nr_frames, unsigned weight);
+/* A machine with domain 1, whose first vCPU is current. */
+struct domain *guest_up(unsigned nr_vcpus);
 void guest_end(struct domain *d);       /* poweroff, run until reaped */
 void guests_end(void);
 const struct start_info *guest_start_info(struct domain *d);
@@ -47,14 +49,20 @@ const struct start_info *guest_start_info(struct domain *d);
 /* Makes the hypercall as current, and then both audits. */
 long hcall_args(uint64_t nr, const uint64_t a[6]);
 #define hcall(nr, ...) hcall_args(nr, (const uint64_t[6]){ __VA_ARGS__ })
-long hcall_struct(uint64_t nr, uint64_t cmd, void *arg,
-                  size_t len); /* arg at SCRATCH, copied in and back out */
+/* arg is put at SCRATCH, and copied back afterwards. */
+long hcall_struct(uint64_t nr, uint64_t cmd, void *arg, size_t len);
+/* One operation or one update, at SCRATCH, on the caller's own domain. */
+long hcall_mmuext(unsigned cmd, uint64_t arg1, uint64_t arg2);
+long hcall_mmu_update(uint64_t ptr, uint64_t val);
+long multicall_result(uint64_t calls_va, unsigned i);
 void audit(void);
 
 mfn_t mfn_of_pfn(struct domain *d, pfn_t pfn);
 mfn_t mfn_of_va(uint64_t va);           /* in current's tables */
 /* The next frame of current's domain that is not mapped, from the end of its memory; zeroed. */
 mfn_t unmapped_frame(void);
+uint64_t frame_refs(mfn_t mfn);         /* references of any kind */
+uint64_t frame_type_refs(mfn_t mfn);    /* those to its type */
 uint64_t pte_at(uint64_t va);
 uint64_t slot_maddr(uint64_t va);       /* of the L1 entry of va */
 void guest_put(uint64_t va, const void *src, size_t len);

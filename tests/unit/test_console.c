@@ -16,10 +16,9 @@ static struct domain *a, *b;
 
 static int two_guests(void **state)
 {
-    machine_up(state);
-    a = guest_make(1, 1);
+    (void)state;
+    a = guest_up(1);
     b = guest_make(2, 1);
-    host_become(a->vcpu[0]);
     return 0;
 }
 

@@ -23,10 +23,9 @@ static struct domain *a, *b;
 
 static int running_machine(void **state)
 {
-    machine_up(state);
-    a = guest_make(1, 1);
+    (void)state;
+    a = guest_up(1);
     b = guest_make(2, 1);
-    host_become(a->vcpu[0]);
     console_input_start();
     host.console_len = 0;
     host.console[0] = '\0';

@@ -11,9 +11,8 @@ static struct vcpu *v;
 
 static int one_guest(void **state)
 {
-    machine_up(state);
-    v = guest_make(1, 1)->vcpu[0];
-    host_become(v);
+    (void)state;
+    v = guest_up(1)->vcpu[0];
     return 0;
 }
 

@@ -4,11 +4,6 @@
 #include "xen/core/alloc.h"
 #include "linear_fixture.h"
 
-static uint64_t type_refs(mfn_t mfn)
-{
-    return mfn_to_frame(mfn)->type & TYPE_COUNT_MASK;
-}
-
 static void table_may_map_itself(void **state)
 {
     (void)state;
@@ -17,24 +12,24 @@ static void table_may_map_itself(void **state)
 
         ((uint64_t *)mfn_to_virt(t))[9] = to(t, PTE_P | PTE_RW);
         assert_int_equal(pin(level, t), -EINVAL);
-        assert_int_equal(refs(t), 1);
+        assert_int_equal(frame_refs(t), 1);
         ((uint64_t *)mfn_to_virt(t))[9] = to(t, PTE_P);
         assert_int_equal(pin(level, t), 0);
-        assert_int_equal(refs(t), 2);                   /* its owner's and the pin's */
+        assert_int_equal(frame_refs(t), 2);                   /* its owner's and the pin's */
         assert_int_equal(set(t, 9, to(t, RW)), -EINVAL);
         assert_int_equal(set(t, 10, to(t, RO)), 0);
         assert_int_equal(set(t, 10, to(t, RO | PTE_NX | PTE_D)), 0);
         assert_int_equal(set(t, 9, 0), 0);
-        assert_int_equal(type_refs(t), 1);
+        assert_int_equal(frame_type_refs(t), 1);
         assert_int_equal(unpin(t), 0);
-        assert_int_equal(refs(t), 1);
-        assert_int_equal(type_refs(t), 0);
+        assert_int_equal(frame_refs(t), 1);
+        assert_int_equal(frame_type_refs(t), 0);
 
         assert_int_equal(set(late, 0, to(late, RW)), -EINVAL);
         assert_int_equal(entry_of(late, 0), 0);
         assert_int_equal(set(late, 0, to(late, RO)), 0);
         assert_int_equal(unpin(late), 0);
-        assert_int_equal(type_refs(late), 0);
+        assert_int_equal(frame_type_refs(late), 0);
     }
 }
 
@@ -49,26 +44,26 @@ static void table_may_map_another_of_its_level(void **state)
         assert_int_equal(set(a, 1, to(b, RW)), -EINVAL);
         assert_int_equal(set(a, 1, to(b, RO)), 0);
         assert_int_equal(set(a, 2, to(b, RO)), 0);
-        assert_int_equal(refs(b), 4);
-        assert_int_equal(type_refs(b), 3);
+        assert_int_equal(frame_refs(b), 4);
+        assert_int_equal(frame_type_refs(b), 3);
         /* no short cut for a change of flags (XSA-182) */
         assert_int_equal(set(a, 1, to(b, RW)), -EINVAL);
         assert_int_equal(set(a, 1, to(b, RO | PTE_D)), 0);
         assert_int_equal(unpin(b), 0);
         assert_int_equal(set(a, 1, 0), 0);
         assert_int_equal(mfn_to_frame(b)->type & TYPE_MASK, (uint64_t)level << TYPE_SHIFT);
-        assert_int_equal(type_refs(child), 1);
+        assert_int_equal(frame_type_refs(child), 1);
         assert_int_equal(set(a, 2, 0), 0);
-        assert_int_equal(type_refs(b), 0);
-        assert_int_equal(type_refs(child), 0);
-        assert_int_equal(refs(b), 1);
+        assert_int_equal(frame_type_refs(b), 0);
+        assert_int_equal(frame_type_refs(child), 0);
+        assert_int_equal(frame_refs(b), 1);
 
         assert_int_equal(pin(level, b), 0);
         assert_int_equal(set(a, 3, to(b, RO)), 0);
         assert_int_equal(unpin(b), 0);
         assert_int_equal(unpin(a), 0);                  /* both go, and what is below */
-        assert_int_equal(refs(a) + refs(b) + refs(child), 3);
-        assert_int_equal(type_refs(a) + type_refs(b) + type_refs(child), 0);
+        assert_int_equal(frame_refs(a) + frame_refs(b) + frame_refs(child), 3);
+        assert_int_equal(frame_type_refs(a) + frame_type_refs(b) + frame_type_refs(child), 0);
     }
 }
 
@@ -92,7 +87,7 @@ static void linear_entries_make_no_chains(void **state)
         ((uint64_t *)mfn_to_virt(fresh))[5] = to(b, RO);
         ((uint64_t *)mfn_to_virt(fresh))[6] = to(a, RO);
         assert_int_equal(pin(level, fresh), -EINVAL);   /* the first was taken, and is given back */
-        assert_int_equal(type_refs(b), 3);
+        assert_int_equal(frame_type_refs(b), 3);
         assert_int_equal(set(a, 0, 0), 0);
         assert_int_equal(pin(level, fresh), 0);
         assert_int_equal(set(fresh, 6, 0), 0);
@@ -101,7 +96,8 @@ static void linear_entries_make_no_chains(void **state)
         assert_int_equal(set(fresh, 5, 0), 0);
         assert_int_equal(set(b, 1, to(a, RO)), 0);      /* now the other way round */
         assert_int_equal(unpin(a) | unpin(b) | unpin(c) | unpin(fresh), 0);
-        assert_int_equal(type_refs(a) + type_refs(b) + type_refs(c) + type_refs(fresh), 0);
+        assert_int_equal(frame_type_refs(a) + frame_type_refs(b) + frame_type_refs(c) +
+                         frame_type_refs(fresh), 0);
     }
 }
 
@@ -147,11 +143,11 @@ static void counts_do_not_overflow(void **state)
             break;
         assert_int_equal(pin(2, t), 0);
         uses += PTES_PER_TABLE;
-        assert_int_equal(type_refs(b), uses + 1);
+        assert_int_equal(frame_type_refs(b), uses + 1);
         assert_int_equal(set(t, 0, to(b, RO | PTE_D)), 0);  /* one more, for a moment */
     }
     assert_int_equal(pin(2, t), -EINVAL);               /* the 16,384th */
-    assert_int_equal(type_refs(b), uses + 1);
+    assert_int_equal(frame_type_refs(b), uses + 1);
     ((uint64_t *)mfn_to_virt(t))[511] = 0;
     assert_int_equal(pin(2, t), 0);
     assert_int_equal(set(t, 511, to(b, RO)), -EINVAL);
@@ -180,7 +176,7 @@ static void random_requests_keep_the_invariants(void **state)
         else
             (void)set(a, (unsigned)(host_random() % 4),
                       host_random() % 2 &&
-                      type_refs(a) ? to(b, host_random() % 8 ? RO : host_random() & RW) : 0);
+                      frame_type_refs(a) ? to(b, host_random() % 8 ? RO : host_random() & RW) : 0);
         linear += (mfn_to_frame(a)->type & LINEAR_ENTRIES) != 0;
     }
     assert_in_range(linear, 300, 10000);

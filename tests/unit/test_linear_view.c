@@ -72,7 +72,7 @@ static void linear_entry_shows_no_l1(void **state)
         assert_true(map.status != GNTST_okay);
         assert_int_equal(read_guest_pte(v, views[i]), 0);
     }
-    assert_int_equal(refs(page), 1);
+    assert_int_equal(frame_refs(page), 1);
     assert_int_equal(set(l2, 77, to(b, RO)), 0);
     assert_int_equal(hcall(__HYPERVISOR_update_va_mapping, va_of(at, l3_at, 77, 0), to(page, RW),
                            0), -EINVAL);

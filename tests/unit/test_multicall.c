@@ -12,14 +12,6 @@ static void put_call(unsigned i, uint64_t op, uint64_t a, uint64_t b)
     guest_put(CALLS + i * sizeof(e), &e, sizeof(e));
 }
 
-static long result_of(unsigned i)
-{
-    struct multicall_entry e;
-
-    guest_get(&e, CALLS + i * sizeof(e), sizeof(e));
-    return (long)e.result;
-}
-
 static void multicall_makes_each_call(void **state)
 {
     uint64_t counted = hypercall_counts[__HYPERVISOR_xen_version];
@@ -31,11 +23,11 @@ static void multicall_makes_each_call(void **state)
     put_call(3, 63, 0, 0);
     put_call(4, __HYPERVISOR_xen_version, XENVER_version, 0);
     assert_int_equal(hcall(__HYPERVISOR_multicall, CALLS, 5), 0);
-    assert_true(result_of(0) > 0);
-    assert_int_equal(result_of(1), -EINVAL);
-    assert_int_equal(result_of(2), -ENOSYS);
-    assert_int_equal(result_of(3), -ENOSYS);
-    assert_int_equal(result_of(4), result_of(0));
+    assert_true(multicall_result(CALLS, 0) > 0);
+    assert_int_equal(multicall_result(CALLS, 1), -EINVAL);
+    assert_int_equal(multicall_result(CALLS, 2), -ENOSYS);
+    assert_int_equal(multicall_result(CALLS, 3), -ENOSYS);
+    assert_int_equal(multicall_result(CALLS, 4), multicall_result(CALLS, 0));
     assert_int_equal(hypercall_counts[__HYPERVISOR_xen_version] - counted, 2);
     assert_int_equal(hcall(__HYPERVISOR_multicall, HOLE_START, 1), -EFAULT);
     assert_int_equal(hcall(__HYPERVISOR_multicall, 0x1000, 1), -EFAULT);
@@ -83,7 +75,7 @@ static void multicall_ends_at_iret(void **state)
     put_call(0, __HYPERVISOR_iret, 0, 0);
     put_call(1, __HYPERVISOR_xen_version, XENVER_version, 0);
     assert_int_equal(hcall(__HYPERVISOR_multicall, CALLS, 2), 99);
-    assert_int_equal(result_of(1), 0x5555);
+    assert_int_equal(multicall_result(CALLS, 1), 0x5555);
 }
 
 int main(void)

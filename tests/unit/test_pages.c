@@ -11,16 +11,6 @@ static void set_entry(mfn_t table, unsigned i, uint64_t entry)
     ((uint64_t *)mfn_to_virt(table))[i] = entry;
 }
 
-static uint64_t refs(mfn_t mfn)
-{
-    return mfn_to_frame(mfn)->count & FRAME_COUNT_MASK;
-}
-
-static uint64_t type_refs(mfn_t mfn)
-{
-    return mfn_to_frame(mfn)->type & TYPE_COUNT_MASK;
-}
-
 static void pins_and_unpins(void **state)
 {
     static const unsigned pin[] = {MMUEXT_PIN_L1_TABLE, MMUEXT_PIN_L2_TABLE, MMUEXT_PIN_L3_TABLE,
@@ -30,17 +20,17 @@ static void pins_and_unpins(void **state)
     for (unsigned i = 0; i < 4; i++) {
         mfn_t mfn = unmapped_frame();
 
-        assert_int_equal(mmuext(MMUEXT_UNPIN_TABLE, mfn, 0), -EINVAL);
-        assert_int_equal(mmuext(pin[i], mfn, 0), 0);
+        assert_int_equal(hcall_mmuext(MMUEXT_UNPIN_TABLE, mfn, 0), -EINVAL);
+        assert_int_equal(hcall_mmuext(pin[i], mfn, 0), 0);
         assert_int_equal(mfn_to_frame(mfn)->type,
                          (i + 1ull) << TYPE_SHIFT | TYPE_PINNED | TYPE_VALIDATED | 1);
-        assert_int_equal(refs(mfn), 2);
+        assert_int_equal(frame_refs(mfn), 2);
         for (unsigned j = 0; j < 4; j++)
-            assert_int_equal(mmuext(pin[j], mfn, 0), -EINVAL);
-        assert_int_equal(refs(mfn), 2);
-        assert_int_equal(mmuext(MMUEXT_UNPIN_TABLE, mfn, 0), 0);
-        assert_int_equal(refs(mfn), 1);
-        assert_int_equal(mmuext(MMUEXT_UNPIN_TABLE, mfn, 0), -EINVAL);
+            assert_int_equal(hcall_mmuext(pin[j], mfn, 0), -EINVAL);
+        assert_int_equal(frame_refs(mfn), 2);
+        assert_int_equal(hcall_mmuext(MMUEXT_UNPIN_TABLE, mfn, 0), 0);
+        assert_int_equal(frame_refs(mfn), 1);
+        assert_int_equal(hcall_mmuext(MMUEXT_UNPIN_TABLE, mfn, 0), -EINVAL);
     }
 }
 
@@ -50,14 +40,15 @@ static void refuses_to_pin(void **state)
 
     (void)state;
     /* mapped writable */
-    assert_int_equal(mmuext(MMUEXT_PIN_L1_TABLE, mfn_of_va(FREE_PFN_VA), 0), -EINVAL);
-    assert_int_equal(mmuext(MMUEXT_PIN_L1_TABLE, theirs, 0), -EINVAL);
-    assert_int_equal(mmuext(MMUEXT_PIN_L1_TABLE, max_mfn, 0), -EINVAL);
-    assert_int_equal(mmuext(MMUEXT_PIN_L1_TABLE, ~0ull, 0), -EINVAL);
+    assert_int_equal(hcall_mmuext(MMUEXT_PIN_L1_TABLE, mfn_of_va(FREE_PFN_VA), 0), -EINVAL);
+    assert_int_equal(hcall_mmuext(MMUEXT_PIN_L1_TABLE, theirs, 0), -EINVAL);
+    assert_int_equal(hcall_mmuext(MMUEXT_PIN_L1_TABLE, max_mfn, 0), -EINVAL);
+    assert_int_equal(hcall_mmuext(MMUEXT_PIN_L1_TABLE, ~0ull, 0), -EINVAL);
     /* no RAM */
-    assert_int_equal(mmuext(MMUEXT_PIN_L1_TABLE, 1, 0), -EINVAL);
-    assert_int_equal(mmuext(MMUEXT_PIN_L1_TABLE, d->shared_mfn, 0), -EINVAL);
-    assert_int_equal(mmuext(MMUEXT_PIN_L1_TABLE, virt_to_mfn(host_vcpu(v)->token), 0), -EINVAL);
+    assert_int_equal(hcall_mmuext(MMUEXT_PIN_L1_TABLE, 1, 0), -EINVAL);
+    assert_int_equal(hcall_mmuext(MMUEXT_PIN_L1_TABLE, d->shared_mfn, 0), -EINVAL);
+    assert_int_equal(hcall_mmuext(MMUEXT_PIN_L1_TABLE, virt_to_mfn(host_vcpu(v)->token), 0),
+                     -EINVAL);
 }
 
 static void judges_l1_entries(void **state)
@@ -91,22 +82,22 @@ static void judges_l1_entries(void **state)
     (void)state;
     for (unsigned i = 0; i < ARRAY_SIZE(table_of); i++) {
         mfn_t l1 = unmapped_frame();
-        uint64_t before = refs(mine), types = type_refs(mine);
+        uint64_t before = frame_refs(mine), types = frame_type_refs(mine);
         long rc;
 
         set_entry(l1, 0, mine << PAGE_SHIFT | RW_FLAGS);    /* undone when a later one is refused */
         set_entry(l1, 511, table_of[i].entry);
-        rc = mmuext(MMUEXT_PIN_L1_TABLE, l1, 0);
+        rc = hcall_mmuext(MMUEXT_PIN_L1_TABLE, l1, 0);
         if (rc != table_of[i].rc)
             fail_msg("row %u, entry %lx, by pin: %ld", i, table_of[i].entry, rc);
         if (rc == 0)
-            assert_int_equal(mmuext(MMUEXT_UNPIN_TABLE, l1, 0), 0);
-        assert_int_equal(refs(mine), before);
-        assert_int_equal(type_refs(mine), types);
+            assert_int_equal(hcall_mmuext(MMUEXT_UNPIN_TABLE, l1, 0), 0);
+        assert_int_equal(frame_refs(mine), before);
+        assert_int_equal(frame_type_refs(mine), types);
 
         set_entry(l1, 511, 0);
-        assert_int_equal(mmuext(MMUEXT_PIN_L1_TABLE, l1, 0), 0);
-        rc = mmu_update((l1 << PAGE_SHIFT) + 511 * 8, table_of[i].entry);
+        assert_int_equal(hcall_mmuext(MMUEXT_PIN_L1_TABLE, l1, 0), 0);
+        rc = hcall_mmu_update((l1 << PAGE_SHIFT) + 511 * 8, table_of[i].entry);
         if (rc != table_of[i].rc)
             fail_msg("row %u, entry %lx, by mmu_update: %ld", i, table_of[i].entry, rc);
         assert_int_equal(((uint64_t *)mfn_to_virt(l1))[511] & PTE_P,
@@ -115,8 +106,8 @@ static void judges_l1_entries(void **state)
         if (rc != table_of[i].rc)
             fail_msg("row %u, entry %lx, by update_va_mapping: %ld", i, table_of[i].entry, rc);
         assert_int_equal(hcall(__HYPERVISOR_update_va_mapping, FREE_PFN_VA, 0, UVMF_TLB_FLUSH), 0);
-        assert_int_equal(mmuext(MMUEXT_UNPIN_TABLE, l1, 0), 0);
-        assert_int_equal(refs(mine), before);
+        assert_int_equal(hcall_mmuext(MMUEXT_UNPIN_TABLE, l1, 0), 0);
+        assert_int_equal(frame_refs(mine), before);
         host_become(v);
     }
 }
@@ -146,27 +137,27 @@ static void judges_table_entries(void **state)
             memset(mfn_to_virt(t), 0, PAGE_SIZE);
             set_entry(t, 7, child << PAGE_SHIFT | RW_FLAGS);
             set_entry(t, 9, rows[i].entry);
-            rc = mmuext(MMUEXT_PIN_L1_TABLE + level - 1, t, 0);
+            rc = hcall_mmuext(MMUEXT_PIN_L1_TABLE + level - 1, t, 0);
             if (rc != rows[i].rc)
                 fail_msg("L%u row %u by pin: %ld", level, i, rc);
             if (rc == 0)
-                assert_int_equal(mmuext(MMUEXT_UNPIN_TABLE, t, 0), 0);
-            assert_int_equal(refs(child), 1);
-            assert_int_equal(type_refs(child), 0);
+                assert_int_equal(hcall_mmuext(MMUEXT_UNPIN_TABLE, t, 0), 0);
+            assert_int_equal(frame_refs(child), 1);
+            assert_int_equal(frame_type_refs(child), 0);
 
             memset(mfn_to_virt(t), 0, PAGE_SIZE);
-            assert_int_equal(mmuext(MMUEXT_PIN_L1_TABLE + level - 1, t, 0), 0);
-            rc = mmu_update((t << PAGE_SHIFT) + 9 * 8, rows[i].entry);
+            assert_int_equal(hcall_mmuext(MMUEXT_PIN_L1_TABLE + level - 1, t, 0), 0);
+            rc = hcall_mmu_update((t << PAGE_SHIFT) + 9 * 8, rows[i].entry);
             if (rc != rows[i].rc)
                 fail_msg("L%u row %u by mmu_update: %ld", level, i, rc);
-            assert_int_equal(mmuext(MMUEXT_UNPIN_TABLE, t, 0), 0);
-            assert_int_equal(refs(child), 1);
+            assert_int_equal(hcall_mmuext(MMUEXT_UNPIN_TABLE, t, 0), 0);
+            assert_int_equal(frame_refs(child), 1);
         }
         for (unsigned slot = HOLE_FIRST_SLOT; level == 4 && slot <= HOLE_LAST_SLOT; slot++) {
             set_entry(t, slot, 0x123456789067);     /* ignored, overwritten */
-            assert_int_equal(mmuext(MMUEXT_PIN_L4_TABLE, t, 0), 0);
-            assert_int_equal(mmu_update((t << PAGE_SHIFT) + slot * 8, 0), -EINVAL);
-            assert_int_equal(mmuext(MMUEXT_UNPIN_TABLE, t, 0), 0);
+            assert_int_equal(hcall_mmuext(MMUEXT_PIN_L4_TABLE, t, 0), 0);
+            assert_int_equal(hcall_mmu_update((t << PAGE_SHIFT) + slot * 8, 0), -EINVAL);
+            assert_int_equal(hcall_mmuext(MMUEXT_UNPIN_TABLE, t, 0), 0);
         }
     }
 }
@@ -183,12 +174,12 @@ static void batches_stop_where_they_fail(void **state)
     unsigned done = 77;
 
     (void)state;
-    assert_int_equal(mmuext(MMUEXT_PIN_L1_TABLE, l1, 0), 0);
+    assert_int_equal(hcall_mmuext(MMUEXT_PIN_L1_TABLE, l1, 0), 0);
     guest_put(SCRATCH, u, sizeof(u));
     assert_int_equal(hcall(__HYPERVISOR_mmu_update, SCRATCH, 3, SCRATCH + 256, DOMID_SELF), -EBUSY);
     guest_get(&done, SCRATCH + 256, 4);
     assert_int_equal(done, 1);
-    assert_int_equal(refs(page), 2);
+    assert_int_equal(frame_refs(page), 2);
     assert_int_equal(hcall(__HYPERVISOR_mmu_update, SCRATCH, 1, 0, DOMID_SELF), 0);
     assert_int_equal(hcall(__HYPERVISOR_mmu_update, SCRATCH + 4 * PAGE_SIZE * 1024, 1, 0,
                            DOMID_SELF),
@@ -204,15 +195,16 @@ static void ordinary_pages_take_plain_stores(void **state)
     mfn_t page = unmapped_frame();
 
     (void)state;
-    assert_int_equal(mmu_update((page << PAGE_SHIFT) + 40, 0x1122334455667788), 0);
+    assert_int_equal(hcall_mmu_update((page << PAGE_SHIFT) + 40, 0x1122334455667788), 0);
     assert_int_equal(((uint64_t *)mfn_to_virt(page))[5], 0x1122334455667788);
-    assert_int_equal(mmu_update((page << PAGE_SHIFT) + 44, 1), -ENOSYS);
-    assert_int_equal(mmu_update(mfn_of_pfn(other, 3) << PAGE_SHIFT, 1), -EINVAL);
-    assert_int_equal(mmu_update(max_mfn << PAGE_SHIFT, 1), -EINVAL);
-    assert_int_equal(mmu_update(~7ull, 1), -EINVAL);
-    assert_int_equal(mmu_update(page << PAGE_SHIFT | MMU_MACHPHYS_UPDATE, 4711), 0);
+    assert_int_equal(hcall_mmu_update((page << PAGE_SHIFT) + 44, 1), -ENOSYS);
+    assert_int_equal(hcall_mmu_update(mfn_of_pfn(other, 3) << PAGE_SHIFT, 1), -EINVAL);
+    assert_int_equal(hcall_mmu_update(max_mfn << PAGE_SHIFT, 1), -EINVAL);
+    assert_int_equal(hcall_mmu_update(~7ull, 1), -EINVAL);
+    assert_int_equal(hcall_mmu_update(page << PAGE_SHIFT | MMU_MACHPHYS_UPDATE, 4711), 0);
     assert_int_equal(m2p_table[page], 4711);
-    assert_int_equal(mmu_update(mfn_of_pfn(other, 3) << PAGE_SHIFT | MMU_MACHPHYS_UPDATE, 4711),
+    assert_int_equal(hcall_mmu_update(mfn_of_pfn(other, 3) << PAGE_SHIFT | MMU_MACHPHYS_UPDATE,
+                                      4711),
                      -EINVAL);
 }
 
@@ -224,9 +216,9 @@ static void keeps_accessed_and_dirty(void **state)
     guest_put(FREE_PFN_VA, "x", 1);             /* the CPU sets A and D */
     pte = pte_at(FREE_PFN_VA);
     assert_true((pte & PTE_D) && (pte & PTE_A));
-    assert_int_equal(mmu_update(slot | MMU_PT_UPDATE_PRESERVE_AD, pte & ~(PTE_A | PTE_D)), 0);
+    assert_int_equal(hcall_mmu_update(slot | MMU_PT_UPDATE_PRESERVE_AD, pte & ~(PTE_A | PTE_D)), 0);
     assert_int_equal(pte_at(FREE_PFN_VA), pte);
-    assert_int_equal(mmu_update(slot, pte & ~(PTE_A | PTE_D)), 0);
+    assert_int_equal(hcall_mmu_update(slot, pte & ~(PTE_A | PTE_D)), 0);
     assert_int_equal(pte_at(FREE_PFN_VA), pte & ~(PTE_A | PTE_D));
 }
 
@@ -243,21 +235,21 @@ static void changes_roots(void **state)
     mfn_t first = v->root_kernel >> PAGE_SHIFT, l4 = copy_of_l4(), user = copy_of_l4();
 
     (void)state;
-    assert_int_equal(mmuext(MMUEXT_NEW_BASEPTR, 0, 0), -EINVAL);
-    assert_int_equal(mmuext(MMUEXT_NEW_BASEPTR, mfn_of_va(SCRATCH), 0), -EINVAL);
-    assert_int_equal(mmuext(MMUEXT_NEW_BASEPTR, mfn_of_pfn(other, 3), 0), -EINVAL);
+    assert_int_equal(hcall_mmuext(MMUEXT_NEW_BASEPTR, 0, 0), -EINVAL);
+    assert_int_equal(hcall_mmuext(MMUEXT_NEW_BASEPTR, mfn_of_va(SCRATCH), 0), -EINVAL);
+    assert_int_equal(hcall_mmuext(MMUEXT_NEW_BASEPTR, mfn_of_pfn(other, 3), 0), -EINVAL);
     assert_int_equal(host.cr3, first << PAGE_SHIFT);
-    assert_int_equal(mmuext(MMUEXT_NEW_BASEPTR, l4, 0), 0);
+    assert_int_equal(hcall_mmuext(MMUEXT_NEW_BASEPTR, l4, 0), 0);
     assert_int_equal(host.cr3, l4 << PAGE_SHIFT);
-    assert_int_equal(mmuext(MMUEXT_NEW_USER_BASEPTR, user, 0), 0);
+    assert_int_equal(hcall_mmuext(MMUEXT_NEW_USER_BASEPTR, user, 0), 0);
     assert_int_equal(v->root_user, user << PAGE_SHIFT);
     /* the old one goes; nobody runs on it */
-    assert_int_equal(mmuext(MMUEXT_UNPIN_TABLE, first, 0), 0);
-    assert_int_equal(type_refs(first), 0);
-    assert_int_equal(mmuext(MMUEXT_NEW_USER_BASEPTR, 0, 0), 0);
-    assert_int_equal(type_refs(user), 0);
-    assert_int_equal(mmuext(MMUEXT_NEW_BASEPTR, first, 0), 0);
-    assert_int_equal(type_refs(l4), 0);
+    assert_int_equal(hcall_mmuext(MMUEXT_UNPIN_TABLE, first, 0), 0);
+    assert_int_equal(frame_type_refs(first), 0);
+    assert_int_equal(hcall_mmuext(MMUEXT_NEW_USER_BASEPTR, 0, 0), 0);
+    assert_int_equal(frame_type_refs(user), 0);
+    assert_int_equal(hcall_mmuext(MMUEXT_NEW_BASEPTR, first, 0), 0);
+    assert_int_equal(frame_type_refs(l4), 0);
 }
 
 int main(void)

@@ -21,14 +21,14 @@ static void clears_and_copies(void **state)
 
     (void)state;
     memset(mfn_to_virt(a), 0x5a, PAGE_SIZE);
-    assert_int_equal(mmuext(MMUEXT_COPY_PAGE, b, a), 0);
+    assert_int_equal(hcall_mmuext(MMUEXT_COPY_PAGE, b, a), 0);
     assert_memory_equal(mfn_to_virt(a), mfn_to_virt(b), PAGE_SIZE);
-    assert_int_equal(mmuext(MMUEXT_CLEAR_PAGE, b, 0), 0);
+    assert_int_equal(hcall_mmuext(MMUEXT_CLEAR_PAGE, b, 0), 0);
     assert_int_equal(((uint8_t *)mfn_to_virt(b))[4095], 0);
-    assert_int_equal(mmuext(MMUEXT_CLEAR_PAGE, v->root_kernel >> PAGE_SHIFT, 0), -EINVAL);
-    assert_int_equal(mmuext(MMUEXT_COPY_PAGE, b, mfn_of_pfn(other, 3)), -EINVAL);
-    assert_int_equal(mmuext(MMUEXT_COPY_PAGE, mfn_of_pfn(other, 3), b), -EINVAL);
-    assert_int_equal(mmuext(MMUEXT_COPY_PAGE, b, ~0ull), -EINVAL);
+    assert_int_equal(hcall_mmuext(MMUEXT_CLEAR_PAGE, v->root_kernel >> PAGE_SHIFT, 0), -EINVAL);
+    assert_int_equal(hcall_mmuext(MMUEXT_COPY_PAGE, b, mfn_of_pfn(other, 3)), -EINVAL);
+    assert_int_equal(hcall_mmuext(MMUEXT_COPY_PAGE, mfn_of_pfn(other, 3), b), -EINVAL);
+    assert_int_equal(hcall_mmuext(MMUEXT_COPY_PAGE, b, ~0ull), -EINVAL);
 }
 
 /* F8: the guest writes through a mapping, removes it without a flush, and makes the page a table.
@@ -45,9 +45,9 @@ static void flushes_before_a_page_becomes_a_table(void **state)
     assert_int_equal(hcall(__HYPERVISOR_update_va_mapping, FREE_PFN_VA, 0, UVMF_NONE), 0);
     /* the stale translation, still legal */
     assert_true(host_guest_write(FREE_PFN_VA, &zero, 8));
-    assert_int_equal(mmuext(MMUEXT_PIN_L1_TABLE, page, 0), 0);
+    assert_int_equal(hcall_mmuext(MMUEXT_PIN_L1_TABLE, page, 0), 0);
     assert_false(host_guest_write(FREE_PFN_VA, &zero, 8));
-    assert_int_equal(mmuext(MMUEXT_UNPIN_TABLE, page, 0), 0);
+    assert_int_equal(hcall_mmuext(MMUEXT_UNPIN_TABLE, page, 0), 0);
 }
 
 /* The same when the page leaves the guest: a stale read-only translation would show the next
@@ -161,13 +161,13 @@ static void survives_random_requests(void **state)
         long rc;
 
         if (what < 4)
-            rc = mmuext(MMUEXT_PIN_L1_TABLE + what, a, 0);
+            rc = hcall_mmuext(MMUEXT_PIN_L1_TABLE + what, a, 0);
         else if (what < 8)
-            rc = mmuext(MMUEXT_UNPIN_TABLE, a, 0);
+            rc = hcall_mmuext(MMUEXT_UNPIN_TABLE, a, 0);
         else if (what < 15)
-            rc = mmu_update((a << PAGE_SHIFT) + slot * 8, entry);
+            rc = hcall_mmu_update((a << PAGE_SHIFT) + slot * 8, entry);
         else
-            rc = mmuext(MMUEXT_CLEAR_PAGE, a, 0);
+            rc = hcall_mmuext(MMUEXT_CLEAR_PAGE, a, 0);
         good += rc == 0;
     }
     assert_in_range(good, 1000, 3900);

@@ -19,10 +19,8 @@ static struct domain *d;
 
 static int one_guest(void **state)
 {
-    machine_up(state);
-    d = guest_make(1, 1);
-    assert_non_null(d);
-    host_become(d->vcpu[0]);
+    (void)state;
+    d = guest_up(1);
     work_budget = 100000;
     boot_cpu.work_left = work_budget;
     return 0;
@@ -54,14 +52,6 @@ static uint64_t windows_of(uint64_t op, const uint64_t args[4])
     return host.windows - before;
 }
 
-static long result_of(unsigned member)
-{
-    struct multicall_entry e;
-
-    guest_get(&e, SCRATCH + member * sizeof(e), sizeof(e));
-    return (long)e.result;
-}
-
 /* Each update validates one table of 512 writable entries and drops another. */
 static void toggling_a_slot_is_preempted(void **state)
 {
@@ -82,7 +72,7 @@ static void toggling_a_slot_is_preempted(void **state)
     assert_in_range(windows_of(__HYPERVISOR_mmu_update, args), NR_MEMBERS * PER_MEMBER / 8,
                     NR_MEMBERS * PER_MEMBER);
     for (unsigned i = 0; i < NR_MEMBERS; i++)
-        assert_int_equal(result_of(i), 0);
+        assert_int_equal(multicall_result(SCRATCH, i), 0);
     audit();
 }
 
@@ -97,7 +87,7 @@ static void refused_pins_are_preempted(void **state)
     ((uint64_t *)mfn_to_virt(full))[PTES_PER_TABLE - 1] = ~0ull;
     guest_put(LIST, &pin, sizeof(pin));
     assert_in_range(windows_of(__HYPERVISOR_mmuext_op, args), 2, NR_MEMBERS);
-    assert_int_equal(result_of(0), -EINVAL);
+    assert_int_equal(multicall_result(SCRATCH, 0), -EINVAL);
     audit();
 }
 

@@ -29,10 +29,9 @@ static inline int one_guest(void **state)
         { .vector = 0x80, .flags = 3, .cs = FLAT_KERNEL_CS64, .address = HANDLER(0x80) },
     };
 
-    machine_up(state);
-    d = guest_make(1, 1);
+    (void)state;
+    d = guest_up(1);
     v = d->vcpu[0];
-    host_become(v);
     r = guest_regs(v);
     pt_base = guest_start_info(d)->pt_base;
     guest_put(SCRATCH, traps, sizeof(traps));
