@@ -6,7 +6,7 @@ from case import Case
 
 ALL = "suites=all,rows,rowswork"
 WANTED = ("popf_sets_if", "first_entry_to_user", "user_code_may_not", "hlt_waits",
-          "process_row", "registers_survive", "single_step")
+          "loads_of_ss", "gates_of_each_kind", "process_row", "registers_survive", "single_step")
 ON_BARE = bare.passes(*WANTED)
 
 CASES = [
