@@ -25,40 +25,35 @@ static const struct {
 };
 
 /* The operand size by prefixes and mode */
-static unsigned operand_size(const struct insn *in, uint32_t entry)
+static inline unsigned operand_size(const struct insn *in, uint32_t entry)
 {
     if (in->mode == MODE_64 && ((in->rex & 8) || (entry & F64) || ((entry & D64) && !in->opsize)))
         return 8;
     return (in->mode == MODE_16) != in->opsize ? 2 : 4;
 }
 
-static unsigned size_in_bytes(const struct insn *in, uint32_t entry, enum size size)
+/* By prefixes and mode */
+static unsigned variable_size(const struct insn *in, uint32_t entry, enum size size)
 {
-    static const uint16_t fixed[] = {
-        [SIZE_B] = 1,  [SIZE_W] = 2,  [SIZE_D] = 4,    [SIZE_Q] = 8,
-        [SIZE_T] = 10, [SIZE_X] = 16, [SIZE_M64] = 64, [SIZE_FX] = 512,
-    };
-    unsigned v;
     bool is_64 = in->mode == MODE_64;
+    unsigned v;
 
-    if (size < ARRAY_SIZE(fixed))
-        return fixed[size];
+    if (size == SIZE_Y)
+        return in->rex & 8 ? 8 : 4;
+    if (size == SIZE_N)
+        return is_64 ? 8 : 4;
+    if (size == SIZE_A)
+        return in->ad_bytes;
+    if (size == SIZE_S)
+        return is_64 ? 10 : 6;
     v = operand_size(in, entry);
     switch (size) {
     case SIZE_V2:
         return 2 * v;
-    case SIZE_Y:
-        return in->rex & 8 ? 8 : 4;
     case SIZE_Z:
         return v == 2 ? 2 : 4;
-    case SIZE_N:
-        return is_64 ? 8 : 4;
-    case SIZE_A:
-        return in->ad_bytes;
     case SIZE_P:
         return v + 2;
-    case SIZE_S:
-        return is_64 ? 10 : 6;
     case SIZE_ENV:
         return v == 2 ? 14 : 28;
     case SIZE_SAVE:
@@ -68,13 +63,25 @@ static unsigned size_in_bytes(const struct insn *in, uint32_t entry, enum size s
     }
 }
 
-static void set_register(struct operand *o, enum operand_type type, unsigned reg)
+static inline unsigned size_in_bytes(const struct insn *in, uint32_t entry, enum size size)
+{
+    static const uint16_t fixed[] = {
+        [SIZE_B] = 1,  [SIZE_W] = 2,  [SIZE_D] = 4,    [SIZE_Q] = 8,
+        [SIZE_T] = 10, [SIZE_X] = 16, [SIZE_M64] = 64, [SIZE_FX] = 512,
+    };
+
+    if (size == SIZE_V)
+        return operand_size(in, entry);
+    return size < ARRAY_SIZE(fixed) ? fixed[size] : variable_size(in, entry, size);
+}
+
+static inline void set_register(struct operand *o, enum operand_type type, unsigned reg)
 {
     o->type = (uint8_t)type;
     o->reg = (uint8_t)reg;
 }
 
-static void set_general(const struct insn *in, struct operand *o, unsigned reg)
+static inline void set_general(const struct insn *in, struct operand *o, unsigned reg)
 {
     if (o->bytes == 1 && in->rex == 0 && reg >= 4)
         set_register(o, OPERAND_HIGH_BYTE, reg - 4);
@@ -86,7 +93,7 @@ static void set_by_rm(const struct insn *in, struct operand *o, enum kind kind)
 {
     if (in->memory) {
         o->type = OPERAND_MEMORY;
-        if (kind == RM_B || kind == RM_W)
+        if (unlikely(kind == RM_B || kind == RM_W))
             o->bytes = kind == RM_B ? 1 : 2;
     } else if (kind == RM_MMX || kind == RM_ST) {
         set_register(o, kind == RM_MMX ? OPERAND_MMX : OPERAND_X87, in->modrm & 7);
@@ -134,11 +141,13 @@ void get_operand(const struct insn *in, const struct insn_case *c, unsigned nr, 
 {
     enum kind kind = forms[c->forms[nr]].kind;
 
-    *o = (struct operand){ 0 };
-    if (kind == NONE)
-        return;
-    o->bytes = (uint16_t)size_in_bytes(in, c->entry, forms[c->forms[nr]].size);
-    if (kind >= IMM)
+    *o = (struct operand){ .bytes = (uint16_t)size_in_bytes(in, c->entry,
+                                                            forms[c->forms[nr]].size) };
+    if (kind == GENERAL)
+        set_general(in, o, modrm_reg(in));
+    else if (kind == RM && !in->memory)
+        set_general(in, o, modrm_rm(in));
+    else if (kind >= IMM)
         set_immediate(in, o, kind);
     else if (kind >= FIXED)
         set_fixed(o, kind);
@@ -146,7 +155,7 @@ void get_operand(const struct insn *in, const struct insn_case *c, unsigned nr, 
         set_general(in, o, (in->opcode & 7) | (in->rex << 3 & 8u));
     else if (kind >= GENERAL)
         set_by_reg(in, o, kind);
-    else
+    else if (kind != NONE)
         set_by_rm(in, o, kind);
 }
 
