@@ -104,17 +104,18 @@ static bool is_finished(const struct exec *x)
     return x->in->rep && (x->c->regs[RCX] & size_mask(x->in->ad_bytes)) == 0;
 }
 
-/* A fault of a later step is met again when the instruction goes on. */
+/* The right to the port is asked for even if the count is 0. A fault of a later step is met again
+ * when the instruction goes on. */
 bool op_string_port(struct exec *x)
 {
     struct cpu *c = x->c;
     unsigned bytes = MIN(x->in->op_bytes, 4u);
     uint16_t port = (uint16_t)c->regs[RDX];
 
-    if (is_finished(x))
-        return finish(x);
     if (!check_port(c, port, bytes))
         return false;
+    if (is_finished(x))
+        return finish(x);
     for (unsigned i = 0; i < STEPS_AT_A_TIME; i++) {
         if (!(x->k->op == OP_INS ? ins(x, port, bytes) : outs(x, port, bytes)))
             return i > 0 && c->stop == STOP_NOT;
