@@ -186,7 +186,7 @@ static void compare_memory(const struct test_case *t, const struct cpu *c, bool 
 
 static void compare_once(struct cpu *c, const struct test_case *t)
 {
-    struct native_run host;
+    struct native_run host = { 0 };
     bool ours, faulted;
 
     for (uint64_t at = NATIVE_DATA; at < NATIVE_END; at += GUEST_PAGE)
@@ -272,6 +272,10 @@ GROUP(bits_and_exchanges, OP_BT, OP_BTS, OP_BTR, OP_BTC, OP_BSF, OP_BSR, OP_XCHG
 GROUP(strings, OP_MOVS, OP_STOS, OP_LODS, OP_CMPS, OP_SCAS)
 GROUP(stack, OP_PUSH, OP_POP, OP_POP_MEMORY, OP_PUSHF, OP_POPF, OP_ENTER, OP_LEAVE)
 GROUP(branches, OP_JCC, OP_JMP, OP_CALL, OP_RET, OP_LOOP, OP_LOOPE, OP_LOOPNE, OP_JCXZ)
+/* At CPL 3, with IOPL 0, before any operand is accessed: #GP(0). */
+GROUP(privileged, OP_CLI, OP_STI, OP_HLT, OP_CLTS, OP_INVD, OP_WBINVD, OP_LGDT, OP_LIDT, OP_LLDT,
+      OP_LTR, OP_LMSW, OP_INVLPG, OP_WRMSR, OP_RDMSR, OP_SYSRET, OP_SWAPGS, OP_IN, OP_OUT, OP_INS,
+      OP_OUTS)
 
 int main(void)
 {
@@ -282,6 +286,7 @@ int main(void)
         cmocka_unit_test(strings),
         cmocka_unit_test(stack),
         cmocka_unit_test(branches),
+        cmocka_unit_test(privileged),
     };
     const char *seed = getenv("VMM_SEED"), *cases = getenv("VMM_CASES");
 

@@ -12,13 +12,13 @@
 
 /* --- The bytes -------------------------------------------------------------------------------- */
 
-/* MOV to segment registers, to and from control and debug registers, and POP FS. */
-static bool is_system(const struct insn *in, const struct insn_case *k)
+/* MOV to segment registers, and POP FS: the host's descriptors are others. */
+static bool is_segment_load(const struct insn *in, const struct insn_case *k)
 {
     struct operand to;
 
     get_operand(in, k, 0, &to);
-    return to.type == OPERAND_SEGMENT || (in->opcode >= 0x120 && in->opcode <= 0x123);
+    return to.type == OPERAND_SEGMENT && k->op != OP_PUSH;
 }
 
 struct row_list {
@@ -45,7 +45,7 @@ static void add_row(struct row_list *list, struct row row, uint8_t modrm)
     if (!decode_insn(bytes, MAX_INSN, MODE_64, &in) || in.opcode != row.opcode)
         return;
     k = find_case(&in);
-    if (k == NULL || !list->wanted[k->op] || is_system(&in, k) || list->nr == list->max)
+    if (k == NULL || !list->wanted[k->op] || is_segment_load(&in, k) || list->nr == list->max)
         return;
     row.op = k->op;
     while (i < list->nr && !(list->rows[i].opcode == row.opcode && list->rows[i].op == row.op))
@@ -246,6 +246,8 @@ bool make_case(struct row row, uint64_t fs, uint64_t gs, struct test_case *t)
         t->bytes[n++] = (uint8_t)random64();
     if (!decode(row, t))
         return false;
+    if (t->k == NULL && t->in.opcode == 0x101)
+        return false; /* VMCALL: what the host's hypervisor makes of it */
     if (t->k != NULL && !set_immediates(row, t))
         return false;
     set_registers(t);
