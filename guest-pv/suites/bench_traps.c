@@ -1,6 +1,6 @@
-/* The second half of suite "bench": traps, events, system calls and emulated instructions. The
+/* The fourth file of suite "bench": traps, events, system calls and emulated instructions. The
  * handlers are as short as possible and return at once, so that the hypervisor's part is measured;
- * for that time they replace the kernel's own entries. Called by bench.c. */
+ * for that time they replace the kernel's own entries. */
 #include <string.h>
 #include "bench.h"
 #include "event.h"
@@ -68,7 +68,7 @@ static long op_page_fault(void)
     return 0;
 }
 
-void bench_traps(void)
+static void bench_traps(void)
 {
     port = event_bind_ipi(NULL, NULL);
     ASSERT(port > 0);
@@ -113,7 +113,7 @@ static uint64_t *run_user(void (*fn)(void))
     return ticks;
 }
 
-void bench_user(void)
+static void bench_user(void)
 {
     static uint64_t ticks[BENCH_SAMPLES];
     uint64_t base;
@@ -199,7 +199,7 @@ static void page_table_stores(void)
     frame_free(b);
 }
 
-void bench_emulation(void)
+static void bench_emulation(void)
 {
     struct physdev_set_iopl iopl = { .iopl = 1 };
 
@@ -212,3 +212,5 @@ void bench_emulation(void)
     iopl.iopl = 0;
     EXPECT_EQ(xen_physdev_op(PHYSDEVOP_set_iopl, &iopl), 0);
 }
+
+SUITE_PART(bench, 95, 3, TEST(bench_traps), TEST(bench_user), TEST(bench_emulation));
