@@ -92,6 +92,11 @@ trap_handler trap_set_handler(unsigned vector, trap_handler fn)
     return old;
 }
 
+bool trap_handled(struct regs *r)
+{
+    return handlers[r->vector] && handlers[r->vector](r);
+}
+
 static struct fault fault_of(const struct regs *r)
 {
     return (struct fault){
@@ -116,9 +121,11 @@ void trap_dispatch(struct regs *r)
     trap_count[r->vector]++;
     if (r->vector == VECTOR_EVENT) {
         event_entered();
+        if (handlers[VECTOR_EVENT])
+            handlers[VECTOR_EVENT](r);
         return;
     }
-    if (handlers[r->vector] && handlers[r->vector](r))
+    if (trap_handled(r))
         return;
     struct fault f = fault_of(r);
     if (f.user)

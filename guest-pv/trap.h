@@ -78,7 +78,8 @@ struct fault try_exec(const void *va);
 /*
  * A handler sees a vector first (kernel and user mode); true = handled, resume from *r as it may
  * have changed it; false = go on with recovery. Runs with events masked if the table says so (all
- * our entries do, flag bit 2). NULL removes it. Returns the previous one.
+ * our entries do, flag bit 2). NULL removes it. Returns the previous one. Of VECTOR_EVENT it is
+ * called when the events have been dispatched, of VECTOR_SYSCALL before user.c's table.
  */
 typedef bool (*trap_handler)(struct regs *r);
 trap_handler trap_set_handler(unsigned vector, trap_handler fn);
@@ -105,6 +106,7 @@ void regs_print(const struct regs *r);
 extern char trap_stubs[], event_entry[], failsafe_entry[], syscall_entry[], syscall32_entry[],
     sysenter_entry[];
 void trap_dispatch(struct regs *r);
+bool trap_handled(struct regs *r);          /* by the vector's handler */
 void syscall_dispatch(struct regs *r);
 _Noreturn void user_enter(const struct regs *r, uint64_t *kernel_sp);
 #endif

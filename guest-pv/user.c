@@ -84,6 +84,8 @@ static uint64_t sys_yield(uint64_t a, uint64_t b, uint64_t c, struct regs *r)
 void syscall_dispatch(struct regs *r)
 {
     trap_count[r->vector]++;
+    if (trap_handled(r))
+        return;
     /* After user mode the hypervisor leaves the user's selectors loaded; it reports flat ones in
      * the frame. */
     r->cs = FLAT_USER_CS;

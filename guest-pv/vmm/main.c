@@ -10,6 +10,7 @@
 #include "console.h"
 #include "guest-pv/vmm/emulate/block.h"
 #include "guest-pv/vmm/emulate/run.h"
+#include "guest-pv/vmm/trap/run.h"
 #include "guest-pv/vmm/vmm.h"
 #include "mm.h"
 #include "start.h"
@@ -18,13 +19,43 @@
 #define MAX_BLOCKS (32ull << 20)        /* bytes of decoded blocks: as many as Linux has, and half */
 #define MIN_BLOCKS (1ull << 20)
 #define TABLES_BYTES (1ull << 20)       /* that lead to them, besides 8 bytes for each frame */
+#define SHADOWS 2048u                   /* shadow tables */
+#define SHADOW_BYTES (12ull << 10)      /* memory that each takes, besides 8 bytes for each frame */
 
-struct way {
+static uint64_t blocks_bytes(void)
+{
+    return MAX(MIN(mem_pages() * PAGE_SIZE / 8, MAX_BLOCKS), MIN_BLOCKS);
+}
+static uint64_t own_for_blocks(void)
+{
+    return blocks_bytes() + TABLES_BYTES + mem_pages() * 8;
+}
+static bool prepare_blocks(struct cpu *c)
+{
+    if (blocks_init(c, blocks_bytes()))
+        return true;
+    kprintf("vmm: no memory for decoded blocks\n");
+    return false;
+}
+
+static uint64_t own_for_shadows(void)
+{
+    return SHADOWS * SHADOW_BYTES + mem_pages() * 8;
+}
+static bool prepare_shadows(struct cpu *c)
+{
+    return make_shadows(c, SHADOWS);
+}
+
+static const struct way {
     const char *name;
+    uint64_t (*own_bytes)(void);        /* what it prepares takes */
+    bool (*prepare)(struct cpu *c);     /* a line and false: it cannot */
     void (*run)(struct cpu *c);         /* NULL: it does not exist yet */
-};
-static const struct way ways[] = {
-    { "emulate", run_emulated }, { "trap", NULL }, { "translate", NULL },
+} ways[] = {
+    { "emulate", own_for_blocks, prepare_blocks, run_emulated },
+    { "trap", own_for_shadows, prepare_shadows, run_trapped },
+    { "translate", NULL, NULL, NULL },
 };
 
 static struct cpu cpu;
@@ -53,15 +84,11 @@ static const struct way *chosen_way(void)
 int guest_main(void)
 {
     const struct way *way = chosen_way();
-    uint64_t start, blocks = MAX(MIN(mem_pages() * PAGE_SIZE / 8, MAX_BLOCKS), MIN_BLOCKS);
+    uint64_t start;
 
     host_init();
-    if (way == NULL || !make_machine(&cpu, blocks + TABLES_BYTES + mem_pages() * 8))
+    if (way == NULL || !make_machine(&cpu, way->own_bytes()) || !way->prepare(&cpu))
         shutdown(SHUTDOWN_crash);
-    if (!blocks_init(&cpu, blocks)) {
-        kprintf("vmm: no memory for decoded blocks\n");
-        shutdown(SHUTDOWN_crash);
-    }
     start = clock_ns();
     way->run(&cpu);
     print_report(&cpu, clock_ns() - start);

@@ -13,6 +13,9 @@ bool make_machine(struct cpu *c, uint64_t own_bytes);
 extern struct host host;
 void host_init(void);
 
+/* shadow_host.c: shadow tables by hypercalls, so many. A line and false: no memory. */
+bool make_shadows(struct cpu *c, unsigned nr);
+
 /* report.c: why the guest ended, its state if it was lost, and what running it took. */
 void print_report(struct cpu *c, uint64_t ns);
 

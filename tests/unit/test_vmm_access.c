@@ -140,7 +140,7 @@ static void a_write_over_its_own_tables(void **state)
 static void fetches(void **state)
 {
     uint8_t bytes[MAX_INSN];
-    struct fault kept = { .vector = VECTOR_MF };
+    struct cpu_fault kept = { .vector = VECTOR_MF };
 
     (void)state;
     for (unsigned i = 0; i < 4096; i++)

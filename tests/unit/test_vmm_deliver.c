@@ -351,7 +351,7 @@ static void faults_on_the_way(void **state)
             absent_gate(first);
         c->regs[RSP] = KERNEL_STACK;
         c->regs[REG_RIP] = CODE_AT;
-        c->fault = (struct fault){ .vector = (uint8_t)first };
+        c->fault = (struct cpu_fault){ .vector = (uint8_t)first };
         deliver_fault(c);
         if (first == VECTOR_NP)
             assert_int_equal(c->regs[REG_RIP], HANDLER_AT(VECTOR_DF));

@@ -124,7 +124,7 @@ static void rights_and_faults(void **state)
 
         set_entries(cases[i].flags);
         set_mode(cases[i].cpl, cases[i].mode);
-        c->fault = (struct fault){ 0 };
+        c->fault = (struct cpu_fault){ 0 };
         if (walk(c, LINEAR + 0x123, cases[i].how, &t) != ok || (ok && t.frame != PAGE) ||
             (!ok && (c->fault.vector != VECTOR_PF || c->fault.error != cases[i].error ||
                      !c->fault.has_error || c->fault.address != LINEAR + 0x123)))
@@ -223,7 +223,7 @@ static void not_canonical(void **state)
 
     (void)state;
     for (unsigned i = 0; i < ARRAY_SIZE(addresses); i++) {
-        c->fault = (struct fault){ 0 };
+        c->fault = (struct cpu_fault){ 0 };
         assert_false(walk(c, addresses[i], 0, &t));
         assert_int_equal(c->fault.vector, VECTOR_GP);
         assert_int_equal(c->fault.error, 0);

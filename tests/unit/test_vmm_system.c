@@ -225,7 +225,7 @@ static void state_as_text(void **state)
     c->regs[R13] = 0x1234567890abcdef;
     memcpy(c->ram.bytes + CODE_AT, (uint8_t[]){ 0x0f, 0xae, 0x23 }, 3);
     cpu_stop(c, STOP_UNSERVED, "an instruction that is not served");
-    c->fault = (struct fault){ .vector = VECTOR_UD };
+    c->fault = (struct cpu_fault){ .vector = VECTOR_UD };
     printed[0] = '\0';
     print_state(c, print);
     assert_non_null(strstr(printed, "an instruction that is not served\n"));

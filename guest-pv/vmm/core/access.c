@@ -156,7 +156,7 @@ bool write_number(struct cpu *c, uint64_t linear, unsigned bytes, uint64_t value
 unsigned fetch_bytes(struct cpu *c, uint64_t rip, uint8_t *bytes)
 {
     unsigned n = MIN(MAX_INSN, left_in_page(rip));
-    struct fault kept = c->fault;
+    struct cpu_fault kept = c->fault;
 
     if (!read_linear(c, rip, bytes, n, ACCESS_FETCH))
         return 0;

@@ -43,13 +43,13 @@ void cpu_reset(struct cpu *c)
 
 bool raise_fault(struct cpu *c, enum vector vector)
 {
-    c->fault = (struct fault){ .vector = (uint8_t)vector };
+    c->fault = (struct cpu_fault){ .vector = (uint8_t)vector };
     return false;
 }
 
 bool raise_error(struct cpu *c, enum vector vector, uint32_t error)
 {
-    c->fault = (struct fault){ .vector = (uint8_t)vector, .has_error = true, .error = error };
+    c->fault = (struct cpu_fault){ .vector = (uint8_t)vector, .has_error = true, .error = error };
     return false;
 }
 

@@ -66,7 +66,7 @@ struct table_register {
 };
 
 /* An exception that an instruction raised and nobody has delivered yet. */
-struct fault {
+struct cpu_fault {
     uint8_t vector;
     bool has_error;
     uint32_t error;
@@ -134,7 +134,9 @@ struct cpu {
     uint8_t cpl;
     bool shadow;                /* STI or a load of SS just before: no interrupt yet */
     bool halted;
-    struct fault fault;
+    bool gigabyte_pages;        /* PS in a level 3 entry is a page of 1 GiB: where the guest sees the
+                                 * real CPUID */
+    struct cpu_fault fault;
     enum stop stop;
     char reason[120];           /* of stop, for people */
     struct fx_state fx;

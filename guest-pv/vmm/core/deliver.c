@@ -14,7 +14,7 @@
 enum kind { EXCEPTION, INTERRUPT, SOFTWARE };
 
 struct event {
-    struct fault fault;         /* vector and error code */
+    struct cpu_fault fault;         /* vector and error code */
     enum kind kind;
     uint64_t rip;               /* to return to */
 };
@@ -151,7 +151,7 @@ static bool is_contributory(unsigned vector)
     return vector == VECTOR_DE || (vector >= VECTOR_TS && vector <= VECTOR_GP);
 }
 
-static bool makes_double_fault(const struct event *first, const struct fault *second)
+static bool makes_double_fault(const struct event *first, const struct cpu_fault *second)
 {
     if (first->kind != EXCEPTION)
         return false;
@@ -161,7 +161,7 @@ static bool makes_double_fault(const struct event *first, const struct fault *se
 }
 
 /* A kernel that wants a restart loads an empty IDT and makes any exception. */
-static void shut_down(struct cpu *c, const struct fault *first)
+static void shut_down(struct cpu *c, const struct cpu_fault *first)
 {
     bool restart = c->idtr.limit == 0;
 
@@ -173,10 +173,10 @@ static void shut_down(struct cpu *c, const struct fault *first)
 
 static void deliver_event(struct cpu *c, struct event e)
 {
-    struct fault first = e.fault;
+    struct cpu_fault first = e.fault;
 
     while (!deliver(c, &e)) {
-        struct fault next = c->fault;
+        struct cpu_fault next = c->fault;
 
         if (e.kind == EXCEPTION && e.fault.vector == VECTOR_DF) {
             shut_down(c, &first);
@@ -185,7 +185,7 @@ static void deliver_event(struct cpu *c, struct event e)
         if (next.vector == VECTOR_PF)
             c->cr2 = next.address;
         if (makes_double_fault(&e, &next))
-            next = (struct fault){ .vector = VECTOR_DF, .has_error = true };
+            next = (struct cpu_fault){ .vector = VECTOR_DF, .has_error = true };
         e = (struct event){ .fault = next, .kind = EXCEPTION, .rip = c->regs[REG_RIP] };
     }
 }

@@ -17,6 +17,7 @@
 #define PTE_FRAME (((1ull << PHYSICAL_BITS) - 1) & ~0xfffull)
 #define PTE_RESERVED (((1ull << 52) - 1) & ~((1ull << PHYSICAL_BITS) - 1))
 #define LARGE_RESERVED 0x1fe000ull      /* bits 13 to 20; 12 is PAT */
+#define HUGE_RESERVED 0x3fffe000ull     /* bits 13 to 29 */
 
 enum { ERROR_P = 1, ERROR_W = 2, ERROR_U = 4, ERROR_RSVD = 8, ERROR_I = 16 };
 
@@ -63,10 +64,10 @@ static bool is_reserved(const struct cpu *c, uint64_t entry, unsigned level)
 {
     uint64_t reserved = PTE_RESERVED | (c->efer & EFER_NXE ? 0 : PTE_NX);
 
-    if (level >= 3)
+    if (level == 4 || (level == 3 && !c->gigabyte_pages))
         reserved |= PTE_PS;
-    else if (level == 2 && (entry & PTE_PS))
-        reserved |= LARGE_RESERVED;
+    else if (level > 1 && (entry & PTE_PS))
+        reserved |= level == 2 ? LARGE_RESERVED : HUGE_RESERVED;
     return entry & reserved;
 }
 
@@ -90,7 +91,7 @@ static bool follow(struct cpu *c, uint64_t linear, unsigned how, struct path *p)
         p->all &= entry;
         p->any |= entry;
         table = entry & PTE_FRAME;
-        if (level == 2 && (entry & PTE_PS)) {
+        if (level > 1 && (entry & PTE_PS)) {
             p->nr++;
             break;
         }
@@ -127,10 +128,13 @@ bool walk(struct cpu *c, uint64_t linear, unsigned how, struct translation *t)
         return page_fault(c, linear, how, ERROR_P);
     mark_used(c, &p, how & ACCESS_WRITE);
     leaf = p.entry[p.nr - 1];
-    t->large = p.nr == 3;
+    t->large = p.nr < 4;
     t->dirty = (leaf & PTE_D) || (how & ACCESS_WRITE);
     t->frame = (leaf & PTE_FRAME) / GUEST_PAGE;
-    if (t->large)
-        t->frame = (t->frame & ~511ull) | (linear >> 12 & 511);
+    if (t->large) {
+        uint64_t within = (1ull << (p.nr == 3 ? 9 : 18)) - 1;
+
+        t->frame = (t->frame & ~within) | (linear >> 12 & within);
+    }
     return true;
 }

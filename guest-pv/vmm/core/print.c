@@ -50,7 +50,7 @@ static void put_system(struct text *t, const struct cpu *c)
 static void put_insn(struct text *t, struct cpu *c)
 {
     uint8_t bytes[MAX_INSN];
-    struct fault kept = c->fault;
+    struct cpu_fault kept = c->fault;
     unsigned n = fetch_bytes(c, c->regs[REG_RIP], bytes);
     const struct insn_case *k = NULL;
     struct insn in;

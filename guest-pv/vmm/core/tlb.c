@@ -76,6 +76,10 @@ void tlb_flush_page(struct cpu *c, uint64_t linear)
     unsigned i = tlb_index(linear), bit = large_bit(linear);
 
     c->mapping += 2;
+    if (c->gigabyte_pages) { /* what `large` does not tell from 2 MiB */
+        tlb_flush(c);
+        return;
+    }
     for (unsigned user = 0; user < 2; user++) {
         struct tlb *tlb = &c->tlbs[user];
 

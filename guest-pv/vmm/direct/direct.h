@@ -14,12 +14,16 @@ struct exit {
     uint64_t address;           /* of #PF */
 };
 
-/* General registers, RIP and RFLAGS are in c->regs as the CPU had them (IF and IOPL of RFLAGS are
- * the real ones there: the way puts the guest's in). Returns where the CPU goes on, with c->regs and
- * the bases of FS and GS, by the root that shadow_load() loaded. When c->stop is set it is not
- * called again. */
+/* General registers and RIP are in c->regs as the CPU had them, and RFLAGS but for IF, IOPL and NT,
+ * which are those that c->regs had when guest code went on. Returns where the CPU goes on, with
+ * c->regs and the bases of FS and GS, by the root that shadow_load() loaded. When c->stop is set
+ * guest code does not go on. */
 typedef uint64_t exit_fn(struct cpu *c, const struct exit *e);
 
+/* Until c->stop is set. */
 void direct_run(struct cpu *c, exit_fn *on_exit);
+
+/* An EXIT_EVENT at that TSC, or soon after; UINT64_MAX: none. */
+void direct_alarm(uint64_t tsc);
 
 #endif

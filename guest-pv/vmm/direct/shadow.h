@@ -20,12 +20,17 @@
 /* A shadow table by its number, from 1 on; 0: none. */
 typedef uint32_t shadow_t;
 
+#define SHADOW_P  (1ull << 0)
+#define SHADOW_RW (1ull << 1)
+#define SHADOW_NX (1ull << 63)
+#define SHADOW_ZERO_FRAME 0xffffffffffull /* stands for the page of zeroes */
+
 struct shadow_update {
     shadow_t table;
     uint16_t index;
     uint8_t level;                      /* of the table: 1 to 4 */
     uint64_t frame;
-    uint64_t flags;                     /* P, RW, NX of the entry; the host adds what the ABI wants */
+    uint64_t flags;                     /* SHADOW_*; the host adds what the ABI wants */
 };
 
 struct shadow_host {

@@ -1,0 +1,58 @@
+/* What is owed to the guest before its code goes on: see pending.h. */
+#include "guest-pv/vmm/core/deliver.h"
+#include "guest-pv/vmm/core/emulate.h"
+#include "guest-pv/vmm/direct/direct.h"
+#include "guest-pv/vmm/direct/pending.h"
+#include "guest-pv/vmm/platform/platform.h"
+
+#define EXITS_BETWEEN_POLLS 64u
+
+static void poll(struct cpu *c)
+{
+    platform_poll(c->platform);
+    if (c->platform->reset)
+        cpu_stop(c, STOP_RESET, "the guest reset its machine");
+}
+
+static void wait_halted(struct cpu *c)
+{
+    poll(c);
+    while (c->halted && c->stop == STOP_NOT && !platform_interrupt(c->platform)) {
+        c->platform->host->wait(platform_deadline(c->platform));
+        poll(c);
+    }
+}
+
+static bool interrupt_due(const struct cpu *c)
+{
+    return !c->shadow && (c->regs[REG_RFLAGS] & FLAG_IF) && platform_interrupt(c->platform);
+}
+
+/* The instruction behind STI, or behind a load of SS. */
+static void step_over_shadow(struct cpu *c)
+{
+    c->shadow = false;
+    if (c->stop == STOP_NOT && !c->halted)
+        emulate_step(c);
+}
+
+void deliver_pending(struct cpu *c, bool now)
+{
+    static unsigned exits;
+    static uint64_t alarm;
+    uint64_t deadline;
+
+    if (now || ++exits % EXITS_BETWEEN_POLLS == 0 || c->platform->reset)
+        poll(c);
+    for (unsigned i = 0; i < 4 && c->shadow; i++)
+        step_over_shadow(c);
+    if (c->halted)
+        wait_halted(c);
+    if (c->stop == STOP_NOT && interrupt_due(c))
+        deliver_interrupt(c, platform_acknowledge(c->platform));
+    deadline = platform_deadline(c->platform);
+    if (deadline != alarm || now) {
+        alarm = deadline;
+        direct_alarm(deadline);
+    }
+}

@@ -1,0 +1,264 @@
+/* What fills the shadow tables, and what takes away again: page faults of guest code, writes to the
+ * guest's own tables, loads of roots. Tables and entries are shadow_table.c's. */
+#include <string.h>
+#include "guest-pv/vmm/core/access.h"
+#include "guest-pv/vmm/core/paging.h"
+#include "guest-pv/vmm/direct/shadow_table.h"
+
+#define PTE_P 1ull
+#define PTE_RW 2ull
+#define PTE_US 4ull
+#define PTE_A 0x20ull
+#define PTE_D 0x40ull
+#define PTE_PS 0x80ull
+#define PTE_NX (1ull << 63)
+#define PTE_RESERVED (FRAME_MASK & ~((1ull << 40) - 1))
+#define PREFILL 16u
+#define WRITES_UNTIL_DROPPED 3u
+#define HOLE_FIRST 256u                 /* slots of an L4 that are the hypervisor's */
+#define HOLE_LAST 271u
+
+#define PF_WRITE 2u
+#define PF_FETCH 16u
+
+static unsigned index_at(uint64_t linear, unsigned level)
+{
+    return (unsigned)(linear >> (12 + 9 * (level - 1))) & (ENTRIES - 1);
+}
+
+static uint64_t guest_entry(const struct cpu *c, uint64_t frame, unsigned index)
+{
+    uint64_t entry;
+
+    memcpy(&entry, frame_to_read(&c->ram, frame) + 8 * index, sizeof(entry));
+    return entry;
+}
+
+/* Of a table that stands for a page of 1 GiB: pages of 2 MiB with all rights, for the rights are in
+ * the entry that leads to it. */
+static uint64_t part_of_page(const struct shadow *t, unsigned index)
+{
+    return (t->key.frame + (uint64_t)index * ENTRIES) << FRAME_SHIFT | PTE_P | PTE_RW | PTE_US |
+           PTE_A | PTE_D | PTE_PS;
+}
+
+static enum shadow_role role_of(const struct cpu *c)
+{
+    return c->cpl == 3 ? ROLE_USER : ROLE_KERNEL;
+}
+
+static bool failed(struct cpu *c)
+{
+    cpu_stop(c, STOP_UNSERVED, "the hypervisor refused a shadow table's entry");
+    return false;
+}
+
+/* --- Roots ------------------------------------------------------------------------------------ */
+
+static void make_room(struct cpu *c)
+{
+    struct shadows *s = c->shadows;
+
+    if (s->nr_free < TABLES_FOR_A_FILL || s->nr_free_refs < REFS_FOR_A_FILL)
+        shadow_drop_all(c);
+}
+
+static shadow_t root(struct cpu *c)
+{
+    struct shadow_key key = {
+        .frame = (c->cr3 & FRAME_MASK) >> FRAME_SHIFT, .level = 4, .role = (uint8_t)role_of(c),
+    };
+    shadow_t t = shadow_find(c->shadows, &key);
+
+    return t != 0 ? t : shadow_make(c, &key);
+}
+
+bool shadow_load(struct cpu *c)
+{
+    struct shadows *s = c->shadows;
+    shadow_t t;
+
+    make_room(c);
+    t = root(c);
+    if (t == 0 || !shadow_send(s))
+        return failed(c);
+    if (t == s->loaded)
+        return true;
+    s->counters.roots++;
+    if (!s->host->load(t))
+        return failed(c);
+    s->loaded = t;
+    return true;
+}
+
+/* --- Filling ---------------------------------------------------------------------------------- */
+
+/* A leaf's entry for a frame: S1, S2. Absent memory is read from the page of zeroes. */
+static uint64_t leaf(const struct cpu *c, uint64_t frame, bool writable, bool no_execute)
+{
+    uint64_t flags = SHADOW_P | (no_execute ? SHADOW_NX : 0);
+
+    if (!frame_is_ram(&c->ram, frame))
+        return SHADOW_ZERO_FRAME << FRAME_SHIFT | flags;
+    if (writable && frame_flags(&c->ram, frame) == 0)
+        flags |= SHADOW_RW;
+    return frame << FRAME_SHIFT | flags;
+}
+
+/* Rights of upper levels are in their own entries, so that a table may have parents of different
+ * rights. A large page's D is the parent's RW. */
+static uint64_t link_to(shadow_t child, uint64_t entry, bool large)
+{
+    uint64_t rw = entry & PTE_RW && (!large || (entry & PTE_D)) ? SHADOW_RW : 0;
+
+    return (uint64_t)child << FRAME_SHIFT | SHADOW_P | rw | (entry & PTE_NX ? SHADOW_NX : 0);
+}
+
+/* The table below table[index] for this guest entry, hooked there. */
+static shadow_t descend(struct cpu *c, shadow_t table, unsigned index, uint64_t entry)
+{
+    struct shadows *s = c->shadows;
+    struct shadow_key key = {
+        .frame = (entry & FRAME_MASK) >> FRAME_SHIFT,
+        .level = (uint8_t)(s->tables[table].key.level - 1), .role = s->tables[table].key.role,
+        .large = s->tables[table].key.level < 4 && (entry & PTE_PS) != 0,
+    };
+    shadow_t child;
+
+    if (key.large)
+        key.frame &= ~((1ull << 9 * key.level) - 1);
+    child = shadow_find(s, &key);
+    if (child == 0)
+        child = shadow_make(c, &key);
+    if (child != 0)
+        shadow_set(s, table, index, link_to(child, entry, key.large));
+    s->tables[table].writes = 0;
+    return child;
+}
+
+/* What a leaf of the table at this index is by the guest's table, or by the large page; 0: nothing
+ * that may be there without a walk. */
+static uint64_t leaf_of(const struct cpu *c, const struct shadow *t, unsigned index)
+{
+    uint64_t entry;
+
+    if (t->key.large)
+        return leaf(c, t->key.frame + index, true, false);
+    entry = guest_entry(c, t->key.frame, index);
+    if ((entry & (PTE_P | PTE_A)) != (PTE_P | PTE_A) || (entry & PTE_RESERVED) ||
+        (t->key.role == ROLE_USER && !(entry & PTE_US)))
+        return 0;
+    return leaf(c, (entry & FRAME_MASK) >> FRAME_SHIFT, (entry & PTE_RW) && (entry & PTE_D),
+                (entry & PTE_NX) != 0);
+}
+
+/* Neighbours that were used before are likely to be used again. */
+static void prefill(struct cpu *c, shadow_t table, unsigned first)
+{
+    struct shadows *s = c->shadows;
+    struct shadow *t = &s->tables[table];
+
+    for (unsigned i = first; i < MIN(first + PREFILL, ENTRIES); i++) {
+        uint64_t entry = t->entries[i] & SHADOW_P ? 0 : leaf_of(c, t, i);
+
+        if (entry == 0)
+            continue;
+        shadow_set(s, table, i, entry);
+        s->counters.prefills++;
+    }
+}
+
+/* The walk has succeeded, and has set A and D. */
+static bool fill(struct cpu *c, uint64_t linear)
+{
+    struct shadows *s = c->shadows;
+    uint64_t frame = (c->cr3 & FRAME_MASK) >> FRAME_SHIFT;
+    shadow_t table;
+
+    make_room(c);
+    table = root(c);
+    for (unsigned level = 4; level > 1 && table != 0; level--) {
+        unsigned index = index_at(linear, level);
+        const struct shadow *t = &s->tables[table];
+        uint64_t entry = t->key.large ? part_of_page(t, index) : guest_entry(c, frame, index);
+
+        frame = (entry & FRAME_MASK) >> FRAME_SHIFT;
+        table = descend(c, table, index, entry);
+    }
+    if (table == 0)
+        return failed(c);
+    shadow_set(s, table, index_at(linear, 1), leaf_of(c, &s->tables[table], index_at(linear, 1)));
+    s->tables[table].writes = 0;
+    prefill(c, table, index_at(linear, 1) + 1);
+    s->counters.fills++;
+    return shadow_send(s) || failed(c);
+}
+
+static bool walk_for(struct cpu *c, uint64_t linear, uint32_t error, struct translation *t)
+{
+    unsigned how = (error & PF_WRITE ? ACCESS_WRITE : 0) | (error & PF_FETCH ? ACCESS_FETCH : 0);
+    bool allowed;
+
+    c->shadows->own_write = true;
+    allowed = walk(c, linear, how, t);
+    c->shadows->own_write = false;
+    return allowed;
+}
+
+enum shadow_outcome shadow_fault(struct cpu *c, uint64_t linear, uint32_t error)
+{
+    struct shadows *s = c->shadows;
+    unsigned slot = index_at(linear, 4);
+    struct translation t;
+
+    if (!walk_for(c, linear, error, &t)) {
+        s->counters.guest_faults++;
+        shadow_send(s);
+        return SHADOW_GUEST;
+    }
+    if (slot >= HOLE_FIRST && slot <= HOLE_LAST) {
+        cpu_stop(c, STOP_UNSERVED,
+                 "the guest maps %#lx, which is the hypervisor's with this way of running", linear);
+        return SHADOW_FAILED;
+    }
+    if (error & PF_WRITE &&
+        (!frame_is_ram(&c->ram, t.frame) || frame_flags(&c->ram, t.frame) != 0)) {
+        s->counters.writes++;
+        shadow_send(s);
+        return SHADOW_WRITE;
+    }
+    return fill(c, linear) ? SHADOW_FILLED : SHADOW_FAILED;
+}
+
+/* --- Taking away ------------------------------------------------------------------------------ */
+
+void shadow_written(struct cpu *c, uint64_t phys, unsigned bytes)
+{
+    struct shadows *s = c->shadows;
+    unsigned first = phys % GUEST_PAGE / 8, last = (phys % GUEST_PAGE + bytes - 1) / 8;
+    shadow_t t = s->of_frame[phys / GUEST_PAGE], next;
+
+    for (; t != 0; t = next) {
+        struct shadow *table = &s->tables[t];
+
+        next = table->next_same_frame;
+        if (!s->own_write && table->key.level < 4 && ++table->writes > WRITES_UNTIL_DROPPED) {
+            shadow_drop(c, t);
+            continue;
+        }
+        for (unsigned i = first; i <= last; i++)
+            shadow_set(s, t, i, 0);
+    }
+    shadow_send(s);
+}
+
+void shadow_protect(struct cpu *c, uint64_t frame)
+{
+    shadow_make_read_only(c, frame);
+    shadow_send(c->shadows);
+}
+
+const struct shadow_counters *shadow_counts(const struct cpu *c)
+{
+    return &c->shadows->counters;
+}

@@ -1,0 +1,89 @@
+/* Shadow tables by hypercalls: struct shadow_host of direct/shadow.h. A table is a frame of this
+ * domain, read-only for the vmm from its first use on; entries are written by mmu_update, several at
+ * a time. Entries have neither U nor G: the hypervisor adds U, and without it nothing of the guest
+ * can stay in the TLB while the vmm runs at the same addresses. */
+#include <stdlib.h>
+#include "console.h"
+#include "guest-pv/vmm/direct/shadow.h"
+#include "guest-pv/vmm/vmm.h"
+#include "hypercall.h"
+#include "mm.h"
+#include "user.h"
+
+#define BATCH 32u
+#define PTE_LINK (PTE_P | PTE_RW | PTE_A)
+
+static pfn_t *tables;                   /* by number; 0: not used yet */
+static unsigned nr_tables;
+static const struct ram *ram;
+
+static bool clear(shadow_t nr)
+{
+    if (tables[nr] == 0)
+        return (tables[nr] = table_alloc()) != 0;
+    return mmuext(MMUEXT_CLEAR_PAGE, pfn_to_mfn(tables[nr]), 0) == 0;
+}
+static bool pin(shadow_t nr)
+{
+    return mmu_pin(4, tables[nr]) == 0;
+}
+static bool unpin(shadow_t nr)
+{
+    return mmu_unpin(tables[nr]) == 0;
+}
+static bool load(shadow_t nr)
+{
+    return set_user_root(tables[nr]) == 0;
+}
+
+static pfn_t frame_of_ram(uint64_t frame)
+{
+    return v2p(frame == SHADOW_ZERO_FRAME ? ram->zeroes : ram->bytes + frame * GUEST_PAGE);
+}
+
+static uint64_t entry_of(const struct shadow_update *u)
+{
+    if (!(u->flags & PTE_P))
+        return 0;
+    if (u->level > 1)
+        return make_pte(pfn_to_mfn(tables[u->frame]), PTE_LINK);
+    return make_pte(pfn_to_mfn(frame_of_ram(u->frame)),
+                    PTE_P | PTE_A | PTE_D | (u->flags & PTE_RW) |
+                        (u->flags & PTE_NX_BIT ? PTE_NX : 0));
+}
+
+static bool set(const struct shadow_update *updates, unsigned n)
+{
+    mmu_update_t requests[BATCH];
+
+    while (n > 0) {
+        unsigned part = n < BATCH ? n : BATCH, done = 0;
+
+        for (unsigned i = 0; i < part; i++) {
+            requests[i].ptr = (pfn_to_mfn(tables[updates[i].table]) << PAGE_SHIFT) +
+                              8ul * updates[i].index;
+            requests[i].val = entry_of(&updates[i]);
+        }
+        if (xen_mmu_update(requests, part, &done, DOMID_SELF) != 0)
+            return false;
+        updates += part;
+        n -= part;
+    }
+    return true;
+}
+
+static const struct shadow_host shadow_host = {
+    .clear = clear, .pin = pin, .unpin = unpin, .set = set, .load = load,
+};
+
+bool make_shadows(struct cpu *c, unsigned nr)
+{
+    ram = &c->ram;
+    nr_tables = nr;
+    tables = calloc(nr + 1, sizeof(tables[0]));
+    xen_vm_assist(VMASST_CMD_enable, VMASST_TYPE_m2p_strict);
+    if (tables != NULL && shadows_init(c, &shadow_host, nr))
+        return true;
+    kprintf("vmm: no memory for %u shadow tables\n", nr);
+    return false;
+}
