@@ -1,6 +1,6 @@
 /* The virtual interrupt flag (vcpu_info.evtchn_upcall_mask), two-level event channels of the one
  * vCPU, and the handler of each port. trap.c calls event_dispatch(); clock.c, thread.c and the
- * suites register handlers. FIFO event channels are in suites/fifo.c. */
+ * suites register handlers. FIFO event channels are in suites/fifo_consumer.c. */
 #include "event.h"
 #include "hypercall.h"
 #include "trap.h"
