@@ -5,6 +5,7 @@ include tests/model/model.mk
 include tests/laws/laws.mk
 include tests/trace/trace.mk
 include tests/boot/x86.mk
+include tests/vmm/vmm.mk
 TESTS += trace-test trace-cost boot-tests
 
 .PHONY: $(TESTS)

@@ -3,7 +3,7 @@
 # Makefile.
 LINUX   := $(BUILD)/linux
 LINUX_RAMDISK ?= $(LINUX)/ramdisk.gz
-SCRIPTS := $(addprefix tools/linux/,boot checks selftest console soak)
+SCRIPTS := $(addprefix tools/linux/,boot checks selftest session console soak)
 
 # $(call fetch,DIRECTORY,COMMAND THAT PRINTS PACKAGES): downloads the archive's present versions,
 # which apt verifies.
