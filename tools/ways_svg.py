@@ -1,0 +1,64 @@
+"""The picture of tools/ways: for each row a bar of each column, on a logarithmic scale, as a
+multiple of what the operation costs on the bare machine, which is the line at 1."""
+
+import math
+from html import escape
+
+COLOURS = {"emulate": "#c0504d", "trap": "#e0a030", "translate": "#4f81bd", "pv": "#6aa84f"}
+LABELS, WIDTH, BAR, GAP, TOP = 190, 560, 9, 8, 46  # pixels
+FONT = 'font-family="sans-serif" font-size="11"'
+
+
+def text(x, y, words, anchor="start", colour="#222"):
+    return (f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}" {FONT}>'
+            f'{escape(words)}</text>')
+
+
+def short(value):
+    return f"{value:,.1f}" if value < 10 else f"{value:,.0f}"
+
+
+def factors(results):
+    """(row, {column: multiple of bare}) of the rows that the bare machine has."""
+    bare = results.get("bare", {}).get("rows", {})
+    for name, cost in bare.items():
+        columns = {column: seen["rows"][name] / cost for column, seen in results.items()
+                   if column in COLOURS and cost and name in seen["rows"]}
+        if columns:
+            yield name, columns
+
+
+def picture(results):
+    rows = list(factors(results))
+    values = [value for _, columns in rows for value in columns.values()]
+    decades = max(1, math.ceil(math.log10(max(values, default=10))))
+
+    def x_of(value):
+        return LABELS + WIDTH * math.log10(max(value, 1)) / decades
+
+    shown = [column for column in COLOURS if any(column in columns for _, columns in rows)]
+    height = TOP + sum(len(columns) * BAR + GAP for _, columns in rows) + 20
+    yield (f'<svg xmlns="http://www.w3.org/2000/svg" width="{LABELS + WIDTH + 70}" '
+           f'height="{height}"><rect width="100%" height="100%" fill="#fff"/>')
+    yield text(LABELS, 14, "times the cost on the bare machine, in instructions")
+    for i, column in enumerate(shown):
+        yield f'<rect x="{LABELS + 110 * i}" y="20" width="9" height="9" fill="{COLOURS[column]}"/>'
+        yield text(LABELS + 110 * i + 13, 28, column)
+    for decade in range(decades + 1):
+        x = x_of(10 ** decade)
+        yield (f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{TOP - 4}" y2="{height - 16}" '
+               f'stroke="{"#222" if decade == 0 else "#ccc"}"/>')
+        yield text(x, height - 4, f"{10 ** decade:,}", "middle")
+    y = TOP
+    for name, columns in rows:
+        yield text(LABELS - 6, y + len(columns) * BAR / 2 + 4, name, "end")
+        for column in shown:
+            if column not in columns:
+                continue
+            end = x_of(columns[column])
+            yield (f'<rect x="{LABELS}" y="{y}" width="{max(end - LABELS, 1):.1f}" '
+                   f'height="{BAR - 1}" fill="{COLOURS[column]}"/>')
+            yield text(end + 3, y + BAR - 1, short(columns[column]), colour="#666")
+            y += BAR
+        y += GAP
+    yield "</svg>"
