@@ -45,6 +45,11 @@ CASES = [
          modules=(LINUX.format("", 1, "session"), "RAMDISK"),
          limit=180,
          shows=PV),
+    # The same without a hypervisor.
+    Case("linux-session-bare",
+         modules=("LINUX console=ttyS0 nosmp panic=-1 paragon=session", "RAMDISK"),
+         bare=True, starts=False, limit=180,
+         shows=(r"^linux: 12 passed, 0 failed, 0 skipped",)),
     Case("linux-console",
          modules=(LINUX.format("", 1, TYPING), "RAMDISK"),
          limit=180,
