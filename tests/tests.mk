@@ -175,6 +175,7 @@ oracle: $(ORACLE)/xen $(BUILD)/paragon $(GUEST_PV)
 	    --logs $(ORACLE)
 
 # --- one guest, several ways ----------------------------------------------------------------------
+TESTS += ways
 .PHONY: ways
 ways: $(BUILD)/paragon $(GUEST_PV) $(GUEST_VMM)
 	@tools/ways --guest $(GUEST_PV) --vmm $(GUEST_VMM) --paragon $(BUILD)/paragon --out $(BUILD)/ways

@@ -34,6 +34,11 @@ CASES = [
          modules=(f"GOOD {ALL}",),
          bare=True, starts=False, loader="grub",
          check=ON_BARE),
+    # OVMF leaves few MiB in one piece.
+    Case("bare-grub-uefi",
+         modules=("GOOD suites=all,rows",),
+         bare=True, starts=False, loader="grub", firmware="uefi",
+         check=ON_BARE),
     Case("bare-qemu64",
          modules=(f"GOOD {ALL}",),
          bare=True, starts=False, cpu="qemu64",
