@@ -91,6 +91,18 @@ class Text(Case):
         cpu.result("sched_op")
         self.assertEqual(len(self.lines(cpu, "-e", "sched_op")), 1)
 
+    def test_calls_that_return_in_their_order_are_whole_lines(self):
+        cpus = [gen.Cpu(number=0), gen.Cpu(number=1, now=100)]
+        for cpu in cpus:
+            cpu.runs((1, cpu.number))
+            cpu.begin("fpu_taskswitch", 1)
+        data = b"".join(cpu.cut() for cpu in cpus)
+        for cpu in cpus:
+            cpu.result("fpu_taskswitch")
+            data += cpu.window()
+        self.assertEqual(self.lines(data, "--no-took"),
+                         ["[d1v0] fpu_taskswitch(1) = 0", "[d1v1] fpu_taskswitch(1) = 0"])
+
     def test_times(self):
         cpu = guest(now=2 * gen.HZ)
         cpu.now = 3 * gen.HZ - cpu.step

@@ -9,7 +9,6 @@
  *   3. Once it is known where they differ first, both are read once more to show the calls there.
  *
  * So memory is constant, and the inputs must be files. */
-#include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,8 +95,9 @@ static void compare(struct sequence *s)
 {
     struct step step[2];
 
-    rewind(s->steps[0]);
-    rewind(s->steps[1]);
+    for (unsigned side = 0; side < 2; side++)
+        if (fseek(s->steps[side], 0, SEEK_SET) != 0)
+            err(EXIT_TROUBLE, "a temporary file");
     for (;; s->same++) {
         for (unsigned side = 0; side < 2; side++)
             if (fread_unlocked(&step[side], sizeof(step[side]), 1, s->steps[side]) != 1)

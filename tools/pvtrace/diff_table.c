@@ -1,7 +1,6 @@
 /* pvtrace diff: the table of how often each kind of call was made in A and B, and how long it took.
  */
 #include <stdlib.h>
-#include <string.h>
 
 #include "common/compiler.h"
 #include "tools/pvtrace/account.h"

@@ -4,7 +4,6 @@
  *
  * Whatever is in the file, guests may have written. A header is believed only at the address that
  * it gives itself, and only with numbers that fit the file; records only as ring.c says. */
-#include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>

@@ -1,7 +1,6 @@
 /* -c: the tables (summary_print.c) of what account.c counts, and whether the counts agree with what
  * the hypervisor itself counted, which it writes when the trace ends. They can only agree if it
  * recorded everything, so a difference comes with what may be its reason. */
-#include <stdlib.h>
 
 #include "common/abi_names.h"
 #include "tools/pvtrace/account.h"

@@ -94,7 +94,7 @@ static void build_call(struct printer *p, const struct call *c, bool resumed)
 static void call_ends(struct printer *p, const struct item *item)
 {
     const struct call *c = item->call;
-    bool resumed = c->began ? c->shown : true;
+    bool resumed = c->shown || !c->began;
     bool want = c->shown ? c->returned : filter_wants(p->o.filter, item, p->m);
 
     if (want)
