@@ -142,7 +142,7 @@ static bool plain_xmm(struct exec *x)
         return false;
     if (!x->in->memory)
         b = *xmm_register(x, modrm_rm(x->in));
-    else if (!is_sse_aligned(x, 16) || !read_xmm(x, &b))
+    else if (!is_sse_aligned(x, 16) || !read_part(x, &b, 16))
         return false;
     __asm__("movaps %[a], %%xmm0\n"
             "movaps %[b], %%xmm1\n"
@@ -209,9 +209,9 @@ bool op_sse_shift(struct exec *x)
 }
 
 /* The exceptions that an operation raises, as flags, with all of them masked. A result that is tiny
- * but exact is an underflow only where that is not masked: FTZ, which only a masked one obeys, shows
- * it, and the result is not used. PE beside it, and beside an overflow that is not masked, is that
- * of the masked operation. */
+ * but exact is an underflow only where that is not masked: FTZ, which only a masked one obeys,
+ * shows it, and the result is not used. PE beside it, and beside an overflow that is not masked, is
+ * that of the masked operation. */
 static uint32_t run_masked(struct exec *x, struct job *j)
 {
     j->mxcsr &= ~MXCSR_FLAGS;

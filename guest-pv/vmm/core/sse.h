@@ -17,7 +17,8 @@ union sse_value {
     uint16_t words[8];
     uint32_t doubles[4];
     uint64_t quads[2];
-} __attribute__((aligned(16)));
+    unsigned __int128 all;
+} __attribute__((aligned(16), may_alias));
 
 /* False: #UD, #NM or, where the instruction uses MMX registers, #MF (SDM vol. 3, 23.25). */
 bool sse_usable(struct exec *x);
@@ -45,27 +46,30 @@ static inline union sse_value *xmm_register(struct exec *x, unsigned nr)
 {
     return (union sse_value *)x->c->fx.xmm[nr];
 }
-/* 16 bytes of the memory operand. False: value, which may be a register, stays. */
-static inline bool read_xmm(struct exec *x, union sse_value *value)
+/* So many bytes of the memory operand, a constant: where the TLB has it, a load. False: value,
+ * which may be a register, stays. */
+static inline __attribute__((always_inline)) bool read_part(struct exec *x, void *value,
+                                                            unsigned bytes)
 {
-    const uint8_t *at = tlb_look_up(x->c->tlb->read, x->linear, sizeof(*value));
+    const uint8_t *at = tlb_look_up(x->c->tlb->read, x->linear, bytes);
     union sse_value read;
 
     if (unlikely(at == NULL)) {
-        if (!read_memory(x, 0, &read, sizeof(read)))
+        if (!read_memory(x, 0, &read, bytes))
             return false;
         at = read.bytes;
     }
-    memcpy(value, at, sizeof(*value));
+    memcpy(value, at, bytes);
     return true;
 }
-static inline bool write_xmm(struct exec *x, const union sse_value *value)
+static inline __attribute__((always_inline)) bool write_part(struct exec *x, const void *value,
+                                                             unsigned bytes)
 {
-    uint8_t *at = tlb_look_up(x->c->tlb->write, x->linear, sizeof(*value));
+    uint8_t *at = tlb_look_up(x->c->tlb->write, x->linear, bytes);
 
     if (unlikely(at == NULL))
-        return write_memory(x, 0, value, sizeof(*value));
-    memcpy(at, value, sizeof(*value));
+        return write_memory(x, 0, value, bytes);
+    memcpy(at, value, bytes);
     return true;
 }
 

@@ -15,7 +15,7 @@ bool op_sse_mov_unaligned(struct exec *x)
     if (!xmm_usable(x))
         return false;
     if (x->in->memory)
-        return (to_reg ? read_xmm(x, reg) : write_xmm(x, reg)) && finish(x);
+        return (to_reg ? read_part(x, reg, 16) : write_part(x, reg, 16)) && finish(x);
     rm = xmm_register(x, modrm_rm(x->in));
     if (to_reg)
         *reg = *rm;
@@ -46,14 +46,25 @@ bool op_sse_mov(struct exec *x)
 /* MOVSS, MOVSD: from memory they clear the rest of the register, from a register they leave it. */
 bool op_sse_mov_scalar(struct exec *x)
 {
-    union sse_value from = { .quads = { 0 } }, to = from;
+    bool to_reg = x->k->forms[0] == FORM_Vx, is_single = x->k->op == OP_MOVSS;
+    union sse_value *reg = xmm_register(x, modrm_reg(x->in)), *rm, value = { .quads = { 0 } };
 
-    if (!sse_usable(x) || !read_sse_operand(x, 1, &from))
+    if (!xmm_usable(x))
         return false;
-    if (!x->in->memory && !read_sse_operand(x, 0, &to))
-        return false;
-    memcpy(&to, &from, x->in->memory ? 16 : x->k->op == OP_MOVSS ? 4 : 8);
-    return write_sse_operand(x, 0, &to);
+    if (x->in->memory && !to_reg)
+        return (is_single ? write_part(x, reg, 4) : write_part(x, reg, 8)) && finish(x);
+    if (x->in->memory) {
+        if (!(is_single ? read_part(x, &value, 4) : read_part(x, &value, 8)))
+            return false;
+        *reg = value;
+        return finish(x);
+    }
+    rm = xmm_register(x, modrm_rm(x->in));
+    if (is_single)
+        (to_reg ? reg : rm)->doubles[0] = (to_reg ? rm : reg)->doubles[0];
+    else
+        (to_reg ? reg : rm)->quads[0] = (to_reg ? rm : reg)->quads[0];
+    return finish(x);
 }
 
 /* Halves of a register: MOVLPS, MOVHPS, MOVLPD, MOVHPD, MOVHLPS, MOVLHPS. */
@@ -116,16 +127,18 @@ bool op_sse_shuf(struct exec *x)
 /* PSLLDQ, PSRLDQ: by bytes. */
 bool op_sse_shift_bytes(struct exec *x)
 {
-    union sse_value from, to = { .quads = { 0 } };
-    unsigned n = MIN((unsigned)x->in->imm & 0xff, 16u);
+    unsigned n = (unsigned)x->in->imm & 0xff;
+    union sse_value *reg = xmm_register(x, modrm_rm(x->in));
 
-    if (!sse_usable(x) || !read_sse_operand(x, 0, &from))
+    if (!xmm_usable(x))
         return false;
-    if (x->k->op == OP_PSLLDQ)
-        memcpy(to.bytes + n, from.bytes, 16 - n);
+    if (n > 15)
+        reg->all = 0;
+    else if (x->k->op == OP_PSLLDQ)
+        reg->all <<= 8 * n;
     else
-        memcpy(to.bytes, from.bytes + n, 16 - n);
-    return write_sse_operand(x, 0, &to);
+        reg->all >>= 8 * n;
+    return finish(x);
 }
 
 bool op_sse_pinsrw(struct exec *x)
