@@ -17,9 +17,10 @@
 #ifndef GUEST_BARE_H
 #define GUEST_BARE_H
 
-/* All memory that is used, in L4 slot 256, which the kernel leaves to a hypervisor. */
-#define DIRECT_BASE 0xffff800000000000
-#define DIRECT_SLOT 256
+/* All memory that is used, in an L4 slot that the kernel has no other use for. Not in those of a
+ * hypervisor: the vmm's guest may run beside one. */
+#define DIRECT_BASE 0xffff960000000000
+#define DIRECT_SLOT 300
 
 /* Of the hardware's descriptor table. The user's are also the low bytes of what public/xen.h calls
  * FLAT_USER_CS64 and FLAT_USER_DS64. */
