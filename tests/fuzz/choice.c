@@ -1,5 +1,5 @@
-/* Choices of a world: from main.c's numbers, or from libfuzzer.c's bytes. All other files here call
- * it. */
+/* Choices of a world: made from main.c's numbers, or from libfuzzer.c's bytes. Called by all
+ * other files here. */
 #include "tests/fuzz/choice.h"
 #include "tests/fuzz/fuzz.h"
 

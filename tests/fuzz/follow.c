@@ -1,7 +1,7 @@
-/* Tracing in half of the worlds, for some classes and domains, which now and then change. A reader
- * (tests/unit/trace_reader.c) follows the ring, in some of the worlds so seldom that it wraps, and
- * finds what cannot be. The ring is moved where AddressSanitizer guards its ends. Called by world.c
- * and, after each hypercall, by guest.c. */
+/* Tracing in half of the worlds, of some classes and domains, which change now and then. A
+ * reader (tests/unit/trace_reader.c) follows the ring, in some worlds so seldom that it wraps,
+ * and ends the process if a record is impossible. The ring is moved to memory whose ends
+ * AddressSanitizer guards. Called by world.c and, after each hypercall, by guest.c. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +17,8 @@
 
 static struct trace_reader reader;
 static void *ring_of_ram;
-static unsigned reads_one_in;           /* hypercalls; 0: this world is not traced */
+/* hypercalls between two readings; 0: this world is not traced */
+static unsigned reads_one_in;
 
 static uint32_t some_classes(void)
 {
@@ -47,7 +48,7 @@ static void change(void)
         trace_toggle();
 }
 
-/* What changed is in the ring; what follows is of calls that may have begun untraced. */
+/* The change has a record in the ring; results after it may be of calls that began untraced. */
 void follow_change_now_and_then(void)
 {
     if (reads_one_in == 0 || !one_in(200))
@@ -77,7 +78,8 @@ void follow_now_and_then(void)
         reader_follow(&reader);
 }
 
-/* The last records are the counts; what was seen and what was lost is all there was. */
+/* The last records are the counts; records seen and records lost are together all that were
+ * written. */
 void follow_finish(void)
 {
     uint64_t records = trace_rings[0].records;

@@ -1,5 +1,5 @@
-/* What guests do with grants: entries that they write, and requests to map, unmap and copy, of
- * which some are about what was mapped before. Called by shapes.c and guest.c. */
+/* What guests do with grants: they write entries, and make requests to map, unmap and copy, some
+ * of them about earlier mappings. Called by shapes.c and guest.c. */
 #include <string.h>
 #include "arch/arch.h"
 #include "tests/fuzz/choice.h"
@@ -13,7 +13,7 @@
 
 unsigned maps_asked;
 
-/* Grants that were mapped, to be unmapped some day. */
+/* Grants that were mapped, and may be unmapped later. */
 static struct {
     uint64_t addr, bus_addr;
     uint32_t flags;
@@ -53,7 +53,7 @@ static void choose_mapped(struct gnttab_unmap_grant_ref *u)
     }
 }
 
-/* The commands about the table and what is written in it: one element. */
+/* The commands about the table itself, which have one element. */
 static void shape_grant_table(unsigned cmd)
 {
     struct gnttab_get_status_frames f = { .nr_frames = (uint32_t)below(4), .dom = some_domid() };

@@ -56,7 +56,7 @@ static void guest_hypercall(struct vcpu *v)
     bool quiet;
     long rc;
 
-    for (unsigned i = 0; i < 4; i++) {          /* what the TLB then holds */
+    for (unsigned i = 0; i < 4; i++) {          /* the translation is then in the TLB */
         uint64_t va = PLAY + below(16) * PAGE_SIZE, word;
 
         if (host_guest_read(&word, va, 8) && one_in(2))
@@ -84,7 +84,7 @@ static void guest_hypercall(struct vcpu *v)
     audit_now_and_then();
 }
 
-/* What a guest may do to itself without asking. */
+/* What a guest may do without a hypercall. */
 static void guest_scribble(struct vcpu *v)
 {
     uint64_t w = some_word();
@@ -135,8 +135,8 @@ void random_guest(struct vcpu *v)
                                          .address = CODE + 0x40};
     v->callback[CB_EVENT] = v->callback[CB_FAILSAFE] = v->callback[CB_SYSCALL] = CODE + 0x10;
     if (walk_to_l1(v->root_kernel, PLAY) == NULL)
-        give_up(v);             /* another vCPU gave it tables that lack all this */
-    for (unsigned i = 0; i < 4; i++)            /* its tables, to look at and to store to */
+        give_up(v);             /* another vCPU gave it tables without these mappings */
+    for (unsigned i = 0; i < 4; i++)            /* its tables, to read and to store to */
         (void)do_update_va_mapping(TABLES_VA + i * PAGE_SIZE,
                                    (PTE_MFN(slot_maddr(PLAY)) << PAGE_SHIFT) | PTE_P, 0);
     for (unsigned i = 0; i < 8; i++)
@@ -152,7 +152,7 @@ void random_guest(struct vcpu *v)
         host_advance(below(100000));
         enter_kernel(v);
         if (walk_to_l1(v->root_kernel, PLAY) == NULL || !(pte_at(STACK_TOP - 8) & PTE_RW))
-            give_up(v);         /* it has no stack any more, or nothing to play with */
+            give_up(v);         /* its stack or its pages are no longer mapped */
         if (one_in(6))
             guest_scribble(v);
         if (one_in(5))

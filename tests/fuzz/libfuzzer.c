@@ -7,8 +7,7 @@ struct bytes {
     size_t left;
 };
 
-/* Two bytes a choice, mixed, so that choices of few and of many possibilities both have all of
- * them. */
+/* Two bytes for each choice, mixed, so that every value is possible, of few as of many. */
 static uint64_t next(void *state)
 {
     struct bytes *b = state;

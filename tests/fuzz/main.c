@@ -1,5 +1,5 @@
-/* fuzz ITERATIONS SEED: worlds of a thousand hypercalls each, all from one seed; the same
- * arguments do the same again. */
+/* fuzz ITERATIONS SEED: worlds of a thousand hypercalls each, from one seed. The same arguments
+ * give the same run. */
 #include <stdio.h>
 #include <stdlib.h>
 #include "tests/fuzz/fuzz.h"

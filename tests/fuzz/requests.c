@@ -1,5 +1,6 @@
-/* The next hypercall of a guest: of a known shape (shapes.c), with fields of the right kinds by the
- * table of the ABI, of mere words, or several in one multicall. Called by guest.c. */
+/* The next hypercall of a guest: one of a known shape (shapes.c), one whose structure has fields
+ * of the kinds in the table of the ABI, one of random words, or several in a multicall. Called
+ * by guest.c. */
 #include <string.h>
 #include "arch/arch.h"
 #include "common/abi_names.h"
@@ -38,7 +39,7 @@ static uint64_t some_field(char what)
     }
 }
 
-/* A sub-operation with one or two of its structures, whose fields hold what such fields mean. */
+/* A sub-operation with one or two of its structures, each field with a value of its kind. */
 static unsigned shape_by_table(uint64_t *a)
 {
     const struct abi_shape *s;
@@ -46,7 +47,8 @@ static unsigned shape_by_table(uint64_t *a)
 
     do
         s = &abi_shapes[below(ARRAY_SIZE(abi_shapes))];
-    while (s->nr == __HYPERVISOR_sched_op);     /* too many would end or put to sleep */
+    /* most of these would end the domain or block the vCPU */
+    while (s->nr == __HYPERVISOR_sched_op);
     kinds = abi_argument_kinds(s->nr);
     poke_words(LISTS, 8);
     for (unsigned element = 0; element < 2; element++)
@@ -83,7 +85,7 @@ static unsigned choose_one(uint64_t *a)
     return nr;
 }
 
-/* A few requests in one; the words at ARGS are those of the last. */
+/* A multicall of a few requests; only the last one has its words at ARGS. */
 static unsigned choose_multicall(uint64_t *a)
 {
     unsigned n = 1 + (unsigned)below(4);

@@ -1,7 +1,6 @@
-/* Searches of the frame table, which guests make for their choices some times in each hypercall,
- * and audits make too. Called by words.c, grants.c and world.c. The sanitizers look away: what
- * is read here is the table from LOW_BASE to max_mfn, and a third of the fuzzer's time went into
- * checks of that. */
+/* Searches of the frame table. Guests make several for each hypercall, and audits make them too.
+ * Called by words.c, grants.c and world.c. Not instrumented by the sanitizers, whose checks here
+ * took a third of the fuzzer's time: only the table from LOW_BASE to max_mfn is read. */
 #include "host.h"
 #include "tests/fuzz/scan.h"
 #include "xen/core/domain.h"

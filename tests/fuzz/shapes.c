@@ -1,5 +1,5 @@
-/* The shapes of the commoner requests: arguments of one kind, in a[] and at ARGS. Grants' are
- * grants.c's; requests.c chooses among these, the fields of all structures, and mere words. */
+/* Hypercalls of known shapes: their arguments, in a[] and at ARGS. Grants are in grants.c.
+ * requests.c chooses among these, structures by the table of the ABI, and random words. */
 #include <string.h>
 #include "arch/arch.h"
 #include "tests/fuzz/choice.h"

@@ -1,5 +1,5 @@
-/* Traps of a guest: instructions of all kinds that the CPU did not carry out, and page faults,
- * among them those of stores to tables. Called by guest.c. */
+/* Traps of a guest: instructions of all kinds that the CPU refused, and page faults, some of
+ * them of stores to page tables. Called by guest.c. */
 #include "arch/arch.h"
 #include "tests/fuzz/choice.h"
 #include "tests/fuzz/traps.h"
@@ -44,7 +44,7 @@ static void choose_registers(struct cpu_user_regs *r, uint64_t cr2)
     r->rdi = r->rsi = cr2;
 }
 
-/* Where it was: a store to a table, an access to the window of descriptor tables, or anywhere. */
+/* The faulting address: of a store to a table, in the window of descriptor tables, or anywhere. */
 static uint64_t choose_page_fault(const struct vcpu *v, uint64_t anywhere)
 {
     struct cpu_user_regs *r = guest_regs(v);
@@ -79,7 +79,7 @@ void guest_trap(struct vcpu *v)
     else
         r->error_code = one_in(3) ? (uint32_t)below(2048) : 0;
     if (vector == TRAP_NMI || vector == 8 || vector == 9 || vector == 15 || vector == 18)
-        vector = TRAP_GP;                       /* the CPU's own business */
+        vector = TRAP_GP;                       /* those never go to a guest this way */
     if (one_in(3))
         r->rip = CODE + below(3);
     if (vector == TRAP_GP && one_in(10)) {

@@ -1,5 +1,5 @@
-/* Words of the kinds that hypercalls talk about, of which random numbers hardly ever are one:
- * frames, tables, entries, addresses, domains. Whole requests are shapes.c's. */
+/* Words of the kinds that hypercalls have as arguments, which random numbers hardly ever hit:
+ * frames, tables, entries, addresses, domains. Whole requests are in shapes.c. */
 #include "arch/arch.h"
 #include "tests/fuzz/choice.h"
 #include "tests/fuzz/scan.h"
@@ -63,7 +63,7 @@ static bool is_table(const struct frame *f)
            (f->type & TYPE_MASK) >= TYPE_L2 && (f->type & TYPE_MASK) <= TYPE_L4;
 }
 
-/* The first from mfn on; max_mfn: there is none. */
+/* The first from mfn on; max_mfn if there is none. */
 static mfn_t next_table(mfn_t mfn, uint64_t type)
 {
     for (;; mfn++) {

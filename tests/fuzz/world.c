@@ -1,9 +1,9 @@
-/* A world: a machine with two domains of up to two vCPUs whose "kernels" are random choices
- * (guest.c): any hypercall with any arguments over any memory, stores to their own pages through
+/* A world: a machine with two domains of up to two vCPUs, whose "kernels" make random choices
+ * (guest.c): any hypercall with any arguments over any memory, stores to their pages through
  * whatever the TLB still maps, traps at instructions of all kinds, time that passes. What must
- * hold, whatever they say: no BUG, no panic, nothing the sanitizers see; the recount of all
- * references and types; no stale translation; and once both have ended, every frame is free. Called
- * by main.c and libfuzzer.c. */
+ * hold: no BUG, no panic, nothing that the sanitizers find; all references and types are
+ * recounted; no translation is stale; and once both have ended, every frame is free. Called by
+ * main.c and libfuzzer.c. */
 #include <stdio.h>
 #include <stdlib.h>
 #include "arch/arch.h"
@@ -78,7 +78,7 @@ static unsigned running_domains(void)
     return n;
 }
 
-/* Nobody sleeps for ever: whoever waits for an event that will not come is woken. */
+/* A vCPU that waits for an event that will not come is woken. */
 static void prod(void)
 {
     struct domain *d;

@@ -7,7 +7,8 @@
 extern struct world {
     struct fuzz_result result;
     uint64_t hypercalls_left;
-    unsigned inside;                    /* vCPUs in a hypercall that may hold something half done */
+    /* vCPUs in the middle of a hypercall, which may hold references */
+    unsigned inside;
     bool over;
 } world;
 

@@ -147,7 +147,7 @@ static uint64_t call_xcr0_ok(const uint64_t *a)
     return xcr0_ok(a[0]);
 }
 
-/* Few bits of the lower half, so that some registers are off and some are of other kinds. */
+/* Often without GD, and often with all four breakpoints at ports. */
 static void shape_dr7(uint64_t *a)
 {
     if (a[0] % 2)

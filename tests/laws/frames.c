@@ -27,7 +27,7 @@ static struct frame plain_frame(uint64_t type)
                            .owner = guest->mfn };
 }
 
-/* The frame of the guest's own struct is the one that is not replaced. */
+/* All frames are replaced but that of the guest's own struct domain. */
 static void shape_address(uint64_t *a)
 {
     if (a[1] % 2)

@@ -1,4 +1,5 @@
-/* The calls of the hypervisor to the machine that ties answer instead of arch/host: see hooks.h. */
+/* The functions that replace those of arch/host while a formula is compared with the code: see
+ * hooks.h. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -108,7 +109,7 @@ void __wrap_arch_load_root(struct vcpu *v)
         __real_arch_load_root(v);
 }
 
-/* One answer each. */
+/* Functions that return a field of hooks. */
 #define ANSWER(type, name, args, ...)       \
     type __wrap_##name args;                \
     type __wrap_##name args                 \

@@ -1,5 +1,5 @@
-/* What a tie puts in the place of the fake machine's answers, and what it watches. The linker leads
- * the calls of the hypervisor here (WRAPPED in laws.mk). */
+/* What a comparison sets instead of the fake machine's answers, and what it records. The linker
+ * redirects these calls of the hypervisor to hooks.c (WRAPPED in laws.mk). */
 #ifndef HOOKS_H
 #define HOOKS_H
 
@@ -10,25 +10,24 @@ extern struct hooks {
     bool nx;
     uint64_t tsc_hz, cr4_host, cr4_mask, xcr0_mask;
 
-    /* While set, every frame but that of guest's struct is this page; frame: the last one asked
-     * for. */
+    /* If set, this page stands for every frame but that of the guest's struct domain; frame: the
+     * last one that was asked for. */
     void *page;
     mfn_t frame;
 
-    /* While set, copies from guest memory have these bytes, copies to it are lost, and words are
-     * taken down. */
+    /* If set, copies from guest memory give these bytes, copies to it are dropped, and pushed
+     * words are recorded. */
     const void *guest_bytes;
     uint64_t pushed[16];                    /* words written, by distance from push_base in words */
     uint64_t push_base, push_mask;          /* bit n of the mask: pushed[n] was written */
-    bool push_elsewhere;                    /* one was not in that range */
-    bool deaf;                      /* nothing is done for a new root or a domain's crash */
+    bool push_elsewhere;                    /* a word was pushed outside that range */
+    bool deaf;                      /* a new root or a domain's crash has no effect */
     unsigned user_gs;                       /* the last selector of arch_load_user_gs */
 } hooks;
 
 extern struct domain *guest;
 
-/* Frame numbers of a table that is all zeros but for what a tie writes there, in place of the
- * machine's. */
+/* Replaces the machine's frame table by one of zeros, to which a comparison writes. */
 #define SPARSE_FRAMES (1u << 20)
 void sparse_on(void);
 void sparse_off(void);

@@ -20,8 +20,7 @@ bool link_to_tail(event_word_t *tail, evtchn_port_t port);
 
 /* --- memory_op, ELF --------------------------------------------------------------------------- */
 
-/* As many frames in as out, in lists that a guest may have; and then often one number is not as it
- * should be. */
+/* As many frames in as out, in lists that a guest may have; often one number is then made wrong. */
 static void shape_exchange(uint64_t *a)
 {
     uint64_t random = a[0] ^ a[2] ^ a[4], nr = a[0] >> 20;
@@ -36,7 +35,7 @@ static void shape_exchange(uint64_t *a)
         out = a[3] % 36;
         nr = 1 + a[0] % 4;
         break;
-    case 2:                                     /* just what can be shifted */
+    case 2:                                     /* the largest count that can be shifted */
         in = out = 4 + in % 6;
         nr = (~0ull >> in) - a[0] % 2;
         break;
@@ -50,12 +49,12 @@ static void shape_exchange(uint64_t *a)
     a[6] &= ~0ull >> 18;
     switch (random / 16 % 12) {
     case 0:
-        a[0] |= 1ull << (64 - MAX(in, 1u));       /* or more than that */
+        a[0] |= 1ull << (64 - MAX(in, 1u));       /* or one that is larger */
         break;
     case 1:
         a[2] |= 1ull << (64 - MAX(out, 1u));
         break;
-    case 2:                                     /* more than words can be */
+    case 2:                                     /* more words than there can be */
         a[1] = in = 0;
         a[0] = 1ull << (61 + random / 256 % 3) | nr << out;
         a[2] = a[0] >> out;
@@ -89,7 +88,7 @@ static void shape_exchange(uint64_t *a)
     a[4] = a[0] - (a[4] % 4 == 0 ? 0 : a[4] % 8 == 1 ? -1ull : 1);
 }
 
-/* The domain is judged after all numbers, and there is none of that id. */
+/* The domain is checked after all numbers, and no domain has that id. */
 static uint64_t call_exchange_ok(const uint64_t *a)
 {
     struct xen_memory_exchange x = {
@@ -132,7 +131,7 @@ static uint64_t call_elf_inside(const uint64_t *a)
 static struct grant_table table;
 static struct maptrack tracks[65536];
 
-/* Pages that are only compared, a MiB from each other. */
+/* Addresses of pages, 1 MiB apart, which are only compared. */
 #define FAKE_PAGE(n) ((void *)(uintptr_t)((1ull << 32) + ((uint64_t)(n) << 20)))
 
 static uint64_t place_of(const void *p)
@@ -223,7 +222,7 @@ static uint64_t with_ring(struct xencons_interface *ring, bool output, unsigned 
     return result;
 }
 
-/* Often not far from each other. */
+/* Often close to each other. */
 static void shape_ring(uint64_t *a)
 {
     if (a[0] % 4)

@@ -1,5 +1,5 @@
-/* Calls the hypervisor's code that addresses.smt2 and entries.smt2 model. What has no name outside
- * its file is declared here: laws.mk opens it. */
+/* Calls the hypervisor's code that addresses.smt2 and entries.smt2 model. Static functions are
+ * declared here: laws.mk makes them global. */
 #include <stdlib.h>
 #include <string.h>
 #include "hooks.h"
@@ -19,7 +19,8 @@ void bounce(struct vcpu *v, uint64_t handler, const uint64_t *extra, unsigned nr
 
 static struct frame *l2;                /* a table of the guest's, and one that it may refer to */
 static mfn_t child;
-static struct domain nobody = { .mfn = ~0u };   /* owns no frame: no reference is to be had */
+/* owns no frame, so that no reference to one can be had */
+static struct domain nobody = { .mfn = ~0u };
 
 /* --- Addresses -------------------------------------------------------------------------------- */
 
@@ -83,7 +84,7 @@ static uint64_t call_mod_table_entry(const uint64_t *a)
     return mod_table_entry(&table[a[1] / 8], 0, &f, guest, false) == 0;
 }
 
-/* The frame that is pushed, and whether it is the one that the new stack pointer says. */
+/* Compares the frame that is pushed with the one that the new stack pointer requires. */
 static uint64_t push(uint64_t sp, unsigned words)
 {
     static const uint64_t extra[4];
@@ -204,7 +205,7 @@ static uint64_t call_table_entry_ok(const uint64_t *a)
     return rc == 0;
 }
 
-/* Often the same frame, or all but a bit of it. */
+/* Often the same frame number, or one that differs in one bit. */
 static void shape_update(uint64_t *a)
 {
     uint64_t same = (a[0] ^ a[1]) % 3 == 0 ? PTE_ADDR_MASK | PTE_RW | PTE_P

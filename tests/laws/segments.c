@@ -11,14 +11,14 @@ bool gate_target_ok(unsigned sel);
 unsigned gdt_nr_frames(unsigned entries);
 
 static struct vcpu *v;
-static uint8_t *bitmap[3];                      /* pages of the guest's from SCRATCH on */
+static uint8_t *bitmap[3];                      /* pages of the guest, from SCRATCH on */
 
 static uint64_t call_gate_target_ok(const uint64_t *a)
 {
     return gate_target_ok((unsigned)a[0]);
 }
 
-/* Often a call gate that is as it should be, but for a bit. */
+/* Often a valid call gate with one bit changed. */
 static void shape_descriptor(uint64_t *a)
 {
     uint64_t bit = 1ull << a[0] % 61;
@@ -36,7 +36,8 @@ static uint64_t call_descriptor_ok(const uint64_t *a)
     return sanitise_descriptor(&desc);
 }
 
-/* One that passes: type 0, a call gate to the LDT or the guest's part of the GDT, or a segment. */
+/* A descriptor that is allowed: type 0, a call gate to the LDT or to the guest's part of the
+ * GDT, or a segment. */
 static void shape_descriptor_made(uint64_t *a)
 {
     if (a[0] % 3 == 0)

@@ -28,7 +28,8 @@ static unsigned below(unsigned n)
     return (unsigned)((next_random() >> 32) * n >> 32);
 }
 
-/* Where something may change: single bits, rows of bits, and the formula's own constants. */
+/* Values at which a formula may change: single bits, rows of bits, and the formula's own
+ * constants. */
 static uint64_t edge(const struct model *m)
 {
     uint64_t bit = 1ull << below(64), c = m->constants[below(m->nr_constants)];
@@ -81,7 +82,7 @@ static uint64_t value(const struct model *m, const uint64_t *before, unsigned i)
     }
 }
 
-/* False: not one of the domain. */
+/* False: outside the formula's domain. */
 static bool choose(const struct model *m, const struct real *r, uint64_t *a)
 {
     for (unsigned i = 0; i < m->nr_args; i++)
@@ -164,7 +165,7 @@ static const struct real *real_of(const char *name)
     return NULL;
 }
 
-/* Of the translation alone: laws.py asks z3. */
+/* A sample of the translation to C, which laws.py compares with z3. */
 static void sample(const struct model *m)
 {
     uint64_t a[MAX_ARGS];
@@ -182,7 +183,7 @@ int main(int argc, char **argv)
     machine_up_at(LOW_BASE);
     guest = guest_make(1, 1);
     host_become(guest->vcpu[0]);
-    boot_cpu.work_left = INT64_MAX;     /* no preemption point comes */
+    boot_cpu.work_left = INT64_MAX;     /* so that no preemption point is reached */
     pages_up();
     cpu_up();
     segments_up();
@@ -198,5 +199,5 @@ int main(int argc, char **argv)
             ok = false;
         fflush(stdout);
     }
-    _exit(!ok);                 /* the machine is in no state to be taken down */
+    _exit(!ok);                 /* the machine cannot be taken down in this state */
 }

@@ -23,19 +23,19 @@ struct model {
 extern const struct model models[];
 extern unsigned mutant;
 
-/* The C code that a formula models, by the same name. shape (or NULL) brings random arguments into
- * the domain; the call may then rely on it. */
+/* The C code that a formula of the same name models. shape (or NULL) changes random arguments so
+ * that they lie in the domain; call may rely on that. */
 struct real {
     const char *name;
     uint64_t (*call)(const uint64_t *a);
     void (*shape)(uint64_t *a);
-    unsigned values;                            /* to be tried; 0: VALUES */
+    unsigned values;                            /* number of values to try; 0: VALUES */
 };
 #define VALUES 1000000u
 extern const struct real reals_pages[], reals_frames[], reals_cpu[], reals_segments[],
     reals_lists[], reals_times[];
 
-void pages_up(void);                /* there is a machine with one guest, whose vCPU 0 is current */
+void pages_up(void);                /* needs a machine with one guest, whose vCPU 0 is current */
 void cpu_up(void);
 void segments_up(void);
 void lists_up(void);

@@ -1,5 +1,5 @@
-/* Calls the hypervisor's code that clock.smt2 and timers.smt2 model. The clock stands still but
- * where a tie moves it. */
+/* Calls the hypervisor's code that clock.smt2 and timers.smt2 model. The clock stands still
+ * unless a call sets it. */
 #include "hooks.h"
 #include "tie.h"
 #include "xen/core/time.h"
@@ -23,7 +23,8 @@ static void start_clock(uint64_t hz)
     time_update_vcpu(guest->vcpu[0]);
 }
 
-/* Any rate, as the guest is told it: what multiplies ticks, what divides them, the multiplier. */
+/* Any rate of the TSC as the guest gets it: what ticks are multiplied with and divided by, and the
+ * multiplier. */
 static int shape_scale(uint64_t *scale)
 {
     const struct vcpu_time_info *t = &guest->vcpu[0]->info->time;

@@ -1,6 +1,6 @@
-/* What must hold in each state, told anew from the entries, pins, roots, owners and handles; shares
- * no code with the hypervisor. In the middle of a call there may be references that no entry shows;
- * the rest must hold there, too. */
+/* What must hold in each state, recounted from the entries, pins, roots, owners and handles,
+ * without code of the hypervisor. In the middle of a call there may be references that no entry
+ * accounts for; all else must hold there, too. */
 #include "model.h"
 
 struct found found[MAX_FRAMES];
@@ -11,7 +11,7 @@ static unsigned type_of(const struct frame *f)
     return f->type & 0xffffffff ? (unsigned)(f->type >> 60) : 0;
 }
 
-/* Entries of its tables that lead to another's frame are grants. */
+/* Entries of its tables that map another domain's frame are grants. */
 static const char *check_owner(const struct frame *f, struct found *t, uint64_t entry,
                                unsigned level, unsigned domain)
 {
@@ -106,8 +106,8 @@ static const char *check_frame(unsigned i)
     return check_counts(f, t);
 }
 
-/* What the CPU remembers at this level: 0 is a translation, otherwise it walks what is there as a
- * table. */
+/* What the CPU has cached at this level: level 0 is a translation, at the others it walks the
+ * frame as a table. */
 static const char *check_remembered(const struct host_translation *t, unsigned level)
 {
     unsigned domain = domain_of_actor(actor_now());
@@ -141,7 +141,7 @@ static const char *check_place(const struct place *p)
     return wrong;
 }
 
-/* All of the domain's, between the two frames that never leave; these do at its end. */
+/* All frames of the domain, between the two in the ring that it keeps until its end. */
 static const char *check_ring(unsigned d, unsigned mine)
 {
     uint32_t at = ended[d] ? domains[d]->frames : ring_last[d], end = ended[d] ? at : ring_first[d];
@@ -163,8 +163,8 @@ static const char *check_ring(unsigned d, unsigned mine)
     }
 }
 
-/* Entries of what is being made a table, or is one no more, hold what only the call that does it
- * knows. */
+/* While a frame becomes a table, or ceases to be one, only the call that does it knows which of
+ * its entries hold references. */
 static const char *check_entries(void)
 {
     const char *wrong = NULL;

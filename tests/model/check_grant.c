@@ -1,10 +1,7 @@
-/* What must hold of grants in each state, told anew from the handles alone; shares no code with the
- * hypervisor.
- *   - an entry's pins are the handles for it, and nothing else; without pins it is not said to be
- *     in use
- *   - an entry of a page table that leads to another domain's frame belongs to a handle of its
- *     domain
- *   - what a device may use stays the granter's */
+/* What must hold of grants in each state, recounted from the handles, without code of the
+ * hypervisor: an entry's pins are the handles for it and nothing else, and without pins the
+ * entry does not say that it is in use; an entry of a page table that maps another domain's
+ * frame belongs to a handle of its domain; and what a device may use stays the granter's. */
 #include "model.h"
 #include "xen/pv/grant.h"
 
@@ -81,7 +78,8 @@ static const char *check_table(unsigned d)
     return wrong == NULL && domains[d]->grant->nr_pins != pins ? "the number of pins" : wrong;
 }
 
-/* Each entry has a handle, but not each handle an entry: a guest may overwrite it. */
+/* Each such entry has a handle, but not each handle has an entry, because a guest may overwrite
+ * it. */
 static const char *check_foreign(unsigned i)
 {
     unsigned owner = domain_number(mfn_to_frame(model_mfn[i])->owner);

@@ -1,6 +1,6 @@
-/* What no state has in it must never change: all other frames, their contents and their entries in
- * the frame table. They are kept when the world is new, and compared when the first state is loaded
- * again after all the others. */
+/* What is not part of a state must never change: all other frames, their contents and their
+ * entries in the frame table. They are saved when the world is new, and compared when the first
+ * state is loaded again after all the others. */
 #include <stdlib.h>
 #include <string.h>
 #include "model.h"

@@ -31,7 +31,7 @@ static struct {
     int window[MAX_WINDOWS];
 } *shared;
 
-/* True in a new process; in the old one, when that has ended well. */
+/* True in the new process; in the old one, whether the new one succeeded. */
 static bool in_a_process(void)
 {
     pid_t child;
@@ -102,7 +102,7 @@ static void window(void)
         survivor_runs();
 }
 
-/* Answers whether it is gone altogether. */
+/* Returns whether nothing is left of it. */
 static bool end_in_windows(unsigned d, int in_window, unsigned inner)
 {
     bool gone;
@@ -127,7 +127,7 @@ static bool end_in_windows(unsigned d, int in_window, unsigned inner)
 
 /* --- Afterwards ------------------------------------------------------------------------------- */
 
-/* Its last end comes after all that it may still try. */
+/* The other domain ends last, after all calls that it may still make. */
 static void go_on_alone(unsigned d)
 {
     const struct grant_table *gt = domains[d]->grant;
@@ -169,7 +169,7 @@ static void try_end_of(unsigned d, int in_window, unsigned inner)
         visit(shared->state, shared->renaming, &trying, 0);
 }
 
-/* While a domain ends there is other free memory than the model's frames. */
+/* While a domain ends there is free memory besides the model's frames. */
 static bool takes_memory(const struct op *op)
 {
     return op->kind == OP_INCREASE || op->kind == OP_EXCHANGE || op->kind == OP_HV_TAKES;
@@ -191,7 +191,8 @@ static void try_ends(void)
     }
 }
 
-/* What is left of d goes when the last mapping of a frame of its went, or when the other ends. */
+/* What is left of d is freed when the last mapping of one of its frames is removed, or when the
+ * other domain ends. */
 static void try_last_end(unsigned d)
 {
     trying.op = STEP_NONE;
@@ -208,8 +209,8 @@ static void try_last_end(unsigned d)
     _exit(0);
 }
 
-/* A world without d, made from a state whose end left something of it; then the states of that
- * world. */
+/* A world without d, made from a state in which something of d was left at its end; then the
+ * states of that world. */
 static void search_without(unsigned d, uint32_t first)
 {
     uint32_t i = first;

@@ -1,6 +1,6 @@
-/* The part of a state that the allocator's lists are: frames of the model that are free, of order
- * 0, in one zone. After the end of a domain there is other free memory, too: it is hidden as long
- * as the other domain goes on. */
+/* The allocator's lists as a part of a state: frames of the model that are free, of order 0, in
+ * one zone. After the end of a domain there is other free memory, too, which is hidden while the
+ * other domain goes on. */
 #include <string.h>
 #include "model.h"
 #include "xen/core/sched.h"
@@ -51,7 +51,7 @@ void free_list_load(uint8_t b)
     nr_free = b >> 1 & 7;
 }
 
-/* Whether frames came back since the last of them was taken, and whether the TLB has not been
+/* Whether frames were freed since one was last allocated, and whether the TLB has not been
  * flushed since then. */
 uint8_t free_flags_save(void)
 {

@@ -23,7 +23,8 @@ static const struct scope scopes[] = {
     { .name = "death", .nr_frames = 2, .nr_entries = 1, .places = { 1, 1 }, .comes_back = true,
       .ends = true, .depth = 4 },
 
-    /* Two domains: ONE frame or TWO, which the one grants to the other, or both to each other. */
+    /* Two domains: ONE frame or TWO, which one domain grants to the other, or both to each
+     * other. */
 #define ONE .nr_frames = 1, .nr_entries = 1, .places = { 1 }, .levels = 1, .comes_back = true
 #define TWO .nr_frames = 2, .nr_entries = 1, .places = { 1 }, .comes_back = true
 #define GRANTED .version = 1, .places = 2, .refs = { 1, 0 }, .handles = { 0, 2 }
@@ -56,8 +57,7 @@ static const struct scope scopes[] = {
       .preempted = true, .depth = 4 },
 };
 
-/* Calls that are refused in each state, by kinds: of frames that are alike, the one may always be
- * called the other. */
+/* Calls that are refused in every state, by kinds: frames that are alike count as one. */
 static unsigned never(void)
 {
     unsigned nr = 0;

@@ -28,31 +28,31 @@
 #define MAX_HANDLES 2u
 #define STATE_BYTES 112u
 
-/* What one run looks at. */
+/* What one run covers. */
 struct scope {
     const char *name;
-    unsigned nr_frames;             /* that are told apart */
-    unsigned nr_entries;            /* of each frame that may be other than 0: the first */
+    unsigned nr_frames;             /* that are distinguished */
+    unsigned nr_entries;            /* the first entries of each frame, which may be other than 0 */
     unsigned places[4];             /* in the first domain's other tables, by level - 1: entries
                                      * that may lead to the frames */
     unsigned levels;                /* of tables that frames are made; 0: all four */
-    bool comes_back;                /* frames that are free may become a domain's again, and the
-                                     * hypervisor gives back those that it took */
+    /* free frames may be allocated again, and the hypervisor frees those that it took */
+    bool comes_back;
     bool ends;                      /* from each state, each domain is ended; see death.c */
     unsigned after_end;             /* calls in a row that the other then makes */
-    bool end_windows;               /* and the other calls meanwhile */
+    bool end_windows;               /* and the other makes calls meanwhile */
     bool preempted;                 /* a second vCPU calls in each window of each call: preempt.c */
     struct {
         unsigned version;           /* of their grant tables; 0: there is one domain only */
         unsigned frames, places;    /* the second's frames at first, and places in its L1s */
         unsigned refs[2];           /* entries of each domain's grant table that permit the other */
-        unsigned handles[2];        /* that each may have at a time */
+        unsigned handles[2];        /* that each domain may have at a time */
     } second;
     unsigned depth;                 /* calls in a row; 0: until no call leads to anything new */
 };
 
-/* An entry of a table that is no frame of the model's, and a page that it, and entries 0 of the
- * frames below, lead to. */
+/* An entry of a table outside the model's frames, and a page that is mapped through it and
+ * entries 0 of the frames below. */
 struct place {
     unsigned level;                 /* of its table */
     unsigned domain;
@@ -76,14 +76,14 @@ struct op {
     uint8_t value;                  /* what is stored: see value_of() */
     uint8_t number;                 /* of a grant table's entry, or of a handle */
 };
-#define NOWHERE 0xffu               /* as a place of a grant: entry 0 of the frame, or none */
+#define NOWHERE 0xffu               /* where a grant is mapped: entry 0 of the frame, or no entry */
 #define VALUE_NONE 0u
 #define VALUE_STRANGER 1u           /* read-only, to a frame of nobody */
 #define VALUE_RO(frame) (2u + 2u * (frame))
 #define VALUE_RW(frame) (3u + 2u * (frame))
 
-/* A renaming of the frames, of the places in one domain's L1s, and of handles, which are alike:
- * states that differ by one only are the same. */
+/* A renaming of what is alike: frames, places in one domain's L1s, handles. States that differ
+ * only by a renaming are the same. */
 struct renaming {
     uint8_t frame[MAX_FRAMES], place[MAX_PLACES], handle[MAX_HANDLES];          /* old to new */
     uint8_t frame_at[MAX_FRAMES], place_at[MAX_PLACES], handle_at[MAX_HANDLES]; /* new to old */
@@ -93,21 +93,25 @@ struct renaming {
 extern const struct scope *scope;
 extern struct domain *domains[2];
 extern unsigned nr_domains;
-extern bool ended[2];                       /* it has no tables, and what others still map */
+/* it has no tables, only the frames that others still map */
+extern bool ended[2];
 extern struct vcpu *actors[2];              /* vCPUs of different domains, or of one */
 extern unsigned nr_actors;
 extern mfn_t model_mfn[MAX_FRAMES];
 extern struct place places[MAX_PLACES];
 extern unsigned nr_places;
-extern unsigned twins[2];                   /* places that may be exchanged; the same: none */
+/* two places that may be exchanged; none if they are the same */
+extern unsigned twins[2];
 extern struct op ops[MAX_CALLS];
 extern unsigned nr_ops;
-extern unsigned state_bytes, core_bytes;    /* of a state; of what no refused call may change */
+/* of a state; of the part of it that no refused call may change */
+extern unsigned state_bytes, core_bytes;
 extern struct renaming renamings[64];
 extern unsigned nr_renamings;
 
-extern uint32_t ring_first[2], ring_last[2];        /* of each domain's other frames in its ring, */
-extern uint64_t other_frames[2];                    /* how many those are */
+/* of each domain, its other frames in the ring, */
+extern uint32_t ring_first[2], ring_last[2];
+extern uint64_t other_frames[2];                    /* and their number */
 
 #define MUST(cond) HOST_CHECK(cond, "%s:%d: the world cannot be made", __FILE__, __LINE__)
 
@@ -119,15 +123,17 @@ void renaming_none(struct renaming *r);
 void world_make(const struct scope *s);
 void world_end(void);
 void end_domains_and_count(void);           /* every frame must come back; the world is over then */
-/* The other goes on; what came free is put away, but for frames of the model's. True: nothing is
- * left of the one that ended. */
+/* The other domain goes on; memory that was freed is hidden, but for frames of the model. True:
+ * nothing is left of the one that ended. */
 bool end_domain(unsigned d);
-bool reap_domain(unsigned d);               /* it ended, and has no frame any more: is it gone? */
+/* whether a domain that ended without any frame left is gone */
+bool reap_domain(unsigned d);
 int frame_index(mfn_t mfn);                 /* of the model's; -1: another */
-void lend_pages(void);                      /* two, for what a call needs while it lasts */
+void lend_pages(void);                      /* two, which a call needs while it lasts */
 void take_pages_back(void);
-void switch_to(unsigned actor);             /* flushes the TLB, if it did not run already */
-unsigned domain_number(uint32_t mfn);       /* of its struct: 1 or 2; 0: nobody */
+/* makes it current, and flushes the TLB if it was not */
+void switch_to(unsigned actor);
+unsigned domain_number(uint32_t mfn);       /* as its struct has it: 1 or 2; 0: no domain */
 static inline unsigned actor_now(void)
 {
     return nr_actors == 2 && current == actors[1];
@@ -145,7 +151,8 @@ int op_print(char *text, size_t len, const struct op *op, unsigned actor,
 /* run.c: false: refused */
 void arguments_find(void);
 bool op_run(const struct op *op, unsigned actor);
-void *argument(void);                       /* our own mapping of SCRATCH, of the actor that runs */
+/* a mapping of the current actor's SCRATCH for the model itself */
+void *argument(void);
 extern mfn_t argument_mfn[2];
 uint64_t value_of(unsigned value);
 bool memory_op(unsigned cmd, mfn_t mfn);
@@ -153,14 +160,15 @@ bool memory_op(unsigned cmd, mfn_t mfn);
 /* run_grant.c */
 bool op_run_grant(const struct op *op);
 
-/* state.c: what can change of the world, as bytes; the same for two worlds of which one is the
- * other renamed. */
+/* state.c: all that can change in the world, as bytes; the same bytes for two worlds of which
+ * one is the other renamed. */
 unsigned state_save(uint8_t *bytes);        /* the renaming that made it so, by its index */
 unsigned state_left_of(const uint8_t *bytes, unsigned d);   /* frames of a domain that has ended */
 bool state_is_without(const uint8_t *bytes, unsigned d);
-unsigned state_save_as_is(uint8_t *bytes);  /* without a renaming; answers with state_bytes */
-/* How many bytes are as they were in the state that was loaded: core_bytes, if nothing has changed
- * but stamps, what the CPU remembers, what unused frames were last, and that a grant is in use. */
+unsigned state_save_as_is(uint8_t *bytes);  /* without a renaming; returns state_bytes */
+/* How many bytes are the same as in the state that was loaded: core_bytes, if nothing has
+ * changed but stamps, the CPU's caches, the last use of unused frames, and whether a grant is in
+ * use. */
 unsigned state_same_bytes(const uint8_t *before);
 void state_load(const uint8_t *bytes);
 unsigned code_of(uint32_t mfn);             /* of a frame, in the renaming in use */
@@ -172,9 +180,9 @@ uint8_t free_list_save(void);
 void free_list_load(uint8_t b);
 uint8_t free_flags_save(void);
 void free_flags_load(uint8_t b, uint32_t clock);
-bool free_is_flushed(void);                 /* nothing that came back may still be in a TLB */
+bool free_is_flushed(void);                 /* no freed frame may still be in a TLB */
 void set_free_is_flushed(bool flushed);
-void hide_free_frames(void);                /* but for the model's */
+void hide_free_frames(void);                /* but for the model's frames */
 void show_hidden_frames(void);
 
 /* state_grant.c */
@@ -183,14 +191,15 @@ uint8_t *grants_save(uint8_t *put, const struct renaming *r);
 const uint8_t *grants_load(const uint8_t *b);
 uint8_t *grants_save_tail(uint8_t *put);
 const uint8_t *grants_load_tail(const uint8_t *b);
-uint32_t handle_key(unsigned handle);       /* what a renaming does not change of it */
+uint32_t handle_key(unsigned handle);       /* the part of it that a renaming does not change */
 grant_ref_t ref_of(unsigned number);
 
 /* constant.c */
 void constant_keep(void);
 void constant_check(void);
 
-/* check.c: NULL, or what is wrong. in_a_call: there may be references that nothing shows. */
+/* check.c: NULL, or what is wrong. in_a_call: there may be references that no entry accounts
+ * for. */
 struct found {
     unsigned refs, types, writable, tables, linear_entries, linear_uses;
     unsigned foreign[2];                    /* entries of the other domain: read-only, writable */
@@ -209,8 +218,9 @@ extern bool succeeded[MAX_CALLS];             /* the call was not refused in som
 void search_init(void);
 void search(void);                          /* the world that was made */
 void search_end(void);
-_Noreturn void violation(const char *what); /* prints the way there, and ends the program */
-double seconds(void);                       /* of the processor: others may be using it, too */
+/* prints the calls that lead there, and ends the program */
+_Noreturn void violation(const char *what);
+double seconds(void);                       /* of CPU time, as other programs may be running */
 
 /* preempt.c */
 #define NO_WINDOW (-1)

@@ -1,6 +1,6 @@
 /* The calls that the kernels can make about the frames of the model, and what the CPU and the
- * hypervisor do beside: a table of all of them, made for a scope, and how each is written as a line
- * of C. How they are run: run.c, run_grant.c. */
+ * hypervisor do besides: a table of all of them, made for a scope, and how each is printed as a
+ * line of C. How they are run: run.c, run_grant.c. */
 #include <stdio.h>
 #include "model.h"
 #include "support.h"
@@ -17,7 +17,7 @@ static void add(struct op op)
 
 #define ADD(...) add((struct op){ .actor = (uint8_t)actor, __VA_ARGS__ })
 
-/* With two domains there are enough calls without those that one alone tries. */
+/* With two domains there are enough calls without those that the scopes of one domain try. */
 static bool alone(void)
 {
     return nr_domains == 1;
@@ -74,8 +74,8 @@ static bool is_place_of(unsigned place, unsigned domain)
     return places[place].domain == domain && places[place].level == 1;
 }
 
-/* By address, or by an entry of one of the frames, should it be the domain's L1; for devices; for
- * both. */
+/* By address, or by an entry of one of the frames, if that is an L1 of the domain; for devices;
+ * for both. */
 static void add_map_ops(unsigned actor, uint8_t number)
 {
     for (uint8_t readonly = 0; readonly <= GNTMAP_readonly; readonly += GNTMAP_readonly) {
@@ -113,7 +113,7 @@ static void add_unmap_ops(unsigned actor, uint8_t handle)
     ADD(.kind = OP_UNMAP, .number = handle, .place = NOWHERE, .arg = GNTMAP_device_map);
 }
 
-/* Of one domain, which grants and is granted. */
+/* Calls of one domain, which grants frames and maps grants. */
 static void add_grant_ops(unsigned actor)
 {
     for (uint8_t ref = 0; ref < scope->second.refs[actor]; ref++)

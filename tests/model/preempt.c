@@ -1,8 +1,8 @@
-/* A call with a call of another vCPU of the domain in one of its windows: the places where a long
- * call lets go of the domain's mm_lock and others may run. The budget of work is 0, so that each
- * place that can be a window is one. The second call runs on a stack of its own to its end, or
- * until it has to wait for what the first one is about; then the first goes on to its end, and
- * after that the second. Its own windows stay closed: two calls are entangled, never three. */
+/* A call, with a call of another vCPU of the domain in one of its windows: the places where a
+ * long call releases the domain's mm_lock and other vCPUs may run. The budget of work is 0, so
+ * that each possible place is a window. The second call runs on a stack of its own to its end,
+ * or until it has to wait for the first one; then the first runs to its end, and after that the
+ * second. The second call has no windows of its own, so that never more than two calls overlap. */
 #include <stdlib.h>
 #include <string.h>
 #include <ucontext.h>
@@ -11,7 +11,7 @@
 #include "xen/core/sched.h"
 
 #define STACK_BYTES (256u << 10)
-#define ENOUGH 4u               /* times in a row that a call may find that it still has to wait */
+#define ENOUGH 4u               /* how often in a row a call may find that it still has to wait */
 
 static enum { NOT_YET, RUNS, WAITS, DONE } second;
 static ucontext_t first_context, second_context;
@@ -31,8 +31,7 @@ static void check_window(void)
         violation(wrong);
 }
 
-/* Until it is done or waits. What a CPU remembers is flushed at each change, as there is
- * one CPU. */
+/* Runs it until it has ended or waits. The TLB is flushed at each switch, as there is one CPU. */
 static void run_second(void)
 {
     second = RUNS;
@@ -65,8 +64,8 @@ static void window(void)
     windows++;
 }
 
-/* How many there were, without those at the end that come after all that the call changes,
- * references it holds included: what runs there is a call after it. */
+/* The number of windows, without those at the end in which the call has made all its changes and
+ * holds no reference: a call there is the same as a call after it. */
 static unsigned windows_that_matter(void)
 {
     uint8_t end[STATE_BYTES];

@@ -1,5 +1,5 @@
-/* The symmetries of a world: names that may be exchanged without a difference. Of the states that
- * are the same but for the names, one is kept (state.c). */
+/* The symmetries of a world: names that may be exchanged. Of states that differ only by names,
+ * one is kept (state.c). */
 #include <string.h>
 #include "model.h"
 
@@ -37,8 +37,8 @@ static void add_renaming(const uint8_t *frame, bool swap_places, bool swap_handl
         r->handle_at[r->handle[i]] = (uint8_t)i;
 }
 
-/* All orders of the frames, times those of the twins, times those of the second domain's handles;
- * what has no more than one handle in either domain has no order of them. */
+/* All orders of the frames, times those of the two places, times those of the second domain's
+ * handles, if a domain may have more than one. */
 void renamings_make(void)
 {
     unsigned n = scope->nr_frames, codes = 1;

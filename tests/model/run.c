@@ -1,5 +1,5 @@
-/* How the calls are run: those about page tables and memory. Arguments are put where the guest has
- * them by our own mapping: its CPU would only remember walks that say nothing. */
+/* How the calls about page tables and memory are run. Arguments are put into guest memory by the
+ * model's own mapping, so that its CPU does not cache translations for them. */
 #include "model.h"
 #include "support.h"
 #include "xen/core/sched.h"
@@ -72,8 +72,8 @@ static bool ptwr(const struct op *op)
     return ptwr_fault(current, places[op->place].va, r);
 }
 
-/* For its lists it needs two pages, which are lent for that long. To take them back is nothing that
- * happens in this world, and must not flush what came free. */
+/* It needs two pages for its lists, which are lent to it. Taking them back is no event of this
+ * world, and must not flush the TLB for frames that were freed. */
 static bool exchange(mfn_t mfn)
 {
     struct xen_memory_exchange *x = argument();

@@ -1,6 +1,6 @@
-/* How the calls about grants are run. What the guest writes to its table is whole entries of either
- * version, without the bits that say that an entry is in use: a guest that takes a grant back in
- * spite of them does no more harm. */
+/* How the calls about grants are run. The guest writes whole entries of either version to its
+ * table, without the bits that say that an entry is in use: a guest that revokes a grant in
+ * spite of them can do no more harm. */
 #include "model.h"
 #include "support.h"
 #include "xen/pv/grant.h"
@@ -11,7 +11,7 @@ static unsigned mine(void)
     return domain_of_actor(actor_now());
 }
 
-/* Of which nothing may be left. */
+/* Of which nothing may be left in use. */
 static domid_t other_id(void)
 {
     return (domid_t)(2 - mine());
@@ -40,7 +40,7 @@ static struct maptrack *handle(unsigned number)
     return &domains[mine()]->grant->maptrack[0][number];
 }
 
-/* An address, or the machine address of a table's entry. */
+/* An address, or the machine address of an entry of a table. */
 static uint64_t where(const struct op *op, bool is_pte)
 {
     if (op->place == NOWHERE)
@@ -48,7 +48,7 @@ static uint64_t where(const struct op *op, bool is_pte)
     return is_pte ? places[op->place].maddr : places[op->place].va;
 }
 
-/* With as many handles as the model tells apart, it asks for no more. */
+/* With as many handles as the model distinguishes, it asks for no more. */
 static bool map(const struct op *op)
 {
     struct gnttab_map_grant_ref *a = argument();
@@ -90,7 +90,7 @@ static bool unmap_and_replace(const struct op *op)
            a->status == GNTST_okay;
 }
 
-/* Of one entry's bytes. */
+/* The bytes of one entry. */
 static bool copy(const struct op *op)
 {
     struct gnttab_copy *a = argument();

@@ -1,5 +1,6 @@
-/* Every sequence of calls, breadth first: from each state found, each call; what is new is kept,
- * with the way to it. A violation prints the shortest sequence of calls that leads to it. */
+/* Every sequence of calls, breadth first: each call is made from each state that was found; a
+ * new state is kept, with the call that led to it. At a violation the shortest sequence of calls
+ * that leads to it is printed. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -200,8 +201,8 @@ void judge(bool ok)
         audit();
 }
 
-/* In each of its windows, each call of the other vCPU. Where a window is behind all that the call
- * does, that is a call after it; and which of both was refused is no matter there. */
+/* Each call of the other vCPU, in each window of this one. In a window after all that the first
+ * call does, the second is a call after it; which of the two was refused does not matter there. */
 static void try_windows(uint16_t outer, unsigned nr_windows)
 {
     bool ok;

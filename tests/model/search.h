@@ -1,4 +1,4 @@
-/* Between search.c and death.c, which goes on from the states that were found. */
+/* Between search.c and death.c, which continues from the states that were found. */
 #ifndef MODEL_SEARCH_H
 #define MODEL_SEARCH_H
 
@@ -21,12 +21,12 @@ struct node {
 };
 
 extern struct node *nodes;
-extern uint32_t at;                 /* from which state something is being tried, */
-extern struct step trying;          /* and what */
+extern uint32_t at;                 /* the state from which a step is being tried, */
+extern struct step trying;          /* and the step */
 
 uint8_t *state_at(uint32_t i);
 void visit(const uint8_t *state, unsigned renaming, const struct step *step, unsigned depth);
-void judge(bool ok); /* what the world is like after trying: checks it, and keeps it if it is new */
+void judge(bool ok); /* checks the world after a step, and keeps its state if it is new */
 void try_all(void);
 
 #endif

@@ -1,8 +1,8 @@
-/* What can change of the world, as bytes: loads and saves it. Where renamings make several texts of
- * one state, the least is the state's. Left out are numbers that only grow (the clock of the TLB: a
- * stamp is older than the last flush, or is not); words that nobody reads before they are written;
- * and the order of a domain's ring, which says only in which order frames are released at its end:
- * a ring is checked when a call has left it, and then put in the frames' own order. */
+/* All that can change in the world, as bytes: loads and saves it. Where renamings give several
+ * texts of one state, the least is kept. Left out are numbers that only grow (of the clock of
+ * the TLB, a state has only whether a stamp is older than the last flush); words that are
+ * written before they are read again; and the order of a domain's ring, which only decides in
+ * which order frames are freed at its end: a ring is checked after a call, and then sorted. */
 #include <string.h>
 #include "model.h"
 #include "state.h"
@@ -74,7 +74,7 @@ static uint8_t translation_code(const struct host_translation *t)
                        (t->owner != NULL ? domain_number(t->owner->mfn) << 5 : 0));
 }
 
-/* The CPU knows nothing of the tables of a domain that does not run. */
+/* The CPU has cached nothing of a domain that is not running. */
 static void save_translations(const struct place *p)
 {
     for (unsigned level = 0; level < p->level; level++)
@@ -125,8 +125,8 @@ static void save_as(uint8_t *bytes, const struct renaming *r)
     state_bytes = (unsigned)(put - bytes);
 }
 
-/* What a renaming does not change of a frame and of a place: in states as they are saved, these do
- * not descend. */
+/* The parts of a frame and of a place that a renaming does not change: in a saved state they are
+ * in ascending order. */
 static uint32_t frame_key(unsigned i)
 {
     const struct frame *f = mfn_to_frame(model_mfn[i]);

@@ -1,5 +1,5 @@
-/* Between state.c and state_load.c: how a frame is called in a state. Others are 1 + the model's
- * number for it. */
+/* Between state.c and state_load.c: the byte that stands for a frame in a state. For a frame of
+ * the model it is 1 + its number. */
 #ifndef MODEL_STATE_H
 #define MODEL_STATE_H
 

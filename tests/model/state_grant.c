@@ -1,6 +1,6 @@
-/* The part of a state that grant tables are: the entries that the guests write, the pins, and the
- * handles with their free list. Left out: the generation of a handle, which only grows, and what
- * pins and handles were last. */
+/* Grant tables as a part of a state: the entries that the guests write, the pins, and the
+ * handles with their free list. Left out: the generation of a handle, which only grows, and the
+ * old contents of free pins and handles. */
 #include <string.h>
 #include "model.h"
 #include "support.h"
@@ -19,7 +19,7 @@ static struct maptrack *maptrack_of(unsigned d, unsigned handle)
     return &domains[d]->grant->maptrack[0][handle];
 }
 
-/* A page of handles, while there is memory: one is made and ended. */
+/* Makes a handle and ends it, so that there is a page of handles while there is memory for it. */
 static void handles_make(unsigned mapper)
 {
     unsigned granter = 1 - mapper;
@@ -108,8 +108,8 @@ uint8_t *grants_save(uint8_t *put, const struct renaming *r)
     return put;
 }
 
-/* What says that an entry is in use: where the guest destroyed it, a refused call may put it right.
- */
+/* The bits that say that an entry is in use: if the guest has overwritten them, a refused call
+ * may set them again. */
 uint8_t *grants_save_tail(uint8_t *put)
 {
     for (unsigned d = 0; d < 2; d++)

@@ -1,4 +1,4 @@
-/* A state as bytes: the way back into the world. What was left out (state.c) becomes the same each
+/* Makes the world of a state's bytes. What states leave out (state.c) gets the same value each
  * time. */
 #include <string.h>
 #include "model.h"
@@ -67,7 +67,7 @@ static void load_translation(uint8_t code, unsigned level, uint64_t va)
         host_tlb_set(level, va, mfn_of(code & 15), code & 0x10, domain_of_number(code >> 5));
 }
 
-/* F9. There may be none beside the model's. */
+/* F9. There may be none besides the model's. */
 static void load_ring(unsigned d)
 {
     uint32_t first = ended[d] ? 0 : ring_first[d], last = ended[d] ? 0 : ring_last[d];

@@ -1,6 +1,6 @@
-/* The making of the world: a machine, domains built by the real builder, and no free memory but the
- * frames of the model, which the domains then ask for. Neighbours of those are in use for good, so
- * that the allocator never merges. And its end. */
+/* Makes the world: a machine, domains built by the real builder, and no free memory but the
+ * frames of the model, which the domains then ask for. The neighbours of these are never freed,
+ * so that the allocator never merges blocks. And ends it. */
 #include <stdlib.h>
 #include <string.h>
 #include "model.h"
@@ -118,8 +118,8 @@ static void ask_for_frames(unsigned d, unsigned nr)
     switch_to(0);
 }
 
-/* Even ones, whose neighbours are in use for good; all in one of the allocator's zones, so that
- * they are in one list. */
+/* Even frame numbers, whose neighbours are never freed; all in one zone of the allocator, so
+ * that they are in one list. */
 static mfn_t find_held(unsigned nr)
 {
     for (unsigned j = 0; j < MAX_HELD; j++)
@@ -217,7 +217,7 @@ void world_make(const struct scope *s)
     renamings_make();
 }
 
-/* From the vCPU whose stack this is, as the scheduler knows. */
+/* Switches from the vCPU whose stack this is, according to the scheduler. */
 static void become_idle(void)
 {
     switch_to(ended[0] ? 1 : 0);
@@ -247,7 +247,8 @@ bool end_domain(unsigned d)
     other_frames[d] = 0;
     hide_free_frames();
     host_become(actors[1 - d]);
-    boot_cpu.idle->blocked = false;     /* not to be woken by its last frame: reap_domain() */
+    /* so that reap_domain() is not run again when its last frame is freed */
+    boot_cpu.idle->blocked = false;
     return gone;
 }
 

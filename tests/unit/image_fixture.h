@@ -11,8 +11,8 @@
 #define ENTRY_AT 0x40u
 
 static struct tiny_elf elf;
-static uint8_t *tail;                   /* where put() goes on, in what would be text */
-static struct elf64_shdr *sections;     /* at the end of it */
+static uint8_t *tail;                   /* where put() appends, in the space of the text */
+static struct elf64_shdr *sections;     /* at the end of that space */
 
 static inline uint64_t put(const void *data, size_t len)
 {
@@ -40,7 +40,7 @@ static inline void note(uint32_t type, const char *text)
     elf_add_note(&elf, type, text, (uint32_t)strlen(text) + 1);
 }
 
-/* At address 0, with a section table, and with no note at all. */
+/* The kernel at address 0, with a section table and without notes. */
 static inline void bare(void)
 {
     elf_make(&elf);
@@ -61,7 +61,7 @@ static inline void bare(void)
     };
 }
 
-/* The four that a kernel of the Mini-OS family has. */
+/* The four notes that a kernel of the Mini-OS family has. */
 static inline void four_notes(void)
 {
     bare();

@@ -23,8 +23,9 @@ static inline int one_guest(void **state)
 
 static inline struct xen_memory_reservation extents(unsigned nr, unsigned order)
 {
-    struct xen_memory_reservation r =
-        { .nr_extents = nr, .extent_order = order, .domid = DOMID_SELF };
+    struct xen_memory_reservation r = {
+        .nr_extents = nr, .extent_order = order, .domid = DOMID_SELF,
+    };
 
     set_xen_guest_handle_raw(r.extent_start, (xen_pfn_t *)LIST);
     return r;

@@ -15,7 +15,7 @@
 static struct conn *one, *two;
 static struct xsd_sockmsg head;         /* of the last reply */
 static char body[XENSTORE_PAYLOAD_MAX + 1];
-static char events[65536];              /* "path|token " each, since the last request */
+static char events[65536];              /* "path|token " of each event since the last request */
 
 static inline void init_node(const char *path, const char *value, struct perm owner)
 {
@@ -53,7 +53,7 @@ static inline int down(void **state)
     return 0;
 }
 
-/* Takes one message out of the connection's output, as far as it is there. */
+/* Reads one message of the connection's output, if there is one. */
 static inline bool next_message(struct conn *c)
 {
     struct xsd_sockmsg h;
@@ -116,7 +116,7 @@ static inline const char *ask_raw(struct conn *c, uint32_t type, uint32_t tx, co
     return head.type == XS_ERROR ? body : NULL;
 }
 
-/* The same with strings as payload; '|' stands for the NUL of each. */
+/* The same with strings as payload; '|' stands for the NUL of each string. */
 static inline const char *ask(struct conn *c, uint32_t type, uint32_t tx, const char *text)
 {
     char payload[XENSTORE_PAYLOAD_MAX];

@@ -34,7 +34,8 @@ int machine_up(void **state);
 int machine_up_at(mfn_t base);
 /* its RAM begins at LOW_BASE, so that audits take less time */
 int low_machine_up(void **state);
-int machine_down(void **state);         /* ends every domain and fails if it left a frame behind */
+/* ends every domain, and fails if a frame is not free again */
+int machine_down(void **state);
 #define with_machine(test) cmocka_unit_test_setup_teardown(test, machine_up, machine_down)
 
 /* A started domain whose first vCPU has not run. NULL: no memory. */
@@ -46,7 +47,7 @@ void guest_end(struct domain *d);       /* poweroff, run until reaped */
 void guests_end(void);
 const struct start_info *guest_start_info(struct domain *d);
 
-/* Makes the hypercall as current, and then both audits. */
+/* Makes the hypercall as the current vCPU, and then both audits. */
 long hcall_args(uint64_t nr, const uint64_t a[6]);
 #define hcall(nr, ...) hcall_args(nr, (const uint64_t[6]){ __VA_ARGS__ })
 /* arg is put at SCRATCH, and copied back afterwards. */

@@ -65,8 +65,8 @@ static long to_fifo(void)
     return event_op(EVTCHNOP_init_control, &op, sizeof(op));
 }
 
-/* The first frame of the table is mapped at TABLE_VA, and its entry 8 grants a frame of ours to
- * ourselves. */
+/* Maps the first frame of the table at TABLE_VA; its entry 8 grants a frame of the caller to
+ * itself. */
 static int whole_grant_table(void)
 {
     struct gnttab_setup_table s = { .dom = DOMID_SELF, .nr_frames = MAX_GRANT_FRAMES };
@@ -110,7 +110,7 @@ static void set_extents(struct xen_memory_reservation *r)
     guest_put(SCRATCH, r, sizeof(*r));
 }
 
-/* From the end of the guest's memory, where nothing is mapped. */
+/* Frames from the end of the guest's memory, which are not mapped. */
 static void give_frames_back(void)
 {
     struct xen_memory_reservation r = { .domid = DOMID_SELF, .nr_extents = NR_GIVEN };
@@ -203,7 +203,7 @@ static void nothing_needs_frames_in_a_row(void **state)
             free_frames(kept[i], 0, true);
 }
 
-/* When it ends, what it had can be had again. */
+/* When a domain ends, its frames can be allocated again. */
 static void claims_end_with_the_domain(void **state)
 {
     uint64_t before = unclaimed_frames();

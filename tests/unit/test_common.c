@@ -116,7 +116,7 @@ static void parses_numbers(void **state)
     }
 }
 
-/* Both sides get the same variable arguments. */
+/* Both functions get the same variable arguments. */
 #define SAME(size, ...)                                                         \
     do {                                                                        \
         char *mine = malloc(size), *theirs = malloc(size);                      \

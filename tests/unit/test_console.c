@@ -81,7 +81,7 @@ static void utf8_passes(void **state)
 static void what_is_no_utf8_is_replaced(void **state)
 {
     static const char *const bad[] = {
-        /* stray, and no first bytes */
+        /* stray bytes, and bytes that cannot begin a character */
         "\x80", "\xbf", "\xff", "\xfe", "\xf8\x88\x80\x80\x80",
         /* overlong: one would be a line feed */
         "\xc0\x8a", "\xc1\xbf", "\xe0\x80\x9b", "\xf0\x80\x80\x8a",
@@ -148,7 +148,7 @@ static void a_line_is_edited(void **state)
     assert_true(console_has("(d1) ab\b\b(XEN)\b\b\b\b\b!\n"));
 }
 
-/* The same when another line came in between and the guest's line was started anew. */
+/* The same after another line came in between, and the guest's line was begun again. */
 static void an_interrupted_line_is_not_left(void **state)
 {
     (void)state;

@@ -109,7 +109,7 @@ static void a_flood_of_lines_takes_little_of_others_time(void **state)
     for (unsigned i = 0; i < 1000; i++) {
         fill(b, "\n");
         start = now_ns();
-        console_poll();                 /* as the timer does it each 1.4 ms */
+        console_poll();                 /* as the timer does every 1.4 ms */
         spent += now_ns() - start;
         most = MAX(most, now_ns() - start);
     }
@@ -236,7 +236,7 @@ static void an_nmi(void)
     log_error("its second line");
 }
 
-/* The lock is held by whom it interrupted. */
+/* The lock is held by the code that was interrupted. */
 static void line_of_an_nmi_follows_the_interrupted_one(void **state)
 {
     (void)state;
@@ -291,7 +291,7 @@ static void sync_console_waits_for_each_line(void **state)
     options.sync_console = false;
 }
 
-/* The machine is not kept from its end. */
+/* The machine can still power off. */
 static void machine_ends_when_nobody_reads(void **state)
 {
     (void)state;

@@ -28,7 +28,7 @@ static void held_back(void)
     assert_int_equal(r->rflags & FLAG_TF, FLAG_TF);
     assert_int_equal(v->debugreg[6] & 0xf, 0);
     v->info->evtchn_upcall_pending = 1;
-    exit_to_guest_work();               /* not even an event comes between */
+    exit_to_guest_work();               /* no event is delivered in between */
     assert_int_equal(r->rip, GUEST_BASE + 0x42);
     v->info->evtchn_upcall_pending = 0;
 }

@@ -248,7 +248,7 @@ static void parse(const struct efi_descriptor *d, unsigned n, uint64_t image_sta
 static void memory_map_becomes_ranges(void **state)
 {
     static const struct efi_descriptor map[] = {
-        { 7, 0, 0, 0, 0xa0, WB },                           /* the low megabyte is nobody's */
+        { 7, 0, 0, 0, 0xa0, WB },                           /* the first MiB is not used */
         { 4, 0, 0x100000, 0, 0x100, WB },
         /* 2 to 6 MiB; the image lies at 3 to 4 */
         { 7, 0, 0x200000, 0, 0x400, WB },

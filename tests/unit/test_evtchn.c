@@ -59,12 +59,12 @@ static void interdomain_life(void **state)
     (void)state;
     assert_int_equal(status_of(mine).status, EVTCHNSTAT_unbound);
     assert_int_equal(status_of(mine).u.unbound.dom, 2);
-    assert_int_equal(send_port(mine), 0);       /* nobody is there yet: no error, as on Xen */
+    assert_int_equal(send_port(mine), 0);       /* no such domain yet, and no error, as on Xen */
 
     host_become(b->vcpu[0]);
     assert_int_equal(OP(bind_interdomain, bind), 0);
     theirs = bind.local_port;
-    assert_int_equal(OP(bind_interdomain, bind), -EINVAL);      /* taken */
+    assert_int_equal(OP(bind_interdomain, bind), -EINVAL);      /* already bound */
     assert_int_equal(status_of(theirs).status, EVTCHNSTAT_interdomain);
     assert_int_equal(status_of(theirs).u.interdomain.dom, 1);
     assert_int_equal(status_of(theirs).u.interdomain.port, mine);
@@ -97,7 +97,7 @@ static void refuses_bad_ports_and_domains(void **state)
     evtchn_port_t port;
 
     (void)state;
-    assert_int_equal(OP(alloc_unbound, unbound), 0);     /* it may come later */
+    assert_int_equal(OP(alloc_unbound, unbound), 0);     /* the domain may be created later */
     unbound.dom = 77;
     assert_int_equal(OP(alloc_unbound, unbound), -ESRCH);
     unbound.dom = 2;

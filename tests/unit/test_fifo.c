@@ -14,7 +14,7 @@
 #define LINKED (1u << EVTCHN_FIFO_LINKED)
 #define LINK_MASK ((uint32_t)EVTCHN_FIFO_LINK_MASK)
 #define WORDS (PAGE_SIZE / sizeof(event_word_t))
-#define FIRST_PFN 0x30u                 /* pages of the guest's that nothing else uses */
+#define FIRST_PFN 0x30u                 /* pages of the guest that nothing else uses */
 
 /* Without the audits, for thousands of random steps. */
 static long quick(unsigned cmd, void *arg, size_t len)
@@ -201,7 +201,8 @@ static void consume(unsigned vcpu, unsigned limit)
                 due[i] = false;
             }
     }
-    if ((ready[vcpu] | c->ready) != 0)  /* it was interrupted, and will look again */
+    /* the consumer was interrupted, and will read the queues again */
+    if ((ready[vcpu] | c->ready) != 0)
         a->vcpu[vcpu]->info->evtchn_upcall_pending = 1;
 }
 
@@ -311,7 +312,7 @@ static void random_words_harm_nobody(void **state)
     audit();
 }
 
-/* A closed port that stands in a queue is not allocated again, however many such ports there
+/* A closed port that is still in a queue is not allocated again, however many such ports there
  * are. */
 static void busy_ports_wait(void **state)
 {
@@ -328,7 +329,7 @@ static void busy_ports_wait(void **state)
     assert_int_equal(new_ipi(), port);
     for (unsigned i = 0; i < WORDS; i++)
         array[i] |= LINKED;
-    assert_true(new_ipi() >= 128);      /* none of those that the tables reach so far */
+    assert_true(new_ipi() >= 128);      /* a port beyond the present tables */
 }
 
 /* --- Many ports, and back --------------------------------------------------------------------- */
@@ -350,7 +351,7 @@ static void reset_gives_all_back(void **state)
         rc = QUICK(bind_ipi, s);
         if (rc != 0 || n == 9000)
             break;
-        assert_int_equal(send_port(s.port), 0); /* most have no word yet */
+        assert_int_equal(send_port(s.port), 0); /* most ports have no word yet */
     }
     assert_int_equal(rc, 0);
     assert_int_equal(OP(bind_virq, virq), 0);
@@ -360,7 +361,7 @@ static void reset_gives_all_back(void **state)
     assert_int_equal(a->vcpu[0]->virq_port[VIRQ_DEBUG], 0);
     assert_int_equal(mfn_to_frame(mfn)->count, refs);
     assert_int_equal(send_port(9000), -EINVAL);
-    do {                                /* as many as bitmaps have, and no more */
+    do {                                /* as many ports as the bitmaps have, and no more */
         struct evtchn_bind_ipi s = { .vcpu = 0 };
 
         rc = QUICK(bind_ipi, s);

@@ -93,11 +93,11 @@ static void refuses_bad_maps_and_unmaps(void **state)
         int status;
     } rows[] = {
         { 8, GNTMAP_host_map, MAP_VA, 77, GNTST_bad_domain },
-        /* always there, and grants nothing */
+        /* exists, and grants nothing */
         { 8, GNTMAP_host_map, MAP_VA, 0, GNTST_general_error },
         { 100000, GNTMAP_host_map, MAP_VA, 1, GNTST_bad_gntref },
         {9,      GNTMAP_host_map, MAP_VA,     1,  GNTST_general_error}, /* not permitted */
-        {10,     GNTMAP_host_map, MAP_VA,     1,  GNTST_general_error}, /* for somebody else */
+        {10,     GNTMAP_host_map, MAP_VA,     1,  GNTST_general_error}, /* for another domain */
         {11,     GNTMAP_host_map, MAP_VA,     1,  GNTST_general_error}, /* read-only */
         {12,     GNTMAP_host_map, MAP_VA,     1,  GNTST_bad_page     }, /* not a frame of a */
         {13,     GNTMAP_host_map, MAP_VA,     1,  GNTST_general_error}, /* a page table, writable */
@@ -210,7 +210,7 @@ static void device_mapping_holds_its_frame(void **state)
         if (order == 2) {
             guest_end(a);
             audit();
-            /* nobody else's yet */
+            /* not given to another domain yet */
             assert_ptr_equal(frame_owner(mfn_to_frame(page)), a);
             host_become(b->vcpu[0]);
         }
@@ -237,8 +237,9 @@ static void without_memory_nothing_is_mapped(void **state)
     host_become(b->vcpu[0]);
     host_leave_free(0);
     for (unsigned i = 0; i < 3000; i++) {
-        struct gnttab_map_grant_ref one =
-            {.host_addr = MAP_VA, .flags = GNTMAP_host_map, .ref = 8, .dom = 1};
+        struct gnttab_map_grant_ref one = {
+            .host_addr = MAP_VA, .flags = GNTMAP_host_map, .ref = 8, .dom = 1,
+        };
 
         guest_put(SCRATCH, &one, sizeof(one));
         assert_int_equal(

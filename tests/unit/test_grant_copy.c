@@ -32,7 +32,7 @@ static void copies_between_frames_and_grants(void **state)
     c.source.u.gmfn = mfn_of_va(MAP_VA);
     assert_int_equal(gnttab(GNTTABOP_copy, &c, sizeof(c)), 0);
     assert_true(c.status < 0);
-    c.flags = 0;                                /* somebody else's frame without a grant */
+    c.flags = 0;                                /* another domain's frame, without a grant */
     c.dest.domid = 1;
     c.dest.u.gmfn = page;
     assert_int_equal(gnttab(GNTTABOP_copy, &c, sizeof(c)), 0);
@@ -111,7 +111,7 @@ static void copies_by_transitive_grants(void **state)
         put_entry(ref, transitive(2, 3, ref));
     put_entry(11, transitive(2, 1, 12));                /* to itself */
     put_entry(12, whole(2, 0, page));
-    put_entry(13, transitive(2, 0, 8));                 /* to nobody */
+    put_entry(13, transitive(2, 0, 8));                 /* to no domain */
     put_entry(14, transitive(2, 3, 1u << 30));
     put_entry(15, transitive(2, 2, 8));                 /* back to b */
     table_up(b, "b's data");
@@ -239,7 +239,7 @@ static void version_change_without_memory_changes_nothing(void **state)
     assert_int_equal(hcall(__HYPERVISOR_update_va_mapping, MAP_VA, 0, UVMF_INVLPG), 0);
     assert_int_equal(set_version(1), 0);
     assert_int_equal(a->grant->nr_entries, 9 * 512);
-    assert_int_equal(set_version(2), 0);                /* and it ends so */
+    assert_int_equal(set_version(2), 0);                /* the domain ends like this */
 }
 
 int main(void)

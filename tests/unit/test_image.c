@@ -96,7 +96,7 @@ static void number_of_4(void)
     elf_add_note(&elf, XEN_ELFNOTE_ENTRY, "\x70\0\0", 4);
 }
 
-/* As NetBSD, FreeBSD and Linux have them. */
+/* Kernels in the forms of NetBSD, FreeBSD and Linux. */
 static void notes_of_others(void)
 {
     four_notes();

@@ -7,7 +7,7 @@
 #include "xen/boot/module_words.h"
 #include "image_fixture.h"
 
-/* What bsd symbols are, for a table of 48 bytes and strings of 5. */
+/* BSD symbols: a symbol table of 48 bytes, and strings of 5 bytes. */
 static void add_symbols(uint64_t table_bytes)
 {
     static const char symbols[48] = "the first symbol, the second one", strings[5] = "\0abc";
@@ -34,7 +34,7 @@ static void refuses_symbols_outside(void **state)
         assert_non_null(image_parse(&k, &elf, sizeof(elf)));
     }
     add_symbols(48);
-    sections[2].link = 2;               /* to something that is no strings */
+    sections[2].link = 2;               /* a link to a section that is no string table */
     assert_null(image_parse(&k, &elf, sizeof(elf)));
     assert_int_equal(k.virt_end, 0x2234);
     sections[2].link = 99;

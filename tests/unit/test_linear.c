@@ -61,7 +61,7 @@ static void table_may_map_another_of_its_level(void **state)
         assert_int_equal(pin(level, b), 0);
         assert_int_equal(set(a, 3, to(b, RO)), 0);
         assert_int_equal(unpin(b), 0);
-        assert_int_equal(unpin(a), 0);                  /* both go, and what is below */
+        assert_int_equal(unpin(a), 0);                  /* both tables end, and those below */
         assert_int_equal(frame_refs(a) + frame_refs(b) + frame_refs(child), 3);
         assert_int_equal(frame_type_refs(a) + frame_type_refs(b) + frame_type_refs(child), 0);
     }
@@ -80,13 +80,14 @@ static void linear_entries_make_no_chains(void **state)
         assert_int_equal(set(b, 0, to(c, RO)), -EINVAL);
         assert_int_equal(set(b, 0, to(a, RO)), -EINVAL);
         assert_int_equal(set(c, 0, to(a, RO)), -EINVAL);
-        assert_int_equal(set(b, 0, to(b, RO)), 0);      /* its own does not count */
+        assert_int_equal(set(b, 0, to(b, RO)), 0);      /* its own entry does not count */
         assert_int_equal(set(a, 3, to(a, RO)), 0);
         assert_int_equal(set(c, 0, to(b, RO)), 0);      /* two may share one */
         assert_int_equal(set(a, 1, to(c, RO)), -EINVAL);
         ((uint64_t *)mfn_to_virt(fresh))[5] = to(b, RO);
         ((uint64_t *)mfn_to_virt(fresh))[6] = to(a, RO);
-        assert_int_equal(pin(level, fresh), -EINVAL);   /* the first was taken, and is given back */
+        /* the first reference was taken, and is dropped again */
+        assert_int_equal(pin(level, fresh), -EINVAL);
         assert_int_equal(frame_type_refs(b), 3);
         assert_int_equal(set(a, 0, 0), 0);
         assert_int_equal(pin(level, fresh), 0);
@@ -122,13 +123,13 @@ static void linear_entry_needs_a_table_of_its_level(void **state)
         assert_int_equal(set(a, 0, to(theirs, RO)), -EINVAL);
         assert_int_equal(set(a, 0, to(mfn_of_va(SCRATCH), RO)), -EINVAL);
         assert_int_equal(set(a, 0, to(max_mfn, RO)), -EINVAL);
-        /* becomes a table of the level below, as ever */
+        /* becomes a table of the level below, as without linear entries */
         assert_int_equal(set(a, 0, to(untyped, RO)), 0);
         assert_int_equal(mfn_to_frame(untyped)->type & TYPE_MASK, (level - 1ull) << TYPE_SHIFT);
     }
 }
 
-/* Both counts up to their ends. */
+/* Both counts up to their limits. */
 static void counts_do_not_overflow(void **state)
 {
     mfn_t b = pinned_table(2), t = 0;
@@ -144,7 +145,7 @@ static void counts_do_not_overflow(void **state)
         assert_int_equal(pin(2, t), 0);
         uses += PTES_PER_TABLE;
         assert_int_equal(frame_type_refs(b), uses + 1);
-        assert_int_equal(set(t, 0, to(b, RO | PTE_D)), 0);  /* one more, for a moment */
+        assert_int_equal(set(t, 0, to(b, RO | PTE_D)), 0);  /* one more, which is dropped again */
     }
     assert_int_equal(pin(2, t), -EINVAL);               /* the 16,384th */
     assert_int_equal(frame_type_refs(b), uses + 1);
@@ -155,7 +156,7 @@ static void counts_do_not_overflow(void **state)
     assert_int_equal(set(t, 511, to(b, RO)), 0);
 }
 
-/* Any order of anything about twelve frames. */
+/* Random requests about twelve frames, in any order. */
 static void random_requests_keep_the_invariants(void **state)
 {
     mfn_t pool[12];

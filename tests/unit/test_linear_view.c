@@ -5,7 +5,7 @@
 #include "xen/cpu/ioport.h"
 #include "linear_fixture.h"
 
-#define VIEW_SLOT 300u                  /* of the root: nothing of the guest's is there */
+#define VIEW_SLOT 300u                  /* of the root, where the guest has nothing */
 
 /* The address by which the CPU reaches these slots, level by level. */
 static uint64_t va_of(uint64_t l4, uint64_t l3, uint64_t l2, uint64_t l1)
@@ -61,8 +61,9 @@ static void linear_entry_shows_no_l1(void **state)
     l2 = PTE_MFN(entry_of(PTE_MFN(entry_of(root, at)), l3_at));
     assert_int_equal(set(l2, 77, to(l2, RO)), 0);
     for (unsigned i = 0; i < ARRAY_SIZE(views); i++) {
-        struct gnttab_map_grant_ref map =
-            { .host_addr = views[i], .flags = GNTMAP_host_map, .dom = 1 };
+        struct gnttab_map_grant_ref map = {
+            .host_addr = views[i], .flags = GNTMAP_host_map, .dom = 1,
+        };
 
         assert_int_equal(hcall(__HYPERVISOR_update_va_mapping, views[i], to(page, RW), UVMF_INVLPG),
                          -EINVAL);
@@ -106,7 +107,7 @@ static void hides_the_hypervisor(void **state)
             assert_false(guest_io_allowed(v, 0x80, 1));
         }
     }
-    /* a range that begins before it, where pages are mapped */
+    /* a range that begins in mapped pages before it */
     assert_int_equal(set(root, 255, to(pinned_table(3), RW)), 0);
     assert_int_equal(arch_copy_from_guest(bytes, va_of(VIEW_SLOT, VIEW_SLOT, VIEW_SLOT, 255),
                                           sizeof(bytes)),

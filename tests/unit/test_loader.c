@@ -1,5 +1,5 @@
-/* Kernel files that nobody checked: each wrong field is found and named in the error; and what is
- * made of a valid file. */
+/* Kernel files as they come: each wrong field is found and named in the error; and what is built
+ * from a valid file. */
 #include "arch/arch.h"
 #include "cmocka_main.h"
 #include <stdlib.h>
@@ -221,7 +221,7 @@ static void survives_mutation(void **state)
         }
         free(e);
     }
-    assert_true(accepted > 1000);       /* or the mutations test nothing */
+    assert_true(accepted > 1000);       /* otherwise the mutations would test nothing */
 }
 
 static int build(struct tiny_elf *e, uint64_t frames, const void *ramdisk, uint64_t ramdisk_size,

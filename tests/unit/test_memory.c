@@ -33,7 +33,7 @@ static void reservation_shrinks_and_grows(void **state)
     assert_int_equal(reserve(XENMEM_increase_reservation, extents(5, 0)), 2);
     /* too large an order */
     assert_int_equal(reserve(XENMEM_increase_reservation, extents(1, 10)), 0);
-    /* none is left */
+    /* no frame is left */
     assert_int_equal(reserve(XENMEM_increase_reservation | 3 << 6, extents(3, 0)), 3);
     r = extents(1, 0);
     r.domid = 77;
@@ -105,7 +105,7 @@ static void refuses_what_only_domain_0_may(void **state)
     (void)state;
     assert_non_null(other);
     assert_int_equal(reserve(XENMEM_claim_pages, claim), -EPERM);
-    claim.domid = DOMID_SELF;                           /* it goes by number */
+    claim.domid = DOMID_SELF;                           /* addressed by frame number */
     assert_int_equal(reserve(XENMEM_claim_pages, claim), -EINVAL);
     claim = (struct xen_memory_reservation){ .nr_extents = 1, .domid = 1, .extent_order = 1 };
     assert_int_equal(reserve(XENMEM_claim_pages, claim), -EINVAL);

@@ -63,7 +63,7 @@ static void exchange_gives_and_takes_as_many(void **state)
     mfn_t old[4];
 
     (void)state;
-    d->max_frames = d->nr_frames;                       /* none may be needed on top */
+    d->max_frames = d->nr_frames;                       /* no frame more may be needed */
     for (unsigned i = 0; i < 4; i++) {
         list_put(i, old[i] = unmapped(FREE_PFN_VA + i * PAGE_SIZE));
         list_put(64 + i, 100 + 4 * i);
@@ -76,7 +76,7 @@ static void exchange_gives_and_takes_as_many(void **state)
         assert_ptr_equal(frame_owner(mfn_to_frame(list_get(64) + i)), d);
         assert_int_equal(m2p_table[list_get(64) + i], 100 + i);
     }
-    list_put(0, list_get(64));                          /* and back */
+    list_put(0, list_get(64));                          /* and the other way */
     for (unsigned i = 0; i < 4; i++)
         list_put(64 + i, 200 + i);
     assert_int_equal(exchange(&x, 1, 2, 4, 0), 0);

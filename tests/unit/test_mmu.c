@@ -73,8 +73,9 @@ static void try(unsigned nr, const struct call *c)
 static void put_updates(uint64_t command)
 {
     uint64_t slot = slot_maddr(FREE_PFN_VA), pte = pte_at(FREE_PFN_VA);
-    struct mmu_update u[3] =
-        { { slot | command, pte }, { slot | command, pte }, { max_mfn << PAGE_SHIFT, 0 } };
+    struct mmu_update u[3] = {
+        { slot | command, pte }, { slot | command, pte }, { max_mfn << PAGE_SHIFT, 0 },
+    };
 
     guest_put(SCRATCH, u, sizeof(u));
 }
@@ -273,8 +274,9 @@ static void spurious_faults_are_not_seen(void **state)
         { page | RW, present | write | user | key, true },
         { 0, present | write | user, true },
     };
-    struct trap_info traps[2] =
-        { { .vector = TRAP_PF, .cs = FLAT_KERNEL_CS64, .address = handler } };
+    struct trap_info traps[2] = {
+        { .vector = TRAP_PF, .cs = FLAT_KERNEL_CS64, .address = handler },
+    };
     struct cpu_user_regs *regs = guest_regs(v);
 
     (void)state;

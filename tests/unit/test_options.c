@@ -114,7 +114,7 @@ static void sets_what_is_traced(void **state)
     options_parse("trace=off");
     assert_true(trace_config.wanted);
     assert_int_equal(trace_config.classes, 0);
-    assert_int_equal(trace_on, 0);      /* that is for later, when there is memory */
+    assert_int_equal(trace_on, 0);      /* the ring is allocated later */
     trace_config = defaults;
 }
 

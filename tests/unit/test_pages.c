@@ -243,7 +243,7 @@ static void changes_roots(void **state)
     assert_int_equal(host.cr3, l4 << PAGE_SHIFT);
     assert_int_equal(hcall_mmuext(MMUEXT_NEW_USER_BASEPTR, user, 0), 0);
     assert_int_equal(v->root_user, user << PAGE_SHIFT);
-    /* the old one goes; nobody runs on it */
+    /* the old root is released, as no vCPU runs on it */
     assert_int_equal(hcall_mmuext(MMUEXT_UNPIN_TABLE, first, 0), 0);
     assert_int_equal(frame_type_refs(first), 0);
     assert_int_equal(hcall_mmuext(MMUEXT_NEW_USER_BASEPTR, 0, 0), 0);

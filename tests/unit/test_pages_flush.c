@@ -90,8 +90,9 @@ static void emulates_stores_to_l1_tables(void **state)
     uint64_t table_va = FREE_PFN_VA, mapped = FREE_PFN_VA + PAGE_SIZE;
     mfn_t target = unmapped_frame(), l1 = PTE_MFN(slot_maddr(mapped));
     uint64_t slot_va = table_va + slot_maddr(mapped) % PAGE_SIZE, handler = GUEST_BASE + 0x500;
-    struct trap_info traps[2] =
-        { { .vector = TRAP_PF, .cs = FLAT_KERNEL_CS64, .address = handler } };
+    struct trap_info traps[2] = {
+        { .vector = TRAP_PF, .cs = FLAT_KERNEL_CS64, .address = handler },
+    };
 
     (void)state;
     guest_put(SCRATCH, traps, sizeof(traps));

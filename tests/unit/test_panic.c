@@ -23,7 +23,7 @@ static unsigned count(const char *text)
     return n;
 }
 
-/* What a trap handler of ours does. */
+/* What the hypervisor's trap handler does. */
 static enum host_end end_by(const char *why, bool *whole)
 {
     int how = HOST_CATCH_END();
@@ -88,7 +88,7 @@ static void a_tsc_is_promised_stable_or_not(void **state)
     static const struct { const char *option; bool stable; } table[] = {
         { "tsc=unstable", false }, { "tsc=skewed", false }, { "tsc=stable", true },
         { "tsc=stable:socket", true },
-        { "tsc=moon", true /* no value: as it was */ },
+        { "tsc=moon", true /* without a value nothing changes */ },
     };
     struct vcpu_info info = { 0 };
     uint32_t r[4];

@@ -18,8 +18,8 @@
 static uint64_t worst_gap[8];
 static bool stop;
 
-/* A vCPU that computes for ever: a tenth of a millisecond of work, then the way out of the
- * hypervisor. */
+/* A vCPU that always computes: 0.1 ms of work, then the exit path of the hypervisor, again and
+ * again. */
 static void busy(struct vcpu *v)
 {
     uint64_t last = now_ns(), *gap = &worst_gap[v->domain->id];

@@ -120,7 +120,7 @@ static void reports_wait_for_room(void **state)
     while (console_has_room(service, 20))
         console_give(service, 'x');
     store_shutdown(1);
-    store_shutdown(1);                                  /* is the same wish */
+    store_shutdown(1);                                  /* is the same request */
     assert_null(strchr(told(), 's'));
     console_drain(service);
     assert_string_equal(told(), "shutdown 1 poweroff\n");
@@ -128,7 +128,7 @@ static void reports_wait_for_room(void **state)
     assert_string_equal(told(), "");
 }
 
-/* Who was never introduced is not released. */
+/* A domain that was never introduced is not released. */
 static void guest_that_was_not_introduced_is_not_released(void **state)
 {
     (void)state;
@@ -188,7 +188,7 @@ static void is_started_again(void **state)
         guest_end(service);
         assert_null(domain_by_id(STORE_DOMID));
         if (i == 1)
-            guest_end(gone);                            /* while nobody serves */
+            guest_end(gone);                            /* while there is no service */
         store_idle_work();
         service = domain_by_id(STORE_DOMID);
         assert_non_null(service);
@@ -204,7 +204,7 @@ static void is_started_again(void **state)
     guest_end(service);
     assert_int_equal(page->error, XENSTORE_ERROR_NONE);
     assert_false(evtchn_port_pending(d, d->store_port));
-    store_idle_work();                                  /* that was once too often */
+    store_idle_work();                                  /* that was one restart too many */
     assert_null(domain_by_id(STORE_DOMID));
     assert_int_equal(page->error, XENSTORE_ERROR_COMM);
     assert_true(evtchn_port_pending(d, d->store_port));
@@ -261,7 +261,7 @@ static void keys_never_reach_the_service(void **state)
     assert_true(console_has("d1 is asked"));
     assert_true(console_has("d9 cannot be asked"));
     assert_int_equal(domain_by_id(1)->console_ring->in_prod, 4);        /* s1 before, s1 after */
-    /* a terminal's answers are no keys */
+    /* a terminal's replies are not typed keys */
     typed = "\1\1\1\033[5;1R\033]lx1\033\\\033Ox1\033[?1;2c";
     console_input();
     assert_int_equal(domain_by_id(1)->state, DOM_RUNNING);

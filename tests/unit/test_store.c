@@ -16,7 +16,7 @@ static void values_are_kept(void **state)
     OK(ask_raw(one, XS_WRITE, 0, "data/a\0x\0y", 10));          /* any bytes */
     OK(ask(one, XS_READ, 0, "data/a|"));
     BODY("x\0y");
-    OK(ask(one, XS_WRITE, 0, "data/b/c/d|"));                   /* and what is above it */
+    OK(ask(one, XS_WRITE, 0, "data/b/c/d|"));                   /* and its missing parents */
     OK(ask(one, XS_MKDIR, 0, "data/e|"));
     OK(ask(one, XS_MKDIR, 0, "data/a|"));
     OK(ask(one, XS_READ, 0, "data/a|"));
@@ -27,7 +27,8 @@ static void values_are_kept(void **state)
     BODY("");
     OK(ask(one, XS_RM, 0, "data/b|"));
     FAILS("ENOENT", ask(one, XS_READ, 0, "data/b/c|"));
-    OK(ask(one, XS_RM, 0, "data/b|"));                          /* not there is what was wanted */
+    /* the node does not exist, which is what was asked for */
+    OK(ask(one, XS_RM, 0, "data/b|"));
     FAILS("ENOENT", ask(one, XS_RM, 0, "data/nowhere/b|"));
     FAILS("ENOENT", ask(one, XS_DIRECTORY, 0, "data/b|"));
     OK(ask(one, XS_GET_DOMAIN_PATH, 0, "7|"));
@@ -45,7 +46,7 @@ static void permissions_are_enforced(void **state)
     OK(ask(one, XS_GET_PERMS, 0, "data/a|"));
     BODY("n1\0");
     FAILS("EACCES", ask(two, XS_READ, 0, "/local/domain/1/data/a|"));
-    FAILS("EACCES", ask(two, XS_READ, 0, "/local/domain/1/data/none|"));        /* not even that */
+    FAILS("EACCES", ask(two, XS_READ, 0, "/local/domain/1/data/none|"));        /* nor this */
     FAILS("EACCES", ask(two, XS_WRITE, 0, "/local/domain/1/data/a|x"));
     FAILS("EACCES", ask(two, XS_RM, 0, "/local/domain/1/data/a|"));
     FAILS("EACCES", ask(one, XS_WRITE, 0, "mine|x"));           /* may be read only */
@@ -59,7 +60,8 @@ static void permissions_are_enforced(void **state)
     OK(ask(one, XS_SET_PERMS, 0, "data|n1|b2|"));
     OK(ask(two, XS_WRITE, 0, "/local/domain/1/data/theirs|x"));
     OK(ask(two, XS_GET_PERMS, 0, "/local/domain/1/data/theirs|"));
-    BODY("n2\0b2\0");                                           /* the creator's, who also pays */
+    /* of its creator, which is also charged */
+    BODY("n2\0b2\0");
     assert_int_equal(accounts[2].nodes, 2);
     FAILS("EPERM", ask(one, XS_SET_PERMS, 0, "data/a|n0|"));
     FAILS("EINVAL", ask(one, XS_SET_PERMS, 0, "data/a|x1|"));
@@ -124,13 +126,14 @@ static void watches_fire(void **state)
     assert_string_equal(events, "data/x/y|tok /local/domain/1/data/x/y|abs ");
     OK(ask(one, XS_WRITE, 0, "data/xx|1"));                     /* no part of data/x */
     assert_string_equal(events, "data/xx|tok ");
-    OK(ask(one, XS_RM, 0, "data/x|"));                          /* each node that goes */
+    OK(ask(one, XS_RM, 0, "data/x|"));                          /* each node that is removed */
     assert_non_null(strstr(events, "/local/domain/1/data/x|abs "));
     assert_non_null(strstr(events, "data/x/y|tok "));
     OK(ask(one, XS_UNWATCH, 0, "data|tok|"));
     FAILS("ENOENT", ask(one, XS_UNWATCH, 0, "data|tok|"));
     OK(ask(two, XS_WATCH, 0, "/local/domain/1|spy|"));
-    OK(ask(one, XS_WRITE, 0, "data/s|1"));                      /* who may not read is not told */
+    /* a domain that may not read gets no event */
+    OK(ask(one, XS_WRITE, 0, "data/s|1"));
     events[0] = 0;
     drain(two);
     assert_string_equal(events, "");

@@ -18,7 +18,7 @@ static void quotas_limit_each_guest(void **state)
     assert_in_range(n, 500, MAX_NODES);
     assert_true(accounts[1].bytes <= MAX_BYTES && accounts[1].nodes <= MAX_NODES);
     FAILS("E2BIG", ask(one, XS_DIRECTORY, 0, "data|"));
-    OK(ask(two, XS_WRITE, 0, "data/n|"));                       /* nobody else's */
+    OK(ask(two, XS_WRITE, 0, "data/n|"));                       /* only its own */
     OK(ask(one, XS_RM, 0, "data|"));
     for (n = 0; !(err = (sprintf(text, "/w%u|t|", n), ask(one, XS_WATCH, 0, text))); n++)
         ;
@@ -30,7 +30,8 @@ static void quotas_limit_each_guest(void **state)
     assert_string_equal(err, "ENOSPC");
     assert_int_equal(n, MAX_TRANSACTIONS);
     OK(ask(one, XS_RESET_WATCHES, 0, "|"));
-    memset(text, 'a', sizeof(text));            /* to look at much in a transaction costs, too */
+    /* reading many nodes in a transaction is limited, too */
+    memset(text, 'a', sizeof(text));
     text[0] = '/';
     strcpy(text + 2900, "|");
     n = start(one);
@@ -151,7 +152,7 @@ static size_t sensible(uint32_t type, char *payload)
     if (type == XS_GET_DOMAIN_PATH || type == XS_IS_DOMAIN_INTRODUCED)
         return sprintf(payload, "%u", pick(5)) + 1;
     len = random_path(payload);
-    if (type == XS_RM)                  /* without its own node a domain can do nothing any more */
+    if (type == XS_RM)                  /* without its own node a domain can do nothing */
         len += sprintf(payload + len - 1, "/%c", 'a' + pick(3));
     if (type == XS_WATCH || type == XS_UNWATCH || type == XS_DIRECTORY_PART)
         len += sprintf(payload + len, "%u", pick(3)) + 1;
@@ -203,7 +204,8 @@ static void random_requests_keep_the_invariants(void **state)
         random_request(c);
         store_malloc = malloc;
         check_accounts();
-        if (pick(500) == 0) {                                   /* it goes, and another comes */
+        /* it is freed, and another is made */
+        if (pick(500) == 0) {
             uint16_t domid = c->domid;
 
             conn_free(c);

@@ -27,7 +27,7 @@ static void transaction_is_seen_whole_or_not(void **state)
     OK(ask(one, XS_READ, 0, "data/n/m|"));
     BODY("3");
     FAILS("ENOENT", ask(one, XS_READ, t, "data/a|"));
-    t = start(one);                                             /* given up */
+    t = start(one);                                             /* aborted */
     OK(ask(one, XS_RM, t, "data/n|"));
     FAILS("ENOENT", ask(one, XS_READ, t, "data/n/m|"));
     OK(ask(one, XS_DIRECTORY, t, "data|"));
@@ -64,7 +64,8 @@ static void conflicting_transaction_must_retry(void **state)
     BODY("1");                                                  /* not for it */
     FAILS("EAGAIN", ask(one, XS_TRANSACTION_END, t, "T|"));
     FAILS("ENOENT", ask(one, XS_READ, 0, "data/b|"));
-    t = start(one);                                             /* what was not there came */
+    /* a node that did not exist was made */
+    t = start(one);
     FAILS("ENOENT", ask(one, XS_READ, t, "data/c|"));
     OK(ask(one, XS_WRITE, 0, "data/c|2"));
     FAILS("EAGAIN", ask(one, XS_TRANSACTION_END, t, "T|"));
@@ -72,7 +73,7 @@ static void conflicting_transaction_must_retry(void **state)
     OK(ask(one, XS_DIRECTORY, t, "data|"));
     OK(ask(one, XS_WRITE, 0, "data/d|2"));
     FAILS("EAGAIN", ask(one, XS_TRANSACTION_END, t, "T|"));
-    /* and all of these are no conflict */
+    /* and none of these is a conflict */
     t = start(one);
     OK(ask(one, XS_WRITE, t, "data/e/mine|1"));
     OK(ask(one, XS_READ, t, "data/a|"));

@@ -207,7 +207,7 @@ static void a_line_by_both_ways(void **state)
     write_text(a, "[    0.2] two\r\n[    0.3] this is three\r\n[    0.4] four\r\n\r\n"
                   "[    0.5] five\n");
     EXPECT_TEXT("(d1) [    0.2] two\n(d1) [    0.5] five\n");
-    write_text(a, "once, by one way\nonce, by one way\n");     /* as often as it is said */
+    write_text(a, "once, by one way\nonce, by one way\n");     /* as often as it was printed */
     call("once, by one way\nonce, by one way\nonce, by one way\n");
     EXPECT_TEXT("(d1) once, by one way\n(d1) once, by one way\n(d1) once, by one way\n");
     call("half ");                                      /* two lines, and neither is in the other */

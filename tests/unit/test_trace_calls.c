@@ -37,7 +37,7 @@ static const struct {
       { 22 | W(2, 2, 2, 0, 0, 0), 0x10, 0x11, 0x20, 0x21, 0x30, 0x31 } },
     { __HYPERVISOR_hypfs_op, 6, 3, { 42 | W(1, 2, 2, 0, 0, 0), 0x10, 0x20, 0x21, 0x30, 0x31 } },
     { __HYPERVISOR_dm_op, 5, 0, { 41 | W(1, 1, 2, 0, 0, 0), 0x10, 0x20, 0x30, 0x31 } },
-    /* nobody's number */
+    /* a number without a hypercall */
     { 63, 7, 3, { 63 | W(2, 2, 2, 0, 0, 0), 0x10, 0x11, 0x20, 0x21, 0x30, 0x31 } },
     { 64, 7, 3, { 64 | W(2, 2, 2, 0, 0, 0), 0x10, 0x11, 0x20, 0x21, 0x30, 0x31 } },
     { 4711, 7, 3, { 4711 | W(2, 2, 2, 0, 0, 0), 0x10, 0x11, 0x20, 0x21, 0x30, 0x31 } },
@@ -141,7 +141,7 @@ static void check_copy(uint32_t event, uint64_t va, const uint8_t *bytes, size_t
                          ((va + done) >> 32 & 0xffff) | n << 16 | (cut ? 0x80000000u : 0));
         assert_int_equal(r->n, 2 + (n + 3) / 4);
         assert_memory_equal(&r->words[2], bytes + done, n);
-        for (size_t i = n; i % 4 != 0; i++)     /* nothing of what was there before */
+        for (size_t i = n; i % 4 != 0; i++)     /* not the previous contents */
             assert_int_equal(((const uint8_t *)&r->words[2])[i], 0);
         done += n;
     }
@@ -149,18 +149,20 @@ static void check_copy(uint32_t event, uint64_t va, const uint8_t *bytes, size_t
 
 static void copies_show_guest_memory(void **state)
 {
-    static const size_t sizes[] =
-    { 1, 2, 3, 4, 5, 7, 8, 19, 20, 21, 23, 24, 39, 40, 41, 1019, 1020, 1021, 1023, 1024,
-                                    1025, 1044, 4096 };
-    static const uint64_t addresses[] =
-        { SCRATCH, 0x12345678fff8, 0x0000fffffff5, 0xffff8880fffffffc };
+    static const size_t sizes[] = {
+        1, 2, 3, 4, 5, 7, 8, 19, 20, 21, 23, 24, 39, 40, 41, 1019, 1020, 1021, 1023, 1024, 1025,
+        1044, 4096,
+    };
+    static const uint64_t addresses[] = {
+        SCRATCH, 0x12345678fff8, 0x0000fffffff5, 0xffff8880fffffffc,
+    };
     uint8_t bytes[4096];
 
     (void)state;
     for (unsigned i = 0; i < sizeof(bytes); i++)
         bytes[i] = (uint8_t)(1 + i * 7 % 255);
     start(TRACE_ARGS);
-    /* what was there before, of another block */
+    /* the previous contents, of another block */
     memset(trace_rings[0].pos, 0xee, TRACE_BLOCK_BYTES / 2);
     memset((char *)trace_rings[0].slots + TRACE_BLOCK_BYTES, 0xee, 3 * TRACE_BLOCK_BYTES);
     for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++)
@@ -180,10 +182,12 @@ static void copies_show_guest_memory(void **state)
 
 static void copies_follow_their_call(void **state)
 {
-    struct mmu_update u =
-        { (mfn_of_va(SCRATCH) << PAGE_SHIFT) | MMU_MACHPHYS_UPDATE, m2p_table[mfn_of_va(SCRATCH)] };
-    struct trap_info traps[2] =
-        { { .vector = 6, .flags = 1, .cs = FLAT_KERNEL_CS64, .address = CODE } };
+    struct mmu_update u = {
+        (mfn_of_va(SCRATCH) << PAGE_SHIFT) | MMU_MACHPHYS_UPDATE, m2p_table[mfn_of_va(SCRATCH)],
+    };
+    struct trap_info traps[2] = {
+        { .vector = 6, .flags = 1, .cs = FLAT_KERNEL_CS64, .address = CODE },
+    };
     struct evtchn_alloc_unbound alloc = { .dom = DOMID_SELF, .remote_dom = 2 };
     static const char text[] = "written to the console\n";
     char extra[16];
@@ -224,7 +228,7 @@ static void copies_follow_their_call(void **state)
     assert_int_equal(hcall(__HYPERVISOR_xen_version, XENVER_extraversion, HOLE_START), -EFAULT);
     assert_int_equal(hcall(__HYPERVISOR_set_trap_table, 0x1000), -EFAULT);
     assert_int_equal(hcall(__HYPERVISOR_event_channel_op, EVTCHNOP_send, 0x1000), -EFAULT);
-    EXPECT_END();                       /* what could not be read or written was not */
+    EXPECT_END();                       /* what could not be copied has no record */
 }
 
 int main(void)

@@ -43,7 +43,7 @@ static void parses_words(void **state)
 
         if (trace_parse(table[i].words, &classes) != table[i].ok)
             fail_msg("\"%s\" was%s taken", table[i].words, table[i].ok ? " not" : "");
-        /* half of a bad one is not taken either */
+        /* a wrong list changes nothing, not even by its correct words */
         if (classes != (table[i].ok ? table[i].classes : 0x5555))
             fail_msg("\"%s\": %x", table[i].words, classes);
     }
@@ -120,7 +120,7 @@ static void module_words_choose_classes(void **state)
 /* The ring of a module's own trace= is not taken from the memory that guests without mem= share. */
 static void ring_is_not_in_guests_shares(void **state)
 {
-    const uint64_t ring = (1 << 20) / PAGE_SIZE;        /* the least that changes a share */
+    const uint64_t ring = (1 << 20) / PAGE_SIZE;        /* the smallest size that changes a share */
     static struct tiny_elf kernel;
     uint64_t free;
 
@@ -145,7 +145,7 @@ static void the_key_toggles(void **state)
     uint64_t free = nr_free_frames();
 
     (void)state;
-    trace_toggle();                     /* nobody asked for anything: all of everybody */
+    trace_toggle();                     /* without trace= that is all classes of all domains */
     assert_int_equal(nr_free_frames(), free - 16);
     assert_int_equal(trace_on, TRACE_ALL);
     assert_int_equal(a->trace, TRACE_ALL);
@@ -154,7 +154,7 @@ static void the_key_toggles(void **state)
     EXPECT(TRC_PARAGON_CLASSES, TRACE_ALL);
     EXPECT(TRC_PARAGON_DOMAIN, a->id, TRACE_DOMAIN_BUILT, ANY, ANY, ANY, ANY, ANY);
     EXPECT(TRC_PARAGON_DOMAIN, b->id, TRACE_DOMAIN_BUILT, ANY, ANY, ANY, ANY, ANY);
-    assert_int_equal(reader.who, A0);   /* it was a who ran when that key came */
+    assert_int_equal(reader.who, A0);   /* a ran when the key came */
     (void)version();
     EXPECT(TRC_PV_HYPERCALL_V2, ANY, XENVER_version, 0, 0);
     EXPECT(TRC_PARAGON_RESULT, 17, ANY, ANY, ANY, 0);
@@ -166,7 +166,8 @@ static void the_key_toggles(void **state)
     become(b->vcpu[0]);
     EXPECT_END();
     trace_toggle();
-    EXPECT(TRC_SCHED_CONTINUE_RUNNING, B0);             /* not a, who ran when it went off */
+    /* not a, which ran when tracing was switched off */
+    EXPECT(TRC_SCHED_CONTINUE_RUNNING, B0);
     EXPECT(TRC_PARAGON_CLASSES, TRACE_ALL);
     EXPECT(TRC_PARAGON_DOMAIN, a->id, TRACE_DOMAIN_BUILT, ANY, ANY, ANY, ANY, ANY);
     EXPECT(TRC_PARAGON_DOMAIN, b->id, TRACE_DOMAIN_BUILT, ANY, ANY, ANY, ANY, ANY);

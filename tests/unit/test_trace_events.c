@@ -58,7 +58,7 @@ static void sends_are_recorded(void **state)
     port.port = alloc.port;
     OP(send, port);
     EXPECT(TRC_PARAGON_SEND, TRACE_SEND_PORT, alloc.port, A0, bind.local_port);
-    send_guest_virq(a->vcpu[1], VIRQ_DEBUG);            /* a's timer would run out like this */
+    send_guest_virq(a->vcpu[1], VIRQ_DEBUG);            /* as when a's timer expires */
     EXPECT(TRC_PARAGON_SEND, TRACE_SEND_VIRQ, VIRQ_DEBUG, A1, virq.port);
     EXPECT_END();
 }
@@ -127,7 +127,7 @@ static long sleep_call(void)
 static void runstates_are_recorded(void **state)
 {
     (void)state;
-    start(TRACE_HYPERCALL);             /* said whatever else is */
+    start(TRACE_HYPERCALL);             /* recorded whatever the classes are */
     assert_int_equal(sleep_call(), 0);
     EXPECT(V2, 29 | W(1, 2, 0, 0, 0, 0), SCHEDOP_poll, V64(SCRATCH));
     EXPECT(CHANGE(running, blocked), A0);
@@ -137,7 +137,8 @@ static void runstates_are_recorded(void **state)
     EXPECT(CHANGE(runnable, running), A0);
     EXPECT(RESULT, 29, V64(0), ANY, 0);
     assert_int_equal(seen[next_seen - 1].who, A0);
-    assert_true(seen[next_seen - 1].words[3] >= 2400000);       /* what it slept counts */
+    /* the time that it slept is included */
+    assert_true(seen[next_seen - 1].words[3] >= 2400000);
     EXPECT_END();
 }
 

@@ -88,7 +88,7 @@ static void ring_is_readable_at_any_instant(void **state)
     sigaction(SIGTRAP, &old, NULL);
     assert_false(host_sees.failed);
     assert_true(host_sees.instants > 1000);
-    assert_true(host_sees.zeroes > 4);  /* it was seen to be nobody's */
+    assert_true(host_sees.zeroes > 4);  /* the slot was seen without a number */
     reader_follow(&reader);
 }
 
@@ -101,7 +101,7 @@ static void nothing_is_read_back(void **state)
     start(TRACE_EMUL);
     put_wide(10);
     records = trace_rings[0].records;
-    /* somebody outside writes all over the ring */
+    /* as if others overwrote the ring */
     for (unsigned round = 0; round < 4; round++) {
         memset(trace_rings[0].slots, round % 2 ? 0xff : 0, 4 * TRACE_BLOCK_BYTES);
         put_wide(1);
@@ -109,7 +109,7 @@ static void nothing_is_read_back(void **state)
         assert_int_equal(trace_rings[0].records, records);
         assert_int_equal(slot(0)->used, BEGIN_BYTES + 16 + (11 + round) * WIDE_BYTES);
     }
-    put_wide(407);                      /* and the next block is as good as ever */
+    put_wide(407);                      /* and the next block is correct */
     records += 407 + 2;
     assert_int_equal(slot(1)->number, 2);
     assert_int_equal(slot(1)->first_record, 3 + 407);

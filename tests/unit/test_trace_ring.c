@@ -26,7 +26,7 @@ static void busy(void)
     become(a->vcpu[0]);
 }
 
-/* No ring; or a ring as the allocator gave it, whose memory is allocated to nobody else. */
+/* Without a ring nothing is written; with one, its memory stays as the allocator cleared it. */
 static void trace_off_writes_nothing(void **state)
 {
     uint64_t free = nr_free_frames();

@@ -16,7 +16,7 @@ static void put_call(unsigned i, uint64_t nr, uint64_t x, uint64_t y)
     guest_put(SCRATCH + 2048 + i * sizeof(e), &e, sizeof(e));
 }
 
-/* What was said since then. */
+/* What was printed since then. */
 static const char *shown(size_t since)
 {
     return host.console + since;
@@ -127,12 +127,12 @@ static void shows_the_youngest(void **state)
         if (trace_header.rings[0].head > 8)
             break;
     }
-    assert_true(trace_header.rings[0].head > 8);        /* it has wrapped */
+    assert_true(trace_header.rings[0].head > 8);        /* the ring has wrapped */
     trace_config.lines = 0;
     host.console_len = 0;
     trace_show();
     assert_int_equal(lines_of(shown(0)), 0);
-    trace_config.lines = 100000;        /* more than there are: all that there are */
+    trace_config.lines = 100000;        /* more lines than there are: all are shown */
     host.console_len = 0;
     trace_show();
     assert_true(lines_of(shown(0)) > 300);

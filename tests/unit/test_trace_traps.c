@@ -36,7 +36,7 @@ static void exceptions_are_recorded(void **state)
         EXPECT(TRC_PV_TRAP | TRC_64_FLAG, V64(CODE + (table[i].word == 0x80 ? 2 : 0)),
                table[i].word);
     }
-    /* one record, and not another as an exception */
+    /* one record, and no second one as an exception */
     for (unsigned code = 0; code < 8; code++) {
         struct cpu_user_regs *r = in_kernel("\x48\x89\x07", 3);
 
@@ -80,7 +80,7 @@ static void emulated_instructions_are_recorded(void **state)
         EXPECT(TRC_PARAGON_EMULATED, V64(CODE), (uint32_t)table[i].len, bytes[0], bytes[1],
                bytes[2], bytes[3]);
     }
-    /* the guest's own affair */
+    /* for the guest alone */
     handle_guest_trap(in_kernel("\x0f\x0b\x90\x90\x90", 5), TRAP_UD, 0);
     handle_guest_trap(in_kernel("\xf3\x90\x90", 3), TRAP_GP, 0);
     EXPECT_END();

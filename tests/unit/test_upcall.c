@@ -206,7 +206,7 @@ static void callback_that_is_no_address_is_ignored(void **state)
     assert_int_equal(v->callback[CB_SYSCALL], HANDLER(8));
 }
 
-/* The #DB is dropped, as the later handler shows; and the vCPU can still sleep. */
+/* The #DB is dropped: a handler that is set later gets none; and the vCPU can still block. */
 static void nmi_without_a_handler_is_dropped(void **state)
 {
     (void)state;

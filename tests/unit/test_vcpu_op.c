@@ -164,8 +164,9 @@ static void other_vcpus_come_up(void **state)
 
 static void vcpu_info_moves(void **state)
 {
-    struct vcpu_register_vcpu_info reg =
-        { .mfn = mfn_of_va(FREE_PFN_VA), .offset = PAGE_SIZE - 56 };
+    struct vcpu_register_vcpu_info reg = {
+        .mfn = mfn_of_va(FREE_PFN_VA), .offset = PAGE_SIZE - 56,
+    };
     struct vcpu_info *old = v->info;
 
     (void)state;

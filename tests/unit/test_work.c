@@ -64,8 +64,9 @@ static void toggling_a_slot_is_preempted(void **state)
     guest_put(SCRATCH, &pin, sizeof(pin));
     assert_int_equal(do_mmuext_op(SCRATCH, 1, 0, DOMID_SELF), 0);
     for (unsigned i = 0; i < PER_MEMBER; i++) {
-        struct mmu_update u =
-            { (l2 << PAGE_SHIFT) + 8, full[i & 1] << PAGE_SHIFT | PTE_P | PTE_RW };
+        struct mmu_update u = {
+            (l2 << PAGE_SHIFT) + 8, full[i & 1] << PAGE_SHIFT | PTE_P | PTE_RW,
+        };
 
         guest_put(LIST + i * sizeof(u), &u, sizeof(u));
     }

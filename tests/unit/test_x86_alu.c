@@ -205,7 +205,7 @@ static bool is_shift(enum insn_op op)
     return (op >= OP_ROL && op <= OP_SAR) || op == OP_SHLD || op == OP_SHRD;
 }
 
-/* The flags that say nothing of these operands */
+/* The flags that are undefined for these operands */
 static uint64_t undefined_flags(const struct form *f, unsigned bytes, const struct state *s)
 {
     uint64_t undefined = f->undefined;

@@ -227,8 +227,9 @@ static void survives_random_bytes(void **state)
     (void)state;
     srand(3);
     for (unsigned round = 0; round < 300000; round++) {
-        static const uint8_t starts[] =
-            { 0x48, 0x66, 0xf0, 0x0f, 0x89, 0x88, 0xc7, 0x81, 0x65, 0x67, 0xc4, 0xc5, 0x62 };
+        static const uint8_t starts[] = {
+            0x48, 0x66, 0xf0, 0x0f, 0x89, 0x88, 0xc7, 0x81, 0x65, 0x67, 0xc4, 0xc5, 0x62,
+        };
         unsigned len = (unsigned)rand() % 17;
         struct insn in;
         uint8_t insn[16];

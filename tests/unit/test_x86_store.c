@@ -106,8 +106,9 @@ static uint8_t *emit_at(uint8_t *p, const char *opcode, size_t n, const void *op
 static uint8_t *emit_registers(uint8_t *p, uint8_t opcode)
 {
     for (unsigned r = 0; r < 16; r++) {
-        const char mov[] =
-            { (char)(0x48 | (r >> 1 & 4)), (char)opcode, (char)(0x05 | (r & 7) << 3) };
+        const char mov[] = {
+            (char)(0x48 | (r >> 1 & 4)), (char)opcode, (char)(0x05 | (r & 7) << 3),
+        };
 
         if (r != RSP)
             p = emit_at(p, mov, 3, &context->regs[r]);
@@ -166,8 +167,9 @@ static void run_ours(const struct insn *in, struct x86_state *regs, uint8_t *mem
 
 static uint64_t random64(void)
 {
-    static const uint64_t special[] =
-        { 0, 1, ~0ull, 1ull << 63, 0x7fffffffffffffff, 0x80000000, 0x7fffffff, 0x8000, 0x80 };
+    static const uint64_t special[] = {
+        0, 1, ~0ull, 1ull << 63, 0x7fffffffffffffff, 0x80000000, 0x7fffffff, 0x8000, 0x80,
+    };
     uint64_t x = (uint64_t)rand() << 42 ^ (uint64_t)rand() << 21 ^ (uint64_t)rand();
 
     return rand() % 3 ? x : special[(unsigned)rand() % ARRAY_SIZE(special)];

@@ -17,7 +17,7 @@
 #include "xen/pv/hypercalls.h"
 
 #define MAX_SEEN 20000u
-#define ANY 0xa1b2c3d4u                 /* a word that may be whatever it is */
+#define ANY 0xa1b2c3d4u                 /* a word that is not compared */
 #define A0 (1u << 16)                   /* VCPU_WORDs */
 #define A1 (1u | 1u << 16)
 #define B0 (2u << 16)
@@ -76,7 +76,7 @@ static inline int trace_up(void **state)
     a = guest_make(1, 2);
     b = guest_make(2, 1);
     assert_true(a != NULL && b != NULL);
-    become(b->vcpu[0]);                 /* it waits from now on */
+    become(b->vcpu[0]);                 /* it is blocked from now on */
     become(a->vcpu[0]);
     return 0;
 }

@@ -201,9 +201,10 @@ static void read_records(struct trace_reader *r, const struct trace_block *b)
     MUST(used <= BLOCK_ROOM && used % 4 == 0 && r->offset <= used);
     while (r->offset < used) {
         const uint32_t *p = (const void *)((const char *)b->records + r->offset);
-        struct trace_record rec =
-            { .event = TRC_HD_TO_EVENT(*p), .n = TRC_HD_EXTRA(*p), .index = r->seen + r->lost,
-                                    .block = r->block };
+        struct trace_record rec = {
+            .event = TRC_HD_TO_EVENT(*p), .n = TRC_HD_EXTRA(*p), .index = r->seen + r->lost,
+            .block = r->block,
+        };
         bool timed = TRC_HD_INCLUDES_CYCLE_COUNT(*p);
         size_t bytes = 4 * (1 + (timed ? 2 : 0) + rec.n);
         const struct known *k = find(rec.event);

@@ -21,7 +21,7 @@ struct trace_record {
 
 struct trace_reader {
     void (*on_record)(const struct trace_record *r); /* may be NULL */
-    uint64_t block, offset;             /* where it goes on; block 0: from the oldest */
+    uint64_t block, offset;             /* where it continues; block 0: at the oldest block */
     uint64_t seen, lost, calls, results;
     uint64_t tsc;
     uint32_t who, classes;
