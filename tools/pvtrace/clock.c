@@ -12,15 +12,9 @@ uint64_t clock_hz(const struct clock_info *c)
 
 int64_t clock_ns(const struct clock_info *c, uint64_t ticks)
 {
-    uint64_t hz = clock_hz(c), seconds = ticks / hz, rest = ticks % hz;
+    unsigned __int128 ns = (unsigned __int128)ticks * NSEC / clock_hz(c);
 
-    if (seconds >= INT64_MAX / NSEC)
-        return INT64_MAX;
-    if (rest <= UINT64_MAX / NSEC)      /* the usual case, and a fast one */
-        rest = rest * NSEC / hz;
-    else
-        rest = (uint64_t)((unsigned __int128)rest * NSEC / hz);
-    return (int64_t)(seconds * NSEC + rest);
+    return ns / NSEC < INT64_MAX / NSEC ? (int64_t)ns : INT64_MAX;
 }
 
 int64_t clock_time(const struct clock_info *c, uint64_t tsc)

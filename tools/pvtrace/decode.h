@@ -1,9 +1,9 @@
 /* What the decoder's files share: descriptions of the ABI's structures, and the reading of a call's
  * recorded memory.
  *
- *   memory.c           bytes by guest address, from the pieces that were recorded
  *   decode.c           calls: which argument is printed how, results, what was written back
- *   structs.c          prints structures by their descriptions
+ *   structs.c          bytes by guest address, from the pieces that were recorded; prints
+ *                      structures by their descriptions
  *   gen/abi_layouts.c  the descriptions, made of common/abi.def
  *   decode_union.c     fields that no description can tell how to print
  *   decode_mmu.c       lists: page-table updates, descriptors, trap tables
@@ -15,21 +15,15 @@
 #include "common/compiler.h"
 #include "tools/pvtrace/pvtrace.h"
 
-/* --- memory.c --------------------------------------------------------------------------------- */
+/* --- structs.c: memory ------------------------------------------------------------------------ */
 enum side { IN = 1, OUT = 2, BOTH = IN | OUT };        /* what the hypervisor read, what it wrote */
 
-struct reader {
-    const struct call *c;
-    /* copy that the last bytes read came from: the next ones are there or right behind */
-    unsigned hint;
-};
-
 /* How many of the len bytes at va are known, from the first on; they are put into buf. */
-size_t read_memory(struct reader *r, enum side side, uint64_t va, void *buf, size_t len);
+size_t read_memory(const struct call *c, enum side side, uint64_t va, void *buf, size_t len);
 /* A number of 1 to 8 bytes; false: not all of it is known. */
-bool read_number(struct reader *r, enum side side, uint64_t va, unsigned size, uint64_t *value);
+bool read_number(const struct call *c, enum side side, uint64_t va, unsigned size, uint64_t *value);
 
-/* --- structs.c -------------------------------------------------------------------------------- */
+/* --- structs.c: structures -------------------------------------------------------------------- */
 enum kind {
     K_DEC, K_INT, K_HEX,
     K_DOMID, K_VIRQ, K_VECTOR,
@@ -61,7 +55,7 @@ struct field {
     const struct names *names;
     const struct layout *layout;
     /* va of the structure; false: not known */
-    bool (*special)(struct text *t, struct reader *r, uint64_t va);
+    bool (*special)(struct text *t, const struct call *c, uint64_t va);
 };
 
 struct layout {
@@ -72,9 +66,9 @@ struct layout {
 
 /* The structure at va, "{port=5}", as far as that side of the call knows it; false: nothing of it,
  * and nothing printed. */
-bool print_layout(struct text *t, struct reader *r, const struct layout *l, uint64_t va,
+bool print_layout(struct text *t, const struct call *c, const struct layout *l, uint64_t va,
                   enum side side);
-bool print_array(struct text *t, struct reader *r, const struct layout *l, uint64_t va,
+bool print_array(struct text *t, const struct call *c, const struct layout *l, uint64_t va,
                  uint64_t count, enum side side);
 /* known of len bytes, as a C string that the user's limit cuts. */
 void print_string(struct text *t, const char *s, size_t known, size_t len);
@@ -99,9 +93,9 @@ struct e820_entry {               /* of a memory map: as the BIOS call gives it,
 } __attribute__((packed));
 
 /* --- decode_union.c: fields that are unions. va of the structure; false: not known ------------ */
-bool status_of_port(struct text *t, struct reader *r, uint64_t va);
-bool copy_source(struct text *t, struct reader *r, uint64_t va);
-bool copy_dest(struct text *t, struct reader *r, uint64_t va);
+bool status_of_port(struct text *t, const struct call *c, uint64_t va);
+bool copy_source(struct text *t, const struct call *c, uint64_t va);
+bool copy_dest(struct text *t, const struct call *c, uint64_t va);
 
 /* --- decode.c --------------------------------------------------------------------------------- */
 bool argument_known(const struct call *c, unsigned i);
@@ -110,8 +104,8 @@ uint64_t argument_count(const struct call *c, unsigned i);
 
 /* --- decode_mmu.c ----------------------------------------------------------------------------- */
 /* Argument i, which is known, by its letter: m, M, g, T. */
-void argument_list(struct text *t, struct reader *r, unsigned i, char kind);
-void print_uvm_flags(struct text *t, struct reader *r, uint64_t flags);
+void argument_list(struct text *t, const struct call *c, unsigned i, char kind);
+void print_uvm_flags(struct text *t, const struct call *c, uint64_t flags);
 void print_descriptor(struct text *t, uint64_t d);
 
 #endif

@@ -36,16 +36,16 @@ void decode_pte(struct text *t, uint64_t pte)
 }
 
 /* --- Lists ------------------------------------------------------------------------------------ */
-typedef void (*element_fn)(struct text *t, struct reader *r, const void *element);
+typedef void (*element_fn)(struct text *t, const struct call *c, const void *element);
 
 /* The count elements (of up to 64 bytes) at va; the pointer alone if not even the first was
  * recorded. */
-static void print_list(struct text *t, struct reader *r, uint64_t va, uint64_t count, size_t size,
-                       element_fn print)
+static void print_list(struct text *t, const struct call *c, uint64_t va, uint64_t count,
+                       size_t size, element_fn print)
 {
     uint64_t element[8];
 
-    if (va == 0 || count == 0 || read_memory(r, IN, va, element, size) < size) {
+    if (va == 0 || count == 0 || read_memory(c, IN, va, element, size) < size) {
         text_pointer(t, va);
         return;
     }
@@ -53,16 +53,16 @@ static void print_list(struct text *t, struct reader *r, uint64_t va, uint64_t c
     for (uint64_t n = 0; n < count && !text_full(t); n++, va += size) {
         if (n != 0)
             text_put(t, ", ", 2);
-        if (n >= decode_options.max_items || read_memory(r, IN, va, element, size) < size) {
+        if (n >= decode_options.max_items || read_memory(c, IN, va, element, size) < size) {
             text_put(t, "...", 3);
             break;
         }
-        print(t, r, element);
+        print(t, c, element);
     }
     text_put(t, "]", 1);
 }
 
-static void print_update(struct text *t, struct reader *r, const void *element)
+static void print_update(struct text *t, const struct call *c, const void *element)
 {
     static const char *const commands[] = {
         [MMU_NORMAL_PT_UPDATE] = "{PT_UPDATE ptr=", [MMU_MACHPHYS_UPDATE] = "{MACHPHYS ptr=",
@@ -71,7 +71,7 @@ static void print_update(struct text *t, struct reader *r, const void *element)
     };
     const struct mmu_update *u = element;
 
-    (void)r;
+    (void)c;
     text_str(t, commands[u->ptr & 3]);
     text_hex(t, u->ptr & ~3ull);
     text_put(t, " val=", 5);
@@ -84,10 +84,10 @@ static void print_update(struct text *t, struct reader *r, const void *element)
 
 /* A bitmap of vCPUs in guest memory; the hypervisor reads as many bytes as the domain has use for.
  */
-static void print_vcpu_mask(struct text *t, struct reader *r, uint64_t va)
+static void print_vcpu_mask(struct text *t, const struct call *c, uint64_t va)
 {
     uint8_t mask[32];
-    size_t known = read_memory(r, IN, va, mask, sizeof(mask));
+    size_t known = read_memory(c, IN, va, mask, sizeof(mask));
     const char *comma = "";
 
     if (va == 0 || known == 0) {
@@ -104,7 +104,7 @@ static void print_vcpu_mask(struct text *t, struct reader *r, uint64_t va)
     text_put(t, "]", 1);
 }
 
-static void print_mmuext(struct text *t, struct reader *r, const void *element)
+static void print_mmuext(struct text *t, const struct call *c, const void *element)
 {
     const struct mmuext_op *op = element;
     const char *name = abi_operation_name(__HYPERVISOR_mmuext_op, op->cmd);
@@ -122,23 +122,23 @@ static void print_mmuext(struct text *t, struct reader *r, const void *element)
         text_add(t, " src_mfn=0x%lx", op->arg2.src_mfn);
     if (args & MEANS_VCPUS) {
         text_str(t, " vcpus=");
-        print_vcpu_mask(t, r, (uint64_t)(uintptr_t)op->arg2.vcpumask.p);
+        print_vcpu_mask(t, c, (uint64_t)(uintptr_t)op->arg2.vcpumask.p);
     }
     text_put(t, "}", 1);
 }
 
-static void print_frame(struct text *t, struct reader *r, const void *element)
+static void print_frame(struct text *t, const struct call *c, const void *element)
 {
-    (void)r;
+    (void)c;
     text_hex(t, *(const uint64_t *)element);
 }
 
-static void print_trap(struct text *t, struct reader *r, const void *element)
+static void print_trap(struct text *t, const struct call *c, const void *element)
 {
     const struct trap_info *trap = element;
     const char *name = abi_trap_name(trap->vector);
 
-    (void)r;
+    (void)c;
     text_put(t, "{", 1);
     if (name != NULL)
         text_str(t, name);
@@ -154,30 +154,30 @@ static void print_trap(struct text *t, struct reader *r, const void *element)
 
 /* How many entries a trap table at va has. It ends with one without address; if that was not
  * recorded, one more is counted, so that the list ends in dots. */
-static uint64_t count_traps(struct reader *r, uint64_t va)
+static uint64_t count_traps(const struct call *c, uint64_t va)
 {
     struct trap_info trap;
     uint64_t count = 0;
     bool known;
 
     do
-        known = read_memory(r, IN, va + count * sizeof(trap), &trap, sizeof(trap)) == sizeof(trap);
+        known = read_memory(c, IN, va + count * sizeof(trap), &trap, sizeof(trap)) == sizeof(trap);
     while (known && trap.address != 0 && ++count < 257);
     return count + !known;
 }
 
-void argument_list(struct text *t, struct reader *r, unsigned i, char kind)
+void argument_list(struct text *t, const struct call *c, unsigned i, char kind)
 {
-    uint64_t count = argument_count(r->c, i + 1), va = r->c->args[i];
+    uint64_t count = argument_count(c, i + 1), va = c->args[i];
 
     if (kind == 'm')
-        print_list(t, r, va, count, sizeof(struct mmu_update), print_update);
+        print_list(t, c, va, count, sizeof(struct mmu_update), print_update);
     else if (kind == 'M')
-        print_list(t, r, va, count, sizeof(struct mmuext_op), print_mmuext);
+        print_list(t, c, va, count, sizeof(struct mmuext_op), print_mmuext);
     else if (kind == 'g')
-        print_list(t, r, va, (count + 511) / 512, sizeof(uint64_t), print_frame);
-    else if ((count = count_traps(r, va)) != 0)
-        print_list(t, r, va, count, sizeof(struct trap_info), print_trap);
+        print_list(t, c, va, (count + 511) / 512, sizeof(uint64_t), print_frame);
+    else if ((count = count_traps(c, va)) != 0)
+        print_list(t, c, va, count, sizeof(struct trap_info), print_trap);
     else
         text_put(t, "[]", 2);
 }
@@ -185,7 +185,7 @@ void argument_list(struct text *t, struct reader *r, unsigned i, char kind)
 /* --- Words ------------------------------------------------------------------------------------ */
 /* What to flush, and where: all vCPUs, those in a bitmap whose address is in the upper bits, or
  * (nothing) this one. */
-void print_uvm_flags(struct text *t, struct reader *r, uint64_t flags)
+void print_uvm_flags(struct text *t, const struct call *c, uint64_t flags)
 {
     static const char *const what[] = { "UVMF_NONE", "UVMF_TLB_FLUSH", "UVMF_INVLPG", "3" };
 
@@ -195,7 +195,7 @@ void print_uvm_flags(struct text *t, struct reader *r, uint64_t flags)
     flags &= ~(UVMF_FLUSHTYPE_MASK | UVMF_ALL);
     if (flags != 0) {
         text_str(t, "|UVMF_MULTI ");
-        print_vcpu_mask(t, r, flags);
+        print_vcpu_mask(t, c, flags);
     }
 }
 

@@ -7,26 +7,26 @@
 #include <public/grant_table.h>
 
 /* What a port is bound to: which of the union it is, the status says. */
-bool status_of_port(struct text *t, struct reader *r, uint64_t va)
+bool status_of_port(struct text *t, const struct call *c, uint64_t va)
 {
     uint64_t status, value, port;
 
 #define MEMBER(m) va + offsetof(struct evtchn_status, m), sizeof(((struct evtchn_status *)0)->m)
-    if (!read_number(r, OUT, MEMBER(status), &status))
+    if (!read_number(c, OUT, MEMBER(status), &status))
         return false;
     if (status == EVTCHNSTAT_interdomain &&
-        read_number(r, OUT, MEMBER(u.interdomain.dom), &value) &&
-        read_number(r, OUT, MEMBER(u.interdomain.port), &port)) {
+        read_number(c, OUT, MEMBER(u.interdomain.dom), &value) &&
+        read_number(c, OUT, MEMBER(u.interdomain.port), &port)) {
         text_str(t, "dom=");
         print_domid(t, value);
         text_add(t, ", port=%lu", port);
-    } else if (status == EVTCHNSTAT_unbound && read_number(r, OUT, MEMBER(u.unbound.dom), &value)) {
+    } else if (status == EVTCHNSTAT_unbound && read_number(c, OUT, MEMBER(u.unbound.dom), &value)) {
         text_str(t, "dom=");
         print_domid(t, value);
-    } else if (status == EVTCHNSTAT_virq && read_number(r, OUT, MEMBER(u.virq), &value)) {
+    } else if (status == EVTCHNSTAT_virq && read_number(c, OUT, MEMBER(u.virq), &value)) {
         text_str(t, "virq=");
         print_virq(t, value);
-    } else if (status == EVTCHNSTAT_pirq && read_number(r, OUT, MEMBER(u.pirq), &value)) {
+    } else if (status == EVTCHNSTAT_pirq && read_number(c, OUT, MEMBER(u.pirq), &value)) {
         text_add(t, "pirq=%lu", value);
     } else {
         return false;
@@ -36,7 +36,7 @@ bool status_of_port(struct text *t, struct reader *r, uint64_t va)
 }
 
 /* One end of a copy: a grant or a frame, as the flags say; offset and domain follow it. */
-static bool copy_end(struct text *t, struct reader *r, uint64_t va, unsigned end,
+static bool copy_end(struct text *t, const struct call *c, uint64_t va, unsigned end,
                      unsigned gref_flag)
 {
 #define MEMBER(m)                                                                                  \
@@ -44,12 +44,12 @@ static bool copy_end(struct text *t, struct reader *r, uint64_t va, unsigned end
     uint64_t flags, what, domid, offset;
     bool by_ref;
 
-    if (!read_number(r, IN, va + offsetof(struct gnttab_copy, flags), sizeof(uint16_t), &flags))
+    if (!read_number(c, IN, va + offsetof(struct gnttab_copy, flags), sizeof(uint16_t), &flags))
         return false;
     by_ref = flags & gref_flag;
-    if (!(by_ref ? read_number(r, IN, MEMBER(u.ref), &what)
-                 : read_number(r, IN, MEMBER(u.gmfn), &what)) ||
-        !read_number(r, IN, MEMBER(domid), &domid) || !read_number(r, IN, MEMBER(offset), &offset))
+    if (!(by_ref ? read_number(c, IN, MEMBER(u.ref), &what)
+                 : read_number(c, IN, MEMBER(u.gmfn), &what)) ||
+        !read_number(c, IN, MEMBER(domid), &domid) || !read_number(c, IN, MEMBER(offset), &offset))
         return false;
     text_str(t, by_ref ? "{ref=" : "{gmfn=");
     if (by_ref)
@@ -63,12 +63,12 @@ static bool copy_end(struct text *t, struct reader *r, uint64_t va, unsigned end
 #undef MEMBER
 }
 
-bool copy_source(struct text *t, struct reader *r, uint64_t va)
+bool copy_source(struct text *t, const struct call *c, uint64_t va)
 {
-    return copy_end(t, r, va, offsetof(struct gnttab_copy, source), GNTCOPY_source_gref);
+    return copy_end(t, c, va, offsetof(struct gnttab_copy, source), GNTCOPY_source_gref);
 }
 
-bool copy_dest(struct text *t, struct reader *r, uint64_t va)
+bool copy_dest(struct text *t, const struct call *c, uint64_t va)
 {
-    return copy_end(t, r, va, offsetof(struct gnttab_copy, dest), GNTCOPY_dest_gref);
+    return copy_end(t, c, va, offsetof(struct gnttab_copy, dest), GNTCOPY_dest_gref);
 }

@@ -11,6 +11,7 @@
 #include <public/xen.h>
 
 #include "common/compiler.h"
+#include "tools/pvtrace/decode.h"
 #include "tools/pvtrace/json.h"
 
 #define MAX_HANDLER_SECONDS 1u
@@ -106,7 +107,7 @@ static bool iret_frame(const struct call *c, struct iret_context *frame)
 {
     for (unsigned i = 0; i < c->nr_copies && i < MAX_COPIES; i++)
         if (!c->copies[i].out)
-            return call_memory(c, false, c->copies[i].va, frame, sizeof(*frame)) == sizeof(*frame);
+            return read_memory(c, IN, c->copies[i].va, frame, sizeof(*frame)) == sizeof(*frame);
     return false;
 }
 

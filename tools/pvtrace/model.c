@@ -22,8 +22,6 @@ void emit(struct model *m, struct item *item, struct vcpu_id v, const struct rec
 /* --- The table of vCPUs ----------------------------------------------------------------------- */
 static const struct vcpu_id nobody = { UINT16_MAX, UINT16_MAX };   /* no guest: a free place */
 static struct vcpu_id places[VCPU_PLACES];
-static struct vcpu_id recent;           /* asked for last */
-static unsigned recent_at;
 
 static unsigned home(struct vcpu_id v)
 {
@@ -35,36 +33,32 @@ unsigned vcpu_place(struct vcpu_id v)
 {
     unsigned at = home(v), left = PROBES;
 
-    if (same_vcpu(recent, v))
-        return recent_at;
     for (; left > 0 && !same_vcpu(places[at], v) && !same_vcpu(places[at], nobody); left--)
         at = (at + 1) % VCPU_PLACES;
     if (left == 0)
         at = home(v);
-    places[at] = recent = v;
-    return recent_at = at;
+    places[at] = v;
+    return at;
 }
 
 /* --- Who runs --------------------------------------------------------------------------------- */
-static struct vcpu *vcpu_of(struct model *m, struct vcpu_id id)
+static struct vcpu *vcpu_of(struct model *m, struct vcpu_id id, uint16_t cpu)
 {
     struct vcpu *v = &m->vcpus[vcpu_place(id)];
 
-    if (!same_vcpu(v->id, id))
+    if (!same_vcpu(v->id, id)) {
         calls_abandon(m, v, NULL);
-    v->id = id;
+        v->id = id;
+        v->cpu = cpu;
+    }
     return v;
 }
 
 void vcpu_runs(struct model *m, uint16_t cpu, struct vcpu_id who)
 {
-    struct cpu *c = &m->cpus[cpu];
-
-    if (c->running == NULL || !same_vcpu(c->who, who) || !same_vcpu(c->running->id, who)) {
-        c->running = vcpu_of(m, who);
-        c->who = who;
-    }
-    c->running->cpu = cpu;
+    m->cpus[cpu].known = true;
+    m->cpus[cpu].who = who;
+    vcpu_of(m, who, cpu)->cpu = cpu;
 }
 
 /* One for each CPU, so that what two of them leave open is not mixed up. */
@@ -77,11 +71,9 @@ struct vcpu *vcpu_running(struct model *m, const struct record *r)
 {
     struct cpu *c = &m->cpus[r->cpu];
 
-    if (unlikely(c->running == NULL))
+    if (unlikely(!c->known))
         vcpu_unknown(m, r->cpu);
-    else if (unlikely(!same_vcpu(c->running->id, c->who)))  /* its place was given away */
-        vcpu_runs(m, r->cpu, c->who);
-    return c->running;
+    return vcpu_of(m, c->who, r->cpu);
 }
 
 /* --- The model -------------------------------------------------------------------------------- */
@@ -92,8 +84,6 @@ struct model *model_new(item_fn fn, void *state)
     m->fn = fn;
     m->state = state;
     memset(places, 0xff, sizeof(places));
-    recent = nobody;
-    recent_at = home(nobody);
     return m;
 }
 

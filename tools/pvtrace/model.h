@@ -39,7 +39,7 @@ struct waiting {
 };
 
 struct cpu {
-    struct vcpu *running;       /* NULL: not known; only right while its id is `who` */
+    bool known;                 /* who runs */
     struct vcpu_id who;
     struct waiting waiting;
 };

@@ -17,8 +17,8 @@ static const struct argp_option options[] = {
       "'!LIST': all but these. Several -e: all must hold. Sets: mmu (mmu_update, "
       "update_va_mapping, mmuext_op and emulated writes to page tables; page faults are pf), "
       "event, grant, memory, sched, time, vcpu, desc, console, emul, hypercall, all, none. Kinds: "
-      "trap, pf, ptwr, emulated, send, upcall, switch, mem, other; runstate and counter, which are shown "
-      "only when named. -e help: all names", 1 },
+      "trap, pf, ptwr, emulated, send, upcall, switch, mem, other; runstate and counter, which are "
+      "shown only when named. -e help: all names", 1 },
     { NULL, 'p', "GUEST", 0,
       "only this guest: d1, d1v0 (one vCPU), 1, or its name. Several: any of them", 1 },
     { "successful-only", 'z', NULL, 0, "only calls that succeeded (-e status=successful)", 1 },

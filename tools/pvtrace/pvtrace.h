@@ -246,10 +246,6 @@ void decode_address(struct text *t, uint64_t va);    /* 0x..., or <symbol+0x12> 
 /* The line about an item that is not a call, without time and vCPU. */
 void decode_item(struct text *t, const struct item *item);
 
-/* The guest memory that a call read (out false) or had written (out true): len bytes at va into
- * buf; how many are known from the start. */
-size_t call_memory(const struct call *c, bool out, uint64_t va, void *buf, size_t len);
-
 /* --- symbols.c, kallsyms.c -------------------------------------------------------------------- */
 bool symbols_load(const char *path);                    /* false: said why */
 /* The symbol at or before va, and the distance; NULL: none near. */

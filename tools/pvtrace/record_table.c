@@ -68,23 +68,13 @@ static const struct row {
     { TRC_PV_GDT_LDT_MAPPING_FAULT, 0, on_other, { "gdt_ldt_mapping_fault", NULL, "" } },
 };
 
-/* Found by a hash, which is made when it is needed first. */
+/* Searched from the top: what is in most traces stands there. */
 static const struct row *row_of(uint32_t event)
 {
-    static uint8_t places[256];         /* 1 + index of a row; 0: none */
-    static unsigned known;
-    unsigned at;
-
-    for (; unlikely(known < ARRAY_SIZE(rows)); known++) {
-        at = (rows[known].event ^ rows[known].event >> 9) % ARRAY_SIZE(places);
-        while (places[at] != 0)
-            at = (at + 1) % ARRAY_SIZE(places);
-        places[at] = (uint8_t)(known + 1);
-    }
-    at = (event ^ event >> 9) % ARRAY_SIZE(places);
-    while (places[at] != 0 && rows[places[at] - 1].event != event)
-        at = (at + 1) % ARRAY_SIZE(places);
-    return places[at] != 0 ? &rows[places[at] - 1] : NULL;
+    for (const struct row *row = rows; row < rows + ARRAY_SIZE(rows); row++)
+        if (row->event == event)
+            return row;
+    return NULL;
 }
 
 const struct record_words *record_words(uint32_t event)

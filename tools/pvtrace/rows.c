@@ -7,6 +7,7 @@
 #include "common/abi_names.h"
 #include "common/compiler.h"
 #include "tools/pvtrace/account.h"
+#include "tools/pvtrace/decode.h"
 
 #define MAX_ELEMENTS 16u            /* of an mmuext_op's array that are looked at */
 #define MAX_NAMES 3u                /* that one row shows */
@@ -42,7 +43,7 @@ static void mmuext_names(struct text *t, const struct call *c)
         uint64_t va = c->args[0] + i * sizeof(struct mmuext_op);
         const char *name;
 
-        if (call_memory(c, false, va, &cmd, sizeof(cmd)) != sizeof(cmd))
+        if (read_memory(c, IN, va, &cmd, sizeof(cmd)) != sizeof(cmd))
             break;
         name = cmd < 32 && (seen >> cmd & 1) == 0 ? abi_operation_name(c->nr, cmd) : NULL;
         if (name == NULL)

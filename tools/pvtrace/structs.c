@@ -1,5 +1,7 @@
-/* Prints the ABI's structures by their descriptions (gen/abi_layouts.c), each field from what was
- * recorded of it. Nothing is known here of any particular structure. */
+/* The memory of a call, of which the pieces that were recorded may be of any size and order and may
+ * overlap; and the ABI's structures in it, printed by their descriptions (gen/abi_layouts.c), each
+ * field from what was recorded of it. Nothing is known here of any particular structure. Called by
+ * the rest of the decoder. */
 #include <string.h>
 
 #include "tools/pvtrace/decode.h"
@@ -7,6 +9,43 @@
 #include <public/xen.h>
 
 enum shown { UNKNOWN, SHOWN, HIDDEN };
+
+/* --- Memory ----------------------------------------------------------------------------------- */
+/* What was read is what the first reading got; what was written is what the last writing left. */
+static const struct copy *find(const struct call *c, enum side side, uint64_t va)
+{
+    const struct copy *found = NULL;
+
+    for (const struct copy *p = c->copies; p < c->copies + c->nr_copies; p++)
+        if (p->out == (side == OUT) && va - p->va < p->len) {
+            found = p;
+            if (side == IN)
+                break;
+        }
+    return found;
+}
+
+size_t read_memory(const struct call *c, enum side side, uint64_t va, void *buf, size_t len)
+{
+    const struct copy *p;
+    size_t done = 0;
+
+    while (done < len && (p = find(c, side, va + done)) != NULL) {
+        size_t skip = va + done - p->va, n = MIN(p->len - skip, len - done);
+
+        memcpy((char *)buf + done, c->bytes + p->at + skip, n);
+        done += n;
+    }
+    return done;
+}
+
+bool read_number(const struct call *c, enum side side, uint64_t va, unsigned size, uint64_t *value)
+{
+    *value = 0;
+    return size <= sizeof(*value) && read_memory(c, side, va, value, size) == size;
+}
+
+/* --- Values ----------------------------------------------------------------------------------- */
 
 void print_string(struct text *t, const char *s, size_t known, size_t len)
 {
@@ -86,11 +125,12 @@ static void print_number(struct text *t, const struct field *f, uint64_t value)
     }
 }
 
-static enum shown print_bytes(struct text *t, struct reader *r, const struct field *f, uint64_t va,
-                              enum side side)
+/* --- Structures ------------------------------------------------------------------------------- */
+static enum shown print_bytes(struct text *t, const struct call *c, const struct field *f,
+                              uint64_t va, enum side side)
 {
     char buf[1024];
-    size_t len = MIN(f->size, sizeof(buf)), known = read_memory(r, side, va + f->offset, buf, len);
+    size_t len = MIN(f->size, sizeof(buf)), known = read_memory(c, side, va + f->offset, buf, len);
     const char *end = memchr(buf, '\0', known);
 
     if (known == 0)
@@ -108,7 +148,7 @@ static enum shown print_bytes(struct text *t, struct reader *r, const struct fie
     return SHOWN;
 }
 
-bool print_array(struct text *t, struct reader *r, const struct layout *l, uint64_t va,
+bool print_array(struct text *t, const struct call *c, const struct layout *l, uint64_t va,
                  uint64_t count, enum side side)
 {
     size_t start = t->len;
@@ -120,7 +160,7 @@ bool print_array(struct text *t, struct reader *r, const struct layout *l, uint6
 
         if (i != 0)
             text_put(t, ", ", 2);
-        shown = i < decode_options.max_items && print_layout(t, r, l, va, side);
+        shown = i < decode_options.max_items && print_layout(t, c, l, va, side);
         if (!shown && (i == 0 && decode_options.max_items != 0)) {
             text_cut(t, start);
             return false;
@@ -138,20 +178,20 @@ bool print_array(struct text *t, struct reader *r, const struct layout *l, uint6
 /* An array that the structure points to. When it is written, the pointer is what was read, and the
  * count what was written if it was (so many entries came), else what was read (so many were
  * wanted). */
-static enum shown print_pointed(struct text *t, struct reader *r, const struct field *f,
+static enum shown print_pointed(struct text *t, const struct call *c, const struct field *f,
                                 uint64_t va, enum side side)
 {
     uint64_t pointer, count;
-    bool counted = (side == OUT && read_number(r, OUT, va + f->count_at, f->count_size, &count)) ||
-                   read_number(r, IN, va + f->count_at, f->count_size, &count);
+    bool counted = (side == OUT && read_number(c, OUT, va + f->count_at, f->count_size, &count)) ||
+                   read_number(c, IN, va + f->count_at, f->count_size, &count);
 
     if (side == OUT && counted && count == 0)
         return UNKNOWN;                 /* nothing was written */
-    if (!read_number(r, IN, va + f->offset, sizeof(pointer), &pointer) &&
-        !read_number(r, OUT, va + f->offset, sizeof(pointer), &pointer))
+    if (!read_number(c, IN, va + f->offset, sizeof(pointer), &pointer) &&
+        !read_number(c, OUT, va + f->offset, sizeof(pointer), &pointer))
         return UNKNOWN;
     if ((f->side & side) && counted && pointer != 0 &&
-        print_array(t, r, f->layout, pointer, count, side))
+        print_array(t, c, f->layout, pointer, count, side))
         return SHOWN;
     if (side == OUT)
         return UNKNOWN;
@@ -159,28 +199,28 @@ static enum shown print_pointed(struct text *t, struct reader *r, const struct f
     return SHOWN;
 }
 
-static enum shown print_field(struct text *t, struct reader *r, const struct field *f, uint64_t va,
-                              enum side side)
+static enum shown print_field(struct text *t, const struct call *c, const struct field *f,
+                              uint64_t va, enum side side)
 {
     uint64_t value;
 
     switch ((enum kind)f->kind) {
     case K_STRING:
     case K_BYTES:
-        return print_bytes(t, r, f, va, side);
+        return print_bytes(t, c, f, va, side);
     case K_STRUCT:
-        return print_layout(t, r, f->layout, va + f->offset, side) ? SHOWN : UNKNOWN;
+        return print_layout(t, c, f->layout, va + f->offset, side) ? SHOWN : UNKNOWN;
     case K_INLINE:
-        return print_array(t, r, f->layout, va + f->offset, f->size / f->layout->size, side)
+        return print_array(t, c, f->layout, va + f->offset, f->size / f->layout->size, side)
             ? SHOWN : UNKNOWN;
     case K_ARRAY:
-        return print_pointed(t, r, f, va, side);
+        return print_pointed(t, c, f, va, side);
     case K_SPECIAL:
-        return f->special(t, r, va) ? SHOWN : UNKNOWN;
+        return f->special(t, c, va) ? SHOWN : UNKNOWN;
     default:
         break;
     }
-    if (!read_number(r, side, va + f->offset, f->size, &value))
+    if (!read_number(c, side, va + f->offset, f->size, &value))
         return UNKNOWN;
     if (f->optional && value == 0)
         return HIDDEN;
@@ -188,7 +228,7 @@ static enum shown print_field(struct text *t, struct reader *r, const struct fie
     return SHOWN;
 }
 
-bool print_layout(struct text *t, struct reader *r, const struct layout *l, uint64_t va,
+bool print_layout(struct text *t, const struct call *c, const struct layout *l, uint64_t va,
                   enum side side)
 {
     size_t start = t->len;
@@ -210,7 +250,7 @@ bool print_layout(struct text *t, struct reader *r, const struct layout *l, uint
             text_str(t, name);
             text_put(t, "=", 1);
         }
-        shown = print_field(t, r, f, va, side);
+        shown = print_field(t, c, f, va, side);
         any |= shown == SHOWN;
         missing |= shown == UNKNOWN;
         if (shown != SHOWN)

@@ -25,12 +25,6 @@ struct symbol {
 static struct symbol *symbols;
 static size_t nr_symbols;
 
-/* Where the last addresses asked for are: traces ask for the same few over and over. */
-static struct {
-    uint64_t va;
-    size_t after;                       /* 1 + index of the symbol; 0: empty */
-} cache[1024];
-
 /* The better the rank (0 is best), the sooner it names an address that has several. */
 static void symbol_add(uint64_t va, const char *name, size_t len, unsigned rank)
 {
@@ -83,7 +77,6 @@ static void sort_symbols(void)
         else
             free(symbols[i].name);
     nr_symbols = kept;
-    memset(cache, 0, sizeof(cache));
 }
 
 /* --- Text ------------------------------------------------------------------------------------- */
@@ -213,24 +206,15 @@ bool symbols_load(const char *path)
 
 const char *symbol_at(uint64_t va, uint64_t *distance)
 {
-    unsigned slot = (unsigned)((va ^ va >> 10) & (ARRAY_SIZE(cache) - 1));
     size_t low = 0, high = nr_symbols;
 
-    if (nr_symbols == 0)
-        return NULL;
-    if (cache[slot].after != 0 && cache[slot].va == va) {
-        low = cache[slot].after;
-    } else {
-        while (low < high) {            /* the first above va */
-            size_t middle = low + (high - low) / 2;
+    while (low < high) {                /* the first above va */
+        size_t middle = low + (high - low) / 2;
 
-            if (symbols[middle].va <= va)
-                low = middle + 1;
-            else
-                high = middle;
-        }
-        cache[slot].va = va;
-        cache[slot].after = low;
+        if (symbols[middle].va <= va)
+            low = middle + 1;
+        else
+            high = middle;
     }
     if (low == 0 || va - symbols[low - 1].va >= NEAR)
         return NULL;
