@@ -119,6 +119,7 @@ bool op_string_port(struct exec *x)
     for (unsigned i = 0; i < STEPS_AT_A_TIME; i++) {
         if (!(x->k->op == OP_INS ? ins(x, port, bytes) : outs(x, port, bytes)))
             return i > 0 && c->stop == STOP_NOT;
+        c->budget -= i > 0; /* each step is an instruction to the run loop; it knows of one */
         if (!x->in->rep || is_finished(x))
             return finish(x);
     }

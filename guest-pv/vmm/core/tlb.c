@@ -91,7 +91,14 @@ void tlb_flush_page(struct cpu *c, uint64_t linear)
 
 void tlb_forget_writes(struct cpu *c)
 {
-    for (unsigned user = 0; user < 2; user++)
-        for (unsigned i = 0; i < TLB_ENTRIES; i++)
-            c->tlbs[user].write[i].tag = invalid_tag(i);
+    for (unsigned user = 0; user < 2; user++) {
+        struct tlb *tlb = &c->tlbs[user];
+        bool listed = tlb->nr_filled <= TLB_LOG; /* T4 */
+
+        for (unsigned n = 0; n < (listed ? tlb->nr_filled : TLB_ENTRIES); n++) {
+            unsigned i = listed ? tlb->filled[n] : n;
+
+            tlb->write[i].tag = invalid_tag(i);
+        }
+    }
 }
