@@ -55,8 +55,7 @@ Paragon, a small hypervisor for Xen PV guests. make TARGET VARIABLE=value ...
   ways        the test guest without a hypervisor, emulated and as a PV guest
   record      as run, and kept; replay: once more (SNAPSHOT=: docs/debugging.md)
   debug       as run, QEMU waits for gdb; debug-replay: for a recording
-  soak        two minutes of stress-ng in a Linux guest
-  build iso deps deps-test clean
+  soak        two minutes of stress-ng in Linux;  build iso deps deps-test clean
 Which guest (none: the test guests):
   GUEST=linux            Debian's kernel with a shell; downloaded, not installed
   KERNEL=file            yours, ELF or bzImage;  INITRD=file  its ramdisk
