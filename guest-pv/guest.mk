@@ -85,7 +85,7 @@ $(BUILD)/guest-pv/bare/%.o: GUEST_CFLAGS += -mgeneral-regs-only
 # The suites' kernel also starts without a hypervisor (bare/), so it has other segments.
 $(BUILD)/guest-pv/plain.lds: LDS_DEFINES =
 $(BUILD)/guest-pv/bare.lds: LDS_DEFINES = -DBARE
-$(BUILD)/guest-pv/plain.lds $(BUILD)/guest-pv/bare.lds: guest-pv/guest.lds
+$(BUILD)/guest-pv/plain.lds $(BUILD)/guest-pv/bare.lds: guest-pv/guest.lds | deps
 	@mkdir -p $(@D)
 	@$(GUEST_CC) -E -P -x assembler-with-cpp $(LDS_DEFINES) -o $@ $<
 
