@@ -114,7 +114,7 @@ static void what_is_no_utf8_is_replaced(void **state)
 }
 
 /* Backspace: over characters that surely have one column, but not over others. */
-static void columns_of_utf8(void **state)
+static void columns_of_utf8_are_counted(void **state)
 {
     (void)state;
     write_line(a, "\xc3\xa9\xe6\xbc\xa2\b\b\b\b\b!\n");                 /* one narrow, one wide */
@@ -126,7 +126,7 @@ static void columns_of_utf8(void **state)
     assert_true(console_has("(d1) e\xcc\x81\xcc\x81\xcc\x81\bx\n"));
 }
 
-static void lines_of_ours_are_harmless(void **state)
+static void hypervisor_lines_do_not_disturb_a_guests(void **state)
 {
     (void)state;
     log_error("a\x9b" "2J \xc2\x9b" "2J \xe2\x80\xa6 \xe2\x80 \033 \xe2\x80\xae\tz\xe2\x80");
@@ -285,7 +285,8 @@ int main(void)
         with_guests(no_line_is_forged), with_guests(hostile_indices_do_nothing),
         with_guests(input_follows_ctrl_a), with_guests(nothing_typed_is_lost),
         with_guests(utf8_passes), with_guests(what_is_no_utf8_is_replaced),
-        with_guests(columns_of_utf8), with_guests(lines_of_ours_are_harmless),
+        with_guests(columns_of_utf8_are_counted),
+        with_guests(hypervisor_lines_do_not_disturb_a_guests),
         with_guests(a_line_is_edited), with_guests(an_interrupted_line_is_not_left),
         with_guests(guests_cannot_flood_the_log),
         with_guests(last_words_outlast_the_end_of_another),

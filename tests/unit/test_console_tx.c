@@ -310,7 +310,7 @@ static void machine_ends_when_nobody_reads(void **state)
 
 /* Waiting output comes first, then the panic, whichever locks were held. Can run only once in a
  * program. */
-static void a_panic_says_it_all(void **state)
+static void panic_prints_everything(void **state)
 {
     const char *story;
 
@@ -346,7 +346,7 @@ int main(void)
         with_machine_running(lines_without_room_are_counted),
         with_machine_running(sync_console_waits_for_each_line),
         with_machine_running(machine_ends_when_nobody_reads),
-        with_machine_running(a_panic_says_it_all),
+        with_machine_running(panic_prints_everything),
     };
 
     return cmocka_run_group_tests_name("console_tx", tests, NULL, NULL);

@@ -84,7 +84,7 @@ static void interdomain_life(void **state)
     assert_int_equal(status_of(mine).status, EVTCHNSTAT_closed);
 }
 
-static void refuses_bad_ports_and_domains(void **state)
+static void bad_ports_and_domains_are_refused(void **state)
 {
     struct evtchn_alloc_unbound unbound = { .dom = DOMID_SELF, .remote_dom = 77 };
     struct evtchn_bind_interdomain inter = { .remote_dom = 2, .remote_port = 5 };
@@ -141,7 +141,7 @@ static void refuses_bad_ports_and_domains(void **state)
 
 /* The domain's limit is the last port, even if the table has room; a closed port can be opened
  * again. */
-static void stops_at_its_limit(void **state)
+static void ports_stop_at_the_domains_limit(void **state)
 {
     evtchn_port_t port = 0;
 
@@ -261,7 +261,7 @@ static void bind_vcpu_moves_delivery(void **state)
 }
 
 /* Random operations of two domains against a model of which port is whose. */
-static void agrees_with_a_model(void **state)
+static void random_operations_agree_with_a_model(void **state)
 {
     static enum { FREE, UNBOUND, BOUND } kind[2][4096];
     static evtchn_port_t peer[2][4096];
@@ -344,12 +344,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         with_guests(interdomain_life),
-        with_guests(refuses_bad_ports_and_domains),
-        with_guests(stops_at_its_limit),
+        with_guests(bad_ports_and_domains_are_refused),
+        with_guests(ports_stop_at_the_domains_limit),
         with_guests(runs_out_and_recovers),
         with_guests(ipi_wakes_a_blocked_vcpu),
         with_guests(bind_vcpu_moves_delivery),
-        cmocka_unit_test_setup_teardown(agrees_with_a_model, two_low_guests, machine_down),
+        cmocka_unit_test_setup_teardown(random_operations_agree_with_a_model, two_low_guests,
+                                        machine_down),
         with_guests(a_dying_peer_leaves_unbound_ports),
     };
 

@@ -12,7 +12,7 @@ static int unmap_device(uint64_t bus_addr, grant_handle_t handle)
     return u.status;
 }
 
-static void maps_and_unmaps(void **state)
+static void grant_is_mapped_and_unmapped(void **state)
 {
     struct gnttab_map_grant_ref m, ro;
     char text[9];
@@ -47,7 +47,7 @@ static void maps_and_unmaps(void **state)
 }
 
 /* GNTMAP_contains_pte, and unmap_and_replace, which moves another mapping into the place. */
-static void maps_by_entry_and_replaces(void **state)
+static void grant_is_mapped_by_entry_and_replaced(void **state)
 {
     struct gnttab_map_grant_ref m;
     struct gnttab_unmap_and_replace r = { .host_addr = MAP_VA, .new_addr = MAP_VA + PAGE_SIZE };
@@ -83,7 +83,7 @@ static void maps_by_entry_and_replaces(void **state)
     assert_int_equal(entry_flags(8), GTF_permit_access);
 }
 
-static void refuses_bad_maps_and_unmaps(void **state)
+static void bad_maps_and_unmaps_are_refused(void **state)
 {
     const struct {
         grant_ref_t ref;
@@ -257,9 +257,9 @@ static void without_memory_nothing_is_mapped(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        with_guests(maps_and_unmaps),
-        with_guests(maps_by_entry_and_replaces),
-        with_guests(refuses_bad_maps_and_unmaps),
+        with_guests(grant_is_mapped_and_unmapped),
+        with_guests(grant_is_mapped_by_entry_and_replaced),
+        with_guests(bad_maps_and_unmaps_are_refused),
         with_guests(either_domain_may_end_first),
         with_guests(device_mapping_holds_its_frame),
         with_guests(without_memory_nothing_is_mapped),

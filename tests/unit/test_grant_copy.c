@@ -180,7 +180,7 @@ static void transitive_grant_limits_the_bytes(void **state)
 }
 
 /* A mapped entry that changes its kind keeps its former meaning. */
-static void changed_while_mapped(void **state)
+static void mapped_grant_keeps_its_kind_when_its_entry_changes(void **state)
 {
     union grant_entry_v2 part = {
         .sub_page = { .hdr = { GTF_permit_access | GTF_sub_page, 2 }, .page_off = 16,
@@ -248,7 +248,7 @@ int main(void)
         with_guests(copies_between_frames_and_grants),
         with_guests(copies_by_transitive_grants),
         with_guests(transitive_grant_limits_the_bytes),
-        with_guests(changed_while_mapped),
+        with_guests(mapped_grant_keeps_its_kind_when_its_entry_changes),
         with_guests(version_change_without_memory_changes_nothing),
     };
 

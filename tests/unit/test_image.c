@@ -158,7 +158,7 @@ static const struct {
     FORM(empty_segment, ENTRY_AT, 0, GUEST_IMAGE_BYTES + 0x1000),
 };
 
-static void accepts_what_xen_accepts(void **state)
+static void kernels_that_xen_accepts_are_accepted(void **state)
 {
     struct kernel_image k;
 
@@ -212,7 +212,7 @@ static void long_number(void)
                  "VIRT_ENTRY=0x000000000000000000000000000000000050");
 }
 
-static void refuses_what_xen_refuses(void **state)
+static void kernels_that_xen_refuses_are_refused(void **state)
 {
     static const struct { void (*make)(void); const char *reason; } table[] = {
         { only_unknown_note, "xen-3.0" }, { offset_without_base, "no VIRT_BASE" },
@@ -239,8 +239,8 @@ static void refuses_what_xen_refuses(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(accepts_what_xen_accepts),
-        cmocka_unit_test(refuses_what_xen_refuses),
+        cmocka_unit_test(kernels_that_xen_accepts_are_accepted),
+        cmocka_unit_test(kernels_that_xen_refuses_are_refused),
     };
 
     return cmocka_run_group_tests_name("image", tests, NULL, NULL);

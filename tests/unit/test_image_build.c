@@ -23,7 +23,7 @@ static void add_symbols(uint64_t table_bytes)
     elf.load.memsz = 0x2234;            /* no multiple of 8 */
 }
 
-static void refuses_symbols_outside(void **state)
+static void symbols_outside_the_file_are_refused(void **state)
 {
     static const uint64_t bytes[] = { ELF_BYTES, 1ull << 40, ~0ull, ~0ull - 400 };
     struct kernel_image k;
@@ -44,7 +44,7 @@ static void refuses_symbols_outside(void **state)
 
 /* Random changes of the tables give an error, or an image whose symbols lie inside the file and
  * behind its segments. */
-static void survives_edits(void **state)
+static void random_edits_give_an_error_or_a_safe_image(void **state)
 {
     unsigned with_symbols = 0;
 
@@ -174,8 +174,8 @@ static void p2m_list_is_where_the_note_says(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(refuses_symbols_outside),
-        cmocka_unit_test(survives_edits),
+        cmocka_unit_test(symbols_outside_the_file_are_refused),
+        cmocka_unit_test(random_edits_give_an_error_or_a_safe_image),
         with_machine(symbols_stand_behind_the_kernel),
         with_machine(later_header_counts_where_segments_overlap),
         with_machine(p2m_list_is_where_the_note_says),

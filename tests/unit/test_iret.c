@@ -122,7 +122,7 @@ static void bad_irets_crash_the_domain(void **state)
 }
 
 /* The first reason is kept; the registers are shown once. */
-static void a_crash_is_told(void **state)
+static void first_reason_of_a_crash_is_printed(void **state)
 {
     (void)state;
     in_kernel();
@@ -145,7 +145,7 @@ int main(void)
         with_guest(bad_stacks_crash_the_domain),
         with_guest(missing_handlers_crash_the_domain),
         with_guest(bad_irets_crash_the_domain),
-        with_guest(a_crash_is_told),
+        with_guest(first_reason_of_a_crash_is_printed),
     };
 
     return cmocka_run_group_tests_name("iret", tests, NULL, NULL);

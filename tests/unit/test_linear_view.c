@@ -23,7 +23,7 @@ static mfn_t root_with_view(void)
     return root;
 }
 
-static void shows_tables_read_only(void **state)
+static void linear_view_is_read_only(void **state)
 {
     mfn_t root = root_with_view();
     unsigned at = table_index(GUEST_BASE, 4);
@@ -81,7 +81,7 @@ static void linear_entry_shows_no_l1(void **state)
 
 /* An L4 used as a lower table contains the hypervisor's entries: neither guest nor hypervisor may
  * walk through them. */
-static void hides_the_hypervisor(void **state)
+static void linear_view_hides_the_hypervisor(void **state)
 {
     mfn_t root = root_with_view(), b = pinned_table(4);
     uint8_t byte, bytes[3 * PAGE_SIZE];
@@ -136,7 +136,7 @@ static void iret_does_not_read_the_hypervisor(void **state)
 
 /* Until the next flush the CPU may still use a linear entry of an L4 from its caches. The
  * hypervisor walks the tables itself, so they and the TLB must agree before it reads. */
-static void forgets_an_entry_at_once(void **state)
+static void removed_linear_entry_is_not_used(void **state)
 {
     mfn_t root = root_with_view(), b = pinned_table(4), c = pinned_table(3);
     uint64_t before;
@@ -152,7 +152,7 @@ static void forgets_an_entry_at_once(void **state)
 }
 
 /* A domain that ends with its tables in any state leaves no frame behind: machine_down counts. */
-static void ends_with_linear_tables(void **state)
+static void domain_with_linear_tables_loses_no_frame(void **state)
 {
     (void)state;
     root_with_view();
@@ -173,12 +173,12 @@ static void ends_with_linear_tables(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        with_guest(shows_tables_read_only),
+        with_guest(linear_view_is_read_only),
         with_guest(linear_entry_shows_no_l1),
-        with_guest(hides_the_hypervisor),
+        with_guest(linear_view_hides_the_hypervisor),
         with_guest(iret_does_not_read_the_hypervisor),
-        with_guest(forgets_an_entry_at_once),
-        with_guest(ends_with_linear_tables),
+        with_guest(removed_linear_entry_is_not_used),
+        with_guest(domain_with_linear_tables_loses_no_frame),
     };
 
     return cmocka_run_group_tests_name("linear view", tests, NULL, NULL);

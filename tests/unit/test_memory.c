@@ -96,7 +96,7 @@ static void address_bits_limit_frames(void **state)
 
 /* The errors for an ordinary domain's requests that need privilege; other answers of memory_op are
  * in guest-pv/suites/memory.c. */
-static void refuses_what_only_domain_0_may(void **state)
+static void privileged_requests_are_refused(void **state)
 {
     struct xen_memory_reservation claim = { .nr_extents = 1, .domid = 1 };
     struct xen_pod_target pod = { .domid = DOMID_SELF };
@@ -164,7 +164,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         with_memory_across_4g(address_bits_limit_frames),
         with_guest(reservation_shrinks_and_grows),
-        with_guest(refuses_what_only_domain_0_may),
+        with_guest(privileged_requests_are_refused),
         with_guest(memory_map_is_one_range),
         with_guest(guest_sets_its_memory_map),
     };

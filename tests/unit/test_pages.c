@@ -11,7 +11,7 @@ static void set_entry(mfn_t table, unsigned i, uint64_t entry)
     ((uint64_t *)mfn_to_virt(table))[i] = entry;
 }
 
-static void pins_and_unpins(void **state)
+static void table_is_pinned_and_unpinned(void **state)
 {
     static const unsigned pin[] = {MMUEXT_PIN_L1_TABLE, MMUEXT_PIN_L2_TABLE, MMUEXT_PIN_L3_TABLE,
                                    MMUEXT_PIN_L4_TABLE};
@@ -34,7 +34,7 @@ static void pins_and_unpins(void **state)
     }
 }
 
-static void refuses_to_pin(void **state)
+static void frames_of_other_kinds_are_not_pinned(void **state)
 {
     mfn_t theirs = mfn_of_pfn(other, 3);
 
@@ -51,7 +51,7 @@ static void refuses_to_pin(void **state)
                      -EINVAL);
 }
 
-static void judges_l1_entries(void **state)
+static void l1_entries_are_validated(void **state)
 {
     const mfn_t mine = unmapped_frame(), table = v->root_kernel >> PAGE_SHIFT,
                 ours = virt_to_mfn(host_vcpu(v)->token);
@@ -112,7 +112,7 @@ static void judges_l1_entries(void **state)
     }
 }
 
-static void judges_table_entries(void **state)
+static void table_entries_are_validated(void **state)
 {
     (void)state;
     for (unsigned level = 2; level <= 4; level++) {
@@ -208,7 +208,7 @@ static void ordinary_pages_take_plain_stores(void **state)
                      -EINVAL);
 }
 
-static void keeps_accessed_and_dirty(void **state)
+static void accessed_and_dirty_bits_are_kept(void **state)
 {
     uint64_t slot = slot_maddr(FREE_PFN_VA), pte;
 
@@ -230,7 +230,7 @@ static mfn_t copy_of_l4(void)
     return l4;
 }
 
-static void changes_roots(void **state)
+static void new_root_releases_the_old_one(void **state)
 {
     mfn_t first = v->root_kernel >> PAGE_SHIFT, l4 = copy_of_l4(), user = copy_of_l4();
 
@@ -255,14 +255,14 @@ static void changes_roots(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        with_guests(pins_and_unpins),
-        with_guests(refuses_to_pin),
-        with_guests(judges_l1_entries),
-        with_guests(judges_table_entries),
+        with_guests(table_is_pinned_and_unpinned),
+        with_guests(frames_of_other_kinds_are_not_pinned),
+        with_guests(l1_entries_are_validated),
+        with_guests(table_entries_are_validated),
         with_guests(batches_stop_where_they_fail),
         with_guests(ordinary_pages_take_plain_stores),
-        with_guests(keeps_accessed_and_dirty),
-        with_guests(changes_roots),
+        with_guests(accessed_and_dirty_bits_are_kept),
+        with_guests(new_root_releases_the_old_one),
     };
 
     return cmocka_run_group_tests_name("pages", tests, NULL, NULL);

@@ -15,7 +15,7 @@ static int two_low_guests(void **state)
     return make_two_guests();
 }
 
-static void clears_and_copies(void **state)
+static void pages_are_cleared_and_copied(void **state)
 {
     mfn_t a = unmapped_frame(), b = unmapped_frame();
 
@@ -34,7 +34,7 @@ static void clears_and_copies(void **state)
 /* F8: the guest writes through a mapping, removes it without a flush, and makes the page a table.
  * The hypervisor must flush before it sets the type; host_audit, after each hypercall here, checks
  * that. */
-static void flushes_before_a_page_becomes_a_table(void **state)
+static void tlb_is_flushed_before_a_page_becomes_a_table(void **state)
 {
     mfn_t page = mfn_of_va(FREE_PFN_VA);
     uint64_t zero = 0;
@@ -52,7 +52,7 @@ static void flushes_before_a_page_becomes_a_table(void **state)
 
 /* The same when the page leaves the guest: a stale read-only translation would show the next
  * owner's data. */
-static void flushes_before_a_page_changes_hands(void **state)
+static void tlb_is_flushed_before_a_page_changes_hands(void **state)
 {
     static const uint64_t flags[] = { RO_FLAGS, RW_FLAGS };
 
@@ -83,7 +83,7 @@ static void flushes_before_a_page_changes_hands(void **state)
 
 /* A store by the guest kernel to its own L1, mapped read-only as it must be
  * (VMASST_TYPE_writable_pagetables). */
-static void emulates_stores_to_l1_tables(void **state)
+static void stores_to_l1_tables_are_emulated(void **state)
 {
     static const uint8_t mov[] = { 0x48, 0x89, 0x07 };          /* mov %rax, (%rdi) */
     struct cpu_user_regs *regs = guest_regs(v);
@@ -128,7 +128,7 @@ static void emulates_stores_to_l1_tables(void **state)
 
 /* A freed frame keeps its contents until it is allocated again, which flushes first. Its type word
  * then holds the order of the free block that begins with it. */
-static void a_free_table_may_be_remembered(void **state)
+static void freed_table_may_stay_cached_until_reuse(void **state)
 {
     char *block = alloc_pages(4), *half = block + 8 * PAGE_SIZE;
     mfn_t table = virt_to_mfn(half);
@@ -145,7 +145,7 @@ static void a_free_table_may_be_remembered(void **state)
 
 /* Random requests about a few frames, of many domains: whatever the answers, all counts are
  * right. */
-static void survives_random_requests(void **state)
+static void random_requests_keep_all_counts(void **state)
 {
     mfn_t pool[12];
     unsigned good = 0;
@@ -177,12 +177,13 @@ static void survives_random_requests(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        with_guests(clears_and_copies),
-        with_guests(flushes_before_a_page_becomes_a_table),
-        with_guests(flushes_before_a_page_changes_hands),
-        with_guests(a_free_table_may_be_remembered),
-        with_guests(emulates_stores_to_l1_tables),
-        cmocka_unit_test_setup_teardown(survives_random_requests, two_low_guests, machine_down),
+        with_guests(pages_are_cleared_and_copied),
+        with_guests(tlb_is_flushed_before_a_page_becomes_a_table),
+        with_guests(tlb_is_flushed_before_a_page_changes_hands),
+        with_guests(freed_table_may_stay_cached_until_reuse),
+        with_guests(stores_to_l1_tables_are_emulated),
+        cmocka_unit_test_setup_teardown(random_requests_keep_all_counts, two_low_guests,
+                                        machine_down),
     };
 
     return cmocka_run_group_tests_name("pages flush", tests, NULL, NULL);

@@ -35,7 +35,7 @@ static enum host_end end_by(const char *why, bool *whole)
     return (enum host_end)how;
 }
 
-static void shows_less_each_time(void **state)
+static void nested_panics_print_less(void **state)
 {
     bool whole = false;
 
@@ -111,7 +111,7 @@ static void a_tsc_is_promised_stable_or_not(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        with_machine(shows_less_each_time), with_machine(halts_where_it_may_not_reboot),
+        with_machine(nested_panics_print_less), with_machine(halts_where_it_may_not_reboot),
         with_machine(fsgsbase_is_offered_where_it_works),
         with_machine(a_tsc_is_promised_stable_or_not),
     };

@@ -169,7 +169,7 @@ static void service_may_die_before_guests(void **state)
 }
 
 /* Builds a service domain from a kernel that stays in memory; may fail. */
-static void is_started_again(void **state)
+static void service_is_started_again(void **state)
 {
     static const struct domain_config config = {
         .name = "store", .vcpus = 1, .weight = 256, .mem_bytes = GUEST_FRAMES * PAGE_SIZE,
@@ -283,7 +283,7 @@ int main(void)
         with_service(guest_that_was_not_introduced_is_not_released),
         with_service(bad_ring_indices_get_nothing),
         with_service(service_may_die_before_guests),
-        with_service(is_started_again),
+        with_service(service_is_started_again),
         with_service(page_that_became_a_table_is_not_written),
         with_service(service_ends_with_the_last_guest),
         with_service(keys_never_reach_the_service),

@@ -68,7 +68,7 @@ static void all_bytes_pass(void **state)
     EXPECT_TEXT("\033[2J\033[10;20H\033[1;31mred");
 }
 
-static void lines_of_ours_are_fresh(void **state)
+static void hypervisor_lines_start_on_a_new_line(void **state)
 {
     (void)state;
     log_error("first");
@@ -99,7 +99,7 @@ static void the_service_is_heard(void **state)
     EXPECT_TEXT("prompt$ \n(d0) of the service\nls\n");
 }
 
-static void calls_have_lines_of_their_own(void **state)
+static void console_io_has_lines_of_its_own(void **state)
 {
     (void)state;
     write_text(a, "prompt$ ");
@@ -108,7 +108,7 @@ static void calls_have_lines_of_their_own(void **state)
 }
 
 /* A guest that dies in its editor. */
-static void the_terminal_is_left_sane(void **state)
+static void terminal_is_restored(void **state)
 {
     (void)state;
     write_text(a, "\033[?1049h\033[?25l\033[7mvi");
@@ -230,8 +230,9 @@ static void a_line_by_both_ways_raw(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        alone(all_bytes_pass), alone(lines_of_ours_are_fresh), alone(the_service_is_heard),
-        alone(calls_have_lines_of_their_own), alone(the_terminal_is_left_sane),
+        alone(all_bytes_pass), alone(hypervisor_lines_start_on_a_new_line),
+        alone(the_service_is_heard),
+        alone(console_io_has_lines_of_its_own), alone(terminal_is_restored),
         alone(a_plain_guest_leaves_no_sequences), alone(two_guests_have_lines),
         alone(a_key_switches), alone(nothing_is_lost_on_the_way), alone(a_line_by_both_ways),
         alone(a_line_by_both_ways_raw),

@@ -11,7 +11,7 @@
 #include "xen/core/trace_control.h"
 #include "trace_ring_fixture.h"
 
-static void parses_words(void **state)
+static void trace_words_are_parsed(void **state)
 {
     static const struct { const char *words; bool ok; uint32_t classes; } table[] = {
         { "", true, TRACE_ALL },
@@ -49,7 +49,7 @@ static void parses_words(void **state)
     }
 }
 
-static void each_domain_has_its_own(void **state)
+static void each_domain_has_its_own_classes(void **state)
 {
     (void)state;
     start(TRACE_HYPERCALL);
@@ -140,7 +140,7 @@ static void ring_is_not_in_guests_shares(void **state)
     boot_info.nr_modules = 0;
 }
 
-static void the_key_toggles(void **state)
+static void key_switches_tracing_on_and_off(void **state)
 {
     uint64_t free = nr_free_frames();
 
@@ -196,11 +196,11 @@ static void trace_may_be_switched_during_a_call(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        with_trace(parses_words),
-        with_trace(each_domain_has_its_own),
+        with_trace(trace_words_are_parsed),
+        with_trace(each_domain_has_its_own_classes),
         with_trace(module_words_choose_classes),
         with_trace(ring_is_not_in_guests_shares),
-        with_trace(the_key_toggles),
+        with_trace(key_switches_tracing_on_and_off),
         with_trace(trace_may_be_switched_during_a_call),
     };
 

@@ -32,7 +32,7 @@ static unsigned lines_of(const char *text)
 }
 
 /* Run last: a machine panics once. */
-static void a_panic_shows_it(void **state)
+static void panic_shows_the_trace(void **state)
 {
     (void)state;
     start(TRACE_ALL);
@@ -45,7 +45,7 @@ static void a_panic_shows_it(void **state)
     assert_int_equal(trace_header.state, TRACE_STATE_ENDED);
 }
 
-static void shows_lines(void **state)
+static void records_are_shown_as_lines(void **state)
 {
     static const char *const lines[] = {
         "] xen_version(XENVER_version, NULL) = 262161 <7>\n",
@@ -102,7 +102,7 @@ static void shows_lines(void **state)
 
 /* The oldest lines are left out, whole; and lines come from blocks before the last, if that has
  * few. */
-static void shows_the_youngest(void **state)
+static void last_lines_are_shown(void **state)
 {
     char want[64];
     size_t since;
@@ -140,7 +140,7 @@ static void shows_the_youngest(void **state)
 
 /* A call that has not ended is shown without a result; it comes later on a line of its own, and
  * never on another guest's. */
-static void shows_late_results(void **state)
+static void late_results_are_shown_on_their_own_line(void **state)
 {
     uint64_t asleep, awake;
     const char *at;
@@ -238,12 +238,12 @@ static void sink_output_is_a_trace_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        with_trace(shows_lines),
-        with_trace(shows_the_youngest),
-        with_trace(shows_late_results),
+        with_trace(records_are_shown_as_lines),
+        with_trace(last_lines_are_shown),
+        with_trace(late_results_are_shown_on_their_own_line),
         with_trace(sink_words_are_parsed),
         with_trace(sink_output_is_a_trace_file),
-        with_trace(a_panic_shows_it),
+        with_trace(panic_shows_the_trace),
     };
 
     return cmocka_run_group_tests_name("trace show", tests, NULL, NULL);

@@ -20,7 +20,7 @@ static uint64_t guest_time(const struct vcpu_time_info *t, uint64_t tsc)
 
 /* The guest's time is exactly the hypervisor's, before and after the stamps are renewed, at the
  * very same tick. */
-static void time_stamps_move(void **state)
+static void time_stamps_follow_the_clock(void **state)
 {
     struct vcpu_time_info old = v->info->time;
     unsigned moves = 0;
@@ -59,7 +59,7 @@ static void read_area(struct vcpu *other)
     }
 }
 
-static void runstate_of_who_sleeps(void **state)
+static void runstate_of_a_sleeping_vcpu_is_current(void **state)
 {
     struct vcpu_register_runstate_memory_area area = { .addr.p = SCRATCH + 1024 };
     struct vcpu_set_singleshot_timer s = { .timeout_abs_ns = now_ns() + 3 * MS };
@@ -162,7 +162,7 @@ static void other_vcpus_come_up(void **state)
     assert_int_equal(hcall(__HYPERVISOR_vcpu_op, VCPUOP_is_up, 1, 0), 0);
 }
 
-static void vcpu_info_moves(void **state)
+static void vcpu_info_moves_without_loss(void **state)
 {
     struct vcpu_register_vcpu_info reg = {
         .mfn = mfn_of_va(FREE_PFN_VA), .offset = PAGE_SIZE - 56,
@@ -197,10 +197,10 @@ static void vcpu_info_moves(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        with_guest(time_stamps_move),
-        with_guest(runstate_of_who_sleeps),
+        with_guest(time_stamps_follow_the_clock),
+        with_guest(runstate_of_a_sleeping_vcpu_is_current),
         with_guest(other_vcpus_come_up),
-        with_guest(vcpu_info_moves),
+        with_guest(vcpu_info_moves_without_loss),
     };
 
     return cmocka_run_group_tests_name("vcpu_op", tests, NULL, NULL);

@@ -312,7 +312,7 @@ static void random_operands(const struct form *f, unsigned bytes)
     }
 }
 
-static void computes_as_the_cpu_does(void **state)
+static void alu_computes_as_the_cpu_does(void **state)
 {
     struct sigaction action = { .sa_handler = on_divide_error, .sa_flags = SA_NODEFER };
 
@@ -362,7 +362,7 @@ static void conditions_as_the_cpu_has_them(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(computes_as_the_cpu_does),
+        cmocka_unit_test(alu_computes_as_the_cpu_does),
         cmocka_unit_test(conditions_as_the_cpu_has_them),
     };
     code = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

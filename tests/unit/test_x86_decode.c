@@ -110,7 +110,7 @@ static bool decode(const uint8_t *insn, unsigned len, enum cpu_mode mode, struct
     return ok;
 }
 
-static void decodes_stores(void **state)
+static void stores_are_decoded(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < ARRAY_SIZE(stores); i++) {
@@ -132,7 +132,7 @@ static void decodes_stores(void **state)
     }
 }
 
-static void leaves_others_alone(void **state)
+static void other_instructions_are_no_stores(void **state)
 {
     struct insn in;
 
@@ -177,7 +177,7 @@ static const struct {
     { B(0xa3, 0x34, 0x12), MODE_16, 2, SEG_DS, 0x1234 },
 };
 
-static void decodes_16_and_32_bit_code(void **state)
+static void code_of_16_and_32_bits_is_decoded(void **state)
 {
     struct x86_state r = { { [R12] = 0xcc } };
 
@@ -198,7 +198,7 @@ static void decodes_16_and_32_bit_code(void **state)
 }
 
 /* The same bytes, another instruction. */
-static void modes_differ(void **state)
+static void same_bytes_differ_by_mode(void **state)
 {
     static const uint8_t inc[] = { 0x40, 0x89, 0x07 }, les[] = { 0xc4, 0x07, 0, 0 },
         jump[] = { 0xea, 1, 2, 3, 4, 5, 6 };
@@ -255,10 +255,10 @@ static void survives_random_bytes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(decodes_stores),
-        cmocka_unit_test(leaves_others_alone),
-        cmocka_unit_test(decodes_16_and_32_bit_code),
-        cmocka_unit_test(modes_differ),
+        cmocka_unit_test(stores_are_decoded),
+        cmocka_unit_test(other_instructions_are_no_stores),
+        cmocka_unit_test(code_of_16_and_32_bits_is_decoded),
+        cmocka_unit_test(same_bytes_differ_by_mode),
         cmocka_unit_test(survives_random_bytes),
     };
 

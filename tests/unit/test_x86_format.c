@@ -199,7 +199,7 @@ static unsigned bytes_of(const char *hex, uint8_t bytes[16])
     return n;
 }
 
-static void writes_as_objdump(void **state)
+static void text_is_that_of_objdump(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -220,7 +220,7 @@ static void writes_as_objdump(void **state)
 }
 
 /* The sanitizers check for writes behind the buffer. */
-static void keeps_to_its_room(void **state)
+static void text_keeps_within_its_buffer(void **state)
 {
     unsigned written = 0, longest = 0;
 
@@ -253,8 +253,8 @@ static void keeps_to_its_room(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(writes_as_objdump),
-        cmocka_unit_test(keeps_to_its_room),
+        cmocka_unit_test(text_is_that_of_objdump),
+        cmocka_unit_test(text_keeps_within_its_buffer),
     };
 
     return cmocka_run_group_tests_name("x86 as text", tests, NULL, NULL);

@@ -242,7 +242,7 @@ static void every_opcode_of(struct both *b, const struct prefixes *p, const uint
     }
 }
 
-static void every_opcode(void **state)
+static void every_opcode_is_as_in_zydis(void **state)
 {
     static const uint8_t escape[4][2] = { { 0 }, { 0x0f }, { 0x0f, 0x38 }, { 0x0f, 0x3a } };
     static const unsigned len[4] = { 0, 1, 2, 2 };
@@ -258,7 +258,7 @@ static void every_opcode(void **state)
     assert_int_equal(failures, 0);
 }
 
-static void every_vex_opcode(void **state)
+static void every_vex_opcode_is_as_in_zydis(void **state)
 {
     struct both b = { .len = 15, .mode = 1 };
 
@@ -312,8 +312,8 @@ static void random_bytes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_opcode),
-        cmocka_unit_test(every_vex_opcode),
+        cmocka_unit_test(every_opcode_is_as_in_zydis),
+        cmocka_unit_test(every_vex_opcode_is_as_in_zydis),
         cmocka_unit_test(random_bytes),
     };
 
