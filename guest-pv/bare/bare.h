@@ -54,7 +54,12 @@ void read_info(unsigned entered, uint64_t info, struct machine_info *out);
 /* build.c. Returns the address of start_info; *stack: what RSP has to be. */
 uint64_t build_domain(const struct machine_info *info, uint64_t *stack);
 
-/* machine.c */
+/* machine.c. The tables that are loaded: what SGDT and SIDT should say. */
+struct table_pointer {
+    uint16_t limit;
+    uint64_t base;
+} __attribute__((packed));
+extern const struct table_pointer bare_gdt, bare_idt;
 extern uint64_t tsc_hz;
 void machine_init(void);
 void set_gate(unsigned vector, unsigned dpl);

@@ -24,11 +24,6 @@ struct gate {
     uint32_t high, reserved;
 };
 
-struct table_pointer {
-    uint16_t limit;
-    uint64_t base;
-} __attribute__((packed));
-
 uint64_t tsc_hz;
 static struct tss tss = { .io_bitmap = sizeof(struct tss) };
 static struct gate idt[256];
@@ -36,6 +31,9 @@ static uint64_t gdt[10] = {
     [BARE_KERNEL_CS / 8] = 0x00af9b000000ffff, [BARE_KERNEL_SS / 8] = 0x00cf93000000ffff,
     [BARE_USER_SS / 8] = 0x00cff3000000ffff, [BARE_USER_CS / 8] = 0x00affb000000ffff,
 };
+
+const struct table_pointer bare_gdt = { sizeof(gdt) - 1, (uint64_t)gdt };
+const struct table_pointer bare_idt = { sizeof(idt) - 1, (uint64_t)idt };
 
 void set_gate(unsigned vector, unsigned dpl)
 {
@@ -54,8 +52,6 @@ void set_kernel_stack(uint64_t rsp)
 
 static void load_tables(void)
 {
-    const struct table_pointer gdt_pointer = { sizeof(gdt) - 1, (uint64_t)gdt },
-                               idt_pointer = { sizeof(idt) - 1, (uint64_t)idt };
     uint64_t base = (uint64_t)&tss;
 
     gdt[BARE_TSS / 8] = (sizeof(tss) - 1) | (base & 0xffffff) << 16 | 0x89ull << 40 |
@@ -64,7 +60,7 @@ static void load_tables(void)
     for (unsigned i = 0; i < 256; i++)
         set_gate(i, 0);
     __asm__ volatile("lgdt %0\n\tlidt %1\n\tltr %w2"
-                     : : "m"(gdt_pointer), "m"(idt_pointer), "r"(BARE_TSS));
+                     : : "m"(bare_gdt), "m"(bare_idt), "r"(BARE_TSS));
     wrmsr(MSR_STAR, (uint64_t)(BARE_USER_SS - 8) << 48 | (uint64_t)BARE_KERNEL_CS << 32);
     wrmsr(MSR_LSTAR, (uint64_t)bare_syscall);
     wrmsr(MSR_SFMASK, SFMASK);

@@ -7,11 +7,6 @@
 #include "start.h"
 #include "user.h"
 
-struct table_pointer {
-    uint16_t limit;
-    uint64_t base;
-} __attribute__((packed));
-
 /* Where nothing is mapped: each exception is lost. */
 static const struct table_pointer nowhere = { PAGE_SIZE - 1, 0x7ffffffff000 };
 

@@ -56,21 +56,17 @@ struct gate {
 static void row_of_fault(const char *name, void (*loop)(uint64_t n), unsigned vector,
                          void (*fn)(void))
 {
-    struct {
-        uint16_t limit;
-        struct gate *base;
-    } __attribute__((packed)) idt;
+    struct gate *gate = (struct gate *)bare_idt.base + vector;
     uint64_t to = (uint64_t)fn;
     struct gate was;
 
-    __asm__ volatile("sidt %0" : "=m"(idt));
-    was = idt.base[vector];
-    idt.base[vector].low = (uint16_t)to;
-    idt.base[vector].middle = (uint16_t)(to >> 16);
-    idt.base[vector].high = (uint32_t)(to >> 32);
+    was = *gate;
+    gate->low = (uint16_t)to;
+    gate->middle = (uint16_t)(to >> 16);
+    gate->high = (uint32_t)(to >> 32);
     nr_faults = 0;
     row(name, loop, 1);
-    idt.base[vector] = was;
+    *gate = was;
     EXPECT_EQ(nr_faults, 2 * ROW_REPEATS);
 }
 

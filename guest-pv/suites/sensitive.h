@@ -77,7 +77,7 @@ WRITE_REGISTER(dr0)
 
 /* sensitive.c. A tick in a millisecond; called with interrupts closed, since it may come late. */
 void arm_tick(void);
-/* Waits for it: 3 ms if it must not come, else until it does, 100 ms at most. */
+/* Waits for it: 20 ms if it must not come, else until it does, 100 ms at most. */
 bool no_tick(void);
 bool tick(void);
 

@@ -2,11 +2,6 @@
 #include <string.h>
 #include "sensitive.h"
 
-struct table_pointer {
-    uint16_t limit;
-    uint64_t base;
-} __attribute__((packed));
-
 #define READ_SELECTOR(name)                                                             \
     static uint64_t read_##name(void)                                                   \
     {                                                                                   \
@@ -50,6 +45,8 @@ static void pushes_of_selectors(void)
     __asm__ volatile("pushq %%fs\n\tpopq %0\n\tpushq %%gs\n\tpopq %1" : "=r"(fs), "=r"(gs));
     write_fs(0);
     write_gs(0);
+    test_diag("saw: FS %#lx, loaded %#x, GS %#lx, loaded %#x", fs, BARE_KERNEL_SS, gs,
+              BARE_USER_SS);
     EXPECT_EQ(fs, BARE_KERNEL_SS);
     EXPECT_EQ(gs, BARE_USER_SS);
 }
@@ -63,6 +60,7 @@ static void data_selectors(void)
     ds = read_ds(), es = read_es();
     write_ds(0);
     write_es(0);
+    test_diag("saw: DS %#lx, ES %#lx, loaded %#x", ds, es, BARE_KERNEL_SS);
     EXPECT_EQ(ds, BARE_KERNEL_SS);
     EXPECT_EQ(es, BARE_KERNEL_SS);
 }
@@ -174,6 +172,8 @@ static void lsl_of_the_kernels_data(void)
 
 static void verr_and_verw(void)
 {
+    test_diag("saw: of the kernel's data: ZF = %d, ZF = %d", verr(BARE_KERNEL_SS),
+              verw(BARE_KERNEL_SS));
     EXPECT(verr(BARE_KERNEL_SS) && verw(BARE_KERNEL_SS));
     EXPECT(verr(BARE_KERNEL_CS) && !verw(BARE_KERNEL_CS));
     EXPECT(!verr(BARE_TSS) && !verw(BARE_TSS));
@@ -184,15 +184,13 @@ static void verr_and_verw(void)
 
 static uint64_t copy[32];
 
+/* What is loaded afterwards is what the kernel knows, not what was read. */
 static void sgdt_is_what_lgdt_loaded(void)
 {
-    struct table_pointer was, mine, seen;
+    struct table_pointer mine = { bare_gdt.limit, (uint64_t)copy }, seen;
 
-    __asm__ volatile("sgdt %0" : "=m"(was));
-    ASSERT(was.limit < sizeof(copy));
-    memcpy(copy, (void *)was.base, was.limit + 1u);
-    mine = (struct table_pointer){ was.limit, (uint64_t)copy };
-    __asm__ volatile("lgdt %1\n\tsgdt %0\n\tlgdt %2" : "=m"(seen) : "m"(mine), "m"(was));
+    memcpy(copy, (void *)bare_gdt.base, bare_gdt.limit + 1u);
+    __asm__ volatile("lgdt %1\n\tsgdt %0\n\tlgdt %2" : "=m"(seen) : "m"(mine), "m"(bare_gdt));
     test_diag("saw: base %#lx, loaded %#lx", seen.base, mine.base);
     EXPECT_EQ(seen.base, mine.base);
     EXPECT_EQ(seen.limit, mine.limit);
@@ -200,13 +198,12 @@ static void sgdt_is_what_lgdt_loaded(void)
 
 static void sidt_is_what_lidt_loaded(void)
 {
-    struct table_pointer was, mine, seen;
+    struct table_pointer mine = { bare_idt.limit - 16, bare_idt.base }, seen;
 
-    __asm__ volatile("sidt %0" : "=m"(was));
-    mine = (struct table_pointer){ was.limit - 16, was.base };
-    __asm__ volatile("lidt %1\n\tsidt %0\n\tlidt %2" : "=m"(seen) : "m"(mine), "m"(was));
-    test_diag("saw: base %#lx limit %#x, loaded limit %#x", seen.base, seen.limit, mine.limit);
-    EXPECT_EQ(seen.base, was.base);
+    __asm__ volatile("lidt %1\n\tsidt %0\n\tlidt %2" : "=m"(seen) : "m"(mine), "m"(bare_idt));
+    test_diag("saw: base %#lx limit %#x, loaded %#lx %#x", seen.base, seen.limit, mine.base,
+              mine.limit);
+    EXPECT_EQ(seen.base, mine.base);
     EXPECT_EQ(seen.limit, mine.limit);
 }
 
@@ -224,16 +221,14 @@ static void sldt_str_and_smsw(void)
 /* LTR marks its descriptor as busy. */
 static void ltr_and_lldt(void)
 {
-    struct table_pointer was, mine;
+    struct table_pointer mine = { bare_gdt.limit, (uint64_t)copy };
     uint64_t *tss = &copy[BARE_TSS / 8];
 
-    __asm__ volatile("sgdt %0" : "=m"(was));
-    memcpy(copy, (void *)was.base, was.limit + 1u);
+    memcpy(copy, (void *)bare_gdt.base, bare_gdt.limit + 1u);
     EXPECT_EQ(*tss >> 40 & 0xf, 0xb);
     *tss &= ~(2ull << 40);
-    mine = (struct table_pointer){ was.limit, (uint64_t)copy };
     __asm__ volatile("lgdt %0\n\tltr %w1\n\tlldt %w2\n\tlgdt %3"
-                     : : "m"(mine), "r"(BARE_TSS), "r"(0), "m"(was) : "memory");
+                     : : "m"(mine), "r"(BARE_TSS), "r"(0), "m"(bare_gdt) : "memory");
     EXPECT_EQ(*(volatile uint64_t *)tss >> 40 & 0xf, 0xb);
 }
 
