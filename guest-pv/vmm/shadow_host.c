@@ -11,7 +11,6 @@
 #include "user.h"
 
 #define BATCH 32u
-#define PTE_LINK (PTE_P | PTE_RW | PTE_A)
 
 static pfn_t *tables;                   /* by number; 0: not used yet */
 static unsigned nr_tables;
@@ -41,15 +40,16 @@ static pfn_t frame_of_ram(uint64_t frame)
     return v2p(frame == SHADOW_ZERO_FRAME ? ram->zeroes : ram->bytes + frame * GUEST_PAGE);
 }
 
+/* RW and NX of the upper levels, too, are the guest's: a large page has them nowhere else. */
 static uint64_t entry_of(const struct shadow_update *u)
 {
+    uint64_t flags = PTE_P | PTE_A | (u->flags & PTE_RW) | (u->flags & PTE_NX_BIT ? PTE_NX : 0);
+
     if (!(u->flags & PTE_P))
         return 0;
     if (u->level > 1)
-        return make_pte(pfn_to_mfn(tables[u->frame]), PTE_LINK);
-    return make_pte(pfn_to_mfn(frame_of_ram(u->frame)),
-                    PTE_P | PTE_A | PTE_D | (u->flags & PTE_RW) |
-                        (u->flags & PTE_NX_BIT ? PTE_NX : 0));
+        return make_pte(pfn_to_mfn(tables[u->frame]), flags);
+    return make_pte(pfn_to_mfn(frame_of_ram(u->frame)), flags | PTE_D);
 }
 
 static bool set(const struct shadow_update *updates, unsigned n)
