@@ -12,7 +12,7 @@
 #define PTE_D 0x40ull
 #define PTE_PS 0x80ull
 #define PTE_NX (1ull << 63)
-#define PTE_RESERVED (FRAME_MASK & ~((1ull << 40) - 1))
+#define PTE_RESERVED (FRAME_MASK & ~((1ull << 40) - 1)) /* and NX, while EFER.NXE is 0 */
 #define PREFILL 16u
 #define WRITES_UNTIL_DROPPED 3u
 #define HOLE_FIRST 256u                 /* slots of an L4 that are the hypervisor's */
@@ -63,6 +63,18 @@ static void make_room(struct cpu *c)
         shadow_drop_all(c);
 }
 
+/* With EFER.NXE other entries are valid, also of those that have been filled in already. */
+static void follow_nxe(struct cpu *c)
+{
+    bool nxe = c->efer & EFER_NXE;
+
+    if (nxe == c->shadows->nxe)
+        return;
+    c->shadows->nxe = nxe;
+    shadow_drop_all(c);
+}
+
+/* Room is made only for one that is not there: what a fault has just filled stays. */
 static shadow_t root(struct cpu *c)
 {
     struct shadow_key key = {
@@ -70,7 +82,10 @@ static shadow_t root(struct cpu *c)
     };
     shadow_t t = shadow_find(c->shadows, &key);
 
-    return t != 0 ? t : shadow_make(c, &key);
+    if (t != 0)
+        return t;
+    make_room(c);
+    return shadow_make(c, &key);
 }
 
 bool shadow_load(struct cpu *c)
@@ -78,7 +93,7 @@ bool shadow_load(struct cpu *c)
     struct shadows *s = c->shadows;
     shadow_t t;
 
-    make_room(c);
+    follow_nxe(c);
     t = root(c);
     if (t == 0 || !shadow_send(s))
         return failed(c);
@@ -140,12 +155,12 @@ static shadow_t descend(struct cpu *c, shadow_t table, unsigned index, uint64_t 
  * that may be there without a walk. */
 static uint64_t leaf_of(const struct cpu *c, const struct shadow *t, unsigned index)
 {
-    uint64_t entry;
+    uint64_t entry, reserved = PTE_RESERVED | (c->efer & EFER_NXE ? 0 : PTE_NX);
 
     if (t->key.large)
         return leaf(c, t->key.frame + index, true, false);
     entry = guest_entry(c, t->key.frame, index);
-    if ((entry & (PTE_P | PTE_A)) != (PTE_P | PTE_A) || (entry & PTE_RESERVED) ||
+    if ((entry & (PTE_P | PTE_A)) != (PTE_P | PTE_A) || (entry & reserved) ||
         (t->key.role == ROLE_USER && !(entry & PTE_US)))
         return 0;
     return leaf(c, (entry & FRAME_MASK) >> FRAME_SHIFT, (entry & PTE_RW) && (entry & PTE_D),
@@ -168,11 +183,12 @@ static void prefill(struct cpu *c, shadow_t table, unsigned first)
     }
 }
 
-/* The walk has succeeded, and has set A and D. */
-static bool fill(struct cpu *c, uint64_t linear)
+/* The walk has succeeded, and has set A and D. writable: a write will succeed now. It will not with
+ * CR0.WP = 0 where only the kernel's rights allow it, nor if the frame has just become a table. */
+static bool fill(struct cpu *c, uint64_t linear, bool *writable)
 {
     struct shadows *s = c->shadows;
-    uint64_t frame = (c->cr3 & FRAME_MASK) >> FRAME_SHIFT;
+    uint64_t frame = (c->cr3 & FRAME_MASK) >> FRAME_SHIFT, all = SHADOW_RW;
     shadow_t table;
 
     make_room(c);
@@ -184,11 +200,13 @@ static bool fill(struct cpu *c, uint64_t linear)
 
         frame = (entry & FRAME_MASK) >> FRAME_SHIFT;
         table = descend(c, table, index, entry);
+        all &= t->entries[index];
     }
     if (table == 0)
         return failed(c);
     shadow_set(s, table, index_at(linear, 1), leaf_of(c, &s->tables[table], index_at(linear, 1)));
     s->tables[table].writes = 0;
+    *writable = all & s->tables[table].entries[index_at(linear, 1)];
     prefill(c, table, index_at(linear, 1) + 1);
     s->counters.fills++;
     return shadow_send(s) || failed(c);
@@ -210,6 +228,7 @@ enum shadow_outcome shadow_fault(struct cpu *c, uint64_t linear, uint32_t error)
     struct shadows *s = c->shadows;
     unsigned slot = index_at(linear, 4);
     struct translation t;
+    bool writable = true;
 
     if (!walk_for(c, linear, error, &t)) {
         s->counters.guest_faults++;
@@ -227,7 +246,9 @@ enum shadow_outcome shadow_fault(struct cpu *c, uint64_t linear, uint32_t error)
         shadow_send(s);
         return SHADOW_WRITE;
     }
-    return fill(c, linear) ? SHADOW_FILLED : SHADOW_FAILED;
+    if (!fill(c, linear, &writable))
+        return SHADOW_FAILED;
+    return writable || !(error & PF_WRITE) ? SHADOW_FILLED : SHADOW_WRITE;
 }
 
 /* --- Taking away ------------------------------------------------------------------------------ */

@@ -48,6 +48,7 @@ struct shadows {
     uint32_t free_ref, nr_free_refs;
     struct shadow_update queue[QUEUE];
     unsigned queued;
+    bool nxe;                   /* EFER.NXE, when the tables were filled */
     bool failed;                /* the host refused an update */
     bool own_write;             /* a walk of ours is setting A or D */
     struct shadow_counters counters;

@@ -1,0 +1,216 @@
+/* Recounts what shadow.h and shadow_table.h promise of the shadow tables, from the guest's tables
+ * and from nothing that was kept in between: for tests and debug builds. That the machine's tables
+ * hold the same entries is for the host to know. */
+#include <stdlib.h>
+#include <string.h>
+#include "guest-pv/vmm/direct/shadow_table.h"
+
+#define PTE_P 1ull
+#define PTE_RW 2ull
+#define PTE_US 4ull
+#define PTE_A 0x20ull
+#define PTE_D 0x40ull
+#define PTE_PS 0x80ull
+#define PTE_NX (1ull << 63)
+#define PTE_RESERVED (FRAME_MASK & ~((1ull << 40) - 1))
+#define HOLE_FIRST 256u
+#define HOLE_LAST 271u
+
+struct audit {
+    const struct cpu *c;
+    struct shadows *s;
+    uint8_t *seen;              /* a bit for each entry of each table: a list has a reference to it */
+    unsigned entries, refs;     /* that lead somewhere where a list is kept; members of all lists */
+    unsigned used, in_frames;   /* tables; those that stand for a guest's table in RAM */
+};
+
+/* --- Entries: S1, S2 -------------------------------------------------------------------------- */
+
+/* The guest's entry that a shadow's entry stands for; of a large page what its part would be. */
+static uint64_t guest_entry(const struct audit *a, const struct shadow *t, unsigned index)
+{
+    uint64_t entry;
+
+    if (t->key.large)
+        return (t->key.frame + ((uint64_t)index << 9 * (t->key.level - 1))) << FRAME_SHIFT |
+               PTE_P | PTE_RW | PTE_US | PTE_A | PTE_D | (t->key.level > 1 ? PTE_PS : 0);
+    memcpy(&entry, frame_to_read(&a->c->ram, t->key.frame) + 8 * index, sizeof(entry));
+    return entry;
+}
+
+static const char *check_target_frame(const struct audit *a, uint64_t entry, uint64_t frame)
+{
+    uint64_t target = (entry & FRAME_MASK) >> FRAME_SHIFT;
+
+    if (!frame_is_ram(&a->c->ram, frame)) {
+        if (target != SHADOW_ZERO_FRAME || (entry & SHADOW_RW))
+            return "S1: absent memory is not the page of zeroes, read-only";
+        return NULL;
+    }
+    if (target != frame)
+        return "S1: a leaf leads to another frame than the guest's entry";
+    if ((entry & SHADOW_RW) && frame_flags(&a->c->ram, frame) != 0)
+        return "S2: a frame with flags is mapped writable";
+    return NULL;
+}
+
+static const char *check_target_table(const struct audit *a, const struct shadow *t,
+                                      uint64_t entry, uint64_t guest)
+{
+    uint64_t nr = (entry & FRAME_MASK) >> FRAME_SHIFT, frame = (guest & FRAME_MASK) >> FRAME_SHIFT;
+    bool large = t->key.level < 4 && (guest & PTE_PS);
+    const struct shadow *child = &a->s->tables[nr];
+
+    if (nr <= EMPTY_ROOT || nr > a->s->nr_tables || !child->used)
+        return "an entry leads to a table that is not in use";
+    if (large)
+        frame &= ~((1ull << 9 * (t->key.level - 1)) - 1);
+    if (child->key.frame != frame || child->key.large != large ||
+        child->key.level != t->key.level - 1 || child->key.role != t->key.role)
+        return "S1: an entry leads to another table than the guest's entry";
+    if ((entry & SHADOW_RW) && large && !(guest & PTE_D))
+        return "S1: a large page is writable, and the guest's entry is not dirty";
+    return NULL;
+}
+
+static const char *check_entry(const struct audit *a, const struct shadow *t, unsigned index)
+{
+    uint64_t entry = t->entries[index], guest = guest_entry(a, t, index);
+    uint64_t reserved = PTE_RESERVED | (a->c->efer & EFER_NXE ? 0 : PTE_NX);
+
+    if (!(entry & SHADOW_P))
+        return entry == 0 ? NULL : "an entry that is not present is not 0";
+    if (t->key.level == 4 && index >= HOLE_FIRST && index <= HOLE_LAST)
+        return "an entry in the hypervisor's slots";
+    if ((guest & (PTE_P | PTE_A)) != (PTE_P | PTE_A) || (guest & reserved))
+        return "S1: an entry is present, and the guest's is not, or was not used";
+    if (t->key.role == ROLE_USER && !(guest & PTE_US))
+        return "S1: the user sees a page of the kernel";
+    if ((entry & SHADOW_RW) && !(guest & PTE_RW))
+        return "S1: an entry is writable, and the guest's is not";
+    if (!(entry & SHADOW_NX) && (guest & PTE_NX))
+        return "S1: an entry is executable, and the guest's is not";
+    if (t->key.level > 1)
+        return check_target_table(a, t, entry, guest);
+    if ((entry & SHADOW_RW) && !(guest & PTE_D))
+        return "S1: an entry is writable, and the guest's is not dirty";
+    return check_target_frame(a, entry, (guest & FRAME_MASK) >> FRAME_SHIFT);
+}
+
+/* --- Lists ------------------------------------------------------------------------------------ */
+
+/* Of the frame, or of the table, with this number. */
+static const char *check_list(struct audit *a, uint32_t nr, bool of_table, uint64_t target)
+{
+    for (; nr != NO_REF; nr = a->s->refs[nr].next) {
+        const struct shadow_ref *r = &a->s->refs[nr];
+        const struct shadow *t = &a->s->tables[r->table];
+        unsigned bit = r->table * ENTRIES + r->index;
+
+        if (!t->used || (t->key.level > 1) != of_table || !(t->entries[r->index] & SHADOW_P) ||
+            (t->entries[r->index] & FRAME_MASK) >> FRAME_SHIFT != target)
+            return "a reference is to an entry that leads elsewhere";
+        if (a->seen[bit / 8] >> bit % 8 & 1)
+            return "two references to one entry";
+        a->seen[bit / 8] |= (uint8_t)(1u << bit % 8);
+        a->refs++;
+    }
+    return NULL;
+}
+
+static const char *check_free_refs(const struct audit *a)
+{
+    unsigned n = 0;
+
+    for (uint32_t nr = a->s->free_ref; nr != NO_REF && n <= a->s->nr_free_refs; n++)
+        nr = a->s->refs[nr].next;
+    return n == a->s->nr_free_refs ? NULL : "the number of free references is wrong";
+}
+
+/* --- Tables and frames: S3, S4 ---------------------------------------------------------------- */
+
+static bool has_list(const struct shadow *t, uint64_t entry)
+{
+    return (entry & SHADOW_P) &&
+           (t->key.level > 1 || (entry & FRAME_MASK) >> FRAME_SHIFT != SHADOW_ZERO_FRAME);
+}
+
+static const char *check_table(struct audit *a, shadow_t nr)
+{
+    struct shadow *t = &a->s->tables[nr];
+    const char *wrong = NULL;
+
+    if (!t->used)
+        return NULL;
+    a->used++;
+    a->in_frames += !t->key.large && frame_is_ram(&a->c->ram, t->key.frame);
+    if (shadow_find(a->s, &t->key) != nr)
+        return "a table is not found by its key";
+    for (unsigned i = 0; i < ENTRIES && wrong == NULL; i++) {
+        a->entries += has_list(t, t->entries[i]);
+        wrong = check_entry(a, t, i);
+    }
+    return wrong != NULL ? wrong : check_list(a, t->parents, true, nr);
+}
+
+static const char *check_frame(struct audit *a, uint64_t frame)
+{
+    bool flag = a->c->ram.flags[frame] & FRAME_TABLE;
+
+    if (flag != (a->s->of_frame[frame] != 0))
+        return "S3: FRAME_TABLE is not what says that a frame has shadows";
+    for (shadow_t t = a->s->of_frame[frame]; t != 0; t = a->s->tables[t].next_same_frame) {
+        if (!a->s->tables[t].used || a->s->tables[t].key.large ||
+            a->s->tables[t].key.frame != frame || a->in_frames-- == 0)
+            return "a table is in the list of a frame that it does not stand for";
+    }
+    return check_list(a, a->s->maps[frame], false, frame);
+}
+
+static const char *check_free(const struct audit *a)
+{
+    unsigned n = 0;
+
+    for (shadow_t t = a->s->free; t != 0 && n <= a->s->nr_free; t = a->s->tables[t].next_hash) {
+        if (a->s->tables[t].used)
+            return "a table is free and in use";
+        n++;
+    }
+    if (n != a->s->nr_free || n + a->used + EMPTY_ROOT != a->s->nr_tables)
+        return "S4: the number of tables is wrong";
+    return NULL;
+}
+
+static const char *check(struct audit *a)
+{
+    struct shadows *s = a->s;
+    const char *wrong = s->queued == 0 ? check_free_refs(a) : "an update has not been sent";
+
+    for (shadow_t t = EMPTY_ROOT + 1; t <= s->nr_tables && wrong == NULL; t++)
+        wrong = check_table(a, t);
+    for (uint64_t frame = 0; frame < a->c->ram.nr_frames && wrong == NULL; frame++)
+        wrong = check_frame(a, frame);
+    if (wrong != NULL)
+        return wrong;
+    if (a->in_frames != 0)
+        return "a table is not in the list of its frame";
+    if (a->refs != a->entries)
+        return "an entry has no reference";
+    if (s->loaded != EMPTY_ROOT && (!s->tables[s->loaded].used ||
+                                    s->tables[s->loaded].key.level != 4))
+        return "what is loaded is no root";
+    return check_free(a);
+}
+
+const char *shadow_audit(struct cpu *c)
+{
+    struct audit a = { .c = c, .s = c->shadows };
+    const char *wrong;
+
+    a.seen = calloc(a.s->nr_tables + 1, ENTRIES / 8);
+    if (a.seen == NULL)
+        return "no memory for the audit";
+    wrong = check(&a);
+    free(a.seen);
+    return wrong;
+}
