@@ -1,7 +1,7 @@
 /* The trace reader over random bytes: source, model and every output, and the symbols of an ELF
- * file. What must hold: it ends, and the sanitizers see nothing. LLVMFuzzerTestOneInput is
- * libFuzzer's entry; without libFuzzer (FUZZ_DRIVER) main mutates given traces, the same way for the
- * same seed, and says which of its inputs was fatal. */
+ * file. What must hold: it ends, and the sanitizers find nothing. LLVMFuzzerTestOneInput is
+ * libFuzzer's entry; without libFuzzer (FUZZ_DRIVER) main mutates given traces, in the same way for
+ * the same seed, and prints which of its inputs was fatal. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif

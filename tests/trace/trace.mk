@@ -1,20 +1,21 @@
-# The trace reader's tests. `make trace-test` is part of `make test`: the reader under the sanitizers,
-# with what it shows of given traces (test_*.py) and with mutated traces (TRACE_FUZZ of them,
-# TRACE_SEED). `make trace-speed` measures it with 10 million records; run it alone, or other programs
-# are measured, too. `make trace-fuzz-forever` lets libFuzzer choose the bytes. Included after
-# tools/pvtrace/pvtrace.mk and tools/linux/linux.mk.
+# The trace reader's tests. `make trace-test` is part of `make test`: the reader under the
+# sanitizers, with what it shows of given traces (test_*.py) and with mutated traces (TRACE_FUZZ of
+# them, TRACE_SEED). `make trace-speed` measures it with 10 million records; run it alone, or other
+# programs are measured, too. `make trace-fuzz-forever` lets libFuzzer choose the bytes. Included
+# after tools/pvtrace/pvtrace.mk and tools/linux/linux.mk.
 TRACE_BUILD := $(BUILD)/trace
 TRACE_FUZZ ?= 6000
 TRACE_SEED ?= 1
 TRACE_SAN := -fsanitize=address,undefined -fno-sanitize-recover=all
-TRACE_CFLAGS := -std=gnu11 -g $(WARN) -D__XEN_TOOLS__ -D__XEN_INTERFACE_VERSION__=0x00040e00 -I. -I$(BUILD) \
-                -isystem $(BUILD)/abi
+TRACE_CFLAGS := -std=gnu11 -g $(WARN) -D__XEN_TOOLS__ -D__XEN_INTERFACE_VERSION__=0x00040e00 -I. \
+                -I$(BUILD) -isystem $(BUILD)/abi
 TRACE_OBJ := $(PVTRACE_SRC:%.c=$(TRACE_BUILD)/%.o)
 
 $(TRACE_BUILD)/%.o: %.c tests/trace/trace.mk | deps-test $(ABI)
 	$(call say,TRACE-CC,$<)
 	@mkdir -p $(@D)
-	$(Q)gcc $(TRACE_CFLAGS) -O1 -fno-omit-frame-pointer $(TRACE_SAN) -DFUZZ_DRIVER $(DEPFLAGS) -c $< -o $@
+	$(Q)gcc $(TRACE_CFLAGS) -O1 -fno-omit-frame-pointer $(TRACE_SAN) -DFUZZ_DRIVER $(DEPFLAGS) \
+	    -c $< -o $@
 
 $(TRACE_BUILD)/pvtrace: $(TRACE_OBJ)
 	$(call say,TRACE-LD,$@)
@@ -25,7 +26,8 @@ $(TRACE_BUILD)/fuzz: $(filter-out %/main.o,$(TRACE_OBJ)) $(TRACE_BUILD)/tests/tr
 	$(call say,TRACE-LD,$@)
 	$(Q)gcc $(TRACE_SAN) -o $@ $^ $(PVTRACE_LIBS)
 
-TRACE_SEEDS := $(addprefix $(TRACE_BUILD)/seeds/,each.trace work.trace long.trace many.trace each.ram kernel.elf)
+TRACE_SEEDS := $(addprefix $(TRACE_BUILD)/seeds/,\
+                 each.trace work.trace long.trace many.trace each.ram kernel.elf)
 $(TRACE_SEEDS) &: $(wildcard tests/trace/gen*.py) tests/trace/seeds.py
 	@mkdir -p $(TRACE_BUILD)/seeds
 	$(Q)python3 -B tests/trace/seeds.py $(TRACE_BUILD)/seeds
@@ -52,7 +54,7 @@ trace-fuzz-forever: $(TRACE_BUILD)/libfuzzer $(TRACE_SEEDS)
 trace-speed: $(PVTRACE)
 	@python3 -B tests/trace/speed.py $(PVTRACE)
 
-# --- Debian's reader of Xen's traces --------------------------------------------------------------------
+# --- Debian's reader of Xen's traces --------------------------------------------------------------
 # Unpacked here, never installed; it needs nothing but the C library.
 XENALYZE := $(TRACE_BUILD)/xenalyze/xenalyze
 $(XENALYZE): | deps
