@@ -176,8 +176,9 @@ static void ljmp_to(void *selector)
         uint16_t cs;
     } __attribute__((packed)) pointer = { 0, (uint16_t)(uint64_t)selector };
 
-    __asm__ volatile("leaq 1f(%%rip), %0\n\tmovq %0, (%1)\n\trex.w ljmp *(%1)\n1:" BACK
-                     : "=&r"(rip) : "r"(&pointer), "i"(BARE_KERNEL_CS) : "memory", "cc");
+    /* 48h is REX.W, for which assemblers have no common name */
+    __asm__ volatile("leaq 1f(%%rip), %0\n\tmovq %0, (%1)\n\t.byte 0x48\n\tljmpl *(%1)\n1:" BACK
+                     : "=&r"(rip) : "D"(&pointer), "i"(BARE_KERNEL_CS) : "memory", "cc");
 }
 
 static void returns_by_iretq(void)

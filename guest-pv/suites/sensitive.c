@@ -2,7 +2,7 @@
  * what was seen as a comment. A CPU passes all of them; who runs this kernel with less privilege
  * than it believes to have does not, unless he emulates or translates them. Here: the interrupt
  * flag, returns, CPUID and what goes with it. Segments: sensitive_segments.c; instructions that
- * trap in user mode: sensitive_privileged.c. */
+ * trap in user mode: sensitive_privileged.c; user code: sensitive_user.c. */
 #include <string.h>
 #include "sensitive.h"
 #include "start.h"
