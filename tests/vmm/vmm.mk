@@ -6,7 +6,7 @@ HOSTED_LINUX := console=ttyS0 mitigations=off norandmaps acpi=off noapic nolapic
 
 # With the optimization that domains have: the functions of blocks end in jumps then.
 HOSTED_OBJ := $(patsubst %.c,$(UNIT)/O2/%.o,tests/vmm/main.c common/elf.c \
-                $(wildcard guest-pv/vmm/*/*.c common/x86/*.c))
+                $(wildcard $(patsubst %,guest-pv/vmm/%/*.c,core emulate load platform) common/x86/*.c))
 $(UNIT)/O2/%.o: %.c tests/vmm/vmm.mk | deps-test $(ABI)
 	$(call say,UNIT-CC,$<)
 	@mkdir -p $(@D)
