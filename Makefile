@@ -52,7 +52,7 @@ Paragon, a small hypervisor for Xen PV guests. make TARGET VARIABLE=value ...
             boot-tests test-kvm check-{model,planted,laws}; docs/contributing.md
   oracle      the test guest on Debian's Xen and on Paragon, compared
   bench       what each operation costs, in instructions (docs/costs.md)
-  ways        the test guest bare, emulated, trapped and PV: what works, and its cost
+  ways        the test guest bare, hosted and PV: what fails, what it costs
   record      as run, and kept; replay: once more (SNAPSHOT=: docs/debugging.md)
   debug       as run, QEMU waits for gdb; debug-replay: for a recording
   soak        two minutes of stress-ng in Linux;  build iso deps deps-test clean

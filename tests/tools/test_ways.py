@@ -1,0 +1,100 @@
+"""Tests of tools/ways: what is read of a column, what is wrong with it, table and picture."""
+
+import importlib.machinery
+import importlib.util
+import os
+import sys
+import unittest
+import xml.etree.ElementTree
+
+sys.dont_write_bytecode = True
+TOOL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools", "ways")
+LOADER = importlib.machinery.SourceFileLoader("ways", TOOL)
+ways = importlib.util.module_from_spec(importlib.util.spec_from_loader("ways", LOADER))
+LOADER.exec_module(ways)
+
+TEXT = """KTAP version 1
+(d1)   # saw: a tick
+(d1)   ok 1 first
+(d1)   # file.c:1: expected 1, got 2
+(d1)   not ok 2 second
+(d1)   ok 3 third # SKIP none here
+(d1)   # row compute, kernel: 17.5
+(d1)   # row in: 1200.0
+(d1) not ok 1 suite
+(d1) guest-pv: 1 passed, 1 failed, 1 skipped\r
+(d1) vmm: 4711 instructions in 0.1 s, 1 of them by the core alone
+"""
+
+
+def read(text):
+    reader = ways.Reader()
+    for line in text.splitlines(True):
+        reader.feed(line)
+    return reader.seen
+
+
+def column(ended=True, rows=(), **verdicts):
+    return {"rows": dict(rows), "verdicts": verdicts, "saw": {}, "ended": ended}
+
+
+class Reading(unittest.TestCase):
+    def test_all(self):
+        self.assertEqual(
+            read(TEXT), {
+                "rows": {"compute, kernel": 17.5, "in": 1200.0},
+                "verdicts": {"first": "ok", "second": "not ok", "third": "skipped"},
+                "saw": {"first": "a tick"}, "ended": True, "instructions": 4711
+            })
+
+    def test_cut(self):
+        self.assertFalse(read(TEXT[:200])["ended"])
+
+
+class Faults(unittest.TestCase):
+    def test_none(self):
+        self.assertEqual(list(ways.faults("bare", column(one="ok", two="skipped"))), [])
+
+    def test_failed(self):
+        self.assertEqual(list(ways.faults("bare", column(one="not ok"))), ["one failed"])
+
+    def test_end(self):
+        self.assertEqual(len(list(ways.faults("bare", column(ended=False)))), 1)
+
+    def test_has_to_fail(self):
+        wanted = dict.fromkeys(ways.HAS_TO_FAIL["trap"], "not ok")
+        self.assertEqual(list(ways.faults("trap", column(**wanted))), [])
+        wanted["pushf_reads_if"] = "ok"
+        self.assertEqual(list(ways.faults("trap", column(**wanted))),
+                         ["pushf_reads_if passed, which cannot be"])
+
+    def test_limit(self):
+        good = {"compute, kernel": 20.0, "compute, user": 3.0}
+        self.assertEqual(list(ways.faults("emulate", column(rows=good))), [])
+        dear = {"compute, kernel": 20.1, "compute, user": 3.0}
+        self.assertEqual(len(list(ways.faults("emulate", column(rows=dear)))), 1)
+        self.assertEqual(len(list(ways.faults("emulate", column()))), 2)
+
+
+class Showing(unittest.TestCase):
+    RESULTS = {"bare": column(rows={"in": 1.0, "pushf+cli+popf": 3.0}),
+               "trap": column(rows={"in": 2434.0, "pushf+cli+popf": 1.0}),
+               "pv": column(rows={"hypercall": 69.0})}
+
+    def test_table(self):
+        head, *rows = (line.split() for line in ways.table(self.RESULTS))
+        self.assertEqual(head, ["bare", "trap", "pv"])
+        self.assertEqual(rows, [["in", "1.0", "2,434", "-"],
+                                ["pushf+cli+popf", "3.0", "wrong", "-"],
+                                ["hypercall", "-", "-", "69.0"]])
+
+    def test_picture(self):
+        text = "\n".join(ways.picture(self.RESULTS))
+        shapes = [shape.tag.partition("}")[2] for shape in xml.etree.ElementTree.fromstring(text)]
+        # the ground, trap's place in the legend, and the bar of its row that is not wrong
+        self.assertEqual(shapes.count("rect"), 3)
+        self.assertIn(">2,434<", text)
+
+
+if __name__ == "__main__":
+    unittest.main()
