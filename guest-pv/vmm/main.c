@@ -10,6 +10,7 @@
 #include "console.h"
 #include "guest-pv/vmm/emulate/block.h"
 #include "guest-pv/vmm/emulate/run.h"
+#include "guest-pv/vmm/translate/translate.h"
 #include "guest-pv/vmm/trap/run.h"
 #include "guest-pv/vmm/vmm.h"
 #include "mm.h"
@@ -19,6 +20,8 @@
 #define MAX_BLOCKS (32ull << 20)        /* bytes of decoded blocks: as many as Linux has, and half */
 #define MIN_BLOCKS (1ull << 20)
 #define TABLES_BYTES (1ull << 20)       /* that lead to them, besides 8 bytes for each frame */
+#define CODE_PAGES 3072u                /* of translated code */
+#define CODE_TABLES (34ull << 20)       /* what describes it */
 #define SHADOWS 2048u                   /* shadow tables */
 #define SHADOW_BYTES (12ull << 10)      /* memory that each takes, besides 8 bytes for each frame */
 
@@ -47,15 +50,25 @@ static bool prepare_shadows(struct cpu *c)
     return make_shadows(c, SHADOWS);
 }
 
+static uint64_t own_for_code(void)
+{
+    return own_for_shadows() + CODE_TABLES + mem_pages() * 4;
+}
+static bool prepare_code(struct cpu *c)
+{
+    return prepare_shadows(c) && make_translator(c, CODE_PAGES);
+}
+
 static const struct way {
     const char *name;
-    uint64_t (*own_bytes)(void);        /* what it prepares takes */
+    unsigned region_pages;              /* in a row */
+    uint64_t (*own_bytes)(void);        /* what else it prepares takes */
     bool (*prepare)(struct cpu *c);     /* a line and false: it cannot */
     void (*run)(struct cpu *c);         /* NULL: it does not exist yet */
 } ways[] = {
-    { "emulate", own_for_blocks, prepare_blocks, run_emulated },
-    { "trap", own_for_shadows, prepare_shadows, run_trapped },
-    { "translate", NULL, NULL, NULL },
+    { "emulate", 0, own_for_blocks, prepare_blocks, run_emulated },
+    { "trap", 0, own_for_shadows, prepare_shadows, run_trapped },
+    { "translate", CODE_PAGES, own_for_code, prepare_code, run_translated },
 };
 
 static struct cpu cpu;
@@ -87,6 +100,8 @@ int guest_main(void)
     uint64_t start;
 
     host_init();
+    if (way != NULL)
+        reserve_region(way->region_pages);
     if (way == NULL || !make_machine(&cpu, way->own_bytes()) || !way->prepare(&cpu))
         shutdown(SHUTDOWN_crash);
     start = clock_ns();

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include "console.h"
 #include "guest-pv/vmm/direct/shadow.h"
+#include "guest-pv/vmm/translate/region.h"
 #include "guest-pv/vmm/vmm.h"
 #include "hypercall.h"
 #include "mm.h"
@@ -15,6 +16,7 @@
 static pfn_t *tables;                   /* by number; 0: not used yet */
 static unsigned nr_tables;
 static const struct ram *ram;
+static pfn_t region;                    /* its first page */
 
 static bool clear(shadow_t nr)
 {
@@ -37,7 +39,10 @@ static bool load(shadow_t nr)
 
 static pfn_t frame_of_ram(uint64_t frame)
 {
-    return v2p(frame == SHADOW_ZERO_FRAME ? ram->zeroes : ram->bytes + frame * GUEST_PAGE);
+    if (frame == SHADOW_ZERO_FRAME)
+        return v2p(ram->zeroes);
+    return frame >= SHADOW_REGION ? region + (frame - SHADOW_REGION)
+                                  : v2p(ram->bytes) + frame;
 }
 
 /* RW and NX of the upper levels, too, are the guest's: a large page has them nowhere else. */
@@ -85,5 +90,35 @@ bool make_shadows(struct cpu *c, unsigned nr)
     if (tables != NULL && shadows_init(c, &shadow_host, nr))
         return true;
     kprintf("vmm: no memory for %u shadow tables\n", nr);
+    return false;
+}
+
+/* --- The region of way 3 ----------------------------------------------------------------------- */
+
+/* The state page is written by guest code, the table of targets read, the rest executed. */
+static uint64_t region_flags(unsigned page)
+{
+    if (page == 0)
+        return SHADOW_P | SHADOW_RW | SHADOW_NX;
+    return page < CODE_OFFSET / GUEST_PAGE ? SHADOW_P | SHADOW_NX : SHADOW_P;
+}
+
+void reserve_region(unsigned nr_pages)
+{
+    region = frames_reserve(nr_pages);
+}
+
+bool make_translator(struct cpu *c, unsigned nr_pages)
+{
+    static struct translate_host translate_host = {
+        .base = REGION_BASE, .callout = { 0x0f, 0x05 }, .protect = shadow_protect,
+    };
+
+    translate_host.memory = p2v(region);
+    translate_host.bytes = (uint64_t)nr_pages * GUEST_PAGE;
+    if (shadow_map_region(c, REGION_BASE, nr_pages, region_flags) &&
+        translate_init(c, &translate_host))
+        return true;
+    kprintf("vmm: no memory for translated code\n");
     return false;
 }

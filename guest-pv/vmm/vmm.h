@@ -15,6 +15,10 @@ void host_init(void);
 
 /* shadow_host.c: shadow tables by hypercalls, so many. A line and false: no memory. */
 bool make_shadows(struct cpu *c, unsigned nr);
+/* The same file: memory for translated code, in the guest's kernel roots too. It is reserved before
+ * make_machine() gives the guest what is left in a row. */
+void reserve_region(unsigned nr_pages);
+bool make_translator(struct cpu *c, unsigned nr_pages);
 
 /* report.c: why the guest ended, its state if it was lost, and what running it took. */
 void print_report(struct cpu *c, uint64_t ns);

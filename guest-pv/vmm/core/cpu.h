@@ -121,6 +121,7 @@ struct cpu {
     struct tlb *tlb;            /* &tlbs[cpl == 3] */
     uint64_t mapping;           /* 2 * (how often a mapping may have changed) + (cpl == 3): C4 */
     struct shadows *shadows;    /* of ways 2 and 3 */
+    struct translator *translator;      /* of way 3 */
     struct emulator *emulator;  /* way 1's own, with the next three, which it reaches often */
     const struct block *block;  /* that is running */
     int64_t budget;             /* instructions until the platform is polled */

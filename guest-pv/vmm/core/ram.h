@@ -8,7 +8,7 @@
 
 #define GUEST_PAGE 4096u
 
-enum { FRAME_CODE = 1, FRAME_TABLE = 2 }; /* somebody wants to know of writes: struct cpu's hook */
+enum { FRAME_CODE = 1, FRAME_TABLE = 2, FRAME_WALKED = 4 }; /* somebody wants to know of writes: struct cpu's hook */
 
 struct ram {
     uint8_t *bytes;             /* page-aligned */

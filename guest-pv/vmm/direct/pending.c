@@ -36,11 +36,20 @@ static void step_over_shadow(struct cpu *c)
         emulate_step(c);
 }
 
+static void set_alarm(struct cpu *c, bool now)
+{
+    static uint64_t alarm;
+    uint64_t deadline = platform_deadline(c->platform);
+
+    if (deadline == alarm && !now)
+        return;
+    alarm = deadline;
+    direct_alarm(deadline);
+}
+
 void deliver_pending(struct cpu *c, bool now)
 {
     static unsigned exits;
-    static uint64_t alarm;
-    uint64_t deadline;
 
     if (now || ++exits % EXITS_BETWEEN_POLLS == 0 || c->platform->reset)
         poll(c);
@@ -50,9 +59,10 @@ void deliver_pending(struct cpu *c, bool now)
         wait_halted(c);
     if (c->stop == STOP_NOT && interrupt_due(c))
         deliver_interrupt(c, platform_acknowledge(c->platform));
-    deadline = platform_deadline(c->platform);
-    if (deadline != alarm || now) {
-        alarm = deadline;
-        direct_alarm(deadline);
-    }
+    set_alarm(c, now);
+}
+
+void deliver_pending_alarm(struct cpu *c)
+{
+    set_alarm(c, true);
 }

@@ -80,12 +80,43 @@ static shadow_t root(struct cpu *c)
     struct shadow_key key = {
         .frame = (c->cr3 & FRAME_MASK) >> FRAME_SHIFT, .level = 4, .role = (uint8_t)role_of(c),
     };
-    shadow_t t = shadow_find(c->shadows, &key);
+    struct shadows *s = c->shadows;
+    shadow_t t = shadow_find(s, &key);
 
     if (t != 0)
         return t;
     make_room(c);
-    return shadow_make(c, &key);
+    t = shadow_make(c, &key);
+    if (t != 0 && s->region != 0 && key.role == ROLE_KERNEL)
+        shadow_set(s, t, s->region_slot, (uint64_t)s->region << FRAME_SHIFT | SHADOW_P | SHADOW_RW);
+    return t;
+}
+
+bool shadow_map_region(struct cpu *c, uint64_t linear, unsigned nr_pages,
+                       uint64_t (*flags_of)(unsigned page))
+{
+    struct shadows *s = c->shadows;
+    struct shadow_key key = { .frame = SHADOW_REGION, .level = 3, .large = true };
+    shadow_t l3 = shadow_make(c, &key), l2, l1 = 0;
+
+    key.level = 2;
+    l2 = shadow_make(c, &key);
+    if (l3 == 0 || l2 == 0)
+        return false;
+    shadow_set(s, l3, 0, (uint64_t)l2 << FRAME_SHIFT | SHADOW_P | SHADOW_RW);
+    for (unsigned i = 0; i < nr_pages; i++) {
+        if (i % ENTRIES == 0) {
+            key = (struct shadow_key){ .frame = SHADOW_REGION + i, .level = 1, .large = true };
+            l1 = shadow_make(c, &key);
+            if (l1 == 0)
+                return false;
+            shadow_set(s, l2, i / ENTRIES, (uint64_t)l1 << FRAME_SHIFT | SHADOW_P | SHADOW_RW);
+        }
+        shadow_set(s, l1, i % ENTRIES, (SHADOW_REGION + i) << FRAME_SHIFT | flags_of(i));
+    }
+    s->region = l3;
+    s->region_slot = index_at(linear, 4);
+    return shadow_send(s);
 }
 
 bool shadow_load(struct cpu *c)
@@ -235,9 +266,9 @@ enum shadow_outcome shadow_fault(struct cpu *c, uint64_t linear, uint32_t error)
         shadow_send(s);
         return SHADOW_GUEST;
     }
-    if (slot >= HOLE_FIRST && slot <= HOLE_LAST) {
+    if ((slot >= HOLE_FIRST && slot <= HOLE_LAST) || (s->region != 0 && slot == s->region_slot)) {
         cpu_stop(c, STOP_UNSERVED,
-                 "the guest maps %#lx, which is the hypervisor's with this way of running", linear);
+                 "the guest maps %#lx, which it cannot have with this way of running", linear);
         return SHADOW_FAILED;
     }
     if (error & PF_WRITE &&
@@ -268,9 +299,15 @@ void shadow_written(struct cpu *c, uint64_t phys, unsigned bytes)
             continue;
         }
         for (unsigned i = first; i <= last; i++)
-            shadow_set(s, t, i, 0);
+            if (table->key.level < 4 || s->region == 0 || i != s->region_slot)
+                shadow_set(s, t, i, 0);
     }
     shadow_send(s);
+}
+
+bool shadow_own_write(const struct cpu *c)
+{
+    return c->shadows->own_write;
 }
 
 void shadow_protect(struct cpu *c, uint64_t frame)

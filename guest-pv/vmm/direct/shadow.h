@@ -23,6 +23,7 @@ typedef uint32_t shadow_t;
 #define SHADOW_P  (1ull << 0)
 #define SHADOW_RW (1ull << 1)
 #define SHADOW_NX (1ull << 63)
+#define SHADOW_REGION 0x8000000000ull   /* from this on: pages of the vmm's region, by number */
 #define SHADOW_ZERO_FRAME 0xffffffffffull /* stands for the page of zeroes */
 
 struct shadow_update {
@@ -47,6 +48,11 @@ struct shadow_host {
 bool shadows_init(struct cpu *c, const struct shadow_host *host, unsigned nr_tables);
 void shadows_free(struct cpu *c);
 
+/* The vmm's own pages at `linear`, in a level-4 slot of their own, in every root of the guest's
+ * kernel: flags_of gives SHADOW_* of each. The guest may not map anything in that slot. */
+bool shadow_map_region(struct cpu *c, uint64_t linear, unsigned nr_pages,
+                       uint64_t (*flags_of)(unsigned page));
+
 /* Loads the root for CR3 at this CPL, made if need be. Cheap when it is loaded already. */
 bool shadow_load(struct cpu *c);
 
@@ -62,6 +68,8 @@ enum shadow_outcome shadow_fault(struct cpu *c, uint64_t linear, uint32_t error)
 /* Before a write to a frame with FRAME_TABLE: takes away what was derived from these bytes. A frame
  * that is written again and again without being used loses its shadows, and FRAME_TABLE. */
 void shadow_written(struct cpu *c, uint64_t phys, unsigned bytes);
+/* Is that write one of A or D, by a walk of shadow_fault's? */
+bool shadow_own_write(const struct cpu *c);
 /* The frame became code, or stopped being: no shadow maps it writable (S2). */
 void shadow_protect(struct cpu *c, uint64_t frame);
 

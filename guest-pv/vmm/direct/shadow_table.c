@@ -53,14 +53,14 @@ static void queue(struct shadows *s, shadow_t table, unsigned index, uint64_t en
 /* --- References ------------------------------------------------------------------------------- */
 
 /* The list that an entry belongs to: of the frame that a leaf maps, of the table that another one
- * leads to. NULL: none is kept, of the page of zeroes. */
+ * leads to. NULL: none is kept, of pages that are the vmm's. */
 static uint32_t *list_of(struct shadows *s, shadow_t table, uint64_t entry)
 {
     uint64_t target = (entry & FRAME_MASK) >> FRAME_SHIFT;
 
     if (s->tables[table].key.level > 1)
         return &s->tables[target].parents;
-    return target == SHADOW_ZERO_FRAME ? NULL : &s->maps[target];
+    return target >= SHADOW_REGION ? NULL : &s->maps[target];
 }
 
 static void add_ref(struct shadows *s, shadow_t table, unsigned index, uint64_t entry)
@@ -214,7 +214,8 @@ void shadow_drop_all(struct cpu *c)
 
     for (unsigned level = 4; level >= 1; level--)
         for (shadow_t t = EMPTY_ROOT + 1; t <= s->nr_tables; t++)
-            if (s->tables[t].used && s->tables[t].key.level == level)
+            if (s->tables[t].used && s->tables[t].key.level == level &&
+                s->tables[t].key.frame < SHADOW_REGION)
                 shadow_drop(c, t);
 }
 

@@ -41,6 +41,8 @@ struct shadows {
     struct shadow *tables;      /* by number; 0 is none, 1 an empty root */
     unsigned nr_tables, nr_free;
     shadow_t free, loaded;
+    shadow_t region;            /* the level-3 table of the vmm's region, or 0 */
+    unsigned region_slot;
     shadow_t *hash;
     shadow_t *of_frame;         /* by guest frame: the tables that stand for it */
     uint32_t *maps;             /* by guest frame: list of the leaf entries that map it */

@@ -1,68 +1,14 @@
-/* Way 2's run loop, called by direct.c whenever guest code has stopped: finds out why, has the core
- * execute what trapped or delivers the guest's own exception, then the platform's interrupts. */
-#include "guest-pv/vmm/core/deliver.h"
-#include "guest-pv/vmm/core/emulate.h"
+/* Way 2's run loop, called by direct.c whenever guest code has stopped: what trapped is handled by
+ * direct/handle.c, then come the platform's interrupts (direct/pending.c). */
 #include "guest-pv/vmm/direct/direct.h"
+#include "guest-pv/vmm/direct/handle.h"
 #include "guest-pv/vmm/direct/pending.h"
 #include "guest-pv/vmm/direct/shadow.h"
 #include "guest-pv/vmm/trap/run.h"
 
-static void page_fault(struct cpu *c, const struct exit *e)
-{
-    switch (shadow_fault(c, e->address, e->error)) {
-    case SHADOW_FILLED:
-    case SHADOW_FAILED:
-        break;
-    case SHADOW_GUEST:
-        deliver_fault(c);
-        break;
-    case SHADOW_WRITE:
-        emulate_step(c);
-        break;
-    }
-}
-
-/* The CPU has put RIP behind INT3 and SYSCALL, and told of no fault that the core would not find. */
-static void execute_again(struct cpu *c, unsigned length)
-{
-    c->regs[REG_RIP] -= length;
-    emulate_step(c);
-}
-
-static void handle(struct cpu *c, const struct exit *e)
-{
-    switch (e->vector) {
-    case EXIT_START:
-    case EXIT_EVENT:
-        break;
-    case EXIT_SYSCALL:
-        execute_again(c, 2);
-        break;
-    case VECTOR_PF:
-        page_fault(c, e);
-        break;
-    case VECTOR_BP:
-        execute_again(c, 1);
-        break;
-    case VECTOR_GP:
-    case VECTOR_UD:
-    case VECTOR_SS:
-        emulate_step(c);
-        break;
-    case VECTOR_DB:
-        c->dr[6] |= 1u << 14;
-        raise_fault(c, VECTOR_DB);
-        deliver_fault(c);
-        break;
-    default: /* #DE, #MF, #XM: as the CPU says */
-        raise_fault(c, e->vector);
-        deliver_fault(c);
-    }
-}
-
 static uint64_t on_exit(struct cpu *c, const struct exit *e)
 {
-    handle(c, e);
+    handle_exit(c, e);
     deliver_pending(c, e->vector == EXIT_EVENT);
     if (c->stop == STOP_NOT)
         shadow_load(c);

@@ -1,0 +1,113 @@
+/* Way 3's run loop, called by direct.c whenever guest code has stopped. The guest's user code runs
+ * as with way 2; its kernel code runs in the region, and what stopped there is first seen as a host
+ * address. */
+#include "guest-pv/vmm/core/deliver.h"
+#include "guest-pv/vmm/core/emulate.h"
+#include "guest-pv/vmm/direct/direct.h"
+#include "guest-pv/vmm/direct/handle.h"
+#include "guest-pv/vmm/direct/pending.h"
+#include "guest-pv/vmm/direct/shadow.h"
+#include "guest-pv/vmm/platform/platform.h"
+#include "guest-pv/vmm/translate/translate.h"
+
+static void frame_written(struct cpu *c, uint64_t phys, unsigned bytes)
+{
+    translate_written(c, phys, bytes, shadow_own_write(c));
+    shadow_written(c, phys, bytes);
+}
+
+/* A fault that only fills a shadow table goes on where it was, at the host's address. */
+static bool fault_in_code(struct cpu *c, const struct exit *e, uint64_t host_rip)
+{
+    enum shadow_outcome outcome = shadow_fault(c, e->address, e->error);
+
+    if (outcome == SHADOW_FILLED)
+        return true;
+    translate_map_back(c, host_rip);
+    if (outcome == SHADOW_GUEST)
+        deliver_fault(c);
+    else if (outcome == SHADOW_WRITE)
+        emulate_step(c);
+    return false;
+}
+
+/* An interrupt that the guest does not want now is left to its STI. */
+static bool event_in_code(struct cpu *c, uint64_t host_rip)
+{
+    platform_poll(c->platform);
+    if (!c->platform->reset &&
+        !(translate_interrupts_on(c) && platform_interrupt(c->platform))) {
+        translate_set_pending(c, platform_interrupt(c->platform));
+        deliver_pending_alarm(c);
+        return true;
+    }
+    translate_map_back(c, host_rip);
+    return false;
+}
+
+/* True: the CPU goes on at the same host address, and c->regs are as they came. */
+static bool handle_in_code(struct cpu *c, const struct exit *e, uint64_t host_rip)
+{
+    switch (e->vector) {
+    case VECTOR_PF:
+        return fault_in_code(c, e, host_rip);
+    case EXIT_EVENT:
+        return event_in_code(c, host_rip);
+    case EXIT_SYSCALL:
+        if (translate_callout(c, host_rip) == CALLOUT_EMULATE)
+            emulate_step(c);
+        return false;
+    default:
+        translate_map_back(c, host_rip);
+        handle_exit(c, e);
+        return false;
+    }
+}
+
+/* Where the CPU goes on. An instruction that no block begins with is the core's. */
+static uint64_t enter(struct cpu *c, bool now)
+{
+    static uint64_t root;
+    uint64_t host = 0;
+
+    deliver_pending(c, now);
+    while (c->stop == STOP_NOT) {
+        if (c->cr3 != root) {
+            root = c->cr3;
+            translate_root_changed(c);
+        }
+        if (c->cpl == 3) {
+            shadow_load(c);
+            return c->regs[REG_RIP];
+        }
+        host = c->regs[REG_RFLAGS] & FLAG_TF ? 0 : translate_entry(c);
+        if (host != 0)
+            break;
+        emulate_step(c);
+        deliver_pending(c, false);
+    }
+    if (c->stop == STOP_NOT) {
+        translate_set_pending(c, platform_interrupt(c->platform));
+        shadow_load(c);
+    }
+    return host;
+}
+
+static uint64_t on_exit(struct cpu *c, const struct exit *e)
+{
+    uint64_t rip = c->regs[REG_RIP];
+
+    if (c->cpl == 0 && translate_is_code(c, rip)) {
+        if (handle_in_code(c, e, rip))
+            return rip;
+    } else {
+        handle_exit(c, e);
+    }
+    return enter(c, e->vector == EXIT_EVENT);
+}
+
+void run_translated(struct cpu *c)
+{
+    c->frame_written = frame_written;
+    direct_run(c, on_exit);
+}
