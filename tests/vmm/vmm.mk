@@ -5,8 +5,9 @@ HOSTED_LINUX := console=ttyS0 mitigations=off norandmaps acpi=off noapic nolapic
                 tsc=reliable tsc_early_khz=1000000 lpj=4000000 reboot=t panic=-1
 
 # With the optimization that domains have: the functions of blocks end in jumps then.
-HOSTED_OBJ := $(patsubst %.c,$(UNIT)/O2/%.o,tests/vmm/main.c common/elf.c \
-                $(wildcard $(patsubst %,guest-pv/vmm/%/*.c,core emulate load platform) common/x86/*.c))
+HOSTED_DIRS := $(patsubst %,guest-pv/vmm/%,core emulate load platform) common/x86
+HOSTED_OBJ  := $(patsubst %.c,$(UNIT)/O2/%.o,tests/vmm/main.c common/elf.c \
+                 $(wildcard $(HOSTED_DIRS:%=%/*.c)))
 $(UNIT)/O2/%.o: %.c tests/vmm/vmm.mk | deps-test $(ABI)
 	$(call say,UNIT-CC,$<)
 	@mkdir -p $(@D)
