@@ -23,7 +23,7 @@
 #define CODE_PAGES 3072u                /* of translated code */
 #define CODE_TABLES (34ull << 20)       /* what describes it */
 #define SHADOWS 2048u                   /* shadow tables */
-#define SHADOW_BYTES (12ull << 10)      /* memory that each takes, besides 8 bytes for each frame */
+#define SHADOW_BYTES (13ull << 10)      /* memory that each takes, besides 8 bytes for each frame */
 
 static uint64_t blocks_bytes(void)
 {

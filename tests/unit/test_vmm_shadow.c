@@ -10,112 +10,18 @@
 #include "guest-pv/vmm/core/access.h"
 #include "tests/unit/vmm_host.h"
 #include "tests/unit/vmm_mmu.h"
+#include "tests/unit/vmm_tables.h"
 
-#define P 1ull
-#define W 2ull
-#define U 4ull
-#define A 0x20ull
-#define D 0x40ull
-#define PS 0x80ull
-#define NX (1ull << 63)
-#define FRAME 0x000ffffffffff000ull
-
-#define NR_FRAMES 384u
 #define NR_SHADOWS 40u
 #define STEPS 50000u
 #define STEPS_IN_A_WORLD 1000u
 #define PAGES_IN_A_STEP 128u
-#define FIRST_TABLE 4u                  /* tables are frames 4 to 27; 1 to 3 are vmm_cpu_new()'s */
-#define NR_TABLES 24u
-#define RAM_AT 0xffffffff80000000ull    /* where those tables map all RAM */
 
 enum outcome { MMU_LETS, FILLED, GUEST, WRITE, FAILED, NR_OUTCOMES };
 
 static struct cpu *c;
-static uint64_t seed;
 static unsigned outcomes[NR_OUTCOMES];
 static uint64_t pages_checked, drops, roots, prefills;
-
-static uint64_t random_64(void)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return seed * 0x2545f4914f6cdd1dull;
-}
-static unsigned below(unsigned n)
-{
-    return (unsigned)((random_64() >> 32) % n);
-}
-static bool one_in(unsigned n)
-{
-    return below(n) == 0;
-}
-
-/* --- What the guest's tables say -------------------------------------------------------------- */
-
-struct page {
-    uint64_t frame;
-    bool user, writable, executable, used, dirty;
-};
-
-static uint64_t physical_entry(uint64_t table, unsigned index)
-{
-    uint64_t entry;
-
-    memcpy(&entry, frame_to_read(&c->ram, table / GUEST_PAGE) + 8 * index, sizeof(entry));
-    return entry;
-}
-
-static bool entry_is_valid(uint64_t entry, unsigned level)
-{
-    bool large = level > 1 && (entry & PS);
-
-    if (!(entry & P) || entry >> 40 & 0xfff || ((entry & NX) && !(c->efer & EFER_NXE)))
-        return false;
-    if (!large)
-        return true;
-    return level == 2 ? !(entry & 0x1fe000)
-                      : level == 3 && c->gigabyte_pages && !(entry & 0x3fffe000);
-}
-
-/* The walk of SDM vol. 3, 4.5, once more and without setting A and D. */
-static bool guest_page(uint64_t linear, struct page *page)
-{
-    uint64_t at = c->cr3 & FRAME, within;
-
-    *page = (struct page){ .user = true, .writable = true, .executable = true, .used = true };
-    for (unsigned level = 4; level >= 1; level--) {
-        uint64_t entry = physical_entry(at, linear >> (3 + 9 * level) & 511);
-
-        if (!entry_is_valid(entry, level))
-            return false;
-        page->user &= (entry & U) != 0;
-        page->writable &= (entry & W) != 0;
-        page->executable &= (entry & NX) == 0;
-        page->used &= (entry & A) != 0;
-        page->dirty = (entry & D) != 0;
-        at = entry & FRAME;
-        if (level > 1 && (entry & PS)) {
-            within = (1ull << (3 + 9 * level)) - 1;
-            at = (at & ~within) | (linear & within);
-            break;
-        }
-    }
-    page->frame = at / GUEST_PAGE;
-    return true;
-}
-
-static bool guest_allows(uint64_t linear, unsigned how)
-{
-    struct page page;
-
-    if (!is_canonical(linear) || !guest_page(linear, &page) || (c->cpl == 3 && !page.user))
-        return false;
-    if ((how & ACCESS_WRITE) && !page.writable && (c->cpl == 3 || (c->cr0 & CR0_WP)))
-        return false;
-    return !(how & ACCESS_FETCH) || page.executable;
-}
 
 /* S1 and S2 of shadow.h, of one page that the MMU lets through. */
 static void expect_no_more(const struct vmm_leaf *leaf)
@@ -124,7 +30,7 @@ static void expect_no_more(const struct vmm_leaf *leaf)
     bool ram;
 
     pages_checked++;
-    if (!guest_page(leaf->linear, &page))
+    if (!guest_page(c, leaf->linear, &page))
         fail_msg("%#lx is mapped, and not by the guest", leaf->linear);
     ram = frame_is_ram(&c->ram, page.frame);
     if (leaf->frame != (ram ? page.frame : SHADOW_ZERO_FRAME))
@@ -147,94 +53,6 @@ static void expect_sane(void)
     vmm_mmu_each(below(512), PAGES_IN_A_STEP, expect_no_more);
 }
 
-/* --- Random things ---------------------------------------------------------------------------- */
-
-static unsigned random_index(unsigned level)
-{
-    static const unsigned of_roots[] = { 0, 0, 0, 0, 1, 1, 255, 256, 271, 272, 510, 511 },
-                          of_middle[] = { 0, 0, 0, 1, 1, 2, 510, 511 };
-
-    if (one_in(32))
-        return below(512);
-    if (level == 4)
-        return of_roots[below(ARRAY_SIZE(of_roots))];
-    return level > 1 ? of_middle[below(ARRAY_SIZE(of_middle))] : below(24);
-}
-
-/* Mostly one that the guest maps, as far as a few tries find one. */
-static uint64_t random_linear(void)
-{
-    uint64_t linear = below(GUEST_PAGE / 8) * 8ull, at = c->cr3 & FRAME;
-
-    if (one_in(8))
-        return RAM_AT + (uint64_t)below(NR_FRAMES) * GUEST_PAGE + linear % 256;
-    if (one_in(64))
-        return random_64();
-    for (unsigned level = 4; level >= 1; level--) {
-        unsigned index = random_index(level);
-
-        for (unsigned tries = 8; tries > 0 && !(physical_entry(at, index) & P); tries--)
-            index = random_index(level);
-        at = physical_entry(at, index) & FRAME;
-        linear |= (uint64_t)index << (3 + 9 * level);
-    }
-    return linear >> 47 ? linear | 0xffffull << 48 : linear;
-}
-
-/* Each level has frames of its own, and now and then those of another. */
-static uint64_t random_table(unsigned level)
-{
-    static const uint8_t first[] = { 0, 12, 6, 2, 0 }, nr[] = { 0, 12, 6, 4, 2 };
-
-    if (one_in(12))
-        return FIRST_TABLE + below(NR_TABLES);
-    return FIRST_TABLE + first[level] + below(nr[level]);
-}
-
-static uint64_t random_data(void)
-{
-    switch (below(8)) {
-    case 0:
-        return 0xa0 + below(0x60);                      /* absent */
-    case 1:
-        return one_in(2) ? NR_FRAMES + below(64) : random_64() >> 36;
-    case 2:
-        return below(FIRST_TABLE + NR_TABLES);
-    default:
-        return FIRST_TABLE + NR_TABLES + below(16);     /* few: each is mapped often */
-    }
-}
-
-static uint64_t random_flags(void)
-{
-    uint64_t flags = P | A;
-
-    flags |= one_in(6) ? 0 : W;
-    flags |= one_in(8) ? 0 : U;
-    flags |= one_in(3) ? 0 : D;
-    flags |= one_in(8) ? NX : 0;
-    flags ^= one_in(8) ? A : 0;
-    flags ^= one_in(16) ? P : 0;
-    return flags;
-}
-
-static uint64_t random_entry(unsigned level)
-{
-    uint64_t entry = random_flags();
-
-    if (one_in(10))
-        return 0;
-    if (one_in(64))
-        return random_64();
-    if (level == 1)
-        return entry | random_data() << 12;
-    if (level < 4 && one_in(level == 2 ? 4 : 6))        /* a page of 2 MiB or 1 GiB */
-        return entry | PS | (one_in(16) ? random_64() & FRAME
-                                        : (uint64_t)below(2) << (3 + 9 * level)) |
-               (one_in(8) ? 0x1000 : 0);
-    return entry | random_table(level - 1) << 12;
-}
-
 /* --- What a guest does ------------------------------------------------------------------------ */
 
 static void load_root(void)
@@ -251,7 +69,8 @@ static void core_stores(uint64_t physical, uint64_t value, unsigned bytes)
 
     bytes = MIN(bytes, (unsigned)(GUEST_PAGE - physical % GUEST_PAGE));
     if (one_in(2)) {
-        tlb_flush(c);
+        if (one_in(4))
+            tlb_flush(c);
         if (write_linear(c, RAM_AT + physical, &value, bytes, ACCESS_SYSTEM))
             return;
     }
@@ -262,11 +81,12 @@ static void core_stores(uint64_t physical, uint64_t value, unsigned bytes)
 
 static void change_table(void)
 {
-    unsigned level = 1 + below(4), index = random_index(level), bytes = one_in(8) ? 1 + below(8) : 8;
+    unsigned level = 1 + below(4), index = random_index(level);
+    unsigned bytes = one_in(8) ? 1 + below(8) : 8;
     uint64_t at = random_table(level) * GUEST_PAGE + 8 * index, entry = random_entry(level);
 
     if (one_in(3))                                      /* one bit of it */
-        entry = physical_entry(at, 0) ^
+        entry = physical_entry(c, at, 0) ^
                 (uint64_t[]){ P, W, U, A, D, PS, NX, 0x1000, 0x2000 }[below(9)];
     core_stores(at + (bytes < 8 ? below(8) : 0), entry, bytes);
 }
@@ -299,7 +119,7 @@ static void core_executes(uint64_t linear, uint64_t value)
 static enum outcome handle_fault(uint64_t linear, unsigned how, uint64_t value)
 {
     uint32_t error = how | 4 | one_in(2);
-    bool allowed = guest_allows(linear, how);
+    bool allowed = guest_allows(c, linear, how);
 
     switch (shadow_fault(c, linear, error)) {
     case SHADOW_FILLED:
@@ -331,7 +151,7 @@ static bool mmu_lets(uint64_t linear, unsigned how, struct vmm_leaf *leaf)
 static void touch(void)
 {
     static const unsigned hows[] = { ACCESS_READ, ACCESS_WRITE, ACCESS_WRITE, ACCESS_FETCH };
-    uint64_t linear = random_linear(), value = random_entry(1 + below(4));
+    uint64_t linear = random_linear(c), value = random_entry(1 + below(4));
     unsigned how = hows[below(ARRAY_SIZE(hows))];
     struct vmm_leaf leaf;
 
@@ -348,7 +168,7 @@ static void touch(void)
             fail_msg("%#lx, access %u: filled, and the MMU does not let it through", linear, how);
     }
     outcomes[MMU_LETS]++;
-    assert_true(guest_allows(linear, how));
+    assert_true(guest_allows(c, linear, how));
     if (how & ACCESS_WRITE)
         memcpy(frame_to_write(&c->ram, leaf.frame) + (linear & 0xff8), &value, 8);
 }
@@ -412,20 +232,7 @@ static void step(void)
 
 static void world_begin(void)
 {
-    static const unsigned counts[] = { 0, 12, 3, 3, 4 };
-
-    c = vmm_cpu_new(NR_FRAMES);
-    c->gigabyte_pages = one_in(2);
-    for (unsigned t = 0; t < NR_TABLES; t++) {
-        unsigned level = t < 2 ? 4 : t < 6 ? 3 : t < 12 ? 2 : 1;
-        uint64_t *table = (uint64_t *)(c->ram.bytes + (FIRST_TABLE + t) * GUEST_PAGE);
-
-        for (unsigned n = 2 * counts[level]; n > 0; n--)
-            table[random_index(level)] = random_entry(level);
-        if (level == 4)
-            table[511] = 0x2000 | P | W | U;
-    }
-    c->cr3 = random_table(4) << 12;
+    c = vmm_tables_new();
     vmm_mmu_init(c, NR_SHADOWS);
     assert_true(shadows_init(c, &vmm_mmu, NR_SHADOWS));
     c->frame_written = written;
@@ -458,7 +265,7 @@ static void random_guest(void **state)
     (void)state;
     for (unsigned i = 0; i < steps; i++) {
         if (i % STEPS_IN_A_WORLD == 0) {
-            seed = (from_environment("VMM_SEED", 1) + i) * 0x9e3779b97f4a7c15ull + 1;
+            vmm_seed = (from_environment("VMM_SEED", 1) + i) * 0x9e3779b97f4a7c15ull + 1;
             world_begin();
         }
         step();

@@ -59,7 +59,7 @@ static void make_room(struct cpu *c)
 {
     struct shadows *s = c->shadows;
 
-    if (s->nr_free < TABLES_FOR_A_FILL || s->nr_free_refs < REFS_FOR_A_FILL)
+    if (s->nr_free < TABLES_FOR_A_FILL)
         shadow_drop_all(c);
 }
 

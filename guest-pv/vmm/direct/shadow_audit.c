@@ -19,14 +19,14 @@
 struct audit {
     const struct cpu *c;
     struct shadows *s;
-    uint8_t *seen;              /* a bit for each entry of each table: a list has a reference to it */
-    unsigned entries, refs;     /* that lead somewhere where a list is kept; members of all lists */
+    uint8_t *seen;              /* a bit for each entry of each table: it is in a list */
+    unsigned entries, refs;     /* that lead to what has a list; that are in lists */
     unsigned used, in_frames;   /* tables; those that stand for a guest's table in RAM */
 };
 
 /* --- Entries: S1, S2 -------------------------------------------------------------------------- */
 
-/* The guest's entry that a shadow's entry stands for; of a large page what its part would be. */
+/* The guest's entry that a shadow's entry stands for; of a large page a part of it. */
 static uint64_t guest_entry(const struct audit *a, const struct shadow *t, unsigned index)
 {
     uint64_t entry;
@@ -99,32 +99,27 @@ static const char *check_entry(const struct audit *a, const struct shadow *t, un
 
 /* --- Lists ------------------------------------------------------------------------------------ */
 
-/* Of the frame, or of the table, with this number. */
-static const char *check_list(struct audit *a, uint32_t nr, bool of_table, uint64_t target)
+/* Of the frame, or of the table, with this number. A list without end comes to an entry twice. */
+static const char *check_list(struct audit *a, uint32_t first, bool of_table, uint64_t target)
 {
-    for (; nr != NO_REF; nr = a->s->refs[nr].next) {
-        const struct shadow_ref *r = &a->s->refs[nr];
-        const struct shadow *t = &a->s->tables[r->table];
-        unsigned bit = r->table * ENTRIES + r->index;
+    uint32_t previous = NO_REF;
 
-        if (!t->used || (t->key.level > 1) != of_table || !(t->entries[r->index] & SHADOW_P) ||
-            (t->entries[r->index] & FRAME_MASK) >> FRAME_SHIFT != target)
-            return "a reference is to an entry that leads elsewhere";
-        if (a->seen[bit / 8] >> bit % 8 & 1)
-            return "two references to one entry";
-        a->seen[bit / 8] |= (uint8_t)(1u << bit % 8);
+    for (uint32_t nr = first; nr != NO_REF; nr = a->s->refs[nr].next) {
+        const struct shadow *t = &a->s->tables[nr / ENTRIES];
+        uint64_t entry = t->entries[nr % ENTRIES];
+
+        if (!t->used || (t->key.level > 1) != of_table || !(entry & SHADOW_P) ||
+            (entry & FRAME_MASK) >> FRAME_SHIFT != target)
+            return "an entry is in the list of what it does not lead to";
+        if (a->seen[nr / 8] >> nr % 8 & 1)
+            return "an entry is in a list twice";
+        if (a->s->refs[nr].previous != previous)
+            return "a list is not the same backwards";
+        a->seen[nr / 8] |= (uint8_t)(1u << nr % 8);
         a->refs++;
+        previous = nr;
     }
     return NULL;
-}
-
-static const char *check_free_refs(const struct audit *a)
-{
-    unsigned n = 0;
-
-    for (uint32_t nr = a->s->free_ref; nr != NO_REF && n <= a->s->nr_free_refs; n++)
-        nr = a->s->refs[nr].next;
-    return n == a->s->nr_free_refs ? NULL : "the number of free references is wrong";
 }
 
 /* --- Tables and frames: S3, S4 ---------------------------------------------------------------- */
@@ -184,7 +179,7 @@ static const char *check_free(const struct audit *a)
 static const char *check(struct audit *a)
 {
     struct shadows *s = a->s;
-    const char *wrong = s->queued == 0 ? check_free_refs(a) : "an update has not been sent";
+    const char *wrong = s->queued == 0 ? NULL : "an update has not been sent";
 
     for (shadow_t t = EMPTY_ROOT + 1; t <= s->nr_tables && wrong == NULL; t++)
         wrong = check_table(a, t);
@@ -195,7 +190,7 @@ static const char *check(struct audit *a)
     if (a->in_frames != 0)
         return "a table is not in the list of its frame";
     if (a->refs != a->entries)
-        return "an entry has no reference";
+        return "an entry is in no list";
     if (s->loaded != EMPTY_ROOT && (!s->tables[s->loaded].used ||
                                     s->tables[s->loaded].key.level != 4))
         return "what is loaded is no root";

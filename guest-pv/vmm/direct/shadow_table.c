@@ -10,7 +10,8 @@
 
 static shadow_t *hash_head(struct shadows *s, const struct shadow_key *key)
 {
-    uint64_t v = key->frame << 4 | (uint64_t)key->level << 2 | (uint64_t)key->role << 1 | key->large;
+    uint64_t v = key->frame << 5 | (uint64_t)key->level << 2 | (uint64_t)key->role << 1 |
+                 key->large;
 
     return &s->hash[v * 0x9e3779b97f4a7c15ull >> (64 - HASH_BITS)];
 }
@@ -63,31 +64,34 @@ static uint32_t *list_of(struct shadows *s, shadow_t table, uint64_t entry)
     return target >= SHADOW_REGION ? NULL : &s->maps[target];
 }
 
-static void add_ref(struct shadows *s, shadow_t table, unsigned index, uint64_t entry)
+static void add_ref(struct shadows *s, uint32_t *list, uint32_t nr)
 {
-    uint32_t *list = list_of(s, table, entry), nr = s->free_ref;
-
-    if (list == NULL)
-        return;
-    s->free_ref = s->refs[nr].next;
-    s->nr_free_refs--;
-    s->refs[nr] = (struct shadow_ref){ table, index, *list };
+    s->refs[nr] = (struct shadow_ref){ .next = *list };
+    if (*list != NO_REF)
+        s->refs[*list].previous = nr;
     *list = nr;
 }
 
-static void remove_ref(struct shadows *s, shadow_t table, unsigned index, uint64_t entry)
+static void remove_ref(struct shadows *s, uint32_t *list, uint32_t nr)
 {
-    uint32_t *p = list_of(s, table, entry), nr;
+    struct shadow_ref r = s->refs[nr];
 
-    if (p == NULL)
-        return;
-    while (s->refs[*p].table != table || s->refs[*p].index != index)
-        p = &s->refs[*p].next;
-    nr = *p;
-    *p = s->refs[nr].next;
-    s->refs[nr].next = s->free_ref;
-    s->free_ref = nr;
-    s->nr_free_refs++;
+    if (r.previous != NO_REF)
+        s->refs[r.previous].next = r.next;
+    else
+        *list = r.next;
+    if (r.next != NO_REF)
+        s->refs[r.next].previous = r.previous;
+}
+
+/* Puts the entry into the list of what it leads to, or takes it from there. */
+static void list_entry(struct shadows *s, shadow_t table, unsigned index, uint64_t entry,
+                       void (*change)(struct shadows *s, uint32_t *list, uint32_t nr))
+{
+    uint32_t *list = entry & SHADOW_P ? list_of(s, table, entry) : NULL;
+
+    if (list != NULL)
+        change(s, list, table * ENTRIES + index);
 }
 
 void shadow_set(struct shadows *s, shadow_t table, unsigned index, uint64_t entry)
@@ -97,10 +101,8 @@ void shadow_set(struct shadows *s, shadow_t table, unsigned index, uint64_t entr
     if (*e == entry)
         return;
     if ((*e ^ entry) & FRAME_MASK || !(*e & entry & SHADOW_P)) {
-        if (*e & SHADOW_P)
-            remove_ref(s, table, index, *e);
-        if (entry & SHADOW_P)
-            add_ref(s, table, index, entry);
+        list_entry(s, table, index, *e, remove_ref);
+        list_entry(s, table, index, entry, add_ref);
     }
     *e = entry;
     queue(s, table, index, entry);
@@ -111,9 +113,10 @@ void shadow_make_read_only(struct cpu *c, uint64_t frame)
     struct shadows *s = c->shadows;
 
     for (uint32_t nr = s->maps[frame]; nr != NO_REF; nr = s->refs[nr].next) {
-        struct shadow_ref *r = &s->refs[nr];
+        shadow_t table = nr / ENTRIES;
+        unsigned index = nr % ENTRIES;
 
-        shadow_set(s, r->table, r->index, s->tables[r->table].entries[r->index] & ~SHADOW_RW);
+        shadow_set(s, table, index, s->tables[table].entries[index] & ~SHADOW_RW);
     }
 }
 
@@ -182,21 +185,18 @@ void shadow_drop(struct cpu *c, shadow_t t)
     struct shadows *s = c->shadows;
     struct shadow *table = &s->tables[t];
 
-    while (table->parents != NO_REF) {
-        struct shadow_ref r = s->refs[table->parents];
-
-        shadow_set(s, r.table, r.index, 0);
-    }
+    while (table->parents != NO_REF)
+        shadow_set(s, table->parents / ENTRIES, table->parents % ENTRIES, 0);
     shadow_send(s);
     if (s->loaded == t) {
-        s->host->load(EMPTY_ROOT);
+        if (!s->host->load(EMPTY_ROOT))
+            s->failed = true;
         s->loaded = EMPTY_ROOT;
     }
     if (table->key.level == 4 && !s->host->unpin(t))
         s->failed = true;
     for (unsigned i = 0; i < ENTRIES; i++) {
-        if (table->entries[i] & SHADOW_P)
-            remove_ref(s, t, i, table->entries[i]);
+        list_entry(s, t, i, table->entries[i], remove_ref);
         table->entries[i] = 0;
     }
     unlink_table(c, t);
@@ -223,20 +223,14 @@ void shadow_drop_all(struct cpu *c)
 
 static bool allocate(struct cpu *c, struct shadows *s)
 {
-    uint32_t nr_refs = s->nr_tables * 128u;
-
     s->tables = calloc(s->nr_tables + 1, sizeof(s->tables[0]));
     s->hash = calloc(NR_HASH, sizeof(s->hash[0]));
     s->of_frame = calloc(c->ram.nr_frames, sizeof(s->of_frame[0]));
     s->maps = calloc(c->ram.nr_frames, sizeof(s->maps[0]));
-    s->refs = calloc(nr_refs, sizeof(s->refs[0]));
+    s->refs = calloc((s->nr_tables + 1) * (size_t)ENTRIES, sizeof(s->refs[0]));
     if (s->tables == NULL || s->hash == NULL || s->of_frame == NULL || s->maps == NULL ||
         s->refs == NULL)
         return false;
-    for (uint32_t i = 1; i < nr_refs; i++)
-        s->refs[i].next = i + 1 < nr_refs ? i + 1 : NO_REF;
-    s->free_ref = 1;
-    s->nr_free_refs = nr_refs - 1;
     for (shadow_t t = s->nr_tables; t > EMPTY_ROOT; t--) {
         s->tables[t].next_hash = s->free;
         s->tables[t].stale = true; /* never used: clear() makes it */

@@ -13,10 +13,10 @@ enum shadow_role { ROLE_KERNEL, ROLE_USER, NR_ROLES };
 #define NO_REF 0u
 #define QUEUE 32u
 
-/* An entry that leads somewhere: in the list of the frame or of the table that it leads to. */
+/* Entry number table * ENTRIES + index is, while it leads somewhere, in the list of the frame or of
+ * the table that it leads to. */
 struct shadow_ref {
-    shadow_t table;
-    uint32_t index, next;
+    uint32_t next, previous;
 };
 
 /* What a table stands for: a guest's table of that level, or (large) a page of 2 MiB, level 1,
@@ -32,7 +32,7 @@ struct shadow {
     bool used, stale;           /* stale: has entries of its last use, in the machine */
     uint8_t writes;             /* of the guest to the table since something was filled by it */
     shadow_t next_hash, next_same_frame;        /* next_hash: of a free one the next free one */
-    uint32_t parents;           /* list of references */
+    uint32_t parents;           /* list of the entries that lead to it */
     uint64_t entries[ENTRIES];  /* frame or table << 12 | SHADOW_* */
 };
 
@@ -46,8 +46,7 @@ struct shadows {
     shadow_t *hash;
     shadow_t *of_frame;         /* by guest frame: the tables that stand for it */
     uint32_t *maps;             /* by guest frame: list of the leaf entries that map it */
-    struct shadow_ref *refs;
-    uint32_t free_ref, nr_free_refs;
+    struct shadow_ref *refs;    /* of every entry of every table */
     struct shadow_update queue[QUEUE];
     unsigned queued;
     bool nxe;                   /* EFER.NXE, when the tables were filled */
@@ -57,8 +56,7 @@ struct shadows {
 };
 
 #define EMPTY_ROOT 1u
-#define TABLES_FOR_A_FILL 8u    /* before a fill so many must be free, and references */
-#define REFS_FOR_A_FILL 64u
+#define TABLES_FOR_A_FILL 8u    /* before a fill so many must be free */
 
 shadow_t shadow_find(struct shadows *s, const struct shadow_key *key);
 /* There is one free. Write-protects the frame. 0: the host refused. */
