@@ -175,7 +175,8 @@ oracle: $(ORACLE)/xen $(BUILD)/paragon $(GUEST_PV)
 	    --logs $(ORACLE)
 
 # --- one guest, several ways ----------------------------------------------------------------------
+# WAYS="bare trap" runs some of its columns.
 TESTS += ways
 .PHONY: ways
 ways: $(BUILD)/paragon $(GUEST_PV) $(GUEST_VMM)
-	@tools/ways --guest $(GUEST_PV) --vmm $(GUEST_VMM) --paragon $(BUILD)/paragon --out $(BUILD)/ways
+	@tools/ways --guest $(GUEST_PV) --vmm $(GUEST_VMM) --paragon $(BUILD)/paragon --out $(BUILD)/ways $(WAYS)

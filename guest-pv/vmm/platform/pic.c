@@ -1,5 +1,5 @@
-/* The 8259A pair: see pic.h. Level-triggered inputs and 8080 mode are not here; what asks for them is
- * swallowed. */
+/* The 8259A pair: see pic.h. Level-triggered inputs and 8080 mode are not here; what asks for them
+ * is swallowed. */
 #include "guest-pv/vmm/platform/pic.h"
 
 #define CASCADE 2
@@ -10,16 +10,13 @@ enum { ICW4_AUTO_EOI = 0x02, ICW4_NESTED = 0x10 };
 enum { OCW3 = 0x08, OCW3_ISR = 0x01, OCW3_READ = 0x02, OCW3_POLL = 0x04, OCW3_SMM = 0x20,
        OCW3_SET_SMM = 0x40 };
 
-/* Of the inputs in set the one of the highest priority, or NONE. */
+/* Of the inputs in set the one of the highest priority, or NONE. The run loop asks often, and
+ * nearly always there is none. */
 static unsigned highest(const struct pic_chip *c, uint8_t set)
 {
-    for (unsigned i = 1; i <= 8; i++) {
-        unsigned input = (c->lowest + i) & 7;
+    unsigned first = (c->lowest + 1u) & 7, twice = set | (unsigned)set << 8;
 
-        if (set >> input & 1)
-            return input;
-    }
-    return NONE;
+    return set == 0 ? NONE : (first + (unsigned)__builtin_ctz(twice >> first)) & 7;
 }
 
 static unsigned rank(const struct pic_chip *c, unsigned input)
@@ -35,6 +32,8 @@ static unsigned request(const struct pic_chip *c, bool first)
     uint8_t serving = c->isr;
     unsigned input = highest(c, c->irr & ~c->imr);
 
+    if (input == NONE)
+        return NONE;
     if (c->special_mask)
         serving &= ~c->imr;
     if (first && c->special_nested && input == CASCADE)
