@@ -9,9 +9,10 @@ static uint64_t invalid_tag(unsigned i)
     return i == 0 ? GUEST_PAGE : 0;
 }
 
+/* Of an address all that tells its page of 2 MiB apart: kernels put things at round addresses. */
 static unsigned large_bit(uint64_t linear)
 {
-    return (unsigned)(linear >> 21 ^ linear >> 30) & (TLB_ENTRIES - 1);
+    return (unsigned)(linear >> 21 ^ linear >> 30 ^ linear >> 39) & (TLB_ENTRIES - 1);
 }
 
 void tlb_fill(struct tlb *tlb, bool write, uint64_t linear, uint8_t *page, bool large)
