@@ -12,16 +12,38 @@
 #include "tests/unit/vmm_mmu.h"
 #include "tests/unit/vmm_tables.h"
 
-#define NR_SHADOWS 40u
+#define NR_SHADOWS 40u                  /* some 4 of them may be the region's */
 #define STEPS 50000u
 #define STEPS_IN_A_WORLD 1000u
 #define PAGES_IN_A_STEP 128u
+#define REGION_AT 0xffff880000000000ull /* in slot 272 */
 
 enum outcome { MMU_LETS, FILLED, GUEST, WRITE, FAILED, NR_OUTCOMES };
 
 static struct cpu *c;
+static bool has_region;
 static unsigned outcomes[NR_OUTCOMES];
 static uint64_t pages_checked, drops, roots, prefills;
+
+/* Pages of the vmm's, for way 3: the first is data, the others are code. */
+static uint64_t region_flags(unsigned page)
+{
+    return page == 0 ? SHADOW_P | SHADOW_RW | SHADOW_NX : SHADOW_P;
+}
+
+static bool is_region(const struct vmm_leaf *leaf)
+{
+    return leaf->frame >= SHADOW_REGION && leaf->frame < SHADOW_REGION + VMM_MMU_REGION;
+}
+
+static void expect_region(const struct vmm_leaf *leaf)
+{
+    uint64_t page = leaf->frame - SHADOW_REGION;
+
+    assert_int_equal(leaf->linear, REGION_AT + page * GUEST_PAGE);
+    assert_true(c->cpl != 3 && has_region);
+    assert_true(leaf->writable == (page == 0) && leaf->executable == (page != 0));
+}
 
 /* S1 and S2 of shadow.h, of one page that the MMU lets through. */
 static void expect_no_more(const struct vmm_leaf *leaf)
@@ -30,6 +52,10 @@ static void expect_no_more(const struct vmm_leaf *leaf)
     bool ram;
 
     pages_checked++;
+    if (is_region(leaf)) {
+        expect_region(leaf);
+        return;
+    }
     if (!guest_page(c, leaf->linear, &page))
         fail_msg("%#lx is mapped, and not by the guest", leaf->linear);
     ram = frame_is_ram(&c->ram, page.frame);
@@ -134,7 +160,7 @@ static enum outcome handle_fault(uint64_t linear, unsigned how, uint64_t value)
         return WRITE;
     default:
         assert_int_equal(c->stop, STOP_UNSERVED);
-        assert_in_range(linear >> 39 & 511, 256, 271);
+        assert_in_range(linear >> 39 & 511, 256, has_region ? 272 : 271);
         c->stop = STOP_NOT;
         return FAILED;
     }
@@ -168,6 +194,8 @@ static void touch(void)
             fail_msg("%#lx, access %u: filled, and the MMU does not let it through", linear, how);
     }
     outcomes[MMU_LETS]++;
+    if (is_region(&leaf))
+        return;
     assert_true(guest_allows(c, linear, how));
     if (how & ACCESS_WRITE)
         memcpy(frame_to_write(&c->ram, leaf.frame) + (linear & 0xff8), &value, 8);
@@ -235,6 +263,9 @@ static void world_begin(void)
     c = vmm_tables_new();
     vmm_mmu_init(c, NR_SHADOWS);
     assert_true(shadows_init(c, &vmm_mmu, NR_SHADOWS));
+    has_region = one_in(2);
+    if (has_region)
+        assert_true(shadow_map_region(c, REGION_AT, 2 + below(VMM_MMU_REGION - 2), region_flags));
     c->frame_written = written;
     load_root();
     expect_sane();

@@ -20,7 +20,7 @@ static struct table tables[VMM_MMU_TABLES + 1];
 static unsigned nr_tables;
 static shadow_t loaded;
 static const struct ram *ram;
-unsigned vmm_mmu_refuses;
+unsigned vmm_mmu_refuses, vmm_mmu_cleared;
 const char *vmm_mmu_wrong;
 
 static bool wrong(const char *what)
@@ -48,6 +48,8 @@ static bool leaf_ok(uint64_t entry)
 {
     uint64_t frame = FRAME_OF(entry);
 
+    if (frame >= SHADOW_REGION && frame < SHADOW_REGION + VMM_MMU_REGION)
+        return true;
     if (frame == SHADOW_ZERO_FRAME)
         return entry & SHADOW_RW ? wrong("the page of zeroes is mapped writable") : true;
     if (!frame_is_ram(ram, frame))
@@ -102,6 +104,7 @@ static bool clear(shadow_t nr)
         return wrong("a table is cleared while it is pinned, loaded or hooked");
     memset(&tables[nr], 0, sizeof(tables[nr]));
     tables[nr].known = true;
+    vmm_mmu_cleared++;
     return true;
 }
 

@@ -7,9 +7,11 @@
 #include "guest-pv/vmm/direct/shadow.h"
 
 #define VMM_MMU_TABLES 64u              /* at most */
+#define VMM_MMU_REGION 600u             /* pages of the vmm's own (shadow_map_region()), at most */
 
 extern const struct shadow_host vmm_mmu;
 extern unsigned vmm_mmu_refuses;        /* n: the host refuses its n-th call from now on; 0: none */
+extern unsigned vmm_mmu_cleared;        /* calls of clear() */
 extern const char *vmm_mmu_wrong;       /* what the hypervisor would have refused first, or NULL */
 
 struct vmm_leaf {

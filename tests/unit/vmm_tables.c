@@ -25,7 +25,7 @@ bool one_in(unsigned n)
 
 unsigned random_index(unsigned level)
 {
-    static const unsigned of_roots[] = { 0, 0, 0, 0, 1, 1, 255, 256, 271, 272, 510, 511 },
+    static const unsigned of_roots[] = { 0, 0, 0, 0, 1, 1, 255, 256, 271, 272, 510 },
                           of_middle[] = { 0, 0, 0, 1, 1, 2, 510, 511 };
 
     if (one_in(32))

@@ -73,11 +73,28 @@ static const char *check_target_table(const struct audit *a, const struct shadow
     return NULL;
 }
 
+/* The slot of the region, in roots of the kernel and nowhere else. */
+static bool is_slot_of_region(const struct audit *a, const struct shadow *t, unsigned index)
+{
+    return a->s->region != 0 && t->key.level == 4 && index == a->s->region_slot;
+}
+
+static const char *check_region(const struct audit *a, const struct shadow *t, uint64_t entry)
+{
+    if (t->key.role != ROLE_KERNEL)
+        return entry == 0 ? NULL : "the user sees the vmm's region";
+    if ((entry & FRAME_MASK) >> FRAME_SHIFT != a->s->region)
+        return "a root of the kernel does not lead to the vmm's region";
+    return NULL;
+}
+
 static const char *check_entry(const struct audit *a, const struct shadow *t, unsigned index)
 {
     uint64_t entry = t->entries[index], guest = guest_entry(a, t, index);
     uint64_t reserved = PTE_RESERVED | (a->c->efer & EFER_NXE ? 0 : PTE_NX);
 
+    if (is_slot_of_region(a, t, index))
+        return check_region(a, t, entry);
     if (!(entry & SHADOW_P))
         return entry == 0 ? NULL : "an entry that is not present is not 0";
     if (t->key.level == 4 && index >= HOLE_FIRST && index <= HOLE_LAST)
@@ -127,7 +144,7 @@ static const char *check_list(struct audit *a, uint32_t first, bool of_table, ui
 static bool has_list(const struct shadow *t, uint64_t entry)
 {
     return (entry & SHADOW_P) &&
-           (t->key.level > 1 || (entry & FRAME_MASK) >> FRAME_SHIFT != SHADOW_ZERO_FRAME);
+           (t->key.level > 1 || (entry & FRAME_MASK) >> FRAME_SHIFT < SHADOW_REGION);
 }
 
 static const char *check_table(struct audit *a, shadow_t nr)
@@ -143,7 +160,7 @@ static const char *check_table(struct audit *a, shadow_t nr)
         return "a table is not found by its key";
     for (unsigned i = 0; i < ENTRIES && wrong == NULL; i++) {
         a->entries += has_list(t, t->entries[i]);
-        wrong = check_entry(a, t, i);
+        wrong = t->key.frame < SHADOW_REGION ? check_entry(a, t, i) : NULL;
     }
     return wrong != NULL ? wrong : check_list(a, t->parents, true, nr);
 }
