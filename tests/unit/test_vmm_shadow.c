@@ -95,7 +95,7 @@ static void core_stores(uint64_t physical, uint64_t value, unsigned bytes)
 
     bytes = MIN(bytes, (unsigned)(GUEST_PAGE - physical % GUEST_PAGE));
     if (one_in(2)) {
-        if (one_in(4))
+        if (one_in(16))
             tlb_flush(c);
         if (write_linear(c, RAM_AT + physical, &value, bytes, ACCESS_SYSTEM))
             return;
@@ -166,12 +166,6 @@ static enum outcome handle_fault(uint64_t linear, unsigned how, uint64_t value)
     }
 }
 
-static bool mmu_lets(uint64_t linear, unsigned how, struct vmm_leaf *leaf)
-{
-    return vmm_mmu_resolve(linear, leaf) && (leaf->writable || !(how & ACCESS_WRITE)) &&
-           (leaf->executable || !(how & ACCESS_FETCH));
-}
-
 /* An instruction of the guest's that touches memory: what the MMU allows happens without anybody's
  * knowing. */
 static void touch(void)
@@ -181,16 +175,16 @@ static void touch(void)
     unsigned how = hows[below(ARRAY_SIZE(hows))];
     struct vmm_leaf leaf;
 
-    if (one_in(4))
+    if (one_in(16))
         tlb_flush(c);
-    if (!mmu_lets(linear, how, &leaf)) {
+    if (!vmm_mmu_lets(linear, how, &leaf)) {
         enum outcome outcome = handle_fault(linear, how, value);
 
         outcomes[outcome]++;
         if (outcome != FILLED)
             return;
         load_root();
-        if (!mmu_lets(linear, how, &leaf))
+        if (!vmm_mmu_lets(linear, how, &leaf))
             fail_msg("%#lx, access %u: filled, and the MMU does not let it through", linear, how);
     }
     outcomes[MMU_LETS]++;

@@ -1,7 +1,9 @@
 /* A hostile kernel in the vmm: random system instructions on a machine whose page tables, GDT, LDT,
  * IDT, TSS and stacks are random, partly right and partly wild. The sanitizers watch the vmm's
  * memory; after each step the CPU's state has to be one that a CPU can be in, and an instruction
- * that raises an exception has to leave every register as it was (E1 of emulate.h). Fixed seeds. */
+ * that raises an exception has to leave every register as it was (E1 of emulate.h). Every fourth
+ * machine runs directly, too: its memory is touched through shadow tables, of which there are few.
+ * Fixed seeds. */
 #include "cmocka_main.h"
 #include <stdlib.h>
 #include <string.h>
@@ -9,16 +11,19 @@
 #include "guest-pv/vmm/core/access.h"
 #include "guest-pv/vmm/core/deliver.h"
 #include "guest-pv/vmm/core/emulate.h"
+#include "guest-pv/vmm/direct/shadow.h"
 #include "tests/unit/vmm_kernel.h"
+#include "tests/unit/vmm_mmu.h"
 
 #define NR_FRAMES 256u
 #define ROUNDS 2000u
 #define STEPS 60u
+#define NR_SHADOWS 40u
 
 static struct cpu *c, *before;
 static uint64_t seed;
 static uint64_t executed, refused, by_user, stops[5];
-static uint64_t exceptions[32];
+static uint64_t exceptions[32], fills, drops;
 
 static uint64_t random_64(void)
 {
@@ -239,6 +244,61 @@ static void one_step(void)
     c->halted = false;
 }
 
+/* --- Shadow tables ---------------------------------------------------------------------------- */
+
+static void begin_shadows(void)
+{
+    vmm_mmu_init(c, NR_SHADOWS);
+    assert_true(shadows_init(c, &vmm_mmu, NR_SHADOWS));
+}
+
+static void end_shadows(void)
+{
+    fills += shadow_counts(c)->fills;
+    drops += shadow_counts(c)->drops;
+    shadows_free(c);
+}
+
+/* What is filled the MMU lets through, and the fault does not come back. */
+static void touch(void)
+{
+    uint64_t linear = interesting();
+    unsigned how = (unsigned[]){ ACCESS_READ, ACCESS_WRITE, ACCESS_FETCH }[below(3)];
+    struct vmm_leaf leaf;
+
+    switch (shadow_fault(c, linear, how | 4)) {
+    case SHADOW_FILLED:
+        assert_true(shadow_load(c) && vmm_mmu_lets(linear, how, &leaf));
+        break;
+    case SHADOW_FAILED:
+        assert_in_range(linear >> 39 & 511, 256, 271);
+        c->stop = STOP_NOT;
+        break;
+    case SHADOW_WRITE:
+        assert_int_equal(how, ACCESS_WRITE);
+        break;
+    case SHADOW_GUEST:
+        break;
+    }
+}
+
+static void touch_directly(void)
+{
+    const char *wrong;
+
+    if (c->stop != STOP_NOT)
+        return;
+    assert_true(shadow_load(c));
+    for (unsigned n = below(4); n > 0; n--)
+        touch();
+    assert_true(shadow_load(c));
+    wrong = vmm_mmu_check();
+    if (wrong == NULL && one_in(4))
+        wrong = shadow_audit(c);
+    if (wrong != NULL)
+        fail_msg("%s", wrong);
+}
+
 static void random_steps(void **state)
 {
     static const uint8_t zeroes[4096];
@@ -248,10 +308,14 @@ static void random_steps(void **state)
     for (unsigned round = 0; round < ROUNDS; round++) {
         seed = round * 0x9e3779b97f4a7c15ull + 1;
         make_machine();
+        if (round % 4 == 0)
+            begin_shadows();
         for (unsigned i = 0; i < STEPS; i++) {
             poke_registers();
             one_step();
             expect_sane();
+            if (c->shadows != NULL)
+                touch_directly();
             stops[c->stop]++;
             if (c->stop != STOP_NOT || one_in(32))
                 revive();
@@ -259,6 +323,8 @@ static void random_steps(void **state)
         assert_memory_equal(c->ram.zeroes, zeroes, sizeof(zeroes));
         for (unsigned v = 0; v < 32; v++)
             exceptions[v] += c->counters.exceptions[v];
+        if (c->shadows != NULL)
+            end_shadows();
         vmm_cpu_free(c);
     }
     test_free(before);
@@ -277,6 +343,9 @@ static void reached(void **state)
     for (unsigned v = 0; v < 32; v++)
         if (exceptions[v] != 0)
             print_message("exception %u: %llu\n", v, (unsigned long long)exceptions[v]);
+    print_message("%llu fills of shadow tables, %llu tables dropped\n", (unsigned long long)fills,
+                  (unsigned long long)drops);
+    assert_true(fills > 5000 && drops > 20);
     assert_true(executed > 5000 && refused > 5000 && by_user > 2000);
     assert_true(stops[STOP_SHUTDOWN] > 10 && stops[STOP_HALTED] > 10);
     for (unsigned i = 0; i < ARRAY_SIZE(vectors); i++)

@@ -3,6 +3,7 @@
  * level is fixed; while it is not, entries are numbers that nobody has judged. */
 #include <string.h>
 #include "common/x86/canonical.h"
+#include "guest-pv/vmm/core/access.h"
 #include "tests/unit/vmm_mmu.h"
 
 #define ENTRIES 512u
@@ -219,6 +220,12 @@ bool vmm_mmu_resolve(uint64_t linear, struct vmm_leaf *leaf)
     }
     *leaf = (struct vmm_leaf){ linear, next, all & SHADOW_RW, !(any & SHADOW_NX) };
     return true;
+}
+
+bool vmm_mmu_lets(uint64_t linear, unsigned how, struct vmm_leaf *leaf)
+{
+    return vmm_mmu_resolve(linear, leaf) && (leaf->writable || !(how & ACCESS_WRITE)) &&
+           (leaf->executable || !(how & ACCESS_FETCH));
 }
 
 struct visit {

@@ -23,6 +23,8 @@ struct vmm_leaf {
 void vmm_mmu_init(struct cpu *c, unsigned nr_tables);
 /* What is at a linear address by the loaded root; false: nothing. */
 bool vmm_mmu_resolve(uint64_t linear, struct vmm_leaf *leaf);
+/* And an access is allowed there; how: of access.h. */
+bool vmm_mmu_lets(uint64_t linear, unsigned how, struct vmm_leaf *leaf);
 /* Calls f for the pages that the loaded root maps, max_pages of them at most, starting at a slot of
  * level 4. The number of them. */
 unsigned vmm_mmu_each(unsigned first_slot, unsigned max_pages, void (*f)(const struct vmm_leaf *));
