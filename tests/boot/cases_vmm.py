@@ -22,7 +22,6 @@ REFUSED = (
     ("mem=64M --", (), r"vmm: no kernel: the module word vmm"),
     ("mem=64M vmm -- way=magic", ("ELF32",),
      r"vmm: way=magic: the ways are emulate trap translate"),
-    ("mem=64M vmm -- way=translate", ("ELF32",), r"vmm: way=translate does not exist yet"),
 )
 NUMBERS = tuple(range(1, len(REFUSED) + 1))
 
