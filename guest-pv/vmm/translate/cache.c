@@ -18,6 +18,12 @@
 
 /* --- Start and end ---------------------------------------------------------------------------- */
 
+/* Nothing: no RIP whose place this is has that value (0 has the first place, -1 the last). */
+static void clear_target(struct translator *t, struct target *target)
+{
+    *target = (struct target){ .minus_rip = target == t->targets };
+}
+
 /* What is there when no block is: the state page, no targets, the lookup routine. */
 static void start_anew(struct cpu *c)
 {
@@ -25,6 +31,7 @@ static void start_anew(struct cpu *c)
     struct tblock *b = &t->blocks[FIRST_BLOCK];
 
     memset(t->targets, 0, TARGET_BYTES);
+    clear_target(t, &t->targets[0]);
     memset(t->hash, 0, BLOCK_HASH * sizeof(t->hash[0]));
     memset(t->frames, 0, c->ram.nr_frames * sizeof(t->frames[0]));
     memset(t->walked, 0, sizeof(t->walked));
@@ -173,7 +180,7 @@ static void forget_target(struct translator *t, const struct tblock *b)
     struct target *target = &t->targets[b->rip & (TARGETS - 1)];
 
     if (target->minus_rip == -b->rip)
-        *target = (struct target){ 0 };
+        clear_target(t, target);
 }
 
 static void drop(struct cpu *c, uint32_t nr)

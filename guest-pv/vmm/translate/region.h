@@ -22,7 +22,7 @@ struct state_page {
 
 /* By the low 16 bits of RIP. */
 struct target {
-    uint64_t minus_rip, host;   /* minus_rip 0: none */
+    uint64_t minus_rip, host;   /* minus_rip 0, of the first 1: none */
 };
 
 enum { FIX_RAX = 1, FIX_RCX = 2, FIX_RDX = 4, FIX_RSP = 8 /* += 8 */, RIP_IN_RCX = 16,
