@@ -129,6 +129,11 @@ static bool is_legacy_prefix(uint8_t b)
            b == 0x36 || b == 0x3e || b == 0x26 || b == 0x64 || b == 0x65;
 }
 
+static bool is_of_address(uint8_t prefix)
+{
+    return prefix == 0x64 || prefix == 0x65 || prefix == 0x67;
+}
+
 /* The memory operand behind ModRM: as it was, or absolute where it was relative to RIP. */
 static bool emit_address(struct emitter *e, const uint8_t *modrm, const struct insn *in,
                          unsigned reg)
@@ -156,11 +161,16 @@ bool emit_operand_of(struct emitter *e, const uint8_t *bytes, const struct insn 
 {
     unsigned at = 0, rex = 0, opcode_at, tail;
 
-    for (; is_legacy_prefix(bytes[at]); at++)
-        if (opcode == 0 || bytes[at] == 0x64 || bytes[at] == 0x65)
+    for (;; at++) {
+        if ((bytes[at] & 0xf0) == 0x40)
+            rex = bytes[at];
+        else if (!is_legacy_prefix(bytes[at]))
+            break;
+        else
+            rex = 0; /* one that stands before another prefix does not count */
+        if (is_legacy_prefix(bytes[at]) && (opcode == 0 || is_of_address(bytes[at])))
             emit_byte(e, bytes[at]);
-    if ((bytes[at] & 0xf0) == 0x40)
-        rex = bytes[at++];
+    }
     if (in->base == REG_RIP)
         rex &= ~3u; /* with a SIB byte they would count */
     if (opcode != 0)
