@@ -169,11 +169,18 @@ static void translate_cli(struct emitter *e)
     emit_set(e, STATE(if_word), -FLAG_IF);
 }
 
-/* With an interrupt pending the vmm does it: it knows of the shadow, and delivers. */
-static void translate_sti(struct emitter *e, const struct insn *in)
+/* With an interrupt pending the vmm does it: it knows of the shadow, and delivers. So it does where
+ * the next instruction, which the shadow is for, is not in this block. */
+static void translate_sti(struct emitter *e, const uint8_t *bytes, const struct insn *in)
 {
+    struct insn next;
     uint32_t jump;
 
+    if (!decode_insn(bytes + in->length, e->left - in->length, MODE_64, &next) ||
+        find_case(&next) == NULL) {
+        call_out(e);
+        return;
+    }
     emit_point(e, e->rip, 0);
     emit_save(e, RCX);
     emit_load(e, RCX, STATE(pending));
@@ -187,7 +194,8 @@ static void translate_sti(struct emitter *e, const struct insn *in)
     emit_restore(e, RCX);
     emit_point(e, e->rip, 0);
     emit_set(e, STATE(if_word), 0);
-    emit_point(e, e->rip + in->length, 0);
+    e->shadow = e->rip + in->length;
+    emit_point(e, e->shadow, 0);
 }
 
 static void translate_other(struct emitter *e, const uint8_t *bytes, const struct insn *in)
@@ -225,7 +233,7 @@ static void translate_insn(struct emitter *e, const uint8_t *bytes, const struct
     else if (k->op == OP_CLI)
         translate_cli(e);
     else if (k->op == OP_STI)
-        translate_sti(e, in);
+        translate_sti(e, bytes, in);
     else
         translate_other(e, bytes, in);
 }
@@ -236,7 +244,7 @@ bool build_block(struct translator *t, struct tblock *b, const uint8_t *bytes, u
     unsigned at = 0, n = 0;
     bool ended = false;
 
-    for (; n < BLOCK_INSNS && !ended; n++) {
+    for (; (n < BLOCK_INSNS || e.shadow == b->rip + at) && !ended; n++) {
         struct insn in;
         const struct insn_case *k;
 
@@ -246,6 +254,7 @@ bool build_block(struct translator *t, struct tblock *b, const uint8_t *bytes, u
         if (k == NULL)
             break;
         e.rip = b->rip + at;
+        e.left = MIN(len - at, 2 * MAX_INSN);
         translate_insn(&e, bytes + at, &in, k);
         ended = ends_block(&in, k);
         at += in.length;

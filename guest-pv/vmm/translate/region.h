@@ -26,7 +26,7 @@ struct target {
 };
 
 enum { FIX_RAX = 1, FIX_RCX = 2, FIX_RDX = 4, FIX_RSP = 8 /* += 8 */, RIP_IN_RCX = 16,
-       RIP_IN_STATE = 32 };
+       RIP_IN_STATE = 32, IN_SHADOW = 64 /* of STI: no interrupt yet */ };
 
 /* From this offset in the block on, up to the next point. */
 struct point {
@@ -85,6 +85,8 @@ struct emitter {
     struct translator *t;
     struct tblock *b;
     uint64_t rip;               /* of the guest's instruction */
+    unsigned left;              /* bytes from it to the page's end, or enough for two */
+    uint64_t shadow;            /* of the instruction behind an STI; 0: there is none */
 };
 void emit_bytes(struct emitter *e, const void *bytes, unsigned n);
 void emit_point(struct emitter *e, uint64_t rip, unsigned fix);

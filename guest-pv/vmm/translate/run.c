@@ -16,6 +16,13 @@ static void frame_written(struct cpu *c, uint64_t phys, unsigned bytes)
     shadow_written(c, phys, bytes);
 }
 
+/* The instruction that a shadow is for is this one. */
+static void emulate_here(struct cpu *c)
+{
+    c->shadow = false;
+    emulate_step(c);
+}
+
 /* A fault that only fills a shadow table goes on where it was, at the host's address. */
 static bool fault_in_code(struct cpu *c, const struct exit *e, uint64_t host_rip)
 {
@@ -27,7 +34,7 @@ static bool fault_in_code(struct cpu *c, const struct exit *e, uint64_t host_rip
     if (outcome == SHADOW_GUEST)
         deliver_fault(c);
     else if (outcome == SHADOW_WRITE)
-        emulate_step(c);
+        emulate_here(c);
     return false;
 }
 
@@ -55,10 +62,11 @@ static bool handle_in_code(struct cpu *c, const struct exit *e, uint64_t host_ri
         return event_in_code(c, host_rip);
     case EXIT_SYSCALL:
         if (translate_callout(c, host_rip) == CALLOUT_EMULATE)
-            emulate_step(c);
+            emulate_here(c);
         return false;
     default:
         translate_map_back(c, host_rip);
+        c->shadow = false;
         handle_exit(c, e);
         return false;
     }

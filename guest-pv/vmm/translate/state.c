@@ -64,6 +64,7 @@ static void apply(struct cpu *c, const struct tblock *b, const struct point *p)
         c->regs[RDX] = s->rdx;
     if (p->fix & FIX_RSP)
         c->regs[RSP] += 8;
+    c->shadow = p->fix & IN_SHADOW;
     set_if(c);
 }
 
@@ -123,7 +124,7 @@ uint64_t translate_resume(struct cpu *c)
     if (t->last_block == 0 || b->dead || t->all_stale)
         return 0;
     for (unsigned i = 0; i < b->nr_points; i++)
-        if (p[i].delta == delta && p[i].fix == 0)
+        if (p[i].delta == delta && (p[i].fix & ~IN_SHADOW) == 0)
             return t->host->base + b->start + p[i].offset;
     return 0;
 }
