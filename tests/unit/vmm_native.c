@@ -4,7 +4,6 @@
 #define _GNU_SOURCE
 #include <asm/prctl.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -102,16 +101,21 @@ static bool map_page(uint64_t address, int protection)
     return mprotect(at, PAGE, protection) == 0;
 }
 
-bool native_init(void)
+void native_set_signals(void)
 {
     static const int signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGTRAP, SIGFPE };
     struct sigaction action = { .sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK };
-    stack_t stack = { .ss_size = 65536 };
+    static uint8_t handlers_stack[65536];
+    stack_t stack = { .ss_sp = handlers_stack, .ss_size = sizeof(handlers_stack) };
 
-    stack.ss_sp = malloc(stack.ss_size);
     sigaltstack(&stack, NULL);
     for (unsigned i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
         sigaction(signals[i], &action, NULL);
+}
+
+bool native_init(void)
+{
+    native_set_signals();
     return map_page(NATIVE_CODE, PROT_READ | PROT_WRITE | PROT_EXEC) &&
            map_page(NATIVE_DATA, PROT_READ | PROT_WRITE) &&
            map_page(NATIVE_DATA + PAGE, PROT_READ | PROT_WRITE) &&

@@ -27,6 +27,8 @@ struct native_run {
 
 /* Maps the pages, and makes signals ours. Once a process; false: the addresses are not free. */
 bool native_init(void);
+/* Makes signals ours again: cmocka takes them before each test. */
+void native_set_signals(void);
 /* Places the instruction so that it ends with the page; its address. */
 uint64_t native_place(const uint8_t *bytes, unsigned length);
 /* Executes from regs on until an exception. RFLAGS: only the arithmetic flags, DF and AC count. */
