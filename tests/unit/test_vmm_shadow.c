@@ -183,7 +183,6 @@ static void touch(void)
         outcomes[outcome]++;
         if (outcome != FILLED)
             return;
-        load_root();
         if (!vmm_mmu_lets(linear, how, &leaf))
             fail_msg("%#lx, access %u: filled, and the MMU does not let it through", linear, how);
     }

@@ -240,7 +240,7 @@ static bool fill(struct cpu *c, uint64_t linear, bool *writable)
     *writable = all & s->tables[table].entries[index_at(linear, 1)];
     prefill(c, table, index_at(linear, 1) + 1);
     s->counters.fills++;
-    return shadow_send(s) || failed(c);
+    return shadow_load(c); /* the root is another one if there was no room */
 }
 
 static bool walk_for(struct cpu *c, uint64_t linear, uint32_t error, struct translation *t)

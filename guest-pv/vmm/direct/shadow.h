@@ -57,7 +57,7 @@ bool shadow_map_region(struct cpu *c, uint64_t linear, unsigned nr_pages,
 bool shadow_load(struct cpu *c);
 
 enum shadow_outcome {
-    SHADOW_FILLED,                      /* run on */
+    SHADOW_FILLED,                      /* run on: the root is loaded */
     SHADOW_GUEST,                       /* the guest's own: c->fault is raised */
     SHADOW_WRITE,                       /* a write to a frame with flags: the core is to do it */
     SHADOW_FAILED,                      /* the host refused: c->stop is set */
