@@ -18,6 +18,7 @@
 
 static struct cpu *running;
 static exit_fn *way;
+static struct exit_counters exits;
 /* As the CPU has them, as far as known: loads of null selectors do not trap, and may clear them; a
  * kernel writes the MSR then. */
 static uint64_t fs_base, gs_base;
@@ -75,6 +76,11 @@ static void call_way(struct regs *r, const struct exit *e)
     copy_out(c, r, rip);
 }
 
+const struct exit_counters *direct_exits(void)
+{
+    return &exits;
+}
+
 static bool stopped(struct regs *r)
 {
     struct exit e = { .vector = r->vector, .error = r->error };
@@ -83,8 +89,12 @@ static bool stopped(struct regs *r)
         return false;
     if (r->vector == TRAP_PF)
         e.address = shared_info->vcpu_info[0].arch.cr2;
-    else if (r->vector == VECTOR_EVENT)
+    if (r->vector == VECTOR_EVENT) {
         e.vector = EXIT_EVENT;
+        exits.events++;
+    } else {
+        exits.traps[r->vector]++;
+    }
     call_way(r, &e);
     return true;
 }
@@ -94,6 +104,7 @@ static bool system_call(struct regs *r)
     static uint8_t fx[512] __attribute__((aligned(16)));
     struct exit e = { .vector = EXIT_SYSCALL };
 
+    exits.syscalls++;
     __asm__ volatile("fxsave64 %0" : "=m"(fx));
     call_way(r, &e);
     __asm__ volatile("fxrstor64 %0" : : "m"(fx));

@@ -64,7 +64,7 @@ static const struct way {
     unsigned region_pages;              /* in a row */
     uint64_t (*own_bytes)(void);        /* what else it prepares takes */
     bool (*prepare)(struct cpu *c);     /* a line and false: it cannot */
-    void (*run)(struct cpu *c);         /* NULL: it does not exist yet */
+    void (*run)(struct cpu *c);
 } ways[] = {
     { "emulate", 0, own_for_blocks, prepare_blocks, run_emulated },
     { "trap", 0, own_for_shadows, prepare_shadows, run_trapped },
@@ -80,12 +80,8 @@ static const struct way *chosen_way(void)
 
     cmdline_get("way", name, sizeof(name));
     for (unsigned i = 0; i < ARRAY_SIZE(ways); i++) {
-        if (strcmp(name, ways[i].name) != 0)
-            continue;
-        if (ways[i].run != NULL)
+        if (strcmp(name, ways[i].name) == 0)
             return &ways[i];
-        kprintf("vmm: way=%s does not exist yet; way=emulate does\n", name);
-        return NULL;
     }
     kprintf("vmm: way=%s: the ways are", name);
     for (unsigned i = 0; i < ARRAY_SIZE(ways); i++)

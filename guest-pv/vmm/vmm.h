@@ -20,6 +20,13 @@ bool make_shadows(struct cpu *c, unsigned nr);
 void reserve_region(unsigned nr_pages);
 bool make_translator(struct cpu *c, unsigned nr_pages);
 
+/* direct.c: how often guest code has stopped, and why. */
+struct exit_counters {
+    uint64_t traps[32];                 /* by vector */
+    uint64_t events, syscalls;
+};
+const struct exit_counters *direct_exits(void);
+
 /* report.c: why the guest ended, its state if it was lost, and what running it took. */
 void print_report(struct cpu *c, uint64_t ns);
 
