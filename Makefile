@@ -61,7 +61,7 @@ Which guest (none: the test guests):
   KERNEL=file            yours, ELF or bzImage;  INITRD=file  its ramdisk
   CMDLINE="words"        for it;  WORDS="vcpus=2 mem=256M"  for the hypervisor
   ENTRY=one SUITES=a,b   test guests: guests one four crash; some suites
-  STORE=no  without xenstore;  WAY=emulate  hosted as it is, without PV
+  STORE=no  without xenstore;  WAY=emulate|trap|translate  hosted, without PV
 Which machine:
   ACCEL=auto|kvm|tcg CPU=max MEM=512 FIRMWARE=bios|uefi BOOT=grub|efi|esp
   APPEND="options"       of the hypervisor (docs/booting.md)
@@ -125,7 +125,7 @@ iso: $(ISO)
 
 # --- Running --------------------------------------------------------------------------------------
 RUN = tools/paragon-run $(if $(filter esp,$(BOOT)),--esp $(ESP),--iso $(ISO)) \
-      --accel $(ACCEL) --cpu $(CPU) --mem $(MEM) --firmware $(FIRMWARE) \
+      --accel $(ACCEL) --cpu $(CPU) --way $(WAY) --mem $(MEM) --firmware $(FIRMWARE) \
       $(if $(TIMEOUT),--timeout $(TIMEOUT)) $(if $(YOURS),--raw) \
       $(if $(filter crash,$(ENTRY)),--expect-crash 1) $(if $(JUNIT),--junit $(JUNIT))
 run: $(ISO)

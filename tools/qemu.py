@@ -32,6 +32,12 @@ KVM_GAVE_UP = re.compile(r"^KVM internal error|^error: kvm run failed")
 # Instructions counted, and everything that depends on time or chance made the same in each run.
 ICOUNT = ["-icount", "shift=0,sleep=off", "-seed", "1", "-rtc", "base=2026-01-01,clock=vm"]
 ICOUNT_CPU = "max,-smap,-la57,-erms"
+# Where the vmm has the real CPU run its guest's code, CPUID shows the guest what the real CPU has,
+# and the instructions are there whatever the guest's CR4 says. So the machine's CPU is without what
+# the vmm does not emulate: the bits of CR4 (SMAP, SMEP, LA57, OSXSAVE, UMIP, FSGSBASE, PKE), their
+# instructions, and RDPID. ERMS is for speed: QEMU takes REP MOVSB byte by byte.
+DIRECT_WAYS = ("trap", "translate")
+HIDDEN = ",-smap,-smep,-la57,-erms,-xsave,-umip,-fsgsbase,-pku,-rdpid"
 # Everything that enters the machine (keys, clocks, random numbers) is written to a file, or read
 # from it: see recording.py. With sleep=off, as above, QEMU hangs when it records and when it
 # replays. Snapshots are in a disk image that no device of the machine uses. Without vapic=off QEMU
@@ -39,6 +45,11 @@ ICOUNT_CPU = "max,-smap,-la57,-erms"
 # local APIC waits for a CPU that waits for it.
 RECORDING = "shift=0,rr={},rrfile={},rrsnapshot={}"
 RECORDED = ["-global", "apic.vapic=off"]
+
+
+def cpu_for(way, cpu):
+    """The value of -cpu for a guest that the vmm hosts by that way; the user's own is kept."""
+    return cpu + HIDDEN if way in DIRECT_WAYS else cpu
 
 
 def pick_accel(wish):

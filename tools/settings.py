@@ -19,7 +19,6 @@ CHOICES = {
     "STORE": ("yes", "no"),
     "WAY": ("pv", "emulate", "trap", "translate"),
 }
-WAYS_TO_COME = ("translate",)
 BUILT_IN_GUESTS = ("linux",)
 TRACE_WORDS = ("hypercall", "args", "trap", "emul", "event", "sched", "mem", "hypercalls", "all",
                "off")
@@ -61,8 +60,6 @@ def faults(given):
         yield "KERNEL= and GUEST= are two kernels: give one"
     if value("INITRD") and not value("KERNEL"):
         yield "INITRD= needs KERNEL=, the kernel that it belongs to"
-    if value("WAY") in WAYS_TO_COME:
-        yield f"WAY={value('WAY')}: does not exist yet; the other ways do"
     if value("WAY") not in ("", "pv") and not value("KERNEL") and not value("GUEST"):
         yield f"WAY={value('WAY')} needs GUEST= or KERNEL=, the kernel that is hosted"
     if value("BOOT") in CHOICES["BOOT"][1:] and value("FIRMWARE") == "bios":

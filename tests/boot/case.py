@@ -24,6 +24,7 @@ class Case:
 
     # The machine.
     cpu: str = "max"
+    way: str = "pv"  # of the vmm: some take flags from the CPU, see tools/qemu.py
     mem: int = 512
     firmware: str = "bios"
     icount: bool = False  # every run is the same, see tools/qemu.py

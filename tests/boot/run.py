@@ -113,12 +113,12 @@ def ram_faults(case, args, report):
 
 
 def command(case, args, ram, rr=None, monitor=None):
-    machine = {"accel": args.accel, "cpu": case.cpu, "mem": case.mem, "firmware": case.firmware,
-               "ram": ram}
+    machine = {"accel": args.accel, "cpu": qemu.cpu_for(case.way, case.cpu), "mem": case.mem,
+               "firmware": case.firmware, "ram": ram}
     if rr:
         machine.update(accel="tcg", rr=rr, monitor=monitor)
     if case.icount:
-        machine.update(accel="tcg", cpu=qemu.ICOUNT_CPU, icount=True)
+        machine.update(accel="tcg", cpu=qemu.cpu_for(case.way, qemu.ICOUNT_CPU), icount=True)
     if case.loader in esp.HOME:
         return qemu.command(machine, esp=esp_of(case, args))
     if case.modules is None:
