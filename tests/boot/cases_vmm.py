@@ -6,7 +6,9 @@ from case import SHORT, Case
 UNMODIFIED = ("console=ttyS0 mitigations=off norandmaps acpi=off noapic nolapic nosmp pci=off "
               "tsc=reliable tsc_early_khz=host lpj=4000000 reboot=t panic=-1 "
               "cryptomgr.notests quiet")
+LOUD = UNMODIFIED.removesuffix(" quiet")        # warnings are shown
 EMULATED = "VMM name=linux mem=384M vmm -- way=emulate"
+TRAPPED = "VMM name=linux mem=400M vmm -- way=trap"
 
 # (words of the vmm's module, the modules behind it, what is said)
 REFUSED = (
@@ -22,6 +24,11 @@ REFUSED = (
     ("mem=64M --", (), r"vmm: no kernel: the module word vmm"),
     ("mem=64M vmm -- way=magic", ("ELF32",),
      r"vmm: way=magic: the ways are emulate trap translate"),
+    ("mem=64M vmm -- way=translate", ("ELF32",),
+     r"vmm: no memory for a guest: of \d+ KiB the vmm takes \d+ KiB"),
+    ("mem=128M vmm -- way=translate", ("BAD-not-elf",),
+     r"vmm: the kernel cannot be loaded: not an ELF file"),
+    ("mem=128M vmm -- way=trap", ("VMLINUZ",), r"vmm: the kernel is a bzImage"),
 )
 NUMBERS = tuple(range(1, len(REFUSED) + 1))
 
@@ -53,5 +60,17 @@ CASES = [
          guests=(), limit=300,
          types=((r"ends it", b"echo the sum is $((40 + 2))\nuname -r; poweroff\n"),),
          shows=(r"^\(d1\).*the sum is 42", r"^\(d1\) 6\.1\.\d+", r"^\(d1\) vmm: the end: ",
+                r"^\(XEN\).*Domain 1 \(linux\) ended: power off")),
+    # In user mode PUSHF reads IF = 1 and POPF leaves it alone, and no trap says so: the kernel sees
+    # interrupts enabled where it has disabled them. It says that twice, and its first timer
+    # interrupt, found to be interruptible, is its end. Counted instructions: the same each time.
+    Case("linux-trapped",
+         modules=(TRAPPED, f"LINUX {LOUD}", "RAMDISK"),
+         guests=(), limit=240, icount=True, way="trap",
+         shows=(r"^\(d1\).*Interrupts were enabled \*very\* early",
+                r"^\(d1\).*Interrupts were enabled early",
+                r"^\(d1\).*kernel BUG at kernel/irq_work\.c:\d+!",
+                r"^\(d1\).*Kernel panic - not syncing: Fatal exception in interrupt",
+                r"^\(d1\) vmm: the end: triple fault", r"^\(d1\) vmm: exits: .*#GP \d+",
                 r"^\(XEN\).*Domain 1 \(linux\) ended: power off")),
 ]
