@@ -20,11 +20,12 @@ static void lose_the_root(void)
  * may be a program that never ends. */
 static void root_of_itself(void)
 {
-    uint64_t *root = direct(kernel_root() << PAGE_SHIFT);
+    pfn_t pfn = frame_alloc();
+    uint64_t *root = p2v(pfn);
 
     for (unsigned i = 0; i < 512; i++)
-        root[i] = make_pte(kernel_root(), PTE_KERNEL | PTE_NX);
-    write_cr3(read_cr3());
+        root[i] = make_pte(pfn, PTE_KERNEL | PTE_NX);
+    write_cr3(pfn << PAGE_SHIFT);
 }
 
 /* No stack for the exception that says so. */
