@@ -1,6 +1,6 @@
-/* A CMOS clock, MC146818A: time of day from the host, BCD, 24 hours, always valid and never updating
- * while it is read. It raises no interrupt. Of what is written only the index and the RAM behind the
- * clock's registers are kept. */
+/* A CMOS clock, MC146818A: time of day from the host, BCD, 24 hours, always valid and never
+ * updating while it is read. It raises no interrupt. Of what is written only the index and the RAM
+ * behind the clock's registers are kept. */
 #ifndef VMM_PLATFORM_CMOS_H
 #define VMM_PLATFORM_CMOS_H
 

@@ -56,8 +56,8 @@ static void write_61(struct platform *p, uint16_t port, uint8_t value)
     pit_write61(&p->pit, value, p->host->tsc());
 }
 
-/* No keyboard controller: "output full" ends a driver's probe at once, since what it then reads from
- * port 60h goes on for ever, and "input empty" the waiting before a reset. */
+/* No keyboard controller: "output full" ends a driver's probe at once, since what it then reads
+ * from port 60h goes on for ever, and "input empty" the waiting before a reset. */
 static uint8_t read_64(struct platform *p, uint16_t port)
 {
     (void)p, (void)port;

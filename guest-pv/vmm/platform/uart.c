@@ -44,7 +44,8 @@ static uint8_t pop(struct uart *u)
     return byte;
 }
 
-/* What IIR says. Bytes below the trigger level ask by the timeout at once: nobody waits for more. */
+/* What IIR says. Bytes below the trigger level ask by the timeout at once: nobody waits for
+ * more. */
 static uint8_t source(const struct uart *u)
 {
     if (u->ier & IER_LINE && u->lsr & LSR_OVERRUN)
