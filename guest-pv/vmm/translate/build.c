@@ -33,17 +33,30 @@ static bool must_call_out(const struct insn *in, const struct insn_case *k)
     return false;
 }
 
+/* MOV of a segment register to a general one, whose value is in the state page. */
+static bool reads_selector(const struct insn *in)
+{
+    return in->opcode == 0x8c && !in->memory && !in->opsize;
+}
+
 static bool ends_block(const struct insn *in, const struct insn_case *k)
 {
+    if (reads_selector(in) || k->op == OP_INVLPG)
+        return false;
     return must_call_out(in, k) || k->op == OP_JMP || k->op == OP_JCC || k->op == OP_CALL ||
            k->op == OP_RET;
 }
 
-/* The core does it; what is behind it is looked up anew. */
+/* The core does it. */
 static void call_out(struct emitter *e)
 {
+    struct translator *t = e->t;
+    uint32_t stub;
+
     emit_point(e, e->rip, 0);
-    emit_stub(e, EXIT_TO_EMULATE, e->rip, 0);
+    stub = emit_stub(e, EXIT_TO_EMULATE, e->rip, 0);
+    t->insns[t->nr_insns] = (struct kept_callout){ *e->in, e->k };
+    t->stubs[stub].insn = t->nr_insns++;
 }
 
 static void branch_to(struct emitter *e, uint64_t rip)
@@ -198,6 +211,73 @@ static void translate_sti(struct emitter *e, const uint8_t *bytes, const struct 
     emit_point(e, e->shadow, 0);
 }
 
+static void translate_mov_from_segment(struct emitter *e, const struct insn *in)
+{
+    emit_point(e, e->rip, 0);
+    emit_load(e, modrm_rm(in), STATE(selectors) + 8 * (in->modrm >> 3 & 7));
+}
+
+/* The shadow tables owe nothing to it; the vmm is told when it looks. */
+static void translate_invlpg(struct emitter *e)
+{
+    emit_point(e, e->rip, 0);
+    emit_set(e, STATE(flush), 1);
+}
+
+/* cmp 8*n(%rsp), or the flags there, with what an IRET to the same level has: on a difference the
+ * core does it. Arithmetic flags are free: IRET loads them. */
+static uint32_t compare_selector(struct emitter *e, unsigned offset, unsigned segment)
+{
+    uint8_t load[] = { 0x48, 0x8b, 0x4c, 0x24, (uint8_t)offset }; /* mov offset(%rsp), %rcx */
+
+    emit_bytes(e, load, sizeof(load));
+    emit_point(e, e->rip, FIX_RCX | FIX_RAX);
+    emit_load(e, RAX, STATE(selectors) + 8 * segment);
+    emit_bytes(e, "\x48\x39\xc1", 3);      /* cmp %rax, %rcx */
+    return emit_branch(e, 5);
+}
+
+/* Kernels return so to themselves at each place that they patch. What is popped stays in memory, so
+ * up to the last instruction the state before can be had by moving RSP back; only the virtual IF is
+ * the new one from a little earlier on. */
+static void translate_iret(struct emitter *e)
+{
+    uint32_t bail[4], over;
+
+    save_three(e);
+    bail[0] = compare_selector(e, 8, SEG_CS);
+    bail[1] = compare_selector(e, 32, SEG_SS);
+    emit_bytes(e, "\x48\x8b\x4c\x24\x10", 5);      /* mov 16(%rsp), %rcx: RFLAGS */
+    emit_bytes(e, "\xf7\xc1\x28\xf1\xdf\xff", 6); /* test: anything but arithmetic flags, DF, IF, ID */
+    bail[2] = emit_branch(e, 5);
+    emit_bytes(e, "\x81\xe1\x00\x02\x00\x00", 6); /* and $IF, %ecx */
+    emit_bytes(e, "\x48\x8d\x89\x00\xfe\xff\xff", 7); /* lea -IF(%rcx), %rcx: the new if_word */
+    emit_bytes(e, "\x48\x85\xc9\x75\x00", 5);      /* test %rcx, %rcx; jne over */
+    over = e->t->used;
+    emit_load(e, RAX, STATE(pending));
+    emit_bytes(e, "\x48\x85\xc0", 3);              /* test %rax, %rax */
+    bail[3] = emit_branch(e, 5);
+    e->t->host->memory[over - 1] = (uint8_t)(e->t->used - over);
+    emit_bytes(e, "\x48\x8b\x04\x24", 4);          /* mov (%rsp), %rax */
+    emit_store(e, RAX, STATE(rip));
+    emit_store(e, RCX, STATE(if_word));
+    emit_load(e, RCX, STATE(rip));
+    emit_restore(e, RAX);
+    emit_bytes(e, "\x48\x8d\x64\x24\x10", 5);      /* lea 16(%rsp), %rsp */
+    emit_point(e, e->rip, FIX_RCX | FIX_RAX | FIX_RSP_16);
+    emit_bytes(e, "\x9d", 1);                       /* popf: ring 3 leaves the real IF alone */
+    emit_point(e, e->rip, FIX_RCX | FIX_RAX | FIX_RSP_24);
+    emit_bytes(e, "\x5c", 1);                       /* pop %rsp */
+    emit_point(e, e->rip, FIX_RCX | FIX_RAX | RIP_IN_STATE);
+    emit_jump_to_lookup(e);
+    for (unsigned i = 0; i < ARRAY_SIZE(bail); i++)
+        patch_branch(e->t, bail[i], e->t->used);
+    emit_point(e, e->rip, FIX_RCX | FIX_RAX);
+    emit_restore(e, RCX);
+    emit_restore(e, RAX);
+    call_out(e);
+}
+
 static void translate_other(struct emitter *e, const uint8_t *bytes, const struct insn *in)
 {
     uint32_t start = e->t->used;
@@ -216,7 +296,13 @@ static void translate_insn(struct emitter *e, const uint8_t *bytes, const struct
 {
     bool relative = k->forms[0] == FORM_Jb || k->forms[0] == FORM_Jz;
 
-    if (must_call_out(in, k))
+    if (reads_selector(in))
+        translate_mov_from_segment(e, in);
+    else if (k->op == OP_INVLPG)
+        translate_invlpg(e);
+    else if (k->op == OP_IRET && in->op_bytes == 8)
+        translate_iret(e);
+    else if (must_call_out(in, k))
         call_out(e);
     else if (k->op == OP_JCC)
         translate_jcc(e, in);
@@ -255,6 +341,8 @@ bool build_block(struct translator *t, struct tblock *b, const uint8_t *bytes, u
             break;
         e.rip = b->rip + at;
         e.left = MIN(len - at, 2 * MAX_INSN);
+        e.in = &in;
+        e.k = k;
         translate_insn(&e, bytes + at, &in, k);
         ended = ends_block(&in, k);
         at += in.length;

@@ -9,6 +9,7 @@
 #define MAX_BLOCKS 0x20000u
 #define MAX_POINTS 0x140000u
 #define MAX_STUBS 0x60000u
+#define MAX_INSNS 0x20000u
 #define BLOCK_BYTES 8192u               /* that a block can take at most, in the region */
 #define BLOCK_POINTS 512u
 #define BLOCK_STUBS 80u
@@ -40,7 +41,7 @@ static void start_anew(struct cpu *c)
     t->all_stale = false;
     t->used = CODE_OFFSET;
     t->nr_points = 0;
-    t->nr_stubs = 1;
+    t->nr_stubs = t->nr_insns = 1;
     t->nr_blocks = FIRST_BLOCK;
     t->last_block = t->last_stub = 0;
     *b = (struct tblock){ .start = t->used, .first_stub = 1 };
@@ -64,10 +65,11 @@ bool translate_init(struct cpu *c, const struct translate_host *host)
     t->blocks = calloc(MAX_BLOCKS, sizeof(t->blocks[0]));
     t->points = calloc(MAX_POINTS, sizeof(t->points[0]));
     t->stubs = calloc(MAX_STUBS, sizeof(t->stubs[0]));
+    t->insns = calloc(MAX_INSNS, sizeof(t->insns[0]));
     t->hash = calloc(BLOCK_HASH, sizeof(t->hash[0]));
     t->frames = calloc(c->ram.nr_frames, sizeof(t->frames[0]));
-    if (t->blocks == NULL || t->points == NULL || t->stubs == NULL || t->hash == NULL ||
-        t->frames == NULL) {
+    if (t->blocks == NULL || t->points == NULL || t->stubs == NULL || t->insns == NULL ||
+        t->hash == NULL || t->frames == NULL) {
         translate_free(c);
         return false;
     }
@@ -82,6 +84,7 @@ void translate_free(struct cpu *c)
 
     free(t->frames);
     free(t->hash);
+    free(t->insns);
     free(t->stubs);
     free(t->points);
     free(t->blocks);
@@ -147,8 +150,9 @@ static void remember_walk(struct cpu *c, uint64_t rip)
         if (level == 4) {
             t->root_used[index] = 1;
             t->root_entries[index] = entry & ENTRY_MASK;
+        } else {
+            remember_entry(c, at);
         }
-        remember_entry(c, at);
         if (level < 4 && level > 1 && (entry & ENTRY_PS))
             return;
         table = entry & ENTRY_MASK;
@@ -168,9 +172,21 @@ void translate_root_changed(struct cpu *c)
         memcpy(&entry, root + 8 * i, 8);
         if (!(entry & 1) || (entry & ENTRY_MASK) != t->root_entries[i])
             t->all_stale = true;
-        else
-            remember_entry(c, (c->cr3 & ENTRY_MASK) + 8 * i);
     }
+}
+
+/* Of the root itself: roots come and go with the guest's processes, and only the one that is loaded
+ * counts. It has a shadow, so writes to it are seen. */
+static bool root_written(const struct cpu *c, uint64_t phys, unsigned bytes)
+{
+    const struct translator *t = c->translator;
+
+    if (phys / GUEST_PAGE != (c->cr3 & ENTRY_MASK) / GUEST_PAGE)
+        return false;
+    for (unsigned i = phys % GUEST_PAGE / 8; i <= (phys + bytes - 1) % GUEST_PAGE / 8; i++)
+        if (t->root_used[i])
+            return true;
+    return false;
 }
 
 /* --- Dropping --------------------------------------------------------------------------------- */
@@ -213,6 +229,8 @@ void translate_written(struct cpu *c, uint64_t phys, unsigned bytes, bool own)
         t->frames[frame] = 0;
         c->ram.flags[frame] &= (uint8_t)~FRAME_CODE;
     }
+    if (!own && root_written(c, phys, bytes))
+        t->all_stale = true;
     if (!(c->ram.flags[frame] & FRAME_WALKED) || own)
         return;
     for (uint64_t at = phys & ~7ull; at < phys + bytes; at += 8)
@@ -221,6 +239,37 @@ void translate_written(struct cpu *c, uint64_t phys, unsigned bytes, bool own)
 }
 
 /* --- Finding and making ----------------------------------------------------------------------- */
+
+/* The stub's branch leads to the block from now on. */
+static void chain(struct translator *t, uint32_t stub, uint32_t nr)
+{
+    struct stub *s = &t->stubs[stub];
+
+    /* Guest code may have jumped into the stub of a branch that is chained. */
+    if (s->kind != EXIT_OF_BRANCH || s->rip != t->blocks[nr].rip || s->chained)
+        return;
+    patch_branch(t, s->patch, t->blocks[nr].start);
+    s->next = t->blocks[nr].incoming;
+    t->blocks[nr].incoming = stub;
+    s->chained = true;
+    t->counters.chained++;
+}
+
+/* Its branches to blocks that are there already need not call out first. */
+static void chain_all(struct translator *t, uint32_t nr)
+{
+    const struct tblock *b = &t->blocks[nr];
+
+    for (uint32_t stub = b->first_stub; stub < b->first_stub + b->nr_stubs; stub++) {
+        uint32_t target = t->stubs[stub].kind == EXIT_OF_BRANCH
+                              ? *hash_head(t, t->stubs[stub].rip) : 0;
+
+        while (target != 0 && t->blocks[target].rip != t->stubs[stub].rip)
+            target = t->blocks[target].same_hash;
+        if (target != 0)
+            chain(t, stub, target);
+    }
+}
 
 static uint32_t make_block(struct cpu *c, uint64_t rip, uint64_t phys)
 {
@@ -231,6 +280,7 @@ static uint32_t make_block(struct cpu *c, uint64_t rip, uint64_t phys)
 
     if (t->used + BLOCK_BYTES > t->host->bytes || t->nr_blocks >= MAX_BLOCKS ||
         t->nr_points + BLOCK_POINTS > MAX_POINTS || t->nr_stubs + BLOCK_STUBS > MAX_STUBS ||
+        t->nr_insns + BLOCK_STUBS > MAX_INSNS ||
         t->nr_walked > WALKED / 2)
         drop_all(c);
     nr = t->nr_blocks;
@@ -253,6 +303,7 @@ static uint32_t make_block(struct cpu *c, uint64_t rip, uint64_t phys)
         tlb_forget_writes(c);
         t->host->protect(c, frame);
     }
+    chain_all(t, nr);
     t->counters.blocks++;
     t->counters.bytes += b->bytes;
     return nr;
@@ -275,21 +326,6 @@ static uint32_t find_block(struct cpu *c, uint64_t rip)
     return make_block(c, rip, where.frame * GUEST_PAGE + rip % GUEST_PAGE);
 }
 
-/* The branch that called out leads to the block from now on. */
-static void chain(struct translator *t, uint32_t stub, uint32_t nr)
-{
-    struct stub *s = &t->stubs[stub];
-
-    /* Guest code may have jumped into the stub of a branch that is chained. */
-    if (s->kind != EXIT_OF_BRANCH || s->rip != t->blocks[nr].rip || s->chained)
-        return;
-    patch_branch(t, s->patch, t->blocks[nr].start);
-    s->next = t->blocks[nr].incoming;
-    t->blocks[nr].incoming = stub;
-    s->chained = true;
-    t->counters.chained++;
-}
-
 uint64_t translate_entry(struct cpu *c)
 {
     struct translator *t = c->translator;
@@ -297,6 +333,8 @@ uint64_t translate_entry(struct cpu *c)
     uint32_t nr, stub = t->last_stub;
 
     t->state->if_word = c->regs[REG_RFLAGS] & FLAG_IF ? 0 : -(uint64_t)FLAG_IF;
+    for (unsigned i = 0; i < ARRAY_SIZE(t->state->selectors); i++)
+        t->state->selectors[i] = c->seg[i].selector;
     host = translate_resume(c);
     t->last_block = 0;
     if (host != 0 && stub == 0)

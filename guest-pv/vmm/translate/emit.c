@@ -31,7 +31,7 @@ void emit_point(struct emitter *e, uint64_t rip, unsigned fix)
     bool shadow = rip == e->shadow && rip != 0 && !(fix & (RIP_IN_RCX | RIP_IN_STATE));
     struct translator *t = e->t;
     struct point p = { (int32_t)(rip - e->b->rip), (uint16_t)(t->used - e->b->start),
-                       (uint8_t)(fix | (shadow ? IN_SHADOW : 0)) };
+                       (uint16_t)(fix | (shadow ? IN_SHADOW : 0)) };
 
     if (e->b->nr_points != 0 && t->points[t->nr_points - 1].offset == p.offset) {
         t->points[t->nr_points - 1] = p;

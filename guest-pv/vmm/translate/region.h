@@ -3,6 +3,7 @@
 #ifndef VMM_TRANSLATE_REGION_H
 #define VMM_TRANSLATE_REGION_H
 
+#include "common/x86/map.h"
 #include "guest-pv/vmm/translate/translate.h"
 
 #define REGION_BASE 0xffff880000000000ull       /* slot 272 of an L4: Linux has its LDT there */
@@ -18,6 +19,8 @@ struct state_page {
     uint64_t host;              /* its host address */
     uint64_t if_word;           /* 0: IF is 1; else -FLAG_IF: what to add to the real flags */
     uint64_t pending;
+    uint64_t flush;             /* INVLPG was executed since the vmm looked */
+    uint64_t selectors[6];      /* by SEG_* */
 };
 
 /* By the low 16 bits of RIP. */
@@ -26,13 +29,13 @@ struct target {
 };
 
 enum { FIX_RAX = 1, FIX_RCX = 2, FIX_RDX = 4, FIX_RSP = 8 /* += 8 */, RIP_IN_RCX = 16,
-       RIP_IN_STATE = 32, IN_SHADOW = 64 /* of STI: no interrupt yet */ };
+       RIP_IN_STATE = 32, IN_SHADOW = 64 /* of STI: no interrupt yet */,
+       FIX_RSP_16 = 128 /* -= 16 */, FIX_RSP_24 = 256 };
 
 /* From this offset in the block on, up to the next point. */
 struct point {
     int32_t delta;              /* guest RIP - the block's */
-    uint16_t offset;
-    uint8_t fix;
+    uint16_t offset, fix;
 };
 
 enum exit_kind { EXIT_OF_BRANCH, EXIT_TO_EMULATE, EXIT_OF_LOOKUP };
@@ -42,6 +45,7 @@ struct stub {
     uint32_t patch;             /* of the 32-bit displacement that leads here, or to the target */
     uint32_t next;              /* in the list of the block that it is chained to; 0: end */
     uint32_t start;             /* of the stub itself */
+    uint32_t insn;              /* to emulate; 0: it has to be fetched */
     uint8_t kind;
     bool chained;
 };
@@ -56,6 +60,12 @@ struct tblock {
     bool dead;
 };
 
+/* An instruction that the core executes. */
+struct kept_callout {
+    struct insn in;
+    const struct insn_case *k;
+};
+
 #define BLOCK_HASH (1u << 15)
 #define WALKED (1u << 12)
 
@@ -66,9 +76,10 @@ struct translator {
     struct tblock *blocks;      /* from 1 on, by ascending start; 1 is the lookup routine */
     struct point *points;
     struct stub *stubs;         /* from 1 on */
-    uint32_t nr_blocks, nr_points, nr_stubs, used;
-    uint32_t max_blocks, max_points, max_stubs;
+    struct kept_callout *insns; /* from 1 on */
+    uint32_t nr_blocks, nr_points, nr_stubs, nr_insns, used;
     uint32_t last_block;        /* where the CPU stopped: it may go on in the middle; 0: nowhere */
+    uint32_t last_insn;         /* that the last callout is for; 0: none is kept */
     uint32_t last_stub;         /* of a branch that has called out, until the block is found */
     uint32_t lookup;            /* offset of the routine for indirect branches */
     uint32_t *hash, *frames;
@@ -84,7 +95,9 @@ struct translator {
 struct emitter {
     struct translator *t;
     struct tblock *b;
-    uint64_t rip;               /* of the guest's instruction */
+    uint64_t rip;               /* of the guest's instruction, and what it is */
+    const struct insn *in;
+    const struct insn_case *k;
     unsigned left;              /* bytes from it to the page's end, or enough for two */
     uint64_t shadow;            /* of the instruction behind an STI; 0: there is none */
 };

@@ -62,7 +62,7 @@ static bool handle_in_code(struct cpu *c, const struct exit *e, uint64_t host_ri
         return event_in_code(c, host_rip);
     case EXIT_SYSCALL:
         if (translate_callout(c, host_rip) == CALLOUT_EMULATE)
-            emulate_here(c);
+            translate_execute(c);
         return false;
     default:
         translate_map_back(c, host_rip);

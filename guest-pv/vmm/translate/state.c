@@ -1,5 +1,7 @@
 /* From a host address in translated code back to the guest's state. What the state page says is the
  * guest's own registers, whatever it is: guest code can write there. */
+#include "guest-pv/vmm/core/deliver.h"
+#include "guest-pv/vmm/core/emulate.h"
 #include "guest-pv/vmm/translate/region.h"
 
 bool translate_is_code(const struct cpu *c, uint64_t host_rip)
@@ -49,6 +51,15 @@ static void set_if(struct cpu *c)
         c->regs[REG_RFLAGS] |= FLAG_IF;
 }
 
+/* Shadow tables follow the guest's tables by themselves; the core's TLB does not. */
+static void follow_invlpg(struct cpu *c)
+{
+    if (c->translator->state->flush == 0)
+        return;
+    c->translator->state->flush = 0;
+    tlb_flush(c);
+}
+
 static void apply(struct cpu *c, const struct tblock *b, const struct point *p)
 {
     const struct state_page *s = c->translator->state;
@@ -64,8 +75,13 @@ static void apply(struct cpu *c, const struct tblock *b, const struct point *p)
         c->regs[RDX] = s->rdx;
     if (p->fix & FIX_RSP)
         c->regs[RSP] += 8;
+    if (p->fix & FIX_RSP_16)
+        c->regs[RSP] -= 16;
+    if (p->fix & FIX_RSP_24)
+        c->regs[RSP] -= 24;
     c->shadow = p->fix & IN_SHADOW;
     set_if(c);
+    follow_invlpg(c);
 }
 
 void translate_map_back(struct cpu *c, uint64_t host_rip)
@@ -94,13 +110,30 @@ enum callout translate_callout(struct cpu *c, uint64_t host_rip)
     for (uint32_t nr = b->first_stub; nr < b->first_stub + b->nr_stubs; nr++) {
         if (t->stubs[nr].at != at)
             continue;
+        t->last_insn = t->stubs[nr].insn;
         if (t->stubs[nr].kind == EXIT_TO_EMULATE)
             return CALLOUT_EMULATE;
         t->counters.lookups_missed += t->stubs[nr].kind == EXIT_OF_LOOKUP;
         t->last_stub = b->dead ? 0 : nr;
         return CALLOUT_BRANCH;
     }
+    t->last_insn = 0;
     return CALLOUT_EMULATE; /* guest code jumped there by itself: RIP is what the point says */
+}
+
+void translate_execute(struct cpu *c)
+{
+    const struct translator *t = c->translator;
+    const struct kept_callout *kept = &t->insns[t->last_insn];
+
+    c->shadow = false; /* it was for this instruction */
+    if (t->last_insn == 0) {
+        emulate_step(c);
+        return;
+    }
+    c->counters.instructions++;
+    if (!emulate_case(c, &kept->in, kept->k) && c->stop == STOP_NOT)
+        deliver_fault(c);
 }
 
 void translate_set_pending(struct cpu *c, bool pending)

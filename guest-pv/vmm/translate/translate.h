@@ -42,6 +42,9 @@ void translate_map_back(struct cpu *c, uint64_t host_rip);
 enum callout { CALLOUT_EMULATE, CALLOUT_BRANCH };
 enum callout translate_callout(struct cpu *c, uint64_t host_rip);
 
+/* What CALLOUT_EMULATE asks for: the core executes the instruction, and a fault is delivered. */
+void translate_execute(struct cpu *c);
+
 /* An interrupt waits while the guest's IF is 0: STI is to call out. */
 void translate_set_pending(struct cpu *c, bool pending);
 /* The guest's IF while its code is stopped at a host address. */
