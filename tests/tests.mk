@@ -179,4 +179,5 @@ oracle: $(ORACLE)/xen $(BUILD)/paragon $(GUEST_PV)
 TESTS += ways
 .PHONY: ways
 ways: $(BUILD)/paragon $(GUEST_PV) $(GUEST_VMM)
-	@tools/ways --guest $(GUEST_PV) --vmm $(GUEST_VMM) --paragon $(BUILD)/paragon --out $(BUILD)/ways $(WAYS)
+	@tools/ways --guest $(GUEST_PV) --vmm $(GUEST_VMM) --paragon $(BUILD)/paragon \
+	    --out $(BUILD)/ways $(WAYS)

@@ -1,8 +1,8 @@
 /* Guest code in this domain's user mode: direct.h for the ways that run it so. Every trap and every
  * event that arrives from user mode comes to stopped() below, inside guest-pv's own trap handling;
  * what a way does with it happens there, and returning is going on. The FPU's registers are the
- * guest's throughout: trap.c keeps them for exceptions and events, and here they are kept for system
- * calls. Traps of the vmm itself are none of this file's business. */
+ * guest's throughout: trap.c keeps them for exceptions and events, and here they are kept for
+ * system calls. Traps of the vmm itself are none of this file's business. */
 #include "clock.h"
 #include "event.h"
 #include "guest-pv/vmm/direct/direct.h"
@@ -145,7 +145,8 @@ void direct_run(struct cpu *c, exit_fn *on_exit)
     running = c;
     way = on_exit;
     c->gigabyte_pages = cpu_has_gigabyte_pages();
-    trap_table_set(0x80, 0, false);     /* INT 80h is #GP for the core, as every INT n but 3 and 4 */
+    /* INT 80h is #GP for the core, as every INT n but 3 and 4. */
+    trap_table_set(0x80, 0, false);
     for (unsigned vector = 0; vector < 32; vector++)
         trap_set_handler(vector, stopped);
     trap_set_handler(VECTOR_EVENT, stopped);

@@ -17,7 +17,7 @@
 #include "start.h"
 #include <public/sched.h>
 
-#define MAX_BLOCKS (32ull << 20)        /* bytes of decoded blocks: as many as Linux has, and half */
+#define MAX_BLOCKS (32ull << 20)        /* bytes of decoded blocks: Linux has two thirds */
 #define MIN_BLOCKS (1ull << 20)
 #define TABLES_BYTES (1ull << 20)       /* that lead to them, besides 8 bytes for each frame */
 #define CODE_PAGES 3072u                /* of translated code */

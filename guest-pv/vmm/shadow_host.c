@@ -1,7 +1,7 @@
 /* Shadow tables by hypercalls: struct shadow_host of direct/shadow.h. A table is a frame of this
- * domain, read-only for the vmm from its first use on; entries are written by mmu_update, several at
- * a time. Entries have neither U nor G: the hypervisor adds U, and without it nothing of the guest
- * can stay in the TLB while the vmm runs at the same addresses. */
+ * domain, read-only for the vmm from its first use on; entries are written by mmu_update, several
+ * at a time. Entries have neither U nor G: the hypervisor adds U, and without it nothing of the
+ * guest can stay in the TLB while the vmm runs at the same addresses. */
 #include <stdlib.h>
 #include "console.h"
 #include "guest-pv/vmm/direct/shadow.h"
@@ -93,7 +93,8 @@ bool make_shadows(struct cpu *c, unsigned nr)
     return false;
 }
 
-/* --- The region of way 3 ----------------------------------------------------------------------- */
+/* --- The region of way 3 -----------------------------------------------------------------------
+ * */
 
 /* The state page is written by guest code, the table of targets read, the rest executed. */
 static uint64_t region_flags(unsigned page)

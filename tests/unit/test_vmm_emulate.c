@@ -1,7 +1,7 @@
 /* Way 1 against the core alone: random programs run once block by block, with the operations' own
- * functions, and once instruction by instruction by emulate_step(); registers, memory and the reason
- * of the end must be the same. And what blocks have to notice: code that changes, mappings that
- * change, chains. The core itself is tested against the host's CPU by test_vmm_integer.c. */
+ * functions, and once instruction by instruction by emulate_step(); registers, memory and the
+ * reason of the end must be the same. And what blocks have to notice: code that changes, mappings
+ * that change, chains. The core itself is tested against the host's CPU by test_vmm_integer.c. */
 #include "cmocka_main.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,8 +34,11 @@ static const uint16_t usable[] = {
     OP_LEA, OP_NOP, OP_CMOVCC, OP_MOVZX, OP_MOVSX, OP_CBW, OP_CWD, OP_XADD, OP_CMPXCHG, OP_ROL,
     OP_BT, OP_BTS, OP_ROR, OP_BSWAP, OP_LEAVE, OP_STC, OP_CMC, OP_STOS, OP_MOVS,
 };
-/* These leave flags undefined, and two implementations may differ there until others define them. */
-static const uint16_t undefining[] = { OP_SHL, OP_SHR, OP_SAR, OP_IMUL, OP_ROL, OP_ROR, OP_BT, OP_BTS };
+/* These leave flags undefined, and two implementations may differ there until others define them.
+ * */
+static const uint16_t undefining[] = {
+    OP_SHL, OP_SHR, OP_SAR, OP_IMUL, OP_ROL, OP_ROR, OP_BT, OP_BTS,
+};
 
 /* These leave AF undefined: programs have them or compare AF. */
 static const uint16_t logical[] = { OP_AND, OP_OR, OP_XOR, OP_TEST };
@@ -52,7 +55,9 @@ static bool is_in(const uint16_t *list, unsigned n, uint16_t op)
 /* One instruction that may be part of a program: its length. */
 static unsigned random_insn(uint8_t *to)
 {
-    static const uint8_t prefixes[] = { 0x48, 0x48, 0x41, 0x44, 0x4c, 0x66, 0x40, 0x0f, 0x0f, 0x64 };
+    static const uint8_t prefixes[] = {
+        0x48, 0x48, 0x41, 0x44, 0x4c, 0x66, 0x40, 0x0f, 0x0f, 0x64,
+    };
     struct insn in;
     const struct insn_case *k;
 

@@ -171,7 +171,9 @@ static bool is_wild(struct cpu *c, const struct test_case *t)
 {
     uint64_t at = t->k->op == OP_RET ? c->regs[RSP] : operand_offset(&t->in, cpu_regs(c)), target;
 
-    if (t->k->op != OP_RET && !((t->k->op == OP_JMP || t->k->op == OP_CALL) && t->in.opcode == 0xff))
+    bool indirect = (t->k->op == OP_JMP || t->k->op == OP_CALL) && t->in.opcode == 0xff;
+
+    if (t->k->op != OP_RET && !indirect)
         return false;
     if (t->k->op != OP_RET && !t->in.memory)
         target = c->regs[modrm_rm(&t->in)];

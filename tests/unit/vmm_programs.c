@@ -1,5 +1,6 @@
 /* Random kernel programs: see vmm_programs.h. A program is a row of chunks, in each of which at
- * least one instruction is random; an exception goes on at the chunk behind. Functions come first. */
+ * least one instruction is random; an exception goes on at the chunk behind. Functions come first.
+ * */
 #include <string.h>
 #include "common/x86/alu.h"
 #include "tests/unit/vmm_cases.h"

@@ -1,4 +1,5 @@
-/* Random kernel programs for the translator: see vmm_translated.h, for whose pages they are made. */
+/* Random kernel programs for the translator: see vmm_translated.h, for whose pages they are made.
+ * */
 #ifndef TEST_VMM_PROGRAMS_H
 #define TEST_VMM_PROGRAMS_H
 

@@ -1,11 +1,12 @@
-/* A machine whose kernel code is translated and runs in this process, and beside it the same machine
- * run by the core alone: for test_vmm_translate.c. The guest's linear addresses WINDOW to WINDOW +
- * 16 pages are memory of this process at the same addresses, with the rights that the guest's tables
- * give; the region lies at REGION. A callout is UD2. What random programs are is vmm_programs.h's.
+/* A machine whose kernel code is translated and runs in this process, and beside it the same
+ * machine run by the core alone: for test_vmm_translate.c. The guest's linear addresses WINDOW to
+ * WINDOW + 16 pages are memory of this process at the same addresses, with the rights that the
+ * guest's tables give; the region lies at REGION. A callout is UD2. What random programs are is
+ * vmm_programs.h's.
  *
  * Lockstep: the translated machine executes one host instruction at a time (TF). After each of them
- * the guest's state is mapped back, and it has to be the core's state before or after the same guest
- * instruction, registers and memory: so every point of every block that runs is checked. */
+ * the guest's state is mapped back, and it has to be the core's state before or after the same
+ * guest instruction, registers and memory: so every point of every block that runs is checked. */
 #ifndef TEST_VMM_TRANSLATED_H
 #define TEST_VMM_TRANSLATED_H
 

@@ -79,7 +79,7 @@ enum stop {
     STOP_RESET,                 /* the guest asked for it, by a port or a triple fault it meant */
     STOP_SHUTDOWN,              /* a fault while delivering a double fault */
     STOP_HALTED,                /* HLT with IF = 0: nothing can wake it */
-    STOP_UNSERVED,              /* an instruction that the CPUID allows and the core does not know */
+    STOP_UNSERVED,              /* an instruction that CPUID allows and the core does not know */
 };
 
 /* What FXSAVE stores (SDM vol. 1, table 10-2), which is how the FPU's state is kept. */
@@ -108,8 +108,8 @@ struct cpu_counters {
 struct lazy_flags {
     int64_t zero;               /* ZF: this is 0 */
     int64_t result;             /* SF: the sign; PF: of the low byte */
-    uint64_t first;             /* of a sum or difference: what result was made of, for the carries */
-    uint32_t kind;              /* 0: low and high hold; else bytes of the operands, LAZY_DIFFERENCE */
+    uint64_t first;             /* of a sum or difference: its first operand, for the carries */
+    uint32_t kind;              /* 0: low and high hold; else bytes of operands, LAZY_DIFFERENCE */
     uint32_t low, high;         /* carries out of the bits: AF is 3 of low, CF 31 of high, and OF 31
                                  * of high exclusive or 30 */
 };
@@ -135,8 +135,8 @@ struct cpu {
     uint8_t cpl;
     bool shadow;                /* STI or a load of SS just before: no interrupt yet */
     bool halted;
-    bool gigabyte_pages;        /* PS in a level 3 entry is a page of 1 GiB: where the guest sees the
-                                 * real CPUID */
+    bool gigabyte_pages;        /* PS in a level 3 entry is a page of 1 GiB: where the guest sees
+                                 * the real CPUID */
     struct cpu_fault fault;
     enum stop stop;
     char reason[120];           /* of stop, for people */

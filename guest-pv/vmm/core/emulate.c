@@ -1,5 +1,5 @@
-/* One instruction: finds its row in the map, its memory operand and its handler. The handlers are in
- * the files that the three tables name; single steps for interpreters are here too. */
+/* One instruction: finds its row in the map, its memory operand and its handler. The handlers are
+ * in the files that the three tables name; single steps for interpreters are here too. */
 #include "common/x86/address.h"
 #include "guest-pv/vmm/core/access.h"
 #include "guest-pv/vmm/core/deliver.h"

@@ -31,14 +31,14 @@ static inline uint64_t segment_base(const struct cpu *c, const struct insn *in)
 
 typedef bool handler_fn(struct exec *x);
 
-/* Executes it; RIP is at the instruction. False: c->fault is raised, or c->stop is set. An operation
- * without a handler is #UD, as on a CPU whose CPUID does not have it. */
+/* Executes it; RIP is at the instruction. False: c->fault is raised, or c->stop is set. An
+ * operation without a handler is #UD, as on a CPU whose CPUID does not have it. */
 bool emulate(struct cpu *c, const struct insn *in);
 /* The same, of an instruction whose row in the map is known. */
 bool emulate_case(struct cpu *c, const struct insn *in, const struct insn_case *k);
 
-/* Fetches, decodes and executes the instruction at RIP, and delivers the exception if it raises one.
- * This is the whole of the simplest interpreter; way 1 falls back on it. */
+/* Fetches, decodes and executes the instruction at RIP, and delivers the exception if it raises
+ * one. This is the whole of the simplest interpreter; way 1 falls back on it. */
 void emulate_step(struct cpu *c);
 
 /* RIP, registers, the instruction's bytes and c->reason, one string with line ends, for people. */

@@ -8,7 +8,8 @@
 
 #define GUEST_PAGE 4096u
 
-enum { FRAME_CODE = 1, FRAME_TABLE = 2, FRAME_WALKED = 4 }; /* somebody wants to know of writes: struct cpu's hook */
+/* Why struct cpu's hook is called before a write to a frame. */
+enum { FRAME_CODE = 1, FRAME_TABLE = 2, FRAME_WALKED = 4 };
 
 struct ram {
     uint8_t *bytes;             /* page-aligned */

@@ -55,8 +55,8 @@ static struct run make_run(struct exec *x, bool by_rsi, bool by_rdi)
     return r;
 }
 
-/* The address in the vmm of n elements, that of the lowest; all of them count as written, if that is
- * what is asked. NULL: a fault, of the first element. */
+/* The address in the vmm of n elements, that of the lowest; all of them count as written, if that
+ * is what is asked. NULL: a fault, of the first element. */
 static uint8_t *map_run(struct exec *x, const struct run *r, uint64_t linear, unsigned how)
 {
     unsigned others = (r->n - 1) * r->bytes;

@@ -5,8 +5,8 @@
 #include "guest-pv/vmm/core/cpu.h"
 
 /* Polls the platform (always when `now`, else now and then), waits while the guest is halted, steps
- * over the shadow of STI, delivers an interrupt that is due, and asks for an event at the platform's
- * next deadline. */
+ * over the shadow of STI, delivers an interrupt that is due, and asks for an event at the
+ * platform's next deadline. */
 void deliver_pending(struct cpu *c, bool now);
 /* The last of it alone. */
 void deliver_pending_alarm(struct cpu *c);

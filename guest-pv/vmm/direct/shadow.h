@@ -1,8 +1,8 @@
 /* Shadow page tables: what the real MMU walks while guest code runs directly (ways 2 and 3). The
  * guest's own tables are data in its RAM; a shadow table stands for one of them, at one level, for
- * one of two roles: for the guest's kernel, which sees every page, and for its user, which sees only
- * pages with U at every level (all of the guest runs in ring 3, so U cannot be left to the CPU).
- * Tables are filled on page faults and survive loads of CR3.
+ * one of two roles: for the guest's kernel, which sees every page, and for its user, which sees
+ * only pages with U at every level (all of the guest runs in ring 3, so U cannot be left to the
+ * CPU). Tables are filled on page faults and survive loads of CR3.
  *
  * S1: a shadow entry that is present leads where a walk of the guest's tables leads, with no more
  *     rights; it is present only if the guest's entries have A set, writable only if D is.
@@ -39,8 +39,8 @@ struct shadow_host {
     bool (*clear)(shadow_t nr);
     bool (*pin)(shadow_t nr);           /* as an L4, while empty */
     bool (*unpin)(shadow_t nr);
-    /* n entries; of a leaf the frame is a guest frame's number, of others a table's number: the host
-     * makes machine frames of them. 0 is not present. */
+    /* n entries; of a leaf the frame is a guest frame's number, of others a table's number: the
+     * host makes machine frames of them. 0 is not present. */
     bool (*set)(const struct shadow_update *updates, unsigned n);
     bool (*load)(shadow_t nr);          /* the root of user mode: NEW_USER_BASEPTR */
 };

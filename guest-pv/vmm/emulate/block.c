@@ -8,7 +8,8 @@
 
 #define HASH_BITS 14
 #define NR_HASH (1u << HASH_BITS)
-#define LARGEST (sizeof(struct block) + (BLOCK_INSNS + 2) * (sizeof(struct op) + 2 + sizeof(struct kept_insn) + 8))
+#define LARGEST (sizeof(struct block) + \
+                 (BLOCK_INSNS + 2) * (sizeof(struct op) + 2 + sizeof(struct kept_insn) + 8))
 
 struct block no_block = { .mapping = NEVER };
 

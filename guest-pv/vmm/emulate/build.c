@@ -196,7 +196,8 @@ static bool is_relative(const struct insn *in, const struct insn_case *k)
                : false;
 }
 
-static void add_insn(struct build *b, const struct insn *in, const struct insn_case *k, uint64_t rip)
+static void add_insn(struct build *b, const struct insn *in, const struct insn_case *k,
+                     uint64_t rip)
 {
     struct op *op = add_op(b);
     op_fn *f = choose(in, k, rip, op);
@@ -222,7 +223,7 @@ bool build_ops(struct build *b)
         if (k == NULL)
             break;
         b->offsets[b->nr_insns++] = (uint16_t)at;
-        ended = ends_block(k->op) || (k->op == OP_MOV && k->forms[0] >= FORM_Sw && in.opcode == 0x8e);
+        ended = ends_block(k->op) || in.opcode == 0x8e; /* a load of SS has a shadow */
         if (is_relative(&in, k))
             add_relative(b, &in, k);
         else

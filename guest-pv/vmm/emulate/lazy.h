@@ -5,7 +5,7 @@
 
 #include "guest-pv/vmm/core/cpu.h"
 
-void lazy_to_rflags(struct cpu *c);     /* before emulate(), deliver_*() and whatever reads RFLAGS */
+void lazy_to_rflags(struct cpu *c);     /* before emulate() and deliver_*(), which read RFLAGS */
 void rflags_to_lazy(struct cpu *c);     /* after it */
 
 #define LAZY_DIFFERENCE 0x10u

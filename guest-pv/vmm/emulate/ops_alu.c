@@ -2,7 +2,8 @@
  * the end are by operation, shape and size; what is not there is executed by generic(). */
 #include "guest-pv/vmm/emulate/ops.h"
 
-#define FOR_SIZES(X, op) X(op, u8, int8_t) X(op, u16, int16_t) X(op, u32, int32_t) X(op, u64, int64_t)
+#define FOR_SIZES(X, op) \
+    X(op, u8, int8_t) X(op, u16, int16_t) X(op, u32, int32_t) X(op, u64, int64_t)
 #define FOR_ALU(X) \
     FOR_SIZES(X, ADD) FOR_SIZES(X, OR) FOR_SIZES(X, ADC) FOR_SIZES(X, SBB) FOR_SIZES(X, AND) \
     FOR_SIZES(X, SUB) FOR_SIZES(X, XOR) FOR_SIZES(X, CMP) FOR_SIZES(X, TEST)

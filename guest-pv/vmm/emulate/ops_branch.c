@@ -1,33 +1,33 @@
-/* Branches and conditions: Jcc, SETcc, CMOVcc, JMP, CALL, RET. A direct branch is two operations, or
- * one: what is chained for the taken branch, and for the other one. */
+/* Branches and conditions: Jcc, SETcc, CMOVcc, JMP, CALL, RET. A direct branch is two operations,
+ * or one: what is chained for the taken branch, and for the other one. */
 #include "guest-pv/vmm/emulate/ops.h"
 
 #define FOR_CONDITIONS(X) X(0x0) X(0x2) X(0x4) X(0x6) X(0x8) X(0xa) X(0xc) X(0xe)
 
 /* op[1] is the branch not taken. */
-#define DEFINE_CONDITION(when)                                                                       \
-    static void jump_if_##when(struct cpu *c, const struct op *op)                                   \
+#define DEFINE_CONDITION(when)                                                                     \
+    static void jump_if_##when(struct cpu *c, const struct op *op)                                 \
     {                                                                                              \
-        return follow(c, lazy_condition(c, when) ? op : op + 1);                                     \
+        return follow(c, lazy_condition(c, when) ? op : op + 1);                                   \
     }                                                                                              \
-    static void jump_unless_##when(struct cpu *c, const struct op *op)                               \
+    static void jump_unless_##when(struct cpu *c, const struct op *op)                             \
     {                                                                                              \
-        return follow(c, lazy_condition(c, when) ? op + 1 : op);                                     \
+        return follow(c, lazy_condition(c, when) ? op + 1 : op);                                   \
     }                                                                                              \
-    static void set_if_##when(struct cpu *c, const struct op *op)                                    \
+    static void set_if_##when(struct cpu *c, const struct op *op)                                  \
     {                                                                                              \
-        GPR(u8, op->dst) = lazy_condition(c, when) ^ op->odd;                                         \
+        GPR(u8, op->dst) = lazy_condition(c, when) ^ op->odd;                                      \
         NEXT;                                                                                      \
     }                                                                                              \
-    static void move4_if_##when(struct cpu *c, const struct op *op)                                  \
+    static void move4_if_##when(struct cpu *c, const struct op *op)                                \
     {                                                                                              \
-        uint32_t value = lazy_condition(c, when) != op->odd ? GPR(u32, op->src) : GPR(u32, op->dst);  \
-        GPR(u64, op->dst) = value;                                                                 \
+        bool taken = lazy_condition(c, when) != op->odd;                                           \
+        GPR(u64, op->dst) = taken ? GPR(u32, op->src) : GPR(u32, op->dst);                         \
         NEXT;                                                                                      \
     }                                                                                              \
-    static void move8_if_##when(struct cpu *c, const struct op *op)                                  \
+    static void move8_if_##when(struct cpu *c, const struct op *op)                                \
     {                                                                                              \
-        if (lazy_condition(c, when) != op->odd)                                                       \
+        if (lazy_condition(c, when) != op->odd)                                                    \
             GPR(u64, op->dst) = GPR(u64, op->src);                                                 \
         NEXT;                                                                                      \
     }

@@ -1,7 +1,7 @@
 /* An 8254 timer: channel 0 is interrupt 0, channel 1 nothing, channel 2 the speaker's, with gate
- * and output in port 61h. Nothing counts: what a counter holds is computed from the TSC when somebody
- * asks. Counting is binary, whatever the guest says. A count written while the last one still runs
- * starts at once in each mode. Names: Intel's 8254 data sheet.
+ * and output in port 61h. Nothing counts: what a counter holds is computed from the TSC when
+ * somebody asks. Counting is binary, whatever the guest says. A count written while the last one
+ * still runs starts at once in each mode. Names: Intel's 8254 data sheet.
  *
  * T1: while `running`, a channel began to count at TSC `start`; else `elapsed` ticks have gone by.
  * T2: `edges` rising edges of the output since then have been reported. */

@@ -1,6 +1,7 @@
 /* A 16550A serial port with its line at the vmm's console. A byte is sent as soon as it is written,
  * into a buffer that goes out at a line end, when it is full, and at uart_flush. Received bytes
- * wait at the console until the FIFO has room, so none is lost. Names: National's PC16550D data sheet.
+ * wait at the console until the FIFO has room, so none is lost. Names: National's PC16550D data
+ * sheet.
  *
  * U1: thre is the "transmitter empty" interrupt, which reading IIR takes back. */
 #ifndef VMM_PLATFORM_UART_H

@@ -1,6 +1,6 @@
-/* Translates a block: what is copied, what is replaced by a sequence, what calls out. A sequence has
- * one host instruction that commits: up to it the guest's state is the one before the instruction,
- * from it on the one behind it; the points say so. Called by cache.c. */
+/* Translates a block: what is copied, what is replaced by a sequence, what calls out. A sequence
+ * has one host instruction that commits: up to it the guest's state is the one before the
+ * instruction, from it on the one behind it; the points say so. Called by cache.c. */
 #include <stddef.h>
 #include "common/x86/map.h"
 #include "guest-pv/vmm/translate/region.h"
@@ -248,7 +248,7 @@ static void translate_iret(struct emitter *e)
     bail[0] = compare_selector(e, 8, SEG_CS);
     bail[1] = compare_selector(e, 32, SEG_SS);
     emit_bytes(e, "\x48\x8b\x4c\x24\x10", 5);      /* mov 16(%rsp), %rcx: RFLAGS */
-    emit_bytes(e, "\xf7\xc1\x28\xf1\xdf\xff", 6); /* test: anything but arithmetic flags, DF, IF, ID */
+    emit_bytes(e, "\xf7\xc1\x28\xf1\xdf\xff", 6); /* test: more than arithmetic, DF, IF, ID */
     bail[2] = emit_branch(e, 5);
     emit_bytes(e, "\x81\xe1\x00\x02\x00\x00", 6); /* and $IF, %ecx */
     emit_bytes(e, "\x48\x8d\x89\x00\xfe\xff\xff", 7); /* lea -IF(%rcx), %rcx: the new if_word */
@@ -364,11 +364,12 @@ void build_lookup(struct translator *t)
 
     t->lookup = t->used;
     emit_point(&e, 0, FIX_RAX | FIX_RCX | FIX_RDX | RIP_IN_STATE);
-    emit_bytes(&e, "\x0f\xb7\xc1\x48\x8d\x15", 6);      /* movzwl %cx, %eax; lea table(%rip), %rdx */
+    emit_bytes(&e, "\x0f\xb7\xc1\x48\x8d\x15", 6); /* movzwl %cx, %eax; lea table(%rip), %rdx */
     table = (int32_t)STATE_BYTES - (int32_t)(t->used + 4);
     emit_bytes(&e, &table, 4);
     emit_bytes(&e, "\x48\x8d\x14\xc2\x48\x8d\x14\xc2", 8); /* lea (%rdx,%rax,8), %rdx, twice */
-    emit_bytes(&e, "\x48\x8b\x02\x48\x8d\x0c\x01", 7);  /* mov (%rdx), %rax; lea (%rcx,%rax), %rcx */
+    /* mov (%rdx), %rax; lea (%rcx,%rax), %rcx */
+    emit_bytes(&e, "\x48\x8b\x02\x48\x8d\x0c\x01", 7);
     emit_bytes(&e, "\xe3\x00", 2);
     jump = t->used;
     emit_restore(&e, RAX);

@@ -1,5 +1,5 @@
-/* Bytes of host code: the few instructions that translated code has besides those of the guest. None
- * of them changes a flag. Called by build.c; patch_branch() by cache.c too. */
+/* Bytes of host code: the few instructions that translated code has besides those of the guest.
+ * None of them changes a flag. Called by build.c; patch_branch() by cache.c too. */
 #include <stddef.h>
 #include <string.h>
 #include "guest-pv/vmm/translate/region.h"

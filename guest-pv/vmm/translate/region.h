@@ -123,7 +123,8 @@ bool emit_operand_of(struct emitter *e, const uint8_t *bytes, const struct insn 
 /* state.c: in the middle of the block that the CPU stopped in, for RIP; 0: not there. */
 uint64_t translate_resume(struct cpu *c);
 
-/* build.c: translates from bytes, len of them up to the page's end. False: not even one instruction.
+/* build.c: translates from bytes, len of them up to the page's end. False: not even one
+ * instruction.
  */
 bool build_block(struct translator *t, struct tblock *b, const uint8_t *bytes, unsigned len);
 void build_lookup(struct translator *t);

@@ -8,7 +8,9 @@ bool translate_is_code(const struct cpu *c, uint64_t host_rip)
 {
     const struct translator *t = c->translator;
 
-    return host_rip - t->host->base >= CODE_OFFSET && host_rip - t->host->base <= t->used; /* the last stub ends there */
+    uint64_t at = host_rip - t->host->base;
+
+    return at >= CODE_OFFSET && at <= t->used; /* the last stub ends there */
 }
 
 /* The block, alive or dead, with that place. They are in ascending order. */
@@ -94,7 +96,8 @@ void translate_map_back(struct cpu *c, uint64_t host_rip)
     apply(c, b, point_of(t, b, at));
 }
 
-/* The stub's point says where the guest is; the instruction itself has overwritten two registers. */
+/* The stub's point says where the guest is; the instruction itself has overwritten two registers.
+ * */
 enum callout translate_callout(struct cpu *c, uint64_t host_rip)
 {
     struct translator *t = c->translator;
@@ -146,7 +149,8 @@ bool translate_interrupts_on(const struct cpu *c)
     return c->translator->state->if_word == 0;
 }
 
-/* After an instruction that the core has done, the block goes on behind it, if it is still alive. */
+/* After an instruction that the core has done, the block goes on behind it, if it is still alive.
+ * */
 uint64_t translate_resume(struct cpu *c)
 {
     struct translator *t = c->translator;

@@ -1,13 +1,13 @@
 /* Way 3, binary translation: the guest's kernel code (virtual CPL 0) is translated, block by block,
- * into code that the real CPU runs in ring 3. All sixteen registers and the flags are the guest's in
- * it. Most instructions are copied; what would be wrong in ring 3 without trapping is replaced, what
- * traps is left to trap. User code runs as it is (way 2's direct execution).
+ * into code that the real CPU runs in ring 3. All sixteen registers and the flags are the guest's
+ * in it. Most instructions are copied; what would be wrong in ring 3 without trapping is replaced,
+ * what traps is left to trap. User code runs as it is (way 2's direct execution).
  *
  * The region: one stretch of the vmm's memory, which the guest's kernel roots map too, at
- * REGION_BASE: the state page (writable by guest code: nothing in it is believed to be more than the
- * guest's own registers), the table of indirect branches, the code. Files: region.h (its layout),
- * emit.c (bytes), build.c (a block), cache.c (blocks, chains, what drops them), state.c (from a host
- * address back to the guest's state), run.c (the way's run loop).
+ * REGION_BASE: the state page (writable by guest code: nothing in it is believed to be more than
+ * the guest's own registers), the table of indirect branches, the code. Files: region.h (its
+ * layout), emit.c (bytes), build.c (a block), cache.c (blocks, chains, what drops them), state.c
+ * (from a host address back to the guest's state), run.c (the way's run loop).
  *
  * X1: a block is alive only if its bytes are those of its frame (FRAME_CODE is set, and the first
  *     write drops the frame's blocks) and if a walk of the guest's tables for its RIP leads there
@@ -31,8 +31,8 @@ struct translate_host {
 bool translate_init(struct cpu *c, const struct translate_host *host);
 void translate_free(struct cpu *c);
 
-/* The host address at which to run the guest's code at RIP, CPL 0; the state page is set up. 0: there
- * is no block, and emulate_step() is to do the instruction (or to raise the fault). */
+/* The host address at which to run the guest's code at RIP, CPL 0; the state page is set up. 0:
+ * there is no block, and emulate_step() is to do the instruction (or to raise the fault). */
 uint64_t translate_entry(struct cpu *c);
 
 bool translate_is_code(const struct cpu *c, uint64_t host_rip);
