@@ -79,6 +79,30 @@ static void the_core_goes_on_from_any_point(void **state)
     assert_true(run_programs(300, &how, false) > 50);
 }
 
+/* The same, at each point once. */
+static void the_core_goes_on_from_every_point(void **state)
+{
+    (void)state;
+    set_seed();
+    for (unsigned i = 0; i < 12; i++) {
+        struct lockstep how = { .max_steps = 300 };
+        struct program program;
+        unsigned nr_points;
+        uint64_t data;
+
+        random_program(&program, 3);
+        data = random64();
+        load_program(&pair, &program, data);
+        run_lockstep(&pair, &how);
+        nr_points = pair.foreign ? 0 : pair.nr_points;
+        for (how.leave_at = 1; how.leave_at <= nr_points; how.leave_at++) {
+            load_program(&pair, &program, data);
+            run_lockstep(&pair, &how);
+            assert_false(pair.foreign);
+        }
+    }
+}
+
 static int make_pair(void **state)
 {
     (void)state;
@@ -97,6 +121,7 @@ int main(void)
         cmocka_unit_test(every_point_is_a_state_of_the_guest),
         cmocka_unit_test(interrupts_come_at_any_point),
         cmocka_unit_test(the_core_goes_on_from_any_point),
+        cmocka_unit_test(the_core_goes_on_from_every_point),
     };
 
     return cmocka_run_group_tests(tests, make_pair, free_pair);

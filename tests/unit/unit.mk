@@ -55,7 +55,8 @@ $(STORE_TESTS): $(UNIT)/%: $(UNIT)/tests/unit/%.o $(STORE_CORE:%.c=$(UNIT)/%.o)
 # object of a test's own is linked before it.
 VMM_SRC := $(wildcard guest-pv/vmm/*/*.c) \
            $(patsubst %,tests/unit/vmm_%.c,host kernel mmu tables native cases case_values \
-             undefined fx_cases fx_fixture translated lockstep programs)
+             undefined fx_cases fx_fixture translated lockstep \
+             next programs)
 $(UNIT)/libvmm.a: $(VMM_SRC:%.c=$(UNIT)/%.o)
 	$(Q)rm -f $@ && ar rcs $@ $^
 $(UNIT)/test_vmm_%: $(UNIT)/tests/unit/test_vmm_%.o $(UNIT)/libvmm.a $(UNIT)/libhv.a

@@ -2,17 +2,17 @@
 #include <stdio.h>
 #include <string.h>
 #include "cmocka_main.h"
-#include "common/x86/address.h"
-#include "guest-pv/vmm/core/access.h"
 #include "guest-pv/vmm/core/deliver.h"
 #include "guest-pv/vmm/core/emulate.h"
 #include "tests/unit/vmm_case_parts.h"
+#include "tests/unit/vmm_next.h"
 #include "tests/unit/vmm_translated.h"
 #include "tests/unit/vmm_undefined.h"
 
 #define REAL_FLAGS (FLAGS_ARITHMETIC | FLAG_DF)
 #define KEPT_FLAGS (FLAG_IF | FLAG_IOPL | FLAG_NT)
 #define UD2_BYTES 2u
+#define MAX_STOPS 20000u
 
 /* --- One stop --------------------------------------------------------------------------------- */
 
@@ -49,30 +49,6 @@ static bool stopped(struct cpu *c, const struct native_run *run)
     return true;
 }
 
-/* --- The core's next instruction -------------------------------------------------------------- */
-
-/* From the window or the lowest pages; others have no code. */
-static uint8_t code_byte(struct cpu *c, uint64_t rip)
-{
-    if (rip - WINDOW < NR_PAGES * GUEST_PAGE)
-        return *translated_at(c, rip);
-    return rip < 0x28000 ? c->ram.bytes[rip] : 0x06; /* no instruction */
-}
-
-static bool next_insn(struct cpu *c, struct test_case *t)
-{
-    uint8_t bytes[MAX_INSN];
-
-    memset(t, 0, sizeof(*t));
-    for (unsigned i = 0; i < MAX_INSN; i++)
-        bytes[i] = code_byte(c, c->regs[REG_RIP] + i);
-    if (!decode_insn(bytes, MAX_INSN, MODE_64, &t->in))
-        return false;
-    t->k = find_case(&t->in);
-    memcpy(t->regs, c->regs, sizeof(t->regs));
-    return t->k != NULL;
-}
-
 /* --- Comparing -------------------------------------------------------------------------------- */
 
 static void print_regs(const char *who, const struct cpu *c)
@@ -91,13 +67,6 @@ static bool same_regs(const struct pair *p)
         if (a[i] != b[i])
             return false;
     return ((a[REG_RFLAGS] ^ b[REG_RFLAGS]) & ~p->undefined) == 0;
-}
-
-static bool is_next(struct cpu *c, unsigned op)
-{
-    struct test_case t;
-
-    return next_insn(c, &t) && t.k->op == op;
 }
 
 /* Below RSP PUSHF has a word that is not what it will be. */
@@ -155,49 +124,6 @@ void compare_pair(struct pair *p, const char *where)
         fprintf(stderr, "memory differs\n");
     fail_msg("%s: differs after %u steps, %u points, host %#lx", where, p->nr_steps, p->nr_points,
              p->host);
-}
-
-/* Memory of this process, which the guest does not have: the test's, the region, and all that is
- * neither low nor the kernel's. */
-static bool is_foreign(uint64_t address)
-{
-    return (address >= 0x1f0000 && address < 0x300000) ||
-           (address >= REGION - 0x10000 && address < REGION + 0x400000) ||
-           (address >= 0x3fff0000 && address < 1ull << 47);
-}
-
-/* Where a branch by register, memory or stack leads, if it is canonical and known. */
-static bool is_wild(struct cpu *c, const struct test_case *t)
-{
-    uint64_t at = t->k->op == OP_RET ? c->regs[RSP] : operand_offset(&t->in, cpu_regs(c)), target;
-
-    bool indirect = (t->k->op == OP_JMP || t->k->op == OP_CALL) && t->in.opcode == 0xff;
-
-    if (t->k->op != OP_RET && !indirect)
-        return false;
-    if (t->k->op != OP_RET && !t->in.memory)
-        target = c->regs[modrm_rm(&t->in)];
-    else if (at - WINDOW < NR_PAGES * GUEST_PAGE - 8)
-        memcpy(&target, translated_at(c, at), 8);
-    else
-        return false;
-    return target - WINDOW >= NR_PAGES * GUEST_PAGE && target != 0;
-}
-
-/* Does it reach memory that one machine has and the other does not? */
-static bool leaves(struct cpu *c, const struct test_case *t)
-{
-    uint64_t mask = t->in.ad_bytes == 4 ? UINT32_MAX : ~0ull;
-
-    if (is_foreign(c->regs[RSP]) || is_foreign(c->regs[REG_RIP]) || is_wild(c, t) ||
-        (c->regs[REG_RIP] >= PAGE_AT(PAGE_VARS) && c->regs[REG_RIP] < PAGE_AT(PAGE_CODE_ALIAS)))
-        return true;
-    if (t->k->op == OP_LEAVE && is_foreign(c->regs[RBP]))
-        return true;
-    if (is_string(t->k->op) &&
-        (is_foreign(c->regs[RSI] & mask) || is_foreign(c->regs[RDI] & mask) || c->regs[RCX] > 900))
-        return true;
-    return t->in.memory && is_foreign(operand_offset(&t->in, cpu_regs(c)));
 }
 
 static void step_core(struct pair *p)
@@ -296,7 +222,7 @@ static bool check_point(struct pair *p, const struct lockstep *how)
     translate_map_back(c, p->host);
     follow(p);
     middle = !same(p);
-    if (how->leave != 0 && one_in(how->leave))
+    if ((how->leave != 0 && one_in(how->leave)) || p->nr_points == how->leave_at)
         return false;
     if (how->interrupts != 0 && one_in(how->interrupts) && !middle && p->undefined == 0 &&
         !p->core->shadow && (p->core->regs[REG_RFLAGS] & FLAG_IF)) {
@@ -347,7 +273,7 @@ void run_lockstep(struct pair *p, const struct lockstep *how)
     bool left = false;
 
     while (p->core->stop == STOP_NOT && p->nr_steps < how->max_steps) {
-        if (!next_insn(p->core, &t) || leaves(p->core, &t) ||
+        if (!next_insn(p->core, &t) || leaves_window(p->core, &t) ||
             (p->undefined != 0 && t.k->op != OP_CMP)) {
             p->foreign = true;
             return;
@@ -359,7 +285,7 @@ void run_lockstep(struct pair *p, const struct lockstep *how)
             continue;
         }
         step_host(p, how);
-        left = how->leave != 0 && p->host == 0;
+        left = p->host == 0 && (how->leave != 0 || p->nr_points == how->leave_at);
     }
     if (p->core->stop != STOP_NOT)
         compare_pair(p, "the end");
@@ -378,7 +304,7 @@ void run_translated_alone(struct pair *p)
     struct cpu *c = p->translated;
     struct native_run run = { .fx = NULL };
 
-    while (c->stop == STOP_NOT) {
+    for (unsigned i = 0; i < MAX_STOPS && c->stop == STOP_NOT; i++) {
         uint64_t at = c->shadow || (c->regs[REG_RFLAGS] & FLAG_TF) ? 0 : translate_entry(c);
 
         c->shadow = false;

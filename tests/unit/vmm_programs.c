@@ -1,6 +1,5 @@
-/* Random kernel programs: see vmm_programs.h. A program is a row of chunks, in each of which at
- * least one instruction is random; an exception goes on at the chunk behind. Functions come first.
- * */
+/* Random kernel programs: see vmm_programs.h. A program is functions, then a row of chunks, most of
+ * them with random instructions; an exception goes on at the next chunk. */
 #include <string.h>
 #include "common/x86/alu.h"
 #include "tests/unit/vmm_cases.h"
@@ -311,6 +310,7 @@ void load_program(struct pair *pair, const struct program *program, uint64_t sta
     }
     load_registers(pair->core);
     pair->core->regs[REG_RIP] = program->start;
+    translate_set_pending(pair->translated, one_in(4));
     memcpy(pair->translated->regs, pair->core->regs, sizeof(pair->core->regs));
     random_seed = kept;
 }

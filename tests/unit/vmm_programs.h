@@ -1,5 +1,4 @@
-/* Random kernel programs for the translator: see vmm_translated.h, for whose pages they are made.
- * */
+/* Random kernel programs for the translator, in the pages of vmm_translated.h. */
 #ifndef TEST_VMM_PROGRAMS_H
 #define TEST_VMM_PROGRAMS_H
 

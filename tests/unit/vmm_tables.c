@@ -18,10 +18,6 @@ unsigned below(unsigned n)
 {
     return (unsigned)((random_64() >> 32) % n);
 }
-bool one_in(unsigned n)
-{
-    return below(n) == 0;
-}
 
 unsigned random_index(unsigned level)
 {

@@ -1,12 +1,11 @@
-/* A machine whose kernel code is translated and runs in this process, and beside it the same
- * machine run by the core alone: for test_vmm_translate.c. The guest's linear addresses WINDOW to
- * WINDOW + 16 pages are memory of this process at the same addresses, with the rights that the
- * guest's tables give; the region lies at REGION. A callout is UD2. What random programs are is
- * vmm_programs.h's.
+/* A machine whose kernel code is translated and runs in this process, and beside it the same one
+ * run by the core alone: for test_vmm_translate.c and test_vmm_translate_blocks.c. The guest's
+ * linear addresses from WINDOW on, 16 pages, are memory of this process at the same addresses, with
+ * the rights that the guest's tables give; the region lies at REGION. A callout is UD2.
  *
- * Lockstep: the translated machine executes one host instruction at a time (TF). After each of them
- * the guest's state is mapped back, and it has to be the core's state before or after the same
- * guest instruction, registers and memory: so every point of every block that runs is checked. */
+ * Lockstep: the translated machine executes one host instruction at a time (TF). After each the
+ * guest's state is mapped back, and has to be the core's before or after the same instruction of
+ * the guest, registers and memory: so every point of every block that runs is checked. */
 #ifndef TEST_VMM_TRANSLATED_H
 #define TEST_VMM_TRANSLATED_H
 
@@ -53,6 +52,7 @@ uint64_t window_frame(unsigned page);
 struct lockstep {
     unsigned max_steps;
     unsigned interrupts;        /* one in so many points; 0: none */
+    unsigned leave_at;          /* the point where it does; 0: none */
     unsigned leave;             /* at one in so many points the core goes on alone; 0: never */
 };
 /* Until both have stopped. Fails the test where they differ. */
