@@ -9,6 +9,12 @@ UNMODIFIED = ("console=ttyS0 mitigations=off norandmaps acpi=off noapic nolapic 
 LOUD = UNMODIFIED.removesuffix(" quiet")        # warnings are shown
 EMULATED = "VMM name=linux mem=384M vmm -- way=emulate"
 TRAPPED = "VMM name=linux mem=400M vmm -- way=trap"
+TRANSLATED = "VMM name=linux mem=480M vmm -- way=translate"
+
+# Fifty processes, and what a wrong page or register would change.
+PROCESSES = (b"for i in $(seq 1 50); do /bin/busybox expr $i '*' $i; done | awk '{ s += $1 } END "
+             b"{ print \"squares\", s }'; seq 1 500 | sort -r | sort -n | md5sum; "
+             b"echo the sum is $((40 + 2)); uname -r; poweroff\n")
 
 # (words of the vmm's module, the modules behind it, what is said)
 REFUSED = (
@@ -72,5 +78,16 @@ CASES = [
                 r"^\(d1\).*kernel BUG at kernel/irq_work\.c:\d+!",
                 r"^\(d1\).*Kernel panic - not syncing: Fatal exception in interrupt",
                 r"^\(d1\) vmm: the end: triple fault", r"^\(d1\) vmm: exits: .*#GP \d+",
+                r"^\(XEN\).*Domain 1 \(linux\) ended: power off")),
+    # Counted, because time that passes while a busy host does not run QEMU would be timer
+    # interrupts that the guest has to take one by one.
+    Case("linux-translated",
+         modules=(TRANSLATED, f"LINUX {UNMODIFIED}", "RAMDISK"),
+         guests=(), limit=290, icount=True, way="translate",
+         types=((r"ends it", PROCESSES),),
+         shows=(r"^\(d1\).*squares 42925", r"^\(d1\).*5705e3c0d0044b724281f9bcc7520d3a  -",
+                r"^\(d1\).*the sum is 42", r"^\(d1\) 6\.1\.\d+",
+                r"^\(d1\) vmm: the end: HLT with interrupts off",
+                r"^\(d1\) vmm: translated: \d+ blocks",
                 r"^\(XEN\).*Domain 1 \(linux\) ended: power off")),
 ]
