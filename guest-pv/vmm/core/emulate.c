@@ -54,7 +54,7 @@ static bool fetch_insn(struct cpu *c, struct insn *in)
     return raise_ud(c);
 }
 
-void emulate_step(struct cpu *c)
+bool emulate_step(struct cpu *c)
 {
     struct insn in;
     bool done = fetch_insn(c, &in) && emulate(c, &in);
@@ -62,4 +62,5 @@ void emulate_step(struct cpu *c)
     c->counters.instructions++;
     if (!done && c->stop == STOP_NOT)
         deliver_fault(c);
+    return done;
 }

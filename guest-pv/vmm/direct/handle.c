@@ -58,3 +58,14 @@ void handle_exit(struct cpu *c, const struct exit *e)
         deliver_fault(c);
     }
 }
+
+void step_by_core(struct cpu *c)
+{
+    bool trap = (c->regs[REG_RFLAGS] & FLAG_TF) != 0;
+
+    if (!emulate_step(c) || !trap || c->stop != STOP_NOT)
+        return;
+    c->dr[6] |= 1u << 14;
+    raise_fault(c, VECTOR_DB);
+    deliver_fault(c);
+}

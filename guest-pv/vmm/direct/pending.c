@@ -1,7 +1,7 @@
 /* What is owed to the guest before its code goes on: see pending.h. */
 #include "guest-pv/vmm/core/deliver.h"
-#include "guest-pv/vmm/core/emulate.h"
 #include "guest-pv/vmm/direct/direct.h"
+#include "guest-pv/vmm/direct/handle.h"
 #include "guest-pv/vmm/direct/pending.h"
 #include "guest-pv/vmm/platform/platform.h"
 
@@ -33,7 +33,7 @@ static void step_over_shadow(struct cpu *c)
 {
     c->shadow = false;
     if (c->stop == STOP_NOT && !c->halted)
-        emulate_step(c);
+        step_by_core(c);
 }
 
 static void set_alarm(struct cpu *c, bool now)

@@ -22,8 +22,7 @@ static void step(struct cpu *c)
 
     c->emulator->chain = NULL;
     lazy_to_rflags(c);
-    emulate_step(c);
-    if (trap && c->stop == STOP_NOT) {
+    if (emulate_step(c) && trap && c->stop == STOP_NOT) {
         c->dr[6] |= 1u << 14;
         raise_fault(c, VECTOR_DB);
         deliver_fault(c);

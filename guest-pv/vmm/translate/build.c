@@ -224,50 +224,80 @@ static void translate_invlpg(struct emitter *e)
     emit_set(e, STATE(flush), 1);
 }
 
-/* cmp 8*n(%rsp), or the flags there, with what an IRET to the same level has: on a difference the
- * core does it. Arithmetic flags are free: IRET loads them. */
-static uint32_t compare_selector(struct emitter *e, unsigned offset, unsigned segment)
+/* jrcxz over a jump to where the core does it: goes on when RCX is 0. Returns the jump to patch. */
+static uint32_t go_on_if_zero(struct emitter *e)
+{
+    emit_bytes(e, "\xe3\x05", 2);
+    return emit_branch(e, JMP_ALWAYS);
+}
+
+/* Is offset(%rsp) the selector whose negative is in the state page? No flag changes. */
+static uint32_t check_selector(struct emitter *e, unsigned offset, unsigned minus)
 {
     uint8_t load[] = { 0x48, 0x8b, 0x4c, 0x24, (uint8_t)offset }; /* mov offset(%rsp), %rcx */
 
     emit_bytes(e, load, sizeof(load));
     emit_point(e, e->rip, FIX_RCX | FIX_RAX);
-    emit_load(e, RAX, STATE(selectors) + 8 * segment);
-    emit_bytes(e, "\x48\x39\xc1", 3);      /* cmp %rax, %rcx */
-    return emit_branch(e, 5);
+    emit_load(e, RAX, minus);
+    emit_bytes(e, "\x48\x8d\x0c\x01", 4); /* lea (%rcx,%rax), %rcx */
+    return go_on_if_zero(e);
 }
 
-/* Kernels return so to themselves at each place that they patch. What is popped stays in memory, so
- * up to the last instruction the state before can be had by moving RSP back; only the virtual IF is
- * the new one from a little earlier on. */
+/* RCX = the if_word that belongs to the RFLAGS at 16(%rsp). Not for RF, AC and the like, and not for
+ * what the table leaves to the core. */
+static void check_flags(struct emitter *e, uint32_t bail[2])
+{
+    int32_t table;
+
+    emit_bytes(e, "\x0f\xb6\x4c\x24\x12", 5); /* movzbl 18(%rsp), %ecx: bits 16 to 23 */
+    bail[0] = go_on_if_zero(e);
+    emit_bytes(e, "\x0f\xb6\x4c\x24\x11\x48\x8d\x05", 8); /* movzbl 17(%rsp); lea table, %rax */
+    table = (int32_t)STATE(iret_if_words) - (int32_t)(e->t->used + 4);
+    emit_bytes(e, &table, 4);
+    emit_bytes(e, "\x48\x8b\x0c\xc8\x48\x8d\x49\xff", 8); /* mov (%rax,%rcx,8); lea -1(%rcx) */
+    emit_bytes(e, "\xe3\x02\xeb\x05", 4);                 /* jrcxz to the jump, or over it */
+    bail[1] = emit_branch(e, JMP_ALWAYS);
+    emit_bytes(e, "\x48\x8d\x49\x01", 4);                 /* lea 1(%rcx), %rcx */
+}
+
+/* With IF = 1 (RCX is 0) and an interrupt pending the core does it. RCX stays. */
+static uint32_t check_pending(struct emitter *e)
+{
+    uint32_t over, bail;
+
+    emit_bytes(e, "\xe3\x02\xeb\x00", 4); /* jrcxz +2; jmp over */
+    over = e->t->used;
+    emit_load(e, RCX, STATE(pending));
+    bail = go_on_if_zero(e);
+    e->t->host->memory[over - 1] = (uint8_t)(e->t->used - over);
+    return bail;
+}
+
+/* Kernels return so to themselves at each place that they patch. popf commits; RIP, RSP and IF are
+ * in the state page by then. */
 static void translate_iret(struct emitter *e)
 {
-    uint32_t bail[4], over;
+    uint32_t bail[5];
 
     save_three(e);
-    bail[0] = compare_selector(e, 8, SEG_CS);
-    bail[1] = compare_selector(e, 32, SEG_SS);
-    emit_bytes(e, "\x48\x8b\x4c\x24\x10", 5);      /* mov 16(%rsp), %rcx: RFLAGS */
-    emit_bytes(e, "\xf7\xc1\x28\xf1\xdf\xff", 6); /* test: more than arithmetic, DF, IF, ID */
-    bail[2] = emit_branch(e, 5);
-    emit_bytes(e, "\x81\xe1\x00\x02\x00\x00", 6); /* and $IF, %ecx */
-    emit_bytes(e, "\x48\x8d\x89\x00\xfe\xff\xff", 7); /* lea -IF(%rcx), %rcx: the new if_word */
-    emit_bytes(e, "\x48\x85\xc9\x75\x00", 5);      /* test %rcx, %rcx; jne over */
-    over = e->t->used;
-    emit_load(e, RAX, STATE(pending));
-    emit_bytes(e, "\x48\x85\xc0", 3);              /* test %rax, %rax */
-    bail[3] = emit_branch(e, 5);
-    e->t->host->memory[over - 1] = (uint8_t)(e->t->used - over);
-    emit_bytes(e, "\x48\x8b\x04\x24", 4);          /* mov (%rsp), %rax */
+    bail[0] = check_selector(e, 8, STATE(minus_cs));
+    bail[1] = check_selector(e, 32, STATE(minus_ss));
+    check_flags(e, &bail[2]);
+    bail[4] = check_pending(e);
+    emit_bytes(e, "\x48\x8b\x04\x24", 4); /* mov (%rsp), %rax */
     emit_store(e, RAX, STATE(rip));
-    emit_store(e, RCX, STATE(if_word));
+    emit_store(e, RCX, STATE(next_if_word));
+    emit_bytes(e, "\x48\x8b\x44\x24\x18", 5); /* mov 24(%rsp), %rax */
+    emit_store(e, RAX, STATE(rsp));
     emit_load(e, RCX, STATE(rip));
-    emit_restore(e, RAX);
-    emit_bytes(e, "\x48\x8d\x64\x24\x10", 5);      /* lea 16(%rsp), %rsp */
+    emit_bytes(e, "\x48\x8d\x64\x24\x10", 5); /* lea 16(%rsp), %rsp */
     emit_point(e, e->rip, FIX_RCX | FIX_RAX | FIX_RSP_16);
-    emit_bytes(e, "\x9d", 1);                       /* popf: ring 3 leaves the real IF alone */
-    emit_point(e, e->rip, FIX_RCX | FIX_RAX | FIX_RSP_24);
-    emit_bytes(e, "\x5c", 1);                       /* pop %rsp */
+    emit_bytes(e, "\x9d", 1); /* popf: ring 3 leaves the real IF alone */
+    emit_point(e, e->rip, FIX_RCX | FIX_RAX | RIP_IN_STATE | IF_IS_NEXT | RSP_IN_STATE);
+    emit_load(e, RSP, STATE(rsp));
+    emit_point(e, e->rip, FIX_RCX | FIX_RAX | RIP_IN_STATE | IF_IS_NEXT);
+    emit_load(e, RAX, STATE(next_if_word));
+    emit_store(e, RAX, STATE(if_word));
     emit_point(e, e->rip, FIX_RCX | FIX_RAX | RIP_IN_STATE);
     emit_jump_to_lookup(e);
     for (unsigned i = 0; i < ARRAY_SIZE(bail); i++)

@@ -36,8 +36,7 @@ static void start_anew(struct cpu *c)
     memset(t->hash, 0, BLOCK_HASH * sizeof(t->hash[0]));
     memset(t->frames, 0, c->ram.nr_frames * sizeof(t->frames[0]));
     memset(t->walked, 0, sizeof(t->walked));
-    memset(t->root_used, 0, sizeof(t->root_used));
-    t->nr_walked = 0;
+    t->nr_walked = t->nr_roots = 0;
     t->all_stale = false;
     t->used = CODE_OFFSET;
     t->nr_points = 0;
@@ -48,6 +47,19 @@ static void start_anew(struct cpu *c)
     build_lookup(t);
     b->bytes = t->used - b->start;
     t->nr_blocks++;
+}
+
+/* Of an IRET's flags the core does those with TF, IOPL, NT or bit 15. */
+static void set_up_state(struct state_page *s)
+{
+    memset(s, 0, STATE_BYTES);
+    for (unsigned i = 0; i < ARRAY_SIZE(s->iret_if_words); i++) {
+        unsigned flags = i << 8, allowed = FLAG_IF | FLAG_DF | FLAG_OF;
+
+        s->iret_if_words[i] = flags & ~allowed ? IRET_BY_CORE
+                              : flags & FLAG_IF ? 0
+                                                : -(uint64_t)FLAG_IF;
+    }
 }
 
 bool translate_init(struct cpu *c, const struct translate_host *host)
@@ -73,7 +85,7 @@ bool translate_init(struct cpu *c, const struct translate_host *host)
         translate_free(c);
         return false;
     }
-    memset(t->state, 0, STATE_BYTES);
+    set_up_state(t->state);
     start_anew(c);
     return true;
 }
@@ -136,6 +148,20 @@ static void remember_entry(struct cpu *c, uint64_t at)
     }
 }
 
+/* More slots than there is room for: then the blocks live until the next look. */
+static void remember_root(struct translator *t, unsigned slot, uint64_t entry)
+{
+    for (unsigned i = 0; i < t->nr_roots; i++)
+        if (t->roots[i].slot == slot)
+            return;
+    if (t->nr_roots == ROOTS) {
+        t->all_stale = true;
+        return;
+    }
+    t->roots[t->nr_roots].slot = slot;
+    t->roots[t->nr_roots++].entry = entry;
+}
+
 /* The walk has succeeded, so the entries are there. */
 static void remember_walk(struct cpu *c, uint64_t rip)
 {
@@ -148,8 +174,7 @@ static void remember_walk(struct cpu *c, uint64_t rip)
 
         memcpy(&entry, frame_to_read(&c->ram, table / GUEST_PAGE) + 8 * index, 8);
         if (level == 4) {
-            t->root_used[index] = 1;
-            t->root_entries[index] = entry & ENTRY_MASK;
+            remember_root(t, index, entry & ENTRY_MASK);
         } else {
             remember_entry(c, at);
         }
@@ -164,13 +189,11 @@ void translate_root_changed(struct cpu *c)
     struct translator *t = c->translator;
     const uint8_t *root = frame_to_read(&c->ram, (c->cr3 & ENTRY_MASK) / GUEST_PAGE);
 
-    for (unsigned i = 0; i < 512 && !t->all_stale; i++) {
+    for (unsigned i = 0; i < t->nr_roots; i++) {
         uint64_t entry;
 
-        if (!t->root_used[i])
-            continue;
-        memcpy(&entry, root + 8 * i, 8);
-        if (!(entry & 1) || (entry & ENTRY_MASK) != t->root_entries[i])
+        memcpy(&entry, root + 8 * t->roots[i].slot, 8);
+        if (!(entry & 1) || (entry & ENTRY_MASK) != t->roots[i].entry)
             t->all_stale = true;
     }
 }
@@ -183,8 +206,9 @@ static bool root_written(const struct cpu *c, uint64_t phys, unsigned bytes)
 
     if (phys / GUEST_PAGE != (c->cr3 & ENTRY_MASK) / GUEST_PAGE)
         return false;
-    for (unsigned i = phys % GUEST_PAGE / 8; i <= (phys + bytes - 1) % GUEST_PAGE / 8; i++)
-        if (t->root_used[i])
+    for (unsigned i = 0; i < t->nr_roots; i++)
+        if (t->roots[i].slot >= phys % GUEST_PAGE / 8 &&
+            t->roots[i].slot <= (phys + bytes - 1) % GUEST_PAGE / 8)
             return true;
     return false;
 }
@@ -335,6 +359,8 @@ uint64_t translate_entry(struct cpu *c)
     t->state->if_word = c->regs[REG_RFLAGS] & FLAG_IF ? 0 : -(uint64_t)FLAG_IF;
     for (unsigned i = 0; i < ARRAY_SIZE(t->state->selectors); i++)
         t->state->selectors[i] = c->seg[i].selector;
+    t->state->minus_cs = -(uint64_t)c->seg[SEG_CS].selector;
+    t->state->minus_ss = -(uint64_t)c->seg[SEG_SS].selector;
     host = translate_resume(c);
     t->last_block = 0;
     if (host != 0 && stub == 0)

@@ -18,10 +18,16 @@ struct state_page {
     uint64_t rip;               /* guest address of an indirect branch's target */
     uint64_t host;              /* its host address */
     uint64_t if_word;           /* 0: IF is 1; else -FLAG_IF: what to add to the real flags */
+    uint64_t rsp, next_if_word; /* of an IRET that has popped RFLAGS, and not set these yet */
     uint64_t pending;
     uint64_t flush;             /* INVLPG was executed since the vmm looked */
     uint64_t selectors[6];      /* by SEG_* */
+    uint64_t minus_cs, minus_ss; /* the same, negative: to compare with by LEA and JRCXZ */
+    /* By bits 8 to 15 of the RFLAGS that an IRET loads: the if_word, or IRET_BY_CORE. */
+    uint64_t iret_if_words[256];
 };
+
+#define IRET_BY_CORE 1u
 
 /* By the low 16 bits of RIP. */
 struct target {
@@ -30,7 +36,8 @@ struct target {
 
 enum { FIX_RAX = 1, FIX_RCX = 2, FIX_RDX = 4, FIX_RSP = 8 /* += 8 */, RIP_IN_RCX = 16,
        RIP_IN_STATE = 32, IN_SHADOW = 64 /* of STI: no interrupt yet */,
-       FIX_RSP_16 = 128 /* -= 16 */, FIX_RSP_24 = 256 };
+       FIX_RSP_16 = 128 /* -= 16 */, RSP_IN_STATE = 256,
+       IF_IS_NEXT = 512 };
 
 /* From this offset in the block on, up to the next point. */
 struct point {
@@ -66,6 +73,7 @@ struct kept_callout {
     const struct insn_case *k;
 };
 
+#define ROOTS 16u
 #define BLOCK_HASH (1u << 15)
 #define WALKED (1u << 12)
 
@@ -85,8 +93,12 @@ struct translator {
     uint32_t *hash, *frames;
     uint64_t walked[WALKED];    /* physical addresses of entries that blocks depend on; 0: free */
     unsigned nr_walked;
-    uint64_t root_entries[512]; /* of the level-4 slots that blocks depend on */
-    uint8_t root_used[512];
+    /* Slots of level 4 that blocks depend on, and what is there; kernels have two or three. */
+    struct {
+        uint64_t entry;
+        unsigned slot;
+    } roots[ROOTS];
+    unsigned nr_roots;
     bool all_stale;             /* one of them was written: X1 */
     struct translate_counters counters;
 };

@@ -43,7 +43,7 @@ static bool event_in_code(struct cpu *c, uint64_t host_rip)
 {
     platform_poll(c->platform);
     if (!c->platform->reset &&
-        !(translate_interrupts_on(c) && platform_interrupt(c->platform))) {
+        !(translate_interrupts_on(c, host_rip) && platform_interrupt(c->platform))) {
         translate_set_pending(c, platform_interrupt(c->platform));
         deliver_pending_alarm(c);
         return true;
@@ -91,7 +91,7 @@ static uint64_t enter(struct cpu *c, bool now)
         host = c->regs[REG_RFLAGS] & FLAG_TF ? 0 : translate_entry(c);
         if (host != 0)
             break;
-        emulate_step(c);
+        step_by_core(c);
         deliver_pending(c, false);
     }
     if (c->stop == STOP_NOT) {

@@ -46,10 +46,17 @@ static const struct point *point_of(const struct translator *t, const struct tbl
     return &p[low];
 }
 
-static void set_if(struct cpu *c)
+static bool interrupts_on_at(const struct cpu *c, const struct point *p)
+{
+    const struct state_page *s = c->translator->state;
+
+    return (p->fix & IF_IS_NEXT ? s->next_if_word : s->if_word) == 0;
+}
+
+static void set_if(struct cpu *c, bool on)
 {
     c->regs[REG_RFLAGS] &= ~(uint64_t)FLAG_IF;
-    if (translate_interrupts_on(c))
+    if (on)
         c->regs[REG_RFLAGS] |= FLAG_IF;
 }
 
@@ -79,10 +86,10 @@ static void apply(struct cpu *c, const struct tblock *b, const struct point *p)
         c->regs[RSP] += 8;
     if (p->fix & FIX_RSP_16)
         c->regs[RSP] -= 16;
-    if (p->fix & FIX_RSP_24)
-        c->regs[RSP] -= 24;
+    if (p->fix & RSP_IN_STATE)
+        c->regs[RSP] = s->rsp;
     c->shadow = p->fix & IN_SHADOW;
-    set_if(c);
+    set_if(c, interrupts_on_at(c, p));
     follow_invlpg(c);
 }
 
@@ -144,9 +151,12 @@ void translate_set_pending(struct cpu *c, bool pending)
     c->translator->state->pending = pending;
 }
 
-bool translate_interrupts_on(const struct cpu *c)
+bool translate_interrupts_on(const struct cpu *c, uint64_t host_rip)
 {
-    return c->translator->state->if_word == 0;
+    const struct translator *t = c->translator;
+    uint32_t at = (uint32_t)(host_rip - t->host->base);
+
+    return interrupts_on_at(c, point_of(t, &t->blocks[block_of(t, at)], at));
 }
 
 /* After an instruction that the core has done, the block goes on behind it, if it is still alive.

@@ -48,7 +48,7 @@ void translate_execute(struct cpu *c);
 /* An interrupt waits while the guest's IF is 0: STI is to call out. */
 void translate_set_pending(struct cpu *c, bool pending);
 /* The guest's IF while its code is stopped at a host address. */
-bool translate_interrupts_on(const struct cpu *c);
+bool translate_interrupts_on(const struct cpu *c, uint64_t host_rip);
 
 /* For struct cpu's hook, beside others: before a write to a frame. own: only A or D are set. */
 void translate_written(struct cpu *c, uint64_t phys, unsigned bytes, bool own);
