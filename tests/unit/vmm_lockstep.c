@@ -9,7 +9,6 @@
 #include "tests/unit/vmm_translated.h"
 #include "tests/unit/vmm_undefined.h"
 
-#define REAL_FLAGS (FLAGS_ARITHMETIC | FLAG_DF)
 #define KEPT_FLAGS (FLAG_IF | FLAG_IOPL | FLAG_NT)
 #define UD2_BYTES 2u
 #define MAX_STOPS 20000u
@@ -35,18 +34,20 @@ static bool is_callout(const struct native_run *run)
     return run->vector == VECTOR_UD && memcmp((void *)run->regs[REG_RIP], "\x0f\x0b", 2) == 0;
 }
 
-/* The CPU has stopped by itself: the guest's state. True: the core does the instruction, which may
- * raise a fault. */
-static bool stopped(struct cpu *c, const struct native_run *run)
+enum reason { BY_BRANCH, BY_CALLOUT, BY_FAULT };
+
+/* The CPU has stopped by itself: the guest's state. But for a branch the core does the instruction,
+ * which may raise a fault. */
+static enum reason stopped(struct cpu *c, const struct native_run *run)
 {
     uint64_t at = run->regs[REG_RIP];
 
     if (!translate_is_code(c, at))
         fail_msg("stopped outside of the region: vector %u at %#lx", run->vector, at);
     if (is_callout(run))
-        return translate_callout(c, at + UD2_BYTES) == CALLOUT_EMULATE;
+        return translate_callout(c, at + UD2_BYTES) == CALLOUT_EMULATE ? BY_CALLOUT : BY_BRANCH;
     translate_map_back(c, at);
-    return true;
+    return BY_FAULT;
 }
 
 /* --- Comparing -------------------------------------------------------------------------------- */
@@ -56,7 +57,8 @@ static void print_regs(const char *who, const struct cpu *c)
     fprintf(stderr, "%s:", who);
     for (unsigned i = 0; i < 18; i++)
         fprintf(stderr, "%s %lx", i % 6 ? "" : "\n  ", c->regs[i]);
-    fprintf(stderr, " shadow %d %s\n", c->shadow, c->reason);
+    fprintf(stderr, " shadow %d, CPL %u, CR2 %lx, last fault %u %#x; %s\n", c->shadow, c->cpl,
+            c->cr2, c->fault.vector, c->fault.error, c->reason);
 }
 
 static bool same_regs(const struct pair *p)
@@ -153,20 +155,28 @@ static bool is_repeated(struct cpu *c)
     return next_insn(c, &t) && t.in.rep && is_string(t.k->op);
 }
 
+/* What the core does of the translated machine's. */
+static void step_translated(struct cpu *c, enum reason reason)
+{
+    c->shadow = false;
+    if (reason == BY_CALLOUT)
+        translate_execute(c);
+    else
+        emulate_step(c);
+}
+
 /* One instruction by the core; of a REP all of it. */
-static void step_whole(struct pair *p, bool of_core)
+static void step_whole(struct pair *p, bool of_core, enum reason reason)
 {
     struct cpu *c = of_core ? p->core : p->translated;
     uint64_t rip = c->regs[REG_RIP];
     bool repeated = is_repeated(c);
 
     for (unsigned i = 0; i < 1000 && c->stop == STOP_NOT; i++) {
-        if (of_core) {
+        if (of_core)
             step_core(p);
-        } else {
-            c->shadow = false;
-            emulate_step(c);
-        }
+        else
+            step_translated(c, reason);
         if (!repeated || c->regs[REG_RIP] != rip)
             return;
     }
@@ -179,16 +189,16 @@ static void follow(struct pair *p)
 {
     if (same(p) || (is_repeated(p->core) && p->core->regs[REG_RIP] == p->translated->regs[REG_RIP]))
         return;
-    step_whole(p, true);
+    step_whole(p, true, BY_FAULT);
     for (unsigned jumps = 0; jumps < 3 && !same(p) && is_relative_jump(p->core); jumps++)
         step_core(p);
     compare_pair(p, "a point");
 }
 
-static void step_both(struct pair *p)
+static void step_both(struct pair *p, enum reason reason)
 {
-    step_whole(p, false);
-    step_whole(p, true);
+    step_whole(p, false, reason);
+    step_whole(p, true, reason);
     compare_pair(p, "an instruction by the core");
 }
 
@@ -242,6 +252,7 @@ static void step_host(struct pair *p, const struct lockstep *how)
     struct native_run run = { .fx = NULL };
     uint64_t from = p->host;
     bool pushf = *(uint8_t *)from == 0x9c;
+    enum reason reason;
 
     c->shadow = false;
     p->host = execute(c, p->host, FLAG_TF, &run);
@@ -258,12 +269,10 @@ static void step_host(struct pair *p, const struct lockstep *how)
         return;
     }
     p->host = 0;
-    if (stopped(c, &run)) {
-        follow(p);
-        step_both(p);
-    } else {
-        follow(p);
-    }
+    reason = stopped(c, &run);
+    follow(p);
+    if (reason != BY_BRANCH)
+        step_both(p, reason);
 }
 
 void run_lockstep(struct pair *p, const struct lockstep *how)
@@ -281,7 +290,7 @@ void run_lockstep(struct pair *p, const struct lockstep *how)
         if (p->host == 0 && !left && !c->shadow && !(c->regs[REG_RFLAGS] & FLAG_TF))
             p->host = translate_entry(c);
         if (p->host == 0) {
-            step_both(p);
+            step_both(p, BY_FAULT);
             continue;
         }
         step_host(p, how);
@@ -306,13 +315,14 @@ void run_translated_alone(struct pair *p)
 
     for (unsigned i = 0; i < MAX_STOPS && c->stop == STOP_NOT; i++) {
         uint64_t at = c->shadow || (c->regs[REG_RFLAGS] & FLAG_TF) ? 0 : translate_entry(c);
+        enum reason reason = BY_FAULT;
 
         c->shadow = false;
         if (at != 0) {
             execute(c, at, 0, &run);
-            if (!stopped(c, &run))
-                continue;
+            reason = stopped(c, &run);
         }
-        emulate_step(c);
+        if (reason != BY_BRANCH)
+            step_translated(c, reason);
     }
 }

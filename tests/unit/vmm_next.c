@@ -34,12 +34,13 @@ bool is_next(struct cpu *c, unsigned op)
 }
 
 /* Memory of this process, which the guest does not have: the test's, the region, and all that is
- * neither low nor the kernel's. */
+ * neither low nor the kernel's. And the guest's tables: the core's TLB may have what was there. */
 static bool is_foreign(uint64_t address)
 {
-    return (address >= 0x1f0000 && address < 0x300000) ||
+    return (address >= 0xfc0 && address < 0x30000) || (address >= 0x1f0000 && address < 0x300000) ||
            (address >= REGION - 0x10000 && address < REGION + 0x400000) ||
-           (address >= 0x3fff0000 && address < 1ull << 47);
+           (address >= 0x3fff0000 && address < 1ull << 47) ||
+           (address >= PAGE_AT(PAGE_TABLE) - 64 && address < PAGE_AT(PAGE_TABLE + 1) + 64);
 }
 
 /* Where a branch by register, memory or stack leads, if it is canonical and known. */

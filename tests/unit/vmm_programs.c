@@ -47,7 +47,7 @@ static const uint16_t usable[] = {
 
 static bool is_usable(const struct insn *in, const struct insn_case *k)
 {
-    if (k == NULL || in->opcode == 0x8e || in->opcode == 0x8c || in->override == SEG_FS + 1)
+    if (k == NULL || in->opcode == 0x8e || in->override == SEG_FS + 1)
         return false;
     if (k->op == OP_SHLD && in->op_bytes == 2)
         return false; /* a count above 16 has no defined result */
@@ -240,11 +240,26 @@ static void chunk_patch(void)
         PUT(0x40, 0xb3, 0x02); /* rex mov $2, %bl */
 }
 
+/* As kernels do after patching code: mov %ss, %eax; push; push %rsp; addq $8, (%rsp); pushf; mov
+ * %cs, %eax; push; push $next; iretq. Sometimes with other flags or another selector. */
+static void chunk_iret(void)
+{
+    PUT(0x8c, 0xd0, 0x50, 0x54, 0x48, 0x83, 0x04, 0x24, 0x08, 0x9c);
+    if (one_in(3))
+        PUT(0x81, 0x34, 0x24, 0, 1 << random_below(5), 0, 0); /* xorl, of TF, IF, DF, OF, IOPL */
+    PUT(0x8c, 0xc8);
+    if (one_in(8))
+        PUT(0x83, 0xc8, 3); /* or $3, %eax: CPL 3, whose page is not the user's */
+    PUT(0x50, 0x68);
+    put_word(here() + 6);
+    PUT(0x48, 0xcf);
+}
+
 static void put_chunk(void)
 {
     static void (*const chunks[])(void) = {
         chunk_random, chunk_random, chunk_random, chunk_flags, chunk_flags, chunk_call, chunk_call,
-        chunk_jump, chunk_jump, chunk_loop, chunk_fault, chunk_patch,
+        chunk_jump, chunk_jump, chunk_loop, chunk_fault, chunk_patch, chunk_iret,
     };
     unsigned at;
 
