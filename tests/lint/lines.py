@@ -11,7 +11,7 @@ COLUMNS = 100
 # Patterns of files in which a line may be longer, and why.
 EXEMPT = {
     "*.md": "a row of a table cannot be broken in Markdown",
-    "*.svg": "an output of pvtrace, kept as an example",
+    "*.svg": "an output of a tool, kept as an example",
     "tests/boot/golden-trace.txt": "what the trace has to be, compared line by line",
 }
 
