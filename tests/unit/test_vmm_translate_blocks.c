@@ -51,8 +51,8 @@ static void load_call(void)
     PUT(PAGE_AT(PAGE_CODE), 0xe8, ADDRESS(GUEST_PAGE - 5), 0xf4);
 }
 
-/* A loop of 1,000 turns: entry and loop, loop and itself (while it is made), loop and what is behind
- * are chained; the third callout is HLT's. */
+/* A loop of 1,000 turns: entry and loop, loop and itself (while it is made), loop and what is
+ * behind are chained; the third callout is HLT's. */
 static void each_branch_calls_out_once(void **state)
 {
     const struct translate_counters *n = translate_counts(pair.translated);
@@ -295,6 +295,24 @@ static void a_rex_prefix_before_another_does_not_count(void **state)
     assert_int_equal(rax(), 0x04030201);
 }
 
+/* INVLPG runs inline; the core's TLB hears of it when the guest's state is mapped back. */
+static void invlpg_reaches_the_cores_tlb(void **state)
+{
+    uint64_t other = window_frame(PAGE_CODE_3) * GUEST_PAGE | 0x63, value;
+    struct cpu *c = pair.translated;
+
+    (void)state;
+    translated_renew(&pair);
+    PUT(PAGE_AT(PAGE_CODE_3), 7);
+    PUT(PAGE_AT(PAGE_CODE), 0xc7, 0x04, 0x25, ADDRESS(entry_at(PAGE_DATA)), ADDRESS(other), 0x0f,
+        0x01, 0x3c, 0x25, ADDRESS(PAGE_AT(PAGE_DATA)), 0xf4);
+    assert_true(read_number(c, PAGE_AT(PAGE_DATA), 1, &value));
+    assert_int_equal(value, 0);
+    run_both();
+    assert_true(read_number(c, PAGE_AT(PAGE_DATA), 1, &value));
+    assert_int_equal(value, 7);
+}
+
 static int make_pair(void **state)
 {
     (void)state;
@@ -324,6 +342,7 @@ int main(void)
         cmocka_unit_test(a_call_of_address_0_is_the_guests),
         cmocka_unit_test(a_branchs_address_may_have_four_bytes),
         cmocka_unit_test(a_rex_prefix_before_another_does_not_count),
+        cmocka_unit_test(invlpg_reaches_the_cores_tlb),
     };
 
     return cmocka_run_group_tests(tests, make_pair, free_pair);
