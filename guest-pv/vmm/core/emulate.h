@@ -38,8 +38,8 @@ bool emulate(struct cpu *c, const struct insn *in);
 bool emulate_case(struct cpu *c, const struct insn *in, const struct insn_case *k);
 
 /* Fetches, decodes and executes the instruction at RIP, and delivers the exception if it raises
- * one. This is the whole of the simplest interpreter; way 1 falls back on it. False: it raised one, or
- * the guest is at its end. */
+ * one. This is the whole of the simplest interpreter; way 1 falls back on it. False: it raised
+ * one, or the guest is at its end. */
 bool emulate_step(struct cpu *c);
 
 /* RIP, registers, the instruction's bytes and c->reason, one string with line ends, for people. */

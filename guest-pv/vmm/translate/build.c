@@ -243,8 +243,8 @@ static uint32_t check_selector(struct emitter *e, unsigned offset, unsigned minu
     return go_on_if_zero(e);
 }
 
-/* RCX = the if_word that belongs to the RFLAGS at 16(%rsp). Not for RF, AC and the like, and not for
- * what the table leaves to the core. */
+/* RCX = the if_word that belongs to the RFLAGS at 16(%rsp). Not for RF, AC and the like, and not
+ * for what the table leaves to the core. */
 static void check_flags(struct emitter *e, uint32_t bail[2])
 {
     int32_t table;
