@@ -21,6 +21,9 @@ test-tools: | deps-test
 lint: | deps-test $(ABI) $(OFFSETS)
 	$(call say,CLANG,common xen arch/x86_64)
 	$(Q)printf '%s\n' $(HV_C) $(NOT_IN_HV) | xargs -P2 -I{} clang -fsyntax-only $(HV_CFLAGS) {}
+	$(call say,CLANG,guest-pv/vmm)
+	$(Q)printf '%s\n' $(wildcard guest-pv/vmm/*/*.c) | xargs -P2 -I{} clang -fsyntax-only $(WARN) \
+	    -std=gnu11 -I. -isystem $(BUILD)/abi {}
 	$(call say,CLANG,tools/pvtrace)
 	$(Q)printf '%s\n' $(PVTRACE_SRC) | xargs -P2 -I{} clang -fsyntax-only $(HOST_CFLAGS) {}
 
