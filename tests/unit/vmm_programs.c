@@ -246,7 +246,7 @@ static void chunk_iret(void)
 {
     PUT(0x8c, 0xd0, 0x50, 0x54, 0x48, 0x83, 0x04, 0x24, 0x08, 0x9c);
     if (one_in(3))
-        PUT(0x81, 0x34, 0x24, 0, 1 << random_below(5), 0, 0); /* xorl, of TF, IF, DF, OF, IOPL */
+        PUT(0x81, 0x34, 0x24, 0, 1 << random_below(4), 0, 0); /* xorl, of TF, IF, DF or OF */
     PUT(0x8c, 0xc8);
     if (one_in(8))
         PUT(0x83, 0xc8, 3); /* or $3, %eax: CPL 3, whose page is not the user's */
