@@ -61,7 +61,7 @@ Which guest (none: the test guests):
   KERNEL=file            yours, ELF or bzImage;  INITRD=file  its ramdisk
   CMDLINE="words"        for it;  WORDS="vcpus=2 mem=256M"  for the hypervisor
   ENTRY=one SUITES=a,b   test guests: guests one four crash; some suites
-  STORE=no  without xenstore;  WAY=emulate|trap|translate  hosted, without PV
+  STORE=no  KERNEL= without xenstore;  WAY=emulate|trap|translate  without PV
 Which machine:
   ACCEL=auto|kvm|tcg CPU=max MEM=512 FIRMWARE=bios|uefi BOOT=grub|efi|esp
   APPEND="options"       of the hypervisor (docs/booting.md)

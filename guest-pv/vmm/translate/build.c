@@ -112,7 +112,7 @@ static void save_three(struct emitter *e)
     emit_save(e, RDX);
 }
 
-/* pop %rcx commits: then RIP is in RCX until it is in the state page. RET n adds to RSP by LEA. */
+/* pop %rcx commits: then RIP is in RCX until it is in the state page. RET n calls out. */
 static void translate_ret(struct emitter *e, const struct insn *in)
 {
     int32_t more = (int32_t)(in->imm & 0xffff);

@@ -10,6 +10,10 @@
 #include "guest-pv/vmm/platform/platform.h"
 #include "guest-pv/vmm/translate/translate.h"
 
+/* Kernel code with one of these set is the core's: after TF comes #DB, and a translated PUSHF has
+ * the real CPU's IOPL and NT, which are 0. */
+#define BY_CORE ((uint64_t)(FLAG_TF | FLAG_IOPL | FLAG_NT))
+
 static void frame_written(struct cpu *c, uint64_t phys, unsigned bytes)
 {
     translate_written(c, phys, bytes, shadow_own_write(c));
@@ -88,7 +92,7 @@ static uint64_t enter(struct cpu *c, bool now)
             shadow_load(c);
             return c->regs[REG_RIP];
         }
-        host = c->regs[REG_RFLAGS] & FLAG_TF ? 0 : translate_entry(c);
+        host = c->regs[REG_RFLAGS] & BY_CORE ? 0 : translate_entry(c);
         if (host != 0)
             break;
         step_by_core(c);
