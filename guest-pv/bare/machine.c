@@ -1,5 +1,5 @@
 /* The machine itself: descriptor tables, the two interrupt controllers, the timer, the serial port,
- * the end. Only what the kernel needs; what a PC does more is in nobody's way. */
+ * the end. Only what the kernel needs: the rest of a PC is left as the firmware set it. */
 #include <stddef.h>
 #include <string.h>
 #include "bare.h"

@@ -60,8 +60,8 @@ long bare_update_va_mapping(uint64_t va, uint64_t entry)
     return 0;
 }
 
-/* N2: the user root is loaded by nobody. Pins mean nothing, but a root gets what a hypervisor would
- * put into it. */
+/* N2: the user root is never loaded. Pins have no effect, but a root gets the entries that a
+ * hypervisor would put into it. */
 static long mmuext(const struct mmuext_op *op)
 {
     switch (op->cmd) {

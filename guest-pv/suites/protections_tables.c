@@ -182,8 +182,8 @@ static void view_end(pfn_t root, pfn_t old, uint64_t maddr)
     table_free(root);
 }
 
-/* Through the linear map all tables can be read, but not written, whatever flags the entries above
- * have. */
+/* Through the linear map all tables can be read. None can be written, even where all entries above
+ * allow writes. */
 static void linear_map(void)
 {
     pfn_t old = kernel_root(), root;

@@ -107,7 +107,6 @@ static void table_rows(void)
 
 /* --- an address space ------------------------------------------------------------------------- */
 
-#define SPACE_PAGES 32
 #define SPACE_VA 0x7f0000000000ul       /* a slot of the user half that nothing else is in */
 
 static void copy_page(void *to, const void *from)
@@ -147,20 +146,7 @@ static uint64_t process(const pfn_t *parent)
 
 static void process_row(void)
 {
-    pfn_t parent[SPACE_PAGES];
-    uint64_t start, sum;
-
-    for (unsigned i = 0; i < SPACE_PAGES; i++) {
-        parent[i] = frame_alloc();
-        *(uint64_t *)p2v(parent[i]) = i;
-    }
-    process(parent);
-    start = rdtsc();
-    sum = process(parent);
-    print_row("process of 32 pages", rdtsc() - start, 1);
-    EXPECT_EQ(sum, SPACE_PAGES * (SPACE_PAGES + 1) / 2);
-    for (unsigned i = 0; i < SPACE_PAGES; i++)
-        frame_free(parent[i]);
+    row_of_processes(process);
 }
 
 /* --- from user mode --------------------------------------------------------------------------- */

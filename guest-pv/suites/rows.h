@@ -1,12 +1,13 @@
 /* Rows of the table of costs: what all files of it share (rows_measure.c). A row is printed as a
  * comment, with its name and its ticks of the TSC per operation, which under -icount shift=0 are
- * instructions, all of them: the kernel's and those of whatever hosts it. rows.c has the rows of a
- * kernel that has the machine to itself, rows_pv.c the same operations as a paravirtual guest does
- * them, rows_work.c those that are the same for both. */
+ * instructions: those of the kernel, and of the vmm and hypervisor below it. rows.c has the rows
+ * of a kernel that has the machine to itself, rows_pv.c the same operations as a paravirtual guest
+ * does them, rows_work.c those that are the same for both. */
 #ifndef GUEST_SUITES_ROWS_H
 #define GUEST_SUITES_ROWS_H
 
 #include <stdint.h>
+#include "mm.h"
 
 #define ROW_REPEATS 1000ul
 
@@ -30,6 +31,10 @@ extern struct loop_values {
 void row(const char *name, void (*loop)(uint64_t n), unsigned per);
 /* System calls from user mode, which begin() leads to a handler that returns at once. */
 void row_of_syscalls(void (*begin)(void), void (*end)(void));
+/* process() copies an address space of SPACE_PAGES pages like the parent's, changes each page of
+ * the copy, destroys it, and returns the sum of the pages' first words. */
+#define SPACE_PAGES 32u
+void row_of_processes(uint64_t (*process)(const pfn_t *parent));
 /* ticks: of n operations. */
 void print_row(const char *name, uint64_t ticks, uint64_t n);
 

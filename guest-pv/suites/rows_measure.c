@@ -34,6 +34,25 @@ void row(const char *name, void (*loop)(uint64_t n), unsigned per)
     print_row(name, ticks > empty ? ticks - empty : 0, ROW_REPEATS * per);
 }
 
+/* Once for translators and caches, and once more to measure it. */
+void row_of_processes(uint64_t (*process)(const pfn_t *parent))
+{
+    pfn_t parent[SPACE_PAGES];
+    uint64_t start, sum;
+
+    for (unsigned i = 0; i < SPACE_PAGES; i++) {
+        parent[i] = frame_alloc();
+        *(uint64_t *)p2v(parent[i]) = i;
+    }
+    process(parent);
+    start = rdtsc();
+    sum = process(parent);
+    print_row("process of 32 pages", rdtsc() - start, 1);
+    EXPECT_EQ(sum, SPACE_PAGES * (SPACE_PAGES + 1) / 2);
+    for (unsigned i = 0; i < SPACE_PAGES; i++)
+        frame_free(parent[i]);
+}
+
 /* --- from user mode --------------------------------------------------------------------------- */
 
 #define USER_LOOP(name, text)                                                           \

@@ -133,7 +133,6 @@ static void table_rows(void)
     frame_free(b);
 }
 
-#define SPACE_PAGES 32
 #define SPACE_VA 0x7f0000000000ul       /* a slot of the user half that nothing else is in */
 
 /* As in rows.c. Tables are filled while they are ordinary pages, and validated by the pin. */
@@ -174,20 +173,7 @@ static uint64_t process(const pfn_t *parent)
 
 static void process_row(void)
 {
-    pfn_t parent[SPACE_PAGES];
-    uint64_t start, sum;
-
-    for (unsigned i = 0; i < SPACE_PAGES; i++) {
-        parent[i] = frame_alloc();
-        *(uint64_t *)p2v(parent[i]) = i;
-    }
-    process(parent);
-    start = clock_tsc();
-    sum = process(parent);
-    print_row("process of 32 pages", clock_tsc() - start, 1);
-    EXPECT_EQ(sum, SPACE_PAGES * (SPACE_PAGES + 1) / 2);
-    for (unsigned i = 0; i < SPACE_PAGES; i++)
-        frame_free(parent[i]);
+    row_of_processes(process);
 }
 
 SUITE(rowspv, 98, SUITE_NAMED_ONLY, TEST(instructions), TEST(fault_rows), TEST(table_rows),

@@ -7,8 +7,6 @@
 #include "tests/unit/vmm_kernel.h"
 
 #define RFLAGS (FLAG_MBS | FLAG_CF | FLAG_IF | FLAG_TF | FLAG_NT | FLAG_DF | FLAG_AC)
-#define ABSENT 0x40000000ull            /* behind the last page of the tables */
-#define NOT_CANONICAL (1ull << 47)
 
 static struct cpu *c;
 

@@ -4,8 +4,6 @@
 #include <string.h>
 #include "tests/unit/vmm_kernel.h"
 
-#define NOT_CANONICAL (1ull << 47)
-
 static struct cpu *c;
 
 static int setup(void **state)

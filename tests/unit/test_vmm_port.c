@@ -9,7 +9,6 @@
 #define DIVISOR 0x3f8u                  /* two bytes, when LCR says so */
 #define LCR 0x3fbu
 #define ABSENT_PORT 0x1234u
-#define ABSENT 0x40000000ull
 
 static struct cpu *c;
 

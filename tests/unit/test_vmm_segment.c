@@ -6,7 +6,6 @@
 #include "tests/unit/vmm_kernel.h"
 
 #define OK 0xff
-#define ABSENT 0x40000000ull
 
 /* MOV Sreg, EAX */
 #define MOV_TO(seg) 0x8e, (uint8_t)(0xc0 | (seg) << 3)

@@ -6,14 +6,6 @@
 #include "guest-pv/vmm/core/emulate.h"
 #include "tests/unit/vmm_kernel.h"
 
-#define NOT_CANONICAL (1ull << 47)
-#define ABSENT 0x40000000ull
-/* Between RAX and the register of that number */
-#define FROM_CR(n) 0x0f, 0x20, (0xc0 | (n) << 3)
-#define TO_CR(n) 0x0f, 0x22, (0xc0 | (n) << 3)
-#define FROM_DR(n) 0x0f, 0x21, (0xc0 | (n) << 3)
-#define TO_DR(n) 0x0f, 0x23, (0xc0 | (n) << 3)
-
 static struct cpu *c;
 
 static int setup(void **state)

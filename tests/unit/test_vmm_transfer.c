@@ -6,9 +6,7 @@
 #include "tests/unit/vmm_kernel.h"
 
 #define OK 0xff
-#define NOT_CANONICAL (1ull << 47)
 #define IRETQ 0x48, 0xcf
-#define ABSENT 0x40000000ull
 
 static struct cpu *c;
 

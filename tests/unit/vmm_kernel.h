@@ -28,6 +28,15 @@ enum {
 };
 #define TSS_LIMIT 0x87u                 /* 32 bytes of I/O bitmap from 0x68 on: ports 0 to 255 */
 
+#define NOT_CANONICAL (1ull << 47)
+#define ABSENT 0x40000000ull            /* behind the last page of the tables */
+
+/* MOV between RAX and the register of that number */
+#define FROM_CR(n) 0x0f, 0x20, (0xc0 | (n) << 3)
+#define TO_CR(n) 0x0f, 0x22, (0xc0 | (n) << 3)
+#define FROM_DR(n) 0x0f, 0x21, (0xc0 | (n) << 3)
+#define TO_DR(n) 0x0f, 0x23, (0xc0 | (n) << 3)
+
 #define GATE_INTERRUPT 0x8eu
 #define GATE_TRAP 0x8fu
 #define GATE_DPL_3 0x60u

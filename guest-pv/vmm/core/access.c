@@ -3,10 +3,7 @@
 #include <string.h>
 #include "guest-pv/vmm/core/access.h"
 #include "guest-pv/vmm/core/paging.h"
-
-typedef uint16_t __attribute__((aligned(1), may_alias)) u16_unaligned;
-typedef uint32_t __attribute__((aligned(1), may_alias)) u32_unaligned;
-typedef uint64_t __attribute__((aligned(1), may_alias)) u64_unaligned;
+#include "guest-pv/vmm/core/unaligned.h"
 
 /* The CPU's own accesses have the supervisor's rights at any CPL. */
 static struct tlb *tlb_of(struct cpu *c, unsigned how)

@@ -1,6 +1,6 @@
-/* Near jumps, calls and returns (SDM vol. 2). In 64-bit code targets have 64 bits whatever the
- * prefixes; one that is not canonical is #GP(0) at the branch, before anything has changed. Far
- * transfers are transfer.c. */
+/* Near jumps, calls and returns (SDM vol. 2). In 64-bit code targets have 64 bits with any prefix.
+ * One that is not canonical is #GP(0) at the branch, before anything has changed. Far transfers are
+ * transfer.c's. */
 #include "common/x86/alu.h"
 #include "common/x86/canonical.h"
 #include "guest-pv/vmm/core/handlers.h"

@@ -1,13 +1,13 @@
 /* The CPU that a guest of the vmm sees: its architectural state, and what the core, the platform
- * and a way of running instructions keep beside it. One CPU, 64-bit code only. The state is the
- * guest's whatever runs it: with trap-and-emulate and translation the general registers and RFLAGS
- * are copied in when the guest stops and out when it goes on. Names and encodings: SDM vol. 3.
+ * and a way of running instructions keep beside it. One CPU, 64-bit code only. It is the same
+ * with each way: with trap-and-emulate and translation the general registers and RFLAGS are copied
+ * in when the guest stops and out when it goes on. Names and encodings: SDM vol. 3.
  *
  * C1: regs[REG_RFLAGS] holds the guest's IF and IOPL, and bit 1 set.
  * C2: cpl is CS's; tlb is that of cpl.
  * C3: fault is read only after a function has returned false.
- * C4: whatever was found out about a linear address holds while mapping is the same: it grows with
- *     every flush of the TLB, of a page too. */
+ * C4: where a linear address leads stays the same while mapping does: it grows with every flush of
+ *     the TLB, of a page too. */
 #ifndef VMM_CORE_CPU_H
 #define VMM_CORE_CPU_H
 
@@ -65,7 +65,7 @@ struct table_register {
     uint16_t limit;
 };
 
-/* An exception that an instruction raised and nobody has delivered yet. */
+/* An exception that an instruction has raised, and that is not delivered yet. */
 struct cpu_fault {
     uint8_t vector;
     bool has_error;

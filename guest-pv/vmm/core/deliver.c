@@ -6,6 +6,7 @@
 #include "guest-pv/vmm/core/deliver.h"
 #include "guest-pv/vmm/core/descriptor.h"
 
+#define DR6_BS (1ull << 14)
 #define TSS_RSP0 4u
 #define TSS_IST1 0x24u
 
@@ -196,6 +197,13 @@ void deliver_fault(struct cpu *c)
     if (c->fault.vector == VECTOR_PF)
         c->cr2 = c->fault.address;
     deliver_event(c, (struct event){ .fault = c->fault, .rip = c->regs[REG_RIP] });
+}
+
+void deliver_single_step(struct cpu *c)
+{
+    c->dr[6] |= DR6_BS;
+    raise_fault(c, VECTOR_DB);
+    deliver_fault(c);
 }
 
 void deliver_interrupt(struct cpu *c, uint8_t vector)

@@ -64,3 +64,11 @@ bool emulate_step(struct cpu *c)
         deliver_fault(c);
     return done;
 }
+
+void emulate_single_step(struct cpu *c)
+{
+    bool trap = (c->regs[REG_RFLAGS] & FLAG_TF) != 0;
+
+    if (emulate_step(c) && trap && c->stop == STOP_NOT)
+        deliver_single_step(c);
+}

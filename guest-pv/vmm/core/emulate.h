@@ -41,6 +41,8 @@ bool emulate_case(struct cpu *c, const struct insn *in, const struct insn_case *
  * one. This is the whole of the simplest interpreter; way 1 falls back on it. False: it raised
  * one, or the guest is at its end. */
 bool emulate_step(struct cpu *c);
+/* The same, and behind it the #DB if TF was set. */
+void emulate_single_step(struct cpu *c);
 
 /* RIP, registers, the instruction's bytes and c->reason, one string with line ends, for people. */
 void print_state(struct cpu *c, void (*print)(const char *line));

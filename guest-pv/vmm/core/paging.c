@@ -4,18 +4,10 @@
 #include <string.h>
 #include "common/x86/canonical.h"
 #include "guest-pv/vmm/core/access.h"
+#include "guest-pv/vmm/core/page_entry.h"
 #include "guest-pv/vmm/core/paging.h"
 
-#define PTE_P (1ull << 0)
-#define PTE_W (1ull << 1)
-#define PTE_U (1ull << 2)
-#define PTE_A (1ull << 5)
-#define PTE_D (1ull << 6)
-#define PTE_PS (1ull << 7)
-#define PTE_NX (1ull << 63)
-#define PHYSICAL_BITS 40
-#define PTE_FRAME (((1ull << PHYSICAL_BITS) - 1) & ~0xfffull)
-#define PTE_RESERVED (((1ull << 52) - 1) & ~((1ull << PHYSICAL_BITS) - 1))
+#define PTE_FRAME (PTE_ADDRESS & ~PTE_RESERVED)
 #define LARGE_RESERVED 0x1fe000ull      /* bits 13 to 20; 12 is PAT */
 #define HUGE_RESERVED 0x3fffe000ull     /* bits 13 to 29 */
 
@@ -41,14 +33,6 @@ static bool page_fault(struct cpu *c, uint64_t linear, unsigned how, uint32_t er
     raise_error(c, VECTOR_PF, error);
     c->fault.address = linear;
     return false;
-}
-
-static uint64_t read_entry(struct cpu *c, uint64_t at)
-{
-    uint64_t entry;
-
-    memcpy(&entry, frame_to_read(&c->ram, at / GUEST_PAGE) + at % GUEST_PAGE, sizeof(entry));
-    return entry;
 }
 
 static void write_entry(struct cpu *c, uint64_t at, uint64_t entry)
@@ -80,7 +64,9 @@ static bool follow(struct cpu *c, uint64_t linear, unsigned how, struct path *p)
     p->any = 0;
     for (p->nr = 0; p->nr < 4; p->nr++) {
         unsigned level = 4 - p->nr, shift = 3 + 9 * level;
-        uint64_t at = table + (linear >> shift & 511) * 8, entry = read_entry(c, at);
+        unsigned index = linear >> shift & 511;
+        uint64_t at = table + 8 * index,
+                 entry = read_page_entry(&c->ram, table / GUEST_PAGE, index);
 
         if (!(entry & PTE_P))
             return page_fault(c, linear, how, 0);
@@ -120,9 +106,9 @@ bool walk(struct cpu *c, uint64_t linear, unsigned how, struct translation *t)
         return raise_gp(c, 0);
     if (!follow(c, linear, how, &p))
         return false;
-    t->user = p.all & PTE_U;
+    t->user = p.all & PTE_US;
     t->no_execute = p.any & PTE_NX;
-    t->writable = (p.all & PTE_W) || (!rights_of_user(c, how) && !(c->cr0 & CR0_WP));
+    t->writable = (p.all & PTE_RW) || (!rights_of_user(c, how) && !(c->cr0 & CR0_WP));
     if ((rights_of_user(c, how) && !t->user) || ((how & ACCESS_WRITE) && !t->writable) ||
         ((how & ACCESS_FETCH) && t->no_execute))
         return page_fault(c, linear, how, ERROR_P);

@@ -49,23 +49,10 @@ void handle_exit(struct cpu *c, const struct exit *e)
         emulate_step(c);
         break;
     case VECTOR_DB:
-        c->dr[6] |= 1u << 14;
-        raise_fault(c, VECTOR_DB);
-        deliver_fault(c);
+        deliver_single_step(c);
         break;
     default: /* #DE, #MF, #XM: as the CPU says */
         raise_fault(c, e->vector);
         deliver_fault(c);
     }
-}
-
-void step_by_core(struct cpu *c)
-{
-    bool trap = (c->regs[REG_RFLAGS] & FLAG_TF) != 0;
-
-    if (!emulate_step(c) || !trap || c->stop != STOP_NOT)
-        return;
-    c->dr[6] |= 1u << 14;
-    raise_fault(c, VECTOR_DB);
-    deliver_fault(c);
 }

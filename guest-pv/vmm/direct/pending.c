@@ -1,7 +1,7 @@
 /* What is owed to the guest before its code goes on: see pending.h. */
 #include "guest-pv/vmm/core/deliver.h"
+#include "guest-pv/vmm/core/emulate.h"
 #include "guest-pv/vmm/direct/direct.h"
-#include "guest-pv/vmm/direct/handle.h"
 #include "guest-pv/vmm/direct/pending.h"
 #include "guest-pv/vmm/platform/platform.h"
 
@@ -33,10 +33,10 @@ static void step_over_shadow(struct cpu *c)
 {
     c->shadow = false;
     if (c->stop == STOP_NOT && !c->halted)
-        step_by_core(c);
+        emulate_single_step(c);
 }
 
-static void set_alarm(struct cpu *c, bool now)
+void set_platform_alarm(struct cpu *c, bool now)
 {
     static uint64_t alarm;
     uint64_t deadline = platform_deadline(c->platform);
@@ -59,10 +59,5 @@ void deliver_pending(struct cpu *c, bool now)
         wait_halted(c);
     if (c->stop == STOP_NOT && interrupt_due(c))
         deliver_interrupt(c, platform_acknowledge(c->platform));
-    set_alarm(c, now);
-}
-
-void deliver_pending_alarm(struct cpu *c)
-{
-    set_alarm(c, true);
+    set_platform_alarm(c, now);
 }

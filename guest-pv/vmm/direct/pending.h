@@ -8,7 +8,7 @@
  * over the shadow of STI, delivers an interrupt that is due, and asks for an event at the
  * platform's next deadline. */
 void deliver_pending(struct cpu *c, bool now);
-/* The last of it alone. */
-void deliver_pending_alarm(struct cpu *c);
+/* The last of it alone; `now`: although the deadline is that of the last call. */
+void set_platform_alarm(struct cpu *c, bool now);
 
 #endif

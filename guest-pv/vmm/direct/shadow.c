@@ -2,21 +2,12 @@
  * guest's own tables, loads of roots. Tables and entries are shadow_table.c's. */
 #include <string.h>
 #include "guest-pv/vmm/core/access.h"
+#include "guest-pv/vmm/core/page_entry.h"
 #include "guest-pv/vmm/core/paging.h"
 #include "guest-pv/vmm/direct/shadow_table.h"
 
-#define PTE_P 1ull
-#define PTE_RW 2ull
-#define PTE_US 4ull
-#define PTE_A 0x20ull
-#define PTE_D 0x40ull
-#define PTE_PS 0x80ull
-#define PTE_NX (1ull << 63)
-#define PTE_RESERVED (FRAME_MASK & ~((1ull << 40) - 1)) /* and NX, while EFER.NXE is 0 */
 #define PREFILL 16u
 #define WRITES_UNTIL_DROPPED 3u
-#define HOLE_FIRST 256u                 /* slots of an L4 that are the hypervisor's */
-#define HOLE_LAST 271u
 
 #define PF_WRITE 2u
 #define PF_FETCH 16u
@@ -24,14 +15,6 @@
 static unsigned index_at(uint64_t linear, unsigned level)
 {
     return (unsigned)(linear >> (12 + 9 * (level - 1))) & (ENTRIES - 1);
-}
-
-static uint64_t guest_entry(const struct cpu *c, uint64_t frame, unsigned index)
-{
-    uint64_t entry;
-
-    memcpy(&entry, frame_to_read(&c->ram, frame) + 8 * index, sizeof(entry));
-    return entry;
 }
 
 /* Of a table that stands for a page of 1 GiB: pages of 2 MiB with all rights, for the rights are in
@@ -190,7 +173,7 @@ static uint64_t leaf_of(const struct cpu *c, const struct shadow *t, unsigned in
 
     if (t->key.large)
         return leaf(c, t->key.frame + index, true, false);
-    entry = guest_entry(c, t->key.frame, index);
+    entry = read_page_entry(&c->ram, t->key.frame, index);
     if ((entry & (PTE_P | PTE_A)) != (PTE_P | PTE_A) || (entry & reserved) ||
         (t->key.role == ROLE_USER && !(entry & PTE_US)))
         return 0;
@@ -227,7 +210,8 @@ static bool fill(struct cpu *c, uint64_t linear, bool *writable)
     for (unsigned level = 4; level > 1 && table != 0; level--) {
         unsigned index = index_at(linear, level);
         const struct shadow *t = &s->tables[table];
-        uint64_t entry = t->key.large ? part_of_page(t, index) : guest_entry(c, frame, index);
+        uint64_t entry = t->key.large ? part_of_page(t, index)
+                                      : read_page_entry(&c->ram, frame, index);
 
         frame = (entry & FRAME_MASK) >> FRAME_SHIFT;
         table = descend(c, table, index, entry);

@@ -3,18 +3,9 @@
  * hold the same entries is for the host to know. */
 #include <stdlib.h>
 #include <string.h>
+#include "guest-pv/vmm/core/page_entry.h"
 #include "guest-pv/vmm/direct/shadow_table.h"
 
-#define PTE_P 1ull
-#define PTE_RW 2ull
-#define PTE_US 4ull
-#define PTE_A 0x20ull
-#define PTE_D 0x40ull
-#define PTE_PS 0x80ull
-#define PTE_NX (1ull << 63)
-#define PTE_RESERVED (FRAME_MASK & ~((1ull << 40) - 1))
-#define HOLE_FIRST 256u
-#define HOLE_LAST 271u
 
 struct audit {
     const struct cpu *c;
@@ -29,13 +20,10 @@ struct audit {
 /* The guest's entry that a shadow's entry stands for; of a large page a part of it. */
 static uint64_t guest_entry(const struct audit *a, const struct shadow *t, unsigned index)
 {
-    uint64_t entry;
-
     if (t->key.large)
         return (t->key.frame + ((uint64_t)index << 9 * (t->key.level - 1))) << FRAME_SHIFT |
                PTE_P | PTE_RW | PTE_US | PTE_A | PTE_D | (t->key.level > 1 ? PTE_PS : 0);
-    memcpy(&entry, frame_to_read(&a->c->ram, t->key.frame) + 8 * index, sizeof(entry));
-    return entry;
+    return read_page_entry(&a->c->ram, t->key.frame, index);
 }
 
 static const char *check_target_frame(const struct audit *a, uint64_t entry, uint64_t frame)

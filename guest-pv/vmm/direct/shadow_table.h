@@ -8,6 +8,8 @@
 enum shadow_role { ROLE_KERNEL, ROLE_USER, NR_ROLES };
 
 #define ENTRIES 512u
+#define HOLE_FIRST 256u                 /* slots of an L4 that are the hypervisor's */
+#define HOLE_LAST 271u
 #define FRAME_SHIFT 12
 #define FRAME_MASK 0x000ffffffffff000ull
 #define NO_REF 0u

@@ -85,7 +85,7 @@ struct block *block_at_rip(struct cpu *c);
 void blocks_frame_written(struct cpu *c, uint64_t phys, unsigned bytes);
 
 /* build.c: decodes from bytes (to the end of the page, len of them) into ops, BLOCK_INSNS
- * instructions at most. Returns how many; 0: none that is whole. *nr_ops and offsets are filled. */
+ * instructions at most, with their offsets. False: not even one that is whole. */
 struct build {
     struct cpu *c;
     uint64_t rip;

@@ -7,14 +7,14 @@
 #include "common/x86/canonical.h"
 #include "common/x86/map.h"
 #include "guest-pv/vmm/core/access.h"
+#include "guest-pv/vmm/core/unaligned.h"
 #include "guest-pv/vmm/emulate/block.h"
 #include "guest-pv/vmm/emulate/lazy.h"
 
-/* May stand anywhere in memory, and be part of a wider register. */
 typedef uint8_t u8;
-typedef uint16_t u16 __attribute__((may_alias, aligned(1)));
-typedef uint32_t u32 __attribute__((may_alias, aligned(1)));
-typedef uint64_t u64 __attribute__((may_alias, aligned(1)));
+typedef u16_unaligned u16;
+typedef u32_unaligned u32;
+typedef u64_unaligned u64;
 
 #define ZERO_REG (18u * 8)       /* offset of the register that is always 0 */
 

@@ -15,18 +15,12 @@ static bool interrupts_on(const struct cpu *c)
     return (c->regs[REG_RFLAGS] & FLAG_IF) != 0;
 }
 
-/* One instruction, with RFLAGS as the core wants it. TF: #DB behind it (SDM vol. 3, 17.3.1.4). */
+/* One instruction, with RFLAGS as the core wants it. */
 static void step(struct cpu *c)
 {
-    bool trap = (c->regs[REG_RFLAGS] & FLAG_TF) != 0;
-
     c->emulator->chain = NULL;
     lazy_to_rflags(c);
-    if (emulate_step(c) && trap && c->stop == STOP_NOT) {
-        c->dr[6] |= 1u << 14;
-        raise_fault(c, VECTOR_DB);
-        deliver_fault(c);
-    }
+    emulate_single_step(c);
     rflags_to_lazy(c);
     c->budget--;
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "guest-pv/vmm/core/access.h"
+#include "guest-pv/vmm/core/page_entry.h"
 #include "guest-pv/vmm/core/paging.h"
 #include "guest-pv/vmm/translate/region.h"
 
@@ -14,8 +15,6 @@
 #define BLOCK_POINTS 512u
 #define BLOCK_STUBS 80u
 #define FIRST_BLOCK 1u                  /* the lookup routine */
-#define ENTRY_MASK 0x000ffffffffff000ull
-#define ENTRY_PS 0x80ull
 
 /* --- Start and end ---------------------------------------------------------------------------- */
 
@@ -166,34 +165,33 @@ static void remember_root(struct translator *t, unsigned slot, uint64_t entry)
 static void remember_walk(struct cpu *c, uint64_t rip)
 {
     struct translator *t = c->translator;
-    uint64_t table = c->cr3 & ENTRY_MASK, entry;
+    uint64_t table = c->cr3 & PTE_ADDRESS, entry;
 
     for (unsigned level = 4; level > 0; level--) {
         unsigned index = (unsigned)(rip >> (3 + 9 * level)) & 511;
         uint64_t at = table + 8 * index;
 
-        memcpy(&entry, frame_to_read(&c->ram, table / GUEST_PAGE) + 8 * index, 8);
+        entry = read_page_entry(&c->ram, table / GUEST_PAGE, index);
         if (level == 4) {
-            remember_root(t, index, entry & ENTRY_MASK);
+            remember_root(t, index, entry & PTE_ADDRESS);
         } else {
             remember_entry(c, at);
         }
-        if (level < 4 && level > 1 && (entry & ENTRY_PS))
+        if (level < 4 && level > 1 && (entry & PTE_PS))
             return;
-        table = entry & ENTRY_MASK;
+        table = entry & PTE_ADDRESS;
     }
 }
 
 void translate_root_changed(struct cpu *c)
 {
     struct translator *t = c->translator;
-    const uint8_t *root = frame_to_read(&c->ram, (c->cr3 & ENTRY_MASK) / GUEST_PAGE);
+    uint64_t frame = (c->cr3 & PTE_ADDRESS) / GUEST_PAGE;
 
     for (unsigned i = 0; i < t->nr_roots; i++) {
-        uint64_t entry;
+        uint64_t entry = read_page_entry(&c->ram, frame, t->roots[i].slot);
 
-        memcpy(&entry, root + 8 * t->roots[i].slot, 8);
-        if (!(entry & 1) || (entry & ENTRY_MASK) != t->roots[i].entry)
+        if (!(entry & PTE_P) || (entry & PTE_ADDRESS) != t->roots[i].entry)
             t->all_stale = true;
     }
 }
@@ -204,7 +202,7 @@ static bool root_written(const struct cpu *c, uint64_t phys, unsigned bytes)
 {
     const struct translator *t = c->translator;
 
-    if (phys / GUEST_PAGE != (c->cr3 & ENTRY_MASK) / GUEST_PAGE)
+    if (phys / GUEST_PAGE != (c->cr3 & PTE_ADDRESS) / GUEST_PAGE)
         return false;
     for (unsigned i = 0; i < t->nr_roots; i++)
         if (t->roots[i].slot >= phys % GUEST_PAGE / 8 &&

@@ -49,7 +49,7 @@ static bool event_in_code(struct cpu *c, uint64_t host_rip)
     if (!c->platform->reset &&
         !(translate_interrupts_on(c, host_rip) && platform_interrupt(c->platform))) {
         translate_set_pending(c, platform_interrupt(c->platform));
-        deliver_pending_alarm(c);
+        set_platform_alarm(c, true);
         return true;
     }
     translate_map_back(c, host_rip);
@@ -95,7 +95,7 @@ static uint64_t enter(struct cpu *c, bool now)
         host = c->regs[REG_RFLAGS] & BY_CORE ? 0 : translate_entry(c);
         if (host != 0)
             break;
-        step_by_core(c);
+        emulate_single_step(c);
         deliver_pending(c, false);
     }
     if (c->stop == STOP_NOT) {
