@@ -25,6 +25,17 @@ static uint64_t fs_base, gs_base;
 #define UNKNOWN_BASE (~0ull)
 static struct timer alarm_timer;
 
+/* Where the guest's FPU state was saved when it stopped, and whether the core has it in c->fx. */
+static struct fx_state *saved_fx;
+static bool fx_loaded;
+
+static void load_fx(struct cpu *c)
+{
+    if (!fx_loaded)
+        c->fx = *saved_fx;
+    fx_loaded = true;
+}
+
 static void copy_in(struct cpu *c, const struct regs *r)
 {
     uint64_t virtual = c->regs[REG_RFLAGS] & VIRTUAL_FLAGS;
@@ -66,7 +77,10 @@ static void call_way(struct regs *r, const struct exit *e)
     uint64_t rip;
 
     copy_in(c, r);
+    fx_loaded = false;
     rip = way(c, e);
+    if (fx_loaded)
+        *saved_fx = c->fx;
     if (e->vector == TRAP_GP)
         fs_base = gs_base = UNKNOWN_BASE;
     if (c->stop != STOP_NOT)
@@ -95,17 +109,19 @@ static bool stopped(struct regs *r)
     } else {
         exits.traps[r->vector]++;
     }
+    saved_fx = (struct fx_state *)(((uintptr_t)r - sizeof(*saved_fx)) & ~15ul); /* entry.S */
     call_way(r, &e);
     return true;
 }
 
 static bool system_call(struct regs *r)
 {
-    static uint8_t fx[512] __attribute__((aligned(16)));
+    static struct fx_state fx;
     struct exit e = { .vector = EXIT_SYSCALL };
 
     exits.syscalls++;
     __asm__ volatile("fxsave64 %0" : "=m"(fx));
+    saved_fx = &fx;
     call_way(r, &e);
     __asm__ volatile("fxrstor64 %0" : : "m"(fx));
     return true;
@@ -143,6 +159,7 @@ void direct_run(struct cpu *c, exit_fn *on_exit)
     struct regs r = { .rax = 0 };
 
     running = c;
+    c->load_fx = load_fx;
     way = on_exit;
     c->gigabyte_pages = cpu_has_gigabyte_pages();
     /* INT 80h is #GP for the core, as every INT n but 3 and 4. */

@@ -141,6 +141,8 @@ struct cpu {
     enum stop stop;
     char reason[120];           /* of stop, for people */
     struct fx_state fx;
+    /* Where guest code runs directly: brings the CPU's registers into fx, before the core uses it. */
+    void (*load_fx)(struct cpu *c);
     struct ram ram;
     struct platform *platform;
     /* Called before a write to a frame whose flags in ram.flags are not 0. The bytes do not cross

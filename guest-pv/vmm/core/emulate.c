@@ -20,12 +20,21 @@ static handler_fn *const handlers[NR_OPS] = {
 #undef HANDLER
 };
 
+/* What works on c->fx. */
+static const bool uses_fx[NR_OPS] = {
+#define HANDLER(op, function) [OP_##op] = true,
+#include "guest-pv/vmm/core/handlers_sse.def"
+#undef HANDLER
+};
+
 bool emulate_case(struct cpu *c, const struct insn *in, const struct insn_case *k)
 {
     struct exec x = { .c = c, .in = in, .k = k };
 
     if (k == NULL || handlers[k->op] == NULL)
         return raise_ud(c);
+    if (uses_fx[k->op] && c->load_fx != NULL)
+        c->load_fx(c);
     x.next_rip = next_rip(in, c->regs[REG_RIP]);
     if (in->memory)
         x.linear = segment_base(c, in) + operand_offset(in, cpu_regs(c));
