@@ -141,7 +141,7 @@ struct cpu {
     enum stop stop;
     char reason[120];           /* of stop, for people */
     struct fx_state fx;
-    /* Where guest code runs directly: brings the CPU's registers into fx, before the core uses it. */
+    /* Where guest code runs directly: brings the CPU's registers into fx, for the core. */
     void (*load_fx)(struct cpu *c);
     struct ram ram;
     struct platform *platform;
