@@ -16,10 +16,11 @@
 #define ALIGN_UP(x, a) (((x) + (a) - 1) & ~((a) - 1))
 #define ALIGN_DOWN(x, a) ((x) & ~((a) - 1))
 
-/* One access, which the compiler does not split, repeat or move: for words that a guest or another
- * CPU may write. */
-#define READ_ONCE(x) (*(const volatile __typeof__(x) *)&(x))
-#define WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
+/* One access, which the compiler does not split or repeat: for words that a guest or another CPU
+ * may write. Relaxed atomics, so that ThreadSanitizer knows that they are meant. Order and atomic
+ * changes: atomic.h. */
+#define READ_ONCE(x) __atomic_load_n(&(x), __ATOMIC_RELAXED)
+#define WRITE_ONCE(x, v) __atomic_store_n(&(x), v, __ATOMIC_RELAXED)
 #define barrier() __asm__ volatile("" ::: "memory")
 
 #endif

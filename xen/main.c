@@ -76,7 +76,7 @@ static void idle_loop(void)
         schedule();
         domain_reap();
         store_idle_work();
-        if (domain_count() == 0 || boot_cpu.idle_has_work || !list_empty(&boot_cpu.queue))
+        if (domain_count() == 0 || cpus[0]->idle_has_work || !list_empty(&cpus[0]->queue))
             continue;
         irqsoff_begin(IRQSOFF_NOTHING);
         if (console_poll())

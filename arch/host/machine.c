@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "arch/arch.h"
+#include "common/atomic.h"
 #include "host.h"
 #include "xen/core/domain.h"
 #include "xen/core/domain_list.h"
@@ -31,11 +32,7 @@ uint64_t arch_tsc(void)
 
 uint64_t arch_cmpxchg64(uint64_t *p, uint64_t old, uint64_t val)
 {
-    uint64_t found = *p;
-
-    if (found == old)
-        *p = val;
-    return found;
+    return cmpxchg64(p, old, val);
 }
 
 uint64_t arch_tsc_hz(void)
@@ -101,7 +98,7 @@ static void idle_program(struct vcpu *v)
     for (;;) {
         schedule();
         domain_reap();
-        if (!boot_cpu.idle_has_work && list_empty(&boot_cpu.queue))
+        if (!cpus[0]->idle_has_work && list_empty(&cpus[0]->queue))
             arch_idle();
     }
 }
@@ -124,7 +121,7 @@ bool host_run(uint64_t limit_ns)
     while (now_ns() < end) {
         schedule();
         domain_reap();
-        if (boot_cpu.idle_has_work || !list_empty(&boot_cpu.queue) || console_poll())
+        if (cpus[0]->idle_has_work || !list_empty(&cpus[0]->queue) || console_poll())
             continue;
         if (host.deadline == 0)
             return true;
@@ -156,7 +153,7 @@ void host_become(struct vcpu *v)
         v->on_queue = false;
     }
     v->run_since = now_ns();
-    current = boot_cpu.running = v;
+    current = cpus[0]->running = v;
     arch_load_root(v);
 }
 

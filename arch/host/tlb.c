@@ -91,7 +91,7 @@ void arch_flush_tlb(void)
 {
     host.full_flushes++;
     host_tlb_forget();
-    boot_cpu.flush_stamp = ++tlb_clock;
+    cpus[0]->flush_stamp = ++tlb_clock;
 }
 
 void arch_flush_tlb_one(uint64_t va)
@@ -108,7 +108,7 @@ void arch_load_root(struct vcpu *v)
     host.root_loads++;
     host.cr3 = v->kernel_mode ? v->root_kernel : v->root_user;
     host_tlb_forget();
-    boot_cpu.flush_stamp = ++tlb_clock;
+    cpus[0]->flush_stamp = ++tlb_clock;
 }
 
 /* A CPU may still use the frame as a table of that level: it is one; or it is a table of a higher

@@ -203,7 +203,7 @@ void load_cr3(struct cpu *cpu, uint64_t cr3)
 
 void arch_flush_tlb(void)
 {
-    load_cr3(current->cpu, read_cr3());
+    load_cr3(this_cpu(), read_cr3());
 }
 
 void arch_flush_tlb_one(uint64_t va)

@@ -34,7 +34,7 @@ void idle_vcpu_init(void)
     idle_vcpu.info = &idle_info;
     idle_info.evtchn_upcall_mask = 1;
     idle_vcpu.kernel_mode = true;
-    idle_vcpu.cpu = &boot_cpu;
+    idle_vcpu.cpu = cpus[0];
     idle_domain.vcpu[0] = &idle_vcpu;
     this_stack_top()->vcpu = &idle_vcpu;
 }

@@ -183,7 +183,7 @@ int main(int argc, char **argv)
     machine_up_at(LOW_BASE);
     guest = guest_make(1, 1);
     host_become(guest->vcpu[0]);
-    boot_cpu.work_left = INT64_MAX;     /* so that no preemption point is reached */
+    cpus[0]->work_left = INT64_MAX;     /* so that no preemption point is reached */
     pages_up();
     cpu_up();
     segments_up();

@@ -76,21 +76,21 @@ static struct signature sign(void)
 static void survivor_runs(void)
 {
     struct vcpu *idle = current;
-    bool resched = boot_cpu.idle->blocked;
+    bool resched = cpus[0]->idle->blocked;
 
-    boot_cpu.idle->blocked = false;
+    cpus[0]->idle->blocked = false;
     switch_to(survivor);
     (void)op_run(&ops[survivors_op], survivor);
-    current = boot_cpu.running = idle;
+    current = cpus[0]->running = idle;
     arch_load_root(idle);
-    boot_cpu.idle->blocked = resched;
+    cpus[0]->idle->blocked = resched;
 }
 
 static void window(void)
 {
     struct signature now;
 
-    if (current != boot_cpu.idle || domains[1 - survivor]->state != DOM_DYING)
+    if (current != cpus[0]->idle || domains[1 - survivor]->state != DOM_DYING)
         return;
     now = sign();
     if (wanted_window == NO_WINDOW && memcmp(&now, &before, sizeof(now)) != 0) {
@@ -115,13 +115,13 @@ static bool end_in_windows(unsigned d, int in_window, unsigned inner)
     before = sign();
     if (scope->end_windows) {
         work_budget = 0;
-        boot_cpu.work_left = 0;
+        cpus[0]->work_left = 0;
         host.on_window = window;
     }
     gone = end_domain(d);
     host.on_window = NULL;
     work_budget = 1u << 30;
-    boot_cpu.work_left = INT64_MAX / 2;
+    cpus[0]->work_left = INT64_MAX / 2;
     return gone;
 }
 

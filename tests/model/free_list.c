@@ -55,7 +55,7 @@ void free_list_load(uint8_t b)
  * flushed since then. */
 uint8_t free_flags_save(void)
 {
-    bool stale = guest_frames_returned && (int32_t)(boot_cpu.flush_stamp - returned_stamp) <= 0;
+    bool stale = guest_frames_returned && (int32_t)(cpus[0]->flush_stamp - returned_stamp) <= 0;
 
     return (uint8_t)(guest_frames_returned | stale << 1);
 }

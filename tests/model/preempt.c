@@ -100,14 +100,14 @@ unsigned run_in_windows(unsigned outer, int in_window, unsigned inner, bool *ok)
     wanted_window = in_window;
     second_op = inner;
     work_budget = 0;
-    boot_cpu.work_left = 0;
+    cpus[0]->work_left = 0;
     host.on_window = window;
     *ok = op_run(&ops[outer], 0);
     while (second == WAITS)
         run_second();
     host.on_window = NULL;
     work_budget = budget;
-    boot_cpu.work_left = INT64_MAX / 2;
+    cpus[0]->work_left = INT64_MAX / 2;
     return wanted_window == NO_WINDOW ? windows_that_matter() : windows;
 }
 

@@ -57,7 +57,7 @@ static void save_frame_tail(unsigned i)
 
     *put++ =
         (uint8_t)((typed ? 0 : f->type >> TYPE_SHIFT) |
-                  (f->owner != 0 && (int32_t)(boot_cpu.flush_stamp - f->flush_stamp) <= 0) << 4);
+                  (f->owner != 0 && (int32_t)(cpus[0]->flush_stamp - f->flush_stamp) <= 0) << 4);
 }
 
 static void save_place(const struct place *p)

@@ -103,7 +103,7 @@ static const uint8_t *load_tails(const uint8_t *b)
 
     if (current != actors[actor])
         switch_to(actor);
-    tlb_clock = boot_cpu.flush_stamp = CLOCK;
+    tlb_clock = cpus[0]->flush_stamp = CLOCK;
     host_tlb_forget();
     for (unsigned i = 0; i < scope->nr_frames; i++, b++) {
         struct frame *f = mfn_to_frame(model_mfn[i]);

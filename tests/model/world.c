@@ -44,7 +44,7 @@ void switch_to(unsigned actor)
 {
     if (current == actors[actor])
         return;
-    current = boot_cpu.running = actors[actor];
+    current = cpus[0]->running = actors[actor];
     arch_load_root(current);
 }
 
@@ -205,7 +205,7 @@ void world_make(const struct scope *s)
     scope = s;
     host_start(LOW_BASE, 16, 12345);
     work_budget = 1u << 30;         /* no call is preempted */
-    boot_cpu.work_left = INT64_MAX / 2;
+    cpus[0]->work_left = INT64_MAX / 2;
     free_at_start = nr_free_frames();
     linear_tables = false;
     domains_make();
@@ -221,8 +221,8 @@ void world_make(const struct scope *s)
 static void become_idle(void)
 {
     switch_to(ended[0] ? 1 : 0);
-    boot_cpu.idle->blocked = true;
-    host_become(boot_cpu.idle);
+    cpus[0]->idle->blocked = true;
+    host_become(cpus[0]->idle);
 }
 
 static bool is_gone(const struct domain *d)
@@ -248,7 +248,7 @@ bool end_domain(unsigned d)
     hide_free_frames();
     host_become(actors[1 - d]);
     /* so that reap_domain() is not run again when its last frame is freed */
-    boot_cpu.idle->blocked = false;
+    cpus[0]->idle->blocked = false;
     return gone;
 }
 
@@ -256,7 +256,7 @@ bool reap_domain(unsigned d)
 {
     show_hidden_frames();
     become_idle();
-    boot_cpu.idle_has_work = true;
+    cpus[0]->idle_has_work = true;
     (void)host_run(1000000000);
     hide_free_frames();
     host_become(actors[1 - d]);

@@ -168,7 +168,7 @@ void guest_end(struct domain *d)
     domid_t id = d->id;
     struct domain *other;
 
-    host_become(boot_cpu.idle);
+    host_become(cpus[0]->idle);
     end(d);
     (void)host_run(1000000000);
     for_each_domain(other)
@@ -186,7 +186,7 @@ void guests_end(void)
 {
     struct domain *d;
 
-    host_become(boot_cpu.idle);
+    host_become(cpus[0]->idle);
     for_each_domain(d)
         end(d);
     (void)host_run(10000000000 + windows_ns());

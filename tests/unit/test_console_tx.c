@@ -204,7 +204,7 @@ static void guest_ends_after_its_last_words(void **state)
     fill(b, "of the other guest\n");
     fill(b, ".");
     domain_shutdown(b, SHUTDOWN_poweroff);
-    host_become(boot_cpu.idle);
+    host_become(cpus[0]->idle);
     host_run(1000 * MS);
     assert_null(domain_by_id(2));
     assert_int_equal(count("(d2) of the other guest\n"), 107);
@@ -220,7 +220,7 @@ static void guest_ends_when_nobody_reads(void **state)
     host.tsc_step = 1000;
     fill(b, "of the other guest\n");
     domain_shutdown(b, SHUTDOWN_poweroff);
-    host_become(boot_cpu.idle);
+    host_become(cpus[0]->idle);
     host_run(2000 * MS);
     assert_non_null(domain_by_id(2));
     host_run(5000 * MS);

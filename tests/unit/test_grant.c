@@ -172,7 +172,7 @@ static void either_domain_may_end_first(void **state)
             for (unsigned i = 0; i < 3; i++)
                 if (m[i].status == GNTST_okay)
                     (void)unmap(MAP_VA + i * PAGE_SIZE, m[i].handle);
-            host_become(boot_cpu.idle);
+            host_become(cpus[0]->idle);
             (void)host_run(1000000000);
             audit();
         }
@@ -221,7 +221,7 @@ static void device_mapping_holds_its_frame(void **state)
         assert_int_equal(unmap_device(bus, both.handle), GNTST_bad_handle);
         assert_int_equal(mfn_to_frame(page)->count & FRAME_COUNT_MASK, order == 2 ? 1 : 3);
         assert_int_equal(unmap_device(bus, ro.handle), GNTST_okay);
-        host_become(boot_cpu.idle);
+        host_become(cpus[0]->idle);
         (void)host_run(1000000000);
         if (order == 2)
             assert_null(frame_owner(mfn_to_frame(page)));

@@ -199,7 +199,7 @@ static void a_domain_ends_beside_others(void **state)
     work_budget = 100000;
     host_become(dying->vcpu[0]);
     pin_full_tables(dying);
-    host_become(boot_cpu.idle);
+    host_become(cpus[0]->idle);
     stop = false;
     memset(worst_gap, 0, sizeof(worst_gap));
     busy_guest(2, 256, busy);
@@ -234,7 +234,7 @@ static void a_domain_with_last_words_ends_beside_a_busy_one(void **state)
 
     (void)state;
     stop = false;
-    host_become(boot_cpu.idle);
+    host_become(cpus[0]->idle);
     console_input_start();
     busy_guest(2, 256, busy);
     host.byte_ticks = 208333;           /* 11520 bytes a second */

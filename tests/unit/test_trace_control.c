@@ -96,7 +96,7 @@ static void module_words_choose_classes(void **state)
     static struct tiny_elf kernel;
 
     (void)state;
-    become(boot_cpu.idle);
+    become(cpus[0]->idle);
     guests_end();
     elf_make(&kernel);
     strcpy(boot_info.loader, "GRUB 2.06");
@@ -125,7 +125,7 @@ static void ring_is_not_in_guests_shares(void **state)
     uint64_t free;
 
     (void)state;
-    become(boot_cpu.idle);
+    become(cpus[0]->idle);
     guests_end();
     elf_make(&kernel);
     boot_info.nr_modules = 0;

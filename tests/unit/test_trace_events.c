@@ -76,7 +76,7 @@ static void work_for_untraced_guests_is_not_shown(void **state)
     start(TRACE_EVENT | TRACE_SCHED);
     send_guest_virq(b->vcpu[0], VIRQ_DEBUG);
     EXPECT(CHANGE(blocked, runnable), B0);
-    become(boot_cpu.idle);
+    become(cpus[0]->idle);
     EXPECT(CHANGE(running, blocked), A0);
     EXPECT(CHANGE(runnable, running), IDLE_WORD);
     send_guest_virq(b->vcpu[0], VIRQ_DEBUG);
@@ -169,7 +169,7 @@ static void domains_are_recorded(void **state)
     start(TRACE_TRAP);
     c = guest_make(3, 1);
     EXPECT(TRC_PARAGON_DOMAIN, 3, TRACE_DOMAIN_BUILT, name[0], name[1], 0, 0, 0);
-    become(boot_cpu.idle);
+    become(cpus[0]->idle);
     strcpy(b->name, "a name of as many letters as fit");
     domain_shutdown(c, SHUTDOWN_crash);
     guest_end(c);

@@ -22,7 +22,7 @@ static int one_guest(void **state)
     (void)state;
     d = guest_up(1);
     work_budget = 100000;
-    boot_cpu.work_left = work_budget;
+    cpus[0]->work_left = work_budget;
     return 0;
 }
 

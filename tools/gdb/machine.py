@@ -133,7 +133,7 @@ def vcpus(d):
 
 def running():
     """The vCPU that runs, the idle one perhaps."""
-    v = symbol("boot_cpu")["running"]
+    v = symbol("cpus")[0]["running"]
     if not int(v):
         raise Fault("nothing runs yet")
     return v.dereference()

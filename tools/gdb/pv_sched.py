@@ -12,7 +12,7 @@ PVTRACE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "
 
 def queues():
     """queues: the CPU's queue of vCPUs, in order; the blocked vCPUs; the armed timers, in order."""
-    cpu = machine.symbol("boot_cpu")
+    cpu = machine.symbol("cpus")[0].dereference()
     print(f"cpu{int(cpu['id'])}: {machine.vcpu_name(machine.running())} runs, "
           f"min_vruntime {int(cpu['min_vruntime'])}, work left {int(cpu['work_left'])}")
     for v in machine.entries(cpu["queue"], machine.struct("vcpu"), "queue"):

@@ -65,7 +65,7 @@ static struct vcpu *vcpu_create(struct domain *d, unsigned id)
         return NULL;
     v->domain = d;
     v->id = id;
-    v->cpu = &boot_cpu;
+    v->cpu = cpus[0];
     v->kernel_mode = true;
     v->info = &d->shared->vcpu_info[id];
     v->runstate.state = RUNSTATE_offline;
@@ -256,7 +256,7 @@ static void reap_domains(void)
 /* Runs on the idle vCPU, which needs no guest's page tables; blocks it again at the end. */
 void domain_reap(void)
 {
-    struct cpu *cpu = current->cpu;
+    struct cpu *cpu = this_cpu();
 
     while (cpu->idle_has_work) {
         cpu->idle_has_work = false;

@@ -148,7 +148,7 @@ static inline bool is_valid_as(const struct frame *f, uint64_t type)
 /* F8: makes sure that this CPU's TLB was flushed after tlb_clock stood at stamp. */
 static inline void flush_tlb_since(uint32_t stamp)
 {
-    if ((int32_t)(current->cpu->flush_stamp - stamp) <= 0)
+    if ((int32_t)(this_cpu()->flush_stamp - stamp) <= 0)
         arch_flush_tlb();
 }
 

@@ -21,6 +21,7 @@
  */
 #include "arch/arch.h"
 #include "common/trace_format.h"
+#include "xen/core/cpu.h"
 #include "xen/core/domain.h"
 #include "xen/core/domain_list.h"
 #include "xen/core/irqsoff.h"
@@ -38,7 +39,6 @@
 /* A vCPU runs at least so long after it woke another of its own domain. */
 #define WAKER_GRACE_NS 200000ull
 
-struct cpu boot_cpu;
 struct spinlock sched_lock;
 unsigned sched_slice_us = 10000;
 unsigned work_budget = 100000;
@@ -64,7 +64,7 @@ static void slice_over(void *arg)
 
 void sched_init(struct vcpu *idle)
 {
-    struct cpu *cpu = &boot_cpu;
+    struct cpu *cpu = cpus[0];
 
     list_init(&cpu->queue);
     timer_init(&cpu->slice, slice_over, cpu);
@@ -86,7 +86,7 @@ static inline bool idles(const struct vcpu *v)
 
 void sched_add(struct vcpu *v)
 {
-    v->cpu = &boot_cpu;
+    v->cpu = cpus[0];
     list_init(&v->queue);
     vcpu_timers_init(v);
     v->blocked = true;
@@ -211,7 +211,7 @@ void vcpu_wake(struct vcpu *v)
  * vCPU it need not be queued: it continues, not blocked. */
 void sched_wake_idle(void)
 {
-    struct cpu *cpu = &boot_cpu;
+    struct cpu *cpu = cpus[0];
     struct vcpu *idle = cpu->idle;
 
     cpu->idle_has_work = true;

@@ -4,26 +4,10 @@
 #ifndef XEN_SCHED_H
 #define XEN_SCHED_H
 
-#include "arch/arch.h"
+#include "xen/core/cpu.h"
 #include "xen/core/domain.h"
 #include "xen/core/lock.h"
-#include "xen/core/timer.h"
 
-struct cpu {
-    struct vcpu *running;
-    struct vcpu *idle;
-    unsigned id;
-    uint32_t flush_stamp;       /* value of tlb_clock at this CPU's last full flush: see frame.h */
-    bool idle_has_work;         /* a domain is to be reaped: see sched_wake_idle() */
-    int64_t work_left;          /* units of work until a preemption point is due: see work_done() */
-    uint64_t ticks;
-    struct list_head queue;     /* runnable vCPUs, without the running one */
-    uint64_t min_vruntime;
-    uint64_t slice_start;       /* ns when `running` was chosen */
-    struct timer slice;
-};
-
-extern struct cpu boot_cpu;
 extern struct spinlock sched_lock;
 extern unsigned sched_slice_us;            /* sched_credit_tslice_ms= */
 
@@ -59,7 +43,7 @@ extern unsigned work_budget;
 /* Counts units of work. True: a preemption point is due. */
 static inline bool work_done(unsigned units)
 {
-    return unlikely((current->cpu->work_left -= units) <= 0);
+    return unlikely((this_cpu()->work_left -= units) <= 0);
 }
 
 /* For code that cannot call preempt_point(): counts, and the next place that can will find it

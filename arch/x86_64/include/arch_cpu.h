@@ -3,6 +3,7 @@
 #ifndef ARCH_CPU_H
 #define ARCH_CPU_H
 
+#include "common/atomic.h"
 #include "common/compiler.h"
 #include "xen/core/domain.h"
 #include "xen/core/vtimer.h"
@@ -56,8 +57,7 @@ static inline uint64_t arch_tsc(void)
 
 static inline uint64_t arch_cmpxchg64(uint64_t *p, uint64_t old, uint64_t val)
 {
-    __asm__ volatile("lock cmpxchgq %2, %1" : "+a"(old), "+m"(*p) : "r"(val) : "memory");
-    return old;
+    return cmpxchg64(p, old, val);
 }
 
 /* An entry of the exception table: a fault at an instruction in [from, to) continues at fixup

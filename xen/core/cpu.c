@@ -1,0 +1,9 @@
+/* The table of CPUs (cpu.h). It has one entry until other CPUs are started, which replaces it by a
+ * table of as many as come up. Used everywhere through this_cpu() and cpus[]. */
+#include "xen/core/cpu.h"
+
+static struct cpu boot_cpu;
+static struct cpu *only_boot_cpu[1] = { &boot_cpu };
+
+struct cpu **cpus = only_boot_cpu;
+unsigned nr_cpus = 1;

@@ -1,0 +1,42 @@
+/* struct cpu: what the hypervisor keeps for each CPU. this_cpu() is the one that runs this code; it
+ * may change at every preemption point and sleep, so no pointer to it is kept across one. The
+ * scheduler is sched.h's. */
+#ifndef XEN_CPU_H
+#define XEN_CPU_H
+
+#include "arch/arch.h"
+#include "xen/core/domain.h"
+#include "xen/core/timer.h"
+
+/* The fields are on cache lines by who writes them. Lines are fetched in pairs, so each CPU has
+ * pairs of its own. */
+struct cpu {
+    /* This CPU writes them. Others read `running` and `id`. */
+    struct vcpu *running;
+    struct vcpu *idle;
+    unsigned id;                /* its index in cpus[] */
+    uint32_t flush_stamp;       /* value of tlb_clock at this CPU's last full flush: see frame.h */
+    int64_t work_left;          /* units of work until a preemption point is due: see work_done() */
+    uint64_t slice_start;       /* ns when `running` was chosen */
+
+    /* Other CPUs write them too, under sched_lock. */
+    __attribute__((aligned(64))) struct list_head queue;    /* runnable vCPUs, without `running` */
+    uint64_t min_vruntime;
+    bool idle_has_work;         /* a domain is to be reaped: see sched_wake_idle() */
+    struct timer slice;
+} __attribute__((aligned(128)));
+
+/* The CPUs that came up. cpus[0] is the one that booted; it builds and reaps domains, and has the
+ * console. */
+extern struct cpu **cpus;
+extern unsigned nr_cpus;
+
+#define for_each_cpu(c) \
+    for (unsigned cpu_nr_ = 0; cpu_nr_ < nr_cpus && ((c) = cpus[cpu_nr_], true); cpu_nr_++)
+
+static inline struct cpu *this_cpu(void)
+{
+    return current->cpu;
+}
+
+#endif
