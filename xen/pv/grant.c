@@ -93,6 +93,16 @@ int grant_grow(struct domain *d, unsigned nr_frames)
     return 0;
 }
 
+static int grant_grow_locked(struct domain *d, unsigned nr_frames)
+{
+    int rc;
+
+    spin_lock(&d->grant->lock);
+    rc = grant_grow(d, nr_frames);
+    spin_unlock(&d->grant->lock);
+    return rc;
+}
+
 int grant_init(struct domain *d)
 {
     d->grant = alloc_page();
@@ -100,7 +110,7 @@ int grant_init(struct domain *d)
         return -ENOMEM;
     d->grant->version = 1;
     d->grant->free_maptrack = UINT32_MAX;
-    return grant_grow(d, 1);
+    return grant_grow_locked(d, 1);
 }
 
 int grant_reserve(struct domain *d, unsigned ref, domid_t domid, pfn_t gfn)
@@ -156,7 +166,7 @@ static int setup_table(struct domain *d, const struct gnttab_setup_table *op)
 
     if (rc != GNTST_okay)
         return rc;
-    if (op->nr_frames > MAX_GRANT_FRAMES || grant_grow(d, op->nr_frames) != 0)
+    if (op->nr_frames > MAX_GRANT_FRAMES || grant_grow_locked(d, op->nr_frames) != 0)
         return GNTST_general_error;
     count_work(op->nr_frames * WORK_PER_TABLE);
     for (unsigned i = 0; i < op->nr_frames; i++)

@@ -67,6 +67,8 @@ struct maptrack {
 };
 
 struct grant_table {
+    /* Guards all but the handles. The numbers of pages only grow, and so does `shared`, so a page
+     * that was there is there without the lock; not so the status pages. */
     struct spinlock lock;
     unsigned version;                       /* 1 or 2 */
     unsigned nr_frames, nr_status_frames;
@@ -113,7 +115,8 @@ void grant_put_frame(struct frame *f, bool readonly);
 int grant_table_of(domid_t domid);
 /* Writes the frame number of a page of the table as entry i of the guest's list. False: a fault. */
 bool grant_list_page(uint64_t list, unsigned i, const void *page);
-int grant_grow(struct domain *d, unsigned nr_frames);           /* 0 or -ENOMEM */
+/* To that many pages; the table's lock is held. 0 or -ENOMEM. */
+int grant_grow(struct domain *d, unsigned nr_frames);
 
 /* In lock order; once when they are the same. */
 void mm_lock_pair(struct domain *a, struct domain *b);

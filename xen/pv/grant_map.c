@@ -284,8 +284,8 @@ static void unmap_finish(struct domain *d, const struct gone *gone)
 }
 
 /* One TLB flush for a batch: only after it may the granter see that its frames are no longer
- * used. Nothing else runs between the two halves. In unmap_and_replace the second word of the
- * structure is new_addr. */
+ * used. No interrupt and no preemption comes between the two halves, so the granter's struct
+ * outlives the second one. In unmap_and_replace the second word of the structure is new_addr. */
 static long unmap_batch(struct domain *d, uint64_t uop, unsigned n, bool replace)
 {
     struct gone gone[UNMAP_BATCH];
@@ -378,18 +378,26 @@ void grant_destroy_mappings(struct domain *d)
 
 /* The granter owns no frame any more, so nothing of it is mapped, nor held for a device (G5).
  * Handles whose page-table entry was overwritten (G3) may still name it. */
+static void forget_granter_in(struct domain *d, struct domain *granter)
+{
+    for (uint32_t i = 0; i < d->grant->nr_maptracks; i++) {
+        struct maptrack *t = maptrack_at(d->grant, i);
+
+        if ((t->flags & LIVE) && t->granter == granter)
+            maptrack_free(d->grant, t, i);
+        mm_preempt_after(d, WORK_PER_HANDLE / 4);
+    }
+}
+
 void grant_forget_granter(struct domain *granter)
 {
     struct domain *d;
 
-    for_each_domain(d)
-        for (uint32_t i = 0; i < d->grant->nr_maptracks; i++) {
-            struct maptrack *t = maptrack_at(d->grant, i);
-
-            if ((t->flags & LIVE) && t->granter == granter)
-                maptrack_free(d->grant, t, i);
-            preempt_after(WORK_PER_HANDLE / 4);
-        }
+    for_each_domain(d) {
+        spin_lock(&d->mm_lock);
+        forget_granter_in(d, granter);
+        spin_unlock(&d->mm_lock);
+    }
 }
 
 void grant_for_each_device_map(void (*fn)(void *arg, mfn_t mfn, bool readonly), void *arg)

@@ -141,12 +141,10 @@ static int set_version(struct domain *d, uint32_t version)
 
     if (version != 1 && version != 2)
         return -EINVAL;
-    if (version == gt->version)
-        return 0;
     spin_lock(&d->mm_lock);
     spin_lock(&gt->lock);
-    rc = prepare_change(d, version);
-    if (rc == 0)
+    rc = version != gt->version ? prepare_change(d, version) : 0;
+    if (rc == 0 && version != gt->version)
         change_version(gt, version);
     spin_unlock(&gt->lock);
     spin_unlock(&d->mm_lock);
@@ -170,19 +168,27 @@ long grant_get_version(struct gnttab_get_version *op)
     return check_domid(op->dom, NAMES_SELF | NAMES_OWN_NUMBER);
 }
 
-static int get_status_frames(const struct grant_table *gt,
-                             const struct gnttab_get_status_frames *op)
+static int list_status_frames(const struct grant_table *gt,
+                              const struct gnttab_get_status_frames *op)
 {
-    int rc = grant_table_of(op->dom);
-
-    if (rc != GNTST_okay)
-        return rc;
     if (op->nr_frames > gt->nr_status_frames)
         return GNTST_general_error;
     for (unsigned i = 0; i < op->nr_frames; i++)
         if (!grant_list_page((uint64_t)op->frame_list.p, i, gt->status[i]))
             return GNTST_bad_virt_addr;
     return GNTST_okay;
+}
+
+static int get_status_frames(struct grant_table *gt, const struct gnttab_get_status_frames *op)
+{
+    int rc = grant_table_of(op->dom);
+
+    if (rc != GNTST_okay)
+        return rc;
+    spin_lock(&gt->lock);
+    rc = list_status_frames(gt, op);
+    spin_unlock(&gt->lock);
+    return rc;
 }
 
 long grant_get_status_frames(struct gnttab_get_status_frames *op)
