@@ -32,6 +32,8 @@ uint64_t arch_tsc(void)
 
 uint64_t arch_cmpxchg64(uint64_t *p, uint64_t old, uint64_t val)
 {
+    if (host.on_cmpxchg != NULL)
+        host.on_cmpxchg(p);
     return cmpxchg64(p, old, val);
 }
 

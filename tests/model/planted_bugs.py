@@ -215,9 +215,9 @@ BUGS = (
     Bug("the old entry is read before others may have stored to it", "mmu_update.c",
         old=("    uint64_t type = table->type & TYPE_MASK, old;\n",
              "    old = READ_ONCE(*slot);\n"
-             "    store_entry(slot, entry"),
+             "    store_entry(slot, old, entry"),
         new=("    uint64_t type = table->type & TYPE_MASK, old = READ_ONCE(*slot);\n",
-             "    store_entry(slot, entry"),
+             "    store_entry(slot, old, entry"),
         scope="preempted"),
     Bug("whether it is pinned is asked before others may have pinned it", "mmuext.c",
         old=("    struct frame *f;\n"

@@ -126,6 +126,45 @@ static void stores_to_l1_tables_are_emulated(void **state)
     }
 }
 
+static void cpu_writes_meanwhile(uint64_t *slot)
+{
+    host.on_cmpxchg = NULL;
+    *slot |= PTE_D;
+}
+
+/* Another vCPU writes through an entry while this one exchanges it: the D bit that its CPU sets
+ * between the hypervisor's read and its store is in what the instruction returns. */
+static void dirty_bit_set_during_an_exchange_is_returned(void **state)
+{
+    static const uint8_t xchg[] = { 0x48, 0x87, 0x07 };         /* xchg %rax, (%rdi) */
+    struct cpu_user_regs *regs = guest_regs(v);
+    uint64_t table_va = FREE_PFN_VA, mapped = FREE_PFN_VA + PAGE_SIZE;
+    mfn_t old = mfn_of_va(mapped), l1 = PTE_MFN(slot_maddr(mapped)), next = unmapped_frame();
+    uint64_t slot_va = table_va + slot_maddr(mapped) % PAGE_SIZE;
+
+    (void)state;
+    assert_int_equal(
+        hcall(__HYPERVISOR_vm_assist, VMASST_CMD_enable, VMASST_TYPE_writable_pagetables), 0);
+    assert_int_equal(
+        hcall(__HYPERVISOR_update_va_mapping, table_va, l1 << PAGE_SHIFT | RO_FLAGS, UVMF_INVLPG),
+        0);
+    assert_int_equal(
+        hcall(__HYPERVISOR_update_va_mapping, mapped, old << PAGE_SHIFT | RW_FLAGS, UVMF_INVLPG),
+        0);
+    guest_put(GUEST_BASE + 0x300, xchg, sizeof(xchg));
+    regs->rip = GUEST_BASE + 0x300;
+    regs->rdi = slot_va;
+    regs->rax = next << PAGE_SHIFT | RW_FLAGS;
+    regs->error_code = 3;           /* write, present */
+    host.on_cmpxchg = cpu_writes_meanwhile;
+    handle_guest_trap(regs, TRAP_PF, slot_va);
+    audit();
+    assert_null(host.on_cmpxchg);
+    assert_int_equal(regs->rip, GUEST_BASE + 0x303);
+    assert_int_equal(regs->rax, old << PAGE_SHIFT | RW_FLAGS | PTE_D);
+    assert_int_equal(mfn_of_va(mapped), next);
+}
+
 /* A freed frame keeps its contents until it is allocated again, which flushes first. Its type word
  * then holds the order of the free block that begins with it. */
 static void freed_table_may_stay_cached_until_reuse(void **state)
@@ -182,6 +221,7 @@ int main(void)
         with_guests(tlb_is_flushed_before_a_page_changes_hands),
         with_guests(freed_table_may_stay_cached_until_reuse),
         with_guests(stores_to_l1_tables_are_emulated),
+        with_guests(dirty_bit_set_during_an_exchange_is_returned),
         cmocka_unit_test_setup_teardown(random_requests_keep_all_counts, two_low_guests,
                                         machine_down),
     };

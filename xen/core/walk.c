@@ -1,8 +1,8 @@
 /* Walks a guest's page tables in software. The tables are validated, so each present entry points
  * to a frame of RAM. These functions write nothing and take no references; the result is valid only
- * until the tables can change. Called by update_va_mapping and other users of L1 entries, and by
- * all reads of guest memory once there are linear page tables (linear_hides). Writing entries is
- * pv/'s. */
+ * until the tables can change, so the caller of walk_to_l1 holds mm_lock. Called by
+ * update_va_mapping and other users of L1 entries, and by all reads of guest memory once there are
+ * linear page tables (linear_hides). Writing entries is pv/'s. */
 #include "arch/arch.h"
 #include "xen/core/domain.h"
 #include "xen/core/frame.h"
@@ -15,7 +15,7 @@ uint64_t *walk_typed(uint64_t root_maddr, uint64_t va)
     mfn_t mfn = root_maddr >> PAGE_SHIFT;
 
     for (unsigned level = 4; level > 1; level--) {
-        uint64_t entry = ((const uint64_t *)mfn_to_virt(mfn))[table_index(va, level)];
+        uint64_t entry = READ_ONCE(((const uint64_t *)mfn_to_virt(mfn))[table_index(va, level)]);
 
         mfn = PTE_MFN(entry);
         if (!(entry & PTE_P) || mfn_to_frame(mfn)->type >> TYPE_SHIFT != level - 1)
@@ -26,15 +26,19 @@ uint64_t *walk_typed(uint64_t root_maddr, uint64_t va)
 
 uint64_t read_guest_pte(const struct vcpu *v, uint64_t va)
 {
-    uint64_t root = v->kernel_mode ? v->root_kernel : v->root_user;
-    uint64_t *slot = root ? walk_to_l1(root, va) : NULL;
+    uint64_t root = v->kernel_mode ? v->root_kernel : v->root_user, pte = 0, *slot;
 
-    return slot ? READ_ONCE(*slot) : 0;
+    spin_lock(&v->domain->mm_lock);
+    slot = root ? walk_to_l1(root, va) : NULL;
+    if (slot != NULL)
+        pte = READ_ONCE(*slot);
+    spin_unlock(&v->domain->mm_lock);
+    return pte;
 }
 
 /* A walk to va uses one of the hypervisor's L4 entries. A linear entry leads from an L4 table to an
  * L4 table, which is then read as an L3, and so on: the walk is followed as long as the next table
- *    is of type L4. */
+ * is of type L4. Without mm_lock, because copies of guest memory are also made while it is held. */
 static bool page_hides(uint64_t root_maddr, uint64_t va)
 {
     const struct frame *f = mfn_to_frame(root_maddr >> PAGE_SHIFT);
@@ -45,8 +49,8 @@ static bool page_hides(uint64_t root_maddr, uint64_t va)
 
         if (i >= HOLE_FIRST_SLOT && i <= HOLE_LAST_SLOT)
             return true;
-        entry = ((const uint64_t *)mfn_to_virt(frame_to_mfn(f)))[i];
-        if (!(entry & PTE_P))
+        entry = READ_ONCE(((const uint64_t *)mfn_to_virt(frame_to_mfn(f)))[i]);
+        if (!(entry & PTE_P) || !mfn_valid(PTE_MFN(entry)))
             return false;
         f = mfn_to_frame(PTE_MFN(entry));
         if (f->type >> TYPE_SHIFT != TYPE_L4 >> TYPE_SHIFT)

@@ -33,7 +33,8 @@ uint64_t *walk_typed(uint64_t root_maddr, uint64_t va);
 
 /* The address, in the hypervisor's mapping of all RAM, of the L1 entry for va in the page tables
  * with this L4. NULL: there is no L1 table for va; a table that a linear entry (frame.h, F10) makes
- * the CPU use as an L1 does not count. Inline, because each update_va_mapping does it. */
+ * the CPU use as an L1 does not count. The caller holds the mm_lock of the tables' domain. Inline,
+ * because each update_va_mapping does it. */
 static inline uint64_t *walk_to_l1(uint64_t root_maddr, uint64_t va)
 {
     const uint64_t *t = maddr_to_virt(root_maddr);
@@ -44,7 +45,7 @@ static inline uint64_t *walk_to_l1(uint64_t root_maddr, uint64_t va)
     if (unlikely(linear_tables))
         return walk_typed(root_maddr, va);
     _Pragma("GCC unroll 3") for (unsigned level = 4; level > 1; level--) {
-        e = t[table_index(va, level)];
+        e = READ_ONCE(t[table_index(va, level)]);
         if (unlikely(!(e & PTE_P)))
             return NULL;
         t = maddr_to_virt(e & PTE_ADDR_MASK);
@@ -52,8 +53,8 @@ static inline uint64_t *walk_to_l1(uint64_t root_maddr, uint64_t va)
     return (uint64_t *)&t[table_index(va, 1)];
 }
 
-/* The value of the L1 entry for va in v's current address space, read once; 0: there is no L1
- * table. */
+/* The value of the L1 entry for va in v's current address space; 0: there is no L1 table. Takes the
+ * domain's mm_lock. */
 uint64_t read_guest_pte(const struct vcpu *v, uint64_t va);
 
 #endif

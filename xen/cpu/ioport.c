@@ -8,6 +8,7 @@
 #include "xen/core/domain.h"
 #include "xen/core/frame.h"
 #include "xen/core/guest_access.h"
+#include "xen/core/lock.h"
 #include "xen/core/walk.h"
 #include "xen/cpu/debugreg.h"
 #include "xen/cpu/emulate.h"
@@ -26,14 +27,20 @@
  * through the kernel root. If it cannot be read the access is not allowed. */
 static uint8_t bitmap_byte(const struct vcpu *v, uint64_t va)
 {
-    const uint64_t *slot = walk_to_l1(v->root_kernel, va);
-    uint64_t pte = slot ? READ_ONCE(*slot) : 0;
+    const uint64_t *slot;
     const uint8_t *page;
+    uint8_t byte = 0xff;
+    uint64_t pte;
 
-    if (!(pte & PTE_P) || !mfn_valid(PTE_MFN(pte)))
-        return 0xff;
-    page = mfn_to_virt(PTE_MFN(pte));
-    return READ_ONCE(page[va & ~PAGE_MASK]);
+    spin_lock(&v->domain->mm_lock);     /* while it is held, the entry keeps its frame */
+    slot = walk_to_l1(v->root_kernel, va);
+    pte = slot ? READ_ONCE(*slot) : 0;
+    if ((pte & PTE_P) && mfn_valid(PTE_MFN(pte))) {
+        page = mfn_to_virt(PTE_MFN(pte));
+        byte = READ_ONCE(page[va & ~PAGE_MASK]);
+    }
+    spin_unlock(&v->domain->mm_lock);
+    return byte;
 }
 
 bool guest_io_allowed(struct vcpu *v, uint16_t port, unsigned bytes)

@@ -27,22 +27,37 @@
 /* If none of these bits change, the references stay as they are (XSA-182). */
 #define FLAGS_WITH_OLD_REFERENCES (PTE_ADDR_MASK | PTE_RW | PTE_P)
 
-static inline void store_entry(uint64_t *slot, uint64_t entry, bool preserve_ad)
-{
-    uint64_t old = READ_ONCE(*slot), found;
+/* A plain store; or one that keeps the accessed and dirty bits that the CPU sets, on any of the
+ * guest's vCPUs; or one that is made only if the entry is still the old one. */
+enum store { STORE, STORE_KEEPING_AD, STORE_IF_SAME };
 
-    if (!preserve_ad) {
+/* False: not stored, because the entry is not `old` any more. All but accessed and dirty bits
+ * change under mm_lock only. */
+static inline bool store_entry(uint64_t *slot, uint64_t old, uint64_t entry, enum store how)
+{
+    uint64_t found;
+
+    if (how == STORE) {
         WRITE_ONCE(*slot, entry);
-        return;
+        return true;
     }
+    if (how == STORE_IF_SAME)
+        return arch_cmpxchg64(slot, old, entry) == old;
     while ((found = arch_cmpxchg64(slot, old, entry | (old & (PTE_A | PTE_D)))) != old)
         old = found;
+    return true;
 }
 
-int mod_l1_entry(uint64_t *slot, uint64_t nl1e, struct domain *d, struct domain *owner,
-                 bool preserve_ad)
+static inline enum store plain_store(bool preserve_ad)
 {
-    uint64_t ol1e = READ_ONCE(*slot);
+    return preserve_ad ? STORE_KEEPING_AD : STORE;
+}
+
+static inline __attribute__((always_inline)) int change_l1_entry(uint64_t *slot, uint64_t ol1e,
+                                                                 uint64_t nl1e, struct domain *d,
+                                                                 struct domain *owner,
+                                                                 enum store how)
+{
     int rc;
 
     if (nl1e & PTE_P) {
@@ -50,16 +65,29 @@ int mod_l1_entry(uint64_t *slot, uint64_t nl1e, struct domain *d, struct domain 
         if (((ol1e ^ nl1e) & FLAGS_WITH_OLD_REFERENCES) == 0) {
             if (unlikely(!l1e_flags_ok(nl1e)))
                 return -EINVAL;
-            store_entry(slot, nl1e, preserve_ad);
-            return 0;
+            return store_entry(slot, ol1e, nl1e, how) ? 0 : -EAGAIN;
         }
         rc = get_page_from_l1e(nl1e, owner);
         if (unlikely(rc != 0))
             return rc;
     }
-    store_entry(slot, nl1e, preserve_ad);
+    if (unlikely(!store_entry(slot, ol1e, nl1e, how))) {
+        put_page_from_l1e(nl1e, d);
+        return -EAGAIN;
+    }
     put_page_from_l1e(ol1e, d);
     return 0;
+}
+
+int mod_l1_entry(uint64_t *slot, uint64_t nl1e, struct domain *d, struct domain *owner,
+                 bool preserve_ad)
+{
+    return change_l1_entry(slot, READ_ONCE(*slot), nl1e, d, owner, plain_store(preserve_ad));
+}
+
+int replace_l1_entry(uint64_t *slot, uint64_t old, uint64_t nl1e, struct domain *d)
+{
+    return change_l1_entry(slot, old, nl1e, d, d, STORE_IF_SAME);
 }
 
 void install_l1e(struct domain *d, uint64_t *slot, uint64_t nl1e)
@@ -89,7 +117,7 @@ static int mod_table_entry(uint64_t *slot, uint64_t entry, struct frame *table, 
             return rc;
     }
     old = READ_ONCE(*slot);
-    store_entry(slot, entry, preserve_ad);
+    store_entry(slot, old, entry, plain_store(preserve_ad));
     put_page_from_table_entry(old, table);
     /* This one update may have validated one tree and dropped another. */
     mm_preempt_after(d, WORK_PER_UPDATE);

@@ -13,6 +13,10 @@ int check_vcpu_set(uint64_t bitmap);
 int mod_l1_entry(uint64_t *slot, uint64_t nl1e, struct domain *d, struct domain *owner,
                  bool preserve_ad);
 
+/* The same for d's own frames, if the slot still has the entry old. -EAGAIN: the CPU has set an
+ * accessed or dirty bit in it meanwhile. */
+int replace_l1_entry(uint64_t *slot, uint64_t old, uint64_t nl1e, struct domain *d);
+
 /* Stores an L1 entry whose references the CALLER has already taken (grant mappings) and drops
  * what the old entry held. The slot's table is an L1 of d; the caller holds d's mm_lock.
  * Flushing the TLB is the caller's. */

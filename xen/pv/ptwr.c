@@ -17,7 +17,7 @@
 #include "common/trace_format.h"
 
 /* *src: the value to be stored, or the operand that the ALU combines with the old one. MOVS and
- * POP read it from guest memory, so this is done before taking the lock. */
+ * POP read it from guest memory. */
 static bool read_source(const struct insn *in, const struct cpu_user_regs *regs, uint64_t *src)
 {
     uint64_t va;
@@ -38,18 +38,26 @@ static bool read_source(const struct insn *in, const struct cpu_user_regs *regs,
     return true;
 }
 
-/* Validates the whole entry as it is after the store, and exchanges it. False: it is not
- * acceptable, and the guest gets the page fault. */
+/* Validates the whole entry as it is after the store, and exchanges it. If the CPU sets an accessed
+ * or dirty bit in the old entry meanwhile, the instruction is computed anew, as if it had come
+ * later; mm_lock is held, so nothing else changes the entry, and that happens twice at most. False:
+ * the entry is not acceptable, and the guest gets the page fault. */
 static bool store_to_l1(struct domain *d, uint64_t *slot, const struct insn *in, unsigned offset,
                         uint64_t src, struct cpu_user_regs *regs)
 {
-    uint64_t mask = size_mask(in->op_bytes) << (8 * offset);
-    uint64_t entry = READ_ONCE(*slot), old = entry >> (8 * offset);
+    uint64_t mask = size_mask(in->op_bytes) << (8 * offset), entry, old;
     struct store_result r;
+    int rc = 0;
 
-    store_compute(in, old, src, saved_regs(regs), &r);
-    if (r.write &&
-        mod_l1_entry(slot, (entry & ~mask) | ((r.value << (8 * offset)) & mask), d, d, false) != 0)
+    do {
+        entry = READ_ONCE(*slot);
+        old = entry >> (8 * offset);
+        store_compute(in, old, src, saved_regs(regs), &r);
+        if (r.write)
+            rc = replace_l1_entry(slot, entry,
+                                  (entry & ~mask) | ((r.value << (8 * offset)) & mask), d);
+    } while (unlikely(rc == -EAGAIN));
+    if (rc != 0)
         return false;
     store_commit(in, old, &r, saved_regs(regs));
     return true;
@@ -85,37 +93,48 @@ static uint64_t rip_after(const struct insn *in, const struct cpu_user_regs *reg
     return next_rip(in, regs->rip);
 }
 
+/* The entry that a store to va would change: va is mapped read-only, to an L1 of v's domain. NULL:
+ * not so. */
+static uint64_t *slot_mapped_at(const struct vcpu *v, uint64_t va)
+{
+    const uint64_t *slot = walk_to_l1(v->root_kernel, va);
+    uint64_t mapping = slot != NULL ? READ_ONCE(*slot) : 0;
+
+    if ((mapping & (PTE_P | PTE_RW)) != PTE_P)
+        return NULL;
+    return l1_slot_at((mapping & PTE_ADDR_MASK) | (va & ~PAGE_MASK & ~7ull), v->domain);
+}
+
+/* Under mm_lock: the tables and the mapping at va stay as they are, but for accessed and dirty
+ * bits. Reading the instruction and its operands takes no lock. */
+static bool ptwr_locked(struct vcpu *v, uint64_t va, struct cpu_user_regs *regs, struct insn *in,
+                        uint64_t *slot)
+{
+    enum cpu_mode mode;
+    uint8_t bytes[16];
+    uint64_t src;
+    unsigned len = fetch_insn(v, regs, bytes, &mode);
+
+    if (!decode_insn(bytes, len, mode, in) || !stores_to(in, regs, va) ||
+        !read_source(in, regs, &src) ||
+        !store_to_l1(v->domain, slot, in, (unsigned)(va & 7), src, regs))
+        return false;
+    TRACE(TRACE_EMUL, TRC_PV_PTWR_EMULATION | TRC_64_FLAG, W64(READ_ONCE(*slot)), W64(va),
+          W64(regs->rip));
+    return true;
+}
+
 bool ptwr_fault(struct vcpu *v, uint64_t va, struct cpu_user_regs *regs)
 {
-    struct domain *d = v->domain;
-    uint64_t *mapping, *slot, src;
-    enum cpu_mode mode;
     struct insn in;
-    uint8_t bytes[16];
-    unsigned len;
-    bool done = false;
+    uint64_t *slot;
+    bool done;
 
-    mapping = walk_to_l1(v->root_kernel, va);
-    if (mapping == NULL || (*mapping & (PTE_P | PTE_RW)) != PTE_P)
-        return false;
-    if (l1_slot_at((*mapping & PTE_ADDR_MASK) | (va & ~PAGE_MASK & ~7ull), d) == NULL)
-        return false;
-    len = fetch_insn(v, regs, bytes, &mode);
-    if (!decode_insn(bytes, len, mode, &in) || !stores_to(&in, regs, va) ||
-        !read_source(&in, regs, &src))
-        return false;
-
-    /* And check again: another vCPU may have changed the mapping or the type. */
-    spin_lock(&d->mm_lock);
-    if ((READ_ONCE(*mapping) & (PTE_P | PTE_RW)) == PTE_P) {
-        slot = l1_slot_at((*mapping & PTE_ADDR_MASK) | (va & ~PAGE_MASK & ~7ull), d);
-        done = slot && store_to_l1(d, slot, &in, (unsigned)(va & 7), src, regs);
-    }
-    spin_unlock(&d->mm_lock);
-    if (done) {
-        TRACE(TRACE_EMUL, TRC_PV_PTWR_EMULATION | TRC_64_FLAG, W64(READ_ONCE(*slot)), W64(va),
-              W64(regs->rip));
+    spin_lock(&v->domain->mm_lock);
+    slot = slot_mapped_at(v, va);
+    done = slot != NULL && ptwr_locked(v, va, regs, &in, slot);
+    spin_unlock(&v->domain->mm_lock);
+    if (done)
         instruction_done(v, regs, rip_after(&in, regs), 0);
-    }
     return done;
 }

@@ -6,6 +6,7 @@
 #include "xen/core/domain.h"
 #include "xen/core/guest_access.h"
 #include "xen/core/irqsoff.h"
+#include "xen/core/lock.h"
 #include "xen/core/sched.h"
 #include "xen/core/trace.h"
 #include "xen/core/walk.h"
@@ -46,18 +47,10 @@ static void window_fault(struct vcpu *v, uint64_t cr2, uint32_t code)
         inject_page_fault(v, v->ldt_base + (uint64_t)offset, code);
 }
 
-/* The page tables allow this access, so the fault is spurious: the entry was changed meanwhile,
- * or the TLB held an older one, which the CPU dropped when it faulted. The access will succeed
- * when it is repeated. The walk follows only entries with the US bit, so it stays within the
- * guest's tables. */
-static __attribute__((noinline)) bool is_spurious(const struct vcpu *v, uint64_t va, uint32_t code)
+/* All entries for va, from the L4 at machine address `at` on, have the bits of need and none of
+ * refuse. Need has the US bit, so the walk stays within the guest's tables. */
+static bool entries_allow(uint64_t at, uint64_t va, uint64_t need, uint64_t refuse)
 {
-    uint64_t need = PTE_P | PTE_US | (code & PF_WRITE ? PTE_RW : 0),
-             refuse = code & PF_FETCH ? PTE_NX : 0;
-    uint64_t at = v->kernel_mode ? v->root_kernel : v->root_user;
-
-    if ((code & ~(PF_PRESENT | PF_WRITE | PF_USER | PF_FETCH)) || !is_guest_va(va) || at == 0)
-        return false;
     for (unsigned level = 4; level > 0; level--) {
         uint64_t entry = READ_ONCE(((const uint64_t *)maddr_to_virt(at))[table_index(va, level)]);
 
@@ -66,6 +59,24 @@ static __attribute__((noinline)) bool is_spurious(const struct vcpu *v, uint64_t
         at = entry & PTE_ADDR_MASK;
     }
     return true;
+}
+
+/* The page tables allow this access, so the fault is spurious: the entry was changed meanwhile,
+ * or the TLB held an older one, which the CPU dropped when it faulted. The access will succeed
+ * when it is repeated. */
+static __attribute__((noinline)) bool is_spurious(const struct vcpu *v, uint64_t va, uint32_t code)
+{
+    uint64_t need = PTE_P | PTE_US | (code & PF_WRITE ? PTE_RW : 0),
+             refuse = code & PF_FETCH ? PTE_NX : 0;
+    uint64_t root = v->kernel_mode ? v->root_kernel : v->root_user;
+    bool allowed;
+
+    if ((code & ~(PF_PRESENT | PF_WRITE | PF_USER | PF_FETCH)) || !is_guest_va(va) || root == 0)
+        return false;
+    spin_lock(&v->domain->mm_lock);
+    allowed = entries_allow(root, va, need, refuse);
+    spin_unlock(&v->domain->mm_lock);
+    return allowed;
 }
 
 static void page_fault(struct vcpu *v, struct cpu_user_regs *regs, uint64_t cr2)

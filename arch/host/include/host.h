@@ -40,6 +40,7 @@ struct host_machine {
     /* Ticks that pass at each interrupt window; many: slices end there. */
     uint64_t window_ticks;
     void (*on_window)(void);    /* called in each interrupt window; NULL: none */
+    void (*on_cmpxchg)(uint64_t *p);    /* called before each arch_cmpxchg64; NULL: none */
     int (*getc)(void);          /* console input; NULL: none */
     bool echo;                  /* console output also to stderr */
     void (*on_send)(void);      /* called at each arch_console_write; NULL: none */
