@@ -49,7 +49,7 @@ Paragon, a small hypervisor for Xen PV guests. make TARGET VARIABLE=value ...
   run         fetch what is missing, build, boot, report; exits 0 if all is well
   trace       the same with every hypercall, trap and event (docs/trace.md)
   test        all tests; or: test-tools lint unit fuzz trace-test trace-cost
-            boot-tests test-kvm check-{model,planted,laws}; docs/contributing.md
+            boot-tests test-kvm check-{model,planted,laws,spin}; docs/contributing.md
   oracle      the test guest on Debian's Xen and on Paragon, compared
   bench       what each operation costs, in instructions (docs/costs.md)
   ways        the test guest bare, hosted and PV: what fails, what it costs
@@ -104,7 +104,7 @@ DEPS  += grub-common grub-pc-bin grub-efi-amd64-bin xorriso mtools
 DEPS  += qemu-system-x86 seabios ovmf python3
 DEPS  += $(if $(filter debug debug-replay,$(MAKECMDGOALS)),gdb)
 DEPS_TEST := gdb babeltrace2 libcmocka-dev libzydis-dev clang libclang-rt-14-dev sbsigntool openssl
-DEPS_TEST += libc6-dev-i386 lib32gcc-12-dev z3
+DEPS_TEST += libc6-dev-i386 lib32gcc-12-dev z3 spin
 
 deps:
 	@tools/install-packages $(DEPS)

@@ -3,6 +3,7 @@ TESTS := test-tools lint
 -include tests/unit/unit.mk
 include tests/model/model.mk
 include tests/laws/laws.mk
+include tests/spin/spin.mk
 include tests/trace/trace.mk
 include tests/boot/x86.mk
 include tests/vmm/vmm.mk
