@@ -64,8 +64,29 @@ uint8_t *map_linear(struct cpu *c, uint64_t linear, unsigned bytes, unsigned how
     return map(c, linear, MIN(bytes, left_in_page(linear)), how);
 }
 
+/* Numbers, descriptors and frames of exceptions: nearly all that is copied. */
+static inline void copy(void *to, const void *from, unsigned bytes)
+{
+    switch (bytes) {
+    case 8:
+        __builtin_memcpy(to, from, 8);
+        break;
+    case 16:
+        __builtin_memcpy(to, from, 16);
+        break;
+    case 40:
+        __builtin_memcpy(to, from, 40);
+        break;
+    case 48:
+        __builtin_memcpy(to, from, 48);
+        break;
+    default:
+        memcpy(to, from, bytes);
+    }
+}
+
 /* Page by page; what is read before a fault has no effect but in the caller's buffer. */
-bool read_linear(struct cpu *c, uint64_t linear, void *to, unsigned bytes, unsigned how)
+static bool read_by_pages(struct cpu *c, uint64_t linear, void *to, unsigned bytes, unsigned how)
 {
     while (bytes > 0) {
         unsigned n = MIN(bytes, left_in_page(linear));
@@ -78,6 +99,18 @@ bool read_linear(struct cpu *c, uint64_t linear, void *to, unsigned bytes, unsig
         linear += n;
         bytes -= n;
     }
+    return true;
+}
+
+bool read_linear(struct cpu *c, uint64_t linear, void *to, unsigned bytes, unsigned how)
+{
+    const uint8_t *at = NULL;
+
+    if (!(how & ACCESS_FETCH) && bytes <= GUEST_PAGE)
+        at = tlb_look_up(tlb_of(c, how)->read, linear, bytes);
+    if (unlikely(at == NULL))
+        return read_by_pages(c, linear, to, bytes, how);
+    copy(to, at, bytes);
     return true;
 }
 
@@ -96,7 +129,7 @@ bool write_linear(struct cpu *c, uint64_t linear, const void *from, unsigned byt
             return false;
         memcpy(second, (const uint8_t *)from + n, bytes - n);
     }
-    memcpy(first, from, n);
+    copy(first, from, n);
     return true;
 }
 

@@ -14,6 +14,7 @@
 #include "common/x86/flags.h"
 #include "common/x86/insn.h"
 #include "common/x86/regs.h"
+#include "guest-pv/vmm/core/fetch.h"
 #include "guest-pv/vmm/core/ram.h"
 #include "guest-pv/vmm/core/tlb.h"
 
@@ -150,6 +151,7 @@ struct cpu {
     void (*frame_written)(struct cpu *c, uint64_t phys, unsigned bytes);
     struct cpu_counters counters;
     struct tlb tlbs[2];         /* supervisor, user */
+    struct fetched fetched;
 };
 
 /* For common/x86: the words stand in the order of the registers' numbers. */

@@ -1,8 +1,8 @@
 /* One instruction: finds its row in the map, its memory operand and its handler. The handlers are
  * in the files that the three tables name; single steps for interpreters are here too. */
 #include "common/x86/address.h"
-#include "guest-pv/vmm/core/access.h"
 #include "guest-pv/vmm/core/deliver.h"
+#include "guest-pv/vmm/core/fetch.h"
 #include "guest-pv/vmm/core/handlers.h"
 
 enum {
@@ -46,27 +46,10 @@ bool emulate(struct cpu *c, const struct insn *in)
     return emulate_case(c, in, find_case(in));
 }
 
-/* False: a fault was raised. Bytes that end too early at a page that may not be fetched are #PF,
- * others that are no instruction #UD. */
-static bool fetch_insn(struct cpu *c, struct insn *in)
-{
-    uint8_t bytes[MAX_INSN], more;
-    uint64_t rip = c->regs[REG_RIP];
-    unsigned len = fetch_bytes(c, rip, bytes);
-
-    if (len == 0)
-        return false;
-    if (decode_insn(bytes, len, MODE_64, in))
-        return true;
-    if (len < MAX_INSN && !read_linear(c, rip + len, &more, 1, ACCESS_FETCH))
-        return false;
-    return raise_ud(c);
-}
-
 bool emulate_step(struct cpu *c)
 {
-    struct insn in;
-    bool done = fetch_insn(c, &in) && emulate(c, &in);
+    const struct decoded *d = fetch_insn(c);
+    bool done = d != NULL && emulate_case(c, &d->in, d->k);
 
     c->counters.instructions++;
     if (!done && c->stop == STOP_NOT)

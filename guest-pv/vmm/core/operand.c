@@ -113,6 +113,11 @@ bool read_stack(struct exec *x, uint64_t offset, unsigned bytes, uint64_t *value
     return read_number(x->c, x->c->regs[RSP] + offset, bytes, value) || stack_fault(x);
 }
 
+bool read_stack_bytes(struct exec *x, void *to, unsigned bytes)
+{
+    return read_linear(x->c, x->c->regs[RSP], to, bytes, ACCESS_READ) || stack_fault(x);
+}
+
 bool check_stack_write(struct exec *x, uint64_t rsp, unsigned bytes)
 {
     return check_write(x, rsp, bytes) || stack_fault(x);

@@ -37,6 +37,8 @@ bool push(struct exec *x, unsigned bytes, uint64_t value);
 bool pop(struct exec *x, unsigned bytes, uint64_t *value);
 /* At any offset from RSP, which does not change. */
 bool read_stack(struct exec *x, uint64_t offset, unsigned bytes, uint64_t *value);
+/* Any number of bytes from RSP on. */
+bool read_stack_bytes(struct exec *x, void *to, unsigned bytes);
 /* As check_write(). */
 bool check_stack_write(struct exec *x, uint64_t rsp, unsigned bytes);
 

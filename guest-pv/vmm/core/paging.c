@@ -15,7 +15,7 @@ enum { ERROR_P = 1, ERROR_W = 2, ERROR_U = 4, ERROR_RSVD = 8, ERROR_I = 16 };
 
 /* The entries that a walk has used, from level 4 down. */
 struct path {
-    uint64_t entry[4], at[4];   /* value, physical address */
+    uint64_t entry[4];
     unsigned nr;
     uint64_t all, any;          /* AND and OR of the entries */
 };
@@ -55,45 +55,46 @@ static bool is_reserved(const struct cpu *c, uint64_t entry, unsigned level)
     return entry & reserved;
 }
 
-/* Down to the leaf. */
+/* Down to the leaf. Every access that the TLB misses comes here, so what is rare is asked for all
+ * at once: is_reserved() looks closer. */
 static bool follow(struct cpu *c, uint64_t linear, unsigned how, struct path *p)
 {
-    uint64_t table = c->cr3 & PTE_FRAME;
+    uint64_t rare = PTE_RESERVED | PTE_PS | (c->efer & EFER_NXE ? 0 : PTE_NX);
+    uint64_t table = c->cr3, all = ~0ull, any = 0, entry;
 
-    p->all = ~0ull;
-    p->any = 0;
-    for (p->nr = 0; p->nr < 4; p->nr++) {
-        unsigned level = 4 - p->nr, shift = 3 + 9 * level;
-        unsigned index = linear >> shift & 511;
-        uint64_t at = table + 8 * index,
-                 entry = read_page_entry(&c->ram, table / GUEST_PAGE, index);
-
+    for (unsigned i = 0;; i++) {
+        entry = read_page_entry(&c->ram, (table & PTE_FRAME) / GUEST_PAGE,
+                                linear >> (39 - 9 * i) & 511);
         if (!(entry & PTE_P))
             return page_fault(c, linear, how, 0);
-        if (is_reserved(c, entry, level))
+        if ((entry & rare) && is_reserved(c, entry, 4 - i))
             return page_fault(c, linear, how, ERROR_P | ERROR_RSVD);
-        p->entry[p->nr] = entry;
-        p->at[p->nr] = at;
-        p->all &= entry;
-        p->any |= entry;
-        table = entry & PTE_FRAME;
-        if (level > 1 && (entry & PTE_PS)) {
-            p->nr++;
+        p->entry[i] = entry;
+        all &= entry;
+        any |= entry;
+        table = entry;
+        if (i == 3 || (entry & PTE_PS)) {
+            p->nr = i + 1;
             break;
         }
     }
+    p->all = all;
+    p->any = any;
     return true;
 }
 
 /* SDM vol. 3, 4.8. From level 4 down, so that the leaf's value is what stays in an entry that is
  * used at several levels. */
-static void mark_used(struct cpu *c, const struct path *p, bool write)
+static void mark_used(struct cpu *c, uint64_t linear, const struct path *p, bool write)
 {
+    uint64_t table = c->cr3 & PTE_FRAME;
+
     for (unsigned i = 0; i < p->nr; i++) {
         uint64_t mark = PTE_A | (write && i == p->nr - 1 ? PTE_D : 0);
 
         if ((p->entry[i] & mark) != mark)
-            write_entry(c, p->at[i], p->entry[i] | mark);
+            write_entry(c, table + 8 * (linear >> (39 - 9 * i) & 511), p->entry[i] | mark);
+        table = p->entry[i] & PTE_FRAME;
     }
 }
 
@@ -112,8 +113,9 @@ bool walk(struct cpu *c, uint64_t linear, unsigned how, struct translation *t)
     if ((rights_of_user(c, how) && !t->user) || ((how & ACCESS_WRITE) && !t->writable) ||
         ((how & ACCESS_FETCH) && t->no_execute))
         return page_fault(c, linear, how, ERROR_P);
-    mark_used(c, &p, how & ACCESS_WRITE);
     leaf = p.entry[p.nr - 1];
+    if (!(p.all & PTE_A) || ((how & ACCESS_WRITE) && !(leaf & PTE_D)))
+        mark_used(c, linear, &p, how & ACCESS_WRITE);
     t->large = p.nr < 4;
     t->dirty = (leaf & PTE_D) || (how & ACCESS_WRITE);
     t->frame = (leaf & PTE_FRAME) / GUEST_PAGE;

@@ -50,6 +50,7 @@ static void flush(struct tlb *tlb)
 void tlb_init(struct cpu *c)
 {
     c->tlbs[0].nr_filled = c->tlbs[1].nr_filled = TLB_LOG + 1;
+    memset(&c->fetched, 0, sizeof(c->fetched));
     tlb_flush(c);
 }
 

@@ -78,6 +78,18 @@ static uint64_t flags_of_return(const struct cpu *c, unsigned bytes, uint64_t po
 }
 
 /* RIP, CS, RFLAGS, RSP, SS, in that order from RSP on; in 64-bit mode always all five. */
+static bool read_frame(struct exec *x, uint64_t frame[5])
+{
+    unsigned bytes = x->in->op_bytes;
+
+    if (bytes == 8)
+        return read_stack_bytes(x, frame, 40);
+    for (unsigned i = 0; i < 5; i++)
+        if (!read_stack(x, (uint64_t)i * bytes, bytes, &frame[i]))
+            return false;
+    return true;
+}
+
 bool op_iret(struct exec *x)
 {
     struct cpu *c = x->c;
@@ -87,9 +99,8 @@ bool op_iret(struct exec *x)
 
     if (c->regs[REG_RFLAGS] & FLAG_NT)
         return raise_gp(c, 0);
-    for (unsigned i = 0; i < 5; i++)
-        if (!read_stack(x, (uint64_t)i * bytes, bytes, &frame[i]))
-            return false;
+    if (!read_frame(x, frame))
+        return false;
     if (!check_return(c, (uint16_t)frame[1], frame[0], &to) ||
         !check_stack_segment(c, (uint16_t)frame[4], to.cpl, &to.stack) ||
         !mark_accessed(c, &to.code))
