@@ -20,7 +20,7 @@ static struct cpu *running;
 static exit_fn *way;
 static struct exit_counters exits;
 /* As the CPU has them, as far as known: loads of null selectors do not trap, and may clear them; a
- * kernel writes the MSR then. */
+ * kernel writes the MSR then, though with the value that it had. */
 static uint64_t fs_base, gs_base;
 #define UNKNOWN_BASE (~0ull)
 static struct timer alarm_timer;
@@ -81,8 +81,9 @@ static void call_way(struct regs *r, const struct exit *e)
     rip = way(c, e);
     if (fx_loaded)
         *saved_fx = c->fx;
-    if (e->vector == TRAP_GP)
+    if (c->bases_set)
         fs_base = gs_base = UNKNOWN_BASE;
+    c->bases_set = false;
     if (c->stop != STOP_NOT)
         user_end((struct user_result){ .exited = true });
     load_base(SEGBASE_FS, c->seg[SEG_FS].base, &fs_base);

@@ -63,7 +63,9 @@ static void msrs(void **state)
 
     (void)state;
     for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+        c->bases_set = false;
         assert_true(write_msr(cases[i].nr, cases[i].good));
+        assert_int_equal(c->bases_set, cases[i].nr == 0xc0000100 || cases[i].nr == 0xc0000101);
         assert_int_equal(*cases[i].field, cases[i].good);
         assert_int_equal(read_msr(cases[i].nr), cases[i].good);
         if (cases[i].bad == 0)

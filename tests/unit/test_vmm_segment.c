@@ -93,11 +93,12 @@ static void loads_by_mov(void **state)
         if (ok) {
             assert_int_equal(s->selector, loads[i].selector);
             assert_int_equal(c->shadow, loads[i].seg == SEG_SS);
+            assert_int_equal(c->bases_set, loads[i].seg == SEG_FS || loads[i].seg == SEG_GS);
         } else {
             assert_memory_equal(s, &before, sizeof(before));
             assert_int_equal(c->regs[REG_RIP], CODE_AT);
         }
-        c->shadow = false;
+        c->shadow = c->bases_set = false;
     }
 }
 

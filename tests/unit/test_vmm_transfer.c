@@ -379,6 +379,7 @@ static void swapgs(void **state)
     assert_true(EXECUTE(c, 0x0f, 0x01, 0xf8));
     assert_int_equal(c->seg[SEG_GS].base, 2);
     assert_int_equal(c->kernel_gs_base, 1);
+    assert_true(c->bases_set);
     vmm_enter_user(c);
     EXPECT_FAULT(c, VECTOR_GP, 0, 0x0f, 0x01, 0xf8);
     assert_int_equal(c->kernel_gs_base, 1);

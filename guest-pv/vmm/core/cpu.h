@@ -136,6 +136,8 @@ struct cpu {
     uint8_t cpl;
     bool shadow;                /* STI or a load of SS just before: no interrupt yet */
     bool halted;
+    bool bases_set;             /* FS, GS or a base of theirs was loaded: where guest code runs
+                                 * directly, the CPU's bases are to be those in seg[] again */
     bool gigabyte_pages;        /* PS in a level 3 entry is a page of 1 GiB: where the guest sees
                                  * the real CPUID */
     struct cpu_fault fault;

@@ -114,6 +114,7 @@ bool op_wrmsr(struct exec *x)
     field = find_msr(c, (uint32_t)c->regs[RCX], &m);
     if (field == NULL || !prepare_value(c, m->rule, &value))
         return raise_gp(c, 0);
+    c->bases_set |= field == &c->seg[SEG_FS].base || field == &c->seg[SEG_GS].base;
     if (m->rule == EFER && ((*field ^ value) & EFER_NXE))
         tlb_flush(c);
     *field = value;

@@ -60,6 +60,7 @@ bool load_segment(struct exec *x, unsigned seg, uint16_t selector)
                         : check_data_segment(c, selector, &d)))
         return false;
     set_segment(&c->seg[seg], selector, &d);
+    c->bases_set |= seg >= SEG_FS;
     return true;
 }
 

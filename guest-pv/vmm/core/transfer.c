@@ -246,6 +246,7 @@ bool op_swapgs(struct exec *x)
         return false;
     c->seg[SEG_GS].base = c->kernel_gs_base;
     c->kernel_gs_base = base;
+    c->bases_set = true;
     return finish(x);
 }
 
