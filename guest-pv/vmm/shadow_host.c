@@ -48,7 +48,8 @@ static pfn_t frame_of_ram(uint64_t frame)
 /* RW and NX of the upper levels, too, are the guest's: a large page has them nowhere else. */
 static uint64_t entry_of(const struct shadow_update *u)
 {
-    uint64_t flags = PTE_P | PTE_A | (u->flags & PTE_RW) | (u->flags & PTE_NX_BIT ? PTE_NX : 0);
+    uint64_t used = u->flags & SHADOW_AHEAD ? 0 : PTE_A;
+    uint64_t flags = PTE_P | used | (u->flags & PTE_RW) | (u->flags & PTE_NX_BIT ? PTE_NX : 0);
 
     if (!(u->flags & PTE_P))
         return 0;
@@ -77,8 +78,15 @@ static bool set(const struct shadow_update *updates, unsigned n)
     return true;
 }
 
+static bool used(shadow_t nr, unsigned index)
+{
+    const volatile uint64_t *table = p2v(tables[nr]);
+
+    return table[index] & PTE_A;
+}
+
 static const struct shadow_host shadow_host = {
-    .clear = clear, .pin = pin, .unpin = unpin, .set = set, .load = load,
+    .clear = clear, .pin = pin, .unpin = unpin, .set = set, .load = load, .used = used,
 };
 
 bool make_shadows(struct cpu *c, unsigned nr)

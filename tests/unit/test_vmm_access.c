@@ -237,6 +237,36 @@ static void watched_frames(void **state)
     assert_int_equal(*table(16), 4);
 }
 
+/* A page of a watched frame is found without a walk, at the rights of the CPL, until INVLPG. */
+static void pages_of_watched_frames(void **state)
+{
+    uint64_t value = 5;
+
+    (void)state;
+    c->ram.flags[16] = c->ram.flags[17] = c->ram.flags[18] = FRAME_TABLE;
+    *leaf(0) = 16 * 4096 | P | W;       /* the kernel's */
+    assert_true(write_number(c, LINEAR, 8, 1) && is_flagged_page(c, LINEAR + 0x123));
+    assert_false(is_flagged_page(c, PAGE(1)));
+    set_cpl(c, 3);
+    assert_false(is_flagged_page(c, LINEAR));
+    assert_true(write_linear(c, LINEAR, &value, 8, ACCESS_SYSTEM));
+    assert_false(is_flagged_page(c, LINEAR) || write_number(c, LINEAR, 8, 2));
+    assert_int_equal(c->fault.error, 7);
+    assert_true(write_number(c, PAGE(1), 8, 3) && is_flagged_page(c, PAGE(1)));
+    *leaf(1) = 18 * 4096 | P | W | U;
+    assert_true(write_number(c, PAGE(1), 8, 4));
+    tlb_flush_page(c, PAGE(1));
+    assert_false(is_flagged_page(c, PAGE(1)));
+    assert_true(write_number(c, PAGE(1), 8, 6));
+    assert_int_equal(*table(16), 5);
+    assert_int_equal(*table(17), 4);
+    assert_int_equal(*table(18), 6);
+    assert_int_equal(*leaf(1) & D, D);
+    assert_int_equal(nr_hooked, 5);
+    c->ram.flags[18] = 0;
+    assert_false(is_flagged_page(c, PAGE(1)));
+}
+
 /* INVLPG of any part of a page of 2 MiB forgets all of it, at both CPLs. */
 static void large_pages_are_flushed_as_one(void **state)
 {
@@ -374,7 +404,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(numbers), TEST(nothing_is_written_before_a_fault), TEST(a_write_over_its_own_tables),
         TEST(fetches), TEST(entries_stay_until_they_are_flushed), TEST(rights_are_kept_apart),
-        TEST(the_first_write_sets_dirty), TEST(watched_frames),
+        TEST(the_first_write_sets_dirty), TEST(watched_frames), TEST(pages_of_watched_frames),
         TEST(large_pages_are_flushed_as_one), TEST(many_entries), TEST(absent_memory),
         TEST(random_accesses),
     };

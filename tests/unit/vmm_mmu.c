@@ -7,7 +7,7 @@
 #include "tests/unit/vmm_mmu.h"
 
 #define ENTRIES 512u
-#define FLAGS (SHADOW_P | SHADOW_RW | SHADOW_NX)
+#define FLAGS (SHADOW_P | SHADOW_RW | SHADOW_NX | SHADOW_AHEAD)
 #define ENTRY(frame, flags) ((frame) << 12 | (flags))
 #define FRAME_OF(entry) (((entry) & 0x000ffffffffff000ull) >> 12)
 
@@ -15,6 +15,7 @@ struct table {
     bool known, pinned;
     unsigned level, count;      /* count: of what makes it valid */
     uint64_t entries[ENTRIES];
+    bool used[ENTRIES];         /* the MMU has let an access through since it was set */
 };
 
 static struct table tables[VMM_MMU_TABLES + 1];
@@ -155,6 +156,8 @@ static bool set_entry(struct table *t, const struct shadow_update *u)
 {
     uint64_t entry = ENTRY(u->frame, u->flags), old = t->entries[u->index];
 
+    if ((u->flags & SHADOW_AHEAD) && u->level != 1)
+        return wrong("a link to a table is set ahead");
     if ((u->flags & ~FLAGS) || (!(u->flags & SHADOW_P) && entry != 0))
         return wrong("an entry with flags that mean nothing");
     if (u->level == 4 && u->index >= 256 && u->index < 272)
@@ -165,6 +168,7 @@ static bool set_entry(struct table *t, const struct shadow_update *u)
         !(u->level > 1 ? get_table(u->frame, u->level - 1u) : leaf_ok(entry)))
         return false;
     t->entries[u->index] = entry;
+    t->used[u->index] = false;
     if (t->count > 0)
         put_entry(t, old);
     return true;
@@ -187,8 +191,17 @@ static bool set(const struct shadow_update *updates, unsigned n)
     return true;
 }
 
+static bool used(shadow_t nr, unsigned index)
+{
+    struct table *t = known(nr);
+
+    if (t == NULL || !(t->entries[index] & SHADOW_AHEAD))
+        return wrong("the use is asked for of an entry that was not set ahead");
+    return t->used[index];
+}
+
 const struct shadow_host vmm_mmu = {
-    .clear = clear, .pin = pin, .unpin = unpin, .set = set, .load = load,
+    .clear = clear, .pin = pin, .unpin = unpin, .set = set, .load = load, .used = used,
 };
 
 void vmm_mmu_init(struct cpu *c, unsigned nr)
@@ -222,10 +235,22 @@ bool vmm_mmu_resolve(uint64_t linear, struct vmm_leaf *leaf)
     return true;
 }
 
+static void mark_used(uint64_t linear)
+{
+    uint64_t nr = loaded;
+
+    for (unsigned level = 4; level > 1; level--)
+        nr = FRAME_OF(tables[nr].entries[linear >> (3 + 9 * level) & 511]);
+    tables[nr].used[linear >> 12 & 511] = true;
+}
+
 bool vmm_mmu_lets(uint64_t linear, unsigned how, struct vmm_leaf *leaf)
 {
-    return vmm_mmu_resolve(linear, leaf) && (leaf->writable || !(how & ACCESS_WRITE)) &&
-           (leaf->executable || !(how & ACCESS_FETCH));
+    if (!vmm_mmu_resolve(linear, leaf) || (!leaf->writable && (how & ACCESS_WRITE)) ||
+        (!leaf->executable && (how & ACCESS_FETCH)))
+        return false;
+    mark_used(linear);
+    return true;
 }
 
 struct visit {

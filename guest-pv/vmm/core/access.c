@@ -16,6 +16,30 @@ static unsigned left_in_page(uint64_t linear)
     return GUEST_PAGE - (unsigned)(linear % GUEST_PAGE);
 }
 
+static struct flagged_page *flagged_page(struct cpu *c, uint64_t linear)
+{
+    return &c->flagged[linear / GUEST_PAGE % FLAGGED_PAGES];
+}
+
+bool is_flagged_page(struct cpu *c, uint64_t linear)
+{
+    const struct flagged_page *p = flagged_page(c, linear);
+
+    return p->linear == linear - linear % GUEST_PAGE && p->mapping == c->mapping &&
+           frame_flags(&c->ram, p->frame) != 0;
+}
+
+/* The walk for a write, if it may not have been done. */
+static bool walk_to_write(struct cpu *c, uint64_t linear, unsigned how, struct translation *t)
+{
+    const struct flagged_page *p = flagged_page(c, linear);
+
+    if (!is_flagged_page(c, linear))
+        return walk(c, linear, how, t);
+    *t = (struct translation){ .frame = p->frame, .large = p->large };
+    return true;
+}
+
 /* T2: a frame with flags is asked for again at each write. Absent memory is, too: what reads
  * through a write entry must not see what was written. */
 static uint8_t *page_to_write(struct cpu *c, uint64_t linear, unsigned bytes, unsigned how,
@@ -23,8 +47,13 @@ static uint8_t *page_to_write(struct cpu *c, uint64_t linear, unsigned bytes, un
 {
     uint8_t *page = frame_to_write(&c->ram, t->frame);
 
-    if (frame_flags(&c->ram, t->frame) != 0)
+    if (frame_flags(&c->ram, t->frame) != 0) {
+        if (!(how & ACCESS_SYSTEM))
+            *flagged_page(c, linear) = (struct flagged_page){
+                linear - linear % GUEST_PAGE, c->mapping, t->frame, t->large,
+            };
         c->frame_written(c, t->frame * GUEST_PAGE + linear % GUEST_PAGE, bytes);
+    }
     if (frame_is_ram(&c->ram, t->frame) && frame_flags(&c->ram, t->frame) == 0)
         tlb_fill(tlb_of(c, how), true, linear, page, t->large);
     return page;
@@ -36,7 +65,7 @@ static uint8_t *map_by_walk(struct cpu *c, uint64_t linear, unsigned bytes, unsi
     struct translation t;
     uint8_t *page;
 
-    if (!walk(c, linear, how, &t))
+    if (!(how & ACCESS_WRITE ? walk_to_write : walk)(c, linear, how, &t))
         return NULL;
     c->counters.tlb_fills++;
     if (how & ACCESS_WRITE) {

@@ -24,6 +24,10 @@ bool write_number(struct cpu *c, uint64_t linear, unsigned bytes, uint64_t value
  * been called, and all of [linear, linear + bytes) counts as written. bytes do not cross a page. */
 uint8_t *map_linear(struct cpu *c, uint64_t linear, unsigned bytes, unsigned how);
 
+/* Was the page written while its frame had flags, and is it so still? A write at the CPL's rights
+ * is allowed then. */
+bool is_flagged_page(struct cpu *c, uint64_t linear);
+
 /* Instruction bytes at RIP, up to 15, over a page's end when the next page may be fetched too. The
  * number of them; 0: a fault was raised. */
 unsigned fetch_bytes(struct cpu *c, uint64_t rip, uint8_t *bytes);

@@ -153,6 +153,7 @@ struct cpu {
     void (*frame_written)(struct cpu *c, uint64_t phys, unsigned bytes);
     struct cpu_counters counters;
     struct tlb tlbs[2];         /* supervisor, user */
+    struct flagged_page flagged[FLAGGED_PAGES];
     struct fetched fetched;
 };
 

@@ -51,6 +51,7 @@ void tlb_init(struct cpu *c)
 {
     c->tlbs[0].nr_filled = c->tlbs[1].nr_filled = TLB_LOG + 1;
     memset(&c->fetched, 0, sizeof(c->fetched));
+    memset(c->flagged, 0, sizeof(c->flagged));
     tlb_flush(c);
 }
 

@@ -27,6 +27,15 @@ struct tlb {
     unsigned nr_filled;         /* more than TLB_LOG: too many to be listed */
 };
 
+/* A page that was written while its frame had flags, which keep it out of the TLB: so that the next
+ * such write need not walk. Used while struct cpu's mapping is the same, which is at the CPL's
+ * rights: accesses with the supervisor's are not kept. */
+#define FLAGGED_PAGES 16u
+struct flagged_page {
+    uint64_t linear, mapping, frame;
+    bool large;
+};
+
 static inline unsigned tlb_index(uint64_t linear)
 {
     return (unsigned)(linear >> 12) & (TLB_ENTRIES - 1);

@@ -1,5 +1,5 @@
-/* What fills the shadow tables, and what takes away again: page faults of guest code, writes to the
- * guest's own tables, loads of roots. Tables and entries are shadow_table.c's. */
+/* What fills the shadow tables: page faults of guest code, loads of roots. The guest's stores to
+ * its own tables are shadow_written.c's, tables and entries shadow_table.c's. */
 #include <string.h>
 #include "guest-pv/vmm/core/access.h"
 #include "guest-pv/vmm/core/page_entry.h"
@@ -7,7 +7,6 @@
 #include "guest-pv/vmm/direct/shadow_table.h"
 
 #define PREFILL 16u
-#define WRITES_UNTIL_DROPPED 3u
 
 #define PF_WRITE 2u
 #define PF_FETCH 16u
@@ -102,11 +101,25 @@ bool shadow_map_region(struct cpu *c, uint64_t linear, unsigned nr_pages,
     return shadow_send(s);
 }
 
+/* Nothing is owed and the root is that of CR3 and the CPL: what nearly every exit finds. */
+static bool is_loaded(const struct cpu *c)
+{
+    const struct shadows *s = c->shadows;
+    const struct shadow_key *key = &s->tables[s->loaded].key;
+
+    return s->loaded != EMPTY_ROOT && key->frame == (c->cr3 & FRAME_MASK) >> FRAME_SHIFT &&
+           key->role == role_of(c) && s->stored == 0 && s->queued == 0 && !s->failed &&
+           s->nxe == ((c->efer & EFER_NXE) != 0);
+}
+
 bool shadow_load(struct cpu *c)
 {
     struct shadows *s = c->shadows;
     shadow_t t;
 
+    if (likely(is_loaded(c)))
+        return true;
+    shadow_fill_stored(c);
     follow_nxe(c);
     t = root(c);
     if (t == 0 || !shadow_send(s))
@@ -117,6 +130,7 @@ bool shadow_load(struct cpu *c)
     if (!s->host->load(t))
         return failed(c);
     s->loaded = t;
+    s->tables[t].writes = 0;
     return true;
 }
 
@@ -143,6 +157,13 @@ static uint64_t link_to(shadow_t child, uint64_t entry, bool large)
     return (uint64_t)child << FRAME_SHIFT | SHADOW_P | rw | (entry & PTE_NX ? SHADOW_NX : 0);
 }
 
+static shadow_t linked_child(const struct shadows *s, shadow_t table, unsigned index)
+{
+    uint64_t entry = s->tables[table].entries[index];
+
+    return entry & SHADOW_P ? (shadow_t)((entry & FRAME_MASK) >> FRAME_SHIFT) : 0;
+}
+
 /* The table below table[index] for this guest entry, hooked there. */
 static shadow_t descend(struct cpu *c, shadow_t table, unsigned index, uint64_t entry)
 {
@@ -156,7 +177,9 @@ static shadow_t descend(struct cpu *c, shadow_t table, unsigned index, uint64_t 
 
     if (key.large)
         key.frame &= ~((1ull << 9 * key.level) - 1);
-    child = shadow_find(s, &key);
+    child = linked_child(s, table, index);
+    if (child == 0 || !shadow_same_key(&s->tables[child].key, &key))
+        child = shadow_find(s, &key);
     if (child == 0)
         child = shadow_make(c, &key);
     if (child != 0)
@@ -165,9 +188,7 @@ static shadow_t descend(struct cpu *c, shadow_t table, unsigned index, uint64_t 
     return child;
 }
 
-/* What a leaf of the table at this index is by the guest's table, or by the large page; 0: nothing
- * that may be there without a walk. */
-static uint64_t leaf_of(const struct cpu *c, const struct shadow *t, unsigned index)
+uint64_t shadow_leaf(const struct cpu *c, const struct shadow *t, unsigned index)
 {
     uint64_t entry, reserved = PTE_RESERVED | (c->efer & EFER_NXE ? 0 : PTE_NX);
 
@@ -188,7 +209,7 @@ static void prefill(struct cpu *c, shadow_t table, unsigned first)
     struct shadow *t = &s->tables[table];
 
     for (unsigned i = first; i < MIN(first + PREFILL, ENTRIES); i++) {
-        uint64_t entry = t->entries[i] & SHADOW_P ? 0 : leaf_of(c, t, i);
+        uint64_t entry = t->entries[i] & SHADOW_P ? 0 : shadow_leaf(c, t, i);
 
         if (entry == 0)
             continue;
@@ -203,6 +224,7 @@ static bool fill(struct cpu *c, uint64_t linear, bool *writable)
 {
     struct shadows *s = c->shadows;
     uint64_t frame = (c->cr3 & FRAME_MASK) >> FRAME_SHIFT, all = SHADOW_RW;
+    unsigned last = index_at(linear, 1);
     shadow_t table;
 
     make_room(c);
@@ -219,10 +241,10 @@ static bool fill(struct cpu *c, uint64_t linear, bool *writable)
     }
     if (table == 0)
         return failed(c);
-    shadow_set(s, table, index_at(linear, 1), leaf_of(c, &s->tables[table], index_at(linear, 1)));
+    shadow_set(s, table, last, shadow_leaf(c, &s->tables[table], last));
     s->tables[table].writes = 0;
-    *writable = all & s->tables[table].entries[index_at(linear, 1)];
-    prefill(c, table, index_at(linear, 1) + 1);
+    *writable = all & s->tables[table].entries[last];
+    prefill(c, table, last + 1);
     s->counters.fills++;
     return shadow_load(c); /* the root is another one if there was no room */
 }
@@ -245,6 +267,10 @@ enum shadow_outcome shadow_fault(struct cpu *c, uint64_t linear, uint32_t error)
     struct translation t;
     bool writable = true;
 
+    if (error & PF_WRITE && is_flagged_page(c, linear)) {
+        s->counters.writes++;
+        return SHADOW_WRITE;
+    }
     if (!walk_for(c, linear, error, &t)) {
         s->counters.guest_faults++;
         shadow_send(s);
@@ -264,29 +290,6 @@ enum shadow_outcome shadow_fault(struct cpu *c, uint64_t linear, uint32_t error)
     if (!fill(c, linear, &writable))
         return SHADOW_FAILED;
     return writable || !(error & PF_WRITE) ? SHADOW_FILLED : SHADOW_WRITE;
-}
-
-/* --- Taking away ------------------------------------------------------------------------------ */
-
-void shadow_written(struct cpu *c, uint64_t phys, unsigned bytes)
-{
-    struct shadows *s = c->shadows;
-    unsigned first = phys % GUEST_PAGE / 8, last = (phys % GUEST_PAGE + bytes - 1) / 8;
-    shadow_t t = s->of_frame[phys / GUEST_PAGE], next;
-
-    for (; t != 0; t = next) {
-        struct shadow *table = &s->tables[t];
-
-        next = table->next_same_frame;
-        if (!s->own_write && table->key.level < 4 && ++table->writes > WRITES_UNTIL_DROPPED) {
-            shadow_drop(c, t);
-            continue;
-        }
-        for (unsigned i = first; i <= last; i++)
-            if (table->key.level < 4 || s->region == 0 || i != s->region_slot)
-                shadow_set(s, t, i, 0);
-    }
-    shadow_send(s);
 }
 
 bool shadow_own_write(const struct cpu *c)

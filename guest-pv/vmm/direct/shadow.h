@@ -23,6 +23,7 @@ typedef uint32_t shadow_t;
 #define SHADOW_P  (1ull << 0)
 #define SHADOW_RW (1ull << 1)
 #define SHADOW_NX (1ull << 63)
+#define SHADOW_AHEAD (1ull << 9)        /* of a leaf: set before the guest has asked for it */
 #define SHADOW_REGION 0x8000000000ull   /* from this on: pages of the vmm's region, by number */
 #define SHADOW_ZERO_FRAME 0xffffffffffull /* stands for the page of zeroes */
 
@@ -43,6 +44,8 @@ struct shadow_host {
      * host makes machine frames of them. 0 is not present. */
     bool (*set)(const struct shadow_update *updates, unsigned n);
     bool (*load)(shadow_t nr);          /* the root of user mode: NEW_USER_BASEPTR */
+    /* Of an entry with SHADOW_AHEAD: has the CPU used it? */
+    bool (*used)(shadow_t nr, unsigned index);
 };
 
 bool shadows_init(struct cpu *c, const struct shadow_host *host, unsigned nr_tables);

@@ -147,6 +147,8 @@ static const char *check_table(struct audit *a, shadow_t nr)
     if (shadow_find(a->s, &t->key) != nr)
         return "a table is not found by its key";
     for (unsigned i = 0; i < ENTRIES && wrong == NULL; i++) {
+        if (t->entries[i] != 0 && !(t->groups >> i / GROUP & 1))
+            return "an entry is in a group that counts as empty";
         a->entries += has_list(t, t->entries[i]);
         wrong = t->key.frame < SHADOW_REGION ? check_entry(a, t, i) : NULL;
     }

@@ -16,7 +16,7 @@ static shadow_t *hash_head(struct shadows *s, const struct shadow_key *key)
     return &s->hash[v * 0x9e3779b97f4a7c15ull >> (64 - HASH_BITS)];
 }
 
-static bool same_key(const struct shadow_key *a, const struct shadow_key *b)
+bool shadow_same_key(const struct shadow_key *a, const struct shadow_key *b)
 {
     return a->frame == b->frame && a->level == b->level && a->role == b->role &&
            a->large == b->large;
@@ -26,7 +26,7 @@ shadow_t shadow_find(struct shadows *s, const struct shadow_key *key)
 {
     shadow_t t = *hash_head(s, key);
 
-    while (t != 0 && !same_key(&s->tables[t].key, key))
+    while (t != 0 && !shadow_same_key(&s->tables[t].key, key))
         t = s->tables[t].next_hash;
     return t;
 }
@@ -105,6 +105,7 @@ void shadow_set(struct shadows *s, shadow_t table, unsigned index, uint64_t entr
         list_entry(s, table, index, entry, add_ref);
     }
     *e = entry;
+    s->tables[table].groups |= 1ull << index / GROUP;
     queue(s, table, index, entry);
 }
 
@@ -179,6 +180,21 @@ static void unlink_table(struct cpu *c, shadow_t t)
         c->ram.flags[frame] &= (uint8_t)~FRAME_TABLE;
 }
 
+/* Entries that the host still has, but no reference any more. */
+static void empty(struct shadows *s, shadow_t t)
+{
+    struct shadow *table = &s->tables[t];
+
+    for (; table->groups != 0; table->groups &= table->groups - 1) {
+        unsigned first = GROUP * (unsigned)__builtin_ctzll(table->groups);
+
+        for (unsigned i = first; i < first + GROUP; i++) {
+            list_entry(s, t, i, table->entries[i], remove_ref);
+            table->entries[i] = 0;
+        }
+    }
+}
+
 /* Nothing leads to it, it leads nowhere. Its entries stay in the machine until the next use. */
 void shadow_drop(struct cpu *c, shadow_t t)
 {
@@ -195,10 +211,7 @@ void shadow_drop(struct cpu *c, shadow_t t)
     }
     if (table->key.level == 4 && !s->host->unpin(t))
         s->failed = true;
-    for (unsigned i = 0; i < ENTRIES; i++) {
-        list_entry(s, t, i, table->entries[i], remove_ref);
-        table->entries[i] = 0;
-    }
+    empty(s, t);
     unlink_table(c, t);
     table->used = false;
     table->next_hash = s->free;

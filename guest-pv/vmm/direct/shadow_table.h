@@ -14,6 +14,7 @@ enum shadow_role { ROLE_KERNEL, ROLE_USER, NR_ROLES };
 #define FRAME_MASK 0x000ffffffffff000ull
 #define NO_REF 0u
 #define QUEUE 32u
+#define GROUP 8u
 
 /* Entry number table * ENTRIES + index is, while it leads somewhere, in the list of the frame or of
  * the table that it leads to. */
@@ -35,6 +36,7 @@ struct shadow {
     uint8_t writes;             /* of the guest to the table since something was filled by it */
     shadow_t next_hash, next_same_frame;        /* next_hash: of a free one the next free one */
     uint32_t parents;           /* list of the entries that lead to it */
+    uint64_t groups;            /* a bit for each 8 entries, set if one of them is not 0 */
     uint64_t entries[ENTRIES];  /* frame or table << 12 | SHADOW_* */
 };
 
@@ -53,6 +55,7 @@ struct shadows {
     unsigned queued;
     bool nxe;                   /* EFER.NXE, when the tables were filled */
     bool failed;                /* the host refused an update */
+    uint64_t stored;            /* physical address of the entry that was last stored; 0: none */
     bool own_write;             /* a walk of ours is setting A or D */
     struct shadow_counters counters;
 };
@@ -60,6 +63,7 @@ struct shadows {
 #define EMPTY_ROOT 1u
 #define TABLES_FOR_A_FILL 8u    /* before a fill so many must be free */
 
+bool shadow_same_key(const struct shadow_key *a, const struct shadow_key *b);
 shadow_t shadow_find(struct shadows *s, const struct shadow_key *key);
 /* There is one free. Write-protects the frame. 0: the host refused. */
 shadow_t shadow_make(struct cpu *c, const struct shadow_key *key);
@@ -68,6 +72,12 @@ void shadow_drop(struct cpu *c, shadow_t table);
 void shadow_drop_all(struct cpu *c);
 /* The entries that are queued reach the machine; false: the host refused one. */
 bool shadow_send(struct shadows *s);
+/* What a leaf of the table at this index is by the guest's table, or by the large page; 0: nothing
+ * that may be there without a walk. */
+uint64_t shadow_leaf(const struct cpu *c, const struct shadow *t, unsigned index);
+/* The entry that the guest has stored last, in a table of level 1: its page is likely to be used
+ * next. */
+void shadow_fill_stored(struct cpu *c);
 /* No leaf maps the frame writable. */
 void shadow_make_read_only(struct cpu *c, uint64_t frame);
 
