@@ -100,6 +100,9 @@ void arch_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
 bool arch_rdmsr(uint32_t msr, uint64_t *value);
 unsigned arch_paddr_bits(void);
 bool arch_has_nx(void);
+/* Interrupts CPU number cpu, which then calls serve_requests(). Earlier stores of this CPU are seen
+ * before. */
+void arch_send_ipi(unsigned cpu);
 /* The number of this CPU. Reads no memory, so it works in a panic. */
 unsigned arch_cpu_id(void);
 void arch_log_cpu(void);                                  /* logs what is unusual about this CPU */

@@ -67,6 +67,14 @@ static void run_interrupts(void)
     timers_run();
 }
 
+/* What the other CPU does is up to the test. */
+void arch_send_ipi(unsigned cpu)
+{
+    host.ipis++;
+    if (host.on_ipi != NULL)
+        host.on_ipi(cpu);
+}
+
 void arch_interrupt_window(void)
 {
     host.windows++;
@@ -175,6 +183,7 @@ void host_start(mfn_t base, unsigned nr_chunks, uint64_t seed)
     pagetype_init();
     idle = arch_vcpu_alloc();
     idle->domain = &idle_domain;
+    idle->cpu = cpus[0];
     host_vcpu(idle)->program = idle_program;
     idle->kernel_mode = true;
     current = idle;
@@ -261,7 +270,7 @@ static _Noreturn void end(enum host_end how)
 {
     if (host_end_expected) {
         host_end_expected = false;
-        locks_held = 0;                 /* locks held in a panic are never released */
+        locks_forget();                 /* locks held in a panic are never released */
         longjmp(host_end_jmp, how);
     }
     fprintf(stderr, "fake machine: ended (%d) unexpectedly; the end of the console:\n%s\n", how,

@@ -6,10 +6,12 @@
  * hypervisor x2APIC is enabled here, because an exit by an MSR costs less than one by memory, whose
  * instruction must be decoded. On a bare machine in xAPIC mode nothing is changed: SMM code of some
  * firmware needs the page. */
+#include "arch/arch.h"
 #include "arch/x86_64/boot.h"
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/features.h"
 #include "arch/x86_64/lapic.h"
+#include "xen/core/bug.h"
 #include "xen/core/walk.h"
 
 #define APIC_ON (1u << 11)
@@ -73,4 +75,10 @@ void lapic_init(void)
     lapic_write(LAPIC_LVT_LINT1, LVT_NMI);
     lapic_write(LAPIC_TIMER_DIVIDE, 0xb);   /* by 1 */
     lapic_write(LAPIC_LVT_TIMER, LVT_MASKED | VECTOR_TIMER);
+}
+
+/* No other CPU has been started. */
+void arch_send_ipi(unsigned cpu)
+{
+    panic("there is no CPU %u to interrupt", cpu);
 }

@@ -22,7 +22,7 @@
 #include "xen/core/options.h"
 #include "xen/core/time.h"
 
-static struct spinlock console_lock;
+static struct spinlock console_lock = SPINLOCK(LOCK_CONSOLE, 0);
 static bool panicking;
 /* Synchronous: each print waits until all is sent (console_wait) */
 static bool waiting = true;

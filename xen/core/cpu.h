@@ -6,7 +6,21 @@
 
 #include "arch/arch.h"
 #include "xen/core/domain.h"
+#include "xen/core/lock.h"
 #include "xen/core/timer.h"
+
+/* Questions to a CPU that it answers by number: request.c. */
+struct answered {
+    uint32_t wanted, done;
+};
+
+#ifdef DEBUG
+#define MAX_HELD_LOCKS 8u
+struct held_locks {
+    unsigned nr;
+    struct spinlock *lock[MAX_HELD_LOCKS];
+};
+#endif
 
 /* The fields are on cache lines by who writes them. Lines are fetched in pairs, so each CPU has
  * pairs of its own. */
@@ -24,6 +38,13 @@ struct cpu {
     uint64_t min_vruntime;
     bool idle_has_work;         /* a domain is to be reaped: see sched_wake_idle() */
     struct timer slice;
+
+    /* Other CPUs write them without a lock: request.h. */
+    __attribute__((aligned(64))) uint32_t requests;
+    struct answered flush, grace;
+#ifdef DEBUG
+    struct held_locks held;
+#endif
 } __attribute__((aligned(128)));
 
 /* The CPUs that came up. cpus[0] is the one that booted; it builds and reaps domains, and has the

@@ -100,6 +100,7 @@ struct domain *domain_create(domid_t id, const char *name, unsigned nr_vcpus, ui
     d->mfn = (uint32_t)virt_to_mfn(d);
     snprintf(d->name, sizeof(d->name), "%s", name);
     d->state = DOM_BUILDING;
+    spin_lock_init(&d->mm_lock, LOCK_MM, id);
     d->max_frames = max_frames;
     d->weight = weight;
     d->max_port = EVTCHN_FIFO_NR_CHANNELS - 1;

@@ -13,7 +13,7 @@ unsigned mm_preempted;
 
 bool mm_preempt_point(struct domain *d)
 {
-    ASSERT(d->mm_lock.taken && LOCKS_HELD(0) <= 1);
+    ASSERT(d->mm_lock.taken && locks_held() <= 1);
     spin_unlock(&d->mm_lock);
     mm_preempted++;
     preempt_point();

@@ -1,6 +1,104 @@
-/* The number of locks that this CPU holds, in debug builds (lock.h). */
+/* Waiting for a spinlock, and what debug builds check about locks (lock.h): their order, and that
+ * none is waited for too long. Called by the functions of lock.h. */
+#include "arch/arch.h"
+#include "xen/core/cpu.h"
 #include "xen/core/lock.h"
+#include "xen/core/log.h"
+#include "xen/core/request.h"
 
 #ifdef DEBUG
-int locks_held;
+#define PATIENCE_SECONDS 2u
+
+static const char *const class_names[] = {
+    "no class", "mm", "grant", "evtchn", "fifo", "life", "queue", "timer", "heap", "line",
+    "console",
+};
+
+static void panic_about(const char *what, const struct spinlock *l)
+{
+    struct held_locks *h = &this_cpu()->held;
+
+    for (unsigned i = 0; i < h->nr; i++)
+        log_error("CPU %u holds lock %s %u, taken at %p", this_cpu()->id,
+                  class_names[h->lock[i]->class], h->lock[i]->id, h->lock[i]->rip);
+    panic("%s: lock %s %u, taken last by CPU %u at %p", what, class_names[l->class], l->id,
+          l->holder, l->rip);
+}
+
+static bool is_inner(const struct spinlock *l, const struct spinlock *outer)
+{
+    return l->class > outer->class || (l->class == outer->class && l->id > outer->id);
+}
+
+/* Before `current` is set, at boot, there is one CPU, and nothing to check. */
+void __attribute__((noinline)) lock_taken(struct spinlock *l, bool waited)
+{
+    struct held_locks *h;
+
+    if (current == NULL)
+        return;
+    h = &this_cpu()->held;
+    if (l->class == LOCK_NO_CLASS)
+        panic_about("Not initialised", l);
+    for (unsigned i = 0; waited && i < h->nr; i++)
+        if (!is_inner(l, h->lock[i]))
+            panic_about("Taken against the order of locks", l);
+    BUG_ON(h->nr == MAX_HELD_LOCKS);
+    l->holder = (uint16_t)this_cpu()->id;
+    l->rip = __builtin_return_address(0);
+    h->lock[h->nr++] = l;
+}
+
+void lock_released(struct spinlock *l)
+{
+    struct held_locks *h;
+    unsigned i;
+
+    if (current == NULL)
+        return;
+    h = &this_cpu()->held;
+    for (i = 0; i < h->nr && h->lock[i] != l; i++)
+        ;
+    if (i == h->nr)
+        panic_about("Released, but not held", l);
+    h->lock[i] = h->lock[--h->nr];
+}
+
+unsigned locks_held(void)
+{
+    return current != NULL ? this_cpu()->held.nr : 0;
+}
+
+void locks_forget(void)
+{
+    this_cpu()->held.nr = 0;
+}
+
+static void check_patience(const struct spinlock *l, uint64_t start)
+{
+    if (arch_tsc() - start > PATIENCE_SECONDS * arch_tsc_hz() && arch_tsc_hz() != 0)
+        panic_about("Waited for too long", l);
+}
+#else
+static inline void check_patience(const struct spinlock *l, uint64_t start)
+{
+    (void)l, (void)start;
+}
 #endif
+
+/* While there is one CPU, a lock that is taken already would never be released. The lock is read
+ * until it is clear, and only then set again, as each attempt takes the cache line away from the
+ * CPU that will release it. */
+void spin_wait(struct spinlock *l)
+{
+    uint64_t start = arch_tsc();
+
+    BUG_ON(nr_cpus == 1);
+    do {
+        while (READ_ONCE(l->taken)) {
+            serve_flush_requests();
+            check_patience(l, start);
+            cpu_relax();
+        }
+    } while (fetch_or(&l->taken, 1) & 1);
+}

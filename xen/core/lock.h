@@ -1,53 +1,111 @@
-/* Spinlocks. One CPU runs today, and interrupts are off while the hypervisor runs, so a lock that
- * is taken already is a bug of the hypervisor: spin_lock panics. Names and order of the locks are
- * there for several CPUs.
+/* Spinlocks: a word that one CPU sets, while others read it until it is clear. They are not fair:
+ * where CPUs are overcommitted, by a hypervisor below or an emulator, each hand-over of a fair lock
+ * would wait for a CPU that does not run. Interrupts are off while the hypervisor runs, so no
+ * handler finds a lock that its own CPU holds.
  *
- * No code sleeps or calls preempt_point() while it holds a lock. A function that may sleep releases
- * the lock that its caller holds and takes it again; its comment states that. Debug builds check it
- * (LOCKS_HELD).
+ * A CPU that waits for a lock serves requests to flush its TLB (request.h): the holder may be
+ * waiting for that.
  *
- * Order (outer first): d->mm_lock (lower domid first), grant table (lower domid first), event
- * channels (lower domid first), FIFO queues, scheduler, timers, console. */
+ * Invariants, which debug builds check (lock.c)
+ *   L1  a lock is taken only while the CPU holds none of its class or of an inner one; two of the
+ *       same class only by rising id. Classes are listed below, outer first
+ *   L2  no code sleeps, calls preempt_point() or returns to a guest while it holds a lock. A
+ *       function that may sleep releases the lock that its caller holds and takes it again; its
+ *       comment states that
+ *   L3  a CPU does not wait for a lock longer than 2 s */
 #ifndef XEN_LOCK_H
 #define XEN_LOCK_H
 
-#include "common/compiler.h"
+#include "common/atomic.h"
 #include "xen/core/bug.h"
 #include "xen/core/types.h"
 
-struct spinlock {
-    uint32_t taken;
+enum lock_class {
+    LOCK_NO_CLASS,              /* not initialised: a bug */
+    LOCK_MM,                    /* d->mm_lock; id: the domid */
+    LOCK_GRANT,                 /* a grant table; the domid */
+    LOCK_EVTCHN,                /* a domain's event channels; the domid */
+    LOCK_FIFO,                  /* its FIFO queues; the domid */
+    LOCK_LIFE,                  /* which of its vCPUs are up, and how it ends; the domid */
+    LOCK_QUEUE,                 /* a CPU's queue of vCPUs; the CPU */
+    LOCK_TIMER,                 /* a CPU's timers; the CPU */
+    LOCK_HEAP,                  /* free frames */
+    LOCK_LINE,                  /* a domain's line and ring of the console; the domid */
+    LOCK_CONSOLE,               /* the machine's console */
 };
 
-/* Changes and returns the number of locks that this CPU holds; always 0 in builds without DEBUG. */
+struct spinlock {
+    uint32_t taken;
 #ifdef DEBUG
-extern int locks_held;
-#define LOCKS_HELD(change) (locks_held += (change))
-#else
-#define LOCKS_HELD(change) 0
+    uint16_t class, id;
+    uint16_t holder;            /* the CPU that took it last, */
+    const void *rip;            /* and where */
 #endif
+};
+
+/* A static lock's initialiser. */
+#ifdef DEBUG
+#define SPINLOCK(lock_class, number) { .class = (lock_class), .id = (number) }
+#else
+#define SPINLOCK(lock_class, number) { 0 }
+#endif
+
+static inline void spin_lock_init(struct spinlock *l, enum lock_class class, unsigned id)
+{
+    l->taken = 0;
+#ifdef DEBUG
+    l->class = (uint16_t)class;
+    l->id = (uint16_t)id;
+#else
+    (void)class, (void)id;
+#endif
+}
+
+/* Checks, empty in builds without DEBUG. lock_taken: waited is false for spin_trylock, which cannot
+ * make a CPU wait, and whose order is therefore free. */
+#ifdef DEBUG
+void lock_taken(struct spinlock *l, bool waited);
+void lock_released(struct spinlock *l);
+unsigned locks_held(void);              /* by this CPU; 0 in builds without DEBUG */
+void locks_forget(void);                /* a test goes on after a panic */
+#else
+static inline void lock_taken(struct spinlock *l, bool waited)
+{
+    (void)l, (void)waited;
+}
+
+static inline void lock_released(struct spinlock *l)
+{
+    (void)l;
+}
+
+static inline unsigned locks_held(void)
+{
+    return 0;
+}
+#endif
+
+void spin_wait(struct spinlock *l) __attribute__((cold));     /* the slow part of spin_lock */
 
 static inline void spin_lock(struct spinlock *l)
 {
-    BUG_ON(l->taken);
-    l->taken = 1;
-    (void)LOCKS_HELD(1);
-    barrier();
+    if (unlikely(fetch_or(&l->taken, 1) & 1))
+        spin_wait(l);
+    lock_taken(l, true);
 }
 
 static inline bool spin_trylock(struct spinlock *l)
 {
-    if (l->taken)
+    if (READ_ONCE(l->taken) || (fetch_or(&l->taken, 1) & 1))
         return false;
-    spin_lock(l);
+    lock_taken(l, false);
     return true;
 }
 
 static inline void spin_unlock(struct spinlock *l)
 {
-    barrier();
-    (void)LOCKS_HELD(-1);
-    l->taken = 0;
+    lock_released(l);
+    store_release(&l->taken, 0);
 }
 
 #endif

@@ -39,7 +39,7 @@
 /* A vCPU runs at least so long after it woke another of its own domain. */
 #define WAKER_GRACE_NS 200000ull
 
-struct spinlock sched_lock;
+struct spinlock sched_lock = SPINLOCK(LOCK_QUEUE, 0);
 unsigned sched_slice_us = 10000;
 unsigned work_budget = 100000;
 
@@ -320,7 +320,7 @@ static void reschedule(bool behind)
         vcpu_timers_in(next, now);
     if (unlikely(prev->runstate_area != 0))
         runstate_publish_leaving(prev);
-    ASSERT(LOCKS_HELD(0) == 0);
+    ASSERT(locks_held() == 0);
     before = irqsoff_begin(IRQSOFF_NOTHING);
     arch_switch(prev, next);
     irqsoff_end(before);
@@ -354,7 +354,7 @@ bool preempt_point(void)
     struct vcpu *v = current;
     unsigned before;
 
-    ASSERT(LOCKS_HELD(0) == 0);
+    ASSERT(locks_held() == 0);
     v->cpu->work_left = work_budget;
     before = irqsoff_begin(IRQSOFF_NOTHING);
     arch_interrupt_window();

@@ -14,7 +14,7 @@
 
 #define NONE UINT64_MAX
 
-static struct spinlock timer_lock;
+static struct spinlock timer_lock = SPINLOCK(LOCK_TIMER, 0);
 static struct list_head armed = LIST_HEAD_INIT(armed);
 /* The hardware's deadline; 0: timers_run runs and will program it. */
 static uint64_t programmed = NONE;

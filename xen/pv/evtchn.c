@@ -157,6 +157,7 @@ int evtchn_init(struct domain *d)
     if (t == NULL)
         return -ENOMEM;
     t->abi = &evtchn_two_level;
+    spin_lock_init(&t->lock, LOCK_EVTCHN, d->id);
     d->evtchn = t;
     return add_bucket(d);
 }

@@ -209,6 +209,7 @@ static int give_control(struct domain *d, const struct evtchn_init_control *op,
     f->vcpu[op->vcpu].control = (struct evtchn_fifo_control_block *)(page + op->offset);
     if (t->fifo == NULL) {
         *fresh = NULL;
+        spin_lock_init(&f->lock, LOCK_FIFO, d->id);
         t->fifo = f;
         leave_two_level(d);
     }

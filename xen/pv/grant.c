@@ -108,6 +108,7 @@ int grant_init(struct domain *d)
     d->grant = alloc_page();
     if (d->grant == NULL)
         return -ENOMEM;
+    spin_lock_init(&d->grant->lock, LOCK_GRANT, d->id);
     d->grant->version = 1;
     d->grant->free_maptrack = UINT32_MAX;
     return grant_grow_locked(d, 1);

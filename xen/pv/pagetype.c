@@ -225,7 +225,7 @@ int get_page_type_slow(struct frame *f, uint64_t type)
     while ((f->type & TYPE_MASK) == type && (f->type & TYPE_VALIDATING)) {
         struct domain *d = frame_owner(f);
 
-        ASSERT(d->mm_lock.taken && LOCKS_HELD(0) <= 1);
+        ASSERT(d->mm_lock.taken && locks_held() <= 1);
         spin_unlock(&d->mm_lock);
         /* If several vCPUs wait they only pass the CPU to each other, so let interrupts in. */
         preempt_point();

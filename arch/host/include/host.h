@@ -41,6 +41,7 @@ struct host_machine {
     uint64_t window_ticks;
     void (*on_window)(void);    /* called in each interrupt window; NULL: none */
     void (*on_cmpxchg)(uint64_t *p);    /* called before each arch_cmpxchg64; NULL: none */
+    void (*on_ipi)(unsigned cpu);   /* called by arch_send_ipi; NULL: the CPU does not answer */
     int (*getc)(void);          /* console input; NULL: none */
     bool echo;                  /* console output also to stderr */
     void (*on_send)(void);      /* called at each arch_console_write; NULL: none */
@@ -51,6 +52,7 @@ struct host_machine {
 
     /* What the hypervisor did. */
     uint64_t full_flushes, page_flushes, root_loads, timer_programs, switches, windows, gs_swaps;
+    uint64_t ipis;
     uint64_t tsc, deadline;     /* deadline 0: the timer is off */
     uint64_t cr3;               /* machine address of the loaded L4; 0: the hypervisor's own */
     uint64_t cr4;

@@ -1,0 +1,84 @@
+/* Requests between CPUs (request.h): serving them, and waiting until another CPU has served one.
+ * Called by the interrupt handler of arch/, by lock.c while it waits, and by those who ask.
+ *
+ * A CPU that waits is answered by number: those who ask take the next number of the CPU, and the
+ * CPU publishes the last number that it saw before it did the work. The bit alone would not do: it
+ * is cleared before the work, so that a request that comes meanwhile is not lost. */
+#include "xen/core/request.h"
+#include "xen/core/lock.h"
+#include "xen/core/sched.h"
+
+static uint32_t ask(struct cpu *c, struct answered *a, uint32_t bit)
+{
+    uint32_t number = xadd(&a->wanted, 1) + 1;
+
+    request_cpu(c, bit);
+    return number;
+}
+
+static void wait_for(const struct answered *a, uint32_t number)
+{
+    while ((int32_t)(load_acquire(&a->done) - number) < 0) {
+        serve_flush_requests();
+        cpu_relax();
+    }
+}
+
+static void serve_flush(struct cpu *c)
+{
+    uint32_t number = load_acquire(&c->flush.wanted);
+
+    arch_flush_tlb();
+    store_release(&c->flush.done, number);
+}
+
+void serve_flush_requests(void)
+{
+    struct cpu *c;
+
+    if (unlikely(current == NULL))
+        return;
+    c = this_cpu();
+    if (READ_ONCE(c->requests) & REQUEST_FLUSH) {
+        locked_and(&c->requests, ~REQUEST_FLUSH);
+        serve_flush(c);
+    }
+}
+
+void serve_requests(void)
+{
+    struct cpu *c = this_cpu();
+    uint32_t bits = xchg(&c->requests, 0);
+
+    if (bits & REQUEST_STOP)
+        arch_halt();
+    if (bits & REQUEST_FLUSH)
+        serve_flush(c);
+    if (bits & REQUEST_GRACE)
+        store_release(&c->grace.done, load_acquire(&c->grace.wanted));
+    if (bits & REQUEST_RESCHED)
+        c->running->work |= WORK_RESCHED;
+}
+
+uint32_t request_flush(struct cpu *c)
+{
+    return ask(c, &c->flush, REQUEST_FLUSH);
+}
+
+void wait_for_flush(struct cpu *c, uint32_t number)
+{
+    wait_for(&c->flush, number);
+}
+
+void grace_period(void)
+{
+    struct cpu *c;
+
+    ASSERT(locks_held() == 0);
+    for_each_cpu(c)
+        if (c != this_cpu())
+            (void)ask(c, &c->grace, REQUEST_GRACE);
+    for_each_cpu(c)
+        if (c != this_cpu())
+            wait_for(&c->grace, READ_ONCE(c->grace.wanted));
+}

@@ -1,0 +1,41 @@
+/* Requests from one CPU to another: a word of bits in struct cpu, and an interrupt. The interrupt
+ * is sent only when the bit was clear: else one is on its way already. */
+#ifndef XEN_REQUEST_H
+#define XEN_REQUEST_H
+
+#include "arch/arch.h"
+#include "xen/core/cpu.h"
+
+/* Choose a vCPU anew, at the next exit to the guest or preemption point. */
+#define REQUEST_RESCHED 1u
+/* Leave the guest: its exit looks at events that another CPU has made pending. */
+#define REQUEST_KICK 2u
+#define REQUEST_FLUSH 4u        /* flush the TLB: request_flush() */
+#define REQUEST_GRACE 8u        /* grace_period() */
+#define REQUEST_STOP 16u        /* halt, for ever */
+
+static inline void request_cpu(struct cpu *c, uint32_t bit)
+{
+    if (!(fetch_or(&c->requests, bit) & bit))
+        arch_send_ipi(c->id);
+}
+
+/* The interrupt that arch_send_ipi() raised. It comes only while the CPU runs a guest, is idle, or
+ * in a preemption point: so no lock is held. */
+void serve_requests(void);
+/* While this CPU waits for another: serves what that one may wait for. */
+void serve_flush_requests(void);
+
+/* Asks c, which is not this CPU, to flush its TLB. The flush begins after this call. */
+uint32_t request_flush(struct cpu *c);
+/* Waits until the flush that request_flush() returned the number of is done. No lock may be held
+ * that an interrupt handler takes; others may be, as CPUs serve flushes while they wait for a
+ * lock. */
+void wait_for_flush(struct cpu *c, uint32_t number);
+
+/* Returns when every other CPU has been, since the call, in a guest, idle or in a preemption point.
+ * Code between two of these that found an object, which was unlinked before the call, has ended: so
+ * the object may be freed. Without locks. */
+void grace_period(void);
+
+#endif
