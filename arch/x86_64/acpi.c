@@ -1,49 +1,35 @@
-/* Power off by ACPI's fixed registers, reset by the keyboard controller. Of ACPI only RSDP, RSDT or
- * XSDT, FADT, and the two numbers of \_S5 in the DSDT are read. If that does not work, the
- * firmware's ResetSystem is called (efi_runtime.c). Called at the end by main.c, and by panic. */
+/* Power off by ACPI's fixed registers, reset by the keyboard controller. Of ACPI only the FADT and
+ * the two numbers of \_S5 in the DSDT are read here; acpi_tables.c finds the tables. If that does
+ * not work, the firmware's ResetSystem is called (efi_runtime.c). Called at the end by main.c, and
+ * by panic. */
 #include "common/string.h"
 #include "arch/x86_64/acpi.h"
+#include "arch/x86_64/acpi_tables.h"
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/efi_runtime.h"
 #include "xen/boot/boot_info.h"
 #include "xen/core/log.h"
-#include "arch/x86_64/efi_runtime.h"
-
-struct rsdp {
-    char signature[8];
-    uint8_t checksum;
-    char oem[6];
-    uint8_t revision;
-    uint32_t rsdt;
-    uint32_t length;
-    uint64_t xsdt;
-} __attribute__((packed));
-
-struct sdt {
-    char signature[4];
-    uint32_t length;
-    char rest[28];
-} __attribute__((packed));
 
 #define FADT_DSDT 40
 #define FADT_SMI_CMD 48
 #define FADT_ACPI_ENABLE 52
 #define FADT_PM1A_CNT 64
 #define FADT_PM1B_CNT 68
+#define FADT_BYTES 116u                 /* of revision 1; all these fields are in it */
 #define FADT_BOOT_ARCH 109
 #define NO_CMOS 0x20u
 #define SLP_EN 0x2000u
 #define SCI_EN 1u
 #define MAPPED (4ull << 30)             /* tables above are not mapped, and ignored */
-#define TABLE_MAX (1u << 20)
 
-static const void *table_at(uint64_t pa)
+static const void *mapped(uint64_t pa, uint64_t len)
 {
-    const struct sdt *t = (const void *)(DIRECTMAP_START + pa);
+    return pa < MAPPED && len <= MAPPED - pa ? (const void *)(DIRECTMAP_START + pa) : NULL;
+}
 
-    if (pa == 0 || pa > MAPPED - TABLE_MAX || t->length < sizeof(*t) || t->length > TABLE_MAX)
-        return NULL;
-    return t;
+const struct acpi_header *acpi_table(const char *signature)
+{
+    return acpi_find(mapped, boot_info.rsdp, signature);
 }
 
 static uint32_t read32(const void *table, unsigned offset)
@@ -54,40 +40,16 @@ static uint32_t read32(const void *table, unsigned offset)
     return v;
 }
 
-static const struct rsdp *find_rsdp(void)
+static const struct acpi_header *find_fadt(void)
 {
-    if (boot_info.rsdp[0] != 0)
-        return (const void *)boot_info.rsdp;
-    for (uint64_t pa = 0xe0000; pa < 0x100000; pa += 16)
-        if (memcmp((const void *)(DIRECTMAP_START + pa), "RSD PTR ", 8) == 0)
-            return (const void *)(DIRECTMAP_START + pa);
-    return NULL;
-}
+    const struct acpi_header *fadt = acpi_table("FACP");
 
-static const struct sdt *find_fadt(void)
-{
-    const struct rsdp *r = find_rsdp();
-    const struct sdt *root;
-    unsigned wide;
-
-    if (r == NULL)
-        return NULL;
-    wide = r->revision >= 2 && r->xsdt != 0;
-    root = table_at(wide ? r->xsdt : r->rsdt);
-    for (unsigned at = sizeof(*root); root && at + (wide ? 8 : 4) <= root->length;
-         at += wide ? 8 : 4) {
-        const struct sdt *t =
-            table_at(read32(root, at) | (wide ? (uint64_t)read32(root, at + 4) << 32 : 0));
-
-        if (t != NULL && memcmp(t->signature, "FACP", 4) == 0)
-            return t;
-    }
-    return NULL;
+    return fadt != NULL && fadt->length >= FADT_BYTES ? fadt : NULL;
 }
 
 /* Finds the AML of "Name(_S5_, Package(n) {a, b, ...})": 08 5f 53 35 5f 12 length n a b. A number
  * is 0a xx, or for 0 and 1 just that byte. */
-static bool find_s5(const struct sdt *dsdt, uint16_t *a, uint16_t *b)
+static bool find_s5(const struct acpi_header *dsdt, uint16_t *a, uint16_t *b)
 {
     const uint8_t *p = (const uint8_t *)dsdt, *end = p + dsdt->length - 16;
 
@@ -111,9 +73,11 @@ static bool find_s5(const struct sdt *dsdt, uint16_t *a, uint16_t *b)
 
 static void acpi_poweroff(void)
 {
-    const struct sdt *fadt = find_fadt(), *dsdt = fadt ? table_at(read32(fadt, FADT_DSDT)) : NULL;
+    const struct acpi_header *fadt = find_fadt(), *dsdt = NULL;
     uint16_t a, b, cnt;
 
+    if (fadt != NULL)
+        dsdt = acpi_table_at(mapped, read32(fadt, FADT_DSDT));
     if (dsdt == NULL || !find_s5(dsdt, &a, &b))
         return;
     cnt = (uint16_t)read32(fadt, FADT_PM1A_CNT);
@@ -139,10 +103,10 @@ void arch_halt(void)
 
 bool acpi_no_cmos(void)
 {
-    const struct sdt *fadt = find_fadt();
+    const struct acpi_header *fadt = find_fadt();
     uint16_t flags = 0;
 
-    if (fadt != NULL && fadt->length >= FADT_BOOT_ARCH + sizeof(flags))
+    if (fadt != NULL)
         memcpy(&flags, (const char *)fadt + FADT_BOOT_ARCH, sizeof(flags));
     return flags & NO_CMOS;
 }

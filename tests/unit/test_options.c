@@ -43,6 +43,10 @@ static void unknown_options_are_reported(void **state)
         { "wallclock=efi wallclock=cmos wallclock=auto", NULL },
         { "wallclock=sundial", "sundial" },
         { "dom0_mem=1G", "dom0_mem" },
+        { "maxcpus=4 maxcpus=0 nosmp no-nosmp", NULL },
+        { "maxcpus=many", "maxcpus" },
+        { "maxcpus=", "maxcpus" },
+        { "nosmp=4", "nosmp" },
         { "-- frobnicate", NULL },
         { "no-frobnicate", "no-frobnicate" },
         { "trace=off,off,off,off,off,off,off,off,off,off,off,off,off,off,off,off,off,off,off,off,"
@@ -75,6 +79,14 @@ static void known_options_are_set(void **state)
     assert_int_equal(sched_slice_us, 3000);
     assert_int_equal(options.com1_port, 0x2f8);
     assert_int_equal(options.com1_baud, 9600);
+    options_parse("maxcpus=4");
+    assert_int_equal(options.max_cpus, 4);
+    options_parse("no-nosmp");
+    assert_int_equal(options.max_cpus, 4);
+    options_parse("nosmp");
+    assert_int_equal(options.max_cpus, 1);
+    options_parse("maxcpus=0");
+    assert_int_equal(options.max_cpus, 1);
     options_parse("no-noreboot sched_credit_tslice_ms=10 loglvl=info guest_loglvl=warning "
                   "hypercall_counts");
     assert_true(options.hypercall_counts);

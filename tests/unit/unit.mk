@@ -69,6 +69,12 @@ $(UNIT)/test_efi: $(UNIT)/tests/unit/test_efi.o $(EFI_TEXT:%.c=$(UNIT)/%.o)
 	$(call say,UNIT-LD,$@)
 	$(Q)$(UNIT_CC) $(UNIT_SAN) -o $@ $^ -lcmocka
 
+# So is how ACPI's tables are found and read.
+ACPI_TEXT := $(patsubst %,arch/x86_64/%.c,acpi_tables madt) common/string.c
+$(UNIT)/test_acpi: $(UNIT)/tests/unit/test_acpi.o $(ACPI_TEXT:%.c=$(UNIT)/%.o)
+	$(call say,UNIT-LD,$@)
+	$(Q)$(UNIT_CC) $(UNIT_SAN) -o $@ $^ -lcmocka
+
 # The worlds; main.c and libfuzzer.c run them.
 FUZZ_SRC := $(filter-out %/main.c %/libfuzzer.c,$(wildcard tests/fuzz/*.c))
 $(UNIT)/fuzz: $(FUZZ_SRC:%.c=$(UNIT)/%.o) $(UNIT)/tests/fuzz/main.o $(UNIT)/libhv.a

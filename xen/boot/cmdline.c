@@ -184,6 +184,29 @@ static bool parse_wallclock(const char *value)
     return false;
 }
 
+/* 0 is the same as 1. */
+static bool parse_maxcpus(const char *value)
+{
+    const char *end;
+    uint64_t n = parse_number(value, &end);
+
+    if (end == value || *end != '\0')
+        return false;
+    options.max_cpus = (unsigned)MIN(MAX(n, 1u), UINT32_MAX);
+    return true;
+}
+
+static bool parse_nosmp(const char *value)
+{
+    bool on;
+
+    if (!parse_bool(value, &on))
+        return false;
+    if (on)
+        options.max_cpus = 1;
+    return true;
+}
+
 static const struct {
     const char *name;
     bool (*parse)(const char *value);    /* false: not a value for it */
@@ -194,7 +217,9 @@ static const struct {
     { "guest_loglvl", parse_guest_loglvl },
     { "hypercall_counts", parse_hypercall_counts },
     { "loglvl", parse_loglvl },
+    { "maxcpus", parse_maxcpus },
     { "noreboot", parse_noreboot },
+    { "nosmp", parse_nosmp },
     { "sched_credit_tslice_ms", parse_slice },
     { "sync_console", parse_sync_console },
     { "trace", parse_trace },
@@ -212,7 +237,7 @@ static const char *const meaningless[] = {
     "console_timestamps", "console_to_ring", "conswitch", "cpufreq", "cpuidle", "crashkernel",
     "dbgp", "dom0", "dom0_max_vcpus", "dom0_mem", "dom0_nodes", "dom0_vcpus_pin", "e820-verbose",
     "edd", "ept", "flask", "gdb", "gnttab_max_frames", "hap", "hpet", "invpcid", "iommu",
-    "irqbalance", "max_cstate", "maxcpus", "mce", "mem", "nmi", "no-real-mode", "nosmp", "numa",
+    "irqbalance", "max_cstate", "mce", "mem", "nmi", "no-real-mode", "numa",
     "pcid", "placeholder", "psr", "pv", "pv-l1tf", "pv-linear-pt", "reboot", "sched",
     "sched_ratelimit_us", "smap", "smep", "smt", "spec-ctrl", "tickle_one_idle", "timer_slop",
     "tsx", "ucode", "vga", "vpmu", "watchdog", "watchdog_timeout", "x2apic", "xpti", "xsave",

@@ -15,6 +15,7 @@ struct options {
     bool hypercall_counts;      /* print them when the last guest has ended */
     bool sync_console;          /* each print waits until it was sent */
     enum console_raw console_raw;   /* see console_terminal.c */
+    unsigned max_cpus;          /* so many CPUs are used at most; at least 1 */
     uint32_t com1_baud;         /* 0: not changed */
     uint16_t com1_port;
     /* AUTO: stable if the CPU declares it invariant, or under QEMU's TCG */

@@ -1,0 +1,26 @@
+/* The MADT: the machine's CPUs as the firmware lists them. Plain C. */
+#ifndef ARCH_X86_MADT_H
+#define ARCH_X86_MADT_H
+
+#include "common/compiler.h"
+#include "arch/x86_64/acpi_tables.h"
+
+#define MADT_CPUS 1024u
+
+struct madt_cpu {
+    uint32_t apic_id;
+    uint32_t uid;               /* the number by which NMI entries and AML name it */
+    uint8_t nmi_pins;           /* bit n: LINTn is an NMI */
+    uint8_t nmi_low;            /* bit n: it is active low */
+};
+
+struct madt {
+    unsigned nr_cpus;
+    unsigned nr_dropped;        /* usable ones for which there was no room in cpu[] */
+    struct madt_cpu cpu[MADT_CPUS];
+};
+
+/* Fills m with the CPUs that the firmware has enabled. table: a whole MADT, of any content. */
+void madt_parse(const struct acpi_header *table, struct madt *m);
+
+#endif
