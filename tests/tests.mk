@@ -4,6 +4,7 @@ TESTS := test-tools lint
 include tests/model/model.mk
 include tests/laws/laws.mk
 include tests/spin/spin.mk
+include tests/interleave/interleave.mk
 include tests/trace/trace.mk
 include tests/boot/x86.mk
 include tests/vmm/vmm.mk

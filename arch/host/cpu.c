@@ -99,7 +99,7 @@ static void trampoline(void)
         vcpu_block();
 }
 
-static void fiber_make(struct vcpu *v)
+void host_fiber_make(struct vcpu *v)
 {
     struct fiber *f = fiber_new();
 
@@ -114,27 +114,42 @@ static void fiber_make(struct vcpu *v)
     host_vcpu(v)->fiber = f;
 }
 
+/* v, which runs, can be left: on the test's own stack there was nothing to keep yet. */
+void host_fiber_ready(struct vcpu *v)
+{
+    if (host_vcpu(v)->fiber == NULL)
+        host_vcpu(v)->fiber = fiber_new();
+}
+
+/* Continues on the stack of `to`. Returns when another switch comes back to that of `from`. */
+void host_fiber_switch(struct vcpu *from, struct vcpu *to)
+{
+    struct fiber *old = host_vcpu(from)->fiber, *new = host_vcpu(to)->fiber;
+
+    leaving = old;
+    __sanitizer_start_switch_fiber(&old->fake, new->bottom, new->size);
+    if (swapcontext(&old->context, &new->context) != 0)
+        abort();
+    arrived(old);
+}
+
 void arch_switch(struct vcpu *prev, struct vcpu *next)
 {
-    struct host_vcpu *from = host_vcpu(prev), *to = host_vcpu(next);
-
     check_value(prev == current, "arch_switch from a vCPU that does not run", prev->id);
+    for (unsigned cpu = 0; cpu < host_nr_cpus; cpu++)
+        HOST_CHECK(host_current_of(cpu) != next, "d%uv%u runs on CPU %u already", next->domain->id,
+                   next->id, cpu);
     host.switches++;
-    if (from->fiber == NULL)
-        from->fiber = fiber_new();
-    if (to->fiber == NULL)
-        fiber_make(next);
+    host_fiber_ready(prev);
+    if (host_vcpu(next)->fiber == NULL)
+        host_fiber_make(next);
     current = next;
-    arch_load_root(next);       /* the idle vCPU's root is 0: it has no guest's tables */
-    leaving = from->fiber;
-    __sanitizer_start_switch_fiber(&from->fiber->fake, to->fiber->bottom, to->fiber->size);
-    if (swapcontext(&from->fiber->context, &to->fiber->context) != 0)
-        abort();
-    arrived(from->fiber);
+    host_load_root(next);       /* the idle vCPU's root is 0: it has no guest's tables */
+    host_fiber_switch(prev, next);
 }
 
 /* A guest that only blocks, and does the work of each exit to the guest, until its domain ends. */
-static void do_nothing(struct vcpu *v)
+void host_idle_guest(struct vcpu *v)
 {
     for (;;) {
         v->info->evtchn_upcall_mask = 1;
@@ -158,7 +173,7 @@ struct vcpu *arch_vcpu_alloc(void)
     if (v->arch == NULL)
         abort();
     host_vcpu(v)->token = token;
-    host_vcpu(v)->program = do_nothing;
+    host_vcpu(v)->program = host_idle_guest;
     return v;
 }
 

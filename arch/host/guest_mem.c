@@ -79,6 +79,15 @@ static bool walk(uint64_t va, bool write)
     return walk_from(4, host.cr3 >> PAGE_SHIFT, true, va, write);
 }
 
+void host_walk_again(uint64_t va)
+{
+    if (host.cr3 == 0 || host_tlb_find(0, va) != NULL)
+        return;
+    guest_runs = true;
+    (void)walk(va, false);
+    guest_runs = false;
+}
+
 /* The mapping of the bytes at va up to the end of its page; NULL: fault. */
 static uint8_t *translate(uint64_t va, bool write)
 {
@@ -100,7 +109,7 @@ static uint8_t *translate(uint64_t va, bool write)
 
 /* Copies between `ours`, memory of the hypervisor, and the guest's memory at va; write: to the
  * guest. Returns the number of bytes not copied. */
-static size_t copy(void *ours, uint64_t va, size_t len, bool write)
+static size_t copy_now(void *ours, uint64_t va, size_t len, bool write)
 {
     uint8_t *p = ours;
 
@@ -119,6 +128,13 @@ static size_t copy(void *ours, uint64_t va, size_t len, bool write)
         len -= n;
     }
     return len;
+}
+
+/* The same for the hypervisor, with a point before it at which another CPU may run. */
+static size_t copy(void *ours, uint64_t va, size_t len, bool write)
+{
+    host_step();
+    return copy_now(ours, va, len, write);
 }
 
 /* A write of another vCPU of the guest at that moment: flips bits in memory that the guest can
@@ -189,8 +205,10 @@ static bool guest_copy(void *ours, uint64_t va, size_t len, bool write)
 
     if (!guest_range_ok(va, len))
         return false;
+    host_step();
+    host_take_interrupts();
     guest_runs = true;
-    left = copy(ours, va, len, write);
+    left = copy_now(ours, va, len, write);
     guest_runs = false;
     return left == 0;
 }

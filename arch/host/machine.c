@@ -32,6 +32,7 @@ uint64_t arch_tsc(void)
 
 uint64_t arch_cmpxchg64(uint64_t *p, uint64_t old, uint64_t val)
 {
+    host_step();
     if (host.on_cmpxchg != NULL)
         host.on_cmpxchg(p);
     return cmpxchg64(p, old, val);
@@ -67,18 +68,12 @@ static void run_interrupts(void)
     timers_run();
 }
 
-/* What the other CPU does is up to the test. */
-void arch_send_ipi(unsigned cpu)
-{
-    host.ipis++;
-    if (host.on_ipi != NULL)
-        host.on_ipi(cpu);
-}
-
 void arch_interrupt_window(void)
 {
     host.windows++;
+    host_step();
     host.tsc += host.window_ticks;
+    host_take_interrupts();
     run_interrupts();
     if (host.on_window != NULL)
         host.on_window();
@@ -177,7 +172,7 @@ void host_start(mfn_t base, unsigned nr_chunks, uint64_t seed)
     host.tsc_step = 7;
     host.echo = getenv("HOST_ECHO") != NULL;
     host_end_expected = false;
-    host_tlb_forget();
+    host_tlb_start();
     hooks_register();
     host_ram_init(base, nr_chunks);
     pagetype_init();

@@ -19,14 +19,15 @@
 
 #define TLB_ENTRIES 256u
 
-/* The cache of one level. `list` names the entries filled since the last flush, so that an audit
- * after each hypercall need not look at all of them. */
+/* The cache of one level, of one CPU. `list` names the entries filled since the last flush, so that
+ * an audit after each hypercall need not look at all of them. */
 static struct level {
     struct host_translation entry[TLB_ENTRIES];
     uint64_t generation;        /* entries with an older one are flushed */
     uint64_t listed[TLB_ENTRIES];   /* the generation in whose list the entry is */
     unsigned list[TLB_ENTRIES], nr_listed;
-} levels[4] = { [0 ... 3] = { .generation = 1 } };
+} caches[HOST_CPUS][4];
+static struct level *levels = caches[0];        /* those of the CPU that runs */
 /* What each of the hypervisor's L4 slots holds, without the number of the slot, which is added. */
 static uint64_t hole_l3;
 
@@ -87,15 +88,41 @@ void host_tlb_forget(void)
         forget(&levels[level]);
 }
 
+/* All CPUs', at the start of a machine. */
+void host_tlb_start(void)
+{
+    for (unsigned cpu = HOST_CPUS; cpu-- > 0;) {
+        host_tlb_select(cpu);
+        host_tlb_forget();
+    }
+}
+
+void host_tlb_select(unsigned cpu)
+{
+    levels = caches[cpu];
+}
+
+/* What a CPU may do at any time: walks one of the addresses that it has translated before, if the
+ * translation is no longer cached, and caches it. */
+void host_tlb_speculate(uint64_t random)
+{
+    const struct host_translation *t = &levels[0].entry[random % TLB_ENTRIES];
+
+    if (t->prefix != 0)
+        host_walk_again((t->prefix - 1) << PAGE_SHIFT);
+}
+
 void arch_flush_tlb(void)
 {
+    host_step();
     host.full_flushes++;
     host_tlb_forget();
-    cpus[0]->flush_stamp = ++tlb_clock;
+    this_cpu()->flush_stamp = ++tlb_clock;
 }
 
 void arch_flush_tlb_one(uint64_t va)
 {
+    host_step();
     host.page_flushes++;
     if (host_tlb_find(0, va) != NULL)
         place_of(0, va)->generation = 0;
@@ -105,10 +132,16 @@ void arch_flush_tlb_one(uint64_t va)
 
 void arch_load_root(struct vcpu *v)
 {
+    host_step();
+    host_load_root(v);
+}
+
+void host_load_root(const struct vcpu *v)
+{
     host.root_loads++;
     host.cr3 = v->kernel_mode ? v->root_kernel : v->root_user;
     host_tlb_forget();
-    cpus[0]->flush_stamp = ++tlb_clock;
+    this_cpu()->flush_stamp = ++tlb_clock;
 }
 
 /* A CPU may still use the frame as a table of that level: it is one; or it is a table of a higher
@@ -137,21 +170,22 @@ void arch_fill_l4(uint64_t *l4, struct domain *d)
         l4[i] = (hole_l3 | PTE_P | PTE_RW) + ((uint64_t)i << 52);
 }
 
-/* A frame of another domain: some grant of it must still be mapped by the current domain, writable
- * if t is. */
-static bool granted(const struct host_translation *t, struct grant_table *gt)
+/* A frame of another domain: some grant of it must still be mapped by d, writable if t is. */
+static bool granted(const struct host_translation *t, struct grant_table *gt,
+                    const struct domain *d)
 {
     for (grant_ref_t ref = 0; ref < gt->nr_frames * GRANTS_PER_FRAME; ref++) {
         const struct grant_pins *p = grant_pins_of(gt, ref);
 
-        if (p->mfn == t->mfn && p->domid == current->domain->id &&
+        if (p->mfn == t->mfn && p->domid == d->id &&
             (p->writers || (p->readers && !t->writable)))
             return true;
     }
     return false;
 }
 
-static void audit_translation(const struct host_translation *t)
+/* t is in the TLB of a CPU that runs v. */
+static void audit_translation(const struct host_translation *t, const struct vcpu *v)
 {
     const struct frame *f = mfn_to_frame(t->mfn);
     uint64_t type = (f->type & TYPE_COUNT_MASK) ? f->type & TYPE_MASK : TYPE_NONE;
@@ -161,7 +195,7 @@ static void audit_translation(const struct host_translation *t)
     HOST_CHECK(f->owner != 0 && frame_owner(f) == t->owner,
                "mfn %#lx got another owner while a TLB still maps it at page %#lx (%s)", t->mfn,
                t->prefix - 1, t->writable ? "writable" : "read-only");
-    HOST_CHECK(t->owner == current->domain || is_idle(current) || granted(t, t->owner->grant),
+    HOST_CHECK(t->owner == v->domain || is_idle(v) || granted(t, t->owner->grant, v->domain),
                "mfn %#lx of another domain is in a TLB at page %#lx, and no longer granted", t->mfn,
                t->prefix - 1);
     HOST_CHECK(!t->writable || type == TYPE_WRITABLE || type == TYPE_NONE,
@@ -184,19 +218,29 @@ static void audit_remembered_table(const struct host_translation *t, unsigned le
                t->mfn, level, t->prefix - 1);
 }
 
-void host_tlb_audit(void)
+static void audit_cpu(unsigned cpu)
 {
-    for (unsigned level = 0; level < 4; level++)
-        for (unsigned i = 0; i < levels[level].nr_listed; i++) {
-            const struct host_translation *t = &levels[level].entry[levels[level].list[i]];
+    for (unsigned level = 0; level < 4; level++) {
+        const struct level *l = &caches[cpu][level];
 
-            if (t->generation != levels[level].generation)
+        for (unsigned i = 0; i < l->nr_listed; i++) {
+            const struct host_translation *t = &l->entry[l->list[i]];
+
+            if (t->generation != l->generation)
                 continue;
             if (level == 0)
-                audit_translation(t);
+                audit_translation(t, host_current_of(cpu));
             else
                 audit_remembered_table(t, level);
         }
+    }
+}
+
+void host_tlb_audit(void)
+{
+    for (unsigned cpu = 0; cpu < host_nr_cpus; cpu++)
+        if (host_current_of(cpu) != NULL)
+            audit_cpu(cpu);
 }
 
 void host_audit(void)

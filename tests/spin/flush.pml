@@ -17,7 +17,7 @@
  *       again at each change, which is slow, not wrong
  *   T9  the requester waits until the target has done it, and serves requests meanwhile
  *
- * LONG NCPUS=3
+ * LONG NCPUS=3 LAST_EPOCH=2
  * LONG LAST_EPOCH=5
  *
  * FAULT NO_FENCE_RUN     no fence between on_cpu and the load of the root

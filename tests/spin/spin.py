@@ -4,8 +4,8 @@ steps, with store buffers where a model includes tso.h. A model must have no sta
 its assertions fails, and none in which a process waits for ever.
 
 The head of a model lists planted faults, "FAULT NAME   what is wrong": with NAME defined Spin must
-find a violation, else the model proves nothing about that step. "LONG NAME=n ..." is one more run of
-the model without faults, with these definitions, which takes long.
+find a violation, else the model proves nothing about that step. "LONG NAME=n ..." is one more run
+of the model without faults, with these definitions, which takes long.
 
     spin.py BUILD [--long] [MODEL...]
 
@@ -64,7 +64,7 @@ def explore(root, run):
     rc, text = call(where, "spin", "-a", *defines, run.model.name)
     if rc != 0 or "rror" in text:
         sys.exit(f"spin.py: {run.model}: {text}")
-    how = ["-O0", "-DBFS"] if run.fault else ["-O0" if run.name == "" else "-O2"]
+    how = ["-O0", "-DBFS"] if run.fault else ["-O0"] if run.name == "" else ["-O2", "-DCOLLAPSE"]
     rc, text = call(where, "gcc", "-w", *how, "-DSAFETY", "-DMEMLIM=6000", "-DVECTORSZ=2048",
                     "pan.c", "-o", "pan")
     if rc != 0:

@@ -109,6 +109,23 @@ void host_become(struct vcpu *v);
 bool host_run(uint64_t limit_ns);
 void host_advance(uint64_t ns);     /* advances the clock; the timer interrupt fires if it is due */
 void fiber_free(struct vcpu *v);
+void host_fiber_make(struct vcpu *v);
+void host_fiber_ready(struct vcpu *v);
+void host_fiber_switch(struct vcpu *from, struct vcpu *to);
+void host_idle_guest(struct vcpu *v);   /* the program of a vCPU that was given none */
+
+/* Several CPUs (cpus.c). */
+#define HOST_CPUS 8u
+extern unsigned host_cpu, host_nr_cpus;
+extern uint64_t host_steps, host_cpu_switches;
+void host_add_cpus(unsigned nr);        /* so many altogether */
+void host_remove_cpus(void);
+struct vcpu *host_current_of(unsigned cpu);     /* NULL: none yet */
+void host_step(void);
+void host_take_interrupts(void);
+void host_cpu_program(unsigned cpu, struct vcpu *v, void (*program)(struct vcpu *));
+_Noreturn void host_program_over(void);
+void host_interleave(uint64_t seed, unsigned steps);
 
 /* A guest instruction of the current vCPU that reads or writes memory, through its page tables and
  * the TLB, which may hold a stale translation. False: #PF. */
@@ -125,6 +142,11 @@ struct host_translation {
     bool writable;
     struct domain *owner;       /* of the frame, at the time of the walk */
 };
+void host_tlb_start(void);
+void host_tlb_select(unsigned cpu);
+void host_load_root(const struct vcpu *v);
+void host_tlb_speculate(uint64_t random);
+void host_walk_again(uint64_t va);
 const struct host_translation *host_tlb_find(unsigned level, uint64_t va);
 void host_tlb_add(unsigned level, uint64_t va, mfn_t mfn, bool writable);
 void host_tlb_set(unsigned level, uint64_t va, mfn_t mfn, bool writable, struct domain *owner);

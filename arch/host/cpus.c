@@ -1,0 +1,229 @@
+/* Several fake CPUs in one thread: each has its own `current`, loaded root, timer and pending
+ * interrupt here, and its own TLB in tlb.c. One of them runs; host_step() is a point at which
+ * another may go on instead. A CPU that does not run has stopped on the stack of its current vCPU
+ * (cpu.c).
+ *
+ * host_step() is called by arch/host at each guest access, flush, interrupt and window, and, in
+ * programs whose xen/ is compiled for it (tests/interleave), before each access of the hypervisor
+ * to memory. Which CPU goes on is chosen by a generator of its own, from a seed. At each change of
+ * the CPU the caches of all of them are audited: no instant may exist at which a guest could use a
+ * translation that it should no longer have. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "arch/arch.h"
+#include "host.h"
+#include "xen/core/cpu.h"
+#include "xen/core/request.h"
+#include "xen/core/timer.h"
+
+static struct state {
+    struct vcpu *current;
+    uint64_t cr3, cr4, deadline;
+    bool ts;
+    bool interrupt;             /* another CPU's waits to be taken */
+    bool halted;                /* until an interrupt comes */
+    bool over;                  /* its program has ended */
+} states[HOST_CPUS];
+
+unsigned host_cpu;              /* the one that runs */
+unsigned host_nr_cpus = 1;
+uint64_t host_steps, host_cpu_switches;
+static uint64_t random_state;
+static unsigned quantum;        /* steps between two changes of the CPU, on average */
+static unsigned left;           /* until the next */
+static bool choosing;           /* the CPUs take turns */
+
+static struct cpu *table[HOST_CPUS];
+
+static uint64_t next_random(void)
+{
+    random_state ^= random_state << 13;
+    random_state ^= random_state >> 7;
+    random_state ^= random_state << 17;
+    return random_state >> 11;
+}
+
+/* The CPUs from 1 on run nothing at first. */
+void host_add_cpus(unsigned nr)
+{
+    HOST_CHECK(nr <= HOST_CPUS, "%u CPUs", nr);
+    memset(states, 0, sizeof(states));
+    host_cpu = 0;
+    table[0] = cpus[0];
+    for (unsigned i = 1; i < nr; i++) {
+        table[i] = aligned_alloc(128, sizeof(*table[i]));
+        if (table[i] == NULL)
+            abort();
+        memset(table[i], 0, sizeof(*table[i]));
+        table[i]->id = i;
+        list_init(&table[i]->queue);
+        states[i].over = true;
+    }
+    cpus = table;
+    nr_cpus = host_nr_cpus = nr;
+}
+
+void host_remove_cpus(void)
+{
+    for (unsigned i = 1; i < host_nr_cpus; i++)
+        free(table[i]);
+    nr_cpus = host_nr_cpus = 1;
+    host_cpu = 0;
+    choosing = false;
+}
+
+struct vcpu *host_current_of(unsigned cpu)
+{
+    return cpu == host_cpu ? current : states[cpu].current;
+}
+
+static void save(struct state *s)
+{
+    s->current = current;
+    s->cr3 = host.cr3;
+    s->cr4 = host.cr4;
+    s->deadline = host.deadline;
+    s->ts = host.ts;
+}
+
+static void restore(const struct state *s)
+{
+    current = s->current;
+    host.cr3 = s->cr3;
+    host.cr4 = s->cr4;
+    host.deadline = s->deadline;
+    host.ts = s->ts;
+}
+
+static void go_to(unsigned cpu)
+{
+    struct vcpu *from = current;
+
+    if (cpu == host_cpu)
+        return;
+    host_fiber_ready(from);
+    host_cpu_switches++;
+    save(&states[host_cpu]);
+    host_cpu = cpu;
+    host_tlb_select(cpu);
+    restore(&states[cpu]);
+    host_fiber_switch(from, current);
+}
+
+static bool can_run(unsigned cpu)
+{
+    const struct state *s = &states[cpu];
+
+    return !s->over && (!s->halted || s->interrupt);
+}
+
+/* Another CPU that can go on, or this one; HOST_CPUS: none. */
+static unsigned choose(void)
+{
+    unsigned start = (unsigned)(next_random() % host_nr_cpus);
+
+    for (unsigned i = 0; i < host_nr_cpus; i++)
+        if (can_run((start + i) % host_nr_cpus))
+            return (start + i) % host_nr_cpus;
+    return HOST_CPUS;
+}
+
+static void change(void)
+{
+    unsigned cpu = choose();
+
+    left = 1 + (unsigned)(next_random() % (2 * quantum));
+    HOST_CHECK(cpu != HOST_CPUS, "no CPU can go on");
+    host_tlb_audit();
+    host_tlb_speculate(next_random());
+    go_to(cpu);
+}
+
+void host_step(void)
+{
+    if (!choosing)
+        return;
+    host_steps++;
+    if (left-- == 0)
+        change();
+}
+
+/* Interrupts are on: in guest mode, in idle, in an interrupt window. */
+void host_take_interrupts(void)
+{
+    struct state *s = &states[host_cpu];
+
+    if (!s->interrupt)
+        return;
+    s->interrupt = false;
+    serve_requests();
+}
+
+void arch_send_ipi(unsigned cpu)
+{
+    host.ipis++;
+    if (host.on_ipi != NULL)
+        host.on_ipi(cpu);
+    if (cpu >= host_nr_cpus)
+        return;
+    states[cpu].interrupt = true;
+    host_step();
+}
+
+/* Programs ---------------------------------------------------------------------------------------
+ * CPU c runs one vCPU only, v, with this program, and takes part in no scheduling. */
+void host_cpu_program(unsigned cpu, struct vcpu *v, void (*program)(struct vcpu *))
+{
+    HOST_CHECK(cpu > 0 && cpu < host_nr_cpus && states[cpu].over, "CPU %u", cpu);
+    host_vcpu(v)->program = program;
+    v->cpu = cpus[cpu];
+    v->blocked = false;
+    v->domain->vcpus_inside += !v->started;
+    v->started = true;
+    cpus[cpu]->running = v;
+    states[cpu] = (struct state){ .current = v, .cr3 = v->root_kernel };
+    host_fiber_make(v);
+}
+
+/* Called on the stack of the program, which does not go on. */
+_Noreturn void host_program_over(void)
+{
+    states[host_cpu].over = true;
+    change();
+    abort();
+}
+
+static bool all_over(void)
+{
+    for (unsigned i = 1; i < host_nr_cpus; i++)
+        if (!states[i].over)
+            return false;
+    return true;
+}
+
+/* CPU 0, which called it, waits; the others take turns until their programs have ended. */
+void host_interleave(uint64_t seed, unsigned steps)
+{
+    random_state = seed * 0x9e3779b97f4a7c15 | 1;
+    for (unsigned i = 0; i < 4; i++)
+        (void)next_random();
+    quantum = steps;
+    left = 0;
+    choosing = true;
+    while (!all_over()) {
+        host_take_interrupts();
+        change();
+    }
+    choosing = false;
+    for (unsigned i = 1; i < host_nr_cpus; i++) {
+        struct vcpu *v = states[i].current;
+
+        if (v == NULL)
+            continue;
+        fiber_free(v);
+        v->blocked = true;
+        v->cpu = cpus[0];
+        host_vcpu(v)->program = host_idle_guest;
+    }
+}

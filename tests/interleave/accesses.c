@@ -1,0 +1,313 @@
+/* The functions that gcc calls before each access of the hypervisor to memory when it compiles with
+ * -fsanitize=thread. ThreadSanitizer's library is not linked. Instead, each access is a point at
+ * which another CPU may go on (host_step), and stores may wait in a buffer of their CPU as on an
+ * x86 CPU: they reach memory later, in order; the CPU itself sees them, others do not; a locked
+ * instruction, a fence, and whatever the fake machine does for the CPU (enter_host) empty the
+ * buffer.
+ *
+ * gcc calls before a store and does not tell the value. So the old value is kept, and at the next
+ * call, when the store is done, the new one is taken out of memory and the old one put back. */
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include "tests/interleave/interleave.h"
+
+#define MAX_WAITING 4u
+
+struct store {
+    uint8_t *p;
+    unsigned bytes;
+    uint64_t value;
+};
+
+static struct buffer {
+    struct store waiting[MAX_WAITING];
+    unsigned nr;
+} buffers[HOST_CPUS];
+static struct store begun;      /* its value: the old one; p NULL: none */
+bool stores_wait;
+static uint64_t random_state = 1;
+
+static bool one_in(unsigned n)
+{
+    random_state = random_state * 6364136223846793005 + 1442695040888963407;
+    return (random_state >> 33) % n == 0;
+}
+
+void stores_begin(uint64_t seed, bool wait)
+{
+    random_state = seed;
+    stores_wait = wait;
+    begun.p = NULL;
+}
+
+static uint64_t value_at(const uint8_t *p, unsigned bytes)
+{
+    uint64_t value = 0;
+
+    for (unsigned i = 0; i < bytes; i++)
+        ((uint8_t *)&value)[i] = p[i];
+    return value;
+}
+
+static void put(const struct store *s)
+{
+    switch (s->bytes) {
+    case 8:
+        *(volatile uint64_t *)s->p = s->value;
+        break;
+    case 4:
+        *(volatile uint32_t *)s->p = (uint32_t)s->value;
+        break;
+    case 2:
+        *(volatile uint16_t *)s->p = (uint16_t)s->value;
+        break;
+    default:
+        *s->p = (uint8_t)s->value;
+    }
+}
+
+static void drain_one(struct buffer *b)
+{
+    put(&b->waiting[0]);
+    b->nr--;
+    for (unsigned i = 0; i < b->nr; i++)
+        b->waiting[i] = b->waiting[i + 1];
+}
+
+static void drain(void)
+{
+    struct buffer *b = &buffers[host_cpu];
+
+    while (b->nr > 0)
+        drain_one(b);
+}
+
+/* s is the CPU's newest store: it waits, and in memory there is the old value. */
+static void wait_in_buffer(struct store s)
+{
+    struct buffer *b = &buffers[host_cpu];
+
+    if (b->nr == MAX_WAITING)
+        drain_one(b);
+    b->waiting[b->nr++] = s;
+}
+
+static bool may_wait(void)
+{
+    return stores_wait && (buffers[host_cpu].nr > 0 || one_in(4));
+}
+
+static void finish_begun(void)
+{
+    struct store s = begun;
+
+    if (s.p == NULL)
+        return;
+    begun.p = NULL;
+    s.value = value_at(s.p, s.bytes);
+    if (!may_wait())
+        return;
+    put(&(struct store){ s.p, s.bytes, begun.value });
+    wait_in_buffer(s);
+}
+
+static void point(void)
+{
+    finish_begun();
+    if (buffers[host_cpu].nr > 0 && one_in(16))
+        drain_one(&buffers[host_cpu]);
+    host_step();
+}
+
+static void before_read(const volatile void *p, unsigned long bytes)
+{
+    const struct buffer *b = &buffers[host_cpu];
+
+    point();
+    for (unsigned i = 0; i < b->nr; i++)
+        if ((uintptr_t)b->waiting[i].p < (uintptr_t)p + bytes &&
+            (uintptr_t)p < (uintptr_t)b->waiting[i].p + b->waiting[i].bytes) {
+            drain();
+            return;
+        }
+}
+
+static void before_write(void *p, unsigned long bytes)
+{
+    point();
+    if (bytes > 8) {
+        drain();
+        return;
+    }
+    begun = (struct store){ p, (unsigned)bytes, value_at(p, (unsigned)bytes) };
+}
+
+static void before_locked(void)
+{
+    point();
+    drain();
+}
+
+void enter_host(void)
+{
+    finish_begun();
+    drain();
+}
+
+/* Called at the entry of each function of the fake machine and of the tests. */
+void __cyg_profile_func_enter(void *function, void *caller)
+    __attribute__((no_instrument_function));
+void __cyg_profile_func_enter(void *function, void *caller)
+{
+    (void)function, (void)caller;
+    if (stores_wait)
+        enter_host();
+}
+
+void __cyg_profile_func_exit(void *function, void *caller) __attribute__((no_instrument_function));
+void __cyg_profile_func_exit(void *function, void *caller)
+{
+    (void)function, (void)caller;
+}
+
+/* libc's functions read and write memory of the hypervisor. */
+#define WRAP(type, name, parameters, arguments)                                                    \
+    type __real_##name parameters;                                                                 \
+    type __wrap_##name parameters;                                                                 \
+    type __wrap_##name parameters                                                                  \
+    {                                                                                              \
+        enter_host();                                                                              \
+        return __real_##name arguments;                                                            \
+    }
+WRAP(void *, memcpy, (void *a, const void *b, size_t n), (a, b, n))
+WRAP(void *, memmove, (void *a, const void *b, size_t n), (a, b, n))
+WRAP(void *, memset, (void *a, int b, size_t n), (a, b, n))
+WRAP(int, memcmp, (const void *a, const void *b, size_t n), (a, b, n))
+WRAP(size_t, strlen, (const char *a), (a))
+WRAP(int, strcmp, (const char *a, const char *b), (a, b))
+WRAP(int, strncmp, (const char *a, const char *b, size_t n), (a, b, n))
+WRAP(char *, strchr, (const char *a, int b), (a, b))
+WRAP(int, vsnprintf, (char *a, size_t n, const char *f, va_list l), (a, n, f, l))
+
+int __wrap_snprintf(char *a, size_t n, const char *f, ...);
+int __wrap_snprintf(char *a, size_t n, const char *f, ...)
+{
+    va_list l;
+    int rc;
+
+    va_start(l, f);
+    rc = __wrap_vsnprintf(a, n, f, l);
+    va_end(l);
+    return rc;
+}
+
+/* --- What gcc calls --------------------------------------------------------------------------- */
+
+void __tsan_init(void);
+void __tsan_init(void)
+{
+}
+
+#define PLAIN(name, bytes, before)                                                                 \
+    void __tsan_##name##bytes(void *p);                                                            \
+    void __tsan_##name##bytes(void *p)                                                             \
+    {                                                                                              \
+        before(p, bytes);                                                                          \
+    }
+#define PLAIN_SIZES(name, before)                                                                  \
+    PLAIN(name, 1, before) PLAIN(name, 2, before) PLAIN(name, 4, before) PLAIN(name, 8, before)    \
+    PLAIN(name, 16, before)
+PLAIN_SIZES(read, before_read)
+PLAIN_SIZES(write, before_write)
+PLAIN_SIZES(unaligned_read, before_read)
+PLAIN_SIZES(unaligned_write, before_write)
+
+void __tsan_read_range(void *p, unsigned long bytes);
+void __tsan_read_range(void *p, unsigned long bytes)
+{
+    before_read(p, bytes);
+}
+
+void __tsan_write_range(void *p, unsigned long bytes);
+void __tsan_write_range(void *p, unsigned long bytes)
+{
+    before_write(p, bytes > 8 ? bytes : 9);
+}
+
+#define FETCH(type, bits, op)                                                                      \
+    type __tsan_atomic##bits##_fetch_##op(volatile type *p, type v, int order);                    \
+    type __tsan_atomic##bits##_fetch_##op(volatile type *p, type v, int order)                     \
+    {                                                                                              \
+        (void)order;                                                                               \
+        before_locked();                                                                           \
+        return __atomic_fetch_##op(p, v, __ATOMIC_SEQ_CST);                                        \
+    }
+
+#define LOAD_STORE(type, bits)                                                                     \
+    type __tsan_atomic##bits##_load(const volatile type *p, int order);                            \
+    type __tsan_atomic##bits##_load(const volatile type *p, int order)                             \
+    {                                                                                              \
+        (void)order;                                                                               \
+        before_read(p, sizeof(type));                                                              \
+        return *p;                                                                                 \
+    }                                                                                              \
+    void __tsan_atomic##bits##_store(volatile type *p, type v, int order);                         \
+    void __tsan_atomic##bits##_store(volatile type *p, type v, int order)                          \
+    {                                                                                              \
+        point();                                                                                   \
+        if (order == __ATOMIC_SEQ_CST)                                                             \
+            drain();                                                                               \
+        else if (may_wait()) {                                                                     \
+            wait_in_buffer((struct store){ (uint8_t *)(uintptr_t)p, sizeof(type), v });            \
+            return;                                                                                \
+        }                                                                                          \
+        *p = v;                                                                                    \
+    }
+
+#define EXCHANGE(type, bits)                                                                       \
+    type __tsan_atomic##bits##_exchange(volatile type *p, type v, int order);                      \
+    type __tsan_atomic##bits##_exchange(volatile type *p, type v, int order)                       \
+    {                                                                                              \
+        (void)order;                                                                               \
+        before_locked();                                                                           \
+        return __atomic_exchange_n(p, v, __ATOMIC_SEQ_CST);                                        \
+    }                                                                                              \
+    int __tsan_atomic##bits##_compare_exchange_strong(volatile type *p, type *old, type v,         \
+                                                      int order, int failed);                      \
+    int __tsan_atomic##bits##_compare_exchange_strong(volatile type *p, type *old, type v,         \
+                                                      int order, int failed)                       \
+    {                                                                                              \
+        (void)order, (void)failed;                                                                 \
+        before_locked();                                                                           \
+        return __atomic_compare_exchange_n(p, old, v, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);  \
+    }                                                                                              \
+    int __tsan_atomic##bits##_compare_exchange_weak(volatile type *p, type *old, type v,           \
+                                                    int order, int failed);                        \
+    int __tsan_atomic##bits##_compare_exchange_weak(volatile type *p, type *old, type v,           \
+                                                    int order, int failed)                         \
+    {                                                                                              \
+        return __tsan_atomic##bits##_compare_exchange_strong(p, old, v, order, failed);            \
+    }
+
+#define ATOMIC(type, bits)                                                                         \
+    LOAD_STORE(type, bits)                                                                         \
+    EXCHANGE(type, bits)                                                                           \
+    FETCH(type, bits, add)                                                                         \
+    FETCH(type, bits, sub)                                                                         \
+    FETCH(type, bits, or)                                                                          \
+    FETCH(type, bits, and)                                                                         \
+    FETCH(type, bits, xor)
+ATOMIC(uint8_t, 8)
+ATOMIC(uint16_t, 16)
+ATOMIC(uint32_t, 32)
+ATOMIC(uint64_t, 64)
+
+void __tsan_atomic_thread_fence(int order);
+void __tsan_atomic_thread_fence(int order)
+{
+    if (order == __ATOMIC_SEQ_CST)
+        before_locked();
+}

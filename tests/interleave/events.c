@@ -1,0 +1,137 @@
+/* Event channels of two domains of two vCPUs each, which bind, close, send to and mask the same few
+ * ports at once, with bitmaps or with FIFO queues. */
+#include "arch/arch.h"
+#include "tests/interleave/interleave.h"
+#include "xen/core/frame.h"
+#include "xen/pv/evtchn_table.h"
+
+#define ROUNDS 16u
+#define PORTS 6u
+#define OP(cmd, s) call_struct(__HYPERVISOR_event_channel_op, EVTCHNOP_##cmd, &(s), sizeof(s))
+#define FIFO_PFN 0x30u
+
+static void prepare(struct domain *d[2])
+{
+    for (unsigned i = 0; i < 2; i++) {
+        struct evtchn_alloc_unbound s = { .dom = DOMID_SELF, .remote_dom = (domid_t)(2 - i) };
+
+        host_become(d[i]->vcpu[0]);
+        for (unsigned j = 0; j < PORTS / 2; j++)
+            (void)OP(alloc_unbound, s);
+    }
+}
+
+static void open_port(const struct domain *d)
+{
+    struct evtchn_alloc_unbound unbound = { .dom = DOMID_SELF,
+                                            .remote_dom = pick(2) ? DOMID_SELF : 3u - d->id };
+    struct evtchn_bind_interdomain inter = { .remote_dom = pick(2) ? DOMID_SELF : 3u - d->id,
+                                             .remote_port = 1 + pick(PORTS) };
+    struct evtchn_bind_ipi ipi = { .vcpu = pick(2) };
+    struct evtchn_bind_virq virq = { .virq = pick(2) ? VIRQ_TIMER : VIRQ_DEBUG, .vcpu = pick(2) };
+
+    switch (pick(5)) {
+    case 0:
+        (void)OP(alloc_unbound, unbound);
+        break;
+    case 1:
+        (void)OP(bind_ipi, ipi);
+        break;
+    case 2:
+        (void)OP(bind_virq, virq);
+        break;
+    default:
+        (void)OP(bind_interdomain, inter);
+    }
+}
+
+static void one_operation(const struct domain *d)
+{
+    struct evtchn_close close = { .port = 1 + pick(PORTS) };
+    struct evtchn_send send = { .port = 1 + pick(PORTS) };
+    struct evtchn_unmask unmask = { .port = 1 + pick(PORTS) };
+    struct evtchn_bind_vcpu bind = { .port = 1 + pick(PORTS), .vcpu = pick(2) };
+    struct evtchn_status status = { .dom = DOMID_SELF, .port = 1 + pick(PORTS) };
+    struct evtchn_set_priority priority = { .port = 1 + pick(PORTS), .priority = pick(4) };
+    struct evtchn_reset reset = { .dom = DOMID_SELF };
+
+    switch (pick(12)) {
+    case 0:
+    case 1:
+    case 2:
+        open_port(d);
+        break;
+    case 3:
+        (void)OP(close, close);
+        break;
+    case 4:
+        (void)OP(unmask, unmask);
+        break;
+    case 5:
+        (void)OP(bind_vcpu, bind);
+        break;
+    case 6:
+        (void)OP(status, status);
+        break;
+    case 7:
+        (void)OP(set_priority, priority);
+        break;
+    case 8:
+        if (pick(4) == 0)
+            (void)OP(reset, reset);
+        break;
+    default:
+        (void)OP(send, send);
+    }
+}
+
+static void ports(struct vcpu *v)
+{
+    for (unsigned i = 0; i < ROUNDS; i++)
+        one_operation(v->domain);
+}
+
+/* Domain 2 goes over to FIFO meanwhile. */
+static void change_abi(struct vcpu *v)
+{
+    struct evtchn_init_control control = {
+        .control_gfn = mfn_of_pfn(v->domain, FIFO_PFN + v->id), .vcpu = v->id,
+    };
+    struct evtchn_expand_array array = { .array_gfn = mfn_of_pfn(v->domain, FIFO_PFN + 2) };
+    unsigned when = pick(ROUNDS);
+
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        if (i == when)
+            (void)OP(init_control, control);
+        if (i == when + 1)
+            (void)OP(expand_array, array);
+        one_operation(v->domain);
+    }
+}
+
+/* E1 and E2, counted anew. */
+static void check(struct domain *d[2])
+{
+    for (unsigned i = 0; i < 2; i++)
+        for (evtchn_port_t port = 1; port < d[i]->evtchn->nr_valid; port++) {
+            const struct evtchn *e = evtchn_lookup(d[i], port), *r;
+
+            if (e->state == EVTCHNSTAT_virq)
+                HOST_CHECK(d[i]->vcpu[e->notify_vcpu]->virq_port[e->virq] == port ||
+                               e->virq == VIRQ_DOM_EXC,
+                           "d%u port %u, VIRQ %u", d[i]->id, port, e->virq);
+            if (e->state != EVTCHNSTAT_interdomain || e->remote == NULL)
+                continue;
+            r = evtchn_lookup(e->remote, e->remote_port);
+            HOST_CHECK(r != NULL && r->state == EVTCHNSTAT_interdomain && r->remote == d[i] &&
+                           r->remote_port == port,
+                       "d%u port %u is connected to d%u port %u, which is not", d[i]->id, port,
+                       e->remote->id, e->remote_port);
+        }
+}
+
+const struct scenario event_scenarios[] = {
+    { "ports", { 2, 2 }, prepare, { ports, ports }, check },
+    { "ports-fifo", { 2, 2 }, prepare, { ports, change_abi }, check },
+    { NULL },
+};

@@ -1,0 +1,34 @@
+/* Scenarios: what the guests' vCPUs do, each on a CPU of its own, and what must hold afterwards. */
+#ifndef INTERLEAVE_H
+#define INTERLEAVE_H
+
+#include "host.h"
+#include "support.h"
+
+struct scenario {
+    const char *name;
+    unsigned nr_vcpus[2];       /* of domains 1 and 2; 0: there is no such domain */
+    void (*prepare)(struct domain *d[2]);
+    void (*program[2])(struct vcpu *v);     /* of each vCPU of domains 1 and 2 */
+    void (*check)(struct domain *d[2]);     /* NULL: only what always must hold */
+};
+extern const struct scenario page_scenarios[], grant_scenarios[], event_scenarios[],
+    misc_scenarios[];
+
+/* A number below n, from the seed. */
+unsigned pick(unsigned n);
+/* A hypercall of current. */
+long call(uint64_t nr, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4);
+/* The same with a structure, which goes through a page of current's own. */
+long call_struct(uint64_t nr, uint64_t cmd, void *arg, size_t len);
+long call_mmuext(unsigned cmd, uint64_t arg1, uint64_t arg2);
+/* A store or a load of the guest itself; a fault is ignored. */
+void guest_store(uint64_t va, uint64_t word);
+void guest_load(uint64_t va);
+
+/* Stores wait in buffers of their CPU (accesses.c); enter_host() empties this CPU's. */
+void stores_begin(uint64_t seed, bool wait);
+void enter_host(void);
+extern bool stores_wait;
+
+#endif

@@ -1,0 +1,37 @@
+# The hypervisor on several fake CPUs in one thread: xen/ and common/ are compiled so that before
+# each access to memory another CPU may go on (accesses.c), which one, a seed says. `make
+# check-interleave` runs the scenarios of tests/interleave with many seeds each.
+INTERLEAVE := $(BUILD)/interleave
+INTERLEAVE_CFLAGS := $(filter-out $(UNIT_SAN),$(UNIT_CFLAGS)) -Wno-error -Wno-maybe-uninitialized -Itests/interleave
+INTERLEAVE_SWITCH := -fsanitize=thread --param tsan-instrument-func-entry-exit=0
+# At the entry of the fake machine and of tests: see enter_host. Not of functions that only look at
+# tables of their own.
+INTERLEAVE_ENTRY := -finstrument-functions \
+    -finstrument-functions-exclude-function-list=mfn_to_virt,virt_to_mfn,arch_tsc,guest_regs
+INTERLEAVE_HV := $(ANY_ARCH_C:%.c=$(INTERLEAVE)/%.o)
+INTERLEAVE_SRC := $(wildcard arch/host/*.c tests/interleave/*.c) tests/unit/support.c
+INTERLEAVE_OBJ := $(INTERLEAVE_HV) $(INTERLEAVE_SRC:%.c=$(INTERLEAVE)/%.o)
+# Of common/, the libc functions have other names: xen/ calls libc's, which --wrap catches.
+INTERLEAVE_LIBC := $(INTERLEAVE)/common/string.o $(INTERLEAVE)/common/printf.o
+$(filter-out $(INTERLEAVE_LIBC),$(INTERLEAVE_HV)): INTERLEAVE_CFLAGS += $(INTERLEAVE_SWITCH)
+$(filter-out $(INTERLEAVE_HV) %/accesses.o,$(INTERLEAVE_OBJ)): INTERLEAVE_CFLAGS += $(INTERLEAVE_ENTRY)
+$(INTERLEAVE)/common/string.o $(INTERLEAVE)/common/printf.o: \
+    INTERLEAVE_CFLAGS += $(foreach f,$(LIBC_NAMES),-D$(f)=hv_$(f)) -fno-builtin
+
+INTERLEAVE_WRAP := memcpy memmove memset memcmp strlen strcmp strncmp strchr snprintf vsnprintf
+
+$(INTERLEAVE)/%.o: %.c tests/interleave/interleave.mk | deps-test $(ABI)
+	$(call say,ILEAVE-CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(UNIT_CC) $(INTERLEAVE_CFLAGS) $(DEPFLAGS) -c $< -o $@
+
+$(INTERLEAVE)/interleave: $(INTERLEAVE_OBJ)
+	$(call say,ILEAVE-LD,$@)
+	$(Q)$(UNIT_CC) -rdynamic $(INTERLEAVE_WRAP:%=-Wl,--wrap=%) -o $@ $^
+
+.PHONY: check-interleave
+check-interleave: $(INTERLEAVE)/interleave
+	$(call say,TEST,$@)
+	@$<
+
+-include $(shell find $(INTERLEAVE) -name '*.d' 2>/dev/null)

@@ -1,0 +1,161 @@
+/* interleave [SCENARIO [SEED [SEEDS]]]: runs the scenarios, each with many seeds; a seed says in
+ * which order the CPUs take turns, and what the guests choose. The same arguments give the same
+ * run. After each, all references and types are counted anew, and when the guests have ended every
+ * frame is free. A failure prints the seed that it was found with. */
+#include <execinfo.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include "tests/interleave/interleave.h"
+#include "xen/core/cpu.h"
+#include "xen/core/domain_list.h"
+#include "xen/core/frame.h"
+#include "xen/core/lock.h"
+#include "xen/core/sched.h"
+#include "xen/pv/hypercalls.h"
+#include "xen/pv/mmuext.h"
+
+#define SEEDS 2000u
+
+static const struct scenario *now;
+static uint64_t seed_now, choices;
+
+unsigned pick(unsigned n)
+{
+    choices = choices * 6364136223846793005 + 1442695040888963407;
+    return (unsigned)(choices >> 33) % n;
+}
+
+long call(uint64_t nr, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4)
+{
+    return hypercall_table[nr](a1, a2, a3, a4, DOMID_SELF, 0);
+}
+
+static uint64_t own_page(void)
+{
+    return SCRATCH + current->id * PAGE_SIZE;
+}
+
+long call_struct(uint64_t nr, uint64_t cmd, void *arg, size_t len)
+{
+    long rc;
+
+    guest_put(own_page(), arg, len);
+    rc = call(nr, cmd, own_page(), 1, 0);
+    guest_get(arg, own_page(), len);
+    return rc;
+}
+
+long call_mmuext(unsigned cmd, uint64_t arg1, uint64_t arg2)
+{
+    struct mmuext_op op = { .cmd = cmd };
+
+    op.arg1.linear_addr = arg1;
+    op.arg2.src_mfn = arg2;
+    guest_put(own_page(), &op, sizeof(op));
+    return call(__HYPERVISOR_mmuext_op, own_page(), 1, 0, DOMID_SELF);
+}
+
+void guest_store(uint64_t va, uint64_t word)
+{
+    (void)host_guest_write(va, &word, sizeof(word));
+}
+
+void guest_load(uint64_t va)
+{
+    uint64_t word;
+
+    (void)host_guest_read(&word, va, sizeof(word));
+}
+
+static void failed(int signal)
+{
+    void *stack[40];
+
+    fprintf(stderr, "interleave: scenario %s failed with seed %lu (signal %d on CPU %u, d%uv%u); "
+            "again: interleave %s %lu 1\n", now->name, seed_now, signal, host_cpu,
+            current->domain->id, current->id, now->name, seed_now);
+    backtrace_symbols_fd(stack, backtrace(stack, ARRAY_SIZE(stack)), STDERR_FILENO);
+    _exit(1);
+}
+
+static void program(struct vcpu *v)
+{
+    now->program[v->domain->id - 1](v);
+    host_program_over();
+}
+
+/* All vCPUs of a domain run on the tables of its first one. */
+static void start_vcpus(struct domain *d, unsigned *cpu)
+{
+    for (unsigned i = 0; i < d->nr_vcpus; i++) {
+        struct vcpu *v = d->vcpu[i];
+
+        if (i > 0) {
+            spin_lock(&d->mm_lock);
+            (void)new_guest_root(v, d->vcpu[0]->root_kernel >> PAGE_SHIFT);
+            spin_unlock(&d->mm_lock);
+            v->initialised = v->up = true;
+        } else {
+            vcpu_pause(v);
+        }
+        host_cpu_program((*cpu)++, v, program);
+    }
+}
+
+static void run(const struct scenario *s, uint64_t seed)
+{
+    static const unsigned quanta[] = { 1, 5, 20, 100, 500, 2000 };
+    struct domain *d[2] = { NULL };
+    unsigned cpu = 1;
+
+    now = s;
+    seed_now = seed;
+    choices = seed;
+    machine_up_at(LOW_BASE);
+    host_add_cpus(1 + s->nr_vcpus[0] + s->nr_vcpus[1]);
+    for (unsigned i = 0; i < 2 && s->nr_vcpus[i] != 0; i++)
+        d[i] = guest_make((domid_t)(i + 1), s->nr_vcpus[i]);
+    s->prepare(d);
+    host_become(cpus[0]->idle);
+    for (unsigned i = 0; i < 2 && d[i] != NULL; i++)
+        start_vcpus(d[i], &cpu);
+    stores_begin(seed, seed / ARRAY_SIZE(quanta) % 2 != 0);
+    host_interleave(seed, quanta[seed % ARRAY_SIZE(quanta)]);
+    stores_wait = false;
+    audit();
+    if (s->check != NULL)
+        s->check(d);
+    host_remove_cpus();
+    if (machine_down(NULL) != 0)
+        abort();
+}
+
+int main(int argc, char **argv)
+{
+    static const struct scenario *const all[] = { page_scenarios, grant_scenarios,
+                                                  event_scenarios, misc_scenarios };
+    uint64_t first = argc > 2 ? strtoull(argv[2], NULL, 0) : 1,
+             seeds = argc > 3 ? strtoull(argv[3], NULL, 0) : SEEDS;
+
+    signal(SIGABRT, failed);
+    signal(SIGSEGV, failed);
+    for (unsigned i = 0; i < ARRAY_SIZE(all); i++)
+        for (const struct scenario *s = all[i]; s->name != NULL; s++) {
+            clock_t began = clock();
+
+            if (argc > 1 && strcmp(argv[1], "all") != 0 && strcmp(argv[1], s->name) != 0)
+                continue;
+            host_steps = host_cpu_switches = 0;
+            for (uint64_t seed = first; seed < first + seeds; seed++)
+                run(s, seed);
+            printf("interleave %s: %lu seeds, %lu steps, %lu changes of the CPU, %.1f s: passed\n",
+                   s->name, seeds, host_steps, host_cpu_switches,
+                   (double)(clock() - began) / CLOCKS_PER_SEC);
+            fflush(stdout);
+        }
+    return 0;
+}

@@ -1,0 +1,87 @@
+/* What else two vCPUs of one domain may do at once: lines on the console, vCPUs brought up,
+ * descriptor tables, runstate areas and vcpu_info moved. */
+#include <string.h>
+#include "arch/arch.h"
+#include "tests/interleave/interleave.h"
+#include "xen/core/frame.h"
+#include "xen/core/walk.h"
+
+#define ROUNDS 12u
+
+static mfn_t descriptors[2];
+
+static void prepare(struct domain *d[2])
+{
+    host_become(d[0]->vcpu[0]);
+    for (unsigned i = 0; i < 2; i++)
+        descriptors[i] = unmapped_frame();
+}
+
+static void lines(struct vcpu *v)
+{
+    char text[64];
+    uint64_t va = SCRATCH + (2 + v->id) * PAGE_SIZE;
+
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        unsigned len = 1 + pick(60);
+
+        memset(text, 'a' + (int)v->id, sizeof(text));
+        if (pick(3) == 0)
+            text[len - 1] = '\n';
+        guest_put(va, text, len);
+        (void)call(__HYPERVISOR_console_io, CONSOLEIO_write, len, va, 0);
+    }
+}
+
+static void vcpus(struct vcpu *v)
+{
+    static struct vcpu_guest_context context;
+    uint64_t va = SCRATCH + (2 + 2 * v->id) * PAGE_SIZE;
+    struct vcpu_guest_context c = context;
+
+    c.flags = VGCF_in_kernel;
+    c.ctrlreg[3] = v->root_kernel;
+    c.user_regs.rip = GUEST_BASE;
+    c.user_regs.rsp = SCRATCH;
+    c.user_regs.cs = FLAT_KERNEL_CS64;
+    c.user_regs.ss = FLAT_KERNEL_SS64;
+    guest_put(va, &c, sizeof(c));
+    for (unsigned i = 0; i < ROUNDS; i++)
+        (void)call(__HYPERVISOR_vcpu_op, pick(2) ? VCPUOP_initialise : VCPUOP_is_up, 2 + pick(2), va,
+                   0);
+}
+
+static void tables(struct vcpu *v)
+{
+    uint64_t list = SCRATCH + (2 + v->id) * PAGE_SIZE;
+
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        uint64_t mfn = descriptors[pick(2)];
+
+        switch (pick(5)) {
+        case 0:
+            guest_put(list, &mfn, 8);
+            (void)call(__HYPERVISOR_set_gdt, list, pick(2) ? 512 : 0, 0, 0);
+            break;
+        case 1:
+            (void)call(__HYPERVISOR_update_va_mapping, FREE_PFN_VA + pick(2) * PAGE_SIZE,
+                       pick(2) ? mfn << PAGE_SHIFT | PTE_P | PTE_RW : 0, 0, 0);
+            break;
+        case 2:
+            (void)call(__HYPERVISOR_update_descriptor, (mfn << PAGE_SHIFT) + 8 * pick(4), 0, 0, 0);
+            break;
+        case 3:
+            (void)call_mmuext(MMUEXT_SET_LDT, FREE_PFN_VA, pick(2) ? 8 : 0);
+            break;
+        default:
+            guest_store(FREE_PFN_VA + pick(2) * PAGE_SIZE, 0);
+        }
+    }
+}
+
+const struct scenario misc_scenarios[] = {
+    { "lines", { 2 }, prepare, { lines }, NULL },
+    { "vcpus", { 2 }, prepare, { vcpus }, NULL },
+    { "descriptors", { 2 }, prepare, { tables }, NULL },
+    { NULL },
+};
