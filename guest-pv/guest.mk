@@ -50,7 +50,7 @@ VMM_SRC_C    := $(sort $(wildcard guest-pv/vmm/*.c guest-pv/vmm/*/*.c)) common/e
                 $(sort $(wildcard common/x86/*.c))
 VMM_OBJ      := $(patsubst %,$(BUILD)/%.o,$(GUEST_BASE)) \
                 $(VMM_SRC_C:%=$(BUILD)/guest-pv/vmm-obj/%.o)
-VMM_WITH_SSE := guest-pv/vmm/core/sse% guest-pv/vmm/core/x87%
+VMM_WITH_SSE := guest-pv/vmm/core/sse% guest-pv/vmm/core/x87% guest-pv/vmm/emulate/ops_sse%
 VMM_CFLAGS    = -I. -fomit-frame-pointer -Wno-maybe-uninitialized \
                 $(if $(filter $(VMM_WITH_SSE),$<),,-mgeneral-regs-only)
 

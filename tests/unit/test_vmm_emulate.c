@@ -33,6 +33,7 @@ static const uint16_t usable[] = {
     OP_DEC, OP_SHL, OP_SHR, OP_SAR, OP_SETCC, OP_CMP, OP_PUSH, OP_POP, OP_TEST, OP_IMUL, OP_MOVSXD,
     OP_LEA, OP_NOP, OP_CMOVCC, OP_MOVZX, OP_MOVSX, OP_CBW, OP_CWD, OP_XADD, OP_CMPXCHG, OP_ROL,
     OP_BT, OP_BTS, OP_ROR, OP_BSWAP, OP_LEAVE, OP_STC, OP_CMC, OP_STOS, OP_MOVS,
+    OP_MOVNTI,
 };
 /* These leave flags undefined, and two implementations may differ there until others define them.
  * */

@@ -103,6 +103,8 @@ int fx_emulate(const uint8_t *bytes, unsigned len)
     return emulate(fx_cpu, &in) ? FX_NONE : fx_cpu->fault.vector;
 }
 
+int (*fx_executed_by)(const uint8_t *bytes, unsigned len) = fx_emulate;
+
 static int run_native(struct native_run *run, const uint8_t *bytes, unsigned len)
 {
     uint64_t start = native_place(bytes, len);
@@ -253,7 +255,7 @@ int fx_run_both(const char *name, const uint8_t *bytes, unsigned len, const uint
     memcpy(fx_cpu->ram.bytes + NATIVE_DATA, (void *)(uintptr_t)NATIVE_DATA, DATA_BYTES);
     host = run_native(&run, bytes, len);
     fx_cpu->regs[REG_RIP] = NATIVE_CODE_END - len;
-    ours = fx_emulate(bytes, len);
+    ours = fx_executed_by(bytes, len);
     expect(ours == host, "the exception");
     compare(&run, host, &in);
     if (differences == 0)

@@ -61,5 +61,7 @@ void fx_reset(void);
 /* From fx_cpu's own state. The vector, or FX_NONE. */
 #define FX_NONE -1
 int fx_emulate(const uint8_t *bytes, unsigned len);
+/* What fx_run_both() has the instruction executed by; at first fx_emulate. RIP is set. */
+extern int (*fx_executed_by)(const uint8_t *bytes, unsigned len);
 
 #endif

@@ -1,53 +1,16 @@
-/* MMX, SSE and SSE2 instructions that compute. The host's CPU does it: sse_code has each opcode
- * with operands in registers 1 (the source) and 0 (the destination), and an instruction of the
- * guest is executed by loading these, jumping to the same opcode there, and storing. Which opcodes
- * are ever jumped to say handlers_sse.def and the rows of the map; moves and shuffles are
- * sse_move.c's. */
+/* MMX, SSE and SSE2 instructions that compute. The host's CPU does it: an instruction of the guest
+ * is executed by loading registers 0 and 1, jumping to the same opcode in sse_code, and storing.
+ * Which opcodes are ever jumped to say handlers_sse.def and the rows of the map; moves and shuffles
+ * are sse_move.c's. */
 #include "guest-pv/vmm/core/handlers.h"
 #include "guest-pv/vmm/core/sse.h"
+#include "guest-pv/vmm/core/sse_code.h"
 
 #define MXCSR_FLAGS 0x3fu               /* IE, DE, ZE, OE, UE, PE; their masks are 7 bits higher */
 #define MXCSR_UE 0x10u
 #define MXCSR_BEFORE 0x07u              /* seen before anything is computed */
 #define MXCSR_MASKS_SHIFT 7
 #define MXCSR_FTZ 0x8000u
-
-/* Eight bytes each, ended by a jump to where RDX points. A DS prefix, which means nothing there,
- * stands for none: so all have the same length. Behind them those with REX.W, of opcodes 20 to 2F,
- * and comparisons by their predicate. */
-__asm__(".pushsection .text\n"
-        ".balign 8\n"
-        "sse_code:\n"
-        ".irp prefix, 0x3e, 0x66, 0xf3, 0xf2\n"
-        ".set sse_opcode, 0\n"
-        ".rept 256\n"
-        ".balign 8\n"
-        ".byte \\prefix, 0x0f, sse_opcode, 0xc1, 0xff, 0xe2\n"
-        ".set sse_opcode, sse_opcode + 1\n"
-        ".endr\n"
-        ".endr\n"
-        ".balign 8\n"
-        "sse_code_rex_w:\n"
-        ".irp prefix, 0xf3, 0xf2\n"
-        ".set sse_opcode, 0x20\n"
-        ".rept 16\n"
-        ".balign 8\n"
-        ".byte \\prefix, 0x48, 0x0f, sse_opcode, 0xc1, 0xff, 0xe2\n"
-        ".set sse_opcode, sse_opcode + 1\n"
-        ".endr\n"
-        ".endr\n"
-        ".balign 8\n"
-        "sse_code_compare:\n"
-        ".irp prefix, 0x3e, 0x66, 0xf3, 0xf2\n"
-        ".set sse_predicate, 0\n"
-        ".rept 8\n"
-        ".balign 8\n"
-        ".byte \\prefix, 0x0f, 0xc2, 0xc1, sse_predicate, 0xff, 0xe2\n"
-        ".set sse_predicate, sse_predicate + 1\n"
-        ".endr\n"
-        ".endr\n"
-        ".popsection\n");
-extern const uint8_t sse_code[4][256][8], sse_code_rex_w[2][16][8], sse_code_compare[4][8][8];
 
 /* An operation: a is the destination. Which of the results is meant says the destination's kind. */
 struct job {
@@ -87,15 +50,9 @@ static void run_mmx(struct job *j)
     RUN("movq %[a], %%mm0\n movq %[b], %%mm1\n", "movq %%mm0, %[mmx]\n emms\n", "mm0", "mm1");
 }
 
-/* In the order of sse_code. */
-static unsigned prefix_nr(const struct insn *in)
-{
-    return in->rep == 0xf3 ? 2 : in->rep == 0xf2 ? 3 : in->opsize;
-}
-
 static const uint8_t *code_of(const struct insn *in)
 {
-    return sse_code[prefix_nr(in)][in->opcode & 0xff];
+    return sse_code[sse_prefix(in)][in->opcode & 0xff];
 }
 
 static bool load_job(struct exec *x, struct job *j, unsigned destination, unsigned source)
@@ -190,8 +147,7 @@ bool op_sse_movmsk(struct exec *x)
     return finish(x);
 }
 
-/* A shift by an immediate is that by a register: 71 to 73 with 2, 4 or 6 in the ModRM are D1 to D3,
- * E1 to E3 and F1 to F3. */
+/* By a register, or by an immediate. */
 bool op_sse_shift(struct exec *x)
 {
     const struct insn *in = x->in;
@@ -201,7 +157,7 @@ bool op_sse_shift(struct exec *x)
         return op_sse_plain(x);
     if (!load_job(x, &j, 0, 0))
         return false;
-    j.code = sse_code[prefix_nr(in)][0xc0 + ((in->modrm >> 3 & 6) << 3) + (in->opcode & 0xf)];
+    j.code = sse_shift_code(in);
     j.b.quads[0] = in->imm & 0xff;
     j.b.quads[1] = 0;
     run_job(x, &j);
@@ -251,7 +207,7 @@ bool op_sse_cmp(struct exec *x)
 
     if (!load_job(x, &j, 0, 1))
         return false;
-    j.code = sse_code_compare[prefix_nr(x->in)][x->in->imm & 7];
+    j.code = sse_code_compare[sse_prefix(x->in)][x->in->imm & 7];
     return run_float(x, &j) && store_job(x, &j);
 }
 

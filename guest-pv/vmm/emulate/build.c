@@ -3,7 +3,7 @@
  * block.c. */
 #include <stddef.h>
 #include "common/x86/operands.h"
-#include "guest-pv/vmm/emulate/ops.h"
+#include "guest-pv/vmm/emulate/ops_sse.h"
 
 /* What ends a block: what follows is not executed next, or an interrupt, an exception or another
  * mapping may have to be looked at first. */
@@ -70,11 +70,6 @@ static bool set_memory(struct op *op, const struct insn *in, uint64_t rip)
     return op->disp == disp;
 }
 
-static bool needs_full(const struct op *op)
-{
-    return op->index != ZERO_REG || op->segment != ZERO_REG;
-}
-
 static unsigned log2_bytes(unsigned bytes)
 {
     return bytes == 1 ? 0 : bytes == 2 ? 1 : bytes == 4 ? 2 : 3;
@@ -124,6 +119,7 @@ static op_fn *choose(const struct insn *in, const struct insn_case *k, uint64_t 
 {
     struct operand o[3];
     enum shape shape;
+    op_fn *f;
 
     if (does_nothing(k->op))
         return do_nothing;
@@ -137,14 +133,19 @@ static op_fn *choose(const struct insn *in, const struct insn_case *k, uint64_t 
         op->imm = (int32_t)(in->imm & 0xffff);
         return in->op_bytes == 8 ? branch_function(k->op, SHAPE_R) : NULL;
     }
-    if (shape == NR_SHAPES || in->rep || (in->lock && !in->memory))
+    f = sse_function(in, k, op);
+    if (f != NULL)
+        return f;
+    if (shape == NR_SHAPES || (in->lock && !in->memory))
         return NULL;
     op->dst = is_register(&o[0]) ? register_offset(&o[0]) : 0;
     op->src = is_register(&o[1]) ? register_offset(&o[1]) : 0;
     op->odd = in->opcode & 1;
     op->imm = (int32_t)in->imm;
-    if (k->op == OP_JMP || k->op == OP_CALL)
+    if (k->op == OP_JMP || k->op == OP_CALL) /* F2 before them is of a later extension: ignored */
         return in->op_bytes == 8 ? branch_function(k->op, shape) : NULL;
+    if (in->rep)
+        return NULL;
     if (k->op == OP_MOV && shape == SHAPE_RI)
         op->wide = in->imm;
     if (k->op == OP_LEA)
@@ -204,7 +205,7 @@ static void add_insn(struct build *b, const struct insn *in, const struct insn_c
 
     op->run = f != NULL ? f : generic;
     if (f == NULL || in->memory || k->op == OP_PUSH || k->op == OP_POP ||
-        k->op == OP_LEAVE || ends_block(k->op))
+        k->op == OP_LEAVE || ends_block(k->op) || is_sse(k->op))
         op->insn = b->keep(b->c, in, k);
 }
 

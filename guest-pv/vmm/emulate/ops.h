@@ -41,6 +41,12 @@ static inline uint64_t address_full(const struct cpu *c, const struct op *op)
            GPR(const uint64_t, op->segment);
 }
 
+/* Of one that has more than a base and a displacement. */
+static inline bool needs_full(const struct op *op)
+{
+    return op->index != ZERO_REG || op->segment != ZERO_REG;
+}
+
 op_fn generic;                                          /* the core executes it */
 void miss(struct cpu *c, const struct op *op, uint64_t linear, unsigned how);
 

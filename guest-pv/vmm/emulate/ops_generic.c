@@ -52,8 +52,9 @@ void miss(struct cpu *c, const struct op *op, uint64_t linear, unsigned how)
 {
     const struct tlb_entry *entries = how & ACCESS_WRITE ? c->tlb->write : c->tlb->read;
 
-    /* A write to the block's own frame has dropped it: the core writes, and the block is left. */
-    if (map_linear(c, linear, 1, how) != NULL && tlb_look_up(entries, linear, 8) != NULL &&
+    /* No operation accesses more than 16 bytes. A write to the block's own frame has dropped it:
+     * the core writes, and the block is left. */
+    if (map_linear(c, linear, 1, how) != NULL && tlb_look_up(entries, linear, 16) != NULL &&
         c->block->mapping == c->mapping)
         return op->run(c, op);
     return generic(c, op);

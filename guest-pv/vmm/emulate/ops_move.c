@@ -66,7 +66,7 @@ static op_fn *const xchgs[4] = { xchg_rr_u8, xchg_rr_u16, xchg_rr_u32, xchg_rr_u
 
 op_fn *move_function(enum insn_op op, enum shape shape, unsigned size, bool full)
 {
-    if (op == OP_MOV)
+    if (op == OP_MOV || op == OP_MOVNTI)
         return moves[size][full][shape];
     if (op == OP_XCHG && shape == SHAPE_RR)
         return xchgs[size];
