@@ -103,7 +103,7 @@ bool arch_has_nx(void);
 /* Interrupts CPU number cpu, which then calls serve_requests(). Earlier stores of this CPU are seen
  * before. */
 void arch_send_ipi(unsigned cpu);
-/* The number of this CPU. Reads no memory, so it works in a panic. */
+/* The index of this CPU in cpus[]; needs no stack of ours, so it works in a panic. */
 unsigned arch_cpu_id(void);
 void arch_log_cpu(void);                                  /* logs what is unusual about this CPU */
 

@@ -1,9 +1,10 @@
 /* Offsets and constants for entry.S, iret.S and traps.S. This file is compiled to assembler text,
  * of which the Makefile keeps the marked lines and makes asm-offsets.h; nothing of it is linked.
  *
- *   R_x    in struct cpu_user_regs          V_x   in struct vcpu
+ *   R_x    in struct cpu_user_regs          V_x   in struct vcpu, C_x in struct cpu
  *   S_x    in struct stack_top, from &regs  I_x   in struct vcpu_info
  *   X_x    in struct iret_context           B_x   in struct bounce_frame */
+#include "xen/core/cpu.h"
 #include "xen/core/trace.h"
 #include "xen/core/domain.h"
 #include "xen/pv/hypercalls.h"
@@ -47,6 +48,8 @@ void offsets(void)
     REG(es);
     VALUE(STACK_TOP_SIZE, sizeof(struct stack_top));
     VALUE(S_vcpu, offsetof(struct stack_top, vcpu));
+    VALUE(V_cpu, offsetof(struct vcpu, cpu));
+    VALUE(C_id, offsetof(struct cpu, id));
     VALUE(V_info, offsetof(struct vcpu, info));
     VALUE(V_root_kernel, offsetof(struct vcpu, root_kernel));
     VALUE(V_root_user, offsetof(struct vcpu, root_user));

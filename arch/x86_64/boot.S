@@ -226,16 +226,8 @@ boot_information:
 
     .section .bss.stack, "aw", @nobits
     .balign STACK_SIZE
-    .globl boot_stack, nmi_stack, df_stack, mce_stack, db_stack
+    .globl boot_stack
 boot_stack:
-    .skip STACK_SIZE
-nmi_stack:
-    .skip STACK_SIZE
-df_stack:
-    .skip STACK_SIZE
-mce_stack:
-    .skip STACK_SIZE
-db_stack:
     .skip STACK_SIZE
 
     .bss

@@ -6,6 +6,7 @@
 #include "arch/x86_64/boot.h"
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/efi_runtime.h"
+#include "arch/x86_64/percpu.h"
 #include "arch/x86_64/segments.h"
 #include "xen/boot/boot_info.h"
 #include "xen/core/alloc.h"
@@ -79,7 +80,7 @@ void efi_reset(bool off)
         return;
     runtime_root = 0;
     log_info("%s by the firmware's ResetSystem", off ? "Powering off" : "Rebooting");
-    segments_leave_vcpu();
+    segments_leave_vcpu(this_arch_cpu());
     arch_set_ts(false);                 /* it may use the FPU */
     __asm__ volatile("cli\n\tfninit\n\tldmxcsr %0" : : "m"(mxcsr));
     efi_runtime_entered = true;

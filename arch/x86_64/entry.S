@@ -25,22 +25,41 @@
 
 /* --- SYSCALL of the guest's kernel: a hypercall ----------------------------------------------- */
 /* rax: number; rdi rsi rdx r10 r8 r9: arguments; rcx: the guest's rip; r11: its rflags. */
-    .globl syscall_entry
-syscall_entry:
-    mov %rsp, entry_scratch(%rip)
-    mov entry_frame(%rip), %rsp
+/* SYSCALL changes no stack, and all registers are the guest's: without a word of its own a CPU
+ * cannot get at its stack. So each CPU has an entry point of its own, to which its MSR points, and
+ * which names its words. It also does what all paths begin with. */
+.macro FIND_FRAME
+    mov %rsp, entry_words + (cpu << ENTRY_WORDS_SHIFT)(%rip)
+    mov entry_words + (cpu << ENTRY_WORDS_SHIFT) + 8(%rip), %rsp
     mov %rax, R_rax(%rsp)
+    mov entry_words + (cpu << ENTRY_WORDS_SHIFT)(%rip), %rax
+    mov %rax, R_rsp(%rsp)
+.endm
+
+    .balign 1 << ENTRY_STUBS_SHIFT
+    .globl entry_stubs
+entry_stubs:
+    cpu = 0
+    .rept MAX_CPUS
+    .org entry_stubs + (cpu << ENTRY_STUBS_SHIFT)
+    FIND_FRAME
     mov S_vcpu(%rsp), %rax
     cmpb $0, V_kernel_mode(%rax)
     je user_syscall
     cmpq $HYPERCALL_iret, R_rax(%rsp)
     je iret_hypercall
+    jmp hypercall
+    .org entry_stubs + (cpu << ENTRY_STUBS_SHIFT) + ENTRY_STUB_32
+    FIND_FRAME
+    jmp syscall_from_32
+    cpu = cpu + 1
+    .endr
+    .org entry_stubs + (MAX_CPUS << ENTRY_STUBS_SHIFT)
+
     .globl hypercall
 hypercall:
     mov %rcx, R_rip(%rsp)
     mov %r11, R_rflags(%rsp)
-    mov entry_scratch(%rip), %rcx
-    mov %rcx, R_rsp(%rsp)
     movl $SEL_GUEST_SS, R_ss(%rsp)
     movl $SEL_GUEST_CS64, R_cs(%rsp)
     SAVE_SCRATCH
@@ -120,7 +139,7 @@ user_syscall:
     mov V_root_kernel(%rax), %r10
     swapgs
     mov %r10, %cr3
-    mov entry_scratch(%rip), %r10
+    mov R_rsp(%rsp), %r10
     mov V_kernel_sp(%rax), %rdx             /* stack_switch has refused addresses in the hole */
     and $-16, %rdx
 1:  movq $SEL_GUEST_SS, B_ss - BOUNCE_BYTES(%rdx)
@@ -158,11 +177,7 @@ user_syscall_slow:
     jmp exit_to_guest
 
 /* --- SYSCALL from 32-bit user code (AMD CPUs), SYSENTER (Intel CPUs) -------------------------- */
-    .globl cstar_entry
-cstar_entry:
-    mov %rsp, entry_scratch(%rip)
-    mov entry_frame(%rip), %rsp
-    mov %rax, R_rax(%rsp)
+syscall_from_32:
     SAVE_USER_SYSCALL SEL_GUEST_CS32
     mov S_vcpu(%rsp), %rdi
     CALL_C handle_syscall32
@@ -190,11 +205,3 @@ sysenter_flags_saved:                       /* from here fault.c may clear TF; N
     .balign 8
 first_non_canonical:
     .quad 0x0000800000000000
-
-    .data
-    .balign 8
-    .globl entry_scratch, entry_frame
-entry_scratch:                              /* per CPU: the guest's rsp, until the frame has it */
-    .quad 0
-entry_frame:                                /* per CPU: &stack_top.regs of the running vCPU */
-    .quad 0

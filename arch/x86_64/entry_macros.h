@@ -59,15 +59,13 @@
     mov %r15, R_r15(%rsp)
 .endm
 
-/* Saves the whole frame at a SYSCALL from user mode, without rax. SYSCALL has put rip into rcx and
- * rflags into r11. */
+/* Saves the whole frame at a SYSCALL from user mode, without rax and rsp. SYSCALL has put rip into
+ * rcx and rflags into r11. */
 .macro SAVE_USER_SYSCALL cs
     mov %rcx, R_rcx(%rsp)
     mov %rcx, R_rip(%rsp)
     mov %r11, R_r11(%rsp)
     mov %r11, R_rflags(%rsp)
-    mov entry_scratch(%rip), %rcx
-    mov %rcx, R_rsp(%rsp)
     movl $SEL_GUEST_SS, R_ss(%rsp)
     movl $\cs, R_cs(%rsp)
     SAVE_SCRATCH

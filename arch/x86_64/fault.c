@@ -20,7 +20,15 @@ struct extable_entry {
 };
 extern const struct extable_entry __extable_start[], __extable_end[];
 extern char do_iretq[], iret_failed[], sysenter_entry[], sysenter_flags_saved[];
-extern uint64_t iret_fault;
+
+/* What is below the frame of an IRET that failed: error code and vector, of the guest's frame. The
+ * CPU has aligned the stack before it pushed the fault's own frame, which therefore begins below
+ * this word. */
+struct iret_frame {
+    uint64_t why;
+};
+_Static_assert((offsetof(struct cpu_user_regs, es) - offsetof(struct cpu_user_regs, rip)) % 16 == 8,
+               "&regs.es is a multiple of 16");
 
 uint64_t last_hypervisor_db;
 
@@ -96,7 +104,8 @@ void handle_hypervisor_trap(struct cpu_user_regs *regs)
         fatal_trap(regs, efi_runtime_entered ? "in the firmware's runtime services"
                                              : "in the hypervisor");
     if (fixup == (uint64_t)iret_failed)
-        iret_fault = regs->error_code | (uint64_t)regs->entry_vector << 32;
+        ((struct iret_frame *)regs->rsp - 1)->why =
+            regs->error_code | (uint64_t)regs->entry_vector << 32;
     regs->rip = fixup;
 }
 

@@ -246,14 +246,6 @@ void arch_log_cpu(void)
                  "(tsc=stable does)");
 }
 
-unsigned arch_cpu_id(void)
-{
-    uint32_t r[4];
-
-    arch_cpuid(1, 0, r);
-    return r[1] >> 24;
-}
-
 unsigned arch_paddr_bits(void)
 {
     return cpu_features.paddr_bits;

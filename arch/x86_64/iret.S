@@ -12,7 +12,7 @@
 iret_hypercall:
     IF_TRACED hypercall
     incq hypercall_counts + 8 * HYPERCALL_iret(%rip)
-    mov entry_scratch(%rip), %rcx
+    mov R_rsp(%rsp), %rcx
     mov %rcx, %r11
     shr $HOLE_SHIFT, %r11
     cmp $HOLE_NUMBER, %r11d                 /* the guest's rsp is in the hole */
@@ -55,7 +55,7 @@ iret_hypercall:
     jnz 3f
     mov V_root_user(%rax), %r11
     test %r11, %r11
-    jz iret_slow_rdx
+    jz iret_without_root
     movb $0, V_kernel_mode(%rax)
     swapgs
     mov %r11, %cr3
@@ -70,10 +70,16 @@ iret_hypercall:
     lea R_rip(%rsp), %rsp
     jmp do_iretq
 
+/* R_rsp has the guest's new rsp already, and rcx is used: the old one is in this CPU's word. */
+iret_without_root:
+    mov V_cpu(%rax), %rcx
+    mov C_id(%rcx), %ecx
+    shl $ENTRY_WORDS_SHIFT, %rcx
+    lea entry_words(%rip), %r11
+    mov (%r11,%rcx), %rcx
 iret_slow_rdx:
     mov R_rdx(%rsp), %rdx
-iret_slow:
-    mov entry_scratch(%rip), %rcx
+iret_slow:                                  /* rcx: the guest's rsp at the hypercall */
     mov %rcx, R_rsp(%rsp)
     SAVE_SCRATCH
     SAVE_CALLEE

@@ -26,6 +26,11 @@
 #define FIXMAP_START UL(0xffff828040000000)     /* 1 GiB above the image's mapping */
 #define LAPIC_VA FIXMAP_START
 
+#define MAX_CPUS 256
+#define ENTRY_WORDS_SHIFT 6             /* of struct entry_words, one for each CPU */
+#define ENTRY_STUBS_SHIFT 7             /* a CPU's entry points of SYSCALL, for 64 and 32 bits */
+#define ENTRY_STUB_32 80                /* the second, from the first */
+
 #define STACK_ORDER 2
 #define STACK_SIZE UL(16384)
 
@@ -42,10 +47,12 @@
 #define SEL_GUEST_CS64 0xe033
 #define SEL_TSS 0xe040
 #define SEL_LDT 0xe050
+#define SEL_CPU 0xe060                  /* the limit of this segment is the CPU's number */
 #define GDT_RESERVED_PAGE 14
 #define GDT_LIMIT 0xefff
 
 #define VECTOR_TIMER 0xf0
+#define VECTOR_IPI 0xf1
 #define VECTOR_SPURIOUS 0xff
 
 #endif

@@ -74,7 +74,7 @@ do_iretq:                                   /* may fault on the guest's frame: i
  * instruction at the new rip had caused it. */
     .globl iret_failed
 iret_failed:
-    pushq iret_fault(%rip)                  /* error code and vector, set by fault.c */
+    sub $8, %rsp                            /* error code and vector: fault.c has set them */
     PUSH_GPRS
     mov %rsp, %rdi
     mov R_entry_vector(%rsp), %esi
@@ -128,7 +128,8 @@ ist_trap_db:
     mov %rsp, %rdi
     testb $RPL, R_cs(%rsp)
     jz 1f
-    mov entry_frame(%rip), %rsp
+    or $(STACK_SIZE - 1), %rsp              /* stack_top.frame of this CPU's IST stacks */
+    mov 1 - 8(%rsp), %rsp
     mov %rdi, %rsi
     mov %rsp, %rdi
     mov $(R_es / 8), %ecx                   /* the qwords up to ss */
@@ -173,9 +174,3 @@ ist_trap_df:
     and $-16, %rsp
     call handle_double_fault
     ud2
-
-    .data
-    .balign 8
-    .globl iret_fault
-iret_fault:                                 /* per CPU: error code and vector, from fault.c */
-    .quad 0

@@ -10,6 +10,7 @@
 #include "arch/x86_64/segments.h"
 #include "arch/x86_64/vcpu.h"
 #include "xen/core/alloc.h"
+#include "xen/core/cpu.h"
 #include "xen/core/domain.h"
 #include "xen/core/domain_list.h"
 #include "xen/core/sched.h"
@@ -223,15 +224,18 @@ void vcpu_first_run(void)
 void arch_switch(struct vcpu *prev, struct vcpu *next)
 {
     struct arch_vcpu *from = prev->arch, *to = next->arch;
+    struct cpu *cpu = prev->cpu;
 
     if (!is_idle(prev))
         save_guest(prev);
     /* prev's window is not mapped in next's root, and an NMI needs a GDT */
-    segments_leave_vcpu();
-    load_cr3(prev->cpu, is_idle(next)       ? idle_root
-                        : next->kernel_mode ? next->root_kernel
-                                            : next->root_user);
-    segments_set_vcpu(next);
+    segments_leave_vcpu(cpu->arch);
+    if (unlikely(to->gdt_of != cpu->arch) && !is_idle(next))
+        segments_move_vcpu(cpu->arch, next);
+    load_cr3(cpu, is_idle(next)       ? idle_root
+                  : next->kernel_mode ? next->root_kernel
+                                      : next->root_user);
+    segments_set_vcpu(cpu, next);
     switch_stack(&from->sp, to->sp);
     resume_current();
 }

@@ -5,6 +5,8 @@
 
 #include "arch/arch.h"
 
+struct arch_cpu;
+
 struct arch_domain {
     /* Page tables of the per-domain slot: 4 MiB of windows for 32 vCPUs. */
     uint64_t *l3, *l2, *l1[2];
@@ -14,6 +16,7 @@ struct arch_vcpu {
     char *stack;
     uint64_t sp;                /* for switch_stack, while the vCPU does not run */
     void *fpu;                  /* XSAVE or FXSAVE image */
+    struct arch_cpu *gdt_of;    /* whose reserved page is in its GDT; NULL: none yet */
 };
 
 _Static_assert(MAX_VCPUS << VCPU_WINDOW_SHIFT <= 2u << 21, "two L1 tables");

@@ -28,6 +28,7 @@ struct cpu {
     /* This CPU writes them. Others read `running` and `id`. */
     struct vcpu *running;
     struct vcpu *idle;
+    struct arch_cpu *arch;      /* the architecture's part */
     unsigned id;                /* its index in cpus[] */
     uint32_t flush_stamp;       /* value of tlb_clock at this CPU's last full flush: see frame.h */
     int64_t work_left;          /* units of work until a preemption point is due: see work_done() */

@@ -12,12 +12,13 @@
 struct vcpu;
 
 /* Every stack is STACK_SIZE bytes and aligned to that; this struct is at its upper end. On a vCPU's
- * own stack, regs is the frame with the guest's registers. On the IST stacks only vcpu is used; it
- * is written at every context switch. */
+ * own stack, regs is the frame with the guest's registers. The IST stacks of a CPU lie in one such
+ * block, so they share one of these, of which vcpu and frame are written at every context
+ * switch. */
 struct stack_top {
     struct cpu_user_regs regs;
     struct vcpu *vcpu;
-    uint64_t pad;           /* aligns &regs.es, from where the CPU pushes, to 16 bytes */
+    uint64_t frame;         /* of the IST stacks: &regs on vcpu's own stack. &regs.es is aligned */
 };
 
 static inline struct stack_top *this_stack_top(void)
