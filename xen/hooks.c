@@ -60,6 +60,7 @@ static const struct domain_part parts[] = {
      * mapped. */
     { .init = grant_init, .relinquish = grant_destroy_mappings, .free = grant_destroy },
     { .free = memory_map_free },
+    { .free = hypercall_counts_keep },
     { .relinquish = store_domain_ended },
 #ifdef DEBUG
     { .relinquish = audit_after },
@@ -74,5 +75,5 @@ void hooks_register(void)
     cpu_hooks = (struct cpu_hooks){ write_guest_cr3, install_hypercall_page };
     claim_register(service_claim);
     store_hooks = (struct store_hooks){ service_start_again, service_forget };
-    trace_register_counts(hypercall_counts, NR_HYPERCALLS);
+    trace_register_counts(hypercall_count, NR_HYPERCALLS);
 }

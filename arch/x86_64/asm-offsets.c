@@ -57,6 +57,7 @@ void offsets(void)
     VALUE(V_cb_syscall, offsetof(struct vcpu, callback) + CB_SYSCALL * sizeof(uint64_t));
     VALUE(V_cb_masks, offsetof(struct vcpu, cb_masks_events));
     VALUE(CB_SYSCALL_BIT, 1 << CB_SYSCALL);
+    VALUE(V_calls, offsetof(struct vcpu, calls));
     VALUE(V_work, offsetof(struct vcpu, work));
     VALUE(V_kernel_mode, offsetof(struct vcpu, kernel_mode));
     VALUE(V_iret_slow, offsetof(struct vcpu, iret_slow));

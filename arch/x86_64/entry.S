@@ -67,8 +67,8 @@ hypercall:
     cmp $HYPERCALLS, %rax
     jae hypercall_out_of_range
     IF_TRACED hypercall_with_trace
-    lea hypercall_counts(%rip), %rcx
-    incq (%rcx,%rax,8)
+    mov S_vcpu(%rsp), %rcx
+    incq V_calls(%rcx,%rax,8)
     lea hypercall_table(%rip), %r11
     mov %r10, %rcx
     sub $8, %rsp

@@ -11,7 +11,7 @@
     .globl iret_hypercall
 iret_hypercall:
     IF_TRACED hypercall
-    incq hypercall_counts + 8 * HYPERCALL_iret(%rip)
+    incq V_calls + 8 * HYPERCALL_iret(%rax)
     mov R_rsp(%rsp), %rcx
     mov %rcx, %r11
     shr $HOLE_SHIFT, %r11

@@ -198,7 +198,7 @@ static void restore_guest(struct vcpu *v)
     ok &= load_fs(v->sel_fs);
     ok &= load_gs(v->sel_gs);
     if (!ok)
-        v->work |= WORK_FAILSAFE;       /* failsafe callback at the next exit, with v->sel_* */
+        v->own_work |= WORK_FAILSAFE;       /* failsafe callback at the next exit, with v->sel_* */
     load_base(MSR_FS_BASE, v->base_fs);
     load_base(MSR_GS_BASE, v->kernel_mode ? v->base_gs_kernel : v->base_gs_user);
     load_base(MSR_KERNEL_GS_BASE, v->kernel_mode ? v->base_gs_user : v->base_gs_kernel);

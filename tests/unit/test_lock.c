@@ -212,14 +212,14 @@ static void an_interrupt_for_each_bit_that_was_clear(void **state)
     assert_int_equal(interrupted, 1);
     request_cpu(&second, REQUEST_RESCHED);
     assert_int_equal(interrupted, 2);
-    v->work = 0;
+    v->own_work = 0;
     other_serves();
     assert_int_equal(v->work, WORK_RESCHED);
     assert_int_equal(second.requests, 0);
     request_cpu(&second, REQUEST_KICK);
     assert_int_equal(interrupted, 3);
     other_serves();
-    v->work = 0;
+    v->own_work = 0;
     host.on_ipi = NULL;
 }
 

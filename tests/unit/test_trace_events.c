@@ -194,17 +194,17 @@ static void counters_end_the_trace(void **state)
     start(0);
     for (unsigned i = 0; i < 5; i++)
         (void)TRACED(__HYPERVISOR_xen_version, XENVER_version);
-    hypercall_counts[17] += 0x300000005;
+    hypercalls_of_ended[17] += 0x300000005;
     (void)hypercall_traced(63, arguments);
     trace_end();
     for (unsigned nr = 0; nr < NR_HYPERCALLS; nr++)
-        if (hypercall_counts[nr] != 0)
-            EXPECT(TRC_PARAGON_COUNTER, nr, V64(hypercall_counts[nr]));
+        if (hypercall_count(nr) != 0)
+            EXPECT(TRC_PARAGON_COUNTER, nr, V64(hypercall_count(nr)));
     EXPECT_END();
-    assert_true(hypercall_counts[63] != 0 && hypercall_counts[17] > 0x300000000);
+    assert_true(hypercall_count(63) != 0 && hypercall_count(17) > 0x300000000);
     trace_end();                        /* once is enough */
     EXPECT_END();
-    hypercall_counts[17] -= 0x300000005;
+    hypercalls_of_ended[17] -= 0x300000005;
 }
 
 int main(void)

@@ -3,7 +3,7 @@
 import machine
 from machine import constant, text
 
-WORK = ("RESCHED", "DOMAIN", "NMI", "PUBLISH", "HELD_DB", "FAILSAFE", "IRET")
+WORK = ("RESCHED", "DOMAIN", "NMI", "PUBLISH", "TIME", "STOP", "HELD_DB", "FAILSAFE", "IRET")
 
 
 def domains():

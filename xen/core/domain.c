@@ -47,12 +47,12 @@ static void domain_free(struct domain *d)
     struct vcpu *v;
     unsigned i;
 
-    for_each_vcpu(d, v, i)
-        if (v)
-            arch_vcpu_free(v);
     for_each_part(p)
         if (p->free != NULL)
             p->free(d);
+    for_each_vcpu(d, v, i)
+        if (v)
+            arch_vcpu_free(v);
     arch_domain_free(d);
     free_pages(d, DOMAIN_ORDER);
 }
@@ -145,7 +145,7 @@ void domain_shutdown(struct domain *d, int reason)
     for_each_vcpu(d, v, i) {
         if (v == NULL || !v->started)
             continue;
-        v->work |= WORK_DOMAIN;
+        ask_work(v, WORK_DOMAIN);
         v->up = true;
         if (v != current)
             vcpu_wake(v);
@@ -172,7 +172,7 @@ void domain_exit_work(void)
     struct vcpu *v = current;
     struct domain *d = v->domain;
 
-    v->work &= ~WORK_DOMAIN;
+    done_work(v, WORK_DOMAIN);
     if (d->state == DOM_RUNNING)
         return;
     if (d->shutdown_code == SHUTDOWN_crash && !d->dumped) {

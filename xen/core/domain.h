@@ -17,6 +17,8 @@
 #include "xen/core/lock.h"
 #include "xen/core/timer.h"
 #include "xen/core/types.h"
+#include "common/abi_names.h"
+#include "common/atomic.h"
 #include "common/compiler.h"
 #include "common/list.h"
 
@@ -32,16 +34,19 @@ enum domain_state { DOM_BUILDING, DOM_RUNNING, DOM_SHUTDOWN, DOM_DYING, DOM_DEAD
 #define MC_BANKS 2u         /* machine-check banks of a guest's vCPU */
 
 /* vcpu.work: what is to be done before the vCPU returns to the guest. entry.S tests the whole word
- * against zero. */
+ * against zero. The lower half, own_work, is changed only by the CPU on which the vCPU runs, or
+ * that is about to run it; the upper half, asked_work, by all, with ask_work() and done_work(). */
 #define WORK_RESCHED 1u     /* another vCPU should run: call schedule() */
-#define WORK_DOMAIN 2u      /* the domain is no longer RUNNING: domain_exit_work() */
-#define WORK_NMI 4u         /* a virtual NMI is pending */
 #define WORK_PUBLISH 8u     /* runstate and time areas in guest memory are to be written */
 /* Return by IRET with the whole frame: the guest changed its selectors or mode. */
 #define WORK_IRET 16u
 /* A selector could not be loaded at the context switch: failsafe callback, sel_*. */
 #define WORK_FAILSAFE 32u
 #define WORK_HELD_DB 64u    /* a #DB is held back for one instruction, or to be dropped: mov_ss.c */
+#define WORK_DOMAIN 0x10000u        /* the domain is no longer RUNNING: domain_exit_work() */
+#define WORK_NMI 0x20000u           /* a virtual NMI is pending */
+#define WORK_TIME 0x40000u          /* the time area is to be written, as WORK_PUBLISH */
+#define WORK_STOP 0x80000u          /* the vCPU is down: schedule_at_exit() */
 
 enum callback { CB_EVENT, CB_FAILSAFE, CB_SYSCALL, CB_SYSCALL32, CB_SYSENTER, NR_CALLBACKS };
 
@@ -55,7 +60,12 @@ struct vcpu {
     /* stack_switch: the stack for bounce frames when user mode is interrupted */
     uint64_t kernel_sp;
     uint64_t callback[NR_CALLBACKS];
-    uint32_t work;
+    union {
+        uint32_t work;
+        struct {
+            uint16_t own_work, asked_work;
+        };
+    };
     uint8_t kernel_mode;
     uint8_t cb_masks_events;        /* bit per enum callback: CALLBACKF_mask_events */
     /* nmi_blocked, architectural_iopl or linear_tables: do_iret in C, not iret.S */
@@ -117,6 +127,8 @@ struct vcpu {
     struct timer singleshot, periodic, poll;
     uint64_t periodic_ns;
     uint64_t periodic_last;         /* ns of the last periodic tick, due or sent */
+
+    uint64_t calls[ABI_HYPERCALLS];  /* how often it made each hypercall; hypercall_counts.c */
 
     void *arch;                     /* arch/'s state of it: stack, FPU image, windows */
 };
@@ -221,6 +233,18 @@ void domain_exit_work(void);
 void domain_start(struct domain *d);                    /* d was built: vCPU 0 may run */
 /* Releases domains that have ended; runs on the idle vCPU. */
 void domain_reap(void);
+
+/* For the bits of asked_work. The vCPU may be asked at any time; who clears a bit does so before
+ * the work, so that the next request is not lost. */
+static inline void ask_work(struct vcpu *v, uint32_t bits)
+{
+    locked_or(&v->asked_work, (uint16_t)(bits >> 16));
+}
+
+static inline void done_work(struct vcpu *v, uint32_t bits)
+{
+    locked_and(&v->asked_work, (uint16_t)~(bits >> 16));
+}
 
 /* V2 */
 static inline bool upcall_due(const struct vcpu *v)

@@ -57,7 +57,7 @@ void serve_requests(void)
     if (bits & REQUEST_GRACE)
         store_release(&c->grace.done, load_acquire(&c->grace.wanted));
     if (bits & REQUEST_RESCHED)
-        c->running->work |= WORK_RESCHED;
+        c->running->own_work |= WORK_RESCHED;
 }
 
 uint32_t request_flush(struct cpu *c)

@@ -59,7 +59,7 @@ static void slice_over(void *arg)
 {
     struct cpu *cpu = arg;
 
-    cpu->running->work |= WORK_RESCHED;
+    cpu->running->own_work |= WORK_RESCHED;
 }
 
 void sched_init(struct vcpu *idle)
@@ -164,7 +164,7 @@ static void check_preemption(struct cpu *cpu, struct vcpu *v, uint64_t now)
     if (v->boosted && cpu->running->domain == v->domain)
         turn = MAX(turn, now + WAKER_GRACE_NS);
     if (idles(cpu->running) || turn <= now)
-        cpu->running->work |= WORK_RESCHED;
+        cpu->running->own_work |= WORK_RESCHED;
     else if (!timer_armed(&cpu->slice) || turn < cpu->slice.deadline_ns)
         timer_set(&cpu->slice, turn);
 }
@@ -284,7 +284,7 @@ static void switch_accounts(struct cpu *cpu, struct vcpu *prev, struct vcpu *nex
     if (!is_idle(next)) {
         runstate_change(next, RUNSTATE_running, now);
         if (next->runstate_area != 0)
-            next->work |= WORK_PUBLISH;
+            next->own_work |= WORK_PUBLISH;
     } else if (tracing(TRACE_ALL)) {
         trace_runstate(next, RUNSTATE_runnable, RUNSTATE_running);
     }
@@ -302,7 +302,7 @@ static void reschedule(bool behind)
 
     spin_lock(&sched_lock);
     account(cpu, now);
-    prev->work &= ~WORK_RESCHED;
+    prev->own_work &= (uint16_t)~WORK_RESCHED;
     if (behind)
         prev->vruntime = MAX(prev->vruntime, first_queued(cpu)->vruntime + 1);
     next = pick_next(cpu, prev);

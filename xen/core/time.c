@@ -115,7 +115,7 @@ void time_update_vcpu(struct vcpu *v)
     WRITE_ONCE(t->version, version);
     if (v->time_area != 0) {
         v->time_area_stale = true;
-        v->work |= WORK_PUBLISH;
+        ask_work(v, WORK_TIME);
     }
 }
 

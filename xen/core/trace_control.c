@@ -23,12 +23,12 @@ static bool enabled;                    /* the key's state */
 /* The ring was allocated after trace_init(), from memory free for guests. */
 static bool late;
 
-static const uint64_t *counts;          /* calls by hypercall number; nr_counts of them */
+static uint64_t (*count)(unsigned nr);  /* calls by hypercall number, below nr_counts */
 static unsigned nr_counts;
 
-void trace_register_counts(const uint64_t *call_counts, unsigned nr)
+void trace_register_counts(uint64_t (*count_calls)(unsigned nr), unsigned nr)
 {
-    counts = call_counts;
+    count = count_calls;
     nr_counts = nr;
 }
 
@@ -177,8 +177,8 @@ void trace_end(void)
     if (r->slots == NULL || trace_header.state == TRACE_STATE_ENDED)
         return;
     for (unsigned nr = 0; nr < nr_counts; nr++)
-        if (counts[nr] != 0) {
-            const uint32_t counter[] = { nr, W64(counts[nr]) };
+        if (count(nr) != 0) {
+            const uint32_t counter[] = { nr, W64(count(nr)) };
 
             trace_write(TRC_PARAGON_COUNTER, counter, ARRAY_SIZE(counter));
         }

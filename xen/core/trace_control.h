@@ -27,6 +27,6 @@ uint64_t trace_late_frames(void);
 void trace_end(void);
 
 /* The counters that trace_end() writes: calls by hypercall number. Set once. */
-void trace_register_counts(const uint64_t *call_counts, unsigned nr);
+void trace_register_counts(uint64_t (*count_calls)(unsigned nr), unsigned nr);
 
 #endif

@@ -78,7 +78,7 @@ bool hold_debug_trap(struct vcpu *v, struct cpu_user_regs *regs, uint64_t dr6)
     v->held_rip = regs->rip;
     v->held_tf = regs->rflags & FLAG_TF;
     regs->rflags |= FLAG_TF;
-    v->work |= WORK_HELD_DB;
+    v->own_work |= WORK_HELD_DB;
     return true;
 }
 
@@ -89,7 +89,7 @@ bool is_held_at(const struct vcpu *v, const struct cpu_user_regs *regs)
 
 void drop_held_trap(struct vcpu *v, struct cpu_user_regs *regs)
 {
-    v->work &= ~WORK_HELD_DB;
+    v->own_work &= (uint16_t)~WORK_HELD_DB;
     if (!v->held_tf)
         regs->rflags &= ~(uint64_t)FLAG_TF;
 }
@@ -117,7 +117,7 @@ uint64_t release_held_trap(struct vcpu *v, struct cpu_user_regs *regs, uint64_t 
     unsigned len;
     struct insn in;
 
-    v->work &= ~WORK_HELD_DB;
+    v->own_work &= (uint16_t)~WORK_HELD_DB;
     dr6 |= v->held_dr6;
     if (v->held_tf)
         return dr6;

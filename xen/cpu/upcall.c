@@ -141,7 +141,7 @@ static bool callback_masks(const struct vcpu *v, enum callback cb)
 /* An NMI for a guest without a handler for it is dropped. */
 static void deliver_nmi(struct vcpu *v)
 {
-    v->work &= ~WORK_NMI;
+    done_work(v, WORK_NMI);
     if (v->traps[TRAP_NMI].address == 0)
         return;
     v->nmi_blocked = true;
@@ -158,7 +158,7 @@ static void deliver_events(struct vcpu *v)
         drop_held_trap(v, guest_regs(v));   /* the instruction after MOV SS was a hypercall */
     }
     if (unlikely(v->work & WORK_FAILSAFE)) {
-        v->work &= ~WORK_FAILSAFE;
+        v->own_work &= (uint16_t)~WORK_FAILSAFE;
         handle_failsafe(v, v->sel_ds, v->sel_es, v->sel_fs, v->sel_gs);
     }
     if ((v->work & WORK_NMI) && !v->nmi_blocked)
@@ -264,7 +264,7 @@ long do_iret(void)
     v->nmi_blocked = false;
     v->iret_slow = arch_iopl(v) || v->domain->linear_tables;
     v->info->evtchn_upcall_mask = !(f.rflags & FLAG_IF);
-    v->work = (v->work & ~WORK_HELD_DB) | WORK_IRET;
+    v->own_work = (uint16_t)((v->own_work & ~WORK_HELD_DB) | WORK_IRET);
     return (long)f.rax;
 }
 
@@ -274,19 +274,22 @@ void exit_to_guest_work(void)
     struct vcpu *v = current;
 
     for (;;) {
-        uint32_t work = v->work & (WORK_RESCHED | WORK_DOMAIN | WORK_PUBLISH);
+        uint32_t work = READ_ONCE(v->work) & (WORK_RESCHED | WORK_PUBLISH | WORK_DOMAIN |
+                                              WORK_TIME | WORK_STOP);
 
         if (work == 0)
             break;
-        v->work &= ~(WORK_RESCHED | WORK_PUBLISH);
+        v->own_work &= (uint16_t)~(WORK_RESCHED | WORK_PUBLISH);
+        if (work & (WORK_TIME | WORK_STOP))
+            done_work(v, WORK_TIME | WORK_STOP);
         if (work & WORK_DOMAIN)
             domain_exit_work();
-        if (work & WORK_RESCHED)
+        if (work & (WORK_RESCHED | WORK_STOP))
             schedule_at_exit();
-        if (work & WORK_PUBLISH)
+        if (work & (WORK_PUBLISH | WORK_TIME))
             runstate_publish(v);
     }
-    v->work &= ~WORK_IRET;
+    v->own_work &= (uint16_t)~WORK_IRET;
     deliver_events(v);
     if (v->work & WORK_DOMAIN)      /* the domain crashed, for the frame could not be written */
         domain_exit_work();

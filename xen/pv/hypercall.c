@@ -5,14 +5,13 @@
 #include "xen/core/domain.h"
 #include "xen/core/irqsoff.h"
 #include "xen/core/trace.h"
-#include "xen/pv/hypercall_counts.h"
 #include "xen/pv/hypercalls.h"
 
 static long call(uint64_t nr, const uint64_t a[6])
 {
     if (unlikely(nr >= NR_HYPERCALLS))
         return -ENOSYS;
-    hypercall_counts[nr]++;
+    current->calls[nr]++;
     return hypercall_table[nr](a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 

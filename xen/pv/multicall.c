@@ -4,7 +4,6 @@
 #include "xen/core/domain.h"
 #include "xen/core/sched.h"
 #include "xen/core/trace.h"
-#include "xen/pv/hypercall_counts.h"
 #include "xen/pv/hypercalls.h"
 
 #define WORK_PER_MEMBER 500u
@@ -18,13 +17,13 @@ call_traced(uint64_t op, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_
     return hypercall_traced(op, args);
 }
 
-static inline long call(uint64_t op, const uint64_t a[6])
+static inline long call(struct vcpu *v, uint64_t op, const uint64_t a[6])
 {
     if (tracing(TRACE_HYPERCALL))
         return call_traced(op, a[0], a[1], a[2], a[3], a[4], a[5]);
     if (unlikely(op >= NR_HYPERCALLS))
         return -ENOSYS;
-    hypercall_counts[op]++;
+    v->calls[op]++;
     return hypercall_table[op](a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 
@@ -54,7 +53,7 @@ long do_multicall(uint64_t calls, unsigned nr)
             rc = -EFAULT;
             break;
         }
-        result = call(op, args);
+        result = call(v, op, args);
         if (unlikely(op == __HYPERVISOR_iret || !v->kernel_mode)) {
             rc = result;
             break;

@@ -52,7 +52,7 @@ long vcpu_down(struct vcpu *v)
     else if (v->blocked)
         runstate_change(v, RUNSTATE_offline, now_ns());
     else
-        v->work |= WORK_RESCHED;
+        ask_work(v, WORK_STOP);
     return 0;
 }
 
@@ -83,7 +83,7 @@ long vcpu_register_runstate_memory_area(struct vcpu *v,
         return -EFAULT;
     v->runstate_area = op->addr.p;
     if (v == current) {
-        v->work |= WORK_PUBLISH;
+        v->own_work |= WORK_PUBLISH;
     } else if (v->runstate_area != 0) {
         get_runstate(v, &r);
         copy_to_guest(v->runstate_area, &r, sizeof(r));
@@ -175,7 +175,7 @@ long vcpu_send_nmi(struct vcpu *v, uint64_t arg)
 {
     if (arg != 0)
         return -EINVAL;
-    v->work |= WORK_NMI;
+    ask_work(v, WORK_NMI);
     vcpu_wake(v);
     return 0;
 }
