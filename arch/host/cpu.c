@@ -42,7 +42,7 @@ struct fiber {
     void *fake;                 /* AddressSanitizer's fake stack */
 };
 
-struct vcpu *host_current;
+HOST_TLS struct vcpu *host_current;
 static struct fiber *leaving;   /* the fiber that was left last, for AddressSanitizer */
 
 static void check_value(bool ok, const char *what, uint64_t value)

@@ -12,37 +12,26 @@
 #include <stdlib.h>
 #include <string.h>
 #include "arch/arch.h"
+#include "common/atomic.h"
 #include "host.h"
 #include "xen/core/cpu.h"
 #include "xen/core/request.h"
 #include "xen/core/timer.h"
+
+#define MAX_SWITCHES 10000000ull /* of the CPU, in one run: more are a deadlock */
 
 static struct state {
     struct vcpu *current;
     uint64_t cr3, cr4, deadline;
     bool ts;
     bool interrupt;             /* another CPU's waits to be taken */
-    bool halted;                /* until an interrupt comes */
-    bool over;                  /* its program has ended */
+    bool over;                  /* its program has ended: it waits for interrupts */
 } states[HOST_CPUS];
 
-unsigned host_cpu;              /* the one that runs */
+HOST_TLS unsigned host_cpu;
 unsigned host_nr_cpus = 1;
 uint64_t host_steps, host_cpu_switches;
-static uint64_t random_state;
-static unsigned quantum;        /* steps between two changes of the CPU, on average */
-static unsigned left;           /* until the next */
-static bool choosing;           /* the CPUs take turns */
-
 static struct cpu *table[HOST_CPUS];
-
-static uint64_t next_random(void)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return random_state >> 11;
-}
 
 /* The CPUs from 1 on run nothing at first. */
 void host_add_cpus(unsigned nr)
@@ -70,12 +59,74 @@ void host_remove_cpus(void)
         free(table[i]);
     nr_cpus = host_nr_cpus = 1;
     host_cpu = 0;
-    choosing = false;
 }
 
 struct vcpu *host_current_of(unsigned cpu)
 {
     return cpu == host_cpu ? current : states[cpu].current;
+}
+
+/* Interrupts are on: in guest mode, in idle, in an interrupt window. */
+void host_take_interrupts(void)
+{
+    struct state *s = &states[host_cpu];
+
+    if (READ_ONCE(s->interrupt) && xchg(&s->interrupt, false))
+        serve_requests();
+}
+
+void arch_send_ipi(unsigned cpu)
+{
+    host.ipis++;
+    if (host.on_ipi != NULL)
+        host.on_ipi(cpu);
+    if (cpu >= host_nr_cpus)
+        return;
+    (void)xchg(&states[cpu].interrupt, true);
+    host_step();
+}
+
+/* CPU c runs one vCPU only, v, with this program, and takes part in no scheduling. */
+void host_cpu_program(unsigned cpu, struct vcpu *v, void (*program)(struct vcpu *))
+{
+    HOST_CHECK(cpu > 0 && cpu < host_nr_cpus && states[cpu].over, "CPU %u", cpu);
+    host_vcpu(v)->program = program;
+    v->cpu = cpus[cpu];
+    v->blocked = false;
+    v->domain->vcpus_inside += !v->started;
+    v->started = true;
+    cpus[cpu]->running = v;
+    states[cpu] = (struct state){ .current = v, .cr3 = v->root_kernel };
+    host_fiber_make(v);
+}
+
+void host_program_ended(unsigned cpu)
+{
+    struct vcpu *v = states[cpu].current;
+
+    if (v == NULL)
+        return;
+    fiber_free(v);
+    v->blocked = true;
+    v->cpu = cpus[0];
+    host_vcpu(v)->program = host_idle_guest;
+}
+
+/* --- Taking turns in one thread --------------------------------------------------------------- */
+
+#ifndef HOST_THREADS
+static uint64_t random_state;
+static unsigned quantum;        /* steps between two changes of the CPU, on average */
+static unsigned left;           /* until the next */
+static bool choosing;           /* the CPUs take turns */
+static uint64_t switches_limit;
+
+static uint64_t next_random(void)
+{
+    random_state ^= random_state << 13;
+    random_state ^= random_state >> 7;
+    random_state ^= random_state << 17;
+    return random_state >> 11;
 }
 
 static void save(struct state *s)
@@ -111,33 +162,29 @@ static void go_to(unsigned cpu)
     host_fiber_switch(from, current);
 }
 
-static bool can_run(unsigned cpu)
-{
-    const struct state *s = &states[cpu];
-
-    return !s->over && (!s->halted || s->interrupt);
-}
-
-/* Another CPU that can go on, or this one; HOST_CPUS: none. */
+/* One that can go on, which may be this one. */
 static unsigned choose(void)
 {
     unsigned start = (unsigned)(next_random() % host_nr_cpus);
 
-    for (unsigned i = 0; i < host_nr_cpus; i++)
-        if (can_run((start + i) % host_nr_cpus))
-            return (start + i) % host_nr_cpus;
-    return HOST_CPUS;
+    for (unsigned i = 0; i < host_nr_cpus; i++) {
+        unsigned cpu = (start + i) % host_nr_cpus;
+        const struct state *s = &states[cpu];
+
+        if (s->current != NULL && (!s->over || s->interrupt))
+            return cpu;
+    }
+    HOST_CHECK(false, "no CPU can go on");
+    abort();
 }
 
 static void change(void)
 {
-    unsigned cpu = choose();
-
     left = 1 + (unsigned)(next_random() % (2 * quantum));
-    HOST_CHECK(cpu != HOST_CPUS, "no CPU can go on");
+    HOST_CHECK(host_cpu_switches < switches_limit, "the CPUs wait for each other for ever");
     host_tlb_audit();
     host_tlb_speculate(next_random());
-    go_to(cpu);
+    go_to(choose());
 }
 
 void host_step(void)
@@ -149,49 +196,14 @@ void host_step(void)
         change();
 }
 
-/* Interrupts are on: in guest mode, in idle, in an interrupt window. */
-void host_take_interrupts(void)
-{
-    struct state *s = &states[host_cpu];
-
-    if (!s->interrupt)
-        return;
-    s->interrupt = false;
-    serve_requests();
-}
-
-void arch_send_ipi(unsigned cpu)
-{
-    host.ipis++;
-    if (host.on_ipi != NULL)
-        host.on_ipi(cpu);
-    if (cpu >= host_nr_cpus)
-        return;
-    states[cpu].interrupt = true;
-    host_step();
-}
-
-/* Programs ---------------------------------------------------------------------------------------
- * CPU c runs one vCPU only, v, with this program, and takes part in no scheduling. */
-void host_cpu_program(unsigned cpu, struct vcpu *v, void (*program)(struct vcpu *))
-{
-    HOST_CHECK(cpu > 0 && cpu < host_nr_cpus && states[cpu].over, "CPU %u", cpu);
-    host_vcpu(v)->program = program;
-    v->cpu = cpus[cpu];
-    v->blocked = false;
-    v->domain->vcpus_inside += !v->started;
-    v->started = true;
-    cpus[cpu]->running = v;
-    states[cpu] = (struct state){ .current = v, .cr3 = v->root_kernel };
-    host_fiber_make(v);
-}
-
-/* Called on the stack of the program, which does not go on. */
+/* Called on the stack of the program, which does not go on: the CPU only takes interrupts. */
 _Noreturn void host_program_over(void)
 {
     states[host_cpu].over = true;
-    change();
-    abort();
+    for (;;) {
+        change();
+        host_take_interrupts();
+    }
 }
 
 static bool all_over(void)
@@ -202,7 +214,6 @@ static bool all_over(void)
     return true;
 }
 
-/* CPU 0, which called it, waits; the others take turns until their programs have ended. */
 void host_interleave(uint64_t seed, unsigned steps)
 {
     random_state = seed * 0x9e3779b97f4a7c15 | 1;
@@ -210,20 +221,14 @@ void host_interleave(uint64_t seed, unsigned steps)
         (void)next_random();
     quantum = steps;
     left = 0;
+    switches_limit = host_cpu_switches + MAX_SWITCHES;
     choosing = true;
     while (!all_over()) {
         host_take_interrupts();
         change();
     }
     choosing = false;
-    for (unsigned i = 1; i < host_nr_cpus; i++) {
-        struct vcpu *v = states[i].current;
-
-        if (v == NULL)
-            continue;
-        fiber_free(v);
-        v->blocked = true;
-        v->cpu = cpus[0];
-        host_vcpu(v)->program = host_idle_guest;
-    }
+    for (unsigned i = 1; i < host_nr_cpus; i++)
+        host_program_ended(i);
 }
+#endif

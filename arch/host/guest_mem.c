@@ -8,11 +8,12 @@
  * (host_guest_read). */
 #include <string.h>
 #include "arch/arch.h"
+#include "common/atomic.h"
 #include "host.h"
 #include "xen/core/frame.h"
 #include "xen/core/walk.h"
 
-static bool guest_runs;         /* the access is the guest's own, not the hypervisor's */
+static HOST_TLS bool guest_runs;        /* the access is the guest's own, not the hypervisor's */
 
 /* The true level of the table at mfn, which the CPU uses as a table of the given level. The two
  * differ only behind a linear entry, which has no RW, so that nothing can be written through it.
@@ -30,7 +31,7 @@ static unsigned level_of_table(mfn_t mfn, unsigned level, bool writable)
  * the guest faults; the hypervisor's would not, so it must not happen (linear_hides). */
 static bool walk_from(unsigned level, mfn_t mfn, bool writable, uint64_t va, bool write)
 {
-    uint64_t *slot;
+    uint64_t *slot, entry, used;
 
     for (;; level--) {
         unsigned index = table_index(va, level);
@@ -42,23 +43,22 @@ static bool walk_from(unsigned level, mfn_t mfn, bool writable, uint64_t va, boo
             return false;
         }
         slot = (uint64_t *)mfn_to_virt(mfn) + index;
-        if (!(*slot & PTE_P))
-            return false;
-        HOST_CHECK(*slot & PTE_US, "va %#lx level %u: entry %#lx", va, level, *slot);
-        HOST_CHECK(!(*slot & PTE_PS), "va %#lx level %u: entry %#lx", va, level, *slot);
-        writable &= (*slot & PTE_RW) != 0;
-        if (write && !writable)
-            return false;
-        *slot |= PTE_A;
-        mfn = PTE_MFN(*slot);
+        do {                    /* again when another CPU changed the entry meanwhile */
+            entry = READ_ONCE(*slot);
+            if (!(entry & PTE_P) || (write && !(writable && (entry & PTE_RW))))
+                return false;
+            HOST_CHECK(entry & PTE_US, "va %#lx level %u: entry %#lx", va, level, entry);
+            HOST_CHECK(!(entry & PTE_PS), "va %#lx level %u: entry %#lx", va, level, entry);
+            used = entry | PTE_A | (write && level == 1 ? PTE_D : 0);
+        } while (used != entry && !try_cmpxchg(slot, &entry, used));
+        writable &= (used & PTE_RW) != 0;
+        mfn = PTE_MFN(used);
         HOST_CHECK(mfn_valid(mfn), "va %#lx leads to mfn %#lx", va, mfn);
         if (level == 1)
             break;
         host_tlb_add(level - 1, va, mfn, writable);
     }
-    if (write)
-        *slot |= PTE_D;
-    host_tlb_add(0, va, mfn, writable && (*slot & PTE_D));
+    host_tlb_add(0, va, mfn, writable && (used & PTE_D));
     return true;
 }
 
@@ -107,6 +107,18 @@ static uint8_t *translate(uint64_t va, bool write)
     return (uint8_t *)mfn_to_virt(t->mfn) + va % PAGE_SIZE;
 }
 
+/* Guests may write their memory while it is read. ThreadSanitizer would complain if this were
+ * memcpy. */
+static void copy_bytes(uint8_t *dst, const uint8_t *src, size_t len)
+{
+#ifdef HOST_THREADS
+    for (size_t i = 0; i < len; i++)
+        WRITE_ONCE(dst[i], READ_ONCE(src[i]));
+#else
+    memcpy(dst, src, len);
+#endif
+}
+
 /* Copies between `ours`, memory of the hypervisor, and the guest's memory at va; write: to the
  * guest. Returns the number of bytes not copied. */
 static size_t copy_now(void *ours, uint64_t va, size_t len, bool write)
@@ -120,9 +132,9 @@ static size_t copy_now(void *ours, uint64_t va, size_t len, bool write)
         if (guest == NULL)
             break;
         if (write)
-            memcpy(guest, p, n);
+            copy_bytes(guest, p, n);
         else
-            memcpy(p, guest, n);
+            copy_bytes(p, guest, n);
         p += n;
         va += n;
         len -= n;

@@ -21,13 +21,19 @@
 
 #define TSC_HZ 2400000000ull
 
-struct host_machine host;
+HOST_TLS struct host_machine host;
 jmp_buf host_end_jmp;
 bool host_end_expected;
 
 uint64_t arch_tsc(void)
 {
+#ifdef HOST_THREADS
+    static uint64_t tsc = 1000;
+
+    return host.tsc = __atomic_add_fetch(&tsc, host.tsc_step, __ATOMIC_SEQ_CST);
+#else
     return host.tsc += host.tsc_step;
+#endif
 }
 
 uint64_t arch_cmpxchg64(uint64_t *p, uint64_t old, uint64_t val)

@@ -27,7 +27,7 @@ static struct level {
     uint64_t listed[TLB_ENTRIES];   /* the generation in whose list the entry is */
     unsigned list[TLB_ENTRIES], nr_listed;
 } caches[HOST_CPUS][4];
-static struct level *levels = caches[0];        /* those of the CPU that runs */
+static HOST_TLS struct level *levels = caches[0];       /* those of the CPU that runs */
 /* What each of the hypervisor's L4 slots holds, without the number of the slot, which is added. */
 static uint64_t hole_l3;
 

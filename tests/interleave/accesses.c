@@ -27,7 +27,7 @@ static struct buffer {
     unsigned nr;
 } buffers[HOST_CPUS];
 static struct store begun;      /* its value: the old one; p NULL: none */
-bool stores_wait;
+static bool stores_wait;
 static uint64_t random_state = 1;
 
 static bool one_in(unsigned n)
@@ -151,7 +151,7 @@ static void before_locked(void)
     drain();
 }
 
-void enter_host(void)
+static void enter_host(void)
 {
     finish_begun();
     drain();

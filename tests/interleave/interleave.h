@@ -26,9 +26,14 @@ long call_mmuext(unsigned cmd, uint64_t arg1, uint64_t arg2);
 void guest_store(uint64_t va, uint64_t word);
 void guest_load(uint64_t va);
 
-/* Stores wait in buffers of their CPU (accesses.c); enter_host() empties this CPU's. */
+/* Whether stores wait in buffers of their CPU (accesses.c). */
+#ifdef HOST_THREADS
+static inline void stores_begin(uint64_t seed, bool wait)
+{
+    (void)seed, (void)wait;
+}
+#else
 void stores_begin(uint64_t seed, bool wait);
-void enter_host(void);
-extern bool stores_wait;
+#endif
 
 #endif

@@ -21,7 +21,8 @@
 #define SEEDS 2000u
 
 static const struct scenario *now;
-static uint64_t seed_now, choices;
+static uint64_t seed_now;
+static HOST_TLS uint64_t choices;
 
 unsigned pick(unsigned n)
 {
@@ -84,6 +85,9 @@ static void failed(int signal)
 
 static void program(struct vcpu *v)
 {
+#ifdef HOST_THREADS             /* each has choices of its own */
+    choices = seed_now * 1000 + host_cpu;
+#endif
     now->program[v->domain->id - 1](v);
     host_program_over();
 }
@@ -125,7 +129,7 @@ static void run(const struct scenario *s, uint64_t seed)
         start_vcpus(d[i], &cpu);
     stores_begin(seed, seed / ARRAY_SIZE(quanta) % 2 != 0);
     host_interleave(seed, quanta[seed % ARRAY_SIZE(quanta)]);
-    stores_wait = false;
+    stores_begin(seed, false);
     audit();
     if (s->check != NULL)
         s->check(d);

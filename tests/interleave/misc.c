@@ -47,8 +47,8 @@ static void vcpus(struct vcpu *v)
     c.user_regs.ss = FLAT_KERNEL_SS64;
     guest_put(va, &c, sizeof(c));
     for (unsigned i = 0; i < ROUNDS; i++)
-        (void)call(__HYPERVISOR_vcpu_op, pick(2) ? VCPUOP_initialise : VCPUOP_is_up, 2 + pick(2), va,
-                   0);
+        (void)call(__HYPERVISOR_vcpu_op, pick(2) ? VCPUOP_initialise : VCPUOP_is_up, 2 + pick(2),
+                   va, 0);
 }
 
 static void tables(struct vcpu *v)

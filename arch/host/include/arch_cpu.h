@@ -9,7 +9,14 @@
 
 struct vcpu;
 
-extern struct vcpu *host_current;
+/* In a program whose fake CPUs are threads (arch/host/threads.c) each has what only it uses. */
+#ifdef HOST_THREADS
+#define HOST_TLS __thread
+#else
+#define HOST_TLS
+#endif
+
+extern HOST_TLS struct vcpu *host_current;
 #define current host_current
 
 void *mfn_to_virt(mfn_t mfn);

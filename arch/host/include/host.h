@@ -63,7 +63,7 @@ struct host_machine {
     uint8_t sink[1 << 16];      /* the first bytes sent to the trace's port */
     size_t sink_len;
 };
-extern struct host_machine host;
+extern HOST_TLS struct host_machine host;
 
 /* The ways in which the machine can end. While a test expects an end, panic, halt and power-off
  * jump to host_end_jmp. */
@@ -114,9 +114,10 @@ void host_fiber_ready(struct vcpu *v);
 void host_fiber_switch(struct vcpu *from, struct vcpu *to);
 void host_idle_guest(struct vcpu *v);   /* the program of a vCPU that was given none */
 
-/* Several CPUs (cpus.c). */
+/* Several CPUs, in one thread (cpus.c) or each one a thread (threads.c). */
 #define HOST_CPUS 8u
-extern unsigned host_cpu, host_nr_cpus;
+extern HOST_TLS unsigned host_cpu;      /* the one that runs */
+extern unsigned host_nr_cpus;
 extern uint64_t host_steps, host_cpu_switches;
 void host_add_cpus(unsigned nr);        /* so many altogether */
 void host_remove_cpus(void);
@@ -125,7 +126,10 @@ void host_step(void);
 void host_take_interrupts(void);
 void host_cpu_program(unsigned cpu, struct vcpu *v, void (*program)(struct vcpu *));
 _Noreturn void host_program_over(void);
+/* CPU 0, which calls it, waits until the programs of the others have ended. In one thread they take
+ * turns, after so many steps on average; the seed says which. */
 void host_interleave(uint64_t seed, unsigned steps);
+void host_program_ended(unsigned cpu);  /* its vCPU is CPU 0's again, and blocked */
 
 /* A guest instruction of the current vCPU that reads or writes memory, through its page tables and
  * the TLB, which may hold a stale translation. False: #PF. */
