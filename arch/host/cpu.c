@@ -217,7 +217,7 @@ void arch_map_gdt(struct vcpu *v, const mfn_t *mfns, unsigned nr_frames)
 {
     check_value(nr_frames <= 14, "GDT frames", nr_frames);
     for (unsigned i = 0; i < nr_frames; i++)
-        check_value((mfn_to_frame(mfns[i])->type & TYPE_MASK) == TYPE_SEGDESC,
+        check_value(frame_type(mfn_to_frame(mfns[i])) == TYPE_SEGDESC,
                     "type of a GDT frame", mfns[i]);
     memset(host_vcpu(v)->gdt, 0, sizeof(host_vcpu(v)->gdt));
     memcpy(host_vcpu(v)->gdt, mfns, nr_frames * sizeof(mfn_t));
@@ -227,7 +227,7 @@ void arch_map_gdt(struct vcpu *v, const mfn_t *mfns, unsigned nr_frames)
 void arch_map_ldt_page(struct vcpu *v, unsigned page, mfn_t mfn)
 {
     check_value(page < 16, "LDT page", page);
-    check_value((mfn_to_frame(mfn)->type & TYPE_MASK) == TYPE_SEGDESC, "type of an LDT frame", mfn);
+    check_value(frame_type(mfn_to_frame(mfn)) == TYPE_SEGDESC, "type of an LDT frame", mfn);
     host_vcpu(v)->ldt[page] = mfn;
 }
 

@@ -22,8 +22,8 @@ static HOST_TLS bool guest_runs;        /* the access is the guest's own, not th
 static unsigned level_of_table(mfn_t mfn, unsigned level, bool writable)
 {
     HOST_CHECK(host_walkable(mfn, level, writable), "level %u table at mfn %#lx has type %#lx",
-               level, mfn, mfn_valid(mfn) ? mfn_to_frame(mfn)->type : 0);
-    return MAX(level, (unsigned)(mfn_to_frame(mfn)->type >> TYPE_SHIFT));
+               level, mfn, mfn_valid(mfn) ? mfn_to_frame(mfn)->word : 0);
+    return MAX(level, (unsigned)(mfn_to_frame(mfn)->word >> TYPE_SHIFT));
 }
 
 /* One page walk that starts at a table of the given level. False: page fault. Through a linear
@@ -162,8 +162,8 @@ static void scribble(uint64_t va, size_t len)
         if (p == NULL)
             return;
         mfn = virt_to_mfn(p);
-        if ((mfn_to_frame(mfn)->type & TYPE_MASK) == TYPE_WRITABLE &&
-            (mfn_to_frame(mfn)->type & TYPE_COUNT_MASK))
+        if (frame_type(mfn_to_frame(mfn)) == TYPE_WRITABLE &&
+            nr_type_refs(mfn_to_frame(mfn)->word) != 0)
             *p ^= (uint8_t)(1u << host_random() % 8);
     }
 }

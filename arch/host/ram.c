@@ -78,7 +78,7 @@ void host_ram_init(mfn_t base, unsigned chunks)
                 zeroed(m2p_bytes, PROT_READ | PROT_WRITE));
     for (mfn_t mfn = 0; mfn < end; mfn++)
         if (mfn < base || ((mfn - base) >> CHUNK_ORDER) % 2)
-            frame_table[mfn].count = FRAME_NO_RAM;
+            frame_table[mfn].word = FRAME_NO_RAM;
     for (unsigned i = 0; i < chunks; i++)
         frames_add_range(base + 2ull * i * CHUNK_FRAMES, base + (2ull * i + 1) * CHUNK_FRAMES,
                          true);

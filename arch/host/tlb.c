@@ -146,14 +146,14 @@ void host_load_root(const struct vcpu *v)
 
 /* A CPU may still use the frame as a table of that level: it is one; or it is a table of a higher
  * level and the walk is read-only (a linear entry); or it was a table, and has no type now or is
- * free (a free frame's type word is alloc.c's). */
+ * free (a free frame's word is alloc.c's). */
 bool host_walkable(mfn_t mfn, unsigned level, bool writable)
 {
     const struct frame *f = mfn_to_frame(mfn);
-    unsigned type = mfn_valid(mfn) ? (unsigned)(f->type >> TYPE_SHIFT) : 7;
+    unsigned type = mfn_valid(mfn) ? (unsigned)(f->word >> TYPE_SHIFT) : 7;
 
     if (type == 0)
-        return f->owner != 0 ? !(f->type & TYPE_COUNT_MASK) : (f->count & FRAME_COUNT_MASK) == 0;
+        return f->owner != 0 ? nr_type_refs(f->word) == 0 : nr_refs(f->word) == 0;
     return type == level || (type > level && type <= 4 && !writable);
 }
 
@@ -188,9 +188,9 @@ static bool granted(const struct host_translation *t, struct grant_table *gt,
 static void audit_translation(const struct host_translation *t, const struct vcpu *v)
 {
     const struct frame *f = mfn_to_frame(t->mfn);
-    uint64_t type = (f->type & TYPE_COUNT_MASK) ? f->type & TYPE_MASK : TYPE_NONE;
+    uint64_t type = nr_type_refs(f->word) != 0 ? frame_type(f) : TYPE_NONE;
 
-    if (f->owner == 0 && (f->count & FRAME_COUNT_MASK) == 0)
+    if (f->owner == 0 && nr_refs(f->word) == 0)
         return;                 /* free: alloc.c flushes the TLB before it hands the frame out */
     HOST_CHECK(f->owner != 0 && frame_owner(f) == t->owner,
                "mfn %#lx got another owner while a TLB still maps it at page %#lx (%s)", t->mfn,
@@ -211,8 +211,8 @@ static void audit_remembered_table(const struct host_translation *t, unsigned le
     HOST_CHECK(host_walkable(t->mfn, level, t->writable),
                "mfn %#lx became type %#lx while the CPU may still walk it as a table of level %u, "
                "prefix %#lx",
-               t->mfn, f->type, level, t->prefix - 1);
-    HOST_CHECK((f->owner == 0 && (f->count & FRAME_COUNT_MASK) == 0) || frame_owner(f) == t->owner,
+               t->mfn, f->word, level, t->prefix - 1);
+    HOST_CHECK((f->owner == 0 && nr_refs(f->word) == 0) || frame_owner(f) == t->owner,
                "mfn %#lx got another owner while the CPU may still walk it as a table of level %u, "
                "prefix %#lx",
                t->mfn, level, t->prefix - 1);
@@ -253,8 +253,7 @@ void host_audit(void)
         const struct frame *f = mfn_to_frame(mfn);
         const uint64_t *l4;
 
-        if ((f->type & (TYPE_MASK | TYPE_VALIDATED)) != (TYPE_L4 | TYPE_VALIDATED) ||
-            !(f->type & TYPE_COUNT_MASK) || f->owner == 0)
+        if (!is_valid_as(f, TYPE_L4) || f->owner == 0)
             continue;
         l4 = mfn_to_virt(mfn);
         HOST_CHECK(memcmp(&l4[HOLE_FIRST_SLOT], &want[HOLE_FIRST_SLOT],

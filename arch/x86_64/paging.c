@@ -150,7 +150,7 @@ static void mark_holes(struct frame *table, mfn_t nr_frames)
 
         for (; mfn < hole_end; mfn++)
             if (mfn < image || mfn >= image_end)
-                table[mfn].count = FRAME_NO_RAM;
+                table[mfn].word = FRAME_NO_RAM;
         if (i < ram.nr)
             mfn = ram.range[i].end >> PAGE_SHIFT;
     }

@@ -164,6 +164,6 @@ void grant_something(struct domain *d)
         return;
     }
     for (mfn_t mfn = next_owned(LOW_BASE, d); mfn < max_mfn; mfn = next_owned(mfn + 1, d))
-        if (!(mfn_to_frame(mfn)->count & FRAME_COUNTED) && mfn != d->shared_mfn)
+        if (!(mfn_to_frame(mfn)->word & FRAME_COUNTED) && mfn != d->shared_mfn)
             ((struct grant_entry_v1 *)mfn_to_virt(mfn))[1 + below(11)] = e;
 }

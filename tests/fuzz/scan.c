@@ -15,11 +15,12 @@ UNCHECKED mfn_t next_owned(mfn_t mfn, const struct domain *d)
     return mfn;
 }
 
-UNCHECKED unsigned count_types(uint64_t bits)
+UNCHECKED unsigned count_frames(uint64_t word_bits, uint32_t linear_bits)
 {
     unsigned n = 0;
 
     for (mfn_t mfn = LOW_BASE; mfn < max_mfn; mfn++)
-        n += frame_table[mfn].owner != 0 && (frame_table[mfn].type & bits) != 0;
+        n += frame_table[mfn].owner != 0 && ((frame_table[mfn].word & word_bits) != 0 ||
+                                             (frame_table[mfn].linear & linear_bits) != 0);
     return n;
 }

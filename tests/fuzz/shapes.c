@@ -41,7 +41,7 @@ static void shape_linear_update(uint64_t *a)
 
     for (unsigned i = 0; i < n; i++) {
         mfn_t table = some_table(0),
-              target = one_in(2) ? table : some_table(mfn_to_frame(table)->type & TYPE_MASK);
+              target = one_in(2) ? table : some_table(frame_type(mfn_to_frame(table)));
         struct mmu_update u = {
             .ptr = table << PAGE_SHIFT | (LINEAR_SLOT + below(4)) * 8 |
                    (one_in(6) ? MMU_PT_UPDATE_PRESERVE_AD : 0),

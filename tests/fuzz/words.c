@@ -59,8 +59,7 @@ mfn_t some_mfn(void)
 
 static bool is_table(const struct frame *f)
 {
-    return (f->type & TYPE_VALIDATED) && (f->type & TYPE_COUNT_MASK) &&
-           (f->type & TYPE_MASK) >= TYPE_L2 && (f->type & TYPE_MASK) <= TYPE_L4;
+    return (f->word & TYPE_VALIDATED) && frame_type(f) >= TYPE_L2 && frame_type(f) <= TYPE_L4;
 }
 
 /* The first from mfn on; max_mfn if there is none. */
@@ -73,7 +72,7 @@ static mfn_t next_table(mfn_t mfn, uint64_t type)
         if (mfn == max_mfn)
             return max_mfn;
         f = mfn_to_frame(mfn);
-        if (is_table(f) && (type == 0 || (f->type & TYPE_MASK) == type))
+        if (is_table(f) && (type == 0 || frame_type(f) == type))
             return mfn;
     }
 }

@@ -25,7 +25,7 @@ struct world world;
 
 static bool half_done(void)
 {
-    return world.inside != 0 || count_types(TYPE_VALIDATING) != 0;
+    return world.inside != 0 || count_frames(TYPE_VALIDATING, 0) != 0;
 }
 
 void audit_now_and_then(void)
@@ -34,7 +34,7 @@ void audit_now_and_then(void)
         return;
     audit();
     world.result.audits++;
-    world.result.linear += count_types(LINEAR_ENTRIES);
+    world.result.linear += count_frames(0, LINEAR_ENTRIES);
 }
 
 static void make_domain(void)

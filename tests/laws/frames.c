@@ -23,7 +23,7 @@ bool store_to_l1(struct domain *d, uint64_t *slot, const struct insn *in, unsign
 
 static struct frame plain_frame(uint64_t type)
 {
-    return (struct frame){ .count = FRAME_ALLOCATED | 2, .type = type | TYPE_VALIDATED | 1,
+    return (struct frame){ .word = type | TYPE_VALIDATED | FRAME_ALLOCATED | TYPE_REF | 2,
                            .owner = guest->mfn };
 }
 
@@ -105,28 +105,33 @@ static uint64_t call_part_stored(const uint64_t *a)
     return slot;
 }
 
-/* --- The words of a frame --------------------------------------------------------------------- */
+/* --- The word of a frame ---------------------------------------------------------------------- */
 
-static uint64_t call_get_page_ok(const uint64_t *a)
+static struct frame frame_with(uint64_t word)
 {
-    struct frame f = { .count = a[0], .owner = guest->mfn };
+    return (struct frame){ .word = word, .owner = guest->mfn };
+}
+
+static uint64_t call_may_get(const uint64_t *a)
+{
+    struct frame f = frame_with(a[0]);
 
     return get_page(&f, guest);
 }
 
-static uint64_t call_count_after_get(const uint64_t *a)
+static uint64_t call_word_after_get(const uint64_t *a)
 {
-    struct frame f = { .count = a[0], .owner = guest->mfn };
+    struct frame f = frame_with(a[0]);
 
-    return get_page(&f, guest) ? f.count : 0;
+    return get_page(&f, guest) ? f.word : 0;
 }
 
-static uint64_t call_count_after_put(const uint64_t *a)
+static uint64_t call_word_after_put(const uint64_t *a)
 {
-    struct frame f = { .count = a[0], .owner = guest->mfn };
+    struct frame f = frame_with(a[0]);
 
     put_page(&f);
-    return f.count;
+    return f.word;
 }
 
 static void shape_type(uint64_t *a)
@@ -136,7 +141,7 @@ static void shape_type(uint64_t *a)
 
 static uint64_t call_is_valid_as(const uint64_t *a)
 {
-    const struct frame f = { .type = a[0] };
+    const struct frame f = frame_with(a[0]);
 
     return is_valid_as(&f, a[1]);
 }
@@ -149,47 +154,103 @@ static void shape_type_after_get(uint64_t *a)
 
 static uint64_t call_type_after_get(const uint64_t *a)
 {
-    struct frame f = { .type = a[0] };
+    struct frame f = frame_with(a[0]);
 
-    return get_page_type(&f, a[1]) == 0 ? f.type : 0;
+    return get_page_type(&f, a[1]) == 0 ? f.word : 0;
+}
+
+static void shape_type_after_put(uint64_t *a)
+{
+    if (nr_type_refs(a[0]) < 2)
+        a[0] |= 2 * TYPE_REF;
 }
 
 static uint64_t call_type_after_put(const uint64_t *a)
 {
-    struct frame f = { .type = a[0] };
+    struct frame f = frame_with(a[0]);
 
     put_page_type(&f);
-    return f.type;
+    return f.word;
 }
 
+static void shape_writable(uint64_t *a)
+{
+    a[0] |= TYPE_WRITABLE | TYPE_VALIDATED;
+    a[0] &= ~(8ull << TYPE_SHIFT);
+    if (!may_get(a[0]))
+        a[0] ^= FRAME_COUNT_GUARD;
+}
+
+/* The references of a writable entry on a frame with this word: taken, or put again. */
+static uint64_t after_entry(uint64_t word, bool put)
+{
+    uint64_t entry = (uint64_t)TARGET << PAGE_SHIFT | PTE_P | PTE_RW | PTE_US, after;
+
+    sparse_on();
+    frame_table[TARGET] = frame_with(word);
+    if (!put && get_page_from_l1e(entry, guest) != 0)
+        abort();
+    if (put)
+        put_page_from_l1e(entry, guest);
+    after = frame_table[TARGET].word;
+    sparse_off();
+    return after;
+}
+
+static uint64_t call_writable_get(const uint64_t *a)
+{
+    return after_entry(a[0], false);
+}
+
+static void shape_writable_put(uint64_t *a)
+{
+    shape_writable(a);
+    a[0] |= 2 * TYPE_REF + 2;
+}
+
+static uint64_t call_writable_put(const uint64_t *a)
+{
+    return after_entry(a[0], true);
+}
+
+/* a: the word of the table, that of the target, `linear` of the table, that of the target. */
 static void shape_linear_ok(uint64_t *a)
 {
-    if (a[1] % 4)
-        a[1] = (a[1] & ~(TYPE_MASK | LINEAR_ENTRIES)) | (a[0] & TYPE_MASK) | TYPE_VALIDATED;
+    a[1] = (a[1] & ~FRAME_COUNT_MASK) | 1;
+    if ((a[1] >> 32) % 4)
+        a[1] = (a[1] & ~TYPE_MASK) | (a[0] & TYPE_MASK) | TYPE_VALIDATED;
     if (a[0] % 4)
-        a[0] &= ~LINEAR_USES;
+        a[2] &= ~(uint64_t)LINEAR_USES;
+    if (a[0] % 5)
+        a[3] &= ~(uint64_t)LINEAR_ENTRIES;
+    if (a[0] % 7 == 0)
+        a[3] |= LINEAR_USES;
 }
 
 static void shape_linear(uint64_t *a)
 {
-    a[0] &= ~LINEAR_USES;
-    a[1] = (a[1] & ~(TYPE_MASK | LINEAR_ENTRIES)) | (a[0] & TYPE_MASK) | TYPE_VALIDATED;
+    a[1] = (a[1] & ~(TYPE_MASK | FRAME_COUNT_MASK)) | (a[0] & TYPE_MASK) | TYPE_VALIDATED | 1;
+    a[2] &= ~(uint64_t)LINEAR_USES;
+    a[3] &= ~(uint64_t)LINEAR_ENTRIES;
 }
 
-static bool make_linear(const uint64_t *a, uint64_t *table, uint64_t *target)
+/* The table and its target after get_linear_table; its result. */
+static bool make_linear(const uint64_t *a, struct frame *table, struct frame *target)
 {
     int rc;
 
     sparse_on();
-    frame_table[TABLE] = (struct frame){ .count = 1, .type = a[0], .owner = guest->mfn };
-    frame_table[TARGET] = (struct frame){ .count = 1, .type = a[1], .owner = guest->mfn };
+    frame_table[TABLE] = frame_with(a[0]);
+    frame_table[TARGET] = frame_with(a[1]);
+    frame_table[TABLE].linear = (uint32_t)a[2];
+    frame_table[TARGET].linear = (uint32_t)a[3];
     rc = get_linear_table((uint64_t)TARGET << PAGE_SHIFT | PTE_P, &frame_table[TABLE]);
     linear_tables = guest->linear_tables = false;
     guest->vcpu[0]->iret_slow = 0;
-    *table = frame_table[TABLE].type;
-    *target = frame_table[TARGET].type;
-    if (frame_table[TARGET].count != 1 + (rc == 0) ||
-        (rc != 0 && (*table != a[0] || *target != a[1])))
+    *table = frame_table[TABLE];
+    *target = frame_table[TARGET];
+    if (table->word != a[0] || target->word != a[1] + (rc == 0 ? TYPE_REF + 1 : 0) ||
+        (rc != 0 && (table->linear != (uint32_t)a[2] || target->linear != (uint32_t)a[3])))
         abort();
     sparse_off();
     return rc == 0;
@@ -197,23 +258,23 @@ static bool make_linear(const uint64_t *a, uint64_t *table, uint64_t *target)
 
 static uint64_t call_linear_ok(const uint64_t *a)
 {
-    uint64_t table, target;
+    struct frame table, target;
 
     return make_linear(a, &table, &target);
 }
 
 static uint64_t call_linear_table(const uint64_t *a)
 {
-    uint64_t table, target;
+    struct frame table, target;
 
-    return make_linear(a, &table, &target) ? table : 0;
+    return make_linear(a, &table, &target) ? table.linear : 0;
 }
 
 static uint64_t call_linear_target(const uint64_t *a)
 {
-    uint64_t table, target;
+    struct frame table, target;
 
-    return make_linear(a, &table, &target) ? target : 0;
+    return make_linear(a, &table, &target) ? target.linear : 0;
 }
 
 static uint64_t call_flush_needed(const uint64_t *a)
@@ -229,12 +290,14 @@ const struct real reals_frames[] = {
     { "update_target", call_update_target, shape_address, 0 },
     { "l1_slot_at", call_l1_slot_at, shape_address, 0 },
     { "part_stored", call_part_stored, shape_part_stored, 0 },
-    { "get_page_ok", call_get_page_ok, NULL, 0 },
-    { "count_after_get", call_count_after_get, NULL, 0 },
-    { "count_after_put", call_count_after_put, NULL, 0 },
+    { "may_get", call_may_get, NULL, 0 },
+    { "word_after_get", call_word_after_get, NULL, 0 },
+    { "word_after_put", call_word_after_put, NULL, 0 },
     { "is_valid_as", call_is_valid_as, shape_type, 0 },
     { "type_after_get", call_type_after_get, shape_type_after_get, 0 },
-    { "type_after_put", call_type_after_put, NULL, 0 },
+    { "type_after_put", call_type_after_put, shape_type_after_put, 0 },
+    { "writable_get", call_writable_get, shape_writable, 0 },
+    { "writable_put", call_writable_put, shape_writable_put, 0 },
     { "linear_ok", call_linear_ok, shape_linear_ok, 0 },
     { "linear_table", call_linear_table, shape_linear, 0 },
     { "linear_target", call_linear_target, shape_linear, 0 },

@@ -79,7 +79,7 @@ static void shape_mod_table_entry(uint64_t *a)
 static uint64_t call_mod_table_entry(const uint64_t *a)
 {
     static uint64_t table[PTES_PER_TABLE] __attribute__((aligned(4096)));
-    struct frame f = { .type = a[0] };
+    struct frame f = { .word = a[0] };
 
     return mod_table_entry(&table[a[1] / 8], 0, &f, guest, false) == 0;
 }

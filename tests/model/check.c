@@ -6,9 +6,19 @@
 struct found found[MAX_FRAMES];
 static bool in_a_call;
 
+static uint64_t refs_of(const struct frame *f)
+{
+    return f->word & 0x7ffffff;
+}
+
+static uint64_t type_refs_of(const struct frame *f)
+{
+    return f->word >> 27 & 0x7ffffff;
+}
+
 static unsigned type_of(const struct frame *f)
 {
-    return f->type & 0xffffffff ? (unsigned)(f->type >> 60) : 0;
+    return type_refs_of(f) != 0 ? (unsigned)(f->word >> 60) : 0;
 }
 
 /* Entries of its tables that map another domain's frame are grants. */
@@ -53,7 +63,7 @@ static const char *check_entry(uint64_t entry, unsigned level, int self, unsigne
             found[self].linear_entries++;
         if (t->linear_uses && t->linear_entries)
             return "a chain of linear entries";
-    } else if (level > 1 && (type_of(f) != level - 1 || !(f->type >> 59 & 1))) {
+    } else if (level > 1 && (type_of(f) != level - 1 || !(f->word >> 59 & 1))) {
         return "an entry of a table leads to what is no valid table of the level below";
     }
     t->refs++;
@@ -74,14 +84,14 @@ static unsigned roots_at(mfn_t mfn)
 
 static const char *check_counts(const struct frame *f, const struct found *t)
 {
-    uint64_t refs = f->count & 0xffffffff, types = f->type & 0xffffffff;
+    uint64_t refs = refs_of(f), types = type_refs_of(f);
 
     if (in_a_call ? refs < t->refs : refs != t->refs)
         return "references";
     if (in_a_call ? types < t->types : types != t->types)
         return "type references";
-    if (!in_a_call && ((f->type >> 32 & 0x3ff) != t->linear_entries ||
-                       (f->type >> 42 & 0x3fff) != t->linear_uses))
+    if (!in_a_call && ((f->linear & 0x3ff) != t->linear_entries ||
+                       f->linear >> 10 != t->linear_uses))
         return "counts of linear entries";
     return refs == 0 ? "a frame without references is not free" : NULL;
 }
@@ -91,15 +101,17 @@ static const char *check_frame(unsigned i)
     const struct frame *f = mfn_to_frame(model_mfn[i]);
     struct found *t = &found[i];
     unsigned level = type_of(f), roots = roots_at(model_mfn[i]);
-    bool pinned = f->type >> 58 & 1;
+    bool pinned = f->word >> 57 & 1, validated = f->word >> 59 & 1;
 
-    if (!in_a_call && (f->type >> 57 & 1))
+    if (!in_a_call && (f->word >> 58 & 1))
         return "a frame is still being validated";
+    if (f->owner != 0 && type_refs_of(f) == 0 && validated != (f->word >> 60 == 7))
+        return "a type without references is valid, or writable is not";
     if (t->writable && (t->tables || pinned || roots || (level >= 1 && level <= 4)))
         return "a table is mapped writable";
     if (f->owner == 0)
         return t->refs || roots || pinned ? "a free frame is referenced" : NULL;
-    t->refs += (f->count >> 63) + pinned + roots;
+    t->refs += (f->word >> 56 & 1) + pinned + roots;
     t->types += pinned + roots;
     if (roots && level != 4)
         return "a root that is no L4";
@@ -115,7 +127,7 @@ static const char *check_remembered(const struct host_translation *t, unsigned l
     const struct frame *f = mfn_to_frame(model_mfn[i < 0 ? 0 : i]);
     unsigned type = type_of(f);
 
-    if (i < 0 || (f->owner == 0 && (f->count & 0xffffffff) == 0))
+    if (i < 0 || (f->owner == 0 && refs_of(f) == 0))
         return NULL;
     if (f->owner != domains[domain]->mfn && (f->owner == 0 || level != 0 || nr_domains == 1 ||
                                              !is_granted(domain, t->mfn, t->writable)))
@@ -174,7 +186,7 @@ static const char *check_entries(void)
             wrong = check_entry(*places[i].slot, places[i].level, -1, places[i].domain);
     for (unsigned i = 0; i < scope->nr_frames && wrong == NULL; i++) {
         const struct frame *f = mfn_to_frame(model_mfn[i]);
-        bool table = type_of(f) >= 1 && type_of(f) <= 4 && !(in_a_call && (f->type >> 57 & 1));
+        bool table = type_of(f) >= 1 && type_of(f) <= 4 && !(in_a_call && (f->word >> 58 & 1));
 
         for (unsigned e = 0; e < scope->nr_entries && wrong == NULL && table; e++)
             wrong = check_entry(((const uint64_t *)mfn_to_virt(model_mfn[i]))[e], type_of(f),
@@ -193,7 +205,7 @@ static const char *check_numbers(void)
 
         if (f->owner != 0)
             mine[domain_number(f->owner) - 1]++;
-        nr_free += f->owner == 0 && (f->count & 0xffffffff) == 0;
+        nr_free += f->owner == 0 && refs_of(f) == 0;
     }
     for (unsigned d = 0; d < nr_domains && wrong == NULL; d++) {
         if (domains[d]->nr_frames != other_frames[d] + mine[d])

@@ -11,7 +11,7 @@ static uint8_t *ram_then;
 
 static bool is_ram(mfn_t mfn)
 {
-    return !is_no_ram(mfn_to_frame(mfn)) && mfn_to_frame(mfn)->count != 0;
+    return !is_no_ram(mfn_to_frame(mfn)) && mfn_to_frame(mfn)->word != 0;
 }
 
 void constant_keep(void)
@@ -29,7 +29,7 @@ void constant_keep(void)
 static void check_contents(mfn_t mfn)
 {
     const uint64_t *then = (const void *)(ram_then + mfn * PAGE_SIZE), *now = mfn_to_virt(mfn);
-    uint64_t type = mfn_to_frame(mfn)->type >> TYPE_SHIFT,
+    uint64_t type = mfn_to_frame(mfn)->word >> TYPE_SHIFT,
              ignored = type >= 1 && type <= 4 ? PTE_A | PTE_D : 0;
 
     for (unsigned i = 0; i < PTES_PER_TABLE; i++)
@@ -53,9 +53,9 @@ void constant_check(void)
     for (mfn_t mfn = 0; mfn < max_mfn; mfn++) {
         const struct frame *then = &frames_then[mfn], *now = mfn_to_frame(mfn);
 
-        HOST_CHECK(then->count == now->count && then->type == now->type &&
+        HOST_CHECK(then->word == now->word && then->linear == now->linear &&
                        then->owner == now->owner,
-                   "mfn %#lx was count %#lx type %#lx owner %#x", mfn, then->count, then->type,
+                   "mfn %#lx was %#lx, linear %#x, owner %#x", mfn, then->word, then->linear,
                    then->owner);
         if (is_ram(mfn) && !is_argument(mfn) && !is_domain(mfn))
             check_contents(mfn);

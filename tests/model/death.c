@@ -49,8 +49,8 @@ static bool in_a_process(void)
 /* --- While a domain ends ---------------------------------------------------------------------- */
 
 struct signature {
-    uint64_t count[MAX_FRAMES], type[MAX_FRAMES];
-    uint32_t owner[MAX_FRAMES], pins[2];
+    uint64_t word[MAX_FRAMES];
+    uint32_t linear[MAX_FRAMES], owner[MAX_FRAMES], pins[2];
 };
 static struct signature before;
 static int windows, wanted_window;
@@ -64,8 +64,8 @@ static struct signature sign(void)
     for (unsigned i = 0; i < scope->nr_frames; i++) {
         const struct frame *f = mfn_to_frame(model_mfn[i]);
 
-        s.count[i] = f->count;
-        s.type[i] = f->type;
+        s.word[i] = f->word;
+        s.linear[i] = f->linear;
         s.owner[i] = f->owner;
     }
     for (unsigned d = 0; d < 2; d++)

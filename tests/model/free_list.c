@@ -20,7 +20,7 @@ static uint64_t hidden_in_use, hidden_free;
 
 bool is_free(const struct frame *f)
 {
-    return f->owner == 0 && (f->count & FRAME_COUNT_MASK) == 0;
+    return f->owner == 0 && nr_refs(f->word) == 0;
 }
 
 bool free_is_flushed(void)

@@ -103,7 +103,7 @@ static bool hv_gives(mfn_t mfn)
 {
     const struct frame *f = mfn_to_frame(mfn);
 
-    if (f->owner != 0 || (f->count & FRAME_COUNT_MASK) == 0)
+    if (f->owner != 0 || nr_refs(f->word) == 0)
         return false;
     free_page(mfn_to_virt(mfn));
     return true;

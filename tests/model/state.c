@@ -32,18 +32,29 @@ static uint8_t entry_code(uint64_t e)
                               (e & PTE_D ? 0x20 : 0));
 }
 
+/* The type and flags. What the type was of a frame without type references is in the tail. */
+static uint8_t top_of(const struct frame *f)
+{
+    bool typed = is_free(f) || nr_type_refs(f->word) != 0;
+
+    return (uint8_t)((typed ? f->word : f->word & ~(TYPE_MASK | TYPE_VALIDATED)) >> TOP);
+}
+
+static uint8_t refs_code(const struct frame *f)
+{
+    return f->word == FRAME_HYPERVISOR ? CODE_HYPERVISOR : (uint8_t)nr_refs(f->word);
+}
+
 static void save_frame(unsigned i)
 {
     const struct frame *f = mfn_to_frame(model_mfn[i]);
     const uint64_t *table = mfn_to_virt(model_mfn[i]);
-    bool typed = is_free(f) || (f->type & TYPE_COUNT_MASK);
 
-    *put++ = (uint8_t)(f->count >> TOP);
-    *put++ = (uint8_t)f->count;
-    *put++ = typed ? (uint8_t)(f->type >> TOP) : (uint8_t)(f->type >> TOP & 15);
-    *put++ = (uint8_t)f->type;
-    *put++ = (uint8_t)(f->type >> 32);
-    *put++ = (uint8_t)(f->type >> 42);
+    *put++ = top_of(f);
+    *put++ = (uint8_t)((f->word >> 54 & 3) << 6 | refs_code(f));
+    *put++ = (uint8_t)nr_type_refs(f->word);
+    *put++ = (uint8_t)(f->linear & LINEAR_ENTRIES);
+    *put++ = (uint8_t)(f->linear / LINEAR_USE);
     *put++ = (uint8_t)(domain_number(f->owner) | (table[HOLE_FIRST_SLOT] != 0) << 2);
     *put++ = is_free(f) ? (uint8_t)(code_of(f->next) | code_of(f->prev) << 4) : 0;
     for (unsigned e = 0; e < scope->nr_entries; e++)
@@ -53,18 +64,17 @@ static void save_frame(unsigned i)
 static void save_frame_tail(unsigned i)
 {
     const struct frame *f = mfn_to_frame(model_mfn[i]);
-    bool typed = is_free(f) || (f->type & TYPE_COUNT_MASK);
+    bool typed = is_free(f) || nr_type_refs(f->word) != 0,
+         stale = f->owner != 0 && (int32_t)(cpus[0]->flush_stamp - (uint32_t)f->stamp) <= 0;
 
-    *put++ =
-        (uint8_t)((typed ? 0 : f->type >> TYPE_SHIFT) |
-                  (f->owner != 0 && (int32_t)(cpus[0]->flush_stamp - f->flush_stamp) <= 0) << 4);
+    *put++ = (uint8_t)((typed ? 0 : f->word >> TYPE_SHIFT) | stale << 4);
 }
 
 static void save_place(const struct place *p)
 {
     *put++ = ended[p->domain] ? 0 : entry_code(*p->slot);
     if (p->level > 1)
-        *put++ = (uint8_t)(p->table->type >> 32);
+        *put++ = (uint8_t)(p->table->linear & LINEAR_ENTRIES);
 }
 
 static uint8_t translation_code(const struct host_translation *t)
@@ -130,10 +140,10 @@ static void save_as(uint8_t *bytes, const struct renaming *r)
 static uint32_t frame_key(unsigned i)
 {
     const struct frame *f = mfn_to_frame(model_mfn[i]);
-    unsigned type = is_free(f) || (f->type & TYPE_COUNT_MASK) ? (unsigned)(f->type >> TOP) : 0;
 
-    return (uint32_t)(f->count >> TOP) << 24 | (uint32_t)(uint8_t)f->count << 16 | type << 8 |
-           (uint8_t)f->type << 2 | domain_number(f->owner);
+    return (uint32_t)(f->word >> 54 & 3) << 30 | (uint32_t)refs_code(f) << 24 |
+           (uint32_t)top_of(f) << 16 | (uint32_t)(uint8_t)nr_type_refs(f->word) << 8 |
+           domain_number(f->owner);
 }
 
 static uint32_t place_key(unsigned i)

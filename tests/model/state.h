@@ -6,6 +6,7 @@
 #define NIL (~0u)
 #define CODE_NIL 15u
 #define CODE_STRANGER 12u
-#define TOP 56                          /* of a frame's words: the byte that has their flags */
+#define TOP 56                          /* of a frame's word: the byte with its type and flags */
+#define CODE_HYPERVISOR 63u             /* in the place of a frame's references */
 
 #endif

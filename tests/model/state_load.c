@@ -40,15 +40,18 @@ static const uint8_t *load_frame(const uint8_t *b, unsigned i)
     struct frame *f = mfn_to_frame(model_mfn[i]);
     uint64_t *table = mfn_to_virt(model_mfn[i]);
 
-    f->count = (uint64_t)b[0] << TOP | b[1];
-    f->type = (uint64_t)b[2] << TOP | b[3] | (uint64_t)b[4] << 32 | (uint64_t)b[5] << 42;
-    f->owner = b[6] & 3 ? domain_of_number(b[6] & 3)->mfn : 0;
-    load_hole(table, b[6] & 4);
-    f->next = mfn_of(b[7] & 15);
-    f->prev = mfn_of(b[7] >> 4);
+    f->word = (b[1] & 63) == CODE_HYPERVISOR
+                  ? FRAME_HYPERVISOR
+                  : (uint64_t)b[0] << TOP | (uint64_t)(b[1] >> 6) << 54 | b[2] * TYPE_REF |
+                        (b[1] & 63);
+    f->linear = b[3] | (uint32_t)b[4] * LINEAR_USE;
+    f->owner = b[5] & 3 ? domain_of_number(b[5] & 3)->mfn : 0;
+    load_hole(table, b[5] & 4);
+    f->next = mfn_of(b[6] & 15);
+    f->prev = mfn_of(b[6] >> 4);
     for (unsigned e = 0; e < scope->nr_entries; e++)
-        table[e] = entry_of(b[8 + e]);
-    return b + 8 + scope->nr_entries;
+        table[e] = entry_of(b[7 + e]);
+    return b + 7 + scope->nr_entries;
 }
 
 static const uint8_t *load_place(const uint8_t *b, const struct place *p)
@@ -57,7 +60,7 @@ static const uint8_t *load_place(const uint8_t *b, const struct place *p)
         *p->slot = entry_of(*b);
     b++;
     if (p->level > 1)
-        p->table->type = (p->table->type & ~LINEAR_ENTRIES) | (uint64_t)*b++ << 32;
+        p->table->linear = (p->table->linear & ~LINEAR_ENTRIES) | *b++;
     return b;
 }
 
@@ -75,7 +78,7 @@ static void load_ring(unsigned d)
     for (unsigned i = 0; i < scope->nr_frames; i++) {
         struct frame *f = mfn_to_frame(model_mfn[i]);
 
-        if (!(f->count & FRAME_COUNTED) || f->owner != domains[d]->mfn)
+        if (!(f->word & FRAME_COUNTED) || f->owner != domains[d]->mfn)
             continue;
         first = first != 0 ? first : (uint32_t)model_mfn[i];
         f->prev = last;
@@ -108,8 +111,10 @@ static const uint8_t *load_tails(const uint8_t *b)
     for (unsigned i = 0; i < scope->nr_frames; i++, b++) {
         struct frame *f = mfn_to_frame(model_mfn[i]);
 
-        f->type |= (uint64_t)(*b & 15) << TYPE_SHIFT;
-        f->flush_stamp = *b & 16 ? CLOCK : CLOCK - 1;
+        f->word |= (uint64_t)(*b & 15) << TYPE_SHIFT;
+        if ((*b & 15) == TYPE_WRITABLE >> TYPE_SHIFT)
+            f->word |= TYPE_VALIDATED;
+        f->stamp = *b & 16 ? CLOCK : CLOCK - 1;
     }
     free_flags_load(*b, CLOCK);
     linear_tables = *b >> 2 & 3;

@@ -272,7 +272,7 @@ void end_domains_and_count(void)
     for (unsigned i = 0; i < scope->nr_frames; i++) {
         const struct frame *f = mfn_to_frame(model_mfn[i]);
 
-        if (f->owner == 0 && (f->count & FRAME_COUNT_MASK) != 0)
+        if (f->owner == 0 && nr_refs(f->word) != 0)
             free_page(mfn_to_virt(model_mfn[i]));   /* it was the hypervisor's */
     }
     for (unsigned i = 0; i < MAX_HELD; i++)

@@ -78,7 +78,7 @@ static inline uint64_t free_below(mfn_t end)
     for (mfn_t mfn = 0; mfn < MIN(end, max_mfn); mfn++) {
         const struct frame *f = mfn_to_frame(mfn);
 
-        n += f->owner == 0 && (f->count & FRAME_COUNT_MASK) == 0;
+        n += f->owner == 0 && nr_refs(f->word) == 0;
     }
     return n;
 }

@@ -282,18 +282,18 @@ mfn_t unmapped_frame(void)
 
     guest_get(&mfn, list + 8 * (GUEST_FRAMES - 1 - next_unmapped++), 8);
     memset(mfn_to_virt(mfn), 0, PAGE_SIZE);
-    MUST((mfn_to_frame(mfn)->type & TYPE_COUNT_MASK) == 0);
+    MUST(frame_type_refs(mfn) == 0);
     return mfn;
 }
 
 uint64_t frame_refs(mfn_t mfn)
 {
-    return mfn_to_frame(mfn)->count & FRAME_COUNT_MASK;
+    return nr_refs(mfn_to_frame(mfn)->word);
 }
 
 uint64_t frame_type_refs(mfn_t mfn)
 {
-    return mfn_to_frame(mfn)->type & TYPE_COUNT_MASK;
+    return nr_type_refs(mfn_to_frame(mfn)->word);
 }
 
 uint64_t pte_at(uint64_t va)

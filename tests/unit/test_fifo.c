@@ -87,7 +87,7 @@ static void pending_events_move_to_fifo(void **state)
 static void reset_frees_all_pages(void **state)
 {
     mfn_t mfn = mfn_of_pfn(a, FIRST_PFN);
-    uint64_t refs = mfn_to_frame(mfn)->count, before = nr_free_frames();
+    uint64_t refs = frame_refs(mfn), before = nr_free_frames();
     struct evtchn_reset reset = { .dom = DOMID_SELF };
     struct evtchn_bind_virq virq = { .virq = VIRQ_DEBUG, .vcpu = 0 };
     unsigned n = 0;
@@ -109,7 +109,7 @@ static void reset_frees_all_pages(void **state)
     assert_int_equal(a->vcpu[0]->virq_port[VIRQ_DEBUG], virq.port);
     assert_int_equal(OP(reset, reset), 0);
     assert_int_equal(a->vcpu[0]->virq_port[VIRQ_DEBUG], 0);
-    assert_int_equal(mfn_to_frame(mfn)->count, refs);
+    assert_int_equal(frame_refs(mfn), refs);
     assert_int_equal(send_port(9000), -EINVAL);
     do {                                /* as many ports as the bitmaps have, and no more */
         struct evtchn_bind_ipi s = { .vcpu = 0 };

@@ -51,7 +51,7 @@ static void table_may_map_another_of_its_level(void **state)
         assert_int_equal(set(a, 1, to(b, RO | PTE_D)), 0);
         assert_int_equal(unpin(b), 0);
         assert_int_equal(set(a, 1, 0), 0);
-        assert_int_equal(mfn_to_frame(b)->type & TYPE_MASK, (uint64_t)level << TYPE_SHIFT);
+        assert_int_equal(frame_type(mfn_to_frame(b)), (uint64_t)level << TYPE_SHIFT);
         assert_int_equal(frame_type_refs(child), 1);
         assert_int_equal(set(a, 2, 0), 0);
         assert_int_equal(frame_type_refs(b), 0);
@@ -125,7 +125,7 @@ static void linear_entry_needs_a_table_of_its_level(void **state)
         assert_int_equal(set(a, 0, to(max_mfn, RO)), -EINVAL);
         /* becomes a table of the level below, as without linear entries */
         assert_int_equal(set(a, 0, to(untyped, RO)), 0);
-        assert_int_equal(mfn_to_frame(untyped)->type & TYPE_MASK, (level - 1ull) << TYPE_SHIFT);
+        assert_int_equal(frame_type(mfn_to_frame(untyped)), (level - 1ull) << TYPE_SHIFT);
     }
 }
 
@@ -178,7 +178,7 @@ static void random_requests_keep_the_invariants(void **state)
             (void)set(a, (unsigned)(host_random() % 4),
                       host_random() % 2 &&
                       frame_type_refs(a) ? to(b, host_random() % 8 ? RO : host_random() & RW) : 0);
-        linear += (mfn_to_frame(a)->type & LINEAR_ENTRIES) != 0;
+        linear += (mfn_to_frame(a)->linear & LINEAR_ENTRIES) != 0;
     }
     assert_in_range(linear, 300, 10000);
 }

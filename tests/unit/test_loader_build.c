@@ -116,7 +116,7 @@ static void domain_has_the_documented_layout(void **state)
         assert_false(host_guest_write(pt, &byte, 1));   /* tables are mapped read-only */
     }
     assert_int_equal(mfn_of_va(si->pt_base) << PAGE_SHIFT, v->root_kernel);
-    assert_true(mfn_to_frame(mfn_of_va(si->pt_base))->type & TYPE_PINNED);
+    assert_true(mfn_to_frame(mfn_of_va(si->pt_base))->word & TYPE_PINNED);
     for (pfn_t pfn = 0; pfn < GUEST_FRAMES; pfn++) {
         uint64_t mfn;
 

@@ -37,7 +37,7 @@ static void extent_is_found_among_pieces(void **state)
 
         for (mfn_t mfn = chunk; mfn < chunk + CHUNK_FRAMES; mfn++)
             used += mfn_to_frame(mfn)->owner != 0 ||
-                (mfn_to_frame(mfn)->count & FRAME_COUNT_MASK) != 0;
+                nr_refs(mfn_to_frame(mfn)->word) != 0;
         whole += used == 0;
     }
     assert_true(whole > 2 && nr_free_frames() - free_below(BELOW_4G) > 0);

@@ -4,6 +4,8 @@
 #include "cmocka_main.h"
 #include "xen/core/alloc.h"
 #include "xen/core/frame.h"
+#include "xen/pv/hypercalls.h"
+#include "xen/pv/pagetype.h"
 #include "pages_fixture.h"
 
 static void set_entry(mfn_t table, unsigned i, uint64_t entry)
@@ -22,8 +24,9 @@ static void table_is_pinned_and_unpinned(void **state)
 
         assert_int_equal(hcall_mmuext(MMUEXT_UNPIN_TABLE, mfn, 0), -EINVAL);
         assert_int_equal(hcall_mmuext(pin[i], mfn, 0), 0);
-        assert_int_equal(mfn_to_frame(mfn)->type,
-                         (i + 1ull) << TYPE_SHIFT | TYPE_PINNED | TYPE_VALIDATED | 1);
+        assert_int_equal(mfn_to_frame(mfn)->word,
+                         (i + 1ull) << TYPE_SHIFT | TYPE_PINNED | TYPE_VALIDATED |
+                             FRAME_ALLOCATED | FRAME_COUNTED | TYPE_REF | 2);
         assert_int_equal(frame_refs(mfn), 2);
         for (unsigned j = 0; j < 4; j++)
             assert_int_equal(hcall_mmuext(pin[j], mfn, 0), -EINVAL);
@@ -252,6 +255,29 @@ static void new_root_releases_the_old_one(void **state)
     assert_int_equal(frame_type_refs(l4), 0);
 }
 
+/* A frame with 2^26 references and one gets no further one, of no kind. */
+static void full_counts_are_refused(void **state)
+{
+    mfn_t mfn = unmapped_frame();
+    struct frame *f = mfn_to_frame(mfn), *got;
+    uint64_t va = FREE_PFN_VA, ro = mfn << PAGE_SHIFT | RO_FLAGS, word = f->word;
+
+    (void)state;
+    f->word += FRAME_COUNT_GUARD - 1;
+    assert_int_equal(do_update_va_mapping(va, ro, UVMF_INVLPG), 0);
+    assert_int_equal(f->word, word + FRAME_COUNT_GUARD);
+    assert_int_equal(do_update_va_mapping(va + PAGE_SIZE, ro, UVMF_INVLPG), -EBUSY);
+    assert_int_equal(do_update_va_mapping(va + PAGE_SIZE, ro | PTE_RW, UVMF_INVLPG), -EBUSY);
+    assert_int_equal(get_page_and_type(mfn, d, TYPE_WRITABLE, &got), -EINVAL);
+    assert_int_equal(get_page_and_type(mfn, d, TYPE_L1, &got), -EINVAL);
+    assert_false(get_page(f, d));
+    assert_int_equal(f->word, word + FRAME_COUNT_GUARD);
+    f->word -= FRAME_COUNT_GUARD - 1;
+    assert_int_equal(do_update_va_mapping(va, 0, UVMF_INVLPG), 0);
+    assert_int_equal(f->word, word);
+    audit();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -263,6 +289,7 @@ int main(void)
         with_guests(ordinary_pages_take_plain_stores),
         with_guests(accessed_and_dirty_bits_are_kept),
         with_guests(new_root_releases_the_old_one),
+        with_guests(full_counts_are_refused),
     };
 
     return cmocka_run_group_tests_name("pages", tests, NULL, NULL);

@@ -165,8 +165,8 @@ static void dirty_bit_set_during_an_exchange_is_returned(void **state)
     assert_int_equal(mfn_of_va(mapped), next);
 }
 
-/* A freed frame keeps its contents until it is allocated again, which flushes first. Its type word
- * then holds the order of the free block that begins with it. */
+/* A freed frame keeps its contents until it is allocated again, which flushes first. Its word then
+ * holds the order of the free block that begins with it. */
 static void freed_table_may_stay_cached_until_reuse(void **state)
 {
     char *block = alloc_pages(4), *half = block + 8 * PAGE_SIZE;
@@ -176,7 +176,7 @@ static void freed_table_may_stay_cached_until_reuse(void **state)
     host_tlb_set(3, GUEST_BASE, table, true, NULL);
     assert_false(host_walkable(table, 3, true));
     free_pages(half, 3);
-    assert_int_equal(mfn_to_frame(table)->type & TYPE_COUNT_MASK, 3);
+    assert_int_equal(frame_type_refs(table), 3);
     assert_true(host_walkable(table, 3, true));
     host_tlb_audit();
     free_pages(block, 3);

@@ -18,7 +18,7 @@ def type_name(word):
 def owner_name(f):
     owner = int(f["owner"])
     if not owner:
-        no_ram = int(f["count"]) == constant("FRAME_NO_RAM")
+        no_ram = int(f["word"]) == constant("FRAME_NO_RAM")
         return "nobody's RAM" if no_ram else "free, or the hypervisor's"
     d = machine.owner_of(owner)
     if d is None:
@@ -39,21 +39,21 @@ def frame(mfn):
     """frame MFN: whose it is, its references and its type."""
     mfn = machine.number(mfn)
     f = frame_at(mfn)
-    count, kind = int(f["count"]), int(f["type"])
+    word, linear = int(f["word"]), int(f["linear"])
+    refs, types = word & constant("FRAME_COUNT_MASK"), word & constant("TYPE_COUNT_MASK")
+    flags = ("allocated", "counted") if int(f["owner"]) else ("scrub",)
     print(f"frame {mfn:#x}: {owner_name(f)}")
-    print(f"    references {count & constant('FRAME_COUNT_MASK')}, " +
-          machine.flags(f, {w: count & constant(f"FRAME_{w.upper()}")
-                            for w in ("allocated", "counted", "scrub")}))
-    print(f"    type {type_name(kind)}, references {kind & constant('TYPE_COUNT_MASK')}, " +
-          machine.flags(f, {w: kind & constant(f"TYPE_{w.upper()}")
+    print(f"    references {refs}, " +
+          machine.flags(f, {w: word & constant(f"FRAME_{w.upper()}") for w in flags}))
+    print(f"    type {type_name(word)}, references {types // constant('TYPE_REF')}, " +
+          machine.flags(f, {w: word & constant(f"TYPE_{w.upper()}")
                             for w in ("validated", "validating", "pinned")}))
-    linear = [(kind & constant(f"LINEAR_{many}")) // constant(f"LINEAR_{one}")
-              for many, one in (("ENTRIES", "ENTRY"), ("USES", "USE"))]
-    if any(linear):
-        print(f"    linear entries {linear[0]}, linear uses {linear[1]}")
+    if linear:
+        print(f"    linear entries {linear & constant('LINEAR_ENTRIES')}, "
+              f"linear uses {linear // constant('LINEAR_USE')}")
     m2p = machine.symbol("m2p_table")
     if int(m2p):
-        print(f"    m2p {int(m2p[mfn]):#x}, flush stamp {int(f['flush_stamp'])} "
+        print(f"    m2p {int(m2p[mfn]):#x}, flush stamp {int(f['stamp'])} "
               f"of {int(machine.symbol('tlb_clock'))}")
 
 
@@ -105,6 +105,6 @@ def walk(va, domain=None):
     print(f"    machine address {address:#x}, frame {address >> 12:#x}", end="")
     try:
         f = frame_at(address >> 12)
-        print(f": {owner_name(f)}, type {type_name(int(f['type']))}")
+        print(f": {owner_name(f)}, type {type_name(int(f['word']))}")
     except machine.Fault as fault:
         print(f" ({fault})")

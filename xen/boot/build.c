@@ -214,7 +214,7 @@ static int adopt_tables(struct build *b)
     spin_lock(&d->mm_lock);
     rc = get_page_and_type(l4, d, TYPE_L4, &f);
     if (rc == 0) {
-        f->type |= TYPE_PINNED;
+        locked_or(&f->word, TYPE_PINNED);
         rc = new_guest_root(d->vcpu[0], l4);
     }
     spin_unlock(&d->mm_lock);

@@ -9,15 +9,16 @@
  * highest zone that has a block, so that low memory is used last. A block lies in one zone, because
  * it is aligned to its size.
  *
- * The type word of a free block's first frame is FREE_HEAD | order; that of all other free frames
- * is 0. Frames that are not RAM belong to no block, and so are never merged or allocated. */
+ * The word of a free block's first frame is FREE_HEAD | order, in the place of the type references,
+ * and FRAME_SCRUB; that of all other free frames is 0. Frames that are not RAM belong to no block,
+ * and so are never merged or allocated. */
 #include "arch/arch.h"
 #include "common/string.h"
 #include "xen/core/alloc.h"
 #include "xen/core/frame.h"
 
 #define NR_ORDERS 19u                       /* up to 1 GiB */
-#define FREE_HEAD (1ull << 56)
+#define FREE_HEAD (1ull << 54)
 #define NIL (~0u)
 
 struct frame *frame_table;
@@ -66,8 +67,7 @@ static void block_insert(mfn_t mfn, unsigned order, bool scrub)
     unsigned z = zone_of(mfn, order);
     uint32_t *head = &zones[z].head[order];
 
-    f->type = FREE_HEAD | order;
-    f->count = scrub ? FRAME_SCRUB : 0;
+    f->word = FREE_HEAD | order * TYPE_REF | (scrub ? FRAME_SCRUB : 0);
     f->owner = 0;
     f->prev = NIL;
     f->next = *head;
@@ -93,8 +93,7 @@ static void block_remove(struct frame *f, unsigned order)
         zone->orders &= ~(1u << order);
     if (zone->orders == 0)
         zones_in_use &= ~(1ull << z);
-    f->type = 0;
-    f->count = 0;
+    f->word = 0;
 }
 
 void free_frames(mfn_t mfn, unsigned order, bool scrub)
@@ -104,9 +103,10 @@ void free_frames(mfn_t mfn, unsigned order, bool scrub)
         mfn_t buddy = mfn ^ (1ull << order);
         struct frame *b = mfn_to_frame(buddy);
 
-        if (buddy >= max_mfn || b->type != (FREE_HEAD | order) || b->owner != 0)
+        if (buddy >= max_mfn ||
+            (READ_ONCE(b->word) & ~FRAME_SCRUB) != (FREE_HEAD | order * TYPE_REF))
             break;
-        scrub |= (b->count & FRAME_SCRUB) != 0;
+        scrub |= (b->word & FRAME_SCRUB) != 0;
         block_remove(b, order);
         mfn &= ~(1ull << order);
     }
@@ -167,7 +167,7 @@ mfn_t alloc_frames_below(unsigned order, unsigned address_bits)
         guest_frames_returned = false;
         flush_tlb_since(returned_stamp);
     }
-    scrub = (mfn_to_frame(mfn)->count & FRAME_SCRUB) != 0;
+    scrub = (mfn_to_frame(mfn)->word & FRAME_SCRUB) != 0;
     block_remove(mfn_to_frame(mfn), o);
     while (o-- > order)
         block_insert(mfn + (1ull << o), o, scrub);
@@ -188,8 +188,7 @@ uint64_t nr_free_frames(void)
     return nr_free;
 }
 
-/* Frames of the hypervisor's own: without owner, so that no guest gets a reference on them; count
- * 1: in use. */
+/* Frames of the hypervisor's own: without owner, so that no guest gets a reference on them. */
 void *alloc_pages(unsigned order)
 {
     mfn_t mfn = alloc_frames(order);
@@ -197,7 +196,7 @@ void *alloc_pages(unsigned order)
     if (mfn == INVALID_MFN)
         return NULL;
     for (mfn_t i = 0; i < 1ull << order; i++) {
-        mfn_to_frame(mfn + i)->count = 1;
+        mfn_to_frame(mfn + i)->word = FRAME_HYPERVISOR;
         memset(mfn_to_virt(mfn + i), 0, PAGE_SIZE);
     }
     return mfn_to_virt(mfn);
@@ -211,7 +210,7 @@ void free_pages(void *p, unsigned order)
         return;
     mfn = virt_to_mfn(p);
     for (mfn_t i = 0; i < 1ull << order; i++)
-        mfn_to_frame(mfn + i)->count = 0;
+        mfn_to_frame(mfn + i)->word = 0;
     free_frames(mfn, order, true);
 }
 

@@ -26,9 +26,9 @@ struct frame *frame_set_owner(mfn_t mfn, struct domain *d)
 {
     struct frame *f = mfn_to_frame(mfn);
 
-    f->type = TYPE_NONE;
     f->owner = d->mfn;
-    f->flush_stamp = tlb_clock - 1;
+    f->linear = 0;
+    f->stamp = tlb_clock - 1;
     return f;
 }
 
@@ -70,9 +70,9 @@ mfn_t alloc_domain_frames(struct domain *d, unsigned order, unsigned address_bit
     for (mfn_t i = 0; i < 1ull << order; i++) {
         struct frame *f = frame_set_owner(mfn + i, d);
 
-        f->count = FRAME_ALLOCATED | FRAME_COUNTED | 1;
         f->next = (uint32_t)(mfn + i + 1);
         f->prev = (uint32_t)(mfn + i - 1);
+        store_release(&f->word, FRAME_ALLOCATED | FRAME_COUNTED | 1);
     }
     ring_add(d, (uint32_t)mfn, (uint32_t)(mfn + (1ull << order) - 1));
     return mfn;
@@ -82,8 +82,8 @@ void free_domain_frame(struct frame *f)
 {
     struct domain *d = frame_owner(f);
 
-    BUG_ON(f->type & (TYPE_COUNT_MASK | TYPE_PINNED | LINEAR_ENTRIES | LINEAR_USES));
-    if (f->count & FRAME_COUNTED)
+    BUG_ON((f->word & (TYPE_COUNT_MASK | TYPE_PINNED)) || f->linear != 0);
+    if (f->word & FRAME_COUNTED)
         ring_remove(d, f);
     else
         d->nr_hv_frames--;
@@ -91,16 +91,14 @@ void free_domain_frame(struct frame *f)
         sched_wake_idle(); /* its last frame, which another domain had mapped: d can be freed */
     m2p_table[frame_to_mfn(f)] = INVALID_M2P_ENTRY;
     f->owner = 0;
-    f->type = TYPE_NONE;
-    f->count = 0;
+    f->word = 0;
     free_guest_frame(frame_to_mfn(f));
 }
 
 bool release_domain_frame(struct frame *f)
 {
-    if (!(f->count & FRAME_ALLOCATED))
+    if (!(f->word & FRAME_ALLOCATED))
         return false;
-    f->count &= ~FRAME_ALLOCATED;
-    put_page(f);
+    put_refs(f, FRAME_ALLOCATED + 1);
     return true;
 }

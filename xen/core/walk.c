@@ -18,7 +18,7 @@ uint64_t *walk_typed(uint64_t root_maddr, uint64_t va)
         uint64_t entry = READ_ONCE(((const uint64_t *)mfn_to_virt(mfn))[table_index(va, level)]);
 
         mfn = PTE_MFN(entry);
-        if (!(entry & PTE_P) || mfn_to_frame(mfn)->type >> TYPE_SHIFT != level - 1)
+        if (!(entry & PTE_P) || frame_type(mfn_to_frame(mfn)) >> TYPE_SHIFT != level - 1)
             return NULL;
     }
     return (uint64_t *)mfn_to_virt(mfn) + table_index(va, 1);
@@ -53,7 +53,7 @@ static bool page_hides(uint64_t root_maddr, uint64_t va)
         if (!(entry & PTE_P) || !mfn_valid(PTE_MFN(entry)))
             return false;
         f = mfn_to_frame(PTE_MFN(entry));
-        if (f->type >> TYPE_SHIFT != TYPE_L4 >> TYPE_SHIFT)
+        if (frame_type(f) != TYPE_L4)
             return false;
     }
     return false;

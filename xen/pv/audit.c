@@ -34,7 +34,7 @@ static void tally_linear(struct tally *t, const struct frame *f, uint64_t entry)
 
     if (entry & PTE_RW)
         panic("frame %lx of d%u: a writable entry to table %lx of its own type %lx",
-              frame_to_mfn(f), frame_owner(f)->id, child, f->type);
+              frame_to_mfn(f), frame_owner(f)->id, child, f->word);
     if (child == frame_to_mfn(f))
         return;
     want(t, child, 1, 1);
@@ -45,13 +45,13 @@ static void tally_linear(struct tally *t, const struct frame *f, uint64_t entry)
 /* F4, F5: the references that the entries of one validated table hold. */
 static void tally_table(struct tally *t, const struct frame *f)
 {
-    uint64_t type = f->type & TYPE_MASK;
+    uint64_t type = frame_type(f);
     const uint64_t *table = mfn_to_virt(frame_to_mfn(f));
 
     for (unsigned i = 0; i < PTES_PER_TABLE; i++) {
         if (!(table[i] & PTE_P) || (type == TYPE_L4 && i >= HOLE_FIRST_SLOT && i <= HOLE_LAST_SLOT))
             continue;
-        if (type != TYPE_L1 && (mfn_to_frame(PTE_MFN(table[i]))->type & TYPE_MASK) == type)
+        if (type != TYPE_L1 && frame_type(mfn_to_frame(PTE_MFN(table[i]))) == type)
             tally_linear(t, f, table[i]);
         else
             want(t, PTE_MFN(table[i]), 1, type != TYPE_L1 || (table[i] & PTE_RW) ? 1 : 0);
@@ -91,22 +91,22 @@ static void tally_device_map(void *t, mfn_t mfn, bool readonly)
 
 static void check_frame(const struct tally *t, const struct frame *f)
 {
-    uint64_t refs = f->count & FRAME_COUNT_MASK, types = f->type & TYPE_COUNT_MASK;
+    uint64_t refs = nr_refs(f->word), types = nr_type_refs(f->word);
+    bool validated = f->word & TYPE_VALIDATED;
 
     if (t->refs != refs || t->types != types)
-        panic("frame %lx of d%u: %lu references, %u found; type %lx, %u type references found",
-              frame_to_mfn(f), frame_owner(f)->id, refs, t->refs, f->type, t->types);
+        panic("frame %lx of d%u: word %lx, %u references and %u type references found",
+              frame_to_mfn(f), frame_owner(f)->id, f->word, t->refs, t->types);
     if (types > refs)
-        panic("frame %lx of d%u: F6 broken, type %lx, %lu references", frame_to_mfn(f),
-              frame_owner(f)->id, f->type, refs);
-    if (types != 0 && !(f->type & TYPE_VALIDATED))
-        panic("frame %lx of d%u: F3 broken, type %lx", frame_to_mfn(f), frame_owner(f)->id,
-              f->type);
-    if ((f->type & (LINEAR_ENTRIES | LINEAR_USES)) !=
-            t->entries * LINEAR_ENTRY + t->uses * LINEAR_USE ||
+        panic("frame %lx of d%u: F6 broken, word %lx", frame_to_mfn(f), frame_owner(f)->id,
+              f->word);
+    if (validated != (types != 0 || frame_type(f) == TYPE_WRITABLE))
+        panic("frame %lx of d%u: F3 broken, word %lx", frame_to_mfn(f), frame_owner(f)->id,
+              f->word);
+    if (f->linear != t->entries * LINEAR_ENTRY + t->uses * LINEAR_USE ||
         (t->entries != 0 && t->uses != 0))
-        panic("frame %lx of d%u: F10 broken, type %lx, %u linear entries and %u uses found",
-              frame_to_mfn(f), frame_owner(f)->id, f->type, t->entries, t->uses);
+        panic("frame %lx of d%u: F10 broken, word %lx, %u linear entries and %u uses found",
+              frame_to_mfn(f), frame_owner(f)->id, f->word, t->entries, t->uses);
 }
 
 _Static_assert(sizeof(struct tally) == AUDIT_BYTES_PER_FRAME, "what the caller gives");
@@ -119,7 +119,7 @@ static void check_ring(const struct domain *d)
     for (uint64_t left = d->nr_frames; left != 0; left--) {
         const struct frame *f = mfn_to_frame(mfn);
 
-        if (f->owner != d->mfn || !(f->count & FRAME_COUNTED) || mfn_to_frame(f->next)->prev != mfn)
+        if (f->owner != d->mfn || !(f->word & FRAME_COUNTED) || mfn_to_frame(f->next)->prev != mfn)
             panic("d%u: F9 broken at frame %x", d->id, mfn);
         mfn = f->next;
     }
@@ -135,17 +135,16 @@ void frame_audit_in(void *zeroed)
 
     for (mfn_t mfn = 0; mfn < max_mfn; mfn++) {
         const struct frame *f = mfn_to_frame(mfn);
-        uint64_t type = f->type & TYPE_MASK;
+        uint64_t type = frame_type(f);
 
         if (f->owner == 0)
             continue;
-        want(t, mfn, (f->count & FRAME_ALLOCATED) != 0, 0);
-        if (f->type & TYPE_PINNED)
+        want(t, mfn, (f->word & FRAME_ALLOCATED) != 0, 0);
+        if (f->word & TYPE_PINNED)
             want(t, mfn, 1, 1);
-        if (!(f->count & FRAME_COUNTED))
+        if (!(f->word & FRAME_COUNTED))
             want(t, mfn, 1, 1);         /* a shared page of the hypervisor */
-        if (type >= TYPE_L1 && type <= TYPE_L4 && (f->type & TYPE_VALIDATED) &&
-            (f->type & TYPE_COUNT_MASK))
+        if (type >= TYPE_L1 && type <= TYPE_L4 && (f->word & TYPE_VALIDATED))
             tally_table(t, f);
     }
     for_each_domain(d) {

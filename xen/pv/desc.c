@@ -154,24 +154,20 @@ long do_set_gdt(uint64_t frame_list, unsigned entries)
 long do_update_descriptor(uint64_t maddr, uint64_t desc)
 {
     struct domain *d = current->domain;
+    mfn_t mfn = maddr >> PAGE_SHIFT;
+    uint64_t type = TYPE_WRITABLE;
     struct frame *f;
     int rc = -EINVAL;
 
-    if ((maddr & 7) || !sanitise_descriptor(&desc))
+    if ((maddr & 7) || mfn >= max_mfn || !sanitise_descriptor(&desc))
         return -EINVAL;
     spin_lock(&d->mm_lock);
-    f = get_frame(maddr >> PAGE_SHIFT, d);
-    if (f != NULL) {
-        uint64_t type = (f->type & TYPE_MASK) == TYPE_SEGDESC ? TYPE_SEGDESC : TYPE_WRITABLE;
-
-        if (get_page_type(f, type) == 0) {
-            uint64_t *table = mfn_to_virt(maddr >> PAGE_SHIFT);
-
-            WRITE_ONCE(table[(maddr & ~PAGE_MASK) / 8], desc);
-            put_page_type(f);
-            rc = 0;
-        }
-        put_page(f);
+    if (frame_type(mfn_to_frame(mfn)) == TYPE_SEGDESC)
+        type = TYPE_SEGDESC;
+    if (get_page_and_type(mfn, d, type, &f) == 0) {
+        WRITE_ONCE(*(uint64_t *)maddr_to_virt(maddr), desc);
+        put_page_and_type(f);
+        rc = 0;
     }
     spin_unlock(&d->mm_lock);
     return rc;

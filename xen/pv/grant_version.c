@@ -44,7 +44,7 @@ int grant_grow_status(struct domain *d, unsigned nr_frames)
 static bool status_frames_unused(const struct grant_table *gt)
 {
     for (unsigned i = 0; i < gt->nr_status_frames; i++)
-        if ((mfn_to_frame(virt_to_mfn(gt->status[i]))->count & FRAME_COUNT_MASK) != 1)
+        if (nr_refs(READ_ONCE(mfn_to_frame(virt_to_mfn(gt->status[i]))->word)) != 1)
             return false;
     return true;
 }

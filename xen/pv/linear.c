@@ -37,8 +37,8 @@ static void note_linear_tables(struct domain *d)
 
 static bool may_be_linear_target(const struct frame *f, uint64_t type)
 {
-    return is_valid_as(f, type) && !(f->type & LINEAR_ENTRIES) &&
-           (f->type & LINEAR_USES) != LINEAR_USES && (f->type & TYPE_COUNT_MASK) != TYPE_COUNT_MASK;
+    return is_valid_as(f, type) && !(f->linear & LINEAR_ENTRIES) &&
+           (f->linear & LINEAR_USES) != LINEAR_USES;
 }
 
 /* F10, for an entry whose target is not a table of the level below. -EINVAL: it is not a linear
@@ -50,17 +50,18 @@ int get_linear_table(uint64_t entry, struct frame *table)
     if (entry & PTE_RW)
         return -EINVAL;
     if (PTE_MFN(entry) != frame_to_mfn(table)) {
-        if (table->type & LINEAR_USES)
+        if (table->linear & LINEAR_USES)
             return -EINVAL;
         f = get_frame(PTE_MFN(entry), frame_owner(table));
         if (f == NULL)
             return -EINVAL;
-        if (!may_be_linear_target(f, table->type & TYPE_MASK)) {
+        if (!may_be_linear_target(f, frame_type(table))) {
             put_page(f);
             return -EINVAL;
         }
-        f->type += LINEAR_USE + 1;
-        table->type += LINEAR_ENTRY;
+        locked_add(&f->word, TYPE_REF);
+        f->linear += LINEAR_USE;
+        table->linear += LINEAR_ENTRY;
     }
     note_linear_tables(frame_owner(table));
     return 0;
@@ -72,12 +73,12 @@ int get_linear_table(uint64_t entry, struct frame *table)
  * child's last. */
 void put_linear_table(struct frame *table, struct frame *child)
 {
-    if (table->type >> TYPE_SHIFT == TYPE_L4 >> TYPE_SHIFT)
+    if (frame_type(table) == TYPE_L4)
         arch_flush_tlb();
     if (child == table)
         return;
-    ASSERT((child->type & LINEAR_USES) && (table->type & LINEAR_ENTRIES));
-    child->type -= LINEAR_USE;
-    table->type -= LINEAR_ENTRY;
+    ASSERT((child->linear & LINEAR_USES) && (table->linear & LINEAR_ENTRIES));
+    child->linear -= LINEAR_USE;
+    table->linear -= LINEAR_ENTRY;
     put_page_and_type(child);
 }

@@ -53,10 +53,12 @@ static int check(struct exchange *e)
 static int get_input_frame(struct exchange *e, mfn_t mfn, unsigned *taken)
 {
     struct frame *f = get_frame(mfn, e->d);
+    uint64_t word;
 
     if (f == NULL)
         return -EINVAL;
-    if (!(f->count & FRAME_ALLOCATED) || (f->count & FRAME_COUNT_MASK) != 2) {
+    word = READ_ONCE(f->word);
+    if (!(word & FRAME_ALLOCATED) || nr_refs(word) != 2) {
         put_page(f);
         return -EINVAL;
     }

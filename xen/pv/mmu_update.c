@@ -105,7 +105,7 @@ static int mod_table_entry(uint64_t *slot, uint64_t entry, struct frame *table, 
                            bool preserve_ad)
 {
     unsigned index = ((uint64_t)slot & ~PAGE_MASK) / 8;
-    uint64_t type = table->type & TYPE_MASK, old;
+    uint64_t type = frame_type(table), old;
     int rc;
 
     if (type == TYPE_L4 && index >= HOLE_FIRST_SLOT && index <= HOLE_LAST_SLOT)
@@ -130,16 +130,17 @@ static int pt_update(uint64_t ptr, uint64_t val, struct domain *d, struct domain
                      bool preserve_ad)
 {
     struct frame *f = mfn_to_frame(ptr >> PAGE_SHIFT);
-    uint64_t *slot, type;
+    uint64_t *slot, type, word;
     int rc;
 
     if (unlikely(ptr >> PAGE_SHIFT >= max_mfn || f->owner != d->mfn))
         return -EINVAL;
     slot = maddr_to_virt(ptr);
-    if (likely(is_valid_as(f, TYPE_L1)))
+    word = READ_ONCE(f->word);
+    if (likely(word_valid_as(word, TYPE_L1)))
         return mod_l1_entry(slot, val, d, owner, preserve_ad);
 
-    type = (f->type & TYPE_COUNT_MASK) ? f->type & TYPE_MASK : TYPE_WRITABLE;
+    type = nr_type_refs(word) != 0 ? word & TYPE_MASK : TYPE_WRITABLE;
     if (type == TYPE_SEGDESC || !get_page(f, d))
         return -EINVAL;
     rc = get_page_type(f, type);        /* waits while the table is being validated */

@@ -98,11 +98,11 @@ int mmuext_pin(struct domain *d, const struct mmuext_op *op)
                   op->cmd - MMUEXT_PIN_L1_TABLE + 1, rc);
         return rc;
     }
-    if (f->type & TYPE_PINNED) {
+    if (f->word & TYPE_PINNED) {
         put_page_and_type(f);
         return -EINVAL;
     }
-    f->type |= TYPE_PINNED;             /* F7: the pin holds the two references just taken */
+    locked_or(&f->word, TYPE_PINNED);   /* F7: the pin holds the two references just taken */
     mm_preempt_after(d, 0);
     return 0;
 }
@@ -113,11 +113,11 @@ int mmuext_unpin_table(struct domain *d, const struct mmuext_op *op)
 
     if (f == NULL)
         return -EINVAL;
-    if (!(f->type & TYPE_PINNED)) {
+    if (!(f->word & TYPE_PINNED)) {
         put_page(f);
         return -EINVAL;
     }
-    f->type &= ~TYPE_PINNED;
+    locked_and(&f->word, ~TYPE_PINNED);
     put_page_and_type(f);
     put_page(f);
     mm_preempt_after(d, 0);

@@ -43,11 +43,15 @@ bool l1e_flags_ok(uint64_t l1e)
     return (l1e & l1_refused) == 0;
 }
 
-/* The first writable reference on a frame. If it has another type in use, the general reference
- * is dropped again. */
-int get_l1e_slow(struct frame *f)
+/* Takes the references one after the other. -EBUSY also if the frame has too many, or has another
+ * owner by now. */
+int get_l1e_slow(uint64_t l1e, struct domain *owner)
 {
-    if (get_page_type(f, TYPE_WRITABLE) == 0)
+    struct frame *f = get_frame(PTE_MFN(l1e), owner);
+
+    if (f == NULL)
+        return -EBUSY;
+    if (!(l1e & PTE_RW) || get_page_type(f, TYPE_WRITABLE) == 0)
         return 0;
     put_page(f);
     return -EBUSY;
@@ -136,8 +140,7 @@ int get_page_from_table_entry(uint64_t entry, struct frame *table)
 
     if (unlikely(entry & table_refused))
         return -EINVAL;
-    rc = get_page_and_type(PTE_MFN(entry), frame_owner(table), (table->type & TYPE_MASK) - TYPE_L1,
-                           &f);
+    rc = get_page_and_type(PTE_MFN(entry), frame_owner(table), frame_type(table) - TYPE_L1, &f);
     return likely(rc != -EINVAL) ? rc : get_linear_table(entry, table);
 }
 
@@ -147,7 +150,7 @@ void put_page_from_table_entry(uint64_t entry, struct frame *table)
 
     if (!(entry & PTE_P))
         return;
-    if (unlikely((child->type ^ table->type) >> TYPE_SHIFT == 0))
+    if (unlikely(frame_type(child) == frame_type(table)))
         put_linear_table(table, child);
     else
         put_page_and_type(child);
@@ -165,7 +168,7 @@ static void drop_entries(struct frame *f, uint64_t type, unsigned nr)
     for (unsigned i = 0; i < nr; i++) {
         if (is_hole_slot(type, i) || !(table[i] & PTE_P))
             continue;
-        if ((mfn_to_frame(PTE_MFN(table[i]))->type & TYPE_COUNT_MASK) == 1)
+        if (nr_type_refs(READ_ONCE(mfn_to_frame(PTE_MFN(table[i]))->word)) == 1)
             /* The child may be dropped with this reference. */
             mm_preempt_after(frame_owner(f), WORK_PER_ENTRY);
         put_page_from_table_entry(table[i], f);
@@ -188,7 +191,7 @@ static int validate_table(struct frame *f, uint64_t type, struct domain *d)
             return rc;
         }
         table[i] |= PTE_US | (type == TYPE_L4 ? PTE_A : 0);
-        if ((mfn_to_frame(PTE_MFN(table[i]))->type & TYPE_COUNT_MASK) == 1)
+        if (nr_type_refs(READ_ONCE(mfn_to_frame(PTE_MFN(table[i]))->word)) == 1)
             mm_preempt_after(d, WORK_PER_ENTRY);
     }
     count_work(PTES_PER_TABLE * WORK_PER_ENTRY);
@@ -216,15 +219,17 @@ static void devalidate_frame(struct frame *f, uint64_t type)
         drop_entries(f, type, PTES_PER_TABLE);
 }
 
-/* Every case that get_page_type does not decide inline: a new type, the wrong type, or one that
- * is being validated. */
-int get_page_type_slow(struct frame *f, uint64_t type)
+static inline bool is_validating_as(uint64_t word, uint64_t type)
 {
-    int rc;
+    return (word & (TYPE_MASK | TYPE_VALIDATING)) == (type | TYPE_VALIDATING);
+}
 
-    while ((f->type & TYPE_MASK) == type && (f->type & TYPE_VALIDATING)) {
-        struct domain *d = frame_owner(f);
+/* Waits while the frame is being validated as that type. */
+static __attribute__((noinline)) void wait_while_validating(struct frame *f, uint64_t type)
+{
+    struct domain *d = frame_owner(f);
 
+    while (is_validating_as(READ_ONCE(f->word), type)) {
         ASSERT(d->mm_lock.taken && locks_held() <= 1);
         spin_unlock(&d->mm_lock);
         /* If several vCPUs wait they only pass the CPU to each other, so let interrupts in. */
@@ -232,40 +237,87 @@ int get_page_type_slow(struct frame *f, uint64_t type)
         schedule_behind();
         spin_lock(&d->mm_lock);
     }
-    if ((f->type & TYPE_COUNT_MASK) != 0) {
-        if ((f->type & TYPE_MASK) != type)
-            return -EINVAL;
-        if ((f->type & TYPE_COUNT_MASK) == TYPE_COUNT_MASK)
-            return -EBUSY;
-        f->type++;
-        return 0;
-    }
-    if ((f->type & TYPE_MASK) != type)
-        flush_tlb_since(f->flush_stamp);
-    if (type == TYPE_WRITABLE) {
-        f->type = TYPE_WRITABLE | TYPE_VALIDATED | 1;
-        return 0;
-    }
-    f->type = type | TYPE_VALIDATING | 1;
-    rc = validate_frame(f, type, frame_owner(f));
+}
+
+/* The frame is of that type in use: one reference more. */
+static int add_type_ref(struct frame *f, uint64_t *word, uint64_t type)
+{
+    if ((*word & TYPE_MASK) != type)
+        return -EINVAL;
+    if (!may_get(nr_type_refs(*word)))
+        return -EBUSY;
+    return try_cmpxchg(&f->word, word, *word + TYPE_REF) ? 0 : -EAGAIN;
+}
+
+/* VALIDATING is set and keeps others away. */
+static int validate_claimed(struct frame *f, uint64_t type)
+{
+    int rc = validate_frame(f, type, frame_owner(f));
+
     if (rc == 0)
-        f->type ^= TYPE_VALIDATING | TYPE_VALIDATED;    /* its linear entries stay counted */
+        locked_add(&f->word, TYPE_VALIDATED - TYPE_VALIDATING);
     else
-        f->type = TYPE_NONE;
+        locked_add(&f->word, -(type | TYPE_VALIDATING | TYPE_REF));
     return rc;
 }
 
-/* Drops the last reference of a type, and with it the references that the table's entries hold.
- * The type stays recorded, without VALIDATED and with count 0. */
+/* The first reference of a type, on a frame with this word. The frame has it from then on, so that
+ * no other use can begin while the TLBs are flushed. -EAGAIN: the word changed meanwhile. */
+static int claim_type(struct frame *f, uint64_t *word, uint64_t type)
+{
+    uint64_t rest = *word & ~(TYPE_MASK | TYPE_VALIDATED);
+    bool is_new = (*word & TYPE_MASK) != type;
+
+    if (type == TYPE_WRITABLE) {
+        /* Of what the frame was, only its owner's tables led the CPU to it: under mm_lock no CPU
+         * begins to use it as one. */
+        if (is_new)
+            flush_tlb_since(f->stamp);
+        return try_cmpxchg(&f->word, word, rest | type | TYPE_VALIDATED | TYPE_REF) ? 0 : -EAGAIN;
+    }
+    if (!try_cmpxchg(&f->word, word, rest | type | TYPE_VALIDATING | TYPE_REF))
+        return -EAGAIN;
+    if (is_new)
+        flush_tlb_since(f->stamp);
+    return validate_claimed(f, type);
+}
+
+/* Every case that get_page_type does not decide inline: a new type, the wrong type, one that is
+ * being validated, or a word that another CPU changes meanwhile. */
+int get_page_type_slow(struct frame *f, uint64_t type)
+{
+    uint64_t word = READ_ONCE(f->word);
+    int rc;
+
+    if (unlikely(is_validating_as(word, type))) {
+        wait_while_validating(f, type);
+        word = READ_ONCE(f->word);
+    }
+    do {
+        rc = nr_type_refs(word) != 0 ? add_type_ref(f, &word, type) : claim_type(f, &word, type);
+    } while (rc == -EAGAIN);
+    return rc;
+}
+
+int get_page_and_type_slow(struct frame *f, const struct domain *d, uint64_t type)
+{
+    int rc = -EINVAL;
+
+    if (get_page(f, d)) {
+        rc = get_page_type_slow(f, type);
+        if (rc != 0)
+            put_page(f);
+    }
+    return rc;
+}
+
+/* Drops the last reference of the type of a table or a descriptor page, and with it the references
+ * that the table's entries hold. The type stays recorded, without VALIDATED and with count 0. */
 void put_page_type_last(struct frame *f)
 {
-    uint64_t type = f->type & TYPE_MASK;
-
-    if (type != TYPE_WRITABLE) {
-        f->type ^= TYPE_VALIDATED | TYPE_VALIDATING;
-        devalidate_frame(f, type);
-        ASSERT(f->type == (type | TYPE_VALIDATING | 1));
-    }
-    f->type = type;
-    f->flush_stamp = tlb_clock;
+    locked_add(&f->word, TYPE_VALIDATING - TYPE_VALIDATED);
+    devalidate_frame(f, frame_type(f));
+    ASSERT(nr_type_refs(f->word) == 1 && (f->word & TYPE_VALIDATING));
+    f->stamp = tlb_clock;
+    locked_add(&f->word, -(TYPE_VALIDATING | TYPE_REF));
 }

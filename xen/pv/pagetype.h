@@ -11,6 +11,7 @@
 
 /* The slow paths of the inline functions below. */
 int get_page_type_slow(struct frame *f, uint64_t type);
+int get_page_and_type_slow(struct frame *f, const struct domain *d, uint64_t type);
 void put_page_type_last(struct frame *f);
 
 /* A type reference: the frame becomes, or already is, of that type and stays so until
@@ -32,41 +33,55 @@ void put_page_type_last(struct frame *f);
  * many references. */
 static inline int get_page_type(struct frame *f, uint64_t type)
 {
-    if (likely(is_valid_as(f, type))) {
-        f->type++;
+    uint64_t word = READ_ONCE(f->word);
+
+    if (likely(word_valid_as(word, type)) &&
+        likely(try_cmpxchg(&f->word, &word, word + TYPE_REF)))
         return 0;
-    }
     return get_page_type_slow(f, type);
 }
 
+/* The owner's mm_lock is held, except for TYPE_WRITABLE. That type needs no care for its last
+ * reference: it stays valid, and stamps are set by those who had the frame mapped. */
 static inline void put_page_type(struct frame *f)
 {
-    ASSERT(f->type & TYPE_COUNT_MASK);
-    if (likely((f->type & TYPE_COUNT_MASK) != 1))
-        f->type--;
+    uint64_t word = READ_ONCE(f->word);
+
+    ASSERT(nr_type_refs(word) != 0);
+    if (likely(nr_type_refs(word) != 1 || (word & TYPE_MASK) == TYPE_WRITABLE))
+        locked_add(&f->word, -TYPE_REF);
     else
         put_page_type_last(f);
 }
 
+/* With a general reference, in one step where the frame is of that type. *out: the frame. */
 static inline int get_page_and_type(mfn_t mfn, const struct domain *d, uint64_t type,
                                     struct frame **out)
 {
-    struct frame *f = get_frame(mfn, d);
-    int rc;
+    struct frame *f;
+    uint64_t word;
 
-    if (f == NULL)
+    if (unlikely(mfn >= max_mfn))
         return -EINVAL;
-    rc = get_page_type(f, type);
-    if (rc != 0)
-        put_page(f);
-    else
-        *out = f;
-    return rc;
+    f = *out = mfn_to_frame(mfn);
+    if (unlikely(READ_ONCE(f->owner) != d->mfn))
+        return -EINVAL;
+    word = READ_ONCE(f->word);
+    if (likely(word_valid_as(word, type)) && likely(try_get_refs(f, d, word, TYPE_REF + 1)))
+        return 0;
+    return get_page_and_type_slow(f, d, type);
 }
 
 static inline void put_page_and_type(struct frame *f)
 {
-    put_page_type(f);
+    uint64_t word = READ_ONCE(f->word);
+
+    ASSERT(nr_type_refs(word) != 0);
+    if (likely(nr_type_refs(word) != 1 || (word & TYPE_MASK) == TYPE_WRITABLE)) {
+        put_refs(f, TYPE_REF + 1);
+        return;
+    }
+    put_page_type_last(f);
     put_page(f);
 }
 
@@ -80,8 +95,8 @@ int get_page_from_table_entry(uint64_t entry, struct frame *table);
 void put_page_from_table_entry(uint64_t entry, struct frame *table);
 
 extern uint64_t l1_refused;
-/* The frame is not of type writable yet, or cannot be. */
-int get_l1e_slow(struct frame *f);
+/* The frame is not of type writable yet, or cannot be, or its word changed meanwhile. */
+int get_l1e_slow(uint64_t l1e, struct domain *owner);
 int refuse_l1e_frame(mfn_t mfn); /* returns the errno for a frame that is not the guest's */
 void put_segdesc_page(struct frame *f, struct domain *d);
 
@@ -92,17 +107,19 @@ void put_segdesc_page(struct frame *f, struct domain *d);
 static inline int get_page_from_l1e(uint64_t l1e, struct domain *owner)
 {
     struct frame *f = mfn_to_frame(PTE_MFN(l1e));
+    uint64_t word, refs = 1;
 
     if (unlikely(l1e & l1_refused))
         return -EINVAL;
-    if (unlikely(PTE_MFN(l1e) >= max_mfn || !get_page(f, owner)))
+    if (unlikely(PTE_MFN(l1e) >= max_mfn || READ_ONCE(f->owner) != owner->mfn))
         return refuse_l1e_frame(PTE_MFN(l1e));
+    word = READ_ONCE(f->word);
     if (l1e & PTE_RW) {
-        if (unlikely(!is_valid_as(f, TYPE_WRITABLE)))
-            return get_l1e_slow(f);
-        f->type++;
+        if (unlikely(!word_valid_as(word, TYPE_WRITABLE)))
+            return get_l1e_slow(l1e, owner);
+        refs = TYPE_REF + 1;
     }
-    return 0;
+    return likely(try_get_refs(f, owner, word, refs)) ? 0 : get_l1e_slow(l1e, owner);
 }
 
 /* Gives back what an L1 entry of a table of d held. */
@@ -113,10 +130,12 @@ static inline void put_page_from_l1e(uint64_t l1e, struct domain *d)
     if (!(l1e & PTE_P))
         return;
     /* F8: the translation may be cached until the next full flush */
-    f->flush_stamp = tlb_clock;
-    if (l1e & PTE_RW)
-        put_page_type(f);
-    else if (unlikely(f->type >> TYPE_SHIFT == TYPE_SEGDESC >> TYPE_SHIFT))
+    f->stamp = tlb_clock;
+    if (l1e & PTE_RW) {
+        put_refs(f, TYPE_REF + 1);
+        return;
+    }
+    if (unlikely(frame_type(f) == TYPE_SEGDESC))
         put_segdesc_page(f, d);
     put_page(f);
 }

@@ -17,12 +17,11 @@ void *alloc_shared_page(struct domain *d)
     if (mfn == INVALID_MFN)
         return NULL;
     f = frame_set_owner(mfn, d);
-    f->count = 1; /* the hypervisor's reference, which the guest cannot drop */
-    /* This type reference stays, so it never becomes a page table. */
-    f->type = TYPE_WRITABLE | TYPE_VALIDATED | 1;
     d->nr_hv_frames++;
     memset(mfn_to_virt(mfn), 0, PAGE_SIZE);
     m2p_table[mfn] = INVALID_M2P_ENTRY;
+    /* The hypervisor's references, which the guest cannot drop: it never becomes a table. */
+    store_release(&f->word, TYPE_WRITABLE | TYPE_VALIDATED | TYPE_REF | 1);
     return mfn_to_virt(mfn);
 }
 
