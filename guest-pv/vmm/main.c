@@ -21,7 +21,6 @@
 #define MIN_BLOCKS (1ull << 20)
 #define TABLES_BYTES (1ull << 20)       /* that lead to them, besides 8 bytes for each frame */
 #define CODE_PAGES 3072u                /* of translated code */
-#define CODE_TABLES (34ull << 20)       /* what describes it */
 #define SHADOWS 2048u                   /* shadow tables */
 #define SHADOW_BYTES (13ull << 10)      /* memory that each takes, besides 8 bytes for each frame */
 
@@ -52,7 +51,7 @@ static bool prepare_shadows(struct cpu *c)
 
 static uint64_t own_for_code(void)
 {
-    return own_for_shadows() + CODE_TABLES + mem_pages() * 4;
+    return own_for_shadows() + translate_memory(CODE_PAGES * PAGE_SIZE) + mem_pages() * 4;
 }
 static bool prepare_code(struct cpu *c)
 {

@@ -69,8 +69,13 @@ static void print_translator(const struct translate_counters *t)
 {
     kprintf("vmm: translated: %lu blocks of %lu instructions, %lu KiB; %lu branches chained\n",
             t->blocks, t->instructions, t->bytes >> 10, t->chained);
-    kprintf("vmm: blocks dropped %lu, all of them %lu times; callouts %lu, lookups missed %lu\n",
-            t->drops, t->drops_of_all, t->callouts, t->lookups_missed);
+    kprintf("vmm: blocks suspended %lu, resumed %lu, dropped %lu; all suspended %lu times, dropped "
+            "%lu times\n",
+            t->suspended, t->resumed, t->drops, t->all_suspended, t->drops_of_all);
+    kprintf("vmm: callouts of branches %lu, of lookups %lu, of instructions %lu; %lu stores call "
+            "out\n",
+            t->callouts[OF_BRANCHES], t->callouts[OF_LOOKUPS], t->callouts[OF_INSTRUCTIONS],
+            t->stores);
 }
 
 void print_report(struct cpu *c, uint64_t ns)

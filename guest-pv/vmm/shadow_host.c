@@ -104,10 +104,11 @@ bool make_shadows(struct cpu *c, unsigned nr)
 /* --- The region of way 3 -----------------------------------------------------------------------
  * */
 
-/* The state page is written by guest code, the table of targets read, the rest executed. */
+/* The state page and the return cache are written by guest code, the tables of targets read, the
+ * rest executed. */
 static uint64_t region_flags(unsigned page)
 {
-    if (page == 0)
+    if (page < WRITABLE_BYTES / GUEST_PAGE)
         return SHADOW_P | SHADOW_RW | SHADOW_NX;
     return page < CODE_OFFSET / GUEST_PAGE ? SHADOW_P | SHADOW_NX : SHADOW_P;
 }

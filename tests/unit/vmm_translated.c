@@ -238,42 +238,69 @@ static bool leads_to(const struct translator *t, uint32_t patch, uint32_t start)
     return patch + 4 + (uint32_t)displacement == start;
 }
 
-static bool is_start_of_live_block(const struct translator *t, const struct stub *s)
+/* The branches that are listed with a block lead there, or to their stubs while it is suspect. */
+static bool leads_right(const struct translator *t, const struct tblock *b, const struct stub *s)
 {
-    for (uint32_t nr = 2; nr < t->nr_blocks; nr++)
-        if (!t->blocks[nr].dead && t->blocks[nr].rip == s->rip &&
-            leads_to(t, s->patch, t->blocks[nr].start))
-            return true;
-    return false;
+    return s->chained && s->kind == EXIT_OF_BRANCH && s->to == place_in_block(t, b, s->rip) &&
+           leads_to(t, s->patch, b->state == BLOCK_LIVE ? s->to : s->at - STUB_BYTES);
 }
 
-static bool is_live_target(const struct translator *t, const struct target *target)
+static bool is_watched(const struct cpu *c, const struct tblock *b)
 {
-    for (uint32_t nr = 2; nr < t->nr_blocks; nr++)
-        if (!t->blocks[nr].dead && t->blocks[nr].rip == -target->minus_rip &&
-            target->host == t->host->base + t->blocks[nr].start)
-            return true;
-    return target->minus_rip == (target == t->targets);
+    for (unsigned i = 0; i < 2; i++)
+        if (b->frame[i] != NO_FRAME && !(c->ram.flags[b->frame[i]] & FRAME_CODE))
+            return false;
+    return true;
+}
+
+static const char *check_blocks(const struct cpu *c, unsigned *chained)
+{
+    const struct translator *t = c->translator;
+
+    for (uint32_t nr = 1; nr < t->nr_blocks; nr++) {
+        const struct tblock *b = &t->blocks[nr];
+
+        for (uint32_t s = b->incoming; s != 0; s = t->stubs[s].next, ++*chained)
+            if (!leads_right(t, b, &t->stubs[s]))
+                return "a branch that is chained to a block does not lead there";
+        if (b->state == BLOCK_LIVE && !is_watched(c, b))
+            return "nobody watches the frame of a block that may run";
+    }
+    return NULL;
+}
+
+/* Nothing, or an entry for a target with this number. */
+static bool is_target(const struct translator *t, enum lookup by, unsigned number)
+{
+    uint32_t at = (uint32_t)(t->targets[by][number] - t->host->base);
+    const struct tblock *b = &t->blocks[block_at(t, at)];
+
+    return at == t->missed[by] - 14 || /* two registers are restored there */
+           (b->start == at && b->state == BLOCK_ROUTINE && b->slot == by &&
+            (b->rip & (TARGETS - 1)) == number);
 }
 
 const char *check_chains(const struct cpu *c)
 {
     const struct translator *t = c->translator;
+    unsigned listed = 0, chained = 0;
+    const char *wrong = t->all_stale ? NULL : check_blocks(c, &listed);
 
-    if (t->all_stale)
-        return NULL;
+    if (t->all_stale || wrong != NULL)
+        return wrong;
     for (uint32_t nr = 1; nr < t->nr_stubs; nr++) {
         const struct stub *s = &t->stubs[nr];
 
         if (s->kind != EXIT_OF_BRANCH)
             continue;
-        if (s->chained && !is_start_of_live_block(t, s))
-            return "a chained branch leads to no live block";
-        if (!s->chained && !leads_to(t, s->patch, s->start))
+        chained += s->chained;
+        if (!s->chained && !leads_to(t, s->patch, s->at - STUB_BYTES))
             return "a branch leads neither to a block nor to its stub";
     }
-    for (uint32_t nr = 2; nr < t->nr_blocks; nr++) /* others cannot be in the table */
-        if (!is_live_target(t, &t->targets[t->blocks[nr].rip & (TARGETS - 1)]))
-            return "the table of indirect branches has a dead block";
+    if (listed != chained)
+        return "a chained branch is in no block's list";
+    for (unsigned i = 0; i < NR_LOOKUPS * TARGETS; i++)
+        if (!is_target(t, (enum lookup)(i / TARGETS), i % TARGETS))
+            return "the table of indirect branches leads elsewhere";
     return NULL;
 }

@@ -1,5 +1,6 @@
 /* Bytes of host code: the few instructions that translated code has besides those of the guest.
- * None of them changes a flag. Called by build.c; patch_branch() by cache.c too. */
+ * None of them changes a flag. Called by build.c, branch.c and sequence.c; patch_branch() by
+ * cache.c too. */
 #include <stddef.h>
 #include <string.h>
 #include "guest-pv/vmm/translate/region.h"
@@ -26,28 +27,43 @@ static void emit_word(struct emitter *e, int32_t word)
     e->t->used += 4;
 }
 
-void emit_point(struct emitter *e, uint64_t rip, unsigned fix)
+static void add_point(struct emitter *e, int32_t delta, unsigned fix)
 {
-    bool shadow = rip == e->shadow && rip != 0 && !(fix & (RIP_IN_RCX | RIP_IN_STATE));
     struct translator *t = e->t;
-    struct point p = { (int32_t)(rip - e->b->rip), (uint16_t)(t->used - e->b->start),
-                       (uint16_t)(fix | (shadow ? IN_SHADOW : 0)) };
+    struct point *p = &t->points[t->nr_points];
+    uint16_t offset = (uint16_t)(t->used - e->b->start);
 
-    if (e->b->nr_points != 0 && t->points[t->nr_points - 1].offset == p.offset) {
-        t->points[t->nr_points - 1] = p;
-        return;
+    if (e->b->nr_points != 0 && p[-1].offset == offset) {
+        p--;
+    } else {
+        t->nr_points++;
+        e->b->nr_points++;
     }
-    t->points[t->nr_points++] = p;
-    e->b->nr_points++;
+    *p = (struct point){ delta, offset, (uint16_t)fix };
 }
 
-/* 64 bits between a register and the state page, which the region begins with. */
+void emit_point(struct emitter *e, uint64_t rip, unsigned fix)
+{
+    bool shadow = rip == e->shadow && rip != 0 && !(fix & RIP_OF_BRANCH);
+
+    add_point(e, (int32_t)(rip - e->b->rip), fix | (shadow ? IN_SHADOW : 0));
+}
+
+void emit_point_of_stub(struct emitter *e, uint32_t stub)
+{
+    add_point(e, (int32_t)(stub - e->b->first_stub), RIP_OF_STUB);
+}
+
+/* 64 bits between a register and a word of the region. What is written behind it is overwritten. */
 static void emit_move(struct emitter *e, unsigned opcode, unsigned reg, unsigned offset)
 {
-    emit_byte(e, 0x48 | (reg >= 8 ? 4 : 0));
-    emit_byte(e, opcode);
-    emit_byte(e, 0x05 | (reg & 7) << 3);
-    emit_word(e, (int32_t)offset - (int32_t)(e->t->used + 4));
+    struct translator *t = e->t;
+    uint32_t displacement = offset - (t->used + 7);
+    uint64_t bytes = 0x48u | (reg >= 8 ? 4u : 0) | opcode << 8 | (0x05u | (reg & 7) << 3) << 16 |
+                     (uint64_t)displacement << 24;
+
+    __builtin_memcpy(t->host->memory + t->used, &bytes, 8);
+    t->used += 7;
 }
 void emit_load(struct emitter *e, unsigned reg, unsigned offset)
 {
@@ -82,6 +98,35 @@ void emit_set(struct emitter *e, unsigned offset, int32_t value)
     emit_word(e, value);
 }
 
+/* movl $value, offset(%rip) */
+uint32_t emit_set_host_address(struct emitter *e, unsigned offset)
+{
+    emit_bytes(e, "\xc7\x05", 2);
+    emit_word(e, (int32_t)offset - (int32_t)(e->t->used + 8));
+    emit_word(e, 0);
+    return e->t->used - 4;
+}
+
+void set_host_address(struct translator *t, uint32_t at, uint32_t to)
+{
+    uint32_t low = (uint32_t)(t->host->base + to);
+
+    memcpy(t->host->memory + at, &low, 4);
+}
+
+/* lea value(%rcx), %rcx */
+void emit_add_to_rcx(struct emitter *e, int32_t value)
+{
+    emit_bytes(e, "\x48\x8d\x89", 3);
+    emit_word(e, value);
+}
+
+void emit_jump_by(struct emitter *e, unsigned offset)
+{
+    emit_bytes(e, "\xff\x25", 2);
+    emit_word(e, (int32_t)offset - (int32_t)(e->t->used + 4));
+}
+
 uint32_t emit_branch(struct emitter *e, unsigned cc)
 {
     if (cc == JMP_ALWAYS) {
@@ -102,26 +147,55 @@ void patch_branch(struct translator *t, uint32_t at, uint32_t to)
 }
 
 /* RCX and R11 are what SYSCALL overwrites. */
-uint32_t emit_stub(struct emitter *e, enum exit_kind kind, uint64_t rip, uint32_t patch)
+static void emit_callout(struct emitter *e, struct stub *s)
 {
-    struct translator *t = e->t;
-    uint32_t nr = t->nr_stubs++;
-
-    t->stubs[nr] = (struct stub){ .rip = rip, .patch = patch, .start = t->used,
-                                  .kind = (uint8_t)kind };
-    if (patch != 0)
-        patch_branch(t, patch, t->used);
     emit_save(e, RCX);
     emit_save(e, R11);
-    emit_bytes(e, t->host->callout, 2);
-    t->stubs[nr].at = t->used;
-    e->b->nr_stubs++;
-    return nr;
+    emit_bytes(e, e->t->host->callout, 2);
+    s->at = e->t->used;
 }
 
-void emit_jump_to_lookup(struct emitter *e)
+static struct stub *new_stub(struct emitter *e, enum exit_kind kind, uint64_t rip)
 {
-    patch_branch(e->t, emit_branch(e, JMP_ALWAYS), e->t->lookup);
+    struct translator *t = e->t;
+    struct stub *s = &t->stubs[t->nr_stubs++];
+
+    *s = (struct stub){ .rip = rip, .block = (uint32_t)(e->b - t->blocks), .kind = (uint8_t)kind };
+    e->b->nr_stubs++;
+    return s;
+}
+
+uint32_t emit_stub(struct emitter *e, enum exit_kind kind, uint64_t rip)
+{
+    struct stub *s = new_stub(e, kind, rip);
+
+    emit_callout(e, s);
+    return (uint32_t)(s - e->t->stubs);
+}
+
+uint32_t emit_exit(struct emitter *e, unsigned cc, uint64_t rip, unsigned slot)
+{
+    struct stub *s = new_stub(e, EXIT_OF_BRANCH, rip);
+
+    s->patch = emit_branch(e, cc);
+    s->slot = (uint16_t)slot;
+    return (uint32_t)(s - e->t->stubs);
+}
+
+/* A stub that has its callout already is not a branch's. */
+void emit_stubs_of_exits(struct emitter *e)
+{
+    struct translator *t = e->t;
+
+    for (uint32_t nr = e->b->first_stub; nr < t->nr_stubs; nr++) {
+        struct stub *s = &t->stubs[nr];
+
+        if (s->kind != EXIT_OF_BRANCH)
+            continue;
+        emit_point_of_stub(e, nr);
+        patch_branch(t, s->patch, t->used);
+        emit_callout(e, s);
+    }
 }
 
 static bool is_legacy_prefix(uint8_t b)

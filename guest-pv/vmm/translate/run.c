@@ -27,18 +27,28 @@ static void emulate_here(struct cpu *c)
     emulate_step(c);
 }
 
+static void write_here(struct cpu *c, uint64_t host_rip)
+{
+    uint64_t rip = c->regs[REG_RIP], changes = translate_changes(c);
+
+    emulate_here(c);
+    if (translate_changes(c) == changes) /* it was no code */
+        translate_note_store(c, rip, host_rip);
+}
+
 /* A fault that only fills a shadow table goes on where it was, at the host's address. */
 static bool fault_in_code(struct cpu *c, const struct exit *e, uint64_t host_rip)
 {
+    uint64_t changes = translate_changes(c);
     enum shadow_outcome outcome = shadow_fault(c, e->address, e->error);
 
-    if (outcome == SHADOW_FILLED)
+    if (outcome == SHADOW_FILLED && translate_changes(c) == changes)
         return true;
     translate_map_back(c, host_rip);
     if (outcome == SHADOW_GUEST)
         deliver_fault(c);
     else if (outcome == SHADOW_WRITE)
-        emulate_here(c);
+        write_here(c, host_rip);
     return false;
 }
 

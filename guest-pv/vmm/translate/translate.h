@@ -1,20 +1,27 @@
-/* Way 3, binary translation: the guest's kernel code (virtual CPL 0) is translated, block by block,
- * into code that the real CPU runs in ring 3. All sixteen registers and the flags are the guest's
- * in it. Most instructions are copied; what would be wrong in ring 3 without trapping is replaced,
- * what traps is left to trap. User code runs as it is (way 2's direct execution).
+/* Way 3, binary translation: the guest's kernel code (virtual CPL 0) is translated, block by
+ * block, into code that the real CPU runs in ring 3. All sixteen registers and the flags are the
+ * guest's in it. Most instructions are copied; what would be wrong in ring 3 without trapping is
+ * replaced, what traps is left to trap. User code runs as it is (way 2's direct execution).
  *
  * The region: one stretch of the vmm's memory, which the guest's kernel roots map too, at
  * REGION_BASE: the state page (writable by guest code: nothing in it is believed to be more than
  * the guest's own registers), the table of indirect branches, the code. Files: region.h (its
- * layout), emit.c (bytes), build.c (a block), cache.c (blocks, chains, what drops them), state.c
- * (from a host address back to the guest's state), run.c (the way's run loop).
+ * layout), emit.c (bytes), build.c (a block), sequence.c and branch.c (its instructions),
+ * table.c (memory), cache.c (blocks and chains), suspect.c (blocks that may have changed),
+ * depend.c (what they depend on), store.c (stores to page tables), state.c (from a host address
+ * back to the guest's state), run.c (the way's run loop).
  *
- * X1: a block is alive only if its bytes are those of its frame (FRAME_CODE is set, and the first
- *     write drops the frame's blocks) and if a walk of the guest's tables for its RIP leads there
- *     (the entries of that walk are remembered, and a write to one drops all blocks).
- * X2: every host instruction of a block is described by a point: what the guest's RIP is there, and
+ * X1: a block runs only if its bytes are those of its frames (FRAME_CODE is set, and a write
+ * makes
+ *     the frame's blocks suspect) and if a walk of the guest's tables for its RIP leads there (the
+ *     entries of that walk are remembered, and a write to one makes all blocks suspect). A suspect
+ *     block has to be compared before it runs.
+ * X2: every host instruction of a block is described by a point: what the guest's RIP is there,
+ * and
  *     which registers have to be taken from the state page.
- * X3: direct branches lead to blocks that are alive, or to a stub that calls the vmm. */
+ * X3: direct branches lead to blocks that may run, or to a stub that calls the vmm. What
+ * indirect
+ *     branches find compares the target that it is for, and then is a direct branch. */
 #ifndef VMM_TRANSLATE_TRANSLATE_H
 #define VMM_TRANSLATE_TRANSLATE_H
 
@@ -28,6 +35,8 @@ struct translate_host {
     void (*protect)(struct cpu *c, uint64_t frame);     /* no guest mapping of it is writable */
 };
 
+/* What it allocates, besides 4 bytes for each frame of the guest. */
+uint64_t translate_memory(uint64_t region_bytes);
 bool translate_init(struct cpu *c, const struct translate_host *host);
 void translate_free(struct cpu *c);
 
@@ -41,6 +50,11 @@ void translate_map_back(struct cpu *c, uint64_t host_rip);
 /* After a callout: the same, and what it was for. RIP is the guest's then. */
 enum callout { CALLOUT_EMULATE, CALLOUT_BRANCH };
 enum callout translate_callout(struct cpu *c, uint64_t host_rip);
+
+/* The instruction that stopped at the host address has written to a frame with flags. */
+void translate_note_store(struct cpu *c, uint64_t rip, uint64_t host_rip);
+/* How often a block stopped being one that may run. */
+uint64_t translate_changes(const struct cpu *c);
 
 /* What CALLOUT_EMULATE asks for: the core executes the instruction, and a fault is delivered. */
 void translate_execute(struct cpu *c);
@@ -56,9 +70,14 @@ void translate_written(struct cpu *c, uint64_t phys, unsigned bytes, bool own);
  * dropped. */
 void translate_root_changed(struct cpu *c);
 
+enum { OF_BRANCHES, OF_LOOKUPS, OF_INSTRUCTIONS, NR_CALLOUTS };
 struct translate_counters {
     uint64_t blocks, instructions, bytes;       /* translated; bytes of host code */
-    uint64_t chained, drops, drops_of_all, callouts, lookups_missed;
+    uint64_t chained, drops, drops_of_all;
+    uint64_t suspended, resumed, all_suspended; /* blocks, whose bytes may have changed; how often
+                                                 * all */
+    uint64_t callouts[NR_CALLOUTS];             /* by what they are for */
+    uint64_t stores;                            /* that call out */
 };
 const struct translate_counters *translate_counts(const struct cpu *c);
 

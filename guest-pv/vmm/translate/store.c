@@ -1,0 +1,60 @@
+/* Stores to frames with flags, which are the guest's page tables with shadows for the most part.
+ * Each is a page fault, after which the core does it. An instruction that has faulted so a few
+ * times is one that writes page tables: its block is translated anew, with a callout in its
+ * place, which costs a third of that. But a callout for a store to another frame costs that for
+ * nothing; a balance is kept, and when it is used up the block is translated as it was at first.
+ * By guest address, in a table that forgets: a wrong guess costs time only. Called by build.c,
+ * run.c and state.c. */
+#include "guest-pv/vmm/translate/region.h"
+
+#define FAULTS_UNTIL_CALLOUT 32u
+#define FIRST_BALANCE 64u
+#define MAX_BALANCE 256u
+#define GAIN 2u                         /* of a callout instead of a fault, in callouts */
+
+static struct store_count *count_of(struct translator *t, uint64_t rip)
+{
+    return &t->stores[rip * 0x9e3779b97f4a7c15ull >> 56];
+}
+_Static_assert(STORES == 1u << (64 - 56), "the number has 8 bits");
+
+/* A string instruction has no memory operand of its own: it writes elsewhere the next time. */
+bool store_calls_out(const struct emitter *e)
+{
+    const struct store_count *s;
+
+    if (!e->in->memory)
+        return false;
+    s = count_of(e->t, e->rip);
+    return s->balance > 0 && s->rip == e->rip;
+}
+
+void translate_note_store(struct cpu *c, uint64_t rip, uint64_t host_rip)
+{
+    struct translator *t = c->translator;
+    struct store_count *s = count_of(t, rip);
+
+    if (s->rip != rip) {
+        if (s->balance > 0)
+            return;
+        *s = (struct store_count){ .rip = rip };
+    }
+    if (++s->faults < FAULTS_UNTIL_CALLOUT)
+        return;
+    s->faults = 0;
+    s->balance = FIRST_BALANCE;
+    t->counters.stores++;
+    drop_block_at(t, host_rip);
+}
+
+void note_store_called_out(struct translator *t, const struct stub *stub, bool flagged)
+{
+    struct store_count *s = count_of(t, stub->rip);
+
+    if (s->rip != stub->rip || s->balance == 0)
+        return;
+    if (flagged)
+        s->balance = MIN(s->balance + GAIN, MAX_BALANCE);
+    else if (--s->balance == 0)
+        drop_block_at(t, t->host->base + stub->at - 1);
+}
