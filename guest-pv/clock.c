@@ -36,9 +36,9 @@ uint64_t clock_tsc_hz(void)
 }
 
 /* The version is odd while the record is being written, and differs after a write. */
-uint64_t clock_ns(void)
+uint64_t clock_ns_of(unsigned vcpu)
 {
-    volatile struct vcpu_time_info *t = &shared_info->vcpu_info[0].time;
+    volatile struct vcpu_time_info *t = &shared_info->vcpu_info[vcpu].time;
     uint32_t version;
     uint64_t ns;
 
@@ -49,6 +49,11 @@ uint64_t clock_ns(void)
         __atomic_thread_fence(__ATOMIC_ACQUIRE);
     } while ((version & 1) || version != t->version);
     return ns;
+}
+
+uint64_t clock_ns(void)
+{
+    return clock_ns_of(0);
 }
 
 uint64_t clock_wall_ns(void)

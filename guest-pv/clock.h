@@ -10,6 +10,7 @@
 #define NS_PER_S  1000000000ul
 
 uint64_t clock_ns(void);                    /* system time, monotonic */
+uint64_t clock_ns_of(unsigned vcpu);        /* the same, by that vCPU's factors */
 uint64_t clock_wall_ns(void);               /* since 1970 */
 uint64_t clock_tsc(void);
 uint64_t clock_tsc_hz(void);                /* as the hypervisor's factors say it */

@@ -33,7 +33,8 @@ GUEST_CC     ?= gcc
 # Three programs on the same base: the suites, the service domain that keeps the store, and the
 # vmm.
 GUEST_BASE   := $(sort $(wildcard guest-pv/*.S guest-pv/*.c))
-GUEST_OBJ    := $(patsubst %,$(BUILD)/%.o,$(GUEST_BASE) $(sort $(wildcard guest-pv/suites/*.c)) \
+GUEST_OBJ    := $(patsubst %,$(BUILD)/%.o,$(GUEST_BASE) \
+                $(sort $(wildcard guest-pv/suites/*.S guest-pv/suites/*.c)) \
                 $(sort $(wildcard guest-pv/bare/*.S guest-pv/bare/*.c)))
 GUEST_STORE  := $(BUILD)/guest-pv/store
 STORE_SRC    := $(sort $(wildcard guest-pv/store/*.c))

@@ -92,6 +92,8 @@ CASES = [
          modules=("GOOD name=queues mem=64M vcpus=2 max_ports=131071 -- suites=fifo",
                   SHORT.format("good")),
          guests=(1, 2)),
+    # The vCPUs of one guest, at the same time where there are several CPUs.
+    Case("smp", modules=("GOOD name=smp mem=64M vcpus=4 -- suites=smp",), limit=180),
     Case("second-vcpu", modules=("GOOD name=two mem=64M vcpus=2 -- suites=vcpu",)),
     Case("second-vcpu-haswell",
          modules=("GOOD name=two mem=64M vcpus=2 -- suites=vcpu",),
