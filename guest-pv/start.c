@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "bare/bare.h"
 #include "clock.h"
 #include "console.h"
 #include "event.h"
@@ -15,6 +16,7 @@
 
 start_info_t *start_info;
 uint8_t boot_upcall_mask[XEN_LEGACY_MAX_VCPUS];
+uint64_t entry_tsc, ready_tsc, waited_ticks;
 
 /* The first word of the command line that begins with key and '=' (or is exactly key). */
 static const char *cmdline_find(const char *key, size_t *len_bytes)
@@ -77,6 +79,8 @@ _Noreturn void shutdown(unsigned reason)
 _Noreturn void start(start_info_t *si)
 {
     start_info = si;
+    if (!is_bare())
+        entry_tsc = rdtsc();
     mm_init_early();            /* the shared page, which has the virtual interrupt flag */
     for (unsigned i = 0; i < XEN_LEGACY_MAX_VCPUS; i++)
         boot_upcall_mask[i] = shared_info->vcpu_info[i].evtchn_upcall_mask;
@@ -88,6 +92,7 @@ _Noreturn void start(start_info_t *si)
     clock_init();
     user_init();
     events_on();
+    ready_tsc = rdtsc();
     /* The domain powers off in both cases; the final line of KTAP has the result. */
     exit(guest_main());
 }

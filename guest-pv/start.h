@@ -15,6 +15,9 @@ extern struct boot_regs boot_regs;
 extern start_info_t *start_info;
 extern volatile shared_info_t shared_info_page;
 extern char boot_stack[], image_start[], image_end[];
+/* The TSC at the kernel's entry and when guest_main() is called, and how much of that was waiting
+ * for a clock to be measured. */
+extern uint64_t entry_tsc, ready_tsc, waited_ticks;
 static volatile shared_info_t *const shared_info = &shared_info_page;
 /* The masks of all vCPUs as found, before anything was changed. */
 extern uint8_t boot_upcall_mask[XEN_LEGACY_MAX_VCPUS];

@@ -3,6 +3,7 @@
  * a stack. bare_start() is called by enter.S and goes on at the kernel's ordinary entry. */
 #include <string.h>
 #include "bare.h"
+#include "start.h"
 
 #define PAGE 4096ull
 #define SLACK (512ull << 10)
@@ -72,11 +73,12 @@ uint64_t build_domain(const struct machine_info *info, uint64_t *stack)
 _Noreturn void bare_start(unsigned entered, uint64_t info)
 {
     static struct machine_info machine;
-    uint64_t stack, start_info;
+    uint64_t stack, info_address;
 
+    entry_tsc = rdtsc();
     read_info(entered, info, &machine);
     machine_init();
     fill_hypercall_page();
-    start_info = build_domain(&machine, &stack);
-    bare_enter(((start_info_t *)start_info)->pt_base - VIRT_BASE, start_info, stack);
+    info_address = build_domain(&machine, &stack);
+    bare_enter(((start_info_t *)info_address)->pt_base - VIRT_BASE, info_address, stack);
 }

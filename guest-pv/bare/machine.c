@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <string.h>
 #include "bare.h"
+#include "start.h"
 
 #define PIT_HZ 1193182u
 #define COM1 0x3f8
@@ -112,7 +113,8 @@ static void measure_tsc(void)
     start = rdtsc();
     while (!(inb(0x61) & 0x20))
         ;
-    tsc_hz = (rdtsc() - start) * 100;
+    waited_ticks = rdtsc() - start;
+    tsc_hz = waited_ticks * 100;
 }
 
 /* --- the serial port -------------------------------------------------------------------------- */

@@ -31,6 +31,20 @@ extern struct loop_values {
 void row(const char *name, void (*loop)(uint64_t n), unsigned per);
 /* System calls from user mode, which begin() leads to a handler that returns at once. */
 void row_of_syscalls(void (*begin)(void), void (*end)(void));
+/* Two processes of one kernel: what it keeps of one while the other runs. */
+struct process {
+    uint64_t rip, rflags, rsp, rbx, rbp, r12, r13, r14, r15;
+    struct process *other;
+    uint64_t space;             /* the root for CR3; PV: the address of the two mmuext_ops */
+};
+#define PROCESS_RBX 24          /* offsets */
+#define PROCESS_OTHER 72
+#define PROCESS_SPACE 80
+extern struct process row_process[2], *row_current;
+#define SWITCH_VA 0x7f0000000000ul      /* a page of each process; nothing else is in its L4 slot */
+/* begin() makes the address spaces, with these frames at SWITCH_VA, loads that of row_process[0],
+ * and leads system calls to a handler that switches to the other process; end() undoes all that. */
+void row_of_switches(void (*begin)(const pfn_t *frames), void (*end)(void));
 /* process() copies an address space of SPACE_PAGES pages like the parent's, changes each page of
  * the copy, destroys it, and returns the sum of the pages' first words. */
 #define SPACE_PAGES 32u

@@ -95,6 +95,60 @@ static uint64_t user_ticks(uint64_t (*fn)(uint64_t n))
     return last_user_rax;
 }
 
+/* --- switches --------------------------------------------------------------------------------- */
+
+struct process row_process[2], *row_current;
+_Static_assert(offsetof(struct process, rbx) == PROCESS_RBX &&
+               offsetof(struct process, other) == PROCESS_OTHER &&
+               offsetof(struct process, space) == PROCESS_SPACE, "for asm");
+
+/* rdi: how often. Each process counts its turns at SWITCH_VA, where each has a page of its own. */
+USER_CODE __attribute__((naked)) static void user_first(void)
+{
+    __asm__("movq %rdi, %rbp\n\tmovq %rsi, %rbx\n\trdtsc\n\tshlq $32, %rdx\n\torq %rdx, %rax\n\t"
+            "movq %rax, %r12\n1:\tincq (%rbx)\n\tsyscall\n\tdecq %rbp\n\tjnz 1b\n\t"
+            "rdtsc\n\tshlq $32, %rdx\n\torq %rdx, %rax\n\tsubq %r12, %rax\n\tint3");
+}
+USER_CODE __attribute__((naked)) static void user_second(void)
+{
+    __asm__("1:\tincq (%rbx)\n\tsyscall\n\tjmp 1b");
+}
+
+static void run_switches(void)
+{
+    struct regs r;
+    struct user_result res;
+
+    row_current = &row_process[0];
+    row_process[0].other = &row_process[1];
+    row_process[1].other = &row_process[0];
+    row_process[1].rip = (uint64_t)user_second;
+    row_process[1].rflags = 0x202;
+    row_process[1].rbx = SWITCH_VA;
+    user_init_regs(&r, user_first, ROW_REPEATS, SWITCH_VA, 0);
+    res = user_run_regs(&r);
+    EXPECT_FAULT(res.fault, TRAP_BP, 0);
+}
+
+void row_of_switches(void (*begin)(const pfn_t *frames), void (*end)(void))
+{
+    trap_handler old = trap_set_handler(TRAP_BP, keep_rax);
+    pfn_t frames[2] = { frame_alloc(), frame_alloc() };
+
+    begin(frames);
+    run_switches();
+    run_switches();
+    end();
+    trap_set_handler(TRAP_BP, old);
+    for (unsigned i = 0; i < 2; i++) {
+        EXPECT_EQ(*(uint64_t *)p2v(frames[i]), 2 * ROW_REPEATS);
+        frame_free(frames[i]);
+    }
+    print_row("switch of processes", last_user_rax, 2 * ROW_REPEATS);
+}
+
+/* --- system calls ----------------------------------------------------------------------------- */
+
 void row_of_syscalls(void (*begin)(void), void (*end)(void))
 {
     trap_handler old = trap_set_handler(TRAP_BP, keep_rax);

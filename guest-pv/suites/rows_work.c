@@ -4,6 +4,7 @@
 #include <string.h>
 #include "bare/bare.h"
 #include "rows.h"
+#include "start.h"
 #include "suite.h"
 #include "user.h"
 
@@ -111,5 +112,14 @@ static void copies(void)
     free(to);
 }
 
+/* --- the start -------------------------------------------------------------------------------- */
+
+static void start_row(void)
+{
+    test_diag("entered at TSC %lu", entry_tsc);
+    ASSERT(entry_tsc != 0 && ready_tsc - entry_tsc > waited_ticks);
+    print_row("start of the test guest", ready_tsc - entry_tsc - waited_ticks, 1);
+}
+
 SUITE(rowswork, 97, SUITE_NAMED_ONLY | SUITE_ON_BARE, TEST_ON_BARE(calls), TEST_ON_BARE(computing),
-      TEST_ON_BARE(copies));
+      TEST_ON_BARE(copies), TEST_ON_BARE(start_row));
