@@ -63,8 +63,10 @@ static void log_boot_time(void)
 {
     uint64_t ticks = arch_tsc() - boot_info.tsc, us = ticks * 1000 / (arch_tsc_hz() / 1000);
 
-    if (domain_count() != 0)
-        log_info("Guests start %lu.%03lu ms after the boot loader", us / 1000, us % 1000);
+    if (domain_count() == 0)
+        return;
+    log_info("Guests start %lu.%03lu ms after the boot loader", us / 1000, us % 1000);
+    log_debug("Guests start at TSC %lu", arch_tsc());
 }
 
 /* The idle vCPU: lets guests run, releases what ended guests held, sends console output, and halts

@@ -100,6 +100,7 @@ int guest_main(void)
     if (way == NULL || !make_machine(&cpu, way->own_bytes()) || !way->prepare(&cpu))
         shutdown(SHUTDOWN_crash);
     start = clock_ns();
+    kprintf("vmm: the guest begins at TSC %lu\n", clock_tsc());
     way->run(&cpu);
     print_report(&cpu, clock_ns() - start);
     shutdown(cpu.stop == STOP_RESET || cpu.stop == STOP_HALTED ? SHUTDOWN_poweroff

@@ -76,6 +76,62 @@ class Faults(unittest.TestCase):
         self.assertEqual(len(list(ways.faults("emulate", column()))), 2)
 
 
+def linux(begins=100, first=350, output=("gave: 1", "gave: 2"), end="12 passed, 0 failed"):
+    return (f"(d1) vmm: the guest begins at TSC {begins}\n(d1) # the first program begins at TSC "
+            f"{first}\n(d1) # row Linux, fork: 7.5\n" +
+            "".join(f"(d1) # {line}\n" for line in output) + f"(d1) linux: {end}, 0 skipped\n")
+
+
+def read_linux(text, way="emulate", begins=None):
+    reader = ways.ways_linux.Reader(way, begins)
+    for line in text.splitlines(True):
+        reader.feed(line)
+    return reader.seen
+
+
+class Linux(unittest.TestCase):
+    def results(self, **columns):
+        return {name: {"linux": seen, "rows": seen["rows"]} for name, seen in columns.items()}
+
+    def faults(self, name, **columns):
+        return list(ways.ways_linux.faults(name, self.results(**columns)))
+
+    def test_reading(self):
+        seen = read_linux(linux())
+        self.assertEqual(seen["rows"], {ways.ways_linux.BOOT: 250.0, "Linux, fork": 7.5})
+        self.assertEqual(seen["output"], ["# gave: 1", "# gave: 2",
+                                          "linux: 12 passed, 0 failed, 0 skipped"])
+
+    def test_bare_begins_as_the_test_guest(self):
+        text = linux().split("\n", 1)[1]
+        self.assertEqual(read_linux(text, "bare", 50)["rows"][ways.ways_linux.BOOT], 300.0)
+        self.assertNotIn(ways.ways_linux.BOOT, read_linux(text, "bare")["rows"])
+
+    def test_same(self):
+        self.assertEqual(self.faults("pv", bare=read_linux(linux()), pv=read_linux(linux())), [])
+
+    def test_unlike(self):
+        bare = read_linux(linux())
+        for output, nr in ((("gave: 1", "gave: 3"), 1), (("gave: 1",), 2), ((), 3)):
+            self.assertEqual(
+                len(self.faults("pv", bare=bare, pv=read_linux(linux(output=output)))), nr)
+
+    def test_not_passed(self):
+        failed = read_linux(linux(end="11 passed, 1 failed"))
+        self.assertEqual(self.faults("pv", pv=failed), ["Linux did not pass its session"])
+        self.assertEqual(self.faults("pv", pv=read_linux("")),
+                         ["Linux did not pass its session", "Linux did not say when it started"])
+
+    def test_death(self):
+        words = ("[ 0.1] Interrupts were enabled *very* early, fixing it\n"
+                 "[ 0.2] kernel BUG at kernel/irq_work.c:235!\n"
+                 "[ 0.3] Kernel panic - not syncing: Fatal exception in interrupt\n")
+        self.assertEqual(self.faults("trap", trap=read_linux(words)), [])
+        self.assertEqual(len(self.faults("trap", trap=read_linux(words[:60]))), 2)
+        self.assertEqual(len(self.faults("trap", trap=read_linux(words + linux()))), 1)
+        self.assertEqual(len(self.faults("pv", pv=read_linux(words + linux()))), 3)
+
+
 class Showing(unittest.TestCase):
     RESULTS = {"bare": column(rows={"in": 1.0, "pushf+cli+popf": 3.0}),
                "trap": column(rows={"in": 2434.0, "pushf+cli+popf": 1.0}),

@@ -3,7 +3,7 @@
 # Makefile.
 LINUX   := $(BUILD)/linux
 LINUX_RAMDISK ?= $(LINUX)/ramdisk.gz
-SCRIPTS := $(addprefix tools/linux/,boot checks selftest session console soak)
+SCRIPTS := $(addprefix tools/linux/,boot checks selftest session console soak ways)
 
 # $(call fetch,DIRECTORY,COMMAND THAT PRINTS PACKAGES): downloads the archive's present versions,
 # which apt verifies.
@@ -44,7 +44,7 @@ $(LINUX)/busybox/busybox: | deps
 RAMDISK_WORDS := bin/busybox=$(LINUX)/busybox/busybox \
     init=tools/linux/init etc/inittab=tools/linux/inittab \
     $(foreach s,$(SCRIPTS),paragon/$(notdir $(s))=$(s)) \
-    paragon/port32=$(LINUX)/port32 \
+    paragon/port32=$(LINUX)/port32 paragon/rows=$(LINUX)/rows \
     dev/console:c:5:1 dev/null:c:1:3 root/
 
 $(LINUX)/port32: tools/linux/port32.S | deps
@@ -52,8 +52,14 @@ $(LINUX)/port32: tools/linux/port32.S | deps
 	@mkdir -p $(@D)
 	$(Q)gcc -m32 -c $< -o $@.o && ld -m elf_i386 -o $@ $@.o
 
-$(LINUX)/ramdisk.gz: tools/make-ramdisk $(LINUX)/port32 $(LINUX)/busybox/busybox $(SCRIPTS) \
-    tools/linux/init tools/linux/inittab tools/linux/linux.mk
+$(LINUX)/rows: tools/linux/rows.c tools/linux/linux.mk | deps
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)gcc -O2 -std=gnu11 $(WARN) -ffreestanding -fno-stack-protector -fno-pie -no-pie \
+	    -fcf-protection=none -fno-asynchronous-unwind-tables -nostdlib -static -s -o $@ $<
+
+$(LINUX)/ramdisk.gz: tools/make-ramdisk $(LINUX)/port32 $(LINUX)/rows $(LINUX)/busybox/busybox \
+    $(SCRIPTS) tools/linux/init tools/linux/inittab tools/linux/linux.mk
 	$(call say,RAMDISK,$@)
 	$(Q)tools/make-ramdisk $@ $(RAMDISK_WORDS)
 
