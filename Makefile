@@ -49,10 +49,10 @@ Paragon, a small hypervisor for Xen PV guests. make TARGET VARIABLE=value ...
   run         fetch what is missing, build, boot, report; exits 0 if all is well
   trace       the same with every hypercall, trap and event (docs/trace.md)
   test        all tests; or: test-tools lint unit fuzz trace-test trace-cost
-            boot-tests test-kvm check-{model,planted,laws,spin}; docs/contributing.md
+            boot-tests test-kvm check-{model,planted,laws,spin} ways-test
   oracle      the test guest on Debian's Xen and on Paragon, compared
   bench       what each operation costs, in instructions (docs/costs.md)
-  ways        the test guest bare, hosted and PV: what fails, what it costs
+  ways        test guest and Linux bare, hosted, PV: what fails, what it costs
   record      as run, and kept; replay: once more (SNAPSHOT=: docs/debugging.md)
   debug       as run, QEMU waits for gdb; debug-replay: for a recording
   soak        two minutes of stress-ng in Linux;  build iso deps deps-test clean
