@@ -26,8 +26,9 @@ static struct buffer {
     struct store waiting[MAX_WAITING];
     unsigned nr;
 } buffers[HOST_CPUS];
+static void enter_host(void);
 static struct store begun;      /* its value: the old one; p NULL: none */
-static bool stores_wait;
+static bool interleaving, stores_wait;
 static uint64_t random_state = 1;
 
 static bool one_in(unsigned n)
@@ -36,11 +37,18 @@ static bool one_in(unsigned n)
     return (random_state >> 33) % n == 0;
 }
 
-void stores_begin(uint64_t seed, bool wait)
+void accesses_begin(uint64_t seed, bool wait)
 {
     random_state = seed;
+    interleaving = true;
     stores_wait = wait;
     begun.p = NULL;
+}
+
+void accesses_end(void)
+{
+    enter_host();
+    interleaving = stores_wait = false;
 }
 
 static uint64_t value_at(const uint8_t *p, unsigned bytes)
@@ -116,6 +124,8 @@ static void finish_begun(void)
 
 static void point(void)
 {
+    if (!interleaving)
+        return;
     finish_begun();
     if (buffers[host_cpu].nr > 0 && one_in(16))
         drain_one(&buffers[host_cpu]);
@@ -142,7 +152,8 @@ static void before_write(void *p, unsigned long bytes)
         drain();
         return;
     }
-    begun = (struct store){ p, (unsigned)bytes, value_at(p, (unsigned)bytes) };
+    if (stores_wait)
+        begun = (struct store){ p, (unsigned)bytes, value_at(p, (unsigned)bytes) };
 }
 
 static void before_locked(void)

@@ -1,5 +1,6 @@
 /* Event channels of two domains of two vCPUs each, which bind, close, send to and mask the same few
  * ports at once, with bitmaps or with FIFO queues. */
+#include <string.h>
 #include "arch/arch.h"
 #include "tests/interleave/interleave.h"
 #include "xen/core/frame.h"
@@ -130,8 +131,61 @@ static void check(struct domain *d[2])
         }
 }
 
+/* Domain 1 sends once on each of its connected ports, while domain 2 goes over to FIFO. */
+static evtchn_port_t from[PORTS / 2], to[PORTS / 2];
+
+static void prepare_connected(struct domain *d[2])
+{
+    for (unsigned i = 0; i < PORTS / 2; i++) {
+        struct evtchn_alloc_unbound unbound = { .dom = DOMID_SELF, .remote_dom = 1 };
+        struct evtchn_bind_interdomain inter = { .remote_dom = 2 };
+
+        host_become(d[1]->vcpu[0]);
+        HOST_CHECK(OP(alloc_unbound, unbound) == 0, "alloc_unbound");
+        inter.remote_port = to[i] = unbound.port;
+        host_become(d[0]->vcpu[0]);
+        HOST_CHECK(OP(bind_interdomain, inter) == 0, "bind_interdomain");
+        from[i] = inter.local_port;
+    }
+}
+
+static void send_once(struct vcpu *v)
+{
+    (void)v;
+    for (unsigned i = pick(8); i > 0; i--)
+        (void)call(__HYPERVISOR_xen_version, XENVER_version, 0, 0, 0);
+    for (unsigned i = 0; i < PORTS / 2; i++) {
+        struct evtchn_send s = { .port = from[i] };
+
+        HOST_CHECK(OP(send, s) == 0, "send");
+    }
+}
+
+static void only_change_abi(struct vcpu *v)
+{
+    struct evtchn_init_control control = {
+        .control_gfn = mfn_of_pfn(v->domain, FIFO_PFN), .vcpu = 0,
+    };
+    struct evtchn_expand_array array = { .array_gfn = mfn_of_pfn(v->domain, FIFO_PFN + 2) };
+
+    memset(mfn_to_virt(control.control_gfn), 0, PAGE_SIZE);
+    memset(mfn_to_virt(array.array_gfn), 0, PAGE_SIZE);
+    HOST_CHECK(OP(init_control, control) == 0, "init_control");
+    HOST_CHECK(OP(expand_array, array) == 0, "expand_array");
+}
+
+/* No event is lost: each port's word has it. */
+static void check_all_sent(struct domain *d[2])
+{
+    for (unsigned i = 0; i < PORTS / 2; i++)
+        HOST_CHECK(d[1]->evtchn->fifo->nr_pages == 1 && d[1]->evtchn->abi->is_pending(d[1], to[i]),
+                   "the event of port %u is lost", to[i]);
+    check(d);
+}
+
 const struct scenario event_scenarios[] = {
     { "ports", { 2, 2 }, prepare, { ports, ports }, check },
     { "ports-fifo", { 2, 2 }, prepare, { ports, change_abi }, check },
+    { "to-fifo", { 1, 1 }, prepare_connected, { send_once, only_change_abi }, check_all_sent },
     { NULL },
 };

@@ -26,14 +26,20 @@ long call_mmuext(unsigned cmd, uint64_t arg1, uint64_t arg2);
 void guest_store(uint64_t va, uint64_t word);
 void guest_load(uint64_t va);
 
-/* Whether stores wait in buffers of their CPU (accesses.c). */
+/* Accesses of the hypervisor are points at which another CPU may go on, from here on until the end;
+ * wait: stores wait in buffers of their CPU (accesses.c). */
 #ifdef HOST_THREADS
-static inline void stores_begin(uint64_t seed, bool wait)
+static inline void accesses_begin(uint64_t seed, bool wait)
 {
     (void)seed, (void)wait;
 }
+
+static inline void accesses_end(void)
+{
+}
 #else
-void stores_begin(uint64_t seed, bool wait);
+void accesses_begin(uint64_t seed, bool wait);
+void accesses_end(void);
 #endif
 
 #endif

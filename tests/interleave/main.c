@@ -127,9 +127,9 @@ static void run(const struct scenario *s, uint64_t seed)
     host_become(cpus[0]->idle);
     for (unsigned i = 0; i < 2 && d[i] != NULL; i++)
         start_vcpus(d[i], &cpu);
-    stores_begin(seed, seed / ARRAY_SIZE(quanta) % 2 != 0);
+    accesses_begin(seed, seed / ARRAY_SIZE(quanta) % 2 != 0);
     host_interleave(seed, quanta[seed % ARRAY_SIZE(quanta)]);
-    stores_begin(seed, false);
+    accesses_end();
     audit();
     if (s->check != NULL)
         s->check(d);

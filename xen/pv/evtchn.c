@@ -57,9 +57,12 @@ static void two_level_set_pending(struct vcpu *v, struct evtchn *e, evtchn_port_
     struct domain *d = v->domain;
     struct shared_info *s = d->shared;
 
-    (void)e;
     if (test_and_set(s->evtchn_pending, port))
         return;
+    if (unlikely(READ_ONCE(d->evtchn->abi) != &evtchn_two_level)) {
+        fifo_set_pending_again(v, e, port);
+        return;
+    }
     if (!test(s->evtchn_mask, port) && !test_and_set(&v->info->evtchn_pending_sel, port / BITS))
         mark_events_pending(v);
     if (unlikely(d->poll_mask != 0))
@@ -144,9 +147,9 @@ static int add_bucket(struct domain *d)
         t->bucket[n] = alloc_page_for(d);
     if (t->bucket[n] == NULL)
         return -ENOMEM;
-    t->nr_valid += PORTS_PER_BUCKET;
     t->nr_closed[n] = PORTS_PER_BUCKET - (n == 0);
     set_room(t, n, true);
+    store_release(&t->nr_valid, t->nr_valid + PORTS_PER_BUCKET);
     return 0;
 }
 
@@ -216,7 +219,7 @@ int evtchn_open_port(struct domain *d, struct evtchn init)
     evtchn_port_t port;
     int rc;
 
-    if (t->resetting)
+    if (READ_ONCE(t->resetting))
         return -EBUSY;
     port = find_free_port(d);
     if (port == 0) {
@@ -263,7 +266,7 @@ static void close_port_locked(struct domain *d, evtchn_port_t port, struct evtch
     if (e->state == EVTCHNSTAT_virq)
         for_each_vcpu(d, v, i)
             if (v != NULL && v->virq_port[e->virq] == port)
-                v->virq_port[e->virq] = 0;
+                WRITE_ONCE(v->virq_port[e->virq], 0);
     if (e->state == EVTCHNSTAT_interdomain && e->remote != NULL) {
         struct evtchn *r = evtchn_lookup(e->remote, e->remote_port);
 
@@ -286,7 +289,9 @@ int evtchn_close_port(struct domain *d, evtchn_port_t port)
     if (e == NULL)
         return -EINVAL;
     for (;;) {
+        spin_lock(&d->evtchn->lock);
         remote = e->remote != NULL ? e->remote : d;
+        spin_unlock(&d->evtchn->lock);
         evtchn_lock_pair(d, remote);
         if (likely(remote == (e->remote != NULL ? e->remote : d)))
             break;
@@ -320,15 +325,18 @@ void evtchn_destroy(struct domain *d)
     free_pages(t, EVTCHN_TABLE_ORDER);
 }
 
+/* The port may be closed until the lock is held. */
 void send_guest_virq(struct vcpu *v, unsigned virq)
 {
     struct domain *d = v->domain;
-    evtchn_port_t port = v->virq_port[virq];
+    evtchn_port_t port;
 
-    if (port == 0)
+    if (READ_ONCE(v->virq_port[virq]) == 0)
         return;
     spin_lock(&d->evtchn->lock);
-    evtchn_set_pending(d, evtchn_lookup(d, port), port);
+    port = v->virq_port[virq];
+    if (likely(port != 0))
+        evtchn_set_pending(d, evtchn_lookup(d, port), port);
     spin_unlock(&d->evtchn->lock);
 }
 

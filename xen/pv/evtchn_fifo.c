@@ -74,19 +74,20 @@ static void enqueue(struct evtchn_fifo *f, struct vcpu *v, struct evtchn *e, evt
                     event_word_t *word)
 {
     struct evtchn_fifo_control_block *control = f->vcpu[v->id].control;
+    uint8_t priority = READ_ONCE(e->priority);
     evtchn_port_t *last = &f->vcpu[e->last_vcpu].tail[e->last_priority];
-    evtchn_port_t *tail = &f->vcpu[v->id].tail[e->priority];
+    evtchn_port_t *tail = &f->vcpu[v->id].tail[priority];
 
     if (control == NULL || (__atomic_fetch_or(word, LINKED, __ATOMIC_SEQ_CST) & LINKED))
         return;
     if (*last == port)
         *last = 0;
     e->last_vcpu = (uint8_t)v->id;
-    e->last_priority = e->priority;
+    e->last_priority = priority;
     if (*tail == 0 || !link_to_tail(word_of(f, *tail), port)) {
-        uint32_t ready = 1u << e->priority;
+        uint32_t ready = 1u << priority;
 
-        WRITE_ONCE(control->head[e->priority], port);
+        WRITE_ONCE(control->head[priority], port);
         if (!(__atomic_fetch_or(&control->ready, ready, __ATOMIC_SEQ_CST) & ready))
             mark_events_pending(v);
     }
@@ -106,6 +107,19 @@ static inline void enqueue_if_due(struct vcpu *v, struct evtchn *e, evtchn_port_
     spin_unlock(&f->lock);
 }
 
+/* There is no page for the port's word yet: the event is recorded in the port, and delivered when
+ * the page comes (add_page). NULL, unless the page has come meanwhile and add_page has not seen the
+ * record. */
+static event_word_t *note_pending(struct domain *d, struct evtchn *e, evtchn_port_t port)
+{
+    event_word_t *word;
+
+    WRITE_ONCE(e->pending, true);
+    smp_mb();
+    word = word_of(d->evtchn->fifo, port);
+    return word != NULL && xchg(&e->pending, false) ? word : NULL;
+}
+
 static void fifo_set_pending(struct vcpu *v, struct evtchn *e, evtchn_port_t port)
 {
     struct domain *d = v->domain;
@@ -113,8 +127,9 @@ static void fifo_set_pending(struct vcpu *v, struct evtchn *e, evtchn_port_t por
     uint32_t old;
 
     if (unlikely(word == NULL)) {
-        e->pending = true;
-        return;
+        word = note_pending(d, e, port);
+        if (word == NULL)
+            return;
     }
     old = __atomic_fetch_or(word, PENDING, __ATOMIC_SEQ_CST);
     if (!(old & MASKED))
@@ -175,20 +190,29 @@ static void drop_page(const void *page)
 
 /* Events that are pending in the bitmaps are recorded in the ports until the pages of their
  * words are there. The bits are cleared, or they would still be set when a reset brings the
- * bitmaps back. */
+ * bitmaps back. A sender on another CPU may set a bit behind this search; but then it sees the new
+ * abi, because it looks again after it has set the bit (a locked instruction). */
 static void leave_two_level(struct domain *d)
 {
     struct evtchn_table *t = d->evtchn;
 
+    store_release(&t->abi, &fifo_abi);
+    smp_mb();
     for (evtchn_port_t port = 1; port < t->nr_valid; port++)
-        if (t->abi->is_pending(d, port)) {
+        if (evtchn_two_level.is_pending(d, port)) {
             struct evtchn *e = evtchn_lookup(d, port);
 
-            e->pending = e->state != EVTCHNSTAT_closed;
-            t->abi->clear_pending(d, port);
+            if (e->state != EVTCHNSTAT_closed)
+                WRITE_ONCE(e->pending, true);
+            evtchn_two_level.clear_pending(d, port);
         }
     count_work(t->nr_valid * WORK_PER_STATE);
-    t->abi = &fifo_abi;
+}
+
+void fifo_set_pending_again(struct vcpu *v, struct evtchn *e, evtchn_port_t port)
+{
+    evtchn_two_level.clear_pending(v->domain, port);
+    fifo_set_pending(v, e, port);
 }
 
 /* The locks are held. `fresh` is used up (NULL afterwards) by the first vCPU. */
@@ -210,7 +234,7 @@ static int give_control(struct domain *d, const struct evtchn_init_control *op,
     if (t->fifo == NULL) {
         *fresh = NULL;
         spin_lock_init(&f->lock, LOCK_FIFO, d->id);
-        t->fifo = f;
+        store_release(&t->fifo, f);
         leave_two_level(d);
     }
     return 0;
@@ -225,7 +249,7 @@ int fifo_init_control(struct domain *d, struct evtchn_init_control *op)
         return -ENOENT;
     if (op->offset > PAGE_SIZE - sizeof(struct evtchn_fifo_control_block) || op->offset % 8 != 0)
         return -EINVAL;
-    fresh = d->evtchn->fifo == NULL ? alloc_page_for(d) : NULL;
+    fresh = READ_ONCE(d->evtchn->fifo) == NULL ? alloc_page_for(d) : NULL;
     spin_lock(&d->mm_lock);
     spin_lock(&d->evtchn->lock);
     rc = give_control(d, op, &fresh);
@@ -237,7 +261,7 @@ int fifo_init_control(struct domain *d, struct evtchn_init_control *op)
 }
 
 /* The page is complete before nr_pages covers it. Then the events that came for its ports before
- * there was a page are delivered. */
+ * there was a page are delivered; a sender that this search misses sees the page (note_pending). */
 static int add_page(struct domain *d, mfn_t mfn)
 {
     struct evtchn_fifo *f = d->evtchn->fifo;
@@ -253,9 +277,9 @@ static int add_page(struct domain *d, mfn_t mfn)
         return -EINVAL;
     port = f->nr_pages * WORDS_PER_PAGE;
     __atomic_store_n(&f->nr_pages, f->nr_pages + 1, __ATOMIC_RELEASE);
+    smp_mb();
     for (; port < f->nr_pages * WORDS_PER_PAGE && (e = evtchn_lookup(d, port)) != NULL; port++)
-        if (e->pending) {
-            e->pending = false;
+        if (READ_ONCE(e->pending) && xchg(&e->pending, false)) {
             evtchn_set_pending(d, e, port);
             count_work(WORK_PER_PORT);
         }
@@ -278,16 +302,16 @@ int fifo_expand_array(struct domain *d, mfn_t mfn)
 void fifo_destroy(struct domain *d)
 {
     struct evtchn_table *t = d->evtchn;
-    struct evtchn_fifo *f = t->fifo;
+    struct evtchn_fifo *f = READ_ONCE(t->fifo);
 
     if (f == NULL)
         return;
     spin_lock(&d->mm_lock);
     spin_lock(&t->lock);
-    t->abi = &evtchn_two_level;
-    t->nr_valid = MIN(t->nr_valid, t->abi->nr_ports);
+    WRITE_ONCE(t->abi, &evtchn_two_level);
+    WRITE_ONCE(t->nr_valid, MIN(t->nr_valid, t->abi->nr_ports));
     evtchn_reset_has_room(t);
-    t->fifo = NULL;
+    WRITE_ONCE(t->fifo, NULL);
     spin_unlock(&t->lock);
     for (unsigned i = 0; i < f->nr_pages; i++)
         drop_page(f->page[i]);

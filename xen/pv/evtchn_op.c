@@ -88,23 +88,36 @@ long evtchn_bind_interdomain(struct domain *d, struct evtchn_bind_interdomain *o
     return 0;
 }
 
+/* The new port, or an errno: one VIRQ has one port (E2). */
+static int bind_virq_port(struct domain *d, struct vcpu *v, unsigned virq)
+{
+    int port = -EEXIST;
+
+    spin_lock(&d->evtchn->lock);
+    if (v->virq_port[virq] == 0)
+        port = evtchn_open_port(d, (struct evtchn){ .state = EVTCHNSTAT_virq,
+                                                    .virq = (uint16_t)virq,
+                                                    .notify_vcpu = (uint8_t)v->id });
+    if (port > 0)
+        WRITE_ONCE(v->virq_port[virq], (evtchn_port_t)port);
+    spin_unlock(&d->evtchn->lock);
+    return port;
+}
+
 long evtchn_bind_virq(struct domain *d, struct evtchn_bind_virq *op)
 {
     struct vcpu *v;
-    int rc;
+    int port;
 
     if (op->virq >= NR_VIRQS || (virq_is_global(op->virq) && op->vcpu != 0))
         return -EINVAL;
     if (op->vcpu >= d->nr_vcpus)
         return -ENOENT;
     v = d->vcpu[op->vcpu];
-    if (v->virq_port[op->virq] != 0)
-        return -EEXIST;
-    rc = open_port_reply(d, (struct evtchn){ .state = EVTCHNSTAT_virq, .virq = (uint16_t)op->virq,
-                                             .notify_vcpu = (uint8_t)op->vcpu }, &op->port);
-    if (rc != 0)
-        return rc;
-    v->virq_port[op->virq] = op->port;
+    port = bind_virq_port(d, v, op->virq);
+    if (port < 0)
+        return port;
+    op->port = (evtchn_port_t)port;
     if (op->virq == VIRQ_TIMER && v->cpu->running == v)
         vcpu_timers_in(v, now_ns());
     return 0;
@@ -130,16 +143,8 @@ long evtchn_close(struct domain *d, const struct evtchn_close *op)
     return evtchn_close_port(d, op->port);
 }
 
-long evtchn_status(struct domain *d, struct evtchn_status *op)
+static void write_status(struct evtchn_status *op, const struct evtchn *e)
 {
-    int rc = check_target(op->dom);
-    struct evtchn *e;
-
-    if (rc != 0)
-        return rc;
-    e = evtchn_lookup(d, op->port);
-    if (e == NULL)
-        return -EINVAL;
     op->status = e->state;
     op->vcpu = e->notify_vcpu;
     switch (e->state) {
@@ -154,6 +159,21 @@ long evtchn_status(struct domain *d, struct evtchn_status *op)
         op->u.virq = e->virq;
         break;
     }
+}
+
+long evtchn_status(struct domain *d, struct evtchn_status *op)
+{
+    int rc = check_target(op->dom);
+    struct evtchn *e;
+
+    if (rc != 0)
+        return rc;
+    e = evtchn_lookup(d, op->port);
+    if (e == NULL)
+        return -EINVAL;
+    spin_lock(&d->evtchn->lock);
+    write_status(op, e);
+    spin_unlock(&d->evtchn->lock);
     return 0;
 }
 
@@ -161,15 +181,21 @@ long evtchn_status(struct domain *d, struct evtchn_status *op)
 long evtchn_bind_vcpu(struct domain *d, const struct evtchn_bind_vcpu *op)
 {
     struct evtchn *e;
+    long rc = -EINVAL;
 
     if (op->vcpu >= d->nr_vcpus)
         return -ENOENT;
     e = evtchn_lookup(d, op->port);
-    if (e == NULL || e->state == EVTCHNSTAT_closed || e->state == EVTCHNSTAT_ipi ||
-        (e->state == EVTCHNSTAT_virq && !virq_is_global(e->virq)))
+    if (e == NULL)
         return -EINVAL;
-    e->notify_vcpu = (uint8_t)op->vcpu;
-    return 0;
+    spin_lock(&d->evtchn->lock);
+    if (e->state != EVTCHNSTAT_closed && e->state != EVTCHNSTAT_ipi &&
+        (e->state != EVTCHNSTAT_virq || virq_is_global(e->virq))) {
+        WRITE_ONCE(e->notify_vcpu, (uint8_t)op->vcpu);     /* senders hold their own lock only */
+        rc = 0;
+    }
+    spin_unlock(&d->evtchn->lock);
+    return rc;
 }
 
 long evtchn_unmask(struct domain *d, const struct evtchn_unmask *op)
@@ -196,12 +222,12 @@ long evtchn_reset(struct domain *d, const struct evtchn_reset *op)
         return rc;
     if (__atomic_exchange_n(&t->resetting, true, __ATOMIC_SEQ_CST))
         return -EBUSY;
-    for (evtchn_port_t port = 1; port < t->nr_valid; port++) {
+    for (evtchn_port_t port = 1; port < READ_ONCE(t->nr_valid); port++) {
         evtchn_close_port(d, port);
         preempt_after(WORK_PER_PORT);
     }
     fifo_destroy(d);
-    t->resetting = false;
+    store_release(&t->resetting, false);
     return 0;
 }
 
@@ -222,11 +248,11 @@ long evtchn_set_priority(struct domain *d, const struct evtchn_set_priority *op)
 
     if (e == NULL)
         return -EINVAL;
-    if (d->evtchn->fifo == NULL)
+    if (READ_ONCE(d->evtchn->fifo) == NULL)
         return -ENOSYS;
     if (op->priority > EVTCHN_FIFO_PRIORITY_MIN)
         return -EINVAL;
-    e->priority = (uint8_t)op->priority;
+    WRITE_ONCE(e->priority, (uint8_t)op->priority);
     return 0;
 }
 

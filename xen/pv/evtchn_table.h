@@ -14,6 +14,7 @@
 #ifndef XEN_EVTCHN_TABLE_H
 #define XEN_EVTCHN_TABLE_H
 
+#include "common/atomic.h"
 #include "xen/core/domain.h"
 #include "xen/core/lock.h"
 #include "xen/core/sched.h"
@@ -80,23 +81,25 @@ struct evtchn_table {
 #define EVTCHN_TABLE_ORDER 2u
 _Static_assert(sizeof(struct evtchn_table) <= PAGE_SIZE << EVTCHN_TABLE_ORDER, "one allocation");
 
-/* NULL: no such port, or the domain's ports are all gone. Port 0 exists and is always CLOSED. */
+/* NULL: no such port, or the domain's ports are all gone. Port 0 exists and is always CLOSED. May be
+ * called without the lock: a port that exists keeps its place. */
 static inline struct evtchn *evtchn_lookup(const struct domain *d, evtchn_port_t port)
 {
     const struct evtchn_table *t = d->evtchn;
 
-    if (unlikely(t == NULL || port >= t->nr_valid))
+    if (unlikely(t == NULL || port >= load_acquire(&t->nr_valid)))
         return NULL;
     return &t->bucket[port / PORTS_PER_BUCKET][port % PORTS_PER_BUCKET];
 }
 
 void evtchn_trace(const struct domain *d, const struct evtchn *e, evtchn_port_t port);
 
+/* The caller holds the domain's lock, or that of a domain whose port is connected to this one. */
 static inline void evtchn_set_pending(struct domain *d, struct evtchn *e, evtchn_port_t port)
 {
     if (tracing(TRACE_EVENT))
         evtchn_trace(d, e, port);
-    d->evtchn->abi->set_pending(d->vcpu[e->notify_vcpu], e, port);
+    READ_ONCE(d->evtchn->abi)->set_pending(d->vcpu[READ_ONCE(e->notify_vcpu)], e, port);
 }
 
 /* Called by the two kinds of delivery. The vCPU that runs on this CPU sees the event at its exit
