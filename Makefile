@@ -26,6 +26,7 @@ SUITES   ?= all
 ACCEL    ?= auto
 CPU      ?= max
 MEM      ?= 512
+SMP      ?= 1
 FIRMWARE ?= bios
 BOOT     ?= grub
 APPEND   ?=
@@ -63,7 +64,7 @@ Which guest (none: the test guests):
   ENTRY=one SUITES=a,b   test guests: guests one four crash; some suites
   STORE=no  KERNEL= without xenstore;  WAY=emulate|trap|translate  without PV
 Which machine:
-  ACCEL=auto|kvm|tcg CPU=max MEM=512 FIRMWARE=bios|uefi BOOT=grub|efi|esp
+  ACCEL=auto|kvm|tcg CPU=max MEM=512 SMP=1 FIRMWARE=bios|uefi BOOT=grub|efi|esp
   APPEND="options"       of the hypervisor (docs/booting.md)
   TRACE=all,-sched VIEW="-e trap"   what is traced; options of pvtrace
   RAW=auto|on|off        one guest gets the terminal as it is
@@ -73,7 +74,7 @@ endef
 # Values are checked before anything is built, unless python3 is not installed yet; then paragon-run
 # checks them.
 SETTINGS := ACCEL APPEND BOOT CMDLINE ENTRY FIRMWARE GUEST INITRD KERNEL MEM RAMDISK RAW STORE
-SETTINGS += SUITES TIMEOUT TRACE VIEW WAY WORDS
+SETTINGS += SMP SUITES TIMEOUT TRACE VIEW WAY WORDS
 quote     = '$(subst ','\'',$(1))'
 WRONG    := $(shell ! command -v python3 > /dev/null || \
               tools/settings.py $(foreach s,$(SETTINGS),$(call quote,$(s)=$($(s)))))
@@ -125,7 +126,7 @@ iso: $(ISO)
 
 # --- Running --------------------------------------------------------------------------------------
 RUN = tools/paragon-run $(if $(filter esp,$(BOOT)),--esp $(ESP),--iso $(ISO)) \
-      --accel $(ACCEL) --cpu $(CPU) --way $(WAY) --mem $(MEM) --firmware $(FIRMWARE) \
+      --accel $(ACCEL) --cpu $(CPU) --way $(WAY) --mem $(MEM) --smp $(SMP) --firmware $(FIRMWARE) \
       $(if $(TIMEOUT),--timeout $(TIMEOUT)) $(if $(YOURS),--raw) \
       $(if $(filter crash,$(ENTRY)),--expect-crash 1) $(if $(JUNIT),--junit $(JUNIT))
 run: $(ISO)

@@ -25,7 +25,9 @@ for unit, access, image in ((0, "readonly", "OVMF_CODE_4M.secboot.fd"),
                          f"file=/usr/share/OVMF/{image}"]
 # Without ACPI there is no other way to switch off than the firmware's.
 NO_ACPI = ["-machine", "q35,acpi=off", "-bios", OVMF]
-FIRMWARE = {"bios": [], "uefi": ["-bios", OVMF], "no-acpi": NO_ACPI, "secure": SECURE}
+Q35 = ["-machine", "q35"]
+FIRMWARE = {"bios": [], "q35": Q35, "uefi": ["-bios", OVMF], "uefi-q35": Q35 + ["-bios", OVMF],
+            "no-acpi": NO_ACPI, "secure": SECURE}
 DRAIN_SECONDS = 2
 # QEMU's line when KVM has given up. The machine and QEMU hang from then on.
 KVM_GAVE_UP = re.compile(r"^KVM internal error|^error: kvm run failed")

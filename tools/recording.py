@@ -17,7 +17,7 @@ import snapshots
 EVENTS, SNAPSHOTS, SETTINGS = "events", "snapshots.qcow2", "recording.json"
 SYMBOLS, TERMINAL, MONITOR = "paragon.elf64", "terminal", "monitor"
 # Those of paragon-run's arguments that are part of a recording.
-KEPT = ("iso", "esp", "kernel", "append", "module", "cpu", "mem", "firmware")
+KEPT = ("iso", "esp", "kernel", "append", "module", "cpu", "mem", "smp", "firmware")
 
 
 def qemu_version():
@@ -92,7 +92,7 @@ class Recording:
             if settings["qemu"] != qemu_version():
                 return f"recorded with {settings['qemu']}, and this is {qemu_version()}"
             for name in KEPT:
-                setattr(args, name, settings[name])
+                setattr(args, name, settings.get(name, getattr(args, name)))
             there = snapshots.names(self.path(SNAPSHOTS))
             if self.start not in there:
                 return f"no snapshot {self.start}; there are " + \

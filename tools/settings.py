@@ -70,6 +70,8 @@ def faults(given):
                "between and - before what is not wanted")
     if not re.fullmatch("[0-9]+", given.get("MEM", "0")):
         yield f"MEM={value('MEM')}: must be a number of MiB"
+    if given.get("SMP", "1") not in map(str, range(1, 256)):
+        yield f"SMP={value('SMP')}: must be a number of CPUs, 1 to 255"
     if not re.fullmatch("[0-9]*", value("TIMEOUT")):
         yield f"TIMEOUT={value('TIMEOUT')}: must be a number of seconds"
     if "ENTRY" in given and value("ENTRY") not in menu_entries():

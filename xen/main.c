@@ -90,6 +90,13 @@ static void idle_loop(void)
     irqsoff_begin(IRQSOFF_NOTHING);
 }
 
+/* Guests run on the first CPU only: the others wait for requests (request.h). */
+void secondary_main(void)
+{
+    for (;;)
+        arch_idle();
+}
+
 void hypervisor_main(void)
 {
     options_parse(boot_string(boot_info.cmdline));
@@ -99,6 +106,7 @@ void hypervisor_main(void)
     pagetype_init();            /* the page-table bits that guests may set on this CPU */
     time_init();                /* system time starts at 0 */
     sched_init(current);
+    arch_start_cpus(options.max_cpus);
     trace_init();               /* allocates its ring before the memory is divided among guests */
     console_input_start();      /* console input goes to the first guest */
     build_all_domains();        /* a domain for each module, or a log line with the reason */

@@ -114,6 +114,7 @@ bool acpi_no_cmos(void)
 /* Each function returns if it did not work; then the next is tried. */
 void arch_poweroff(void)
 {
+    arch_stop_cpus();
     acpi_poweroff();
     efi_reset(true);
     log_error("This machine cannot be switched off by software: halted.");
@@ -124,6 +125,7 @@ void arch_reboot(void)
 {
     static const struct { uint16_t limit; uint64_t base; } __attribute__((packed)) no_idt;
 
+    arch_stop_cpus();
     outb(0x64, 0xfe);
     for (volatile unsigned i = 0; i < 1000000; i++)
         ;

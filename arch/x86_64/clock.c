@@ -114,12 +114,14 @@ static void calibrate(void)
     lapic_per_tsc = ((uint64_t)(s[0].apic - s[2].apic) << 32) / (s[2].tsc - s[0].tsc);
 }
 
-void clock_init(void)
+/* The 8259 goes off while its interrupt still reaches the CPU: QEMU would leave one pending that
+ * is nobody's. */
+void clock_init(const struct madt_cpu *pins)
 {
     legacy_pic_off();
-    lapic_init();
+    lapic_init(pins);
     calibrate();
-    lapic_write(LAPIC_LVT_TIMER, VECTOR_TIMER);
+    lapic_start_timer();
 }
 
 uint64_t arch_tsc_hz(void)

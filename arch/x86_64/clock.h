@@ -4,6 +4,10 @@
 
 #include "common/compiler.h"
 
-void clock_init(void);                  /* LAPIC on, TSC and LAPIC rates from the PIT */
+struct madt_cpu;
+
+/* Interrupt controllers of the CPU that boots; the rates of TSC and LAPIC timer, from the PIT.
+ * pins: see lapic_init. */
+void clock_init(const struct madt_cpu *pins);
 
 #endif

@@ -6,6 +6,7 @@
 #include "arch/arch.h"
 
 #define MSR_APIC_BASE 0x1b
+#define MSR_TSC_ADJUST 0x3b
 #define MSR_SYSENTER_CS 0x174
 #define MSR_SYSENTER_ESP 0x175
 #define MSR_SYSENTER_EIP 0x176
@@ -24,6 +25,7 @@
 #define DE_CFG_LFENCE 2u
 
 #define EFER_SCE (1u << 0)
+#define EFER_LME (1u << 8)
 #define EFER_NXE (1u << 11)
 
 #define MSR_MCG_CAP 0x179

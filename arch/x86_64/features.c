@@ -44,6 +44,7 @@ static void detect(void)
         arch_cpuid(7, 0, r);
         f->fsgsbase = r[1] & 1;
         f->smep = r[1] >> 7 & 1;
+        f->tsc_adjust = r[1] >> 1 & 1;
     }
     arch_cpuid(0x80000001u, 0, r);
     f->nx = r[3] >> 20 & 1;
@@ -115,23 +116,45 @@ fault:
     return false;
 }
 
-void cpu_init(void)
+/* An MSR of AMD's CPUs; CPUID tells guests that LFENCE is serialising. */
+static void make_lfence_serialise(void)
+{
+    uint64_t value;
+
+    if (arch_rdmsr(MSR_DE_CFG, &value))
+        wrmsr_safe(MSR_DE_CFG, value | DE_CFG_LFENCE);
+}
+
+static void set_registers(void)
 {
     struct cpu_features *f = &cpu_features;
-    uint32_t r[4];
 
-    detect();
     wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE | (f->nx ? EFER_NXE : 0));
     write_cr4(arch_cr4_host());
-    if (f->xsave) {
+    if (f->xsave)
         arch_xsetbv(f->xcr0_mask);
-        arch_cpuid(0xd, 0, r);
-        f->xsave_bytes = r[1];
-    }
     __asm__ volatile("fninit");
     wrmsr_safe(MSR_PAT, PAT_VALUE);
     if (f->rdtscp)
         wrmsr(MSR_TSC_AUX, 0);
+}
+
+void cpu_init(void)
+{
+    uint32_t r[4];
+
+    detect();
+    set_registers();
+    if (cpu_features.xsave) {
+        arch_cpuid(0xd, 0, r);
+        cpu_features.xsave_bytes = r[1];
+    }
+}
+
+void cpu_load(void)
+{
+    set_registers();
+    make_lfence_serialise();
 }
 
 static uint64_t xgetbv(void)
@@ -208,15 +231,6 @@ static void probe_debug_trap(void)
 bool arch_db_is_early(void)
 {
     return cpu_features.early_db;
-}
-
-/* An MSR of AMD's CPUs; CPUID tells guests that LFENCE is serialising. */
-static void make_lfence_serialise(void)
-{
-    uint64_t value;
-
-    if (arch_rdmsr(MSR_DE_CFG, &value))
-        wrmsr_safe(MSR_DE_CFG, value | DE_CFG_LFENCE);
 }
 
 void cpu_probe(void)

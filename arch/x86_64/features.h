@@ -6,6 +6,7 @@
 
 struct cpu_features {
     bool nx, xsave, fsgsbase, smep, rdtscp, de, invariant_tsc, x2apic, mca;
+    bool tsc_adjust;            /* there is an MSR that moves the TSC */
     bool sep, sysenter;         /* SYSENTER exists; it works in long mode (not on AMD's CPUs) */
     bool hypervisor, tcg;       /* there is another hypervisor below; it is QEMU's TCG */
     bool loses_xcr0;            /* has XSAVE, but XCR0 loses what XSETBV wrote: xsave is false */
@@ -21,6 +22,7 @@ struct cpu_features {
 extern struct cpu_features cpu_features;
 
 void cpu_init(void);                    /* detects, sets CR0, CR4, EFER, PAT, XCR0 */
+void cpu_load(void);                    /* sets the control registers of this CPU likewise */
 /* Tests what CPUID does not report; needs the exception table. */
 void cpu_probe(void);
 

@@ -115,12 +115,21 @@ static void add_ram(uint64_t start, uint64_t end)
     boot_info.nr_ranges++;
 }
 
+/* Where the BIOS's own data begins, which not every BIOS takes out of its memory map. */
+static uint64_t ebda(void)
+{
+    uint64_t start = (uint64_t)*(const uint16_t *)phys(0x40e) << 4;
+
+    return start >= 0x80000 && start < 0xa0000 ? start : 0xa0000;
+}
+
 /* Uses RAM above 1 MiB and outside the image. Firmware may still use the first megabyte. */
 static void add_usable(uint64_t start, uint64_t end)
 {
     uint64_t image_start = ALIGN_DOWN(image_phys(_image_start), PAGE_SIZE),
              image_end = image_phys(_image_end);
 
+    memory_note_low(&boot_info, start, MIN(end, ebda()));
     start = MAX(start, 1ull << 20);
     if (start >= end)
         return;

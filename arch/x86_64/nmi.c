@@ -7,6 +7,7 @@
 #include "arch/x86_64/fault.h"
 #include "arch/x86_64/features.h"
 #include "arch/x86_64/nmi.h"
+#include "arch/x86_64/stop.h"
 #include "arch/x86_64/symbols.h"
 #include "xen/core/log.h"
 #include "xen/core/time.h"
@@ -40,6 +41,7 @@ void handle_machine_check(struct cpu_user_regs *regs);
 
 void handle_nmi(struct cpu_user_regs *regs)
 {
+    stop_if_wanted(regs);
     nmi.rip = regs->rip;
     nmi.cs = regs->cs;
     WRITE_ONCE(nmi.count, nmi.count + 1);

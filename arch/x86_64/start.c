@@ -5,17 +5,17 @@
 #include "arch/x86_64/clock.h"
 #include "arch/x86_64/boot_magic.h"
 #include "arch/x86_64/features.h"
+#include "arch/x86_64/lapic.h"
 #include "arch/x86_64/multiboot.h"
 #include "arch/x86_64/paging.h"
 #include "arch/x86_64/segments.h"
 #include "arch/x86_64/serial.h"
+#include "arch/x86_64/smp.h"
 #include "arch/x86_64/start.h"
 #include "xen/boot/boot_info.h"
 #include "xen/core/bug.h"
 #include "xen/hooks.h"
 #include "xen/main.h"
-
-void idle_vcpu_init(void);
 
 /* xen.efi has filled a struct boot_info; it is copied, as its memory is free from now on. */
 static bool efi_parse(uint32_t magic, uint64_t info)
@@ -29,7 +29,7 @@ static bool efi_parse(uint32_t magic, uint64_t info)
 void arch_start(uint32_t magic, uint64_t info)
 {
     boot_info.tsc = arch_tsc();
-    idle_vcpu_init();                   /* `current` is valid from here on */
+    boot_vcpu_init();                   /* `current` is valid from here on */
     hooks_register();                   /* calls from lower rooms of xen/ to higher ones */
     serial_init();                      /* messages can be printed from here on */
     if (!multiboot_parse(magic, info) && !efi_parse(magic, info))
@@ -40,6 +40,8 @@ void arch_start(uint32_t magic, uint64_t info)
     segments_init();                    /* faults of the hypervisor are reported from here on */
     cpu_probe();
     paging_init();
-    clock_init();
+    lapic_choose(smp_find_cpus());
+    cpus[0]->arch->apic_id = lapic_id();
+    clock_init(smp_madt_cpu(lapic_id()));
     hypervisor_main();
 }

@@ -29,7 +29,9 @@ trap_stubs:
     .elseif vector == 18
     jmp ist_trap_mce
     .elseif vector == VECTOR_TIMER
-    jmp interrupt
+    jmp timer_interrupt
+    .elseif vector == VECTOR_IPI
+    jmp ipi
     .elseif vector == VECTOR_SPURIOUS
     jmp spurious
     .elseif vector >= 32
@@ -90,20 +92,26 @@ trap_from_hypervisor:
     add $8, %rsp
     iretq
 
-interrupt:
+.macro INTERRUPT handler
     PUSH_GPRS
     cld
     testb $RPL, R_cs(%rsp)
     jz 1f
-    CALL_C handle_timer_interrupt
+    CALL_C \handler
     jmp exit_to_guest
 1:  mov %rsp, %rbx                          /* in an interrupt window or idle: no context switch */
     and $-16, %rsp
-    call handle_timer_interrupt
+    call \handler
     mov %rbx, %rsp
     POP_GPRS
     add $8, %rsp
     iretq
+.endm
+
+timer_interrupt:
+    INTERRUPT handle_timer_interrupt
+ipi:
+    INTERRUPT handle_ipi
 
 stray:                                      /* from a device; a guest's INT n is a #GP, by DPL 0 */
     PUSH_GPRS

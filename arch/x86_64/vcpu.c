@@ -27,17 +27,21 @@ static struct arch_vcpu idle_arch = { .stack = boot_stack };
 static struct vcpu idle_vcpu;
 static struct vcpu_info idle_info;      /* so that v->info is never NULL */
 
-void idle_vcpu_init(void);
-void idle_vcpu_init(void)
+void idle_vcpu_init(struct vcpu *v, struct arch_vcpu *a, struct vcpu_info *info, struct cpu *cpu)
 {
-    idle_vcpu.domain = &idle_domain;
-    idle_vcpu.arch = &idle_arch;
-    idle_vcpu.info = &idle_info;
-    idle_info.evtchn_upcall_mask = 1;
-    idle_vcpu.kernel_mode = true;
-    idle_vcpu.cpu = cpus[0];
+    v->domain = &idle_domain;
+    v->arch = a;
+    v->info = info;
+    info->evtchn_upcall_mask = 1;
+    v->kernel_mode = true;
+    v->cpu = cpu;
+    ((struct stack_top *)(a->stack + STACK_SIZE) - 1)->vcpu = v;
+}
+
+void boot_vcpu_init(void)
+{
+    idle_vcpu_init(&idle_vcpu, &idle_arch, &idle_info, cpus[0]);
     idle_domain.vcpu[0] = &idle_vcpu;
-    this_stack_top()->vcpu = &idle_vcpu;
 }
 
 struct cpu_user_regs *guest_regs(const struct vcpu *v)

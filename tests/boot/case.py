@@ -26,6 +26,7 @@ class Case:
     cpu: str = "max"
     way: str = "pv"  # of the vmm: some take flags from the CPU, see tools/qemu.py
     mem: int = 512
+    smp: int = 0  # CPUs, if more than one
     firmware: str = "bios"
     icount: bool = False  # every run is the same, see tools/qemu.py
     kvm: str = ""  # CPU of a machine under real KVM, in an emulated one (nested.py); cpu is ignored

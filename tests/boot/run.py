@@ -114,7 +114,7 @@ def ram_faults(case, args, report):
 
 def command(case, args, ram, rr=None, monitor=None):
     machine = {"accel": args.accel, "cpu": qemu.cpu_for(case.way, case.cpu), "mem": case.mem,
-               "firmware": case.firmware, "ram": ram}
+               "firmware": case.firmware, "ram": ram, "smp": case.smp}
     if rr:
         machine.update(accel="tcg", rr=rr, monitor=monitor)
     if case.icount:

@@ -45,6 +45,9 @@ class BadInput(unittest.TestCase):
             "WAY=emulate": "WAY=emulate needs GUEST= or KERNEL=",
             "MEM=lots": "MEM=lots: must be a number",
             "MEM=": "MEM=: must be a number",
+            "SMP=0": "SMP=0: must be a number of CPUs",
+            "SMP=256": "SMP=256: must be a number of CPUs",
+            "SMP=some": "SMP=some: must be a number of CPUs",
             "TIMEOUT=soon": "TIMEOUT=soon: must be a number of seconds",
             "TRACE=all,-everything": "must be words of",
             "ENTRY=nowhere": "ENTRY=nowhere: grub.cfg has no such entry, but guests one",
@@ -54,8 +57,8 @@ class BadInput(unittest.TestCase):
 
     def test_correct_values_are_accepted(self):
         done = run("tools/settings.py", "ACCEL=tcg", "FIRMWARE=uefi", "BOOT=esp", "KERNEL=Makefile",
-                   "INITRD=grub.cfg", "TRACE=all,-sched", "MEM=256", "TIMEOUT=", "ENTRY=own",
-                   "CMDLINE=root=/dev/xvda1 init=/bin/sh", "RAW=on", "STORE=no", "GUEST=",
+                   "INITRD=grub.cfg", "TRACE=all,-sched", "MEM=256", "SMP=4", "TIMEOUT=",
+                   "ENTRY=own", "CMDLINE=root=/dev/xvda1 init=/bin/sh", "RAW=on", "STORE=no", "GUEST=",
                    "VIEW=-c", "WAY=trap")
         self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "\n", ""))
 

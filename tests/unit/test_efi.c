@@ -339,9 +339,39 @@ static void image_gets_a_place_that_fits(void **state)
     assert_int_equal(memory_place(&map, 8 << 20, align, 0), 0);
 }
 
+/* The highest two pages below 640 KiB, not the first pages, not what the image or drivers have. */
+static void low_pages_are_found(void **state)
+{
+    static const struct { uint64_t start, end, low; } table[] = {
+        { 0, 0xa0000, 0x9e000 }, { 0, 0x9fc00, 0x9d000 }, { 0x1000, 0x9f001, 0x9d000 },
+        { 0, 0x100000, 0x9e000 }, { 0x9e800, 0xa0000, 0 }, { 0, 0x9000, 0 }, { 0, 0xa000, 0x8000 },
+        { 0x100000, 0x200000, 0 }, { 0xa0000, 0xb0000, 0 }, { 0, 0, 0 },
+    };
+    struct boot_info *boot = calloc(1, sizeof(*boot));
+    static const struct efi_descriptor map[] = {
+        { .type = 7, .start = 0x1000, .nr_pages = 0x50, .attributes = 8 },      /* free */
+        { .type = 6, .start = 0x51000, .nr_pages = 0x40, .attributes = 8 },     /* a driver's */
+    };
+    const struct efi_map m = { map, sizeof(map), sizeof(map[0]) };
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_SIZE(table); i++) {
+        boot->low_pages = 0;
+        memory_note_low(boot, table[i].start, table[i].end);
+        assert_int_equal(boot->low_pages, table[i].low);
+    }
+    memory_note_low(boot, 0, 0x50000);
+    memory_note_low(boot, 0, 0x40000);
+    assert_int_equal(boot->low_pages, 0x4e000);
+    memory_parse(boot, &m, 0, 0);
+    assert_int_equal(boot->low_pages, 0x4f000);
+    free(boot);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(low_pages_are_found),
         cmocka_unit_test(command_line_is_parsed_as_xen_does),
         cmocka_unit_test(section_gives_its_files_and_options),
         cmocka_unit_test(utf16_configuration_is_read),

@@ -75,6 +75,11 @@ $(UNIT)/test_acpi: $(UNIT)/tests/unit/test_acpi.o $(ACPI_TEXT:%.c=$(UNIT)/%.o)
 	$(call say,UNIT-LD,$@)
 	$(Q)$(UNIT_CC) $(UNIT_SAN) -o $@ $^ -lcmocka
 
+$(UNIT)/test_cpuid_words: $(UNIT)/tests/unit/test_cpuid_words.o \
+    $(UNIT)/arch/x86_64/cpuid_words.o
+	$(call say,UNIT-LD,$@)
+	$(Q)$(UNIT_CC) $(UNIT_SAN) -o $@ $^ -lcmocka
+
 # The worlds; main.c and libfuzzer.c run them.
 FUZZ_SRC := $(filter-out %/main.c %/libfuzzer.c,$(wildcard tests/fuzz/*.c))
 $(UNIT)/fuzz: $(FUZZ_SRC:%.c=$(UNIT)/%.o) $(UNIT)/tests/fuzz/main.o $(UNIT)/libhv.a

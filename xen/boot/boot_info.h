@@ -61,6 +61,8 @@ struct boot_info {
     uint64_t tsc;                   /* when the hypervisor was entered */
     /* Seconds since 1970 at that moment, by the firmware; 0: not known. */
     uint64_t date;
+    /* Two pages of RAM below 640 KiB, where other CPUs start; 0: there are none. */
+    uint64_t low_pages;
     uint8_t rsdp[36];               /* copy of ACPI's root pointer; all zero: none given */
     struct boot_screen screen;
     struct boot_runtime runtime;

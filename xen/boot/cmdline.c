@@ -196,6 +196,20 @@ static bool parse_maxcpus(const char *value)
     return true;
 }
 
+/* KIND:N; the architecture knows the kinds. */
+static bool parse_cpu_fault(const char *value)
+{
+    const char *colon = strchr(value, ':'), *end;
+    size_t len = colon != NULL ? (size_t)(colon - value) : 0;
+
+    if (len == 0 || len >= sizeof(options.cpu_fault))
+        return false;
+    options.cpu_fault_at = (unsigned)parse_number(colon + 1, &end);
+    memcpy(options.cpu_fault, value, len);
+    options.cpu_fault[len] = '\0';
+    return end != colon + 1 && *end == '\0';
+}
+
 static bool parse_nosmp(const char *value)
 {
     bool on;
@@ -214,6 +228,7 @@ static const struct {
     { "com1", parse_com1 },
     { "console", parse_console },
     { "console_raw", parse_console_raw },
+    { "cpu_fault", parse_cpu_fault },
     { "guest_loglvl", parse_guest_loglvl },
     { "hypercall_counts", parse_hypercall_counts },
     { "loglvl", parse_loglvl },

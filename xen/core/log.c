@@ -80,6 +80,7 @@ unsigned panic_depth;
 
 bool panic_begin(void)
 {
+    arch_stop_cpus();
     if (++panic_depth > 2)
         arch_halt();
     log_threshold = LOG_DEBUG;          /* all lines from now on are printed */
@@ -102,8 +103,10 @@ static _Noreturn void end_va(bool whole, const char *fmt, va_list ap)
     if (whole)
         arch_show_stack();
     show_reason(whole ? "" : ", while another was being shown", fmt, ap);
-    if (whole)
+    if (whole) {
+        arch_show_stopped();
         log_hooks.panic_shows();
+    }
     if (options.noreboot) {
         log_error("Manual reset required ('noreboot' specified)");
         arch_halt();

@@ -16,6 +16,10 @@ struct options {
     bool sync_console;          /* each print waits until it was sent */
     enum console_raw console_raw;   /* see console_terminal.c */
     unsigned max_cpus;          /* so many CPUs are used at most; at least 1 */
+    /* For the tests: a fault of the CPU at that place of the firmware's list; 1 is the first that
+     * does not boot */
+    char cpu_fault[12];
+    unsigned cpu_fault_at;
     uint32_t com1_baud;         /* 0: not changed */
     uint16_t com1_port;
     /* AUTO: stable if the CPU declares it invariant, or under QEMU's TCG */

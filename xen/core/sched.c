@@ -62,20 +62,23 @@ static void slice_over(void *arg)
     cpu->running->own_work |= WORK_RESCHED;
 }
 
-void sched_init(struct vcpu *idle)
+void sched_init_cpu(struct cpu *cpu, struct vcpu *idle)
 {
-    struct cpu *cpu = cpus[0];
-
     list_init(&cpu->queue);
     timer_init(&cpu->slice, slice_over, cpu);
     list_init(&idle->queue);
     idle->cpu = cpu;
     idle->blocked = true;
-    idle_domain.weight = DEFAULT_WEIGHT;
     cpu->idle = cpu->running = idle;
     cpu->idle_has_work = false;
     cpu->work_left = work_budget;
     cpu->min_vruntime = 0;
+}
+
+void sched_init(struct vcpu *idle)
+{
+    idle_domain.weight = DEFAULT_WEIGHT;
+    sched_init_cpu(cpus[0], idle);
 }
 
 /* The running vCPU v is the idle vCPU and has nothing to do. */

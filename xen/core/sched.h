@@ -12,6 +12,8 @@ extern struct spinlock sched_lock;
 extern unsigned sched_slice_us;            /* sched_credit_tslice_ms= */
 
 void sched_init(struct vcpu *idle);
+struct cpu;
+void sched_init_cpu(struct cpu *cpu, struct vcpu *idle);    /* an empty queue */
 void sched_add(struct vcpu *v);             /* a new vCPU, blocked unless it is up */
 /* Clears blocked; sets WORK_RESCHED of the running vCPU if v preempts it. */
 void vcpu_wake(struct vcpu *v);

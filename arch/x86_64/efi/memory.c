@@ -5,6 +5,9 @@
 #include "common/string.h"
 #include "arch/x86_64/efi/memory.h"
 
+#define LOW_PAGES_FIRST 0x8000ull
+#define LOW_PAGES_END 0xa0000ull
+
 enum {
     LOADER_CODE = 1,
     LOADER_DATA,
@@ -115,17 +118,28 @@ void memory_parse_runtime(struct boot_runtime *r, const struct efi_map *map)
     }
 }
 
+/* The first pages are the firmware's: interrupt vectors and data of a BIOS. */
+void memory_note_low(struct boot_info *info, uint64_t start, uint64_t end)
+{
+    start = ALIGN_UP(MAX(start, LOW_PAGES_FIRST), EFI_PAGE);
+    end = ALIGN_DOWN(MIN(end, LOW_PAGES_END), EFI_PAGE);
+    if (end > start && end - start >= 2 * EFI_PAGE && end - 2 * EFI_PAGE > info->low_pages)
+        info->low_pages = end - 2 * EFI_PAGE;
+}
+
 void memory_parse(struct boot_info *info, const struct efi_map *map, uint64_t image_start,
                  uint64_t image_end)
 {
     info->nr_ranges = 0;
     info->dropped = 0;
+    info->low_pages = 0;
     memory_parse_runtime(&info->runtime, map);
     for (uint64_t i = 0; i < nr_descriptors(map); i++) {
         const struct efi_descriptor *d = descriptor(map, i);
 
         if (!is_ram(d))
             continue;
+        memory_note_low(info, d->start, end_of(d));
         add_range(info, d->start, MIN(end_of(d), MAX(image_start, d->start)));
         add_range(info, MAX(d->start, MIN(image_end, end_of(d))), end_of(d));
     }

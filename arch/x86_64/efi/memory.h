@@ -22,8 +22,10 @@ struct efi_map {
 
 /* Adds the ranges of the runtime services; none at all if they do not all fit. */
 void memory_parse_runtime(struct boot_runtime *r, const struct efi_map *map);
-/* Fills info's runtime ranges, RAM ranges and dropped. [image_start, image_end) is the hypervisor's
- * image. */
+/* Remembers the highest two pages of RAM below 640 KiB: [start, end) is a range of RAM. */
+void memory_note_low(struct boot_info *info, uint64_t start, uint64_t end);
+/* Fills info's runtime ranges, low pages, RAM ranges and dropped. [image_start, image_end) is the
+ * hypervisor's image. */
 void memory_parse(struct boot_info *info, const struct efi_map *map, uint64_t image_start,
                  uint64_t image_end);
 /* The lowest address of that many free bytes in the map, aligned, at or above 2 MiB and `from`,

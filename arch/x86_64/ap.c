@@ -1,0 +1,83 @@
+/* A CPU that smp.c starts: from its first line of C to its idle loop. Called by trampoline.S, on
+ * the stack of the CPU's idle vCPU. struct ap says what each state means. */
+#include "common/atomic.h"
+#include "arch/x86_64/cpu.h"
+#include "arch/x86_64/features.h"
+#include "arch/x86_64/lapic.h"
+#include "arch/x86_64/paging.h"
+#include "arch/x86_64/segments.h"
+#include "arch/x86_64/smp.h"
+#include "xen/core/alloc.h"
+#include "xen/main.h"
+
+_Noreturn void ap_main(void);
+
+static enum ap_state state_of(const struct ap *ap)
+{
+    return (enum ap_state)load_acquire(&ap->state);
+}
+
+/* It comes when nobody waits for it any more. */
+static void be_late(const struct ap *ap)
+{
+    while (cpu_fault(ap->candidate) == FAULT_LATE && state_of(ap) == AP_STARTING)
+        cpu_relax();
+}
+
+static void read_words(struct ap *ap)
+{
+    smp_read_words(&ap->words);
+    if (cpu_fault(ap->candidate) == FAULT_FEATURE)
+        ap->words.word[2] = 0;
+}
+
+/* A second, in the TSC itself if it can be set. */
+static void be_skewed(struct ap *ap)
+{
+    if (cpu_fault(ap->candidate) != FAULT_SKEW)
+        return;
+    if (cpu_features.tsc_adjust)
+        wrmsr(MSR_TSC_ADJUST, rdmsr(MSR_TSC_ADJUST) + arch_tsc_hz());
+    else
+        ap->sync.skew = arch_tsc_hz();
+}
+
+/* Halts between interrupts, as CPUs that spin would take time from those that work if there is a
+ * hypervisor below. */
+static void wait_for_go(struct ap *ap)
+{
+    enum ap_state state;
+
+    while ((state = state_of(ap)) != AP_GO) {
+        if (state == AP_UNFIT)
+            arch_halt();
+        if (state == AP_SYNC) {
+            tsc_sync_answer(&ap->sync);
+            store_release(&ap->state, AP_ALIVE);
+        } else {
+            arch_idle();
+        }
+    }
+}
+
+_Noreturn void ap_main(void)
+{
+    struct ap *ap = (struct ap *)((char *)current->cpu - offsetof(struct ap, cpu));
+    uint32_t starting = AP_STARTING;
+
+    write_cr3(idle_root);
+    segments_load(&ap->arch);           /* faults are reported from here on */
+    be_late(ap);
+    cpu_load();
+    read_words(ap);
+    be_skewed(ap);
+    lapic_init(ap->madt);
+    if (!try_cmpxchg(&ap->state, &starting, AP_ALIVE))
+        arch_halt();
+    wait_for_go(ap);
+    segments_set_entries(ap->cpu.id);
+    segments_set_vcpu(&ap->cpu, current);
+    lapic_start_timer();
+    store_release(&ap->state, AP_READY);
+    secondary_main();
+}

@@ -1,0 +1,341 @@
+/* Starts the machine's other CPUs: finds them in the MADT, gives each its memory, interrupts them
+ * (INIT, then start-up interrupts to the trampoline: SDM vol. 3, 9.4.4), waits until all have come
+ * or long enough, compares them with this one, and lets them go to their idle loops. Called by
+ * start.c and main.c, on the CPU that boots. What a CPU does meanwhile is ap.c's.
+ *
+ * All are started at the same time: one after the other would cost a second for each hundred. A CPU
+ * that does not come, lacks what this one has, or whose TSC differs is named and left out. Guests
+ * rely on one clock for all CPUs, so such a TSC is corrected where TSC_ADJUST exists, and otherwise
+ * it is better to do without that CPU than to make every reading of the clock slower. */
+#include "common/atomic.h"
+#include "common/string.h"
+#include "arch/x86_64/acpi.h"
+#include "arch/x86_64/boot.h"
+#include "arch/x86_64/cpu.h"
+#include "arch/x86_64/features.h"
+#include "arch/x86_64/lapic.h"
+#include "arch/x86_64/segments.h"
+#include "arch/x86_64/smp.h"
+#include "xen/boot/boot_info.h"
+#include "xen/core/alloc.h"
+#include "xen/core/bug.h"
+#include "xen/core/log.h"
+#include "xen/core/options.h"
+#include "xen/core/sched.h"
+#include "xen/core/walk.h"
+
+#define STARTUP_WAIT_US 200u            /* before the second start-up interrupt */
+#define WAIT_US 1000000u
+#define WAIT_VIRTUAL_US 10000000u       /* a hypervisor below may have few CPUs for many */
+#define XAPIC_IDS 255u
+
+static struct madt madt;
+static struct ap *aps[MAX_CPUS];        /* those that are to be started */
+static unsigned nr_aps;
+static struct cpu *cpu_table[MAX_CPUS];
+
+/* For trampoline.S. */
+struct ap_stack {
+    uint64_t apic_id, sp;
+};
+extern struct ap_stack ap_stacks[MAX_CPUS];
+extern uint32_t nr_ap_stacks;
+struct ap_stack ap_stacks[MAX_CPUS];
+uint32_t nr_ap_stacks;
+
+extern const char trampoline[], trampoline_end[], trampoline_gdtr[], trampoline_to_32[],
+    trampoline_to_64[], trampoline_needs[], trampoline_efer[];
+extern uint64_t boot_l3[512];
+
+bool smp_find_cpus(void)
+{
+    const struct acpi_header *table = acpi_table("APIC");
+    bool wide = false;
+
+    if (table != NULL)
+        madt_parse(table, &madt);
+    for (unsigned i = 0; i < madt.nr_cpus; i++)
+        wide |= madt.cpu[i].apic_id >= XAPIC_IDS;
+    return wide;
+}
+
+const struct madt_cpu *smp_madt_cpu(uint32_t apic_id)
+{
+    for (unsigned i = 0; i < madt.nr_cpus; i++)
+        if (madt.cpu[i].apic_id == apic_id)
+            return &madt.cpu[i];
+    return NULL;
+}
+
+static void read_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4])
+{
+    arch_cpuid(leaf, subleaf, out);
+}
+
+void smp_read_words(struct cpuid_words *w)
+{
+    cpuid_words_read(read_cpuid, w);
+}
+
+enum cpu_fault cpu_fault(unsigned candidate)
+{
+    static const char *const names[] = {
+        [FAULT_MISSING] = "missing", [FAULT_LATE] = "late", [FAULT_SKEW] = "skew",
+        [FAULT_FEATURE] = "feature",
+    };
+
+    for (unsigned i = FAULT_MISSING; i < ARRAY_SIZE(names); i++)
+        if (options.cpu_fault_at == candidate && strcmp(options.cpu_fault, names[i]) == 0)
+            return (enum cpu_fault)i;
+    return FAULT_NONE;
+}
+
+static void wait_us(uint64_t us)
+{
+    uint64_t until = arch_tsc() + arch_tsc_hz() / 1000000 * us;
+
+    while (arch_tsc() < until)
+        cpu_relax();
+}
+
+/* --- Memory ----------------------------------------------------------------------------------- */
+
+/* Machine address of the trampoline's two pages, or 0: there is no such memory. */
+static uint64_t trampoline_page(void)
+{
+    uint64_t page = boot_info.low_pages, end = page + 2 * PAGE_SIZE;
+
+    for (unsigned i = 0; i < boot_info.nr_modules; i++)
+        if (boot_info.modules[i].start < end &&
+            boot_info.modules[i].start + boot_info.modules[i].size > page)
+            return 0;
+    return page;
+}
+
+static void patch(uint64_t page, const char *word, uint32_t value)
+{
+    memcpy(maddr_to_virt(page + (uint64_t)(word - trampoline)), &value, sizeof(value));
+}
+
+static uint32_t word_of(const char *word)
+{
+    uint32_t value;
+
+    memcpy(&value, word, sizeof(value));
+    return value;
+}
+
+/* The L4 maps the first 4 GiB 1:1, for the trampoline's last steps, and what root_l4 maps. */
+static void prepare_trampoline(uint64_t page)
+{
+    const char *gdt_base = trampoline_gdtr + 2;
+    uint64_t *l4 = maddr_to_virt(page + PAGE_SIZE);
+
+    memcpy(maddr_to_virt(page), trampoline, (size_t)(trampoline_end - trampoline));
+    patch(page, gdt_base, (uint32_t)page + word_of(gdt_base));
+    patch(page, trampoline_to_32, (uint32_t)page + word_of(trampoline_to_32));
+    patch(page, trampoline_to_64, (uint32_t)page + word_of(trampoline_to_64));
+    patch(page, trampoline_needs, 1u << 29 | (cpu_features.nx ? 1u << 20 : 0));
+    patch(page, trampoline_efer, EFER_LME | EFER_SCE | (cpu_features.nx ? EFER_NXE : 0));
+    memcpy(l4, root_l4, PAGE_SIZE);
+    l4[0] = image_phys(boot_l3) | PTE_P | PTE_RW;
+}
+
+static unsigned order_of(size_t bytes)
+{
+    unsigned order = 0;
+
+    while (PAGE_SIZE << order < bytes)
+        order++;
+    return order;
+}
+
+/* NULL: not enough memory; what was allocated is not freed, as that is the end of starting CPUs. */
+static struct ap *ap_alloc(const struct madt_cpu *m, unsigned candidate)
+{
+    struct ap *ap = alloc_pages(order_of(sizeof(*ap)));
+
+    if (ap == NULL)
+        return NULL;
+    ap->madt = m;
+    ap->candidate = candidate;
+    ap->arch.apic_id = m->apic_id;
+    ap->arch.gdt = alloc_page();
+    ap->arch.ist = alloc_pages(STACK_ORDER);
+    ap->arch.stack = alloc_pages(STACK_ORDER);
+    if (ap->arch.gdt == NULL || ap->arch.ist == NULL || ap->arch.stack == NULL)
+        return NULL;
+    ap->cpu.arch = &ap->arch;
+    ap->idle_arch.stack = ap->arch.stack;
+    idle_vcpu_init(&ap->idle, &ap->idle_arch, &ap->idle_info, &ap->cpu);
+    return ap;
+}
+
+static void add_ap(const struct madt_cpu *m, unsigned candidate)
+{
+    struct ap *ap = ap_alloc(m, candidate);
+
+    if (ap == NULL) {
+        log_warning("Not enough memory for CPU with APIC id %u: left out", m->apic_id);
+        return;
+    }
+    ap_stacks[nr_aps] = (struct ap_stack){
+        m->apic_id, (uint64_t)ap->arch.stack + STACK_SIZE - sizeof(struct stack_top) - 8 };
+    aps[nr_aps++] = ap;
+}
+
+static void choose_aps(unsigned max)
+{
+    uint32_t self = cpus[0]->arch->apic_id;
+    unsigned candidate = 0;
+
+    for (unsigned i = 0; i < madt.nr_cpus && nr_aps + 1 < MIN(max, MAX_CPUS); i++) {
+        const struct madt_cpu *m = &madt.cpu[i];
+
+        if (m->apic_id == self)
+            continue;
+        if (!lapic_can_address(m->apic_id))
+            log_warning("CPU with APIC id %u is left out: no x2APIC", m->apic_id);
+        else
+            add_ap(m, ++candidate);
+    }
+    nr_ap_stacks = nr_aps;
+}
+
+/* --- Starting them ---------------------------------------------------------------------------- */
+
+static bool is_starting(const struct ap *ap)
+{
+    return load_acquire(&ap->state) == AP_STARTING;
+}
+
+static void send_startup(uint64_t page)
+{
+    for (unsigned i = 0; i < nr_aps; i++)
+        if (is_starting(aps[i]) && cpu_fault(aps[i]->candidate) != FAULT_MISSING)
+            lapic_send(aps[i]->madt->apic_id, ICR_STARTUP | (uint32_t)(page >> PAGE_SHIFT));
+}
+
+static bool all_came(void)
+{
+    for (unsigned i = 0; i < nr_aps; i++)
+        if (is_starting(aps[i]))
+            return false;
+    return true;
+}
+
+/* CPUs of today need neither the 10 ms after INIT nor two start-up interrupts; the second is for
+ * those that have missed the first. */
+static void start_all(uint64_t page)
+{
+    uint64_t wait = cpu_features.hypervisor ? WAIT_VIRTUAL_US : WAIT_US, until;
+
+    for (unsigned i = 0; i < nr_aps; i++)
+        lapic_send(aps[i]->madt->apic_id, ICR_INIT);
+    send_startup(page);
+    wait_us(STARTUP_WAIT_US);
+    send_startup(page);
+    until = arch_tsc() + arch_tsc_hz() / 1000000 * wait;
+    while (!all_came() && arch_tsc() < until)
+        cpu_relax();
+}
+
+/* --- Comparing them --------------------------------------------------------------------------- */
+
+static void wake(struct ap *ap, enum ap_state state)
+{
+    store_release(&ap->state, state);
+    lapic_send(ap->madt->apic_id, ICR_FIXED | VECTOR_IPI);
+}
+
+static void wait_while(const struct ap *ap, enum ap_state state)
+{
+    while (load_acquire(&ap->state) == state)
+        cpu_relax();
+}
+
+/* By how much its TSC is ahead, after it was corrected if that was possible. */
+static int64_t compare_tsc(struct ap *ap)
+{
+    int64_t ahead;
+
+    wake(ap, AP_SYNC);
+    ahead = tsc_sync_measure(&ap->sync);
+    if (ahead == 0 || !cpu_features.tsc_adjust) {
+        tsc_sync_end(&ap->sync, 0);
+        wait_while(ap, AP_SYNC);
+        return ahead;
+    }
+    tsc_sync_end(&ap->sync, (uint64_t)-ahead);
+    wait_while(ap, AP_SYNC);
+    wake(ap, AP_SYNC);
+    ahead = tsc_sync_measure(&ap->sync);
+    tsc_sync_end(&ap->sync, 0);
+    wait_while(ap, AP_SYNC);
+    return ahead;
+}
+
+/* True: this CPU is to be used. Otherwise a line says why not. */
+static bool judge(struct ap *ap, const struct cpuid_words *boot)
+{
+    uint32_t id = ap->madt->apic_id, starting = AP_STARTING;
+    const char *lacks;
+    int64_t ahead;
+
+    if (try_cmpxchg(&ap->state, &starting, AP_LOST)) {
+        log_warning("CPU with APIC id %u has not started: left out", id);
+        return false;
+    }
+    lacks = cpuid_words_lack(boot, &ap->words);
+    if (lacks != NULL) {
+        log_warning("CPU with APIC id %u differs from the first one (%s): left out", id, lacks);
+        wake(ap, AP_UNFIT);
+        return false;
+    }
+    ahead = compare_tsc(ap);
+    if (ahead != 0) {
+        log_warning("CPU with APIC id %u is left out: its TSC is %ld ticks ahead", id, ahead);
+        wake(ap, AP_UNFIT);
+        return false;
+    }
+    return true;
+}
+
+/* Numbers are given in the order of the MADT to those that are used. */
+static void number_cpu(struct ap *ap, unsigned number)
+{
+    ap->cpu.id = ap->idle.id = number;
+    segments_set_number(&ap->arch, number);
+    sched_init_cpu(&ap->cpu, &ap->idle);
+    cpu_table[number] = &ap->cpu;
+}
+
+void arch_start_cpus(unsigned max)
+{
+    uint64_t page = trampoline_page();
+    struct cpuid_words boot;
+    unsigned n = 1;
+
+    choose_aps(max);
+    if (nr_aps == 0)
+        return;
+    if (page == 0) {
+        log_warning("There is no memory below 640 KiB to start other CPUs from: one CPU is used");
+        return;
+    }
+    prepare_trampoline(page);
+    start_all(page);
+    smp_read_words(&boot);
+    cpu_table[0] = cpus[0];
+    for (unsigned i = 0; i < nr_aps; i++)
+        if (judge(aps[i], &boot))
+            number_cpu(aps[i], n++);
+    cpus = cpu_table;
+    nr_cpus = n;
+    for (unsigned i = 0; i < nr_aps; i++)
+        if (load_acquire(&aps[i]->state) == AP_ALIVE) {
+            wake(aps[i], AP_GO);
+            wait_while(aps[i], AP_GO);
+        }
+    log_info("%u CPUs", nr_cpus);
+}

@@ -1,0 +1,22 @@
+/* Comparing the TSCs of two CPUs. */
+#ifndef ARCH_X86_TSC_SYNC_H
+#define ARCH_X86_TSC_SYNC_H
+
+#include "common/compiler.h"
+
+struct tsc_sync {
+    uint32_t question;          /* written by the one that asks; ~0: the last */
+    uint64_t adjust;            /* with the last: to be added to TSC_ADJUST, if not 0 */
+    uint64_t skew;              /* added to what the other reads: a fault for the tests */
+    uint32_t answer __attribute__((aligned(64)));       /* written by the other one */
+    uint64_t tsc;
+};
+
+/* On the CPU that boots: by how many ticks the other's TSC is ahead of ours; 0: no difference can
+ * be seen. The other one must run tsc_sync_answer. */
+int64_t tsc_sync_measure(struct tsc_sync *s);
+/* Ends the comparison on the other CPU, which corrects its TSC if there is something to adjust. */
+void tsc_sync_end(struct tsc_sync *s, uint64_t adjust);
+void tsc_sync_answer(struct tsc_sync *s);
+
+#endif

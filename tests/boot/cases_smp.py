@@ -1,0 +1,57 @@
+"""Boot tests of machines with several CPUs: that all come up, and what happens if one does not."""
+
+import re
+
+import meddle
+from case import ALL, SHORT, Case
+
+OPTIONS = "console=com1 com1=115200,8n1 "
+FOUR = {"options": OPTIONS + "maxcpus=4", "smp": 4, "shows": (r"^\(XEN\) 4 CPUs$",)}
+GOOD = (SHORT.format("good"),)
+
+
+def one_cpu(lines):
+    """The other CPUs are left alone unless the options ask for them."""
+    if any(re.search(r"^\(XEN\) .*CPUs", line) for line in lines):
+        yield "more than one CPU"
+
+
+def all_stopped(lines):
+    """Each other CPU says once where it was: halted in its idle loop."""
+    for cpu in (1, 2, 3):
+        found = [line for line in lines if line.startswith(f"(XEN) CPU {cpu} ")]
+        if len(found) != 1 or not re.search(r" was at e008:\[<\w{16}>\] arch_idle\+", found[0]):
+            yield f"CPU {cpu} at the panic: {found}"
+    yield from meddle.one_register_dump(lines)
+
+
+def faulty(kind, line):
+    """CPU 2 of 4 has a fault: it is named, and the others come up."""
+    return {"options": f"{OPTIONS}maxcpus=4 cpu_fault={kind}:2", "smp": 4,
+            "shows": (r"^\(XEN\) CPU with APIC id 2 " + line, r"^\(XEN\) 3 CPUs$")}
+
+
+CASES = [
+    Case("smp-4", modules=(ALL.format("solo"),), same_as="cpu-max", **FOUR),
+    Case("smp-4-icount", modules=GOOD, icount=True, **FOUR),
+    Case("smp-4-q35", modules=GOOD, firmware="q35", **FOUR),
+    Case("smp-4-efi", modules=GOOD, firmware="uefi", loader="esp", limit=120, **FOUR),
+    Case("smp-4-efi-q35", modules=GOOD, firmware="uefi-q35", loader="esp", limit=120, **FOUR),
+    Case("smp-4-default", modules=GOOD, smp=4, check=one_cpu),
+    Case("smp-4-nosmp", modules=GOOD, smp=4, options=OPTIONS + "maxcpus=4 nosmp", check=one_cpu),
+    Case("smp-2-of-4", modules=GOOD, smp=4, options=OPTIONS + "maxcpus=2",
+         shows=(r"^\(XEN\) 2 CPUs$",)),
+    Case("smp-64", modules=GOOD, smp=64, options=OPTIONS + "maxcpus=64", limit=240,
+         shows=(r"^\(XEN\) 64 CPUs$",)),
+    Case("smp-missing", modules=GOOD, **faulty("missing", "has not started: left out")),
+    Case("smp-late", modules=GOOD, **faulty("late", "has not started: left out")),
+    Case("smp-skew", modules=GOOD, **faulty("skew", r"is left out: its TSC is \d+ ticks ahead")),
+    Case("smp-feature", modules=GOOD,
+         **faulty("feature", r"differs from the first one \(leaf 1 ecx\): left out")),
+    Case("smp-panic", modules=GOOD, options=OPTIONS + "maxcpus=4", smp=4,
+         meddles=meddle.fatal_machine_check_while_printing, check=all_stopped,
+         panics=r"FATAL TRAP: vector = 18, machine check: bank 1"),
+    Case("smp-nmi", modules=GOOD, options=OPTIONS + "maxcpus=4", smp=4,
+         meddles=meddle.nmi_while_printing,
+         shows=(r"^\(XEN\) 4 CPUs$", r"^\(XEN\) NMI: \d+ so far")),
+]
