@@ -16,6 +16,7 @@
 #include "xen/core/sched.h"
 #include "xen/core/time.h"
 #include "xen/core/trace_control.h"
+#include "xen/core/watchdog.h"
 #include "xen/main.h"
 #include "xen/pv/console_ring.h"
 #include "xen/pv/hypercall_counts.h"
@@ -107,6 +108,7 @@ void hypervisor_main(void)
     time_init();                /* system time starts at 0 */
     sched_init(current);
     arch_start_cpus(options.max_cpus);
+    watchdog_start();
     trace_init();               /* allocates its ring before the memory is divided among guests */
     console_input_start();      /* console input goes to the first guest */
     build_all_domains();        /* a domain for each module, or a log line with the reason */

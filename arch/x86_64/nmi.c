@@ -9,6 +9,8 @@
 #include "arch/x86_64/nmi.h"
 #include "arch/x86_64/stop.h"
 #include "arch/x86_64/symbols.h"
+#include "common/atomic.h"
+#include "xen/core/cpu.h"
 #include "xen/core/log.h"
 #include "xen/core/time.h"
 #include "common/printf.h"
@@ -24,8 +26,8 @@
 #define MCI_CONTEXT_CORRUPT (1ull << 57)
 #define MCI_ACTION_REQUIRED (1ull << 55)
 
-/* Written by the handlers only. A reader may see values of two events mixed, which only makes a log
- * line wrong. */
+/* Written by the handlers only, on every CPU: the NMI button interrupts all. A reader may see
+ * values of two events mixed, which only makes a log line wrong. */
 static struct {
     unsigned count;
     uint64_t rip;
@@ -44,7 +46,7 @@ void handle_nmi(struct cpu_user_regs *regs)
     stop_if_wanted(regs);
     nmi.rip = regs->rip;
     nmi.cs = regs->cs;
-    WRITE_ONCE(nmi.count, nmi.count + 1);
+    locked_add(&nmi.count, 1);
 }
 
 /* The CPU cannot continue after an uncorrected error, except one that only reports lost data, which
@@ -93,7 +95,7 @@ void handle_machine_check(struct cpu_user_regs *regs)
                  machine_check.bank, machine_check.status, machine_check.address);
         fatal_trap(regs, why);
     }
-    WRITE_ONCE(machine_check.count, machine_check.count + 1);
+    locked_add(&machine_check.count, 1);
     wrmsr(MSR_MCG_STATUS, 0);
 }
 
@@ -106,6 +108,8 @@ void log_noted_events(void)
     const char *name;
 
     if ((n == nmis && m == machine_checks) || (last != 0 && now_ns() - last < LINE_INTERVAL_NS))
+        return;
+    if (this_cpu() != cpus[0])          /* it has the console, and the words above */
         return;
     last = now_ns();
     if (n != nmis) {

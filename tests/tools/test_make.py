@@ -58,8 +58,8 @@ class BadInput(unittest.TestCase):
     def test_correct_values_are_accepted(self):
         done = run("tools/settings.py", "ACCEL=tcg", "FIRMWARE=uefi", "BOOT=esp", "KERNEL=Makefile",
                    "INITRD=grub.cfg", "TRACE=all,-sched", "MEM=256", "SMP=4", "TIMEOUT=",
-                   "ENTRY=own", "CMDLINE=root=/dev/xvda1 init=/bin/sh", "RAW=on", "STORE=no", "GUEST=",
-                   "VIEW=-c", "WAY=trap")
+                   "ENTRY=own", "CMDLINE=root=/dev/xvda1 init=/bin/sh", "RAW=on", "STORE=no",
+                   "GUEST=", "VIEW=-c", "WAY=trap")
         self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "\n", ""))
 
     def test_runner_names_a_file_that_does_not_exist(self):

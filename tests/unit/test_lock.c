@@ -11,6 +11,8 @@
 #include "xen/core/log.h"
 #include "xen/core/request.h"
 #include "xen/core/sched.h"
+#include "xen/core/timer.h"
+#include "xen/core/watchdog.h"
 
 #define ROUNDS 500000u
 
@@ -295,6 +297,57 @@ static void a_grace_period_asks_all_others(void **state)
     set_cpus(2);
 }
 
+/* --- The watchdog ----------------------------------------------------------------------------- */
+
+static bool deaf;
+
+static void answers_unless_deaf(unsigned cpu)
+{
+    assert_int_equal(cpu, 1);
+    if (!deaf)
+        other_serves();
+}
+
+static void seconds_pass(unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        host.tsc += arch_tsc_hz() + 1000;
+        timers_run();
+    }
+}
+
+static void watched_for_long(void)
+{
+    watchdog_start();
+    seconds_pass(5 * WATCHDOG_SECONDS);
+}
+
+static void not_deaf_for_long(void)
+{
+    deaf = true;
+    seconds_pass(WATCHDOG_SECONDS - 2);
+    deaf = false;
+    other_serves();
+    seconds_pass(WATCHDOG_SECONDS - 2);
+}
+
+static void deaf_for_long(void)
+{
+    deaf = true;
+    seconds_pass(WATCHDOG_SECONDS + 1);
+}
+
+static void a_cpu_that_takes_no_interrupts_is_named(void **state)
+{
+    (void)state;
+    second.requests = 0;
+    host.on_ipi = answers_unless_deaf;
+    assert_false(panics(watched_for_long, ""));
+    assert_false(panics(not_deaf_for_long, ""));
+    assert_true(panics(deaf_for_long, "CPU 1 has taken no interrupt for 10 s"));
+    host.on_ipi = NULL;
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -304,6 +357,7 @@ int main(void)
         cmocka_unit_test(a_flush_answers_what_was_asked_before),
         cmocka_unit_test(a_cpu_that_waits_serves_flushes),
         cmocka_unit_test(a_grace_period_asks_all_others),
+        cmocka_unit_test(a_cpu_that_takes_no_interrupts_is_named),
     };
 
     return cmocka_run_group_tests(tests, begins, ends);

@@ -56,6 +56,8 @@ void serve_requests(void)
         serve_flush(c);
     if (bits & REQUEST_GRACE)
         store_release(&c->grace.done, load_acquire(&c->grace.wanted));
+    if (bits & REQUEST_ALIVE)
+        store_release(&c->alive.done, load_acquire(&c->alive.wanted));
     if (bits & REQUEST_RESCHED)
         c->running->own_work |= WORK_RESCHED;
 }
@@ -63,6 +65,11 @@ void serve_requests(void)
 uint32_t request_flush(struct cpu *c)
 {
     return ask(c, &c->flush, REQUEST_FLUSH);
+}
+
+void request_alive(struct cpu *c)
+{
+    (void)ask(c, &c->alive, REQUEST_ALIVE);
 }
 
 void wait_for_flush(struct cpu *c, uint32_t number)

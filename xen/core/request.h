@@ -12,6 +12,7 @@
 #define REQUEST_KICK 2u
 #define REQUEST_FLUSH 4u        /* flush the TLB: request_flush() */
 #define REQUEST_GRACE 8u        /* grace_period() */
+#define REQUEST_ALIVE 32u       /* request_alive() */
 #define REQUEST_STOP 16u        /* halt, for ever */
 
 static inline void request_cpu(struct cpu *c, uint32_t bit)
@@ -32,6 +33,10 @@ uint32_t request_flush(struct cpu *c);
  * that an interrupt handler takes; others may be, as CPUs serve flushes while they wait for a
  * lock. */
 void wait_for_flush(struct cpu *c, uint32_t number);
+
+/* Asks c for a sign that it takes interrupts: c->alive.done becomes the number of times it was
+ * asked. */
+void request_alive(struct cpu *c);
 
 /* Returns when every other CPU has been, since the call, in a guest, idle or in a preemption point.
  * Code between two of these that found an object, which was unlinked before the call, has ended: so
