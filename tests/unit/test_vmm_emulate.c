@@ -33,15 +33,18 @@ static const uint16_t usable[] = {
     OP_DEC, OP_SHL, OP_SHR, OP_SAR, OP_SETCC, OP_CMP, OP_PUSH, OP_POP, OP_TEST, OP_IMUL, OP_MOVSXD,
     OP_LEA, OP_NOP, OP_CMOVCC, OP_MOVZX, OP_MOVSX, OP_CBW, OP_CWD, OP_XADD, OP_CMPXCHG, OP_ROL,
     OP_BT, OP_BTS, OP_ROR, OP_BSWAP, OP_LEAVE, OP_STC, OP_CMC, OP_STOS, OP_MOVS,
-    OP_MOVNTI,
+    OP_MOVNTI, OP_MUL, OP_DIV, OP_SHLD, OP_SHRD, OP_BSF, OP_BSR, OP_TZCNT, OP_BTR, OP_BTC,
+    OP_CMPXCHG16B, OP_PUSHF, OP_POPF, OP_CLI, OP_STI, OP_SWAPGS, OP_CLD, OP_STD, OP_RDTSC,
+    OP_MFENCE,
 };
 /* These leave flags undefined, and two implementations may differ there until others define them.
  * */
 static const uint16_t undefining[] = {
-    OP_SHL, OP_SHR, OP_SAR, OP_IMUL, OP_ROL, OP_ROR, OP_BT, OP_BTS,
+    OP_SHL, OP_SHR, OP_SAR, OP_IMUL, OP_ROL, OP_ROR, OP_BT, OP_BTS, OP_BTR, OP_BTC, OP_MUL, OP_DIV,
+    OP_SHLD, OP_SHRD, OP_BSF, OP_BSR, OP_TZCNT,
 };
 
-/* These leave AF undefined: programs have them or compare AF. */
+/* These leave AF undefined: programs have them, or they store and compare AF. */
 static const uint16_t logical[] = { OP_AND, OP_OR, OP_XOR, OP_TEST };
 static bool with_logical;
 
@@ -59,19 +62,26 @@ static unsigned random_insn(uint8_t *to)
     static const uint8_t prefixes[] = {
         0x48, 0x48, 0x41, 0x44, 0x4c, 0x66, 0x40, 0x0f, 0x0f, 0x64,
     };
+    /* What would hardly be met: SWAPGS, MOV from CR0 and CR2, to and from CR8, from CS */
+    static const char *const seldom[] = {
+        "\x0f\x01\xf8", "\x0f\x20\xc1", "\x0f\x20\xd2", "\x44\x0f\x22", "\x44\x0f\x20",
+        "\x8c\xc9\x90", "\x4c\x8c\xd8", "\x0f\xae\xf0",
+    };
     struct insn in;
     const struct insn_case *k;
 
     for (;;) {
         for (unsigned i = 0; i < MAX_INSN; i++)
             to[i] = (uint8_t)(i > 2 && rnd() % 2 ? 0 : rnd());
-        if (rnd() % 4)
+        if (rnd() % 16 == 0)
+            memcpy(to, seldom[rnd() % ARRAY_SIZE(seldom)], 3);
+        else if (rnd() % 4)
             to[0] = prefixes[rnd() % sizeof(prefixes)];
         if (!decode_insn(to, MAX_INSN, MODE_64, &in))
             continue;
         k = find_case(&in);
         if (k != NULL && is_in(usable, ARRAY_SIZE(usable), k->op) && in.opcode != 0x8e &&
-            (with_logical || !is_in(logical, ARRAY_SIZE(logical), k->op)))
+            (with_logical ? k->op != OP_PUSHF : !is_in(logical, ARRAY_SIZE(logical), k->op)))
             break;
     }
     if (!is_in(undefining, ARRAY_SIZE(undefining), k->op))
@@ -140,13 +150,15 @@ static void set_up(struct cpu *c, const uint8_t *code, unsigned len, uint64_t st
     c->regs[REG_RFLAGS] = FLAG_MBS | (rnd() & 0x8d5);
     c->regs[REG_RIP] = CODE;
     c->seg[SEG_FS].base = DATA + 0x3000;
+    c->seg[SEG_GS].base = DATA + 0x5000;
+    c->kernel_gs_base = DATA + 0x6000;
     seed = kept;
 }
 
 static void run_by_core(struct cpu *c)
 {
     for (unsigned i = 0; i < 3000 && c->stop == STOP_NOT; i++)
-        emulate_step(c);
+        emulate_single_step(c);
 }
 
 static void compare_runs(const uint8_t *code, unsigned len, uint64_t state)
@@ -175,6 +187,8 @@ static void compare_runs(const uint8_t *code, unsigned len, uint64_t state)
             fprintf(stderr, "\n%s\n%s\n", a->reason, b->reason);
             fail();
         }
+    assert_int_equal(a->seg[SEG_GS].base, b->seg[SEG_GS].base);
+    assert_int_equal(a->kernel_gs_base, b->kernel_gs_base);
     assert_string_equal(a->reason, b->reason);
     assert_memory_equal(a->ram.bytes + CODE, b->ram.bytes + CODE, FRAMES * 4096 - CODE);
 out:

@@ -1,5 +1,6 @@
-/* The core's integer instructions against the host's own CPU: random instructions of every row of
- * the map, on both with the same registers, flags and memory, at the same addresses, at CPL 3.
+/* Integer instructions by the core, and by way 1's operations, against the host's own CPU: random
+ * instructions of every row of the map, on all with the same registers, flags and memory, at the
+ * same addresses, at CPL 3.
  * Registers, the flags that the SDM defines, memory, RIP, and the exception with its error code and
  * address have to be the same. VMM_SEED=n and VMM_CASES=n (per row) choose others. What the host
  * cannot be asked is test_vmm_integer_rules.c. */
@@ -16,6 +17,7 @@
 #include "tests/unit/vmm_cases.h"
 #include "tests/unit/vmm_host.h"
 #include "tests/unit/vmm_native.h"
+#include "tests/unit/vmm_one_block.h"
 #include "tests/unit/vmm_undefined.h"
 
 #define NR_OPS 2048u
@@ -76,14 +78,25 @@ static bool step(struct cpu *c)
     return decode_insn(bytes, length, MODE_64, &in) ? emulate(c, &in) : raise_ud(c);
 }
 
+/* By way 1's operation; what no block can be made of is the core's. */
+static bool step_as_block(struct cpu *c)
+{
+    const uint8_t *bytes = c->ram.bytes + c->regs[REG_RIP];
+    enum one_block end = BLOCK_NONE;
+
+    if (c->regs[REG_RIP] - NATIVE_CODE < GUEST_PAGE)
+        end = run_one_block(c, bytes, (unsigned)(NATIVE_CODE_END - c->regs[REG_RIP]));
+    return end == BLOCK_NONE ? step(c) : end == BLOCK_DONE;
+}
+
 /* False: an exception. A repeated instruction takes several calls. */
-static bool run_ours(struct cpu *c, const struct test_case *t)
+static bool run_ours(struct cpu *c, const struct test_case *t, bool (*one)(struct cpu *c))
 {
     memcpy(c->regs, t->regs, sizeof(t->regs));
     memset(c->ram.bytes + NATIVE_CODE, 0xcc, GUEST_PAGE);
     memcpy(c->ram.bytes + t->start, t->bytes, t->length);
     for (unsigned i = 0; i < 10000; i++) {
-        if (!step(c))
+        if (!one(c))
             return false;
         if (c->regs[REG_RIP] != t->start)
             return true;
@@ -184,26 +197,40 @@ static void compare_memory(const struct test_case *t, const struct cpu *c, bool 
         compare_page(t, c, at);
 }
 
-static void compare_once(struct cpu *c, const struct test_case *t)
+static void copy_pages(struct cpu *c)
 {
-    struct native_run host = { 0 };
-    bool ours, faulted;
-
     for (uint64_t at = NATIVE_DATA; at < NATIVE_END; at += GUEST_PAGE)
         memcpy(frame_of(c, at), (const void *)at, GUEST_PAGE);
+}
+
+static void compare_with(const struct test_case *t, const struct cpu *c, bool ours,
+                         const struct native_run *host, bool faulted)
+{
+    if (compare_faults(t, c, ours, host, faulted) && compare_registers(t, c, host, faulted))
+        compare_memory(t, c, faulted);
+}
+
+static void compare_once(struct cpu *c, struct cpu *by_blocks, const struct test_case *t)
+{
+    struct native_run host = { 0 };
+    bool ours, by_block, faulted;
+
+    copy_pages(c);
+    copy_pages(by_blocks);
     memcpy(host.regs, t->regs, sizeof(host.regs));
     native_place(t->bytes, t->length);
     native_execute(&host);
     faulted = native_faulted(&host, t->start);
     if (!faulted && host.vector == VECTOR_BP)
         host.regs[16]--;                /* it has jumped to an INT3 */
-    ours = !run_ours(c, t);
+    ours = !run_ours(c, t, step);
+    by_block = !run_ours(by_blocks, t, step_as_block);
     if (is_undefined(t, &host))
         return;
     nr_compared++;
     nr_exceptions += faulted;
-    if (compare_faults(t, c, ours, &host, faulted) && compare_registers(t, c, &host, faulted))
-        compare_memory(t, c, faulted);
+    compare_with(t, c, ours, &host, faulted);
+    compare_with(t, by_blocks, by_block, &host, faulted);
 }
 
 static void compare_rows(const uint16_t *ops, unsigned nr_ops)
@@ -211,7 +238,7 @@ static void compare_rows(const uint16_t *ops, unsigned nr_ops)
     static struct row rows[1024];
     static uint8_t wanted[NR_OPS];
     struct test_case t;
-    struct cpu *c = make_cpu();
+    struct cpu *c = make_cpu(), *by_blocks = make_cpu();
     unsigned nr_rows;
 
     for (unsigned i = 0; i < nr_ops; i++)
@@ -224,9 +251,10 @@ static void compare_rows(const uint16_t *ops, unsigned nr_ops)
     for (unsigned i = 0; i < nr_rows * nr_cases; i++) {
         while (!make_case(rows[i % nr_rows], fs_base, GS_BASE, &t))
             ;
-        compare_once(c, &t);
+        compare_once(c, by_blocks, &t);
     }
     printf("%u rows, %u instructions, %u exceptions\n", nr_rows, nr_compared, nr_exceptions);
+    vmm_cpu_free(by_blocks);
     vmm_cpu_free(c);
 }
 

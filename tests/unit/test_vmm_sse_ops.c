@@ -3,26 +3,10 @@
  * cases of each row. */
 #include "cmocka_main.h"
 #include <stdlib.h>
-#include <string.h>
-#include "guest-pv/vmm/emulate/lazy.h"
-#include "guest-pv/vmm/emulate/ops.h"
 #include "tests/unit/vmm_fx_fixture.h"
+#include "tests/unit/vmm_one_block.h"
 
 #define CASES_OF_A_ROW 300
-
-static struct emulator emulator;
-static struct {
-    struct block block;
-    struct op ops[BLOCK_INSNS + 2];
-} made;
-static struct kept_insn kept;
-
-static const struct kept_insn *keep(struct cpu *c, const struct insn *in, const struct insn_case *k)
-{
-    (void)c;
-    kept = (struct kept_insn){ *in, k };
-    return &kept;
-}
 
 /* What has no operation: MMX registers, and what is rare. */
 static bool is_generic(const struct insn_case *k)
@@ -38,28 +22,16 @@ static bool is_generic(const struct insn_case *k)
     return false;
 }
 
-/* The instruction as a block, which its end leaves: no block is chained to it. */
 static int run_as_block(const uint8_t *bytes, unsigned len)
 {
-    struct cpu *c = fx_cpu;
-    struct build b = { .c = c, .rip = c->regs[REG_RIP], .bytes = bytes, .len = len, .keep = keep };
+    struct insn in;
+    enum one_block end = run_one_block(fx_cpu, bytes, len);
 
-    if (!build_ops(&b))
+    if (end == BLOCK_NONE || !decode_insn(bytes, len, MODE_64, &in))
         fx_fail("no block can be made");
-    if (is_generic(kept.k) != (b.ops[0].run == generic))
-        fx_fail("opcode %#x, prefix %#x: is it to be generic?", kept.in.opcode, kept.in.rep);
-    c->emulator = &emulator;
-    emulator.fault = false;
-    memcpy(made.ops, b.ops, b.nr_ops * sizeof(b.ops[0]));
-    made.block = (struct block){
-        .mapping = c->mapping, .rip = b.rip, .offsets = b.offsets, .nr_insns = b.nr_insns,
-    };
-    c->block = &made.block;
-    c->budget = 1000;
-    rflags_to_lazy(c);
-    made.ops[0].run(c, made.ops);
-    lazy_to_rflags(c);
-    return emulator.fault ? c->fault.vector : FX_NONE;
+    if (is_generic(find_case(&in)) != was_generic())
+        fx_fail("opcode %#x, prefix %#x: is it to be generic?", in.opcode, in.rep);
+    return end == BLOCK_FAULT ? fx_cpu->fault.vector : FX_NONE;
 }
 
 static void run_rows(void)

@@ -125,7 +125,8 @@ struct cpu {
     struct translator *translator;      /* of way 3 */
     struct emulator *emulator;  /* way 1's own, with the next three, which it reaches often */
     const struct block *block;  /* that is running */
-    int64_t budget;             /* instructions until the platform is polled */
+    int64_t budget;             /* instructions until way 1 polls the platform; the core takes from
+                                 * it the steps of a REP behind the first */
     struct lazy_flags lazy;
     uint64_t cr0, cr2, cr3, cr4, cr8, efer;
     uint64_t star, lstar, cstar, sfmask, kernel_gs_base, pat, sysenter[3];

@@ -49,9 +49,10 @@ bool emulate(struct cpu *c, const struct insn *in)
 bool emulate_step(struct cpu *c)
 {
     const struct decoded *d = fetch_insn(c);
+    int64_t budget = c->budget;
     bool done = d != NULL && emulate_case(c, &d->in, d->k);
 
-    c->counters.instructions++;
+    c->counters.instructions += 1 + (uint64_t)(budget - c->budget);
     if (!done && c->stop == STOP_NOT)
         deliver_fault(c);
     return done;

@@ -75,11 +75,12 @@ static void advance(struct exec *x, const struct run *r, unsigned reg)
     write_reg(p, x->in->ad_bytes, r->down ? *p - distance : *p + distance);
 }
 
-/* After r->n steps. Each counts; the one that ends the instruction is counted by its caller. */
+/* After r->n steps. Each counts as an instruction, and takes as much of the time until the platform
+ * is polled; the caller counts one of them. */
 static bool end_run(struct exec *x, const struct run *r, bool ended)
 {
     if (x->in->rep) {
-        x->c->counters.instructions += r->n - 1;
+        x->c->budget -= r->n - 1;
         write_reg(&x->c->regs[RCX], x->in->ad_bytes, x->c->regs[RCX] - r->n);
         if (!ended && count_of(x) != 0)
             return true;

@@ -12,8 +12,8 @@ static bool ends_block(enum insn_op op)
     static const uint16_t enders[] = {
         OP_JMP,  OP_JCC,  OP_CALL,    OP_RET,    OP_IRET, OP_JMP_FAR, OP_CALL_FAR, OP_RET_FAR,
         OP_LOOP, OP_LOOPE, OP_LOOPNE, OP_JCXZ,   OP_INT,  OP_INT3,    OP_INT1,     OP_UD2,
-        OP_HLT,  OP_STI,  OP_POPF,    OP_SYSCALL, OP_SYSRET, OP_SYSENTER, OP_SYSEXIT,
-        OP_IN,   OP_OUT,  OP_INS,     OP_OUTS,   OP_WRMSR, OP_INVLPG, OP_LSS,      OP_CLTS,
+        OP_HLT,  OP_SYSCALL, OP_SYSRET, OP_SYSENTER, OP_SYSEXIT, OP_INS,  OP_OUTS,     OP_WRMSR,
+        OP_INVLPG, OP_LSS, OP_CLTS,
     };
 
     for (unsigned i = 0; i < ARRAY_SIZE(enders); i++)
@@ -31,10 +31,19 @@ static uint8_t register_offset(const struct operand *o)
     return (uint8_t)(8 * o->reg + (o->type == OPERAND_HIGH_BYTE));
 }
 
+static enum shape three_operands(const struct operand o[3])
+{
+    if (!is_register(&o[0]))
+        return NR_SHAPES;
+    if (is_register(&o[1]))
+        return o[2].type == OPERAND_IMMEDIATE ? SHAPE_RRI : SHAPE_RRC;
+    return o[1].type == OPERAND_MEMORY && o[2].type == OPERAND_IMMEDIATE ? SHAPE_RMI : NR_SHAPES;
+}
+
 static enum shape shape_of(const struct operand o[3])
 {
     if (o[2].type != OPERAND_NONE)
-        return NR_SHAPES;
+        return three_operands(o);
     if (o[1].type == OPERAND_NONE)
         return is_register(&o[0])               ? SHAPE_R
                : o[0].type == OPERAND_MEMORY    ? SHAPE_M
@@ -97,10 +106,14 @@ static op_fn *binary_function(const struct insn *in, const struct insn_case *k, 
     if (k->op == OP_PUSH || k->op == OP_POP)
         return in->op_bytes == 8 ? stack_function(k->op, shape) : NULL;
     f = bit_function(k->op, shape, size);
+    if (f == NULL)
+        f = multiply_function(k->op, shape, size);
+    if (f == NULL)
+        f = exchange_function(k->op, shape, size);
     if (f != NULL)
         return f;
     if ((k->op == OP_SHL || k->op == OP_SHR || k->op == OP_SAR) &&
-        (shape != SHAPE_RI || !shift_fits(op, o[0].bytes)))
+        ((shape != SHAPE_RI && shape != SHAPE_MI) || !shift_fits(op, o[0].bytes)))
         return NULL;
     f = alu_function(k->op, shape, size, full);
     return f != NULL ? f : move_function(k->op, shape, size, full);
@@ -133,7 +146,9 @@ static op_fn *choose(const struct insn *in, const struct insn_case *k, uint64_t 
         op->imm = (int32_t)(in->imm & 0xffff);
         return in->op_bytes == 8 ? branch_function(k->op, SHAPE_R) : NULL;
     }
-    f = sse_function(in, k, op);
+    f = in->lock ? NULL : system_function(in, k, op);
+    if (f == NULL)
+        f = sse_function(in, k, op);
     if (f != NULL)
         return f;
     if (shape == NR_SHAPES || (in->lock && !in->memory))
@@ -144,7 +159,7 @@ static op_fn *choose(const struct insn *in, const struct insn_case *k, uint64_t 
     op->imm = (int32_t)in->imm;
     if (k->op == OP_JMP || k->op == OP_CALL) /* F2 before them is of a later extension: ignored */
         return in->op_bytes == 8 ? branch_function(k->op, shape) : NULL;
-    if (in->rep)
+    if (in->rep && k->op != OP_TZCNT && k->op != OP_LZCNT)
         return NULL;
     if (k->op == OP_MOV && shape == SHAPE_RI)
         op->wide = in->imm;
@@ -197,6 +212,19 @@ static bool is_relative(const struct insn *in, const struct insn_case *k)
                : false;
 }
 
+/* Of those without a memory operand: may the function leave it to the core? */
+static bool may_be_generic(const struct insn *in, enum insn_op op)
+{
+    static const uint16_t ops[] = {
+        OP_PUSH, OP_POP, OP_LEAVE, OP_CLI, OP_STI, OP_PUSHF, OP_POPF, OP_SWAPGS, OP_RDTSC, OP_DIV,
+    };
+
+    for (unsigned i = 0; i < ARRAY_SIZE(ops); i++)
+        if (ops[i] == op)
+            return true;
+    return ends_block(op) || is_sse(op) || (op == OP_MOV && in->opcode >= 0x120);
+}
+
 static void add_insn(struct build *b, const struct insn *in, const struct insn_case *k,
                      uint64_t rip)
 {
@@ -204,8 +232,7 @@ static void add_insn(struct build *b, const struct insn *in, const struct insn_c
     op_fn *f = choose(in, k, rip, op);
 
     op->run = f != NULL ? f : generic;
-    if (f == NULL || in->memory || k->op == OP_PUSH || k->op == OP_POP ||
-        k->op == OP_LEAVE || ends_block(k->op) || is_sse(k->op))
+    if (f == NULL || in->memory || may_be_generic(in, k->op))
         op->insn = b->keep(b->c, in, k);
 }
 
@@ -230,7 +257,8 @@ bool build_ops(struct build *b)
         else
             add_insn(b, &in, k, b->rip + at);
         at += in.length;
-        ended = ended || (k->op == OP_MOV && (in.opcode == 0x122 || in.opcode == 0x123));
+        ended = ended || (k->op == OP_MOV && (in.opcode == 0x122 || in.opcode == 0x123) &&
+                          modrm_reg(&in) != 8);
     }
     b->offsets[b->nr_insns] = (uint16_t)at;
     if (!ended)

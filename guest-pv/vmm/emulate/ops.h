@@ -79,6 +79,15 @@ static inline void follow(struct cpu *c, const struct op *branch)
         return leave_chained(c, branch);
     return enter(c, b);
 }
+/* Where an indirect branch leads. */
+static inline void jump_to(struct cpu *c, uint64_t rip)
+{
+    struct block *b = c->emulator->jumps[jump_index(rip)];
+
+    if (unlikely(b->rip != rip || b->mapping != c->mapping))
+        return leave_to(c, rip);
+    return enter(c, b);
+}
 /* Behind the block's last instruction. */
 static inline uint64_t block_end(const struct cpu *c)
 {
@@ -86,15 +95,23 @@ static inline uint64_t block_end(const struct cpu *c)
 }
 
 /* The shapes of operands that functions are made for; sizes are log2 of bytes. NULL: none. */
-enum shape { SHAPE_RR, SHAPE_RI, SHAPE_RM, SHAPE_MR, SHAPE_MI, SHAPE_R, SHAPE_M, NR_SHAPES };
+enum shape {
+    SHAPE_RR, SHAPE_RI, SHAPE_RM, SHAPE_MR, SHAPE_MI, SHAPE_R, SHAPE_M,
+    SHAPE_RRI, SHAPE_RMI, SHAPE_RRC,    /* C: CL */
+    NR_SHAPES
+};
 
 op_fn *alu_function(enum insn_op op, enum shape shape, unsigned size, bool full);
 /* NR_SHAPES: the operands are implied. */
 op_fn *bit_function(enum insn_op op, enum shape shape, unsigned size);
+op_fn *multiply_function(enum insn_op op, enum shape shape, unsigned size);
+op_fn *exchange_function(enum insn_op op, enum shape shape, unsigned size);
 op_fn *move_function(enum insn_op op, enum shape shape, unsigned size, bool full);
 op_fn *extend_function(enum insn_op op, enum shape shape, unsigned from, unsigned to);
 op_fn *condition_function(enum insn_op op, enum shape shape, unsigned size, unsigned cc);
 op_fn *stack_function(enum insn_op op, enum shape shape);
+/* Sets what op needs, but for a memory operand. */
+op_fn *system_function(const struct insn *in, const struct insn_case *k, struct op *op);
 /* RET, and JMP and CALL by a register or memory; NR_SHAPES: CALL of a relative target. */
 op_fn *branch_function(enum insn_op op, enum shape shape);
 op_fn *jump_function(unsigned cc);                      /* Jcc */

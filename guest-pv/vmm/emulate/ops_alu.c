@@ -1,5 +1,5 @@
-/* Arithmetic and logic: two operands, one operand, shifts by an immediate, products. The tables at
- * the end are by operation, shape and size; what is not there is executed by generic(). */
+/* Arithmetic and logic: two operands, one operand, shifts by an immediate. The tables at the
+ * end are by operation, shape and size; what is not there is executed by generic(). */
 #include "guest-pv/vmm/emulate/ops.h"
 
 #define FOR_SIZES(X, op) \
@@ -165,29 +165,14 @@ FOR_UNARY(DEFINE_UNARY)
         uint64_t r = shift(c, OP_##name, sizeof(T), GPR(T, op->dst), (uint8_t)op->imm);            \
         SET_GPR(T, op->dst, r);                                                                    \
         NEXT;                                                                                      \
+    }                                                                                              \
+    static void name##_mi_##T(struct cpu *c, const struct op *op)                                  \
+    {                                                                                              \
+        TO_WRITE(T, m, address_full(c, op));                                                       \
+        *m = (T)shift(c, OP_##name, sizeof(T), *m, (uint8_t)op->imm);                              \
+        NEXT;                                                                                      \
     }
 FOR_SHIFTS(DEFINE_SHIFT)
-
-#define DEFINE_IMUL(T, S, WIDE)                                                                    \
-    static void imul_rr_##T(struct cpu *c, const struct op *op)                                    \
-    {                                                                                              \
-        WIDE r = (WIDE)(S)GPR(T, op->dst) * (S)GPR(T, op->src);                                    \
-        lazy_cf_of(c, r != (S)r, r != (S)r);                                                       \
-        lazy_result(c, (S)r);                                                                      \
-        SET_GPR(T, op->dst, (T)r);                                                                 \
-        NEXT;                                                                                      \
-    }                                                                                              \
-    static void imul_rm_##T(struct cpu *c, const struct op *op)                                    \
-    {                                                                                              \
-        TO_READ(T, m, address_full(c, op));                                                        \
-        WIDE r = (WIDE)(S)GPR(T, op->dst) * (S)*m;                                                 \
-        lazy_cf_of(c, r != (S)r, r != (S)r);                                                       \
-        lazy_result(c, (S)r);                                                                      \
-        SET_GPR(T, op->dst, (T)r);                                                                 \
-        NEXT;                                                                                      \
-    }
-DEFINE_IMUL(u32, int32_t, int64_t)
-DEFINE_IMUL(u64, int64_t, __int128)
 
 struct functions {
     op_fn *by_shape[2][NR_SHAPES];      /* with a full address, or not */
@@ -205,14 +190,13 @@ struct functions {
         [0][SHAPE_R] = name##_r_##T, [0][SHAPE_M] = name##_m_##T,                                  \
         [1][SHAPE_R] = name##_r_##T, [1][SHAPE_M] = name##_m_##T,                                  \
     } },
-#define ROW_SHIFT(name, T, S) [OP_##name][SIZE_INDEX(T)] = { { [0][SHAPE_RI] = name##_ri_##T } },
-#define ROW_IMUL(T)                                                                                \
-    [OP_IMUL][SIZE_INDEX(T)] = { {                                                                 \
-        [0][SHAPE_RR] = imul_rr_##T, [0][SHAPE_RM] = imul_rm_##T, [1][SHAPE_RM] = imul_rm_##T,     \
+#define ROW_SHIFT(name, T, S)                                                                      \
+    [OP_##name][SIZE_INDEX(T)] = { {                                                               \
+        [0][SHAPE_RI] = name##_ri_##T, [0][SHAPE_MI] = name##_mi_##T,                              \
+        [1][SHAPE_MI] = name##_mi_##T,                                                             \
     } },
-
 static const struct functions functions[][4] = {
-    FOR_ALU(ROW_BINARY) FOR_UNARY(ROW_UNARY) FOR_SHIFTS(ROW_SHIFT) ROW_IMUL(u32) ROW_IMUL(u64)
+    FOR_ALU(ROW_BINARY) FOR_UNARY(ROW_UNARY) FOR_SHIFTS(ROW_SHIFT)
 };
 
 op_fn *alu_function(enum insn_op op, enum shape shape, unsigned size, bool full)

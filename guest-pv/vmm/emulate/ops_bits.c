@@ -1,5 +1,4 @@
-/* Shifts by CL, rotates, bit tests, and the rest of what kernels execute often enough to have a
- * function of its own: BSWAP, CBW and CWD in all sizes, LEAVE, CMPXCHG. */
+/* Shifts by CL, rotates, double shifts, BSWAP, CBW and CWD in all sizes, LEAVE. */
 #include "guest-pv/vmm/emulate/ops.h"
 
 #define SIGN_EXTEND(T, S, value) ((int64_t)(S)(T)(value))
@@ -10,14 +9,6 @@ static inline void set_cf_of(struct cpu *c, unsigned cf, unsigned of)
     lazy_settle(c);
     c->lazy.high = (c->lazy.high & ~(3u << 30)) | cf << 31 | (cf ^ of) << 30;
 }
-/* CF changes, and OF stays. */
-static inline void set_cf(struct cpu *c, unsigned cf)
-{
-    lazy_settle(c);
-    if (c->lazy.high >> 31 != cf)
-        c->lazy.high ^= 3u << 30;
-}
-
 /* A count of 0 changes nothing, not even flags; but four bytes clear the upper half. */
 #define DEFINE_SHIFTS(T, S, bits)                                                                  \
     static void shl_cl_##T(struct cpu *c, const struct op *op)                                     \
@@ -75,34 +66,43 @@ static inline void set_cf(struct cpu *c, unsigned cf)
         SET_GPR(T, op->dst, r);                                                                    \
         NEXT;                                                                                      \
     }
+/* SHLD, SHRD. count: less than bits */
+#define DEFINE_DOUBLE(T, S, bits, by, amount)                                                      \
+    static void shld_##by##_##T(struct cpu *c, const struct op *op)                                \
+    {                                                                                              \
+        unsigned count = amount;                                                                   \
+        T a = GPR(T, op->dst), r = a;                                                              \
+        if (count != 0) {                                                                          \
+            r = (T)(a << count | GPR(T, op->src) >> (bits - count));                               \
+            lazy_cf_of(c, a >> (bits - count) & 1, (a ^ r) >> (bits - 1));                         \
+            lazy_result(c, SIGN_EXTEND(T, S, r));                                                  \
+        }                                                                                          \
+        SET_GPR(T, op->dst, r);                                                                    \
+        NEXT;                                                                                      \
+    }                                                                                              \
+    static void shrd_##by##_##T(struct cpu *c, const struct op *op)                                \
+    {                                                                                              \
+        unsigned count = amount;                                                                   \
+        T a = GPR(T, op->dst), r = a;                                                              \
+        if (count != 0) {                                                                          \
+            r = (T)(a >> count | GPR(T, op->src) << (bits - count));                               \
+            lazy_cf_of(c, a >> (count - 1) & 1, (a ^ r) >> (bits - 1));                            \
+            lazy_result(c, SIGN_EXTEND(T, S, r));                                                  \
+        }                                                                                          \
+        SET_GPR(T, op->dst, r);                                                                    \
+        NEXT;                                                                                      \
+    }
+DEFINE_DOUBLE(u32, int32_t, 32, imm, (unsigned)op->imm & 31)
+DEFINE_DOUBLE(u64, int64_t, 64, imm, (unsigned)op->imm & 63)
+DEFINE_DOUBLE(u32, int32_t, 32, cl, GPR(u8, 8 * RCX) & 31)
+DEFINE_DOUBLE(u64, int64_t, 64, cl, GPR(u8, 8 * RCX) & 63)
 DEFINE_SHIFTS(u32, int32_t, 32)
 DEFINE_SHIFTS(u64, int64_t, 64)
 
-#define DEFINE_BITS(T, S, bits)                                                                    \
-    static void bt_r_##T(struct cpu *c, const struct op *op)                                       \
-    {                                                                                              \
-        set_cf(c, GPR(T, op->dst) >> (GPR(T, op->src) & (bits - 1)) & 1);                          \
-        NEXT;                                                                                      \
-    }                                                                                              \
-    static void bt_i_##T(struct cpu *c, const struct op *op)                                       \
-    {                                                                                              \
-        set_cf(c, GPR(T, op->dst) >> ((unsigned)op->imm & (bits - 1)) & 1);                        \
-        NEXT;                                                                                      \
-    }                                                                                              \
+#define DEFINE_REST(T, S, bits)                                                                    \
     static void bswap_##T(struct cpu *c, const struct op *op)                                      \
     {                                                                                              \
         SET_GPR(T, op->dst, __builtin_bswap##bits(GPR(T, op->dst)));                               \
-        NEXT;                                                                                      \
-    }                                                                                              \
-    static void cmpxchg_##T(struct cpu *c, const struct op *op)                                    \
-    {                                                                                              \
-        TO_WRITE(T, m, address_full(c, op));                                                       \
-        T a = GPR(T, 0), old = *m;                                                                 \
-        lazy_sum(c, a, SIGN_EXTEND(T, S, a - old), sizeof(T) | LAZY_DIFFERENCE);                   \
-        if (a == old)                                                                              \
-            *m = GPR(T, op->src);                                                                  \
-        else                                                                                       \
-            SET_GPR(T, 0, old);                                                                    \
         NEXT;                                                                                      \
     }                                                                                              \
     static void cwd_##T(struct cpu *c, const struct op *op)                                        \
@@ -110,8 +110,8 @@ DEFINE_SHIFTS(u64, int64_t, 64)
         SET_GPR(T, 8 * RDX, (S)GPR(T, 0) >> (bits - 1));                                           \
         NEXT;                                                                                      \
     }
-DEFINE_BITS(u32, int32_t, 32)
-DEFINE_BITS(u64, int64_t, 64)
+DEFINE_REST(u32, int32_t, 32)
+DEFINE_REST(u64, int64_t, 64)
 
 static void cwde(struct cpu *c, const struct op *op)
 {
@@ -155,10 +155,11 @@ op_fn *bit_function(enum insn_op op, enum shape shape, unsigned size)
         { OP_ROR, SHAPE_RR, { ror_cl_u32, ror_cl_u64 } },
         { OP_ROL, SHAPE_RI, { rol_imm_u32, rol_imm_u64 } },
         { OP_ROR, SHAPE_RI, { ror_imm_u32, ror_imm_u64 } },
-        { OP_BT, SHAPE_RR, { bt_r_u32, bt_r_u64 } },
-        { OP_BT, SHAPE_RI, { bt_i_u32, bt_i_u64 } },
+        { OP_SHLD, SHAPE_RRI, { shld_imm_u32, shld_imm_u64 } },
+        { OP_SHRD, SHAPE_RRI, { shrd_imm_u32, shrd_imm_u64 } },
+        { OP_SHLD, SHAPE_RRC, { shld_cl_u32, shld_cl_u64 } },
+        { OP_SHRD, SHAPE_RRC, { shrd_cl_u32, shrd_cl_u64 } },
         { OP_BSWAP, SHAPE_R, { bswap_u32, bswap_u64 } },
-        { OP_CMPXCHG, SHAPE_MR, { cmpxchg_u32, cmpxchg_u64 } },
     };
 
     if (size < 2)

@@ -19,6 +19,25 @@
         GPR(u8, op->dst) = lazy_condition(c, when) ^ op->odd;                                      \
         NEXT;                                                                                      \
     }                                                                                              \
+    static void set_memory_if_##when(struct cpu *c, const struct op *op)                           \
+    {                                                                                              \
+        TO_WRITE(u8, m, address_full(c, op));                                                      \
+        *m = lazy_condition(c, when) ^ op->odd;                                                    \
+        NEXT;                                                                                      \
+    }                                                                                              \
+    static void load4_if_##when(struct cpu *c, const struct op *op)                                \
+    {                                                                                              \
+        TO_READ(u32, m, address_full(c, op));                                                      \
+        GPR(u64, op->dst) = lazy_condition(c, when) != op->odd ? *m : GPR(u32, op->dst);           \
+        NEXT;                                                                                      \
+    }                                                                                              \
+    static void load8_if_##when(struct cpu *c, const struct op *op)                                \
+    {                                                                                              \
+        TO_READ(u64, m, address_full(c, op));                                                      \
+        if (lazy_condition(c, when) != op->odd)                                                    \
+            GPR(u64, op->dst) = *m;                                                                \
+        NEXT;                                                                                      \
+    }                                                                                              \
     static void move4_if_##when(struct cpu *c, const struct op *op)                                \
     {                                                                                              \
         bool taken = lazy_condition(c, when) != op->odd;                                           \
@@ -35,13 +54,15 @@ FOR_CONDITIONS(DEFINE_CONDITION)
 
 op_fn *condition_function(enum insn_op op, enum shape shape, unsigned size, unsigned cc)
 {
-#define ROW(cc) { set_if_##cc, move4_if_##cc, move8_if_##cc },
-    static op_fn *const rows[8][3] = { FOR_CONDITIONS(ROW) };
+#define ROW(cc)                                                                                    \
+    { { set_if_##cc, set_memory_if_##cc }, { move4_if_##cc, load4_if_##cc },                       \
+      { move8_if_##cc, load8_if_##cc } },
+    static op_fn *const rows[8][3][2] = { FOR_CONDITIONS(ROW) };
 #undef ROW
 
-    if (op == OP_SETCC && shape == SHAPE_R)
-        return rows[cc >> 1][0];
-    return op == OP_CMOVCC && shape == SHAPE_RR && size >= 2 ? rows[cc >> 1][size - 1] : NULL;
+    if (op == OP_SETCC)
+        return rows[cc >> 1][0][shape == SHAPE_M];
+    return op == OP_CMOVCC && size >= 2 ? rows[cc >> 1][size - 1][shape == SHAPE_RM] : NULL;
 }
 
 void fall_through(struct cpu *c, const struct op *op)
@@ -59,15 +80,6 @@ static void call_direct(struct cpu *c, const struct op *op)
     *m = block_end(c);
     c->regs[RSP] -= 8;
     return follow(c, op + 1);
-}
-
-static inline void jump_to(struct cpu *c, uint64_t rip)
-{
-    struct block *b = c->emulator->jumps[jump_index(rip)];
-
-    if (unlikely(b->rip != rip || b->mapping != c->mapping))
-        return leave_to(c, rip);
-    return enter(c, b);
 }
 
 /* A target that is not canonical is #GP at the branch: the core's business. */

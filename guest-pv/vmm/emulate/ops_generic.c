@@ -2,6 +2,7 @@
  * */
 #include "guest-pv/vmm/core/emulate.h"
 #include "guest-pv/vmm/emulate/ops.h"
+#include "guest-pv/vmm/platform/platform.h"
 
 static unsigned number_of(const struct cpu *c, const struct op *op)
 {
@@ -27,6 +28,13 @@ static void leave_here(struct cpu *c, unsigned nr)
     c->emulator->chain = NULL;
 }
 
+/* Is there something that the run loop does between instructions? */
+static bool has_to_look(const struct cpu *c)
+{
+    return c->shadow || c->halted || (c->regs[REG_RFLAGS] & FLAG_TF) ||
+           ((c->regs[REG_RFLAGS] & FLAG_IF) && pic_is_asking(&c->platform->pic));
+}
+
 void generic(struct cpu *c, const struct op *op)
 {
     unsigned nr = number_of(c, op);
@@ -42,10 +50,12 @@ void generic(struct cpu *c, const struct op *op)
         c->emulator->fault = c->stop == STOP_NOT;
         return leave_here(c, nr);
     }
-    if (nr + 1 == b->nr_insns || c->regs[REG_RIP] != b->rip + b->offsets[nr + 1] ||
-        b->mapping != c->mapping)
-        return leave_here(c, nr);
-    NEXT;
+    if (nr + 1 != b->nr_insns && c->regs[REG_RIP] == b->rip + b->offsets[nr + 1] &&
+        b->mapping == c->mapping && !has_to_look(c))
+        NEXT;
+    leave_here(c, nr);
+    if (!has_to_look(c))
+        return jump_to(c, c->regs[REG_RIP]);
 }
 
 void miss(struct cpu *c, const struct op *op, uint64_t linear, unsigned how)

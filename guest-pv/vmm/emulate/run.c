@@ -18,10 +18,13 @@ static bool interrupts_on(const struct cpu *c)
 /* One instruction, with RFLAGS as the core wants it. */
 static void step(struct cpu *c)
 {
+    uint64_t counted = c->counters.instructions;
+
     c->emulator->chain = NULL;
     lazy_to_rflags(c);
     emulate_single_step(c);
     rflags_to_lazy(c);
+    c->counters.instructions = counted; /* by the budget, as all others */
     c->budget--;
 }
 
@@ -81,7 +84,8 @@ static void wait_halted(struct cpu *c)
 
 void run_emulated(struct cpu *c)
 {
-    c->budget = 0;
+    c->budget = SLICE;
+    poll(c);
     rflags_to_lazy(c);
     while (c->stop == STOP_NOT) {
         bool shadow = c->shadow;

@@ -32,6 +32,11 @@ uint8_t pic_read(struct pic *p, unsigned chip, unsigned reg);
 void pic_write(struct pic *p, unsigned chip, unsigned reg, uint8_t value);
 
 bool pic_output(const struct pic *p);
+/* Quick, for those who only have to know when it is surely not: then there is no output. */
+static inline bool pic_is_asking(const struct pic *p)
+{
+    return (p->chip[0].irr & ~p->chip[0].imr) != 0;
+}
 /* The vector; a spurious one (input 7) when there is no request. */
 uint8_t pic_acknowledge(struct pic *p);
 
