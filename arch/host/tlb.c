@@ -198,7 +198,9 @@ static void audit_translation(const struct host_translation *t, const struct vcp
     HOST_CHECK(t->owner == v->domain || is_idle(v) || granted(t, t->owner->grant, v->domain),
                "mfn %#lx of another domain is in a TLB at page %#lx, and no longer granted", t->mfn,
                t->prefix - 1);
-    HOST_CHECK(!t->writable || type == TYPE_WRITABLE || type == TYPE_NONE,
+    /* While a frame is VALIDATING, the flush may come still. */
+    HOST_CHECK(!t->writable || type == TYPE_WRITABLE || type == TYPE_NONE ||
+                   (f->word & TYPE_VALIDATING),
                "mfn %#lx became type %#lx while a TLB still maps it writable at page %#lx", t->mfn,
                type >> TYPE_SHIFT, t->prefix - 1);
 }

@@ -110,9 +110,24 @@ static void change_abi(struct vcpu *v)
     }
 }
 
+/* E3, counted anew. */
+static void check_closed(struct domain *d)
+{
+    for (unsigned b = 0; b < d->evtchn->nr_valid / PORTS_PER_BUCKET; b++) {
+        unsigned closed = 0;
+
+        for (unsigned i = b == 0; i < PORTS_PER_BUCKET; i++)
+            closed += evtchn_lookup(d, b * PORTS_PER_BUCKET + i)->state == EVTCHNSTAT_closed;
+        HOST_CHECK(closed == d->evtchn->nr_closed[b], "d%u: %u ports closed, %u counted", d->id,
+                   closed, d->evtchn->nr_closed[b]);
+    }
+}
+
 /* E1 and E2, counted anew. */
 static void check(struct domain *d[2])
 {
+    check_closed(d[0]);
+    check_closed(d[1]);
     for (unsigned i = 0; i < 2; i++)
         for (evtchn_port_t port = 1; port < d[i]->evtchn->nr_valid; port++) {
             const struct evtchn *e = evtchn_lookup(d[i], port), *r;
@@ -146,6 +161,25 @@ static void prepare_connected(struct domain *d[2])
         host_become(d[0]->vcpu[0]);
         HOST_CHECK(OP(bind_interdomain, inter) == 0, "bind_interdomain");
         from[i] = inter.local_port;
+    }
+}
+
+/* Both ends of connected ports are closed and connected again. */
+static void ends(struct vcpu *v)
+{
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        evtchn_port_t *mine = v->domain->id == 1 ? from : to;
+        unsigned which = pick(2);
+        struct evtchn_close close = { .port = mine[which] };
+        struct evtchn_alloc_unbound unbound = { .dom = DOMID_SELF, .remote_dom = 1 };
+        struct evtchn_bind_interdomain inter = { .remote_dom = 2, .remote_port = to[which] };
+
+        if (pick(2))
+            (void)OP(close, close);
+        else if (v->domain->id == 2 && OP(alloc_unbound, unbound) == 0)
+            to[which] = unbound.port;
+        else if (v->domain->id == 1 && OP(bind_interdomain, inter) == 0)
+            from[which] = inter.local_port;
     }
 }
 
@@ -186,6 +220,7 @@ static void check_all_sent(struct domain *d[2])
 const struct scenario event_scenarios[] = {
     { "ports", { 2, 2 }, prepare, { ports, ports }, check },
     { "ports-fifo", { 2, 2 }, prepare, { ports, change_abi }, check },
+    { "ends", { 2, 2 }, prepare_connected, { ends, ends }, check },
     { "to-fifo", { 1, 1 }, prepare_connected, { send_once, only_change_abi }, check_all_sent },
     { NULL },
 };

@@ -81,8 +81,8 @@ struct evtchn_table {
 #define EVTCHN_TABLE_ORDER 2u
 _Static_assert(sizeof(struct evtchn_table) <= PAGE_SIZE << EVTCHN_TABLE_ORDER, "one allocation");
 
-/* NULL: no such port, or the domain's ports are all gone. Port 0 exists and is always CLOSED. May be
- * called without the lock: a port that exists keeps its place. */
+/* NULL: no such port, or the domain's ports are all gone. Port 0 exists and is always CLOSED. May
+ * be called without the lock: a port that exists keeps its place. */
 static inline struct evtchn *evtchn_lookup(const struct domain *d, evtchn_port_t port)
 {
     const struct evtchn_table *t = d->evtchn;

@@ -1,0 +1,78 @@
+#!/usr/bin/env python3
+"""Plants the races of races.py in copies of the hypervisor's files, one at a time, and expects the
+interleaver to find each.
+
+    plant.py BUILD CC ARGUMENT... -- OBJECT... -- LINK ARGUMENT...
+
+The objects are the interleaver's, below BUILD; compiler and arguments are those that made the
+hypervisor's. With ONLY=word in the environment it plants those races that have the word in their
+name or scenario. Called by make check-races.
+"""
+import concurrent.futures
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "model"))
+from planted import path_of, users_of       # noqa: E402
+from races import RACES                     # noqa: E402
+
+SEEDS = 2000
+
+
+def build(root, number, race, compiler, objects, link):
+    path = path_of(race.file)
+    text = path.read_text()
+    for old, new in zip(*((t,) if isinstance(t, str) else t for t in (race.old, race.new))):
+        if text.count(old) != 1:
+            sys.exit(f"plant.py: {race.name}: {path} has its place {text.count(old)} times")
+        text = text.replace(old, new)
+    where = root / "planted" / str(number)
+    (where / path).parent.mkdir(parents=True, exist_ok=True)
+    (where / path).write_text(text)
+    mine, replaced = [], set()
+    for source in [path] if race.file.endswith(".c") else users_of(root, path):
+        mine.append(where / source.with_suffix(".o").name)
+        replaced.add(root / source.with_suffix(".o"))
+        copy = where / source if source == path else source
+        subprocess.run(compiler[:1] + [f"-I{where}"] + compiler[1:] +
+                       ["-w", "-c", copy, "-o", mine[-1]], check=True)
+    program = where / "interleave"
+    others = [o for o in objects if pathlib.Path(o) not in replaced]
+    subprocess.run(compiler[:1] + link + ["-o", program] + mine + others, check=True)
+    return program
+
+
+def seed_that_finds(root, number, race, compiler, objects, link):
+    """None: no seed does."""
+    program = build(root, number, race, compiler, objects, link)
+    p = subprocess.run([program, race.scenario, "1", str(SEEDS)], stdout=subprocess.DEVNULL,
+                       stderr=subprocess.PIPE, text=True, timeout=600, errors="replace")
+    seed = re.search(r"failed with seed (\d+)", p.stderr)
+    return int(seed[1]) if p.returncode != 0 and seed else None
+
+
+def main():
+    root, first = pathlib.Path(sys.argv[1]), sys.argv.index("--")
+    second = sys.argv.index("--", first + 1)
+    compiler, objects, link = sys.argv[2:first], sys.argv[first + 1:second], sys.argv[second + 1:]
+    if compiler[0] == "ccache":             # compiler[0] is called with more arguments behind it
+        compiler = compiler[1:]
+    races = [r for r in RACES if os.environ.get("ONLY", "") in r.name + r.scenario]
+    wrong = 0
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        found = pool.map(lambda r: seed_that_finds(root, RACES.index(r), r, compiler, objects,
+                                                   link), races)
+        for race, seed in zip(races, found):
+            wrong += seed is None
+            print(f"{race.name} ({race.file}): " +
+                  (f"found by scenario {race.scenario} with seed {seed}" if seed is not None else
+                   f"WRONG: not found by scenario {race.scenario} in {SEEDS} seeds"), flush=True)
+    print(f"{len(races)} planted races, {wrong} not found")
+    return wrong != 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
