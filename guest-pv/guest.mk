@@ -49,8 +49,9 @@ STORE_OBJ    := $(patsubst %,$(BUILD)/%.o,$(GUEST_BASE) guest-pv/suites/gnttab.c
 GUEST_VMM    := $(BUILD)/guest-pv/vmm
 VMM_SRC_C    := $(sort $(wildcard guest-pv/vmm/*.c guest-pv/vmm/*/*.c)) common/elf.c \
                 $(sort $(wildcard common/x86/*.c))
+VMM_SRC_S    := $(sort $(wildcard guest-pv/vmm/*.S))
 VMM_OBJ      := $(patsubst %,$(BUILD)/%.o,$(GUEST_BASE)) \
-                $(VMM_SRC_C:%=$(BUILD)/guest-pv/vmm-obj/%.o)
+                $(patsubst %,$(BUILD)/guest-pv/vmm-obj/%.o,$(VMM_SRC_C) $(VMM_SRC_S))
 VMM_WITH_SSE := guest-pv/vmm/core/sse% guest-pv/vmm/core/x87% guest-pv/vmm/emulate/ops_sse%
 VMM_CFLAGS    = -I. -fomit-frame-pointer -Wno-maybe-uninitialized \
                 $(if $(filter $(VMM_WITH_SSE),$<),,-mgeneral-regs-only)

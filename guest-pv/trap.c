@@ -106,7 +106,7 @@ static struct fault fault_of(const struct regs *r)
     };
 }
 
-static void event_entered(void)
+void trap_events(void)
 {
     irq_depth++;
     event_dispatch();
@@ -120,7 +120,7 @@ void trap_dispatch(struct regs *r)
 
     trap_count[r->vector]++;
     if (r->vector == VECTOR_EVENT) {
-        event_entered();
+        trap_events();
         if (handlers[VECTOR_EVENT])
             handlers[VECTOR_EVENT](r);
         return;

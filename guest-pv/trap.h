@@ -106,6 +106,7 @@ void regs_print(const struct regs *r);
 extern char trap_stubs[], event_entry[], failsafe_entry[], syscall_entry[], syscall32_entry[],
     sysenter_entry[];
 void trap_dispatch(struct regs *r);
+void trap_events(void);                     /* what an event's entry does, and nothing else */
 bool trap_handled(struct regs *r);          /* by the vector's handler */
 void syscall_dispatch(struct regs *r);
 _Noreturn void user_enter(const struct regs *r, uint64_t *kernel_sp);

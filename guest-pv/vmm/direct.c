@@ -1,8 +1,7 @@
 /* Guest code in this domain's user mode: direct.h for the ways that run it so. Every trap and every
- * event that arrives from user mode comes to stopped() below, inside guest-pv's own trap handling;
- * what a way does with it happens there, and returning is going on. The FPU's registers are the
- * guest's throughout: trap.c keeps them for exceptions and events, and here they are kept for
- * system calls. Traps of the vmm itself are none of this file's business. */
+ * event that arrives from user mode comes through entry.S to direct_stopped() below; what a way
+ * does with it happens there, and returning is going on. The FPU's registers are the guest's
+ * throughout: entry.S saves them, since what events and the console call may use them. */
 #include "clock.h"
 #include "event.h"
 #include "guest-pv/vmm/direct/direct.h"
@@ -12,11 +11,24 @@
 #include "start.h"
 #include "trap.h"
 #include "user.h"
+#include <public/callback.h>
+
+#define TI_MASK_EVENTS 4
+#define DIRECT_STUB 32
 
 /* These are the guest's only as the vmm says: in ring 3 the CPU has its own. */
 #define VIRTUAL_FLAGS ((uint64_t)(FLAG_IF | FLAG_IOPL | FLAG_NT | FLAG_VM))
 
-static struct cpu *running;
+/* entry.S */
+extern char direct_stubs[], direct_event_entry[], direct_syscall_entry[];
+struct resume {
+    uint64_t rip, rflags;
+};
+struct resume direct_stopped(unsigned vector, uint32_t error, uint64_t rflags);
+struct cpu *direct_cpu;
+struct fx_state direct_fx;
+_Static_assert(offsetof(struct cpu, regs) == 0, "entry.S counts on it");
+
 static exit_fn *way;
 static struct exit_counters exits;
 /* As the CPU has them, as far as known: loads of null selectors do not trap, and may clear them; a
@@ -25,42 +37,14 @@ static uint64_t fs_base, gs_base;
 #define UNKNOWN_BASE (~0ull)
 static struct timer alarm_timer;
 
-/* Where the guest's FPU state was saved when it stopped, and whether the core has it in c->fx. */
-static struct fx_state *saved_fx;
+/* Has the core the guest's FPU state in c->fx? */
 static bool fx_loaded;
 
 static void load_fx(struct cpu *c)
 {
     if (!fx_loaded)
-        c->fx = *saved_fx;
+        c->fx = direct_fx;
     fx_loaded = true;
-}
-
-static void copy_in(struct cpu *c, const struct regs *r)
-{
-    uint64_t virtual = c->regs[REG_RFLAGS] & VIRTUAL_FLAGS;
-    uint64_t *g = c->regs;
-
-    g[RAX] = r->rax, g[RCX] = r->rcx, g[RDX] = r->rdx, g[RBX] = r->rbx;
-    g[RSP] = r->rsp, g[RBP] = r->rbp, g[RSI] = r->rsi, g[RDI] = r->rdi;
-    g[R8] = r->r8, g[R9] = r->r9, g[R10] = r->r10, g[R11] = r->r11;
-    g[R12] = r->r12, g[R13] = r->r13, g[R14] = r->r14, g[R15] = r->r15;
-    g[REG_RIP] = r->rip;
-    g[REG_RFLAGS] = (r->rflags & ~VIRTUAL_FLAGS) | virtual;
-}
-
-static void copy_out(const struct cpu *c, struct regs *r, uint64_t rip)
-{
-    const uint64_t *g = c->regs;
-
-    r->rax = g[RAX], r->rcx = g[RCX], r->rdx = g[RDX], r->rbx = g[RBX];
-    r->rsp = g[RSP], r->rbp = g[RBP], r->rsi = g[RSI], r->rdi = g[RDI];
-    r->r8 = g[R8], r->r9 = g[R9], r->r10 = g[R10], r->r11 = g[R11];
-    r->r12 = g[R12], r->r13 = g[R13], r->r14 = g[R14], r->r15 = g[R15];
-    r->rip = rip;
-    r->rflags = (g[REG_RFLAGS] & ~VIRTUAL_FLAGS) | FLAG_IF;
-    r->cs = FLAT_USER_CS;
-    r->ss = FLAT_USER_SS;
 }
 
 static void load_base(unsigned which, uint64_t base, uint64_t *loaded)
@@ -71,24 +55,13 @@ static void load_base(unsigned which, uint64_t base, uint64_t *loaded)
     xen_set_segment_base(which, base);
 }
 
-static void call_way(struct regs *r, const struct exit *e)
+static void load_bases(struct cpu *c)
 {
-    struct cpu *c = running;
-    uint64_t rip;
-
-    copy_in(c, r);
-    fx_loaded = false;
-    rip = way(c, e);
-    if (fx_loaded)
-        *saved_fx = c->fx;
     if (c->bases_set)
         fs_base = gs_base = UNKNOWN_BASE;
     c->bases_set = false;
-    if (c->stop != STOP_NOT)
-        user_end((struct user_result){ .exited = true });
     load_base(SEGBASE_FS, c->seg[SEG_FS].base, &fs_base);
     load_base(SEGBASE_GS_USER, c->seg[SEG_GS].base, &gs_base);
-    copy_out(c, r, rip);
 }
 
 const struct exit_counters *direct_exits(void)
@@ -96,36 +69,45 @@ const struct exit_counters *direct_exits(void)
     return &exits;
 }
 
-static bool stopped(struct regs *r)
+static struct resume resume_at(const struct cpu *c, uint64_t rip)
 {
-    struct exit e = { .vector = r->vector, .error = r->error };
-
-    if (!regs_user(r))
-        return false;
-    if (r->vector == TRAP_PF)
-        e.address = shared_info->vcpu_info[0].arch.cr2;
-    if (r->vector == VECTOR_EVENT) {
-        e.vector = EXIT_EVENT;
-        exits.events++;
-    } else {
-        exits.traps[r->vector]++;
-    }
-    saved_fx = (struct fx_state *)(((uintptr_t)r - sizeof(*saved_fx)) & ~15ul); /* entry.S */
-    call_way(r, &e);
-    return true;
+    return (struct resume){ rip, (c->regs[REG_RFLAGS] & ~VIRTUAL_FLAGS) | FLAG_IF };
 }
 
-static bool system_call(struct regs *r)
+static struct exit exit_of(unsigned vector, uint32_t error)
 {
-    static struct fx_state fx;
-    struct exit e = { .vector = EXIT_SYSCALL };
+    struct exit e = { .vector = vector, .error = error };
 
-    exits.syscalls++;
-    __asm__ volatile("fxsave64 %0" : "=m"(fx));
-    saved_fx = &fx;
-    call_way(r, &e);
-    __asm__ volatile("fxrstor64 %0" : : "m"(fx));
-    return true;
+    if (likely(vector < ARRAY_SIZE(exits.traps))) {
+        exits.traps[vector]++;
+        if (vector == TRAP_PF)
+            e.address = shared_info->vcpu_info[0].arch.cr2;
+    } else if (vector == VECTOR_SYSCALL) {
+        exits.syscalls++;
+        e.vector = EXIT_SYSCALL;
+    } else {
+        exits.events++;
+        e.vector = EXIT_EVENT;
+        trap_events();
+    }
+    return e;
+}
+
+struct resume direct_stopped(unsigned vector, uint32_t error, uint64_t rflags)
+{
+    struct cpu *c = direct_cpu;
+    uint64_t *flags = &c->regs[REG_RFLAGS], rip;
+    struct exit e = exit_of(vector, error);
+
+    *flags = (rflags & ~VIRTUAL_FLAGS) | (*flags & VIRTUAL_FLAGS);
+    fx_loaded = false;
+    rip = way(c, &e);
+    if (unlikely(fx_loaded))
+        direct_fx = c->fx;
+    if (unlikely(c->stop != STOP_NOT))
+        user_end((struct user_result){ .exited = true });
+    load_bases(c);
+    return resume_at(c, rip);
 }
 
 static void ring(void *arg)
@@ -154,28 +136,62 @@ static bool cpu_has_gigabyte_pages(void)
     return d >> 26 & 1;
 }
 
+static void register_callback(unsigned type, const void *entry)
+{
+    struct callback_register cb = { .type = (uint16_t)type, .flags = CALLBACKF_mask_events,
+                                    .address = (unsigned long)entry };
+
+    xen_callback_op(CALLBACKOP_register, &cb);
+}
+
+/* Guest code may use INT3 and INTO. */
+static void install_entries(void)
+{
+    static struct trap_info table[33];  /* the last, address 0, ends it */
+
+    for (unsigned n = 0; n < 32; n++)
+        table[n] = (struct trap_info){
+            .vector = (uint8_t)n, .cs = FLAT_KERNEL_CS,
+            .flags = (n == TRAP_BP || n == TRAP_OF ? 3 : 0) | TI_MASK_EVENTS,
+            .address = (unsigned long)direct_stubs + n * DIRECT_STUB,
+        };
+    xen_set_trap_table(table);
+    /* INT 80h is #GP for the core, as every INT n but 3 and 4. */
+    trap_table_set(0x80, 0, false);
+    register_callback(CALLBACKTYPE_event, direct_event_entry);
+    register_callback(CALLBACKTYPE_syscall, direct_syscall_entry);
+}
+
+/* From the thread's stack on; entry.S goes on afterwards. */
+static void enter_guest(const struct cpu *c, uint64_t rip)
+{
+    const uint64_t *g = c->regs;
+    struct resume to = resume_at(c, rip);
+    struct regs r = {
+        .rax = g[RAX], .rcx = g[RCX], .rdx = g[RDX], .rbx = g[RBX], .rbp = g[RBP], .rsi = g[RSI],
+        .rdi = g[RDI], .r8 = g[R8], .r9 = g[R9], .r10 = g[R10], .r11 = g[R11], .r12 = g[R12],
+        .r13 = g[R13], .r14 = g[R14], .r15 = g[R15], .rsp = g[RSP], .rip = to.rip,
+        .rflags = to.rflags, .cs = FLAT_USER_CS, .ss = FLAT_USER_SS,
+    };
+
+    user_run_regs(&r);
+}
+
 void direct_run(struct cpu *c, exit_fn *on_exit)
 {
-    struct exit start = { .vector = EXIT_START };
-    struct regs r = { .rax = 0 };
+    struct exit e = { .vector = EXIT_START };
+    uint64_t rip;
 
-    running = c;
+    direct_cpu = c;
     c->load_fx = load_fx;
     way = on_exit;
     c->gigabyte_pages = cpu_has_gigabyte_pages();
-    /* INT 80h is #GP for the core, as every INT n but 3 and 4. */
-    trap_table_set(0x80, 0, false);
-    for (unsigned vector = 0; vector < 32; vector++)
-        trap_set_handler(vector, stopped);
-    trap_set_handler(VECTOR_EVENT, stopped);
-    trap_set_handler(VECTOR_SYSCALL, system_call);
-    copy_out(c, &r, c->regs[REG_RIP]);
     events_off();
+    install_entries();
     if (c->stop == STOP_NOT) {
-        copy_out(c, &r, way(c, &start));
-        load_base(SEGBASE_FS, c->seg[SEG_FS].base, &fs_base);
-        load_base(SEGBASE_GS_USER, c->seg[SEG_GS].base, &gs_base);
-        user_run_regs(&r);
+        rip = way(c, &e);
+        load_bases(c);
+        enter_guest(c, rip);
     }
     timer_cancel(&alarm_timer);
 }
