@@ -96,26 +96,21 @@ uint8_t *map_linear(struct cpu *c, uint64_t linear, unsigned bytes, unsigned how
 /* Numbers, descriptors and frames of exceptions: nearly all that is copied. */
 static inline void copy(void *to, const void *from, unsigned bytes)
 {
-    switch (bytes) {
-    case 8:
+    if (bytes == 8)
         __builtin_memcpy(to, from, 8);
-        break;
-    case 16:
+    else if (bytes == 16)
         __builtin_memcpy(to, from, 16);
-        break;
-    case 40:
+    else if (bytes == 40)
         __builtin_memcpy(to, from, 40);
-        break;
-    case 48:
+    else if (bytes == 48)
         __builtin_memcpy(to, from, 48);
-        break;
-    default:
+    else
         memcpy(to, from, bytes);
-    }
 }
 
 /* Page by page; what is read before a fault has no effect but in the caller's buffer. */
-static bool read_by_pages(struct cpu *c, uint64_t linear, void *to, unsigned bytes, unsigned how)
+static __attribute__((noinline)) bool read_by_pages(struct cpu *c, uint64_t linear, void *to,
+                                                    unsigned bytes, unsigned how)
 {
     while (bytes > 0) {
         unsigned n = MIN(bytes, left_in_page(linear));
@@ -145,7 +140,8 @@ bool read_linear(struct cpu *c, uint64_t linear, void *to, unsigned bytes, unsig
 
 /* Both pages are asked for before the first byte is written: what is written may be the tables that
  * lead to the second. */
-bool write_linear(struct cpu *c, uint64_t linear, const void *from, unsigned bytes, unsigned how)
+static __attribute__((noinline)) bool write_by_pages(struct cpu *c, uint64_t linear,
+                                                     const void *from, unsigned bytes, unsigned how)
 {
     unsigned n = MIN(bytes, left_in_page(linear));
     uint8_t *first = map(c, linear, n, how | ACCESS_WRITE), *second = NULL;
@@ -159,6 +155,16 @@ bool write_linear(struct cpu *c, uint64_t linear, const void *from, unsigned byt
         memcpy(second, (const uint8_t *)from + n, bytes - n);
     }
     copy(first, from, n);
+    return true;
+}
+
+bool write_linear(struct cpu *c, uint64_t linear, const void *from, unsigned bytes, unsigned how)
+{
+    uint8_t *at = bytes <= GUEST_PAGE ? tlb_look_up(tlb_of(c, how)->write, linear, bytes) : NULL;
+
+    if (unlikely(at == NULL))
+        return write_by_pages(c, linear, from, bytes, how);
+    copy(at, from, bytes);
     return true;
 }
 

@@ -15,6 +15,17 @@ enum { ACCESS_READ = 0, ACCESS_WRITE = 2, ACCESS_FETCH = 16, ACCESS_SYSTEM = 0x1
 bool read_linear(struct cpu *c, uint64_t linear, void *to, unsigned bytes, unsigned how);
 bool write_linear(struct cpu *c, uint64_t linear, const void *from, unsigned bytes, unsigned how);
 
+/* 8 bytes with the supervisor's rights. */
+static inline bool read_system_number(struct cpu *c, uint64_t linear, uint64_t *value)
+{
+    const uint8_t *at = tlb_look_up(c->tlbs[0].read, linear, 8);
+
+    if (unlikely(at == NULL))
+        return read_linear(c, linear, value, 8, ACCESS_SYSTEM);
+    __builtin_memcpy(value, at, 8);
+    return true;
+}
+
 /* Little-endian numbers of 1, 2, 4 or 8 bytes at the CPL's rights. */
 bool read_number(struct cpu *c, uint64_t linear, unsigned bytes, uint64_t *value);
 bool write_number(struct cpu *c, uint64_t linear, unsigned bytes, uint64_t value);

@@ -19,7 +19,7 @@ static bool find_target(struct exec *x, uint64_t *target)
 {
     struct operand o;
 
-    get_operand(x->in, x->k, 0, &o);
+    find_operand(x, 0, &o);
     if (!load(x, &o, target))
         return false;
     if (o.type == OPERAND_RELATIVE)

@@ -39,7 +39,8 @@ static bool read_gate(struct cpu *c, const struct event *e, struct gate *g)
 
     if (at + 15 > c->idtr.limit)
         return raise_gp(c, error);
-    if (!read_linear(c, c->idtr.base + at, words, sizeof(words), ACCESS_SYSTEM))
+    if (!read_system_number(c, c->idtr.base + at, &words[0]) ||
+        !read_system_number(c, c->idtr.base + at + 8, &words[1]))
         return false;
     access = words[0] >> 40 & 0xff;
     g->offset = (words[0] & 0xffff) | (words[0] >> 48) << 16 | words[1] << 32;
@@ -77,7 +78,7 @@ static bool read_tss(struct cpu *c, const struct event *e, unsigned at, uint64_t
 {
     if (at + 7 > c->tr.limit)
         return raise_error(c, VECTOR_TS, SELECTOR_INDEX(c->tr.selector) | ext_of(e));
-    return read_linear(c, c->tr.base + at, rsp, 8, ACCESS_SYSTEM);
+    return read_system_number(c, c->tr.base + at, rsp);
 }
 
 static bool find_stack(struct cpu *c, const struct event *e, const struct gate *g, unsigned cpl,

@@ -41,7 +41,7 @@ bool read_descriptor(struct cpu *c, uint16_t selector, unsigned ext, struct desc
 
     if (!find_descriptor(c, selector, 8, &at))
         return raise_gp(c, SELECTOR_INDEX(selector) | ext);
-    if (!read_linear(c, at, &low, sizeof(low), ACCESS_SYSTEM))
+    if (!read_system_number(c, at, &low))
         return false;
     parse_descriptor(d, selector, at, low);
     return true;

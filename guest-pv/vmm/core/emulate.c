@@ -27,18 +27,34 @@ static const bool uses_fx[NR_OPS] = {
 #undef HANDLER
 };
 
+static inline bool execute(struct cpu *c, struct exec *x)
+{
+    unsigned op = x->k->op;
+
+    if (uses_fx[op] && c->load_fx != NULL)
+        c->load_fx(c);
+    x->next_rip = next_rip(x->in, c->regs[REG_RIP]);
+    if (x->in->memory)
+        x->linear = segment_base(c, x->in) + operand_offset(x->in, cpu_regs(c));
+    return handlers[op](x);
+}
+
 bool emulate_case(struct cpu *c, const struct insn *in, const struct insn_case *k)
 {
     struct exec x = { .c = c, .in = in, .k = k };
 
     if (k == NULL || handlers[k->op] == NULL)
         return raise_ud(c);
-    if (uses_fx[k->op] && c->load_fx != NULL)
-        c->load_fx(c);
-    x.next_rip = next_rip(in, c->regs[REG_RIP]);
-    if (in->memory)
-        x.linear = segment_base(c, in) + operand_offset(in, cpu_regs(c));
-    return handlers[k->op](&x);
+    return execute(c, &x);
+}
+
+bool emulate_decoded(struct cpu *c, const struct decoded *d)
+{
+    struct exec x = { .c = c, .in = &d->in, .k = d->k, .operands = d->operands };
+
+    if (d->k == NULL || handlers[d->k->op] == NULL)
+        return raise_ud(c);
+    return execute(c, &x);
 }
 
 bool emulate(struct cpu *c, const struct insn *in)
@@ -50,7 +66,7 @@ bool emulate_step(struct cpu *c)
 {
     const struct decoded *d = fetch_insn(c);
     int64_t budget = c->budget;
-    bool done = d != NULL && emulate_case(c, &d->in, d->k);
+    bool done = d != NULL && emulate_decoded(c, d);
 
     c->counters.instructions += 1 + (uint64_t)(budget - c->budget);
     if (!done && c->stop == STOP_NOT)

@@ -9,7 +9,7 @@
 #ifndef VMM_CORE_EMULATE_H
 #define VMM_CORE_EMULATE_H
 
-#include "common/x86/map.h"
+#include "common/x86/operands.h"
 #include "guest-pv/vmm/core/cpu.h"
 
 /* An instruction being executed. */
@@ -19,6 +19,7 @@ struct exec {
     const struct insn_case *k;
     uint64_t next_rip;
     uint64_t linear;            /* of the memory operand, if in->memory: segment base + offset */
+    const struct operand *operands; /* the first two, if they have been found before; or NULL */
 };
 
 /* Of the memory operand, or of what RSI or RBX points to: in 64-bit code FS and GS have one. */
@@ -36,6 +37,9 @@ typedef bool handler_fn(struct exec *x);
 bool emulate(struct cpu *c, const struct insn *in);
 /* The same, of an instruction whose row in the map is known. */
 bool emulate_case(struct cpu *c, const struct insn *in, const struct insn_case *k);
+
+/* Of emulate_step()'s. */
+bool emulate_decoded(struct cpu *c, const struct decoded *d);
 
 /* Fetches, decodes and executes the instruction at RIP, and delivers the exception if it raises
  * one. This is the whole of the simplest interpreter; way 1 falls back on it. False: it raised

@@ -10,7 +10,7 @@
 static const uint8_t *map_code(struct cpu *c, uint64_t rip)
 {
     uint64_t offset = rip % GUEST_PAGE;
-    struct fetched_page *p = &c->fetched.pages[rip / GUEST_PAGE % FETCHED_PAGES];
+    struct fetched_page *p = &c->fetched.pages[c->cpl == 3][rip / GUEST_PAGE % FETCHED_PAGES];
     const uint8_t *at;
 
     if (likely(p->rip == rip - offset && p->mapping == c->mapping))
@@ -43,6 +43,8 @@ static bool decode(struct decoded *d, unsigned len)
     if (!decode_insn((const uint8_t *)d->bytes, len, MODE_64, &d->in))
         return false;
     d->k = find_case(&d->in);
+    for (unsigned i = 0; i < DECODED_OPERANDS && d->k != NULL; i++)
+        get_operand(&d->in, d->k, i, &d->operands[i]);
     set_mask(d);
     return true;
 }

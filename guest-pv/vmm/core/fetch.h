@@ -6,12 +6,11 @@
 #ifndef VMM_CORE_FETCH_H
 #define VMM_CORE_FETCH_H
 
-#include "common/x86/insn.h"
+#include "common/x86/operands.h"
 
-#define FETCHED_PAGES 16u
+#define FETCHED_PAGES 8u
 #define FETCHED_INSNS 256u
-
-struct insn_case;
+#define DECODED_OPERANDS 2u
 
 struct fetched_page {
     uint64_t rip, mapping;
@@ -23,10 +22,11 @@ struct decoded {
     uint64_t bytes[2], mask[2]; /* mask: of the instruction's own bytes */
     const struct insn_case *k;  /* NULL: there is no such instruction */
     struct insn in;
+    struct operand operands[DECODED_OPERANDS];
 };
 
 struct fetched {
-    struct fetched_page pages[FETCHED_PAGES];
+    struct fetched_page pages[2][FETCHED_PAGES]; /* of the supervisor, of the user */
     struct decoded insns[FETCHED_INSNS], at_end;
 };
 

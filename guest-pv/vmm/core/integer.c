@@ -12,13 +12,13 @@ bool op_change(struct exec *x)
     struct operand to, second, third;
     uint64_t a, b, count, flags = x->c->regs[REG_RFLAGS];
 
-    get_operand(x->in, x->k, 0, &to);
-    get_operand(x->in, x->k, 1, &second);
+    find_operand(x, 0, &to);
+    find_operand(x, 1, &second);
     if (!load(x, &second, &b) || !load_to_change(x, &to, &a))
         return false;
     count = b;
     if (x->k->forms[2] != FORM__) {
-        get_operand(x->in, x->k, 2, &third);
+        find_operand(x, 2, &third);
         load(x, &third, &count); /* an immediate or CL */
     }
     a = alu(x->k->op, to.bytes, a, b, (unsigned)count & 0xff, &flags);
@@ -34,7 +34,7 @@ bool op_compare(struct exec *x)
     struct operand first;
     uint64_t a, b;
 
-    get_operand(x->in, x->k, 0, &first);
+    find_operand(x, 0, &first);
     if (!read_operand(x, 1, &b) || !load(x, &first, &a))
         return false;
     alu(x->k->op, first.bytes, a, b, 0, &x->c->regs[REG_RFLAGS]);
@@ -48,8 +48,8 @@ bool op_xchg(struct exec *x)
     struct operand to, source;
     uint64_t a, b, value, flags = x->c->regs[REG_RFLAGS];
 
-    get_operand(x->in, x->k, 0, &to);
-    get_operand(x->in, x->k, 1, &source);
+    find_operand(x, 0, &to);
+    find_operand(x, 1, &source);
     if (!load(x, &source, &b) || !load_to_change(x, &to, &a))
         return false;
     value = x->k->op == OP_XADD ? alu(OP_XADD, to.bytes, a, b, 0, &flags) : b;
@@ -68,7 +68,7 @@ bool op_cmpxchg(struct exec *x)
     struct operand accumulator = { .type = OPERAND_GENERAL, .reg = RAX };
     uint64_t old, source, flags = x->c->regs[REG_RFLAGS];
 
-    get_operand(x->in, x->k, 0, &to);
+    find_operand(x, 0, &to);
     accumulator.bytes = to.bytes;
     if (!read_operand(x, 1, &source) || !load_to_change(x, &to, &old))
         return false;
@@ -111,7 +111,7 @@ bool op_scan(struct exec *x)
     struct operand to;
     uint64_t source, value, flags = x->c->regs[REG_RFLAGS];
 
-    get_operand(x->in, x->k, 0, &to);
+    find_operand(x, 0, &to);
     if (!read_operand(x, 1, &source))
         return false;
     value = count_bits(op, to.bytes, 0, source, &flags);
@@ -139,7 +139,7 @@ bool op_mul(struct exec *x)
     struct operand o;
     uint64_t value, low, high;
 
-    get_operand(x->in, x->k, 0, &o);
+    find_operand(x, 0, &o);
     if (!load(x, &o, &value))
         return false;
     multiply(x->k->op == OP_IMUL, o.bytes, x->c->regs[RAX], value, &low, &high,
@@ -156,7 +156,7 @@ bool op_imul(struct exec *x)
 
     if (x->k->forms[1] == FORM__)
         return op_mul(x);
-    get_operand(x->in, x->k, 0, &to);
+    find_operand(x, 0, &to);
     if (!read_operand(x, 1, &a) || !read_operand(x, x->k->forms[2] == FORM__ ? 0 : 2, &b))
         return false;
     multiply(true, to.bytes, a, b, &low, &high, &x->c->regs[REG_RFLAGS]);
@@ -170,7 +170,7 @@ bool op_div(struct exec *x)
     struct operand o;
     uint64_t divisor, high, quotient, remainder;
 
-    get_operand(x->in, x->k, 0, &o);
+    find_operand(x, 0, &o);
     if (!load(x, &o, &divisor))
         return false;
     high = o.bytes == 1 ? regs[RAX] >> 8 : regs[RDX];

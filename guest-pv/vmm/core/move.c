@@ -20,8 +20,8 @@ bool op_mov(struct exec *x)
     struct operand to, from;
     uint64_t value;
 
-    get_operand(x->in, x->k, 0, &to);
-    get_operand(x->in, x->k, 1, &from);
+    find_operand(x, 0, &to);
+    find_operand(x, 1, &from);
     if (to.type == OPERAND_SEGMENT || is_system(&to) || is_system(&from))
         return op_mov_system(x);
     return load(x, &from, &value) && store(x, &to, value) && finish(x);
@@ -33,7 +33,7 @@ bool op_extend(struct exec *x)
     struct operand from;
     uint64_t value;
 
-    get_operand(x->in, x->k, 1, &from);
+    find_operand(x, 1, &from);
     if (!load(x, &from, &value))
         return false;
     value = x->k->op == OP_MOVZX ? value & size_mask(from.bytes) : sign_extend(value, from.bytes);
@@ -51,7 +51,7 @@ bool op_cmovcc(struct exec *x)
     struct operand to;
     uint64_t value;
 
-    get_operand(x->in, x->k, 0, &to);
+    find_operand(x, 0, &to);
     if (!read_operand(x, 1, &value))
         return false;
     if (!condition_holds(x->in->opcode & 15u, x->c->regs[REG_RFLAGS]))
@@ -72,7 +72,7 @@ bool op_bswap(struct exec *x)
     struct operand o;
     uint64_t value;
 
-    get_operand(x->in, x->k, 0, &o);
+    find_operand(x, 0, &o);
     value = x->c->regs[o.reg];
     value = o.bytes == 8   ? __builtin_bswap64(value)
             : o.bytes == 4 ? __builtin_bswap32((uint32_t)value)

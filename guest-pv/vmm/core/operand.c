@@ -88,7 +88,7 @@ bool read_operand(struct exec *x, unsigned nr, uint64_t *value)
 {
     struct operand o;
 
-    get_operand(x->in, x->k, nr, &o);
+    find_operand(x, nr, &o);
     return load(x, &o, value);
 }
 
@@ -96,7 +96,7 @@ bool write_operand(struct exec *x, unsigned nr, uint64_t value)
 {
     struct operand o;
 
-    get_operand(x->in, x->k, nr, &o);
+    find_operand(x, nr, &o);
     return store(x, &o, value);
 }
 
@@ -104,7 +104,7 @@ unsigned operand_size(const struct exec *x, unsigned nr)
 {
     struct operand o;
 
-    get_operand(x->in, x->k, nr, &o);
+    find_operand(x, nr, &o);
     return o.bytes;
 }
 

@@ -7,8 +7,16 @@
 #ifndef VMM_CORE_OPERAND_H
 #define VMM_CORE_OPERAND_H
 
-#include "common/x86/operands.h"
 #include "guest-pv/vmm/core/emulate.h"
+
+/* The operand of that number, as get_operand() finds it. */
+static inline void find_operand(const struct exec *x, unsigned nr, struct operand *o)
+{
+    if (x->operands != NULL && nr < DECODED_OPERANDS)
+        *o = x->operands[nr];
+    else
+        get_operand(x->in, x->k, nr, o);
+}
 
 /* False: a memory operand's access raised a fault. */
 bool read_operand(struct exec *x, unsigned nr, uint64_t *value);

@@ -10,7 +10,7 @@ bool op_push(struct exec *x)
     struct operand o;
     uint64_t value;
 
-    get_operand(x->in, x->k, 0, &o);
+    find_operand(x, 0, &o);
     return load(x, &o, &value) && push(x, x->in->op_bytes, value) && finish(x);
 }
 
@@ -20,7 +20,7 @@ bool op_pop(struct exec *x)
     struct operand o;
     uint64_t value;
 
-    get_operand(x->in, x->k, 0, &o);
+    find_operand(x, 0, &o);
     if (o.type == OPERAND_SEGMENT)
         return op_pop_segment(x);
     return pop(x, x->in->op_bytes, &value) && store(x, &o, value) && finish(x);

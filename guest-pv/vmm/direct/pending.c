@@ -47,12 +47,25 @@ void set_platform_alarm(struct cpu *c, bool now)
     direct_alarm(deadline);
 }
 
+/* Since the last time the guest has not touched the platform, which has not been polled: then
+ * nothing is owed but the interrupt that waited for IF. */
+static bool is_quiet(const struct cpu *c)
+{
+    static uint64_t accesses;
+    uint64_t seen = accesses;
+
+    accesses = c->platform->reads + c->platform->writes;
+    return accesses == seen && !c->shadow && !c->halted && !interrupt_due(c);
+}
+
 void deliver_pending(struct cpu *c, bool now)
 {
     static unsigned exits;
 
     if (now || ++exits % EXITS_BETWEEN_POLLS == 0 || c->platform->reset)
         poll(c);
+    else if (is_quiet(c))
+        return;
     for (unsigned i = 0; i < 4 && c->shadow; i++)
         step_over_shadow(c);
     if (c->halted)

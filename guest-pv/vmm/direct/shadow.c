@@ -101,15 +101,18 @@ bool shadow_map_region(struct cpu *c, uint64_t linear, unsigned nr_pages,
     return shadow_send(s);
 }
 
-/* Nothing is owed and the root is that of CR3 and the CPL: what nearly every exit finds. */
+/* What a root is loaded for: CR3, EFER.NXE and the role. */
+static uint64_t wanted_root(const struct cpu *c)
+{
+    return (c->cr3 & FRAME_MASK) | (c->efer & EFER_NXE ? 2 : 0) | (role_of(c) == ROLE_USER);
+}
+
+/* Nothing is owed and the root is the right one: what nearly every exit finds. */
 static bool is_loaded(const struct cpu *c)
 {
     const struct shadows *s = c->shadows;
-    const struct shadow_key *key = &s->tables[s->loaded].key;
 
-    return s->loaded != EMPTY_ROOT && key->frame == (c->cr3 & FRAME_MASK) >> FRAME_SHIFT &&
-           key->role == role_of(c) && s->stored == 0 && s->queued == 0 && !s->failed &&
-           s->nxe == ((c->efer & EFER_NXE) != 0);
+    return s->loaded_for == wanted_root(c) && (s->stored | s->queued | s->failed) == 0;
 }
 
 bool shadow_load(struct cpu *c)
@@ -124,13 +127,14 @@ bool shadow_load(struct cpu *c)
     t = root(c);
     if (t == 0 || !shadow_send(s))
         return failed(c);
-    if (t == s->loaded)
-        return true;
-    s->counters.roots++;
-    if (!s->host->load(t))
-        return failed(c);
-    s->loaded = t;
-    s->tables[t].writes = 0;
+    if (t != s->loaded) {
+        s->counters.roots++;
+        if (!s->host->load(t))
+            return failed(c);
+        s->loaded = t;
+        s->tables[t].writes = 0;
+    }
+    s->loaded_for = wanted_root(c);
     return true;
 }
 

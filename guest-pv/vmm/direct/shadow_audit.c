@@ -183,6 +183,14 @@ static const char *check_free(const struct audit *a)
     return NULL;
 }
 
+/* NXE has changed only if all tables were dropped. */
+static uint64_t root_word(const struct shadows *s)
+{
+    const struct shadow_key *key = &s->tables[s->loaded].key;
+
+    return key->frame << FRAME_SHIFT | (s->nxe ? 2 : 0) | (key->role == ROLE_USER);
+}
+
 static const char *check(struct audit *a)
 {
     struct shadows *s = a->s;
@@ -201,6 +209,8 @@ static const char *check(struct audit *a)
     if (s->loaded != EMPTY_ROOT && (!s->tables[s->loaded].used ||
                                     s->tables[s->loaded].key.level != 4))
         return "what is loaded is no root";
+    if (s->loaded_for != (s->loaded == EMPTY_ROOT ? ~0ull : root_word(s)))
+        return "another root counts as loaded";
     return check_free(a);
 }
 

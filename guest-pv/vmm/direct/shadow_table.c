@@ -208,6 +208,7 @@ void shadow_drop(struct cpu *c, shadow_t t)
         if (!s->host->load(EMPTY_ROOT))
             s->failed = true;
         s->loaded = EMPTY_ROOT;
+        s->loaded_for = ~0ull;
     }
     if (table->key.level == 4 && !s->host->unpin(t))
         s->failed = true;
@@ -270,6 +271,7 @@ bool shadows_init(struct cpu *c, const struct shadow_host *host, unsigned nr_tab
     }
     s->tables[EMPTY_ROOT].key = (struct shadow_key){ .level = 4 };
     s->loaded = EMPTY_ROOT;
+    s->loaded_for = ~0ull;
     return true;
 }
 

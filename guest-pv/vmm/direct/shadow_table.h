@@ -45,6 +45,7 @@ struct shadows {
     struct shadow *tables;      /* by number; 0 is none, 1 an empty root */
     unsigned nr_tables, nr_free;
     shadow_t free, loaded;
+    uint64_t loaded_for;        /* what shadow_load() made of CR3 and the rest; ~0: nothing */
     shadow_t region;            /* the level-3 table of the vmm's region, or 0 */
     unsigned region_slot;
     shadow_t *hash;
