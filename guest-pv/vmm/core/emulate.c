@@ -39,22 +39,19 @@ static inline bool execute(struct cpu *c, struct exec *x)
     return handlers[op](x);
 }
 
-bool emulate_case(struct cpu *c, const struct insn *in, const struct insn_case *k)
+bool emulate_found(struct cpu *c, const struct insn *in, const struct insn_case *k,
+                   const struct operand *operands)
 {
-    struct exec x = { .c = c, .in = in, .k = k };
+    struct exec x = { .c = c, .in = in, .k = k, .operands = operands };
 
     if (k == NULL || handlers[k->op] == NULL)
         return raise_ud(c);
     return execute(c, &x);
 }
 
-bool emulate_decoded(struct cpu *c, const struct decoded *d)
+bool emulate_case(struct cpu *c, const struct insn *in, const struct insn_case *k)
 {
-    struct exec x = { .c = c, .in = &d->in, .k = d->k, .operands = d->operands };
-
-    if (d->k == NULL || handlers[d->k->op] == NULL)
-        return raise_ud(c);
-    return execute(c, &x);
+    return emulate_found(c, in, k, NULL);
 }
 
 bool emulate(struct cpu *c, const struct insn *in)
@@ -66,7 +63,7 @@ bool emulate_step(struct cpu *c)
 {
     const struct decoded *d = fetch_insn(c);
     int64_t budget = c->budget;
-    bool done = d != NULL && emulate_decoded(c, d);
+    bool done = d != NULL && emulate_found(c, &d->in, d->k, d->operands);
 
     c->counters.instructions += 1 + (uint64_t)(budget - c->budget);
     if (!done && c->stop == STOP_NOT)

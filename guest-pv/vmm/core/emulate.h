@@ -38,8 +38,9 @@ bool emulate(struct cpu *c, const struct insn *in);
 /* The same, of an instruction whose row in the map is known. */
 bool emulate_case(struct cpu *c, const struct insn *in, const struct insn_case *k);
 
-/* Of emulate_step()'s. */
-bool emulate_decoded(struct cpu *c, const struct decoded *d);
+/* The same, of an instruction whose first operands are known, too: DECODED_OPERANDS of them. */
+bool emulate_found(struct cpu *c, const struct insn *in, const struct insn_case *k,
+                   const struct operand *operands);
 
 /* Fetches, decodes and executes the instruction at RIP, and delivers the exception if it raises
  * one. This is the whole of the simplest interpreter; way 1 falls back on it. False: it raised

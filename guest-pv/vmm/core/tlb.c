@@ -23,8 +23,10 @@ void tlb_fill(struct tlb *tlb, bool write, uint64_t linear, uint8_t *page, bool 
     linear &= ~(uint64_t)(GUEST_PAGE - 1);
     e->tag = linear;
     e->addend = (uint64_t)(uintptr_t)page - linear;
-    if (large)
+    if (large) {
         tlb->large[bit / 64] |= 1ull << bit % 64;
+        tlb->any_large = true;
+    }
     if (tlb->nr_filled < TLB_LOG)
         tlb->filled[tlb->nr_filled] = (uint16_t)i;
     tlb->nr_filled = MIN(tlb->nr_filled + 1, TLB_LOG + 1);
@@ -43,13 +45,16 @@ static void flush(struct tlb *tlb)
             tlb->read[i].tag = tlb->write[i].tag = invalid_tag(i);
         }
     }
-    memset(tlb->large, 0, sizeof(tlb->large));
+    if (tlb->any_large)
+        memset(tlb->large, 0, sizeof(tlb->large));
+    tlb->any_large = false;
     tlb->nr_filled = 0;
 }
 
 void tlb_init(struct cpu *c)
 {
     c->tlbs[0].nr_filled = c->tlbs[1].nr_filled = TLB_LOG + 1;
+    c->tlbs[0].any_large = c->tlbs[1].any_large = true;
     memset(&c->fetched, 0, sizeof(c->fetched));
     memset(c->flagged, 0, sizeof(c->flagged));
     tlb_flush(c);

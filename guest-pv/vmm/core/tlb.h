@@ -23,6 +23,7 @@ struct tlb_entry {
 struct tlb {
     struct tlb_entry read[TLB_ENTRIES], write[TLB_ENTRIES];
     uint64_t large[TLB_ENTRIES / 64]; /* by a hash of linear addresses: filled from a 2 MiB page */
+    bool any_large;             /* one of these bits is set */
     uint16_t filled[TLB_LOG];   /* indices, so that a flush costs what has been filled */
     unsigned nr_filled;         /* more than TLB_LOG: too many to be listed */
 };

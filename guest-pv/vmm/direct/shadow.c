@@ -6,7 +6,8 @@
 #include "guest-pv/vmm/core/paging.h"
 #include "guest-pv/vmm/direct/shadow_table.h"
 
-#define PREFILL 16u
+#define FIRST_PREFILL 16u
+#define MAX_PREFILL 128u
 
 #define PF_WRITE 2u
 #define PF_FETCH 16u
@@ -206,13 +207,17 @@ uint64_t shadow_leaf(const struct cpu *c, const struct shadow *t, unsigned index
                 (entry & PTE_NX) != 0);
 }
 
-/* Neighbours that were used before are likely to be used again. */
+/* Neighbours that were used before are likely to be used again; twice as many of them as the last
+ * time if the fault is where that prefill ended. */
 static void prefill(struct cpu *c, shadow_t table, unsigned first)
 {
     struct shadows *s = c->shadows;
     struct shadow *t = &s->tables[table];
+    unsigned n = first - 1 == t->prefilled ? MIN(2u * t->prefill, MAX_PREFILL) : FIRST_PREFILL;
 
-    for (unsigned i = first; i < MIN(first + PREFILL, ENTRIES); i++) {
+    t->prefill = (uint8_t)n;
+    t->prefilled = (uint16_t)MIN(first + n, ENTRIES);
+    for (unsigned i = first; i < t->prefilled; i++) {
         uint64_t entry = t->entries[i] & SHADOW_P ? 0 : shadow_leaf(c, t, i);
 
         if (entry == 0)

@@ -34,6 +34,8 @@ struct shadow {
     struct shadow_key key;
     bool used, stale;           /* stale: has entries of its last use, in the machine */
     uint8_t writes;             /* of the guest to the table since something was filled by it */
+    uint8_t prefill;            /* so many entries were prefilled last, */
+    uint16_t prefilled;         /* up to this one */
     shadow_t next_hash, next_same_frame;        /* next_hash: of a free one the next free one */
     uint32_t parents;           /* list of the entries that lead to it */
     uint64_t groups;            /* a bit for each 8 entries, set if one of them is not 0 */

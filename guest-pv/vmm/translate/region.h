@@ -95,6 +95,7 @@ struct tblock {
 struct kept_callout {
     struct insn in;
     const struct insn_case *k;
+    struct operand operands[DECODED_OPERANDS];
 };
 
 /* How often the store at that guest address has met a frame with flags. */

@@ -175,7 +175,7 @@ void translate_execute(struct cpu *c)
     }
     c->counters.instructions++;
     t->flagged_write = false;
-    if (!emulate_case(c, &kept->in, kept->k) && c->stop == STOP_NOT)
+    if (!emulate_found(c, &kept->in, kept->k, kept->operands) && c->stop == STOP_NOT)
         deliver_fault(c);
     if (s->is_store)
         note_store_called_out(t, s, t->flagged_write);
