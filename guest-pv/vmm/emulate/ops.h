@@ -62,12 +62,13 @@ void miss(struct cpu *c, const struct op *op, uint64_t linear, unsigned how);
 
 /* The first operation of the block that this branch, the last operation of one, is chained to. */
 void leave_to(struct cpu *c, uint64_t rip);             /* back to the run loop, at that address */
+void leave_at(struct cpu *c, const struct block *b);    /* that was counted, and is not executed */
 void leave_chained(struct cpu *c, const struct op *branch);
 static inline void enter(struct cpu *c, struct block *b)
 {
     c->budget -= b->nr_insns;
     if (unlikely(c->budget < 0))
-        return leave_to(c, b->rip);
+        return leave_at(c, b);
     c->block = b;
     return b->ops[0].run(c, b->ops);
 }

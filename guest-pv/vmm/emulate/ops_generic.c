@@ -15,6 +15,12 @@ void leave_to(struct cpu *c, uint64_t rip)
     c->emulator->chain = NULL;
 }
 
+void leave_at(struct cpu *c, const struct block *b)
+{
+    c->budget += b->nr_insns;
+    leave_to(c, b->rip);
+}
+
 void leave_chained(struct cpu *c, const struct op *branch)
 {
     c->regs[REG_RIP] = block_end(c) + (uint64_t)(int64_t)branch->imm;
