@@ -1,5 +1,5 @@
-/* How many instructions way 1 says that it has executed: each one once, whether it ran in a block or
- * was stepped over, and each step of a REP. */
+/* How many instructions way 1 says that it has executed: each one once, whether it ran in a block
+ * or was stepped over, and each step of a REP. */
 #include "cmocka_main.h"
 #include <string.h>
 #include "guest-pv/vmm/emulate/block.h"
