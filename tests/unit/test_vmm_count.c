@@ -38,10 +38,11 @@ static void plain(void **state)
     assert_int_equal(COUNT(0xb9, 0xa0, 0x86, 0x01, 0x00, 0xff, 0xc9, 0x75, 0xfc, 0xf4), 200002);
 }
 
-/* The instruction behind STI is executed by itself. */
+/* The instruction behind a load of SS is executed by itself: mov $16, %eax; mov %eax, %ss; nop. */
 static void stepped(void **state)
 {
     (void)state;
+    assert_int_equal(COUNT(0xb8, 0x10, 0, 0, 0, 0x8e, 0xd0, 0x90, 0xf4), 4);
     assert_int_equal(COUNT(0xfb, 0x90, 0xfa, 0xf4), 4);
     assert_int_equal(COUNT(0xfb, 0x90, 0xfa, 0xfb, 0x90, 0xfa, 0xf4), 7);
 }
