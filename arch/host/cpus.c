@@ -199,9 +199,10 @@ void host_step(void)
 /* Called on the stack of the program, which does not go on: the CPU only takes interrupts. */
 _Noreturn void host_program_over(void)
 {
-    states[host_cpu].over = true;
     for (;;) {
+        states[host_cpu].over = true;
         change();
+        states[host_cpu].over = false;          /* it may have to wait in the handler */
         host_take_interrupts();
     }
 }
