@@ -1,4 +1,6 @@
-# What `make test` runs, cheapest first. tests/unit/unit.mk adds its targets to TESTS.
+# What `make test` runs. tests/unit/unit.mk and others add their targets to TESTS. JOBS tests run at a
+# time: first what needs no emulated machine, and what is built for that, each target's output when
+# it has ended; then the others one by one, but several boot tests at a time.
 TESTS := test-tools lint
 -include tests/unit/unit.mk
 include tests/model/model.mk
@@ -8,11 +10,15 @@ include tests/interleave/interleave.mk
 include tests/trace/trace.mk
 include tests/boot/x86.mk
 include tests/vmm/vmm.mk
-TESTS += trace-test trace-cost boot-tests
+TESTS += trace-test
+MACHINE_TESTS := trace-cost boot-tests ways-test
+JOBS ?= $(if $(filter test,$(MAKECMDGOALS)),$(shell test `nproc` -gt 1 && echo 2 || echo 1),1)
 
-.PHONY: $(TESTS)
-test: $(TESTS)
-	@echo "all passed: $(TESTS)"
+.PHONY: test $(TESTS) $(MACHINE_TESTS)
+test:
+	@$(MAKE) --no-print-directory -j$(JOBS) -Otarget $(TESTS)
+	@$(MAKE) --no-print-directory JOBS=$(JOBS) $(MACHINE_TESTS)
+	@echo "all passed: $(TESTS) $(MACHINE_TESTS)"
 
 # The verdicts of the runner itself.
 test-tools: | deps-test
@@ -52,7 +58,7 @@ docs: | deps
 	$(Q)python3 -B tests/lint/docs.py --write
 
 # The boot tests: the table of cases is tests/boot/cases_*.py. CASES=word runs those that have the
-# word in their name.
+# word in their name. JOBS=2 runs two at a time.
 BOOT_ISO  := $(BUILD)/boot-test.iso
 LINUX_ISO := $(BUILD)/boot-linux.iso
 OWN_ISO   := $(BUILD)/boot-own.iso
@@ -141,7 +147,8 @@ boot-tests: $(PVTRACE) $(XENALYZE) $(BUILD)/paragon $(GUEST_PV) $(GUEST_STORE) $
 	    --iso $(BOOT_ISO) --linux-iso $(LINUX_ISO) --own-iso $(OWN_ISO) --guest $(GUEST_PV) \
 	    --linux $(LINUX)/vmlinux --ramdisk $(LINUX_RAMDISK) --grub $(LINUX)/grub/grub-xen \
 	    --pvtrace $(PVTRACE) --xenalyze $(XENALYZE) --xen-efi $(XEN_EFI) \
-	    --programs $(EFI_DIR)/tests --accel $(ACCEL) --logs $(BUILD)/boot-logs $(CASES)
+	    --programs $(EFI_DIR)/tests --accel $(ACCEL) --logs $(BUILD)/boot-logs --jobs $(JOBS) \
+	    $(CASES)
 
 # Writes the golden trace anew, from what the trace of the golden suites is now: read the difference
 # before you commit it.
@@ -182,7 +189,6 @@ oracle: $(ORACLE)/xen $(BUILD)/paragon $(GUEST_PV)
 # --- one guest, several ways ----------------------------------------------------------------------
 # The whole table; ways-test is that of the test guest alone. WAYS="bare trap" runs some of the
 # columns.
-TESTS += ways-test
 .PHONY: ways
 RUN_WAYS = tools/ways --guest $(GUEST_PV) --vmm $(GUEST_VMM) --paragon $(BUILD)/paragon \
     --out $(BUILD)/$@

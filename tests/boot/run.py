@@ -1,11 +1,14 @@
-"""Runs the boot tests of cases.py one after the other, and prints a line for each and one with the
-counts. What a case is: case.py.
+"""Runs the boot tests of cases.py, and prints a line for each and one with the counts. What a case
+is: case.py. --jobs cases run at a time, each in a process of its own with the cases that are
+compared with it; what is printed of a case comes in one piece.
 
 Arguments after the options are parts of names: only the cases that have one of them in their name
 run. Each terminal's text is kept under --logs. Exit status 0 if none failed.
 """
 
 import argparse
+import multiprocessing
+import multiprocessing.connection
 import os
 import re
 import sys
@@ -55,13 +58,15 @@ def file_of(word, args):
     if word.startswith("LINUX-"):
         return f"{args.linux}-{word.removeprefix('LINUX-')}"
     path = os.path.join(args.logs, word.lower())
-    with open(args.guest, "rb") as good, open(path, "wb") as made:
+    # Replaced in one step: another case may use it at this moment.
+    with open(args.guest, "rb") as good, open(f"{path}.{os.getpid()}", "wb") as made:
         if word.startswith("ZEROS-"):
             made.truncate(int(word.removeprefix("ZEROS-")) << 20)
         elif word in badelf.MADE:
             made.write(badelf.MADE[word]())
         else:
             made.write(badelf.KINDS[word.removeprefix("BAD-")](good.read()))
+    os.replace(made.name, path)
     return path
 
 
@@ -282,7 +287,8 @@ def faults(case, args, report, good, reason):
 
 
 def run(case, args, seen):
-    """Runs one case and prints its line. seen: verdicts of the earlier cases, by name."""
+    """Runs one case: (whether it passed, the text about it). seen: verdicts of the earlier cases,
+    by name."""
     start = time.monotonic()
     report, (good, reason), meddled = boot(case, args)
     wrong = [*filter(None, [meddled]), *faults(case, args, report, good, reason),
@@ -297,14 +303,12 @@ def run(case, args, seen):
     with open(log, "w", encoding="utf-8") as out:
         out.writelines(line + "\n" for line in report.lines)
     took = time.monotonic() - start
-    print(f"{'not ok' if wrong else 'ok':7}{case.name:28}{took:6.1f} s  {reason * (not wrong)}",
-          flush=True)
-    for fault in wrong:
-        print(f"         {fault}")
+    said = [f"{'not ok' if wrong else 'ok':7}{case.name:28}{took:6.1f} s  {reason * (not wrong)}"]
+    said += [f"         {fault}" for fault in wrong]
     if wrong:
-        print(f"         the end of {log}:")
-        print("".join(f"         | {line}\n" for line in report.lines[-12:]), end="", flush=True)
-    return not wrong
+        said += [f"         the end of {log}:"]
+        said += [f"         | {line}" for line in report.lines[-12:]]
+    return not wrong, "\n".join(said)
 
 
 def choose(names):
@@ -312,6 +316,50 @@ def choose(names):
     named = [case for case in cases.CASES if not names or any(part in case.name for part in names)]
     wanted = {case.name for case in named} | {case.same_as for case in named}
     return [case for case in cases.CASES if case.name in wanted]
+
+
+def grouped(chosen):
+    """Lists: a case and those that have to have the same verdicts."""
+    groups = {case.name: [case] for case in chosen if not case.same_as}
+    for case in chosen:
+        if case.same_as:
+            groups[case.same_as].append(case)
+    return list(groups.values())
+
+
+def run_group(group, args, results):
+    """In a process of its own, which ends as the last result has been read."""
+    seen = {}
+    for case in group:
+        results.send(run(case, args, seen))
+    results.close()
+
+
+def start(group, args):
+    """(the process, where its results come from)"""
+    here, there = multiprocessing.Pipe(duplex=False)
+    process = multiprocessing.Process(target=run_group, args=(group, args, there))
+    process.start()
+    there.close()
+    return process, here
+
+
+def run_all(chosen, args):
+    """The number of cases that passed. The slowest begin first, so that none is left over."""
+    waiting = sorted(grouped(chosen), key=lambda group: max(case.limit for case in group))
+    running, passed = {}, 0
+    while waiting or running:
+        while waiting and len(running) < args.jobs:
+            process, results = start(waiting.pop(), args)
+            running[results] = process
+        for results in multiprocessing.connection.wait(list(running)):
+            try:
+                good, text = results.recv()
+                passed += good
+                print(text, flush=True)
+            except EOFError:
+                running.pop(results).join()
+    return passed
 
 
 def main():
@@ -334,6 +382,7 @@ def main():
                         help="directory of programs made for the tests")
     parser.add_argument("--accel", default="auto", choices=["auto", "kvm", "tcg"])
     parser.add_argument("--logs", required=True)
+    parser.add_argument("--jobs", type=int, default=1, help="so many cases at a time")
     parser.add_argument("--patience", type=float, default=1, help="multiplies every time limit")
     parser.add_argument("names", nargs="*", help="only the cases with one of these in their name")
     args = parser.parse_args()
@@ -345,9 +394,9 @@ def main():
     for name in (name for case in chosen for name in files_of(case, args)):
         if not os.path.exists(name):
             sys.exit(f"boot tests: {name or '--own-iso'}: no such file")
-    print(f"boot tests: {len(chosen)} cases on {args.accel} ({why})", flush=True)
-    seen = {}
-    passed = sum(run(case, args, seen) for case in chosen)
+    print(f"boot tests: {len(chosen)} cases on {args.accel} ({why}), {args.jobs} at a time",
+          flush=True)
+    passed = run_all(chosen, args)
     print(f"{passed} passed, {len(chosen) - passed} failed")
     sys.exit(0 if passed == len(chosen) else 1)
 
