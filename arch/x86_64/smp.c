@@ -1,7 +1,8 @@
-/* Starts the machine's other CPUs: finds them in the MADT, gives each its memory, interrupts them
- * (INIT, then start-up interrupts to the trampoline: SDM vol. 3, 9.4.4), waits until all have come
- * or long enough, compares them with this one, and lets them go to their idle loops. Called by
- * start.c and main.c, on the CPU that boots. What a CPU does meanwhile is ap.c's.
+/* Starts the machine's other CPUs: finds them in the MADT, interrupts them (INIT, then start-up
+ * interrupts to the trampoline: SDM vol. 3, 9.4.4), waits until all have come or long enough,
+ * compares them with this one, and lets them go to their idle loops. Called by start.c and main.c,
+ * on the CPU that boots. The memory that a CPU starts with is ap_memory.c's, what it does meanwhile
+ * ap.c's.
  *
  * All are started at the same time: one after the other would cost a second for each hundred. A CPU
  * that does not come, lacks what this one has, or whose TSC differs is named and left out. Guests
@@ -10,19 +11,14 @@
 #include "common/atomic.h"
 #include "common/string.h"
 #include "arch/x86_64/acpi.h"
-#include "arch/x86_64/boot.h"
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/features.h"
 #include "arch/x86_64/lapic.h"
 #include "arch/x86_64/segments.h"
 #include "arch/x86_64/smp.h"
-#include "xen/boot/boot_info.h"
-#include "xen/core/alloc.h"
-#include "xen/core/bug.h"
 #include "xen/core/log.h"
 #include "xen/core/options.h"
 #include "xen/core/sched.h"
-#include "xen/core/walk.h"
 
 #define STARTUP_WAIT_US 200u            /* before the second start-up interrupt */
 #define WAIT_US 1000000u
@@ -42,10 +38,6 @@ extern struct ap_stack ap_stacks[MAX_CPUS];
 extern uint32_t nr_ap_stacks;
 struct ap_stack ap_stacks[MAX_CPUS];
 uint32_t nr_ap_stacks;
-
-extern const char trampoline[], trampoline_end[], trampoline_gdtr[], trampoline_to_32[],
-    trampoline_to_64[], trampoline_needs[], trampoline_efer[];
-extern uint64_t boot_l3[512];
 
 bool smp_find_cpus(void)
 {
@@ -98,78 +90,7 @@ static void wait_us(uint64_t us)
         cpu_relax();
 }
 
-/* --- Memory ----------------------------------------------------------------------------------- */
-
-/* Machine address of the trampoline's two pages, or 0: there is no such memory. */
-static uint64_t trampoline_page(void)
-{
-    uint64_t page = boot_info.low_pages, end = page + 2 * PAGE_SIZE;
-
-    for (unsigned i = 0; i < boot_info.nr_modules; i++)
-        if (boot_info.modules[i].start < end &&
-            boot_info.modules[i].start + boot_info.modules[i].size > page)
-            return 0;
-    return page;
-}
-
-static void patch(uint64_t page, const char *word, uint32_t value)
-{
-    memcpy(maddr_to_virt(page + (uint64_t)(word - trampoline)), &value, sizeof(value));
-}
-
-static uint32_t word_of(const char *word)
-{
-    uint32_t value;
-
-    memcpy(&value, word, sizeof(value));
-    return value;
-}
-
-/* The L4 maps the first 4 GiB 1:1, for the trampoline's last steps, and what root_l4 maps. */
-static void prepare_trampoline(uint64_t page)
-{
-    const char *gdt_base = trampoline_gdtr + 2;
-    uint64_t *l4 = maddr_to_virt(page + PAGE_SIZE);
-
-    memcpy(maddr_to_virt(page), trampoline, (size_t)(trampoline_end - trampoline));
-    patch(page, gdt_base, (uint32_t)page + word_of(gdt_base));
-    patch(page, trampoline_to_32, (uint32_t)page + word_of(trampoline_to_32));
-    patch(page, trampoline_to_64, (uint32_t)page + word_of(trampoline_to_64));
-    patch(page, trampoline_needs, 1u << 29 | (cpu_features.nx ? 1u << 20 : 0));
-    patch(page, trampoline_efer, EFER_LME | EFER_SCE | (cpu_features.nx ? EFER_NXE : 0));
-    memcpy(l4, root_l4, PAGE_SIZE);
-    l4[0] = image_phys(boot_l3) | PTE_P | PTE_RW;
-}
-
-static unsigned order_of(size_t bytes)
-{
-    unsigned order = 0;
-
-    while (PAGE_SIZE << order < bytes)
-        order++;
-    return order;
-}
-
-/* NULL: not enough memory; what was allocated is not freed, as that is the end of starting CPUs. */
-static struct ap *ap_alloc(const struct madt_cpu *m, unsigned candidate)
-{
-    struct ap *ap = alloc_pages(order_of(sizeof(*ap)));
-
-    if (ap == NULL)
-        return NULL;
-    ap->madt = m;
-    ap->candidate = candidate;
-    ap->arch.apic_id = m->apic_id;
-    ap->arch.gdt = alloc_page();
-    ap->arch.ist = alloc_pages(STACK_ORDER);
-    ap->arch.stack = alloc_pages(STACK_ORDER);
-    if (ap->arch.gdt == NULL || ap->arch.ist == NULL || ap->arch.stack == NULL)
-        return NULL;
-    ap->cpu.arch = &ap->arch;
-    ap->idle_arch.stack = ap->arch.stack;
-    idle_vcpu_init(&ap->idle, &ap->idle_arch, &ap->idle_info, &ap->cpu);
-    return ap;
-}
+/* --- Choosing them ---------------------------------------------------------------------------- */
 
 static void add_ap(const struct madt_cpu *m, unsigned candidate)
 {
@@ -312,18 +233,18 @@ static void number_cpu(struct ap *ap, unsigned number)
 
 void arch_start_cpus(unsigned max)
 {
-    uint64_t page = trampoline_page();
+    uint64_t page;
     struct cpuid_words boot;
     unsigned n = 1;
 
     choose_aps(max);
     if (nr_aps == 0)
         return;
+    page = trampoline_prepare();
     if (page == 0) {
         log_warning("There is no memory below 640 KiB to start other CPUs from: one CPU is used");
         return;
     }
-    prepare_trampoline(page);
     start_all(page);
     smp_read_words(&boot);
     cpu_table[0] = cpus[0];

@@ -42,6 +42,11 @@ const struct madt_cpu *smp_madt_cpu(uint32_t apic_id);
 
 void smp_read_words(struct cpuid_words *w);             /* of this CPU */
 
+/* Copies the trampoline to its place; its machine address, or 0: there is no memory for it. */
+uint64_t trampoline_prepare(void);
+/* The memory of a CPU, which has not started. NULL: there is not enough. */
+struct ap *ap_alloc(const struct madt_cpu *m, unsigned candidate);
+
 /* Faults for the tests: option cpu_fault=. */
 enum cpu_fault { FAULT_NONE, FAULT_MISSING, FAULT_LATE, FAULT_SKEW, FAULT_FEATURE };
 enum cpu_fault cpu_fault(unsigned candidate);

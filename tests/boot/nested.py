@@ -35,7 +35,8 @@ def inner(case, options, modules, logs):
     for number, (path, rest) in enumerate(modules):
         files.append((f"case/module{number}", path))
         words.append(f"/case/module{number} {rest}")
-    machine = {"accel": "kvm", "cpu": case.kvm, "mem": case.mem, "firmware": "bios"}
+    machine = {"accel": "kvm", "cpu": case.kvm, "mem": case.mem, "firmware": "bios",
+               "smp": case.smp}
     argv = qemu.command(machine, None, "/case/paragon", options, words,
                         program="qemu-system-x86_64")
     if case.rom:
