@@ -79,7 +79,7 @@ static void idle_loop(void)
         schedule();
         domain_reap();
         store_idle_work();
-        if (domain_count() == 0 || cpus[0]->idle_has_work || !list_empty(&cpus[0]->queue))
+        if (domain_count() == 0 || sched_has_work(this_cpu()))
             continue;
         irqsoff_begin(IRQSOFF_NOTHING);
         if (console_poll())
@@ -91,11 +91,16 @@ static void idle_loop(void)
     irqsoff_begin(IRQSOFF_NOTHING);
 }
 
-/* Guests run on the first CPU only: the others wait for requests (request.h). */
+/* The idle vCPU of every other CPU. Without a vCPU to run it waits for requests (request.h). */
 void secondary_main(void)
 {
-    for (;;)
-        arch_idle();
+    for (;;) {
+        schedule();
+        if (sched_has_work(this_cpu()))
+            arch_interrupt_window();
+        else
+            arch_idle();
+    }
 }
 
 void hypervisor_main(void)
@@ -106,7 +111,7 @@ void hypervisor_main(void)
     arch_log_cpu();
     pagetype_init();            /* the page-table bits that guests may set on this CPU */
     time_init();                /* system time starts at 0 */
-    sched_init(current);
+    sched_init(cpus[0], current);
     arch_start_cpus(options.max_cpus);
     watchdog_start();
     trace_init();               /* allocates its ring before the memory is divided among guests */

@@ -94,6 +94,7 @@ static void trampoline(void)
     struct vcpu *v = current;
 
     arrived(host_vcpu(v)->fiber);
+    sched_switched();
     host_vcpu(v)->program(v);
     for (;;)                    /* the program has ended: block again after each wake-up */
         vcpu_block();
@@ -140,6 +141,10 @@ void arch_switch(struct vcpu *prev, struct vcpu *next)
         HOST_CHECK(host_current_of(cpu) != next, "d%uv%u runs on CPU %u already", next->domain->id,
                    next->id, cpu);
     host.switches++;
+    if (host.no_stacks) {
+        current = next;
+        return;
+    }
     host_fiber_ready(prev);
     if (host_vcpu(next)->fiber == NULL)
         host_fiber_make(next);

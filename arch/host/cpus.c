@@ -45,8 +45,7 @@ void host_add_cpus(unsigned nr)
         if (table[i] == NULL)
             abort();
         memset(table[i], 0, sizeof(*table[i]));
-        table[i]->id = i;
-        list_init(&table[i]->queue);
+        cpu_set_up(table[i], i);
         states[i].over = true;
     }
     cpus = table;
@@ -96,6 +95,7 @@ void host_cpu_program(unsigned cpu, struct vcpu *v, void (*program)(struct vcpu 
     v->domain->vcpus_inside += !v->started;
     v->started = true;
     cpus[cpu]->running = v;
+    v->on_cpu = cpus[cpu];
     states[cpu] = (struct state){ .current = v, .cr3 = v->root_kernel };
     host_fiber_make(v);
 }
@@ -109,6 +109,7 @@ void host_program_ended(unsigned cpu)
     fiber_free(v);
     v->blocked = true;
     v->cpu = cpus[0];
+    v->on_cpu = NULL;
     host_vcpu(v)->program = host_idle_guest;
 }
 

@@ -13,6 +13,7 @@
 #include "xen/core/lock.h"
 #include "xen/core/options.h"
 #include "xen/core/sched.h"
+#include "xen/core/sched_queue.h"
 #include "xen/core/time.h"
 #include "xen/core/timer.h"
 #include "xen/hooks.h"
@@ -123,7 +124,7 @@ static void idle_program(struct vcpu *v)
     for (;;) {
         schedule();
         domain_reap();
-        if (!cpus[0]->idle_has_work && list_empty(&cpus[0]->queue))
+        if (!sched_has_work(this_cpu()))
             arch_idle();
     }
 }
@@ -146,7 +147,7 @@ bool host_run(uint64_t limit_ns)
     while (now_ns() < end) {
         schedule();
         domain_reap();
-        if (cpus[0]->idle_has_work || !list_empty(&cpus[0]->queue) || console_poll())
+        if (sched_has_work(this_cpu()) || console_poll())
             continue;
         if (host.deadline == 0)
             return true;
@@ -174,11 +175,12 @@ void host_become(struct vcpu *v)
         }
     }
     if (v->on_queue) {
-        list_del(&v->queue);
-        v->on_queue = false;
+        queue_remove(v->cpu, v);
     }
     v->run_since = now_ns();
+    old->on_cpu = NULL;
     current = cpus[0]->running = v;
+    v->on_cpu = cpus[0];
     arch_load_root(v);
 }
 
@@ -206,7 +208,7 @@ void host_start(mfn_t base, unsigned nr_chunks, uint64_t seed)
     /* Every preempt_after() is a preemption point: the most interleavings. */
     work_budget = 0;
     timers_run();               /* forgets the deadline that an earlier machine programmed */
-    sched_init(idle);
+    sched_init(cpus[0], idle);
 }
 
 void host_stop(void)

@@ -225,9 +225,10 @@ static bool judge(struct ap *ap, const struct cpuid_words *boot)
 /* Numbers are given in the order of the MADT to those that are used. */
 static void number_cpu(struct ap *ap, unsigned number)
 {
-    ap->cpu.id = ap->idle.id = number;
+    ap->idle.id = number;
     segments_set_number(&ap->arch, number);
-    sched_init_cpu(&ap->cpu, &ap->idle);
+    cpu_set_up(&ap->cpu, number);
+    sched_init(&ap->cpu, &ap->idle);
     cpu_table[number] = &ap->cpu;
 }
 

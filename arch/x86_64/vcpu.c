@@ -222,6 +222,7 @@ static void resume_current(void)
 
 void vcpu_first_run(void)
 {
+    sched_switched();
     resume_current();
 }
 

@@ -59,8 +59,10 @@ static void make_domain(void)
         host_vcpu(d->vcpu[i])->program = random_guest;
     for (unsigned i = 1; i < d->nr_vcpus && one_in(2); i++) {
         spin_lock(&d->mm_lock);
-        if (new_guest_root(d->vcpu[i], d->vcpu[0]->root_kernel >> PAGE_SHIFT) == 0)
-            d->vcpu[i]->initialised = d->vcpu[i]->up = true;
+        if (new_guest_root(d->vcpu[i], d->vcpu[0]->root_kernel >> PAGE_SHIFT) == 0) {
+            d->vcpu[i]->initialised = true;
+            vcpu_start(d->vcpu[i]);
+        }
         spin_unlock(&d->mm_lock);
         vcpu_wake(d->vcpu[i]);
     }

@@ -102,7 +102,8 @@ static void start_vcpus(struct domain *d, unsigned *cpu)
             spin_lock(&d->mm_lock);
             (void)new_guest_root(v, d->vcpu[0]->root_kernel >> PAGE_SHIFT);
             spin_unlock(&d->mm_lock);
-            v->initialised = v->up = true;
+            v->initialised = true;
+            vcpu_start(v);
         } else {
             vcpu_pause(v);
         }

@@ -213,7 +213,8 @@ static void ipi_wakes_a_blocked_vcpu(void **state)
     woken = 0;
     host_vcpu(v1)->program = sleeper;
     v1->root_kernel = 0;
-    v1->initialised = v1->up = true;
+    v1->initialised = true;
+    vcpu_start(v1);
     assert_int_equal(new_guest_root(v1, a->vcpu[0]->root_kernel >> PAGE_SHIFT), 0);
     vcpu_wake(v1);
     for (unsigned round = 0; round < 200; round++) {

@@ -2,6 +2,7 @@
 #include <string.h>
 #include "cmocka_main.h"
 #include "support.h"
+#include "xen/core/cpu.h"
 #include "xen/core/time.h"
 #include "xen/core/timer.h"
 
@@ -56,6 +57,51 @@ static void timers_fire_in_order(void **state)
     host_advance(100 * MS);
 }
 
+/* Hypercalls and interrupts of another CPU, on this stack. */
+static void as_cpu(unsigned cpu)
+{
+    current->cpu = cpus[cpu];
+}
+
+static unsigned fired_on[2];
+
+static void note_cpu(void *arg)
+{
+    (void)arg;
+    fired_on[this_cpu()->id]++;
+}
+
+/* A timer fires where it was set last, and any CPU may cancel it. */
+static void timers_are_armed_on_the_cpu_that_sets_them(void **state)
+{
+    struct timer t, other;
+
+    (void)state;
+    host_add_cpus(2);
+    timer_init(&t, note_cpu, NULL);
+    timer_init(&other, note_cpu, NULL);
+    timer_set(&t, now_ns() + MS);
+    as_cpu(1);
+    timer_set(&other, now_ns() + MS);
+    timer_set(&t, now_ns() + 2 * MS);
+    as_cpu(0);
+    host_advance(3 * MS);
+    timers_run();
+    assert_int_equal(fired_on[0], 0);
+    timer_cancel(&other);
+    as_cpu(1);
+    timers_run();
+    assert_int_equal(fired_on[0], 0);
+    assert_int_equal(fired_on[1], 1);
+    assert_false(timer_armed(&t));
+    timer_set(&t, now_ns() + MS);
+    as_cpu(0);
+    timer_end(&t);
+    assert_false(timer_armed(&t));
+    assert_true(list_empty(&cpus[1]->timers.armed));
+    host_remove_cpus();
+}
+
 static void time_is_monotonic_and_right(void **state)
 {
     uint64_t start = now_ns(), before = start;
@@ -85,6 +131,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         with_machine(timers_fire_in_order),
+        with_machine(timers_are_armed_on_the_cpu_that_sets_them),
         with_machine(time_is_monotonic_and_right),
     };
 

@@ -76,7 +76,8 @@ static void runstate_of_a_sleeping_vcpu_is_current(void **state)
     spin_lock(&g->mm_lock);
     assert_int_equal(new_guest_root(other, v->root_kernel >> PAGE_SHIFT), 0);
     spin_unlock(&g->mm_lock);
-    other->initialised = other->up = true;
+    other->initialised = true;
+    vcpu_start(other);
     vcpu_wake(other);
     guest_put(SCRATCH, &s, sizeof(s));
     assert_int_equal(hcall(__HYPERVISOR_vcpu_op, VCPUOP_set_singleshot_timer, 0, SCRATCH), 0);

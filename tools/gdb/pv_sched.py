@@ -20,7 +20,7 @@ def queues():
               f"{' boosted' if v['boosted'] else ''}")
     for v in (v for d in machine.domains(False) for v in machine.vcpus(d) if v["blocked"]):
         print(f"    blocked {machine.vcpu_name(v):8} vruntime {int(v['vruntime'])}")
-    for t in machine.entries(machine.symbol("armed"), machine.struct("timer"), "link"):
+    for t in machine.entries(cpu["timers"]["armed"], machine.struct("timer"), "link"):
         print(f"    timer   {int(t['deadline_ns']) / 1e9:.6f} s "
               f"{str(t['fn']).partition('<')[2].rstrip('>')}")
 

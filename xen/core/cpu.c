@@ -2,8 +2,19 @@
  * table of as many as come up. Used everywhere through this_cpu() and cpus[]. */
 #include "xen/core/cpu.h"
 
-static struct cpu boot_cpu;
+static struct cpu boot_cpu = {
+    .lock = SPINLOCK(LOCK_QUEUE, 0),
+    .timers = { SPINLOCK(LOCK_TIMER, 0), LIST_HEAD_INIT(boot_cpu.timers.armed), NO_DEADLINE, NULL },
+};
 static struct cpu *only_boot_cpu[1] = { &boot_cpu };
 
 struct cpu **cpus = only_boot_cpu;
 unsigned nr_cpus = 1;
+
+void cpu_set_up(struct cpu *c, unsigned id)
+{
+    c->id = id;
+    spin_lock_init(&c->lock, LOCK_QUEUE, id);
+    list_init(&c->queue);
+    timer_queue_init(&c->timers, id);
+}

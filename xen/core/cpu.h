@@ -33,12 +33,20 @@ struct cpu {
     uint32_t flush_stamp;       /* value of tlb_clock at this CPU's last full flush: see frame.h */
     int64_t work_left;          /* units of work until a preemption point is due: see work_done() */
     uint64_t slice_start;       /* ns when `running` was chosen */
+    struct vcpu *leaving;       /* the one that ran before it */
+    uint64_t balanced_at;       /* ns when this CPU last compared itself with another, */
+    unsigned balanced_with;     /* and with which */
+    bool steal_again;           /* a vCPU that could not be taken at this instant waits elsewhere */
 
-    /* Other CPUs write them too, under sched_lock. */
-    __attribute__((aligned(64))) struct list_head queue;    /* runnable vCPUs, without `running` */
+    /* Other CPUs write them too, under lock. */
+    __attribute__((aligned(64))) struct spinlock lock;
+    unsigned nr_queued;
+    struct list_head queue;     /* runnable vCPUs, without `running` */
     uint64_t min_vruntime;
+    bool is_idle;               /* the idle vCPU runs, and none waits */
     bool idle_has_work;         /* a domain is to be reaped: see sched_wake_idle() */
     struct timer slice;
+    struct timer_queue timers;
 
     /* Other CPUs write them without a lock: request.h. */
     __attribute__((aligned(64))) uint32_t requests;
@@ -55,6 +63,9 @@ extern unsigned nr_cpus;
 
 #define for_each_cpu(c) \
     for (unsigned cpu_nr_ = 0; cpu_nr_ < nr_cpus && ((c) = cpus[cpu_nr_], true); cpu_nr_++)
+
+/* c, zeroed, becomes CPU number id. */
+void cpu_set_up(struct cpu *c, unsigned id);
 
 static inline struct cpu *this_cpu(void)
 {

@@ -23,7 +23,9 @@
 #include "xen/core/domain.h"
 #include "xen/core/domain_list.h"
 #include "xen/core/log.h"
+#include "xen/core/request.h"
 #include "xen/core/sched.h"
+#include "xen/core/sched_queue.h"
 #include "xen/core/time.h"
 #include "xen/core/timer.h"
 #include "xen/core/trace.h"
@@ -101,6 +103,9 @@ struct domain *domain_create(domid_t id, const char *name, unsigned nr_vcpus, ui
     snprintf(d->name, sizeof(d->name), "%s", name);
     d->state = DOM_BUILDING;
     spin_lock_init(&d->mm_lock, LOCK_MM, id);
+    spin_lock_init(&d->life_lock, LOCK_LIFE, id);
+    memset(&d->cpus, 0xff, sizeof(d->cpus));
+    memset(&d->cpus_soft, 0xff, sizeof(d->cpus_soft));
     d->max_frames = max_frames;
     d->weight = weight;
     d->max_port = EVTCHN_FIFO_NR_CHANNELS - 1;
@@ -136,34 +141,60 @@ void domain_crash(struct domain *d, const char *why, ...)
 void domain_shutdown(struct domain *d, int reason)
 {
     struct vcpu *v;
-    unsigned i;
+    unsigned i, inside;
 
-    if (d->state != DOM_RUNNING && d->state != DOM_BUILDING)
+    spin_lock(&d->life_lock);
+    if (d->state != DOM_RUNNING && d->state != DOM_BUILDING) {
+        spin_unlock(&d->life_lock);
         return;
-    d->state = DOM_SHUTDOWN;
+    }
     d->shutdown_code = reason;
+    WRITE_ONCE(d->state, DOM_SHUTDOWN);
     for_each_vcpu(d, v, i) {
         if (v == NULL || !v->started)
             continue;
         ask_work(v, WORK_DOMAIN);
-        v->up = true;
-        if (v != current)
+        WRITE_ONCE(v->up, true);
+        smp_mb();                       /* before vcpu_wake() looks at blocked */
+        if (v != current) {
             vcpu_wake(v);
+            vcpu_kick(v);
+        }
     }
-    if (d->vcpus_inside == 0)
+    inside = d->vcpus_inside;
+    spin_unlock(&d->life_lock);
+    if (inside == 0)
         sched_wake_idle();
+}
+
+void vcpu_start(struct vcpu *v)
+{
+    if (!v->started) {
+        v->started = true;
+        v->domain->vcpus_inside++;
+    }
+    WRITE_ONCE(v->up, true);
+    smp_mb();                           /* before vcpu_wake() looks at blocked */
 }
 
 void domain_start(struct domain *d)
 {
     struct vcpu *v = d->vcpu[0];
+    bool starts;
 
-    if (d->state != DOM_BUILDING)
-        return;                 /* it was ended while it was built */
+    spin_lock(&d->life_lock);
+    starts = d->state == DOM_BUILDING;  /* else it was ended while it was built */
+    if (starts) {
+        WRITE_ONCE(d->state, DOM_RUNNING);
+        v->initialised = true;
+        vcpu_start(v);
+    }
+    spin_unlock(&d->life_lock);
+    if (!starts)
+        return;
     if (tracing(TRACE_ALL))
         trace_domain_event(d, TRACE_DOMAIN_BUILT);
-    d->state = DOM_RUNNING;
-    v->initialised = v->up = true;
+    cap_begin(d);
     vcpu_wake(v);
 }
 
@@ -171,20 +202,23 @@ void domain_exit_work(void)
 {
     struct vcpu *v = current;
     struct domain *d = v->domain;
+    unsigned left;
 
     done_work(v, WORK_DOMAIN);
-    if (d->state == DOM_RUNNING)
+    if (READ_ONCE(d->state) == DOM_RUNNING)
         return;
-    if (d->shutdown_code == SHUTDOWN_crash && !d->dumped) {
-        d->dumped = true;
+    if (d->shutdown_code == SHUTDOWN_crash && !xchg(&d->dumped, true)) {
         for_each_part(p)
             if (p->crashed != NULL)
                 p->crashed(v);
     }
     v->parked = true;
-    if (--d->vcpus_inside == 0)
-        sched_wake_idle();
     vcpu_pause(v);
+    spin_lock(&d->life_lock);
+    left = --d->vcpus_inside;
+    spin_unlock(&d->life_lock);
+    if (left == 0)
+        sched_wake_idle();
     schedule();
     panic("d%uv%u ran after its domain ended", d->id, v->id);
 }
@@ -206,7 +240,14 @@ static void relinquish(struct domain *d)
     struct vcpu *v;
     unsigned i;
 
-    d->state = DOM_DYING;
+    /* The last to park may still be on its stack. */
+    for_each_vcpu(d, v, i)
+        while (v != NULL && unlikely(load_acquire(&v->on_cpu) != NULL)) {
+            serve_flush_requests();
+            cpu_relax();
+        }
+    WRITE_ONCE(d->state, DOM_DYING);
+    cap_end(d);
     if (tracing(TRACE_ALL))
         trace_domain_event(d, d->shutdown_code == SHUTDOWN_crash ? TRACE_DOMAIN_CRASHED
                                                                  : TRACE_DOMAIN_ENDED);
@@ -215,9 +256,9 @@ static void relinquish(struct domain *d)
                  (unsigned)d->shutdown_code < ARRAY_SIZE(shutdown_names) ?
                      shutdown_names[d->shutdown_code] : "unknown");
     for_each_vcpu(d, v, i) {
-        timer_cancel(&v->singleshot);
-        timer_cancel(&v->periodic);
-        timer_cancel(&v->poll);
+        timer_end(&v->singleshot);
+        timer_end(&v->periodic);
+        timer_end(&v->poll);
     }
     for_each_part(p)
         if (p->relinquish != NULL)
@@ -249,7 +290,8 @@ static void reap_domains(void)
         if (d->state != DOM_DYING || d->nr_frames != 0)
             continue;
         list_del(&d->list);
-        d->state = DOM_DEAD;
+        WRITE_ONCE(d->state, DOM_DEAD);
+        grace_period();         /* a CPU that had found it in the list has gone on */
         domain_free(d);
     }
 }
@@ -259,9 +301,10 @@ void domain_reap(void)
 {
     struct cpu *cpu = this_cpu();
 
-    while (cpu->idle_has_work) {
-        cpu->idle_has_work = false;
-        reap_domains();
-    }
-    cpu->idle->blocked = true;
+    if (cpu != cpus[0])
+        return;
+    do {
+        if (xchg(&cpu->idle_has_work, false))
+            reap_domains();
+    } while (!sched_idle_done());
 }

@@ -70,7 +70,7 @@ struct vcpu {
     uint8_t cb_masks_events;        /* bit per enum callback: CALLBACKF_mask_events */
     /* nmi_blocked, architectural_iopl or linear_tables: do_iret in C, not iret.S */
     uint8_t iret_slow;
-    struct cpu *cpu;                /* on which it runs or ran last */
+    struct cpu *cpu;                /* on which it runs or ran last, or on whose queue it is */
     struct domain *domain;
 
     /* What the CPU is to the guest: cpu/. */
@@ -112,17 +112,22 @@ struct vcpu {
     evtchn_port_t virq_port[NR_VIRQS];  /* 0: unbound */
     evtchn_port_t poll_port;        /* SCHEDOP_poll: 0 not polling; POLL_SEVERAL */
 
-    /* What the scheduler needs: core/. Guarded by sched_lock; the timers by timer_lock. */
+    /* What the scheduler needs: core/. Guarded by the lock of cpu's queue, but for up and started:
+     * by life_lock. */
     bool up;                        /* VCPUOP_up; false: before it, or after VCPUOP_down */
     bool started;                   /* it was woken at least once: counted in vcpus_inside */
     bool parked;                    /* its domain ended and it reached its last exit */
     bool blocked;
     bool on_queue;
+    bool throttled;                 /* its domain has used up its cap; sched_cap.c */
     bool boosted;                   /* woke lately: before all others in the queue (sched.c, S4) */
     uint64_t vruntime;              /* ns scaled by weight */
     uint64_t run_since;
+    uint64_t given_at;              /* ns when a CPU gave it to another; sched_place.c */
     uint64_t cpu_ns;                /* time it ran */
     struct list_head queue;
+    struct cpu *on_cpu;             /* S6; NULL: none */
+    int64_t allowance;              /* ns that it may still run of its domain's cap */
     struct vcpu_runstate_info runstate;
     struct timer singleshot, periodic, poll;
     uint64_t periodic_ns;
@@ -144,8 +149,13 @@ struct domain {
     struct list_head list;          /* in domain_list */
     unsigned nr_vcpus;              /* maximum; vcpu[i] exists for all i below */
     struct vcpu *vcpu[MAX_VCPUS];
+    struct spinlock life_lock;      /* guards state, vcpus_inside, and up and started of vCPUs */
     unsigned vcpus_inside;          /* started vCPUs that are not parked */
     unsigned weight;
+    unsigned cap;                   /* percent of one CPU, for all its vCPUs together; 0: none */
+    int64_t budget_ns;              /* what is left of it in this period; sched_cap.c */
+    struct timer refill;
+    struct cpu_set cpus, cpus_soft; /* where its vCPUs may run, and where they should */
     uint32_t trace;                 /* classes of trace records, see trace.h */
     /* guest_log: start of the interval, lines printed and suppressed in it */
     uint64_t log_since;
@@ -230,6 +240,8 @@ void domain_crash(struct domain *d, const char *why, ...) __attribute__((format(
 void domain_shutdown(struct domain *d, int reason);
 /* WORK_DOMAIN of current; does not return when d has ended */
 void domain_exit_work(void);
+/* d->life_lock is held: v is up from now on, and is counted; then vcpu_wake(). */
+void vcpu_start(struct vcpu *v);
 void domain_start(struct domain *d);                    /* d was built: vCPU 0 may run */
 /* Releases domains that have ended; runs on the idle vCPU. */
 void domain_reap(void);

@@ -59,7 +59,7 @@ void serve_requests(void)
     if (bits & REQUEST_ALIVE)
         store_release(&c->alive.done, load_acquire(&c->alive.wanted));
     if (bits & REQUEST_RESCHED)
-        c->running->own_work |= WORK_RESCHED;
+        sched_look();
 }
 
 uint32_t request_flush(struct cpu *c)

@@ -7,8 +7,12 @@
  * of the domain and counts for each of its vCPUs, as in Xen's schedulers: a domain with more busy
  * vCPUs gets more CPU time.
  *
- * Invariants, under sched_lock:
- *   S1  a vCPU is on its CPU's queue exactly when it is not blocked and does not run
+ * Each CPU has a queue, with a lock. v->cpu says whose queue v is on, or was; it changes under the
+ * lock of the old CPU's queue. vruntime is one scale for all CPUs. Which CPU's queue a vCPU joins is
+ * sched_place.c's, caps are sched_cap.c's.
+ *
+ * Invariants, under the queue's lock:
+ *   S1  a vCPU is on its CPU's queue exactly when it is not blocked, not throttled and does not run
  *   S2  the idle vCPU is blocked, and runs only when no other vCPU can. While there are domains to
  *       reap it is not blocked, and is scheduled like any other (S1)
  *   S3  min_vruntime never decreases; the vruntime of a vCPU that wakes is raised to it: sleeping
@@ -16,37 +20,36 @@
  *   S4  boosted vCPUs are first in the queue. A vCPU is boosted when it wakes with a vruntime less
  *       than a slice above min_vruntime. So one that needs little time runs soon after it wakes,
  *       and one that uses much is not boosted
- *   S5  while the queue is not empty and a vCPU that is not blocked runs, the slice timer is armed
- *       or WORK_RESCHED is set
+ *   S5  while the queue is not empty and a vCPU that is not blocked runs, the slice timer is armed,
+ *       or WORK_RESCHED is set, or REQUEST_RESCHED
+ *   S6  v->on_cpu is the CPU that runs v, from before its page tables are loaded until its stack has
+ *       been left. Only when it is NULL may another CPU take v
  */
 #include "arch/arch.h"
+#include "common/string.h"
 #include "common/trace_format.h"
 #include "xen/core/cpu.h"
 #include "xen/core/domain.h"
 #include "xen/core/domain_list.h"
 #include "xen/core/irqsoff.h"
 #include "xen/core/lock.h"
+#include "xen/core/request.h"
 #include "xen/core/sched.h"
+#include "xen/core/sched_queue.h"
 #include "xen/core/time.h"
 #include "xen/core/timer.h"
 #include "xen/core/trace.h"
 #include "xen/core/vtimer.h"
 
-#define DEFAULT_WEIGHT 256u
 /* A vCPU runs at least so long before a boosted one preempts it. */
 #define WAKE_GRANULARITY_NS 500000ull
 #define REAP_SLICE_NS 1000000ull        /* the idle vCPU's slice while it reaps */
 /* A vCPU runs at least so long after it woke another of its own domain. */
 #define WAKER_GRACE_NS 200000ull
 
-struct spinlock sched_lock = SPINLOCK(LOCK_QUEUE, 0);
 unsigned sched_slice_us = 10000;
+unsigned sched_nr_cpus = 1;
 unsigned work_budget = 100000;
-
-static inline uint64_t slice_ns(void)
-{
-    return sched_slice_us * 1000ull;
-}
 
 /* The idle vCPU reaps ended domains in short slices, so that a guest's vCPU does not wait a whole
  * slice for that. */
@@ -62,34 +65,25 @@ static void slice_over(void *arg)
     cpu->running->own_work |= WORK_RESCHED;
 }
 
-void sched_init_cpu(struct cpu *cpu, struct vcpu *idle)
+void sched_init(struct cpu *cpu, struct vcpu *idle)
 {
-    list_init(&cpu->queue);
     timer_init(&cpu->slice, slice_over, cpu);
+    list_init(&cpu->queue);
     list_init(&idle->queue);
-    idle->cpu = cpu;
+    idle->cpu = idle->on_cpu = cpu;
     idle->blocked = true;
+    idle_domain.weight = DEFAULT_WEIGHT;
     cpu->idle = cpu->running = idle;
+    cpu->nr_queued = 0;
+    cpu->is_idle = true;
     cpu->idle_has_work = false;
     cpu->work_left = work_budget;
-    cpu->min_vruntime = 0;
-}
-
-void sched_init(struct vcpu *idle)
-{
-    idle_domain.weight = DEFAULT_WEIGHT;
-    sched_init_cpu(cpus[0], idle);
-}
-
-/* The running vCPU v is the idle vCPU and has nothing to do. */
-static inline bool idles(const struct vcpu *v)
-{
-    return v->blocked && is_idle(v);
+    cpu->min_vruntime = cpu->balanced_at = 0;
 }
 
 void sched_add(struct vcpu *v)
 {
-    v->cpu = cpus[0];
+    v->cpu = first_cpu_of(v);
     list_init(&v->queue);
     vcpu_timers_init(v);
     v->blocked = true;
@@ -97,9 +91,17 @@ void sched_add(struct vcpu *v)
         vcpu_wake(v);
 }
 
-static inline struct vcpu *first_queued(struct cpu *cpu)
+struct cpu *lock_queue_of(const struct vcpu *v)
 {
-    return list_empty(&cpu->queue) ? NULL : list_entry(cpu->queue.next, struct vcpu, queue);
+    struct cpu *cpu;
+
+    for (;;) {
+        cpu = READ_ONCE(v->cpu);
+        spin_lock(&cpu->lock);
+        if (likely(cpu == v->cpu))
+            return cpu;
+        spin_unlock(&cpu->lock);        /* it moved meanwhile */
+    }
 }
 
 static void enqueue(struct cpu *cpu, struct vcpu *v)
@@ -115,34 +117,39 @@ static void enqueue(struct cpu *cpu, struct vcpu *v)
     }
     list_add_tail(&v->queue, at);
     v->on_queue = true;
+    WRITE_ONCE(cpu->nr_queued, cpu->nr_queued + 1);
 }
 
-static void dequeue(struct vcpu *v)
+void queue_remove(struct cpu *cpu, struct vcpu *v)
 {
     list_del(&v->queue);
     v->on_queue = v->boosted = false;
+    WRITE_ONCE(cpu->nr_queued, cpu->nr_queued - 1);
 }
 
-/* Adds the time until now to the running vCPU's vruntime; idle time is not charged. */
-static void account(struct cpu *cpu, uint64_t now)
+/* Adds the time until now to the running vCPU's vruntime; idle time is not charged. Another CPU may
+ * have read its clock a little later. */
+void account(struct cpu *cpu, uint64_t now)
 {
     struct vcpu *v = cpu->running;
-    uint64_t ran = now - v->run_since;
+    uint64_t ran = now > v->run_since ? now - v->run_since : 0;
     unsigned weight = v->domain->weight;
 
     v->run_since = now;
     v->cpu_ns += ran;
     if (idles(v))
         return;
+    if (unlikely(v->domain->cap != 0))
+        v->allowance -= (int64_t)ran;
     if (weight != DEFAULT_WEIGHT)
         ran = ran * DEFAULT_WEIGHT / MAX(weight, 1u);
     v->vruntime += ran;
 }
 
-/* Raises min_vruntime to the least vruntime of all vCPUs that can run. Candidates are the running
- * vCPU, the boosted ones, and the first that is not boosted, as the rest of the queue is in
- * order. */
-static void advance_min_vruntime(struct cpu *cpu)
+/* The least vruntime of all vCPUs that run or wait here; UINT64_MAX: there is none. Candidates are
+ * the running vCPU, the boosted ones, and the first that is not boosted, as the rest of the queue is
+ * in order. */
+uint64_t least_vruntime(const struct cpu *cpu)
 {
     uint64_t least = idles(cpu->running) ? UINT64_MAX : cpu->running->vruntime;
     struct vcpu *v;
@@ -152,6 +159,13 @@ static void advance_min_vruntime(struct cpu *cpu)
         if (!v->boosted)
             break;
     }
+    return least;
+}
+
+static void advance_min_vruntime(struct cpu *cpu)
+{
+    uint64_t least = least_vruntime(cpu);
+
     if (least != UINT64_MAX)
         cpu->min_vruntime = MAX(cpu->min_vruntime, least);
 }
@@ -166,48 +180,75 @@ static void check_preemption(struct cpu *cpu, struct vcpu *v, uint64_t now)
 
     if (v->boosted && cpu->running->domain == v->domain)
         turn = MAX(turn, now + WAKER_GRACE_NS);
-    if (idles(cpu->running) || turn <= now)
+    if (!idles(cpu->running) && turn > now && timer_armed(&cpu->slice) &&
+        turn >= cpu->slice.deadline_ns)
+        return;
+    if (unlikely(cpu != this_cpu()))
+        request_cpu(cpu, REQUEST_RESCHED);      /* it continues in sched_look() */
+    else if (idles(cpu->running) || turn <= now)
         cpu->running->own_work |= WORK_RESCHED;
-    else if (!timer_armed(&cpu->slice) || turn < cpu->slice.deadline_ns)
+    else
         timer_set(&cpu->slice, turn);
+}
+
+void sched_look(void)
+{
+    struct cpu *cpu = this_cpu();
+    uint64_t now = now_ns();
+
+    spin_lock(&cpu->lock);
+    if (!list_empty(&cpu->queue))
+        check_preemption(cpu, first_queued(cpu), now);
+    spin_unlock(&cpu->lock);
 }
 
 static inline bool is_offline(const struct vcpu *v)
 {
-    return !v->up || v->parked;
+    return !READ_ONCE(v->up) || v->parked;
+}
+
+void queue_add(struct cpu *cpu, struct vcpu *v, uint64_t now)
+{
+    enqueue(cpu, v);
+    WRITE_ONCE(cpu->is_idle, false);
+    check_preemption(cpu, v, now);
 }
 
 /* Puts v, which is not blocked and does not run, on the queue. */
-static void join_queue(struct cpu *cpu, struct vcpu *v, uint64_t now)
+void join_queue(struct cpu *cpu, struct vcpu *v, uint64_t now)
 {
     account(cpu, now);
     advance_min_vruntime(cpu);
     v->vruntime = MAX(v->vruntime, cpu->min_vruntime);
     v->boosted = v->vruntime < cpu->min_vruntime + slice_ns();
-    enqueue(cpu, v);
-    check_preemption(cpu, v, now);
+    queue_add(cpu, v, now);
 }
 
 /* No effect on a vCPU that is down (VCPUOP_down), nor on one that is parked because its domain has
- * ended. */
+ * ended. One that still runs, because it is about to sleep, only goes on. */
 void vcpu_wake(struct vcpu *v)
 {
-    struct cpu *cpu = v->cpu;
+    struct cpu *cpu, *target;
     uint64_t now;
 
-    if (!v->blocked || is_offline(v))
+    if (!READ_ONCE(v->blocked) || is_offline(v))
         return;
-    now = now_ns();
-    TRACE_OF(v->domain, TRACE_SCHED, TRC_SCHED_WAKE, v->domain->id, v->id);
-    spin_lock(&sched_lock);
-    v->blocked = false;
-    if (unlikely(!v->started)) {
-        v->started = true;
-        v->domain->vcpus_inside++;
+    cpu = lock_queue_of(v);
+    if (likely(v->blocked && !is_offline(v))) {
+        now = now_ns();
+        TRACE_OF(v->domain, TRACE_SCHED, TRC_SCHED_WAKE, v->domain->id, v->id);
+        WRITE_ONCE(v->blocked, false);
+        if (likely(cpu->running != v)) {
+            runstate_change(v, RUNSTATE_runnable, now);
+            if (likely(!v->throttled)) {
+                target = sched_nr_cpus == 1 ? cpu : place_woken(v, cpu);
+                join_queue(target, v, now);
+                if (unlikely(target != cpu))
+                    spin_unlock(&target->lock);
+            }
+        }
     }
-    runstate_change(v, RUNSTATE_runnable, now);
-    join_queue(cpu, v, now);
-    spin_unlock(&sched_lock);
+    spin_unlock(&cpu->lock);
 }
 
 /* The idle vCPU's vruntime was not kept up to date while it was blocked. When it is the running
@@ -217,57 +258,114 @@ void sched_wake_idle(void)
     struct cpu *cpu = cpus[0];
     struct vcpu *idle = cpu->idle;
 
-    cpu->idle_has_work = true;
-    if (!idle->blocked)
-        return;
-    spin_lock(&sched_lock);
-    idle->blocked = false;
-    idle->vruntime = cpu->min_vruntime;
-    if (cpu->running == idle)
-        idle->run_since = now_ns();
-    else
-        join_queue(cpu, idle, now_ns());
-    spin_unlock(&sched_lock);
+    spin_lock(&cpu->lock);
+    WRITE_ONCE(cpu->idle_has_work, true);
+    if (idle->blocked) {
+        idle->blocked = false;
+        idle->vruntime = cpu->min_vruntime;
+        if (cpu->running != idle)
+            join_queue(cpu, idle, now_ns());
+        else
+            idle->run_since = now_ns();
+        if (cpu != this_cpu())
+            request_cpu(cpu, REQUEST_RESCHED);
+    }
+    spin_unlock(&cpu->lock);
+}
+
+bool sched_idle_done(void)
+{
+    struct cpu *cpu = this_cpu();
+    bool done;
+
+    spin_lock(&cpu->lock);
+    done = !cpu->idle_has_work;
+    cpu->idle->blocked = done;
+    spin_unlock(&cpu->lock);
+    return done;
 }
 
 void vcpu_pause(struct vcpu *v)
 {
-    spin_lock(&sched_lock);
-    v->blocked = true;
+    struct cpu *cpu = lock_queue_of(v);
+
+    WRITE_ONCE(v->blocked, true);
     if (v->on_queue) {
-        dequeue(v);
+        queue_remove(cpu, v);
         runstate_change(v, RUNSTATE_offline, now_ns());
     }
-    spin_unlock(&sched_lock);
+    spin_unlock(&cpu->lock);
+}
+
+void vcpu_stop(struct vcpu *v)
+{
+    struct cpu *cpu = lock_queue_of(v);
+
+    if (v->blocked && cpu->running != v)
+        runstate_change(v, RUNSTATE_offline, now_ns());
+    else
+        ask_work(v, WORK_STOP);
+    spin_unlock(&cpu->lock);
+    vcpu_kick(v);
+}
+
+void vcpu_get_runstate(const struct vcpu *v, struct vcpu_runstate_info *r)
+{
+    struct cpu *cpu = lock_queue_of(v);
+
+    memcpy(r, &v->runstate, sizeof(*r));        /* with its padding, which is zero */
+    spin_unlock(&cpu->lock);
 }
 
 /* blocked is set before the conditions are checked, so no wake-up is lost: one that comes after the
  * check finds blocked set and clears it; one that came before has left its condition, which the
- * check sees. */
+ * check sees. The fence keeps the CPU from checking first. */
 void vcpu_block(void)
+{
+    WRITE_ONCE(current->blocked, true);
+    smp_mb();
+    vcpu_block_woken();
+}
+
+void vcpu_block_woken(void)
 {
     struct vcpu *v = current;
 
-    v->blocked = true;
-    barrier();
     if (upcall_due(v) || (v->work & WORK_DOMAIN) || ((v->work & WORK_NMI) && !v->nmi_blocked)) {
-        v->blocked = false;
+        WRITE_ONCE(v->blocked, false);
         return;
     }
     schedule();
 }
 
+/* The first that may run now; those whose domain has used up its cap leave the queue. */
+static struct vcpu *first_allowed(struct cpu *cpu)
+{
+    struct vcpu *head;
+
+    while ((head = first_queued(cpu)) != NULL && unlikely(!cap_allows(head))) {
+        queue_remove(cpu, head);
+        head->throttled = true;
+    }
+    return head;
+}
+
 static struct vcpu *pick_next(struct cpu *cpu, struct vcpu *prev)
 {
-    struct vcpu *head = first_queued(cpu);
+    bool stays = !prev->blocked && likely(cap_allows(prev));
+    struct vcpu *head = first_allowed(cpu);
 
-    if (!prev->blocked && (head == NULL || (!head->boosted && prev->vruntime <= head->vruntime)))
+    if (stays && (head == NULL || (!head->boosted && prev->vruntime <= head->vruntime)))
         return prev;
-    if (!prev->blocked)
+    if (stays)
         enqueue(cpu, prev);
-    if (head == NULL)
-        return cpu->idle;
-    dequeue(head);
+    else if (unlikely(!prev->blocked))
+        prev->throttled = true;
+    if (head == NULL) {
+        head = sched_nr_cpus == 1 ? NULL : steal(cpu);
+        return head != NULL ? head : cpu->idle;
+    }
+    queue_remove(cpu, head);
     return head;
 }
 
@@ -293,6 +391,27 @@ static void switch_accounts(struct cpu *cpu, struct vcpu *prev, struct vcpu *nex
     }
     next->run_since = now;
     cpu->running = next;
+    WRITE_ONCE(next->on_cpu, cpu);      /* CR3 is loaded next, which is a fence (S6) */
+    cpu->leaving = prev;
+    WRITE_ONCE(cpu->is_idle, idles(next));
+}
+
+void sched_switched(void)
+{
+    struct cpu *cpu = this_cpu();
+
+    if (!is_idle(cpu->leaving))
+        store_release(&cpu->leaving->on_cpu, NULL);
+}
+
+/* When next must give up the CPU; NO_DEADLINE: no other waits, and it has no cap. */
+static inline uint64_t slice_end(const struct cpu *cpu, const struct vcpu *next, uint64_t now)
+{
+    uint64_t end = list_empty(&cpu->queue) || idles(next) ? NO_DEADLINE : now + slice_of(next);
+
+    if (unlikely(next->domain->cap != 0))
+        end = MIN(end, now + (uint64_t)next->allowance);
+    return end;
 }
 
 /* behind: the first in the queue runs before current does. */
@@ -300,23 +419,27 @@ static void reschedule(bool behind)
 {
     struct vcpu *prev = current, *next;
     struct cpu *cpu = prev->cpu;
-    uint64_t now = now_ns();
+    uint64_t now, end;
     unsigned before;
 
-    spin_lock(&sched_lock);
+    spin_lock(&cpu->lock);
+    now = now_ns();
     account(cpu, now);
     prev->own_work &= (uint16_t)~WORK_RESCHED;
-    if (behind)
+    if (behind && !list_empty(&cpu->queue))
         prev->vruntime = MAX(prev->vruntime, first_queued(cpu)->vruntime + 1);
+    if (sched_nr_cpus != 1)
+        balance(cpu, now);
     next = pick_next(cpu, prev);
     if (next != prev)
         switch_accounts(cpu, prev, next, now);
     cpu->slice_start = now;
-    if (list_empty(&cpu->queue) || idles(next))
+    end = slice_end(cpu, next, now);
+    if (end == NO_DEADLINE)
         timer_cancel(&cpu->slice);
     else
-        timer_set(&cpu->slice, now + slice_of(next));
-    spin_unlock(&sched_lock);
+        timer_set(&cpu->slice, end);
+    spin_unlock(&cpu->lock);
     if (next == prev)
         return;
     if (!is_idle(next))
@@ -326,6 +449,7 @@ static void reschedule(bool behind)
     ASSERT(locks_held() == 0);
     before = irqsoff_begin(IRQSOFF_NOTHING);
     arch_switch(prev, next);
+    sched_switched();
     irqsoff_end(before);
 }
 
@@ -345,9 +469,14 @@ void schedule_at_exit(void)
     struct vcpu *v = current;
 
     do {
-        v->blocked = !v->up;
+        if (unlikely(!READ_ONCE(v->up))) {      /* as in vcpu_block() */
+            WRITE_ONCE(v->blocked, true);
+            smp_mb();
+            if (READ_ONCE(v->up))
+                WRITE_ONCE(v->blocked, false);
+        }
         schedule();
-    } while (unlikely(!v->up));
+    } while (unlikely(!READ_ONCE(v->up)));
 }
 
 /* The idle vCPU is blocked while it builds domains, as when it idles, and is not preempted then: it

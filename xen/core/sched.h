@@ -7,20 +7,29 @@
 #include "xen/core/cpu.h"
 #include "xen/core/domain.h"
 #include "xen/core/lock.h"
+#include "xen/core/request.h"
 
-extern struct spinlock sched_lock;
 extern unsigned sched_slice_us;            /* sched_credit_tslice_ms= */
+extern unsigned sched_nr_cpus;             /* guests run on the first so many of cpus[] */
 
-void sched_init(struct vcpu *idle);
-struct cpu;
-void sched_init_cpu(struct cpu *cpu, struct vcpu *idle);    /* an empty queue */
+void sched_init(struct cpu *cpu, struct vcpu *idle);
 void sched_add(struct vcpu *v);             /* a new vCPU, blocked unless it is up */
-/* Clears blocked; sets WORK_RESCHED of the running vCPU if v preempts it. */
+/* Clears blocked; asks the CPU on whose queue it comes to switch, if v preempts what runs there. */
 void vcpu_wake(struct vcpu *v);
 /* The running vCPU sleeps, unless an upcall can be delivered; returns when woken. */
 void vcpu_block(void);
+/* The same, after blocked was set and a fence: a wake-up since then has its effect. */
+void vcpu_block_woken(void);
 /* Blocks v and removes it from the queue, until vcpu_wake. */
 void vcpu_pause(struct vcpu *v);
+/* Another CPU has put v down: stops it at its next exit to the guest, if it is not blocked. */
+void vcpu_stop(struct vcpu *v);
+void vcpu_get_runstate(const struct vcpu *v, struct vcpu_runstate_info *r);
+/* Called after each arch_switch(), and by a vCPU at its first run: the stack of the vCPU that ran
+ * before has been left. */
+void sched_switched(void);
+/* REQUEST_RESCHED: another CPU has put a vCPU on this CPU's queue. */
+void sched_look(void);
 /* Another vCPU may run; returns when current runs again. */
 void schedule(void);
 /* The same, but the first in the queue runs before current does. */
@@ -31,6 +40,13 @@ void schedule_at_exit(void);
 /* There is a domain to reap. Until domain_reap() is done, the idle vCPU is scheduled like a vCPU of
  * weight 256. */
 void sched_wake_idle(void);
+/* On the idle vCPU: there is nothing to reap, it is blocked from now on. False: there is. */
+bool sched_idle_done(void);
+/* With interrupts off, before the idle vCPU halts the CPU: it must call schedule() instead. */
+static inline bool sched_has_work(const struct cpu *cpu)
+{
+    return !list_empty(&cpu->queue) || READ_ONCE(cpu->idle_has_work) || cpu->steal_again;
+}
 /* May sleep; called between the steps of a long operation, without locks. Opens an interrupt
  * window, and lets other vCPUs run when one should. True: others may have run. */
 bool preempt_point(void);
@@ -60,6 +76,16 @@ static inline void preempt_after(unsigned units)
 {
     if (work_done(units))
         preempt_point();
+}
+
+/* v, which may run on another CPU, has an event or other work that its exit to the guest looks at:
+ * makes it leave the guest. What it is to see was written by a locked instruction. */
+static inline void vcpu_kick(const struct vcpu *v)
+{
+    struct cpu *cpu = READ_ONCE(v->on_cpu);
+
+    if (unlikely(cpu != NULL && cpu != this_cpu()))
+        request_cpu(cpu, REQUEST_KICK);
 }
 
 #endif

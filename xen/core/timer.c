@@ -1,71 +1,104 @@
-/* Software timers: a list in order of deadlines, and the hardware timer, which is programmed for
- * the first of them. The timer interrupt calls timers_run; scheduler, vCPU timers, watchdogs and
- * others set and cancel timers.
+/* Software timers: for each CPU a list in order of deadlines, and its hardware timer, which is
+ * programmed for the first of them. The timer interrupt calls timers_run; scheduler, vCPU timers,
+ * watchdogs and others set and cancel timers.
  *
  * A list is enough: a vCPU has three timers, a domain two, and seldom more than one of them is
  * armed. The hardware is programmed only when the earliest deadline becomes earlier. When it
  * becomes later or is cancelled, one interrupt comes too early, which is cheaper than to program
- * the hardware at each change. */
+ * the hardware at each change.
+ *
+ *   M1  t->queue is the queue that t is on, and changes only under that queue's lock */
 #include "arch/arch.h"
+#include "xen/core/cpu.h"
 #include "xen/core/irqsoff.h"
 #include "xen/core/lock.h"
+#include "xen/core/request.h"
 #include "xen/core/time.h"
 #include "xen/core/timer.h"
 
-#define NONE UINT64_MAX
-
-static struct spinlock timer_lock = SPINLOCK(LOCK_TIMER, 0);
-static struct list_head armed = LIST_HEAD_INIT(armed);
-/* The hardware's deadline; 0: timers_run runs and will program it. */
-static uint64_t programmed = NONE;
+void timer_queue_init(struct timer_queue *q, unsigned cpu)
+{
+    spin_lock_init(&q->lock, LOCK_TIMER, cpu);
+    list_init(&q->armed);
+    q->programmed = NO_DEADLINE;
+    q->firing = NULL;
+}
 
 void timer_init(struct timer *t, void (*fn)(void *), void *arg)
 {
-    list_init(&t->link);
+    t->queue = NULL;
     t->fn = fn;
     t->arg = arg;
 }
 
-bool timer_armed(const struct timer *t)
+static inline struct timer *first_timer(const struct timer_queue *q)
 {
-    return t->link.next != NULL && !list_empty(&t->link);
+    return list_entry(q->armed.next, struct timer, link);
 }
 
-static inline struct timer *first_timer(void)
+static void program(struct timer_queue *q, uint64_t deadline_ns)
 {
-    return list_entry(armed.next, struct timer, link);
-}
-
-static void program(uint64_t deadline_ns)
-{
-    programmed = deadline_ns;
+    q->programmed = deadline_ns;
     arch_timer_program(ns_to_tsc(deadline_ns));
+}
+
+/* queue tells whether the timer is armed, so its link need not be an empty list afterwards. */
+static inline void unlink(struct timer *t)
+{
+    t->link.prev->next = t->link.next;
+    t->link.next->prev = t->link.prev;
+}
+
+static inline void disarm(struct timer *t)
+{
+    unlink(t);
+    WRITE_ONCE(t->queue, NULL);
+}
+
+/* Between the look and the lock the timer may have fired, or been set on another CPU. */
+void timer_cancel(struct timer *t)
+{
+    struct timer_queue *q;
+
+    while ((q = READ_ONCE(t->queue)) != NULL) {
+        spin_lock(&q->lock);
+        if (likely(t->queue == q))
+            disarm(t);
+        spin_unlock(&q->lock);
+    }
+}
+
+void timer_end(struct timer *t)
+{
+    struct cpu *c;
+
+    timer_cancel(t);
+    for_each_cpu(c)
+        while (unlikely(load_acquire(&c->timers.firing) == t)) {
+            serve_flush_requests();
+            cpu_relax();
+        }
 }
 
 void timer_set(struct timer *t, uint64_t deadline_ns)
 {
+    struct timer_queue *q = &this_cpu()->timers;
     struct list_head *at;
 
-    spin_lock(&timer_lock);
-    if (timer_armed(t))
-        list_del(&t->link);
+    if (unlikely(READ_ONCE(t->queue) != NULL && t->queue != q))
+        timer_cancel(t);
+    spin_lock(&q->lock);
+    if (t->queue != NULL)
+        unlink(t);
     t->deadline_ns = deadline_ns;
-    for (at = armed.next; at != &armed; at = at->next)
+    for (at = q->armed.next; at != &q->armed; at = at->next)
         if (list_entry(at, struct timer, link)->deadline_ns > deadline_ns)
             break;
     list_add_tail(&t->link, at);
-    if (deadline_ns < programmed)
-        program(deadline_ns);
-    spin_unlock(&timer_lock);
-}
-
-void timer_cancel(struct timer *t)
-{
-    if (!timer_armed(t))
-        return;
-    spin_lock(&timer_lock);
-    list_del(&t->link);
-    spin_unlock(&timer_lock);
+    WRITE_ONCE(t->queue, q);
+    if (deadline_ns < q->programmed)
+        program(q, deadline_ns);
+    spin_unlock(&q->lock);
 }
 
 /* The clock is read once: a timer that fires and is armed again for a short time cannot make the
@@ -73,22 +106,25 @@ void timer_cancel(struct timer *t)
 void timers_run(void)
 {
     unsigned before = irqsoff_begin(IRQSOFF_TIMER);
+    struct timer_queue *q = &this_cpu()->timers;
     uint64_t now = now_ns();
 
-    spin_lock(&timer_lock);
-    programmed = 0;
-    while (!list_empty(&armed) && first_timer()->deadline_ns <= now) {
-        struct timer *t = first_timer();
+    spin_lock(&q->lock);
+    q->programmed = 0;
+    while (!list_empty(&q->armed) && first_timer(q)->deadline_ns <= now) {
+        struct timer *t = first_timer(q);
 
-        list_del(&t->link);
-        spin_unlock(&timer_lock);
+        disarm(t);
+        WRITE_ONCE(q->firing, t);
+        spin_unlock(&q->lock);
         t->fn(t->arg);
-        spin_lock(&timer_lock);
+        spin_lock(&q->lock);
+        store_release(&q->firing, NULL);
     }
-    if (list_empty(&armed))
-        programmed = NONE;
+    if (list_empty(&q->armed))
+        q->programmed = NO_DEADLINE;
     else
-        program(first_timer()->deadline_ns);
-    spin_unlock(&timer_lock);
+        program(q, first_timer(q)->deadline_ns);
+    spin_unlock(&q->lock);
     irqsoff_end(before);
 }

@@ -23,6 +23,17 @@ typedef uint64_t pfn_t;     /* a guest's pseudo-physical frame number; the guest
 #define HOLE_FIRST_SLOT 256u
 #define HOLE_LAST_SLOT 271u
 
+/* A set of CPUs, by number. */
+#define MAX_CPU_NUMBERS 256u
+struct cpu_set {
+    uint64_t bits[MAX_CPU_NUMBERS / 64];
+};
+
+static inline bool cpu_in(const struct cpu_set *set, unsigned cpu)
+{
+    return set->bits[cpu / 64] >> cpu % 64 & 1;
+}
+
 #define MAX_VCPUS 32u       /* as many as shared_info has vcpu_info for */
 
 /* A guest may pass [va, va + len) to a hypercall: no byte of it is in the hole, and it does not

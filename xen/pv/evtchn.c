@@ -44,10 +44,10 @@ static inline bool test(const uint64_t *words, unsigned nr)
  * for the pending bit only. */
 void evtchn_wake_pollers(struct domain *d, evtchn_port_t port)
 {
-    for (uint32_t mask = d->poll_mask; mask != 0; mask &= mask - 1) {
+    for (uint32_t mask = READ_ONCE(d->poll_mask); mask != 0; mask &= mask - 1) {
         struct vcpu *v = d->vcpu[__builtin_ctz(mask)];
 
-        if (v->poll_port == port || v->poll_port == POLL_SEVERAL)
+        if (READ_ONCE(v->poll_port) == port || READ_ONCE(v->poll_port) == POLL_SEVERAL)
             vcpu_wake(v);
     }
 }
@@ -65,7 +65,7 @@ static void two_level_set_pending(struct vcpu *v, struct evtchn *e, evtchn_port_
     }
     if (!test(s->evtchn_mask, port) && !test_and_set(&v->info->evtchn_pending_sel, port / BITS))
         mark_events_pending(v);
-    if (unlikely(d->poll_mask != 0))
+    if (unlikely(READ_ONCE(d->poll_mask) != 0))
         evtchn_wake_pollers(d, port);
 }
 

@@ -134,7 +134,7 @@ static void fifo_set_pending(struct vcpu *v, struct evtchn *e, evtchn_port_t por
     old = __atomic_fetch_or(word, PENDING, __ATOMIC_SEQ_CST);
     if (!(old & MASKED))
         enqueue_if_due(v, e, port, word, old);
-    if (!(old & PENDING) && unlikely(d->poll_mask != 0))
+    if (!(old & PENDING) && unlikely(READ_ONCE(d->poll_mask) != 0))
         evtchn_wake_pollers(d, port);
 }
 

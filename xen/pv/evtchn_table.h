@@ -103,12 +103,15 @@ static inline void evtchn_set_pending(struct domain *d, struct evtchn *e, evtchn
 }
 
 /* Called by the two kinds of delivery. The vCPU that runs on this CPU sees the event at its exit
- * to the guest; with several CPUs, one that runs elsewhere would have to be interrupted here. */
+ * to the guest; one that runs elsewhere is interrupted. The store is a fence: a vCPU that goes to
+ * sleep, or begins to run, at this time either is seen here or sees the event. */
 static inline void mark_events_pending(struct vcpu *v)
 {
     __atomic_store_n(&v->info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST);
-    if (v->blocked)
+    if (READ_ONCE(v->blocked))
         vcpu_wake(v);
+    else
+        vcpu_kick(v);
 }
 
 void evtchn_wake_pollers(struct domain *d, evtchn_port_t port);

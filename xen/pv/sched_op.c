@@ -89,7 +89,9 @@ static int find_pending_port(struct domain *d, uint64_t va, unsigned nr, evtchn_
     return 0;
 }
 
-/* Sets poll_port before it checks the ports, so that an event in between is not missed. */
+/* Is blocked and sets its bit before it checks the ports, so that an event in between is not missed:
+ * the sender sets the port's bit, and then looks at the pollers. Linux waits so for its spinlocks,
+ * on a masked port and without a timeout. */
 long sched_op_poll(const struct sched_poll *op)
 {
     struct vcpu *v = current;
@@ -99,19 +101,22 @@ long sched_op_poll(const struct sched_poll *op)
 
     if (op->nr_ports > MAX_POLL_PORTS)
         return -EINVAL;
-    v->poll_port = POLL_SEVERAL;
-    d->poll_mask |= 1u << v->id;
+    WRITE_ONCE(v->poll_port, POLL_SEVERAL);
+    WRITE_ONCE(v->blocked, true);
+    locked_or(&d->poll_mask, 1u << v->id);
     count_work(op->nr_ports * WORK_PER_PORT);
     rc = find_pending_port(d, (uint64_t)op->ports.p, op->nr_ports, &port);
-    if (rc == 0) {
+    if (rc != 0) {
+        WRITE_ONCE(v->blocked, false);
+    } else {
         if (op->nr_ports == 1)
-            v->poll_port = port;
+            WRITE_ONCE(v->poll_port, port);
         if (op->timeout != 0)
             timer_set(&v->poll, (int64_t)op->timeout < 0 ? 0 : op->timeout);
-        vcpu_block();
+        vcpu_block_woken();
         timer_cancel(&v->poll);
     }
-    d->poll_mask &= ~(1u << v->id);
+    locked_and(&d->poll_mask, ~(1u << v->id));
     v->poll_port = 0;
     return rc < 0 ? rc : 0;
 }
@@ -165,7 +170,7 @@ long sched_op_watchdog(const struct sched_watchdog *op)
 void domain_cancel_watchdogs(struct domain *d)
 {
     for (unsigned i = 0; i < ARRAY_SIZE(d->watchdog); i++)
-        timer_cancel(&d->watchdog[i]);
+        timer_end(&d->watchdog[i]);
 }
 
 /* The older hypercall has the first three commands only, and its reason is passed by value. */

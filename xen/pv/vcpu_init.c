@@ -124,22 +124,20 @@ static int initialise(struct vcpu *v, const struct vcpu_guest_context *c)
 {
     int rc = check_context(c);
 
-    if (rc != 0)
-        return rc;
-    /* Another vCPU of the domain may run while tables are validated. */
-    v->initialising = true;
+    if (rc == 0)
     rc = get_frames(v, c);
-    v->initialising = false;
+    v->initialising = rc == 0;
     if (rc != 0)
         return rc;
     set_registers(v, c);
     set_entries(v, c);
     time_update_vcpu(v);
+    spin_lock(&v->domain->life_lock);
     v->initialised = true;
-    if ((c->flags & VGCF_online) && v->domain->state == DOM_RUNNING) {
-        v->up = true;
-        vcpu_wake(v);
-    }
+    if ((c->flags & VGCF_online) && v->domain->state == DOM_RUNNING)
+        vcpu_start(v);
+    spin_unlock(&v->domain->life_lock);
+    vcpu_wake(v);
     return 0;
 }
 
@@ -148,5 +146,7 @@ static int initialise(struct vcpu *v, const struct vcpu_guest_context *c)
 long vcpu_initialise(struct vcpu *v, const struct vcpu_guest_context *op)
 {
     count_work(WORK_PER_CONTEXT);
-    return v->initialised || v->initialising ? -EEXIST : initialise(v, op);
+    if (v->initialised || xchg(&v->initialising, true))
+        return -EEXIST;
+    return initialise(v, op);
 }

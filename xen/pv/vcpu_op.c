@@ -20,9 +20,10 @@ long vcpu_up(struct vcpu *v)
 {
     if (!v->initialised)
         return -EINVAL;
-    if (v->up || v->domain->state != DOM_RUNNING)
-        return 0;
-    v->up = true;
+    spin_lock(&v->domain->life_lock);
+    if (!v->up && v->domain->state == DOM_RUNNING)
+        vcpu_start(v);
+    spin_unlock(&v->domain->life_lock);
     vcpu_wake(v);
     return 0;
 }
@@ -33,26 +34,23 @@ long vcpu_down(struct vcpu *v)
 {
     struct domain *d = v->domain;
     struct vcpu *other;
-    bool last = true;
+    bool last = true, was_up;
     unsigned i;
 
-    if (d->state != DOM_RUNNING)
-        return 0;
+    spin_lock(&d->life_lock);
     for_each_vcpu(d, other, i)
         last &= other == v || !other->up;
-    if (last) {
+    was_up = v->up && d->state == DOM_RUNNING;
+    last &= d->state == DOM_RUNNING;
+    if (was_up && !last)
+        WRITE_ONCE(v->up, false);
+    spin_unlock(&d->life_lock);
+    if (last)
         domain_shutdown(d, d->noted_reason != 0 ? d->noted_reason - 1 : SHUTDOWN_poweroff);
-        return 0;
-    }
-    if (!v->up)
-        return 0;
-    v->up = false;
-    if (v == current)
+    else if (was_up && v == current)
         schedule_at_exit();
-    else if (v->blocked)
-        runstate_change(v, RUNSTATE_offline, now_ns());
-    else
-        ask_work(v, WORK_STOP);
+    else if (was_up)
+        vcpu_stop(v);
     return 0;
 }
 
@@ -63,7 +61,7 @@ long vcpu_is_up(struct vcpu *v)
 
 static void get_runstate(const struct vcpu *v, struct vcpu_runstate_info *r)
 {
-    memcpy(r, &v->runstate, sizeof(*r));        /* with its padding, which is zero */
+    vcpu_get_runstate(v, r);
     r->time[r->state] += now_ns() - r->state_entry_time;
 }
 
@@ -177,5 +175,6 @@ long vcpu_send_nmi(struct vcpu *v, uint64_t arg)
         return -EINVAL;
     ask_work(v, WORK_NMI);
     vcpu_wake(v);
+    vcpu_kick(v);
     return 0;
 }

@@ -34,6 +34,9 @@ struct host_machine {
     /* Set by the test. */
     bool hostile_memory;        /* a guest word changes right after it was read */
     bool deny_xsave, deny_fsgsbase;
+    /* arch_switch returns at once, as if on the stack of the vCPU that is current then: for tests
+     * that choose themselves what a vCPU does, and run no code of it. */
+    bool no_stacks;
     bool early_db;              /* the result of arch_db_is_early() */
     unsigned cpu_id;
     uint64_t tsc_step;          /* ticks that pass at each reading of the clock */
