@@ -16,6 +16,7 @@
 #include "host.h"
 #include "xen/core/cpu.h"
 #include "xen/core/request.h"
+#include "xen/core/sched.h"
 #include "xen/core/timer.h"
 
 #define MAX_SWITCHES 10000000ull /* of the CPU, in one run: more are a deadlock */

@@ -23,7 +23,7 @@ CIRCLES = (
     ("boot/build", "boot/build_plan", "boot/build_tables"),
     ("boot/modules", "boot/service"),
     ("core/console", "core/console_line", "core/console_terminal"),
-    ("core/sched", "core/vtimer"),
+    ("core/sched", "core/sched_cap", "core/sched_place", "core/vtimer"),
     ("core/time", "core/timer", "core/trace"),
     ("pv/console_ring", "pv/input", "pv/store"),
     ("pv/desc", "pv/linear", "pv/pagetype"),

@@ -181,6 +181,42 @@ static void max_ports_is_limited(void **state)
     assert_int_equal(c.max_port, 131071);
 }
 
+static void sets_of_cpus_are_parsed(void **state)
+{
+    static const struct {
+        const char *string;
+        uint64_t first, last;           /* words of the set; 0 and 0: refused */
+    } table[] = {
+        { "cpus=0 --", 1, 0 }, { "cpus=0-3,8 --", 0x10f, 0 }, { "cpus=2,1 --", 6, 0 },
+        { "cpus=255 --", 0, 1ull << 63 }, { "cpus=0-255 --", ~0ull, ~0ull },
+        { "cpus=all --", ~0ull, ~0ull }, { "name=x --", ~0ull, ~0ull },
+        { "cpus= --", 0, 0 }, { "cpus=256 --", 0, 0 }, { "cpus=3-2 --", 0, 0 },
+        { "cpus=0-256 --", 0, 0 }, { "cpus=1, --", 0, 0 }, { "cpus=1- --", 0, 0 },
+        { "cpus=-1 --", 0, 0 }, { "cpus=1x --", 0, 0 }, { "cpus=1-18446744073709551615 --", 0, 0 },
+    };
+    struct domain_config c;
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_SIZE(table); i++) {
+        bool refused = table[i].first == 0 && table[i].last == 0;
+
+        if (domain_config_parse(table[i].string, &c) != (refused ? -EINVAL : 0))
+            fail_msg("%s", table[i].string);
+        if (refused)
+            continue;
+        assert_int_equal(c.cpus.bits[0], table[i].first);
+        assert_int_equal(c.cpus.bits[3], table[i].last);
+        assert_int_equal(c.cpus_soft.bits[1], ~0ull);
+    }
+    assert_int_equal(domain_config_parse("cpus_soft=64-65 cap=150 --", &c), 0);
+    assert_int_equal(c.cpus_soft.bits[1], 3);
+    assert_int_equal(c.cpus.bits[1], ~0ull);
+    assert_int_equal(c.cap, 150);
+    assert_int_equal(domain_config_parse("--", &c), 0);
+    assert_int_equal(c.cap, 0);
+    assert_int_equal(domain_config_parse("cap=25601 --", &c), -EINVAL);
+}
+
 static void module_file_name_is_dropped(void **state)
 {
     static const struct { const char *loader, *in, *out; } table[] = {
@@ -251,6 +287,7 @@ int main(void)
         with_machine(module_words_are_parsed),
         with_machine(cut_strings_are_reported),
         with_machine(max_ports_is_limited),
+        with_machine(sets_of_cpus_are_parsed),
         with_machine(module_file_name_is_dropped),
     };
 

@@ -1,7 +1,8 @@
-/* The scheduler on several fake CPUs and a simulated clock: the shares of vCPUs that always compute
- * against the weighted max-min ideal, caps, affinity, where a vCPU that wakes runs and how soon, and
- * that no CPU idles while somebody waits for it. No guest code runs: each step of the simulation is
- * 0.1 ms on every CPU, in which it takes its interrupts and what its vCPU is asked to do. */
+/* The scheduler on several fake CPUs and a simulated clock: the shares of vCPUs that always
+ * compute against the weighted max-min ideal, caps, affinity, where a vCPU that wakes runs and
+ * how soon, and that no CPU idles while somebody waits for it. No guest code runs: each step of
+ * the simulation is 0.1 ms on every CPU, in which it takes its interrupts and what its vCPU is
+ * asked to do. */
 #include "cmocka_main.h"
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +11,8 @@
 #include "xen/core/domain_list.h"
 #include "xen/core/request.h"
 #include "xen/core/sched.h"
+#include "xen/core/sched_cap.h"
+#include "xen/core/sched_place.h"
 #include "xen/core/sched_queue.h"
 #include "xen/core/time.h"
 

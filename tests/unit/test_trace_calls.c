@@ -121,7 +121,8 @@ static void call_has_its_result(void **state)
     EXPECT(RESULT, 63, V64(-ENOSYS), ANY, 0);
     EXPECT(RESULT, 13, V64(0), ANY, 0);
     EXPECT_END();
-    assert_int_equal(hypercall_count(17) - versions, 2);         /* counted as they are without a trace */
+    /* counted as they are without a trace */
+    assert_int_equal(hypercall_count(17) - versions, 2);
     assert_int_equal(hypercall_count(63) - refused, 2);
 }
 

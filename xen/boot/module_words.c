@@ -43,6 +43,50 @@ static bool word_weight(struct domain_config *c, const char *value)
     return word_number(value, 1, 65535, &c->weight);
 }
 
+/* As in Xen: 100 is one CPU, 400 are four. */
+static bool word_cap(struct domain_config *c, const char *value)
+{
+    return word_number(value, 0, 100 * MAX_CPU_NUMBERS, &c->cap);
+}
+
+/* "all", or numbers and ranges: "0-3,8". */
+static bool parse_cpus(struct cpu_set *set, const char *value)
+{
+    const char *end;
+    uint64_t first, last;
+
+    if (strcmp(value, "all") == 0)
+        return memset(set, 0xff, sizeof(*set));
+    memset(set, 0, sizeof(*set));
+    for (;; value = end + 1) {
+        first = last = parse_number(value, &end);
+        if (end == value)
+            return false;
+        if (*end == '-') {
+            value = end + 1;
+            last = parse_number(value, &end);
+            if (end == value)
+                return false;
+        }
+        if (last < first || last >= MAX_CPU_NUMBERS)
+            return false;
+        for (; first <= last; first++)
+            set->bits[first / 64] |= 1ull << first % 64;
+        if (*end != ',')
+            return *end == '\0';
+    }
+}
+
+static bool word_cpus(struct domain_config *c, const char *value)
+{
+    return parse_cpus(&c->cpus, value);
+}
+
+static bool word_cpus_soft(struct domain_config *c, const char *value)
+{
+    return parse_cpus(&c->cpus_soft, value);
+}
+
 static bool word_max_ports(struct domain_config *c, const char *value)
 {
     return word_number(value, 63, EVTCHN_FIFO_NR_CHANNELS - 1, &c->max_port);
@@ -58,7 +102,8 @@ static const struct {
     bool (*parse)(struct domain_config *c, const char *value);
 } words[] = {
     { "name=", word_name }, { "mem=", word_mem }, { "vcpus=", word_vcpus },
-    { "weight=", word_weight },
+    { "weight=", word_weight }, { "cap=", word_cap },
+    { "cpus=", word_cpus }, { "cpus_soft=", word_cpus_soft },
     { "trace=", word_trace }, { "max_ports=", word_max_ports },
 };
 
@@ -106,6 +151,8 @@ int domain_config_parse(const char *string, struct domain_config *c)
 
     *c = (struct domain_config){ .vcpus = 1, .weight = 256, .max_port = DEFAULT_MAX_PORT,
                                 .trace = TRACE_DEFAULT };
+    (void)parse_cpus(&c->cpus, "all");
+    (void)parse_cpus(&c->cpus_soft, "all");
     while (separator != NULL && p < separator) {
         size_t n = 0;
 

@@ -11,6 +11,8 @@ struct domain_config {
     char name[32];
     uint64_t mem_bytes;             /* 0: an equal share of the free memory */
     unsigned vcpus, weight;
+    unsigned cap;                   /* cap=: percent of one CPU; 0: none */
+    struct cpu_set cpus, cpus_soft; /* where its vCPUs may run, and where they should */
     unsigned max_port;              /* max_ports= */
     uint32_t trace;                 /* trace=; TRACE_DEFAULT: the hypervisor's own trace= */
     bool service;                   /* it is the service domain, number 0 */

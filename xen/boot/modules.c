@@ -16,6 +16,8 @@
 #include "xen/core/claim.h"
 #include "xen/core/domain.h"
 #include "xen/core/log.h"
+#include "xen/core/sched.h"
+#include "xen/core/sched_place.h"
 #include "xen/core/trace_control.h"
 #include "xen/pv/store.h"
 
@@ -85,6 +87,30 @@ static uint64_t fair_share(void)
     return sharers != 0 ? left / sharers & ~(uint64_t)(SHARE_UNIT - 1) : 0;
 }
 
+/* A set without a CPU that came up is no use: then all are meant. */
+static struct cpu_set usable(const struct domain_config *c, struct cpu_set set, const char *word)
+{
+    for (unsigned i = 0; i < sched_nr_cpus; i++)
+        if (cpu_in(&set, i))
+            return set;
+    log_warning("module %u (%s): none of the CPUs of %s= is used: all are meant", c->module,
+                c->name, word);
+    memset(&set, 0xff, sizeof(set));
+    return set;
+}
+
+/* Its vCPUs were created with all CPUs allowed. */
+static void place(struct domain *d, const struct domain_config *c)
+{
+    struct vcpu *v;
+    unsigned i;
+
+    d->cpus = usable(c, c->cpus, "cpus");
+    d->cpus_soft = usable(c, c->cpus_soft, "cpus_soft");
+    for_each_vcpu(d, v, i)
+        v->cpu = first_cpu_of(v);
+}
+
 static struct domain *create(domid_t id, const struct domain_config *c, uint64_t nr_frames)
 {
     uint64_t left = memory_for_guests();
@@ -101,6 +127,8 @@ static struct domain *create(domid_t id, const struct domain_config *c, uint64_t
         return NULL;
     }
     d->max_port = c->max_port;
+    d->cap = c->cap;
+    place(d, c);
     trace_domain(d, c->trace == TRACE_DEFAULT ? trace_config.classes : c->trace);
     return d;
 }

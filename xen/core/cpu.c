@@ -10,11 +10,3 @@ static struct cpu *only_boot_cpu[1] = { &boot_cpu };
 
 struct cpu **cpus = only_boot_cpu;
 unsigned nr_cpus = 1;
-
-void cpu_set_up(struct cpu *c, unsigned id)
-{
-    c->id = id;
-    spin_lock_init(&c->lock, LOCK_QUEUE, id);
-    list_init(&c->queue);
-    timer_queue_init(&c->timers, id);
-}

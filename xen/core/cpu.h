@@ -64,9 +64,6 @@ extern unsigned nr_cpus;
 #define for_each_cpu(c) \
     for (unsigned cpu_nr_ = 0; cpu_nr_ < nr_cpus && ((c) = cpus[cpu_nr_], true); cpu_nr_++)
 
-/* c, zeroed, becomes CPU number id. */
-void cpu_set_up(struct cpu *c, unsigned id);
-
 static inline struct cpu *this_cpu(void)
 {
     return current->cpu;

@@ -25,7 +25,7 @@
 #include "xen/core/log.h"
 #include "xen/core/request.h"
 #include "xen/core/sched.h"
-#include "xen/core/sched_queue.h"
+#include "xen/core/sched_cap.h"
 #include "xen/core/time.h"
 #include "xen/core/timer.h"
 #include "xen/core/trace.h"

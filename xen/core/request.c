@@ -6,7 +6,8 @@
  * is cleared before the work, so that a request that comes meanwhile is not lost. */
 #include "xen/core/request.h"
 #include "xen/core/lock.h"
-#include "xen/core/sched.h"
+
+void (*reschedule_requested)(void);
 
 static uint32_t ask(struct cpu *c, struct answered *a, uint32_t bit)
 {
@@ -59,7 +60,7 @@ void serve_requests(void)
     if (bits & REQUEST_ALIVE)
         store_release(&c->alive.done, load_acquire(&c->alive.wanted));
     if (bits & REQUEST_RESCHED)
-        sched_look();
+        reschedule_requested();
 }
 
 uint32_t request_flush(struct cpu *c)

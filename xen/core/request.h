@@ -21,6 +21,9 @@ static inline void request_cpu(struct cpu *c, uint32_t bit)
         arch_send_ipi(c->id);
 }
 
+/* Serves REQUEST_RESCHED; set once, by the scheduler. */
+extern void (*reschedule_requested)(void);
+
 /* The interrupt that arch_send_ipi() raised. It comes only while the CPU runs a guest, is idle, or
  * in a preemption point: so no lock is held. */
 void serve_requests(void);

@@ -2,14 +2,14 @@
  * points. Called by all code that blocks or wakes a vCPU, or works for long. The context switch
  * itself is arch_switch; what a blocked vCPU waits for is known only to the code that wakes it.
  *
- * A vCPU's vruntime is the time it ran, scaled by 256 / weight. The queue is in order of vruntime
- * and the vCPU with the least runs next, so that over time each gets its share. The weight is that
- * of the domain and counts for each of its vCPUs, as in Xen's schedulers: a domain with more busy
- * vCPUs gets more CPU time.
+ * A vCPU's vruntime is the time it ran, scaled by 256 / weight. The queue is in order of
+ * vruntime and the vCPU with the least runs next, so that over time each gets its share. The
+ * weight is that of the domain and counts for each of its vCPUs, as in Xen's schedulers: a
+ * domain with more busy vCPUs gets more CPU time.
  *
- * Each CPU has a queue, with a lock. v->cpu says whose queue v is on, or was; it changes under the
- * lock of the old CPU's queue. vruntime is one scale for all CPUs. Which CPU's queue a vCPU joins is
- * sched_place.c's, caps are sched_cap.c's.
+ * Each CPU has a queue, with a lock. v->cpu says whose queue v is on, or was; it changes under
+ * the lock of the old CPU's queue. vruntime is one scale for all CPUs. Which CPU's queue a vCPU
+ * joins is sched_place.c's, caps are sched_cap.c's.
  *
  * Invariants, under the queue's lock:
  *   S1  a vCPU is on its CPU's queue exactly when it is not blocked, not throttled and does not run
@@ -22,8 +22,8 @@
  *       and one that uses much is not boosted
  *   S5  while the queue is not empty and a vCPU that is not blocked runs, the slice timer is armed,
  *       or WORK_RESCHED is set, or REQUEST_RESCHED
- *   S6  v->on_cpu is the CPU that runs v, from before its page tables are loaded until its stack has
- *       been left. Only when it is NULL may another CPU take v
+ *   S6  v->on_cpu is the CPU that runs v, from before its page tables are loaded until its stack
+ *       has been left. Only when it is NULL may another CPU take v
  */
 #include "arch/arch.h"
 #include "common/string.h"
@@ -35,6 +35,8 @@
 #include "xen/core/lock.h"
 #include "xen/core/request.h"
 #include "xen/core/sched.h"
+#include "xen/core/sched_cap.h"
+#include "xen/core/sched_place.h"
 #include "xen/core/sched_queue.h"
 #include "xen/core/time.h"
 #include "xen/core/timer.h"
@@ -65,6 +67,16 @@ static void slice_over(void *arg)
     cpu->running->own_work |= WORK_RESCHED;
 }
 
+static void sched_look(void);
+
+void cpu_set_up(struct cpu *c, unsigned id)
+{
+    c->id = id;
+    spin_lock_init(&c->lock, LOCK_QUEUE, id);
+    list_init(&c->queue);
+    timer_queue_init(&c->timers, id);
+}
+
 void sched_init(struct cpu *cpu, struct vcpu *idle)
 {
     timer_init(&cpu->slice, slice_over, cpu);
@@ -73,6 +85,7 @@ void sched_init(struct cpu *cpu, struct vcpu *idle)
     idle->cpu = idle->on_cpu = cpu;
     idle->blocked = true;
     idle_domain.weight = DEFAULT_WEIGHT;
+    reschedule_requested = sched_look;
     cpu->idle = cpu->running = idle;
     cpu->nr_queued = 0;
     cpu->is_idle = true;
@@ -146,9 +159,9 @@ void account(struct cpu *cpu, uint64_t now)
     v->vruntime += ran;
 }
 
-/* The least vruntime of all vCPUs that run or wait here; UINT64_MAX: there is none. Candidates are
- * the running vCPU, the boosted ones, and the first that is not boosted, as the rest of the queue is
- * in order. */
+/* The least vruntime of all vCPUs that run or wait here; UINT64_MAX: there is none. Candidates
+ * are the running vCPU, the boosted ones, and the first that is not boosted, as the rest of the
+ * queue is in order. */
 uint64_t least_vruntime(const struct cpu *cpu)
 {
     uint64_t least = idles(cpu->running) ? UINT64_MAX : cpu->running->vruntime;
@@ -191,7 +204,8 @@ static void check_preemption(struct cpu *cpu, struct vcpu *v, uint64_t now)
         timer_set(&cpu->slice, turn);
 }
 
-void sched_look(void)
+/* REQUEST_RESCHED: another CPU has put a vCPU on this CPU's queue. */
+static void sched_look(void)
 {
     struct cpu *cpu = this_cpu();
     uint64_t now = now_ns();

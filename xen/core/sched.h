@@ -12,6 +12,8 @@
 extern unsigned sched_slice_us;            /* sched_credit_tslice_ms= */
 extern unsigned sched_nr_cpus;             /* guests run on the first so many of cpus[] */
 
+/* c, zeroed, becomes CPU number id. */
+void cpu_set_up(struct cpu *c, unsigned id);
 void sched_init(struct cpu *cpu, struct vcpu *idle);
 void sched_add(struct vcpu *v);             /* a new vCPU, blocked unless it is up */
 /* Clears blocked; asks the CPU on whose queue it comes to switch, if v preempts what runs there. */
@@ -28,8 +30,6 @@ void vcpu_get_runstate(const struct vcpu *v, struct vcpu_runstate_info *r);
 /* Called after each arch_switch(), and by a vCPU at its first run: the stack of the vCPU that ran
  * before has been left. */
 void sched_switched(void);
-/* REQUEST_RESCHED: another CPU has put a vCPU on this CPU's queue. */
-void sched_look(void);
 /* Another vCPU may run; returns when current runs again. */
 void schedule(void);
 /* The same, but the first in the queue runs before current does. */

@@ -3,6 +3,7 @@
  * they run. When none is left a vCPU that would run is throttled: it is on no queue until the
  * domain's timer begins the next period. What a vCPU ran beyond its allowance it has less the next
  * time. Called by sched.c and domain.c. */
+#include "xen/core/sched_cap.h"
 #include "xen/core/sched_queue.h"
 #include "xen/core/time.h"
 

@@ -1,13 +1,15 @@
-/* Which CPU runs a vCPU: placement of one that wakes, stealing by a CPU that would idle, and balance
- * between busy CPUs. Called by sched.c.
+/* Which CPU runs a vCPU: placement of one that wakes, stealing by a CPU that would idle, and
+ * balance between busy CPUs. Called by sched.c.
  *
  * vruntime is one scale for all CPUs: a vCPU with the same weight that ran as long has the same,
- * wherever it ran. So a CPU whose least vruntime is behind another's has too many vCPUs, and gives
- * the one that is most behind to the other. Three busy vCPUs of one weight rotate over two CPUs so,
- * and each has two thirds of a CPU.
+ * wherever it ran. So a CPU whose least vruntime is behind another's has too many vCPUs, and
+ * gives the one that is most behind to the other. Three busy vCPUs of one weight rotate over two
+ * CPUs so, and each has two thirds of a CPU.
  *
- * A second queue's lock is only tried for, so its order is free. A vCPU moves while it is on no CPU
- * (S6) and both queues are locked. */
+ * A second queue's lock is only tried for, so its order is free. A vCPU moves while it is on no
+ * CPU (S6) and both queues are locked. */
+#include "xen/core/sched_cap.h"
+#include "xen/core/sched_place.h"
 #include "xen/core/sched_queue.h"
 
 #define LOOKED_AT 8u            /* CPUs that a wake-up looks at, in each of the two sets */
@@ -84,7 +86,8 @@ struct cpu *place_woken(struct vcpu *v, struct cpu *cpu)
     return c;
 }
 
-/* The first in from's queue that may run on `to`. *again: one could not be moved at this instant. */
+/* The first in from's queue that may run on `to`. *again: one could not be moved at this
+ * instant. */
 static struct vcpu *first_movable(struct cpu *from, const struct cpu *to, bool *again)
 {
     struct vcpu *v;
@@ -129,8 +132,8 @@ struct vcpu *steal(struct cpu *cpu)
     return v;
 }
 
-/* One that was given to this CPU and has not run here yet is not given on: passed round so, it would
- * never run. */
+/* One that was given to this CPU and has not run here yet is not given on: passed round so, it
+ * would never run. */
 static void give_first(struct cpu *cpu, struct cpu *to, uint64_t now)
 {
     bool again = false;

@@ -1,5 +1,5 @@
-/* The queue of a CPU, for the parts of the scheduler: sched.c, sched_place.c, sched_cap.c. All
- * functions but the last group are called with the lock of the CPU's queue. */
+/* The queue of a CPU, for the parts of the scheduler: sched.c, which defines these functions,
+ * sched_place.c and sched_cap.c. All but the last are called with the lock of the CPU's queue. */
 #ifndef XEN_SCHED_QUEUE_H
 #define XEN_SCHED_QUEUE_H
 
@@ -26,7 +26,6 @@ static inline struct vcpu *first_queued(struct cpu *cpu)
     return list_empty(&cpu->queue) ? NULL : list_entry(cpu->queue.next, struct vcpu, queue);
 }
 
-/* sched.c */
 void account(struct cpu *cpu, uint64_t now);
 uint64_t least_vruntime(const struct cpu *cpu);
 void queue_remove(struct cpu *cpu, struct vcpu *v);
@@ -35,24 +34,7 @@ void queue_add(struct cpu *cpu, struct vcpu *v, uint64_t now);
  * for the time that it slept, and may be boosted. */
 void join_queue(struct cpu *cpu, struct vcpu *v, uint64_t now);
 
-/* sched_place.c. place_woken: the CPU whose queue v, of cpu's, should join; if it is another it is
- * locked, too, and v is that CPU's from now on. steal: takes a vCPU of another CPU's queue, to run
- * here; NULL: none. balance: at most once a slice, gives a vCPU to another CPU that is ahead. */
-struct cpu *place_woken(struct vcpu *v, struct cpu *cpu);
-struct vcpu *steal(struct cpu *cpu);
-void balance(struct cpu *cpu, uint64_t now);
-
-/* sched_cap.c. False: v's domain has used up its cap, v must wait for the next period. */
-bool cap_take(struct vcpu *v);
-static inline bool cap_allows(struct vcpu *v)
-{
-    return likely(v->domain->cap == 0) || v->allowance > 0 || cap_take(v);
-}
-
 /* Without a lock. */
-struct cpu *first_cpu_of(const struct vcpu *v);     /* a new vCPU's */
 struct cpu *lock_queue_of(const struct vcpu *v);
-void cap_begin(struct domain *d);                   /* d starts to run */
-void cap_end(struct domain *d);                     /* d is dying */
 
 #endif

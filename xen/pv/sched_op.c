@@ -89,9 +89,9 @@ static int find_pending_port(struct domain *d, uint64_t va, unsigned nr, evtchn_
     return 0;
 }
 
-/* Is blocked and sets its bit before it checks the ports, so that an event in between is not missed:
- * the sender sets the port's bit, and then looks at the pollers. Linux waits so for its spinlocks,
- * on a masked port and without a timeout. */
+/* Is blocked and sets its bit before it checks the ports, so that an event in between is not
+ * missed: the sender sets the port's bit, and then looks at the pollers. Linux waits so for its
+ * spinlocks, on a masked port and without a timeout. */
 long sched_op_poll(const struct sched_poll *op)
 {
     struct vcpu *v = current;
