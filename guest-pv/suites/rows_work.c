@@ -83,6 +83,10 @@ static void copy_by_sse(void *to, const void *from, uint64_t bytes)
                      : "+r"(to), "+r"(from), "+r"(bytes) : : "memory", "cc", "xmm0", "xmm1");
 }
 
+/* One copy is short: the least of some is without what a host did in between, such as a timer's
+ * interrupt. */
+#define COPY_TURNS 3
+
 static void copies(void)
 {
     static const struct {
@@ -99,13 +103,18 @@ static void copies(void)
 
     ASSERT(from && to);
     for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        uint64_t start;
+        uint64_t least = UINT64_MAX;
 
         memset(from, 0x40 + (int)i, rows[i].bytes);
         rows[i].copy(to, from, rows[i].bytes);
-        start = rdtsc();
-        rows[i].copy(to, from, rows[i].bytes);
-        print_row(rows[i].name, rdtsc() - start, 1);
+        for (unsigned turn = 0; turn < COPY_TURNS; turn++) {
+            uint64_t start = rdtsc(), ticks;
+
+            rows[i].copy(to, from, rows[i].bytes);
+            ticks = rdtsc() - start;
+            least = ticks < least ? ticks : least;
+        }
+        print_row(rows[i].name, least, 1);
         EXPECT(memcmp(to, from, rows[i].bytes) == 0);
     }
     free(from);

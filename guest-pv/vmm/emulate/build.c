@@ -158,7 +158,7 @@ static op_fn *choose(const struct insn *in, const struct insn_case *k, uint64_t 
     op->odd = in->opcode & 1;
     op->imm = (int32_t)in->imm;
     if (k->op == OP_JMP || k->op == OP_CALL) /* F2 before them is of a later extension: ignored */
-        return in->op_bytes == 8 ? branch_function(k->op, shape) : NULL;
+        return o[0].bytes == 8 ? branch_function(k->op, shape) : NULL;
     if (in->rep && k->op != OP_TZCNT && k->op != OP_LZCNT)
         return NULL;
     if (k->op == OP_MOV && shape == SHAPE_RI)
