@@ -94,7 +94,8 @@ static void trampoline(void)
     struct vcpu *v = current;
 
     arrived(host_vcpu(v)->fiber);
-    sched_switched();
+    if (this_cpu()->leaving != NULL)    /* not of a CPU that runs one program (cpus.c) */
+        sched_switched();
     host_vcpu(v)->program(v);
     for (;;)                    /* the program has ended: block again after each wake-up */
         vcpu_block();
