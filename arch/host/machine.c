@@ -181,7 +181,7 @@ void host_become(struct vcpu *v)
     old->on_cpu = NULL;
     current = cpus[0]->running = v;
     v->on_cpu = cpus[0];
-    arch_load_root(v);
+    host_load_root(v);
 }
 
 static struct vcpu *idle;

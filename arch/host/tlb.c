@@ -3,7 +3,7 @@
  * above those that index an L1, L2 or L3, to the frame of that table. INVLPG of one page drops all
  * entries of levels 1 to 3, as on a CPU.
  *
- * The caches are filled by guest_mem.c and flushed by xen/ (arch_flush_tlb). host_audit checks that
+ * The caches are filled by guest_mem.c and flushed by xen/ (arch_flush_all). host_audit checks that
  * no translation is left in them which a guest may no longer have; tests call it after each
  * operation. */
 #include <string.h>
@@ -112,12 +112,14 @@ void host_tlb_speculate(uint64_t random)
         host_walk_again((t->prefix - 1) << PAGE_SHIFT);
 }
 
-void arch_flush_tlb(void)
+void arch_flush_all(void)
 {
+    uint64_t epoch = READ_ONCE(current->domain->epoch);
+
     host_step();
     host.full_flushes++;
     host_tlb_forget();
-    this_cpu()->flush_stamp = ++tlb_clock;
+    WRITE_ONCE(current->flushed, epoch);
 }
 
 void arch_flush_tlb_one(uint64_t va)
@@ -130,30 +132,45 @@ void arch_flush_tlb_one(uint64_t va)
         forget(&levels[level]);
 }
 
-void arch_load_root(struct vcpu *v)
-{
-    host_step();
-    host_load_root(v);
-}
-
-void host_load_root(const struct vcpu *v)
+static void load_cr3(const struct vcpu *v)
 {
     host.root_loads++;
     host.cr3 = v->kernel_mode ? v->root_kernel : v->root_user;
     host_tlb_forget();
-    this_cpu()->flush_stamp = ++tlb_clock;
+}
+
+void arch_load_root(struct vcpu *v)
+{
+    host_step();
+    load_cr3(v);
+}
+
+void arch_load_root_and_flush(struct vcpu *v)
+{
+    uint64_t epoch = READ_ONCE(v->domain->epoch);
+
+    host_step();
+    load_cr3(v);
+    WRITE_ONCE(v->flushed, epoch);
+}
+
+void host_load_root(struct vcpu *v)
+{
+    uint64_t epoch = READ_ONCE(v->domain->epoch);
+
+    load_cr3(v);
+    WRITE_ONCE(v->flushed, epoch);
 }
 
 /* A CPU may still use the frame as a table of that level: it is one; or it is a table of a higher
- * level and the walk is read-only (a linear entry); or it was a table, and has no type now or is
- * free (a free frame's word is alloc.c's). */
+ * level and the walk is read-only (a linear entry); or it was a table, and has no type now. */
 bool host_walkable(mfn_t mfn, unsigned level, bool writable)
 {
     const struct frame *f = mfn_to_frame(mfn);
     unsigned type = mfn_valid(mfn) ? (unsigned)(f->word >> TYPE_SHIFT) : 7;
 
     if (type == 0)
-        return f->owner != 0 ? nr_type_refs(f->word) == 0 : nr_refs(f->word) == 0;
+        return f->owner != 0 && nr_type_refs(f->word) == 0;
     return type == level || (type > level && type <= 4 && !writable);
 }
 
@@ -190,8 +207,6 @@ static void audit_translation(const struct host_translation *t, const struct vcp
     const struct frame *f = mfn_to_frame(t->mfn);
     uint64_t type = nr_type_refs(f->word) != 0 ? frame_type(f) : TYPE_NONE;
 
-    if (f->owner == 0 && nr_refs(f->word) == 0)
-        return;                 /* free: alloc.c flushes the TLB before it hands the frame out */
     HOST_CHECK(f->owner != 0 && frame_owner(f) == t->owner,
                "mfn %#lx got another owner while a TLB still maps it at page %#lx (%s)", t->mfn,
                t->prefix - 1, t->writable ? "writable" : "read-only");
@@ -214,7 +229,7 @@ static void audit_remembered_table(const struct host_translation *t, unsigned le
                "mfn %#lx became type %#lx while the CPU may still walk it as a table of level %u, "
                "prefix %#lx",
                t->mfn, f->word, level, t->prefix - 1);
-    HOST_CHECK((f->owner == 0 && nr_refs(f->word) == 0) || frame_owner(f) == t->owner,
+    HOST_CHECK(f->owner != 0 && frame_owner(f) == t->owner,
                "mfn %#lx got another owner while the CPU may still walk it as a table of level %u, "
                "prefix %#lx",
                t->mfn, level, t->prefix - 1);

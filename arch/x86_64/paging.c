@@ -195,15 +195,18 @@ void arch_show_m2p(uint64_t *l4, bool show)
     l4[HOLE_FIRST_SLOT] = show ? root_l4[HOLE_FIRST_SLOT] : 0;
 }
 
-void load_cr3(struct cpu *cpu, uint64_t cr3)
+/* MOV to CR3 waits until earlier stores are done, and no later access is begun before. */
+void load_cr3(struct vcpu *v, uint64_t cr3)
 {
+    uint64_t epoch = READ_ONCE(v->domain->epoch);
+
     write_cr3(cr3);
-    cpu->flush_stamp = ++tlb_clock;
+    WRITE_ONCE(v->flushed, epoch);
 }
 
-void arch_flush_tlb(void)
+void arch_flush_all(void)
 {
-    load_cr3(this_cpu(), read_cr3());
+    load_cr3(current, read_cr3());
 }
 
 void arch_flush_tlb_one(uint64_t va)

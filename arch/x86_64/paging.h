@@ -9,7 +9,8 @@ struct cpu;
 void paging_init(void);                 /* directmap, M2P, frame table, free lists */
 /* Loads CR3, which flushes this CPU's TLB, and counts the flush. Every load after boot must use
  * this function. */
-void load_cr3(struct cpu *cpu, uint64_t cr3);
+/* Loads a root of v and flushes all: see arch_flush_all(). */
+void load_cr3(struct vcpu *v, uint64_t cr3);
 extern uint64_t idle_root;              /* machine address of root_l4 */
 
 #endif

@@ -74,8 +74,6 @@ void arch_map_gdt(struct vcpu *v, const mfn_t *mfns, unsigned nr_frames)
     for (unsigned i = 0; i < GDT_RESERVED_PAGE; i++)
         slots[i] = i < nr_frames ? mfns[i] << PAGE_SHIFT | PTE_P | PTE_RW | PTE_A | PTE_D
                                  : window_pte(zero_page) & ~(uint64_t)(PTE_RW | PTE_D);
-    if (v == current)
-        arch_flush_tlb();
 }
 
 void segments_move_vcpu(struct arch_cpu *c, struct vcpu *v)
@@ -94,8 +92,6 @@ void arch_map_ldt_page(struct vcpu *v, unsigned page, mfn_t mfn)
 void arch_clear_ldt(struct vcpu *v)
 {
     memset(&window_slots(v)[16], 0, 16 * sizeof(uint64_t));
-    if (v == current)
-        arch_flush_tlb();
 }
 
 int64_t arch_ldt_window_offset(struct vcpu *v, uint64_t va)

@@ -5,6 +5,7 @@
 #include "hooks.h"
 #include "tie.h"
 #include "common/x86/insn.h"
+#include "xen/core/flush.h"
 #include "xen/core/frame.h"
 #include "xen/core/walk.h"
 #include "xen/pv/linear.h"
@@ -281,9 +282,27 @@ static uint64_t call_flush_needed(const uint64_t *a)
 {
     uint64_t before = host.full_flushes;
 
-    current->cpu->flush_stamp = (uint32_t)a[0];
-    flush_tlb_since((uint32_t)a[1]);
+    guest->vcpu[0]->flushed = a[0];
+    guest->epoch = a[2];
+    flush_since(guest, a[1]);
     return host.full_flushes - before;
+}
+
+static uint64_t call_epoch_after(const uint64_t *a)
+{
+    guest->vcpu[0]->flushed = a[0];
+    guest->epoch = a[2];
+    flush_since(guest, a[1]);
+    return guest->epoch;
+}
+
+/* Epochs near one another, in their order: flushed and stamp are no later than the epoch. */
+static void shape_epochs(uint64_t *a)
+{
+    a[2] = MAX(a[2] % 8 != 0 ? a[2] : a[2] % 100, 1ull);
+    a[2] = MIN(a[2], UINT64_MAX - 1);
+    a[0] = a[0] % 2 ? a[2] - MIN(a[0] / 2 % 3, a[2]) : MIN(a[0], a[2]);
+    a[1] = a[1] % 2 ? a[2] - MIN(a[1] / 2 % 3, a[2]) : MIN(a[1], a[2]);
 }
 
 const struct real reals_frames[] = {
@@ -301,6 +320,7 @@ const struct real reals_frames[] = {
     { "linear_ok", call_linear_ok, shape_linear_ok, 0 },
     { "linear_table", call_linear_table, shape_linear, 0 },
     { "linear_target", call_linear_target, shape_linear, 0 },
-    { "flush_needed", call_flush_needed, NULL, 0 },
+    { "flush_needed", call_flush_needed, shape_epochs, 0 },
+    { "epoch_after", call_epoch_after, shape_epochs, 0 },
     { .name = NULL },
 };

@@ -58,9 +58,15 @@
 (define-fun linear_target ((word U64) (target-word U64) (table U32) (target U32)) U32
   (bvadd target #x00000400))
 
-; flush_tlb_since: the clock's low half at the CPU's last flush, and at the time in question.
-(define-fun flush_needed ((flushed (_ BitVec 32)) (stamp (_ BitVec 32))) Bool
-  (bvsle (bvsub flushed stamp) (_ bv0 32)))
+; flush_since for a vCPU that runs: the epoch at its last flush, the frame's stamp and the domain's
+; epoch; whether it is flushed, and the epoch afterwards, which the flush then stores.
+(define-fun flush_needed-domain ((flushed U64) (stamp U64) (epoch U64)) Bool
+  (and (bvule flushed epoch) (bvule stamp epoch) (bvult epoch #xffffffffffffffff)))
+(define-fun flush_needed ((flushed U64) (stamp U64) (epoch U64)) Bool (bvule flushed stamp))
+(define-fun epoch_after-domain ((flushed U64) (stamp U64) (epoch U64)) Bool
+  (flush_needed-domain flushed stamp epoch))
+(define-fun epoch_after ((flushed U64) (stamp U64) (epoch U64)) U64
+  (ite (= stamp epoch) (bvadd epoch (_ bv1 64)) epoch))
 
 ; --- Notions --------------------------------------------------------------------------------------
 
@@ -180,13 +186,15 @@
 (pop)
 
 (push)
-(echo "A flush is left out exactly when the CPU's last one came after the stamp, if the two are
-       less than 2^31 flushes apart.")
+(echo "After a flush before re-use the vCPU's last flush is later than the frame's stamp, and so is
+       the epoch; a second time nothing is flushed.")
 (declare-const flushed U64)
 (declare-const stamp U64)
-(assert (and (bvslt (bvsub flushed stamp) (_ bv2147483648 64))
-          (bvsgt (bvsub flushed stamp) (bvneg (_ bv2147483648 64)))))
-(assert (= (flush_needed ((_ extract 31 0) flushed) ((_ extract 31 0) stamp))
-          (bvsgt (bvsub flushed stamp) (_ bv0 64))))
+(declare-const epoch U64)
+(assert (flush_needed-domain flushed stamp epoch))
+(define-fun epoch-now () U64 (epoch_after flushed stamp epoch))
+(define-fun flushed-now () U64 (ite (flush_needed flushed stamp epoch) epoch-now flushed))
+(assert (not (and (bvugt flushed-now stamp) (bvugt epoch-now stamp) (bvule flushed-now epoch-now)
+                  (not (flush_needed flushed-now stamp epoch-now)))))
 (check-sat)
 (pop)

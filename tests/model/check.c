@@ -127,7 +127,7 @@ static const char *check_remembered(const struct host_translation *t, unsigned l
     const struct frame *f = mfn_to_frame(model_mfn[i < 0 ? 0 : i]);
     unsigned type = type_of(f);
 
-    if (i < 0 || (f->owner == 0 && refs_of(f) == 0))
+    if (i < 0)
         return NULL;
     if (f->owner != domains[domain]->mfn && (f->owner == 0 || level != 0 || nr_domains == 1 ||
                                              !is_granted(domain, t->mfn, t->writable)))

@@ -75,14 +75,17 @@ static struct signature sign(void)
 
 static void survivor_runs(void)
 {
-    struct vcpu *idle = current;
+    struct vcpu *idle = current, *left;
     bool resched = cpus[0]->idle->blocked;
 
     cpus[0]->idle->blocked = false;
     switch_to(survivor);
     (void)op_run(&ops[survivors_op], survivor);
+    left = current;
     current = cpus[0]->running = idle;
-    arch_load_root(idle);
+    left->on_cpu = NULL;
+    idle->on_cpu = cpus[0];
+    host_load_root(idle);
     cpus[0]->idle->blocked = resched;
 }
 

@@ -10,8 +10,6 @@
 #define ZONE_WORDS 20u                  /* bit per order, head of each order's list */
 extern uint32_t zones[NR_ZONES * ZONE_WORDS];
 extern uint64_t zones_in_use, nr_free;
-extern bool guest_frames_returned;
-extern uint32_t returned_stamp;
 
 #define NIL (~0u)
 
@@ -21,16 +19,6 @@ static uint64_t hidden_in_use, hidden_free;
 bool is_free(const struct frame *f)
 {
     return f->owner == 0 && nr_refs(f->word) == 0;
-}
-
-bool free_is_flushed(void)
-{
-    return !guest_frames_returned;
-}
-
-void set_free_is_flushed(bool flushed)
-{
-    guest_frames_returned = !flushed;
 }
 
 static uint32_t *zone(void)
@@ -49,21 +37,6 @@ void free_list_load(uint8_t b)
     zone()[0] = b & 1;
     zones_in_use = b & 1 ? 1ull << (zone() - zones) / ZONE_WORDS : 0;
     nr_free = b >> 1 & 7;
-}
-
-/* Whether frames were freed since one was last allocated, and whether the TLB has not been
- * flushed since then. */
-uint8_t free_flags_save(void)
-{
-    bool stale = guest_frames_returned && (int32_t)(cpus[0]->flush_stamp - returned_stamp) <= 0;
-
-    return (uint8_t)(guest_frames_returned | stale << 1);
-}
-
-void free_flags_load(uint8_t b, uint32_t clock)
-{
-    guest_frames_returned = b & 1;
-    returned_stamp = b & 2 ? clock : clock - 1;
 }
 
 static void unlink_frame(const struct frame *f)

@@ -178,10 +178,6 @@ uint32_t mfn_of(unsigned code);
 bool is_free(const struct frame *f);
 uint8_t free_list_save(void);
 void free_list_load(uint8_t b);
-uint8_t free_flags_save(void);
-void free_flags_load(uint8_t b, uint32_t clock);
-bool free_is_flushed(void);                 /* no freed frame may still be in a TLB */
-void set_free_is_flushed(bool flushed);
 void hide_free_frames(void);                /* but for the model's frames */
 void show_hidden_frames(void);
 

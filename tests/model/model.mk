@@ -15,7 +15,7 @@ MODEL_SCOPES_LONG := three-deeper closed-below grants-deeper grants-both-deeper 
 MODEL_LDFLAGS := -Wl,--wrap=schedule_behind
 
 # The allocator's static variables, which the model saves and restores.
-MODEL_NAMES := zones zones_in_use nr_free guest_frames_returned returned_stamp
+MODEL_NAMES := zones zones_in_use nr_free
 $(MODEL)/common/string.o $(MODEL)/common/printf.o: \
     MODEL_CFLAGS += $(foreach f,$(LIBC_NAMES),-D$(f)=hv_$(f)) -fno-builtin
 

@@ -15,7 +15,7 @@ import sys
 
 from planted_bugs import BUGS, SURVIVORS
 
-GLOBAL = "zones zones_in_use nr_free guest_frames_returned returned_stamp".split()
+GLOBAL = "zones zones_in_use nr_free".split()
 
 
 def path_of(name):

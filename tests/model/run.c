@@ -72,13 +72,12 @@ static bool ptwr(const struct op *op)
     return ptwr_fault(current, places[op->place].va, r);
 }
 
-/* It needs two pages for its lists, which are lent to it. Taking them back is no event of this
- * world, and must not flush the TLB for frames that were freed. */
+/* It needs two pages for its lists, which are lent to it. */
 static bool exchange(mfn_t mfn)
 {
     struct xen_memory_exchange *x = argument();
     uint64_t *list = (uint64_t *)(void *)(x + 1);
-    bool ok, flushed;
+    bool ok;
 
     *x = (struct xen_memory_exchange){ .in = { .nr_extents = 1, .domid = DOMID_SELF },
                                        .out = { .nr_extents = 1, .domid = DOMID_SELF } };
@@ -87,10 +86,7 @@ static bool exchange(mfn_t mfn)
     x->out.extent_start.p = (void *)(SCRATCH + sizeof(*x) + 8);
     lend_pages();
     ok = do_memory_op(XENMEM_exchange, SCRATCH) == 0;
-    flushed = free_is_flushed();
-    set_free_is_flushed(true);
     take_pages_back();
-    set_free_is_flushed(flushed);
     return ok;
 }
 
@@ -141,7 +137,7 @@ bool op_run(const struct op *op, unsigned actor)
     case OP_HV_GIVES: return hv_gives(mfn);
     case OP_READ: return host_guest_read(&word, p->va, 8);
     case OP_WRITE: return write_same(p->va);
-    case OP_FLUSH: arch_flush_tlb(); return true;
+    case OP_FLUSH: arch_flush_all(); return true;
     case OP_INVLPG: arch_flush_tlb_one(p->va); return true;
     default: return op_run_grant(op);
     }

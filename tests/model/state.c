@@ -1,6 +1,6 @@
 /* All that can change in the world, as bytes: loads and saves it. Where renamings give several
- * texts of one state, the least is kept. Left out are numbers that only grow (of the clock of
- * the TLB, a state has only whether a stamp is older than the last flush); words that are
+ * texts of one state, the least is kept. Left out are numbers that only grow (of a domain's
+ * epoch, a state has only whether a stamp is older); words that are
  * written before they are read again; and the order of a domain's ring, which only decides in
  * which order frames are freed at its end: a ring is checked after a call, and then sorted. */
 #include <string.h>
@@ -65,7 +65,7 @@ static void save_frame_tail(unsigned i)
 {
     const struct frame *f = mfn_to_frame(model_mfn[i]);
     bool typed = is_free(f) || nr_type_refs(f->word) != 0,
-         stale = f->owner != 0 && (int32_t)(cpus[0]->flush_stamp - (uint32_t)f->stamp) <= 0;
+         stale = f->owner != 0 && f->stamp >= frame_owner(f)->epoch;
 
     *put++ = (uint8_t)((typed ? 0 : f->word >> TYPE_SHIFT) | stale << 4);
 }
@@ -127,7 +127,7 @@ static void save_as(uint8_t *bytes, const struct renaming *r)
     core_bytes = (unsigned)(put - bytes);
     for (unsigned i = 0; i < scope->nr_frames; i++)
         save_frame_tail(frame_at[i]);
-    *put++ = (uint8_t)(free_flags_save() | linear_bits() << 2 | actor_now() << 4);
+    *put++ = (uint8_t)(linear_bits() | actor_now() << 4);
     if (nr_domains == 2)
         put = grants_save_tail(put);
     for (unsigned i = 0; i < nr_places; i++)

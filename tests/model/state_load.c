@@ -5,7 +5,7 @@
 #include "state.h"
 #include "xen/core/sched.h"
 
-#define CLOCK 1000u
+#define EPOCH 1000u
 
 uint32_t mfn_of(unsigned code)
 {
@@ -106,7 +106,10 @@ static const uint8_t *load_tails(const uint8_t *b)
 
     if (current != actors[actor])
         switch_to(actor);
-    tlb_clock = cpus[0]->flush_stamp = CLOCK;
+    for (unsigned d = 0; d < nr_domains; d++)
+        domains[d]->epoch = EPOCH;
+    for (unsigned a = 0; a < nr_actors; a++)
+        actors[a]->flushed = EPOCH;
     host_tlb_forget();
     for (unsigned i = 0; i < scope->nr_frames; i++, b++) {
         struct frame *f = mfn_to_frame(model_mfn[i]);
@@ -114,12 +117,11 @@ static const uint8_t *load_tails(const uint8_t *b)
         f->word |= (uint64_t)(*b & 15) << TYPE_SHIFT;
         if ((*b & 15) == TYPE_WRITABLE >> TYPE_SHIFT)
             f->word |= TYPE_VALIDATED;
-        f->stamp = *b & 16 ? CLOCK : CLOCK - 1;
+        f->stamp = *b & 16 ? EPOCH : EPOCH - 1;
     }
-    free_flags_load(*b, CLOCK);
-    linear_tables = *b >> 2 & 3;
+    linear_tables = *b & 3;
     for (unsigned d = 0; d < nr_domains; d++)
-        domains[d]->linear_tables = *b >> (2 + d) & 1;
+        domains[d]->linear_tables = *b >> d & 1;
     return b + 1;
 }
 

@@ -42,10 +42,14 @@ unsigned domain_number(uint32_t mfn)
 
 void switch_to(unsigned actor)
 {
-    if (current == actors[actor])
+    struct vcpu *left = current;
+
+    if (left == actors[actor])
         return;
     current = cpus[0]->running = actors[actor];
-    arch_load_root(current);
+    left->on_cpu = NULL;
+    current->on_cpu = cpus[0];
+    host_load_root(current);
 }
 
 /* --- Places ----------------------------------------------------------------------------------- */

@@ -165,23 +165,6 @@ static void dirty_bit_set_during_an_exchange_is_returned(void **state)
     assert_int_equal(mfn_of_va(mapped), next);
 }
 
-/* A freed frame keeps its contents until it is allocated again, which flushes first. Its word then
- * holds the order of the free block that begins with it. */
-static void freed_table_may_stay_cached_until_reuse(void **state)
-{
-    char *block = alloc_pages(4), *half = block + 8 * PAGE_SIZE;
-    mfn_t table = virt_to_mfn(half);
-
-    (void)state;
-    host_tlb_set(3, GUEST_BASE, table, true, NULL);
-    assert_false(host_walkable(table, 3, true));
-    free_pages(half, 3);
-    assert_int_equal(frame_type_refs(table), 3);
-    assert_true(host_walkable(table, 3, true));
-    host_tlb_audit();
-    free_pages(block, 3);
-}
-
 /* Random requests about a few frames, of many domains: whatever the answers, all counts are
  * right. */
 static void random_requests_keep_all_counts(void **state)
@@ -219,7 +202,6 @@ int main(void)
         with_guests(pages_are_cleared_and_copied),
         with_guests(tlb_is_flushed_before_a_page_becomes_a_table),
         with_guests(tlb_is_flushed_before_a_page_changes_hands),
-        with_guests(freed_table_may_stay_cached_until_reuse),
         with_guests(stores_to_l1_tables_are_emulated),
         with_guests(dirty_bit_set_during_an_exchange_is_returned),
         cmocka_unit_test_setup_teardown(random_requests_keep_all_counts, two_low_guests,

@@ -53,8 +53,7 @@ def frame(mfn):
               f"linear uses {linear // constant('LINEAR_USE')}")
     m2p = machine.symbol("m2p_table")
     if int(m2p):
-        print(f"    m2p {int(m2p[mfn]):#x}, flush stamp {int(f['stamp'])} "
-              f"of {int(machine.symbol('tlb_clock'))}")
+        print(f"    m2p {int(m2p[mfn]):#x}, flush stamp {int(f['stamp'])}")
 
 
 def root(domain):

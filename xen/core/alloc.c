@@ -24,7 +24,6 @@
 struct frame *frame_table;
 mfn_t max_mfn;
 uint64_t *m2p_table;
-uint32_t tlb_clock = 1;
 
 #define NR_ZONES 33u
 
@@ -35,19 +34,12 @@ static struct zone {
 static uint64_t zones_in_use;               /* bit per zone: there is a block */
 static uint64_t nr_free;
 
-/* F8 across owners: a guest that unmapped a frame without a flush and freed it may still reach it
- * through the TLB. alloc_frames_below flushes before it hands out a frame; one flush serves all
- * frames that were freed before it. */
-static bool guest_frames_returned;
-static uint32_t returned_stamp;         /* tlb_clock when the last of them was freed */
-
 void frames_init(void *table, mfn_t nr_frames, uint64_t *m2p)
 {
     frame_table = table;
     max_mfn = nr_frames;
     m2p_table = m2p;
     nr_free = 0;
-    guest_frames_returned = false;
     zones_in_use = 0;
     for (unsigned z = 0; z < NR_ZONES; z++) {
         zones[z].orders = 0;
@@ -128,13 +120,6 @@ void frames_add_range(mfn_t start, mfn_t end, bool scrub)
     }
 }
 
-void free_guest_frame(mfn_t mfn)
-{
-    guest_frames_returned = true;
-    returned_stamp = tlb_clock;
-    free_frames(mfn, 0, true);
-}
-
 /* A block of at least the order, the smallest that the highest zone with one has. *found: its
  * order. */
 static mfn_t find_block(unsigned order, unsigned address_bits, unsigned *found)
@@ -163,10 +148,6 @@ mfn_t alloc_frames_below(unsigned order, unsigned address_bits)
 
     if (mfn == INVALID_MFN)
         return INVALID_MFN;
-    if (unlikely(guest_frames_returned)) {
-        guest_frames_returned = false;
-        flush_tlb_since(returned_stamp);
-    }
     scrub = (mfn_to_frame(mfn)->word & FRAME_SCRUB) != 0;
     block_remove(mfn_to_frame(mfn), o);
     while (o-- > order)

@@ -8,7 +8,6 @@
 struct frame;
 extern struct frame *frame_table;
 extern mfn_t max_mfn;                   /* first frame number beyond the table */
-extern uint32_t tlb_clock;              /* advances at every full flush */
 extern uint64_t *m2p_table;             /* the hypervisor's writable view, indexed by mfn */
 
 void frames_init(void *table, mfn_t nr_frames, uint64_t *m2p);
@@ -18,7 +17,6 @@ mfn_t alloc_frames(unsigned order);
 /* The same, all below machine address 2^address_bits; address_bits 0: anywhere. */
 mfn_t alloc_frames_below(unsigned order, unsigned address_bits);
 void free_frames(mfn_t mfn, unsigned order, bool scrub);
-void free_guest_frame(mfn_t mfn);           /* a frame that a TLB may still map for a guest */
 /* One zeroed frame of the hypervisor's own; NULL: none. */
 void *alloc_page(void);
 void free_page(void *page);                 /* NULL is fine */

@@ -30,7 +30,6 @@ struct cpu {
     struct vcpu *idle;
     struct arch_cpu *arch;      /* the architecture's part */
     unsigned id;                /* its index in cpus[] */
-    uint32_t flush_stamp;       /* value of tlb_clock at this CPU's last full flush: see frame.h */
     int64_t work_left;          /* units of work until a preemption point is due: see work_done() */
     uint64_t slice_start;       /* ns when `running` was chosen */
     struct vcpu *leaving;       /* the one that ran before it */

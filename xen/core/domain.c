@@ -102,6 +102,7 @@ struct domain *domain_create(domid_t id, const char *name, unsigned nr_vcpus, ui
     d->mfn = (uint32_t)virt_to_mfn(d);
     snprintf(d->name, sizeof(d->name), "%s", name);
     d->state = DOM_BUILDING;
+    d->epoch = 1;
     spin_lock_init(&d->mm_lock, LOCK_MM, id);
     spin_lock_init(&d->life_lock, LOCK_LIFE, id);
     memset(&d->cpus, 0xff, sizeof(d->cpus));

@@ -71,6 +71,8 @@ struct vcpu {
     /* nmi_blocked, architectural_iopl or linear_tables: do_iret in C, not iret.S */
     uint8_t iret_slow;
     struct cpu *cpu;                /* on which it runs or ran last, or on whose queue it is */
+    /* d->epoch as it was before this vCPU\'s CPU last flushed all of its TLB. */
+    uint64_t flushed;
     struct domain *domain;
 
     /* What the CPU is to the guest: cpu/. */
@@ -164,6 +166,8 @@ struct domain {
     /* Its frames: core/, and pv/ for their types. */
     /* Guards types, references and page tables of this domain's frames. */
     struct spinlock mm_lock;
+    /* F8: advances between flushes; starts at 1. Written under mm_lock. */
+    uint64_t epoch;
     /* Frame number of this struct: `owner` of the domain's frames. */
     uint32_t mfn;
     uint32_t frames;                /* F9: one of its frames; 0: none */

@@ -5,6 +5,7 @@
 #include "xen/core/alloc.h"
 #include "xen/core/bug.h"
 #include "xen/core/domain.h"
+#include "xen/core/flush.h"
 #include "xen/core/frame.h"
 #include "xen/core/lock.h"
 #include "xen/core/sched.h"
@@ -28,7 +29,7 @@ struct frame *frame_set_owner(mfn_t mfn, struct domain *d)
 
     f->owner = d->mfn;
     f->linear = 0;
-    f->stamp = tlb_clock - 1;
+    f->stamp = 0;
     return f;
 }
 
@@ -83,6 +84,8 @@ void free_domain_frame(struct frame *f)
     struct domain *d = frame_owner(f);
 
     BUG_ON((f->word & (TYPE_COUNT_MASK | TYPE_PINNED)) || f->linear != 0);
+    if (d->state < DOM_DYING)           /* else no CPU runs it any more */
+        flush_since(d, f->stamp);
     if (f->word & FRAME_COUNTED)
         ring_remove(d, f);
     else
@@ -92,7 +95,7 @@ void free_domain_frame(struct frame *f)
     m2p_table[frame_to_mfn(f)] = INVALID_M2P_ENTRY;
     f->owner = 0;
     f->word = 0;
-    free_guest_frame(frame_to_mfn(f));
+    free_frames(frame_to_mfn(f), 0, true);
 }
 
 bool release_domain_frame(struct frame *f)

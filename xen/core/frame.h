@@ -31,8 +31,8 @@
  *   F6  every type reference is accompanied by a general reference of the same holder
  *   F7  PINNED stands for one type and one general reference
  *   F8  before a frame that was writable becomes a table or a descriptor page, and before any frame
- *       that was mapped gets another owner, the TLBs that may still translate to it have been
- *       flushed (flush_stamp)
+ *       that was mapped is free, the TLBs that may still translate to it have been flushed: those
+ *       of CPUs that run the owner and have not flushed since the frame's stamp (flush.h)
  *   F9  the FRAME_COUNTED frames of a domain form a ring through next and prev; d->frames is one of
  *       them, and the ring has d->nr_frames members
  *   F10 an L(n) entry may also be linear (linear.c): without RW, it points to an L(n) table. An
@@ -40,6 +40,9 @@
  *       holds one general and one L(n) type reference on it, and is counted in LINEAR_ENTRIES of
  *       its own table and in LINEAR_USES of the other. No frame has both counts above zero, so
  *       there are no chains of such entries
+ *   F11 an entry that maps another domain's frame is taken out, then the CPUs that run the mapper
+ *       are flushed, and only then the entry's references are dropped; so F8 need not ask for the
+ *       CPUs of others than the owner
  */
 #ifndef XEN_FRAME_H
 #define XEN_FRAME_H
@@ -86,7 +89,7 @@
 
 struct frame {
     uint64_t word;
-    /* F8: tlb_clock when a mapping or a use as a table last ended */
+    /* F8: the owner's epoch when a mapping or a use as a table last ended */
     uint64_t stamp;
     /* Frame number of its struct domain; 0: free, or the hypervisor's own. */
     uint32_t owner;
@@ -208,13 +211,6 @@ static inline bool is_valid_as(const struct frame *f, uint64_t type)
 static inline uint64_t frame_type(const struct frame *f)
 {
     return READ_ONCE(f->word) & TYPE_MASK;
-}
-
-/* F8: makes sure that this CPU's TLB was flushed after tlb_clock stood at stamp. */
-static inline void flush_tlb_since(uint64_t stamp)
-{
-    if ((int32_t)(this_cpu()->flush_stamp - (uint32_t)stamp) <= 0)
-        arch_flush_tlb();
 }
 
 /* Drops d->mm_lock, calls preempt_point(), takes the lock again. False: the domain is ending, begin

@@ -29,7 +29,7 @@ static void serve_flush(struct cpu *c)
 {
     uint32_t number = load_acquire(&c->flush.wanted);
 
-    arch_flush_tlb();
+    arch_flush_all();
     store_release(&c->flush.done, number);
 }
 

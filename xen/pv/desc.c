@@ -6,6 +6,7 @@
 #include "arch/arch.h"
 #include "common/string.h"
 #include "xen/core/domain.h"
+#include "xen/core/flush.h"
 #include "xen/core/frame.h"
 #include "xen/core/guest_access.h"
 #include "xen/core/lock.h"
@@ -44,7 +45,7 @@ static unsigned gdt_nr_frames(unsigned entries)
     return (unsigned)((entries + DESCS_PER_FRAME - 1) / DESCS_PER_FRAME);
 }
 
-/* Takes the new references, changes the mapping (arch/ flushes the TLB), and only then drops the
+/* Takes the new references, changes the mapping and flushes it, and only then drops the
  * old references: these keep the old frames from becoming writable. */
 int set_gdt(struct vcpu *v, const uint64_t *frames, unsigned entries)
 {
@@ -66,6 +67,7 @@ int set_gdt(struct vcpu *v, const uint64_t *frames, unsigned entries)
         v->gdt_frames[i] = frames[i];
     v->gdt_ents = entries;
     arch_map_gdt(v, v->gdt_frames, nr_frames);
+    flush_vcpu(v);
     put_frames(old, nr_old);
     return 0;
 }
@@ -86,6 +88,7 @@ void drop_ldt(struct vcpu *v)
     memcpy(old, v->ldt_mfn, sizeof(old));
     memset(v->ldt_mfn, 0, sizeof(v->ldt_mfn));
     arch_clear_ldt(v);
+    flush_vcpu(v);
     for (unsigned i = 0; i < ARRAY_SIZE(old); i++)
         if (old[i] != 0)
             put_page_and_type(mfn_to_frame(old[i]));

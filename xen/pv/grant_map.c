@@ -102,7 +102,7 @@ static int map_host(struct domain *d, struct domain *rd, const struct gnttab_map
                 mfn << PAGE_SHIFT | PTE_P | PTE_US | PTE_A | PTE_D | (readonly ? 0 : PTE_RW) |
                     ((uint64_t)op->flags >> _GNTMAP_guest_avail0 & 7) << 9);
     if (old & PTE_P)
-        arch_flush_tlb();
+        flush_domain(d);
     return GNTST_okay;
 }
 
@@ -271,10 +271,12 @@ static void end_device_map(struct domain *granter, grant_ref_t ref, bool readonl
 
 static void unmap_finish(struct domain *d, const struct gone *gone)
 {
+    bool flushed = true;        /* by unmap_batch */
+
     if (gone->l1e != 0) {
-        mm_lock_pair(d, gone->granter);
-        put_page_from_l1e(gone->l1e, d);
-        mm_unlock_pair(d, gone->granter);
+        spin_lock(&gone->granter->mm_lock);         /* the frame is the granter's */
+        put_page_from_old_l1e(gone->l1e, d, &flushed);
+        spin_unlock(&gone->granter->mm_lock);
     }
     if (unlikely(gone->device))
         end_device_map(gone->granter, gone->ref, gone->readonly);
@@ -312,9 +314,9 @@ static long unmap_batch(struct domain *d, uint64_t uop, unsigned n, bool replace
         if (!put_guest_args(uop + 16, (const uint64_t *)&op + 2, 1))
             rc = -EFAULT;
     }
-    spin_unlock(&d->mm_lock);
     if (flush)
-        arch_flush_tlb();
+        flush_domain(d);
+    spin_unlock(&d->mm_lock);
     for (unsigned i = 0; i < done; i++)
         unmap_finish(d, &gone[i]);
     return rc;

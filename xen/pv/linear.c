@@ -18,6 +18,7 @@
 #include "arch/arch.h"
 #include "xen/core/bug.h"
 #include "xen/core/domain.h"
+#include "xen/core/flush.h"
 #include "xen/core/frame.h"
 #include "xen/core/walk.h"
 #include "xen/pv/linear.h"
@@ -74,7 +75,7 @@ int get_linear_table(uint64_t entry, struct frame *table)
 void put_linear_table(struct frame *table, struct frame *child)
 {
     if (frame_type(table) == TYPE_L4)
-        arch_flush_tlb();
+        flush_domain(frame_owner(table));
     if (child == table)
         return;
     ASSERT((child->linear & LINEAR_USES) && (table->linear & LINEAR_ENTRIES));

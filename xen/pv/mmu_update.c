@@ -10,6 +10,7 @@
 #include "xen/core/alloc.h"
 #include "xen/core/domain.h"
 #include "xen/core/domain_list.h"
+#include "xen/core/flush.h"
 #include "xen/core/frame.h"
 #include "xen/core/guest_access.h"
 #include "xen/core/guest_log.h"
@@ -282,15 +283,15 @@ int check_vcpu_set(uint64_t bitmap)
 }
 
 /* The TLB flush that UVMF_* requests, after the update. Above the low bits: 0 (this vCPU),
- * UVMF_ALL, or a pointer to a bitmap of vCPUs, which must be readable. One CPU runs, so flushing
- * it is enough for any set: another vCPU's root is loaded anew when it runs next. */
+ * UVMF_ALL, or a pointer to a bitmap of vCPUs, which must be readable; for any of them but this one
+ * all CPUs that run the domain flush. A vCPU that does not run loads its root anew when it does. */
 static int flush_after_update(uint64_t va, unsigned long flags)
 {
     uint64_t bitmap = flags & ~(unsigned long)UVMF_FLUSHTYPE_MASK;
 
     switch (flags & UVMF_FLUSHTYPE_MASK) {
     case UVMF_TLB_FLUSH:
-        arch_flush_tlb();
+        arch_flush_all();
         break;
     case UVMF_INVLPG:
         arch_flush_tlb_one(va);
@@ -298,9 +299,10 @@ static int flush_after_update(uint64_t va, unsigned long flags)
     default:
         return 0;
     }
-    if (bitmap == UVMF_LOCAL || bitmap == UVMF_ALL)
+    if (bitmap == UVMF_LOCAL)
         return 0;
-    return check_vcpu_set(bitmap);
+    flush_others(current->domain);
+    return bitmap == UVMF_ALL ? 0 : check_vcpu_set(bitmap);
 }
 
 long do_update_va_mapping(uint64_t va, uint64_t pte, uint64_t flags)

@@ -4,6 +4,7 @@
 #include "arch/arch.h"
 #include "common/string.h"
 #include "xen/core/domain.h"
+#include "xen/core/flush.h"
 #include "xen/core/frame.h"
 #include "xen/core/guest_access.h"
 #include "xen/core/guest_log.h"
@@ -21,6 +22,13 @@
 #define FEW 4u                          /* so few operations are not counted as work */
 #define WORK_PER_PAGE 1500u             /* to clear or copy one */
 
+/* The epoch advances, so that no frame with an older stamp needs a flush of this CPU any more. */
+static void load_and_flush(struct vcpu *v)
+{
+    WRITE_ONCE(v->domain->epoch, v->domain->epoch + 1);
+    arch_load_root_and_flush(v);
+}
+
 /* V1: takes the new root's references, then loads it, then drops the old root's references: so
  * the CPU never uses a freed table. */
 static int new_root(struct vcpu *v, uint64_t *root, mfn_t mfn)
@@ -31,7 +39,7 @@ static int new_root(struct vcpu *v, uint64_t *root, mfn_t mfn)
 
     if (mfn == old >> PAGE_SHIFT) {
         if (v == current)
-            arch_load_root(v); /* loading the same root again flushes the TLB, as MOV to CR3 does */
+            load_and_flush(v); /* loading the same root again flushes the TLB, as MOV to CR3 does */
         return 0;
     }
     if (mfn != 0) {
@@ -44,7 +52,7 @@ static int new_root(struct vcpu *v, uint64_t *root, mfn_t mfn)
     }
     *root = mfn << PAGE_SHIFT;
     if (v == current)
-        arch_load_root(v);
+        load_and_flush(v);
     if (old != 0)
         put_page_and_type(mfn_to_frame(old >> PAGE_SHIFT));
     return 0;
@@ -136,25 +144,29 @@ int mmuext_new_user_baseptr(struct domain *d, const struct mmuext_op *op)
     return new_user_root(current, op->arg1.mfn);
 }
 
-/* Local, multi and all: one CPU runs, and a vCPU that is not running loads its root, and so
- * flushes, when it runs. */
+/* Local, multi and all. A vCPU that is not running loads its root, and so flushes, when it runs;
+ * multi flushes all that run. */
 int mmuext_tlb_flush(struct domain *d, const struct mmuext_op *op)
 {
-    (void)d, (void)op;
-    arch_flush_tlb();
+    WRITE_ONCE(d->epoch, d->epoch + 1);
+    arch_flush_all();
+    if (op->cmd != MMUEXT_TLB_FLUSH_LOCAL)
+        flush_others(d);
     return 0;
 }
 
 int mmuext_invlpg(struct domain *d, const struct mmuext_op *op)
 {
-    (void)d;
-    if (guest_range_ok(op->arg1.linear_addr, 1))
-        arch_flush_tlb_one(op->arg1.linear_addr);
+    if (!guest_range_ok(op->arg1.linear_addr, 1))
+        return 0;
+    arch_flush_tlb_one(op->arg1.linear_addr);
+    if (op->cmd != MMUEXT_INVLPG_LOCAL)
+        flush_others(d);
     return 0;
 }
 
-/* The multi forms name a set of vCPUs. It makes no difference here, but must be readable, as on
- * Xen. */
+/* The multi forms name a set of vCPUs, which must be readable, as on Xen. More CPUs may be
+ * flushed. */
 int mmuext_tlb_flush_multi(struct domain *d, const struct mmuext_op *op)
 {
     return check_vcpu_set((uint64_t)op->arg2.vcpumask.p) != 0 ? -EINVAL : mmuext_tlb_flush(d, op);

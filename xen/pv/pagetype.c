@@ -117,6 +117,7 @@ static int validate_l1(uint64_t *table, struct domain *d)
 static void devalidate_l1(const uint64_t *table, struct domain *d)
 {
     unsigned work = WORK_PER_EMPTY_TABLE;
+    bool flushed = false;
 
     for (unsigned i = 0; i < PTES_PER_TABLE; i++) {
         if (!(i & 7)) {
@@ -126,7 +127,7 @@ static void devalidate_l1(const uint64_t *table, struct domain *d)
             work += 8 * WORK_PER_ENTRY;
         }
         if (table[i] & PTE_P)
-            put_page_from_l1e(table[i], d);
+            put_page_from_old_l1e(table[i], d, &flushed);
     }
     count_work(work);
 }
@@ -261,25 +262,18 @@ static int validate_claimed(struct frame *f, uint64_t type)
     return rc;
 }
 
-/* The first reference of a type, on a frame with this word. The frame has it from then on, so that
- * no other use can begin while the TLBs are flushed. -EAGAIN: the word changed meanwhile. */
+/* The first reference of a type, on a frame with this word. Under mm_lock, no other use can begin
+ * between the flush and the claim. -EAGAIN: the word changed meanwhile. */
 static int claim_type(struct frame *f, uint64_t *word, uint64_t type)
 {
-    uint64_t rest = *word & ~(TYPE_MASK | TYPE_VALIDATED);
-    bool is_new = (*word & TYPE_MASK) != type;
+    uint64_t claimed = (*word & ~(TYPE_MASK | TYPE_VALIDATED)) | type | TYPE_REF;
 
-    if (type == TYPE_WRITABLE) {
-        /* Of what the frame was, only its owner's tables led the CPU to it: under mm_lock no CPU
-         * begins to use it as one. */
-        if (is_new)
-            flush_tlb_since(f->stamp);
-        return try_cmpxchg(&f->word, word, rest | type | TYPE_VALIDATED | TYPE_REF) ? 0 : -EAGAIN;
-    }
-    if (!try_cmpxchg(&f->word, word, rest | type | TYPE_VALIDATING | TYPE_REF))
+    if ((*word & TYPE_MASK) != type)
+        flush_since(frame_owner(f), f->stamp);
+    claimed |= type == TYPE_WRITABLE ? TYPE_VALIDATED : TYPE_VALIDATING;
+    if (!try_cmpxchg(&f->word, word, claimed))
         return -EAGAIN;
-    if (is_new)
-        flush_tlb_since(f->stamp);
-    return validate_claimed(f, type);
+    return type == TYPE_WRITABLE ? 0 : validate_claimed(f, type);
 }
 
 /* Every case that get_page_type does not decide inline: a new type, the wrong type, one that is
@@ -318,6 +312,6 @@ void put_page_type_last(struct frame *f)
     locked_add(&f->word, TYPE_VALIDATING - TYPE_VALIDATED);
     devalidate_frame(f, frame_type(f));
     ASSERT(nr_type_refs(f->word) == 1 && (f->word & TYPE_VALIDATING));
-    f->stamp = tlb_clock;
+    f->stamp = frame_owner(f)->epoch;
     locked_add(&f->word, -(TYPE_VALIDATING | TYPE_REF));
 }

@@ -6,6 +6,7 @@
 #include "xen/core/alloc.h"
 #include "xen/core/bug.h"
 #include "xen/core/domain.h"
+#include "xen/core/flush.h"
 #include "xen/core/frame.h"
 #include "xen/core/walk.h"
 
@@ -122,15 +123,21 @@ static inline int get_page_from_l1e(uint64_t l1e, struct domain *owner)
     return likely(try_get_refs(f, owner, word, refs)) ? 0 : get_l1e_slow(l1e, owner);
 }
 
-/* Gives back what an L1 entry of a table of d held. */
-static inline void put_page_from_l1e(uint64_t l1e, struct domain *d)
+/* Gives back what an L1 entry held that was taken out of a table of d. *flushed: d's CPUs were
+ * flushed since then, so F11 is kept; set when it is done here. */
+static inline void put_page_from_old_l1e(uint64_t l1e, struct domain *d, bool *flushed)
 {
     struct frame *f = mfn_to_frame(PTE_MFN(l1e));
 
     if (!(l1e & PTE_P))
         return;
-    /* F8: the translation may be cached until the next full flush */
-    f->stamp = tlb_clock;
+    if (likely(f->owner == d->mfn)) {
+        /* F8: the translation may be cached until the next full flush */
+        f->stamp = d->epoch;
+    } else if (!*flushed) {
+        flush_domain(d);
+        *flushed = true;
+    }
     if (l1e & PTE_RW) {
         put_refs(f, TYPE_REF + 1);
         return;
@@ -138,6 +145,13 @@ static inline void put_page_from_l1e(uint64_t l1e, struct domain *d)
     if (unlikely(frame_type(f) == TYPE_SEGDESC))
         put_segdesc_page(f, d);
     put_page(f);
+}
+
+static inline void put_page_from_l1e(uint64_t l1e, struct domain *d)
+{
+    bool flushed = false;
+
+    put_page_from_old_l1e(l1e, d, &flushed);
 }
 
 #endif

@@ -151,7 +151,7 @@ struct host_translation {
 };
 void host_tlb_start(void);
 void host_tlb_select(unsigned cpu);
-void host_load_root(const struct vcpu *v);
+void host_load_root(struct vcpu *v);
 void host_tlb_speculate(uint64_t random);
 void host_walk_again(uint64_t va);
 const struct host_translation *host_tlb_find(unsigned level, uint64_t va);
