@@ -27,7 +27,7 @@ static uint64_t mix(uint64_t *state)
  * guest anyway. */
 static void make_seed(uint8_t *seed, unsigned bytes)
 {
-    uint64_t state = clock_tsc() ^ clock_wall_ns() << 20;
+    uint64_t state = comparing() ? 0 : clock_tsc() ^ clock_wall_ns() << 20;
 
     for (unsigned i = 0; i < bytes; i++)
         seed[i] = (uint8_t)mix(&state);
@@ -45,7 +45,7 @@ static bool make_ram(struct ram *r, uint64_t own_bytes)
     uint64_t heap = own_bytes / GUEST_PAGE, own = heap - MIN(heap, module_frames()) + SPARE_FRAMES,
              row = frames_in_a_row(), left = row - MIN(row, own);
 
-    r->nr_frames = (left - left / GUEST_PAGE) / UNIT_FRAMES * UNIT_FRAMES;
+    r->nr_frames = compared_frames((left - left / GUEST_PAGE) / UNIT_FRAMES * UNIT_FRAMES);
     if (r->nr_frames == 0) {
         kprintf("vmm: no memory for a guest: of %lu KiB the vmm takes %lu KiB (mem=)\n",
                 row * 4, own * 4);
@@ -57,6 +57,8 @@ static bool make_ram(struct ram *r, uint64_t own_bytes)
     r->sink = p2v(frame_alloc());
     for (uint64_t i = 0; i < r->nr_frames; i++)
         r->flags[i] = 0;
+    if (comparing())                    /* what was there before is another by each way */
+        memset(r->bytes, 0, r->nr_frames * GUEST_PAGE);
     return true;
 }
 

@@ -1,6 +1,7 @@
 /* The vmm: hosts an unmodified 64-bit kernel in this domain's memory. Words of its command line:
  *
  *     way=emulate|trap|translate      how the guest's instructions run (emulate)
+ *     compare=N                       hashes of the guest's state: compare.c
  *
  * The machine is made by machine.c, what it has of the world outside is host.c's, and report.c says
  * how it went. A guest that resets its machine, or halts it for good, ends the domain by poweroff;
@@ -95,6 +96,7 @@ int guest_main(void)
     uint64_t start;
 
     host_init();
+    compare_init(&cpu);
     if (way != NULL)
         reserve_region(way->region_pages);
     if (way == NULL || !make_machine(&cpu, way->own_bytes()) || !way->prepare(&cpu))

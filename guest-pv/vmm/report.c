@@ -89,6 +89,7 @@ void print_report(struct cpu *c, uint64_t ns)
     kprintf("vmm: %lu instructions in %lu.%03lu s%s\n", n->instructions, ms / 1000, ms % 1000,
             c->shadows != NULL ? ", besides those that the CPU executed" : "");
     print_exceptions(n);
+    print_hashes();
     kprintf("vmm: ports %lu reads, %lu writes; TLB %lu fills, %lu flushes\n", c->platform->reads,
             c->platform->writes, n->tlb_fills, n->tlb_flushes);
     if (c->shadows == NULL)

@@ -27,6 +27,13 @@ struct exit_counters {
 };
 const struct exit_counters *direct_exits(void);
 
+/* compare.c: hashes of the guest's state, by which two ways are compared, if that is wanted. To be
+ * called after host_init() and before the machine is made. */
+void compare_init(struct cpu *c);
+bool comparing(void);
+uint64_t compared_frames(uint64_t frames);      /* how much memory the guest gets then */
+void print_hashes(void);
+
 /* report.c: why the guest ended, its state if it was lost, and what running it took. */
 void print_report(struct cpu *c, uint64_t ns);
 

@@ -132,6 +132,30 @@ class Linux(unittest.TestCase):
         self.assertEqual(len(self.faults("pv", pv=read_linux(words + linux()))), 3)
 
 
+class Compared(unittest.TestCase):
+    def faults(self, one, other):
+        results = {}
+        for way, hashes in zip(ways.ways_compare.WAYS, (one, other)):
+            reader = ways.ways_compare.Reader()
+            for nr, memory in hashes:
+                reader.feed(f"(d1) vmm: compare: exception {nr}: registers ab, memory {memory}\r\n")
+            results[way] = reader.seen
+        return list(ways.ways_compare.faults(results))
+
+    def test_same(self):
+        self.assertEqual(self.faults([(500, "1"), (5000, "2")], [(500, "1"), (5000, "2")]), [])
+
+    def test_unlike(self):
+        self.assertEqual(self.faults([(500, "1"), (5000, "2")], [(500, "3"), (5000, "4")]),
+                         ["emulate: exception 500: registers ab, memory 1; "
+                          "translate: exception 500: registers ab, memory 3"])
+        self.assertEqual(len(self.faults([(5000, "1")], [(5000, "1"), (5001, "1")])), 1)
+
+    def test_too_few(self):
+        self.assertEqual(len(self.faults([(500, "1")], [(500, "1")])), 1)
+        self.assertEqual(len(self.faults([], [])), 1)
+
+
 class Showing(unittest.TestCase):
     RESULTS = {"bare": column(rows={"in": 1.0, "pushf+cli+popf": 3.0}),
                "trap": column(rows={"in": 2434.0, "pushf+cli+popf": 1.0}),

@@ -152,6 +152,8 @@ struct cpu {
     /* Called before a write to a frame whose flags in ram.flags are not 0. The bytes do not cross
      * its end. */
     void (*frame_written)(struct cpu *c, uint64_t phys, unsigned bytes);
+    /* NULL, or called before c->fault is delivered. */
+    void (*exception_raised)(struct cpu *c);
     struct cpu_counters counters;
     struct tlb tlbs[2];         /* supervisor, user */
     struct flagged_page flagged[FLAGGED_PAGES];

@@ -197,6 +197,8 @@ void deliver_fault(struct cpu *c)
     c->counters.exceptions[c->fault.vector & 31]++;
     if (c->fault.vector == VECTOR_PF)
         c->cr2 = c->fault.address;
+    if (c->exception_raised != NULL)
+        c->exception_raised(c);
     deliver_event(c, (struct event){ .fault = c->fault, .rip = c->regs[REG_RIP] });
 }
 
