@@ -16,6 +16,7 @@
 #include "common/string.h"
 #include "xen/core/alloc.h"
 #include "xen/core/frame.h"
+#include "xen/core/lock.h"
 
 #define NR_ORDERS 19u                       /* up to 1 GiB */
 #define FREE_HEAD (1ull << 54)
@@ -33,6 +34,8 @@ static struct zone {
 } zones[NR_ZONES];
 static uint64_t zones_in_use;               /* bit per zone: there is a block */
 static uint64_t nr_free;
+/* Guards the blocks, and the words of frames in them. Zeroing is done without it. */
+static struct spinlock heap_lock = SPINLOCK(LOCK_HEAP, 0);
 
 void frames_init(void *table, mfn_t nr_frames, uint64_t *m2p)
 {
@@ -90,6 +93,7 @@ static void block_remove(struct frame *f, unsigned order)
 
 void free_frames(mfn_t mfn, unsigned order, bool scrub)
 {
+    spin_lock(&heap_lock);
     nr_free += 1ull << order;
     for (; order + 1 < NR_ORDERS; order++) {
         mfn_t buddy = mfn ^ (1ull << order);
@@ -103,6 +107,7 @@ void free_frames(mfn_t mfn, unsigned order, bool scrub)
         mfn &= ~(1ull << order);
     }
     block_insert(mfn, order, scrub);
+    spin_unlock(&heap_lock);
 }
 
 void frames_add_range(mfn_t start, mfn_t end, bool scrub)
@@ -143,16 +148,21 @@ static mfn_t find_block(unsigned order, unsigned address_bits, unsigned *found)
 mfn_t alloc_frames_below(unsigned order, unsigned address_bits)
 {
     unsigned o;
-    mfn_t mfn = find_block(order, address_bits, &o);
     bool scrub;
+    mfn_t mfn;
 
-    if (mfn == INVALID_MFN)
+    spin_lock(&heap_lock);
+    mfn = find_block(order, address_bits, &o);
+    if (mfn == INVALID_MFN) {
+        spin_unlock(&heap_lock);
         return INVALID_MFN;
+    }
     scrub = (mfn_to_frame(mfn)->word & FRAME_SCRUB) != 0;
     block_remove(mfn_to_frame(mfn), o);
     while (o-- > order)
         block_insert(mfn + (1ull << o), o, scrub);
     nr_free -= 1ull << order;
+    spin_unlock(&heap_lock);
     if (scrub)
         for (mfn_t i = 0; i < 1ull << order; i++)
             memset(mfn_to_virt(mfn + i), 0, PAGE_SIZE);
@@ -166,7 +176,7 @@ mfn_t alloc_frames(unsigned order)
 
 uint64_t nr_free_frames(void)
 {
-    return nr_free;
+    return READ_ONCE(nr_free);
 }
 
 /* Frames of the hypervisor's own: without owner, so that no guest gets a reference on them. */

@@ -2,6 +2,7 @@
  * for a domain, which are counted against its claim. Called by event channels, grants, the trace
  * and others that keep state for a guest, and by the domain builder. Allocation itself is
  * alloc.c's. */
+#include "common/atomic.h"
 #include "xen/core/alloc.h"
 #include "xen/core/claim.h"
 #include "xen/core/domain.h"
@@ -48,12 +49,14 @@ void *alloc_pages_for(struct domain *d, unsigned order)
 {
     void *p = domain_may_have(d, 1ull << order) ? alloc_pages(order) : NULL;
 
-    d->nr_hv_frames += p != NULL ? 1ull << order : 0;
+    if (p != NULL)
+        locked_add(&d->nr_hv_frames, 1ull << order);
     return p;
 }
 
 void free_pages_for(struct domain *d, void *p, unsigned order)
 {
-    d->nr_hv_frames -= p != NULL ? 1ull << order : 0;
+    if (p != NULL)
+        locked_add(&d->nr_hv_frames, -(1ull << order));
     free_pages(p, order);
 }

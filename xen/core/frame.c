@@ -89,7 +89,7 @@ void free_domain_frame(struct frame *f)
     if (f->word & FRAME_COUNTED)
         ring_remove(d, f);
     else
-        d->nr_hv_frames--;
+        locked_add(&d->nr_hv_frames, -1ull);
     if (unlikely(d->state == DOM_DYING && d->nr_frames == 0))
         sched_wake_idle(); /* its last frame, which another domain had mapped: d can be freed */
     m2p_table[frame_to_mfn(f)] = INVALID_M2P_ENTRY;

@@ -17,7 +17,7 @@ void *alloc_shared_page(struct domain *d)
     if (mfn == INVALID_MFN)
         return NULL;
     f = frame_set_owner(mfn, d);
-    d->nr_hv_frames++;
+    locked_add(&d->nr_hv_frames, 1);
     memset(mfn_to_virt(mfn), 0, PAGE_SIZE);
     m2p_table[mfn] = INVALID_M2P_ENTRY;
     /* The hypervisor's references, which the guest cannot drop: it never becomes a table. */
