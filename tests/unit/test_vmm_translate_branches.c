@@ -230,6 +230,23 @@ static void a_branch_may_lead_far_away(void **state)
     assert_int_equal(pair.translated->cr2, rip);
 }
 
+/* As from a fault, with RF in its frame; to the instruction behind it. */
+static void iret_calls_out_for_nothing(void **state)
+{
+    const struct translate_counters *n = translate_counts(pair.translated);
+    uint64_t callouts;
+
+    (void)state;
+    translated_renew(&pair); /* mov %ss, %eax; push; push %rsp; addq $8, (%rsp); pushf; orl; ... */
+    PUT(PAGE_AT(PAGE_CODE), 0x8c, 0xd0, 0x50, 0x54, 0x48, 0x83, 0x04, 0x24, 0x08, 0x9c, 0x81, 0x0c,
+        0x24, 0, 0, 1, 0, 0x8c, 0xc8, 0x50, 0x68, ADDRESS(PAGE_AT(PAGE_CODE) +
+                                                          27), 0x48, 0xcf, 0xf4);
+    run_both();
+    callouts = callouts_of(n);
+    run_both();
+    assert_int_equal(callouts_of(n) - callouts, 1); /* of HLT */
+}
+
 /* The null pointer's RIP: nothing in the table is it. */
 static void a_call_of_address_0_is_the_guests(void **state)
 {
@@ -276,6 +293,7 @@ int main(void)
         cmocka_unit_test(sti_calls_out_when_an_interrupt_waits),
         cmocka_unit_test(nothing_comes_between_sti_and_the_next_instruction),
         cmocka_unit_test(nor_where_a_block_ends),
+        cmocka_unit_test(iret_calls_out_for_nothing),
         cmocka_unit_test(a_call_of_address_0_is_the_guests),
         cmocka_unit_test(a_branchs_address_may_have_four_bytes),
     };

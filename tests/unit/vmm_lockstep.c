@@ -61,6 +61,7 @@ static void print_regs(const char *who, const struct cpu *c)
             c->cr2, c->fault.vector, c->fault.error, c->reason);
 }
 
+/* Of RF translated code knows nothing. */
 static bool same_regs(const struct pair *p)
 {
     const uint64_t *a = p->core->regs, *b = p->translated->regs;
@@ -68,7 +69,7 @@ static bool same_regs(const struct pair *p)
     for (unsigned i = 0; i < REG_RFLAGS; i++)
         if (a[i] != b[i])
             return false;
-    return ((a[REG_RFLAGS] ^ b[REG_RFLAGS]) & ~p->undefined) == 0;
+    return ((a[REG_RFLAGS] ^ b[REG_RFLAGS]) & ~(p->undefined | FLAG_RF)) == 0;
 }
 
 /* Below RSP PUSHF has a word that is not what it will be. */

@@ -120,13 +120,15 @@ static uint32_t check_selector(struct emitter *e, unsigned offset, unsigned minu
     return go_on_if_zero(e);
 }
 
-/* RCX = the if_word that belongs to the RFLAGS at 16(%rsp). Not for RF, AC and the like, and not
- * for what the table leaves to the core. */
+/* RCX = the if_word that belongs to the RFLAGS at 16(%rsp). Not for AC and the like, and not for
+ * what the table leaves to the core. RF, which a fault's frame has, is left out: the guest has
+ * no breakpoints that it could be for. */
 static void check_flags(struct emitter *e, uint32_t *bail)
 {
     int32_t table;
 
     emit_bytes(e, "\x0f\xb6\x4c\x24\x12", 5); /* movzbl 18(%rsp), %ecx: bits 16 to 23 */
+    emit_bytes(e, "\xe3\x04\x48\x8d\x49\xff", 6); /* jrcxz over it; lea -1(%rcx), %rcx */
     bail[0] = go_on_if_zero(e);
     emit_bytes(e, "\x0f\xb6\x4c\x24\x11\x48\x8d\x05", 8); /* movzbl 17(%rsp); lea table, %rax */
     table = (int32_t)STATE(iret_if_words) - (int32_t)(e->t->used + 4);
