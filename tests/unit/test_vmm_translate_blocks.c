@@ -101,6 +101,33 @@ static void a_block_that_writes_to_itself_ends_there(void **state)
     assert_int_equal(pair.translated->stop, STOP_HALTED);
 }
 
+/* call; mov $1, %al; hlt: the function changes the number, and returns into the old block. */
+static void code_behind_a_call_may_be_written(void **state)
+{
+    const struct lockstep how = { .max_steps = 100 };
+
+    (void)state;
+    load_call(); /* movb $9, the number; ret */
+    PUT(FUNCTION, 0xc6, 0x04, 0x25, ADDRESS(PAGE_AT(PAGE_CODE) + 6), 9, 0xc3);
+    PUT(PAGE_AT(PAGE_CODE) + 5, 0xb0, 1, 0xf4);
+    run_lockstep(&pair, &how);
+    assert_int_equal(rax(), 9);
+    assert_null(check_chains(pair.translated));
+}
+
+/* The same, again and again. */
+static void code_behind_a_call_may_be_written_twice(void **state)
+{
+    (void)state;
+    load_call();
+    PUT(FUNCTION, 0xff, 0x04, 0x25, ADDRESS(PAGE_AT(PAGE_CODE) + 6), 0xc3); /* incl */
+    PUT(PAGE_AT(PAGE_CODE) + 5, 0xb8, 1, 0, 0, 0, 0xf4);
+    for (unsigned i = 2; i < 5; i++) {
+        run_both();
+        assert_int_equal(rax(), i);
+    }
+}
+
 static uint64_t entry_at(unsigned page)
 {
     return PAGE_AT(PAGE_TABLE) + 8 * page;
@@ -232,6 +259,8 @@ int main(void)
         cmocka_unit_test(a_block_that_did_not_change_is_not_made_again),
         cmocka_unit_test(a_write_through_an_alias_drops_them_too),
         cmocka_unit_test(a_block_that_writes_to_itself_ends_there),
+        cmocka_unit_test(code_behind_a_call_may_be_written),
+        cmocka_unit_test(code_behind_a_call_may_be_written_twice),
         cmocka_unit_test(a_write_to_an_entry_of_a_walk_drops_all),
         cmocka_unit_test(a_write_to_another_entry_drops_nothing),
         cmocka_unit_test(blocks_stay_with_a_root_that_has_the_same_entry),

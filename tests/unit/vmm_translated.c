@@ -241,8 +241,11 @@ static bool leads_to(const struct translator *t, uint32_t patch, uint32_t start)
 /* The branches that are listed with a block lead there, or to their stubs while it is suspect. */
 static bool leads_right(const struct translator *t, const struct tblock *b, const struct stub *s)
 {
-    return s->chained && s->kind == EXIT_OF_BRANCH && s->to == place_in_block(t, b, s->rip) &&
-           leads_to(t, s->patch, b->state == BLOCK_LIVE ? s->to : s->at - STUB_BYTES);
+    uint32_t place = b->state == BLOCK_ROUTINE && b->rip == s->rip
+                         ? b->start : place_in_block(t, b, s->rip);
+
+    return s->chained && s->kind == EXIT_OF_BRANCH && s->to == place &&
+           leads_to(t, s->patch, b->state == BLOCK_SUSPECT ? s->at - STUB_BYTES : s->to);
 }
 
 static bool is_watched(const struct cpu *c, const struct tblock *b)
@@ -291,6 +294,9 @@ const char *check_chains(const struct cpu *c)
     for (uint32_t nr = 1; nr < t->nr_stubs; nr++) {
         const struct stub *s = &t->stubs[nr];
 
+        if (s->kind == PLACE_OF_RETURN &&
+            (t->host->memory[s->patch] != 0) != (t->blocks[s->block].state == BLOCK_LIVE))
+            return "RETs go on in a block that may not run, or do not in one that may";
         if (s->kind != EXIT_OF_BRANCH)
             continue;
         chained += s->chained;

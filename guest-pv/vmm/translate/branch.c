@@ -1,9 +1,9 @@
-/* Branches. A direct one is the guest's with another displacement: it leads to the target's block,
- * or to a stub at the block's end that calls the vmm, as long as there is no such block.
+/* Branches. A direct one is the guest's with another displacement: it leads to the target's
+ * block, or to a stub at the block's end that calls the vmm, as long as there is no such block.
  *
  * An indirect one has its target in RCX, whose own value is in the state page, and goes to an
- * address that it takes from memory; the code there compares RCX with the one guest address that it
- * stands for. So what is in memory is a guess, and may be anything:
+ * address that it takes from memory; the code there compares RCX with the one guest address that
+ * it stands for. So what is in memory is a guess, and may be anything:
  *
  *   RET         takes the word of the return cache that belongs to its function. Calls have put the
  *               place behind themselves there, which compares with the call's return address.
@@ -13,9 +13,10 @@
  *   Where the comparison fails the table is asked, and where that fails the vmm.
  *
  * A function is known by the return slot of its first instruction, which the blocks reached from
- * there by direct jumps inherit. Comparisons are LEA and JRCXZ, for no flag may change; they know
- * addresses of 32 bits, sign-extended, which is where kernels are. Called by build.c and cache.c.
- */
+ * there by direct jumps inherit. Where a jump leads from a function to a block of another, as
+ * calls at a function's end do, it goes by an adapter, which takes the content of the slot
+ * along. Comparisons are LEA and JRCXZ, for no flag may change; they know addresses of 32 bits,
+ * sign-extended, which is where kernels are. Called by build.c and cache.c. */
 #include <stddef.h>
 #include "guest-pv/vmm/translate/region.h"
 
@@ -77,7 +78,7 @@ static void return_here(struct emitter *e, uint32_t address)
     emit_point(e, e->rip, FIX_RCX | RIP_IN_RCX);
     emit_add_to_rcx(e, -(int32_t)next);
     emit_point(e, next, FIX_RCX | RIP_PLUS_RCX);
-    emit_bytes(e, "\xe3\x0c", 2); /* jrcxz over the next two */
+    emit_jump_of_return(e, next); /* over the next two */
     emit_add_to_rcx(e, (int32_t)next);
     emit_point(e, e->rip, FIX_RCX | RIP_IN_RCX);
     patch_branch(e->t, emit_branch(e, JMP_ALWAYS), e->t->lookup[LOOKUP_JUMP]);
@@ -216,7 +217,7 @@ void build_lookups(struct translator *t)
     }
 }
 
-bool build_entry(struct translator *t, struct tblock *b, enum lookup by)
+bool build_entry(struct translator *t, struct tblock *b, enum lookup by, unsigned slot)
 {
     struct emitter e = { .t = t, .b = b };
 
@@ -235,12 +236,27 @@ bool build_entry(struct translator *t, struct tblock *b, enum lookup by)
     emit_point(&e, b->rip, FIX_RCX);
     if (by == LOOKUP_CALL) {
         emit_load(&e, RCX, STATE(link));
-        emit_store(&e, RCX, slot_offset(return_slot(b->rip)));
+        emit_store(&e, RCX, slot_offset(slot));
     }
     emit_restore(&e, RCX);
     e.rip = b->rip;
     emit_point(&e, b->rip, 0);
-    emit_exit(&e, JMP_ALWAYS, b->rip, b->slot);
+    emit_exit(&e, JMP_ALWAYS, b->rip, slot);
     emit_stubs_of_exits(&e);
     return true;
+}
+
+void build_adapter(struct translator *t, struct tblock *b, unsigned from, unsigned to)
+{
+    struct emitter e = { .t = t, .b = b, .rip = b->rip };
+
+    emit_point(&e, b->rip, 0);
+    emit_save(&e, RCX);
+    emit_load(&e, RCX, slot_offset(from));
+    emit_point(&e, b->rip, FIX_RCX);
+    emit_store(&e, RCX, slot_offset(to));
+    emit_restore(&e, RCX);
+    emit_point(&e, b->rip, 0);
+    emit_exit(&e, JMP_ALWAYS, b->rip, to);
+    emit_stubs_of_exits(&e);
 }

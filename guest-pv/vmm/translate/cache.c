@@ -29,9 +29,78 @@ static void chain(struct translator *t, uint32_t stub, uint32_t nr, uint32_t to)
     t->counters.chained++;
 }
 
-/* Its branches to blocks that are there already need not call out first. */
-static void chain_all(struct translator *t, uint32_t nr)
+/* The entry or adapter for rip with that key; 0: there is none. */
+static uint32_t find_routine(struct translator *t, uint64_t rip, unsigned key)
 {
+    uint32_t nr = *entry_head(t, rip);
+
+    while (nr != 0 && (t->blocks[nr].rip != rip || t->blocks[nr].slot != key))
+        nr = t->blocks[nr].same_hash;
+    return nr;
+}
+
+/* A new one, to be built, and then listed; NULL: there is no room. */
+static struct tblock *new_routine(struct cpu *c, uint64_t rip, unsigned key)
+{
+    struct tblock *b;
+
+    if (!has_room(c->translator))
+        return NULL;
+    b = new_block(c, rip, key);
+    b->state = BLOCK_ROUTINE;
+    return b;
+}
+
+static uint32_t list_routine(struct translator *t)
+{
+    uint32_t nr = t->nr_blocks, *head = entry_head(t, t->blocks[nr].rip);
+
+    add_block(t);
+    t->blocks[nr].same_hash = *head;
+    *head = nr;
+    return nr;
+}
+
+static uint32_t adapter_for(struct cpu *c, const struct stub *s, unsigned slot)
+{
+    unsigned key = NR_LOOKUPS + s->slot;
+    uint32_t nr = find_routine(c->translator, s->rip, key);
+    struct tblock *b;
+
+    if (nr != 0)
+        return nr;
+    b = new_routine(c, s->rip, key);
+    if (b == NULL)
+        return 0;
+    build_adapter(c->translator, b, s->slot, slot);
+    return list_routine(c->translator);
+}
+
+/* The same, by way of an adapter where the block is another function's. Returns the place where the
+ * branch goes on now. */
+static uint32_t lead_stub(struct cpu *c, uint32_t stub, uint32_t nr, uint32_t to)
+{
+    struct translator *t = c->translator;
+    const struct stub *s = &t->stubs[stub];
+    uint32_t adapter;
+
+    if (s->kind == EXIT_OF_BRANCH && !s->chained && s->slot != t->blocks[nr].slot &&
+        t->blocks[s->block].state != BLOCK_ROUTINE) {
+        adapter = adapter_for(c, s, t->blocks[nr].slot);
+        if (adapter != 0) {
+            chain(t, t->blocks[adapter].first_stub, nr, to);
+            nr = adapter;
+            to = t->blocks[adapter].start;
+        }
+    }
+    chain(t, stub, nr, to);
+    return to;
+}
+
+/* Its branches to blocks that are there already need not call out first. */
+static void chain_all(struct cpu *c, uint32_t nr)
+{
+    struct translator *t = c->translator;
     const struct tblock *b = &t->blocks[nr];
 
     for (uint32_t stub = b->first_stub; stub < b->first_stub + b->nr_stubs; stub++) {
@@ -49,7 +118,7 @@ static void chain_all(struct translator *t, uint32_t nr)
             if (t->blocks[target].rip == s->rip && t->blocks[target].state == BLOCK_LIVE)
                 break;
         if (target != 0)
-            chain(t, stub, target, t->blocks[target].start);
+            lead_stub(c, stub, target, t->blocks[target].start);
     }
 }
 
@@ -86,7 +155,7 @@ static uint32_t make_block(struct cpu *c, uint64_t rip, uint32_t frame, unsigned
         remember_walk(c, next_page(rip));
         watch_frame(c, b->frame[1]);
     }
-    chain_all(t, nr);
+    chain_all(c, nr);
     t->counters.blocks++;
     return nr;
 }
@@ -138,28 +207,22 @@ static uint32_t find_block(struct cpu *c, uint64_t rip, unsigned slot, uint32_t 
     return nr;
 }
 
-/* Indirect branches with this target find the block from now on. */
+/* Indirect branches with this target find the block from now on. Without room the next block makes
+ * it. */
 static void set_target(struct cpu *c, enum lookup by, uint64_t rip, uint32_t nr, uint32_t to)
 {
     struct translator *t = c->translator;
-    uint32_t *head = entry_head(t, rip), entry = *head;
+    uint32_t entry = find_routine(t, rip, by);
 
-    while (entry != 0 && (t->blocks[entry].rip != rip || t->blocks[entry].slot != by))
-        entry = t->blocks[entry].same_hash;
     if (entry == 0) {
-        struct tblock *b;
+        struct tblock *b = new_routine(c, rip, by);
 
-        if (!has_room(t))
-            return; /* the next block makes it */
-        b = new_block(c, rip, by);
-        b->state = BLOCK_ROUTINE;
-        if (!build_entry(t, b, by))
+        if (b == NULL || !build_entry(t, b, by, t->blocks[nr].slot))
             return;
-        entry = t->nr_blocks;
-        add_block(t);
-        b->same_hash = *head;
-        *head = entry;
+        entry = list_routine(t);
     }
+    if (by == LOOKUP_CALL) /* as the entry does the next time */
+        t->returns[t->blocks[nr].slot] = t->state->link;
     chain(t, t->blocks[entry].first_stub, nr, to);
     t->targets[by][rip & (TARGETS - 1)] = t->host->base + t->blocks[entry].start;
 }
@@ -193,7 +256,7 @@ uint64_t translate_entry(struct cpu *c)
         return 0;
     if (of_all == t->counters.drops_of_all) {
         if (branch)
-            chain(t, stub, nr, to);
+            to = lead_stub(c, stub, nr, to);
         else if (stub != 0 && s->kind == EXIT_OF_LOOKUP)
             set_target(c, (enum lookup)s->slot, rip, nr, to);
     }

@@ -182,6 +182,13 @@ uint32_t emit_exit(struct emitter *e, unsigned cc, uint64_t rip, unsigned slot)
     return (uint32_t)(s - e->t->stubs);
 }
 
+void emit_jump_of_return(struct emitter *e, uint64_t rip)
+{
+    emit_byte(e, 0xe3);
+    new_stub(e, PLACE_OF_RETURN, rip)->patch = e->t->used;
+    emit_byte(e, OVER_MISS);
+}
+
 /* A stub that has its callout already is not a branch's. */
 void emit_stubs_of_exits(struct emitter *e)
 {

@@ -8,7 +8,7 @@
 
 #define REGION_BASE 0xffff880000000000ull       /* slot 272 of an L4: Linux has its LDT there */
 #define STATE_BYTES 4096u
-#define RETURN_SLOTS 4096u
+#define RETURN_SLOTS 16384u
 #define RETURNS_OFFSET STATE_BYTES
 #define TARGETS 0x10000u                        /* of one table */
 #define TARGETS_OFFSET (RETURNS_OFFSET + RETURN_SLOTS * 8u)
@@ -50,13 +50,17 @@ struct point {
     uint16_t offset, fix;
 };
 
-enum exit_kind { EXIT_OF_BRANCH, EXIT_TO_EMULATE, EXIT_OF_LOOKUP };
+/* PLACE_OF_RETURN has no callout: RETs that find the place behind a call go on in its block, unless
+ * the displacement of the JRCXZ there is 0. */
+enum exit_kind { EXIT_OF_BRANCH, EXIT_TO_EMULATE, EXIT_OF_LOOKUP, PLACE_OF_RETURN };
+#define OVER_MISS 12u                   /* that displacement: over a LEA and a JMP */
 
 #define STUB_BYTES 16u
 struct stub {
     uint64_t rip;               /* where the branch leads, or of the instruction to emulate */
     uint32_t at;                /* offset in the region of what is behind the callout */
-    uint32_t patch;             /* of the 32-bit displacement that leads here, or to the target */
+    uint32_t patch;             /* of the 32-bit displacement that leads here or to the target; of a
+                                 * place of return, of the 8-bit one */
     uint32_t next;              /* in the list of the block that it is chained to; 0: end */
     union {
         uint32_t to;            /* chained: the offset in the region that it leads to */
@@ -71,7 +75,7 @@ struct stub {
 };
 
 /* LIVE: may run. SUSPECT: its bytes or what led to them may have changed; nothing leads to it, and
- * it is compared before it runs again. ROUTINE: is no guest code (lookups, entries). */
+ * it is compared before it runs again. ROUTINE: is no guest code (lookups, entries, adapters). */
 enum block_state { BLOCK_DEAD, BLOCK_LIVE, BLOCK_SUSPECT, BLOCK_ROUTINE };
 
 #define NO_FRAME UINT32_MAX
@@ -83,7 +87,8 @@ struct tblock {
     uint32_t first_point, first_stub;
     uint32_t source;            /* its guest bytes as they were translated, in t->source */
     uint16_t nr_points, nr_stubs, length;
-    uint16_t slot;              /* of the return cache, for its RET */
+    uint16_t slot;              /* of the return cache, for its RET. Of an entry the lookup, of an
+                                 * adapter NR_LOOKUPS + the slot of where it is reached from */
     uint32_t same_hash;         /* number of a block; 0: end */
     uint32_t same_frame[2];     /* twice the number of a block, and which of its frames; 0: end */
     uint32_t incoming;          /* stubs whose branches lead here */
@@ -128,7 +133,7 @@ struct translator {
     uint32_t missed[NR_LOOKUPS];        /* and of where they go on with the target in RCX */
     uint32_t *hash, *frames;
     uint32_t *granules;         /* of the region: the block that each begins in */
-    uint32_t *entries;          /* hash of entries, by target and lookup */
+    uint32_t *entries;          /* hash of entries and adapters */
     uint64_t walked[WALKED];    /* physical addresses of entries that blocks depend on; 0: free */
     unsigned nr_walked;
     /* Slots of level 4 that blocks depend on, and what is there; kernels have two or three. */
@@ -182,6 +187,8 @@ uint32_t emit_stub(struct emitter *e, enum exit_kind kind, uint64_t rip);
 /* A branch whose stub follows at the block's end. */
 uint32_t emit_exit(struct emitter *e, unsigned cc, uint64_t rip, unsigned slot);
 void emit_stubs_of_exits(struct emitter *e);
+/* jrcxz of a place of return. */
+void emit_jump_of_return(struct emitter *e, uint64_t rip);
 /* The instruction with its RIP-relative operand made absolute, and opcode byte and register changed
  * if opcode is not 0. False: it is out of reach. */
 bool emit_operand_of(struct emitter *e, const uint8_t *bytes, const struct insn *in, int opcode,
@@ -207,12 +214,14 @@ bool translate_indirect_call(struct emitter *e);
 bool translate_indirect_jump(struct emitter *e);
 void branch_to(struct emitter *e, uint64_t rip);
 void build_lookups(struct translator *t);
-/* A block that is jumped to with the target in RCX, by LOOKUP_*; its stub leads to rip. False: no
- * instruction can compare with it. */
-bool build_entry(struct translator *t, struct tblock *b, enum lookup by);
+/* A block that is jumped to with the target in RCX, by LOOKUP_*; its stub leads to rip, to a block
+ * with that slot. False: no instruction can compare with it. */
+bool build_entry(struct translator *t, struct tblock *b, enum lookup by, unsigned slot);
+/* A block that leads to rip, too: what is in one slot of the return cache is put into another. */
+void build_adapter(struct translator *t, struct tblock *b, unsigned from, unsigned to);
 static inline unsigned return_slot(uint64_t rip)
 {
-    return (unsigned)(rip * 0x9e3779b97f4a7c15ull >> 52);
+    return (unsigned)(rip * 0x9e3779b97f4a7c15ull >> 50);
 }
 
 /* build.c: translates from RIP on; the bytes are those of frame[0], and of frame[1], which it sets.

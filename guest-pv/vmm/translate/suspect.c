@@ -10,12 +10,21 @@
 #include "guest-pv/vmm/core/paging.h"
 #include "guest-pv/vmm/translate/cache.h"
 
+/* With 0 RETs go to the lookup instead. */
+static void set_places_of_return(struct translator *t, const struct tblock *b, uint8_t displacement)
+{
+    for (uint32_t nr = b->first_stub; nr < b->first_stub + b->nr_stubs; nr++)
+        if (t->stubs[nr].kind == PLACE_OF_RETURN)
+            t->host->memory[t->stubs[nr].patch] = displacement;
+}
+
 static void suspend(struct translator *t, struct tblock *b)
 {
     if (b->state != BLOCK_LIVE)
         return;
     for (uint32_t s = b->incoming; s != 0; s = t->stubs[s].next)
         patch_branch(t, t->stubs[s].patch, t->stubs[s].at - STUB_BYTES);
+    set_places_of_return(t, b, 0);
     b->state = BLOCK_SUSPECT;
     t->changes++;
     t->counters.suspended++;
@@ -25,6 +34,7 @@ static void resume(struct translator *t, struct tblock *b)
 {
     for (uint32_t s = b->incoming; s != 0; s = t->stubs[s].next)
         patch_branch(t, t->stubs[s].patch, t->stubs[s].to);
+    set_places_of_return(t, b, OVER_MISS);
     b->state = BLOCK_LIVE;
     t->counters.resumed++;
 }
