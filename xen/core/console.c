@@ -198,6 +198,7 @@ void console_show_line(struct domain *d, struct console_line *l, bool whole)
 {
     char prefix[16];
 
+    ASSERT(d->line_lock.taken);
     if (is_hidden(d, l)) {
         l->len = 0;
         return;
@@ -221,9 +222,11 @@ void console_show_line(struct domain *d, struct console_line *l, bool whole)
 
 void console_end_lines(struct domain *d)
 {
+    spin_lock(&d->line_lock);
     for (unsigned way = 0; way < NR_CONSOLE_WAYS; way++)
         if (d->console_line[way].len != 0 || open_line == &d->console_line[way])
             console_show_line(d, &d->console_line[way], true);
+    spin_unlock(&d->line_lock);
 }
 
 /* The lines of d that are held back are shown before it gets the terminal. */

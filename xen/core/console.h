@@ -28,7 +28,7 @@ bool console_pump(uint64_t ns);
 /* All of d's earlier output was sent, and there is room for a chunk. */
 bool console_may_write(const struct domain *d);
 /* Adds to d's line, filtered and prefixed "(dN) "; or, for the ring of the raw guest, writes the
- * bytes unchanged. */
+ * bytes unchanged. The caller holds d->line_lock, for this and the next. */
 void guest_console_write(struct domain *d, enum console_way way, const char *s, size_t len);
 /* Shows what is held back of d's line; whole: and ends it. */
 void console_show_line(struct domain *d, struct console_line *l, bool whole);

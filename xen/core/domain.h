@@ -203,6 +203,8 @@ struct domain {
     struct xencons_interface *console_ring;
     mfn_t console_mfn;
     evtchn_port_t console_port;
+    /* Guards console_line and the consumer's index of the output ring: several vCPUs may write. */
+    struct spinlock line_lock;
     struct console_line console_line[NR_CONSOLE_WAYS];
     uint64_t console_position;      /* in the transmit ring: the end of its last output */
     /* It has ended; console_left bytes of its ring are still to be shown. */

@@ -38,7 +38,9 @@ static long console_io_write(unsigned count, uint64_t buffer)
 
         if (copy_from_guest(chunk, buffer, n) != 0)
             return -EFAULT;
+        spin_lock(&d->line_lock);
         guest_console_write(d, CONSOLE_BY_CALL, chunk, n);
+        spin_unlock(&d->line_lock);
         console_pump(CONSOLE_PUMP_NS);
         buffer += n;
         count -= n;

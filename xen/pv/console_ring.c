@@ -69,17 +69,22 @@ static uint32_t nr_waiting(const struct domain *d)
 static uint32_t drain_chunk(struct domain *d, uint32_t limit)
 {
     struct xencons_interface *ring = d->console_ring;
-    uint32_t len = MIN(MIN(nr_waiting(d), limit), CONSOLE_CHUNK), cons;
+    uint32_t len, cons;
     char chunk[CONSOLE_CHUNK];
 
-    if (len == 0)
+    spin_lock(&d->line_lock);
+    len = MIN(MIN(nr_waiting(d), limit), CONSOLE_CHUNK);
+    if (len == 0) {
+        spin_unlock(&d->line_lock);
         return 0;
+    }
     cons = READ_ONCE(ring->out_cons);
     for (uint32_t i = 0; i < len; i++)
         chunk[i] = READ_ONCE(ring->out[MASK_XENCONS_IDX(cons + i, ring->out)]);
     guest_console_write(d, CONSOLE_BY_RING, chunk, len);
     barrier();
     WRITE_ONCE(ring->out_cons, cons + len);
+    spin_unlock(&d->line_lock);
     return len;
 }
 
@@ -195,9 +200,11 @@ static bool poll_guest(struct domain *d)
     any = console_may_write(d) && drain_chunk(d, CONSOLE_CHUNK) != 0;
     if (any)
         evtchn_raise(d, d->console_port);
+    spin_lock(&d->line_lock);
     for (unsigned way = 0; way < NR_CONSOLE_WAYS; way++)
         if (is_prompt(d, &d->console_line[way]) && console_may_write(d))
             console_show_line(d, &d->console_line[way], false);
+    spin_unlock(&d->line_lock);
     if (d->console_ending && console_finished(d)) {
         sched_wake_idle(); /* domain_reap waits until its output has been read */
         any = true;
