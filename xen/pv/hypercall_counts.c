@@ -1,6 +1,6 @@
-/* Counts of hypercalls. entry.S, iret.S, hypercall.c and multicall.c count in vcpu.calls, which only
- * the CPU that runs the vCPU writes; so no two CPUs write one word. A key (input.c) or the end of a
- * run with the option for it prints the table, and the trace ends with it. */
+/* Counts of hypercalls. entry.S, iret.S, hypercall.c and multicall.c count in vcpu.calls, which
+ * only the CPU that runs the vCPU writes; so no two CPUs write one word. A key (input.c) or the
+ * end of a run with the option for it prints the table, and the trace ends with it. */
 #include "common/abi_names.h"
 #include "xen/core/domain.h"
 #include "xen/core/domain_list.h"
