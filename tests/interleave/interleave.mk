@@ -21,9 +21,8 @@ $(INTERLEAVE)/common/string.o $(INTERLEAVE)/common/printf.o: \
     INTERLEAVE_CFLAGS += $(foreach f,$(LIBC_NAMES),-D$(f)=hv_$(f)) -fno-builtin
 
 INTERLEAVE_LDFLAGS := -rdynamic $(LIBC_NAMES:%=-Wl,--wrap=%)
-INTERLEAVE_SCENARIOS := trees give-back give-back-two ports ends to-fifo lines vcpus
-# They find what is not done for several CPUs yet: flushes of other CPUs, the lock of the heap.
-INTERLEAVE_TO_DO := retype hammer grants descriptors ports-fifo
+INTERLEAVE_SCENARIOS := retype hammer trees give-back give-back-two grants ports ports-fifo ends \
+    to-fifo lines vcpus descriptors
 
 $(INTERLEAVE)/%.o: %.c tests/interleave/interleave.mk | deps-test $(ABI)
 	$(call say,ILEAVE-CC,$<)
