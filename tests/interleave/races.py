@@ -33,4 +33,35 @@ RACES = [
          "to-fifo"),
     Race("mmuext_op takes no mm_lock", "mmuext.c", "    spin_lock(&d->mm_lock);\n",
          "    if (spin_trylock(&d->mm_lock))\n        ;\n", "trees"),
+    Race("other CPUs are not flushed before a frame changes its use", "flush.c",
+         "    flush_elsewhere(d, stamp);\n}", "    (void)flush_elsewhere;\n}", "hammer"),
+    Race("other CPUs are asked to flush, and not waited for", "flush.c",
+         """        number[nr++] = request_flush(c);
+    }
+    while (nr-- > 0)
+        wait_for_flush(asked[nr], number[nr]);
+}
+
+void flush_since""",
+         """        number[nr++] = request_flush(c);
+    }
+    (void)asked;
+}
+
+void flush_since""", "hammer"),
+    Race("CPUs that flushed when the epoch was the stamp are left out", "flush.c",
+         ("READ_ONCE(v->flushed) > stamp)", "if (v->flushed <= stamp)"),
+         ("READ_ONCE(v->flushed) >= stamp)", "if (v->flushed < stamp)"), "hammer"),
+    Race("a frame becomes a table first, and other CPUs are flushed behind that", "pagetype.c",
+         ("        flush_since(frame_owner(f), f->stamp);\n    claimed |=",
+          "    return type == TYPE_WRITABLE ? 0 : validate_claimed(f, type);"),
+         ("        ;\n    claimed |=",
+          "    int rc = type == TYPE_WRITABLE ? 0 : validate_claimed(f, type);\n"
+          "    flush_since(frame_owner(f), f->stamp);\n    return rc;"), "hammer"),
+    Race("a CPU that waits for a lock serves no flush", "lock.c",
+         "            serve_flush_requests();\n", "", "hammer"),
+    Race("references are dropped by a load and a store", "frame.h",
+         "    uint64_t before = xadd(&f->word, -refs);",
+         "    uint64_t before = READ_ONCE(f->word);\n    WRITE_ONCE(f->word, before - refs);",
+         "grants"),
 ]
