@@ -5,6 +5,7 @@
 #include <string.h>
 #include "model.h"
 #include "support.h"
+#include "xen/pv/grant.h"
 
 static struct frame *frames_then;
 static uint8_t *ram_then;
@@ -14,8 +15,16 @@ static bool is_ram(mfn_t mfn)
     return !is_no_ram(mfn_to_frame(mfn)) && mfn_to_frame(mfn)->word != 0;
 }
 
+/* A debug build's lock keeps where it was taken last. */
+static void forget_places_of_locks(void)
+{
+    for (unsigned d = 0; d < nr_domains; d++)
+        domains[d]->grant->lock.rip = NULL;
+}
+
 void constant_keep(void)
 {
+    forget_places_of_locks();
     frames_then = malloc(max_mfn * sizeof(*frames_then));
     ram_then = malloc(max_mfn * PAGE_SIZE);
     HOST_CHECK(frames_then != NULL && ram_then != NULL, "no memory");
@@ -50,6 +59,7 @@ static bool is_domain(mfn_t mfn)
 
 void constant_check(void)
 {
+    forget_places_of_locks();
     for (mfn_t mfn = 0; mfn < max_mfn; mfn++) {
         const struct frame *then = &frames_then[mfn], *now = mfn_to_frame(mfn);
 
