@@ -1,6 +1,6 @@
-# What `make test` runs. tests/unit/unit.mk and others add their targets to TESTS. JOBS tests run at a
-# time: first what needs no emulated machine, and what is built for that, each target's output when
-# it has ended; then the others one by one, but several boot tests at a time.
+# What `make test` runs. tests/unit/unit.mk and others add their targets to TESTS. JOBS tests run at
+# a time: first what needs no emulated machine, and what is built for that, each target's output
+# when it has ended; then the others one by one, but several boot tests at a time.
 TESTS := test-tools lint
 -include tests/unit/unit.mk
 include tests/model/model.mk

@@ -54,9 +54,8 @@ $(STORE_TESTS): $(UNIT)/%: $(UNIT)/tests/unit/%.o $(STORE_CORE:%.c=$(UNIT)/%.o)
 # So is the vmm, but for guest-pv/vmm/*.c, which joins it to the guest's kernel: a library, and an
 # object of a test's own is linked before it.
 VMM_SRC := $(wildcard guest-pv/vmm/*/*.c) \
-           $(patsubst %,tests/unit/vmm_%.c,host one_block kernel mmu tables native cases case_values \
-             undefined fx_cases fx_fixture translated lockstep \
-             next programs)
+           $(patsubst %,tests/unit/vmm_%.c,host one_block kernel mmu tables native cases \
+             case_values undefined fx_cases fx_fixture translated lockstep next programs)
 $(UNIT)/libvmm.a: $(VMM_SRC:%.c=$(UNIT)/%.o)
 	$(Q)rm -f $@ && ar rcs $@ $^
 $(UNIT)/test_vmm_%: $(UNIT)/tests/unit/test_vmm_%.o $(UNIT)/libvmm.a $(UNIT)/libhv.a
