@@ -39,10 +39,17 @@ static inline void list_add(struct list_head *entry, struct list_head *head)
     list_add_tail(entry, head->next);
 }
 
-static inline void list_del(struct list_head *entry)
+/* The entry's own links stay, so that a CPU that is at it in a walk without a lock comes to the
+ * rest of the list. */
+static inline void list_unlink(struct list_head *entry)
 {
     entry->prev->next = entry->next;
     entry->next->prev = entry->prev;
+}
+
+static inline void list_del(struct list_head *entry)
+{
+    list_unlink(entry);
     list_init(entry);
 }
 

@@ -291,7 +291,7 @@ static void reap_domains(void)
             relinquish(d);
         if (d->state != DOM_DYING || d->nr_frames != 0)
             continue;
-        list_del(&d->list);
+        list_unlink(&d->list);
         WRITE_ONCE(d->state, DOM_DEAD);
         grace_period();         /* a CPU that had found it in the list has gone on */
         domain_free(d);

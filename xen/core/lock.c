@@ -10,7 +10,7 @@
 #define PATIENCE_SECONDS 2u
 
 static const char *const class_names[] = {
-    "no class", "mm", "grant", "evtchn", "fifo", "life", "queue", "timer", "heap", "line",
+    "no class", "mm", "grant", "evtchn", "fifo", "life", "queue", "timer", "clock", "heap", "line",
     "console",
 };
 

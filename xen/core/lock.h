@@ -29,6 +29,7 @@ enum lock_class {
     LOCK_LIFE,                  /* which of its vCPUs are up, and how it ends; the domid */
     LOCK_QUEUE,                 /* a CPU's queue of vCPUs; the CPU */
     LOCK_TIMER,                 /* a CPU's timers; the CPU */
+    LOCK_CLOCK,                 /* the point in the guests' vcpu_time_info */
     LOCK_HEAP,                  /* free frames */
     LOCK_LINE,                  /* a domain's line and ring of the console; the domid */
     LOCK_CONSOLE,               /* the machine's console */

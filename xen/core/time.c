@@ -18,6 +18,7 @@
 #include "xen/core/domain.h"
 #include "xen/core/domain_list.h"
 #include "xen/core/guest_access.h"
+#include "xen/core/lock.h"
 #include "xen/core/time.h"
 #include "xen/core/timer.h"
 #include "xen/core/trace.h"
@@ -38,6 +39,7 @@ static struct {
     uint64_t point_tsc, point_ns;       /* the point in the guests' vcpu_time_info */
 } scale;
 static struct timer point_timer;
+static struct spinlock point_lock = SPINLOCK(LOCK_CLOCK, 0);
 
 /* Rounded up, so that no timer is early. */
 static uint64_t inverse(uint32_t mul, int shift)
@@ -101,9 +103,12 @@ uint64_t ns_to_tsc(uint64_t ns)
  * then only its own clock is wrong. */
 void time_update_vcpu(struct vcpu *v)
 {
-    struct vcpu_time_info *t = &v->info->time;
-    uint32_t version = (READ_ONCE(t->version) | 1) + 1;
+    struct vcpu_time_info *t;
+    uint32_t version;
 
+    spin_lock(&point_lock);
+    t = &v->info->time;
+    version = (READ_ONCE(t->version) | 1) + 1;
     WRITE_ONCE(t->version, version - 1);
     barrier();
     t->tsc_timestamp = scale.point_tsc;
@@ -113,6 +118,7 @@ void time_update_vcpu(struct vcpu *v)
     t->flags = scale.flags;
     barrier();
     WRITE_ONCE(t->version, version);
+    spin_unlock(&point_lock);
     if (v->time_area != 0) {
         v->time_area_stale = true;
         ask_work(v, WORK_TIME);
@@ -128,8 +134,10 @@ static void move_point(void *arg)
     unsigned i;
 
     (void)arg;
+    spin_lock(&point_lock);
     scale.point_tsc = scale.base + ticks;
     scale.point_ns = ticks_to_ns(ticks);
+    spin_unlock(&point_lock);
     for_each_domain(d)
         if (d->state == DOM_RUNNING)
             for_each_vcpu(d, v, i)

@@ -68,36 +68,66 @@ void timer_cancel(struct timer *t)
     }
 }
 
+/* fn itself may have set it again. */
 void timer_end(struct timer *t)
 {
     struct cpu *c;
 
-    timer_cancel(t);
-    for_each_cpu(c)
-        while (unlikely(load_acquire(&c->timers.firing) == t)) {
-            serve_flush_requests();
-            cpu_relax();
-        }
+    do {
+        timer_cancel(t);
+        for_each_cpu(c)
+            while (unlikely(load_acquire(&c->timers.firing) == t)) {
+                serve_flush_requests();
+                cpu_relax();
+            }
+    } while (timer_armed(t));
+}
+
+/* The lock is held, and t is on no queue. */
+static inline void insert(struct timer_queue *q, struct timer *t, uint64_t deadline_ns)
+{
+    struct list_head *at;
+
+    t->deadline_ns = deadline_ns;
+    for (at = q->armed.next; at != &q->armed; at = at->next)
+        if (list_entry(at, struct timer, link)->deadline_ns > deadline_ns)
+            break;
+    list_add_tail(&t->link, at);
+    if (deadline_ns < q->programmed)
+        program(q, deadline_ns);
 }
 
 void timer_set(struct timer *t, uint64_t deadline_ns)
 {
     struct timer_queue *q = &this_cpu()->timers;
-    struct list_head *at;
 
     if (unlikely(READ_ONCE(t->queue) != NULL && t->queue != q))
         timer_cancel(t);
     spin_lock(&q->lock);
     if (t->queue != NULL)
         unlink(t);
-    t->deadline_ns = deadline_ns;
-    for (at = q->armed.next; at != &q->armed; at = at->next)
-        if (list_entry(at, struct timer, link)->deadline_ns > deadline_ns)
-            break;
-    list_add_tail(&t->link, at);
     WRITE_ONCE(t->queue, q);
-    if (deadline_ns < q->programmed)
-        program(q, deadline_ns);
+    insert(q, t, deadline_ns);
+    spin_unlock(&q->lock);
+}
+
+/* A timer on no queue is claimed by compare-and-exchange: else two CPUs could each put it on their
+ * own. */
+void timer_set_shared(struct timer *t, uint64_t deadline_ns)
+{
+    struct timer_queue *q = &this_cpu()->timers, *none = NULL;
+
+    spin_lock(&q->lock);
+    if (t->queue == q)
+        unlink(t);
+    else
+        while (!try_cmpxchg(&t->queue, &none, q)) {
+            spin_unlock(&q->lock);
+            timer_cancel(t);
+            spin_lock(&q->lock);
+            none = NULL;
+        }
+    insert(q, t, deadline_ns);
     spin_unlock(&q->lock);
 }
 

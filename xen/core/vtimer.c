@@ -29,7 +29,7 @@ static void periodic_tick(struct vcpu *v, uint64_t now)
         v->periodic_last = now;
         vcpu_timer_fired(v);
     }
-    timer_set(&v->periodic, v->periodic_last + v->periodic_ns);
+    timer_set_shared(&v->periodic, v->periodic_last + v->periodic_ns);
 }
 
 static void periodic_fired(void *arg)

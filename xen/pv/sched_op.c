@@ -6,6 +6,7 @@
 #include "xen/core/domain_list.h"
 #include "xen/core/guest_access.h"
 #include "xen/core/guest_log.h"
+#include "xen/core/lock.h"
 #include "xen/core/log.h"
 #include "xen/core/sched.h"
 #include "xen/core/time.h"
@@ -137,15 +138,10 @@ static void watchdog_fired(void *arg)
     domain_shutdown(d, SHUTDOWN_watchdog);
 }
 
-/* id 0 allocates a timer; with a timeout of 0 it fires at once. Another id restarts that timer,
- * or frees it if timeout (in seconds) is 0. */
-long sched_op_watchdog(const struct sched_watchdog *op)
+static long set_watchdog(struct domain *d, const struct sched_watchdog *op)
 {
-    struct domain *d = current->domain;
     unsigned nr;
 
-    if (op->id > ARRAY_SIZE(d->watchdog))
-        return -EINVAL;
     if (op->id == 0) {
         for (nr = 0; nr < ARRAY_SIZE(d->watchdog) && (d->watchdogs_used >> nr & 1); nr++)
             ;
@@ -165,6 +161,21 @@ long sched_op_watchdog(const struct sched_watchdog *op)
     timer_cancel(&d->watchdog[nr]);
     d->watchdogs_used &= (uint8_t)~(1u << nr);
     return 0;
+}
+
+/* id 0 allocates a timer; with a timeout of 0 it fires at once. Another id restarts that timer,
+ * or frees it if timeout (in seconds) is 0. The lock keeps two vCPUs from one timer. */
+long sched_op_watchdog(const struct sched_watchdog *op)
+{
+    struct domain *d = current->domain;
+    long rc;
+
+    if (op->id > ARRAY_SIZE(d->watchdog))
+        return -EINVAL;
+    spin_lock(&d->life_lock);
+    rc = set_watchdog(d, op);
+    spin_unlock(&d->life_lock);
+    return rc;
 }
 
 void domain_cancel_watchdogs(struct domain *d)

@@ -132,30 +132,35 @@ long vcpu_stop_singleshot_timer(struct vcpu *v)
     return 0;
 }
 
-/* Allowed once for each vCPU, by itself or while it is down. The references on the frame are
- * held until the domain ends, so it stays plain writable memory. */
-long vcpu_register_vcpu_info(struct vcpu *v, const struct vcpu_register_vcpu_info *op)
+static int move_info(struct vcpu *v, const struct vcpu_register_vcpu_info *op)
 {
-    struct domain *d = v->domain;
     struct vcpu_info *info;
     struct frame *f;
-    int rc;
 
-    if (op->offset > PAGE_SIZE - sizeof(*info) || op->offset % _Alignof(struct vcpu_info) != 0)
-        return -ENXIO;
-    if (v->info_mfn != 0 || (v != current && v->up))
-        return -EINVAL;
-    spin_lock(&d->mm_lock);
-    rc = get_page_and_type(op->mfn, d, TYPE_WRITABLE, &f);
-    spin_unlock(&d->mm_lock);
-    if (rc != 0)
+    if (v->info_mfn != 0 || (v != current && READ_ONCE(v->up)) ||
+        get_page_and_type(op->mfn, v->domain, TYPE_WRITABLE, &f) != 0)
         return -EINVAL;
     info = (struct vcpu_info *)((char *)mfn_to_virt(op->mfn) + op->offset);
     memmove(info, v->info, sizeof(*info));
     v->info_mfn = op->mfn;
-    v->info = info;
-    evtchn_info_moved(v);
+    WRITE_ONCE(v->info, info);
     return 0;
+}
+
+/* Allowed once for each vCPU, by itself or while it is down. The references on the frame are
+ * held until the domain ends, so it stays plain writable memory. */
+long vcpu_register_vcpu_info(struct vcpu *v, const struct vcpu_register_vcpu_info *op)
+{
+    int rc;
+
+    if (op->offset > PAGE_SIZE - sizeof(*v->info) || op->offset % _Alignof(struct vcpu_info) != 0)
+        return -ENXIO;
+    spin_lock(&v->domain->mm_lock);
+    rc = move_info(v, op);
+    spin_unlock(&v->domain->mm_lock);
+    if (rc == 0)
+        evtchn_info_moved(v);
+    return rc;
 }
 
 void vcpu_release_info(struct vcpu *v)
