@@ -16,6 +16,7 @@
 #include "xen/core/console_line.h"
 #include "xen/core/console_terminal.h"
 #include "xen/core/console_tx.h"
+#include "xen/core/cpu.h"
 #include "xen/core/domain.h"
 #include "xen/core/lock.h"
 #include "xen/core/log.h"
@@ -32,20 +33,30 @@ static struct console_line *open_line;
 static struct domain *raw_guest;
 static unsigned lines_lost;             /* dropped for lack of room, and not reported yet */
 
-/* Lines that an NMI or machine-check handler printed while this CPU held the lock: printed when the
- * lock is released. */
+/* Lines that an NMI or machine-check handler printed while its CPU held the lock, or waited for it:
+ * printed when the lock is released. */
 static struct {
     char text[2048];
     uint64_t len;
     unsigned lost;
+    uint32_t adding;                    /* a handler on one of the CPUs is adding a line */
 } late;
 
 static void put_own(const char *s, size_t len);
 
+static bool *printing(void)
+{
+    return &cpus[arch_cpu_id()]->printing;
+}
+
+/* The flag is set before: an NMI may come at any point of spin_lock(). */
 static void lock_console(void)
 {
-    if (!panicking)
-        spin_lock(&console_lock);
+    if (panicking)
+        return;
+    WRITE_ONCE(*printing(), true);
+    barrier();
+    spin_lock(&console_lock);
 }
 
 /* After output of the hypervisor was put into the transmit ring. */
@@ -82,13 +93,20 @@ static void put_late(void)
 
 static void unlock_console(void)
 {
+    bool again;
+
     if (panicking)
         return;
     do {
         if (late.len != 0)
             put_late();
         spin_unlock(&console_lock);
-    } while (READ_ONCE(late.len) != 0 && spin_trylock(&console_lock));
+        WRITE_ONCE(*printing(), false);
+        barrier();
+        again = READ_ONCE(late.len) != 0;
+        if (again)
+            lock_console();
+    } while (again);
 }
 
 void console_panic(void)
@@ -150,18 +168,34 @@ static void put_own(const char *s, size_t len)
     console_raw(s, len);
 }
 
+/* A CPU that holds the lock may set len to 0 meanwhile, when it has printed the lines. */
+static void add_late(const char *s, size_t len)
+{
+    uint64_t at;
+
+    while (xchg(&late.adding, 1))
+        cpu_relax();
+    do {
+        at = READ_ONCE(late.len);
+        if (len > sizeof(late.text) - at) {
+            late.lost++;
+            break;
+        }
+        memcpy(late.text + at, s, len);
+    } while (arch_cmpxchg64(&late.len, at, at + len) != at);
+    store_release(&late.adding, 0);
+}
+
 void console_put(const char *s, size_t len)
 {
-    if (panicking || spin_trylock(&console_lock)) {
-        put_own(s, len);
-        send();
-        unlock_console();
-    } else if (len <= sizeof(late.text) - late.len) {
-        memcpy(late.text + late.len, s, len);
-        late.len += len;
-    } else {
-        late.lost++;
+    if (!panicking && READ_ONCE(*printing())) {
+        add_late(s, len);
+        return;
     }
+    lock_console();
+    put_own(s, len);
+    send();
+    unlock_console();
 }
 
 bool console_pump(uint64_t ns)

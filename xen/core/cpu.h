@@ -6,6 +6,7 @@
 
 #include "arch/arch.h"
 #include "xen/core/domain.h"
+#include "xen/core/irqsoff.h"
 #include "xen/core/lock.h"
 #include "xen/core/timer.h"
 
@@ -35,6 +36,7 @@ struct cpu {
     struct vcpu *leaving;       /* the one that ran before it */
     uint64_t balanced_at;       /* ns when this CPU last compared itself with another, */
     unsigned balanced_with;     /* and with which */
+    bool printing;              /* it holds the console's lock, or waits for it: console.c */
     bool steal_again;           /* a vCPU that could not be taken at this instant waits elsewhere */
 
     /* Other CPUs write them too, under lock. */
@@ -52,6 +54,9 @@ struct cpu {
     struct answered flush, grace, alive;
 #ifdef DEBUG
     struct held_locks held;
+#endif
+#ifdef IRQSOFF
+    struct irqsoff irqsoff;
 #endif
 } __attribute__((aligned(128)));
 

@@ -1,24 +1,24 @@
-/* The measurement that irqsoff.h describes. It keeps one current interval, as there is one CPU. */
+/* The measurement that irqsoff.h describes. Each CPU has a current interval; the longest of all
+ * CPUs is reported. */
 #include "xen/core/irqsoff.h"
 #include "xen/core/log.h"
 
 #ifdef IRQSOFF
 #include "arch/arch.h"
 #include "common/abi_names.h"
-
-static uint64_t longest[NR_IRQSOFF];        /* TSC ticks */
-static uint64_t since;
-static unsigned now_doing = IRQSOFF_NOTHING;
+#include "xen/core/cpu.h"
 
 unsigned irqsoff_begin(unsigned what)
 {
+    struct irqsoff *m = &cpus[arch_cpu_id()]->irqsoff;
     uint64_t now = arch_tsc();
-    unsigned before = now_doing;
+    unsigned before = m->begun ? m->doing : IRQSOFF_NOTHING;
 
     if (before < NR_IRQSOFF)
-        longest[before] = MAX(longest[before], now - since);
-    now_doing = what;
-    since = now;
+        m->longest[before] = MAX(m->longest[before], now - m->since);
+    m->begun = true;
+    m->doing = what;
+    m->since = now;
     return before;
 }
 
@@ -27,13 +27,23 @@ void irqsoff_end(unsigned before)
     (void)irqsoff_begin(before);
 }
 
+static uint64_t longest_of_all(unsigned what)
+{
+    uint64_t longest = 0;
+    struct cpu *c;
+
+    for_each_cpu(c)
+        longest = MAX(longest, c->irqsoff.longest[what]);
+    return longest;
+}
+
 void irqsoff_report(void)
 {
     static const char *const names[] = { "idle", "timer", "trap", "exit" };
 
     for (unsigned i = 0; i < NR_IRQSOFF; i++)
-        if (longest[i] != 0)
-            log_info("Interrupts off: at most %lu ticks in %s", longest[i],
+        if (longest_of_all(i) != 0)
+            log_info("Interrupts off: at most %lu ticks in %s", longest_of_all(i),
                      i >= IRQSOFF_IDLE ? names[i - IRQSOFF_IDLE] :
                      abi_hypercall_name(i) ? abi_hypercall_name(i) : "others");
 }

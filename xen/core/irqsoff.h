@@ -13,6 +13,14 @@ enum irqsoff_what {
 };
 
 #ifdef IRQSOFF
+/* A CPU's measurement. */
+struct irqsoff {
+    uint64_t longest[NR_IRQSOFF];       /* TSC ticks */
+    uint64_t since;
+    unsigned doing;
+    bool begun;
+};
+
 /* Ends the current interval and begins one of the kind `what`. Returns the kind that was current,
  * for irqsoff_end, which ends this interval and begins a new one of that kind. */
 unsigned irqsoff_begin(unsigned what);

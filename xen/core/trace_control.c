@@ -7,6 +7,7 @@
 #include "common/trace_format.h"
 #include "xen/core/alloc.h"
 #include "xen/core/claim.h"
+#include "xen/core/cpu.h"
 #include "xen/core/domain.h"
 #include "xen/core/domain_list.h"
 #include "xen/core/log.h"
@@ -139,6 +140,11 @@ static void update(void)
 void trace_init(void)
 {
     trace_records_init();
+    if (nr_cpus != 1) {
+        if (trace_config.wanted)
+            log_warning("trace: not with several CPUs, it stays off");
+        return;
+    }
     if (trace_config.wanted && !allocate(trace_config.size))
         return;
     enabled = true;
@@ -157,6 +163,10 @@ void trace_toggle(void)
     struct domain *d;
     bool any = false;
 
+    if (nr_cpus != 1) {
+        log_info("Trace: not with several CPUs");
+        return;
+    }
     for_each_domain(d)
         any |= d->trace != 0;
     if (!any)                           /* no domain is traced: trace all classes of all domains */

@@ -10,6 +10,7 @@
 #include "xen/core/console.h"
 #include "xen/core/console_line.h"
 #include "xen/core/console_tx.h"
+#include "xen/core/cpu.h"
 #include "xen/core/domain.h"
 #include "xen/core/domain_list.h"
 #include "xen/core/frame.h"
@@ -109,8 +110,8 @@ void console_drain(struct domain *d)
         evtchn_raise(d, d->console_port);       /* the guest may be waiting for room in the ring */
     if (nr_waiting(d) != 0 || !tx_empty())
         console_poll_soon();
-    if (d->id == STORE_DOMID)
-        store_poll();                           /* it may have made room */
+    if (d->id == STORE_DOMID && this_cpu() == cpus[0])
+        store_poll();       /* it may have made room; the first CPU alone gives the ring input */
 }
 
 /* Reads only the bytes that are in the ring at the beginning: another domain may have the page

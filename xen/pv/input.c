@@ -5,6 +5,7 @@
 #include "common/printf.h"
 #include "xen/core/console.h"
 #include "xen/core/console_terminal.h"
+#include "xen/core/cpu.h"
 #include "xen/core/domain.h"
 #include "xen/core/domain_list.h"
 #include "xen/core/log.h"
@@ -298,6 +299,8 @@ void console_poll_soon(void)
 {
     uint64_t soon = now_ns() + SENDING_NS;
 
+    if (this_cpu() != cpus[0])          /* that one has the timer, and comes in POLL_NS */
+        return;
     if (!timer_armed(&poll_timer) || poll_timer.deadline_ns <= soon)
         return;
     timer_cancel(&poll_timer);
