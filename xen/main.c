@@ -13,6 +13,7 @@
 #include "xen/core/irqsoff.h"
 #include "xen/core/log.h"
 #include "xen/core/options.h"
+#include "xen/core/request.h"
 #include "xen/core/sched.h"
 #include "xen/core/time.h"
 #include "xen/core/trace_control.h"
@@ -91,9 +92,13 @@ static void idle_loop(void)
     irqsoff_begin(IRQSOFF_NOTHING);
 }
 
+static bool built;      /* all domains: other CPUs may run them */
+
 /* The idle vCPU of every other CPU. Without a vCPU to run it waits for requests (request.h). */
 void secondary_main(void)
 {
+    while (!load_acquire(&built))
+        arch_idle();
     for (;;) {
         schedule();
         if (sched_has_work(this_cpu()))
@@ -101,6 +106,17 @@ void secondary_main(void)
         else
             arch_idle();
     }
+}
+
+/* A domain is built while no guest runs, as when there is one CPU. */
+static void let_others_run(void)
+{
+    struct cpu *c;
+
+    store_release(&built, true);
+    for_each_cpu(c)
+        if (c != this_cpu())
+            request_cpu(c, REQUEST_RESCHED);
 }
 
 void hypervisor_main(void)
@@ -113,12 +129,14 @@ void hypervisor_main(void)
     time_init();                /* system time starts at 0 */
     sched_init(cpus[0], current);
     arch_start_cpus(options.max_cpus);
+    sched_nr_cpus = nr_cpus;
     watchdog_start();
     trace_init();               /* allocates its ring before the memory is divided among guests */
     console_input_start();      /* console input goes to the first guest */
     build_all_domains();        /* a domain for each module, or a log line with the reason */
     time_move_points();         /* from now on guests' vcpu_time_info is renewed each second */
     log_boot_time();
+    let_others_run();
     idle_loop();
     console_wait();
     if (options.hypercall_counts)

