@@ -7,6 +7,7 @@
  * here changed the tables by a locked instruction or before one. So either it sees on_cpu, or that
  * CPU walks the tables as they are now. */
 #include "arch/arch.h"
+#include "common/atomic.h"
 #include "xen/core/cpu.h"
 #include "xen/core/flush.h"
 #include "xen/core/request.h"
@@ -39,8 +40,11 @@ void flush_since(struct domain *d, uint64_t stamp)
 {
     struct vcpu *v = current;
 
-    if (stamp == d->epoch)
-        WRITE_ONCE(d->epoch, stamp + 1);
+    /* Who frees the last reference on a frame of another domain does not hold that one's mm_lock.
+     * The epoch must not go back then: a CPU that flushed later would be taken for one that need
+     * not. */
+    if (stamp == READ_ONCE(d->epoch))
+        (void)cmpxchg64(&d->epoch, stamp, stamp + 1);
     if (likely(v->domain == d)) {
         if (v->flushed <= stamp)
             arch_flush_all();

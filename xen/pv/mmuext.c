@@ -2,6 +2,7 @@
  * function for each command. Also loads roots for emulate.c (MOV to CR3) and drops them when a
  * domain ends. Validation is in pagetype.c. */
 #include "arch/arch.h"
+#include "common/atomic.h"
 #include "common/string.h"
 #include "xen/core/domain.h"
 #include "xen/core/flush.h"
@@ -25,7 +26,7 @@
 /* The epoch advances, so that no frame with an older stamp needs a flush of this CPU any more. */
 static void load_and_flush(struct vcpu *v)
 {
-    WRITE_ONCE(v->domain->epoch, v->domain->epoch + 1);
+    locked_add(&v->domain->epoch, 1);
     arch_load_root_and_flush(v);
 }
 
@@ -148,7 +149,7 @@ int mmuext_new_user_baseptr(struct domain *d, const struct mmuext_op *op)
  * multi flushes all that run. */
 int mmuext_tlb_flush(struct domain *d, const struct mmuext_op *op)
 {
-    WRITE_ONCE(d->epoch, d->epoch + 1);
+    locked_add(&d->epoch, 1);
     arch_flush_all();
     if (op->cmd != MMUEXT_TLB_FLUSH_LOCAL)
         flush_others(d);
