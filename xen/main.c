@@ -108,7 +108,7 @@ void secondary_main(void)
     }
 }
 
-/* A domain is built while no guest runs, as when there is one CPU. */
+/* The first domains are built while no guest runs, as when there is one CPU. */
 static void let_others_run(void)
 {
     struct cpu *c;
@@ -128,7 +128,7 @@ void hypervisor_main(void)
     pagetype_init();            /* the page-table bits that guests may set on this CPU */
     time_init();                /* system time starts at 0 */
     sched_init(cpus[0], current);
-    arch_start_cpus(options.max_cpus);
+    arch_start_cpus(options.nosmp ? 1 : options.max_cpus);
     sched_nr_cpus = nr_cpus;
     watchdog_start();
     trace_init();               /* allocates its ring before the memory is divided among guests */

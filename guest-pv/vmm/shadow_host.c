@@ -101,8 +101,7 @@ bool make_shadows(struct cpu *c, unsigned nr)
     return false;
 }
 
-/* --- The region of way 3 -----------------------------------------------------------------------
- * */
+/* --- The region of way 3 ---------------------------------------------------------------------- */
 
 /* The state page and the return cache are written by guest code, the tables of targets read, the
  * rest executed. */

@@ -1,4 +1,4 @@
-"""Races that planted.py plants: Race(name, file, what stands there, what is put in its place, the
+"""Races that plant.py plants: Race(name, file, what stands there, what is put in its place, the
 scenario that must find it)."""
 import collections
 

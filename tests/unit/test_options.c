@@ -82,9 +82,9 @@ static void known_options_are_set(void **state)
     options_parse("maxcpus=4");
     assert_int_equal(options.max_cpus, 4);
     options_parse("no-nosmp");
-    assert_int_equal(options.max_cpus, 4);
-    options_parse("nosmp");
-    assert_int_equal(options.max_cpus, 1);
+    assert_false(options.nosmp);
+    options_parse("nosmp maxcpus=4");
+    assert_true(options.nosmp);
     options_parse("maxcpus=0");
     assert_int_equal(options.max_cpus, 1);
     options_parse("no-noreboot sched_credit_tslice_ms=10 loglvl=info guest_loglvl=warning "

@@ -37,8 +37,8 @@ static const uint16_t usable[] = {
     OP_CMPXCHG16B, OP_PUSHF, OP_POPF, OP_CLI, OP_STI, OP_SWAPGS, OP_CLD, OP_STD, OP_RDTSC,
     OP_MFENCE,
 };
-/* These leave flags undefined, and two implementations may differ there until others define them.
- * */
+/* These leave flags undefined, and two implementations may differ there until others define
+ * them. */
 static const uint16_t undefining[] = {
     OP_SHL, OP_SHR, OP_SAR, OP_IMUL, OP_ROL, OP_ROR, OP_BT, OP_BTS, OP_BTR, OP_BTC, OP_MUL, OP_DIV,
     OP_SHLD, OP_SHRD, OP_BSF, OP_BSR, OP_TZCNT,

@@ -217,7 +217,7 @@ static bool parse_nosmp(const char *value)
     if (!parse_bool(value, &on))
         return false;
     if (on)
-        options.max_cpus = 1;
+        options.nosmp = true;
     return true;
 }
 

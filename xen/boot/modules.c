@@ -93,7 +93,7 @@ static struct cpu_set usable(const struct domain_config *c, struct cpu_set set, 
     for (unsigned i = 0; i < sched_nr_cpus; i++)
         if (cpu_in(&set, i))
             return set;
-    log_warning("module %u (%s): none of the CPUs of %s= is used: all are meant", c->module,
+    log_warning("module %u (%s): %s= names no CPU that runs guests: all are allowed", c->module,
                 c->name, word);
     memset(&set, 0xff, sizeof(set));
     return set;

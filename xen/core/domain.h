@@ -71,7 +71,7 @@ struct vcpu {
     /* nmi_blocked, architectural_iopl or linear_tables: do_iret in C, not iret.S */
     uint8_t iret_slow;
     struct cpu *cpu;                /* on which it runs or ran last, or on whose queue it is */
-    /* d->epoch as it was before this vCPU\'s CPU last flushed all of its TLB. */
+    /* The value of d->epoch just before the last full flush of the CPU that runs this vCPU. */
     uint64_t flushed;
     struct domain *domain;
 
@@ -156,6 +156,7 @@ struct domain {
     unsigned weight;
     unsigned cap;                   /* percent of one CPU, for all its vCPUs together; 0: none */
     int64_t budget_ns;              /* what is left of it in this period; sched_cap.c */
+    unsigned first_released;        /* the vCPU that was the first to go on in this period */
     struct timer refill;
     struct cpu_set cpus, cpus_soft; /* where its vCPUs may run, and where they should */
     uint32_t trace;                 /* classes of trace records, see trace.h */
@@ -166,7 +167,7 @@ struct domain {
     /* Its frames: core/, and pv/ for their types. */
     /* Guards types, references and page tables of this domain's frames. */
     struct spinlock mm_lock;
-    /* F8: advances between flushes; starts at 1. Written under mm_lock. */
+    /* F8: advances between flushes; starts at 1. By locked instructions. */
     uint64_t epoch;
     /* Frame number of this struct: `owner` of the domain's frames. */
     uint32_t mfn;

@@ -16,6 +16,7 @@ struct options {
     bool sync_console;          /* each print waits until it was sent */
     enum console_raw console_raw;   /* see console_terminal.c */
     unsigned max_cpus;          /* so many CPUs are used at most; at least 1 */
+    bool nosmp;                 /* only the one that boots, whatever max_cpus says */
     /* For the tests: a fault of the CPU at that place of the firmware's list; 1 is the first that
      * does not boot */
     char cpu_fault[12];

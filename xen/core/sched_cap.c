@@ -1,7 +1,7 @@
 /* cap=: the vCPUs of a domain together get at most so many percent of one CPU. In each period of
  * 10 ms the domain has a budget, of which its vCPUs take a millisecond at a time, on whatever CPU
  * they run. When none is left a vCPU that would run is throttled: it is on no queue until the
- * domain's timer begins the next period. What a vCPU ran beyond its allowance it has less the next
+ * domain's timer begins the next period, with another vCPU first each time. What a vCPU ran beyond its allowance it has less the next
  * time. Called by sched.c and domain.c. */
 #include "xen/core/sched_cap.h"
 #include "xen/core/sched_queue.h"
@@ -42,12 +42,11 @@ static void release(struct vcpu *v)
 static void begin_period(void *arg)
 {
     struct domain *d = arg;
-    struct vcpu *v;
-    unsigned i;
 
     WRITE_ONCE(d->budget_ns, PERIOD_NS * d->cap / 100);
-    for_each_vcpu(d, v, i)
-        release(v);
+    d->first_released = (d->first_released + 1) % d->nr_vcpus;
+    for (unsigned i = 0; i < d->nr_vcpus; i++)
+        release(d->vcpu[(d->first_released + i) % d->nr_vcpus]);
     timer_set(&d->refill, MAX(d->refill.deadline_ns + PERIOD_NS, now_ns()));
 }
 

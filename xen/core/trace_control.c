@@ -142,7 +142,7 @@ void trace_init(void)
     trace_records_init();
     if (nr_cpus != 1) {
         if (trace_config.wanted)
-            log_warning("trace: not with several CPUs, it stays off");
+            log_warning("The trace works with one CPU only (maxcpus=1): it stays off");
         return;
     }
     if (trace_config.wanted && !allocate(trace_config.size))
@@ -164,7 +164,7 @@ void trace_toggle(void)
     bool any = false;
 
     if (nr_cpus != 1) {
-        log_info("Trace: not with several CPUs");
+        log_info("The trace works with one CPU only (maxcpus=1): it stays off");
         return;
     }
     for_each_domain(d)

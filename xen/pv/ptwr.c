@@ -47,9 +47,10 @@ static bool store_to_l1(struct domain *d, uint64_t *slot, const struct insn *in,
 {
     uint64_t mask = size_mask(in->op_bytes) << (8 * offset), entry, old;
     struct store_result r;
-    int rc = 0;
+    int rc;
 
     do {
+        rc = 0;
         entry = READ_ONCE(*slot);
         old = entry >> (8 * offset);
         store_compute(in, old, src, saved_regs(regs), &r);

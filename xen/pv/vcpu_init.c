@@ -125,7 +125,7 @@ static int initialise(struct vcpu *v, const struct vcpu_guest_context *c)
     int rc = check_context(c);
 
     if (rc == 0)
-    rc = get_frames(v, c);
+        rc = get_frames(v, c);
     v->initialising = rc == 0;
     if (rc != 0)
         return rc;

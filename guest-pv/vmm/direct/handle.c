@@ -20,8 +20,8 @@ static void page_fault(struct cpu *c, const struct exit *e)
     }
 }
 
-/* The CPU has put RIP behind INT3 and SYSCALL, and told of no fault that the core would not find.
- * */
+/* The CPU has put RIP behind INT3 and SYSCALL, and told of no fault that the core would not
+ * find. */
 static void execute_again(struct cpu *c, unsigned length)
 {
     c->regs[REG_RIP] -= length;

@@ -149,6 +149,7 @@ shadow_t shadow_make(struct cpu *c, const struct shadow_key *key)
     table->key = *key;
     table->used = true;
     table->writes = 0;
+    table->prefilled = ENTRIES;         /* no fault is behind it */
     table->parents = NO_REF;
     table->next_hash = *head;
     *head = t;

@@ -60,7 +60,6 @@ void miss(struct cpu *c, const struct op *op, uint64_t linear, unsigned how);
 #define TO_READ(T, name, linear) MEMORY(T, name, linear, read, ACCESS_READ)
 #define TO_WRITE(T, name, linear) MEMORY(T, name, linear, write, ACCESS_WRITE)
 
-/* The first operation of the block that this branch, the last operation of one, is chained to. */
 void leave_to(struct cpu *c, uint64_t rip);             /* back to the run loop, at that address */
 void leave_at(struct cpu *c, const struct block *b);    /* that was counted, and is not executed */
 void leave_chained(struct cpu *c, const struct op *branch);

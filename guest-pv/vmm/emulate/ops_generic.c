@@ -1,5 +1,5 @@
-/* Operations that the core executes, accesses that the TLB does not have, and how a block is left.
- * */
+/* Operations that the core executes, accesses that the TLB does not have, and how a block is
+ * left. */
 #include "guest-pv/vmm/core/emulate.h"
 #include "guest-pv/vmm/emulate/ops.h"
 #include "guest-pv/vmm/platform/platform.h"

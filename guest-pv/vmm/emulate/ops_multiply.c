@@ -39,7 +39,7 @@ DEFINE_IMUL(u64, int64_t, __int128)
 
 /* MUL and IMUL with one operand, DIV: into rDX:rAX, from a register or memory. A quotient that does
  * not fit is found before it is computed: the dividend's upper half is not less than the divisor.
- * Of IDIV only what fits 64 bits is done here. */
+ * IDIV is the core's. */
 #define DEFINE_PAIR(T, S, UWIDE, SWIDE, divides, bits)                                             \
     static inline void mul_##T(struct cpu *c, T a, T b)                                            \
     {                                                                                              \

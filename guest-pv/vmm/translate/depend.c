@@ -1,5 +1,5 @@
 /* What leads to the bytes of blocks: the entries of the guest's tables that a walk for them used. A
- * write to one of them makes all blocks suspect (cache.c). X1 of translate.h. */
+ * write to one of them makes all blocks suspect (suspect.c). X1 of translate.h. */
 #include <string.h>
 #include "guest-pv/vmm/core/page_entry.h"
 #include "guest-pv/vmm/translate/region.h"
@@ -61,7 +61,7 @@ void remember_walk(struct cpu *c, uint64_t rip)
 
         entry = read_page_entry(&c->ram, table / GUEST_PAGE, index);
         if (level == 4) {
-            remember_root(t, index, entry & PTE_ADDRESS);
+            remember_root(t, index, entry & (PTE_ADDRESS | PTE_NX));
         } else {
             remember_entry(c, at);
         }
@@ -79,7 +79,7 @@ void translate_root_changed(struct cpu *c)
     for (unsigned i = 0; i < t->nr_roots; i++) {
         uint64_t entry = read_page_entry(&c->ram, frame, t->roots[i].slot);
 
-        if (!(entry & PTE_P) || (entry & PTE_ADDRESS) != t->roots[i].entry)
+        if (!(entry & PTE_P) || (entry & (PTE_ADDRESS | PTE_NX)) != t->roots[i].entry)
             t->all_stale = true;
     }
 }

@@ -52,13 +52,13 @@ static bool fault_in_code(struct cpu *c, const struct exit *e, uint64_t host_rip
     return false;
 }
 
-/* An interrupt that the guest does not want now is left to its STI. */
+/* An interrupt that the guest does not want now is left to its STI or IRET, which looks whether one
+ * waits. It may have looked already, so the instruction that was interrupted is begun again. */
 static bool event_in_code(struct cpu *c, uint64_t host_rip)
 {
     platform_poll(c->platform);
-    if (!c->platform->reset &&
-        !(translate_interrupts_on(c, host_rip) && platform_interrupt(c->platform))) {
-        translate_set_pending(c, platform_interrupt(c->platform));
+    if (!c->platform->reset && !platform_interrupt(c->platform)) {
+        translate_set_pending(c, false);
         set_platform_alarm(c, true);
         return true;
     }

@@ -11,16 +11,13 @@
  * depend.c (what they depend on), store.c (stores to page tables), state.c (from a host address
  * back to the guest's state), run.c (the way's run loop).
  *
- * X1: a block runs only if its bytes are those of its frames (FRAME_CODE is set, and a write
- * makes
+ * X1: a block runs only if its bytes are those of its frames (FRAME_CODE is set, and a write makes
  *     the frame's blocks suspect) and if a walk of the guest's tables for its RIP leads there (the
  *     entries of that walk are remembered, and a write to one makes all blocks suspect). A suspect
  *     block has to be compared before it runs.
- * X2: every host instruction of a block is described by a point: what the guest's RIP is there,
- * and
+ * X2: every host instruction of a block is described by a point: what the guest's RIP is there, and
  *     which registers have to be taken from the state page.
- * X3: direct branches lead to blocks that may run, or to a stub that calls the vmm. What
- * indirect
+ * X3: direct branches lead to blocks that may run, or to a stub that calls the vmm. What indirect
  *     branches find compares the target that it is for, and then is a direct branch. */
 #ifndef VMM_TRANSLATE_TRANSLATE_H
 #define VMM_TRANSLATE_TRANSLATE_H
@@ -67,7 +64,7 @@ bool translate_interrupts_on(const struct cpu *c, uint64_t host_rip);
 /* For struct cpu's hook, beside others: before a write to a frame. own: only A or D are set. */
 void translate_written(struct cpu *c, uint64_t phys, unsigned bytes, bool own);
 /* After a load of CR3: are the top-level entries that blocks depend on the same? If not, all are
- * dropped. */
+ * suspect. */
 void translate_root_changed(struct cpu *c);
 
 enum { OF_BRANCHES, OF_LOOKUPS, OF_INSTRUCTIONS, NR_CALLOUTS };
