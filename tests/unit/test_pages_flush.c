@@ -132,17 +132,15 @@ static void cpu_writes_meanwhile(uint64_t *slot)
     *slot |= PTE_D;
 }
 
-/* Another vCPU writes through an entry while this one exchanges it: the D bit that its CPU sets
- * between the hypervisor's read and its store is in what the instruction returns. */
-static void dirty_bit_set_during_an_exchange_is_returned(void **state)
+/* The guest executes the instruction, which stores to the entry at slot_maddr(mapped) by the
+ * page's mapping at table_va; meanwhile the CPU sets D there. The bit is to be set in RAX then. */
+static void store_while_the_cpu_sets_d(const void *insn, size_t len)
 {
-    static const uint8_t xchg[] = { 0x48, 0x87, 0x07 };         /* xchg %rax, (%rdi) */
     struct cpu_user_regs *regs = guest_regs(v);
     uint64_t table_va = FREE_PFN_VA, mapped = FREE_PFN_VA + PAGE_SIZE;
     mfn_t old = mfn_of_va(mapped), l1 = PTE_MFN(slot_maddr(mapped)), next = unmapped_frame();
     uint64_t slot_va = table_va + slot_maddr(mapped) % PAGE_SIZE;
 
-    (void)state;
     assert_int_equal(
         hcall(__HYPERVISOR_vm_assist, VMASST_CMD_enable, VMASST_TYPE_writable_pagetables), 0);
     assert_int_equal(
@@ -151,18 +149,40 @@ static void dirty_bit_set_during_an_exchange_is_returned(void **state)
     assert_int_equal(
         hcall(__HYPERVISOR_update_va_mapping, mapped, old << PAGE_SHIFT | RW_FLAGS, UVMF_INVLPG),
         0);
-    guest_put(GUEST_BASE + 0x300, xchg, sizeof(xchg));
+    guest_put(GUEST_BASE + 0x300, insn, len);
     regs->rip = GUEST_BASE + 0x300;
     regs->rdi = slot_va;
-    regs->rax = next << PAGE_SHIFT | RW_FLAGS;
+    regs->rcx = regs->rax = next << PAGE_SHIFT | RW_FLAGS;
+    if (len != 3)                   /* CMPXCHG: it would succeed if D were not set */
+        regs->rax = old << PAGE_SHIFT | RW_FLAGS;
     regs->error_code = 3;           /* write, present */
     host.on_cmpxchg = cpu_writes_meanwhile;
     handle_guest_trap(regs, TRAP_PF, slot_va);
     audit();
     assert_null(host.on_cmpxchg);
-    assert_int_equal(regs->rip, GUEST_BASE + 0x303);
+    assert_int_equal(regs->rip, GUEST_BASE + 0x300 + len);
     assert_int_equal(regs->rax, old << PAGE_SHIFT | RW_FLAGS | PTE_D);
-    assert_int_equal(mfn_of_va(mapped), next);
+    assert_int_equal(mfn_of_va(mapped), len == 3 ? next : old);
+}
+
+/* Another vCPU writes through an entry while this one exchanges it: the D bit that its CPU sets
+ * between the hypervisor's read and its store is in what the instruction returns. */
+static void dirty_bit_set_during_an_exchange_is_returned(void **state)
+{
+    static const uint8_t xchg[] = { 0x48, 0x87, 0x07 };         /* xchg %rax, (%rdi) */
+
+    (void)state;
+    store_while_the_cpu_sets_d(xchg, sizeof(xchg));
+}
+
+/* The second look finds another value than the instruction compares with: nothing is stored. */
+static void comparison_fails_by_a_dirty_bit(void **state)
+{
+    static const uint8_t cmpxchg[] = { 0xf0, 0x48, 0x0f, 0xb1, 0x0f };  /* %rcx, (%rdi) */
+
+    (void)state;
+    store_while_the_cpu_sets_d(cmpxchg, sizeof(cmpxchg));
+    assert_false(guest_regs(v)->rflags & 0x40);
 }
 
 /* Random requests about a few frames, of many domains: whatever the answers, all counts are
@@ -204,6 +224,7 @@ int main(void)
         with_guests(tlb_is_flushed_before_a_page_changes_hands),
         with_guests(stores_to_l1_tables_are_emulated),
         with_guests(dirty_bit_set_during_an_exchange_is_returned),
+        with_guests(comparison_fails_by_a_dirty_bit),
         cmocka_unit_test_setup_teardown(random_requests_keep_all_counts, two_low_guests,
                                         machine_down),
     };

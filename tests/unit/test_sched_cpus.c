@@ -411,6 +411,34 @@ static void capped_domains_get_their_cap(void **state)
     }
 }
 
+/* With one CPU and less for all of them than they would use, each gets the same. */
+static void a_cap_is_shared_fairly(void **state)
+{
+    static const struct {
+        unsigned cap, vcpus;
+    } cases[] = { { 5, 2 }, { 10, 2 }, { 20, 2 }, { 25, 2 }, { 25, 4 }, { 50, 4 } };
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+        double want = cases[i].cap / 100.0 / cases[i].vcpus;
+
+        machine_with(1);
+        add(1, cases[i].vcpus, 256, ~0ull, cases[i].cap);
+        run_for(500 * MS);
+        account_all();
+        begin_measuring();
+        run_for(4000 * MS);
+        account_all();
+        for (unsigned j = 0; j < nr_actors; j++) {
+            printf("# cap=%u, vCPU %u of %u: %.3f\n", cases[i].cap, j, cases[i].vcpus,
+                   share(&actors[j], 4000 * MS));
+            assert_in_range(share(&actors[j], 4000 * MS) * 1000, want * 1000 * 0.8,
+                            want * 1000 * 1.2);
+        }
+        machine_ends();
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -420,6 +448,7 @@ int main(void)
         cmocka_unit_test(who_wakes_finds_an_idle_cpu),
         cmocka_unit_test(affinity_is_kept),
         cmocka_unit_test(capped_domains_get_their_cap),
+        cmocka_unit_test(a_cap_is_shared_fairly),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

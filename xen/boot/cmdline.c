@@ -212,13 +212,7 @@ static bool parse_cpu_fault(const char *value)
 
 static bool parse_nosmp(const char *value)
 {
-    bool on;
-
-    if (!parse_bool(value, &on))
-        return false;
-    if (on)
-        options.nosmp = true;
-    return true;
+    return parse_bool(value, &options.nosmp);
 }
 
 static const struct {
