@@ -1,8 +1,8 @@
 /* cap=: the vCPUs of a domain together get at most so many percent of one CPU. In each period of
  * 10 ms the domain has a budget, of which its vCPUs take a millisecond at a time, on whatever CPU
  * they run. When none is left a vCPU that would run is throttled: it is on no queue until the
- * domain's timer begins the next period, with another vCPU first each time. What a vCPU ran beyond its allowance it has less the next
- * time. Called by sched.c and domain.c. */
+ * domain's timer begins the next period, in which another vCPU comes first each time. What a vCPU
+ * ran beyond its allowance it has less the next time. Called by sched.c and domain.c. */
 #include "xen/core/sched_cap.h"
 #include "xen/core/sched_queue.h"
 #include "xen/core/time.h"
