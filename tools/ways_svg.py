@@ -5,7 +5,7 @@ import math
 from html import escape
 
 COLOURS = {"emulate": "#c0504d", "trap": "#e0a030", "translate": "#4f81bd", "pv": "#6aa84f"}
-LABELS, WIDTH, BAR, GAP, TOP = 190, 560, 9, 8, 46  # pixels
+LABELS, WIDTH, BAR, GAP, TOP = 230, 560, 9, 8, 46  # pixels
 FONT = 'font-family="sans-serif" font-size="11"'
 
 
