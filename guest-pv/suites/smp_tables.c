@@ -325,6 +325,7 @@ static void no_dirty_bit_is_lost(void)
 
     smp_begin();
     ASSERT(workers_start(store_on, (void *)x.va));
+    wait_for_stores(1);
     writable_assist(true);
     last = *x.va;
     for (unsigned i = 0; i < rounds; i++) {
