@@ -84,7 +84,8 @@ void free_domain_frame(struct frame *f)
     struct domain *d = frame_owner(f);
 
     BUG_ON((f->word & (TYPE_COUNT_MASK | TYPE_PINNED)) || f->linear != 0);
-    if (d->state < DOM_DYING)           /* else no CPU runs it any more */
+    /* Before, no CPU has run it, and it may lack vCPUs; after, none runs it any more. */
+    if (d->state > DOM_BUILDING && d->state < DOM_DYING)
         flush_since(d, f->stamp);
     if (f->word & FRAME_COUNTED)
         ring_remove(d, f);
