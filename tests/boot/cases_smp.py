@@ -36,13 +36,13 @@ CASES = [
     Case("smp-4", modules=(ALL.format("solo"),), same_as="cpu-max", **FOUR),
     # Guests on all of them. One CPU waits for another at each flush, so this takes the longer the
     # fewer CPUs there are in truth.
-    Case("smp-4-vcpus", modules=("GOOD name=smp mem=64M vcpus=4 -- suites=smp",), limit=300,
+    Case("smp-4-vcpus", modules=("GOOD name=smp mem=64M vcpus=4 -- suites=smp",), limit=600,
          **FOUR),
-    Case("smp-4-all", modules=("GOOD name=all mem=64M vcpus=4 -- suites=all",), limit=120, **FOUR),
+    Case("smp-4-all", modules=("GOOD name=all mem=64M vcpus=4 -- suites=all",), limit=300, **FOUR),
     Case("smp-4-crash", modules=("GOOD name=wreck mem=32M vcpus=4 -- suites=crash",
                                  "GOOD name=good mem=64M vcpus=4 -- suites=all"),
          guests=(2,), crash=(1,), limit=120, **FOUR),
-    Case("smp-4-linux", modules=(LINUX.format("", 4, "selftest"), "RAMDISK"), limit=300,
+    Case("smp-4-linux", modules=(LINUX.format("", 4, "selftest"), "RAMDISK"), limit=600,
          **FOUR | {"shows": PV + FOUR["shows"]}),
     Case("smp-4-icount", modules=GOOD, icount=True, **FOUR),
     Case("smp-4-q35", modules=GOOD, firmware="q35", **FOUR),
