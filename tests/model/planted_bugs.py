@@ -253,12 +253,12 @@ SURVIVORS = (
         scope="grant"),
     # Nothing of the guest runs in between on one CPU: tests/spin/flush.pml finds it (FLUSH_AFTER).
     Bug("a frame is free before the flush", "frame.c",
-        old=("    if (d->state < DOM_DYING)           /* else no CPU runs it any more */\n"
+        old=("    if (d->state > DOM_BUILDING && d->state < DOM_DYING)\n"
              "        flush_since(d, f->stamp);\n",
              "    free_frames(frame_to_mfn(f), 0, true);\n"),
         new=("",
              "    free_frames(frame_to_mfn(f), 0, true);\n"
-             "    if (d->state < DOM_DYING)\n"
+             "    if (d->state > DOM_BUILDING && d->state < DOM_DYING)\n"
              "        flush_since(d, f->stamp);\n"),
         scope="two"),
 )
