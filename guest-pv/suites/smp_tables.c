@@ -338,6 +338,8 @@ static void no_dirty_bit_is_lost(void)
         changes += changed;
         was_dirty = dirty;
         last = seen;
+        if (i % 64 == 0)
+            xen_sched_op(SCHEDOP_yield, NULL);  /* with one CPU they store now */
     }
     writable_assist(false);
     smp_stop = true;
