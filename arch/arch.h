@@ -107,14 +107,14 @@ bool arch_has_nx(void);
 /* Interrupts CPU number cpu, which then calls serve_requests(). Earlier stores of this CPU are seen
  * before. */
 void arch_send_ipi(unsigned cpu);
-/* Stops all other CPUs for ever, whatever they do; returns when they have stopped, or do not within
- * seconds. If two CPUs call it, one does not return. Takes no lock. */
+/* Stops all other CPUs for ever, also those that have interrupts off. Returns when all have
+ * stopped, or after some seconds. If two CPUs call it, one does not return. Takes no lock. */
 void arch_stop_cpus(void);
 void arch_show_stopped(void);           /* prints where each of them was */
 /* Starts the machine's other CPUs, so that there are `max` at most; each calls secondary_main().
  * Changes cpus and nr_cpus. Called once, at boot. */
 void arch_start_cpus(unsigned max);
-/* The index of this CPU in cpus[]; needs no stack of ours, so it works in a panic. */
+/* The index of this CPU in cpus[]. Does not use the stack, so it is right in a panic, too. */
 unsigned arch_cpu_id(void);
 void arch_log_cpu(void);                                  /* logs what is unusual about this CPU */
 

@@ -17,7 +17,7 @@ static enum ap_state state_of(const struct ap *ap)
     return (enum ap_state)load_acquire(&ap->state);
 }
 
-/* It comes when nobody waits for it any more. */
+/* This CPU starts only after CPU 0 has given it up. */
 static void be_late(const struct ap *ap)
 {
     while (cpu_fault(ap->candidate) == FAULT_LATE && state_of(ap) == AP_STARTING)

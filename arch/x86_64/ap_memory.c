@@ -1,6 +1,6 @@
 /* What a CPU needs before it starts: the trampoline's two pages, which all use at the same time,
  * and for each one its struct ap, descriptor tables and stacks. Called by smp.c. None of it is ever
- * used for anything else, as a CPU may come when nobody waits for it any more. */
+ * used for anything else, as a CPU may start after CPU 0 has given it up. */
 #include "common/string.h"
 #include "arch/x86_64/boot.h"
 #include "arch/x86_64/cpu.h"

@@ -114,8 +114,8 @@ static void calibrate(void)
     lapic_per_tsc = ((uint64_t)(s[0].apic - s[2].apic) << 32) / (s[2].tsc - s[0].tsc);
 }
 
-/* The 8259 goes off while its interrupt still reaches the CPU: QEMU would leave one pending that
- * is nobody's. */
+/* The 8259 goes off while its interrupt still reaches the CPU: QEMU would leave one pending
+ * that no device has raised. */
 void clock_init(const struct madt_cpu *pins)
 {
     legacy_pic_off();

@@ -1,6 +1,6 @@
-/* Stops all other CPUs by NMI, whatever they do: at a panic, before a reset and before power off.
- * Each notes where it was, for the panic's lines, and halts for ever. Takes no lock. The NMI
- * handler (nmi.c) calls stop_if_wanted first. */
+/* Stops all other CPUs by NMI, also those that have interrupts off: at a panic, before a reset and
+ * before power off. Each notes where it was, for the panic's lines, and halts for ever. Takes no
+ * lock. The NMI handler (nmi.c) calls stop_if_wanted first. */
 #include "common/atomic.h"
 #include "arch/x86_64/lapic.h"
 #include "arch/x86_64/percpu.h"

@@ -12,8 +12,8 @@ struct tsc_sync {
     uint64_t tsc;
 };
 
-/* On the CPU that boots: by how many ticks the other's TSC is ahead of ours; 0: no difference can
- * be seen. The other one must run tsc_sync_answer. */
+/* On the CPU that boots: by how many ticks the other's TSC is ahead of this one's; 0: the
+ * difference is too small to be measured. The other one must run tsc_sync_answer. */
 int64_t tsc_sync_measure(struct tsc_sync *s);
 /* Ends the comparison on the other CPU, which corrects its TSC if there is something to adjust. */
 void tsc_sync_end(struct tsc_sync *s, uint64_t adjust);

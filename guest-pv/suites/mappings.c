@@ -175,7 +175,7 @@ static void sse_stores_to_tables(void)
         frame_free(frames[i]);
 }
 
-/* MOV EAX, number; RET: run often enough that whoever translates code has done so. */
+/* MOV EAX, number; RET: run often enough to be translated, where code is. */
 static void sse_stores_to_code(void)
 {
     void *va = va_alloc(1);

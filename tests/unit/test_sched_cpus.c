@@ -386,6 +386,17 @@ static void affinity_is_kept(void **state)
     machine_ends();
 }
 
+/* A domain whose vCPUs would all run all the time, for 4 s after it has settled. */
+static void measure_capped(unsigned nr_vcpus, unsigned cap)
+{
+    add(1, nr_vcpus, 256, ~0ull, cap);
+    run_for(500 * MS);
+    account_all();
+    begin_measuring();
+    run_for(4000 * MS);
+    account_all();
+}
+
 static void capped_domains_get_their_cap(void **state)
 {
     static const struct {
@@ -397,12 +408,7 @@ static void capped_domains_get_their_cap(void **state)
         double sum = 0;
 
         machine_with(4);
-        add(1, cases[i].vcpus, 256, ~0ull, cases[i].cap);
-        run_for(500 * MS);
-        account_all();
-        begin_measuring();
-        run_for(4000 * MS);
-        account_all();
+        measure_capped(cases[i].vcpus, cases[i].cap);
         for (unsigned j = 0; j < nr_actors; j++)
             sum += share(&actors[j], 4000 * MS);
         printf("# cap=%u, %u vCPUs: %.3f\n", cases[i].cap, cases[i].vcpus, sum);
@@ -423,12 +429,7 @@ static void a_cap_is_shared_fairly(void **state)
         double want = cases[i].cap / 100.0 / cases[i].vcpus;
 
         machine_with(1);
-        add(1, cases[i].vcpus, 256, ~0ull, cases[i].cap);
-        run_for(500 * MS);
-        account_all();
-        begin_measuring();
-        run_for(4000 * MS);
-        account_all();
+        measure_capped(cases[i].vcpus, cases[i].cap);
         for (unsigned j = 0; j < nr_actors; j++) {
             printf("# cap=%u, vCPU %u of %u: %.3f\n", cases[i].cap, j, cases[i].vcpus,
                    share(&actors[j], 4000 * MS));

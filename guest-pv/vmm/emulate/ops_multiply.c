@@ -79,27 +79,28 @@ DEFINE_IMUL(u64, int64_t, __int128)
         imul_pair_##T(c, GPR(T, 8 * RAX), *m);                                                     \
         NEXT;                                                                                      \
     }                                                                                              \
-    static void div_r_##T(struct cpu *c, const struct op *op)                                      \
+    static inline bool div_##T(struct cpu *c, T by)                                                \
     {                                                                                              \
-        T low = GPR(T, 8 * RAX), high = GPR(T, 8 * RDX), by = GPR(T, op->dst);                     \
+        T low = GPR(T, 8 * RAX), high = GPR(T, 8 * RDX);                                           \
                                                                                                    \
         if (unlikely(high >= by))                                                                  \
-            return generic(c, op);                                                                 \
+            return false;                                                                          \
         __asm__(divides " %2" : "+a"(low), "+d"(high) : "r"(by) : "cc");                           \
         SET_GPR(T, 8 * RAX, low);                                                                  \
         SET_GPR(T, 8 * RDX, high);                                                                 \
+        return true;                                                                               \
+    }                                                                                              \
+    static void div_r_##T(struct cpu *c, const struct op *op)                                      \
+    {                                                                                              \
+        if (!div_##T(c, GPR(T, op->dst)))                                                          \
+            return generic(c, op);                                                                 \
         NEXT;                                                                                      \
     }                                                                                              \
     static void div_m_##T(struct cpu *c, const struct op *op)                                      \
     {                                                                                              \
         TO_READ(T, m, address_full(c, op));                                                        \
-        T low = GPR(T, 8 * RAX), high = GPR(T, 8 * RDX), by = *m;                                  \
-                                                                                                   \
-        if (unlikely(high >= by))                                                                  \
+        if (!div_##T(c, *m))                                                                       \
             return generic(c, op);                                                                 \
-        __asm__(divides " %2" : "+a"(low), "+d"(high) : "r"(by) : "cc");                           \
-        SET_GPR(T, 8 * RAX, low);                                                                  \
-        SET_GPR(T, 8 * RDX, high);                                                                 \
         NEXT;                                                                                      \
     }
 DEFINE_PAIR(u32, int32_t, uint64_t, int64_t, "divl", 32)
