@@ -203,6 +203,13 @@ static void step_both(struct pair *p, enum reason reason)
     compare_pair(p, "an instruction by the core");
 }
 
+/* As the way's run loop does after each exit: a load of CR3 may have been one. */
+static uint64_t entry_of(struct cpu *c)
+{
+    translate_root_changed(c);
+    return translate_entry(c);
+}
+
 /* --- Host instruction by host instruction ----------------------------------------------------- */
 
 /* What PUSHF has stored is not TF's, which is the test's. */
@@ -289,7 +296,7 @@ void run_lockstep(struct pair *p, const struct lockstep *how)
             return;
         }
         if (p->host == 0 && !left && !c->shadow && !(c->regs[REG_RFLAGS] & FLAG_TF))
-            p->host = translate_entry(c);
+            p->host = entry_of(c);
         if (p->host == 0) {
             step_both(p, BY_FAULT);
             continue;
@@ -315,7 +322,7 @@ void run_translated_alone(struct pair *p)
     struct native_run run = { .fx = NULL };
 
     for (unsigned i = 0; i < MAX_STOPS && c->stop == STOP_NOT; i++) {
-        uint64_t at = c->shadow || (c->regs[REG_RFLAGS] & FLAG_TF) ? 0 : translate_entry(c);
+        uint64_t at = c->shadow || (c->regs[REG_RFLAGS] & FLAG_TF) ? 0 : entry_of(c);
         enum reason reason = BY_FAULT;
 
         c->shadow = false;
