@@ -206,6 +206,18 @@ static void nor_where_a_block_ends(void **state)
     assert_int_equal(pair.translated->stop, STOP_HALTED);
 }
 
+/* Nor if the core does the next instruction: push %gs. */
+static void nor_before_an_instruction_of_the_core(void **state)
+{
+    const struct lockstep how = { .max_steps = 100 };
+
+    (void)state;
+    translated_renew(&pair);
+    PUT(PAGE_AT(PAGE_CODE), 0xfb, 0x0f, 0xa8, 0xfa, 0xf4);
+    run_lockstep(&pair, &how);
+    assert_int_equal(pair.translated->stop, STOP_HALTED);
+}
+
 /* ret, jmp *%rax, call *%rax and iretq to an address that is not canonical: #GP of the branch
  * itself. What CALL has pushed stays below RSP. */
 static void a_wild_branch_is_a_fault_of_the_branch(void **state)
@@ -314,6 +326,7 @@ int main(void)
         cmocka_unit_test(sti_calls_out_when_an_interrupt_waits),
         cmocka_unit_test(nothing_comes_between_sti_and_the_next_instruction),
         cmocka_unit_test(nor_where_a_block_ends),
+        cmocka_unit_test(nor_before_an_instruction_of_the_core),
         cmocka_unit_test(iret_calls_out_for_nothing),
         cmocka_unit_test(a_call_of_address_0_is_the_guests),
         cmocka_unit_test(a_branchs_address_may_have_four_bytes),

@@ -71,6 +71,7 @@ struct stub {
     uint8_t kind;
     bool chained;               /* it is in the list of a block */
     bool is_store;              /* that could run here, but for store.c */
+    bool in_shadow;             /* it is the instruction behind an STI */
     bool goes_on;               /* behind it is the code of the next instruction */
 };
 

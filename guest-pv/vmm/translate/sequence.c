@@ -19,6 +19,7 @@ void call_out(struct emitter *e, bool goes_on)
     t->insns[t->nr_insns] = (struct kept_callout){ *e->in, e->k, { { 0 } } };
     for (unsigned i = 0; i < DECODED_OPERANDS && e->k != NULL; i++)
         get_operand(e->in, e->k, i, &t->insns[t->nr_insns].operands[i]);
+    t->stubs[stub].in_shadow = e->shadow == e->rip && e->rip != 0;
     t->stubs[stub].goes_on = goes_on;
     t->stubs[stub].insn = t->nr_insns++;
 }

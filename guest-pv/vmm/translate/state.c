@@ -154,7 +154,7 @@ enum callout translate_callout(struct cpu *c, uint64_t host_rip)
     }
     t->counters.callouts[counted_as[s->kind]]++;
     c->regs[REG_RIP] = s->kind == EXIT_OF_LOOKUP ? t->state->rip : s->rip;
-    c->shadow = false;
+    c->shadow = s->in_shadow;
     set_if(c, t->state->if_word == 0);
     follow_invlpg(c);
     if (s->kind == EXIT_OF_LOOKUP && undo_wild_branch(c))
