@@ -85,7 +85,8 @@ void translate_root_changed(struct cpu *c)
 }
 
 /* Of the root itself: roots come and go with the guest's processes, and only the one that is loaded
- * counts. It has a shadow, so writes to it are seen. */
+ * counts. It has a shadow (run.c loads it before translate_root_changed() looks at the root), so
+ * writes to it are seen. */
 static bool root_written(const struct cpu *c, uint64_t phys, unsigned bytes)
 {
     const struct translator *t = c->translator;

@@ -96,6 +96,7 @@ static uint64_t enter(struct cpu *c, bool now)
     while (c->stop == STOP_NOT) {
         if (c->cr3 != root) {
             root = c->cr3;
+            shadow_load(c); /* from here on writes to the root are seen */
             translate_root_changed(c);
         }
         if (c->cpl == 3) {
