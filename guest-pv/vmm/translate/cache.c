@@ -181,14 +181,15 @@ static uint32_t find_inside(struct cpu *c, uint64_t rip, uint32_t frame, uint32_
     return 0;
 }
 
-/* 0: none. `to` is the place in the region. */
+/* 0: none. `to` is the place in the region. Without room for what it would depend on, no block that
+ * is there may run before its own walk has been looked at again. */
 static uint32_t find_block(struct cpu *c, uint64_t rip, unsigned slot, uint32_t *to)
 {
     struct translator *t = c->translator;
     struct translation where;
     uint32_t nr, next;
 
-    if (t->all_stale)
+    if (t->all_stale || !has_room_for_walks(t))
         suspend_all(c);
     for (nr = *hash_head(t, rip); nr != 0; nr = next) {
         next = t->blocks[nr].same_hash;

@@ -13,8 +13,18 @@ static uint64_t *walked_slot(struct translator *t, uint64_t at)
     return &t->walked[i % WALKED];
 }
 
-/* X1: an entry that the walk for a block used. With no room for it the blocks live until the next
- * look. */
+/* A search for a block remembers the walks for three pages at most: RIP's, the next one, which a
+ * block may go into, and the one before, where a block with RIP in its middle may begin. */
+#define PAGES_OF_SEARCH 3u
+#define LEVELS_BELOW_ROOT 3u
+
+bool has_room_for_walks(const struct translator *t)
+{
+    return t->nr_walked + PAGES_OF_SEARCH * LEVELS_BELOW_ROOT <= WALKED / 2 &&
+           t->nr_roots + PAGES_OF_SEARCH <= ROOTS;
+}
+
+/* X1: an entry that the walk for a block used. */
 static void remember_entry(struct cpu *c, uint64_t at)
 {
     struct translator *t = c->translator;
@@ -22,10 +32,6 @@ static void remember_entry(struct cpu *c, uint64_t at)
 
     if (*slot == at || !frame_is_ram(&c->ram, frame))
         return;
-    if (t->nr_walked == WALKED / 2) {
-        t->all_stale = true;
-        return;
-    }
     *slot = at;
     t->nr_walked++;
     if (!(c->ram.flags[frame] & FRAME_WALKED)) {
@@ -35,21 +41,16 @@ static void remember_entry(struct cpu *c, uint64_t at)
     }
 }
 
-/* More slots than there is room for: then the blocks live until the next look. */
 static void remember_root(struct translator *t, unsigned slot, uint64_t entry)
 {
     for (unsigned i = 0; i < t->nr_roots; i++)
         if (t->roots[i].slot == slot)
             return;
-    if (t->nr_roots == ROOTS) {
-        t->all_stale = true;
-        return;
-    }
     t->roots[t->nr_roots].slot = slot;
     t->roots[t->nr_roots++].entry = entry;
 }
 
-/* The walk has succeeded, so the entries are there. */
+/* The walk has succeeded, so the entries are there; and there is room for them. */
 void remember_walk(struct cpu *c, uint64_t rip)
 {
     struct translator *t = c->translator;

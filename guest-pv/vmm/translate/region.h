@@ -245,7 +245,8 @@ uint64_t translate_resume(struct cpu *c);
 /* The offset in the region where the block has the start of that instruction; 0: nowhere. */
 uint32_t place_in_block(const struct translator *t, const struct tblock *b, uint64_t rip);
 
-/* depend.c: what leads to the bytes of blocks. */
+/* depend.c: what leads to the bytes of blocks. There is room for one search for a block. */
+bool has_room_for_walks(const struct translator *t);
 void remember_walk(struct cpu *c, uint64_t rip);
 void walks_written(struct cpu *c, uint64_t phys, unsigned bytes);
 void forget_walks(struct cpu *c);
