@@ -63,8 +63,8 @@ bool translate_interrupts_on(const struct cpu *c, uint64_t host_rip);
 
 /* For struct cpu's hook, beside others: before a write to a frame. own: only A or D are set. */
 void translate_written(struct cpu *c, uint64_t phys, unsigned bytes, bool own);
-/* After a load of CR3, when the root has its shadow, so that writes to it are seen: are the top-level
- * entries that blocks depend on the same? If not, all are suspect. */
+/* After a load of CR3, when the root has its shadow, so that writes to it are seen: are the
+ * top-level entries that blocks depend on the same? If not, all are suspect. */
 void translate_root_changed(struct cpu *c);
 
 enum { OF_BRANCHES, OF_LOOKUPS, OF_INSTRUCTIONS, NR_CALLOUTS };
