@@ -1,6 +1,6 @@
 /* Grants between two domains of two vCPUs each: domain 1 grants pages, ends grants, and changes
- * what its pages are used as; domain 2 maps, unmaps, overwrites mappings, copies, and stores
- * through what its TLBs have. */
+ * what its pages are used as, or gives them back; domain 2 maps, unmaps, overwrites mappings,
+ * copies, and stores through what its TLBs have. */
 #include "arch/arch.h"
 #include "tests/interleave/interleave.h"
 #include "xen/core/frame.h"
@@ -79,6 +79,24 @@ static void granter(struct vcpu *v)
     }
 }
 
+/* A frame that the other domain still maps is freed when that mapping goes, by a CPU that does not
+ * hold this domain's mm_lock. */
+static void giver(struct vcpu *v)
+{
+    (void)v;
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        unsigned ref = pick(REFS);
+
+        if (pick(3) == 0) {
+            set_entry(ref);
+            continue;
+        }
+        give_frame_back(granted[ref]);
+        granted[ref] = get_frame_anew();
+        set_entry(ref);
+    }
+}
+
 static void map(unsigned i)
 {
     struct gnttab_map_grant_ref m = {
@@ -137,5 +155,6 @@ static void mapper(struct vcpu *v)
 
 const struct scenario grant_scenarios[] = {
     { "grants", { 2, 2 }, prepare, { granter, mapper }, NULL },
+    { "last-puts", { 2, 2 }, prepare, { giver, mapper }, NULL },
     { NULL },
 };

@@ -22,6 +22,9 @@ long call(uint64_t nr, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4);
 /* The same with a structure, which goes through a page of current's own. */
 long call_struct(uint64_t nr, uint64_t cmd, void *arg, size_t len);
 long call_mmuext(unsigned cmd, uint64_t arg1, uint64_t arg2);
+/* Decreases the reservation by one frame, and increases it. INVALID_MFN: none was given. */
+void give_frame_back(mfn_t mfn);
+mfn_t get_frame_anew(void);
 /* A store or a load of the guest itself; a fault is ignored. */
 void guest_store(uint64_t va, uint64_t word);
 void guest_load(uint64_t va);

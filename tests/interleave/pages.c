@@ -114,26 +114,47 @@ static void trees(struct vcpu *v)
     }
 }
 
+/* An extent of one frame: *word is its frame number, or where it is to be. Both are on current's
+ * pages. */
+static long reservation(unsigned command, uint64_t *word)
+{
+    struct xen_memory_reservation r = { .nr_extents = 1, .domid = DOMID_SELF };
+    uint64_t page = SCRATCH + (8 + current->id) * PAGE_SIZE;
+    long rc;
+
+    guest_put(page, word, 8);
+    set_xen_guest_handle(r.extent_start, (void *)page);
+    rc = call_struct(__HYPERVISOR_memory_op, command, &r, sizeof(r));
+    guest_get(word, page, 8);
+    return rc;
+}
+
+void give_frame_back(mfn_t mfn)
+{
+    (void)reservation(XENMEM_decrease_reservation, &mfn);
+}
+
+mfn_t get_frame_anew(void)
+{
+    uint64_t word = 100;
+
+    return reservation(XENMEM_populate_physmap, &word) == 1 ? word : INVALID_MFN;
+}
+
 static void give_back(struct vcpu *v)
 {
-    for (unsigned i = 0; i < ROUNDS; i++) {
-        struct xen_memory_reservation r = { .nr_extents = 1, .domid = DOMID_SELF };
-        uint64_t page = SCRATCH + (8 + v->id) * PAGE_SIZE, mfn = frames[pick(FRAMES)];
+    mfn_t mfn;
 
+    (void)v;
+    for (unsigned i = 0; i < ROUNDS; i++) {
         switch (pick(4)) {
         case 0:
-            guest_put(page, &mfn, 8);
-            set_xen_guest_handle(r.extent_start, (void *)page);
-            (void)call_struct(__HYPERVISOR_memory_op, XENMEM_decrease_reservation, &r, sizeof(r));
+            give_frame_back(frames[pick(FRAMES)]);
             break;
         case 1:
-            mfn = 100;
-            guest_put(page, &mfn, 8);
-            set_xen_guest_handle(r.extent_start, (void *)page);
-            if (call_struct(__HYPERVISOR_memory_op, XENMEM_populate_physmap, &r, sizeof(r)) == 1) {
-                guest_get(&mfn, page, 8);
+            mfn = get_frame_anew();
+            if (mfn != INVALID_MFN)
                 frames[pick(FRAMES)] = mfn;
-            }
             break;
         case 2:
             map_or_not(pick(2));

@@ -117,7 +117,7 @@ BUGS = (
         old="        flush_domain(d);\n", new="        (void)0;\n",
         scope="grant", violation="not its own"),
     Bug("a frame that goes stays in the number", "frame.c",
-        old="    d->nr_frames--;\n", new="",
+        old="    WRITE_ONCE(d->nr_frames, d->nr_frames - 1);\n", new="",
         scope="two", violation="numbers of frames"),
     Bug("a frame that goes stays linked", "frame.c",
         old="    mfn_to_frame(f->next)->prev = f->prev;\n", new="",

@@ -171,6 +171,7 @@ struct domain {
     uint64_t epoch;
     /* Frame number of this struct: `owner` of the domain's frames. */
     uint32_t mfn;
+    struct spinlock ring_lock;      /* guards the ring of its frames: frames and nr_frames */
     uint32_t frames;                /* F9: one of its frames; 0: none */
     uint64_t nr_frames;             /* frames owned, allocated to the guest */
     uint64_t max_frames;

@@ -34,36 +34,57 @@ struct frame *frame_set_owner(mfn_t mfn, struct domain *d)
 }
 
 /* F9: inserts the frames first..last, which are linked already, at the end of the ring: before the
- * one in d->frames. */
+ * one in d->frames. The ring has a lock of its own, because a frame is freed by the CPU that drops
+ * its last reference, which may be one that runs another domain and does not hold d->mm_lock. */
 static void ring_add(struct domain *d, uint32_t first, uint32_t last)
 {
-    uint32_t head = d->frames != 0 ? d->frames : first,
-             tail = d->frames != 0 ? mfn_to_frame(head)->prev : last;
+    uint32_t head, tail;
 
+    spin_lock(&d->ring_lock);
+    head = d->frames != 0 ? d->frames : first;
+    tail = d->frames != 0 ? mfn_to_frame(head)->prev : last;
     mfn_to_frame(first)->prev = tail;
     mfn_to_frame(last)->next = head;
     mfn_to_frame(tail)->next = first;
     mfn_to_frame(head)->prev = last;
     d->frames = head;
-    d->nr_frames += last - first + 1;
+    WRITE_ONCE(d->nr_frames, d->nr_frames + (last - first + 1));
+    spin_unlock(&d->ring_lock);
 }
 
 static void ring_remove(struct domain *d, struct frame *f)
 {
     uint32_t mfn = (uint32_t)frame_to_mfn(f);
 
+    spin_lock(&d->ring_lock);
     if (d->frames == mfn)
         d->frames = f->next != mfn ? f->next : 0;
     mfn_to_frame(f->prev)->next = f->next;
     mfn_to_frame(f->next)->prev = f->prev;
-    d->nr_frames--;
+    WRITE_ONCE(d->nr_frames, d->nr_frames - 1);
+    spin_unlock(&d->ring_lock);
+}
+
+struct frame *next_of_ring(struct domain *d, uint64_t held)
+{
+    struct frame *f = NULL;
+
+    spin_lock(&d->ring_lock);
+    if (d->frames != 0) {
+        f = mfn_to_frame(d->frames);
+        d->frames = f->next;
+        if (!(READ_ONCE(f->word) & held))
+            f = NULL;
+    }
+    spin_unlock(&d->ring_lock);
+    return f;
 }
 
 mfn_t alloc_domain_frames(struct domain *d, unsigned order, unsigned address_bits)
 {
     mfn_t mfn;
 
-    if (d->nr_frames + (1ull << order) > d->max_frames || d->state >= DOM_DYING)
+    if (READ_ONCE(d->nr_frames) + (1ull << order) > d->max_frames || d->state >= DOM_DYING)
         return INVALID_MFN;
     mfn = alloc_frames_below(order, address_bits);
     if (mfn == INVALID_MFN)
@@ -91,8 +112,10 @@ void free_domain_frame(struct frame *f)
         ring_remove(d, f);
     else
         locked_add(&d->nr_hv_frames, -1ull);
-    if (unlikely(d->state == DOM_DYING && d->nr_frames == 0))
-        sched_wake_idle(); /* its last frame, which another domain had mapped: d can be freed */
+    /* Its last frame, which another domain had mapped: d can be freed. domain_reap() waits for a
+     * grace period first, so d exists until this CPU is done here. */
+    if (unlikely(READ_ONCE(d->state) == DOM_DYING && READ_ONCE(d->nr_frames) == 0))
+        sched_wake_idle();
     m2p_table[frame_to_mfn(f)] = INVALID_M2P_ENTRY;
     f->owner = 0;
     f->word = 0;

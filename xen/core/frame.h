@@ -11,8 +11,9 @@
  *   56     FRAME_ALLOCATED                         25:0   general references
  *   55     FRAME_COUNTED; of a free block: SCRUB
  *
- * Any CPU may get and put references: get_page finds a count that is not 0, adds one by compare and
- * exchange, and only then compares the owner, which cannot change while it holds the reference.
+ * Any CPU may get and put references, and the one that puts the last frees the frame. get_page
+ * finds a count that is not 0, adds one by compare and exchange, and only then compares the owner,
+ * which cannot change while it holds the reference.
  * What else is in the word of a domain's frame changes only under its owner's mm_lock: pagetype.c
  * and pagetype.h (the type, VALIDATED, VALIDATING), mmuext.c and boot/build.c (set PINNED),
  * mmuext.c and relinquish.c (clear it). Under that lock, too: `linear` (linear.c), and a type
@@ -34,7 +35,7 @@
  *       that was mapped is free, the TLBs that may still translate to it have been flushed: those
  *       of CPUs that run the owner and have not flushed since the frame's stamp (flush.h)
  *   F9  the FRAME_COUNTED frames of a domain form a ring through next and prev; d->frames is one of
- *       them, and the ring has d->nr_frames members
+ *       them, and the ring has d->nr_frames members. It changes under d->ring_lock
  *   F10 an L(n) entry may also be linear (linear.c): without RW, it points to an L(n) table. An
  *       entry that points to its own table holds no reference. One that points to another table
  *       holds one general and one L(n) type reference on it, and is counted in LINEAR_ENTRIES of
@@ -231,6 +232,10 @@ struct frame *frame_set_owner(mfn_t mfn, struct domain *d);
  * one general reference (FRAME_ALLOCATED), no type. INVALID_MFN: out of memory, or d is at
  * max_frames. They hold no data of other guests, but need not be zero. */
 mfn_t alloc_domain_frames(struct domain *d, unsigned order, unsigned address_bits);
+/* The end of a domain goes through its ring: returns the frame in d->frames, which then names the
+ * next one. NULL: the frame's word has none of the bits `held`, each of which stands for a
+ * reference that is dropped only under d->mm_lock; so the frame may be freed at any time. */
+struct frame *next_of_ring(struct domain *d, uint64_t held);
 /* Drops the owner's own reference (FRAME_ALLOCATED); the frame is freed when there is no other.
  * False: it was dropped before. The owner's mm_lock is held. */
 bool release_domain_frame(struct frame *f);

@@ -10,8 +10,8 @@
 #define PATIENCE_SECONDS 2u
 
 static const char *const class_names[] = {
-    "no class", "mm", "grant", "evtchn", "fifo", "life", "queue", "timer", "clock", "heap", "line",
-    "console",
+    "no class", "mm", "grant", "evtchn", "fifo", "life", "queue", "timer", "clock", "ring", "heap",
+    "line", "console",
 };
 
 static void panic_about(const char *what, const struct spinlock *l)

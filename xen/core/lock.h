@@ -30,6 +30,7 @@ enum lock_class {
     LOCK_QUEUE,                 /* a CPU's queue of vCPUs; the CPU */
     LOCK_TIMER,                 /* a CPU's timers; the CPU */
     LOCK_CLOCK,                 /* the point in the guests' vcpu_time_info */
+    LOCK_RING,                  /* the ring of a domain's frames; the domid */
     LOCK_HEAP,                  /* free frames */
     LOCK_LINE,                  /* a domain's line and ring of the console; the domid */
     LOCK_CONSOLE,               /* the machine's console */

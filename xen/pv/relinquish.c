@@ -49,11 +49,11 @@ static void release_frame(struct frame *f)
 void domain_release_frames(struct domain *d)
 {
     spin_lock(&d->mm_lock);
-    for (uint64_t left = d->nr_frames; left != 0 && d->frames != 0; left--) {
-        struct frame *f = mfn_to_frame(d->frames);
+    for (uint64_t left = d->nr_frames; left != 0 && READ_ONCE(d->frames) != 0; left--) {
+        struct frame *f = next_of_ring(d, FRAME_ALLOCATED | TYPE_PINNED);
 
-        d->frames = f->next;
-        release_frame(f);
+        if (f != NULL)
+            release_frame(f);
         mm_preempt_after(d, WORK_PER_FRAME);
     }
     spin_unlock(&d->mm_lock);
