@@ -28,9 +28,11 @@ static inline bool list_empty(const struct list_head *l)
 /* Before head: at the tail of a queue, or before the entry named. */
 static inline void list_add_tail(struct list_head *entry, struct list_head *head)
 {
-    entry->prev = head->prev;
+    struct list_head *before = head->prev;
+
+    entry->prev = before;
     entry->next = head;
-    head->prev->next = entry;
+    before->next = entry;
     head->prev = entry;
 }
 
@@ -43,8 +45,10 @@ static inline void list_add(struct list_head *entry, struct list_head *head)
  * rest of the list. */
 static inline void list_unlink(struct list_head *entry)
 {
-    entry->prev->next = entry->next;
-    entry->next->prev = entry->prev;
+    struct list_head *before = entry->prev, *after = entry->next;
+
+    before->next = after;
+    after->prev = before;
 }
 
 static inline void list_del(struct list_head *entry)

@@ -96,6 +96,16 @@ static inline void spin_lock(struct spinlock *l)
     lock_taken(l, true);
 }
 
+/* The fast half of spin_lock(), for functions that wait for the lock in a function of their own:
+ * they save no registers then for a call that is rare. */
+static inline bool spin_lock_free(struct spinlock *l)
+{
+    if (unlikely(fetch_or(&l->taken, 1) & 1))
+        return false;
+    lock_taken(l, true);
+    return true;
+}
+
 static inline bool spin_trylock(struct spinlock *l)
 {
     if (READ_ONCE(l->taken) || (fetch_or(&l->taken, 1) & 1))

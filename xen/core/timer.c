@@ -2,7 +2,7 @@
  * programmed for the first of them. The timer interrupt calls timers_run; scheduler, vCPU timers,
  * watchdogs and others set and cancel timers.
  *
- * A list is enough: a vCPU has three timers, a domain two, and seldom more than one of them is
+ * A list is enough: a vCPU and a domain have three timers each, a CPU one, and few of them are
  * armed. The hardware is programmed only when the earliest deadline becomes earlier. When it
  * becomes later or is cancelled, one interrupt comes too early, which is cheaper than to program
  * the hardware at each change.
@@ -42,16 +42,10 @@ static void program(struct timer_queue *q, uint64_t deadline_ns)
     arch_timer_program(ns_to_tsc(deadline_ns));
 }
 
-/* queue tells whether the timer is armed, so its link need not be an empty list afterwards. */
-static inline void unlink(struct timer *t)
-{
-    t->link.prev->next = t->link.next;
-    t->link.next->prev = t->link.prev;
-}
-
+/* The link need not be an empty list afterwards: queue tells whether the timer is armed. */
 static inline void disarm(struct timer *t)
 {
-    unlink(t);
+    list_unlink(&t->link);
     WRITE_ONCE(t->queue, NULL);
 }
 
@@ -83,8 +77,15 @@ void timer_end(struct timer *t)
     } while (timer_armed(t));
 }
 
-/* The lock is held, and t is on no queue. */
-static inline void insert(struct timer_queue *q, struct timer *t, uint64_t deadline_ns)
+static void __attribute__((noinline)) program_and_unlock(struct timer_queue *q,
+                                                         uint64_t deadline_ns)
+{
+    program(q, deadline_ns);
+    spin_unlock(&q->lock);
+}
+
+/* q's lock is held, and is released; t is not linked. */
+static inline void insert_and_unlock(struct timer_queue *q, struct timer *t, uint64_t deadline_ns)
 {
     struct list_head *at;
 
@@ -94,21 +95,38 @@ static inline void insert(struct timer_queue *q, struct timer *t, uint64_t deadl
             break;
     list_add_tail(&t->link, at);
     if (deadline_ns < q->programmed)
-        program(q, deadline_ns);
+        program_and_unlock(q, deadline_ns);
+    else
+        spin_unlock(&q->lock);
+}
+
+/* q's lock is held: a timer that is armed on no other queue joins it. */
+static inline void set_here(struct timer_queue *q, struct timer *t, uint64_t deadline_ns)
+{
+    if (t->queue != NULL)
+        list_unlink(&t->link);
+    WRITE_ONCE(t->queue, q);
+    insert_and_unlock(q, t, deadline_ns);
+}
+
+static void __attribute__((noinline, cold)) set_slowly(struct timer *t, uint64_t deadline_ns)
+{
+    struct timer_queue *q = &this_cpu()->timers;
+
+    if (READ_ONCE(t->queue) != q)
+        timer_cancel(t);
+    spin_lock(&q->lock);
+    set_here(q, t, deadline_ns);
 }
 
 void timer_set(struct timer *t, uint64_t deadline_ns)
 {
-    struct timer_queue *q = &this_cpu()->timers;
+    struct timer_queue *q = &this_cpu()->timers, *was = READ_ONCE(t->queue);
 
-    if (unlikely(READ_ONCE(t->queue) != NULL && t->queue != q))
-        timer_cancel(t);
-    spin_lock(&q->lock);
-    if (t->queue != NULL)
-        unlink(t);
-    WRITE_ONCE(t->queue, q);
-    insert(q, t, deadline_ns);
-    spin_unlock(&q->lock);
+    if (unlikely((was != q && was != NULL) || !spin_lock_free(&q->lock)))
+        set_slowly(t, deadline_ns);
+    else
+        set_here(q, t, deadline_ns);
 }
 
 /* A timer on no queue is claimed by compare-and-exchange: else two CPUs could each put it on their
@@ -119,7 +137,7 @@ void timer_set_shared(struct timer *t, uint64_t deadline_ns)
 
     spin_lock(&q->lock);
     if (t->queue == q)
-        unlink(t);
+        list_unlink(&t->link);
     else
         while (!try_cmpxchg(&t->queue, &none, q)) {
             spin_unlock(&q->lock);
@@ -127,8 +145,7 @@ void timer_set_shared(struct timer *t, uint64_t deadline_ns)
             spin_lock(&q->lock);
             none = NULL;
         }
-    insert(q, t, deadline_ns);
-    spin_unlock(&q->lock);
+    insert_and_unlock(q, t, deadline_ns);
 }
 
 /* The clock is read once: a timer that fires and is armed again for a short time cannot make the
