@@ -62,8 +62,9 @@ static void block_insert(mfn_t mfn, unsigned order, bool scrub)
     unsigned z = zone_of(mfn, order);
     uint32_t *head = &zones[z].head[order];
 
-    f->word = FREE_HEAD | order * TYPE_REF | (scrub ? FRAME_SCRUB : 0);
-    f->owner = 0;
+    /* Who has read the frame's owner before it was freed may read both now: get_page. */
+    WRITE_ONCE(f->word, FREE_HEAD | order * TYPE_REF | (scrub ? FRAME_SCRUB : 0));
+    WRITE_ONCE(f->owner, 0);
     f->prev = NIL;
     f->next = *head;
     if (*head != NIL)
@@ -88,7 +89,7 @@ static void block_remove(struct frame *f, unsigned order)
         zone->orders &= ~(1u << order);
     if (zone->orders == 0)
         zones_in_use &= ~(1ull << z);
-    f->word = 0;
+    WRITE_ONCE(f->word, 0);
 }
 
 void free_frames(mfn_t mfn, unsigned order, bool scrub)
@@ -102,7 +103,7 @@ void free_frames(mfn_t mfn, unsigned order, bool scrub)
         if (buddy >= max_mfn ||
             (READ_ONCE(b->word) & ~FRAME_SCRUB) != (FREE_HEAD | order * TYPE_REF))
             break;
-        scrub |= (b->word & FRAME_SCRUB) != 0;
+        scrub |= (READ_ONCE(b->word) & FRAME_SCRUB) != 0;
         block_remove(b, order);
         mfn &= ~(1ull << order);
     }
@@ -157,7 +158,7 @@ mfn_t alloc_frames_below(unsigned order, unsigned address_bits)
         spin_unlock(&heap_lock);
         return INVALID_MFN;
     }
-    scrub = (mfn_to_frame(mfn)->word & FRAME_SCRUB) != 0;
+    scrub = (READ_ONCE(mfn_to_frame(mfn)->word) & FRAME_SCRUB) != 0;
     block_remove(mfn_to_frame(mfn), o);
     while (o-- > order)
         block_insert(mfn + (1ull << o), o, scrub);
@@ -187,7 +188,7 @@ void *alloc_pages(unsigned order)
     if (mfn == INVALID_MFN)
         return NULL;
     for (mfn_t i = 0; i < 1ull << order; i++) {
-        mfn_to_frame(mfn + i)->word = FRAME_HYPERVISOR;
+        WRITE_ONCE(mfn_to_frame(mfn + i)->word, FRAME_HYPERVISOR);
         memset(mfn_to_virt(mfn + i), 0, PAGE_SIZE);
     }
     return mfn_to_virt(mfn);
@@ -201,7 +202,7 @@ void free_pages(void *p, unsigned order)
         return;
     mfn = virt_to_mfn(p);
     for (mfn_t i = 0; i < 1ull << order; i++)
-        mfn_to_frame(mfn + i)->word = 0;
+        WRITE_ONCE(mfn_to_frame(mfn + i)->word, 0);
     free_frames(mfn, order, true);
 }
 

@@ -27,8 +27,8 @@ uint64_t claimed_frames(void)
 
     for_each_domain(d)
         if (d->state < DOM_SHUTDOWN)
-            claimed += unused(d->max_frames, d->nr_frames) +
-                       unused(DOMAIN_RESERVE, d->nr_hv_frames);
+            claimed += unused(d->max_frames, READ_ONCE(d->nr_frames)) +
+                       unused(DOMAIN_RESERVE, READ_ONCE(d->nr_hv_frames));
     return claimed;
 }
 
@@ -41,7 +41,7 @@ uint64_t unclaimed_frames(void)
  * it. */
 bool domain_may_have(const struct domain *d, uint64_t nr)
 {
-    return d->nr_hv_frames + nr <= DOMAIN_RESERVE || d->state == DOM_BUILDING ||
+    return READ_ONCE(d->nr_hv_frames) + nr <= DOMAIN_RESERVE || d->state == DOM_BUILDING ||
            unclaimed_frames() >= nr;
 }
 

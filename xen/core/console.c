@@ -232,7 +232,7 @@ void console_show_line(struct domain *d, struct console_line *l, bool whole)
 {
     char prefix[16];
 
-    ASSERT(d->line_lock.taken);
+    ASSERT(is_locked(&d->line_lock));
     if (is_hidden(d, l)) {
         l->len = 0;
         return;

@@ -14,11 +14,11 @@ unsigned mm_preempted;
 
 bool mm_preempt_point(struct domain *d)
 {
-    ASSERT(d->mm_lock.taken && locks_held() <= 1);
+    ASSERT(is_locked(&d->mm_lock) && locks_held() <= 1);
     spin_unlock(&d->mm_lock);
-    mm_preempted++;
+    locked_add(&mm_preempted, 1u);
     preempt_point();
-    mm_preempted--;
+    locked_add(&mm_preempted, -1u);
     spin_lock(&d->mm_lock);
     return d->state == DOM_RUNNING;
 }
@@ -27,7 +27,7 @@ struct frame *frame_set_owner(mfn_t mfn, struct domain *d)
 {
     struct frame *f = mfn_to_frame(mfn);
 
-    f->owner = d->mfn;
+    WRITE_ONCE(f->owner, d->mfn);
     f->linear = 0;
     f->stamp = 0;
     return f;
@@ -117,14 +117,14 @@ void free_domain_frame(struct frame *f)
     if (unlikely(READ_ONCE(d->state) == DOM_DYING && READ_ONCE(d->nr_frames) == 0))
         sched_wake_idle();
     m2p_table[frame_to_mfn(f)] = INVALID_M2P_ENTRY;
-    f->owner = 0;
-    f->word = 0;
+    WRITE_ONCE(f->owner, 0);
+    WRITE_ONCE(f->word, 0);
     free_frames(frame_to_mfn(f), 0, true);
 }
 
 bool release_domain_frame(struct frame *f)
 {
-    if (!(f->word & FRAME_ALLOCATED))
+    if (!(READ_ONCE(f->word) & FRAME_ALLOCATED))
         return false;
     put_refs(f, FRAME_ALLOCATED + 1);
     return true;

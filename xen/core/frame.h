@@ -114,7 +114,7 @@ static inline struct frame *mfn_to_frame(mfn_t mfn)
 
 static inline bool is_no_ram(const struct frame *f)
 {
-    return f->owner == 0 && f->word == FRAME_NO_RAM;
+    return READ_ONCE(f->owner) == 0 && READ_ONCE(f->word) == FRAME_NO_RAM;
 }
 
 static inline mfn_t frame_to_mfn(const struct frame *f)
@@ -125,7 +125,9 @@ static inline mfn_t frame_to_mfn(const struct frame *f)
 /* NULL: free, or the hypervisor's own. */
 static inline struct domain *frame_owner(const struct frame *f)
 {
-    return f->owner != 0 ? mfn_to_virt(f->owner) : NULL;
+    uint32_t owner = READ_ONCE(f->owner);
+
+    return owner != 0 ? mfn_to_virt(owner) : NULL;
 }
 
 static inline uint64_t nr_refs(uint64_t word)

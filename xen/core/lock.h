@@ -114,6 +114,12 @@ static inline bool spin_trylock(struct spinlock *l)
     return true;
 }
 
+/* By whichever CPU: for assertions. */
+static inline bool is_locked(const struct spinlock *l)
+{
+    return READ_ONCE(l->taken);
+}
+
 static inline void spin_unlock(struct spinlock *l)
 {
     lock_released(l);

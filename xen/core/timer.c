@@ -136,7 +136,7 @@ void timer_set_shared(struct timer *t, uint64_t deadline_ns)
     struct timer_queue *q = &this_cpu()->timers, *none = NULL;
 
     spin_lock(&q->lock);
-    if (t->queue == q)
+    if (READ_ONCE(t->queue) == q)
         list_unlink(&t->link);
     else
         while (!try_cmpxchg(&t->queue, &none, q)) {

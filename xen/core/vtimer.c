@@ -54,7 +54,7 @@ void vcpu_timers_init(struct vcpu *v)
  * before they bind it. */
 void vcpu_timers_in(struct vcpu *v, uint64_t now)
 {
-    if (unlikely(v->periodic_ns != 0) && v->virq_port[VIRQ_TIMER] != 0)
+    if (unlikely(v->periodic_ns != 0) && READ_ONCE(v->virq_port[VIRQ_TIMER]) != 0)
         periodic_tick(v, now);
 }
 

@@ -73,7 +73,7 @@ static bool link_to_tail(event_word_t *tail, evtchn_port_t port)
 static void enqueue(struct evtchn_fifo *f, struct vcpu *v, struct evtchn *e, evtchn_port_t port,
                     event_word_t *word)
 {
-    struct evtchn_fifo_control_block *control = f->vcpu[v->id].control;
+    struct evtchn_fifo_control_block *control = READ_ONCE(f->vcpu[v->id].control);
     uint8_t priority = READ_ONCE(e->priority);
     evtchn_port_t *last = &f->vcpu[e->last_vcpu].tail[e->last_priority];
     evtchn_port_t *tail = &f->vcpu[v->id].tail[priority];
@@ -230,7 +230,9 @@ static int give_control(struct domain *d, const struct evtchn_init_control *op,
     page = hold_page(d, op->control_gfn);
     if (page == NULL)
         return -EINVAL;
-    f->vcpu[op->vcpu].control = (struct evtchn_fifo_control_block *)(page + op->offset);
+    /* A sender to another vCPU may be in a queue meanwhile. */
+    WRITE_ONCE(f->vcpu[op->vcpu].control,
+               (struct evtchn_fifo_control_block *)(page + op->offset));
     if (t->fifo == NULL) {
         *fresh = NULL;
         spin_lock_init(&f->lock, LOCK_FIFO, d->id);

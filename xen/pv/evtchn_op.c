@@ -252,7 +252,9 @@ long evtchn_set_priority(struct domain *d, const struct evtchn_set_priority *op)
         return -ENOSYS;
     if (op->priority > EVTCHN_FIFO_PRIORITY_MIN)
         return -EINVAL;
+    spin_lock(&d->evtchn->lock);        /* the port is not opened or closed meanwhile */
     WRITE_ONCE(e->priority, (uint8_t)op->priority);
+    spin_unlock(&d->evtchn->lock);
     return 0;
 }
 

@@ -99,7 +99,7 @@ static inline void evtchn_set_pending(struct domain *d, struct evtchn *e, evtchn
 {
     if (tracing(TRACE_EVENT))
         evtchn_trace(d, e, port);
-    READ_ONCE(d->evtchn->abi)->set_pending(d->vcpu[READ_ONCE(e->notify_vcpu)], e, port);
+    load_acquire(&d->evtchn->abi)->set_pending(d->vcpu[READ_ONCE(e->notify_vcpu)], e, port);
 }
 
 /* Called by the two kinds of delivery. The vCPU that runs on this CPU sees the event at its exit

@@ -46,7 +46,7 @@ int grant_get_frame(struct domain *rd, mfn_t mfn, bool readonly, struct frame **
 
     if (f == NULL)
         return GNTST_bad_page;
-    if (!(f->word & FRAME_COUNTED)) {
+    if (!(READ_ONCE(f->word) & FRAME_COUNTED)) {
         put_page(f);
         return GNTST_bad_page;
     }

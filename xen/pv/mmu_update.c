@@ -134,7 +134,7 @@ static int pt_update(uint64_t ptr, uint64_t val, struct domain *d, struct domain
     uint64_t *slot, type, word;
     int rc;
 
-    if (unlikely(ptr >> PAGE_SHIFT >= max_mfn || f->owner != d->mfn))
+    if (unlikely(ptr >> PAGE_SHIFT >= max_mfn || READ_ONCE(f->owner) != d->mfn))
         return -EINVAL;
     slot = maddr_to_virt(ptr);
     word = READ_ONCE(f->word);
@@ -267,7 +267,7 @@ uint64_t *l1_slot_at(uint64_t maddr, struct domain *d)
 {
     struct frame *f = mfn_to_frame(maddr >> PAGE_SHIFT);
 
-    if (maddr >> PAGE_SHIFT >= max_mfn || (maddr & 7) || f->owner != d->mfn ||
+    if (maddr >> PAGE_SHIFT >= max_mfn || (maddr & 7) || READ_ONCE(f->owner) != d->mfn ||
         !is_valid_as(f, TYPE_L1))
         return NULL;
     return maddr_to_virt(maddr);

@@ -107,7 +107,7 @@ int mmuext_pin(struct domain *d, const struct mmuext_op *op)
                   op->cmd - MMUEXT_PIN_L1_TABLE + 1, rc);
         return rc;
     }
-    if (f->word & TYPE_PINNED) {
+    if (READ_ONCE(f->word) & TYPE_PINNED) {
         put_page_and_type(f);
         return -EINVAL;
     }
@@ -122,7 +122,7 @@ int mmuext_unpin_table(struct domain *d, const struct mmuext_op *op)
 
     if (f == NULL)
         return -EINVAL;
-    if (!(f->word & TYPE_PINNED)) {
+    if (!(READ_ONCE(f->word) & TYPE_PINNED)) {
         put_page(f);
         return -EINVAL;
     }

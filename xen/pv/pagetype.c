@@ -72,7 +72,7 @@ void put_segdesc_page(struct frame *f, struct domain *d)
     unsigned i;
 
     count_work(d->nr_vcpus * WORK_PER_ENTRY);
-    if (f->owner == d->mfn)
+    if (READ_ONCE(f->owner) == d->mfn)
         for_each_vcpu(d, v, i)
             drop_ldt(v);
 }
@@ -231,7 +231,7 @@ static __attribute__((noinline)) void wait_while_validating(struct frame *f, uin
     struct domain *d = frame_owner(f);
 
     while (is_validating_as(READ_ONCE(f->word), type)) {
-        ASSERT(d->mm_lock.taken && locks_held() <= 1);
+        ASSERT(is_locked(&d->mm_lock) && locks_held() <= 1);
         spin_unlock(&d->mm_lock);
         /* If several vCPUs wait they only pass the CPU to each other, so let interrupts in. */
         preempt_point();
@@ -311,7 +311,7 @@ void put_page_type_last(struct frame *f)
 {
     locked_add(&f->word, TYPE_VALIDATING - TYPE_VALIDATED);
     devalidate_frame(f, frame_type(f));
-    ASSERT(nr_type_refs(f->word) == 1 && (f->word & TYPE_VALIDATING));
+    ASSERT(nr_type_refs(READ_ONCE(f->word)) == 1 && (READ_ONCE(f->word) & TYPE_VALIDATING));
     f->stamp = frame_owner(f)->epoch;
     locked_add(&f->word, -(TYPE_VALIDATING | TYPE_REF));
 }

@@ -131,7 +131,7 @@ static inline void put_page_from_old_l1e(uint64_t l1e, struct domain *d, bool *f
 
     if (!(l1e & PTE_P))
         return;
-    if (likely(f->owner == d->mfn)) {
+    if (likely(READ_ONCE(f->owner) == d->mfn)) {
         /* F8: the translation may be cached until the next full flush */
         f->stamp = d->epoch;
     } else if (!*flushed) {

@@ -32,9 +32,9 @@ void domain_release_vcpus(struct domain *d)
 /* Drops the pin, and the owner's own reference if the frame still has it. */
 static void release_frame(struct frame *f)
 {
-    bool allocated = f->word & FRAME_ALLOCATED;
+    bool allocated = READ_ONCE(f->word) & FRAME_ALLOCATED;
 
-    if (f->word & TYPE_PINNED) {
+    if (READ_ONCE(f->word) & TYPE_PINNED) {
         locked_and(&f->word, ~TYPE_PINNED);
         put_page_and_type(f);
     }
