@@ -2,11 +2,12 @@
 """Plants the races of races.py in copies of the hypervisor's files, one at a time, and expects the
 interleaver to find each.
 
-    plant.py BUILD CC ARGUMENT... -- OBJECT... -- LINK ARGUMENT...
+    plant.py [--threads] BUILD CC ARGUMENT... -- OBJECT... -- LINK ARGUMENT...
 
 The objects are the interleaver's, below BUILD; compiler and arguments are those that made the
-hypervisor's. With ONLY=word in the environment it plants those races that have the word in their
-name or scenario. Called by make check-races.
+hypervisor's. With --threads they are those of the fake CPUs as threads, and ThreadSanitizer must
+name each of the races in NAMED. With ONLY=word in the environment it plants those races that have
+the word in their name or scenario. Called by make check-races and check-threads.
 """
 import concurrent.futures
 import os
@@ -17,9 +18,10 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "model"))
 from planted import path_of, users_of       # noqa: E402
-from races import RACES                     # noqa: E402
+from races import NAMED, RACES              # noqa: E402
 
 SEEDS = 2000
+SEEDS_OF_THREADS = 100
 
 
 def build(root, number, race, compiler, objects, link):
@@ -54,22 +56,41 @@ def seed_that_finds(root, number, race, compiler, objects, link):
     return int(seed[1]) if p.returncode != 0 and seed else None
 
 
+def function_named(root, number, race, compiler, objects, link):
+    """The function in which ThreadSanitizer found a race that the file has to do with, or None."""
+    program = build(root, number, race, compiler, objects, link)
+    p = subprocess.run(["setarch", "-R", program, race.scenario, "1", str(SEEDS_OF_THREADS)],
+                       env=os.environ | {"TSAN_OPTIONS": "halt_on_error=1"}, capture_output=True,
+                       text=True, timeout=600, errors="replace")
+    at = re.search(r"SUMMARY: ThreadSanitizer: data race \S* in (\w+)", p.stderr)
+    return at[1] if at and f"/{race.file}:" in p.stderr else None
+
+
+def verdict(race, found, threads):
+    if threads:
+        return f"named, in {found}" if found else \
+            f"WRONG: not named in {SEEDS_OF_THREADS} seeds of scenario {race.scenario}"
+    return f"found by scenario {race.scenario} with seed {found}" if found is not None else \
+        f"WRONG: not found by scenario {race.scenario} in {SEEDS} seeds"
+
+
 def main():
+    threads = sys.argv[1] == "--threads"
+    if threads:
+        del sys.argv[1]
     root, first = pathlib.Path(sys.argv[1]), sys.argv.index("--")
     second = sys.argv.index("--", first + 1)
     compiler, objects, link = sys.argv[2:first], sys.argv[first + 1:second], sys.argv[second + 1:]
     if compiler[0] == "ccache":             # compiler[0] is called with more arguments behind it
         compiler = compiler[1:]
-    races = [r for r in RACES if os.environ.get("ONLY", "") in r.name + r.scenario]
+    table, find = (NAMED, function_named) if threads else (RACES, seed_that_finds)
+    races = [r for r in table if os.environ.get("ONLY", "") in r.name + r.scenario]
     wrong = 0
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        found = pool.map(lambda r: seed_that_finds(root, RACES.index(r), r, compiler, objects,
-                                                   link), races)
-        for race, seed in zip(races, found):
-            wrong += seed is None
-            print(f"{race.name} ({race.file}): " +
-                  (f"found by scenario {race.scenario} with seed {seed}" if seed is not None else
-                   f"WRONG: not found by scenario {race.scenario} in {SEEDS} seeds"), flush=True)
+        found = pool.map(lambda r: find(root, table.index(r), r, compiler, objects, link), races)
+        for race, f in zip(races, found):
+            wrong += f is None
+            print(f"{race.name} ({race.file}): {verdict(race, f, threads)}", flush=True)
     print(f"{len(races)} planted races, {wrong} not found")
     return wrong != 0
 

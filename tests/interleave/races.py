@@ -1,5 +1,5 @@
 """Races that plant.py plants: Race(name, file, what stands there, what is put in its place, the
-scenario that must find it)."""
+scenario that must find it). NAMED are those that ThreadSanitizer must name, with the place."""
 import collections
 
 Race = collections.namedtuple("Race", "name file old new scenario")
@@ -69,4 +69,20 @@ void flush_since""", "hammer"),
          "    uint64_t before = xadd(&f->word, -refs);",
          "    uint64_t before = READ_ONCE(f->word);\n    WRITE_ONCE(f->word, before - refs);",
          "grants"),
+]
+
+NAMED = [
+    Race("vCPUs in a preemption point are counted by a load and a store", "frame.c",
+         ("locked_add(&mm_preempted, 1u);", "locked_add(&mm_preempted, -1u);"),
+         ("mm_preempted++;", "mm_preempted--;"), "trees"),
+    Race("the priority of a port is set without the lock", "evtchn_op.c",
+         """    spin_lock(&d->evtchn->lock);        /* the port is not opened or closed meanwhile */
+    WRITE_ONCE(e->priority, (uint8_t)op->priority);
+    spin_unlock(&d->evtchn->lock);
+""", "    WRITE_ONCE(e->priority, (uint8_t)op->priority);\n", "ports-fifo"),
+    Race("a frame leaves its domain's ring without the ring's lock", "frame.c",
+         ("    spin_lock(&d->ring_lock);\n    if (d->frames == mfn)",
+          "    WRITE_ONCE(d->nr_frames, d->nr_frames - 1);\n    spin_unlock(&d->ring_lock);"),
+         ("    if (d->frames == mfn)", "    WRITE_ONCE(d->nr_frames, d->nr_frames - 1);"),
+         "last-puts"),
 ]

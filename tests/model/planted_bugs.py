@@ -78,12 +78,12 @@ BUGS = (
         old="        f->stamp = d->epoch;\n", new="",
         scope="below", violation="not its own"),
     Bug("a second pin", "mmuext.c",
-        old="    if (f->word & TYPE_PINNED) {\n"
+        old="    if (READ_ONCE(f->word) & TYPE_PINNED) {\n"
             "        put_page_and_type(f);\n",
         new="    if (0) {\n",
         scope="two", violation="references"),
     Bug("an unpin of what is not pinned", "mmuext.c",
-        old="    if (!(f->word & TYPE_PINNED)) {\n", new="    if (0) {\n",
+        old="    if (!(READ_ONCE(f->word) & TYPE_PINNED)) {\n", new="    if (0) {\n",
         scope="two"),
     Bug("the old root keeps its references", "mmuext.c",
         old="        load_and_flush(v);\n"
@@ -128,7 +128,7 @@ BUGS = (
         new="\n",
         scope="two", violation="references"),
     Bug("pins survive the domain", "relinquish.c",
-        old="    if (f->word & TYPE_PINNED) {\n"
+        old="    if (READ_ONCE(f->word) & TYPE_PINNED) {\n"
             "        locked_and(&f->word, ~TYPE_PINNED);\n",
         new="    if (0) {\n",
         scope="death"),
@@ -231,7 +231,7 @@ BUGS = (
     Bug("whether it is pinned is asked before others may have pinned it", "mmuext.c",
         old=("    struct frame *f;\n"
              "    int rc = get_page_and_type(op->arg1.mfn, d, types",
-             "    if (f->word & TYPE_PINNED) {\n"
+             "    if (READ_ONCE(f->word) & TYPE_PINNED) {\n"
              "        put_page_and"),
         new=("    struct frame *f;\n"
              "    bool pinned = mfn_valid(op->arg1.mfn) && (mfn_to_frame(op->arg1.mfn)->word & "
