@@ -1,5 +1,6 @@
-/* What the files of suite "sensitive" share: instructions, and ticks of the timer to see by whether
- * interrupts are open. Printing is a call of the kernel's, which opens them at its end. */
+/* What the files of suites "sensitive" and "sensitivepv" share: instructions, ticks of the timer to
+ * see by whether interrupts are open, and the tests that are the same in both. Without a hypervisor
+ * printing is a call of the kernel's, which opens interrupts at its end. */
 #ifndef GUEST_SUITES_SENSITIVE_H
 #define GUEST_SUITES_SENSITIVE_H
 
@@ -72,6 +73,7 @@ READ_REGISTER(dr0)
 WRITE_REGISTER(cr0)
 WRITE_REGISTER(cr2)
 WRITE_REGISTER(cr3)
+WRITE_REGISTER(cr4)
 WRITE_REGISTER(cr8)
 WRITE_REGISTER(dr0)
 
@@ -80,5 +82,17 @@ void arm_tick(void);
 /* Waits for it: 20 ms if it must not come, else until it does, 100 ms at most. */
 bool no_tick(void);
 bool tick(void);
+/* IRETQ to the next instruction, with these flags. */
+void iretq_to_here(uint64_t flags);
+
+/* Tests of both suites. */
+void return_from_own_fault(void);
+void rdtsc_runs_forward(void);
+void patched_text(void);
+void error_codes_of_page_faults(void);
+void null_syscall(void);
+void user_code_may_not(void);
+void user_popf_is_silent(void);
+void alignment_check(void);
 
 #endif

@@ -133,7 +133,7 @@ __attribute__((noinline)) static unsigned patched(void)
     return n;
 }
 
-static void patched_text(void)
+void patched_text(void)
 {
     uint8_t *code = memchr((void *)patched, 0xb8, 32);
     trap_handler old = trap_set_handler(TRAP_BP, count_hit);
@@ -204,16 +204,16 @@ static void sysenter_and_sysexit(void)
 
 /* --- error codes, and what is no secret ------------------------------------------------------- */
 
-static void error_codes_of_page_faults(void)
+void error_codes_of_page_faults(void)
 {
     volatile uint64_t *va = va_alloc(1);
     pfn_t pfn = frame_alloc();
 
     EXPECT_FAULT(try_read64(va, NULL), TRAP_PF, 0);
     EXPECT_FAULT(try_write64(va, 1), TRAP_PF, PF_WRITE);
-    EXPECT_EQ(map_page(va, make_pte(pfn, PTE_RO)), 0);
+    EXPECT_EQ(map_page(va, make_pte(pfn_to_mfn(pfn), PTE_RO)), 0);
     EXPECT_FAULT(try_write64(va, 1), TRAP_PF, PF_PRESENT | PF_WRITE);
-    EXPECT_EQ(map_page(va, make_pte(pfn, PTE_KERNEL | PTE_NX)), 0);
+    EXPECT_EQ(map_page(va, make_pte(pfn_to_mfn(pfn), PTE_KERNEL | PTE_NX)), 0);
     EXPECT_FAULT(try_exec((const void *)va), TRAP_PF, PF_PRESENT | PF_INSN);
     EXPECT_EQ(unmap_page(va), 0);
     frame_free(pfn);

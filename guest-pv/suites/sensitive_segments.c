@@ -25,7 +25,7 @@ WRITE_SELECTOR(es)
 WRITE_SELECTOR(fs)
 WRITE_SELECTOR(gs)
 
-static void selectors_have_no_rpl(void)
+static void selectors_of_the_kernel(void)
 {
     uint64_t ss;
 
@@ -185,7 +185,7 @@ static void verr_and_verw(void)
 static uint64_t copy[32];
 
 /* What is loaded afterwards is what the kernel knows, not what was read. */
-static void sgdt_is_what_lgdt_loaded(void)
+static void lgdt_and_sgdt(void)
 {
     struct table_pointer mine = { bare_gdt.limit, (uint64_t)copy }, seen;
 
@@ -196,7 +196,7 @@ static void sgdt_is_what_lgdt_loaded(void)
     EXPECT_EQ(seen.limit, mine.limit);
 }
 
-static void sidt_is_what_lidt_loaded(void)
+static void lidt_and_sidt(void)
 {
     struct table_pointer mine = { bare_idt.limit - 16, bare_idt.base }, seen;
 
@@ -232,8 +232,8 @@ static void ltr_and_lldt(void)
     EXPECT_EQ(*(volatile uint64_t *)tss >> 40 & 0xf, 0xb);
 }
 
-SUITE_PART(sensitive, 01, 1, TEST(selectors_have_no_rpl), TEST(pushes_of_selectors),
+SUITE_PART(sensitive, 01, 1, TEST(selectors_of_the_kernel), TEST(pushes_of_selectors),
            TEST(data_selectors), TEST(wrong_selectors), TEST(null_and_bases), TEST(bases_are_used),
            TEST(lar_of_the_kernels_code), TEST(lsl_of_the_kernels_data), TEST(verr_and_verw),
-           TEST(sgdt_is_what_lgdt_loaded), TEST(sidt_is_what_lidt_loaded), TEST(sldt_str_and_smsw),
+           TEST(lgdt_and_sgdt), TEST(lidt_and_sidt), TEST(sldt_str_and_smsw),
            TEST(ltr_and_lldt));

@@ -13,7 +13,7 @@ USER_CODE static uint64_t user_asks(void)
     return user_syscall(SYS_TEST, 1, 2, 3);
 }
 
-static void null_syscall(void)
+void null_syscall(void)
 {
     struct user_result res;
 
@@ -99,7 +99,7 @@ USER_TRY(swapgs, "swapgs")
 USER_TRY(sysret, "sysretq")
 USER_TRY(int90, "int $0x90")
 
-static void user_code_may_not(void)
+void user_code_may_not(void)
 {
     static const struct {
         const char *name;
@@ -135,7 +135,7 @@ USER_CODE static uint64_t user_popf(void)
 }
 
 /* User code's POPF leaves IF and IOPL alone, and says nothing. */
-static void user_popf_is_silent(void)
+void user_popf_is_silent(void)
 {
     struct user_result res = user_run(user_popf, 0, 0, 0);
 
@@ -151,7 +151,7 @@ USER_CODE static uint64_t user_misaligned(void)
     return *(volatile uint64_t *)((char *)words + 1);
 }
 
-static void alignment_check(void)
+void alignment_check(void)
 {
     struct user_result res = user_run(user_misaligned, 0, 0, 0);
 

@@ -14,11 +14,14 @@ ways = importlib.util.module_from_spec(importlib.util.spec_from_loader("ways", L
 LOADER.exec_module(ways)
 
 TEXT = """KTAP version 1
+(d1)   # Subtest: sensitive
 (d1)   # saw: a tick
 (d1)   ok 1 first
 (d1)   # file.c:1: expected 1, got 2
 (d1)   not ok 2 second
 (d1)   ok 3 third # SKIP none here
+(d1)   # Subtest: rows
+(d1)   ok 1 fourth
 (d1)   # row compute, kernel: 17.5
 (d1)   # row in: 1200.0
 (d1) not ok 1 suite
@@ -35,7 +38,8 @@ def read(text):
 
 
 def column(ended=True, rows=(), **verdicts):
-    return {"rows": dict(rows), "verdicts": verdicts, "saw": {}, "ended": ended}
+    return {"rows": dict(rows), "verdicts": verdicts, "sensitive": verdicts, "saw": {},
+            "ended": ended}
 
 
 class Reading(unittest.TestCase):
@@ -43,7 +47,8 @@ class Reading(unittest.TestCase):
         self.assertEqual(
             read(TEXT), {
                 "rows": {"compute, kernel": 17.5, "in": 1200.0},
-                "verdicts": {"first": "ok", "second": "not ok", "third": "skipped"},
+                "verdicts": {"first": "ok", "second": "not ok", "third": "skipped", "fourth": "ok"},
+                "sensitive": {"first": "ok", "second": "not ok", "third": "skipped"},
                 "saw": {"first": "a tick"}, "ended": True, "instructions": 4711
             })
 
@@ -67,6 +72,11 @@ class Faults(unittest.TestCase):
         wanted["pushf_reads_if"] = "ok"
         self.assertEqual(list(ways.faults("trap", column(**wanted))),
                          ["pushf_reads_if passed, which cannot be"])
+
+    def test_missing(self):
+        results = {"bare": column(one="ok", two="skipped"), "pv": column(two="ok")}
+        self.assertEqual(list(ways.faults("bare", results["bare"], results)), [])
+        self.assertEqual(list(ways.faults("pv", results["pv"], results)), ["one is missing"])
 
     def test_limit(self):
         good = {"compute, kernel": 20.0, "compute, user": 3.0}
@@ -167,6 +177,11 @@ class Showing(unittest.TestCase):
         self.assertEqual(rows, [["in", "1.0", "2,434", "-"],
                                 ["pushf+cli+popf", "3.0", "wrong", "-"],
                                 ["hypercall", "-", "-", "69.0"]])
+
+    def test_verdicts(self):
+        results = {"bare": column(one="ok", two="skipped"), "trap": column(one="not ok")}
+        self.assertEqual([line.split() for line in ways.verdicts(results)],
+                         [["bare", "trap"], ["one", "ok", "wrong"], ["two", "skipped", "missing"]])
 
     def test_picture(self):
         text = "\n".join(ways.picture(self.RESULTS))
