@@ -1,8 +1,8 @@
 /* Suite "smp": what several vCPUs of one guest may rely on. They go up and down, and each runs its
  * own code; run states and time are right for all of them. Page tables are in smp_tables.c, events,
  * timers and grants in smp_events.c. With one CPU the vCPUs take turns, with several they run at
- * the same time; the tests are the same. A test ends after a number of rounds, which rounds= on the
- * command line multiplies. */
+ * the same time; the tests are the same. A test ends after a number of rounds or some seconds;
+ * rounds= on the command line multiplies both. */
 #include <string.h>
 #include "clock.h"
 #include "event.h"
@@ -13,6 +13,7 @@
 #include "worker.h"
 
 volatile bool smp_stop;
+static uint64_t time_is_over_ns;
 
 unsigned smp_rounds(unsigned n)
 {
@@ -41,7 +42,13 @@ unsigned smp_begin(void)
     if (nr == 0)
         SKIP("one vCPU");
     smp_stop = false;
+    time_is_over_ns = clock_ns() + smp_rounds(2) * NS_PER_S;
     return nr;
+}
+
+bool smp_goes_on(unsigned done, unsigned n)
+{
+    return done < smp_rounds(n) && (done < SMP_LEAST || clock_ns() < time_is_over_ns);
 }
 
 static void count_once(struct worker *w)
@@ -53,9 +60,9 @@ static void count_once(struct worker *w)
 /* Each vCPU runs the function once for each time it goes up, and goes down behind it. */
 static void each_runs(void)
 {
-    unsigned nr = smp_begin(), ran = 0, rounds = smp_rounds(50);
+    unsigned nr = smp_begin(), ran = 0;
 
-    for (unsigned i = 0; i < rounds; i++) {
+    for (unsigned i = 0; smp_goes_on(i, 50); i++) {
         ASSERT(workers_start(count_once, &ran));
         ASSERT(workers_join());
         EXPECT_EQ(ran, (i + 1) * nr);
@@ -95,12 +102,11 @@ static bool runs(const struct worker *w)
 /* A vCPU that another one takes down stops soon, and goes on where it was when it is up again. */
 static void down_from_outside(void)
 {
-    unsigned rounds = smp_rounds(20);
     struct worker *w = &workers[0];
 
     smp_begin();
     ASSERT(workers_start(count_on, NULL));
-    for (unsigned i = 0; i < rounds; i++) {
+    for (unsigned i = 0; smp_goes_on(i, 20); i++) {
         uint64_t end = clock_ns() + 10 * NS_PER_S, seen;
 
         ASSERT(counts_on(w));
@@ -133,10 +139,10 @@ static void down_the_next(struct worker *w)
  * does not end. */
 static void down_each_other(void)
 {
-    unsigned nr = smp_begin(), rounds = smp_rounds(2000);
+    unsigned nr = smp_begin();
 
     ASSERT(workers_start(down_the_next, NULL));
-    for (unsigned i = 0; i < rounds; i++) {
+    for (unsigned i = 0; smp_goes_on(i, 2000); i++) {
         EXPECT_EQ(xen_vcpu_op(VCPUOP_up, i % nr + 1, NULL), 0);
         if (i % 16 == 0)
             xen_sched_op(SCHEDOP_yield, NULL);
@@ -236,7 +242,7 @@ static bool follows(const struct reading *a, const struct reading *b)
 /* The run state of a vCPU that runs elsewhere is of one instant, at every instant. */
 static void runstates_of_others(void)
 {
-    unsigned nr = smp_begin(), rounds = smp_rounds(5000), wrong = 0;
+    unsigned nr = smp_begin(), wrong = 0;
     struct reading last[MAX_WORKERS];
 
     if (!time_is_one())
@@ -244,7 +250,7 @@ static void runstates_of_others(void)
     ASSERT(workers_start(be_busy_and_yield, NULL));
     for (unsigned i = 0; i < nr; i++)
         last[i] = read_runstate(i + 1);
-    for (unsigned i = 0; i < rounds; i++) {
+    for (unsigned i = 0; smp_goes_on(i, 5000); i++) {
         struct reading now = read_runstate(i % nr + 1);
 
         wrong += !follows(&last[i % nr], &now);

@@ -16,13 +16,14 @@
 
 static struct {
     port_t to_worker[MAX_WORKERS], to_us;
-    unsigned rounds;
 } ping;
 
 static void answer(struct worker *w)
 {
-    for (unsigned i = 0; i < ping.rounds; i++) {
+    for (;;) {
         w->faults += worker_poll(ping.to_worker[w->id - 1], 0) != 0;
+        if (smp_stop)
+            return;
         w->count++;
         w->faults += event_send(ping.to_us) != 0;
     }
@@ -51,21 +52,23 @@ static void close_all(unsigned nr)
 /* vCPU 0 and one worker send to each other in turn, and both sleep in between. */
 static void no_wakeup_is_lost(void)
 {
-    unsigned nr = smp_begin();
+    unsigned nr = smp_begin(), done = 0;
 
-    ping.rounds = smp_rounds(3000);
     bind_all(nr);
     ASSERT(workers_start(answer, NULL));
-    for (unsigned w = 0; w < nr; w++)
-        for (unsigned i = 0; i < ping.rounds; i++) {
+    for (; smp_goes_on(done, 3000); done++)
+        for (unsigned w = 0; w < nr; w++) {
             ASSERT_EQ(event_send(ping.to_worker[w]), 0);
             ASSERT_MSG(worker_poll(ping.to_us, clock_ns() + PATIENCE) == 0,
-                       "vCPU %u does not answer in round %u; it has answered %lu times", w + 1, i,
-                       workers[w].count);
+                       "vCPU %u does not answer in round %u; it has answered %lu times", w + 1,
+                       done, workers[w].count);
         }
+    smp_stop = true;
+    for (unsigned w = 0; w < nr; w++)
+        ASSERT_EQ(event_send(ping.to_worker[w]), 0);
     ASSERT(workers_join());
     for (unsigned i = 0; i < nr; i++) {
-        EXPECT_EQ(workers[i].count, ping.rounds);
+        EXPECT_EQ(workers[i].count, done);
         EXPECT_EQ(workers[i].faults, 0);
     }
     close_all(nr);
@@ -85,11 +88,11 @@ static void send_on(struct worker *w)
 
 static void port_is_closed_under_senders(void)
 {
-    unsigned nr = smp_begin(), rounds = smp_rounds(2000), sent = 0;
+    unsigned nr = smp_begin(), sent = 0;
 
     ping.to_us = worker_bind_ipi(0);
     ASSERT(workers_start(send_on, NULL));
-    for (unsigned i = 0; i < rounds; i++) {
+    for (unsigned i = 0; smp_goes_on(i, 2000); i++) {
         int port;
 
         ASSERT_EQ(event_close(ping.to_us), 0);

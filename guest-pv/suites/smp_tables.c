@@ -11,6 +11,19 @@
 #include "suite.h"
 #include "worker.h"
 
+/* Waits until each of so many workers has counted on: it is at work now. */
+static void wait_until_counting(unsigned nr)
+{
+    uint64_t before[MAX_WORKERS], end = clock_ns() + 10 * NS_PER_S;
+
+    for (unsigned i = 0; i < nr; i++)
+        before[i] = __atomic_load_n(&workers[i].count, __ATOMIC_RELAXED);
+    for (unsigned i = 0; i < nr && clock_ns() < end; i++)
+        while (__atomic_load_n(&workers[i].count, __ATOMIC_RELAXED) == before[i] &&
+               clock_ns() < end)
+            xen_sched_op(SCHEDOP_yield, NULL);
+}
+
 /* --- A flush of all vCPUs is complete when the call returns ----------------------------------- */
 
 static struct {
@@ -72,7 +85,7 @@ static long change_and_invlpg_multi(uint64_t va, uint64_t pte)
 
 static void flush_with(long (*change)(uint64_t va, uint64_t pte))
 {
-    unsigned nr = smp_begin(), rounds = smp_rounds(1000);
+    unsigned nr = smp_begin();
     pfn_t page[2] = { frame_alloc(), frame_alloc() };
     uint64_t stale = 0;
 
@@ -80,7 +93,8 @@ static void flush_with(long (*change)(uint64_t va, uint64_t pte))
     flushed.generation = 0;
     ASSERT_EQ(map_page(flushed.va, make_pte(pfn_to_mfn(page[0]), PTE_RO)), 0);
     ASSERT(workers_start(watch_mapping, NULL));
-    for (uint64_t i = 1; i <= rounds; i++) {
+    wait_until_counting(nr);
+    for (uint64_t i = 1; smp_goes_on(i - 1, 1000); i++) {
         *(volatile uint64_t *)p2v(page[i % 2]) = i;
         if (!EXPECT_EQ(change((uint64_t)flushed.va, make_pte(pfn_to_mfn(page[i % 2]), PTE_RO)), 0))
             break;
@@ -155,34 +169,22 @@ static uint64_t checksum(const volatile uint64_t *table)
     return sum;
 }
 
-static void wait_for_stores(unsigned nr)
-{
-    uint64_t before[MAX_WORKERS], end = clock_ns() + 10 * NS_PER_S;
-
-    for (unsigned i = 0; i < nr; i++)
-        before[i] = __atomic_load_n(&workers[i].count, __ATOMIC_RELAXED);
-    for (unsigned i = 0; i < nr && clock_ns() < end; i++)
-        while (__atomic_load_n(&workers[i].count, __ATOMIC_RELAXED) == before[i] &&
-               clock_ns() < end)
-            xen_sched_op(SCHEDOP_yield, NULL);
-}
-
 /* The guest unmaps the page without a flush, while others store into it, and makes it an L1 table.
  * From then on nobody's store may arrive: the hypervisor has validated what it holds. */
 static void no_store_into_a_table(void)
 {
-    unsigned nr = smp_begin(), rounds = smp_rounds(150), changed = 0;
+    unsigned nr = smp_begin(), changed = 0;
     pfn_t page = frame_alloc(), leaf = frame_alloc();
     struct victim v = { .va = va_alloc(1), .entry = { 0, make_pte(pfn_to_mfn(leaf), PTE_RO) } };
     uint64_t mapping = make_pte(pfn_to_mfn(page), PTE_KERNEL), faults = 0;
 
     ASSERT_EQ(frame_set_ro(page), 0);
     ASSERT(workers_start(store_entries, &v));
-    for (unsigned i = 0; i < rounds; i++) {
+    for (unsigned i = 0; smp_goes_on(i, 150); i++) {
         uint64_t sum;
 
         ASSERT_EQ(xen_update_va_mapping((uint64_t)v.va, mapping, 0), 0);
-        wait_for_stores(nr);
+        wait_until_counting(nr);
         ASSERT_EQ(xen_update_va_mapping((uint64_t)v.va, 0, 0), 0);
         ASSERT_EQ(mmu_pin(1, page), 0);
         sum = checksum(p2v(page));
@@ -318,17 +320,17 @@ static void store_on(struct worker *w)
  * exchange or the next one finds. */
 static void no_dirty_bit_is_lost(void)
 {
-    unsigned rounds = smp_rounds(2000), lost = 0, changes = 0;
+    unsigned lost = 0, changes = 0;
     struct area x = area_new();
     uint64_t entry = make_pte(pfn_to_mfn(x.a), PTE_P | PTE_RW | PTE_A), last, seen;
     bool changed = false, was_dirty = true;
 
     smp_begin();
     ASSERT(workers_start(store_on, (void *)x.va));
-    wait_for_stores(1);
+    wait_until_counting(1);
     writable_assist(true);
     last = *x.va;
-    for (unsigned i = 0; i < rounds; i++) {
+    for (unsigned i = 0; smp_goes_on(i, 2000); i++) {
         bool dirty = __atomic_exchange_n(x.slot, entry, __ATOMIC_SEQ_CST) & PTE_D;
 
         lost += changed && !was_dirty && !dirty;

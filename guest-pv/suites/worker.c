@@ -17,6 +17,7 @@
 
 struct worker workers[MAX_WORKERS];
 static bool initialised[MAX_WORKERS];
+static unsigned nr_started, nr_arrived;         /* by the last workers_start() */
 
 /* Stacks are aligned to their size, and the last word of each says whose it is. */
 static struct worker **owner_of(uint64_t sp)
@@ -38,9 +39,18 @@ unsigned workers_nr(void)
     return n;
 }
 
+/* All begin together, so that what is short runs on several CPUs at the same time, too. */
+static void wait_for_all(void)
+{
+    __atomic_fetch_add(&nr_arrived, 1, __ATOMIC_SEQ_CST);
+    while (__atomic_load_n(&nr_arrived, __ATOMIC_SEQ_CST) < nr_started)
+        xen_sched_op(SCHEDOP_yield, NULL);
+}
+
 _Noreturn void worker_main(struct worker *w)
 {
     for (;;) {
+        wait_for_all();
         w->fn(w);
         __atomic_store_n(&w->done, w->done + 1, __ATOMIC_RELEASE);
         vcpu_op(VCPUOP_down, w);
@@ -93,6 +103,8 @@ bool workers_start(void (*fn)(struct worker *), void *arg)
 {
     unsigned nr = workers_nr();
 
+    nr_started = nr;
+    nr_arrived = 0;
     for (unsigned i = 0; i < nr; i++) {
         struct worker *w = &workers[i];
 

@@ -27,8 +27,8 @@ extern struct worker workers[MAX_WORKERS];      /* of vCPU i: [i - 1] */
 
 /* How many there are: the domain's vCPUs without the first. */
 unsigned workers_nr(void);
-/* Every worker runs fn, which finds arg in its struct. False, and the test has failed: one did not
- * start. */
+/* Every worker runs fn, which finds arg in its struct; they begin when all are up. False, and the
+ * test has failed: one did not start. */
 bool workers_start(void (*fn)(struct worker *), void *arg);
 /* Waits until each has returned and its vCPU is down. False, and the test has failed: that took
  * too long, or one met a trap. */

@@ -30,9 +30,19 @@ void xs_begin(void)
     event_unmask(start_info->store_evtchn);
 }
 
+/* Not a loop of yields: the store may have another CPU, which the machine's host runs only while
+ * this one sleeps. */
+static void sleep_a_little(void)
+{
+    struct sched_poll poll = { .nr_ports = 1, .timeout = clock_ns() + NS_PER_MS };
+
+    set_xen_guest_handle(poll.ports, &start_info->store_evtchn);
+    xen_sched_op(SCHEDOP_poll, &poll);
+}
+
 bool xs_wait_for(bool (*fn)(void))
 {
-    for (uint64_t end = clock_ns() + PATIENCE; !fn(); xen_sched_op(SCHEDOP_yield, NULL))
+    for (uint64_t end = clock_ns() + PATIENCE; !fn(); sleep_a_little())
         if (clock_ns() > end)
             return false;
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
