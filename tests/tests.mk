@@ -11,7 +11,7 @@ include tests/trace/trace.mk
 include tests/boot/x86.mk
 include tests/vmm/vmm.mk
 TESTS += trace-test
-MACHINE_TESTS := trace-cost boot-tests ways-test
+MACHINE_TESTS := trace-cost boot-tests boot-smp-few ways-test
 JOBS ?= $(if $(filter test,$(MAKECMDGOALS)),$(shell test `nproc` -gt 1 && echo 2 || echo 1),1)
 
 .PHONY: test $(TESTS) $(MACHINE_TESTS)
@@ -62,8 +62,9 @@ docs: | deps
 BOOT_ISO  := $(BUILD)/boot-test.iso
 LINUX_ISO := $(BUILD)/boot-linux.iso
 OWN_ISO   := $(BUILD)/boot-own.iso
-MAKE_ISO  := $(MAKE) --no-print-directory iso KERNEL= INITRD= WORDS= APPEND= TRACE= RAW=off \
-    SUITES=all
+# With maxcpus the same ISO serves machines with one CPU and with several.
+MAKE_ISO  := $(MAKE) --no-print-directory iso KERNEL= INITRD= WORDS= APPEND=maxcpus=255 TRACE= \
+    RAW=off SUITES=all
 # For UEFI: a program that fragments the low memory, and xen.efi signed with the key that Debian's
 # firmware for tests trusts (neither the key nor its password is secret).
 EFI_TESTS   := $(EFI_DIR)/tests/fragment.efi $(EFI_DIR)/tests/xen-signed.efi
@@ -122,7 +123,7 @@ $(KVM_RAMDISK): tests/boot/kvm-init tests/tests.mk tools/make-ramdisk $(LINUX)/b
 
 # Debian's other kernels, as linux-image-KIND-amd64.
 LINUX_KINDS := cloud 6.12
-boot-tests: $(KVM_RAMDISK) $(X86_RAMDISK) $(LINUX_KINDS:%=$(LINUX)/vmlinux-%)
+boot-tests boot-smp: $(KVM_RAMDISK) $(X86_RAMDISK) $(LINUX_KINDS:%=$(LINUX)/vmlinux-%)
 .PHONY: test-kvm
 test-kvm:
 	@$(MAKE) --no-print-directory boot-tests CASES=kvm-
@@ -132,9 +133,17 @@ test-kvm:
 irqsoff: | deps
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/irqsoff IRQSOFF=1 $(BUILD)/irqsoff/paragon
 
-boot-tests: irqsoff | deps-test
-boot-tests: $(PVTRACE) $(XENALYZE) $(BUILD)/paragon $(GUEST_PV) $(GUEST_STORE) $(GUEST_VMM) \
-    $(LINUX)/vmlinux $(LINUX_RAMDISK) $(LINUX)/grub/grub-xen $(XEN_EFI) $(EFI_TESTS) \
+# boot-smp runs them on a machine with several CPUs, SMP=4 if not set: tests/boot/several_cpus.py.
+# make test runs a few of them so.
+SMP_OF_TESTS = $(if $(filter command environment,$(firstword $(origin SMP))),$(SMP),4)
+SMP_FEW := iso-uefi four-guests guests-200 second-vcpu store fifo greedy-beside-modest linux-qemu64
+.PHONY: boot-smp boot-smp-few
+boot-smp-few:
+	@$(MAKE) --no-print-directory boot-smp JOBS=$(JOBS) CASES='$(SMP_FEW:%==%=)'
+boot-smp: MORE_CPUS = -smp --smp $(SMP_OF_TESTS)
+boot-tests boot-smp: irqsoff | deps-test
+boot-tests boot-smp: $(PVTRACE) $(XENALYZE) $(BUILD)/paragon $(GUEST_PV) $(GUEST_STORE) \
+    $(GUEST_VMM) $(LINUX)/vmlinux $(LINUX_RAMDISK) $(LINUX)/grub/grub-xen $(XEN_EFI) $(EFI_TESTS) \
     $(TINY_KERNEL) $(TINY_RAMDISK)
 	@$(MAKE_ISO) ISO=$(BOOT_ISO) GUEST= CMDLINE= ENTRY=guests BOOT=grub
 	@$(MAKE_ISO) ISO=$(BOOT_ISO:.iso=-efi.iso) GUEST= CMDLINE= ENTRY=guests FIRMWARE=uefi BOOT=efi
@@ -147,8 +156,8 @@ boot-tests: $(PVTRACE) $(XENALYZE) $(BUILD)/paragon $(GUEST_PV) $(GUEST_STORE) $
 	    --iso $(BOOT_ISO) --linux-iso $(LINUX_ISO) --own-iso $(OWN_ISO) --guest $(GUEST_PV) \
 	    --linux $(LINUX)/vmlinux --ramdisk $(LINUX_RAMDISK) --grub $(LINUX)/grub/grub-xen \
 	    --pvtrace $(PVTRACE) --xenalyze $(XENALYZE) --xen-efi $(XEN_EFI) \
-	    --programs $(EFI_DIR)/tests --accel $(ACCEL) --logs $(BUILD)/boot-logs --jobs $(JOBS) \
-	    $(CASES)
+	    --programs $(EFI_DIR)/tests --accel $(ACCEL) --jobs $(JOBS) \
+	    --logs $(BUILD)/boot-logs$(MORE_CPUS) $(CASES)
 
 # Writes the golden trace anew, from what the trace of the golden suites is now: read the difference
 # before you commit it.

@@ -34,9 +34,8 @@ def faulty(kind, line):
 
 CASES = [
     Case("smp-4", modules=(ALL.format("solo"),), same_as="cpu-max", **FOUR),
-    # Guests on all of them. One CPU waits for another at each flush, so this takes the longer the
-    # fewer CPUs there are in truth.
-    Case("smp-4-vcpus", modules=("GOOD name=smp mem=64M vcpus=4 -- suites=smp",), limit=600,
+    # Guests on all of them.
+    Case("smp-4-vcpus", modules=("GOOD name=smp mem=64M vcpus=4 -- suites=smp",), limit=180,
          **FOUR),
     Case("smp-4-all", modules=("GOOD name=all mem=64M vcpus=4 -- suites=all",), limit=300, **FOUR),
     Case("smp-4-crash", modules=("GOOD name=wreck mem=32M vcpus=4 -- suites=crash",

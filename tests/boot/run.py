@@ -3,7 +3,8 @@ is: case.py. --jobs cases run at a time, each in a process of its own with the c
 compared with it; what is printed of a case comes in one piece.
 
 Arguments after the options are parts of names: only the cases that have one of them in their name
-run. Each terminal's text is kept under --logs. Exit status 0 if none failed.
+run; before a name and behind it stands a =, so that =smp= is the case smp alone. Each terminal's
+text is kept under --logs. Exit status 0 if none failed.
 """
 
 import argparse
@@ -27,6 +28,7 @@ import gdb  # noqa: E402
 import ktap  # noqa: E402
 import nested  # noqa: E402
 import qemu  # noqa: E402
+import several_cpus  # noqa: E402
 import snapshots  # noqa: E402
 import tracing  # noqa: E402
 
@@ -311,11 +313,13 @@ def run(case, args, seen):
     return not wrong, "\n".join(said)
 
 
-def choose(names):
+def choose(names, cpus):
     """The cases that have one of these in their name, and those that they are compared with."""
-    named = [case for case in cases.CASES if not names or any(part in case.name for part in names)]
+    present = several_cpus.chosen(cases.CASES, cpus, CONSOLE) if cpus > 1 else cases.CASES
+    named = [case for case in present
+             if not names or any(part in f"={case.name}=" for part in names)]
     wanted = {case.name for case in named} | {case.same_as for case in named}
-    return [case for case in cases.CASES if case.name in wanted]
+    return [case for case in present if case.name in wanted]
 
 
 def grouped(chosen):
@@ -384,11 +388,13 @@ def main():
     parser.add_argument("--logs", required=True)
     parser.add_argument("--jobs", type=int, default=1, help="so many cases at a time")
     parser.add_argument("--patience", type=float, default=1, help="multiplies every time limit")
+    parser.add_argument("--smp", type=int, default=1,
+                        help="on a machine with so many CPUs: see several_cpus.py")
     parser.add_argument("names", nargs="*", help="only the cases with one of these in their name")
     args = parser.parse_args()
     args.accel, why = qemu.pick_accel(args.accel)
     os.makedirs(args.logs, exist_ok=True)
-    chosen = choose(args.names)
+    chosen = choose(args.names, args.smp)
     if not chosen:
         sys.exit(f"boot tests: no case is called {' or '.join(args.names)}")
     for name in (name for case in chosen for name in files_of(case, args)):

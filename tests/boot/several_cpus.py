@@ -1,0 +1,29 @@
+"""The boot tests once more on a machine with several CPUs, all of which run guests: --smp of run.py.
+What is expected stays the same, and all CPUs have to come up. Not here: what is tested on several
+CPUs only (cases_smp.py)."""
+
+import dataclasses
+
+
+
+def reason_against(case):
+    """Why this case is not run on several CPUs, or None."""
+    if case.bare:
+        return "there is no hypervisor"
+    if case.smp:
+        return "it has a number of CPUs of its own"
+    if case.trace or "trace_lines" in case.options:
+        return "the trace works with one CPU only"
+    return None
+
+
+def on(case, cpus, console):
+    """The case on that many CPUs; what boots from an ISO has its options there. The word stands
+    first, for a case may have more options than there is room for."""
+    come_up = (rf"^\(XEN\) {cpus} CPUs$",) if case.starts else ()
+    return dataclasses.replace(case, smp=cpus, shows=case.shows + come_up,
+                               options=f"maxcpus={cpus} {case.options or console}")
+
+
+def chosen(cases, cpus, console):
+    return [on(case, cpus, console) for case in cases if not reason_against(case)]
