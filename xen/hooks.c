@@ -9,6 +9,7 @@
 #include "xen/core/console.h"
 #include "xen/core/domain.h"
 #include "xen/core/log.h"
+#include "xen/core/request.h"
 #include "xen/core/trace_control.h"
 #include "xen/core/trace_show.h"
 #include "xen/cpu/control_regs.h"
@@ -32,7 +33,9 @@
 static void audit_after(struct domain *d)
 {
     (void)d;
+    hold_cpus();
     frame_audit();
+    release_cpus();
 }
 #endif
 

@@ -225,6 +225,8 @@ void host_interleave(uint64_t seed, unsigned steps)
     choosing = true;
     while (!all_over()) {
         host_take_interrupts();
+        if (host.on_turn != NULL)
+            host.on_turn();
         change();
     }
     choosing = false;

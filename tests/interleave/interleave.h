@@ -8,6 +8,7 @@
 struct scenario {
     const char *name;
     unsigned nr_vcpus[2];       /* of domains 1 and 2; 0: there is no such domain */
+    /* May set host.on_turn, what the first CPU does meanwhile. */
     void (*prepare)(struct domain *d[2]);
     void (*program[2])(struct vcpu *v);     /* of each vCPU of domains 1 and 2 */
     void (*check)(struct domain *d[2]);     /* NULL: only what always must hold */

@@ -131,6 +131,7 @@ static void run(const struct scenario *s, uint64_t seed)
     accesses_begin(seed, seed / ARRAY_SIZE(quanta) % 2 != 0);
     host_interleave(seed, quanta[seed % ARRAY_SIZE(quanta)]);
     accesses_end();
+    host.on_turn = NULL;
     audit();
     if (s->check != NULL)
         s->check(d);

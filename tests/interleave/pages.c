@@ -4,6 +4,7 @@
 #include "arch/arch.h"
 #include "tests/interleave/interleave.h"
 #include "xen/core/frame.h"
+#include "xen/core/request.h"
 #include "xen/core/walk.h"
 
 #define ROUNDS 12u
@@ -165,8 +166,31 @@ static void give_back(struct vcpu *v)
     }
 }
 
+static struct domain *audited;
+
+/* As debug builds do when a domain has ended. While the others are held, none is in the middle of
+ * an update. */
+static void audit_while_held(void)
+{
+    if (pick(50) != 0)
+        return;
+    hold_cpus();
+    HOST_CHECK(!READ_ONCE(audited->mm_lock.taken), "d%u is not held", audited->id);
+    if (READ_ONCE(mm_preempted) == 0)
+        audit();
+    release_cpus();
+}
+
+static void prepare_audited(struct domain *d[2])
+{
+    prepare(d);
+    audited = d[0];
+    host.on_turn = audit_while_held;
+}
+
 const struct scenario page_scenarios[] = {
     { "retype", { 2 }, prepare, { retype }, NULL },
+    { "retype-audited", { 2 }, prepare_audited, { retype }, NULL },
     { "hammer", { 3 }, prepare, { hammer }, NULL },
     { "trees", { 2 }, prepare_tree, { trees }, NULL },
     { "give-back", { 2 }, prepare, { give_back }, NULL },

@@ -46,6 +46,41 @@ void serve_flush_requests(void)
     }
 }
 
+static bool holding;
+static uint32_t nr_held;
+
+static void be_held(void)
+{
+    locked_add(&nr_held, 1);
+    while (load_acquire(&holding)) {
+        serve_flush_requests();
+        cpu_relax();
+    }
+    locked_add(&nr_held, -1u);
+}
+
+void hold_cpus(void)
+{
+    struct cpu *c;
+
+    ASSERT(locks_held() == 0);
+    store_release(&holding, true);
+    for_each_cpu(c)
+        if (c != this_cpu())
+            request_cpu(c, REQUEST_HOLD);
+    while (load_acquire(&nr_held) != nr_cpus - 1) {
+        serve_flush_requests();
+        cpu_relax();
+    }
+}
+
+void release_cpus(void)
+{
+    store_release(&holding, false);
+    while (load_acquire(&nr_held) != 0)
+        cpu_relax();
+}
+
 void serve_requests(void)
 {
     struct cpu *c = this_cpu();
@@ -61,6 +96,8 @@ void serve_requests(void)
         store_release(&c->alive.done, load_acquire(&c->alive.wanted));
     if (bits & REQUEST_RESCHED)
         reschedule_requested();
+    if (bits & REQUEST_HOLD)
+        be_held();
 }
 
 uint32_t request_flush(struct cpu *c)

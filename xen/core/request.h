@@ -14,6 +14,7 @@
 #define REQUEST_GRACE 8u        /* grace_period() */
 #define REQUEST_ALIVE 32u       /* request_alive() */
 #define REQUEST_STOP 16u        /* halt, for ever */
+#define REQUEST_HOLD 64u        /* wait until release_cpus() */
 
 static inline void request_cpu(struct cpu *c, uint32_t bit)
 {
@@ -40,6 +41,12 @@ void wait_for_flush(struct cpu *c, uint32_t number);
 /* Asks c for a sign that it takes interrupts: c->alive.done becomes the number of times it was
  * asked. */
 void request_alive(struct cpu *c);
+
+/* For the checks of debug builds: returns when every other CPU waits where an interrupt came, in a
+ * guest, idle or in a preemption point; and lets them go on. Called by the first CPU only, without
+ * locks. */
+void hold_cpus(void);
+void release_cpus(void);
 
 /* Returns when every other CPU has been, since the call, in a guest, idle or in a preemption point.
  * Code between two of these that found an object, which was unlinked before the call, has ended: so

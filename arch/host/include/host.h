@@ -48,6 +48,8 @@ struct host_machine {
     int (*getc)(void);          /* console input; NULL: none */
     bool echo;                  /* console output also to stderr */
     void (*on_send)(void);      /* called at each arch_console_write; NULL: none */
+    /* Called on CPU 0 between turns of host_interleave (not of threads); NULL: none. */
+    void (*on_turn)(void);
     bool stuck;                 /* the transmitter accepts nothing more */
     uint64_t byte_ticks;        /* time that the transmitter needs to send a byte */
     uint64_t port_ticks;        /* time that the CPU needs to write a byte to the port */
