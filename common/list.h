@@ -25,14 +25,15 @@ static inline bool list_empty(const struct list_head *l)
     return l->next == l;
 }
 
-/* Before head: at the tail of a queue, or before the entry named. */
+/* Before head: at the tail of a queue, or before the entry named. A walk without a lock finds the
+ * entry only when it is complete. */
 static inline void list_add_tail(struct list_head *entry, struct list_head *head)
 {
     struct list_head *before = head->prev;
 
     entry->prev = before;
     entry->next = head;
-    before->next = entry;
+    __atomic_store_n(&before->next, entry, __ATOMIC_RELEASE);
     head->prev = entry;
 }
 
