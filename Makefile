@@ -121,7 +121,7 @@ include tools/linux/linux.mk
 include tools/pvtrace/pvtrace.mk
 include tools/iso.mk
 
-build: $(BUILD)/paragon $(XEN_EFI) $(GUEST_PV) $(GUEST_STORE) $(GUEST_VMM)
+build: $(BUILD)/paragon $(XEN_EFI) $(GUEST_PV) $(GUEST_STORE) $(GUEST_DRIVER) $(GUEST_VMM)
 iso: $(ISO)
 
 # --- Running --------------------------------------------------------------------------------------

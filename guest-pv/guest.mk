@@ -41,6 +41,12 @@ STORE_SRC    := $(sort $(wildcard guest-pv/store/*.c))
 STORE_OBJ    := $(patsubst %,$(BUILD)/%.o,$(GUEST_BASE) guest-pv/suites/gnttab.c) \
                 $(patsubst guest-pv/store/%,$(BUILD)/guest-pv/store-obj/%.o,$(STORE_SRC))
 
+# The driver domain: disks for the other guests.
+GUEST_DRIVER := $(BUILD)/guest-pv/driver
+DRIVER_SRC   := $(sort $(wildcard guest-pv/driver/*.c))
+DRIVER_OBJ   := $(patsubst %,$(BUILD)/%.o,$(GUEST_BASE) guest-pv/suites/gnttab.c) \
+                $(patsubst guest-pv/driver/%,$(BUILD)/guest-pv/driver-obj/%.o,$(DRIVER_SRC))
+
 # The vmm is plain C that the host tests build too: its includes are written from the root. Only the
 # files that emulate SSE and x87 may use their registers: where a way runs the guest's code itself,
 # they hold the guest's values. No frame pointers: most functions are short and end in a jump to the
@@ -77,6 +83,9 @@ $(BUILD)/guest-pv/%.o: guest-pv/% | $(NEWLIB_STAMP) $(ABI)
 $(BUILD)/guest-pv/store-obj/%.o: guest-pv/store/% | $(NEWLIB_STAMP) $(ABI)
 	$(GUEST_COMPILE)
 
+$(BUILD)/guest-pv/driver-obj/%.o: guest-pv/driver/% | $(NEWLIB_STAMP) $(ABI)
+	$(GUEST_COMPILE)
+
 $(BUILD)/guest-pv/vmm-obj/%.o: % | $(NEWLIB_STAMP) $(ABI)
 	$(GUEST_COMPILE)
 $(BUILD)/guest-pv/vmm-obj/%.o: GUEST_CFLAGS += $(VMM_CFLAGS)
@@ -92,13 +101,14 @@ $(BUILD)/guest-pv/plain.lds $(BUILD)/guest-pv/bare.lds: guest-pv/guest.lds | dep
 	@$(GUEST_CC) -E -P -x assembler-with-cpp $(LDS_DEFINES) -o $@ $<
 
 $(GUEST_PV): $(GUEST_OBJ) $(BUILD)/guest-pv/bare.lds
-$(GUEST_STORE) $(GUEST_VMM): $(BUILD)/guest-pv/plain.lds
+$(GUEST_STORE) $(GUEST_DRIVER) $(GUEST_VMM): $(BUILD)/guest-pv/plain.lds
 $(GUEST_STORE): $(STORE_OBJ)
+$(GUEST_DRIVER): $(DRIVER_OBJ)
 $(GUEST_VMM): $(VMM_OBJ)
-$(GUEST_PV) $(GUEST_STORE) $(GUEST_VMM):
+$(GUEST_PV) $(GUEST_STORE) $(GUEST_DRIVER) $(GUEST_VMM):
 	@echo "  LD       $@"
 	@ld -m elf_x86_64 -static -nostdlib -z noexecstack -z max-page-size=4096 --no-warn-rwx-segments \
 	    -T $(filter %.lds,$^) -o $@ $(filter %.o,$^) \
 	    --start-group $(NEWLIB)/lib/libc.a $(NEWLIB)/lib/libm.a --end-group
 
--include $(GUEST_OBJ:.o=.d) $(STORE_OBJ:.o=.d) $(VMM_OBJ:.o=.d)
+-include $(GUEST_OBJ:.o=.d) $(STORE_OBJ:.o=.d) $(DRIVER_OBJ:.o=.d) $(VMM_OBJ:.o=.d)

@@ -47,7 +47,7 @@ $(TREE)/boot/grub/options.cfg: FORCE
 	   echo "# $(abspath $(OWN_KERNEL) $(INITRD) $(LINUX_FILES))"; } > $@.tmp
 	@cmp -s $@.tmp $@ && rm $@.tmp || mv $@.tmp $@
 
-$(ISO): $(BUILD)/paragon $(XEN_EFI) $(GUEST_PV) $(GUEST_STORE) $(GUEST_VMM) \
+$(ISO): $(BUILD)/paragon $(XEN_EFI) $(GUEST_PV) $(GUEST_STORE) $(GUEST_DRIVER) $(GUEST_VMM) \
     grub.cfg tools/xen-cfg tools/iso.mk \
     $(TREE)/boot/grub/options.cfg $(OWN_KERNEL) $(INITRD) $(LINUX_FILES)
 	$(call say,ISO,$@)

@@ -1,6 +1,6 @@
 /* The nodes that a new guest finds in the store: those that a Xen toolstack writes, with the same
- * permissions; and their removal when the guest ends. Called by main.c when the hypervisor
- * announces a domain. What a guest may do with nodes is in ops.c. */
+ * permissions; and their removal when the guest ends. Its devices' nodes are devices.c's. Called
+ * by main.c when the hypervisor announces a domain. What a guest may do with nodes is in ops.c. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,29 +8,22 @@
 #include "ring.h"
 #include "store.h"
 
-#define NAME_MAX_BYTES 96
-
 static const struct ctx ours = { 0, NULL };
 
-enum whose { OURS, THEIRS };            /* ours: the guest may read it */
-
-static void own(uint16_t domid, const char *path, enum whose whose)
+void node_make(const char *path, uint16_t owner, uint16_t reader)
 {
-    const struct perm ours_to_read[2] = { { 0, 0 }, { domid, PERM_READ } };
-    const struct perm theirs_alone = { domid, 0 };
-    enum xs_err err = whose == OURS ? op_set_perms(&ours, path, ours_to_read, 2)
-                                    : op_set_perms(&ours, path, &theirs_alone, 1);
+    const struct perm perms[2] = { { owner, 0 }, { reader, PERM_READ } };
+    enum xs_err err = op_mkdir(&ours, path);
 
+    if (!err)
+        err = op_set_perms(&ours, path, perms, owner == reader ? 1 : 2);
     if (err)
         kprintf("store: %s: error %d\n", path, err);
 }
 
-/* The value of the node `name` below `top`, whose permissions it gets if it is new. */
-static void set(const char *top, const char *name, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-static void set(const char *top, const char *name, const char *fmt, ...)
+void node_set(const char *top, const char *name, const char *fmt, ...)
 {
-    char path[NAME_MAX_BYTES], value[128];
+    char path[2 * NODE_PATH], value[128];
     enum xs_err err;
     va_list ap;
     int len;
@@ -51,53 +44,61 @@ static const char *const theirs[] = {
     "drivers", "feature", "attr", "error",
 };
 
-static void vm_path(char *buf, uint16_t domid)
+static void vm_path(char buf[NODE_PATH], uint16_t domid)
 {
-    snprintf(buf, NAME_MAX_BYTES, "/vm/00000000-0000-0000-0000-%012x", domid);
+    snprintf(buf, NODE_PATH, "/vm/00000000-0000-0000-0000-%012x", domid);
 }
 
-static void top_path(char *buf, uint16_t domid)
+static void top_path(char buf[NODE_PATH], uint16_t domid)
 {
-    snprintf(buf, NAME_MAX_BYTES, "/local/domain/%u", domid);
+    snprintf(buf, NODE_PATH, "/local/domain/%u", domid);
 }
 
 void domain_introduce(uint16_t domid, const char *name, unsigned long kib, unsigned vcpus)
 {
-    char top[NAME_MAX_BYTES], vm[NAME_MAX_BYTES], path[NAME_MAX_BYTES + 32];
+    char top[NODE_PATH], vm[NODE_PATH], path[NODE_PATH + 32];
 
     top_path(top, domid);
     vm_path(vm, domid);
-    op_mkdir(&ours, top);
-    own(domid, top, OURS);
-    op_mkdir(&ours, vm);
-    own(domid, vm, OURS);
-    set(vm, "uuid", "%s", vm + strlen("/vm/"));
-    set(vm, "name", "%s", name);
-    set(top, "vm", "%s", vm);
-    set(top, "name", "%s", name);
-    set(top, "domid", "%u", domid);
-    set(top, "memory/static-max", "%lu", kib);
-    set(top, "memory/target", "%lu", kib);
+    node_make(top, 0, domid);
+    node_make(vm, 0, domid);
+    node_set(vm, "uuid", "%s", vm + strlen("/vm/"));
+    node_set(vm, "name", "%s", name);
+    node_set(top, "vm", "%s", vm);
+    node_set(top, "name", "%s", name);
+    node_set(top, "domid", "%u", domid);
+    node_set(top, "memory/static-max", "%lu", kib);
+    node_set(top, "memory/target", "%lu", kib);
     for (unsigned i = 0; i < vcpus; i++) {
         snprintf(path, sizeof(path), "cpu/%u/availability", i);
-        set(top, path, "online");
+        node_set(top, path, "online");
     }
-    set(top, "store/port", "1");
-    set(top, "control/platform-feature-multiprocessor-suspend", "1");
-    set(top, "control/platform-feature-xs_reset_watches", "1");
+    node_set(top, "store/port", "1");
+    node_set(top, "control/platform-feature-multiprocessor-suspend", "1");
+    node_set(top, "control/platform-feature-xs_reset_watches", "1");
     for (unsigned i = 0; i < sizeof(theirs) / sizeof(theirs[0]); i++) {
         snprintf(path, sizeof(path), "%s/%s", top, theirs[i]);
-        op_mkdir(&ours, path);
-        own(domid, path, THEIRS);
+        node_make(path, domid, domid);
     }
+    if (devices_write(domid))
+        device_hold(domid);
+    else
+        domain_connect(domid);
+}
+
+void domain_connect(uint16_t domid)
+{
     if (ring_connect(domid))
         watch_fire_special("@introduceDomain");
 }
 
 void domain_release(uint16_t domid)
 {
-    char path[NAME_MAX_BYTES];
+    char path[NODE_PATH];
 
+    device_hold_forget(domid);
+    devices_forget(domid);
+    accounts[domid].is_driver = false;
     ring_disconnect(domid);
     top_path(path, domid);
     op_rm(&ours, path);
@@ -109,9 +110,9 @@ void domain_release(uint16_t domid)
 
 void domain_shutdown(uint16_t domid, const char *how)
 {
-    char top[NAME_MAX_BYTES];
+    char top[NODE_PATH];
 
     top_path(top, domid);
     if (tree_find(top))
-        set(top, "control/shutdown", "%s", how);
+        node_set(top, "control/shutdown", "%s", how);
 }

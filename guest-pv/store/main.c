@@ -1,6 +1,8 @@
 /* The service domain: the test guest's kernel with the store instead of tests. The hypervisor tells
  * it of the other domains by lines, as if they were typed on its console:
  *
+ *     driver DOMID
+ *     disk DOMID DRIVER SPEC,NAME,r|w
  *     introduce DOMID NAME KIB VCPUS
  *     release DOMID
  *     shutdown DOMID poweroff|reboot|halt|suspend
@@ -23,10 +25,18 @@
 
 #define LINE_BYTES 128
 
+static struct thread *server;
+
+void console_wake(void)
+{
+    thread_wake(server);
+}
+
 static void on_console(port_t port, void *arg)
 {
     (void)port;
-    thread_wake(arg);
+    (void)arg;
+    console_wake();
 }
 
 static bool is_shutdown_word(const char *word)
@@ -41,11 +51,16 @@ static bool is_shutdown_word(const char *word)
 
 static void obey(const char *line)
 {
-    unsigned domid, vcpus;
+    unsigned domid, driver, vcpus;
     unsigned long kib;
-    char word[LINE_BYTES];
+    char word[LINE_BYTES], name[LINE_BYTES], mode;
 
-    if (sscanf(line, "introduce %u %s %lu %u", &domid, word, &kib, &vcpus) == 4 &&
+    if (sscanf(line, "driver %u", &domid) == 1 && domid < MAX_DOMAINS)
+        accounts[domid].is_driver = true;
+    else if (sscanf(line, "disk %u %u %[^,],%[^,],%c", &domid, &driver, word, name, &mode) == 5 &&
+             domid < MAX_DOMAINS && driver < MAX_DOMAINS)
+        device_disk(domid, driver, word, name, mode);
+    else if (sscanf(line, "introduce %u %s %lu %u", &domid, word, &kib, &vcpus) == 4 &&
         domid < MAX_DOMAINS)
         domain_introduce(domid, word, kib, vcpus);
     else if (sscanf(line, "release %u", &domid) == 1 && domid < MAX_DOMAINS)
@@ -84,10 +99,12 @@ int guest_main(void)
     refuse_all = cmdline_has("store", "refuse");
     if (refuse_all)
         kprintf("store: every request will be answered by EIO\n");
-    event_set_handler(console_port(), on_console, current);
+    server = current;
+    event_set_handler(console_port(), on_console, NULL);
     event_unmask(console_port());
     for (;;) {
         read_lines();
+        device_holds_serve();
         if (!rings_serve())
             thread_block();
     }

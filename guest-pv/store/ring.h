@@ -1,5 +1,5 @@
 /* The rings between the guests and the store (ring.c), and the nodes that each guest finds at its
- * start (domains.c). Called by main.c, which reads the hypervisor's lines. */
+ * start (domains.c, devices.c). Called by main.c, which reads the hypervisor's lines. */
 #ifndef STORE_RING_H
 #define STORE_RING_H
 
@@ -12,8 +12,27 @@ void ring_disconnect(uint16_t domid);
 /* Moves bytes of all rings, at most one request of each guest. False: there was nothing to move. */
 bool rings_serve(void);
 
-/* domains.c */
+#define NODE_PATH 96u                   /* of the paths that we make, with the NUL */
+
+/* domains.c: a directory; the reader may be the owner. */
+void node_make(const char *path, uint16_t owner, uint16_t reader);
+/* The value of the node `name` below `top`, whose permissions it gets if it is new. */
+void node_set(const char *top, const char *name, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 void domain_introduce(uint16_t domid, const char *name, unsigned long kib, unsigned vcpus);
 void domain_release(uint16_t domid);
+void domain_connect(uint16_t domid);    /* from now on its requests are read */
 void domain_shutdown(uint16_t domid, const char *how);
+
+/* devices.c: a disk of a guest that is not introduced yet; mode r or w. */
+void device_disk(uint16_t domid, uint16_t driver, const char *spec, const char *name, char mode);
+bool devices_write(uint16_t domid);     /* their nodes; false: it has none */
+void devices_forget(uint16_t domid);    /* a guest's or a driver domain's */
+/* Calls domain_connect() when all its back ends wait, or have not come in time. */
+void device_hold(uint16_t domid);
+void device_hold_forget(uint16_t domid);
+void device_holds_serve(void);
+
+/* main.c: looks again at everything, as an event of the console would. */
+void console_wake(void);
 #endif

@@ -18,8 +18,10 @@
 #include <stdint.h>
 #include <public/io/xs_wire.h>
 
-/* Per domain. */
 #define MAX_DOMAINS      2048u          /* numbers below it */
+/* Per domain. A driver domain may have DRIVER_FACTOR times as much: the nodes of all its back ends
+ * are its own, and it watches a node of each front end. */
+#define DRIVER_FACTOR    64u
 #define MAX_NODES        1000u          /* a transaction's unfinished writes included */
 #define MAX_BYTES        (256u * 1024)  /* of nodes, watches and transactions, with their paths */
 #define MAX_WATCHES      128u
@@ -63,10 +65,13 @@ struct node {
 struct account {
     unsigned nodes, watches, transactions;
     size_t bytes;
+    bool is_driver;
 };
 extern struct account accounts[MAX_DOMAINS];
 extern void *(*store_malloc)(size_t bytes);     /* the tests make it fail */
 
+/* What a domain may have where others may have `limit`; domain 0 has no limits. */
+size_t limit_of(uint16_t domid, size_t limit);
 bool charge(uint16_t domid, size_t bytes);      /* false: over the limit, nothing charged */
 void uncharge(uint16_t domid, size_t bytes);
 

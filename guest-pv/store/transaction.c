@@ -36,7 +36,7 @@ struct transaction *transaction_new(uint16_t domid, uint32_t id)
 {
     struct transaction *t;
 
-    if (domid != 0 && accounts[domid].transactions >= MAX_TRANSACTIONS)
+    if (accounts[domid].transactions >= limit_of(domid, MAX_TRANSACTIONS))
         return NULL;
     t = store_malloc(sizeof(*t));
     if (t) {

@@ -14,11 +14,17 @@ static uint64_t kids_clock;
 
 /* --- Accounts --------------------------------------------------------------------------------- */
 
+size_t limit_of(uint16_t domid, size_t limit)
+{
+    return domid == 0 ? SIZE_MAX : accounts[domid].is_driver ? limit * DRIVER_FACTOR : limit;
+}
+
 bool charge(uint16_t domid, size_t bytes)
 {
     struct account *a = &accounts[domid];
+    size_t limit = limit_of(domid, MAX_BYTES);
 
-    if (domid != 0 && (bytes > MAX_BYTES || a->bytes > MAX_BYTES - bytes))
+    if (bytes > limit || a->bytes > limit - bytes)
         return false;
     a->bytes += bytes;
     return true;
@@ -41,7 +47,7 @@ struct data *data_new(const char *path, const struct perm *perms, unsigned nr_pe
     *err = XS_ENOSPC;
     if (len_bytes > MAX_VALUE || nr_perms > MAX_PERMS || owner >= MAX_DOMAINS)
         return NULL;
-    if ((owner != 0 && accounts[owner].nodes >= MAX_NODES) || !charge(owner, cost))
+    if (accounts[owner].nodes >= limit_of(owner, MAX_NODES) || !charge(owner, cost))
         return NULL;
     *err = XS_ENOMEM;
     d = store_malloc(sizeof(*d) + len_bytes);

@@ -32,7 +32,7 @@ enum xs_err watch_add(struct conn *c, const char *path, const char *token, size_
 
     if (*at)
         return XS_EEXIST;
-    if (strlen(token) > MAX_TOKEN || accounts[c->domid].watches >= MAX_WATCHES)
+    if (strlen(token) > MAX_TOKEN || accounts[c->domid].watches >= limit_of(c->domid, MAX_WATCHES))
         return XS_E2BIG;
     if (!charge(c->domid, cost))
         return XS_ENOSPC;

@@ -63,6 +63,32 @@ $(LINUX)/ramdisk.gz: tools/make-ramdisk $(LINUX)/port32 $(LINUX)/rows $(LINUX)/b
 	$(call say,RAMDISK,$@)
 	$(Q)tools/make-ramdisk $@ $(RAMDISK_WORDS)
 
+# --- Disks ----------------------------------------------------------------------------------------
+# The kernel's modules for a disk of the driver domain with ext4 on it, in the order in which they
+# are loaded (the script disk does it).
+DISK_MODULES := crc16 crc32c_generic libcrc32c mbcache jbd2 ext4 xen-blkfront
+
+$(LINUX)/modules/.made: $(LINUX)/kernel/vmlinuz
+	@rm -rf $(@D) && mkdir -p $(@D)
+	$(Q)dpkg-deb --fsys-tarfile $(LINUX)/kernel/*.deb | tar -x -C $(@D) --wildcards \
+	    --transform='s,.*/,,' $(DISK_MODULES:%='*/%.ko')
+	@touch $@
+
+# A file system with a tree of files and their hashes: what the guest must find.
+DISK_TREE := xen common arch guest-pv docs
+$(LINUX)/disk.img: $(LINUX)/busybox/busybox tools/linux/linux.mk | deps
+	$(call say,MKFS,$@)
+	$(Q)rm -rf $(LINUX)/disk && mkdir -p $(LINUX)/disk/tree
+	$(Q)cp -a $(DISK_TREE) $(LINUX)/busybox/busybox $(LINUX)/disk/tree/
+	$(Q)cd $(LINUX)/disk && find tree -type f | LC_ALL=C sort | xargs -d '\n' sha256sum > hashes
+	$(Q)rm -f $@ && mke2fs -q -t ext4 -L paragon -d $(LINUX)/disk $@ 32M
+
+$(LINUX)/disk-ramdisk.gz: tools/make-ramdisk $(LINUX)/ramdisk.gz $(LINUX)/modules/.made \
+    tools/linux/disk
+	$(call say,RAMDISK,$@)
+	$(Q)tools/make-ramdisk $@ $(RAMDISK_WORDS) paragon/disk=tools/linux/disk \
+	    $(foreach m,$(DISK_MODULES),paragon/modules/$m.ko=$(LINUX)/modules/$m.ko)
+
 # Debian's PV GRUB, the other guest that is not of this tree.
 $(LINUX)/grub/grub-xen: | deps
 	$(call fetch,$(@D),echo grub-xen-host)

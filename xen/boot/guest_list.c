@@ -18,10 +18,12 @@
 
 _Static_assert(BOOT_MODULES < MAX_DOMIDS, "each module may be a guest");
 #define SERVICE_BYTES (16ull << 20)     /* a service domain's memory without mem= */
+/* A driver domain's without mem=, besides its ramdisk: its RAM disks, used in place. */
+#define DRIVER_BYTES (16ull << 20)
 
 struct guest guests[BOOT_MODULES];
 unsigned nr_guests;
-static unsigned nr_services;
+static unsigned nr_services, nr_drivers;
 
 const void *module_data(unsigned i)
 {
@@ -92,15 +94,21 @@ static void add_guest(unsigned module)
 
     g->config.module = module;
     nr_services += g->config.service;
+    nr_drivers += g->config.driver;
     g->id = (domid_t)(g->config.service ? STORE_DOMID : nr_guests - nr_services);
     if (g->config.name[0] == '\0')
         snprintf(g->config.name, sizeof(g->config.name), "guest%u", g->id);
     if (g->config.service && g->config.mem_bytes == 0)
         g->config.mem_bytes = SERVICE_BYTES;
+    g->sized = g->config.mem_bytes != 0;
+    if (g->config.driver && !g->sized)
+        g->config.mem_bytes = DRIVER_BYTES;
     check_lengths(g);
     reason = rc != 0                                ? "a word of its string makes no sense"
              : g->config.service && nr_services > 1 ? "there is a service domain already"
-             : g->config.service && g->config.vmm   ? "a service domain cannot be a vmm"
+             : g->config.driver && nr_drivers > 1   ? "there is a driver domain already"
+             : g->config.service + g->config.vmm + g->config.driver > 1
+                 ? "service, driver and vmm exclude each other"
                      : image_parse(&image, module_data(module), boot_info.modules[module].size);
     g->ramdisk = -1;
     g->nr_files = 0;
@@ -112,10 +120,17 @@ static void add_guest(unsigned module)
         find_files(g);
 }
 
+static void add_ramdisk(struct guest *g, unsigned module)
+{
+    g->ramdisk = (int)module;
+    if (g->config.driver && !g->sized)
+        g->config.mem_bytes += ALIGN_UP(boot_info.modules[module].size, PAGE_SIZE);
+}
+
 /* A kernel that cannot be started is reported as such, and not taken for a ramdisk. */
 void guest_list_make(void)
 {
-    nr_guests = nr_services = 0;
+    nr_guests = nr_services = nr_drivers = 0;
     if (boot_info.nr_modules_dropped != 0)
         log_error("%u modules are dropped, from number %u on (%s): there is room for %u",
                   boot_info.nr_modules_dropped, BOOT_MODULES, boot_info.first_dropped,
@@ -125,7 +140,7 @@ void guest_list_make(void)
             add_guest(i);
             i += guests[nr_guests - 1].nr_files;
         } else if (guests[nr_guests - 1].ramdisk < 0 && !guests[nr_guests - 1].config.vmm) {
-            guests[nr_guests - 1].ramdisk = (int)i;
+            add_ramdisk(&guests[nr_guests - 1], i);
         } else {
             log_error("module %u: neither a PV kernel nor the one ramdisk that %s may have", i,
                       guests[nr_guests - 1].config.name);

@@ -7,6 +7,7 @@
 
 #define DEFAULT_MAX_PORT 1023u          /* the default of Xen's toolstack */
 #define WORD_MAX 128u                   /* longer than every valid word */
+#define MAX_DISK_NAME 16u               /* with the NUL: the driver domain's and the guest's */
 
 static bool word_number(const char *value, uint64_t min, uint64_t max, unsigned *out)
 {
@@ -97,6 +98,37 @@ static bool word_trace(struct domain_config *c, const char *value)
     return trace_parse(value, &c->trace);
 }
 
+/* SPEC,NAME,MODE: which disk of the driver domain, the guest's name for it, r or w. That there is
+ * such a disk is the driver domain's to say. */
+static bool disk_is_valid(const char *value)
+{
+    unsigned part = 0, len[3] = { 0 };
+    const char *at[3] = { value };
+
+    for (const char *p = value; *p != '\0'; p++) {
+        if (*p != ',')
+            len[part]++;
+        else if (++part < 3)
+            at[part] = p + 1;
+        else
+            return false;
+    }
+    return part == 2 && len[0] != 0 && len[0] < MAX_DISK_NAME && len[1] > 3 &&
+           len[1] < MAX_DISK_NAME && strncmp(at[1], "xvd", 3) == 0 && len[2] == 1 &&
+           (*at[2] == 'r' || *at[2] == 'w');
+}
+
+static bool word_disk(struct domain_config *c, const char *value)
+{
+    size_t used = 0;
+
+    while (c->devices[used] != '\0')
+        used += strlen(c->devices + used) + 1;
+    /* One more byte stays: a NUL without a value ends the list. */
+    return disk_is_valid(value) && used + strlen(value) + 2 <= sizeof(c->devices) &&
+           copy_string(c->devices + used, value, sizeof(c->devices) - used);
+}
+
 static const struct {
     const char *key;
     bool (*parse)(struct domain_config *c, const char *value);
@@ -104,13 +136,16 @@ static const struct {
     { "name=", word_name }, { "mem=", word_mem }, { "vcpus=", word_vcpus },
     { "weight=", word_weight }, { "cap=", word_cap },
     { "cpus=", word_cpus }, { "cpus_soft=", word_cpus_soft },
-    { "trace=", word_trace }, { "max_ports=", word_max_ports },
+    { "trace=", word_trace }, { "max_ports=", word_max_ports }, { "disk=", word_disk },
 };
 
 static int parse_word(struct domain_config *c, const char *word)
 {
-    if (strcmp(word, "service") == 0) {
-        c->service = true;
+    bool service = strcmp(word, "service") == 0, driver = strcmp(word, "driver") == 0;
+
+    if (service || driver) {
+        c->service |= service;
+        c->driver |= driver;
         c->max_port = EVTCHN_FIFO_NR_CHANNELS - 1;      /* it needs a port for each guest */
         return 0;
     }

@@ -127,6 +127,8 @@ static struct domain *create(domid_t id, const struct domain_config *c, uint64_t
         return NULL;
     }
     d->max_port = c->max_port;
+    d->serves = c->service || c->driver;
+    memcpy(d->devices, c->devices, sizeof(d->devices));
     d->cap = c->cap;
     place(d, c);
     trace_domain(d, c->trace == TRACE_DEFAULT ? trace_config.classes : c->trace);
@@ -248,6 +250,15 @@ static void load_service(uint64_t share)
     }
 }
 
+/* Guests are told of their devices when they are introduced, so the driver domain is known
+ * before. */
+static void find_driver(void)
+{
+    for (unsigned i = 0; i < nr_guests; i++)
+        if (guests[i].domain != NULL && guests[i].config.driver)
+            store_driver(guests[i].domain);
+}
+
 static unsigned start_all(bool service)
 {
     unsigned n = 0;
@@ -283,6 +294,7 @@ void build_all_domains(void)
         if (guests[i].domain != NULL)
             complete_guest(&guests[i]);
     start_all(true);
+    find_driver();
     nr_built = start_all(false);
     if (nr_built == 0)
         log_error("No guest could be started: %s.", nr_guests == 0

@@ -122,7 +122,7 @@ static struct domain *only_guest(void)
     struct domain *d, *found = NULL;
 
     for_each_domain(d) {
-        if (d->id == STORE_DOMID || d->console_ring == NULL)
+        if (d->serves || d->console_ring == NULL)
             continue;
         if (found != NULL)
             return NULL;

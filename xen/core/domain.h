@@ -31,6 +31,7 @@ enum domain_state { DOM_BUILDING, DOM_RUNNING, DOM_SHUTDOWN, DOM_DYING, DOM_DEAD
 #define STORE_DOMID 0u      /* the service domain; guests are numbered from 1 */
 /* The service domain, and one guest for each module that a boot loader may load. */
 #define MAX_DOMIDS 1025u
+#define DEVICE_WORDS 128u   /* bytes for a domain's devices: store.c tells of them */
 #define MC_BANKS 2u         /* machine-check banks of a guest's vCPU */
 
 /* vcpu.work: what is to be done before the vCPU returns to the guest. entry.S tests the whole word
@@ -148,6 +149,7 @@ struct domain {
     int shutdown_code;              /* SHUTDOWN_*; valid from DOM_SHUTDOWN on */
     char crash_reason[128];         /* first reason kept; empty: none */
     bool dumped;                    /* the registers of its crash were printed */
+    bool serves;                    /* a service or driver domain: it ends after the guests */
     struct list_head list;          /* in domain_list */
     unsigned nr_vcpus;              /* maximum; vcpu[i] exists for all i below */
     struct vcpu *vcpu[MAX_VCPUS];
@@ -200,6 +202,7 @@ struct domain {
     struct grant_table *grant;
     mfn_t store_mfn;                /* page and port of its xenstore connection; 0: it has none */
     evtchn_port_t store_port;
+    char devices[DEVICE_WORDS];     /* the values of its words disk=, a NUL behind each */
 
     /* Its console output: core/, and pv/ for its ring. */
     struct xencons_interface *console_ring;

@@ -73,11 +73,11 @@ void console_input_offer(struct domain *d)
     struct domain *other;
 
     for_each_domain(other)
-        if (other != d && other->id != STORE_DOMID && other->console_ring != NULL) {
+        if (other != d && !other->serves && other->console_ring != NULL) {
             choose_raw();                           /* d is not alone */
             return;
         }
-    if (d->id != STORE_DOMID)
+    if (!d->serves)
         set_input(d->id);
 }
 
@@ -86,7 +86,7 @@ void console_input_withdraw(struct domain *d)
     struct domain *other;
 
     for_each_domain(other)
-        if (input_domain == d->id && other->id != STORE_DOMID && other->console_ring != NULL)
+        if (input_domain == d->id && !other->serves && other->console_ring != NULL)
             set_input(other->id);
     if (input_domain == d->id)
         input_domain = 0;

@@ -13,10 +13,17 @@
 #include "xen/core/frame.h"
 #include "xen/core/lock.h"
 #include "xen/core/log.h"
+#include "xen/core/time.h"
+#include "xen/core/timer.h"
 #include "xen/pv/console_ring.h"
 #include "xen/pv/evtchn.h"
 #include "xen/pv/pagetype.h"
 #include "xen/pv/store.h"
+
+/* An introduction with the devices: of six bytes each at least. */
+#define TEXT_MAX (96u + DEVICE_WORDS + DEVICE_WORDS / 8 * sizeof("disk 1024 1024 \n"))
+
+#define DRIVER_PATIENCE (10ull * 1000000000)
 
 /* In the order in which they are sent. */
 enum event { INTRODUCE, SHUTDOWN, RELEASE, NR_EVENTS };
@@ -28,10 +35,15 @@ static struct {
     char name[32];
     uint64_t kib;
     unsigned vcpus;
+    const struct domain *domain;        /* while it is known */
 } guests[MAX_DOMIDS];
 struct store_hooks store_hooks;
 static unsigned nr_waiting;
 static struct domain *service;
+/* The back ends of the guests' devices are in this one; NULL: there is none. */
+static struct domain *driver;
+static bool driver_told;                /* to end */
+static struct timer driver_patience;
 /* The service domain ended before the guests, and was not yet replaced. */
 static bool lost;
 
@@ -47,20 +59,28 @@ static void clear_waiting(domid_t id, enum event e)
     guests[id].waiting &= (uint8_t)~(1u << e);
 }
 
-static unsigned format_line(char *line, size_t size, domid_t id, enum event e)
+/* The devices' lines stand before that of their guest, which makes the store act. */
+static unsigned format_introduction(char *text, size_t size, domid_t id)
 {
-    if (e == INTRODUCE)
-        return (unsigned)snprintf(line, size, "introduce %u %s %lu %u\n", id, guests[id].name,
-                                  guests[id].kib, guests[id].vcpus);
-    return (unsigned)snprintf(line, size, e == SHUTDOWN ? "shutdown %u poweroff\n" : "release %u\n",
-                              id);
+    const struct domain *d = guests[id].domain;
+    unsigned len = 0;
+
+    if (d == driver)
+        len = (unsigned)snprintf(text, size, "driver %u\n", id);
+    for (const char *disk = d->devices; driver != NULL && *disk != '\0'; disk += strlen(disk) + 1)
+        len += (unsigned)snprintf(text + len, size - len, "disk %u %u %s\n", id, driver->id, disk);
+    return len + (unsigned)snprintf(text + len, size - len, "introduce %u %s %lu %u\n", id,
+                                    guests[id].name, guests[id].kib, guests[id].vcpus);
 }
 
-/* Puts a whole line into the ring, or nothing. */
+/* Puts all lines of the event into the ring, or nothing. */
 static bool tell(domid_t id, enum event e)
 {
-    char line[96];
-    unsigned len = format_line(line, sizeof(line), id, e);
+    char line[TEXT_MAX];
+    unsigned len = e == INTRODUCE
+                       ? format_introduction(line, sizeof(line), id)
+                       : (unsigned)snprintf(line, sizeof(line), e == SHUTDOWN
+                                            ? "shutdown %u poweroff\n" : "release %u\n", id);
 
     if (!console_has_room(service, len))
         return false;
@@ -85,7 +105,24 @@ void store_serve(struct domain *d)
     memset(guests, 0, sizeof(guests));
     nr_waiting = 0;
     service = d;
+    driver = NULL;
     lost = false;
+}
+
+static void driver_is_late(void *arg)
+{
+    (void)arg;
+    if (driver == NULL)
+        return;
+    log_warning("d%u (%s) does not end", driver->id, driver->name);
+    domain_shutdown(driver, SHUTDOWN_poweroff);
+}
+
+void store_driver(struct domain *d)
+{
+    driver = d;
+    driver_told = false;
+    timer_init(&driver_patience, driver_is_late, NULL);
 }
 
 bool store_present(void)
@@ -100,6 +137,9 @@ void store_introduce(struct domain *d)
     if (service == NULL || id == STORE_DOMID || id >= MAX_DOMIDS)
         return;
     guests[id].known = true;
+    guests[id].domain = d;
+    if (d->devices[0] != '\0' && driver == NULL)
+        log_warning("d%u (%s): there is no driver domain: it gets no disk", id, d->name);
     guests[id].kib = d->max_frames * (PAGE_SIZE / 1024);
     guests[id].vcpus = d->nr_vcpus;
     copy_string(guests[id].name, d->name, sizeof(guests[id].name));
@@ -115,6 +155,10 @@ void store_domain_ended(struct domain *d)
     if (d == service) {
         service = NULL;
         lost = true;
+    }
+    if (d == driver) {
+        timer_cancel(&driver_patience);
+        driver = NULL;
     }
     if (d->id >= MAX_DOMIDS || !guests[d->id].known)
         return;
@@ -143,7 +187,7 @@ static bool guests_live(void)
     struct domain *d;
 
     for_each_domain(d)
-        if (d != service && d->state < DOM_DYING)
+        if (!d->serves && d->state < DOM_DYING)
             return true;
     return false;
 }
@@ -203,6 +247,17 @@ static void start_again(void)
     store_poll();
 }
 
+/* It is told by the store, as a guest would be, behind the release of the last guest: so it sees to
+ * what that guest has left before it ends. */
+static void end_driver(void)
+{
+    if (driver_told)
+        return;
+    driver_told = true;
+    store_shutdown(driver->id);
+    timer_set(&driver_patience, now_ns() + DRIVER_PATIENCE);
+}
+
 void store_idle_work(void)
 {
     if (service == NULL && !lost)
@@ -214,6 +269,8 @@ void store_idle_work(void)
     }
     lost = false;
     store_hooks.forget();
-    if (service != NULL)
+    if (driver != NULL && service != NULL)
+        end_driver();
+    else if (service != NULL)
         domain_shutdown(service, SHUTDOWN_poweroff);
 }

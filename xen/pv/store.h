@@ -13,6 +13,8 @@ struct store_hooks {
 extern struct store_hooks store_hooks;
 
 void store_serve(struct domain *d);     /* d, which is built, is the service domain */
+/* d, which is built, is the driver domain; before the guests are introduced. */
+void store_driver(struct domain *d);
 bool store_present(void);
 /* A guest that was built with a store: d->store_mfn, d->store_port. */
 void store_introduce(struct domain *d);
@@ -20,8 +22,8 @@ void store_domain_ended(struct domain *d);      /* any domain, the service domai
 /* Asks guest id to power off; false: no such guest, or no service domain that could ask it. */
 bool store_shutdown(domid_t id);
 void store_poll(void);                  /* sends the events that waited for room in the ring */
-/* From the idle vCPU: the service domain does not outlive the guests, and is started again if
- * they outlive it. */
+/* From the idle vCPU: the driver domain ends after the guests, and then the service domain, which
+ * is started again if guests outlive it. */
 void store_idle_work(void);
 
 #endif

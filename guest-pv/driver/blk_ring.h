@@ -1,0 +1,47 @@
+/* One frontend's ring of block requests, as the backend sees it (public/io/blkif.h). */
+#ifndef DRIVER_BLK_RING_H
+#define DRIVER_BLK_RING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+/* What io/ring.h asks for. xen_mb() orders a store before a load; x86 keeps the other orders. */
+#define xen_mb()  __atomic_thread_fence(__ATOMIC_SEQ_CST)
+#define xen_rmb() __asm__ volatile("" ::: "memory")
+#define xen_wmb() __asm__ volatile("" ::: "memory")
+#include <public/io/blkif.h>
+#include "disk.h"
+
+#define BLK_SLOTS 32u                   /* of a ring of one page */
+
+struct blk_ring;
+struct blk_slot {
+    struct disk_request request;
+    struct blk_ring *ring;
+    blkif_response_t answer;
+    bool done;
+};
+
+/* Responses have the order of the requests: so every request that is not answered can still be read
+ * in the ring, also by another instance of the driver that takes its place.
+ *   B1  rsp_prod_pvt is the number of requests answered, and req_cons - rsp_prod_pvt <= BLK_SLOTS
+ *       those begun; slot[n % BLK_SLOTS] is the nth
+ *   B2  a request is copied out of the page once; nothing is read there a second time */
+struct blk_ring {
+    blkif_back_ring_t shared;
+    domid_t domid;
+    struct disk *disk;
+    bool readonly;                      /* the word disk= says so, or the disk is */
+    bool stopped;                       /* senseless indices: it is served no more */
+    /* Requests answered, of them refused or failed; sectors. */
+    uint64_t requests, errors, sectors_read, sectors_written;
+    struct blk_slot slot[BLK_SLOTS];
+};
+
+void blk_ring_attach(struct blk_ring *r, void *page, domid_t domid, struct disk *d, bool readonly);
+/* Begins what is there, at most a ring of requests, and answers what is done. Returns whether
+ * there was anything to do; sets *notify if the guest wants an event. */
+bool blk_ring_serve(struct blk_ring *r, bool *notify);
+/* Requests begun and not done yet: the ring must stay until there are none. */
+unsigned blk_ring_busy(const struct blk_ring *r);
+
+#endif

@@ -1,0 +1,51 @@
+/* What a disk is to the rest of the driver domain, and what is asked of it. A disk is a RAM disk
+ * (ramdisk.c) or a function of virtio. Requests come from blk_ring.c, which has judged them: they
+ * lie within the disk, and are no writes to a disk that is read-only. */
+#ifndef DRIVER_DISK_H
+#define DRIVER_DISK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <public/xen.h>
+#include <public/grant_table.h>
+
+#define SECTOR_BYTES 512u
+/* Of an indirect request; what the node feature-max-indirect-segments says. */
+#define MAX_SEGMENTS 32u
+
+enum disk_op { DISK_READ, DISK_WRITE, DISK_FLUSH };
+
+/* A part of one page that the guest has granted. */
+struct disk_part {
+    grant_ref_t ref;
+    uint16_t offset, bytes;             /* multiples of SECTOR_BYTES, not 0, within the page */
+};
+
+struct disk_request {
+    domid_t domid;                      /* whose grants they are */
+    enum disk_op op;
+    uint64_t sector;
+    unsigned nr_parts;                  /* 0: a flush */
+    struct disk_part part[MAX_SEGMENTS];
+    /* Called once, perhaps before start() returns. */
+    void (*done)(struct disk_request *r, bool good);
+};
+
+struct disk {
+    char name[16];                      /* as in the word disk=: ram0 */
+    uint64_t nr_sectors;
+    bool readonly;
+    void (*start)(struct disk *d, struct disk_request *r);
+    void *bytes;                        /* of a RAM disk */
+};
+
+/* What the plain part of the driver needs of the domain that it runs in; the tests have their
+ * own. */
+struct driver_host {
+    /* GNTTABOP_copy: sets the status of each. */
+    void (*copy)(struct gnttab_copy *ops, unsigned n);
+    xen_pfn_t (*frame)(const void *address);        /* machine frame of our own memory */
+};
+extern const struct driver_host *driver_host;
+
+#endif

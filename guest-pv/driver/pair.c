@@ -1,0 +1,293 @@
+/* Finds the devices that the store has given to this back end, and follows the state of each front
+ * end (public/io/xenbus.h). Only the state as it is now counts: values in between may never be
+ * seen. Whatever a guest writes into its nodes is read with a bound, and nonsense closes its own
+ * device. Called by main.c's thread alone; the data path is another. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "console.h"
+#include "pair.h"
+
+#define LIST_BYTES 2048u
+#define LAST_STATE XenbusStateReconfigured
+
+static const struct backend *const backends[] = { &vbd_backend };
+static struct pair *pairs;
+static unsigned last_number;
+static bool list_changed = true;
+
+/* --- Nodes ------------------------------------------------------------------------------------ */
+
+static const char *node(const char *top, const char *name)
+{
+    static char path[2 * XS_PATH];
+
+    snprintf(path, sizeof(path), "%s/%s", top, name);
+    return path;
+}
+
+const char *front_node(const struct pair *p, const char *name)
+{
+    return node(p->front, name);
+}
+
+const char *back_node(const struct pair *p, const char *name)
+{
+    return node(p->back, name);
+}
+
+static void set_state(struct pair *p, XenbusState state)
+{
+    if (p->state == state)
+        return;
+    p->state = state;
+    xs_write_number(back_node(p, "state"), state);
+}
+
+static XenbusState front_state(const struct pair *p)
+{
+    uint64_t state;
+
+    return xs_read_number(NO_TRANSACTION, front_node(p, "state"), LAST_STATE, &state)
+               ? (XenbusState)state : XenbusStateUnknown;
+}
+
+/* --- States ----------------------------------------------------------------------------------- */
+
+/* The device is closed until the guest begins anew; the error stands where Xen's tools look. */
+static void refuse(struct pair *p)
+{
+    char path[2 * XS_PATH];
+
+    kprintf("driver: d%u %s/%u: %s\n", p->domid, p->backend->type, (unsigned)p->handle,
+            p->problem);
+    snprintf(path, sizeof(path), "error/%s/error", p->back);
+    xs_write(path, p->problem);
+    set_state(p, XenbusStateClosing);
+}
+
+static void begin(struct pair *p)
+{
+    if (p->backend->begin(p))
+        set_state(p, XenbusStateInitWait);
+    else
+        refuse(p);
+}
+
+static void disconnect(struct pair *p)
+{
+    if (p->connected)
+        p->backend->disconnect(p);
+    p->connected = false;
+}
+
+/* The front end starts, perhaps again after PV GRUB or a crash kernel has closed it. */
+static void on_initialising(struct pair *p)
+{
+    disconnect(p);
+    if (p->state != XenbusStateInitWait)
+        begin(p);
+}
+
+static void on_connecting(struct pair *p)
+{
+    if (p->state == XenbusStateInitialising)
+        begin(p);                       /* PV GRUB does not wait */
+    if (p->state != XenbusStateInitWait)
+        return;
+    p->connected = p->backend->connect(p);
+    if (p->connected)
+        set_state(p, XenbusStateConnected);
+    else
+        refuse(p);
+}
+
+static void on_closing(struct pair *p)
+{
+    disconnect(p);
+    set_state(p, XenbusStateClosing);
+}
+
+static void on_closed(struct pair *p)
+{
+    disconnect(p);
+    set_state(p, XenbusStateClosed);
+}
+
+static void (*const on_front[LAST_STATE + 1])(struct pair *p) = {
+    [XenbusStateInitialising] = on_initialising,
+    [XenbusStateInitialised] = on_connecting,
+    [XenbusStateConnected] = on_connecting,
+    [XenbusStateClosing] = on_closing,
+    [XenbusStateClosed] = on_closed,
+};
+
+/* --- Pairs ------------------------------------------------------------------------------------ */
+
+static void token_of(const struct pair *p, char token[16])
+{
+    snprintf(token, 16, "p%u", p->number);
+}
+
+static void drop(struct pair *p)
+{
+    struct pair **at = &pairs;
+    char token[16];
+
+    disconnect(p);
+    p->backend->end(p);
+    token_of(p, token);
+    xs_unwatch(front_node(p, "state"), token);
+    xs_remove(p->back);
+    while (*at != p)
+        at = &(*at)->next;
+    *at = p->next;
+    free(p);
+}
+
+static void look_at(struct pair *p)
+{
+    XenbusState state = front_state(p);
+
+    p->changed = false;
+    if (state == XenbusStateUnknown)
+        drop(p);                        /* removed, with its guest or by the store */
+    else if (on_front[state] != NULL)
+        on_front[state](p);
+}
+
+static struct pair *find(const struct backend *b, domid_t domid, uint32_t handle)
+{
+    struct pair *p = pairs;
+
+    while (p != NULL && (p->backend != b || p->domid != domid || p->handle != handle))
+        p = p->next;
+    return p;
+}
+
+static void add(const struct backend *b, domid_t domid, uint32_t handle)
+{
+    struct pair *p = calloc(1, sizeof(*p));
+    char token[16];
+
+    if (p == NULL) {
+        kprintf("driver: d%u %s/%u: no memory\n", domid, b->type, (unsigned)handle);
+        return;
+    }
+    p->backend = b;
+    p->number = ++last_number;
+    p->domid = domid;
+    p->handle = handle;
+    p->state = XenbusStateInitialising;
+    p->changed = true;
+    snprintf(p->front, sizeof(p->front), "/local/domain/%u/device/%s/%u", domid, b->type,
+             (unsigned)handle);
+    snprintf(p->back, sizeof(p->back), "backend/%s/%u/%u", b->type, domid, (unsigned)handle);
+    p->next = pairs;
+    pairs = p;
+    token_of(p, token);
+    xs_watch(front_node(p, "state"), token);
+}
+
+/* --- The list of them ------------------------------------------------------------------------- */
+
+/* Calls fn for each child of path whose name is a number. */
+static void each_number(const char *path, void (*fn)(const struct backend *, domid_t, uint32_t),
+                        const struct backend *b, domid_t domid)
+{
+    char names[LIST_BYTES], *end;
+    int len = xs_list(path, names, sizeof(names));
+
+    for (char *name = names; name < names + len; name += strlen(name) + 1) {
+        unsigned long n = strtoul(name, &end, 10);
+
+        if (*end == '\0' && end != name && n <= UINT32_MAX)
+            fn(b, domid, (uint32_t)n);
+    }
+}
+
+static void scan_device(const struct backend *b, domid_t domid, uint32_t handle)
+{
+    if (find(b, domid, handle) == NULL)
+        add(b, domid, handle);
+}
+
+static void scan_domain(const struct backend *b, domid_t unused, uint32_t domid)
+{
+    char path[XS_PATH];
+
+    (void)unused;
+    if (domid >= DOMID_FIRST_RESERVED)
+        return;
+    snprintf(path, sizeof(path), "backend/%s/%u", b->type, (unsigned)domid);
+    each_number(path, scan_device, b, (domid_t)domid);
+}
+
+static void scan(void)
+{
+    char path[XS_PATH];
+
+    for (unsigned i = 0; i < sizeof(backends) / sizeof(backends[0]); i++) {
+        snprintf(path, sizeof(path), "backend/%s", backends[i]->type);
+        each_number(path, scan_domain, backends[i], 0);
+    }
+}
+
+/* --- Events ----------------------------------------------------------------------------------- */
+
+static bool is_below(const char *path, const char *top)
+{
+    size_t len = strlen(top);
+
+    return strncmp(path, top, len) == 0 && (path[len] == '/' || path[len] == '\0');
+}
+
+/* Of our own writes below a pair that is known, nothing is to be learned. */
+static void on_backend(const char *path)
+{
+    for (const struct pair *p = pairs; p != NULL; p = p->next)
+        if (is_below(path, p->back))
+            return;
+    list_changed = true;
+}
+
+void pairs_event(const char *path, const char *token)
+{
+    unsigned number = token[0] == 'p' ? strtoul(token + 1, NULL, 10) : 0;
+
+    if (token[0] == 'b')
+        on_backend(path);
+    for (struct pair *p = pairs; p != NULL; p = p->next)
+        p->changed |= token[0] == 'r' || p->number == number;
+}
+
+static struct pair *next_changed(void)
+{
+    struct pair *p = pairs;
+
+    while (p != NULL && !p->changed)
+        p = p->next;
+    return p;
+}
+
+bool pairs_serve(void)
+{
+    struct pair *p;
+    bool moved = list_changed;
+
+    if (list_changed) {
+        list_changed = false;
+        scan();
+    }
+    while ((p = next_changed()) != NULL) {
+        look_at(p);
+        moved = true;
+    }
+    return moved;
+}
+
+void pairs_init(void)
+{
+    xs_watch("backend", "b");
+    xs_watch("@releaseDomain", "r");
+}

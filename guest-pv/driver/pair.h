@@ -1,0 +1,49 @@
+/* A device of a guest, from the back end's side: its two directories in the store, and the state
+ * machine that connects them (pair.c). What a kind of device does at each step is struct backend:
+ * vbd.c. */
+#ifndef DRIVER_PAIR_H
+#define DRIVER_PAIR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <public/xen.h>
+#include <public/io/xenbus.h>
+#include "xs.h"
+
+struct pair;
+
+struct backend {
+    const char *type;                   /* vbd */
+    /* Writes what the front end reads before it connects. False: this device cannot be served;
+     * why is in pair->problem, as after connect(). */
+    bool (*begin)(struct pair *p);
+    bool (*connect)(struct pair *p);
+    void (*disconnect)(struct pair *p); /* all that it began has come back */
+    void (*end)(struct pair *p);        /* the guest is gone: frees pair->device */
+};
+extern const struct backend vbd_backend;
+
+struct pair {
+    struct pair *next;
+    const struct backend *backend;
+    unsigned number;                    /* in the token of its watch */
+    domid_t domid;
+    uint32_t handle;                    /* the name of its directory: 51712 */
+    char front[XS_PATH], back[XS_PATH]; /* directories */
+    XenbusState state;                  /* ours, as the store has it */
+    bool connected;
+    bool changed;                       /* the front end's state is to be looked at */
+    const char *problem;
+    void *device;                       /* the back end's */
+};
+
+/* Paths of nodes in the pair's directories, in a buffer that the next call overwrites. */
+const char *front_node(const struct pair *p, const char *name);
+const char *back_node(const struct pair *p, const char *name);
+
+void pairs_init(void);
+void pairs_event(const char *path, const char *token);  /* from the store; makes no request */
+/* Looks at what has changed. False: nothing had. */
+bool pairs_serve(void);
+
+#endif

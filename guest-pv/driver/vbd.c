@@ -1,0 +1,223 @@
+/* The back end of block devices: what is read and written in the store to connect a guest's disk,
+ * its ring's page and event channel. Requests are blk_ring.c's, states pair.c's. The control thread
+ * connects and disconnects, the data thread serves; as threads give way to each other only where
+ * they say so, a ring is never taken away while it is served. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <public/io/protocols.h>
+#include "blk_ring.h"
+#include "clock.h"
+#include "console.h"
+#include "event.h"
+#include "gnttab.h"
+#include "pair.h"
+#include "thread.h"
+#include "vbd.h"
+
+#define MAX_PORT ((1u << 17) - 1)
+#define BUSY_SLEEP (1 * NS_PER_MS)
+#define MIB_SECTORS (1048576u / SECTOR_BYTES)
+
+struct vbd {
+    struct vbd *next;                   /* of those that are connected */
+    struct pair *pair;
+    struct disk *disk;
+    bool readonly;
+    char name[16];                      /* what the guest calls it: xvda1 */
+    void *page;                         /* address space for the ring, kept while the guest lives */
+    grant_handle_t handle;
+    int port;
+    bool told;                          /* that the ring was stopped */
+    struct blk_ring ring;
+};
+
+static struct disk *disks;
+static unsigned nr_disks;
+static struct vbd *connected;
+static struct thread *server;           /* the data thread, to be woken */
+
+void vbd_init(struct disk *found, unsigned n)
+{
+    disks = found;
+    nr_disks = n;
+    server = current;
+}
+
+static void on_event(port_t port, void *arg)
+{
+    (void)port;
+    (void)arg;
+    thread_wake(server);
+}
+
+static bool fail(struct pair *p, const char *problem)
+{
+    p->problem = problem;
+    return false;
+}
+
+/* --- Before the front end connects ------------------------------------------------------------ */
+
+static struct disk *find_disk(const char *name)
+{
+    for (unsigned i = 0; i < nr_disks; i++)
+        if (strcmp(disks[i].name, name) == 0)
+            return &disks[i];
+    return NULL;
+}
+
+static bool make(struct pair *p)
+{
+    char name[sizeof(((struct disk *)0)->name)], mode[4];
+    struct vbd *v = p->device;
+
+    if (v == NULL)
+        v = p->device = calloc(1, sizeof(*v));
+    if (v == NULL)
+        return fail(p, "no memory");
+    v->pair = p;
+    if (!xs_read(NO_TRANSACTION, back_node(p, "params"), name, sizeof(name)) ||
+        !xs_read(NO_TRANSACTION, back_node(p, "mode"), mode, sizeof(mode)) ||
+        !xs_read(NO_TRANSACTION, back_node(p, "dev"), v->name, sizeof(v->name)))
+        return fail(p, "its nodes are not complete");
+    v->disk = find_disk(name);
+    if (v->disk == NULL)
+        return fail(p, "there is no disk of that name");
+    v->readonly = strcmp(mode, "w") != 0 || v->disk->readonly;
+    return true;
+}
+
+static bool vbd_begin(struct pair *p)
+{
+    struct vbd *v;
+    uint64_t info;
+
+    if (!make(p))
+        return false;
+    v = p->device;
+    info = v->readonly ? VDISK_READONLY : 0;
+    if (!xs_write_number(back_node(p, "feature-max-indirect-segments"), MAX_SEGMENTS) ||
+        !xs_write_number(back_node(p, "feature-flush-cache"), !v->readonly) ||
+        !xs_write_number(back_node(p, "sectors"), v->disk->nr_sectors) ||
+        !xs_write_number(back_node(p, "sector-size"), SECTOR_BYTES) ||
+        !xs_write_number(back_node(p, "physical-sector-size"), SECTOR_BYTES) ||
+        !xs_write_number(back_node(p, "info"), info))
+        return fail(p, "the store took no nodes");
+    return true;
+}
+
+/* --- Connecting ------------------------------------------------------------------------------- */
+
+struct frontend {
+    uint64_t ring_ref, port;
+    char protocol[32];
+};
+
+/* What belongs together is read in one transaction. */
+static bool read_frontend(struct pair *p, struct frontend *f)
+{
+    uint32_t t = xs_transaction();
+    bool there;
+
+    if (t == NO_TRANSACTION)
+        return false;
+    there = xs_read_number(t, front_node(p, "ring-ref"), UINT32_MAX, &f->ring_ref) &&
+            xs_read_number(t, front_node(p, "event-channel"), MAX_PORT, &f->port);
+    if (!xs_read(t, front_node(p, "protocol"), f->protocol, sizeof(f->protocol)))
+        strcpy(f->protocol, XEN_IO_PROTO_ABI_X86_64);
+    return xs_transaction_end(t) && there;
+}
+
+static void open_vbd(struct vbd *v)
+{
+    v->told = false;
+    v->next = connected;
+    connected = v;
+    kprintf("driver: d%u: %s is %s, %lu MiB%s\n", v->pair->domid, v->name, v->disk->name,
+            v->disk->nr_sectors / MIB_SECTORS, v->readonly ? ", read-only" : "");
+    thread_wake(server);                /* requests may be there */
+}
+
+static bool vbd_connect(struct pair *p)
+{
+    struct vbd *v = p->device;
+    struct frontend f;
+
+    if (!read_frontend(p, &f))
+        return fail(p, "its front end names no ring and port");
+    if (strcmp(f.protocol, XEN_IO_PROTO_ABI_X86_64) != 0)
+        return fail(p, "its front end speaks another protocol than x86_64-abi");
+    if (v->page == NULL)
+        v->page = va_alloc(1);
+    if (grant_map((uint64_t)v->page, GNTMAP_host_map, p->domid, (grant_ref_t)f.ring_ref,
+                  &v->handle) != 0)
+        return fail(p, "its ring cannot be mapped");
+    v->port = event_bind_interdomain(p->domid, (port_t)f.port, on_event, NULL);
+    if (v->port < 0) {
+        grant_unmap((uint64_t)v->page, v->handle);
+        return fail(p, "its event channel cannot be bound");
+    }
+    blk_ring_attach(&v->ring, v->page, p->domid, v->disk, v->readonly);
+    open_vbd(v);
+    return true;
+}
+
+/* --- The end ---------------------------------------------------------------------------------- */
+
+static void vbd_disconnect(struct pair *p)
+{
+    struct vbd *v = p->device, **at = &connected;
+    const struct blk_ring *r = &v->ring;
+
+    while (*at != v)
+        at = &(*at)->next;
+    *at = v->next;
+    while (blk_ring_busy(r) != 0)
+        thread_sleep(BUSY_SLEEP);
+    event_close(v->port);
+    grant_unmap((uint64_t)v->page, v->handle);
+    kprintf("driver: d%u: %s ends: %lu requests, %lu KiB read, %lu KiB written, %lu errors\n",
+            p->domid, v->name, r->requests, r->sectors_read / 2, r->sectors_written / 2,
+            r->errors);
+}
+
+/* The page of address space is lost: one for each device of a guest. */
+static void vbd_end(struct pair *p)
+{
+    free(p->device);
+    p->device = NULL;
+}
+
+const struct backend vbd_backend = {
+    .type = "vbd",
+    .begin = vbd_begin,
+    .connect = vbd_connect,
+    .disconnect = vbd_disconnect,
+    .end = vbd_end,
+};
+
+/* --- Serving ---------------------------------------------------------------------------------- */
+
+static bool serve(struct vbd *v)
+{
+    bool notify = false, moved = blk_ring_serve(&v->ring, &notify);
+
+    if (notify)
+        event_send(v->port);
+    if (v->ring.stopped && !v->told) {
+        v->told = true;
+        kprintf("driver: d%u: %s: senseless ring indices: it is served no more\n",
+                v->pair->domid, v->name);
+    }
+    return moved;
+}
+
+bool vbds_serve(void)
+{
+    bool moved = false;
+
+    for (struct vbd *v = connected; v != NULL; v = v->next)
+        moved |= serve(v);
+    return moved;
+}

@@ -1,0 +1,248 @@
+/* The devices of guests: the hypervisor's lines name them before it introduces the guest, and here
+ * they become the nodes that a Xen toolstack writes for its front end and for the back end in the
+ * driver domain, with the same permissions. A guest's ring is held back until its back ends wait
+ * for it, because some front ends (PV GRUB's) look once and do not wait. Called by domains.c and
+ * main.c; how the two ends go on is guest-pv/driver's. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <public/io/xenbus.h>
+#include "clock.h"
+#include "console.h"
+#include "ring.h"
+#include "store.h"
+
+#define PATIENCE (5 * NS_PER_S)         /* for a back end that does not come */
+
+struct device {
+    struct device *next;
+    uint16_t domid, driver;
+    const char *type;                   /* vbd */
+    uint32_t handle;
+    char spec[16], name[16], mode;      /* of a disk: ram0, xvda1, r or w */
+};
+static struct device *devices;
+
+/* --- Lines ------------------------------------------------------------------------------------ */
+
+/* The number that Linux and the ABI give a disk (xen-vbd-interface(7)): xvda1 is 51713. 0: no such
+ * name. */
+static uint32_t disk_number(const char *name)
+{
+    unsigned disk = 0, partition = 0, letters = 0;
+    char *end;
+
+    if (strncmp(name, "xvd", 3) != 0)
+        return 0;
+    for (name += 3; *name >= 'a' && *name <= 'z' && letters < 3; name++, letters++)
+        disk = disk * 26 + (*name - 'a' + 1);
+    if (letters == 0)
+        return 0;
+    disk--;
+    if (*name != '\0') {
+        partition = strtoul(name, &end, 10);
+        if (*name < '1' || *name > '9' || *end != '\0' || partition > 255)
+            return 0;
+    }
+    if (disk < 16 && partition < 16)
+        return 202u << 8 | disk << 4 | partition;
+    return 1u << 28 | disk << 8 | partition;
+}
+
+void device_disk(uint16_t domid, uint16_t driver, const char *spec, const char *name, char mode)
+{
+    struct device *d = calloc(1, sizeof(*d));
+
+    if (!d || !disk_number(name)) {
+        kprintf("store: domain %u: disk %s,%s,%c: %s\n", domid, spec, name, mode,
+                d ? "not the name of a disk (xvda, xvdb1, ...)" : "no memory");
+        free(d);
+        return;
+    }
+    *d = (struct device){ .next = devices, .domid = domid, .driver = driver, .type = "vbd",
+                          .handle = disk_number(name), .mode = mode };
+    snprintf(d->spec, sizeof(d->spec), "%s", spec);
+    snprintf(d->name, sizeof(d->name), "%s", name);
+    devices = d;
+}
+
+void devices_forget(uint16_t domid)
+{
+    struct device **at = &devices, *d;
+
+    while ((d = *at)) {
+        if (d->domid != domid && d->driver != domid) {
+            at = &d->next;
+            continue;
+        }
+        *at = d->next;
+        free(d);
+    }
+}
+
+/* --- Nodes ------------------------------------------------------------------------------------ */
+
+static void front_path(const struct device *d, char path[NODE_PATH])
+{
+    snprintf(path, NODE_PATH, "/local/domain/%u/device/%s/%lu", d->domid, d->type,
+             (unsigned long)d->handle);
+}
+
+static void back_path(const struct device *d, char path[NODE_PATH])
+{
+    snprintf(path, NODE_PATH, "/local/domain/%u/backend/%s/%u/%lu", d->driver, d->type, d->domid,
+             (unsigned long)d->handle);
+}
+
+/* The directories on the way: the guest's are ours, which it may read; the driver domain's are its
+ * own. */
+static void make_parents(const struct device *d)
+{
+    char path[NODE_PATH];
+
+    snprintf(path, sizeof(path), "/local/domain/%u/device", d->domid);
+    node_make(path, 0, d->domid);
+    snprintf(path, sizeof(path), "/local/domain/%u/device/%s", d->domid, d->type);
+    node_make(path, 0, d->domid);
+    snprintf(path, sizeof(path), "/local/domain/%u/backend", d->driver);
+    node_make(path, d->driver, d->driver);
+    snprintf(path, sizeof(path), "/local/domain/%u/backend/%s", d->driver, d->type);
+    node_make(path, d->driver, d->driver);
+    snprintf(path, sizeof(path), "/local/domain/%u/backend/%s/%u", d->driver, d->type, d->domid);
+    node_make(path, d->driver, d->domid);
+}
+
+static void write_disk(const struct device *d, const char *front, const char *back)
+{
+    node_set(front, "virtual-device", "%lu", (unsigned long)d->handle);
+    node_set(front, "device-type", "disk");
+    node_set(back, "removable", "0");
+    node_set(back, "bootable", "1");
+    node_set(back, "dev", "%s", d->name);
+    node_set(back, "mode", "%c", d->mode);
+    node_set(back, "device-type", "disk");
+    node_set(back, "type", "phy");
+    node_set(back, "params", "%s", d->spec);
+}
+
+/* The states come last: with them each end knows that the rest is there. */
+static void write_device(const struct device *d)
+{
+    char front[NODE_PATH], back[NODE_PATH];
+
+    make_parents(d);
+    front_path(d, front);
+    back_path(d, back);
+    node_make(front, d->domid, d->driver);
+    node_make(back, d->driver, d->domid);
+    node_set(front, "backend", "%s", back);
+    node_set(front, "backend-id", "%u", d->driver);
+    node_set(front, "trusted", "1");
+    node_set(back, "frontend", "%s", front);
+    node_set(back, "frontend-id", "%u", d->domid);
+    node_set(back, "online", "1");
+    write_disk(d, front, back);
+    node_set(front, "state", "%d", XenbusStateInitialising);
+    node_set(back, "state", "%d", XenbusStateInitialising);
+}
+
+bool devices_write(uint16_t domid)
+{
+    bool any = false;
+
+    for (const struct device *d = devices; d; d = d->next)
+        if (d->domid == domid) {
+            write_device(d);
+            any = true;
+        }
+    return any;
+}
+
+/* --- Guests that wait for their back ends ----------------------------------------------------- */
+
+struct hold {
+    struct hold *next;
+    uint16_t domid;
+    struct timer timer;
+    bool late;
+};
+static struct hold *holds;
+
+static void on_late(void *arg)
+{
+    struct hold *h = arg;
+
+    h->late = true;
+    console_wake();
+}
+
+static bool is_waited_for(const struct device *d)
+{
+    char path[NODE_PATH + 8];
+    const struct node *n;
+
+    back_path(d, path);
+    strcat(path, "/state");
+    n = tree_find(path);
+    return n && n->data->len_bytes == 1 && n->data->bytes[0] > '0' + XenbusStateInitialising;
+}
+
+static bool is_ready(uint16_t domid)
+{
+    for (const struct device *d = devices; d; d = d->next)
+        if (d->domid == domid && !is_waited_for(d))
+            return false;
+    return true;
+}
+
+void device_hold(uint16_t domid)
+{
+    struct hold *h = calloc(1, sizeof(*h));
+
+    if (!h) {
+        domain_connect(domid);
+        return;
+    }
+    h->domid = domid;
+    h->next = holds;
+    holds = h;
+    timer_start(&h->timer, clock_ns() + PATIENCE, on_late, h);
+}
+
+static void end_hold(struct hold **at)
+{
+    struct hold *h = *at;
+
+    timer_cancel(&h->timer);
+    *at = h->next;
+    free(h);
+}
+
+void device_hold_forget(uint16_t domid)
+{
+    struct hold **at = &holds;
+
+    while (*at && (*at)->domid != domid)
+        at = &(*at)->next;
+    if (*at)
+        end_hold(at);
+}
+
+void device_holds_serve(void)
+{
+    struct hold **at = &holds, *h;
+    uint16_t domid;
+
+    while ((h = *at)) {
+        domid = h->domid;
+        if (!h->late && !is_ready(domid)) {
+            at = &h->next;
+            continue;
+        }
+        if (h->late)
+            kprintf("store: domain %u: its devices are not ready after %lu s: it begins "
+                    "without\n", domid, PATIENCE / NS_PER_S);
+        end_hold(at);
+        domain_connect(domid);
+    }
+}
