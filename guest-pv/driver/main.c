@@ -55,7 +55,7 @@ static unsigned find_disks(void)
     for (unsigned i = 0; i < n; i++)
         kprintf("driver: %s: %lu KiB\n", disks[i].name, disks[i].nr_sectors / 2);
     if (n == 0)
-        kprintf("driver: no disks: a module behind it is a disk's image or a newc archive of some\n");
+        kprintf("driver: no disks: the module behind it is an image, or a newc archive of some\n");
     return n;
 }
 

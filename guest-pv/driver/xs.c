@@ -51,7 +51,8 @@ void xs_init(void (*fn)(const char *path, const char *token))
 
 static size_t put(const char *bytes, size_t len)
 {
-    uint32_t prod = ring->req_prod, used = prod - __atomic_load_n(&ring->req_cons, __ATOMIC_ACQUIRE);
+    uint32_t prod = ring->req_prod;
+    uint32_t used = prod - __atomic_load_n(&ring->req_cons, __ATOMIC_ACQUIRE);
     size_t n = 0;
 
     if (used > XENSTORE_RING_SIZE)
@@ -64,7 +65,8 @@ static size_t put(const char *bytes, size_t len)
 
 static size_t get(char *bytes, size_t len)
 {
-    uint32_t cons = ring->rsp_cons, there = __atomic_load_n(&ring->rsp_prod, __ATOMIC_ACQUIRE) - cons;
+    uint32_t cons = ring->rsp_cons;
+    uint32_t there = __atomic_load_n(&ring->rsp_prod, __ATOMIC_ACQUIRE) - cons;
     size_t n = 0;
 
     if (there > XENSTORE_RING_SIZE)

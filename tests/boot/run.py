@@ -42,6 +42,9 @@ def given(args):
     TINY are programs made for the tests."""
     linux, guests = os.path.dirname(args.linux), os.path.dirname(args.guest)
     return {"GOOD": args.guest, "STORE": os.path.join(guests, "store"),
+            "DRIVER": os.path.join(guests, "driver"),
+            "DISK": os.path.join(os.path.dirname(args.linux), "disk.img"),
+            "DISK-RAMDISK": os.path.join(os.path.dirname(args.linux), "disk-ramdisk.gz"),
             "VMM": os.path.join(guests, "vmm"),
             "LINUX": args.linux, "RAMDISK": args.ramdisk, "GRUB": args.grub,
             "VMLINUZ": os.path.join(linux, "kernel", "vmlinuz"),

@@ -5,6 +5,7 @@
 #include "cmocka_main.h"
 #include "modules_fixture.h"
 #include "support.h"
+#include "xen/boot/guest_list.h"
 #include "xen/boot/modules.h"
 #include "xen/core/claim.h"
 #include "xen/core/domain_list.h"
@@ -117,6 +118,53 @@ static void vmm_gets_files(void **state)
     free(good);
 }
 
+/* Its memory holds its disks, unless it says how much it wants. */
+static void driver_has_room_for_its_disks(void **state)
+{
+    struct tiny_elf *good = malloc(sizeof(*good));
+    static char image[32 * PAGE_SIZE];
+
+    (void)state;
+    strcpy(boot_info.loader, "GRUB 2.06");
+    elf_make(good);
+    add_module(good, sizeof(*good), "driver --");
+    add_module(image, sizeof(image), "");
+    guest_list_make();
+    assert_int_equal(guests[0].config.mem_bytes, (16 << 20) + sizeof(image));
+    strcpy(boot_info.modules[0].string, "mem=5M driver --");
+    build_all_domains();
+    assert_int_equal(domain_by_id(1)->max_frames, (5 << 20) / PAGE_SIZE);
+    assert_int_equal(guest_start_info(domain_by_id(1))->mod_len, sizeof(image));
+    free(good);
+}
+
+/* Guests with disks are told to the service with them. */
+static void driver_and_disks(void **state)
+{
+    struct tiny_elf *good = malloc(sizeof(*good));
+    struct xencons_interface *ring;
+    char told[512] = "";
+
+    (void)state;
+    strcpy(boot_info.loader, "GRUB 2.06");
+    elf_make(good);
+    add_module(good, sizeof(*good), "name=store mem=4M service --");
+    add_module(good, sizeof(*good), "name=driver mem=4M driver --");
+    add_module(good, sizeof(*good), "name=a mem=4M disk=ram0,xvda,w disk=ram1,xvdb1,r --");
+    add_module(good, sizeof(*good), "name=c mem=4M driver --");
+    build_all_domains();
+    assert_int_equal(domain_count(), 3);
+    assert_true(console_has("module 3 (c): there is a driver domain already"));
+    assert_true(domain_by_id(1)->serves && !domain_by_id(2)->serves);
+    ring = domain_by_id(STORE_DOMID)->console_ring;
+    for (unsigned n = 0; ring->in_cons != ring->in_prod; n++)
+        told[n] = ring->in[ring->in_cons++ % sizeof(ring->in)];
+    assert_string_equal(told, "driver 1\nintroduce 1 driver 4096 1\n"
+                              "disk 2 1 ram0,xvda,w\ndisk 2 1 ram1,xvdb1,r\n"
+                              "introduce 2 a 4096 1\n");
+    free(good);
+}
+
 /* Without a kernel to host, and with more bytes than the list has numbers for. */
 static void vmm_is_refused(void **state)
 {
@@ -133,7 +181,7 @@ static void vmm_is_refused(void **state)
     add_module(good, sizeof(*good), "name=hosted --");
     add_module(good, sizeof(*good), "name=last mem=5M vmm --");
     build_all_domains();
-    assert_true(console_has("module 0 (keeper): a service domain cannot be a vmm"));
+    assert_true(console_has("module 0 (keeper): service, driver and vmm exclude each other"));
     assert_true(console_has("module 4 (last): a vmm, and no module behind it"));
     assert_int_equal(domain_count(), 1);
     assert_string_equal(domain_by_id(1)->name, "fine");
@@ -248,6 +296,8 @@ int main(void)
         with_machine(bzimage_is_no_ramdisk),
         with_machine(service_is_domain_0_wherever_its_module_is),
         with_machine(vmm_gets_files),
+        with_machine(driver_has_room_for_its_disks),
+        with_machine(driver_and_disks),
         with_machine(vmm_is_refused),
         with_machine(memory_of_module_files_goes_to_guests),
         with_machine(memory_is_promised_once),

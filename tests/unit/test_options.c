@@ -149,6 +149,16 @@ static void module_words_are_parsed(void **state)
         { "trace=bogus --", -EINVAL, "", "", 0, 1, 256 },
         { "trace=trap,-all --", 0, "", "", 0, 1, 256 },
         { "odd --", 0, "", "", 0, 1, 256 },
+        { "driver disk=ram0,xvda1,w disk=vd1,xvdaa,r --", 0, "", "", 0, 1, 256 },
+        { "disk= --", -EINVAL, "", "", 0, 1, 256 },
+        { "disk=ram0,xvda --", -EINVAL, "", "", 0, 1, 256 },
+        { "disk=ram0,xvda,rw --", -EINVAL, "", "", 0, 1, 256 },
+        { "disk=ram0,xvda,x --", -EINVAL, "", "", 0, 1, 256 },
+        { "disk=,xvda,r --", -EINVAL, "", "", 0, 1, 256 },
+        { "disk=ram0,xvd,r --", -EINVAL, "", "", 0, 1, 256 },
+        { "disk=ram0,sda,r --", -EINVAL, "", "", 0, 1, 256 },
+        { "disk=ram0,xvda,r,r --", -EINVAL, "", "", 0, 1, 256 },
+        { "disk=ram0123456789012,xvda,r --", -EINVAL, "", "", 0, 1, 256 },
     };
 
     (void)state;
@@ -166,6 +176,28 @@ static void module_words_are_parsed(void **state)
         assert_int_equal(c.vcpus, table[i].vcpus);
         assert_int_equal(c.weight, table[i].weight);
     }
+}
+
+/* As many as there is room for, a NUL behind each and one more. */
+static void disks_are_collected(void **state)
+{
+    char string[512];
+    struct domain_config c;
+    unsigned n;
+
+    (void)state;
+    assert_int_equal(domain_config_parse("disk=ram0,xvda,w disk=a,xvdb,r --", &c), 0);
+    assert_memory_equal(c.devices, "ram0,xvda,w\0a,xvdb,r\0", 22);
+    for (n = 1; n < 30; n++) {
+        *string = '\0';
+        for (unsigned i = 0; i < n; i++)
+            strcat(string, "disk=ram0,xvda,w ");
+        strcat(string, "--");
+        if (domain_config_parse(string, &c) != 0)
+            break;
+    }
+    assert_int_equal(n, (DEVICE_WORDS - 1) / sizeof("ram0,xvda,w") + 1);
+    assert_int_equal(c.devices[DEVICE_WORDS - 1], 0);
 }
 
 static void max_ports_is_limited(void **state)
@@ -286,6 +318,7 @@ int main(void)
         with_machine(trace_options_are_set),
         with_machine(module_words_are_parsed),
         with_machine(cut_strings_are_reported),
+        with_machine(disks_are_collected),
         with_machine(max_ports_is_limited),
         with_machine(sets_of_cpus_are_parsed),
         with_machine(module_file_name_is_dropped),

@@ -51,6 +51,13 @@ $(STORE_TESTS): $(UNIT)/%: $(UNIT)/tests/unit/%.o $(STORE_CORE:%.c=$(UNIT)/%.o)
 	$(call say,UNIT-LD,$@)
 	$(Q)$(UNIT_CC) $(UNIT_SAN) -o $@ $^ -lcmocka
 
+# So is the plain part of the driver domain.
+DRIVER_CORE := $(patsubst %,guest-pv/driver/%.c,blk_ring ramdisk)
+DRIVER_TESTS := $(filter $(UNIT)/test_driver%,$(UNIT_TESTS))
+$(DRIVER_TESTS): $(UNIT)/%: $(UNIT)/tests/unit/%.o $(DRIVER_CORE:%.c=$(UNIT)/%.o)
+	$(call say,UNIT-LD,$@)
+	$(Q)$(UNIT_CC) $(UNIT_SAN) -o $@ $^ -lcmocka
+
 # So is the vmm, but for guest-pv/vmm/*.c, which joins it to the guest's kernel: a library, and an
 # object of a test's own is linked before it.
 VMM_SRC := $(wildcard guest-pv/vmm/*/*.c) \

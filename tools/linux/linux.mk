@@ -74,14 +74,19 @@ $(LINUX)/modules/.made: $(LINUX)/kernel/vmlinuz
 	    --transform='s,.*/,,' $(DISK_MODULES:%='*/%.ko')
 	@touch $@
 
-# A file system with a tree of files and their hashes: what the guest must find.
+# A file system with a tree of files and their hashes, which the guest must find, and with the
+# kernel, ramdisk and menu for PV GRUB.
 DISK_TREE := xen common arch guest-pv docs
-$(LINUX)/disk.img: $(LINUX)/busybox/busybox tools/linux/linux.mk | deps
+$(LINUX)/disk.img: $(LINUX)/busybox/busybox $(LINUX)/kernel/vmlinuz $(LINUX)/disk-ramdisk.gz \
+    tools/linux/disk-grub.cfg tools/linux/linux.mk | deps
 	$(call say,MKFS,$@)
-	$(Q)rm -rf $(LINUX)/disk && mkdir -p $(LINUX)/disk/tree
+	$(Q)rm -rf $(LINUX)/disk && mkdir -p $(LINUX)/disk/tree $(LINUX)/disk/boot/grub
 	$(Q)cp -a $(DISK_TREE) $(LINUX)/busybox/busybox $(LINUX)/disk/tree/
 	$(Q)cd $(LINUX)/disk && find tree -type f | LC_ALL=C sort | xargs -d '\n' sha256sum > hashes
-	$(Q)rm -f $@ && mke2fs -q -t ext4 -L paragon -d $(LINUX)/disk $@ 32M
+	$(Q)cp $(LINUX)/kernel/vmlinuz $(LINUX)/disk-ramdisk.gz $(LINUX)/disk/boot/
+	$(Q)cp tools/linux/disk-grub.cfg $(LINUX)/disk/boot/grub/grub.cfg
+	$(Q)rm -f $@ $@.log && mke2fs -q -t ext4 -L paragon -d $(LINUX)/disk $@ 48M > $@.log 2>&1 || \
+	    { cat $@.log >&2; rm -f $@; exit 1; }
 
 $(LINUX)/disk-ramdisk.gz: tools/make-ramdisk $(LINUX)/ramdisk.gz $(LINUX)/modules/.made \
     tools/linux/disk

@@ -127,7 +127,7 @@ static struct domain *create(domid_t id, const struct domain_config *c, uint64_t
         return NULL;
     }
     d->max_port = c->max_port;
-    d->serves = c->service || c->driver;
+    d->serves |= c->driver;
     memcpy(d->devices, c->devices, sizeof(d->devices));
     d->cap = c->cap;
     place(d, c);

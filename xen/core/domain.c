@@ -99,6 +99,7 @@ struct domain *domain_create(domid_t id, const char *name, unsigned nr_vcpus, ui
         return NULL;
     }
     d->id = id;
+    d->serves = id == STORE_DOMID;
     d->mfn = (uint32_t)virt_to_mfn(d);
     snprintf(d->name, sizeof(d->name), "%s", name);
     d->state = DOM_BUILDING;

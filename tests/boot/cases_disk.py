@@ -1,0 +1,46 @@
+"""Boot tests of disks: the driver domain's RAM disks under Debian's Linux and PV GRUB."""
+
+from case import SERVICE, SHORT, Case
+
+DRIVER = "DRIVER name=driver driver weight=2048 --"
+GUEST = "LINUX name=linux mem=256M {} -- console=hvc0 paragon=disk"
+PASSED = r"^linux: 7 passed, 0 failed, 0 skipped"
+# The whole disk is served, nothing is left of it at the end, and the service domains end last.
+ENDED = (r"^\(XEN\).*Domain \d+ \(linux\) ended: power off",
+         r"^\(XEN\).*Domain 1 \(driver\) ended: power off",
+         r"^\(XEN\).*Domain 0 \(store\) ended: power off")
+
+CASES = [
+    Case("disk-ram",
+         modules=(SERVICE, DRIVER, "DISK", GUEST.format("disk=ram0,xvda1,w"), "DISK-RAMDISK"),
+         guests=(2,), mem=768, limit=240,
+         shows=(r"^\(d1\) driver: ram0: 49152 KiB",
+                r"^\(d1\) driver: d2: xvda1 is ram0, 48 MiB\s*$",
+                r"^\(d1\) driver: d2: xvda1 ends: \d+ requests, [1-9]\d* KiB read, [1-9]\d* KiB "
+                r"written, 0 errors") + ENDED),
+    Case("disk-ram-read-only",
+         modules=(SERVICE, DRIVER, "DISK", GUEST.format("disk=ram0,xvda1,r"), "DISK-RAMDISK"),
+         guests=(2,), mem=768, limit=240,
+         shows=(r"^\(d1\) driver: d2: xvda1 is ram0, 48 MiB, read-only",
+                r"^\(d1\) driver: d2: xvda1 ends: \d+ requests, \d+ KiB read, 0 KiB written, "
+                r"0 errors") + ENDED),
+    Case("disk-grub",
+         modules=(SERVICE, DRIVER, "DISK", "GRUB name=linux mem=256M disk=ram0,xvda1,w --"),
+         guests=(2,), mem=768, limit=300,
+         shows=(r"^\(d2\).*Linux from \(xen/xvda1\)",) + ENDED),
+    # What is wrong gets a line, and the guest runs.
+    Case("disk-words",
+         modules=(SERVICE, "DRIVER name=driver driver --",
+                  SHORT.format("one").replace(" -- ", " disk=ram7,xvda,w -- ", 1),
+                  SHORT.format("two").replace(" -- ", " disk=ram0,sda,w -- ", 1),
+                  SHORT.format("three").replace(" -- ", " disk=ram0,xvda0,r -- ", 1)),
+         guests=(2, 4),
+         shows=(r"^\(d1\) driver: no disks",
+                r"^\(d1\) driver: d2 vbd/51712: there is no disk of that name",
+                r'^\(XEN\).*module word "disk=ram0,sda,w": not a value for it',
+                r"^\(d0\) store: domain 4: disk ram0,xvda0,r: not the name of a disk")),
+    Case("disk-without-driver",
+         modules=(SERVICE, SHORT.format("good").replace(" -- ", " disk=ram0,xvda,w -- ", 1)),
+         guests=(1,),
+         shows=(r"^\(XEN\).*d1 \(good\): there is no driver domain: it gets no disk",)),
+]
