@@ -128,6 +128,23 @@ static void code_behind_a_call_may_be_written_twice(void **state)
     }
 }
 
+/* PUSHF stores twice, also where the word has two addresses: mov $, %rsp; pushf; hlt. */
+static void flags_may_be_pushed_into_a_page_with_an_alias(void **state)
+{
+    static const unsigned pages[] = { PAGE_CODE, PAGE_CODE_ALIAS };
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_SIZE(pages); i++) {
+        const struct lockstep how = { .max_steps = 100 };
+
+        translated_renew(&pair);
+        PUT(FUNCTION, 0x48, 0xc7, 0xc4, ADDRESS(PAGE_AT(pages[i]) + 0x204), 0x9c, 0xf4);
+        pair.core->regs[REG_RIP] = pair.translated->regs[REG_RIP] = FUNCTION;
+        run_lockstep(&pair, &how);
+        assert_int_equal(pair.translated->stop, STOP_HALTED);
+    }
+}
+
 static uint64_t entry_at(unsigned page)
 {
     return PAGE_AT(PAGE_TABLE) + 8 * page;
@@ -261,6 +278,7 @@ int main(void)
         cmocka_unit_test(a_block_that_writes_to_itself_ends_there),
         cmocka_unit_test(code_behind_a_call_may_be_written),
         cmocka_unit_test(code_behind_a_call_may_be_written_twice),
+        cmocka_unit_test(flags_may_be_pushed_into_a_page_with_an_alias),
         cmocka_unit_test(a_write_to_an_entry_of_a_walk_drops_all),
         cmocka_unit_test(a_write_to_another_entry_drops_nothing),
         cmocka_unit_test(blocks_stay_with_a_root_that_has_the_same_entry),

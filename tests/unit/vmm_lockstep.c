@@ -72,11 +72,21 @@ static bool same_regs(const struct pair *p)
     return ((a[REG_RFLAGS] ^ b[REG_RFLAGS]) & ~(p->undefined | FLAG_RF)) == 0;
 }
 
+/* Of the word below RSP, by this page's address or by its alias's. */
+static bool is_below_rsp(struct cpu *c, const uint8_t *byte)
+{
+    for (unsigned i = 1; i <= 8; i++) {
+        uint64_t at = c->regs[RSP] - i;
+
+        if (at - WINDOW < NR_PAGES * GUEST_PAGE && translated_at(c, at) == byte)
+            return true;
+    }
+    return false;
+}
+
 /* Below RSP PUSHF has a word that is not what it will be. */
 static bool same_memory(const struct pair *p)
 {
-    uint64_t below = p->core->regs[RSP] - 8;
-
     for (unsigned page = 0; page < NR_PAGES; page++) {
         const uint8_t *a = translated_at(p->core, PAGE_AT(page)),
                       *b = translated_at(p->translated, PAGE_AT(page));
@@ -84,7 +94,7 @@ static bool same_memory(const struct pair *p)
         if (memcmp(a, b, GUEST_PAGE) == 0)
             continue;
         for (unsigned i = 0; i < GUEST_PAGE; i++)
-            if (a[i] != b[i] && PAGE_AT(page) + i - below >= 8)
+            if (a[i] != b[i] && !is_below_rsp(p->core, &a[i]))
                 return false;
         if (!is_next(p->core, OP_PUSHF))
             return false;
