@@ -1,5 +1,5 @@
 """Debian's kernel as the guest of tools/ways: the machine and command line of each column, what is
-read of its output, and what of that is wrong.
+read of its output, and what of that is wrong. The boot tests compare outputs, too.
 
 The same kernel and ramdisk run in each column, with the same memory. The first program is
 /paragon/rows, which says at which TSC it begins; what that is after the kernel's first instruction
@@ -84,9 +84,16 @@ def died(seen):
     return bool(seen.get("linux", {}).get("death"))
 
 
-def unlike(column, other, results):
-    """How the output of one column differs from that of another."""
-    here, there = (results[name]["linux"]["output"] for name in (column, other))
+def output_of(lines):
+    """What is compared, of the lines of one boot."""
+    reader = Reader(None)
+    for line in lines:
+        reader.feed(line)
+    return reader.seen["output"]
+
+
+def unlike(here, there, other):
+    """How one output differs from that of another, which has this name."""
     for i in range(max(len(here), len(there))):
         pair = [lines[i] if i < len(lines) else "nothing" for lines in (here, there)]
         if pair[0] != pair[1]:
@@ -108,7 +115,7 @@ def faults(column, results):
     yield from (f"Linux: {line}" for line in seen["death"])
     others = [name for name in results if name not in DIES and "linux" in results[name]]
     if column != others[0]:
-        yield from unlike(column, others[0], results)
+        yield from unlike(seen["output"], results[others[0]]["linux"]["output"], others[0])
 
 
 def summary(seen):

@@ -48,8 +48,8 @@ static void lgdt_and_sgdt(void)
                  ANY_ERROR);
 }
 
-/* So is the table that SIDT names. Handlers are registered by hypercall: here that of INT3, which is
- * that of another vector for a moment. */
+/* So is the table that SIDT names. Handlers are registered by hypercall: here INT3's, which is that
+ * of another vector for a moment. */
 static void lidt_and_sidt(void)
 {
     struct trap_info mine[2] = { { .vector = TRAP_BP, .flags = 3 | 4, .cs = FLAT_KERNEL_CS,

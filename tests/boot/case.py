@@ -54,6 +54,7 @@ class Case:
     traced: object = None  # a function of the trace that was read: yields faults
     check_ram: object = None  # a function of the machine's memory and all lines: yields faults
     same_as: str = ""  # an earlier case whose tests and verdicts have to be the same
+    prints_as: str = ""  # an earlier case whose Linux has to have given the same, line by line
     starts: bool = True  # False: the hypervisor does not start; only shows and check are judged
     panics: str = ""  # the reason of the hypervisor's panic; besides it shows and check are judged
 

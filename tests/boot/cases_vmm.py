@@ -90,4 +90,9 @@ CASES = [
                 r"^\(d1\) vmm: the end: HLT with interrupts off",
                 r"^\(d1\) vmm: translated: \d+ blocks",
                 r"^\(XEN\).*Domain 1 \(linux\) ended: power off")),
+    # By emulation it takes minutes: `make ways`.
+    Case("linux-session-translated",
+         modules=(TRANSLATED, f"LINUX {UNMODIFIED} paragon=session", "RAMDISK"),
+         prints_as="linux-session-bare", limit=290, icount=True, way="translate",
+         shows=(r"^\(d1\) linux: 12 passed, 0 failed, 0 skipped",)),
 ]

@@ -31,9 +31,11 @@ import qemu  # noqa: E402
 import several_cpus  # noqa: E402
 import snapshots  # noqa: E402
 import tracing  # noqa: E402
+import ways_linux  # noqa: E402
 
 PORTS = {"debugcon": "-debugcon", "com2": "-serial"}
 CONSOLE = "console=com1 com1=115200,8n1"
+LEAST_OUTPUT = 20  # lines of tools/linux/session that are compared
 
 
 def given(args):
@@ -248,7 +250,8 @@ def verdicts(report):
 
 def differences(case, report, seen):
     """The tests whose verdict is another in case.same_as, or that ran in one of the two only."""
-    here, there = verdicts(report), seen.get(case.same_as)
+    here = verdicts(report)
+    there = verdicts(seen[case.same_as]) if case.same_as in seen else {}
     if case.same_as and not there:
         yield f"{case.same_as}, to be compared with, ran no test"
     elif case.same_as:
@@ -256,6 +259,16 @@ def differences(case, report, seen):
             if here.get(name) != there.get(name):
                 yield f"{name}: {here.get(name, 'not there')}, and in {case.same_as}: " + \
                     there.get(name, "not there")
+
+
+def other_output(case, report, seen):
+    """What Linux printed otherwise in case.prints_as."""
+    if not case.prints_as:
+        return
+    there = ways_linux.output_of(seen[case.prints_as].lines) if case.prints_as in seen else []
+    if len(there) < LEAST_OUTPUT:
+        yield f"{case.prints_as}, to be compared with, printed {len(there)} lines"
+    yield from ways_linux.unlike(ways_linux.output_of(report.lines), there, case.prints_as)
 
 
 def faults(case, args, report, good, reason):
@@ -292,14 +305,14 @@ def faults(case, args, report, good, reason):
 
 
 def run(case, args, seen):
-    """Runs one case: (whether it passed, the text about it). seen: verdicts of the earlier cases,
-    by name."""
+    """Runs one case: (whether it passed, the text about it). seen: reports of earlier cases, by
+    name."""
     start = time.monotonic()
     report, (good, reason), meddled = boot(case, args)
     wrong = [*filter(None, [meddled]), *faults(case, args, report, good, reason),
-             *differences(case, report, seen),
+             *differences(case, report, seen), *other_output(case, report, seen),
              *ram_faults(case, args, report)]
-    seen[case.name] = verdicts(report)
+    seen[case.name] = report
     if case.panics:
         reason = "panicked, as expected"
     elif not case.starts:
@@ -316,21 +329,25 @@ def run(case, args, seen):
     return not wrong, "\n".join(said)
 
 
+def compared_with(case):
+    return case.same_as or case.prints_as
+
+
 def choose(names, cpus):
     """The cases that have one of these in their name, and those that they are compared with."""
     present = several_cpus.chosen(cases.CASES, cpus, CONSOLE) if cpus > 1 else cases.CASES
     named = [case for case in present
              if not names or any(part in f"={case.name}=" for part in names)]
-    wanted = {case.name for case in named} | {case.same_as for case in named}
+    wanted = {case.name for case in named} | {compared_with(case) for case in named}
     return [case for case in present if case.name in wanted]
 
 
 def grouped(chosen):
-    """Lists: a case and those that have to have the same verdicts."""
-    groups = {case.name: [case] for case in chosen if not case.same_as}
+    """Lists: a case and those that are compared with it."""
+    groups = {case.name: [case] for case in chosen if not compared_with(case)}
     for case in chosen:
-        if case.same_as:
-            groups[case.same_as].append(case)
+        if compared_with(case):
+            groups[compared_with(case)].append(case)
     return list(groups.values())
 
 

@@ -19,9 +19,10 @@ def reason_against(case):
 
 def on(case, cpus, console):
     """The case on that many CPUs; what boots from an ISO has its options there. The word stands
-    first, for a case may have more options than there is room for."""
+    first, for a case may have more options than there is room for. It is not compared with one of
+    the bare machine, which does not run."""
     come_up = (rf"^\(XEN\) {cpus} CPUs$",) if case.starts else ()
-    return dataclasses.replace(case, smp=cpus, shows=case.shows + come_up,
+    return dataclasses.replace(case, smp=cpus, prints_as="", shows=case.shows + come_up,
                                options=f"maxcpus={cpus} {case.options or console}")
 
 

@@ -126,6 +126,14 @@ class Linux(unittest.TestCase):
             self.assertEqual(
                 len(self.faults("pv", bare=bare, pv=read_linux(linux(output=output)))), nr)
 
+    def test_outputs_of_boot_tests(self):
+        lines = ["(d1) # gave: 1", "(d1) something else", "(d1)   ok 1 pipes", "# gave: 2\r"]
+        output = ways.ways_linux.output_of(lines)
+        self.assertEqual(output, ["# gave: 1", "  ok 1 pipes", "# gave: 2"])
+        self.assertEqual(list(ways.ways_linux.unlike(output, list(output), "bare")), [])
+        self.assertEqual(list(ways.ways_linux.unlike(output[:2] + ["# gave: 3"], output, "bare")),
+                         ['Linux printed "# gave: 3", and in bare "# gave: 2"'])
+
     def test_not_passed(self):
         failed = read_linux(linux(end="11 passed, 1 failed"))
         self.assertEqual(self.faults("pv", pv=failed), ["Linux did not pass its session"])
