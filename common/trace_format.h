@@ -4,8 +4,9 @@
  * and tools/pvtrace, which reads it.
  *
  * A trace file is a sequence of windows: TRC_TRACE_CPU_CHANGE {cpu, bytes of records that follow},
- * then records. The order of a window's first records is: CLOCK, TRC_SCHED_CONTINUE_RUNNING (who
- * runs).
+ * then records of that CPU. The order of a window's first records is: CLOCK,
+ * TRC_SCHED_CONTINUE_RUNNING (who runs). A CPU's windows are in the order of time; those of two
+ * CPUs are not, so a reader merges them by the records' TSC.
  *
  * 64-bit values are two words, low first. "vcpu" words are vcpu | domain << 16, as in
  * TRC_SCHED_RUNSTATE_CHANGE. */
@@ -17,8 +18,11 @@
 
 #define TRC_PARAGON             0x00804000
 
-/* tsc_hz (2 words), TSC at system time 0 (2 words), TRACE_FORMAT_VERSION. Ticks to system time:
- * (tsc - zero) / hz. */
+/* tsc_hz (2 words), TSC at system time 0 (2 words), TRACE_FORMAT_VERSION, how many CPUs write
+ * records, the number of this record among its CPU's (the lower 32 bits). Ticks to system time:
+ * (tsc - zero) / hz. The TSCs of all CPUs agree: a CPU of which it does not is not started. Format
+ * 1 had one CPU, and its record ended with the version; so does a copy of this record with which a
+ * reader of the ring begins a window of its own. */
 #define TRC_PARAGON_CLOCK       (TRC_PARAGON + 1)
 /* Hypercall number, result (2 words, signed), ticks that it took (2 words). Ends the youngest
  * hypercall of the vCPU that has not ended. The ticks include what the vCPU slept or waited for the
@@ -49,7 +53,7 @@
  * they change. */
 #define TRC_PARAGON_CLASSES     (TRC_PARAGON + 11)
 
-#define TRACE_FORMAT_VERSION 1u
+#define TRACE_FORMAT_VERSION 2u
 #define TRACE_COPY_CUT 0x8000u          /* in the upper half of a COPY record's second word */
 #define TRACE_COPY_BYTES 20u            /* most in one record */
 
@@ -90,14 +94,14 @@ enum trace_class {
  * with a file as memory the file's offset is the address below 4 GiB, and address - ram_end + file
  * size above it.
  *
- * A CPU's ring is nr_blocks blocks of block_bytes, one after the other. Block number n (from 1,
- * never reused) lies in slot (n - 1) % nr_blocks. The writer never waits: it makes a slot's number
- * 0, writes the header with its new number last, and adds records, moving `used` after each. A
- * reader copies `used` bytes and believes them if the number is still the same afterwards. Records
- * are numbered from 0 in each ring; a gap between a block's first_record and what the reader has
- * seen is the number of records lost. */
+ * Each CPU has a ring of its own and writes no other. It is nr_blocks blocks of block_bytes, one
+ * after the other. Block number n (from 1, never reused) lies in slot (n - 1) % nr_blocks. The
+ * writer never waits: it makes a slot's number 0, writes the header with its new number last, and
+ * adds records, moving `used` after each. A reader copies `used` bytes and believes them if the
+ * number is still the same afterwards. Records are numbered from 0 in each ring; a gap between a
+ * block's first_record and what the reader has seen is the number of records lost. */
 #define TRACE_MAGIC "PARAGON-TRACE-01"  /* 16 bytes, no NUL */
-#define TRACE_MAX_CPUS 8u
+#define TRACE_MAX_CPUS 256u
 
 struct trace_block {
     volatile uint64_t number;
@@ -108,9 +112,11 @@ struct trace_block {
     uint32_t records[];
 };
 
+/* A line of the cache for each CPU. In format 1 they had 16 bytes. */
 struct trace_ring_info {
     uint64_t pa;                        /* of slot 0; 0: this CPU has no ring */
     volatile uint64_t head;             /* number of the block being written; 0: nothing yet */
+    uint64_t pad[6];
 };
 
 enum trace_state { TRACE_STATE_NONE, TRACE_STATE_RUNNING, TRACE_STATE_ENDED };

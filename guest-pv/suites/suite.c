@@ -142,9 +142,13 @@ static bool out_of_place(const struct suite *s)
     return s->flags & SUITE_NEEDS_BARE;
 }
 
-/* Why a test of this suite cannot run here, though others can, or NULL. */
+/* Why a test of this suite does not run here, though others do, or NULL. */
 static const char *obstacle_of_test(const struct suite *s, const struct test *t)
 {
+    char buf[4];
+
+    if (cmdline_get("tests", buf, sizeof(buf)) && !cmdline_has("tests", t->name))
+        return "not among tests=";
     if (is_bare() && !(s->flags & SUITE_NEEDS_BARE) && !t->on_bare)
         return "needs a hypervisor";
     return NULL;

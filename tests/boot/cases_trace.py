@@ -2,7 +2,7 @@
 
 import debugger
 import tracecheck
-from case import MENU, MENU_MODULES, SERVICE, SHORT, Case
+from case import LINUX, MENU, MENU_MODULES, SERVICE, SHORT, Case
 
 CASES = [
     Case("trace",
@@ -44,6 +44,19 @@ CASES = [
          options="trace=hypercalls trace_lines=5", guests=(), crash=(1,),
          shows=(r"^\(XEN\) Trace: the last 5 of \d+",
                 r"^\[d1v0 \d+\.\d+\] \w+\(.*\) = -?\d+ <\d+>")),
+]
+
+SMP = "trace=all hypercall_counts maxcpus=4 trace_size="
+CASES += [
+    # Those tests of the suite that make few records, and whose vCPUs wait for each other.
+    Case("trace-smp", modules=("GOOD name=smp mem=64M vcpus=4 -- suites=smp tests=each_runs,"
+                               "initialise_of_all,no_wakeup_is_lost,ports_of_all,timers_of_all,"
+                               "grant_table_grows",),
+         options=SMP + "256M", smp=4, mem=640, trace="live", limit=240,
+         traced=tracecheck.several_cpus),
+    Case("trace-smp-linux", modules=(LINUX.format("", 2, "boot"), "RAMDISK"),
+         options=SMP + "64M", smp=4, mem=640, guests=(), trace="live", limit=240,
+         traced=tracecheck.several_cpus),
 ]
 
 # Recorded and replayed. All records of the two traces are compared, with their times.

@@ -43,7 +43,7 @@ def counters(args, report, trace):
     """Every hypercall that the hypervisor counted is in the trace, and no other."""
     counted = {}
     for line in report.lines:
-        if found := re.match(r"\(XEN\) +(\d+) (\w+)$", line):
+        if found := re.match(r"\(XEN\)  +(\d+) (\w+)$", line):
             counted[found[2]] = int(found[1])
         elif found := re.match(r"\(XEN\) +(\d+) of numbers that are not served", line):
             counted[""] = int(found[1])
@@ -65,6 +65,26 @@ def counters(args, report, trace):
     if status or not re.search(r"\bagree", out + err):
         yield "pvtrace -c does not say that it agrees with the counters: " + \
             (out + err).strip()[-200:]
+
+
+def several_cpus(args, report, trace):
+    """Every call is in the trace; what happened at one time on several CPUs is in the order of
+    time; vCPUs run on more than one CPU, and go on on others."""
+    yield from counters(args, report, trace)
+    last, cpus, homes = 0.0, set(), {}
+    for row in rows(args, trace):
+        if row["kind"] == "hypercall":  # has the time of its beginning, and comes at its end
+            continue
+        now = float(row["time"])
+        if now < last:
+            yield f"{row['kind']} on CPU {row['cpu']} at {now:.9f} comes after {last:.9f}"
+            return
+        last = now
+        cpus.add(row["cpu"])
+        if row["kind"] == "runstate" and row["vcpu"]:
+            homes.setdefault((row["domain"], row["vcpu"]), set()).add(row["cpu"])
+    if len(cpus) < 2 or all(len(where) < 2 for where in homes.values()):
+        yield f"records of CPUs {sorted(cpus)}, vCPUs by CPU: {homes}"
 
 
 def others_read_it(args, report, trace):

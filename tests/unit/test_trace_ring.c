@@ -69,7 +69,7 @@ static void header_says_where_the_ring_is(void **state)
     start(TRACE_HYPERCALL);
     assert_memory_equal(h->magic, "PARAGON-TRACE-01", 16);
     assert_int_equal(h->pa, arch_static_maddr(h));
-    assert_int_equal(h->version, 1);
+    assert_int_equal(h->version, 2);
     assert_int_equal(h->state, TRACE_STATE_RUNNING);
     assert_int_equal(h->ram_end, max_mfn << PAGE_SHIFT);
     assert_int_equal(h->tsc_hz, arch_tsc_hz());
@@ -111,8 +111,8 @@ static void ring_wraps_and_counts_losses(void **state)
         assert_int_equal(block->used, BEGIN_BYTES + per_block * WIDE_BYTES);
         assert_int_equal(block->cpu, 0);
         assert_int_equal(TRC_HD_TO_EVENT(block->records[0]), TRC_PARAGON_CLOCK);
-        assert_int_equal(TRC_HD_TO_EVENT(block->records[8]), TRC_SCHED_CONTINUE_RUNNING);
-        assert_int_equal(block->records[11], A0);
+        assert_int_equal(TRC_HD_TO_EVENT(block->records[10]), TRC_SCHED_CONTINUE_RUNNING);
+        assert_int_equal(block->records[13], A0);
         assert_true(n == 7 || block->first_tsc > slot((n - 2) % 4)->first_tsc);
     }
     reader_follow(&reader);             /* it had seen three: CLOCK, who runs, the classes */

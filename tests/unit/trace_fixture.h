@@ -62,7 +62,7 @@ static inline void become(struct vcpu *v)
 /* The state after booting with trace=config. */
 static inline void trace_boot(struct trace_config config)
 {
-    trace_header = (struct trace_header){ .magic = TRACE_MAGIC };
+    memset(&trace_header, 0, sizeof(trace_header));
     trace_config = config;
     trace_init();
 }

@@ -6,6 +6,7 @@
 #include "trace_reader.h"
 #include "common/trace_format.h"
 #include "xen/core/alloc.h"
+#include "xen/core/cpu.h"
 #include "xen/core/time.h"
 #include "xen/core/trace_ring.h"
 
@@ -47,7 +48,7 @@ static const struct known {
     { TRC_PARAGON_EMULATED, ~0u, 7, 7, true },
     { TRC_PARAGON_SEND, ~0u, 4, 4, true },
     { TRC_PARAGON_UPCALL, ~0u, 2, 2, true },
-    { TRC_PARAGON_CLOCK, ~0u, 5, 5, true },
+    { TRC_PARAGON_CLOCK, ~0u, 7, 7, true },
     { TRC_PARAGON_DOMAIN, ~0u, 7, 7, true },
     { TRC_PARAGON_CLASSES, ~0u, 1, 1, true },
     { TRC_PARAGON_COUNTER, ~0u, 3, 3, true },
@@ -173,6 +174,7 @@ static void judge(struct trace_reader *r, const struct trace_block *b, struct tr
         MUST((rec->words[0] | (uint64_t)rec->words[1] << 32) == trace_header.tsc_hz);
         MUST((rec->words[2] | (uint64_t)rec->words[3] << 32) == tsc_at_boot());
         MUST(rec->words[4] == TRACE_FORMAT_VERSION);
+        MUST(rec->words[5] == nr_cpus && rec->words[6] == (uint32_t)rec->index);
         MUST(rec->tsc >= b->first_tsc);
     }
     if (rec->tsc != 0) {
@@ -224,11 +226,11 @@ static void read_records(struct trace_reader *r, const struct trace_block *b)
 /* Its first record is the next one to be read; or records were lost, with the blocks in between. */
 static void enter_block(struct trace_reader *r, uint64_t number, bool overtaken)
 {
-    const struct trace_block *b = trace_slot(&trace_rings[0], number);
+    const struct trace_block *b = trace_slot(&trace_rings[r->cpu], number);
 
     r->block = number;
     r->offset = 0;
-    MUST(b->first_record >= r->seen + r->lost && b->cpu == 0 && b->first_tsc >= r->tsc);
+    MUST(b->first_record >= r->seen + r->lost && b->cpu == r->cpu && b->first_tsc >= r->tsc);
     MUST(overtaken || b->first_record == r->seen + r->lost);
     if (b->first_record == r->seen + r->lost)
         return;
@@ -240,28 +242,35 @@ static void enter_block(struct trace_reader *r, uint64_t number, bool overtaken)
 
 void reader_follow(struct trace_reader *r)
 {
-    uint64_t head = trace_header.rings[0].head, nr = trace_header.nr_blocks,
+    const struct trace_ring *ring = &trace_rings[r->cpu];
+    uint64_t head = trace_header.rings[r->cpu].head, nr = trace_header.nr_blocks,
         oldest = head > nr ? head - nr + 1 : 1;
 
-    if (trace_rings[0].slots == NULL || head == 0)
+    if (ring->slots == NULL || head == 0)
         return;
     for (uint64_t n = oldest; n <= head; n++)
-        MUST(trace_slot(&trace_rings[0], n)->number == n);
+        MUST(trace_slot(ring, n)->number == n);
     if (r->block < oldest)
         enter_block(r, oldest, true);
-    read_records(r, trace_slot(&trace_rings[0], r->block));
+    read_records(r, trace_slot(ring, r->block));
     while (r->block < head) {
         enter_block(r, r->block + 1, false);
-        read_records(r, trace_slot(&trace_rings[0], r->block));
+        read_records(r, trace_slot(ring, r->block));
     }
-    MUST(r->seen + r->lost == trace_rings[0].records);
+    MUST(r->seen + r->lost == ring->records);
+}
+
+static void drop(unsigned cpu)
+{
+    for (unsigned i = 0; trace_rings[cpu].slots != NULL && i < trace_header.nr_blocks; i++)
+        free_pages((char *)trace_rings[cpu].slots + i * TRACE_BLOCK_BYTES, 2);
+    trace_rings[cpu] = (struct trace_ring){ 0 };
+    trace_header.rings[cpu] = (struct trace_ring_info){ 0 };
 }
 
 void reader_drop_ring(void)
 {
-    for (unsigned i = 0; trace_rings[0].slots != NULL && i < trace_header.nr_blocks; i++)
-        free_pages((char *)trace_rings[0].slots + i * TRACE_BLOCK_BYTES, 2);
-    trace_rings[0] = (struct trace_ring){ .running = IDLE_WORD };
-    trace_header.rings[0] = (struct trace_ring_info){ 0 };
+    for (unsigned cpu = 0; cpu < TRACE_MAX_CPUS; cpu++)
+        drop(cpu);
     trace_header.state = TRACE_STATE_NONE;
 }

@@ -21,6 +21,7 @@ struct trace_record {
 
 struct trace_reader {
     void (*on_record)(const struct trace_record *r); /* may be NULL */
+    unsigned cpu;                       /* whose ring: 0, or set after reader_start() */
     uint64_t block, offset;             /* where it continues; block 0: at the oldest block */
     uint64_t seen, lost, calls, results;
     uint64_t tsc;

@@ -10,7 +10,7 @@
 #include "xen/pv/hypercalls.h"
 
 #define BLOCK_ROOM (TRACE_BLOCK_BYTES - sizeof(struct trace_block))
-#define BEGIN_BYTES (8 * 4 + 4 * 4)     /* CLOCK and who runs */
+#define BEGIN_BYTES (10 * 4 + 4 * 4)     /* CLOCK and who runs */
 #define WIDE_BYTES (10 * 4)             /* a record of seven words */
 #define WIDE_EVENT TRC_PARAGON_EMULATED
 

@@ -27,7 +27,9 @@ struct ram {
     uint64_t told;                      /* where the header is; 0: nobody said */
     uint64_t file_bytes, at;            /* of the header, in the file */
     struct trace_header h;
-    unsigned nr_rings, last;            /* last: whose record was delivered last */
+    unsigned nr_rings;
+    struct merge merge;
+    uint64_t looks;                     /* how often all rings that had nothing were looked at */
     uint64_t delivered;
     struct ring rings[TRACE_MAX_CPUS];
     uint8_t chunks[TRACE_MAX_CPUS][CHUNK];
@@ -76,7 +78,8 @@ static void attach(struct ram *ram)
     }
     ram->found = ram->ever = true;
     ram->fresh = ram->ended = false;
-    ram->last = 0;
+    ram->looks = 0;
+    merge_begin(&ram->merge, ram->nr_rings);
 }
 
 static double now(void)
@@ -111,9 +114,9 @@ static bool same_trace(const struct ram *ram, const struct trace_header *now)
 {
     const struct trace_header *h = &ram->h;
 
-    if (memcmp(now->magic, h->magic, sizeof(h->magic)) != 0 || now->pa != h->pa ||
-        now->state == TRACE_STATE_NONE || now->block_bytes != h->block_bytes ||
-        now->nr_blocks != h->nr_blocks || now->nr_cpus != h->nr_cpus)
+    if (now->pa != h->pa || now->version != h->version || now->state == TRACE_STATE_NONE ||
+        now->block_bytes != h->block_bytes || now->nr_blocks != h->nr_blocks ||
+        now->nr_cpus != h->nr_cpus)
         return false;
     for (unsigned i = 0; i < ram->nr_rings; i++) {
         const struct ring *ring = &ram->rings[i];
@@ -130,7 +133,7 @@ static bool same_trace(const struct ram *ram, const struct trace_header *now)
 /* Says so to the next stage, for which nothing that was open can end any more. */
 static enum next reset(struct ram *ram, struct record *r)
 {
-    const struct ring *ring = &ram->rings[ram->last];
+    const struct ring *ring = &ram->rings[ram->merge.last];
     bool was_used = ram->delivered > 0;
 
     *r = (struct record){ .offset = ram->at, .tsc = ring->tsc, .event = TRC_PARAGON_CLASSES,
@@ -147,19 +150,28 @@ static enum next reset(struct ram *ram, struct record *r)
 }
 
 /* --- Its rings -------------------------------------------------------------------------------- */
-/* The oldest record of all rings. Ties: of the ring that spoke last, for records without a time
- * belong to the one before. */
+/* The ring with the oldest record; NULL: there is none. */
 static struct ring *oldest(struct ram *ram)
 {
-    struct ring *best = NULL;
+    return merge_choose(&ram->merge) ? &ram->rings[ram->merge.last] : NULL;
+}
 
+/* Nothing older can be in a ring that had nothing when it was looked at, if that was after this
+ * record had been copied. */
+static bool is_oldest(const struct ram *ram, const struct ring *chosen)
+{
     for (unsigned i = 0; i < ram->nr_rings; i++) {
-        struct ring *ring = &ram->rings[(ram->last + i) % ram->nr_rings];
+        const struct ring *ring = &ram->rings[i];
 
-        if (ring->have_next && (best == NULL || ring->next.tsc < best->next.tsc))
-            best = ring;
+        if (!ring->have_next && ring->at != 0 && ring->looked <= chosen->copied)
+            return false;
     }
-    return best;
+    return true;
+}
+
+static void ring_changed(struct ram *ram, struct ring *ring)
+{
+    ram->merge.head[ring->cpu] = ring->have_next ? &ring->next : NULL;
 }
 
 /* The trace ended and its memory was given back, perhaps before all was read: it may be anybody's
@@ -173,6 +185,13 @@ static void given_back(const struct ram *ram, const struct ring *ring)
         ring->at, ring->cpu, ring->block);
 }
 
+static void look_at(const struct ram *ram, struct ring *ring, uint64_t head)
+{
+    if ((!ram->follow || ram->stopped) && ring->limit == UINT64_MAX)
+        ring->limit = head;
+    ring_refill(ring, head);
+}
+
 /* Reads more of all rings of which nothing is left. NEXT_RECORD: the trace is no more, *r says so.
  */
 static enum next refill(struct ram *ram, struct record *r)
@@ -180,18 +199,21 @@ static enum next refill(struct ram *ram, struct record *r)
     bool drained = true;
     struct trace_header now;
 
-    if (!read_all(ram->fd, &now, sizeof(now), ram->at) || !same_trace(ram, &now))
+    if (!ram_read_header(ram->fd, ram->at, &now) || !same_trace(ram, &now))
         return reset(ram, r);
+    ram->looks++;
+    merge_changed(&ram->merge);
     for (unsigned i = 0; i < ram->nr_rings; i++) {
         struct ring *ring = &ram->rings[i];
 
-        if (!ring->have_next && ring->at != 0 && now.rings[i].pa != ram->h.rings[i].pa) {
-            given_back(ram, ring);
-        } else if (!ring->have_next && ring->at != 0) {
-            if ((!ram->follow || ram->stopped) && ring->limit == UINT64_MAX)
-                ring->limit = now.rings[i].head;
-            ring_refill(ring, now.rings[i].head);
+        if (!ring->have_next && ring->at != 0) {
+            ring->looked = ring->copied = ram->looks;
+            if (now.rings[i].pa != ram->h.rings[i].pa)
+                given_back(ram, ring);
+            else
+                look_at(ram, ring, now.rings[i].head);
         }
+        ring_changed(ram, ring);
         drained &= !ring->have_next;
     }
     ram->over = drained && (!ram->follow || ram->stopped || ram->ended);
@@ -208,33 +230,59 @@ static bool orphaned(const struct ram *ram)
     return ram->was_linked && (fstat(ram->fd, &st) != 0 || st.st_nlink == 0);
 }
 
-enum next ram_next(struct ram *ram, struct record *r)
+/* The ring whose record is to be delivered next. NULL: there is none; *rc says whether *r has
+ * another record, which tells so. */
+static struct ring *choose(struct ram *ram, struct record *r, enum next *rc)
 {
     struct ring *ring;
 
-    if (unlikely(!ram->found)) {
-        if (!ram->over)
-            search(ram);
-        if (!ram->found) {
-            bool end = ram->over || !ram->follow || ram->stopped || orphaned(ram);
-
-            if (end && !ram->ever)
-                fault_set(ram->fault,
-                          "no trace in this machine's RAM: was it started with trace=?");
-            return end ? NEXT_END : NEXT_WAIT;
-        }
+    if (likely(ram->fresh && merge_goes_on(&ram->merge)))
+        return &ram->rings[ram->merge.last];
+    for (;;) {
+        *rc = NEXT_WAIT;
+        if (unlikely(!ram->fresh) && !ram->over)
+            *rc = refill(ram, r);
+        ring = *rc != NEXT_RECORD && ram->found ? oldest(ram) : NULL;
+        if (ring == NULL || is_oldest(ram, ring))
+            return ring;
+        ram->fresh = false;
     }
-    if (unlikely(!ram->fresh) && !ram->over && refill(ram, r) == NEXT_RECORD)
+}
+
+static enum next find(struct ram *ram)
+{
+    bool end;
+
+    if (!ram->over)
+        search(ram);
+    if (ram->found)
         return NEXT_RECORD;
-    ring = ram->found ? oldest(ram) : NULL;
+    end = ram->over || !ram->follow || ram->stopped || orphaned(ram);
+    if (end && !ram->ever)
+        fault_set(ram->fault, "no trace in this machine's RAM: was it started with trace=?");
+    return end ? NEXT_END : NEXT_WAIT;
+}
+
+enum next ram_next(struct ram *ram, struct record *r)
+{
+    enum next rc = NEXT_RECORD;
+    struct ring *ring;
+
+    if (unlikely(!ram->found))
+        rc = find(ram);
+    if (rc != NEXT_RECORD)
+        return rc;
+    ring = choose(ram, r, &rc);
     if (unlikely(ring == NULL)) {
+        if (rc == NEXT_RECORD)
+            return rc;
         ram->fresh = false;
         return ram->over || (ram->found && orphaned(ram)) ? NEXT_END : NEXT_WAIT;
     }
     *r = ring->next;
-    ram->last = ring->cpu;
     ram->delivered++;
     if (!ring_advance(ring))
         ram->fresh = false;
+    ring_changed(ram, ring);
     return NEXT_RECORD;
 }

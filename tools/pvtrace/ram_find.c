@@ -33,8 +33,8 @@ static bool believable(const struct trace_header *h, uint64_t file_bytes)
 {
     unsigned rings = 0;
 
-    if (h->nr_cpus == 0 || h->nr_cpus > TRACE_MAX_CPUS || h->nr_blocks < 2 ||
-        h->block_bytes < BLOCK_BYTES_MIN || h->block_bytes % 8 != 0)
+    if (h->nr_cpus == 0 || h->nr_blocks < 2 || h->block_bytes < BLOCK_BYTES_MIN ||
+        h->block_bytes % 8 != 0)
         return false;
     for (unsigned i = 0; i < h->nr_cpus; i++) {
         uint64_t bytes = (uint64_t)h->nr_blocks * h->block_bytes;
@@ -46,14 +46,35 @@ static bool believable(const struct trace_header *h, uint64_t file_bytes)
     return rings > 0;
 }
 
+/* In format 1 the descriptions of the rings are smaller. Those of no CPU are 0. */
+bool ram_read_header(int fd, uint64_t at, struct trace_header *h)
+{
+    const size_t fixed = offsetof(struct trace_header, rings), one = sizeof(h->rings[0]), old = 16;
+    uint8_t rings[sizeof(h->rings)];
+
+    memset(h, 0, sizeof(*h));
+    if (!read_all(fd, h, fixed, at) || memcmp(h->magic, TRACE_MAGIC, sizeof(h->magic)) != 0)
+        return false;
+    if (!version_known(h->version))
+        return true;
+    if (h->nr_cpus > TRACE_MAX_CPUS)
+        return false;
+    if (h->version != 1)
+        return read_all(fd, h->rings, h->nr_cpus * one, at + fixed);
+    if (!read_all(fd, rings, h->nr_cpus * old, at + fixed))
+        return false;
+    for (unsigned i = 0; i < h->nr_cpus; i++)
+        memcpy(&h->rings[i], rings + i * old, old);
+    return true;
+}
+
 /* The page at `at` begins with the signature. */
 static enum next judge(int fd, uint64_t file_bytes, uint64_t at, struct trace_header *h,
                        struct fault *foreign)
 {
-    if (!read_all(fd, h, sizeof(*h), at) || memcmp(h->magic, TRACE_MAGIC, sizeof(h->magic)) != 0 ||
-        h->pa != at || !has_begun(h))
+    if (!ram_read_header(fd, at, h) || h->pa != at || !has_begun(h))
         return NEXT_WAIT;
-    if (h->version != TRACE_FORMAT_VERSION) {
+    if (!version_known(h->version)) {
         fault_version(foreign, at, h->version);
         return NEXT_END;
     }
@@ -80,9 +101,9 @@ enum next ram_find(int fd, uint64_t file_bytes, uint64_t told, uint64_t *at, str
         else if (data < 0 && lseek(fd, 0, SEEK_HOLE) >= 0)
             break;                      /* holes are known, and there is one up to the end */
         n = pos < end ? pread(fd, buffer, sizeof(buffer), (off_t)pos) : 0;
-        if (n < (ssize_t)sizeof(*h))
+        if (n < (ssize_t)sizeof(h->magic))
             break;
-        for (size_t i = 0; i + sizeof(*h) <= (size_t)n && pos + i < end; i += PAGE) {
+        for (size_t i = 0; i + sizeof(h->magic) <= (size_t)n && pos + i < end; i += PAGE) {
             enum next found = NEXT_WAIT;
 
             if (memcmp(buffer + i, TRACE_MAGIC, sizeof(h->magic)) == 0)

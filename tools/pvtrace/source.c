@@ -56,7 +56,7 @@ void fault_set(struct fault *f, const char *fmt, ...)
 
 void fault_version(struct fault *f, uint64_t offset, uint32_t version)
 {
-    fault_set(f, "offset %lu: the trace has format %u, this program knows %u", offset, version,
+    fault_set(f, "offset %lu: the trace has format %u, this program knows 1 to %u", offset, version,
               TRACE_FORMAT_VERSION);
 }
 
@@ -154,7 +154,7 @@ enum next source_next(struct source *s, struct record *r)
     if (unlikely(s->save != NULL))
         next == NEXT_RECORD ? save_record(s->save, r) : save_flush(s->save);
     if (unlikely(next == NEXT_RECORD && r->event == TRC_PARAGON_CLOCK && r->n >= 5 &&
-                 r->w[4] != TRACE_FORMAT_VERSION))
+                 !version_known(r->w[4])))
         fault_version(&s->fault, r->offset, r->w[4]);
     return next == NEXT_WAIT && s->stopped ? NEXT_END : next;
 }

@@ -23,6 +23,11 @@ struct fault {
 
 void fault_set(struct fault *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void fault_version(struct fault *f, uint64_t offset, uint32_t version);
+static inline bool version_known(uint32_t version)
+{
+    return version >= 1 && version <= TRACE_FORMAT_VERSION;
+}
+
 /* What begins with header cannot be a record, with `left` bytes to its window's end; all are
  * skipped. */
 void fault_skip(struct fault *f, uint64_t offset, uint32_t header, uint64_t left);
@@ -67,6 +72,32 @@ static inline void record_decode(struct record *r, const uint8_t *p, uint64_t *t
         r->w[i] = 0;
 }
 
+/* --- merge.c ---------------------------------------------------------------------------------- */
+/* Of several sources of records, a CPU's each, the one whose next record is the oldest. */
+struct merge {
+    unsigned n, last;           /* last: the one that was chosen */
+    uint64_t until;             /* no other's record is older than this */
+    const struct record *head[MAX_CPUS];    /* each one's next record; NULL: it has none */
+};
+
+void merge_begin(struct merge *m, unsigned n);
+/* False: none has a record. */
+bool merge_choose(struct merge *m);
+
+/* Heads of others than the last one have changed. */
+static inline void merge_changed(struct merge *m)
+{
+    m->until = 0;
+}
+
+/* The last one is still the one to choose. */
+static inline bool merge_goes_on(const struct merge *m)
+{
+    const struct record *r = m->head[m->last];
+
+    return r != NULL && r->tsc < m->until;
+}
+
 /* --- stream.c, ram.c: both close fd. Stop: what is there is read, nothing is waited for ------- */
 struct stream *stream_open(int fd, bool follow, struct fault *fault);
 enum next stream_next(struct stream *st, struct record *r);
@@ -92,6 +123,7 @@ struct ring {
     uint32_t done;              /* bytes of the block that were decoded or given up */
     uint64_t counted_block;     /* the last block of which first_record was compared with `seen` */
     bool counted;               /* it is this one */
+    uint64_t looked, copied;    /* ram.c's: at which look it had nothing, and got what it has */
     bool spoilt;                /* the rest of the block is not records */
     uint64_t seen;              /* number of the next record, as the writer counts */
     uint64_t lost, lost_from;   /* to be delivered as lost before the next record; since when */
@@ -115,6 +147,8 @@ enum next ram_find(int fd, uint64_t file_bytes, uint64_t told, uint64_t *at, str
                    struct fault *fault);
 /* Where the machine's memory at pa lies in the file; 0: not in it. */
 uint64_t ram_offset(const struct trace_header *h, uint64_t file_bytes, uint64_t pa, uint64_t len);
+/* The header at that offset, with its rings; false: there is none. */
+bool ram_read_header(int fd, uint64_t at, struct trace_header *h);
 bool read_all(int fd, void *buf, size_t len, uint64_t offset);
 
 /* --- save.c ----------------------------------------------------------------------------------- */

@@ -51,7 +51,7 @@ struct cpu {
 
     /* Other CPUs write them without a lock: request.h. */
     __attribute__((aligned(64))) uint32_t requests;
-    struct answered flush, grace, alive;
+    struct answered flush, grace, alive, trace;
 #ifdef DEBUG
     struct held_locks held;
 #endif

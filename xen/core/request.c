@@ -8,6 +8,7 @@
 #include "xen/core/lock.h"
 
 void (*reschedule_requested)(void);
+void (*trace_requested)(void);
 
 static uint32_t ask(struct cpu *c, struct answered *a, uint32_t bit)
 {
@@ -31,6 +32,14 @@ static void serve_flush(struct cpu *c)
 
     arch_flush_all();
     store_release(&c->flush.done, number);
+}
+
+static void serve_trace(struct cpu *c)
+{
+    uint32_t number = load_acquire(&c->trace.wanted);
+
+    trace_requested();
+    store_release(&c->trace.done, number);
 }
 
 void serve_flush_requests(void)
@@ -94,6 +103,8 @@ void serve_requests(void)
         store_release(&c->grace.done, load_acquire(&c->grace.wanted));
     if (bits & REQUEST_ALIVE)
         store_release(&c->alive.done, load_acquire(&c->alive.wanted));
+    if (bits & REQUEST_TRACE)
+        serve_trace(c);
     if (bits & REQUEST_RESCHED)
         reschedule_requested();
     if (bits & REQUEST_HOLD)
@@ -115,15 +126,36 @@ void wait_for_flush(struct cpu *c, uint32_t number)
     wait_for(&c->flush, number);
 }
 
-void grace_period(void)
+static void ask_others_and_wait(struct answered *(*of)(struct cpu *c), uint32_t bit)
 {
     struct cpu *c;
 
     ASSERT(locks_held() == 0);
     for_each_cpu(c)
         if (c != this_cpu())
-            (void)ask(c, &c->grace, REQUEST_GRACE);
+            (void)ask(c, of(c), bit);
     for_each_cpu(c)
         if (c != this_cpu())
-            wait_for(&c->grace, READ_ONCE(c->grace.wanted));
+            wait_for(of(c), READ_ONCE(of(c)->wanted));
+}
+
+static struct answered *grace_of(struct cpu *c)
+{
+    return &c->grace;
+}
+
+static struct answered *trace_of(struct cpu *c)
+{
+    return &c->trace;
+}
+
+void grace_period(void)
+{
+    ask_others_and_wait(grace_of, REQUEST_GRACE);
+}
+
+void trace_cpus(void)
+{
+    trace_requested();
+    ask_others_and_wait(trace_of, REQUEST_TRACE);
 }

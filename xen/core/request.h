@@ -15,6 +15,7 @@
 #define REQUEST_ALIVE 32u       /* request_alive() */
 #define REQUEST_STOP 16u        /* halt, for ever */
 #define REQUEST_HOLD 64u        /* wait until release_cpus() */
+#define REQUEST_TRACE 128u      /* trace_cpus() */
 
 static inline void request_cpu(struct cpu *c, uint32_t bit)
 {
@@ -47,6 +48,12 @@ void request_alive(struct cpu *c);
  * locks. */
 void hold_cpus(void);
 void release_cpus(void);
+
+/* Serves REQUEST_TRACE; set once, by trace_control.c. */
+extern void (*trace_requested)(void);
+/* Every CPU, this one too, calls trace_requested. Returns when all have done so. Without locks, and
+ * by one CPU at a time. */
+void trace_cpus(void);
 
 /* Returns when every other CPU has been, since the call, in a guest, idle or in a preemption point.
  * Code between two of these that found an object, which was unlinked before the call, has ended: so

@@ -1,14 +1,17 @@
-/* Writes the trace's records into the ring (common/trace_format.h). The places that write records
- * are all over xen/, mostly TRACE() of trace.h. Which domains are traced for which classes is
- * trace_control.c's; trace_show.c prints records on the console; the host reads the ring with
- * tools/pvtrace.
+/* Writes the trace's records into the rings (common/trace_format.h): each CPU into its own, without
+ * a lock. The places that write records are all over xen/, mostly TRACE() of trace.h. Which domains
+ * are traced for which classes is trace_control.c's; trace_show.c prints records on the console;
+ * the host reads the rings with tools/pvtrace.
  *
  *   T1  a record is complete in memory before its block's `used` covers it, and a block's number is
  *       0 while its header and records are being replaced: the host may read the ring at any time
  *       and knows which records are valid
  *   T2  the hypervisor never depends on anything that it reads from the ring: the host may have
  *       written it
- *   T3  while trace_on is not 0, the ring of this CPU exists */
+ *   T3  while trace_on is not 0, every CPU has a ring
+ *   T4  a ring is written by its own CPU only. While trace_on is 0 nobody notes who runs, so the
+ *       ring is closed; the first record after that opens it, and records of who runs and of what
+ *       is traced come before it */
 #include "arch/arch.h"
 #include "common/abi_names.h"
 #include "common/string.h"
@@ -27,8 +30,8 @@
 #define CYCLES (1u << 31)
 
 uint32_t trace_on;
-struct trace_ring trace_rings[1] = { { .running = IDLE_WORD } };
-struct trace_header trace_header __attribute__((aligned(PAGE_SIZE))) = { .magic = TRACE_MAGIC };
+struct trace_ring trace_rings[TRACE_MAX_CPUS];
+struct trace_header trace_header __attribute__((aligned(PAGE_SIZE)));
 
 /* 32-bit words of each argument; 0: no such argument */
 static uint8_t arg_words[ABI_HYPERCALLS][6];
@@ -65,13 +68,20 @@ static void put_words(struct trace_ring *r, uint32_t event, const uint32_t *word
     commit(r, p + n);
 }
 
+/* A record of any size may begin below it. */
+static uint32_t *limit_of(struct trace_block *b)
+{
+    return (uint32_t *)((char *)b + TRACE_BLOCK_BYTES) - TRACE_RECORD_WORDS + 1;
+}
+
 /* Begins a block with records of the clock and of the running vCPU, so that each block can be
  * decoded by itself. */
-static void __attribute__((noinline)) next_block(struct trace_ring *r)
+static void next_block(struct trace_ring *r)
 {
     struct trace_ring_info *info = &trace_header.rings[r - trace_rings];
     uint64_t number = info->head + 1, zero = tsc_at_boot();
-    const uint32_t clock[] = { W64(trace_header.tsc_hz), W64(zero), TRACE_FORMAT_VERSION };
+    const uint32_t clock[] = { W64(trace_header.tsc_hz), W64(zero), TRACE_FORMAT_VERSION,
+                               nr_cpus, (uint32_t)r->records };
     struct trace_block *b = trace_slot(r, number);
 
     if (r->block != NULL)
@@ -86,20 +96,74 @@ static void __attribute__((noinline)) next_block(struct trace_ring *r)
     b->number = number;
     r->block = b;
     r->pos = b->records;
-    r->limit = (uint32_t *)((char *)b + TRACE_BLOCK_BYTES) - TRACE_RECORD_WORDS;
+    r->limit = limit_of(b);
     put_words(r, TRC_PARAGON_CLOCK, clock, ARRAY_SIZE(clock));
     if (r->running != NO_VCPU)
         put_words(r, TRC_SCHED_CONTINUE_RUNNING, &r->running, 1);
     info->head = number;
 }
 
+/* T4. `current` is not asked who runs: while the CPU switches to another vCPU, it lags behind the
+ * records. While nothing is traced, only the counters are written that end the trace. */
+static void open_ring(struct trace_ring *r)
+{
+    const struct vcpu *v = this_cpu()->running;
+    uint32_t classes = READ_ONCE(trace_on);
+    bool begins = r->block == NULL;
+
+    r->open = true;
+    r->running = is_idle(v) ? IDLE_WORD : VCPU_WORD(v);
+    r->limit = begins ? r->pos : limit_of(r->block);
+    if (classes == r->classes)
+        return;
+    r->classes = classes;
+    if (r->pos >= r->limit)
+        next_block(r);
+    if (!begins)
+        put_words(r, TRC_SCHED_CONTINUE_RUNNING, &r->running, 1);
+    if (r->pos >= r->limit)
+        next_block(r);
+    put_words(r, TRC_PARAGON_CLASSES, &classes, 1);
+}
+
+static void __attribute__((noinline)) make_room(struct trace_ring *r)
+{
+    if (!r->open)
+        open_ring(r);
+    if (r->pos >= r->limit)
+        next_block(r);
+}
+
 static inline struct trace_ring *ring_with_room(void)
 {
     struct trace_ring *r = &trace_rings[current->cpu->id];
 
-    if (unlikely(r->pos > r->limit || r->block == NULL))
-        next_block(r);
+    if (unlikely(r->pos >= r->limit))
+        make_room(r);
     return r;
+}
+
+void trace_close(void)
+{
+    struct trace_ring *r = &trace_rings[current->cpu->id];
+
+    r->open = false;
+    r->limit = r->pos;
+}
+
+void trace_note_classes(void)
+{
+    struct trace_ring *r = &trace_rings[current->cpu->id];
+    uint32_t classes = READ_ONCE(trace_on);
+
+    if (r->open && classes != r->classes) {
+        r->classes = classes;
+        trace_write(TRC_PARAGON_CLASSES, &classes, 1);
+    } else if (!r->open && classes != 0) {
+        make_room(r);
+    }
+    if (classes == 0)
+        trace_close();
 }
 
 void trace_write(uint32_t event, const uint32_t *words, unsigned n)

@@ -1,5 +1,5 @@
 /* Which domains are traced for which classes: trace= of the hypervisor and of each module, and the
- * console key that switches it. Also the allocation of the ring, and the trace's end. Records are
+ * console key that switches it. Also the allocation of the rings, and the trace's end. Records are
  * trace.c's. Called by boot/ (options), domain.c, pv/input.c (the key), and at the machine's
  * end. */
 #include "arch/arch.h"
@@ -11,18 +11,20 @@
 #include "xen/core/domain.h"
 #include "xen/core/domain_list.h"
 #include "xen/core/log.h"
+#include "xen/core/request.h"
 #include "xen/core/trace.h"
 #include "xen/core/trace_control.h"
 #include "xen/core/trace_ring.h"
 #include "xen/core/trace_sink.h"
 
-#define MIN_BLOCKS 4u
+#define MIN_BLOCKS 4u                   /* of a ring */
 
 struct trace_config trace_config = { .size = 16ull << 20, .lines = 32 };
 
 static bool enabled;                    /* the key's state */
-/* The ring was allocated after trace_init(), from memory free for guests. */
+/* The rings were allocated after trace_init(), from memory free for guests. */
 static bool late;
+static bool ending;                     /* CPUs close their rings without a further record */
 
 static uint64_t (*count)(unsigned nr);  /* calls by hypercall number, below nr_counts */
 static unsigned nr_counts;
@@ -68,43 +70,73 @@ bool trace_parse(const char *words, uint32_t *classes)
     return true;
 }
 
-static bool allocate(uint64_t bytes)
+static void free_rings(unsigned nr, unsigned order)
 {
-    unsigned order = 0;
-    void *slots;
-
-    while (PAGE_SIZE << order < MIN_BLOCKS * TRACE_BLOCK_BYTES || PAGE_SIZE << (order + 1) <= bytes)
-        order++;
-    do
-        slots = alloc_pages(order);
-    while (slots == NULL && PAGE_SIZE << --order >= MIN_BLOCKS * TRACE_BLOCK_BYTES);
-    if (slots == NULL) {
-        log_error("trace: no memory for its ring, it stays off");
-        return false;
+    while (nr-- != 0) {
+        free_pages(trace_rings[nr].slots, order);
+        trace_rings[nr].slots = NULL;
     }
-    trace_rings[0].slots = slots;
+}
+
+static bool allocate_rings(unsigned order)
+{
+    for (unsigned i = 0; i < nr_cpus; i++) {
+        trace_rings[i].slots = alloc_pages(order);
+        if (trace_rings[i].slots == NULL) {
+            free_rings(i, order);
+            return false;
+        }
+        trace_header.rings[i].pa = virt_to_mfn(trace_rings[i].slots) << PAGE_SHIFT;
+        trace_rings[i].running = IDLE_WORD;
+    }
+    return true;
+}
+
+static void describe(unsigned order)
+{
+    memcpy(trace_header.magic, TRACE_MAGIC, sizeof(trace_header.magic));
     trace_header.pa = arch_static_maddr(&trace_header);
     trace_header.version = TRACE_FORMAT_VERSION;
     trace_header.ram_end = max_mfn << PAGE_SHIFT;
     trace_header.tsc_hz = arch_tsc_hz();
     trace_header.block_bytes = TRACE_BLOCK_BYTES;
     trace_header.nr_blocks = (uint32_t)((PAGE_SIZE << order) / TRACE_BLOCK_BYTES);
-    trace_header.nr_cpus = 1;
-    trace_header.rings[0].pa = virt_to_mfn(slots) << PAGE_SHIFT;
+    trace_header.nr_cpus = nr_cpus;
     barrier();
     trace_header.state = TRACE_STATE_RUNNING;
-    log_info("Trace: ring of %lu KiB at %lx, described at %lx", (PAGE_SIZE << order) / 1024,
-             trace_header.rings[0].pa, trace_header.pa);
+}
+
+/* bytes: of all rings together. They are equally large. */
+static bool allocate(uint64_t bytes)
+{
+    uint64_t share = bytes / nr_cpus;
+    unsigned order = 0;
+
+    while (PAGE_SIZE << order < MIN_BLOCKS * TRACE_BLOCK_BYTES || PAGE_SIZE << (order + 1) <= share)
+        order++;
+    while (!allocate_rings(order))
+        if (PAGE_SIZE << order-- <= MIN_BLOCKS * TRACE_BLOCK_BYTES) {
+            log_error("trace: no memory for its ring, it stays off");
+            return false;
+        }
+    describe(order);
+    if (nr_cpus == 1)
+        log_info("Trace: ring of %lu KiB at %lx, described at %lx", (PAGE_SIZE << order) / 1024,
+                 trace_header.rings[0].pa, trace_header.pa);
+    else
+        log_info("Trace: ring of %lu KiB for each of %u CPUs, described at %lx",
+                 (PAGE_SIZE << order) / 1024, nr_cpus, trace_header.pa);
     return true;
 }
 
-/* The ring is never freed: the host may read it after the last guest has ended. */
+/* The rings are never freed: the host may read them after the last guest has ended. */
 uint64_t trace_late_frames(void)
 {
-    return late ? (uint64_t)trace_header.nr_blocks * TRACE_BLOCK_BYTES / PAGE_SIZE : 0;
+    return late ? (uint64_t)trace_header.nr_cpus * trace_header.nr_blocks * TRACE_BLOCK_BYTES /
+                  PAGE_SIZE : 0;
 }
 
-/* At run time the ring gets at most half of the free memory: running guests still need some for
+/* At run time the rings get at most half of the free memory: running guests still need some for
  * ports and grants. */
 bool trace_ready(void)
 {
@@ -113,38 +145,36 @@ bool trace_ready(void)
     return enabled && trace_rings[0].slots != NULL;
 }
 
-/* Computes trace_on, and writes a record when it has changed. While it was 0, r->running was not
- * kept up to date. */
+/* On each CPU, when its interrupts are on next: see request.h. */
+static void follow(void)
+{
+    if (ending)
+        trace_close();
+    else if (trace_rings[0].slots != NULL)
+        trace_note_classes();
+}
+
+/* Computes trace_on. When it has changed, every CPU writes a record of it into its ring; until all
+ * have done so it is not changed again, so that no CPU can miss a time when nothing was traced. */
 static void update(void)
 {
-    uint32_t classes = trace_config.classes, before = trace_on;
-    struct trace_ring *r = &trace_rings[0];
+    uint32_t classes = trace_config.classes;
     struct domain *d;
 
     for_each_domain(d)
         classes |= d->trace;
     if (classes != 0 && (trace_header.state == TRACE_STATE_ENDED || !trace_ready()))
         classes = 0;
-    if (classes == before)
+    if (classes == trace_on)
         return;
-    trace_on = classes;
-    if (before == 0) {
-        r->running = is_idle(current) ? IDLE_WORD : VCPU_WORD(current);
-        if (r->block != NULL)
-            trace_write(TRC_SCHED_CONTINUE_RUNNING, &r->running, 1);
-    }
-    if (r->slots != NULL)
-        trace_write(TRC_PARAGON_CLASSES, &classes, 1);
+    store_release(&trace_on, classes);
+    trace_cpus();
 }
 
 void trace_init(void)
 {
     trace_records_init();
-    if (nr_cpus != 1) {
-        if (trace_config.wanted)
-            log_warning("The trace works with one CPU only (maxcpus=1): it stays off");
-        return;
-    }
+    trace_requested = follow;
     if (trace_config.wanted && !allocate(trace_config.size))
         return;
     enabled = true;
@@ -163,10 +193,6 @@ void trace_toggle(void)
     struct domain *d;
     bool any = false;
 
-    if (nr_cpus != 1) {
-        log_info("The trace works with one CPU only (maxcpus=1): it stays off");
-        return;
-    }
     for_each_domain(d)
         any |= d->trace != 0;
     if (!any)                           /* no domain is traced: trace all classes of all domains */
@@ -180,24 +206,46 @@ void trace_toggle(void)
     log_info("Trace: %s", trace_on != 0 ? "on" : "off");
 }
 
-void trace_end(void)
+/* Of a ring: the records that a reader can still find in it. */
+static uint64_t records_in(unsigned cpu)
 {
-    struct trace_ring *r = &trace_rings[0];
+    uint64_t head = trace_header.rings[cpu].head;
+    const struct trace_ring *r = &trace_rings[cpu];
 
-    if (r->slots == NULL || trace_header.state == TRACE_STATE_ENDED)
-        return;
+    return r->records - (head <= trace_header.nr_blocks ? 0 :
+                         trace_slot(r, head + 1)->first_record);
+}
+
+static void write_counters(void)
+{
     for (unsigned nr = 0; nr < nr_counts; nr++)
         if (count(nr) != 0) {
             const uint32_t counter[] = { nr, W64(count(nr)) };
 
             trace_write(TRC_PARAGON_COUNTER, counter, ARRAY_SIZE(counter));
         }
+}
+
+/* In a panic the other CPUs have stopped, wherever they were. */
+void trace_end(void)
+{
+    uint64_t records = 0, there = 0;
+
+    if (trace_rings[0].slots == NULL || trace_header.state == TRACE_STATE_ENDED)
+        return;
+    write_counters();
     trace_on = 0;
-    if (r->block != NULL)
-        trace_sink_block(r->block);
+    ending = true;
+    if (panic_depth == 0)
+        trace_cpus();
+    for (unsigned i = 0; i < trace_header.nr_cpus; i++) {
+        if (trace_rings[i].block != NULL)
+            trace_sink_block(trace_rings[i].block);
+        records += trace_rings[i].records;
+        there += records_in(i);
+    }
     barrier();
     trace_header.state = TRACE_STATE_ENDED;
-    log_info("Trace: %lu records, the last %lu are in the ring", r->records,
-             r->records - (trace_header.rings[0].head <= trace_header.nr_blocks ?
-                           0 : trace_slot(r, trace_header.rings[0].head + 1)->first_record));
+    ending = false;
+    log_info("Trace: %lu records, the last %lu are in the ring", records, there);
 }

@@ -1,31 +1,40 @@
-/* The ring of one CPU: shared by trace.c, trace_control.c and trace_show.c. */
+/* The rings, one for each CPU: shared by trace.c, trace_control.c and trace_show.c. */
 #ifndef XEN_TRACE_RING_H
 #define XEN_TRACE_RING_H
 
+#include "common/trace_format.h"
 #include "xen/core/types.h"
 #include "xen/core/vtimer.h"
 
 #define TRACE_BLOCK_BYTES 16384u
 #define TRACE_RECORD_WORDS (3u + TRACE_EXTRA_MAX)
 
-/* Written by its CPU only. */
+/* Written by its CPU only, except for `slots`, which is set before anything is traced. On lines of
+ * the cache of its own, which are fetched in pairs. */
 struct trace_ring {
-    struct trace_block *block;          /* being filled; NULL: none yet */
-    /* Where the next record begins; if not above limit, a record of any size fits. */
+    /* Where the next record begins; below limit, a record of any size fits. While the ring is not
+     * open they are equal. */
     uint32_t *pos, *limit;
+    struct trace_block *block;          /* being filled; NULL: none yet */
     uint64_t records;                   /* written since boot */
     uint32_t running;                   /* VCPU_WORD of the running vCPU; NO_VCPU between two */
+    uint32_t classes;                   /* of its last TRC_PARAGON_CLASSES */
+    bool open;                          /* `running` is kept up to date */
     void *slots;                        /* nr_blocks blocks */
-};
+} __attribute__((aligned(128)));
 #define NO_VCPU (~0u)
 #define IDLE_WORD (0x7fffu << 16)       /* Xen's number for the idle domain */
 
-extern struct trace_ring trace_rings[1];    /* by CPU id */
+extern struct trace_ring trace_rings[TRACE_MAX_CPUS];       /* by CPU id */
 extern struct trace_header trace_header;
 
 void trace_records_init(void);
 /* For any vCPU, whatever is traced. */
 void trace_write(uint32_t event, const uint32_t *words, unsigned n);
+/* Writes a record of what is traced from now on into the ring of this CPU, if it has changed. */
+void trace_note_classes(void);
+/* No record is written into the ring of this CPU until trace_on is not 0. */
+void trace_close(void);
 struct trace_block *trace_slot(const struct trace_ring *r, uint64_t number);
 
 #endif
