@@ -1,6 +1,7 @@
 /* Suite "smp": what several vCPUs of one guest may rely on. They go up and down, and each runs its
  * own code; run states and time are right for all of them. Page tables are in smp_tables.c, events,
- * timers and grants in smp_events.c. With one CPU the vCPUs take turns, with several they run at
+ * timers and grants in smp_events.c, more races in smp_races.c, and arguments that change under a
+ * hypercall in smp_flips.c. With one CPU the vCPUs take turns, with several they run at
  * the same time; the tests are the same. A test ends after a number of rounds or some seconds;
  * rounds= on the command line multiplies both. */
 #include <string.h>

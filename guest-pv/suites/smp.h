@@ -16,7 +16,7 @@ unsigned smp_rounds(unsigned n);
 /* Whether a test that has done so many rounds of n, times rounds=, is to do another. It does fewer
  * when its time is over, but SMP_LEAST at least: a round takes long where the emulated CPUs have to
  * wait for one another, as a host with few cores runs them in turn. */
-#define SMP_LEAST 20u
+#define SMP_LEAST 5u
 bool smp_goes_on(unsigned done, unsigned n);
 /* The next of a sequence of pseudo-random numbers (xorshift); *state is not 0. */
 uint64_t smp_random(uint64_t *state);

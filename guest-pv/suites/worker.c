@@ -94,6 +94,7 @@ static bool initialise(struct worker *w)
         set_trap(&ctx, i, worker_fault_no_error);
     for (unsigned i = 0; i < sizeof(with_error); i++)
         set_trap(&ctx, with_error[i], worker_fault);
+    ctx.failsafe_callback_eip = (uint64_t)worker_failsafe;
     shared_info->vcpu_info[w->id].evtchn_upcall_mask = 1;
     initialised[w->id - 1] = EXPECT_EQ(xen_vcpu_op(VCPUOP_initialise, w->id, &ctx), 0);
     return initialised[w->id - 1];

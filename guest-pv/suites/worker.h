@@ -18,8 +18,8 @@ struct worker {
     void (*fn)(struct worker *);
     void *arg;
     unsigned done;                      /* calls of fn that have returned */
-    /* The last trap that was none of worker_load and worker_store, which ended the worker; rip 0:
-     * none. */
+    /* The last trap that was none of worker_load, worker_store and worker_set_fs, which ended the
+     * worker; rip 0: none. */
     uint64_t trap_rip, trap_rsp;
     uint64_t count, faults;             /* of the suite's use */
 };
@@ -37,6 +37,8 @@ bool workers_join(void);
 /* One access of 8 bytes; false: it raised a page fault. */
 bool worker_load(const volatile uint64_t *va, uint64_t *val);
 bool worker_store(volatile uint64_t *va, uint64_t val);
+/* Loads a selector into FS; false: that raised a fault with an error code. */
+bool worker_set_fs(unsigned selector);
 
 /* Sleeps until the port, which is masked and bound to the calling vCPU, is pending, and clears it.
  * Without a timeout, as Linux waits for a spinlock; timeout_ns: the system time at which it gives
@@ -46,7 +48,7 @@ int worker_poll(port_t port, uint64_t timeout_ns);
 int worker_bind_ipi(unsigned vcpu);
 
 /* worker_entry.S, and what it calls */
-extern char worker_fault[], worker_fault_no_error[], worker_start[];
+extern char worker_fault[], worker_fault_no_error[], worker_failsafe[], worker_start[];
 _Noreturn void worker_main(struct worker *w);
 _Noreturn void worker_trap(const uint64_t *frame);
 #endif

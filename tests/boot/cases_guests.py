@@ -93,7 +93,7 @@ CASES = [
                   SHORT.format("good")),
          guests=(1, 2)),
     # The vCPUs of one guest, at the same time where there are several CPUs.
-    Case("smp", modules=("GOOD name=smp mem=64M vcpus=4 -- suites=smp",), limit=180),
+    Case("smp", modules=("GOOD name=smp mem=64M vcpus=4 -- suites=smp,smpfifo",), limit=180),
     Case("second-vcpu", modules=("GOOD name=two mem=64M vcpus=2 -- suites=vcpu",)),
     Case("second-vcpu-haswell",
          modules=("GOOD name=two mem=64M vcpus=2 -- suites=vcpu",),

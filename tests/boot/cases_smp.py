@@ -35,7 +35,7 @@ def faulty(kind, line):
 CASES = [
     Case("smp-4", modules=(ALL.format("solo"),), same_as="cpu-max", **FOUR),
     # Guests on all of them.
-    Case("smp-4-vcpus", modules=("GOOD name=smp mem=64M vcpus=4 -- suites=smp",), limit=180,
+    Case("smp-4-vcpus", modules=("GOOD name=smp mem=64M vcpus=4 -- suites=smp,smpfifo",), limit=180,
          **FOUR),
     Case("smp-4-all", modules=("GOOD name=all mem=64M vcpus=4 -- suites=all",), limit=300, **FOUR),
     Case("smp-4-crash", modules=("GOOD name=wreck mem=32M vcpus=4 -- suites=crash",

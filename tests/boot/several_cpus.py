@@ -1,6 +1,6 @@
-"""The boot tests once more on a machine with several CPUs, all of which run guests: --smp of run.py.
-What is expected stays the same, and all CPUs have to come up. Not here: what is tested on several
-CPUs only (cases_smp.py)."""
+"""The boot tests once more on a machine with several CPUs, all of which run guests: --smp of
+run.py. What is expected stays the same, and all CPUs have to come up. Not here: what is tested on
+several CPUs only (cases_smp.py)."""
 
 import dataclasses
 
