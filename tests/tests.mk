@@ -123,7 +123,8 @@ $(KVM_RAMDISK): tests/boot/kvm-init tests/tests.mk tools/make-ramdisk $(LINUX)/b
 
 # Debian's other kernels, as linux-image-KIND-amd64.
 LINUX_KINDS := cloud 6.12
-boot-tests boot-smp: $(KVM_RAMDISK) $(X86_RAMDISK) $(LINUX_KINDS:%=$(LINUX)/vmlinux-%)
+boot-tests boot-smp: $(KVM_RAMDISK) $(X86_RAMDISK) $(LINUX)/soak.gz \
+    $(LINUX_KINDS:%=$(LINUX)/vmlinux-%)
 .PHONY: test-kvm
 test-kvm:
 	@$(MAKE) --no-print-directory boot-tests CASES=kvm-

@@ -43,6 +43,8 @@ CASES = [
          guests=(2,), crash=(1,), limit=120, **FOUR),
     Case("smp-4-linux", modules=(LINUX.format("", 4, "selftest"), "RAMDISK"), limit=600,
          **FOUR | {"shows": PV + FOUR["shows"]}),
+    Case("smp-4-stress", modules=(LINUX.format("", 4, "smp seconds=10"), "STRESS"), limit=600,
+         **FOUR | {"shows": PV + FOUR["shows"]}),
     Case("smp-4-icount", modules=GOOD, icount=True, **FOUR),
     Case("smp-4-q35", modules=GOOD, firmware="q35", **FOUR),
     Case("smp-4-efi", modules=GOOD, firmware="uefi", loader="esp", limit=120, **FOUR),

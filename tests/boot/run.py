@@ -40,8 +40,8 @@ LEAST_OUTPUT = 20  # lines of tools/linux/session that are compared
 
 def given(args):
     """{word: file}. GOOD is the test guest, STORE and VMM lie beside it; VMLINUZ is LINUX as its
-    package has it, X86 a ramdisk with Linux's own selftests; XEN is xen.efi; SIGNED, FRAGMENT and
-    TINY are programs made for the tests."""
+    package has it, X86 a ramdisk with Linux's own selftests, STRESS one with stress-ng; XEN is
+    xen.efi; SIGNED, FRAGMENT and TINY are programs made for the tests."""
     linux, guests = os.path.dirname(args.linux), os.path.dirname(args.guest)
     return {"GOOD": args.guest, "STORE": os.path.join(guests, "store"),
             "DRIVER": os.path.join(guests, "driver"),
@@ -49,6 +49,7 @@ def given(args):
             "DISK-RAMDISK": os.path.join(os.path.dirname(args.linux), "disk-ramdisk.gz"),
             "VMM": os.path.join(guests, "vmm"),
             "LINUX": args.linux, "RAMDISK": args.ramdisk, "GRUB": args.grub,
+            "STRESS": os.path.join(linux, "soak.gz"),
             "VMLINUZ": os.path.join(linux, "kernel", "vmlinuz"),
             "X86": os.path.join(linux, "x86", "ramdisk.gz"),
             "XEN": args.xen_efi,

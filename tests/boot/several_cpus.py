@@ -8,8 +8,10 @@ import dataclasses
 
 def reason_against(case):
     """Why this case is not run on several CPUs, or None."""
-    if case.bare:
-        return "there is no hypervisor"
+    if not case.starts:
+        return "no hypervisor starts"
+    if case.firmware == "no-acpi":
+        return "ACPI tells which CPUs there are"
     if case.smp:
         return "it has a number of CPUs of its own"
     if case.trace or "trace_lines" in case.options:
@@ -21,7 +23,7 @@ def on(case, cpus, console):
     """The case on that many CPUs; what boots from an ISO has its options there. The word stands
     first, for a case may have more options than there is room for. It is not compared with one of
     the bare machine, which does not run."""
-    come_up = (rf"^\(XEN\) {cpus} CPUs$",) if case.starts else ()
+    come_up = (rf"^\(XEN\) {cpus} CPUs$",)
     return dataclasses.replace(case, smp=cpus, prints_as="", shows=case.shows + come_up,
                                options=f"maxcpus={cpus} {case.options or console}")
 

@@ -3,7 +3,7 @@
 # Makefile.
 LINUX   := $(BUILD)/linux
 LINUX_RAMDISK ?= $(LINUX)/ramdisk.gz
-SCRIPTS := $(addprefix tools/linux/,boot checks selftest session console soak ways)
+SCRIPTS := $(addprefix tools/linux/,boot checks selftest session console smp soak ways)
 
 # $(call fetch,DIRECTORY,COMMAND THAT PRINTS PACKAGES): downloads the archive's present versions,
 # which apt verifies.
@@ -109,8 +109,14 @@ $(LINUX)/soak.gz: $(LINUX)/ramdisk.gz $(LINUX)/stress/root
 	$(call say,RAMDISK,$@)
 	$(Q)tools/make-ramdisk $@ $(RAMDISK_WORDS) /=$(LINUX)/stress/root/
 
-.PHONY: soak
+.PHONY: soak soak-smp
 soak:
 	@$(MAKE) --no-print-directory run GUEST=linux RAW=off ISO=$(BUILD)/soak.iso \
 	    LINUX_RAMDISK=$(LINUX)/soak.gz CMDLINE='paragon=soak $(CMDLINE)' \
 	    TIMEOUT=$(or $(TIMEOUT),1800)
+
+# Two minutes on several CPUs: tools/linux/smp.
+soak-smp:
+	@$(MAKE) --no-print-directory run GUEST=linux RAW=off ISO=$(BUILD)/soak.iso SMP=4 \
+	    APPEND='maxcpus=4 $(APPEND)' WORDS='vcpus=4 $(WORDS)' LINUX_RAMDISK=$(LINUX)/soak.gz \
+	    CMDLINE='paragon=smp vcpus=4 seconds=120 $(CMDLINE)' TIMEOUT=$(or $(TIMEOUT),1800)
