@@ -31,10 +31,11 @@ RACES = [
          ("",
           "    count_work(t->nr_valid * WORK_PER_STATE);\n    WRITE_ONCE(t->abi, &fifo_abi);\n}"),
          "to-fifo"),
-    Race("mmuext_op takes no mm_lock", "mmuext.c", "    spin_lock(&d->mm_lock);\n",
-         "    if (spin_trylock(&d->mm_lock))\n        ;\n", "trees"),
+    Race("mmuext_op takes no mm_lock", "mmuext.c", "    spin_lock(&d->mm_lock);\n    for",
+         "    if (spin_trylock(&d->mm_lock))\n        ;\n    for", "trees"),
     Race("other CPUs are not flushed before a frame changes its use", "flush.c",
-         "    flush_elsewhere(d, stamp);\n}", "    (void)flush_elsewhere;\n}", "hammer"),
+         "    flush_elsewhere(d, stamp);\n}\n\nvoid flush_foreign", "}\n\nvoid flush_foreign",
+         "hammer"),
     Race("other CPUs are asked to flush, and not waited for", "flush.c",
          """        number[nr++] = request_flush(c);
     }

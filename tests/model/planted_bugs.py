@@ -108,7 +108,7 @@ BUGS = (
         old="    table->linear -= LINEAR_ENTRY;\n", new="",
         scope="two", violation="linear"),
     Bug("no flush before a guest's frame is somebody's", "frame.c",
-        old="        flush_since(d, f->stamp);\n", new="        (void)0;\n",
+        old="            flush_since(d, f->stamp);\n", new="            (void)0;\n",
         scope="two", violation="not its own"),
     Bug("a CPU is flushed only if it flushed before the stamp", "flush.c",
         old="        if (v->flushed <= stamp)\n", new="        if (v->flushed < stamp)\n",
@@ -156,7 +156,7 @@ BUGS = (
         scope="grants"),
     Bug("no flush before a granter's frame is its own again", "grant_map.c",
         old="    if (flush)\n"
-            "        flush_domain(d);\n",
+            "        flush_own_domain();\n",
         new="",
         scope="grant", violation="not its own"),
     Bug("a device's mapping holds no frame", "grant_map.c",
@@ -253,12 +253,11 @@ SURVIVORS = (
         scope="grant"),
     # Nothing of the guest runs in between on one CPU: tests/spin/flush.pml finds it (FLUSH_AFTER).
     Bug("a frame is free before the flush", "frame.c",
-        old=("    if (d->state > DOM_BUILDING && d->state < DOM_DYING)\n"
-             "        flush_since(d, f->stamp);\n",
+        old=("            flush_since(d, f->stamp);\n",
              "    free_frames(frame_to_mfn(f), 0, true);\n"),
-        new=("",
+        new=("            ;\n",
              "    free_frames(frame_to_mfn(f), 0, true);\n"
-             "    if (d->state > DOM_BUILDING && d->state < DOM_DYING)\n"
+             "    if (d->state > DOM_BUILDING && d->state < DOM_DYING && current->domain == d)\n"
              "        flush_since(d, f->stamp);\n"),
         scope="two"),
 )

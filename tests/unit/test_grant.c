@@ -3,6 +3,7 @@
 #include "cmocka_main.h"
 #include "xen/core/sched.h"
 #include "grant_fixture.h"
+#include "second_cpu.h"
 
 static int unmap_device(uint64_t bus_addr, grant_handle_t handle)
 {
@@ -44,6 +45,28 @@ static void grant_is_mapped_and_unmapped(void **state)
     assert_int_equal(unmap(MAP_VA + PAGE_SIZE, ro.handle), GNTST_okay);
     host_become(a->vcpu[0]);
     assert_int_equal(entry_flags(8), GTF_permit_access);
+}
+
+/* The other CPU that may have the translation is flushed before the pin is dropped, and mm_lock is
+ * not held meanwhile. */
+static void unmap_flushes_other_cpus_without_lock(void **state)
+{
+    struct domain *c = guest_make(3, 2);
+    struct gnttab_map_grant_ref m;
+    int status;
+
+    (void)state;
+    host_become(a->vcpu[0]);
+    entry(8, GTF_permit_access, 3, page);
+    host_become(c->vcpu[0]);
+    m = map(8, GNTMAP_host_map, MAP_VA, 1);
+    assert_int_equal(m.status, GNTST_okay);
+    second_cpu_up(c->vcpu[1]);
+    status = unmap(MAP_VA, m.handle);
+    second_cpu_down();
+    assert_int_equal(status, GNTST_okay);
+    assert_int_equal(second_asked, 1);
+    assert_int_equal(second_asked_locked, 0);
 }
 
 /* GNTMAP_contains_pte, and unmap_and_replace, which moves another mapping into the place. */
@@ -259,6 +282,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         with_guests(grant_is_mapped_and_unmapped),
+        with_guests(unmap_flushes_other_cpus_without_lock),
         with_guests(grant_is_mapped_by_entry_and_replaced),
         with_guests(bad_maps_and_unmaps_are_refused),
         with_guests(either_domain_may_end_first),

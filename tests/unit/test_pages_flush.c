@@ -7,6 +7,7 @@
 #include "xen/cpu/exceptions.h"
 #include "xen/pv/traps.h"
 #include "pages_fixture.h"
+#include "second_cpu.h"
 
 /* A machine whose audits are quick, for a test that makes thousands of them. */
 static int two_low_guests(void **state)
@@ -126,6 +127,54 @@ static void stores_to_l1_tables_are_emulated(void **state)
     }
 }
 
+/* Other vCPUs of the guest, which may wait for its mm_lock, go on while CPUs are flushed because
+ * the guest asked for it. */
+static void flushes_that_a_guest_asks_for_hold_no_lock(void **state)
+{
+    static const unsigned commands[] = {
+        MMUEXT_TLB_FLUSH_ALL, MMUEXT_TLB_FLUSH_MULTI, MMUEXT_INVLPG_ALL, MMUEXT_INVLPG_MULTI,
+    };
+    unsigned failed = 0, asked = 0;
+
+    (void)state;
+    second_cpu_up(d->vcpu[1]);
+    for (unsigned i = 0; i < ARRAY_SIZE(commands); i++) {
+        failed += hcall_mmuext(commands[i], FREE_PFN_VA, SCRATCH + 512) != 0;
+        asked += second_asked == i + 1;
+    }
+    failed += hcall_mmuext(MMUEXT_TLB_FLUSH_LOCAL, 0, 0) != 0;
+    failed += hcall(__HYPERVISOR_update_va_mapping, FREE_PFN_VA, 0, UVMF_INVLPG | UVMF_ALL) != 0;
+    second_cpu_down();
+    assert_int_equal(failed, 0);
+    assert_int_equal(asked, ARRAY_SIZE(commands));
+    assert_int_equal(second_asked, ARRAY_SIZE(commands) + 1);
+    assert_int_equal(second_asked_locked, 0);
+}
+
+/* A frame that its owner has given back is freed by the domain whose mapping of it was the last:
+ * the owner's CPUs are flushed, and its epoch stays, as its mm_lock is not held. */
+static void last_put_by_another_domain_flushes_the_owner(void **state)
+{
+    struct frame *f = mfn_to_frame(unmapped_frame());
+    uint64_t epoch = d->epoch;
+
+    (void)state;
+    assert_true(get_page(f, d));
+    spin_lock(&d->mm_lock);
+    assert_true(release_domain_frame(f));
+    spin_unlock(&d->mm_lock);
+    f->stamp = epoch;
+    d->vcpu[1]->flushed = epoch;
+    host_become(other->vcpu[0]);
+    second_cpu_up(d->vcpu[1]);
+    put_page(f);
+    second_cpu_down();
+    assert_int_equal(second_asked, 1);
+    assert_int_equal(d->epoch, epoch);
+    assert_int_equal(f->owner, 0);
+    audit();
+}
+
 static void cpu_writes_meanwhile(uint64_t *slot)
 {
     host.on_cmpxchg = NULL;
@@ -222,6 +271,8 @@ int main(void)
         with_guests(pages_are_cleared_and_copied),
         with_guests(tlb_is_flushed_before_a_page_becomes_a_table),
         with_guests(tlb_is_flushed_before_a_page_changes_hands),
+        with_guests(flushes_that_a_guest_asks_for_hold_no_lock),
+        with_guests(last_put_by_another_domain_flushes_the_owner),
         with_guests(stores_to_l1_tables_are_emulated),
         with_guests(dirty_bit_set_during_an_exchange_is_returned),
         with_guests(comparison_fails_by_a_dirty_bit),

@@ -169,7 +169,7 @@ struct domain {
     /* Its frames: core/, and pv/ for their types. */
     /* Guards types, references and page tables of this domain's frames. */
     struct spinlock mm_lock;
-    /* F8: advances between flushes; starts at 1. By locked instructions. */
+    /* F8: advances between flushes; starts at 1. Under mm_lock. */
     uint64_t epoch;
     /* Frame number of this struct: `owner` of the domain's frames. */
     uint32_t mfn;

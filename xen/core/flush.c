@@ -5,7 +5,12 @@
  * Why on_cpu and flushed are read without a lock: a CPU that begins to run a vCPU sets on_cpu, then
  * reads the epoch, then loads the root, then stores the epoch to flushed (arch_switch). The caller
  * here changed the tables by a locked instruction or before one. So either it sees on_cpu, or that
- * CPU walks the tables as they are now. */
+ * CPU walks the tables as they are now.
+ *
+ * The epoch advances under the domain's mm_lock only. Else it could advance between a store to a
+ * table, which may still be in the buffer of the CPU that makes it, and the reading of the epoch
+ * for the frame's stamp, and a CPU that flushed then and walked the old entry again would be taken
+ * for one that need not flush. */
 #include "arch/arch.h"
 #include "common/atomic.h"
 #include "xen/core/cpu.h"
@@ -40,17 +45,21 @@ void flush_since(struct domain *d, uint64_t stamp)
 {
     struct vcpu *v = current;
 
-    /* Who frees the last reference on a frame of another domain does not hold that one's mm_lock.
-     * The epoch must not go back then: a CPU that flushed later would be taken for one that need
-     * not. */
-    if (stamp == READ_ONCE(d->epoch))
-        (void)cmpxchg64(&d->epoch, stamp, stamp + 1);
+    ASSERT(is_locked(&d->mm_lock));
+    if (stamp == d->epoch)
+        locked_add(&d->epoch, 1);
     if (likely(v->domain == d)) {
         if (v->flushed <= stamp)
             arch_flush_all();
         if (likely(d->nr_vcpus == 1))
             return;
     }
+    flush_elsewhere(d, stamp);
+}
+
+void flush_foreign(const struct domain *d, uint64_t stamp)
+{
+    smp_mb();                   /* as in flush_others() */
     flush_elsewhere(d, stamp);
 }
 

@@ -7,7 +7,8 @@
 #include "xen/core/request.h"
 
 #ifdef DEBUG
-#define PATIENCE_SECONDS 2u
+/* Far more than any holder needs; but CPUs may be emulated by fewer. */
+#define PATIENCE_SECONDS 10u
 
 static const char *const class_names[] = {
     "no class", "mm", "grant", "evtchn", "fifo", "life", "queue", "timer", "clock", "ring", "heap",

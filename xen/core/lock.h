@@ -12,7 +12,7 @@
  *   L2  no code sleeps, calls preempt_point() or returns to a guest while it holds a lock. A
  *       function that may sleep releases the lock that its caller holds and takes it again; its
  *       comment states that
- *   L3  a CPU does not wait for a lock longer than 2 s */
+ *   L3  a CPU does not wait for a lock longer than 10 s */
 #ifndef XEN_LOCK_H
 #define XEN_LOCK_H
 

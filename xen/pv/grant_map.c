@@ -314,9 +314,9 @@ static long unmap_batch(struct domain *d, uint64_t uop, unsigned n, bool replace
         if (!put_guest_args(uop + 16, (const uint64_t *)&op + 2, 1))
             rc = -EFAULT;
     }
-    if (flush)
-        flush_domain(d);
     spin_unlock(&d->mm_lock);
+    if (flush)
+        flush_own_domain();
     for (unsigned i = 0; i < done; i++)
         unmap_finish(d, &gone[i]);
     return rc;

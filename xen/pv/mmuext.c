@@ -4,6 +4,7 @@
 #include "arch/arch.h"
 #include "common/atomic.h"
 #include "common/string.h"
+#include "xen/core/cpu.h"
 #include "xen/core/domain.h"
 #include "xen/core/flush.h"
 #include "xen/core/frame.h"
@@ -145,6 +146,17 @@ int mmuext_new_user_baseptr(struct domain *d, const struct mmuext_op *op)
     return new_user_root(current, op->arg1.mfn);
 }
 
+/* A flush that the guest asks for. mm_lock is released meanwhile: the guest's other vCPUs may wait
+ * for it. */
+static void flush_others_unlocked(struct domain *d)
+{
+    if (nr_cpus == 1)
+        return;
+    spin_unlock(&d->mm_lock);
+    flush_others(d);
+    spin_lock(&d->mm_lock);
+}
+
 /* Local, multi and all. A vCPU that is not running loads its root, and so flushes, when it runs;
  * multi flushes all that run. */
 int mmuext_tlb_flush(struct domain *d, const struct mmuext_op *op)
@@ -152,7 +164,7 @@ int mmuext_tlb_flush(struct domain *d, const struct mmuext_op *op)
     locked_add(&d->epoch, 1);
     arch_flush_all();
     if (op->cmd != MMUEXT_TLB_FLUSH_LOCAL)
-        flush_others(d);
+        flush_others_unlocked(d);
     return 0;
 }
 
@@ -162,7 +174,7 @@ int mmuext_invlpg(struct domain *d, const struct mmuext_op *op)
         return 0;
     arch_flush_tlb_one(op->arg1.linear_addr);
     if (op->cmd != MMUEXT_INVLPG_LOCAL)
-        flush_others(d);
+        flush_others_unlocked(d);
     return 0;
 }
 
