@@ -2,7 +2,7 @@
  * without a timeout; two others send. No event may find it asleep and leave it so, and it is put on
  * a queue only when it is neither there nor running.
  *
- * Stands for: vcpu_block, schedule, vcpu_wake (sched.c), sched_op_poll (sched_op.c),
+ * Stands for: vcpu_block, vcpu_wake (sched_wake.c), schedule (sched.c), sched_op_poll (sched_op.c),
  * evtchn_set_pending (evtchn.c).
  *
  *   O1  block: blocked = 1; fence; look at pending.

@@ -123,7 +123,7 @@ struct vcpu {
     bool blocked;
     bool on_queue;
     bool throttled;                 /* its domain has used up its cap; sched_cap.c */
-    bool boosted;                   /* woke lately: before all others in the queue (sched.c, S4) */
+    bool boosted;                   /* woke lately: before all others in the queue (S4) */
     uint64_t vruntime;              /* ns scaled by weight */
     uint64_t run_since;
     uint64_t given_at;              /* ns when a CPU gave it to another; sched_place.c */
@@ -131,6 +131,7 @@ struct vcpu {
     struct list_head queue;
     struct cpu *on_cpu;             /* S6; NULL: none */
     int64_t allowance;              /* ns that it may still run of its domain's cap */
+    uint32_t cap_period;            /* of which period it has that; sched_cap.c */
     struct vcpu_runstate_info runstate;
     struct timer singleshot, periodic, poll;
     uint64_t periodic_ns;
@@ -157,7 +158,7 @@ struct domain {
     unsigned vcpus_inside;          /* started vCPUs that are not parked */
     unsigned weight;
     unsigned cap;                   /* percent of one CPU, for all its vCPUs together; 0: none */
-    int64_t budget_ns;              /* what is left of it in this period; sched_cap.c */
+    uint64_t budget;                /* what is left of it in this period; sched_cap.c */
     unsigned first_released;        /* the vCPU that was the first to go on in this period */
     struct timer refill;
     struct cpu_set cpus, cpus_soft; /* where its vCPUs may run, and where they should */

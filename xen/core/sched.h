@@ -1,6 +1,6 @@
-/* The scheduler: shares the CPU between runnable vCPUs by weight, in slices, preemptively; halts
- * when none is. Policy: least weighted run time first; a vCPU that wakes gets no credit for the
- * time it slept. */
+/* The scheduler: shares the CPUs between runnable vCPUs by weight, in slices, preemptively; a CPU
+ * halts when none is. Policy: least weighted run time first; a vCPU that wakes gets no credit for
+ * the time it slept. */
 #ifndef XEN_SCHED_H
 #define XEN_SCHED_H
 
@@ -15,7 +15,7 @@ extern unsigned sched_nr_cpus;             /* guests run on the first so many of
 /* c, zeroed, becomes CPU number id. */
 void cpu_set_up(struct cpu *c, unsigned id);
 void sched_init(struct cpu *cpu, struct vcpu *idle);
-void sched_add(struct vcpu *v);             /* a new vCPU, blocked unless it is up */
+void sched_add(struct vcpu *v);             /* a new vCPU, which is down */
 /* Clears blocked; asks the CPU on whose queue it comes to switch, if v preempts what runs there. */
 void vcpu_wake(struct vcpu *v);
 /* The running vCPU sleeps, unless an upcall can be delivered; returns when woken. */

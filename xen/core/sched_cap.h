@@ -7,7 +7,10 @@
 void cap_begin(struct domain *d);       /* d starts to run */
 void cap_end(struct domain *d);         /* d is dying */
 
+/* The rest with the lock of v's queue. */
 bool cap_take(struct vcpu *v);
+/* v stops to run; for a domain with a cap. */
+void cap_return(struct vcpu *v);
 /* False: v's domain has used up its cap, v must wait for the next period. */
 static inline bool cap_allows(struct vcpu *v)
 {

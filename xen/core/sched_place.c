@@ -1,5 +1,5 @@
 /* Which CPU runs a vCPU: placement of one that wakes, stealing by a CPU that would idle, and
- * balance between busy CPUs. Called by sched.c.
+ * balance between busy CPUs. Called by sched.c, sched_wake.c and sched_cap.c.
  *
  * vruntime is one scale for all CPUs: a vCPU with the same weight that ran as long has the same,
  * wherever it ran. So a CPU whose least vruntime is behind another's has too many vCPUs, and
@@ -7,7 +7,13 @@
  * CPUs so, and each has two thirds of a CPU.
  *
  * A second queue's lock is only tried for, so its order is free. A vCPU moves while it is on no
- * CPU (S6) and both queues are locked. */
+ * CPU (S6) and both queues are locked.
+ *
+ *   S7  no CPU idles while a vCPU that may run there waits on another's queue. A CPU sets is_idle,
+ *       then looks at the lengths of the queues (steal). Who makes a queue longer, where a vCPU
+ *       runs, then looks for is_idle and asks that CPU to look again (offer). With a fence in
+ *       between on both sides, one of them sees what the other wrote */
+#include "xen/core/request.h"
 #include "xen/core/sched_cap.h"
 #include "xen/core/sched_place.h"
 #include "xen/core/sched_queue.h"
@@ -71,19 +77,47 @@ static struct cpu *lock_idle_in(const struct vcpu *v, const struct cpu_set *set,
     return NULL;
 }
 
-struct cpu *place_woken(struct vcpu *v, struct cpu *cpu)
+/* An idle CPU, whose queue is then locked, too; NULL: none was found, or v is just leaving its
+ * CPU. */
+static struct cpu *lock_idle_for(const struct vcpu *v, const struct cpu *cpu)
 {
-    struct cpu *c = NULL;
+    struct cpu *c;
 
-    if ((idles(cpu->running) && list_empty(&cpu->queue)) || load_acquire(&v->on_cpu) != NULL)
-        return cpu;
+    if (load_acquire(&v->on_cpu) != NULL)
+        return NULL;
     c = lock_idle_in(v, &v->domain->cpus_soft, cpu->id);
-    if (c == NULL)
-        c = lock_idle_in(v, &v->domain->cpus, cpu->id);
-    if (c == NULL)
-        return cpu;
-    move(v, cpu, c);
-    return c;
+    return c != NULL ? c : lock_idle_in(v, &v->domain->cpus, cpu->id);
+}
+
+void offer(struct cpu *cpu, const struct vcpu *v)
+{
+    if (likely(sched_nr_cpus == 1) || is_idle(v))
+        return;
+    smp_mb();                           /* S7 */
+    for (unsigned i = 1; i < sched_nr_cpus; i++) {
+        struct cpu *c = cpus[(cpu->id + i) % sched_nr_cpus];
+
+        if (READ_ONCE(c->is_idle) && may_run(v, c)) {
+            request_cpu(c, REQUEST_RESCHED);
+            return;
+        }
+    }
+}
+
+void join_best_queue(struct cpu *cpu, struct vcpu *v, uint64_t now)
+{
+    struct cpu *c;
+
+    if (likely(sched_nr_cpus == 1) || (idles(cpu->running) && list_empty(&cpu->queue))) {
+        join_queue(cpu, v, now);
+    } else if ((c = lock_idle_for(v, cpu)) != NULL) {
+        move(v, cpu, c);
+        join_queue(c, v, now);
+        spin_unlock(&c->lock);
+    } else {
+        join_queue(cpu, v, now);
+        offer(cpu, v);
+    }
 }
 
 /* The first in from's queue that may run on `to`. *again: one could not be moved at this
@@ -102,13 +136,33 @@ static struct vcpu *first_movable(struct cpu *from, const struct cpu *to, bool *
     return NULL;
 }
 
+/* One that its cap does not allow to run waits for its next period on no queue. */
+static struct vcpu *steal_from(struct cpu *from, struct cpu *cpu)
+{
+    struct vcpu *v;
+
+    while ((v = first_movable(from, cpu, &cpu->steal_again)) != NULL) {
+        queue_remove(from, v);
+        if (likely(cap_allows(v))) {
+            move(v, from, cpu);
+            break;
+        }
+        v->throttled = true;
+    }
+    return v;
+}
+
 /* steal_again tells the idle loop to come back, as nobody tells this CPU when the lock is free or
  * the stack has been left. */
 struct vcpu *steal(struct cpu *cpu)
 {
     struct vcpu *v = NULL;
 
+    if (sched_nr_cpus == 1)
+        return NULL;
     cpu->steal_again = false;
+    WRITE_ONCE(cpu->is_idle, true);
+    smp_mb();                           /* S7 */
     for (unsigned i = 1; i < sched_nr_cpus && v == NULL; i++) {
         struct cpu *from = cpus[(cpu->id + i) % sched_nr_cpus];
 
@@ -118,13 +172,7 @@ struct vcpu *steal(struct cpu *cpu)
             cpu->steal_again = true;
             continue;
         }
-        v = first_movable(from, cpu, &cpu->steal_again);
-        if (v != NULL && cap_allows(v)) {
-            queue_remove(from, v);
-            move(v, from, cpu);
-        } else {
-            v = NULL;
-        }
+        v = steal_from(from, cpu);
         spin_unlock(&from->lock);
     }
     if (v != NULL)

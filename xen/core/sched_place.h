@@ -7,10 +7,12 @@
 
 /* The CPU for a vCPU that never ran. */
 struct cpu *first_cpu_of(const struct vcpu *v);
-/* The CPU whose queue v, of cpu's, should join; if it is another it is locked, too, and v is that
- * CPU's from now on. */
-struct cpu *place_woken(struct vcpu *v, struct cpu *cpu);
-/* Takes a vCPU of another CPU's queue, to run on this one; NULL: none. */
+/* v, of cpu's, which was blocked or throttled, no longer is: it joins the queue of a CPU that
+ * idles, or else of cpu. */
+void join_best_queue(struct cpu *cpu, struct vcpu *v, uint64_t now);
+/* v is on the queue of cpu, which is busy: asks a CPU that idles to take it. */
+void offer(struct cpu *cpu, const struct vcpu *v);
+/* This CPU would idle: takes a vCPU of another CPU's queue, to run here; NULL: none. */
 struct vcpu *steal(struct cpu *cpu);
 /* At most once a slice, gives a vCPU to another CPU that is ahead. */
 void balance(struct cpu *cpu, uint64_t now);

@@ -1,12 +1,13 @@
 /* System time (nanoseconds since boot) and what guests read from memory of it: vcpu_time_info, the
- * wall clock, and the runstate of a vCPU. Timers are timer.c's, those of a vCPU vtimer.c's. Called
- * by the scheduler (runstates), at the exit to the guest (WORK_PUBLISH), by vcpu_op, and for
- * now_ns() everywhere.
+ * wall clock, runstates. Timers are timer.c's, those of a vCPU vtimer.c's. Called by the scheduler
+ * (runstates), at the exit to the guest (WORK_PUBLISH, WORK_TIME), by vcpu_op, and for now_ns()
+ * everywhere.
  *
- * System time is a fixed linear function of the TSC. Guests get this function exactly: a point on
- * it (TSC, ns) and a multiplier, which is the same for all. So each guest computes the same time as
- * the hypervisor, to the nanosecond and on every vCPU, and a vcpu_time_info is written only when it
- * is registered or the point changes, not at each context switch.
+ * System time is a fixed linear function of the TSC, and the TSCs of all CPUs agree: arch/ leaves
+ * out a CPU whose TSC does not. Guests get this function exactly: a point on it (TSC, ns) and a
+ * multiplier, which is the same for all. So each guest computes the same time as the hypervisor, to
+ * the nanosecond and on every vCPU, and a vcpu_time_info is written only when it is registered or
+ * the point changes, not at each context switch.
  *
  * About every second the guests get a later point, because a kernel that multiplies in 64 bits
  * computes wrong times when the point is more than 4.29 s in the past. Points are chosen so that

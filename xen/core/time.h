@@ -12,7 +12,7 @@ uint64_t now_ns(void);                      /* monotonic; 0 at boot */
 uint64_t ns_to_tsc(uint64_t ns);            /* absolute system time -> absolute TSC value */
 /* Starts the timer that gives guests a later point each second. */
 void time_move_points(void);
-/* Writes info->time; a registered copy is written at WORK_PUBLISH. */
+/* Writes info->time; the vCPU writes a registered copy itself (WORK_TIME). */
 void time_update_vcpu(struct vcpu *v);
 void time_init_domain(struct domain *d);    /* writes the wall clock into shared_info */
 /* Accounts the time in the old state. The registered area is written when the vCPU leaves the CPU
