@@ -13,6 +13,7 @@
 #include "xen/core/domain.h"
 #include "xen/core/frame.h"
 #include "xen/core/sched.h"
+#include "xen/core/sched_wake.h"
 #include "xen/cpu/upcall.h"
 
 #if defined(__has_feature)

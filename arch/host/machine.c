@@ -14,6 +14,7 @@
 #include "xen/core/options.h"
 #include "xen/core/sched.h"
 #include "xen/core/sched_queue.h"
+#include "xen/core/sched_wake.h"
 #include "xen/core/time.h"
 #include "xen/core/timer.h"
 #include "xen/hooks.h"

@@ -14,7 +14,7 @@
 #include "xen/core/domain_list.h"
 #include "xen/core/frame.h"
 #include "xen/core/lock.h"
-#include "xen/core/sched.h"
+#include "xen/core/sched_wake.h"
 #include "xen/pv/hypercalls.h"
 #include "xen/pv/mmuext.h"
 

@@ -15,6 +15,7 @@
 #include "xen/core/sched_cap.h"
 #include "xen/core/sched_place.h"
 #include "xen/core/sched_queue.h"
+#include "xen/core/sched_wake.h"
 #include "xen/core/time.h"
 
 #define MS 1000000ull

@@ -14,7 +14,7 @@
 #include "xen/core/domain.h"
 #include "xen/core/domain_list.h"
 #include "xen/core/frame.h"
-#include "xen/core/sched.h"
+#include "xen/core/sched_wake.h"
 #include "xen/core/walk.h"
 #include "xen/pv/audit.h"
 #include "xen/pv/grant.h"

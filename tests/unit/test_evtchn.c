@@ -6,6 +6,7 @@
 #include "evtchn_fixture.h"
 #include "xen/core/domain.h"
 #include "xen/core/sched.h"
+#include "xen/core/sched_wake.h"
 #include "xen/cpu/upcall.h"
 #include "xen/pv/hypercalls.h"
 #include "xen/pv/mmuext.h"

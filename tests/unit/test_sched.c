@@ -7,6 +7,7 @@
 #include "xen/core/alloc.h"
 #include "xen/core/domain_list.h"
 #include "xen/core/sched.h"
+#include "xen/core/sched_wake.h"
 #include "xen/core/time.h"
 #include "xen/core/walk.h"
 #include "xen/cpu/upcall.h"

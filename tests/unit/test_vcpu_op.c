@@ -2,7 +2,7 @@
 #include "cmocka_main.h"
 #include "xen/core/alloc.h"
 #include "xen/core/lock.h"
-#include "xen/core/sched.h"
+#include "xen/core/sched_wake.h"
 #include "xen/core/time.h"
 #include "xen/cpu/upcall.h"
 #include "xen/pv/mmuext.h"

@@ -11,7 +11,7 @@
 #include "xen/core/domain.h"
 #include "xen/core/domain_list.h"
 #include "xen/core/log.h"
-#include "xen/core/sched.h"
+#include "xen/core/sched_wake.h"
 
 #define MAX_STARTS 4u                   /* the last one with REFUSE */
 #define REFUSE " store=refuse"          /* see guest-pv/store/main.c */

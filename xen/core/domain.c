@@ -26,6 +26,7 @@
 #include "xen/core/request.h"
 #include "xen/core/sched.h"
 #include "xen/core/sched_cap.h"
+#include "xen/core/sched_wake.h"
 #include "xen/core/time.h"
 #include "xen/core/timer.h"
 #include "xen/core/trace.h"

@@ -9,6 +9,7 @@
 #include "xen/core/frame.h"
 #include "xen/core/lock.h"
 #include "xen/core/sched.h"
+#include "xen/core/sched_wake.h"
 
 unsigned mm_preempted;
 

@@ -16,17 +16,6 @@ extern unsigned sched_nr_cpus;             /* guests run on the first so many of
 void cpu_set_up(struct cpu *c, unsigned id);
 void sched_init(struct cpu *cpu, struct vcpu *idle);
 void sched_add(struct vcpu *v);             /* a new vCPU, which is down */
-/* Clears blocked; asks the CPU on whose queue it comes to switch, if v preempts what runs there. */
-void vcpu_wake(struct vcpu *v);
-/* The running vCPU sleeps, unless an upcall can be delivered; returns when woken. */
-void vcpu_block(void);
-/* The same, after blocked was set and a fence: a wake-up since then has its effect. */
-void vcpu_block_woken(void);
-/* Blocks v and removes it from the queue, until vcpu_wake. */
-void vcpu_pause(struct vcpu *v);
-/* Another CPU has put v down: stops it at its next exit to the guest, if it is not blocked. */
-void vcpu_stop(struct vcpu *v);
-void vcpu_get_runstate(const struct vcpu *v, struct vcpu_runstate_info *r);
 /* Called after each arch_switch(), and by a vCPU at its first run: the stack of the vCPU that ran
  * before has been left. */
 void sched_switched(void);
@@ -37,11 +26,6 @@ void schedule_behind(void);
 /* WORK_RESCHED at the exit to the guest: schedule(). Does not return while current is down
  * (VCPUOP_down). */
 void schedule_at_exit(void);
-/* There is a domain to reap. Until domain_reap() is done, the idle vCPU is scheduled like a vCPU of
- * weight 256. */
-void sched_wake_idle(void);
-/* On the idle vCPU: there is nothing to reap, it is blocked from now on. False: there is. */
-bool sched_idle_done(void);
 /* With interrupts off, before the idle vCPU halts the CPU: it must call schedule() instead. */
 static inline bool sched_has_work(const struct cpu *cpu)
 {

@@ -12,6 +12,7 @@
 #include "xen/core/sched.h"
 #include "xen/core/sched_place.h"
 #include "xen/core/sched_queue.h"
+#include "xen/core/sched_wake.h"
 #include "xen/core/time.h"
 #include "xen/core/trace.h"
 

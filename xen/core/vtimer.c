@@ -5,8 +5,9 @@
  * The periodic timer runs only while its vCPU runs: it does not wake a blocked vCPU, and a tick
  * that was missed is sent when the vCPU runs again. A new vCPU has a period of 10 ms, as in Xen. */
 #include "arch/arch.h"
+#include "xen/core/cpu.h"
 #include "xen/core/domain.h"
-#include "xen/core/sched.h"
+#include "xen/core/sched_wake.h"
 #include "xen/core/time.h"
 #include "xen/core/timer.h"
 #include "xen/core/vtimer.h"

@@ -15,7 +15,7 @@
 #include "xen/core/domain_list.h"
 #include "xen/core/frame.h"
 #include "xen/core/lock.h"
-#include "xen/core/sched.h"
+#include "xen/core/sched_wake.h"
 #include "xen/core/time.h"
 #include "xen/pv/console_ring.h"
 #include "xen/pv/evtchn.h"

@@ -13,6 +13,7 @@
 #include "xen/core/domain.h"
 #include "xen/core/lock.h"
 #include "xen/core/sched.h"
+#include "xen/core/sched_wake.h"
 #include "xen/core/trace.h"
 #include "xen/pv/evtchn.h"
 #include "xen/pv/evtchn_fifo.h"

@@ -18,6 +18,7 @@
 #include "xen/core/domain.h"
 #include "xen/core/lock.h"
 #include "xen/core/sched.h"
+#include "xen/core/sched_wake.h"
 #include "xen/core/trace.h"
 
 #define PORTS_PER_BUCKET 128u

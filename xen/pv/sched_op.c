@@ -9,6 +9,7 @@
 #include "xen/core/lock.h"
 #include "xen/core/log.h"
 #include "xen/core/sched.h"
+#include "xen/core/sched_wake.h"
 #include "xen/core/time.h"
 #include "xen/core/timer.h"
 #include "xen/core/trace.h"

@@ -9,6 +9,7 @@
 #include "xen/core/guest_access.h"
 #include "xen/core/lock.h"
 #include "xen/core/sched.h"
+#include "xen/core/sched_wake.h"
 #include "xen/core/time.h"
 #include "xen/cpu/debugreg.h"
 #include "xen/cpu/upcall.h"
