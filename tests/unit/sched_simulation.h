@@ -1,7 +1,8 @@
-/* Several fake CPUs on a simulated clock, and vCPUs that compute and sleep. No guest code runs: each
- * step of the simulation is 0.1 ms on every CPU, in which it takes its interrupts and what its vCPU
- * is asked to do. After each step the invariants of the scheduler are checked, and how long a CPU
- * idled while somebody waited for it. Included by the tests of the scheduler on several CPUs. */
+/* Several fake CPUs on a simulated clock, and vCPUs that compute and sleep. No guest code runs:
+ * each step of the simulation is 0.1 ms on every CPU, in which it takes its interrupts and what its
+ * vCPU is asked to do. After each step the invariants of the scheduler are checked, and how long a
+ * CPU idled while somebody waited for it. Included by the tests of the scheduler on several
+ * CPUs. */
 #ifndef SCHED_SIMULATION_H
 #define SCHED_SIMULATION_H
 

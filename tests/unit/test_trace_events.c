@@ -1,6 +1,7 @@
 /* The trace's records of events, scheduling and domains, and the counters at its end, word for
  * word. */
 #include "cmocka_main.h"
+#include "xen/core/cpu.h"
 #include "xen/core/sched_wake.h"
 #include "xen/core/time.h"
 #include "xen/core/trace_control.h"

@@ -1,6 +1,6 @@
-/* Blocking, waking, pausing and stopping a vCPU, and the idle vCPU's share of both. Which CPU's queue
- * one that wakes joins is sched_place.c's. What a blocked vCPU waits for is known only to the code
- * that wakes it. Called by all code that makes a vCPU wait or ends its waiting: events, timers,
+/* Blocking, waking, pausing and stopping a vCPU, and waking the idle vCPU. Which CPU's queue one
+ * that wakes joins is sched_place.c's. What a blocked vCPU waits for is known only to the code that
+ * wakes it. Called by all code that makes a vCPU wait or ends its waiting: events, timers,
  * sched_op, vcpu_op, the life of a domain. */
 #include "arch/arch.h"
 #include "common/string.h"
