@@ -1,6 +1,6 @@
 /* The first instruction, and the Xen notes that the domain builder reads. Saves the registers as
- * they were at entry (suites/boot.c checks them), switches to the kernel's own stack and calls
- * start(). */
+ * they were at entry (suites/boot.c checks them, suite "sensitive" the FPU's), switches to the
+ * kernel's own stack and calls start(). */
 #include <public/elfnote.h>
 #include <public/features.h>
 #include "layout.h"
@@ -53,6 +53,7 @@ _start:
     movq %rax, boot_regs+168(%rip)
     movq %gs, %rax
     movq %rax, boot_regs+176(%rip)
+    fxsave64 boot_fx(%rip)
     leaq boot_stack+STACK_SIZE(%rip), %rsp
     xorl %ebp, %ebp
     movq %rsi, %rdi
@@ -74,8 +75,10 @@ boot_stack:
     .skip STACK_SIZE
 
     .data                       /* not .bss, so that clearing .bss cannot destroy them */
-    .p2align 3
-    .globl boot_regs
+    .p2align 4
+    .globl boot_regs, boot_fx
+boot_fx:
+    .skip 512
 boot_regs:
     .skip 23 * 8
     .section .note.GNU-stack, "", @progbits

@@ -12,6 +12,7 @@ struct boot_regs {
     uint64_t rflags, cs, ss, ds, es, fs, gs;
 };
 extern struct boot_regs boot_regs;
+extern const uint8_t boot_fx[512];      /* as FXSAVE stores it */
 extern start_info_t *start_info;
 extern volatile shared_info_t shared_info_page;
 extern char boot_stack[], image_start[], image_end[];

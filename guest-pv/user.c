@@ -121,7 +121,7 @@ void user_init_regs(struct regs *r, void *fn, uint64_t a, uint64_t b, uint64_t c
                         .cs = FLAT_USER_CS, .ss = FLAT_USER_SS, .rflags = 0x200 };
 }
 
-struct user_result user_run_regs(const struct regs *r)
+struct user_result user_run_by(user_enter_fn *enter, const struct regs *r)
 {
     bool masked = events_masked();
     struct catcher *catcher = current->catcher;
@@ -130,7 +130,7 @@ struct user_result user_run_regs(const struct regs *r)
 
     current->user = &run;
     if (!setjmp(run.jb))
-        user_enter(r, &current->kernel_sp);
+        enter(r, &current->kernel_sp);
     events_off();
     current->user = run.outer;
     current->catcher = catcher;
@@ -139,6 +139,11 @@ struct user_result user_run_regs(const struct regs *r)
         xen_stack_switch(FLAT_KERNEL_SS, kernel_sp);
     events_restore(masked);
     return run.res;
+}
+
+struct user_result user_run_regs(const struct regs *r)
+{
+    return user_run_by(user_enter, r);
 }
 
 struct user_result user_run(void *fn, uint64_t a, uint64_t b, uint64_t c)

@@ -48,6 +48,9 @@ struct user_result user_run(void *fn, uint64_t a, uint64_t b, uint64_t c);
  */
 struct user_result user_run_regs(const struct regs *r);
 void user_init_regs(struct regs *r, void *fn, uint64_t a, uint64_t b, uint64_t c);
+/* The same, entered by this function, which goes on as user_enter(). */
+typedef void user_enter_fn(const struct regs *r, uint64_t *kernel_sp);
+struct user_result user_run_by(user_enter_fn *enter, const struct regs *r);
 /* From a handler or syscall: end the innermost user_run with this. */
 _Noreturn void user_end(struct user_result res);
 

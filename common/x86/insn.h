@@ -27,6 +27,7 @@ enum insn_op {
 #define OP(name) OP_##name,
 #include "common/x86/ops.def"
 #undef OP
+    NR_OPS,
 };
 
 struct insn {

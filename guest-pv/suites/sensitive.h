@@ -94,5 +94,6 @@ void null_syscall(void);
 void user_code_may_not(void);
 void user_popf_is_silent(void);
 void alignment_check(void);
+void fpu_at_the_start(void);
 
 #endif

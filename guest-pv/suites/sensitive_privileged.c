@@ -3,6 +3,7 @@
 #include <string.h>
 #include "mm.h"
 #include "sensitive.h"
+#include "start.h"
 
 /* --- done by the kernel ----------------------------------------------------------------------- */
 
@@ -219,6 +220,25 @@ void error_codes_of_page_faults(void)
     frame_free(pfn);
 }
 
+/* The image at the kernel's entry has nothing left of who ran there before. Between a reset and the
+ * first FNINIT the control word is 40h. */
+void fpu_at_the_start(void)
+{
+    static const uint8_t zeroes[256];
+    uint16_t control, status;
+    uint32_t mxcsr;
+
+    memcpy(&control, boot_fx, 2);
+    memcpy(&status, boot_fx + 2, 2);
+    memcpy(&mxcsr, boot_fx + 24, 4);
+    test_diag("saw: FCW %#x, FSW %#x, MXCSR %#x", control, status, mxcsr);
+    EXPECT(control == 0x37f || control == 0x40);
+    EXPECT_EQ(status, 0);
+    EXPECT_EQ(boot_fx[4], 0);           /* the registers of x87 and MMX are empty */
+    EXPECT_EQ(mxcsr, 0x1f80);
+    EXPECT_EQ(memcmp(boot_fx + 160, zeroes, sizeof(zeroes)), 0);
+}
+
 static void fpu_state(void)
 {
     static uint8_t image[512] __attribute__((aligned(16)));
@@ -236,4 +256,5 @@ static void fpu_state(void)
 SUITE_PART(sensitive, 01, 2, TEST(swapgs), TEST(hlt_waits), TEST(clts),
            TEST(control_and_debug_registers), TEST(translations), TEST(ports), TEST(caches),
            TEST(int_n), TEST(patched_text), TEST(undefined_ones), TEST(stac_and_clac),
-           TEST(sysenter_and_sysexit), TEST(error_codes_of_page_faults), TEST(fpu_state));
+           TEST(sysenter_and_sysexit), TEST(error_codes_of_page_faults), TEST(fpu_at_the_start),
+           TEST(fpu_state));

@@ -293,4 +293,5 @@ static void fpu_state(void)
 SUITE_PART(sensitivepv, 97, 3, TEST(swapgs), TEST(hlt_waits), TEST(clts),
            TEST(control_and_debug_registers), TEST(translations), TEST(ports), TEST(caches),
            TEST(int_n), TEST(patched_text), TEST(undefined_ones), TEST(stac_and_clac),
-           TEST(sysenter_and_sysexit), TEST(error_codes_of_page_faults), TEST(fpu_state));
+           TEST(sysenter_and_sysexit), TEST(error_codes_of_page_faults), TEST(fpu_at_the_start),
+           TEST(fpu_state));

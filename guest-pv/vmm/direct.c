@@ -1,7 +1,8 @@
 /* Guest code in this domain's user mode: direct.h for the ways that run it so. Every trap and every
  * event that arrives from user mode comes through entry.S to direct_stopped() below; what a way
  * does with it happens there, and returning is going on. The FPU's registers are the guest's
- * throughout: entry.S saves them, since what events and the console call may use them. */
+ * throughout, from cpu_reset() on: entry.S saves them, since what events and the console call may
+ * use them. */
 #include "clock.h"
 #include "event.h"
 #include "guest-pv/vmm/direct/direct.h"
@@ -21,6 +22,7 @@
 
 /* entry.S */
 extern char direct_stubs[], direct_event_entry[], direct_syscall_entry[];
+user_enter_fn direct_enter;
 struct resume {
     uint64_t rip, rflags;
 };
@@ -174,7 +176,7 @@ static void enter_guest(const struct cpu *c, uint64_t rip)
         .rflags = to.rflags, .cs = FLAT_USER_CS, .ss = FLAT_USER_SS,
     };
 
-    user_run_regs(&r);
+    user_run_by(direct_enter, &r);
 }
 
 void direct_run(struct cpu *c, exit_fn *on_exit)
@@ -183,6 +185,7 @@ void direct_run(struct cpu *c, exit_fn *on_exit)
     uint64_t rip;
 
     direct_cpu = c;
+    direct_fx = c->fx;
     c->load_fx = load_fx;
     way = on_exit;
     c->gigabyte_pages = cpu_has_gigabyte_pages();
@@ -190,6 +193,8 @@ void direct_run(struct cpu *c, exit_fn *on_exit)
     install_entries();
     if (c->stop == STOP_NOT) {
         rip = way(c, &e);
+        if (fx_loaded)
+            direct_fx = c->fx;
         load_bases(c);
         enter_guest(c, rip);
     }

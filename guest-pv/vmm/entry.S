@@ -87,6 +87,12 @@ exit_without_error:
     movq CPU_RCX(%rcx), %rcx
     jmp hypercall_page + __HYPERVISOR_iret * 32
 
+/* The first time: user_enter() (guest-pv/entry.S), with the guest's FPU state. */
+    .globl direct_enter
+direct_enter:
+    fxrstor64 direct_fx
+    jmp user_enter
+
 /* One for each exception, DIRECT_STUB bytes each. */
     .p2align 5
     .globl direct_stubs

@@ -20,7 +20,6 @@
 #include "tests/unit/vmm_one_block.h"
 #include "tests/unit/vmm_undefined.h"
 
-#define NR_OPS 2048u
 #define TIME_LIMIT_SECONDS 300
 #define GS_BASE 0x12345ull
 

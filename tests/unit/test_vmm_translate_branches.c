@@ -158,8 +158,8 @@ static void sti_calls_out_when_an_interrupt_waits(void **state)
     translate_set_pending(pair.translated, false);
 }
 
-/* sti; nop; nop; jmp to itself. Wherever the CPU stops in the block, in its stubs too: no interrupt comes where
- * the guest is behind the STI, and one may come everywhere else. */
+/* sti; nop; nop; jmp to itself. Wherever the CPU stops in the block, in its stubs too: no interrupt
+ * comes where the guest is behind the STI, and one may come everywhere else. */
 static void nothing_comes_between_sti_and_the_next_instruction(void **state)
 {
     struct cpu *c = pair.translated;

@@ -51,27 +51,76 @@ static void a_store_to_a_table_is_done_by_the_core(void **state)
     expect_goes_on(CODE_AT + 4);
 }
 
-/* The same again and again: then the store calls out, and is counted once. */
+#define TABLE_WORD (LEVEL_3 + 8 * 100)
+
+/* mov %rcx, (%rbx) faults until it calls out. */
+static void fault_often(void)
+{
+    unsigned faults = 0;
+
+    c->regs[RBX] = TABLE_WORD;
+    for (; translate_counts(c)->stores == 0 && faults < 100; faults++) {
+        START(0x48, 0x89, 0x0b);
+        shadow_fault(c, TABLE_WORD, PF_U); /* so that the table is in use between two stores */
+        stop_at(host_rip, VECTOR_PF, PF_U | PF_W | PF_P, TABLE_WORD);
+    }
+    assert_in_range(faults, 2, 99);
+}
+
 static void a_store_that_faults_often_calls_out(void **state)
 {
     const struct translate_counters *n = translate_counts(c);
-    uint64_t entry = LEVEL_3 + 8 * 100;
-    unsigned faults = 0;
+    uint64_t entry = TABLE_WORD;
 
     (void)state;
-    c->regs[RBX] = entry;
-    for (; n->stores == 0 && faults < 100; faults++) {
-        START(0x48, 0x89, 0x0b);
-        shadow_fault(c, entry, PF_U); /* the table is looked at between two stores: it is in use */
-        stop_at(host_rip, VECTOR_PF, PF_U | PF_W | PF_P, entry);
-    }
-    assert_in_range(faults, 2, 99);
+    fault_often();
     c->regs[RCX] = OTHER_LEVEL_2 | FLAGS;
     START(0x48, 0x89, 0x0b);
     call_out_at(CODE_AT, EXIT_TO_EMULATE);
     assert_int_equal(*vmm_word(c, entry), OTHER_LEVEL_2 | FLAGS);
     assert_int_equal(n->stores, 1);
     expect_goes_on(CODE_AT + 3);
+}
+
+/* To other memory it does so for nothing: it stops, and may begin again. It is one place. */
+static void a_store_that_calls_out_is_counted_once(void **state)
+{
+    const struct translate_counters *n = translate_counts(c);
+
+    (void)state;
+    for (unsigned times = 0; times < 3; times++) {
+        unsigned callouts = 0;
+
+        fault_often();
+        assert_int_equal(n->stores, 1);
+        c->regs[RBX] = DATA_AT;
+        for (; n->stores != 0 && callouts < 1000; callouts++) {
+            START(0x48, 0x89, 0x0b);
+            call_out_at(CODE_AT, EXIT_TO_EMULATE);
+        }
+        assert_in_range(callouts, 2, 999);
+    }
+    START(0x48, 0x89, 0x0b);
+    expect_goes_on(CODE_AT);
+}
+
+/* nop; mov %rcx, (%rbx), in a block from each of them: the other one is translated anew later. */
+static void a_store_in_two_blocks_is_one_place(void **state)
+{
+    static const uint8_t code[] = { 0x90, 0x48, 0x89, 0x0b };
+
+    (void)state;
+    c->regs[RBX] = TABLE_WORD;
+    for (unsigned from = 0; from < 2; from++)
+        start_at(CODE_AT + from, code, sizeof(code));
+    for (unsigned times = 0; times < 200; times++) {
+        start_at(CODE_AT + (times < 100), code, sizeof(code));
+        if (place_in_block(c->translator, block_that_runs(), CODE_AT + 1) == 0)
+            continue;                   /* it calls out there */
+        shadow_fault(c, TABLE_WORD, PF_U);
+        stop_at(host_of(CODE_AT + 1), VECTOR_PF, PF_U | PF_W | PF_P, TABLE_WORD);
+    }
+    assert_int_equal(translate_counts(c)->stores, 1);
 }
 
 /* mov %cl, (%rbx): into the block itself, which is translated anew behind it. It is no store to a
@@ -186,6 +235,8 @@ int main(void)
         RUN(a_fault_of_the_guests_is_delivered_at_its_instruction),
         RUN(a_store_to_a_table_is_done_by_the_core),
         RUN(a_store_that_faults_often_calls_out),
+        RUN(a_store_that_calls_out_is_counted_once),
+        RUN(a_store_in_two_blocks_is_one_place),
         RUN(a_store_to_code_is_seen),
         RUN(a_shadow_ends_with_the_cores_store),
         RUN(an_exception_is_delivered_at_its_instruction),

@@ -35,7 +35,7 @@
 
 static struct cpu *c;
 static exit_fn *loop;
-static uint64_t host_rip;       /* where the CPU goes on, as it says; 0 when the guest has stopped */
+static uint64_t host_rip;       /* where the CPU goes on, as it says; 0: the guest has ended */
 static unsigned nr_alarms;      /* calls of direct_alarm() */
 static struct translate_host host = {
     .base = REGION_BASE, .bytes = REGION_BYTES, .callout = { 0x0f, 0x05 },

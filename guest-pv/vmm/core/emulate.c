@@ -5,13 +5,6 @@
 #include "guest-pv/vmm/core/fetch.h"
 #include "guest-pv/vmm/core/handlers.h"
 
-enum {
-    NR_OPS = 1 /* OP_OTHER */
-#define OP(name) +1
-#include "common/x86/ops.def"
-#undef OP
-};
-
 static handler_fn *const handlers[NR_OPS] = {
 #define HANDLER(op, function) [OP_##op] = function,
 #include "guest-pv/vmm/core/handlers_integer.def"

@@ -20,13 +20,6 @@ enum kind {
     KIND_op_x87_nop = NO_KIND, KIND_op_x87 = NO_KIND,
 };
 
-enum {
-    NR_OPS = 1 /* OP_OTHER */
-#define OP(name) +1
-#include "common/x86/ops.def"
-#undef OP
-};
-
 static const uint8_t kinds[NR_OPS] = {
 #define HANDLER(op, function) [OP_##op] = KIND_##function,
 #include "guest-pv/vmm/core/handlers_sse.def"

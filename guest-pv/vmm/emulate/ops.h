@@ -28,6 +28,9 @@ typedef u64_unaligned u64;
             GPR(T, offset) = (T)(value);                 \
     } while (0)
 
+/* Of the low bytes of value, as many as the signed type S has. */
+#define SIGN_EXTEND(S, value) ((int64_t)(S)(value))
+
 #define NEXT return op[1].run(c, op + 1)
 
 /* A memory operand's linear address, with a base and a displacement only, and with everything. */

@@ -1,8 +1,6 @@
 /* Shifts by CL, rotates, double shifts, BSWAP, CBW and CWD in all sizes, LEAVE. */
 #include "guest-pv/vmm/emulate/ops.h"
 
-#define SIGN_EXTEND(T, S, value) ((int64_t)(S)(T)(value))
-
 /* CF and OF change, the others stay. */
 static inline void set_cf_of(struct cpu *c, unsigned cf, unsigned of)
 {
@@ -18,7 +16,7 @@ static inline void set_cf_of(struct cpu *c, unsigned cf, unsigned of)
         if (count != 0) {                                                                          \
             unsigned cf = a >> (bits - count) & 1;                                                 \
             lazy_cf_of(c, cf, (r >> (bits - 1)) ^ cf);                                             \
-            lazy_result(c, SIGN_EXTEND(T, S, r));                                                  \
+            lazy_result(c, SIGN_EXTEND(S, r));                                                  \
         }                                                                                          \
         SET_GPR(T, op->dst, r);                                                                    \
         NEXT;                                                                                      \
@@ -29,7 +27,7 @@ static inline void set_cf_of(struct cpu *c, unsigned cf, unsigned of)
         T a = GPR(T, op->dst), r = a >> count;                                                     \
         if (count != 0) {                                                                          \
             lazy_cf_of(c, a >> (count - 1) & 1, a >> (bits - 1));                                  \
-            lazy_result(c, SIGN_EXTEND(T, S, r));                                                  \
+            lazy_result(c, SIGN_EXTEND(S, r));                                                  \
         }                                                                                          \
         SET_GPR(T, op->dst, r);                                                                    \
         NEXT;                                                                                      \
@@ -40,7 +38,7 @@ static inline void set_cf_of(struct cpu *c, unsigned cf, unsigned of)
         T a = GPR(T, op->dst), r = (T)((S)a >> count);                                             \
         if (count != 0) {                                                                          \
             lazy_cf_of(c, a >> (count - 1) & 1, 0);                                                \
-            lazy_result(c, SIGN_EXTEND(T, S, r));                                                  \
+            lazy_result(c, SIGN_EXTEND(S, r));                                                  \
         }                                                                                          \
         SET_GPR(T, op->dst, r);                                                                    \
         NEXT;                                                                                      \
@@ -75,7 +73,7 @@ static inline void set_cf_of(struct cpu *c, unsigned cf, unsigned of)
         if (count != 0) {                                                                          \
             r = (T)(a << count | GPR(T, op->src) >> (bits - count));                               \
             lazy_cf_of(c, a >> (bits - count) & 1, (a ^ r) >> (bits - 1));                         \
-            lazy_result(c, SIGN_EXTEND(T, S, r));                                                  \
+            lazy_result(c, SIGN_EXTEND(S, r));                                                  \
         }                                                                                          \
         SET_GPR(T, op->dst, r);                                                                    \
         NEXT;                                                                                      \
@@ -87,7 +85,7 @@ static inline void set_cf_of(struct cpu *c, unsigned cf, unsigned of)
         if (count != 0) {                                                                          \
             r = (T)(a >> count | GPR(T, op->src) << (bits - count));                               \
             lazy_cf_of(c, a >> (count - 1) & 1, (a ^ r) >> (bits - 1));                            \
-            lazy_result(c, SIGN_EXTEND(T, S, r));                                                  \
+            lazy_result(c, SIGN_EXTEND(S, r));                                                  \
         }                                                                                          \
         SET_GPR(T, op->dst, r);                                                                    \
         NEXT;                                                                                      \

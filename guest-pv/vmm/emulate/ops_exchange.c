@@ -50,8 +50,6 @@ DEFINE_BITS(BTS, TO_WRITE)
 DEFINE_BITS(BTR, TO_WRITE)
 DEFINE_BITS(BTC, TO_WRITE)
 
-#define SIGN_EXTEND(S, value) ((int64_t)(S)(value))
-
 /* A register that CMPXCHG does not write keeps its upper half, of 4 bytes too. */
 #define DEFINE_EXCHANGES(T, S)                                                                     \
     static void xchg_m_##T(struct cpu *c, const struct op *op)                                     \

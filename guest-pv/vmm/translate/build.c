@@ -8,13 +8,6 @@
 
 #define BLOCK_INSNS 32u
 
-enum {
-    NR_OPS = 1 /* OP_OTHER */
-#define OP(name) +1
-#include "common/x86/ops.def"
-#undef OP
-};
-
 /* What becomes of an instruction. COPY: the CPU does in ring 3 what it would do in ring 0, or
  * traps. CALL_OUT: it reads or changes, without a trap, what is not the guest's, or traps at a
  * high price. END: that, and nothing follows. */

@@ -41,9 +41,9 @@ void translate_note_store(struct cpu *c, uint64_t rip, uint64_t host_rip)
     }
     if (++s->faults < FAULTS_UNTIL_CALLOUT)
         return;
+    t->counters.stores += s->balance == 0;
     s->faults = 0;
     s->balance = FIRST_BALANCE;
-    t->counters.stores++;
     drop_block_at(t, host_rip);
 }
 
@@ -55,6 +55,8 @@ void note_store_called_out(struct translator *t, const struct stub *stub, bool f
         return;
     if (flagged)
         s->balance = MIN(s->balance + GAIN, MAX_BALANCE);
-    else if (--s->balance == 0)
+    else if (--s->balance == 0) {
+        t->counters.stores--;
         drop_block_at(t, t->host->base + stub->at - 1);
+    }
 }

@@ -74,7 +74,7 @@ struct translate_counters {
     uint64_t suspended, resumed, all_suspended; /* blocks, whose bytes may have changed; how often
                                                  * all */
     uint64_t callouts[NR_CALLOUTS];             /* by what they are for */
-    uint64_t stores;                            /* that call out */
+    uint64_t stores;                            /* that call out now */
 };
 const struct translate_counters *translate_counts(const struct cpu *c);
 
