@@ -180,7 +180,7 @@ struct vcpu *arch_vcpu_alloc(void)
     if (v->arch == NULL)
         abort();
     host_vcpu(v)->token = token;
-    host_vcpu(v)->program = host_idle_guest;
+    host_vcpu(v)->program = host.program != NULL ? host.program : host_idle_guest;
     return v;
 }
 
@@ -188,7 +188,8 @@ void arch_vcpu_free(struct vcpu *v)
 {
     if (v == NULL)
         return;
-    check_value(v != current, "freeing the running vCPU", v->id);
+    for (unsigned cpu = 0; cpu < host_nr_cpus; cpu++)
+        check_value(v != host_current_of(cpu), "freeing a vCPU that runs", v->id);
     fiber_free(v);
     free_pages(host_vcpu(v)->token, 2);
     free(v->arch);

@@ -7,7 +7,10 @@
  * programs whose xen/ is compiled for it (tests/interleave), before each access of the hypervisor
  * to memory. Which CPU goes on is chosen by a generator of its own, from a seed. At each change of
  * the CPU the caches of all of them are audited: no instant may exist at which a guest could use a
- * translation that it should no longer have. */
+ * translation that it should no longer have.
+ *
+ * Either each CPU runs one program of one vCPU, and schedules nothing (host_cpu_program); or each
+ * has an idle vCPU and schedules, as the CPUs of a real machine do (schedule.c). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,11 +30,14 @@ static struct state {
     bool ts;
     bool interrupt;             /* another CPU's waits to be taken */
     bool over;                  /* its program has ended: it waits for interrupts */
+    bool halted;                /* it is in host_halt(), until the clock is `until` (0: no end) */
+    uint64_t until;
 } states[HOST_CPUS];
 
 HOST_TLS unsigned host_cpu;
 unsigned host_nr_cpus = 1;
 uint64_t host_steps, host_cpu_switches;
+bool host_held;
 static struct cpu others[HOST_CPUS], *table[HOST_CPUS];
 
 /* The CPUs from 1 on run nothing at first. */
@@ -51,6 +57,12 @@ void host_add_cpus(unsigned nr)
     nr_cpus = host_nr_cpus = nr;
 }
 
+/* NULL: the CPU runs nothing. */
+void host_set_current_of(unsigned cpu, struct vcpu *v)
+{
+    states[cpu] = (struct state){ .current = v };
+}
+
 /* Timers of vCPUs may still be in their lists. */
 void host_remove_cpus(void)
 {
@@ -68,7 +80,7 @@ void host_take_interrupts(void)
 {
     struct state *s = &states[host_cpu];
 
-    if (READ_ONCE(s->interrupt) && xchg(&s->interrupt, false))
+    if (!host_held && READ_ONCE(s->interrupt) && xchg(&s->interrupt, false))
         serve_requests();
 }
 
@@ -119,6 +131,7 @@ static unsigned quantum;        /* steps between two changes of the CPU, on aver
 static unsigned left;           /* until the next */
 static bool choosing;           /* the CPUs take turns */
 static uint64_t switches_limit;
+static bool nothing_to_come;    /* all CPUs have halted, and nothing will wake one */
 
 static uint64_t next_random(void)
 {
@@ -161,20 +174,64 @@ static void go_to(unsigned cpu)
     host_fiber_switch(from, current);
 }
 
-/* One that can go on, which may be this one. */
-static unsigned choose(void)
+static uint64_t deadline_of(unsigned cpu)
+{
+    return cpu == host_cpu ? host.deadline : states[cpu].deadline;
+}
+
+static bool is_due(uint64_t tsc)
+{
+    return tsc != 0 && tsc <= host.tsc;
+}
+
+static bool can_go_on(unsigned cpu)
+{
+    const struct state *s = &states[cpu];
+
+    return host_current_of(cpu) != NULL &&
+           (s->interrupt || (!s->over && !s->halted) ||
+            (s->halted && (is_due(deadline_of(cpu)) || is_due(s->until))));
+}
+
+/* One that can go on, which may be this one; HOST_CPUS: none can. */
+static unsigned choose_now(void)
 {
     unsigned start = (unsigned)(next_random() % host_nr_cpus);
 
-    for (unsigned i = 0; i < host_nr_cpus; i++) {
-        unsigned cpu = (start + i) % host_nr_cpus;
-        const struct state *s = &states[cpu];
+    for (unsigned i = 0; i < host_nr_cpus; i++)
+        if (can_go_on((start + i) % host_nr_cpus))
+            return (start + i) % host_nr_cpus;
+    return HOST_CPUS;
+}
 
-        if (s->current != NULL && (!s->over || s->interrupt))
-            return cpu;
+/* All CPUs have halted: the clock advances to the first time at which one goes on. False: there is
+ * none. */
+static bool advance_clock(void)
+{
+    uint64_t first = UINT64_MAX;
+
+    for (unsigned i = 0; i < host_nr_cpus; i++) {
+        first = MIN(first, deadline_of(i) - 1);         /* 0: never */
+        first = MIN(first, states[i].until - 1);
     }
-    HOST_CHECK(false, "no CPU can go on");
-    abort();
+    if (first == UINT64_MAX)
+        return false;
+    host.tsc = MAX(host.tsc, first + 1);
+    return true;
+}
+
+/* If no CPU ever goes on, CPU 0 does, which is told so. */
+static unsigned choose(void)
+{
+    unsigned cpu = choose_now();
+
+    if (cpu == HOST_CPUS && advance_clock())
+        cpu = choose_now();
+    if (cpu != HOST_CPUS)
+        return cpu;
+    HOST_CHECK(states[0].halted, "no CPU can go on");
+    nothing_to_come = true;
+    return 0;
 }
 
 static void change(void)
@@ -188,7 +245,7 @@ static void change(void)
 
 void host_step(void)
 {
-    if (!choosing)
+    if (!choosing || host_held)
         return;
     host_steps++;
     if (left-- == 0)
@@ -214,7 +271,7 @@ static bool all_over(void)
     return true;
 }
 
-void host_interleave(uint64_t seed, unsigned steps)
+void host_take_turns(uint64_t seed, unsigned steps)
 {
     random_state = seed * 0x9e3779b97f4a7c15 | 1;
     for (unsigned i = 0; i < 4; i++)
@@ -222,15 +279,46 @@ void host_interleave(uint64_t seed, unsigned steps)
     quantum = steps;
     left = 0;
     switches_limit = host_cpu_switches + MAX_SWITCHES;
+    nothing_to_come = false;
     choosing = true;
+}
+
+void host_turns_end(void)
+{
+    choosing = false;
+}
+
+void host_interleave(uint64_t seed, unsigned steps)
+{
+    host_take_turns(seed, steps);
     while (!all_over()) {
         host_take_interrupts();
         if (host.on_turn != NULL)
             host.on_turn();
         change();
     }
-    choosing = false;
+    host_turns_end();
     for (unsigned i = 1; i < host_nr_cpus; i++)
         host_program_ended(i);
+}
+
+bool host_halt(uint64_t until)
+{
+    struct state *s = &states[host_cpu];
+
+    s->until = until;
+    s->halted = true;
+    while (!s->interrupt && !is_due(host.deadline) && !is_due(until) && !nothing_to_come)
+        change();
+    s->halted = false;
+    s->until = 0;
+    return !nothing_to_come || (nothing_to_come = false);
+}
+
+void host_guest_waits(void)
+{
+    if (choosing)
+        change();
+    host_take_interrupts();
 }
 #endif

@@ -82,7 +82,7 @@ void arch_timer_program(uint64_t tsc_deadline)
 }
 
 /* The timer interrupt fires once for a deadline, however late. */
-static void run_interrupts(void)
+void host_run_timer(void)
 {
     if (host.deadline == 0 || host.tsc < host.deadline)
         return;
@@ -96,7 +96,7 @@ void arch_interrupt_window(void)
     host_step();
     host.tsc += host.window_ticks;
     host_take_interrupts();
-    run_interrupts();
+    host_run_timer();
     if (host.on_window != NULL)
         host.on_window();
 }
@@ -104,7 +104,8 @@ void arch_interrupt_window(void)
 void host_advance(uint64_t ns)
 {
     host.tsc += (uint64_t)((unsigned __int128)ns * TSC_HZ / 1000000000);
-    run_interrupts();
+    host_take_interrupts();
+    host_run_timer();
 }
 
 /* No vCPU is runnable: the clock advances to the timer's deadline. Without a deadline the machine
@@ -116,7 +117,7 @@ void arch_idle(void)
         abort();
     }
     host.tsc = MAX(host.tsc, host.deadline);
-    run_interrupts();
+    host_run_timer();
 }
 
 static void idle_program(struct vcpu *v)
@@ -137,8 +138,10 @@ static void idle_until(uint64_t end)
 {
     uint64_t end_tsc = ns_to_tsc(end);
 
-    host.tsc = MAX(host.tsc, MIN(host.deadline, end_tsc));
-    run_interrupts();
+    if (!host_cpus_schedule_now())      /* else host_halt() did */
+        host.tsc = MAX(host.tsc, MIN(host.deadline, end_tsc));
+    host_take_interrupts();
+    host_run_timer();
 }
 
 bool host_run(uint64_t limit_ns)
@@ -147,10 +150,16 @@ bool host_run(uint64_t limit_ns)
 
     while (now_ns() < end) {
         schedule();
+        host.reaps = true;
         domain_reap();
+        host.reaps = false;
         if (sched_has_work(this_cpu()) || console_poll())
             continue;
-        if (host.deadline == 0)
+        if (host_cpus_schedule_now() && !host_halt(ns_to_tsc(end))) {
+            host_check_all_idle();
+            return true;
+        }
+        if (!host_cpus_schedule_now() && host.deadline == 0)
             return true;
         idle_until(end);
     }

@@ -60,4 +60,29 @@ void host_interleave(uint64_t seed, unsigned steps)
     for (unsigned i = 1; i < host_nr_cpus; i++)
         host_program_ended(i);
 }
+
+/* CPUs that schedule are made in one thread only. */
+bool host_cpus_schedule_now(void)
+{
+    return false;
+}
+
+bool host_halt(uint64_t until)
+{
+    (void)until;
+    abort();
+}
+
+void host_check_all_idle(void)
+{
+}
+
+void accesses_begin(uint64_t seed, bool wait)
+{
+    (void)seed, (void)wait;
+}
+
+void accesses_end(void)
+{
+}
 #endif

@@ -62,6 +62,8 @@ void follow_change_now_and_then(void)
 void follow_begin(void)
 {
     reads_one_in = one_in(2) ? 0 : one_in(2) ? 1 : one_in(2) ? 40 : 2000;
+    if (world.nr_cpus > 1)
+        reads_one_in = 0;               /* the reader follows one ring */
     trace_config = (struct trace_config){ .size = 64 << 10, .lines = (unsigned)below(40) };
     if (reads_one_in == 0)
         return;

@@ -18,6 +18,7 @@ struct fuzz_result {
 
 /* One world: two domains make requests until the source is empty or max_hypercalls were made;
  * then both end, and every frame must be free again. A bug ends the process. */
-struct fuzz_result fuzz_world(struct fuzz_source *source, uint64_t max_hypercalls);
+struct fuzz_result fuzz_world(struct fuzz_source *source, uint64_t max_hypercalls,
+                              unsigned nr);
 
 #endif

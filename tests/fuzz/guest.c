@@ -67,6 +67,7 @@ static void guest_hypercall(struct vcpu *v)
     nr = choose_request(a);
     quiet = nr == __HYPERVISOR_sched_op;
     world.inside += !quiet;
+    host_held = false;
     if (tracing(TRACE_HYPERCALL))
         rc = hypercall_traced(nr, a);
     else
@@ -112,6 +113,7 @@ static void guest_scribble(struct vcpu *v)
 
 static void give_up(struct vcpu *v)
 {
+    host_held = false;
     domain_shutdown(v->domain, SHUTDOWN_poweroff);
     exit_to_guest_work();
 }
@@ -128,22 +130,28 @@ static int new_user_root_of(struct vcpu *v, mfn_t mfn)
 
 void random_guest(struct vcpu *v)
 {
+    mfn_t l1;
+
     for (unsigned i = 0; i < 256; i++)
         v->traps[i] = (struct trap_info){.vector = (uint8_t)i,
                                          .flags = (uint8_t)(i % 3 ? 0 : 4),
                                          .cs = FLAT_KERNEL_CS64,
                                          .address = CODE + 0x40};
     v->callback[CB_EVENT] = v->callback[CB_FAILSAFE] = v->callback[CB_SYSCALL] = CODE + 0x10;
+    host_held = true;
     if (walk_to_l1(v->root_kernel, PLAY) == NULL)
         give_up(v);             /* another vCPU gave it tables without these mappings */
-    for (unsigned i = 0; i < 4; i++)            /* its tables, to read and to store to */
-        (void)do_update_va_mapping(TABLES_VA + i * PAGE_SIZE,
-                                   (PTE_MFN(slot_maddr(PLAY)) << PAGE_SHIFT) | PTE_P, 0);
+    l1 = PTE_MFN(slot_maddr(PLAY));
     for (unsigned i = 0; i < 8; i++)
         grant_something(v->domain);
+    host_held = false;
+    world.inside++;
+    for (unsigned i = 0; i < 4; i++)            /* its tables, to read and to store to */
+        (void)do_update_va_mapping(TABLES_VA + i * PAGE_SIZE, l1 << PAGE_SHIFT | PTE_P, 0);
     if (one_in(2))
         (void)do_vm_assist(VMASST_CMD_enable, VMASST_TYPE_writable_pagetables);
     (void)new_user_root_of(v, v->root_kernel >> PAGE_SHIFT);
+    world.inside--;
     leave(v);
     for (;;) {
         world.over |= world.hypercalls_left == 0 || choices_end();
@@ -151,7 +159,9 @@ void random_guest(struct vcpu *v)
             give_up(v);
         host_advance(below(100000));
         enter_kernel(v);
-        if (walk_to_l1(v->root_kernel, PLAY) == NULL || !(pte_at(STACK_TOP - 8) & PTE_RW))
+        audit_if_wanted();
+        host_held = true;       /* until the request is made: its choice looks at tables */
+        if (walk_to_l1(v->root_kernel, PLAY) == NULL || !(entry_at(STACK_TOP - 8) & PTE_RW))
             give_up(v);         /* its stack or its pages are no longer mapped */
         if (one_in(6))
             guest_scribble(v);

@@ -31,6 +31,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct bytes b = { data, size };
     struct fuzz_source source = { next, dry, &b };
 
-    (void)fuzz_world(&source, 400);
+    (void)fuzz_world(&source, 400, 1);
     return 0;
 }

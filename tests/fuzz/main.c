@@ -1,7 +1,10 @@
-/* fuzz ITERATIONS SEED: worlds of a thousand hypercalls each, from one seed. The same arguments
- * give the same run. */
+/* fuzz ITERATIONS SEED [CPUS [WORLD]]: worlds of a thousand hypercalls each, from one seed, which
+ * begin with number WORLD. The same arguments give the same run. More than one CPU: only in the
+ * program that is compiled for it (make fuzz-cpus). */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include "tests/fuzz/fuzz.h"
 
 #define WORLD_HYPERCALLS 1000u
@@ -21,20 +24,36 @@ static bool never_dry(void *state)
     return false;
 }
 
+static uint64_t argument(int argc, char **argv, int i, uint64_t otherwise)
+{
+    return argc > i ? strtoull(argv[i], NULL, 0) : otherwise;
+}
+
+static uint64_t seed, world;
+static unsigned cpus_used;
+
+static void failed(int signal)
+{
+    fprintf(stderr, "fuzz: signal %d; again: fuzz 1 %lu %u %lu\n", signal, seed, cpus_used, world);
+    _exit(1);
+}
+
 int main(int argc, char **argv)
 {
-    uint64_t iterations = argc > 1 ? strtoull(argv[1], NULL, 0) : 20000,
-             seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
+    uint64_t iterations = argument(argc, argv, 1, 20000);
     struct fuzz_result total = { 0 };
 
-    for (uint64_t world = 0; total.hypercalls < iterations; world++) {
+    seed = argument(argc, argv, 2, 1);
+    cpus_used = (unsigned)argument(argc, argv, 3, 1);
+    signal(SIGABRT, failed);
+    for (world = argument(argc, argv, 4, 0); total.hypercalls < iterations; world++) {
         uint64_t state = seed * 1000003 + world;
         struct fuzz_source source = { next, never_dry, &state };
         struct fuzz_result r;
 
         if (getenv("FUZZ_VERBOSE"))
             fprintf(stderr, "world %lu\n", world);
-        r = fuzz_world(&source, WORLD_HYPERCALLS);
+        r = fuzz_world(&source, WORLD_HYPERCALLS, cpus_used);
 
         total.hypercalls += r.hypercalls;
         total.succeeded += r.succeeded;

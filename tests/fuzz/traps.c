@@ -86,7 +86,10 @@ void guest_trap(struct vcpu *v)
         poke(CODE, "\xcd\x80", 2);
         r->error_code = 0x80 * 8 + 2;
     }
+    world.inside++;
+    host_held = false;
     handle_guest_trap(r, vector, cr2);
+    world.inside--;
     world.result.traps++;
     audit_now_and_then();
 }

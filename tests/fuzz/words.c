@@ -51,10 +51,18 @@ mfn_t some_mfn(void)
         return some_vcpu()->root_kernel >> PAGE_SHIFT;
     case 7:
     case 8:
-        return PTE_MFN(pte_at(PLAY + below(16) * PAGE_SIZE));
+        return PTE_MFN(entry_at(PLAY + below(16) * PAGE_SIZE));
     default:
         return frame_of(v->domain, below(20));
     }
+}
+
+/* Without mm_lock, which another CPU may hold: choices are made while no other goes on. */
+uint64_t entry_at(uint64_t va)
+{
+    const uint64_t *slot = walk_to_l1(current->root_kernel, va);
+
+    return slot != NULL ? *slot : 0;
 }
 
 static bool is_table(const struct frame *f)

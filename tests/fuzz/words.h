@@ -24,6 +24,8 @@ uint64_t linear_va(void);
 domid_t some_domid(void);
 uint64_t some_word(void);               /* any of the above, or a random number */
 
+uint64_t entry_at(uint64_t va);         /* the L1 entry that maps va; 0: there is none */
+
 /* Stores to guest memory as the guest could; nothing happens where it may not. */
 void poke(uint64_t va, const void *src, size_t len);
 void poke_words(uint64_t va, unsigned n);

@@ -23,18 +23,41 @@
 
 struct world world;
 
+#define PATIENCE 200u           /* changes of the CPU until none is inside */
+
 static bool half_done(void)
 {
     return world.inside != 0 || count_frames(TYPE_VALIDATING, 0) != 0;
 }
 
-void audit_now_and_then(void)
+static void audit_now(void)
 {
-    if (!one_in(12) || half_done())
-        return;
     audit();
     world.result.audits++;
     world.result.linear += count_frames(0, LINEAR_ENTRIES);
+}
+
+void audit_now_and_then(void)
+{
+    if (!one_in(12))
+        return;
+    if (world.nr_cpus > 1)
+        world.stop = true;
+    else if (!half_done())
+        audit_now();
+}
+
+void audit_if_wanted(void)
+{
+    for (unsigned i = 0; world.stop && world.inside != 0 && i < PATIENCE; i++)
+        host_guest_waits();
+    if (!world.stop)
+        return;
+    world.stop = false;
+    host_held = true;
+    if (!half_done() && !host.reaps)
+        audit_now();
+    host_held = false;
 }
 
 static void make_domain(void)
@@ -52,17 +75,18 @@ static void make_domain(void)
             break;
         id++;
     }
-    d = guest_make(id, vcpus[id % 2]);
+    d = guest_make(id, world.nr_cpus == 1 ? vcpus[id % 2] : 1 + (unsigned)below(4));
     if (d == NULL)
         return;
-    for (unsigned i = 0; i < d->nr_vcpus; i++)
-        host_vcpu(d->vcpu[i])->program = random_guest;
-    for (unsigned i = 1; i < d->nr_vcpus && one_in(2); i++) {
+    for (unsigned i = 1; i < d->nr_vcpus && (world.nr_cpus > 1 || one_in(2)); i++) {
         spin_lock(&d->mm_lock);
-        if (new_guest_root(d->vcpu[i], d->vcpu[0]->root_kernel >> PAGE_SHIFT) == 0) {
+        spin_lock(&d->life_lock);
+        if (d->state == DOM_RUNNING &&
+            new_guest_root(d->vcpu[i], d->vcpu[0]->root_kernel >> PAGE_SHIFT) == 0) {
             d->vcpu[i]->initialised = true;
             vcpu_start(d->vcpu[i]);
         }
+        spin_unlock(&d->life_lock);
         spin_unlock(&d->mm_lock);
         vcpu_wake(d->vcpu[i]);
     }
@@ -78,6 +102,17 @@ static unsigned running_domains(void)
     for_each_domain(d)
         n += d->state == DOM_RUNNING;
     return n;
+}
+
+/* With several CPUs they are made while no other domain exists, as domains are made at boot. */
+static void make_domains(void)
+{
+    world.inside++;
+    if (world.nr_cpus == 1 ? running_domains() < 2 : list_empty(&domain_list))
+        for (unsigned n = world.nr_cpus == 1 ? 1 : 2; n > 0; n--)
+            if (nr_free_frames() > GUEST_FRAMES + 100)
+                make_domain();
+    world.inside--;
 }
 
 /* A vCPU that waits for an event that will not come is woken. */
@@ -107,7 +142,32 @@ static int some_key(void)
     return one_in(3) ? (int)below(256) : -1;
 }
 
-struct fuzz_result fuzz_world(struct fuzz_source *s, uint64_t max_hypercalls)
+/* CPUs change after so many steps on average. */
+static void begin_cpus(unsigned nr)
+{
+    static const unsigned quanta[] = { 3, 20, 100, 500, 2000, 10000 };
+    uint64_t seed = any();
+
+    world.nr_cpus = nr;
+    if (nr == 1)
+        return;
+    if (accesses_begin == NULL) {
+        fprintf(stderr, "fuzz: this program has one CPU only\n");
+        exit(1);
+    }
+    host_cpus_schedule(nr, seed, quanta[below(ARRAY_SIZE(quanta))]);
+    accesses_begin(seed, one_in(2));
+}
+
+static void end_cpus(void)
+{
+    if (world.nr_cpus == 1)
+        return;
+    accesses_end();
+    host_cpus_end();
+}
+
+struct fuzz_result fuzz_world(struct fuzz_source *s, uint64_t max_hypercalls, unsigned nr)
 {
     uint64_t free_at_start;
 
@@ -115,19 +175,21 @@ struct fuzz_result fuzz_world(struct fuzz_source *s, uint64_t max_hypercalls)
     world = (struct world){ .hypercalls_left = max_hypercalls };
     grants_start();
     host_start(LOW_BASE, 13, any());
+    host.program = random_guest;
+    begin_cpus(nr);
     free_at_start = nr_free_frames();
     host.hostile_memory = one_in(2);
     host.getc = one_in(2) ? some_key : NULL;
-    host.tsc_step = one_in(2) ? 7 : 1 + below(30000);
+    /* With several CPUs little: else one waits for a lock for seconds of the clock. */
+    host.tsc_step = one_in(2) ? 7 : 1 + below(nr == 1 ? 30000 : 30);
     follow_begin();
     while (!world.over) {
-        if (running_domains() < 2 && nr_free_frames() > GUEST_FRAMES + 100)
-            make_domain();
-        if (running_domains() == 0)
+        make_domains();
+        if (running_domains() == 0 && (nr == 1 || list_empty(&domain_list)))
             break;
         if (one_in(8))
             host_leave_free(below(24));
-        host.window_ticks = one_in(2) ? below(30000000) : 0;
+        host.window_ticks = one_in(2) ? below(nr == 1 ? 30000000 : 30000) : 0;
         (void)host_run(3000000);
         host_free_taken();
         prod();
@@ -136,6 +198,7 @@ struct fuzz_result fuzz_world(struct fuzz_source *s, uint64_t max_hypercalls)
     guests_end();
     follow_finish();
     check_all_free(free_at_start);
+    end_cpus();
     host_stop();
     return world.result;
 }

@@ -27,6 +27,7 @@ static struct buffer {
     unsigned nr;
 } buffers[HOST_CPUS];
 static void enter_host(void);
+static void drain_of(unsigned cpu);
 static struct store begun;      /* its value: the old one; p NULL: none */
 static bool interleaving, stores_wait;
 static uint64_t random_state = 1;
@@ -48,6 +49,8 @@ void accesses_begin(uint64_t seed, bool wait)
 void accesses_end(void)
 {
     enter_host();
+    for (unsigned cpu = 0; cpu < HOST_CPUS; cpu++)
+        drain_of(cpu);
     interleaving = stores_wait = false;
 }
 
@@ -85,12 +88,17 @@ static void drain_one(struct buffer *b)
         b->waiting[i] = b->waiting[i + 1];
 }
 
-static void drain(void)
+static void drain_of(unsigned cpu)
 {
-    struct buffer *b = &buffers[host_cpu];
+    struct buffer *b = &buffers[cpu];
 
     while (b->nr > 0)
         drain_one(b);
+}
+
+static void drain(void)
+{
+    drain_of(host_cpu);
 }
 
 /* s is the CPU's newest store: it waits, and in memory there is the old value. */

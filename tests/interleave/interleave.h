@@ -30,20 +30,4 @@ mfn_t get_frame_anew(void);
 void guest_store(uint64_t va, uint64_t word);
 void guest_load(uint64_t va);
 
-/* Accesses of the hypervisor are points at which another CPU may go on, from here on until the end;
- * wait: stores wait in buffers of their CPU (accesses.c). */
-#ifdef HOST_THREADS
-static inline void accesses_begin(uint64_t seed, bool wait)
-{
-    (void)seed, (void)wait;
-}
-
-static inline void accesses_end(void)
-{
-}
-#else
-void accesses_begin(uint64_t seed, bool wait);
-void accesses_end(void);
-#endif
-
 #endif

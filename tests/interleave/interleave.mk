@@ -33,6 +33,28 @@ $(INTERLEAVE)/interleave: $(INTERLEAVE_OBJ)
 	$(call say,ILEAVE-LD,$@)
 	$(Q)$(UNIT_CC) $(INTERLEAVE_LDFLAGS) -o $@ $^
 
+# The fuzzer (tests/fuzz) with several CPUs, which schedule: `make fuzz-cpus`, each word of FUZZ_CPUS
+# a seed and how many CPUs. `make fuzz-cpus-long` takes an hour of two cores.
+FUZZ_CPUS ?= 1.2 2.3 3.4 4.3
+FUZZ_CPUS_ITERATIONS ?= 10000
+INTERLEAVE_FUZZ_SRC := $(FUZZ_SRC) tests/fuzz/main.c tests/unit/trace_reader.c
+INTERLEAVE_FUZZ_OBJ := $(INTERLEAVE_FUZZ_SRC:%.c=$(INTERLEAVE)/%.o)
+$(INTERLEAVE_FUZZ_OBJ): INTERLEAVE_CFLAGS += $(INTERLEAVE_ENTRY)
+$(INTERLEAVE)/fuzz: $(filter-out $(INTERLEAVE)/tests/interleave/%,$(INTERLEAVE_OBJ)) \
+    $(INTERLEAVE)/tests/interleave/accesses.o $(INTERLEAVE_FUZZ_OBJ)
+	$(call say,ILEAVE-LD,$@)
+	$(Q)$(UNIT_CC) $(INTERLEAVE_LDFLAGS) -o $@ $^
+
+TESTS += fuzz-cpus
+.PHONY: fuzz-cpus fuzz-cpus-long
+fuzz-cpus: $(INTERLEAVE)/fuzz
+	$(call say,TEST,$@)
+	@printf '%s\n' $(FUZZ_CPUS) | tr . ' ' | xargs -P2 -I{} sh -c \
+	    '$< $(FUZZ_CPUS_ITERATIONS) {} || exit 255'
+fuzz-cpus-long:
+	@$(MAKE) --no-print-directory fuzz-cpus FUZZ_CPUS_ITERATIONS=300000 \
+	    FUZZ_CPUS='$(foreach s,$(shell seq 101 110),$s.2 $s.3 $s.4 $s.6)'
+
 INTERLEAVE_SEEDS ?= 300
 TESTS += check-interleave check-races
 .PHONY: check-interleave check-races

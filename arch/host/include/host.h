@@ -42,6 +42,7 @@ struct host_machine {
     uint64_t tsc_step;          /* ticks that pass at each reading of the clock */
     /* Ticks that pass at each interrupt window; many: slices end there. */
     uint64_t window_ticks;
+    void (*program)(struct vcpu *v);    /* of new vCPUs; NULL: host_idle_guest */
     void (*on_window)(void);    /* called in each interrupt window; NULL: none */
     void (*on_cmpxchg)(uint64_t *p);    /* called before each arch_cmpxchg64; NULL: none */
     void (*on_ipi)(unsigned cpu);   /* called by arch_send_ipi; NULL: the CPU does not answer */
@@ -58,6 +59,7 @@ struct host_machine {
     /* What the hypervisor did. */
     uint64_t full_flushes, page_flushes, root_loads, timer_programs, switches, windows, gs_swaps;
     uint64_t ipis;
+    bool reaps;                 /* domain_reap() is under way */
     uint64_t tsc, deadline;     /* deadline 0: the timer is off */
     uint64_t cr3;               /* machine address of the loaded L4; 0: the hypervisor's own */
     uint64_t cr4;
@@ -135,6 +137,27 @@ _Noreturn void host_program_over(void);
  * turns, after so many steps on average; the seed says which. */
 void host_interleave(uint64_t seed, unsigned steps);
 void host_program_ended(unsigned cpu);  /* its vCPU is CPU 0's again, and blocked */
+void host_set_current_of(unsigned cpu, struct vcpu *v);
+void host_take_turns(uint64_t seed, unsigned steps);
+void host_turns_end(void);
+
+/* CPUs that schedule, nr altogether, in one thread; they take turns as above, until host_cpus_end,
+ * when all must be idle. CPU 0 is the caller's, and runs others in host_run. */
+void host_cpus_schedule(unsigned nr, uint64_t seed, unsigned steps);
+bool host_cpus_schedule_now(void);
+void host_cpus_end(void);
+/* The CPU halts until an interrupt, its timer's deadline, or until the clock says so (0: no end).
+ * False, on CPU 0: all have halted, and nothing will wake one. */
+bool host_halt(uint64_t until);
+void host_check_all_idle(void);         /* then */
+void host_guest_waits(void);            /* a guest's vCPU does nothing; others may go on */
+void host_run_timer(void);              /* the timer interrupt, if it is due */
+extern bool host_held;  /* the CPU that runs goes on without a change, and takes no interrupts */
+/* Accesses of the hypervisor are points at which another CPU may go on, from here on until the end;
+ * wait: stores wait in buffers of their CPU (tests/interleave/accesses.c). NULL in programs that are
+ * not compiled for it. */
+void accesses_begin(uint64_t seed, bool wait) __attribute__((weak));
+void accesses_end(void) __attribute__((weak));
 
 /* A guest instruction of the current vCPU that reads or writes memory, through its page tables and
  * the TLB, which may hold a stale translation. False: #PF. */
