@@ -267,7 +267,8 @@ static void sysenter_and_sysexit(void)
 
 /* --- what is no secret ------------------------------------------------------------------------ */
 
-/* FXSAVE and FXRSTOR run as they are. The state survives the time in which others run. */
+/* FXSAVE and FXRSTOR run as they are. The state survives the time in which others run. Events are
+ * masked until the block, for a tick before it would end no wait. */
 static void fpu_state(void)
 {
     static uint8_t image[512] __attribute__((aligned(16)));
@@ -275,6 +276,7 @@ static void fpu_state(void)
     uint64_t seen[2] __attribute__((aligned(16))), kept[2] __attribute__((aligned(16)));
     uint64_t before = clock_irqs;
 
+    events_off();
     arm_tick();
     __asm__ volatile("movaps %2, %%xmm7\n\tfxsave64 %3\n\t"
                      "movl %4, %%edi\n\txorl %%esi, %%esi\n\tcall hypercall_page + %c5\n\t"
