@@ -19,10 +19,9 @@
 #define TRC_PARAGON             0x00804000
 
 /* tsc_hz (2 words), TSC at system time 0 (2 words), TRACE_FORMAT_VERSION, how many CPUs write
- * records, the number of this record among its CPU's (the lower 32 bits). Ticks to system time:
- * (tsc - zero) / hz. The TSCs of all CPUs agree: a CPU of which it does not is not started. Format
- * 1 had one CPU, and its record ended with the version; so does a copy of this record with which a
- * reader of the ring begins a window of its own. */
+ * records, the number of this record among its CPU's (the lower 32 bits; those that are reported as
+ * lost count, too). Ticks to system time: (tsc - zero) / hz. The TSCs of all CPUs agree: a CPU of
+ * which it does not is not started. Format 1 had one CPU, and its record ended with the version. */
 #define TRC_PARAGON_CLOCK       (TRC_PARAGON + 1)
 /* Hypercall number, result (2 words, signed), ticks that it took (2 words). Ends the youngest
  * hypercall of the vCPU that has not ended. The ticks include what the vCPU slept or waited for the

@@ -56,6 +56,11 @@ CASES += [
          traced=tracecheck.several_cpus),
     Case("trace-smp-linux", modules=(LINUX.format("", 2, "boot"), "RAMDISK"),
          options=SMP + "64M", smp=4, mem=640, guests=(), trace="live", limit=240,
+         traced=tracecheck.several_cpus_and_xenalyze),
+    # Each CPU sends its blocks when they are full.
+    Case("trace-smp-debugcon", modules=("GOOD mem=32M vcpus=4 -- suites=smp tests=each_runs,"
+                                        "grant_table_grows",),
+         options=SMP + "1M trace_to=debugcon", smp=4, trace="debugcon",
          traced=tracecheck.several_cpus),
 ]
 

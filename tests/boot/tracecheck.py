@@ -96,6 +96,12 @@ def others_read_it(args, report, trace):
     yield from last_lines("test_exports", [trace], env={**os.environ, "PVTRACE": pvtrace})
 
 
+def several_cpus_and_xenalyze(args, report, trace):
+    yield from several_cpus(args, report, trace)
+    yield from last_lines("xenalyze", [args.xenalyze, os.path.abspath(args.pvtrace),
+                                       os.path.abspath(trace)])
+
+
 def last_lines(script, words, **more):
     """The end of what a script of tests/trace printed, if it failed."""
     program = os.path.join(READERS, script + ".py")

@@ -19,9 +19,8 @@ import gen_traces  # noqa: E402
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PVTRACE = os.environ.get("PVTRACE", str(ROOT / "build" / "pvtrace"))
 COLUMNS = "time,cpu,domain,vcpu,kind,name,operation,depth,result,errno,ticks,details".split(",")
-KINDS = {"hypercall", "trap", "ptwr", "emulated", "send", "upcall", "runstate", "sched", "domain",
-         "mem", "lost",
-         "counter", "classes", "other"}
+KINDS = {"hypercall", "trap", "ptwr", "emulated", "send", "upcall", "runstate", "migrated",
+         "sched", "domain", "mem", "lost", "counter", "classes", "other"}
 # What CTF calls the other kinds of lines; hypercalls and traps are compared apart.
 CTF_NAMES = {kind: kind for kind in KINDS - {"hypercall", "trap", "send"}} | {"send": "evtchn_send"}
 

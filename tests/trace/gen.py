@@ -65,8 +65,9 @@ class Cpu:
     `step` ticks. `now` may be set. `calls` counts what a reader must find:
     {(domid, vcpu): {name: number}}."""
 
-    def __init__(self, number=0, now=0, step=1000, hz=HZ, start=True):
+    def __init__(self, number=0, now=0, step=1000, hz=HZ, start=True, cpus=1, version=2):
         self.number, self.now, self.step, self.hz = number, now, step, hz
+        self.cpus, self.version, self.written = cpus, version, 0
         self.records, self.current, self.calls = [], (IDLE, number), {}
         if start:
             self.clock()
@@ -76,6 +77,7 @@ class Cpu:
         if timed:
             self.now += self.step
         self.records.append(record(event, words, self.now if timed else None))
+        self.written += words[0] if event == LOST_RECORDS else 1
 
     def data(self):
         return b"".join(self.records)
@@ -93,8 +95,10 @@ class Cpu:
         return done
 
     # --- Scheduling -------------------------------------------------------------------------------
-    def clock(self, version=1, zero=0):
-        self.add(CLOCK, lo_hi(self.hz, zero) + [version])
+    def clock(self, version=None, zero=0):
+        version = self.version if version is None else version
+        more = [self.cpus, self.written] if version > 1 else []
+        self.add(CLOCK, lo_hi(self.hz, zero) + [version] + more)
 
     def runs(self, v):
         """v already runs when the trace begins."""

@@ -13,11 +13,12 @@ class Ram:
     """A memory file with the header and the rings of trace_format.h, written as the hypervisor
     would."""
     HEADER = struct.Struct("<16sQIIQQIIII")
+    RINGS = {1: (8, "<QQ"), 2: (256, "<QQ48x")}     # by version
     BLOCK = struct.Struct("<QQIIQ")
 
     def __init__(self, path, block_bytes=4096, nr_blocks=8, nr_cpus=1, size=16 << 20, pa=0x345000,
-                 ring_pa=0x400000):
-        self.pa, self.nr_cpus = pa, nr_cpus
+                 ring_pa=0x400000, version=2):
+        self.pa, self.nr_cpus, self.version = pa, nr_cpus, version
         self.block_bytes, self.nr_blocks = block_bytes, nr_blocks
         self.rings = [ring_pa + i * block_bytes * nr_blocks for i in range(nr_cpus)]
         self.heads, self.counts = [0] * nr_cpus, [0] * nr_cpus
@@ -28,11 +29,13 @@ class Ram:
         self.header()
 
     def header(self):
-        rings = [(self.rings[i], self.heads[i]) if i < self.nr_cpus else (0, 0) for i in range(8)]
+        most, shape = self.RINGS[self.version]
+        rings = [(self.rings[i], self.heads[i]) if i < self.nr_cpus else (0, 0)
+                 for i in range(most)]
         self.put(self.pa,
-                 self.HEADER.pack(b"PARAGON-TRACE-01", self.pa, 1, self.state, self.size, gen.HZ,
-                                           self.block_bytes, self.nr_blocks, self.nr_cpus, 0)
-                 + b"".join(struct.pack("<QQ", *ring) for ring in rings))
+                 self.HEADER.pack(b"PARAGON-TRACE-01", self.pa, self.version, self.state, self.size,
+                                  gen.HZ, self.block_bytes, self.nr_blocks, self.nr_cpus, 0)
+                 + b"".join(struct.pack(shape, *ring) for ring in rings))
 
     def put(self, pa, data):
         self.file.seek(pa)

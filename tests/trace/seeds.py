@@ -37,12 +37,28 @@ def many_names():
     return cpu
 
 
+def several_cpus():
+    """A vCPU on three CPUs in turn, in windows of each that overlap in time."""
+    made = [gen.Cpu(number=i, now=10 * i, cpus=3) for i in range(3)]
+    windows = []
+    for i in range(40):
+        cpu = made[i % 3]
+        cpu.now = max(other.now for other in made)
+        cpu.switch((1, 0))
+        cpu.call("sched_op", 1, 0)
+        cpu.switch((gen.IDLE, cpu.number))
+        if i % 7 == 6:
+            windows.append(cpu.cut())
+    return b"".join(windows[::-1] + [cpu.window() for cpu in made])
+
+
 def main(where):
     (where / "long.trace").write_bytes(long_calls().window())
     (where / "many.trace").write_bytes(many_names().window())
     (where / "each.trace").write_bytes(gen_traces.one_of_each().window())
     names = [(0xffffffff81000000 + 16 * i, "t", f"sys_{i}") for i in range(600)]
     (where / "kernel.elf").write_bytes(gen_ram.elf(gen_ram.kallsyms(names, True)))
+    (where / "cpus.trace").write_bytes(several_cpus())
     (where / "work.trace").write_bytes(gen_traces.workload(60, cut_every=15)[0])
     ram = gen_ram.Ram(where / "each.ram", block_bytes=4096, nr_blocks=4, nr_cpus=2, size=64 << 10,
                       pa=0x1000, ring_pa=0x2000)

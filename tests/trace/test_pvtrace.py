@@ -101,7 +101,7 @@ class Text(Case):
             cpu.result("fpu_taskswitch")
             data += cpu.window()
         self.assertEqual(self.lines(data, "--no-took"),
-                         ["[d1v0] fpu_taskswitch(1) = 0", "[d1v1] fpu_taskswitch(1) = 0"])
+                         ["[cpu0 d1v0] fpu_taskswitch(1) = 0", "[cpu1 d1v1] fpu_taskswitch(1) = 0"])
 
     def test_times(self):
         cpu = guest(now=2 * gen.HZ)

@@ -27,7 +27,7 @@ $(TRACE_BUILD)/fuzz: $(filter-out %/main.o,$(TRACE_OBJ)) $(TRACE_BUILD)/tests/tr
 	$(Q)gcc $(TRACE_SAN) -o $@ $^ $(PVTRACE_LIBS)
 
 TRACE_SEEDS := $(addprefix $(TRACE_BUILD)/seeds/,\
-                 each.trace work.trace long.trace many.trace each.ram kernel.elf)
+                 each.trace work.trace cpus.trace long.trace many.trace each.ram kernel.elf)
 $(TRACE_SEEDS) &: $(wildcard tests/trace/gen*.py) tests/trace/seeds.py
 	@mkdir -p $(TRACE_BUILD)/seeds
 	$(Q)python3 -B tests/trace/seeds.py $(TRACE_BUILD)/seeds

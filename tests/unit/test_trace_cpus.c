@@ -51,6 +51,7 @@ static void cpus_up(unsigned nr)
         cpu_set_up(own[i], i);
         idles_of[i] = arch_vcpu_alloc();
         idles_of[i]->domain = &idle_domain;
+        idles_of[i]->id = i;
         sched_init(own[i], idles_of[i]);
     }
     cpus = own;
@@ -212,7 +213,7 @@ static void each_cpu_writes_its_own_ring(void **state)
     }
     assert_int_equal(readers[1].who, A1);
     assert_int_equal(readers[2].who, B0);
-    assert_int_equal(readers[3].who, IDLE_WORD);
+    assert_int_equal(readers[3].who, IDLE_WORD | 3);
 }
 
 /* --- What is traced --------------------------------------------------------------------------- */
@@ -260,7 +261,7 @@ static void a_record_may_come_before_the_request(void **state)
         assert_int_equal(nr, 2);
         MUST_BE(&r[0], TRC_PARAGON_CLASSES, TRACE_EMUL);
         assert_int_equal(r[1].event, WIDE_EVENT);
-        assert_int_equal(r[1].who, c == 1 ? B0 : IDLE_WORD);
+        assert_int_equal(r[1].who, c == 1 ? B0 : IDLE_WORD | c);
     }
 }
 

@@ -207,6 +207,7 @@ static void count_item(struct account *a, const struct item *item)
         [ITEM_SEND] = COUNT_SENT + 1,    [ITEM_UPCALL] = COUNT_UPCALL + 1,
         [ITEM_SCHED] = COUNT_SWITCH + 1, [ITEM_MEM] = COUNT_MEM + 1,
         [ITEM_TRAP] = COUNT_TRAP + 1,    [ITEM_OTHER] = COUNT_OTHER + 1,
+        [ITEM_MIGRATED] = COUNT_MOVED + 1,
     };
     struct vcpu_id v = item->v;             /* whose it is */
     unsigned count = counts[item->kind];

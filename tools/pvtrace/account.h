@@ -49,7 +49,7 @@ extern row_order *const row_orders[];                   /* by enum sort_order */
 #define MAX_GUESTS 64u              /* the last stands for all that have no other place */
 
 enum count { COUNT_PAGE_FAULT, COUNT_TRAP, COUNT_PTWR, COUNT_EMULATED, COUNT_SENT, COUNT_UPCALL,
-             COUNT_SWITCH, COUNT_MEM, COUNT_OTHER, NR_COUNTS };
+             COUNT_SWITCH, COUNT_MOVED, COUNT_MEM, COUNT_OTHER, NR_COUNTS };
 
 enum spent { SPENT_GUEST, SPENT_CALLS, SPENT_WAITING, SPENT_BLOCKED, SPENT_UNKNOWN, NR_SPENT };
 

@@ -133,6 +133,7 @@ void call_begin(struct model *m, const struct record *r)
     reset_call(c, v, depth, r->w[0] & ~TRC_PV_HYPERCALL_V2_ARG_MASK);
     parse_arguments(&c->call, r);
     c->call.began = true;
+    c->call.cpu = r->cpu;
     c->call.start = r->tsc;
     c->first = *r;
     if (r->n >= FULL_WORDS)
@@ -201,6 +202,7 @@ static void result_alone(struct model *m, struct vcpu *v, const struct record *r
     struct item item = { .kind = ITEM_CALL_END, .call = &c->call };
 
     reset_call(c, v, v->calls[0] != NULL, r->w[0]);
+    c->call.cpu = r->cpu;
     set_result(&c->call, r);
     c->call.start = r->tsc - c->call.ticks;
     emit(m, &item, v->id, r);

@@ -46,6 +46,7 @@ const struct ctf_field ctf_fields[] = {
     BEGIN("runstate", ITEM_RUNSTATE), VCPU,
     { "from", ENUM, 1, PART(ITEM, item, runstate.from), STATES },
     { "to", ENUM, 1, PART(ITEM, item, runstate.to), STATES },
+    BEGIN("migrated", ITEM_MIGRATED), VCPU, { "from_cpu", NUMBER, 2, OF_ITEM(migrated.from) },
     BEGIN("sched", ITEM_SCHED), VCPU, { "record", HEX, 4, OF_ITEM(sched.event) }, NAME,
     LIST_OF("words", 4),
     BEGIN("domain", ITEM_DOMAIN), { "domid", NUMBER, 2, OF_ITEM(domain.domid) },

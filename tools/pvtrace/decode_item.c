@@ -188,6 +188,10 @@ void decode_item(struct text *t, const struct item *item)
         decode_address(t, item->upcall.rip);
         break;
     case ITEM_RUNSTATE: print_runstate(t, item); break;
+    case ITEM_MIGRATED:
+        text_vcpu(t, item->v);
+        text_add(t, " from CPU %u to CPU %u", item->migrated.from, item->cpu);
+        break;
     case ITEM_SCHED:
     case ITEM_MEM:
     case ITEM_OTHER: text_record(t, item->rec); break;

@@ -30,7 +30,7 @@ static const struct {
       false },
     { "grant", 0, "grant_table_op,grantmap", false },
     { "memory", 0, "memory_op,mem", false },
-    { "sched", 0, "sched_op,sched_op_compat,switch", false },
+    { "sched", 0, "sched_op,sched_op_compat,switch,migrated", false },
     { "time", 0,
       "set_timer_op,VCPUOP_set_periodic_timer,VCPUOP_stop_periodic_timer,"
       "VCPUOP_set_singleshot_timer,VCPUOP_stop_singleshot_timer",
@@ -47,6 +47,7 @@ static const struct {
     { "send", KIND(ITEM_SEND), "", false },
     { "upcall", KIND(ITEM_UPCALL), "", false },
     { "switch", KIND(ITEM_SCHED), "", false },
+    { "migrated", KIND(ITEM_MIGRATED), "", false },
     { "runstate", KIND(ITEM_RUNSTATE), "", false },
     { "mem", KIND(ITEM_MEM), "", false },
     { "grantmap", KIND_GRANT, "", false },
@@ -265,4 +266,25 @@ bool filter_guest(struct filter *f, const char *guest)
         .any_vcpu = any_vcpu, .v = { (uint16_t)domid, (uint16_t)vcpu },
     };
     return true;
+}
+
+/* --- --cpu ------------------------------------------------------------------------------------ */
+bool filter_cpus(struct filter *f, const char *list)
+{
+    for (const char *s = list;; s++) {
+        long first = number(&s), last = first;
+
+        if (first >= 0 && *s == '-') {
+            s++;
+            last = number(&s);
+        }
+        if (first < 0 || last < first || last >= (long)MAX_CPUS || (*s != ',' && *s != '\0')) {
+            warnx("--cpu '%s': must be numbers of CPUs, as 0 or 1,4-7", list);
+            return false;
+        }
+        for (long i = first; i <= last; i++)
+            f->cpus[i] = f->some_cpus = true;
+        if (*s == '\0')
+            return true;
+    }
 }

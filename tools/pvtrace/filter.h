@@ -35,6 +35,8 @@ struct filter {
     bool failed, successful;        /* only such calls */
     uint32_t named;
     unsigned nr_rules, nr_guests;
+    bool some_cpus;                 /* only these: */
+    bool cpus[MAX_CPUS];
     struct rule rules[MAX_RULES];
     struct guest guests[MAX_GUESTS];
 };

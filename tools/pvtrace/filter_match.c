@@ -86,6 +86,16 @@ static bool guest_wanted(const struct filter *f, const struct item *item, const 
     return false;
 }
 
+static bool cpu_wanted(const struct filter *f, const struct item *item)
+{
+    if (!f->some_cpus)
+        return true;
+    if ((KIND(item->kind) & KIND_CALL) != 0)
+        return f->cpus[item->call->cpu];
+    return f->cpus[item->cpu] ||
+           (item->kind == ITEM_MIGRATED && f->cpus[item->migrated.from]);
+}
+
 static bool status_wanted(const struct filter *f, const struct item *item)
 {
     bool failed;
@@ -109,5 +119,5 @@ bool filter_wants(const struct filter *f, const struct item *item, const struct 
     for (unsigned i = 0; i < f->nr_rules; i++)
         if (rule_matches(&f->rules[i], item) == f->rules[i].negative)
             return false;
-    return status_wanted(f, item) && guest_wanted(f, item, m);
+    return status_wanted(f, item) && cpu_wanted(f, item) && guest_wanted(f, item, m);
 }

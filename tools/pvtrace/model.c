@@ -54,11 +54,15 @@ static struct vcpu *vcpu_of(struct model *m, struct vcpu_id id, uint16_t cpu)
     return v;
 }
 
-void vcpu_runs(struct model *m, uint16_t cpu, struct vcpu_id who)
+uint16_t vcpu_runs(struct model *m, uint16_t cpu, struct vcpu_id who)
 {
+    struct vcpu *v = vcpu_of(m, who, cpu);
+    uint16_t before = v->cpu;
+
     m->cpus[cpu].known = true;
     m->cpus[cpu].who = who;
-    vcpu_of(m, who, cpu)->cpu = cpu;
+    v->cpu = cpu;
+    return before;
 }
 
 /* One for each CPU, so that what two of them leave open is not mixed up. */
@@ -97,6 +101,11 @@ void model_free(struct model *m)
 const struct clock_info *model_clock(const struct model *m)
 {
     return &m->clock;
+}
+
+bool model_several_cpus(const struct model *m)
+{
+    return m->several_cpus;
 }
 
 const char *model_domain_name(const struct model *m, uint16_t domid)

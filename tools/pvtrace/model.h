@@ -48,6 +48,9 @@ struct model {
     item_fn fn;
     void *state;
     struct clock_info clock;
+    bool several_cpus;
+    uint32_t classes;           /* of the last ITEM_CLASSES */
+    bool has_classes;
     struct cpu cpus[MAX_CPUS];
     struct vcpu vcpus[VCPU_PLACES];
     struct open_call alone;     /* of which only the result is known */
@@ -63,7 +66,8 @@ static inline uint64_t word64(const struct record *r, unsigned i)
 /* --- model.c ---------------------------------------------------------------------------------- */
 /* Who runs on r's CPU. */
 struct vcpu *vcpu_running(struct model *m, const struct record *r);
-void vcpu_runs(struct model *m, uint16_t cpu, struct vcpu_id who);
+/* Returns the CPU where it ran before. */
+uint16_t vcpu_runs(struct model *m, uint16_t cpu, struct vcpu_id who);
 void vcpu_unknown(struct model *m, uint16_t cpu);
 void emit(struct model *m, struct item *item, struct vcpu_id v, const struct record *r);
 

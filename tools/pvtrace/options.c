@@ -8,7 +8,7 @@
 #include "tools/pvtrace/options.h"
 
 /* Options without a letter. Those of the outputs follow OUTPUT in the order of enum output_nr. */
-enum { TIMES = 256, NO_TOOK, INSN, HZ, RAW, SYMBOLS, COLOUR, RAM, AT, SAVE, OUTPUT };
+enum { CPUS = 256, TIMES, NO_TOOK, INSN, HZ, RAW, SYMBOLS, COLOUR, RAM, AT, SAVE, OUTPUT };
 
 static const struct argp_option options[] = {
     { NULL, 0, NULL, 0, "What to show", 1 },
@@ -17,10 +17,12 @@ static const struct argp_option options[] = {
       "'!LIST': all but these. Several -e: all must hold. Sets: mmu (mmu_update, "
       "update_va_mapping, mmuext_op and emulated writes to page tables; page faults are pf), "
       "event, grant, memory, sched, time, vcpu, desc, console, emul, hypercall, all, none. Kinds: "
-      "trap, pf, ptwr, emulated, send, upcall, switch, mem, other; runstate and counter, which are "
-      "shown only when named. -e help: all names", 1 },
+      "trap, pf, ptwr, emulated, send, upcall, switch, migrated, mem, other; runstate and counter, "
+      "which are shown only when named. -e help: all names", 1 },
     { NULL, 'p', "GUEST", 0,
       "only this guest: d1, d1v0 (one vCPU), 1, or its name. Several: any of them", 1 },
+    { "cpu", CPUS, "LIST", 0,
+      "only these CPUs: 0, or 1,4-7: calls that began there, and what else happened there", 1 },
     { "successful-only", 'z', NULL, 0, "only calls that succeeded (-e status=successful)", 1 },
     { "failed-only", 'Z', NULL, 0, "only calls that failed (-e status=failed)", 1 },
     { NULL, 0, NULL, 0, "How to show it", 2 },
@@ -77,7 +79,8 @@ static const char explained[] =
     "live). diff shows what is different in trace B: counts, and where it begins.\v"
     "The lines look like strace's:\n"
     "  [d1v0 12.000124010] event_channel_op(EVTCHNOP_send, {port=5}) = 0 -> d2v0\n"
-    "d1v0 is vCPU 0 of domain 1, and -> names who got an event from the call. Members of a "
+    "d1v0 is vCPU 0 of domain 1, and -> names who got an event from the call. With several CPUs, "
+    "cpu2 before it says which one it was. Members of a "
     "multicall are indented below it. What stands between --- and --- is no call. A call during "
     "which something else had to be shown is <unfinished ...> and later <... resumed>; one that "
     "did not return has = ?. The time behind a call includes sleep, as in SCHEDOP_block, and "
@@ -253,6 +256,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 'Z': expression(o, "status=failed"); break;
     case 'p':
         if (!filter_guest(&o->filter, arg))
+            exit(EXIT_TROUBLE);
+        break;
+    case CPUS:
+        if (!filter_cpus(&o->filter, arg))
             exit(EXIT_TROUBLE);
         break;
     case 'o': o->out = strcmp(arg, "-") != 0 ? arg : NULL; break;

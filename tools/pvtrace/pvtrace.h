@@ -108,6 +108,7 @@ struct call {
     uint32_t nr;                /* hypercall number */
     uint8_t depth;              /* 0; 1: a member of a multicall */
     uint8_t known;              /* bit i: args[i] is known */
+    uint16_t cpu;               /* where it began, or, if that is not known, ended */
     bool began, returned;       /* false: the trace does not have that end of it */
     uint64_t args[6];
     uint64_t start;             /* TSC */
@@ -132,6 +133,7 @@ enum item_kind {
     ITEM_SEND,                  /* send: an event made pending; v is who ran */
     ITEM_UPCALL,                /* rip: v enters its event callback */
     ITEM_RUNSTATE,              /* runstate of v changes */
+    ITEM_MIGRATED,              /* migrated: v goes on on another CPU than before */
     ITEM_SCHED,                 /* other scheduler records: sched */
     ITEM_DOMAIN,                /* domain: built, ended, crashed */
     ITEM_MEM,                   /* mem: grant map or unmap, memory given back */
@@ -163,6 +165,7 @@ struct item {
         struct { uint64_t rip; } upcall;
         /* 0 running 1 runnable 2 blocked 3 offline */
         struct { struct vcpu_id who; uint8_t from, to; } runstate;
+        struct { uint16_t from; } migrated;     /* the CPU where it ran before */
         struct { uint32_t event; } sched;                             /* its words are in rec */
         struct { uint16_t domid; enum trace_domain what; char name[21]; } domain;
         struct { uint32_t event; uint16_t domid; } mem;
@@ -187,6 +190,8 @@ struct clock_info {
     bool known;
 };
 const struct clock_info *model_clock(const struct model *m);
+/* The trace says that several CPUs write it, or records of several have come. */
+bool model_several_cpus(const struct model *m);
 const char *model_domain_name(const struct model *m, uint16_t domid);   /* "": not known */
 
 /* The one table of vCPUs: a place for each, an index for arrays of state. Any input can only fill
@@ -215,6 +220,8 @@ struct filter;                  /* zero: everything is wanted */
 bool filter_expression(struct filter *f, const char *expr);
 /* d1, d1v0, 1, or a name; several are or-ed */
 bool filter_guest(struct filter *f, const char *guest);
+/* "0", "1,4-7": calls that began on these CPUs, and what else happened there */
+bool filter_cpus(struct filter *f, const char *list);
 bool filter_wants(const struct filter *f, const struct item *item, const struct model *m);
 /* Does -p let this vCPU through, whatever -e says? */
 bool filter_wants_guest(const struct filter *f, struct vcpu_id v, const struct model *m);

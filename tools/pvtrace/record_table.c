@@ -119,6 +119,7 @@ void model_record(struct model *m, const struct record *r)
     const struct row *row = row_of(runstate ? TRC_SCHED_RUNSTATE_CHANGE : r->event);
     struct cpu *c = &m->cpus[r->cpu];
 
+    m->several_cpus |= r->cpu != 0;
     if (unlikely(c->waiting.call != NULL || c->waiting.has_emulated) && ends_waiting(c, r))
         end_waiting(m, c);
     m->now = r->tsc;

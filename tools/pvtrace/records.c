@@ -125,24 +125,39 @@ void on_sched(struct model *m, const struct record *r)
     emit(m, &(struct item){ .kind = ITEM_SCHED, .sched = { r->event } }, running(m, r), r);
 }
 
+static void moved(struct model *m, uint16_t from, struct vcpu_id who, const struct record *r)
+{
+    if (from != r->cpu && who.domid < DOMID_NOBODY)
+        emit(m, &(struct item){ .kind = ITEM_MIGRATED, .migrated = { from } }, who, r);
+}
+
 void on_runstate(struct model *m, const struct record *r)
 {
+    uint16_t before;
     struct item item = { .kind = ITEM_RUNSTATE, .runstate = {
         .who = vcpu_word(r->w[0]), .from = r->event >> 8 & 0xf, .to = r->event >> 4 & 0xf,
     } };
 
-    if (item.runstate.to == 0)
-        vcpu_runs(m, r->cpu, item.runstate.who);
+    if (item.runstate.to != 0) {
+        emit(m, &item, item.runstate.who, r);
+        return;
+    }
+    before = vcpu_runs(m, r->cpu, item.runstate.who);
     emit(m, &item, item.runstate.who, r);
+    moved(m, before, item.runstate.who, r);
 }
 
 /* Each block begins with one, so it is only worth a word when it is news. */
 void on_continue(struct model *m, const struct record *r)
 {
-    if (same_vcpu(running(m, r), vcpu_word(r->w[0])))
+    struct vcpu_id who = vcpu_word(r->w[0]);
+    uint16_t before;
+
+    if (same_vcpu(running(m, r), who))
         return;
-    vcpu_runs(m, r->cpu, vcpu_word(r->w[0]));
+    before = vcpu_runs(m, r->cpu, who);
     on_sched(m, r);
+    moved(m, before, who, r);
 }
 
 /* --- About the trace itself ------------------------------------------------------------------- */
@@ -156,6 +171,7 @@ void on_clock(struct model *m, const struct record *r)
 {
     if (word64(r, 0) != 0)
         m->clock = (struct clock_info){ .hz = word64(r, 0), .zero = word64(r, 2), .known = true };
+    m->several_cpus |= r->n >= 6 && r->w[5] > 1;
 }
 
 /* What was open may have ended meanwhile, and somebody else may run. Xen has the domain in the
@@ -173,14 +189,17 @@ void on_lost(struct model *m, const struct record *r)
 }
 
 /* Results of calls that are open come only while hypercalls are recorded; and while nothing is,
- * anybody may run. */
+ * anybody may run. Each CPU says it; it is an item when it is news. */
 void on_classes(struct model *m, const struct record *r)
 {
     struct vcpu_id who = running(m, r);
 
     if (!(r->w[0] & TRACE_HYPERCALL))
         calls_abandon_cpu(m, r->cpu, r);
-    emit(m, &(struct item){ .kind = ITEM_CLASSES, .classes = { r->w[0] } }, who, r);
+    if (!m->has_classes || m->classes != r->w[0])
+        emit(m, &(struct item){ .kind = ITEM_CLASSES, .classes = { r->w[0] } }, who, r);
+    m->has_classes = true;
+    m->classes = r->w[0];
     if (r->w[0] == 0)
         vcpu_unknown(m, r->cpu);
 }

@@ -15,10 +15,17 @@
 #define POLL_MS 50
 #define OPEN_MS 10000                   /* QEMU makes the file of its RAM when it has started */
 
+/* One of ram, windows and stream is read. */
 struct source {
-    struct stream *stream;              /* one of the two */
     struct ram *ram;
+    struct windows *windows;
+    struct stream *stream;
+    bool begun;                         /* it is known whether a file has several CPUs */
+    bool follow;
+    FILE *spool;                        /* the records of a pipe with several CPUs, */
+    struct save *to_spool;              /* until all of them are there */
     struct save *save;
+    struct losses losses;
     bool stopped;
     struct fault fault;
 };
@@ -123,6 +130,7 @@ struct source *source_open(const char *path, const struct source_options *option
     }
     s = xcalloc(1, sizeof(*s));
     s->save = save;
+    s->follow = options->follow;
     if (options->ram)
         s->ram = ram_open(fd, options->at, options->follow, &s->fault);
     else
@@ -136,21 +144,96 @@ void source_close(struct source *s)
         ram_close(s->ram);
     else
         stream_close(s->stream);
+    if (s->windows != NULL)
+        windows_close(s->windows);
+    if (s->to_spool != NULL)
+        save_close(s->to_spool);
+    if (s->spool != NULL)
+        fclose(s->spool);
     if (s->save != NULL)
         save_close(s->save);
     free(s);
 }
 
 /* --- Reading ---------------------------------------------------------------------------------- */
+/* A pipe cannot be read twice: what comes from it is kept in a file first. With -f it is shown as
+ * it comes, a window of one CPU after a window of another. */
+static void spool_begin(struct source *s)
+{
+    s->spool = tmpfile();
+    if (s->spool == NULL)
+        err(EXIT_TROUBLE, "no temporary file");
+    s->to_spool = save_to(fdopen(dup(fileno(s->spool)), "wb"));
+}
+
+static enum next spool_rest(struct source *s, struct record *r, enum next next)
+{
+    for (; next == NEXT_RECORD; next = stream_next(s->stream, r))
+        save_record(s->to_spool, r);
+    if (next != NEXT_END)
+        return next;
+    save_close(s->to_spool);
+    s->to_spool = NULL;
+    lseek(fileno(s->spool), 0, SEEK_SET);
+    s->windows = windows_open(fileno(s->spool), &s->fault);
+    if (s->windows != NULL)
+        return windows_next(s->windows, r);
+    stream_close(s->stream);
+    s->stream = stream_open(dup(fileno(s->spool)), false, &s->fault);
+    return stream_next(s->stream, r);
+}
+
+static bool has_several_cpus(const struct record *r)
+{
+    return r->event == TRC_PARAGON_CLOCK && r->n >= 6 && r->w[5] > 1;
+}
+
+static enum next next_of_stream(struct source *s, struct record *r)
+{
+    enum next next;
+
+    if (unlikely(!s->begun && stream_is_file(s->stream)))
+        s->windows = windows_open(stream_fd(s->stream), &s->fault);
+    s->begun = true;
+    if (s->windows != NULL)
+        return windows_next(s->windows, r);
+    next = stream_next(s->stream, r);
+    if (unlikely(next == NEXT_RECORD && s->spool == NULL && !s->follow && has_several_cpus(r) &&
+                 !stream_is_file(s->stream)))
+        spool_begin(s);
+    return s->to_spool != NULL ? spool_rest(s, r, next) : next;
+}
+
+static enum next read_one(struct source *s, struct record *r)
+{
+    enum next next;
+
+    if (unlikely(losses_held(&s->losses, r)))
+        return NEXT_RECORD;
+    next = s->ram != NULL ? ram_next(s->ram, r) : next_of_stream(s, r);
+    if (likely(next == NEXT_RECORD))
+        losses_before(&s->losses, r);
+    return next;
+}
+
+static void stop(struct source *s)
+{
+    s->stopped = true;
+    if (s->ram != NULL)
+        ram_stop(s->ram);
+    else if (s->windows != NULL)
+        windows_stop(s->windows);
+    else
+        stream_stop(s->stream);
+}
+
 enum next source_next(struct source *s, struct record *r)
 {
     enum next next;
 
-    if (unlikely(stopping && !s->stopped)) {
-        s->stopped = true;
-        s->ram != NULL ? ram_stop(s->ram) : stream_stop(s->stream);
-    }
-    next = s->ram != NULL ? ram_next(s->ram, r) : stream_next(s->stream, r);
+    if (unlikely(stopping && !s->stopped))
+        stop(s);
+    next = read_one(s, r);
     if (unlikely(s->save != NULL))
         next == NEXT_RECORD ? save_record(s->save, r) : save_flush(s->save);
     if (unlikely(next == NEXT_RECORD && r->event == TRC_PARAGON_CLOCK && r->n >= 5 &&

@@ -1,5 +1,6 @@
 /* Between the parts of the source: source.c (which one it is), stream.c (files and pipes), ring.c
- * and ram.c (a machine's RAM), save.c (what was read, as a file). Nobody else includes this. */
+ * and ram.c (a machine's RAM), windows.c and merge.c (several CPUs), save.c (what was read, as a
+ * file), losses.c (what is missing). Nobody else includes this. */
 #ifndef PVTRACE_SOURCE_H
 #define PVTRACE_SOURCE_H
 
@@ -101,6 +102,8 @@ static inline bool merge_goes_on(const struct merge *m)
 /* --- stream.c, ram.c: both close fd. Stop: what is there is read, nothing is waited for ------- */
 struct stream *stream_open(int fd, bool follow, struct fault *fault);
 enum next stream_next(struct stream *st, struct record *r);
+int stream_fd(const struct stream *st);
+bool stream_is_file(const struct stream *st);   /* and not followed: it may be read twice */
 void stream_stop(struct stream *st);
 void stream_close(struct stream *st);
 
@@ -108,6 +111,26 @@ struct ram *ram_open(int fd, uint64_t at, bool follow, struct fault *fault);
 enum next ram_next(struct ram *ram, struct record *r);
 void ram_stop(struct ram *ram);
 void ram_close(struct ram *ram);
+
+/* --- windows.c -------------------------------------------------------------------------------- */
+/* NULL: the file has the records of one CPU, and is where it was. fd stays open. */
+struct windows *windows_open(int fd, struct fault *fault);
+enum next windows_next(struct windows *w, struct record *r);
+void windows_stop(struct windows *w);
+void windows_close(struct windows *w);
+
+/* --- losses.c --------------------------------------------------------------------------------- */
+/* How many records each CPU has written, as far as is known. */
+struct losses {
+    bool waits;                 /* `held` comes next */
+    struct record held;
+    uint64_t tsc[MAX_CPUS];
+    uint32_t count[MAX_CPUS];
+};
+/* A record that was read. If records before it are missing, *r says so now, and the record comes
+ * with the next call of losses_held(). */
+void losses_before(struct losses *l, struct record *r);
+bool losses_held(struct losses *l, struct record *r);
 
 /* --- ring.c ----------------------------------------------------------------------------------- */
 #define CHUNK 65536u            /* of a block that is looked at at once */
@@ -153,6 +176,7 @@ bool read_all(int fd, void *buf, size_t len, uint64_t offset);
 
 /* --- save.c ----------------------------------------------------------------------------------- */
 struct save *save_open(const char *path, int input);    /* NULL: said why */
+struct save *save_to(FILE *file);
 void save_record(struct save *s, const struct record *r);
 void save_flush(struct save *s);
 const char *save_fault(const struct save *s);           /* NULL: all was written */

@@ -45,6 +45,16 @@ struct stream *stream_open(int fd, bool follow, struct fault *fault)
     return st;
 }
 
+int stream_fd(const struct stream *st)
+{
+    return st->fd;
+}
+
+bool stream_is_file(const struct stream *st)
+{
+    return st->regular && !st->follow;
+}
+
 void stream_close(struct stream *st)
 {
     close(st->fd);

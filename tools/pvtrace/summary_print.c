@@ -114,6 +114,7 @@ static void put_counts(const struct table *t, unsigned guest)
         [COUNT_SENT] = "events sent",
         [COUNT_UPCALL] = "upcalls",
         [COUNT_SWITCH] = "switches to a vCPU of it",
+        [COUNT_MOVED] = "migrations of a vCPU to another CPU",
         [COUNT_MEM] = "grants mapped or unmapped, memory given back",
         [COUNT_OTHER] = "other records",
     };

@@ -100,7 +100,7 @@ static void call_ends(struct printer *p, const struct item *item)
     if (want)
         build_call(p, c, resumed);
     if (!order_close(p, c, want) && want)
-        order_line(p, resumed ? c->end : c->start, c->v);
+        order_line(p, resumed ? c->end : c->start, c->v, resumed ? item->cpu : c->cpu);
 }
 
 /* --- Everything else -------------------------------------------------------------------------- */
@@ -116,7 +116,7 @@ static void other_item(struct printer *p, const struct item *item)
     decode_item(t, item);
     text_str(t, " ---");
     set_colour(p, t, PLAIN);
-    order_line(p, item->tsc, item->v);
+    order_line(p, item->tsc, item->v, item->cpu);
 }
 
 /* The call that sends an event says so; timers and devices have no call that could. */

@@ -12,6 +12,7 @@ struct entry {
     struct call *call;        /* that has not ended, its line comes here; NULL: the line is there */
     uint64_t tsc;
     struct vcpu_id v;
+    uint16_t cpu;
     const char *text;
     size_t len;
 };
@@ -41,7 +42,7 @@ void order_open(struct printer *p, struct call *c);
 /* Puts p->line in the place of this call's line, or takes the place away. False: it has none. */
 bool order_close(struct printer *p, const struct call *c, bool with_line);
 /* A line that begins now. */
-void order_line(struct printer *p, uint64_t tsc, struct vcpu_id v);
+void order_line(struct printer *p, uint64_t tsc, struct vcpu_id v, uint16_t cpu);
 void order_flush(struct printer *p);
 
 #endif

@@ -39,24 +39,29 @@ static void put_time(const struct printer *p, struct text *t, uint64_t tsc)
 }
 
 /* The one place that prints: only here is it known which line came before. */
-static void print(struct printer *p, uint64_t tsc, struct vcpu_id v, const char *s, size_t len)
+static void print(struct printer *p, const struct entry *e)
 {
     char buf[128];
     struct text t = TEXT(buf);
 
     if (!p->any)
-        p->first_tsc = p->last_tsc = tsc;
+        p->first_tsc = p->last_tsc = e->tsc;
     p->any = true;
     set_colour(p, &t, DIM);
     text_put(&t, "[", 1);
-    text_vcpu(&t, v);
-    put_time(p, &t, tsc);
+    if (model_several_cpus(p->m)) {
+        text_str(&t, "cpu");
+        text_dec(&t, e->cpu);
+        text_put(&t, " ", 1);
+    }
+    text_vcpu(&t, e->v);
+    put_time(p, &t, e->tsc);
     text_put(&t, "]", 1);
     set_colour(p, &t, PLAIN);
     text_put(&t, " ", 1);
-    p->last_tsc = tsc;
+    p->last_tsc = e->tsc;
     fwrite_unlocked(t.buf, 1, t.len, p->o.out);
-    fwrite_unlocked(s, 1, len, p->o.out);
+    fwrite_unlocked(e->text, 1, e->len, p->o.out);
 }
 
 /* A line that was cut says so, and is still a line. */
@@ -77,7 +82,8 @@ static void print_unfinished(struct printer *p, struct call *c)
     if (!text_beginning(p, c))
         return;
     finish(&p->aside);
-    print(p, c->start, c->v, p->aside.buf, p->aside.len);
+    print(p, &(struct entry){ .tsc = c->start, .v = c->v, .cpu = c->cpu, .text = p->aside.buf,
+                              .len = p->aside.len });
 }
 
 /* --- The queue -------------------------------------------------------------------------------- */
@@ -89,7 +95,7 @@ static void flush_first(struct printer *p, unsigned n)
         if (e->call != NULL)
             print_unfinished(p, e->call);
         else
-            print(p, e->tsc, e->v, e->text, e->len);
+            print(p, e);
     }
     p->nr -= n;
     memmove(p->queue, p->queue + n, p->nr * sizeof(p->queue[0]));
@@ -144,21 +150,25 @@ void order_open(struct printer *p, struct call *c)
         flush_first(p, end);
     if (p->nr == MAX_QUEUE)
         order_flush(p);
-    p->queue[p->nr++] = (struct entry){ .call = c, .tsc = c->start, .v = c->v };
+    p->queue[p->nr++] = (struct entry){ .call = c, .tsc = c->start, .v = c->v, .cpu = c->cpu };
 }
 
-void order_line(struct printer *p, uint64_t tsc, struct vcpu_id v)
+void order_line(struct printer *p, uint64_t tsc, struct vcpu_id v, uint16_t cpu)
 {
+    struct entry e = { .tsc = tsc, .v = v, .cpu = cpu };
+
     finish(&p->line);
     if (p->nr > 0 && p->nr < MAX_QUEUE && same_vcpu(p->queue[p->nr - 1].v, v)) {
-        p->queue[p->nr] = (struct entry){ .tsc = tsc, .v = v };
+        p->queue[p->nr] = e;
         if (keep_text(p, &p->queue[p->nr])) {
             p->nr++;
             return;
         }
     }
     order_flush(p);
-    print(p, tsc, v, p->line.buf, p->line.len);
+    e.text = p->line.buf;
+    e.len = p->line.len;
+    print(p, &e);
 }
 
 /* A member's line goes behind its multicall, if that waits too; any other comes out, and what was

@@ -94,6 +94,7 @@ const char *const item_kind_names[NR_ITEM_KINDS] = {
     [ITEM_UPCALL] = "upcall",        [ITEM_RUNSTATE] = "runstate",  [ITEM_SCHED] = "sched",
     [ITEM_DOMAIN] = "domain",        [ITEM_MEM] = "mem",            [ITEM_LOST] = "lost",
     [ITEM_COUNTER] = "counter",      [ITEM_CLASSES] = "classes",    [ITEM_OTHER] = "other",
+    [ITEM_MIGRATED] = "migrated",
 };
 const char *const runstate_names[4] = { "running", "runnable", "blocked", "offline" };
 const char *const domain_states[3] = { "built", "ended", "crashed" };

@@ -112,7 +112,7 @@ static void open_ring(struct trace_ring *r)
     bool begins = r->block == NULL;
 
     r->open = true;
-    r->running = is_idle(v) ? IDLE_WORD : VCPU_WORD(v);
+    r->running = VCPU_WORD(v);
     r->limit = begins ? r->pos : limit_of(r->block);
     if (classes == r->classes)
         return;
@@ -277,7 +277,7 @@ void trace_emulated(uint32_t event, uint64_t rip, const uint8_t *bytes, unsigned
 void trace_runstate(const struct vcpu *v, int from, int to)
 {
     struct trace_ring *r = ring_with_room();
-    uint32_t who = is_idle(v) ? IDLE_WORD : VCPU_WORD(v);
+    uint32_t who = VCPU_WORD(v);
 
     put_words(r, TRC_SCHED_RUNSTATE_CHANGE | (uint32_t)from << 8 | (uint32_t)to << 4, &who, 1);
     if (to == RUNSTATE_running)

@@ -87,7 +87,6 @@ static bool allocate_rings(unsigned order)
             return false;
         }
         trace_header.rings[i].pa = virt_to_mfn(trace_rings[i].slots) << PAGE_SHIFT;
-        trace_rings[i].running = IDLE_WORD;
     }
     return true;
 }

@@ -23,7 +23,9 @@ struct trace_ring {
     void *slots;                        /* nr_blocks blocks */
 } __attribute__((aligned(128)));
 #define NO_VCPU (~0u)
-#define IDLE_WORD (0x7fffu << 16)       /* Xen's number for the idle domain */
+/* VCPU_WORD of the first CPU's idle vCPU, by Xen's number of the idle domain. Others have the CPU's
+ * number in the lower half. */
+#define IDLE_WORD (0x7fffu << 16)
 
 extern struct trace_ring trace_rings[TRACE_MAX_CPUS];       /* by CPU id */
 extern struct trace_header trace_header;

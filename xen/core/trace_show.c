@@ -59,7 +59,7 @@ static void begin(struct walk *w)
     uint64_t ns = tsc_to_ns(w->tsc);
 
     flush(&w->line);
-    if (w->running == NO_VCPU || w->running == IDLE_WORD)
+    if (w->running == NO_VCPU || w->running >> 16 == IDLE_WORD >> 16)
         add(&w->line, "[idle %lu.%09lu] ", ns / 1000000000, ns % 1000000000);
     else
         add(&w->line, "[d%uv%u %lu.%09lu] ", w->running >> 16, w->running & 0xffff, ns / 1000000000,
