@@ -20,7 +20,7 @@ $(filter-out $(INTERLEAVE_HV) %/accesses.o,$(INTERLEAVE_OBJ)): \
 $(INTERLEAVE)/common/string.o $(INTERLEAVE)/common/printf.o: \
     INTERLEAVE_CFLAGS += $(foreach f,$(LIBC_NAMES),-D$(f)=hv_$(f)) -fno-builtin
 
-INTERLEAVE_LDFLAGS := -rdynamic $(LIBC_NAMES:%=-Wl,--wrap=%)
+INTERLEAVE_LDFLAGS := -rdynamic $(LIBC_NAMES:%=-Wl,--wrap=%) -Wl,--wrap=vcpu_wait
 INTERLEAVE_SCENARIOS := retype retype-audited hammer trees give-back give-back-two grants \
     last-puts ports ports-fifo ends to-fifo lines vcpus descriptors
 
@@ -88,7 +88,7 @@ $(THREADS)/%.o: %.c tests/interleave/interleave.mk | deps-test $(ABI)
 
 $(THREADS)/threads: $(THREADS_OBJ)
 	$(call say,THREAD-LD,$@)
-	$(Q)$(UNIT_CC) -fsanitize=thread -rdynamic -o $@ $^
+	$(Q)$(UNIT_CC) -fsanitize=thread -rdynamic -Wl,--wrap=vcpu_wait -o $@ $^
 
 # `make check-threads THREAD_SEEDS=1000` runs longer; a seed says what the guests choose, not in
 # which order the threads run. Some races are planted, which ThreadSanitizer has to name.

@@ -19,6 +19,7 @@
 #include "xen/pv/mmuext.h"
 
 #define SEEDS 2000u
+#define MAX_WAIT 2000000u       /* steps: more than any call takes */
 
 static const struct scenario *now;
 static uint64_t seed_now;
@@ -70,6 +71,22 @@ void guest_load(uint64_t va)
     uint64_t word;
 
     (void)host_guest_read(&word, va, sizeof(word));
+}
+
+/* Instead of the scheduler's: the CPUs here run one vCPU each, and are idle while it sleeps. */
+void __wrap_vcpu_wait(struct spinlock *l);
+void __wrap_vcpu_wait(struct spinlock *l)
+{
+    unsigned steps = 0;
+
+    WRITE_ONCE(current->blocked, true);
+    spin_unlock(l);
+    while (READ_ONCE(current->blocked)) {
+        HOST_CHECK(steps++ < MAX_WAIT, "d%uv%u is not woken", current->domain->id, current->id);
+        host_take_interrupts();
+        host_step();
+    }
+    spin_lock(l);
 }
 
 static void failed(int signal)

@@ -12,7 +12,7 @@ MODEL_SCOPES_LONG := three-deeper closed-below grants-deeper grants-both-deeper 
     grant-ending-deeper preempted-deeper
 
 # A vCPU that would wait for the other in the middle of a call switches to it by preempt.c.
-MODEL_LDFLAGS := -Wl,--wrap=schedule_behind
+MODEL_LDFLAGS := -Wl,--wrap=vcpu_wait
 
 # The allocator's static variables, which the model saves and restores.
 MODEL_NAMES := zones zones_in_use nr_free

@@ -16,7 +16,7 @@ class Bug:
 
 BUGS = (
     Bug("no stamp when the use as a type ends", "pagetype.c",
-        old="    f->stamp = frame_owner(f)->epoch;\n", new="",
+        old="    f->stamp = d->epoch;\n", new="",
         scope="below", violation="still walks"),
     Bug("no flush before a new type", "pagetype.c",
         old="        flush_since(frame_owner(f), f->stamp);\n", new="        (void)0;\n",

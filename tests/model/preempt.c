@@ -21,7 +21,7 @@ static unsigned second_op;
 #define MAX_WINDOWS 32u
 static uint8_t at_window[MAX_WINDOWS][STATE_BYTES];
 
-void __wrap_schedule_behind(void);      /* instead of the scheduler's, see model.mk */
+void __wrap_vcpu_wait(struct spinlock *l);      /* instead of the scheduler's, see model.mk */
 
 static void check_window(void)
 {
@@ -76,8 +76,9 @@ static unsigned windows_that_matter(void)
     return windows;
 }
 
-void __wrap_schedule_behind(void)
+void __wrap_vcpu_wait(struct spinlock *l)
 {
+    spin_unlock(l);
     if (++waited > ENOUGH)
         violation("a call waits for ever");
     if (second == RUNS) {
@@ -89,6 +90,7 @@ void __wrap_schedule_behind(void)
             violation("a call waits for nobody");
         run_second();
     }
+    spin_lock(l);
 }
 
 unsigned run_in_windows(unsigned outer, int in_window, unsigned inner, bool *ok)

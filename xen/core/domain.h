@@ -121,6 +121,8 @@ struct vcpu {
     bool started;                   /* it was woken at least once: counted in vcpus_inside */
     bool parked;                    /* its domain ended and it reached its last exit */
     bool blocked;
+    /* blocked inside a hypercall, in vcpu_wait(): being down does not keep it so */
+    bool waits;
     bool on_queue;
     bool throttled;                 /* its domain has used up its cap; sched_cap.c */
     bool boosted;                   /* woke lately: before all others in the queue (S4) */
@@ -181,6 +183,8 @@ struct domain {
     /* The hypervisor's frames for its ports, grant tables ...: see claim.h. */
     uint64_t nr_hv_frames;
     bool linear_tables;             /* it has or had linear page-table entries */
+    /* vCPUs, by id, that sleep in wait_while_validating(), and the frames that they wait for. */
+    uint32_t type_waiters, awaited[MAX_VCPUS];
 
     /* What the CPU is to the guest: cpu/. */
     uint32_t pci_address;           /* last value written to port 0xcf8 */

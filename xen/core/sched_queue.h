@@ -25,7 +25,7 @@ static inline uint64_t slice_of(const struct vcpu *v)
 
 static inline bool is_offline(const struct vcpu *v)
 {
-    return !READ_ONCE(v->up) || v->parked;
+    return (!READ_ONCE(v->up) && !READ_ONCE(v->waits)) || v->parked;
 }
 
 /* The running vCPU v is an idle vCPU and has nothing to do. */

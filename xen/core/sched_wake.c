@@ -89,7 +89,7 @@ void vcpu_stop(struct vcpu *v)
 {
     struct cpu *cpu = lock_queue_of(v);
 
-    if (v->blocked && cpu->running != v)
+    if (v->blocked && !READ_ONCE(v->waits) && cpu->running != v)
         runstate_change(v, RUNSTATE_offline, now_ns());
     else
         ask_work(v, WORK_STOP);
@@ -124,4 +124,16 @@ void vcpu_block_woken(void)
         return;
     }
     schedule();
+}
+
+void vcpu_wait(struct spinlock *l)
+{
+    struct vcpu *v = current;
+
+    WRITE_ONCE(v->waits, true);
+    WRITE_ONCE(v->blocked, true);
+    spin_unlock(l);
+    schedule();
+    WRITE_ONCE(v->waits, false);
+    spin_lock(l);
 }

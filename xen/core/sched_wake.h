@@ -10,9 +10,15 @@ void vcpu_wake(struct vcpu *v);
 void vcpu_block(void);
 /* The same, after blocked was set and a fence: a wake-up since then has its effect. */
 void vcpu_block_woken(void);
+/* The running vCPU sleeps inside a hypercall: it waits for another vCPU of its domain, which calls
+ * vcpu_wake() under l. Releases l meanwhile. Returns also for no reason, as when an event comes. A
+ * vCPU that is put down (VCPUOP_down) is woken all the same, and stops at its next exit to the
+ * guest. */
+void vcpu_wait(struct spinlock *l);
 /* Blocks v and removes it from the queue, until vcpu_wake. */
 void vcpu_pause(struct vcpu *v);
-/* Another CPU has put v down: stops it at its next exit to the guest, if it is not blocked. */
+/* Another CPU has put v down: stops it at its next exit to the guest, if it is not
+ * blocked there. */
 void vcpu_stop(struct vcpu *v);
 void vcpu_get_runstate(const struct vcpu *v, struct vcpu_runstate_info *r);
 /* There is a domain to reap. Until domain_reap() is done, the idle vCPU is scheduled like a vCPU of

@@ -7,8 +7,9 @@
  *
  * Validating or dropping a table of tables can take long. Between two of its children the
  * owner's mm_lock may be dropped, so that other vCPUs run. Meanwhile the table's type has
- * TYPE_VALIDATING, and a vCPU that asks for that same type waits. There is no deadlock, because
- * validating a table waits only for tables of lower levels. */
+ * TYPE_VALIDATING, and a vCPU that asks for that same type sleeps until it is woken when that ends.
+ * There is no deadlock, because validating a table waits only for tables of lower levels, and a
+ * vCPU that the guest stops, or whose domain ends, stops only when its hypercall is done. */
 #include "arch/arch.h"
 #include "xen/core/alloc.h"
 #include "xen/core/bug.h"
@@ -16,6 +17,7 @@
 #include "xen/core/frame.h"
 #include "xen/core/lock.h"
 #include "xen/core/sched.h"
+#include "xen/core/sched_wake.h"
 #include "xen/core/walk.h"
 #include "xen/pv/desc.h"
 #include "xen/pv/linear.h"
@@ -225,19 +227,40 @@ static inline bool is_validating_as(uint64_t word, uint64_t type)
     return (word & (TYPE_MASK | TYPE_VALIDATING)) == (type | TYPE_VALIDATING);
 }
 
-/* Waits while the frame is being validated as that type. */
+/* Waits while the frame is being validated as that type, or dropped. An event wakes the vCPU too,
+ * and then it sleeps again. */
 static __attribute__((noinline)) void wait_while_validating(struct frame *f, uint64_t type)
 {
-    struct domain *d = frame_owner(f);
+    struct vcpu *v = current;
+    struct domain *d = v->domain;
+    uint32_t bit = 1u << v->id;
 
+    locked_add(&mm_preempted, 1u);
     while (is_validating_as(READ_ONCE(f->word), type)) {
-        ASSERT(is_locked(&d->mm_lock) && locks_held() <= 1);
-        spin_unlock(&d->mm_lock);
-        /* If several vCPUs wait they only pass the CPU to each other, so let interrupts in. */
-        preempt_point();
-        schedule_behind();
-        spin_lock(&d->mm_lock);
+        ASSERT(locks_held() <= 1);
+        d->type_waiters |= bit;
+        d->awaited[v->id] = (uint32_t)frame_to_mfn(f);
+        vcpu_wait(&d->mm_lock);
+        d->type_waiters &= ~bit;
     }
+    locked_add(&mm_preempted, -1u);
+}
+
+static void wake_type_waiters(struct domain *d, const struct frame *f)
+{
+    struct vcpu *v;
+    unsigned i;
+
+    for_each_vcpu(d, v, i)
+        if ((d->type_waiters >> i & 1) && d->awaited[i] == frame_to_mfn(f))
+            vcpu_wake(v);
+}
+
+/* VALIDATING was cleared, whatever came of it. */
+static inline void validating_ended(struct domain *d, const struct frame *f)
+{
+    if (unlikely(d->type_waiters != 0))
+        wake_type_waiters(d, f);
 }
 
 /* The frame is of that type in use: one reference more. */
@@ -253,12 +276,14 @@ static int add_type_ref(struct frame *f, uint64_t *word, uint64_t type)
 /* VALIDATING is set and keeps others away. */
 static int validate_claimed(struct frame *f, uint64_t type)
 {
-    int rc = validate_frame(f, type, frame_owner(f));
+    struct domain *d = frame_owner(f);
+    int rc = validate_frame(f, type, d);
 
     if (rc == 0)
         locked_add(&f->word, TYPE_VALIDATED - TYPE_VALIDATING);
     else
         locked_add(&f->word, -(type | TYPE_VALIDATING | TYPE_REF));
+    validating_ended(d, f);
     return rc;
 }
 
@@ -309,9 +334,12 @@ int get_page_and_type_slow(struct frame *f, const struct domain *d, uint64_t typ
  * that the table's entries hold. The type stays recorded, without VALIDATED and with count 0. */
 void put_page_type_last(struct frame *f)
 {
+    struct domain *d = frame_owner(f);
+
     locked_add(&f->word, TYPE_VALIDATING - TYPE_VALIDATED);
     devalidate_frame(f, frame_type(f));
     ASSERT(nr_type_refs(READ_ONCE(f->word)) == 1 && (READ_ONCE(f->word) & TYPE_VALIDATING));
-    f->stamp = frame_owner(f)->epoch;
+    f->stamp = d->epoch;
     locked_add(&f->word, -(TYPE_VALIDATING | TYPE_REF));
+    validating_ended(d, f);
 }
