@@ -38,6 +38,22 @@ static void a_loop_within_a_block_calls_out_for_nothing(void **state)
     assert_int_equal(callouts_of(n) - callouts, 1);
 }
 
+/* The body of a loop is one block, though it has more instructions than most. */
+static void a_loop_of_50_instructions_is_one_block(void **state)
+{
+    const struct translator *t = pair.translated->translator;
+    uint32_t first = t->nr_blocks;
+
+    (void)state;
+    translated_renew(&pair); /* mov $3, %ecx; 1: 48 times nop; dec %ecx; jnz 1b; hlt */
+    PUT(PAGE_AT(PAGE_CODE), 0xb9, 3, 0, 0, 0);
+    for (unsigned i = 0; i < 48; i++)
+        PUT(PAGE_AT(PAGE_CODE) + 5 + i, 0x90);
+    PUT(PAGE_AT(PAGE_CODE) + 53, 0xff, 0xc9, 0x75, 0xcc, 0xf4);
+    run_both();
+    assert_int_equal(t->blocks[first].length, 57); /* HLT is another block's */
+}
+
 /* By the return cache. */
 static void returns_call_out_for_nothing(void **state)
 {
@@ -202,12 +218,14 @@ static void nor_where_a_block_ends(void **state)
     const struct lockstep how = { .max_steps = 100 };
 
     (void)state;
-    translated_renew(&pair);
-    for (unsigned i = 0; i < 31; i++)
-        PUT(PAGE_AT(PAGE_CODE) + i, 0x90);
-    PUT(PAGE_AT(PAGE_CODE) + 31, 0xfb, 0x90, 0x90, 0xfa, 0xf4);
-    run_lockstep(&pair, &how);
-    assert_int_equal(pair.translated->stop, STOP_HALTED);
+    for (unsigned last = 31; last <= 63; last += 32) {
+        translated_renew(&pair);
+        for (unsigned i = 0; i < last; i++)
+            PUT(PAGE_AT(PAGE_CODE) + i, 0x90);
+        PUT(PAGE_AT(PAGE_CODE) + last, 0xfb, 0x90, 0x90, 0xfa, 0xf4);
+        run_lockstep(&pair, &how);
+        assert_int_equal(pair.translated->stop, STOP_HALTED);
+    }
 }
 
 /* Nor if the core does the next instruction: push %gs. */
@@ -318,6 +336,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_branch_calls_out_once),
         cmocka_unit_test(a_loop_within_a_block_calls_out_for_nothing),
+        cmocka_unit_test(a_loop_of_50_instructions_is_one_block),
         cmocka_unit_test(returns_call_out_for_nothing),
         cmocka_unit_test(a_return_address_may_be_changed),
         cmocka_unit_test(returns_find_their_callers),

@@ -1,12 +1,14 @@
 /* Translates a block: the guest's instructions in a row, up to one behind which nothing follows, or
  * so many, or the page's end. Branches that may not be taken are in the middle, and so is what is
- * behind a call, for it will return. Called by cache.c. */
+ * behind a call, for it will return. With BLOCK_INSNS of them it ends behind the next branch, so
+ * that a loop's body is rarely cut. Called by cache.c. */
 #include <string.h>
 #include "guest-pv/vmm/core/access.h"
 #include "guest-pv/vmm/core/paging.h"
 #include "guest-pv/vmm/translate/region.h"
 
 #define BLOCK_INSNS 32u
+#define MOST_INSNS 64u
 
 /* What becomes of an instruction. COPY: the CPU does in ring 3 what it would do in ring 0, or
  * traps. CALL_OUT: it reads or changes, without a trap, what is not the guest's, or traps at a
@@ -168,6 +170,13 @@ static void keep_source(struct translator *t, struct tblock *b, const struct sou
     t->nr_source += s->at;
 }
 
+/* n instructions are there, the last of which is e's. */
+static bool may_go_on(const struct emitter *e, unsigned n)
+{
+    return n < BLOCK_INSNS ||
+           (n < MOST_INSNS && classes[e->k->op] != JCC && classes[e->k->op] != CALL);
+}
+
 bool build_block(struct cpu *c, struct tblock *b)
 {
     struct translator *t = c->translator;
@@ -178,12 +187,12 @@ bool build_block(struct cpu *c, struct tblock *b)
     bool follows = true;
     struct insn in;
 
-    for (; follows && s.at < s.end && n < BLOCK_INSNS; n++) {
+    for (; follows && s.at < s.end && may_go_on(&e, n); n++) {
         if (!next_insn(&s, &e, &in) || (e.k = find_case(&in)) == NULL)
             break;
         e.in = &in;
         e.rip = b->rip + s.at;
-        e.is_last = n == BLOCK_INSNS - 1;
+        e.is_last = n == MOST_INSNS - 1;
         follows = translate_insn(&e);
         s.at += in.length;
     }

@@ -11,8 +11,8 @@
 #define MAX_SOURCE (3u << 20)           /* bytes */
 #define BLOCK_BYTES 8192u               /* that a block can take at most, in the region */
 #define BLOCK_POINTS 512u
-#define BLOCK_STUBS 80u
-#define BLOCK_SOURCE 512u
+#define BLOCK_STUBS 112u
+#define BLOCK_SOURCE 1024u
 #define GRANULE 256u
 
 /* What is there when no block is: the state page, no targets, the lookup routines. */
