@@ -250,6 +250,60 @@ static void a_rex_prefix_before_another_does_not_count(void **state)
     assert_int_equal(rax(), 0x04030201);
 }
 
+/* A page of pushf, which takes more room than most, again and again: until all blocks are
+ * dropped. */
+static void fill_region(void)
+{
+    const struct translate_counters *n = translate_counts(pair.translated);
+    uint64_t of_all = n->drops_of_all;
+
+    for (unsigned i = 0; i < GUEST_PAGE; i++)
+        PUT(PAGE_AT(PAGE_CODE_3) + i, 0x9c);
+    for (unsigned at = 0; n->drops_of_all == of_all; at++) {
+        assert_true(at < GUEST_PAGE);
+        pair.translated->regs[REG_RIP] = PAGE_AT(PAGE_CODE_3) + at;
+        pair.translated->translator->all_stale = true;
+        assert_int_not_equal(translate_entry(pair.translated), 0);
+        guest_writes(PAGE_AT(PAGE_CODE_3) + at, "\x90", 1);
+    }
+}
+
+/* What was found for a place of the region is not what is there later. */
+static void places_are_forgotten_with_the_blocks(void **state)
+{
+    const struct lockstep how = { .max_steps = 100 };
+
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        translated_renew(&pair);
+        fill_region();
+        translated_renew(&pair); /* cli; sti, twice as often in the second program; cpuid; hlt */
+        for (unsigned n = 0; n <= i; n++)
+            PUT(PAGE_AT(PAGE_CODE) + 2 * n, 0xfa, 0xfb);
+        PUT(PAGE_AT(PAGE_CODE) + 2 * i + 2, 0x8c, 0xc8, 0x0f, 0x01, 0xe0, 0xfa, 0xf4);
+        run_lockstep(&pair, &how);
+        assert_int_equal(pair.translated->stop, STOP_HALTED);
+    }
+}
+
+/* The last block seems to end there, until another one begins. */
+static void so_is_the_place_behind_the_last_block(void **state)
+{
+    struct cpu *c = pair.translated;
+    uint64_t end;
+
+    (void)state;
+    load_call();
+    c->regs[REG_RIP] = PAGE_AT(PAGE_CODE);
+    translate_entry(c);
+    end = REGION + c->translator->used;
+    translate_map_back(c, end);
+    c->regs[REG_RIP] = PAGE_AT(PAGE_CODE_3) + 5;
+    assert_int_equal(translate_entry(c), end);
+    translate_map_back(c, end);
+    assert_int_equal(c->regs[REG_RIP], PAGE_AT(PAGE_CODE_3) + 5);
+}
+
 /* INVLPG runs inline; the core's TLB hears of it when the guest's state is mapped back. */
 static void invlpg_reaches_the_cores_tlb(void **state)
 {
@@ -285,6 +339,8 @@ int main(void)
         cmocka_unit_test(blocks_do_not_stay_with_another_entry),
         cmocka_unit_test(a_rex_prefix_before_another_does_not_count),
         cmocka_unit_test(invlpg_reaches_the_cores_tlb),
+        cmocka_unit_test(places_are_forgotten_with_the_blocks),
+        cmocka_unit_test(so_is_the_place_behind_the_last_block),
     };
 
     return cmocka_run_group_tests(tests, make_pair, free_pair);

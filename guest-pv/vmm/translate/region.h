@@ -116,6 +116,7 @@ struct store_count {
 #define ENTRY_HASH (1u << 13)
 #define WALKED (1u << 12)
 #define STORES (1u << 8)
+#define RECENT (1u << 8)
 
 struct translator {
     const struct translate_host *host;
@@ -129,7 +130,13 @@ struct translator {
     uint8_t *source;
     uint32_t nr_blocks, nr_points, nr_stubs, nr_insns, nr_source, used;
     uint32_t last_block;        /* where the CPU stopped: it may go on in the middle; 0: nowhere */
+    uint32_t last_point;        /* of that block: not behind where it stopped */
     uint32_t last_stub;         /* of the last callout; 0: none */
+    /* By their places, where the CPU has stopped: points, and stubs that have called out. */
+    struct recent_point {
+        uint32_t at, block, point;
+    } recent_points[RECENT];
+    uint32_t recent_stubs[RECENT];
     uint32_t lookup[NR_LOOKUPS];        /* offsets of the routines for indirect branches, */
     uint32_t missed[NR_LOOKUPS];        /* and of where they go on with the target in RCX */
     uint32_t *hash, *frames;

@@ -32,6 +32,21 @@ static const struct point *point_of(const struct translator *t, const struct tbl
     return &p[low];
 }
 
+/* The CPU stops at the same few hundred places again and again. What is behind the last block may be
+ * another one's later. */
+static const struct point *find_point(struct translator *t, uint32_t at, uint32_t *nr)
+{
+    struct recent_point *r = &t->recent_points[at % RECENT];
+
+    if (r->at != at) {
+        r->block = block_at(t, at);
+        r->point = (uint32_t)(point_of(t, &t->blocks[r->block], at) - t->points);
+        r->at = at < t->used ? at : 0;
+    }
+    *nr = r->block;
+    return &t->points[r->point];
+}
+
 static bool interrupts_on_at(const struct cpu *c, const struct point *p)
 {
     const struct state_page *s = c->translator->state;
@@ -113,12 +128,11 @@ static void apply(struct cpu *c, const struct tblock *b, const struct point *p)
 void translate_map_back(struct cpu *c, uint64_t host_rip)
 {
     struct translator *t = c->translator;
-    uint32_t at = (uint32_t)(host_rip - t->host->base), nr = block_at(t, at);
-    const struct tblock *b = &t->blocks[nr];
+    const struct point *p = find_point(t, (uint32_t)(host_rip - t->host->base), &t->last_block);
 
     t->last_stub = 0;
-    t->last_block = nr;
-    apply(c, b, point_of(t, b, at));
+    t->last_point = (uint32_t)(p - t->points);
+    apply(c, &t->blocks[t->last_block], p);
 }
 
 /* The stub with the callout that ends there; 0: guest code has jumped to it by itself. */
@@ -132,6 +146,20 @@ static uint32_t stub_at(const struct translator *t, uint32_t nr, uint32_t at)
     return 0;
 }
 
+/* The same of callouts. */
+static uint32_t find_stub(struct translator *t, uint32_t at, uint32_t *nr)
+{
+    uint32_t *recent = &t->recent_stubs[at % RECENT];
+
+    if (*recent < t->nr_stubs && t->stubs[*recent].at == at) {
+        *nr = t->stubs[*recent].block;
+        return *recent;
+    }
+    *nr = block_at(t, at - 1);
+    *recent = stub_at(t, *nr, at);
+    return *recent;
+}
+
 /* SYSCALL has overwritten two registers. Where no stub is, RIP is what the point says. */
 enum callout translate_callout(struct cpu *c, uint64_t host_rip)
 {
@@ -140,13 +168,13 @@ enum callout translate_callout(struct cpu *c, uint64_t host_rip)
         [EXIT_TO_EMULATE] = OF_INSTRUCTIONS,
     };
     struct translator *t = c->translator;
-    uint32_t at = (uint32_t)(host_rip - t->host->base), nr = block_at(t, at - 1);
-    uint32_t stub = stub_at(t, nr, at);
+    uint32_t at = (uint32_t)(host_rip - t->host->base), nr, stub = find_stub(t, at, &nr);
     const struct stub *s = &t->stubs[stub];
 
     c->regs[RCX] = t->state->rcx;
     c->regs[R11] = t->state->r11;
     t->last_block = nr;
+    t->last_point = t->blocks[nr].first_point;
     t->last_stub = stub;
     if (stub == 0) {
         apply(c, &t->blocks[nr], point_of(t, &t->blocks[nr], at - 1));
@@ -199,10 +227,12 @@ uint64_t translate_changes(const struct cpu *c)
     return c->translator->changes;
 }
 
-/* Behind an end of the block there may be a branch to the same instruction: not that. */
-uint32_t place_in_block(const struct translator *t, const struct tblock *b, uint64_t rip)
+/* From that point on. Behind an end of the block there may be a branch to the same instruction: not
+ * that. */
+static uint32_t place_from(const struct translator *t, const struct tblock *b,
+                           const struct point *p, uint64_t rip)
 {
-    const struct point *p = &t->points[b->first_point], *end = p + b->nr_points;
+    const struct point *end = &t->points[b->first_point] + b->nr_points;
     uint64_t delta = rip - b->rip;
 
     if (delta >= b->length)
@@ -211,6 +241,20 @@ uint32_t place_in_block(const struct translator *t, const struct tblock *b, uint
         if (p->delta == (int32_t)delta && p->fix == 0)
             return b->start + p->offset;
     return 0;
+}
+
+uint32_t place_in_block(const struct translator *t, const struct tblock *b, uint64_t rip)
+{
+    return place_from(t, b, &t->points[b->first_point], rip);
+}
+
+/* The instructions of a block are in order, and the next one is the likely one. */
+static uint32_t place_behind_stop(const struct translator *t, const struct tblock *b, uint64_t rip)
+{
+    const struct point *p = &t->points[t->last_point];
+
+    return rip - b->rip > (uint64_t)p->delta && !(p->fix & RIP_OF_STUB)
+               ? place_from(t, b, p, rip) : place_in_block(t, b, rip);
 }
 
 /* After an instruction that the core has done, the block goes on behind it, if it still may run. */
@@ -227,6 +271,6 @@ uint64_t translate_resume(struct cpu *c)
     if (t->last_stub != 0 && s->kind == EXIT_TO_EMULATE && s->goes_on &&
         rip == s->rip + t->insns[s->insn].in.length)
         return t->host->base + s->at;
-    at = place_in_block(t, b, rip);
+    at = place_behind_stop(t, b, rip);
     return at != 0 ? t->host->base + at : 0;
 }

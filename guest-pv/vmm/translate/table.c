@@ -30,6 +30,7 @@ static void start_anew(struct cpu *c)
     t->nr_points = t->nr_source = 0;
     t->nr_blocks = t->nr_stubs = t->nr_insns = 1;
     t->last_block = t->last_stub = 0;
+    memset(t->recent_points, 0, sizeof(t->recent_points));
     t->changes++;
     b = new_block(c, 0, 0);
     b->state = BLOCK_ROUTINE;
