@@ -71,6 +71,8 @@ enum shadow_outcome shadow_fault(struct cpu *c, uint64_t linear, uint32_t error)
 /* Before a write to a frame with FRAME_TABLE: takes away what was derived from these bytes. A frame
  * that is written again and again without being used loses its shadows, and FRAME_TABLE. */
 void shadow_written(struct cpu *c, uint64_t phys, unsigned bytes);
+/* The frame is no table any more: it loses its shadows, unless it is the root of CR3. */
+void shadow_abandon(struct cpu *c, uint64_t frame);
 /* Is that write one of A or D, by a walk of shadow_fault's? */
 bool shadow_own_write(const struct cpu *c);
 /* The frame became code, or stopped being: no shadow maps it writable (S2). */

@@ -5,14 +5,18 @@
 
 #define WRITES_UNTIL_DROPPED 3u
 
+static bool is_root_of_cr3(const struct cpu *c, const struct shadow *table)
+{
+    return table->key.level == 4 && table->key.frame == (c->cr3 & FRAME_MASK) >> FRAME_SHIFT;
+}
+
 /* Is the frame no table any more, or is it used otherwise before it is one again? A kernel stores
  * entries of 8 bytes, or a byte of one to change a bit; a table that is being made, or the next use
  * of its frame, are many stores without a use between, or a store of more. Of the root that CR3 has
  * nothing is gained by dropping it. */
 static bool is_abandoned(const struct cpu *c, struct shadow *table, uint64_t phys, unsigned bytes)
 {
-    if (c->shadows->own_write ||
-        (table->key.level == 4 && table->key.frame == (c->cr3 & FRAME_MASK) >> FRAME_SHIFT))
+    if (c->shadows->own_write || is_root_of_cr3(c, table))
         return false;
     return phys % 8 + bytes > 8 || ++table->writes > WRITES_UNTIL_DROPPED;
 }
@@ -38,6 +42,18 @@ void shadow_written(struct cpu *c, uint64_t phys, unsigned bytes)
         for (unsigned i = first; i <= last; i++)
             if (table->key.level < 4 || s->region == 0 || i != s->region_slot)
                 shadow_set(s, t, i, 0);
+    }
+    shadow_send(s);
+}
+
+void shadow_abandon(struct cpu *c, uint64_t frame)
+{
+    struct shadows *s = c->shadows;
+
+    for (shadow_t t = s->of_frame[frame], next; t != 0; t = next) {
+        next = s->tables[t].next_same_frame;
+        if (!is_root_of_cr3(c, &s->tables[t]))
+            shadow_drop(c, t);
     }
     shadow_send(s);
 }

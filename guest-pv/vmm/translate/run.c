@@ -1,8 +1,10 @@
 /* Way 3's run loop, called by direct.c whenever guest code has stopped. The guest's user code runs
  * as with way 2; its kernel code runs in the region, and what stopped there is first seen as a host
  * address. */
+#include "guest-pv/vmm/core/access.h"
 #include "guest-pv/vmm/core/deliver.h"
 #include "guest-pv/vmm/core/emulate.h"
+#include "guest-pv/vmm/core/paging.h"
 #include "guest-pv/vmm/direct/direct.h"
 #include "guest-pv/vmm/direct/handle.h"
 #include "guest-pv/vmm/direct/pending.h"
@@ -27,13 +29,25 @@ static void emulate_here(struct cpu *c)
     emulate_step(c);
 }
 
-static void write_here(struct cpu *c, uint64_t host_rip)
+static void write_here(struct cpu *c, uint64_t linear, uint64_t host_rip)
 {
     uint64_t rip = c->regs[REG_RIP], changes = translate_changes(c);
 
     emulate_here(c);
-    if (translate_changes(c) == changes) /* it was no code */
-        translate_note_store(c, rip, host_rip);
+    if (translate_changes(c) == changes && is_flagged_page(c, linear))
+        translate_note_store(c, rip, host_rip); /* it was no code, and is still a table */
+}
+
+/* A page that is cleared or copied to is no table any more: without shadows it is written freely. */
+static enum shadow_outcome write_page(struct cpu *c, const struct exit *e)
+{
+    struct translation to;
+
+    if (!translate_stores_on(c, e->address) || !walk(c, e->address, ACCESS_WRITE, &to) ||
+        frame_flags(&c->ram, to.frame) != FRAME_TABLE)
+        return SHADOW_WRITE;
+    shadow_abandon(c, to.frame);
+    return shadow_fault(c, e->address, e->error);
 }
 
 /* A fault that only fills a shadow table goes on where it was, at the host's address. */
@@ -45,10 +59,12 @@ static bool fault_in_code(struct cpu *c, const struct exit *e, uint64_t host_rip
     if (outcome == SHADOW_FILLED && translate_changes(c) == changes)
         return true;
     translate_map_back(c, host_rip);
+    if (outcome == SHADOW_WRITE)
+        outcome = write_page(c, e);
     if (outcome == SHADOW_GUEST)
         deliver_fault(c);
     else if (outcome == SHADOW_WRITE)
-        write_here(c, host_rip);
+        write_here(c, e->address, host_rip);
     return false;
 }
 
