@@ -118,6 +118,19 @@ void arch_start_cpus(unsigned max);
 unsigned arch_cpu_id(void);
 void arch_log_cpu(void);                                  /* logs what is unusual about this CPU */
 
+/* PCI configuration space: the register of 4 bytes at reg, of the function whose bus, device and
+ * function are these 16 bits. Two calls may not be made at the same time. */
+uint32_t arch_pci_read(uint16_t function, unsigned reg);
+void arch_pci_write(uint16_t function, unsigned reg, uint32_t value);
+/* A device's registers at this machine address, up to the end of the page, mapped uncached and for
+ * ever. NULL: there is no room for so many. */
+volatile void *arch_map_device(uint64_t maddr);
+/* Where a device writes to interrupt the first CPU (SDM vol. 3, 10.11). */
+uint64_t arch_msi_address(void);
+/* The vectors for devices' interrupts; device_interrupt() is called for each that comes. */
+#define DEVICE_VECTORS 0x30u
+#define DEVICE_VECTORS_END 0xf0u
+
 /* Time: the calibrated TSC rate, a one-shot deadline in TSC ticks (0: none), the wall clock now (0:
  * none). */
 uint64_t arch_tsc_hz(void);

@@ -9,6 +9,7 @@
 #include "xen/core/console.h"
 #include "xen/core/domain.h"
 #include "xen/core/log.h"
+#include "xen/core/pci.h"
 #include "xen/core/request.h"
 #include "xen/core/trace_control.h"
 #include "xen/core/trace_show.h"
@@ -24,6 +25,7 @@
 #include "xen/pv/hypercall_page.h"
 #include "xen/pv/memory_map.h"
 #include "xen/pv/mmuext.h"
+#include "xen/pv/pirq.h"
 #include "xen/pv/relinquish.h"
 #include "xen/pv/sched_op.h"
 #include "xen/pv/shared_page.h"
@@ -58,6 +60,8 @@ static const struct domain_part parts[] = {
     { .init = evtchn_init, .relinquish = evtchn_destroy, .free = evtchn_destroy },
     { .relinquish = domain_release_vcpus },
     { .may_end = console_finished, .relinquish = console_detach },
+    /* Before the frames that a device may still write to. */
+    { .may_end = pci_may_end, .relinquish = pirqs_release },
     { .relinquish = domain_release_frames },
     /* After the frames: when the grants are released, granters see that their frames are no longer
      * mapped. */
@@ -75,6 +79,7 @@ void hooks_register(void)
     log_hooks = (struct log_hooks){ console_put, console_panic, show_trace };
     domain_register_parts(parts, ARRAY_SIZE(parts));
     vcpu_timer_fired = send_timer_virq;
+    device_interrupt = pirq_fired;
     cpu_hooks = (struct cpu_hooks){ write_guest_cr3, install_hypercall_page };
     claim_register(service_claim);
     store_hooks = (struct store_hooks){ service_start_again, service_forget };

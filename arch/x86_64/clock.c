@@ -9,6 +9,7 @@
 #include "arch/x86_64/lapic.h"
 #include "arch/x86_64/nmi.h"
 #include "xen/boot/boot_info.h"
+#include "xen/core/pci.h"
 #include "xen/core/bug.h"
 #include "xen/core/options.h"
 #include "xen/core/timer.h"
@@ -150,7 +151,7 @@ void arch_timer_program(uint64_t tsc_deadline)
 }
 
 void handle_timer_interrupt(void);
-void handle_stray_interrupt(void);
+void handle_device_interrupt(unsigned vector);
 
 void handle_timer_interrupt(void)
 {
@@ -159,10 +160,11 @@ void handle_timer_interrupt(void)
     log_noted_events();
 }
 
-/* An interrupt of a device, still pending from the firmware. */
-void handle_stray_interrupt(void)
+/* It may be nobody's: still pending from the firmware, or of a function that was taken back. */
+void handle_device_interrupt(unsigned vector)
 {
     lapic_write(LAPIC_EOI, 0);
+    device_interrupt(vector);
 }
 
 void arch_interrupt_window(void)

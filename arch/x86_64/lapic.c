@@ -33,6 +33,7 @@ extern uint64_t image_l3[512];
 static uint64_t fixmap_l2[512] __attribute__((aligned(4096)));
 static uint64_t fixmap_l1[512] __attribute__((aligned(4096)));
 static bool by_msr;
+static uint64_t lapic_pa;
 
 const char *lapic_mode(void)
 {
@@ -53,12 +54,19 @@ uint32_t lapic_read(unsigned reg)
                   : *(volatile uint32_t *)(LAPIC_VA + reg);
 }
 
-/* Maps the page of registers at LAPIC_VA, uncached. */
-static void map_lapic(uint64_t pa)
+/* The first page is the LAPIC's, at LAPIC_VA. */
+volatile void *map_registers(uint64_t pa)
 {
-    fixmap_l1[0] = pa | PTE_P | PTE_RW | PTE_PCD | PTE_PWT | (cpu_features.nx ? PTE_NX : 0);
+    static unsigned used = 1;
+    unsigned i = pa == lapic_pa ? 0 : used;
+
+    if (i == PTES_PER_TABLE)
+        return NULL;
+    used += i != 0;
+    fixmap_l1[i] = pa | PTE_P | PTE_RW | PTE_PCD | PTE_PWT | (cpu_features.nx ? PTE_NX : 0);
     fixmap_l2[0] = image_phys(fixmap_l1) | PTE_P | PTE_RW;
     image_l3[table_index(FIXMAP_START, 3)] = image_phys(fixmap_l2) | PTE_P | PTE_RW;
+    return (volatile char *)FIXMAP_START + i * PAGE_SIZE;
 }
 
 /* A disabled APIC cannot be set to x2APIC directly; it is set to xAPIC before. */
@@ -77,8 +85,9 @@ void lapic_choose(bool wide_ids)
     uint64_t base = rdmsr(MSR_APIC_BASE);
 
     by_msr = (base & APIC_X2) || (cpu_features.x2apic && (cpu_features.hypervisor || wide_ids));
+    lapic_pa = base & PTE_ADDR_MASK;
     if (!by_msr)
-        map_lapic(base & PTE_ADDR_MASK);
+        (void)map_registers(lapic_pa);
     switch_on();
 }
 

@@ -39,4 +39,7 @@ const char *lapic_mode(void);
 uint32_t lapic_read(unsigned reg);
 void lapic_write(unsigned reg, uint32_t value);
 
+/* Maps a page of a device's registers, uncached, for ever. NULL: there is no room. */
+volatile void *map_registers(uint64_t pa);
+
 #endif

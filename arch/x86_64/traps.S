@@ -35,7 +35,7 @@ trap_stubs:
     .elseif vector == VECTOR_SPURIOUS
     jmp spurious
     .elseif vector >= 32
-    jmp stray
+    jmp device
     .else
     jmp trap
     .endif
@@ -92,9 +92,12 @@ trap_from_hypervisor:
     add $8, %rsp
     iretq
 
-.macro INTERRUPT handler
+.macro INTERRUPT handler, with_vector=0
     PUSH_GPRS
     cld
+    .if \with_vector
+    mov R_entry_vector(%rsp), %edi
+    .endif
     testb $RPL, R_cs(%rsp)
     jz 1f
     CALL_C \handler
@@ -113,14 +116,8 @@ timer_interrupt:
 ipi:
     INTERRUPT handle_ipi
 
-stray:                                      /* from a device; a guest's INT n is a #GP, by DPL 0 */
-    PUSH_GPRS
-    cld
-    mov %rsp, %rbx
-    and $-16, %rsp
-    call handle_stray_interrupt
-    mov %rbx, %rsp
-    POP_GPRS
+device:                                     /* a guest's INT n is a #GP, by DPL 0 */
+    INTERRUPT handle_device_interrupt, with_vector=1
 spurious:                                   /* needs no EOI: SDM vol. 3, 10.9 */
     add $8, %rsp
     iretq

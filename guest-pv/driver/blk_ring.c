@@ -100,7 +100,7 @@ static int16_t judge_indirect(struct blk_ring *r, const union request *q, struct
     uint8_t op = q->indirect.indirect_op;
     unsigned n = q->indirect.nr_segments;
 
-    if ((op != BLKIF_OP_READ && op != BLKIF_OP_WRITE) || n > MAX_SEGMENTS ||
+    if ((op != BLKIF_OP_READ && op != BLKIF_OP_WRITE) || n > r->disk->max_parts ||
         !fetch_segments(r->domid, q->indirect.indirect_grefs[0], seg, n))
         return BLKIF_RSP_ERROR;
     return judge_transfer(r, op, q->indirect.sector_number, seg, n, d);
@@ -109,6 +109,8 @@ static int16_t judge_indirect(struct blk_ring *r, const union request *q, struct
 /* Linux sends it with no segments and any sector number; data with a flush is not offered. */
 static int16_t judge_flush(struct blk_ring *r, const union request *q, struct disk_request *d)
 {
+    if (!r->disk->can_flush)
+        return BLKIF_RSP_EOPNOTSUPP;
     if (q->plain.nr_segments != 0 || r->readonly)
         return BLKIF_RSP_ERROR;
     d->op = DISK_FLUSH;

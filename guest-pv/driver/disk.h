@@ -5,6 +5,7 @@
 #define DRIVER_DISK_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <public/xen.h>
 #include <public/grant_table.h>
@@ -29,14 +30,28 @@ struct disk_request {
     struct disk_part part[MAX_SEGMENTS];
     /* Called once, perhaps before start() returns. */
     void (*done)(struct disk_request *r, bool good);
+    struct disk_request *next;          /* the disk's */
 };
 
 struct disk {
     char name[16];                      /* as in the word disk=: ram0 */
     uint64_t nr_sectors;
     bool readonly;
+    bool can_flush;                     /* it has a cache that DISK_FLUSH writes back */
+    unsigned max_parts;                 /* of a request */
     void (*start)(struct disk *d, struct disk_request *r);
+    /* Goes on with requests that were started. False: nothing to do; an event will come. NULL: they
+     * are done at once. */
+    bool (*serve)(struct disk *d);
     void *bytes;                        /* of a RAM disk */
+    void *device;                       /* of a virtio disk */
+};
+
+/* A granted page that a device may use. */
+struct grant {
+    grant_ref_t ref;
+    grant_handle_t handle;
+    uint64_t address;                   /* machine address */
 };
 
 /* What the plain part of the driver needs of the domain that it runs in; the tests have their
@@ -45,6 +60,11 @@ struct driver_host {
     /* GNTTABOP_copy: sets the status of each. */
     void (*copy)(struct gnttab_copy *ops, unsigned n);
     xen_pfn_t (*frame)(const void *address);        /* machine frame of our own memory */
+    uint64_t (*address)(const void *address);       /* its machine address */
+    /* GNTMAP_device_map of n pages of a guest. False: none is mapped. */
+    bool (*map)(domid_t domid, struct grant *g, unsigned n, bool readonly);
+    void (*unmap)(const struct grant *g, unsigned n);
+    void *(*alloc)(size_t bytes);                   /* zeroed, whole pages */
 };
 extern const struct driver_host *driver_host;
 

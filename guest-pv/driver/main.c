@@ -12,15 +12,19 @@
 #include "hypercall.h"
 #include "mm.h"
 #include "pair.h"
+#include "pci.h"
 #include "ramdisk.h"
 #include "start.h"
 #include "thread.h"
 #include "trap.h"
 #include "vbd.h"
+#include "virtio_blk.h"
 
 #define MAX_DISKS 16u
 
 static struct disk disks[MAX_DISKS];
+static unsigned nr_disks, nr_virtio_disks;
+static struct thread *data_thread;
 
 static void copy(struct gnttab_copy *ops, unsigned n)
 {
@@ -33,12 +37,69 @@ static xen_pfn_t frame(const void *address)
     return v2mfn(address);
 }
 
-static const struct driver_host host = { .copy = copy, .frame = frame };
+static uint64_t address(const void *where)
+{
+    return v2maddr(where);
+}
+
+#define GRANTS 32u                      /* mapped by one call */
+
+static void unmap(const struct grant *g, unsigned n)
+{
+    struct gnttab_unmap_grant_ref op[GRANTS];
+
+    for (unsigned i = 0; i < n; i++)
+        op[i] = (struct gnttab_unmap_grant_ref){ .dev_bus_addr = g[i].address,
+                                                 .handle = g[i].handle };
+    if (xen_grant_table_op(GNTTABOP_unmap_grant_ref, op, n) != 0)
+        panic("grants cannot be unmapped");
+}
+
+static bool map(domid_t domid, struct grant *g, unsigned n, bool readonly)
+{
+    struct gnttab_map_grant_ref op[GRANTS];
+    struct grant good[GRANTS];
+    unsigned nr_good = 0;
+
+    for (unsigned i = 0; i < n; i++)
+        op[i] = (struct gnttab_map_grant_ref){
+            .flags = GNTMAP_device_map | (readonly ? GNTMAP_readonly : 0),
+            .ref = g[i].ref, .dom = domid, .status = GNTST_general_error,
+        };
+    if (xen_grant_table_op(GNTTABOP_map_grant_ref, op, n) != 0)
+        panic("grants cannot be mapped");
+    for (unsigned i = 0; i < n; i++) {
+        g[i].handle = op[i].handle;
+        g[i].address = op[i].dev_bus_addr;
+        if (op[i].status == GNTST_okay)
+            good[nr_good++] = g[i];
+    }
+    if (nr_good != n && nr_good != 0)
+        unmap(good, nr_good);
+    return nr_good == n;
+}
+
+static void *alloc(size_t bytes)
+{
+    size_t n = (bytes + PAGE_SIZE - 1) / PAGE_SIZE;
+    void *p;
+
+    if (frames_in_a_row() < n)
+        return NULL;
+    p = p2v(frames_reserve(n));
+    memset(p, 0, n * PAGE_SIZE);
+    return p;
+}
+
+static const struct driver_host host = {
+    .copy = copy, .frame = frame, .address = address, .map = map, .unmap = unmap, .alloc = alloc,
+};
 const struct driver_host *driver_host = &host;
 
 static void data(void *arg)
 {
-    vbd_init(disks, *(unsigned *)arg);
+    (void)arg;
+    vbd_init(disks, nr_disks);
     for (;;)
         if (vbds_serve())
             thread_yield();
@@ -46,17 +107,54 @@ static void data(void *arg)
             thread_block();
 }
 
-static unsigned find_disks(void)
+static void on_interrupt(port_t port, void *arg)
 {
-    unsigned n = 0;
+    (void)port;
+    (void)arg;
+    thread_wake(data_thread);
+}
 
+static void add_disk(struct pci_device *p)
+{
+    void *page[3];
+    uint64_t at[3];
+    const char *problem = "it cannot interrupt";
+
+    for (unsigned i = 0; i < 3; i++) {
+        page[i] = p2v(frame_alloc());
+        at[i] = v2maddr(page[i]);
+    }
+    pci_may_master(p);
+    if (nr_disks == MAX_DISKS)
+        problem = "there is no room for more";
+    else if (pci_interrupt(p, 0, on_interrupt, NULL))
+        problem = virtio_blk_init(&disks[nr_disks], nr_virtio_disks, &p->virtio, page, at, 0);
+    if (problem == NULL) {
+        nr_disks++;
+        nr_virtio_disks++;
+    } else {
+        kprintf("driver: PCI %02x:%02x.%u is not used: %s\n", p->address >> 8,
+                p->address >> 3 & 31, p->address & 7, problem);
+    }
+}
+
+static void found_function(struct pci_device *p)
+{
+    if (p->type == VIRTIO_BLK)
+        add_disk(p);
+}
+
+static void find_disks(void)
+{
     if (start_info->mod_len != 0)
-        n = ramdisk_find(disks, MAX_DISKS, (void *)start_info->mod_start, start_info->mod_len);
-    for (unsigned i = 0; i < n; i++)
-        kprintf("driver: %s: %lu KiB\n", disks[i].name, disks[i].nr_sectors / 2);
-    if (n == 0)
+        nr_disks = ramdisk_find(disks, MAX_DISKS, (void *)start_info->mod_start,
+                                start_info->mod_len);
+    pci_each(found_function);
+    for (unsigned i = 0; i < nr_disks; i++)
+        kprintf("driver: %s: %lu KiB%s\n", disks[i].name, disks[i].nr_sectors / 2,
+                disks[i].readonly ? ", read-only" : "");
+    if (nr_disks == 0)
         kprintf("driver: no disks: the module behind it is an image, or a newc archive of some\n");
-    return n;
 }
 
 static bool asked_to_end;
@@ -83,11 +181,11 @@ static bool is_to_end(void)
 
 int guest_main(void)
 {
-    unsigned n = find_disks();
-
     if (start_info->store_mfn == 0)
         panic("no xenstore: the driver domain needs the service domain");
-    thread_create("data", data, &n);
+    data_thread = current;              /* until it is there */
+    find_disks();
+    data_thread = thread_create("data", data, NULL);
     thread_yield();
     xs_init(on_event);
     pairs_init();

@@ -63,6 +63,8 @@ static void make_disk(struct disk *d, unsigned number, void *bytes, size_t len)
     memset(d, 0, sizeof(*d));
     snprintf(d->name, sizeof(d->name), "ram%u", number);
     d->nr_sectors = len / SECTOR_BYTES;
+    d->can_flush = true;                /* at once */
+    d->max_parts = MAX_SEGMENTS;
     d->start = ramdisk_start;
     d->bytes = bytes;
 }

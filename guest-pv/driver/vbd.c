@@ -97,8 +97,9 @@ static bool vbd_begin(struct pair *p)
         return false;
     v = p->device;
     info = v->readonly ? VDISK_READONLY : 0;
-    if (!xs_write_number(back_node(p, "feature-max-indirect-segments"), MAX_SEGMENTS) ||
-        !xs_write_number(back_node(p, "feature-flush-cache"), !v->readonly) ||
+    if (!xs_write_number(back_node(p, "feature-max-indirect-segments"), v->disk->max_parts) ||
+        !xs_write_number(back_node(p, "feature-flush-cache"),
+                         v->disk->can_flush && !v->readonly) ||
         !xs_write_number(back_node(p, "sectors"), v->disk->nr_sectors) ||
         !xs_write_number(back_node(p, "sector-size"), SECTOR_BYTES) ||
         !xs_write_number(back_node(p, "physical-sector-size"), SECTOR_BYTES) ||
@@ -219,5 +220,8 @@ bool vbds_serve(void)
 
     for (struct vbd *v = connected; v != NULL; v = v->next)
         moved |= serve(v);
+    for (unsigned i = 0; i < nr_disks; i++)
+        if (disks[i].serve != NULL)
+            moved |= disks[i].serve(&disks[i]);
     return moved;
 }

@@ -16,6 +16,7 @@
 #include "xen/core/claim.h"
 #include "xen/core/domain.h"
 #include "xen/core/log.h"
+#include "xen/core/pci.h"
 #include "xen/core/sched.h"
 #include "xen/core/sched_place.h"
 #include "xen/core/trace_control.h"
@@ -255,8 +256,14 @@ static void load_service(uint64_t share)
 static void find_driver(void)
 {
     for (unsigned i = 0; i < nr_guests; i++)
-        if (guests[i].domain != NULL && guests[i].config.driver)
+        if (guests[i].domain != NULL && guests[i].config.driver) {
+            unsigned n = pci_give_all(guests[i].domain);
+
+            if (n != 0)
+                log_info("d%u (%s) gets %u PCI functions", guests[i].id,
+                         guests[i].domain->name, n);
             store_driver(guests[i].domain);
+        }
 }
 
 static unsigned start_all(bool service)
@@ -285,6 +292,7 @@ void build_all_domains(void)
     files_memory = module_memory() + (end - start);
     log_info("memory: %lu frames free before guests", memory_for_guests());
     guest_list_make();
+    pci_init();
     make_room_for_trace();
     share = fair_share();
     load_service(share);

@@ -34,6 +34,7 @@ enum lock_class {
     LOCK_HEAP,                  /* free frames */
     LOCK_LINE,                  /* a domain's line and ring of the console; the domid */
     LOCK_CONSOLE,               /* the machine's console */
+    LOCK_PCI,                   /* configuration space, and what interrupts are sent where */
 };
 
 struct spinlock {

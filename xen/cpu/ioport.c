@@ -1,4 +1,4 @@
-/* Emulates port I/O. Guests have no devices, but their kernels probe for them, so port I/O must
+/* Emulates port I/O. Guests have no ports of devices, but their kernels probe for them, so port I/O must
  * work and find nothing: reads give all ones and writes have no effect, except at two registers.
  * As on hardware, IOPL or the I/O bitmap permits an access; both are set in pv/physdev.c. Called
  * by emulate.c. */
@@ -9,6 +9,7 @@
 #include "xen/core/frame.h"
 #include "xen/core/guest_access.h"
 #include "xen/core/lock.h"
+#include "xen/core/pci.h"
 #include "xen/core/walk.h"
 #include "xen/cpu/debugreg.h"
 #include "xen/cpu/emulate.h"
@@ -18,6 +19,7 @@
 
 #define PORT_CMOS_INDEX 0x70u
 #define PORT_PCI_ADDRESS 0xcf8u
+#define PORT_PCI_DATA 0xcfcu
 #define PF_PRESENT 1u
 #define PF_WRITE 2u
 /* Bytes that a string instruction transfers before interrupts are let in. */
@@ -35,7 +37,7 @@ static uint8_t bitmap_byte(const struct vcpu *v, uint64_t va)
     spin_lock(&v->domain->mm_lock);     /* while it is held, the entry keeps its frame */
     slot = walk_to_l1(v->root_kernel, va);
     pte = slot ? READ_ONCE(*slot) : 0;
-    if ((pte & PTE_P) && mfn_valid(PTE_MFN(pte))) {
+    if ((pte & (PTE_P | PTE_PCD)) == PTE_P && mfn_valid(PTE_MFN(pte))) {
         page = mfn_to_virt(PTE_MFN(pte));
         byte = READ_ONCE(page[va & ~PAGE_MASK]);
     }
@@ -58,13 +60,16 @@ bool guest_io_allowed(struct vcpu *v, uint16_t port, unsigned bytes)
 }
 
 /* Two registers keep what is written, as Xen gives them to every guest: the PCI configuration
- * address (a 32-bit port) and the CMOS index. Their data ports read as all ones like any other. */
+ * address (a 32-bit port) and the CMOS index. Their data ports read as all ones like any other,
+ * but for configuration space of a function that the domain owns. */
 uint32_t guest_port_in(struct vcpu *v, uint16_t port, unsigned bytes)
 {
     uint32_t index_byte = PORT_CMOS_INDEX - port;
 
     if (unlikely(port == PORT_PCI_ADDRESS && bytes == 4))
         return v->domain->pci_address;
+    if (unlikely(port - PORT_PCI_DATA < 4u))
+        return pci_config_in(v->domain, port - PORT_PCI_DATA, bytes);
     if (unlikely(index_byte < bytes))
         return (~0u & ~(0xffu << 8 * index_byte)) | (uint32_t)v->domain->cmos_index
                                                         << 8 * index_byte;
@@ -77,6 +82,8 @@ void guest_port_out(struct vcpu *v, uint16_t port, unsigned bytes, uint32_t valu
 
     if (unlikely(port == PORT_PCI_ADDRESS && bytes == 4))
         v->domain->pci_address = value;
+    if (unlikely(port - PORT_PCI_DATA < 4u))
+        pci_config_out(v->domain, port - PORT_PCI_DATA, bytes, value);
     if (unlikely(index_byte < bytes))
         v->domain->cmos_index = (uint8_t)(value >> 8 * index_byte);
 }

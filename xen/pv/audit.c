@@ -51,6 +51,8 @@ static void tally_table(struct tally *t, const struct frame *f)
     for (unsigned i = 0; i < PTES_PER_TABLE; i++) {
         if (!(table[i] & PTE_P) || (type == TYPE_L4 && i >= HOLE_FIRST_SLOT && i <= HOLE_LAST_SLOT))
             continue;
+        if (type == TYPE_L1 && (table[i] & PTE_PCD))
+            continue;                   /* P2: a device's registers */
         if (type != TYPE_L1 && frame_type(mfn_to_frame(PTE_MFN(table[i]))) == type)
             tally_linear(t, f, table[i]);
         else

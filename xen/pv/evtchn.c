@@ -18,6 +18,7 @@
 #include "xen/pv/evtchn.h"
 #include "xen/pv/evtchn_fifo.h"
 #include "xen/pv/evtchn_table.h"
+#include "xen/pv/pirq.h"
 
 #define BITS 64u
 #define BUCKETS_SEARCHED 8u            /* searched again whenever a port is opened */
@@ -264,6 +265,8 @@ static void close_port_locked(struct domain *d, evtchn_port_t port, struct evtch
     struct vcpu *v;
     unsigned i;
 
+    if (e->state == EVTCHNSTAT_pirq)
+        pirq_unbind(d, e->virq);
     if (e->state == EVTCHNSTAT_virq)
         for_each_vcpu(d, v, i)
             if (v != NULL && v->virq_port[e->virq] == port)
@@ -279,6 +282,11 @@ static void close_port_locked(struct domain *d, evtchn_port_t port, struct evtch
     t->abi->clear_pending(d, port);     /* the next user of the port must not see this event */
     t->nr_closed[port / PORTS_PER_BUCKET]++;
     set_room(t, port / PORTS_PER_BUCKET, true);
+}
+
+void evtchn_close_locked(struct domain *d, evtchn_port_t port)
+{
+    close_port_locked(d, port, evtchn_lookup(d, port));
 }
 
 int evtchn_close_port(struct domain *d, evtchn_port_t port)

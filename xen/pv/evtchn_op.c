@@ -16,10 +16,7 @@
 #include "xen/pv/evtchn_fifo.h"
 #include "xen/pv/evtchn_table.h"
 #include "xen/pv/hypercalls.h"
-
-/* Number of interrupts that Xen gives a guest without devices on a machine with one I/O APIC.
- * Those below it are refused with -EPERM, the others with -EINVAL. */
-#define NR_PIRQS 56u
+#include "xen/pv/pirq.h"
 
 static bool virq_is_global(unsigned virq)
 {
@@ -125,8 +122,22 @@ long evtchn_bind_virq(struct domain *d, struct evtchn_bind_virq *op)
 
 long evtchn_bind_pirq(struct domain *d, struct evtchn_bind_pirq *op)
 {
-    (void)d;
-    return op->pirq < NR_PIRQS ? -EPERM : -EINVAL;
+    int rc = pirq_may_bind(d, op->pirq), port;
+
+    if (rc != 0)
+        return rc;
+    spin_lock(&d->evtchn->lock);
+    port = evtchn_open_port(d, (struct evtchn){ .state = EVTCHNSTAT_pirq,
+                                                .virq = (uint16_t)op->pirq });
+    if (port > 0 && pirq_bind(d, op->pirq, (evtchn_port_t)port) != 0) {
+        evtchn_close_locked(d, (evtchn_port_t)port);    /* another vCPU was faster */
+        port = -EEXIST;
+    }
+    spin_unlock(&d->evtchn->lock);
+    if (port < 0)
+        return port;
+    op->port = (evtchn_port_t)port;
+    return 0;
 }
 
 long evtchn_bind_ipi(struct domain *d, struct evtchn_bind_ipi *op)
@@ -157,6 +168,9 @@ static void write_status(struct evtchn_status *op, const struct evtchn *e)
         break;
     case EVTCHNSTAT_virq:
         op->u.virq = e->virq;
+        break;
+    case EVTCHNSTAT_pirq:
+        op->u.pirq = e->virq;
         break;
     }
 }

@@ -31,7 +31,7 @@
 struct evtchn {
     uint8_t state;                      /* EVTCHNSTAT_* */
     uint8_t notify_vcpu;
-    uint16_t virq;
+    uint16_t virq;                      /* or the number of the pirq */
     uint16_t remote_domid;              /* UNBOUND: who may bind */
     uint8_t priority;                   /* FIFO, as the next three */
     bool pending;                       /* an event came while there was no page for its word */
@@ -122,6 +122,8 @@ void evtchn_wake_pollers(struct domain *d, evtchn_port_t port);
 int evtchn_open_port(struct domain *d, struct evtchn init);
 /* Sets has_room anew (E3) after a reset: nr_valid may be smaller, and no port is in a queue. */
 void evtchn_reset_has_room(struct evtchn_table *t);
+/* Closes a port that has no other end; the caller holds the lock. */
+void evtchn_close_locked(struct domain *d, evtchn_port_t port);
 /* -EINVAL: not open. Takes the locks itself. */
 int evtchn_close_port(struct domain *d, evtchn_port_t port);
 /* Both locks, in the order of lock.h; the domains may be the same. */

@@ -26,7 +26,7 @@
 #define WORK_PER_UPDATE 250u
 #define FEW 4u                          /* so few updates are not counted as work */
 /* If none of these bits change, the references stay as they are (XSA-182). */
-#define FLAGS_WITH_OLD_REFERENCES (PTE_ADDR_MASK | PTE_RW | PTE_P)
+#define FLAGS_WITH_OLD_REFERENCES (PTE_ADDR_MASK | PTE_RW | PTE_P | PTE_PCD)
 
 /* A plain store; or one that keeps the accessed and dirty bits that the CPU sets, on any of the
  * guest's vCPUs; or one that is made only if the entry is still the old one. */
@@ -64,12 +64,12 @@ static inline __attribute__((always_inline)) int change_l1_entry(uint64_t *slot,
     if (nl1e & PTE_P) {
         nl1e |= PTE_US;
         if (((ol1e ^ nl1e) & FLAGS_WITH_OLD_REFERENCES) == 0) {
-            if (unlikely(!l1e_flags_ok(nl1e)))
+            if (unlikely(!l1e_flags_ok(nl1e)) && device_l1e(d, owner, &nl1e) != 0)
                 return -EINVAL;
             return store_entry(slot, ol1e, nl1e, how) ? 0 : -EAGAIN;
         }
         rc = get_page_from_l1e(nl1e, owner);
-        if (unlikely(rc != 0))
+        if (unlikely(rc != 0) && device_l1e(d, owner, &nl1e) != 0)
             return rc;
     }
     if (unlikely(!store_entry(slot, ol1e, nl1e, how))) {

@@ -2,7 +2,8 @@
  * its frame gets that type. Single entries are in mmu_update.c, descriptors in cpu/segments.c,
  * entries to the same level in linear.c. The invariants F2 to F8 are in core/frame.h. A present
  * entry may not have PWT, PCD, bit 7 (a large page; in an L1 entry PAT), an address that no CPU
- * has, NX where the CPU lacks it, nor, above L1, G. Called wherever references on a frame's type
+ * has, NX where the CPU lacks it, nor, above L1, G; but an L1 entry for a device's registers always
+ * has PCD (P2 of core/pci.h). Called wherever references on a frame's type
  * are taken or dropped.
  *
  * Validating or dropping a table of tables can take long. Between two of its children the
@@ -16,6 +17,7 @@
 #include "xen/core/domain.h"
 #include "xen/core/frame.h"
 #include "xen/core/lock.h"
+#include "xen/core/pci.h"
 #include "xen/core/sched.h"
 #include "xen/core/sched_wake.h"
 #include "xen/core/walk.h"
@@ -57,6 +59,16 @@ int get_l1e_slow(uint64_t l1e, struct domain *owner)
         return 0;
     put_page(f);
     return -EBUSY;
+}
+
+int device_l1e(const struct domain *d, const struct domain *owner, uint64_t *l1e)
+{
+    uint64_t entry = d == owner ? pci_l1e(d, *l1e) : 0;
+
+    if (entry == 0)
+        return -EPERM;
+    *l1e = entry;
+    return 0;
 }
 
 int refuse_l1e_frame(mfn_t mfn)
@@ -105,8 +117,9 @@ static int validate_l1(uint64_t *table, struct domain *d)
         if (!(table[i] & PTE_P))
             continue;
         rc = get_page_from_l1e(table[i], d);
-        if (rc != 0)
+        if (rc != 0 && device_l1e(d, d, &table[i]) != 0)
             break;
+        rc = 0;
         table[i] |= PTE_US;     /* the guest's kernel runs in ring 3 */
     }
     if (rc != 0)

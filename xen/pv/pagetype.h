@@ -99,6 +99,9 @@ extern uint64_t l1_refused;
 /* The frame is not of type writable yet, or cannot be, or its word changed meanwhile. */
 int get_l1e_slow(uint64_t l1e, struct domain *owner);
 int refuse_l1e_frame(mfn_t mfn); /* returns the errno for a frame that is not the guest's */
+/* An entry that get_page_from_l1e refused: if d is the owner, and owns a device with these registers,
+ * sets in *l1e what such an entry must have. -EPERM: it does not. */
+int device_l1e(const struct domain *d, const struct domain *owner, uint64_t *l1e);
 void put_segdesc_page(struct frame *f, struct domain *d);
 
 /* References that an L1 entry needs (F4). Its frame belongs to owner: the table's domain itself,
@@ -129,7 +132,7 @@ static inline void put_page_from_old_l1e(uint64_t l1e, struct domain *d, bool *f
 {
     struct frame *f = mfn_to_frame(PTE_MFN(l1e));
 
-    if (!(l1e & PTE_P))
+    if ((l1e & (PTE_P | PTE_PCD)) != PTE_P)     /* P2: a device's registers are not counted */
         return;
     if (likely(READ_ONCE(f->owner) == d->mfn)) {
         /* F8: the translation may be cached until the next full flush */

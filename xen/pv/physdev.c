@@ -1,9 +1,5 @@
-/* physdev_op: sets the vCPU's virtual IOPL and I/O bitmap, and refuses commands about devices,
- * which no guest has. cpu/ioport.c checks accesses against the two. Called by the generated
- * dispatch (common/abi.def).
- *
- * A guest may still ask about interrupts: there are NR_PIRQS numbers for them, and none is
- * bound. */
+/* physdev_op: sets the vCPU's virtual IOPL and I/O bitmap. cpu/ioport.c checks accesses against the
+ * two. What is about interrupts is in pirq.c. Called by the generated dispatch (common/abi.def). */
 #include "arch/arch.h"
 #include "xen/core/domain.h"
 #include "xen/core/domain_list.h"
@@ -15,8 +11,6 @@
 #include "xen/pv/pagetype.h"
 
 #define COMPAT_FIRST 4u         /* of the old interface: unmask notification */
-/* As Xen gives a domain without devices: the 24 pins of one I/O APIC, and 32. */
-#define NR_PIRQS 56
 
 long physdev_set_iopl(const struct physdev_set_iopl *op)
 {
@@ -35,16 +29,8 @@ long physdev_set_iobitmap(const struct physdev_set_iobitmap *op)
     return 0;
 }
 
-long physdev_irq_status_query(struct physdev_irq_status_query *op)
-{
-    if (op->irq >= NR_PIRQS)
-        return -EINVAL;
-    op->flags = XENIRQSTAT_needs_eoi;
-    return 0;
-}
-
-/* Registers a page with a bit for each interrupt that needs an end-of-interrupt by hypercall.
- * None does, so nothing is ever written there; the page is only checked. */
+/* Registers a page with a bit for each interrupt that needs an end-of-interrupt by hypercall. No
+ * message does, so nothing is ever written there; the page is only checked. */
 long physdev_pirq_eoi_gmfn(const struct physdev_pirq_eoi_gmfn *op)
 {
     struct domain *d = current->domain;
@@ -62,24 +48,6 @@ long physdev_pirq_eoi_gmfn(const struct physdev_pirq_eoi_gmfn *op)
         return -EBUSY;
     d->pirq_eoi_given = true;
     return 0;
-}
-
-/* Only a domain with privileges over another may give it interrupts. */
-static long refuse_pirq_of(domid_t domid)
-{
-    int rc = check_domid(domid, NAMES_SELF | NAMES_OWN_NUMBER);
-
-    return rc != 0 ? rc : -EPERM;
-}
-
-long physdev_map_pirq(const struct physdev_map_pirq *op)
-{
-    return refuse_pirq_of(op->domid);
-}
-
-long physdev_unmap_pirq(const struct physdev_unmap_pirq *op)
-{
-    return refuse_pirq_of(op->domid);
 }
 
 /* The form of interface versions before 3.2.2: command and argument in one structure. */

@@ -30,6 +30,15 @@
         }                                                                       \
     } while (0)
 
+/* A PCI function that the test has made: config as the hypervisor reads it. */
+struct host_pci {
+    struct host_pci *next;
+    uint16_t address;
+    uint32_t config[64], writable[64];
+    uint64_t memory_at, memory_bytes;   /* what its BARs show */
+    uint8_t *memory;
+};
+
 struct host_machine {
     /* Set by the test. */
     bool hostile_memory;        /* a guest word changes right after it was read */
@@ -51,6 +60,7 @@ struct host_machine {
     void (*on_send)(void);      /* called at each arch_console_write; NULL: none */
     /* Called on CPU 0 between turns of host_interleave (not of threads); NULL: none. */
     void (*on_turn)(void);
+    struct host_pci *pci;       /* NULL: there is none */
     bool stuck;                 /* the transmitter accepts nothing more */
     uint64_t byte_ticks;        /* time that the transmitter needs to send a byte */
     uint64_t port_ticks;        /* time that the CPU needs to write a byte to the port */

@@ -1,0 +1,216 @@
+/* Disks that are virtio functions. A request's pages are mapped for the device alone
+ * (GNTMAP_device_map): the data goes between disk and guest without a copy, and the guest's frames
+ * cannot become anything else meanwhile. They are unmapped before the guest is answered, because it
+ * may look whether its grants are still in use. Called through struct disk. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "virtio_blk.h"
+
+#define F_SEG_MAX (1ull << 2)
+#define F_RO      (1ull << 5)
+#define F_BLK_SIZE (1ull << 6)
+#define F_FLUSH   (1ull << 9)
+enum { CONFIG_CAPACITY = 0, CONFIG_SEG_MAX = 12, CONFIG_BLK_SIZE = 20 };
+enum { TYPE_IN = 0, TYPE_OUT = 1, TYPE_FLUSH = 4 };
+#define STATUS_OK 0u
+#define STATUS_NONE 0xffu
+#define REQUESTS 64u                    /* that the device has at a time */
+#define MIN_SEGMENTS 11u                /* of a request without indirect segments */
+
+/* In memory that the device reads and writes: one page holds all. */
+struct head {
+    uint32_t type, reserved;
+    uint64_t sector;
+    uint8_t status, pad[15];
+};
+
+struct io {
+    struct io *next;                    /* in the free list */
+    struct disk_request *request;
+    struct head *head;
+    struct grant grant[MAX_SEGMENTS];
+};
+
+struct virtio_blk {
+    struct virtio device;
+    struct vq queue;
+    struct disk_request *first, *last;  /* that wait for room, in their order */
+    struct io *free;
+    struct io io[REQUESTS];
+    struct head head[REQUESTS] __attribute__((aligned(4096)));
+};
+
+/* --- Requests --------------------------------------------------------------------------------- */
+
+static bool map_parts(const struct disk_request *r, struct io *io)
+{
+    for (unsigned i = 0; i < r->nr_parts; i++)
+        io->grant[i] = (struct grant){ .ref = r->part[i].ref };
+    return r->nr_parts == 0 ||
+           driver_host->map(r->domid, io->grant, r->nr_parts, r->op == DISK_WRITE);
+}
+
+static unsigned make_chain(const struct disk_request *r, const struct io *io,
+                           struct virtio_buffer *b)
+{
+    uint64_t head = driver_host->address(io->head);
+    unsigned n = 0;
+
+    b[n++] = (struct virtio_buffer){ head, offsetof(struct head, status), false };
+    for (unsigned i = 0; i < r->nr_parts; i++)
+        b[n++] = (struct virtio_buffer){ io->grant[i].address + r->part[i].offset,
+                                         r->part[i].bytes, r->op == DISK_READ };
+    b[n++] = (struct virtio_buffer){ head + offsetof(struct head, status), 1, true };
+    return n;
+}
+
+/* False: it has to wait for room. */
+static bool begin(struct virtio_blk *v, struct disk_request *r)
+{
+    static const uint32_t types[] = {
+        [DISK_READ] = TYPE_IN, [DISK_WRITE] = TYPE_OUT, [DISK_FLUSH] = TYPE_FLUSH,
+    };
+    struct virtio_buffer b[MAX_SEGMENTS + 2];
+    struct io *io = v->free;
+
+    if (io == NULL || r->nr_parts + 2 > v->queue.nr_free)
+        return false;
+    if (!map_parts(r, io)) {
+        r->done(r, false);
+        return true;
+    }
+    v->free = io->next;
+    io->request = r;
+    *io->head = (struct head){ .type = types[r->op], .sector = r->sector, .status = STATUS_NONE };
+    vq_add(&v->queue, b, make_chain(r, io, b), io);
+    return true;
+}
+
+static void virtio_blk_start(struct disk *d, struct disk_request *r)
+{
+    struct virtio_blk *v = d->device;
+
+    if (v->queue.broken) {
+        r->done(r, false);
+        return;
+    }
+    r->next = NULL;
+    if (v->first == NULL && begin(v, r))
+        return;
+    *(v->first != NULL ? &v->last->next : &v->first) = r;
+    v->last = r;
+}
+
+static void end(struct virtio_blk *v, struct io *io, bool good)
+{
+    struct disk_request *r = io->request;
+
+    if (r->nr_parts != 0)
+        driver_host->unmap(io->grant, r->nr_parts);
+    io->next = v->free;
+    v->free = io;
+    r->done(r, good);
+}
+
+static bool begin_waiting(struct virtio_blk *v)
+{
+    bool moved = false;
+
+    while (v->first != NULL) {
+        struct disk_request *r = v->first, *next = r->next;
+
+        if (!begin(v, r))
+            break;
+        v->first = next;
+        moved = true;
+    }
+    return moved;
+}
+
+/* The device made no sense, and may still write to the pages that it has: those stay mapped, and
+ * their requests are not answered, until the domain ends and the hypervisor has reset the device. */
+static bool fail_waiting(struct virtio_blk *v)
+{
+    bool moved = v->first != NULL;
+
+    while (v->first != NULL) {
+        struct disk_request *r = v->first;
+
+        v->first = r->next;
+        r->done(r, false);
+    }
+    return moved;
+}
+
+bool virtio_blk_serve(struct disk *d)
+{
+    struct virtio_blk *v = d->device;
+    bool moved = false;
+    uint32_t bytes;
+    struct io *io;
+
+    while ((io = vq_take(&v->queue, &bytes)) != NULL) {
+        end(v, io, io->head->status == STATUS_OK);
+        moved = true;
+    }
+    moved |= v->queue.broken ? fail_waiting(v) : begin_waiting(v);
+    vq_kick(&v->queue);
+    return moved || !vq_wait(&v->queue);
+}
+
+/* --- Setting up ------------------------------------------------------------------------------- */
+
+static const char *read_config(struct disk *d, struct virtio *v)
+{
+    d->nr_sectors = virtio_config(v, CONFIG_CAPACITY, 8);
+    d->readonly = v->features & F_RO;
+    d->max_parts = MAX_SEGMENTS;
+    if ((v->features & F_BLK_SIZE) && virtio_config(v, CONFIG_BLK_SIZE, 4) != SECTOR_BYTES)
+        return "its sectors have not 512 bytes";
+    if (v->features & F_SEG_MAX) {
+        uint64_t most = virtio_config(v, CONFIG_SEG_MAX, 4);
+
+        if (most < MIN_SEGMENTS)
+            return "it takes too few segments";
+        if (most < d->max_parts)
+            d->max_parts = (unsigned)most;
+    }
+    return NULL;
+}
+
+const char *virtio_blk_init(struct disk *d, unsigned number, struct virtio *device,
+                            void *const page[3], const uint64_t address[3], unsigned vector)
+{
+    struct virtio_blk *v = driver_host->alloc(sizeof(*v));
+    const char *problem;
+
+    if (v == NULL)
+        return "no memory";
+    memset(d, 0, sizeof(*d));
+    snprintf(d->name, sizeof(d->name), "vd%u", number);
+    v->device = *device;
+    if (!virtio_begin(&v->device, F_SEG_MAX | F_RO | F_BLK_SIZE | F_FLUSH | VIRTIO_F_EVENT_IDX))
+        return "it does not agree on features";
+    problem = read_config(d, &v->device);
+    if (problem != NULL)
+        return problem;
+    if (!vq_init(&v->device, &v->queue, 0, page, address, vector))
+        return "its queue cannot be set up";
+    if (v->queue.size < d->max_parts + 2)
+        d->max_parts = v->queue.size - 2u;
+    if (d->max_parts < MIN_SEGMENTS)
+        return "its queue is too short";
+    for (unsigned i = 0; i < REQUESTS; i++) {
+        v->io[i].head = &v->head[i];
+        v->io[i].next = v->free;
+        v->free = &v->io[i];
+    }
+    d->can_flush = v->device.features & F_FLUSH;
+    d->start = virtio_blk_start;
+    d->serve = virtio_blk_serve;
+    d->device = v;
+    virtio_ready(&v->device);
+    vq_wait(&v->queue);
+    return NULL;
+}

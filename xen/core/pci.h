@@ -1,0 +1,71 @@
+/* PCI functions that a domain may own: the machine's virtio disks and network cards. */
+#ifndef XEN_PCI_H
+#define XEN_PCI_H
+
+#include "common/compiler.h"
+#include "xen/core/types.h"
+
+struct domain;
+struct spinlock;
+
+#define PCI_FUNCTIONS 16u               /* that can be given to domains */
+#define PCI_BARS 6u
+#define PCI_MSIX_ENTRIES 64u            /* of a function; more are not used */
+
+/* Invariants
+ *   P1  a function has one owner, or none; it changes only while no other CPU can use it: when
+ *       domains are built, and when the owner, whose vCPUs have ended, is released
+ *   P2  a frame of its registers is mapped in L1 tables of the owner only, uncached; such an entry
+ *       has PTE_PCD, which no other entry of a guest has, and holds no references
+ *   P3  the pages of the MSI-X table and its pending bits are mapped by no guest
+ *   P4  bus mastering is on only between a reset that was confirmed and the owner's end */
+struct pci_function {
+    uint16_t address;                   /* bus, device and function, as in bits 23:8 of 0xcf8 */
+    uint16_t vendor, device;
+    uint8_t class;
+    struct domain *owner;               /* P1; NULL: none */
+    struct {
+        mfn_t first, end;               /* frames; equal: no memory BAR */
+    } bar[PCI_BARS];
+    uint64_t reset_at;                  /* machine address of virtio's device_status; 0: none */
+    volatile uint8_t *status;           /* the same, mapped */
+    bool may_master;                    /* P4 */
+    uint64_t reset_since;               /* ns; its owner has ended, and waits for it; 0: no */
+
+    uint8_t msix;                       /* its capability in configuration space; 0: none */
+    unsigned nr_entries;
+    uint64_t table;                     /* machine address of the MSI-X table */
+    mfn_t hidden[2];                    /* P3: the first frame of the table, and of the pending bits */
+    volatile uint32_t *entries;         /* the table, mapped */
+};
+
+void pci_init(void);                    /* finds the functions, and turns their bus mastering off */
+/* Gives d all functions that are free and can be reset. Returns how many. */
+unsigned pci_give_all(struct domain *d);
+/* Resets d's functions, whose vCPUs have ended: true when none of them accesses memory any more.
+ * False: not yet. */
+bool pci_may_end(struct domain *d);
+void pci_take_back(struct domain *d);
+
+/* Bytes of configuration space, by the ports 0xcf8 to 0xcff; d owns it, or reads all ones. */
+uint32_t pci_config_in(struct domain *d, unsigned offset, unsigned bytes);
+void pci_config_out(struct domain *d, unsigned offset, unsigned bytes, uint32_t value);
+bool pci_owns(const struct domain *d);
+
+/* d's L1 entry as it has to be for a frame of a function's registers (P2), or 0: it may not be. */
+uint64_t pci_l1e(const struct domain *d, uint64_t l1e);
+
+/* The function that d owns at this address; NULL: none. */
+struct pci_function *pci_find(const struct domain *d, unsigned bus, unsigned devfn);
+/* Configuration space, and who may be bus master. */
+extern struct spinlock pci_lock;
+/* An entry of the MSI-X table, masked or not; its vector goes to the first CPU. pci_lock is
+ * held. */
+void pci_msix_set(struct pci_function *f, unsigned entry, uint8_t vector, bool masked);
+/* Switches MSI-X on, with all entries masked before; or off. */
+void pci_msix_enable(struct pci_function *f, bool on);
+
+/* Called for each interrupt of a device; set once, to pv/pirq.c's. */
+extern void (*device_interrupt)(unsigned vector);
+
+#endif

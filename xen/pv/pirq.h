@@ -1,0 +1,21 @@
+/* Interrupts of a domain's PCI functions, as event channels. */
+#ifndef XEN_PIRQ_H
+#define XEN_PIRQ_H
+
+#include "xen/core/domain.h"
+
+/* As Xen gives a domain: the 24 pins of one I/O APIC, and 32 for messages. */
+#define NR_PIRQS 56u
+#define FIRST_MSI_PIRQ 24u
+
+/* d->evtchn's lock is held. 0: the port was made this pirq's, and its interrupts are on. -EPERM: not
+ * d's; -EINVAL: there cannot be such a number; -EEXIST: it has a port. */
+int pirq_bind(struct domain *d, unsigned pirq, evtchn_port_t port);
+void pirq_unbind(struct domain *d, unsigned pirq);      /* interrupts are off; the lock is held */
+int pirq_may_bind(struct domain *d, unsigned pirq);
+/* At a domain's end: none of its functions interrupts any more. */
+void pirqs_release(struct domain *d);
+/* An interrupt of a device came. */
+void pirq_fired(unsigned vector);
+
+#endif
