@@ -4,10 +4,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-/* What io/ring.h asks for. xen_mb() orders a store before a load; x86 keeps the other orders. */
-#define xen_mb()  __atomic_thread_fence(__ATOMIC_SEQ_CST)
-#define xen_rmb() __asm__ volatile("" ::: "memory")
-#define xen_wmb() __asm__ volatile("" ::: "memory")
+#include "io_ring.h"
 #include <public/io/blkif.h>
 #include "disk.h"
 

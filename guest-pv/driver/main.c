@@ -1,4 +1,4 @@
-/* The driver domain: the kernel of the test guest with the back ends of disks instead of tests. It
+/* The driver domain: the kernel of the test guest with the back ends of disks and network devices instead of tests. It
  * is an ordinary domain: what it may do to a guest is what that guest grants. Two threads: this one
  * follows the store, the other serves the rings, so that a store that is slow or gone holds up no
  * request. Disks: the module behind its kernel (ramdisk.c). The hypervisor ends it when no other
@@ -11,6 +11,7 @@
 #include "gnttab.h"
 #include "hypercall.h"
 #include "mm.h"
+#include "packet.h"
 #include "pair.h"
 #include "pci.h"
 #include "ramdisk.h"
@@ -18,11 +19,18 @@
 #include "thread.h"
 #include "trap.h"
 #include "vbd.h"
+#include "vif.h"
 #include "virtio_blk.h"
+#include "virtio_net.h"
 
 #define MAX_DISKS 16u
 
+#define MAX_CARDS 4u
+#define PACKETS 384u                    /* besides those of each guest's device */
+
 static struct disk disks[MAX_DISKS];
+static struct virtio_net *cards[MAX_CARDS];
+static unsigned nr_cards;
 static unsigned nr_disks, nr_virtio_disks;
 static struct thread *data_thread;
 
@@ -100,11 +108,19 @@ static void data(void *arg)
 {
     (void)arg;
     vbd_init(disks, nr_disks);
-    for (;;)
-        if (vbds_serve())
+    vif_init();
+    for (;;) {
+        uint64_t seconds = clock_ns() / NS_PER_S;
+        bool moved = vbds_serve();
+
+        moved |= vifs_serve(seconds);
+        for (unsigned i = 0; i < nr_cards; i++)
+            moved |= virtio_net_serve(cards[i], seconds);
+        if (moved)
             thread_yield();
         else
             thread_block();
+    }
 }
 
 static void on_interrupt(port_t port, void *arg)
@@ -114,47 +130,79 @@ static void on_interrupt(port_t port, void *arg)
     thread_wake(data_thread);
 }
 
-static void add_disk(struct pci_device *p)
+/* Pages for queues. */
+static void get_pages(void **page, uint64_t *at, unsigned n)
 {
-    void *page[3];
-    uint64_t at[3];
-    const char *problem = "it cannot interrupt";
-
-    for (unsigned i = 0; i < 3; i++) {
+    for (unsigned i = 0; i < n; i++) {
         page[i] = p2v(frame_alloc());
         at[i] = v2maddr(page[i]);
     }
-    pci_may_master(p);
+}
+
+static const char *add_card(struct pci_device *p)
+{
+    static const unsigned vectors[] = { 0, 1 };
+    const char *problem = NULL;
+    void *page[6];
+    uint64_t at[6];
+
+    if (nr_cards == MAX_CARDS)
+        return "there is room for no more network cards";
+    if (!pci_interrupt(p, 0, on_interrupt, NULL) || !pci_interrupt(p, 1, on_interrupt, NULL))
+        return "it cannot interrupt";
+    get_pages(page, at, 6);
+    cards[nr_cards] = virtio_net_new(&p->virtio, page, at, vectors, &problem);
+    if (cards[nr_cards] == NULL)
+        return problem;
+    nr_cards++;
+    return NULL;
+}
+
+static const char *add_disk(struct pci_device *p)
+{
+    const char *problem;
+    void *page[3];
+    uint64_t at[3];
+
     if (nr_disks == MAX_DISKS)
-        problem = "there is no room for more";
-    else if (pci_interrupt(p, 0, on_interrupt, NULL))
-        problem = virtio_blk_init(&disks[nr_disks], nr_virtio_disks, &p->virtio, page, at, 0);
-    if (problem == NULL) {
-        nr_disks++;
-        nr_virtio_disks++;
-    } else {
-        kprintf("driver: PCI %02x:%02x.%u is not used: %s\n", p->address >> 8,
-                p->address >> 3 & 31, p->address & 7, problem);
-    }
+        return "there is room for no more disks";
+    if (!pci_interrupt(p, 0, on_interrupt, NULL))
+        return "it cannot interrupt";
+    get_pages(page, at, 3);
+    problem = virtio_blk_init(&disks[nr_disks], nr_virtio_disks, &p->virtio, page, at, 0);
+    if (problem != NULL)
+        return problem;
+    nr_disks++;
+    nr_virtio_disks++;
+    return NULL;
 }
 
 static void found_function(struct pci_device *p)
 {
-    if (p->type == VIRTIO_BLK)
-        add_disk(p);
+    const char *problem;
+
+    pci_may_master(p);
+    problem = p->type == VIRTIO_BLK ? add_disk(p) : add_card(p);
+    if (problem != NULL)
+        kprintf("driver: PCI %02x:%02x.%u is not used: %s\n", p->address >> 8,
+                p->address >> 3 & 31, p->address & 7, problem);
 }
 
-static void find_disks(void)
+static void find_devices(void)
 {
     if (start_info->mod_len != 0)
         nr_disks = ramdisk_find(disks, MAX_DISKS, (void *)start_info->mod_start,
                                 start_info->mod_len);
+    if (!packets_init(PACKETS))
+        panic("no memory for packets");
     pci_each(found_function);
     for (unsigned i = 0; i < nr_disks; i++)
         kprintf("driver: %s: %lu KiB%s\n", disks[i].name, disks[i].nr_sectors / 2,
                 disks[i].readonly ? ", read-only" : "");
-    if (nr_disks == 0)
-        kprintf("driver: no disks: the module behind it is an image, or a newc archive of some\n");
+    for (unsigned i = 0; i < nr_cards; i++)
+        kprintf("driver: network card %u\n", i);
+    if (nr_disks + nr_cards == 0)
+        kprintf("driver: no devices: the module behind it is an image, or a newc archive of some\n");
 }
 
 static bool asked_to_end;
@@ -184,7 +232,7 @@ int guest_main(void)
     if (start_info->store_mfn == 0)
         panic("no xenstore: the driver domain needs the service domain");
     data_thread = current;              /* until it is there */
-    find_disks();
+    find_devices();
     data_thread = thread_create("data", data, NULL);
     thread_yield();
     xs_init(on_event);

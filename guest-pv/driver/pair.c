@@ -11,7 +11,7 @@
 #define LIST_BYTES 2048u
 #define LAST_STATE XenbusStateReconfigured
 
-static const struct backend *const backends[] = { &vbd_backend };
+static const struct backend *const backends[] = { &vbd_backend, &vif_backend };
 static struct pair *pairs;
 static unsigned last_number;
 static bool list_changed = true;

@@ -1,6 +1,6 @@
 /* A device of a guest, from the back end's side: its two directories in the store, and the state
  * machine that connects them (pair.c). What a kind of device does at each step is struct backend:
- * vbd.c. */
+ * vbd.c, vif.c. */
 #ifndef DRIVER_PAIR_H
 #define DRIVER_PAIR_H
 
@@ -21,7 +21,7 @@ struct backend {
     void (*disconnect)(struct pair *p); /* all that it began has come back */
     void (*end)(struct pair *p);        /* the guest is gone: frees pair->device */
 };
-extern const struct backend vbd_backend;
+extern const struct backend vbd_backend, vif_backend;
 
 struct pair {
     struct pair *next;

@@ -145,8 +145,11 @@ bool pci_interrupt(const struct pci_device *p, unsigned entry, event_fn fn, void
         b.pirq = (uint32_t)m.pirq;
         rc = xen_event_channel_op(EVTCHNOP_bind_pirq, &b);
     }
-    if (rc != 0)
+    if (rc != 0) {
+        kprintf("driver: PCI %02x:%02x.%u: interrupt %u: error %ld\n", p->address >> 8,
+                p->address >> 3 & 31, p->address & 7, entry, rc);
         return false;
+    }
     event_set_handler(b.port, fn, arg);
     event_unmask(b.port);
     return true;

@@ -17,9 +17,11 @@
 struct device {
     struct device *next;
     uint16_t domid, driver;
-    const char *type;                   /* vbd */
+    const char *type;                   /* vbd, vif */
     uint32_t handle;
     char spec[16], name[16], mode;      /* of a disk: ram0, xvda1, r or w */
+    char mac[18];                       /* of a network device */
+    bool strict;
 };
 static struct device *devices;
 
@@ -49,20 +51,55 @@ static uint32_t disk_number(const char *name)
     return 1u << 28 | disk << 8 | partition;
 }
 
-void device_disk(uint16_t domid, uint16_t driver, const char *spec, const char *name, char mode)
+/* NULL, or what is wrong with the word's value. */
+static const char *parse_disk(struct device *d, const char *value)
+{
+    d->type = "vbd";
+    if (sscanf(value, "%15[^,],%15[^,],%c", d->spec, d->name, &d->mode) != 3)
+        return "not SPEC,NAME,MODE";
+    d->handle = disk_number(d->name);
+    return d->handle != 0 ? NULL : "not the name of a disk (xvda, xvdb1, ...)";
+}
+
+static unsigned nr_of_type(uint16_t domid, const char *type)
+{
+    unsigned n = 0;
+
+    for (const struct device *d = devices; d; d = d->next)
+        n += d->domid == domid && !strcmp(d->type, type);
+    return n;
+}
+
+/* Without an address it gets one in Xen's range, which says whose it is. */
+static const char *parse_vif(struct device *d, const char *value)
+{
+    d->type = "vif";
+    d->handle = nr_of_type(d->domid, "vif");
+    d->strict = strstr(value, "strict");
+    if (sscanf(value, "%17[0-9a-fA-F:]", d->mac) != 1)
+        snprintf(d->mac, sizeof(d->mac), "00:16:3e:%02x:%02x:%02x", d->domid >> 8,
+                 d->domid & 0xff, (unsigned)d->handle & 0xff);
+    return NULL;
+}
+
+void device_add(uint16_t domid, uint16_t driver, const char *word)
 {
     struct device *d = calloc(1, sizeof(*d));
+    const char *problem = "no memory";
 
-    if (!d || !disk_number(name)) {
-        kprintf("store: domain %u: disk %s,%s,%c: %s\n", domid, spec, name, mode,
-                d ? "not the name of a disk (xvda, xvdb1, ...)" : "no memory");
+    if (d) {
+        d->domid = domid;
+        d->driver = driver;
+        problem = !strncmp(word, "disk=", 5)  ? parse_disk(d, word + 5)
+                  : !strncmp(word, "vif=", 4) ? parse_vif(d, word + 4)
+                                              : "not a kind of device";
+    }
+    if (problem) {
+        kprintf("store: domain %u: %s: %s\n", domid, word, problem);
         free(d);
         return;
     }
-    *d = (struct device){ .next = devices, .domid = domid, .driver = driver, .type = "vbd",
-                          .handle = disk_number(name), .mode = mode };
-    snprintf(d->spec, sizeof(d->spec), "%s", spec);
-    snprintf(d->name, sizeof(d->name), "%s", name);
+    d->next = devices;
     devices = d;
 }
 
@@ -125,6 +162,17 @@ static void write_disk(const struct device *d, const char *front, const char *ba
     node_set(back, "params", "%s", d->spec);
 }
 
+static void write_vif(const struct device *d, const char *front, const char *back)
+{
+    node_set(front, "handle", "%lu", (unsigned long)d->handle);
+    node_set(front, "mac", "%s", d->mac);
+    node_set(back, "handle", "%lu", (unsigned long)d->handle);
+    node_set(back, "mac", "%s", d->mac);
+    node_set(back, "type", "vif");
+    if (d->strict)
+        node_set(back, "strict", "1");
+}
+
 /* The states come last: with them each end knows that the rest is there. */
 static void write_device(const struct device *d)
 {
@@ -141,7 +189,10 @@ static void write_device(const struct device *d)
     node_set(back, "frontend", "%s", front);
     node_set(back, "frontend-id", "%u", d->domid);
     node_set(back, "online", "1");
-    write_disk(d, front, back);
+    if (!strcmp(d->type, "vbd"))
+        write_disk(d, front, back);
+    else
+        write_vif(d, front, back);
     node_set(front, "state", "%d", XenbusStateInitialising);
     node_set(back, "state", "%d", XenbusStateInitialising);
 }

@@ -2,7 +2,8 @@
  * it of the other domains by lines, as if they were typed on its console:
  *
  *     driver DOMID
- *     disk DOMID DRIVER SPEC,NAME,r|w
+ *     device DOMID DRIVER disk=SPEC,NAME,r|w
+ *     device DOMID DRIVER vif=[MAC][,strict]
  *     introduce DOMID NAME KIB VCPUS
  *     release DOMID
  *     shutdown DOMID poweroff|reboot|halt|suspend
@@ -53,13 +54,13 @@ static void obey(const char *line)
 {
     unsigned domid, driver, vcpus;
     unsigned long kib;
-    char word[LINE_BYTES], name[LINE_BYTES], mode;
+    char word[LINE_BYTES];
 
     if (sscanf(line, "driver %u", &domid) == 1 && domid < MAX_DOMAINS)
         accounts[domid].is_driver = true;
-    else if (sscanf(line, "disk %u %u %[^,],%[^,],%c", &domid, &driver, word, name, &mode) == 5 &&
+    else if (sscanf(line, "device %u %u %s", &domid, &driver, word) == 3 &&
              domid < MAX_DOMAINS && driver < MAX_DOMAINS)
-        device_disk(domid, driver, word, name, mode);
+        device_add(domid, driver, word);
     else if (sscanf(line, "introduce %u %s %lu %u", &domid, word, &kib, &vcpus) == 4 &&
         domid < MAX_DOMAINS)
         domain_introduce(domid, word, kib, vcpus);

@@ -24,8 +24,8 @@ void domain_release(uint16_t domid);
 void domain_connect(uint16_t domid);    /* from now on its requests are read */
 void domain_shutdown(uint16_t domid, const char *how);
 
-/* devices.c: a disk of a guest that is not introduced yet; mode r or w. */
-void device_disk(uint16_t domid, uint16_t driver, const char *spec, const char *name, char mode);
+/* devices.c: a device of a guest that is not introduced yet, by its word. */
+void device_add(uint16_t domid, uint16_t driver, const char *word);
 bool devices_write(uint16_t domid);     /* their nodes; false: it has none */
 void devices_forget(uint16_t domid);    /* a guest's or a driver domain's */
 /* Calls domain_connect() when all its back ends wait, or have not come in time. */

@@ -118,15 +118,45 @@ static bool disk_is_valid(const char *value)
            (*at[2] == 'r' || *at[2] == 'w');
 }
 
-static bool word_disk(struct domain_config *c, const char *value)
+/* Empty, or an address of six bytes, and `strict` if the guest may send from no other. */
+static bool vif_is_valid(const char *value)
 {
-    size_t used = 0;
+    static const char form[] = "xx:xx:xx:xx:xx:xx";
+    unsigned i = 0;
+
+    if (strcmp(value, "") == 0 || strcmp(value, "strict") == 0)
+        return true;
+    for (; form[i] != '\0'; i++) {
+        char c = value[i];
+        bool digit = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+
+        if (form[i] == 'x' ? !digit : c != ':')
+            return false;
+    }
+    return value[i] == '\0' || strcmp(value + i, ",strict") == 0;
+}
+
+/* One more byte stays: a NUL without a word ends the list. */
+static bool add_device(struct domain_config *c, const char *kind, const char *value)
+{
+    size_t used = 0, len = strlen(kind);
 
     while (c->devices[used] != '\0')
         used += strlen(c->devices + used) + 1;
-    /* One more byte stays: a NUL without a value ends the list. */
-    return disk_is_valid(value) && used + strlen(value) + 2 <= sizeof(c->devices) &&
-           copy_string(c->devices + used, value, sizeof(c->devices) - used);
+    if (used + len + strlen(value) + 2 > sizeof(c->devices))
+        return false;
+    memcpy(c->devices + used, kind, len);
+    return copy_string(c->devices + used + len, value, sizeof(c->devices) - used - len);
+}
+
+static bool word_disk(struct domain_config *c, const char *value)
+{
+    return disk_is_valid(value) && add_device(c, "disk=", value);
+}
+
+static bool word_vif(struct domain_config *c, const char *value)
+{
+    return vif_is_valid(value) && add_device(c, "vif=", value);
 }
 
 static const struct {
@@ -137,6 +167,7 @@ static const struct {
     { "weight=", word_weight }, { "cap=", word_cap },
     { "cpus=", word_cpus }, { "cpus_soft=", word_cpus_soft },
     { "trace=", word_trace }, { "max_ports=", word_max_ports }, { "disk=", word_disk },
+    { "vif=", word_vif },
 };
 
 static int parse_word(struct domain_config *c, const char *word)
@@ -149,6 +180,8 @@ static int parse_word(struct domain_config *c, const char *word)
         c->max_port = EVTCHN_FIFO_NR_CHANNELS - 1;      /* it needs a port for each guest */
         return 0;
     }
+    if (strcmp(word, "vif") == 0)
+        return word_vif(c, "") ? 0 : -EINVAL;
     if (strcmp(word, "vmm") == 0) {
         c->vmm = true;
         return 0;

@@ -17,7 +17,7 @@ struct domain_config {
     uint32_t trace;                 /* trace=; TRACE_DEFAULT: the hypervisor's own trace= */
     bool service;                   /* it is the service domain, number 0 */
     bool driver;                    /* it is the driver domain, which serves disks */
-    char devices[DEVICE_WORDS];     /* the values of disk=, a NUL behind each */
+    char devices[DEVICE_WORDS];     /* its words disk= and vif=, a NUL behind each */
     bool vmm;                       /* it hosts a kernel: the modules behind it are its own */
     const struct mod_list *list;    /* these, while it is loaded; of others NULL */
     unsigned module;                /* the number of its kernel's module, for log lines */

@@ -31,7 +31,7 @@ enum domain_state { DOM_BUILDING, DOM_RUNNING, DOM_SHUTDOWN, DOM_DYING, DOM_DEAD
 #define STORE_DOMID 0u      /* the service domain; guests are numbered from 1 */
 /* The service domain, and one guest for each module that a boot loader may load. */
 #define MAX_DOMIDS 1025u
-#define DEVICE_WORDS 128u   /* bytes for a domain's devices: store.c tells of them */
+#define DEVICE_WORDS 160u   /* bytes for a domain's devices: store.c tells of them */
 #define MC_BANKS 2u         /* machine-check banks of a guest's vCPU */
 
 /* vcpu.work: what is to be done before the vCPU returns to the guest. entry.S tests the whole word
@@ -207,7 +207,7 @@ struct domain {
     struct grant_table *grant;
     mfn_t store_mfn;                /* page and port of its xenstore connection; 0: it has none */
     evtchn_port_t store_port;
-    char devices[DEVICE_WORDS];     /* the values of its words disk=, a NUL behind each */
+    char devices[DEVICE_WORDS];     /* its words disk= and vif=, a NUL behind each */
 
     /* Its console output: core/, and pv/ for its ring. */
     struct xencons_interface *console_ring;

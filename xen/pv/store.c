@@ -20,8 +20,9 @@
 #include "xen/pv/pagetype.h"
 #include "xen/pv/store.h"
 
-/* An introduction with the devices: of six bytes each at least. */
-#define TEXT_MAX (96u + DEVICE_WORDS + DEVICE_WORDS / 8 * sizeof("disk 1024 1024 \n"))
+/* An introduction with the devices, whose words have five bytes at least, and a NUL. */
+#define MAX_DEVICES (DEVICE_WORDS / 5)
+#define TEXT_MAX (96u + DEVICE_WORDS + MAX_DEVICES * sizeof("device 1024 1024 "))
 
 #define DRIVER_PATIENCE (10ull * 1000000000)
 
@@ -67,8 +68,9 @@ static unsigned format_introduction(char *text, size_t size, domid_t id)
 
     if (d == driver)
         len = (unsigned)snprintf(text, size, "driver %u\n", id);
-    for (const char *disk = d->devices; driver != NULL && *disk != '\0'; disk += strlen(disk) + 1)
-        len += (unsigned)snprintf(text + len, size - len, "disk %u %u %s\n", id, driver->id, disk);
+    for (const char *word = d->devices; driver != NULL && *word != '\0'; word += strlen(word) + 1)
+        len += (unsigned)snprintf(text + len, size - len, "device %u %u %s\n", id, driver->id,
+                                  word);
     return len + (unsigned)snprintf(text + len, size - len, "introduce %u %s %lu %u\n", id,
                                     guests[id].name, guests[id].kib, guests[id].vcpus);
 }
@@ -139,7 +141,7 @@ void store_introduce(struct domain *d)
     guests[id].known = true;
     guests[id].domain = d;
     if (d->devices[0] != '\0' && driver == NULL)
-        log_warning("d%u (%s): there is no driver domain: it gets no disk", id, d->name);
+        log_warning("d%u (%s): there is no driver domain: it gets no devices", id, d->name);
     guests[id].kib = d->max_frames * (PAGE_SIZE / 1024);
     guests[id].vcpus = d->nr_vcpus;
     copy_string(guests[id].name, d->name, sizeof(guests[id].name));

@@ -1,0 +1,11 @@
+/* Network devices: the back end of vif (vif.c). */
+#ifndef DRIVER_VIF_H
+#define DRIVER_VIF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+void vif_init(void);                    /* by the thread that serves them */
+bool vifs_serve(uint64_t seconds);      /* all connected ones, a turn each; false: nothing to do */
+
+#endif
