@@ -25,11 +25,16 @@ SUITES   ?= all
 # Which machine, and what is done with it.
 ACCEL    ?= auto
 CPU      ?= max
-MEM      ?= 512
+MEM      ?= $(if $(filter debian,$(GUEST)),1024,512)
 SMP      ?= 1
 FIRMWARE ?= bios
 BOOT     ?= grub
 APPEND   ?=
+# A disk and a network card for the guest, by way of the driver domain.
+DISK     ?=
+NET      ?= $(if $(filter debian,$(GUEST)),user,none)
+SSH_PORT ?= $(if $(filter user,$(NET)),2222)
+GUEST_DISK = $(or $(DISK),$(if $(filter debian,$(GUEST)),$(DEBIAN)/disk.img))
 TIMEOUT  ?=
 TRACE    ?= $(if $(filter trace,$(MAKECMDGOALS)),all)
 VIEW     ?= -C
@@ -40,7 +45,7 @@ GDB_AT   ?= localhost:1234
 ISO      ?= $(BUILD)/paragon.iso
 # A guest of yours that runs alone gets the terminal, if there is one: MAKE_TERMOUT says that make's
 # output is a terminal, test -t that its input is.
-YOURS       := $(filter own linux,$(ENTRY))
+YOURS       := $(filter own linux debian,$(ENTRY))
 AT_TERMINAL := $(and $(MAKE_TERMOUT),$(filter run record debug,$(MAKECMDGOALS)),\
                  $(shell test -t 0 && echo y))
 RAW      ?= $(if $(AT_TERMINAL),$(if $(YOURS),auto,off),off)
@@ -59,12 +64,14 @@ Paragon, a small hypervisor for Xen PV guests. make TARGET VARIABLE=value ...
   soak        two minutes of stress-ng in Linux;  build iso deps deps-test clean
 Which guest (none: the test guests):
   GUEST=linux            Debian's kernel with a shell; downloaded, not installed
+  GUEST=debian           Debian 12 with a disk, a network and ssh
   KERNEL=file            yours, ELF or bzImage;  INITRD=file  its ramdisk
   CMDLINE="words"        for it;  WORDS="vcpus=2 mem=256M"  for the hypervisor
   ENTRY=one SUITES=a,b   test guests: guests one four crash; some suites
   STORE=no  KERNEL= without xenstore;  WAY=emulate|trap|translate  without PV
 Which machine:
   ACCEL=auto|kvm|tcg CPU=max MEM=512 SMP=1 FIRMWARE=bios|uefi BOOT=grub|efi|esp
+  DISK=file NET=none|user|tap SSH_PORT=2222   a virtio disk and card for it
   APPEND="options"       of the hypervisor (docs/booting.md)
   TRACE=all,-sched VIEW="-e trap"   what is traced; options of pvtrace
   RAW=auto|on|off        one guest gets the terminal as it is
@@ -74,7 +81,7 @@ endef
 # Values are checked before anything is built, unless python3 is not installed yet; then paragon-run
 # checks them.
 SETTINGS := ACCEL APPEND BOOT CMDLINE ENTRY FIRMWARE GUEST INITRD KERNEL MEM RAMDISK RAW STORE
-SETTINGS += SMP SUITES TIMEOUT TRACE VIEW WAY WORDS
+SETTINGS += DISK NET SSH_PORT SMP SUITES TIMEOUT TRACE VIEW WAY WORDS
 quote     = '$(subst ','\'',$(1))'
 WRONG    := $(shell ! command -v python3 > /dev/null || \
               tools/settings.py $(foreach s,$(SETTINGS),$(call quote,$(s)=$($(s)))))
@@ -120,6 +127,7 @@ include guest-pv/guest.mk
 include tools/linux/linux.mk
 include tools/pvtrace/pvtrace.mk
 include tools/iso.mk
+include tools/debian/debian.mk
 
 build: $(BUILD)/paragon $(XEN_EFI) $(GUEST_PV) $(GUEST_STORE) $(GUEST_DRIVER) $(GUEST_VMM)
 iso: $(ISO)
@@ -127,9 +135,11 @@ iso: $(ISO)
 # --- Running --------------------------------------------------------------------------------------
 RUN = tools/paragon-run $(if $(filter esp,$(BOOT)),--esp $(ESP),--iso $(ISO)) \
       --accel $(ACCEL) --cpu $(CPU) --way $(WAY) --mem $(MEM) --smp $(SMP) --firmware $(FIRMWARE) \
+      $(if $(GUEST_DISK),--disk $(GUEST_DISK)) --net $(NET) --ssh-port $(or $(SSH_PORT),0) \
+      $(if $(filter debian,$(GUEST)),--login 'password paragon') \
       $(if $(TIMEOUT),--timeout $(TIMEOUT)) $(if $(YOURS),--raw) \
       $(if $(filter crash,$(ENTRY)),--expect-crash 1) $(if $(JUNIT),--junit $(JUNIT))
-run: $(ISO)
+run: $(ISO) $(GUEST_DISK)
 	@echo 'make trace instead of make run shows every hypercall, as strace would'
 	@$(RUN)
 

@@ -30,7 +30,16 @@ TERMINAL_KIND = $(shell expr "$$TERM" : '\([a-z0-9-]*\)$$' | sed 's/^/TERM=/')
 TERMINAL := $(if $(AT_TERMINAL),$(if $(filter off,$(RAW)),,$(TERMINAL_SIZE) $(TERMINAL_KIND)))
 export GRUB_CMDLINE = $(strip $(if $(GUEST),$(TERMINAL)) $(CMDLINE))
 export GRUB_WORDS   = $(WORDS)
-LINUX_FILES = $(if $(GUEST),$(LINUX)/vmlinux $(LINUX_RAMDISK))
+# GUEST=debian takes the kernel and the ramdisk of its own disk.
+DEBIAN      := $(BUILD)/debian
+ISO_LINUX   := $(if $(filter debian,$(GUEST)),$(DEBIAN)/vmlinux,$(LINUX)/vmlinux)
+ISO_RAMDISK := $(if $(filter debian,$(GUEST)),$(DEBIAN)/disk.img.initrd,$(LINUX_RAMDISK))
+LINUX_FILES = $(if $(GUEST),$(ISO_LINUX) $(ISO_RAMDISK))
+# A whole disk is xvda; Debian's has no partitions, so it is the first one itself.
+export GRUB_DEVICES = $(strip $(if $(GUEST_DISK),\
+    disk=vd0$(comma)$(if $(filter debian,$(GUEST)),xvda1,xvda)$(comma)w) \
+    $(if $(filter-out none,$(NET)),vif))
+comma := ,
 export GRUB_SUITES  = $(SUITES)
 
 $(TREE)/boot/grub/options.cfg: FORCE
@@ -41,6 +50,7 @@ $(TREE)/boot/grub/options.cfg: FORCE
 	   echo "set cmdline='$$GRUB_CMDLINE'"; \
 	   echo "set suites='$$GRUB_SUITES'"; \
 	   echo "set words='$$GRUB_WORDS'"; \
+	   echo "set devices='$$GRUB_DEVICES'"; \
 	   echo "set store='$(filter yes,$(STORE))'"; \
 	   echo "set way='$(filter-out pv,$(WAY))'"; \
 	   echo "set ramdisk='$(if $(INITRD),/boot/ramdisk)'"; \
@@ -55,12 +65,13 @@ $(ISO): $(BUILD)/paragon $(XEN_EFI) $(GUEST_PV) $(GUEST_STORE) $(GUEST_DRIVER) $
 	$(Q)cp $(BUILD)/paragon $(TREE)/boot/paragon
 	$(Q)strip -o $(TREE)/boot/guest-pv $(GUEST_PV)
 	$(Q)strip -o $(TREE)/boot/store $(GUEST_STORE)
+	$(Q)strip -o $(TREE)/boot/driver $(GUEST_DRIVER)
 	$(Q)strip -o $(TREE)/boot/vmm $(GUEST_VMM)
 	$(Q)cp grub.cfg $(TREE)/boot/grub/grub.cfg
 	$(Q)$(if $(OWN_KERNEL),cp $(OWN_KERNEL) $(TREE)/boot/guest)
 	$(Q)$(if $(INITRD),cp $(INITRD) $(TREE)/boot/ramdisk)
-	$(Q)$(if $(GUEST),cp $(LINUX)/vmlinux $(TREE)/boot/linux)
-	$(Q)$(if $(GUEST),cp $(LINUX_RAMDISK) $(TREE)/boot/linux-ramdisk)
+	$(Q)$(if $(GUEST),cp $(ISO_LINUX) $(TREE)/boot/linux)
+	$(Q)$(if $(GUEST),cp $(ISO_RAMDISK) $(TREE)/boot/linux-ramdisk)
 	$(put_esp)
 	$(put_iso)
 

@@ -85,6 +85,22 @@ def drive(name, file, machine):
             "-drive", f"driver=blkreplay,if=none,id={name},readonly=on,image={name}-file"]
 
 
+def disk_options(path):
+    """What the file is shows its first bytes: every qcow2 begins so."""
+    with open(path, "rb") as file:
+        kind = "qcow2" if file.read(4) == b"QFI\xfb" else "raw"
+    return ["-drive", f"if=none,id=disk,format={kind},discard=unmap,file={path.replace(',', ',,')}",
+            "-device", "virtio-blk-pci,drive=disk"]
+
+
+def net_options(machine):
+    forward = f",hostfwd=tcp:127.0.0.1:{machine['ssh']}-:22" if machine.get("ssh") else ""
+    backend = "user,id=net" + forward
+    if machine["net"] == "tap":
+        backend = "tap,id=net,ifname=paragon0,script=no,downscript=no"
+    return ["-netdev", backend, "-device", "virtio-net-pci,netdev=net,romfile="]
+
+
 def command(machine, iso=None, kernel=None, append="", modules=(), esp=None, program=None):
     """The QEMU command line. modules: "file words" strings. esp: a directory, shown to the machine
     as a disk with one FAT partition. machine: a dict of accel, cpu, mem and firmware, and perhaps
@@ -92,6 +108,9 @@ def command(machine, iso=None, kernel=None, append="", modules=(), esp=None, pro
       icount   instructions are counted
       rr       ("record" or "replay", file of events, image of snapshots, snapshot to start from)
       ram      a file to be the machine's memory, so that others can read it
+      disk     a file for a virtio disk: qcow2 or raw
+      net      a virtio network card: "user", or "tap" (paragon0, which exists)
+      ssh      a port of this machine that leads to port 22 of the first guest (with user)
       gdb      where QEMU waits for gdb: localhost:port or unix:path
       monitor  a socket for it
     """
@@ -104,6 +123,10 @@ def command(machine, iso=None, kernel=None, append="", modules=(), esp=None, pro
     argv += ["-display", "none", "-nic", "none", "-no-reboot"]
     argv += ["-chardev", "stdio,id=console,mux=off", "-serial", "chardev:console"]
     argv += FIRMWARE[machine["firmware"]]
+    if machine.get("disk"):
+        argv += disk_options(machine["disk"])
+    if machine.get("net"):
+        argv += net_options(machine)
     if machine.get("icount"):
         argv += ICOUNT
     if machine.get("rr"):

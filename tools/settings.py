@@ -17,14 +17,15 @@ CHOICES = {
     "BOOT": ("grub", "efi", "esp"),
     "RAW": ("auto", "on", "off"),
     "STORE": ("yes", "no"),
+    "NET": ("none", "user", "tap"),
     "WAY": ("pv", "emulate", "trap", "translate"),
 }
-BUILT_IN_GUESTS = ("linux",)
+BUILT_IN_GUESTS = ("linux", "debian")
 TRACE_WORDS = ("hypercall", "args", "trap", "emul", "event", "sched", "mem", "hypercalls", "all",
                "off")
 # These are put between single quotes, in grub.cfg's variables or in a line of the shell.
 QUOTED = ("CMDLINE", "APPEND", "WORDS", "SUITES", "VIEW")
-FILES = ("KERNEL", "INITRD")
+FILES = ("KERNEL", "INITRD", "DISK")
 
 
 def one_of(words):
@@ -60,6 +61,12 @@ def faults(given):
         yield "KERNEL= and GUEST= are two kernels: give one"
     if value("INITRD") and not value("KERNEL"):
         yield "INITRD= needs KERNEL=, the kernel that it belongs to"
+    if value("WAY") not in ("", "pv") and (value("DISK") or value("GUEST") == "debian"):
+        yield f"WAY={value('WAY')}: the kernels that it hosts have no disk"
+    if value("DISK") and not value("KERNEL") and not value("GUEST"):
+        yield "DISK= needs GUEST= or KERNEL=, the kernel that uses it"
+    if not re.fullmatch("[0-9]*", value("SSH_PORT")) or int(value("SSH_PORT") or 0) > 65535:
+        yield f"SSH_PORT={value('SSH_PORT')}: must be a number of a port, 0 for none"
     if value("WAY") not in ("", "pv") and not value("KERNEL") and not value("GUEST"):
         yield f"WAY={value('WAY')} needs GUEST= or KERNEL=, the kernel that is hosted"
     if value("BOOT") in CHOICES["BOOT"][1:] and value("FIRMWARE") == "bios":

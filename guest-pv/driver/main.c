@@ -1,8 +1,9 @@
-/* The driver domain: the kernel of the test guest with the back ends of disks and network devices instead of tests. It
- * is an ordinary domain: what it may do to a guest is what that guest grants. Two threads: this one
- * follows the store, the other serves the rings, so that a store that is slow or gone holds up no
- * request. Disks: the module behind its kernel (ramdisk.c). The hypervisor ends it when no other
- * guest is left. */
+/* The driver domain: the kernel of the test guest with the back ends of disks and network devices
+ * instead of tests. It is an ordinary domain: what it may do to a guest is what that guest grants.
+ * Two threads: this one follows the store, the other serves the rings, so that a store that is slow
+ * or gone holds up no request. Its devices are RAM disks in the module behind its kernel
+ * (ramdisk.c) and the virtio functions that the hypervisor has given it. The hypervisor ends it
+ * when no other guest is left. */
 #include <stdio.h>
 #include <string.h>
 #include "clock.h"
@@ -202,7 +203,7 @@ static void find_devices(void)
     for (unsigned i = 0; i < nr_cards; i++)
         kprintf("driver: network card %u\n", i);
     if (nr_disks + nr_cards == 0)
-        kprintf("driver: no devices: the module behind it is an image, or a newc archive of some\n");
+        kprintf("driver: no devices: no virtio function, no image or archive behind it\n");
 }
 
 static bool asked_to_end;

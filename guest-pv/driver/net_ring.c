@@ -1,7 +1,7 @@
 /* Takes packets out of a guest's transmit ring and puts packets into the pages of its receive ring,
  * both by GNTTABOP_copy. A packet of the guest's is up to MAX_PARTS requests, each a part of a
- * granted page; the first says how long all is. What is no packet is answered with an error, slot by
- * slot, as long as it is clear which slots belong to it; else the device is stopped. Called by
+ * granted page; the first says how long all is. What is no packet is answered with an error, slot
+ * by slot, as long as it is clear which slots belong to it; else the device is stopped. Called by
  * vif.c. */
 #include <string.h>
 #include "net_ring.h"

@@ -32,8 +32,8 @@ void packet_get(struct packet *p);
 void packet_put(struct packet *p);
 unsigned packets_free(void);
 
-/* checksum.c: completes the sum of a packet whose csum_blank is set. False: it is no TCP or UDP that
- * we understand, and must not be sent on. */
+/* checksum.c: completes the sum of a packet whose csum_blank is set. False: it is no TCP or UDP
+ * that we understand, and must not be sent on. */
 bool packet_complete(struct packet *p);
 
 #endif

@@ -129,7 +129,8 @@ static bool begin_waiting(struct virtio_blk *v)
 }
 
 /* The device made no sense, and may still write to the pages that it has: those stay mapped, and
- * their requests are not answered, until the domain ends and the hypervisor has reset the device. */
+ * their requests are not answered, until the domain ends and the hypervisor has reset the
+ * device. */
 static bool fail_waiting(struct virtio_blk *v)
 {
     bool moved = v->first != NULL;

@@ -1,5 +1,6 @@
-/* The driver domain's block back end and RAM disks, against a guest whose granted pages are an array
- * here: random requests with an oracle of their answers, and what a hostile front end writes. */
+/* The driver domain's block back end and RAM disks, against a guest whose granted pages are an
+ * array here: random requests with an oracle of their answers, and what a hostile front end
+ * writes. */
 #include "cmocka_main.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +9,7 @@
 #include "guest-pv/driver/ramdisk.h"
 
 #define PAGE 4096u
-#define PAGES 40u                       /* that the guest grants: their numbers are the references */
+#define PAGES 40u                       /* granted: their numbers are the references */
 #define READ_ONLY_PAGES 4u              /* the first ones */
 #define DISK_SECTORS 200u
 #define ODD 12u                         /* the disk lies so many bytes from a page's start */
@@ -487,8 +488,8 @@ static void damaged_archives_are_survived(void **state)
         unsigned n;
 
         for (unsigned i = one_of(6); i != 0; i--)
-            archive[6 + one_of((unsigned)len - 6)] = (char)(one_of(2) ? "0123456789abcdefF"[one_of(17)]
-                                                                  : (char)rand());
+            archive[6 + one_of((unsigned)len - 6)] =
+                one_of(2) ? "0123456789abcdefF"[one_of(17)] : (char)rand();
         archive = realloc(archive, cut != 0 ? cut : 1);
         n = ramdisk_find(found, 4, archive, cut);
         for (unsigned i = 0; i < n; i++) {

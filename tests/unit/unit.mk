@@ -52,7 +52,8 @@ $(STORE_TESTS): $(UNIT)/%: $(UNIT)/tests/unit/%.o $(STORE_CORE:%.c=$(UNIT)/%.o)
 	$(Q)$(UNIT_CC) $(UNIT_SAN) -o $@ $^ -lcmocka
 
 # So is the plain part of the driver domain.
-DRIVER_CORE := $(patsubst %,guest-pv/driver/%.c,blk_ring ramdisk)
+DRIVER_CORE := $(patsubst %,guest-pv/driver/%.c,blk_ring ramdisk \
+    net_ring packet switch checksum virtio virtio_blk virtio_net)
 DRIVER_TESTS := $(filter $(UNIT)/test_driver%,$(UNIT_TESTS))
 $(DRIVER_TESTS): $(UNIT)/%: $(UNIT)/tests/unit/%.o $(DRIVER_CORE:%.c=$(UNIT)/%.o)
 	$(call say,UNIT-LD,$@)

@@ -35,7 +35,7 @@ struct pci_function {
     uint8_t msix;                       /* its capability in configuration space; 0: none */
     unsigned nr_entries;
     uint64_t table;                     /* machine address of the MSI-X table */
-    mfn_t hidden[2];                    /* P3: the first frame of the table, and of the pending bits */
+    mfn_t hidden[2];                    /* P3: the frame of the table, and of the pending bits */
     volatile uint32_t *entries;         /* the table, mapped */
 };
 
