@@ -26,7 +26,7 @@ class BadInput(unittest.TestCase):
     def test_make_names_the_value_that_is_wrong(self):
         for word, why in {
             "GUEST=/no/such": "is KERNEL=/no/such",
-            "GUEST=Makefile": "GUEST=Makefile: names a guest that comes with Paragon (linux)",
+            "GUEST=Makefile": "GUEST=Makefile: names a guest that comes with Paragon (linux, debian)",
             "RAMDISK=Makefile": "RAMDISK=Makefile: is called INITRD=Makefile now",
             "KERNEL=/no/such": "KERNEL=/no/such: no such file",
             "KERNEL=tools": "KERNEL=tools: not a file",
@@ -43,6 +43,11 @@ class BadInput(unittest.TestCase):
             "STORE=maybe": "STORE=maybe: must be yes or no",
             "GUEST=linux WAY=magic": "WAY=magic: must be pv, emulate, trap or translate",
             "WAY=emulate": "WAY=emulate needs GUEST= or KERNEL=",
+            "DISK=/no/such GUEST=linux": "DISK=/no/such: no such file",
+            "DISK=Makefile": "DISK= needs GUEST= or KERNEL=",
+            "GUEST=debian WAY=emulate": "the kernels that it hosts have no disk",
+            "NET=wifi": "NET=wifi: must be none, user or tap",
+            "SSH_PORT=70000": "SSH_PORT=70000: must be a number of a port",
             "MEM=lots": "MEM=lots: must be a number",
             "MEM=": "MEM=: must be a number",
             "SMP=0": "SMP=0: must be a number of CPUs",
