@@ -63,14 +63,14 @@ Paragon, a small hypervisor for Xen PV guests. make TARGET VARIABLE=value ...
   debug       as run, QEMU waits for gdb; debug-replay: for a recording
   soak        two minutes of stress-ng in Linux;  build iso deps deps-test clean
 Which guest (none: the test guests):
-  GUEST=linux|debian     Debian's kernel with a shell; Debian 12 with disk and ssh
+  GUEST=linux|debian     Debian's kernel with a shell; Debian 12, disk and ssh
   KERNEL=file            yours, ELF or bzImage;  INITRD=file  its ramdisk
   CMDLINE="words"        for it;  WORDS="vcpus=2 mem=256M"  for the hypervisor
   ENTRY=one SUITES=a,b   test guests: guests one four crash; some suites
   STORE=no  KERNEL= without xenstore;  WAY=emulate|trap|translate  without PV
 Which machine:
   ACCEL=auto|kvm|tcg CPU=max MEM=512 SMP=1 FIRMWARE=bios|uefi BOOT=grub|efi|esp
-  DISK=file NET=none|user|tap SSH_PORT=2222   for it;  APPEND="options"  of Paragon
+  DISK=file NET=none|user|tap SSH_PORT=2222;  APPEND="options"  of Paragon
   TRACE=all,-sched VIEW="-e trap"   what is traced; options of pvtrace
   RAW=auto|on|off        one guest gets the terminal as it is
   TIMEOUT=seconds JUNIT=file RECORDING=dir GDB_AT=localhost:1234 DEBUG=1 V=1

@@ -145,7 +145,8 @@ boot-smp: MORE_CPUS = -smp --smp $(SMP_OF_TESTS)
 boot-tests boot-smp: irqsoff | deps-test
 boot-tests boot-smp: $(PVTRACE) $(XENALYZE) $(BUILD)/paragon $(GUEST_PV) $(GUEST_STORE) \
     $(GUEST_DRIVER) $(GUEST_VMM) $(LINUX)/vmlinux $(LINUX_RAMDISK) $(LINUX)/grub/grub-xen \
-    $(XEN_EFI) $(EFI_TESTS) $(TINY_KERNEL) $(TINY_RAMDISK) $(LINUX)/disk.img $(LINUX)/disk-ramdisk.gz
+    $(XEN_EFI) $(EFI_TESTS) $(TINY_KERNEL) $(TINY_RAMDISK) $(LINUX)/disk.img \
+    $(LINUX)/disk-ramdisk.gz
 	@$(MAKE_ISO) ISO=$(BOOT_ISO) GUEST= CMDLINE= ENTRY=guests BOOT=grub
 	@$(MAKE_ISO) ISO=$(BOOT_ISO:.iso=-efi.iso) GUEST= CMDLINE= ENTRY=guests FIRMWARE=uefi BOOT=efi
 	@$(MAKE_ISO) ISO=$(LINUX_ISO) GUEST=linux CMDLINE=paragon=selftest ENTRY=linux BOOT=grub

@@ -19,6 +19,7 @@
 #include "xen/pv/audit.h"
 #include "xen/pv/console_ring.h"
 #include "xen/pv/evtchn.h"
+#include "xen/pv/evtchn_table.h"
 #include "xen/pv/grant.h"
 #include "xen/pv/grant_map.h"
 #include "xen/pv/hypercall_counts.h"
@@ -80,6 +81,7 @@ void hooks_register(void)
     domain_register_parts(parts, ARRAY_SIZE(parts));
     vcpu_timer_fired = send_timer_virq;
     device_interrupt = pirq_fired;
+    evtchn_pirq_closed = pirq_unbind;
     cpu_hooks = (struct cpu_hooks){ write_guest_cr3, install_hypercall_page };
     claim_register(service_claim);
     store_hooks = (struct store_hooks){ service_start_again, service_forget };

@@ -31,11 +31,11 @@ CASES = [
     # What is wrong gets a line, and the guest runs.
     Case("disk-words",
          modules=(SERVICE, "DRIVER name=driver driver --",
-                  SHORT.format("one").replace(" -- ", " disk=ram7,xvda,w -- ", 1),
+                  "GOOD name=one mem=32M disk=ram7,xvda,w -- suites=boot,store",
                   SHORT.format("two").replace(" -- ", " disk=ram0,sda,w -- ", 1),
                   SHORT.format("three").replace(" -- ", " disk=ram0,xvda0,r -- ", 1)),
          guests=(2, 4),
-         shows=(r"^\(d1\) driver: no disks",
+         shows=(r"^\(d1\) driver: no devices",
                 r"^\(d1\) driver: d2 vbd/51712: there is no disk of that name",
                 r'^\(XEN\).*module word "disk=ram0,sda,w": not a value for it',
                 r"^\(d0\) store: domain 4: disk ram0,xvda0,r: not the name of a disk")),

@@ -1,8 +1,8 @@
 /* Finds the PCI functions that domains may own, gives them to a domain and takes them back. Of
  * buses, bridges and BARs everything stays as the firmware has set it up. Configuration space as
- * the owner sees it, and MSI-X, are in pci_config.c; which frames the owner may map is decided
- * here, by the list of BARs alone. Called by boot/, when a domain ends, and by pv/ for page
- * tables.
+ * the owner sees it is in pci_config.c, MSI-X in pci_msix.c; which frames the owner may map is
+ * decided here, by the list of BARs alone. Called by boot/, when a domain ends, and by pv/ for
+ * page tables.
  *
  * A function can write to all memory once its bus mastering is on. So it is off for all disks and
  * network cards until the function has been reset, as the firmware may have left a queue in use in
@@ -14,7 +14,8 @@
 #include "xen/core/lock.h"
 #include "xen/core/log.h"
 #include "xen/core/pci.h"
-#include "xen/core/pci_config.h"
+#include "xen/core/pci_msix.h"
+#include "xen/core/pci_regs.h"
 #include "xen/core/sched_wake.h"
 #include "xen/core/time.h"
 #include "xen/core/walk.h"

@@ -6,7 +6,6 @@
 #include "xen/core/types.h"
 
 struct domain;
-struct spinlock;
 
 #define PCI_FUNCTIONS 16u               /* that can be given to domains */
 #define PCI_BARS 6u
@@ -47,9 +46,6 @@ unsigned pci_give_all(struct domain *d);
 bool pci_may_end(struct domain *d);
 void pci_take_back(struct domain *d);
 
-/* Bytes of configuration space, by the ports 0xcf8 to 0xcff; d owns it, or reads all ones. */
-uint32_t pci_config_in(struct domain *d, unsigned offset, unsigned bytes);
-void pci_config_out(struct domain *d, unsigned offset, unsigned bytes, uint32_t value);
 bool pci_owns(const struct domain *d);
 
 /* d's L1 entry as it has to be for a frame of a function's registers (P2), or 0: it may not be. */
@@ -57,13 +53,6 @@ uint64_t pci_l1e(const struct domain *d, uint64_t l1e);
 
 /* The function that d owns at this address; NULL: none. */
 struct pci_function *pci_find(const struct domain *d, unsigned bus, unsigned devfn);
-/* Configuration space, and who may be bus master. */
-extern struct spinlock pci_lock;
-/* An entry of the MSI-X table, masked or not; its vector goes to the first CPU. pci_lock is
- * held. */
-void pci_msix_set(struct pci_function *f, unsigned entry, uint8_t vector, bool masked);
-/* Switches MSI-X on, with all entries masked before; or off. */
-void pci_msix_enable(struct pci_function *f, bool on);
 
 /* Called for each interrupt of a device; set once, to pv/pirq.c's. */
 extern void (*device_interrupt)(unsigned vector);

@@ -1,6 +1,5 @@
 /* Configuration space as the owner of a function sees it, through the ports 0xcf8 and 0xcfc (PCI
- * 3.0, 3.2.2.3.2), and MSI-X, which the hypervisor programs alone: a message is a write to memory,
- * so an owner that chose its address could write anywhere. Called by cpu/ioport.c and pv/pirq.c.
+ * 3.0, 3.2.2.3.2). Called by cpu/ioport.c.
  *
  * The owner reads all of it, and writes two bits: bus mastering, if the function was reset, and
  * INTx disable. BARs stay where the firmware has put them; power states and the like stay as they
@@ -11,14 +10,12 @@
 #include "xen/core/lock.h"
 #include "xen/core/pci.h"
 #include "xen/core/pci_config.h"
+#include "xen/core/pci_msix.h"
+#include "xen/core/pci_regs.h"
 
 #define ENABLE 0x80000000u
 #define RESERVED 0x7f000003u            /* of 0xcf8 */
 #define OWNERS_BITS (PCI_MASTER | PCI_NO_INTX)
-#define ENTRY_WORDS 4u
-#define ENTRY_MASKED 1u
-
-struct spinlock pci_lock = SPINLOCK(LOCK_PCI, 0);
 
 /* The function that d's last write to 0xcf8 names; NULL: none of its own. */
 static struct pci_function *addressed(struct domain *d)
@@ -56,35 +53,5 @@ void pci_config_out(struct domain *d, unsigned offset, unsigned bytes, uint32_t 
         mask &= ~PCI_MASTER;
     command = arch_pci_read(f->address, PCI_COMMAND) & 0xffff;
     arch_pci_write(f->address, PCI_COMMAND, (command & ~mask) | (value << 8 * offset & mask));
-    spin_unlock(&pci_lock);
-}
-
-/* The entry is masked while it changes; the device reads it when it sends. The caller holds
- * pci_lock. */
-void pci_msix_set(struct pci_function *f, unsigned entry, uint8_t vector, bool masked)
-{
-    volatile uint32_t *e = f->entries + entry * ENTRY_WORDS;
-    uint64_t address = arch_msi_address();
-
-    e[3] = ENTRY_MASKED;
-    e[0] = (uint32_t)address;
-    e[1] = (uint32_t)(address >> 32);
-    e[2] = vector;
-    if (!masked)
-        e[3] = 0;
-}
-
-void pci_msix_enable(struct pci_function *f, bool on)
-{
-    uint32_t head;
-
-    if (f->msix == 0)
-        return;
-    spin_lock(&pci_lock);
-    head = arch_pci_read(f->address, f->msix) & ~(PCI_MSIX_ON | PCI_MSIX_ALL_MASKED);
-    arch_pci_write(f->address, f->msix, head | PCI_MSIX_ALL_MASKED | (on ? PCI_MSIX_ON : 0));
-    for (unsigned i = 0; i < f->nr_entries; i++)
-        f->entries[i * ENTRY_WORDS + 3] = ENTRY_MASKED;
-    arch_pci_write(f->address, f->msix, head | (on ? PCI_MSIX_ON : 0));
     spin_unlock(&pci_lock);
 }

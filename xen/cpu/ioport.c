@@ -1,5 +1,6 @@
-/* Emulates port I/O. Guests have no ports of devices, but their kernels probe for them, so port I/O must
- * work and find nothing: reads give all ones and writes have no effect, except at two registers.
+/* Emulates port I/O. Guests have no ports of devices, but their kernels probe for them, so port I/O
+ * must work and find nothing: reads give all ones and writes have no effect, except at two
+ * registers and in configuration space of PCI functions that the domain owns.
  * As on hardware, IOPL or the I/O bitmap permits an access; both are set in pv/physdev.c. Called
  * by emulate.c. */
 #include "arch/arch.h"
@@ -9,7 +10,7 @@
 #include "xen/core/frame.h"
 #include "xen/core/guest_access.h"
 #include "xen/core/lock.h"
-#include "xen/core/pci.h"
+#include "xen/core/pci_config.h"
 #include "xen/core/walk.h"
 #include "xen/cpu/debugreg.h"
 #include "xen/cpu/emulate.h"

@@ -18,10 +18,11 @@
 #include "xen/pv/evtchn.h"
 #include "xen/pv/evtchn_fifo.h"
 #include "xen/pv/evtchn_table.h"
-#include "xen/pv/pirq.h"
 
 #define BITS 64u
 #define BUCKETS_SEARCHED 8u            /* searched again whenever a port is opened */
+
+void (*evtchn_pirq_closed)(struct domain *d, unsigned pirq);
 
 static inline bool test_and_set(uint64_t *words, unsigned nr)
 {
@@ -266,7 +267,7 @@ static void close_port_locked(struct domain *d, evtchn_port_t port, struct evtch
     unsigned i;
 
     if (e->state == EVTCHNSTAT_pirq)
-        pirq_unbind(d, e->virq);
+        evtchn_pirq_closed(d, e->virq);
     if (e->state == EVTCHNSTAT_virq)
         for_each_vcpu(d, v, i)
             if (v != NULL && v->virq_port[e->virq] == port)

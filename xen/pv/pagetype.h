@@ -99,8 +99,8 @@ extern uint64_t l1_refused;
 /* The frame is not of type writable yet, or cannot be, or its word changed meanwhile. */
 int get_l1e_slow(uint64_t l1e, struct domain *owner);
 int refuse_l1e_frame(mfn_t mfn); /* returns the errno for a frame that is not the guest's */
-/* An entry that get_page_from_l1e refused: if d is the owner, and owns a device with these registers,
- * sets in *l1e what such an entry must have. -EPERM: it does not. */
+/* An entry that get_page_from_l1e refused: if d is the owner, and owns a device with these
+ * registers, sets in *l1e what such an entry must have. -EPERM: it does not. */
 int device_l1e(const struct domain *d, const struct domain *owner, uint64_t *l1e);
 void put_segdesc_page(struct frame *f, struct domain *d);
 

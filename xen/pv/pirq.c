@@ -15,6 +15,7 @@
 #include "xen/core/lock.h"
 #include "xen/core/log.h"
 #include "xen/core/pci.h"
+#include "xen/core/pci_msix.h"
 #include "xen/pv/domid.h"
 #include "xen/pv/evtchn_table.h"
 #include "xen/pv/hypercalls.h"

@@ -8,11 +8,13 @@
 #define NR_PIRQS 56u
 #define FIRST_MSI_PIRQ 24u
 
-/* d->evtchn's lock is held. 0: the port was made this pirq's, and its interrupts are on. -EPERM: not
- * d's; -EINVAL: there cannot be such a number; -EEXIST: it has a port. */
+/* Before a port is opened. -EPERM: not d's; -EINVAL: there cannot be such a number; -EEXIST: it has
+ * a port. */
+int pirq_may_bind(struct domain *d, unsigned pirq);
+/* The port is this pirq's, and its interrupts are on. d->evtchn's lock is held. -EEXIST: it has one
+ * by now. */
 int pirq_bind(struct domain *d, unsigned pirq, evtchn_port_t port);
 void pirq_unbind(struct domain *d, unsigned pirq);      /* interrupts are off; the lock is held */
-int pirq_may_bind(struct domain *d, unsigned pirq);
 /* At a domain's end: none of its functions interrupts any more. */
 void pirqs_release(struct domain *d);
 /* An interrupt of a device came. */
