@@ -9,6 +9,7 @@
 #include "xen/core/alloc.h"
 #include "xen/core/request.h"
 #include "xen/core/sched.h"
+#include "xen/core/trace_show.h"
 #include "xen/core/trace_sink.h"
 #include "trace_ring_fixture.h"
 
@@ -349,6 +350,70 @@ static void a_vcpu_that_moves_stays_in_order(void **state)
     assert_true(next >= 2000);
 }
 
+/* --- Printed records ------------------------------------------------------------------------- */
+static void printed_records_are_in_order(void **state)
+{
+    const char *at, *line;
+    uint32_t last = 0;
+    unsigned found = 0;
+
+    (void)state;
+    cpus_up(3);
+    trace_config.lines = 20;
+    runs_untraced(1, a->vcpu[1]);
+    runs_untraced(2, b->vcpu[0]);
+    go_to(0);
+    trace_domain(a, TRACE_TRAP);
+    trace_domain(b, TRACE_TRAP);
+    for (unsigned n = 0; n < 300; n++) {
+        go_to(n < 285 ? n % 2 : 2 - n % 2);
+        TRACE(TRACE_TRAP, TRC_PV_TRAP | TRC_64_FLAG, 0x1000 + n, 0, 3);
+    }
+    go_to(0);
+    trace_show();
+    at = strstr(host.console, "the last 20 of ");
+    assert_non_null(at);
+    while ((line = strstr(at, "trap 3 ")) != NULL) {
+        const char *begin = line;
+        uint32_t n = (uint32_t)strtoul(strstr(line, "rip ") + 4, NULL, 16) - 0x1000, cpu;
+
+        while (*begin != '[')
+            begin--;
+        cpu = (uint32_t)strtoul(begin + 4, NULL, 10);
+        assert_memory_equal(begin, "[cpu", 4);
+        assert_int_equal(cpu, n < 285 ? n % 2 : 2 - n % 2);
+        assert_memory_equal(begin + 5, cpu == 0 ? " d1v0 " : cpu == 1 ? " d1v1 " : " d2v0 ", 6);
+        assert_int_equal(n, found == 0 ? 280 : last + 1);
+        last = n;
+        found++;
+        at = line + 1;
+    }
+    assert_int_equal(found, 20);
+}
+
+/* Whatever is in the rings: the host may have written it. */
+static void rubbish_is_not_followed(void **state)
+{
+    (void)state;
+    cpus_up(2);
+    trace_domain(a, TRACE_ALL);
+    put_wide(407 * 20);
+    for (unsigned round = 0; round < 60; round++) {
+        for (unsigned c = 0; c < 2; c++)
+            for (unsigned i = 0; i < 16; i++) {
+                struct trace_block *block = trace_slot(&trace_rings[c], i + 1);
+
+                for (unsigned j = 0; round > 1 && j < BLOCK_ROOM / 4; j++)
+                    block->records[j] = (uint32_t)host_random();
+                block->used = round == 0 ? UINT32_MAX : (uint32_t)host_random() % 20000;
+                if (round % 4 == 3)
+                    block->number = host_random() % 3;
+            }
+        host.console_len = 0;
+        trace_show();
+    }
+}
+
 /* --- The end, and the port -------------------------------------------------------------------- */
 static void the_end_counts_all_rings(void **state)
 {
@@ -448,6 +513,8 @@ int main(void)
         with_cpus(who_runs_is_known_again_after_a_pause),
         with_cpus(after_the_answer_nothing_is_written),
         with_cpus(a_vcpu_that_moves_stays_in_order),
+        with_cpus(printed_records_are_in_order),
+        with_cpus(rubbish_is_not_followed),
         with_cpus(the_end_counts_all_rings),
         with_cpus(a_panic_asks_nobody),
         with_cpus(the_port_gets_the_records_of_all),   /* the port stays open */

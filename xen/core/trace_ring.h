@@ -9,8 +9,18 @@
 #define TRACE_BLOCK_BYTES 16384u
 #define TRACE_RECORD_WORDS (3u + TRACE_EXTRA_MAX)
 
-/* Written by its CPU only, except for `slots`, which is set before anything is traced. On lines of
- * the cache of its own, which are fetched in pairs. */
+/* Where trace_cursor.c reads a ring, which may be another CPU's that goes on writing. */
+struct trace_cursor {
+    uint64_t block, last;               /* numbers: the one being read, the last to be read */
+    uint32_t at, last_used;             /* bytes: done of the block, to be read of the last one */
+    uint32_t running;                   /* who made the next record */
+    uint64_t tsc;                       /* of record, or of the one before it that has a time */
+    bool has_record;
+    uint32_t record[TRACE_RECORD_WORDS];
+};
+
+/* Written by its CPU only, except for `slots`, which is set before anything is traced, and `shown`.
+ * On lines of the cache of its own, which are fetched in pairs. */
 struct trace_ring {
     /* Where the next record begins; below limit, a record of any size fits. While the ring is not
      * open they are equal. */
@@ -21,6 +31,7 @@ struct trace_ring {
     uint32_t classes;                   /* of its last TRC_PARAGON_CLASSES */
     bool open;                          /* `running` is kept up to date */
     void *slots;                        /* nr_blocks blocks */
+    __attribute__((aligned(128))) struct trace_cursor shown;    /* by who prints the trace */
 } __attribute__((aligned(128)));
 #define NO_VCPU (~0u)
 /* VCPU_WORD of the first CPU's idle vCPU, by Xen's number of the idle domain. Others have the CPU's

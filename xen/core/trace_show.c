@@ -4,16 +4,21 @@
  *
  *   [d1v0 12.000123456] mmu_update(0x7ff0010, 1, NULL, DOMID_SELF) = 0 <212>
  *
- * The last number is TSC ticks. A multicall's members follow it, indented. When other lines come
+ * The records of all CPUs are merged by time (trace_cursor.c); with several, the line says which one
+ * it was (cpu2). The last number is TSC ticks. A multicall's members follow it, indented. When other lines come
  * between a call and its result, the result has a line of its own, which begins with "...". */
 #include "common/abi_names.h"
+#include "common/atomic.h"
 #include "common/printf.h"
 #include "common/string.h"
 #include "common/trace_format.h"
 #include "xen/core/console.h"
+#include "xen/core/cpu.h"
 #include "xen/core/log.h"
+#include "xen/core/request.h"
 #include "xen/core/time.h"
 #include "xen/core/trace_control.h"
+#include "xen/core/trace_cursor.h"
 #include "xen/core/trace_ring.h"
 #include "xen/core/trace_show.h"
 
@@ -27,6 +32,7 @@ struct line {
 };
 
 struct walk {
+    unsigned cpu;
     uint32_t running;
     uint64_t tsc;
     struct line line;
@@ -59,11 +65,14 @@ static void begin(struct walk *w)
     uint64_t ns = tsc_to_ns(w->tsc);
 
     flush(&w->line);
+    add(&w->line, "[");
+    if (nr_cpus > 1)
+        add(&w->line, "cpu%u ", w->cpu);
     if (w->running == NO_VCPU || w->running >> 16 == IDLE_WORD >> 16)
-        add(&w->line, "[idle %lu.%09lu] ", ns / 1000000000, ns % 1000000000);
+        add(&w->line, "idle");
     else
-        add(&w->line, "[d%uv%u %lu.%09lu] ", w->running >> 16, w->running & 0xffff, ns / 1000000000,
-            ns % 1000000000);
+        add(&w->line, "d%uv%u", w->running >> 16, w->running & 0xffff);
+    add(&w->line, " %lu.%09lu] ", ns / 1000000000, ns % 1000000000);
 }
 
 static uint64_t wide(const uint32_t *w)
@@ -180,49 +189,51 @@ static bool has_line(uint32_t event)
             event == TRC_PARAGON_UPCALL);
 }
 
-/* One pass over the blocks number..last: prints the lines after the first skip, if show; returns
- * the number of lines. */
-static unsigned pass(const struct trace_ring *r, uint64_t number, uint64_t last, unsigned skip,
-                     bool show)
+/* Records of who runs count even where nothing is printed. A result is on another vCPU's line only
+ * if nothing came between. */
+static void show_from(unsigned skip)
 {
     struct walk w = { .running = NO_VCPU };
-    unsigned lines = 0;
+    struct trace_cursor *c;
+    unsigned cpu, lines = 0;
 
-    for (; number <= last; number++) {
-        const struct trace_block *b = trace_slot(r, number);
-        const uint32_t *p = b->records, *end = (const void *)((const char *)p + b->used);
+    while ((c = trace_cursor_oldest(&cpu)) != NULL) {
+        const uint32_t *p = c->record;
+        uint32_t event = TRC_HD_TO_EVENT(*p);
 
-        while (p < end) {
-            uint32_t event = TRC_HD_TO_EVENT(*p), n = TRC_HD_EXTRA(*p);
-
-            if (TRC_HD_INCLUDES_CYCLE_COUNT(*p)) {
-                w.tsc = wide(p + 1);
-                p += 2;
-            }
-            lines += has_line(event);
-            if ((show && lines > skip) || (event & 0xfffff000) == TRC_SCHED_MIN)
-                show_record(&w, event, p + 1, n);
-            p += 1 + n;
-        }
+        w.line.call &= cpu == w.cpu;
+        w.cpu = cpu;
+        w.running = c->running;
+        w.tsc = c->tsc;
+        lines += has_line(event);
+        if (lines > skip || (event & 0xfffff000) == TRC_SCHED_MIN)
+            show_record(&w, event, p + 1 + 2 * TRC_HD_INCLUDES_CYCLE_COUNT(*p), TRC_HD_EXTRA(*p));
+        c->running = w.running;
+        trace_cursor_advance(cpu);
     }
     flush(&w.line);
-    return lines;
 }
+
+/* The cursors are one CPU's at a time. In a panic its CPU may have stopped. Not a lock: printing
+ * takes longer than a CPU may wait for one. */
+static uint32_t showing;
 
 void trace_show(void)
 {
-    const struct trace_ring *r = &trace_rings[0];
-    uint64_t head = trace_header.rings[0].head, first = head;
-    unsigned lines;
+    uint64_t records = 0;
+    unsigned lines = 0;
 
-    if (r->slots == NULL || head == 0)
+    if (trace_rings[0].slots == NULL || trace_header.rings[0].head == 0)
         return;
-    lines = pass(r, first, head, 0, false);
-    while (lines < trace_config.lines && first > 1 && head - first + 1 < trace_header.nr_blocks) {
-        first--;                        /* each block is read once here: many may have no line */
-        lines += pass(r, first, first, 0, false);
+    while (xchg(&showing, 1) != 0 && panic_depth == 0) {
+        serve_flush_requests();
+        cpu_relax();
     }
-    log_info("Trace: the last %u of %lu records' lines:", MIN(lines, trace_config.lines),
-             r->records);
-    pass(r, first, head, lines - MIN(lines, trace_config.lines), true);
+    for (unsigned i = 0; i < trace_header.nr_cpus; i++) {
+        lines += trace_cursor_set(i, trace_config.lines, has_line);
+        records += trace_rings[i].records;
+    }
+    log_info("Trace: the last %u of %lu records' lines:", MIN(lines, trace_config.lines), records);
+    show_from(lines - MIN(lines, trace_config.lines));
+    store_release(&showing, 0);
 }
