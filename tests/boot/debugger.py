@@ -16,7 +16,8 @@ import gdb
 SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools", "gdb",
                       "paragon.py")
 HEAD = "=== "  # before an answer
-ALWAYS = ("domains", "vcpu", "frame 5", "walk 0", "evtchn", "grants", "queues", "trace 3")
+ALWAYS = ("domains", "vcpu", "frame 5", "walk 0", "evtchn", "grants", "queues", "running",
+          "trace 3")
 # The guest's rip at its last entry to the hypervisor, and its page tables.
 WHERE = ("python r = pv_domains.registers(machine.vcpus(machine.domain('d1'))[0])",
          "python gdb.set_convenience_variable('where', int(r['rip']))",
@@ -25,8 +26,8 @@ WHERE = ("python r = pv_domains.registers(machine.vcpus(machine.domain('d1'))[0]
 GVA2GPA = 'eval "monitor gva2gpa 0x%lx", $where'
 AT_END = ("pv domains", "pv domains x", "pv vcpu", "pv vcpu nobody", "pv walk $where",
           "pv walk $where d1", GVA2GPA, "pv walk 0xffff900000000000", "pv frame $root",
-          "pv frame -1", "pv frame", "pv evtchn", "pv grants", "pv queues", "pv trace 5",
-          "pv trace 0", "info symbol $where", "p $cr3 >> 12 == $root")
+          "pv frame -1", "pv frame", "pv evtchn", "pv grants", "pv queues", "pv running",
+          "pv trace 5", "pv trace 0", "info symbol $where", "p $cr3 >> 12 == $root")
 
 # Answers are found by command, so one that is given again has other blanks or parentheses.
 BACK = ("p/x $pc", "monitor info replay", "pv back 3", "p/x ($pc)", "stepi 3", "p/x (($pc))",
@@ -189,11 +190,25 @@ def guest(name, place=""):
         yield from has(seen, "pv grants", rf"^d1 \({name}\): version [12], ",
                        r"^    ref +1 flags 0x0019 to d0 .* writers 1, pinned: frame 0x",
                        rf"^    handle .* ref 1 of d1 \({name}\)")
-        yield from has(seen, "pv queues", r"^cpu0: d1v0 runs", r"^    (blocked|queued) +d0v0 ",
+        yield from has(seen, "pv queues", r"^cpu0: d1v0 runs", r"^(blocked|    queued) +d0v0 ",
                        r"^    timer +\d+\.\d{6} s \w+")
+        yield from has(seen, "pv running", r"^cpu0: d1v0, rip 0x[1-9a-f][0-9a-f]*  <- gdb$")
         yield from has(seen, "pv trace 0", r"^the trace is empty$")
         lines = seen["end: pv trace 5"].strip().splitlines()
         last = r"\[d1v0 .*SCHEDOP_shutdown.*SHUTDOWN_poweroff"
         if len(lines) != 5 or not re.match(last, lines[-1]):
             yield f"pv trace 5: not five lines of which the last is SCHEDOP_shutdown: {lines}"
     return judge
+
+
+def four_cpus(seen):
+    """Each CPU has a queue, one of them runs the guest, and gdb looks at that one."""
+    for command, rest in (("pv queues", " runs, min_vruntime"), ("pv running", "")):
+        found = dict(re.findall(rf"^cpu(\d): (d1v\d|idle){rest}", seen[f"end: {command}"], re.M))
+        if set(found) != set("0123") or not set(found.values()) - {"idle"}:
+            yield f"{command}: {found}"
+    yield from has(seen, "pv queues", r"^blocked +d1v[12]  ")
+    yield from has(seen, "pv running", r"^cpu\d: d1v\d, rip 0x[0-9a-f]+  <- gdb$")
+    lines = seen["end: pv trace 5"].strip().splitlines()
+    if len(lines) != 5 or any(not line.startswith("[cpu") for line in lines):
+        yield f"pv trace 5: {lines}"

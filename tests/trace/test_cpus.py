@@ -212,7 +212,8 @@ class Migration(Case):
                          [("1", "0", "d1v0 from CPU 0 to CPU 1"),
                           ("0", "0", "d1v0 from CPU 1 to CPU 0")])
         self.assertIn("2  migrations of a vCPU to another CPU", self.good("-c", self.path_))
-        self.assertEqual(self.good("-e", "migrated", "--times", "none", self.path_).splitlines()[1:],
+        lines = self.good("-e", "migrated", "--times", "none", self.path_).splitlines()[1:]
+        self.assertEqual(lines,
                          ["[cpu1 d1v0] --- d1v0 from CPU 0 to CPU 1 ---",
                           "[cpu0 d1v0] --- d1v0 from CPU 1 to CPU 0 ---"])
 

@@ -131,9 +131,24 @@ def vcpus(d):
     return [d["vcpu"][i].dereference() for i in range(int(d["nr_vcpus"])) if int(d["vcpu"][i])]
 
 
-def running():
-    """The vCPU that runs, the idle one perhaps."""
-    v = symbol("cpus")[0]["running"]
+def cpus():
+    """The CPUs that came up; the first one booted."""
+    table = symbol("cpus")
+    return [table[i].dereference() for i in range(int(symbol("nr_cpus")))]
+
+
+def this_cpu():
+    """The CPU that gdb looks at: QEMU's threads are in the order of the APIC ids."""
+    thread = gdb.selected_thread()
+    for cpu in cpus():
+        if thread and int(cpu["arch"]) and int(cpu["arch"]["apic_id"]) == thread.num - 1:
+            return cpu
+    return cpus()[0]
+
+
+def running(cpu=None):
+    """The vCPU that runs there, the idle one perhaps. cpu: None is the one that gdb looks at."""
+    v = (cpu or this_cpu())["running"]
     if not int(v):
         raise Fault("nothing runs yet")
     return v.dereference()

@@ -67,7 +67,8 @@ Prefix()
 for _name, _function in {
         "domains": pv_domains.domains, "vcpu": pv_domains.vcpu, "frame": pv_memory.frame,
         "walk": pv_memory.walk, "evtchn": pv_events.evtchn, "grants": pv_events.grants,
-        "queues": pv_sched.queues, "trace": pv_sched.trace, "symbols": symbols,
+        "queues": pv_sched.queues, "running": pv_sched.running, "trace": pv_sched.trace,
+        "symbols": symbols,
         "goto": pv_replay.goto, "back": pv_replay.back}.items():
     Command(_name, _function)
 gdb.execute("set confirm off")

@@ -23,9 +23,9 @@ def domains():
 
 
 def vcpu_state(v):
-    if int(v.address) == int(machine.running().address):
+    if any(int(cpu["running"]) == int(v.address) for cpu in machine.cpus()):
         return "running"
-    words = ("parked", "blocked", "on_queue")
+    words = ("parked", "blocked", "throttled", "on_queue")
     if not v["up"] or not v["initialised"]:
         return "down"
     return {"on_queue": "queued"}.get(found := next((w for w in words if v[w]), "out"), found)
@@ -45,7 +45,8 @@ def vcpu(domain=None):
             bits = {w.lower(): int(v["work"]) & constant(f"WORK_{w}") for w in WORK}
             work = machine.flags(v, bits)
             mode = "kernel" if v["kernel_mode"] else "user"
-            print(f"{machine.vcpu_name(v)}: {vcpu_state(v)}, {mode} mode, work: {work}")
+            print(f"{machine.vcpu_name(v)}: {vcpu_state(v)}, {mode} mode, "
+                  f"CPU {int(v['cpu']['id'])}, work: {work}")
             print(f"    root_kernel {int(v['root_kernel']):#x} root_user {int(v['root_user']):#x} "
                   f"cpu time {int(v['cpu_ns']) / 1e6:.3f} ms, vruntime {int(v['vruntime'])}")
             if int(v["info"]):

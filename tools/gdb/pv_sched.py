@@ -1,28 +1,48 @@
-"""pv queues, pv trace: the scheduler's queue, the timers, and the end of the trace."""
+"""pv queues, pv running, pv trace: the schedulers' queues, the timers, who runs, and the end of the
+trace."""
 
 import os
 import subprocess
 import tempfile
 
 import machine
+import pv_domains
 from machine import constant
 
 PVTRACE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "build", "pvtrace")
 
 
-def queues():
-    """queues: the CPU's queue of vCPUs, in order; the blocked vCPUs; the armed timers, in order."""
-    cpu = machine.symbol("cpus")[0].dereference()
-    print(f"cpu{int(cpu['id'])}: {machine.vcpu_name(machine.running())} runs, "
+def queue(cpu):
+    print(f"cpu{int(cpu['id'])}: {machine.vcpu_name(machine.running(cpu))} runs, "
           f"min_vruntime {int(cpu['min_vruntime'])}, work left {int(cpu['work_left'])}")
     for v in machine.entries(cpu["queue"], machine.struct("vcpu"), "queue"):
         print(f"    queued  {machine.vcpu_name(v):8} vruntime {int(v['vruntime'])}"
               f"{' boosted' if v['boosted'] else ''}")
-    for v in (v for d in machine.domains(False) for v in machine.vcpus(d) if v["blocked"]):
-        print(f"    blocked {machine.vcpu_name(v):8} vruntime {int(v['vruntime'])}")
     for t in machine.entries(cpu["timers"]["armed"], machine.struct("timer"), "link"):
         print(f"    timer   {int(t['deadline_ns']) / 1e9:.6f} s "
               f"{str(t['fn']).partition('<')[2].rstrip('>')}")
+
+
+def queues():
+    """queues: each CPU's queue of vCPUs and its armed timers, in order; the vCPUs on no queue: they
+    are blocked, or their domain has used up its cap."""
+    for cpu in machine.cpus():
+        queue(cpu)
+    for state in ("blocked", "throttled"):
+        for v in (v for d in machine.domains(False) for v in machine.vcpus(d) if v[state]):
+            print(f"{state:9} {machine.vcpu_name(v):8} vruntime {int(v['vruntime'])}, "
+                  f"CPU {int(v['cpu']['id'])}")
+
+
+def running():
+    """running: which vCPU each CPU runs, and where that entered the hypervisor last."""
+    here = int(machine.this_cpu()["id"])
+    for cpu in machine.cpus():
+        v = machine.running(cpu)
+        name, where = machine.vcpu_name(v), ""
+        if name != "idle":
+            where = f", rip {int(pv_domains.registers(v)['rip']):#x}"
+        print(f"cpu{int(cpu['id'])}: {name}{where}{'  <- gdb' if int(cpu['id']) == here else ''}")
 
 
 def blocks(header, ring):

@@ -1,5 +1,5 @@
 /* The measurement that irqsoff.h describes. Each CPU has a current interval; the longest of all
- * CPUs is reported. */
+ * CPUs is reported, and whose it was. */
 #include "xen/core/irqsoff.h"
 #include "xen/core/log.h"
 
@@ -27,13 +27,14 @@ void irqsoff_end(unsigned before)
     (void)irqsoff_begin(before);
 }
 
-static uint64_t longest_of_all(unsigned what)
+static const struct cpu *longest_of_all(unsigned what)
 {
-    uint64_t longest = 0;
+    const struct cpu *longest = cpus[0];
     struct cpu *c;
 
     for_each_cpu(c)
-        longest = MAX(longest, c->irqsoff.longest[what]);
+        if (c->irqsoff.longest[what] > longest->irqsoff.longest[what])
+            longest = c;
     return longest;
 }
 
@@ -41,10 +42,13 @@ void irqsoff_report(void)
 {
     static const char *const names[] = { "idle", "timer", "trap", "exit" };
 
-    for (unsigned i = 0; i < NR_IRQSOFF; i++)
-        if (longest_of_all(i) != 0)
-            log_info("Interrupts off: at most %lu ticks in %s", longest_of_all(i),
+    for (unsigned i = 0; i < NR_IRQSOFF; i++) {
+        const struct cpu *c = longest_of_all(i);
+
+        if (c->irqsoff.longest[i] != 0)
+            log_info("Interrupts off: at most %lu ticks in %s, on CPU %u", c->irqsoff.longest[i],
                      i >= IRQSOFF_IDLE ? names[i - IRQSOFF_IDLE] :
-                     abi_hypercall_name(i) ? abi_hypercall_name(i) : "others");
+                     abi_hypercall_name(i) ? abi_hypercall_name(i) : "others", c->id);
+    }
 }
 #endif

@@ -4,9 +4,10 @@
  *
  *   [d1v0 12.000123456] mmu_update(0x7ff0010, 1, NULL, DOMID_SELF) = 0 <212>
  *
- * The records of all CPUs are merged by time (trace_cursor.c); with several, the line says which one
- * it was (cpu2). The last number is TSC ticks. A multicall's members follow it, indented. When other lines come
- * between a call and its result, the result has a line of its own, which begins with "...". */
+ * The last number is TSC ticks. A multicall's members follow it, indented. When other lines come
+ * between a call and its result, the result has a line of its own, which begins with "...". The
+ * records of all CPUs are merged by time (trace_cursor.c); with several CPUs, the line says which
+ * one it was ([cpu2 d1v0 ...]). */
 #include "common/abi_names.h"
 #include "common/atomic.h"
 #include "common/printf.h"
