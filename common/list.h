@@ -25,15 +25,14 @@ static inline bool list_empty(const struct list_head *l)
     return l->next == l;
 }
 
-/* Before head: at the tail of a queue, or before the entry named. A walk without a lock finds the
- * entry only when it is complete. */
+/* Before head: at the tail of a queue, or before the entry named. */
 static inline void list_add_tail(struct list_head *entry, struct list_head *head)
 {
     struct list_head *before = head->prev;
 
     entry->prev = before;
     entry->next = head;
-    __atomic_store_n(&before->next, entry, __ATOMIC_RELEASE);
+    before->next = entry;
     head->prev = entry;
 }
 
@@ -42,19 +41,12 @@ static inline void list_add(struct list_head *entry, struct list_head *head)
     list_add_tail(entry, head->next);
 }
 
-/* The entry's own links stay, so that a CPU that is at it in a walk without a lock comes to the
- * rest of the list. */
-static inline void list_unlink(struct list_head *entry)
+static inline void list_del(struct list_head *entry)
 {
     struct list_head *before = entry->prev, *after = entry->next;
 
     before->next = after;
     after->prev = before;
-}
-
-static inline void list_del(struct list_head *entry)
-{
-    list_unlink(entry);
     list_init(entry);
 }
 

@@ -108,7 +108,7 @@ static unsigned running_domains(void)
 static void make_domains(void)
 {
     world.inside++;
-    if (world.nr_cpus == 1 ? running_domains() < 2 : list_empty(&domain_list))
+    if (world.nr_cpus == 1 ? running_domains() < 2 : domain_count() == 0)
         for (unsigned n = world.nr_cpus == 1 ? 1 : 2; n > 0; n--)
             if (nr_free_frames() > GUEST_FRAMES + 100)
                 make_domain();
@@ -130,7 +130,7 @@ static void prod(void)
 
 static void check_all_free(uint64_t want)
 {
-    if (nr_free_frames() == want && list_empty(&domain_list))
+    if (nr_free_frames() == want && domain_count() == 0)
         return;
     fprintf(stderr, "fuzz: %lu frames were free before, %lu after the last domain; "
             "%u domains are left\n", want, nr_free_frames(), domain_count());
@@ -185,7 +185,7 @@ struct fuzz_result fuzz_world(struct fuzz_source *s, uint64_t max_hypercalls, un
     follow_begin();
     while (!world.over) {
         make_domains();
-        if (running_domains() == 0 && (nr == 1 || list_empty(&domain_list)))
+        if (running_domains() == 0 && (nr == 1 || domain_count() == 0))
             break;
         if (one_in(8))
             host_leave_free(below(24));

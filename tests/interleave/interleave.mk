@@ -22,7 +22,7 @@ $(INTERLEAVE)/common/string.o $(INTERLEAVE)/common/printf.o: \
 
 INTERLEAVE_LDFLAGS := -rdynamic $(LIBC_NAMES:%=-Wl,--wrap=%) -Wl,--wrap=vcpu_wait
 INTERLEAVE_SCENARIOS := retype retype-audited hammer trees give-back give-back-two grants \
-    last-puts ports ports-fifo ends to-fifo lines vcpus descriptors
+    last-puts ports ports-fifo ends to-fifo lines vcpus descriptors death
 
 $(INTERLEAVE)/%.o: %.c tests/interleave/interleave.mk | deps-test $(ABI)
 	$(call say,ILEAVE-CC,$<)
@@ -97,7 +97,7 @@ TESTS += check-threads
 .PHONY: check-threads
 check-threads: $(THREADS)/threads
 	$(call say,TEST,$@)
-	@printf '%s\n' $(INTERLEAVE_SCENARIOS) | xargs -P2 -I{} sh -c \
+	@printf '%s\n' $(filter-out death,$(INTERLEAVE_SCENARIOS)) | xargs -P2 -I{} sh -c \
 	    'timeout 60 setarch -R $< {} 1 $(THREAD_SEEDS) || exit 255'
 	@python3 -B tests/interleave/plant.py --threads $(THREADS) $(UNIT_CC) $(THREADS_CFLAGS) \
 	    -fsanitize=thread -- $(THREADS_OBJ) -- -fsanitize=thread -rdynamic

@@ -3,6 +3,7 @@
  * run. After each, all references and types are counted anew, and when the guests have ended every
  * frame is free. A failure prints the seed that it was found with. */
 #include <execinfo.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -138,13 +139,14 @@ static void run(const struct scenario *s, uint64_t seed)
     seed_now = seed;
     choices = seed;
     machine_up_at(LOW_BASE);
-    host_add_cpus(1 + s->nr_vcpus[0] + s->nr_vcpus[1]);
+    host_add_cpus(1 + s->nr_vcpus[0] + (s->program[1] != NULL ? s->nr_vcpus[1] : 0));
     for (unsigned i = 0; i < 2 && s->nr_vcpus[i] != 0; i++)
         d[i] = guest_make((domid_t)(i + 1), s->nr_vcpus[i]);
     s->prepare(d);
     host_become(cpus[0]->idle);
     for (unsigned i = 0; i < 2 && d[i] != NULL; i++)
-        start_vcpus(d[i], &cpu);
+        if (s->program[i] != NULL)
+            start_vcpus(d[i], &cpu);
     accesses_begin(seed, seed / ARRAY_SIZE(quanta) % 2 != 0);
     host_interleave(seed, quanta[seed % ARRAY_SIZE(quanta)]);
     accesses_end();
@@ -159,13 +161,14 @@ static void run(const struct scenario *s, uint64_t seed)
 
 int main(int argc, char **argv)
 {
-    static const struct scenario *const all[] = { page_scenarios, grant_scenarios,
-                                                  event_scenarios, misc_scenarios };
+    static const struct scenario *const all[] = { page_scenarios, grant_scenarios, event_scenarios,
+                                                  misc_scenarios, death_scenarios };
     uint64_t first = argc > 2 ? strtoull(argv[2], NULL, 0) : 1,
              seeds = argc > 3 ? strtoull(argv[3], NULL, 0) : SEEDS;
 
     signal(SIGABRT, failed);
     signal(SIGSEGV, failed);
+    (void)mallopt(M_PERTURB, 0xa5);     /* memory that was freed is overwritten */
     for (unsigned i = 0; i < ARRAY_SIZE(all); i++)
         for (const struct scenario *s = all[i]; s->name != NULL; s++) {
             clock_t began = clock();

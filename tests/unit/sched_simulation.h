@@ -234,7 +234,8 @@ static inline void machine_ends(void)
     list_init(&cpus[0]->queue);
     list_init(&cpus[0]->timers.armed);
     cpus[0]->timers.programmed = NO_DEADLINE;
-    list_init(&domain_list);        /* the RAM goes with the machine */
+    for_each_domain(d)
+        domain_unpublish(d);        /* the RAM goes with the machine */
     host.no_stacks = false;
     host_stop();
 }

@@ -108,7 +108,8 @@ def entries(head, type_, member):
 
 def domains(some=True):
     """All domains. some: if there are none, that is a Fault."""
-    found = list(entries(symbol("domain_list"), struct("domain"), "list"))
+    table = symbol("domains")
+    found = [table[i].dereference() for i in range(int(symbol("numbers_end"))) if int(table[i])]
     if some and not found:
         raise Fault("there are no domains (not yet, or no more)")
     return found

@@ -7,7 +7,7 @@
  *             what it was doing for the vCPU
  *   DYING     all vCPUs are parked; domain_reap, on the idle vCPU, releases what the domain held.
  *             The state lasts as long as other domains map frames of this one by grant
- *   DEAD      off the list; its memory is freed
+ *   DEAD      out of the table; its memory is freed
  *
  * Building is boot/build.c's, scheduling sched.c's. State that pv/ and other rooms keep for a
  * domain is created and released by the functions that they registered (struct domain_part);
@@ -121,7 +121,7 @@ struct domain *domain_create(domid_t id, const char *name, unsigned nr_vcpus, ui
         if (vcpu_create(d, i) == NULL)
             goto fail;
     time_init_domain(d);
-    list_add_tail(&d->list, &domain_list);
+    domain_publish(d);
     return d;
 
 fail:
@@ -238,8 +238,9 @@ static const char *const shutdown_names[] = {
 };
 
 /* Releases everything that holds references. The parts' functions have preemption points, at which
- * other domains run: they can no longer start to use this domain, but only end uses that exist
- * (unmap a grant, close a port). */
+ * other domains run, as they do on other CPUs: they can no longer start to use this domain, as none
+ * finds it in the table (domain_by_id), but only end uses that exist (unmap a grant, close a
+ * port). */
 static void relinquish(struct domain *d)
 {
     struct vcpu *v;
@@ -252,6 +253,7 @@ static void relinquish(struct domain *d)
             cpu_relax();
         }
     WRITE_ONCE(d->state, DOM_DYING);
+    grace_period();                 /* a CPU that had found it before has gone on */
     cap_end(d);
     if (tracing(TRACE_ALL))
         trace_domain_event(d, d->shutdown_code == SHUTDOWN_crash ? TRACE_DOMAIN_CRASHED
@@ -281,22 +283,19 @@ static bool may_end(struct domain *d)
     return true;
 }
 
-/* The only place that removes domains from the list; so other code may walk it across preemption
- * points. */
+/* The only place that takes domains out of the table. */
 static void reap_domains(void)
 {
-    struct domain *d, *next;
+    struct domain *d;
 
-    for (d = list_entry(domain_list.next, struct domain, list); &d->list != &domain_list;
-         d = next) {
-        next = list_entry(d->list.next, struct domain, list);
+    for_each_domain(d) {
         if (d->state == DOM_SHUTDOWN && d->vcpus_inside == 0 && may_end(d))
             relinquish(d);
         if (d->state != DOM_DYING || d->nr_frames != 0)
             continue;
-        list_unlink(&d->list);
+        domain_unpublish(d);
         WRITE_ONCE(d->state, DOM_DEAD);
-        grace_period();         /* a CPU that had found it in the list has gone on */
+        grace_period();         /* a CPU that had found it in the table has gone on */
         domain_free(d);
     }
 }

@@ -153,7 +153,6 @@ struct domain {
     char crash_reason[128];         /* first reason kept; empty: none */
     bool dumped;                    /* the registers of its crash were printed */
     bool serves;                    /* a service or driver domain: it ends after the guests */
-    struct list_head list;          /* in domain_list */
     unsigned nr_vcpus;              /* maximum; vcpu[i] exists for all i below */
     struct vcpu *vcpu[MAX_VCPUS];
     struct spinlock life_lock;      /* guards state, vcpus_inside, and up and started of vCPUs */

@@ -37,9 +37,17 @@ static domid_t last_guest;              /* the last guest that got input */
 static unsigned nr_switch;              /* number of Ctrl-a that came one after the other, 0 to 2 */
 static uint64_t full_since;             /* ns; 0: there is room */
 
+/* One that has not ended; also while it is built. */
+static struct domain *live(domid_t id)
+{
+    struct domain *d = domain_at(id);
+
+    return d != NULL && d->state < DOM_DYING ? d : NULL;
+}
+
 static void choose_raw(void)
 {
-    console_choose_raw(domain_by_id(last_guest), input_domain == 0 && last_guest != 0);
+    console_choose_raw(live(last_guest), input_domain == 0 && last_guest != 0);
 }
 
 static void set_input(domid_t id)
@@ -120,7 +128,7 @@ static void request_shutdown(domid_t id)
 
 static void destroy(domid_t id)
 {
-    struct domain *d = domain_by_id(id);
+    struct domain *d = live(id);
 
     log_info(d != NULL ? "d%u is ended, by a key" : "d%u: no such domain", id);
     if (d != NULL)
@@ -217,7 +225,7 @@ static bool in_sequence(char c)
 
 static void give_input(char c)
 {
-    struct domain *d = input_domain != 0 ? domain_by_id(input_domain) : NULL;
+    struct domain *d = input_domain != 0 ? live(input_domain) : NULL;
 
     if (d != NULL)
         console_give(d, c);
@@ -252,7 +260,7 @@ static void handle_char(char c)
  * working. */
 static bool input_has_room(void)
 {
-    struct domain *d = input_domain != 0 ? domain_by_id(input_domain) : NULL;
+    struct domain *d = input_domain != 0 ? live(input_domain) : NULL;
 
     if (d == NULL || console_has_room(d, nr_switch + 1)) {
         full_since = 0;
