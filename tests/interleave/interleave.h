@@ -14,7 +14,7 @@ struct scenario {
     void (*check)(struct domain *d[2]);     /* NULL: only what always must hold */
 };
 extern const struct scenario page_scenarios[], grant_scenarios[], event_scenarios[],
-    misc_scenarios[], death_scenarios[];
+    misc_scenarios[], death_scenarios[], claim_scenarios[];
 
 /* A number below n, from the seed. */
 unsigned pick(unsigned n);

@@ -162,7 +162,8 @@ static void run(const struct scenario *s, uint64_t seed)
 int main(int argc, char **argv)
 {
     static const struct scenario *const all[] = { page_scenarios, grant_scenarios, event_scenarios,
-                                                  misc_scenarios, death_scenarios };
+                                                  misc_scenarios, death_scenarios,
+                                                  claim_scenarios };
     uint64_t first = argc > 2 ? strtoull(argv[2], NULL, 0) : 1,
              seeds = argc > 3 ? strtoull(argv[3], NULL, 0) : SEEDS;
 

@@ -75,19 +75,11 @@ void flush_since""", "hammer"),
          "    uint64_t before = xadd(&f->word, -refs);",
          "    uint64_t before = READ_ONCE(f->word);\n    WRITE_ONCE(f->word, before - refs);",
          "grants"),
-    Race("a domain is taken apart while a CPU that found it goes on", "domain.c",
-         "    grace_period();                 /* a CPU that had found it before", "    /*", "death"),
-    Race("a domain is freed while a CPU that found it goes on", "domain.c",
-         "        grace_period();         /* a CPU that had found it in the table", "    /*",
-         "death"),
-    Race("a CPU is not waited for in a grace period", "request.c",
-         "            wait_for(&c->grace, READ_ONCE(c->grace.wanted));",
-         "            if (c != cpus[1])\n                wait_for(&c->grace, c->grace.wanted);", "death"),
-    Race("a CPU that waits acknowledges that it uses no other domain", "request.c",
-         "    if (READ_ONCE(c->requests) & REQUEST_FLUSH) {",
-         "    if (fetch_and(&c->requests, ~REQUEST_GRACE) & REQUEST_GRACE)\n"
-         "        c->grace.done = c->grace.wanted;\n"
-         "    if (READ_ONCE(c->requests) & REQUEST_FLUSH) {", "death"),
+    Race("whether a domain may have more memory is decided before the lock is taken", "alloc.c",
+         ("    spin_lock(&heap_lock);\n    mfn = find_block(",
+          "(may != NULL && !may(arg, 1ull << order))"),
+         ("    bool allowed = may == NULL || may(arg, 1ull << order);\n\n"
+          "    spin_lock(&heap_lock);\n    mfn = find_block(", "!allowed"), "claims"),
 ]
 
 NAMED = [

@@ -146,7 +146,8 @@ static mfn_t find_block(unsigned order, unsigned address_bits, unsigned *found)
     return INVALID_MFN;
 }
 
-mfn_t alloc_frames_below(unsigned order, unsigned address_bits)
+static mfn_t alloc(unsigned order, unsigned address_bits, bool (*may)(void *arg, uint64_t nr),
+                   void *arg)
 {
     unsigned o;
     bool scrub;
@@ -154,7 +155,7 @@ mfn_t alloc_frames_below(unsigned order, unsigned address_bits)
 
     spin_lock(&heap_lock);
     mfn = find_block(order, address_bits, &o);
-    if (mfn == INVALID_MFN) {
+    if (mfn == INVALID_MFN || (may != NULL && !may(arg, 1ull << order))) {
         spin_unlock(&heap_lock);
         return INVALID_MFN;
     }
@@ -170,9 +171,19 @@ mfn_t alloc_frames_below(unsigned order, unsigned address_bits)
     return mfn;
 }
 
+mfn_t alloc_frames_below(unsigned order, unsigned address_bits)
+{
+    return alloc(order, address_bits, NULL, NULL);
+}
+
+mfn_t alloc_frames_if(unsigned order, bool (*may)(void *arg, uint64_t nr_frames), void *arg)
+{
+    return alloc(order, 0, may, arg);
+}
+
 mfn_t alloc_frames(unsigned order)
 {
-    return alloc_frames_below(order, 0);
+    return alloc(order, 0, NULL, NULL);
 }
 
 uint64_t nr_free_frames(void)
@@ -181,9 +192,9 @@ uint64_t nr_free_frames(void)
 }
 
 /* Frames of the hypervisor's own: without owner, so that no guest gets a reference on them. */
-void *alloc_pages(unsigned order)
+void *alloc_pages_if(unsigned order, bool (*may)(void *arg, uint64_t nr_frames), void *arg)
 {
-    mfn_t mfn = alloc_frames(order);
+    mfn_t mfn = alloc(order, 0, may, arg);
 
     if (mfn == INVALID_MFN)
         return NULL;
@@ -192,6 +203,11 @@ void *alloc_pages(unsigned order)
         memset(mfn_to_virt(mfn + i), 0, PAGE_SIZE);
     }
     return mfn_to_virt(mfn);
+}
+
+void *alloc_pages(unsigned order)
+{
+    return alloc_pages_if(order, NULL, NULL);
 }
 
 void free_pages(void *p, unsigned order)

@@ -16,11 +16,15 @@ void frames_add_range(mfn_t start, mfn_t end, bool scrub);  /* RAM that is free 
 mfn_t alloc_frames(unsigned order);
 /* The same, all below machine address 2^address_bits; address_bits 0: anywhere. */
 mfn_t alloc_frames_below(unsigned order, unsigned address_bits);
+/* The same anywhere, if may() says so: it is called under the lock of the free frames, when there
+ * is such a block, and whether it says so is final. */
+mfn_t alloc_frames_if(unsigned order, bool (*may)(void *arg, uint64_t nr_frames), void *arg);
 void free_frames(mfn_t mfn, unsigned order, bool scrub);
 /* One zeroed frame of the hypervisor's own; NULL: none. */
 void *alloc_page(void);
 void free_page(void *page);                 /* NULL is fine */
 void *alloc_pages(unsigned order);          /* zeroed */
+void *alloc_pages_if(unsigned order, bool (*may)(void *arg, uint64_t nr_frames), void *arg);
 void free_pages(void *p, unsigned order);
 uint64_t nr_free_frames(void);
 

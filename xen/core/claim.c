@@ -20,13 +20,15 @@ static inline uint64_t unused(uint64_t claim, uint64_t used)
     return claim > used ? claim - used : 0;
 }
 
+/* Other CPUs allocate and free meanwhile. Both make the claims greater first, or the free memory
+ * less: so with the lock of the free frames held, the sum is never too small for what is free. */
 uint64_t claimed_frames(void)
 {
     uint64_t claimed = claim_to_come != NULL ? claim_to_come() : 0;
     struct domain *d;
 
     for_each_domain(d)
-        if (d->state < DOM_SHUTDOWN)
+        if (READ_ONCE(d->state) < DOM_SHUTDOWN)
             claimed += unused(d->max_frames, READ_ONCE(d->nr_frames)) +
                        unused(DOMAIN_RESERVE, READ_ONCE(d->nr_hv_frames));
     return claimed;
@@ -37,23 +39,31 @@ uint64_t unclaimed_frames(void)
     return unused(nr_free_frames(), claimed_frames());
 }
 
-/* A domain in state BUILDING is not limited: the builder has checked that there is memory for
- * it. */
-bool domain_may_have(const struct domain *d, uint64_t nr)
+/* Under the lock of the free frames, so that no two CPUs are given the same frames: whether d may
+ * have nr more; then they are counted. A domain in state BUILDING is not limited: the builder has
+ * checked that there is memory for it. */
+static bool take(void *arg, uint64_t nr)
 {
-    return READ_ONCE(d->nr_hv_frames) + nr <= DOMAIN_RESERVE || d->state == DOM_BUILDING ||
-           unclaimed_frames() >= nr;
+    struct domain *d = arg;
+
+    if (READ_ONCE(d->nr_hv_frames) + nr > DOMAIN_RESERVE && d->state != DOM_BUILDING &&
+        unclaimed_frames() < nr)
+        return false;
+    locked_add(&d->nr_hv_frames, nr);
+    return true;
+}
+
+mfn_t alloc_frame_for(struct domain *d)
+{
+    return alloc_frames_if(0, take, d);
 }
 
 void *alloc_pages_for(struct domain *d, unsigned order)
 {
-    void *p = domain_may_have(d, 1ull << order) ? alloc_pages(order) : NULL;
-
-    if (p != NULL)
-        locked_add(&d->nr_hv_frames, 1ull << order);
-    return p;
+    return alloc_pages_if(order, take, d);
 }
 
+/* Not counted any more before they are free: see claimed_frames(). */
 void free_pages_for(struct domain *d, void *p, unsigned order)
 {
     if (p != NULL)

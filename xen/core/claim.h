@@ -18,12 +18,12 @@
 void claim_register(uint64_t (*frames)(void));
 uint64_t claimed_frames(void);              /* the parts of all claims that are not allocated yet */
 uint64_t unclaimed_frames(void);            /* free frames to which no domain has a claim */
-/* d may allocate so many more */
-bool domain_may_have(const struct domain *d, uint64_t nr_frames);
 /* 2^order contiguous frames, zeroed, counted in d->nr_hv_frames. NULL: no memory, or more than d
  * may have. */
 void *alloc_pages_for(struct domain *d, unsigned order);
 void free_pages_for(struct domain *d, void *p, unsigned order);     /* NULL is fine */
+/* One, not zeroed, without an owner; INVALID_MFN: none. */
+mfn_t alloc_frame_for(struct domain *d);
 static inline void *alloc_page_for(struct domain *d)
 {
     return alloc_pages_for(d, 0);

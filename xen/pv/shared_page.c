@@ -11,13 +11,12 @@
 
 void *alloc_shared_page(struct domain *d)
 {
-    mfn_t mfn = domain_may_have(d, 1) ? alloc_frames(0) : INVALID_MFN;
+    mfn_t mfn = alloc_frame_for(d);
     struct frame *f;
 
     if (mfn == INVALID_MFN)
         return NULL;
     f = frame_set_owner(mfn, d);
-    locked_add(&d->nr_hv_frames, 1);
     memset(mfn_to_virt(mfn), 0, PAGE_SIZE);
     m2p_table[mfn] = INVALID_M2P_ENTRY;
     /* The hypervisor's references, which the guest cannot drop: it never becomes a table. */
