@@ -42,6 +42,19 @@ static void be_skewed(struct ap *ap)
         ap->sync.skew = arch_tsc_hz();
 }
 
+/* The CPU that boots may have given this one up meanwhile. */
+static void change(struct ap *ap, uint32_t from, enum ap_state to)
+{
+    if (!try_cmpxchg(&ap->state, &from, to))
+        arch_halt();
+}
+
+static void stop_at(const struct ap *ap, enum cpu_fault fault)
+{
+    if (cpu_fault(ap->candidate) == fault)
+        arch_halt();
+}
+
 /* Halts between interrupts, as CPUs that spin would take time from those that work if there is a
  * hypervisor below. */
 static void wait_for_go(struct ap *ap)
@@ -49,11 +62,12 @@ static void wait_for_go(struct ap *ap)
     enum ap_state state;
 
     while ((state = state_of(ap)) != AP_GO) {
-        if (state == AP_UNFIT)
+        if (state == AP_UNFIT || state == AP_LOST)
             arch_halt();
         if (state == AP_SYNC) {
+            stop_at(ap, FAULT_STUCK);
             tsc_sync_answer(&ap->sync);
-            store_release(&ap->state, AP_ALIVE);
+            change(ap, AP_SYNC, AP_ALIVE);
         } else {
             arch_idle();
         }
@@ -63,7 +77,6 @@ static void wait_for_go(struct ap *ap)
 _Noreturn void ap_main(void)
 {
     struct ap *ap = (struct ap *)((char *)current->cpu - offsetof(struct ap, cpu));
-    uint32_t starting = AP_STARTING;
 
     write_cr3(idle_root);
     segments_load(&ap->arch);           /* faults are reported from here on */
@@ -72,12 +85,12 @@ _Noreturn void ap_main(void)
     read_words(ap);
     be_skewed(ap);
     lapic_init(ap->madt);
-    if (!try_cmpxchg(&ap->state, &starting, AP_ALIVE))
-        arch_halt();
+    change(ap, AP_STARTING, AP_ALIVE);
     wait_for_go(ap);
+    stop_at(ap, FAULT_GONE);
+    change(ap, AP_GO, AP_READY);        /* from here on the number is this CPU's */
     segments_set_entries(ap->cpu.id);
     segments_set_vcpu(&ap->cpu, current);
     lapic_start_timer();
-    store_release(&ap->state, AP_READY);
     secondary_main();
 }

@@ -6,8 +6,8 @@
  * enabled x2APIC it stays so, as it may be locked, and leaving it would be #GP. Under another
  * hypervisor x2APIC is enabled here, because an exit by an MSR costs less than one by memory, whose
  * instruction must be decoded. On a bare machine in xAPIC mode nothing is changed, as SMM code of
- * some firmware needs the page; unless there are CPUs that xAPIC mode cannot address. INIT leaves
- * the mode as it is. */
+ * some firmware needs the page; unless CPUs are to be started that xAPIC mode cannot address. INIT
+ * leaves the mode as it is. */
 #include "arch/arch.h"
 #include "arch/x86_64/boot.h"
 #include "arch/x86_64/cpu.h"
@@ -80,14 +80,21 @@ static void switch_on(void)
         wrmsr(MSR_APIC_BASE, base | APIC_ON | APIC_X2);
 }
 
-void lapic_choose(bool wide_ids)
+void lapic_choose(void)
 {
     uint64_t base = rdmsr(MSR_APIC_BASE);
 
-    by_msr = (base & APIC_X2) || (cpu_features.x2apic && (cpu_features.hypervisor || wide_ids));
+    by_msr = (base & APIC_X2) || (cpu_features.x2apic && cpu_features.hypervisor);
     lapic_pa = base & PTE_ADDR_MASK;
     if (!by_msr)
         (void)map_registers(lapic_pa);
+    switch_on();
+}
+
+/* The registers keep their values when the mode changes (SDM vol. 3, 10.12.5). */
+void lapic_widen(void)
+{
+    by_msr |= cpu_features.x2apic;
     switch_on();
 }
 

@@ -25,9 +25,11 @@
 
 struct madt_cpu;
 
-/* Chooses the mode for all CPUs, before the first one's lapic_init. wide_ids: some have ids that
- * only x2APIC mode can address. */
-void lapic_choose(bool wide_ids);
+/* Chooses the mode for all CPUs, before the first one's lapic_init. */
+void lapic_choose(void);
+/* x2APIC mode, if this machine has it: CPUs are to be started whose ids xAPIC mode cannot address.
+ * Before they are. */
+void lapic_widen(void);
 /* Enables this CPU's and sets its local vectors; the timer is masked. pins: which are NMIs; NULL:
  * not known. */
 void lapic_init(const struct madt_cpu *pins);

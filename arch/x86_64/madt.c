@@ -125,3 +125,15 @@ void madt_parse(const struct acpi_header *table, struct madt *m)
             at += e.len;
         }
 }
+
+bool madt_needs_x2apic(const struct madt *m, uint32_t self, unsigned nr)
+{
+    for (unsigned i = 0; i < m->nr_cpus && nr > 0; i++) {
+        if (m->cpu[i].apic_id == self)
+            continue;
+        if (m->cpu[i].apic_id >= XAPIC_IDS)
+            return true;
+        nr--;
+    }
+    return false;
+}

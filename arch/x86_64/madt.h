@@ -6,6 +6,7 @@
 #include "arch/x86_64/acpi_tables.h"
 
 #define MADT_CPUS 1024u
+#define XAPIC_IDS 255u
 
 struct madt_cpu {
     uint32_t apic_id;
@@ -22,5 +23,8 @@ struct madt {
 
 /* Fills m with the CPUs that the firmware has enabled. table: a whole MADT, of any content. */
 void madt_parse(const struct acpi_header *table, struct madt *m);
+/* Of the first nr CPUs besides the one with id self, some have ids for which xAPIC mode has no
+ * room. */
+bool madt_needs_x2apic(const struct madt *m, uint32_t self, unsigned nr);
 
 #endif

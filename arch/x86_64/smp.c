@@ -23,7 +23,6 @@
 #define STARTUP_WAIT_US 200u            /* before the second start-up interrupt */
 #define WAIT_US 1000000u
 #define WAIT_VIRTUAL_US 10000000u       /* a hypervisor below may have few CPUs for many */
-#define XAPIC_IDS 255u
 
 static struct madt madt;
 static struct ap *aps[MAX_CPUS];        /* those that are to be started */
@@ -39,16 +38,12 @@ extern uint32_t nr_ap_stacks;
 struct ap_stack ap_stacks[MAX_CPUS];
 uint32_t nr_ap_stacks;
 
-bool smp_find_cpus(void)
+void smp_find_cpus(void)
 {
     const struct acpi_header *table = acpi_table("APIC");
-    bool wide = false;
 
     if (table != NULL)
         madt_parse(table, &madt);
-    for (unsigned i = 0; i < madt.nr_cpus; i++)
-        wide |= madt.cpu[i].apic_id >= XAPIC_IDS;
-    return wide;
 }
 
 const struct madt_cpu *smp_madt_cpu(uint32_t apic_id)
@@ -73,7 +68,7 @@ enum cpu_fault cpu_fault(unsigned candidate)
 {
     static const char *const names[] = {
         [FAULT_MISSING] = "missing", [FAULT_LATE] = "late", [FAULT_SKEW] = "skew",
-        [FAULT_FEATURE] = "feature",
+        [FAULT_FEATURE] = "feature", [FAULT_STUCK] = "stuck", [FAULT_GONE] = "gone",
     };
 
     for (unsigned i = FAULT_MISSING; i < ARRAY_SIZE(names); i++)
@@ -88,6 +83,12 @@ static void wait_us(uint64_t us)
 
     while (arch_tsc() < until)
         cpu_relax();
+}
+
+/* TSC ticks in which a CPU must do what it is waited for. */
+static uint64_t patience(void)
+{
+    return arch_tsc_hz() / 1000000 * (cpu_features.hypervisor ? WAIT_VIRTUAL_US : WAIT_US);
 }
 
 /* --- Choosing them ---------------------------------------------------------------------------- */
@@ -110,6 +111,8 @@ static void choose_aps(unsigned max)
     uint32_t self = cpus[0]->arch->apic_id;
     unsigned candidate = 0;
 
+    if (madt_needs_x2apic(&madt, self, MIN(max, MAX_CPUS) - 1))
+        lapic_widen();
     for (unsigned i = 0; i < madt.nr_cpus && nr_aps + 1 < MIN(max, MAX_CPUS); i++) {
         const struct madt_cpu *m = &madt.cpu[i];
 
@@ -149,14 +152,14 @@ static bool all_came(void)
  * those that have missed the first. */
 static void start_all(uint64_t page)
 {
-    uint64_t wait = cpu_features.hypervisor ? WAIT_VIRTUAL_US : WAIT_US, until;
+    uint64_t until;
 
     for (unsigned i = 0; i < nr_aps; i++)
         lapic_send(aps[i]->madt->apic_id, ICR_INIT);
     send_startup(page);
     wait_us(STARTUP_WAIT_US);
     send_startup(page);
-    until = arch_tsc() + arch_tsc_hz() / 1000000 * wait;
+    until = arch_tsc() + patience();
     while (!all_came() && arch_tsc() < until)
         cpu_relax();
 }
@@ -169,35 +172,51 @@ static void wake(struct ap *ap, enum ap_state state)
     lapic_send(ap->madt->apic_id, ICR_FIXED | VECTOR_IPI);
 }
 
-static void wait_while(const struct ap *ap, enum ap_state state)
+/* The CPU has not left that state for too long. False: it has just left it. */
+static bool give_up(struct ap *ap, uint32_t state)
 {
-    while (load_acquire(&ap->state) == state)
+    if (!try_cmpxchg(&ap->state, &state, AP_LOST))
+        return false;
+    tsc_sync_give_up(&ap->sync);
+    log_warning("CPU with APIC id %u has stopped while it was started: left out",
+                ap->madt->apic_id);
+    return true;
+}
+
+/* False: the CPU is lost. */
+static bool wait_while(struct ap *ap, enum ap_state state)
+{
+    uint64_t start = arch_tsc();
+
+    while (load_acquire(&ap->state) == state) {
+        if (arch_tsc() - start > patience() && give_up(ap, state))
+            return false;
         cpu_relax();
-}
-
-/* By how much its TSC is ahead, after it was corrected if that was possible. */
-static int64_t compare_tsc(struct ap *ap)
-{
-    int64_t ahead;
-
-    wake(ap, AP_SYNC);
-    ahead = tsc_sync_measure(&ap->sync);
-    if (ahead == 0 || !cpu_features.tsc_adjust) {
-        tsc_sync_end(&ap->sync, 0);
-        wait_while(ap, AP_SYNC);
-        return ahead;
     }
-    tsc_sync_end(&ap->sync, (uint64_t)-ahead);
-    wait_while(ap, AP_SYNC);
-    wake(ap, AP_SYNC);
-    ahead = tsc_sync_measure(&ap->sync);
-    tsc_sync_end(&ap->sync, 0);
-    wait_while(ap, AP_SYNC);
-    return ahead;
+    return true;
 }
 
-/* True: this CPU is to be used. Otherwise a line says why not. */
-static bool judge(struct ap *ap, const struct cpuid_words *boot)
+static bool compare_once(struct ap *ap, bool correct, int64_t *ahead)
+{
+    ap->sync.patience = patience();
+    wake(ap, AP_SYNC);
+    if (tsc_sync_measure(&ap->sync, ahead) &&
+        tsc_sync_end(&ap->sync, correct ? (uint64_t)-*ahead : 0))
+        return wait_while(ap, AP_SYNC);
+    return !give_up(ap, AP_SYNC);
+}
+
+/* By how much its TSC is ahead, after it was corrected if that was possible. False: it is lost. */
+static bool compare_tsc(struct ap *ap, int64_t *ahead)
+{
+    bool correct = cpu_features.tsc_adjust;
+
+    return compare_once(ap, correct, ahead) &&
+           (*ahead == 0 || !correct || compare_once(ap, false, ahead));
+}
+
+/* Leaves it ALIVE if it is to be used. Otherwise a line says why not. */
+static void judge(struct ap *ap, const struct cpuid_words *boot)
 {
     uint32_t id = ap->madt->apic_id, starting = AP_STARTING;
     const char *lacks;
@@ -205,38 +224,44 @@ static bool judge(struct ap *ap, const struct cpuid_words *boot)
 
     if (try_cmpxchg(&ap->state, &starting, AP_LOST)) {
         log_warning("CPU with APIC id %u has not started: left out", id);
-        return false;
+        return;
     }
     lacks = cpuid_words_lack(boot, &ap->words);
     if (lacks != NULL) {
         log_warning("CPU with APIC id %u differs from the first one (%s): left out", id, lacks);
         wake(ap, AP_UNFIT);
-        return false;
+        return;
     }
-    ahead = compare_tsc(ap);
+    if (!compare_tsc(ap, &ahead))
+        return;
     if (ahead != 0) {
         log_warning("CPU with APIC id %u is left out: its TSC is %ld ticks ahead", id, ahead);
         wake(ap, AP_UNFIT);
-        return false;
+        return;
     }
-    return true;
 }
 
-/* Numbers are given in the order of the MADT to those that are used. */
-static void number_cpu(struct ap *ap, unsigned number)
+/* Numbers are given in the order of the MADT to those that are used. One that is lost after all
+ * writes nothing that belongs to the number, which the next one gets. */
+static void let_go(struct ap *ap)
 {
+    unsigned number = nr_cpus;
+
     ap->idle.id = number;
     segments_set_number(&ap->arch, number);
     cpu_set_up(&ap->cpu, number);
     sched_init(&ap->cpu, &ap->idle);
     cpu_table[number] = &ap->cpu;
+    nr_cpus = number + 1;
+    wake(ap, AP_GO);
+    if (!wait_while(ap, AP_GO))
+        nr_cpus = number;
 }
 
 void arch_start_cpus(unsigned max)
 {
     uint64_t page;
     struct cpuid_words boot;
-    unsigned n = 1;
 
     choose_aps(max);
     if (nr_aps == 0)
@@ -249,15 +274,11 @@ void arch_start_cpus(unsigned max)
     start_all(page);
     smp_read_words(&boot);
     cpu_table[0] = cpus[0];
-    for (unsigned i = 0; i < nr_aps; i++)
-        if (judge(aps[i], &boot))
-            number_cpu(aps[i], n++);
     cpus = cpu_table;
-    nr_cpus = n;
     for (unsigned i = 0; i < nr_aps; i++)
-        if (load_acquire(&aps[i]->state) == AP_ALIVE) {
-            wake(aps[i], AP_GO);
-            wait_while(aps[i], AP_GO);
-        }
+        judge(aps[i], &boot);
+    for (unsigned i = 0; i < nr_aps; i++)
+        if (load_acquire(&aps[i]->state) == AP_ALIVE)
+            let_go(aps[i]);
     log_info("%u CPUs", nr_cpus);
 }

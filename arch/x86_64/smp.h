@@ -14,10 +14,12 @@
  *
  *   STARTING --> ALIVE         the CPU, by compare-and-exchange
  *   STARTING --> LOST          the CPU that boots, likewise, when it has waited long enough
- *   ALIVE    --> SYNC --> ALIVE    the CPU that boots, then the CPU, after the TSCs were compared
+ *   ALIVE    --> SYNC --> ALIVE    the CPU that boots, then the CPU, by compare-and-exchange,
+ *                              after the TSCs were compared
  *   ALIVE    --> GO            the CPU that boots: the CPU has its number
  *   ALIVE    --> UNFIT         the CPU that boots: the CPU halts
- *   GO       --> READY         the CPU, which idles from then on
+ *   GO       --> READY         the CPU, by compare-and-exchange: it idles from then on
+ *   SYNC, GO --> LOST          the CPU that boots, likewise, when it has waited long enough
  *
  * A CPU that finds LOST when it comes halts, too. Its memory is never used for anything else. */
 enum ap_state { AP_STARTING, AP_ALIVE, AP_SYNC, AP_GO, AP_READY, AP_LOST, AP_UNFIT };
@@ -35,8 +37,8 @@ struct ap {
     struct vcpu idle;
 };
 
-/* Finds the machine's CPUs. True: some have APIC ids for which only x2APIC mode has room. */
-bool smp_find_cpus(void);
+/* Finds the machine's CPUs. */
+void smp_find_cpus(void);
 /* The pins of the CPU with that APIC id that are NMIs. */
 const struct madt_cpu *smp_madt_cpu(uint32_t apic_id);
 
@@ -48,7 +50,11 @@ uint64_t trampoline_prepare(void);
 struct ap *ap_alloc(const struct madt_cpu *m, unsigned candidate);
 
 /* Faults for the tests: option cpu_fault=. */
-enum cpu_fault { FAULT_NONE, FAULT_MISSING, FAULT_LATE, FAULT_SKEW, FAULT_FEATURE };
+enum cpu_fault {
+    FAULT_NONE, FAULT_MISSING, FAULT_LATE, FAULT_SKEW, FAULT_FEATURE,
+    FAULT_STUCK,                /* it is alive, and stops before it has compared its TSC */
+    FAULT_GONE,                 /* it stops after that */
+};
 enum cpu_fault cpu_fault(unsigned candidate);
 
 #endif

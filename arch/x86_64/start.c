@@ -40,7 +40,8 @@ void arch_start(uint32_t magic, uint64_t info)
     segments_init();                    /* faults of the hypervisor are reported from here on */
     cpu_probe();
     paging_init();
-    lapic_choose(smp_find_cpus());
+    smp_find_cpus();
+    lapic_choose();
     cpus[0]->arch->apic_id = lapic_id();
     clock_init(smp_madt_cpu(lapic_id()));
     hypervisor_main();

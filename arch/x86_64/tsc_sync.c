@@ -20,14 +20,21 @@ static uint64_t ordered_tsc(void)
     return tsc;
 }
 
-static void ask(struct tsc_sync *s, uint32_t question)
+/* False: there was no answer for so long that there will be none. */
+static bool ask(struct tsc_sync *s, uint32_t question)
 {
+    uint64_t start = arch_tsc();
+
     store_release(&s->question, question);
-    while (load_acquire(&s->answer) != question)
+    while (load_acquire(&s->answer) != question) {
+        if (arch_tsc() - start > s->patience)
+            return false;
         cpu_relax();
+    }
+    return true;
 }
 
-int64_t tsc_sync_measure(struct tsc_sync *s)
+bool tsc_sync_measure(struct tsc_sync *s, int64_t *result)
 {
     uint64_t begin = arch_tsc(), least = ~0ull;
     int64_t ahead = 0;
@@ -35,7 +42,8 @@ int64_t tsc_sync_measure(struct tsc_sync *s)
     for (uint32_t i = 1; i <= ROUNDS && (i == 1 || arch_tsc() - begin < TICKS_MAX); i++) {
         uint64_t before = ordered_tsc(), after;
 
-        ask(s, s->answer + 1);
+        if (!ask(s, s->answer + 1))
+            return false;
         after = ordered_tsc();
         if (after - before >= least)
             continue;
@@ -44,13 +52,20 @@ int64_t tsc_sync_measure(struct tsc_sync *s)
         if (ahead <= (int64_t)(least / 2 + 1) && ahead >= -(int64_t)(least / 2 + 1))
             ahead = 0;
     }
-    return ahead;
+    *result = ahead;
+    return true;
 }
 
-void tsc_sync_end(struct tsc_sync *s, uint64_t adjust)
+bool tsc_sync_end(struct tsc_sync *s, uint64_t adjust)
 {
     s->adjust = adjust;
-    ask(s, LAST);
+    return ask(s, LAST);
+}
+
+void tsc_sync_give_up(struct tsc_sync *s)
+{
+    s->adjust = 0;
+    store_release(&s->question, LAST);
 }
 
 void tsc_sync_answer(struct tsc_sync *s)

@@ -57,6 +57,8 @@ CASES = [
          shows=(r"^\(XEN\) 64 CPUs$",)),
     Case("smp-missing", modules=GOOD, **faulty("missing", "has not started: left out")),
     Case("smp-late", modules=GOOD, **faulty("late", "has not started: left out")),
+    Case("smp-stuck", modules=GOOD, **faulty("stuck", "has stopped while it was started")),
+    Case("smp-gone", modules=GOOD, **faulty("gone", "has stopped while it was started")),
     Case("smp-skew", modules=GOOD, **faulty("skew", r"is left out: its TSC is \d+ ticks ahead")),
     Case("smp-feature", modules=GOOD,
          **faulty("feature", r"differs from the first one \(leaf 1 ecx\): left out")),

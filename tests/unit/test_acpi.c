@@ -313,6 +313,19 @@ static void enabled_cpus_are_listed(void **state)
     assert_int_equal(madt.nr_cpus, 0);
 }
 
+/* Only for CPUs that will be started: with maxcpus=1 the mode stays as it is. */
+static void mode_depends_on_the_cpus_to_start(void **state)
+{
+    (void)state;
+    PARSE(APIC(1, 7, 1), APIC(2, 8, 1), X2APIC(6, 0x22, 1), APIC(3, 9, 1));
+    assert_false(madt_needs_x2apic(&madt, 7, 0));
+    assert_false(madt_needs_x2apic(&madt, 7, 1));
+    assert_true(madt_needs_x2apic(&madt, 7, 2));
+    assert_true(madt_needs_x2apic(&madt, 9, 3));        /* 7, 8, 0x122 */
+    assert_false(madt_needs_x2apic(&madt, 9, 2));
+    assert_false(madt_needs_x2apic(&madt, 0x122, ~0u));
+}
+
 static void nmi_pins_are_noted(void **state)
 {
     (void)state;
@@ -387,6 +400,7 @@ int main(void)
         cmocka_unit_test_teardown(lying_lengths_are_not_followed, empty),
         cmocka_unit_test_teardown(tables_with_wrong_sums_do_not_count, empty),
         cmocka_unit_test(enabled_cpus_are_listed),
+        cmocka_unit_test(mode_depends_on_the_cpus_to_start),
         cmocka_unit_test(nmi_pins_are_noted),
         cmocka_unit_test(bad_entries_end_the_list),
         cmocka_unit_test(what_does_not_fit_is_counted),
