@@ -41,12 +41,18 @@ static inline void list_add(struct list_head *entry, struct list_head *head)
     list_add_tail(entry, head->next);
 }
 
-static inline void list_del(struct list_head *entry)
+/* The entry's own links stay as they are. */
+static inline void list_unlink(struct list_head *entry)
 {
     struct list_head *before = entry->prev, *after = entry->next;
 
     before->next = after;
     after->prev = before;
+}
+
+static inline void list_del(struct list_head *entry)
+{
+    list_unlink(entry);
     list_init(entry);
 }
 

@@ -64,6 +64,29 @@ static void give_back(struct domain *d, uint64_t pfn, uint64_t end)
     }
 }
 
+/* Only what no one has got again. */
+static void overwrite(void *page)
+{
+    const struct frame *f = mfn_to_frame(virt_to_mfn(page));
+
+    if (f->owner == 0 && (f->word == 0 || (f->word & FRAME_SCRUB)))
+        memset(page, 0xa5, PAGE_SIZE);
+}
+
+static void reap(void)
+{
+    if (ended || turns-- != 0)
+        return;
+    turns = 0;
+    if (dying->state == DOM_RUNNING)
+        domain_shutdown(dying, SHUTDOWN_poweroff);
+    schedule();
+    domain_reap();
+    ended = domain_at(DYING) == NULL;
+    if (ended)
+        overwrite(dying);
+}
+
 static void prepare(struct domain *d[2])
 {
     host_become(d[1]->vcpu[0]);
@@ -170,29 +193,6 @@ static void survivor(struct vcpu *v)
         unmap(pick(REFS));
         walk();
     }
-}
-
-/* Only what no one has got again. */
-static void overwrite(void *page)
-{
-    const struct frame *f = mfn_to_frame(virt_to_mfn(page));
-
-    if (f->owner == 0 && (f->word == 0 || (f->word & FRAME_SCRUB)))
-        memset(page, 0xa5, PAGE_SIZE);
-}
-
-static void reap(void)
-{
-    if (ended || turns-- != 0)
-        return;
-    turns = 0;
-    if (dying->state == DOM_RUNNING)
-        domain_shutdown(dying, SHUTDOWN_poweroff);
-    schedule();
-    domain_reap();
-    ended = domain_at(DYING) == NULL;
-    if (ended)
-        overwrite(dying);
 }
 
 const struct scenario death_scenarios[] = {
