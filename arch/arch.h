@@ -12,7 +12,7 @@
  *                                         reads n <= 9 words of 8 bytes from the current address
  *                                         space; false: fault
  *   bool get_guest_words_unhidden(void *dst, uint64_t va, unsigned n)
- *                                         the same, where linear_hides() was false
+ *                                         the same, where there are no linear tables
  *   bool put_guest_words(uint64_t va, const void *src, unsigned n)
  *   uint64_t arch_tsc(void)
  *   uint64_t arch_cmpxchg64(uint64_t *p, uint64_t old, uint64_t val)
@@ -31,6 +31,8 @@ struct domain;
 /* Copies between the hypervisor and the current guest address space. Callers have checked the range
  * with guest_range_ok(). Returns the number of bytes NOT copied (0: all). */
 size_t arch_copy_from_guest(void *dst, uint64_t va, size_t len);
+/* Without the check for linear tables: for linear_copy(). */
+size_t arch_copy_from_guest_unhidden(void *dst, uint64_t va, size_t len);
 size_t arch_copy_to_guest(uint64_t va, const void *src, size_t len);
 
 /* Flushes this CPU's TLB: all of it, and then current->flushed is the epoch of its domain as it was

@@ -28,7 +28,7 @@ static unsigned level_of_table(mfn_t mfn, unsigned level, bool writable)
 
 /* One page walk that starts at a table of the given level. False: page fault. Through a linear
  * entry a walk may reach the hypervisor's entries of an L4. Those are supervisor-only: an access of
- * the guest faults; the hypervisor's would not, so it must not happen (linear_hides). */
+ * the guest faults; the hypervisor's would not, so it must not happen (linear_copy). */
 static bool walk_from(unsigned level, mfn_t mfn, bool writable, uint64_t va, bool write)
 {
     uint64_t *slot, entry, used;
@@ -180,7 +180,12 @@ static size_t copy_in_unhidden(void *dst, uint64_t va, size_t len)
 
 static size_t copy_in(void *dst, uint64_t va, size_t len)
 {
-    return linear_tables && linear_hides(va, len) ? len : copy_in_unhidden(dst, va, len);
+    return READ_ONCE(linear_tables) ? linear_copy(dst, va, len) : copy_in_unhidden(dst, va, len);
+}
+
+size_t arch_copy_from_guest_unhidden(void *dst, uint64_t va, size_t len)
+{
+    return copy_in_unhidden(dst, va, len);
 }
 
 size_t arch_copy_from_guest(void *dst, uint64_t va, size_t len)

@@ -218,8 +218,12 @@ size_t copy_guest(void *dst, const void *src, size_t len);
 
 size_t arch_copy_from_guest(void *dst, uint64_t va, size_t len)
 {
-    if (unlikely(linear_tables) && linear_hides(va, len))
-        return len;
+    return unlikely(linear_tables) ? linear_copy(dst, va, len) :
+           copy_guest(dst, (const void *)va, len);
+}
+
+size_t arch_copy_from_guest_unhidden(void *dst, uint64_t va, size_t len)
+{
     return copy_guest(dst, (const void *)va, len);
 }
 

@@ -166,6 +166,34 @@ static void give_back(struct vcpu *v)
     }
 }
 
+/* A linear entry of the root comes and goes, by which a walk reaches the hypervisor's entries; the
+ * other vCPU passes addresses there to hypercalls. */
+#define VIEW_SLOT 300ul
+#define VIEW_VA (0xffff000000000000ul | VIEW_SLOT << 39)
+#define HIDDEN_VA (VIEW_VA | 262ul << 30)
+/* One of the guest's L1 tables; a CPU that has read it has the linear entry cached. */
+#define SEEN_VA (VIEW_VA | (GUEST_BASE >> 9 & 0x7ffffff000ul))
+
+static void prepare_linear(struct domain *d[2])
+{
+    prepare(d);
+    linear_tables = false;
+}
+
+static void linear(struct vcpu *v)
+{
+    mfn_t root = v->root_kernel >> PAGE_SHIFT;
+
+    for (unsigned i = 0; i < 2 * ROUNDS; i++) {
+        if (v->id == 0)
+            update(root, VIEW_SLOT, pick(2) ? entry(root, false) : 0);
+        else if (pick(3) == 0)
+            guest_load(SEEN_VA);
+        else
+            (void)call(__HYPERVISOR_memory_op, XENMEM_current_reservation, HIDDEN_VA, 0, 0);
+    }
+}
+
 static struct domain *audited;
 
 /* As debug builds do when a domain has ended. While the others are held, none is in the middle of
@@ -193,6 +221,7 @@ const struct scenario page_scenarios[] = {
     { "retype-audited", { 2 }, prepare_audited, { retype }, NULL },
     { "hammer", { 3 }, prepare, { hammer }, NULL },
     { "trees", { 2 }, prepare_tree, { trees }, NULL },
+    { "linear", { 2 }, prepare_linear, { linear }, NULL },
     { "give-back", { 2 }, prepare, { give_back }, NULL },
     { "give-back-two", { 2, 1 }, prepare, { give_back, give_back }, NULL },
     { NULL },

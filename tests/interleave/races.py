@@ -68,6 +68,18 @@ void flush_since""", "hammer"),
          "last-puts"),
     Race("a vCPU that waits for a table is not woken", "pagetype.c",
          "    if (unlikely(d->type_waiters != 0))", "    if (false)", "trees"),
+    Race("a linear entry is stored between the check of an address and the copy", "linear.c",
+         ("    spin_lock(&d->linear_lock);", "    spin_unlock(&d->linear_lock);"), ("", ""),
+         "linear"),
+    Race("the first linear entry does not wait for copies that are not checked", "linear.c",
+         "        flush_others(d);\n", "", "linear"),
+    Race("a linear entry that goes is flushed when copies may go on", "linear.c",
+         """    if (is_linear_l4e(old))
+        flush_domain(d);
+    spin_unlock(&d->linear_lock);""",
+         """    spin_unlock(&d->linear_lock);
+    if (is_linear_l4e(old))
+        flush_domain(d);""", "linear"),
     Race("CPUs that are to be held are not waited for", "request.c",
          "    while (load_acquire(&nr_held) != nr_cpus - 1) {", "    while (false) {",
          "retype-audited"),

@@ -224,9 +224,9 @@ BUGS = (
     Bug("the old entry is read before others may have stored to it", "mmu_update.c",
         old=("    uint64_t type = frame_type(table), old;\n",
              "    old = READ_ONCE(*slot);\n"
-             "    store_entry(slot, old, entry"),
+             "    if (unlikely(d->linear"),
         new=("    uint64_t type = frame_type(table), old = READ_ONCE(*slot);\n",
-             "    store_entry(slot, old, entry"),
+             "    if (unlikely(d->linear"),
         scope="preempted"),
     Bug("whether it is pinned is asked before others may have pinned it", "mmuext.c",
         old=("    struct frame *f;\n"

@@ -1,7 +1,7 @@
 /* Two vCPUs that pin the same tree of page tables: the second sleeps while the first validates it,
- * and goes on when that has ended, whatever happens meanwhile: an event, VCPUOP_down, the end of the
- * domain. The first is the test itself; the second has a program, which runs when the first is
- * preempted. */
+ * and goes on when that has ended, whatever happens meanwhile: an event, VCPUOP_down, the end of
+ * the domain. The first is the test itself; the second has a program, which runs when the first
+ * is preempted. */
 #include "arch/arch.h"
 #include "cmocka_main.h"
 #include "support.h"

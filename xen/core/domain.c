@@ -107,6 +107,7 @@ struct domain *domain_create(domid_t id, const char *name, unsigned nr_vcpus, ui
     d->epoch = 1;
     spin_lock_init(&d->mm_lock, LOCK_MM, id);
     spin_lock_init(&d->ring_lock, LOCK_RING, id);
+    spin_lock_init(&d->linear_lock, LOCK_LINEAR, id);
     spin_lock_init(&d->life_lock, LOCK_LIFE, id);
     spin_lock_init(&d->line_lock, LOCK_LINE, id);
     memset(&d->cpus, 0xff, sizeof(d->cpus));

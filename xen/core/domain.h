@@ -182,6 +182,7 @@ struct domain {
     /* The hypervisor's frames for its ports, grant tables ...: see claim.h. */
     uint64_t nr_hv_frames;
     bool linear_tables;             /* it has or had linear page-table entries */
+    struct spinlock linear_lock;    /* guards its linear L4 entries against copies: linear.c */
     /* vCPUs, by id, that sleep in wait_while_validating(), and the frames that they wait for. */
     uint32_t type_waiters, awaited[MAX_VCPUS];
 

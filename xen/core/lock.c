@@ -12,7 +12,7 @@
 
 static const char *const class_names[] = {
     "no class", "mm", "grant", "evtchn", "fifo", "life", "queue", "timer", "clock", "ring", "heap",
-    "line", "console", "pci",
+    "line", "console", "pci", "linear",
 };
 
 static void panic_about(const char *what, const struct spinlock *l)

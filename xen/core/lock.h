@@ -35,6 +35,7 @@ enum lock_class {
     LOCK_LINE,                  /* a domain's line and ring of the console; the domid */
     LOCK_CONSOLE,               /* the machine's console */
     LOCK_PCI,                   /* configuration space, and what interrupts are sent where */
+    LOCK_LINEAR,                /* a domain's linear L4 entries; the domid */
 };
 
 struct spinlock {

@@ -59,10 +59,10 @@ static inline bool is_guest_va(uint64_t va)
 }
 
 /* Through linear page tables (pv/linear.c) the hypervisor's entries of an L4 map addresses outside
- * the hole too. As soon as there are such tables, every read of guest memory by address checks
- * linear_hides: true if some byte of the range is mapped by an entry of the hypervisor. Writes need
- * no check: linear entries are without RW. */
+ * the hole too. As soon as there are such tables, every read of guest memory by address is made by
+ * linear_copy(), which fails if some byte of the range is mapped by an entry of the hypervisor.
+ * Writes need no check: linear entries are without RW. Returns the number of bytes not copied. */
 extern bool linear_tables;
-bool linear_hides(uint64_t va, uint64_t len);
+uint64_t linear_copy(void *dst, uint64_t va, uint64_t len);
 
 #endif

@@ -2,7 +2,7 @@
  * to a frame of RAM. These functions write nothing and take no references; the result is valid only
  * until the tables can change, so the caller of walk_to_l1 holds mm_lock. Called by
  * update_va_mapping and other users of L1 entries, and by all reads of guest memory once there are
- * linear page tables (linear_hides). Writing entries is pv/'s. */
+ * linear page tables (linear_copy). Writing entries is pv/'s. */
 #include "arch/arch.h"
 #include "xen/core/domain.h"
 #include "xen/core/frame.h"
@@ -38,7 +38,7 @@ uint64_t read_guest_pte(const struct vcpu *v, uint64_t va)
 
 /* A walk to va uses one of the hypervisor's L4 entries. A linear entry leads from an L4 table to an
  * L4 table, which is then read as an L3, and so on: the walk is followed as long as the next table
- * is of type L4. Without mm_lock, because copies of guest memory are also made while it is held. */
+ * is of type L4. */
 static bool page_hides(uint64_t root_maddr, uint64_t va)
 {
     const struct frame *f = mfn_to_frame(root_maddr >> PAGE_SHIFT);
@@ -59,17 +59,28 @@ static bool page_hides(uint64_t root_maddr, uint64_t va)
     return false;
 }
 
-/* Contract: types.h. Checks each page of the range in the current address space. */
-bool linear_hides(uint64_t va, uint64_t len)
+static bool range_hides(uint64_t root, uint64_t va, uint64_t len)
 {
-    const struct vcpu *v = current;
-    uint64_t root = v->kernel_mode ? v->root_kernel : v->root_user;
-
-    if (root == 0)
-        return false;
     for (uint64_t page = va & PAGE_MASK; page - (va & PAGE_MASK) < len + (va & ~PAGE_MASK);
          page += PAGE_SIZE)
         if (page_hides(root, page))
             return true;
     return false;
+}
+
+/* Contract: types.h. Under linear_lock the entries that page_hides() looks at are those that the
+ * CPU uses for the copy (linear.c). */
+uint64_t linear_copy(void *dst, uint64_t va, uint64_t len)
+{
+    const struct vcpu *v = current;
+    struct domain *d = v->domain;
+    uint64_t root = v->kernel_mode ? v->root_kernel : v->root_user, left = len;
+
+    if (root == 0)
+        return arch_copy_from_guest_unhidden(dst, va, len);
+    spin_lock(&d->linear_lock);
+    if (!range_hides(root, va, len))
+        left = arch_copy_from_guest_unhidden(dst, va, len);
+    spin_unlock(&d->linear_lock);
+    return left;
 }

@@ -2,7 +2,7 @@
  * its own. The CPU then uses this table as one of the level below, and all tables appear as
  * pages at fixed addresses; some kernels read their entries there. Such an entry is read-only,
  * and so is all that is mapped through it (frame.h, F10). Called by pagetype.c, and before reads
- * of guest memory (linear_hides).
+ * of guest memory (linear_copy).
  *
  * What that could break, and why it does not:
  *   - An entry to its own table holds no reference, or the table could never be released.
@@ -13,8 +13,10 @@
  *   - A software walk would find a table of another level than it expects: see walk_to_l1.
  *   - An L4 used as an L3 maps the hypervisor's entries at 16 places outside the hole. The guest's
  *     own accesses fault there, because those entries have no US bit, and writes because the linear
- *     entry has no RW. Reads by the hypervisor for the guest would not fault: linear_hides checks
- *     them. */
+ *     entry has no RW. Reads by the hypervisor for the guest would not fault: linear_copy checks
+ *     them. Between its check and the copy no other vCPU may change such an entry of an L4, nor
+ *     may the CPU use one that is gone: so they are stored, and flushed where one goes, under
+ *     d->linear_lock, which linear_copy takes. */
 #include "arch/arch.h"
 #include "xen/core/bug.h"
 #include "xen/core/domain.h"
@@ -24,16 +26,41 @@
 #include "xen/pv/linear.h"
 #include "xen/pv/pagetype.h"
 
-/* From now on copies from guest memory check the address by linear_hides, and the fast path of
- * iret (iret.S), which reads its frame without that check, is not used any more. */
+/* Before the domain's first linear entry is stored: from now on copies from guest memory are made
+ * by linear_copy, and the fast path of iret (iret.S), which reads its frame without that check, is
+ * not used any more. A CPU that is flushed is not in the middle of either. The second time, because
+ * a CPU that was still may have overwritten iret_slow. */
 static void note_linear_tables(struct domain *d)
 {
     struct vcpu *v;
     unsigned i;
 
-    linear_tables = d->linear_tables = true;
-    for_each_vcpu(d, v, i)
-        v->iret_slow = 1;
+    if (likely(d->linear_tables))
+        return;
+    WRITE_ONCE(linear_tables, true);
+    WRITE_ONCE(d->linear_tables, true);
+    for (unsigned times = 0; times < 2; times++) {
+        for_each_vcpu(d, v, i)
+            WRITE_ONCE(v->iret_slow, 1);
+        flush_others(d);
+    }
+}
+
+static inline bool is_linear_l4e(uint64_t entry)
+{
+    return (entry & PTE_P) && frame_type(mfn_to_frame(PTE_MFN(entry))) == TYPE_L4;
+}
+
+void linear_store_begin(struct domain *d)
+{
+    spin_lock(&d->linear_lock);
+}
+
+void linear_store_end(struct domain *d, uint64_t old)
+{
+    if (is_linear_l4e(old))
+        flush_domain(d);
+    spin_unlock(&d->linear_lock);
 }
 
 static bool may_be_linear_target(const struct frame *f, uint64_t type)
@@ -68,14 +95,10 @@ int get_linear_table(uint64_t entry, struct frame *table)
     return 0;
 }
 
-/* Drops what a linear entry held, after the entry or its table is gone. For an entry of an L4
- * the TLB is flushed at once: linear_hides reads the tables as they are now, and the TLB must
- * not hold older entries. The counts are decreased before the reference, which may be the
- * child's last. */
+/* Drops what a linear entry held, after the entry or its table is gone. The counts are decreased
+ * before the reference, which may be the child's last. */
 void put_linear_table(struct frame *table, struct frame *child)
 {
-    if (frame_type(table) == TYPE_L4)
-        flush_domain(frame_owner(table));
     if (child == table)
         return;
     ASSERT((child->linear & LINEAR_USES) && (table->linear & LINEAR_ENTRIES));

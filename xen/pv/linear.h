@@ -9,5 +9,9 @@
  * it. */
 int get_linear_table(uint64_t entry, struct frame *table);
 void put_linear_table(struct frame *table, struct frame *child);
+/* An entry of an L4 in use is stored between these two, in a domain that has linear tables; old:
+ * the entry before. */
+void linear_store_begin(struct domain *d);
+void linear_store_end(struct domain *d, uint64_t old);
 
 #endif

@@ -20,6 +20,7 @@
 #include "xen/core/walk.h"
 #include "xen/pv/domid.h"
 #include "xen/pv/hypercalls.h"
+#include "xen/pv/linear.h"
 #include "xen/pv/mmu_update.h"
 #include "xen/pv/pagetype.h"
 
@@ -118,7 +119,13 @@ static int mod_table_entry(uint64_t *slot, uint64_t entry, struct frame *table, 
             return rc;
     }
     old = READ_ONCE(*slot);
-    store_entry(slot, old, entry, plain_store(preserve_ad));
+    if (unlikely(d->linear_tables) && type == TYPE_L4) {
+        linear_store_begin(d);
+        store_entry(slot, old, entry, plain_store(preserve_ad));
+        linear_store_end(d, old);
+    } else {
+        store_entry(slot, old, entry, plain_store(preserve_ad));
+    }
     put_page_from_table_entry(old, table);
     /* This one update may have validated one tree and dropped another. */
     mm_preempt_after(d, WORK_PER_UPDATE);

@@ -27,6 +27,16 @@ static inline long call(struct vcpu *v, uint64_t op, const uint64_t a[6])
     return hypercall_table[op](a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 
+static inline __attribute__((always_inline)) bool get_member(uint64_t va, uint64_t *op,
+                                                             uint64_t args[6])
+{
+    uint64_t args_va = va + offsetof(struct multicall_entry, args);
+
+    if (unlikely(linear_tables))
+        return linear_copy(op, va, 8) == 0 && linear_copy(args, args_va, 48) == 0;
+    return get_guest_words_unhidden(op, va, 1) && get_guest_words_unhidden(args, args_va, 6);
+}
+
 /* calls: guest array of nr struct multicall_entry. If a member fails, its result has the errno
  * and the next one is called. If an entry cannot be read or its result not written: -EFAULT. An
  * iret ends the array, because the guest may be in user mode then, and the other entries are the
@@ -45,11 +55,7 @@ long do_multicall(uint64_t calls, unsigned nr)
         uint64_t op, args[6];
         long result;
 
-        if (unlikely(
-                (unlikely(linear_tables) && linear_hides(calls, sizeof(struct multicall_entry))) ||
-                !get_guest_words_unhidden(&op, calls, 1) ||
-                !get_guest_words_unhidden(args, calls + offsetof(struct multicall_entry, args),
-                                          6))) {
+        if (unlikely(!get_member(calls, &op, args))) {
             rc = -EFAULT;
             break;
         }

@@ -109,8 +109,8 @@ static inline __attribute__((always_inline)) bool get_guest_words_unhidden(void 
 static inline __attribute__((always_inline)) bool get_guest_words(void *dst, uint64_t va,
                                                                   unsigned n)
 {
-    if (unlikely(linear_tables) && linear_hides(va, 8 * n))
-        return false;
+    if (unlikely(linear_tables))
+        return linear_copy(dst, va, 8 * n) == 0;
     return get_guest_words_unhidden(dst, va, n);
 }
 
