@@ -38,7 +38,7 @@ CASES = [
          shows=(r"^\(d1\) driver: no devices",
                 r"^\(d1\) driver: d2 vbd/51712: there is no disk of that name",
                 r'^\(XEN\).*module word "disk=ram0,sda,w": not a value for it',
-                r"^\(d0\) store: domain 4: disk ram0,xvda0,r: not the name of a disk")),
+                r"^\(d0\) store: domain 4: disk=ram0,xvda0,r: not the name of a disk")),
     Case("disk-without-driver",
          modules=(SERVICE, SHORT.format("good").replace(" -- ", " disk=ram0,xvda,w -- ", 1)),
          guests=(1,),
