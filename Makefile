@@ -26,7 +26,8 @@ SUITES   ?= all
 ACCEL    ?= auto
 CPU      ?= max
 MEM      ?= $(if $(filter debian,$(GUEST)),1024,512)
-SMP      ?= 1
+# A recording has one CPU.
+SMP      ?= $(if $(filter record debug debug-replay,$(MAKECMDGOALS)),1,2)
 FIRMWARE ?= bios
 BOOT     ?= grub
 APPEND   ?=
@@ -69,7 +70,7 @@ Which guest (none: the test guests):
   ENTRY=one SUITES=a,b   test guests: guests one four crash; some suites
   STORE=no  KERNEL= without xenstore;  WAY=emulate|trap|translate  without PV
 Which machine:
-  ACCEL=auto|kvm|tcg CPU=max MEM=512 SMP=1 FIRMWARE=bios|uefi BOOT=grub|efi|esp
+  ACCEL=auto|kvm|tcg CPU=max MEM=512 SMP=2 FIRMWARE=bios|uefi BOOT=grub|efi|esp
   DISK=file NET=none|user|tap SSH_PORT=2222;  APPEND="options"  of Paragon
   TRACE=all,-sched VIEW="-e trap"   what is traced; options of pvtrace
   RAW=auto|on|off        one guest gets the terminal as it is

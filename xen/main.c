@@ -130,8 +130,6 @@ void hypervisor_main(void)
     sched_init(cpus[0], current);
     arch_start_cpus(options.nosmp ? 1 : options.max_cpus);
     sched_nr_cpus = nr_cpus;
-    if (nr_cpus > 1)
-        log_warning("Several CPUs are for trials: do not run guests that may attack");
     watchdog_start();
     trace_init();               /* allocates its ring before the memory is divided among guests */
     console_input_start();      /* console input goes to the first guest */

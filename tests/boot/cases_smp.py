@@ -12,7 +12,7 @@ AT_WORK = r" was at (e008:\[<\w{16}>\] arch_idle\+.*current d32767v|.*current d1
 
 
 def one_cpu(lines):
-    """The other CPUs are left alone unless the options ask for them."""
+    """The other CPUs are left alone if the options say so."""
     if any(re.search(r"^\(XEN\) .*CPUs", line) for line in lines):
         yield "more than one CPU"
 
@@ -49,7 +49,8 @@ CASES = [
     Case("smp-4-q35", modules=GOOD, firmware="q35", **FOUR),
     Case("smp-4-efi", modules=GOOD, firmware="uefi", loader="esp", limit=120, **FOUR),
     Case("smp-4-efi-q35", modules=GOOD, firmware="uefi-q35", loader="esp", limit=120, **FOUR),
-    Case("smp-4-default", modules=GOOD, smp=4, check=one_cpu),
+    Case("smp-4-default", modules=GOOD, smp=4, shows=FOUR["shows"]),
+    Case("smp-1-of-4", modules=GOOD, smp=4, options=OPTIONS + "maxcpus=1", check=one_cpu),
     Case("smp-4-nosmp", modules=GOOD, smp=4, options=OPTIONS + "maxcpus=4 nosmp", check=one_cpu),
     Case("smp-2-of-4", modules=GOOD, smp=4, options=OPTIONS + "maxcpus=2",
          shows=(r"^\(XEN\) 2 CPUs$",)),

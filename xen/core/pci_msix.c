@@ -1,5 +1,5 @@
-/* MSI-X (PCI 3.0, 6.8.2), which the hypervisor programs alone: a message is a write to memory, so an
- * owner that chose its address could write anywhere. Called by pci.c and pv/pirq.c. */
+/* MSI-X (PCI 3.0, 6.8.2), which the hypervisor programs alone: a message is a write to memory, so
+ * an owner that chose its address could write anywhere. Called by pci.c and pv/pirq.c. */
 #include "arch/arch.h"
 #include "xen/core/lock.h"
 #include "xen/core/pci_msix.h"
