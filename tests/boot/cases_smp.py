@@ -41,6 +41,17 @@ CASES = [
     Case("smp-4-crash", modules=("GOOD name=wreck mem=32M vcpus=4 -- suites=crash",
                                  "GOOD name=good mem=64M vcpus=4 -- suites=all"),
          guests=(2,), crash=(1,), limit=120, **FOUR),
+    # Grants that end, are given back, and are open when their domain dies, under four vCPUs that
+    # use them.
+    Case("smp-4-grants",
+         modules=("GOOD name=granter mem=32M vcpus=2 -- suites=smpgranter,crash peer=2",
+                  "GOOD name=mapper mem=32M vcpus=4 -- suites=smpmapper peer=1"),
+         guests=(2,), crash=(1,), limit=120, **FOUR),
+    # 200 short lives beside a long one.
+    Case("smp-4-lives",
+         modules=("GOOD name=long mem=64M vcpus=4 -- suites=smp,smpfifo",
+                  *(f"GOOD name=short{n} mem=16M vcpus=2 -- suites=boot" for n in range(200))),
+         guests=tuple(range(1, 202)), mem=4096, limit=300, **FOUR),
     Case("smp-4-linux", modules=(LINUX.format("", 4, "selftest"), "RAMDISK"), limit=600,
          **FOUR | {"shows": PV + FOUR["shows"]}),
     Case("smp-4-stress", modules=(LINUX.format("", 4, "smp seconds=10"), "STRESS"), limit=600,
