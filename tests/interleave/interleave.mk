@@ -22,7 +22,7 @@ $(INTERLEAVE)/common/string.o $(INTERLEAVE)/common/printf.o: \
 
 INTERLEAVE_LDFLAGS := -rdynamic $(LIBC_NAMES:%=-Wl,--wrap=%) -Wl,--wrap=vcpu_wait
 INTERLEAVE_SCENARIOS := retype retype-audited hammer trees linear give-back give-back-two \
-    grants last-puts ports ports-fifo ends to-fifo lines vcpus descriptors death claims
+    grants last-puts ports ports-fifo ends to-fifo lines vcpus words descriptors death claims
 
 $(INTERLEAVE)/%.o: %.c tests/interleave/interleave.mk | deps-test $(ABI)
 	$(call say,ILEAVE-CC,$<)

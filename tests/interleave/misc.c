@@ -4,6 +4,7 @@
 #include "arch/arch.h"
 #include "tests/interleave/interleave.h"
 #include "xen/core/frame.h"
+#include "xen/core/guest_log.h"
 #include "xen/core/walk.h"
 
 #define ROUNDS 12u
@@ -79,9 +80,38 @@ static void tables(struct vcpu *v)
     }
 }
 
+/* Words of the domain that all its vCPUs write. */
+static void words(struct vcpu *v)
+{
+    static const unsigned types[] = { VMASST_TYPE_4gb_segments, VMASST_TYPE_runstate_update_flag,
+                                      VMASST_TYPE_m2p_strict };
+
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        struct sched_shutdown s = { .reason = 1 + v->id };
+
+        (void)call(__HYPERVISOR_vm_assist, pick(2) ? VMASST_CMD_enable : VMASST_CMD_disable,
+                   types[v->id], 0, 0);
+        guest_log(v->domain, LOG_WARNING, "line %u", i);
+        if (i == ROUNDS / 2)
+            (void)call_struct(__HYPERVISOR_sched_op, SCHEDOP_shutdown_code, &s, sizeof(s));
+    }
+    (void)call(__HYPERVISOR_vm_assist, VMASST_CMD_enable, types[v->id], 0, 0);
+}
+
+static void check_words(struct domain *d[2])
+{
+    uint64_t all = 1ull << VMASST_TYPE_4gb_segments | 1ull << VMASST_TYPE_runstate_update_flag |
+                   1ull << VMASST_TYPE_m2p_strict;
+
+    HOST_CHECK((d[0]->vm_assist & all) == all, "a bit of vm_assist is lost");
+    HOST_CHECK(d[0]->log_lines + d[0]->log_withheld == 3 * ROUNDS, "%u lines, %u withheld",
+               d[0]->log_lines, d[0]->log_withheld);
+}
+
 const struct scenario misc_scenarios[] = {
     { "lines", { 2 }, prepare, { lines }, NULL },
     { "vcpus", { 2 }, prepare, { vcpus }, NULL },
     { "descriptors", { 2 }, prepare, { tables }, NULL },
+    { "words", { 3 }, prepare, { words }, check_words },
     { NULL },
 };

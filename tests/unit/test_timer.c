@@ -5,6 +5,7 @@
 #include "xen/core/cpu.h"
 #include "xen/core/time.h"
 #include "xen/core/timer.h"
+#include "xen/core/vtimer.h"
 
 #define MS 1000000ull
 
@@ -127,12 +128,44 @@ static void time_is_monotonic_and_right(void **state)
         }
 }
 
+static unsigned ticks;
+
+static void count_tick(struct vcpu *v)
+{
+    (void)v;
+    ticks++;
+}
+
+/* Another CPU stops the timer right after the vCPU's own has found that it has a period. */
+static void periodic_timer_that_another_cpu_stops_ends(void **state)
+{
+    void (*before)(struct vcpu *v) = vcpu_timer_fired;
+    struct vcpu *v = guest_up(1)->vcpu[0];
+
+    (void)state;
+    vcpu_timer_fired = count_tick;
+    ticks = 0;
+    v->virq_port[VIRQ_TIMER] = 1;
+    assert_int_equal(vcpu_set_periodic(v, MS), 0);
+    for (unsigned i = 0; i < 10; i++)
+        host_advance(MS);
+    assert_in_range(ticks, 9, 11);
+    ticks = 0;
+    v->periodic_ns = 0;
+    for (unsigned i = 0; i < 20; i++)
+        host_advance(MS / 10);
+    assert_in_range(ticks, 0, 1);
+    v->virq_port[VIRQ_TIMER] = 0;
+    vcpu_timer_fired = before;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         with_machine(timers_fire_in_order),
         with_machine(timers_are_armed_on_the_cpu_that_sets_them),
         with_machine(time_is_monotonic_and_right),
+        cmocka_unit_test_teardown(periodic_timer_that_another_cpu_stops_ends, machine_down),
     };
 
     return cmocka_run_group_tests_name("timer", tests, NULL, NULL);

@@ -266,14 +266,18 @@ void console_end_lines(struct domain *d)
 /* The lines of d that are held back are shown before it gets the terminal. */
 void console_set_raw(struct domain *d)
 {
-    if (d == raw_guest)
+    struct domain *before = raw_guest;
+
+    if (d == before)
         return;
     if (d != NULL)
         console_end_lines(d);
+    if (before != NULL)
+        spin_lock(&before->line_lock);
     lock_console();
-    if (raw_guest != NULL) {
+    if (before != NULL) {
         terminal_end();
-        raw_guest->console_line[CONSOLE_BY_RING].len = 0;
+        before->console_line[CONSOLE_BY_RING].len = 0;
         raw_guest = NULL;
     }
     end_open_line();
@@ -281,13 +285,20 @@ void console_set_raw(struct domain *d)
     terminal_begin();
     send();
     unlock_console();
+    if (before != NULL)
+        spin_unlock(&before->line_lock);
     if (d != NULL)
         log_info("*** d%u has the terminal to itself (console_raw)", d->id);
 }
 
+/* Nothing, if another has got the terminal meanwhile. */
 static void write_raw(struct domain *d, const char *s, size_t len)
 {
     lock_console();
+    if (d != raw_guest) {
+        unlock_console();
+        return;
+    }
     if (open_line != NULL)
         console_raw("\n", 1);
     open_line = NULL;

@@ -132,13 +132,16 @@ fail:
 
 void domain_crash(struct domain *d, const char *why, ...)
 {
+    char text[sizeof(d->crash_reason)];
     va_list ap;
 
-    if (d->crash_reason[0] == '\0') {
-        va_start(ap, why);
-        vsnprintf(d->crash_reason, sizeof(d->crash_reason), why, ap);
-        va_end(ap);
-    }
+    va_start(ap, why);
+    vsnprintf(text, sizeof(text), why, ap);
+    va_end(ap);
+    spin_lock(&d->life_lock);
+    if (d->crash_reason[0] == '\0')
+        memcpy(d->crash_reason, text, sizeof(text));
+    spin_unlock(&d->life_lock);
     domain_shutdown(d, SHUTDOWN_crash);
 }
 

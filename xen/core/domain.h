@@ -213,7 +213,8 @@ struct domain {
     struct xencons_interface *console_ring;
     mfn_t console_mfn;
     evtchn_port_t console_port;
-    /* Guards console_line and the consumer's index of the output ring: several vCPUs may write. */
+    /* Guards console_line, the consumer's index of the output ring, and guest_log's counters:
+     * several vCPUs may write. */
     struct spinlock line_lock;
     struct console_line console_line[NR_CONSOLE_WAYS];
     uint64_t console_position;      /* in the transmit ring: the end of its last output */
@@ -272,6 +273,14 @@ static inline void ask_work(struct vcpu *v, uint32_t bits)
 static inline void done_work(struct vcpu *v, uint32_t bits)
 {
     locked_and(&v->asked_work, (uint16_t)~(bits >> 16));
+}
+
+/* The reason that SCHEDOP_shutdown_code has noted, or else the one given. */
+static inline int domain_end_code(const struct domain *d, int reason)
+{
+    unsigned noted = READ_ONCE(d->noted_reason);
+
+    return noted != 0 ? (int)noted - 1 : reason;
 }
 
 /* V2 */

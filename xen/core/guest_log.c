@@ -6,6 +6,7 @@
 #include "common/printf.h"
 #include "xen/core/domain.h"
 #include "xen/core/guest_log.h"
+#include "xen/core/lock.h"
 #include "xen/core/log.h"
 #include "xen/core/time.h"
 
@@ -14,22 +15,33 @@
 
 enum log_level guest_log_threshold = LOG_WARNING;
 
-static bool may_log(struct domain *d)
+/* *withheld: so many lines were suppressed in the interval that has just ended. */
+static bool count_line(struct domain *d, uint64_t now, unsigned *withheld)
 {
-    uint64_t now = now_ns();
+    bool may;
 
+    spin_lock(&d->line_lock);
+    *withheld = 0;
     if (now - d->log_since >= GUEST_INTERVAL_NS) {
-        if (d->log_withheld != 0)
-            log_line(LOG_WARNING, "d%u: %u messages suppressed", d->id, d->log_withheld);
+        *withheld = d->log_withheld;
         d->log_since = now;
         d->log_lines = d->log_withheld = 0;
     }
-    if (d->log_lines == GUEST_LINES) {
-        d->log_withheld++;
-        return false;
-    }
-    d->log_lines++;
-    return true;
+    may = d->log_lines < GUEST_LINES;
+    d->log_lines += may;
+    d->log_withheld += !may;
+    spin_unlock(&d->line_lock);
+    return may;
+}
+
+static bool may_log(struct domain *d)
+{
+    unsigned withheld;
+    bool may = count_line(d, now_ns(), &withheld);
+
+    if (withheld != 0)
+        log_line(LOG_WARNING, "d%u: %u messages suppressed", d->id, withheld);
+    return may;
 }
 
 void guest_log(struct domain *d, enum log_level level, const char *fmt, ...)

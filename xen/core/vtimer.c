@@ -24,13 +24,19 @@ static void singleshot_fired(void *arg)
     vcpu_timer_fired(arg);
 }
 
+/* Another vCPU may stop the timer meanwhile: with a period of 0 it would fire again and again. */
 static void periodic_tick(struct vcpu *v, uint64_t now)
 {
-    if (now - v->periodic_last >= v->periodic_ns) {
-        v->periodic_last = now;
+    uint64_t period = READ_ONCE(v->periodic_ns), last = READ_ONCE(v->periodic_last);
+
+    if (period == 0)
+        return;
+    if (now - last >= period) {
+        last = now;
+        WRITE_ONCE(v->periodic_last, now);
         vcpu_timer_fired(v);
     }
-    timer_set_shared(&v->periodic, v->periodic_last + v->periodic_ns);
+    timer_set_shared(&v->periodic, last + period);
 }
 
 static void periodic_fired(void *arg)
@@ -71,9 +77,9 @@ int vcpu_set_periodic(struct vcpu *v, uint64_t period_ns)
 
     if (period_ns != 0 && (period_ns < SHORTEST_PERIOD_NS || period_ns > LONGEST_PERIOD_NS))
         return -EINVAL;
+    WRITE_ONCE(v->periodic_last, now);
+    WRITE_ONCE(v->periodic_ns, period_ns);
     timer_cancel(&v->periodic);
-    v->periodic_ns = period_ns;
-    v->periodic_last = now;
     if (v->cpu->running == v)
         vcpu_timers_in(v, now);
     return 0;

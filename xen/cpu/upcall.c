@@ -262,7 +262,10 @@ long do_iret(void)
         regs->rcx = f.rcx;
     }
     v->nmi_blocked = false;
-    v->iret_slow = arch_iopl(v) || v->domain->linear_tables;
+    /* Others make one of these true first, and then set it: not lost, as the store comes before. */
+    (void)xchg(&v->iret_slow, 0);
+    if (arch_iopl(v) || READ_ONCE(v->domain->linear_tables))
+        v->iret_slow = 1;
     v->info->evtchn_upcall_mask = !(f.rflags & FLAG_IF);
     v->own_work = (uint16_t)((v->own_work & ~WORK_HELD_DB) | WORK_IRET);
     return (long)f.rax;

@@ -58,7 +58,7 @@ static long shutdown_with(uint8_t reason)
 {
     struct domain *d = current->domain;
 
-    domain_shutdown(d, d->noted_reason != 0 ? d->noted_reason - 1 : reason);
+    domain_shutdown(d, domain_end_code(d, reason));
     return 0;
 }
 
@@ -69,10 +69,9 @@ long sched_op_shutdown(const struct sched_shutdown *op)
 
 long sched_op_shutdown_code(const struct sched_shutdown *op)
 {
-    struct domain *d = current->domain;
+    uint16_t none = 0;
 
-    if (d->noted_reason == 0)
-        d->noted_reason = (uint16_t)((uint8_t)op->reason + 1);
+    (void)try_cmpxchg(&current->domain->noted_reason, &none, (uint8_t)op->reason + 1u);
     return 0;
 }
 

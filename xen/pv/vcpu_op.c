@@ -47,7 +47,7 @@ long vcpu_down(struct vcpu *v)
         WRITE_ONCE(v->up, false);
     spin_unlock(&d->life_lock);
     if (last)
-        domain_shutdown(d, d->noted_reason != 0 ? d->noted_reason - 1 : SHUTDOWN_poweroff);
+        domain_shutdown(d, domain_end_code(d, SHUTDOWN_poweroff));
     else if (was_up && v == current)
         schedule_at_exit();
     else if (was_up)

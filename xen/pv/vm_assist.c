@@ -1,6 +1,7 @@
 /* vm_assist: options of the ABI that a domain may switch on. Each is implemented where
  * d->vm_assist is tested. Called by the generated dispatch (common/abi.def). */
 #include "arch/arch.h"
+#include "common/atomic.h"
 #include "xen/core/domain.h"
 #include "xen/pv/hypercalls.h"
 
@@ -20,13 +21,13 @@ long do_vm_assist(unsigned cmd, unsigned type)
     if (type >= 64 || !(VM_ASSISTS >> type & 1))
         return -EINVAL;
     if (cmd == VMASST_CMD_enable)
-        *assists |= 1ull << type;
+        locked_or(assists, 1ull << type);
     else if (cmd == VMASST_CMD_disable)
-        *assists &= ~(1ull << type);
+        locked_and(assists, ~(1ull << type));
     else
         return -ENOSYS;
     if (type == VMASST_TYPE_architectural_iopl)
         for_each_vcpu(d, v, i)
-            v->iret_slow = 1;           /* until do_iret finds that it need not be */
+            WRITE_ONCE(v->iret_slow, 1);        /* until do_iret finds that it need not be */
     return 0;
 }
