@@ -4,6 +4,7 @@
 #include "arch/arch.h"
 #include "xen/core/console.h"
 #include "xen/core/console_line.h"
+#include "xen/core/console_tx.h"
 #include "xen/core/domain.h"
 #include "xen/core/guest_access.h"
 #include "xen/core/sched.h"
@@ -41,7 +42,8 @@ static long console_io_write(unsigned count, uint64_t buffer)
         spin_lock(&d->line_lock);
         guest_console_write(d, CONSOLE_BY_CALL, chunk, n);
         spin_unlock(&d->line_lock);
-        console_pump(CONSOLE_PUMP_NS);
+        if (!tx_empty())                /* else the line is held back */
+            console_pump(CONSOLE_PUMP_NS);
         buffer += n;
         count -= n;
         preempt_point();
