@@ -73,6 +73,10 @@ void arch_stop_cpus(void)
 
 void arch_show_stopped(void)
 {
+    struct cpu *c;
+
+    for_each_cpu(c)
+        locks_show(c);
 }
 
 void arch_timer_program(uint64_t tsc_deadline)

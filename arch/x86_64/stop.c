@@ -8,6 +8,7 @@
 #include "arch/x86_64/stop.h"
 #include "arch/x86_64/symbols.h"
 #include "xen/core/cpu.h"
+#include "xen/core/lock.h"
 #include "xen/core/log.h"
 
 #define WAIT_SECONDS 2u                 /* as a virtual CPU may not run all the time */
@@ -73,6 +74,9 @@ void arch_show_stopped(void)
         uint64_t offset = 0;
         const char *name;
 
+#ifdef DEBUG
+        locks_show(cpus[i]);
+#endif
         if (i + 1 == stopper || stopper == 0)
             continue;
         if (!load_acquire(&s->stopped)) {

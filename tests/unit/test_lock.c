@@ -169,7 +169,7 @@ static void wrong_use_panics(void **state)
     (void)state;
     assert_false(panics(in_order, ""));
     assert_true(panics(against_the_classes, "Taken against the order of locks: lock mm 5"));
-    assert_true(console_has("CPU 0 holds lock evtchn 2"));
+    assert_true(console_has("Lock evtchn 2 is held by CPU 0"));
     outer.taken = inner.taken = 0;
     assert_true(panics(against_the_ids, "Taken against the order of locks: lock mm 5"));
     outer.taken = sibling.taken = 0;

@@ -15,13 +15,18 @@ static const char *const class_names[] = {
     "line", "console", "pci", "linear",
 };
 
+void locks_show(const struct cpu *c)
+{
+    for (unsigned i = 0; i < c->held.nr && i < MAX_HELD_LOCKS; i++) {
+        const struct spinlock *l = c->held.lock[i];
+
+        log_error("Lock %s %u is held by CPU %u, taken at %p", class_names[l->class], l->id, c->id,
+                  l->rip);
+    }
+}
+
 static void panic_about(const char *what, const struct spinlock *l)
 {
-    struct held_locks *h = &this_cpu()->held;
-
-    for (unsigned i = 0; i < h->nr; i++)
-        log_error("CPU %u holds lock %s %u, taken at %p", this_cpu()->id,
-                  class_names[h->lock[i]->class], h->lock[i]->id, h->lock[i]->rip);
     panic("%s: lock %s %u, taken last by CPU %u at %p", what, class_names[l->class], l->id,
           l->holder, l->rip);
 }

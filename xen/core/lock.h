@@ -72,6 +72,8 @@ void lock_taken(struct spinlock *l, bool waited);
 void lock_released(struct spinlock *l);
 unsigned locks_held(void);              /* by this CPU; 0 in builds without DEBUG */
 void locks_forget(void);                /* a test goes on after a panic */
+struct cpu;
+void locks_show(const struct cpu *c);   /* those that c holds, which has stopped, or panics */
 #else
 static inline void lock_taken(struct spinlock *l, bool waited)
 {
