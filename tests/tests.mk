@@ -173,6 +173,12 @@ bench: $(BUILD)/paragon $(GUEST_PV)
 	@tools/paragon-run --icount --kernel $(BUILD)/paragon --append console=com1 \
 	    --module '$(GUEST_PV) name=bench mem=64M -- suites=bench'
 
+# What several CPUs cost and give. ONLY=counts or ONLY=times: half of it.
+.PHONY: bench-smp
+bench-smp: $(BUILD)/paragon $(GUEST_PV) $(LINUX)/vmlinux $(LINUX_RAMDISK)
+	@python3 -B tests/boot/bench_smp.py --paragon $(BUILD)/paragon --guest $(GUEST_PV) \
+	    --linux $(LINUX)/vmlinux --ramdisk $(LINUX_RAMDISK) $(if $(ONLY),--only $(ONLY))
+
 # The hypervisor once more, without the places where the trace hangs, to count what they cost.
 trace-cost: $(BUILD)/paragon $(LINUX)/vmlinux $(LINUX_RAMDISK)
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/notrace NO_TRACE=1 $(BUILD)/notrace/paragon

@@ -32,7 +32,41 @@ def faulty(kind, line):
             "shows": (r"^\(XEN\) CPU with APIC id 2 " + line, r"^\(XEN\) 3 CPUs$")}
 
 
+def shares(*guests):
+    """Suite share in guests of (weight, vCPUs) on two CPUs: each vCPU's time is within 3 % of the
+    weighted max-min ideal."""
+    weights = {(d + 1, v): weight for d, (weight, vcpus) in enumerate(guests)
+               for v in range(vcpus)}
+    low, high = 0.0, 2.0
+    for _ in range(50):
+        level = (low + high) / 2
+        full = sum(min(1, level * weight) for weight in weights.values()) >= min(2, len(weights))
+        low, high = (low, level) if full else (level, high)
+
+    def check(lines):
+        found = {}
+        for line in lines:
+            if m := re.match(r"\(d(\d+)\) +# share: vCPU (\d+) ran (\d+) us of (\d+)", line):
+                found[int(m[1]), int(m[2])] = int(m[3]) / int(m[4])
+        if found.keys() != weights.keys():
+            yield f"shares of {sorted(found)}"
+        for who, share in found.items():
+            ideal = min(1, low * weights[who])
+            if abs(share - ideal) > 0.03:
+                yield f"d{who[0]}v{who[1]}: {share:.3f}, and its share is {ideal:.3f}"
+
+    modules = tuple(f"GOOD name=g{d} mem=32M weight={weight} vcpus={vcpus} -- suites=share"
+                    for d, (weight, vcpus) in enumerate(guests))
+    return {"modules": modules, "guests": tuple(range(1, len(guests) + 1)), "check": check,
+            "options": OPTIONS + "maxcpus=2", "smp": 2, "shows": (r"^\(XEN\) 2 CPUs$",)}
+
+
 CASES = [
+    Case("smp-2-shares", **shares((512, 1), (256, 3))),
+    Case("smp-2-shares-equal", **shares((256, 1), (256, 1), (256, 1))),
+    # More vCPUs than CPUs: who waits for a spinlock sleeps in SCHEDOP_poll.
+    Case("smp-2-linux-8", modules=(LINUX.format("", 8, "forks"), "RAMDISK"), limit=240, smp=2,
+         options=OPTIONS + "maxcpus=2", shows=PV + (r"^\(XEN\) 2 CPUs$",)),
     Case("smp-4", modules=(ALL.format("solo"),), same_as="cpu-max", **FOUR),
     # Guests on all of them.
     Case("smp-4-vcpus", modules=("GOOD name=smp mem=64M vcpus=4 -- suites=smp,smpfifo",), limit=180,

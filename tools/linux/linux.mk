@@ -3,7 +3,7 @@
 # Makefile.
 LINUX   := $(BUILD)/linux
 LINUX_RAMDISK ?= $(LINUX)/ramdisk.gz
-SCRIPTS := $(addprefix tools/linux/,boot checks selftest session console smp soak ways)
+SCRIPTS := $(addprefix tools/linux/,boot checks forks selftest session console smp soak ways)
 
 # $(call fetch,DIRECTORY,COMMAND THAT PRINTS PACKAGES): downloads the archive's present versions,
 # which apt verifies.
