@@ -1,6 +1,6 @@
 /* The queue of a CPU: its order, the accounts of run time that decide it, and when a vCPU that
- * joins it preempts the one that runs. The invariants are in sched.c. Called by the other parts of the
- * scheduler: sched.c (who runs next), sched_wake.c, sched_place.c (which CPU's queue) and
+ * joins it preempts the one that runs. The invariants are in sched.c. Called by the other parts of
+ * the scheduler: sched.c (who runs next), sched_wake.c, sched_place.c (which CPU's queue) and
  * sched_cap.c. */
 #include "arch/arch.h"
 #include "xen/core/cpu.h"
