@@ -57,6 +57,21 @@ CASES += [
     Case("trace-smp-linux", modules=(LINUX.format("", 2, "boot"), "RAMDISK"),
          options=SMP + "64M", smp=4, mem=640, guests=(), trace="live", limit=240,
          traced=tracecheck.several_cpus_and_xenalyze),
+    Case("trace-smp-small-ring", modules=("GOOD mem=32M vcpus=4 -- suites=smp tests=each_runs,"
+                                          "grant_table_grows",),
+         options=SMP + "64K", smp=4, trace="after",
+         traced=tracecheck.losses_are_counted),
+    Case("trace-smp-by-key",
+         modules=("GOOD mem=32M vcpus=2 -- suites=timers",),
+         options="maxcpus=4", smp=4,
+         types=((r"Subtest: timers", b"\1\1\1t"), (r"  ok 4 ", b"t"), (r"Trace: off", b"t"),
+                (r"  ok 8 ", b"T"), (r"Trace: the last", b"t")),
+         shows=(r"^\(XEN\) Trace: ring of \d+ KiB for each of 4 CPUs",
+                r"^\(XEN\) Trace: on",
+                r"^\(XEN\) Trace: off",
+                r"^\(XEN\) Trace: on",
+                r"^\[cpu\d d1v0 \d+\.\d+\] \w+\(",
+                r"^\(XEN\) Trace: off")),
     # Each CPU sends its blocks when they are full.
     Case("trace-smp-debugcon", modules=("GOOD mem=32M vcpus=4 -- suites=smp tests=each_runs,"
                                         "grant_table_grows",),
