@@ -22,12 +22,13 @@ ALWAYS = ("domains", "vcpu", "frame 5", "walk 0", "evtchn", "grants", "queues", 
 WHERE = ("python r = pv_domains.registers(machine.vcpus(machine.domain('d1'))[0])",
          "python gdb.set_convenience_variable('where', int(r['rip']))",
          "python v = machine.vcpus(machine.domain('d1'))[0]",
-         "python gdb.set_convenience_variable('root', int(v['root_kernel']) >> 12)")
+         "python gdb.set_convenience_variable('root', int(v['root_kernel']) >> 12)",
+         "python gdb.set_convenience_variable('struct', int(v['domain']['mfn']))")
 GVA2GPA = 'eval "monitor gva2gpa 0x%lx", $where'
 AT_END = ("pv domains", "pv domains x", "pv vcpu", "pv vcpu nobody", "pv walk $where",
           "pv walk $where d1", GVA2GPA, "pv walk 0xffff900000000000", "pv frame $root",
-          "pv frame -1", "pv frame", "pv evtchn", "pv grants", "pv queues", "pv running",
-          "pv trace 5", "pv trace 0", "info symbol $where", "p $cr3 >> 12 == $root")
+          "pv frame $struct", "pv frame -1", "pv frame", "pv evtchn", "pv grants", "pv queues",
+          "pv running", "pv trace 5", "pv trace 0", "info symbol $where", "p $cr3 >> 12 == $root")
 
 # Answers are found by command, so one that is given again has other blanks or parentheses.
 BACK = ("p/x $pc", "monitor info replay", "pv back 3", "p/x ($pc)", "stepi 3", "p/x (($pc))",
@@ -180,6 +181,7 @@ def guest(name, place=""):
         yield from has(seen, "pv frame $root", rf"^frame 0x[0-9a-f]+: d1 \({name}\)$",
                        r"^    type l4, references [1-9]\d*, validated",
                        r"^    references [1-9]\d*, allocated counted")
+        yield from has(seen, "pv frame $struct", r"^frame 0x[0-9a-f]+: the hypervisor's$")
         yield from has(seen, "p $cr3 >> 12 == $root", r"^\$\d+ = 1$")
         yield from has(seen, "pv frame -1", r"^pv: frame 0xffffffffffffffff is not in the table")
         yield from has(seen, "pv frame", r"^pv frame MFN: ")

@@ -18,8 +18,9 @@ def type_name(word):
 def owner_name(f):
     owner = int(f["owner"])
     if not owner:
-        no_ram = int(f["word"]) == constant("FRAME_NO_RAM")
-        return "nobody's RAM" if no_ram else "free, or the hypervisor's"
+        names = {constant("FRAME_NO_RAM"): "no RAM",
+                 constant("FRAME_HYPERVISOR"): "the hypervisor's"}
+        return names.get(int(f["word"]), "free, or the hypervisor's since it was loaded")
     d = machine.owner_of(owner)
     if d is None:
         return f"a domain at frame {owner:#x} that is not in the list"
@@ -41,10 +42,12 @@ def frame(mfn):
     f = frame_at(mfn)
     word, linear = int(f["word"]), int(f["linear"])
     refs, types = word & constant("FRAME_COUNT_MASK"), word & constant("TYPE_COUNT_MASK")
-    flags = ("allocated", "counted") if int(f["owner"]) else ("scrub",)
     print(f"frame {mfn:#x}: {owner_name(f)}")
+    if not int(f["owner"]):
+        return                      # the word has no references then
     print(f"    references {refs}, " +
-          machine.flags(f, {w: word & constant(f"FRAME_{w.upper()}") for w in flags}))
+          machine.flags(f, {w: word & constant(f"FRAME_{w.upper()}")
+                            for w in ("allocated", "counted")}))
     print(f"    type {type_name(word)}, references {types // constant('TYPE_REF')}, " +
           machine.flags(f, {w: word & constant(f"TYPE_{w.upper()}")
                             for w in ("validated", "validating", "pinned")}))
