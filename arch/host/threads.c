@@ -67,13 +67,27 @@ bool host_cpus_schedule_now(void)
     return false;
 }
 
+void host_cpus_schedule(unsigned nr, uint64_t seed, unsigned steps)
+{
+    (void)nr, (void)seed, (void)steps;
+    abort();
+}
+
 bool host_halt(uint64_t until)
 {
     (void)until;
     abort();
 }
 
+void host_cpus_end(void)
+{
+}
+
 void host_check_all_idle(void)
+{
+}
+
+void host_guest_waits(void)
 {
 }
 

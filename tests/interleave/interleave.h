@@ -1,4 +1,5 @@
-/* Scenarios: what the guests' vCPUs do, each on a CPU of its own, and what must hold afterwards. */
+/* Scenarios: what the guests' vCPUs do, and what must hold afterwards. Each vCPU has a CPU of its
+ * own, but in sleeps.c. */
 #ifndef INTERLEAVE_H
 #define INTERLEAVE_H
 
@@ -15,6 +16,7 @@ struct scenario {
 };
 extern const struct scenario page_scenarios[], grant_scenarios[], event_scenarios[],
     misc_scenarios[], death_scenarios[], claim_scenarios[];
+extern const struct scenario sleep_scenarios[];     /* of one domain, on CPUs that schedule */
 
 /* A number below n, from the seed. */
 unsigned pick(unsigned n);

@@ -20,9 +20,13 @@ $(filter-out $(INTERLEAVE_HV) %/accesses.o,$(INTERLEAVE_OBJ)): \
 $(INTERLEAVE)/common/string.o $(INTERLEAVE)/common/printf.o: \
     INTERLEAVE_CFLAGS += $(foreach f,$(LIBC_NAMES),-D$(f)=hv_$(f)) -fno-builtin
 
-INTERLEAVE_LDFLAGS := -rdynamic $(LIBC_NAMES:%=-Wl,--wrap=%) -Wl,--wrap=vcpu_wait
+INTERLEAVE_LDFLAGS := -rdynamic $(LIBC_NAMES:%=-Wl,--wrap=%)
+INTERLEAVE_WAIT := -Wl,--wrap=vcpu_wait
+# Those whose CPUs schedule, which threads do not.
+INTERLEAVE_SLEEPS := blocks polls timers downs
 INTERLEAVE_SCENARIOS := retype retype-audited hammer trees linear give-back give-back-two \
-    grants last-puts ports ports-fifo ends to-fifo lines vcpus words descriptors death claims
+    grants last-puts ports ports-fifo ends to-fifo lines vcpus words descriptors death claims \
+    $(INTERLEAVE_SLEEPS)
 
 $(INTERLEAVE)/%.o: %.c tests/interleave/interleave.mk | deps-test $(ABI)
 	$(call say,ILEAVE-CC,$<)
@@ -31,7 +35,7 @@ $(INTERLEAVE)/%.o: %.c tests/interleave/interleave.mk | deps-test $(ABI)
 
 $(INTERLEAVE)/interleave: $(INTERLEAVE_OBJ)
 	$(call say,ILEAVE-LD,$@)
-	$(Q)$(UNIT_CC) $(INTERLEAVE_LDFLAGS) -o $@ $^
+	$(Q)$(UNIT_CC) $(INTERLEAVE_LDFLAGS) $(INTERLEAVE_WAIT) -o $@ $^
 
 # The fuzzer (tests/fuzz) with several CPUs, which schedule: `make fuzz-cpus`, each word of FUZZ_CPUS
 # a seed and how many CPUs. `make fuzz-cpus-long` takes an hour of two cores.
@@ -67,7 +71,7 @@ check-interleave: $(INTERLEAVE)/interleave
 check-races: $(INTERLEAVE)/interleave
 	$(call say,TEST,$@)
 	@python3 -B tests/interleave/plant.py $(INTERLEAVE) $(UNIT_CC) $(INTERLEAVE_CFLAGS) \
-	    $(INTERLEAVE_SWITCH) -- $(INTERLEAVE_OBJ) -- $(INTERLEAVE_LDFLAGS)
+	    $(INTERLEAVE_SWITCH) -- $(INTERLEAVE_OBJ) -- $(INTERLEAVE_LDFLAGS) $(INTERLEAVE_WAIT)
 
 -include $(shell find $(INTERLEAVE) -name '*.d' 2>/dev/null)
 
@@ -88,7 +92,7 @@ $(THREADS)/%.o: %.c tests/interleave/interleave.mk | deps-test $(ABI)
 
 $(THREADS)/threads: $(THREADS_OBJ)
 	$(call say,THREAD-LD,$@)
-	$(Q)$(UNIT_CC) -fsanitize=thread -rdynamic -Wl,--wrap=vcpu_wait -o $@ $^
+	$(Q)$(UNIT_CC) -fsanitize=thread -rdynamic $(INTERLEAVE_WAIT) -o $@ $^
 
 # `make check-threads THREAD_SEEDS=1000` runs longer; a seed says what the guests choose, not in
 # which order the threads run. Some races are planted, which ThreadSanitizer has to name.
@@ -97,9 +101,9 @@ TESTS += check-threads
 .PHONY: check-threads
 check-threads: $(THREADS)/threads
 	$(call say,TEST,$@)
-	@printf '%s\n' $(filter-out death,$(INTERLEAVE_SCENARIOS)) | xargs -P2 -I{} sh -c \
-	    'timeout 60 setarch -R $< {} 1 $(THREAD_SEEDS) || exit 255'
+	@printf '%s\n' $(filter-out death $(INTERLEAVE_SLEEPS),$(INTERLEAVE_SCENARIOS)) | \
+	    xargs -P2 -I{} sh -c 'timeout 60 setarch -R $< {} 1 $(THREAD_SEEDS) || exit 255'
 	@python3 -B tests/interleave/plant.py --threads $(THREADS) $(UNIT_CC) $(THREADS_CFLAGS) \
-	    -fsanitize=thread -- $(THREADS_OBJ) -- -fsanitize=thread -rdynamic
+	    -fsanitize=thread -- $(THREADS_OBJ) -- -fsanitize=thread -rdynamic $(INTERLEAVE_WAIT)
 
 -include $(shell find $(THREADS) -name '*.d' 2>/dev/null)

@@ -21,9 +21,12 @@
 
 #define SEEDS 2000u
 #define MAX_WAIT 2000000u       /* steps: more than any call takes */
+#define PATIENCE_NS 1000000000ull
 
 static const struct scenario *now;
 static uint64_t seed_now;
+static bool scheduled;          /* the vCPUs are scheduled, and have no CPU of their own each */
+static unsigned nr_programs;    /* that have not ended */
 static HOST_TLS uint64_t choices;
 
 unsigned pick(unsigned n)
@@ -75,11 +78,16 @@ void guest_load(uint64_t va)
 }
 
 /* Instead of the scheduler's: the CPUs here run one vCPU each, and are idle while it sleeps. */
+void __real_vcpu_wait(struct spinlock *l);
 void __wrap_vcpu_wait(struct spinlock *l);
 void __wrap_vcpu_wait(struct spinlock *l)
 {
     unsigned steps = 0;
 
+    if (scheduled) {
+        __real_vcpu_wait(l);
+        return;
+    }
     WRITE_ONCE(current->blocked, true);
     spin_unlock(l);
     while (READ_ONCE(current->blocked)) {
@@ -107,10 +115,14 @@ static void program(struct vcpu *v)
     choices = seed_now * 1000 + host_cpu;
 #endif
     now->program[v->domain->id - 1](v);
-    host_program_over();
+    nr_programs--;
+    if (!scheduled)
+        host_program_over();
+    host_idle_guest(v);
 }
 
-/* All vCPUs of a domain run on the tables of its first one. */
+/* All vCPUs of a domain run on the tables of its first one. cpu: that of the next vCPU; NULL: they
+ * are scheduled. */
 static void start_vcpus(struct domain *d, unsigned *cpu)
 {
     for (unsigned i = 0; i < d->nr_vcpus; i++) {
@@ -125,36 +137,66 @@ static void start_vcpus(struct domain *d, unsigned *cpu)
         } else {
             vcpu_pause(v);
         }
-        host_cpu_program((*cpu)++, v, program);
+        if (cpu != NULL)
+            host_cpu_program((*cpu)++, v, program);
+        else
+            host_vcpu(v)->program = program;
     }
+}
+
+/* All of the domain's vCPUs run until their programs have ended. */
+static void run_scheduled(struct domain *d, uint64_t seed, unsigned steps, bool wait)
+{
+    start_vcpus(d, NULL);
+    host_cpus_schedule(2 + (unsigned)(seed % 3), seed, steps);
+    accesses_begin(seed, wait);
+    for (unsigned i = 0; i < d->nr_vcpus; i++)
+        vcpu_wake(d->vcpu[i]);
+    (void)host_run(PATIENCE_NS);
+    HOST_CHECK(nr_programs == 0, "%u programs have not ended: a wake-up was lost", nr_programs);
+    guests_end();
+    accesses_end();
+    host_cpus_end();
+}
+
+static void run_each(struct domain *d[2], uint64_t seed, unsigned steps, bool wait)
+{
+    unsigned cpu = 1;
+
+    host_add_cpus(1 + now->nr_vcpus[0] + (now->program[1] != NULL ? now->nr_vcpus[1] : 0));
+    for (unsigned i = 0; i < 2 && d[i] != NULL; i++)
+        if (now->program[i] != NULL)
+            start_vcpus(d[i], &cpu);
+    accesses_begin(seed, wait);
+    host_interleave(seed, steps);
+    accesses_end();
+    host.on_turn = NULL;
+    audit();
+    if (now->check != NULL)
+        now->check(d);
+    host_remove_cpus();
 }
 
 static void run(const struct scenario *s, uint64_t seed)
 {
     static const unsigned quanta[] = { 1, 5, 20, 100, 500, 2000 };
+    unsigned steps = quanta[seed % ARRAY_SIZE(quanta)];
+    bool wait = seed / ARRAY_SIZE(quanta) % 2 != 0;
     struct domain *d[2] = { NULL };
-    unsigned cpu = 1;
 
     now = s;
     seed_now = seed;
     choices = seed;
     machine_up_at(LOW_BASE);
-    host_add_cpus(1 + s->nr_vcpus[0] + (s->program[1] != NULL ? s->nr_vcpus[1] : 0));
+    nr_programs = s->nr_vcpus[0] + s->nr_vcpus[1];
     for (unsigned i = 0; i < 2 && s->nr_vcpus[i] != 0; i++)
         d[i] = guest_make((domid_t)(i + 1), s->nr_vcpus[i]);
     s->prepare(d);
     host_become(cpus[0]->idle);
-    for (unsigned i = 0; i < 2 && d[i] != NULL; i++)
-        if (s->program[i] != NULL)
-            start_vcpus(d[i], &cpu);
-    accesses_begin(seed, seed / ARRAY_SIZE(quanta) % 2 != 0);
-    host_interleave(seed, quanta[seed % ARRAY_SIZE(quanta)]);
-    accesses_end();
-    host.on_turn = NULL;
-    audit();
-    if (s->check != NULL)
-        s->check(d);
-    host_remove_cpus();
+    if (scheduled)
+        run_scheduled(d[0], seed, steps, wait);
+    else
+        run_each(d, seed, steps, wait);
     if (machine_down(NULL) != 0)
         abort();
 }
@@ -163,7 +205,7 @@ int main(int argc, char **argv)
 {
     static const struct scenario *const all[] = { page_scenarios, grant_scenarios, event_scenarios,
                                                   misc_scenarios, death_scenarios,
-                                                  claim_scenarios };
+                                                  claim_scenarios, sleep_scenarios };
     uint64_t first = argc > 2 ? strtoull(argv[2], NULL, 0) : 1,
              seeds = argc > 3 ? strtoull(argv[3], NULL, 0) : SEEDS;
 
@@ -177,6 +219,7 @@ int main(int argc, char **argv)
             if (argc > 1 && strcmp(argv[1], "all") != 0 && strcmp(argv[1], s->name) != 0)
                 continue;
             host_steps = host_cpu_switches = 0;
+            scheduled = all[i] == sleep_scenarios;
             for (uint64_t seed = first; seed < first + seeds; seed++)
                 run(s, seed);
             printf("interleave %s: %lu seeds, %lu steps, %lu changes of the CPU, %.1f s: passed\n",

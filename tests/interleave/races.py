@@ -92,6 +92,28 @@ void flush_since""", "hammer"),
           "(may != NULL && !may(arg, 1ull << order))"),
          ("    bool allowed = may == NULL || may(arg, 1ull << order);\n\n"
           "    spin_lock(&heap_lock);\n    mfn = find_block(", "!allowed"), "claims"),
+    Race("a pin of a grant is dropped without the lock", "grant_pin.c",
+         """    spin_lock(&gt->lock);
+    *(readonly ? &p->readers : &p->writers) -= 1;
+    gt->nr_pins--;
+""",
+         """    *(readonly ? &p->readers : &p->writers) -= 1;
+    gt->nr_pins--;
+    spin_lock(&gt->lock);
+""", "grants"),
+    Race("two wake-ups put a vCPU on a queue twice", "sched_wake.c",
+         "    if (likely(v->blocked && !is_offline(v))) {\n        now", "    {\n        now", "blocks"),
+    Race("on_cpu is cleared before the vCPU's stack is left", "sched.c",
+         "    cpu->leaving = prev;\n",
+         "    cpu->leaving = prev;\n    if (!is_idle(prev))\n        WRITE_ONCE(prev->on_cpu, NULL);\n",
+         "blocks"),
+    Race("a poller sets its bit by a load and a store", "sched_op.c",
+         "    locked_or(&d->poll_mask, 1u << v->id);",
+         "    WRITE_ONCE(d->poll_mask, d->poll_mask | 1u << v->id);", "polls"),
+    Race("what a poller waits for is read twice", "evtchn.c",
+         "        if (polled == port || polled == POLL_SEVERAL)",
+         "        if (READ_ONCE(v->poll_port) == port || READ_ONCE(v->poll_port) == POLL_SEVERAL)",
+         "polls"),
 ]
 
 NAMED = [

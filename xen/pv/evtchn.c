@@ -44,13 +44,15 @@ static inline bool test(const uint64_t *words, unsigned nr)
 }
 
 /* Wakes vCPUs in SCHEDOP_poll, also for a port that is masked or was pending already: they wait
- * for the pending bit only. */
+ * for the pending bit only. poll_port is read once: a poller changes it from POLL_SEVERAL to its
+ * port when it has looked at the port, which may be meanwhile. */
 void evtchn_wake_pollers(struct domain *d, evtchn_port_t port)
 {
     for (uint32_t mask = READ_ONCE(d->poll_mask); mask != 0; mask &= mask - 1) {
         struct vcpu *v = d->vcpu[__builtin_ctz(mask)];
+        evtchn_port_t polled = READ_ONCE(v->poll_port);
 
-        if (READ_ONCE(v->poll_port) == port || READ_ONCE(v->poll_port) == POLL_SEVERAL)
+        if (polled == port || polled == POLL_SEVERAL)
             vcpu_wake(v);
     }
 }

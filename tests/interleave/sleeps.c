@@ -1,0 +1,151 @@
+/* vCPUs that sleep and wake each other, more of them than CPUs: these schedule, and the vCPUs go
+ * from one to another (arch/host/schedule.c). Each vCPU has a partner and an event of its own. A
+ * wake-up that is lost leaves both asleep for ever, which main.c finds: then a program has not
+ * ended though all CPUs are idle. */
+#include "arch/arch.h"
+#include "common/atomic.h"
+#include "tests/interleave/interleave.h"
+#include "xen/cpu/upcall.h"
+
+#define ROUNDS 20u
+#define OP(cmd, s) call_struct(__HYPERVISOR_event_channel_op, EVTCHNOP_##cmd, &(s), sizeof(s))
+
+/* Of domain 1: the event of each vCPU, and of its timer. */
+static evtchn_port_t event_of[MAX_VCPUS], timer_of[MAX_VCPUS];
+
+static void prepare(struct domain *d[2])
+{
+    host_become(d[0]->vcpu[0]);
+    for (unsigned i = 0; i < d[0]->nr_vcpus; i++) {
+        struct evtchn_bind_ipi ipi = { .vcpu = i };
+        struct evtchn_bind_virq virq = { .virq = VIRQ_TIMER, .vcpu = i };
+
+        HOST_CHECK(OP(bind_ipi, ipi) == 0 && OP(bind_virq, virq) == 0, "ports of vCPU %u", i);
+        event_of[i] = ipi.port;
+        timer_of[i] = virq.port;
+        d[0]->vcpu[i]->info->evtchn_upcall_mask = 1;
+        (void)call(__HYPERVISOR_vcpu_op, VCPUOP_stop_periodic_timer, i, 0, 0);
+    }
+}
+
+/* In guest mode: interrupts may come, and others run. */
+static void in_guest(struct vcpu *v)
+{
+    for (unsigned i = pick(pick(2) ? 20 : 600); i > 0; i--)
+        host_step();
+    host_guest_waits();
+    host_run_timer();
+    if (v->work != 0)
+        exit_to_guest_work();
+}
+
+static bool got_event(const struct vcpu *v, evtchn_port_t port)
+{
+    return fetch_and(&v->domain->shared->evtchn_pending[port / 64], ~(1ul << port % 64)) >>
+           port % 64 & 1;
+}
+
+/* As a kernel does that has nothing to run: what has come is seen, or else SCHEDOP_block returns at
+ * once. */
+static void block_until(struct vcpu *v, evtchn_port_t port)
+{
+    for (;;) {
+        (void)xchg(&v->info->evtchn_upcall_pending, 0);
+        (void)xchg(&v->info->evtchn_pending_sel, 0);
+        if (got_event(v, port))
+            return;
+        (void)call(__HYPERVISOR_sched_op, SCHEDOP_block, 0, 0, 0);
+        v->info->evtchn_upcall_mask = 1;
+        in_guest(v);
+    }
+}
+
+/* As Linux waits for a spinlock: the port is masked, and there is no time at which it ends. */
+static void poll_until(struct vcpu *v, evtchn_port_t port)
+{
+    uint64_t ports = SCRATCH + (8 + v->id) * PAGE_SIZE;
+    struct sched_poll poll = { .nr_ports = 1 };
+
+    (void)fetch_or(&v->domain->shared->evtchn_mask[port / 64], 1ul << port % 64);
+    guest_put(ports, &port, sizeof(port));
+    set_xen_guest_handle_raw(poll.ports, (evtchn_port_t *)ports);
+    while (!got_event(v, port)) {
+        (void)call_struct(__HYPERVISOR_sched_op, SCHEDOP_poll, &poll, sizeof(poll));
+        in_guest(v);
+    }
+}
+
+static void send_to(unsigned vcpu)
+{
+    struct evtchn_send s = { .port = event_of[vcpu] };
+
+    HOST_CHECK(OP(send, s) == 0, "send");
+}
+
+static void play(struct vcpu *v, void (*wait)(struct vcpu *v, evtchn_port_t port))
+{
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        if (v->id % 2 == 0)
+            send_to(v->id + 1);
+        in_guest(v);
+        wait(v, event_of[v->id]);
+        in_guest(v);
+        if (v->id % 2 != 0)
+            send_to(v->id - 1);
+    }
+}
+
+static void blocks(struct vcpu *v)
+{
+    play(v, block_until);
+}
+
+static void polls(struct vcpu *v)
+{
+    play(v, poll_until);
+}
+
+/* Timers that fire at once, soon, or when the vCPU runs already; some are stopped first. */
+static void timers(struct vcpu *v)
+{
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        struct vcpu_set_singleshot_timer t = { .timeout_abs_ns = 1 };
+
+        guest_put(SCRATCH + (8 + v->id) * PAGE_SIZE, &t, sizeof(t));
+        if (pick(3) == 0)
+            (void)call(__HYPERVISOR_set_timer_op, host.tsc + 100000 + pick(100000), 0, 0, 0);
+        if (pick(3) == 0)
+            (void)call(__HYPERVISOR_vcpu_op, VCPUOP_stop_singleshot_timer, v->id, 0, 0);
+        (void)got_event(v, timer_of[v->id]);
+        (void)call(__HYPERVISOR_vcpu_op, VCPUOP_set_singleshot_timer, v->id,
+                   SCRATCH + (8 + v->id) * PAGE_SIZE, 0);
+        in_guest(v);
+        block_until(v, timer_of[v->id]);
+    }
+}
+
+/* Every second vCPU puts itself down, and its partner puts it up again. */
+static void downs(struct vcpu *v)
+{
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        if (v->id % 2 != 0) {
+            (void)call(__HYPERVISOR_vcpu_op, VCPUOP_down, v->id, 0, 0);
+            in_guest(v);
+            continue;
+        }
+        while (call(__HYPERVISOR_vcpu_op, VCPUOP_is_up, v->id + 1, 0, 0) == 1) {
+            in_guest(v);
+            (void)call(__HYPERVISOR_sched_op, SCHEDOP_yield, 0, 0, 0);
+        }
+        (void)call(__HYPERVISOR_vcpu_op, VCPUOP_up, v->id + 1, 0, 0);
+        in_guest(v);
+    }
+}
+
+const struct scenario sleep_scenarios[] = {
+    { "blocks", { 6 }, prepare, { blocks }, NULL },
+    { "polls", { 6 }, prepare, { polls }, NULL },
+    { "timers", { 4 }, prepare, { timers }, NULL },
+    { "downs", { 4 }, prepare, { downs }, NULL },
+    { NULL },
+};
