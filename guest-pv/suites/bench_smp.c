@@ -1,8 +1,8 @@
 /* Suite "benchsmp" (only by name): what vCPUs on several CPUs cost one another: interrupts,
- * wake-ups, flushes, and page-table updates at the same time. Under -icount shift=0 the TSC counts the
- * instructions of all CPUs, of which only those work that a row is about. Otherwise it is time.
- * Suite "benchupdates" is the updates alone; suite "benchload" is a load of hypercalls and computing,
- * whose time vCPU 0 prints. */
+ * wake-ups, flushes, and page-table updates at the same time. Under -icount shift=0 the TSC counts
+ * the instructions of all CPUs, of which only those work that a row is about. Otherwise it is time.
+ * Suite "benchupdates" is the updates alone; suite "benchload" is a load of hypercalls and
+ * computing, whose time vCPU 0 prints. */
 #include <string.h>
 #include "bench.h"
 #include "clock.h"
@@ -39,7 +39,8 @@ static uint64_t cost_of_nothing(void)
     return bench_median(sent, BENCH_SAMPLES);
 }
 
-/* Sends to the worker BENCH_SAMPLES times. Two rows: until event_send() returns, until it arrives. */
+/* Sends to the worker BENCH_SAMPLES times. Two rows: until event_send() returns, and until it
+ * arrives. */
 static void send_and_wait(const char *send, const char *arrive)
 {
     unsigned wrong = 0;
@@ -177,7 +178,7 @@ static void flushes(void)
     end();
 }
 
-/* --- Page tables of one guest, by several vCPUs at the same time ------------------------------- */
+/* --- Page tables of one guest, by several vCPUs at the same time ------------------------------ */
 
 static struct {
     char *va;
@@ -256,7 +257,7 @@ SUITE(benchsmp, 95, SUITE_NAMED_ONLY, TEST(interrupts), TEST(wakes), TEST(flushe
       TEST(contention));
 SUITE_IN_FILE(benchupdates, 95, 0, SUITE_NAMED_ONLY, TEST(contention));
 
-/* --- A load for guests that run beside each other ---------------------------------------------- */
+/* --- A load for guests that run beside each other --------------------------------------------- */
 
 static void load(void)
 {

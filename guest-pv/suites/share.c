@@ -1,6 +1,7 @@
-/* Suite "share" (only by name): every vCPU computes all the time, and prints how much of 8 s it ran.
- * The time is the same in all guests of the machine: 4 s to 12 s of system time. What is fair is
- * judged by the boot test that starts them, which knows their weights and the number of CPUs. */
+/* Suite "share" (only by name): every vCPU computes all the time, and prints how much of 8 s it
+ * ran. The time is the same in all guests of the machine: 4 s to 12 s of system time. What is fair
+ * is judged by the boot test that starts them, which knows their weights and the number of
+ * CPUs. */
 #include "clock.h"
 #include "hypercall.h"
 #include "suite.h"

@@ -55,7 +55,8 @@ def counts(args):
     print(f"{'instructions':62}{'1 CPU':>8}{'4 CPUs':>8}")
     for name, value in one.items():
         print(f"{name:62}{value:>8,}{four.get(name, 0):>8,}")
-    for name, value in rows(boot(args, 4, [guest(args, 1, 4, "benchsmp")], icount=True)).items():
+    four = rows(boot(args, 4, [guest(args, 1, 4, "benchsmp")], icount=True))
+    for name, value in four.items():
         print(f"{name:62}{'':>8}{value:>8,}", flush=True)
 
 
@@ -87,7 +88,8 @@ def load_time(args, guests):
 
 def forks_time(args, cpus):
     linux = f"{args.linux} name=linux mem=256M vcpus={cpus} -- console=hvc0 vcpus={cpus} "
-    return slowest(FORKS, boot(args, cpus, [linux + f"paragon=forks programs={PROGRAMS}", args.ramdisk]))
+    linux += f"paragon=forks programs={PROGRAMS}"
+    return slowest(FORKS, boot(args, cpus, [linux, args.ramdisk]))
 
 
 def times(args):
@@ -98,7 +100,8 @@ def times(args):
     one = best_of("ms for one guest's work on one CPU", lambda: load_time(args, 1))
     two = best_of("ms for two guests' work on two CPUs", lambda: load_time(args, 2))
     print(f"two guests on two CPUs do {2 * one / two:.2f} times the work of one on one")
-    one = best_of(f"ms for Linux to start {PROGRAMS} programs, one vCPU", lambda: forks_time(args, 1))
+    one = best_of(f"ms for Linux to start {PROGRAMS} programs, one vCPU",
+                  lambda: forks_time(args, 1))
     two = best_of("ms for the same by two vCPUs on two CPUs", lambda: forks_time(args, 2))
     print(f"Linux with two vCPUs on two CPUs is {one / two:.2f} times as fast as with one")
 
