@@ -112,6 +112,26 @@ static void stores_to_tables_call_out_later(void **state)
     assert_int_equal(c->translator->host->memory[host_rip - REGION_BASE], 0x48);
 }
 
+/* Two of three callouts are for nothing, and cost more than the third one gains: they end. */
+static void callouts_for_nothing_end(void **state)
+{
+    const struct translate_counters *n = translate_counts(c);
+    unsigned faults = 0, callouts = 0;
+
+    (void)state;
+    for (; n->stores == 0 && faults < 100; faults++) {
+        BEGIN_STORES(0x48, 0xc7, 0x07, 0, 0, 0, 0, 0xc3);
+        store_faults();
+    }
+    for (; n->stores != 0 && callouts < 1000; callouts++) {
+        BEGIN_STORES(0x48, 0xc7, 0x07, 0, 0, 0, 0, 0xc3);
+        if (callouts % 3 != 0)
+            c->regs[RDI] = DATA_AT;
+        call_out_at(CODE_AT, EXIT_TO_EMULATE);
+    }
+    assert_in_range(callouts, 50, 300);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -119,6 +139,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_store_to_a_table_is_the_cores), TEST(a_page_that_is_cleared_is_no_table),
         TEST(other_stores_leave_the_table_alone), TEST(stores_to_tables_call_out_later),
+        TEST(callouts_for_nothing_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
