@@ -41,7 +41,7 @@ extern char boot_stack[];
 static char boot_ist[STACK_SIZE] __attribute__((aligned(STACK_SIZE)));
 static uint64_t boot_gdt[512] __attribute__((aligned(4096)));
 static struct gate idt[256] __attribute__((aligned(4096)));
-static struct arch_cpu boot_cpu = { .gdt = boot_gdt, .ist = boot_ist, .stack = boot_stack };
+static struct arch_cpu boot_arch_cpu = { .gdt = boot_gdt, .ist = boot_ist, .stack = boot_stack };
 struct entry_words entry_words[MAX_CPUS] __attribute__((aligned(64)));
 
 #define RESERVED(cpu, sel) (cpu)->gdt[((sel) & 0xfff) >> 3]
@@ -145,10 +145,10 @@ void segments_set_entries(unsigned number)
 
 void segments_init(void)
 {
-    cpus[0]->arch = &boot_cpu;
+    cpus[0]->arch = &boot_arch_cpu;
     idt_init();
-    segments_set_number(&boot_cpu, 0);
-    segments_load(&boot_cpu);
+    segments_set_number(&boot_arch_cpu, 0);
+    segments_load(&boot_arch_cpu);
     segments_set_entries(0);
 }
 

@@ -11,7 +11,7 @@
 #include "xen/core/timer.h"
 
 /* Questions to a CPU that it answers by number: request.c. */
-struct answered {
+struct question {
     uint32_t wanted, done;
 };
 
@@ -51,7 +51,7 @@ struct cpu {
 
     /* Other CPUs write them without a lock: request.h. */
     __attribute__((aligned(64))) uint32_t requests;
-    struct answered flush, grace, alive, trace;
+    struct question flush, grace, alive, trace;
 #ifdef DEBUG
     struct held_locks held;
 #endif

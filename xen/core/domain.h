@@ -99,7 +99,8 @@ struct vcpu {
     /* What the ABI is: pv/. */
     unsigned id;
     bool initialised;               /* VCPUOP_initialise done, or vCPU 0 */
-    bool initialising;              /* VCPUOP_initialise in progress, which may be preempted */
+    /* VCPUOP_initialise has begun, and may be preempted; stays true when it has succeeded. */
+    bool initialising;
     bool in_multicall;              /* multicalls do not nest; per vCPU, as a member may sleep */
     uint64_t gdt_frames[14];        /* mfns, each with a general and a seg-desc reference */
     unsigned gdt_ents;
@@ -118,7 +119,7 @@ struct vcpu {
     /* What the scheduler needs: core/. Guarded by the lock of cpu's queue, but for up and started:
      * by life_lock. */
     bool up;                        /* VCPUOP_up; false: before it, or after VCPUOP_down */
-    bool started;                   /* it was woken at least once: counted in vcpus_inside */
+    bool started;                   /* vcpu_start() was called: it counts in vcpus_inside */
     bool parked;                    /* its domain ended and it reached its last exit */
     bool blocked;
     /* blocked inside a hypercall, in vcpu_wait(): being down does not keep it so */
@@ -155,7 +156,8 @@ struct domain {
     bool serves;                    /* a service or driver domain: it ends after the guests */
     unsigned nr_vcpus;              /* maximum; vcpu[i] exists for all i below */
     struct vcpu *vcpu[MAX_VCPUS];
-    struct spinlock life_lock;      /* guards state, vcpus_inside, and up and started of vCPUs */
+    /* Guards state, vcpus_inside, crash_reason, watchdogs, and up and started of vCPUs. */
+    struct spinlock life_lock;
     unsigned vcpus_inside;          /* started vCPUs that are not parked */
     unsigned weight;
     unsigned cap;                   /* percent of one CPU, for all its vCPUs together; 0: none */

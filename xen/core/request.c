@@ -10,7 +10,7 @@
 void (*reschedule_requested)(void);
 void (*trace_requested)(void);
 
-static uint32_t ask(struct cpu *c, struct answered *a, uint32_t bit)
+static uint32_t ask(struct cpu *c, struct question *a, uint32_t bit)
 {
     uint32_t number = xadd(&a->wanted, 1) + 1;
 
@@ -18,7 +18,7 @@ static uint32_t ask(struct cpu *c, struct answered *a, uint32_t bit)
     return number;
 }
 
-static void wait_for(const struct answered *a, uint32_t number)
+static void wait_for(const struct question *a, uint32_t number)
 {
     while ((int32_t)(load_acquire(&a->done) - number) < 0) {
         serve_flush_requests();
@@ -95,8 +95,6 @@ void serve_requests(void)
     struct cpu *c = this_cpu();
     uint32_t bits = xchg(&c->requests, 0);
 
-    if (bits & REQUEST_STOP)
-        arch_halt();
     if (bits & REQUEST_FLUSH)
         serve_flush(c);
     if (bits & REQUEST_GRACE)
@@ -126,7 +124,7 @@ void wait_for_flush(struct cpu *c, uint32_t number)
     wait_for(&c->flush, number);
 }
 
-static void ask_others_and_wait(struct answered *(*of)(struct cpu *c), uint32_t bit)
+static void ask_others_and_wait(struct question *(*of)(struct cpu *c), uint32_t bit)
 {
     struct cpu *c;
 
@@ -139,12 +137,12 @@ static void ask_others_and_wait(struct answered *(*of)(struct cpu *c), uint32_t 
             wait_for(of(c), READ_ONCE(of(c)->wanted));
 }
 
-static struct answered *grace_of(struct cpu *c)
+static struct question *grace_of(struct cpu *c)
 {
     return &c->grace;
 }
 
-static struct answered *trace_of(struct cpu *c)
+static struct question *trace_of(struct cpu *c)
 {
     return &c->trace;
 }

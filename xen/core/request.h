@@ -13,7 +13,6 @@
 #define REQUEST_FLUSH 4u        /* flush the TLB: request_flush() */
 #define REQUEST_GRACE 8u        /* grace_period() */
 #define REQUEST_ALIVE 32u       /* request_alive() */
-#define REQUEST_STOP 16u        /* halt, for ever */
 #define REQUEST_HOLD 64u        /* wait until release_cpus() */
 #define REQUEST_TRACE 128u      /* trace_cpus() */
 

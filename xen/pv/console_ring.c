@@ -94,13 +94,15 @@ static uint32_t drain_chunk(struct domain *d, uint32_t limit)
 void console_drain(struct domain *d)
 {
     uint64_t start = 0;
+    uint32_t left;
     bool any = false, more;
 
     do {
         more = console_may_write(d) ? drain_chunk(d, CONSOLE_CHUNK) != 0
                                     : console_pump(CONSOLE_PUMP_NS);
         any |= more;
-        if (nr_waiting(d) == 0)
+        left = nr_waiting(d);
+        if (left == 0)
             break;
         start = start != 0 ? start : now_ns();
     } while (more && now_ns() - start < DRAIN_NS);
@@ -108,7 +110,7 @@ void console_drain(struct domain *d)
         console_pump(CONSOLE_PUMP_NS);
     if (any)
         evtchn_raise(d, d->console_port);       /* the guest may be waiting for room in the ring */
-    if (nr_waiting(d) != 0 || !tx_empty())
+    if (left != 0 || !tx_empty())
         console_poll_soon();
     if (d->id == STORE_DOMID && this_cpu() == cpus[0])
         store_poll();       /* it may have made room; the first CPU alone gives the ring input */

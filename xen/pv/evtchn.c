@@ -7,6 +7,7 @@
  * accesses them only by single atomic operations, and what they contain decides nothing but
  * whether this guest is woken. */
 #include "arch/arch.h"
+#include "common/atomic.h"
 #include "common/trace_format.h"
 #include "xen/core/alloc.h"
 #include "xen/core/claim.h"
@@ -28,14 +29,14 @@ static inline bool test_and_set(uint64_t *words, unsigned nr)
 {
     uint64_t bit = 1ull << nr % BITS;
 
-    return __atomic_fetch_or(&words[nr / BITS], bit, __ATOMIC_SEQ_CST) & bit;
+    return fetch_or(&words[nr / BITS], bit) & bit;
 }
 
 static inline bool test_and_clear(uint64_t *words, unsigned nr)
 {
     uint64_t bit = 1ull << nr % BITS;
 
-    return __atomic_fetch_and(&words[nr / BITS], ~bit, __ATOMIC_SEQ_CST) & bit;
+    return fetch_and(&words[nr / BITS], ~bit) & bit;
 }
 
 static inline bool test(const uint64_t *words, unsigned nr)
@@ -420,6 +421,6 @@ bool evtchn_port_pending(struct domain *d, evtchn_port_t port)
  * as pending: the guest then checks all ports, and no event is lost. */
 void evtchn_info_moved(struct vcpu *v)
 {
-    __atomic_store_n(&v->info->evtchn_pending_sel, ~0ul, __ATOMIC_SEQ_CST);
+    (void)xchg(&v->info->evtchn_pending_sel, ~0ul);
     mark_events_pending(v);
 }

@@ -16,6 +16,7 @@
  * The guest takes a port off by clearing L and its link at once, and takes the link as the new
  * head; 0 was the last. A tail without L is therefore the end of an empty queue. */
 #include "arch/arch.h"
+#include "common/atomic.h"
 #include "xen/core/claim.h"
 #include "xen/core/domain.h"
 #include "xen/core/frame.h"
@@ -37,8 +38,7 @@ static inline event_word_t *word_of(struct evtchn_fifo *f, evtchn_port_t port)
 {
     unsigned n = port / WORDS_PER_PAGE;
 
-    return n < __atomic_load_n(&f->nr_pages, __ATOMIC_ACQUIRE) ? &f->page[n][port % WORDS_PER_PAGE]
-                                                               : NULL;
+    return n < load_acquire(&f->nr_pages) ? &f->page[n][port % WORDS_PER_PAGE] : NULL;
 }
 
 static inline bool has_flag(struct domain *d, evtchn_port_t port, uint32_t flag)
@@ -56,14 +56,13 @@ static bool link_to_tail(event_word_t *tail, evtchn_port_t port)
     uint32_t w = READ_ONCE(*tail);
 
     for (unsigned i = 0; i < LINK_TRIES && (w & LINKED); i++) {
-        if (__atomic_compare_exchange_n(tail, &w, (w & ~(LINK_MASK | BUSY)) | port, false,
-                                        __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+        if (try_cmpxchg(tail, &w, (w & ~(LINK_MASK | BUSY)) | port))
             return true;
         if (i == LINK_TRIES / 2)
-            w = __atomic_or_fetch(tail, BUSY, __ATOMIC_SEQ_CST);
+            w = fetch_or(tail, BUSY) | BUSY;
     }
     if (w & BUSY)
-        __atomic_fetch_and(tail, ~BUSY, __ATOMIC_SEQ_CST);
+        locked_and(tail, ~BUSY);
     return false;
 }
 
@@ -78,7 +77,7 @@ static void enqueue(struct evtchn_fifo *f, struct vcpu *v, struct evtchn *e, evt
     evtchn_port_t *last = &f->vcpu[e->last_vcpu].tail[e->last_priority];
     evtchn_port_t *tail = &f->vcpu[v->id].tail[priority];
 
-    if (control == NULL || (__atomic_fetch_or(word, LINKED, __ATOMIC_SEQ_CST) & LINKED))
+    if (control == NULL || (fetch_or(word, LINKED) & LINKED))
         return;
     if (*last == port)
         *last = 0;
@@ -88,7 +87,7 @@ static void enqueue(struct evtchn_fifo *f, struct vcpu *v, struct evtchn *e, evt
         uint32_t ready = 1u << priority;
 
         WRITE_ONCE(control->head[priority], port);
-        if (!(__atomic_fetch_or(&control->ready, ready, __ATOMIC_SEQ_CST) & ready))
+        if (!(fetch_or(&control->ready, ready) & ready))
             mark_events_pending(v);
     }
     *tail = port;
@@ -131,7 +130,7 @@ static void fifo_set_pending(struct vcpu *v, struct evtchn *e, evtchn_port_t por
         if (word == NULL)
             return;
     }
-    old = __atomic_fetch_or(word, PENDING, __ATOMIC_SEQ_CST);
+    old = fetch_or(word, PENDING);
     if (!(old & MASKED))
         enqueue_if_due(v, e, port, word, old);
     if (!(old & PENDING) && unlikely(READ_ONCE(d->poll_mask) != 0))
@@ -144,7 +143,7 @@ static void fifo_clear_pending(struct domain *d, evtchn_port_t port)
     event_word_t *word = word_of(d->evtchn->fifo, port);
 
     if (word != NULL)
-        __atomic_fetch_and(word, ~PENDING, __ATOMIC_SEQ_CST);
+        locked_and(word, ~PENDING);
 }
 
 static bool fifo_is_pending(struct domain *d, evtchn_port_t port)
@@ -164,7 +163,7 @@ static void fifo_unmask(struct vcpu *v, struct evtchn *e, evtchn_port_t port)
 
     if (word == NULL)
         return;
-    old = __atomic_fetch_and(word, ~MASKED, __ATOMIC_SEQ_CST);
+    old = fetch_and(word, ~MASKED);
     if (old & PENDING)
         enqueue_if_due(v, e, port, word, old);
 }
@@ -278,7 +277,7 @@ static int add_page(struct domain *d, mfn_t mfn)
     if (f->page[f->nr_pages] == NULL)
         return -EINVAL;
     port = f->nr_pages * WORDS_PER_PAGE;
-    __atomic_store_n(&f->nr_pages, f->nr_pages + 1, __ATOMIC_RELEASE);
+    store_release(&f->nr_pages, f->nr_pages + 1);
     smp_mb();
     for (; port < f->nr_pages * WORDS_PER_PAGE && (e = evtchn_lookup(d, port)) != NULL; port++)
         if (READ_ONCE(e->pending) && xchg(&e->pending, false)) {

@@ -2,6 +2,7 @@
  * ports are in evtchn.c, FIFO queues in evtchn_fifo.c. Called by the generated dispatch
  * (common/abi.def). */
 #include "arch/arch.h"
+#include "common/atomic.h"
 #include "common/string.h"
 #include "common/trace_format.h"
 #include "xen/core/domain.h"
@@ -234,7 +235,7 @@ long evtchn_reset(struct domain *d, const struct evtchn_reset *op)
 
     if (rc != 0)
         return rc;
-    if (__atomic_exchange_n(&t->resetting, true, __ATOMIC_SEQ_CST))
+    if (xchg(&t->resetting, true))
         return -EBUSY;
     for (evtchn_port_t port = 1; port < READ_ONCE(t->nr_valid); port++) {
         evtchn_close_port(d, port);

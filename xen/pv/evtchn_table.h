@@ -108,7 +108,7 @@ static inline void evtchn_set_pending(struct domain *d, struct evtchn *e, evtchn
  * sleep, or begins to run, at this time either is seen here or sees the event. */
 static inline void mark_events_pending(struct vcpu *v)
 {
-    __atomic_store_n(&v->info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST);
+    (void)xchg(&v->info->evtchn_upcall_pending, 1);
     if (READ_ONCE(v->blocked))
         vcpu_wake(v);
     else
