@@ -69,6 +69,33 @@ static void unmap_flushes_other_cpus_without_lock(void **state)
     assert_int_equal(second_asked_locked, 0);
 }
 
+/* The mapping was overwritten, the granter gave the frame back, and the mapper got it and mapped it
+ * at the same place: the handle does not unmap it. */
+static void handle_does_not_unmap_an_own_frame(void **state)
+{
+    struct gnttab_map_grant_ref m;
+    struct gnttab_unmap_grant_ref u = { .host_addr = MAP_VA };
+    struct frame *f = mfn_to_frame(page);
+
+    (void)state;
+    entry(8, GTF_permit_access, 2, page);
+    host_become(b->vcpu[0]);
+    m = map(8, GNTMAP_host_map, MAP_VA, 1);
+    u.handle = m.handle;
+    assert_int_equal(m.status, GNTST_okay);
+    assert_int_equal(hcall(__HYPERVISOR_update_va_mapping, MAP_VA, 0, UVMF_INVLPG), 0);
+    f->owner = b->mfn;
+    assert_int_equal(do_update_va_mapping(MAP_VA, page << PAGE_SHIFT | PTE_P | PTE_RW, UVMF_INVLPG),
+                     0);
+    guest_put(SCRATCH, &u, sizeof(u));
+    assert_int_equal(do_grant_table_op(GNTTABOP_unmap_grant_ref, SCRATCH, 1), 0);
+    guest_get(&u, SCRATCH, sizeof(u));
+    assert_int_equal(do_update_va_mapping(MAP_VA, 0, UVMF_INVLPG), 0);
+    f->owner = a->mfn;
+    assert_int_equal(u.status, GNTST_general_error);
+    audit();
+}
+
 /* GNTMAP_contains_pte, and unmap_and_replace, which moves another mapping into the place. */
 static void grant_is_mapped_by_entry_and_replaced(void **state)
 {
@@ -283,6 +310,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         with_guests(grant_is_mapped_and_unmapped),
         with_guests(unmap_flushes_other_cpus_without_lock),
+        with_guests(handle_does_not_unmap_an_own_frame),
         with_guests(grant_is_mapped_by_entry_and_replaced),
         with_guests(bad_maps_and_unmaps_are_refused),
         with_guests(either_domain_may_end_first),

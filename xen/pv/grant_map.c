@@ -211,7 +211,9 @@ static int unmap_host(struct domain *d, const struct maptrack *t, mfn_t mfn, uin
 {
     uint64_t *slot = find_slot(d, host_addr, t->flags), *from, old, replacement = 0;
 
-    if (slot == NULL)
+    /* The frame may be d's own by now, if the mapping was overwritten and the granter gave it back.
+     * While an entry of d maps a frame of the granter, the granter exists (D1). */
+    if (slot == NULL || frame_owner(mfn_to_frame(mfn)) != t->granter)
         return GNTST_general_error;
     old = READ_ONCE(*slot);
     if (!(old & PTE_P) || PTE_MFN(old) != mfn || !(old & PTE_RW) != !!(t->flags & GNTMAP_readonly))
