@@ -389,7 +389,7 @@ unsigned arch_paddr_bits(void)
 
 unsigned arch_cpu_id(void)
 {
-    return host.cpu_id;
+    return host_nr_cpus > 1 ? host_cpu : host.cpu_id;
 }
 
 void arch_log_cpu(void)

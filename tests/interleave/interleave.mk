@@ -81,7 +81,9 @@ check-races: $(INTERLEAVE)/interleave
 THREADS := $(BUILD)/threads
 THREADS_CFLAGS := $(INTERLEAVE_CFLAGS) -DHOST_THREADS
 THREADS_OBJ := $(patsubst $(INTERLEAVE)/%,$(THREADS)/%,$(filter-out %/accesses.o,$(INTERLEAVE_OBJ)))
-$(patsubst $(INTERLEAVE)/%,$(THREADS)/%,$(INTERLEAVE_HV)): THREADS_CFLAGS += -fsanitize=thread
+# main.c takes locks of the hypervisor, which ThreadSanitizer has to see.
+$(patsubst $(INTERLEAVE)/%,$(THREADS)/%,$(INTERLEAVE_HV)) $(THREADS)/tests/interleave/main.o: \
+    THREADS_CFLAGS += -fsanitize=thread
 $(INTERLEAVE_LIBC:$(INTERLEAVE)/%=$(THREADS)/%): \
     THREADS_CFLAGS += $(foreach f,$(LIBC_NAMES),-D$(f)=hv_$(f)) -fno-builtin
 

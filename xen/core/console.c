@@ -98,7 +98,7 @@ static void unlock_console(void)
     if (panicking)
         return;
     do {
-        if (late.len != 0)
+        if (READ_ONCE(late.len) != 0)
             put_late();
         spin_unlock(&console_lock);
         WRITE_ONCE(*printing(), false);

@@ -15,7 +15,7 @@
 
 static struct {
     char bytes[TX_BYTES];
-    uint64_t put, sent;                 /* positions */
+    uint64_t put, sent;                 /* positions; tx_empty() reads them without the lock */
     /* TSC when the transmitter last accepted a byte, or the ring was empty */
     uint64_t moved;
     /* tx_flush timed out: it does not wait again until a byte is accepted */
@@ -26,8 +26,10 @@ void tx_put(const char *s, size_t len)
 {
     if (tx_empty())
         tx.moved = arch_tsc();
-    for (; len != 0 && tx_room() != 0; len--)
-        tx.bytes[tx.put++ % TX_BYTES] = *s++;
+    for (; len != 0 && tx_room() != 0; len--) {
+        tx.bytes[tx.put % TX_BYTES] = *s++;
+        WRITE_ONCE(tx.put, tx.put + 1);
+    }
 }
 
 unsigned tx_room(void)
@@ -37,7 +39,7 @@ unsigned tx_room(void)
 
 bool tx_empty(void)
 {
-    return tx.put == tx.sent;
+    return READ_ONCE(tx.put) == READ_ONCE(tx.sent);
 }
 
 uint64_t tx_position(void)
@@ -60,7 +62,7 @@ static bool send_some(void)
     n = arch_console_write(&tx.bytes[at], MIN(len, TX_BYTES - at));
     if (n == 0)
         return false;
-    tx.sent += n;
+    WRITE_ONCE(tx.sent, tx.sent + n);
     tx.moved = arch_tsc();
     tx.given_up = false;
     return true;
