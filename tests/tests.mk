@@ -62,9 +62,8 @@ docs: | deps
 BOOT_ISO  := $(BUILD)/boot-test.iso
 LINUX_ISO := $(BUILD)/boot-linux.iso
 OWN_ISO   := $(BUILD)/boot-own.iso
-# With maxcpus the same ISO serves machines with one CPU and with several.
-MAKE_ISO  := $(MAKE) --no-print-directory iso KERNEL= INITRD= WORDS= APPEND=maxcpus=255 TRACE= \
-    RAW=off SUITES=all
+MAKE_ISO  := $(MAKE) --no-print-directory iso KERNEL= INITRD= WORDS= APPEND= TRACE= RAW=off \
+    SUITES=all
 # For UEFI: a program that fragments the low memory, and xen.efi signed with the key that Debian's
 # firmware for tests trusts (neither the key nor its password is secret).
 EFI_TESTS   := $(EFI_DIR)/tests/fragment.efi $(EFI_DIR)/tests/xen-signed.efi

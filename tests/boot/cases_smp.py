@@ -71,6 +71,9 @@ CASES = [
     # Guests on all of them.
     Case("smp-4-vcpus", modules=("GOOD name=smp mem=64M vcpus=4 -- suites=smp,smpfifo",), limit=180,
          **FOUR),
+    # More vCPUs than CPUs.
+    Case("smp-2-of-8-vcpus", modules=("GOOD name=smp mem=64M vcpus=8 -- suites=smp,smpfifo",),
+         smp=2, limit=240, shows=(r"^\(XEN\) 2 CPUs$",)),
     Case("smp-4-all", modules=("GOOD name=all mem=64M vcpus=4 -- suites=all",), limit=300, **FOUR),
     Case("smp-4-crash", modules=("GOOD name=wreck mem=32M vcpus=4 -- suites=crash",
                                  "GOOD name=good mem=64M vcpus=4 -- suites=all"),

@@ -37,13 +37,13 @@ CASES = [
          types=((r"Subtest: timers", b"\1\1\1t"), (r"  ok 8 ", b"T"), (r"Trace: the last", b"t")),
          shows=(r"^\(XEN\) Trace: ring of",
                 r"^\(XEN\) Trace: on",
-                r"^\[d1v0 \d+\.\d+\] \w+\(",
+                r"^\[(cpu\d )?d1v0 \d+\.\d+\] \w+\(",
                 r"^\(XEN\) Trace: off")),
     Case("trace-at-crash",
          modules=("GOOD name=wreck mem=32M -- suites=crash",),
          options="trace=hypercalls trace_lines=5", guests=(), crash=(1,),
          shows=(r"^\(XEN\) Trace: the last 5 of \d+",
-                r"^\[d1v0 \d+\.\d+\] \w+\(.*\) = -?\d+ <\d+>")),
+                r"^\[(cpu\d )?d1v0 \d+\.\d+\] \w+\(.*\) = -?\d+ <\d+>")),
 ]
 
 SMP = "trace=all hypercall_counts maxcpus=4 trace_size="

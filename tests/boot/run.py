@@ -336,7 +336,7 @@ def compared_with(case):
 
 def choose(names, cpus):
     """The cases that have one of these in their name, and those that they are compared with."""
-    present = several_cpus.chosen(cases.CASES, cpus, CONSOLE) if cpus > 1 else cases.CASES
+    present = several_cpus.chosen(cases.CASES, cpus) if cpus > 1 else cases.CASES
     named = [case for case in present
              if not names or any(part in f"={case.name}=" for part in names)]
     wanted = {case.name for case in named} | {compared_with(case) for case in named}

@@ -16,19 +16,15 @@ def reason_against(case):
         return "ACPI tells which CPUs there are"
     if case.smp:
         return "it has a number of CPUs of its own"
-    if case.trace or "trace_lines" in case.options:
-        return "the trace works with one CPU only"
     return LEFT_OUT.get(case.name)
 
 
-def on(case, cpus, console):
-    """The case on that many CPUs; what boots from an ISO has its options there. The word stands
-    first, for a case may have more options than there is room for. It is not compared with one of
-    the bare machine, which does not run."""
+def on(case, cpus):
+    """The case on that many CPUs. It is not compared with one of the bare machine, which does not
+    run."""
     come_up = (rf"^\(XEN\) {cpus} CPUs$",)
-    return dataclasses.replace(case, smp=cpus, prints_as="", shows=case.shows + come_up,
-                               options=f"maxcpus={cpus} {case.options or console}")
+    return dataclasses.replace(case, smp=cpus, prints_as="", shows=case.shows + come_up)
 
 
-def chosen(cases, cpus, console):
-    return [on(case, cpus, console) for case in cases if not reason_against(case)]
+def chosen(cases, cpus):
+    return [on(case, cpus) for case in cases if not reason_against(case)]

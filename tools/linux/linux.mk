@@ -118,5 +118,5 @@ soak:
 # Two minutes on several CPUs: tools/linux/smp.
 soak-smp:
 	@$(MAKE) --no-print-directory run GUEST=linux RAW=off ISO=$(BUILD)/soak.iso SMP=4 \
-	    APPEND='maxcpus=4 $(APPEND)' WORDS='vcpus=4 $(WORDS)' LINUX_RAMDISK=$(LINUX)/soak.gz \
+	    WORDS='vcpus=4 $(WORDS)' LINUX_RAMDISK=$(LINUX)/soak.gz \
 	    CMDLINE='paragon=smp vcpus=4 seconds=120 $(CMDLINE)' TIMEOUT=$(or $(TIMEOUT),1800)
