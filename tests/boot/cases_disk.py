@@ -4,7 +4,7 @@ from case import SERVICE, SHORT, Case
 
 DRIVER = "DRIVER name=driver driver weight=2048 --"
 GUEST = "LINUX name=linux mem=256M {} -- console=hvc0 paragon=disk"
-PASSED = r"^linux: 7 passed, 0 failed, 0 skipped"
+NET = "LINUX name=linux mem=256M {} -- console=hvc0 paragon=net {}"
 # The whole disk is served, nothing is left of it at the end, and the service domains end last.
 ENDED = (r"^\(XEN\).*Domain \d+ \(linux\) ended: power off",
          r"^\(XEN\).*Domain 1 \(driver\) ended: power off",
@@ -28,6 +28,28 @@ CASES = [
          modules=(SERVICE, DRIVER, "DISK", "GRUB name=linux mem=256M disk=ram0,xvda1,w --"),
          guests=(2,), mem=768, limit=300,
          shows=(r"^\(d2\).*Linux from \(xen/xvda1\)",) + ENDED),
+    # The machine's own devices.
+    Case("disk-virtio",
+         modules=(SERVICE, DRIVER, GUEST.format("disk=vd0,xvda1,w"), "DISK-RAMDISK"),
+         guests=(2,), mem=768, limit=240, disk=True,
+         shows=(r"^\(d1\) driver: vd0: 49152 KiB",
+                r"^\(d1\) driver: d2: xvda1 is vd0, 48 MiB\s*$",
+                r"^\(d1\) driver: d2: xvda1 ends: .*, 0 errors") + ENDED),
+    Case("disk-virtio-4-cpus",
+         modules=(SERVICE, DRIVER, GUEST.format("vcpus=4 disk=vd0,xvda1,w"), "DISK-RAMDISK"),
+         guests=(2,), mem=768, limit=300, disk=True, smp=4,
+         shows=(r"^\(d1\) driver: d2: xvda1 ends: .*, 0 errors",) + ENDED),
+    Case("disk-virtio-q35",
+         modules=(SERVICE, DRIVER, GUEST.format("disk=vd0,xvda1,w"), "DISK-RAMDISK"),
+         guests=(2,), mem=768, limit=240, disk=True, firmware="q35",
+         shows=(r"^\(d1\) driver: d2: xvda1 ends: .*, 0 errors",) + ENDED),
+    Case("net-two-guests",
+         modules=(SERVICE, DRIVER, NET.format("vif", "peer=a"), "DISK-RAMDISK",
+                  NET.format("vif=02:00:00:00:00:07,strict", "peer=b"), "DISK-RAMDISK"),
+         guests=(2, 3), mem=1024, limit=240, net=True,
+         shows=(r"^\(d1\) driver: d2: network device 0 is 00:16:3e:00:02:00\s*$",
+                r"^\(d1\) driver: d3: network device 0 is 02:00:00:00:00:07, no other",
+                r"^\(d1\) driver: d3: network device 0 ends: .*, 0 refused") + ENDED),
     # What is wrong gets a line, and the guest runs.
     Case("disk-words",
          modules=(SERVICE, "DRIVER name=driver driver --",

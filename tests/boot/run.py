@@ -12,6 +12,8 @@ import multiprocessing
 import multiprocessing.connection
 import os
 import re
+import shutil
+import subprocess
 import sys
 import time
 
@@ -125,9 +127,28 @@ def ram_faults(case, args, report):
         os.remove(ram.name)
 
 
+def disk_of(case, args):
+    return os.path.join(args.logs, case.name + ".img")
+
+
+def disk_faults(case, args):
+    """What the guest has written is a whole file system, also where it was cut off."""
+    if not case.disk:
+        return
+    done = subprocess.run(["/sbin/e2fsck", "-fn", disk_of(case, args)], capture_output=True,
+                          text=True, check=False)
+    if done.returncode:
+        yield f"e2fsck ends with {done.returncode}: {done.stdout[-300:]}"
+    os.remove(disk_of(case, args))
+
+
 def command(case, args, ram, rr=None, monitor=None):
+    if case.disk:
+        shutil.copyfile(given(args)["DISK"], disk_of(case, args))
     machine = {"accel": args.accel, "cpu": qemu.cpu_for(case.way, case.cpu), "mem": case.mem,
-               "firmware": case.firmware, "ram": ram, "smp": case.smp}
+               "firmware": case.firmware, "ram": ram, "smp": case.smp,
+               "disk": disk_of(case, args) if case.disk else None,
+               "net": "user" if case.net else None}
     if rr:
         machine.update(accel="tcg", rr=rr, monitor=monitor)
     if case.icount:
@@ -312,7 +333,7 @@ def run(case, args, seen):
     report, (good, reason), meddled = boot(case, args)
     wrong = [*filter(None, [meddled]), *faults(case, args, report, good, reason),
              *differences(case, report, seen), *other_output(case, report, seen),
-             *ram_faults(case, args, report)]
+             *ram_faults(case, args, report), *disk_faults(case, args)]
     seen[case.name] = report
     if case.panics:
         reason = "panicked, as expected"

@@ -64,11 +64,11 @@ $(LINUX)/ramdisk.gz: tools/make-ramdisk $(LINUX)/port32 $(LINUX)/rows $(LINUX)/b
 	$(Q)tools/make-ramdisk $@ $(RAMDISK_WORDS)
 
 # --- Disks ----------------------------------------------------------------------------------------
-# The kernel's modules for a disk of the driver domain with ext4 on it, in the order in which they
-# are loaded (the script disk does it).
-DISK_MODULES := crc16 crc32c_generic libcrc32c mbcache jbd2 ext4 xen-blkfront
+# The kernel's modules for a disk of the driver domain with ext4 on it and for its network, in the
+# order in which they are loaded (the scripts disk and net do it).
+DISK_MODULES := crc16 crc32c_generic libcrc32c mbcache jbd2 ext4 xen-blkfront xen-netfront
 
-$(LINUX)/modules/.made: $(LINUX)/kernel/vmlinuz
+$(LINUX)/modules/.made: $(LINUX)/kernel/vmlinuz tools/linux/linux.mk
 	@rm -rf $(@D) && mkdir -p $(@D)
 	$(Q)dpkg-deb --fsys-tarfile $(LINUX)/kernel/*.deb | tar -x -C $(@D) --wildcards \
 	    --transform='s,.*/,,' $(DISK_MODULES:%='*/%.ko')
@@ -89,9 +89,9 @@ $(LINUX)/disk.img: $(LINUX)/busybox/busybox $(LINUX)/kernel/vmlinuz $(LINUX)/dis
 	    { cat $@.log >&2; rm -f $@; exit 1; }
 
 $(LINUX)/disk-ramdisk.gz: tools/make-ramdisk $(LINUX)/ramdisk.gz $(LINUX)/modules/.made \
-    tools/linux/disk
+    tools/linux/disk tools/linux/net tools/linux/linux.mk
 	$(call say,RAMDISK,$@)
-	$(Q)tools/make-ramdisk $@ $(RAMDISK_WORDS) paragon/disk=tools/linux/disk \
+	$(Q)tools/make-ramdisk $@ $(RAMDISK_WORDS) paragon/disk=tools/linux/disk paragon/net=tools/linux/net \
 	    $(foreach m,$(DISK_MODULES),paragon/modules/$m.ko=$(LINUX)/modules/$m.ko)
 
 # Debian's PV GRUB, the other guest that is not of this tree.
