@@ -86,9 +86,9 @@ def drive(name, file, machine):
 
 
 def disk_options(path):
-    """What the file is shows its first bytes: every qcow2 begins so."""
-    with open(path, "rb") as file:
-        kind = "qcow2" if file.read(4) == b"QFI\xfb" else "raw"
+    """The name says what the file is, never its first bytes: the guest writes those, and a qcow2
+    may name another file of this machine as its base."""
+    kind = "qcow2" if path.endswith(".qcow2") else "raw"
     return ["-drive", f"if=none,id=disk,format={kind},discard=unmap,file={path.replace(',', ',,')}",
             "-device", "virtio-blk-pci,drive=disk"]
 
@@ -108,7 +108,7 @@ def command(machine, iso=None, kernel=None, append="", modules=(), esp=None, pro
       icount   instructions are counted
       rr       ("record" or "replay", file of events, image of snapshots, snapshot to start from)
       ram      a file to be the machine's memory, so that others can read it
-      disk     a file for a virtio disk: qcow2 or raw
+      disk     a file for a virtio disk: qcow2 if its name ends so, else raw
       net      a virtio network card: "user", or "tap" (paragon0, which exists)
       ssh      a port of this machine that leads to port 22 of the first guest (with user)
       gdb      where QEMU waits for gdb: localhost:port or unix:path

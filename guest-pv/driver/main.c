@@ -25,14 +25,15 @@
 #include "virtio_net.h"
 
 #define MAX_DISKS 16u
+#define FLUSH_NS (4 * NS_PER_S)         /* less than the hypervisor waits for our end */
 
 #define MAX_CARDS 4u
-#define PACKETS 384u                    /* besides those of each guest's device */
+#define PACKETS 384u                    /* of each card, besides those of each guest's device */
 
 static struct disk disks[MAX_DISKS];
 static struct virtio_net *cards[MAX_CARDS];
 static unsigned nr_cards;
-static unsigned nr_disks, nr_virtio_disks;
+static unsigned nr_disks, nr_virtio_disks, disks_to_flush;
 static struct thread *data_thread;
 
 static void copy(struct gnttab_copy *ops, unsigned n)
@@ -152,6 +153,8 @@ static const char *add_card(struct pci_device *p)
     if (!pci_interrupt(p, 0, on_interrupt, NULL) || !pci_interrupt(p, 1, on_interrupt, NULL))
         return "it cannot interrupt";
     get_pages(page, at, 6);
+    if (!packets_init(PACKETS))
+        return "no memory for its packets";
     cards[nr_cards] = virtio_net_new(&p->virtio, page, at, vectors, &problem);
     if (cards[nr_cards] == NULL)
         return problem;
@@ -194,8 +197,6 @@ static void find_devices(void)
     if (start_info->mod_len != 0)
         nr_disks = ramdisk_find(disks, MAX_DISKS, (void *)start_info->mod_start,
                                 start_info->mod_len);
-    if (!packets_init(PACKETS))
-        panic("no memory for packets");
     pci_each(found_function);
     for (unsigned i = 0; i < nr_disks; i++)
         kprintf("driver: %s: %lu KiB%s\n", disks[i].name, disks[i].nr_sectors / 2,
@@ -228,6 +229,34 @@ static bool is_to_end(void)
     return xs_read(NO_TRANSACTION, "control/shutdown", how, sizeof(how)) && how[0] != '\0';
 }
 
+static void on_flushed(struct disk_request *r, bool good)
+{
+    (void)r;
+    (void)good;
+    disks_to_flush--;
+}
+
+/* What guests have written is in the disks, and not in a cache, before the machine is switched
+ * off. */
+static void flush_disks(void)
+{
+    static struct disk_request requests[MAX_DISKS];
+    uint64_t end_ns = clock_ns() + FLUSH_NS;
+
+    for (unsigned i = 0; i < nr_disks; i++) {
+        if (!disks[i].can_flush)
+            continue;
+        requests[i] = (struct disk_request){ .op = DISK_FLUSH, .done = on_flushed };
+        disks_to_flush++;
+        disks[i].start(&disks[i], &requests[i]);
+    }
+    thread_wake(data_thread);
+    while (disks_to_flush != 0 && clock_ns() < end_ns)
+        thread_sleep(NS_PER_MS);
+    if (disks_to_flush != 0)
+        kprintf("driver: %u disks do not confirm that all is written\n", disks_to_flush);
+}
+
 int guest_main(void)
 {
     if (start_info->store_mfn == 0)
@@ -243,8 +272,10 @@ int guest_main(void)
         xs_events();
         if (pairs_serve())
             continue;
-        if (is_to_end())
+        if (is_to_end()) {
+            flush_disks();
             return 0;
+        }
         thread_block();
     }
 }

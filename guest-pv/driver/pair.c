@@ -145,15 +145,27 @@ static void drop(struct pair *p)
     free(p);
 }
 
+/* The guest's nodes are gone, but ours are there: it has ended. Without ours, or without an answer,
+ * it is the store that has gone or begun anew, and the guest may be well. */
+static bool has_ended(const struct pair *p)
+{
+    char value[XS_PATH];
+
+    return xs_read(NO_TRANSACTION, back_node(p, "frontend"), value, sizeof(value));
+}
+
 static void look_at(struct pair *p)
 {
-    XenbusState state = front_state(p);
+    XenbusState state;
 
     p->changed = false;
-    if (state == XenbusStateUnknown)
-        drop(p);                        /* removed, with its guest or by the store */
-    else if (on_front[state] != NULL)
+    state = front_state(p);
+    if (state == XenbusStateUnknown) {
+        if (has_ended(p))
+            drop(p);
+    } else if (on_front[state] != NULL) {
         on_front[state](p);
+    }
 }
 
 static struct pair *find(const struct backend *b, domid_t domid, uint32_t handle)
@@ -261,25 +273,20 @@ void pairs_event(const char *path, const char *token)
         p->changed |= token[0] == 'r' || p->number == number;
 }
 
-static struct pair *next_changed(void)
-{
-    struct pair *p = pairs;
-
-    while (p != NULL && !p->changed)
-        p = p->next;
-    return p;
-}
-
+/* Each pair once: a guest that changes its state all the time holds up no other. */
 bool pairs_serve(void)
 {
-    struct pair *p;
+    struct pair *p, *next;
     bool moved = list_changed;
 
     if (list_changed) {
         list_changed = false;
         scan();
     }
-    while ((p = next_changed()) != NULL) {
+    for (p = pairs; p != NULL; p = next) {
+        next = p->next;                 /* look_at() may free p, and adds none */
+        if (!p->changed)
+            continue;
         look_at(p);
         moved = true;
     }

@@ -140,6 +140,8 @@ static void learn(struct port *from, const uint8_t *mac, uint64_t seconds)
 {
     struct address *a = find(mac);
 
+    if (a != NULL && a->port->uplink && !from->uplink && a->seen + AGE_SECONDS >= seconds)
+        return;                         /* what is behind a card does not move to a guest */
     if (a != NULL && a->port != from) {
         forget(a);                      /* it has moved */
         a = NULL;

@@ -222,6 +222,7 @@ static void vif_disconnect(struct pair *p)
     switch_remove(v->port);
     close_ports(v);
     unmap_rings(v);
+    thread_wake(server);                /* there are packets again */
 }
 
 static void vif_end(struct pair *p)
@@ -287,7 +288,9 @@ static bool serve(struct vif *v, uint64_t seconds)
         kprintf("driver: d%u: network device %u: senseless rings: it is served no more\n",
                 v->pair->domid, (unsigned)v->pair->handle);
     }
-    return moved || !net_ring_wait(&v->ring, port_first(v->port) != NULL);
+    /* Without a free packet there is nothing to be done until a card or a guest has taken some. */
+    return moved ||
+           (!net_ring_wait(&v->ring, port_first(v->port) != NULL) && packets_free() != 0);
 }
 
 bool vifs_serve(uint64_t seconds)

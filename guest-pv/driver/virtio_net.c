@@ -10,6 +10,7 @@
 #define RECEIVE 0u
 #define TRANSMIT 1u
 #define BUFFERS 128u                    /* for packets to come */
+#define IN_FLIGHT 128u                  /* packets that the card has to send */
 #define BUDGET 64u                      /* packets of one turn */
 
 struct virtio_net {
@@ -87,7 +88,8 @@ static bool transmit(struct virtio_net *n)
         packet_put(p);
         moved = true;
     }
-    while (n->transmit.nr_free != 0 && (p = port_first(n->port)) != NULL) {
+    while (n->transmit.size < n->transmit.nr_free + IN_FLIGHT && n->transmit.nr_free != 0 &&
+           (p = port_first(n->port)) != NULL) {
         send(n, p);
         port_drop_first(n->port);
         moved = true;

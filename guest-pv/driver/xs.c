@@ -14,7 +14,7 @@
 #include "thread.h"
 #include "xs.h"
 
-#define PATIENCE (20 * NS_PER_S)
+#define PATIENCE (5 * NS_PER_S)
 
 static volatile struct xenstore_domain_interface *ring;
 static void (*on_event)(const char *path, const char *token);

@@ -82,6 +82,21 @@ static const char *parse_vif(struct device *d, const char *value)
     return NULL;
 }
 
+/* Two file systems of one disk, each with its own view of it, destroy it if one writes. */
+static bool is_taken(const struct device *d)
+{
+    for (const struct device *o = devices; o; o = o->next) {
+        if (strcmp(o->type, d->type))
+            continue;
+        if (o->domid == d->domid && o->handle == d->handle)
+            return true;
+        if (o->driver == d->driver && !strcmp(d->type, "vbd") && !strcmp(o->spec, d->spec) &&
+            (o->mode == 'w' || d->mode == 'w'))
+            return true;
+    }
+    return false;
+}
+
 void device_add(uint16_t domid, uint16_t driver, const char *word)
 {
     struct device *d = calloc(1, sizeof(*d));
@@ -94,6 +109,8 @@ void device_add(uint16_t domid, uint16_t driver, const char *word)
                   : !strncmp(word, "vif=", 4) ? parse_vif(d, word + 4)
                                               : "not a kind of device";
     }
+    if (!problem && is_taken(d))
+        problem = "another device has that name, or writes to that disk";
     if (problem) {
         kprintf("store: domain %u: %s: %s\n", domid, word, problem);
         free(d);

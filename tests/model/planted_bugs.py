@@ -202,7 +202,9 @@ BUGS = (
         scope="grant-end", violation="a grant that a domain uses that is gone"),
     Bug("a device's mapping survives its domain", "grant_map.c",
         old="        if (t->flags & GNTMAP_device_map)\n"
-            "            end_device_map(t->granter, t->ref, t->flags & GNTMAP_readonly);\n",
+            "            end_device_map(t->granter, "
+            "grant_pins_of(t->granter->grant, t->ref)->mfn,\n"
+            "                           t->flags & GNTMAP_readonly);\n",
         new="",
         scope="grant-end"),
 

@@ -91,7 +91,8 @@ $(LINUX)/disk.img: $(LINUX)/busybox/busybox $(LINUX)/kernel/vmlinuz $(LINUX)/dis
 $(LINUX)/disk-ramdisk.gz: tools/make-ramdisk $(LINUX)/ramdisk.gz $(LINUX)/modules/.made \
     tools/linux/disk tools/linux/net tools/linux/linux.mk
 	$(call say,RAMDISK,$@)
-	$(Q)tools/make-ramdisk $@ $(RAMDISK_WORDS) paragon/disk=tools/linux/disk paragon/net=tools/linux/net \
+	$(Q)tools/make-ramdisk $@ $(RAMDISK_WORDS) \
+	    paragon/disk=tools/linux/disk paragon/net=tools/linux/net \
 	    $(foreach m,$(DISK_MODULES),paragon/modules/$m.ko=$(LINUX)/modules/$m.ko)
 
 # Debian's PV GRUB, the other guest that is not of this tree.

@@ -18,13 +18,26 @@
 #include "xen/core/pci_regs.h"
 #include "xen/core/sched_wake.h"
 #include "xen/core/time.h"
+#include "xen/core/timer.h"
 #include "xen/core/walk.h"
 
 #define VENDOR_VIRTIO 0x1af4u
 #define MAX_BRIDGES 32u
 #define RESET_NS 1000000000ull
+#define ASK_AGAIN_NS 1000000ull
+/* IOAPIC, HPET, local APIC and messages. */
+#define APIC_FIRST (0xfec00000u >> PAGE_SHIFT)
+#define APIC_END (0xfef00000u >> PAGE_SHIFT)
 
 void (*device_interrupt)(unsigned vector);
+/* The idle vCPU has to look again whether a reset is confirmed. */
+static void wake_idle(void *arg)
+{
+    (void)arg;
+    sched_wake_idle();
+}
+
+static struct timer ask_again;
 static struct pci_function functions[PCI_FUNCTIONS];
 static unsigned nr_functions;
 
@@ -55,9 +68,12 @@ static uint64_t bar_size(uint16_t at, unsigned reg, bool wide)
     return mask & ~0xfull ? ~mask + 1 : 0;
 }
 
-/* Where the hypervisor or a guest has RAM, no device's registers can be. */
+/* Where the hypervisor or a guest has RAM, or the interrupt controllers are, no device's registers
+ * can be. */
 static bool is_free_of_ram(mfn_t first, mfn_t end)
 {
+    if (first < APIC_END && end > APIC_FIRST)
+        return false;
     for (mfn_t m = first; m < end && mfn_valid(m); m++)
         if (!is_no_ram(mfn_to_frame(m)))
             return false;
@@ -85,7 +101,8 @@ static const char *find_bar(struct pci_function *f, unsigned *index)
         return "its registers lie beyond the addresses of this CPU";
     f->bar[i].first = base >> PAGE_SHIFT;
     f->bar[i].end = (base + size) >> PAGE_SHIFT;
-    return is_free_of_ram(f->bar[i].first, f->bar[i].end) ? NULL : "its registers lie over RAM";
+    return is_free_of_ram(f->bar[i].first, f->bar[i].end)
+               ? NULL : "its registers lie over RAM or interrupt controllers";
 }
 
 static const char *find_bars(struct pci_function *f)
@@ -197,7 +214,8 @@ static void look_at_function(uint16_t at, unsigned *bridges, uint8_t bus[MAX_BRI
             bus[(*bridges)++] = (uint8_t)(arch_pci_read(at, PCI_BUSES) >> 8);
         return;
     }
-    if (class == PCI_CLASS_STORAGE || class == PCI_CLASS_NETWORK) {
+    if (class == PCI_CLASS_STORAGE || class == PCI_CLASS_NETWORK ||
+        (uint16_t)id == VENDOR_VIRTIO) {
         command = arch_pci_read(at, PCI_COMMAND) & 0xffff;
         arch_pci_write(at, PCI_COMMAND, command & ~PCI_MASTER);
     }
@@ -224,6 +242,7 @@ void pci_init(void)
     unsigned n = 1;
 
     nr_functions = 0;
+    timer_init(&ask_again, wake_idle, NULL);
     for (unsigned i = 0; i < n; i++) {
         bool seen = false;
 
@@ -327,7 +346,7 @@ bool pci_may_end(struct domain *d)
         if (f->reset_since == 0)
             f->reset_since = now_ns();
         if (now_ns() - f->reset_since < RESET_NS)
-            sched_wake_idle();
+            timer_set(&ask_again, now_ns() + ASK_AGAIN_NS);
         else
             log_error("PCI " PCI_FORMAT " does not stop: the memory of d%u is not used any more",
                       PCI_PARTS(f->address), d->id);
@@ -337,12 +356,14 @@ bool pci_may_end(struct domain *d)
 
 void pci_take_back(struct domain *d)
 {
+    spin_lock(&pci_lock);
     for (unsigned i = 0; i < nr_functions; i++)
         if (functions[i].owner == d) {
             pci_msix_enable(&functions[i], false);
             functions[i].owner = NULL;
             functions[i].reset_since = 0;
         }
+    spin_unlock(&pci_lock);
 }
 
 /* --- Frames of registers ---------------------------------------------------------------------- */
@@ -359,7 +380,8 @@ static bool may_map(const struct pci_function *f, mfn_t mfn)
 
 uint64_t pci_l1e(const struct domain *d, uint64_t l1e)
 {
-    if (l1e & PTE_PS)                   /* in an L1 entry PAT: another memory type */
+    /* Bit 7 of an L1 entry is PAT: another memory type. */
+    if ((l1e & PTE_PS) || ((l1e & PTE_NX) && !arch_has_nx()))
         return 0;
     for (unsigned i = 0; i < nr_functions; i++)
         if (functions[i].owner == d && may_map(&functions[i], PTE_MFN(l1e)))

@@ -31,11 +31,9 @@ void pci_msix_enable(struct pci_function *f, bool on)
 
     if (f->msix == 0)
         return;
-    spin_lock(&pci_lock);
     head = arch_pci_read(f->address, f->msix) & ~(PCI_MSIX_ON | PCI_MSIX_ALL_MASKED);
     arch_pci_write(f->address, f->msix, head | PCI_MSIX_ALL_MASKED | (on ? PCI_MSIX_ON : 0));
     for (unsigned i = 0; i < f->nr_entries; i++)
         f->entries[i * ENTRY_WORDS + 3] = ENTRY_MASKED;
     arch_pci_write(f->address, f->msix, head | (on ? PCI_MSIX_ON : 0));
-    spin_unlock(&pci_lock);
 }

@@ -10,7 +10,7 @@ struct spinlock;
 extern struct spinlock pci_lock;
 /* An entry of the table, masked or not; its vector goes to the first CPU. pci_lock is held. */
 void pci_msix_set(struct pci_function *f, unsigned entry, uint8_t vector, bool masked);
-/* Switches MSI-X on, with all entries masked before; or off. */
+/* Switches MSI-X on, with all entries masked before; or off. pci_lock is held. */
 void pci_msix_enable(struct pci_function *f, bool on);
 
 #endif

@@ -23,7 +23,7 @@
 #define BITS 64u
 #define BUCKETS_SEARCHED 8u            /* searched again whenever a port is opened */
 
-void (*evtchn_pirq_closed)(struct domain *d, unsigned pirq);
+void (*evtchn_pirq_closed)(struct domain *d, unsigned pirq, evtchn_port_t port);
 
 static inline bool test_and_set(uint64_t *words, unsigned nr)
 {
@@ -270,7 +270,7 @@ static void close_port_locked(struct domain *d, evtchn_port_t port, struct evtch
     unsigned i;
 
     if (e->state == EVTCHNSTAT_pirq)
-        evtchn_pirq_closed(d, e->virq);
+        evtchn_pirq_closed(d, e->virq, port);
     if (e->state == EVTCHNSTAT_virq)
         for_each_vcpu(d, v, i)
             if (v != NULL && v->virq_port[e->virq] == port)

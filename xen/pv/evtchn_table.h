@@ -123,7 +123,7 @@ int evtchn_open_port(struct domain *d, struct evtchn init);
 /* Sets has_room anew (E3) after a reset: nr_valid may be smaller, and no port is in a queue. */
 void evtchn_reset_has_room(struct evtchn_table *t);
 /* Called when a pirq's port is closed, with the lock held; set once, to pirq.c's. */
-extern void (*evtchn_pirq_closed)(struct domain *d, unsigned pirq);
+extern void (*evtchn_pirq_closed)(struct domain *d, unsigned pirq, evtchn_port_t port);
 /* Closes a port that has no other end; the caller holds the lock. */
 void evtchn_close_locked(struct domain *d, evtchn_port_t port);
 /* -EINVAL: not open. Takes the locks itself. */

@@ -199,6 +199,7 @@ long grant_map_grant_ref(uint64_t uop, unsigned count)
 struct gone {
     struct domain *granter;
     uint64_t l1e;               /* the entry that was removed; 0: none */
+    mfn_t mfn;                  /* the frame; the entry may be another's before the second half */
     grant_ref_t ref;
     bool unpin, readonly, device;   /* device: the device mapping ended */
 };
@@ -241,6 +242,7 @@ static int unmap_begin(struct domain *d, const struct gnttab_unmap_grant_ref *op
         return GNTST_bad_handle;
     mfn = grant_pins_of(t->granter->grant, t->ref)->mfn;
     *gone = (struct gone){ .granter = t->granter,
+                          .mfn = mfn,
                           .ref = t->ref,
                           .readonly = t->flags & GNTMAP_readonly};
     if (op->dev_bus_addr != 0 && (t->flags & GNTMAP_device_map) &&
@@ -263,11 +265,10 @@ static int unmap_begin(struct domain *d, const struct gnttab_unmap_grant_ref *op
     return GNTST_okay;
 }
 
-/* To be called while the handle's pin is still held. */
-static void end_device_map(struct domain *granter, grant_ref_t ref, bool readonly)
+static void end_device_map(struct domain *granter, mfn_t mfn, bool readonly)
 {
     spin_lock(&granter->mm_lock);
-    grant_put_frame(mfn_to_frame(grant_pins_of(granter->grant, ref)->mfn), readonly);
+    grant_put_frame(mfn_to_frame(mfn), readonly);
     spin_unlock(&granter->mm_lock);
 }
 
@@ -281,7 +282,7 @@ static void unmap_finish(struct domain *d, const struct gone *gone)
         spin_unlock(&gone->granter->mm_lock);
     }
     if (unlikely(gone->device))
-        end_device_map(gone->granter, gone->ref, gone->readonly);
+        end_device_map(gone->granter, gone->mfn, gone->readonly);
     TRACE_OF(d, TRACE_MEM, TRC_MEM_PAGE_GRANT_UNMAP, gone->granter->id);
     if (gone->unpin)
         grant_unpin(gone->granter, gone->ref, gone->readonly);
@@ -373,7 +374,8 @@ void grant_destroy_mappings(struct domain *d)
         if (!(t->flags & LIVE))
             continue;
         if (t->flags & GNTMAP_device_map)
-            end_device_map(t->granter, t->ref, t->flags & GNTMAP_readonly);
+            end_device_map(t->granter, grant_pins_of(t->granter->grant, t->ref)->mfn,
+                           t->flags & GNTMAP_readonly);
         grant_unpin(t->granter, t->ref, t->flags & GNTMAP_readonly);
         maptrack_free(gt, t, i);
         preempt_after(WORK_PER_HANDLE);

@@ -113,7 +113,6 @@ long physdev_map_pirq(struct physdev_map_pirq *op)
     struct domain *d = current->domain;
     struct pci_function *f;
     long rc = check_caller(op->domid);
-    bool first;
 
     if (rc != 0)
         return rc;
@@ -127,11 +126,8 @@ long physdev_map_pirq(struct physdev_map_pirq *op)
         (op->table_base != 0 && op->table_base != f->table))
         return -EINVAL;
     spin_lock(&pci_lock);
-    first = !has_other_entries(f);
-    spin_unlock(&pci_lock);
-    if (first)
+    if (!has_other_entries(f))
         pci_msix_enable(f, true);
-    spin_lock(&pci_lock);
     rc = map_message(d, f, (unsigned)op->entry_nr, &op->pirq);
     spin_unlock(&pci_lock);
     return rc;
@@ -206,13 +202,13 @@ int pirq_bind(struct domain *d, unsigned pirq, evtchn_port_t port)
     return p != NULL ? 0 : -EEXIST;
 }
 
-void pirq_unbind(struct domain *d, unsigned pirq)
+void pirq_unbind(struct domain *d, unsigned pirq, evtchn_port_t port)
 {
     struct pirq *p;
 
     spin_lock(&pci_lock);
     p = find(d, pirq);
-    if (p != NULL) {
+    if (p != NULL && p->port == port) {
         p->port = 0;
         pci_msix_set(p->function, p->entry, vector_of(p), true);
     }

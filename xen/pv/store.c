@@ -250,7 +250,7 @@ static void start_again(void)
 }
 
 /* It is told by the store, as a guest would be, behind the release of the last guest: so it sees to
- * what that guest has left before it ends. */
+ * what that guest has left before it ends. Without a store it is ended after a time. */
 static void end_driver(void)
 {
     if (driver_told)
@@ -262,7 +262,7 @@ static void end_driver(void)
 
 void store_idle_work(void)
 {
-    if (service == NULL && !lost)
+    if (service == NULL && !lost && driver == NULL)
         return;
     if (guests_live()) {
         if (lost)
@@ -271,7 +271,7 @@ void store_idle_work(void)
     }
     lost = false;
     store_hooks.forget();
-    if (driver != NULL && service != NULL)
+    if (driver != NULL)
         end_driver();
     else if (service != NULL)
         domain_shutdown(service, SHUTDOWN_poweroff);
