@@ -15,7 +15,7 @@
 
 #define MAX_STARTS 4u                   /* the last one with REFUSE */
 #define REFUSE " store=refuse"          /* see guest-pv/store/main.c */
-#define MAX_ORDER 9u                    /* of the copy: a kernel of up to 2 MiB */
+#define MAX_ORDER 10u                   /* of the copy: a kernel of up to 4 MiB */
 
 static struct {
     struct domain_config config;
