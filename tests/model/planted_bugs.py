@@ -32,9 +32,9 @@ BUGS = (
         new="        locked_add(&f->word, -(TYPE_VALIDATING | TYPE_REF) + TYPE_VALIDATED);\n",
         scope="two"),
     Bug("a failed L1 keeps its references", "pagetype.c",
-        old="        while (i-- > 0)\n"
-            "            put_page_from_l1e(table[i], d);\n",
-        new="        (void)0;\n",
+        old="    while (i-- > 0)\n"
+            "        put_page_from_l1e(table[i], d);\n",
+        new="    (void)0;\n",
         scope="entries", violation="refer"),
     Bug("a failed table keeps its references", "pagetype.c",
         old="            drop_entries(f, type, i);\n", new="",

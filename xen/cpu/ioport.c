@@ -21,6 +21,7 @@
 #define PORT_CMOS_INDEX 0x70u
 #define PORT_PCI_ADDRESS 0xcf8u
 #define PORT_PCI_DATA 0xcfcu
+#define PCI_PORTS 8u
 #define PF_PRESENT 1u
 #define PF_WRITE 2u
 /* Bytes that a string instruction transfers before interrupts are let in. */
@@ -63,14 +64,27 @@ bool guest_io_allowed(struct vcpu *v, uint16_t port, unsigned bytes)
 /* Two registers keep what is written, as Xen gives them to every guest: the PCI configuration
  * address (a 32-bit port) and the CMOS index. Their data ports read as all ones like any other,
  * but for configuration space of a function that the domain owns. */
+static uint32_t pci_port_in(struct domain *d, uint16_t port, unsigned bytes)
+{
+    if (port >= PORT_PCI_DATA)
+        return pci_config_in(d, port - PORT_PCI_DATA, bytes);
+    return port == PORT_PCI_ADDRESS && bytes == 4 ? d->pci_address : ~0u;
+}
+
+static void pci_port_out(struct domain *d, uint16_t port, unsigned bytes, uint32_t value)
+{
+    if (port >= PORT_PCI_DATA)
+        pci_config_out(d, port - PORT_PCI_DATA, bytes, value);
+    else if (port == PORT_PCI_ADDRESS && bytes == 4)
+        d->pci_address = value;
+}
+
 uint32_t guest_port_in(struct vcpu *v, uint16_t port, unsigned bytes)
 {
     uint32_t index_byte = PORT_CMOS_INDEX - port;
 
-    if (unlikely(port == PORT_PCI_ADDRESS && bytes == 4))
-        return v->domain->pci_address;
-    if (unlikely(port - PORT_PCI_DATA < 4u))
-        return pci_config_in(v->domain, port - PORT_PCI_DATA, bytes);
+    if (unlikely(port - PORT_PCI_ADDRESS < PCI_PORTS))
+        return pci_port_in(v->domain, port, bytes);
     if (unlikely(index_byte < bytes))
         return (~0u & ~(0xffu << 8 * index_byte)) | (uint32_t)v->domain->cmos_index
                                                         << 8 * index_byte;
@@ -81,10 +95,8 @@ void guest_port_out(struct vcpu *v, uint16_t port, unsigned bytes, uint32_t valu
 {
     uint32_t index_byte = PORT_CMOS_INDEX - port;
 
-    if (unlikely(port == PORT_PCI_ADDRESS && bytes == 4))
-        v->domain->pci_address = value;
-    if (unlikely(port - PORT_PCI_DATA < 4u))
-        pci_config_out(v->domain, port - PORT_PCI_DATA, bytes, value);
+    if (unlikely(port - PORT_PCI_ADDRESS < PCI_PORTS))
+        pci_port_out(v->domain, port, bytes, value);
     if (unlikely(index_byte < bytes))
         v->domain->cmos_index = (uint8_t)(value >> 8 * index_byte);
 }

@@ -65,13 +65,19 @@ static inline __attribute__((always_inline)) int change_l1_entry(uint64_t *slot,
     if (nl1e & PTE_P) {
         nl1e |= PTE_US;
         if (((ol1e ^ nl1e) & FLAGS_WITH_OLD_REFERENCES) == 0) {
-            if (unlikely(!l1e_flags_ok(nl1e)) && device_l1e(d, owner, &nl1e) != 0)
-                return -EINVAL;
+            if (unlikely(!l1e_flags_ok(nl1e))) {
+                nl1e = device_l1e(d, owner, nl1e);
+                if (nl1e == 0)
+                    return -EINVAL;
+            }
             return store_entry(slot, ol1e, nl1e, how) ? 0 : -EAGAIN;
         }
         rc = get_page_from_l1e(nl1e, owner);
-        if (unlikely(rc != 0) && device_l1e(d, owner, &nl1e) != 0)
-            return rc;
+        if (unlikely(rc != 0)) {
+            nl1e = device_l1e(d, owner, nl1e);
+            if (nl1e == 0)
+                return rc;
+        }
     }
     if (unlikely(!store_entry(slot, ol1e, nl1e, how))) {
         put_page_from_l1e(nl1e, d);

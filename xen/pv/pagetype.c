@@ -61,14 +61,9 @@ int get_l1e_slow(uint64_t l1e, struct domain *owner)
     return -EBUSY;
 }
 
-int device_l1e(const struct domain *d, const struct domain *owner, uint64_t *l1e)
+uint64_t device_l1e(const struct domain *d, const struct domain *owner, uint64_t l1e)
 {
-    uint64_t entry = d == owner ? pci_l1e(d, *l1e) : 0;
-
-    if (entry == 0)
-        return -EPERM;
-    *l1e = entry;
-    return 0;
+    return d == owner ? pci_l1e(d, l1e) : 0;
 }
 
 int refuse_l1e_frame(mfn_t mfn)
@@ -105,7 +100,7 @@ static inline unsigned skip_empty(const uint64_t *table, unsigned i)
 static int validate_l1(uint64_t *table, struct domain *d)
 {
     unsigned i, work = WORK_PER_EMPTY_TABLE;
-    int rc = 0;
+    int rc;
 
     for (i = 0; i < PTES_PER_TABLE; i++) {
         if (!(i & 7)) {
@@ -117,14 +112,20 @@ static int validate_l1(uint64_t *table, struct domain *d)
         if (!(table[i] & PTE_P))
             continue;
         rc = get_page_from_l1e(table[i], d);
-        if (rc != 0 && device_l1e(d, d, &table[i]) != 0)
-            break;
-        rc = 0;
+        if (unlikely(rc != 0)) {
+            uint64_t entry = device_l1e(d, d, table[i]);
+
+            if (entry == 0)
+                goto undo;
+            table[i] = entry;
+        }
         table[i] |= PTE_US;     /* the guest's kernel runs in ring 3 */
     }
-    if (rc != 0)
-        while (i-- > 0)
-            put_page_from_l1e(table[i], d);
+    count_work(work);
+    return 0;
+undo:
+    while (i-- > 0)
+        put_page_from_l1e(table[i], d);
     count_work(work);
     return rc;
 }
@@ -141,7 +142,7 @@ static void devalidate_l1(const uint64_t *table, struct domain *d)
                 break;
             work += 8 * WORK_PER_ENTRY;
         }
-        if (table[i] & PTE_P)
+        if (is_counted_l1e(table[i]))
             put_page_from_old_l1e(table[i], d, &flushed);
     }
     count_work(work);

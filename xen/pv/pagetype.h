@@ -99,9 +99,9 @@ extern uint64_t l1_refused;
 /* The frame is not of type writable yet, or cannot be, or its word changed meanwhile. */
 int get_l1e_slow(uint64_t l1e, struct domain *owner);
 int refuse_l1e_frame(mfn_t mfn); /* returns the errno for a frame that is not the guest's */
-/* An entry that get_page_from_l1e refused: if d is the owner, and owns a device with these
- * registers, sets in *l1e what such an entry must have. -EPERM: it does not. */
-int device_l1e(const struct domain *d, const struct domain *owner, uint64_t *l1e);
+/* An entry that get_page_from_l1e refused, as it has to be if d is the owner and owns a device with
+ * these registers (P2 of core/pci.h); 0: it does not. */
+uint64_t device_l1e(const struct domain *d, const struct domain *owner, uint64_t l1e);
 void put_segdesc_page(struct frame *f, struct domain *d);
 
 /* References that an L1 entry needs (F4). Its frame belongs to owner: the table's domain itself,
@@ -126,13 +126,19 @@ static inline int get_page_from_l1e(uint64_t l1e, struct domain *owner)
     return likely(try_get_refs(f, owner, word, refs)) ? 0 : get_l1e_slow(l1e, owner);
 }
 
+/* It holds references: it is present, and not for a device's registers. */
+static inline bool is_counted_l1e(uint64_t l1e)
+{
+    return (l1e & (PTE_P | PTE_PCD)) == PTE_P;
+}
+
 /* Gives back what an L1 entry held that was taken out of a table of d. *flushed: d's CPUs were
  * flushed since then, so F11 is kept; set when it is done here. */
 static inline void put_page_from_old_l1e(uint64_t l1e, struct domain *d, bool *flushed)
 {
     struct frame *f = mfn_to_frame(PTE_MFN(l1e));
 
-    if ((l1e & (PTE_P | PTE_PCD)) != PTE_P)     /* P2: a device's registers are not counted */
+    if (!is_counted_l1e(l1e))
         return;
     if (likely(READ_ONCE(f->owner) == d->mfn)) {
         /* F8: the translation may be cached until the next full flush */
