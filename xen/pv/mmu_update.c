@@ -55,6 +55,21 @@ static inline enum store plain_store(bool preserve_ad)
     return preserve_ad ? STORE_KEEPING_AD : STORE;
 }
 
+/* For an entry that no frame of RAM can be behind: it is a device's, and holds no references, or rc
+ * says why it was refused. */
+static __attribute__((noinline)) int set_device_entry(uint64_t *slot, uint64_t ol1e, uint64_t nl1e,
+                                                      struct domain *d, struct domain *owner,
+                                                      enum store how, int rc)
+{
+    nl1e = device_l1e(d, owner, nl1e);
+    if (nl1e == 0)
+        return rc;
+    if (!store_entry(slot, ol1e, nl1e, how))
+        return -EAGAIN;
+    put_page_from_l1e(ol1e, d);
+    return 0;
+}
+
 static inline __attribute__((always_inline)) int change_l1_entry(uint64_t *slot, uint64_t ol1e,
                                                                  uint64_t nl1e, struct domain *d,
                                                                  struct domain *owner,
@@ -65,19 +80,13 @@ static inline __attribute__((always_inline)) int change_l1_entry(uint64_t *slot,
     if (nl1e & PTE_P) {
         nl1e |= PTE_US;
         if (((ol1e ^ nl1e) & FLAGS_WITH_OLD_REFERENCES) == 0) {
-            if (unlikely(!l1e_flags_ok(nl1e))) {
-                nl1e = device_l1e(d, owner, nl1e);
-                if (nl1e == 0)
-                    return -EINVAL;
-            }
+            if (unlikely(!l1e_flags_ok(nl1e)))
+                return set_device_entry(slot, ol1e, nl1e, d, owner, how, -EINVAL);
             return store_entry(slot, ol1e, nl1e, how) ? 0 : -EAGAIN;
         }
         rc = get_page_from_l1e(nl1e, owner);
-        if (unlikely(rc != 0)) {
-            nl1e = device_l1e(d, owner, nl1e);
-            if (nl1e == 0)
-                return rc;
-        }
+        if (unlikely(rc != 0))
+            return set_device_entry(slot, ol1e, nl1e, d, owner, how, rc);
     }
     if (unlikely(!store_entry(slot, ol1e, nl1e, how))) {
         put_page_from_l1e(nl1e, d);
