@@ -37,8 +37,8 @@ $(INTERLEAVE)/interleave: $(INTERLEAVE_OBJ)
 	$(call say,ILEAVE-LD,$@)
 	$(Q)$(UNIT_CC) $(INTERLEAVE_LDFLAGS) $(INTERLEAVE_WAIT) -o $@ $^
 
-# The fuzzer (tests/fuzz) with several CPUs, which schedule: `make fuzz-cpus`, each word of FUZZ_CPUS
-# a seed and how many CPUs. `make fuzz-cpus-long` takes an hour of two cores.
+# The fuzzer (tests/fuzz) with several CPUs, which schedule: `make fuzz-cpus`, each word of
+# FUZZ_CPUS a seed and how many CPUs. `make fuzz-cpus-long` takes an hour of two cores.
 FUZZ_CPUS ?= 1.2 2.3 3.4 4.3
 FUZZ_CPUS_ITERATIONS ?= 10000
 INTERLEAVE_FUZZ_SRC := $(FUZZ_SRC) tests/fuzz/main.c tests/unit/trace_reader.c

@@ -164,8 +164,8 @@ void host_guest_waits(void);            /* a guest's vCPU does nothing; others m
 void host_run_timer(void);              /* the timer interrupt, if it is due */
 extern bool host_held;  /* the CPU that runs goes on without a change, and takes no interrupts */
 /* Accesses of the hypervisor are points at which another CPU may go on, from here on until the end;
- * wait: stores wait in buffers of their CPU (tests/interleave/accesses.c). NULL in programs that are
- * not compiled for it. */
+ * wait: stores wait in buffers of their CPU (tests/interleave/accesses.c). NULL in programs that
+ * are not compiled for it. */
 void accesses_begin(uint64_t seed, bool wait) __attribute__((weak));
 void accesses_end(void) __attribute__((weak));
 

@@ -38,7 +38,8 @@ static void write_here(struct cpu *c, uint64_t linear, uint64_t host_rip)
         translate_note_store(c, rip, host_rip); /* it was no code, and is still a table */
 }
 
-/* A page that is cleared or copied to is no table any more: without shadows it is written freely. */
+/* A page that is cleared or copied to is no table any more: without shadows it is written
+ * freely. */
 static enum shadow_outcome write_page(struct cpu *c, const struct exit *e)
 {
     struct translation to;

@@ -32,8 +32,8 @@ static const struct point *point_of(const struct translator *t, const struct tbl
     return &p[low];
 }
 
-/* The CPU stops at the same few hundred places again and again. What is behind the last block may be
- * another one's later. */
+/* The CPU stops at the same few hundred places again and again. What is behind the last block may
+ * be another one's later. */
 static const struct point *find_point(struct translator *t, uint32_t at, uint32_t *nr)
 {
     struct recent_point *r = &t->recent_points[at % RECENT];

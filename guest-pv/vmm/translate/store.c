@@ -2,8 +2,8 @@
  * Each is a page fault, after which the core does it. An instruction that has faulted so a few
  * times is one that writes page tables: its block is translated anew, with a callout in its
  * place, which saves 1,000 instructions. But a callout for a store to another frame costs 770
- * for nothing; a balance is kept, and when it is used up the block is translated as it was at first.
- * By guest address, in a table that forgets: a wrong guess costs time only.
+ * for nothing; a balance is kept, and when it is used up the block is translated as it was at
+ * first. By guest address, in a table that forgets: a wrong guess costs time only.
  *
  * Two instructions that store one beside the other are an unrolled loop, which clears a page or
  * copies to it: a frame that is a table no more. Called by build.c, run.c and state.c. */

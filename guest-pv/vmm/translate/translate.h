@@ -48,8 +48,8 @@ void translate_map_back(struct cpu *c, uint64_t host_rip);
 enum callout { CALLOUT_EMULATE, CALLOUT_BRANCH };
 enum callout translate_callout(struct cpu *c, uint64_t host_rip);
 
-/* The instruction that stopped at the host address has written to a frame with flags, which has them
- * still. */
+/* The instruction that stopped at the host address has written to a frame with flags, which has
+ * them still. */
 void translate_note_store(struct cpu *c, uint64_t rip, uint64_t host_rip);
 /* The instruction that was mapped back stores there: does the next one store right behind that? */
 bool translate_stores_on(struct cpu *c, uint64_t linear);
