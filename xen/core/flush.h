@@ -13,7 +13,7 @@
  * the epoch was `stamp`. The epoch advances, so that the next frame with this stamp needs no flush.
  * d->mm_lock is held. */
 void flush_since(struct domain *d, uint64_t stamp);
-/* The same, for a CPU that runs another domain and does not hold d->mm_lock; the epoch stays. */
+/* The same, for a CPU that does not hold d->mm_lock; the epoch stays. */
 void flush_foreign(const struct domain *d, uint64_t stamp);
 void flush_others(const struct domain *d);      /* all CPUs that run d, without this one */
 void flush_vcpu(struct vcpu *v);                /* the CPU that runs v, if one does */

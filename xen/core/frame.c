@@ -108,7 +108,9 @@ void free_domain_frame(struct frame *f)
     BUG_ON((f->word & (TYPE_COUNT_MASK | TYPE_PINNED)) || f->linear != 0);
     /* Before, no CPU has run it, and it may lack vCPUs; after, none runs it any more. */
     if (d->state > DOM_BUILDING && d->state < DOM_DYING) {
-        if (current->domain == d)       /* which puts references on its frames under mm_lock */
+        /* d puts references on its frames under mm_lock; a page that the hypervisor shares with it
+         * (shared_page.c) is freed under other locks. */
+        if (current->domain == d && (f->word & FRAME_COUNTED))
             flush_since(d, f->stamp);
         else
             flush_foreign(d, f->stamp);
