@@ -58,8 +58,7 @@ Paragon, a small hypervisor for Xen PV guests. make TARGET VARIABLE=value ...
   test        all tests; or: test-tools lint unit fuzz trace-test trace-cost
             boot-tests test-kvm check-{model,laws,spin,races} ways-test
   oracle      the test guest on Debian's Xen and on Paragon, compared
-  bench       what each operation costs, in instructions (docs/costs.md)
-  bench-smp   what several CPUs cost and give
+  bench       what each operation costs (docs/costs.md); bench-smp: several CPUs
   ways        test guest and Linux bare, hosted, PV: what fails, what it costs
   record      as run, and kept; replay: once more (SNAPSHOT=: docs/debugging.md)
   debug       as run, QEMU waits for gdb; debug-replay: for a recording

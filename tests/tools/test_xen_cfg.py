@@ -88,7 +88,7 @@ class XenCfg(unittest.TestCase):
             text = menu.read()
         for store, kernels in {"yes": ["store", "guest"], "": ["guest"]}.items():
             lines = self.lines(text, "/boot/rd", OPTIONS + f"set store='{store}'\n")
-            own = lines[lines.index("[own]"):lines.index("[linux]")]
+            own = lines[lines.index("[own]"):lines.index("[debian]")]
             self.assertEqual([line.split()[0] for line in own[2:]],
                              [f"kernel={k}" for k in kernels] + ["ramdisk=rd"])
 
