@@ -52,7 +52,7 @@ def build(root, number, bug, compiler, objects):
                            check=True)
     program = where / "model"
     others = [o for o in objects if pathlib.Path(o) not in replaced]
-    subprocess.run(compiler[:2] + ["-Wl,--wrap=schedule_behind", "-o", program] + mine + others,
+    subprocess.run(compiler[:2] + ["-Wl,--wrap=vcpu_wait", "-o", program] + mine + others,
                    check=True)
     return program
 
