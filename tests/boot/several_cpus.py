@@ -5,7 +5,8 @@ several CPUs only (cases_smp.py)."""
 import dataclasses
 
 # Cases that are not run so, and why.
-LEFT_OUT = {"nmi-while-printing": "it counts NMIs, and each CPU gets its own: smp-nmi does that"}
+LEFT_OUT = {"nmi-while-printing": "it counts NMIs, and each CPU gets its own: smp-nmi does that",
+            "gdb-guest": "what it says of the trace's end is of one CPU"}
 
 
 def reason_against(case):
@@ -16,6 +17,10 @@ def reason_against(case):
         return "ACPI tells which CPUs there are"
     if case.smp:
         return "it has a number of CPUs of its own"
+    if case.recorded:
+        return "QEMU records machines with one CPU only"
+    if case.irqsoff:
+        return "a CPU waits with interrupts off while QEMU, which counts instructions, runs another"
     return LEFT_OUT.get(case.name)
 
 
