@@ -11,6 +11,10 @@
 #include "suite.h"
 #include "worker.h"
 
+/* Of tests that end when their time is over: fewer rounds can be done before the host runs another
+ * emulated CPU. */
+#define ROUNDS 1000000u
+
 /* Waits until each of so many workers has counted on: it is at work now. */
 static void wait_until_counting(unsigned nr)
 {
@@ -94,7 +98,7 @@ static void flush_with(long (*change)(uint64_t va, uint64_t pte))
     ASSERT_EQ(map_page(flushed.va, make_pte(pfn_to_mfn(page[0]), PTE_RO)), 0);
     ASSERT(workers_start(watch_mapping, NULL));
     wait_until_counting(nr);
-    for (uint64_t i = 1; smp_goes_on(i - 1, 1000); i++) {
+    for (uint64_t i = 1; smp_goes_on(i - 1, ROUNDS); i++) {
         *(volatile uint64_t *)p2v(page[i % 2]) = i;
         if (!EXPECT_EQ(change((uint64_t)flushed.va, make_pte(pfn_to_mfn(page[i % 2]), PTE_RO)), 0))
             break;
@@ -221,9 +225,8 @@ static void expect_unused(pfn_t page)
 static void pin_and_unpin(struct worker *w)
 {
     pfn_t page = *(pfn_t *)w->arg;
-    unsigned rounds = smp_rounds(1500);
 
-    for (unsigned i = 0; i < rounds; i++) {
+    for (unsigned i = 0; smp_goes_on(i, ROUNDS); i++) {
         w->count += mmu_pin(1, page) == 0;
         w->faults += mmu_unpin(page) == 0;
     }
@@ -262,11 +265,10 @@ struct slots {
 static void write_entries(struct worker *w)
 {
     const struct slots *s = w->arg;
-    unsigned rounds = smp_rounds(3000);
     uint64_t state = 0x2545f4914f6cdd1d * (w->id + 1);
     volatile uint64_t *slot = (volatile uint64_t *)pte_slot((void *)s->va, 1);
 
-    for (unsigned i = 0; i < rounds; i++) {
+    for (unsigned i = 0; smp_goes_on(i, ROUNDS); i++) {
         uint64_t r = smp_random(&state);
         uint64_t pte = make_pte(pfn_to_mfn(s->page[r % 4]), r >> 8 & 1 ? PTE_KERNEL : PTE_RO);
 
