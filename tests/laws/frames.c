@@ -284,7 +284,9 @@ static uint64_t call_flush_needed(const uint64_t *a)
 
     guest->vcpu[0]->flushed = a[0];
     guest->epoch = a[2];
+    spin_lock(&guest->mm_lock);
     flush_since(guest, a[1]);
+    spin_unlock(&guest->mm_lock);
     return host.full_flushes - before;
 }
 
@@ -292,7 +294,9 @@ static uint64_t call_epoch_after(const uint64_t *a)
 {
     guest->vcpu[0]->flushed = a[0];
     guest->epoch = a[2];
+    spin_lock(&guest->mm_lock);
     flush_since(guest, a[1]);
+    spin_unlock(&guest->mm_lock);
     return guest->epoch;
 }
 

@@ -150,7 +150,7 @@ static void driver_and_disks(void **state)
     elf_make(good);
     add_module(good, sizeof(*good), "name=store mem=4M service --");
     add_module(good, sizeof(*good), "name=driver mem=4M driver --");
-    add_module(good, sizeof(*good), "name=a mem=4M disk=ram0,xvda,w disk=ram1,xvdb1,r --");
+    add_module(good, sizeof(*good), "name=a mem=4M disk=ram0,xvda,w vif vif=02:00:00:00:00:01,strict --");
     add_module(good, sizeof(*good), "name=c mem=4M driver --");
     build_all_domains();
     assert_int_equal(domain_count(), 3);
@@ -160,7 +160,8 @@ static void driver_and_disks(void **state)
     for (unsigned n = 0; ring->in_cons != ring->in_prod; n++)
         told[n] = ring->in[ring->in_cons++ % sizeof(ring->in)];
     assert_string_equal(told, "driver 1\nintroduce 1 driver 4096 1\n"
-                              "disk 2 1 ram0,xvda,w\ndisk 2 1 ram1,xvdb1,r\n"
+                              "device 2 1 disk=ram0,xvda,w\ndevice 2 1 vif=\n"
+                              "device 2 1 vif=02:00:00:00:00:01,strict\n"
                               "introduce 2 a 4096 1\n");
     free(good);
 }

@@ -150,6 +150,12 @@ static void module_words_are_parsed(void **state)
         { "trace=trap,-all --", 0, "", "", 0, 1, 256 },
         { "odd --", 0, "", "", 0, 1, 256 },
         { "driver disk=ram0,xvda1,w disk=vd1,xvdaa,r --", 0, "", "", 0, 1, 256 },
+        { "vif vif=00:16:3e:AB:cd:01 vif=02:00:00:00:00:01,strict vif=strict --", 0, "", "", 0, 1,
+          256 },
+        { "vif=00:16:3e:ab:cd --", -EINVAL, "", "", 0, 1, 256 },
+        { "vif=00:16:3e:ab:cd:0g --", -EINVAL, "", "", 0, 1, 256 },
+        { "vif=00:16:3e:ab:cd:00,lax --", -EINVAL, "", "", 0, 1, 256 },
+        { "vif=00:16:3e:ab:cd:00:00 --", -EINVAL, "", "", 0, 1, 256 },
         { "disk= --", -EINVAL, "", "", 0, 1, 256 },
         { "disk=ram0,xvda --", -EINVAL, "", "", 0, 1, 256 },
         { "disk=ram0,xvda,rw --", -EINVAL, "", "", 0, 1, 256 },
@@ -187,7 +193,7 @@ static void disks_are_collected(void **state)
 
     (void)state;
     assert_int_equal(domain_config_parse("disk=ram0,xvda,w disk=a,xvdb,r --", &c), 0);
-    assert_memory_equal(c.devices, "ram0,xvda,w\0a,xvdb,r\0", 22);
+    assert_memory_equal(c.devices, "disk=ram0,xvda,w\0disk=a,xvdb,r\0", 32);
     for (n = 1; n < 30; n++) {
         *string = '\0';
         for (unsigned i = 0; i < n; i++)
@@ -196,7 +202,7 @@ static void disks_are_collected(void **state)
         if (domain_config_parse(string, &c) != 0)
             break;
     }
-    assert_int_equal(n, (DEVICE_WORDS - 1) / sizeof("ram0,xvda,w") + 1);
+    assert_int_equal(n, (DEVICE_WORDS - 1) / sizeof("disk=ram0,xvda,w") + 1);
     assert_int_equal(c.devices[DEVICE_WORDS - 1], 0);
 }
 
