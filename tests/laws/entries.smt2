@@ -35,7 +35,8 @@
   (= (bvand new (_ bv1 64)) (_ bv1 64)))
 (define-fun keeps_references ((old U64) (new U64) (nx Bool)) Bool
   (let ((entry (bvor new (_ bv4 64))))
-    (and (= (bvand (bvxor old entry) (bvor #x000ffffffffff000 (_ bv2 64) (_ bv1 64))) (_ bv0 64))
+    (and (= (bvand (bvxor old entry) (bvor #x000ffffffffff000 (_ bv16 64) (_ bv2 64) (_ bv1 64)))
+            (_ bv0 64))
          (l1e_flags_ok entry (_ bv52 64) nx))))
 (define-fun stored_entry-domain ((old U64) (new U64) (preserve Bool)) Bool
   (and (= (bvand new (_ bv1 64)) (_ bv1 64)) (keeps_references old new true)))
@@ -46,8 +47,8 @@
 ; --- Notions --------------------------------------------------------------------------------------
 
 (define-fun frame-bits ((entry U64)) (_ BitVec 40) ((_ extract 51 12) entry))
-; What decides the references of an L1 entry: P, RW and the frame.
-(define-fun reference-bits ((entry U64)) U64 (bvand entry #x000ffffffffff003))
+; What decides the references of an L1 entry: P, RW, PCD and the frame.
+(define-fun reference-bits ((entry U64)) U64 (bvand entry #x000ffffffffff013))
 
 ; --- Laws -----------------------------------------------------------------------------------------
 

@@ -150,7 +150,8 @@ static void driver_and_disks(void **state)
     elf_make(good);
     add_module(good, sizeof(*good), "name=store mem=4M service --");
     add_module(good, sizeof(*good), "name=driver mem=4M driver --");
-    add_module(good, sizeof(*good), "name=a mem=4M disk=ram0,xvda,w vif vif=02:00:00:00:00:01,strict --");
+    add_module(good, sizeof(*good),
+               "name=a mem=4M disk=ram0,xvda,w vif vif=02:00:00:00:00:01,strict --");
     add_module(good, sizeof(*good), "name=c mem=4M driver --");
     build_all_domains();
     assert_int_equal(domain_count(), 3);
