@@ -111,7 +111,7 @@ DEPS  += grub-common grub-pc-bin grub-efi-amd64-bin xorriso mtools
 DEPS  += qemu-system-x86 seabios ovmf python3
 DEPS  += $(if $(filter debug debug-replay,$(MAKECMDGOALS)),gdb)
 DEPS_TEST := gdb babeltrace2 libcmocka-dev libzydis-dev clang libclang-rt-14-dev sbsigntool openssl
-DEPS_TEST += libc6-dev-i386 lib32gcc-12-dev z3 spin
+DEPS_TEST += libc6-dev-i386 lib32gcc-12-dev z3 spin e2fsprogs
 
 deps:
 	@tools/install-packages $(DEPS)

@@ -78,7 +78,7 @@ $(LINUX)/modules/.made: $(LINUX)/kernel/vmlinuz tools/linux/linux.mk
 # kernel, ramdisk and menu for PV GRUB.
 DISK_TREE := xen common arch guest-pv docs
 $(LINUX)/disk.img: $(LINUX)/busybox/busybox $(LINUX)/kernel/vmlinuz $(LINUX)/disk-ramdisk.gz \
-    tools/linux/disk-grub.cfg tools/linux/linux.mk | deps
+    tools/linux/disk-grub.cfg tools/linux/linux.mk | deps-test
 	$(call say,MKFS,$@)
 	$(Q)rm -rf $(LINUX)/disk && mkdir -p $(LINUX)/disk/tree $(LINUX)/disk/boot/grub
 	$(Q)cp -a $(DISK_TREE) $(LINUX)/busybox/busybox $(LINUX)/disk/tree/
