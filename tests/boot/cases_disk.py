@@ -64,5 +64,5 @@ CASES = [
     Case("disk-without-driver",
          modules=(SERVICE, SHORT.format("good").replace(" -- ", " disk=ram0,xvda,w -- ", 1)),
          guests=(1,),
-         shows=(r"^\(XEN\).*d1 \(good\): there is no driver domain: it gets no disk",)),
+         shows=(r"^\(XEN\).*d1 \(good\): there is no driver domain: it gets no devices",)),
 ]
