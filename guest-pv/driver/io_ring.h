@@ -1,4 +1,4 @@
-/* What public/io/ring.h asks of whoever includes it. Its mb() orders a store before a load; x86
+/* What public/io/ring.h asks of a file that includes it. Its mb() orders a store before a load; x86
  * keeps the other orders, so the two others hold back the compiler only. */
 #ifndef DRIVER_IO_RING_H
 #define DRIVER_IO_RING_H

@@ -16,6 +16,12 @@ static struct pair *pairs;
 static unsigned last_number;
 static bool list_changed = true;
 
+bool pair_fail(struct pair *p, const char *problem)
+{
+    p->problem = problem;
+    return false;
+}
+
 /* --- Nodes ------------------------------------------------------------------------------------ */
 
 static const char *node(const char *top, const char *name)

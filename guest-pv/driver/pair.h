@@ -37,6 +37,10 @@ struct pair {
     void *device;                       /* the back end's */
 };
 
+#define MAX_PORT ((1u << 17) - 1)      /* event channels that a front end may name */
+
+/* For a back end: returns false, and p->problem says why. */
+bool pair_fail(struct pair *p, const char *problem);
 /* Paths of nodes in the pair's directories, in a buffer that the next call overwrites. */
 const char *front_node(const struct pair *p, const char *name);
 const char *back_node(const struct pair *p, const char *name);

@@ -15,7 +15,6 @@
 #include "thread.h"
 #include "vbd.h"
 
-#define MAX_PORT ((1u << 17) - 1)
 #define BUSY_SLEEP (1 * NS_PER_MS)
 #define MIB_SECTORS (1048576u / SECTOR_BYTES)
 
@@ -51,12 +50,6 @@ static void on_event(port_t port, void *arg)
     thread_wake(server);
 }
 
-static bool fail(struct pair *p, const char *problem)
-{
-    p->problem = problem;
-    return false;
-}
-
 /* --- Before the front end connects ------------------------------------------------------------ */
 
 static struct disk *find_disk(const char *name)
@@ -75,15 +68,15 @@ static bool make(struct pair *p)
     if (v == NULL)
         v = p->device = calloc(1, sizeof(*v));
     if (v == NULL)
-        return fail(p, "no memory");
+        return pair_fail(p, "no memory");
     v->pair = p;
     if (!xs_read(NO_TRANSACTION, back_node(p, "params"), name, sizeof(name)) ||
         !xs_read(NO_TRANSACTION, back_node(p, "mode"), mode, sizeof(mode)) ||
         !xs_read(NO_TRANSACTION, back_node(p, "dev"), v->name, sizeof(v->name)))
-        return fail(p, "its nodes are not complete");
+        return pair_fail(p, "its nodes are not complete");
     v->disk = find_disk(name);
     if (v->disk == NULL)
-        return fail(p, "there is no disk of that name");
+        return pair_fail(p, "there is no disk of that name");
     v->readonly = strcmp(mode, "w") != 0 || v->disk->readonly;
     return true;
 }
@@ -104,7 +97,7 @@ static bool vbd_begin(struct pair *p)
         !xs_write_number(back_node(p, "sector-size"), SECTOR_BYTES) ||
         !xs_write_number(back_node(p, "physical-sector-size"), SECTOR_BYTES) ||
         !xs_write_number(back_node(p, "info"), info))
-        return fail(p, "the store took no nodes");
+        return pair_fail(p, "the store took no nodes");
     return true;
 }
 
@@ -146,18 +139,18 @@ static bool vbd_connect(struct pair *p)
     struct frontend f;
 
     if (!read_frontend(p, &f))
-        return fail(p, "its front end names no ring and port");
+        return pair_fail(p, "its front end names no ring and port");
     if (strcmp(f.protocol, XEN_IO_PROTO_ABI_X86_64) != 0)
-        return fail(p, "its front end speaks another protocol than x86_64-abi");
+        return pair_fail(p, "its front end speaks another protocol than x86_64-abi");
     if (v->page == NULL)
         v->page = va_alloc(1);
     if (grant_map((uint64_t)v->page, GNTMAP_host_map, p->domid, (grant_ref_t)f.ring_ref,
                   &v->handle) != 0)
-        return fail(p, "its ring cannot be mapped");
+        return pair_fail(p, "its ring cannot be mapped");
     v->port = event_bind_interdomain(p->domid, (port_t)f.port, on_event, NULL);
     if (v->port < 0) {
         grant_unmap((uint64_t)v->page, v->handle);
-        return fail(p, "its event channel cannot be bound");
+        return pair_fail(p, "its event channel cannot be bound");
     }
     blk_ring_attach(&v->ring, v->page, p->domid, v->disk, v->readonly);
     open_vbd(v);

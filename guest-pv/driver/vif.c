@@ -13,7 +13,6 @@
 #include "thread.h"
 #include "vif.h"
 
-#define MAX_PORT ((1u << 17) - 1)
 #define BUDGET 64u                      /* packets of one turn */
 
 struct vif {
@@ -45,12 +44,6 @@ static void on_event(port_t port, void *arg)
     thread_wake(server);
 }
 
-static bool fail(struct pair *p, const char *problem)
-{
-    p->problem = problem;
-    return false;
-}
-
 /* --- Before the front end connects ------------------------------------------------------------ */
 
 /* Six numbers of two hexadecimal digits; no multicast address, not all 0. */
@@ -77,15 +70,15 @@ static bool make(struct pair *p)
     if (v == NULL)
         v = p->device = calloc(1, sizeof(*v));
     if (v == NULL)
-        return fail(p, "no memory");
+        return pair_fail(p, "no memory");
     v->pair = p;
     if (!v->has_packets && !packets_init(PORT_QUEUE))
-        return fail(p, "no memory for its packets");
+        return pair_fail(p, "no memory for its packets");
     v->has_packets = true;
     /* The back end's own copy: the guest may write to its own. */
     if (!xs_read(NO_TRANSACTION, back_node(p, "mac"), mac, sizeof(mac)) ||
         !parse_mac(mac, v->mac))
-        return fail(p, "it has no address");
+        return pair_fail(p, "it has no address");
     v->strict = xs_read(NO_TRANSACTION, back_node(p, "strict"), strict, sizeof(strict)) &&
                 strcmp(strict, "1") == 0;
     return true;
@@ -99,7 +92,7 @@ static bool vif_begin(struct pair *p)
         !xs_write(back_node(p, "feature-sg"), "1") ||
         !xs_write(back_node(p, "feature-ipv6-csum-offload"), "1") ||
         !xs_write(back_node(p, "feature-split-event-channels"), "1"))
-        return fail(p, "the store took no nodes");
+        return pair_fail(p, "the store took no nodes");
     return true;
 }
 
@@ -190,18 +183,18 @@ static bool vif_connect(struct pair *p)
     struct frontend f = { 0 };
 
     if (!read_frontend(p, &f))
-        return fail(p, "its front end names no rings and ports, or wants no copies");
+        return pair_fail(p, "its front end names no rings and ports, or wants no copies");
     if (!map_rings(v, &f))
-        return fail(p, "its rings cannot be mapped");
+        return pair_fail(p, "its rings cannot be mapped");
     if (!bind_ports(v, &f)) {
         unmap_rings(v);
-        return fail(p, "its event channels cannot be bound");
+        return pair_fail(p, "its event channels cannot be bound");
     }
     v->port = switch_add(v->mac, v->strict);
     if (v->port == NULL) {
         close_ports(v);
         unmap_rings(v);
-        return fail(p, "the switch has no port left");
+        return pair_fail(p, "the switch has no port left");
     }
     open_vif(v);
     return true;

@@ -61,7 +61,7 @@ static bool receive(struct virtio_net *n, uint64_t seconds)
     return i != 0;
 }
 
-/* A packet whose sum cannot be completed is not sent: nobody could use it. */
+/* A packet whose sum cannot be completed is not sent: its receiver would drop it. */
 static void send(struct virtio_net *n, struct packet *p)
 {
     struct virtio_buffer b = buffer_of(p, p->len, false);

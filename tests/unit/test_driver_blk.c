@@ -356,20 +356,26 @@ static void start_late(struct disk *d, struct disk_request *r)
     late[nr_late++] = r;
 }
 
-static void answers_keep_the_order(void **state)
+/* n requests, numbered from 100, to a disk that has not answered yet. */
+static void begin_late(unsigned n)
 {
-    struct disk slow = { .nr_sectors = 100, .start = start_late };
+    static struct disk slow = { .nr_sectors = 100, .start = start_late };
     blkif_request_t q = request(BLKIF_OP_READ, 0);
 
-    (void)state;
     attach(false);
     ring.disk = &slow;
     nr_late = 0;
-    for (unsigned i = 0; i < 5; i++) {
+    for (unsigned i = 0; i < n; i++) {
         q.id = 100 + i;
         push(&q, sizeof(q));
     }
     serve();
+}
+
+static void answers_keep_the_order(void **state)
+{
+    (void)state;
+    begin_late(5);
     assert_int_equal(nr_late, 5);
     assert_int_equal(blk_ring_busy(&ring), 5);
     late[1]->done(late[1], true);
@@ -392,16 +398,8 @@ static void answers_keep_the_order(void **state)
 /* More requests than there are slots beside those that wait for their answer. */
 static void slots_in_use_are_not_taken_again(void **state)
 {
-    struct disk slow = { .nr_sectors = 100, .start = start_late };
-    blkif_request_t q = request(BLKIF_OP_READ, 0);
-
     (void)state;
-    attach(false);
-    ring.disk = &slow;
-    nr_late = 0;
-    for (unsigned i = 0; i < 5; i++)
-        push(&q, sizeof(q));
-    serve();
+    begin_late(5);
     front.req_prod_pvt += BLK_SLOTS - 4;
     serve();
     assert_true(ring.stopped);
@@ -412,18 +410,8 @@ static void slots_in_use_are_not_taken_again(void **state)
 /* Another instance takes over: it begins again with what was not answered. */
 static void a_successor_repeats_what_is_not_answered(void **state)
 {
-    struct disk slow = { .nr_sectors = 100, .start = start_late };
-    blkif_request_t q = request(BLKIF_OP_READ, 0);
-
     (void)state;
-    attach(false);
-    ring.disk = &slow;
-    nr_late = 0;
-    for (unsigned i = 0; i < 3; i++) {
-        q.id = 100 + i;
-        push(&q, sizeof(q));
-    }
-    serve();
+    begin_late(3);
     late[0]->done(late[0], true);
     late[2]->done(late[2], true);
     serve();
