@@ -65,8 +65,8 @@ CASES = [
     Case("smp-2-shares", **shares((512, 1), (256, 3))),
     Case("smp-2-shares-equal", **shares((256, 1), (256, 1), (256, 1))),
     # More vCPUs than CPUs: who waits for a spinlock sleeps in SCHEDOP_poll.
-    Case("smp-2-linux-8", modules=(LINUX.format("", 8, "forks"), "RAMDISK"), limit=240, smp=2,
-         options=OPTIONS + "maxcpus=2", shows=PV + (r"^\(XEN\) 2 CPUs$",)),
+    Case("smp-2-linux-8", modules=(LINUX.format("", 8, "forks programs=40"), "RAMDISK"), limit=240,
+         smp=2, options=OPTIONS + "maxcpus=2", shows=PV + (r"^\(XEN\) 2 CPUs$",)),
     Case("smp-4", modules=(ALL.format("solo"),), same_as="cpu-max", **FOUR),
     # Guests on all of them.
     Case("smp-4-vcpus", modules=("GOOD name=smp mem=64M vcpus=4 -- suites=smp,smpfifo",), limit=180,
