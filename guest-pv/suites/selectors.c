@@ -268,6 +268,7 @@ static void lar_of_each_kind(void)
     };
     enum { NR = sizeof(rows) / sizeof(rows[0]) };
     uint32_t rights[NR];
+    unsigned allowed = 0, expected = 0;
     bool zf[NR];
 
     enter();
@@ -275,6 +276,9 @@ static void lar_of_each_kind(void)
         __asm__ volatile("larl %k2, %0"
                          : "=r"(rights[i]), "=@ccz"(zf[i]) : "r"((uint32_t)rows[i].selector));
     leave();
+    for (unsigned i = 0; i < NR; i++)
+        allowed += zf[i], expected += rows[i].zf;
+    test_diag("saw: ZF = 1 for %u selectors of %u, expected for %u", allowed, NR, expected);
     for (unsigned i = 0; i < NR; i++)
         EXPECT_MSG(zf[i] == rows[i].zf &&
                        (!zf[i] || (rights[i] & 0xf0ff00) == rows[i].rights),
