@@ -28,6 +28,13 @@ CASES = [
          modules=(SERVICE, DRIVER, "DISK", "GRUB name=linux mem=256M disk=ram0,xvda1,w --"),
          guests=(2,), mem=768, limit=300,
          shows=(r"^\(d2\).*Linux from \(xen/xvda1\)",) + ENDED),
+    # The test guest's own front ends.
+    Case("frontend",
+         modules=(SERVICE, DRIVER, "DISKS-1",
+                  "GOOD name=front mem=16M disk=ram0,xvda,w vif vif -- suites=frontend seconds=1"),
+         guests=(2,),
+         shows=(r"^\(d1\) driver: d2: xvda ends: .*, 0 errors",
+                r"^\(d1\) driver: d2: network device 1 ends: .*, 0 dropped, 0 refused")),
     # The machine's own devices.
     Case("disk-virtio",
          modules=(SERVICE, DRIVER, GUEST.format("disk=vd0,xvda1,w"), "DISK-RAMDISK"),

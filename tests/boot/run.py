@@ -25,6 +25,7 @@ import badelf  # noqa: E402
 import bare  # noqa: E402
 import cases  # noqa: E402
 import debugger  # noqa: E402
+import disks  # noqa: E402
 import esp  # noqa: E402
 import gdb  # noqa: E402
 import ktap  # noqa: E402
@@ -62,7 +63,8 @@ def given(args):
 
 def file_of(word, args):
     """The module's file: one of given(), or LINUX-kind, another of Debian's kernels, or one that is
-    made here: BAD-kind, a broken GOOD; ELF32 and LOST, of badelf.py; ZEROS-n, n MiB of zeros."""
+    made here: BAD-kind, a broken GOOD; ELF32 and LOST, of badelf.py; ZEROS-n, n MiB of zeros;
+    DISKS-n, of disks.py."""
     if word in given(args):
         return given(args)[word]
     if word.startswith("LINUX-"):
@@ -72,6 +74,8 @@ def file_of(word, args):
     with open(args.guest, "rb") as good, open(f"{path}.{os.getpid()}", "wb") as made:
         if word.startswith("ZEROS-"):
             made.truncate(int(word.removeprefix("ZEROS-")) << 20)
+        elif word.startswith("DISKS-"):
+            made.write(disks.archive(int(word.removeprefix("DISKS-"))))
         elif word in badelf.MADE:
             made.write(badelf.MADE[word]())
         else:
