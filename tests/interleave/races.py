@@ -92,6 +92,12 @@ void flush_since""", "hammer"),
           "(may != NULL && !may(arg, 1ull << order))"),
          ("    bool allowed = may == NULL || may(arg, 1ull << order);\n\n"
           "    spin_lock(&heap_lock);\n    mfn = find_block(", "!allowed"), "claims"),
+    Race("the service domain's memory is not claimed while it is built", "service.c",
+         "(!READ_ONCE(kept.building) && READ_ONCE(kept.starts) == MAX_STARTS)",
+         "READ_ONCE(kept.building) || READ_ONCE(kept.starts) == MAX_STARTS", "claims-service"),
+    Race("the service domain's memory is not claimed at its last start", "service.c",
+         "(!READ_ONCE(kept.building) && READ_ONCE(kept.starts) == MAX_STARTS)",
+         "READ_ONCE(kept.starts) == MAX_STARTS", "claims-service"),
     Race("a pin of a grant is dropped without the lock", "grant_pin.c",
          """    spin_lock(&gt->lock);
     *(readonly ? &p->readers : &p->writers) -= 1;

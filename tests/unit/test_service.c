@@ -7,6 +7,8 @@
 #include "support.h"
 #include "xen/boot/module_words.h"
 #include "xen/boot/service.h"
+#include "xen/core/alloc.h"
+#include "xen/core/claim.h"
 #include "xen/core/domain.h"
 #include "xen/core/domain_list.h"
 #include "xen/pv/console_ring.h"
@@ -168,13 +170,14 @@ static void service_may_die_before_guests(void **state)
     assert_int_equal(d->state, DOM_RUNNING);
 }
 
+static const struct domain_config config = {
+    .name = "store", .vcpus = 1, .weight = 256, .mem_bytes = GUEST_FRAMES * PAGE_SIZE,
+    .trace = TRACE_DEFAULT, .service = true, .max_port = 1023, .cmdline = "mine",
+};
+
 /* Builds a service domain from a kernel that stays in memory; may fail. */
 static void service_is_started_again(void **state)
 {
-    static const struct domain_config config = {
-        .name = "store", .vcpus = 1, .weight = 256, .mem_bytes = GUEST_FRAMES * PAGE_SIZE,
-        .trace = TRACE_DEFAULT, .service = true, .max_port = 1023, .cmdline = "mine",
-    };
     struct domain *d = introduced(1, 1), *gone = introduced(2, 1);
     struct xenstore_domain_interface *page = mfn_to_virt(d->store_mfn);
     char line[64];
@@ -212,6 +215,34 @@ static void service_is_started_again(void **state)
     store_idle_work();
     guest_end(d);
     service_forget();
+}
+
+static unsigned windows;
+static void claims_of_domains_fit(void)
+{
+    windows++;
+    assert_true(nr_free_frames() >= claimed_frames() - service_claim(true));
+}
+
+/* There is no more memory than is claimed: what building takes in passing is not another guest's. */
+static void service_is_built_from_its_own_claim(void **state)
+{
+    struct tiny_elf kernel;
+
+    (void)state;
+    introduced(1, 1);
+    elf_make(&kernel);
+    service_keep(&config, &kernel, sizeof(kernel));
+    host_leave_free(claimed_frames());
+    guest_end(service);
+    assert_int_equal(unclaimed_frames(), 0);
+    windows = 0;
+    host.on_window = claims_of_domains_fit;
+    store_idle_work();
+    host.on_window = NULL;
+    assert_non_null(domain_by_id(STORE_DOMID));
+    assert_true(windows > 10);
+    assert_true(nr_free_frames() >= claimed_frames());
 }
 
 /* A page that became a table, or was given back, is not written to. */
@@ -284,6 +315,7 @@ int main(void)
         with_service(bad_ring_indices_get_nothing),
         with_service(service_may_die_before_guests),
         with_service(service_is_started_again),
+        with_service(service_is_built_from_its_own_claim),
         with_service(page_that_became_a_table_is_not_written),
         with_service(service_ends_with_the_last_guest),
         with_service(keys_never_reach_the_service),

@@ -6,8 +6,10 @@
 #include "xen/core/claim.h"
 #include "xen/core/domain.h"
 
-/* Frames needed in addition to a guest's own memory: to build it, and DOMAIN_RESERVE (claim.h). */
-#define OVERHEAD_FRAMES(vcpus) (64u + 16u * (vcpus) + DOMAIN_RESERVE)
+/* Frames needed in addition to a guest's own memory: while it is built, for what the hypervisor
+ * keeps of it and of its vCPUs, and DOMAIN_RESERVE (claim.h). */
+#define BUILDING_FRAMES 32u
+#define OVERHEAD_FRAMES(vcpus) (BUILDING_FRAMES + 32u + 16u * (vcpus) + DOMAIN_RESERVE)
 
 /* Builds one domain in two steps: build_load copies from the files and allocates the memory for
  * that; build_complete allocates the rest of the guest's memory, when the files may have been

@@ -112,17 +112,21 @@ static void place(struct domain *d, const struct domain_config *c)
         v->cpu = first_cpu_of(v);
 }
 
-static struct domain *create(domid_t id, const struct domain_config *c, uint64_t nr_frames)
+static bool fits(const struct domain_config *c, uint64_t nr_frames)
 {
     uint64_t left = memory_for_guests();
-    struct domain *d;
 
-    if (nr_frames == 0 || nr_frames > left || nr_frames + OVERHEAD_FRAMES(c->vcpus) > left) {
-        log_error("module %u (%s): not enough memory: it wants %lu KiB, %lu KiB are free",
-                  c->module, c->name, nr_frames * 4, left * 4);
-        return NULL;
-    }
-    d = domain_create(id, c->name, c->vcpus, nr_frames, c->weight);
+    if (nr_frames != 0 && nr_frames <= left && nr_frames + OVERHEAD_FRAMES(c->vcpus) <= left)
+        return true;
+    log_error("module %u (%s): not enough memory: it wants %lu KiB, %lu KiB are free", c->module,
+              c->name, nr_frames * 4, left * 4);
+    return false;
+}
+
+static struct domain *create(domid_t id, const struct domain_config *c, uint64_t nr_frames)
+{
+    struct domain *d = domain_create(id, c->name, c->vcpus, nr_frames, c->weight);
+
     if (d == NULL) {
         log_error("module %u (%s): not enough memory for a domain", c->module, c->name);
         return NULL;
@@ -179,7 +183,8 @@ static int load_files(struct guest *g, struct domain *d)
 static void load_guest(struct guest *g, uint64_t share)
 {
     const struct domain_config *c = &g->config;
-    struct domain *d = create(g->id, c, c->mem_bytes != 0 ? c->mem_bytes >> PAGE_SHIFT : share);
+    uint64_t nr_frames = c->mem_bytes != 0 ? c->mem_bytes >> PAGE_SHIFT : share;
+    struct domain *d = fits(c, nr_frames) ? create(g->id, c, nr_frames) : NULL;
 
     if (d != NULL && load_files(g, d) != 0) {
         drop(d);

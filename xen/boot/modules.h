@@ -5,8 +5,9 @@
 #include "xen/boot/module_words.h"
 #include "xen/core/domain.h"
 
-/* Creates and builds a domain, which the caller starts. NULL: it could not be built; the reason was
- * logged. */
+/* Creates and builds a domain, which the caller starts. Its memory was claimed before (claim.h),
+ * and is not compared with what is free, which changes while guests run. NULL: it could not be
+ * built; the reason was logged. */
 struct domain *build_from(domid_t id, const struct domain_config *c, uint64_t nr_frames,
                           const void *kernel, uint64_t kernel_size, const void *ramdisk,
                           uint64_t ramdisk_size);

@@ -2,6 +2,7 @@
  * and words, and limits how often that happens. Building a domain is modules.c's; introducing the
  * guests to the new one is pv/store.c's. Called by modules.c at boot, and by the idle vCPU through
  * hooks. */
+#include "common/atomic.h"
 #include "common/string.h"
 #include "xen/boot/build.h"
 #include "xen/boot/module_words.h"
@@ -9,7 +10,6 @@
 #include "xen/boot/service.h"
 #include "xen/core/alloc.h"
 #include "xen/core/domain.h"
-#include "xen/core/domain_list.h"
 #include "xen/core/log.h"
 #include "xen/core/sched_wake.h"
 
@@ -58,16 +58,14 @@ static void refuse_from_now_on(void)
         kept.cmdline[len] = '\0';
 }
 
-uint64_t service_claim(void)
+/* From its end until the new one is in the table of domains, and claims it itself, all its memory;
+ * always what building takes, or there might be too little for that when it ends. */
+uint64_t service_claim(bool exists)
 {
-    struct domain *d;
-
-    if (kept.kernel == NULL || kept.starts == MAX_STARTS || kept.building)
+    if (kept.kernel == NULL || (!READ_ONCE(kept.building) && READ_ONCE(kept.starts) == MAX_STARTS))
         return 0;
-    for_each_domain(d)
-        if (d->id == STORE_DOMID && d->state < DOM_SHUTDOWN)
-            return 0;
-    return (kept.config.mem_bytes >> PAGE_SHIFT) + OVERHEAD_FRAMES(kept.config.vcpus);
+    return exists ? BUILDING_FRAMES :
+                    (kept.config.mem_bytes >> PAGE_SHIFT) + OVERHEAD_FRAMES(kept.config.vcpus);
 }
 
 struct domain *service_start_again(void)
@@ -76,13 +74,14 @@ struct domain *service_start_again(void)
 
     if (kept.kernel == NULL || kept.starts == MAX_STARTS)
         return NULL;
-    if (++kept.starts == MAX_STARTS)
+    WRITE_ONCE(kept.building, true);    /* first: the claim stays at the last start too */
+    WRITE_ONCE(kept.starts, kept.starts + 1);
+    if (kept.starts == MAX_STARTS)
         refuse_from_now_on();
     sched_wake_idle();                  /* the idle vCPU builds it, while guests run */
-    kept.building = true;
     d = build_from(STORE_DOMID, &kept.config, kept.config.mem_bytes >> PAGE_SHIFT, kept.kernel,
                    kept.size_bytes, NULL, 0);
-    kept.building = false;
+    WRITE_ONCE(kept.building, false);
     if (d != NULL)
         log_warning("d%u (%s) died while guests need it: started again (%u of %u)%s", d->id,
                     d->name, kept.starts - 1, MAX_STARTS - 1,

@@ -9,7 +9,8 @@
  * possible, or was done too often; nothing is logged. */
 void service_keep(const struct domain_config *c, const void *kernel, uint64_t size_bytes);
 struct domain *service_start_again(void);
-uint64_t service_claim(void);           /* frames that its next start will need */
+/* Frames that its next start will need, but for those that the one that exists claims itself. */
+uint64_t service_claim(bool exists);
 void service_forget(void);
 
 #endif

@@ -8,11 +8,11 @@
 #include "xen/core/domain.h"
 #include "xen/core/domain_list.h"
 
-static uint64_t (*claim_to_come)(void);
+static uint64_t (*service_claim)(bool exists);
 
-void claim_register(uint64_t (*frames)(void))
+void claim_register(uint64_t (*service_frames)(bool exists))
 {
-    claim_to_come = frames;
+    service_claim = service_frames;
 }
 
 static inline uint64_t unused(uint64_t claim, uint64_t used)
@@ -21,17 +21,21 @@ static inline uint64_t unused(uint64_t claim, uint64_t used)
 }
 
 /* Other CPUs allocate and free meanwhile. Both make the claims greater first, or the free memory
- * less: so with the lock of the free frames held, the sum is never too small for what is free. */
+ * less: so with the lock of the free frames held, the sum is never too small for what is free.
+ * Whether the service domain exists is read once, for it may end meanwhile. */
 uint64_t claimed_frames(void)
 {
-    uint64_t claimed = claim_to_come != NULL ? claim_to_come() : 0;
+    uint64_t claimed = 0;
+    bool service = false;
     struct domain *d;
 
     for_each_domain(d)
-        if (READ_ONCE(d->state) < DOM_SHUTDOWN)
+        if (READ_ONCE(d->state) < DOM_SHUTDOWN) {
             claimed += unused(d->max_frames, READ_ONCE(d->nr_frames)) +
                        unused(DOMAIN_RESERVE, READ_ONCE(d->nr_hv_frames));
-    return claimed;
+            service |= d->id == STORE_DOMID;
+        }
+    return claimed + (service_claim != NULL ? service_claim(service) : 0);
 }
 
 uint64_t unclaimed_frames(void)

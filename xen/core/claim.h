@@ -13,9 +13,9 @@
  * thousand handles. */
 #define DOMAIN_RESERVE 192u
 
-/* frames(): the claim of a domain that is still to be created, in frames; 0: none. Called at each
- * claimed_frames(). */
-void claim_register(uint64_t (*frames)(void));
+/* service_frames(): what the service domain's next start will need, in frames, besides the claim of
+ * the one that exists and has not ended. Called at each claimed_frames(). */
+void claim_register(uint64_t (*service_frames)(bool exists));
 uint64_t claimed_frames(void);              /* the parts of all claims that are not allocated yet */
 uint64_t unclaimed_frames(void);            /* free frames to which no domain has a claim */
 /* 2^order contiguous frames, zeroed, counted in d->nr_hv_frames. NULL: no memory, or more than d
