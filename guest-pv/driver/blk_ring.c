@@ -13,6 +13,7 @@
 union request {
     blkif_request_t plain;
     blkif_request_indirect_t indirect;
+    blkif_request_discard_t discard;
 };
 
 void blk_ring_attach(struct blk_ring *r, void *page, domid_t domid, struct disk *d, bool readonly)
@@ -117,6 +118,23 @@ static int16_t judge_flush(struct blk_ring *r, const union request *q, struct di
     return BLKIF_RSP_OKAY;
 }
 
+/* Its flag asks for a secure discard, and says nothing as long as that is not offered. */
+static int16_t judge_discard(struct blk_ring *r, const union request *q, struct disk_request *d)
+{
+    uint64_t sector = q->discard.sector_number, n = q->discard.nr_sectors;
+    uint64_t size = r->disk->nr_sectors;
+
+    if (!r->disk->can_discard)
+        return BLKIF_RSP_EOPNOTSUPP;
+    if (n == 0 || sector > size || n > size - sector || r->readonly)
+        return BLKIF_RSP_ERROR;
+    d->op = DISK_DISCARD;
+    d->sector = sector;
+    d->nr_sectors = n;
+    r->sectors_discarded += n;
+    return BLKIF_RSP_OKAY;
+}
+
 static int16_t judge(struct blk_ring *r, const union request *q, struct disk_request *d)
 {
     static int16_t (*const judges[])(struct blk_ring *, const union request *,
@@ -125,6 +143,7 @@ static int16_t judge(struct blk_ring *r, const union request *q, struct disk_req
         [BLKIF_OP_WRITE] = judge_plain,
         [BLKIF_OP_FLUSH_DISKCACHE] = judge_flush,
         [BLKIF_OP_INDIRECT] = judge_indirect,
+        [BLKIF_OP_DISCARD] = judge_discard,
     };
     uint8_t op = q->plain.operation;
 

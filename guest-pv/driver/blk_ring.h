@@ -30,7 +30,7 @@ struct blk_ring {
     bool readonly;                      /* the word disk= says so, or the disk is */
     bool stopped;                       /* senseless indices: it is served no more */
     /* Requests answered, of them refused or failed; sectors. */
-    uint64_t requests, errors, sectors_read, sectors_written;
+    uint64_t requests, errors, sectors_read, sectors_written, sectors_discarded;
     struct blk_slot slot[BLK_SLOTS];
 };
 

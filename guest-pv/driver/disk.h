@@ -14,7 +14,7 @@
 /* Of an indirect request; what the node feature-max-indirect-segments says. */
 #define MAX_SEGMENTS 32u
 
-enum disk_op { DISK_READ, DISK_WRITE, DISK_FLUSH };
+enum disk_op { DISK_READ, DISK_WRITE, DISK_FLUSH, DISK_DISCARD };
 
 /* A part of one page that the guest has granted. */
 struct disk_part {
@@ -26,7 +26,8 @@ struct disk_request {
     domid_t domid;                      /* whose grants they are */
     enum disk_op op;
     uint64_t sector;
-    unsigned nr_parts;                  /* 0: a flush */
+    uint64_t nr_sectors;                /* of a discard: not 0 */
+    unsigned nr_parts;                  /* 0: a flush or a discard */
     struct disk_part part[MAX_SEGMENTS];
     /* Called once, perhaps before start() returns. */
     void (*done)(struct disk_request *r, bool good);
@@ -38,12 +39,16 @@ struct disk {
     uint64_t nr_sectors;
     bool readonly;
     bool can_flush;                     /* it has a cache that DISK_FLUSH writes back */
+    bool can_discard;
+    uint32_t discard_granularity;       /* bytes, as the front end is told */
     unsigned max_parts;                 /* of a request */
     void (*start)(struct disk *d, struct disk_request *r);
     /* Goes on with requests that were started. False: nothing to do; an event will come. NULL: they
      * are done at once. */
     bool (*serve)(struct disk *d);
-    void *bytes;                        /* of a RAM disk */
+    /* Of a RAM disk. */
+    void *bytes;
+    struct disk_request *discards;      /* not done yet, the last one first */
     void *device;                       /* of a virtio disk */
 };
 

@@ -1,12 +1,13 @@
 /* RAM disks: finding them in the module, and their requests, which are copies between the disk's
  * memory and granted pages: nothing is mapped. Called by main.c and, through struct disk, by
- * blk_ring.c. */
+ * blk_ring.c and vbd.c. */
 #include <stdio.h>
 #include <string.h>
 #include "ramdisk.h"
 
 #define PAGE 4096u
 #define MAX_COPIES (2 * MAX_SEGMENTS)   /* a part may lie in two pages of the disk */
+#define CLEAR_SECTORS 2048u             /* of a discard in one turn: 1 MiB */
 
 /* --- Requests --------------------------------------------------------------------------------- */
 
@@ -35,10 +36,34 @@ static unsigned add_copy(struct gnttab_copy *op, const struct disk_request *r, c
     return n;
 }
 
-static void ramdisk_start(struct disk *d, struct disk_request *r)
+static uint8_t *place_of(const struct disk *d, const struct disk_request *r)
+{
+    return (uint8_t *)d->bytes + r->sector * SECTOR_BYTES;
+}
+
+/* What is discarded becomes zeroes, a part in each turn. */
+static bool ramdisk_serve(struct disk *d)
+{
+    struct disk_request *r = d->discards;
+    uint64_t n;
+
+    if (r == NULL)
+        return false;
+    n = r->nr_sectors < CLEAR_SECTORS ? r->nr_sectors : CLEAR_SECTORS;
+    memset(place_of(d, r), 0, n * SECTOR_BYTES);
+    r->sector += n;
+    r->nr_sectors -= n;
+    if (r->nr_sectors == 0) {
+        d->discards = r->next;
+        r->done(r, true);
+    }
+    return true;
+}
+
+static void transfer(const struct disk *d, struct disk_request *r)
 {
     struct gnttab_copy ops[MAX_COPIES];
-    uint8_t *at = (uint8_t *)d->bytes + r->sector * SECTOR_BYTES;
+    uint8_t *at = place_of(d, r);
     unsigned n = 0;
     bool good = true;
 
@@ -56,6 +81,16 @@ static void ramdisk_start(struct disk *d, struct disk_request *r)
     r->done(r, good);
 }
 
+static void ramdisk_start(struct disk *d, struct disk_request *r)
+{
+    if (r->op != DISK_DISCARD) {
+        transfer(d, r);
+        return;
+    }
+    r->next = d->discards;
+    d->discards = r;
+}
+
 /* --- Finding ---------------------------------------------------------------------------------- */
 
 static void make_disk(struct disk *d, unsigned number, void *bytes, size_t len)
@@ -64,8 +99,11 @@ static void make_disk(struct disk *d, unsigned number, void *bytes, size_t len)
     snprintf(d->name, sizeof(d->name), "ram%u", number);
     d->nr_sectors = len / SECTOR_BYTES;
     d->can_flush = true;                /* at once */
+    d->can_discard = true;
+    d->discard_granularity = PAGE;
     d->max_parts = MAX_SEGMENTS;
     d->start = ramdisk_start;
+    d->serve = ramdisk_serve;
     d->bytes = bytes;
 }
 

@@ -81,6 +81,17 @@ static bool make(struct pair *p)
     return true;
 }
 
+static bool write_discard(const struct vbd *v)
+{
+    const struct pair *p = v->pair;
+
+    if (!v->disk->can_discard || v->readonly)
+        return true;
+    return xs_write_number(back_node(p, "discard-granularity"), v->disk->discard_granularity) &&
+           xs_write_number(back_node(p, "discard-alignment"), 0) &&
+           xs_write_number(back_node(p, "feature-discard"), 1);
+}
+
 static bool vbd_begin(struct pair *p)
 {
     struct vbd *v;
@@ -93,7 +104,7 @@ static bool vbd_begin(struct pair *p)
     if (!xs_write_number(back_node(p, "feature-max-indirect-segments"), v->disk->max_parts) ||
         !xs_write_number(back_node(p, "feature-flush-cache"),
                          v->disk->can_flush && !v->readonly) ||
-        !xs_write_number(back_node(p, "sectors"), v->disk->nr_sectors) ||
+        !write_discard(v) || !xs_write_number(back_node(p, "sectors"), v->disk->nr_sectors) ||
         !xs_write_number(back_node(p, "sector-size"), SECTOR_BYTES) ||
         !xs_write_number(back_node(p, "physical-sector-size"), SECTOR_BYTES) ||
         !xs_write_number(back_node(p, "info"), info))
@@ -171,9 +182,9 @@ static void vbd_disconnect(struct pair *p)
         thread_sleep(BUSY_SLEEP);
     event_close(v->port);
     grant_unmap((uint64_t)v->page, v->handle);
-    kprintf("driver: d%u: %s ends: %lu requests, %lu KiB read, %lu KiB written, %lu errors\n",
-            p->domid, v->name, r->requests, r->sectors_read / 2, r->sectors_written / 2,
-            r->errors);
+    kprintf("driver: d%u: %s ends: %lu requests, %lu KiB read, %lu KiB written, "
+            "%lu KiB discarded, %lu errors\n", p->domid, v->name, r->requests,
+            r->sectors_read / 2, r->sectors_written / 2, r->sectors_discarded / 2, r->errors);
 }
 
 /* The page of address space is lost: one for each device of a guest. */

@@ -11,19 +11,33 @@
 #define F_RO      (1ull << 5)
 #define F_BLK_SIZE (1ull << 6)
 #define F_FLUSH   (1ull << 9)
-enum { CONFIG_CAPACITY = 0, CONFIG_SEG_MAX = 12, CONFIG_BLK_SIZE = 20 };
-enum { TYPE_IN = 0, TYPE_OUT = 1, TYPE_FLUSH = 4 };
+#define F_DISCARD (1ull << 13)
+enum {
+    CONFIG_CAPACITY = 0, CONFIG_SEG_MAX = 12, CONFIG_BLK_SIZE = 20, CONFIG_MAX_DISCARD = 36,
+    CONFIG_DISCARD_ALIGNMENT = 44,
+};
+enum { TYPE_IN = 0, TYPE_OUT = 1, TYPE_FLUSH = 4, TYPE_DISCARD = 11 };
 #define STATUS_OK 0u
 #define STATUS_NONE 0xffu
 #define REQUESTS 64u                    /* that the device has at a time */
 #define MIN_SEGMENTS 11u                /* of a request without indirect segments */
+#define MIN_DISCARD 2048u               /* sectors at once; a card that takes less gets none */
+#define MAX_ALIGNMENT 32768u            /* sectors */
+
+/* What a discard names (5.2.6). */
+struct range {
+    uint64_t sector;
+    uint32_t nr_sectors, flags;
+};
 
 /* In memory that the device reads and writes: one page holds all. */
 struct head {
     uint32_t type, reserved;
     uint64_t sector;
-    uint8_t status, pad[15];
+    struct range range;                 /* of a discard */
+    uint8_t status, pad[7];
 };
+_Static_assert(REQUESTS * sizeof(struct head) <= 4096, "all in one page");
 
 struct io {
     struct io *next;                    /* in the free list */
@@ -37,6 +51,7 @@ struct virtio_blk {
     struct vq queue;
     struct disk_request *first, *last;  /* that wait for room, in their order */
     struct io *free;
+    uint32_t max_discard;               /* sectors of one request */
     struct io io[REQUESTS];
     struct head head[REQUESTS] __attribute__((aligned(4096)));
 };
@@ -57,7 +72,10 @@ static unsigned make_chain(const struct disk_request *r, const struct io *io,
     uint64_t head = driver_host->address(io->head);
     unsigned n = 0;
 
-    b[n++] = (struct virtio_buffer){ head, offsetof(struct head, status), false };
+    b[n++] = (struct virtio_buffer){ head, offsetof(struct head, range), false };
+    if (r->op == DISK_DISCARD)
+        b[n++] = (struct virtio_buffer){ head + offsetof(struct head, range),
+                                         sizeof(struct range), false };
     for (unsigned i = 0; i < r->nr_parts; i++)
         b[n++] = (struct virtio_buffer){ io->grant[i].address + r->part[i].offset,
                                          r->part[i].bytes, r->op == DISK_READ };
@@ -65,16 +83,34 @@ static unsigned make_chain(const struct disk_request *r, const struct io *io,
     return n;
 }
 
-/* False: it has to wait for room. */
-static bool begin(struct virtio_blk *v, struct disk_request *r)
+/* How much of a discard the device gets at once. */
+static uint32_t discard_now(const struct virtio_blk *v, const struct disk_request *r)
+{
+    return r->nr_sectors < v->max_discard ? (uint32_t)r->nr_sectors : v->max_discard;
+}
+
+static void fill_head(const struct virtio_blk *v, const struct disk_request *r, struct head *h)
 {
     static const uint32_t types[] = {
         [DISK_READ] = TYPE_IN, [DISK_WRITE] = TYPE_OUT, [DISK_FLUSH] = TYPE_FLUSH,
+        [DISK_DISCARD] = TYPE_DISCARD,
     };
+
+    *h = (struct head){ .type = types[r->op], .sector = r->sector, .status = STATUS_NONE };
+    if (r->op != DISK_DISCARD)
+        return;
+    h->sector = 0;
+    h->range.sector = r->sector;
+    h->range.nr_sectors = discard_now(v, r);
+}
+
+/* False: it has to wait for room. */
+static bool begin(struct virtio_blk *v, struct disk_request *r)
+{
     struct virtio_buffer b[MAX_SEGMENTS + 2];
     struct io *io = v->free;
 
-    if (io == NULL || r->nr_parts + 2 > v->queue.nr_free)
+    if (io == NULL || r->nr_parts + 2 + (r->op == DISK_DISCARD) > v->queue.nr_free)
         return false;
     if (!map_parts(r, io)) {
         r->done(r, false);
@@ -82,9 +118,17 @@ static bool begin(struct virtio_blk *v, struct disk_request *r)
     }
     v->free = io->next;
     io->request = r;
-    *io->head = (struct head){ .type = types[r->op], .sector = r->sector, .status = STATUS_NONE };
+    fill_head(v, r, io->head);
     vq_add(&v->queue, b, make_chain(r, io, b), io);
     return true;
+}
+
+/* Puts it behind those that wait. */
+static void wait(struct virtio_blk *v, struct disk_request *r)
+{
+    r->next = NULL;
+    *(v->first != NULL ? &v->last->next : &v->first) = r;
+    v->last = r;
 }
 
 static void virtio_blk_start(struct disk *d, struct disk_request *r)
@@ -95,11 +139,20 @@ static void virtio_blk_start(struct disk *d, struct disk_request *r)
         r->done(r, false);
         return;
     }
-    r->next = NULL;
-    if (v->first == NULL && begin(v, r))
-        return;
-    *(v->first != NULL ? &v->last->next : &v->first) = r;
-    v->last = r;
+    if (v->first != NULL || !begin(v, r))
+        wait(v, r);
+}
+
+/* A discard of more than the device takes at once goes on with the rest. */
+static bool has_rest(const struct virtio_blk *v, struct disk_request *r)
+{
+    uint32_t n = discard_now(v, r);
+
+    if (r->op != DISK_DISCARD)
+        return false;
+    r->sector += n;
+    r->nr_sectors -= n;
+    return r->nr_sectors != 0;
 }
 
 static void end(struct virtio_blk *v, struct io *io, bool good)
@@ -110,7 +163,10 @@ static void end(struct virtio_blk *v, struct io *io, bool good)
         driver_host->unmap(io->grant, r->nr_parts);
     io->next = v->free;
     v->free = io;
-    r->done(r, good);
+    if (good && has_rest(v, r))
+        wait(v, r);
+    else
+        r->done(r, good);
 }
 
 static bool begin_waiting(struct virtio_blk *v)
@@ -180,6 +236,21 @@ static const char *read_config(struct disk *d, struct virtio *v)
     return NULL;
 }
 
+/* The device's numbers are for the front end to use or not; wrong ones do no harm. */
+static void read_discard(struct disk *d, struct virtio_blk *v)
+{
+    uint64_t alignment;
+
+    if (!(v->device.features & F_DISCARD))
+        return;
+    v->max_discard = (uint32_t)virtio_config(&v->device, CONFIG_MAX_DISCARD, 4);
+    alignment = virtio_config(&v->device, CONFIG_DISCARD_ALIGNMENT, 4);
+    if (alignment == 0 || alignment > MAX_ALIGNMENT || (alignment & (alignment - 1)) != 0)
+        alignment = 1;
+    d->can_discard = v->max_discard >= MIN_DISCARD;
+    d->discard_granularity = (uint32_t)alignment * SECTOR_BYTES;
+}
+
 const char *virtio_blk_init(struct disk *d, unsigned number, struct virtio *device,
                             void *const page[3], const uint64_t address[3], unsigned vector)
 {
@@ -191,7 +262,8 @@ const char *virtio_blk_init(struct disk *d, unsigned number, struct virtio *devi
     memset(d, 0, sizeof(*d));
     snprintf(d->name, sizeof(d->name), "vd%u", number);
     v->device = *device;
-    if (!virtio_begin(&v->device, F_SEG_MAX | F_RO | F_BLK_SIZE | F_FLUSH | VIRTIO_F_EVENT_IDX))
+    if (!virtio_begin(&v->device, F_SEG_MAX | F_RO | F_BLK_SIZE | F_FLUSH | F_DISCARD |
+                                  VIRTIO_F_EVENT_IDX))
         return "it does not agree on features";
     problem = read_config(d, &v->device);
     if (problem != NULL)
@@ -208,6 +280,7 @@ const char *virtio_blk_init(struct disk *d, unsigned number, struct virtio *devi
         v->free = &v->io[i];
     }
     d->can_flush = v->device.features & F_FLUSH;
+    read_discard(d, v);
     d->start = virtio_blk_start;
     d->serve = virtio_blk_serve;
     d->device = v;
