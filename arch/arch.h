@@ -127,6 +127,8 @@ void arch_pci_write(uint16_t function, unsigned reg, uint32_t value);
 /* A device's registers at this machine address, up to the end of the page, mapped uncached and for
  * ever. NULL: there is no room for so many. */
 volatile void *arch_map_device(uint64_t maddr);
+/* Reads a byte of these registers. */
+uint8_t arch_device_read(const volatile uint8_t *at);
 /* Where a device writes to interrupt the first CPU (SDM vol. 3, 10.11). */
 uint64_t arch_msi_address(void);
 /* The vectors for devices' interrupts; device_interrupt() is called for each that comes. */

@@ -37,6 +37,11 @@ volatile void *arch_map_device(uint64_t maddr)
     return page != NULL ? page + (maddr & ~PAGE_MASK) : NULL;
 }
 
+uint8_t arch_device_read(const volatile uint8_t *at)
+{
+    return *at;
+}
+
 /* The destination has 8 bits; the CPU that boots has a number below 255, as the firmware is in
  * xAPIC mode on every machine that this hypervisor runs on. */
 uint64_t arch_msi_address(void)

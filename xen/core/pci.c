@@ -118,7 +118,7 @@ static const char *find_bars(struct pci_function *f)
 }
 
 /* The machine address of an offset in a BAR; 0: not there. */
-static uint64_t in_bar(const struct pci_function *f, unsigned bar, uint32_t offset, uint32_t bytes)
+static uint64_t in_bar(const struct pci_function *f, unsigned bar, uint64_t offset, uint32_t bytes)
 {
     uint64_t size;
 
@@ -137,7 +137,7 @@ static void found_msix(struct pci_function *f, unsigned cap)
     uint64_t at = in_bar(f, table & 7, table & ~7u, n * 16),
              pending = in_bar(f, bits & 7, bits & ~7u, (n + 63) / 64 * 8);
 
-    if (at == 0 || pending == 0 || n > PAGE_SIZE / 16 || (at & ~PAGE_MASK) + n * 16 > PAGE_SIZE)
+    if (at == 0 || pending == 0 || (at & ~PAGE_MASK) + n * 16 > PAGE_SIZE)
         return;                         /* then by its pin */
     f->msix = (uint8_t)cap;
     f->nr_entries = n < PCI_MSIX_ENTRIES ? n : PCI_MSIX_ENTRIES;
@@ -153,7 +153,8 @@ static void found_vendor(struct pci_function *f, unsigned cap)
     unsigned bar = arch_pci_read(f->address, cap + 4) & 0xff;
 
     if (head >> 24 == VIRTIO_COMMON && f->reset_at == 0)
-        f->reset_at = in_bar(f, bar, arch_pci_read(f->address, cap + 8) + VIRTIO_STATUS, 1);
+        f->reset_at = in_bar(f, bar, (uint64_t)arch_pci_read(f->address, cap + 8) + VIRTIO_STATUS,
+                             1);
 }
 
 static void find_capabilities(struct pci_function *f)
@@ -272,7 +273,7 @@ static bool reset(struct pci_function *f)
 {
     forbid_master(f);
     *f->status = 0;
-    return *f->status == 0;
+    return arch_device_read(f->status) == 0;
 }
 
 static bool reset_and_wait(struct pci_function *f)
@@ -331,6 +332,13 @@ struct pci_function *pci_find(const struct domain *d, unsigned bus, unsigned dev
     return NULL;
 }
 
+static void give_up(struct pci_function *f)
+{
+    f->given_up = true;
+    log_error("PCI " PCI_FORMAT " does not stop: the memory of d%u is not used any more",
+              PCI_PARTS(f->address), f->owner->id);
+}
+
 /* Until the device has confirmed it, the idle vCPU asks again and again; after a time no more. Then
  * the domain stays as it is, with its frames, into which the device may write at any time. */
 bool pci_may_end(struct domain *d)
@@ -347,9 +355,8 @@ bool pci_may_end(struct domain *d)
             f->reset_since = now_ns();
         if (now_ns() - f->reset_since < RESET_NS)
             timer_set(&ask_again, now_ns() + ASK_AGAIN_NS);
-        else
-            log_error("PCI " PCI_FORMAT " does not stop: the memory of d%u is not used any more",
-                      PCI_PARTS(f->address), d->id);
+        else if (!f->given_up)
+            give_up(f);
     }
     return quiet;
 }
@@ -362,6 +369,7 @@ void pci_take_back(struct domain *d)
             pci_msix_enable(&functions[i], false);
             functions[i].owner = NULL;
             functions[i].reset_since = 0;
+            functions[i].given_up = false;
         }
     spin_unlock(&pci_lock);
 }

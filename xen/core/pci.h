@@ -30,6 +30,7 @@ struct pci_function {
     volatile uint8_t *status;           /* the same, mapped */
     bool may_master;                    /* P4 */
     uint64_t reset_since;               /* ns; its owner has ended, and waits for it; 0: no */
+    bool given_up;                      /* it was waited for long enough, and a line has said so */
 
     uint8_t msix;                       /* its capability in configuration space; 0: none */
     unsigned nr_entries;

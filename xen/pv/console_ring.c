@@ -208,7 +208,7 @@ static bool poll_guest(struct domain *d)
         if (is_prompt(d, &d->console_line[way]) && console_may_write(d))
             console_show_line(d, &d->console_line[way], false);
     spin_unlock(&d->line_lock);
-    if (d->console_ending && console_finished(d)) {
+    if (d->console_ending && d->console_left != 0 && console_finished(d)) {
         sched_wake_idle(); /* domain_reap waits until its output has been read */
         any = true;
     }

@@ -37,6 +37,7 @@ struct host_pci {
     uint32_t config[64], writable[64];
     uint64_t memory_at, memory_bytes;   /* what its BARs show */
     uint8_t *memory;
+    unsigned busy;              /* so often it does not confirm a reset; ~0u: never */
 };
 
 struct host_machine {
