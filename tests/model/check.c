@@ -69,6 +69,7 @@ static const char *check_entry(uint64_t entry, unsigned level, int self, unsigne
     t->refs++;
     t->types += level > 1 || (entry & 2);
     t->writable += level == 1 && (entry & 2);
+    t->mapped += level == 1;
     t->tables += level > 1;
     return NULL;
 }
@@ -142,14 +143,45 @@ static const char *check_remembered(const struct host_translation *t, unsigned l
     return NULL;
 }
 
-static const char *check_place(const struct place *p)
+/* No entry leads there any more, or no writable one: before the frame's next use the CPU must be
+ * flushed, so the frame's stamp must say so. A table may be read by linear entries, and be walked
+ * when no entry leads to it any more, until its use as a table ends. */
+static const char *check_owed(const struct host_translation *t, unsigned level, unsigned cpu)
+{
+    int i = t != NULL ? frame_index(t->mfn) : -1;
+    const struct frame *f = mfn_to_frame(model_mfn[i < 0 ? 0 : i]);
+    bool is_table = type_of(f) >= 1 && type_of(f) <= 4;
+
+    if (i < 0 || (level == 0 && (t->writable ? found[i].writable : found[i].mapped) != 0) ||
+        (is_table && !(level == 0 && t->writable)))
+        return NULL;
+    return actors[cpu]->flushed > f->stamp ? "a CPU has cached what is gone, and no flush is owed"
+                                           : NULL;
+}
+
+static const char *check_place(const struct place *p, unsigned cpu)
 {
     const char *wrong = NULL;
 
     if (p->domain != domain_of_actor(actor_now()))
         return NULL;
     for (unsigned level = 0; level < p->level && wrong == NULL; level++)
-        wrong = check_remembered(host_tlb_find(level, p->va), level);
+        wrong = check_remembered(translation(cpu, level, p->va), level);
+    for (unsigned level = 0; level < p->level && wrong == NULL && scope->two_cpus && !in_a_call;
+         level++)
+        wrong = check_owed(translation(cpu, level, p->va), level, cpu);
+    return wrong;
+}
+
+const char *check_caches(unsigned cpu)
+{
+    const char *wrong = NULL;
+
+    in_a_call = true;
+    for (unsigned i = 0; i < scope->nr_frames; i++)
+        found[i] = (struct found){ 0 };
+    for (unsigned i = 0; i < nr_places && wrong == NULL; i++)
+        wrong = check_place(&places[i], cpu);
     return wrong;
 }
 
@@ -229,7 +261,8 @@ const char *world_check(bool within)
         wrong = check_frame(i);
     if (wrong == NULL)
         wrong = check_numbers();
-    for (unsigned i = 0; i < nr_places && wrong == NULL; i++)
-        wrong = check_place(&places[i]);
+    for (unsigned cpu = 0; cpu < nr_tlbs(); cpu++)
+        for (unsigned i = 0; i < nr_places && wrong == NULL; i++)
+            wrong = check_place(&places[i], cpu);
     return wrong;
 }

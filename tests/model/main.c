@@ -47,6 +47,14 @@ static const struct scope scopes[] = {
     { .name = "grant-ending-deeper", ONE, .second = { GRANTED }, .ends = true, .end_windows = true,
       .depth = 3, .after_end = 2 },
 
+    /* Two CPUs. */
+#define CPUS .nr_entries = 1, .comes_back = true, .two_cpus = true
+    { .name = "cpus", CPUS, .nr_frames = 1, .places = { 2 } },
+    { .name = "cpus-below", CPUS, .nr_frames = 1, .places = { 1, 1 } },
+    { .name = "cpus-two", CPUS, .nr_frames = 2, .places = { 1, 1 }, .depth = 5 },
+    { .name = "cpus-two-deeper", CPUS, .nr_frames = 2, .places = { 1, 1 }, .depth = 6 },
+    { .name = "cpus-flat", CPUS, .nr_frames = 2, .places = { 2 }, .depth = 5 },
+
     { .name = "preempted", .nr_frames = 2, .nr_entries = 2, .places = { 1, 1, 1 },
       .preempted = true, .depth = 4 },
     { .name = "preempted-wide", .nr_frames = 3, .nr_entries = 2, .places = { 1, 1 },
@@ -94,7 +102,8 @@ static void print_row(const char *name, double start)
     if (nr_domains == 2)
         snprintf(where, sizeof(where), "%u, %u", p[0], scope->second.places);
     printf("%-19s %6s %-9s %7s %5u %5u %9u %11lu %10lu %8lu %5u %-6s %7.1f\n", name, frames,
-           nr_domains == 2 ? "2 domains" : nr_actors == 2 ? "2 vCPUs" : "1 vCPU", where, nr_ops,
+           nr_domains == 2 ? "2 domains" : scope->two_cpus ? "2 CPUs" :
+           nr_actors == 2 ? "2 vCPUs" : "1 vCPU", where, nr_ops,
            never(), nr_states, nr_transitions, nr_refused, nr_waits, nodes[at - 1].depth + 1u,
            at == nr_states ? "closed" : "", seconds() - start);
     fflush(stdout);

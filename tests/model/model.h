@@ -5,6 +5,7 @@
  *   main.c                      the scopes: what is looked at, how deep; the table of it
  *   search.c                    breadth first through the states; the shortest way to a violation
  *   preempt.c                   a call of another vCPU in the middle of one
+ *   cpus.c stores.c             an access of the guest on another CPU in the middle of a call
  *   death.c                     a domain ends, and the other goes on
  *   world.c renaming.c          the making of a world, and its symmetries
  *   ops.c run.c run_grant.c     its calls
@@ -42,6 +43,7 @@ struct scope {
     unsigned after_end;             /* calls in a row that the other then makes */
     bool end_windows;               /* and the other makes calls meanwhile */
     bool preempted;                 /* a second vCPU calls in each window of each call: preempt.c */
+    bool two_cpus;                  /* a second vCPU runs on a CPU of its own: cpus.c */
     struct {
         unsigned version;           /* of their grant tables; 0: there is one domain only */
         unsigned frames, places;    /* the second's frames at first, and places in its L1s */
@@ -82,11 +84,12 @@ struct op {
 #define VALUE_RO(frame) (2u + 2u * (frame))
 #define VALUE_RW(frame) (3u + 2u * (frame))
 
-/* A renaming of what is alike: frames, places in one domain's L1s, handles. States that differ
- * only by a renaming are the same. */
+/* A renaming of what is alike: frames, places in one domain's L1s, handles, CPUs. States that
+ * differ only by a renaming are the same. */
 struct renaming {
     uint8_t frame[MAX_FRAMES], place[MAX_PLACES], handle[MAX_HANDLES];          /* old to new */
     uint8_t frame_at[MAX_FRAMES], place_at[MAX_PLACES], handle_at[MAX_HANDLES]; /* new to old */
+    uint8_t cpu[2];                 /* both ways */
 };
 
 /* The world as it is. */
@@ -131,12 +134,16 @@ bool reap_domain(unsigned d);
 int frame_index(mfn_t mfn);                 /* of the model's; -1: another */
 void lend_pages(void);                      /* two, which a call needs while it lasts */
 void take_pages_back(void);
-/* makes it current, and flushes the TLB if it was not */
+/* makes it current: on its own CPU, or it flushes the TLB of the only one if it was not */
 void switch_to(unsigned actor);
 unsigned domain_number(uint32_t mfn);       /* as its struct has it: 1 or 2; 0: no domain */
 static inline unsigned actor_now(void)
 {
     return nr_actors == 2 && current == actors[1];
+}
+static inline unsigned nr_tlbs(void)
+{
+    return scope->two_cpus ? 2 : 1;
 }
 static inline unsigned domain_of_actor(unsigned actor)
 {
@@ -199,9 +206,12 @@ void constant_check(void);
 struct found {
     unsigned refs, types, writable, tables, linear_entries, linear_uses;
     unsigned foreign[2];                    /* entries of the other domain: read-only, writable */
+    unsigned mapped;                        /* L1 entries */
 };
 extern struct found found[MAX_FRAMES];
 const char *world_check(bool in_a_call);
+/* what that CPU has cached, at any time */
+const char *check_caches(unsigned cpu);
 
 /* check_grant.c */
 const char *check_grants(void);             /* adds what devices hold to found[] */
@@ -223,6 +233,23 @@ double seconds(void);                       /* of CPU time, as other programs ma
 /* How many windows there are. */
 unsigned run_in_windows(unsigned outer, int window, unsigned inner, bool *ok);
 void windows_init(void);
+
+/* cpus.c. A call of one CPU; at this point of it, an access of the other, op `inner`. */
+#define NO_POINT (-1)
+#define MAX_POINTS 256u
+void run_to_point(unsigned outer, int point, unsigned inner, bool *ok);
+/* Of the run before, with NO_POINT: the accesses that do something new at a point. */
+enum accesses { ACCESS_NONE, ACCESS_WRITES, ACCESS_ALL };
+unsigned nr_points(void);
+enum accesses accesses_at(unsigned point);
+void cpus_make(void);
+void cpus_end(void);
+void cpu_go_to(unsigned cpu);
+const struct host_translation *translation(unsigned cpu, unsigned level, uint64_t va);
+void store_begins(const volatile void *p);  /* the hypervisor will store there */
+
+/* stores.c */
+extern bool stores_are_seen;                /* in a program compiled for it */
 
 /* death.c */
 void deaths_init(void);

@@ -1,6 +1,6 @@
 # Every sequence of page-table calls and grants in a small world, on the real files of xen/ and the
-# fake machine, without sanitizers. `make check-model` has the scopes that take some three minutes
-# together, `make check-model-long` all of them.
+# fake machine, without sanitizers. `make check-model` has the scopes that take three and a half
+# minutes together, `make check-model-long` all of them.
 MODEL := $(BUILD)/model
 MODEL_CFLAGS := $(filter-out $(UNIT_SAN) -O1 -fno-omit-frame-pointer,$(UNIT_CFLAGS)) -O2 \
     -Itests/model
@@ -13,6 +13,19 @@ MODEL_SCOPES_LONG := three-deeper closed-below grants-deeper grants-both-deeper 
 
 # A vCPU that would wait for the other in the middle of a call switches to it by preempt.c.
 MODEL_LDFLAGS := -Wl,--wrap=vcpu_wait
+# Points of cpus.c.
+MODEL_LDFLAGS += $(foreach f,host_step flush_since flush_foreign wait_for_flush,-Wl,--wrap=$f)
+
+# A second program, with two CPUs: what changes page tables and the frame table is compiled so that
+# each of its stores is such a point, too (stores.c).
+MODEL_CPUS := $(MODEL)/cpus
+MODEL_CPUS_SRC := $(addprefix xen/core/,alloc.c flush.c frame.c request.c) \
+    $(addprefix xen/pv/,linear.c memory.c mmu_update.c mmuext.c pagetype.c ptwr.c)
+MODEL_CPUS_OBJ := $(filter-out $(MODEL_CPUS_SRC:%.c=$(MODEL)/%.o),$(MODEL_OBJ)) \
+    $(MODEL_CPUS_SRC:%.c=$(MODEL_CPUS)/%.o)
+MODEL_CPUS_CFLAGS := -fsanitize=thread --param tsan-instrument-func-entry-exit=0 -Wno-error
+MODEL_CPUS_SCOPES := cpus cpus-below cpus-two
+MODEL_CPUS_SCOPES_LONG := cpus-two-deeper cpus-flat
 
 # The allocator's static variables, which the model saves and restores.
 MODEL_NAMES := zones zones_in_use nr_free
@@ -25,19 +38,32 @@ $(MODEL)/%.o: %.c tests/model/model.mk | deps-test $(ABI)
 	$(Q)$(UNIT_CC) $(MODEL_CFLAGS) $(DEPFLAGS) -c $< -o $@
 	$(Q)$(if $(filter xen/core/alloc.c,$<),objcopy $(MODEL_NAMES:%=--globalize-symbol=%) $@)
 
+$(MODEL_CPUS)/%.o: %.c tests/model/model.mk | deps-test $(ABI)
+	$(call say,MODEL-CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(UNIT_CC) $(MODEL_CFLAGS) $(MODEL_CPUS_CFLAGS) $(DEPFLAGS) -c $< -o $@
+	$(Q)$(if $(filter xen/core/alloc.c,$<),objcopy $(MODEL_NAMES:%=--globalize-symbol=%) $@)
+
 $(MODEL)/model: $(MODEL_OBJ)
 	$(call say,MODEL-LD,$@)
 	$(Q)$(UNIT_CC) $(MODEL_LDFLAGS) -o $@ $^
 
+$(MODEL)/model-cpus: $(MODEL_CPUS_OBJ)
+	$(call say,MODEL-LD,$@)
+	$(Q)$(UNIT_CC) $(MODEL_LDFLAGS) -o $@ $^
+
 .PHONY: check-model check-model-long check-planted
-check-model: $(MODEL)/model
+check-model: $(MODEL)/model $(MODEL)/model-cpus
 	@$< $(MODEL_SCOPES)
-check-model-long: $(MODEL)/model
+	@$(MODEL)/model-cpus $(MODEL_CPUS_SCOPES)
+check-model-long: $(MODEL)/model $(MODEL)/model-cpus
 	@$< $(MODEL_SCOPES) $(MODEL_SCOPES_LONG)
+	@$(MODEL)/model-cpus $(MODEL_CPUS_SCOPES) $(MODEL_CPUS_SCOPES_LONG)
 
 # Checks that the model finds bugs: some are planted, one at a time.
-check-planted: $(MODEL)/model
-	@python3 -B tests/model/planted.py $(MODEL) $(UNIT_CC) $(MODEL_CFLAGS) -- $(MODEL_OBJ)
+check-planted: $(MODEL)/model $(MODEL)/model-cpus
+	@python3 -B tests/model/planted.py $(MODEL) $(UNIT_CC) $(MODEL_CFLAGS) -- $(MODEL_LDFLAGS) -- \
+	    $(MODEL_OBJ) -- $(MODEL_CPUS_CFLAGS) -- $(MODEL_CPUS_OBJ)
 
 TESTS += check-model check-planted
 

@@ -23,10 +23,8 @@ static bool alone(void)
     return nr_domains == 1;
 }
 
-static void add_place_ops(uint8_t place, unsigned values)
+static void add_place_ops(uint8_t place, unsigned values, unsigned actor)
 {
-    unsigned actor = places[place].domain;
-
     for (uint8_t value = 0; value < values; value++) {
         if (value == VALUE_STRANGER && !alone())
             continue;
@@ -132,26 +130,35 @@ static void add_grant_ops(unsigned actor)
         add_unmap_ops(actor, handle);
 }
 
+/* A second vCPU that calls only in windows makes the calls of the first. */
+static unsigned nr_callers(void)
+{
+    return scope->two_cpus ? 2 : nr_domains;
+}
+
 void ops_make(void)
 {
     unsigned values = VALUE_RO(scope->nr_frames), actor = 0;
 
     nr_ops = 0;
     for (uint8_t place = 0; place < nr_places; place++)
-        add_place_ops(place, values);
-    for (actor = 0; actor < nr_domains; actor++) {
+        for (actor = 0; actor < nr_callers(); actor++)
+            if (places[place].domain == domain_of_actor(actor))
+                add_place_ops(place, values, actor);
+    for (actor = 0; actor < nr_callers(); actor++) {
         for (uint8_t frame = 0; frame < scope->nr_frames; frame++)
             add_frame_ops(frame, values, actor);
         if (scope->comes_back)
             ADD(.kind = OP_INCREASE);
         if (!alone())
             add_grant_ops(actor);
+        else
+            ADD(.kind = OP_USER_ROOT);
     }
     actor = 0;
-    if (alone())
-        ADD(.kind = OP_USER_ROOT);
     ADD(.kind = OP_HV_TAKES);
-    ADD(.kind = OP_FLUSH);
+    for (actor = 0; actor < nr_tlbs(); actor++)
+        ADD(.kind = OP_FLUSH);
 }
 
 /* --- How they are written --------------------------------------------------------------------- */
@@ -186,11 +193,12 @@ static const char *const line[] = {
     [OP_END] = "the domain ends",
 };
 
-static const char *who(unsigned actor)
+static const char *who(unsigned actor, const struct renaming *names)
 {
-    static const char *const domain[] = { "d1: ", "d2: " }, *const vcpu[] = { "", "vcpu1: " };
+    static const char *const domain[] = { "d1: ", "d2: " }, *const vcpu[] = { "", "vcpu1: " },
+                      *const cpu[] = { "cpu0: ", "cpu1: " };
 
-    return nr_domains == 2 ? domain[actor] : vcpu[actor];
+    return scope->two_cpus ? cpu[names->cpu[actor]] : nr_domains == 2 ? domain[actor] : vcpu[actor];
 }
 
 int op_print(char *text, size_t len, const struct op *op, unsigned actor,
@@ -205,7 +213,7 @@ int op_print(char *text, size_t len, const struct op *op, unsigned actor,
     };
     bool by_handle = op->kind == OP_UNMAP || op->kind == OP_REPLACE;
     char value[32] = "0", where[40] = "-", from[16] = "0";
-    int n = snprintf(text, len, "%s", who(actor));
+    int n = snprintf(text, len, "%s", who(actor, names));
 
     if (op->value == VALUE_STRANGER)
         snprintf(value, sizeof(value), "ro(stranger)");

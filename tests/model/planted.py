@@ -2,12 +2,15 @@
 """Plants the bugs of planted_bugs.py in copies of the hypervisor's files, one at a time, and
 expects the model to find each but the SURVIVORS.
 
-    planted.py BUILD CC ARGUMENT... -- OBJECT...
+    planted.py BUILD CC ARGUMENT... -- LINK_FLAG... -- OBJECT... -- CPUS_FLAG... -- CPUS_OBJECT...
 
-The objects are the model's, below BUILD; compiler and arguments are those that made them. With
+The objects are the model's, below BUILD; compiler and arguments are those that made them. The last
+two lists are of the model with two CPUs: more arguments for the compiler, and its objects. A bug
+of a scope of two CPUs may name one of one CPU that does not find it. With
 ONLY=word in the environment it plants those bugs that have the word in their name or scope. Called
 by make check-planted.
 """
+import itertools
 import os
 import pathlib
 import subprocess
@@ -30,20 +33,19 @@ def users_of(root, header):
             if str(header) in (root / p.with_suffix(".d")).read_text().replace("./", "").split()]
 
 
-def build(root, number, bug, compiler, objects):
+def build(root, where, bug, compiler, link, objects):
     path = path_of(bug.file)
     text = path.read_text()
     for old, new in zip(*((t,) if isinstance(t, str) else t for t in (bug.old, bug.new))):
         if text.count(old) != 1:
             sys.exit(f"planted.py: {bug.name}: {path} has its place {text.count(old)} times")
         text = text.replace(old, new)
-    where = root / "planted" / str(number)
     (where / path).parent.mkdir(parents=True, exist_ok=True)
     (where / path).write_text(text)
     mine, replaced = [], set()
     for source in [path] if bug.file.endswith(".c") else users_of(root, path):
         mine.append(where / source.with_suffix(".o").name)
-        replaced.add(root / source.with_suffix(".o"))
+        replaced |= {root / source.with_suffix(".o"), root / "cpus" / source.with_suffix(".o")}
         copy = where / source if source == path else source
         subprocess.run(compiler[:2] + [f"-I{where}"] + compiler[2:] +
                        ["-Wno-unused", "-Wno-error", "-c", copy, "-o", mine[-1]], check=True)
@@ -52,30 +54,45 @@ def build(root, number, bug, compiler, objects):
                            check=True)
     program = where / "model"
     others = [o for o in objects if pathlib.Path(o) not in replaced]
-    subprocess.run(compiler[:2] + ["-Wl,--wrap=vcpu_wait", "-o", program] + mine + others,
-                   check=True)
+    subprocess.run(compiler[:2] + link + ["-o", program] + mine + others, check=True)
     return program
 
 
+def run(program, scopes, violation):
+    """Whether the program finds that violation in them, and what it prints."""
+    p = subprocess.run([program] + scopes.split(), stdout=subprocess.DEVNULL,
+                       stderr=subprocess.PIPE, text=True, timeout=300)
+    return p.returncode != 0 and "violation" in p.stderr and violation in p.stderr, p.stderr
+
+
 def main():
-    root, cut = pathlib.Path(sys.argv[1]), sys.argv.index("--")
-    compiler, objects = sys.argv[2:cut], sys.argv[cut + 1:]
+    root = pathlib.Path(sys.argv[1])
+    parts = [list(words) for dashes, words in itertools.groupby(sys.argv[2:], "--".__eq__)
+             if not dashes]
+    compiler, link, objects, cpus_flags, cpus_objects = parts
     wrong = 0
     for number, bug in enumerate(BUGS + SURVIVORS):
         if os.environ.get("ONLY", "") not in bug.name + bug.scope:
             continue
-        program = build(root, number, bug, compiler, objects)
-        p = subprocess.run([program, bug.scope], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                           text=True, timeout=300)
-        found = p.returncode != 0 and "violation" in p.stderr and bug.violation in p.stderr
+        where = root / "planted" / str(number)
+        with_cpus = bug.scope.startswith("cpus")
+        program = build(root, where, bug, compiler + cpus_flags * with_cpus, link,
+                        cpus_objects if with_cpus else objects)
+        found, text = run(program, bug.scope, bug.violation)
         ok = found == (bug in BUGS)
+        if bug.not_in:
+            program = build(root, where / "one-cpu", bug, compiler, link, objects)
+            found_there, text_there = run(program, bug.not_in, "")
+            ok = ok and not found_there
+            text += text_there
         wrong += not ok
-        calls = p.stderr.count(";\n")
+        calls = text.count(";\n")
         result = f"found in scope {bug.scope}, after {calls} calls" if found \
             else f"not found in scope {bug.scope}"
+        result += f"; not found in {bug.not_in}" * (bug.not_in != "")
         print(f"{'' if ok else 'WRONG: '}{bug.name} ({bug.file}): {result}", flush=True)
         if not ok:
-            print(p.stderr)
+            print(text)
     print(f"{len(BUGS)} planted bugs, {len(SURVIVORS)} that cannot be found here, "
           f"{wrong} not as expected")
     return wrong != 0

@@ -12,6 +12,7 @@ class Bug:
     new: object
     scope: str
     violation: str = ""  # part of the model's message
+    not_in: str = ""  # a quick scope of one CPU, which does not find it, as no other does
 
 
 BUGS = (
@@ -242,6 +243,55 @@ BUGS = (
              "    if (pinned) {\n"
              "        put_page_and"),
         scope="preempted", violation="references"),
+
+    # With two CPUs.
+    Bug("a frame is a table before the flush", "pagetype.c",
+        old=("        flush_since(frame_owner(f), f->stamp);\n    claimed |=",
+             "    return type == TYPE_WRITABLE ? 0 : validate_claimed(f, type);"),
+        new=("        (void)0;\n    claimed |=",
+             "    flush_since(frame_owner(f), f->stamp);\n"
+             "    return type == TYPE_WRITABLE ? 0 : validate_claimed(f, type);"),
+        scope="cpus", violation="TLB still has a writable mapping", not_in="entries"),
+    Bug("a frame is free before the flush", "frame.c",
+        old=("            flush_since(d, f->stamp);\n",
+             "    free_frames(frame_to_mfn(f), 0, true);\n"),
+        new=("            (void)0;\n",
+             "    free_frames(frame_to_mfn(f), 0, true);\n"
+             "    if (d->state > DOM_BUILDING && d->state < DOM_DYING && current->domain == d)\n"
+             "        flush_since(d, f->stamp);\n"),
+        scope="cpus", violation="not its own", not_in="entries"),
+    Bug("only this CPU is flushed", "flush.c",
+        old="    flush_elsewhere(d, stamp);\n}\n\nvoid flush_foreign",
+        new="}\n\nvoid flush_foreign",
+        scope="cpus", violation="still", not_in="entries"),
+    Bug("the CPU of the first vCPU is flushed for each", "flush.c",
+        old="READ_ONCE(v->on_cpu);\n\n        if (c == NULL || READ_ONCE(v->flushed)",
+        new="READ_ONCE(d->vcpu[0]->on_cpu);\n\n        if (c == NULL || READ_ONCE(v->flushed)",
+        scope="cpus", violation="still", not_in="entries"),
+    Bug("other CPUs are asked to flush, and not waited for", "flush.c",
+        old="    while (nr-- > 0)\n        wait_for_flush(asked[nr], number[nr]);\n}\n\n"
+            "void flush_since",
+        new="    (void)asked;\n}\n\nvoid flush_since",
+        scope="cpus", violation="still", not_in="entries"),
+    Bug("this CPU's last flush is taken for the other's", "flush.c",
+        old="READ_ONCE(v->flushed) > stamp)", new="READ_ONCE(current->flushed) > stamp)",
+        scope="cpus", violation="still", not_in="entries"),
+    Bug("another CPU is flushed only if it flushed before the stamp", "flush.c",
+        old="READ_ONCE(v->flushed) > stamp)", new="READ_ONCE(v->flushed) >= stamp)",
+        scope="cpus", violation="still", not_in="entries"),
+    Bug("no stamp when an L1 entry goes, with two CPUs", "pagetype.h",
+        old="        f->stamp = d->epoch;\n", new="",
+        scope="cpus", violation="no flush is owed"),
+    Bug("an L1 entry's references are dropped before it is overwritten", "mmu_update.c",
+        old=("    if (unlikely(!store_entry(slot, ol1e, nl1e, how))) {\n"
+             "        put_page_from_l1e(nl1e, d);\n"
+             "        return -EAGAIN;\n"
+             "    }\n"
+             "    put_page_from_l1e(ol1e, d);\n"),
+        new=("    put_page_from_l1e(ol1e, d);\n"
+             "    if (unlikely(!store_entry(slot, ol1e, nl1e, how)))\n"
+             "        return -EAGAIN;\n"),
+        scope="cpus", not_in="entries"),
 )
 
 SURVIVORS = (
@@ -253,13 +303,4 @@ SURVIVORS = (
         new="    if (1)\n"
             "        return true;\n",
         scope="grant"),
-    # Nothing of the guest runs in between on one CPU: tests/spin/flush.pml finds it (FLUSH_AFTER).
-    Bug("a frame is free before the flush", "frame.c",
-        old=("            flush_since(d, f->stamp);\n",
-             "    free_frames(frame_to_mfn(f), 0, true);\n"),
-        new=("            ;\n",
-             "    free_frames(frame_to_mfn(f), 0, true);\n"
-             "    if (d->state > DOM_BUILDING && d->state < DOM_DYING && current->domain == d)\n"
-             "        flush_since(d, f->stamp);\n"),
-        scope="two"),
 )

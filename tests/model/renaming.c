@@ -14,9 +14,12 @@ void renaming_none(struct renaming *r)
         r->place[i] = r->place_at[i] = (uint8_t)i;
     for (unsigned i = 0; i < MAX_HANDLES; i++)
         r->handle[i] = r->handle_at[i] = (uint8_t)i;
+    for (unsigned i = 0; i < 2; i++)
+        r->cpu[i] = (uint8_t)i;
 }
 
-static void add_renaming(const uint8_t *frame, bool swap_places, bool swap_handles)
+static void add_renaming(const uint8_t *frame, bool swap_places, bool swap_handles,
+                         bool swap_cpus)
 {
     struct renaming *r = &renamings[nr_renamings++];
 
@@ -29,6 +32,8 @@ static void add_renaming(const uint8_t *frame, bool swap_places, bool swap_handl
     }
     for (unsigned i = 0; i < MAX_HANDLES; i++)
         r->handle[i] = (uint8_t)(swap_handles ? MAX_HANDLES - 1 - i : i);
+    for (unsigned i = 0; i < 2; i++)
+        r->cpu[i] = (uint8_t)(swap_cpus ? 1 - i : i);
     for (unsigned i = 0; i < MAX_FRAMES; i++)
         r->frame_at[r->frame[i]] = (uint8_t)i;
     for (unsigned i = 0; i < MAX_PLACES; i++)
@@ -38,7 +43,7 @@ static void add_renaming(const uint8_t *frame, bool swap_places, bool swap_handl
 }
 
 /* All orders of the frames, times those of the two places, times those of the second domain's
- * handles, if a domain may have more than one. */
+ * handles, if a domain may have more than one, or of the CPUs. */
 void renamings_make(void)
 {
     unsigned n = scope->nr_frames, codes = 1;
@@ -58,6 +63,7 @@ void renamings_make(void)
         }
         for (unsigned s = 0; seen == (1u << n) - 1 && s < (twins_there ? 2 : 1); s++)
             for (unsigned h = 0; h < (handles_there ? 2 : 1); h++)
-                add_renaming(frame, s == 1, h == 1);
+                for (unsigned c = 0; c < nr_tlbs(); c++)
+                    add_renaming(frame, s == 1, h == 1, c == 1);
     }
 }

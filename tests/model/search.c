@@ -63,6 +63,8 @@ static void rename_back(struct renaming *names, const struct renaming *r)
         names->place[r->place[i]] = old.place[i];
     for (unsigned i = 0; i < MAX_HANDLES; i++)
         names->handle[r->handle[i]] = old.handle[i];
+    for (unsigned i = 0; i < 2; i++)
+        names->cpu[r->cpu[i]] = old.cpu[i];
 }
 
 static void print_step(const struct step *s, const struct renaming *names)
@@ -78,9 +80,10 @@ static void print_step(const struct step *s, const struct renaming *names)
         fprintf(stderr, "    %s;\n", text);
         return;
     }
-    fprintf(stderr, "    %s, and in its window %d\n", text, s->window);
-    op_print(text, sizeof(text), &ops[s->inner], s->op >= STEP_ENDS ? ops[s->inner].actor : 1,
-             names);
+    fprintf(stderr, "    %s, and in its %s %d\n", text, scope->two_cpus ? "point" : "window",
+            s->window);
+    op_print(text, sizeof(text), &ops[s->inner],
+             s->op >= STEP_ENDS || scope->two_cpus ? ops[s->inner].actor : 1, names);
     fprintf(stderr, "        %s;\n", text);
 }
 
@@ -216,6 +219,36 @@ static void try_windows(uint16_t outer, unsigned nr_windows)
         }
 }
 
+static void try_accesses_at(uint16_t outer, int point, enum accesses which)
+{
+    bool ok;
+
+    for (uint16_t inner = 0; inner < nr_ops; inner++) {
+        const struct op *op = &ops[inner];
+
+        if (op->actor == ops[outer].actor ||
+            (op->kind != OP_WRITE && (op->kind != OP_READ || which != ACCESS_ALL)))
+            continue;
+        trying = (struct step){ outer, inner, (int16_t)point };
+        state_load(state_at(at));
+        run_to_point(outer, point, inner, &ok);
+        judge(true);
+    }
+}
+
+/* Accesses of the other CPU, at each point of this call. */
+static void try_points(uint16_t outer)
+{
+    enum accesses which[MAX_POINTS];
+    unsigned nr = nr_points();
+
+    for (unsigned point = 0; point < nr; point++)
+        which[point] = accesses_at(point);
+    for (unsigned point = 0; point < nr; point++)
+        if (which[point] != ACCESS_NONE)
+            try_accesses_at(outer, (int)point, which[point]);
+}
+
 void try_all(void)
 {
     for (uint16_t op = 0; op < nr_ops; op++) {
@@ -228,11 +261,15 @@ void try_all(void)
         state_load(state_at(at));
         if (scope->preempted)
             nr_windows = run_in_windows(op, NO_WINDOW, 0, &ok);
+        else if (scope->two_cpus)
+            run_to_point(op, NO_POINT, 0, &ok);
         else
             ok = op_run(&ops[op], ops[op].actor);
         succeeded[op] |= ok;
         judge(ok);
         try_windows(op, nr_windows);
+        if (scope->two_cpus)
+            try_points(op);
     }
 }
 

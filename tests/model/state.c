@@ -61,13 +61,23 @@ static void save_frame(unsigned i)
         *put++ = entry_code(table[e]);
 }
 
-static void save_frame_tail(unsigned i)
+/* Which CPUs a change of the frame's use will flush. */
+static unsigned owed_flushes(const struct frame *f, const struct renaming *r)
+{
+    unsigned bits = 0;
+
+    for (unsigned cpu = 0; cpu < 2 && scope->two_cpus && f->owner != 0; cpu++)
+        bits |= (unsigned)(actors[cpu]->flushed <= f->stamp) << r->cpu[cpu];
+    return bits;
+}
+
+static void save_frame_tail(unsigned i, const struct renaming *r)
 {
     const struct frame *f = mfn_to_frame(model_mfn[i]);
     bool typed = is_free(f) || nr_type_refs(f->word) != 0,
          stale = f->owner != 0 && f->stamp >= frame_owner(f)->epoch;
 
-    *put++ = (uint8_t)((typed ? 0 : f->word >> TYPE_SHIFT) | stale << 4);
+    *put++ = (uint8_t)((typed ? 0 : f->word >> TYPE_SHIFT) | stale << 4 | owed_flushes(f, r) << 5);
 }
 
 static void save_place(const struct place *p)
@@ -85,11 +95,11 @@ static uint8_t translation_code(const struct host_translation *t)
 }
 
 /* The CPU has cached nothing of a domain that is not running. */
-static void save_translations(const struct place *p)
+static void save_translations(const struct place *p, unsigned cpu)
 {
     for (unsigned level = 0; level < p->level; level++)
         *put++ = p->domain == domain_of_actor(actor_now())
-                     ? translation_code(host_tlb_find(level, p->va))
+                     ? translation_code(translation(cpu, level, p->va))
                      : 0;
 }
 
@@ -117,7 +127,7 @@ static void save_as(uint8_t *bytes, const struct renaming *r)
     for (unsigned i = 0; i < nr_places; i++)
         save_place(&places[place_at[i]]);
     for (unsigned a = 0; a < nr_actors; a++)
-        *put++ = (uint8_t)code_of((uint32_t)(actors[a]->root_user >> PAGE_SHIFT));
+        *put++ = (uint8_t)code_of((uint32_t)(actors[r->cpu[a]]->root_user >> PAGE_SHIFT));
     domains_at = (unsigned)(put - bytes);
     for (unsigned d = 0; d < nr_domains; d++)
         save_domain(d);
@@ -126,12 +136,13 @@ static void save_as(uint8_t *bytes, const struct renaming *r)
         put = grants_save(put, r);
     core_bytes = (unsigned)(put - bytes);
     for (unsigned i = 0; i < scope->nr_frames; i++)
-        save_frame_tail(frame_at[i]);
-    *put++ = (uint8_t)(linear_bits() | actor_now() << 4);
+        save_frame_tail(frame_at[i], r);
+    *put++ = (uint8_t)(linear_bits() | (scope->two_cpus ? 0 : actor_now()) << 4);
     if (nr_domains == 2)
         put = grants_save_tail(put);
-    for (unsigned i = 0; i < nr_places; i++)
-        save_translations(&places[place_at[i]]);
+    for (unsigned cpu = 0; cpu < nr_tlbs(); cpu++)
+        for (unsigned i = 0; i < nr_places; i++)
+            save_translations(&places[place_at[i]], r->cpu[cpu]);
     state_bytes = (unsigned)(put - bytes);
 }
 
@@ -149,7 +160,8 @@ static uint32_t frame_key(unsigned i)
 static uint32_t place_key(unsigned i)
 {
     const struct host_translation *t =
-        places[i].domain == domain_of_actor(actor_now()) ? host_tlb_find(0, places[i].va) : NULL;
+        !scope->two_cpus && places[i].domain == domain_of_actor(actor_now())
+            ? host_tlb_find(0, places[i].va) : NULL;
 
     return ended[places[i].domain] ? 0
                                    : (uint32_t)(*places[i].slot & (PTE_P | PTE_RW | PTE_D)) << 2 |

@@ -100,24 +100,48 @@ static void load_domain(unsigned d, uint8_t b)
     load_ring(d);
 }
 
+/* Numbers for stamps and last flushes that compare as they did, from the bits that say which CPUs
+ * the next use of a frame will flush. Such a CPU has flushed last when the oldest of these stamps
+ * was the epoch. */
+static void load_stamps(const uint8_t *b)
+{
+    actors[0]->flushed = actors[1]->flushed = EPOCH;
+    for (unsigned i = 0; i < scope->nr_frames; i++) {
+        unsigned owed = b[i] >> 5;
+        uint64_t stamp = b[i] & 16 ? EPOCH : owed == 3 ? EPOCH - 1 : owed != 0 ? EPOCH - 2
+                                                                             : EPOCH - 3;
+
+        mfn_to_frame(model_mfn[i])->stamp = stamp;
+        for (unsigned cpu = 0; cpu < 2; cpu++)
+            if (owed >> cpu & 1)
+                actors[cpu]->flushed = MIN(actors[cpu]->flushed, stamp);
+    }
+}
+
 static const uint8_t *load_tails(const uint8_t *b)
 {
     unsigned actor = b[scope->nr_frames] >> 4 & 1;
 
     if (current != actors[actor])
         switch_to(actor);
+    if (scope->two_cpus)
+        load_stamps(b);
     for (unsigned d = 0; d < nr_domains; d++)
         domains[d]->epoch = EPOCH;
-    for (unsigned a = 0; a < nr_actors; a++)
+    for (unsigned a = 0; a < nr_actors && !scope->two_cpus; a++)
         actors[a]->flushed = EPOCH;
-    host_tlb_forget();
+    for (unsigned cpu = nr_tlbs(); cpu-- > 0;) {
+        host_tlb_select(cpu);
+        host_tlb_forget();
+    }
     for (unsigned i = 0; i < scope->nr_frames; i++, b++) {
         struct frame *f = mfn_to_frame(model_mfn[i]);
 
         f->word |= (uint64_t)(*b & 15) << TYPE_SHIFT;
         if ((*b & 15) == TYPE_WRITABLE >> TYPE_SHIFT)
             f->word |= TYPE_VALIDATED;
-        f->stamp = *b & 16 ? EPOCH : EPOCH - 1;
+        if (!scope->two_cpus)
+            f->stamp = *b & 16 ? EPOCH : EPOCH - 1;
     }
     linear_tables = *b & 3;
     for (unsigned d = 0; d < nr_domains; d++)
@@ -143,7 +167,11 @@ void state_load(const uint8_t *bytes)
     b = load_tails(b);
     if (nr_domains == 2)
         b = grants_load_tail(b);
-    for (unsigned i = 0; i < nr_places; i++)
-        for (unsigned level = 0; level < places[i].level; level++)
-            load_translation(*b++, level, places[i].va);
+    for (unsigned cpu = 0; cpu < nr_tlbs(); cpu++) {
+        host_tlb_select(cpu);
+        for (unsigned i = 0; i < nr_places; i++)
+            for (unsigned level = 0; level < places[i].level; level++)
+                load_translation(*b++, level, places[i].va);
+    }
+    host_tlb_select(host_cpu);
 }

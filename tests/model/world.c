@@ -46,6 +46,10 @@ void switch_to(unsigned actor)
 
     if (left == actors[actor])
         return;
+    if (scope->two_cpus) {
+        cpu_go_to(actor);
+        return;
+    }
     current = cpus[0]->running = actors[actor];
     left->on_cpu = NULL;
     current->on_cpu = cpus[0];
@@ -177,6 +181,11 @@ static void frames_make(void)
 
 /* --- All of it -------------------------------------------------------------------------------- */
 
+static bool has_two_vcpus(void)
+{
+    return scope->preempted || scope->two_cpus;
+}
+
 /* The second vCPU runs on the tables of the first. */
 static void second_vcpu_make(void)
 {
@@ -186,13 +195,15 @@ static void second_vcpu_make(void)
     MUST(new_guest_root(v, domains[0]->vcpu[0]->root_kernel >> PAGE_SHIFT) == 0);
     actors[1] = v;
     nr_actors = 2;
+    if (scope->two_cpus)
+        cpus_make();
 }
 
 static void domains_make(void)
 {
     nr_domains = nr_actors = scope->second.version != 0 ? 2 : 1;
     for (unsigned d = 0; d < nr_domains; d++) {
-        domains[d] = guest_make((domid_t)(d + 1), scope->preempted ? 2 : 1);
+        domains[d] = guest_make((domid_t)(d + 1), has_two_vcpus() ? 2 : 1);
         MUST(domains[d] != NULL);
         actors[d] = domains[d]->vcpu[0];
         ended[d] = false;
@@ -200,7 +211,7 @@ static void domains_make(void)
     if (nr_domains == 2)
         MUST(host_run(1000000000));     /* they sleep */
     host_become(actors[0]);
-    if (scope->preempted)
+    if (has_two_vcpus())
         second_vcpu_make();
 }
 
@@ -269,6 +280,8 @@ bool reap_domain(unsigned d)
 
 void end_domains_and_count(void)
 {
+    if (scope->two_cpus)
+        cpus_end();
     become_idle();
     if (ended[0] || ended[1])
         show_hidden_frames();
