@@ -1,8 +1,12 @@
-/* What else two vCPUs of one domain may do at once: lines on the console, vCPUs brought up,
- * descriptor tables, runstate areas and vcpu_info moved. */
+/* What else two vCPUs of one domain may do at once: lines on the console, also on a slow line on
+ * which another CPU prints much, vCPUs brought up, descriptor tables, runstate areas and vcpu_info
+ * moved. */
+#include <stdio.h>
 #include <string.h>
 #include "arch/arch.h"
 #include "tests/interleave/interleave.h"
+#include "xen/core/console.h"
+#include "xen/core/console_tx.h"
 #include "xen/core/frame.h"
 #include "xen/core/guest_log.h"
 #include "xen/core/walk.h"
@@ -31,6 +35,80 @@ static void lines(struct vcpu *v)
             text[len - 1] = '\n';
         guest_put(va, text, len);
         (void)call(__HYPERVISOR_console_io, CONSOLEIO_write, len, va, 0);
+    }
+}
+
+static bool printed;
+/* How often a CPU has tried to send bytes, in all, and most while a line was printed. */
+static unsigned tried, most_tried;
+
+static void count_try(void)
+{
+    tried++;
+    host.tsc += 10 * host.byte_ticks;
+}
+
+static void print(char what, unsigned i)
+{
+    char line[48];
+    int len = snprintf(line, sizeof(line), "of %c: %u..................\n", what, i);
+    unsigned before = tried;
+
+    console_put(line, (size_t)len);
+    most_tried = MAX(most_tried, tried - before);
+}
+
+/* As the trace is shown on CPU 0: each line waits until half of the ring is free. */
+static void print_much(void)
+{
+    if (printed)
+        return;
+    printed = true;
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        console_make_room();
+        print('0', i);
+    }
+}
+
+static void prepare_slow_line(struct domain *d[2])
+{
+    char line[64];
+
+    (void)d;
+    console_go_on();
+    host.stuck = true;
+    memset(line, '.', sizeof(line));
+    line[sizeof(line) - 1] = '\n';
+    while (tx_room() > TX_BYTES / 2 - 1000)
+        console_put(line, sizeof(line));
+    host.stuck = false;
+    host.byte_ticks = 1000000;
+    printed = false;
+    most_tried = 0;
+    host.on_send = count_try;
+    host.on_turn = print_much;
+}
+
+static void print_lines(struct vcpu *v)
+{
+    for (unsigned i = 0; i < ROUNDS; i++)
+        print((char)('0' + host_cpu), i);
+    (void)v;
+}
+
+/* No line is lost or in two pieces. */
+static void check_slow_line(struct domain *d[2])
+{
+    char line[48];
+
+    (void)d;
+    host.byte_ticks = host.sending_until = 0;
+    console_wait();
+    host.on_send = NULL;
+    HOST_CHECK(most_tried < 60, "a line waited until bytes were sent %u times", most_tried);
+    for (unsigned i = 0; i < 3 * ROUNDS; i++) {
+        (void)snprintf(line, sizeof(line), "\nof %u: %u..................\n", i % 3, i / 3);
+        HOST_CHECK(strstr(host.console, line) != NULL, "lost:%s", line);
     }
 }
 
@@ -112,6 +190,7 @@ const struct scenario misc_scenarios[] = {
     { "lines", { 2 }, prepare, { lines }, NULL },
     { "vcpus", { 2 }, prepare, { vcpus }, NULL },
     { "descriptors", { 2 }, prepare, { tables }, NULL },
+    { "slow-line", { 2 }, prepare_slow_line, { print_lines }, check_slow_line },
     { "words", { 3 }, prepare, { words }, check_words },
     { NULL },
 };

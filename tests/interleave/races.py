@@ -98,6 +98,15 @@ void flush_since""", "hammer"),
     Race("the service domain's memory is not claimed at its last start", "service.c",
          "(!READ_ONCE(kept.building) && READ_ONCE(kept.starts) == MAX_STARTS)",
          "READ_ONCE(kept.starts) == MAX_STARTS", "claims-service"),
+    Race("a CPU waits for a slow line with the console's lock", "console.c",
+         ("    do {\n        lock_console();\n        tx_pump(",
+          """        unlock_console();
+        if (!enough)
+            let_others_print();
+    } while (!enough);
+"""),
+         ("    lock_console();\n    do {\n        tx_pump(",
+          "    } while (!enough);\n    unlock_console();\n"), "slow-line"),
     Race("a pin of a grant is dropped without the lock", "grant_pin.c",
          """    spin_lock(&gt->lock);
     *(readonly ? &p->readers : &p->writers) -= 1;

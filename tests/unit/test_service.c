@@ -224,7 +224,7 @@ static void claims_of_domains_fit(void)
     assert_true(nr_free_frames() >= claimed_frames() - service_claim(true));
 }
 
-/* There is no more memory than is claimed: what building takes in passing is not another guest's. */
+/* There is no more memory than is claimed: what building takes in passing is no other guest's. */
 static void service_is_built_from_its_own_claim(void **state)
 {
     struct tiny_elf kernel;

@@ -21,6 +21,7 @@
 #include "xen/core/lock.h"
 #include "xen/core/log.h"
 #include "xen/core/options.h"
+#include "xen/core/request.h"
 #include "xen/core/time.h"
 
 static struct spinlock console_lock = SPINLOCK(LOCK_CONSOLE, 0);
@@ -63,7 +64,7 @@ static void lock_console(void)
 static void send(void)
 {
     if (waiting)
-        tx_flush(TX_BYTES);
+        tx_flush();
     else
         tx_pump(CONSOLE_PUMP_NS);
 }
@@ -73,7 +74,7 @@ static void send(void)
 static void send_if_waiting(void)
 {
     if (waiting)
-        tx_flush(TX_BYTES);
+        tx_flush();
 }
 
 /* An NMI may add to `late` while this runs, so it repeats until nothing was added. */
@@ -121,7 +122,7 @@ void console_panic(void)
 void console_wait(void)
 {
     waiting = true;
-    tx_flush(TX_BYTES);
+    tx_flush();
 }
 
 void console_go_on(void)
@@ -208,11 +209,29 @@ bool console_pump(uint64_t ns)
     return any;
 }
 
+/* Without the lock, for longer than it takes to see that nothing can be sent: so CPUs that print
+ * get it. They may also wait until this one has flushed its TLB. */
+static void let_others_print(void)
+{
+    for (unsigned i = 0; i < 200; i++) {
+        serve_flush_requests();
+        cpu_relax();
+    }
+}
+
+/* A slow line takes seconds for half a ring. */
 void console_make_room(void)
 {
-    lock_console();
-    tx_flush(TX_BYTES / 2);
-    unlock_console();
+    bool enough;
+
+    do {
+        lock_console();
+        tx_pump(CONSOLE_PUMP_NS);
+        enough = tx_room() >= TX_BYTES / 2 || tx_stuck();
+        unlock_console();
+        if (!enough)
+            let_others_print();
+    } while (!enough);
 }
 
 bool console_may_write(const struct domain *d)

@@ -2,11 +2,12 @@
  * later, while guests run. tx_pump fills the transmitter; it is called after each print, by the
  * console's timer and by the idle vCPU. Each call sends what the transmitter accepts at once (16
  * bytes with most UARTs), and returns after a bounded time. Only tx_flush waits for bytes to be
- * sent: at boot, at the end, in a panic, and before more is printed than the ring holds.
+ * sent: at boot, at the end, in a panic, and with sync_console.
  *
  * How much each writer may put is decided by console.c and pv/console_ring.c. Positions count bytes
  * since boot and never wrap. */
 #include "arch/arch.h"
+#include "common/atomic.h"
 #include "xen/core/console_tx.h"
 #include "xen/core/time.h"
 
@@ -25,7 +26,7 @@ static struct {
 void tx_put(const char *s, size_t len)
 {
     if (tx_empty())
-        tx.moved = arch_tsc();
+        WRITE_ONCE(tx.moved, arch_tsc());
     for (; len != 0 && tx_room() != 0; len--) {
         tx.bytes[tx.put % TX_BYTES] = *s++;
         WRITE_ONCE(tx.put, tx.put + 1);
@@ -63,7 +64,7 @@ static bool send_some(void)
     if (n == 0)
         return false;
     WRITE_ONCE(tx.sent, tx.sent + n);
-    tx.moved = arch_tsc();
+    WRITE_ONCE(tx.moved, arch_tsc());
     tx.given_up = false;
     return true;
 }
@@ -81,11 +82,11 @@ bool tx_pump(uint64_t ns)
     return any;
 }
 
-void tx_flush(unsigned room)
+void tx_flush(void)
 {
     uint64_t start = arch_tsc();
 
-    while (tx_room() < room) {
+    while (!tx_empty()) {
         if (send_some()) {
             start = arch_tsc();
         } else if (tx.given_up || arch_tsc() - start > PATIENCE) {
@@ -93,11 +94,16 @@ void tx_flush(unsigned room)
             return;
         }
     }
-    while (room == TX_BYTES && !arch_console_sent() && arch_tsc() - start <= PATIENCE)
+    while (!arch_console_sent() && arch_tsc() - start <= PATIENCE)
         ; /* until the last byte has left: the machine may be switched off next */
 }
 
 bool tx_stuck(void)
 {
-    return !tx_empty() && arch_tsc() - tx.moved > PATIENCE;
+    uint64_t moved;
+
+    if (tx_empty())
+        return false;
+    moved = load_acquire(&tx.moved);
+    return (int64_t)(arch_tsc() - moved) > (int64_t)PATIENCE;   /* another CPU's clock is ahead */
 }

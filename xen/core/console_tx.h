@@ -21,9 +21,8 @@ bool tx_sent(uint64_t position);            /* the transmitter has accepted all 
 
 /* Sends as much as the transmitter accepts without waiting, for at most ns. True: some bytes. */
 bool tx_pump(uint64_t ns);
-/* Waits until room bytes are free; gives up when the transmitter accepts nothing for some
- * seconds. */
-void tx_flush(unsigned room);
+/* Waits until all is sent; gives up when the transmitter accepts nothing for some seconds. */
+void tx_flush(void);
 bool tx_stuck(void);                        /* bytes wait, and for some seconds none was accepted */
 
 #endif
