@@ -84,6 +84,6 @@ void hooks_register(void)
     evtchn_pirq_closed = pirq_unbind;
     cpu_hooks = (struct cpu_hooks){ write_guest_cr3, install_hypercall_page };
     claim_register(service_claim);
-    store_hooks = (struct store_hooks){ service_start_again, service_forget };
+    store_hooks = (struct store_hooks){ store_start_again, driver_start_again, service_forget };
     trace_register_counts(hypercall_count, NR_HYPERCALLS);
 }

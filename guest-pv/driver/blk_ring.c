@@ -194,6 +194,13 @@ static void begin(struct blk_ring *r)
         r->disk->start(r->disk, &s->request);
 }
 
+unsigned blk_ring_unanswered(const struct blk_ring *r)
+{
+    RING_IDX n = *(volatile RING_IDX *)&r->shared.sring->req_prod - r->shared.rsp_prod_pvt;
+
+    return n <= BLK_SLOTS ? n : 0;
+}
+
 unsigned blk_ring_busy(const struct blk_ring *r)
 {
     unsigned n = 0;

@@ -38,6 +38,8 @@ void blk_ring_attach(struct blk_ring *r, void *page, domid_t domid, struct disk 
 /* Begins what is there, at most a ring of requests, and answers what is done. Returns whether
  * there was anything to do; sets *notify if the guest wants an event. */
 bool blk_ring_serve(struct blk_ring *r, bool *notify);
+/* Requests that the guest has made and that are not answered. */
+unsigned blk_ring_unanswered(const struct blk_ring *r);
 /* Requests begun and not done yet: the ring must stay until there are none. */
 unsigned blk_ring_busy(const struct blk_ring *r);
 

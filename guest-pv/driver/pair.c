@@ -50,12 +50,25 @@ static void set_state(struct pair *p, XenbusState state)
     xs_write_number(back_node(p, "state"), state);
 }
 
-static XenbusState front_state(const struct pair *p)
+static XenbusState read_state(const char *path)
 {
     uint64_t state;
 
-    return xs_read_number(NO_TRANSACTION, front_node(p, "state"), LAST_STATE, &state)
-               ? (XenbusState)state : XenbusStateUnknown;
+    return xs_read_number(NO_TRANSACTION, path, LAST_STATE, &state) ? (XenbusState)state
+                                                                    : XenbusStateUnknown;
+}
+
+static XenbusState front_state(const struct pair *p)
+{
+    return read_state(front_node(p, "state"));
+}
+
+/* As another driver domain has left it, or the store has made it. */
+static XenbusState state_before(const struct pair *p)
+{
+    XenbusState state = read_state(back_node(p, "state"));
+
+    return state > XenbusStateInitWait ? state : XenbusStateInitialising;
 }
 
 /* --- States ----------------------------------------------------------------------------------- */
@@ -70,6 +83,17 @@ static void refuse(struct pair *p)
     snprintf(path, sizeof(path), "error/%s/error", p->back);
     xs_write(path, p->problem);
     set_state(p, XenbusStateClosing);
+}
+
+/* A driver domain before us served it and died; the front end does not know, and its state stays as
+ * it is. The nodes are written once more, and so is ours at the end: front ends take that as a
+ * change of size or place. */
+static void go_on(struct pair *p)
+{
+    if (p->backend->begin(p))
+        p->state = XenbusStateInitWait;
+    else
+        refuse(p);
 }
 
 static void begin(struct pair *p)
@@ -97,8 +121,12 @@ static void on_initialising(struct pair *p)
 
 static void on_connecting(struct pair *p)
 {
+    if (p->connected)
+        return;
     if (p->state == XenbusStateInitialising)
         begin(p);                       /* PV GRUB does not wait */
+    else if (p->state == XenbusStateConnected)
+        go_on(p);
     if (p->state != XenbusStateInitWait)
         return;
     p->connected = p->backend->connect(p);
@@ -196,11 +224,11 @@ static void add(const struct backend *b, domid_t domid, uint32_t handle)
     p->number = ++last_number;
     p->domid = domid;
     p->handle = handle;
-    p->state = XenbusStateInitialising;
     p->changed = true;
     snprintf(p->front, sizeof(p->front), "/local/domain/%u/device/%s/%u", domid, b->type,
              (unsigned)handle);
     snprintf(p->back, sizeof(p->back), "backend/%s/%u/%u", b->type, domid, (unsigned)handle);
+    p->state = state_before(p);
     p->next = pairs;
     pairs = p;
     token_of(p, token);

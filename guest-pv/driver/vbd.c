@@ -136,11 +136,18 @@ static bool read_frontend(struct pair *p, struct frontend *f)
 
 static void open_vbd(struct vbd *v)
 {
+    unsigned unanswered = blk_ring_unanswered(&v->ring);
+
     v->told = false;
     v->next = connected;
     connected = v;
     kprintf("driver: d%u: %s is %s, %lu MiB%s\n", v->pair->domid, v->name, v->disk->name,
             v->disk->nr_sectors / MIB_SECTORS, v->readonly ? ", read-only" : "");
+    if (v->ring.shared.rsp_prod_pvt != 0) {
+        kprintf("driver: d%u: %s goes on, %u requests are repeated\n", v->pair->domid, v->name,
+                unanswered);
+        event_send(v->port);            /* who answered may have died before it could tell */
+    }
     thread_wake(server);                /* requests may be there */
 }
 

@@ -174,6 +174,10 @@ static void open_vif(struct vif *v)
     kprintf("driver: d%u: network device %u is %02x:%02x:%02x:%02x:%02x:%02x%s\n",
             v->pair->domid, (unsigned)v->pair->handle, v->mac[0], v->mac[1], v->mac[2], v->mac[3],
             v->mac[4], v->mac[5], v->strict ? ", no other" : "");
+    if (v->ring.tx.rsp_prod_pvt != 0 || v->ring.rx.rsp_prod_pvt != 0) {
+        event_send(v->tx_port);         /* who answered may have died before it could tell */
+        event_send(v->rx_port);
+    }
     thread_wake(server);
 }
 

@@ -226,6 +226,19 @@ bool devices_write(uint16_t domid)
     return any;
 }
 
+/* Their driver domain is gone for good, and its part of the last step is done here. */
+void devices_close(uint16_t driver)
+{
+    char back[NODE_PATH];
+
+    for (const struct device *d = devices; d; d = d->next) {
+        if (d->driver != driver)
+            continue;
+        back_path(d, back);
+        node_set(back, "state", "%d", XenbusStateClosed);
+    }
+}
+
 /* --- Guests that wait for their back ends ----------------------------------------------------- */
 
 struct hold {

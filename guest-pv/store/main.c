@@ -6,6 +6,8 @@
  *     device DOMID DRIVER vif=[MAC][,strict]
  *     introduce DOMID NAME KIB VCPUS
  *     release DOMID
+ *     lost DOMID                        a driver domain: another of its number will follow
+ *     abandon DOMID                     none will follow
  *     shutdown DOMID poweroff|reboot|halt|suspend
  *
  * With store=refuse on its command line it keeps nothing and answers every request with EIO. The
@@ -66,6 +68,10 @@ static void obey(const char *line)
         domain_introduce(domid, word, kib, vcpus);
     else if (sscanf(line, "release %u", &domid) == 1 && domid < MAX_DOMAINS)
         domain_release(domid);
+    else if (sscanf(line, "lost %u", &domid) == 1 && domid < MAX_DOMAINS)
+        ring_disconnect(domid);
+    else if (sscanf(line, "abandon %u", &domid) == 1 && domid < MAX_DOMAINS)
+        devices_close(domid);
     else if (sscanf(line, "shutdown %u %s", &domid, word) == 2 && domid < MAX_DOMAINS &&
              is_shutdown_word(word))
         domain_shutdown(domid, word);

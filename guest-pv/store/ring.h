@@ -27,6 +27,7 @@ void domain_shutdown(uint16_t domid, const char *how);
 /* devices.c: a device of a guest that is not introduced yet, by its word. */
 void device_add(uint16_t domid, uint16_t driver, const char *word);
 bool devices_write(uint16_t domid);     /* their nodes; false: it has none */
+void devices_close(uint16_t driver);    /* those of a driver domain that will not come back */
 void devices_forget(uint16_t domid);    /* a guest's or a driver domain's */
 /* Calls domain_connect() when all its back ends wait, or have not come in time. */
 void device_hold(uint16_t domid);

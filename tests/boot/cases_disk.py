@@ -10,6 +10,13 @@ ENDED = (r"^\(XEN\).*Domain \d+ \(linux\) ended: power off",
          r"^\(XEN\).*Domain 1 \(driver\) ended: power off",
          r"^\(XEN\).*Domain 0 \(store\) ended: power off")
 
+
+def ended(times, domain):
+    """What is typed to end that domain, each time that tools/linux/disk asks for it."""
+    return tuple((rf"end it now, {n}\s*$", b"\1\1\1x%d\1\1\1" % domain)
+                 for n in range(1, times + 1))
+
+
 CASES = [
     Case("disk-ram",
          modules=(SERVICE, DRIVER, "DISK", GUEST.format("disk=ram0,xvda1,w"), "DISK-RAMDISK"),
@@ -57,6 +64,18 @@ CASES = [
          shows=(r"^\(d1\) driver: d2: network device 0 is 00:16:3e:00:02:00\s*$",
                 r"^\(d1\) driver: d3: network device 0 is 02:00:00:00:00:07, no other",
                 r"^\(d1\) driver: d3: network device 0 ends: .*, 0 refused") + ENDED),
+    # The driver domain dies while the guest reads and writes. The guest does not notice it.
+    Case("driver-dies",
+         modules=(SERVICE, DRIVER, GUEST.format("disk=vd0,xvda1,w") + " deaths=2", "DISK-RAMDISK"),
+         guests=(2,), mem=768, limit=240, disk=True, types=ended(2, 1),
+         shows=(r"^\(XEN\).*d1 \(driver\) died while guests need it: started again, with 1 PCI",
+                r"^\(d1\) driver: d2: xvda1 goes on, [1-9]\d* requests are repeated",
+                r"^\(d1\) driver: d2: xvda1 ends: .*, 0 errors") + ENDED),
+    Case("driver-dies-too-often",
+         modules=(SERVICE, DRIVER, GUEST.format("disk=vd0,xvda1,w") + " lost=3",
+                  "DISK-RAMDISK"),
+         guests=(2,), mem=768, limit=240, disk=True, types=ended(3, 1),
+         shows=(r"^\(XEN\).*d1, the driver domain, died too often", ENDED[0], ENDED[2])),
     # What is wrong gets a line, and the guest runs.
     Case("disk-words",
          modules=(SERVICE, "DRIVER name=driver driver --",

@@ -82,7 +82,7 @@ static void start_service(void)
     if (started || turns-- != 0)
         return;
     started = true;
-    HOST_CHECK(service_start_again() != NULL, "no service domain: %s", host.console);
+    HOST_CHECK(store_start_again() != NULL, "no service domain: %s", host.console);
 }
 
 /* It has ended while little memory was left. It may have been started some times before, so that
@@ -96,11 +96,11 @@ static void prepare_service(struct domain *d[2])
     struct tiny_elf kernel;
 
     elf_make(&kernel);
-    service_keep(&config, &kernel, sizeof(kernel));
-    service = service_start_again();
+    service_keep(SERVICE_STORE, STORE_DOMID, &config, &kernel, sizeof(kernel));
+    service = store_start_again();
     for (unsigned i = pick(STARTS - 1); i > 0; i--) {
         guest_end(service);
-        service = service_start_again();
+        service = store_start_again();
     }
     prepare(d);
     guest_end(service);

@@ -103,7 +103,8 @@ int machine_down(void **state)
     host.byte_ticks = host.sending_until = host.port_ticks = 0;
     console_wait();
     guests_end();
-    service_forget();
+    for (enum service_kind kind = 0; kind < NR_SERVICES; kind++)
+        service_forget(kind);
     host_free_taken();
     if (nr_free_frames() != free_at_start) {
         fprintf(stderr, "frames lost: %lu free before, %lu after\n", free_at_start,

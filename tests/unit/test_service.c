@@ -185,7 +185,7 @@ static void service_is_started_again(void **state)
 
     (void)state;
     elf_make(&kernel);
-    service_keep(&config, &kernel, sizeof(kernel));
+    service_keep(SERVICE_STORE, STORE_DOMID, &config, &kernel, sizeof(kernel));
     memset(&kernel, 0, sizeof(kernel));                 /* it was copied */
     for (unsigned i = 1; i <= 3; i++) {
         guest_end(service);
@@ -214,14 +214,14 @@ static void service_is_started_again(void **state)
     assert_int_equal(d->state, DOM_RUNNING);
     store_idle_work();
     guest_end(d);
-    service_forget();
+    service_forget(SERVICE_STORE);
 }
 
 static unsigned windows;
 static void claims_of_domains_fit(void)
 {
     windows++;
-    assert_true(nr_free_frames() >= claimed_frames() - service_claim(true));
+    assert_true(nr_free_frames() >= claimed_frames() - service_claim(~0u));
 }
 
 /* There is no more memory than is claimed: what building takes in passing is no other guest's. */
@@ -232,7 +232,7 @@ static void service_is_built_from_its_own_claim(void **state)
     (void)state;
     introduced(1, 1);
     elf_make(&kernel);
-    service_keep(&config, &kernel, sizeof(kernel));
+    service_keep(SERVICE_STORE, STORE_DOMID, &config, &kernel, sizeof(kernel));
     host_leave_free(claimed_frames());
     guest_end(service);
     assert_int_equal(unclaimed_frames(), 0);
@@ -243,6 +243,85 @@ static void service_is_built_from_its_own_claim(void **state)
     assert_non_null(domain_by_id(STORE_DOMID));
     assert_true(windows > 10);
     assert_true(nr_free_frames() >= claimed_frames());
+}
+
+static void keep_driver(domid_t id)
+{
+    struct domain_config c = config;
+    struct tiny_elf kernel;
+
+    c.service = false;
+    c.driver = true;
+    elf_make(&kernel);
+    service_keep(SERVICE_DRIVER, id, &c, &kernel, sizeof(kernel));
+}
+
+/* Its guest is told nothing: for the store it is the same domain, with another ring. The third
+ * death within a minute is the last. */
+static void driver_is_started_again(void **state)
+{
+    struct domain *driver = guest_make(1, 1), *d = guest_make(2, 1);
+    char line[128];
+
+    (void)state;
+    driver->serves = true;
+    snprintf(d->devices, sizeof(d->devices), "disk=vd0,xvda,w");
+    store_driver(driver);
+    store_introduce(driver);
+    store_introduce(d);
+    snprintf(line, sizeof(line), "driver 1\nintroduce 1 guest %u 1\n"
+             "device 2 1 disk=vd0,xvda,w\nintroduce 2 guest %u 1\n",
+             GUEST_FRAMES * 4, GUEST_FRAMES * 4);
+    assert_string_equal(told(), line);
+    keep_driver(1);
+    for (unsigned i = 1; i <= 2; i++) {
+        guest_end(driver);
+        assert_string_equal(told(), "lost 1\n");
+        store_idle_work();
+        driver = domain_by_id(1);
+        assert_non_null(driver);
+        assert_int_equal(driver->state, DOM_RUNNING);
+        assert_true(driver->serves);
+        snprintf(line, sizeof(line), "driver 1\nintroduce 1 store %u 1\n", GUEST_FRAMES * 4);
+        assert_string_equal(told(), line);
+    }
+    guest_end(driver);
+    store_idle_work();
+    assert_null(domain_by_id(1));
+    assert_string_equal(told(), "lost 1\nabandon 1\n");
+    store_idle_work();
+    assert_string_equal(told(), "");
+    assert_int_equal(d->state, DOM_RUNNING);
+    guest_end(d);
+    store_idle_work();
+    assert_int_equal(service->state, DOM_SHUTDOWN);
+}
+
+/* Two deaths, and after more than a minute two others, are no reason to give up. It is not started
+ * again when it was told to end. */
+static void driver_may_die_now_and_then(void **state)
+{
+    struct domain *driver = guest_make(1, 1), *d = guest_make(2, 1);
+
+    (void)state;
+    driver->serves = true;
+    store_driver(driver);
+    store_introduce(driver);
+    keep_driver(1);
+    for (unsigned i = 1; i <= 7; i++) {
+        guest_end(domain_by_id(1));
+        store_idle_work();
+        assert_non_null(domain_by_id(1));
+        host.tsc += 40 * arch_tsc_hz();
+    }
+    guest_end(d);
+    told();
+    store_idle_work();
+    assert_string_equal(told(), "shutdown 1 poweroff\n");
+    guest_end(domain_by_id(1));
+    assert_string_equal(told(), "release 1\n");
+    store_idle_work();
+    assert_null(domain_by_id(1));
 }
 
 /* A page that became a table, or was given back, is not written to. */
@@ -316,6 +395,8 @@ int main(void)
         with_service(service_may_die_before_guests),
         with_service(service_is_started_again),
         with_service(service_is_built_from_its_own_claim),
+        with_service(driver_is_started_again),
+        with_service(driver_may_die_now_and_then),
         with_service(page_that_became_a_table_is_not_written),
         with_service(service_ends_with_the_last_guest),
         with_service(keys_never_reach_the_service),

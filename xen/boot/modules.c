@@ -235,11 +235,28 @@ static void free_modules(void)
     files_memory = 0;
 }
 
+/* So that it can be started again. Not if the copy of its kernel might take what was promised to
+ * guests. */
+static void keep(const struct guest *g)
+{
+    struct domain_config c = g->config;
+    uint64_t size = boot_info.modules[c.module].size;
+
+    c.mem_bytes = g->domain->max_frames << PAGE_SHIFT;
+    if (memory_for_guests() > RESERVE_FRAMES / 2 + 2 * (size >> PAGE_SHIFT) || c.service)
+        service_keep(c.service ? SERVICE_STORE : SERVICE_DRIVER, g->id, &c,
+                     module_data(c.module), size);
+}
+
 static void load_all(bool service, uint64_t share)
 {
-    for (unsigned i = 0; i < nr_guests; i++)
-        if (guests[i].usable && guests[i].config.service == service)
-            load_guest(&guests[i], share);
+    for (unsigned i = 0; i < nr_guests; i++) {
+        if (!guests[i].usable || guests[i].config.service != service)
+            continue;
+        load_guest(&guests[i], share);
+        if (guests[i].domain != NULL && guests[i].config.driver)
+            keep(&guests[i]);
+    }
 }
 
 /* The service domain must exist before any guest's xenstore page is granted to it. */
@@ -251,7 +268,7 @@ static void load_service(uint64_t share)
 
         if (guests[i].domain == NULL || !c->service)
             continue;
-        service_keep(c, module_data(c->module), boot_info.modules[c->module].size);
+        keep(&guests[i]);
         store_serve(guests[i].domain);
     }
 }

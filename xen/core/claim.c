@@ -8,9 +8,9 @@
 #include "xen/core/domain.h"
 #include "xen/core/domain_list.h"
 
-static uint64_t (*service_claim)(bool exists);
+static uint64_t (*service_claim)(unsigned existing);
 
-void claim_register(uint64_t (*service_frames)(bool exists))
+void claim_register(uint64_t (*service_frames)(unsigned existing))
 {
     service_claim = service_frames;
 }
@@ -22,20 +22,21 @@ static inline uint64_t unused(uint64_t claim, uint64_t used)
 
 /* Other CPUs allocate and free meanwhile. Both make the claims greater first, or the free memory
  * less: so with the lock of the free frames held, the sum is never too small for what is free.
- * Whether the service domain exists is read once, for it may end meanwhile. */
+ * Whether a service domain exists is read once, for it may end meanwhile. */
 uint64_t claimed_frames(void)
 {
     uint64_t claimed = 0;
-    bool service = false;
+    unsigned existing = 0;
     struct domain *d;
 
     for_each_domain(d)
         if (READ_ONCE(d->state) < DOM_SHUTDOWN) {
             claimed += unused(d->max_frames, READ_ONCE(d->nr_frames)) +
                        unused(DOMAIN_RESERVE, READ_ONCE(d->nr_hv_frames));
-            service |= d->id == STORE_DOMID;
+            if (d->serves)
+                existing |= 1u << (d->id == STORE_DOMID ? SERVICE_STORE : SERVICE_DRIVER);
         }
-    return claimed + (service_claim != NULL ? service_claim(service) : 0);
+    return claimed + (service_claim != NULL ? service_claim(existing) : 0);
 }
 
 uint64_t unclaimed_frames(void)

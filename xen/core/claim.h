@@ -13,9 +13,12 @@
  * thousand handles. */
 #define DOMAIN_RESERVE 192u
 
-/* service_frames(): what the service domain's next start will need, in frames, besides the claim of
- * the one that exists and has not ended. Called at each claimed_frames(). */
-void claim_register(uint64_t (*service_frames)(bool exists));
+/* Domains that are started again when they end before the guests. */
+enum service_kind { SERVICE_STORE, SERVICE_DRIVER, NR_SERVICES };
+/* service_frames(): what their next starts will need, in frames, besides the claims of those that
+ * exist and have not ended, of which there is a bit for each kind. Called at each
+ * claimed_frames(). */
+void claim_register(uint64_t (*service_frames)(unsigned existing));
 uint64_t claimed_frames(void);              /* the parts of all claims that are not allocated yet */
 uint64_t unclaimed_frames(void);            /* free frames to which no domain has a claim */
 /* 2^order contiguous frames, zeroed, counted in d->nr_hv_frames. NULL: no memory, or more than d

@@ -1,10 +1,12 @@
-/* Tells the service domain about guests: one line for each event (created, to be shut down,
- * ended), put into its console ring as input (guest-pv/store/main.c has their format). An event
- * waits here until the ring has room for its line, so none is lost; each guest has one bit for
- * each kind of event, so no memory is needed. The service domain is an ordinary domain, and gets
- * from the builder a page and a port of each guest. When it ends the guests continue, and
- * boot/service.c starts another one; if that happens too often the guests' connections are set
- * to an error state. Called by boot/, and when a domain is created or ends. */
+/* Tells the service domain about guests: one line for each event (created, to be shut down, ended;
+ * of the driver domain also that it is lost or given up), put into its console ring as input
+ * (guest-pv/store/main.c has their format). An event waits here until the ring has room for its
+ * line, so none is lost; each guest has one bit for each kind of event, so no memory is needed. The
+ * service domain is an ordinary domain, and gets from the builder a page and a port of each guest.
+ * When it ends the guests continue, and boot/service.c starts another one; if that happens too
+ * often the guests' connections are set to an error state. So it does with the driver domain, under
+ * the same number, for which guests have granted their pages and bound their ports; they do not
+ * notice it. Called by boot/, and when a domain is created or ends. */
 #include "arch/arch.h"
 #include "common/printf.h"
 #include "common/string.h"
@@ -26,9 +28,14 @@
 
 #define DRIVER_PATIENCE (10ull * 1000000000)
 
-/* In the order in which they are sent. */
-enum event { INTRODUCE, SHUTDOWN, RELEASE, NR_EVENTS };
-
+/* In the order in which they are sent. The first two are of the driver domain. */
+enum event { LOST, ABANDON, INTRODUCE, SHUTDOWN, RELEASE, NR_EVENTS };
+static const char *const lines[NR_EVENTS] = {
+    [LOST] = "lost %u\n",               /* another one of this number will follow */
+    [ABANDON] = "abandon %u\n",         /* none will follow */
+    [SHUTDOWN] = "shutdown %u poweroff\n",
+    [RELEASE] = "release %u\n",
+};
 
 static struct {
     bool known;                         /* the service domain was told of it, or will be */
@@ -41,9 +48,12 @@ static struct {
 struct store_hooks store_hooks;
 static unsigned nr_waiting;
 static struct domain *service;
-/* The back ends of the guests' devices are in this one; NULL: there is none. */
+/* The back ends of the guests' devices are in this one; NULL: there is none, or it ended before the
+ * guests and was not yet replaced (driver_lost). */
 static struct domain *driver;
+static domid_t driver_id;
 static bool driver_told;                /* to end */
+static bool driver_lost;
 static struct timer driver_patience;
 /* The service domain ended before the guests, and was not yet replaced. */
 static bool lost;
@@ -60,6 +70,11 @@ static void clear_waiting(domid_t id, enum event e)
     guests[id].waiting &= (uint8_t)~(1u << e);
 }
 
+static bool has_driver(void)
+{
+    return driver != NULL || driver_lost;
+}
+
 /* The devices' lines stand before that of their guest, which makes the store act. */
 static unsigned format_introduction(char *text, size_t size, domid_t id)
 {
@@ -68,8 +83,8 @@ static unsigned format_introduction(char *text, size_t size, domid_t id)
 
     if (d == driver)
         len = (unsigned)snprintf(text, size, "driver %u\n", id);
-    for (const char *word = d->devices; driver != NULL && *word != '\0'; word += strlen(word) + 1)
-        len += (unsigned)snprintf(text + len, size - len, "device %u %u %s\n", id, driver->id,
+    for (const char *word = d->devices; has_driver() && *word != '\0'; word += strlen(word) + 1)
+        len += (unsigned)snprintf(text + len, size - len, "device %u %u %s\n", id, driver_id,
                                   word);
     return len + (unsigned)snprintf(text + len, size - len, "introduce %u %s %lu %u\n", id,
                                     guests[id].name, guests[id].kib, guests[id].vcpus);
@@ -81,8 +96,7 @@ static bool tell(domid_t id, enum event e)
     char line[TEXT_MAX];
     unsigned len = e == INTRODUCE
                        ? format_introduction(line, sizeof(line), id)
-                       : (unsigned)snprintf(line, sizeof(line), e == SHUTDOWN
-                                            ? "shutdown %u poweroff\n" : "release %u\n", id);
+                       : (unsigned)snprintf(line, sizeof(line), lines[e], id);
 
     if (!console_has_room(service, len))
         return false;
@@ -97,7 +111,7 @@ void store_poll(void)
     if (service == NULL || service->state != DOM_RUNNING)
         return;
     for (domid_t id = 1; nr_waiting != 0 && id < MAX_DOMIDS; id++)
-        for (enum event e = INTRODUCE; e < NR_EVENTS; e++)
+        for (enum event e = 0; e < NR_EVENTS; e++)
             if (guests[id].waiting >> e & 1 && !tell(id, e))
                 return;
 }
@@ -108,7 +122,7 @@ void store_serve(struct domain *d)
     nr_waiting = 0;
     service = d;
     driver = NULL;
-    lost = false;
+    lost = driver_lost = false;
 }
 
 static void driver_is_late(void *arg)
@@ -123,7 +137,8 @@ static void driver_is_late(void *arg)
 void store_driver(struct domain *d)
 {
     driver = d;
-    driver_told = false;
+    driver_id = d->id;
+    driver_told = driver_lost = false;
     timer_init(&driver_patience, driver_is_late, NULL);
 }
 
@@ -140,7 +155,7 @@ void store_introduce(struct domain *d)
         return;
     guests[id].known = true;
     guests[id].domain = d;
-    if (d->devices[0] != '\0' && driver == NULL)
+    if (d->devices[0] != '\0' && !has_driver())
         log_warning("d%u (%s): there is no driver domain: it gets no devices", id, d->name);
     guests[id].kib = d->max_frames * (PAGE_SIZE / 1024);
     guests[id].vcpus = d->nr_vcpus;
@@ -161,6 +176,7 @@ void store_domain_ended(struct domain *d)
     if (d == driver) {
         timer_cancel(&driver_patience);
         driver = NULL;
+        driver_lost = !driver_told;
     }
     if (d->id >= MAX_DOMIDS || !guests[d->id].known)
         return;
@@ -169,7 +185,7 @@ void store_domain_ended(struct domain *d)
     clear_waiting(d->id, INTRODUCE);
     clear_waiting(d->id, SHUTDOWN);
     if (!untold && service != NULL)
-        set_waiting(d->id, RELEASE);
+        set_waiting(d->id, driver_lost && d->id == driver_id ? LOST : RELEASE);
     store_poll();
 }
 
@@ -222,31 +238,50 @@ static void break_connections(void)
             break_connection(d);
     memset(guests, 0, sizeof(guests));
     nr_waiting = 0;
-    store_hooks.forget();
+    store_hooks.forget(SERVICE_STORE);
 }
 
 /* Waits until the old one is freed, or there would be two domains of that number. */
-static void start_again(void)
+static void start_store(void)
 {
-    struct domain *d;
-
-    for_each_domain(d)
-        if (d->id == STORE_DOMID)
-            return;
+    if (domain_at(STORE_DOMID) != NULL)
+        return;
     lost = false;
-    service = store_hooks.start_again();
+    service = store_hooks.start_store();
     if (service == NULL) {
         break_connections();
         return;
     }
     for (domid_t id = 1; id < MAX_DOMIDS; id++) {
-        if (guests[id].waiting >> RELEASE & 1) /* the new one was never told of this guest */
-            clear_waiting(id, RELEASE);
+        /* Of what has ended the new one was never told. */
+        clear_waiting(id, LOST);
+        clear_waiting(id, RELEASE);
         if (guests[id].known)
             set_waiting(id, INTRODUCE);
     }
     domain_start(service);
     store_poll();
+}
+
+/* Waits as start_store() does, also until the store maps nothing of the old one any more. */
+static void start_driver(void)
+{
+    struct domain *d;
+
+    if (domain_at(driver_id) != NULL)
+        return;
+    driver_lost = false;
+    d = store_hooks.start_driver();
+    if (d == NULL) {
+        log_error("d%u, the driver domain, died too often or cannot be started again: its guests' "
+                  "devices are closed", driver_id);
+        set_waiting(driver_id, ABANDON);
+        store_poll();
+        return;
+    }
+    store_driver(d);
+    store_introduce(d);
+    domain_start(d);
 }
 
 /* It is told by the store, as a guest would be, behind the release of the last guest: so it sees to
@@ -262,15 +297,18 @@ static void end_driver(void)
 
 void store_idle_work(void)
 {
-    if (service == NULL && !lost && driver == NULL)
+    if (service == NULL && !lost && !has_driver())
         return;
     if (guests_live()) {
         if (lost)
-            start_again();
+            start_store();
+        if (driver_lost && service != NULL)
+            start_driver();
         return;
     }
-    lost = false;
-    store_hooks.forget();
+    lost = driver_lost = false;
+    store_hooks.forget(SERVICE_STORE);
+    store_hooks.forget(SERVICE_DRIVER);
     if (driver != NULL)
         end_driver();
     else if (service != NULL)

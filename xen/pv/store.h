@@ -3,12 +3,15 @@
 #ifndef XEN_STORE_H
 #define XEN_STORE_H
 
+#include "xen/core/claim.h"
 #include "xen/core/domain.h"
 
-/* The restart of the service domain, which boot/service.c does; xen/hooks.c sets these once. */
+/* Starting the service domain and the driver domain again, which boot/service.c does; xen/hooks.c
+ * sets these once. */
 struct store_hooks {
-    struct domain *(*start_again)(void); /* NULL: it cannot be started, or was started too often */
-    void (*forget)(void);                   /* the service domain will not be started again */
+    /* NULL: it cannot be started, or was started too often */
+    struct domain *(*start_store)(void), *(*start_driver)(void);
+    void (*forget)(enum service_kind kind);     /* it will not be started again */
 };
 extern struct store_hooks store_hooks;
 
@@ -23,7 +26,7 @@ void store_domain_ended(struct domain *d);      /* any domain, the service domai
 bool store_shutdown(domid_t id);
 void store_poll(void);                  /* sends the events that waited for room in the ring */
 /* From the idle vCPU: the driver domain ends after the guests, and then the service domain, which
- * is started again if guests outlive it. */
+ * either is started again if guests outlive it. */
 void store_idle_work(void);
 
 #endif
