@@ -166,11 +166,13 @@ boot-tests boot-smp: $(PVTRACE) $(XENALYZE) $(BUILD)/paragon $(GUEST_PV) $(GUEST
 golden:
 	@GOLDEN=write $(MAKE) --no-print-directory boot-tests CASES=trace-golden
 
-# Instructions for each operation, on Paragon: docs/costs.md.
+# What each operation costs on the bare machine and on Paragon: docs/costs.md. COLUMNS="bare xen":
+# other columns.
 .PHONY: bench
-bench: $(BUILD)/paragon $(GUEST_PV)
-	@tools/paragon-run --icount --kernel $(BUILD)/paragon --append console=com1 \
-	    --module '$(GUEST_PV) name=bench mem=64M -- suites=bench'
+COLUMNS ?= bare paragon
+bench: $(BUILD)/paragon $(GUEST_PV) $(LINUX)/vmlinux $(LINUX)/costs.gz $(BUILD)/oracle/xen
+	@tools/bench --paragon $(BUILD)/paragon --xen $(BUILD)/oracle/xen --guest $(GUEST_PV) \
+	    --linux $(LINUX)/vmlinux --ramdisk $(LINUX)/costs.gz --out $(BUILD)/bench $(COLUMNS)
 
 # What several CPUs cost and give. ONLY=counts or ONLY=times: half of it.
 .PHONY: bench-smp

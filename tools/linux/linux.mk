@@ -63,6 +63,20 @@ $(LINUX)/ramdisk.gz: tools/make-ramdisk $(LINUX)/port32 $(LINUX)/rows $(LINUX)/b
 	$(call say,RAMDISK,$@)
 	$(Q)tools/make-ramdisk $@ $(RAMDISK_WORDS)
 
+# --- What operations cost -------------------------------------------------------------------------
+# For tools/bench: a program that is the first one, and three for it to execute.
+COSTS_SRC := $(addprefix tools/linux/costs/,main.c calls.c memory.c processes.c switches.c)
+$(LINUX)/costs: $(COSTS_SRC) tools/linux/costs/costs.h tools/linux/linux.mk | deps
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)gcc -O2 -std=gnu11 $(WARN) -fno-pie -no-pie -static -s -o $@ $(COSTS_SRC)
+
+$(LINUX)/costs.gz: tools/make-ramdisk $(LINUX)/costs $(LINUX)/rows $(LINUX)/busybox/busybox \
+    tools/linux/linux.mk
+	$(call say,RAMDISK,$@)
+	$(Q)tools/make-ramdisk $@ init=$(LINUX)/costs small=$(LINUX)/rows \
+	    sh=$(LINUX)/busybox/busybox dev/console:c:5:1 dev/null:c:1:3 dev/zero:c:1:5
+
 # --- Disks ----------------------------------------------------------------------------------------
 # The kernel's modules for a disk of the driver domain with ext4 on it and for its network, in the
 # order in which they are loaded (the scripts disk and net do it).
