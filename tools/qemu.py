@@ -95,6 +95,8 @@ def disk_options(path):
 
 def net_options(machine):
     forward = f",hostfwd=tcp:127.0.0.1:{machine['ssh']}-:22" if machine.get("ssh") else ""
+    for port, program in machine.get("programs", {}).items():
+        forward += f",guestfwd=tcp:10.0.2.100:{port}-cmd:{program.replace(',', ',,')}"
     backend = "user,id=net" + forward
     if machine["net"] == "tap":
         backend = "tap,id=net,ifname=paragon0,script=no,downscript=no"
@@ -111,6 +113,7 @@ def command(machine, iso=None, kernel=None, append="", modules=(), esp=None, pro
       disk     a file for a virtio disk: qcow2 if its name ends so, else raw
       net      a virtio network card: "user", or "tap" (paragon0, which exists)
       ssh      a port of this machine that leads to port 22 of the first guest (with user)
+      programs {port: command}: what a guest that connects to 10.0.2.100 talks to (with user)
       gdb      where QEMU waits for gdb: localhost:port or unix:path
       monitor  a socket for it
     """

@@ -3,8 +3,17 @@
 #include "disk.h"
 #include "packet.h"
 
-static struct packet *free_list;
+#define LARGE_BYTES 65536u
+
+static struct packet *free_list[2];     /* small and large ones */
 static unsigned nr_free;
+
+static void add_free(struct packet *p)
+{
+    p->next = free_list[p->large];
+    free_list[p->large] = p;
+    nr_free++;
+}
 
 bool packets_init(unsigned n)
 {
@@ -13,25 +22,51 @@ bool packets_init(unsigned n)
     if (p == NULL)
         return false;
     for (unsigned i = 0; i < n; i++) {
-        p[i].next = free_list;
-        free_list = &p[i];
+        p[i].bytes = p[i].room;
+        add_free(&p[i]);
     }
-    nr_free += n;
     return true;
+}
+
+bool packets_init_large(unsigned n)
+{
+    uint8_t *bytes = driver_host->alloc(n * (LARGE_BYTES + sizeof(struct packet)));
+    struct packet *p = (struct packet *)(bytes + (size_t)n * LARGE_BYTES);
+
+    if (bytes == NULL)
+        return false;
+    for (unsigned i = 0; i < n; i++) {
+        p[i].bytes = bytes + (size_t)i * LARGE_BYTES;
+        p[i].large = true;
+        add_free(&p[i]);
+    }
+    return true;
+}
+
+static struct packet *first_of(bool large)
+{
+    struct packet *p = free_list[large];
+
+    if (p == NULL)
+        return NULL;
+    free_list[large] = p->next;
+    nr_free--;
+    p->refs = 1;
+    p->len = 0;
+    p->csum_blank = p->csum_good = false;
+    p->gso = GSO_NONE;
+    p->rest = NULL;
+    return p;
 }
 
 struct packet *packet_new(void)
 {
-    struct packet *p = free_list;
+    return first_of(false);
+}
 
-    if (p == NULL)
-        return NULL;
-    free_list = p->next;
-    nr_free--;
-    p->refs = 1;
-    p->len = 0;
-    p->csum_blank = false;
-    return p;
+struct packet *packet_new_for(unsigned len)
+{
+    return first_of(len > PACKET_MAX);
 }
 
 void packet_get(struct packet *p)
@@ -43,9 +78,9 @@ void packet_put(struct packet *p)
 {
     if (--p->refs != 0)
         return;
-    p->next = free_list;
-    free_list = p;
-    nr_free++;
+    if (p->rest != NULL)
+        packet_put(p->rest);
+    add_free(p);
 }
 
 unsigned packets_free(void)

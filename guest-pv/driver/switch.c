@@ -70,6 +70,7 @@ struct packet *port_first(struct port *p)
 
 void port_drop_first(struct port *p)
 {
+    p->nr_large -= p->queue[p->first]->large;
     packet_put(p->queue[p->first]);
     p->first = (p->first + 1) % PORT_QUEUE;
     p->nr_queued--;
@@ -77,12 +78,13 @@ void port_drop_first(struct port *p)
 
 static void enqueue(struct port *p, struct packet *packet)
 {
-    if (p->nr_queued == PORT_QUEUE) {
+    if (p->nr_queued == PORT_QUEUE || (packet->large && p->nr_large == PORT_LARGE)) {
         p->dropped++;
         return;
     }
     packet_get(packet);
     p->queue[(p->first + p->nr_queued++) % PORT_QUEUE] = packet;
+    p->nr_large += packet->large;
     p->out++;
 }
 

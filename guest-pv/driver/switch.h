@@ -8,6 +8,7 @@
 
 #define SWITCH_PORTS 256u
 #define PORT_QUEUE 128u                 /* packets that wait for a port */
+#define PORT_LARGE 16u                  /* of them large ones */
 #define MAC_BYTES 6u
 
 struct port {
@@ -17,7 +18,7 @@ struct port {
     uint8_t mac[MAC_BYTES];             /* of a guest's device: static */
     unsigned learned;                   /* addresses in the table */
     struct packet *queue[PORT_QUEUE];
-    unsigned first, nr_queued;
+    unsigned first, nr_queued, nr_large;
     uint64_t in, out, dropped;          /* packets */
 };
 

@@ -1,5 +1,5 @@
-/* The back end of network devices: what is read and written in the store to connect a guest's
- * device, its rings' pages and event channels. Packets are net_ring.c's and switch.c's, states
+/* The back end of network devices: connecting a guest's device, its rings' pages and event channels.
+ * Nodes in the store are vif_nodes.c's, packets net_tx.c's, net_rx.c's and switch.c's, states
  * pair.c's; the threads are as in vbd.c. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,8 +12,10 @@
 #include "switch.h"
 #include "thread.h"
 #include "vif.h"
+#include "vif_nodes.h"
 
 #define BUDGET 64u                      /* packets of one turn */
+#define BUDGET_BYTES 262144u            /* and not much more than so many bytes */
 
 struct vif {
     struct vif *next;                   /* of those that are connected */
@@ -25,12 +27,14 @@ struct vif {
     grant_handle_t handle[2];
     int tx_port, rx_port;               /* event channels; the same if not split */
     bool told;                          /* that the rings were stopped */
-    bool has_packets;                   /* the pool has grown by this device's share */
+    bool has_packets, has_large;        /* the pool has a share for this device */
     struct net_ring ring;
 };
 
 static struct vif *connected;
 static struct thread *server;
+/* Shares of the pool, small and large packets, of devices that are no more. */
+static unsigned spare, spare_large;
 
 void vif_init(void)
 {
@@ -46,25 +50,17 @@ static void on_event(port_t port, void *arg)
 
 /* --- Before the front end connects ------------------------------------------------------------ */
 
-/* Six numbers of two hexadecimal digits; no multicast address, not all 0. */
-static bool parse_mac(const char *text, uint8_t mac[MAC_BYTES])
+/* The pool never shrinks, so a share that somebody left is as good as a new one. */
+static bool get_share(unsigned *left, bool (*grow)(unsigned n), unsigned n)
 {
-    unsigned byte[MAC_BYTES], any = 0;
-    char rest;
-
-    if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%c", &byte[0], &byte[1], &byte[2], &byte[3], &byte[4],
-               &byte[5], &rest) != 6)
-        return false;
-    for (unsigned i = 0; i < MAC_BYTES; i++) {
-        mac[i] = (uint8_t)byte[i];
-        any |= byte[i];
-    }
-    return any != 0 && !(mac[0] & 1);
+    if (*left == 0)
+        return grow(n);
+    (*left)--;
+    return true;
 }
 
 static bool make(struct pair *p)
 {
-    char mac[24], strict[4];
     struct vif *v = p->device;
 
     if (v == NULL)
@@ -72,57 +68,25 @@ static bool make(struct pair *p)
     if (v == NULL)
         return pair_fail(p, "no memory");
     v->pair = p;
-    if (!v->has_packets && !packets_init(PORT_QUEUE))
+    if (!v->has_packets && !get_share(&spare, packets_init, PORT_QUEUE))
         return pair_fail(p, "no memory for its packets");
     v->has_packets = true;
-    /* The back end's own copy: the guest may write to its own. */
-    if (!xs_read(NO_TRANSACTION, back_node(p, "mac"), mac, sizeof(mac)) ||
-        !parse_mac(mac, v->mac))
-        return pair_fail(p, "it has no address");
-    v->strict = xs_read(NO_TRANSACTION, back_node(p, "strict"), strict, sizeof(strict)) &&
-                strcmp(strict, "1") == 0;
-    return true;
+    if (!v->has_large)
+        v->has_large = get_share(&spare_large, packets_init_large, PORT_LARGE);
+    return vif_read_address(p, v->mac, &v->strict) || pair_fail(p, "it has no address");
 }
 
 static bool vif_begin(struct pair *p)
 {
     if (!make(p))
         return false;
-    if (!xs_write(back_node(p, "feature-rx-copy"), "1") ||
-        !xs_write(back_node(p, "feature-sg"), "1") ||
-        !xs_write(back_node(p, "feature-ipv6-csum-offload"), "1") ||
-        !xs_write(back_node(p, "feature-split-event-channels"), "1"))
-        return pair_fail(p, "the store took no nodes");
-    return true;
+    return vif_write_features(p, ((const struct vif *)p->device)->has_large) ||
+           pair_fail(p, "the store took no nodes");
 }
 
 /* --- Connecting ------------------------------------------------------------------------------- */
 
-struct frontend {
-    uint64_t tx_ref, rx_ref, tx_port, rx_port, copy;
-    bool split;
-};
-
-static bool read_frontend(struct pair *p, struct frontend *f)
-{
-    uint32_t t = xs_transaction();
-    bool there;
-
-    if (t == NO_TRANSACTION)
-        return false;
-    there = xs_read_number(t, front_node(p, "tx-ring-ref"), UINT32_MAX, &f->tx_ref) &&
-            xs_read_number(t, front_node(p, "rx-ring-ref"), UINT32_MAX, &f->rx_ref) &&
-            xs_read_number(t, front_node(p, "request-rx-copy"), 1, &f->copy) && f->copy == 1;
-    f->split = there && xs_read_number(t, front_node(p, "event-channel-tx"), MAX_PORT,
-                                       &f->tx_port);
-    if (f->split)
-        there = xs_read_number(t, front_node(p, "event-channel-rx"), MAX_PORT, &f->rx_port);
-    else
-        there = there && xs_read_number(t, front_node(p, "event-channel"), MAX_PORT, &f->tx_port);
-    return xs_transaction_end(t) && there;
-}
-
-static bool map_rings(struct vif *v, const struct frontend *f)
+static bool map_rings(struct vif *v, const struct vif_front *f)
 {
     for (unsigned i = 0; i < 2; i++) {
         if (v->page[i] == NULL)
@@ -143,7 +107,7 @@ static void unmap_rings(struct vif *v)
         grant_unmap((uint64_t)v->page[i], v->handle[i]);
 }
 
-static bool bind_ports(struct vif *v, const struct frontend *f)
+static bool bind_ports(struct vif *v, const struct vif_front *f)
 {
     domid_t domid = v->pair->domid;
 
@@ -165,9 +129,11 @@ static void close_ports(struct vif *v)
         event_close(v->rx_port);
 }
 
-static void open_vif(struct vif *v)
+static void open_vif(struct vif *v, const struct vif_front *f)
 {
     net_ring_attach(&v->ring, v->page[0], v->page[1], v->pair->domid);
+    for (unsigned i = GSO_TCPV4; i <= GSO_TCPV6; i++)
+        v->ring.gso[i] = f->gso[i];
     v->told = false;
     v->next = connected;
     connected = v;
@@ -184,9 +150,9 @@ static void open_vif(struct vif *v)
 static bool vif_connect(struct pair *p)
 {
     struct vif *v = p->device;
-    struct frontend f = { 0 };
+    struct vif_front f = { 0 };
 
-    if (!read_frontend(p, &f))
+    if (!vif_read_front(p, &f))
         return pair_fail(p, "its front end names no rings and ports, or wants no copies");
     if (!map_rings(v, &f))
         return pair_fail(p, "its rings cannot be mapped");
@@ -200,7 +166,7 @@ static bool vif_connect(struct pair *p)
         unmap_rings(v);
         return pair_fail(p, "the switch has no port left");
     }
-    open_vif(v);
+    open_vif(v, &f);
     return true;
 }
 
@@ -224,6 +190,10 @@ static void vif_disconnect(struct pair *p)
 
 static void vif_end(struct pair *p)
 {
+    const struct vif *v = p->device;
+
+    spare += v != NULL && v->has_packets;
+    spare_large += v != NULL && v->has_large;
     free(p->device);
     p->device = NULL;
 }
@@ -238,23 +208,25 @@ const struct backend vif_backend = {
 
 /* --- Serving ---------------------------------------------------------------------------------- */
 
-static bool take_packets(struct vif *v, uint64_t seconds)
+/* *waits: the next one waits for memory, and until some is free there is nothing to do. */
+static bool get_packets(struct vif *v, uint64_t seconds, bool *waits)
 {
-    enum net_take taken = NET_PACKET;
-    unsigned i;
+    enum net_got got = NET_PACKET;
+    unsigned i, bytes = 0;
 
-    for (i = 0; i < BUDGET && taken != NET_NONE; i++) {
-        struct packet *p = packet_new();
+    for (i = 0; i < BUDGET && bytes < BUDGET_BYTES; i++) {
+        struct packet *p;
 
-        if (p == NULL)                  /* they wait in the guest's ring */
+        got = net_ring_get(&v->ring, &p);
+        if (got == NET_NONE || got == NET_NO_MEMORY)
             break;
-        taken = net_ring_take(&v->ring, p);
-        if (taken == NET_PACKET)
-            switch_forward(v->port, p, seconds);
-        else
-            packet_put(p);
+        if (got == NET_REFUSED)
+            continue;
+        bytes += p->len;
+        switch_forward(v->port, p, seconds);
     }
-    return i > 1 || (i == 1 && taken != NET_NONE);
+    *waits = got == NET_NO_MEMORY;
+    return i != 0;
 }
 
 static bool give_packets(struct vif *v)
@@ -271,8 +243,8 @@ static bool give_packets(struct vif *v)
 
 static bool serve(struct vif *v, uint64_t seconds)
 {
-    bool notify_tx = false, notify_rx = false;
-    bool moved = take_packets(v, seconds);
+    bool notify_tx = false, notify_rx = false, waits;
+    bool moved = get_packets(v, seconds, &waits);
 
     moved |= give_packets(v);
     net_ring_push(&v->ring, &notify_tx, &notify_rx);
@@ -285,9 +257,7 @@ static bool serve(struct vif *v, uint64_t seconds)
         kprintf("driver: d%u: network device %u: senseless rings: it is served no more\n",
                 v->pair->domid, (unsigned)v->pair->handle);
     }
-    /* Without a free packet there is nothing to be done until a card or a guest has taken some. */
-    return moved ||
-           (!net_ring_wait(&v->ring, port_first(v->port) != NULL) && packets_free() != 0);
+    return moved || !net_ring_wait(&v->ring, !waits, port_first(v->port) != NULL);
 }
 
 bool vifs_serve(uint64_t seconds)

@@ -29,7 +29,8 @@ class Case:
     smp: int = 0  # CPUs, if more than one
     firmware: str = "bios"
     disk: bool = False  # a virtio disk, a copy of DISK; afterwards e2fsck has nothing to mend
-    net: bool = False  # a virtio network card with user networking
+    # A virtio network card with user networking, in which 10.0.2.100 sends back what port 7 gets.
+    net: bool = False
     icount: bool = False  # every run is the same, see tools/qemu.py
     kvm: str = ""  # CPU of a machine under real KVM, in an emulated one (nested.py); cpu is ignored
     rom: bytes = b""  # an option ROM of that machine

@@ -152,7 +152,7 @@ def command(case, args, ram, rr=None, monitor=None):
     machine = {"accel": args.accel, "cpu": qemu.cpu_for(case.way, case.cpu), "mem": case.mem,
                "firmware": case.firmware, "ram": ram, "smp": case.smp,
                "disk": disk_of(case, args) if case.disk else None,
-               "net": "user" if case.net else None}
+               "net": "user" if case.net else None, "programs": {7: "cat"}}
     if rr:
         machine.update(accel="tcg", rr=rr, monitor=monitor)
     if case.icount:

@@ -1,5 +1,6 @@
 /* A virtio device as plain memory: its registers hold what the test puts there, and the test takes
- * the chains of a queue and gives them back. Included by test_driver_virtio_blk.c. */
+ * the chains of a queue and gives them back. Included by test_driver_virtio_blk.c and
+ * test_driver_virtio_net.c. */
 #ifndef DRIVER_VIRTIO_FIXTURE_H
 #define DRIVER_VIRTIO_FIXTURE_H
 
@@ -7,7 +8,9 @@
 #include <string.h>
 #include "guest-pv/driver/virtio.h"
 
+#ifndef PAGE
 #define PAGE 4096u
+#endif
 #define DEVICE_FEATURE 4u               /* in the common configuration */
 #define QUEUE_SIZE 24u
 #define VERSION_1 1u                    /* of the upper word; the fake has the same in both */
