@@ -64,6 +64,7 @@ static const struct domain_part parts[] = {
     /* Before the frames that a device may still write to. */
     { .may_end = pci_may_end, .relinquish = pirqs_release },
     { .relinquish = domain_release_frames },
+    { .relinquish = pci_take_back },    /* no page table has its registers any more */
     /* After the frames: when the grants are released, granters see that their frames are no longer
      * mapped. */
     { .init = grant_init, .relinquish = grant_destroy_mappings, .free = grant_destroy },

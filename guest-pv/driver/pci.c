@@ -1,5 +1,6 @@
 /* Finds the PCI functions that the hypervisor has given to this domain, by the ports of
- * configuration space, which it emulates; maps their registers; and has their messages delivered as
+ * configuration space, which it emulates; maps their registers (virtio_parts.c says where they
+ * are); and has their messages delivered as
  * events (PHYSDEVOP_map_pirq, EVTCHNOP_bind_pirq). BARs, power and MSI-X are the hypervisor's.
  * Called by main.c. */
 #include <string.h>
@@ -7,15 +8,14 @@
 #include "hypercall.h"
 #include "mm.h"
 #include "pci.h"
+#include "virtio_parts.h"
 
 #define PORT_ADDRESS 0xcf8
 #define PORT_DATA 0xcfc
 #define VENDOR_VIRTIO 0x1af4u
-enum { ID = 0, COMMAND = 4, HEADER = 0xc, BAR0 = 0x10, SUBSYSTEM = 0x2c, CAPABILITIES = 0x34 };
+enum { ID = 0, COMMAND = 4, BAR0 = 0x10, SUBSYSTEM = 0x2c };
 #define MASTER 4u
-#define CAP_VENDOR 9u
-/* The types of virtio's capabilities (virtio 1.1, 4.1.4). */
-enum { COMMON = 1, NOTIFY = 2, ISR = 3, CONFIG = 4 };
+#define MAX_PART (1u << 20)             /* bytes of registers that are mapped */
 
 static uint32_t config_read(uint16_t at, unsigned reg)
 {
@@ -40,59 +40,72 @@ void pci_may_master(const struct pci_device *p)
 
 /* --- Registers -------------------------------------------------------------------------------- */
 
-static uint64_t bar_address(uint16_t at, unsigned bar)
+/* Its size is what it shows after all ones were written. */
+static uint32_t size_mask(uint16_t at, unsigned reg)
 {
-    uint32_t low = config_read(at, BAR0 + 4 * bar);
-    uint64_t high = (low & 6) == 4 ? config_read(at, BAR0 + 4 * bar + 4) : 0;
+    uint32_t before = config_read(at, reg), mask;
 
-    return low & 1 ? 0 : high << 32 | (low & ~0xfu);
+    config_write(at, reg, ~0u);
+    mask = config_read(at, reg);
+    config_write(at, reg, before);
+    return mask;
 }
 
-/* Maps the pages that hold these bytes; NULL: the hypervisor refuses. */
-static volatile uint8_t *map(uint64_t address, uint32_t bytes)
+/* Returns the number of its registers. A memory BAR only; no ports are ours. */
+static unsigned find_bar(uint16_t at, unsigned i, struct bar *b)
 {
-    uint64_t first = address >> PAGE_SHIFT, last = (address + bytes - 1) >> PAGE_SHIFT;
+    unsigned reg = BAR0 + 4 * i;
+    uint32_t low = config_read(at, reg);
+    bool wide = (low & 6) == 4 && i + 1 < PCI_BARS;
+    uint64_t mask = ~0ull << 32;
+
+    *b = (struct bar){ 0 };
+    if (low & 1)
+        return 1;
+    if (wide)
+        mask = (uint64_t)size_mask(at, reg + 4) << 32;
+    mask |= size_mask(at, reg) & ~0xfu;
+    b->address = (wide ? (uint64_t)config_read(at, reg + 4) << 32 : 0) | (low & ~0xfu);
+    b->bytes = b->address != 0 ? ~mask + 1 : 0;
+    return wide ? 2 : 1;
+}
+
+/* Maps the pages that hold these registers; NULL: the hypervisor refuses. */
+static volatile uint8_t *map(const struct bar *part)
+{
+    uint64_t first = part->address >> PAGE_SHIFT,
+             last = (part->address + part->bytes - 1) >> PAGE_SHIFT;
     char *va = va_alloc(last - first + 1);
 
     for (uint64_t i = 0; i <= last - first; i++)
         if (map_page(va + i * PAGE_SIZE,
                      make_pte(first + i, PTE_KERNEL | PTE_PCD | PTE_PWT | PTE_NX)) != 0)
             return NULL;
-    return (volatile uint8_t *)va + (address & (PAGE_SIZE - 1));
+    return (volatile uint8_t *)va + (part->address & (PAGE_SIZE - 1));
 }
 
-/* The first capability of each type counts. */
-static void take_capability(struct pci_device *p, unsigned cap)
+static const char *map_registers(struct pci_device *p)
 {
-    unsigned type = config_read(p->address, cap) >> 24,
-             bar = config_read(p->address, cap + 4) & 0xff;
-    uint32_t offset = config_read(p->address, cap + 8), bytes = config_read(p->address, cap + 12);
-    volatile uint8_t **where = type == COMMON   ? &p->virtio.common
-                               : type == NOTIFY ? &p->virtio.notify
-                               : type == ISR    ? &p->virtio.isr
-                               : type == CONFIG ? &p->virtio.config
-                                                : NULL;
-    uint64_t base = bar < 6 ? bar_address(p->address, bar) : 0;
+    struct virtio *v = &p->virtio;
+    struct virtio_parts parts;
+    struct bar bar[PCI_BARS] = { { 0 } };
+    const char *problem;
 
-    if (where == NULL || *where != NULL || base == 0 || bytes == 0 || bytes > 1u << 20)
-        return;
-    *where = map(base + offset, bytes);
-    if (type == NOTIFY)
-        p->virtio.notify_multiplier = config_read(p->address, cap + 16);
-}
-
-static bool map_registers(struct pci_device *p)
-{
-    unsigned cap = config_read(p->address, CAPABILITIES) & 0xfc;
-
-    for (unsigned i = 0; cap >= 0x40 && i < 48; i++) {
-        uint32_t head = config_read(p->address, cap);
-
-        if ((head & 0xff) == CAP_VENDOR)
-            take_capability(p, cap);
-        cap = head >> 8 & 0xfc;
-    }
-    return p->virtio.common && p->virtio.notify && p->virtio.isr && p->virtio.config;
+    for (unsigned i = 0; i < PCI_BARS;)
+        i += find_bar(p->address, i, &bar[i]);
+    problem = virtio_find_parts(config_read, p->address, bar, &parts);
+    if (problem != NULL)
+        return problem;
+    for (unsigned type = VIRTIO_COMMON; type < VIRTIO_PARTS; type++)
+        if (parts.part[type].bytes > MAX_PART)
+            return "a part of its registers is too long";
+    v->common = map(&parts.part[VIRTIO_COMMON]);
+    v->notify = map(&parts.part[VIRTIO_NOTIFY]);
+    v->isr = map(&parts.part[VIRTIO_ISR]);
+    v->config = map(&parts.part[VIRTIO_CONFIG]);
+    v->notify_multiplier = parts.notify_multiplier;
+    v->notify_bytes = (uint32_t)parts.part[VIRTIO_NOTIFY].bytes;
+    return v->common && v->notify && v->isr && v->config ? NULL : "its registers cannot be mapped";
 }
 
 /* --- Finding ---------------------------------------------------------------------------------- */
@@ -111,14 +124,17 @@ static void look_at(uint16_t at, void (*fn)(struct pci_device *p))
 {
     uint32_t id = config_read(at, ID);
     struct pci_device p = { .address = at, .type = type_of(at, id) };
+    const char *problem;
 
     if (id == ~0u)
         return;
-    if ((p.type == VIRTIO_NET || p.type == VIRTIO_BLK) && map_registers(&p))
+    problem = p.type == VIRTIO_NET || p.type == VIRTIO_BLK ? map_registers(&p)
+                                                           : "no virtio disk or network card";
+    if (problem == NULL)
         fn(&p);
     else
-        kprintf("driver: PCI %02x:%02x.%u: no modern virtio disk or network card\n", at >> 8,
-                at >> 3 & 31, at & 7);
+        kprintf("driver: PCI %02x:%02x.%u is not used: %s\n", at >> 8, at >> 3 & 31, at & 7,
+                problem);
 }
 
 void pci_each(void (*fn)(struct pci_device *p))

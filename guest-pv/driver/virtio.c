@@ -127,11 +127,13 @@ static void free_all(struct vq *q)
 bool vq_init(struct virtio *v, struct vq *q, unsigned number, void *const page[3],
              const uint64_t address[3], unsigned vector)
 {
+    uint64_t doorbell;
     uint16_t size;
 
     set16(v, QUEUE_SELECT, (uint16_t)number);
     size = get16(v, QUEUE_SIZE);
-    if (size == 0 || (size & (size - 1)) != 0)
+    doorbell = (uint64_t)get16(v, QUEUE_NOTIFY_OFF) * v->notify_multiplier;
+    if (size == 0 || (size & (size - 1)) != 0 || doorbell + sizeof(*q->doorbell) > v->notify_bytes)
         return false;
     memset(q, 0, sizeof(*q));
     q->size = size < QUEUE_MAX ? size : QUEUE_MAX;
@@ -141,8 +143,7 @@ bool vq_init(struct virtio *v, struct vq *q, unsigned number, void *const page[3
     q->avail = page[1];
     q->used = page[2];
     q->event_idx = v->features & VIRTIO_F_EVENT_IDX;
-    q->doorbell = (volatile uint16_t *)(v->notify +
-                                        get16(v, QUEUE_NOTIFY_OFF) * v->notify_multiplier);
+    q->doorbell = (volatile uint16_t *)(v->notify + doorbell);
     free_all(q);
     set16(v, QUEUE_MSIX_VECTOR, (uint16_t)vector);
     if (get16(v, QUEUE_MSIX_VECTOR) != vector)

@@ -17,7 +17,7 @@
 /* One function's registers; all are mapped. */
 struct virtio {
     volatile uint8_t *common, *isr, *config, *notify;
-    uint32_t notify_multiplier;
+    uint32_t notify_multiplier, notify_bytes;
     uint64_t features;                  /* that were agreed */
 };
 
@@ -63,7 +63,8 @@ bool virtio_failed(const struct virtio *v);     /* it asks for a reset */
 uint64_t virtio_config(const struct virtio *v, unsigned offset, unsigned bytes);
 
 /* Three pages, zeroed, with their machine addresses; the vector is an entry of the MSI-X table or
- * NO_VECTOR. False: there is no such queue, or the device refuses the vector. */
+ * NO_VECTOR. False: there is no such queue, its doorbell is not among the device's registers, or the
+ * device refuses the vector. */
 bool vq_init(struct virtio *v, struct vq *q, unsigned number, void *const page[3],
              const uint64_t address[3], unsigned vector);
 /* Gives the device a chain. False: not enough descriptors are free. */

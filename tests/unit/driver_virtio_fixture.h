@@ -32,7 +32,8 @@ static inline struct virtio make_device(uint32_t features, uint16_t queue_size)
     memset(queue_pages, 0, sizeof(queue_pages));
     set32(common + DEVICE_FEATURE, features | VERSION_1);
     memcpy(common + QUEUE_SIZE, &queue_size, sizeof(queue_size));
-    return (struct virtio){ .common = common, .config = config, .notify = notify };
+    return (struct virtio){ .common = common, .config = config, .notify = notify,
+                            .notify_bytes = sizeof(notify) };
 }
 
 static inline void queue_addresses(uint64_t address[6])

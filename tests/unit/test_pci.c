@@ -113,6 +113,43 @@ static void registers_over_ram_are_refused(void **state)
     assert_true(console_has("registers lie over RAM"));
 }
 
+/* Two functions at one address: neither knows which of them answers. The second one decodes nothing
+ * any more; of one that is no virtio device only the first address is known. */
+static void overlapping_registers_are_refused(void **state)
+{
+    uint32_t table = disk.pci.config[(PCI_BAR0 + 4 * MSIX_BAR) / 4];
+    struct domain *d;
+
+    (void)state;
+    set_config(&card, PCI_BAR0, (uint32_t)DISK_AT + 0x3000, 0xfffff000);
+    d = give(1);
+    assert_non_null(pci_find(d, 0, DISK));
+    assert_true(console_has("01:00.0 [1af4:1041] is not used: its registers lie over those of"));
+    assert_int_equal(command_of(&card) & (PCI_MEMORY | PCI_IO | PCI_MASTER), 0);
+    guest_end(d);
+
+    set_config(&disk, PCI_BAR0 + 4 * MSIX_BAR, (uint32_t)DISK_AT + 0x1000, 0xfffff000);
+    d = give(1);                        /* one function's own: nothing is left */
+    assert_null(pci_find(d, 0, DISK));
+    guest_end(d);
+    set_config(&disk, PCI_BAR0 + 4 * MSIX_BAR, table, 0xfffff000);
+    set_config(&disk, PCI_COMMAND, 0x00100107, 0x0547);
+    set_config(&card, PCI_BAR0, 0xc001, 0xffffff81);
+    set_config(&card, PCI_COMMAND, 0x00100107, 0x0547);
+
+    host.console_len = 0;
+    set_config(&other_disk, PCI_BAR0 + 4, (uint32_t)CARD_AT | 4, 0);
+    set_config(&other_disk, PCI_BAR0 + 8, CARD_AT >> 32, 0);
+    set_config(&bridge, PCI_BAR0, (uint32_t)DISK_AT + 0x2000, 0);
+    set_config(&bridge, PCI_BAR0 + 16, (uint32_t)DISK_AT, 0);   /* a bridge's window: no BAR */
+    guest_end(give(0));
+    assert_true(console_has("00:04.0 is not used: its registers lie over those of another"));
+    assert_true(console_has("01:00.0 is not used: its registers lie over those of another"));
+    set_config(&bridge, PCI_BAR0, 0, 0);
+    set_config(&other_disk, PCI_COMMAND, 0x00100105, 0x0547);   /* it decodes no memory */
+    (void)give(2);
+}
+
 /* A table that is not in one page, or not in a BAR, is not used. */
 static void unusable_messages_are_left_out(void **state)
 {
@@ -260,6 +297,37 @@ static void bytes_of_the_command_are_written(void **state)
     assert_int_equal(command_of(&disk), PCI_MEMORY | PCI_NO_INTX | 0x100);
 }
 
+/* All ones, and then the size is shown; the device has the address all the time. */
+static void bars_show_their_size(void **state)
+{
+    static const struct { uint16_t function; unsigned bar; uint32_t size; } bars[] = {
+        { DISK, MSIX_BAR, 0xfffff000 }, { DISK, VIRTIO_BAR, 0xffffc00c }, { DISK, 5, ~0u },
+        { CARD, VIRTIO_BAR, 0xffff800c }, { CARD, 5, ~0u },
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_SIZE(bars); i++) {
+        const struct test_function *f = bars[i].function == DISK ? &disk : &card;
+        uint32_t address = f->pci.config[PCI_BAR0 / 4 + bars[i].bar];
+
+        name(driver, bars[i].function, PCI_BAR0 + 4 * bars[i].bar);
+        out(driver, 0xcfc, 2, 0xffff);                  /* half of it */
+        assert_int_equal(in(driver, 0xcfc, 4), address);
+        out(driver, 0xcfc, 4, ~0u);
+        assert_int_equal(in(driver, 0xcfc, 4), bars[i].size);
+        assert_int_equal(in(driver, 0xcfe, 2), bars[i].size >> 16);
+        assert_int_equal(f->pci.config[PCI_BAR0 / 4 + bars[i].bar], address);
+        out(driver, 0xcfc, 4, address);
+        assert_int_equal(in(driver, 0xcfc, 4), address);
+    }
+    for (unsigned reg = 0; reg < 0x100; reg += 4)       /* of what is no memory BAR: as it is */
+        if (reg < PCI_BAR0 + 4 || reg >= PCI_BAR0 + 24) {
+            name(driver, DISK, reg);
+            out(driver, 0xcfc, 4, ~0u);
+            assert_int_equal(in(driver, 0xcfc, 4), disk.pci.config[reg / 4]);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -269,12 +337,14 @@ int main(void)
         plugged(bars_stay_where_they_are),
         plugged(unusable_functions_are_left_out),
         plugged(registers_over_ram_are_refused),
+        plugged(overlapping_registers_are_refused),
         plugged(unusable_messages_are_left_out),
         driven(owner_reads_all_in_every_width),
         driven(address_is_a_latch_of_four_bytes),
         driven(others_are_not_there),
         driven(owner_writes_two_bits),
         driven(bytes_of_the_command_are_written),
+        driven(bars_show_their_size),
     };
 
     return cmocka_run_group_tests_name("pci", tests, NULL, NULL);

@@ -47,6 +47,62 @@ static void memory_type_cannot_be_chosen(void **state)
     assert_int_equal(pte_at(FREE_PFN_VA) & UNCACHED, UNCACHED);
 }
 
+static long map_as(uint64_t entry, unsigned foreigndom)
+{
+    struct mmu_update u = { slot_maddr(FREE_PFN_VA), entry };
+
+    guest_put(SCRATCH, &u, sizeof(u));
+    return hcall(__HYPERVISOR_mmu_update, SCRATCH, 1, 0, foreigndom);
+}
+
+/* The other name for the owner of such frames; as in Xen, update_va_mapping_otherdomain does not
+ * take it from a domain without privileges. */
+static void io_domain_is_the_owners_too(void **state)
+{
+    uint64_t ram = pte_at(SCRATCH);
+
+    (void)state;
+    assert_int_equal(map_as(DISK_AT | RW, DOMID_IO), 0);
+    assert_int_equal(pte_at(FREE_PFN_VA), DISK_AT | RW | UNCACHED);
+    assert_int_equal(map_as(CARD_AT | RO | UNCACHED, DOMID_IO), 0);
+    assert_int_equal(map_as((DISK_AT + TABLE_AT) | RW, DOMID_IO), -EPERM);
+    assert_int_equal(map_as(0xb8000 | RW, DOMID_IO), -EPERM);
+    assert_int_equal(map_as(ram, DOMID_IO), -EBUSY);
+    assert_int_equal(map_as(DISK_AT | RW, DOMID_XEN), -EPERM);
+    assert_int_equal(map_as(DISK_AT | RW, guest->id), -EPERM);
+    assert_int_equal(pte_at(FREE_PFN_VA), CARD_AT | RO | UNCACHED);
+    assert_int_equal(hcall(__HYPERVISOR_update_va_mapping_otherdomain, FREE_PFN_VA, DISK_AT | RW,
+                           0, DOMID_IO), -EPERM);
+    host_become(guest->vcpu[0]);
+    assert_int_equal(map_as(DISK_AT | RW, DOMID_IO), -EPERM);
+    assert_int_equal(map_as(DISK_AT | RW | UNCACHED, DOMID_IO), -EINVAL);
+}
+
+/* P2 is checked by the recount of references: each of these would be a fault of the hypervisor. */
+static void audit_finds_entries_of_no_device(void **state)
+{
+    static const uint64_t wrong[] = {
+        DISK_AT | RW | PTE_PCD | PTE_NX, DISK_AT | RW | PTE_PCD | PTE_PWT,
+        (DISK_AT + TABLE_AT) | RW | UNCACHED, (DISK_AT + 0x5000) | RW | UNCACHED,
+    };
+    uint64_t *slot;
+
+    (void)state;
+    assert_int_equal(map(DISK_AT, RW), 0);
+    slot = walk_to_l1(driver->vcpu[0]->root_kernel, FREE_PFN_VA);
+    for (unsigned i = 0; i < ARRAY_SIZE(wrong); i++) {
+        *slot = wrong[i];
+        if (HOST_CATCH_END() == END_NONE) {
+            audit();
+            fail_msg("entry %u is not found", i);
+        }
+        assert_true(console_has("P2 broken"));
+        host.console_len = 0;
+    }
+    *slot = DISK_AT | RW | UNCACHED;
+    audit();
+}
+
 /* P3; and what lies next to the registers. */
 static void other_frames_are_refused(void **state)
 {
@@ -209,6 +265,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         driven(owner_maps_registers_uncached),
         driven(memory_type_cannot_be_chosen),
+        driven(io_domain_is_the_owners_too),
+        driven(audit_finds_entries_of_no_device),
         driven(other_frames_are_refused),
         driven(others_map_nothing),
         driven(tables_may_have_them),

@@ -13,7 +13,7 @@ struct domain;
 
 /* Invariants
  *   P1  a function has one owner, or none; it changes only while no other CPU can use it: when
- *       domains are built, and when the owner, whose vCPUs have ended, is released
+ *       domains are built, and when the owner, whose vCPUs have ended, has released its page tables
  *   P2  a frame of its registers is mapped in L1 tables of the owner only, uncached; such an entry
  *       has PTE_PCD, which no other entry of a guest has, and holds no references
  *   P3  the pages of the MSI-X table and its pending bits are mapped by no guest
@@ -25,10 +25,12 @@ struct pci_function {
     struct domain *owner;               /* P1; NULL: none */
     struct {
         mfn_t first, end;               /* frames; equal: no memory BAR */
+        bool wide;                      /* the next register is the upper half of its address */
     } bar[PCI_BARS];
     uint64_t reset_at;                  /* machine address of virtio's device_status; 0: none */
     volatile uint8_t *status;           /* the same, mapped */
     bool may_master;                    /* P4 */
+    uint8_t sized;                      /* bit per BAR register that shows its size: pci_config.c */
     uint64_t reset_since;               /* ns; its owner has ended, and waits for it; 0: no */
     bool given_up;                      /* it was waited for long enough, and a line has said so */
 
@@ -49,7 +51,8 @@ void pci_take_back(struct domain *d);
 
 bool pci_owns(const struct domain *d);
 
-/* d's L1 entry as it has to be for a frame of a function's registers (P2), or 0: it may not be. */
+/* d's L1 entry as it has to be for a frame of a function's registers (P2), or 0: it may not be. For
+ * an entry that is so already, the entry itself. */
 uint64_t pci_l1e(const struct domain *d, uint64_t l1e);
 
 /* The function that d owns at this address; NULL: none. */

@@ -1,14 +1,15 @@
-/* Recounts the references of all frames (invariants F1 to F10 of core/frame.h). It computes from
- * page tables, pins, roots, descriptor tables and registered pages how many references and type
- * references each frame must have, and panics if the frame table differs. The pins of grants are
- * recounted by grant_audit (grant_map.c). Debug builds run it when a domain ends; the host tests
- * run it after every operation. */
+/* Recounts the references of all frames (invariants F1 to F10 of core/frame.h; P2 of core/pci.h is
+ * checked on the way). It computes from page tables, pins, roots, descriptor tables and registered
+ * pages how many references and type references each frame must have, and panics if the frame table
+ * differs. The pins of grants are recounted by grant_audit (grant_map.c). Debug builds run it when
+ * a domain ends; the host tests run it after every operation. */
 #include "arch/arch.h"
 #include "xen/core/alloc.h"
 #include "xen/core/bug.h"
 #include "xen/core/domain.h"
 #include "xen/core/domain_list.h"
 #include "xen/core/frame.h"
+#include "xen/core/pci.h"
 #include "xen/core/walk.h"
 #include "xen/pv/audit.h"
 #include "xen/pv/evtchn_table.h"
@@ -42,6 +43,14 @@ static void tally_linear(struct tally *t, const struct frame *f, uint64_t entry)
     t[child].uses++;
 }
 
+/* P2: the entry is as pci.c makes them for the table's owner, and holds no references. */
+static void check_device(const struct frame *f, uint64_t entry)
+{
+    if (pci_l1e(frame_owner(f), entry) != entry)
+        panic("frame %lx of d%u: P2 broken, entry %lx is not for a device of its own",
+              frame_to_mfn(f), frame_owner(f)->id, entry);
+}
+
 /* F4, F5: the references that the entries of one validated table hold. */
 static void tally_table(struct tally *t, const struct frame *f)
 {
@@ -52,8 +61,8 @@ static void tally_table(struct tally *t, const struct frame *f)
         if (!(table[i] & PTE_P) || (type == TYPE_L4 && i >= HOLE_FIRST_SLOT && i <= HOLE_LAST_SLOT))
             continue;
         if (type == TYPE_L1 && (table[i] & PTE_PCD))
-            continue;                   /* P2: a device's registers */
-        if (type != TYPE_L1 && frame_type(mfn_to_frame(PTE_MFN(table[i]))) == type)
+            check_device(f, table[i]);
+        else if (type != TYPE_L1 && frame_type(mfn_to_frame(PTE_MFN(table[i]))) == type)
             tally_linear(t, f, table[i]);
         else
             want(t, PTE_MFN(table[i]), 1, type != TYPE_L1 || (table[i] & PTE_RW) ? 1 : 0);

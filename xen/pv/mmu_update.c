@@ -16,6 +16,7 @@
 #include "xen/core/guest_log.h"
 #include "xen/core/lock.h"
 #include "xen/core/log.h"
+#include "xen/core/pci.h"
 #include "xen/core/sched.h"
 #include "xen/core/walk.h"
 #include "xen/pv/domid.h"
@@ -56,12 +57,11 @@ static inline enum store plain_store(bool preserve_ad)
 }
 
 /* For an entry that no frame of RAM can be behind: it is a device's, and holds no references, or rc
- * says why it was refused. */
+ * says why it was refused. The owner that was named is d or DOMID_IO: both are right here. */
 static __attribute__((noinline)) int set_device_entry(uint64_t *slot, uint64_t ol1e, uint64_t nl1e,
-                                                      struct domain *d, struct domain *owner,
-                                                      enum store how, int rc)
+                                                      struct domain *d, enum store how, int rc)
 {
-    nl1e = device_l1e(d, owner, nl1e);
+    nl1e = pci_l1e(d, nl1e);
     if (nl1e == 0)
         return rc;
     if (!store_entry(slot, ol1e, nl1e, how))
@@ -81,12 +81,12 @@ static inline __attribute__((always_inline)) int change_l1_entry(uint64_t *slot,
         nl1e |= PTE_US;
         if (((ol1e ^ nl1e) & FLAGS_WITH_OLD_REFERENCES) == 0) {
             if (unlikely(!l1e_flags_ok(nl1e)))
-                return set_device_entry(slot, ol1e, nl1e, d, owner, how, -EINVAL);
+                return set_device_entry(slot, ol1e, nl1e, d, how, -EINVAL);
             return store_entry(slot, ol1e, nl1e, how) ? 0 : -EAGAIN;
         }
         rc = get_page_from_l1e(nl1e, owner);
         if (unlikely(rc != 0))
-            return set_device_entry(slot, ol1e, nl1e, d, owner, how, rc);
+            return set_device_entry(slot, ol1e, nl1e, d, how, rc);
     }
     if (unlikely(!store_entry(slot, ol1e, nl1e, how))) {
         put_page_from_l1e(nl1e, d);
@@ -221,7 +221,8 @@ static int refuse_foreign(uint64_t ureqs, unsigned count)
 
 /* High half of foreigndom: id + 1 of the domain whose tables are written, 0 for the caller; low
  * half: the domain whose frames are named. *owner: the latter; NULL: the caller has no right to
- * it. DOMID_IO owns no RAM here, so every frame is refused later for it. */
+ * it. DOMID_IO owns no RAM here, so every frame is refused later for it, but for registers of the
+ * caller's devices. */
 static int check_foreigndom(unsigned foreigndom, uint64_t ureqs, unsigned count,
                             struct domain **owner)
 {

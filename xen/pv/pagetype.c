@@ -61,11 +61,6 @@ int get_l1e_slow(uint64_t l1e, struct domain *owner)
     return -EBUSY;
 }
 
-uint64_t device_l1e(const struct domain *d, const struct domain *owner, uint64_t l1e)
-{
-    return d == owner ? pci_l1e(d, l1e) : 0;
-}
-
 int refuse_l1e_frame(mfn_t mfn)
 {
     if (mfn == PTE_NO_MFN)
@@ -113,7 +108,7 @@ static int validate_l1(uint64_t *table, struct domain *d)
             continue;
         rc = get_page_from_l1e(table[i], d);
         if (unlikely(rc != 0)) {
-            uint64_t entry = device_l1e(d, d, table[i]);
+            uint64_t entry = pci_l1e(d, table[i]);
 
             if (entry == 0)
                 goto undo;

@@ -99,9 +99,6 @@ extern uint64_t l1_refused;
 /* The frame is not of type writable yet, or cannot be, or its word changed meanwhile. */
 int get_l1e_slow(uint64_t l1e, struct domain *owner);
 int refuse_l1e_frame(mfn_t mfn); /* returns the errno for a frame that is not the guest's */
-/* An entry that get_page_from_l1e refused, as it has to be if d is the owner and owns a device with
- * these registers (P2 of core/pci.h); 0: it does not. */
-uint64_t device_l1e(const struct domain *d, const struct domain *owner, uint64_t l1e);
 void put_segdesc_page(struct frame *f, struct domain *d);
 
 /* References that an L1 entry needs (F4). Its frame belongs to owner: the table's domain itself,

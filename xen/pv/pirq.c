@@ -224,7 +224,6 @@ void pirqs_release(struct domain *d)
             memset(&pirqs[i], 0, sizeof(pirqs[i]));
         }
     spin_unlock(&pci_lock);
-    pci_take_back(d);
 }
 
 /* No interrupt comes between finding the domain and the send, so it exists until then (domains are
