@@ -101,21 +101,24 @@ static const char *check_frame(unsigned i)
 {
     const struct frame *f = mfn_to_frame(model_mfn[i]);
     struct found *t = &found[i];
-    unsigned level = type_of(f), roots = roots_at(model_mfn[i]);
+    unsigned level = type_of(f), roots = roots_at(model_mfn[i]),
+             uses = descriptor_uses(model_mfn[i]);
     bool pinned = f->word >> 57 & 1, validated = f->word >> 59 & 1;
 
     if (!in_a_call && (f->word >> 58 & 1))
         return "a frame is still being validated";
     if (f->owner != 0 && type_refs_of(f) == 0 && validated != (f->word >> 60 == 7))
         return "a type without references is valid, or writable is not";
-    if (t->writable && (t->tables || pinned || roots || (level >= 1 && level <= 4)))
+    if (t->writable && (t->tables || pinned || roots || uses || (level >= 1 && level <= 5)))
         return "a table is mapped writable";
     if (f->owner == 0)
-        return t->refs || roots || pinned ? "a free frame is referenced" : NULL;
-    t->refs += (f->word >> 56 & 1) + pinned + roots;
-    t->types += pinned + roots;
+        return t->refs || roots || pinned || uses ? "a free frame is referenced" : NULL;
+    t->refs += (f->word >> 56 & 1) + pinned + roots + uses;
+    t->types += pinned + roots + uses;
     if (roots && level != 4)
         return "a root that is no L4";
+    if (uses && level != 5)
+        return "a descriptor table that is none";
     return check_counts(f, t);
 }
 
@@ -134,7 +137,7 @@ static const char *check_remembered(const struct host_translation *t, unsigned l
                                              !is_granted(domain, t->mfn, t->writable)))
         return "the CPU still leads the guest to a frame that is not its own";
     if (level == 0)
-        return t->writable && type >= 1 && type <= 4
+        return t->writable && type >= 1 && type <= 5
                    ? "the TLB still has a writable mapping of a table"
                    : NULL;
     if (found[i].writable ||
@@ -173,6 +176,16 @@ static const char *check_place(const struct place *p, unsigned cpu)
     return wrong;
 }
 
+void check_flushed_everywhere(const struct place *p)
+{
+    for (unsigned cpu = 0; cpu < nr_tlbs(); cpu++) {
+        const struct host_translation *t = translation(cpu, p->level - 1, p->va);
+
+        if (t != NULL && (t->mfn != *p->slot << 12 >> 24 || (t->writable && !(*p->slot & 2))))
+            violation("a flush of all CPUs has left a translation");
+    }
+}
+
 const char *check_caches(unsigned cpu)
 {
     const char *wrong = NULL;
@@ -182,7 +195,7 @@ const char *check_caches(unsigned cpu)
         found[i] = (struct found){ 0 };
     for (unsigned i = 0; i < nr_places && wrong == NULL; i++)
         wrong = check_place(&places[i], cpu);
-    return wrong;
+    return wrong != NULL ? wrong : check_windows(cpu, true);
 }
 
 /* All frames of the domain, between the two in the ring that it keeps until its end. */
@@ -261,8 +274,10 @@ const char *world_check(bool within)
         wrong = check_frame(i);
     if (wrong == NULL)
         wrong = check_numbers();
-    for (unsigned cpu = 0; cpu < nr_tlbs(); cpu++)
+    for (unsigned cpu = 0; cpu < nr_tlbs() && wrong == NULL; cpu++) {
         for (unsigned i = 0; i < nr_places && wrong == NULL; i++)
             wrong = check_place(&places[i], cpu);
+        wrong = wrong != NULL ? wrong : check_windows(cpu, within);
+    }
     return wrong;
 }

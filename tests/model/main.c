@@ -18,6 +18,8 @@ static const struct scope scopes[] = {
     { .name = "deep", .nr_frames = 3, .nr_entries = 1, .places = { 1, 1, 1, 1 }, .depth = 5 },
     { .name = "return", .nr_frames = 2, .nr_entries = 1, .places = { 1, 1 }, .comes_back = true,
       .depth = 7 },
+    { .name = "descriptors", .nr_frames = 2, .nr_entries = 1, .places = { 1, 1 },
+      .comes_back = true, .descriptors = true, .depth = 5 },
     { .name = "closed-below", .nr_frames = 2, .nr_entries = 1, .places = { 1, 1 },
       .comes_back = true },
     { .name = "death", .nr_frames = 2, .nr_entries = 1, .places = { 1, 1 }, .comes_back = true,
@@ -51,6 +53,10 @@ static const struct scope scopes[] = {
 #define CPUS .nr_entries = 1, .comes_back = true, .two_cpus = true
     { .name = "cpus", CPUS, .nr_frames = 1, .places = { 2 } },
     { .name = "cpus-below", CPUS, .nr_frames = 1, .places = { 1, 1 } },
+    { .name = "cpus-descriptors", CPUS, .nr_frames = 1, .places = { 1 }, .levels = 1,
+      .descriptors = true },
+    { .name = "cpus-descriptors-below", CPUS, .nr_frames = 1, .places = { 1, 1 },
+      .descriptors = true },
     { .name = "cpus-two", CPUS, .nr_frames = 2, .places = { 1, 1 }, .depth = 5 },
     { .name = "cpus-two-deeper", CPUS, .nr_frames = 2, .places = { 1, 1 }, .depth = 6 },
     { .name = "cpus-flat", CPUS, .nr_frames = 2, .places = { 2 }, .depth = 5 },
@@ -87,7 +93,7 @@ static unsigned never(void)
  * in a row, and whether longer ones lead to anything new; seconds of the processor. */
 static void print_head(void)
 {
-    printf("%-19s %6s %-9s %7s %5s %5s %9s %11s %10s %8s %5s %-6s %7s\n", "scope", "frames", "who",
+    printf("%-22s %6s %-9s %7s %5s %5s %9s %11s %10s %8s %5s %-6s %7s\n", "scope", "frames", "who",
            "places", "calls", "never", "states", "transitions", "refused", "waits", "depth", "",
            "seconds");
 }
@@ -101,7 +107,7 @@ static void print_row(const char *name, double start)
     snprintf(where, sizeof(where), "%u+%u+%u+%u", p[0], p[1], p[2], p[3]);
     if (nr_domains == 2)
         snprintf(where, sizeof(where), "%u, %u", p[0], scope->second.places);
-    printf("%-19s %6s %-9s %7s %5u %5u %9u %11lu %10lu %8lu %5u %-6s %7.1f\n", name, frames,
+    printf("%-22s %6s %-9s %7s %5u %5u %9u %11lu %10lu %8lu %5u %-6s %7.1f\n", name, frames,
            nr_domains == 2 ? "2 domains" : scope->two_cpus ? "2 CPUs" :
            nr_actors == 2 ? "2 vCPUs" : "1 vCPU", where, nr_ops,
            never(), nr_states, nr_transitions, nr_refused, nr_waits, nodes[at - 1].depth + 1u,
@@ -112,7 +118,7 @@ static void print_row(const char *name, double start)
 void print_more(const char *name, uint32_t states, uint64_t transitions, unsigned depth,
                 bool closed, double start)
 {
-    printf("%-49s %14u %11lu %25u %-6s %7.1f\n", name, states, transitions, depth,
+    printf("%-52s %14u %11lu %25u %-6s %7.1f\n", name, states, transitions, depth,
            closed ? "closed" : "", seconds() - start);
     fflush(stdout);
 }

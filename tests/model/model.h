@@ -5,6 +5,7 @@
  *   main.c                      the scopes: what is looked at, how deep; the table of it
  *   search.c                    breadth first through the states; the shortest way to a violation
  *   preempt.c                   a call of another vCPU in the middle of one
+ *   descriptors.c               GDTs and LDTs
  *   cpus.c stores.c             an access of the guest on another CPU in the middle of a call
  *   death.c                     a domain ends, and the other goes on
  *   world.c renaming.c          the making of a world, and its symmetries
@@ -43,6 +44,7 @@ struct scope {
     unsigned after_end;             /* calls in a row that the other then makes */
     bool end_windows;               /* and the other makes calls meanwhile */
     bool preempted;                 /* a second vCPU calls in each window of each call: preempt.c */
+    bool descriptors;               /* frames may be descriptor tables: descriptors.c */
     bool two_cpus;                  /* a second vCPU runs on a CPU of its own: cpus.c */
     struct {
         unsigned version;           /* of their grant tables; 0: there is one domain only */
@@ -63,9 +65,11 @@ struct place {
 };
 
 enum op_kind {
-    OP_UPDATE_VA, OP_UPDATE_VA_INVLPG, OP_MMU_UPDATE_PLACE, OP_MMU_UPDATE, OP_PTWR,
+    OP_UPDATE_VA, OP_UPDATE_VA_INVLPG, OP_UPDATE_VA_ALL, OP_MMU_UPDATE_PLACE, OP_MMU_UPDATE,
+    OP_PTWR,
     OP_PIN, OP_UNPIN, OP_USER_ROOT, OP_CLEAR, OP_DECREASE, OP_INCREASE, OP_EXCHANGE,
-    OP_HV_TAKES, OP_HV_GIVES, OP_READ, OP_WRITE, OP_FLUSH, OP_INVLPG,
+    OP_HV_TAKES, OP_HV_GIVES, OP_READ, OP_WRITE, OP_FLUSH, OP_FLUSH_ALL, OP_INVLPG,
+    OP_SET_GDT, OP_SET_LDT, OP_LDT_FAULT,
     OP_GRANT, OP_MAP, OP_UNMAP, OP_REPLACE, OP_COPY_FROM, OP_COPY_TO, OP_END
 };
 
@@ -197,6 +201,15 @@ const uint8_t *grants_load_tail(const uint8_t *b);
 uint32_t handle_key(unsigned handle);       /* the part of it that a renaming does not change */
 grant_ref_t ref_of(unsigned number);
 
+/* descriptors.c */
+bool set_gdt_op(mfn_t mfn);                 /* 0: none */
+bool set_ldt_op(uint64_t va);               /* 0: none */
+uint8_t *descriptors_save(uint8_t *put, const struct renaming *r);
+const uint8_t *descriptors_load(const uint8_t *b);
+unsigned descriptor_uses(mfn_t mfn);        /* as such tables of vCPUs */
+/* NULL, or what is wrong with the tables that the CPU uses */
+const char *check_windows(unsigned cpu, bool in_a_call);
+
 /* constant.c */
 void constant_keep(void);
 void constant_check(void);
@@ -233,6 +246,9 @@ double seconds(void);                       /* of CPU time, as other programs ma
 /* How many windows there are. */
 unsigned run_in_windows(unsigned outer, int window, unsigned inner, bool *ok);
 void windows_init(void);
+
+/* After a flush on all CPUs: none has cached what the place's entry was before. */
+void check_flushed_everywhere(const struct place *p);
 
 /* cpus.c. A call of one CPU; at this point of it, an access of the other, op `inner`. */
 #define NO_POINT (-1)

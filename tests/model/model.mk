@@ -6,26 +6,27 @@ MODEL_CFLAGS := $(filter-out $(UNIT_SAN) -O1 -fno-omit-frame-pointer,$(UNIT_CFLA
     -Itests/model
 MODEL_SRC := $(ANY_ARCH_C) $(wildcard arch/host/*.c tests/model/*.c) tests/unit/support.c
 MODEL_OBJ := $(MODEL_SRC:%.c=$(MODEL)/%.o)
-MODEL_SCOPES := two three four entries below deep return death grant grants grants-v2 grants-both \
-    grant-end grants-end grant-ending preempted preempted-wide preempted-three
+MODEL_SCOPES := two three four entries below deep return descriptors death grant grants \
+    grants-v2 grants-both grant-end grants-end grant-ending preempted preempted-wide preempted-three
 MODEL_SCOPES_LONG := three-deeper closed-below grants-deeper grants-both-deeper grants-end-deeper \
     grant-ending-deeper preempted-deeper
 
 # A vCPU that would wait for the other in the middle of a call switches to it by preempt.c.
 MODEL_LDFLAGS := -Wl,--wrap=vcpu_wait
-# Points of cpus.c.
-MODEL_LDFLAGS += $(foreach f,host_step flush_since flush_foreign wait_for_flush,-Wl,--wrap=$f)
+# Points of cpus.c; what descriptors.c knows of.
+MODEL_LDFLAGS += $(foreach f,host_step flush_since flush_foreign wait_for_flush \
+    arch_map_gdt arch_clear_ldt arch_flush_all arch_load_root_and_flush,-Wl,--wrap=$f)
 
 # A second program, with two CPUs: what changes page tables and the frame table is compiled so that
 # each of its stores is such a point, too (stores.c).
 MODEL_CPUS := $(MODEL)/cpus
 MODEL_CPUS_SRC := $(addprefix xen/core/,alloc.c flush.c frame.c request.c) \
-    $(addprefix xen/pv/,linear.c memory.c mmu_update.c mmuext.c pagetype.c ptwr.c)
+    $(addprefix xen/pv/,desc.c linear.c memory.c mmu_update.c mmuext.c pagetype.c ptwr.c)
 MODEL_CPUS_OBJ := $(filter-out $(MODEL_CPUS_SRC:%.c=$(MODEL)/%.o),$(MODEL_OBJ)) \
     $(MODEL_CPUS_SRC:%.c=$(MODEL_CPUS)/%.o)
 MODEL_CPUS_CFLAGS := -fsanitize=thread --param tsan-instrument-func-entry-exit=0 -Wno-error
-MODEL_CPUS_SCOPES := cpus cpus-below cpus-two
-MODEL_CPUS_SCOPES_LONG := cpus-two-deeper cpus-flat
+MODEL_CPUS_SCOPES := cpus cpus-below cpus-descriptors cpus-two
+MODEL_CPUS_SCOPES_LONG := cpus-descriptors-below cpus-two-deeper cpus-flat
 
 # The allocator's static variables, which the model saves and restores.
 MODEL_NAMES := zones zones_in_use nr_free

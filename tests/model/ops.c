@@ -35,7 +35,8 @@ static void add_place_ops(uint8_t place, unsigned values, unsigned actor)
         ADD(.kind = OP_UPDATE_VA, .place = place, .value = value);
         if (!alone())
             continue;
-        ADD(.kind = OP_UPDATE_VA_INVLPG, .place = place, .value = value);
+        ADD(.kind = scope->two_cpus ? OP_UPDATE_VA_ALL : OP_UPDATE_VA_INVLPG, .place = place,
+            .value = value);
         if (value != VALUE_STRANGER)
             ADD(.kind = OP_PTWR, .place = place, .value = value);
     }
@@ -63,6 +64,18 @@ static void add_frame_ops(uint8_t frame, unsigned values, unsigned actor)
     ADD(.kind = OP_DECREASE, .frame = frame);
     if (scope->comes_back && actor == 0)
         ADD(.kind = OP_HV_GIVES, .frame = frame);
+}
+
+/* arg: there is one; else the vCPU has no such table any more. */
+static void add_descriptor_ops(unsigned actor)
+{
+    ADD(.kind = OP_SET_GDT);
+    for (uint8_t frame = 0; frame < scope->nr_frames; frame++)
+        ADD(.kind = OP_SET_GDT, .frame = frame, .arg = 1);
+    ADD(.kind = OP_SET_LDT);
+    for (uint8_t place = 0; place < nr_places; place++)
+        ADD(.kind = OP_SET_LDT, .place = place, .arg = 1);
+    ADD(.kind = OP_LDT_FAULT);
 }
 
 /* --- Grants ----------------------------------------------------------------------------------- */
@@ -150,6 +163,8 @@ void ops_make(void)
             add_frame_ops(frame, values, actor);
         if (scope->comes_back)
             ADD(.kind = OP_INCREASE);
+        if (scope->descriptors)
+            add_descriptor_ops(actor);
         if (!alone())
             add_grant_ops(actor);
         else
@@ -157,8 +172,11 @@ void ops_make(void)
     }
     actor = 0;
     ADD(.kind = OP_HV_TAKES);
-    for (actor = 0; actor < nr_tlbs(); actor++)
+    for (actor = 0; actor < nr_tlbs(); actor++) {
         ADD(.kind = OP_FLUSH);
+        if (scope->two_cpus)
+            ADD(.kind = OP_FLUSH_ALL);
+    }
 }
 
 /* --- How they are written --------------------------------------------------------------------- */
@@ -168,6 +186,7 @@ void ops_make(void)
 static const char *const line[] = {
     [OP_UPDATE_VA] = "update_va_mapping(va[%2$u], %4$s, 0)",
     [OP_UPDATE_VA_INVLPG] = "update_va_mapping(va[%2$u], %4$s, UVMF_INVLPG)",
+    [OP_UPDATE_VA_ALL] = "update_va_mapping(va[%2$u], %4$s, UVMF_INVLPG | UVMF_ALL)",
     [OP_MMU_UPDATE_PLACE] = "mmu_update(slot_of(va[%2$u]), %4$s)",
     [OP_MMU_UPDATE] = "mmu_update(maddr(frame[%1$u]) + 8 * %3$u, %4$s)",
     [OP_PTWR] = "ptwr: *(uint64_t *)va[%2$u] = %4$s",
@@ -183,7 +202,11 @@ static const char *const line[] = {
     [OP_READ] = "guest_read(va[%2$u])",
     [OP_WRITE] = "guest_write(va[%2$u])",
     [OP_FLUSH] = "mmuext(MMUEXT_TLB_FLUSH_LOCAL)",
+    [OP_FLUSH_ALL] = "mmuext(MMUEXT_TLB_FLUSH_ALL)",
     [OP_INVLPG] = "mmuext(MMUEXT_INVLPG_LOCAL, va[%2$u])",
+    [OP_SET_GDT] = "set_gdt(%3$u of frame[%1$u])",
+    [OP_SET_LDT] = "mmuext(MMUEXT_SET_LDT, %3$u of va[%2$u])",
+    [OP_LDT_FAULT] = "the CPU uses its LDT",
     [OP_GRANT] = "grant_entry[%5$u] = %4$s",
     [OP_MAP] = "map_grant_ref(entry %5$u, %6$s, %7$s)",
     [OP_UNMAP] = "unmap_grant_ref(handle %5$u, %6$s, %7$s)",

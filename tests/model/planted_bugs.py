@@ -12,7 +12,7 @@ class Bug:
     new: object
     scope: str
     violation: str = ""  # part of the model's message
-    not_in: str = ""  # a quick scope of one CPU, which does not find it, as no other does
+    two_cpus: bool = False  # no scope of one CPU finds it
 
 
 BUGS = (
@@ -86,6 +86,9 @@ BUGS = (
     Bug("an unpin of what is not pinned", "mmuext.c",
         old="    if (!(READ_ONCE(f->word) & TYPE_PINNED)) {\n", new="    if (0) {\n",
         scope="two"),
+    Bug("an LDT is not flushed", "desc.c",
+        old="    flush_vcpu(v);\n    for", new="    for",
+        scope="descriptors", violation="descriptor table"),
     Bug("the old root keeps its references", "mmuext.c",
         old="        load_and_flush(v);\n"
             "    if (old != 0)\n",
@@ -251,7 +254,7 @@ BUGS = (
         new=("        (void)0;\n    claimed |=",
              "    flush_since(frame_owner(f), f->stamp);\n"
              "    return type == TYPE_WRITABLE ? 0 : validate_claimed(f, type);"),
-        scope="cpus", violation="TLB still has a writable mapping", not_in="entries"),
+        scope="cpus", violation="TLB still has a writable mapping", two_cpus=True),
     Bug("a frame is free before the flush", "frame.c",
         old=("            flush_since(d, f->stamp);\n",
              "    free_frames(frame_to_mfn(f), 0, true);\n"),
@@ -259,26 +262,42 @@ BUGS = (
              "    free_frames(frame_to_mfn(f), 0, true);\n"
              "    if (d->state > DOM_BUILDING && d->state < DOM_DYING && current->domain == d)\n"
              "        flush_since(d, f->stamp);\n"),
-        scope="cpus", violation="not its own", not_in="entries"),
+        scope="cpus", violation="not its own", two_cpus=True),
     Bug("only this CPU is flushed", "flush.c",
         old="    flush_elsewhere(d, stamp);\n}\n\nvoid flush_foreign",
         new="}\n\nvoid flush_foreign",
-        scope="cpus", violation="still", not_in="entries"),
+        scope="cpus", violation="still", two_cpus=True),
     Bug("the CPU of the first vCPU is flushed for each", "flush.c",
         old="READ_ONCE(v->on_cpu);\n\n        if (c == NULL || READ_ONCE(v->flushed)",
         new="READ_ONCE(d->vcpu[0]->on_cpu);\n\n        if (c == NULL || READ_ONCE(v->flushed)",
-        scope="cpus", violation="still", not_in="entries"),
+        scope="cpus", violation="still", two_cpus=True),
     Bug("other CPUs are asked to flush, and not waited for", "flush.c",
         old="    while (nr-- > 0)\n        wait_for_flush(asked[nr], number[nr]);\n}\n\n"
             "void flush_since",
         new="    (void)asked;\n}\n\nvoid flush_since",
-        scope="cpus", violation="still", not_in="entries"),
+        scope="cpus", violation="still", two_cpus=True),
     Bug("this CPU's last flush is taken for the other's", "flush.c",
         old="READ_ONCE(v->flushed) > stamp)", new="READ_ONCE(current->flushed) > stamp)",
-        scope="cpus", violation="still", not_in="entries"),
+        scope="cpus", violation="still", two_cpus=True),
     Bug("another CPU is flushed only if it flushed before the stamp", "flush.c",
         old="READ_ONCE(v->flushed) > stamp)", new="READ_ONCE(v->flushed) >= stamp)",
-        scope="cpus", violation="still", not_in="entries"),
+        scope="cpus", violation="still", two_cpus=True),
+    Bug("an LDT that goes is flushed on this CPU only", "flush.c",
+        old="    else if (c != NULL)\n        wait_for_flush(c, request_flush(c));\n", new="",
+        scope="cpus-descriptors", violation="descriptor table", two_cpus=True),
+    Bug("an LDT's references are dropped before the flush", "desc.c",
+        old=("    flush_vcpu(v);\n    for",
+             "            put_page_and_type(mfn_to_frame(old[i]));\n}"),
+        new=("    for",
+             "            put_page_and_type(mfn_to_frame(old[i]));\n    flush_vcpu(v);\n}"),
+        scope="cpus-descriptors", violation="is no descriptor page", two_cpus=True),
+    Bug("a guest's flush of all CPUs is one of its own", "mmuext.c",
+        old="        flush_others_unlocked(d);\n    return 0;\n}\n\nint mmuext_invlpg(",
+        new="        (void)0;\n    return 0;\n}\n\nint mmuext_invlpg(",
+        scope="cpus-below", violation="all CPUs", two_cpus=True),
+    Bug("an update that is flushed on all CPUs is on its own", "mmu_update.c",
+        old="    flush_others(current->domain);\n", new="",
+        scope="cpus", violation="all CPUs", two_cpus=True),
     Bug("no stamp when an L1 entry goes, with two CPUs", "pagetype.h",
         old="        f->stamp = d->epoch;\n", new="",
         scope="cpus", violation="no flush is owed"),
@@ -291,7 +310,7 @@ BUGS = (
         new=("    put_page_from_l1e(ol1e, d);\n"
              "    if (unlikely(!store_entry(slot, ol1e, nl1e, how)))\n"
              "        return -EAGAIN;\n"),
-        scope="cpus", not_in="entries"),
+        scope="cpus", two_cpus=True),
 )
 
 SURVIVORS = (

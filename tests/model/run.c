@@ -3,6 +3,7 @@
 #include "model.h"
 #include "support.h"
 #include "xen/core/sched.h"
+#include "xen/pv/desc.h"
 #include "xen/pv/hypercalls.h"
 #include "xen/pv/ptwr.h"
 
@@ -90,6 +91,23 @@ static bool exchange(mfn_t mfn)
     return ok;
 }
 
+static bool update_everywhere(const struct place *p, unsigned value)
+{
+    if (do_update_va_mapping(p->va, value_of(value), UVMF_INVLPG | UVMF_ALL) != 0)
+        return false;
+    check_flushed_everywhere(p);
+    return true;
+}
+
+static bool flush_everywhere(void)
+{
+    if (!mmuext(MMUEXT_TLB_FLUSH_ALL, 0))
+        return false;
+    for (unsigned i = 0; i < nr_places; i++)
+        check_flushed_everywhere(&places[i]);
+    return true;
+}
+
 static bool hv_takes(void)
 {
     return alloc_page() != NULL;
@@ -123,6 +141,7 @@ bool op_run(const struct op *op, unsigned actor)
     case OP_UPDATE_VA: return do_update_va_mapping(p->va, value_of(op->value), 0) == 0;
     case OP_UPDATE_VA_INVLPG:
         return do_update_va_mapping(p->va, value_of(op->value), UVMF_INVLPG) == 0;
+    case OP_UPDATE_VA_ALL: return update_everywhere(p, op->value);
     case OP_MMU_UPDATE_PLACE: return mmu_update(p->maddr, op->value);
     case OP_MMU_UPDATE: return mmu_update((mfn << PAGE_SHIFT) + 8ul * op->arg, op->value);
     case OP_PTWR: return ptwr(op);
@@ -138,7 +157,11 @@ bool op_run(const struct op *op, unsigned actor)
     case OP_READ: return host_guest_read(&word, p->va, 8);
     case OP_WRITE: return write_same(p->va);
     case OP_FLUSH: arch_flush_all(); return true;
+    case OP_FLUSH_ALL: return flush_everywhere();
     case OP_INVLPG: arch_flush_tlb_one(p->va); return true;
+    case OP_SET_GDT: return set_gdt_op(op->arg ? mfn : 0);
+    case OP_SET_LDT: return set_ldt_op(op->arg ? p->va : 0);
+    case OP_LDT_FAULT: return map_ldt_fault(current, 0);
     default: return op_run_grant(op);
     }
 }

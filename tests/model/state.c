@@ -128,6 +128,8 @@ static void save_as(uint8_t *bytes, const struct renaming *r)
         save_place(&places[place_at[i]]);
     for (unsigned a = 0; a < nr_actors; a++)
         *put++ = (uint8_t)code_of((uint32_t)(actors[r->cpu[a]]->root_user >> PAGE_SHIFT));
+    if (scope->descriptors)
+        put = descriptors_save(put, r);
     domains_at = (unsigned)(put - bytes);
     for (unsigned d = 0; d < nr_domains; d++)
         save_domain(d);

@@ -159,6 +159,8 @@ void state_load(const uint8_t *bytes)
         b = load_place(b, &places[i]);
     for (unsigned a = 0; a < nr_actors; a++)
         actors[a]->root_user = (uint64_t)mfn_of(*b++) << PAGE_SHIFT;
+    if (scope->descriptors)
+        b = descriptors_load(b);
     for (unsigned d = 0; d < nr_domains; d++)
         load_domain(d, *b++);
     free_list_load(*b++);
