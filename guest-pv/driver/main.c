@@ -24,7 +24,7 @@
 #include "virtio_blk.h"
 #include "virtio_net.h"
 
-#define MAX_DISKS 16u
+#define MAX_DISKS 128u
 #define FLUSH_NS (4 * NS_PER_S)         /* less than the hypervisor waits for our end */
 
 #define MAX_CARDS 4u

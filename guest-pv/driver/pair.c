@@ -2,13 +2,16 @@
  * end (public/io/xenbus.h). Only the state as it is now counts: values in between may never be
  * seen. Whatever a guest writes into its nodes is read with a bound, and nonsense closes its own
  * device. Called by main.c's thread alone; the data path is another. */
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "console.h"
 #include "pair.h"
+#include "thread.h"
 
-#define LIST_BYTES 2048u
+#define LIST_BYTES 4096u                /* as much as the store sends */
+#define MAX_LINES 24u                   /* about one device */
 #define LAST_STATE XenbusStateReconfigured
 
 static const struct backend *const backends[] = { &vbd_backend, &vif_backend };
@@ -16,10 +19,36 @@ static struct pair *pairs;
 static unsigned last_number;
 static bool list_changed = true;
 
+static struct thread *control;
+
 bool pair_fail(struct pair *p, const char *problem)
 {
     p->problem = problem;
     return false;
+}
+
+void pair_stop(struct pair *p, const char *problem)
+{
+    p->problem = problem;
+    p->stopped = p->changed = true;
+    thread_wake(control);
+}
+
+void pair_print(struct pair *p, const char *fmt, ...)
+{
+    char line[192];
+    va_list ap;
+
+    if (p->lines > MAX_LINES)
+        return;
+    va_start(ap, fmt);
+    vsnprintf(line, sizeof(line), fmt, ap);
+    va_end(ap);
+    if (p->lines++ < MAX_LINES)
+        kprintf("driver: d%u: %s\n", p->domid, line);
+    else
+        kprintf("driver: d%u: %s/%u: its further lines are left out\n", p->domid,
+                p->backend->type, (unsigned)p->handle);
 }
 
 /* --- Nodes ------------------------------------------------------------------------------------ */
@@ -50,15 +79,18 @@ static void set_state(struct pair *p, XenbusState state)
     xs_write_number(back_node(p, "state"), state);
 }
 
-static XenbusState read_state(const char *path)
+/* -1: it cannot be read. What is no number of a state is XenbusStateUnknown. */
+static int read_state(const char *path)
 {
-    uint64_t state;
+    char text[24];
 
-    return xs_read_number(NO_TRANSACTION, path, LAST_STATE, &state) ? (XenbusState)state
-                                                                    : XenbusStateUnknown;
+    if (!xs_read(NO_TRANSACTION, path, text, sizeof(text)))
+        return -1;
+    return text[0] >= '0' && text[0] <= '0' + LAST_STATE && text[1] == '\0'
+               ? text[0] - '0' : XenbusStateUnknown;
 }
 
-static XenbusState front_state(const struct pair *p)
+static int front_state(const struct pair *p)
 {
     return read_state(front_node(p, "state"));
 }
@@ -66,9 +98,9 @@ static XenbusState front_state(const struct pair *p)
 /* As another driver domain has left it, or the store has made it. */
 static XenbusState state_before(const struct pair *p)
 {
-    XenbusState state = read_state(back_node(p, "state"));
+    int state = read_state(back_node(p, "state"));
 
-    return state > XenbusStateInitWait ? state : XenbusStateInitialising;
+    return state > XenbusStateInitWait ? (XenbusState)state : XenbusStateInitialising;
 }
 
 /* --- States ----------------------------------------------------------------------------------- */
@@ -78,8 +110,7 @@ static void refuse(struct pair *p)
 {
     char path[2 * XS_PATH];
 
-    kprintf("driver: d%u %s/%u: %s\n", p->domid, p->backend->type, (unsigned)p->handle,
-            p->problem);
+    pair_print(p, "%s/%u: %s", p->backend->type, (unsigned)p->handle, p->problem);
     snprintf(path, sizeof(path), "error/%s/error", p->back);
     xs_write(path, p->problem);
     set_state(p, XenbusStateClosing);
@@ -163,6 +194,27 @@ static void token_of(const struct pair *p, char token[16])
     snprintf(token, 16, "p%u", p->number);
 }
 
+static bool has_pairs(const struct backend *b, domid_t domid)
+{
+    const struct pair *p = pairs;
+
+    while (p != NULL && (p->backend != b || p->domid != domid))
+        p = p->next;
+    return p != NULL;
+}
+
+/* With the last device of its kind the guest's own directories go. */
+static void remove_nodes(const struct pair *p)
+{
+    char path[2 * XS_PATH];
+    const char *slash = has_pairs(p->backend, p->domid) ? NULL : strrchr(p->back, '/');
+    int len = slash != NULL ? (int)(slash - p->back) : (int)strlen(p->back);
+
+    snprintf(path, sizeof(path), "error/%.*s", len, p->back);
+    xs_remove(path + strlen("error/"));
+    xs_remove(path);
+}
+
 static void drop(struct pair *p)
 {
     struct pair **at = &pairs;
@@ -172,10 +224,10 @@ static void drop(struct pair *p)
     p->backend->end(p);
     token_of(p, token);
     xs_unwatch(front_node(p, "state"), token);
-    xs_remove(p->back);
     while (*at != p)
         at = &(*at)->next;
     *at = p->next;
+    remove_nodes(p);
     free(p);
 }
 
@@ -190,11 +242,15 @@ static bool has_ended(const struct pair *p)
 
 static void look_at(struct pair *p)
 {
-    XenbusState state;
+    int state;
 
     p->changed = false;
+    if (p->stopped) {
+        p->stopped = false;
+        refuse(p);
+    }
     state = front_state(p);
-    if (state == XenbusStateUnknown) {
+    if (state < 0) {
         if (has_ended(p))
             drop(p);
     } else if (on_front[state] != NULL) {
@@ -329,6 +385,7 @@ bool pairs_serve(void)
 
 void pairs_init(void)
 {
+    control = current;
     xs_watch("backend", "b");
     xs_watch("@releaseDomain", "r");
 }

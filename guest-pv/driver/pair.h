@@ -33,6 +33,8 @@ struct pair {
     XenbusState state;                  /* ours, as the store has it */
     bool connected;
     bool changed;                       /* the front end's state is to be looked at */
+    bool stopped;                       /* by pair_stop() */
+    unsigned lines;                     /* printed about it */
     const char *problem;
     void *device;                       /* the back end's */
 };
@@ -41,6 +43,11 @@ struct pair {
 
 /* For a back end: returns false, and p->problem says why. */
 bool pair_fail(struct pair *p, const char *problem);
+/* For the data thread: the device is served no more. The guest sees it close, and may begin
+ * anew. */
+void pair_stop(struct pair *p, const char *problem);
+/* A line about the device. After some, no more: a guest can cause any number. */
+void pair_print(struct pair *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Paths of nodes in the pair's directories, in a buffer that the next call overwrites. */
 const char *front_node(const struct pair *p, const char *name);
 const char *back_node(const struct pair *p, const char *name);

@@ -8,7 +8,6 @@
 #include <public/io/protocols.h>
 #include "blk_ring.h"
 #include "clock.h"
-#include "console.h"
 #include "event.h"
 #include "gnttab.h"
 #include "pair.h"
@@ -141,11 +140,10 @@ static void open_vbd(struct vbd *v)
     v->told = false;
     v->next = connected;
     connected = v;
-    kprintf("driver: d%u: %s is %s, %lu MiB%s\n", v->pair->domid, v->name, v->disk->name,
-            v->disk->nr_sectors / MIB_SECTORS, v->readonly ? ", read-only" : "");
+    pair_print(v->pair, "%s is %s, %lu MiB%s", v->name, v->disk->name,
+               v->disk->nr_sectors / MIB_SECTORS, v->readonly ? ", read-only" : "");
     if (v->ring.shared.rsp_prod_pvt != 0) {
-        kprintf("driver: d%u: %s goes on, %u requests are repeated\n", v->pair->domid, v->name,
-                unanswered);
+        pair_print(v->pair, "%s goes on, %u requests are repeated", v->name, unanswered);
         event_send(v->port);            /* who answered may have died before it could tell */
     }
     thread_wake(server);                /* requests may be there */
@@ -189,9 +187,9 @@ static void vbd_disconnect(struct pair *p)
         thread_sleep(BUSY_SLEEP);
     event_close(v->port);
     grant_unmap((uint64_t)v->page, v->handle);
-    kprintf("driver: d%u: %s ends: %lu requests, %lu KiB read, %lu KiB written, "
-            "%lu KiB discarded, %lu errors\n", p->domid, v->name, r->requests,
-            r->sectors_read / 2, r->sectors_written / 2, r->sectors_discarded / 2, r->errors);
+    pair_print(p, "%s ends: %lu requests, %lu KiB read, %lu KiB written, %lu KiB discarded, "
+               "%lu errors", v->name, r->requests, r->sectors_read / 2, r->sectors_written / 2,
+               r->sectors_discarded / 2, r->errors);
 }
 
 /* The page of address space is lost: one for each device of a guest. */
@@ -219,8 +217,7 @@ static bool serve(struct vbd *v)
         event_send(v->port);
     if (v->ring.stopped && !v->told) {
         v->told = true;
-        kprintf("driver: d%u: %s: senseless ring indices: it is served no more\n",
-                v->pair->domid, v->name);
+        pair_stop(v->pair, "senseless ring indices: it is served no more");
     }
     return moved;
 }

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "console.h"
 #include "event.h"
 #include "gnttab.h"
 #include "net_ring.h"
@@ -137,9 +136,9 @@ static void open_vif(struct vif *v, const struct vif_front *f)
     v->told = false;
     v->next = connected;
     connected = v;
-    kprintf("driver: d%u: network device %u is %02x:%02x:%02x:%02x:%02x:%02x%s\n",
-            v->pair->domid, (unsigned)v->pair->handle, v->mac[0], v->mac[1], v->mac[2], v->mac[3],
-            v->mac[4], v->mac[5], v->strict ? ", no other" : "");
+    pair_print(v->pair, "network device %u is %02x:%02x:%02x:%02x:%02x:%02x%s",
+               (unsigned)v->pair->handle, v->mac[0], v->mac[1], v->mac[2], v->mac[3], v->mac[4],
+               v->mac[5], v->strict ? ", no other" : "");
     if (v->ring.tx.rsp_prod_pvt != 0 || v->ring.rx.rsp_prod_pvt != 0) {
         event_send(v->tx_port);         /* who answered may have died before it could tell */
         event_send(v->rx_port);
@@ -179,9 +178,9 @@ static void vif_disconnect(struct pair *p)
     while (*at != v)
         at = &(*at)->next;
     *at = v->next;
-    kprintf("driver: d%u: network device %u ends: %lu packets sent, %lu received, %lu dropped, "
-            "%lu refused\n", p->domid, (unsigned)p->handle, v->port->in,
-            v->port->out - v->port->nr_queued, v->port->dropped, v->ring.refused);
+    pair_print(p, "network device %u ends: %lu packets sent, %lu received, %lu dropped, "
+               "%lu refused", (unsigned)p->handle, v->port->in,
+               v->port->out - v->port->nr_queued, v->port->dropped, v->ring.refused);
     switch_remove(v->port);
     close_ports(v);
     unmap_rings(v);
@@ -254,8 +253,7 @@ static bool serve(struct vif *v, uint64_t seconds)
         event_send(v->rx_port);
     if (v->ring.stopped && !v->told) {
         v->told = true;
-        kprintf("driver: d%u: network device %u: senseless rings: it is served no more\n",
-                v->pair->domid, (unsigned)v->pair->handle);
+        pair_stop(v->pair, "senseless rings: it is served no more");
     }
     return moved || !net_ring_wait(&v->ring, !waits, port_first(v->port) != NULL);
 }

@@ -56,6 +56,14 @@ void front_set(const struct front *f, const char *name, const char *fmt, ...)
     OK(xs_ask(XS_WRITE, 0, text));
 }
 
+void front_remove(const struct front *f, const char *name)
+{
+    char text[128];
+
+    snprintf(text, sizeof(text), "%s/%s|", f->dir, name);
+    xs_ask(XS_RM, 0, text);
+}
+
 void front_set_state(const struct front *f, XenbusState state)
 {
     front_set(f, "state", "%d", state);

@@ -1,7 +1,7 @@
 /* Front ends of a disk and of a network device, as Linux has them but smaller, for the suites
- * "frontend", which uses them as they are meant, and "hostilefront", which does not: front.c has the
- * nodes in xenstore, front_blk.c and front_net.c the rings. A guest finds its devices by the order
- * of their names. What takes longer than FRONT_PATIENCE fails the test. */
+ * "frontend", which uses them as they are meant, and "hostilefront", which does not: front.c has
+ * the nodes in xenstore, front_blk.c and front_net.c the rings. A guest finds its devices by the
+ * order of their names. What takes longer than FRONT_PATIENCE fails the test. */
 #ifndef GUEST_FRONT_H
 #define GUEST_FRONT_H
 
@@ -32,6 +32,7 @@ bool front_find(struct front *f, const char *type, unsigned index);
 /* Ends the test if the store does not take it. */
 void front_set(const struct front *f, const char *name, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+void front_remove(const struct front *f, const char *name);    /* if it is there */
 void front_set_state(const struct front *f, XenbusState state);
 /* The back end's node, in a buffer of xenstore.c's; "": it cannot be read. */
 const char *front_back(const struct front *f, const char *name);
@@ -63,7 +64,8 @@ struct blkfront {
     uint8_t *page[BLK_PAGES];
     uint64_t next_id;
 };
-/* Memory and grants for the index-th disk; false: there is none. */
+/* Memory and grants for the index-th disk, those that it has already if it was another one before.
+ * False: there is none. */
 bool blk_init(struct blkfront *b, unsigned index);
 /* New ring and port, told to the back end, which connects. False: it does not. */
 bool blk_connect(struct blkfront *b);

@@ -10,10 +10,11 @@
 
 bool blk_init(struct blkfront *b, unsigned index)
 {
-    memset(b, 0, sizeof(*b));
     b->port = -1;
     if (!front_find(&b->x, "vbd", index))
         return false;
+    if (b->shared != NULL)
+        return true;
     b->shared = p2v(frame_alloc());
     b->ring_ref = front_refs(1);
     b->ref = front_refs(BLK_PAGES);

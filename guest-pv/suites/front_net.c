@@ -8,14 +8,8 @@
 #include "mm.h"
 #include "suite.h"
 
-bool net_init(struct netfront *n, unsigned index)
+static void allocate(struct netfront *n)
 {
-    unsigned mac[6];
-
-    memset(n, 0, sizeof(*n));
-    n->port = -1;
-    if (!front_find(&n->x, "vif", index))
-        return false;
     n->tx_shared = p2v(frame_alloc());
     n->rx_shared = p2v(frame_alloc());
     n->rings = front_refs(2);
@@ -25,6 +19,17 @@ bool net_init(struct netfront *n, unsigned index)
         n->tx_page[i] = p2v(frame_alloc());
     for (unsigned i = 0; i < NET_BUFFERS; i++)
         n->rx_page[i] = p2v(frame_alloc());
+}
+
+bool net_init(struct netfront *n, unsigned index)
+{
+    unsigned mac[6];
+
+    n->port = -1;
+    if (!front_find(&n->x, "vif", index))
+        return false;
+    if (n->tx_shared == NULL)
+        allocate(n);
     if (!EXPECT_EQ(sscanf(front_back(&n->x, "mac"), "%x:%x:%x:%x:%x:%x", &mac[0], &mac[1], &mac[2],
                           &mac[3], &mac[4], &mac[5]), 6))
         return false;
