@@ -23,7 +23,7 @@ $(INTERLEAVE)/common/string.o $(INTERLEAVE)/common/printf.o: \
 INTERLEAVE_LDFLAGS := -rdynamic $(LIBC_NAMES:%=-Wl,--wrap=%)
 INTERLEAVE_WAIT := -Wl,--wrap=vcpu_wait
 # Those whose CPUs schedule, which threads do not.
-INTERLEAVE_SLEEPS := blocks polls timers downs
+INTERLEAVE_SLEEPS := blocks polls timers downs periods
 INTERLEAVE_SCENARIOS := retype retype-audited hammer trees linear give-back give-back-two \
     grants last-puts ports ports-fifo ends to-fifo lines vcpus words descriptors death claims \
     claims-service slow-line $(INTERLEAVE_SLEEPS)

@@ -107,6 +107,16 @@ void flush_since""", "hammer"),
 """),
          ("    lock_console();\n    do {\n        tx_pump(",
           "    } while (!enough);\n    unlock_console();\n"), "slow-line"),
+    Race("a vCPU's periodic timer is set by the CPU that changes it", "vtimer.c",
+         "    ask_work(v, WORK_TIMERS);\n    vcpu_kick(v);",
+         "    timer_cancel(&v->periodic);\n    if (READ_ONCE(v->on_cpu) != NULL)\n"
+         "        vcpu_timers_in(v, now_ns());", "periods"),
+    Race("a vCPU that stops leaves its timer if its period has just become 0", "vtimer.c",
+         "    if (unlikely(timer_armed(&v->periodic)))", "    if (unlikely(v->periodic_ns != 0))",
+         "periods"),
+    Race("work that is asked for while other work is done is forgotten", "upcall.c",
+         "done_work(v, work & (WORK_TIME | WORK_STOP | WORK_TIMERS));",
+         "done_work(v, WORK_TIME | WORK_STOP | WORK_TIMERS);", "periods"),
     Race("a pin of a grant is dropped without the lock", "grant_pin.c",
          """    spin_lock(&gt->lock);
     *(readonly ? &p->readers : &p->writers) -= 1;

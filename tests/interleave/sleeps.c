@@ -142,10 +142,66 @@ static void downs(struct vcpu *v)
     }
 }
 
+static unsigned changing;       /* vCPUs inside a call that changes a timer or stops a vCPU */
+
+static void prepare_periods(struct domain *d[2])
+{
+    prepare(d);
+    changing = 0;
+}
+
+/* Of every vCPU at any time, and of the one that is about to go on in the guest. */
+static void check_periods(const struct vcpu *self)
+{
+    const struct timer *t = &self->periodic;
+    const struct vcpu *v;
+    unsigned i;
+
+    for_each_vcpu(self->domain, v, i)
+        HOST_CHECK(!timer_armed(&v->periodic) || v->on_cpu != NULL,
+                   "v%u does not run, and its periodic timer does", i);
+    if (changing != 0 || self->work != 0)
+        return;
+    HOST_CHECK(self->up, "v%u runs, and is down", self->id);
+    if (self->periodic_ns != 0)
+        HOST_CHECK(timer_armed(t) && t->deadline_ns <= self->periodic_last + self->periodic_ns,
+                   "v%u runs without a tick to come", self->id);
+}
+
+static void change(unsigned cmd, unsigned id, const struct vcpu *by)
+{
+    struct vcpu_set_periodic_timer op = { .period_ns = pick(2) ? 1000000 : 1000000000 };
+    uint64_t arg = SCRATCH + (8 + by->id) * PAGE_SIZE;
+
+    guest_put(arg, &op, sizeof(op));
+    changing++;
+    (void)call(__HYPERVISOR_vcpu_op, cmd, id, arg, 0);
+    changing--;
+}
+
+/* The even ones change the timers of the odd ones, put them down and up again. */
+static void periods(struct vcpu *v)
+{
+    static const unsigned cmds[] = { VCPUOP_set_periodic_timer, VCPUOP_set_periodic_timer,
+                                     VCPUOP_stop_periodic_timer, VCPUOP_down, VCPUOP_up };
+
+    for (unsigned i = 0; i < 2 * ROUNDS; i++) {
+        if (v->id % 2 == 0)
+            change(cmds[pick(ARRAY_SIZE(cmds))], 1 + 2 * pick(v->domain->nr_vcpus / 2), v);
+        else if (pick(4) == 0)
+            (void)call(__HYPERVISOR_sched_op, SCHEDOP_yield, 0, 0, 0);
+        in_guest(v);
+        check_periods(v);
+    }
+    for (unsigned id = 1; v->id % 2 == 0 && id < v->domain->nr_vcpus; id += 2)
+        change(VCPUOP_up, id, v);
+}
+
 const struct scenario sleep_scenarios[] = {
     { "blocks", { 6 }, prepare, { blocks }, NULL },
     { "polls", { 6 }, prepare, { polls }, NULL },
     { "timers", { 4 }, prepare, { timers }, NULL },
     { "downs", { 4 }, prepare, { downs }, NULL },
+    { "periods", { 4 }, prepare_periods, { periods }, NULL },
     { NULL },
 };

@@ -48,6 +48,7 @@ enum domain_state { DOM_BUILDING, DOM_RUNNING, DOM_SHUTDOWN, DOM_DYING, DOM_DEAD
 #define WORK_NMI 0x20000u           /* a virtual NMI is pending */
 #define WORK_TIME 0x40000u          /* the time area is to be written, as WORK_PUBLISH */
 #define WORK_STOP 0x80000u          /* the vCPU is down: schedule_at_exit() */
+#define WORK_TIMERS 0x100000u       /* its periodic timer has changed: vcpu_timers_work() */
 
 enum callback { CB_EVENT, CB_FAILSAFE, CB_SYSCALL, CB_SYSCALL32, CB_SYSENTER, NR_CALLBACKS };
 

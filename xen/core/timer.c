@@ -84,11 +84,14 @@ static void __attribute__((noinline)) program_and_unlock(struct timer_queue *q,
     spin_unlock(&q->lock);
 }
 
-/* q's lock is held, and is released; t is not linked. */
-static inline void insert_and_unlock(struct timer_queue *q, struct timer *t, uint64_t deadline_ns)
+/* q's lock is held, and is released; t is armed on no other queue. */
+static inline void set_here(struct timer_queue *q, struct timer *t, uint64_t deadline_ns)
 {
     struct list_head *at;
 
+    if (t->queue != NULL)
+        list_unlink(&t->link);
+    WRITE_ONCE(t->queue, q);
     t->deadline_ns = deadline_ns;
     for (at = q->armed.next; at != &q->armed; at = at->next)
         if (list_entry(at, struct timer, link)->deadline_ns > deadline_ns)
@@ -98,15 +101,6 @@ static inline void insert_and_unlock(struct timer_queue *q, struct timer *t, uin
         program_and_unlock(q, deadline_ns);
     else
         spin_unlock(&q->lock);
-}
-
-/* q's lock is held: a timer that is armed on no other queue joins it. */
-static inline void set_here(struct timer_queue *q, struct timer *t, uint64_t deadline_ns)
-{
-    if (t->queue != NULL)
-        list_unlink(&t->link);
-    WRITE_ONCE(t->queue, q);
-    insert_and_unlock(q, t, deadline_ns);
 }
 
 static void __attribute__((noinline, cold)) set_slowly(struct timer *t, uint64_t deadline_ns)
@@ -127,25 +121,6 @@ void timer_set(struct timer *t, uint64_t deadline_ns)
         set_slowly(t, deadline_ns);
     else
         set_here(q, t, deadline_ns);
-}
-
-/* A timer on no queue is claimed by compare-and-exchange: else two CPUs could each put it on their
- * own. */
-void timer_set_shared(struct timer *t, uint64_t deadline_ns)
-{
-    struct timer_queue *q = &this_cpu()->timers, *none = NULL;
-
-    spin_lock(&q->lock);
-    if (READ_ONCE(t->queue) == q)
-        list_unlink(&t->link);
-    else
-        while (!try_cmpxchg(&t->queue, &none, q)) {
-            spin_unlock(&q->lock);
-            timer_cancel(t);
-            spin_lock(&q->lock);
-            none = NULL;
-        }
-    insert_and_unlock(q, t, deadline_ns);
 }
 
 /* The clock is read once: a timer that fires and is armed again for a short time cannot make the

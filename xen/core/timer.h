@@ -29,8 +29,6 @@ void timer_init(struct timer *t, void (*fn)(void *), void *arg);
 /* Arms it anew, on this CPU; a past deadline: at the next interrupt. The caller makes sure that no
  * other CPU sets the same timer at this time; cancelling and firing are free. */
 void timer_set(struct timer *t, uint64_t deadline_ns);
-/* The same for a timer that several CPUs may set at the same time. */
-void timer_set_shared(struct timer *t, uint64_t deadline_ns);
 /* fn may still run on another CPU. */
 void timer_cancel(struct timer *t);
 /* fn does not run any more, and nothing sets the timer again. Without locks. */

@@ -3,10 +3,12 @@
  * the scheduler calls vcpu_timers_in and _out when a vCPU starts and stops to run.
  *
  * The periodic timer runs only while its vCPU runs: it does not wake a blocked vCPU, and a tick
- * that was missed is sent when the vCPU runs again. A new vCPU has a period of 10 ms, as in Xen. */
+ * that was missed is sent when the vCPU runs again. So only the CPU that runs the vCPU sets it:
+ * another CPU that changes the period leaves WORK_TIMERS, which the vCPU does at its next exit to
+ * the guest. A new vCPU has a period of 10 ms, as in Xen. */
 #include "arch/arch.h"
-#include "xen/core/cpu.h"
 #include "xen/core/domain.h"
+#include "xen/core/sched.h"
 #include "xen/core/sched_wake.h"
 #include "xen/core/time.h"
 #include "xen/core/timer.h"
@@ -36,7 +38,7 @@ static void periodic_tick(struct vcpu *v, uint64_t now)
         WRITE_ONCE(v->periodic_last, now);
         vcpu_timer_fired(v);
     }
-    timer_set_shared(&v->periodic, last + period);
+    timer_set(&v->periodic, last + period);
 }
 
 static void periodic_fired(void *arg)
@@ -67,20 +69,32 @@ void vcpu_timers_in(struct vcpu *v, uint64_t now)
 
 void vcpu_timers_out(struct vcpu *v)
 {
-    if (unlikely(v->periodic_ns != 0))
+    if (unlikely(timer_armed(&v->periodic)))
         timer_cancel(&v->periodic);
+}
+
+void vcpu_timers_work(void)
+{
+    timer_cancel(&current->periodic);
+    vcpu_timers_in(current, now_ns());
+}
+
+void vcpu_timers_changed(struct vcpu *v)
+{
+    if (v == current) {
+        vcpu_timers_work();
+        return;
+    }
+    ask_work(v, WORK_TIMERS);
+    vcpu_kick(v);
 }
 
 int vcpu_set_periodic(struct vcpu *v, uint64_t period_ns)
 {
-    uint64_t now = now_ns();
-
     if (period_ns != 0 && (period_ns < SHORTEST_PERIOD_NS || period_ns > LONGEST_PERIOD_NS))
         return -EINVAL;
-    WRITE_ONCE(v->periodic_last, now);
+    WRITE_ONCE(v->periodic_last, now_ns());
     WRITE_ONCE(v->periodic_ns, period_ns);
-    timer_cancel(&v->periodic);
-    if (v->cpu->running == v)
-        vcpu_timers_in(v, now);
+    vcpu_timers_changed(v);
     return 0;
 }

@@ -18,6 +18,7 @@
 #include "xen/core/sched.h"
 #include "xen/core/time.h"
 #include "xen/core/trace.h"
+#include "xen/core/vtimer.h"
 #include "xen/cpu/exceptions.h"
 #include "xen/cpu/mov_ss.h"
 #include "xen/cpu/upcall.h"
@@ -278,15 +279,17 @@ void exit_to_guest_work(void)
 
     for (;;) {
         uint32_t work = READ_ONCE(v->work) & (WORK_RESCHED | WORK_PUBLISH | WORK_DOMAIN |
-                                              WORK_TIME | WORK_STOP);
+                                              WORK_TIME | WORK_STOP | WORK_TIMERS);
 
         if (work == 0)
             break;
         v->own_work &= (uint16_t)~(WORK_RESCHED | WORK_PUBLISH);
-        if (work & (WORK_TIME | WORK_STOP))
-            done_work(v, WORK_TIME | WORK_STOP);
+        if (work & (WORK_TIME | WORK_STOP | WORK_TIMERS))       /* none that came since */
+            done_work(v, work & (WORK_TIME | WORK_STOP | WORK_TIMERS));
         if (work & WORK_DOMAIN)
             domain_exit_work();
+        if (work & WORK_TIMERS)
+            vcpu_timers_work();
         if (work & (WORK_RESCHED | WORK_STOP))
             schedule_at_exit();
         if (work & (WORK_PUBLISH | WORK_TIME))

@@ -116,8 +116,8 @@ long evtchn_bind_virq(struct domain *d, struct evtchn_bind_virq *op)
     if (port < 0)
         return port;
     op->port = (evtchn_port_t)port;
-    if (op->virq == VIRQ_TIMER && v->cpu->running == v)
-        vcpu_timers_in(v, now_ns());
+    if (op->virq == VIRQ_TIMER)
+        vcpu_timers_changed(v);
     return 0;
 }
 
