@@ -20,12 +20,12 @@ CMDLINE  ?=
 WORDS    ?=
 STORE    ?= yes
 WAY      ?= pv
-ENTRY    ?= $(if $(KERNEL),own,$(or $(GUEST),guests))
+ENTRY    ?= $(if $(or $(KERNEL),$(filter grub,$(GUEST))),own,$(or $(GUEST),guests))
 SUITES   ?= all
 # Which machine, and what is done with it.
 ACCEL    ?= auto
 CPU      ?= max
-MEM      ?= $(if $(filter debian,$(GUEST)),1024,512)
+MEM      ?= $(if $(filter debian grub,$(GUEST)),1024,512)
 # A recording has one CPU.
 SMP      ?= $(if $(filter record debug debug-replay,$(MAKECMDGOALS)),1,2)
 FIRMWARE ?= bios
@@ -33,9 +33,11 @@ BOOT     ?= grub
 APPEND   ?=
 # A disk and a network card for the guest, by way of the driver domain.
 DISK     ?=
-NET      ?= $(if $(filter debian,$(GUEST)),user,none)
+NET      ?= $(if $(filter debian grub,$(GUEST)),user,none)
 SSH_PORT ?= $(if $(filter user,$(NET)),2222)
-GUEST_DISK = $(or $(DISK),$(if $(filter debian,$(GUEST)),$(DEBIAN)/disk.img))
+GUEST_DISK = $(or $(DISK),$(if $(filter debian grub,$(GUEST)),$(DEBIAN)/disk.img))
+# Debian's disk, also as a copy or an overlay if its kernel is started without PV GRUB.
+IS_DEBIAN  = $(or $(filter debian,$(GUEST)),$(if $(DISK),,$(filter grub,$(GUEST))))
 TIMEOUT  ?=
 TRACE    ?= $(if $(filter trace,$(MAKECMDGOALS)),all)
 VIEW     ?= -C
@@ -64,7 +66,7 @@ Paragon, a small hypervisor for Xen PV guests. make TARGET VARIABLE=value ...
   debug       as run, QEMU waits for gdb; debug-replay: for a recording
   soak        two minutes of stress-ng in Linux;  build iso deps deps-test clean
 Which guest (none: the test guests):
-  GUEST=linux|debian     Debian's kernel with a shell; Debian 12, disk and ssh
+  GUEST=linux|debian|grub  a shell; Debian 12 with ssh; the menu on its disk
   KERNEL=file            yours, ELF or bzImage;  INITRD=file  its ramdisk
   CMDLINE="words"        for it;  WORDS="vcpus=2 mem=256M"  for the hypervisor
   ENTRY=one SUITES=a,b   test guests: guests one four crash; some suites
@@ -112,6 +114,7 @@ DEPS  += qemu-system-x86 seabios ovmf python3
 DEPS  += $(if $(filter debug debug-replay,$(MAKECMDGOALS)),gdb)
 DEPS_TEST := gdb babeltrace2 libcmocka-dev libzydis-dev clang libclang-rt-14-dev sbsigntool openssl
 DEPS_TEST += libc6-dev-i386 lib32gcc-12-dev z3 spin e2fsprogs
+DEPS_TEST += qemu-utils sshpass openssh-client mmdebstrap debian-archive-keyring
 
 deps:
 	@tools/install-packages $(DEPS)
@@ -135,7 +138,7 @@ iso: $(ISO)
 RUN = tools/paragon-run $(if $(filter esp,$(BOOT)),--esp $(ESP),--iso $(ISO)) \
       --accel $(ACCEL) --cpu $(CPU) --way $(WAY) --mem $(MEM) --smp $(SMP) --firmware $(FIRMWARE) \
       $(if $(GUEST_DISK),--disk $(GUEST_DISK)) --net $(NET) --ssh-port $(or $(SSH_PORT),0) \
-      $(if $(filter debian,$(GUEST)),--login 'password paragon') \
+      $(if $(IS_DEBIAN),--login 'password paragon') \
       $(if $(TIMEOUT),--timeout $(TIMEOUT)) $(if $(YOURS),--raw) \
       $(if $(filter crash,$(ENTRY)),--expect-crash 1) $(if $(JUNIT),--junit $(JUNIT))
 run: $(ISO) $(GUEST_DISK)

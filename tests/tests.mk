@@ -10,8 +10,8 @@ include tests/interleave/interleave.mk
 include tests/trace/trace.mk
 include tests/boot/x86.mk
 include tests/vmm/vmm.mk
-TESTS += trace-test
-MACHINE_TESTS := trace-cost boot-tests boot-smp-few ways-test
+TESTS += trace-test debian-disk
+MACHINE_TESTS := trace-cost boot-tests boot-smp-few ways-test test-debian
 JOBS ?= $(if $(filter test,$(MAKECMDGOALS)),$(shell test `nproc` -gt 1 && echo 2 || echo 1),1)
 
 .PHONY: test $(TESTS) $(MACHINE_TESTS)
@@ -159,6 +159,18 @@ boot-tests boot-smp: $(PVTRACE) $(XENALYZE) $(BUILD)/paragon $(GUEST_PV) $(GUEST
 	    --pvtrace $(PVTRACE) --xenalyze $(XENALYZE) --xen-efi $(XEN_EFI) \
 	    --programs $(EFI_DIR)/tests --accel $(ACCEL) --jobs $(JOBS) \
 	    --logs $(BUILD)/boot-logs$(MORE_CPUS) $(CASES)
+
+# Debian's disk is made from packages (some minutes, once), and is started as a user starts it. To
+# make it, packages are unpacked and set up with a /proc of their own.
+debian-disk: | deps-test
+	@`test $$(id -u) = 0 || echo sudo` unshare --mount true || \
+	    { echo "$@: this machine allows no mounts: left out"; exit; }; \
+	    $(MAKE) --no-print-directory $(DEBIAN)/disk.img
+test-debian: debian-disk $(BUILD)/paragon $(GUEST_STORE) $(GUEST_DRIVER) | deps-test
+	@test -e $(DEBIAN)/disk.img || { echo "$@: there is no disk: left out"; exit; }; \
+	    python3 -B tests/boot/debian.py --disk $(DEBIAN)/disk.img --out $(BUILD)/test-debian \
+	    -- $(MAKE) --no-print-directory -s run GUEST=debian KERNEL= INITRD= WORDS= APPEND= \
+	    TRACE= RAW=off TIMEOUT=600 SMP=2
 
 # Writes the golden trace anew, from what the trace of the golden suites is now: read the difference
 # before you commit it.

@@ -8,9 +8,10 @@ TREE := $(ISO:.iso=.tree)
 ESP  := $(ISO:.iso=.esp)
 
 # Whatever form a kernel has, the hypervisor is given an ELF file.
-OWN_KERNEL := $(if $(KERNEL),$(ISO:.iso=.kernel))
-ifneq ($(KERNEL),)
-$(OWN_KERNEL): $(KERNEL) tools/unpack-kernel FORCE | deps
+KERNEL_FILE := $(or $(KERNEL),$(if $(filter grub,$(GUEST)),$(LINUX)/grub/grub-xen))
+OWN_KERNEL  := $(if $(KERNEL_FILE),$(ISO:.iso=.kernel))
+ifneq ($(KERNEL_FILE),)
+$(OWN_KERNEL): $(KERNEL_FILE) tools/unpack-kernel FORCE | deps
 	$(call say,UNPACK,$<)
 	@mkdir -p $(@D)
 	$(Q)tools/unpack-kernel $< $@.new
@@ -34,10 +35,10 @@ export GRUB_WORDS   = $(WORDS)
 DEBIAN      := $(BUILD)/debian
 ISO_LINUX   := $(if $(filter debian,$(GUEST)),$(DEBIAN)/vmlinux,$(LINUX)/vmlinux)
 ISO_RAMDISK := $(if $(filter debian,$(GUEST)),$(DEBIAN)/disk.img.initrd,$(LINUX_RAMDISK))
-LINUX_FILES = $(if $(GUEST),$(ISO_LINUX) $(ISO_RAMDISK))
+LINUX_FILES = $(if $(filter linux debian,$(GUEST)),$(ISO_LINUX) $(ISO_RAMDISK))
 # A whole disk is xvda; Debian's has no partitions, so it is the first one itself.
 export GRUB_DEVICES = $(strip $(if $(GUEST_DISK),\
-    disk=vd0$(comma)$(if $(filter debian,$(GUEST)),xvda1,xvda)$(comma)w) \
+    disk=vd0$(comma)$(if $(IS_DEBIAN),xvda1,xvda)$(comma)w) \
     $(if $(filter-out none,$(NET)),vif))
 comma := ,
 export GRUB_SUITES  = $(SUITES)
@@ -70,8 +71,8 @@ $(ISO): $(BUILD)/paragon $(XEN_EFI) $(GUEST_PV) $(GUEST_STORE) $(GUEST_DRIVER) $
 	$(Q)cp grub.cfg $(TREE)/boot/grub/grub.cfg
 	$(Q)$(if $(OWN_KERNEL),cp $(OWN_KERNEL) $(TREE)/boot/guest)
 	$(Q)$(if $(INITRD),cp $(INITRD) $(TREE)/boot/ramdisk)
-	$(Q)$(if $(GUEST),cp $(ISO_LINUX) $(TREE)/boot/linux)
-	$(Q)$(if $(GUEST),cp $(ISO_RAMDISK) $(TREE)/boot/linux-ramdisk)
+	$(Q)$(if $(LINUX_FILES),cp $(ISO_LINUX) $(TREE)/boot/linux)
+	$(Q)$(if $(LINUX_FILES),cp $(ISO_RAMDISK) $(TREE)/boot/linux-ramdisk)
 	$(put_esp)
 	$(put_iso)
 

@@ -145,14 +145,13 @@ def command(machine, iso=None, kernel=None, append="", modules=(), esp=None, pro
     elif machine.get("rr"):  # a snapshot has the memory's name in it, the same traced or not
         argv += ["-machine", "memory-backend=ram",
                  "-object", f"memory-backend-ram,id=ram,size={machine['mem']}M"]
-    if iso and not machine.get("rr"):
-        return argv + ["-cdrom", iso, "-boot", "d"]
+    # With bootindex, firmware does not try the guests' disk and the network before.
     if iso:
         cd = drive("cd", f"format=raw,file={iso.replace(',', ',,')}", machine)
-        return argv + cd + ["-device", "ide-cd,drive=cd", "-boot", "d"]
+        return argv + cd + ["-device", "ide-cd,drive=cd,bootindex=0"]
     if esp:
         disk = drive("esp", f"format=raw,file=fat:{esp}", machine)
-        return argv + disk + ["-device", "virtio-blk-pci,drive=esp"]
+        return argv + disk + ["-device", "virtio-blk-pci,drive=esp,bootindex=0"]
     initrd = ",".join(module.replace(",", ",,") for module in modules)
     return argv + ["-kernel", kernel, "-append", append] + (["-initrd", initrd] if modules else [])
 

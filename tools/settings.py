@@ -20,7 +20,7 @@ CHOICES = {
     "NET": ("none", "user", "tap"),
     "WAY": ("pv", "emulate", "trap", "translate"),
 }
-BUILT_IN_GUESTS = ("linux", "debian")
+BUILT_IN_GUESTS = ("linux", "debian", "grub")
 TRACE_WORDS = ("hypercall", "args", "trap", "emul", "event", "sched", "mem", "hypercalls", "all",
                "off")
 # These are put between single quotes, in grub.cfg's variables or in a line of the shell.
@@ -61,7 +61,7 @@ def faults(given):
         yield "KERNEL= and GUEST= are two kernels: give one"
     if value("INITRD") and not value("KERNEL"):
         yield "INITRD= needs KERNEL=, the kernel that it belongs to"
-    if value("WAY") not in ("", "pv") and (value("DISK") or value("GUEST") == "debian"):
+    if value("WAY") not in ("", "pv") and (value("DISK") or value("GUEST") in ("debian", "grub")):
         yield f"WAY={value('WAY')}: the kernels that it hosts have no disk"
     if value("DISK") and not value("KERNEL") and not value("GUEST"):
         yield "DISK= needs GUEST= or KERNEL=, the kernel that uses it"

@@ -74,6 +74,13 @@ CASES = [
          modules=(SERVICE, DRIVER, GUEST.format("disk=vd0,xvda1,w"), "DISK-RAMDISK"),
          guests=(2,), mem=768, limit=240, disk=True, firmware="q35",
          shows=(r"^\(d1\) driver: d2: xvda1 ends: .*, 0 errors",) + ENDED),
+    # The firmware has used the devices, and their registers may be above 4 GiB.
+    Case("disk-virtio-uefi",
+         modules=(SERVICE, DRIVER, GUEST.format("disk=vd0,xvda1,w vif"), "DISK-RAMDISK"),
+         options="console=com1", guests=(2,), mem=768, limit=240, disk=True, net=True,
+         firmware="uefi-q35", loader="esp",
+         shows=(r"^\(d1\) driver: network card 0",
+                r"^\(d1\) driver: d2: xvda1 ends: .*, 0 errors") + ENDED),
     Case("net-two-guests",
          modules=(SERVICE, DRIVER, NET.format("vif", "peer=a"), "DISK-RAMDISK",
                   NET.format("vif=02:00:00:00:00:07,strict", "peer=b"), "DISK-RAMDISK"),

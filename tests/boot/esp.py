@@ -31,7 +31,8 @@ def section(modules, directory):
         name = word.lower()
         if not os.path.exists(os.path.join(directory, name)):
             put(os.path.join(directory, name), path)
-        key = "ramdisk" if word in ("RAMDISK", "TEXT") or word.startswith("ZEROS") else "kernel"
+        data = word.endswith("RAMDISK") or word in ("DISK", "TEXT") or word.startswith("ZEROS")
+        key = "ramdisk" if data else "kernel"
         yield f"{key}={name} {words}".strip() + "\n"
 
 

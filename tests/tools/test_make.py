@@ -26,7 +26,7 @@ class BadInput(unittest.TestCase):
     def test_make_names_the_value_that_is_wrong(self):
         for word, why in {
             "GUEST=/no/such": "is KERNEL=/no/such",
-            "GUEST=Makefile": "names a guest that comes with Paragon (linux, debian)",
+            "GUEST=Makefile": "names a guest that comes with Paragon (linux, debian, grub)",
             "RAMDISK=Makefile": "RAMDISK=Makefile: is called INITRD=Makefile now",
             "KERNEL=/no/such": "KERNEL=/no/such: no such file",
             "KERNEL=tools": "KERNEL=tools: not a file",
