@@ -229,6 +229,12 @@ static bool is_to_end(void)
     return xs_read(NO_TRANSACTION, "control/shutdown", how, sizeof(how)) && how[0] != '\0';
 }
 
+static void watch_store(void)
+{
+    pairs_watch();
+    xs_watch("control/shutdown", "s");
+}
+
 static void on_flushed(struct disk_request *r, bool good)
 {
     (void)r;
@@ -266,9 +272,9 @@ int guest_main(void)
     data_thread = thread_create("data", data, NULL);
     thread_yield();
     xs_init(on_event);
-    pairs_init();
-    xs_watch("control/shutdown", "s");
     for (;;) {
+        if (xs_store_is_new())
+            watch_store();
         xs_events();
         if (pairs_serve())
             continue;

@@ -100,7 +100,9 @@ static XenbusState state_before(const struct pair *p)
 {
     int state = read_state(back_node(p, "state"));
 
-    return state > XenbusStateInitWait ? (XenbusState)state : XenbusStateInitialising;
+    if (state < 0)
+        return XenbusStateUnknown;
+    return state == XenbusStateInitWait ? XenbusStateInitialising : (XenbusState)state;
 }
 
 /* --- States ----------------------------------------------------------------------------------- */
@@ -215,6 +217,14 @@ static void remove_nodes(const struct pair *p)
     xs_remove(path);
 }
 
+static void watch(const struct pair *p)
+{
+    char token[16];
+
+    token_of(p, token);
+    xs_watch(front_node(p, "state"), token);
+}
+
 static void drop(struct pair *p)
 {
     struct pair **at = &pairs;
@@ -231,13 +241,29 @@ static void drop(struct pair *p)
     free(p);
 }
 
+static bool is_there(const char *path)
+{
+    char value[XS_PATH];
+
+    return xs_read(NO_TRANSACTION, path, value, sizeof(value));
+}
+
 /* The guest's nodes are gone, but ours are there: it has ended. Without ours, or without an answer,
  * it is the store that has gone or begun anew, and the guest may be well. */
 static bool has_ended(const struct pair *p)
 {
-    char value[XS_PATH];
+    return is_there(back_node(p, "frontend")) && !is_there(front_node(p, "backend"));
+}
 
-    return xs_read(NO_TRANSACTION, back_node(p, "frontend"), value, sizeof(value));
+/* What another store has lost. Later, if it has not yet been told of this guest. */
+static void tell_again(struct pair *p)
+{
+    if (!is_there(back_node(p, "frontend")))
+        return;
+    p->untold = false;
+    if (p->state == XenbusStateInitWait || p->state == XenbusStateConnected)
+        p->backend->begin(p);
+    xs_write_number(back_node(p, "state"), p->state);
 }
 
 static void look_at(struct pair *p)
@@ -249,6 +275,8 @@ static void look_at(struct pair *p)
         p->stopped = false;
         refuse(p);
     }
+    if (p->untold)
+        tell_again(p);
     state = front_state(p);
     if (state < 0) {
         if (has_ended(p))
@@ -270,7 +298,6 @@ static struct pair *find(const struct backend *b, domid_t domid, uint32_t handle
 static void add(const struct backend *b, domid_t domid, uint32_t handle)
 {
     struct pair *p = calloc(1, sizeof(*p));
-    char token[16];
 
     if (p == NULL) {
         kprintf("driver: d%u %s/%u: no memory\n", domid, b->type, (unsigned)handle);
@@ -284,11 +311,14 @@ static void add(const struct backend *b, domid_t domid, uint32_t handle)
     snprintf(p->front, sizeof(p->front), "/local/domain/%u/device/%s/%u", domid, b->type,
              (unsigned)handle);
     snprintf(p->back, sizeof(p->back), "backend/%s/%u/%u", b->type, domid, (unsigned)handle);
-    p->state = state_before(p);
     p->next = pairs;
     pairs = p;
-    token_of(p, token);
-    xs_watch(front_node(p, "state"), token);
+    watch(p);
+    p->state = state_before(p);
+    if (p->state == XenbusStateUnknown) {
+        p->problem = "driver domain and store have both died: its state is not known";
+        refuse(p);
+    }
 }
 
 /* --- The list of them ------------------------------------------------------------------------- */
@@ -347,9 +377,11 @@ static bool is_below(const char *path, const char *top)
 /* Of our own writes below a pair that is known, nothing is to be learned. */
 static void on_backend(const char *path)
 {
-    for (const struct pair *p = pairs; p != NULL; p = p->next)
-        if (is_below(path, p->back))
+    for (struct pair *p = pairs; p != NULL; p = p->next)
+        if (is_below(path, p->back)) {
+            p->changed |= p->untold;
             return;
+        }
     list_changed = true;
 }
 
@@ -383,9 +415,13 @@ bool pairs_serve(void)
     return moved;
 }
 
-void pairs_init(void)
+void pairs_watch(void)
 {
     control = current;
     xs_watch("backend", "b");
     xs_watch("@releaseDomain", "r");
+    for (struct pair *p = pairs; p != NULL; p = p->next) {
+        p->untold = p->changed = true;
+        watch(p);
+    }
 }

@@ -35,6 +35,7 @@ struct pair {
     bool changed;                       /* the front end's state is to be looked at */
     bool stopped;                       /* by pair_stop() */
     unsigned lines;                     /* printed about it */
+    bool untold;                        /* the store is new, and has our nodes not yet */
     const char *problem;
     void *device;                       /* the back end's */
 };
@@ -52,7 +53,8 @@ void pair_print(struct pair *p, const char *fmt, ...) __attribute__((format(prin
 const char *front_node(const struct pair *p, const char *name);
 const char *back_node(const struct pair *p, const char *name);
 
-void pairs_init(void);
+/* Also when another store has taken the place of ours. */
+void pairs_watch(void);
 void pairs_event(const char *path, const char *token);  /* from the store; makes no request */
 /* Looks at what has changed. False: nothing had. */
 bool pairs_serve(void);

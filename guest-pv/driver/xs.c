@@ -47,6 +47,15 @@ void xs_init(void (*fn)(const char *path, const char *token))
     event_unmask(start_info->store_evtchn);
 }
 
+/* A store sets it when it begins to serve the ring, and nobody but us reads it. */
+bool xs_store_is_new(void)
+{
+    bool new = ring->server_features != 0;
+
+    ring->server_features = 0;
+    return new;
+}
+
 /* --- Bytes ------------------------------------------------------------------------------------ */
 
 static size_t put(const char *bytes, size_t len)

@@ -22,6 +22,7 @@ struct device {
     char spec[16], name[16], mode;      /* of a disk: ram0, xvda1, r or w */
     char mac[18];                       /* of a network device */
     bool strict;
+    bool unsettled;                     /* its states were in the tree of a store before us */
 };
 static struct device *devices;
 
@@ -190,7 +191,8 @@ static void write_vif(const struct device *d, const char *front, const char *bac
         node_set(back, "strict", "1");
 }
 
-/* The states come last: with them each end knows that the rest is there. */
+/* The states come last: with them each end knows that the rest is there. If a store before us
+ * served the guest, its device may be connected and in use, which the driver domain knows. */
 static void write_device(const struct device *d)
 {
     char front[NODE_PATH], back[NODE_PATH];
@@ -210,16 +212,19 @@ static void write_device(const struct device *d)
         write_disk(d, front, back);
     else
         write_vif(d, front, back);
+    if (d->unsettled)
+        return;
     node_set(front, "state", "%d", XenbusStateInitialising);
     node_set(back, "state", "%d", XenbusStateInitialising);
 }
 
-bool devices_write(uint16_t domid)
+bool devices_write(uint16_t domid, bool again)
 {
     bool any = false;
 
-    for (const struct device *d = devices; d; d = d->next)
+    for (struct device *d = devices; d; d = d->next)
         if (d->domid == domid) {
+            d->unsettled = again;
             write_device(d);
             any = true;
         }
@@ -257,7 +262,8 @@ static void on_late(void *arg)
     console_wake();
 }
 
-static bool is_waited_for(const struct device *d)
+/* XenbusStateUnknown: it has none. */
+static XenbusState back_state(const struct device *d)
 {
     char path[NODE_PATH + 8];
     const struct node *n;
@@ -265,7 +271,14 @@ static bool is_waited_for(const struct device *d)
     back_path(d, path);
     strcat(path, "/state");
     n = tree_find(path);
-    return n && n->data->len_bytes == 1 && n->data->bytes[0] > '0' + XenbusStateInitialising;
+    return n && n->data->len_bytes == 1 && n->data->bytes[0] >= '0' &&
+                   n->data->bytes[0] <= '0' + XenbusStateClosed
+               ? (XenbusState)(n->data->bytes[0] - '0') : XenbusStateUnknown;
+}
+
+static bool is_waited_for(const struct device *d)
+{
+    return back_state(d) > XenbusStateInitialising;
 }
 
 static bool is_ready(uint16_t domid)
@@ -307,6 +320,35 @@ void device_hold_forget(uint16_t domid)
         at = &(*at)->next;
     if (*at)
         end_hold(at);
+}
+
+/* The driver domain has told its state to us, too. The guest will not: its own is what it must be
+ * then. */
+static void settle(struct device *d)
+{
+    static const XenbusState front_states[] = {
+        [XenbusStateInitialising] = XenbusStateInitialising,
+        [XenbusStateInitWait] = XenbusStateInitialising,
+        [XenbusStateInitialised] = XenbusStateInitialising,
+        [XenbusStateConnected] = XenbusStateConnected,
+        [XenbusStateClosing] = XenbusStateClosed,
+        [XenbusStateClosed] = XenbusStateClosed,
+    };
+    XenbusState state = back_state(d);
+    char front[NODE_PATH];
+
+    if (state == XenbusStateUnknown)
+        return;
+    d->unsettled = false;
+    front_path(d, front);
+    node_set(front, "state", "%d", front_states[state]);
+}
+
+void devices_settle(void)
+{
+    for (struct device *d = devices; d; d = d->next)
+        if (d->unsettled)
+            settle(d);
 }
 
 void device_holds_serve(void)

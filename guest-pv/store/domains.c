@@ -54,7 +54,8 @@ static void top_path(char buf[NODE_PATH], uint16_t domid)
     snprintf(buf, NODE_PATH, "/local/domain/%u", domid);
 }
 
-void domain_introduce(uint16_t domid, const char *name, unsigned long kib, unsigned vcpus)
+void domain_introduce(uint16_t domid, const char *name, unsigned long kib, unsigned vcpus,
+                      bool again)
 {
     char top[NODE_PATH], vm[NODE_PATH], path[NODE_PATH + 32];
 
@@ -80,7 +81,7 @@ void domain_introduce(uint16_t domid, const char *name, unsigned long kib, unsig
         snprintf(path, sizeof(path), "%s/%s", top, theirs[i]);
         node_make(path, domid, domid);
     }
-    if (devices_write(domid))
+    if (devices_write(domid, again) && !again)
         device_hold(domid);
     else
         domain_connect(domid);

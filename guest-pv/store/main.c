@@ -4,7 +4,7 @@
  *     driver DOMID
  *     device DOMID DRIVER disk=SPEC,NAME,r|w
  *     device DOMID DRIVER vif=[MAC][,strict]
- *     introduce DOMID NAME KIB VCPUS
+ *     introduce DOMID NAME KIB VCPUS [again]     again: a store before us served it
  *     release DOMID
  *     lost DOMID                        a driver domain: another of its number will follow
  *     abandon DOMID                     none will follow
@@ -65,7 +65,7 @@ static void obey(const char *line)
         device_add(domid, driver, word);
     else if (sscanf(line, "introduce %u %s %lu %u", &domid, word, &kib, &vcpus) == 4 &&
         domid < MAX_DOMAINS)
-        domain_introduce(domid, word, kib, vcpus);
+        domain_introduce(domid, word, kib, vcpus, strstr(line, " again"));
     else if (sscanf(line, "release %u", &domid) == 1 && domid < MAX_DOMAINS)
         domain_release(domid);
     else if (sscanf(line, "lost %u", &domid) == 1 && domid < MAX_DOMAINS)
@@ -112,6 +112,7 @@ int guest_main(void)
     for (;;) {
         read_lines();
         device_holds_serve();
+        devices_settle();
         if (!rings_serve())
             thread_block();
     }

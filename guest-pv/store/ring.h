@@ -19,20 +19,23 @@ void node_make(const char *path, uint16_t owner, uint16_t reader);
 /* The value of the node `name` below `top`, whose permissions it gets if it is new. */
 void node_set(const char *top, const char *name, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-void domain_introduce(uint16_t domid, const char *name, unsigned long kib, unsigned vcpus);
+void domain_introduce(uint16_t domid, const char *name, unsigned long kib, unsigned vcpus,
+                      bool again);
 void domain_release(uint16_t domid);
 void domain_connect(uint16_t domid);    /* from now on its requests are read */
 void domain_shutdown(uint16_t domid, const char *how);
 
 /* devices.c: a device of a guest that is not introduced yet, by its word. */
 void device_add(uint16_t domid, uint16_t driver, const char *word);
-bool devices_write(uint16_t domid);     /* their nodes; false: it has none */
+/* Their nodes; false: it has none. again: they may be connected. */
+bool devices_write(uint16_t domid, bool again);
 void devices_close(uint16_t driver);    /* those of a driver domain that will not come back */
 void devices_forget(uint16_t domid);    /* a guest's or a driver domain's */
 /* Calls domain_connect() when all its back ends wait, or have not come in time. */
 void device_hold(uint16_t domid);
 void device_hold_forget(uint16_t domid);
 void device_holds_serve(void);
+void devices_settle(void);
 
 /* main.c: looks again at everything, as an event of the console would. */
 void console_wake(void);

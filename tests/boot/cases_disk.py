@@ -13,8 +13,10 @@ MAX_LINES = 25  # of the driver's about one device (guest-pv/driver/pair.c)
 
 
 def ended(times, domain):
-    """What is typed to end that domain, each time that tools/linux/disk asks for it."""
-    return tuple((rf"end it now, {n}\s*$", b"\1\1\1x%d\1\1\1" % domain)
+    """What is typed to end that domain, each time that tools/linux/disk asks for it. The input goes
+    back to the guest by way of the driver domain, if there is one."""
+    back = b"\1\1\1" * (1 if domain == 1 else 2)
+    return tuple((rf"end it now, {n}\s*$", b"\1\1\1x%d" % domain + back)
                  for n in range(1, times + 1))
 
 
@@ -102,6 +104,18 @@ CASES = [
                   "DISK-RAMDISK"),
          guests=(2,), mem=768, limit=240, disk=True, types=ended(3, 1),
          shows=(r"^\(XEN\).*d1, the driver domain, died too often", ENDED[0], ENDED[2])),
+    # So does the store, from the third time on to refuse every request.
+    Case("disk-store-dies",
+         modules=(SERVICE, DRIVER, GUEST.format("disk=vd0,xvda1,w") + " deaths=2",
+                  "DISK-RAMDISK"),
+         guests=(2,), mem=768, limit=240, disk=True, types=ended(2, 0),
+         shows=(r"^\(XEN\).*d0 \(store\) died .*2 of 3",
+                r"^\(d1\) driver: d2: xvda1 ends: .*, 0 errors") + ENDED),
+    Case("disk-store-refuses",
+         modules=(SERVICE, DRIVER, GUEST.format("disk=vd0,xvda1,w") + " deaths=3",
+                  "DISK-RAMDISK"),
+         guests=(2,), mem=768, limit=240, disk=True, types=ended(3, 0),
+         shows=(r"^\(XEN\).*d0 \(store\) died .*3 of 3\), to refuse",) + ENDED),
     # What is wrong gets a line, and the guest runs.
     Case("disk-words",
          modules=(SERVICE, "DRIVER name=driver driver --",

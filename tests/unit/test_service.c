@@ -196,7 +196,7 @@ static void service_is_started_again(void **state)
         service = domain_by_id(STORE_DOMID);
         assert_non_null(service);
         assert_int_equal(service->state, DOM_RUNNING);
-        snprintf(line, sizeof(line), "introduce 1 guest %u 1\n", GUEST_FRAMES * 4);
+        snprintf(line, sizeof(line), "introduce 1 guest %u 1 again\n", GUEST_FRAMES * 4);
         assert_string_equal(told(), line);
         assert_string_equal(guest_start_info(service)->cmd_line,
                             i == 3 ? "mine store=refuse" : "mine");

@@ -39,6 +39,7 @@ static const char *const lines[NR_EVENTS] = {
 
 static struct {
     bool known;                         /* the service domain was told of it, or will be */
+    bool told;                          /* it was, or one before it */
     uint8_t waiting;                    /* bit per event */
     char name[32];
     uint64_t kib;
@@ -86,8 +87,9 @@ static unsigned format_introduction(char *text, size_t size, domid_t id)
     for (const char *word = d->devices; has_driver() && *word != '\0'; word += strlen(word) + 1)
         len += (unsigned)snprintf(text + len, size - len, "device %u %u %s\n", id, driver_id,
                                   word);
-    return len + (unsigned)snprintf(text + len, size - len, "introduce %u %s %lu %u\n", id,
-                                    guests[id].name, guests[id].kib, guests[id].vcpus);
+    return len + (unsigned)snprintf(text + len, size - len, "introduce %u %s %lu %u%s\n", id,
+                                    guests[id].name, guests[id].kib, guests[id].vcpus,
+                                    guests[id].told ? " again" : "");
 }
 
 /* Puts all lines of the event into the ring, or nothing. */
@@ -102,6 +104,7 @@ static bool tell(domid_t id, enum event e)
         return false;
     for (unsigned i = 0; i < len; i++)
         console_give(service, line[i]);
+    guests[id].told |= e == INTRODUCE;
     clear_waiting(id, e);
     return true;
 }
@@ -154,6 +157,7 @@ void store_introduce(struct domain *d)
     if (service == NULL || id == STORE_DOMID || id >= MAX_DOMIDS)
         return;
     guests[id].known = true;
+    guests[id].told = false;
     guests[id].domain = d;
     if (d->devices[0] != '\0' && !has_driver())
         log_warning("d%u (%s): there is no driver domain: it gets no devices", id, d->name);
