@@ -124,9 +124,9 @@ static const char *check_frame(unsigned i)
 
 /* What the CPU has cached at this level: level 0 is a translation, at the others it walks the
  * frame as a table. */
-static const char *check_remembered(const struct host_translation *t, unsigned level)
+static const char *check_remembered(const struct host_translation *t, unsigned level, unsigned cpu)
 {
-    unsigned domain = domain_of_actor(actor_now());
+    unsigned domain = domain_of_cpu(cpu);
     int i = t != NULL ? frame_index(t->mfn) : -1;
     const struct frame *f = mfn_to_frame(model_mfn[i < 0 ? 0 : i]);
     unsigned type = type_of(f);
@@ -155,8 +155,10 @@ static const char *check_owed(const struct host_translation *t, unsigned level, 
     const struct frame *f = mfn_to_frame(model_mfn[i < 0 ? 0 : i]);
     bool is_table = type_of(f) >= 1 && type_of(f) <= 4;
 
-    if (i < 0 || (level == 0 && (t->writable ? found[i].writable : found[i].mapped) != 0) ||
+    if (i < 0 || f->owner != domains[domain_of_cpu(cpu)]->mfn ||
         (is_table && !(level == 0 && t->writable)))
+        return NULL;
+    if (level == 0 && (t->writable ? found[i].writable : found[i].mapped) != 0)
         return NULL;
     return actors[cpu]->flushed > f->stamp ? "a CPU has cached what is gone, and no flush is owed"
                                            : NULL;
@@ -166,10 +168,10 @@ static const char *check_place(const struct place *p, unsigned cpu)
 {
     const char *wrong = NULL;
 
-    if (p->domain != domain_of_actor(actor_now()))
+    if (p->domain != domain_of_cpu(cpu))
         return NULL;
     for (unsigned level = 0; level < p->level && wrong == NULL; level++)
-        wrong = check_remembered(translation(cpu, level, p->va), level);
+        wrong = check_remembered(translation(cpu, level, p->va), level, cpu);
     for (unsigned level = 0; level < p->level && wrong == NULL && scope->two_cpus && !in_a_call;
          level++)
         wrong = check_owed(translation(cpu, level, p->va), level, cpu);

@@ -1,7 +1,8 @@
-/* Two CPUs, which run the two vCPUs of one domain on the same tables; each has a TLB and
- * paging-structure caches of its own. A hypercall runs on one of them from its beginning to its
- * end. At any point of it the guest's vCPU on the other CPU may access memory, once in a call: by
- * what its CPU has cached, or by the tables as they are at that instant. Points are:
+/* Two CPUs, which run the two vCPUs of one domain on the same tables, or one of each of two
+ * domains; each has a TLB and paging-structure caches of its own. A hypercall runs on one of them
+ * from its beginning to its end. At any point of it the guest on the other CPU may access memory,
+ * once in a call: by what its CPU has cached, or by the tables as they are at that instant. Points
+ * are:
  *   - before each store of the hypervisor to a page table or to the frame table (stores.c)
  *   - where the fake machine lets other CPUs go on (host_step): before flushes, copies, windows
  *   - before a flush of several CPUs, and around the wait for another CPU
@@ -46,6 +47,7 @@ void cpus_make(void)
     MUST(stores_are_seen);
     host_add_cpus(2);
     host_set_current_of(0, actors[0]);
+    fiber_free(actors[1]);
     host_cpu_program(1, actors[1], never);
     cpus[1]->work_left = INT64_MAX / 2;
 }
@@ -77,7 +79,7 @@ const struct host_translation *translation(unsigned cpu, unsigned level, uint64_
     return t;
 }
 
-static void take_interrupts_of(unsigned cpu)
+void cpu_take_interrupts(unsigned cpu)
 {
     unsigned self = host_cpu;
 
@@ -173,7 +175,7 @@ void __wrap_wait_for_flush(struct cpu *c, uint32_t number)
     if (scope->two_cpus) {
         point();
         calling = false;
-        take_interrupts_of(c->id);
+        cpu_take_interrupts(c->id);
         if ((int32_t)(c->flush.done - number) < 0)
             violation("a CPU waits for a flush that was not asked for");
         calling = was_calling;
@@ -199,7 +201,7 @@ void run_to_point(unsigned outer, int at_point, unsigned inner, bool *ok)
     calling = false;
     flush_is_late = cpus[accessor]->requests != 0;
     met[points + 1] = what_is_met();
-    take_interrupts_of(accessor);
+    cpu_take_interrupts(accessor);
 }
 
 unsigned nr_points(void)

@@ -60,6 +60,13 @@ static const struct scope scopes[] = {
     { .name = "cpus-two", CPUS, .nr_frames = 2, .places = { 1, 1 }, .depth = 5 },
     { .name = "cpus-two-deeper", CPUS, .nr_frames = 2, .places = { 1, 1 }, .depth = 6 },
     { .name = "cpus-flat", CPUS, .nr_frames = 2, .places = { 2 }, .depth = 5 },
+    { .name = "cpus-preempted", CPUS, .nr_frames = 2, .places = { 1, 1 }, .preempted = true,
+      .depth = 4 },
+    { .name = "cpus-preempted-wide", .nr_frames = 2, .nr_entries = 2, .places = { 1, 1, 1 },
+      .two_cpus = true, .preempted = true, .depth = 3 },
+    { .name = "cpus-grant", ONE, .two_cpus = true, .second = { GRANTED }, .depth = 7 },
+    { .name = "cpus-grant-closed", ONE, .two_cpus = true, .second = { GRANTED } },
+    { .name = "cpus-grants", TWO, .levels = 1, .two_cpus = true, .second = { BOTH }, .depth = 5 },
 
     { .name = "preempted", .nr_frames = 2, .nr_entries = 2, .places = { 1, 1, 1 },
       .preempted = true, .depth = 4 },
@@ -98,6 +105,13 @@ static void print_head(void)
            "seconds");
 }
 
+static const char *who(void)
+{
+    if (nr_domains == 2)
+        return scope->two_cpus ? "2 on CPUs" : "2 domains";
+    return scope->two_cpus ? "2 CPUs" : nr_actors == 2 ? "2 vCPUs" : "1 vCPU";
+}
+
 static void print_row(const char *name, double start)
 {
     char frames[16], where[16];
@@ -108,10 +122,8 @@ static void print_row(const char *name, double start)
     if (nr_domains == 2)
         snprintf(where, sizeof(where), "%u, %u", p[0], scope->second.places);
     printf("%-22s %6s %-9s %7s %5u %5u %9u %11lu %10lu %8lu %5u %-6s %7.1f\n", name, frames,
-           nr_domains == 2 ? "2 domains" : scope->two_cpus ? "2 CPUs" :
-           nr_actors == 2 ? "2 vCPUs" : "1 vCPU", where, nr_ops,
-           never(), nr_states, nr_transitions, nr_refused, nr_waits, nodes[at - 1].depth + 1u,
-           at == nr_states ? "closed" : "", seconds() - start);
+           who(), where, nr_ops, never(), nr_states, nr_transitions, nr_refused, nr_waits,
+           nodes[at - 1].depth + 1u, at == nr_states ? "closed" : "", seconds() - start);
     fflush(stdout);
 }
 

@@ -45,7 +45,8 @@ struct scope {
     bool end_windows;               /* and the other makes calls meanwhile */
     bool preempted;                 /* a second vCPU calls in each window of each call: preempt.c */
     bool descriptors;               /* frames may be descriptor tables: descriptors.c */
-    bool two_cpus;                  /* a second vCPU runs on a CPU of its own: cpus.c */
+    /* A second vCPU runs on a CPU of its own, or the second domain's does: cpus.c. */
+    bool two_cpus;
     struct {
         unsigned version;           /* of their grant tables; 0: there is one domain only */
         unsigned frames, places;    /* the second's frames at first, and places in its L1s */
@@ -152,6 +153,11 @@ static inline unsigned nr_tlbs(void)
 static inline unsigned domain_of_actor(unsigned actor)
 {
     return nr_domains == 2 ? actor : 0;
+}
+/* whose translations it caches */
+static inline unsigned domain_of_cpu(unsigned cpu)
+{
+    return domain_of_actor(scope->two_cpus ? cpu : actor_now());
 }
 
 /* ops.c */
@@ -261,6 +267,7 @@ enum accesses accesses_at(unsigned point);
 void cpus_make(void);
 void cpus_end(void);
 void cpu_go_to(unsigned cpu);
+void cpu_take_interrupts(unsigned cpu);
 const struct host_translation *translation(unsigned cpu, unsigned level, uint64_t va);
 void store_begins(const volatile void *p);  /* the hypervisor will store there */
 

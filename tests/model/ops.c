@@ -174,7 +174,7 @@ void ops_make(void)
     ADD(.kind = OP_HV_TAKES);
     for (actor = 0; actor < nr_tlbs(); actor++) {
         ADD(.kind = OP_FLUSH);
-        if (scope->two_cpus)
+        if (scope->two_cpus && alone())
             ADD(.kind = OP_FLUSH_ALL);
     }
 }

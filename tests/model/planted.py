@@ -19,7 +19,7 @@ import sys
 from planted_bugs import BUGS, SURVIVORS
 
 GLOBAL = "zones zones_in_use nr_free".split()
-ONE_CPU = "entries below return descriptors"
+ONE_CPU = "entries below return descriptors grant"
 
 
 def path_of(name):

@@ -2,7 +2,10 @@
  * long call releases the domain's mm_lock and other vCPUs may run. The budget of work is 0, so
  * that each possible place is a window. The second call runs on a stack of its own to its end,
  * or until it has to wait for the first one; then the first runs to its end, and after that the
- * second. The second call has no windows of its own, so that never more than two calls overlap. */
+ * second. The second call has no windows of its own, so that never more than two calls overlap.
+ *
+ * The other vCPU runs on the same CPU; or on another, which takes the first one's requests while
+ * its own call waits. */
 #include <stdlib.h>
 #include <string.h>
 #include <ucontext.h>
@@ -17,7 +20,7 @@ static enum { NOT_YET, RUNS, WAITS, DONE } second;
 static ucontext_t first_context, second_context;
 static unsigned windows, waited;
 static int wanted_window;
-static unsigned second_op;
+static unsigned first_actor, second_op;
 #define MAX_WINDOWS 32u
 static uint8_t at_window[MAX_WINDOWS][STATE_BYTES];
 
@@ -31,20 +34,20 @@ static void check_window(void)
         violation(wrong);
 }
 
-/* Runs it until it has ended or waits. The TLB is flushed at each switch, as there is one CPU. */
+/* Runs it until it has ended or waits. If there is one CPU its TLB is flushed at each switch. */
 static void run_second(void)
 {
     second = RUNS;
-    switch_to(1);
+    switch_to(1 - first_actor);
     swapcontext(&first_context, &second_context);
     check_window();
-    switch_to(0);
+    switch_to(first_actor);
 }
 
 static void second_stack(void)
 {
     for (;;) {
-        (void)op_run(&ops[second_op], 1);
+        (void)op_run(&ops[second_op], 1 - first_actor);
         second = DONE;
         swapcontext(&second_context, &first_context);
     }
@@ -96,20 +99,25 @@ void __wrap_vcpu_wait(struct spinlock *l)
 unsigned run_in_windows(unsigned outer, int in_window, unsigned inner, bool *ok)
 {
     unsigned budget = work_budget;
+    struct cpu *cpu;
 
     second = NOT_YET;
     windows = waited = 0;
     wanted_window = in_window;
     second_op = inner;
+    first_actor = scope->two_cpus ? ops[outer].actor : 0;
+    cpu = actors[first_actor]->cpu;
     work_budget = 0;
-    cpus[0]->work_left = 0;
+    cpu->work_left = 0;
     host.on_window = window;
-    *ok = op_run(&ops[outer], 0);
+    *ok = op_run(&ops[outer], first_actor);
     while (second == WAITS)
         run_second();
     host.on_window = NULL;
     work_budget = budget;
-    cpus[0]->work_left = INT64_MAX / 2;
+    cpu->work_left = INT64_MAX / 2;
+    for (unsigned i = 0; i < nr_tlbs() && scope->two_cpus; i++)
+        cpu_take_interrupts(i);
     return wanted_window == NO_WINDOW ? windows_that_matter() : windows;
 }
 

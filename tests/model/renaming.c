@@ -63,7 +63,7 @@ void renamings_make(void)
         }
         for (unsigned s = 0; seen == (1u << n) - 1 && s < (twins_there ? 2 : 1); s++)
             for (unsigned h = 0; h < (handles_there ? 2 : 1); h++)
-                for (unsigned c = 0; c < nr_tlbs(); c++)
+                for (unsigned c = 0; c < (nr_domains == 1 ? nr_tlbs() : 1); c++)
                     add_renaming(frame, s == 1, h == 1, c == 1);
     }
 }

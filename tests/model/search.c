@@ -80,8 +80,10 @@ static void print_step(const struct step *s, const struct renaming *names)
         fprintf(stderr, "    %s;\n", text);
         return;
     }
-    fprintf(stderr, "    %s, and in its %s %d\n", text, scope->two_cpus ? "point" : "window",
-            s->window);
+    if (s->window <= STEP_POINT)
+        fprintf(stderr, "    %s, and at its point %d\n", text, STEP_POINT - s->window);
+    else
+        fprintf(stderr, "    %s, and in its window %d\n", text, s->window);
     op_print(text, sizeof(text), &ops[s->inner],
              s->op >= STEP_ENDS || scope->two_cpus ? ops[s->inner].actor : 1, names);
     fprintf(stderr, "        %s;\n", text);
@@ -212,6 +214,8 @@ static void try_windows(uint16_t outer, unsigned nr_windows)
 
     for (int window = 0; window < (int)nr_windows; window++)
         for (uint16_t inner = 0; inner < nr_ops; inner++) {
+            if (scope->two_cpus && ops[inner].actor == ops[outer].actor)
+                continue;
             trying = (struct step){ outer, inner, (int16_t)window };
             state_load(state_at(at));
             (void)run_in_windows(outer, window, inner, &ok);
@@ -229,7 +233,7 @@ static void try_accesses_at(uint16_t outer, int point, enum accesses which)
         if (op->actor == ops[outer].actor ||
             (op->kind != OP_WRITE && (op->kind != OP_READ || which != ACCESS_ALL)))
             continue;
-        trying = (struct step){ outer, inner, (int16_t)point };
+        trying = (struct step){ outer, inner, (int16_t)(STEP_POINT - point) };
         state_load(state_at(at));
         run_to_point(outer, point, inner, &ok);
         judge(true);
@@ -261,14 +265,15 @@ void try_all(void)
         state_load(state_at(at));
         if (scope->preempted)
             nr_windows = run_in_windows(op, NO_WINDOW, 0, &ok);
-        else if (scope->two_cpus)
-            run_to_point(op, NO_POINT, 0, &ok);
-        else
+        else if (!scope->two_cpus)
             ok = op_run(&ops[op], ops[op].actor);
+        else
+            run_to_point(op, NO_POINT, 0, &ok);
         succeeded[op] |= ok;
         judge(ok);
-        try_windows(op, nr_windows);
-        if (scope->two_cpus)
+        if (scope->preempted)
+            try_windows(op, nr_windows);
+        else if (scope->two_cpus)
             try_points(op);
     }
 }

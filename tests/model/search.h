@@ -4,15 +4,16 @@
 
 #include "model.h"
 
-/* What leads from a state to another: a call, alone or with another vCPU's call in one of its
- * windows; or a domain's end. */
+/* What leads from a state to another: a call, alone, with another vCPU's call in one of its
+ * windows, or with its access at a point; or a domain's end. */
 struct step {
     uint16_t op;                    /* index into ops; STEP_ENDS + domain; STEP_NONE */
     uint16_t inner;
-    int16_t window;
+    int16_t window;                 /* of a point of cpus.c: STEP_POINT - its number */
 };
 #define STEP_ENDS 0xfff0u
 #define STEP_NONE 0xffffu
+#define STEP_POINT (NO_WINDOW - 1)
 
 struct node {
     uint32_t parent;

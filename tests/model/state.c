@@ -67,7 +67,8 @@ static unsigned owed_flushes(const struct frame *f, const struct renaming *r)
     unsigned bits = 0;
 
     for (unsigned cpu = 0; cpu < 2 && scope->two_cpus && f->owner != 0; cpu++)
-        bits |= (unsigned)(actors[cpu]->flushed <= f->stamp) << r->cpu[cpu];
+        if (domains[domain_of_cpu(cpu)]->mfn == f->owner)
+            bits |= (unsigned)(actors[cpu]->flushed <= f->stamp) << r->cpu[cpu];
     return bits;
 }
 
@@ -98,7 +99,7 @@ static uint8_t translation_code(const struct host_translation *t)
 static void save_translations(const struct place *p, unsigned cpu)
 {
     for (unsigned level = 0; level < p->level; level++)
-        *put++ = p->domain == domain_of_actor(actor_now())
+        *put++ = p->domain == domain_of_cpu(cpu)
                      ? translation_code(translation(cpu, level, p->va))
                      : 0;
 }

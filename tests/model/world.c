@@ -183,7 +183,7 @@ static void frames_make(void)
 
 static bool has_two_vcpus(void)
 {
-    return scope->preempted || scope->two_cpus;
+    return nr_domains == 1 && (scope->preempted || scope->two_cpus);
 }
 
 /* The second vCPU runs on the tables of the first. */
@@ -195,8 +195,6 @@ static void second_vcpu_make(void)
     MUST(new_guest_root(v, domains[0]->vcpu[0]->root_kernel >> PAGE_SHIFT) == 0);
     actors[1] = v;
     nr_actors = 2;
-    if (scope->two_cpus)
-        cpus_make();
 }
 
 static void domains_make(void)
@@ -213,6 +211,8 @@ static void domains_make(void)
     host_become(actors[0]);
     if (has_two_vcpus())
         second_vcpu_make();
+    if (scope->two_cpus)
+        cpus_make();
 }
 
 void world_make(const struct scope *s)
