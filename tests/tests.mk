@@ -11,7 +11,7 @@ include tests/trace/trace.mk
 include tests/boot/x86.mk
 include tests/vmm/vmm.mk
 TESTS += trace-test debian-disk
-MACHINE_TESTS := trace-cost boot-tests boot-smp-few ways-test test-debian
+MACHINE_TESTS := trace-cost boot-tests boot-smp-few ways-test test-debian bench-check
 JOBS ?= $(if $(filter test,$(MAKECMDGOALS)),$(shell test `nproc` -gt 1 && echo 2 || echo 1),1)
 
 .PHONY: test $(TESTS) $(MACHINE_TESTS)
@@ -32,6 +32,9 @@ lint: | deps-test $(ABI) $(OFFSETS)
 	$(call say,CLANG,guest-pv/vmm)
 	$(Q)printf '%s\n' $(wildcard guest-pv/vmm/*/*.c) | xargs -P2 -I{} clang -fsyntax-only $(WARN) \
 	    -std=gnu11 -I. -isystem $(BUILD)/abi {}
+	$(call say,CLANG,tools/linux/costs tools/counts)
+	$(Q)printf '%s\n' $(COSTS_SRC) tools/counts/counts.c | xargs -P2 -I{} clang -fsyntax-only \
+	    $(WARN) -std=gnu11 {}
 	$(call say,CLANG,tools/pvtrace)
 	$(Q)printf '%s\n' $(PVTRACE_SRC) | xargs -P2 -I{} clang -fsyntax-only $(HOST_CFLAGS) {}
 
@@ -178,13 +181,27 @@ test-debian: debian-disk $(BUILD)/paragon $(GUEST_STORE) $(GUEST_DRIVER) | deps-
 golden:
 	@GOLDEN=write $(MAKE) --no-print-directory boot-tests CASES=trace-golden
 
-# What each operation costs on the bare machine and on Paragon: docs/costs.md. COLUMNS="bare xen":
-# other columns.
+# What each operation costs on the bare machine, on Debian's Xen and on Paragon: docs/costs.md.
+# COLUMNS="bare paragon": some of the columns. COMPARE=table.json: what differs from there.
 .PHONY: bench
-COLUMNS ?= bare paragon
-bench: $(BUILD)/paragon $(GUEST_PV) $(LINUX)/vmlinux $(LINUX)/costs.gz $(BUILD)/oracle/xen
-	@tools/bench --paragon $(BUILD)/paragon --xen $(BUILD)/oracle/xen --guest $(GUEST_PV) \
-	    --linux $(LINUX)/vmlinux --ramdisk $(LINUX)/costs.gz --out $(BUILD)/bench $(COLUMNS)
+BENCH_FILES := $(BUILD)/paragon $(GUEST_PV) $(LINUX)/vmlinux $(LINUX)/costs.gz
+RUN_BENCH = tools/bench --paragon $(BUILD)/paragon --guest $(GUEST_PV) --linux $(LINUX)/vmlinux \
+    --ramdisk $(LINUX)/costs.gz --out $(BUILD)/$@
+bench: $(BENCH_FILES) $(BUILD)/oracle/xen $(BUILD)/counts.so
+	@$(RUN_BENCH) --xen $(BUILD)/oracle/xen --plugin $(BUILD)/counts.so \
+	    $(if $(COMPARE),--compare $(COMPARE)) $(COLUMNS)
+
+# QEMU's plugin that counts events.
+$(BUILD)/counts.so: tools/counts/counts.c tools/counts/plugin.h tests/tests.mk | deps
+	$(call say,CC,$@)
+	$(Q)gcc -O2 -std=gnu11 $(WARN) -fPIC -shared -o $@ $<
+
+# No row of Paragon may grow by more than 3 % unless that file changes; bench-accept writes it.
+.PHONY: bench-accept
+bench-check: $(BENCH_FILES)
+	@$(RUN_BENCH) --check tests/bench/costs.json paragon
+bench-accept: $(BENCH_FILES)
+	@$(RUN_BENCH) --compare tests/bench/costs.json --accept tests/bench/costs.json paragon
 
 # What several CPUs cost and give. ONLY=counts or ONLY=times: half of it.
 .PHONY: bench-smp

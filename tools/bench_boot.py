@@ -4,17 +4,20 @@ output. The machine is that of qemu.ICOUNT, with one CPU."""
 import os
 import re
 
+import bench_counts
 import qemu
 
 COLUMNS = {"bare": "no hypervisor", "xen": "Debian's Xen 4.17", "paragon": "Paragon"}
 # Where QEMU puts the kernel, Xen's console and those parts of it that cost most switched off.
 XEN = "console=com1 com1=115200,8n1 noreboot spec-ctrl=no xpti=no dom0_mem={0},max:{0}"
 PARAGON = "console=com1 com1=115200,8n1"
-# The same addresses in each boot; and no more lines than needed on a console that is slow on Xen.
-LINUX = "norandmaps nokaslr mem=1G quiet rdinit=/init console="
+# The same addresses in each boot, and few lines on the console, which is slow on Xen. On Xen, mem=
+# would be below frames that the kernel has moved, and it stops; its domain has as much.
+LINUX = "norandmaps nokaslr quiet rdinit=/init console="
+MEM = " mem=1G"
 MEMORY = {"micro": (512, "64M"), "linux": (2048, "1G")}     # of the machine in MiB, of the guest
 
-ROW = re.compile(r"^ *# row (.+): (\d+)$")
+ROW = re.compile(r"^ *# row (.+): (\d+) of (\d+)$")
 MICRO = re.compile(r"^ *# bench: (.+) (\d+)$")
 FAILED = re.compile(r"^ *(not ok \d+ .+|# costs: .+ fails: .+)$")
 END = {"micro": re.compile(r"guest-pv: \d+ passed, \d+ failed"),
@@ -30,9 +33,10 @@ def command(column, kind, args):
     machine = {"accel": "tcg", "cpu": qemu.ICOUNT_CPU, "mem": mem, "firmware": "bios",
                "icount": True}
     if column == "bare":
-        return qemu.command(machine, None, args.linux, LINUX + "ttyS0", [args.ramdisk])
+        return qemu.command(machine, None, args.linux, LINUX + "ttyS0" + MEM, [args.ramdisk])
     image, words, more = ((args.guest, "suites=bench", []) if kind == "micro" else
                           (args.linux, LINUX + "hvc0", [args.ramdisk]))
+    words += MEM if (column, kind) == ("paragon", "linux") else ""
     if column == "xen":
         return qemu.command(machine, None, args.xen, XEN.format(guest_mem),
                             [f"{image} {words}"] + more)
@@ -46,13 +50,15 @@ class Reader:
     def __init__(self, kind):
         self.pattern = MICRO if kind == "micro" else ROW
         self.end = END[kind]
-        self.rows, self.failed, self.lines, self.ended = {}, [], [], False
+        self.rows, self.per, self.counts = {}, {}, {}
+        self.failed, self.lines, self.ended = [], [], False
 
     def feed(self, raw):
         line = re.sub(r"^\(d\d+\) ", "", raw.replace("\r", "").rstrip())
         self.lines.append(line)
         if match := self.pattern.match(line):
             self.rows[match[1]] = int(match[2])
+            self.per[match[1]] = int(match[3]) if match.lastindex > 2 else 1
         elif match := FAILED.match(line):
             self.failed.append(match[1])
         self.ended |= bool(self.end.search(line))
@@ -66,7 +72,15 @@ class Reader:
 def boot(column, kind, args):
     """A Reader that has seen all of it. The lines are kept as COLUMN-KIND.log."""
     reader = Reader(kind)
-    qemu.run(command(column, kind, args), args.timeout, reader.feed, reader.end)
-    with open(os.path.join(args.out, f"{column}-{kind}.log"), "w", encoding="utf-8") as log:
+    argv = command(column, kind, args)
+    out = os.path.join(args.out, f"{column}-{kind}")
+    if args.plugin and kind == "linux":
+        argv += ["-plugin", f"{os.path.abspath(args.plugin)},out={out}.counts"]
+    qemu.run(argv, args.timeout, reader.feed, reader.end)
+    with open(out + ".log", "w", encoding="utf-8") as log:
         log.writelines(line + "\n" for line in reader.lines)
+    if args.plugin and kind == "linux":
+        reader.counts = bench_counts.rows_of(out + ".counts", reader.per)
+        if not reader.counts:
+            reader.failed.append("the plugin has not counted each row")
     return reader

@@ -1,8 +1,11 @@
-"""The text table of tools/bench: what each row costs in each column, and the ratios of these."""
+"""The text table of tools/bench: what each row costs in each column, and the ratios of these; the
+floor, which is what the PV kernel and its programs execute by themselves on Paragon; and events."""
 
-TITLES = {"bare": "bare", "xen": "Xen", "paragon": "Paragon"}
+import bench_counts
+
+TITLES = {"bare": "bare", "xen": "Xen", "floor": "floor", "paragon": "Paragon"}
 KINDS = {"micro": "hypercalls and traps, by the test guest", "linux": "Linux"}
-RATIOS = (("xen", "bare"), ("paragon", "bare"), ("paragon", "xen"))
+RATIOS = (("xen", "bare"), ("paragon", "bare"), ("paragon", "xen"), ("paragon", "floor"))
 
 
 def names_of(results, kind):
@@ -33,20 +36,34 @@ def costs_of(results, kind, name):
             if name in seen.get(kind, {})}
 
 
-def table(results):
+def with_floor(results, counts):
+    """The columns of the table, in its order."""
+    floor = {row: bench_counts.floor(seen) for row, seen in counts.get("paragon", {}).items()}
+    columns = {**results, **({"floor": {"linux": floor}} if floor else {})}
+    return {column: columns[column] for column in TITLES if column in columns}
+
+
+def part(columns, kind):
+    """The lines of one kind of rows."""
+    names = names_of(columns, kind)
+    shown = [column for column in columns if kind in columns[column]]
+    ratios = [pair for pair in RATIOS if set(pair) <= set(shown)]
+    width = max(map(len, names), default=0)
+    yield f"Instructions: {KINDS[kind]}"
+    yield (" " * width + "".join(f"{TITLES[column]:>12}" for column in shown) +
+           "".join(f"{TITLES[above] + '/' + TITLES[below]:>15}" for above, below in ratios))
+    for name in names:
+        costs = costs_of(columns, kind, name)
+        yield (f"{name:{width}}" +
+               "".join(f"{number(costs.get(column)):>12}" for column in shown) +
+               "".join(f"{ratio(costs, *pair):>15}" for pair in ratios))
+    yield ""
+
+
+def table(results, counts):
     """Its lines."""
-    ratios = [pair for pair in RATIOS if set(pair) <= results.keys()]
-    width = max((len(name) for kind in KINDS for name in names_of(results, kind)), default=0)
-    for kind, title in KINDS.items():
-        names = names_of(results, kind)
-        if not names:
-            continue
-        yield f"Instructions: {title}"
-        yield (" " * width + "".join(f"{TITLES[column]:>12}" for column in results) +
-               "".join(f"{TITLES[above] + '/' + TITLES[below]:>14}" for above, below in ratios))
-        for name in names:
-            costs = costs_of(results, kind, name)
-            yield (f"{name:{width}}" +
-                   "".join(f"{number(costs.get(column)):>12}" for column in results) +
-                   "".join(f"{ratio(costs, *pair):>14}" for pair in ratios))
-        yield ""
+    columns = with_floor(results, counts)
+    for kind in KINDS:
+        if names_of(columns, kind):
+            yield from part(columns, kind)
+    yield from bench_counts.table(counts, TITLES)

@@ -28,37 +28,48 @@ def factors(results):
             yield name, columns
 
 
-def picture(results):
-    rows = list(factors(results))
+def chart(rows, colours, title, top=0):
+    """(lines, height) of bars on a logarithmic scale that begins at 1. rows: (name, {column:
+    value})."""
     values = [value for _, columns in rows for value in columns.values()]
     decades = max(1, math.ceil(math.log10(max(values, default=10))))
 
     def x_of(value):
         return LABELS + WIDTH * math.log10(max(value, 1)) / decades
 
-    shown = [column for column in COLOURS if any(column in columns for _, columns in rows)]
+    shown = [column for column in colours if any(column in columns for _, columns in rows)]
     height = TOP + sum(len(columns) * BAR + GAP for _, columns in rows) + 20
-    yield (f'<svg xmlns="http://www.w3.org/2000/svg" width="{LABELS + WIDTH + 70}" '
-           f'height="{height}"><rect width="100%" height="100%" fill="#fff"/>')
-    yield text(LABELS, 14, "times the cost on the bare machine, in instructions")
+    lines = [text(LABELS, top + 14, title)]
     for i, column in enumerate(shown):
-        yield f'<rect x="{LABELS + 110 * i}" y="20" width="9" height="9" fill="{COLOURS[column]}"/>'
-        yield text(LABELS + 110 * i + 13, 28, column)
+        lines += [f'<rect x="{LABELS + 110 * i}" y="{top + 20}" width="9" height="9" '
+                  f'fill="{colours[column]}"/>', text(LABELS + 110 * i + 13, top + 28, column)]
     for decade in range(decades + 1):
         x = x_of(10 ** decade)
-        yield (f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{TOP - 4}" y2="{height - 16}" '
-               f'stroke="{"#222" if decade == 0 else "#ccc"}"/>')
-        yield text(x, height - 4, f"{10 ** decade:,}", "middle")
-    y = TOP
+        lines += [f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{top + TOP - 4}" y2="{top + height - 16}" '
+                  f'stroke="{"#222" if decade == 0 else "#ccc"}"/>',
+                  text(x, top + height - 4, f"{10 ** decade:,}", "middle")]
+    y = top + TOP
     for name, columns in rows:
-        yield text(LABELS - 6, y + len(columns) * BAR / 2 + 4, name, "end")
+        lines.append(text(LABELS - 6, y + len(columns) * BAR / 2 + 4, name, "end"))
         for column in shown:
             if column not in columns:
                 continue
             end = x_of(columns[column])
-            yield (f'<rect x="{LABELS}" y="{y}" width="{max(end - LABELS, 1):.1f}" '
-                   f'height="{BAR - 1}" fill="{COLOURS[column]}"/>')
-            yield text(end + 3, y + BAR - 1, short(columns[column]), colour="#666")
+            lines += [f'<rect x="{LABELS}" y="{y}" width="{max(end - LABELS, 1):.1f}" '
+                      f'height="{BAR - 1}" fill="{colours[column]}"/>',
+                      text(end + 3, y + BAR - 1, short(columns[column]), colour="#666")]
             y += BAR
         y += GAP
+    return lines, height
+
+
+def page(lines, height):
+    yield (f'<svg xmlns="http://www.w3.org/2000/svg" width="{LABELS + WIDTH + 70}" '
+           f'height="{height}"><rect width="100%" height="100%" fill="#fff"/>')
+    yield from lines
     yield "</svg>"
+
+
+def picture(results):
+    yield from page(*chart(list(factors(results)), COLOURS,
+                           "times the cost on the bare machine, in instructions"))

@@ -2,11 +2,16 @@
 
 import os
 import sys
+import tempfile
 import unittest
+import xml.etree.ElementTree
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools"))
 import bench_boot  # noqa: E402
+import bench_counts  # noqa: E402
+import bench_compare  # noqa: E402
+import bench_svg  # noqa: E402
 import bench_table  # noqa: E402
 
 
@@ -25,7 +30,7 @@ class Reading(unittest.TestCase):
         self.assertEqual(list(seen.faults()), [])
 
     def test_rows_of_linux(self):
-        seen = read("linux", "# row null int 0x80: 366\r", "costs: all rows measured\r")
+        seen = read("linux", "# row null int 0x80: 366 of 1\r", "costs: all rows measured\r")
         self.assertEqual(seen.rows, {"null int 0x80": 366})
         self.assertEqual(list(seen.faults()), [])
 
@@ -46,10 +51,52 @@ class Table(unittest.TestCase):
         self.assertEqual(list(bench_table.missing(RESULTS)), ["bare, linux: pipe is missing"])
 
     def test_costs_and_ratios(self):
-        lines = [line.split() for line in bench_table.table(RESULTS)]
+        lines = [line.split() for line in bench_table.table(RESULTS, {})]
         self.assertIn(["fork", "100", "250", "2.50"], lines)
-        self.assertIn(["empty", "-", "64", "-"], lines)
+        self.assertIn(["empty", "64"], lines)
         self.assertIn(["pipe", "-", "3", "-"], lines)
+
+    def test_floor_and_events(self):
+        with tempfile.NamedTemporaryFile("w") as file:
+            file.write("1 0 0 0 0 0 0 0 0\n101 60 90 2 4 0 0 1 7\n1 3 0 1 0 0 0 0 0\n")
+            file.flush()
+            seen = bench_counts.rows_of(file.name, {"fork": 2, "pipe": 1})
+        lines = [line.split() for line in bench_table.table(RESULTS, {"paragon": seen})]
+        self.assertIn(["fork", "100", "80", "250", "2.50", "3.12"], lines)
+        self.assertIn(["fork", "1", "2", "0", "0", "0.5", "3.5"], lines)
+
+    def test_picture(self):
+        picture = "".join(bench_svg.picture(RESULTS))
+        self.assertEqual(xml.etree.ElementTree.fromstring(picture).tag.split("}")[1], "svg")
+        self.assertIn(">2.5<", picture)     # fork, times the bare machine's
+        self.assertIn(">64<", picture)
+
+
+def paragon(**linux):
+    return {"paragon": {"linux": linux}}
+
+
+class Comparing(unittest.TestCase):
+    def test_differences(self):
+        lines = [line.split() for line in
+                 bench_compare.differences(paragon(fork=100, pipe=7, old=1),
+                                           {**paragon(fork=90, pipe=7, more=2), "xen": {}})]
+        self.assertEqual(lines, [["paragon", "linux", "fork", "100", "90", "-10.0", "%"],
+                                 ["paragon", "linux", "old", "1", "-", "gone"],
+                                 ["paragon", "linux", "more", "-", "2", "new"],
+                                 ["3", "rows", "differ"]])
+
+    def test_three_percent_more_is_no_growth(self):
+        old = paragon(fork=100)
+        self.assertEqual(list(bench_compare.grown(old, paragon(fork=103))), [])
+        self.assertEqual(list(bench_compare.grown(old, paragon(fork=50))), [])
+        self.assertEqual(list(bench_compare.grown(old, paragon(fork=104))),
+                         ["linux: fork has grown from 100 to 104, +4.0 %"])
+
+    def test_the_file_has_every_row(self):
+        self.assertEqual(list(bench_compare.grown(paragon(fork=100), paragon(pipe=1))),
+                         ["linux: fork is missing",
+                          "linux: pipe is new, and its cost is not in the file"])
 
 
 if __name__ == "__main__":

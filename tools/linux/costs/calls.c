@@ -1,5 +1,5 @@
-/* System calls that neither change mappings nor leave the process: the way into the kernel and back,
- * files, signals, timers. */
+/* System calls that neither change mappings nor switch to another process: the way into the kernel
+ * and back, files, signals, timers. */
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>

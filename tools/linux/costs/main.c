@@ -2,10 +2,11 @@
  * program, so that the same instructions run wherever this kernel runs. It prints one line for each
  * row, in ticks of the TSC; with instructions counted these are instructions, of the program, the
  * kernel and the hypervisor together. With the word "exit" it ends at once, for the row of exec.
- * The rows are in the other files here.
+ * The rows are in the other files here. Each line has the cost of one operation, and how many
+ * operations one sample has.
  *
- * Each sample is measured by itself, and the cost is the median, so that a tick of the kernel's
- * timer, which few samples contain, is in no row that is shorter than the time between two ticks. */
+ * Each sample is measured by itself, and the cost is the median. So a tick of the kernel's timer,
+ * which few samples contain, is in no row that is shorter than the time between two ticks. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,11 +79,14 @@ static uint64_t median(const struct row *row)
         uint64_t start;
 
         call(row->before);
+        MARK(MARK_BEGIN);
         start = rdtsc();
         row->sample();
         ticks[i] = rdtsc() - start;
+        MARK(MARK_END);
         call(row->after);
     }
+    MARK(MARK_ROW);
     call(row->end);
     qsort(ticks, row->samples, sizeof(ticks[0]), by_value);
     return ticks[row->samples / 2];
@@ -92,7 +96,7 @@ static void print(const struct row *row, uint64_t cost)
 {
     struct timespec pause = { .tv_nsec = NS_FOR_A_LINE };
 
-    printf("# row %s: %lu\n", row->name, (cost + row->per / 2) / row->per);
+    printf("# row %s: %lu of %u\n", row->name, (cost + row->per / 2) / row->per, row->per);
     fflush(stdout);
     nanosleep(&pause, NULL);
 }
