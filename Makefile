@@ -60,7 +60,7 @@ Paragon, a small hypervisor for Xen PV guests. make TARGET VARIABLE=value ...
   test        all tests; or: test-tools lint unit fuzz trace-test trace-cost
             boot-tests test-kvm check-{model,laws,spin,races} ways-test bench-check
   oracle      the test guest on Debian's Xen and on Paragon, compared
-  bench       what operations cost: bare, Xen, Paragon; bench-smp: several CPUs
+  bench       what operations cost: bare, Xen, Paragon; bench-smp, bench-devices
   ways        test guest and Linux bare, hosted, PV: what fails, what it costs
   record      as run, and kept; replay: once more (SNAPSHOT=: docs/debugging.md)
   debug       as run, QEMU waits for gdb; debug-replay: for a recording

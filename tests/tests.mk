@@ -209,6 +209,18 @@ bench-smp: $(BUILD)/paragon $(GUEST_PV) $(LINUX)/vmlinux $(LINUX_RAMDISK)
 	@python3 -B tests/boot/bench_smp.py --paragon $(BUILD)/paragon --guest $(GUEST_PV) \
 	    --linux $(LINUX)/vmlinux --ramdisk $(LINUX_RAMDISK) $(if $(ONLY),--only $(ONLY))
 
+# What disk and network cost, on the bare machine and on Paragon: docs/devices.md.
+.PHONY: bench-devices
+$(BUILD)/count.so: tests/boot/count.c | deps
+	$(call say,CC,$@)
+	$(Q)gcc -O2 -std=gnu11 $(WARN) -shared -fPIC -o $@ $<
+
+bench-devices: $(BUILD)/paragon $(BUILD)/count.so $(GUEST_STORE) $(GUEST_DRIVER) $(LINUX)/vmlinux \
+    $(LINUX)/devices.gz
+	@python3 -B tests/boot/bench_devices.py --paragon $(BUILD)/paragon --store $(GUEST_STORE) \
+	    --driver $(GUEST_DRIVER) --linux $(LINUX)/vmlinux --ramdisk $(LINUX)/devices.gz \
+	    --plugin $(BUILD)/count.so --out $(BUILD)/bench-devices
+
 # The hypervisor once more, without the places where the trace hangs, to count what they cost.
 trace-cost: $(BUILD)/paragon $(LINUX)/vmlinux $(LINUX_RAMDISK)
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/notrace NO_TRACE=1 $(BUILD)/notrace/paragon

@@ -337,7 +337,7 @@ static void senseless_headers_are_dropped(void **state)
     begin(RECEIVE);
     p = make_incoming(false, 5000, 1440);
     long_one = make_incoming(false, 65000, 1440);
-    expect_dropped((struct net_header){ .flags = 1 }, p, p->len);           /* longer than a frame */
+    expect_dropped((struct net_header){ .flags = 1 }, p, p->len);   /* longer than a frame */
     for (unsigned type = 2; type < 256; type++) {
         h.gso_type = (uint8_t)type;
         if ((type & 0x7f) > 1)

@@ -81,11 +81,14 @@ $(LINUX)/costs.gz: tools/make-ramdisk $(LINUX)/costs $(LINUX)/rows $(LINUX)/busy
 # The kernel's modules for a disk of the driver domain with ext4 on it and for its network, in the
 # order in which they are loaded (the scripts disk and net do it).
 DISK_MODULES := crc16 crc32c_generic libcrc32c mbcache jbd2 ext4 xen-blkfront xen-netfront
+# The bare machine's, for what is measured on both.
+VIRTIO_MODULES := virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci \
+    virtio_blk failover net_failover virtio_net
 
 $(LINUX)/modules/.made: $(LINUX)/kernel/vmlinuz tools/linux/linux.mk
 	@rm -rf $(@D) && mkdir -p $(@D)
 	$(Q)dpkg-deb --fsys-tarfile $(LINUX)/kernel/*.deb | tar -x -C $(@D) --wildcards \
-	    --transform='s,.*/,,' $(DISK_MODULES:%='*/%.ko')
+	    --transform='s,.*/,,' $(patsubst %,'*/%.ko',$(DISK_MODULES) $(VIRTIO_MODULES))
 	@touch $@
 
 # A file system with a tree of files and their hashes, which the guest must find, and with the
@@ -103,11 +106,29 @@ $(LINUX)/disk.img: $(LINUX)/busybox/busybox $(LINUX)/kernel/vmlinuz $(LINUX)/dis
 	    { cat $@.log >&2; rm -f $@; exit 1; }
 
 $(LINUX)/disk-ramdisk.gz: tools/make-ramdisk $(LINUX)/ramdisk.gz $(LINUX)/modules/.made \
-    tools/linux/disk tools/linux/net tools/linux/linux.mk
+    tools/linux/disk tools/linux/net $(LINUX)/verify tools/linux/linux.mk
 	$(call say,RAMDISK,$@)
 	$(Q)tools/make-ramdisk $@ $(RAMDISK_WORDS) \
-	    paragon/disk=tools/linux/disk paragon/net=tools/linux/net \
+	    paragon/disk=tools/linux/disk paragon/net=tools/linux/net paragon/verify=$(LINUX)/verify \
 	    $(foreach m,$(DISK_MODULES),paragon/modules/$m.ko=$(LINUX)/modules/$m.ko)
+
+$(LINUX)/verify: tools/linux/verify.c tools/linux/linux.mk | deps
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)gcc -O2 -std=gnu11 $(WARN) -fno-pie -no-pie -static -s -o $@ $<
+
+$(LINUX)/mark: tools/linux/mark.S | deps
+	$(call say,AS,$<)
+	@mkdir -p $(@D)
+	$(Q)gcc -c $< -o $@.o && ld -o $@ $@.o
+
+$(LINUX)/devices.gz: tools/make-ramdisk $(LINUX)/ramdisk.gz $(LINUX)/modules/.made $(LINUX)/mark \
+    tools/linux/devices tools/linux/linux.mk
+	$(call say,RAMDISK,$@)
+	$(Q)tools/make-ramdisk $@ $(RAMDISK_WORDS) \
+	    paragon/devices=tools/linux/devices paragon/mark=$(LINUX)/mark \
+	    $(foreach m,xen-blkfront xen-netfront $(VIRTIO_MODULES), \
+	paragon/modules/$m.ko=$(LINUX)/modules/$m.ko)
 
 # Debian's PV GRUB, the other guest that is not of this tree.
 $(LINUX)/grub/grub-xen: | deps
