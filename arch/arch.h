@@ -131,6 +131,12 @@ volatile void *arch_map_device(uint64_t maddr);
 uint8_t arch_device_read(const volatile uint8_t *at);
 /* Where a device writes to interrupt the first CPU (SDM vol. 3, 10.11). */
 uint64_t arch_msi_address(void);
+/* The pin of the interrupt controller to which the firmware has routed this interrupt line of PCI
+ * functions; false: there is none. */
+bool arch_has_pin(unsigned line);
+/* Interrupts the first CPU with this vector while the line's level is active, unless it is
+ * masked. */
+void arch_set_pin(unsigned line, uint8_t vector, bool masked);
 /* The vectors for devices' interrupts; device_interrupt() is called for each that comes. */
 #define DEVICE_VECTORS 0x30u
 #define DEVICE_VECTORS_END 0xf0u

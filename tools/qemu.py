@@ -85,12 +85,17 @@ def drive(name, file, machine):
             "-drive", f"driver=blkreplay,if=none,id={name},readonly=on,image={name}-file"]
 
 
-def disk_options(path):
+def vectors(machine):
+    return f",vectors={machine['vectors']}" if machine.get("vectors") is not None else ""
+
+
+def disk_options(machine):
     """The name says what the file is, never its first bytes: the guest writes those, and a qcow2
     may name another file of this machine as its base."""
+    path = machine["disk"]
     kind = "qcow2" if path.endswith(".qcow2") else "raw"
     return ["-drive", f"if=none,id=disk,format={kind},discard=unmap,file={path.replace(',', ',,')}",
-            "-device", "virtio-blk-pci,drive=disk"]
+            "-device", "virtio-blk-pci,drive=disk" + vectors(machine)]
 
 
 def net_options(machine):
@@ -100,7 +105,8 @@ def net_options(machine):
     backend = "user,id=net" + forward
     if machine["net"] == "tap":
         backend = "tap,id=net,ifname=paragon0,script=no,downscript=no"
-    return ["-netdev", backend, "-device", "virtio-net-pci,netdev=net,romfile="]
+    return ["-netdev", backend,
+            "-device", "virtio-net-pci,netdev=net,romfile=" + vectors(machine)]
 
 
 def command(machine, iso=None, kernel=None, append="", modules=(), esp=None, program=None):
@@ -112,6 +118,7 @@ def command(machine, iso=None, kernel=None, append="", modules=(), esp=None, pro
       ram      a file to be the machine's memory, so that others can read it
       disk     a file for a virtio disk: qcow2 if its name ends so, else raw
       net      a virtio network card: "user", or "tap" (paragon0, which exists)
+      vectors  so many interrupts of each of them by messages; 0: by their pins
       ssh      a port of this machine that leads to port 22 of the first guest (with user)
       programs {port: command}: what a guest that connects to 10.0.2.100 talks to (with user)
       gdb      where QEMU waits for gdb: localhost:port or unix:path
@@ -127,7 +134,7 @@ def command(machine, iso=None, kernel=None, append="", modules=(), esp=None, pro
     argv += ["-chardev", "stdio,id=console,mux=off", "-serial", "chardev:console"]
     argv += FIRMWARE[machine["firmware"]]
     if machine.get("disk"):
-        argv += disk_options(machine["disk"])
+        argv += disk_options(machine)
     if machine.get("net"):
         argv += net_options(machine)
     if machine.get("icount"):

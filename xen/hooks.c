@@ -27,6 +27,7 @@
 #include "xen/pv/memory_map.h"
 #include "xen/pv/mmuext.h"
 #include "xen/pv/pirq.h"
+#include "xen/pv/pirq_table.h"
 #include "xen/pv/relinquish.h"
 #include "xen/pv/sched_op.h"
 #include "xen/pv/shared_page.h"

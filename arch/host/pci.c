@@ -67,3 +67,14 @@ uint64_t arch_msi_address(void)
 {
     return 0xfee00000;
 }
+
+bool arch_has_pin(unsigned line)
+{
+    return line < HOST_PINS && !host.no_pins;
+}
+
+void arch_set_pin(unsigned line, uint8_t vector, bool masked)
+{
+    HOST_CHECK(arch_has_pin(line), "line %u", line);
+    host.pin[line] = (struct host_pin){ vector, masked };
+}

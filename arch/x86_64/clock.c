@@ -160,11 +160,12 @@ void handle_timer_interrupt(void)
     log_noted_events();
 }
 
-/* It may be nobody's: still pending from the firmware, or of a function that was taken back. */
+/* It may be nobody's: still pending from the firmware, or of a function that was taken back. A pin
+ * whose level stays is masked before the end of the interrupt, at which it would come again. */
 void handle_device_interrupt(unsigned vector)
 {
-    lapic_write(LAPIC_EOI, 0);
     device_interrupt(vector);
+    lapic_write(LAPIC_EOI, 0);
 }
 
 void arch_interrupt_window(void)

@@ -1,6 +1,7 @@
 /* Reads the MADT (ACPI 6.5, 5.2.12): a header, then entries that begin with their type and length.
  * Of each CPU that the firmware has enabled, the APIC id and which pins of its local APIC are NMIs
- * are kept. Called by smp.c.
+ * are kept; of the I/O APIC, where it is, and at which pins the interrupts of the old controllers
+ * arrive. Called by smp.c.
  *
  * Not used: the address of the local APICs (of the header and of type 5), because each CPU has it
  * in an MSR; and CPUs that are only "online capable", which are to be plugged in later. */
@@ -9,6 +10,8 @@
 
 enum {
     LOCAL_APIC = 0,
+    IO_APIC = 1,
+    OVERRIDE = 2,
     LOCAL_APIC_NMI = 4,
     LOCAL_X2APIC = 9,
     LOCAL_X2APIC_NMI = 10,
@@ -16,8 +19,10 @@ enum {
 
 #define ENTRIES 44u                     /* offset of the first entry */
 #define ENABLED 1u
-#define POLARITY 3u                     /* of an NMI's flags */
+#define POLARITY 3u                     /* of an NMI's or an override's flags */
+#define ACTIVE_HIGH 1u
 #define ACTIVE_LOW 3u
+#define ISA_INTERRUPTS 16u
 #define NMI_PINS 2u                     /* LINT0 and LINT1 */
 
 /* An entry as bytes; its fields are not aligned. */
@@ -91,12 +96,42 @@ static void add_local_x2apic_nmi(struct madt *m, const struct entry *e)
     add_nmi(m, field(e, 4, 4), ~0u, field(e, 2, 2), field(e, 8, 1));
 }
 
+/* The one that has the first pins. */
+static void add_ioapic(struct madt *m, const struct entry *e)
+{
+    if (m->ioapic == 0 && field(e, 8, 4) == 0)
+        m->ioapic = field(e, 4, 4);
+}
+
+/* The pin that another interrupt had by default is not that one's any more. */
+static void add_override(struct madt *m, const struct entry *e)
+{
+    uint32_t source = field(e, 3, 1), pin = field(e, 4, 4), polarity = field(e, 8, 2) & POLARITY;
+
+    if (field(e, 2, 1) != 0 || source >= ISA_INTERRUPTS)
+        return;
+    if (pin != source && pin < MADT_PINS && m->pin[pin].pin == pin)
+        m->pin[pin].pin = MADT_NO_PIN;
+    m->pin[source] = (struct madt_pin){ pin < MADT_PINS ? (uint8_t)pin : MADT_NO_PIN,
+                                        polarity != ACTIVE_HIGH };
+}
+
+/* PCI's interrupts are active low, unless something else is said. */
+static void set_default_pins(struct madt *m)
+{
+    m->ioapic = 0;
+    for (unsigned i = 0; i < MADT_PINS; i++)
+        m->pin[i] = (struct madt_pin){ (uint8_t)i, true };
+}
+
 /* An NMI names CPUs, which may be listed behind it: so the kinds of the second pass come last. */
 static const struct kind {
     uint8_t type, len, pass;            /* len: at least, for the fields that are read */
     void (*add)(struct madt *m, const struct entry *e);
 } kinds[] = {
     { LOCAL_APIC, 8, 0, add_local_apic },
+    { IO_APIC, 12, 0, add_ioapic },
+    { OVERRIDE, 10, 0, add_override },
     { LOCAL_X2APIC, 16, 0, add_local_x2apic },
     { LOCAL_APIC_NMI, 6, 1, add_local_apic_nmi },
     { LOCAL_X2APIC_NMI, 9, 1, add_local_x2apic_nmi },
@@ -115,6 +150,7 @@ void madt_parse(const struct acpi_header *table, struct madt *m)
     const uint8_t *start = (const uint8_t *)table;
 
     m->nr_cpus = m->nr_dropped = 0;
+    set_default_pins(m);
     for (unsigned pass = 0; pass < 2; pass++)
         for (uint32_t at = ENTRIES; at + 2 <= table->length;) {
             struct entry e = { start + at, start[at + 1] };

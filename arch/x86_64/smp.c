@@ -13,6 +13,7 @@
 #include "arch/x86_64/acpi.h"
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/features.h"
+#include "arch/x86_64/ioapic.h"
 #include "arch/x86_64/lapic.h"
 #include "arch/x86_64/segments.h"
 #include "arch/x86_64/smp.h"
@@ -42,8 +43,10 @@ void smp_find_cpus(void)
 {
     const struct acpi_header *table = acpi_table("APIC");
 
-    if (table != NULL)
-        madt_parse(table, &madt);
+    if (table == NULL)
+        return;
+    madt_parse(table, &madt);
+    ioapic_init(&madt);
 }
 
 const struct madt_cpu *smp_madt_cpu(uint32_t apic_id)

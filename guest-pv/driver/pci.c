@@ -1,6 +1,6 @@
 /* Finds the PCI functions that the hypervisor has given to this domain, by the ports of
  * configuration space, which it emulates; maps their registers (virtio_parts.c says where they
- * are); and has their messages delivered as
+ * are); and has their interrupts delivered as
  * events (PHYSDEVOP_map_pirq, EVTCHNOP_bind_pirq). BARs, power and MSI-X are the hypervisor's.
  * Called by main.c. */
 #include <string.h>
@@ -13,8 +13,10 @@
 #define PORT_ADDRESS 0xcf8
 #define PORT_DATA 0xcfc
 #define VENDOR_VIRTIO 0x1af4u
-enum { ID = 0, COMMAND = 4, BAR0 = 0x10, SUBSYSTEM = 0x2c };
+enum { ID = 0, COMMAND = 4, BAR0 = 0x10, SUBSYSTEM = 0x2c, INTERRUPT = 0x3c };
 #define MASTER 4u
+#define MAX_LINES 4u
+#define MAX_SHARERS 16u
 #define MAX_PART (1u << 20)             /* bytes of registers that are mapped */
 
 static uint32_t config_read(uint16_t at, unsigned reg)
@@ -150,25 +152,111 @@ void pci_each(void (*fn)(struct pci_device *p))
 
 /* --- Interrupts ------------------------------------------------------------------------------- */
 
-bool pci_interrupt(const struct pci_device *p, unsigned entry, event_fn fn, void *arg)
+static long bind(uint32_t pirq, port_t *port)
+{
+    struct evtchn_bind_pirq b = { .pirq = pirq, .flags = BIND_PIRQ__WILL_SHARE };
+    long rc = xen_event_channel_op(EVTCHNOP_bind_pirq, &b);
+
+    *port = b.port;
+    return rc;
+}
+
+/* The functions of one pin. Which of them interrupts is not known: each is asked. */
+static struct line {
+    unsigned number;
+    port_t port;
+    unsigned nr;
+    struct {
+        volatile uint8_t *isr;
+        event_fn fn;
+        void *arg;
+    } user[MAX_SHARERS];
+} lines[MAX_LINES];
+static unsigned nr_lines;
+
+/* A function's level ends when its ISR register is read; before that the pin may not be unmasked. */
+static void on_line(port_t port, void *arg)
+{
+    struct line *l = arg;
+    struct physdev_eoi eoi = { .irq = l->number };
+
+    for (unsigned i = 0; i < l->nr; i++) {
+        (void)*l->user[i].isr;
+        l->user[i].fn(port, l->user[i].arg);
+    }
+    xen_physdev_op(PHYSDEVOP_eoi, &eoi);
+}
+
+static long find_line(unsigned number, struct line **line)
+{
+    struct physdev_map_pirq m = { .domid = DOMID_SELF, .type = MAP_PIRQ_TYPE_GSI,
+                                  .index = (int)number, .pirq = (int)number };
+    struct line *l = &lines[nr_lines];
+    long rc;
+
+    for (unsigned i = 0; i < nr_lines; i++)
+        if (lines[i].number == number) {
+            *line = &lines[i];
+            return 0;
+        }
+    if (nr_lines == MAX_LINES)
+        return -XEN_ENOSPC;
+    rc = xen_physdev_op(PHYSDEVOP_map_pirq, &m);
+    if (rc == 0)
+        rc = bind((uint32_t)m.pirq, &l->port);
+    if (rc != 0)
+        return rc;
+    l->number = (unsigned)m.pirq;
+    event_set_handler(l->port, on_line, l);
+    nr_lines++;
+    *line = l;
+    return 0;
+}
+
+static long use_line(struct pci_device *p, event_fn fn, void *arg)
+{
+    struct line *l;
+    long rc = find_line(config_read(p->address, INTERRUPT) & 0xff, &l);
+
+    if (rc != 0 || l->nr == MAX_SHARERS)
+        return rc != 0 ? rc : -XEN_ENOSPC;
+    p->virtio.by_line = true;
+    l->user[l->nr].isr = p->virtio.isr;
+    l->user[l->nr].fn = fn;
+    l->user[l->nr++].arg = arg;
+    event_unmask(l->port);
+    kprintf("driver: PCI %02x:%02x.%u interrupts by line %u\n", p->address >> 8,
+            p->address >> 3 & 31, p->address & 7, l->number);
+    return 0;
+}
+
+static long use_message(const struct pci_device *p, unsigned entry, event_fn fn, void *arg)
 {
     struct physdev_map_pirq m = {
         .domid = DOMID_SELF, .type = MAP_PIRQ_TYPE_MSI_SEG, .pirq = -1, .bus = p->address >> 8,
         .devfn = p->address & 0xff, .entry_nr = (int)entry,
     };
-    struct evtchn_bind_pirq b = { 0 };
+    port_t port;
     long rc = xen_physdev_op(PHYSDEVOP_map_pirq, &m);
 
-    if (rc == 0) {
-        b.pirq = (uint32_t)m.pirq;
-        rc = xen_event_channel_op(EVTCHNOP_bind_pirq, &b);
-    }
-    if (rc != 0) {
+    if (rc == 0)
+        rc = bind((uint32_t)m.pirq, &port);
+    if (rc != 0)
+        return rc;
+    event_set_handler(port, fn, arg);
+    event_unmask(port);
+    return 0;
+}
+
+/* A function without MSI-X, or with a table that the hypervisor does not use, has no entry 0. */
+bool pci_interrupt(struct pci_device *p, unsigned entry, event_fn fn, void *arg)
+{
+    long rc = p->virtio.by_line ? 0 : use_message(p, entry, fn, arg);
+
+    if (rc == -XEN_EINVAL && entry == 0)
+        rc = use_line(p, fn, arg);
+    if (rc != 0)
         kprintf("driver: PCI %02x:%02x.%u: interrupt %u: error %ld\n", p->address >> 8,
                 p->address >> 3 & 31, p->address & 7, entry, rc);
-        return false;
-    }
-    event_set_handler(b.port, fn, arg);
-    event_unmask(b.port);
-    return true;
+    return rc == 0;
 }

@@ -18,8 +18,9 @@ struct pci_device {
 
 /* Calls fn for each virtio function that the hypervisor has given us, in bus order. */
 void pci_each(void (*fn)(struct pci_device *p));
-/* The entry of the function's MSI-X table interrupts: fn is called. False: it cannot. */
-bool pci_interrupt(const struct pci_device *p, unsigned entry, event_fn fn, void *arg);
+/* The entry of the function's MSI-X table interrupts: fn is called; without such a table, its pin
+ * does, for all entries. False: it cannot. */
+bool pci_interrupt(struct pci_device *p, unsigned entry, event_fn fn, void *arg);
 void pci_may_master(const struct pci_device *p);
 
 #endif

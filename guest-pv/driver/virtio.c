@@ -83,7 +83,8 @@ bool virtio_begin(struct virtio *v, uint64_t wanted)
     set32(v, DRIVER_FEATURE_SELECT, 1);
     set32(v, DRIVER_FEATURE, (uint32_t)(v->features >> 32));
     add_status(v, FEATURES_OK);
-    set16(v, MSIX_CONFIG, NO_VECTOR);
+    if (!v->by_line)
+        set16(v, MSIX_CONFIG, NO_VECTOR);
     if ((v->features & VIRTIO_F_VERSION_1) && (v->common[DEVICE_STATUS] & FEATURES_OK))
         return true;
     add_status(v, FAILED);
@@ -145,9 +146,11 @@ bool vq_init(struct virtio *v, struct vq *q, unsigned number, void *const page[3
     q->event_idx = v->features & VIRTIO_F_EVENT_IDX;
     q->doorbell = (volatile uint16_t *)(v->notify + doorbell);
     free_all(q);
-    set16(v, QUEUE_MSIX_VECTOR, (uint16_t)vector);
-    if (get16(v, QUEUE_MSIX_VECTOR) != vector)
-        return false;
+    if (!v->by_line) {
+        set16(v, QUEUE_MSIX_VECTOR, (uint16_t)vector);
+        if (get16(v, QUEUE_MSIX_VECTOR) != vector)
+            return false;
+    }
     set64(v, QUEUE_DESC, address[0]);
     set64(v, QUEUE_DRIVER, address[1]);
     set64(v, QUEUE_DEVICE, address[2]);

@@ -19,6 +19,7 @@ struct virtio {
     volatile uint8_t *common, *isr, *config, *notify;
     uint32_t notify_multiplier, notify_bytes;
     uint64_t features;                  /* that were agreed */
+    bool by_line;                       /* it interrupts by its pin, and has no vectors */
 };
 
 /* What a queue's buffer is: machine address and length. */

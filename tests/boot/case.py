@@ -31,6 +31,8 @@ class Case:
     disk: bool = False  # a virtio disk, a copy of DISK; afterwards e2fsck has nothing to mend
     # A virtio network card with user networking, in which 10.0.2.100 sends back what port 7 gets.
     net: bool = False
+    blank: int = 0  # MiB of a virtio disk of zeros, instead of DISK
+    vectors: int = None  # of each virtio device; 0: they interrupt by their pins
     icount: bool = False  # every run is the same, see tools/qemu.py
     kvm: str = ""  # CPU of a machine under real KVM, in an emulated one (nested.py); cpu is ignored
     rom: bytes = b""  # an option ROM of that machine

@@ -116,6 +116,16 @@ CASES = [
                   "DISK-RAMDISK"),
          guests=(2,), mem=768, limit=240, disk=True, types=ended(3, 0),
          shows=(r"^\(XEN\).*d0 \(store\) died .*3 of 3\), to refuse",) + ENDED),
+    # Devices without MSI-X, which share a pin.
+    *(Case(f"intx-{firmware}",
+           modules=(SERVICE, DRIVER,
+                    "GOOD name=front mem=16M disk=vd0,xvda,w vif vif -- suites=frontend,uplink"),
+           guests=(2,), limit=90, blank=2, net=True, vectors=0,
+           firmware={"pc": "bios"}.get(firmware, firmware),
+           shows=(r"^\(d1\) driver: PCI 00:0\d.0 interrupts by line 11\s*$",
+                  r"^\(d1\) driver: vd0: 2048 KiB", r"^\(d1\) driver: network card 0",
+                  r"^\(d1\) driver: d2: xvda ends: .*, 0 errors"))
+      for firmware in ("pc", "q35")),
     # What is wrong gets a line, and the guest runs.
     Case("disk-words",
          modules=(SERVICE, "DRIVER name=driver driver --",

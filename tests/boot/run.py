@@ -149,9 +149,13 @@ def disk_faults(case, args):
 def command(case, args, ram, rr=None, monitor=None):
     if case.disk:
         shutil.copyfile(given(args)["DISK"], disk_of(case, args))
+    if case.blank:
+        with open(disk_of(case, args), "wb") as disk:
+            disk.truncate(case.blank << 20)
     machine = {"accel": args.accel, "cpu": qemu.cpu_for(case.way, case.cpu), "mem": case.mem,
                "firmware": case.firmware, "ram": ram, "smp": case.smp,
-               "disk": disk_of(case, args) if case.disk else None,
+               "disk": disk_of(case, args) if case.disk or case.blank else None,
+               "vectors": case.vectors,
                "net": "user" if case.net else None, "programs": {7: "cat"}}
     if rr:
         machine.update(accel="tcg", rr=rr, monitor=monitor)

@@ -26,6 +26,7 @@
 #define COMMON_CAP 0x40u
 #define WINDOW_CAP 0x84u
 #define MSIX_CAP 0x98u
+#define LINE 11u                        /* both functions' interrupt line */
 
 struct test_function {
     struct host_pci pci;
@@ -82,6 +83,7 @@ static inline void plug_virtio(struct test_function *f, uint16_t address, uint32
     set_config(f, PCI_BAR0 + 4 * VIRTIO_BAR, (uint32_t)at | 0xc, 0xffffc000);
     set_config(f, PCI_BAR0 + 4 * VIRTIO_BAR + 4, (uint32_t)(at >> 32), ~0u);
     set_config(f, PCI_CAPABILITIES, COMMON_CAP, 0);
+    set_config(f, PCI_INTERRUPT, 1 << 8 | LINE, 0xff);
     set_capability(f, COMMON_CAP, 0x50, VIRTIO_COMMON, 0, 0x1000);
     set_capability(f, 0x50, 0x60, 3, 0x1000, 0x1000);
     set_capability(f, 0x60, 0x70, 4, 0x2000, 0x1000);

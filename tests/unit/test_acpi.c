@@ -295,6 +295,33 @@ static void parse(const uint8_t *entries, uint32_t len)
 #define APIC(uid, id, flags) 0, 8, uid, id, flags, 0, 0, 0
 #define X2APIC(uid, id, flags) 9, 16, 0, 0, id, 1, 0, 0, flags, 0, 0, 0, uid, 2, 0, 0
 
+#define IOAPIC(at, first) 1, 12, 5, 0, 0, at, 0xc0, 0xfe, first, 0, 0, 0
+#define OVERRIDE(source, pin, flags) 2, 10, 0, source, pin, 0, 0, 0, flags, 0
+
+/* As QEMU lists them; the first I/O APIC that has pin 0 counts. */
+static void pins_are_listed(void **state)
+{
+    (void)state;
+    PARSE(APIC(0, 0, 1));
+    assert_int_equal(madt.ioapic, 0);
+    PARSE(IOAPIC(1, 24), IOAPIC(0, 0), IOAPIC(2, 0), OVERRIDE(0, 2, 0), OVERRIDE(5, 5, 0xd),
+          OVERRIDE(9, 9, 0xf), OVERRIDE(11, 20, 0xd), OVERRIDE(10, 30, 0xd), OVERRIDE(16, 3, 0xd),
+          2, 10, 1, 3, 7, 0, 0, 0, 0xd, 0);             /* another bus */
+    assert_int_equal(madt.ioapic, 0xfec00000);
+    assert_int_equal(madt.pin[0].pin, 2);
+    assert_int_equal(madt.pin[2].pin, MADT_NO_PIN);     /* 0 has it now */
+    assert_true(madt.pin[5].pin == 5 && !madt.pin[5].low);
+    assert_true(madt.pin[9].pin == 9 && madt.pin[9].low);
+    assert_true(madt.pin[11].pin == 20 && !madt.pin[11].low);
+    assert_int_equal(madt.pin[20].pin, MADT_NO_PIN);
+    assert_int_equal(madt.pin[10].pin, MADT_NO_PIN);    /* not of this one */
+    assert_true(madt.pin[3].pin == 3 && madt.pin[3].low);
+    assert_true(madt.pin[16].pin == 16 && madt.pin[16].low);
+    PARSE(1, 11, 5, 0, 0, 0, 0xc0, 0xfe, 0, 0, 0, OVERRIDE(5, 5, 0xd));
+    assert_int_equal(madt.ioapic, 0);                   /* it is too short */
+    assert_false(madt.pin[5].low);
+}
+
 static void enabled_cpus_are_listed(void **state)
 {
     (void)state;
@@ -399,6 +426,7 @@ int main(void)
         cmocka_unit_test_teardown(lengths_out_of_bounds_are_refused, empty),
         cmocka_unit_test_teardown(lying_lengths_are_not_followed, empty),
         cmocka_unit_test_teardown(tables_with_wrong_sums_do_not_count, empty),
+        cmocka_unit_test(pins_are_listed),
         cmocka_unit_test(enabled_cpus_are_listed),
         cmocka_unit_test(mode_depends_on_the_cpus_to_start),
         cmocka_unit_test(nmi_pins_are_noted),

@@ -1,9 +1,11 @@
 /* Interrupts of PCI functions as event channels: physdev_op's calls, bind_pirq, and what the MSI-X
- * tables have after each. */
+ * tables and the pins have after each. */
 #include "cmocka_main.h"
 #include "pci_fixture.h"
 #include "xen/pv/evtchn_table.h"
 #include "xen/pv/pirq.h"
+
+#define SHARED BIND_PIRQ__WILL_SHARE
 
 #define NO_PIRQ (-1)
 
@@ -33,12 +35,17 @@ static long eoi(unsigned pirq)
 }
 
 /* The port, or an errno. */
-static long bind(unsigned pirq)
+static long bind_as(unsigned pirq, unsigned flags)
 {
-    struct evtchn_bind_pirq b = { .pirq = pirq };
+    struct evtchn_bind_pirq b = { .pirq = pirq, .flags = flags };
     long rc = hcall_struct(__HYPERVISOR_event_channel_op, EVTCHNOP_bind_pirq, &b, sizeof(b));
 
     return rc != 0 ? rc : (long)b.port;
+}
+
+static long bind(unsigned pirq)
+{
+    return bind_as(pirq, 0);
 }
 
 static long close_port(unsigned port)
@@ -198,6 +205,152 @@ static void owners_end_silences_its_functions(void **state)
     assert_true(fires(vector, guest, bind(FIRST_MSI_PIRQ)));
 }
 
+/* --- Pins ------------------------------------------------------------------------------------- */
+
+static long map_line(int line, int pirq)
+{
+    last = (struct physdev_map_pirq){ .domid = DOMID_SELF, .type = MAP_PIRQ_TYPE_GSI,
+                                      .index = line, .pirq = pirq };
+    return hcall_struct(__HYPERVISOR_physdev_op, PHYSDEVOP_map_pirq, &last, sizeof(last));
+}
+
+static unsigned status(unsigned pirq)
+{
+    struct physdev_irq_status_query q = { .irq = pirq };
+
+    assert_int_equal(hcall_struct(__HYPERVISOR_physdev_op, PHYSDEVOP_irq_status_query, &q,
+                                  sizeof(q)), 0);
+    return q.flags;
+}
+
+static const struct host_pin *pin = &host.pin[LINE];
+
+/* A level: masked until the guest has ended it. */
+static void pin_is_masked_until_its_end(void **state)
+{
+    long port;
+
+    (void)state;
+    assert_int_equal(map_line(LINE, NO_PIRQ), 0);
+    assert_int_equal(last.pirq, LINE);
+    assert_true(pin->masked);
+    port = bind(LINE);
+    assert_true(port > 0 && !pin->masked);
+    assert_in_range(pin->vector, DEVICE_VECTORS, DEVICE_VECTORS_END - 1);
+    assert_int_equal(status(LINE), XENIRQSTAT_needs_eoi);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_true(fires(pin->vector, driver, port));
+        assert_true(pin->masked);
+        assert_int_equal(map(DISK, 0, NO_PIRQ), 0);     /* others do not unmask it */
+        assert_int_equal(unmap(last.pirq), 0);
+        assert_int_equal(eoi(LINE), 0);
+        assert_false(pin->masked);
+        assert_int_equal(eoi(LINE), 0);                 /* once more: nothing */
+        assert_false(pin->masked);
+    }
+    assert_true(fires(pin->vector, driver, port));
+    assert_int_equal(close_port((unsigned)port), 0);
+    assert_true(pin->masked);
+    port = bind(LINE);                                  /* the new port owes nothing */
+    assert_false(pin->masked);
+    assert_int_equal(close_port((unsigned)port), 0);
+    assert_int_equal(eoi(LINE), 0);
+    assert_true(pin->masked);                           /* it has no port */
+    assert_true(bind(LINE) > 0);
+    assert_false(pin->masked);
+    assert_int_equal(unmap(LINE), 0);
+    assert_true(pin->masked);
+    device_interrupt(pin->vector);                      /* it was on its way */
+    assert_int_equal(eoi(LINE), -EINVAL);
+}
+
+static void wrong_lines_are_refused(void **state)
+{
+    (void)state;
+    assert_int_equal(map_line(LINE + 1, NO_PIRQ), -EPERM);
+    assert_int_equal(map_line(-1, NO_PIRQ), -EPERM);
+    assert_int_equal(map_line(0x100 + LINE, NO_PIRQ), -EPERM);
+    assert_int_equal(map_line(LINE, NR_PIRQS), -EINVAL);
+    host.no_pins = true;
+    assert_int_equal(map_line(LINE, NO_PIRQ), -EPERM);
+    host.no_pins = false;
+    assert_int_equal(map_line(LINE, 30), 0);            /* under another number */
+    assert_int_equal(map_line(LINE, 31), -EEXIST);
+    assert_int_equal(bind(LINE), -EPERM);
+    assert_true(bind(30) > 0);
+    host_become(guest->vcpu[0]);
+    assert_int_equal(map_line(LINE, NO_PIRQ), -EPERM);
+    assert_int_equal(eoi(30), -EINVAL);
+}
+
+/* Two domains with a function each on one pin: unmasked when both have ended the interrupt. */
+static void domains_share_a_pin(void **state)
+{
+    long one, two;
+    uint8_t vector;
+
+    (void)state;
+    pci_find(driver, CARD >> 8, CARD & 0xff)->owner = guest;
+    assert_int_equal(map_line(LINE, NO_PIRQ), 0);
+    assert_int_equal(status(LINE), XENIRQSTAT_needs_eoi);
+    one = bind_as(LINE, SHARED);
+    vector = pin->vector;
+    host_become(guest->vcpu[0]);
+    assert_int_equal(map_line(LINE, NO_PIRQ), 0);
+    assert_int_equal(status(LINE), XENIRQSTAT_needs_eoi | XENIRQSTAT_shared);
+    assert_int_equal(bind(LINE), -EBUSY);
+    two = bind_as(LINE, SHARED);
+    assert_true(one > 0 && two > 0);
+    assert_int_equal(pin->vector, vector);
+    guest->shared->evtchn_pending[0] = 0;
+    assert_true(fires(vector, driver, one));
+    assert_true(is_pending(guest, two));
+    assert_int_equal(eoi(LINE), 0);
+    assert_true(pin->masked);
+    host_become(driver->vcpu[0]);
+    assert_int_equal(eoi(LINE), 0);
+    assert_false(pin->masked);
+    /* One ends without having answered: the other one goes on, by its own vector. */
+    assert_true(fires(vector, driver, one));
+    host_become(guest->vcpu[0]);
+    assert_int_equal(eoi(LINE), 0);
+    assert_true(pin->masked);
+    guest_end(driver);
+    assert_false(pin->masked);
+    assert_int_not_equal(pin->vector, vector);
+    assert_true(fires(pin->vector, guest, two));
+    host_become(guest->vcpu[0]);
+    assert_int_equal(eoi(LINE), 0);
+    guest_end(guest);
+    assert_true(pin->masked);
+}
+
+static void unshared_pin_is_one_domains(void **state)
+{
+    (void)state;
+    pci_find(driver, CARD >> 8, CARD & 0xff)->owner = guest;
+    assert_int_equal(map_line(LINE, NO_PIRQ), 0);
+    assert_true(bind(LINE) > 0);
+    host_become(guest->vcpu[0]);
+    assert_int_equal(map_line(LINE, NO_PIRQ), 0);
+    assert_int_equal(bind_as(LINE, SHARED), -EBUSY);
+    assert_int_equal(bind(LINE), -EBUSY);
+}
+
+/* The page says for no interrupt that it needs its end; so the owner of a pin cannot have one. */
+static void page_of_ends_is_not_for_owners(void **state)
+{
+    struct physdev_pirq_eoi_gmfn e = { .gmfn = mfn_of_va(SCRATCH) };
+
+    (void)state;
+    assert_int_equal(hcall_struct(__HYPERVISOR_physdev_op, PHYSDEVOP_pirq_eoi_gmfn_v2, &e,
+                                  sizeof(e)), -ENOSYS);
+    host_become(guest->vcpu[0]);
+    e.gmfn = mfn_of_va(SCRATCH);
+    assert_int_equal(hcall_struct(__HYPERVISOR_physdev_op, PHYSDEVOP_pirq_eoi_gmfn_v2, &e,
+                                  sizeof(e)), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -206,6 +359,11 @@ int main(void)
         driven(wrong_numbers_are_refused),
         driven(others_have_no_interrupts),
         driven(owners_end_silences_its_functions),
+        driven(pin_is_masked_until_its_end),
+        driven(wrong_lines_are_refused),
+        driven(domains_share_a_pin),
+        driven(unshared_pin_is_one_domains),
+        driven(page_of_ends_is_not_for_owners),
     };
 
     return cmocka_run_group_tests_name("pirq", tests, NULL, NULL);

@@ -112,6 +112,14 @@ bool pci_owns(const struct domain *d)
     return false;
 }
 
+bool pci_owns_line(const struct domain *d, unsigned line)
+{
+    for (unsigned i = 0; i < nr_functions; i++)
+        if (functions[i].owner == d && functions[i].has_line && functions[i].line == line)
+            return true;
+    return false;
+}
+
 struct pci_function *pci_find(const struct domain *d, unsigned bus, unsigned devfn)
 {
     for (unsigned i = 0; i < nr_functions; i++)

@@ -34,6 +34,9 @@ struct pci_function {
     uint64_t reset_since;               /* ns; its owner has ended, and waits for it; 0: no */
     bool given_up;                      /* it was waited for long enough, and a line has said so */
 
+    uint8_t line;                       /* where the firmware has routed its interrupt pin */
+    bool has_line;
+
     uint8_t msix;                       /* its capability in configuration space; 0: none */
     unsigned nr_entries;
     uint64_t table;                     /* machine address of the MSI-X table */
@@ -50,6 +53,7 @@ bool pci_may_end(struct domain *d);
 void pci_take_back(struct domain *d);
 
 bool pci_owns(const struct domain *d);
+bool pci_owns_line(const struct domain *d, unsigned line);
 
 /* d's L1 entry as it has to be for a frame of a function's registers (P2), or 0: it may not be. For
  * an entry that is so already, the entry itself. */

@@ -16,6 +16,7 @@
 #define PCI_BAR0 0x10u
 #define PCI_BUSES 0x18u                 /* of a bridge */
 #define PCI_CAPABILITIES 0x34u
+#define PCI_INTERRUPT 0x3cu             /* the line, and in the second byte the pin */
 #define PCI_CAP_VENDOR 0x09u
 #define PCI_CAP_MSIX 0x11u
 #define PCI_MSIX_ON 0x80000000u         /* in the capability's first register */

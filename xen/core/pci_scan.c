@@ -119,6 +119,14 @@ static const char *find_bars(struct pci_function *f)
     return problem;
 }
 
+static void find_line(struct pci_function *f)
+{
+    uint32_t interrupt = arch_pci_read(f->address, PCI_INTERRUPT);
+
+    f->line = (uint8_t)interrupt;
+    f->has_line = (interrupt >> 8 & 0xff) != 0 && f->line != 0 && f->line != 0xff;
+}
+
 /* --- Functions -------------------------------------------------------------------------------- */
 
 static void add(uint16_t at, uint32_t id, uint8_t class)
@@ -133,6 +141,7 @@ static void add(uint16_t at, uint32_t id, uint8_t class)
     }
     *f = (struct pci_function){ .address = at, .vendor = (uint16_t)id,
                                 .device = (uint16_t)(id >> 16), .class = class };
+    find_line(f);
     problem = find_bars(f);
     if (problem == NULL)
         pci_find_capabilities(f);

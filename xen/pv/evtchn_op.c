@@ -130,13 +130,14 @@ long evtchn_bind_pirq(struct domain *d, struct evtchn_bind_pirq *op)
     spin_lock(&d->evtchn->lock);
     port = evtchn_open_port(d, (struct evtchn){ .state = EVTCHNSTAT_pirq,
                                                 .virq = (uint16_t)op->pirq });
-    if (port > 0 && pirq_bind(d, op->pirq, (evtchn_port_t)port) != 0) {
-        evtchn_close_locked(d, (evtchn_port_t)port);    /* another vCPU was faster */
-        port = -EEXIST;
+    if (port > 0) {
+        rc = pirq_bind(d, op->pirq, (evtchn_port_t)port, op->flags & BIND_PIRQ__WILL_SHARE);
+        if (rc != 0)
+            evtchn_close_locked(d, (evtchn_port_t)port);    /* another vCPU or domain has it */
     }
     spin_unlock(&d->evtchn->lock);
-    if (port < 0)
-        return port;
+    if (port < 0 || rc != 0)
+        return port < 0 ? port : rc;
     op->port = (evtchn_port_t)port;
     return 0;
 }

@@ -6,6 +6,7 @@
 #include "xen/core/frame.h"
 #include "xen/core/guest_access.h"
 #include "xen/core/lock.h"
+#include "xen/core/pci.h"
 #include "xen/pv/domid.h"
 #include "xen/pv/hypercalls.h"
 #include "xen/pv/pagetype.h"
@@ -29,14 +30,17 @@ long physdev_set_iobitmap(const struct physdev_set_iobitmap *op)
     return 0;
 }
 
-/* Registers a page with a bit for each interrupt that needs an end-of-interrupt by hypercall. No
- * message does, so nothing is ever written there; the page is only checked. */
+/* Registers a page with a bit for each interrupt that needs an end-of-interrupt by hypercall. Only
+ * interrupts by pins do; who may have some has to ask PHYSDEVOP_irq_status_query. So nothing is
+ * ever written there; the page is only checked. */
 long physdev_pirq_eoi_gmfn(const struct physdev_pirq_eoi_gmfn *op)
 {
     struct domain *d = current->domain;
     struct frame *f;
     int rc;
 
+    if (pci_owns(d))
+        return -ENOSYS;
     spin_lock(&d->mm_lock);
     rc = get_page_and_type(op->gmfn, d, TYPE_WRITABLE, &f);
     if (rc == 0)

@@ -12,13 +12,9 @@
  * a port. */
 int pirq_may_bind(struct domain *d, unsigned pirq);
 /* The port is this pirq's, and its interrupts are on. d->evtchn's lock is held. -EEXIST: it has one
- * by now. */
-int pirq_bind(struct domain *d, unsigned pirq, evtchn_port_t port);
+ * by now; -EBUSY: another domain has its pin, and one of the two does not share it. */
+int pirq_bind(struct domain *d, unsigned pirq, evtchn_port_t port, bool shares);
 /* The port was closed: if it is still the pirq's, its interrupts are off. The lock is held. */
 void pirq_unbind(struct domain *d, unsigned pirq, evtchn_port_t port);
-/* At a domain's end: none of its functions interrupts any more. */
-void pirqs_release(struct domain *d);
-/* An interrupt of a device came. */
-void pirq_fired(unsigned vector);
 
 #endif

@@ -40,6 +40,13 @@ struct host_pci {
     unsigned busy;              /* so often it does not confirm a reset; ~0u: never */
 };
 
+/* A pin of the fake interrupt controller; the test raises its level by device_interrupt(vector). */
+#define HOST_PINS 24u
+struct host_pin {
+    uint8_t vector;
+    bool masked;
+};
+
 struct host_machine {
     /* Set by the test. */
     bool hostile_memory;        /* a guest word changes right after it was read */
@@ -62,6 +69,7 @@ struct host_machine {
     /* Called on CPU 0 between turns of host_interleave (not of threads); NULL: none. */
     void (*on_turn)(void);
     struct host_pci *pci;       /* NULL: there is none */
+    bool no_pins;               /* there is no interrupt controller with pins */
     bool stuck;                 /* the transmitter accepts nothing more */
     uint64_t byte_ticks;        /* time that the transmitter needs to send a byte */
     uint64_t port_ticks;        /* time that the CPU needs to write a byte to the port */
@@ -70,6 +78,7 @@ struct host_machine {
     /* What the hypervisor did. */
     uint64_t full_flushes, page_flushes, root_loads, timer_programs, switches, windows, gs_swaps;
     uint64_t ipis;
+    struct host_pin pin[HOST_PINS];
     bool reaps;                 /* domain_reap() is under way */
     uint64_t tsc, deadline;     /* deadline 0: the timer is off */
     uint64_t cr3;               /* machine address of the loaded L4; 0: the hypervisor's own */
