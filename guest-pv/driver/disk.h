@@ -46,6 +46,12 @@ struct disk {
     /* Goes on with requests that were started. False: nothing to do; an event will come. NULL: they
      * are done at once. */
     bool (*serve)(struct disk *d);
+    /* Once a second while requests are under way, and with give_up when nobody waits for them any
+     * longer: whether the device has failed. Then they are answered with an error as soon as it has
+     * confirmed a reset, and it begins anew; if it never does it is dead. NULL, or a line to
+     * print. May be NULL. */
+    const char *(*check)(struct disk *d, uint64_t seconds, bool give_up);
+    bool dead;                          /* what it has may never be answered */
     /* Of a RAM disk. */
     void *bytes;
     struct disk_request *discards;      /* not done yet, the last one first */

@@ -25,6 +25,7 @@
 #include "virtio_net.h"
 
 #define MAX_DISKS 128u
+#define DRAIN_SLEEP (10 * NS_PER_MS)
 #define FLUSH_NS (4 * NS_PER_S)         /* less than the hypervisor waits for our end */
 
 #define MAX_CARDS 4u
@@ -282,6 +283,9 @@ int guest_main(void)
             flush_disks();
             return 0;
         }
-        thread_block();
+        if (pairs_drain())
+            thread_sleep(DRAIN_SLEEP);
+        else
+            thread_block();
     }
 }

@@ -137,18 +137,19 @@ static void begin(struct pair *p)
         refuse(p);
 }
 
-static void disconnect(struct pair *p)
+/* False: requests are still under way; what is to be done then is found out anew afterwards, from
+ * the front end's state. */
+static bool disconnect(struct pair *p)
 {
-    if (p->connected)
-        p->backend->disconnect(p);
-    p->connected = false;
+    p->draining = p->connected && !p->backend->disconnect(p);
+    p->connected = p->draining;
+    return !p->draining;
 }
 
 /* The front end starts, perhaps again after PV GRUB or a crash kernel has closed it. */
 static void on_initialising(struct pair *p)
 {
-    disconnect(p);
-    if (p->state != XenbusStateInitWait)
+    if (disconnect(p) && p->state != XenbusStateInitWait)
         begin(p);
 }
 
@@ -171,14 +172,14 @@ static void on_connecting(struct pair *p)
 
 static void on_closing(struct pair *p)
 {
-    disconnect(p);
-    set_state(p, XenbusStateClosing);
+    if (disconnect(p))
+        set_state(p, XenbusStateClosing);
 }
 
 static void on_closed(struct pair *p)
 {
-    disconnect(p);
-    set_state(p, XenbusStateClosed);
+    if (disconnect(p))
+        set_state(p, XenbusStateClosed);
 }
 
 static void (*const on_front[LAST_STATE + 1])(struct pair *p) = {
@@ -230,7 +231,8 @@ static void drop(struct pair *p)
     struct pair **at = &pairs;
     char token[16];
 
-    disconnect(p);
+    if (!disconnect(p))
+        return;
     p->backend->end(p);
     token_of(p, token);
     xs_unwatch(front_node(p, "state"), token);
@@ -270,6 +272,8 @@ static void look_at(struct pair *p)
 {
     int state;
 
+    if (p->draining && !disconnect(p))
+        return;
     p->changed = false;
     if (p->stopped) {
         p->stopped = false;
@@ -407,12 +411,20 @@ bool pairs_serve(void)
     }
     for (p = pairs; p != NULL; p = next) {
         next = p->next;                 /* look_at() may free p, and adds none */
-        if (!p->changed)
+        if (!p->changed && !p->draining)
             continue;
+        moved |= p->changed && !p->draining;
         look_at(p);
-        moved = true;
     }
     return moved;
+}
+
+bool pairs_drain(void)
+{
+    for (const struct pair *p = pairs; p != NULL; p = p->next)
+        if (p->draining)
+            return true;
+    return false;
 }
 
 void pairs_watch(void)

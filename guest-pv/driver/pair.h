@@ -18,7 +18,9 @@ struct backend {
      * why is in pair->problem, as after connect(). */
     bool (*begin)(struct pair *p);
     bool (*connect)(struct pair *p);
-    void (*disconnect)(struct pair *p); /* all that it began has come back */
+    /* True: all that it began has come back, and nothing of the guest is mapped. Else it is called
+     * again. */
+    bool (*disconnect)(struct pair *p);
     void (*end)(struct pair *p);        /* the guest is gone: frees pair->device */
 };
 extern const struct backend vbd_backend, vif_backend;
@@ -32,6 +34,7 @@ struct pair {
     char front[XS_PATH], back[XS_PATH]; /* directories */
     XenbusState state;                  /* ours, as the store has it */
     bool connected;
+    bool draining;                      /* to be disconnected, as soon as requests have ended */
     bool changed;                       /* the front end's state is to be looked at */
     bool stopped;                       /* by pair_stop() */
     unsigned lines;                     /* printed about it */
@@ -58,5 +61,6 @@ void pairs_watch(void);
 void pairs_event(const char *path, const char *token);  /* from the store; makes no request */
 /* Looks at what has changed. False: nothing had. */
 bool pairs_serve(void);
+bool pairs_drain(void);                 /* some are to be looked at again soon */
 
 #endif

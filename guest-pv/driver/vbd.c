@@ -8,13 +8,14 @@
 #include <public/io/protocols.h>
 #include "blk_ring.h"
 #include "clock.h"
+#include "console.h"
 #include "event.h"
 #include "gnttab.h"
 #include "pair.h"
 #include "thread.h"
 #include "vbd.h"
 
-#define BUSY_SLEEP (1 * NS_PER_MS)
+#define DRAIN_NS (10 * NS_PER_S)        /* for a device that does not answer */
 #define MIB_SECTORS (1048576u / SECTOR_BYTES)
 
 struct vbd {
@@ -26,6 +27,7 @@ struct vbd {
     void *page;                         /* address space for the ring, kept while the guest lives */
     grant_handle_t handle;
     int port;
+    uint64_t drain_end;
     bool told;                          /* that the ring was stopped */
     struct blk_ring ring;
 };
@@ -175,21 +177,51 @@ static bool vbd_connect(struct pair *p)
 
 /* --- The end ---------------------------------------------------------------------------------- */
 
-static void vbd_disconnect(struct pair *p)
+static void check_disk(struct disk *d, bool give_up)
 {
-    struct vbd *v = p->device, **at = &connected;
-    const struct blk_ring *r = &v->ring;
+    const char *line = d->check != NULL ? d->check(d, clock_ns() / NS_PER_S, give_up) : NULL;
+
+    if (line == NULL)
+        return;
+    kprintf("driver: %s %s\n", d->name, line);
+    thread_wake(server);
+}
+
+static void stop_serving(struct vbd *v)
+{
+    struct vbd **at = &connected;
 
     while (*at != v)
         at = &(*at)->next;
     *at = v->next;
-    while (blk_ring_busy(r) != 0)
-        thread_sleep(BUSY_SLEEP);
+    v->drain_end = clock_ns() + DRAIN_NS;
+}
+
+/* Requests of a disk that is dead never end: what they lie in is lost. */
+static bool has_drained(struct vbd *v)
+{
+    if (blk_ring_busy(&v->ring) != 0 && clock_ns() >= v->drain_end)
+        check_disk(v->disk, true);
+    return blk_ring_busy(&v->ring) == 0 || v->disk->dead;
+}
+
+static bool vbd_disconnect(struct pair *p)
+{
+    struct vbd *v = p->device;
+    const struct blk_ring *r = &v->ring;
+
+    if (!p->draining)
+        stop_serving(v);
+    if (!has_drained(v))
+        return false;
     event_close(v->port);
     grant_unmap((uint64_t)v->page, v->handle);
     pair_print(p, "%s ends: %lu requests, %lu KiB read, %lu KiB written, %lu KiB discarded, "
                "%lu errors", v->name, r->requests, r->sectors_read / 2, r->sectors_written / 2,
                r->sectors_discarded / 2, r->errors);
+    if (blk_ring_busy(r) != 0)
+        p->device = NULL;
+    return true;
 }
 
 /* The page of address space is lost: one for each device of a guest. */
@@ -222,10 +254,36 @@ static bool serve(struct vbd *v)
     return moved;
 }
 
+static struct timer second;
+static bool second_is_over;
+
+static void on_second(void *arg)
+{
+    (void)arg;
+    second_is_over = true;
+    thread_wake(server);
+}
+
+/* The timer runs only while requests are under way, and is not set again for each. */
+static void check_disks(void)
+{
+    bool busy = false;
+
+    if (second_is_over)
+        for (unsigned i = 0; i < nr_disks; i++)
+            check_disk(&disks[i], false);
+    second_is_over = false;
+    for (const struct vbd *v = connected; v != NULL && !busy; v = v->next)
+        busy = v->ring.shared.rsp_prod_pvt != v->ring.shared.req_cons;
+    if (busy && !second.queued)
+        timer_start(&second, clock_ns() + NS_PER_S, on_second, NULL);
+}
+
 bool vbds_serve(void)
 {
     bool moved = false;
 
+    check_disks();
     for (struct vbd *v = connected; v != NULL; v = v->next)
         moved |= serve(v);
     for (unsigned i = 0; i < nr_disks; i++)

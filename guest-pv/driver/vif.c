@@ -171,7 +171,7 @@ static bool vif_connect(struct pair *p)
 
 /* --- The end ---------------------------------------------------------------------------------- */
 
-static void vif_disconnect(struct pair *p)
+static bool vif_disconnect(struct pair *p)
 {
     struct vif *v = p->device, **at = &connected;
 
@@ -185,6 +185,7 @@ static void vif_disconnect(struct pair *p)
     close_ports(v);
     unmap_rings(v);
     thread_wake(server);                /* there are packets again */
+    return true;
 }
 
 static void vif_end(struct pair *p)

@@ -57,19 +57,24 @@ static void add_status(struct virtio *v, uint8_t bit)
     v->common[DEVICE_STATUS] = v->common[DEVICE_STATUS] | bit;
 }
 
-void virtio_reset(struct virtio *v)
+void virtio_start_reset(struct virtio *v)
 {
     v->common[DEVICE_STATUS] = 0;
-    for (unsigned i = 0; i < RESET_TRIES && v->common[DEVICE_STATUS] != 0; i++)
-        ;
+}
+
+bool virtio_is_reset(const struct virtio *v)
+{
+    return v->common[DEVICE_STATUS] == 0;
 }
 
 bool virtio_begin(struct virtio *v, uint64_t wanted)
 {
     uint64_t offered;
 
-    virtio_reset(v);
-    if (v->common[DEVICE_STATUS] != 0)
+    virtio_start_reset(v);
+    for (unsigned i = 0; i < RESET_TRIES && !virtio_is_reset(v); i++)
+        ;
+    if (!virtio_is_reset(v))
         return false;
     add_status(v, ACKNOWLEDGE);
     add_status(v, DRIVER);

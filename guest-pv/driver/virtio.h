@@ -58,7 +58,8 @@ struct vq {
 /* Resets, and agrees on those of `wanted` that the device offers; VERSION_1 is one of them always.
  * False: it refuses, or is no modern device. */
 bool virtio_begin(struct virtio *v, uint64_t wanted);
-void virtio_reset(struct virtio *v);
+void virtio_start_reset(struct virtio *v);
+bool virtio_is_reset(const struct virtio *v);   /* it has stopped to read and write memory */
 void virtio_ready(struct virtio *v);    /* all queues are set up */
 bool virtio_failed(const struct virtio *v);     /* it asks for a reset */
 uint64_t virtio_config(const struct virtio *v, unsigned offset, unsigned bytes);

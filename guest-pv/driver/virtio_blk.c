@@ -23,6 +23,8 @@ enum { TYPE_IN = 0, TYPE_OUT = 1, TYPE_FLUSH = 4, TYPE_DISCARD = 11 };
 #define MIN_SEGMENTS 11u                /* of a request without indirect segments */
 #define MIN_DISCARD 2048u               /* sectors at once; a card that takes less gets none */
 #define MAX_ALIGNMENT 32768u            /* sectors */
+#define RESET_SECONDS 10u
+#define MAX_RESETS 3u                   /* a device that fails more often is not used any more */
 
 /* What a discard names (5.2.6). */
 struct range {
@@ -41,7 +43,7 @@ _Static_assert(REQUESTS * sizeof(struct head) <= 4096, "all in one page");
 
 struct io {
     struct io *next;                    /* in the free list */
-    struct disk_request *request;
+    struct disk_request *request;       /* NULL: none */
     struct head *head;
     struct grant grant[MAX_SEGMENTS];
 };
@@ -52,6 +54,12 @@ struct virtio_blk {
     struct disk_request *first, *last;  /* that wait for room, in their order */
     struct io *free;
     uint32_t max_discard;               /* sectors of one request */
+    /* To begin anew. */
+    void *page[3];
+    uint64_t address[3];
+    unsigned vector, resets;
+    bool resetting;                     /* it has not confirmed it yet: all requests wait */
+    uint64_t reset_end;                 /* seconds */
     struct io io[REQUESTS];
     struct head head[REQUESTS] __attribute__((aligned(4096)));
 };
@@ -135,11 +143,11 @@ static void virtio_blk_start(struct disk *d, struct disk_request *r)
 {
     struct virtio_blk *v = d->device;
 
-    if (v->queue.broken) {
+    if (d->dead) {
         r->done(r, false);
         return;
     }
-    if (v->first != NULL || !begin(v, r))
+    if (v->first != NULL || v->resetting || v->queue.broken || !begin(v, r))
         wait(v, r);
 }
 
@@ -159,6 +167,7 @@ static void end(struct virtio_blk *v, struct io *io, bool good)
 {
     struct disk_request *r = io->request;
 
+    io->request = NULL;
     if (r->nr_parts != 0)
         driver_host->unmap(io->grant, r->nr_parts);
     io->next = v->free;
@@ -184,9 +193,6 @@ static bool begin_waiting(struct virtio_blk *v)
     return moved;
 }
 
-/* The device made no sense, and may still write to the pages that it has: those stay mapped, and
- * their requests are not answered, until the domain ends and the hypervisor has reset the
- * device. */
 static bool fail_waiting(struct virtio_blk *v)
 {
     bool moved = v->first != NULL;
@@ -207,13 +213,80 @@ bool virtio_blk_serve(struct disk *d)
     uint32_t bytes;
     struct io *io;
 
+    if (v->resetting)
+        return false;
     while ((io = vq_take(&v->queue, &bytes)) != NULL) {
         end(v, io, io->head->status == STATUS_OK);
         moved = true;
     }
-    moved |= v->queue.broken ? fail_waiting(v) : begin_waiting(v);
+    if (d->dead)
+        return fail_waiting(v) || moved;
+    if (v->queue.broken)                /* virtio_blk_check() resets it */
+        return moved;
+    moved |= begin_waiting(v);
     vq_kick(&v->queue);
     return moved || !vq_wait(&v->queue);
+}
+
+/* --- A device that fails ---------------------------------------------------------------------- */
+
+/* Its features were agreed before; the guests know what they gave. */
+static bool start_device(struct virtio_blk *v)
+{
+    uint64_t features = v->device.features;
+
+    for (unsigned i = 0; i < 3; i++)
+        memset(v->page[i], 0, 4096);
+    if (!virtio_begin(&v->device, features) || v->device.features != features ||
+        !vq_init(&v->device, &v->queue, 0, v->page, v->address, v->vector))
+        return false;
+    virtio_ready(&v->device);
+    vq_wait(&v->queue);
+    return true;
+}
+
+/* It has confirmed the reset, so it writes to no page any more. */
+static const char *begin_anew(struct disk *d)
+{
+    struct virtio_blk *v = d->device;
+
+    v->resetting = false;
+    d->dead = v->resets++ == MAX_RESETS || !start_device(v);
+    for (unsigned i = 0; i < REQUESTS; i++)
+        if (v->io[i].request != NULL)
+            end(v, &v->io[i], false);
+    return d->dead ? "has failed, and is used no more: what it had to do ends with an error"
+                   : "has failed and was reset: what it had to do ends with an error";
+}
+
+/* It may still write to the pages that it has: those stay mapped, and their requests are not
+ * answered, until the domain ends. Then the hypervisor asks again for a reset. */
+static const char *bury(struct disk *d)
+{
+    struct virtio_blk *v = d->device;
+
+    v->resetting = false;
+    d->dead = true;
+    return "has failed and cannot be reset: it is used no more";
+}
+
+const char *virtio_blk_check(struct disk *d, uint64_t seconds, bool give_up)
+{
+    struct virtio_blk *v = d->device;
+
+    if (d->dead)
+        return NULL;
+    if (!v->resetting) {
+        if (!give_up && !v->queue.broken && !virtio_failed(&v->device))
+            return NULL;
+        virtio_start_reset(&v->device);
+        v->resetting = true;
+        v->reset_end = seconds + RESET_SECONDS;
+        return NULL;                    /* it has until the next time, at least */
+    }
+    if (virtio_is_reset(&v->device))
+        return begin_anew(d);
+    return seconds >= v->reset_end ? bury(d) : NULL;
 }
 
 /* --- Setting up ------------------------------------------------------------------------------- */
@@ -262,6 +335,9 @@ const char *virtio_blk_init(struct disk *d, unsigned number, struct virtio *devi
     memset(d, 0, sizeof(*d));
     snprintf(d->name, sizeof(d->name), "vd%u", number);
     v->device = *device;
+    v->vector = vector;
+    memcpy(v->page, page, sizeof(v->page));
+    memcpy(v->address, address, sizeof(v->address));
     if (!virtio_begin(&v->device, F_SEG_MAX | F_RO | F_BLK_SIZE | F_FLUSH | F_DISCARD |
                                   VIRTIO_F_EVENT_IDX))
         return "it does not agree on features";
@@ -283,6 +359,7 @@ const char *virtio_blk_init(struct disk *d, unsigned number, struct virtio *devi
     read_discard(d, v);
     d->start = virtio_blk_start;
     d->serve = virtio_blk_serve;
+    d->check = virtio_blk_check;
     d->device = v;
     virtio_ready(&v->device);
     vq_wait(&v->queue);

@@ -11,5 +11,6 @@ const char *virtio_blk_init(struct disk *d, unsigned number, struct virtio *v,
 /* Answers what the device has done, and begins what waits. False: nothing to do, and an interrupt
  * will come. */
 bool virtio_blk_serve(struct disk *d);
+const char *virtio_blk_check(struct disk *d, uint64_t seconds, bool give_up);
 
 #endif

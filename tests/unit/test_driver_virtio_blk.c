@@ -7,6 +7,8 @@
 #define FEATURES (1u << 13)             /* discard */
 #define MAX_DISCARD 36u                 /* in the device's configuration */
 #define ALIGNMENT 44u
+#define STATUS 20u                      /* in the common configuration */
+#define NEEDS_RESET 64u
 #define QUEUE 64u
 #define TYPE_DISCARD 11u
 #define MACHINE 0x100000000ull          /* machine addresses of granted pages begin here */
@@ -198,6 +200,143 @@ static void requests_wait_for_room(void **state)
     assert_int_equal(nr_mapped, 0);
 }
 
+/* --- A device that fails ---------------------------------------------------------------------- */
+
+static struct disk_request asked[4];
+
+/* Requests of three parts, which the device has. */
+static void ask(unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        asked[i] = (struct disk_request){ .op = DISK_READ, .nr_parts = 3, .done = on_done };
+        for (unsigned j = 0; j < 3; j++)
+            asked[i].part[j] = (struct disk_part){ .ref = j, .bytes = 512 };
+        disk.start(&disk, &asked[i]);
+    }
+    virtio_blk_serve(&disk);
+}
+
+static void device_asks_for_a_reset(void)
+{
+    common[STATUS] |= NEEDS_RESET;
+}
+
+/* It names a chain that it has not got. */
+static void device_makes_no_sense(void)
+{
+    const struct fake_chain none = { .head = QUEUE - 1 };
+
+    fake_use(&queue, &none, 1);
+    virtio_blk_serve(&disk);
+}
+
+static void device_is_silent(void)
+{
+}
+
+/* What it had is answered with an error, when it has confirmed the reset and not before; then it
+ * is used as before. */
+static void begins_anew_after(void (*failure)(void), bool give_up)
+{
+    struct disk_request late = { .op = DISK_READ, .nr_parts = 1, .done = on_done };
+    struct fake_chain c;
+
+    begin_disk(4096, 1);
+    ask(4);
+    assert_true(fake_take(&queue, &c));
+    finish(&c, 0);                      /* one of them is done before */
+    assert_null(virtio_blk_check(&disk, 100, false));
+    assert_int_equal(nr_bad, 0);
+    failure();
+    assert_null(virtio_blk_check(&disk, 101, give_up));
+    assert_int_equal(common[STATUS], 0);
+    common[STATUS] = 1;                 /* it is not ready yet */
+    late.part[0] = (struct disk_part){ .ref = 7, .bytes = 512 };
+    disk.start(&disk, &late);
+    virtio_blk_serve(&disk);
+    assert_null(virtio_blk_check(&disk, 102, false));
+    assert_int_equal(nr_bad, 0);
+    assert_int_equal(nr_mapped, 9);
+    common[STATUS] = 0;
+    assert_non_null(strstr(virtio_blk_check(&disk, 103, false), "was reset"));
+    assert_int_equal(nr_bad, 3);
+    assert_int_equal(nr_mapped, 0);
+    assert_false(disk.dead);
+    assert_int_equal(common[STATUS], 15);
+    queue = (struct fake_queue){ .size = QUEUE };
+    virtio_blk_serve(&disk);
+    assert_true(fake_take(&queue, &c));
+    assert_int_equal(c.part[1].address, MACHINE + 7 * PAGE);
+    finish(&c, 0);
+    assert_int_equal(nr_good, 2);
+    assert_false(fake_take(&queue, &c));
+}
+
+static void a_failed_device_begins_anew(void **state)
+{
+    begins_anew_after(device_asks_for_a_reset, false);
+    end_disk(state);
+    begins_anew_after(device_makes_no_sense, false);
+    end_disk(state);
+    begins_anew_after(device_is_silent, true);
+}
+
+/* It may still write: the pages that it has stay mapped, and only others' requests are answered. */
+static void a_device_that_does_not_stop_is_dead(void **state)
+{
+    struct disk_request late = { .op = DISK_FLUSH, .done = on_done };
+
+    (void)state;
+    begin_disk(4096, 1);
+    ask(4);
+    assert_null(virtio_blk_check(&disk, 100, true));
+    disk.start(&disk, &late);
+    for (unsigned seconds = 100; seconds < 110; seconds++) {
+        common[STATUS] = 0xff;
+        assert_null(virtio_blk_check(&disk, seconds, true));
+        assert_false(disk.dead);
+    }
+    assert_non_null(strstr(virtio_blk_check(&disk, 110, false), "cannot be reset"));
+    assert_true(disk.dead);
+    virtio_blk_serve(&disk);
+    assert_int_equal(nr_bad, 1);
+    assert_int_equal(nr_mapped, 12);
+    disk.start(&disk, &late);
+    assert_int_equal(nr_bad, 2);
+    assert_null(virtio_blk_check(&disk, 111, true));
+    assert_int_equal(nr_mapped, 12);
+    nr_mapped = 0;
+}
+
+/* Or one that does not agree on its features any more. */
+static void a_device_that_fails_again_and_again_is_dead(void **state)
+{
+    (void)state;
+    begin_disk(4096, 1);
+    for (unsigned i = 1; i <= 4; i++) {
+        const char *line;
+
+        assert_false(disk.dead);
+        ask(2);
+        device_asks_for_a_reset();
+        assert_null(virtio_blk_check(&disk, i, false));
+        line = virtio_blk_check(&disk, i + 1, false);
+        assert_non_null(strstr(line, i < 4 ? "was reset" : "used no more"));
+        assert_int_equal(nr_bad, 2 * i);
+    }
+    assert_true(disk.dead);
+    assert_int_equal(nr_mapped, 0);
+    end_disk(NULL);
+    begin_disk(4096, 1);
+    ask(2);
+    device_asks_for_a_reset();
+    assert_null(virtio_blk_check(&disk, 1, false));
+    set32(common + DEVICE_FEATURE, VERSION_1);
+    assert_non_null(strstr(virtio_blk_check(&disk, 2, false), "used no more"));
+    assert_true(disk.dead);
+    assert_int_equal(nr_bad, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -205,6 +344,9 @@ int main(void)
         cmocka_unit_test_teardown(an_error_ends_a_discard, end_disk),
         cmocka_unit_test_teardown(senseless_limits_are_not_used, end_disk),
         cmocka_unit_test_teardown(requests_wait_for_room, end_disk),
+        cmocka_unit_test_teardown(a_failed_device_begins_anew, end_disk),
+        cmocka_unit_test_teardown(a_device_that_does_not_stop_is_dead, end_disk),
+        cmocka_unit_test_teardown(a_device_that_fails_again_and_again_is_dead, end_disk),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
