@@ -34,6 +34,7 @@ struct test_function {
 };
 static struct test_function disk, card, other_disk, bridge;
 static struct domain *driver, *guest;
+static const struct pci_choice unnamed;
 
 static inline void set_config(struct test_function *f, unsigned reg, uint32_t value,
                               uint32_t writable)
@@ -119,7 +120,7 @@ static inline int with_driver(void **state)
     driver = guest_make(1, 1);
     guest = guest_make(2, 1);
     assert_true(driver != NULL && guest != NULL);
-    assert_int_equal(pci_give_all(driver), 2);
+    assert_int_equal(pci_give(driver, &unnamed), 2);
     host_become(driver->vcpu[0]);
     return 0;
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include "cmocka_main.h"
 #include "modules_fixture.h"
+#include "pci_fixture.h"
 #include "support.h"
 #include "xen/boot/guest_list.h"
 #include "xen/boot/modules.h"
@@ -282,6 +283,31 @@ static void memory_is_promised_once(void **state)
     free(good);
 }
 
+/* What a word names is not the driver domain's; what it names wrongly has a line. */
+static void functions_are_given_by_words(void **state)
+{
+    struct tiny_elf *good = malloc(sizeof(*good));
+
+    (void)state;
+    strcpy(boot_info.loader, "GRUB 2.06");
+    elf_make(good);
+    add_module(good, sizeof(*good), "name=driver driver mem=4M --");
+    add_module(good, sizeof(*good), "name=one mem=4M pci=01:00.0,00:09.0,00:01.1 --");
+    add_module(good, sizeof(*good), "name=two mem=4M pci=01:00.0 --");
+    build_all_domains();
+    assert_int_equal(domain_count(), 3);
+    assert_non_null(pci_find(domain_by_id(2), CARD >> 8, CARD & 0xff));
+    assert_null(pci_find(domain_by_id(2), 0, DISK));
+    assert_non_null(pci_find(domain_by_id(1), 0, DISK));
+    assert_null(pci_find(domain_by_id(1), CARD >> 8, CARD & 0xff));
+    assert_false(pci_owns(domain_by_id(3)));
+    assert_true(console_has("d2 (one): pci=00:09.0: there is no such virtio disk"));
+    assert_true(console_has("d2 (one): pci=00:01.1: there is no such virtio disk"));
+    assert_true(console_has("d3 (two): pci=01:00.0: d2 has it already"));
+    assert_true(console_has("d1 (driver) gets 1 PCI functions"));
+    free(good);
+}
+
 static void machine_without_guests_says_so(void **state)
 {
     (void)state;
@@ -303,6 +329,7 @@ int main(void)
         with_machine(vmm_is_refused),
         with_machine(memory_of_module_files_goes_to_guests),
         with_machine(memory_is_promised_once),
+        plugged(functions_are_given_by_words),
         with_machine(machine_without_guests_says_so),
     };
 

@@ -206,6 +206,37 @@ static void disks_are_collected(void **state)
     assert_int_equal(c.devices[DEVICE_WORDS - 1], 0);
 }
 
+static void functions_are_collected(void **state)
+{
+    static const char *const wrong[] = {
+        "pci= --", "pci=0:04.0 --", "pci=00:4.0 --", "pci=00:04 --", "pci=00:04.8 --",
+        "pci=00:20.0 --", "pci=00:04.0, --", "pci=,00:04.0 --", "pci=00:04.0.1 --",
+        "pci=00:0g.0 --", "pci=0000:00:04.0 --", "pci=00-04.0 --", "pci=00:04.01 --",
+    };
+    char string[512] = "pci=";
+    struct domain_config c;
+
+    (void)state;
+    assert_int_equal(domain_config_parse("pci=00:04.0,fF:1f.7 pci=01:00.1 --", &c), 0);
+    assert_int_equal(c.pci.nr, 3);
+    assert_int_equal(c.pci.address[0], 0x20);
+    assert_int_equal(c.pci.address[1], 0xffff);
+    assert_int_equal(c.pci.address[2], 0x101);
+    assert_int_equal(domain_config_parse("name=x --", &c), 0);
+    assert_int_equal(c.pci.nr, 0);
+    for (unsigned i = 0; i < ARRAY_SIZE(wrong); i++)
+        if (domain_config_parse(wrong[i], &c) != -EINVAL)
+            fail_msg("%s", wrong[i]);
+    for (unsigned i = 0; i < PCI_FUNCTIONS; i++)
+        strcat(string, i == 0 ? "00:04.0" : ",00:04.0");
+    strcat(string, " --");
+    assert_int_equal(domain_config_parse(string, &c), 0);
+    assert_int_equal(c.pci.nr, PCI_FUNCTIONS);
+    strcpy(string + strlen(string) - 2, "pci=00:05.0 --");
+    assert_int_equal(domain_config_parse(string, &c), -EINVAL);
+    assert_true(console_has("\"pci=00:05.0\": not a value for it"));
+}
+
 static void max_ports_is_limited(void **state)
 {
     struct domain_config c;
@@ -325,6 +356,7 @@ int main(void)
         with_machine(module_words_are_parsed),
         with_machine(cut_strings_are_reported),
         with_machine(disks_are_collected),
+        with_machine(functions_are_collected),
         with_machine(max_ports_is_limited),
         with_machine(sets_of_cpus_are_parsed),
         with_machine(module_file_name_is_dropped),

@@ -13,7 +13,7 @@ static struct domain *give(unsigned nr)
     pci_init();
     d = guest_make(1, 1);
     assert_non_null(d);
-    assert_int_equal(pci_give_all(d), nr);
+    assert_int_equal(pci_give(d, &unnamed), nr);
     return d;
 }
 

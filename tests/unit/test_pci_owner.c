@@ -191,7 +191,7 @@ static void function_is_reset_before_it_is_given(void **state)
     disk.pci.busy = 20;
     card.pci.busy = ~0u;
     host.tsc_step = 24000;                              /* 10 us each time the clock is read */
-    assert_int_equal(pci_give_all(d), 1);
+    assert_int_equal(pci_give(d, &unnamed), 1);
     assert_int_equal(disk.pci.busy, 0);
     assert_int_equal(disk.memory[VIRTIO_STATUS], 0);
     assert_true(console_has("01:00.0 cannot be reset: it is not given to d1"));
@@ -231,9 +231,27 @@ static void functions_are_given_again(void **state)
     (void)state;
     guest_end(driver);
     assert_int_equal(command_of(&disk) & PCI_MASTER, 0);
-    assert_int_equal(pci_give_all(guest), 2);
+    assert_int_equal(pci_give(guest, &unnamed), 2);
     host_become(guest->vcpu[0]);
     assert_int_equal(map(DISK_AT, RW), 0);
+}
+
+/* A function that a word names stays that domain's: nobody else gets it when it ends. */
+static void named_functions_are_not_given_to_others(void **state)
+{
+    static const struct pci_choice card_only = { { CARD }, 1 };
+
+    (void)state;
+    pci_init();
+    pci_name(&card_only);
+    driver = guest_make(1, 1);
+    guest = guest_make(2, 1);
+    assert_int_equal(pci_give(driver, &card_only), 1);
+    assert_int_equal(pci_give(guest, &unnamed), 1);
+    assert_non_null(pci_find(guest, 0, DISK));
+    guest_end(driver);
+    assert_int_equal(pci_give(guest, &unnamed), 0);
+    assert_int_equal(pci_give(guest, &card_only), 1);
 }
 
 /* A device that never stops: its owner's memory is never used again. */
@@ -273,6 +291,7 @@ int main(void)
         plugged(function_is_reset_before_it_is_given),
         driven(frames_are_kept_until_the_reset),
         driven(functions_are_given_again),
+        plugged(named_functions_are_not_given_to_others),
         driven(quarantine),
     };
 

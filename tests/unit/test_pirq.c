@@ -196,7 +196,7 @@ static void owners_end_silences_its_functions(void **state)
     assert_int_equal(table(&card, 3)[3], 1);
     for (unsigned i = DEVICE_VECTORS; i < DEVICE_VECTORS_END; i++)
         device_interrupt(i);
-    assert_int_equal(pci_give_all(guest), 2);
+    assert_int_equal(pci_give(guest, &unnamed), 2);
     host_become(guest->vcpu[0]);
     assert_int_equal(bind(FIRST_MSI_PIRQ), -EPERM);
     assert_int_equal(map(CARD, 0, NO_PIRQ), 0);

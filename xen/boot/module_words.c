@@ -6,7 +6,7 @@
 #include "xen/core/trace_control.h"
 
 #define DEFAULT_MAX_PORT 1023u          /* the default of Xen's toolstack */
-#define WORD_MAX 128u                   /* longer than every valid word */
+#define WORD_MAX 160u                   /* longer than every valid word */
 #define MAX_DISK_NAME 16u               /* with the NUL: the driver domain's and the guest's */
 
 static bool word_number(const char *value, uint64_t min, uint64_t max, unsigned *out)
@@ -159,6 +159,39 @@ static bool word_vif(struct domain_config *c, const char *value)
     return vif_is_valid(value) && add_device(c, "vif=", value);
 }
 
+/* A hexadecimal number of so many digits, and what stands behind it. */
+static bool parse_hex(const char **p, unsigned digits, char behind, unsigned *out)
+{
+    *out = 0;
+    for (; digits != 0; digits--, ++*p) {
+        char c = **p;
+
+        if (c >= '0' && c <= '9')
+            *out = *out << 4 | (unsigned)(c - '0');
+        else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
+            *out = *out << 4 | (unsigned)((c | 0x20) - 'a' + 10);
+        else
+            return false;
+    }
+    return behind == '\0' || *(*p)++ == behind;
+}
+
+/* BUS:DEVICE.FUNCTION, as lspci names them: "00:04.0,01:00.0". */
+static bool word_pci(struct domain_config *c, const char *value)
+{
+    unsigned bus, device, function;
+
+    for (;; value++) {
+        if (c->pci.nr == PCI_FUNCTIONS || !parse_hex(&value, 2, ':', &bus) ||
+            !parse_hex(&value, 2, '.', &device) || !parse_hex(&value, 1, '\0', &function) ||
+            device > 31 || function > 7)
+            return false;
+        c->pci.address[c->pci.nr++] = (uint16_t)(bus << 8 | device << 3 | function);
+        if (*value != ',')
+            return *value == '\0';
+    }
+}
+
 static const struct {
     const char *key;
     bool (*parse)(struct domain_config *c, const char *value);
@@ -167,7 +200,7 @@ static const struct {
     { "weight=", word_weight }, { "cap=", word_cap },
     { "cpus=", word_cpus }, { "cpus_soft=", word_cpus_soft },
     { "trace=", word_trace }, { "max_ports=", word_max_ports }, { "disk=", word_disk },
-    { "vif=", word_vif },
+    { "vif=", word_vif }, { "pci=", word_pci },
 };
 
 static int parse_word(struct domain_config *c, const char *word)

@@ -4,6 +4,7 @@
 
 #include "xen/boot/mod_list.h"
 #include "xen/core/domain.h"
+#include "xen/core/pci.h"
 
 /* Per-domain words before "--" in a module's string. */
 #define TRACE_DEFAULT (~0u)
@@ -17,6 +18,7 @@ struct domain_config {
     uint32_t trace;                 /* trace=; TRACE_DEFAULT: the hypervisor's own trace= */
     bool service;                   /* it is the service domain, number 0 */
     bool driver;                    /* it is the driver domain, which serves disks */
+    struct pci_choice pci;          /* pci= */
     char devices[DEVICE_WORDS];     /* its words disk= and vif=, a NUL behind each */
     bool vmm;                       /* it hosts a kernel: the modules behind it are its own */
     const struct mod_list *list;    /* these, while it is loaded; of others NULL */

@@ -273,19 +273,30 @@ static void load_service(uint64_t share)
     }
 }
 
+/* Those that its words name, or, for the driver domain, all that no words name. */
+static void give_functions(const struct guest *g)
+{
+    unsigned n = pci_give(g->domain, &g->config.pci);
+
+    if (n != 0)
+        log_info("d%u (%s) gets %u PCI functions", g->id, g->domain->name, n);
+}
+
 /* Guests are told of their devices when they are introduced, so the driver domain is known
  * before. */
 static void find_driver(void)
 {
     for (unsigned i = 0; i < nr_guests; i++)
-        if (guests[i].domain != NULL && guests[i].config.driver) {
-            unsigned n = pci_give_all(guests[i].domain);
-
-            if (n != 0)
-                log_info("d%u (%s) gets %u PCI functions", guests[i].id,
-                         guests[i].domain->name, n);
+        if (guests[i].domain != NULL)
+            pci_name(&guests[i].config.pci);
+    for (unsigned i = 0; i < nr_guests; i++) {
+        if (guests[i].domain == NULL)
+            continue;
+        if (guests[i].config.driver || guests[i].config.pci.nr != 0)
+            give_functions(&guests[i]);
+        if (guests[i].config.driver)
             store_driver(guests[i].domain);
-        }
+    }
 }
 
 static unsigned start_all(bool service)

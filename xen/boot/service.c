@@ -149,7 +149,7 @@ struct domain *driver_start_again(void)
         WRITE_ONCE(s->given_up, true);
         return NULL;
     }
-    n = pci_give_all(d);
+    n = pci_give(d, &s->config.pci);
     log_warning("d%u (%s) died while guests need it: started again, with %u PCI functions", d->id,
                 d->name, n);
     return d;

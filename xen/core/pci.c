@@ -83,24 +83,60 @@ static bool map_registers(struct pci_function *f)
     return f->status != NULL && (f->msix == 0 || f->entries != NULL);
 }
 
-unsigned pci_give_all(struct domain *d)
+static bool give(struct domain *d, struct pci_function *f)
+{
+    if (!map_registers(f) || !reset_and_wait(f)) {
+        log_warning("PCI " PCI_FORMAT " cannot be reset: it is not given to d%u",
+                    PCI_PARTS(f->address), d->id);
+        return false;
+    }
+    f->may_master = true;
+    f->owner = d;
+    return true;
+}
+
+static struct pci_function *find_address(uint16_t address)
+{
+    for (unsigned i = 0; i < nr_functions; i++)
+        if (functions[i].address == address)
+            return &functions[i];
+    return NULL;
+}
+
+void pci_name(const struct pci_choice *c)
+{
+    for (unsigned i = 0; i < c->nr; i++) {
+        struct pci_function *f = find_address(c->address[i]);
+
+        if (f != NULL)
+            f->named = true;
+    }
+}
+
+static bool give_named(struct domain *d, uint16_t address)
+{
+    struct pci_function *f = find_address(address);
+
+    if (f == NULL)
+        log_warning("d%u (%s): pci=" PCI_FORMAT ": there is no such virtio disk or network card",
+                    d->id, d->name, PCI_PARTS(address));
+    else if (f->owner != NULL)
+        log_warning("d%u (%s): pci=" PCI_FORMAT ": d%u has it already", d->id, d->name,
+                    PCI_PARTS(address), f->owner->id);
+    else
+        return give(d, f);
+    return false;
+}
+
+unsigned pci_give(struct domain *d, const struct pci_choice *c)
 {
     unsigned n = 0;
 
-    for (unsigned i = 0; i < nr_functions; i++) {
-        struct pci_function *f = &functions[i];
-
-        if (f->owner != NULL)
-            continue;
-        if (!map_registers(f) || !reset_and_wait(f)) {
-            log_warning("PCI " PCI_FORMAT " cannot be reset: it is not given to d%u",
-                        PCI_PARTS(f->address), d->id);
-            continue;
-        }
-        f->may_master = true;
-        f->owner = d;
-        n++;
-    }
+    for (unsigned i = 0; i < c->nr; i++)
+        n += give_named(d, c->address[i]);
+    for (unsigned i = 0; c->nr == 0 && i < nr_functions; i++)
+        if (functions[i].owner == NULL && !functions[i].named)
+            n += give(d, &functions[i]);
     return n;
 }
 

@@ -23,6 +23,7 @@ struct pci_function {
     uint16_t vendor, device;
     uint8_t class;
     struct domain *owner;               /* P1; NULL: none */
+    bool named;                         /* by a domain's word */
     struct {
         mfn_t first, end;               /* frames; equal: no memory BAR */
         bool wide;                      /* the next register is the upper half of its address */
@@ -45,8 +46,16 @@ struct pci_function {
 };
 
 void pci_init(void);                    /* finds the functions, and turns their bus mastering off */
-/* Gives d all functions that are free and can be reset. Returns how many. */
-unsigned pci_give_all(struct domain *d);
+/* The functions that a domain's word pci= names; none: all that no word names. */
+struct pci_choice {
+    uint16_t address[PCI_FUNCTIONS];
+    unsigned nr;
+};
+/* No domain gets these without naming them. */
+void pci_name(const struct pci_choice *c);
+/* Gives d those of its choice that are free and can be reset; what it cannot get has a line. Returns
+ * how many it gets. */
+unsigned pci_give(struct domain *d, const struct pci_choice *c);
 /* Resets d's functions, whose vCPUs have ended: true when none of them accesses memory any more.
  * False: not yet. */
 bool pci_may_end(struct domain *d);
