@@ -26,7 +26,7 @@ INTERLEAVE_WAIT := -Wl,--wrap=vcpu_wait
 INTERLEAVE_SLEEPS := blocks polls timers downs periods
 INTERLEAVE_SCENARIOS := retype retype-audited hammer trees linear give-back give-back-two \
     grants last-puts ports ports-fifo ends to-fifo lines vcpus words descriptors death claims \
-    claims-service slow-line $(INTERLEAVE_SLEEPS)
+    claims-service slow-line timer-ends $(INTERLEAVE_SLEEPS)
 
 $(INTERLEAVE)/%.o: %.c tests/interleave/interleave.mk | deps-test $(ABI)
 	$(call say,ILEAVE-CC,$<)
@@ -103,7 +103,7 @@ TESTS += check-threads
 .PHONY: check-threads
 check-threads: $(THREADS)/threads
 	$(call say,TEST,$@)
-	@printf '%s\n' $(filter-out death claims-service slow-line $(INTERLEAVE_SLEEPS), \
+	@printf '%s\n' $(filter-out death claims-service slow-line timer-ends $(INTERLEAVE_SLEEPS), \
 	    $(INTERLEAVE_SCENARIOS)) | xargs -P2 -I{} sh -c \
 	    'timeout 60 setarch -R $< {} 1 $(THREAD_SEEDS) || exit 255'
 	@python3 -B tests/interleave/plant.py --threads $(THREADS) $(UNIT_CC) $(THREADS_CFLAGS) \

@@ -1,6 +1,6 @@
 /* What else two vCPUs of one domain may do at once: lines on the console, also on a slow line on
  * which another CPU prints much, vCPUs brought up, descriptor tables, runstate areas and vcpu_info
- * moved. */
+ * moved; and timers that another CPU ends for good while they fire. */
 #include <stdio.h>
 #include <string.h>
 #include "arch/arch.h"
@@ -9,6 +9,8 @@
 #include "xen/core/console_tx.h"
 #include "xen/core/frame.h"
 #include "xen/core/guest_log.h"
+#include "xen/core/time.h"
+#include "xen/core/timer.h"
 #include "xen/core/walk.h"
 
 #define ROUNDS 12u
@@ -38,6 +40,7 @@ static void lines(struct vcpu *v)
     }
 }
 
+static unsigned turns;          /* of CPU 0, before it does something */
 static bool printed;
 /* How often a CPU has tried to send bytes, in all, and most while a line was printed. */
 static unsigned tried, most_tried;
@@ -109,6 +112,64 @@ static void check_slow_line(struct domain *d[2])
     for (unsigned i = 0; i < 3 * ROUNDS; i++) {
         (void)snprintf(line, sizeof(line), "\nof %u: %u..................\n", i % 3, i / 3);
         HOST_CHECK(strstr(host.console, line) != NULL, "lost:%s", line);
+    }
+}
+
+static struct ending {
+    struct timer timer;
+    bool setting, ending, ended;
+} endings[2];
+
+/* It sets itself again, as periodic timers do. */
+static void fires(void *arg)
+{
+    struct ending *e = arg;
+
+    for (unsigned i = pick(30); i > 0; i--) {
+        HOST_CHECK(!e->ended, "a timer that has been ended is firing");
+        host_step();
+    }
+    if (pick(2) == 0)
+        timer_set(&e->timer, now_ns());
+}
+
+static void end_timers(void)
+{
+    struct ending *e = &endings[pick(2)];
+
+    if (e->ending || e->setting || turns-- != 0)
+        return;
+    turns = 1;
+    e->ending = true;
+    timer_end(&e->timer);
+    HOST_CHECK(!timer_armed(&e->timer), "a timer that has been ended is set");
+    e->ended = true;
+}
+
+static void prepare_timers(struct domain *d[2])
+{
+    (void)d;
+    for (unsigned i = 0; i < 2; i++) {
+        endings[i] = (struct ending){ 0 };
+        timer_init(&endings[i].timer, fires, &endings[i]);
+    }
+    turns = pick(6);
+    host.on_turn = end_timers;
+}
+
+/* Nobody sets a timer that is being ended, but its function. */
+static void set_timer(struct vcpu *v)
+{
+    struct ending *e = &endings[v->id];
+
+    while (!e->ended) {
+        e->setting = true;
+        if (!e->ending)
+            timer_set(&e->timer, now_ns());
+        e->setting = false;
+        host_take_interrupts();
+        host_step();
+        host_run_timer();
     }
 }
 
@@ -191,6 +252,7 @@ const struct scenario misc_scenarios[] = {
     { "vcpus", { 2 }, prepare, { vcpus }, NULL },
     { "descriptors", { 2 }, prepare, { tables }, NULL },
     { "slow-line", { 2 }, prepare_slow_line, { print_lines }, check_slow_line },
+    { "timer-ends", { 2 }, prepare_timers, { set_timer }, NULL },
     { "words", { 3 }, prepare, { words }, check_words },
     { NULL },
 };

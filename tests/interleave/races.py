@@ -117,6 +117,18 @@ void flush_since""", "hammer"),
     Race("work that is asked for while other work is done is forgotten", "upcall.c",
          "done_work(v, work & (WORK_TIME | WORK_STOP | WORK_TIMERS));",
          "done_work(v, WORK_TIME | WORK_STOP | WORK_TIMERS);", "periods"),
+    Race("a timer is ended while its function runs", "timer.c",
+         "    while (unlikely(q->firing == t)) {", "    while (false) {", "timer-ends"),
+    Race("a timer is taken off its queue before its function has set it again", "timer.c",
+         ("    while (unlikely(q->firing == t)) {",
+          "    if (READ_ONCE(t->queue) == q)\n        disarm(t);\n    spin_unlock(&q->lock);\n}"),
+         ("    if (READ_ONCE(t->queue) == q)\n        disarm(t);\n"
+          "    while (unlikely(q->firing == t)) {", "    spin_unlock(&q->lock);\n}"),
+         "timer-ends"),
+    Race("a timer leaves its queue before the CPU is seen to run its function", "timer.c",
+         "        disarm(t);\n        q->firing = t;\n        spin_unlock(&q->lock);",
+         "        disarm(t);\n        spin_unlock(&q->lock);\n        q->firing = t;",
+         "timer-ends"),
     Race("a pin of a grant is dropped without the lock", "grant_pin.c",
          """    spin_lock(&gt->lock);
     *(readonly ? &p->readers : &p->writers) -= 1;

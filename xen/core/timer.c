@@ -62,19 +62,28 @@ void timer_cancel(struct timer *t)
     }
 }
 
-/* fn itself may have set it again. */
+/* Under q's lock the timer is on q, or its fn runs there, or it is neither, and then it stays so:
+ * only fn still sets it, on the CPU where it runs. */
+static void end_on(struct timer_queue *q, struct timer *t)
+{
+    spin_lock(&q->lock);
+    while (unlikely(q->firing == t)) {
+        spin_unlock(&q->lock);
+        serve_flush_requests();
+        cpu_relax();
+        spin_lock(&q->lock);
+    }
+    if (READ_ONCE(t->queue) == q)
+        disarm(t);
+    spin_unlock(&q->lock);
+}
+
 void timer_end(struct timer *t)
 {
     struct cpu *c;
 
-    do {
-        timer_cancel(t);
-        for_each_cpu(c)
-            while (unlikely(load_acquire(&c->timers.firing) == t)) {
-                serve_flush_requests();
-                cpu_relax();
-            }
-    } while (timer_armed(t));
+    for_each_cpu(c)
+        end_on(&c->timers, t);
 }
 
 static void __attribute__((noinline)) program_and_unlock(struct timer_queue *q,
@@ -137,11 +146,11 @@ void timers_run(void)
         struct timer *t = first_timer(q);
 
         disarm(t);
-        WRITE_ONCE(q->firing, t);
+        q->firing = t;
         spin_unlock(&q->lock);
         t->fn(t->arg);
         spin_lock(&q->lock);
-        store_release(&q->firing, NULL);
+        q->firing = NULL;
     }
     if (list_empty(&q->armed))
         q->programmed = NO_DEADLINE;

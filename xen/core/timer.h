@@ -20,7 +20,7 @@ struct timer_queue {
     struct spinlock lock;
     struct list_head armed;
     uint64_t programmed;            /* the hardware's deadline; 0: timers_run will program it */
-    struct timer *firing;           /* its fn runs now */
+    struct timer *firing;           /* its fn runs now, without the lock */
 };
 #define NO_DEADLINE UINT64_MAX
 
@@ -31,7 +31,8 @@ void timer_init(struct timer *t, void (*fn)(void *), void *arg);
 void timer_set(struct timer *t, uint64_t deadline_ns);
 /* fn may still run on another CPU. */
 void timer_cancel(struct timer *t);
-/* fn does not run any more, and nothing sets the timer again. Without locks. */
+/* When it returns, fn does not run any more, and the timer is not armed. Nothing but fn may set it
+ * meanwhile. Without locks. */
 void timer_end(struct timer *t);
 /* Calls fn of those due; programs the hardware. */
 void timers_run(void);
