@@ -72,15 +72,15 @@ static void log_boot_time(void)
 }
 
 /* The idle vCPU: lets guests run, releases what ended guests held, sends console output, and halts
- * the CPU when there is nothing to do. Returns when there is no guest left. */
+ * the CPU when there is nothing to do. Returns when no guest is left that could end. */
 static void idle_loop(void)
 {
     irqsoff_begin(IRQSOFF_IDLE);
-    while (domain_count() != 0) {
+    while (domains_left()) {
         schedule();
         domain_reap();
         store_idle_work();
-        if (domain_count() == 0 || sched_has_work(this_cpu()))
+        if (!domains_left() || sched_has_work(this_cpu()))
             continue;
         irqsoff_begin(IRQSOFF_NOTHING);
         if (console_poll())
@@ -90,6 +90,16 @@ static void idle_loop(void)
         irqsoff_begin(IRQSOFF_IDLE);
     }
     irqsoff_begin(IRQSOFF_NOTHING);
+}
+
+/* Their devices are switched off with the machine. */
+static void log_quarantine(void)
+{
+    struct domain *d;
+
+    for_each_domain(d)
+        log_warning("d%u (%s) could not end: its %lu frames are not free", d->id, d->name,
+                    d->nr_frames);
 }
 
 static bool built;      /* all domains: other CPUs may run them */
@@ -138,6 +148,7 @@ void hypervisor_main(void)
     log_boot_time();
     let_others_run();
     idle_loop();
+    log_quarantine();
     console_wait();
     if (options.hypercall_counts)
         hypercalls_report();

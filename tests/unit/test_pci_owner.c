@@ -268,7 +268,9 @@ static void quarantine(void **state)
     assert_true(console_has("00:04.0 does not stop: the memory of d1 is not used any more"));
     frames = nr_free_frames();
     host.console_len = 0;
+    assert_true(domains_left());
     guest_end(guest);                                   /* others end as always */
+    assert_false(domains_left());                       /* and the machine is switched off */
     assert_false(console_has("does not stop"));         /* it was said once */
     assert_true(nr_free_frames() > frames);
     assert_int_equal(driver->nr_frames, GUEST_FRAMES);

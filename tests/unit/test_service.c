@@ -297,6 +297,33 @@ static void driver_is_started_again(void **state)
     assert_int_equal(service->state, DOM_SHUTDOWN);
 }
 
+/* Its number stays taken, so there is no other one; and nothing waits for its end. */
+static void driver_in_quarantine_is_given_up(void **state)
+{
+    struct domain *driver = guest_make(1, 1), *d = guest_make(2, 1);
+
+    (void)state;
+    driver->serves = true;
+    store_driver(driver);
+    store_introduce(driver);
+    keep_driver(1);
+    told();
+    driver->quarantined = true;
+    store_idle_work();
+    assert_string_equal(told(), "abandon 1\n");
+    store_idle_work();
+    assert_string_equal(told(), "");
+    assert_true(domains_left());
+    guest_end(d);
+    store_idle_work();
+    assert_int_equal(service->state, DOM_SHUTDOWN);
+    assert_true(domains_left());
+    guest_end(service);
+    assert_false(domains_left());
+    driver->quarantined = false;
+    assert_true(domains_left());
+}
+
 /* Two deaths, and after more than a minute two others, are no reason to give up. It is not started
  * again when it was told to end. */
 static void driver_may_die_now_and_then(void **state)
@@ -396,6 +423,7 @@ int main(void)
         with_service(service_is_started_again),
         with_service(service_is_built_from_its_own_claim),
         with_service(driver_is_started_again),
+        with_service(driver_in_quarantine_is_given_up),
         with_service(driver_may_die_now_and_then),
         with_service(page_that_became_a_table_is_not_written),
         with_service(service_ends_with_the_last_guest),

@@ -154,6 +154,8 @@ struct domain {
     int shutdown_code;              /* SHUTDOWN_*; valid from DOM_SHUTDOWN on */
     char crash_reason[128];         /* first reason kept; empty: none */
     bool dumped;                    /* the registers of its crash were printed */
+    /* It has ended, but a device that it owned may still write to memory: it stays as it is. */
+    bool quarantined;
     bool serves;                    /* a service or driver domain: it ends after the guests */
     unsigned nr_vcpus;              /* maximum; vcpu[i] exists for all i below */
     struct vcpu *vcpu[MAX_VCPUS];

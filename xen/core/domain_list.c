@@ -61,6 +61,20 @@ struct domain *domain_lookup(domid_t id)
     return id == DOMID_SELF || id == current->domain->id ? current->domain : domain_by_id(id);
 }
 
+bool domains_left(void)
+{
+    bool quarantine = false, dying = false;
+    struct domain *d;
+
+    for_each_domain(d) {
+        if (!d->quarantined && d->state < DOM_DYING)
+            return true;
+        quarantine |= d->quarantined;
+        dying |= d->state == DOM_DYING;
+    }
+    return dying && !quarantine;
+}
+
 unsigned domain_count(void)
 {
     struct domain *d;

@@ -177,6 +177,7 @@ bool pci_may_end(struct domain *d)
 {
     bool quiet = true;
 
+    d->quarantined = false;
     for (unsigned i = 0; i < nr_functions; i++) {
         struct pci_function *f = &functions[i];
 
@@ -189,6 +190,7 @@ bool pci_may_end(struct domain *d)
             timer_set(&ask_again, now_ns() + ASK_AGAIN_NS);
         else if (!f->given_up)
             give_up(f);
+        d->quarantined |= f->given_up;
     }
     return quiet;
 }

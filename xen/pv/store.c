@@ -288,6 +288,17 @@ static void start_driver(void)
     domain_start(d);
 }
 
+/* A device of the driver domain does not stop: so there can be no other one of its number. */
+static void give_driver_up(void)
+{
+    timer_cancel(&driver_patience);
+    driver = NULL;
+    log_error("d%u, the driver domain, cannot be started again: its guests' devices are closed",
+              driver_id);
+    set_waiting(driver_id, ABANDON);
+    store_poll();
+}
+
 /* It is told by the store, as a guest would be, behind the release of the last guest: so it sees to
  * what that guest has left before it ends. Without a store it is ended after a time. */
 static void end_driver(void)
@@ -301,6 +312,8 @@ static void end_driver(void)
 
 void store_idle_work(void)
 {
+    if (driver != NULL && driver->quarantined)
+        give_driver_up();
     if (service == NULL && !lost && !has_driver())
         return;
     if (guests_live()) {
