@@ -134,8 +134,10 @@ static const char *check_remembered(const struct host_translation *t, unsigned l
     if (i < 0)
         return NULL;
     if (f->owner != domains[domain]->mfn && (f->owner == 0 || level != 0 || nr_domains == 1 ||
-                                             !is_granted(domain, t->mfn, t->writable)))
+                                             !is_granted(domain, t->mfn, t->writable, in_a_call)))
         return "the CPU still leads the guest to a frame that is not its own";
+    if (f->owner != domains[domain]->mfn && t->writable && type != 7)
+        return "the CPU still leads the guest to a frame that it may not write any more";
     if (level == 0)
         return t->writable && type >= 1 && type <= 5
                    ? "the TLB still has a writable mapping of a table"

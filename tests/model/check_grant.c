@@ -111,7 +111,7 @@ const char *check_grants(void)
     return wrong;
 }
 
-bool is_granted(unsigned to, mfn_t mfn, bool writable)
+static bool has_handle(unsigned to, mfn_t mfn, bool writable)
 {
     for (unsigned h = 0; h < scope->second.handles[to]; h++) {
         const struct maptrack *t = handle_of(to, h);
@@ -120,4 +120,21 @@ bool is_granted(unsigned to, mfn_t mfn, bool writable)
             return true;
     }
     return false;
+}
+
+static bool is_pinned(unsigned to, mfn_t mfn, bool writable)
+{
+    for (unsigned i = 0; i < scope->second.refs[1 - to]; i++) {
+        const struct grant_pins *p = grant_pins_of(domains[1 - to]->grant, ref_of(i));
+
+        if (p->mfn == mfn && (p->writers != 0 || (p->readers != 0 && !writable)))
+            return true;
+    }
+    return false;
+}
+
+/* A call that ends a handle gives up the pin last. */
+bool is_granted(unsigned to, mfn_t mfn, bool writable, bool in_a_call)
+{
+    return in_a_call ? is_pinned(to, mfn, writable) : has_handle(to, mfn, writable);
 }

@@ -49,7 +49,7 @@ static void check_contents(mfn_t mfn)
 
 static bool is_argument(mfn_t mfn)
 {
-    return mfn == argument_mfn[0] || mfn == argument_mfn[1];
+    return mfn == argument_mfn[0] || mfn == argument_mfn[1] || mfn == argument_mfn[2];
 }
 
 static bool is_domain(mfn_t mfn)

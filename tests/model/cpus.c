@@ -1,12 +1,12 @@
 /* Two CPUs, which run the two vCPUs of one domain on the same tables, or one of each of two
- * domains; each has a TLB and paging-structure caches of its own. A hypercall runs on one of them
- * from its beginning to its end. At any point of it the guest on the other CPU may access memory,
- * once in a call: by what its CPU has cached, or by the tables as they are at that instant. Points
- * are:
+ * domains. There may be a third, for a vCPU of the second domain that makes no calls. Each has a
+ * TLB and paging-structure caches of its own. A hypercall runs on one CPU from its beginning to its
+ * end. At any point of it the guest on another may access memory, once in a call: by what its CPU
+ * has cached, or by the tables as they are at that instant. Points are:
  *   - before each store of the hypervisor to a page table or to the frame table (stores.c)
  *   - where the fake machine lets other CPUs go on (host_step): before flushes, copies, windows
  *   - before a flush of several CPUs, and around the wait for another CPU
- * At each point it is checked that the other CPU has cached nothing that the guest may not use.
+ * At each point it is checked that the other CPUs have cached nothing that the guest may not use.
  *
  * A CPU that is asked to flush does so while the other waits for it; or after the call, if the
  * other does not wait. */
@@ -45,17 +45,20 @@ static void never(struct vcpu *v)
 void cpus_make(void)
 {
     MUST(stores_are_seen);
-    host_add_cpus(2);
+    host_add_cpus(nr_tlbs());
     host_set_current_of(0, actors[0]);
-    fiber_free(actors[1]);
-    host_cpu_program(1, actors[1], never);
-    cpus[1]->work_left = INT64_MAX / 2;
+    for (unsigned cpu = 1; cpu < nr_tlbs(); cpu++) {
+        fiber_free(actors[cpu]);
+        host_cpu_program(cpu, actors[cpu], never);
+        cpus[cpu]->work_left = INT64_MAX / 2;
+    }
 }
 
 void cpus_end(void)
 {
     cpu_go_to(0);
-    host_program_ended(1);
+    for (unsigned cpu = 1; cpu < nr_tlbs(); cpu++)
+        host_program_ended(cpu);
     host_remove_cpus();
 }
 
@@ -128,9 +131,11 @@ static void point(void)
     else if ((int)points == wanted)
         access();
     points++;
-    wrong = check_caches(accessor);
-    if (wrong != NULL)
-        violation(wrong);
+    for (unsigned cpu = 0; cpu < nr_tlbs(); cpu++) {
+        wrong = cpu != host_cpu ? check_caches(cpu) : NULL;
+        if (wrong != NULL)
+            violation(wrong);
+    }
     calling = true;
 }
 
@@ -186,11 +191,16 @@ void __wrap_wait_for_flush(struct cpu *c, uint32_t number)
 
 /* --- A call ----------------------------------------------------------------------------------- */
 
+unsigned accessor_of(unsigned outer)
+{
+    return scope->third_cpu ? 2 : 1u - ops[outer].actor;
+}
+
 void run_to_point(unsigned outer, int at_point, unsigned inner, bool *ok)
 {
     unsigned self = ops[outer].actor;
 
-    accessor = 1 - self;
+    accessor = accessor_of(outer);
     wanted = at_point;
     access_op = inner;
     points = 0;
@@ -201,7 +211,8 @@ void run_to_point(unsigned outer, int at_point, unsigned inner, bool *ok)
     calling = false;
     flush_is_late = cpus[accessor]->requests != 0;
     met[points + 1] = what_is_met();
-    cpu_take_interrupts(accessor);
+    for (unsigned cpu = 0; cpu < nr_tlbs(); cpu++)
+        cpu_take_interrupts(cpu);
 }
 
 unsigned nr_points(void)

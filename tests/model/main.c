@@ -66,6 +66,8 @@ static const struct scope scopes[] = {
       .two_cpus = true, .preempted = true, .depth = 3 },
     { .name = "cpus-grant", ONE, .two_cpus = true, .second = { GRANTED }, .depth = 7 },
     { .name = "cpus-grant-closed", ONE, .two_cpus = true, .second = { GRANTED } },
+    { .name = "cpus-foreign", ONE, .two_cpus = true, .third_cpu = true, .second = { GRANTED },
+      .depth = 6 },
     { .name = "cpus-grants", TWO, .levels = 1, .two_cpus = true, .second = { BOTH }, .depth = 5 },
 
     { .name = "preempted", .nr_frames = 2, .nr_entries = 2, .places = { 1, 1, 1 },

@@ -28,6 +28,7 @@
 #define MAX_CALLS 400u
 #define MAX_REFS 2u
 #define MAX_HANDLES 2u
+#define MAX_ACTORS 3u
 #define STATE_BYTES 112u
 
 /* What one run covers. */
@@ -47,6 +48,7 @@ struct scope {
     bool descriptors;               /* frames may be descriptor tables: descriptors.c */
     /* A second vCPU runs on a CPU of its own, or the second domain's does: cpus.c. */
     bool two_cpus;
+    bool third_cpu;                 /* and on one more the second domain's second vCPU accesses */
     struct {
         unsigned version;           /* of their grant tables; 0: there is one domain only */
         unsigned frames, places;    /* the second's frames at first, and places in its L1s */
@@ -94,7 +96,7 @@ struct op {
 struct renaming {
     uint8_t frame[MAX_FRAMES], place[MAX_PLACES], handle[MAX_HANDLES];          /* old to new */
     uint8_t frame_at[MAX_FRAMES], place_at[MAX_PLACES], handle_at[MAX_HANDLES]; /* new to old */
-    uint8_t cpu[2];                 /* both ways */
+    uint8_t cpu[MAX_ACTORS];        /* both ways */
 };
 
 /* The world as it is. */
@@ -103,7 +105,7 @@ extern struct domain *domains[2];
 extern unsigned nr_domains;
 /* it has no tables, only the frames that others still map */
 extern bool ended[2];
-extern struct vcpu *actors[2];              /* vCPUs of different domains, or of one */
+extern struct vcpu *actors[MAX_ACTORS];              /* vCPUs of different domains, or of one */
 extern unsigned nr_actors;
 extern mfn_t model_mfn[MAX_FRAMES];
 extern struct place places[MAX_PLACES];
@@ -144,15 +146,19 @@ void switch_to(unsigned actor);
 unsigned domain_number(uint32_t mfn);       /* as its struct has it: 1 or 2; 0: no domain */
 static inline unsigned actor_now(void)
 {
-    return nr_actors == 2 && current == actors[1];
+    unsigned actor = 0;
+
+    while (actor + 1 < nr_actors && current != actors[actor])
+        actor++;
+    return actor;
 }
 static inline unsigned nr_tlbs(void)
 {
-    return scope->two_cpus ? 2 : 1;
+    return scope->third_cpu ? 3 : scope->two_cpus ? 2 : 1;
 }
 static inline unsigned domain_of_actor(unsigned actor)
 {
-    return nr_domains == 2 ? actor : 0;
+    return nr_domains == 2 && actor != 0;
 }
 /* whose translations it caches */
 static inline unsigned domain_of_cpu(unsigned cpu)
@@ -170,7 +176,7 @@ void arguments_find(void);
 bool op_run(const struct op *op, unsigned actor);
 /* a mapping of the current actor's SCRATCH for the model itself */
 void *argument(void);
-extern mfn_t argument_mfn[2];
+extern mfn_t argument_mfn[MAX_ACTORS];
 uint64_t value_of(unsigned value);
 bool memory_op(unsigned cmd, mfn_t mfn);
 
@@ -234,7 +240,8 @@ const char *check_caches(unsigned cpu);
 
 /* check_grant.c */
 const char *check_grants(void);             /* adds what devices hold to found[] */
-bool is_granted(unsigned to, mfn_t mfn, bool writable);     /* there is a handle for it */
+/* by the other domain */
+bool is_granted(unsigned to, mfn_t mfn, bool writable, bool in_a_call);
 
 /* search.c */
 extern uint32_t nr_states;
@@ -260,6 +267,7 @@ void check_flushed_everywhere(const struct place *p);
 #define NO_POINT (-1)
 #define MAX_POINTS 256u
 void run_to_point(unsigned outer, int point, unsigned inner, bool *ok);
+unsigned accessor_of(unsigned outer);       /* who then accesses */
 /* Of the run before, with NO_POINT: the accesses that do something new at a point. */
 enum accesses { ACCESS_NONE, ACCESS_WRITES, ACCESS_ALL };
 unsigned nr_points(void);

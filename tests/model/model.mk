@@ -27,7 +27,7 @@ MODEL_CPUS_OBJ := $(filter-out $(MODEL_CPUS_SRC:%.c=$(MODEL)/%.o),$(MODEL_OBJ)) 
     $(MODEL_CPUS_SRC:%.c=$(MODEL_CPUS)/%.o)
 MODEL_CPUS_CFLAGS := -fsanitize=thread --param tsan-instrument-func-entry-exit=0 -Wno-error
 MODEL_CPUS_SCOPES := cpus cpus-below cpus-descriptors cpus-two cpus-preempted cpus-grant \
-    cpus-grants
+    cpus-grants cpus-foreign
 MODEL_CPUS_SCOPES_LONG := cpus-descriptors-below cpus-two-deeper cpus-flat cpus-preempted-wide \
     cpus-grant-closed
 

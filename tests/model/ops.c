@@ -23,6 +23,12 @@ static bool alone(void)
     return nr_domains == 1;
 }
 
+static void add_access_ops(uint8_t place, unsigned actor)
+{
+    ADD(.kind = OP_READ, .place = place);
+    ADD(.kind = OP_WRITE, .place = place);
+}
+
 static void add_place_ops(uint8_t place, unsigned values, unsigned actor)
 {
     for (uint8_t value = 0; value < values; value++) {
@@ -40,8 +46,7 @@ static void add_place_ops(uint8_t place, unsigned values, unsigned actor)
         if (value != VALUE_STRANGER)
             ADD(.kind = OP_PTWR, .place = place, .value = value);
     }
-    ADD(.kind = OP_READ, .place = place);
-    ADD(.kind = OP_WRITE, .place = place);
+    add_access_ops(place, actor);
     if (alone())
         ADD(.kind = OP_INVLPG, .place = place);
 }
@@ -170,6 +175,10 @@ void ops_make(void)
         else
             ADD(.kind = OP_USER_ROOT);
     }
+    actor = 2;
+    for (uint8_t place = 0; place < nr_places && scope->third_cpu; place++)
+        if (places[place].domain == domain_of_actor(actor))
+            add_access_ops(place, actor);
     actor = 0;
     ADD(.kind = OP_HV_TAKES);
     for (actor = 0; actor < nr_tlbs(); actor++) {
@@ -219,7 +228,7 @@ static const char *const line[] = {
 static const char *who(unsigned actor, const struct renaming *names)
 {
     static const char *const domain[] = { "d1: ", "d2: " }, *const vcpu[] = { "", "vcpu1: " },
-                      *const cpu[] = { "cpu0: ", "cpu1: " };
+                      *const cpu[] = { "cpu0: ", "cpu1: ", "cpu2: " };
 
     return scope->two_cpus ? cpu[names->cpu[actor]] : nr_domains == 2 ? domain[actor] : vcpu[actor];
 }

@@ -301,6 +301,19 @@ BUGS = (
     Bug("no flush of the owner when another domain frees its frame", "frame.c",
         old="            flush_foreign(d, f->stamp);\n", new="            (void)0;\n",
         scope="cpus-grant", violation="not its own", two_cpus=True),
+    Bug("before a foreign frame's references go only this CPU is flushed", "pagetype.h",
+        old="        flush_domain(d);\n", new="        arch_flush_all();\n",
+        scope="cpus-foreign", violation="may not write any more", two_cpus=True),
+    Bug("a grant is given up before the flush", "grant_map.c",
+        old="    if (flush)\n"
+            "        flush_own_domain();\n"
+            "    for (unsigned i = 0; i < done; i++)\n"
+            "        unmap_finish(d, &gone[i]);\n",
+        new="    for (unsigned i = 0; i < done; i++)\n"
+            "        unmap_finish(d, &gone[i]);\n"
+            "    if (flush)\n"
+            "        flush_own_domain();\n",
+        scope="cpus-foreign", violation="still leads", two_cpus=True),
     Bug("no stamp when an L1 entry goes, with two CPUs", "pagetype.h",
         old="        f->stamp = d->epoch;\n", new="",
         scope="cpus", violation="no flush is owed"),

@@ -14,7 +14,7 @@ void renaming_none(struct renaming *r)
         r->place[i] = r->place_at[i] = (uint8_t)i;
     for (unsigned i = 0; i < MAX_HANDLES; i++)
         r->handle[i] = r->handle_at[i] = (uint8_t)i;
-    for (unsigned i = 0; i < 2; i++)
+    for (unsigned i = 0; i < MAX_ACTORS; i++)
         r->cpu[i] = (uint8_t)i;
 }
 

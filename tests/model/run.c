@@ -9,7 +9,7 @@
 
 #define CODE (SCRATCH + 0x1000)         /* mov %rax,(%rdi) */
 
-mfn_t argument_mfn[2];
+mfn_t argument_mfn[MAX_ACTORS];
 
 void arguments_find(void)
 {

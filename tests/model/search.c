@@ -63,7 +63,7 @@ static void rename_back(struct renaming *names, const struct renaming *r)
         names->place[r->place[i]] = old.place[i];
     for (unsigned i = 0; i < MAX_HANDLES; i++)
         names->handle[r->handle[i]] = old.handle[i];
-    for (unsigned i = 0; i < 2; i++)
+    for (unsigned i = 0; i < MAX_ACTORS; i++)
         names->cpu[r->cpu[i]] = old.cpu[i];
 }
 
@@ -230,7 +230,7 @@ static void try_accesses_at(uint16_t outer, int point, enum accesses which)
     for (uint16_t inner = 0; inner < nr_ops; inner++) {
         const struct op *op = &ops[inner];
 
-        if (op->actor == ops[outer].actor ||
+        if (op->actor != accessor_of(outer) ||
             (op->kind != OP_WRITE && (op->kind != OP_READ || which != ACCESS_ALL)))
             continue;
         trying = (struct step){ outer, inner, (int16_t)(STEP_POINT - point) };
@@ -290,6 +290,7 @@ void search(void)
     slots_make(FIRST_SLOTS);
     host_tlb_forget();
     renaming = state_save(first);
+    MUST(state_bytes <= STATE_BYTES);
     visit(first, renaming, &none, 0);
     state_load(first);
     constant_keep();

@@ -66,7 +66,7 @@ static unsigned owed_flushes(const struct frame *f, const struct renaming *r)
 {
     unsigned bits = 0;
 
-    for (unsigned cpu = 0; cpu < 2 && scope->two_cpus && f->owner != 0; cpu++)
+    for (unsigned cpu = 0; cpu < nr_tlbs() && scope->two_cpus && f->owner != 0; cpu++)
         if (domains[domain_of_cpu(cpu)]->mfn == f->owner)
             bits |= (unsigned)(actors[cpu]->flushed <= f->stamp) << r->cpu[cpu];
     return bits;

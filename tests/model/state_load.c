@@ -105,14 +105,15 @@ static void load_domain(unsigned d, uint8_t b)
  * was the epoch. */
 static void load_stamps(const uint8_t *b)
 {
-    actors[0]->flushed = actors[1]->flushed = EPOCH;
+    for (unsigned cpu = 0; cpu < nr_tlbs(); cpu++)
+        actors[cpu]->flushed = EPOCH;
     for (unsigned i = 0; i < scope->nr_frames; i++) {
         unsigned owed = b[i] >> 5;
-        uint64_t stamp = b[i] & 16 ? EPOCH : owed == 3 ? EPOCH - 1 : owed != 0 ? EPOCH - 2
-                                                                             : EPOCH - 3;
+        uint64_t stamp = b[i] & 16 ? EPOCH
+                                   : EPOCH - 3 + (unsigned)__builtin_popcount(owed);
 
         mfn_to_frame(model_mfn[i])->stamp = stamp;
-        for (unsigned cpu = 0; cpu < 2; cpu++)
+        for (unsigned cpu = 0; cpu < nr_tlbs(); cpu++)
             if (owed >> cpu & 1)
                 actors[cpu]->flushed = MIN(actors[cpu]->flushed, stamp);
     }

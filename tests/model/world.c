@@ -14,7 +14,7 @@ const struct scope *scope;
 struct domain *domains[2];
 unsigned nr_domains;
 bool ended[2];
-struct vcpu *actors[2];
+struct vcpu *actors[MAX_ACTORS];
 unsigned nr_actors;
 mfn_t model_mfn[MAX_FRAMES];
 struct place places[MAX_PLACES];
@@ -181,27 +181,26 @@ static void frames_make(void)
 
 /* --- All of it -------------------------------------------------------------------------------- */
 
-static bool has_two_vcpus(void)
+static bool has_two_vcpus(unsigned d)
 {
-    return nr_domains == 1 && (scope->preempted || scope->two_cpus);
+    return nr_domains == 1 ? scope->preempted || scope->two_cpus : scope->third_cpu && d == 1;
 }
 
 /* The second vCPU runs on the tables of the first. */
-static void second_vcpu_make(void)
+static void second_vcpu_make(struct domain *d)
 {
-    struct vcpu *v = domains[0]->vcpu[1];
+    struct vcpu *v = d->vcpu[1];
 
     v->kernel_mode = true;
-    MUST(new_guest_root(v, domains[0]->vcpu[0]->root_kernel >> PAGE_SHIFT) == 0);
-    actors[1] = v;
-    nr_actors = 2;
+    MUST(new_guest_root(v, d->vcpu[0]->root_kernel >> PAGE_SHIFT) == 0);
+    actors[nr_actors++] = v;
 }
 
 static void domains_make(void)
 {
     nr_domains = nr_actors = scope->second.version != 0 ? 2 : 1;
     for (unsigned d = 0; d < nr_domains; d++) {
-        domains[d] = guest_make((domid_t)(d + 1), has_two_vcpus() ? 2 : 1);
+        domains[d] = guest_make((domid_t)(d + 1), has_two_vcpus(d) ? 2 : 1);
         MUST(domains[d] != NULL);
         actors[d] = domains[d]->vcpu[0];
         ended[d] = false;
@@ -209,8 +208,9 @@ static void domains_make(void)
     if (nr_domains == 2)
         MUST(host_run(1000000000));     /* they sleep */
     host_become(actors[0]);
-    if (has_two_vcpus())
-        second_vcpu_make();
+    for (unsigned d = 0; d < nr_domains; d++)
+        if (has_two_vcpus(d))
+            second_vcpu_make(domains[d]);
     if (scope->two_cpus)
         cpus_make();
 }
