@@ -126,6 +126,16 @@ CASES = [
                   r"^\(d1\) driver: vd0: 2048 KiB", r"^\(d1\) driver: network card 0",
                   r"^\(d1\) driver: d2: xvda ends: .*, 0 errors"))
       for firmware in ("pc", "q35")),
+    # A guest with a network card of its own, and one without, beside the driver domain's disk.
+    Case("pci",
+         modules=(SERVICE, DRIVER, "GOOD name=owner mem=16M pci=00:04.0,00:09.0 -- suites=pci",
+                  "GOOD name=other mem=16M disk=vd0,xvda,w -- suites=pci,frontend"),
+         guests=(2, 3), blank=2, net=True,
+         shows=(r"^\(XEN\).*d1 \(driver\) gets 1 PCI functions",
+                r"^\(XEN\).*d2 \(owner\) gets 1 PCI functions",
+                r"^\(XEN\).*d2 \(owner\): pci=00:09.0: there is no such virtio",
+                r"^\(d2\).*pci: 00:04.0 is its own",
+                r"^\(d1\) driver: d3: xvda ends: .*, 0 errors")),
     # What is wrong gets a line, and the guest runs.
     Case("disk-words",
          modules=(SERVICE, "DRIVER name=driver driver --",

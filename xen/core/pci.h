@@ -53,8 +53,8 @@ struct pci_choice {
 };
 /* No domain gets these without naming them. */
 void pci_name(const struct pci_choice *c);
-/* Gives d those of its choice that are free and can be reset; what it cannot get has a line. Returns
- * how many it gets. */
+/* Gives d those of its choice that are free and can be reset; what it cannot get has a line.
+ * Returns how many it gets. */
 unsigned pci_give(struct domain *d, const struct pci_choice *c);
 /* Resets d's functions, whose vCPUs have ended: true when none of them accesses memory any more.
  * False: not yet. */

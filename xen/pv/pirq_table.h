@@ -12,8 +12,8 @@
  *   I2  a message has its struct's vector; its MSI-X entry is unmasked exactly while it has a port
  *   I3  a pin may have several domains' structs: it has the vector of the first of them, and is
  *       unmasked exactly while one has a port and none owes the end of an interrupt
- *   I4  `port` changes under the domain's evtchn lock too; the handler has pci_lock only to find the
- *       domain, and looks again under the evtchn lock */
+ *   I4  `port` changes under the domain's evtchn lock too; the handler has pci_lock only to find
+ *       the domain, and looks again under the evtchn lock */
 struct pirq {
     struct domain *owner;               /* NULL: this one is free */
     struct pci_function *function;      /* whose message it is; NULL: it comes by a pin */
