@@ -119,7 +119,7 @@ BUGS = (
         scope="below", violation="not its own"),
     Bug("no flush before a foreign frame's references go", "pagetype.h",
         old="        flush_domain(d);\n", new="        (void)0;\n",
-        scope="grant", violation="not its own"),
+        scope="grant", violation="still leads"),
     Bug("a frame that goes stays in the number", "frame.c",
         old="    WRITE_ONCE(d->nr_frames, d->nr_frames - 1);\n", new="",
         scope="two", violation="numbers of frames"),
