@@ -64,6 +64,8 @@ static void unmap(const struct grant *g, unsigned n)
                                                  .handle = g[i].handle };
     if (xen_grant_table_op(GNTTABOP_unmap_grant_ref, op, n) != 0)
         panic("grants cannot be unmapped");
+    for (unsigned i = 0; i < n; i++)
+        grants_mapped -= op[i].status == GNTST_okay;
 }
 
 static bool map(domid_t domid, struct grant *g, unsigned n, bool readonly)
@@ -85,6 +87,7 @@ static bool map(domid_t domid, struct grant *g, unsigned n, bool readonly)
         if (op[i].status == GNTST_okay)
             good[nr_good++] = g[i];
     }
+    grants_mapped += nr_good;
     if (nr_good != n && nr_good != 0)
         unmap(good, nr_good);
     return nr_good == n;
@@ -281,6 +284,9 @@ int guest_main(void)
             continue;
         if (is_to_end()) {
             flush_disks();
+            xs_write("control/shutdown", "");
+            kprintf("driver: ends: %u devices, %u grants, %u packets are left\n", pairs_count(),
+                    grants_mapped, packets_used());
             return 0;
         }
         if (pairs_drain())

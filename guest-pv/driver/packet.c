@@ -6,7 +6,7 @@
 #define LARGE_BYTES 65536u
 
 static struct packet *free_list[2];     /* small and large ones */
-static unsigned nr_free;
+static unsigned nr_free, nr_used;
 
 static void add_free(struct packet *p)
 {
@@ -51,6 +51,7 @@ static struct packet *first_of(bool large)
         return NULL;
     free_list[large] = p->next;
     nr_free--;
+    nr_used++;
     p->refs = 1;
     p->len = 0;
     p->csum_blank = p->csum_good = false;
@@ -81,9 +82,15 @@ void packet_put(struct packet *p)
     if (p->rest != NULL)
         packet_put(p->rest);
     add_free(p);
+    nr_used--;
 }
 
 unsigned packets_free(void)
 {
     return nr_free;
+}
+
+unsigned packets_used(void)
+{
+    return nr_used;
 }

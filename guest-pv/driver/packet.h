@@ -47,6 +47,7 @@ struct packet *packet_new_for(unsigned len);    /* a large one, if it has to be 
 void packet_get(struct packet *p);
 void packet_put(struct packet *p);
 unsigned packets_free(void);            /* of both kinds */
+unsigned packets_used(void);
 
 /* checksum.c: completes the sum of a packet whose csum_blank is set. False: it is no TCP or UDP
  * that we understand, and must not be sent on. */

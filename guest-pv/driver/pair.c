@@ -419,6 +419,15 @@ bool pairs_serve(void)
     return moved;
 }
 
+unsigned pairs_count(void)
+{
+    unsigned n = 0;
+
+    for (const struct pair *p = pairs; p != NULL; p = p->next)
+        n++;
+    return n;
+}
+
 bool pairs_drain(void)
 {
     for (const struct pair *p = pairs; p != NULL; p = p->next)

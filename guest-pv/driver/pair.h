@@ -62,5 +62,6 @@ void pairs_event(const char *path, const char *token);  /* from the store; makes
 /* Looks at what has changed. False: nothing had. */
 bool pairs_serve(void);
 bool pairs_drain(void);                 /* some are to be looked at again soon */
+unsigned pairs_count(void);
 
 #endif

@@ -109,11 +109,48 @@ void domain_release(uint16_t domid)
     watch_fire_special("@releaseDomain");
 }
 
+/* A driver domain that was told to end; 0: none. It ends last, so of the other guests nothing is
+ * left when it has done what it had to. */
+static uint16_t ending;
+
+static void print_what_is_left(void)
+{
+    unsigned nodes = 0, watches = 0, transactions = 0;
+
+    for (unsigned i = 0; i < MAX_DOMAINS; i++) {
+        nodes += accounts[i].nodes;
+        watches += accounts[i].watches;
+        transactions += accounts[i].transactions;
+    }
+    kprintf("store: %u nodes, %u watches, %u transactions, %u connections are left\n", nodes,
+            watches, transactions, rings_count());
+}
+
 void domain_shutdown(uint16_t domid, const char *how)
 {
     char top[NODE_PATH];
 
     top_path(top, domid);
-    if (tree_find(top))
-        node_set(top, "control/shutdown", "%s", how);
+    if (!tree_find(top))
+        return;
+    node_set(top, "control/shutdown", "%s", how);
+    if (accounts[domid].is_driver)
+        ending = domid;
+}
+
+/* It says so, as Xen's guests do, by an empty value in the node that told it. */
+void domains_serve(void)
+{
+    char path[2 * NODE_PATH];
+    const struct node *n;
+
+    if (ending == 0)
+        return;
+    top_path(path, ending);
+    strcat(path, "/control/shutdown");
+    n = tree_find(path);
+    if (n && n->data->len_bytes != 0)
+        return;
+    ending = 0;
+    print_what_is_left();
 }

@@ -113,6 +113,7 @@ int guest_main(void)
         read_lines();
         device_holds_serve();
         devices_settle();
+        domains_serve();
         if (!rings_serve())
             thread_block();
     }

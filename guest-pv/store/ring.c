@@ -247,6 +247,15 @@ static bool serve(struct ring *r)
     return in | out | more;
 }
 
+unsigned rings_count(void)
+{
+    unsigned n = 0;
+
+    for (const struct ring *r = rings; r; r = r->next)
+        n++;
+    return n;
+}
+
 bool rings_serve(void)
 {
     bool moved = false;

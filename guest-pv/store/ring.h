@@ -11,6 +11,7 @@ bool ring_connect(uint16_t domid);
 void ring_disconnect(uint16_t domid);
 /* Moves bytes of all rings, at most one request of each guest. False: there was nothing to move. */
 bool rings_serve(void);
+unsigned rings_count(void);
 
 #define NODE_PATH 96u                   /* of the paths that we make, with the NUL */
 
@@ -24,6 +25,7 @@ void domain_introduce(uint16_t domid, const char *name, unsigned long kib, unsig
 void domain_release(uint16_t domid);
 void domain_connect(uint16_t domid);    /* from now on its requests are read */
 void domain_shutdown(uint16_t domid, const char *how);
+void domains_serve(void);
 
 /* devices.c: a device of a guest that is not introduced yet, by its word. */
 void device_add(uint16_t domid, uint16_t driver, const char *word);

@@ -5,6 +5,7 @@
 #include "hypercall.h"
 
 static volatile grant_entry_v1_t *table;
+unsigned grants_mapped;
 
 domid_t own_domid(void)
 {
@@ -76,6 +77,7 @@ int grant_map(uint64_t host_addr, unsigned flags, domid_t dom, grant_ref_t ref,
     long rc = xen_grant_table_op(GNTTABOP_map_grant_ref, &op, 1);
 
     *handle = op.handle;
+    grants_mapped += rc == 0 && op.status == GNTST_okay;
     return rc ? rc : op.status;
 }
 
@@ -84,5 +86,6 @@ int grant_unmap(uint64_t host_addr, grant_handle_t handle)
     struct gnttab_unmap_grant_ref op = { .host_addr = host_addr, .handle = handle, .status = 1 };
     long rc = xen_grant_table_op(GNTTABOP_unmap_grant_ref, &op, 1);
 
+    grants_mapped -= rc == 0 && op.status == GNTST_okay;
     return rc ? rc : op.status;
 }

@@ -22,7 +22,9 @@ unsigned gnttab_entries(void);
 void grant_offer(grant_ref_t ref, domid_t to, mfn_t mfn, unsigned flags);
 bool grant_revoke(grant_ref_t ref);
 
-/* One operation each. The status, or the hypercall's own error. */
+/* One operation each. The status, or the hypercall's own error. grants_mapped: by these, and not
+ * unmapped. */
+extern unsigned grants_mapped;
 int grant_map(uint64_t host_addr, unsigned flags, domid_t dom, grant_ref_t ref,
               grant_handle_t *handle);
 int grant_unmap(uint64_t host_addr, grant_handle_t handle);

@@ -125,6 +125,7 @@ void hostile_removed(const struct hostile *h)
 {
     uint64_t end = clock_ns() + FRONT_PATIENCE;
 
+    front_remove(h->x, "backend");
     front_remove(h->x, "state");
     while (front_back_state(h->x) >= 0 && clock_ns() < end)
         thread_sleep(NS_PER_MS);

@@ -32,7 +32,7 @@ void hostile_changes(const struct hostile *h);
 void hostile_states(const struct hostile *h, uint64_t seed);
 /* The back end may read our state no more, or again. */
 void hostile_hidden(const struct hostile *h, bool hidden);
-/* Our state is gone: the device is gone, too, for the life of this guest. */
+/* Our nodes are gone, as if the guest had ended: the device is gone, too, for its life. */
 void hostile_removed(const struct hostile *h);
 /* After senseless indices: the back end closes. */
 bool hostile_given_up(const struct hostile *h);

@@ -27,6 +27,25 @@ def few_lines(lines):
         yield f"{count} lines of the driver about d2"
 
 
+# What is left is the driver domain's own, in the store too: its watches are on its directory, on
+# ends of domains, and on the node that tells it to end.
+NOTHING_LEFT = (r"^\(d1\) driver: ends: 0 devices, 0 grants, 0 packets are left",
+                r"^\(d0\) store: \d\d nodes, 3 watches, 0 transactions, 1 connections are left")
+
+
+def killed(name, seeds):
+    """Guests of the suite doomed with these seeds, and one beside them that must not notice."""
+    last = 2 + len(seeds)
+    doomed = tuple(f"GOOD name=doomed{seed} mem=8M disk=ram{n},xvda,w vif -- suites=doomed "
+                   f"seed={seed}" for n, seed in enumerate(seeds))
+    steady = f"GOOD name=front mem=16M disk=ram{len(seeds)},xvda,w vif vif -- suites=frontend " \
+             "seconds=2"
+    return Case(name, modules=(SERVICE, "DRIVER name=driver driver weight=2048 mem=128M --",
+                               f"DISKS-{len(seeds) + 1}") + doomed + (steady,),
+                guests=(last,), crash=tuple(range(2, last)), mem=1024, limit=120,
+                shows=(rf"^\(d1\) driver: d{last}: xvda ends: .*, 0 errors",) + NOTHING_LEFT)
+
+
 CASES = [
     Case("disk-ram",
          modules=(SERVICE, DRIVER, "DISK", GUEST.format("disk=ram0,xvda1,w"), "DISK-RAMDISK"),
@@ -60,7 +79,10 @@ CASES = [
                   "GOOD name=front mem=16M disk=ram3,xvda,w vif vif -- suites=frontend seconds=6"),
          guests=(2, 3), limit=90, check=few_lines,
          shows=(r"^\(d1\) driver: d3: xvda ends: .*, 0 errors",
-                r"^\(d1\) driver: d3: network device 1 ends: .*, 0 dropped, 0 refused")),
+                r"^\(d1\) driver: d3: network device 1 ends: .*, 0 dropped, 0 refused") +
+         NOTHING_LEFT),
+    # Guests that are ended in the middle of everything: nothing is left of them.
+    killed("front-killed", range(100, 120)),
     # The machine's own devices.
     Case("disk-virtio",
          modules=(SERVICE, DRIVER, GUEST.format("disk=vd0,xvda1,w"), "DISK-RAMDISK"),
