@@ -79,6 +79,7 @@ define GUEST_COMPILE
 endef
 $(BUILD)/guest-pv/%.o: guest-pv/% | $(NEWLIB_STAMP) $(ABI)
 	$(GUEST_COMPILE)
+$(BUILD)/guest-pv/suites/bench%: GUEST_CFLAGS += -I.
 # Beside the program of that name.
 $(BUILD)/guest-pv/store-obj/%.o: guest-pv/store/% | $(NEWLIB_STAMP) $(ABI)
 	$(GUEST_COMPILE)

@@ -34,7 +34,7 @@ lint: | deps-test $(ABI) $(OFFSETS)
 	    -std=gnu11 -I. -isystem $(BUILD)/abi {}
 	$(call say,CLANG,tools/linux/costs tools/counts)
 	$(Q)printf '%s\n' $(COSTS_SRC) tools/counts/counts.c | xargs -P2 -I{} clang -fsyntax-only \
-	    $(WARN) -std=gnu11 {}
+	    $(WARN) -std=gnu11 -I. {}
 	$(call say,CLANG,tools/pvtrace)
 	$(Q)printf '%s\n' $(PVTRACE_SRC) | xargs -P2 -I{} clang -fsyntax-only $(HOST_CFLAGS) {}
 
@@ -192,9 +192,9 @@ bench: $(BENCH_FILES) $(BUILD)/oracle/xen $(BUILD)/counts.so
 	    $(if $(COMPARE),--compare $(COMPARE)) $(COLUMNS)
 
 # QEMU's plugin that counts events.
-$(BUILD)/counts.so: tools/counts/counts.c tools/counts/plugin.h tests/tests.mk | deps
+$(BUILD)/counts.so: tools/counts/counts.c tools/counts/plugin.h common/marks.h tests/tests.mk | deps
 	$(call say,CC,$@)
-	$(Q)gcc -O2 -std=gnu11 $(WARN) -fPIC -shared -o $@ $<
+	$(Q)gcc -O2 -std=gnu11 $(WARN) -I. -fPIC -shared -o $@ $<
 
 # No row of Paragon may grow by more than 3 % unless that file changes; bench-accept writes it.
 .PHONY: bench-accept

@@ -19,6 +19,7 @@ MEMORY = {"micro": (512, "64M"), "linux": (2048, "1G")}     # of the machine in 
 
 ROW = re.compile(r"^ *# row (.+): (\d+) of (\d+)$")
 MICRO = re.compile(r"^ *# bench: (.+) (\d+)$")
+EACH = re.compile(r" of (\d+), each")     # in the name of a row of the test guest
 FAILED = re.compile(r"^ *(not ok \d+ .+|# costs: .+ fails: .+)$")
 END = {"micro": re.compile(r"guest-pv: \d+ passed, \d+ failed"),
        "linux": re.compile(r"costs: all rows measured")}
@@ -58,10 +59,16 @@ class Reader:
         self.lines.append(line)
         if match := self.pattern.match(line):
             self.rows[match[1]] = int(match[2])
-            self.per[match[1]] = int(match[3]) if match.lastindex > 2 else 1
+            self.per[match[1]] = self.operations(match)
         elif match := FAILED.match(line):
             self.failed.append(match[1])
         self.ended |= bool(self.end.search(line))
+
+    @staticmethod
+    def operations(row):
+        """Of one sample."""
+        each = EACH.search(row[1])
+        return int(row[3]) if row.lastindex > 2 else int(each[1]) if each else 1
 
     def faults(self):
         yield from self.failed
@@ -74,12 +81,12 @@ def boot(column, kind, args):
     reader = Reader(kind)
     argv = command(column, kind, args)
     out = os.path.join(args.out, f"{column}-{kind}")
-    if args.plugin and kind == "linux":
+    if args.plugin:
         argv += ["-plugin", f"{os.path.abspath(args.plugin)},out={out}.counts"]
     qemu.run(argv, args.timeout, reader.feed, reader.end)
     with open(out + ".log", "w", encoding="utf-8") as log:
         log.writelines(line + "\n" for line in reader.lines)
-    if args.plugin and kind == "linux":
+    if args.plugin:
         reader.counts = bench_counts.rows_of(out + ".counts", reader.per)
         if not reader.counts:
             reader.failed.append("the plugin has not counted each row")

@@ -28,16 +28,17 @@ def short(value):
     return f"{value:,.0f}" if value >= 10 or value == int(value) else f"{value:.1f}"
 
 
-def table(counts, titles):
-    """Lines. counts: {column: {row: ...}}; each cell has one number for each column."""
-    rows = list(dict.fromkeys(row for seen in counts.values() for row in seen))
+def table(counts, kind, title, titles):
+    """The lines of one kind of rows; each cell has one number for each column of counts."""
+    columns = {column: seen[kind] for column, seen in counts.items() if kind in seen}
+    rows = list(dict.fromkeys(row for seen in columns.values() for row in seen))
     if not rows:
         return
     width = max(map(len, rows))
-    yield "Linux: events, " + " / ".join(titles[column] for column in counts)
-    yield " " * width + "".join(f"{title:>20}" for _, title in EVENTS)
+    yield f"Events, {' / '.join(titles[column] for column in columns)}: {title}"
+    yield " " * width + "".join(f"{event:>20}" for _, event in EVENTS)
     for row in rows:
         cells = ["/".join(short(seen[row][name]) if row in seen else "-"
-                          for seen in counts.values()) for name, _ in EVENTS]
+                          for seen in columns.values()) for name, _ in EVENTS]
         yield f"{row:{width}}" + "".join(f"{cell:>20}" for cell in cells)
     yield ""

@@ -38,7 +38,7 @@ def costs_of(results, kind, name):
 
 def with_floor(results, counts):
     """The columns of the table, in its order."""
-    floor = {row: bench_counts.floor(seen) for row, seen in counts.get("paragon", {}).items()}
+    floor = {row: bench_counts.floor(seen) for row, seen in counts.get("paragon", {}).get("linux", {}).items()}
     columns = {**results, **({"floor": {"linux": floor}} if floor else {})}
     return {column: columns[column] for column in TITLES if column in columns}
 
@@ -66,4 +66,5 @@ def table(results, counts):
     for kind in KINDS:
         if names_of(columns, kind):
             yield from part(columns, kind)
-    yield from bench_counts.table(counts, TITLES)
+    for kind, title in KINDS.items():
+        yield from bench_counts.table(counts, kind, title, TITLES)

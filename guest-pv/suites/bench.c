@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "bench.h"
+#include "common/marks.h"
 #include "clock.h"
 #include "hypercall.h"
 #include "start.h"
@@ -36,6 +37,7 @@ void bench_samples(const char *name, uint64_t *samples, unsigned n, uint64_t not
 {
     uint64_t median = bench_median(samples, n);
 
+    MARK(MARK_ROW);
     bench_print(name, median > nothing ? median - nothing : 0);
 }
 
@@ -45,13 +47,18 @@ static uint64_t sample(bench_op op, long expected)
     long rc = 0;
 
     for (unsigned i = 0; i < BENCH_SAMPLES; i++) {
-        uint64_t start = ticks_now();
-        long now = op();
+        uint64_t start;
+        long now;
 
+        MARK(MARK_BEGIN);
+        start = ticks_now();
+        now = op();
         ticks[i] = ticks_now() - start;
+        MARK(MARK_END);
         if (now != expected)
             wrong++, rc = now;
     }
+    MARK(MARK_ROW);
     EXPECT_MSG(!wrong, "%u of %u failed: %ld", wrong, BENCH_SAMPLES, rc);
     return bench_median(ticks, BENCH_SAMPLES);
 }

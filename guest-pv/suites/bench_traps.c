@@ -3,6 +3,7 @@
  * for that time they replace the kernel's own entries. */
 #include <string.h>
 #include "bench.h"
+#include "common/marks.h"
 #include "event.h"
 #include "hypercall.h"
 #include "mm.h"
@@ -87,20 +88,22 @@ static void bench_traps(void)
 
 static USER_DATA uint64_t user_ticks[BENCH_SAMPLES];
 
-/* The measured code lies between two reads of the TSC. ud2 ends the loop, because SYSCALL may not
- * be a system call of the kernel's at that time. */
-#define USER_LOOP(name, what)                                                                     \
+/* The measured code lies between two reads of the TSC, and these between two marks, if any. ud2 ends
+ * the loop, because SYSCALL may not be a system call of the kernel's at that time. */
+#define USER_LOOP(name, what, begin, end)                                                         \
     USER_CODE __attribute__((naked)) static void name(void)                                       \
     {                                                                                             \
         __asm__("movq %rdi, %rbx\n\tmovq %rsi, %rbp\n\tmovq %rdx, %r15\n"                         \
-                "1:\tlfence\n\trdtsc\n\tshlq $32, %rdx\n\torq %rdx, %rax\n\tmovq %rax, %r13\n\t"  \
+                "1:\t" begin                                                                      \
+                "lfence\n\trdtsc\n\tshlq $32, %rdx\n\torq %rdx, %rax\n\tmovq %rax, %r13\n\t"      \
                 what "\n\tlfence\n\trdtsc\n\tshlq $32, %rdx\n\torq %rdx, %rax\n\t"                \
-                "subq %r13, %rax\n\t"                                                             \
+                "subq %r13, %rax\n\t" end                                                         \
                 "movq %rax, (%rbx)\n\taddq $8, %rbx\n\tdecq %rbp\n\tjnz 1b\n\tud2");              \
     }
-USER_LOOP(user_nothing, "")
-USER_LOOP(user_syscalls, "syscall")
-USER_LOOP(user_faults, "movq (%r15), %rax")
+#define MARKED_LOOP(name, what) USER_LOOP(name, what, MARK_CODE(MARK_BEGIN), MARK_CODE(MARK_END))
+USER_LOOP(user_nothing, "", "", "")
+MARKED_LOOP(user_syscalls, "syscall")
+MARKED_LOOP(user_faults, "movq (%r15), %rax")
 
 static uint64_t *run_user(void (*fn)(void))
 {

@@ -1,6 +1,6 @@
 /* A TCG plugin for tools/bench: what happens in the machine while a row is measured. The program
- * that measures executes instructions without effect, the marks, before and after each sample and
- * after each row (MARK in tools/linux/costs/costs.h). For each row this plugin writes one line to
+ * that measures executes instructions without effect before and after each sample and after each
+ * row (common/marks.h). For each row this plugin writes one line to
  * its file: the counts of the sample that is the median by instructions, in the order of enum
  * count. tools/bench_counts.py reads it.
  *
@@ -11,12 +11,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "common/marks.h"
 #include "plugin.h"
 
 #define MOST_SAMPLES 512
 
 enum count { PROGRAM, KERNEL, HYPERVISOR, ENTRIES, CR3, CR4, INVLPG, WRMSR, LOCKED, NR_COUNTS };
-enum mark { MARK_BEGIN = 1, MARK_END, MARK_ROW };
 
 static uint64_t counts[NR_COUNTS], begin[NR_COUNTS];
 static uint64_t samples[MOST_SAMPLES][NR_COUNTS];
@@ -57,7 +57,7 @@ static void see_mark(unsigned cpu, void *data)
         for (unsigned i = 0; i < NR_COUNTS; i++)
             samples[nr_samples][i] = counts[i] - begin[i];
         nr_samples++;
-    } else if (mark == MARK_ROW) {
+    } else if (mark == MARK_ROW && nr_samples > 0) {
         write_row();
     }
 }
@@ -122,7 +122,7 @@ static void see_instruction(struct qemu_plugin_insn *insn, enum count by)
 {
     const uint8_t *code = qemu_plugin_insn_data(insn);
     size_t size = qemu_plugin_insn_size(insn), at = 0;
-    unsigned mark = by == PROGRAM ? mark_of(code, size) : 0;
+    unsigned mark = by == HYPERVISOR ? 0 : mark_of(code, size);
     bool locked = false;
 
     watch(insn, by);

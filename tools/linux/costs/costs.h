@@ -45,9 +45,4 @@ static inline uint64_t rdtsc(void)
     return (uint64_t)high << 32 | low;
 }
 
-/* Instructions without effect, by which tools/counts knows what belongs to a row. */
-enum { MARK_BEGIN = 1, MARK_END, MARK_ROW };
-#define MARK(n) __asm__ volatile(".byte 0x0f, 0x1f, 0x84, 0, %c0, 0, 'P', 'G'"  /* nopl */        \
-                                 : : "i"(n) : "memory")
-
 #endif

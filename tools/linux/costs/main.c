@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "common/marks.h"
 #include "costs.h"
 
 #define MOST_SAMPLES 301
