@@ -192,7 +192,7 @@ bench: $(BENCH_FILES) $(BUILD)/oracle/xen $(BUILD)/counts.so
 	    $(if $(COMPARE),--compare $(COMPARE)) $(COLUMNS)
 
 # QEMU's plugin that counts events.
-$(BUILD)/counts.so: tools/counts/counts.c tools/counts/plugin.h common/marks.h tests/tests.mk | deps
+$(BUILD)/counts.so: $(addprefix tools/counts/,counts.c plugin.h marks.h) tests/tests.mk | deps
 	$(call say,CC,$@)
 	$(Q)gcc -O2 -std=gnu11 $(WARN) -I. -fPIC -shared -o $@ $<
 

@@ -38,7 +38,8 @@ def costs_of(results, kind, name):
 
 def with_floor(results, counts):
     """The columns of the table, in its order."""
-    floor = {row: bench_counts.floor(seen) for row, seen in counts.get("paragon", {}).get("linux", {}).items()}
+    ours = counts.get("paragon", {}).get("linux", {})
+    floor = {row: bench_counts.floor(seen) for row, seen in ours.items()}
     columns = {**results, **({"floor": {"linux": floor}} if floor else {})}
     return {column: columns[column] for column in TITLES if column in columns}
 

@@ -3,12 +3,12 @@
  * for that time they replace the kernel's own entries. */
 #include <string.h>
 #include "bench.h"
-#include "common/marks.h"
 #include "event.h"
 #include "hypercall.h"
 #include "mm.h"
 #include "start.h"
 #include "suite.h"
+#include "tools/counts/marks.h"
 #include "user.h"
 
 #define UNMAPPED 0xffffff0000001000ul
@@ -88,8 +88,8 @@ static void bench_traps(void)
 
 static USER_DATA uint64_t user_ticks[BENCH_SAMPLES];
 
-/* The measured code lies between two reads of the TSC, and these between two marks, if any. ud2 ends
- * the loop, because SYSCALL may not be a system call of the kernel's at that time. */
+/* The measured code lies between two reads of the TSC, and these between two marks, if any. ud2
+ * ends the loop, because SYSCALL may not be a system call of the kernel's at that time. */
 #define USER_LOOP(name, what, begin, end)                                                         \
     USER_CODE __attribute__((naked)) static void name(void)                                       \
     {                                                                                             \

@@ -1,8 +1,7 @@
 /* A TCG plugin for tools/bench: what happens in the machine while a row is measured. The program
  * that measures executes instructions without effect before and after each sample and after each
- * row (common/marks.h). For each row this plugin writes one line to
- * its file: the counts of the sample that is the median by instructions, in the order of enum
- * count. tools/bench_counts.py reads it.
+ * row (marks.h). For each row this plugin writes one line to its file: the counts of the sample
+ * that is the median by instructions, in the order of enum count. tools/bench_counts.py reads it.
  *
  * Who executes an instruction is told by its address: below the middle a program; in the slots of
  * the address space that the PV ABI reserves the hypervisor; else the kernel. The value that an
@@ -11,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "common/marks.h"
+#include "marks.h"
 #include "plugin.h"
 
 #define MOST_SAMPLES 512

@@ -66,7 +66,8 @@ $(LINUX)/ramdisk.gz: tools/make-ramdisk $(LINUX)/port32 $(LINUX)/rows $(LINUX)/b
 # --- What operations cost -------------------------------------------------------------------------
 # For tools/bench: a program that is the first one, and three for it to execute.
 COSTS_SRC := $(addprefix tools/linux/costs/,main.c calls.c memory.c processes.c switches.c)
-$(LINUX)/costs: $(COSTS_SRC) tools/linux/costs/costs.h common/marks.h tools/linux/linux.mk | deps
+$(LINUX)/costs: $(COSTS_SRC) tools/linux/costs/costs.h tools/counts/marks.h \
+    tools/linux/linux.mk | deps
 	$(call say,CC,$@)
 	@mkdir -p $(@D)
 	$(Q)gcc -O2 -std=gnu11 $(WARN) -I. -fno-pie -no-pie -static -s -o $@ $(COSTS_SRC)

@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-#include "common/marks.h"
+#include "tools/counts/marks.h"
 #include "costs.h"
 
 #define MOST_SAMPLES 301

@@ -1,8 +1,8 @@
 /* Instructions without effect, by which a plugin of QEMU (tools/counts) knows what belongs to a
  * sample of a row that is measured. Executed by the programs that measure: the test guest's suite
  * bench, tools/linux/costs. Elsewhere nothing sees them. */
-#ifndef COMMON_MARKS_H
-#define COMMON_MARKS_H
+#ifndef COUNTS_MARKS_H
+#define COUNTS_MARKS_H
 
 #define MARK_BEGIN 1                    /* of a sample */
 #define MARK_END   2
