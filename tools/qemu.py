@@ -6,6 +6,7 @@ Called by paragon-run, oracle-compare and tests/boot. $QEMU names another progra
 it needs some.
 """
 
+import errno
 import os
 import re
 import selectors
@@ -94,8 +95,15 @@ def disk_options(machine):
     may name another file of this machine as its base."""
     path = machine["disk"]
     kind = "qcow2" if path.endswith(".qcow2") else "raw"
-    return ["-drive", f"if=none,id=disk,format={kind},discard=unmap,file={path.replace(',', ',,')}",
-            "-device", "virtio-blk-pci,drive=disk" + vectors(machine)]
+    file = path.replace(",", ",,")
+    where = f"file={file}"
+    if machine.get("bad_sector"):
+        where = f"file.driver=blkdebug,file.image.driver=file,file.image.filename={file}"
+        for n, access in enumerate(("read", "write")):
+            rule = {"event": "none", "iotype": access, "errno": errno.EIO, "once": "off",
+                    "sector": machine["bad_sector"]}
+            where += "".join(f",file.inject-error.{n}.{key}={value}" for key, value in rule.items())
+    return ["-drive", f"if=none,id=disk,format={kind},discard=unmap,{where}", "-device", "virtio-blk-pci,drive=disk" + vectors(machine)]
 
 
 def net_options(machine):
@@ -117,6 +125,7 @@ def command(machine, iso=None, kernel=None, append="", modules=(), esp=None, pro
       rr       ("record" or "replay", file of events, image of snapshots, snapshot to start from)
       ram      a file to be the machine's memory, so that others can read it
       disk     a file for a virtio disk: qcow2 if its name ends so, else raw
+      bad_sector  of that disk: it can be neither read nor written
       net      a virtio network card: "user", or "tap" (paragon0, which exists)
       vectors  so many interrupts of each of them by messages; 0: by their pins
       ssh      a port of this machine that leads to port 22 of the first guest (with user)

@@ -29,6 +29,10 @@ class Case:
     smp: int = 0  # CPUs, if more than one
     firmware: str = "bios"
     disk: bool = False  # a virtio disk, a copy of DISK; afterwards e2fsck has nothing to mend
+    bad_sector: int = 0  # of that disk: it can be neither read nor written
+    # The machine stops at a line (until) as if its power were cut, and its disk, which has no
+    # journal, is examined by powercut.py.
+    cut: bool = False
     # A virtio network card with user networking, in which 10.0.2.100 sends back what port 7 gets.
     net: bool = False
     blank: int = 0  # MiB of a virtio disk of zeros, instead of DISK

@@ -158,6 +158,16 @@ CASES = [
                 r"^\(XEN\).*d2 \(owner\): pci=00:09.0: there is no such virtio",
                 r"^\(d2\).*pci: 00:04.0 is its own",
                 r"^\(d1\) driver: d3: xvda ends: .*, 0 errors")),
+    # A sector that can be neither read nor written; and a power cut.
+    Case("disk-error",
+         modules=(SERVICE, DRIVER, GUEST.format("disk=vd0,xvda1,w") + " bad=90000",
+                  "DISK-RAMDISK"),
+         guests=(2,), mem=768, limit=240, disk=True, bad_sector=90000,
+         shows=(r"^\(d1\) driver: d2: xvda1 ends: .* [1-9]\d* errors",) + ENDED),
+    Case("disk-power-cut",
+         modules=(SERVICE, DRIVER, GUEST.format("disk=vd0,xvda1,w") + " cut=1", "DISK-RAMDISK"),
+         mem=768, limit=240, disk=True, cut=True, until=r"cut25 is written",
+         shows=(r"cut25 is written",)),
     # What is wrong gets a line, and the guest runs.
     Case("disk-words",
          modules=(SERVICE, "DRIVER name=driver driver --",

@@ -30,6 +30,7 @@ import esp  # noqa: E402
 import gdb  # noqa: E402
 import ktap  # noqa: E402
 import nested  # noqa: E402
+import powercut  # noqa: E402
 import qemu  # noqa: E402
 import several_cpus  # noqa: E402
 import snapshots  # noqa: E402
@@ -135,10 +136,12 @@ def disk_of(case, args):
     return os.path.join(args.logs, case.name + ".img")
 
 
-def disk_faults(case, args):
+def disk_faults(case, args, lines):
     """What the guest has written is a whole file system, also where it was cut off."""
     if not case.disk:
         return
+    if case.cut:
+        yield from powercut.faults(disk_of(case, args), lines)
     done = subprocess.run(["/sbin/e2fsck", "-fn", disk_of(case, args)], capture_output=True,
                           text=True, check=False)
     if done.returncode:
@@ -149,13 +152,15 @@ def disk_faults(case, args):
 def command(case, args, ram, rr=None, monitor=None):
     if case.disk:
         shutil.copyfile(given(args)["DISK"], disk_of(case, args))
+    if case.cut:
+        powercut.drop_journal(disk_of(case, args))
     if case.blank:
         with open(disk_of(case, args), "wb") as disk:
             disk.truncate(case.blank << 20)
     machine = {"accel": args.accel, "cpu": qemu.cpu_for(case.way, case.cpu), "mem": case.mem,
                "firmware": case.firmware, "ram": ram, "smp": case.smp,
                "disk": disk_of(case, args) if case.disk or case.blank else None,
-               "vectors": case.vectors,
+               "vectors": case.vectors, "bad_sector": case.bad_sector,
                "net": "user" if case.net else None, "programs": {7: "cat"}}
     if rr:
         machine.update(accel="tcg", rr=rr, monitor=monitor)
@@ -308,6 +313,8 @@ def faults(case, args, report, good, reason):
             yield f"no line matches {pattern}"
     if case.check:
         yield from case.check(report.lines)
+    if case.cut:
+        return
     if not case.starts:
         if report.paragon or "time limit" in reason:
             yield "the hypervisor started" if report.paragon else reason
@@ -341,7 +348,7 @@ def run(case, args, seen):
     report, (good, reason), meddled = boot(case, args)
     wrong = [*filter(None, [meddled]), *faults(case, args, report, good, reason),
              *differences(case, report, seen), *other_output(case, report, seen),
-             *ram_faults(case, args, report), *disk_faults(case, args)]
+             *ram_faults(case, args, report), *disk_faults(case, args, report.lines)]
     seen[case.name] = report
     if case.panics:
         reason = "panicked, as expected"

@@ -28,7 +28,8 @@ bool domain_exists(domid_t id);
  * caller. NULL: none. */
 struct domain *domain_lookup(domid_t id);
 unsigned domain_count(void);
-/* Some domain runs or will end. One in quarantine does neither, nor do those whose frames it maps. */
+/* Some domain runs or will end. One in quarantine does neither, nor do those whose frames it
+ * maps. */
 bool domains_left(void);
 
 /* Callable on the CPU that booted. The slot of d->id is free. */
