@@ -163,6 +163,17 @@ boot-tests boot-smp: $(PVTRACE) $(XENALYZE) $(BUILD)/paragon $(GUEST_PV) $(GUEST
 	    --programs $(EFI_DIR)/tests --accel $(ACCEL) --jobs $(JOBS) \
 	    --logs $(BUILD)/boot-logs$(MORE_CPUS) $(CASES)
 
+# KILLS guests with devices are ended in the middle of handshake and load, 20 in each boot; nothing
+# of them may be left. SEED= is the first one's number, which its lines tell.
+.PHONY: soak-disk
+KILLS ?= 1000
+SEED ?= 1
+soak-disk: $(BUILD)/paragon $(GUEST_PV) $(GUEST_STORE) $(GUEST_DRIVER) | deps
+	@python3 -B tests/boot/run.py --paragon $(BUILD)/paragon --guest $(GUEST_PV) \
+	    --iso none --linux-iso none --linux none --ramdisk none --grub none --pvtrace none \
+	    --xenalyze none --xen-efi none --programs none --accel $(ACCEL) --jobs $(JOBS) \
+	    --logs $(BUILD)/soak-disk --kills $(KILLS) --seed $(SEED)
+
 # Debian's disk is made from packages (some minutes, once), and is started as a user starts it. To
 # make it, packages are unpacked and set up with a /proc of their own.
 debian-disk: | deps-test

@@ -190,6 +190,20 @@ static void net_connects(void)
     has_net = true;
 }
 
+/* For a guest with one: a packet to everybody. */
+static void net_of_one(void)
+{
+    static const uint8_t everybody[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+
+    if (!net_init(&net[0], 0))
+        SKIP("no network device");
+    ASSERT(net_connect(&net[0]));
+    net_give(&net[0], 0, NET_BUFFERS);
+    net_frame(&net[0], everybody, net[0].mac, 60, 7);
+    EXPECT_EQ(net_send(&net[0], 60), NETIF_RSP_OKAY);
+    ASSERT(net_close(&net[0]));
+}
+
 static void packets_arrive(void)
 {
     static const unsigned sizes[] = { 14, 15, 60, 255, 256, 257, 1000, 1513, 1514 };
@@ -261,5 +275,5 @@ static void everything_closes(void)
 
 SUITE(frontend, 91, SUITE_NAMED_ONLY | SUITE_NEEDS_STORE, TEST(disk_connects),
       TEST(disk_keeps_what_is_written), TEST(parts_of_pages), TEST(many_requests),
-      TEST(disk_connects_again), TEST(net_connects), TEST(packets_arrive), TEST(packets_in_parts),
-      TEST(for_a_while), TEST(everything_closes));
+      TEST(disk_connects_again), TEST(net_of_one), TEST(net_connects), TEST(packets_arrive),
+      TEST(packets_in_parts), TEST(for_a_while), TEST(everything_closes));

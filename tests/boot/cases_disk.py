@@ -46,6 +46,12 @@ def killed(name, seeds):
                 shows=(rf"^\(d1\) driver: d{last}: xvda ends: .*, 0 errors",) + NOTHING_LEFT)
 
 
+def kills(seed, number):
+    """Boots with 20 such guests each: make soak-disk."""
+    return [killed(f"killed-{first}", range(first, first + 20))
+            for first in range(seed, seed + number, 20)]
+
+
 CASES = [
     Case("disk-ram",
          modules=(SERVICE, DRIVER, "DISK", GUEST.format("disk=ram0,xvda1,w"), "DISK-RAMDISK"),

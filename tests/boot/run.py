@@ -24,6 +24,7 @@ import alike  # noqa: E402
 import badelf  # noqa: E402
 import bare  # noqa: E402
 import cases  # noqa: E402
+import cases_disk  # noqa: E402
 import debugger  # noqa: E402
 import disks  # noqa: E402
 import esp  # noqa: E402
@@ -458,11 +459,14 @@ def main():
     parser.add_argument("--patience", type=float, default=1, help="multiplies every time limit")
     parser.add_argument("--smp", type=int, default=1,
                         help="on a machine with so many CPUs: see several_cpus.py")
+    parser.add_argument("--kills", type=int, default=0,
+                        help="instead of the cases: so many guests are ended, see cases_disk.py")
+    parser.add_argument("--seed", type=int, default=1, help="of the first of them")
     parser.add_argument("names", nargs="*", help="only the cases with one of these in their name")
     args = parser.parse_args()
     args.accel, why = qemu.pick_accel(args.accel)
     os.makedirs(args.logs, exist_ok=True)
-    chosen = choose(args.names, args.smp)
+    chosen = cases_disk.kills(args.seed, args.kills) or choose(args.names, args.smp)
     if not chosen:
         sys.exit(f"boot tests: no case is called {' or '.join(args.names)}")
     for name in (name for case in chosen for name in files_of(case, args)):
