@@ -14,6 +14,7 @@
 #define NR_FLIPS 4u
 #define ROUNDS 1000000u /* the test's time is over before that */
 
+#define NO_NUMBER 0x10000u              /* of a hypercall, nor of an operation */
 #define ENOUGH 1000u                    /* rounds after which both results must have come */
 
 /* Words, each with the two values that it may have. */
@@ -137,7 +138,8 @@ static void requests_of_mmu_update(void)
     victim_free(&v);
 }
 
-/* The same entry by update_va_mapping in a multicall, whose number flips, too. */
+/* The same entry by update_va_mapping in a multicall, whose number flips, too, and may be one behind
+ * the hypervisor's table. */
 static void entries_of_a_multicall(void)
 {
     static struct multicall_entry call;
@@ -149,6 +151,7 @@ static void entries_of_a_multicall(void)
     call.args[0] = (uint64_t)v.x.va;
     call.args[2] = UVMF_INVLPG;
     add_flip(&call.op, __HYPERVISOR_update_va_mapping, __HYPERVISOR_xen_version);
+    add_flip(&call.op, __HYPERVISOR_update_va_mapping, NO_NUMBER);
     add_flip(&call.args[1], v.good, v.bad);
     start_flipping();
     for (unsigned i = 0; smp_goes_on(i, ROUNDS); i++) {
@@ -162,7 +165,7 @@ static void entries_of_a_multicall(void)
     victim_free(&v);
 }
 
-/* Pins and unpins, of one table or of another. */
+/* Pins and unpins, of one table or of another, and an operation that does not exist. */
 static void operations_of_mmuext_op(void)
 {
     static struct mmuext_op op;
@@ -172,6 +175,7 @@ static void operations_of_mmuext_op(void)
     for (unsigned i = 0; i < 2; i++)
         table[i] = table_alloc();
     add_flip(&op.cmd, MMUEXT_PIN_L1_TABLE, MMUEXT_UNPIN_TABLE);
+    add_flip(&op.cmd, MMUEXT_PIN_L1_TABLE, NO_NUMBER);
     add_flip(&op.arg1.mfn, pfn_to_mfn(table[0]), pfn_to_mfn(table[1]));
     start_flipping();
     for (unsigned i = 0; smp_goes_on(i, ROUNDS); i++)
