@@ -11,6 +11,7 @@
 #include "thread.h"
 
 #define LIST_BYTES 4096u                /* as much as the store sends */
+#define MAX_TRIES 8u                    /* to read nodes that the guest does not change meanwhile */
 #define MAX_LINES 24u                   /* about one device */
 #define LAST_STATE XenbusStateReconfigured
 
@@ -69,6 +70,19 @@ const char *front_node(const struct pair *p, const char *name)
 const char *back_node(const struct pair *p, const char *name)
 {
     return node(p->back, name);
+}
+
+bool pair_read_front(const struct pair *p,
+                     bool (*read)(const struct pair *p, uint32_t t, void *front), void *front)
+{
+    for (unsigned i = 0; i < MAX_TRIES; i++) {
+        uint32_t t = xs_transaction();
+        bool there = t != NO_TRANSACTION && read(p, t, front);
+
+        if (t == NO_TRANSACTION || xs_transaction_end(t))
+            return there;
+    }
+    return false;
 }
 
 static void set_state(struct pair *p, XenbusState state)

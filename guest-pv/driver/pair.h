@@ -52,6 +52,10 @@ bool pair_fail(struct pair *p, const char *problem);
 void pair_stop(struct pair *p, const char *problem);
 /* A line about the device. After some, no more: a guest can cause any number. */
 void pair_print(struct pair *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Calls read() inside of a transaction, and again if the guest has changed something meanwhile.
+ * False: it said so, or that happened too often. */
+bool pair_read_front(const struct pair *p,
+                     bool (*read)(const struct pair *p, uint32_t t, void *front), void *front);
 /* Paths of nodes in the pair's directories, in a buffer that the next call overwrites. */
 const char *front_node(const struct pair *p, const char *name);
 const char *back_node(const struct pair *p, const char *name);

@@ -120,19 +120,16 @@ struct frontend {
     char protocol[32];
 };
 
-/* What belongs together is read in one transaction. */
-static bool read_frontend(struct pair *p, struct frontend *f)
+static bool read_frontend(const struct pair *p, uint32_t t, void *front)
 {
-    uint32_t t = xs_transaction();
+    struct frontend *f = front;
     bool there;
 
-    if (t == NO_TRANSACTION)
-        return false;
     there = xs_read_number(t, front_node(p, "ring-ref"), UINT32_MAX, &f->ring_ref) &&
             xs_read_number(t, front_node(p, "event-channel"), MAX_PORT, &f->port);
     if (!xs_read(t, front_node(p, "protocol"), f->protocol, sizeof(f->protocol)))
         strcpy(f->protocol, XEN_IO_PROTO_ABI_X86_64);
-    return xs_transaction_end(t) && there;
+    return there;
 }
 
 static void open_vbd(struct vbd *v)
@@ -156,7 +153,7 @@ static bool vbd_connect(struct pair *p)
     struct vbd *v = p->device;
     struct frontend f;
 
-    if (!read_frontend(p, &f))
+    if (!pair_read_front(p, read_frontend, &f))
         return pair_fail(p, "its front end names no ring and port");
     if (strcmp(f.protocol, XEN_IO_PROTO_ABI_X86_64) != 0)
         return pair_fail(p, "its front end speaks another protocol than x86_64-abi");

@@ -56,13 +56,12 @@ static void read_gso(const struct pair *p, uint32_t t, struct vif_front *f)
     xs_read_number(t, front_node(p, "feature-gso-tcpv6"), 1, &f->gso[GSO_TCPV6]);
 }
 
-bool vif_read_front(const struct pair *p, struct vif_front *f)
+static bool read_front(const struct pair *p, uint32_t t, void *front)
 {
-    uint32_t t = xs_transaction();
+    struct vif_front *f = front;
     bool there;
 
-    if (t == NO_TRANSACTION)
-        return false;
+    memset(f, 0, sizeof(*f));
     there = xs_read_number(t, front_node(p, "tx-ring-ref"), UINT32_MAX, &f->tx_ref) &&
             xs_read_number(t, front_node(p, "rx-ring-ref"), UINT32_MAX, &f->rx_ref) &&
             xs_read_number(t, front_node(p, "request-rx-copy"), 1, &f->copy) && f->copy == 1;
@@ -73,5 +72,10 @@ bool vif_read_front(const struct pair *p, struct vif_front *f)
     else
         there = there && xs_read_number(t, front_node(p, "event-channel"), MAX_PORT, &f->tx_port);
     read_gso(p, t, f);
-    return xs_transaction_end(t) && there;
+    return there;
+}
+
+bool vif_read_front(const struct pair *p, struct vif_front *f)
+{
+    return pair_read_front(p, read_front, f);
 }
