@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""What `make run GUEST=debian` promises: `make test-debian` starts it as a user does, on a disk over
-the one that was made, waits for the login, and reaches the guest by the line for ssh that the screen
-shows. There no unit has failed, a file goes over the network both ways, and power off is asked for.
-Afterwards the file system has nothing to be mended, and the file is in it.
+"""What `make run GUEST=debian` promises. `make test-debian` starts it as a user does, on an overlay
+of the disk that was made, waits for the login, and reaches the guest by the line for ssh that the
+screen shows. There no unit has failed, a file goes over the network both ways, and power off is
+asked for. Afterwards the file system has nothing to be mended, and the file is in it.
 
 The command that starts it comes behind --; DISK= and SSH_PORT= are added.
 """
