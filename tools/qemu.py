@@ -103,7 +103,8 @@ def disk_options(machine):
             rule = {"event": "none", "iotype": access, "errno": errno.EIO, "once": "off",
                     "sector": machine["bad_sector"]}
             where += "".join(f",file.inject-error.{n}.{key}={value}" for key, value in rule.items())
-    return ["-drive", f"if=none,id=disk,format={kind},discard=unmap,{where}", "-device", "virtio-blk-pci,drive=disk" + vectors(machine)]
+    return ["-drive", f"if=none,id=disk,format={kind},discard=unmap,{where}",
+            "-device", "virtio-blk-pci,drive=disk" + vectors(machine)]
 
 
 def net_options(machine):

@@ -1,11 +1,11 @@
-/* The I/O APIC (Intel 82093AA): interrupts of devices that come by a pin. Its pins 0 to 23 are used,
- * each of which is masked until an owner's interrupt is bound (pv/pirq.c). Called by smp.c, and by
- * xen/ through arch/arch.h.
+/* The I/O APIC (Intel 82093AA): interrupts of devices that come by a pin. Its pins 0 to 23 are
+ * used, each of which is masked until an owner's interrupt is bound (pv/pirq.c). Called by
+ * smp.c, and by xen/ through arch/arch.h.
  *
  * A PCI function's line register names an interrupt of the old controllers, as the firmware has
- * routed it. The pin is the same, unless an entry of the MADT says another one, or its polarity; the
- * trigger is always the level. Further I/O APICs, and how the firmware's code would route pins anew,
- * are not used. */
+ * routed it. The pin is the same, unless an entry of the MADT says another one, or its polarity;
+ * the trigger is always the level. Further I/O APICs, and how the firmware's code would route
+ * pins anew, are not used. */
 #include "arch/arch.h"
 #include "common/string.h"
 #include "arch/x86_64/ioapic.h"

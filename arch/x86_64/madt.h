@@ -31,7 +31,8 @@ struct madt {
     struct madt_cpu cpu[MADT_CPUS];
 };
 
-/* Fills m with the CPUs that the firmware has enabled, and the I/O APIC. table: a whole MADT, of any content. */
+/* Fills m with the CPUs that the firmware has enabled, and the I/O APIC. table: a whole MADT, of
+ * any content. */
 void madt_parse(const struct acpi_header *table, struct madt *m);
 /* Of the first nr CPUs besides the one with id self, some have ids for which xAPIC mode has no
  * room. */

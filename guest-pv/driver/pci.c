@@ -174,7 +174,8 @@ static struct line {
 } lines[MAX_LINES];
 static unsigned nr_lines;
 
-/* A function's level ends when its ISR register is read; before that the pin may not be unmasked. */
+/* A function's level ends when its ISR register is read; before that the pin may not be
+ * unmasked. */
 static void on_line(port_t port, void *arg)
 {
     struct line *l = arg;

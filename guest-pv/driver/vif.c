@@ -1,6 +1,6 @@
-/* The back end of network devices: connecting a guest's device, its rings' pages and event channels.
- * Nodes in the store are vif_nodes.c's, packets net_tx.c's, net_rx.c's and switch.c's, states
- * pair.c's; the threads are as in vbd.c. */
+/* The back end of network devices: connecting a guest's device, its rings' pages and event
+ * channels. Nodes in the store are vif_nodes.c's, packets net_tx.c's, net_rx.c's and switch.c's,
+ * states pair.c's; the threads are as in vbd.c. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -64,9 +64,9 @@ void virtio_ready(struct virtio *v);    /* all queues are set up */
 bool virtio_failed(const struct virtio *v);     /* it asks for a reset */
 uint64_t virtio_config(const struct virtio *v, unsigned offset, unsigned bytes);
 
-/* Three pages, zeroed, with their machine addresses; the vector is an entry of the MSI-X table or
- * NO_VECTOR. False: there is no such queue, its doorbell is not among the device's registers, or the
- * device refuses the vector. */
+/* Three pages, zeroed, with their machine addresses; the vector is an entry of the MSI-X table
+ * or NO_VECTOR. False: there is no such queue, its doorbell is not among the device's registers,
+ * or the device refuses the vector. */
 bool vq_init(struct virtio *v, struct vq *q, unsigned number, void *const page[3],
              const uint64_t address[3], unsigned vector);
 /* Gives the device a chain. False: not enough descriptors are free. */

@@ -1,7 +1,7 @@
-/* Network cards. Each buffer for what comes is a packet of the pool, with the device's header before
- * it. What the card can do is used: complete sums, cut large packets into frames and merge frames;
- * the machine's user networking can do nothing of it, and then every packet that goes is made whole
- * here. Called by main.c. */
+/* Network cards. Each buffer for what comes is a packet of the pool, with the device's header
+ * before it. What the card can do is used: complete sums, cut large packets into frames and
+ * merge frames; the machine's user networking can do nothing of it, and then every packet that
+ * goes is made whole here. Called by main.c. */
 #include <stddef.h>
 #include <string.h>
 #include "disk.h"

@@ -1,7 +1,7 @@
-/* Suite "doomed" (only by name): a guest that uses its disk and its network device in every way, and
- * is ended by a timer in the middle of it: at a time that seed= on the command line chooses, from
- * its first request to the store up to a second later. What has to happen is that nothing of it
- * stays behind in the store, in the driver domain and in the hypervisor. */
+/* Suite "doomed" (only by name): a guest that uses its disk and its network device in every way,
+ * and is ended by a timer in the middle of it: at a time that seed= on the command line chooses,
+ * from its first request to the store up to a second later. What has to happen is that nothing
+ * of it stays behind in the store, in the driver domain and in the hypervisor. */
 #include <stdlib.h>
 #include "clock.h"
 #include "front.h"

@@ -18,7 +18,8 @@ struct owned {
     uint32_t id;
     mfn_t first[PCI_BARS], end[PCI_BARS];       /* frames of its memory BARs */
     unsigned msix;                      /* its capability; 0: none */
-    unsigned table_bar, nr_entries;     /* the BAR of the MSI-X table, which has a page of its own */
+    /* the BAR of the MSI-X table, which has a page of its own */
+    unsigned table_bar, nr_entries;
     uint64_t status_at;                 /* machine address of virtio's device_status */
 };
 extern struct owned owned;

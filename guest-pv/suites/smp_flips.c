@@ -138,8 +138,8 @@ static void requests_of_mmu_update(void)
     victim_free(&v);
 }
 
-/* The same entry by update_va_mapping in a multicall, whose number flips, too, and may be one behind
- * the hypervisor's table. */
+/* The same entry by update_va_mapping in a multicall, whose number flips, too, and may be one
+ * behind the hypervisor's table. */
 static void entries_of_a_multicall(void)
 {
     static struct multicall_entry call;

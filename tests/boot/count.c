@@ -1,9 +1,9 @@
-/* A plugin for QEMU that counts the instructions that the machine executes; what it does not while
- * it waits is not counted. Each time the instruction of tools/linux/mark.S is executed, the number so
- * far is written to the file of the option out=. With profile=FILE, from=N and to=M that file says at
- * its end how many were executed between these marks in each block: number, address, page. Loaded
- * by bench_devices.py; QEMU's
- * header for plugins is in no package of Debian, so what is used of it is declared here. */
+/* A plugin for QEMU that counts the instructions that the machine executes; what it does not
+ * while it waits is not counted. Each time the instruction of tools/linux/mark.S is executed,
+ * the number so far is written to the file of the option out=. With profile=FILE, from=N and
+ * to=M that file says at its end how many were executed between these marks in each block:
+ * number, address, page. Loaded by bench_devices.py; QEMU's header for plugins is in no package
+ * of Debian, so what is used of it is declared here. */
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>

@@ -1,5 +1,6 @@
 """A disk whose machine was stopped in the midst of writes: e2fsck can repair it, and each file that
-the guest (tools/linux/disk) has named as written, after fsync, is there as it was. Called by run.py.
+the guest (tools/linux/disk) has named as written, after fsync, is there as it was. Called by
+run.py.
 """
 
 import hashlib
