@@ -4,6 +4,7 @@ in each column, and below that the instructions of each hypercall and trap."""
 import bench_table
 import ways_svg
 
+LABELS = 340    # pixels
 COLOURS = {"Xen": "#c0504d", "Paragon": "#6aa84f"}
 
 
@@ -17,7 +18,8 @@ def rows_of(results, kind):
 
 def picture(results):
     lines, height = ways_svg.chart(list(rows_of(results, "linux")), COLOURS,
-                                   "Linux: times the instructions on the bare machine")
+                                   "Linux: times the instructions on the bare machine",
+                                   labels=LABELS)
     more, rest = ways_svg.chart(list(rows_of(results, "micro")), COLOURS,
-                                "Hypercalls and traps: instructions", height)
-    return ways_svg.page(lines + more, height + rest)
+                                "Hypercalls and traps: instructions", height, LABELS)
+    return ways_svg.page(lines + more, height + rest, LABELS)

@@ -28,21 +28,21 @@ def factors(results):
             yield name, columns
 
 
-def chart(rows, colours, title, top=0):
+def chart(rows, colours, title, top=0, labels=LABELS):
     """(lines, height) of bars on a logarithmic scale that begins at 1. rows: (name, {column:
-    value})."""
+    value}). labels: pixels for the names."""
     values = [value for _, columns in rows for value in columns.values()]
     decades = max(1, math.ceil(math.log10(max(values, default=10))))
 
     def x_of(value):
-        return LABELS + WIDTH * math.log10(max(value, 1)) / decades
+        return labels + WIDTH * math.log10(max(value, 1)) / decades
 
     shown = [column for column in colours if any(column in columns for _, columns in rows)]
     height = TOP + sum(len(columns) * BAR + GAP for _, columns in rows) + 20
-    lines = [text(LABELS, top + 14, title)]
+    lines = [text(labels, top + 14, title)]
     for i, column in enumerate(shown):
-        lines += [f'<rect x="{LABELS + 110 * i}" y="{top + 20}" width="9" height="9" '
-                  f'fill="{colours[column]}"/>', text(LABELS + 110 * i + 13, top + 28, column)]
+        lines += [f'<rect x="{labels + 110 * i}" y="{top + 20}" width="9" height="9" '
+                  f'fill="{colours[column]}"/>', text(labels + 110 * i + 13, top + 28, column)]
     for decade in range(decades + 1):
         x = x_of(10 ** decade)
         lines += [f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{top + TOP - 4}" y2="{top + height - 16}" '
@@ -50,12 +50,12 @@ def chart(rows, colours, title, top=0):
                   text(x, top + height - 4, f"{10 ** decade:,}", "middle")]
     y = top + TOP
     for name, columns in rows:
-        lines.append(text(LABELS - 6, y + len(columns) * BAR / 2 + 4, name, "end"))
+        lines.append(text(labels - 6, y + len(columns) * BAR / 2 + 4, name, "end"))
         for column in shown:
             if column not in columns:
                 continue
             end = x_of(columns[column])
-            lines += [f'<rect x="{LABELS}" y="{y}" width="{max(end - LABELS, 1):.1f}" '
+            lines += [f'<rect x="{labels}" y="{y}" width="{max(end - labels, 1):.1f}" '
                       f'height="{BAR - 1}" fill="{colours[column]}"/>',
                       text(end + 3, y + BAR - 1, short(columns[column]), colour="#666")]
             y += BAR
@@ -63,8 +63,8 @@ def chart(rows, colours, title, top=0):
     return lines, height
 
 
-def page(lines, height):
-    yield (f'<svg xmlns="http://www.w3.org/2000/svg" width="{LABELS + WIDTH + 70}" '
+def page(lines, height, labels=LABELS):
+    yield (f'<svg xmlns="http://www.w3.org/2000/svg" width="{labels + WIDTH + 70}" '
            f'height="{height}"><rect width="100%" height="100%" fill="#fff"/>')
     yield from lines
     yield "</svg>"
