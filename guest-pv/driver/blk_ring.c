@@ -211,7 +211,7 @@ unsigned blk_ring_busy(const struct blk_ring *r)
 }
 
 /* Answers from the oldest on, as far as they are done. */
-static bool answer(struct blk_ring *r, bool *notify)
+static void answer(struct blk_ring *r, bool *notify)
 {
     blkif_back_ring_t *shared = &r->shared;
     RING_IDX before = shared->rsp_prod_pvt;
@@ -224,10 +224,9 @@ static bool answer(struct blk_ring *r, bool *notify)
         shared->rsp_prod_pvt++;
     }
     if (shared->rsp_prod_pvt == before)
-        return false;
+        return;
     RING_PUSH_RESPONSES_AND_CHECK_NOTIFY(shared, wanted);
     *notify |= wanted;
-    return true;
 }
 
 /* How many requests wait, of a guest that may have written anything. */
@@ -243,15 +242,13 @@ static unsigned waiting(struct blk_ring *r)
 
 bool blk_ring_serve(struct blk_ring *r, bool *notify)
 {
-    bool moved = answer(r, notify);
     unsigned n = r->stopped ? 0 : waiting(r);
 
     for (unsigned i = 0; i < n; i++)
         begin(r);
-    moved |= n != 0;
-    moved |= answer(r, notify);
-    if (r->stopped || moved)
-        return moved;
+    answer(r, notify);
+    if (r->stopped)
+        return false;
     /* Asks for an event at the next request, and looks again: it may have come just before. */
     r->shared.sring->req_event = r->shared.req_cons + 1;
     xen_mb();

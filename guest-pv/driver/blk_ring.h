@@ -35,8 +35,9 @@ struct blk_ring {
 };
 
 void blk_ring_attach(struct blk_ring *r, void *page, domid_t domid, struct disk *d, bool readonly);
-/* Begins what is there, at most a ring of requests, and answers what is done. Returns whether
- * there was anything to do; sets *notify if the guest wants an event. */
+/* Begins what is there, at most a ring of requests, answers what is done, and asks for an event at
+ * the next request. Returns whether that is there already; sets *notify if the guest wants an
+ * event. */
 bool blk_ring_serve(struct blk_ring *r, bool *notify);
 /* Requests that the guest has made and that are not answered. */
 unsigned blk_ring_unanswered(const struct blk_ring *r);

@@ -43,9 +43,11 @@ struct disk {
     uint32_t discard_granularity;       /* bytes, as the front end is told */
     unsigned max_parts;                 /* of a request */
     void (*start)(struct disk *d, struct disk_request *r);
-    /* Goes on with requests that were started. False: nothing to do; an event will come. NULL: they
-     * are done at once. */
+    /* Goes on with requests that were started. True: it has more to do, without an event. */
     bool (*serve)(struct disk *d);
+    /* Tells the device of what was started, and asks for an event when it has done something.
+     * False: it has already. NULL: there is no device. */
+    bool (*wait)(struct disk *d);
     /* Once a second while requests are under way, and with give_up when nobody waits for them any
      * longer: whether the device has failed. Then they are answered with an error as soon as it has
      * confirmed a reset, and it begins anew; if it never does it is dead. NULL, or a line to

@@ -16,6 +16,7 @@
 #include "pair.h"
 #include "pci.h"
 #include "ramdisk.h"
+#include "serve.h"
 #include "start.h"
 #include "thread.h"
 #include "trap.h"
@@ -36,6 +37,7 @@ static struct virtio_net *cards[MAX_CARDS];
 static unsigned nr_cards;
 static unsigned nr_disks, nr_virtio_disks, disks_to_flush;
 static struct thread *data_thread;
+static volatile bool wanted[NR_PARTS] = { true, true };
 
 static void copy(struct gnttab_copy *ops, unsigned n)
 {
@@ -110,30 +112,60 @@ static const struct driver_host host = {
 };
 const struct driver_host *driver_host = &host;
 
+void serve_soon(enum part part)
+{
+    wanted[part] = true;
+    thread_wake(data_thread);
+}
+
+static bool serve_network(void)
+{
+    uint64_t seconds = clock_ns() / NS_PER_S;
+    bool more = vifs_serve(seconds);
+
+    for (unsigned i = 0; i < nr_cards; i++)
+        more |= virtio_net_serve(cards[i], seconds);
+    return more;
+}
+
+/* Returns whether there is more to do at once. An event meanwhile asks for one more time. */
+static bool serve(enum part part, bool (*fn)(void))
+{
+    if (!wanted[part])
+        return false;
+    wanted[part] = false;
+    if (fn())
+        wanted[part] = true;
+    return wanted[part];
+}
+
 static void data(void *arg)
 {
     (void)arg;
     vbd_init(disks, nr_disks);
-    vif_init();
     for (;;) {
-        uint64_t seconds = clock_ns() / NS_PER_S;
-        bool moved = vbds_serve();
+        bool more = serve(DISKS, vbds_serve);
 
-        moved |= vifs_serve(seconds);
-        for (unsigned i = 0; i < nr_cards; i++)
-            moved |= virtio_net_serve(cards[i], seconds);
-        if (moved)
+        more |= serve(NETWORK, serve_network);
+        if (more)
             thread_yield();
         else
             thread_block();
     }
 }
 
-static void on_interrupt(port_t port, void *arg)
+static void on_disk(port_t port, void *arg)
 {
     (void)port;
     (void)arg;
-    thread_wake(data_thread);
+    serve_soon(DISKS);
+}
+
+static void on_card(port_t port, void *arg)
+{
+    (void)port;
+    (void)arg;
+    serve_soon(NETWORK);
 }
 
 /* Pages for queues. */
@@ -154,7 +186,7 @@ static const char *add_card(struct pci_device *p)
 
     if (nr_cards == MAX_CARDS)
         return "there is room for no more network cards";
-    if (!pci_interrupt(p, 0, on_interrupt, NULL) || !pci_interrupt(p, 1, on_interrupt, NULL))
+    if (!pci_interrupt(p, 0, on_card, NULL) || !pci_interrupt(p, 1, on_card, NULL))
         return "it cannot interrupt";
     get_pages(page, at, 6);
     if (!packets_init(PACKETS))
@@ -174,7 +206,7 @@ static const char *add_disk(struct pci_device *p)
 
     if (nr_disks == MAX_DISKS)
         return "there is room for no more disks";
-    if (!pci_interrupt(p, 0, on_interrupt, NULL))
+    if (!pci_interrupt(p, 0, on_disk, NULL))
         return "it cannot interrupt";
     get_pages(page, at, 3);
     problem = virtio_blk_init(&disks[nr_disks], nr_virtio_disks, &p->virtio, page, at, 0);
@@ -260,7 +292,7 @@ static void flush_disks(void)
         disks_to_flush++;
         disks[i].start(&disks[i], &requests[i]);
     }
-    thread_wake(data_thread);
+    serve_soon(DISKS);
     while (disks_to_flush != 0 && clock_ns() < end_ns)
         thread_sleep(NS_PER_MS);
     if (disks_to_flush != 0)
@@ -284,6 +316,8 @@ int guest_main(void)
             continue;
         if (is_to_end()) {
             flush_disks();
+            xs_write("control/shutdown", "");
+            /* Before the store answers once more, it has printed what is left in it. */
             xs_write("control/shutdown", "");
             kprintf("driver: ends: %u devices, %u grants, %u packets are left\n", pairs_count(),
                     grants_mapped, packets_used());

@@ -57,7 +57,7 @@ static bool ramdisk_serve(struct disk *d)
         d->discards = r->next;
         r->done(r, true);
     }
-    return true;
+    return d->discards != NULL;
 }
 
 static void transfer(const struct disk *d, struct disk_request *r)

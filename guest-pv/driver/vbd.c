@@ -12,6 +12,7 @@
 #include "event.h"
 #include "gnttab.h"
 #include "pair.h"
+#include "serve.h"
 #include "thread.h"
 #include "vbd.h"
 
@@ -35,20 +36,18 @@ struct vbd {
 static struct disk *disks;
 static unsigned nr_disks;
 static struct vbd *connected;
-static struct thread *server;           /* the data thread, to be woken */
 
 void vbd_init(struct disk *found, unsigned n)
 {
     disks = found;
     nr_disks = n;
-    server = current;
 }
 
 static void on_event(port_t port, void *arg)
 {
     (void)port;
     (void)arg;
-    thread_wake(server);
+    serve_soon(DISKS);
 }
 
 /* --- Before the front end connects ------------------------------------------------------------ */
@@ -145,7 +144,7 @@ static void open_vbd(struct vbd *v)
         pair_print(v->pair, "%s goes on, %u requests are repeated", v->name, unanswered);
         event_send(v->port);            /* who answered may have died before it could tell */
     }
-    thread_wake(server);                /* requests may be there */
+    serve_soon(DISKS);                  /* requests may be there */
 }
 
 static bool vbd_connect(struct pair *p)
@@ -181,7 +180,7 @@ static void check_disk(struct disk *d, bool give_up)
     if (line == NULL)
         return;
     kprintf("driver: %s %s\n", d->name, line);
-    thread_wake(server);
+    serve_soon(DISKS);
 }
 
 static void stop_serving(struct vbd *v)
@@ -240,7 +239,7 @@ const struct backend vbd_backend = {
 
 static bool serve(struct vbd *v)
 {
-    bool notify = false, moved = blk_ring_serve(&v->ring, &notify);
+    bool notify = false, more = blk_ring_serve(&v->ring, &notify);
 
     if (notify)
         event_send(v->port);
@@ -248,7 +247,7 @@ static bool serve(struct vbd *v)
         v->told = true;
         pair_stop(v->pair, "senseless ring indices: it is served no more");
     }
-    return moved;
+    return more;
 }
 
 static struct timer second;
@@ -258,7 +257,7 @@ static void on_second(void *arg)
 {
     (void)arg;
     second_is_over = true;
-    thread_wake(server);
+    serve_soon(DISKS);
 }
 
 /* The timer runs only while requests are under way, and is not set again for each. */
@@ -276,15 +275,18 @@ static void check_disks(void)
         timer_start(&second, clock_ns() + NS_PER_S, on_second, NULL);
 }
 
+/* What a disk has done is answered, and what is asked is begun, before it is told and waited for:
+ * so all is done in one turn. */
 bool vbds_serve(void)
 {
-    bool moved = false;
+    bool more = false;
 
     check_disks();
-    for (struct vbd *v = connected; v != NULL; v = v->next)
-        moved |= serve(v);
     for (unsigned i = 0; i < nr_disks; i++)
-        if (disks[i].serve != NULL)
-            moved |= disks[i].serve(&disks[i]);
-    return moved;
+        more |= disks[i].serve(&disks[i]);
+    for (struct vbd *v = connected; v != NULL; v = v->next)
+        more |= serve(v);
+    for (unsigned i = 0; i < nr_disks; i++)
+        more |= disks[i].wait != NULL && !disks[i].wait(&disks[i]);
+    return more;
 }

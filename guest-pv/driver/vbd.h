@@ -6,6 +6,7 @@
 #include "disk.h"
 
 void vbd_init(struct disk *disks, unsigned n);
-bool vbds_serve(void);                  /* all connected rings once; false: nothing to do */
+/* All disks and connected rings once. False: nothing more to do until an event comes. */
+bool vbds_serve(void);
 
 #endif

@@ -8,6 +8,7 @@
 #include "gnttab.h"
 #include "net_ring.h"
 #include "pair.h"
+#include "serve.h"
 #include "switch.h"
 #include "thread.h"
 #include "vif.h"
@@ -31,20 +32,14 @@ struct vif {
 };
 
 static struct vif *connected;
-static struct thread *server;
 /* Shares of the pool, small and large packets, of devices that are no more. */
 static unsigned spare, spare_large;
-
-void vif_init(void)
-{
-    server = current;
-}
 
 static void on_event(port_t port, void *arg)
 {
     (void)port;
     (void)arg;
-    thread_wake(server);
+    serve_soon(NETWORK);
 }
 
 /* --- Before the front end connects ------------------------------------------------------------ */
@@ -143,7 +138,7 @@ static void open_vif(struct vif *v, const struct vif_front *f)
         event_send(v->tx_port);         /* who answered may have died before it could tell */
         event_send(v->rx_port);
     }
-    thread_wake(server);
+    serve_soon(NETWORK);
 }
 
 static bool vif_connect(struct pair *p)
@@ -184,7 +179,7 @@ static bool vif_disconnect(struct pair *p)
     switch_remove(v->port);
     close_ports(v);
     unmap_rings(v);
-    thread_wake(server);                /* there are packets again */
+    serve_soon(NETWORK);                /* there are packets again */
     return true;
 }
 

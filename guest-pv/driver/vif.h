@@ -5,7 +5,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-void vif_init(void);                    /* by the thread that serves them */
 bool vifs_serve(uint64_t seconds);      /* all connected ones, a turn each; false: nothing to do */
 
 #endif

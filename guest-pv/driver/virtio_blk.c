@@ -178,54 +178,52 @@ static void end(struct virtio_blk *v, struct io *io, bool good)
         r->done(r, good);
 }
 
-static bool begin_waiting(struct virtio_blk *v)
+static void begin_waiting(struct virtio_blk *v)
 {
-    bool moved = false;
-
     while (v->first != NULL) {
         struct disk_request *r = v->first, *next = r->next;
 
         if (!begin(v, r))
             break;
         v->first = next;
-        moved = true;
     }
-    return moved;
 }
 
-static bool fail_waiting(struct virtio_blk *v)
+static void fail_waiting(struct virtio_blk *v)
 {
-    bool moved = v->first != NULL;
-
     while (v->first != NULL) {
         struct disk_request *r = v->first;
 
         v->first = r->next;
         r->done(r, false);
     }
-    return moved;
 }
 
-bool virtio_blk_serve(struct disk *d)
+static bool virtio_blk_serve(struct disk *d)
 {
     struct virtio_blk *v = d->device;
-    bool moved = false;
     uint32_t bytes;
     struct io *io;
 
     if (v->resetting)
         return false;
-    while ((io = vq_take(&v->queue, &bytes)) != NULL) {
+    while ((io = vq_take(&v->queue, &bytes)) != NULL)
         end(v, io, io->head->status == STATUS_OK);
-        moved = true;
-    }
     if (d->dead)
-        return fail_waiting(v) || moved;
-    if (v->queue.broken)                /* virtio_blk_check() resets it */
-        return moved;
-    moved |= begin_waiting(v);
+        fail_waiting(v);
+    else if (!v->queue.broken)          /* else virtio_blk_check() resets it */
+        begin_waiting(v);
+    return false;
+}
+
+static bool virtio_blk_wait(struct disk *d)
+{
+    struct virtio_blk *v = d->device;
+
+    if (v->resetting || d->dead)
+        return true;
     vq_kick(&v->queue);
-    return moved || !vq_wait(&v->queue);
+    return vq_wait(&v->queue);
 }
 
 /* --- A device that fails ---------------------------------------------------------------------- */
@@ -360,6 +358,7 @@ const char *virtio_blk_init(struct disk *d, unsigned number, struct virtio *devi
     d->start = virtio_blk_start;
     d->serve = virtio_blk_serve;
     d->check = virtio_blk_check;
+    d->wait = virtio_blk_wait;
     d->device = v;
     virtio_ready(&v->device);
     vq_wait(&v->queue);

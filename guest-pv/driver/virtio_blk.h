@@ -8,9 +8,6 @@
 /* v's registers are mapped; pages and addresses are for its queue. NULL, or why it is not used. */
 const char *virtio_blk_init(struct disk *d, unsigned number, struct virtio *v,
                             void *const page[3], const uint64_t address[3], unsigned vector);
-/* Answers what the device has done, and begins what waits. False: nothing to do, and an interrupt
- * will come. */
-bool virtio_blk_serve(struct disk *d);
 const char *virtio_blk_check(struct disk *d, uint64_t seconds, bool give_up);
 
 #endif

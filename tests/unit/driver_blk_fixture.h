@@ -99,11 +99,15 @@ static inline unsigned serve(void)
     int notify_them;
     bool notify = false;
     unsigned turns = 0;
+    bool more;
 
     RING_PUSH_REQUESTS_AND_CHECK_NOTIFY(&front, notify_them);
     (void)notify_them;
-    while (blk_ring_serve(&ring, &notify) || (ring.disk->serve != NULL && disk.serve(&disk)))
+    do {                                /* once more for what the disk has done last */
+        more = ring.disk->serve != NULL && ring.disk->serve(ring.disk);
+        more |= blk_ring_serve(&ring, &notify) || blk_ring_busy(&ring) != 0;
         assert_true(++turns < 5 + BLK_SLOTS);
+    } while (more && ring.disk->serve != NULL);
     return notify;
 }
 

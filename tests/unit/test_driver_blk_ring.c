@@ -1,5 +1,5 @@
-/* The driver domain's block back end: a guest that writes to its ring meanwhile, indices,
- * events, and disks that answer late. */
+/* The driver domain's block back end: a guest that writes to its ring meanwhile, indices, events,
+ * and disks that answer late. */
 #include "cmocka_main.h"
 #include "driver_blk_fixture.h"
 

@@ -82,6 +82,12 @@ static int end_disk(void **state)
     return 0;
 }
 
+static void serve(void)
+{
+    assert_false(disk.serve(&disk));
+    disk.wait(&disk);
+}
+
 static void *part(const struct fake_chain *c, unsigned i)
 {
     return (void *)(uintptr_t)c->part[i].address;
@@ -92,7 +98,7 @@ static void finish(const struct fake_chain *c, uint8_t status)
 {
     *(uint8_t *)part(c, c->n - 1) = status;
     fake_use(&queue, c, 1);
-    virtio_blk_serve(&disk);
+    serve();
 }
 
 /* What the device gets, piece by piece, is what was asked for. */
@@ -109,7 +115,7 @@ static void discards_are_split(void **state)
     assert_true(disk.can_discard);
     assert_int_equal(disk.discard_granularity, 8 * SECTOR_BYTES);
     disk.start(&disk, &r);
-    virtio_blk_serve(&disk);
+    serve();
     while (fake_take(&queue, &c)) {
         const uint32_t *head, *range;
 
@@ -142,7 +148,7 @@ static void an_error_ends_a_discard(void **state)
     (void)state;
     begin_disk(4096, 8);
     disk.start(&disk, &r);
-    virtio_blk_serve(&disk);
+    serve();
     assert_true(fake_take(&queue, &c));
     finish(&c, 1);
     assert_false(fake_take(&queue, &c));
@@ -186,7 +192,7 @@ static void requests_wait_for_room(void **state)
             r[i].part[j] = (struct disk_part){ .ref = j, .offset = 512, .bytes = 512 };
         disk.start(&disk, &r[i]);
     }
-    virtio_blk_serve(&disk);
+    serve();
     assert_in_range(nr_mapped, 1, 64);
     for (; fake_take(&queue, &c); n++) {
         assert_int_equal(c.n, n % 3 == 2 ? 3 : 5);
@@ -213,7 +219,7 @@ static void ask(unsigned n)
             asked[i].part[j] = (struct disk_part){ .ref = j, .bytes = 512 };
         disk.start(&disk, &asked[i]);
     }
-    virtio_blk_serve(&disk);
+    serve();
 }
 
 static void device_asks_for_a_reset(void)
@@ -227,7 +233,7 @@ static void device_makes_no_sense(void)
     const struct fake_chain none = { .head = QUEUE - 1 };
 
     fake_use(&queue, &none, 1);
-    virtio_blk_serve(&disk);
+    serve();
 }
 
 static void device_is_silent(void)
@@ -253,7 +259,7 @@ static void begins_anew_after(void (*failure)(void), bool give_up)
     common[STATUS] = 1;                 /* it is not ready yet */
     late.part[0] = (struct disk_part){ .ref = 7, .bytes = 512 };
     disk.start(&disk, &late);
-    virtio_blk_serve(&disk);
+    serve();
     assert_null(virtio_blk_check(&disk, 102, false));
     assert_int_equal(nr_bad, 0);
     assert_int_equal(nr_mapped, 9);
@@ -264,7 +270,7 @@ static void begins_anew_after(void (*failure)(void), bool give_up)
     assert_false(disk.dead);
     assert_int_equal(common[STATUS], 15);
     queue = (struct fake_queue){ .size = QUEUE };
-    virtio_blk_serve(&disk);
+    serve();
     assert_true(fake_take(&queue, &c));
     assert_int_equal(c.part[1].address, MACHINE + 7 * PAGE);
     finish(&c, 0);
@@ -298,7 +304,7 @@ static void a_device_that_does_not_stop_is_dead(void **state)
     }
     assert_non_null(strstr(virtio_blk_check(&disk, 110, false), "cannot be reset"));
     assert_true(disk.dead);
-    virtio_blk_serve(&disk);
+    serve();
     assert_int_equal(nr_bad, 1);
     assert_int_equal(nr_mapped, 12);
     disk.start(&disk, &late);
