@@ -142,9 +142,14 @@ $(LINUX)/stress/root: tools/linux/fetch-program | deps
 	$(call say,FETCH,stress-ng and its libraries)
 	$(Q)tools/linux/fetch-program stress-ng usr/bin/stress-ng $(@D)
 
-$(LINUX)/soak.gz: $(LINUX)/ramdisk.gz $(LINUX)/stress/root
+$(LINUX)/cow: tools/linux/cow.c tools/linux/linux.mk | deps
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)gcc -O2 -std=gnu11 $(WARN) -fno-pie -no-pie -static -s -pthread -o $@ $<
+
+$(LINUX)/soak.gz: $(LINUX)/ramdisk.gz $(LINUX)/stress/root $(LINUX)/cow
 	$(call say,RAMDISK,$@)
-	$(Q)tools/make-ramdisk $@ $(RAMDISK_WORDS) /=$(LINUX)/stress/root/
+	$(Q)tools/make-ramdisk $@ $(RAMDISK_WORDS) /=$(LINUX)/stress/root/ paragon/cow=$(LINUX)/cow
 
 .PHONY: soak soak-smp
 soak:
