@@ -64,8 +64,7 @@ Paragon, a small hypervisor for Xen PV guests. make TARGET VARIABLE=value ...
   ways        test guest and Linux bare, hosted, PV: what fails, what it costs
   record      as run, and kept; replay: once more (SNAPSHOT=: docs/debugging.md)
   debug       as run, QEMU waits for gdb; debug-replay: for a recording
-  soak        two minutes of stress-ng in Linux; soak-disk: 1,000 guests with
-            devices are ended (KILLS= SEED=);  build iso deps deps-test clean
+  soak        Linux under load; soak-{smp,disk};  build iso deps deps-test clean
 Which guest (none: the test guests):
   GUEST=linux|debian|grub  a shell; Debian 12 with ssh; the menu on its disk
   KERNEL=file            yours, ELF or bzImage;  INITRD=file  its ramdisk
