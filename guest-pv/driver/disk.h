@@ -45,8 +45,8 @@ struct disk {
     void (*start)(struct disk *d, struct disk_request *r);
     /* Goes on with requests that were started. True: it has more to do, without an event. */
     bool (*serve)(struct disk *d);
-    /* Tells the device of what was started, and asks for an event when it has done something.
-     * False: it has already. NULL: there is no device. */
+    /* After the rings were served. Tells the device of what was started, and asks for an event when
+     * it has done something. False: it has already, or there is more to do without an event. */
     bool (*wait)(struct disk *d);
     /* Once a second while requests are under way, and with give_up when nobody waits for them any
      * longer: whether the device has failed. Then they are answered with an error as soon as it has

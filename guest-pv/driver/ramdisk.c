@@ -60,6 +60,12 @@ static bool ramdisk_serve(struct disk *d)
     return d->discards != NULL;
 }
 
+/* Discards that were started since then are to be served as soon as the rings have been. */
+static bool ramdisk_wait(struct disk *d)
+{
+    return d->discards == NULL;
+}
+
 static void transfer(const struct disk *d, struct disk_request *r)
 {
     struct gnttab_copy ops[MAX_COPIES];
@@ -104,6 +110,7 @@ static void make_disk(struct disk *d, unsigned number, void *bytes, size_t len)
     d->max_parts = MAX_SEGMENTS;
     d->start = ramdisk_start;
     d->serve = ramdisk_serve;
+    d->wait = ramdisk_wait;
     d->bytes = bytes;
 }
 

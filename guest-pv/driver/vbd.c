@@ -287,6 +287,6 @@ bool vbds_serve(void)
     for (struct vbd *v = connected; v != NULL; v = v->next)
         more |= serve(v);
     for (unsigned i = 0; i < nr_disks; i++)
-        more |= disks[i].wait != NULL && !disks[i].wait(&disks[i]);
+        more |= !disks[i].wait(&disks[i]);
     return more;
 }
