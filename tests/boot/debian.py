@@ -18,7 +18,8 @@ import sys
 import threading
 import time
 
-LOGIN = r"debian login:"
+# The line above the prompt, which has no end of line and may stay unseen without a terminal.
+LOGIN = r"Debian GNU/Linux 12 debian hvc0"
 SSH = r"^when its network is up: (ssh .*?)(?: \(.*\))?$"
 PASSWORD = "paragon"
 FILE_SIZE = 8 << 20
@@ -84,6 +85,15 @@ class Guest:
     def __init__(self, line):
         self.ssh = ["sshpass", "-p", PASSWORD, *shlex.split(line)]
 
+    def wait(self, limit):
+        """Until ssh answers, which may start after the prompt for a login."""
+        end = time.monotonic() + limit
+        while (done := subprocess.run([*self.ssh, "true"], capture_output=True, timeout=60,
+                                      check=False)).returncode:
+            if time.monotonic() > end:
+                raise Failed(f"ssh does not answer: {done.stderr.decode()[-300:]}")
+            time.sleep(1)
+
     def run(self, command, data=b"", limit=120, may_fail=False):
         done = subprocess.run([*self.ssh, command], input=data, capture_output=True, timeout=limit,
                               check=False)
@@ -139,7 +149,9 @@ def test(args, out):
         line = machine.wait_for(SSH, 60)[1]
         machine.wait_for(LOGIN, args.limit)
         print(f"ok     login after {time.monotonic() - start:.0f} s", flush=True)
-        digest = use(Guest(line))
+        guest = Guest(line)
+        guest.wait(90)
+        digest = use(guest)
         machine.ended(90)
     finally:
         machine.stop()
