@@ -160,8 +160,8 @@ void handle_timer_interrupt(void)
     log_noted_events();
 }
 
-/* It may be nobody's: still pending from the firmware, or of a function that was taken back. A pin
- * whose level stays is masked before the end of the interrupt, at which it would come again. */
+/* No domain may own the interrupt: the firmware left it pending, or its function was taken back. A
+ * pin whose level stays is masked before the end of the interrupt, at which it would come again. */
 void handle_device_interrupt(unsigned vector)
 {
     device_interrupt(vector);

@@ -48,10 +48,10 @@ struct disk {
     /* After the rings were served. Tells the device of what was started, and asks for an event when
      * it has done something. False: it has already, or there is more to do without an event. */
     bool (*wait)(struct disk *d);
-    /* Once a second while requests are under way, and with give_up when nobody waits for them any
-     * longer: whether the device has failed. Then they are answered with an error as soon as it has
-     * confirmed a reset, and it begins anew; if it never does it is dead. NULL, or a line to
-     * print. May be NULL. */
+    /* Called once a second while requests are under way, and with give_up when their guest no
+     * longer waits for them: whether the device has failed. Then they are answered with an error as
+     * soon as it has confirmed a reset, and it begins anew; if it never does it is dead. NULL, or a
+     * line to print. May be NULL. */
     const char *(*check)(struct disk *d, uint64_t seconds, bool give_up);
     bool dead;                          /* what it has may never be answered */
     /* Of a RAM disk. */

@@ -12,7 +12,7 @@ struct segment {
     unsigned headers, at, len;
 };
 
-/* Judges a packet whose gso and gso_size are somebody else's, and notes where its headers are.
+/* Checks a packet whose gso and gso_size a guest or a card gave, and notes where its headers are.
  * False: it must not be sent on. */
 bool gso_judge(struct packet *p);
 /* How many frames it becomes. */

@@ -297,16 +297,21 @@ static void driver_is_started_again(void **state)
     assert_int_equal(service->state, DOM_SHUTDOWN);
 }
 
+static void begin_with(struct domain *driver)
+{
+    driver->serves = true;
+    store_driver(driver);
+    store_introduce(driver);
+    keep_driver(1);
+}
+
 /* Its number stays taken, so there is no other one; and nothing waits for its end. */
 static void driver_in_quarantine_is_given_up(void **state)
 {
     struct domain *driver = guest_make(1, 1), *d = guest_make(2, 1);
 
     (void)state;
-    driver->serves = true;
-    store_driver(driver);
-    store_introduce(driver);
-    keep_driver(1);
+    begin_with(driver);
     told();
     driver->quarantined = true;
     store_idle_work();
@@ -331,10 +336,7 @@ static void driver_may_die_now_and_then(void **state)
     struct domain *driver = guest_make(1, 1), *d = guest_make(2, 1);
 
     (void)state;
-    driver->serves = true;
-    store_driver(driver);
-    store_introduce(driver);
-    keep_driver(1);
+    begin_with(driver);
     for (unsigned i = 1; i <= 7; i++) {
         guest_end(domain_by_id(1));
         store_idle_work();

@@ -9,9 +9,9 @@
  *   T2  the hypervisor never depends on anything that it reads from the ring: the host may have
  *       written it
  *   T3  while trace_on is not 0, every CPU has a ring
- *   T4  a ring is written by its own CPU only. While trace_on is 0 nobody notes who runs, so the
- *       ring is closed; the first record after that opens it, and records of who runs and of what
- *       is traced come before it */
+ *   T4  a ring is written by its own CPU only. While trace_on is 0 it is not recorded who runs, so
+ *       the ring is closed; the first record after that opens it, and records of who runs and of
+ *       what is traced come before it */
 #include "arch/arch.h"
 #include "common/abi_names.h"
 #include "common/string.h"
