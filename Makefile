@@ -58,7 +58,7 @@ Paragon, a small hypervisor for Xen PV guests. make TARGET VARIABLE=value ...
   run         fetch what is missing, build, boot, report; exits 0 if all is well
   trace       the same with every hypercall, trap and event (docs/trace.md)
   test        all tests; or: test-tools lint unit fuzz trace-test trace-cost
-            boot-tests test-kvm check-{model,laws,spin,races} ways-test
+            boot-{tests,long} test-kvm check-{model,laws,spin,races} ways-test
   oracle      the test guest on Debian's Xen and on Paragon, compared
   bench       costs on bare, Xen, Paragon; bench-{check,accept,smp,devices}
   ways        test guest and Linux bare, hosted, PV: what fails, what it costs

@@ -136,11 +136,15 @@ test-kvm:
 irqsoff: | deps
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/irqsoff IRQSOFF=1 $(BUILD)/irqsoff/paragon
 
+# boot-long runs the cases that take long: make test leaves them out.
+#
 # boot-smp runs them on a machine with several CPUs, SMP=4 if not set: tests/boot/several_cpus.py.
 # make test runs a few of them so.
 SMP_OF_TESTS = $(if $(filter command environment,$(firstword $(origin SMP))),$(SMP),4)
 SMP_FEW := iso-uefi four-guests guests-200 second-vcpu store fifo greedy-beside-modest linux-qemu64
-.PHONY: boot-smp boot-smp-few
+.PHONY: boot-long boot-smp boot-smp-few
+boot-long:
+	@$(MAKE) --no-print-directory boot-tests JOBS=2 CASES=--long
 boot-smp-few:
 	@$(MAKE) --no-print-directory boot-smp JOBS=$(JOBS) CASES='$(SMP_FEW:%==%=)'
 boot-smp: MORE_CPUS = -smp --smp $(SMP_OF_TESTS)

@@ -43,6 +43,7 @@ class Case:
 
     # What is done while it runs.
     limit: int = 60  # seconds
+    long: bool = False  # make test leaves it out: make boot-long, or its name, runs it
     types: tuple = ()  # (pattern, bytes): typed when a line matches the pattern
     # The trace is read from RAM while the machine runs (live) or afterwards (after), or from a
     # device (debugcon, com2).

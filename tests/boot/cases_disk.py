@@ -139,7 +139,7 @@ CASES = [
          guests=(2,), mem=768, limit=240, disk=True, types=ended(2, 0),
          shows=(r"^\(XEN\).*d0 \(store\) died .*2 of 3",
                 r"^\(d1\) driver: d2: xvda1 ends: .*, 0 errors") + ENDED),
-    Case("disk-store-refuses",
+    Case("disk-store-refuses", long=True,
          modules=(SERVICE, DRIVER, GUEST.format("disk=vd0,xvda1,w") + " deaths=3",
                   "DISK-RAMDISK"),
          guests=(2,), mem=768, limit=240, disk=True, types=ended(3, 0),

@@ -85,7 +85,7 @@ CASES = [
          loader="esp", iso="linux", same_as="linux-iso-bios",
          shows=LOADER + PV,
          **EFI),
-    Case("linux-efi-shell",
+    Case("linux-efi-shell", long=True,
          modules=(LINUX.format("", 1, "selftest"), "RAMDISK"),
          loader="shell", same_as="linux-iso-bios",
          files=SHELL,

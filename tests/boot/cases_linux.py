@@ -56,7 +56,7 @@ CASES = [
          types=((keyboard.ready(), keyboard.text()),),
          shows=PV,
          check=keyboard.faults),
-    Case("linux-twice-and-guest",
+    Case("linux-twice-and-guest", long=True,
          modules=(LINUX.format(1, 1, "selftest"),
                   "RAMDISK",
                   LINUX.format(2, 2, "selftest"),

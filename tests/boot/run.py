@@ -371,11 +371,13 @@ def compared_with(case):
     return case.same_as or case.prints_as
 
 
-def choose(names, cpus):
-    """The cases that have one of these in their name, and those that they are compared with."""
+def choose(names, cpus, long):
+    """The cases that have one of these in their name, and those that they are compared with.
+    Without names: those that are long, or those that are not, or on several CPUs all."""
     present = several_cpus.chosen(cases.CASES, cpus) if cpus > 1 else cases.CASES
     named = [case for case in present
-             if not names or any(part in f"={case.name}=" for part in names)]
+             if any(part in f"={case.name}=" for part in names) or
+             not names and (cpus > 1 or case.long == long)]
     wanted = {case.name for case in named} | {compared_with(case) for case in named}
     return [case for case in present if case.name in wanted]
 
@@ -459,6 +461,7 @@ def main():
     parser.add_argument("--patience", type=float, default=1, help="multiplies every time limit")
     parser.add_argument("--smp", type=int, default=1,
                         help="on a machine with so many CPUs: see several_cpus.py")
+    parser.add_argument("--long", action="store_true", help="the cases that take long")
     parser.add_argument("--kills", type=int, default=0,
                         help="instead of the cases: so many guests are ended, see cases_disk.py")
     parser.add_argument("--seed", type=int, default=1, help="of the first of them")
@@ -466,7 +469,7 @@ def main():
     args = parser.parse_args()
     args.accel, why = qemu.pick_accel(args.accel)
     os.makedirs(args.logs, exist_ok=True)
-    chosen = cases_disk.kills(args.seed, args.kills) or choose(args.names, args.smp)
+    chosen = cases_disk.kills(args.seed, args.kills) or choose(args.names, args.smp, args.long)
     if not chosen:
         sys.exit(f"boot tests: no case is called {' or '.join(args.names)}")
     for name in (name for case in chosen for name in files_of(case, args)):
