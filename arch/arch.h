@@ -137,8 +137,9 @@ bool arch_has_pin(unsigned line);
 /* Interrupts the first CPU with this vector while the line's level is active, unless it is
  * masked. */
 void arch_set_pin(unsigned line, uint8_t vector, bool masked);
-/* The vectors for devices' interrupts; device_interrupt() is called for each that comes. */
-#define DEVICE_VECTORS 0x30u
+/* The vectors for devices' interrupts; device_interrupt() is called for each that comes. Those of
+ * exceptions are below, and that of INT 0x80, which a guest may execute. */
+#define DEVICE_VECTORS 0x81u
 #define DEVICE_VECTORS_END 0xf0u
 
 /* Time: the calibrated TSC rate, a one-shot deadline in TSC ticks (0: none), the wall clock now (0:

@@ -1,5 +1,6 @@
-/* Offsets and constants for entry.S, iret.S and traps.S. This file is compiled to assembler text,
- * of which the Makefile keeps the marked lines and makes asm-offsets.h; nothing of it is linked.
+/* Offsets and constants for entry.S, iret.S, traps.S and bounce.S. This file is compiled to
+ * assembler text, of which the Makefile keeps the marked lines and makes asm-offsets.h; nothing of
+ * it is linked.
  *
  *   R_x    in struct cpu_user_regs          V_x   in struct vcpu, C_x in struct cpu
  *   S_x    in struct stack_top, from &regs  I_x   in struct vcpu_info
@@ -7,6 +8,7 @@
 #include "xen/core/cpu.h"
 #include "xen/core/trace.h"
 #include "xen/core/domain.h"
+#include "xen/cpu/exceptions.h"
 #include "xen/pv/hypercalls.h"
 #include "arch/arch.h"
 
@@ -60,8 +62,14 @@ void offsets(void)
     VALUE(V_calls, offsetof(struct vcpu, calls));
     VALUE(V_work, offsetof(struct vcpu, work));
     VALUE(V_kernel_mode, offsetof(struct vcpu, kernel_mode));
+    VALUE(V_cr2, offsetof(struct vcpu, cr2));
+    VALUE(V_trap_pf, offsetof(struct vcpu, traps[TRAP_PF].address));
+    VALUE(V_trap_pf_flags, offsetof(struct vcpu, traps[TRAP_PF].flags));
+    VALUE(V_trap_80, offsetof(struct vcpu, traps[0x80].address));
+    VALUE(V_trap_80_flags, offsetof(struct vcpu, traps[0x80].flags));
     VALUE(V_iret_slow, offsetof(struct vcpu, iret_slow));
     VALUE(I_pending, offsetof(struct vcpu_info, evtchn_upcall_pending));
+    VALUE(I_cr2, offsetof(struct vcpu_info, arch.cr2));
     VALUE(I_mask, offsetof(struct vcpu_info, evtchn_upcall_mask));
     IRET(rax);
     IRET(r11);
@@ -87,4 +95,5 @@ void offsets(void)
     VALUE(HYPERCALLS, NR_HYPERCALLS);
     VALUE(HYPERCALL_iret, __HYPERVISOR_iret);
     VALUE(TRACE_HYPERCALL_BYTE, TRACE_HYPERCALL);
+    VALUE(TRACE_TRAP_BYTE, TRACE_TRAP);
 }

@@ -16,9 +16,6 @@
  * handle_user_syscall and do_iret in xen/cpu/upcall.c do. */
 #include "arch/x86_64/entry_macros.h"
 
-/* Of rflags, for the guest's handlers. */
-#define FLAGS_CLEARED (FLAG_TF | FLAG_NT | FLAG_RF | FLAG_VM | FLAG_AC)
-
 #define ARGS_BYTES (6 * 8)      /* the arguments of a hypercall as an array */
 
     .text

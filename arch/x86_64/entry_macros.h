@@ -20,6 +20,9 @@
 /* Of a selector, which in a frame's cs is the mode: 3 is a guest's. */
 #define RPL 3
 
+/* Of rflags, for the guest's handlers. */
+#define FLAGS_CLEARED (FLAG_TF | FLAG_NT | FLAG_RF | FLAG_VM | FLAG_AC)
+
 /* A fault at an instruction in [from, to) continues at fixup (arch/x86_64/fault.c). */
 .macro EXTABLE from, to, fixup
     .pushsection .extable, "a"
@@ -109,12 +112,13 @@
     pop %rdi
 .endm
 
-/* Goes to target if hypercalls are traced; costs one predicted branch if they are not. */
-.macro IF_TRACED target
+/* Goes to target, which is in C, if this class is traced; costs one predicted branch if it is
+ * not. */
+.macro IF_TRACED target, class=TRACE_HYPERCALL_BYTE
 #ifdef IRQSOFF
-    jmp \target                            /* hypercall_traced also measures (xen/core/irqsoff.h) */
+    jmp \target                            /* which also measures (xen/core/irqsoff.h) */
 #elif !defined(TRACE_NEVER)
-    testb $TRACE_HYPERCALL_BYTE, trace_on(%rip)
+    testb $\class, trace_on(%rip)
     jnz \target
 #endif
 .endm

@@ -71,12 +71,12 @@ static struct stack_top *stack_top_of(char *stack)
     return (struct stack_top *)(stack + STACK_SIZE) - 1;
 }
 
-/* #BP and #OF have DPL 3, so that guests can raise them by INT n. Any other INT n is a #GP, and
- * xen/pv/traps.c reads the guest's own trap table. */
+/* #BP, #OF and INT 0x80, the old system call of Linux, have DPL 3, so that guests can raise them by
+ * INT n. Any other INT n is a #GP, and xen/pv/traps.c reads the guest's own trap table. */
 static void set_gate(unsigned vector, unsigned ist)
 {
     uint64_t offset = (uint64_t)trap_stubs + 16 * vector;
-    unsigned dpl = vector == 3 || vector == 4 ? 3 : 0;
+    unsigned dpl = vector == 3 || vector == 4 || vector == 0x80 ? 3 : 0;
 
     idt[vector] = (struct gate){
         .offset_low = (uint16_t)offset, .selector = SEL_HV_CS, .ist = (uint8_t)ist,

@@ -1,6 +1,7 @@
 /* Exceptions and interrupts, from a guest and in the hypervisor, and the return to the guest after
- * C has run (exit_to_guest). System calls are in entry.S, the frame on the stack in entry_macros.h.
- * C functions called here are in xen/pv/traps.c, xen/cpu/upcall.c, fault.c, lapic.c and nmi.c. */
+ * C has run (exit_to_guest). Two traps have a shorter path in bounce.S. System calls are in
+ * entry.S, the frame on the stack in entry_macros.h. C functions called here are in
+ * xen/pv/traps.c, xen/cpu/upcall.c, fault.c, lapic.c and nmi.c. */
 #include "arch/x86_64/entry_macros.h"
 
     .text
@@ -26,8 +27,12 @@ trap_stubs:
     jmp ist_trap_nmi
     .elseif vector == 8
     jmp ist_trap_df
+    .elseif vector == 14
+    jmp page_fault                      /* in bounce.S, as int_80; most go on at trap */
     .elseif vector == 18
     jmp ist_trap_mce
+    .elseif vector == 0x80
+    jmp int_80
     .elseif vector == VECTOR_TIMER
     jmp timer_interrupt
     .elseif vector == VECTOR_IPI
@@ -42,6 +47,7 @@ trap_stubs:
     vector = vector + 1
     .endr
 
+    .globl trap
 trap:
     PUSH_GPRS
     cld

@@ -268,8 +268,81 @@ static void user_int_n(void)
     EXPECT_EQ(trap_table_set(0x21, 0, false), 0);
 }
 
+/* Without a handler it is #GP at the instruction, as if its gate was closed. */
+static void user_int_80_without_handler(void)
+{
+    static struct trap_info table[256];
+    struct fault f;
+    unsigned n = 0;
+
+    for (unsigned vector = 0; vector < 255; vector++)
+        if (vector != 0x80)
+            table[n++] = (struct trap_info){ .vector = vector, .flags = 4, .cs = FLAT_KERNEL_CS,
+                                             .address = (unsigned long)trap_stub(vector) };
+    ASSERT_EQ(xen_set_trap_table(NULL), 0);
+    ASSERT_EQ(xen_set_trap_table(table), 0);
+    f = user(user_int80, NULL);
+    EXPECT_EQ(trap_table_install(), 0);
+    EXPECT_FAULT(f, TRAP_GP, 0x80 * 8 + 2);
+    EXPECT_EQ(f.rip, (uint64_t)user_int80);
+}
+
+/* Of a trap that is handled, the handler sees all registers, and the code goes on with them. */
+USER_ASM void user_traps(void)
+{
+    __asm__("int $0x80\n\tmovb (%r15), %al\n\tint $0x80\n\tmovb (%r15), %al\n\t"
+            "int $0x80\n\tud2");
+}
+
+#define TRAPS_BEFORE_UD 5u
+static struct regs seen_regs[TRAPS_BEFORE_UD];
+static unsigned nr_seen;
+
+static bool see_registers(struct regs *r)
+{
+    if (nr_seen == TRAPS_BEFORE_UD)
+        return false;
+    seen_regs[nr_seen++] = *r;
+    if (r->vector == TRAP_PF)
+        r->rip += 3;
+    return true;
+}
+
+static void user_registers_survive(void)
+{
+    trap_handler old_pf = trap_set_handler(TRAP_PF, see_registers);
+    trap_handler old_80 = trap_set_handler(0x80, see_registers);
+    struct user_result end;
+    struct regs r;
+
+    user_init_regs(&r, (void *)user_traps, 0, 0, 0);
+    for (unsigned i = 0; i < offsetof(struct regs, error) / 8; i++)
+        ((uint64_t *)&r)[i] = 0x1111111111111111u * (i + 1);
+    r.r15 = 0x700000;
+    r.rflags |= RFLAGS_DF | 2;         /* bit 1 is always set */
+    nr_seen = 0;
+    end = user_run_regs(&r);
+    trap_set_handler(TRAP_PF, old_pf);
+    trap_set_handler(0x80, old_80);
+    EXPECT_FAULT(end.fault, TRAP_UD, 0);
+    ASSERT_EQ(nr_seen, TRAPS_BEFORE_UD);
+    for (unsigned n = 0; n < nr_seen; n++) {
+        const struct regs *s = &seen_regs[n];
+
+        EXPECT_EQ(memcmp(s, &r, offsetof(struct regs, error)), 0);
+        EXPECT_EQ(s->vector, n % 2 ? TRAP_PF : 0x80);
+        EXPECT_EQ(s->error, n % 2 ? PF_USER : 0);
+        EXPECT_EQ(s->rip, (uint64_t)user_traps + n / 2 * 5 + 2);
+        EXPECT_EQ(s->cs, r.cs);
+        EXPECT_EQ(s->saved_mask, 0);
+        EXPECT_EQ(s->rsp, r.rsp);
+        EXPECT_EQ(s->ss, r.ss);
+        EXPECT_EQ(s->rflags & ~0x10000ull, r.rflags);         /* RF */
+    }
+}
+
 SUITE(entries, 13, SUITE_ON_BARE, TEST(int_n_from_kernel), TEST_ON_BARE(int_n_without_error_code),
       TEST_ON_BARE(long_trap_table), TEST(bad_callback_is_skipped), TEST_ON_BARE(registers_survive),
       TEST_ON_BARE(mask_and_flags), TEST_ON_BARE(nested), TEST_ON_BARE(nested_recovery),
       TEST_ON_BARE(user_exceptions), TEST(user_page_faults), TEST(user_alignment),
-      TEST(user_int_n));
+      TEST(user_int_n), TEST(user_int_80_without_handler), TEST(user_registers_survive));

@@ -137,11 +137,13 @@ static void system_call_clears_df_for_the_handler(void **state)
 static void software_interrupt_has_no_error_code(void **state)
 {
     (void)state;
-    guest_put(GUEST_BASE + 0x42, "\xcd\x80\xcd\x81", 4);
+    guest_put(GUEST_BASE + 0x44, "\xcd\x81", 2);
     in_user();
-    r->error_code = 0x80 * 8 + 2;
-    handle_guest_trap(r, TRAP_GP, 0);
+    handle_guest_trap(r, 0x80, 0);
     assert_int_equal(r->rip, HANDLER(0x80));
+    check_frame(STACK, (uint64_t[]){ 0xc0c0, 0x1111, GUEST_BASE + 0x42, 0x33,
+                                     0x246 | FLAG_TF | FLAG_AC | FLAG_NT,
+                USER_STACK, 0x2b }, 7);
     in_user();
     r->rip += 2;
     r->error_code = 0x81 * 8 + 2;
@@ -173,10 +175,15 @@ static void software_interrupt_obeys_its_gate(void **state)
                                      0x246 | FLAG_TF | FLAG_AC | FLAG_NT,
                 USER_STACK, 0x2b }, 7);
     in_user();
-    r->rip += 2;
-    r->error_code = 0x80 * 8 + 2;
-    handle_guest_trap(r, TRAP_GP, 0);
+    handle_guest_trap(r, 0x80, 0);
     assert_int_equal(r->rip, HANDLER(0x80));
+    v->traps[0x80].address = 0;
+    in_user();
+    handle_guest_trap(r, 0x80, 0);
+    assert_int_equal(r->rip, HANDLER(TRAP_GP));
+    check_frame(STACK, (uint64_t[]){ 0xc0c0, 0x1111, 0x80 * 8 + 2, GUEST_BASE + 0x40, 0x33,
+                                     0x246 | FLAG_TF | FLAG_AC | FLAG_NT,
+                USER_STACK, 0x2b }, 8);
     d->vm_assist |= 1u << VMASST_TYPE_architectural_iopl;
     in_kernel();
     r->rip += 4;

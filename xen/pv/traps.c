@@ -25,6 +25,8 @@
 #define GATES_AT_ONCE 256u
 
 #define OPCODE_INT 0xcd
+#define INT_BYTES 2
+#define VECTOR_INT_80 0x80
 
 #define PF_PRESENT 1u
 #define PF_WRITE 2u
@@ -100,16 +102,32 @@ static void page_fault(struct vcpu *v, struct cpu_user_regs *regs, uint64_t cr2)
     inject_page_fault(v, cr2, code);
 }
 
-/* As on Xen, INT 0x80 is delivered whatever DPL the guest's table has for it. */
 static bool gate_is_open(const struct vcpu *v, unsigned vector)
 {
     unsigned cpl = v->kernel_mode ? 1 : 3;
 
-    return v->traps[vector].address != 0 &&
-           (vector == 0x80 || TI_GET_DPL(&v->traps[vector]) >= cpl);
+    return v->traps[vector].address != 0 && TI_GET_DPL(&v->traps[vector]) >= cpl;
 }
 
-/* The #GP of an INT n: the IDT's gate does not allow it in ring 3. The vector is read from the
+static void not_open(struct vcpu *v, unsigned vector)
+{
+    inject_trap(v, TRAP_GP, vector * 8u + 2);
+}
+
+/* Its gate is open in ring 3; as on Xen, it is delivered whatever DPL the guest's table has for it.
+ * Without a handler rip is to be at the instruction, of whose prefixes nothing is known, as on
+ * Xen. */
+static void int_80(struct vcpu *v, struct cpu_user_regs *regs)
+{
+    if (likely(v->traps[VECTOR_INT_80].address != 0)) {
+        inject_software_interrupt(v, VECTOR_INT_80);
+    } else {
+        regs->rip -= INT_BYTES;
+        not_open(v, VECTOR_INT_80);
+    }
+}
+
+/* The #GP of another INT n: the IDT's gate does not allow it in ring 3. The vector is read from the
  * instruction, because some emulators give a wrong error code. The DPL of the guest's own gate
  * is compared with 1 for the guest kernel, and 3 for user mode. */
 static bool software_interrupt(struct vcpu *v, struct cpu_user_regs *regs)
@@ -135,7 +153,7 @@ static bool software_interrupt(struct vcpu *v, struct cpu_user_regs *regs)
         regs->rip = next_rip(&in, regs->rip);
         inject_software_interrupt(v, vector);
     } else {
-        inject_trap(v, TRAP_GP, vector * 8u + 2);
+        not_open(v, vector);
     }
     return true;
 }
@@ -208,7 +226,10 @@ void handle_guest_trap(struct cpu_user_regs *regs, unsigned vector, uint64_t add
         debug_trap(v, regs, address);
         break;
     default:
-        inject_trap(v, vector, regs->error_code);
+        if (vector == VECTOR_INT_80)
+            int_80(v, regs);
+        else
+            inject_trap(v, vector, regs->error_code);
     }
     irqsoff_end(before);
 }

@@ -1,0 +1,170 @@
+/* Two traps that go to the guest's kernel without C: a page fault at a page that is not there, and
+ * INT 0x80 of user mode. traps.S jumps here for both vectors, from wherever they come; all that is
+ * not of this kind goes on in C, at `trap`. What is done is the same as inject_page_fault,
+ * inject_software_interrupt and bounce in xen/cpu/upcall.c do. */
+#include "arch/x86_64/entry_macros.h"
+
+/* Of an error code: what the fault of a page that is not there may have. */
+#define PF_WRITE (1 << 1)
+#define PF_USER (1 << 2)
+#define PF_FETCH (1 << 4)
+
+#define MASKS_EVENTS 4          /* TI_GET_IF: the handler begins with events masked */
+#define MOST_FRAME 88           /* bytes: as MAX_FRAME_WORDS in upcall.c */
+
+    .text
+
+/* rsp: at r15 of the frame, in which rax is saved. Goes to slow if the guest has no handler or if
+ * there is more to do. Then rax: vcpu; rcx: vcpu_info; rcx and rdx are saved. */
+.macro BEGIN address, slow, slow_saved
+    mov S_vcpu(%rsp), %rax
+    cmpl $0, V_work(%rax)
+    jne \slow
+    cmpb $0, V_iret_slow(%rax)          /* the frame may need the guest's IOPL */
+    jne \slow
+    cmpq $0, \address(%rax)
+    je \slow
+    mov %rcx, R_rcx(%rsp)
+    mov %rdx, R_rdx(%rsp)
+    mov V_info(%rax), %rcx
+    cmpw $0, I_pending(%rcx)            /* pending and mask are both 0: the frame's mask is 0 */
+    jne \slow_saved
+.endm
+
+/* rdx: the kernel's stack, on which stack_switch allows no address in the hole. */
+.macro SWITCH_TO_KERNEL
+    swapgs
+    mov V_root_kernel(%rax), %rdx
+    mov %rdx, %cr3
+    mov V_kernel_sp(%rax), %rdx
+    and $-16, %rdx
+.endm
+
+/* Pushes below rdx, from the lowest address: rcx r11 [error code] rip cs rflags rsp ss. The upper
+ * halves of cs and of the error code's slot are 0. rdx: the new stack. */
+.macro PUSH_FRAME failed, code, from_kernel
+1:  mov R_ss(%rsp), %rcx
+    mov %rcx, -8(%rdx)
+    mov R_rsp(%rsp), %rcx
+    mov %rcx, -16(%rdx)
+    mov R_rflags(%rsp), %rcx
+    mov %rcx, -24(%rdx)
+    mov R_cs(%rsp), %rcx
+    .if \from_kernel
+    and $~RPL, %ecx
+    .endif
+    mov %rcx, -32(%rdx)
+    mov R_rip(%rsp), %rcx
+    mov %rcx, -40(%rdx)
+    .if \code
+    mov R_error_code(%rsp), %ecx
+    .if \from_kernel
+    and $~PF_USER, %ecx
+    .else
+    or $PF_USER, %ecx
+    .endif
+    mov %rcx, -48(%rdx)
+    .endif
+    mov %r11, -48 - 8 * \code(%rdx)
+    mov R_rcx(%rsp), %rcx
+    mov %rcx, -56 - 8 * \code(%rdx)
+2:  lea -56 - 8 * \code(%rdx), %rdx
+    EXTABLE 1b, 2b, \failed
+.endm
+
+/* rdx: the new stack. The handler's address is canonical: set_trap_table has checked it. */
+.macro ENTER_HANDLER address, flags
+    mov V_info(%rax), %rcx
+    testb $MASKS_EVENTS, \flags(%rax)
+    setnz I_mask(%rcx)
+    mov \address(%rax), %rcx
+    mov %rcx, R_rip(%rsp)
+    movl $SEL_GUEST_CS64, R_cs(%rsp)
+    andl $~FLAGS_CLEARED, R_rflags(%rsp)
+    mov %rdx, R_rsp(%rsp)
+    movl $SEL_GUEST_SS, R_ss(%rsp)
+    mov R_rax(%rsp), %rax
+    mov R_rcx(%rsp), %rcx
+    mov R_rdx(%rsp), %rdx
+    lea R_rip(%rsp), %rsp
+    jmp do_iretq
+.endm
+
+/* --- #PF -------------------------------------------------------------------------------------- */
+    .globl page_fault
+page_fault:                             /* rsp: at the error code */
+    testb $RPL, R_cs - R_error_code(%rsp)
+    jz trap
+    testl $~(PF_WRITE | PF_USER | PF_FETCH), (%rsp)
+    jnz trap
+    IF_TRACED trap, TRACE_TRAP_BYTE
+    sub $R_error_code, %rsp
+    mov %rax, R_rax(%rsp)
+    BEGIN V_trap_pf, page_fault_slow, page_fault_slow_saved
+    mov %cr2, %rdx
+    mov %rdx, V_cr2(%rax)
+    mov %rdx, I_cr2(%rcx)
+    shr $HOLE_SHIFT, %rdx
+    cmp $HOLE_NUMBER, %edx              /* a descriptor window, or an address that has no page */
+    je page_fault_slow_saved
+    cmpb $0, V_kernel_mode(%rax)
+    jne page_fault_of_kernel
+    SWITCH_TO_KERNEL
+    PUSH_FRAME page_fault_failed, 1, 0
+    movb $1, V_kernel_mode(%rax)
+page_fault_enter:
+    ENTER_HANDLER V_trap_pf, V_trap_pf_flags
+
+page_fault_of_kernel:                   /* the frame may not be in the hole */
+    mov R_rsp(%rsp), %rdx
+    and $-16, %rdx
+    lea -1(%rdx), %rcx
+    shr $HOLE_SHIFT, %rcx
+    cmp $HOLE_NUMBER, %ecx
+    je page_fault_slow_saved
+    lea -MOST_FRAME(%rdx), %rcx
+    shr $HOLE_SHIFT, %rcx
+    cmp $HOLE_NUMBER, %ecx
+    je page_fault_slow_saved
+    PUSH_FRAME page_fault_failed_in_kernel, 1, 1
+    jmp page_fault_enter
+
+page_fault_failed:                      /* the push has faulted, which has changed CR2 */
+    swapgs
+page_fault_failed_in_kernel:
+    mov V_cr2(%rax), %rdx
+    mov %rdx, %cr2
+page_fault_slow_saved:
+    mov R_rcx(%rsp), %rcx
+    mov R_rdx(%rsp), %rdx
+page_fault_slow:
+    mov R_rax(%rsp), %rax
+    add $R_error_code, %rsp
+    jmp trap
+
+/* --- INT 0x80 --------------------------------------------------------------------------------- */
+/* Its gate's DPL is 3. As on Xen the DPL that the guest's own table has for it does not count. */
+    .globl int_80
+int_80:                                 /* rsp: at the error code, which is 0 */
+    testb $RPL, R_cs - R_error_code(%rsp)
+    jz trap
+    IF_TRACED trap, TRACE_TRAP_BYTE
+    sub $R_error_code, %rsp
+    mov %rax, R_rax(%rsp)
+    BEGIN V_trap_80, int_80_slow, int_80_slow_saved
+    cmpb $0, V_kernel_mode(%rax)
+    jne int_80_slow_saved
+    SWITCH_TO_KERNEL
+    PUSH_FRAME int_80_failed, 0, 0
+    movb $1, V_kernel_mode(%rax)
+    ENTER_HANDLER V_trap_80, V_trap_80_flags
+
+int_80_failed:
+    swapgs
+int_80_slow_saved:
+    mov R_rcx(%rsp), %rcx
+    mov R_rdx(%rsp), %rdx
+int_80_slow:
+    mov R_rax(%rsp), %rax
+    add $R_error_code, %rsp
+    jmp trap
