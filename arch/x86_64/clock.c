@@ -1,24 +1,20 @@
 /* The machine's clocks: the one-shot timer of the local APIC, the TSC's rate, and the date from the
  * CMOS clock. Also the timer interrupt, which traps.S calls, and idling. The legacy interrupt
- * controllers (8259) are masked. The rates are measured at boot against the PIT, for a few
- * milliseconds only, as guests wait for it. The APIC's registers are lapic.c's; system time is
- * xen/core/time.c's. */
+ * controllers (8259) are masked. The rates are calibrate.c's; the APIC's registers are lapic.c's;
+ * system time is xen/core/time.c's. */
 #include "arch/x86_64/acpi.h"
+#include "arch/x86_64/calibrate.h"
 #include "arch/x86_64/clock.h"
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/lapic.h"
 #include "arch/x86_64/nmi.h"
 #include "xen/boot/boot_info.h"
 #include "xen/core/pci.h"
-#include "xen/core/bug.h"
+#include "xen/core/log.h"
 #include "xen/core/options.h"
 #include "xen/core/timer.h"
 
-#define PIT_HZ 1193182ull
-#define CALIBRATION_TICKS 5966u         /* 5 ms of the PIT */
-
-static uint64_t tsc_hz;
-static uint64_t lapic_per_tsc;          /* timer ticks per TSC tick, 32.32 fixed point */
+static struct clock_rates rates;
 
 static void legacy_pic_off(void)
 {
@@ -29,105 +25,32 @@ static void legacy_pic_off(void)
     outb(0x21, 0xff), outb(0xa1, 0xff);
 }
 
-static unsigned pit_count(void)
-{
-    unsigned lo;
-
-    outb(0x43, 0x80);                       /* latch channel 2 */
-    lo = inb(0x42);
-    return lo | (unsigned)inb(0x42) << 8;
-}
-
-struct sample {
-    uint64_t tsc;
-    uint32_t apic;
-    unsigned pit;
-};
-
-/* Reads the three clocks at about the same time. Another hypervisor below may stop this CPU between
- * two readings, so the shortest of four tries is used. */
-static struct sample read_clocks(void)
-{
-    struct sample best = { 0 };
-    uint64_t width = ~0ull;
-
-    for (unsigned i = 0; i < 4; i++) {
-        uint64_t before = arch_tsc();
-        struct sample s = { .pit = pit_count(), .apic = lapic_read(LAPIC_TIMER_CURRENT) };
-        uint64_t after = arch_tsc();
-
-        if (after - before >= width)
-            continue;
-        width = after - before;
-        s.tsc = before + width / 2;
-        best = s;
-    }
-    return best;
-}
-
-static unsigned pit_ticks(const struct sample *from, const struct sample *to)
-{
-    return (from->pit - to->pit) & 0xffff;
-}
-
-static struct sample wait_from(const struct sample *start)
-{
-    struct sample now = *start;
-
-    do {
-        __asm__ volatile("pause");
-        now.pit = pit_count();
-        if (arch_tsc() - start->tsc > 1ull << 33)   /* seconds: some chipsets stop the PIT */
-            panic("The PIT does not count: no clock to measure the TSC by");
-    } while (pit_ticks(start, &now) < CALIBRATION_TICKS / 2);
-    return read_clocks();
-}
-
-/* True if the TSC's rate in the two intervals differs by less than 1/64. */
-static bool rates_agree(const struct sample s[3])
-{
-    uint64_t a = (s[1].tsc - s[0].tsc) * pit_ticks(&s[1], &s[2]),
-             b = (s[2].tsc - s[1].tsc) * pit_ticks(&s[0], &s[1]);
-
-    return (a > b ? a - b : b - a) < MIN(a, b) / 64;
-}
-
-/* PIT channel 2 counts down from 65535 and wraps after 55 ms. If the hypervisor below stops this
- * CPU for longer, the number of wraps is unknown and the measured rate wrong. So the interval is
- * measured in two halves, and again if their rates do not agree. */
-static void calibrate(void)
-{
-    struct sample s[3];
-    unsigned tries = 0;
-
-    outb(0x61, (uint8_t)((inb(0x61) & ~2u) | 1));
-    outb(0x43, 0xb0);                       /* channel 2, both bytes, mode 0 */
-    outb(0x42, 0xff), outb(0x42, 0xff);
-    lapic_write(LAPIC_TIMER_INITIAL, ~0u);
-    do {
-        s[0] = read_clocks();
-        s[1] = wait_from(&s[0]);
-        s[2] = wait_from(&s[1]);
-    } while (!rates_agree(s) && ++tries < 20);
-    lapic_write(LAPIC_TIMER_INITIAL, 0);
-
-    tsc_hz = (s[2].tsc - s[0].tsc) * PIT_HZ / pit_ticks(&s[0], &s[2]);
-    lapic_per_tsc = ((uint64_t)(s[0].apic - s[2].apic) << 32) / (s[2].tsc - s[0].tsc);
-}
-
 /* The 8259 goes off while its interrupt still reaches the CPU: QEMU would leave one pending
  * that no device has raised. */
 void clock_init(const struct madt_cpu *pins)
 {
     legacy_pic_off();
     lapic_init(pins);
-    calibrate();
+    rates = calibrate();
     lapic_start_timer();
+}
+
+void clock_log(void)
+{
+    const struct clock_rates *r = &rates;
+
+    if (r->by_cpuid)
+        log_debug("TSC: %lu Hz by CPUID, %lu by the PIT", r->cpuid_hz, r->pit_hz);
+    else if (r->cpuid_hz != 0)
+        log_warning("TSC: %lu Hz by the PIT, which is used, but %lu by CPUID", r->pit_hz,
+                    r->cpuid_hz);
+    else
+        log_debug("TSC: %lu Hz by the PIT, to within %lu ppm", r->pit_hz, r->ppm);
 }
 
 uint64_t arch_tsc_hz(void)
 {
-    return tsc_hz;
+    return rates.tsc_hz;
 }
 
 /* The counter has 32 bits: for a later deadline the interrupt comes too early, and timers_run
@@ -143,7 +66,7 @@ void arch_timer_program(uint64_t tsc_deadline)
     if (tsc_deadline > now) {
         ticks = tsc_deadline - now;
         ticks = ticks >> 31 ? 0x7fffffff : ticks;
-        ticks = (ticks * lapic_per_tsc >> 32) + 1;
+        ticks = (ticks * rates.lapic_per_tsc >> 32) + 1;
         if (ticks > ~0u)
             ticks = ~0u;
     }
@@ -235,7 +158,7 @@ static uint64_t cmos_seconds(void)
  * the TSC. */
 static uint64_t firmware_seconds(void)
 {
-    return boot_info.date != 0 ? boot_info.date + (arch_tsc() - boot_info.tsc) / tsc_hz : 0;
+    return boot_info.date != 0 ? boot_info.date + (arch_tsc() - boot_info.tsc) / rates.tsc_hz : 0;
 }
 
 uint64_t arch_wallclock_seconds(void)

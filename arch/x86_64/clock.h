@@ -6,8 +6,9 @@
 
 struct madt_cpu;
 
-/* Interrupt controllers of the CPU that boots; the rates of TSC and LAPIC timer, from the PIT.
- * pins: see lapic_init. */
+/* Interrupt controllers of the CPU that boots; the rates of TSC and LAPIC timer. pins: see
+ * lapic_init. */
 void clock_init(const struct madt_cpu *pins);
+void clock_log(void);                   /* how the rate of the TSC is known */
 
 #endif

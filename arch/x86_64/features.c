@@ -3,6 +3,7 @@
  * stays off: QEMU 7.2 checks the stack of an IRET to ring 3 as a supervisor access, which would
  * fault. CR4.PGE stays off: guests' global entries must not stay in the TLB when another
  * L4 is loaded. */
+#include "arch/x86_64/clock.h"
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/fault.h"
 #include "arch/x86_64/features.h"
@@ -246,6 +247,7 @@ void arch_log_cpu(void)
     const struct cpu_features *f = &cpu_features;
 
     log_debug("Local APIC: %s", lapic_mode());
+    clock_log();
     if (f->loses_xcr0)
         log_warning("XSAVE is not used: XCR0 does not keep its value, a fault of the hypervisor "
                     "below; -cpu host,-xsave hides it");

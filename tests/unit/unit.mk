@@ -85,8 +85,8 @@ $(UNIT)/test_acpi: $(UNIT)/tests/unit/test_acpi.o $(ACPI_TEXT:%.c=$(UNIT)/%.o)
 	$(call say,UNIT-LD,$@)
 	$(Q)$(UNIT_CC) $(UNIT_SAN) -o $@ $^ -lcmocka
 
-$(UNIT)/test_cpuid_words: $(UNIT)/tests/unit/test_cpuid_words.o \
-    $(UNIT)/arch/x86_64/cpuid_words.o
+$(UNIT)/test_cpuid_words $(UNIT)/test_tsc_rate: $(UNIT)/test_%: $(UNIT)/tests/unit/test_%.o \
+    $(UNIT)/arch/x86_64/%.o
 	$(call say,UNIT-LD,$@)
 	$(Q)$(UNIT_CC) $(UNIT_SAN) -o $@ $^ -lcmocka
 
