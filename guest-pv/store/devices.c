@@ -1,30 +1,16 @@
 /* The devices of guests: the hypervisor's lines name them before it introduces the guest, and here
  * they become the nodes that a Xen toolstack writes for its front end and for the back end in the
- * driver domain, with the same permissions. A guest's ring is held back until its back ends wait
- * for it, because some front ends (PV GRUB's) look once and do not wait. Called by domains.c and
- * main.c; how the two ends go on is guest-pv/driver's. */
+ * driver domain, with the same permissions. Called by domains.c and main.c; the states of the two
+ * ends are device_states.c's, and how they go on is guest-pv/driver's. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <public/io/xenbus.h>
-#include "clock.h"
 #include "console.h"
+#include "devices.h"
 #include "ring.h"
 #include "store.h"
 
-#define PATIENCE (5 * NS_PER_S)         /* for a back end that does not come */
-
-struct device {
-    struct device *next;
-    uint16_t domid, driver;
-    const char *type;                   /* vbd, vif */
-    uint32_t handle;
-    char spec[16], name[16], mode;      /* of a disk: ram0, xvda1, r or w */
-    char mac[18];                       /* of a network device */
-    bool strict;
-    bool unsettled;                     /* its states were in the tree of a store before us */
-};
-static struct device *devices;
+struct device *devices;
 
 /* --- Lines ------------------------------------------------------------------------------------ */
 
@@ -98,6 +84,15 @@ static bool is_taken(const struct device *d)
     return false;
 }
 
+static void set_paths(struct device *d)
+{
+    snprintf(d->front, sizeof(d->front), "/local/domain/%u/device/%s/%lu", d->domid, d->type,
+             (unsigned long)d->handle);
+    snprintf(d->back, sizeof(d->back), "/local/domain/%u/backend/%s/%u/%lu", d->driver, d->type,
+             d->domid, (unsigned long)d->handle);
+    snprintf(d->back_state, sizeof(d->back_state), "%s/state", d->back);
+}
+
 void device_add(uint16_t domid, uint16_t driver, const char *word)
 {
     struct device *d = calloc(1, sizeof(*d));
@@ -117,6 +112,7 @@ void device_add(uint16_t domid, uint16_t driver, const char *word)
         free(d);
         return;
     }
+    set_paths(d);
     d->next = devices;
     devices = d;
 }
@@ -137,18 +133,6 @@ void devices_forget(uint16_t domid)
 
 /* --- Nodes ------------------------------------------------------------------------------------ */
 
-static void front_path(const struct device *d, char path[NODE_PATH])
-{
-    snprintf(path, NODE_PATH, "/local/domain/%u/device/%s/%lu", d->domid, d->type,
-             (unsigned long)d->handle);
-}
-
-static void back_path(const struct device *d, char path[NODE_PATH])
-{
-    snprintf(path, NODE_PATH, "/local/domain/%u/backend/%s/%u/%lu", d->driver, d->type, d->domid,
-             (unsigned long)d->handle);
-}
-
 /* The directories on the way: the guest's are ours, which it may read; the driver domain's are its
  * own. */
 static void make_parents(const struct device *d)
@@ -167,8 +151,10 @@ static void make_parents(const struct device *d)
     node_make(path, d->driver, d->domid);
 }
 
-static void write_disk(const struct device *d, const char *front, const char *back)
+static void write_disk(const struct device *d)
 {
+    const char *front = d->front, *back = d->back;
+
     node_set(front, "virtual-device", "%lu", (unsigned long)d->handle);
     node_set(front, "device-type", "disk");
     node_set(back, "removable", "0");
@@ -180,8 +166,10 @@ static void write_disk(const struct device *d, const char *front, const char *ba
     node_set(back, "params", "%s", d->spec);
 }
 
-static void write_vif(const struct device *d, const char *front, const char *back)
+static void write_vif(const struct device *d)
 {
+    const char *front = d->front, *back = d->back;
+
     node_set(front, "handle", "%lu", (unsigned long)d->handle);
     node_set(front, "mac", "%s", d->mac);
     node_set(back, "handle", "%lu", (unsigned long)d->handle);
@@ -195,11 +183,9 @@ static void write_vif(const struct device *d, const char *front, const char *bac
  * served the guest, its device may be connected and in use, which the driver domain knows. */
 static void write_device(const struct device *d)
 {
-    char front[NODE_PATH], back[NODE_PATH];
+    const char *front = d->front, *back = d->back;
 
     make_parents(d);
-    front_path(d, front);
-    back_path(d, back);
     node_make(front, d->domid, d->driver);
     node_make(back, d->driver, d->domid);
     node_set(front, "backend", "%s", back);
@@ -209,9 +195,9 @@ static void write_device(const struct device *d)
     node_set(back, "frontend-id", "%u", d->domid);
     node_set(back, "online", "1");
     if (!strcmp(d->type, "vbd"))
-        write_disk(d, front, back);
+        write_disk(d);
     else
-        write_vif(d, front, back);
+        write_vif(d);
     if (d->unsettled)
         return;
     node_set(front, "state", "%d", XenbusStateInitialising);
@@ -234,138 +220,7 @@ bool devices_write(uint16_t domid, bool again)
 /* Their driver domain is gone for good, and its part of the last step is done here. */
 void devices_close(uint16_t driver)
 {
-    char back[NODE_PATH];
-
-    for (const struct device *d = devices; d; d = d->next) {
-        if (d->driver != driver)
-            continue;
-        back_path(d, back);
-        node_set(back, "state", "%d", XenbusStateClosed);
-    }
-}
-
-/* --- Guests that wait for their back ends ----------------------------------------------------- */
-
-struct hold {
-    struct hold *next;
-    uint16_t domid;
-    struct timer timer;
-    bool late;
-};
-static struct hold *holds;
-
-static void on_late(void *arg)
-{
-    struct hold *h = arg;
-
-    h->late = true;
-    console_wake();
-}
-
-/* XenbusStateUnknown: it has none. */
-static XenbusState back_state(const struct device *d)
-{
-    char path[NODE_PATH + 8];
-    const struct node *n;
-
-    back_path(d, path);
-    strcat(path, "/state");
-    n = tree_find(path);
-    return n && n->data->len_bytes == 1 && n->data->bytes[0] >= '0' &&
-                   n->data->bytes[0] <= '0' + XenbusStateClosed
-               ? (XenbusState)(n->data->bytes[0] - '0') : XenbusStateUnknown;
-}
-
-static bool is_waited_for(const struct device *d)
-{
-    return back_state(d) > XenbusStateInitialising;
-}
-
-static bool is_ready(uint16_t domid)
-{
     for (const struct device *d = devices; d; d = d->next)
-        if (d->domid == domid && !is_waited_for(d))
-            return false;
-    return true;
-}
-
-void device_hold(uint16_t domid)
-{
-    struct hold *h = calloc(1, sizeof(*h));
-
-    if (!h) {
-        domain_connect(domid);
-        return;
-    }
-    h->domid = domid;
-    h->next = holds;
-    holds = h;
-    timer_start(&h->timer, clock_ns() + PATIENCE, on_late, h);
-}
-
-static void end_hold(struct hold **at)
-{
-    struct hold *h = *at;
-
-    timer_cancel(&h->timer);
-    *at = h->next;
-    free(h);
-}
-
-void device_hold_forget(uint16_t domid)
-{
-    struct hold **at = &holds;
-
-    while (*at && (*at)->domid != domid)
-        at = &(*at)->next;
-    if (*at)
-        end_hold(at);
-}
-
-/* The driver domain has told its state to us, too. The guest will not: its own is what it must be
- * then. */
-static void settle(struct device *d)
-{
-    static const XenbusState front_states[] = {
-        [XenbusStateInitialising] = XenbusStateInitialising,
-        [XenbusStateInitWait] = XenbusStateInitialising,
-        [XenbusStateInitialised] = XenbusStateInitialising,
-        [XenbusStateConnected] = XenbusStateConnected,
-        [XenbusStateClosing] = XenbusStateClosed,
-        [XenbusStateClosed] = XenbusStateClosed,
-    };
-    XenbusState state = back_state(d);
-    char front[NODE_PATH];
-
-    if (state == XenbusStateUnknown)
-        return;
-    d->unsettled = false;
-    front_path(d, front);
-    node_set(front, "state", "%d", front_states[state]);
-}
-
-void devices_settle(void)
-{
-    for (struct device *d = devices; d; d = d->next)
-        if (d->unsettled)
-            settle(d);
-}
-
-void device_holds_serve(void)
-{
-    struct hold **at = &holds, *h;
-    uint16_t domid;
-
-    while ((h = *at)) {
-        domid = h->domid;
-        if (!h->late && !is_ready(domid)) {
-            at = &h->next;
-            continue;
-        }
-        if (h->late)
-            kprintf("store: domain %u: its devices are not ready after %lu s: it begins "
-                    "without\n", domid, PATIENCE / NS_PER_S);
-        end_hold(at);
-        domain_connect(domid);
-    }
+        if (d->driver == driver)
+            node_set(d->back, "state", "%d", XenbusStateClosed);
 }

@@ -107,12 +107,12 @@ int guest_main(void)
     if (refuse_all)
         kprintf("store: every request will be answered by EIO\n");
     server = current;
+    device_states_init();
     event_set_handler(console_port(), on_console, NULL);
     event_unmask(console_port());
     for (;;) {
         read_lines();
-        device_holds_serve();
-        devices_settle();
+        device_states_serve();
         domains_serve();
         if (!rings_serve())
             thread_block();

@@ -6,15 +6,24 @@
 #include <string.h>
 #include "store.h"
 
+static bool is_path_char(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           c == '-' || c == '/' || c == '_' || c == '@';
+}
+
+/* In one pass, as every request has a path. */
 bool path_valid(const char *path)
 {
-    size_t len = strlen(path);
+    size_t len = 0;
 
-    if (path[0] != '/' || len > XENSTORE_ABS_PATH_MAX || (len > 1 && path[len - 1] == '/') ||
-        strstr(path, "//"))
+    if (path[0] != '/')
         return false;
-    return strspn(path,
-                  "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-/_@") == len;
+    for (; path[len]; len++)
+        if (len == XENSTORE_ABS_PATH_MAX || !is_path_char(path[len]) ||
+            (path[len] == '/' && path[len + 1] == '/'))
+            return false;
+    return len == 1 || path[len - 1] != '/';
 }
 
 /* The nearest node above, whose path goes to buf. Only a failed transaction has no root. */

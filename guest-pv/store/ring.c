@@ -20,7 +20,6 @@
 #include "hypercall.h"
 #include "ring.h"
 #include "store.h"
-#include "thread.h"
 
 #define JOURNAL_AT 2080u
 #define STORE_PORT 1   /* the same in every guest: the first port that the builder allocates */
@@ -43,13 +42,17 @@ struct ring {
     int port;
     uint32_t req_cons, rsp_prod;
     uint32_t kept;                      /* bytes in the journal, or LOST */
+    volatile bool due;                  /* an event came, or there was something the last time */
 };
 static struct ring *rings;
 
 static void on_event(port_t port, void *arg)
 {
+    struct ring *r = arg;
+
     (void)port;
-    thread_wake(arg);
+    r->due = true;
+    console_wake();
 }
 
 static bool refuse(struct ring *r, const char *what, int rc)
@@ -151,13 +154,14 @@ bool ring_connect(uint16_t domid)
     rc = grant_map((uint64_t)r->page, GNTMAP_host_map, domid, GNTTAB_RESERVED_XENSTORE, &r->handle);
     if (rc)
         return refuse(r, "its ring cannot be mapped", rc);
-    r->port = event_bind_interdomain(domid, STORE_PORT, on_event, current);
+    r->port = event_bind_interdomain(domid, STORE_PORT, on_event, r);
     if (r->port < 0) {
         grant_unmap((uint64_t)r->page, r->handle);
         return refuse(r, "no event channel", r->port);
     }
     r->next = rings;
     rings = r;
+    r->due = true;
     resume(r);
     return true;
 }
@@ -260,8 +264,12 @@ bool rings_serve(void)
 {
     bool moved = false;
 
-    for (struct ring *r = rings; r; r = r->next)
-        if (r->conn)
-            moved |= serve(r);
+    for (struct ring *r = rings; r; r = r->next) {
+        if (!r->conn || (!r->due && !r->conn->out_len))
+            continue;
+        r->due = false;                 /* first: an event meanwhile counts */
+        if (serve(r))
+            r->due = moved = true;
+    }
     return moved;
 }

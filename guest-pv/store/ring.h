@@ -1,5 +1,6 @@
-/* The rings between the guests and the store (ring.c), and the nodes that each guest finds at its
- * start (domains.c, devices.c). Called by main.c, which reads the hypervisor's lines. */
+/* The rings between the guests and the store (ring.c), the nodes that each guest finds at its start
+ * (domains.c, devices.c), and the states of its devices (device_states.c). Called by main.c, which
+ * reads the hypervisor's lines. */
 #ifndef STORE_RING_H
 #define STORE_RING_H
 
@@ -33,11 +34,12 @@ void device_add(uint16_t domid, uint16_t driver, const char *word);
 bool devices_write(uint16_t domid, bool again);
 void devices_close(uint16_t driver);    /* those of a driver domain that will not come back */
 void devices_forget(uint16_t domid);    /* a guest's or a driver domain's */
-/* Calls domain_connect() when all its back ends wait, or have not come in time. */
+
+/* device_states.c: calls domain_connect() when all its back ends wait, or have not come in time. */
 void device_hold(uint16_t domid);
 void device_hold_forget(uint16_t domid);
-void device_holds_serve(void);
-void devices_settle(void);
+void device_states_init(void);
+void device_states_serve(void);
 
 /* main.c: looks again at everything, as an event of the console would. */
 void console_wake(void);

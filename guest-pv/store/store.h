@@ -59,6 +59,8 @@ struct node {
     struct node *parent, *children, *next;
     struct data *data;
     uint64_t kids;                      /* changes with every child that comes or goes */
+    uint32_t hash;                      /* of the name; with len it tells most names apart */
+    unsigned len;                       /* of the name */
     char name[];
 };
 
@@ -144,6 +146,8 @@ void watch_pay(struct conn *c);         /* owed events that have room now */
 /* The node of that path changed: fires all watches on it and on the nodes above, of domains that
  * may read d. */
 void watch_fire(const char *path, const struct data *d);
+/* Called with each path whose node changed; NULL: nobody wants to know. */
+extern void (*tree_changed)(const char *path);
 /* Fires all watches on @introduceDomain or @releaseDomain. */
 void watch_fire_special(const char *name);
 

@@ -106,13 +106,14 @@ void parent_path(char *buf, const char *path)
     buf[len] = 0;
 }
 
-static struct node *child_of(const struct node *n, const char *name, size_t len)
+/* The length of a name that ends at a slash or a NUL, and its hash. */
+static unsigned name_hash(const char *name, uint32_t *hash)
 {
-    struct node *c = n->children;
+    unsigned len = 0;
 
-    while (c && (strncmp(c->name, name, len) || c->name[len]))
-        c = c->next;
-    return c;
+    for (*hash = 2166136261u; name[len] && name[len] != '/'; len++)
+        *hash = (*hash ^ (uint8_t)name[len]) * 16777619u;
+    return len;
 }
 
 struct node *tree_find(const char *path)
@@ -120,9 +121,13 @@ struct node *tree_find(const char *path)
     struct node *n = root;
 
     while (n && *path == '/' && path[1]) {
-        size_t len = strcspn(++path, "/");
+        uint32_t hash;
+        unsigned len = name_hash(++path, &hash);
+        struct node *c = n->children;
 
-        n = child_of(n, path, len);
+        while (c && (c->hash != hash || c->len != len || memcmp(c->name, path, len)))
+            c = c->next;
+        n = c;
         path += len;
     }
     return n;
@@ -131,11 +136,13 @@ struct node *tree_find(const char *path)
 struct node *tree_node(const char *path)
 {
     const char *name = strrchr(path, '/') + 1;
-    struct node *n = store_malloc(sizeof(*n) + strlen(name) + 1);
+    uint32_t hash;
+    unsigned len = name_hash(name, &hash);
+    struct node *n = store_malloc(sizeof(*n) + len + 1);
 
     if (n) {
-        *n = (struct node){ .kids = ++kids_clock };
-        strcpy(n->name, name);
+        *n = (struct node){ .kids = ++kids_clock, .hash = hash, .len = len };
+        memcpy(n->name, name, len + 1);
     }
     return n;
 }

@@ -9,11 +9,13 @@
 struct watch {
     struct watch *next;
     struct conn *conn;
-    size_t rel, cost;
+    size_t rel, cost, len;              /* len: of path */
     bool owed;
     const char *token;                  /* behind the path */
     char path[];
 };
+
+void (*tree_changed)(const char *path);
 
 static struct watch **find(struct conn *c, const char *path, const char *token)
 {
@@ -42,7 +44,8 @@ enum xs_err watch_add(struct conn *c, const char *path, const char *token, size_
         return XS_ENOMEM;
     }
     accounts[c->domid].watches++;
-    *w = (struct watch){ .conn = c, .rel = rel, .cost = cost, .token = w->path + path_len };
+    *w = (struct watch){ .conn = c, .rel = rel, .cost = cost, .len = path_len - 1,
+                         .token = w->path + path_len };
     strcpy(w->path, path);
     strcpy(w->path + path_len, token);
     *at = *made = w;
@@ -102,22 +105,25 @@ void watch_pay(struct conn *c)
             w->owed = false;
 }
 
-static bool covers(const char *watched, const char *path)
+/* Most watches differ from most paths in the last byte, or are longer. */
+static bool covers(const struct watch *w, const char *path, size_t len)
 {
-    size_t len = strlen(watched);
-
-    if (strncmp(watched, path, len))
+    if (w->len > len || w->path[w->len - 1] != path[w->len - 1] || memcmp(w->path, path, w->len))
         return false;
-    return !path[len] || path[len] == '/' || len == 1;
+    return w->len == len || path[w->len] == '/' || w->len == 1;
 }
 
 void watch_fire(const char *path, const struct data *d)
 {
+    size_t len = strlen(path);
+
+    if (tree_changed)
+        tree_changed(path);
     for (struct conn *c = conn_list; c; c = c->next) {
         if (!data_allows(d, c->domid, PERM_READ))
             continue;
         for (struct watch *w = c->watches; w; w = w->next)
-            if (covers(w->path, path))
+            if (covers(w, path, len))
                 event(w, path);
     }
 }
