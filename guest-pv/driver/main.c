@@ -29,6 +29,7 @@
 #define DRAIN_SLEEP (10 * NS_PER_MS)
 #define FLUSH_NS (4 * NS_PER_S)         /* less than the hypervisor waits for our end */
 
+#define SPARE_PAGES 256u
 #define MAX_CARDS 4u
 #define PACKETS 384u                    /* of each card, besides those of each guest's device */
 
@@ -95,12 +96,13 @@ static bool map(domid_t domid, struct grant *g, unsigned n, bool readonly)
     return nr_good == n;
 }
 
+/* Some pages stay for page tables, without which the domain ends. */
 static void *alloc(size_t bytes)
 {
     size_t n = (bytes + PAGE_SIZE - 1) / PAGE_SIZE;
     void *p;
 
-    if (frames_in_a_row() < n)
+    if (frames_in_a_row() < n + SPARE_PAGES)
         return NULL;
     p = p2v(frames_reserve(n));
     memset(p, 0, n * PAGE_SIZE);

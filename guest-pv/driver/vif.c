@@ -63,10 +63,14 @@ static bool make(struct pair *p)
         return pair_fail(p, "no memory");
     v->pair = p;
     if (!v->has_packets && !get_share(&spare, packets_init, PORT_QUEUE))
-        return pair_fail(p, "no memory for its packets");
+        return pair_fail(p, "no memory for its packets (mem= of the driver domain)");
     v->has_packets = true;
-    if (!v->has_large)
+    if (!v->has_large) {
         v->has_large = get_share(&spare_large, packets_init_large, PORT_LARGE);
+        if (!v->has_large)
+            pair_print(p, "vif/%u: no memory for large packets (mem= of the driver domain): TCP "
+                       "goes in frames", (unsigned)p->handle);
+    }
     return vif_read_address(p, v->mac, &v->strict) || pair_fail(p, "it has no address");
 }
 

@@ -43,7 +43,7 @@ def command(args, column):
         argv = qemu.command(machine, None, args.linux, WORDS + "ttyS0", [args.ramdisk])
     else:
         modules = [f"{args.store} service name=store --",
-                   f"{args.driver} name=driver driver weight=2048 --",
+                   f"{args.driver} name=driver driver --",
                    f"{args.linux} name=linux mem=256M disk=vd0,xvda1,w vif -- {WORDS}hvc0",
                    args.ramdisk]
         argv = qemu.command(machine, None, args.paragon, "console=com1 maxcpus=1", modules)

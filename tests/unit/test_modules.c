@@ -119,7 +119,7 @@ static void vmm_gets_files(void **state)
     free(good);
 }
 
-/* Its memory holds its disks, unless it says how much it wants. */
+/* Without mem= its memory holds its disks and what each device of a guest needs. */
 static void driver_has_room_for_its_disks(void **state)
 {
     struct tiny_elf *good = malloc(sizeof(*good));
@@ -132,10 +132,34 @@ static void driver_has_room_for_its_disks(void **state)
     add_module(image, sizeof(image), "");
     guest_list_make();
     assert_int_equal(guests[0].config.mem_bytes, (16 << 20) + sizeof(image));
+    add_module(good, sizeof(*good), "mem=4M disk=ram0,xvda,w vif vif --");
+    add_module(good, sizeof(*good), "mem=4M disk=ram1,xvda,w --");
+    guest_list_make();
+    assert_int_equal(guests[0].config.mem_bytes,
+                     (16 << 20) + sizeof(image) + 2 * (64 << 10) + 2 * (1536 << 10));
     strcpy(boot_info.modules[0].string, "mem=5M driver --");
     build_all_domains();
     assert_int_equal(domain_by_id(1)->max_frames, (5 << 20) / PAGE_SIZE);
     assert_int_equal(guest_start_info(domain_by_id(1))->mod_len, sizeof(image));
+    free(good);
+}
+
+/* Without mem= it can keep what each guest may have. */
+static void service_has_room_for_its_guests(void **state)
+{
+    struct tiny_elf *good = malloc(sizeof(*good));
+
+    (void)state;
+    strcpy(boot_info.loader, "GRUB 2.06");
+    elf_make(good);
+    add_module(good, sizeof(*good), "service --");
+    guest_list_make();
+    assert_int_equal(guests[0].config.mem_bytes, 16 << 20);
+    for (unsigned i = 1; i < 64; i++)
+        add_module(good, sizeof(*good), "mem=900G --");
+    guest_list_make();
+    assert_int_equal(guests[0].config.mem_bytes, (6 << 20) + 64 * (384 << 10));
+    build_all_domains();                /* nothing fits */
     free(good);
 }
 
@@ -325,6 +349,7 @@ int main(void)
         with_machine(service_is_domain_0_wherever_its_module_is),
         with_machine(vmm_gets_files),
         with_machine(driver_has_room_for_its_disks),
+        with_machine(service_has_room_for_its_guests),
         with_machine(driver_and_disks),
         with_machine(vmm_is_refused),
         with_machine(memory_of_module_files_goes_to_guests),

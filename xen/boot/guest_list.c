@@ -17,9 +17,16 @@
 #include "xen/pv/store.h"
 
 _Static_assert(BOOT_MODULES < MAX_DOMIDS, "each module may be a guest");
-#define SERVICE_BYTES (16ull << 20)     /* a service domain's memory without mem= */
-/* A driver domain's without mem=, besides its ramdisk: its RAM disks, used in place. */
+/* The memory of a service domain without mem=: at least so much, and for each guest what the store
+ * may keep for it (guest-pv/store/store.h) and its connection. */
+#define SERVICE_BYTES (16ull << 20)
+#define SERVICE_OWN_BYTES (6ull << 20)
+#define SERVICE_BYTES_PER_GUEST (384ull << 10)
+/* Of a driver domain without mem=: for itself and the machine's devices; its ramdisk, whose RAM
+ * disks are used in place; and for each device of a guest, a vif with its packets. */
 #define DRIVER_BYTES (16ull << 20)
+#define DRIVER_BYTES_PER_DISK (64ull << 10)
+#define DRIVER_BYTES_PER_VIF (1536ull << 10)
 
 struct guest guests[BOOT_MODULES];
 unsigned nr_guests;
@@ -98,11 +105,6 @@ static void add_guest(unsigned module)
     g->id = (domid_t)(g->config.service ? STORE_DOMID : nr_guests - nr_services);
     if (g->config.name[0] == '\0')
         snprintf(g->config.name, sizeof(g->config.name), "guest%u", g->id);
-    if (g->config.service && g->config.mem_bytes == 0)
-        g->config.mem_bytes = SERVICE_BYTES;
-    g->sized = g->config.mem_bytes != 0;
-    if (g->config.driver && !g->sized)
-        g->config.mem_bytes = DRIVER_BYTES;
     check_lengths(g);
     reason = rc != 0                                ? "a word of its string makes no sense"
              : g->config.service && nr_services > 1 ? "there is a service domain already"
@@ -120,11 +122,34 @@ static void add_guest(unsigned module)
         find_files(g);
 }
 
-static void add_ramdisk(struct guest *g, unsigned module)
+static uint64_t service_bytes(void)
 {
-    g->ramdisk = (int)module;
-    if (g->config.driver && !g->sized)
-        g->config.mem_bytes += ALIGN_UP(boot_info.modules[module].size, PAGE_SIZE);
+    return MAX(SERVICE_BYTES, SERVICE_OWN_BYTES + nr_guests * SERVICE_BYTES_PER_GUEST);
+}
+
+static uint64_t driver_bytes(const struct guest *g)
+{
+    uint64_t bytes = DRIVER_BYTES;
+
+    if (g->ramdisk >= 0)
+        bytes += ALIGN_UP(boot_info.modules[g->ramdisk].size, PAGE_SIZE);
+    for (unsigned i = 0; i < nr_guests; i++)
+        for (const char *word = guests[i].config.devices; *word != '\0'; word += strlen(word) + 1)
+            bytes += *word == 'v' ? DRIVER_BYTES_PER_VIF : DRIVER_BYTES_PER_DISK;
+    return bytes;
+}
+
+/* What the store and the driver domain need for the guests that there are. */
+static void size_services(void)
+{
+    for (unsigned i = 0; i < nr_guests; i++) {
+        struct guest *g = &guests[i];
+
+        if (g->config.mem_bytes == 0 && g->config.service)
+            g->config.mem_bytes = service_bytes();
+        else if (g->config.mem_bytes == 0 && g->config.driver)
+            g->config.mem_bytes = driver_bytes(g);
+    }
 }
 
 /* A kernel that cannot be started is reported as such, and not taken for a ramdisk. */
@@ -140,10 +165,11 @@ void guest_list_make(void)
             add_guest(i);
             i += guests[nr_guests - 1].nr_files;
         } else if (guests[nr_guests - 1].ramdisk < 0 && !guests[nr_guests - 1].config.vmm) {
-            add_ramdisk(&guests[nr_guests - 1], i);
+            guests[nr_guests - 1].ramdisk = (int)i;
         } else {
             log_error("module %u: neither a PV kernel nor the one ramdisk that %s may have", i,
                       guests[nr_guests - 1].config.name);
         }
     }
+    size_services();
 }

@@ -15,7 +15,6 @@ struct guest {
     int ramdisk;                        /* number of the module; -1: none */
     unsigned nr_files;                  /* of a vmm: the modules behind its own */
     bool usable;
-    bool sized;                         /* mem= says how much memory it gets */
     struct domain *domain;              /* NULL: it could not be built */
     struct build *build;                /* between build_load and build_complete */
 };

@@ -6,6 +6,9 @@
 #include "xen/core/trace_control.h"
 
 #define DEFAULT_MAX_PORT 1023u          /* the default of Xen's toolstack */
+#define GUEST_WEIGHT 256u               /* without weight= */
+/* The store and the driver domain wait behind no guest: many guests wait for each of them. */
+#define SERVICE_WEIGHT 8192u
 #define WORD_MAX 160u                   /* longer than every valid word */
 #define MAX_DISK_NAME 16u               /* with the NUL: the driver domain's and the guest's */
 
@@ -250,7 +253,7 @@ int domain_config_parse(const char *string, struct domain_config *c)
     char word[WORD_MAX];
     int rc = 0;
 
-    *c = (struct domain_config){ .vcpus = 1, .weight = 256, .max_port = DEFAULT_MAX_PORT,
+    *c = (struct domain_config){ .vcpus = 1, .max_port = DEFAULT_MAX_PORT,
                                 .trace = TRACE_DEFAULT };
     (void)parse_cpus(&c->cpus, "all");
     (void)parse_cpus(&c->cpus_soft, "all");
@@ -270,6 +273,8 @@ int domain_config_parse(const char *string, struct domain_config *c)
         while (*p == ' ')
             p++;
     }
+    if (c->weight == 0)
+        c->weight = c->service || c->driver ? SERVICE_WEIGHT : GUEST_WEIGHT;
     while (*rest == ' ')
         rest++;
     c->cmdline = rest;
