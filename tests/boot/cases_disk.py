@@ -2,7 +2,7 @@
 
 from case import SERVICE, SHORT, Case
 
-DRIVER = "DRIVER name=driver driver weight=2048 --"
+DRIVER = "DRIVER name=driver driver --"
 GUEST = "LINUX name=linux mem=256M {} -- console=hvc0 paragon=disk"
 NET = "LINUX name=linux mem=256M {} -- console=hvc0 paragon=net {}"
 # The whole disk is served, nothing is left of it at the end, and the service domains end last.
@@ -40,7 +40,7 @@ def killed(name, seeds):
                    f"seed={seed}" for n, seed in enumerate(seeds))
     steady = f"GOOD name=front mem=16M disk=ram{len(seeds)},xvda,w vif vif -- suites=frontend " \
              "seconds=2"
-    return Case(name, modules=(SERVICE, "DRIVER name=driver driver weight=2048 mem=128M --",
+    return Case(name, modules=(SERVICE, "DRIVER name=driver driver --",
                                f"DISKS-{len(seeds) + 1}") + doomed + (steady,),
                 guests=(last,), crash=tuple(range(2, last)), mem=1024, limit=120,
                 shows=(rf"^\(d1\) driver: d{last}: xvda ends: .*, 0 errors",) + NOTHING_LEFT)
@@ -50,6 +50,17 @@ def kills(seed, number):
     """Boots with 20 such guests each: make soak-disk."""
     return [killed(f"killed-{first}", range(first, first + 20))
             for first in range(seed, seed + number, 20)]
+
+
+def many(number):
+    """So many guests with a disk and a network device each, all started at the same time, and one
+    that takes of the store what it can, and keeps it busy."""
+    guests = tuple(f"GOOD name=front{n} mem=4M disk=ram{n},xvda,w vif -- suites=frontend"
+                   for n in range(number))
+    greedy = "GOOD name=greedy mem=4M -- suites=storegreedy seconds=5"
+    return Case("many-guests", modules=(SERVICE, DRIVER, f"DISKS-{number}", greedy) + guests,
+                guests=tuple(range(2, 3 + number)), mem=1024, limit=90, long=True,
+                shows=NOTHING_LEFT)
 
 
 CASES = [
@@ -87,6 +98,7 @@ CASES = [
          shows=(r"^\(d1\) driver: d3: xvda ends: .*, 0 errors",
                 r"^\(d1\) driver: d3: network device 1 ends: .*, 0 dropped, 0 refused") +
          NOTHING_LEFT),
+    many(64),
     # Guests that are ended in the middle of everything: nothing is left of them.
     killed("front-killed", range(100, 120)),
     # The machine's own devices.
@@ -185,6 +197,16 @@ CASES = [
                 r"^\(d1\) driver: d2: vbd/51712: there is no disk of that name",
                 r'^\(XEN\).*module word "disk=ram0,sda,w": not a value for it',
                 r"^\(d0\) store: domain 4: disk=ram0,xvda0,r: not the name of a disk")),
+    Case("driver-little-memory",
+         modules=(SERVICE, "DRIVER name=driver mem=6M driver --", "DISKS-1",
+                  "GOOD name=front mem=16M disk=ram0,xvda,w vif vif -- suites=frontend"),
+         guests=(2,),
+         shows=(r"^\(d1\) driver: d2: vif/1: no memory for large packets \(mem= of the driver",)),
+    Case("driver-no-memory",
+         modules=(SERVICE, "DRIVER name=driver mem=4M driver --", "DISKS-1",
+                  SHORT.format("two").replace(" -- ", " disk=ram0,xvda,w vif -- ", 1)),
+         guests=(2,),
+         shows=(r"^\(d1\) driver: d2: vif/0: no memory for its packets \(mem= of the driver",)),
     Case("disk-without-driver",
          modules=(SERVICE, SHORT.format("good").replace(" -- ", " disk=ram0,xvda,w -- ", 1)),
          guests=(1,),
