@@ -56,6 +56,7 @@ void offsets(void)
     VALUE(V_root_kernel, offsetof(struct vcpu, root_kernel));
     VALUE(V_root_user, offsetof(struct vcpu, root_user));
     VALUE(V_kernel_sp, offsetof(struct vcpu, kernel_sp));
+    VALUE(V_cb_event, offsetof(struct vcpu, callback) + CB_EVENT * sizeof(uint64_t));
     VALUE(V_cb_syscall, offsetof(struct vcpu, callback) + CB_SYSCALL * sizeof(uint64_t));
     VALUE(V_cb_masks, offsetof(struct vcpu, cb_masks_events));
     VALUE(CB_SYSCALL_BIT, 1 << CB_SYSCALL);
@@ -96,4 +97,5 @@ void offsets(void)
     VALUE(HYPERCALL_iret, __HYPERVISOR_iret);
     VALUE(TRACE_HYPERCALL_BYTE, TRACE_HYPERCALL);
     VALUE(TRACE_TRAP_BYTE, TRACE_TRAP);
+    VALUE(TRACE_EVENT_BYTE, TRACE_EVENT);
 }

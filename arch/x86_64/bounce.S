@@ -1,7 +1,8 @@
-/* Two traps that go to the guest's kernel without C: a page fault at a page that is not there, and
- * INT 0x80 of user mode. traps.S jumps here for both vectors, from wherever they come; all that is
- * not of this kind goes on in C, at `trap`. What is done is the same as inject_page_fault,
- * inject_software_interrupt and bounce in xen/cpu/upcall.c do. */
+/* What enters the guest's kernel without C: a page fault at a page that is not there, INT 0x80 of
+ * user mode, and the event callback after a hypercall. traps.S jumps here for both vectors, from
+ * wherever they come, and all that is not of this kind goes on in C, at `trap`; entry.S jumps to
+ * hypercall_upcall. What is done is the same as inject_page_fault, inject_software_interrupt,
+ * deliver_events and bounce in xen/cpu/upcall.c do. */
 #include "arch/x86_64/entry_macros.h"
 
 /* Of an error code: what the fault of a page that is not there may have. */
@@ -40,6 +41,20 @@
     and $-16, %rdx
 .endm
 
+/* rdx: the kernel's own stack, of which no part that a frame may need is in the hole. */
+.macro STAY_ON_STACK slow
+    mov R_rsp(%rsp), %rdx
+    and $-16, %rdx
+    lea -1(%rdx), %rcx
+    shr $HOLE_SHIFT, %rcx
+    cmp $HOLE_NUMBER, %ecx
+    je \slow
+    lea -MOST_FRAME(%rdx), %rcx
+    shr $HOLE_SHIFT, %rcx
+    cmp $HOLE_NUMBER, %ecx
+    je \slow
+.endm
+
 /* Pushes below rdx, from the lowest address: rcx r11 [error code] rip cs rflags rsp ss. The upper
  * halves of cs and of the error code's slot are 0. rdx: the new stack. */
 .macro PUSH_FRAME failed, code, from_kernel
@@ -72,17 +87,22 @@
     EXTABLE 1b, 2b, \failed
 .endm
 
-/* rdx: the new stack. The handler's address is canonical: set_trap_table has checked it. */
-.macro ENTER_HANDLER address, flags
-    mov V_info(%rax), %rcx
-    testb $MASKS_EVENTS, \flags(%rax)
-    setnz I_mask(%rcx)
+/* The guest goes on at this address, with the stack in rdx. */
+.macro SET_FRAME address
     mov \address(%rax), %rcx
     mov %rcx, R_rip(%rsp)
     movl $SEL_GUEST_CS64, R_cs(%rsp)
     andl $~FLAGS_CLEARED, R_rflags(%rsp)
     mov %rdx, R_rsp(%rsp)
     movl $SEL_GUEST_SS, R_ss(%rsp)
+.endm
+
+/* The handler's address is canonical: set_trap_table has checked it. */
+.macro ENTER_HANDLER address, flags
+    mov V_info(%rax), %rcx
+    testb $MASKS_EVENTS, \flags(%rax)
+    setnz I_mask(%rcx)
+    SET_FRAME \address
     mov R_rax(%rsp), %rax
     mov R_rcx(%rsp), %rcx
     mov R_rdx(%rsp), %rdx
@@ -115,17 +135,8 @@ page_fault:                             /* rsp: at the error code */
 page_fault_enter:
     ENTER_HANDLER V_trap_pf, V_trap_pf_flags
 
-page_fault_of_kernel:                   /* the frame may not be in the hole */
-    mov R_rsp(%rsp), %rdx
-    and $-16, %rdx
-    lea -1(%rdx), %rcx
-    shr $HOLE_SHIFT, %rcx
-    cmp $HOLE_NUMBER, %ecx
-    je page_fault_slow_saved
-    lea -MOST_FRAME(%rdx), %rcx
-    shr $HOLE_SHIFT, %rcx
-    cmp $HOLE_NUMBER, %ecx
-    je page_fault_slow_saved
+page_fault_of_kernel:
+    STAY_ON_STACK page_fault_slow_saved
     PUSH_FRAME page_fault_failed_in_kernel, 1, 1
     jmp page_fault_enter
 
@@ -168,3 +179,27 @@ int_80_slow:
     mov R_rax(%rsp), %rax
     add $R_error_code, %rsp
     jmp trap
+
+/* --- The event callback, after a hypercall ---------------------------------------------------- */
+/* rsp: at r15 of the frame, which has all but the registers that C does not change. rax is in it.
+ * An upcall is due, and no other work. As in C, the frame for the guest has rcx and r11 as they
+ * were at an earlier entry, for the hypercall has changed them. */
+    .globl hypercall_upcall
+hypercall_upcall:
+    IF_TRACED hypercall_slow_exit, TRACE_EVENT_BYTE
+    mov S_vcpu(%rsp), %rax
+    cmpb $0, V_iret_slow(%rax)
+    jne hypercall_slow_exit
+    cmpq $0, V_cb_event(%rax)
+    je hypercall_slow_exit
+    STAY_ON_STACK hypercall_slow_exit
+    mov R_r11(%rsp), %r11
+    PUSH_FRAME hypercall_slow_exit, 0, 1
+    mov V_info(%rax), %rcx
+    movb $1, I_mask(%rcx)
+    SET_FRAME V_cb_event
+    RESTORE_SCRATCH
+    mov R_rax(%rsp), %rax
+    mov R_rcx(%rsp), %rcx
+    lea R_rip(%rsp), %rsp
+    jmp do_iretq

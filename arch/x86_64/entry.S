@@ -90,7 +90,9 @@ hypercall_fast_exit:
 
 hypercall_maybe_upcall:
     cmpb $0, I_mask(%rcx)
-    jne hypercall_fast_exit
+    je hypercall_upcall                     /* bounce.S */
+    jmp hypercall_fast_exit
+    .globl hypercall_slow_exit
 hypercall_slow_exit:
     SAVE_CALLEE
     CALL_C exit_to_guest_work

@@ -316,6 +316,52 @@ static void reset(void)
     EXPECT_EQ(st.status, EVTCHNSTAT_closed);
 }
 
+/* The upcall comes between a hypercall and the next instruction, which finds every register but rax
+ * as it was before. rdi and rsi are the call's arguments. Returns the hypercall's result; *changed:
+ * 0 if none has changed. */
+static long send_and_compare(port_t port, uint64_t *changed)
+{
+    static struct { uint64_t rsp, rbp; } kept;
+    struct evtchn_send send = { .port = port };
+    register uint64_t diff __asm__("rbx");
+    long rc;
+
+    __asm__ volatile("movq %%rbp, %[rbp]\n\tmovq %%rsp, %[rsp]\n\t"
+                     "movq $2, %%rbx\n\tmovq $4, %%rdx\n\tmovq $7, %%rbp\n\tmovq $8, %%r8\n\t"
+                     "movq $9, %%r9\n\tmovq $10, %%r10\n\tmovq $12, %%r12\n\tmovq $13, %%r13\n\t"
+                     "movq $14, %%r14\n\tmovq $15, %%r15\n\t"
+                     "call hypercall_page + %c[call]\n\t"
+                     "xorq $2, %%rbx\n\txorq $4, %%rdx\n\txorq $7, %%rbp\n\txorq $8, %%r8\n\t"
+                     "xorq $9, %%r9\n\txorq $10, %%r10\n\txorq $12, %%r12\n\txorq $13, %%r13\n\t"
+                     "xorq $14, %%r14\n\txorq $15, %%r15\n\txorq %[cmd], %%rdi\n\t"
+                     "orq %%rdx, %%rbx\n\torq %%rbp, %%rbx\n\torq %%r8, %%rbx\n\t"
+                     "orq %%r9, %%rbx\n\torq %%r10, %%rbx\n\t"
+                     "orq %%r12, %%rbx\n\torq %%r13, %%rbx\n\t"
+                     "orq %%r14, %%rbx\n\torq %%r15, %%rbx\n\torq %%rdi, %%rbx\n\t"
+                     "movq %[rbp], %%rbp\n\tcmpq %%rsp, %[rsp]\n\tje 1f\n\torq $1, %%rbx\n1:"
+                     : "=a"(rc), "=&b"(diff), [rbp] "=m"(kept.rbp), [rsp] "=m"(kept.rsp)
+                     : "D"((uint64_t)EVTCHNOP_send), "S"(&send), "m"(send),
+                       [call] "i"(__HYPERVISOR_event_channel_op * 32), [cmd] "i"(EVTCHNOP_send)
+                     : "rcx", "rdx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "memory",
+                       "cc");
+    *changed = diff;
+    return rc;
+}
+
+static void upcall_keeps_registers(void)
+{
+    int port = event_bind_ipi(on_event, NULL);
+    uint64_t changed = 1;
+
+    ASSERT(port > 0);
+    seen = 0;
+    EXPECT_EQ(send_and_compare(port, &changed), 0);
+    EXPECT_EQ(seen, 1);
+    EXPECT_EQ(changed, 0);
+    EXPECT_EQ(event_close(port), 0);
+}
+
 SUITE(events, 50, 0, TEST(unbound_port), TEST(connected_to_oneself), TEST(interdomain_arguments),
       TEST(ipi_to_oneself), TEST(virqs), TEST(port_mask), TEST(upcall_mask), TEST(close_clears),
-      TEST(bind_to_vcpu), TEST(hostile_ports), TEST(scribbled_bits), TEST(exhaustion), TEST(reset));
+      TEST(bind_to_vcpu), TEST(hostile_ports), TEST(scribbled_bits), TEST(exhaustion), TEST(reset),
+      TEST(upcall_keeps_registers));
