@@ -9,6 +9,7 @@
 #include "xen/core/trace.h"
 #include "xen/core/domain.h"
 #include "xen/cpu/exceptions.h"
+#include "xen/cpu/upcall.h"
 #include "xen/pv/hypercalls.h"
 #include "arch/arch.h"
 
@@ -21,6 +22,12 @@
 struct bounce_frame {
     uint64_t rcx, r11, rip, cs, rflags, rsp, ss;
 };
+
+_Static_assert(sizeof(struct bounce_frame) == SYSCALL_FRAME_BYTES, "set_kernel_stack()");
+_Static_assert(offsetof(struct vcpu, work) == offsetof(struct vcpu, iret_slow) + 4 &&
+               offsetof(struct vcpu, iopl_in_frames) == offsetof(struct vcpu, work) + 4 &&
+               offsetof(struct vcpu, iret_slow) % 64 <= 64 - 12,
+               "compared with 0 at once, in one cache line");
 
 void offsets(void);
 void offsets(void)
@@ -55,6 +62,7 @@ void offsets(void)
     VALUE(V_info, offsetof(struct vcpu, info));
     VALUE(V_root_kernel, offsetof(struct vcpu, root_kernel));
     VALUE(V_root_user, offsetof(struct vcpu, root_user));
+    VALUE(V_syscall_frame, offsetof(struct vcpu, syscall_frame));
     VALUE(V_kernel_sp, offsetof(struct vcpu, kernel_sp));
     VALUE(V_cb_event, offsetof(struct vcpu, callback) + CB_EVENT * sizeof(uint64_t));
     VALUE(V_cb_syscall, offsetof(struct vcpu, callback) + CB_SYSCALL * sizeof(uint64_t));
@@ -68,7 +76,8 @@ void offsets(void)
     VALUE(V_trap_pf_flags, offsetof(struct vcpu, traps[TRAP_PF].flags));
     VALUE(V_trap_80, offsetof(struct vcpu, traps[0x80].address));
     VALUE(V_trap_80_flags, offsetof(struct vcpu, traps[0x80].flags));
-    VALUE(V_iret_slow, offsetof(struct vcpu, iret_slow));
+    VALUE(V_iret_slow_and_work, offsetof(struct vcpu, iret_slow));
+    VALUE(V_work_and_iopl, offsetof(struct vcpu, work));
     VALUE(I_pending, offsetof(struct vcpu_info, evtchn_upcall_pending));
     VALUE(I_cr2, offsetof(struct vcpu_info, arch.cr2));
     VALUE(I_mask, offsetof(struct vcpu_info, evtchn_upcall_mask));
@@ -88,7 +97,6 @@ void offsets(void)
     BOUNCE(rflags);
     BOUNCE(rsp);
     BOUNCE(ss);
-    VALUE(BOUNCE_BYTES, sizeof(struct bounce_frame));
     VALUE(IN_SYSCALL, VGCF_in_syscall);
     VALUE(HOLE_SHIFT, 43);
     VALUE(HOLE_NUMBER, HOLE_START >> 43);

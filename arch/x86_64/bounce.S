@@ -19,9 +19,7 @@
  * there is more to do. Then rax: vcpu; rcx: vcpu_info; rcx and rdx are saved. */
 .macro BEGIN address, slow, slow_saved
     mov S_vcpu(%rsp), %rax
-    cmpl $0, V_work(%rax)
-    jne \slow
-    cmpb $0, V_iret_slow(%rax)          /* the frame may need the guest's IOPL */
+    cmpq $0, V_work_and_iopl(%rax)
     jne \slow
     cmpq $0, \address(%rax)
     je \slow
@@ -188,7 +186,7 @@ int_80_slow:
 hypercall_upcall:
     IF_TRACED hypercall_slow_exit, TRACE_EVENT_BYTE
     mov S_vcpu(%rsp), %rax
-    cmpb $0, V_iret_slow(%rax)
+    cmpq $0, V_work_and_iopl(%rax)
     jne hypercall_slow_exit
     cmpq $0, V_cb_event(%rax)
     je hypercall_slow_exit

@@ -29,8 +29,9 @@
     mov %rsp, entry_words + (cpu << ENTRY_WORDS_SHIFT)(%rip)
     mov entry_words + (cpu << ENTRY_WORDS_SHIFT) + 8(%rip), %rsp
     mov %rax, R_rax(%rsp)
-    mov entry_words + (cpu << ENTRY_WORDS_SHIFT)(%rip), %rax
-    mov %rax, R_rsp(%rsp)
+.endm
+.macro GUEST_RSP to
+    mov entry_words + (cpu << ENTRY_WORDS_SHIFT)(%rip), \to
 .endm
 
     .balign 1 << ENTRY_STUBS_SHIFT
@@ -42,12 +43,20 @@ entry_stubs:
     FIND_FRAME
     mov S_vcpu(%rsp), %rax
     cmpb $0, V_kernel_mode(%rax)
-    je user_syscall
+    je 1f
     cmpq $HYPERCALL_iret, R_rax(%rsp)
-    je iret_hypercall
+    je 2f
+    GUEST_RSP %rax
+    mov %rax, R_rsp(%rsp)
     jmp hypercall
+1:  mov %r10, R_r10(%rsp)
+    GUEST_RSP %r10
+    jmp user_syscall
+2:  GUEST_RSP %rcx
+    jmp iret_hypercall
     .org entry_stubs + (cpu << ENTRY_STUBS_SHIFT) + ENTRY_STUB_32
     FIND_FRAME
+    GUEST_RSP %rax
     jmp syscall_from_32
     cpu = cpu + 1
     .endr
@@ -119,35 +128,32 @@ hypercall_with_trace:                       /* hypercall_traced(number, array of
     jmp hypercall_done
 
 /* --- SYSCALL of the guest's user mode: the same as handle_user_syscall ------------------------ */
-/* rax: vcpu; rcx: the user's rip; r11: its rflags. Switches to the kernel's GS base and page
- * tables, pushes a bounce frame on the kernel's stack, and goes to the SYSCALL callback in kernel
- * mode. The frame, from its lowest address:
+/* rax: vcpu; rcx: the user's rip; r11: its rflags; r10, which is saved: its rsp. Switches to the
+ * kernel's GS base and page tables, pushes a bounce frame on the kernel's stack, and goes to the
+ * SYSCALL callback in kernel mode. The frame, from its lowest address:
  *
  *   rcx  r11  rip  cs  rflags  rsp  ss     (B_xxx; the upcall mask, the upper half of cs, is 0)
  */
 user_syscall:
     cmpq $0, V_cb_syscall(%rax)
     je user_syscall_slow
-    cmpl $0, V_work(%rax)
+    cmpq $0, V_work_and_iopl(%rax)
     jne user_syscall_slow
     mov %rdx, R_rdx(%rsp)
     mov V_info(%rax), %rdx
     cmpw $0, I_pending(%rdx)                /* pending and mask are both 0: the frame's mask is 0 */
     jne user_syscall_slow_rdx
-    mov %r10, R_r10(%rsp)
-    mov V_root_kernel(%rax), %r10
     swapgs
-    mov %r10, %cr3
-    mov R_rsp(%rsp), %r10
-    mov V_kernel_sp(%rax), %rdx             /* stack_switch has refused addresses in the hole */
-    and $-16, %rdx
-1:  movq $SEL_GUEST_SS, B_ss - BOUNCE_BYTES(%rdx)
-    mov %r10, B_rsp - BOUNCE_BYTES(%rdx)
-    mov %r11, B_rflags - BOUNCE_BYTES(%rdx)
-    movq $SEL_GUEST_CS64, B_cs - BOUNCE_BYTES(%rdx)
-    mov %rcx, B_rip - BOUNCE_BYTES(%rdx)
-    mov %r11, B_r11 - BOUNCE_BYTES(%rdx)
-    mov %rcx, B_rcx - BOUNCE_BYTES(%rdx)
+    mov V_root_kernel(%rax), %rdx
+    mov %rdx, %cr3
+    mov V_syscall_frame(%rax), %rdx         /* stack_switch has refused addresses in the hole */
+1:  movq $SEL_GUEST_SS, B_ss(%rdx)
+    mov %r10, B_rsp(%rdx)
+    mov %r11, B_rflags(%rdx)
+    movq $SEL_GUEST_CS64, B_cs(%rdx)
+    mov %rcx, B_rip(%rdx)
+    mov %r11, B_r11(%rdx)
+    mov %rcx, B_rcx(%rdx)
 2:
     EXTABLE 1b, 2b, user_syscall_fault
     movb $1, V_kernel_mode(%rax)
@@ -158,7 +164,6 @@ user_syscall:
     and $~(FLAGS_CLEARED | FLAG_DF), %r11d
     mov R_r10(%rsp), %r10
     mov R_rax(%rsp), %rax
-    lea -BOUNCE_BYTES(%rdx), %rdx
     mov %rdx, R_rsp(%rsp)
     mov R_rdx(%rsp), %rdx
     mov R_rsp(%rsp), %rsp
@@ -166,10 +171,11 @@ user_syscall:
 
 user_syscall_fault:                         /* handle_user_syscall meets the same fault, in C */
     swapgs
-    mov R_r10(%rsp), %r10
 user_syscall_slow_rdx:
     mov R_rdx(%rsp), %rdx
 user_syscall_slow:
+    mov %r10, R_rsp(%rsp)
+    mov R_r10(%rsp), %r10
     SAVE_USER_SYSCALL SEL_GUEST_CS64
     mov %rax, %rdi
     CALL_C handle_user_syscall
@@ -177,6 +183,7 @@ user_syscall_slow:
 
 /* --- SYSCALL from 32-bit user code (AMD CPUs), SYSENTER (Intel CPUs) -------------------------- */
 syscall_from_32:
+    mov %rax, R_rsp(%rsp)
     SAVE_USER_SYSCALL SEL_GUEST_CS32
     mov S_vcpu(%rsp), %rdi
     CALL_C handle_syscall32

@@ -5,21 +5,18 @@
 
     .text
 
-/* rax: vcpu; rcx and r11 are free, as the guest's values are in its frame. The guest's rsp points
- * to a struct iret_context (X_xxx), from its lowest address: rax r11 rcx flags rip cs rflags rsp
- * ss. */
+/* rax: vcpu; rcx: the guest's rsp; r11 is free: the guest's values are in its frame. The guest's
+ * rsp points to a struct iret_context (X_xxx), from its lowest address: rax r11 rcx flags rip cs
+ * rflags rsp ss. */
     .globl iret_hypercall
 iret_hypercall:
-    IF_TRACED hypercall
+    IF_TRACED iret_traced
     incq V_calls + 8 * HYPERCALL_iret(%rax)
-    mov R_rsp(%rsp), %rcx
     mov %rcx, %r11
     shr $HOLE_SHIFT, %r11
     cmp $HOLE_NUMBER, %r11d                 /* the guest's rsp is in the hole */
     je iret_slow
-    cmpb $0, V_iret_slow(%rax)
-    jne iret_slow
-    cmpl $0, V_work(%rax)
+    cmpq $0, V_iret_slow_and_work(%rax)
     jne iret_slow
     mov %rdx, R_rdx(%rsp)
     mov V_info(%rax), %rdx
@@ -36,42 +33,41 @@ iret_hypercall:
     mov %r11, R_rip(%rsp)
     mov X_rax(%rcx), %r11
     mov %r11, R_rax(%rsp)
-    mov X_r11(%rcx), %r11
-    mov %r11, R_r11(%rsp)
     mov X_rflags(%rcx), %r11
     mov %r11, R_rflags(%rsp)
     mov X_cs(%rcx), %r11
-    mov X_rcx(%rcx), %rcx
-2:
-    EXTABLE 1b, 2b, iret_slow_rdx
-    mov %rcx, R_rcx(%rsp)
-    mov R_rflags(%rsp), %rcx                /* ecx = !IF: the new evtchn_upcall_mask */
-    not %ecx
-    shr $FLAG_IF_BIT, %ecx
-    and $1, %ecx
     mov %r11d, R_cs(%rsp)
     not %r11d
     test $RPL, %r11b                        /* RPL 3: to user mode; another: to the kernel */
-    jnz 3f
-    mov V_root_user(%rax), %r11
-    test %r11, %r11
-    jz iret_without_root
+    mov X_r11(%rcx), %r11
+    mov X_rcx(%rcx), %rcx
+2:
+    EXTABLE 1b, 2b, iret_slow_again
+    jnz iret_to_kernel
+    cmpq $0, V_root_user(%rax)
+    je iret_slow_again
     movb $0, V_kernel_mode(%rax)
+    testl $FLAG_IF, R_rflags(%rsp)
+    setz I_mask(%rdx)
     swapgs
-    mov %r11, %cr3
-3:  mov %cl, I_mask(%rdx)
-    orb $RPL, R_cs(%rsp)
-    andl $~(FLAG_IOPL | FLAG_VM), R_rflags(%rsp)
+    mov V_root_user(%rax), %rdx
+    mov %rdx, %cr3
+3:  andl $~(FLAG_IOPL | FLAG_VM), R_rflags(%rsp)
     orl $(FLAG_IF | FLAG_MBS), R_rflags(%rsp)
     mov R_rdx(%rsp), %rdx
-    mov R_rcx(%rsp), %rcx
-    mov R_r11(%rsp), %r11
     mov R_rax(%rsp), %rax
     lea R_rip(%rsp), %rsp
     jmp do_iretq
 
-/* R_rsp has the guest's new rsp already, and rcx is used: the old one is in this CPU's word. */
-iret_without_root:
+iret_to_kernel:
+    testl $FLAG_IF, R_rflags(%rsp)
+    setz I_mask(%rdx)
+    orb $RPL, R_cs(%rsp)
+    jmp 3b
+
+/* rcx and R_rsp may have new values already: the guest's rsp at the hypercall is in this CPU's
+ * word. */
+iret_slow_again:
     mov V_cpu(%rax), %rcx
     mov C_id(%rcx), %ecx
     shl $ENTRY_WORDS_SHIFT, %rcx
@@ -86,3 +82,7 @@ iret_slow:                                  /* rcx: the guest's rsp at the hyper
     CALL_C do_iret
     mov %rax, R_rax(%rsp)
     jmp exit_to_guest
+
+iret_traced:
+    mov %rcx, R_rsp(%rsp)
+    jmp hypercall

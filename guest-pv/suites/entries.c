@@ -341,8 +341,50 @@ static void user_registers_survive(void)
     }
 }
 
+/* With architectural_iopl the frames of all entries have the IOPL of the last iret. */
+USER_ASM void user_enters(void)
+{
+    __asm__("int $0x80\n\tmovb (%r15), %al\n\tmovl $16, %eax\n\tsyscall\n\tud2");
+}
+
+static uint64_t flags_of_syscall;
+
+static uint64_t see_flags(uint64_t a, uint64_t b, uint64_t c, struct regs *r)
+{
+    (void)a, (void)b, (void)c;
+    flags_of_syscall = r->rflags;
+    return 0;
+}
+
+static void frames_have_iopl(void)
+{
+    trap_handler old_pf = trap_set_handler(TRAP_PF, see_registers);
+    trap_handler old_80 = trap_set_handler(0x80, see_registers);
+    struct user_result end;
+    struct regs r;
+
+    ASSERT_EQ(xen_vm_assist(VMASST_CMD_enable, VMASST_TYPE_architectural_iopl), 0);
+    user_set_syscall(SYS_TEST, see_flags);
+    user_init_regs(&r, (void *)user_enters, 0, 0, 0);
+    r.r15 = 0x700000;
+    r.rflags |= RFLAGS_IOPL;
+    nr_seen = TRAPS_BEFORE_UD - 2;
+    end = user_run_regs(&r);
+    trap_set_handler(TRAP_PF, old_pf);
+    trap_set_handler(0x80, old_80);
+    user_set_syscall(SYS_TEST, NULL);
+    EXPECT_EQ(xen_vm_assist(VMASST_CMD_disable, VMASST_TYPE_architectural_iopl), 0);
+    EXPECT_FAULT(end.fault, TRAP_UD, 0);
+    EXPECT_EQ(seen_regs[TRAPS_BEFORE_UD - 2].rflags & RFLAGS_IOPL, RFLAGS_IOPL);
+    EXPECT_EQ(seen_regs[TRAPS_BEFORE_UD - 1].rflags & RFLAGS_IOPL, RFLAGS_IOPL);
+    EXPECT_EQ(flags_of_syscall & RFLAGS_IOPL, RFLAGS_IOPL);
+    end = user_run_regs(&r);
+    EXPECT_FAULT(end.fault, 0x80, 0);
+}
+
 SUITE(entries, 13, SUITE_ON_BARE, TEST(int_n_from_kernel), TEST_ON_BARE(int_n_without_error_code),
       TEST_ON_BARE(long_trap_table), TEST(bad_callback_is_skipped), TEST_ON_BARE(registers_survive),
       TEST_ON_BARE(mask_and_flags), TEST_ON_BARE(nested), TEST_ON_BARE(nested_recovery),
       TEST_ON_BARE(user_exceptions), TEST(user_page_faults), TEST(user_alignment),
-      TEST(user_int_n), TEST(user_int_80_without_handler), TEST(user_registers_survive));
+      TEST(user_int_n), TEST(user_int_80_without_handler), TEST(user_registers_survive),
+      TEST(frames_have_iopl));

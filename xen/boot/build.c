@@ -25,6 +25,7 @@
 #include "xen/core/log.h"
 #include "xen/core/sched.h"
 #include "xen/core/time.h"
+#include "xen/cpu/upcall.h"
 #include "xen/pv/console_ring.h"
 #include "xen/pv/evtchn.h"
 #include "xen/pv/grant.h"
@@ -233,7 +234,7 @@ static void enter_state(struct build *b)
     regs->rflags = FLAG_IF | FLAG_MBS;
     regs->cs = FLAT_KERNEL_CS64;
     regs->ss = FLAT_KERNEL_SS64;
-    v->kernel_sp = regs->rsp;
+    set_kernel_stack(v, regs->rsp);
     v->kernel_mode = true;
     v->debugreg[6] = 0xffff0ff0;
     v->debugreg[7] = 0x400;

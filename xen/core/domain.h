@@ -59,19 +59,25 @@ struct vcpu {
     struct vcpu_info *info;         /* the hypervisor's mapping of the guest's vcpu_info */
     uint64_t root_kernel;           /* machine address of the L4 in kernel mode; V1 */
     uint64_t root_user;             /* the same in user mode; 0: none */
-    /* stack_switch: the stack for bounce frames when user mode is interrupted */
-    uint64_t kernel_sp;
+    /* stack_switch: the stack for bounce frames when user mode is interrupted; and where on it the
+     * frame of a system call begins. set_kernel_stack() */
+    uint64_t kernel_sp, syscall_frame;
     uint64_t callback[NR_CALLBACKS];
-    union {
-        uint32_t work;
-        struct {
-            uint16_t own_work, asked_work;
+    /* Three words in this order, of which assembler code compares the first two or the last two
+     * with 0 at once. */
+    struct {
+        /* nmi_blocked, architectural_iopl or linear_tables: do_iret in C, not iret.S */
+        uint32_t iret_slow;
+        union {
+            uint32_t work;
+            struct {
+                uint16_t own_work, asked_work;
+            };
         };
+        uint32_t iopl_in_frames;    /* architectural_iopl: frames are pushed by C */
     };
     uint8_t kernel_mode;
     uint8_t cb_masks_events;        /* bit per enum callback: CALLBACKF_mask_events */
-    /* nmi_blocked, architectural_iopl or linear_tables: do_iret in C, not iret.S */
-    uint8_t iret_slow;
     struct cpu *cpu;                /* on which it runs or ran last, or on whose queue it is */
     /* The value of d->epoch just before the last full flush of the CPU that runs this vCPU. */
     uint64_t flushed;

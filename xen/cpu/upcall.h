@@ -25,13 +25,18 @@ static inline void instruction_done(struct vcpu *v, struct cpu_user_regs *regs, 
     if (unlikely((regs->rflags & FLAG_TF) || dr6 != 0))
         debug_after_instruction(v, regs, dr6);
 }
+#define SYSCALL_FRAME_BYTES 56u         /* rcx r11 rip cs rflags rsp ss */
+
 /* Sets the stack for entries from user mode (stack_switch, VCPUOP_initialise, the builder). It
  * is not checked whether the stack can be written: that is found when a frame is pushed. But
  * entry.S pushes below sp without a check for the hypervisor's part of the address space, so a
  * stack there is replaced by an address at which every push faults. */
 static inline void set_kernel_stack(struct vcpu *v, uint64_t sp)
 {
-    v->kernel_sp = guest_range_ok(sp, 1) && guest_range_ok(sp - 128, 1) ? sp : 1ull << 63;
+    if (unlikely(sp - HOLE_START < HOLE_END - HOLE_START + 128))
+        sp = 1ull << 63;
+    v->kernel_sp = sp;
+    v->syscall_frame = (sp & ~15ull) - SYSCALL_FRAME_BYTES;
 }
 
 /* SYSCALL from user mode, slow path (no callback registered, bad stack) */

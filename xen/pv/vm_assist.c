@@ -26,8 +26,11 @@ long do_vm_assist(unsigned cmd, unsigned type)
         locked_and(assists, ~(1ull << type));
     else
         return -ENOSYS;
-    if (type == VMASST_TYPE_architectural_iopl)
-        for_each_vcpu(d, v, i)
+    if (type == VMASST_TYPE_architectural_iopl) {
+        for_each_vcpu(d, v, i) {
+            WRITE_ONCE(v->iopl_in_frames, cmd == VMASST_CMD_enable);
             WRITE_ONCE(v->iret_slow, 1);        /* until do_iret finds that it need not be */
+        }
+    }
     return 0;
 }
