@@ -16,13 +16,48 @@ union request {
     blkif_request_discard_t discard;
 };
 
-void blk_ring_attach(struct blk_ring *r, void *page, domid_t domid, struct disk *d, bool readonly)
+static struct blk_record *record(const struct blk_ring *r)
+{
+    return ring_record(r->shared.sring->__pad);
+}
+
+/* Answers the oldest request. Whoever dies between two of these stores leaves a record that is not
+ * the next answer's, or is and is whole, or has been pushed (B3). */
+static void push_answer(struct blk_ring *r, const blkif_response_t *a)
+{
+    blkif_back_ring_t *shared = &r->shared;
+    struct blk_record *rec = record(r);
+
+    memcpy(&rec->answer, a, sizeof(*a));
+    ring_store(&rec->rsp_prod, shared->rsp_prod_pvt + 1);
+    memcpy(RING_GET_RESPONSE(shared, shared->rsp_prod_pvt), a, sizeof(*a));
+    ring_store(&shared->sring->rsp_prod, ++shared->rsp_prod_pvt);
+}
+
+/* Finishes what an instance before us had begun to answer. */
+static void finish_answer(struct blk_ring *r)
+{
+    blkif_response_t a;
+
+    if (record(r)->rsp_prod != r->shared.rsp_prod_pvt + 1 || blk_ring_unanswered(r) == 0)
+        return;
+    memcpy(&a, &record(r)->answer, sizeof(a));
+    push_answer(r, &a);
+    r->shared.req_cons++;
+}
+
+void blk_ring_attach(struct blk_ring *r, void *page, domid_t domid, struct disk *d, bool readonly,
+                     bool again)
 {
     blkif_sring_t *shared = page;
     RING_IDX answered = *(volatile RING_IDX *)&shared->rsp_prod;
 
     memset(r, 0, sizeof(*r));
     BACK_RING_ATTACH(&r->shared, shared, answered, PAGE);
+    if (again)
+        finish_answer(r);
+    else
+        memset(record(r), 0, sizeof(struct blk_record));
     r->domid = domid;
     r->disk = d;
     r->readonly = readonly || d->readonly;
@@ -215,18 +250,12 @@ static void answer(struct blk_ring *r, bool *notify)
 {
     blkif_back_ring_t *shared = &r->shared;
     RING_IDX before = shared->rsp_prod_pvt;
-    int wanted;
 
     while (shared->rsp_prod_pvt != shared->req_cons &&
-           r->slot[shared->rsp_prod_pvt % BLK_SLOTS].done) {
-        memcpy(RING_GET_RESPONSE(shared, shared->rsp_prod_pvt),
-               &r->slot[shared->rsp_prod_pvt % BLK_SLOTS].answer, sizeof(blkif_response_t));
-        shared->rsp_prod_pvt++;
-    }
-    if (shared->rsp_prod_pvt == before)
-        return;
-    RING_PUSH_RESPONSES_AND_CHECK_NOTIFY(shared, wanted);
-    *notify |= wanted;
+           r->slot[shared->rsp_prod_pvt % BLK_SLOTS].done)
+        push_answer(r, &r->slot[shared->rsp_prod_pvt % BLK_SLOTS].answer);
+    if (shared->rsp_prod_pvt != before)
+        *notify |= ring_wants_event(&shared->sring->rsp_event, before, shared->rsp_prod_pvt);
 }
 
 /* How many requests wait, of a guest that may have written anything. */

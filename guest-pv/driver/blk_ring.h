@@ -19,10 +19,20 @@ struct blk_slot {
 };
 
 /* Responses have the order of the requests: so every request that is not answered can still be read
- * in the ring, also by another instance of the driver that takes its place.
+ * in the ring, also by another instance of the driver that takes its place. One that is being
+ * answered cannot, for its answer is written over it; that answer is in the page's struct
+ * blk_record.
  *   B1  rsp_prod_pvt is the number of requests answered, and req_cons - rsp_prod_pvt <= BLK_SLOTS
  *       those begun; slot[n % BLK_SLOTS] is the nth
- *   B2  a request is copied out of the page once; nothing is read there a second time */
+ *   B2  a request is copied out of the page once; nothing is read there a second time
+ *   B3  whenever a slot has no whole request and its answer is not pushed, the record has its
+ *       answer and the number that rsp_prod gets by it. So a successor pushes it if that is the
+ *       next one */
+struct blk_record {                     /* in the ring's __pad */
+    uint32_t rsp_prod;
+    blkif_response_t answer;
+};
+
 struct blk_ring {
     blkif_back_ring_t shared;
     domid_t domid;
@@ -34,7 +44,9 @@ struct blk_ring {
     struct blk_slot slot[BLK_SLOTS];
 };
 
-void blk_ring_attach(struct blk_ring *r, void *page, domid_t domid, struct disk *d, bool readonly);
+/* again: another instance served this ring before and died, perhaps at any point. */
+void blk_ring_attach(struct blk_ring *r, void *page, domid_t domid, struct disk *d, bool readonly,
+                     bool again);
 /* Begins what is there, at most a ring of requests, answers what is done, and asks for an event at
  * the next request. Returns whether that is there already; sets *notify if the guest wants an
  * event. */

@@ -9,7 +9,7 @@
 #define PAGE 4096u
 #define MAX_PAGES 16u                   /* of a packet */
 
-void net_ring_attach(struct net_ring *r, void *tx_page, void *rx_page, domid_t domid)
+void net_ring_attach(struct net_ring *r, void *tx_page, void *rx_page, domid_t domid, bool again)
 {
     netif_tx_sring_t *tx = tx_page;
     netif_rx_sring_t *rx = rx_page;
@@ -20,6 +20,7 @@ void net_ring_attach(struct net_ring *r, void *tx_page, void *rx_page, domid_t d
     BACK_RING_ATTACH(&r->tx, tx, tx_answered, PAGE);
     BACK_RING_ATTACH(&r->rx, rx, rx_answered, PAGE);
     r->domid = domid;
+    net_ring_finish(r, again);
 }
 
 unsigned net_rx_waiting(struct net_ring *r)
@@ -44,9 +45,10 @@ static netif_rx_request_t slot_at(const struct net_ring *r, RING_IDX i)
     return q;
 }
 
-/* Answers the oldest request. */
+/* Answers the oldest request. (N3) */
 static void put_slot(struct net_ring *r, const void *response)
 {
+    ring_store(&rx_record(r)->end, r->rx.rsp_prod_pvt + 1);
     memcpy(RING_GET_RESPONSE(&r->rx, r->rx.rsp_prod_pvt), response, sizeof(netif_rx_response_t));
     r->rx.rsp_prod_pvt++;
     r->rx.req_cons++;
@@ -64,10 +66,15 @@ static void answer(struct net_ring *r, uint16_t id, uint16_t flags, int status)
     put_slot(r, &a);
 }
 
-/* Behind the first slot; the page of the request in its place is not used. */
+/* Behind the first slot; the page of the request in its place is not used. The record has room for
+ * one that is not pushed: so the packets before this one have been. */
 static void put_extra(struct net_ring *r, const struct packet *p)
 {
+    struct rx_record *rec = rx_record(r);
     netif_extra_info_t extra;
+
+    rec->extra_id = slot_at(r, r->rx.req_cons).id;
+    ring_store(&rec->extra_end, r->rx.rsp_prod_pvt + 1);
 
     memset(&extra, 0, sizeof(extra));
     extra.type = XEN_NETIF_EXTRA_TYPE_GSO;
@@ -106,6 +113,8 @@ static void give_whole(struct net_ring *r, const struct packet *p)
     uint16_t id[MAX_PAGES], flags = flags_of(p);
     bool extra = p->gso != GSO_NONE;
 
+    if (extra)
+        ring_store(&r->rx.sring->rsp_prod, r->rx.rsp_prod_pvt);
     for (unsigned i = 0; i < n; i++) {
         netif_rx_request_t q = slot_at(r, r->rx.req_cons + i + (extra && i != 0));
         unsigned left = p->len - i * PAGE;
@@ -180,18 +189,23 @@ bool net_ring_give(struct net_ring *r, const struct packet *p)
 
 /* --- Both ------------------------------------------------------------------------------------- */
 
+static bool push(RING_IDX *told, RING_IDX now, RING_IDX *rsp_prod, const RING_IDX *rsp_event)
+{
+    RING_IDX before = *told;
+
+    if (now == before)
+        return false;
+    *told = now;
+    ring_store(rsp_prod, now);
+    return ring_wants_event(rsp_event, before, now);
+}
+
 void net_ring_push(struct net_ring *r, bool *notify_tx, bool *notify_rx)
 {
-    int wanted;
-
-    if (r->tx.rsp_prod_pvt != r->tx.sring->rsp_prod) {
-        RING_PUSH_RESPONSES_AND_CHECK_NOTIFY(&r->tx, wanted);
-        *notify_tx |= wanted;
-    }
-    if (r->rx.rsp_prod_pvt != r->rx.sring->rsp_prod) {
-        RING_PUSH_RESPONSES_AND_CHECK_NOTIFY(&r->rx, wanted);
-        *notify_rx |= wanted;
-    }
+    *notify_tx |= push(&r->tx_told, r->tx.rsp_prod_pvt, &r->tx.sring->rsp_prod,
+                       &r->tx.sring->rsp_event);
+    *notify_rx |= push(&r->rx_told, r->rx.rsp_prod_pvt, &r->rx.sring->rsp_prod,
+                       &r->rx.sring->rsp_event);
 }
 
 bool net_ring_wait(struct net_ring *r, bool packet_wanted, bool room_wanted)

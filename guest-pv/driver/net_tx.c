@@ -174,8 +174,24 @@ static void answer(struct net_ring *r, uint16_t id, int16_t status)
     r->tx.rsp_prod_pvt++;
 }
 
+/* Before the first of a packet's answers is written, so that its slots belong together. (N3) */
+static void record_answers(struct net_ring *r, const struct parts *p)
+{
+    RING_IDX first = r->tx.rsp_prod_pvt, end = first + p->n + p->extras;
+    struct tx_record *rec = tx_record(r);
+
+    for (RING_IDX i = first; i != end; i++) {
+        uint32_t bit = 1u << i % 32, *word = &rec->extras[i % NET_SLOTS / 32];
+        bool extra = i != first && i - first <= p->extras;
+
+        *word = extra ? *word | bit : *word & ~bit;
+    }
+    ring_store(&rec->end, end);
+}
+
 static void answer_all(struct net_ring *r, const struct parts *p, int16_t status)
 {
+    record_answers(r, p);
     answer(r, p->part[0].id, status);
     for (unsigned i = 0; i < p->extras; i++)
         answer(r, 0, NETIF_RSP_NULL);

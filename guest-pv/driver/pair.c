@@ -109,14 +109,16 @@ static int front_state(const struct pair *p)
     return read_state(front_node(p, "state"));
 }
 
-/* As another driver domain has left it, or the store has made it. */
-static XenbusState state_before(const struct pair *p)
+/* As another driver domain has left it, or the store has made it. That one may have served the
+ * rings before it told that it does. */
+static void set_state_before(struct pair *p)
 {
     int state = read_state(back_node(p, "state"));
 
-    if (state < 0)
-        return XenbusStateUnknown;
-    return state == XenbusStateInitWait ? XenbusStateInitialising : (XenbusState)state;
+    p->again = state == XenbusStateInitWait || state == XenbusStateConnected;
+    p->state = state < 0                      ? XenbusStateUnknown
+               : state == XenbusStateInitWait ? XenbusStateInitialising
+                                              : (XenbusState)state;
 }
 
 /* --- States ----------------------------------------------------------------------------------- */
@@ -156,6 +158,7 @@ static void begin(struct pair *p)
 static bool disconnect(struct pair *p)
 {
     p->draining = p->connected && !p->backend->disconnect(p);
+    p->again &= !p->connected;
     p->connected = p->draining;
     return !p->draining;
 }
@@ -332,7 +335,7 @@ static void add(const struct backend *b, domid_t domid, uint32_t handle)
     p->next = pairs;
     pairs = p;
     watch(p);
-    p->state = state_before(p);
+    set_state_before(p);
     if (p->state == XenbusStateUnknown) {
         p->problem = "driver domain and store have both died: its state is not known";
         refuse(p);

@@ -38,6 +38,7 @@ struct pair {
     bool changed;                       /* the front end's state is to be looked at */
     bool stopped;                       /* by pair_stop() */
     unsigned lines;                     /* printed about it */
+    bool again;                         /* one before us may have served its rings, and died */
     bool untold;                        /* the store is new, and has our nodes not yet */
     const char *problem;
     void *device;                       /* the back end's */

@@ -166,7 +166,7 @@ static bool vbd_connect(struct pair *p)
         grant_unmap((uint64_t)v->page, v->handle);
         return pair_fail(p, "its event channel cannot be bound");
     }
-    blk_ring_attach(&v->ring, v->page, p->domid, v->disk, v->readonly);
+    blk_ring_attach(&v->ring, v->page, p->domid, v->disk, v->readonly, p->again);
     open_vbd(v);
     return true;
 }

@@ -129,7 +129,8 @@ static void close_ports(struct vif *v)
 
 static void open_vif(struct vif *v, const struct vif_front *f)
 {
-    net_ring_attach(&v->ring, v->page[0], v->page[1], v->pair->domid);
+    net_ring_attach(&v->ring, v->page[0], v->page[1], v->pair->domid,
+                    v->pair->again);
     for (unsigned i = GSO_TCPV4; i <= GSO_TCPV6; i++)
         v->ring.gso[i] = f->gso[i];
     v->told = false;

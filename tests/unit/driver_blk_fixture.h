@@ -84,7 +84,7 @@ static inline void attach(bool readonly)
     assert_int_equal(ramdisk_find(&disk, 1, memory + ODD, DISK_SECTORS * SECTOR_BYTES + 17), 1);
     assert_int_equal(disk.nr_sectors, DISK_SECTORS);
     assert_string_equal(disk.name, "ram0");
-    blk_ring_attach(&ring, ring_page, GUEST, &disk, readonly);
+    blk_ring_attach(&ring, ring_page, GUEST, &disk, readonly, false);
     meanwhile = NULL;
 }
 

@@ -52,7 +52,7 @@ static inline void attach(void)
     SHARED_RING_INIT((netif_rx_sring_t *)rx_page);
     FRONT_RING_INIT(&tx, (netif_tx_sring_t *)tx_page, PAGE);
     FRONT_RING_INIT(&rx, (netif_rx_sring_t *)rx_page, PAGE);
-    net_ring_attach(&ring, tx_page, rx_page, GUEST);
+    net_ring_attach(&ring, tx_page, rx_page, GUEST, false);
 }
 
 static inline void push(netif_tx_request_t q)

@@ -140,7 +140,7 @@ static void a_successor_repeats_what_is_not_answered(void **state)
     late[2]->done(late[2], true);
     serve();
     assert_int_equal(next_answer().id, 100);
-    blk_ring_attach(&ring, ring_page, GUEST, &disk, false);
+    blk_ring_attach(&ring, ring_page, GUEST, &disk, false, true);
     serve();
     assert_int_equal(next_answer().id, 101);
     assert_int_equal(next_answer().id, 102);

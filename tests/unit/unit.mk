@@ -53,7 +53,7 @@ $(STORE_TESTS): $(UNIT)/%: $(UNIT)/tests/unit/%.o $(STORE_CORE:%.c=$(UNIT)/%.o)
 
 # So is the plain part of the driver domain.
 DRIVER_CORE := $(patsubst %,guest-pv/driver/%.c,blk_ring ramdisk \
-    net_tx net_rx packet headers checksum gso switch \
+    net_tx net_rx net_again packet headers checksum gso switch \
     virtio virtio_parts virtio_blk virtio_net)
 # What a device offers is the test's to say.
 $(UNIT)/test_driver_virtio_net: UNIT_SAN += -Wl,--wrap=virtio_begin
