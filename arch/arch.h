@@ -51,6 +51,9 @@ void arch_swap_gs(void);
 void arch_fill_l4(uint64_t *l4, struct domain *d);
 /* Maps (show) or unmaps the read-only M2P at slot 256 of this L4; idempotent. */
 void arch_show_m2p(uint64_t *l4, bool show);
+/* A guest's #PF at an address that is not mapped. True: that is in the M2P, and mapped now. */
+bool arch_map_m2p(uint64_t va);
+mfn_t arch_m2p_mfn(void);               /* its first frame, of as many as it has pages */
 
 /* Per-domain and per-vCPU machine resources: descriptor windows, stack, FPU image. 0 or -ENOMEM. */
 int arch_domain_init(struct domain *d);

@@ -110,13 +110,22 @@ mfn_t virt_to_mfn(const void *va)
 {
     uint64_t frame = (uint64_t)((const uint8_t *)va - ram) / PAGE_SIZE;
 
-    if ((uint64_t)((const uint8_t *)va - (uint8_t *)m2p_table) < m2p_bytes)
-        return M2P_MFN + (uint64_t)((const uint8_t *)va - (uint8_t *)m2p_table) / PAGE_SIZE;
     if ((const uint8_t *)va < ram || frame >= (uint64_t)nr_chunks * CHUNK_FRAMES) {
         fprintf(stderr, "virt_to_mfn(%p): not an address of RAM\n", va);
         abort();
     }
     return base_mfn + 2ull * chunk_at[frame / CHUNK_FRAMES] * CHUNK_FRAMES + frame % CHUNK_FRAMES;
+}
+
+mfn_t arch_m2p_mfn(void)
+{
+    return M2P_MFN;
+}
+
+bool arch_map_m2p(uint64_t va)          /* all of it is always mapped */
+{
+    (void)va;
+    return false;
 }
 
 void host_leave_free(uint64_t free_frames)

@@ -5,6 +5,7 @@
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/efi_runtime.h"
 #include "arch/x86_64/fault.h"
+#include "arch/x86_64/frame_memory.h"
 #include "arch/x86_64/segments.h"
 #include "xen/core/bug.h"
 #include "xen/core/domain.h"
@@ -14,6 +15,8 @@
 #include "xen/cpu/upcall.h"
 #include "xen/pv/desc.h"
 #include "xen/pv/traps.h"
+
+#define PF_PRESENT 1u
 
 struct extable_entry {
     int32_t from, to, fixup;        /* relative to their own address */
@@ -91,13 +94,17 @@ static bool map_ldt_page(void)
     return offset >= 0 && map_ldt_fault(current, (uint64_t)offset);
 }
 
-/* A trap in ring 0. A failed access to guest memory continues at its fixup. A fault of the IRET to
+/* A trap in ring 0. The first access to a part of the frame table or the M2P is repeated when that
+ * is mapped. A failed access to guest memory continues at its fixup. A fault of the IRET to
  * a guest becomes a trap of that guest. Anything else is a bug of the hypervisor. */
 void handle_hypervisor_trap(struct cpu_user_regs *regs)
 {
-    uint64_t fixup =
-        regs->rip == (uint64_t)do_iretq ? (uint64_t)iret_failed : find_fixup(regs->rip);
+    uint64_t fixup;
 
+    if (regs->entry_vector == TRAP_PF && !(regs->error_code & PF_PRESENT) &&
+        frame_memory_fault(read_cr2()))
+        return;
+    fixup = regs->rip == (uint64_t)do_iretq ? (uint64_t)iret_failed : find_fixup(regs->rip);
     if (fixup != 0 && regs->entry_vector == TRAP_PF && map_ldt_page())
         return;
     if (fixup == 0)

@@ -2,7 +2,8 @@
  *
  *   0xffff800000000000  slot 256       M2P, read-only for guests (the ABI's address)
  *   0xffff820000000000  slot 260       per domain: GDT and LDT windows of its vCPUs
- *   0xffff828000000000  slot 261       the hypervisor image; then fixed mappings (LAPIC)
+ *   0xffff828000000000  slot 261       the hypervisor image; then fixed mappings (LAPIC), the frame
+ *                                      table, and the M2P, writable for the hypervisor
  *   0xffff830000000000  slots 262-271  all of RAM, writable: 5 TiB at most
  *
  * All other slots, 0-255 and 272-511, are the guest's. */
@@ -25,6 +26,8 @@
 #define DIRECTMAP_SLOTS 10
 #define FIXMAP_START UL(0xffff828040000000)     /* 1 GiB above the image's mapping */
 #define LAPIC_VA FIXMAP_START
+#define FRAME_TABLE_START UL(0xffff828100000000)        /* 4 GiB */
+#define M2P_WRITABLE_START UL(0xffff828200000000)       /* 1 GiB */
 
 #define MAX_CPUS 256
 #define ENTRY_WORDS_SHIFT 6             /* of struct entry_words, one for each CPU */

@@ -1,7 +1,7 @@
-/* The hypervisor's address space: the map of all RAM, the M2P that guests read, the memory of the
- * frame table, and the entries in slots 256..271 of every guest's L4. Guests' own entries are
- * checked by xen/pv/pagetype.c. Called at boot by start.c, and by xen/ through arch/arch.h
- * (arch_fill_l4, TLB flushes).
+/* The hypervisor's address space: the map of all RAM, and the entries in slots 256..271 of every
+ * guest's L4. The frame table and the M2P are frame_memory.c's; guests' own entries are checked by
+ * xen/pv/pagetype.c. Called at boot by start.c, and by xen/ through arch/arch.h (arch_fill_l4, TLB
+ * flushes).
  *
  * At boot, memory is allocated from the upper end of the RAM ranges below 4 GiB, which boot.S has
  * mapped, around the modules. The rest goes to the free lists; it is not written. */
@@ -10,6 +10,7 @@
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/efi_runtime.h"
 #include "arch/x86_64/features.h"
+#include "arch/x86_64/frame_memory.h"
 #include "arch/x86_64/paging.h"
 #include "arch/x86_64/vcpu.h"
 #include "xen/boot/boot_info.h"
@@ -23,14 +24,9 @@
 
 #define BOOT_MAPPED (4ull << 30)
 #define LARGE_PAGE (2ull << 20)
-#define M2P_BYTES_PER_TABLE (1ull << 30)    /* one L2 of 2 MiB pages */
 
 extern uint64_t boot_l3[512];
-extern char _image_start[], _image_end[];
 uint64_t idle_root;
-
-static uint64_t m2p_l3[512] __attribute__((aligned(4096)));
-static uint64_t m2p_l2[512] __attribute__((aligned(4096)));
 
 /* The highest module that overlaps [start, end), or NULL. */
 static const struct boot_module *module_in(uint64_t start, uint64_t end)
@@ -61,7 +57,7 @@ static void split_range(unsigned i, uint64_t start, uint64_t end)
     r->end = start;
 }
 
-static void *early_alloc(uint64_t bytes, uint64_t align)
+void *early_alloc(uint64_t bytes, uint64_t align)
 {
     bytes = ALIGN_UP(bytes, PAGE_SIZE);
     for (unsigned i = boot_info.nr_ranges; i-- > 0;) {
@@ -101,20 +97,6 @@ static void map_all_ram(uint64_t end)
     write_cr3(read_cr3());
 }
 
-static uint64_t *m2p_init(mfn_t nr_frames)
-{
-    uint64_t bytes = ALIGN_UP(nr_frames * sizeof(uint64_t), LARGE_PAGE);
-    uint64_t *m2p = early_alloc(bytes, LARGE_PAGE);
-
-    memset(m2p, 0xff, bytes);               /* INVALID_M2P_ENTRY, up to the end of the last page */
-    for (uint64_t offset = 0; offset < bytes; offset += LARGE_PAGE)
-        m2p_l2[offset / LARGE_PAGE] = ((virt_to_mfn(m2p) << PAGE_SHIFT) + offset) | PTE_P | PTE_US |
-                                      PTE_PS | PTE_A | (cpu_features.nx ? PTE_NX : 0);
-    m2p_l3[0] = image_phys(m2p_l2) | PTE_P | PTE_US | PTE_RW | PTE_A;
-    root_l4[HOLE_FIRST_SLOT] = image_phys(m2p_l3) | PTE_P | PTE_US | PTE_RW | PTE_A;
-    return m2p;
-}
-
 /* Frees a range without the modules in it; their memory is freed when the domains have been
  * built. */
 static void free_range(uint64_t start, uint64_t end)
@@ -125,57 +107,24 @@ static void free_range(uint64_t start, uint64_t end)
         uint64_t module_end = ALIGN_UP(m->start + m->size, PAGE_SIZE);
 
         if (module_end < end)
-            frames_add_range(module_end >> PAGE_SHIFT, end >> PAGE_SHIFT, false);
+            frames_add_untouched(module_end >> PAGE_SHIFT, end >> PAGE_SHIFT);
         end = MAX(start, ALIGN_DOWN(m->start, PAGE_SIZE));
         m = end > start ? module_in(start, end) : NULL;
     }
     if (start < end)
-        frames_add_range(start >> PAGE_SHIFT, end >> PAGE_SHIFT, false);
-}
-
-/* Counts all RAM, before anything is allocated from it. */
-static struct {
-    struct ram_range range[BOOT_RANGES];
-    unsigned nr;
-} ram;
-
-/* Marks the frames that are neither RAM nor the hypervisor's image. */
-static void mark_holes(struct frame *table, mfn_t nr_frames)
-{
-    mfn_t image = image_phys(_image_start) >> PAGE_SHIFT,
-          image_end = image_phys(_image_end) >> PAGE_SHIFT, mfn = 0;
-
-    for (unsigned i = 0; i <= ram.nr; i++) {
-        mfn_t hole_end = i < ram.nr ? MIN(ram.range[i].start >> PAGE_SHIFT, nr_frames) : nr_frames;
-
-        for (; mfn < hole_end; mfn++)
-            if (mfn < image || mfn >= image_end)
-                table[mfn].word = FRAME_NO_RAM;
-        if (i < ram.nr)
-            mfn = ram.range[i].end >> PAGE_SHIFT;
-    }
+        frames_add_untouched(start >> PAGE_SHIFT, end >> PAGE_SHIFT);
 }
 
 void paging_init(void)
 {
     uint64_t end = boot_info.nr_ranges ? boot_info.ranges[boot_info.nr_ranges - 1].end : 0;
-    mfn_t nr_frames;
-    uint64_t *m2p;
-    void *table;
 
     idle_root = image_phys(root_l4);
-    memcpy(ram.range, boot_info.ranges, sizeof(ram.range));
-    ram.nr = boot_info.nr_ranges;
     for (unsigned i = 0; i < boot_info.nr_modules; i++)
         end = MAX(end, ALIGN_UP(boot_info.modules[i].start + boot_info.modules[i].size, PAGE_SIZE));
-    end = MIN(end, M2P_BYTES_PER_TABLE / sizeof(uint64_t) << PAGE_SHIFT);
-    nr_frames = end >> PAGE_SHIFT;
+    end = MIN(end, BOOT_ADDRESS_END);
     map_all_ram(end);
-    m2p = m2p_init(nr_frames);
-    table = early_alloc(nr_frames * sizeof(struct frame), PAGE_SIZE);
-    memset(table, 0, nr_frames * sizeof(struct frame));
-    mark_holes(table, nr_frames);
-    frames_init(table, nr_frames, m2p);
+    frame_memory_init(end >> PAGE_SHIFT);
     for (unsigned i = 0; i < boot_info.nr_ranges; i++)
         free_range(boot_info.ranges[i].start, boot_info.ranges[i].end);
     efi_runtime_init();

@@ -7,6 +7,8 @@
 struct cpu;
 
 void paging_init(void);                 /* directmap, M2P, frame table, free lists */
+/* At boot, from RAM below 4 GiB; panics if there is none. Not written. */
+void *early_alloc(uint64_t bytes, uint64_t align);
 /* Loads CR3, which flushes this CPU's TLB, and counts the flush. Every load after boot must use
  * this function. */
 /* Loads a root of v and flushes all: see arch_flush_all(). */

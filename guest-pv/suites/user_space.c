@@ -101,6 +101,24 @@ static void kernel_root_only(void)
     frame_free(pfn);
 }
 
+/* The M2P has an entry of the machine's last frame, for the kernel and for user mode. Below it
+ * there may be parts that cannot be read, where the machine has no memory. */
+static void m2p_end(void)
+{
+    struct xen_machphys_mapping map = { 0 };
+    long end = xen_memory_op(XENMEM_maximum_ram_page, NULL);
+    uint64_t last, entry;
+
+    ASSERT_EQ(xen_memory_op(XENMEM_machphys_mapping, &map), 0);
+    ASSERT(end > 0);
+    last = map.v_start + 8 * ((uint64_t)end - 1);
+    EXPECT_EQ(user_run(user_reads, last, 0, 0).fault.vector, FAULT_NONE);
+    EXPECT_NO_FAULT(try_read64((void *)last, &entry));
+    EXPECT_FAULT(try_write64((void *)last, 0), TRAP_PF, ANY_ERROR);
+    for (uint64_t va = map.v_start; va < last; va += 1ul << 21)
+        (void)try_read64((void *)va, &entry);
+}
+
 /* User mode may read the M2P. With this assist it may not, from the next load of a user root on. */
 static void m2p_strict(void)
 {
@@ -180,5 +198,5 @@ static void gs_selector_is_loaded(void)
 }
 
 SUITE_PART(user, 52, 1, TEST_ON_BARE(event_interrupts_user), TEST(pending_event_comes_first),
-           TEST(kernel_root_only), TEST(m2p_strict), TEST(gs_follows_the_mode),
+           TEST(kernel_root_only), TEST(m2p_end), TEST(m2p_strict), TEST(gs_follows_the_mode),
            TEST(gs_selector_is_loaded));

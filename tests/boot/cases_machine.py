@@ -1,4 +1,7 @@
-"""Boot tests of the machine: CPUs that lack something, NMIs and machine checks, real KVM."""
+"""Boot tests of the machine: CPUs that lack something, much memory, NMIs and machine checks, real
+KVM."""
+
+import re
 
 import meddle
 import nested
@@ -23,6 +26,32 @@ CASES = [
     Case("tsc-trusted",
          modules=("GOOD mem=32M -- suites=clocks tsc=stable",),
          options="tsc=stable", cpu=NO_TCG),
+]
+
+
+
+def starts_within(millions):
+    """So many instructions from the boot loader to the first guest, which wait for them."""
+    def check(lines):
+        for line in lines:
+            if m := re.match(r"\(XEN\) Guests start ([\d.]+) ms after the boot loader", line):
+                if float(m[1]) > millions:
+                    yield line
+                return
+        yield "no time of the boot"
+    return check
+
+
+# A hole below 4 GiB, and memory above it. The time of the boot does not depend on the memory.
+CASES += [
+    Case("boot-256-mib", modules=(SHORT.format("good"),), mem=256, icount=True,
+         check=starts_within(3)),
+    Case("boot-3-gib", modules=(SHORT.format("good"),), mem=3584, icount=True,
+         check=starts_within(3.5)),
+    Case("memory-above-4-gib",
+         modules=(SERVICE, ALL.format("one"),
+                  "GOOD name=two mem=64M vcpus=2 -- suites=memory,user"),
+         mem=3584, guests=(1, 2), options="console=com1 maxcpus=2", smp=2),
 ]
 
 # The debugger brings about what can come between any two instructions, and what must not happen.

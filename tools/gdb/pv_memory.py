@@ -33,6 +33,10 @@ def frame_at(mfn):
         raise machine.Fault("the frame table is not made yet")
     if mfn >= end:
         raise machine.Fault(f"frame {mfn:#x} is not in the table, which ends at {end:#x}")
+    try:
+        table[mfn]["word"].fetch_lazy()
+    except gdb.MemoryError:
+        raise machine.Fault(f"frame {mfn:#x} has never been used") from None
     return table[mfn]
 
 

@@ -12,6 +12,8 @@ extern uint64_t *m2p_table;             /* the hypervisor's writable view, index
 
 void frames_init(void *table, mfn_t nr_frames, uint64_t *m2p);
 void frames_add_range(mfn_t start, mfn_t end, bool scrub);  /* RAM that is free from now on */
+/* The same at boot, of RAM that has not been used. It takes the same time however much it is. */
+void frames_add_untouched(mfn_t start, mfn_t end);
 /* 2^order contiguous frames, aligned to their size, without guest data; INVALID_MFN: none. */
 mfn_t alloc_frames(unsigned order);
 /* The same, all below machine address 2^address_bits; address_bits 0: anywhere. */

@@ -36,6 +36,7 @@ enum lock_class {
     LOCK_CONSOLE,               /* the machine's console */
     LOCK_PCI,                   /* configuration space, and what interrupts are sent where */
     LOCK_LINEAR,                /* a domain's linear L4 entries; the domid */
+    LOCK_FRAME_MEMORY,          /* which parts of frame table and M2P are mapped */
 };
 
 struct spinlock {

@@ -149,7 +149,7 @@ long memory_maximum_ram_page(void)
 /* The M2P's frames, one entry for each 2 MiB of it, as the guest sees it mapped. */
 long memory_machphys_mfn_list(struct xen_machphys_mfn_list *op)
 {
-    mfn_t first = virt_to_mfn(m2p_table), per_extent = (2ul << 20) >> PAGE_SHIFT;
+    mfn_t first = arch_m2p_mfn(), per_extent = (2ul << 20) >> PAGE_SHIFT;
     uint64_t nr = (max_mfn * sizeof(*m2p_table) + (2ul << 20) - 1) >> 21;
 
     op->nr_extents = (unsigned)MIN(nr, op->max_extents);

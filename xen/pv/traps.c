@@ -90,7 +90,8 @@ static void page_fault(struct vcpu *v, struct cpu_user_regs *regs, uint64_t cr2)
         return;
     }
     if (unlikely(!guest_range_ok(cr2, 1))) {
-        window_fault(v, cr2, code);
+        if ((code & PF_PRESENT) || !arch_map_m2p(cr2))
+            window_fault(v, cr2, code);
         return;
     }
     if ((code & (PF_PRESENT | PF_WRITE | PF_FETCH)) == (PF_PRESENT | PF_WRITE) && v->kernel_mode &&
