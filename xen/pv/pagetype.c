@@ -85,11 +85,11 @@ void put_segdesc_page(struct frame *f, struct domain *d)
  * PTES_PER_TABLE: there is none. Most entries of most tables are 0. */
 static inline unsigned skip_empty(const uint64_t *table, unsigned i)
 {
-    const uint64_t *e = &table[i];
+    const uint64_t *e = &table[i], *end = &table[PTES_PER_TABLE];
 
-    while (i < PTES_PER_TABLE && !(e[0] | e[1] | e[2] | e[3] | e[4] | e[5] | e[6] | e[7]))
-        i += 8, e += 8;
-    return i;
+    while (e < end && !(e[0] | e[1] | e[2] | e[3] | e[4] | e[5] | e[6] | e[7]))
+        e += 8;
+    return (unsigned)(e - table);
 }
 
 static int validate_l1(uint64_t *table, struct domain *d)
@@ -176,8 +176,15 @@ static bool is_hole_slot(uint64_t type, unsigned i)
 static void drop_entries(struct frame *f, uint64_t type, unsigned nr)
 {
     const uint64_t *table = mfn_to_virt(frame_to_mfn(f));
+    unsigned work = WORK_PER_EMPTY_TABLE;
 
     for (unsigned i = 0; i < nr; i++) {
+        if (!(i & 7)) {
+            i = skip_empty(table, i);
+            if (i >= nr)
+                break;
+            work += 8 * WORK_PER_ENTRY;
+        }
         if (is_hole_slot(type, i) || !(table[i] & PTE_P))
             continue;
         if (nr_type_refs(READ_ONCE(mfn_to_frame(PTE_MFN(table[i]))->word)) == 1)
@@ -185,16 +192,23 @@ static void drop_entries(struct frame *f, uint64_t type, unsigned nr)
             mm_preempt_after(frame_owner(f), WORK_PER_ENTRY);
         put_page_from_table_entry(table[i], f);
     }
-    count_work(nr * WORK_PER_ENTRY);
+    count_work(work);
 }
 
 static int validate_table(struct frame *f, uint64_t type, struct domain *d)
 {
     uint64_t *table = mfn_to_virt(frame_to_mfn(f));
+    unsigned work = WORK_PER_EMPTY_TABLE;
 
     for (unsigned i = 0; i < PTES_PER_TABLE; i++) {
         int rc;
 
+        if (!(i & 7)) {
+            i = skip_empty(table, i);
+            if (i == PTES_PER_TABLE)
+                break;
+            work += 8 * WORK_PER_ENTRY;
+        }
         if (!(table[i] & PTE_P) || is_hole_slot(type, i))
             continue;
         rc = get_page_from_table_entry(table[i], f);
@@ -206,7 +220,7 @@ static int validate_table(struct frame *f, uint64_t type, struct domain *d)
         if (nr_type_refs(READ_ONCE(mfn_to_frame(PTE_MFN(table[i]))->word)) == 1)
             mm_preempt_after(d, WORK_PER_ENTRY);
     }
-    count_work(PTES_PER_TABLE * WORK_PER_ENTRY);
+    count_work(work);
     if (type == TYPE_L4)
         arch_fill_l4(table, d);
     return 0;
