@@ -8,8 +8,6 @@ text is kept under --logs. Exit status 0 if none failed.
 """
 
 import argparse
-import multiprocessing
-import multiprocessing.connection
 import os
 import re
 import shutil
@@ -23,24 +21,22 @@ sys.path[:0] = [HERE, os.path.join(HERE, "..", "..", "tools")]
 import alike  # noqa: E402
 import badelf  # noqa: E402
 import bare  # noqa: E402
-import cases  # noqa: E402
 import cases_disk  # noqa: E402
+import choice  # noqa: E402
 import debugger  # noqa: E402
 import disks  # noqa: E402
 import esp  # noqa: E402
+import expected  # noqa: E402
 import gdb  # noqa: E402
 import ktap  # noqa: E402
 import nested  # noqa: E402
 import powercut  # noqa: E402
 import qemu  # noqa: E402
-import several_cpus  # noqa: E402
 import snapshots  # noqa: E402
 import tracing  # noqa: E402
-import ways_linux  # noqa: E402
 
 PORTS = {"debugcon": "-debugcon", "com2": "-serial"}
 CONSOLE = "console=com1 com1=115200,8n1"
-LEAST_OUTPUT = 20  # lines of tools/linux/session that are compared
 
 
 def given(args):
@@ -279,76 +275,15 @@ def run_machine(case, args, argv, reader, raw_lines=None, types=None):
     return report, ktap.judge(report, ended, status or 0, case.crash)
 
 
-def verdicts(report):
-    return {f"guest {n}: {test.name}": test.verdict for n, guest in report.guests.items()
-            for test in guest.tests}
-
-
-def differences(case, report, seen):
-    """The tests whose verdict is another in case.same_as, or that ran in one of the two only."""
-    here = verdicts(report)
-    there = verdicts(seen[case.same_as]) if case.same_as in seen else {}
-    if case.same_as and not there:
-        yield f"{case.same_as}, to be compared with, ran no test"
-    elif case.same_as:
-        for name in sorted(here.keys() | there.keys()):
-            if here.get(name) != there.get(name):
-                yield f"{name}: {here.get(name, 'not there')}, and in {case.same_as}: " + \
-                    there.get(name, "not there")
-
-
-def other_output(case, report, seen):
-    """What Linux printed otherwise in case.prints_as."""
-    if not case.prints_as:
-        return
-    there = ways_linux.output_of(seen[case.prints_as].lines) if case.prints_as in seen else []
-    if len(there) < LEAST_OUTPUT:
-        yield f"{case.prints_as}, to be compared with, printed {len(there)} lines"
-    yield from ways_linux.unlike(ways_linux.output_of(report.lines), there, case.prints_as)
-
-
-def faults(case, args, report, good, reason):
-    """Everything that is wrong with this case's run."""
-    for pattern in case.shows:
-        if not any(re.search(pattern, line) for line in report.lines):
-            yield f"no line matches {pattern}"
-    if case.check:
-        yield from case.check(report.lines)
-    if case.cut:
-        return
-    if not case.starts:
-        if report.paragon or "time limit" in reason:
-            yield "the hypervisor started" if report.paragon else reason
-        return
-    if case.panics:
-        if not report.panic or "time limit" in reason:
-            yield "it did not end by itself" if report.panic else "the hypervisor did not panic"
-        if not any(re.search(case.panics, line) for line in report.lines):
-            yield f"no line matches {case.panics}"
-        return
-    finished = tuple(sorted(n for n, guest in report.guests.items() if guest.final))
-    quiet = not case.guests and not case.crash and reason == "no guest said anything"
-    if not good and not quiet:
-        yield reason
-    if case.guests is None:
-        # The good guest behind a refused module: its domain number is not tested.
-        if len(finished) != 1:
-            yield f"one guest had to finish its tests, {len(finished)} did"
-    elif finished != case.guests:
-        yield f"guests {case.guests} had to finish their tests, {finished} did"
-    if case.traced:
-        yield from case.traced(args, report, trace_of(case, args))
-    if len(report.frames) != 2:
-        yield "the two lines with the number of free frames are not there"
-
-
 def run(case, args, seen):
     """Runs one case: (whether it passed, the text about it). seen: reports of earlier cases, by
     name."""
     start = time.monotonic()
     report, (good, reason), meddled = boot(case, args)
-    wrong = [*filter(None, [meddled]), *faults(case, args, report, good, reason),
-             *differences(case, report, seen), *other_output(case, report, seen),
+    trace = trace_of(case, args)
+    wrong = [*filter(None, [meddled]),
+             *expected.faults(case, args, report, trace, good, reason),
+             *expected.differences(case, report, seen), *expected.other_output(case, report, seen),
              *ram_faults(case, args, report), *disk_faults(case, args, report.lines)]
     seen[case.name] = report
     if case.panics:
@@ -365,76 +300,6 @@ def run(case, args, seen):
         said += [f"         the end of {log}:"]
         said += [f"         | {line}" for line in report.lines[-12:]]
     return not wrong, "\n".join(said)
-
-
-def compared_with(case):
-    return case.same_as or case.prints_as
-
-
-def choose(names, cpus, long):
-    """The cases that have one of these in their name, and those that they are compared with.
-    Without names: those that are long, or those that are not, or on several CPUs all."""
-    present = several_cpus.chosen(cases.CASES, cpus) if cpus > 1 else cases.CASES
-    named = [case for case in present
-             if any(part in f"={case.name}=" for part in names) or
-             not names and (cpus > 1 or case.long == long)]
-    wanted = {case.name for case in named} | {compared_with(case) for case in named}
-    return [case for case in present if case.name in wanted]
-
-
-def grouped(chosen):
-    """Lists: a case and those that are compared with it."""
-    groups = {case.name: [case] for case in chosen if not compared_with(case)}
-    for case in chosen:
-        if compared_with(case):
-            groups[compared_with(case)].append(case)
-    return list(groups.values())
-
-
-def run_group(group, args, results):
-    """In a process of its own, which ends as the last result has been read."""
-    seen = {}
-    for case in group:
-        results.send(run(case, args, seen))
-    results.close()
-
-
-def start(group, args):
-    """(the process, where its results come from)"""
-    here, there = multiprocessing.Pipe(duplex=False)
-    process = multiprocessing.Process(target=run_group, args=(group, args, there))
-    process.start()
-    there.close()
-    return process, here
-
-
-def places(group, jobs):
-    """How many of the places for cases a group takes. QEMU emulates each CPU in a thread of its own
-    (with icount all in one). If the host does not run all of them at the same time, they wait for
-    each other's interrupts and locks, and a guest takes up to 20 times as long."""
-    return jobs if any(case.smp > 1 and not case.icount for case in group) else 1
-
-
-def run_all(chosen, args):
-    """The number of cases that passed. Those with several CPUs run first, each alone; then the
-    slowest begin first, so that none is left over."""
-    waiting = sorted(grouped(chosen), key=lambda group: (places(group, args.jobs),
-                                                         max(case.limit for case in group)))
-    running, passed = {}, 0
-    while waiting or running:
-        while waiting and args.jobs >= places(waiting[-1], args.jobs) + sum(
-                places(group, args.jobs) for group, _ in running.values()):
-            group = waiting.pop()
-            process, results = start(group, args)
-            running[results] = group, process
-        for results in multiprocessing.connection.wait(list(running)):
-            try:
-                good, text = results.recv()
-                passed += good
-                print(text, flush=True)
-            except EOFError:
-                running.pop(results)[1].join()
-    return passed
 
 
 def main():
@@ -469,7 +334,8 @@ def main():
     args = parser.parse_args()
     args.accel, why = qemu.pick_accel(args.accel)
     os.makedirs(args.logs, exist_ok=True)
-    chosen = cases_disk.kills(args.seed, args.kills) or choose(args.names, args.smp, args.long)
+    chosen = cases_disk.kills(args.seed, args.kills) or \
+        choice.choose(args.names, args.smp, args.long)
     if not chosen:
         sys.exit(f"boot tests: no case is called {' or '.join(args.names)}")
     for name in (name for case in chosen for name in files_of(case, args)):
@@ -477,7 +343,7 @@ def main():
             sys.exit(f"boot tests: {name or '--own-iso'}: no such file")
     print(f"boot tests: {len(chosen)} cases on {args.accel} ({why}), {args.jobs} at a time",
           flush=True)
-    passed = run_all(chosen, args)
+    passed = choice.run_all(chosen, args.jobs, lambda case, seen: run(case, args, seen))
     print(f"{passed} passed, {len(chosen) - passed} failed")
     sys.exit(0 if passed == len(chosen) else 1)
 
