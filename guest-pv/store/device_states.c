@@ -1,7 +1,7 @@
-/* The states of the back ends, as they stand in the tree. A guest's ring is held back until its
- * back ends wait for it, because some front ends (PV GRUB's) look once and do not wait; after a
- * store before us has died, the driver domain tells what states its devices are in. Called by
- * domains.c and main.c. */
+/* The states of devices, as they stand in the tree. A guest's ring is held back until its back ends
+ * wait for it, because some front ends (PV GRUB's) look once and do not wait. What is connected is
+ * saved for a store after us (saved.c); of others the driver domain tells what states they are in.
+ * Called by domains.c and main.c. */
 #include <stdlib.h>
 #include <string.h>
 #include "clock.h"
@@ -15,11 +15,40 @@
  * devices, and only few of those change a state. */
 static bool changed = true;
 
+/* XenbusStateUnknown: it has none. */
+static XenbusState state_of(const char *path)
+{
+    const struct node *n = tree_find(path);
+
+    return n && n->data->len_bytes == 1 && n->data->bytes[0] >= '0' &&
+                   n->data->bytes[0] <= '0' + XenbusStateClosed
+               ? (XenbusState)(n->data->bytes[0] - '0') : XenbusStateUnknown;
+}
+
+/* At once, before the change is answered. */
+static void save(struct device *d)
+{
+    bool connected = state_of(d->back_state) == XenbusStateConnected &&
+                     state_of(d->front_state) == XenbusStateConnected;
+
+    if (connected == d->connected)
+        return;
+    d->connected = connected;
+    devices_save(d->domid);
+}
+
 static void on_change(const char *path)
 {
     size_t len = strlen(path);
 
-    changed |= len > 6 && strcmp(path + len - 6, "/state") == 0;
+    if (len < 6 || strcmp(path + len - 6, "/state"))
+        return;
+    changed = true;
+    for (struct device *d = devices; d; d = d->next)
+        if (!strcmp(path, d->front_state) || !strcmp(path, d->back_state)) {
+            save(d);
+            return;
+        }
 }
 
 void device_states_init(void)
@@ -53,19 +82,9 @@ static void be_patient(void)
         timer_start(&patience, clock_ns() + PATIENCE, on_late, NULL);
 }
 
-/* XenbusStateUnknown: it has none. */
-static XenbusState back_state(const struct device *d)
-{
-    const struct node *n = tree_find(d->back_state);
-
-    return n && n->data->len_bytes == 1 && n->data->bytes[0] >= '0' &&
-                   n->data->bytes[0] <= '0' + XenbusStateClosed
-               ? (XenbusState)(n->data->bytes[0] - '0') : XenbusStateUnknown;
-}
-
 static bool is_waited_for(const struct device *d)
 {
-    return back_state(d) > XenbusStateInitialising;
+    return state_of(d->back_state) > XenbusStateInitialising;
 }
 
 static bool is_ready(uint16_t domid)
@@ -145,7 +164,7 @@ static void settle(struct device *d)
         [XenbusStateClosing] = XenbusStateClosed,
         [XenbusStateClosed] = XenbusStateClosed,
     };
-    XenbusState state = back_state(d);
+    XenbusState state = state_of(d->back_state);
 
     if (state == XenbusStateUnknown)
         return;

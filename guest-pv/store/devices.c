@@ -90,6 +90,7 @@ static void set_paths(struct device *d)
              (unsigned long)d->handle);
     snprintf(d->back, sizeof(d->back), "/local/domain/%u/backend/%s/%u/%lu", d->driver, d->type,
              d->domid, (unsigned long)d->handle);
+    snprintf(d->front_state, sizeof(d->front_state), "%s/state", d->front);
     snprintf(d->back_state, sizeof(d->back_state), "%s/state", d->back);
 }
 
@@ -113,6 +114,7 @@ void device_add(uint16_t domid, uint16_t driver, const char *word)
         return;
     }
     set_paths(d);
+    accounts[driver].is_driver = true;  /* it is charged for nodes, perhaps before it is there */
     d->next = devices;
     devices = d;
 }

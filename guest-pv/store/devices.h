@@ -17,8 +17,9 @@ struct device {
     char mac[18];                       /* of a network device */
     bool strict;
     bool unsettled;                     /* its states were in the tree of a store before us */
+    bool connected;                     /* both ends say so */
     char front[NODE_PATH], back[NODE_PATH];     /* directories of nodes */
-    char back_state[NODE_PATH + 8];             /* a node */
+    char front_state[NODE_PATH + 8], back_state[NODE_PATH + 8];     /* nodes */
 };
 extern struct device *devices;          /* of all guests */
 

@@ -22,6 +22,7 @@
 #include "store.h"
 
 #define JOURNAL_AT 2080u
+#define SAVED_AT   (PAGE_SIZE - 4u - SAVED_BYTES)
 #define STORE_PORT 1   /* the same in every guest: the first port that the builder allocates */
 
 /* In the ring page, behind the structure of xs_wire.h. The store changes both words with one store,
@@ -29,9 +30,15 @@
 struct journal {
     /* The ring's req_cons; bits 63:32: how many bytes of a request are kept here. */
     uint64_t state;
-    uint8_t bytes[PAGE_SIZE - JOURNAL_AT - 8];
+    uint8_t bytes[SAVED_AT - JOURNAL_AT - 8];
 };
 #define LOST UINT32_MAX   /* instead of the number: the connection cannot be resumed */
+
+/* Behind it, what saved.c keeps for our successor. len is 0 while it is not whole. */
+struct saved {
+    uint32_t len;
+    char text[SAVED_BYTES];
+};
 
 struct ring {
     struct ring *next;
@@ -100,6 +107,38 @@ static void journal_add(struct ring *r, const void *bytes, uint32_t n)
     journal_write(r, r->kept + n);
 }
 
+static struct saved *saved(struct ring *r)
+{
+    return (struct saved *)((uint8_t *)(uintptr_t)r->page + SAVED_AT);
+}
+
+void ring_save(uint16_t domid, const char *text, size_t len)
+{
+    struct ring *r = rings;
+
+    while (r && r->domid != domid)
+        r = r->next;
+    if (!r)
+        return;
+    __atomic_store_n(&saved(r)->len, 0, __ATOMIC_RELEASE);
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    memcpy(saved(r)->text, text, len);
+    __atomic_store_n(&saved(r)->len, len, __ATOMIC_RELEASE);
+}
+
+/* The guest may have written anything there. */
+static void restore(struct ring *r)
+{
+    uint32_t len = __atomic_load_n(&saved(r)->len, __ATOMIC_ACQUIRE);
+    char text[SAVED_BYTES];
+
+    if (len == 0 || len > sizeof(text))
+        return;
+    memcpy(text, saved(r)->text, len);
+    text[len - 1] = '\0';
+    devices_restore(r->domid, text, len);
+}
+
 /* The request that is kept in the page, in part, or whole and unanswered. Its bytes are a guest's,
  * as those of the ring are. */
 static void carry_on(struct ring *r)
@@ -162,6 +201,7 @@ bool ring_connect(uint16_t domid)
     r->next = rings;
     rings = r;
     r->due = true;
+    restore(r);
     resume(r);
     return true;
 }

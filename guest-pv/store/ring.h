@@ -5,6 +5,7 @@
 #define STORE_RING_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* ring.c: false, after a line in the log: the guest gets no store. */
@@ -13,6 +14,10 @@ void ring_disconnect(uint16_t domid);
 /* Moves bytes of all rings, at most one request of each guest. False: there was nothing to move. */
 bool rings_serve(void);
 unsigned rings_count(void);
+/* Puts text, which ends with a NUL, into the guest's page for another store: devices_restore() gets
+ * it there. */
+#define SAVED_BYTES 1004u
+void ring_save(uint16_t domid, const char *text, size_t len);
 
 #define NODE_PATH 96u                   /* of the paths that we make, with the NUL */
 
@@ -34,6 +39,10 @@ void device_add(uint16_t domid, uint16_t driver, const char *word);
 bool devices_write(uint16_t domid, bool again);
 void devices_close(uint16_t driver);    /* those of a driver domain that will not come back */
 void devices_forget(uint16_t domid);    /* a guest's or a driver domain's */
+
+/* saved.c: what a store after us needs of the guest's connected devices; and from one before. */
+void devices_save(uint16_t domid);
+void devices_restore(uint16_t domid, const char *text, size_t len);
 
 /* device_states.c: calls domain_connect() when all its back ends wait, or have not come in time. */
 void device_hold(uint16_t domid);

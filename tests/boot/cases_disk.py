@@ -151,6 +151,17 @@ CASES = [
          guests=(2,), mem=768, limit=240, disk=True, types=ended(2, 0),
          shows=(r"^\(XEN\).*d0 \(store\) died .*2 of 3",
                 r"^\(d1\) driver: d2: xvda1 ends: .*, 0 errors") + ENDED),
+    # Both, one just behind the other: what the store keeps in the guest's page is enough.
+    *(Case(f"disk-{name}-die", long=keys == b"x1x0",
+           modules=(SERVICE, DRIVER, GUEST.format("disk=vd0,xvda1,w vif") + " deaths=2",
+                    "DISK-RAMDISK"),
+           guests=(2,), mem=768, limit=240, disk=True, net=True,
+           types=tuple((rf"end it now, {n}\s*$", b"\1\1\1" + keys + b"\1\1\1") for n in (1, 2)),
+           shows=(r"^\(XEN\).*d0 \(store\) died .*2 of 3",
+                  r"^\(XEN\).*d1 \(driver\) died while guests need it: started again, with 2 PCI",
+                  r"^\(d1\) driver: d2: xvda1 goes on, \d* requests are repeated",
+                  r"^\(d1\) driver: d2: xvda1 ends: .*, 0 errors") + ENDED)
+      for name, keys in (("store-driver", b"x0x1"), ("driver-store", b"x1x0"))),
     Case("disk-store-refuses", long=True,
          modules=(SERVICE, DRIVER, GUEST.format("disk=vd0,xvda1,w") + " deaths=3",
                   "DISK-RAMDISK"),

@@ -51,6 +51,8 @@ $(STORE_TESTS): $(UNIT)/%: $(UNIT)/tests/unit/%.o $(STORE_CORE:%.c=$(UNIT)/%.o)
 	$(call say,UNIT-LD,$@)
 	$(Q)$(UNIT_CC) $(UNIT_SAN) -o $@ $^ -lcmocka
 
+$(UNIT)/test_store_saved: $(UNIT)/guest-pv/store/saved.o
+
 # So is the plain part of the driver domain.
 DRIVER_CORE := $(patsubst %,guest-pv/driver/%.c,blk_ring ramdisk \
     net_tx net_rx net_again packet headers checksum gso switch \
