@@ -98,7 +98,7 @@ static void journal_write(struct ring *r, uint32_t kept)
 /* The next bytes of a request have been taken. */
 static void journal_add(struct ring *r, const void *bytes, uint32_t n)
 {
-    if (r->kept > sizeof(journal(r)->bytes) - n) {
+    if (n > sizeof(journal(r)->bytes) || r->kept > sizeof(journal(r)->bytes) - n) {
         journal_write(r, LOST);
         return;
     }

@@ -1,8 +1,8 @@
 /* What a store that takes our place needs of a guest's connected devices: the values that the front
  * end has written, as ring-ref and event-channel, which it will not write again. They are kept in
- * the page of the guest's ring, where a guest can change them as well as its nodes. While the driver
- * domain lives it does not need them; if it dies later, or has died with us, its successor does.
- * Called by device_states.c, and by ring.c for a guest that another store served. */
+ * the page of the guest's ring, where a guest can change them as well as its nodes. While the
+ * driver domain lives it does not need them; if it dies later, or has died with us, its successor
+ * does. Called by device_states.c, and by ring.c for a guest that another store served. */
 #include <string.h>
 #include "devices.h"
 #include "store.h"
