@@ -206,6 +206,11 @@ bench: $(BENCH_FILES) $(BUILD)/oracle/xen $(BUILD)/counts.so
 	@$(RUN_BENCH) --xen $(BUILD)/oracle/xen --plugin $(BUILD)/counts.so \
 	    $(if $(COMPARE),--compare $(COMPARE)) $(COLUMNS)
 
+# Writes the tables of docs/costs.md from that.
+.PHONY: bench-docs
+bench-docs:
+	@python3 -B tools/bench_docs.py $(BUILD)/bench docs/costs.md
+
 # QEMU's plugin that counts events.
 $(BUILD)/counts.so: $(addprefix tools/counts/,counts.c plugin.h marks.h) tests/tests.mk | deps
 	$(call say,CC,$@)
