@@ -280,18 +280,20 @@ static void on_flushed(struct disk_request *r, bool good)
     disks_to_flush--;
 }
 
-/* What guests have written is in the disks, and not in a cache, before the machine is switched
- * off. */
-static void flush_disks(void)
+/* What guests have written is in the disks, and not in a cache, before the machine is switched off.
+ * Returns how many have confirmed it. */
+static unsigned flush_disks(void)
 {
     static struct disk_request requests[MAX_DISKS];
     uint64_t end_ns = clock_ns() + FLUSH_NS;
+    unsigned n = 0;
 
     for (unsigned i = 0; i < nr_disks; i++) {
         if (!disks[i].can_flush)
             continue;
         requests[i] = (struct disk_request){ .op = DISK_FLUSH, .done = on_flushed };
         disks_to_flush++;
+        n++;
         disks[i].start(&disks[i], &requests[i]);
     }
     serve_soon(DISKS);
@@ -299,6 +301,23 @@ static void flush_disks(void)
         thread_sleep(NS_PER_MS);
     if (disks_to_flush != 0)
         kprintf("driver: %u disks do not confirm that all is written\n", disks_to_flush);
+    return n - disks_to_flush;
+}
+
+/* Without a store we are not told when to end. So it is done every second, unless the disks did
+ * nothing. */
+static void flush_without_store(void)
+{
+    static uint64_t flushed = ~0ul;
+    uint64_t done = vbds_done();
+
+    if (flushed == ~0ul)
+        kprintf("driver: there is no store any more: what is written is flushed every second\n");
+    if (done != flushed && disks_to_flush == 0) {
+        flush_disks();
+        flushed = done;
+    }
+    thread_sleep(NS_PER_S);
 }
 
 int guest_main(void)
@@ -317,16 +336,19 @@ int guest_main(void)
         if (pairs_serve())
             continue;
         if (is_to_end()) {
-            flush_disks();
+            unsigned flushed = flush_disks();
+
             xs_write("control/shutdown", "");
             /* Before the store answers once more, it has printed what is left in it. */
             xs_write("control/shutdown", "");
-            kprintf("driver: ends: %u devices, %u grants, %u packets are left\n", pairs_count(),
-                    grants_mapped, packets_used());
+            kprintf("driver: ends: %u devices, %u grants, %u packets are left, %u disks are "
+                    "flushed\n", pairs_count(), grants_mapped, packets_used(), flushed);
             return 0;
         }
         if (pairs_drain())
             thread_sleep(DRAIN_SLEEP);
+        else if (xs_store_is_gone())
+            flush_without_store();
         else
             thread_block();
     }

@@ -290,3 +290,12 @@ bool vbds_serve(void)
         more |= !disks[i].wait(&disks[i]);
     return more;
 }
+
+uint64_t vbds_done(void)
+{
+    uint64_t requests = 0;
+
+    for (const struct vbd *v = connected; v != NULL; v = v->next)
+        requests += v->ring.requests;
+    return requests;
+}

@@ -56,6 +56,11 @@ bool xs_store_is_new(void)
     return new;
 }
 
+bool xs_store_is_gone(void)
+{
+    return ring->error != XENSTORE_ERROR_NONE;
+}
+
 /* --- Bytes ------------------------------------------------------------------------------------ */
 
 static size_t put(const char *bytes, size_t len)
@@ -154,7 +159,7 @@ void xs_events(void)
 
 static bool reply(uint64_t end_ns)
 {
-    while (!broken && clock_ns() < end_ns) {
+    while (!broken && !xs_store_is_gone() && clock_ns() < end_ns) {
         if (!receive())
             sleep_until(end_ns);
         else if (head.type == XS_WATCH_EVENT)
@@ -162,7 +167,8 @@ static bool reply(uint64_t end_ns)
         else if (head.req_id == last_id)
             return head.type != XS_ERROR;
     }
-    kprintf("driver: the store %s\n", broken ? "sends nonsense" : "does not answer");
+    if (!xs_store_is_gone())
+        kprintf("driver: the store %s\n", broken ? "sends nonsense" : "does not answer");
     return false;
 }
 
@@ -173,7 +179,8 @@ static bool ask(uint32_t type, uint32_t transaction, const char *payload, size_t
     };
     uint64_t end_ns = clock_ns() + PATIENCE;
 
-    return send(&h, sizeof(h), end_ns) && send(payload, len, end_ns) && reply(end_ns);
+    return !xs_store_is_gone() && send(&h, sizeof(h), end_ns) && send(payload, len, end_ns) &&
+           reply(end_ns);
 }
 
 static bool ask_path(uint32_t type, uint32_t transaction, const char *path)

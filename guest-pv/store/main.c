@@ -10,9 +10,9 @@
  *     abandon DOMID                     none will follow
  *     shutdown DOMID poweroff|reboot|halt|suspend
  *
- * With store=refuse on its command line it keeps nothing and answers every request with EIO. The
+ * With store=refuse on its command line it answers every request of a guest with EIO. The
  * hypervisor starts it so after it has died too often: a guest that waits for an answer must get
- * one.
+ * one. The driver domain is served, so that it learns of guests that end, and when it is to end.
  *
  * Everything happens in one thread: it serves while there is something to do and sleeps until the
  * console or a ring has an event. The hypervisor ends it when no other domain is left. */
@@ -105,7 +105,7 @@ int guest_main(void)
         panic("no memory for the store");
     refuse_all = cmdline_has("store", "refuse");
     if (refuse_all)
-        kprintf("store: every request will be answered by EIO\n");
+        kprintf("store: every request of a guest will be answered by EIO\n");
     server = current;
     device_states_init();
     event_set_handler(console_port(), on_console, NULL);

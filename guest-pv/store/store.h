@@ -169,7 +169,8 @@ struct conn {
 };
 extern struct conn *conn_list;
 
-extern bool refuse_all;                 /* every request is answered by EIO: see main.c */
+/* Every request is answered by EIO, but those of the driver domain: see main.c. */
+extern bool refuse_all;
 struct conn *conn_new(uint16_t domid);          /* NULL: no memory, or no such number */
 void conn_free(struct conn *c);
 /* How many bytes it accepts now: up to the end of a header or message, 0 while output waits. */

@@ -166,7 +166,19 @@ CASES = [
          modules=(SERVICE, DRIVER, GUEST.format("disk=vd0,xvda1,w") + " deaths=3",
                   "DISK-RAMDISK"),
          guests=(2,), mem=768, limit=240, disk=True, types=ended(3, 0),
-         shows=(r"^\(XEN\).*d0 \(store\) died .*3 of 3\), to refuse",) + ENDED),
+         shows=(r"^\(XEN\).*d0 \(store\) died .*3 of 3\), to refuse",
+                r"^\(d1\) driver: ends: 0 devices, .*, 1 disks are flushed") + ENDED),
+    # In the end there is none, and the driver domain is told nothing. Linux waits for the store
+    # when it switches off, and is ended by the key.
+    Case("disk-no-store", long=True,
+         modules=(SERVICE, DRIVER, GUEST.format("disk=vd0,xvda1,w") + " deaths=4",
+                  "DISK-RAMDISK"),
+         guests=(2,), mem=768, limit=240, disk=True,
+         types=ended(4, 0) + ((r"linux: 6 passed", b"\1\1\1x2"),),
+         shows=(r"^\(XEN\).*Nobody serves the store any more",
+                r"^\(d1\) driver: there is no store any more: what is written is flushed every",
+                r"^\(XEN\).*d1 \(driver\) is ended: there is no store to tell it",
+                ENDED[0], ENDED[1])),
     # Devices without MSI-X, which share a pin.
     *(Case(f"intx-{firmware}",
            modules=(SERVICE, DRIVER,

@@ -27,6 +27,8 @@
 #define TEXT_MAX (96u + DEVICE_WORDS + MAX_DEVICES * sizeof("device 1024 1024 "))
 
 #define DRIVER_PATIENCE (10ull * 1000000000)
+/* For a driver domain that nobody can tell: it flushes its disks every second then. */
+#define UNTOLD_PATIENCE (3ull * 1000000000)
 
 /* In the order in which they are sent. The first two are of the driver domain. */
 enum event { LOST, ABANDON, INTRODUCE, SHUTDOWN, RELEASE, NR_EVENTS };
@@ -133,7 +135,8 @@ static void driver_is_late(void *arg)
     (void)arg;
     if (driver == NULL)
         return;
-    log_warning("d%u (%s) does not end", driver->id, driver->name);
+    log_warning("d%u (%s) %s", driver->id, driver->name,
+                service != NULL ? "does not end" : "is ended: there is no store to tell it");
     domain_shutdown(driver, SHUTDOWN_poweroff);
 }
 
@@ -306,8 +309,8 @@ static void end_driver(void)
     if (driver_told)
         return;
     driver_told = true;
-    store_shutdown(driver->id);
-    timer_set(&driver_patience, now_ns() + DRIVER_PATIENCE);
+    timer_set(&driver_patience,
+              now_ns() + (store_shutdown(driver->id) ? DRIVER_PATIENCE : UNTOLD_PATIENCE));
 }
 
 void store_idle_work(void)
