@@ -153,6 +153,9 @@ uint64_t arch_wallclock_seconds(void);
 /* The TSC ticks at a constant rate in all states of the CPU: XEN_PVCLOCK_TSC_STABLE_BIT may be set
  * for guests. */
 bool arch_tsc_is_stable(void);
+/* The CPU or the user says so, too, and not only an emulator that is known to be like that: CPUID
+ * may say it to guests. */
+bool arch_tsc_is_invariant(void);
 
 /* arch_interrupt_window opens interrupts for an instant: pending handlers run, no vCPU is switched.
  * arch_idle halts the CPU until an interrupt came. */

@@ -51,6 +51,11 @@ uint64_t arch_tsc_hz(void)
     return TSC_HZ;
 }
 
+bool arch_tsc_is_invariant(void)
+{
+    return options.tsc == TSC_STABLE;
+}
+
 bool arch_tsc_is_stable(void)
 {
     return options.tsc != TSC_UNSTABLE;

@@ -277,9 +277,12 @@ uint64_t arch_xcr0_mask(void)
     return cpu_features.xcr0_mask;
 }
 
+bool arch_tsc_is_invariant(void)
+{
+    return options.tsc == TSC_AUTO ? cpu_features.invariant_tsc : options.tsc == TSC_STABLE;
+}
+
 bool arch_tsc_is_stable(void)
 {
-    if (options.tsc != TSC_AUTO)
-        return options.tsc == TSC_STABLE;
-    return cpu_features.invariant_tsc || cpu_features.tcg;
+    return arch_tsc_is_invariant() || (options.tsc == TSC_AUTO && cpu_features.tcg);
 }

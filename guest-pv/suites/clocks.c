@@ -1,9 +1,11 @@
 /* Suite "clocks": the times that the hypervisor writes into the guest's memory: system time and
  * wall clock in the shared page, registered copies of them, and the vCPU's time in each run state.
  * Timers are in timers.c. */
+#include <public/arch-x86/cpuid.h>
 #include <string.h>
 #include "clock.h"
 #include "hypercall.h"
+#include "sensitive_pv.h"
 #include "start.h"
 #include "suite.h"
 #include "thread.h"
@@ -157,17 +159,27 @@ static void runstate_area(void)
     xen_vm_assist(VMASST_CMD_disable, VMASST_TYPE_runstate_update_flag);
 }
 
-/* The command line says whether this machine's TSC may be reported as constant: tsc=stable or
- * tsc=unstable. */
+#define INVARIANT_TSC (1u << 8)
+#define HOST_TSC_IS_RELIABLE 2u
+#define NEVER_EMULATE 2u
+
+/* The command line says whether this machine's TSC may be reported as constant: tsc=unstable; with
+ * the system time, tsc=stable; by CPUID, too, tsc=invariant. */
 static void tsc_promise(void)
 {
     volatile struct vcpu_time_info *t = &shared_info->vcpu_info[0].time;
+    bool invariant, stable;
     char wanted[16];
 
     if (!cmdline_get("tsc", wanted, sizeof(wanted)))
         SKIP("nobody says what is right (tsc=)");
-    EXPECT_EQ(t->flags & XEN_PVCLOCK_TSC_STABLE_BIT,
-              strcmp(wanted, "stable") == 0 ? XEN_PVCLOCK_TSC_STABLE_BIT : 0);
+    invariant = strcmp(wanted, "invariant") == 0;
+    stable = invariant || strcmp(wanted, "stable") == 0;
+    EXPECT_EQ(t->flags & XEN_PVCLOCK_TSC_STABLE_BIT, stable ? XEN_PVCLOCK_TSC_STABLE_BIT : 0);
+    EXPECT_EQ(forced_cpuid_of(XEN_CPUID_LEAF(3), 0).a & HOST_TSC_IS_RELIABLE,
+              stable ? HOST_TSC_IS_RELIABLE : 0);
+    EXPECT_EQ(forced_cpuid_of(XEN_CPUID_LEAF(3), 0).b, invariant ? NEVER_EMULATE : 0);
+    EXPECT_EQ(forced_cpuid_of(0x80000007, 0).d, invariant ? INVARIANT_TSC : 0);
 }
 
 SUITE(clocks, 51, SUITE_ON_BARE, TEST_ON_BARE(time_info), TEST(stamps_move), TEST(wallclock),

@@ -41,6 +41,15 @@ CASES = [
          modules=(SERVICE, "LINUX-6.12" + SELFTEST.format(2), "RAMDISK"),
          limit=240,
          shows=PV),
+    # Newer kernels take the TSC for their clock if they are told that it is invariant.
+    Case("linux-tsc",
+         modules=(LINUX.format("", 2, "boot clocksource=tsc"), "RAMDISK"),
+         options="console=com1 tsc=stable", guests=(), limit=180,
+         shows=PV + (r"^\(d1\) boot: clocksource tsc$",)),
+    Case("linux-6.12-tsc",
+         modules=("LINUX-6.12 name=linux mem=256M vcpus=2 -- console=hvc0 paragon=boot", "RAMDISK"),
+         options="console=com1 tsc=stable", guests=(), limit=180,
+         shows=PV + (r"^\(d1\) boot: clocksource tsc$",)),
     # Without a hypervisor, and as a PV guest; hosted by the vmm: cases_vmm.py.
     Case("linux-session-bare",
          modules=("LINUX console=ttyS0 nosmp panic=-1 paragon=session", "RAMDISK"),

@@ -24,7 +24,7 @@ CASES = [
          cpu=NO_TCG,
          shows=(r"^\(XEN\) The TSC is not known to be invariant",)),
     Case("tsc-trusted",
-         modules=("GOOD mem=32M -- suites=clocks tsc=stable",),
+         modules=("GOOD mem=32M -- suites=clocks tsc=invariant",),
          options="tsc=stable", cpu=NO_TCG),
 ]
 

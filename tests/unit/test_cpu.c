@@ -3,6 +3,7 @@
 #include "cmocka_main.h"
 #include "support.h"
 #include "xen/core/domain.h"
+#include "xen/core/options.h"
 #include "xen/cpu/cpuid.h"
 #include "xen/cpu/exceptions.h"
 #include "xen/cpu/msr.h"
@@ -61,6 +62,33 @@ static void hidden_features_are_not_shown(void **state)
     assert_int_equal((int32_t)r[3], v->info->time.tsc_shift);
 }
 
+/* As the hypervisor's option has it, or the CPU, which does not say so here. */
+static void invariant_tsc_where_it_is_known(void **state)
+{
+    static const struct {
+        int tsc;
+        uint32_t reliable, mode, invariant;
+    } table[] = {
+        { TSC_AUTO, 1u << 1, 0, 0 },
+        { TSC_STABLE, 1u << 1, 2, 1u << 8 },
+        { TSC_UNSTABLE, 0, 0, 0 },
+    };
+    uint32_t r[4];
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_SIZE(table); i++) {
+        options.tsc = table[i].tsc;
+        guest_cpuid(v, XEN_CPUID_LEAF(3), 0, r);
+        assert_int_equal(r[0] & 1u << 1, table[i].reliable);
+        assert_int_equal(r[1], table[i].mode);
+        assert_int_equal(r[3], 0);
+        guest_cpuid(v, 0x80000007, 0, r);
+        assert_int_equal(r[0] | r[1] | r[2], 0);
+        assert_int_equal(r[3], table[i].invariant);
+    }
+    options.tsc = TSC_AUTO;
+}
+
 #define with_guest(test) cmocka_unit_test_setup_teardown(test, one_guest, machine_down)
 
 int main(void)
@@ -68,6 +96,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         with_guest(msr_of_the_cpu_reads_0_without_a_handler),
         with_guest(hidden_features_are_not_shown),
+        with_guest(invariant_tsc_where_it_is_known),
     };
 
     return cmocka_run_group_tests_name("cpu", tests, NULL, NULL);

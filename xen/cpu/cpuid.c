@@ -140,11 +140,12 @@ static void fix_lfence(const struct vcpu *v, uint32_t subleaf, uint32_t out[4])
         out[EAX] |= LFENCE_DISPATCH;
 }
 
+/* Linux takes the TSC for its clock only if the TSC is said to be invariant. Domains are never
+ * moved to a machine where it has another rate. */
 static void fix_invariant_tsc(const struct vcpu *v, uint32_t subleaf, uint32_t out[4])
 {
     (void)v, (void)subleaf;
-    if (!arch_tsc_is_stable())
-        out[EDX] &= ~B(8);
+    out[EDX] = arch_tsc_is_invariant() ? B(8) : 0;
 }
 
 /* Size in bytes of an XSAVE image with these states, in the standard format or in the compacted

@@ -9,7 +9,11 @@
 #include "xen/cpu/msr.h"
 
 enum { EAX, EBX, ECX, EDX };
+#define TSC_MODE_DEFAULT 0u             /* of leaf 3, EBX */
+#define TSC_MODE_NEVER_EMULATE 2u
 
+/* RDTSC is never emulated. But kernels conclude from the mode that says so that the TSC is a good
+ * clock (Linux 6.12 prefers it then), so that mode is shown only where that is known. */
 static void time_leaf(const struct vcpu *v, uint32_t subleaf, uint32_t out[4])
 {
     uint32_t khz = (uint32_t)(arch_tsc_hz() / 1000), features[4];
@@ -18,6 +22,7 @@ static void time_leaf(const struct vcpu *v, uint32_t subleaf, uint32_t out[4])
         arch_cpuid(0x80000001, 0, features);
         out[EAX] = (arch_tsc_is_stable() ? 1u << 1 : 0) |
                    ((features[EDX] & 1u << 27) ? 1u << 2 : 0);
+        out[EBX] = arch_tsc_is_invariant() ? TSC_MODE_NEVER_EMULATE : TSC_MODE_DEFAULT;
         out[ECX] = khz;
     } else if (subleaf == 1) {
         out[ECX] = v->info->time.tsc_to_system_mul;
