@@ -103,8 +103,13 @@ def disk_options(machine):
             rule = {"event": "none", "iotype": access, "errno": errno.EIO, "once": "off",
                     "sector": machine["bad_sector"]}
             where += "".join(f",file.inject-error.{n}.{key}={value}" for key, value in rule.items())
-    return ["-drive", f"if=none,id=disk,format={kind},discard=unmap,{where}",
+    argv = ["-drive", f"if=none,id=disk,format={kind},discard=unmap,{where}",
             "-device", "virtio-blk-pci,drive=disk" + vectors(machine)]
+    for n, more in enumerate(machine.get("more_disks") or []):
+        file = more.replace(",", ",,")
+        argv += ["-drive", f"if=none,id=disk{n},format=raw,discard=unmap,file={file}",
+                 "-device", f"virtio-blk-pci,drive=disk{n}" + vectors(machine)]
+    return argv
 
 
 def net_options(machine):
@@ -126,6 +131,7 @@ def command(machine, iso=None, kernel=None, append="", modules=(), esp=None, pro
       rr       ("record" or "replay", file of events, image of snapshots, snapshot to start from)
       ram      a file to be the machine's memory, so that others can read it
       disk     a file for a virtio disk: qcow2 if its name ends so, else raw
+      more_disks  files for others, raw
       bad_sector  of that disk: it can be neither read nor written
       net      a virtio network card: "user", or "tap" (paragon0, which exists)
       vectors  so many interrupts of each of them by messages; 0: by their pins

@@ -36,6 +36,7 @@ class Case:
     # A virtio network card with user networking, in which 10.0.2.100 sends back what port 7 gets.
     net: bool = False
     blank: int = 0  # MiB of a virtio disk of zeros, instead of DISK
+    blanks: int = 1  # so many of them
     vectors: int = None  # of each virtio device; 0: they interrupt by their pins
     icount: bool = False  # every run is the same, see tools/qemu.py
     kvm: str = ""  # CPU of a machine under real KVM, in an emulated one (nested.py); cpu is ignored

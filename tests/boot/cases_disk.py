@@ -33,6 +33,21 @@ NOTHING_LEFT = (r"^\(d1\) driver: ends: 0 devices, 0 grants, 0 packets are left"
                 r"^\(d0\) store: \d\d nodes, 3 watches, 0 transactions, 1 connections are left")
 
 
+def hostile(name, disks, smp=0):
+    """Suite hostilefront on these disks; on several CPUs its second vCPU changes what the first one
+    has asked, while the driver domain reads it."""
+    vcpus = 2 if smp else 1
+    wrong = f"GOOD name=hostile mem=16M vcpus={vcpus} disk={disks}0,xvda,w disk={disks}1,xvdb,r " \
+            f"disk={disks}2,xvdc,w vif vif=02:00:00:00:00:07,strict vif -- suites=hostilefront"
+    front = f"GOOD name=front mem=16M disk={disks}3,xvda,w vif vif -- suites=frontend seconds=6"
+    return Case(name, modules=(SERVICE, DRIVER) + ("DISKS-4",) * (disks == "ram") +
+                (wrong, front), guests=(2, 3), limit=90, check=few_lines, smp=smp,
+                blank=(disks == "vd") * 1, blanks=4 if disks == "vd" else 1,
+                shows=(r"^\(d1\) driver: d3: xvda ends: .*, 0 errors",
+                       r"^\(d1\) driver: d3: network device 1 ends: .*, 0 dropped, 0 refused") +
+                NOTHING_LEFT)
+
+
 def killed(name, seeds):
     """Guests of the suite doomed with these seeds, and one beside them that must not notice."""
     last = 2 + len(seeds)
@@ -89,15 +104,10 @@ CASES = [
          shows=(r"^\(d1\) driver: d2: xvda ends: .*, 0 errors",
                 r"^\(d1\) driver: d2: network device 1 ends: .*, 0 dropped, 0 refused")),
     # One that does everything wrong, and one beside it whose data must not change meanwhile.
-    Case("front-hostile",
-         modules=(SERVICE, DRIVER, "DISKS-4",
-                  "GOOD name=hostile mem=16M disk=ram0,xvda,w disk=ram1,xvdb,r disk=ram2,xvdc,w "
-                  "vif vif=02:00:00:00:00:07,strict vif -- suites=hostilefront",
-                  "GOOD name=front mem=16M disk=ram3,xvda,w vif vif -- suites=frontend seconds=6"),
-         guests=(2, 3), limit=90, check=few_lines,
-         shows=(r"^\(d1\) driver: d3: xvda ends: .*, 0 errors",
-                r"^\(d1\) driver: d3: network device 1 ends: .*, 0 dropped, 0 refused") +
-         NOTHING_LEFT),
+    hostile("front-hostile", "ram"),
+    hostile("front-hostile-virtio", "vd"),
+    hostile("front-hostile-4-cpus", "ram", smp=4),
+    hostile("front-hostile-virtio-4-cpus", "vd", smp=4),
     many(64),
     # Guests that are ended in the middle of everything: nothing is left of them.
     killed("front-killed", range(100, 120)),

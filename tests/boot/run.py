@@ -151,13 +151,14 @@ def command(case, args, ram, rr=None, monitor=None):
         shutil.copyfile(given(args)["DISK"], disk_of(case, args))
     if case.cut:
         powercut.drop_journal(disk_of(case, args))
-    if case.blank:
-        with open(disk_of(case, args), "wb") as disk:
+    more_disks = [f"{disk_of(case, args)}.{n}" for n in range(1, case.blanks)]
+    for name in [disk_of(case, args), *more_disks] if case.blank else []:
+        with open(name, "wb") as disk:
             disk.truncate(case.blank << 20)
     machine = {"accel": args.accel, "cpu": qemu.cpu_for(case.way, case.cpu), "mem": case.mem,
                "firmware": case.firmware, "ram": ram, "smp": case.smp,
                "disk": disk_of(case, args) if case.disk or case.blank else None,
-               "vectors": case.vectors, "bad_sector": case.bad_sector,
+               "more_disks": more_disks, "vectors": case.vectors, "bad_sector": case.bad_sector,
                "net": "user" if case.net else None, "programs": {7: "cat"}}
     if rr:
         machine.update(accel="tcg", rr=rr, monitor=monitor)
