@@ -15,18 +15,22 @@ PARAGON = "console=com1 com1=115200,8n1"
 # would be below frames that the kernel has moved, and it stops; its domain has as much.
 LINUX = "norandmaps nokaslr quiet rdinit=/init console="
 MEM = " mem=1G"
-MEMORY = {"micro": (512, "64M"), "linux": (2048, "1G")}     # of the machine in MiB, of the guest
+# Of the machine in MiB, of the guest.
+MEMORY = {"boot": (256, "64M"), "micro": (512, "64M"), "linux": (2048, "1G")}
 
 ROW = re.compile(r"^ *# row (.+): (\d+) of (\d+)$")
 MICRO = re.compile(r"^ *# bench: (.+) (\d+)$")
+BOOT = re.compile(r"^\(XEN\) (Guests start) (\d+)\.(\d{3}) ms after the boot loader$")
+PATTERNS = {"boot": BOOT, "micro": MICRO, "linux": ROW}
 EACH = re.compile(r" of (\d+), each")     # in the name of a row of the test guest
 FAILED = re.compile(r"^ *(not ok \d+ .+|# costs: .+ fails: .+)$")
-END = {"micro": re.compile(r"guest-pv: \d+ passed, \d+ failed"),
+END = {"boot": BOOT, "micro": re.compile(r"guest-pv: \d+ passed, \d+ failed"),
        "linux": re.compile(r"costs: all rows measured")}
 
 
 def kinds_of(column):
-    return ("linux",) if column == "bare" else ("micro", "linux")
+    return {"bare": ("linux",), "paragon": ("boot", "micro", "linux")}.get(column,
+                                                                          ("micro", "linux"))
 
 
 def command(column, kind, args):
@@ -35,8 +39,8 @@ def command(column, kind, args):
                "icount": True}
     if column == "bare":
         return qemu.command(machine, None, args.linux, LINUX + "ttyS0" + MEM, [args.ramdisk])
-    image, words, more = ((args.guest, "suites=bench", []) if kind == "micro" else
-                          (args.linux, LINUX + "hvc0", [args.ramdisk]))
+    image, words, more = ((args.linux, LINUX + "hvc0", [args.ramdisk]) if kind == "linux" else
+                          (args.guest, "suites=bench", []))
     words += MEM if (column, kind) == ("paragon", "linux") else ""
     if column == "xen":
         return qemu.command(machine, None, args.xen, XEN.format(guest_mem),
@@ -49,7 +53,7 @@ class Reader:
     """Fed with the lines of one boot, it has the rows, and what is wrong."""
 
     def __init__(self, kind):
-        self.pattern = MICRO if kind == "micro" else ROW
+        self.kind, self.pattern = kind, PATTERNS[kind]
         self.end = END[kind]
         self.rows, self.per, self.counts = {}, {}, {}
         self.failed, self.lines, self.ended = [], [], False
@@ -58,7 +62,9 @@ class Reader:
         line = re.sub(r"^\(d\d+\) ", "", raw.replace("\r", "").rstrip())
         self.lines.append(line)
         if match := self.pattern.match(line):
-            self.rows[match[1]] = int(match[2])
+            # One instruction takes a nanosecond.
+            self.rows[match[1]] = (int(match[2] + match[3]) * 1000 if self.kind == "boot"
+                                   else int(match[2]))
             self.per[match[1]] = self.operations(match)
         elif match := FAILED.match(line):
             self.failed.append(match[1])
@@ -67,6 +73,8 @@ class Reader:
     @staticmethod
     def operations(row):
         """Of one sample."""
+        if row.re is BOOT:
+            return 1
         each = EACH.search(row[1])
         return int(row[3]) if row.lastindex > 2 else int(each[1]) if each else 1
 
@@ -81,12 +89,13 @@ def boot(column, kind, args):
     reader = Reader(kind)
     argv = command(column, kind, args)
     out = os.path.join(args.out, f"{column}-{kind}")
-    if args.plugin:
+    counted = args.plugin and kind != "boot"
+    if counted:
         argv += ["-plugin", f"{os.path.abspath(args.plugin)},out={out}.counts"]
     qemu.run(argv, args.timeout, reader.feed, reader.end)
     with open(out + ".log", "w", encoding="utf-8") as log:
         log.writelines(line + "\n" for line in reader.lines)
-    if args.plugin:
+    if counted:
         reader.counts = bench_counts.rows_of(out + ".counts", reader.per)
         if not reader.counts:
             reader.failed.append("the plugin has not counted each row")

@@ -4,7 +4,8 @@ floor, which is what the PV kernel and its programs execute by themselves on Par
 import bench_counts
 
 TITLES = {"bare": "bare", "xen": "Xen", "floor": "floor", "paragon": "Paragon"}
-KINDS = {"micro": "hypercalls and traps, by the test guest", "linux": "Linux"}
+KINDS = {"boot": "from the boot loader's jump to the first guest's first instruction",
+         "micro": "hypercalls and traps, by the test guest", "linux": "Linux"}
 RATIOS = (("xen", "bare"), ("paragon", "bare"), ("paragon", "xen"), ("paragon", "floor"))
 
 

@@ -34,6 +34,11 @@ class Reading(unittest.TestCase):
         self.assertEqual(seen.rows, {"null int 0x80": 366})
         self.assertEqual(list(seen.faults()), [])
 
+    def test_the_boot(self):
+        seen = read("boot", "(XEN) Guests start 2.756 ms after the boot loader\r")
+        self.assertEqual(seen.rows, {"Guests start": 2756000})
+        self.assertEqual(list(seen.faults()), [])
+
     def test_what_fails(self):
         seen = read("micro", "(d1)   not ok 1 calls", "guest-pv: 6 passed, 1 failed, 0 skipped")
         self.assertEqual(list(seen.faults()), ["not ok 1 calls"])
