@@ -1,8 +1,8 @@
 /* What enters the guest's kernel without C: a page fault at a page that is not there, INT 0x80 of
  * user mode, and the event callback after a hypercall. traps.S jumps here for both vectors, from
- * wherever they come, and all that is not of this kind goes on in C, at `trap`; entry.S jumps to
- * hypercall_upcall. What is done is the same as inject_page_fault, inject_software_interrupt,
- * deliver_events and bounce in xen/cpu/upcall.c do. */
+ * wherever they come, and all that is not of this kind goes on in C, at guest_page_fault or `trap`;
+ * entry.S jumps to hypercall_upcall. What is done is the same as inject_page_fault,
+ * inject_software_interrupt, deliver_events and bounce in xen/cpu/upcall.c do. */
 #include "arch/x86_64/entry_macros.h"
 
 /* Of an error code: what the fault of a page that is not there may have. */
@@ -114,8 +114,8 @@ page_fault:                             /* rsp: at the error code */
     testb $RPL, R_cs - R_error_code(%rsp)
     jz trap
     testl $~(PF_WRITE | PF_USER | PF_FETCH), (%rsp)
-    jnz trap
-    IF_TRACED trap, TRACE_TRAP_BYTE
+    jnz guest_page_fault
+    IF_TRACED guest_page_fault, TRACE_TRAP_BYTE
     sub $R_error_code, %rsp
     mov %rax, R_rax(%rsp)
     BEGIN V_trap_pf, page_fault_slow, page_fault_slow_saved
@@ -149,7 +149,7 @@ page_fault_slow_saved:
 page_fault_slow:
     mov R_rax(%rsp), %rax
     add $R_error_code, %rsp
-    jmp trap
+    jmp guest_page_fault
 
 /* --- INT 0x80 --------------------------------------------------------------------------------- */
 /* Its gate's DPL is 3. As on Xen the DPL that the guest's own table has for it does not count. */

@@ -28,7 +28,7 @@ trap_stubs:
     .elseif vector == 8
     jmp ist_trap_df
     .elseif vector == 14
-    jmp page_fault                      /* in bounce.S, as int_80; most go on at trap */
+    jmp page_fault                      /* in bounce.S, as int_80 */
     .elseif vector == 18
     jmp ist_trap_mce
     .elseif vector == 0x80
@@ -55,8 +55,16 @@ trap:
     testb $RPL, R_cs(%rsp)
     jz trap_from_hypervisor
     mov R_entry_vector(%rsp), %esi
-    mov %cr2, %rdx                          /* valid for #PF only */
     CALL_C handle_guest_trap
+    jmp exit_to_guest
+
+    .globl guest_page_fault
+guest_page_fault:                           /* from bounce.S: of a guest */
+    PUSH_GPRS
+    cld
+    mov %rsp, %rdi
+    mov %cr2, %rsi
+    CALL_C handle_page_fault
 
     .globl exit_to_guest
 exit_to_guest:

@@ -12,7 +12,8 @@ MODEL_SCOPES_LONG := three-deeper closed-below grants-deeper grants-both-deeper 
     grant-ending-deeper preempted-deeper
 
 # A vCPU that would wait for the other in the middle of a call switches to it by preempt.c.
-MODEL_LDFLAGS := -Wl,--wrap=vcpu_wait
+# What ptwr.c hands on is not the model's (run.c).
+MODEL_LDFLAGS := -Wl,--wrap=vcpu_wait -Wl,--wrap=other_page_fault
 # Points of cpus.c; what descriptors.c knows of.
 MODEL_LDFLAGS += $(foreach f,host_step flush_since flush_foreign wait_for_flush \
     arch_map_gdt arch_clear_ldt arch_flush_all arch_load_root_and_flush,-Wl,--wrap=$f)

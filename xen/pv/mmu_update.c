@@ -27,8 +27,9 @@
 
 #define WORK_PER_UPDATE 250u
 #define FEW 4u                          /* so few updates are not counted as work */
-/* If none of these bits change, the references stay as they are (XSA-182). */
-#define FLAGS_WITH_OLD_REFERENCES (PTE_ADDR_MASK | PTE_RW | PTE_P | PTE_PCD)
+/* If none of these bits change, the general reference stays as it is; and the one on the type, if
+ * PTE_RW does not change either (XSA-182). */
+#define SAME_PAGE (PTE_ADDR_MASK | PTE_P | PTE_PCD)
 
 /* A plain store; or one that keeps the accessed and dirty bits that the CPU sets, on any of the
  * guest's vCPUs; or one that is made only if the entry is still the old one. */
@@ -53,7 +54,8 @@ static inline bool store_entry(uint64_t *slot, uint64_t old, uint64_t entry, enu
 
 static inline enum store plain_store(bool preserve_ad)
 {
-    return preserve_ad ? STORE_KEEPING_AD : STORE;
+    _Static_assert(STORE == false && STORE_KEEPING_AD == true, "no instruction is needed");
+    return (enum store)preserve_ad;
 }
 
 /* For an entry that no frame of RAM can be behind: it is a device's, and holds no references, or rc
@@ -70,20 +72,17 @@ static __attribute__((noinline)) int set_device_entry(uint64_t *slot, uint64_t o
     return 0;
 }
 
-static inline __attribute__((always_inline)) int change_l1_entry(uint64_t *slot, uint64_t ol1e,
-                                                                 uint64_t nl1e, struct domain *d,
-                                                                 struct domain *owner,
-                                                                 enum store how)
+/* The references of a new entry are taken before it is stored, those of the old one are dropped
+ * behind that. */
+static inline __attribute__((always_inline)) int change_l1_page(uint64_t *slot, uint64_t nl1e,
+                                                                struct domain *d,
+                                                                struct domain *owner,
+                                                                enum store how, uint64_t ol1e)
 {
     int rc;
 
     if (nl1e & PTE_P) {
         nl1e |= PTE_US;
-        if (((ol1e ^ nl1e) & FLAGS_WITH_OLD_REFERENCES) == 0) {
-            if (unlikely(!l1e_flags_ok(nl1e)))
-                return set_device_entry(slot, ol1e, nl1e, d, how, -EINVAL);
-            return store_entry(slot, ol1e, nl1e, how) ? 0 : -EAGAIN;
-        }
         rc = get_page_from_l1e(nl1e, owner);
         if (unlikely(rc != 0))
             return set_device_entry(slot, ol1e, nl1e, d, how, rc);
@@ -96,15 +95,87 @@ static inline __attribute__((always_inline)) int change_l1_entry(uint64_t *slot,
     return 0;
 }
 
+/* An entry for one of d's own frames gets PTE_RW, or loses it: its general reference stays, and the
+ * one on the type is taken or dropped. */
+static __attribute__((noinline)) int give_l1_rw(uint64_t *slot, uint64_t nl1e, enum store how,
+                                                uint64_t ol1e)
+{
+    struct frame *f = mfn_to_frame(PTE_MFN(nl1e));
+
+    if (unlikely(get_page_type(f, TYPE_WRITABLE) != 0))
+        return -EBUSY;
+    if (likely(store_entry(slot, ol1e, nl1e, how)))
+        return 0;
+    put_page_type(f);
+    return -EAGAIN;
+}
+
+static inline int take_l1_rw(uint64_t *slot, uint64_t nl1e, struct domain *d, enum store how,
+                             uint64_t ol1e)
+{
+    struct frame *f = mfn_to_frame(PTE_MFN(nl1e));
+
+    if (unlikely(!store_entry(slot, ol1e, nl1e, how)))
+        return -EAGAIN;
+    f->stamp = d->epoch;        /* F8: the entry may be cached with PTE_RW */
+    locked_add(&f->word, -TYPE_REF);
+    return 0;
+}
+
+static __attribute__((noinline)) int change_foreign_l1(uint64_t *slot, uint64_t nl1e,
+                                                       struct domain *d, struct domain *owner,
+                                                       enum store how, uint64_t ol1e)
+{
+    return change_l1_page(slot, nl1e, d, owner, how, ol1e);
+}
+
+/* Both entries are present, and for the same page. */
+static inline __attribute__((always_inline)) int change_l1_flags(uint64_t *slot, uint64_t nl1e,
+                                                                 struct domain *d,
+                                                                 struct domain *owner,
+                                                                 enum store how, uint64_t ol1e)
+{
+    nl1e |= PTE_US;
+    if (unlikely(!l1e_flags_ok(nl1e)))
+        return set_device_entry(slot, ol1e, nl1e, d, how, -EINVAL);
+    if (!((ol1e ^ nl1e) & PTE_RW))
+        return store_entry(slot, ol1e, nl1e, how) ? 0 : -EAGAIN;
+    if (unlikely(owner != d || READ_ONCE(mfn_to_frame(PTE_MFN(nl1e))->owner) != d->mfn))
+        return change_foreign_l1(slot, nl1e, d, owner, how, ol1e);
+    return nl1e & PTE_RW ? give_l1_rw(slot, nl1e, how, ol1e)
+                         : take_l1_rw(slot, nl1e, d, how, ol1e);
+}
+
+/* Separate, so that it saves no registers for what change_l1_page() does. */
+static __attribute__((noinline)) int mod_l1_flags(uint64_t *slot, uint64_t nl1e, struct domain *d,
+                                                  struct domain *owner, bool preserve_ad,
+                                                  uint64_t ol1e)
+{
+    return change_l1_flags(slot, nl1e, d, owner, plain_store(preserve_ad), ol1e);
+}
+
 int mod_l1_entry(uint64_t *slot, uint64_t nl1e, struct domain *d, struct domain *owner,
                  bool preserve_ad)
 {
-    return change_l1_entry(slot, READ_ONCE(*slot), nl1e, d, owner, plain_store(preserve_ad));
+    uint64_t ol1e = READ_ONCE(*slot);
+
+    if ((nl1e & PTE_P) && ((ol1e ^ nl1e) & SAME_PAGE) == 0)
+        return mod_l1_flags(slot, nl1e, d, owner, preserve_ad, ol1e);
+    return change_l1_page(slot, nl1e, d, owner, plain_store(preserve_ad), ol1e);
 }
 
-int replace_l1_entry(uint64_t *slot, uint64_t old, uint64_t nl1e, struct domain *d)
+/* The same. */
+static __attribute__((noinline)) int replace_l1_page(uint64_t *slot, uint64_t nl1e,
+                                                     struct domain *d, uint64_t old)
 {
-    return change_l1_entry(slot, old, nl1e, d, d, STORE_IF_SAME);
+    return change_l1_page(slot, nl1e, d, d, STORE_IF_SAME, old);
+}
+
+int replace_l1_entry(uint64_t *slot, uint64_t nl1e, struct domain *d, uint64_t old)
+{
+    if ((nl1e & PTE_P) && ((old ^ nl1e) & SAME_PAGE) == 0)
+        return change_l1_flags(slot, nl1e, d, d, STORE_IF_SAME, old);
+    return replace_l1_page(slot, nl1e, d, old);
 }
 
 void install_l1e(struct domain *d, uint64_t *slot, uint64_t nl1e)
@@ -284,16 +355,6 @@ long do_mmu_update(uint64_t ureqs, unsigned count, uint64_t pdone, unsigned fore
     if (pdone != 0)
         (void)copy_to_guest(pdone, &done, sizeof(done));
     return rc;
-}
-
-uint64_t *l1_slot_at(uint64_t maddr, struct domain *d)
-{
-    struct frame *f = mfn_to_frame(maddr >> PAGE_SHIFT);
-
-    if (maddr >> PAGE_SHIFT >= max_mfn || (maddr & 7) || READ_ONCE(f->owner) != d->mfn ||
-        !is_valid_as(f, TYPE_L1))
-        return NULL;
-    return maddr_to_virt(maddr);
 }
 
 /* Reads a bitmap of vCPUs: as many whole words as the domain's vCPUs need. */

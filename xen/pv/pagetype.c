@@ -42,11 +42,6 @@ void pagetype_init(void)
     l1_refused = table_refused & ~(PTE_G | PTE_ADDR_MASK);
 }
 
-bool l1e_flags_ok(uint64_t l1e)
-{
-    return (l1e & l1_refused) == 0;
-}
-
 /* Takes the references one after the other. -EBUSY also if the frame has too many, or has another
  * owner by now. */
 int get_l1e_slow(uint64_t l1e, struct domain *owner)

@@ -89,13 +89,17 @@ static inline void put_page_and_type(struct frame *f)
 /* Bits that no present entry of a guest may have, from the CPU's features; called once before
  * any guest. */
 void pagetype_init(void);
-bool l1e_flags_ok(uint64_t l1e);
 /* F5, F10: references of an entry of a table (L2..L4) on its child. The table is being
  * validated, or the caller holds a reference on its type. */
 int get_page_from_table_entry(uint64_t entry, struct frame *table);
 void put_page_from_table_entry(uint64_t entry, struct frame *table);
 
 extern uint64_t l1_refused;
+static inline bool l1e_flags_ok(uint64_t l1e)
+{
+    return (l1e & l1_refused) == 0;
+}
+
 /* The frame is not of type writable yet, or cannot be, or its word changed meanwhile. */
 int get_l1e_slow(uint64_t l1e, struct domain *owner);
 int refuse_l1e_frame(mfn_t mfn); /* returns the errno for a frame that is not the guest's */
@@ -110,7 +114,7 @@ static inline int get_page_from_l1e(uint64_t l1e, struct domain *owner)
     struct frame *f = mfn_to_frame(PTE_MFN(l1e));
     uint64_t word, refs = 1;
 
-    if (unlikely(l1e & l1_refused))
+    if (unlikely(!l1e_flags_ok(l1e)))
         return -EINVAL;
     if (unlikely(PTE_MFN(l1e) >= max_mfn || READ_ONCE(f->owner) != owner->mfn))
         return refuse_l1e_frame(PTE_MFN(l1e));

@@ -2,8 +2,10 @@
  * read-only as it must, is carried out here as the validated update it means
  * (VMASST_TYPE_writable_pagetables). Any integer instruction that writes 1, 2, 4 or 8 bytes,
  * naturally aligned, to a validated L1 is carried out; for all others the guest gets the page
- * fault. Each element of a repeated string instruction is an update. Called by traps.c for write
- * faults of guest kernels. */
+ * fault. Each element of a repeated string instruction is an update. The forms that kernels use
+ * most are known without the general decoder (common/x86/short_store.h). Called by traps.c for
+ * write faults of guest kernels. */
+#include "common/x86/short_store.h"
 #include "common/x86/store.h"
 #include "xen/core/domain.h"
 #include "xen/core/guest_access.h"
@@ -13,6 +15,7 @@
 #include "xen/cpu/insn_access.h"
 #include "xen/cpu/upcall.h"
 #include "xen/pv/mmu_update.h"
+#include "xen/pv/page_fault.h"
 #include "xen/pv/ptwr.h"
 #include "common/trace_format.h"
 
@@ -55,8 +58,8 @@ static bool store_to_l1(struct domain *d, uint64_t *slot, const struct insn *in,
         old = entry >> (8 * offset);
         store_compute(in, old, src, saved_regs(regs), &r);
         if (r.write)
-            rc = replace_l1_entry(slot, entry,
-                                  (entry & ~mask) | ((r.value << (8 * offset)) & mask), d);
+            rc = replace_l1_entry(slot, (entry & ~mask) | ((r.value << (8 * offset)) & mask), d,
+                                  entry);
     } while (unlikely(rc == -EAGAIN));
     if (rc != 0)
         return false;
@@ -106,36 +109,98 @@ static uint64_t *slot_mapped_at(const struct vcpu *v, uint64_t va)
     return l1_slot_at((mapping & PTE_ADDR_MASK) | (va & ~PAGE_MASK & ~7ull), v->domain);
 }
 
-/* Under mm_lock: the tables and the mapping at va stay as they are, but for accessed and dirty
- * bits. Reading the instruction and its operands takes no lock. */
-static bool ptwr_locked(struct vcpu *v, uint64_t va, struct cpu_user_regs *regs, struct insn *in,
-                        uint64_t *slot)
+static inline void trace_store(const uint64_t *slot, uint64_t va, const struct cpu_user_regs *regs)
+{
+    TRACE(TRACE_EMUL, TRC_PV_PTWR_EMULATION | TRC_64_FLAG, W64(READ_ONCE(*slot)), W64(va),
+          W64(regs->rip));
+}
+
+/* Any store, by the general decoder. */
+static __attribute__((noinline)) bool any_store(struct vcpu *v, uint64_t va,
+                                                struct cpu_user_regs *regs, uint64_t *slot)
 {
     enum cpu_mode mode;
+    struct insn in;
     uint8_t bytes[16];
     uint64_t src;
     unsigned len = fetch_insn(v, regs, bytes, &mode);
 
-    if (!decode_insn(bytes, len, mode, in) || !stores_to(in, regs, va) ||
-        !read_source(in, regs, &src) ||
-        !store_to_l1(v->domain, slot, in, (unsigned)(va & 7), src, regs))
+    if (!decode_insn(bytes, len, mode, &in) || !stores_to(&in, regs, va) ||
+        !read_source(&in, regs, &src) ||
+        !store_to_l1(v->domain, slot, &in, (unsigned)(va & 7), src, regs))
         return false;
-    TRACE(TRACE_EMUL, TRC_PV_PTWR_EMULATION | TRC_64_FLAG, W64(READ_ONCE(*slot)), W64(va),
-          W64(regs->rip));
+    trace_store(slot, va, regs);
+    regs->rip = rip_after(&in, regs);
     return true;
 }
 
-bool ptwr_fault(struct vcpu *v, uint64_t va, struct cpu_user_regs *regs)
+/* RFLAGS after an AND with that result. */
+static inline uint64_t flags_of_and(uint64_t flags, uint8_t result)
 {
-    struct insn in;
+    flags &= ~(uint64_t)(FLAG_CF | FLAG_PF | FLAG_ZF | FLAG_SF | FLAG_OF);
+    return flags | (result == 0 ? FLAG_ZF : 0) | (result & 0x80 ? FLAG_SF : 0) |
+           (__builtin_parity(result) ? 0 : FLAG_PF);
+}
+
+/* The bytes at rip, if they are one of the short forms, and that stores to va. */
+static inline bool fetch_short_store(const struct cpu_user_regs *regs, uint64_t va,
+                                     struct short_store *s)
+{
+    uint64_t code;
+
+    return likely((regs->cs | 3) == FLAT_RING3_CS64 && guest_range_ok(regs->rip, sizeof(code)) &&
+                  get_guest_words(&code, regs->rip, 1)) &&
+           parse_short_store(code, s) &&
+           reg_value(saved_regs(regs), s->base) + (uint64_t)(int64_t)s->disp == va &&
+           (s->op == OP_AND || !(va & 7));
+}
+
+/* What nearly all stores are, without the general decoder. False: it is another one, or cannot be
+ * done at once; nothing has changed. */
+static inline bool short_store(const struct vcpu *v, uint64_t va, struct cpu_user_regs *regs,
+                               uint64_t *slot)
+{
+    uint64_t old, entry, flags = regs->rflags, *source;
+    unsigned shift = 8 * (va & 7);
+    struct short_store s;
+
+    if (unlikely(!fetch_short_store(regs, va, &s)))
+        return false;
+    source = reg_by_number(saved_regs(regs), s.source);
+    old = READ_ONCE(*slot);
+    entry = *source;
+    if (s.op == OP_AND) {
+        entry = old & ~((uint64_t)(uint8_t)~s.imm << shift);
+        flags = flags_of_and(flags, (uint8_t)(entry >> shift));
+    } else if (s.op == OP_CMPXCHG) {
+        if (unlikely(regs->rax != old))
+            return false;
+        flags = (flags & ~(uint64_t)FLAGS_ARITHMETIC) | FLAG_ZF | FLAG_PF;
+    }
+    if (unlikely(replace_l1_entry(slot, entry, v->domain, old) != 0))
+        return false;
+    trace_store(slot, va, regs);
+    if (s.op == OP_XCHG)
+        *source = old;
+    regs->rflags = flags;
+    regs->rip += s.length;
+    return true;
+}
+
+/* Under mm_lock: the tables and the mapping at va stay as they are, but for accessed and dirty
+ * bits. Reading the instruction and its operands takes no lock. */
+void ptwr_fault(struct vcpu *v, struct cpu_user_regs *regs, uint64_t va)
+{
+    struct domain *d = v->domain;
     uint64_t *slot;
     bool done;
 
-    spin_lock(&v->domain->mm_lock);
+    spin_lock(&d->mm_lock);
     slot = slot_mapped_at(v, va);
-    done = slot != NULL && ptwr_locked(v, va, regs, &in, slot);
-    spin_unlock(&v->domain->mm_lock);
-    if (done)
-        instruction_done(v, regs, rip_after(&in, regs), 0);
-    return done;
+    done = slot != NULL && (short_store(v, va, regs, slot) || any_store(v, va, regs, slot));
+    spin_unlock(&d->mm_lock);
+    if (likely(done))
+        instruction_done(v, regs, regs->rip, 0);
+    else
+        other_page_fault(v, regs, va);
 }

@@ -4,8 +4,8 @@
 
 #include "xen/core/domain.h"
 
-/* Writable page tables: a write fault by v's kernel at va on a present read-only entry. True: it
- * is done, and the guest resumes at regs. */
-bool ptwr_fault(struct vcpu *v, uint64_t va, struct cpu_user_regs *regs);
+/* A write fault by v's kernel at va, on a present read-only entry. If it is a store to a page table
+ * it is done, and the guest resumes at regs; otherwise other_page_fault() goes on with it. */
+void ptwr_fault(struct vcpu *v, struct cpu_user_regs *regs, uint64_t va);
 
 #endif

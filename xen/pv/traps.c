@@ -2,22 +2,18 @@
  * instruction is emulated, and any other is delivered to the guest's trap table. Called by
  * arch/x86_64/fault.c with the vector. Delivery is in cpu/upcall.c, emulation in cpu/emulate.c. */
 #include "arch/arch.h"
-#include "common/trace_format.h"
 #include "xen/core/domain.h"
 #include "xen/core/guest_access.h"
 #include "xen/core/irqsoff.h"
-#include "xen/core/lock.h"
 #include "xen/core/sched.h"
-#include "xen/core/trace.h"
-#include "xen/core/walk.h"
 #include "xen/cpu/control_regs.h"
 #include "xen/cpu/emulate.h"
 #include "xen/cpu/exceptions.h"
 #include "xen/cpu/insn_access.h"
 #include "xen/cpu/mov_ss.h"
 #include "xen/cpu/upcall.h"
-#include "xen/pv/desc.h"
 #include "xen/pv/hypercalls.h"
+#include "xen/pv/page_fault.h"
 #include "xen/pv/ptwr.h"
 #include "xen/pv/traps.h"
 
@@ -28,79 +24,12 @@
 #define INT_BYTES 2
 #define VECTOR_INT_80 0x80
 
-#define PF_PRESENT 1u
-#define PF_WRITE 2u
-#define PF_USER 4u
-#define PF_RESERVED 8u
-#define PF_FETCH 16u
-
-/* A #PF in the descriptor windows, by the load of a selector: LDT pages are mapped at first use.
- * If the guest has no page there it gets the fault, with the address in its own LDT. */
-static void window_fault(struct vcpu *v, uint64_t cr2, uint32_t code)
+/* It may be a store to a page table. */
+static inline bool is_for_ptwr(const struct vcpu *v, uint32_t code)
 {
-    int64_t offset = arch_ldt_window_offset(v, cr2);
-
-    if (offset < 0)
-        inject_page_fault(v, cr2, code);
-    else if (map_ldt_fault(v, (uint64_t)offset))
-        TRACE(TRACE_EMUL, TRC_PV_GDT_LDT_MAPPING_FAULT | TRC_64_FLAG, W64(guest_regs(v)->rip),
-              W64(offset));
-    else
-        inject_page_fault(v, v->ldt_base + (uint64_t)offset, code);
-}
-
-/* All entries for va, from the L4 at machine address `at` on, have the bits of need and none of
- * refuse. Need has the US bit, so the walk stays within the guest's tables. */
-static bool entries_allow(uint64_t at, uint64_t va, uint64_t need, uint64_t refuse)
-{
-    for (unsigned level = 4; level > 0; level--) {
-        uint64_t entry = READ_ONCE(((const uint64_t *)maddr_to_virt(at))[table_index(va, level)]);
-
-        if ((entry & need) != need || (entry & refuse) || (level > 1 && (entry & PTE_PS)))
-            return false;
-        at = entry & PTE_ADDR_MASK;
-    }
-    return true;
-}
-
-/* The page tables allow this access, so the fault is spurious: the entry was changed meanwhile,
- * or the TLB held an older one, which the CPU dropped when it faulted. The access will succeed
- * when it is repeated. */
-static __attribute__((noinline)) bool is_spurious(const struct vcpu *v, uint64_t va, uint32_t code)
-{
-    uint64_t need = PTE_P | PTE_US | (code & PF_WRITE ? PTE_RW : 0),
-             refuse = code & PF_FETCH ? PTE_NX : 0;
-    uint64_t root = v->kernel_mode ? v->root_kernel : v->root_user;
-    bool allowed;
-
-    if ((code & ~(PF_PRESENT | PF_WRITE | PF_USER | PF_FETCH)) || !is_guest_va(va) || root == 0)
-        return false;
-    spin_lock(&v->domain->mm_lock);
-    allowed = entries_allow(root, va, need, refuse);
-    spin_unlock(&v->domain->mm_lock);
-    return allowed;
-}
-
-static void page_fault(struct vcpu *v, struct cpu_user_regs *regs, uint64_t cr2)
-{
-    uint32_t code = regs->error_code;
-
-    if (unlikely(code & PF_RESERVED)) {
-        domain_crash(v->domain, "reserved bit in a page table: #PF at %lx [%04x]", cr2, code);
-        return;
-    }
-    if (unlikely(!guest_range_ok(cr2, 1))) {
-        if ((code & PF_PRESENT) || !arch_map_m2p(cr2))
-            window_fault(v, cr2, code);
-        return;
-    }
-    if ((code & (PF_PRESENT | PF_WRITE | PF_FETCH)) == (PF_PRESENT | PF_WRITE) && v->kernel_mode &&
-        (v->domain->vm_assist & (1u << VMASST_TYPE_writable_pagetables)) &&
-        ptwr_fault(v, cr2, regs))
-        return;
-    if ((code & PF_PRESENT) && is_spurious(v, cr2, code))
-        return;
-    inject_page_fault(v, cr2, code);
+    return (code & (PF_PRESENT | PF_WRITE | PF_RESERVED | PF_FETCH)) == (PF_PRESENT | PF_WRITE) &&
+           v->kernel_mode &&
+           (v->domain->vm_assist & (1u << VMASST_TYPE_writable_pagetables));
 }
 
 static bool gate_is_open(const struct vcpu *v, unsigned vector)
@@ -200,20 +129,38 @@ static __attribute__((noinline)) void trap_instead_of_held(struct cpu_user_regs 
     handle_guest_trap(regs, vector, address);
 }
 
+void handle_page_fault(struct cpu_user_regs *regs, uint64_t address)
+{
+    struct vcpu *v = current;
+    unsigned before;
+
+    if (unlikely(v->work & WORK_HELD_DB)) {
+        trap_instead_of_held(regs, TRAP_PF, address);
+        return;
+    }
+    before = irqsoff_begin(IRQSOFF_TRAP);
+    if (is_for_ptwr(v, regs->error_code))
+        ptwr_fault(v, regs, address);
+    else
+        other_page_fault(v, regs, address);
+    irqsoff_end(before);
+}
+
 void handle_guest_trap(struct cpu_user_regs *regs, unsigned vector, uint64_t address)
 {
     struct vcpu *v = current;
     unsigned before;
 
+    if (vector == TRAP_PF) {
+        handle_page_fault(regs, address);
+        return;
+    }
     if (unlikely(v->work & WORK_HELD_DB) && vector != TRAP_DB) {
         trap_instead_of_held(regs, vector, address);
         return;
     }
     before = irqsoff_begin(IRQSOFF_TRAP);
     switch (vector) {
-    case TRAP_PF:
-        page_fault(v, regs, address);
-        break;
     case TRAP_GP:
         general_protection(v, regs);
         break;
