@@ -97,11 +97,13 @@ void vcpu_stop(struct vcpu *v)
     vcpu_kick(v);
 }
 
+/* Another CPU changes the state under the lock only: so no time is counted in two states. */
 void vcpu_get_runstate(const struct vcpu *v, struct vcpu_runstate_info *r)
 {
     struct cpu *cpu = lock_queue_of(v);
 
     memcpy(r, &v->runstate, sizeof(*r));        /* with its padding, which is zero */
+    r->time[r->state] += now_ns() - r->state_entry_time;
     spin_unlock(&cpu->lock);
 }
 

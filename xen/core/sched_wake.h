@@ -20,6 +20,7 @@ void vcpu_pause(struct vcpu *v);
 /* Another CPU has put v down: stops it at its next exit to the guest, if it is not
  * blocked there. */
 void vcpu_stop(struct vcpu *v);
+/* Up to now: the time since the last change is in it. */
 void vcpu_get_runstate(const struct vcpu *v, struct vcpu_runstate_info *r);
 /* There is a domain to reap. Until domain_reap() is done, the idle vCPU is scheduled like a vCPU of
  * weight 256. */

@@ -60,15 +60,9 @@ long vcpu_is_up(struct vcpu *v)
     return v->up;
 }
 
-static void get_runstate(const struct vcpu *v, struct vcpu_runstate_info *r)
-{
-    vcpu_get_runstate(v, r);
-    r->time[r->state] += now_ns() - r->state_entry_time;
-}
-
 long vcpu_get_runstate_info(struct vcpu *v, struct vcpu_runstate_info *op)
 {
-    get_runstate(v, op);
+    vcpu_get_runstate(v, op);
     return 0;
 }
 
@@ -84,7 +78,7 @@ long vcpu_register_runstate_memory_area(struct vcpu *v,
     if (v == current) {
         v->own_work |= WORK_PUBLISH;
     } else if (v->runstate_area != 0) {
-        get_runstate(v, &r);
+        vcpu_get_runstate(v, &r);
         copy_to_guest(v->runstate_area, &r, sizeof(r));
     }
     return 0;
