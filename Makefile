@@ -114,7 +114,7 @@ DEPS  += qemu-system-x86 seabios ovmf python3
 DEPS  += $(if $(filter debug debug-replay,$(MAKECMDGOALS)),gdb)
 DEPS_TEST := gdb babeltrace2 libcmocka-dev libzydis-dev clang libclang-rt-14-dev sbsigntool openssl
 DEPS_TEST += libc6-dev-i386 lib32gcc-12-dev z3 spin e2fsprogs
-DEPS_TEST += qemu-utils sshpass openssh-client mmdebstrap debian-archive-keyring
+DEPS_TEST += qemu-utils iproute2 sshpass openssh-client mmdebstrap debian-archive-keyring
 
 deps:
 	@tools/install-packages $(DEPS)

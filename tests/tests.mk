@@ -167,6 +167,13 @@ boot-tests boot-smp: $(PVTRACE) $(XENALYZE) $(BUILD)/paragon $(GUEST_PV) $(GUEST
 	    --programs $(EFI_DIR)/tests --accel $(ACCEL) --jobs $(JOBS) \
 	    --logs $(BUILD)/boot-logs$(MORE_CPUS) $(CASES)
 
+# NET=tap, in a network namespace of its own. It takes root and /dev/net/tun.
+.PHONY: test-tap
+test-tap: $(BUILD)/paragon $(GUEST_STORE) $(GUEST_DRIVER) $(LINUX)/vmlinux \
+    $(LINUX)/disk-ramdisk.gz | deps-test
+	@unshare -n python3 -B tests/boot/tap.py --paragon $(BUILD)/paragon --store $(GUEST_STORE) \
+	    --driver $(GUEST_DRIVER) --linux $(LINUX)/vmlinux --ramdisk $(LINUX)/disk-ramdisk.gz
+
 # KILLS guests with devices are ended in the middle of handshake and load, 20 in each boot; nothing
 # of them may be left. SEED= is the first one's number, which its lines tell.
 .PHONY: soak-disk

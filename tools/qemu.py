@@ -30,6 +30,7 @@ Q35 = ["-machine", "q35"]
 FIRMWARE = {"bios": [], "q35": Q35, "uefi": ["-bios", OVMF], "uefi-q35": Q35 + ["-bios", OVMF],
             "no-acpi": NO_ACPI, "secure": SECURE}
 DRAIN_SECONDS = 2
+TAP = "paragon0"  # the interface of NET=tap
 # QEMU's line when KVM has given up. The machine and QEMU hang from then on.
 KVM_GAVE_UP = re.compile(r"^KVM internal error|^error: kvm run failed")
 # Instructions counted, and everything that depends on time or chance made the same in each run.
@@ -118,7 +119,7 @@ def net_options(machine):
         forward += f",guestfwd=tcp:10.0.2.100:{port}-cmd:{program.replace(',', ',,')}"
     backend = "user,id=net" + forward
     if machine["net"] == "tap":
-        backend = "tap,id=net,ifname=paragon0,script=no,downscript=no"
+        backend = f"tap,id=net,ifname={TAP},script=no,downscript=no"
     return ["-netdev", backend,
             "-device", "virtio-net-pci,netdev=net,romfile=" + vectors(machine)]
 

@@ -107,10 +107,11 @@ $(LINUX)/disk.img: $(LINUX)/busybox/busybox $(LINUX)/kernel/vmlinuz $(LINUX)/dis
 	    { cat $@.log >&2; rm -f $@; exit 1; }
 
 $(LINUX)/disk-ramdisk.gz: tools/make-ramdisk $(LINUX)/ramdisk.gz $(LINUX)/modules/.made \
-    tools/linux/disk tools/linux/net $(LINUX)/verify tools/linux/linux.mk
+    tools/linux/disk tools/linux/net tools/linux/tap $(LINUX)/verify tools/linux/linux.mk
 	$(call say,RAMDISK,$@)
 	$(Q)tools/make-ramdisk $@ $(RAMDISK_WORDS) \
-	    paragon/disk=tools/linux/disk paragon/net=tools/linux/net paragon/verify=$(LINUX)/verify \
+	    paragon/disk=tools/linux/disk paragon/net=tools/linux/net paragon/tap=tools/linux/tap \
+	    paragon/verify=$(LINUX)/verify \
 	    $(foreach m,$(DISK_MODULES),paragon/modules/$m.ko=$(LINUX)/modules/$m.ko)
 
 $(LINUX)/verify: tools/linux/verify.c tools/linux/linux.mk | deps
