@@ -218,37 +218,62 @@ static int mod_table_entry(uint64_t *slot, uint64_t entry, struct frame *table, 
     return 0;
 }
 
+/* The frame with that word is no L1. Separate, so that an update of an L1 saves no registers. */
+static __attribute__((noinline)) int other_pt_update(uint64_t ptr, uint64_t val, struct domain *d,
+                                                     struct domain *owner, bool preserve_ad,
+                                                     uint64_t word)
+{
+    uint64_t *slot = maddr_to_virt(ptr);
+    uint64_t type = nr_type_refs(word) != 0 ? word & TYPE_MASK : TYPE_WRITABLE;
+    struct frame *f;
+    int rc;
+
+    if (type == TYPE_SEGDESC)
+        return -EINVAL;
+    rc = get_page_and_type(ptr >> PAGE_SHIFT, d, type, &f);     /* waits while it is validated */
+    if (rc != 0)
+        return rc;
+    if (type == TYPE_WRITABLE)
+        WRITE_ONCE(*slot, val);
+    else if (type == TYPE_L1)
+        rc = mod_l1_entry(slot, val, d, owner, preserve_ad);
+    else
+        rc = owner == d ? mod_table_entry(slot, val, f, d, preserve_ad) : -EINVAL;
+    put_page_and_type(f);
+    return rc;
+}
+
+/* The frame with that word is an ordinary page: Linux fills tables in before it pins them. */
+static __attribute__((noinline)) int store_to_page(uint64_t ptr, uint64_t val, struct domain *d,
+                                                   struct domain *owner, bool preserve_ad,
+                                                   uint64_t word)
+{
+    struct frame *f = mfn_to_frame(ptr >> PAGE_SHIFT);
+    uint64_t *slot = maddr_to_virt(ptr);
+
+    if (unlikely(!try_get_refs(f, d, word, TYPE_REF + 1)))
+        return other_pt_update(ptr, val, d, owner, preserve_ad, READ_ONCE(f->word));
+    WRITE_ONCE(*slot, val);
+    put_refs(f, TYPE_REF + 1);
+    return 0;
+}
+
 /* MMU_NORMAL_PT_UPDATE and MMU_PT_UPDATE_PRESERVE_AD. If the frame is not a page table this is
  * an ordinary store, as on Xen. */
 static int pt_update(uint64_t ptr, uint64_t val, struct domain *d, struct domain *owner,
                      bool preserve_ad)
 {
     struct frame *f = mfn_to_frame(ptr >> PAGE_SHIFT);
-    uint64_t *slot, type, word;
-    int rc;
+    uint64_t word;
 
     if (unlikely(ptr >> PAGE_SHIFT >= max_mfn || READ_ONCE(f->owner) != d->mfn))
         return -EINVAL;
-    slot = maddr_to_virt(ptr);
     word = READ_ONCE(f->word);
     if (likely(word_valid_as(word, TYPE_L1)))
-        return mod_l1_entry(slot, val, d, owner, preserve_ad);
-
-    type = nr_type_refs(word) != 0 ? word & TYPE_MASK : TYPE_WRITABLE;
-    if (type == TYPE_SEGDESC || !get_page(f, d))
-        return -EINVAL;
-    rc = get_page_type(f, type);        /* waits while the table is being validated */
-    if (rc == 0) {
-        if (type == TYPE_WRITABLE)
-            WRITE_ONCE(*slot, val);
-        else if (type == TYPE_L1)
-            rc = mod_l1_entry(slot, val, d, owner, preserve_ad);
-        else
-            rc = owner == d ? mod_table_entry(slot, val, f, d, preserve_ad) : -EINVAL;
-        put_page_type(f);
-    }
-    put_page(f);
-    return rc;
+        return mod_l1_entry(maddr_to_virt(ptr), val, d, owner, preserve_ad);
+    if (word_valid_as(word, TYPE_WRITABLE))
+        return store_to_page(ptr, val, d, owner, preserve_ad, word);
+    return other_pt_update(ptr, val, d, owner, preserve_ad, word);
 }
 
 static int machphys_update(uint64_t ptr, uint64_t val, struct domain *d)
