@@ -9,7 +9,7 @@
 #include "xen/core/frame.h"
 #include "xen/core/walk.h"
 #include "xen/pv/linear.h"
-#include "xen/pv/mmu_update.h"
+#include "xen/pv/l1_entry.h"
 #include "xen/pv/pagetype.h"
 
 int update_one(const struct mmu_update *u, struct domain *d, struct domain *owner);

@@ -8,7 +8,7 @@
 #include "xen/core/walk.h"
 #include "xen/cpu/debugreg.h"
 #include "xen/cpu/upcall.h"
-#include "xen/pv/mmu_update.h"
+#include "xen/pv/l1_entry.h"
 #include "xen/pv/pagetype.h"
 
 extern uint64_t table_refused;

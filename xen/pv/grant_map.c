@@ -21,7 +21,7 @@
 #include "xen/pv/grant_map.h"
 #include "xen/pv/grant_pin.h"
 #include "xen/pv/hypercalls.h"
-#include "xen/pv/mmu_update.h"
+#include "xen/pv/l1_entry.h"
 #include "xen/pv/pagetype.h"
 
 #define LIVE (GNTMAP_device_map | GNTMAP_host_map)

@@ -1,6 +1,5 @@
-/* Single page-table entries: mmu_update, update_va_mapping, and finding or replacing an entry
- * for ptwr.c and grant_map.c. A new entry is validated and its references are taken before it is
- * stored; the references of the old entry are dropped after that. Validating whole tables is in
+/* Single page-table entries: mmu_update and update_va_mapping. Those of L1 tables are changed by
+ * l1_entry.c, which has the rules; those of higher tables here. Validating whole tables is in
  * pagetype.c.
  *
  * All of this is under the domain's mm_lock. An update of an L1 table cannot sleep, so it needs
@@ -16,175 +15,17 @@
 #include "xen/core/guest_log.h"
 #include "xen/core/lock.h"
 #include "xen/core/log.h"
-#include "xen/core/pci.h"
 #include "xen/core/sched.h"
 #include "xen/core/walk.h"
 #include "xen/pv/domid.h"
 #include "xen/pv/hypercalls.h"
+#include "xen/pv/l1_entry.h"
 #include "xen/pv/linear.h"
 #include "xen/pv/mmu_update.h"
 #include "xen/pv/pagetype.h"
 
 #define WORK_PER_UPDATE 250u
 #define FEW 4u                          /* so few updates are not counted as work */
-/* If none of these bits change, the general reference stays as it is; and the one on the type, if
- * PTE_RW does not change either (XSA-182). */
-#define SAME_PAGE (PTE_ADDR_MASK | PTE_P | PTE_PCD)
-
-/* A plain store; or one that keeps the accessed and dirty bits that the CPU sets, on any of the
- * guest's vCPUs; or one that is made only if the entry is still the old one. */
-enum store { STORE, STORE_KEEPING_AD, STORE_IF_SAME };
-
-/* False: not stored, because the entry is not `old` any more. All but accessed and dirty bits
- * change under mm_lock only. */
-static inline bool store_entry(uint64_t *slot, uint64_t old, uint64_t entry, enum store how)
-{
-    uint64_t found;
-
-    if (how == STORE) {
-        WRITE_ONCE(*slot, entry);
-        return true;
-    }
-    if (how == STORE_IF_SAME)
-        return arch_cmpxchg64(slot, old, entry) == old;
-    while ((found = arch_cmpxchg64(slot, old, entry | (old & (PTE_A | PTE_D)))) != old)
-        old = found;
-    return true;
-}
-
-static inline enum store plain_store(bool preserve_ad)
-{
-    _Static_assert(STORE == false && STORE_KEEPING_AD == true, "no instruction is needed");
-    return (enum store)preserve_ad;
-}
-
-/* For an entry that no frame of RAM can be behind: it is a device's, and holds no references, or rc
- * says why it was refused. The owner that was named is d or DOMID_IO: both are right here. */
-static __attribute__((noinline)) int set_device_entry(uint64_t *slot, uint64_t ol1e, uint64_t nl1e,
-                                                      struct domain *d, enum store how, int rc)
-{
-    nl1e = pci_l1e(d, nl1e);
-    if (nl1e == 0)
-        return rc;
-    if (!store_entry(slot, ol1e, nl1e, how))
-        return -EAGAIN;
-    put_page_from_l1e(ol1e, d);
-    return 0;
-}
-
-/* The references of a new entry are taken before it is stored, those of the old one are dropped
- * behind that. */
-static inline __attribute__((always_inline)) int change_l1_page(uint64_t *slot, uint64_t nl1e,
-                                                                struct domain *d,
-                                                                struct domain *owner,
-                                                                enum store how, uint64_t ol1e)
-{
-    int rc;
-
-    if (nl1e & PTE_P) {
-        nl1e |= PTE_US;
-        rc = get_page_from_l1e(nl1e, owner);
-        if (unlikely(rc != 0))
-            return set_device_entry(slot, ol1e, nl1e, d, how, rc);
-    }
-    if (unlikely(!store_entry(slot, ol1e, nl1e, how))) {
-        put_page_from_l1e(nl1e, d);
-        return -EAGAIN;
-    }
-    put_page_from_l1e(ol1e, d);
-    return 0;
-}
-
-/* An entry for one of d's own frames gets PTE_RW, or loses it: its general reference stays, and the
- * one on the type is taken or dropped. */
-static __attribute__((noinline)) int give_l1_rw(uint64_t *slot, uint64_t nl1e, enum store how,
-                                                uint64_t ol1e)
-{
-    struct frame *f = mfn_to_frame(PTE_MFN(nl1e));
-
-    if (unlikely(get_page_type(f, TYPE_WRITABLE) != 0))
-        return -EBUSY;
-    if (likely(store_entry(slot, ol1e, nl1e, how)))
-        return 0;
-    put_page_type(f);
-    return -EAGAIN;
-}
-
-static inline int take_l1_rw(uint64_t *slot, uint64_t nl1e, struct domain *d, enum store how,
-                             uint64_t ol1e)
-{
-    struct frame *f = mfn_to_frame(PTE_MFN(nl1e));
-
-    if (unlikely(!store_entry(slot, ol1e, nl1e, how)))
-        return -EAGAIN;
-    f->stamp = d->epoch;        /* F8: the entry may be cached with PTE_RW */
-    locked_add(&f->word, -TYPE_REF);
-    return 0;
-}
-
-static __attribute__((noinline)) int change_foreign_l1(uint64_t *slot, uint64_t nl1e,
-                                                       struct domain *d, struct domain *owner,
-                                                       enum store how, uint64_t ol1e)
-{
-    return change_l1_page(slot, nl1e, d, owner, how, ol1e);
-}
-
-/* Both entries are present, and for the same page. */
-static inline __attribute__((always_inline)) int change_l1_flags(uint64_t *slot, uint64_t nl1e,
-                                                                 struct domain *d,
-                                                                 struct domain *owner,
-                                                                 enum store how, uint64_t ol1e)
-{
-    nl1e |= PTE_US;
-    if (unlikely(!l1e_flags_ok(nl1e)))
-        return set_device_entry(slot, ol1e, nl1e, d, how, -EINVAL);
-    if (!((ol1e ^ nl1e) & PTE_RW))
-        return store_entry(slot, ol1e, nl1e, how) ? 0 : -EAGAIN;
-    if (unlikely(owner != d || READ_ONCE(mfn_to_frame(PTE_MFN(nl1e))->owner) != d->mfn))
-        return change_foreign_l1(slot, nl1e, d, owner, how, ol1e);
-    return nl1e & PTE_RW ? give_l1_rw(slot, nl1e, how, ol1e)
-                         : take_l1_rw(slot, nl1e, d, how, ol1e);
-}
-
-/* Separate, so that it saves no registers for what change_l1_page() does. */
-static __attribute__((noinline)) int mod_l1_flags(uint64_t *slot, uint64_t nl1e, struct domain *d,
-                                                  struct domain *owner, bool preserve_ad,
-                                                  uint64_t ol1e)
-{
-    return change_l1_flags(slot, nl1e, d, owner, plain_store(preserve_ad), ol1e);
-}
-
-int mod_l1_entry(uint64_t *slot, uint64_t nl1e, struct domain *d, struct domain *owner,
-                 bool preserve_ad)
-{
-    uint64_t ol1e = READ_ONCE(*slot);
-
-    if ((nl1e & PTE_P) && ((ol1e ^ nl1e) & SAME_PAGE) == 0)
-        return mod_l1_flags(slot, nl1e, d, owner, preserve_ad, ol1e);
-    return change_l1_page(slot, nl1e, d, owner, plain_store(preserve_ad), ol1e);
-}
-
-/* The same. */
-static __attribute__((noinline)) int replace_l1_page(uint64_t *slot, uint64_t nl1e,
-                                                     struct domain *d, uint64_t old)
-{
-    return change_l1_page(slot, nl1e, d, d, STORE_IF_SAME, old);
-}
-
-int replace_l1_entry(uint64_t *slot, uint64_t nl1e, struct domain *d, uint64_t old)
-{
-    if ((nl1e & PTE_P) && ((old ^ nl1e) & SAME_PAGE) == 0)
-        return change_l1_flags(slot, nl1e, d, d, STORE_IF_SAME, old);
-    return replace_l1_page(slot, nl1e, d, old);
-}
-
-void install_l1e(struct domain *d, uint64_t *slot, uint64_t nl1e)
-{
-    uint64_t ol1e = READ_ONCE(*slot);
-
-    WRITE_ONCE(*slot, nl1e);
-    put_page_from_l1e(ol1e, d);
-}
 
 /* An entry of an L2, L3 or L4, in a table on which the caller holds a type reference. May drop
  * mm_lock meanwhile; then the slot is read again, because another vCPU may have stored to it

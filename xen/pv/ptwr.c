@@ -14,7 +14,7 @@
 #include "xen/core/walk.h"
 #include "xen/cpu/insn_access.h"
 #include "xen/cpu/upcall.h"
-#include "xen/pv/mmu_update.h"
+#include "xen/pv/l1_entry.h"
 #include "xen/pv/page_fault.h"
 #include "xen/pv/ptwr.h"
 #include "common/trace_format.h"

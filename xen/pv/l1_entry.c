@@ -1,0 +1,143 @@
+/* Changes one entry of an L1 table. A new entry is validated and its references are taken before it
+ * is stored; the references of the old entry are dropped after that. Called by mmu_update.c, ptwr.c
+ * and grant_map.c, under mm_lock: nothing here sleeps, so no type reference on the table is
+ * needed. */
+#include "arch/arch.h"
+#include "xen/core/domain.h"
+#include "xen/core/frame.h"
+#include "xen/core/pci.h"
+#include "xen/core/walk.h"
+#include "xen/pv/l1_entry.h"
+#include "xen/pv/pagetype.h"
+
+/* If none of these bits change, the general reference stays as it is; and the one on the type, if
+ * PTE_RW does not change either (XSA-182). */
+#define SAME_PAGE (PTE_ADDR_MASK | PTE_P | PTE_PCD)
+
+/* For an entry that no frame of RAM can be behind: it is a device's, and holds no references, or rc
+ * says why it was refused. The owner that was named is d or DOMID_IO: both are right here. */
+static __attribute__((noinline)) int set_device_entry(uint64_t *slot, uint64_t ol1e, uint64_t nl1e,
+                                                      struct domain *d, enum store how, int rc)
+{
+    nl1e = pci_l1e(d, nl1e);
+    if (nl1e == 0)
+        return rc;
+    if (!store_entry(slot, ol1e, nl1e, how))
+        return -EAGAIN;
+    put_page_from_l1e(ol1e, d);
+    return 0;
+}
+
+/* The references of a new entry are taken before it is stored, those of the old one are dropped
+ * behind that. */
+static inline __attribute__((always_inline)) int change_l1_page(uint64_t *slot, uint64_t nl1e,
+                                                                struct domain *d,
+                                                                struct domain *owner,
+                                                                enum store how, uint64_t ol1e)
+{
+    int rc;
+
+    if (nl1e & PTE_P) {
+        nl1e |= PTE_US;
+        rc = get_page_from_l1e(nl1e, owner);
+        if (unlikely(rc != 0))
+            return set_device_entry(slot, ol1e, nl1e, d, how, rc);
+    }
+    if (unlikely(!store_entry(slot, ol1e, nl1e, how))) {
+        put_page_from_l1e(nl1e, d);
+        return -EAGAIN;
+    }
+    put_page_from_l1e(ol1e, d);
+    return 0;
+}
+
+/* An entry for one of d's own frames gets PTE_RW, or loses it: its general reference stays, and the
+ * one on the type is taken or dropped. */
+static __attribute__((noinline)) int give_l1_rw(uint64_t *slot, uint64_t nl1e, enum store how,
+                                                uint64_t ol1e)
+{
+    struct frame *f = mfn_to_frame(PTE_MFN(nl1e));
+
+    if (unlikely(get_page_type(f, TYPE_WRITABLE) != 0))
+        return -EBUSY;
+    if (likely(store_entry(slot, ol1e, nl1e, how)))
+        return 0;
+    put_page_type(f);
+    return -EAGAIN;
+}
+
+static inline int take_l1_rw(uint64_t *slot, uint64_t nl1e, struct domain *d, enum store how,
+                             uint64_t ol1e)
+{
+    struct frame *f = mfn_to_frame(PTE_MFN(nl1e));
+
+    if (unlikely(!store_entry(slot, ol1e, nl1e, how)))
+        return -EAGAIN;
+    f->stamp = d->epoch;        /* F8: the entry may be cached with PTE_RW */
+    locked_add(&f->word, -TYPE_REF);
+    return 0;
+}
+
+static __attribute__((noinline)) int change_foreign_l1(uint64_t *slot, uint64_t nl1e,
+                                                       struct domain *d, struct domain *owner,
+                                                       enum store how, uint64_t ol1e)
+{
+    return change_l1_page(slot, nl1e, d, owner, how, ol1e);
+}
+
+/* Both entries are present, and for the same page. */
+static inline __attribute__((always_inline)) int change_l1_flags(uint64_t *slot, uint64_t nl1e,
+                                                                 struct domain *d,
+                                                                 struct domain *owner,
+                                                                 enum store how, uint64_t ol1e)
+{
+    nl1e |= PTE_US;
+    if (unlikely(!l1e_flags_ok(nl1e)))
+        return set_device_entry(slot, ol1e, nl1e, d, how, -EINVAL);
+    if (!((ol1e ^ nl1e) & PTE_RW))
+        return store_entry(slot, ol1e, nl1e, how) ? 0 : -EAGAIN;
+    if (unlikely(owner != d || READ_ONCE(mfn_to_frame(PTE_MFN(nl1e))->owner) != d->mfn))
+        return change_foreign_l1(slot, nl1e, d, owner, how, ol1e);
+    return nl1e & PTE_RW ? give_l1_rw(slot, nl1e, how, ol1e)
+                         : take_l1_rw(slot, nl1e, d, how, ol1e);
+}
+
+/* Separate, so that it saves no registers for what change_l1_page() does. */
+static __attribute__((noinline)) int mod_l1_flags(uint64_t *slot, uint64_t nl1e, struct domain *d,
+                                                  struct domain *owner, bool preserve_ad,
+                                                  uint64_t ol1e)
+{
+    return change_l1_flags(slot, nl1e, d, owner, plain_store(preserve_ad), ol1e);
+}
+
+int mod_l1_entry(uint64_t *slot, uint64_t nl1e, struct domain *d, struct domain *owner,
+                 bool preserve_ad)
+{
+    uint64_t ol1e = READ_ONCE(*slot);
+
+    if ((nl1e & PTE_P) && ((ol1e ^ nl1e) & SAME_PAGE) == 0)
+        return mod_l1_flags(slot, nl1e, d, owner, preserve_ad, ol1e);
+    return change_l1_page(slot, nl1e, d, owner, plain_store(preserve_ad), ol1e);
+}
+
+/* The same. */
+static __attribute__((noinline)) int replace_l1_page(uint64_t *slot, uint64_t nl1e,
+                                                     struct domain *d, uint64_t old)
+{
+    return change_l1_page(slot, nl1e, d, d, STORE_IF_SAME, old);
+}
+
+int replace_l1_entry(uint64_t *slot, uint64_t nl1e, struct domain *d, uint64_t old)
+{
+    if ((nl1e & PTE_P) && ((old ^ nl1e) & SAME_PAGE) == 0)
+        return change_l1_flags(slot, nl1e, d, d, STORE_IF_SAME, old);
+    return replace_l1_page(slot, nl1e, d, old);
+}
+
+void install_l1e(struct domain *d, uint64_t *slot, uint64_t nl1e)
+{
+    uint64_t ol1e = READ_ONCE(*slot);
+
+    WRITE_ONCE(*slot, nl1e);
+    put_page_from_l1e(ol1e, d);
+}
