@@ -1,16 +1,16 @@
 /* Page types: what a frame may be used as, and validation of the contents of a page table before
  * its frame gets that type. Single entries are in l1_entry.c and mmu_update.c, descriptors in
  * cpu/segments.c, entries to the same level in linear.c. The invariants F2 to F8 are in
- * core/frame.h. A present entry may not have PWT, PCD, bit 7 (a large page; in an L1 entry PAT), an address that no CPU
- * has, NX where the CPU lacks it, nor, above L1, G; but an L1 entry for a device's registers always
- * has PCD (P2 of core/pci.h). Called wherever references on a frame's type
- * are taken or dropped.
+ * core/frame.h. A present entry may not have PWT, PCD, bit 7 (a large page; in an L1 entry PAT), an
+ * address that no CPU has, NX where the CPU lacks it, nor, above L1, G; but an L1 entry for a
+ * device's registers always has PCD (P2 of core/pci.h). Called wherever references on a frame's
+ * type are taken or dropped.
  *
- * Validating or dropping a table of tables can take long. Between two of its children the
- * owner's mm_lock may be dropped, so that other vCPUs run. Meanwhile the table's type has
- * TYPE_VALIDATING, and a vCPU that asks for that same type sleeps until it is woken when that ends.
- * There is no deadlock, because validating a table waits only for tables of lower levels, and a
- * vCPU that the guest stops, or whose domain ends, stops only when its hypercall is done. */
+ * Validating or dropping a table of tables can take long. Between two of its children the owner's
+ * mm_lock may be dropped, so that other vCPUs run. Meanwhile the table's type has TYPE_VALIDATING,
+ * and a vCPU that asks for that same type sleeps until it is woken when that ends. There is no
+ * deadlock, because validating a table waits only for tables of lower levels, and a vCPU that the
+ * guest stops, or whose domain ends, stops only when its hypercall is done. */
 #include "arch/arch.h"
 #include "xen/core/alloc.h"
 #include "xen/core/bug.h"
