@@ -278,9 +278,40 @@ static void full_counts_are_refused(void **state)
     audit();
 }
 
+/* By mmu_update, to a page that is no table: mapped for writing, for reading, not at all. Its
+ * references are afterwards what they were (the audits of hcall). */
+static void stores_to_ordinary_pages(void **state)
+{
+    static const uint64_t flags[] = { RW_FLAGS, RO_FLAGS, 0, RW_FLAGS };
+    mfn_t page = mfn_of_va(FREE_PFN_VA), foreign = mfn_of_pfn(other, 3);
+    uint64_t *word = (uint64_t *)mfn_to_virt(page) + 5, before;
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_SIZE(flags); i++) {
+        uint64_t entry = flags[i] != 0 ? page << PAGE_SHIFT | flags[i] : 0;
+
+        assert_int_equal(hcall(__HYPERVISOR_update_va_mapping, FREE_PFN_VA, entry, UVMF_INVLPG), 0);
+        before = mfn_to_frame(page)->word;
+        assert_int_equal(hcall_mmu_update((page << PAGE_SHIFT) + 5 * 8, 0x1234567 + i), 0);
+        assert_int_equal(*word, 0x1234567 + i);
+        assert_int_equal(mfn_to_frame(page)->word, before);
+        before = mfn_to_frame(foreign)->word;
+        assert_int_equal(hcall_mmu_update(foreign << PAGE_SHIFT, i), -EINVAL);
+        assert_int_equal(mfn_to_frame(foreign)->word, before);
+    }
+    /* ... and to one that was a table, and is none any more. */
+    assert_int_equal(hcall(__HYPERVISOR_update_va_mapping, FREE_PFN_VA, 0, UVMF_INVLPG), 0);
+    memset(mfn_to_virt(page), 0, PAGE_SIZE);
+    assert_int_equal(hcall_mmuext(MMUEXT_PIN_L1_TABLE, page, 0), 0);
+    assert_int_equal(hcall_mmuext(MMUEXT_UNPIN_TABLE, page, 0), 0);
+    assert_int_equal(hcall_mmu_update((page << PAGE_SHIFT) + 5 * 8, 0x1234567), 0);
+    assert_int_equal(*word, 0x1234567);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        with_guests(stores_to_ordinary_pages),
         with_guests(table_is_pinned_and_unpinned),
         with_guests(frames_of_other_kinds_are_not_pinned),
         with_guests(l1_entries_are_validated),
