@@ -219,9 +219,10 @@ bench-docs:
 	@python3 -B tools/bench_docs.py $(BUILD)/bench docs/costs.md
 
 # QEMU's plugin that counts events.
-$(BUILD)/counts.so: $(addprefix tools/counts/,counts.c plugin.h marks.h) tests/tests.mk | deps
+$(BUILD)/counts.so: $(addprefix tools/counts/,counts.c tlb.c tlb.h plugin.h marks.h) \
+    tests/tests.mk | deps
 	$(call say,CC,$@)
-	$(Q)gcc -O2 -std=gnu11 $(WARN) -I. -fPIC -shared -o $@ $<
+	$(Q)gcc -O2 -std=gnu11 $(WARN) -I. -fPIC -shared -o $@ $(filter %.c,$^)
 
 # No row of Paragon may grow by more than 3 % unless that file changes; bench-accept writes it.
 .PHONY: bench-accept

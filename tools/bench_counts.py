@@ -1,10 +1,12 @@
 """What the plugin of tools/counts has counted in one boot, beside the rows of that boot."""
 
 # As the plugin writes them: enum count of tools/counts/counts.c.
-NAMES = ("program", "kernel", "hypervisor", "entries", "cr3", "cr4", "invlpg", "wrmsr", "locked")
+NAMES = ("program", "kernel", "hypervisor", "entries", "cr3", "cr4", "invlpg", "wrmsr", "locked",
+         "cr3_keeps", "flushes", "tlb_misses", "tlb_misses_without_global")
 # The events of the table: (name, title).
-EVENTS = (("entries", "entries"), ("cr3", "CR3 loads"), ("cr4", "CR4 loads"), ("invlpg", "INVLPG"),
-          ("wrmsr", "WRMSR"), ("locked", "locked"))
+EVENTS = (("entries", "entries"), ("cr3_keeps", "CR3, keeping"), ("flushes", "flushes of all"),
+          ("invlpg", "INVLPG"), ("wrmsr", "WRMSR"), ("locked", "locked"),
+          ("tlb_misses", "TLB misses"), ("tlb_misses_without_global", "without G"))
 
 
 def rows_of(path, per):

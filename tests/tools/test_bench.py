@@ -63,12 +63,13 @@ class Table(unittest.TestCase):
 
     def test_floor_and_events(self):
         with tempfile.NamedTemporaryFile("w") as file:
-            file.write("1 0 0 0 0 0 0 0 0\n101 60 90 2 4 0 0 1 7\n1 3 0 1 0 0 0 0 0\n")
+            file.write("1 0 0 0 0 0 0 0 0 0 0 1 1\n"
+                       "101 60 90 2 4 0 0 1 7 4 2 11 21\n1 3 0 1 0 0 0 0 0 0 0 1 1\n")
             file.flush()
             seen = bench_counts.rows_of(file.name, {"fork": 2, "pipe": 1})
         lines = [line.split() for line in bench_table.table(RESULTS, {"paragon": {"linux": seen}})]
         self.assertIn(["fork", "100", "80", "250", "2.50", "3.12"], lines)
-        self.assertIn(["fork", "1", "2", "0", "0", "0.5", "3.5"], lines)
+        self.assertIn(["fork", "1", "2", "1", "0", "0.5", "3.5", "5", "10"], lines)
 
     def test_picture(self):
         picture = "".join(bench_svg.picture(RESULTS))
