@@ -35,13 +35,14 @@ size_t arch_copy_from_guest(void *dst, uint64_t va, size_t len);
 size_t arch_copy_from_guest_unhidden(void *dst, uint64_t va, size_t len);
 size_t arch_copy_to_guest(uint64_t va, const void *src, size_t len);
 
-/* Flushes this CPU's TLB: all of it, and then current->flushed is the epoch of its domain as it was
- * before; or one linear address of the loaded L4. */
+/* Flushes this CPU's TLB: all of it, global translations too, and then current->flushed is the
+ * epoch of its domain as it was before; or one linear address of the loaded L4, global or not. */
 void arch_flush_all(void);
 void arch_flush_tlb_one(uint64_t va);
 
-/* Loads CR3 for v (== current): v->root_user in user mode, else v->root_kernel. The first promises
- * no flush: it is for changes of mode. The second is arch_flush_all(), too. */
+/* Loads CR3 for v (== current): v->root_user in user mode, else v->root_kernel. The first is for
+ * changes of mode: it keeps global translations, those of the guest's user pages (F12 of
+ * xen/core/frame.h), and no others. The second is arch_flush_all(), too. */
 void arch_load_root(struct vcpu *v);
 void arch_load_root_and_flush(struct vcpu *v);
 /* Swaps the two GS bases of the running vCPU (SWAPGS); the caller changes kernel_mode and loads the
@@ -62,8 +63,8 @@ struct vcpu *arch_vcpu_alloc(void);     /* zeroed struct vcpu with its stack; NU
 void arch_vcpu_free(struct vcpu *v);
 int arch_vcpu_init(struct vcpu *v);     /* after v->domain and v->id are set */
 /* Continues next where it stopped, or at its first entry; returns when another vCPU switches back
- * to prev. Reads the epoch of next's domain, loads its root, which flushes all, and stores that
- * epoch to next->flushed. */
+ * to prev. Reads the epoch of next's domain, loads its root, flushes all, and stores that epoch to
+ * next->flushed. */
 void arch_switch(struct vcpu *prev, struct vcpu *next);
 
 /* Descriptor tables of v. Frames are of type seg-desc already. LDT pages are mapped on demand: see

@@ -28,6 +28,7 @@ typedef uint64_t mfn_t;
 #define PTE_D   0x040ul
 #define PTE_PSE 0x080ul
 #define PTE_G   0x100ul
+#define PTE_GUEST_KERNEL (1ul << 52)    /* the hypervisor's mark where the guest wrote no US */
 #define PTE_NX_BIT (1ul << 63)  /* refused where the CPU has no NX */
 #define PTE_NX  pte_nx
 #define PTE_ADDR_MASK 0x000ffffffffff000ul

@@ -34,10 +34,9 @@ static bool walk_from(unsigned level, mfn_t mfn, bool writable, uint64_t va, boo
     uint64_t *slot, entry, used;
 
     for (;; level--) {
-        unsigned index = table_index(va, level);
+        unsigned index = table_index(va, level), true_level = level_of_table(mfn, level, writable);
 
-        if (level_of_table(mfn, level, writable) == 4 && index >= HOLE_FIRST_SLOT &&
-            index <= HOLE_LAST_SLOT) {
+        if (true_level == 4 && index >= HOLE_FIRST_SLOT && index <= HOLE_LAST_SLOT) {
             HOST_CHECK(guest_runs, "the hypervisor reads its own memory at %#lx as the guest's",
                        va);
             return false;
@@ -49,6 +48,8 @@ static bool walk_from(unsigned level, mfn_t mfn, bool writable, uint64_t va, boo
                 return false;
             HOST_CHECK(entry & PTE_US, "va %#lx level %u: entry %#lx", va, level, entry);
             HOST_CHECK(!(entry & PTE_PS), "va %#lx level %u: entry %#lx", va, level, entry);
+            HOST_CHECK(!(entry & PTE_G) == (true_level > 1 || (entry & PTE_GUEST_KERNEL)),
+                       "F12: va %#lx level %u: entry %#lx", va, level, entry);
             used = entry | PTE_A | (write && level == 1 ? PTE_D : 0);
         } while (used != entry && !try_cmpxchg(slot, &entry, used));
         writable &= (used & PTE_RW) != 0;
@@ -56,9 +57,9 @@ static bool walk_from(unsigned level, mfn_t mfn, bool writable, uint64_t va, boo
         HOST_CHECK(mfn_valid(mfn), "va %#lx leads to mfn %#lx", va, mfn);
         if (level == 1)
             break;
-        host_tlb_add(level - 1, va, mfn, writable);
+        host_tlb_add(level - 1, va, mfn, writable, false);
     }
-    host_tlb_add(0, va, mfn, writable && (used & PTE_D));
+    host_tlb_add(0, va, mfn, writable && (used & PTE_D), used & PTE_G);
     return true;
 }
 

@@ -3,9 +3,9 @@
  * above those that index an L1, L2 or L3, to the frame of that table. INVLPG of one page drops all
  * entries of levels 1 to 3, as on a CPU.
  *
- * The caches are filled by guest_mem.c and flushed by xen/ (arch_flush_all). host_audit checks that
- * no translation is left in them which a guest may no longer have; tests call it after each
- * operation. */
+ * The caches are filled by guest_mem.c and flushed by xen/ (arch_flush_all). A load of CR3 alone
+ * keeps the global translations of level 0. host_audit checks that no translation is left in them
+ * which a guest may no longer have; tests call it after each operation. */
 #include <string.h>
 #include "arch/arch.h"
 #include "host.h"
@@ -55,24 +55,32 @@ const struct host_translation *host_tlb_find(unsigned level, uint64_t va)
                t : NULL;
 }
 
-void host_tlb_set(unsigned level, uint64_t va, mfn_t mfn, bool writable, struct domain *owner)
+static void note_filled(struct level *l, unsigned i)
 {
-    struct level *l = &levels[level];
-    uint64_t prefix = prefix_of(level, va);
-    unsigned i = prefix % TLB_ENTRIES;
-
-    l->entry[i] = (struct host_translation){ .generation = l->generation,
-                                             .prefix = prefix, .mfn = mfn,
-                                             .writable = writable, .owner = owner };
+    l->entry[i].generation = l->generation;
     if (l->listed[i] == l->generation)
         return;
     l->listed[i] = l->generation;
     l->list[l->nr_listed++] = i;
 }
 
-void host_tlb_add(unsigned level, uint64_t va, mfn_t mfn, bool writable)
+/* t, without its generation and prefix. */
+void host_tlb_set(unsigned level, uint64_t va, const struct host_translation *t)
 {
-    host_tlb_set(level, va, mfn, writable, frame_owner(mfn_to_frame(mfn)));
+    struct level *l = &levels[level];
+    uint64_t prefix = prefix_of(level, va);
+    unsigned i = prefix % TLB_ENTRIES;
+
+    l->entry[i] = *t;
+    l->entry[i].prefix = prefix;
+    note_filled(l, i);
+}
+
+void host_tlb_add(unsigned level, uint64_t va, mfn_t mfn, bool writable, bool global)
+{
+    host_tlb_set(level, va,
+                 &(struct host_translation){ .mfn = mfn, .writable = writable, .global = global,
+                                             .owner = frame_owner(mfn_to_frame(mfn)) });
 }
 
 void host_tlb_fault(uint64_t va)
@@ -86,6 +94,21 @@ void host_tlb_forget(void)
 {
     for (unsigned level = 0; level < 4; level++)
         forget(&levels[level]);
+}
+
+/* By a load of CR3. */
+static void forget_but_global(void)
+{
+    struct level *l = &levels[0];
+    unsigned nr = l->nr_listed;
+
+    host_tlb_forget();
+    for (unsigned n = 0; n < nr; n++) {
+        unsigned i = l->list[n];
+
+        if (l->entry[i].generation + 1 == l->generation && l->entry[i].global)
+            note_filled(l, i);
+    }
 }
 
 /* All CPUs', at the start of a machine. */
@@ -136,7 +159,7 @@ static void load_cr3(const struct vcpu *v)
 {
     host.root_loads++;
     host.cr3 = v->kernel_mode ? v->root_kernel : v->root_user;
-    host_tlb_forget();
+    forget_but_global();
 }
 
 void arch_load_root(struct vcpu *v)
@@ -151,6 +174,7 @@ void arch_load_root_and_flush(struct vcpu *v)
 
     host_step();
     load_cr3(v);
+    host_tlb_forget();
     WRITE_ONCE(v->flushed, epoch);
 }
 
@@ -159,6 +183,7 @@ void host_load_root(struct vcpu *v)
     uint64_t epoch = READ_ONCE(v->domain->epoch);
 
     load_cr3(v);
+    host_tlb_forget();
     WRITE_ONCE(v->flushed, epoch);
 }
 

@@ -37,6 +37,7 @@
 #define CR4_DE (1ul << 3)
 #define CR4_PAE (1ul << 5)
 #define CR4_MCE (1ul << 6)
+#define CR4_PGE (1ul << 7)
 #define CR4_OSFXSR (1ul << 9)
 #define CR4_OSXMMEXCPT (1ul << 10)
 #define CR4_FSGSBASE (1ul << 16)
@@ -109,6 +110,14 @@ static inline uint64_t read_cr3(void)
     uint64_t v;
 
     __asm__ volatile("mov %%cr3, %0" : "=r"(v));
+    return v;
+}
+
+static inline uint64_t read_cr4(void)
+{
+    uint64_t v;
+
+    __asm__ volatile("mov %%cr4, %0" : "=r"(v));
     return v;
 }
 

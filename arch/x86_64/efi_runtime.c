@@ -6,6 +6,7 @@
 #include "arch/x86_64/boot.h"
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/efi_runtime.h"
+#include "arch/x86_64/paging.h"
 #include "arch/x86_64/percpu.h"
 #include "arch/x86_64/segments.h"
 #include "xen/boot/boot_info.h"
@@ -84,8 +85,8 @@ void efi_reset(bool off)
     arch_set_ts(false);                 /* it may use the FPU */
     __asm__ volatile("cli\n\tfninit\n\tldmxcsr %0" : : "m"(mxcsr));
     efi_runtime_entered = true;
-    write_cr3(root);
+    load_cr3_and_flush(root);           /* the services lie where a guest has its user pages */
     ((reset_system)table->services[RESET_SYSTEM])(off ? RESET_SHUTDOWN : RESET_COLD, 0, 0, NULL);
-    write_cr3(before);
+    load_cr3_and_flush(before);
     efi_runtime_entered = false;
 }

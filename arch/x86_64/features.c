@@ -1,8 +1,7 @@
 /* Detects the CPU's features (CPUID, probes) and sets its control registers for the hypervisor.
  * Called at boot by start.c and boot code; which features guests see is xen/cpu/cpuid.c's. SMAP
  * stays off: QEMU 7.2 checks the stack of an IRET to ring 3 as a supervisor access, which would
- * fault. CR4.PGE stays off: guests' global entries must not stay in the TLB when another
- * L4 is loaded. */
+ * fault. */
 #include "arch/x86_64/clock.h"
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/fault.h"
@@ -20,6 +19,17 @@ void arch_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4])
 {
     __asm__("cpuid" : "=a"(out[0]), "=b"(out[1]), "=c"(out[2]), "=d"(out[3])
             : "a"(leaf), "c"(subleaf));
+}
+
+/* On AMD's CPUs each load of CR4 in a virtual machine is an exit to the hypervisor below, which
+ * costs more than global pages gain. */
+static void detect_pge(bool amd)
+{
+    struct cpu_features *f = &cpu_features;
+    uint32_t r[4];
+
+    arch_cpuid(1, 0, r);
+    f->pge = (r[3] >> 13 & 1) && (!amd || !f->hypervisor || f->tcg);
 }
 
 static void detect(void)
@@ -65,6 +75,7 @@ static void detect(void)
         /* "TCGTCGTCGTCG" */
         f->tcg = r[1] == 0x54474354 && r[2] == 0x43544743 && r[3] == 0x47435447;
     }
+    detect_pge(amd);
     f->xsave_bytes = 512;
     if (f->xsave && max >= 0xd) {
         arch_cpuid(0xd, 0, r);
@@ -78,8 +89,8 @@ uint64_t arch_cr4_host(void)
 {
     const struct cpu_features *f = &cpu_features;
 
-    return CR4_PAE | CR4_MCE | CR4_OSFXSR | CR4_OSXMMEXCPT | (f->smep ? CR4_SMEP : 0) |
-           (f->xsave ? CR4_OSXSAVE : 0);
+    return CR4_PAE | CR4_MCE | CR4_OSFXSR | CR4_OSXMMEXCPT | (f->pge ? CR4_PGE : 0) |
+           (f->smep ? CR4_SMEP : 0) | (f->xsave ? CR4_OSXSAVE : 0);
 }
 
 uint64_t arch_cr4_guest_mask(void)

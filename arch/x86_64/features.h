@@ -6,6 +6,7 @@
 
 struct cpu_features {
     bool nx, xsave, fsgsbase, smep, rdtscp, de, invariant_tsc, x2apic, mca;
+    bool pge;                   /* global pages are worth to be used */
     bool tsc_adjust;            /* there is an MSR that moves the TSC */
     bool sep, sysenter;         /* SYSENTER exists; it works in long mode (not on AMD's CPUs) */
     bool hypervisor, tcg;       /* there is another hypervisor below; it is QEMU's TCG */

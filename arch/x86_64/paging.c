@@ -1,7 +1,7 @@
 /* The hypervisor's address space: the map of all RAM, and the entries in slots 256..271 of every
  * guest's L4. The frame table and the M2P are frame_memory.c's; guests' own entries are checked by
- * xen/pv/pagetype.c. Called at boot by start.c, and by xen/ through arch/arch.h (arch_fill_l4, TLB
- * flushes).
+ * xen/pv/pagetype.c. Called at boot by start.c, and by xen/ through arch/arch.h (arch_fill_l4,
+ * copies from and to guests). Flushes are tlb.c's.
  *
  * At boot, memory is allocated from the upper end of the RAM ranges below 4 GiB, which boot.S has
  * mapped, around the modules. The rest goes to the free lists; it is not written. */
@@ -142,25 +142,6 @@ void arch_fill_l4(uint64_t *l4, struct domain *d)
 void arch_show_m2p(uint64_t *l4, bool show)
 {
     l4[HOLE_FIRST_SLOT] = show ? root_l4[HOLE_FIRST_SLOT] : 0;
-}
-
-/* MOV to CR3 waits until earlier stores are done, and no later access is begun before. */
-void load_cr3(struct vcpu *v, uint64_t cr3)
-{
-    uint64_t epoch = READ_ONCE(v->domain->epoch);
-
-    write_cr3(cr3);
-    WRITE_ONCE(v->flushed, epoch);
-}
-
-void arch_flush_all(void)
-{
-    load_cr3(current, read_cr3());
-}
-
-void arch_flush_tlb_one(uint64_t va)
-{
-    __asm__ volatile("invlpg (%0)" : : "r"(va) : "memory");
 }
 
 size_t copy_guest(void *dst, const void *src, size_t len);

@@ -237,22 +237,12 @@ void arch_switch(struct vcpu *prev, struct vcpu *next)
     segments_leave_vcpu(cpu->arch);
     if (unlikely(to->gdt_of != cpu->arch) && !is_idle(next))
         segments_move_vcpu(cpu->arch, next);
-    load_cr3(next, is_idle(next)       ? idle_root
-                   : next->kernel_mode ? next->root_kernel
-                                       : next->root_user);
+    load_root_and_flush(next, is_idle(next)       ? idle_root
+                              : next->kernel_mode ? next->root_kernel
+                                                  : next->root_user);
     segments_set_vcpu(cpu, next);
     switch_stack(&from->sp, to->sp);
     resume_current();
-}
-
-void arch_load_root(struct vcpu *v)
-{
-    write_cr3(v->kernel_mode ? v->root_kernel : v->root_user);
-}
-
-void arch_load_root_and_flush(struct vcpu *v)
-{
-    load_cr3(v, v->kernel_mode ? v->root_kernel : v->root_user);
 }
 
 void arch_swap_gs(void)

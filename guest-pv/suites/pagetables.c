@@ -178,6 +178,34 @@ static void errors_in_order(void)
     area_free(&x);
 }
 
+/* The hypervisor makes pages of the guest's user mode global, and marks the others, whose entries
+ * get US, too. The guest sees that, and may write back what it has read. */
+static void user_pages_are_global(void)
+{
+    static const struct {
+        uint64_t written, stored;
+    } rows[] = {
+        { PTE_USER, PTE_USER | PTE_G },
+        { PTE_KERNEL, PTE_USER | PTE_GUEST_KERNEL },
+        { PTE_USER | PTE_G, PTE_USER | PTE_G },
+        { PTE_USER | PTE_GUEST_KERNEL, PTE_USER | PTE_GUEST_KERNEL },
+        { PTE_KERNEL | PTE_GUEST_KERNEL, PTE_USER | PTE_GUEST_KERNEL },
+    };
+    struct area x = area_new();
+    mfn_t mfn = pfn_to_mfn(x.a);
+
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        EXPECT_EQ(mmu_set(x.maddr, make_pte(mfn, rows[i].written)), 0);
+        EXPECT_EQ(*x.slot, make_pte(mfn, rows[i].stored));
+        EXPECT_EQ(xen_update_va_mapping((uint64_t)x.va, *x.slot, UVMF_INVLPG), 0);
+        EXPECT_EQ(*x.slot, make_pte(mfn, rows[i].stored));
+        EXPECT_EQ(*x.va, 0xaaaa);
+    }
+    EXPECT_EQ(mmu_set(x.maddr, PTE_USER & ~PTE_P), 0);
+    EXPECT_EQ(*x.slot, PTE_USER & ~PTE_P);
+    area_free(&x);
+}
+
 static void machphys_update(void)
 {
     pfn_t pfn = frame_alloc();
@@ -194,4 +222,4 @@ static void machphys_update(void)
 
 SUITE(pagetables, 20, 0, TEST(update_va_mapping), TEST(mmu_update_commands),
       TEST(mmu_update_ordinary), TEST(mmu_update_batches), TEST(mmu_update_form),
-      TEST(errors_in_order), TEST(machphys_update));
+      TEST(errors_in_order), TEST(user_pages_are_global), TEST(machphys_update));

@@ -112,7 +112,8 @@ uint64_t some_pte(void)
         pte &= PTE_ADDR_MASK;
     pte |= one_in(8) ? 0 : PTE_P;
     pte |= one_in(2) ? PTE_RW : 0;
-    pte |= any() & (PTE_US | PTE_A | PTE_D | PTE_NX);
+    pte |= any() & (PTE_US | PTE_A | PTE_D | PTE_GUEST_KERNEL | PTE_NX);
+    pte |= one_in(8) ? PTE_G : 0;
     if (one_in(10))
         pte |= 1ull << below(64);
     return pte;

@@ -50,6 +50,9 @@ void flush_since""",
 }
 
 void flush_since""", "hammer"),
+    Race("a CPU that is asked to flush keeps global translations", "request.c",
+         "    arch_flush_all();\n    store_release(&c->flush.done, number);\n",
+         "    arch_load_root(current);\n    store_release(&c->flush.done, number);\n", "hammer"),
     Race("CPUs that flushed when the epoch was the stamp are left out", "flush.c",
          ("READ_ONCE(v->flushed) > stamp)", "if (v->flushed <= stamp)"),
          ("READ_ONCE(v->flushed) >= stamp)", "if (v->flushed < stamp)"), "hammer"),

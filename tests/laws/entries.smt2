@@ -38,10 +38,14 @@
     (and (= (bvand (bvxor old entry) (bvor #x000ffffffffff000 (_ bv16 64) (_ bv2 64) (_ bv1 64)))
             (_ bv0 64))
          (l1e_flags_ok entry (_ bv52 64) nx))))
+(define-fun l1e_to_store ((entry U64)) U64
+  (ite (= (bvand entry #x0010000000000004) (_ bv4 64))
+       (bvor entry #x0000000000000100)
+       (bvor (bvand entry #xfffffffffffffeff) #x0010000000000004)))
 (define-fun stored_entry-domain ((old U64) (new U64) (preserve Bool)) Bool
   (and (= (bvand new (_ bv1 64)) (_ bv1 64)) (keeps_references old new true)))
 (define-fun stored_entry ((old U64) (new U64) (preserve Bool)) U64
-  (bvor (bvor new (_ bv4 64))
+  (bvor (l1e_to_store new)
     (ite preserve (bvand old (bvor #x0000000000000020 #x0000000000000040)) (_ bv0 64))))
 
 ; --- Notions --------------------------------------------------------------------------------------
@@ -149,13 +153,38 @@
 (pop)
 
 (push)
-(echo "PRESERVE_AD clears no A or D bit, and adds to the new entry nothing but these and US.")
+(echo "A present L1 entry is stored with US, and with either G or bit 52.")
+(declare-const entry U64)
+(define-fun stored () U64 (l1e_to_store entry))
+(assert (or (= ((_ extract 2 2) stored) #b0)
+            (= ((_ extract 8 8) stored) ((_ extract 52 52) stored))))
+(check-sat)
+(pop)
+
+(push)
+(echo "G is stored only where the guest wrote US and not bit 52.")
+(declare-const entry U64)
+(assert (= ((_ extract 8 8) (l1e_to_store entry)) #b1))
+(assert (distinct (bvand entry #x0010000000000004) (_ bv4 64)))
+(check-sat)
+(pop)
+
+(push)
+(echo "An L1 entry that is written back as it was read is stored as it was.")
+(declare-const entry U64)
+(assert (distinct (l1e_to_store (l1e_to_store entry)) (l1e_to_store entry)))
+(check-sat)
+(pop)
+
+(push)
+(echo "PRESERVE_AD clears no A or D bit, and changes nothing else of the new entry but US, G and bit
+       52.")
 (declare-const old U64)
 (declare-const new U64)
 (define-fun stored () U64 (stored_entry old new true))
 (assert (or (distinct (bvand old (bvnot stored) #x0000000000000060) (_ bv0 64))
-            (distinct (bvand new (bvnot stored)) (_ bv0 64))
-            (distinct (bvand stored (bvnot (bvor new old #x0000000000000004))) (_ bv0 64))
-            (distinct (bvand stored (bvnot (bvor new #x0000000000000064))) (_ bv0 64))))
+            (distinct (bvand new (bvnot stored) #xfffffffffffffeff) (_ bv0 64))
+            (distinct (bvand stored (bvnot (bvor new old #x0010000000000104))) (_ bv0 64))
+            (distinct (bvand stored (bvnot (bvor new #x0010000000000164))) (_ bv0 64))))
 (check-sat)
 (pop)

@@ -225,6 +225,11 @@ static uint64_t call_keeps_references(const uint64_t *a)
     return mod_l1_entry(&slot, a[1], guest, &nobody, false) == 0;
 }
 
+static uint64_t call_l1e_to_store(const uint64_t *a)
+{
+    return l1e_to_store(a[0]);
+}
+
 static void shape_stored_entry(uint64_t *a)
 {
     a[0] |= PTE_P;
@@ -267,6 +272,7 @@ const struct real reals_pages[] = {
     { "l1e_flags_ok", call_l1e_flags_ok, shape_entry, 0 },
     { "table_entry_ok", call_table_entry_ok, shape_table_entry, 0 },
     { "keeps_references", call_keeps_references, shape_update, 0 },
+    { "l1e_to_store", call_l1e_to_store, NULL, 0 },
     { "stored_entry", call_stored_entry, shape_stored_entry, 0 },
     { .name = NULL },
 };

@@ -190,6 +190,15 @@ void check_flushed_everywhere(const struct place *p)
     }
 }
 
+void check_flushed_here(void)
+{
+    for (unsigned i = 0; i < nr_places; i++)
+        for (unsigned level = 0; level < places[i].level; level++)
+            if (places[i].domain == domain_of_cpu(host_cpu) &&
+                translation(host_cpu, level, places[i].va) != NULL)
+                violation("a flush has left a translation");
+}
+
 const char *check_caches(unsigned cpu)
 {
     const char *wrong = NULL;

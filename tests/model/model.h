@@ -262,6 +262,8 @@ void windows_init(void);
 
 /* After a flush on all CPUs: none has cached what the place's entry was before. */
 void check_flushed_everywhere(const struct place *p);
+/* After a flush of this CPU: it has cached nothing. */
+void check_flushed_here(void);
 
 /* cpus.c. A call of one CPU; at this point of it, an access of the other, op `inner`. */
 #define NO_POINT (-1)

@@ -340,6 +340,26 @@ BUGS = (
              "    if (unlikely(!store_entry(slot, ol1e, nl1e, how)))\n"
              "        return -EAGAIN;\n"),
         scope="cpus", two_cpus=True),
+    # A load of CR3 where a full flush is owed leaves the global translations.
+    Bug("a change of use leaves global translations on this CPU", "flush.c",
+        old="        if (v->flushed <= stamp)\n            arch_flush_all();\n",
+        new="        if (v->flushed <= stamp)\n            arch_load_root(v);\n",
+        scope="three", violation="not its own"),
+    Bug("a new root leaves global translations", "mmuext.c",
+        old="    arch_load_root_and_flush(v);\n", new="    arch_load_root(v);\n",
+        scope="three", violation="a flush has left a translation"),
+    Bug("an unmapped grant leaves global translations", "flush.h",
+        old="    arch_flush_all();\n    if (d->nr_vcpus != 1)\n",
+        new="    arch_load_root(current);\n    if (d->nr_vcpus != 1)\n",
+        scope="grant", violation="not its own"),
+    Bug("a request of another CPU leaves global translations", "request.c",
+        old="    arch_flush_all();\n    store_release(&c->flush.done, number);\n",
+        new="    arch_load_root(current);\n    store_release(&c->flush.done, number);\n",
+        scope="cpus", violation="has left a translation", two_cpus=True),
+    Bug("a guest's flush leaves global translations", "mmuext.c",
+        old="    arch_flush_all();\n    if (op->cmd != MMUEXT_TLB_FLUSH_LOCAL)\n",
+        new="    arch_load_root(current);\n    if (op->cmd != MMUEXT_TLB_FLUSH_LOCAL)\n",
+        scope="cpus", violation="all CPUs"),
 )
 
 SURVIVORS = (

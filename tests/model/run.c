@@ -116,6 +116,14 @@ static bool flush_everywhere(void)
     return true;
 }
 
+static bool new_user_root_op(mfn_t mfn)
+{
+    if (!mmuext(MMUEXT_NEW_USER_BASEPTR, mfn))
+        return false;
+    check_flushed_here();
+    return true;
+}
+
 static bool hv_takes(void)
 {
     return alloc_page() != NULL;
@@ -155,7 +163,7 @@ bool op_run(const struct op *op, unsigned actor)
     case OP_PTWR: return ptwr(op);
     case OP_PIN: return mmuext(MMUEXT_PIN_L1_TABLE + op->arg - 1, mfn);
     case OP_UNPIN: return mmuext(MMUEXT_UNPIN_TABLE, mfn);
-    case OP_USER_ROOT: return mmuext(MMUEXT_NEW_USER_BASEPTR, op->arg ? mfn : 0);
+    case OP_USER_ROOT: return new_user_root_op(op->arg ? mfn : 0);
     case OP_CLEAR: return mmuext(MMUEXT_CLEAR_PAGE, mfn);
     case OP_DECREASE: return memory_op(XENMEM_decrease_reservation, mfn);
     case OP_INCREASE: return memory_op(XENMEM_increase_reservation, 0);

@@ -1,8 +1,9 @@
 /* All that can change in the world, as bytes: loads and saves it. Where renamings give several
  * texts of one state, the least is kept. Left out are numbers that only grow (of a domain's
- * epoch, a state has only whether a stamp is older); words that are
- * written before they are read again; and the order of a domain's ring, which only decides in
- * which order frames are freed at its end: a ring is checked after a call, and then sorted. */
+ * epoch, a state has only whether a stamp is older); G of entries, which is set where a table is
+ * an L1, or was one last, and else nowhere; words that are written before they are read again; and
+ * the order of a domain's ring, which only decides in which order frames are freed at its end: a
+ * ring is checked after a call, and then sorted. */
 #include <string.h>
 #include "model.h"
 #include "state.h"
@@ -91,7 +92,7 @@ static void save_place(const struct place *p)
 static uint8_t translation_code(const struct host_translation *t)
 {
     return t == NULL || frame_index(t->mfn) < 0 ? 0
-           : (uint8_t)(code_of((uint32_t)t->mfn) | t->writable << 4 |
+           : (uint8_t)(code_of((uint32_t)t->mfn) | t->writable << 4 | t->global << 7 |
                        (t->owner != NULL ? domain_number(t->owner->mfn) << 5 : 0));
 }
 

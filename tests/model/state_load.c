@@ -57,7 +57,7 @@ static const uint8_t *load_frame(const uint8_t *b, unsigned i)
 static const uint8_t *load_place(const uint8_t *b, const struct place *p)
 {
     if (!ended[p->domain])
-        *p->slot = entry_of(*b);
+        *p->slot = entry_of(*b) | (p->level == 1 && *b != 0 ? PTE_G : 0);
     b++;
     if (p->level > 1)
         p->table->linear = (p->table->linear & ~LINEAR_ENTRIES) | *b++;
@@ -67,7 +67,10 @@ static const uint8_t *load_place(const uint8_t *b, const struct place *p)
 static void load_translation(uint8_t code, unsigned level, uint64_t va)
 {
     if (code != 0)
-        host_tlb_set(level, va, mfn_of(code & 15), code & 0x10, domain_of_number(code >> 5));
+        host_tlb_set(level, va,
+                     &(struct host_translation){ .mfn = mfn_of(code & 15),
+                                                 .writable = code & 0x10, .global = code & 0x80,
+                                                 .owner = domain_of_number(code >> 5 & 3) });
 }
 
 /* F9. There may be none besides the model's. */
@@ -119,6 +122,14 @@ static void load_stamps(const uint8_t *b)
     }
 }
 
+static void load_global(const struct frame *f)
+{
+    uint64_t *table = mfn_to_virt(frame_to_mfn(f));
+
+    for (unsigned e = 0; e < scope->nr_entries && frame_type(f) == TYPE_L1; e++)
+        table[e] |= table[e] != 0 ? PTE_G : 0;
+}
+
 static const uint8_t *load_tails(const uint8_t *b)
 {
     unsigned actor = b[scope->nr_frames] >> 4 & 1;
@@ -141,6 +152,7 @@ static const uint8_t *load_tails(const uint8_t *b)
         f->word |= (uint64_t)(*b & 15) << TYPE_SHIFT;
         if ((*b & 15) == TYPE_WRITABLE >> TYPE_SHIFT)
             f->word |= TYPE_VALIDATED;
+        load_global(f);
         if (!scope->two_cpus)
             f->stamp = *b & 16 ? EPOCH : EPOCH - 1;
     }

@@ -203,14 +203,14 @@ static void store_while_the_cpu_sets_d(const void *insn, size_t len)
     regs->rdi = slot_va;
     regs->rcx = regs->rax = next << PAGE_SHIFT | RW_FLAGS;
     if (len != 3)                   /* CMPXCHG: it would succeed if D were not set */
-        regs->rax = old << PAGE_SHIFT | RW_FLAGS;
+        regs->rax = old << PAGE_SHIFT | RW_FLAGS | PTE_G;
     regs->error_code = 3;           /* write, present */
     host.on_cmpxchg = cpu_writes_meanwhile;
     handle_guest_trap(regs, TRAP_PF, slot_va);
     audit();
     assert_null(host.on_cmpxchg);
     assert_int_equal(regs->rip, GUEST_BASE + 0x300 + len);
-    assert_int_equal(regs->rax, old << PAGE_SHIFT | RW_FLAGS | PTE_D);
+    assert_int_equal(regs->rax, old << PAGE_SHIFT | RW_FLAGS | PTE_G | PTE_D);
     assert_int_equal(mfn_of_va(mapped), len == 3 ? next : old);
 }
 

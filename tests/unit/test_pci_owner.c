@@ -28,11 +28,11 @@ static void owner_maps_registers_uncached(void **state)
     for (unsigned i = 0; i < ARRAY_SIZE(at); i++)
         for (unsigned j = 0; j < ARRAY_SIZE(flags); j++) {
             assert_int_equal(map(at[i], flags[j]), 0);
-            assert_int_equal(pte_at(FREE_PFN_VA), at[i] | flags[j] | UNCACHED);
+            assert_int_equal(pte_at(FREE_PFN_VA), at[i] | flags[j] | UNCACHED | PTE_G);
         }
     assert_int_equal(frame_refs(before), 1);            /* the mapping before is given back */
     assert_int_equal(map(before << PAGE_SHIFT, RW), 0);
-    assert_int_equal(pte_at(FREE_PFN_VA), before << PAGE_SHIFT | RW);
+    assert_int_equal(pte_at(FREE_PFN_VA), before << PAGE_SHIFT | RW | PTE_G);
     assert_int_equal(frame_refs(before), 2);
 }
 
@@ -42,7 +42,7 @@ static void memory_type_cannot_be_chosen(void **state)
     assert_int_equal(map(DISK_AT, RW), 0);
     assert_int_equal(map(DISK_AT, RW | PTE_PS), -EINVAL);       /* bit 7 is PAT there */
     assert_int_equal(map(CARD_AT, RW | PTE_PS | UNCACHED), -EINVAL);
-    assert_int_equal(pte_at(FREE_PFN_VA), DISK_AT | RW | UNCACHED);
+    assert_int_equal(pte_at(FREE_PFN_VA), DISK_AT | RW | UNCACHED | PTE_G);
     assert_int_equal(map(DISK_AT, RW | 0x200), 0);          /* the same frame: still uncached */
     assert_int_equal(pte_at(FREE_PFN_VA) & UNCACHED, UNCACHED);
 }
@@ -63,14 +63,14 @@ static void io_domain_is_the_owners_too(void **state)
 
     (void)state;
     assert_int_equal(map_as(DISK_AT | RW, DOMID_IO), 0);
-    assert_int_equal(pte_at(FREE_PFN_VA), DISK_AT | RW | UNCACHED);
+    assert_int_equal(pte_at(FREE_PFN_VA), DISK_AT | RW | UNCACHED | PTE_G);
     assert_int_equal(map_as(CARD_AT | RO | UNCACHED, DOMID_IO), 0);
     assert_int_equal(map_as((DISK_AT + TABLE_AT) | RW, DOMID_IO), -EPERM);
     assert_int_equal(map_as(0xb8000 | RW, DOMID_IO), -EPERM);
     assert_int_equal(map_as(ram, DOMID_IO), -EBUSY);
     assert_int_equal(map_as(DISK_AT | RW, DOMID_XEN), -EPERM);
     assert_int_equal(map_as(DISK_AT | RW, guest->id), -EPERM);
-    assert_int_equal(pte_at(FREE_PFN_VA), CARD_AT | RO | UNCACHED);
+    assert_int_equal(pte_at(FREE_PFN_VA), CARD_AT | RO | UNCACHED | PTE_G);
     assert_int_equal(hcall(__HYPERVISOR_update_va_mapping_otherdomain, FREE_PFN_VA, DISK_AT | RW,
                            0, DOMID_IO), -EPERM);
     host_become(guest->vcpu[0]);
@@ -91,7 +91,7 @@ static void audit_finds_entries_of_no_device(void **state)
     assert_int_equal(map(DISK_AT, RW), 0);
     slot = walk_to_l1(driver->vcpu[0]->root_kernel, FREE_PFN_VA);
     for (unsigned i = 0; i < ARRAY_SIZE(wrong); i++) {
-        *slot = wrong[i];
+        *slot = wrong[i] | PTE_G;
         if (HOST_CATCH_END() == END_NONE) {
             audit();
             fail_msg("entry %u is not found", i);
@@ -99,7 +99,7 @@ static void audit_finds_entries_of_no_device(void **state)
         assert_true(console_has("P2 broken"));
         host.console_len = 0;
     }
-    *slot = DISK_AT | RW | UNCACHED;
+    *slot = DISK_AT | RW | UNCACHED | PTE_G;
     audit();
 }
 
@@ -145,10 +145,10 @@ static void tables_may_have_them(void **state)
     entries[0] = DISK_AT | RW;
     entries[511] = CARD_AT | RO;
     assert_int_equal(hcall_mmuext(MMUEXT_PIN_L1_TABLE, table, 0), 0);
-    assert_int_equal(entries[0], DISK_AT | RW | UNCACHED);
-    assert_int_equal(entries[511], CARD_AT | RO | UNCACHED);
+    assert_int_equal(entries[0], DISK_AT | RW | UNCACHED | PTE_G);
+    assert_int_equal(entries[511], CARD_AT | RO | UNCACHED | PTE_G);
     assert_int_equal(hcall_mmu_update(table << PAGE_SHIFT, CARD_AT | 0x1000 | RW), 0);
-    assert_int_equal(entries[0], (CARD_AT + 0x1000) | RW | UNCACHED);
+    assert_int_equal(entries[0], (CARD_AT + 0x1000) | RW | UNCACHED | PTE_G);
     assert_int_equal(hcall_mmuext(MMUEXT_UNPIN_TABLE, table, 0), 0);
     ((uint64_t *)mfn_to_virt(bad))[7] = DISK_AT | RW;
     ((uint64_t *)mfn_to_virt(bad))[8] = (DISK_AT + TABLE_AT) | RW;

@@ -12,8 +12,8 @@
 #include "xen/core/sched.h"
 #include "xen/core/walk.h"
 
-#define L1_FLAGS (PTE_P | PTE_RW | PTE_US | PTE_A)
-#define TABLE_FLAGS (L1_FLAGS | PTE_D)
+#define L1_FLAGS (PTE_P | PTE_RW | PTE_A)
+#define TABLE_FLAGS (L1_FLAGS | PTE_US | PTE_D)
 #define LARGEST_ORDER 8u                /* 1 MiB: at most so much is zeroed at once */
 #define WORK_PER_FRAME 1000u
 

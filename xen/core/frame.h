@@ -44,6 +44,11 @@
  *   F11 an entry that maps another domain's frame is taken out, then the CPUs that run the mapper
  *       are flushed, and only then the entry's references are dropped; so F8 need not ask for the
  *       CPUs of others than the owner
+ *   F12 a present L1 entry of a validated table has US, as the guest's kernel runs in ring 3, and
+ *       either G or PTE_GUEST_KERNEL: G where the guest wrote US, for then its user mode may use
+ *       the page with either root, and the translation may stay when only the mode changes. The
+ *       other bit remembers that the guest wrote no US, also when it reads the entry and writes it
+ *       back, or pins the table again. No other entry has G
  */
 #ifndef XEN_FRAME_H
 #define XEN_FRAME_H

@@ -16,6 +16,7 @@
 #define PTE_D (1ull << 6)
 #define PTE_PS (1ull << 7)          /* L2 and L3: a superpage; L1: PAT */
 #define PTE_G (1ull << 8)
+#define PTE_GUEST_KERNEL (1ull << 52)   /* a bit that CPUs ignore: F12 of frame.h */
 #define PTE_NX (1ull << 63)
 #define PTE_ADDR_MASK 0x000ffffffffff000ull
 /* All ones: INVALID_MFN, cut to the bits of an entry. */

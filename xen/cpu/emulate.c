@@ -42,10 +42,7 @@ static enum emulation write_cr(struct vcpu *v, unsigned cr, uint64_t value)
         v->info->arch.cr2 = value;
         return EMULATED;
     case 3:
-        if (!cpu_hooks.write_cr3(v, value))
-            return NOT_OURS;
-        arch_flush_all(); /* loading the root that is already in use is a flush, too */
-        return EMULATED;
+        return cpu_hooks.write_cr3(v, value) ? EMULATED : NOT_OURS;
     case 4:
         guest_write_cr4(v, value);
         return EMULATED;

@@ -1,8 +1,8 @@
-/* Recounts the references of all frames (invariants F1 to F10 of core/frame.h; P2 of core/pci.h is
- * checked on the way). It computes from page tables, pins, roots, descriptor tables and registered
- * pages how many references and type references each frame must have, and panics if the frame table
- * differs. The pins of grants are recounted by grant_audit (grant_map.c). Debug builds run it when
- * a domain ends; the host tests run it after every operation. */
+/* Recounts the references of all frames (invariants F1 to F10 of core/frame.h; F12, and P2
+ * of core/pci.h, are checked on the way). It computes from page tables, pins, roots, descriptor
+ * tables and registered pages how many references and type references each frame must have, and
+ * panics if the frame table differs. The pins of grants are recounted by grant_audit (grant_map.c).
+ * Debug builds run it when a domain ends; the host tests run it after every operation. */
 #include "arch/arch.h"
 #include "xen/core/alloc.h"
 #include "xen/core/bug.h"
@@ -15,6 +15,7 @@
 #include "xen/pv/evtchn_table.h"
 #include "xen/pv/grant.h"
 #include "xen/pv/grant_map.h"
+#include "xen/pv/pagetype.h"
 
 struct tally {
     uint32_t refs, types;
@@ -51,6 +52,14 @@ static void check_device(const struct frame *f, uint64_t entry)
               frame_to_mfn(f), frame_owner(f)->id, entry);
 }
 
+/* F12 */
+static void check_global(const struct frame *f, uint64_t entry)
+{
+    if (entry != (frame_type(f) == TYPE_L1 ? l1e_to_store(entry) : entry & ~PTE_G))
+        panic("frame %lx of d%u: F12 broken, entry %lx", frame_to_mfn(f), frame_owner(f)->id,
+              entry);
+}
+
 /* F4, F5: the references that the entries of one validated table hold. */
 static void tally_table(struct tally *t, const struct frame *f)
 {
@@ -60,6 +69,7 @@ static void tally_table(struct tally *t, const struct frame *f)
     for (unsigned i = 0; i < PTES_PER_TABLE; i++) {
         if (!(table[i] & PTE_P) || (type == TYPE_L4 && i >= HOLE_FIRST_SLOT && i <= HOLE_LAST_SLOT))
             continue;
+        check_global(f, table[i]);
         if (type == TYPE_L1 && (table[i] & PTE_PCD))
             check_device(f, table[i]);
         else if (type != TYPE_L1 && frame_type(mfn_to_frame(PTE_MFN(table[i]))) == type)

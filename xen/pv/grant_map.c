@@ -99,7 +99,8 @@ static int map_host(struct domain *d, struct domain *rd, const struct gnttab_map
         return rc;
     old = READ_ONCE(*slot);
     install_l1e(d, slot,
-                mfn << PAGE_SHIFT | PTE_P | PTE_US | PTE_A | PTE_D | (readonly ? 0 : PTE_RW) |
+                l1e_to_store(mfn << PAGE_SHIFT | PTE_P | PTE_A | PTE_D | (readonly ? 0 : PTE_RW) |
+                             (op->flags & GNTMAP_application_map ? PTE_US : 0)) |
                     ((uint64_t)op->flags >> _GNTMAP_guest_avail0 & 7) << 9);
     if (old & PTE_P)
         flush_domain(d);

@@ -38,7 +38,7 @@ static inline __attribute__((always_inline)) int change_l1_page(uint64_t *slot, 
     int rc;
 
     if (nl1e & PTE_P) {
-        nl1e |= PTE_US;
+        nl1e = l1e_to_store(nl1e);
         rc = get_page_from_l1e(nl1e, owner);
         if (unlikely(rc != 0))
             return set_device_entry(slot, ol1e, nl1e, d, how, rc);
@@ -91,7 +91,7 @@ static inline __attribute__((always_inline)) int change_l1_flags(uint64_t *slot,
                                                                  struct domain *owner,
                                                                  enum store how, uint64_t ol1e)
 {
-    nl1e |= PTE_US;
+    nl1e = l1e_to_store(nl1e);
     if (unlikely(!l1e_flags_ok(nl1e)))
         return set_device_entry(slot, ol1e, nl1e, d, how, -EINVAL);
     if (!((ol1e ^ nl1e) & PTE_RW))

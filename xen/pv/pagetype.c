@@ -93,23 +93,24 @@ static int validate_l1(uint64_t *table, struct domain *d)
     int rc;
 
     for (i = 0; i < PTES_PER_TABLE; i++) {
+        uint64_t entry;
+
         if (!(i & 7)) {
             i = skip_empty(table, i);
             if (i == PTES_PER_TABLE)
                 break;
             work += 8 * WORK_PER_ENTRY;
         }
-        if (!(table[i] & PTE_P))
+        entry = table[i];
+        if (!(entry & PTE_P))
             continue;
-        rc = get_page_from_l1e(table[i], d);
+        rc = get_page_from_l1e(entry, d);
         if (unlikely(rc != 0)) {
-            uint64_t entry = pci_l1e(d, table[i]);
-
+            entry = pci_l1e(d, entry);
             if (entry == 0)
                 goto undo;
-            table[i] = entry;
         }
-        table[i] |= PTE_US;     /* the guest's kernel runs in ring 3 */
+        table[i] = l1e_to_store(entry);
     }
     count_work(work);
     return 0;

@@ -94,6 +94,14 @@ void pagetype_init(void);
 int get_page_from_table_entry(uint64_t entry, struct frame *table);
 void put_page_from_table_entry(uint64_t entry, struct frame *table);
 
+/* F12: what is stored for a present L1 entry of a guest. Its own G does not count. */
+static inline uint64_t l1e_to_store(uint64_t l1e)
+{
+    if (likely(l1e & PTE_US) && likely(!(l1e & PTE_GUEST_KERNEL)))
+        return l1e | PTE_G;
+    return (l1e & ~PTE_G) | PTE_US | PTE_GUEST_KERNEL;
+}
+
 extern uint64_t l1_refused;
 static inline bool l1e_flags_ok(uint64_t l1e)
 {

@@ -192,6 +192,7 @@ struct host_translation {
     mfn_t mfn;
     /* All entries of the walk have RW; at level 0, the last is also dirty. */
     bool writable;
+    bool global;                /* at level 0: stays when CR3 is loaded */
     struct domain *owner;       /* of the frame, at the time of the walk */
 };
 void host_tlb_start(void);
@@ -200,8 +201,8 @@ void host_load_root(struct vcpu *v);
 void host_tlb_speculate(uint64_t random);
 void host_walk_again(uint64_t va);
 const struct host_translation *host_tlb_find(unsigned level, uint64_t va);
-void host_tlb_add(unsigned level, uint64_t va, mfn_t mfn, bool writable);
-void host_tlb_set(unsigned level, uint64_t va, mfn_t mfn, bool writable, struct domain *owner);
+void host_tlb_add(unsigned level, uint64_t va, mfn_t mfn, bool writable, bool global);
+void host_tlb_set(unsigned level, uint64_t va, const struct host_translation *t);
 void host_tlb_fault(uint64_t va);
 void host_tlb_forget(void);
 bool host_walkable(mfn_t mfn, unsigned level, bool writable);
