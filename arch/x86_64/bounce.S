@@ -1,11 +1,13 @@
-/* What enters the guest's kernel without C: a page fault at a page that is not there, INT 0x80 of
- * user mode, and the event callback after a hypercall. traps.S jumps here for both vectors, from
- * wherever they come, and all that is not of this kind goes on in C, at guest_page_fault or `trap`;
- * entry.S jumps to hypercall_upcall. What is done is the same as inject_page_fault,
- * inject_software_interrupt, deliver_events and bounce in xen/cpu/upcall.c do. */
+/* What enters the guest's kernel without the general path in C: page faults at a page that is not
+ * there, and others of user mode; INT 0x80 of user mode; and the event callback after a hypercall.
+ * traps.S jumps here for both vectors, from wherever they come, and all that is not of this kind
+ * goes on in C, at guest_page_fault or `trap`; entry.S jumps to hypercall_upcall. What is done is
+ * the same as inject_page_fault, inject_software_interrupt, deliver_events and bounce in
+ * xen/cpu/upcall.c do. */
 #include "arch/x86_64/entry_macros.h"
 
-/* Of an error code: what the fault of a page that is not there may have. */
+/* Of an error code. */
+#define PF_PRESENT (1 << 0)
 #define PF_WRITE (1 << 1)
 #define PF_USER (1 << 2)
 #define PF_FETCH (1 << 4)
@@ -114,17 +116,23 @@ page_fault:                             /* rsp: at the error code */
     testb $RPL, R_cs - R_error_code(%rsp)
     jz trap
     testl $~(PF_WRITE | PF_USER | PF_FETCH), (%rsp)
-    jnz guest_page_fault
+    jnz page_fault_present
+page_fault_quick:
     IF_TRACED guest_page_fault, TRACE_TRAP_BYTE
     sub $R_error_code, %rsp
     mov %rax, R_rax(%rsp)
     BEGIN V_trap_pf, page_fault_slow, page_fault_slow_saved
     mov %cr2, %rdx
+    testb $PF_PRESENT, R_error_code(%rsp)
+    jnz page_fault_check
+page_fault_real:
+    mov %rdx, %rcx
+    shr $HOLE_SHIFT, %rcx
+    cmp $HOLE_NUMBER, %ecx              /* a descriptor window, or an address that has no page */
+    je page_fault_slow_saved
+    mov V_info(%rax), %rcx
     mov %rdx, V_cr2(%rax)
     mov %rdx, I_cr2(%rcx)
-    shr $HOLE_SHIFT, %rdx
-    cmp $HOLE_NUMBER, %edx              /* a descriptor window, or an address that has no page */
-    je page_fault_slow_saved
     cmpb $0, V_kernel_mode(%rax)
     jne page_fault_of_kernel
     SWITCH_TO_KERNEL
@@ -132,6 +140,45 @@ page_fault:                             /* rsp: at the error code */
     movb $1, V_kernel_mode(%rax)
 page_fault_enter:
     ENTER_HANDLER V_trap_pf, V_trap_pf_flags
+
+page_fault_present:                     /* rsp: still at the error code */
+    mov %rax, R_rax - R_error_code(%rsp)
+    mov S_vcpu - R_error_code(%rsp), %rax
+    cmpb $0, V_kernel_mode(%rax)
+    mov R_rax - R_error_code(%rsp), %rax
+    jne guest_page_fault                /* it may be a store to a page table: ptwr.c */
+    testl $~(PF_PRESENT | PF_WRITE | PF_USER | PF_FETCH), (%rsp)
+    jz page_fault_quick
+    jmp guest_page_fault
+
+page_fault_check:                       /* user mode's: do the tables allow it by now? */
+    mov %rdi, R_rdi(%rsp)
+    mov %rsi, R_rsi(%rsp)
+    mov %r8, R_r8(%rsp)
+    mov %r9, R_r9(%rsp)
+    mov %r10, R_r10(%rsp)
+    mov %r11, R_r11(%rsp)
+    mov %rax, %rdi
+    mov %rdx, %rsi
+    mov R_error_code(%rsp), %edx
+    cld
+    push %rsi                           /* which also aligns the stack: CALL_C */
+    call page_fault_is_spurious
+    test %al, %al
+    pop %rdx
+    mov R_rdi(%rsp), %rdi
+    mov R_rsi(%rsp), %rsi
+    mov R_r8(%rsp), %r8
+    mov R_r9(%rsp), %r9
+    mov R_r10(%rsp), %r10
+    mov R_r11(%rsp), %r11
+    mov S_vcpu(%rsp), %rax
+    jz page_fault_real
+    mov R_rax(%rsp), %rax
+    mov R_rcx(%rsp), %rcx
+    mov R_rdx(%rsp), %rdx
+    lea R_rip(%rsp), %rsp
+    jmp do_iretq
 
 page_fault_of_kernel:
     STAY_ON_STACK page_fault_slow_saved

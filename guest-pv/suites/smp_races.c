@@ -1,5 +1,6 @@
 /* Suite "smp": races between what one vCPU sets and what others do with it at the same time: masks
- * against sends, a page of an LDT against loads of its selectors. */
+ * against sends, a page of an LDT against loads of its selectors, the rights of a page against
+ * stores of user mode. */
 #include "clock.h"
 #include "event.h"
 #include "gdt.h"
@@ -7,6 +8,7 @@
 #include "mm.h"
 #include "smp.h"
 #include "suite.h"
+#include "user.h"
 #include "worker.h"
 
 #define PATIENCE (20 * NS_PER_S)
@@ -142,4 +144,86 @@ static void ldt_page_is_taken_away(void)
     frame_free(page);
 }
 
-SUITE_PART(smp, 57, 3, TEST(masks_against_sends), TEST(ldt_page_is_taken_away));
+/* --- Rights of a page against stores of user mode --------------------------------------------- */
+
+#define STORES 200ul
+#define ROUNDS 1000000u
+
+static struct {
+    uint64_t *va;
+    uint64_t writable, read_only;       /* entries */
+    volatile uint64_t faults;
+} opened;
+
+/* Closed for as short as it can be. Only one does it: while a flush waits for the CPU whose store
+ * has faulted, the page is closed. */
+static void open_and_close(struct worker *w)
+{
+    uint64_t random = 1;
+
+    while (!smp_stop && w == &workers[0]) {
+        w->count++;
+        for (uint64_t n = smp_random(&random) % 4096; n > 0 && !smp_stop; n--)
+            __asm__ volatile("pause");
+        w->faults += xen_update_va_mapping((uint64_t)opened.va, opened.read_only,
+                                           UVMF_INVLPG | UVMF_ALL) != 0;
+        w->faults += xen_update_va_mapping((uint64_t)opened.va, opened.writable, 0) != 0;
+    }
+}
+
+static bool store_again(struct regs *r)
+{
+    (void)r;
+    opened.faults++;
+    xen_sched_op(SCHEDOP_yield, NULL);
+    return true;
+}
+
+/* rdx times; returns how often, with a bit more if a register was changed. */
+USER_ASM void store_often(void)
+{
+    __asm__("xorl %eax, %eax\n\tmovl $8, %r8d\n\tmovl $9, %r9d\n\tmovl $10, %r10d\n\t"
+            "movl $11, %r11d\n\tmovl $12, %ecx\n\tmovq %rsi, %rdi\n"
+            "1:\tincq (%rsi)\n\tincq %rax\n\tcmpq %rdx, %rax\n\tjb 1b\n\t"
+            "xorl $8, %r8d\n\txorl $9, %r9d\n\txorl $10, %r10d\n\txorl $11, %r11d\n\t"
+            "xorl $12, %ecx\n\txorq %rsi, %rdi\n\torq %r9, %r8\n\torq %r10, %r8\n\t"
+            "orq %r11, %r8\n\torq %rcx, %r8\n\torq %rdi, %r8\n\tjz 2f\n\tbtsq $63, %rax\n"
+            "2:\tret");
+}
+
+/* A store that faults because the page was closed may find it open when the hypervisor looks: then
+ * it is made again, and the guest is told nothing. */
+static void rights_against_stores(void)
+{
+    trap_handler old;
+    pfn_t page;
+    uint64_t stored = 0;
+
+    smp_begin();
+    page = frame_alloc();
+    *(uint64_t *)p2v(page) = 0;
+    opened.va = (uint64_t *)0x900000;
+    opened.writable = make_pte(pfn_to_mfn(page), PTE_USER);
+    opened.read_only = opened.writable & ~PTE_RW;
+    opened.faults = 0;
+    ASSERT_EQ(map_user(opened.va, opened.writable), 0);
+    ASSERT(workers_start(open_and_close, NULL));
+    old = trap_set_handler(TRAP_PF, store_again);
+    for (unsigned i = 0; smp_goes_on(i, ROUNDS); i++) {
+        struct user_result end = user_run(store_often, 0, (uint64_t)opened.va, STORES);
+
+        EXPECT(end.exited);
+        EXPECT_EQ(end.code, STORES);
+        stored += STORES;
+    }
+    trap_set_handler(TRAP_PF, old);
+    smp_stop = true;
+    ASSERT(workers_join());
+    EXPECT(opened.faults > 0);
+    EXPECT_EQ(*(uint64_t *)p2v(page), stored);
+    EXPECT_EQ(unmap_page(opened.va), 0);
+    frame_free(page);
+}
+
+SUITE_PART(smp, 57, 3, TEST(masks_against_sends), TEST(ldt_page_is_taken_away),
+           TEST(rights_against_stores));

@@ -43,7 +43,7 @@ static bool entries_allow(uint64_t at, uint64_t va, uint64_t need, uint64_t refu
 /* The page tables allow this access, so the fault is spurious: the entry was changed meanwhile,
  * or the TLB held an older one, which the CPU dropped when it faulted. The access will succeed
  * when it is repeated. */
-static __attribute__((noinline)) bool is_spurious(const struct vcpu *v, uint64_t va, uint32_t code)
+bool page_fault_is_spurious(const struct vcpu *v, uint64_t va, uint32_t code)
 {
     uint64_t need = PTE_P | PTE_US | (code & PF_WRITE ? PTE_RW : 0),
              refuse = code & PF_FETCH ? PTE_NX : 0;
@@ -71,7 +71,7 @@ void other_page_fault(struct vcpu *v, struct cpu_user_regs *regs, uint64_t cr2)
             window_fault(v, cr2, code);
         return;
     }
-    if ((code & PF_PRESENT) && is_spurious(v, cr2, code))
+    if ((code & PF_PRESENT) && page_fault_is_spurious(v, cr2, code))
         return;
     inject_page_fault(v, cr2, code);
 }

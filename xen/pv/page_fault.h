@@ -13,5 +13,7 @@
 
 /* A #PF of v at cr2 that is no store to a page table; regs are v's. */
 void other_page_fault(struct vcpu *v, struct cpu_user_regs *regs, uint64_t cr2);
+/* The tables that v runs on allow the access now. Called by bounce.S, too. */
+bool page_fault_is_spurious(const struct vcpu *v, uint64_t va, uint32_t code);
 
 #endif
