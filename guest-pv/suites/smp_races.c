@@ -155,8 +155,8 @@ static struct {
     volatile uint64_t faults;
 } opened;
 
-/* Closed for as short as it can be. Only one does it: while a flush waits for the CPU whose store
- * has faulted, the page is closed. */
+/* Closed for as short as it can be, mostly. Only one does it: while a flush waits for the CPU whose
+ * store has faulted, the page is closed. */
 static void open_and_close(struct worker *w)
 {
     uint64_t random = 1;
@@ -167,6 +167,8 @@ static void open_and_close(struct worker *w)
             __asm__ volatile("pause");
         w->faults += xen_update_va_mapping((uint64_t)opened.va, opened.read_only,
                                            UVMF_INVLPG | UVMF_ALL) != 0;
+        if (w->count % 16 == 0)
+            xen_sched_op(SCHEDOP_yield, NULL);          /* with one CPU the store is tried now */
         w->faults += xen_update_va_mapping((uint64_t)opened.va, opened.writable, 0) != 0;
     }
 }
