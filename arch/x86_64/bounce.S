@@ -97,17 +97,33 @@
     movl $SEL_GUEST_SS, R_ss(%rsp)
 .endm
 
+/* What BEGIN has saved is loaded again, and the guest goes on as its frame says. */
+.macro RETURN_TO_GUEST
+    mov R_rax(%rsp), %rax
+    mov R_rcx(%rsp), %rcx
+    mov R_rdx(%rsp), %rdx
+    lea R_rip(%rsp), %rsp
+    jmp do_iretq
+.endm
+
 /* The handler's address is canonical: set_trap_table has checked it. */
 .macro ENTER_HANDLER address, flags
     mov V_info(%rax), %rcx
     testb $MASKS_EVENTS, \flags(%rax)
     setnz I_mask(%rcx)
     SET_FRAME \address
-    mov R_rax(%rsp), %rax
+    RETURN_TO_GUEST
+.endm
+
+/* Where BEGIN goes if it does not go on. All registers are the guest's, rsp: at the error code. */
+.macro GO_ON_IN_C name, at
+\name\()_slow_saved:
     mov R_rcx(%rsp), %rcx
     mov R_rdx(%rsp), %rdx
-    lea R_rip(%rsp), %rsp
-    jmp do_iretq
+\name\()_slow:
+    mov R_rax(%rsp), %rax
+    add $R_error_code, %rsp
+    jmp \at
 .endm
 
 /* --- #PF -------------------------------------------------------------------------------------- */
@@ -174,11 +190,7 @@ page_fault_check:                       /* user mode's: do the tables allow it b
     mov R_r11(%rsp), %r11
     mov S_vcpu(%rsp), %rax
     jz page_fault_real
-    mov R_rax(%rsp), %rax
-    mov R_rcx(%rsp), %rcx
-    mov R_rdx(%rsp), %rdx
-    lea R_rip(%rsp), %rsp
-    jmp do_iretq
+    RETURN_TO_GUEST
 
 page_fault_of_kernel:
     STAY_ON_STACK page_fault_slow_saved
@@ -187,16 +199,12 @@ page_fault_of_kernel:
 
 page_fault_failed:                      /* the push has faulted, which has changed CR2 */
     swapgs
+    mov V_root_user(%rax), %rdx         /* C may find by now that there is no fault */
+    mov %rdx, %cr3
 page_fault_failed_in_kernel:
     mov V_cr2(%rax), %rdx
     mov %rdx, %cr2
-page_fault_slow_saved:
-    mov R_rcx(%rsp), %rcx
-    mov R_rdx(%rsp), %rdx
-page_fault_slow:
-    mov R_rax(%rsp), %rax
-    add $R_error_code, %rsp
-    jmp guest_page_fault
+    GO_ON_IN_C page_fault, guest_page_fault
 
 /* --- INT 0x80 --------------------------------------------------------------------------------- */
 /* Its gate's DPL is 3. As on Xen the DPL that the guest's own table has for it does not count. */
@@ -215,15 +223,9 @@ int_80:                                 /* rsp: at the error code, which is 0 */
     movb $1, V_kernel_mode(%rax)
     ENTER_HANDLER V_trap_80, V_trap_80_flags
 
-int_80_failed:
+int_80_failed:                          /* C meets the same fault, and loads the root anew */
     swapgs
-int_80_slow_saved:
-    mov R_rcx(%rsp), %rcx
-    mov R_rdx(%rsp), %rdx
-int_80_slow:
-    mov R_rax(%rsp), %rax
-    add $R_error_code, %rsp
-    jmp trap
+    GO_ON_IN_C int_80, trap
 
 /* --- The event callback, after a hypercall ---------------------------------------------------- */
 /* rsp: at r15 of the frame, which has all but the registers that C does not change. rax is in it.
