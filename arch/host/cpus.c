@@ -63,8 +63,8 @@ void host_set_current_of(unsigned cpu, struct vcpu *v)
     states[cpu] = (struct state){ .current = v };
 }
 
-/* Timers of vCPUs may still be in their lists. There is nobody left from whom the first could take
- * a vCPU: it would look for one for ever, and not halt. */
+/* Timers of vCPUs may still be in their lists. The first CPU has no other left to take a vCPU from:
+ * it would look for one for ever, and not halt. */
 void host_remove_cpus(void)
 {
     cpus[0]->steal_again = false;

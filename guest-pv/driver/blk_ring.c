@@ -21,8 +21,8 @@ static struct blk_record *record(const struct blk_ring *r)
     return ring_record(r->shared.sring->__pad);
 }
 
-/* Answers the oldest request. Whoever dies between two of these stores leaves a record that is not
- * the next answer's, or is and is whole, or has been pushed (B3). */
+/* Answers the oldest request. If the driver dies between two of these stores, the record is not the
+ * next answer's, or it is and is whole, or the answer has been pushed (B3). */
 static void push_answer(struct blk_ring *r, const blkif_response_t *a)
 {
     blkif_back_ring_t *shared = &r->shared;

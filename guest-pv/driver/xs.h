@@ -14,7 +14,7 @@
 /* Another store has taken the place of the one that served us: it knows nothing of our watches and
  * nodes. True once for each; also at the first call. */
 bool xs_store_is_new(void);
-/* Nobody will serve us any more: every request fails. */
+/* No store will serve this domain any more: every request fails. */
 bool xs_store_is_gone(void);
 /* Events are told to fn, from inside of requests and of xs_events(). It must not make requests. */
 void xs_init(void (*fn)(const char *path, const char *token));

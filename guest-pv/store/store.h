@@ -146,7 +146,7 @@ void watch_pay(struct conn *c);         /* owed events that have room now */
 /* The node of that path changed: fires all watches on it and on the nodes above, of domains that
  * may read d. */
 void watch_fire(const char *path, const struct data *d);
-/* Called with each path whose node changed; NULL: nobody wants to know. */
+/* Called with each path whose node changed; NULL: no function is. */
 extern void (*tree_changed)(const char *path);
 /* Fires all watches on @introduceDomain or @releaseDomain. */
 void watch_fire_special(const char *name);

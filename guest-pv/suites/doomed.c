@@ -21,7 +21,7 @@ static uint64_t random_below(uint64_t n)
     return (seed >> 33) % n;
 }
 
-/* On the stack of whatever is interrupted. */
+/* An interrupt: it may come between any two instructions of the test. */
 static void on_time(void *arg)
 {
     struct sched_shutdown how = { .reason = SHUTDOWN_crash };
@@ -60,7 +60,7 @@ static void use_net(void)
     }
 }
 
-/* States that follow from nothing, and a ring that is none. */
+/* States in no order, and a reference that leads to no ring. */
 static void confuse(const struct front *f)
 {
     front_set_state(f, (XenbusState)random_below(8));

@@ -117,8 +117,8 @@ static void low_memory_last(void **state)
     assert_int_equal(alloc_frames(0), NR_FRAMES - 5);
 }
 
-/* Every frame is given once, whatever the borders of the ranges are, and all become the same blocks
- * again when they are free. */
+/* Every frame is given once, for ranges with any borders, and all become the same blocks again when
+ * they are free. */
 static void all_is_given_once(void **state)
 {
     uint64_t all;
