@@ -19,6 +19,38 @@ REASONS = {
     "too-large": r"memory|too large|room|fit",
 }
 
+# How a guest crashes (suite crash), and the reason that is printed.
+NO_FRAME = "kernel stack {} cannot take a frame"
+NO_STACK = NO_FRAME.format("ffffff0000001230")
+CRASHES = (
+    ("fault", r"Unhandled: vec 14\[0002\]"),
+    ("ud", r"Unhandled: vec 6\[0000\]"),
+    ("stack", NO_STACK),
+    ("rostack", NO_FRAME.format("ffffffff8[0-9a-f]{7}")),
+    ("hvstack", NO_FRAME.format("ffff830000001000")),
+    ("ncstack", NO_FRAME.format("8000000000000000")),
+    ("iret", "iret frame at ffffff0000001238 cannot be read"),
+    ("userroot", "guest IRET to user mode with no user pagetables loaded"),
+    ("loop", NO_FRAME.format("ffffffff8[0-9a-f]{7}")),
+    ("root", NO_FRAME.format("ffffffff8[0-9a-f]{7}")),
+    ("panic", "guest-pv: panic: crash=panic was asked for"),
+    ("absent", NO_STACK),
+    ("denied", NO_STACK),
+    ("int80", NO_STACK),
+    ("userud", NO_STACK),
+    ("syscall", NO_STACK),
+)
+
+
+def registers_of_each(lines):
+    """Of each guest of CRASHES; "panic" ends by a hypercall, and its registers are printed, too."""
+    for n, (word, _) in enumerate(CRASHES, 1):
+        head = f"(XEN) Domain {n} (vcpu#0) crashed on cpu#0:"
+        if not any(line == head and after.startswith("(XEN) RIP:    e033:[<")
+                   for line, after in zip(lines, lines[1:])):
+            yield f"{word}: no registers"
+
+
 CASES = [
     Case("iso-bios", guests=MENU, shows=(r"^\(XEN\).*Paragon",), limit=120),
     Case("iso-uefi", guests=MENU, firmware="uefi", same_as="iso-bios", limit=120),
@@ -38,6 +70,13 @@ CASES = [
     Case("crash-alone",
          modules=("GOOD name=wreck mem=32M -- suites=crash",),
          guests=(), crash=(1,)),
+    Case("crash-ways",
+         modules=tuple(f"GOOD name={word} mem=16M -- suites=crash crash={word}"
+                       for word, _ in CRASHES) + (ALL.format("good"),),
+         guests=(len(CRASHES) + 1,), crash=tuple(range(1, len(CRASHES) + 1)), mem=1024,
+         shows=tuple(rf"^\((XEN\) d{n}v0:|d{n}\)) {reason}$"
+                     for n, (_, reason) in enumerate(CRASHES, 1)),
+         check=registers_of_each),
     Case("out-of-memory",
          modules=("GOOD name=giant mem=4G -- suites=boot", SHORT.format("good")),
          guests=(2,),

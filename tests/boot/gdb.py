@@ -15,7 +15,7 @@ import threading
 import time
 
 # Numbers of registers in QEMU's x86-64 target description.
-RSP, RIP = 7, 16
+RBX, RSP, RIP = 1, 7, 16
 PATIENCE = 60  # seconds, for any one answer
 
 
@@ -96,6 +96,17 @@ class Stub:
         if not answer.startswith("T05"):
             raise RuntimeError(f"gdb stub: stopped with {answer}, and not at {name}")
         self.ask(f"z1,{address},1")
+
+    def get(self, register):
+        return int.from_bytes(bytes.fromhex(self.ask(f"p{register:x}")), "little")
+
+    def word(self, address):
+        """The 8 bytes at a virtual address."""
+        return int.from_bytes(bytes.fromhex(self.ask(f"m{address:x},8")), "little")
+
+    def set_word(self, address, value):
+        if self.ask(f"M{address:x},8:{value.to_bytes(8, 'little').hex()}") != "OK":
+            raise RuntimeError(f"gdb stub: no memory at {address:#x}")
 
     def set(self, register, value):
         if self.ask(f"P{register:x}={value.to_bytes(8, 'little').hex()}") != "OK":

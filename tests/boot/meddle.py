@@ -1,5 +1,5 @@
-"""What the cases of NMIs, machine checks and panics do to the machine (plans for gdb.py), and the
-check that a panic printed the registers once. Called by the cases."""
+"""What the cases of NMIs, machine checks, panics and races do to the machine (plans for gdb.py),
+and the check that a panic printed the registers once. Called by the cases."""
 
 import itertools
 
@@ -9,6 +9,8 @@ SENDING = ("arch_console_write", "arch_console_putc")  # under the console's loc
 RUNNING = "entry_xen_version"  # in hypercall_table: entered when a guest makes this hypercall
 NOWHERE = 0xFFFF82C000000000  # not mapped
 NMIS = 50  # at least
+DIRECTMAP = 0xFFFF830000000000  # where the hypervisor has all memory: memlayout.h
+NX = 1 << 63
 
 
 def sending(stub, times):
@@ -75,6 +77,15 @@ def panic_in_panic(stub):
     stub.set(gdb.RIP, NOWHERE)
     stub.run_to("arch_show_stack")
     stub.set(gdb.RIP, NOWHERE)
+    stub.leave()
+
+
+def allow_meanwhile(stub):
+    """What another vCPU may do after a fault of user mode whose frame cannot be pushed, before C
+    judges it: makes the page executable. The entry's machine address is in rbx."""
+    stub.run_to("page_fault_failed")
+    entry = DIRECTMAP + stub.get(gdb.RBX)
+    stub.set_word(entry, stub.word(entry) & ~NX)
     stub.leave()
 
 
