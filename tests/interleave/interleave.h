@@ -16,7 +16,7 @@ struct scenario {
 };
 extern const struct scenario page_scenarios[], grant_scenarios[], event_scenarios[],
     misc_scenarios[], death_scenarios[], claim_scenarios[];
-extern const struct scenario sleep_scenarios[];     /* of one domain, on CPUs that schedule */
+extern const struct scenario sleep_scenarios[];     /* on CPUs that schedule */
 
 /* A number below n, from the seed. */
 unsigned pick(unsigned n);

@@ -23,7 +23,7 @@ $(INTERLEAVE)/common/string.o $(INTERLEAVE)/common/printf.o: \
 INTERLEAVE_LDFLAGS := -rdynamic $(LIBC_NAMES:%=-Wl,--wrap=%)
 INTERLEAVE_WAIT := -Wl,--wrap=vcpu_wait
 # Those whose CPUs schedule, which threads do not.
-INTERLEAVE_SLEEPS := blocks polls timers downs periods
+INTERLEAVE_SLEEPS := blocks polls timers downs periods tenants
 INTERLEAVE_SCENARIOS := retype retype-audited hammer trees linear give-back give-back-two \
     grants last-puts ports ports-fifo ends to-fifo lines vcpus words descriptors death claims \
     claims-service slow-line timer-ends $(INTERLEAVE_SLEEPS)
@@ -71,7 +71,8 @@ check-interleave: $(INTERLEAVE)/interleave
 check-races: $(INTERLEAVE)/interleave
 	$(call say,TEST,$@)
 	@python3 -B tests/interleave/plant.py $(INTERLEAVE) $(UNIT_CC) $(INTERLEAVE_CFLAGS) \
-	    $(INTERLEAVE_SWITCH) -- $(INTERLEAVE_OBJ) -- $(INTERLEAVE_LDFLAGS) $(INTERLEAVE_WAIT)
+	    -- $(INTERLEAVE_ENTRY) -- $(INTERLEAVE_SWITCH) -- $(INTERLEAVE_OBJ) \
+	    -- $(INTERLEAVE_LDFLAGS) $(INTERLEAVE_WAIT)
 
 -include $(shell find $(INTERLEAVE) -name '*.d' 2>/dev/null)
 
@@ -107,6 +108,7 @@ check-threads: $(THREADS)/threads
 	    $(INTERLEAVE_SCENARIOS)) | xargs -P2 -I{} sh -c \
 	    'timeout 60 setarch -R $< {} 1 $(THREAD_SEEDS) || exit 255'
 	@python3 -B tests/interleave/plant.py --threads $(THREADS) $(UNIT_CC) $(THREADS_CFLAGS) \
-	    -fsanitize=thread -- $(THREADS_OBJ) -- -fsanitize=thread -rdynamic $(INTERLEAVE_WAIT)
+	    -- -- -fsanitize=thread -- $(THREADS_OBJ) \
+	    -- -fsanitize=thread -rdynamic $(INTERLEAVE_WAIT)
 
 -include $(shell find $(THREADS) -name '*.d' 2>/dev/null)

@@ -147,14 +147,16 @@ static void start_vcpus(struct domain *d, unsigned *cpu)
     }
 }
 
-/* All of the domain's vCPUs run until their programs have ended. */
-static void run_scheduled(struct domain *d, uint64_t seed, unsigned steps, bool wait)
+/* All vCPUs run until their programs have ended. */
+static void run_scheduled(struct domain *d[2], uint64_t seed, unsigned steps, bool wait)
 {
-    start_vcpus(d, NULL);
+    for (unsigned i = 0; i < 2 && d[i] != NULL; i++)
+        start_vcpus(d[i], NULL);
     host_cpus_schedule(2 + (unsigned)(seed % 3), seed, steps);
     accesses_begin(seed, wait);
-    for (unsigned i = 0; i < d->nr_vcpus; i++)
-        vcpu_wake(d->vcpu[i]);
+    for (unsigned i = 0; i < 2 && d[i] != NULL; i++)
+        for (unsigned id = 0; id < d[i]->nr_vcpus; id++)
+            vcpu_wake(d[i]->vcpu[id]);
     (void)host_run(PATIENCE_NS);
     HOST_CHECK(nr_programs == 0, "%u programs have not ended: a wake-up was lost", nr_programs);
     guests_end();
@@ -197,7 +199,7 @@ static void run(const struct scenario *s, uint64_t seed)
     s->prepare(d);
     host_become(cpus[0]->idle);
     if (scheduled)
-        run_scheduled(d[0], seed, steps, wait);
+        run_scheduled(d, seed, steps, wait);
     else
         run_each(d, seed, steps, wait);
     if (machine_down(NULL) != 0)

@@ -1,10 +1,12 @@
 /* vCPUs that sleep and wake each other, more of them than CPUs: these schedule, and the vCPUs go
  * from one to another (arch/host/schedule.c). Each vCPU has a partner and an event of its own. A
  * wake-up that is lost leaves both asleep for ever, which main.c finds: then a program has not
- * ended though all CPUs are idle. */
+ * ended though all CPUs are idle. And vCPUs of two domains that take turns on the CPUs: none may
+ * find in a TLB what another has left. */
 #include "arch/arch.h"
 #include "common/atomic.h"
 #include "tests/interleave/interleave.h"
+#include "xen/core/walk.h"
 #include "xen/cpu/upcall.h"
 
 #define ROUNDS 20u
@@ -12,6 +14,12 @@
 
 /* Of domain 1: the event of each vCPU, and of its timer. */
 static evtchn_port_t event_of[MAX_VCPUS], timer_of[MAX_VCPUS];
+
+static void stop_ticks(unsigned id)
+{
+    current->domain->vcpu[id]->info->evtchn_upcall_mask = 1;
+    (void)call(__HYPERVISOR_vcpu_op, VCPUOP_stop_periodic_timer, id, 0, 0);
+}
 
 static void prepare(struct domain *d[2])
 {
@@ -23,8 +31,7 @@ static void prepare(struct domain *d[2])
         HOST_CHECK(OP(bind_ipi, ipi) == 0 && OP(bind_virq, virq) == 0, "ports of vCPU %u", i);
         event_of[i] = ipi.port;
         timer_of[i] = virq.port;
-        d[0]->vcpu[i]->info->evtchn_upcall_mask = 1;
-        (void)call(__HYPERVISOR_vcpu_op, VCPUOP_stop_periodic_timer, i, 0, 0);
+        stop_ticks(i);
     }
 }
 
@@ -197,11 +204,56 @@ static void periods(struct vcpu *v)
         change(VCPUOP_up, id, v);
 }
 
+/* Each vCPU has a page of user mode, whose translations are global. */
+static mfn_t page_of[2][MAX_VCPUS];
+
+static long map_page(unsigned id, mfn_t mfn)
+{
+    return call(__HYPERVISOR_update_va_mapping, FREE_PFN_VA + id * PAGE_SIZE,
+                mfn << PAGE_SHIFT | PTE_P | PTE_RW | PTE_US, 0, 0);
+}
+
+static void prepare_tenants(struct domain *d[2])
+{
+    for (unsigned i = 0; i < 2; i++) {
+        host_become(d[i]->vcpu[0]);
+        for (unsigned id = 0; id < d[i]->nr_vcpus; id++) {
+            page_of[i][id] = unmapped_frame();
+            HOST_CHECK(map_page(id, page_of[i][id]) == 0, "page of vCPU %u", id);
+            stop_ticks(id);
+        }
+    }
+}
+
+/* Another frame for its page, and no flush of its own. The old one may go to the other domain. */
+static void replace_page(const struct vcpu *v)
+{
+    mfn_t *mfn = &page_of[v->domain->id - 1][v->id], old = *mfn, new = get_frame_anew();
+
+    if (new == INVALID_MFN)
+        return;
+    HOST_CHECK(map_page(v->id, new) == 0, "page of vCPU %u", v->id);
+    *mfn = new;
+    give_frame_back(old);
+}
+
+static void tenants(struct vcpu *v)
+{
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        guest_store(FREE_PFN_VA + pick(v->domain->nr_vcpus) * PAGE_SIZE, i);
+        if (pick(3) == 0)
+            replace_page(v);
+        (void)call(__HYPERVISOR_sched_op, SCHEDOP_yield, 0, 0, 0);
+        in_guest(v);
+    }
+}
+
 const struct scenario sleep_scenarios[] = {
     { "blocks", { 6 }, prepare, { blocks }, NULL },
     { "polls", { 6 }, prepare, { polls }, NULL },
     { "timers", { 4 }, prepare, { timers }, NULL },
     { "downs", { 4 }, prepare, { downs }, NULL },
     { "periods", { 4 }, prepare_periods, { periods }, NULL },
+    { "tenants", { 2, 2 }, prepare_tenants, { tenants, tenants }, NULL },
     { NULL },
 };

@@ -23,8 +23,8 @@ ONE_CPU = "entries below return descriptors grant"
 
 
 def path_of(name):
-    """The file of the hypervisor with that name, of which there is one."""
-    path, = pathlib.Path("xen").rglob(name)
+    """The file of the hypervisor, or of the fake machine, with that name, of which there is one."""
+    path, = [*pathlib.Path("xen").rglob(name), *pathlib.Path("arch/host").glob(name)]
     return path
 
 
