@@ -21,7 +21,7 @@
 #include "xen/pv/evtchn.h"
 #include "xen/pv/evtchn_table.h"
 #include "xen/pv/grant.h"
-#include "xen/pv/grant_map.h"
+#include "xen/pv/grant_maptrack.h"
 #include "xen/pv/hypercall_counts.h"
 #include "xen/pv/hypercall_page.h"
 #include "xen/pv/memory_map.h"

@@ -10,7 +10,7 @@ LAWS_FAST := $(LAWS)/tests/laws/tie.o $(LAWS)/models.o
 LAWS_STATIC := pagetype:table_refused pagetype:is_hole_slot mmu_update:mod_table_entry \
     mmu_update:update_one ptwr:store_to_l1 upcall:bounce emulate:write_cr emulate:xcr0_ok \
     debugreg:set_dr7 vcpu_init:set_registers desc:gdt_nr_frames segments:gate_target_ok elf:inside \
-    grant_copy:within grant_map:maptrack_by_handle grant_map:maptrack_free console_ring:nr_waiting \
+    grant_copy:within grant_map:maptrack_by_handle console_ring:nr_waiting \
     evtchn_fifo:link_to_tail time:inverse
 LAWS_FILES := $(foreach s,$(LAWS_STATIC),$(filter %/$(firstword $(subst :, ,$s)).c,$(UNIT_SRC)))
 LAWS_OPENED := $(sort $(LAWS_FILES:%.c=$(LAWS)/%.o))

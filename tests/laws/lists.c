@@ -6,13 +6,13 @@
 #include "common/elf.h"
 #include "xen/pv/console_ring.h"
 #include "xen/pv/grant.h"
+#include "xen/pv/grant_maptrack.h"
 #include "xen/pv/grant_pin.h"
 #include "xen/pv/hypercalls.h"
 
 bool inside(const struct elf_file *e, uint64_t offset, uint64_t len);
 bool within(const struct grant_area *area, unsigned offset, unsigned len);
 struct maptrack *maptrack_by_handle(const struct grant_table *gt, grant_handle_t handle);
-void maptrack_free(struct grant_table *gt, struct maptrack *t, uint32_t index);
 uint32_t nr_waiting(const struct domain *d);
 bool link_to_tail(event_word_t *tail, evtchn_port_t port);
 

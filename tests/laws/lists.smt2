@@ -31,7 +31,7 @@
 (define-fun elf_inside ((size U64) (offset U64) (len U64)) Bool
   (and (bvule len size) (bvule offset (bvsub size len))))
 
-; --- The formulas of grant.h, grant_copy.c, grant_map.c -------------------------------------------
+; --- The formulas of grant.h, grant_copy.c, grant_map.c, grant_maptrack.h ------------------------
 
 ; Where the entry of a reference lies: the number of its page times 4096, and the offset in that.
 (define-fun v1_place-domain ((ref U32)) Bool (bvult ref (_ bv16384 32)))

@@ -29,7 +29,7 @@ CIRCLES = (
     ("pv/console_ring", "pv/input", "pv/store"),
     ("pv/desc", "pv/linear", "pv/pagetype"),
     ("pv/evtchn", "pv/evtchn_fifo"),
-    ("pv/grant", "pv/grant_map", "pv/grant_version"),
+    ("pv/grant", "pv/grant_maptrack", "pv/grant_version"),
 )
 
 

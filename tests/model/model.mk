@@ -23,7 +23,7 @@ MODEL_LDFLAGS += $(foreach f,host_step flush_since flush_foreign wait_for_flush 
 MODEL_CPUS := $(MODEL)/cpus
 MODEL_CPUS_SRC := $(addprefix xen/core/,alloc.c flush.c frame.c request.c) \
     $(addprefix xen/pv/,desc.c l1_entry.c linear.c memory.c mmu_update.c mmuext.c pagetype.c \
-    ptwr.c grant.c grant_copy.c grant_map.c grant_pin.c memory_exchange.c)
+    ptwr.c grant.c grant_copy.c grant_map.c grant_maptrack.c grant_pin.c memory_exchange.c)
 MODEL_CPUS_OBJ := $(filter-out $(MODEL_CPUS_SRC:%.c=$(MODEL)/%.o),$(MODEL_OBJ)) \
     $(MODEL_CPUS_SRC:%.c=$(MODEL_CPUS)/%.o)
 MODEL_CPUS_CFLAGS := -fsanitize=thread --param tsan-instrument-func-entry-exit=0 -Wno-error

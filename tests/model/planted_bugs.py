@@ -160,7 +160,7 @@ BUGS = (
         old="    if (!readonly && get_page_type(f, TYPE_WRITABLE) != 0) {\n", new="    if (0) {\n",
         scope="grant", violation="type references"),
     Bug("a handle ends with its host mapping, the device's stays", "grant_map.c",
-        old="    if (!(t->flags & LIVE)) {\n"
+        old="    if (!(t->flags & MAPTRACK_LIVE)) {\n"
             "        maptrack_free",
         new="    if (!(t->flags & GNTMAP_host_map)) {\n"
             "        maptrack_free",
@@ -212,16 +212,16 @@ BUGS = (
             "        grant_forget_granter(d);\n",
         new="",
         scope="grant-end", violation="a handle for a grant of a domain that is gone"),
-    Bug("a pin survives the mapper", "grant_map.c",
+    Bug("a pin survives the mapper", "grant_maptrack.c",
         old="        grant_unpin(t->granter, t->ref, t->flags & GNTMAP_readonly);\n"
             "        maptrack_free(gt, t, i);\n",
         new="        maptrack_free(gt, t, i);\n",
         scope="grant-end", violation="a grant that a domain uses that is gone"),
-    Bug("a device's mapping survives its domain", "grant_map.c",
+    Bug("a device's mapping survives its domain", "grant_maptrack.c",
         old="        if (t->flags & GNTMAP_device_map)\n"
-            "            end_device_map(t->granter, "
+            "            grant_end_device_map(t->granter, "
             "grant_pins_of(t->granter->grant, t->ref)->mfn,\n"
-            "                           t->flags & GNTMAP_readonly);\n",
+            "                                 t->flags & GNTMAP_readonly);\n",
         new="",
         scope="grant-end"),
 

@@ -18,7 +18,7 @@
 #include "xen/core/walk.h"
 #include "xen/pv/audit.h"
 #include "xen/pv/grant.h"
-#include "xen/pv/grant_map.h"
+#include "xen/pv/grant_maptrack.h"
 #include "xen/pv/hypercalls.h"
 
 #define MUST(cond)                                                                                 \

@@ -1,8 +1,9 @@
 /* Recounts the references of all frames (invariants F1 to F10 of core/frame.h; F12, and P2
  * of core/pci.h, are checked on the way). It computes from page tables, pins, roots, descriptor
  * tables and registered pages how many references and type references each frame must have, and
- * panics if the frame table differs. The pins of grants are recounted by grant_audit (grant_map.c).
- * Debug builds run it when a domain ends; the host tests run it after every operation. */
+ * panics if the frame table differs. The pins of grants are recounted by grant_audit
+ * (grant_maptrack.c). Debug builds run it when a domain ends; the host tests run it after every
+ * operation. */
 #include "arch/arch.h"
 #include "xen/core/alloc.h"
 #include "xen/core/bug.h"
@@ -14,7 +15,7 @@
 #include "xen/pv/audit.h"
 #include "xen/pv/evtchn_table.h"
 #include "xen/pv/grant.h"
-#include "xen/pv/grant_map.h"
+#include "xen/pv/grant_maptrack.h"
 #include "xen/pv/pagetype.h"
 
 struct tally {

@@ -1,7 +1,7 @@
 /* Grant tables: their pages, into which a guest writes its grants, and the commands about them.
  * Checking and pinning of entries is in grant_pin.c, versions in grant_version.c, mapping in
- * grant_map.c, copying in grant_copy.c. Called by the generated dispatch (common/abi.def),
- * boot/build.c and when a domain is created or ends. */
+ * grant_map.c, handles in grant_maptrack.c, copying in grant_copy.c. Called by the generated
+ * dispatch (common/abi.def), boot/build.c and when a domain is created or ends. */
 #include "arch/arch.h"
 #include "xen/core/alloc.h"
 #include "xen/core/claim.h"
@@ -13,7 +13,7 @@
 #include "xen/core/sched.h"
 #include "xen/pv/domid.h"
 #include "xen/pv/grant.h"
-#include "xen/pv/grant_map.h"
+#include "xen/pv/grant_maptrack.h"
 #include "xen/pv/grant_version.h"
 #include "xen/pv/hypercalls.h"
 #include "xen/pv/pagetype.h"

@@ -35,7 +35,7 @@ void grant_destroy(struct domain *d);
 int grant_reserve(struct domain *d, unsigned ref, domid_t domid, pfn_t gfn);
 
 /* The structures of grant tables, for the files grant*.c: grant.c (tables), grant_pin.c (pins),
- * grant_map.c (handles and mappings), grant_copy.c, grant_version.c (version 2). */
+ * grant_map.c (mappings), grant_maptrack.c (handles), grant_copy.c, grant_version.c (version 2). */
 #define MAX_GRANT_FRAMES 32u
 #define MAX_MAPTRACK_PAGES 256u
 /* The number of pins, too, in both versions. */

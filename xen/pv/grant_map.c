@@ -1,14 +1,12 @@
-/* Grant mappings: the handles of the mapping domain, and entering granted frames into its page
- * tables and removing them. Which reference belongs to what is G1 to G4 in grant.h. A handle is
- * an index and a generation. Pins are in grant_pin.c. Called by the generated dispatch
- * (common/abi.def) and when a domain ends.
+/* Grant mappings: entering granted frames into the mapping domain's page tables, and removing them.
+ * Which reference belongs to what is G1 to G4 in grant.h. Pins are in grant_pin.c, the table of
+ * handles and the end of domains in grant_maptrack.c. Called by the generated dispatch
+ * (common/abi.def).
  *
  * GNTMAP_device_map is for domains that drive devices: it returns the machine address, and keeps
  * references on the frame as long as a device may use it (G5). */
 #include "arch/arch.h"
 #include "common/trace_format.h"
-#include "xen/core/bug.h"
-#include "xen/core/claim.h"
 #include "xen/core/domain.h"
 #include "xen/core/domain_list.h"
 #include "xen/core/frame.h"
@@ -18,43 +16,21 @@
 #include "xen/core/trace.h"
 #include "xen/core/walk.h"
 #include "xen/pv/grant.h"
-#include "xen/pv/grant_map.h"
+#include "xen/pv/grant_maptrack.h"
 #include "xen/pv/grant_pin.h"
 #include "xen/pv/hypercalls.h"
 #include "xen/pv/l1_entry.h"
 #include "xen/pv/pagetype.h"
 
-#define LIVE (GNTMAP_device_map | GNTMAP_host_map)
-/* 15 bits, so that no handle is negative or ~0, which means none */
-#define GENERATION_MASK 0x7fffu
 #define UNMAP_BATCH 16u
 #define WORK_PER_MAP 800u
-#define WORK_PER_HANDLE 60u                     /* to release one */
-
-static struct maptrack *maptrack_at(const struct grant_table *gt, uint32_t index)
-{
-    return &gt->maptrack[index / MAPTRACKS_PER_PAGE][index % MAPTRACKS_PER_PAGE];
-}
 
 /* The index of a free handle, which stays on the free list; UINT32_MAX: no more. */
 static uint32_t maptrack_find_free(struct domain *d)
 {
-    struct grant_table *gt = d->grant;
-    unsigned page = gt->nr_maptracks / MAPTRACKS_PER_PAGE;
+    uint32_t index = d->grant->free_maptrack;
 
-    if (likely(gt->free_maptrack != UINT32_MAX))
-        return gt->free_maptrack;
-    if (page == MAX_MAPTRACK_PAGES)
-        return UINT32_MAX;
-    gt->maptrack[page] = alloc_page_for(d);
-    if (gt->maptrack[page] == NULL)
-        return UINT32_MAX;
-    for (unsigned i = MAPTRACKS_PER_PAGE; i-- > 0;) {
-        gt->maptrack[page][i].ref = gt->free_maptrack;
-        gt->free_maptrack = gt->nr_maptracks + i;
-    }
-    gt->nr_maptracks += MAPTRACKS_PER_PAGE;
-    return gt->free_maptrack;
+    return likely(index != UINT32_MAX) ? index : maptrack_grow(d);
 }
 
 static struct maptrack *maptrack_by_handle(const struct grant_table *gt, grant_handle_t handle)
@@ -65,15 +41,7 @@ static struct maptrack *maptrack_by_handle(const struct grant_table *gt, grant_h
     if (index >= gt->nr_maptracks)
         return NULL;
     t = maptrack_at(gt, index);
-    return (t->flags & LIVE) && t->generation == handle >> 16 ? t : NULL;
-}
-
-static void maptrack_free(struct grant_table *gt, struct maptrack *t, uint32_t index)
-{
-    t->flags = 0;
-    t->generation = (t->generation + 1) & GENERATION_MASK;
-    t->ref = gt->free_maptrack;
-    gt->free_maptrack = index;
+    return (t->flags & MAPTRACK_LIVE) && t->generation == handle >> 16 ? t : NULL;
 }
 
 static uint64_t *find_slot(struct domain *d, uint64_t host_addr, uint32_t flags)
@@ -148,7 +116,7 @@ static int map_locked(struct domain *d, struct domain *rd, struct gnttab_map_gra
     gt->free_maptrack = t->ref;
     t->granter = rd;
     t->ref = op->ref;
-    t->flags = (uint8_t)(op->flags & (LIVE | GNTMAP_readonly | GNTMAP_contains_pte));
+    t->flags = (uint8_t)(op->flags & (MAPTRACK_LIVE | GNTMAP_readonly | GNTMAP_contains_pte));
     op->handle = (uint32_t)t->generation << 16 | index;
     op->dev_bus_addr = mfn << PAGE_SHIFT;
     return GNTST_okay;
@@ -159,7 +127,7 @@ static int map_one(struct domain *d, struct gnttab_map_grant_ref *op)
     struct domain *rd;
     int rc;
 
-    if (!(op->flags & LIVE))
+    if (!(op->flags & MAPTRACK_LIVE))
         return GNTST_bad_gntref;
     rd = domain_by_id(op->dom);
     if (rd == NULL)                         /* domain 0 may be named, but grants nothing */
@@ -259,18 +227,11 @@ static int unmap_begin(struct domain *d, const struct gnttab_unmap_grant_ref *op
         t->flags &= (uint8_t)~GNTMAP_device_map;
         gone->device = true;
     }
-    if (!(t->flags & LIVE)) {
+    if (!(t->flags & MAPTRACK_LIVE)) {
         maptrack_free(d->grant, t, op->handle & 0xffff);
         gone->unpin = true;
     }
     return GNTST_okay;
-}
-
-static void end_device_map(struct domain *granter, mfn_t mfn, bool readonly)
-{
-    spin_lock(&granter->mm_lock);
-    grant_put_frame(mfn_to_frame(mfn), readonly);
-    spin_unlock(&granter->mm_lock);
 }
 
 static void unmap_finish(struct domain *d, const struct gone *gone)
@@ -283,7 +244,7 @@ static void unmap_finish(struct domain *d, const struct gone *gone)
         spin_unlock(&gone->granter->mm_lock);
     }
     if (unlikely(gone->device))
-        end_device_map(gone->granter, gone->mfn, gone->readonly);
+        grant_end_device_map(gone->granter, gone->mfn, gone->readonly);
     TRACE_OF(d, TRACE_MEM, TRC_MEM_PAGE_GRANT_UNMAP, gone->granter->id);
     if (gone->unpin)
         grant_unpin(gone->granter, gone->ref, gone->readonly);
@@ -360,102 +321,4 @@ long grant_unmap_grant_ref(uint64_t uop, unsigned count)
 long grant_unmap_and_replace(uint64_t uop, unsigned count)
 {
     return unmap_all(uop, count, true);
-}
-
-/* Called after the domain's vCPUs have ended and before its page tables are released. Drops the
- * pins and the references of device mappings; the other references are dropped with the
- * page-table entries (G3). */
-void grant_destroy_mappings(struct domain *d)
-{
-    struct grant_table *gt = d->grant;
-
-    for (uint32_t i = 0; i < gt->nr_maptracks; i++) {
-        struct maptrack *t = maptrack_at(gt, i);
-
-        if (!(t->flags & LIVE))
-            continue;
-        if (t->flags & GNTMAP_device_map)
-            end_device_map(t->granter, grant_pins_of(t->granter->grant, t->ref)->mfn,
-                           t->flags & GNTMAP_readonly);
-        grant_unpin(t->granter, t->ref, t->flags & GNTMAP_readonly);
-        maptrack_free(gt, t, i);
-        preempt_after(WORK_PER_HANDLE);
-    }
-}
-
-/* The granter owns no frame any more, so nothing of it is mapped, nor held for a device (G5).
- * Handles whose page-table entry was overwritten (G3) may still name it. */
-static void forget_granter_in(struct domain *d, struct domain *granter)
-{
-    for (uint32_t i = 0; i < d->grant->nr_maptracks; i++) {
-        struct maptrack *t = maptrack_at(d->grant, i);
-
-        if ((t->flags & LIVE) && t->granter == granter)
-            maptrack_free(d->grant, t, i);
-        mm_preempt_after(d, WORK_PER_HANDLE / 4);
-    }
-}
-
-void grant_forget_granter(struct domain *granter)
-{
-    struct domain *d;
-
-    for_each_domain(d) {
-        spin_lock(&d->mm_lock);
-        forget_granter_in(d, granter);
-        spin_unlock(&d->mm_lock);
-    }
-}
-
-void grant_for_each_device_map(void (*fn)(void *arg, mfn_t mfn, bool readonly), void *arg)
-{
-    struct domain *d;
-
-    for_each_domain(d)
-        for (uint32_t i = 0; i < d->grant->nr_maptracks; i++) {
-            const struct maptrack *t = maptrack_at(d->grant, i);
-
-            if (t->flags & GNTMAP_device_map)
-                fn(arg, grant_pins_of(t->granter->grant, t->ref)->mfn, t->flags & GNTMAP_readonly);
-        }
-}
-
-/* For every handle of every domain, adds sign (+1 or -1) to the pin count that it stands for. */
-static void add_handles(int sign)
-{
-    struct domain *d;
-
-    for_each_domain(d)
-        for (uint32_t i = 0; i < d->grant->nr_maptracks; i++) {
-            const struct maptrack *t = maptrack_at(d->grant, i);
-            struct grant_pins *p;
-
-            if (!(t->flags & LIVE))
-                continue;
-            p = grant_pins_of(t->granter->grant, t->ref);
-            BUG_ON(p->domid != d->id || p->start != 0 || p->length != PAGE_SIZE);       /* G6 */
-            *(t->flags & GNTMAP_readonly ? &p->readers : &p->writers) += (uint16_t)sign;
-            t->granter->grant->nr_pins += (uint32_t)sign;
-        }
-}
-
-/* Checks G1: subtracts the pin of each handle, finds that no pin is left, and adds them again.
- * The bits of G2 are not checked, because the guest can overwrite them. */
-void grant_audit(void)
-{
-    struct domain *d;
-
-    add_handles(-1);
-    for_each_domain(d) {
-        BUG_ON(d->grant->nr_pins != 0);
-        BUG_ON(d->grant->nr_entries !=
-               d->grant->nr_frames *
-                   (d->grant->version == 1 ? GRANTS_PER_FRAME : GRANTS_V2_PER_FRAME));
-        for (grant_ref_t ref = 0; ref < d->grant->nr_frames * GRANTS_PER_FRAME; ref++) {
-            const struct grant_pins *p = grant_pins_of(d->grant, ref);
-
-            BUG_ON(p->readers != 0 || p->writers != 0);
-        }
-    }
-    add_handles(1);
 }
