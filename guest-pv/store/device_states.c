@@ -1,7 +1,7 @@
 /* The states of devices, as they stand in the tree. A guest's ring is held back until its back ends
- * wait for it, because some front ends (PV GRUB's) look once and do not wait. What is connected is
- * saved for a store after us (saved.c); of others the driver domain tells what states they are in.
- * Called by domains.c and main.c. */
+ * wait for it, because some front ends (PV GRUB's) look once and do not wait. States and what front
+ * ends write are saved for a store after us (saved.c); of a device for which there was no room the
+ * driver domain tells what state it is in. Called by domains.c and main.c. */
 #include <stdlib.h>
 #include <string.h>
 #include "clock.h"
@@ -15,8 +15,7 @@
  * devices, and only few of those change a state. */
 static bool changed = true;
 
-/* XenbusStateUnknown: it has none. */
-static XenbusState state_of(const char *path)
+XenbusState device_state(const char *path)
 {
     const struct node *n = tree_find(path);
 
@@ -25,35 +24,40 @@ static XenbusState state_of(const char *path)
                ? (XenbusState)(n->data->bytes[0] - '0') : XenbusStateUnknown;
 }
 
-/* At once, before the change is answered. */
-static void save(struct device *d)
+static bool is_below(const char *path, const char *top)
 {
-    bool connected = state_of(d->back_state) == XenbusStateConnected &&
-                     state_of(d->front_state) == XenbusStateConnected;
+    size_t len = strlen(top);
 
-    if (connected == d->connected)
-        return;
-    d->connected = connected;
-    devices_save(d->domid);
+    return !strncmp(path, top, len) && (path[len] == '/' || path[len] == '\0');
+}
+
+static void on_state(const char *path)
+{
+    changed = true;
+    for (struct device *d = devices; d; d = d->next)
+        if (!strcmp(path, d->back_state)) {
+            d->awaited = false;
+            ring_stale(d->domid);
+        }
 }
 
 static void on_change(const char *path)
 {
     size_t len = strlen(path);
 
-    if (len < 6 || strcmp(path + len - 6, "/state"))
+    if (len >= 6 && !strcmp(path + len - 6, "/state"))
+        on_state(path);
+    if (!strstr(path, "/device"))
         return;
-    changed = true;
     for (struct device *d = devices; d; d = d->next)
-        if (!strcmp(path, d->front_state) || !strcmp(path, d->back_state)) {
-            save(d);
-            return;
-        }
+        if (is_below(path, d->front))
+            ring_stale(d->domid);
 }
 
 void device_states_init(void)
 {
     tree_changed = on_change;
+    watches_changed = ring_stale;
 }
 
 /* --- Guests that wait for their back ends ----------------------------------------------------- */
@@ -82,9 +86,10 @@ static void be_patient(void)
         timer_start(&patience, clock_ns() + PATIENCE, on_late, NULL);
 }
 
+/* The back end has told its nodes, and then its state. */
 static bool is_waited_for(const struct device *d)
 {
-    return state_of(d->back_state) > XenbusStateInitialising;
+    return !d->awaited && device_state(d->back_state) > XenbusStateInitialising;
 }
 
 static bool is_ready(uint16_t domid)
@@ -164,7 +169,7 @@ static void settle(struct device *d)
         [XenbusStateClosing] = XenbusStateClosed,
         [XenbusStateClosed] = XenbusStateClosed,
     };
-    XenbusState state = state_of(d->back_state);
+    XenbusState state = device_state(d->back_state);
 
     if (state == XenbusStateUnknown)
         return;

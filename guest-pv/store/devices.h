@@ -17,10 +17,12 @@ struct device {
     char mac[18];                       /* of a network device */
     bool strict;
     bool unsettled;                     /* its states were in the tree of a store before us */
-    bool connected;                     /* both ends say so */
+    bool awaited;                       /* the back end has not told another store its nodes */
     char front[NODE_PATH], back[NODE_PATH];     /* directories of nodes */
     char front_state[NODE_PATH + 8], back_state[NODE_PATH + 8];     /* nodes */
 };
 extern struct device *devices;          /* of all guests */
+
+XenbusState device_state(const char *path);     /* XenbusStateUnknown: it has none */
 
 #endif

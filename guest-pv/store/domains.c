@@ -58,6 +58,7 @@ void domain_introduce(uint16_t domid, const char *name, unsigned long kib, unsig
                       bool again)
 {
     char top[NODE_PATH], vm[NODE_PATH], path[NODE_PATH + 32];
+    bool any;
 
     top_path(top, domid);
     vm_path(vm, domid);
@@ -81,7 +82,10 @@ void domain_introduce(uint16_t domid, const char *name, unsigned long kib, unsig
         snprintf(path, sizeof(path), "%s/%s", top, theirs[i]);
         node_make(path, domid, domid);
     }
-    if (devices_write(domid, again) && !again)
+    any = devices_write(domid, again);
+    if (again && !ring_connect(domid))
+        return;
+    if (any)
         device_hold(domid);
     else
         domain_connect(domid);
@@ -89,7 +93,7 @@ void domain_introduce(uint16_t domid, const char *name, unsigned long kib, unsig
 
 void domain_connect(uint16_t domid)
 {
-    if (ring_connect(domid))
+    if (ring_begin(domid))
         watch_fire_special("@introduceDomain");
 }
 

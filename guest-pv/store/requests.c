@@ -58,36 +58,56 @@ enum xs_err request_ok(struct request *r, enum xs_err err)
 
 /* --- The requests ----------------------------------------------------------------------------- */
 
-static bool watch_args(const struct request *r, char **arg, char *path, size_t *rel)
+static bool watch_path(const struct request *r, const char *name, char *path, size_t *rel)
 {
-    if (!request_strings(r, 2, arg))
-        return false;
-    if (arg[0][0] == '@') {
+    if (name[0] == '@') {
         *rel = 0;
-        strcpy(path, strlen(arg[0]) < XENSTORE_REL_PATH_MAX ? arg[0] : "");
+        strcpy(path, strlen(name) < XENSTORE_REL_PATH_MAX ? name : "");
         return !strcmp(path, "@introduceDomain") || !strcmp(path, "@releaseDomain");
     }
-    return request_absolute(r, arg[0], path, rel);
+    return request_absolute(r, name, path, rel);
+}
+
+static bool watch_args(const struct request *r, char **arg, char *path, size_t *rel)
+{
+    return request_strings(r, 2, arg) && watch_path(r, arg[0], path, rel);
+}
+
+bool conn_watch_again(struct conn *c, const char *name, const char *token)
+{
+    const struct request r = { .c = c, .x = { c->domid, NULL } };
+    char path[PATH_BUFFER];
+    struct watch *w;
+    size_t rel;
+
+    if (!watch_path(&r, name, path, &rel) || watch_add(c, path, token, rel, &w))
+        return false;
+    watch_owe(w);
+    return true;
 }
 
 static enum xs_err do_watch(struct request *r)
 {
     char path[PATH_BUFFER], *arg[2];
+    enum xs_err err;
     size_t rel;
 
     if (!watch_args(r, arg, path, &rel))
         return XS_EINVAL;
-    return request_ok(r, watch_add(r->c, path, arg[1], rel, &r->watched));
+    err = watch_add(r->c, path, arg[1], rel, &r->watched);
+    return request_ok(r, err == XS_EEXIST && r->c->repeats ? XS_OK : err);
 }
 
 static enum xs_err do_unwatch(struct request *r)
 {
     char path[PATH_BUFFER], *arg[2];
+    enum xs_err err;
     size_t rel;
 
     if (!watch_args(r, arg, path, &rel))
         return XS_EINVAL;
-    return request_ok(r, watch_remove(r->c, path, arg[1]));
+    err = watch_remove(r->c, path, arg[1]);
+    return request_ok(r, err == XS_ENOENT && r->c->repeats ? XS_OK : err);
 }
 
 static enum xs_err do_transaction_start(struct request *r)
@@ -228,13 +248,31 @@ static const struct {
     [XS_DIRECTORY_PART] = { do_directory_part, true },
 };
 
+/* Of the store before us. To commit it fails, and the guest repeats it then; front ends take an
+ * error inside of a transaction for their device's end. NULL: it is none, or there are too many. */
+static struct transaction *transaction_before(struct conn *c, const struct xsd_sockmsg *h)
+{
+    struct transaction *t;
+
+    if (!c->resumed || h->type == XS_TRANSACTION_START)
+        return NULL;
+    t = transaction_new(c->domid, h->tx_id);
+    if (t) {
+        transaction_doom(t);
+        *transaction_next(t) = c->transactions;
+        c->transactions = t;
+    }
+    return t;
+}
+
 enum xs_err carry_out(struct request *r, const struct xsd_sockmsg *h)
 {
     if (h->type >= XS_TYPE_COUNT || !requests[h->type].fn)
         return XS_ENOSYS;
     if (requests[h->type].in_transaction && h->tx_id) {
         r->x.t = transaction_find(r->c->transactions, h->tx_id);
-        /* EAGAIN: the transaction was lost when the previous store ended; the guest repeats it */
+        if (!r->x.t)
+            r->x.t = transaction_before(r->c, h);
         if (!r->x.t)
             return r->c->resumed && h->type == XS_TRANSACTION_END ? XS_EAGAIN : XS_ENOENT;
     }

@@ -22,7 +22,7 @@
 #include "store.h"
 
 #define JOURNAL_AT 2080u
-#define SAVED_AT   (PAGE_SIZE - 4u - SAVED_BYTES)
+#define SAVED_AT   (PAGE_SIZE - 8u - SAVED_BYTES)
 #define STORE_PORT 1   /* the same in every guest: the first port that the builder allocates */
 
 /* In the ring page, behind the structure of xs_wire.h. The store changes both words with one store,
@@ -36,7 +36,7 @@ struct journal {
 
 /* Behind it, what saved.c keeps for our successor. len is 0 while it is not whole. */
 struct saved {
-    uint32_t len;
+    uint32_t len, left_out;
     char text[SAVED_BYTES];
 };
 
@@ -50,8 +50,19 @@ struct ring {
     uint32_t req_cons, rsp_prod;
     uint32_t kept;                      /* bytes in the journal, or LOST */
     volatile bool due;                  /* an event came, or there was something the last time */
+    bool stale;                         /* what is saved in the page is not true any more */
 };
 static struct ring *rings;
+static bool any_stale;
+
+static struct ring *find(uint16_t domid)
+{
+    struct ring *r = rings;
+
+    while (r && r->domid != domid)
+        r = r->next;
+    return r;
+}
 
 static void on_event(port_t port, void *arg)
 {
@@ -112,18 +123,38 @@ static struct saved *saved(struct ring *r)
     return (struct saved *)((uint8_t *)(uintptr_t)r->page + SAVED_AT);
 }
 
-void ring_save(uint16_t domid, const char *text, size_t len)
+void ring_stale(uint16_t domid)
 {
-    struct ring *r = rings;
+    struct ring *r = find(domid);
 
-    while (r && r->domid != domid)
-        r = r->next;
-    if (!r)
+    if (!r || !r->conn)
         return;
+    r->stale = any_stale = true;
+}
+
+static void save(struct ring *r)
+{
+    static char text[SAVED_BYTES];
+    unsigned left_out;
+    size_t len = saved_text(r->conn, text, &left_out);
+
+    r->stale = false;
     __atomic_store_n(&saved(r)->len, 0, __ATOMIC_RELEASE);
     __atomic_thread_fence(__ATOMIC_RELEASE);
     memcpy(saved(r)->text, text, len);
+    saved(r)->left_out = left_out;
     __atomic_store_n(&saved(r)->len, len, __ATOMIC_RELEASE);
+}
+
+/* Before what has changed is answered. */
+static void save_all(void)
+{
+    if (!any_stale)
+        return;
+    any_stale = false;
+    for (struct ring *r = rings; r; r = r->next)
+        if (r->stale && r->conn)
+            save(r);
 }
 
 /* The guest may have written anything there. */
@@ -132,11 +163,14 @@ static void restore(struct ring *r)
     uint32_t len = __atomic_load_n(&saved(r)->len, __ATOMIC_ACQUIRE);
     char text[SAVED_BYTES];
 
+    if (saved(r)->left_out)
+        kprintf("store: domain %u: there was no room to save all of its devices and watches\n",
+                r->domid);
     if (len == 0 || len > sizeof(text))
         return;
     memcpy(text, saved(r)->text, len);
     text[len - 1] = '\0';
-    devices_restore(r->domid, text, len);
+    saved_restore(r->conn, text, len);
 }
 
 /* The request that is kept in the page, in part, or whole and unanswered. Its bytes are a guest's,
@@ -147,11 +181,13 @@ static void carry_on(struct ring *r)
     uint32_t n, at = 0;
 
     memcpy(bytes, journal(r)->bytes, r->kept);
+    r->conn->repeats = true;
     while (at < r->kept && (n = conn_wants(r->conn))) {
         n = n < r->kept - at ? n : r->kept - at;
         conn_put(r->conn, bytes + at, n);
         at += n;
     }
+    r->conn->repeats = false;
 }
 
 /* Continues from what a previous store has left in the page. Transaction ids start at a number that
@@ -164,6 +200,7 @@ static void resume(struct ring *r)
     r->kept = state >> 32;
     r->rsp_prod = r->page->rsp_prod;
     r->page->server_features = XENSTORE_SERVER_FEATURE_ERROR;
+    r->conn->held = false;
     r->conn->resumed = r->req_cons != 0;
     if (r->conn->resumed)
         r->conn->last_transaction = (uint32_t)(clock_ns() >> 8);
@@ -173,6 +210,8 @@ static void resume(struct ring *r)
         give_up(r, XENSTORE_ERROR_COMM);
     else
         carry_on(r);
+    if (r->conn && r->conn->out_len == 0)
+        watch_pay(r->conn);
     /* The previous store may have ended after its journal and before this. */
     r->page->req_cons = r->req_cons;
     event_send(r->port);
@@ -200,8 +239,19 @@ bool ring_connect(uint16_t domid)
     }
     r->next = rings;
     rings = r;
-    r->due = true;
+    r->conn->held = true;
     restore(r);
+    return true;
+}
+
+bool ring_begin(uint16_t domid)
+{
+    struct ring *r;
+
+    if (!find(domid) && !ring_connect(domid))
+        return false;
+    r = find(domid);
+    r->due = true;
     resume(r);
     return true;
 }
@@ -280,6 +330,7 @@ static bool serve(struct ring *r)
     uint32_t in, out = push(r), more = 0;
 
     in = out != UINT32_MAX ? pull(r) : 0;
+    save_all();
     if (out != UINT32_MAX && in != UINT32_MAX && !r->conn->broken && r->conn->out_len)
         more = push(r);
     if (out == UINT32_MAX || in == UINT32_MAX || more == UINT32_MAX)
@@ -304,8 +355,9 @@ bool rings_serve(void)
 {
     bool moved = false;
 
+    save_all();
     for (struct ring *r = rings; r; r = r->next) {
-        if (!r->conn || (!r->due && !r->conn->out_len))
+        if (!r->conn || r->conn->held || (!r->due && !r->conn->out_len))
             continue;
         r->due = false;                 /* first: an event meanwhile counts */
         if (serve(r))

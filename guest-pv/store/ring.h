@@ -8,16 +8,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* ring.c: false, after a line in the log: the guest gets no store. */
+struct conn;
+
+/* ring.c: maps the ring, and restores what a store before us has saved in its page. False, after a
+ * line in the log: the guest gets no store. */
 bool ring_connect(uint16_t domid);
+/* From now on its requests are read; connects it if that has not been done. */
+bool ring_begin(uint16_t domid);
 void ring_disconnect(uint16_t domid);
 /* Moves bytes of all rings, at most one request of each guest. False: there was nothing to move. */
 bool rings_serve(void);
 unsigned rings_count(void);
-/* Puts text, which ends with a NUL, into the guest's page for another store: devices_restore() gets
- * it there. */
-#define SAVED_BYTES 1004u
-void ring_save(uint16_t domid, const char *text, size_t len);
+/* What is saved in the guest's page is not true any more: saved_text() is asked for it again, and
+ * saved_restore() gets it in another store. left_out: so many things found no room. */
+#define SAVED_BYTES 1400u
+void ring_stale(uint16_t domid);
 
 #define NODE_PATH 96u                   /* of the paths that we make, with the NUL */
 
@@ -40,9 +45,9 @@ bool devices_write(uint16_t domid, bool again);
 void devices_close(uint16_t driver);    /* those of a driver domain that will not come back */
 void devices_forget(uint16_t domid);    /* a guest's or a driver domain's */
 
-/* saved.c: what a store after us needs of the guest's connected devices; and from one before. */
-void devices_save(uint16_t domid);
-void devices_restore(uint16_t domid, const char *text, size_t len);
+/* saved.c: what a store after us needs of a guest, which ends with a NUL; and from one before. */
+size_t saved_text(const struct conn *c, char text[SAVED_BYTES], unsigned *left_out);
+void saved_restore(struct conn *c, const char *text, size_t len);
 
 /* device_states.c: calls domain_connect() when all its back ends wait, or have not come in time. */
 void device_hold(uint16_t domid);

@@ -107,6 +107,7 @@ struct ctx {                            /* who asks, and inside of what */
 /* NULL: no memory, or over the limit. */
 struct transaction *transaction_new(uint16_t domid, uint32_t id);
 void transaction_free(struct transaction *t);
+void transaction_doom(struct transaction *t);   /* its commit will return XS_EAGAIN */
 struct transaction *transaction_find(struct transaction *list, uint32_t id);
 struct transaction **transaction_next(struct transaction *t);         /* link of its owner's list */
 /* Commits all of it, or nothing: XS_EAGAIN when something that it read has changed since. Fires
@@ -143,6 +144,12 @@ enum xs_err watch_remove(struct conn *c, const char *path, const char *token);
 void watch_remove_all(struct conn *c);
 void watch_event(struct watch *w);   /* the first event, which every new watch gets: its own path */
 void watch_pay(struct conn *c);         /* owed events that have room now */
+void watch_owe(struct watch *w);        /* an event at the next watch_pay() */
+/* Until fn returns false. The path is as the guest has named it. */
+void watch_each(const struct conn *c, bool (*fn)(void *arg, const char *path, const char *token),
+                void *arg);
+/* Called with the number of a domain whose watches are others now; NULL: no function is. */
+extern void (*watches_changed)(uint16_t domid);
 /* The node of that path changed: fires all watches on it and on the nodes above, of domains that
  * may read d. */
 void watch_fire(const char *path, const struct data *d);
@@ -159,8 +166,10 @@ struct conn {
     struct conn *next;
     uint16_t domid;
     bool broken;                        /* the stream cannot be followed any more */
-    /* Another store served it before: unknown transaction ids are answered by EAGAIN. */
+    /* Another store served it before: transactions of unknown numbers were begun there. */
     bool resumed;
+    bool held;                          /* not served yet: events are owed */
+    bool repeats;                       /* the store before may have done this request, too */
     uint32_t last_transaction;
     struct transaction *transactions;
     struct watch *watches;
@@ -175,6 +184,8 @@ struct conn *conn_new(uint16_t domid);          /* NULL: no memory, or no such n
 void conn_free(struct conn *c);
 /* How many bytes it accepts now: up to the end of a header or message, 0 while output waits. */
 size_t conn_wants(const struct conn *c);
+/* A watch of that connection in a store before us: it gets an event, for changes that it missed. */
+bool conn_watch_again(struct conn *c, const char *name, const char *token);
 /* At most conn_wants(); the last byte acts. */
 void conn_put(struct conn *c, const void *bytes, size_t len_bytes);
 void conn_sent(struct conn *c, size_t len_bytes);       /* so much of out went away */

@@ -26,7 +26,7 @@ struct transaction {
     struct transaction *next;
     uint32_t id;
     uint16_t domid;
-    bool failed;
+    bool failed, doomed;
     unsigned nr_changes, nr_writes;
     struct change *changes;
     struct change *buckets[BUCKETS];    /* the same, by the hash of their paths */
@@ -44,6 +44,11 @@ struct transaction *transaction_new(uint16_t domid, uint32_t id)
         accounts[domid].transactions++;
     }
     return t;
+}
+
+void transaction_doom(struct transaction *t)
+{
+    t->doomed = true;
 }
 
 void transaction_free(struct transaction *t)
@@ -274,6 +279,8 @@ enum xs_err transaction_commit(struct transaction *t)
 
     if (t->failed)
         return XS_ENOSPC;
+    if (t->doomed)
+        return XS_EAGAIN;
     for (struct change *c = t->changes; c; c = c->next)
         if (!still_true(c))
             return XS_EAGAIN;

@@ -16,6 +16,13 @@ struct watch {
 };
 
 void (*tree_changed)(const char *path);
+void (*watches_changed)(uint16_t domid);
+
+static void tell_change(const struct conn *c)
+{
+    if (watches_changed)
+        watches_changed(c->domid);
+}
 
 static struct watch **find(struct conn *c, const char *path, const char *token)
 {
@@ -49,6 +56,7 @@ enum xs_err watch_add(struct conn *c, const char *path, const char *token, size_
     strcpy(w->path, path);
     strcpy(w->path + path_len, token);
     *at = *made = w;
+    tell_change(c);
     return XS_OK;
 }
 
@@ -59,6 +67,7 @@ static void drop(struct watch **at)
     *at = w->next;
     uncharge(w->conn->domid, w->cost);
     accounts[w->conn->domid].watches--;
+    tell_change(w->conn);
     free(w);
 }
 
@@ -84,7 +93,7 @@ static bool send(struct watch *w, const char *path)
     size_t len = strlen(shown) + 1;
     struct xsd_sockmsg h = { .type = XS_WATCH_EVENT, .len = len + strlen(w->token) + 1 };
 
-    return conn_send(w->conn, &h, shown, len, w->token);
+    return !w->conn->held && conn_send(w->conn, &h, shown, len, w->token);
 }
 
 static void event(struct watch *w, const char *path)
@@ -96,6 +105,19 @@ static void event(struct watch *w, const char *path)
 void watch_event(struct watch *w)
 {
     event(w, w->path);
+}
+
+void watch_owe(struct watch *w)
+{
+    w->owed = true;
+}
+
+void watch_each(const struct conn *c, bool (*fn)(void *arg, const char *path, const char *token),
+                void *arg)
+{
+    for (const struct watch *w = c->watches; w; w = w->next)
+        if (!fn(arg, w->path + w->rel, w->token))
+            return;
 }
 
 void watch_pay(struct conn *c)

@@ -108,6 +108,8 @@ static void waits_across_the_end(void)
     uint32_t first;
 
     OK(xs_ask(XS_WRITE, 0, "data/mine|1"));
+    OK(xs_ask(XS_WATCH, 0, "data|kept|"));
+    EXPECT(xs_wait_for(xs_has_event));
     open_transaction = xs_start_transaction();
     OK(xs_ask(XS_WRITE, open_transaction, "data/t|1"));
     h.req_id = ++xs_last_id;
@@ -124,13 +126,28 @@ static void waits_across_the_end(void)
         OK(xs_receive(XS_READ, 0, first + i));
 }
 
-/* Its nodes are lost, except those that every guest finds. */
+/* Its watch fires once, because of what it may have missed, and then as before. */
+static void keeps_its_watch(void)
+{
+    EXPECT(xs_wait_for(xs_has_event));
+    EXPECT_REPLY(xs_events, "data|kept ");
+    OK(xs_ask(XS_WRITE, 0, "data/other|1"));
+    EXPECT(xs_wait_for(xs_has_event));
+    EXPECT_REPLY(xs_events, "data/other|kept ");
+    EXPECT_REPLY(xs_ask(XS_WATCH, 0, "data|kept|"), "EEXIST");
+    OK(xs_ask(XS_UNWATCH, 0, "data|kept|"));
+}
+
+/* Its nodes are lost, except those that every guest finds. What it does in a transaction that the
+ * first store began is not refused, but that cannot be committed. */
 static void begins_anew(void)
 {
     EXPECT_REPLY(xs_ask(XS_READ, 0, "data/mine|"), "ENOENT");
     OK(xs_ask(XS_READ, 0, "memory/target|"));
     EXPECT_REPLY(xs_ask(XS_READ, open_transaction, "data/t|"), "ENOENT");
+    OK(xs_ask(XS_WRITE, open_transaction, "data/u|1"));
     EXPECT_REPLY(xs_ask(XS_TRANSACTION_END, open_transaction, "T|"), "EAGAIN");
+    EXPECT_REPLY(xs_ask(XS_READ, 0, "data/u|"), "ENOENT");
     open_transaction = xs_start_transaction();
     OK(xs_ask(XS_TRANSACTION_END, open_transaction, "F|"));
     OK(xs_ask(XS_WRITE, 0, "data/mine|2"));
@@ -157,7 +174,7 @@ static void breaks_in_the_end(void)
 }
 
 SUITE(storelost, 16, SUITE_NAMED_ONLY | SUITE_NEEDS_STORE, TEST(waits_across_the_end),
-      TEST(begins_anew), TEST(refuses_at_last), TEST(breaks_in_the_end));
+      TEST(keeps_its_watch), TEST(begins_anew), TEST(refuses_at_last), TEST(breaks_in_the_end));
 
 /* A store that ends at each start. */
 static void finds_the_error(void)

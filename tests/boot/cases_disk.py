@@ -172,6 +172,16 @@ CASES = [
                   r"^\(d1\) driver: d2: xvda1 goes on, \d* requests are repeated",
                   r"^\(d1\) driver: d2: xvda1 ends: .*, 0 errors") + ENDED)
       for name, keys in (("store-driver", b"x0x1"), ("driver-store", b"x1x0"))),
+    # Both, while a front end connects or closes, which writes nothing twice.
+    *(Case(f"handshake-{n}",
+           modules=(SERVICE, DRIVER,
+                    f"GOOD name=front mem=16M disk=vd0,xvda,w -- suites=handshake{n}"),
+           guests=(2,), limit=120, blank=2,
+           types=tuple((rf"end them now, {i}\s*$", b"\1\1\1x0x1\1\1\1") for i in (1, 2)),
+           shows=(r"^\(XEN\).*d0 \(store\) died .*2 of 3",
+                  r"^\(XEN\).*d1 \(driver\) died while guests need it: started again, with 1 PCI",
+                  *ENDED[1:]))
+      for n in (1, 2)),
     Case("disk-store-refuses", long=True,
          modules=(SERVICE, DRIVER, GUEST.format("disk=vd0,xvda1,w") + " deaths=3",
                   "DISK-RAMDISK"),

@@ -107,6 +107,15 @@ CASES = [
          shows=(r"^\(XEN\) d1 is asked",
                 r"^\(d1\).*System halted",
                 r"^\(XEN\).*Domain 1 \(linux\) ended: power off")),
+    # Its watch is found by the next store.
+    Case("store-shutdown-again",
+         modules=(SERVICE, "LINUX name=linux mem=256M -- console=hvc0", "RAMDISK"),
+         guests=(), limit=120,
+         types=((r"ends it", b"\1\1\1x0"),
+                (r"d0 \(store\) died .*1 of 3", b"\1\1\1s1")),
+         shows=(r"^\(XEN\) d1 is asked",
+                r"^\(d1\).*System halted",
+                r"^\(XEN\).*Domain 1 \(linux\) ended: power off")),
 ]
 
 # Linux's own x86 selftests; those that use SYSENTER a second time, on a CPU that has it.

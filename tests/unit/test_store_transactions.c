@@ -123,12 +123,43 @@ static void overlapping_counters_lose_nothing(void **state)
     assert_true(again > 50);
 }
 
+/* For a guest that another store served: what was under way there. */
+static void another_store_carries_on(void **state)
+{
+    uint32_t t;
+
+    (void)state;
+    FAILS("ENOENT", ask(one, XS_WRITE, 77, "data/x|1"));
+    one->resumed = true;
+    OK(ask(one, XS_WRITE, 77, "data/x|1"));
+    OK(ask(one, XS_READ, 77, "data/x|"));
+    FAILS("ENOENT", ask(one, XS_READ, 0, "data/x|"));
+    FAILS("EAGAIN", ask(one, XS_TRANSACTION_END, 77, "T|"));
+    FAILS("EAGAIN", ask(one, XS_TRANSACTION_END, 78, "T|"));
+    FAILS("ENOENT", ask(one, XS_READ, 0, "data/x|"));
+    FAILS("ENOENT", ask(one, XS_TRANSACTION_START, 79, "|"));
+    for (t = 80; t < 80 + MAX_TRANSACTIONS; t++)
+        OK(ask(one, XS_WRITE, t, "data/x|1"));
+    FAILS("ENOENT", ask(one, XS_WRITE, t, "data/x|1"));
+    OK(ask(one, XS_RESET_WATCHES, 0, "|"));
+
+    OK(ask(one, XS_WATCH, 0, "data|t|"));
+    one->repeats = true;
+    OK(ask(one, XS_WATCH, 0, "data|t|"));
+    assert_string_equal(events, "");
+    OK(ask(one, XS_UNWATCH, 0, "data|other|"));
+    one->repeats = false;
+    FAILS("EEXIST", ask(one, XS_WATCH, 0, "data|t|"));
+    FAILS("ENOENT", ask(one, XS_UNWATCH, 0, "data|other|"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         with_store(transaction_is_seen_whole_or_not),
         with_store(conflicting_transaction_must_retry),
         with_store(overlapping_counters_lose_nothing),
+        with_store(another_store_carries_on),
     };
 
     return cmocka_run_group_tests_name("store transactions", tests, NULL, NULL);
