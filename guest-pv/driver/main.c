@@ -13,7 +13,7 @@
 #include "hypercall.h"
 #include "mm.h"
 #include "packet.h"
-#include "pair.h"
+#include "pairs.h"
 #include "pci.h"
 #include "ramdisk.h"
 #include "serve.h"
@@ -24,6 +24,7 @@
 #include "vif.h"
 #include "virtio_blk.h"
 #include "virtio_net.h"
+#include "xs.h"
 
 #define MAX_DISKS 128u
 #define DRAIN_SLEEP (10 * NS_PER_MS)

@@ -1,6 +1,6 @@
 /* A device of a guest, from the back end's side: its two directories in the store, and the state
  * machine that connects them (pair.c). What a kind of device does at each step is struct backend:
- * vbd.c, vif.c. */
+ * vbd.c, vif.c. Which devices there are is in pairs.c. */
 #ifndef DRIVER_PAIR_H
 #define DRIVER_PAIR_H
 
@@ -11,6 +11,7 @@
 #include "xs.h"
 
 struct pair;
+struct thread;
 
 struct backend {
     const char *type;                   /* vbd */
@@ -28,6 +29,7 @@ extern const struct backend vbd_backend, vif_backend;
 struct pair {
     struct pair *next;
     const struct backend *backend;
+    struct thread *control;             /* pair_stop() wakes it */
     unsigned number;                    /* in the token of its watch */
     domid_t domid;
     uint32_t handle;                    /* the name of its directory: 51712 */
@@ -61,12 +63,9 @@ bool pair_read_front(const struct pair *p,
 const char *front_node(const struct pair *p, const char *name);
 const char *back_node(const struct pair *p, const char *name);
 
-/* Also when another store has taken the place of ours. */
-void pairs_watch(void);
-void pairs_event(const char *path, const char *token);  /* from the store; makes no request */
-/* Looks at what has changed. False: nothing had. */
-bool pairs_serve(void);
-bool pairs_drain(void);                 /* some are to be looked at again soon */
-unsigned pairs_count(void);
+/* The state of a new one: as another driver domain has left it, or the store has made it. */
+void pair_find_state(struct pair *p);
+/* Does what is due. False: the guest has ended, and all of it has come back. */
+bool pair_look_at(struct pair *p);
 
 #endif
