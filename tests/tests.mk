@@ -1,6 +1,11 @@
-# What `make test` runs. tests/unit/unit.mk and others add their targets to TESTS. JOBS tests run at
-# a time: first what needs no emulated machine, and what is built for that, each target's output
-# when it has ended; then the others one by one, but several boot tests at a time.
+# What `make test` runs: JOBS at a time, and one more while something is downloaded. The files that
+# are included here, and tests/unit/unit.mk, add their targets to TESTS. First come TESTS and what
+# machines are booted with (boot-files), each target's output when it has ended. Then MACHINE_TESTS
+# one by one, but several boot tests at a time.
+#
+# These leave processors idle: guests with several CPUs run alone, and halt much of the time. So
+# ONLY_COMPUTE, in which nothing has a limit in seconds, runs beside MACHINE_TESTS, with a priority
+# at which it gets only the processors that nothing else wants.
 TESTS := test-tools lint
 -include tests/unit/unit.mk
 include tests/model/model.mk
@@ -10,15 +15,25 @@ include tests/interleave/interleave.mk
 include tests/trace/trace.mk
 include tests/boot/x86.mk
 include tests/vmm/vmm.mk
-TESTS += trace-test debian-disk
-MACHINE_TESTS := trace-cost boot-tests boot-smp-few ways-test test-debian bench-check
+TESTS += trace-test
+# What is downloaded, and what has one thread, comes first. trace-cost, ways-test and bench-check
+# count instructions of a machine with one CPU, not seconds.
+TESTS := debian-disk boot-files trace-cost ways-test bench-check $(TESTS)
+ONLY_COMPUTE  := check-model check-interleave fuzz check-laws fuzz-cpus
+MACHINE_TESTS := boot-tests boot-smp-few test-debian
 JOBS ?= $(if $(filter test,$(MAKECMDGOALS)),$(shell test `nproc` -gt 1 && echo 2 || echo 1),1)
+MORE_JOBS = -j$(if $(filter 1,$(JOBS)),1,$(shell expr $(JOBS) + 1)) -Otarget
+AT_IDLE   = $(shell chrt --idle 0 true 2> /dev/null && echo chrt --idle 0 || echo nice -n 19)
 
-.PHONY: test $(TESTS) $(MACHINE_TESTS)
+.PHONY: test test-compute test-machines $(TESTS) $(MACHINE_TESTS)
 test:
-	@$(MAKE) --no-print-directory -j$(JOBS) -Otarget $(TESTS)
-	@$(MAKE) --no-print-directory JOBS=$(JOBS) $(MACHINE_TESTS)
+	@$(MAKE) --no-print-directory $(MORE_JOBS) $(filter-out $(ONLY_COMPUTE),$(TESTS))
+	@$(MAKE) --no-print-directory $(MORE_JOBS) JOBS=$(JOBS) test-machines test-compute
 	@echo "all passed: $(TESTS) $(MACHINE_TESTS)"
+test-compute:
+	@$(AT_IDLE) $(MAKE) --no-print-directory $(ONLY_COMPUTE)
+test-machines:
+	@for t in $(MACHINE_TESTS); do $(MAKE) --no-print-directory -Onone $$t || exit 1; done
 
 # The verdicts of the runner itself.
 test-tools: | deps-test
@@ -125,8 +140,7 @@ $(KVM_RAMDISK): tests/boot/kvm-init tests/tests.mk tools/make-ramdisk $(LINUX)/b
 
 # Debian's other kernels, as linux-image-KIND-amd64.
 LINUX_KINDS := cloud 6.12
-boot-tests boot-smp: $(KVM_RAMDISK) $(X86_RAMDISK) $(LINUX)/soak.gz \
-    $(LINUX_KINDS:%=$(LINUX)/vmlinux-%)
+boot-files: $(KVM_RAMDISK) $(X86_RAMDISK) $(LINUX)/soak.gz $(LINUX_KINDS:%=$(LINUX)/vmlinux-%)
 .PHONY: test-kvm
 test-kvm:
 	@$(MAKE) --no-print-directory boot-tests CASES=kvm-
@@ -148,8 +162,9 @@ boot-long:
 boot-smp-few:
 	@$(MAKE) --no-print-directory boot-smp JOBS=$(JOBS) CASES='$(SMP_FEW:%==%=)'
 boot-smp: MORE_CPUS = -smp --smp $(SMP_OF_TESTS)
-boot-tests boot-smp: irqsoff | deps-test
-boot-tests boot-smp: $(PVTRACE) $(XENALYZE) $(BUILD)/paragon $(GUEST_PV) $(GUEST_STORE) \
+boot-tests boot-smp: boot-files
+boot-files: irqsoff | deps-test
+boot-files: $(PVTRACE) $(XENALYZE) $(BUILD)/paragon $(GUEST_PV) $(GUEST_STORE) \
     $(GUEST_DRIVER) $(GUEST_VMM) $(LINUX)/vmlinux $(LINUX_RAMDISK) $(LINUX)/grub/grub-xen \
     $(XEN_EFI) $(EFI_TESTS) $(TINY_KERNEL) $(TINY_RAMDISK) $(LINUX)/disk.img \
     $(LINUX)/disk-ramdisk.gz
@@ -160,6 +175,7 @@ boot-tests boot-smp: $(PVTRACE) $(XENALYZE) $(BUILD)/paragon $(GUEST_PV) $(GUEST
 	    FIRMWARE=uefi BOOT=efi
 	@$(MAKE_ISO) ISO=$(OWN_ISO) GUEST= KERNEL=$(TINY_KERNEL) INITRD=$(TINY_RAMDISK) CMDLINE= \
 	    ENTRY=own BOOT=grub STORE=yes
+boot-tests boot-smp:
 	@python3 -B tests/boot/run.py --paragon $(BUILD)/paragon --irqsoff $(BUILD)/irqsoff/paragon \
 	    --iso $(BOOT_ISO) --linux-iso $(LINUX_ISO) --own-iso $(OWN_ISO) --guest $(GUEST_PV) \
 	    --linux $(LINUX)/vmlinux --ramdisk $(LINUX_RAMDISK) --grub $(LINUX)/grub/grub-xen \
