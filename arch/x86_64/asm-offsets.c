@@ -29,8 +29,10 @@ _Static_assert(offsetof(struct vcpu, work) == offsetof(struct vcpu, iret_slow) +
                offsetof(struct vcpu, iret_slow) % 64 <= 64 - 12,
                "compared with 0 at once, in one cache line");
 
-void offsets(void);
-void offsets(void)
+#define USED __attribute__((used)) static
+
+/* The top of a vCPU's stack. */
+USED void stack_offsets(void)
 {
     REG(r15);
     REG(rbx);
@@ -57,6 +59,10 @@ void offsets(void)
     REG(es);
     VALUE(STACK_TOP_SIZE, sizeof(struct stack_top));
     VALUE(S_vcpu, offsetof(struct stack_top, vcpu));
+}
+
+USED void vcpu_offsets(void)
+{
     VALUE(V_cpu, offsetof(struct vcpu, cpu));
     VALUE(C_id, offsetof(struct cpu, id));
     VALUE(V_info, offsetof(struct vcpu, info));
@@ -67,7 +73,6 @@ void offsets(void)
     VALUE(V_cb_event, offsetof(struct vcpu, callback) + CB_EVENT * sizeof(uint64_t));
     VALUE(V_cb_syscall, offsetof(struct vcpu, callback) + CB_SYSCALL * sizeof(uint64_t));
     VALUE(V_cb_masks, offsetof(struct vcpu, cb_masks_events));
-    VALUE(CB_SYSCALL_BIT, 1 << CB_SYSCALL);
     VALUE(V_calls, offsetof(struct vcpu, calls));
     VALUE(V_work, offsetof(struct vcpu, work));
     VALUE(V_kernel_mode, offsetof(struct vcpu, kernel_mode));
@@ -78,6 +83,11 @@ void offsets(void)
     VALUE(V_trap_80_flags, offsetof(struct vcpu, traps[0x80].flags));
     VALUE(V_iret_slow_and_work, offsetof(struct vcpu, iret_slow));
     VALUE(V_work_and_iopl, offsetof(struct vcpu, work));
+}
+
+/* What a guest can read or write. */
+USED void guest_offsets(void)
+{
     VALUE(I_pending, offsetof(struct vcpu_info, evtchn_upcall_pending));
     VALUE(I_cr2, offsetof(struct vcpu_info, arch.cr2));
     VALUE(I_mask, offsetof(struct vcpu_info, evtchn_upcall_mask));
@@ -97,6 +107,11 @@ void offsets(void)
     BOUNCE(rflags);
     BOUNCE(rsp);
     BOUNCE(ss);
+}
+
+USED void constants(void)
+{
+    VALUE(CB_SYSCALL_BIT, 1 << CB_SYSCALL);
     VALUE(IN_SYSCALL, VGCF_in_syscall);
     VALUE(HOLE_SHIFT, 43);
     VALUE(HOLE_NUMBER, HOLE_START >> 43);
