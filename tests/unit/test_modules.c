@@ -13,23 +13,31 @@
 #include "xen/core/frame.h"
 #include "xen/core/options.h"
 
+static struct tiny_elf good;
+
+/* Adds a module that is a kernel. */
+static void add_guest(const char *string)
+{
+    strcpy(boot_info.loader, "GRUB 2.06");
+    elf_make(&good);
+    add_module(&good, sizeof(good), string);
+}
+
 static void modules_become_guests(void **state)
 {
-    struct tiny_elf *good = malloc(sizeof(*good)), *broken = malloc(sizeof(*broken));
+    struct tiny_elf *broken = malloc(sizeof(*broken));
     static const char ramdisk[PAGE_SIZE] = "ramdisk";
     struct domain *d;
 
     (void)state;
-    strcpy(boot_info.loader, "GRUB 2.06");
-    elf_make(good);
     elf_make(broken);
     broken->eh.machine = 3;
-    add_module(good, sizeof(*good), "name=first mem=5M -- one");
+    add_guest("name=first mem=5M -- one");
     add_module(ramdisk, sizeof(ramdisk), "");
     add_module(ramdisk, sizeof(ramdisk), "too many");
     add_module(broken, sizeof(*broken), "name=second --");
-    add_module(good, sizeof(*good), "mem=900G -- x");
-    add_module(good, sizeof(*good), "mem=5M vcpus=3 -- four");
+    add_guest("mem=900G -- x");
+    add_guest("mem=5M vcpus=3 -- four");
     build_all_domains();
     assert_true(console_has("module 2"));
     assert_true(console_has("another processor"));
@@ -43,48 +51,40 @@ static void modules_become_guests(void **state)
     assert_int_equal(d->nr_vcpus, 3);
     assert_null(domain_by_id(2));
     audit();
-    free(good);
     free(broken);
 }
 
 /* It was meant as a kernel, so the guest before it must not get it as a ramdisk. */
 static void bzimage_is_no_ramdisk(void **state)
 {
-    struct tiny_elf *good = malloc(sizeof(*good));
     static char packed[PAGE_SIZE];
 
     (void)state;
-    strcpy(boot_info.loader, "GRUB 2.06");
-    elf_make(good);
     memcpy(packed + 0x202, "HdrS", 4);
-    add_module(good, sizeof(*good), "name=first mem=5M --");
+    add_guest("name=first mem=5M --");
     add_module(packed, sizeof(packed), "name=second mem=5M --");
     build_all_domains();
     assert_true(console_has("module 1 (second): a bzImage"));
     assert_int_equal(domain_count(), 1);
     assert_int_equal(guest_start_info(domain_by_id(1))->mod_len, 0);
-    free(good);
 }
 
 /* A vmm gets the module behind it, an ELF file with notes, and the ramdisk behind that, as a list;
  * the next kernel begins a guest again. */
 static void vmm_gets_files(void **state)
 {
-    struct tiny_elf *good = malloc(sizeof(*good));
     static char ramdisk[2 * PAGE_SIZE] = "ramdisk";
     struct xen_multiboot_mod_list list[3];
     const struct start_info *si;
     char string[40];
-    uint8_t *inside = malloc(sizeof(*good));
+    uint8_t *inside = malloc(sizeof(good));
 
     (void)state;
-    strcpy(boot_info.loader, "GRUB 2.06");
-    elf_make(good);
-    add_module(good, sizeof(*good), "name=host mem=6M vmm -- way=emulate");
-    add_module(good, sizeof(*good), "console=ttyS0 -- more");
+    add_guest("name=host mem=6M vmm -- way=emulate");
+    add_guest("console=ttyS0 -- more");
     add_module(ramdisk, sizeof(ramdisk), "its words");
     add_module(ramdisk, sizeof(ramdisk), "too many");
-    add_module(good, sizeof(*good), "name=next mem=5M --");
+    add_guest("name=next mem=5M --");
     add_module(ramdisk, PAGE_SIZE, "");
     boot_info.modules[1].cut = 3;
     build_all_domains();
@@ -101,7 +101,7 @@ static void vmm_gets_files(void **state)
     host_become(domain_by_id(1)->vcpu[0]);
     guest_get(list, si->mod_start, sizeof(list));
     assert_int_equal(list[0].mod_start, PAGE_SIZE);
-    assert_true(list[0].mod_end - list[0].mod_start + 1 >= sizeof(*good));
+    assert_true(list[0].mod_end - list[0].mod_start + 1 >= sizeof(good));
     assert_int_equal(list[1].mod_start, list[0].mod_end + 1);
     assert_int_equal(list[1].mod_end - list[1].mod_start + 1, sizeof(ramdisk));
     assert_int_equal(list[1].mod_end + 1, si->mod_len);
@@ -110,30 +110,26 @@ static void vmm_gets_files(void **state)
     assert_string_equal(string, "console=ttyS0 -- more");
     guest_get(string, si->mod_start + list[1].cmdline, sizeof("its words"));
     assert_string_equal(string, "its words");
-    guest_get(inside, si->mod_start + list[0].mod_start, sizeof(*good));
-    assert_memory_equal(inside, good, sizeof(*good));
+    guest_get(inside, si->mod_start + list[0].mod_start, sizeof(good));
+    assert_memory_equal(inside, &good, sizeof(good));
     guest_get(inside, si->mod_start + list[1].mod_start, PAGE_SIZE);
     assert_memory_equal(inside, ramdisk, PAGE_SIZE);
     audit();
     free(inside);
-    free(good);
 }
 
 /* Without mem= its memory holds its disks and what each device of a guest needs. */
 static void driver_has_room_for_its_disks(void **state)
 {
-    struct tiny_elf *good = malloc(sizeof(*good));
     static char image[32 * PAGE_SIZE];
 
     (void)state;
-    strcpy(boot_info.loader, "GRUB 2.06");
-    elf_make(good);
-    add_module(good, sizeof(*good), "driver --");
+    add_guest("driver --");
     add_module(image, sizeof(image), "");
     guest_list_make();
     assert_int_equal(guests[0].config.mem_bytes, (16 << 20) + sizeof(image));
-    add_module(good, sizeof(*good), "mem=4M disk=ram0,xvda,w vif vif --");
-    add_module(good, sizeof(*good), "mem=4M disk=ram1,xvda,w --");
+    add_guest("mem=4M disk=ram0,xvda,w vif vif --");
+    add_guest("mem=4M disk=ram1,xvda,w --");
     guest_list_make();
     assert_int_equal(guests[0].config.mem_bytes,
                      (16 << 20) + sizeof(image) + 2 * (64 << 10) + 2 * (1536 << 10));
@@ -141,43 +137,33 @@ static void driver_has_room_for_its_disks(void **state)
     build_all_domains();
     assert_int_equal(domain_by_id(1)->max_frames, (5 << 20) / PAGE_SIZE);
     assert_int_equal(guest_start_info(domain_by_id(1))->mod_len, sizeof(image));
-    free(good);
 }
 
 /* Without mem= it can keep what each guest may have. */
 static void service_has_room_for_its_guests(void **state)
 {
-    struct tiny_elf *good = malloc(sizeof(*good));
-
     (void)state;
-    strcpy(boot_info.loader, "GRUB 2.06");
-    elf_make(good);
-    add_module(good, sizeof(*good), "service --");
+    add_guest("service --");
     guest_list_make();
     assert_int_equal(guests[0].config.mem_bytes, 16 << 20);
     for (unsigned i = 1; i < 64; i++)
-        add_module(good, sizeof(*good), "mem=900G --");
+        add_guest("mem=900G --");
     guest_list_make();
     assert_int_equal(guests[0].config.mem_bytes, (6 << 20) + 64 * (384 << 10));
     build_all_domains();                /* nothing fits */
-    free(good);
 }
 
 /* Guests with disks are told to the service with them. */
 static void driver_and_disks(void **state)
 {
-    struct tiny_elf *good = malloc(sizeof(*good));
     struct xencons_interface *ring;
     char told[512] = "";
 
     (void)state;
-    strcpy(boot_info.loader, "GRUB 2.06");
-    elf_make(good);
-    add_module(good, sizeof(*good), "name=store mem=4M service --");
-    add_module(good, sizeof(*good), "name=driver mem=4M driver --");
-    add_module(good, sizeof(*good),
-               "name=a mem=4M disk=ram0,xvda,w vif vif=02:00:00:00:00:01,strict --");
-    add_module(good, sizeof(*good), "name=c mem=4M driver --");
+    add_guest("name=store mem=4M service --");
+    add_guest("name=driver mem=4M driver --");
+    add_guest("name=a mem=4M disk=ram0,xvda,w vif vif=02:00:00:00:00:01,strict --");
+    add_guest("name=c mem=4M driver --");
     build_all_domains();
     assert_int_equal(domain_count(), 3);
     assert_true(console_has("module 3 (c): there is a driver domain already"));
@@ -189,7 +175,6 @@ static void driver_and_disks(void **state)
                               "device 2 1 disk=ram0,xvda,w\ndevice 2 1 vif=\n"
                               "device 2 1 vif=02:00:00:00:00:01,strict\n"
                               "introduce 2 a 4096 1\n");
-    free(good);
 }
 
 /* Without a kernel to host, and with more bytes than the list has numbers for. */
@@ -197,22 +182,18 @@ static void vmm_is_refused(void **state)
 {
     struct mod_list large = { 2, { { NULL, PAGE_SIZE + 1, "" },
                                    { NULL, (4ull << 30) - 3 * PAGE_SIZE - 1, "" } } };
-    struct tiny_elf *good = malloc(sizeof(*good));
 
     (void)state;
-    strcpy(boot_info.loader, "GRUB 2.06");
-    elf_make(good);
-    add_module(good, sizeof(*good), "name=keeper service vmm --");
-    add_module(good, sizeof(*good), "hosted by nobody");
-    add_module(good, sizeof(*good), "name=fine mem=6M vmm --");
-    add_module(good, sizeof(*good), "name=hosted --");
-    add_module(good, sizeof(*good), "name=last mem=5M vmm --");
+    add_guest("name=keeper service vmm --");
+    add_guest("hosted by nobody");
+    add_guest("name=fine mem=6M vmm --");
+    add_guest("name=hosted --");
+    add_guest("name=last mem=5M vmm --");
     build_all_domains();
     assert_true(console_has("module 0 (keeper): service, driver and vmm exclude each other"));
     assert_true(console_has("module 4 (last): a vmm, and no module behind it"));
     assert_int_equal(domain_count(), 1);
     assert_string_equal(domain_by_id(1)->name, "fine");
-    free(good);
     assert_null(mod_list_check(&large));
     large.file[1].size_bytes++;
     assert_string_equal(mod_list_check(&large),
@@ -222,15 +203,11 @@ static void vmm_is_refused(void **state)
 /* Wherever its module stands, the service gets number 0 and is made first; there is at most one. */
 static void service_is_domain_0_wherever_its_module_is(void **state)
 {
-    struct tiny_elf *good = malloc(sizeof(*good));
-
     (void)state;
-    strcpy(boot_info.loader, "GRUB 2.06");
-    elf_make(good);
-    add_module(good, sizeof(*good), "name=first mem=4M --");
-    add_module(good, sizeof(*good), "service name=keeper mem=4M --");
-    add_module(good, sizeof(*good), "service name=rival mem=4M --");
-    add_module(good, sizeof(*good), "mem=4M -- service");
+    add_guest("name=first mem=4M --");
+    add_guest("service name=keeper mem=4M --");
+    add_guest("service name=rival mem=4M --");
+    add_guest("mem=4M -- service");
     build_all_domains();
     assert_true(console_has("module 2 (rival): there is a service domain already"));
     assert_int_equal(domain_count(), 3);
@@ -240,7 +217,6 @@ static void service_is_domain_0_wherever_its_module_is(void **state)
     assert_int_equal(guest_start_info(domain_by_id(0))->store_evtchn, 0);
     assert_int_equal(guest_start_info(domain_by_id(1))->store_evtchn, 1);
     assert_int_equal(guest_start_info(domain_by_id(2))->store_evtchn, 1);
-    free(good);
 }
 
 /* A guest without mem= gets the memory of the module files as well, although they stay until it is
@@ -248,16 +224,13 @@ static void service_is_domain_0_wherever_its_module_is(void **state)
 static void memory_of_module_files_goes_to_guests(void **state)
 {
     static uint8_t ramdisk[1 << 20];
-    struct tiny_elf *good = malloc(sizeof(*good));
     uint64_t all = nr_free_frames();
     const struct start_info *si;
     struct domain *d;
 
     (void)state;
-    strcpy(boot_info.loader, "GRUB 2.06");
-    elf_make(good);
     memset(ramdisk, 0x5a, sizeof(ramdisk));
-    add_module(good, sizeof(*good), "name=all --");
+    add_guest("name=all --");
     add_module(ramdisk, sizeof(ramdisk), "");
     assert_true(nr_free_frames() < all - 256);
     build_all_domains();
@@ -282,42 +255,33 @@ static void memory_of_module_files_goes_to_guests(void **state)
         guest_get(page, si->mod_start + at, PAGE_SIZE);
         assert_memory_equal(page, ramdisk, PAGE_SIZE);
     }
-    free(good);
 }
 
 /* Memory that is promised to a loaded guest is not given to the next one. */
 static void memory_is_promised_once(void **state)
 {
-    struct tiny_elf *good = malloc(sizeof(*good));
     char words[64];
 
     (void)state;
-    strcpy(boot_info.loader, "GRUB 2.06");
-    elf_make(good);
     snprintf(words, sizeof(words), "name=first mem=%luK --", (nr_free_frames() - 2000) * 4);
-    add_module(good, sizeof(*good), words);
-    add_module(good, sizeof(*good), "name=second mem=8M --");
-    add_module(good, sizeof(*good), "name=third mem=5M --");
+    add_guest(words);
+    add_guest("name=second mem=8M --");
+    add_guest("name=third mem=5M --");
     build_all_domains();
     assert_int_equal(domain_count(), 2);
     assert_non_null(domain_by_id(1));
     assert_true(console_has("(second): not enough memory: it wants 8192 KiB"));
     assert_int_equal(domain_by_id(3)->nr_frames, 1280);
     audit();
-    free(good);
 }
 
 /* What a word names is not the driver domain's; what it names wrongly has a line. */
 static void functions_are_given_by_words(void **state)
 {
-    struct tiny_elf *good = malloc(sizeof(*good));
-
     (void)state;
-    strcpy(boot_info.loader, "GRUB 2.06");
-    elf_make(good);
-    add_module(good, sizeof(*good), "name=driver driver mem=4M --");
-    add_module(good, sizeof(*good), "name=one mem=4M pci=01:00.0,00:09.0,00:01.1 --");
-    add_module(good, sizeof(*good), "name=two mem=4M pci=01:00.0 --");
+    add_guest("name=driver driver mem=4M --");
+    add_guest("name=one mem=4M pci=01:00.0,00:09.0,00:01.1 --");
+    add_guest("name=two mem=4M pci=01:00.0 --");
     build_all_domains();
     assert_int_equal(domain_count(), 3);
     assert_non_null(pci_find(domain_by_id(2), CARD >> 8, CARD & 0xff));
@@ -329,7 +293,6 @@ static void functions_are_given_by_words(void **state)
     assert_true(console_has("d2 (one): pci=00:01.1: there is no such virtio disk"));
     assert_true(console_has("d3 (two): pci=01:00.0: d2 has it already"));
     assert_true(console_has("d1 (driver) gets 1 PCI functions"));
-    free(good);
 }
 
 static void machine_without_guests_says_so(void **state)
