@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "arch/arch.h"
+#include "more_cpus.h"
 #include "support.h"
 #include "xen/core/domain_list.h"
 #include "xen/core/request.h"
@@ -21,11 +22,8 @@
 
 #define MS 1000000ull
 #define STEP_NS (MS / 10)
-#define MOST_CPUS 16u
 #define MOST_VCPUS 64u
 
-static struct cpu *own[MOST_CPUS], **before;
-static struct vcpu *idles_of[MOST_CPUS];
 static bool interrupted[MOST_CPUS];
 
 /* The vCPUs of a test, and how each behaves. */
@@ -46,32 +44,14 @@ static inline void interrupt(unsigned cpu)
     interrupted[cpu] = true;
 }
 
-static inline void go_to(unsigned cpu)
-{
-    current = cpus[cpu]->running;
-}
-
 static inline void machine_with(unsigned nr)
 {
     host_start(LOW_BASE, 32, 1);
     host.no_stacks = true;
     host.tsc_step = 0;
     host.on_ipi = interrupt;
-    before = cpus;
-    own[0] = cpus[0];
     memset(interrupted, 0, sizeof(interrupted));
-    for (unsigned i = 1; i < nr; i++) {
-        own[i] = aligned_alloc(128, sizeof(struct cpu));
-        assert_non_null(own[i]);
-        memset(own[i], 0, sizeof(struct cpu));
-        cpu_set_up(own[i], i);
-        idles_of[i] = arch_vcpu_alloc();
-        idles_of[i]->domain = &idle_domain;
-        idles_of[i]->kernel_mode = true;
-        sched_init(own[i], idles_of[i]);
-    }
-    cpus = own;
-    nr_cpus = sched_nr_cpus = nr;
+    more_cpus_up(nr);
     nr_actors = 0;
     worst_idle = 0;
     memset(actors, 0, sizeof(actors));
@@ -225,12 +205,7 @@ static inline void machine_ends(void)
     cpus[0]->running = current = cpus[0]->idle;
     for (unsigned i = 0; i < nr_actors; i++)
         arch_vcpu_free(actors[i].v);
-    for (unsigned i = 1; i < nr_cpus; i++) {
-        arch_vcpu_free(idles_of[i]);
-        free(own[i]);
-    }
-    cpus = before;
-    nr_cpus = sched_nr_cpus = 1;
+    more_cpus_down();
     list_init(&cpus[0]->queue);
     list_init(&cpus[0]->timers.armed);
     cpus[0]->timers.programmed = NO_DEADLINE;
