@@ -1,9 +1,8 @@
-/* The functions that gcc calls before each access of the hypervisor to memory when it compiles with
- * -fsanitize=thread. ThreadSanitizer's library is not linked. Instead, each access is a point at
- * which another CPU may go on (host_step), and stores may wait in a buffer of their CPU as on an
- * x86 CPU: they reach memory later, in order; the CPU itself sees them, others do not; a locked
- * instruction, a fence, and whatever the fake machine does for the CPU (enter_host) empty the
- * buffer.
+/* What happens before each access of the hypervisor to memory: gcc calls a function there when it
+ * compiles with -fsanitize=thread (tsan_calls.c). Each access is a point at which another CPU may
+ * go on (host_step), and stores may wait in a buffer of their CPU as on an x86 CPU: they reach
+ * memory later, in order; the CPU itself sees them, others do not; a locked instruction, a fence,
+ * and whatever the fake machine does for the CPU (enter_host) empty the buffer.
  *
  * gcc calls before a store and does not tell the value. So the old value is kept, and at the next
  * call, when the store is done, the new one is taken out of memory and the old one put back. */
@@ -13,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "tests/interleave/interleave.h"
+#include "tsan_calls.h"
 
 #define MAX_WAITING 4u
 
@@ -140,7 +140,7 @@ static void point(void)
     host_step();
 }
 
-static void before_read(const volatile void *p, unsigned long bytes)
+void before_read(const volatile void *p, unsigned long bytes)
 {
     const struct buffer *b = &buffers[host_cpu];
 
@@ -153,21 +153,46 @@ static void before_read(const volatile void *p, unsigned long bytes)
         }
 }
 
-static void before_write(void *p, unsigned long bytes)
+void before_write(volatile void *p, unsigned long bytes)
 {
+    uint8_t *at = (uint8_t *)(uintptr_t)p;
+
     point();
     if (bytes > 8) {
         drain();
         return;
     }
     if (stores_wait)
-        begun = (struct store){ p, (unsigned)bytes, value_at(p, (unsigned)bytes) };
+        begun = (struct store){ at, (unsigned)bytes, value_at(at, (unsigned)bytes) };
 }
 
-static void before_locked(void)
+void before_locked(volatile void *p)
 {
+    (void)p;
     point();
     drain();
+}
+
+bool put_off(volatile void *p, unsigned bytes, uint64_t value, int order)
+{
+    point();
+    if (order == __ATOMIC_SEQ_CST)
+        drain();
+    else if (may_wait()) {
+        wait_in_buffer((struct store){ (uint8_t *)(uintptr_t)p, bytes, value });
+        return true;
+    }
+    return false;
+}
+
+void before_fence(int order)
+{
+    if (order == __ATOMIC_SEQ_CST)
+        before_locked(NULL);
+}
+
+void tsan_started(void)
+{
 }
 
 static void enter_host(void)
@@ -221,112 +246,4 @@ int __wrap_snprintf(char *a, size_t n, const char *f, ...)
     rc = __wrap_vsnprintf(a, n, f, l);
     va_end(l);
     return rc;
-}
-
-/* --- What gcc calls --------------------------------------------------------------------------- */
-
-void __tsan_init(void);
-void __tsan_init(void)
-{
-}
-
-#define PLAIN(name, bytes, before)                                                                 \
-    void __tsan_##name##bytes(void *p);                                                            \
-    void __tsan_##name##bytes(void *p)                                                             \
-    {                                                                                              \
-        before(p, bytes);                                                                          \
-    }
-#define PLAIN_SIZES(name, before)                                                                  \
-    PLAIN(name, 1, before) PLAIN(name, 2, before) PLAIN(name, 4, before) PLAIN(name, 8, before)    \
-    PLAIN(name, 16, before)
-PLAIN_SIZES(read, before_read)
-PLAIN_SIZES(write, before_write)
-PLAIN_SIZES(unaligned_read, before_read)
-PLAIN_SIZES(unaligned_write, before_write)
-
-void __tsan_read_range(void *p, unsigned long bytes);
-void __tsan_read_range(void *p, unsigned long bytes)
-{
-    before_read(p, bytes);
-}
-
-void __tsan_write_range(void *p, unsigned long bytes);
-void __tsan_write_range(void *p, unsigned long bytes)
-{
-    before_write(p, bytes > 8 ? bytes : 9);
-}
-
-#define FETCH(type, bits, op)                                                                      \
-    type __tsan_atomic##bits##_fetch_##op(volatile type *p, type v, int order);                    \
-    type __tsan_atomic##bits##_fetch_##op(volatile type *p, type v, int order)                     \
-    {                                                                                              \
-        (void)order;                                                                               \
-        before_locked();                                                                           \
-        return __atomic_fetch_##op(p, v, __ATOMIC_SEQ_CST);                                        \
-    }
-
-#define LOAD_STORE(type, bits)                                                                     \
-    type __tsan_atomic##bits##_load(const volatile type *p, int order);                            \
-    type __tsan_atomic##bits##_load(const volatile type *p, int order)                             \
-    {                                                                                              \
-        (void)order;                                                                               \
-        before_read(p, sizeof(type));                                                              \
-        return *p;                                                                                 \
-    }                                                                                              \
-    void __tsan_atomic##bits##_store(volatile type *p, type v, int order);                         \
-    void __tsan_atomic##bits##_store(volatile type *p, type v, int order)                          \
-    {                                                                                              \
-        point();                                                                                   \
-        if (order == __ATOMIC_SEQ_CST)                                                             \
-            drain();                                                                               \
-        else if (may_wait()) {                                                                     \
-            wait_in_buffer((struct store){ (uint8_t *)(uintptr_t)p, sizeof(type), v });            \
-            return;                                                                                \
-        }                                                                                          \
-        *p = v;                                                                                    \
-    }
-
-#define EXCHANGE(type, bits)                                                                       \
-    type __tsan_atomic##bits##_exchange(volatile type *p, type v, int order);                      \
-    type __tsan_atomic##bits##_exchange(volatile type *p, type v, int order)                       \
-    {                                                                                              \
-        (void)order;                                                                               \
-        before_locked();                                                                           \
-        return __atomic_exchange_n(p, v, __ATOMIC_SEQ_CST);                                        \
-    }                                                                                              \
-    int __tsan_atomic##bits##_compare_exchange_strong(volatile type *p, type *old, type v,         \
-                                                      int order, int failed);                      \
-    int __tsan_atomic##bits##_compare_exchange_strong(volatile type *p, type *old, type v,         \
-                                                      int order, int failed)                       \
-    {                                                                                              \
-        (void)order, (void)failed;                                                                 \
-        before_locked();                                                                           \
-        return __atomic_compare_exchange_n(p, old, v, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);  \
-    }                                                                                              \
-    int __tsan_atomic##bits##_compare_exchange_weak(volatile type *p, type *old, type v,           \
-                                                    int order, int failed);                        \
-    int __tsan_atomic##bits##_compare_exchange_weak(volatile type *p, type *old, type v,           \
-                                                    int order, int failed)                         \
-    {                                                                                              \
-        return __tsan_atomic##bits##_compare_exchange_strong(p, old, v, order, failed);            \
-    }
-
-#define ATOMIC(type, bits)                                                                         \
-    LOAD_STORE(type, bits)                                                                         \
-    EXCHANGE(type, bits)                                                                           \
-    FETCH(type, bits, add)                                                                         \
-    FETCH(type, bits, sub)                                                                         \
-    FETCH(type, bits, or)                                                                          \
-    FETCH(type, bits, and)                                                                         \
-    FETCH(type, bits, xor)
-ATOMIC(uint8_t, 8)
-ATOMIC(uint16_t, 16)
-ATOMIC(uint32_t, 32)
-ATOMIC(uint64_t, 64)
-
-void __tsan_atomic_thread_fence(int order);
-void __tsan_atomic_thread_fence(int order)
-{
-    if (order == __ATOMIC_SEQ_CST)
-        before_locked();
 }

@@ -10,12 +10,15 @@ INTERLEAVE_SWITCH := -fsanitize=thread --param tsan-instrument-func-entry-exit=0
 INTERLEAVE_ENTRY := -finstrument-functions \
     -finstrument-functions-exclude-function-list=mfn_to_virt,virt_to_mfn,arch_tsc,guest_regs
 INTERLEAVE_HV := $(ANY_ARCH_C:%.c=$(INTERLEAVE)/%.o)
-INTERLEAVE_SRC := $(wildcard arch/host/*.c tests/interleave/*.c) tests/unit/support.c
+INTERLEAVE_SRC := $(wildcard arch/host/*.c tests/interleave/*.c) \
+    tests/unit/support.c tests/unit/tsan_calls.c
 INTERLEAVE_OBJ := $(INTERLEAVE_HV) $(INTERLEAVE_SRC:%.c=$(INTERLEAVE)/%.o)
 # Of common/, the libc functions have other names: xen/ calls libc's, which --wrap catches.
 INTERLEAVE_LIBC := $(INTERLEAVE)/common/string.o $(INTERLEAVE)/common/printf.o
 $(filter-out $(INTERLEAVE_LIBC),$(INTERLEAVE_HV)): INTERLEAVE_CFLAGS += $(INTERLEAVE_SWITCH)
-$(filter-out $(INTERLEAVE_HV) %/accesses.o,$(INTERLEAVE_OBJ)): \
+INTERLEAVE_ACCESSES := $(INTERLEAVE)/tests/interleave/accesses.o \
+    $(INTERLEAVE)/tests/unit/tsan_calls.o
+$(filter-out $(INTERLEAVE_HV) $(INTERLEAVE_ACCESSES),$(INTERLEAVE_OBJ)): \
     INTERLEAVE_CFLAGS += $(INTERLEAVE_ENTRY)
 $(INTERLEAVE)/common/string.o $(INTERLEAVE)/common/printf.o: \
     INTERLEAVE_CFLAGS += $(foreach f,$(LIBC_NAMES),-D$(f)=hv_$(f)) -fno-builtin
@@ -45,7 +48,7 @@ INTERLEAVE_FUZZ_SRC := $(FUZZ_SRC) tests/fuzz/main.c tests/unit/trace_reader.c
 INTERLEAVE_FUZZ_OBJ := $(INTERLEAVE_FUZZ_SRC:%.c=$(INTERLEAVE)/%.o)
 $(INTERLEAVE_FUZZ_OBJ): INTERLEAVE_CFLAGS += $(INTERLEAVE_ENTRY)
 $(INTERLEAVE)/fuzz: $(filter-out $(INTERLEAVE)/tests/interleave/%,$(INTERLEAVE_OBJ)) \
-    $(INTERLEAVE)/tests/interleave/accesses.o $(INTERLEAVE_FUZZ_OBJ)
+    $(INTERLEAVE_ACCESSES) $(INTERLEAVE_FUZZ_OBJ)
 	$(call say,ILEAVE-LD,$@)
 	$(Q)$(UNIT_CC) $(INTERLEAVE_LDFLAGS) -o $@ $^
 
@@ -81,7 +84,8 @@ check-races: $(INTERLEAVE)/interleave
 # library needs setarch -R.
 THREADS := $(BUILD)/threads
 THREADS_CFLAGS := $(INTERLEAVE_CFLAGS) -DHOST_THREADS
-THREADS_OBJ := $(patsubst $(INTERLEAVE)/%,$(THREADS)/%,$(filter-out %/accesses.o,$(INTERLEAVE_OBJ)))
+THREADS_OBJ := $(patsubst $(INTERLEAVE)/%,$(THREADS)/%,\
+    $(filter-out $(INTERLEAVE_ACCESSES),$(INTERLEAVE_OBJ)))
 # main.c takes locks of the hypervisor, which ThreadSanitizer has to see.
 $(patsubst $(INTERLEAVE)/%,$(THREADS)/%,$(INTERLEAVE_HV)) $(THREADS)/tests/interleave/main.o: \
     THREADS_CFLAGS += -fsanitize=thread

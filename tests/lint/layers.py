@@ -26,7 +26,8 @@ LAYERS = {
     "tests/fuzz": (("common/", "gen/", "xen/", "arch/arch.h", "host.h", "support.h",
                     "trace_reader.h", "tests/fuzz/"), ALL_LIBC),
     "tests/laws": (("common/", "xen/", "arch/arch.h", "host.h", "support.h"), ALL_LIBC),
-    "tests/model": (("common/", "xen/", "arch/arch.h", "host.h", "support.h"), ALL_LIBC),
+    "tests/model": (("common/", "xen/", "arch/arch.h", "host.h", "support.h", "tsan_calls.h"),
+                    ALL_LIBC),
 }
 EXCEPTIONS = {
     # the inline half of the seam comes from the architecture that is built

@@ -4,7 +4,8 @@
 MODEL := $(BUILD)/model
 MODEL_CFLAGS := $(filter-out $(UNIT_SAN) -O1 -fno-omit-frame-pointer,$(UNIT_CFLAGS)) -O2 \
     -Itests/model
-MODEL_SRC := $(ANY_ARCH_C) $(wildcard arch/host/*.c tests/model/*.c) tests/unit/support.c
+MODEL_SRC := $(ANY_ARCH_C) $(wildcard arch/host/*.c tests/model/*.c) \
+    tests/unit/support.c tests/unit/tsan_calls.c
 MODEL_OBJ := $(MODEL_SRC:%.c=$(MODEL)/%.o)
 MODEL_SCOPES := two three four entries below deep return descriptors death grant grants \
     grants-v2 grants-both grant-end grants-end grant-ending preempted preempted-wide preempted-three
