@@ -182,6 +182,16 @@ CASES = [
                   r"^\(XEN\).*d1 \(driver\) died while guests need it: started again, with 1 PCI",
                   *ENDED[1:]))
       for n in (1, 2)),
+    # The same with Linux's front ends: at the first line the disk connects, then the network.
+    *(Case(f"linux-handshake-{ms}", long=ms != 20,
+           modules=(SERVICE, DRIVER, GUEST.format("disk=vd0,xvda1,w vif") + f" early={ms}",
+                    "DISK-RAMDISK"),
+           guests=(2,), mem=768, limit=120, disk=True, net=True,
+           types=tuple((rf"end it now, {n}\s*$", b"\1\1\1x0x1\1\1\1") for n in (1, 2)),
+           shows=(r"^\(XEN\).*d0 \(store\) died .*2 of 3",
+                  r"^\(XEN\).*d1 \(driver\) died while guests need it: started again, with 2 PCI",
+                  r"^\(d1\) driver: d2: xvda1 ends: .*, 0 errors") + ENDED)
+      for ms in (0, 20, 40, 80)),
     Case("disk-store-refuses", long=True,
          modules=(SERVICE, DRIVER, GUEST.format("disk=vd0,xvda1,w") + " deaths=3",
                   "DISK-RAMDISK"),
