@@ -182,6 +182,15 @@ CASES = [
                   r"^\(XEN\).*d1 \(driver\) died while guests need it: started again, with 1 PCI",
                   *ENDED[1:]))
       for n in (1, 2)),
+    # One of them.
+    *(Case(f"handshake-{name}-{n}", long=True,
+           modules=(SERVICE, DRIVER,
+                    f"GOOD name=front mem=16M disk=vd0,xvda,w -- suites=handshake{n}"),
+           guests=(2,), limit=120, blank=2,
+           types=tuple((rf"end them now, {i}\s*$", b"\1\1\1x%d" % domain + b"\1\1\1" * back)
+                       for i in (1, 2)),
+           shows=(rf"^\(XEN\).*d{domain} \({name}\) died", *ENDED[1:]))
+      for n in (1, 2) for name, domain, back in (("store", 0, 2), ("driver", 1, 1))),
     # The same with Linux's front ends: at the first line the disk connects, then the network.
     *(Case(f"linux-handshake-{ms}", long=ms != 20,
            modules=(SERVICE, DRIVER, GUEST.format("disk=vd0,xvda1,w vif") + f" early={ms}",
