@@ -1,13 +1,13 @@
-/* The fake CPU's state per vCPU (registers, descriptor windows, a stack as a ucontext fiber),
- * arch_switch, CPUID, MSRs and control registers. Values on which a real CPU would fault end the
- * test here: xen/ must have checked them. Page tables and TLB are guest_mem.c's and tlb.c's, the
- * rest of the machine machine.c's. Called by xen/ through arch/arch.h. */
+/* The fake CPU's state per vCPU (registers, descriptor windows, a stack: fiber.h), arch_switch,
+ * CPUID, MSRs and control registers. Values on which a real CPU would fault end the test here:
+ * xen/ must have checked them. Page tables and TLB are guest_mem.c's and tlb.c's, the rest of the
+ * machine machine.c's. Called by xen/ through arch/arch.h. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <ucontext.h>
 #include "arch/arch.h"
+#include "fiber.h"
 #include "host.h"
 #include "xen/core/alloc.h"
 #include "xen/core/domain.h"
@@ -16,13 +16,6 @@
 #include "xen/core/sched_wake.h"
 #include "xen/cpu/upcall.h"
 
-#if defined(__has_feature)
-#define HAS_ASAN __has_feature(address_sanitizer)
-#elif defined(__SANITIZE_ADDRESS__)
-#define HAS_ASAN 1
-#else
-#define HAS_ASAN 0
-#endif
 #if HAS_ASAN
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
@@ -36,7 +29,7 @@
 #define FIBER_STACK (512ul << 10)
 
 struct fiber {
-    ucontext_t context;
+    struct context context;
     void *stack;                /* NULL: the stack of the test itself */
     const void *bottom;
     size_t size;
@@ -107,13 +100,13 @@ void host_fiber_make(struct vcpu *v)
     struct fiber *f = fiber_new();
 
     f->stack = mmap(NULL, FIBER_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (f->stack == MAP_FAILED || getcontext(&f->context) != 0)
+    if (f->stack == MAP_FAILED || getcontext(&f->context.start) != 0)
         abort();
     f->bottom = f->stack;
     f->size = FIBER_STACK;
-    f->context.uc_stack.ss_sp = f->stack;
-    f->context.uc_stack.ss_size = FIBER_STACK;
-    makecontext(&f->context, trampoline, 0);
+    f->context.start.uc_stack.ss_sp = f->stack;
+    f->context.start.uc_stack.ss_size = FIBER_STACK;
+    makecontext(&f->context.start, trampoline, 0);
     host_vcpu(v)->fiber = f;
 }
 
@@ -131,9 +124,18 @@ void host_fiber_switch(struct vcpu *from, struct vcpu *to)
 
     leaving = old;
     __sanitizer_start_switch_fiber(&old->fake, new->bottom, new->size);
-    if (swapcontext(&old->context, &new->context) != 0)
-        abort();
+    context_switch(&old->context, &new->context);
     arrived(old);
+}
+
+/* The test's own stack is the uppermost memory there is. */
+bool host_on_stack(const void *p)
+{
+    const struct fiber *f = host_vcpu(current)->fiber;
+
+    if (f == NULL || f->stack == NULL)
+        return (uintptr_t)p > (uintptr_t)__builtin_frame_address(0);
+    return (uintptr_t)p - (uintptr_t)f->stack < FIBER_STACK;
 }
 
 void arch_switch(struct vcpu *prev, struct vcpu *next)

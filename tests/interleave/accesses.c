@@ -2,7 +2,9 @@
  * compiles with -fsanitize=thread (tsan_calls.c). Each access is a point at which another CPU may
  * go on (host_step), and stores may wait in a buffer of their CPU as on an x86 CPU: they reach
  * memory later, in order; the CPU itself sees them, others do not; a locked instruction, a fence,
- * and whatever the fake machine does for the CPU (enter_host) empty the buffer.
+ * and whatever the fake machine does for the CPU (enter_host) empty the buffer. Those to the CPU's
+ * own stack do not wait: before they reached memory, their function might return, and a return
+ * address of this program be where they go.
  *
  * gcc calls before a store and does not tell the value. So the old value is kept, and at the next
  * call, when the store is done, the new one is taken out of memory and the old one put back. */
@@ -162,7 +164,7 @@ void before_write(volatile void *p, unsigned long bytes)
         drain();
         return;
     }
-    if (stores_wait)
+    if (stores_wait && !host_on_stack(at))
         begun = (struct store){ at, (unsigned)bytes, value_at(at, (unsigned)bytes) };
 }
 
@@ -178,7 +180,7 @@ bool put_off(volatile void *p, unsigned bytes, uint64_t value, int order)
     point();
     if (order == __ATOMIC_SEQ_CST)
         drain();
-    else if (may_wait()) {
+    else if (may_wait() && !host_on_stack((uint8_t *)(uintptr_t)p)) {
         wait_in_buffer((struct store){ (uint8_t *)(uintptr_t)p, bytes, value });
         return true;
     }

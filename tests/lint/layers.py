@@ -17,7 +17,8 @@ LAYERS = {
                      "asm-offsets.h"), FREESTANDING),
     "arch/x86_64/efi": (("common/", "xen/boot/boot_info.h", "xen/boot/image.h", "arch/x86_64/efi/"),
                         FREESTANDING | {"efi.h", "efilib.h", "efishell.h"}),
-    "arch/host": (("common/", "xen/", "arch/arch.h", "arch_cpu.h", "host.h"), ALL_LIBC),
+    "arch/host": (("common/", "xen/", "arch/arch.h", "arch_cpu.h", "fiber.h", "host.h"),
+                  ALL_LIBC),
     "tests/unit": (("common/", "xen/", "arch/arch.h", "arch/x86_64/efi/",
                     "arch/x86_64/acpi_tables.h", "arch/x86_64/madt.h",
                     "arch/x86_64/cpuid_words.h", "arch/x86_64/tsc_rate.h", "arch/x86_64/cpu.h",
@@ -26,8 +27,8 @@ LAYERS = {
     "tests/fuzz": (("common/", "gen/", "xen/", "arch/arch.h", "host.h", "support.h",
                     "trace_reader.h", "tests/fuzz/"), ALL_LIBC),
     "tests/laws": (("common/", "xen/", "arch/arch.h", "host.h", "support.h"), ALL_LIBC),
-    "tests/model": (("common/", "xen/", "arch/arch.h", "host.h", "support.h", "tsan_calls.h"),
-                    ALL_LIBC),
+    "tests/model": (("common/", "xen/", "arch/arch.h", "fiber.h", "host.h", "support.h",
+                     "tsan_calls.h"), ALL_LIBC),
 }
 EXCEPTIONS = {
     # the inline half of the seam comes from the architecture that is built

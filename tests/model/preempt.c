@@ -8,7 +8,7 @@
  * its own call waits. */
 #include <stdlib.h>
 #include <string.h>
-#include <ucontext.h>
+#include "fiber.h"
 #include "model.h"
 #include "search.h"
 #include "xen/core/sched.h"
@@ -17,7 +17,7 @@
 #define ENOUGH 4u               /* how often in a row a call may find that it still has to wait */
 
 static enum { NOT_YET, RUNS, WAITS, DONE } second;
-static ucontext_t first_context, second_context;
+static struct context first_context, second_context;
 static unsigned windows, waited;
 static int wanted_window;
 static unsigned first_actor, second_op;
@@ -39,7 +39,7 @@ static void run_second(void)
 {
     second = RUNS;
     switch_to(1 - first_actor);
-    swapcontext(&first_context, &second_context);
+    context_switch(&first_context, &second_context);
     check_window();
     switch_to(first_actor);
 }
@@ -49,7 +49,7 @@ static void second_stack(void)
     for (;;) {
         (void)op_run(&ops[second_op], 1 - first_actor);
         second = DONE;
-        swapcontext(&second_context, &first_context);
+        context_switch(&second_context, &first_context);
     }
 }
 
@@ -87,7 +87,7 @@ void __wrap_vcpu_wait(struct spinlock *l)
     if (second == RUNS) {
         second = WAITS;
         nr_waits++;
-        swapcontext(&second_context, &first_context);
+        context_switch(&second_context, &first_context);
     } else {
         if (second != WAITS)
             violation("a call waits for nobody");
@@ -125,8 +125,8 @@ void windows_init(void)
 {
     void *stack = malloc(STACK_BYTES);
 
-    HOST_CHECK(stack != NULL && getcontext(&second_context) == 0, "no stack");
-    second_context.uc_stack.ss_sp = stack;
-    second_context.uc_stack.ss_size = STACK_BYTES;
-    makecontext(&second_context, second_stack, 0);
+    HOST_CHECK(stack != NULL && getcontext(&second_context.start) == 0, "no stack");
+    second_context.start.uc_stack.ss_sp = stack;
+    second_context.start.uc_stack.ss_size = STACK_BYTES;
+    makecontext(&second_context.start, second_stack, 0);
 }

@@ -138,6 +138,7 @@ void host_advance(uint64_t ns);     /* advances the clock; the timer interrupt f
 void fiber_free(struct vcpu *v);
 void host_fiber_make(struct vcpu *v);
 void host_fiber_ready(struct vcpu *v);
+bool host_on_stack(const void *p);      /* that runs now */
 void host_fiber_switch(struct vcpu *from, struct vcpu *to);
 void host_idle_guest(struct vcpu *v);   /* the program of a vCPU that was given none */
 
