@@ -228,20 +228,21 @@ int_80_failed:                          /* C meets the same fault, and loads the
     GO_ON_IN_C int_80, trap
 
 /* --- The event callback, after a hypercall ---------------------------------------------------- */
-/* rsp: at r15 of the frame, which has all but the registers that C does not change. rax is in it.
- * An upcall is due, and no other work. As in C, the frame for the guest has rcx and r11 as they
- * were at an earlier entry, for the hypercall has changed them. */
+/* rsp: at r15 of the frame, which has all but rax and the registers that C does not change. An
+ * upcall is due, and no other work. As in C, the frame for the guest has rcx and r11 as they were at
+ * an earlier entry, for the hypercall has changed them. */
     .globl hypercall_upcall
 hypercall_upcall:
-    IF_TRACED hypercall_slow_exit, TRACE_EVENT_BYTE
+    IF_TRACED hypercall_exit_in_c, TRACE_EVENT_BYTE
+    mov %rax, R_rax(%rsp)
     mov S_vcpu(%rsp), %rax
     cmpq $0, V_work_and_iopl(%rax)
-    jne hypercall_slow_exit
+    jne hypercall_upcall_in_c
     cmpq $0, V_cb_event(%rax)
-    je hypercall_slow_exit
-    STAY_ON_STACK hypercall_slow_exit
+    je hypercall_upcall_in_c
+    STAY_ON_STACK hypercall_upcall_in_c
     mov R_r11(%rsp), %r11
-    PUSH_FRAME hypercall_slow_exit, 0, 1
+    PUSH_FRAME hypercall_upcall_in_c, 0, 1
     mov V_info(%rax), %rcx
     movb $1, I_mask(%rcx)
     SET_FRAME V_cb_event
@@ -250,3 +251,7 @@ hypercall_upcall:
     mov R_rcx(%rsp), %rcx
     lea R_rip(%rsp), %rsp
     jmp do_iretq
+
+hypercall_upcall_in_c:
+    mov R_rax(%rsp), %rax
+    jmp hypercall_exit_in_c

@@ -24,11 +24,11 @@
 /* rax: number; rdi rsi rdx r10 r8 r9: arguments; rcx: the guest's rip; r11: its rflags. */
 /* SYSCALL changes no stack, and all registers are the guest's: without a word of its own a CPU
  * cannot get at its stack. So each CPU has an entry point of its own, to which its MSR points, and
- * which names its words. It also does what all paths begin with. */
-.macro FIND_FRAME
+ * which names its words. It also does what all paths begin with: then rsp is 8 below the frame, which
+ * has the guest's rip, and rcx is the vCPU. */
+.macro SWITCH_STACK
     mov %rsp, entry_words + (cpu << ENTRY_WORDS_SHIFT)(%rip)
     mov entry_words + (cpu << ENTRY_WORDS_SHIFT) + 8(%rip), %rsp
-    mov %rax, R_rax(%rsp)
 .endm
 .macro GUEST_RSP to
     mov entry_words + (cpu << ENTRY_WORDS_SHIFT)(%rip), \to
@@ -40,69 +40,68 @@ entry_stubs:
     cpu = 0
     .rept MAX_CPUS
     .org entry_stubs + (cpu << ENTRY_STUBS_SHIFT)
-    FIND_FRAME
-    mov S_vcpu(%rsp), %rax
-    cmpb $0, V_kernel_mode(%rax)
+    SWITCH_STACK
+    mov %rcx, FRAME(rip)
+    mov VCPU, %rcx
+    cmpb $0, V_kernel_mode(%rcx)
     je 1f
-    cmpq $HYPERCALL_iret, R_rax(%rsp)
+    cmp $HYPERCALL_iret, %rax
     je 2f
-    GUEST_RSP %rax
-    mov %rax, R_rsp(%rsp)
+    mov %r11, FRAME(rflags)
+    GUEST_RSP %r11
+    mov %r11, FRAME(rsp)
     jmp hypercall
-1:  mov %r10, R_r10(%rsp)
+1:  mov %r10, FRAME(r10)
     GUEST_RSP %r10
     jmp user_syscall
-2:  GUEST_RSP %rcx
+2:  GUEST_RSP %rax
     jmp iret_hypercall
     .org entry_stubs + (cpu << ENTRY_STUBS_SHIFT) + ENTRY_STUB_32
-    FIND_FRAME
-    GUEST_RSP %rax
+    SWITCH_STACK
     jmp syscall_from_32
     cpu = cpu + 1
     .endr
     .org entry_stubs + (MAX_CPUS << ENTRY_STUBS_SHIFT)
 
+/* rcx: vcpu. rip, rflags and rsp are in the frame, rax is not. */
     .globl hypercall
 hypercall:
-    mov %rcx, R_rip(%rsp)
-    mov %r11, R_rflags(%rsp)
-    movl $SEL_GUEST_SS, R_ss(%rsp)
-    movl $SEL_GUEST_CS64, R_cs(%rsp)
-    SAVE_SCRATCH
-    mov R_rax(%rsp), %rax
+    movl $SEL_GUEST_SS, FRAME(ss)
+    movl $SEL_GUEST_CS64, FRAME(cs)
+    SAVE_SCRATCH below=8
     cmp $HYPERCALLS, %rax
     jae hypercall_out_of_range
     IF_TRACED hypercall_with_trace
-    mov S_vcpu(%rsp), %rcx
     incq V_calls(%rcx,%rax,8)
     lea hypercall_table(%rip), %r11
     mov %r10, %rcx
-    sub $8, %rsp
     call *(%r11,%rax,8)
-    add $8, %rsp
 hypercall_done:
-    mov %rax, R_rax(%rsp)
-    mov S_vcpu(%rsp), %rcx
+    mov VCPU, %rcx
     cmpl $0, V_work(%rcx)
     jne hypercall_slow_exit
     mov V_info(%rcx), %rcx
     cmpb $0, I_pending(%rcx)
     jne hypercall_maybe_upcall
 hypercall_fast_exit:
-    mov R_rip(%rsp), %rcx
+    mov FRAME(rip), %rcx
     cmp first_non_canonical(%rip), %rcx     /* SYSRET would fault in ring 0: XSA-7 */
     je hypercall_slow_exit
-    RESTORE_SCRATCH
-    mov R_rflags(%rsp), %r11
-    mov R_rsp(%rsp), %rsp
+    RESTORE_SCRATCH below=8
+    mov FRAME(rflags), %r11
+    mov FRAME(rsp), %rsp
     sysretq
 
 hypercall_maybe_upcall:
     cmpb $0, I_mask(%rcx)
-    je hypercall_upcall                     /* bounce.S */
-    jmp hypercall_fast_exit
-    .globl hypercall_slow_exit
+    jne hypercall_fast_exit
+    add $8, %rsp
+    jmp hypercall_upcall                    /* bounce.S */
 hypercall_slow_exit:
+    add $8, %rsp
+    .globl hypercall_exit_in_c              /* rsp: at the frame */
+hypercall_exit_in_c:
+    mov %rax, R_rax(%rsp)
     SAVE_CALLEE
     CALL_C exit_to_guest_work
     jmp restore_all
@@ -113,80 +112,83 @@ hypercall_out_of_range:
     jmp hypercall_done
 
 hypercall_with_trace:                       /* hypercall_traced(number, array of arguments) */
-    mov %rax, %rdi
-    sub $(ARGS_BYTES + 8), %rsp             /* 8: alignment, as in CALL_C */
-    mov R_rdi + ARGS_BYTES + 8(%rsp), %rcx
-    mov %rcx, (%rsp)
+    sub $ARGS_BYTES, %rsp
+    mov %rdi, (%rsp)
     mov %rsi, 1 * 8(%rsp)
     mov %rdx, 2 * 8(%rsp)
     mov %r10, 3 * 8(%rsp)
     mov %r8, 4 * 8(%rsp)
     mov %r9, 5 * 8(%rsp)
+    mov %rax, %rdi
     mov %rsp, %rsi
     call hypercall_traced
-    add $(ARGS_BYTES + 8), %rsp
+    add $ARGS_BYTES, %rsp
     jmp hypercall_done
 
 /* --- SYSCALL of the guest's user mode: the same as handle_user_syscall ------------------------ */
-/* rax: vcpu; rcx: the user's rip; r11: its rflags; r10, which is saved: its rsp. Switches to the
- * kernel's GS base and page tables, pushes a bounce frame on the kernel's stack, and goes to the
- * SYSCALL callback in kernel mode. The frame, from its lowest address:
+/* rcx: vcpu; r11: the user's rflags; r10, which is saved: its rsp; its rip is in the frame. Switches
+ * to the kernel's GS base and page tables, pushes a bounce frame on the kernel's stack, and goes to
+ * the SYSCALL callback in kernel mode. The frame, from its lowest address:
  *
  *   rcx  r11  rip  cs  rflags  rsp  ss     (B_xxx; the upcall mask, the upper half of cs, is 0)
  */
 user_syscall:
-    cmpq $0, V_cb_syscall(%rax)
+    cmpq $0, V_cb_syscall(%rcx)
     je user_syscall_slow
-    cmpq $0, V_work_and_iopl(%rax)
+    cmpq $0, V_work_and_iopl(%rcx)
     jne user_syscall_slow
-    mov %rdx, R_rdx(%rsp)
-    mov V_info(%rax), %rdx
+    mov %rdx, FRAME(rdx)
+    mov V_info(%rcx), %rdx
     cmpw $0, I_pending(%rdx)                /* pending and mask are both 0: the frame's mask is 0 */
     jne user_syscall_slow_rdx
     swapgs
-    mov V_root_kernel(%rax), %rdx
+    mov V_root_kernel(%rcx), %rdx
     mov %rdx, %cr3
-    mov V_syscall_frame(%rax), %rdx         /* stack_switch has refused addresses in the hole */
+    mov V_syscall_frame(%rcx), %rdx         /* stack_switch has refused addresses in the hole */
 1:  movq $SEL_GUEST_SS, B_ss(%rdx)
     mov %r10, B_rsp(%rdx)
     mov %r11, B_rflags(%rdx)
     movq $SEL_GUEST_CS64, B_cs(%rdx)
-    mov %rcx, B_rip(%rdx)
+    mov FRAME(rip), %r10
+    mov %r10, B_rip(%rdx)
     mov %r11, B_r11(%rdx)
-    mov %rcx, B_rcx(%rdx)
+    mov %r10, B_rcx(%rdx)
 2:
     EXTABLE 1b, 2b, user_syscall_fault
-    movb $1, V_kernel_mode(%rax)
-    mov V_info(%rax), %r10
-    testb $CB_SYSCALL_BIT, V_cb_masks(%rax)
+    movb $1, V_kernel_mode(%rcx)
+    mov V_info(%rcx), %r10
+    testb $CB_SYSCALL_BIT, V_cb_masks(%rcx)
     setnz I_mask(%r10)
-    mov V_cb_syscall(%rax), %rcx            /* canonical: callback_op has checked it */
+    mov V_cb_syscall(%rcx), %rcx            /* canonical: callback_op has checked it */
     and $~(FLAGS_CLEARED | FLAG_DF), %r11d
-    mov R_r10(%rsp), %r10
-    mov R_rax(%rsp), %rax
-    mov %rdx, R_rsp(%rsp)
-    mov R_rdx(%rsp), %rdx
-    mov R_rsp(%rsp), %rsp
+    mov FRAME(r10), %r10
+    mov %rdx, FRAME(rsp)
+    mov FRAME(rdx), %rdx
+    mov FRAME(rsp), %rsp
     sysretq
 
 user_syscall_fault:                         /* handle_user_syscall meets the same fault, in C */
     swapgs
+    GUEST_RSP_AGAIN %rcx, %r10
 user_syscall_slow_rdx:
-    mov R_rdx(%rsp), %rdx
+    mov FRAME(rdx), %rdx
 user_syscall_slow:
-    mov %r10, R_rsp(%rsp)
-    mov R_r10(%rsp), %r10
     SAVE_USER_SYSCALL SEL_GUEST_CS64
-    mov %rax, %rdi
-    CALL_C handle_user_syscall
+    mov VCPU, %rdi
+    call handle_user_syscall
+    add $8, %rsp
     jmp exit_to_guest
 
 /* --- SYSCALL from 32-bit user code (AMD CPUs), SYSENTER (Intel CPUs) -------------------------- */
 syscall_from_32:
-    mov %rax, R_rsp(%rsp)
+    mov %rcx, FRAME(rip)
+    mov %r10, FRAME(r10)
+    mov VCPU, %rcx
+    GUEST_RSP_AGAIN %rcx, %r10
     SAVE_USER_SYSCALL SEL_GUEST_CS32
-    mov S_vcpu(%rsp), %rdi
-    CALL_C handle_syscall32
+    mov VCPU, %rdi
+    call handle_syscall32
+    add $8, %rsp
     jmp exit_to_guest
 
     .globl sysenter_entry

@@ -7,7 +7,7 @@
  *   r15 r14 .. rdi  | error code, vector | rip cs rflags rsp ss | es ds fs gs | vcpu | padding
  *   (15 registers)    by the stub          pushed by the CPU      unused
  *
- * Each path has rsp at r15 while it uses R_xxx(%rsp), which is then a register's slot. Offsets are
+ * A path has rsp at r15 while it uses R_xxx(%rsp), which is then a register's slot. Offsets are
  * made by asm-offsets.c: R_ of the frame, S_ of the stack's top, V_ of the vCPU, I_ of its
  * vcpu_info, B_ of a bounce frame, X_ of the frame of the hypercall iret. */
 #ifndef ARCH_ENTRY_MACROS_H
@@ -16,6 +16,10 @@
 #include "arch/x86_64/memlayout.h"
 #include "common/x86/flags.h"
 #include "asm-offsets.h"
+
+/* On the paths of SYSCALL rsp is 8 below the frame, as C expects it before a call. */
+#define FRAME(register) 8 + R_##register(%rsp)
+#define VCPU 8 + S_vcpu(%rsp)
 
 /* Of a selector, which in a frame's cs is the mode: 3 is a guest's. */
 #define RPL 3
@@ -34,45 +38,57 @@
 .endm
 
 /* Saves the registers that C may change, without rax, rcx and r11, which each path handles
- * itself. */
-.macro SAVE_SCRATCH
-    mov %rdi, R_rdi(%rsp)
-    mov %rsi, R_rsi(%rsp)
-    mov %rdx, R_rdx(%rsp)
-    mov %r8, R_r8(%rsp)
-    mov %r9, R_r9(%rsp)
-    mov %r10, R_r10(%rsp)
+ * itself. below: how far rsp is below the frame. */
+.macro SAVE_SCRATCH below=0
+    mov %rdi, \below + R_rdi(%rsp)
+    mov %rsi, \below + R_rsi(%rsp)
+    mov %rdx, \below + R_rdx(%rsp)
+    mov %r8, \below + R_r8(%rsp)
+    mov %r9, \below + R_r9(%rsp)
+    mov %r10, \below + R_r10(%rsp)
 .endm
 
-.macro RESTORE_SCRATCH
-    mov R_rdi(%rsp), %rdi
-    mov R_rsi(%rsp), %rsi
-    mov R_rdx(%rsp), %rdx
-    mov R_r8(%rsp), %r8
-    mov R_r9(%rsp), %r9
-    mov R_r10(%rsp), %r10
+.macro RESTORE_SCRATCH below=0
+    mov \below + R_rdi(%rsp), %rdi
+    mov \below + R_rsi(%rsp), %rsi
+    mov \below + R_rdx(%rsp), %rdx
+    mov \below + R_r8(%rsp), %r8
+    mov \below + R_r9(%rsp), %r9
+    mov \below + R_r10(%rsp), %r10
 .endm
 
-.macro SAVE_CALLEE
-    mov %rbx, R_rbx(%rsp)
-    mov %rbp, R_rbp(%rsp)
-    mov %r12, R_r12(%rsp)
-    mov %r13, R_r13(%rsp)
-    mov %r14, R_r14(%rsp)
-    mov %r15, R_r15(%rsp)
+.macro SAVE_CALLEE below=0
+    mov %rbx, \below + R_rbx(%rsp)
+    mov %rbp, \below + R_rbp(%rsp)
+    mov %r12, \below + R_r12(%rsp)
+    mov %r13, \below + R_r13(%rsp)
+    mov %r14, \below + R_r14(%rsp)
+    mov %r15, \below + R_r15(%rsp)
 .endm
 
-/* Saves the whole frame at a SYSCALL from user mode, without rax and rsp. SYSCALL has put rip into
- * rcx and rflags into r11. */
+/* The guest's rsp at its SYSCALL, which is still in this CPU's word. Uses vcpu up. */
+.macro GUEST_RSP_AGAIN vcpu, to
+    mov V_cpu(\vcpu), \to
+    movslq C_id(\to), \to
+    shl $ENTRY_WORDS_SHIFT, \to
+    lea entry_words(%rip), \vcpu
+    mov (\vcpu,\to), \to
+.endm
+
+/* Saves the whole frame at a SYSCALL from user mode. r11: rflags; r10, which is saved: rsp; rip is
+ * in the frame; rcx is free. */
 .macro SAVE_USER_SYSCALL cs
-    mov %rcx, R_rcx(%rsp)
-    mov %rcx, R_rip(%rsp)
-    mov %r11, R_r11(%rsp)
-    mov %r11, R_rflags(%rsp)
-    movl $SEL_GUEST_SS, R_ss(%rsp)
-    movl $\cs, R_cs(%rsp)
-    SAVE_SCRATCH
-    SAVE_CALLEE
+    mov %r10, FRAME(rsp)
+    mov FRAME(r10), %r10
+    mov %rax, FRAME(rax)
+    mov FRAME(rip), %rcx                    /* where SYSCALL puts it, and rflags into r11 */
+    mov %rcx, FRAME(rcx)
+    mov %r11, FRAME(r11)
+    mov %r11, FRAME(rflags)
+    movl $SEL_GUEST_SS, FRAME(ss)
+    movl $\cs, FRAME(cs)
+    SAVE_SCRATCH below=8
+    SAVE_CALLEE below=8
 .endm
 
 /* Completes a struct cpu_user_regs below error code and vector. */

@@ -32,7 +32,7 @@
 #define MAX_CPUS 256
 #define ENTRY_WORDS_SHIFT 6             /* of struct entry_words, one for each CPU */
 #define ENTRY_STUBS_SHIFT 7             /* a CPU's entry points of SYSCALL, for 64 and 32 bits */
-#define ENTRY_STUB_32 96                /* the second, from the first */
+#define ENTRY_STUB_32 104               /* the second, from the first */
 
 #define STACK_ORDER 2
 #define STACK_SIZE UL(16384)

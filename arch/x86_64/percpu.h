@@ -18,7 +18,7 @@ struct tss {
  * not beside the code: a store to a line that is being executed is slow. */
 struct entry_words {
     uint64_t scratch;           /* the guest's rsp, until it is in the frame */
-    uint64_t frame;             /* &stack_top.regs of the vCPU that runs on this CPU */
+    uint64_t rsp;               /* 8 below stack_top.regs of the vCPU that runs on this CPU */
     uint64_t line[6];           /* a cache line for each CPU */
 };
 extern struct entry_words entry_words[MAX_CPUS];

@@ -168,9 +168,9 @@ struct arch_cpu *this_arch_cpu(void)
 
 struct vcpu *running_vcpu(void)
 {
-    uint64_t frame = entry_words[arch_cpu_id()].frame;
+    uint64_t rsp = entry_words[arch_cpu_id()].rsp;
 
-    return frame != 0 ? ((const struct stack_top *)frame)->vcpu : NULL;
+    return rsp != 0 ? stack_top_of((char *)ALIGN_DOWN(rsp, STACK_SIZE))->vcpu : NULL;
 }
 
 bool on_known_stack(uint64_t sp)
@@ -178,7 +178,7 @@ bool on_known_stack(uint64_t sp)
     const struct arch_cpu *c = this_arch_cpu();
     const uint64_t known[] = { (uint64_t)boot_stack, c != NULL ? (uint64_t)c->ist : 0,
                                c != NULL ? (uint64_t)c->stack : 0,
-                               ALIGN_DOWN(entry_words[arch_cpu_id()].frame, STACK_SIZE) };
+                               ALIGN_DOWN(entry_words[arch_cpu_id()].rsp, STACK_SIZE) };
 
     for (unsigned i = 0; i < ARRAY_SIZE(known); i++)
         if (known[i] != 0 && known[i] == ALIGN_DOWN(sp, STACK_SIZE))
@@ -203,7 +203,7 @@ void segments_set_vcpu(struct cpu *cpu, struct vcpu *v)
     struct arch_cpu *c = cpu->arch;
     struct stack_top *top = stack_top_of(a->stack), *ist = stack_top_of(c->ist);
 
-    entry_words[cpu->id].frame = (uint64_t)&top->regs;
+    entry_words[cpu->id].rsp = (uint64_t)&top->regs - 8;
     c->tss.rsp[0] = (uint64_t)&top->regs.es;
     if (cpu_features.sysenter)
         wrmsr(MSR_SYSENTER_ESP, c->tss.rsp[0]);
