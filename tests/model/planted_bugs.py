@@ -33,8 +33,8 @@ BUGS = (
         new="        locked_add(&f->word, -(TYPE_VALIDATING | TYPE_REF) + TYPE_VALIDATED);\n",
         scope="two"),
     Bug("a failed L1 keeps its references", "pagetype.c",
-        old="    while (i-- > 0)\n"
-            "        put_page_from_l1e(table[i], d);\n",
+        old="    while (e-- > table)\n"
+            "        put_page_from_l1e(*e, d);\n",
         new="    (void)0;\n",
         scope="entries", violation="refer"),
     Bug("a failed table keeps its references", "pagetype.c",
@@ -47,10 +47,10 @@ BUGS = (
         new="    if",
         scope="two", violation="the program ended"),
     Bug("the old entry goes before the new one is taken", "l1_entry.c",
-        old="        rc = get_page_from_l1e(nl1e, owner);\n",
-        new="        put_page_from_l1e(ol1e, d);\n"
-            "        *slot = ol1e = 0;\n"
-            "        rc = get_page_from_l1e(nl1e, owner);\n",
+        old="    int rc = get_page_from_l1e(nl1e, owner);\n",
+        new="    put_page_from_l1e(ol1e, d);\n"
+            "    *slot = ol1e = 0;\n"
+            "    int rc = get_page_from_l1e(nl1e, owner);\n",
         scope="two", violation="a refused call changed something"),
     Bug("the fast path forgets RW", "l1_entry.c",
         old="    if (!((ol1e ^ nl1e) & PTE_RW))\n", new="    if (true)\n",
@@ -75,8 +75,8 @@ BUGS = (
         old="    put_page_from_table_entry(old, table);\n", new="    (void)old;\n",
         scope="two", violation="refer"),
     Bug("a writable entry of any frame", "pagetype.h",
-        old="if (unlikely(!word_valid_as(word, TYPE_WRITABLE)))",
-        new="if (unlikely(nr_type_refs(word) == 0))",
+        old="unlikely(!word_valid_as(word, TYPE_WRITABLE))",
+        new="unlikely(nr_type_refs(word) == 0)",
         scope="two"),
     Bug("an L1 entry that goes keeps its type reference", "pagetype.h",
         old="        put_refs(f, TYPE_REF + 1);\n"
@@ -88,8 +88,15 @@ BUGS = (
             "    }\n"
             "    if (unlikely(frame",
         scope="two", violation="type references"),
-    Bug("no stamp when an L1 entry goes", "pagetype.h",
+    Bug("an L1 entry that is replaced keeps its type reference", "l1_entry.c",
+        old="    before = xadd(&f->word, -refs_of_l1e(ol1e));\n",
+        new="    before = xadd(&f->word, -1ull);\n",
+        scope="two", violation="type references"),
+    Bug("no stamp when a table of L1 entries goes", "pagetype.h",
         old="        f->stamp = d->epoch;\n", new="",
+        scope="below", violation="not its own"),
+    Bug("no stamp when an L1 entry goes", "l1_entry.c",
+        old="    f->stamp = d->epoch;        /* F8: the translation", new="    /* F8: the translation",
         scope="below", violation="not its own"),
     Bug("a second pin", "mmuext.c",
         old="    if (READ_ONCE(f->word) & TYPE_PINNED) {\n"
@@ -327,18 +334,17 @@ BUGS = (
             "    if (flush)\n"
             "        flush_own_domain();\n",
         scope="cpus-foreign", violation="still leads", two_cpus=True),
-    Bug("no stamp when an L1 entry goes, with two CPUs", "pagetype.h",
-        old="        f->stamp = d->epoch;\n", new="",
+    Bug("no stamp when an L1 entry goes, with two CPUs", "l1_entry.c",
+        old="    f->stamp = d->epoch;        /* F8: the translation", new="    /* F8: the translation",
         scope="cpus", violation="no flush is owed"),
     Bug("an L1 entry's references are dropped before it is overwritten", "l1_entry.c",
-        old=("    if (unlikely(!store_entry(slot, ol1e, nl1e, how))) {\n"
-             "        put_page_from_l1e(nl1e, d);\n"
-             "        return -EAGAIN;\n"
-             "    }\n"
-             "    put_page_from_l1e(ol1e, d);\n"),
-        new=("    put_page_from_l1e(ol1e, d);\n"
+        old=("    if (unlikely(!store_entry(slot, ol1e, nl1e, how)))\n"
+             "        return not_stored(nl1e, d);\n"
+             "    return drop_old(ol1e, d);\n"),
+        new=("    (void)drop_old(ol1e, d);\n"
              "    if (unlikely(!store_entry(slot, ol1e, nl1e, how)))\n"
-             "        return -EAGAIN;\n"),
+             "        return not_stored(nl1e, d);\n"
+             "    return 0;\n"),
         scope="cpus", two_cpus=True),
     # A load of CR3 where a full flush is owed leaves the global translations.
     Bug("a change of use leaves global translations on this CPU", "flush.c",

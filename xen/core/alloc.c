@@ -30,7 +30,7 @@
 #define CHUNK_FRAMES (1ul << CHUNK_ORDER)
 #define NR_UNTOUCHED 512u
 
-struct frame *frame_table;
+struct frame *frame_table, *frame_table_end;
 mfn_t max_mfn;
 uint64_t *m2p_table;
 
@@ -54,6 +54,7 @@ void frames_init(void *table, mfn_t nr_frames, uint64_t *m2p)
 {
     frame_table = table;
     max_mfn = nr_frames;
+    frame_table_end = frame_table + nr_frames;
     m2p_table = m2p;
     nr_free = 0;
     zones_in_use = 0;

@@ -6,7 +6,7 @@
 #include "xen/core/types.h"
 
 struct frame;
-extern struct frame *frame_table;
+extern struct frame *frame_table, *frame_table_end;
 extern mfn_t max_mfn;                   /* first frame number beyond the table */
 extern uint64_t *m2p_table;             /* the hypervisor's writable view, indexed by mfn */
 

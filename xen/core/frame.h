@@ -59,6 +59,7 @@
 #include "xen/core/bug.h"
 #include "xen/core/domain.h"
 #include "xen/core/sched.h"
+#include "xen/core/walk.h"
 
 #define FRAME_COUNT_GUARD (1ull << 26)
 #define FRAME_COUNT_MASK 0x7ffffffull
@@ -115,6 +116,13 @@ static inline bool mfn_valid(mfn_t mfn)
 static inline struct frame *mfn_to_frame(mfn_t mfn)
 {
     return &frame_table[mfn];
+}
+
+/* The frame that a page-table entry names (PTE_ADDR_MASK of walk.h). It may be beyond the table. */
+static inline struct frame *pte_to_frame(uint64_t pte)
+{
+    _Static_assert(sizeof(struct frame) == PAGE_SIZE >> 7, "one shift");
+    return (struct frame *)((char *)frame_table + ((pte & PTE_ADDR_MASK) >> 7));
 }
 
 static inline bool is_no_ram(const struct frame *f)

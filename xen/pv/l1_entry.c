@@ -28,6 +28,66 @@ static __attribute__((noinline)) int set_device_entry(uint64_t *slot, uint64_t o
     return 0;
 }
 
+/* What can have to wait, call or undo something. In functions of their own, which are the last thing
+ * that change_l1_page() does: so it saves no registers. */
+static __attribute__((noinline)) int change_l1_slow(uint64_t *slot, uint64_t nl1e,
+                                                    struct domain *d, struct domain *owner,
+                                                    enum store how, uint64_t ol1e)
+{
+    int rc = get_page_from_l1e(nl1e, owner);
+
+    if (rc != 0)
+        return set_device_entry(slot, ol1e, nl1e, d, how, rc);
+    if (!store_entry(slot, ol1e, nl1e, how)) {
+        put_page_from_l1e(nl1e, d);
+        return -EAGAIN;
+    }
+    put_page_from_l1e(ol1e, d);
+    return 0;
+}
+
+/* The new entry's frame was given away when its references were taken. */
+static __attribute__((noinline)) int owner_changed(uint64_t nl1e)
+{
+    put_refs(pte_to_frame(nl1e), refs_of_l1e(nl1e));
+    return -EBUSY;
+}
+
+static __attribute__((noinline)) int not_stored(uint64_t nl1e, struct domain *d)
+{
+    put_page_from_l1e(nl1e, d);
+    return -EAGAIN;
+}
+
+static __attribute__((noinline)) int drop_old_slow(uint64_t ol1e, struct domain *d)
+{
+    put_page_from_l1e(ol1e, d);
+    return 0;
+}
+
+static __attribute__((noinline)) int drop_last(struct frame *f)
+{
+    free_domain_frame(f);
+    return 0;
+}
+
+/* put_page_from_l1e(), and 0. */
+static inline __attribute__((always_inline)) int drop_old(uint64_t ol1e, struct domain *d)
+{
+    struct frame *f = pte_to_frame(ol1e);
+    uint64_t before;
+
+    if (!is_counted_l1e(ol1e))
+        return 0;
+    if (unlikely(READ_ONCE(f->owner) != d->mfn) ||
+        (!(ol1e & PTE_RW) && unlikely(frame_type(f) == TYPE_SEGDESC)))
+        return drop_old_slow(ol1e, d);
+    f->stamp = d->epoch;        /* F8: the translation may be cached until the next full flush */
+    before = xadd(&f->word, -refs_of_l1e(ol1e));
+    ASSERT(nr_refs(before) != 0);
+    return likely(nr_refs(before) != 1) ? 0 : drop_last(f);
+}
+
 /* The references of a new entry are taken before it is stored, those of the old one are dropped
  * behind that. */
 static inline __attribute__((always_inline)) int change_l1_page(uint64_t *slot, uint64_t nl1e,
@@ -35,20 +95,18 @@ static inline __attribute__((always_inline)) int change_l1_page(uint64_t *slot, 
                                                                 struct domain *owner,
                                                                 enum store how, uint64_t ol1e)
 {
-    int rc;
-
     if (nl1e & PTE_P) {
+        struct frame *f = pte_to_frame(nl1e);
+
         nl1e = l1e_to_store(nl1e);
-        rc = get_page_from_l1e(nl1e, owner);
-        if (unlikely(rc != 0))
-            return set_device_entry(slot, ol1e, nl1e, d, how, rc);
+        if (unlikely(!add_refs_of_l1e(f, nl1e, owner)))
+            return change_l1_slow(slot, nl1e, d, owner, how, ol1e);
+        if (unlikely(READ_ONCE(f->owner) != owner->mfn))
+            return owner_changed(nl1e);
     }
-    if (unlikely(!store_entry(slot, ol1e, nl1e, how))) {
-        put_page_from_l1e(nl1e, d);
-        return -EAGAIN;
-    }
-    put_page_from_l1e(ol1e, d);
-    return 0;
+    if (unlikely(!store_entry(slot, ol1e, nl1e, how)))
+        return not_stored(nl1e, d);
+    return drop_old(ol1e, d);
 }
 
 /* An entry for one of d's own frames gets PTE_RW, or loses it: its general reference stays, and the

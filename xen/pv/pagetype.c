@@ -42,25 +42,30 @@ void pagetype_init(void)
     l1_refused = table_refused & ~(PTE_G | PTE_ADDR_MASK);
 }
 
-/* Takes the references one after the other. -EBUSY also if the frame has too many, or has another
- * owner by now. */
-int get_l1e_slow(uint64_t l1e, struct domain *owner)
-{
-    struct frame *f = get_frame(PTE_MFN(l1e), owner);
-
-    if (f == NULL)
-        return -EBUSY;
-    if (!(l1e & PTE_RW) || get_page_type(f, TYPE_WRITABLE) == 0)
-        return 0;
-    put_page(f);
-    return -EBUSY;
-}
-
-int refuse_l1e_frame(mfn_t mfn)
+/* The errno for a frame that is not the guest's. */
+static int refuse_l1e_frame(mfn_t mfn)
 {
     if (mfn == PTE_NO_MFN)
         return -EINVAL;
     return mfn >= max_mfn || is_no_ram(mfn_to_frame(mfn)) ? -EPERM : -EBUSY;
+}
+
+/* Takes the references one after the other: the frame is not of type writable yet, or cannot be, or
+ * its word changed meanwhile. -EBUSY also if the frame has too many, or has another owner by
+ * now. */
+int get_l1e_slow(uint64_t l1e, struct domain *owner)
+{
+    struct frame *f;
+
+    if (!l1e_flags_ok(l1e))
+        return -EINVAL;
+    f = get_frame(PTE_MFN(l1e), owner);
+    if (f == NULL)
+        return refuse_l1e_frame(PTE_MFN(l1e));
+    if (!(l1e & PTE_RW) || get_page_type(f, TYPE_WRITABLE) == 0)
+        return 0;
+    put_page(f);
+    return -EBUSY;
 }
 
 /* When a mapping of a descriptor page is removed, the page may be in use as an LDT page of some
@@ -76,65 +81,70 @@ void put_segdesc_page(struct frame *f, struct domain *d)
             drop_ldt(v);
 }
 
-/* i, a multiple of 8, or the next multiple of 8 at which 8 entries begin that are not all 0;
- * PTES_PER_TABLE: there is none. Most entries of most tables are 0. */
-static inline unsigned skip_empty(const uint64_t *table, unsigned i)
+/* From an entry at which 8 entries begin, or from the next 8 that are not all 0; end: there are
+ * none. Most entries of most tables are 0. */
+static inline uint64_t *skip_empty(uint64_t *e, const uint64_t *end)
 {
-    const uint64_t *e = &table[i], *end = &table[PTES_PER_TABLE];
-
     while (e < end && !(e[0] | e[1] | e[2] | e[3] | e[4] | e[5] | e[6] | e[7]))
         e += 8;
-    return (unsigned)(e - table);
+    return e;
+}
+
+/* The same by numbers. */
+static inline unsigned next_not_empty(uint64_t *table, unsigned i)
+{
+    return (unsigned)(skip_empty(&table[i], &table[PTES_PER_TABLE]) - table);
+}
+
+/* An entry for which no references can be had is a device's, or false. */
+static __attribute__((noinline)) bool validate_device_l1e(uint64_t *entry, const struct domain *d)
+{
+    uint64_t to_store = pci_l1e(d, *entry);
+
+    if (to_store != 0)
+        *entry = l1e_to_store(to_store);
+    return to_store != 0;
 }
 
 static int validate_l1(uint64_t *table, struct domain *d)
 {
-    unsigned i, work = WORK_PER_EMPTY_TABLE;
-    int rc;
+    uint64_t *end = table + PTES_PER_TABLE, *e = table;
+    unsigned work = WORK_PER_EMPTY_TABLE;
+    int rc = 0;
 
-    for (i = 0; i < PTES_PER_TABLE; i++) {
-        uint64_t entry;
+    while ((e = skip_empty(e, end)) < end) {
+        work += 8 * WORK_PER_ENTRY;
+        for (const uint64_t *next = e + 8; e < next; e++) {
+            uint64_t entry = *e;
 
-        if (!(i & 7)) {
-            i = skip_empty(table, i);
-            if (i == PTES_PER_TABLE)
-                break;
-            work += 8 * WORK_PER_ENTRY;
-        }
-        entry = table[i];
-        if (!(entry & PTE_P))
-            continue;
-        rc = get_page_from_l1e(entry, d);
-        if (unlikely(rc != 0)) {
-            entry = pci_l1e(d, entry);
-            if (entry == 0)
+            if (!(entry & PTE_P))
+                continue;
+            rc = get_page_from_l1e(entry, d);
+            if (likely(rc == 0))
+                *e = l1e_to_store(entry);
+            else if (!validate_device_l1e(e, d))
                 goto undo;
         }
-        table[i] = l1e_to_store(entry);
     }
     count_work(work);
     return 0;
 undo:
-    while (i-- > 0)
-        put_page_from_l1e(table[i], d);
+    while (e-- > table)
+        put_page_from_l1e(*e, d);
     count_work(work);
     return rc;
 }
 
-static void devalidate_l1(const uint64_t *table, struct domain *d)
+static void devalidate_l1(uint64_t *table, struct domain *d)
 {
+    uint64_t *end = table + PTES_PER_TABLE, *e = table;
     unsigned work = WORK_PER_EMPTY_TABLE;
     bool flushed = false;
 
-    for (unsigned i = 0; i < PTES_PER_TABLE; i++) {
-        if (!(i & 7)) {
-            i = skip_empty(table, i);
-            if (i == PTES_PER_TABLE)
-                break;
-            work += 8 * WORK_PER_ENTRY;
-        }
-        if (is_counted_l1e(table[i]))
-            put_page_from_old_l1e(table[i], d, &flushed);
+    while ((e = skip_empty(e, end)) < end) {
+        work += 8 * WORK_PER_ENTRY;
+        for (const uint64_t *next = e + 8; e < next; e++)
+            put_page_from_old_l1e(*e, d, &flushed);
     }
     count_work(work);
 }
@@ -171,12 +181,12 @@ static bool is_hole_slot(uint64_t type, unsigned i)
 
 static void drop_entries(struct frame *f, uint64_t type, unsigned nr)
 {
-    const uint64_t *table = mfn_to_virt(frame_to_mfn(f));
+    uint64_t *table = mfn_to_virt(frame_to_mfn(f));
     unsigned work = WORK_PER_EMPTY_TABLE;
 
     for (unsigned i = 0; i < nr; i++) {
         if (!(i & 7)) {
-            i = skip_empty(table, i);
+            i = next_not_empty(table, i);
             if (i >= nr)
                 break;
             work += 8 * WORK_PER_ENTRY;
@@ -200,7 +210,7 @@ static int validate_table(struct frame *f, uint64_t type, struct domain *d)
         int rc;
 
         if (!(i & 7)) {
-            i = skip_empty(table, i);
+            i = next_not_empty(table, i);
             if (i == PTES_PER_TABLE)
                 break;
             work += 8 * WORK_PER_ENTRY;

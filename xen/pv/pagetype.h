@@ -108,32 +108,45 @@ static inline bool l1e_flags_ok(uint64_t l1e)
     return (l1e & l1_refused) == 0;
 }
 
-/* The frame is not of type writable yet, or cannot be, or its word changed meanwhile. */
-int get_l1e_slow(uint64_t l1e, struct domain *owner);
-int refuse_l1e_frame(mfn_t mfn); /* returns the errno for a frame that is not the guest's */
-void put_segdesc_page(struct frame *f, struct domain *d);
+/* The references that a present L1 entry holds on its frame (F4). */
+static inline uint64_t refs_of_l1e(uint64_t l1e)
+{
+    return l1e & PTE_RW ? TYPE_REF + 1 : 1;
+}
 
-/* References that an L1 entry needs (F4). Its frame belongs to owner: the table's domain itself,
- * or a foreign one that the caller was allowed to name. -EINVAL: bits that no guest may set, or
- * no address; -EPERM: no RAM; -EBUSY: another domain's frame, or one in use as a table. Nothing
- * changes on error. Inline, because a page table has 512 of them. */
+/* Takes them on f, its frame, where nothing stands against it. The caller compares the owner again.
+ * False: nothing has changed, and get_l1e_slow() finds out what to do. */
+static inline bool add_refs_of_l1e(struct frame *f, uint64_t l1e, const struct domain *owner)
+{
+    uint64_t word;
+
+    if (unlikely(!l1e_flags_ok(l1e)) || unlikely(f >= frame_table_end) ||
+        unlikely(READ_ONCE(f->owner) != owner->mfn))
+        return false;
+    word = READ_ONCE(f->word);
+    if ((l1e & PTE_RW) && unlikely(!word_valid_as(word, TYPE_WRITABLE)))
+        return false;
+    return likely(may_get(word)) && likely(try_cmpxchg(&f->word, &word, word + refs_of_l1e(l1e)));
+}
+
+/* References that an L1 entry needs. Its frame belongs to owner: the table's domain itself, or a
+ * foreign one that the caller was allowed to name. -EINVAL: bits that no guest may set, or no
+ * address; -EPERM: no RAM; -EBUSY: another domain's frame, or one in use as a table. Nothing changes
+ * on error. Inline, because a page table has 512 of them. */
+int get_l1e_slow(uint64_t l1e, struct domain *owner);
 static inline int get_page_from_l1e(uint64_t l1e, struct domain *owner)
 {
-    struct frame *f = mfn_to_frame(PTE_MFN(l1e));
-    uint64_t word, refs = 1;
+    struct frame *f = pte_to_frame(l1e);
 
-    if (unlikely(!l1e_flags_ok(l1e)))
-        return -EINVAL;
-    if (unlikely(PTE_MFN(l1e) >= max_mfn || READ_ONCE(f->owner) != owner->mfn))
-        return refuse_l1e_frame(PTE_MFN(l1e));
-    word = READ_ONCE(f->word);
-    if (l1e & PTE_RW) {
-        if (unlikely(!word_valid_as(word, TYPE_WRITABLE)))
-            return get_l1e_slow(l1e, owner);
-        refs = TYPE_REF + 1;
-    }
-    return likely(try_get_refs(f, owner, word, refs)) ? 0 : get_l1e_slow(l1e, owner);
+    if (unlikely(!add_refs_of_l1e(f, l1e, owner)))
+        return get_l1e_slow(l1e, owner);
+    if (likely(READ_ONCE(f->owner) == owner->mfn))
+        return 0;
+    put_refs(f, refs_of_l1e(l1e));
+    return -EBUSY;
 }
+
+void put_segdesc_page(struct frame *f, struct domain *d);
 
 /* It holds references: it is present, and not for a device's registers. */
 static inline bool is_counted_l1e(uint64_t l1e)
@@ -145,7 +158,7 @@ static inline bool is_counted_l1e(uint64_t l1e)
  * flushed since then, so F11 is kept; set when it is done here. */
 static inline void put_page_from_old_l1e(uint64_t l1e, struct domain *d, bool *flushed)
 {
-    struct frame *f = mfn_to_frame(PTE_MFN(l1e));
+    struct frame *f = pte_to_frame(l1e);
 
     if (!is_counted_l1e(l1e))
         return;
