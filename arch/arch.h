@@ -77,7 +77,7 @@ void arch_load_ldt(struct vcpu *v);                       /* v == current: LDTR 
 int64_t arch_ldt_window_offset(struct vcpu *v, uint64_t va);
 
 /* Segment bases of the running vCPU. Reading never fails; writing takes canonical values only. */
-enum arch_base { BASE_FS, BASE_GS_KERNEL, BASE_GS_USER };
+enum arch_base { BASE_FS, BASE_GS_USER, BASE_GS_KERNEL };
 uint64_t arch_get_base(enum arch_base which);
 void arch_set_base(enum arch_base which, uint64_t value);
 unsigned arch_get_selector(unsigned segment);             /* of current: 0 ES, 3 DS, 4 FS, 5 GS */

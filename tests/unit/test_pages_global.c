@@ -213,6 +213,27 @@ static void same_user_root(void)
     assert_int_equal(hcall_mmuext(MMUEXT_NEW_USER_BASEPTR, v->root_user >> PAGE_SHIFT, 0), 0);
 }
 
+static void both_roots(void)
+{
+    struct mmuext_op ops[2] = { { .cmd = MMUEXT_NEW_BASEPTR },
+                                { .cmd = MMUEXT_NEW_USER_BASEPTR } };
+    uint64_t epoch = d->epoch;
+
+    ops[0].arg1.mfn = ops[1].arg1.mfn = second_root;
+    guest_put(SCRATCH, ops, sizeof(ops));
+    assert_int_equal(hcall(__HYPERVISOR_mmuext_op, SCRATCH, 2, 0, DOMID_SELF), 0);
+    assert_int_equal(d->epoch, epoch + 1);          /* one flush for both */
+}
+
+static void both_roots_in_two_calls(void)
+{
+    uint64_t word;
+
+    new_root();
+    assert_true(host_guest_read(&word, VA, 8));
+    new_user_root();
+}
+
 /* MOV to CR3 by the guest's kernel */
 static void mov_to_cr3(void)
 {
@@ -282,6 +303,8 @@ static void flushes_leave_what_may_stay(void **state)
         { "NEW_BASEPTR of the same", same_root, false, false },
         { "NEW_USER_BASEPTR", new_user_root, false, false },
         { "NEW_USER_BASEPTR of the same", same_user_root, false, false },
+        { "NEW_BASEPTR and NEW_USER_BASEPTR", both_roots, false, false },
+        { "the same in two calls", both_roots_in_two_calls, false, false },
         { "MOV to CR3", mov_to_cr3, false, false },
         { "another vCPU", another_vcpu_between, false, false },
         { "flush_since", since, false, false },

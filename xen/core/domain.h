@@ -78,6 +78,8 @@ struct vcpu {
     };
     uint8_t kernel_mode;
     uint8_t cb_masks_events;        /* bit per enum callback: CALLBACKF_mask_events */
+    /* In an mmuext_op: a new root_kernel was loaded, and with that all was flushed. */
+    bool user_root_unused;
     struct cpu *cpu;                /* on which it runs or ran last, or on whose queue it is */
     /* The value of d->epoch just before the last full flush of the CPU that runs this vCPU. */
     uint64_t flushed;

@@ -130,8 +130,9 @@ static int machphys_update(uint64_t ptr, uint64_t val, struct domain *d)
 
 static int update_one(const struct mmu_update *u, struct domain *d, struct domain *owner)
 {
+    if (likely((u->ptr & 7) == MMU_NORMAL_PT_UPDATE))
+        return pt_update(u->ptr, u->val, d, owner, false);
     switch (u->ptr & 7) {
-    case MMU_NORMAL_PT_UPDATE:
     case MMU_PT_UPDATE_NO_TRANSLATE:
         return pt_update(u->ptr & ~7ull, u->val, d, owner, false);
     case MMU_PT_UPDATE_PRESERVE_AD:
@@ -179,6 +180,12 @@ static bool table_owner_exists(unsigned foreigndom)
     return foreigndom >> 16 == 0 || domain_exists((domid_t)((foreigndom >> 16) - 1));
 }
 
+/* A function of its own, so that the caller has its counter in a register. */
+__attribute__((noinline)) void store_done(uint64_t pdone, unsigned done)
+{
+    (void)copy_to_guest(pdone, &done, sizeof(done));
+}
+
 /* ureqs: guest array of count struct mmu_update; pdone: where the number of completed ones is
  * written, 0: nowhere. Some guests pass an invalid pdone, which is no error. Stops at the first
  * failing entry and returns its errno (public/xen.h). Only the array's begin is checked: one
@@ -219,7 +226,7 @@ long do_mmu_update(uint64_t ureqs, unsigned count, uint64_t pdone, unsigned fore
     if (unlikely(rc != 0) && guest_log_threshold >= LOG_DEBUG)
         guest_log(d, LOG_DEBUG, "mmu_update: entry %u of %u refused, error %d", done, count, rc);
     if (pdone != 0)
-        (void)copy_to_guest(pdone, &done, sizeof(done));
+        store_done(pdone, done);
     return rc;
 }
 

@@ -6,5 +6,8 @@
 
 /* Checks that a hypercall's bitmap of vCPUs can be read: 0 or -EFAULT. */
 int check_vcpu_set(uint64_t bitmap);
+/* Writes the number of completed requests of an mmu_update or mmuext_op. The guest's pointer may be
+ * wrong, which is no error. */
+void store_done(uint64_t pdone, unsigned done);
 
 #endif

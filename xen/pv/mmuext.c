@@ -32,15 +32,16 @@ static void load_and_flush(struct vcpu *v)
 }
 
 /* V1: takes the new root's references, then loads it, then drops the old root's references: so
- * the CPU never uses a freed table. */
-static int new_root(struct vcpu *v, uint64_t *root, mfn_t mfn)
+ * the CPU never uses a freed table. load: v runs, and its CPU may have translations of the old
+ * root. */
+static int new_root(struct vcpu *v, uint64_t *root, mfn_t mfn, bool load)
 {
     uint64_t old = *root;
     struct frame *f;
     int rc;
 
     if (mfn == old >> PAGE_SHIFT) {
-        if (v == current)
+        if (load)
             load_and_flush(v); /* loading the same root again flushes the TLB, as MOV to CR3 does */
         return 0;
     }
@@ -53,7 +54,7 @@ static int new_root(struct vcpu *v, uint64_t *root, mfn_t mfn)
             arch_show_m2p(mfn_to_virt(mfn), root == &v->root_kernel);
     }
     *root = mfn << PAGE_SHIFT;
-    if (v == current)
+    if (load)
         load_and_flush(v);
     if (old != 0)
         put_page_and_type(mfn_to_frame(old >> PAGE_SHIFT));
@@ -66,12 +67,12 @@ int new_guest_root(struct vcpu *v, mfn_t mfn)
         return -EINVAL;
     if (v->ldt_ents != 0)
         drop_ldt(v);
-    return new_root(v, &v->root_kernel, mfn);
+    return new_root(v, &v->root_kernel, mfn, v == current);
 }
 
 int new_user_root(struct vcpu *v, mfn_t mfn)
 {
-    return new_root(v, &v->root_user, mfn);
+    return new_root(v, &v->root_user, mfn, v == current);
 }
 
 bool write_guest_cr3(struct vcpu *v, uint64_t value)
@@ -136,14 +137,22 @@ int mmuext_unpin_table(struct domain *d, const struct mmuext_op *op)
 
 int mmuext_new_baseptr(struct domain *d, const struct mmuext_op *op)
 {
+    struct vcpu *v = current;
+    int rc = new_guest_root(v, op->arg1.mfn);
+
     (void)d;
-    return new_guest_root(current, op->arg1.mfn);
+    v->user_root_unused = rc == 0;
+    return rc;
 }
 
+/* Linux changes both roots in one call. Then the CPU has no translations of the old user root since
+ * the flush for the kernel's, for the vCPU was not in user mode, and this needs no other. */
 int mmuext_new_user_baseptr(struct domain *d, const struct mmuext_op *op)
 {
+    struct vcpu *v = current;
+
     (void)d;
-    return new_user_root(current, op->arg1.mfn);
+    return new_root(v, &v->root_user, op->arg1.mfn, !v->user_root_unused);
 }
 
 /* A flush that the guest asks for. mm_lock is released meanwhile: the guest's other vCPUs may wait
@@ -241,6 +250,7 @@ long do_mmuext_op(uint64_t uops, unsigned count, uint64_t pdone, unsigned foreig
         return -EFAULT;
     if (unlikely((domid_t)foreigndom != DOMID_SELF))
         return check_domid((domid_t)foreigndom, NAMES_SYSTEM);
+    current->user_root_unused = false;
     spin_lock(&d->mm_lock);
     for (; done < count; done++) {
         struct mmuext_op op;
@@ -261,6 +271,6 @@ long do_mmuext_op(uint64_t uops, unsigned count, uint64_t pdone, unsigned foreig
         count_work((done & 31) * WORK_PER_OP);
     spin_unlock(&d->mm_lock);
     if (pdone != 0)
-        (void)copy_to_guest(pdone, &done, sizeof(done));
+        store_done(pdone, done);
     return rc;
 }

@@ -24,26 +24,27 @@ long do_get_debugreg(unsigned reg)
     return guest_get_debugreg(current, reg, &value) == 0 ? (long)value : -ENODEV;
 }
 
+_Static_assert((unsigned)BASE_FS == SEGBASE_FS && (unsigned)BASE_GS_USER == SEGBASE_GS_USER &&
+               (unsigned)BASE_GS_KERNEL == SEGBASE_GS_KERNEL && SEGBASE_GS_USER_SEL == 3,
+               "do_set_segment_base() takes one for the other");
+
+static __attribute__((noinline)) long set_user_gs(uint64_t selector)
+{
+    selector = (uint16_t)selector;
+    /* RPL 3, except for null selectors */
+    arch_load_user_gs((unsigned)(selector > 3 ? selector | 3 : selector));
+    return 0;
+}
+
 /* A base that is not canonical would fault in the hypervisor, so it is refused. A bad selector
  * is not an error: the ABI promises that this cannot fail, and null is loaded. */
 long do_set_segment_base(unsigned which, uint64_t base)
 {
-    static const enum arch_base bases[] = {
-        [SEGBASE_FS] = BASE_FS,
-        [SEGBASE_GS_USER] = BASE_GS_USER,
-        [SEGBASE_GS_KERNEL] = BASE_GS_KERNEL,
-    };
-
-    if (which == SEGBASE_GS_USER_SEL) {
-        unsigned selector = (uint16_t)base;
-
-        /* RPL 3, except for null selectors */
-        arch_load_user_gs(selector > 3 ? selector | 3 : selector);
-        return 0;
-    }
-    if (which >= ARRAY_SIZE(bases) || !is_canonical(base))
+    if (which == SEGBASE_GS_USER_SEL)
+        return set_user_gs(base);
+    if (which > SEGBASE_GS_USER_SEL || !is_canonical(base))
         return -EINVAL;
-    arch_set_base(bases[which], base);
+    arch_set_base((enum arch_base)which, base);
     return 0;
 }
 
