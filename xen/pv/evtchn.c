@@ -58,6 +58,21 @@ void evtchn_wake_pollers(struct domain *d, evtchn_port_t port)
     }
 }
 
+static inline __attribute__((always_inline)) void two_level_deliver(struct vcpu *v,
+                                                                    evtchn_port_t port)
+{
+    if (!test(v->domain->shared->evtchn_mask, port) &&
+        !test_and_set(&v->info->evtchn_pending_sel, port / BITS))
+        mark_events_pending(v);
+}
+
+/* A function of its own, so that its caller saves no registers. */
+static __attribute__((noinline)) void two_level_wake_and_deliver(struct vcpu *v, evtchn_port_t port)
+{
+    evtchn_wake_pollers(v->domain, port);
+    two_level_deliver(v, port);
+}
+
 static void two_level_set_pending(struct vcpu *v, struct evtchn *e, evtchn_port_t port)
 {
     struct domain *d = v->domain;
@@ -69,10 +84,10 @@ static void two_level_set_pending(struct vcpu *v, struct evtchn *e, evtchn_port_
         fifo_set_pending_again(v, e, port);
         return;
     }
-    if (!test(s->evtchn_mask, port) && !test_and_set(&v->info->evtchn_pending_sel, port / BITS))
-        mark_events_pending(v);
     if (unlikely(READ_ONCE(d->poll_mask) != 0))
-        evtchn_wake_pollers(d, port);
+        two_level_wake_and_deliver(v, port);
+    else
+        two_level_deliver(v, port);
 }
 
 static void two_level_clear_pending(struct domain *d, evtchn_port_t port)

@@ -277,7 +277,7 @@ long evtchn_set_priority(struct domain *d, const struct evtchn_set_priority *op)
 /* Often called. The lock keeps the two ends connected (E1), so the remote domain and its vCPU
  * exist until it is released. The remote's bits are set atomically, and its queues have their
  * own lock, so the remote's lock is not needed. */
-static long evtchn_send(struct domain *d, evtchn_port_t port)
+static inline __attribute__((always_inline)) long evtchn_send(struct domain *d, evtchn_port_t port)
 {
     void (*notify)(struct domain *) = NULL;
     struct evtchn *e = evtchn_lookup(d, port);
@@ -310,29 +310,29 @@ static long evtchn_send(struct domain *d, evtchn_port_t port)
     return rc;
 }
 
-/* Reads the port by one load of 8 bytes, unless these cross the end of a page. */
-static bool get_port(evtchn_port_t *port, uint64_t va)
+static __attribute__((noinline)) long evtchn_send_by_copy(uint64_t arg)
+{
+    evtchn_port_t port;
+
+    return copy_from_guest(&port, arg, sizeof(port)) == 0 ? evtchn_send(current->domain, port)
+                                                          : -EFAULT;
+}
+
+/* A send reads the port by one load of 8 bytes, unless these cross the end of a page. */
+long do_event_channel_op(unsigned cmd, uint64_t arg)
 {
     uint64_t word;
 
-    if (unlikely((va & ~PAGE_MASK) > PAGE_SIZE - sizeof(word) || !guest_range_ok(va, sizeof(word))))
-        return copy_from_guest(port, va, sizeof(*port)) == 0;
-    if (!get_guest_words(&word, va, 1))
-        return false;
-    if (tracing(TRACE_ARGS))            /* the upper half of the word is not part of the argument */
-        trace_copy(TRC_PARAGON_COPY_IN, va, &word, sizeof(*port));
-    *port = (evtchn_port_t)word;
-    return true;
-}
-
-long do_event_channel_op(unsigned cmd, uint64_t arg)
-{
-    struct domain *d = current->domain;
-    evtchn_port_t port;
-
     if (unlikely(cmd != EVTCHNOP_send))
         return event_channel_op_by_table(cmd, arg);
-    return get_port(&port, arg) ? evtchn_send(d, port) : -EFAULT;
+    if (unlikely((arg & ~PAGE_MASK) > PAGE_SIZE - sizeof(word)) ||
+        unlikely(!guest_range_ok(arg, sizeof(word))))
+        return evtchn_send_by_copy(arg);
+    if (unlikely(!get_guest_words(&word, arg, 1)))
+        return -EFAULT;
+    if (tracing(TRACE_ARGS))            /* the upper half of the word is not part of the argument */
+        trace_copy(TRC_PARAGON_COPY_IN, arg, &word, sizeof(evtchn_port_t));
+    return evtchn_send(current->domain, (evtchn_port_t)word);
 }
 
 /* The older form: command and argument in one structure. */
