@@ -65,8 +65,9 @@ BUGS = (
         old="    f->stamp = d->epoch;        /* F8: the entry", new="    /* F8: the entry",
         scope="below", violation="TLB still has a writable mapping"),
     Bug("an entry gets RW without a type reference", "l1_entry.c",
-        old="    if (unlikely(get_page_type(f, TYPE_WRITABLE) != 0))\n        return -EBUSY;\n"
-            "    if (likely", new="    if (likely",
+        old="        unlikely(!try_cmpxchg(&f->word, &word, word + TYPE_REF)))\n"
+            "        return give",
+        new="        false)\n        return give",
         scope="two"),
     Bug("the fast path forgets the address", "l1_entry.c",
         old="(PTE_ADDR_MASK | PTE_P | PTE_PCD)", new="(PTE_P | PTE_PCD)",
@@ -89,8 +90,8 @@ BUGS = (
             "    if (unlikely(frame",
         scope="two", violation="type references"),
     Bug("an L1 entry that is replaced keeps its type reference", "l1_entry.c",
-        old="    before = xadd(&f->word, -refs_of_l1e(ol1e));\n",
-        new="    before = xadd(&f->word, -1ull);\n",
+        old="    return put_refs_and_return(f, refs_of_l1e(ol1e), 0);\n",
+        new="    return put_refs_and_return(f, 1, 0);\n",
         scope="two", violation="type references"),
     Bug("no stamp when a table of L1 entries goes", "pagetype.h",
         old="        f->stamp = d->epoch;\n", new="",

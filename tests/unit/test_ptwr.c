@@ -200,11 +200,31 @@ static void at_the_end_of_a_page(void **state)
     }
 }
 
+/* What the bytes mean is kept from store to store; before the first one nothing is. */
+static void the_same_bytes_again(void **state)
+{
+    struct store s = store_with(RAX, 0);
+
+    (void)state;
+    guest_put(CODE, (const uint8_t[16]){ 0 }, 16);
+    s.len = 2;                                  /* add %al, (%rax), and zeros behind it */
+    s.entry = frame;
+    both(&s, true);
+    s = store_with(RDI, 0);
+    memcpy(s.bytes, "\x48\x87\x07", s.len = 3);
+    for (unsigned i = 0; i < 3; i++) {
+        s.regs[RAX] = 0x1000ull * i;
+        both(&s, true);
+    }
+    s.bytes[1] = 0x89;
+    both(&s, true);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         with_table(all_registers), with_table(parts_by_and), with_table(what_is_not_simple),
-        with_table(at_the_end_of_a_page),
+        with_table(at_the_end_of_a_page), with_table(the_same_bytes_again),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

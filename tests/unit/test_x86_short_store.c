@@ -2,7 +2,7 @@
  * and all that are meant are known. */
 #include "cmocka_main.h"
 #include "common/x86/regs.h"
-#include "common/x86/short_store.h"
+#include "common/x86/parse_short_store.h"
 
 static uint64_t seed = 0x2545f4914f6cdd1dull;
 

@@ -21,6 +21,7 @@
 #include "common/atomic.h"
 #include "common/compiler.h"
 #include "common/list.h"
+#include "common/x86/short_store.h"
 
 struct evtchn_table;
 struct grant_table;
@@ -92,6 +93,9 @@ struct vcpu {
     uint32_t iobmp_ports;           /* PHYSDEVOP_set_iobitmap */
     uint64_t iobmp;                 /* guest virtual address */
     uint64_t cr2;
+    /* The last store to a page table that ptwr.c knew by its bytes; length 0: none yet. */
+    uint64_t store_code;
+    struct short_store store;
     uint64_t cr4_guest;             /* the bits that the guest may set */
     uint64_t xcr0;
     uint64_t tsc_aux;

@@ -129,6 +129,12 @@ void free_domain_frame(struct frame *f)
     free_frames(frame_to_mfn(f), 0, true);
 }
 
+int free_frame_and_return(struct frame *f, int rc)
+{
+    free_domain_frame(f);
+    return rc;
+}
+
 bool release_domain_frame(struct frame *f)
 {
     if (!(READ_ONCE(f->word) & FRAME_ALLOCATED))

@@ -172,6 +172,17 @@ static inline void put_refs(struct frame *f, uint64_t refs)
         free_domain_frame(f);
 }
 
+/* The same, and rc: as the last thing that a function does, so that it saves no registers for what
+ * may have to be called. */
+int free_frame_and_return(struct frame *f, int rc);
+static inline int put_refs_and_return(struct frame *f, uint64_t refs, int rc)
+{
+    uint64_t word = xadd(&f->word, -refs);
+
+    ASSERT(nr_refs(word) != 0);
+    return likely(nr_refs(word) != 1) ? rc : free_frame_and_return(f, rc);
+}
+
 static inline void put_page(struct frame *f)
 {
     put_refs(f, 1);

@@ -49,8 +49,7 @@ static __attribute__((noinline)) int change_l1_slow(uint64_t *slot, uint64_t nl1
 /* The new entry's frame was given away when its references were taken. */
 static __attribute__((noinline)) int owner_changed(uint64_t nl1e)
 {
-    put_refs(pte_to_frame(nl1e), refs_of_l1e(nl1e));
-    return -EBUSY;
+    return put_refs_and_return(pte_to_frame(nl1e), refs_of_l1e(nl1e), -EBUSY);
 }
 
 static __attribute__((noinline)) int not_stored(uint64_t nl1e, struct domain *d)
@@ -65,17 +64,10 @@ static __attribute__((noinline)) int drop_old_slow(uint64_t ol1e, struct domain 
     return 0;
 }
 
-static __attribute__((noinline)) int drop_last(struct frame *f)
-{
-    free_domain_frame(f);
-    return 0;
-}
-
 /* put_page_from_l1e(), and 0. */
 static inline __attribute__((always_inline)) int drop_old(uint64_t ol1e, struct domain *d)
 {
     struct frame *f = pte_to_frame(ol1e);
-    uint64_t before;
 
     if (!is_counted_l1e(ol1e))
         return 0;
@@ -83,9 +75,7 @@ static inline __attribute__((always_inline)) int drop_old(uint64_t ol1e, struct 
         (!(ol1e & PTE_RW) && unlikely(frame_type(f) == TYPE_SEGDESC)))
         return drop_old_slow(ol1e, d);
     f->stamp = d->epoch;        /* F8: the translation may be cached until the next full flush */
-    before = xadd(&f->word, -refs_of_l1e(ol1e));
-    ASSERT(nr_refs(before) != 0);
-    return likely(nr_refs(before) != 1) ? 0 : drop_last(f);
+    return put_refs_and_return(f, refs_of_l1e(ol1e), 0);
 }
 
 /* The references of a new entry are taken before it is stored, those of the old one are dropped
@@ -111,13 +101,27 @@ static inline __attribute__((always_inline)) int change_l1_page(uint64_t *slot, 
 
 /* An entry for one of d's own frames gets PTE_RW, or loses it: its general reference stays, and the
  * one on the type is taken or dropped. */
-static __attribute__((noinline)) int give_l1_rw(uint64_t *slot, uint64_t nl1e, enum store how,
-                                                uint64_t ol1e)
+static __attribute__((noinline)) int give_l1_rw_slow(uint64_t *slot, uint64_t nl1e, enum store how,
+                                                     uint64_t ol1e)
 {
-    struct frame *f = mfn_to_frame(PTE_MFN(nl1e));
+    struct frame *f = pte_to_frame(nl1e);
 
-    if (unlikely(get_page_type(f, TYPE_WRITABLE) != 0))
+    if (get_page_type(f, TYPE_WRITABLE) != 0)
         return -EBUSY;
+    if (store_entry(slot, ol1e, nl1e, how))
+        return 0;
+    put_page_type(f);
+    return -EAGAIN;
+}
+
+static inline int give_l1_rw(uint64_t *slot, uint64_t nl1e, enum store how, uint64_t ol1e)
+{
+    struct frame *f = pte_to_frame(nl1e);
+    uint64_t word = READ_ONCE(f->word);
+
+    if (unlikely(!word_valid_as(word, TYPE_WRITABLE)) ||
+        unlikely(!try_cmpxchg(&f->word, &word, word + TYPE_REF)))
+        return give_l1_rw_slow(slot, nl1e, how, ol1e);
     if (likely(store_entry(slot, ol1e, nl1e, how)))
         return 0;
     put_page_type(f);
@@ -127,7 +131,7 @@ static __attribute__((noinline)) int give_l1_rw(uint64_t *slot, uint64_t nl1e, e
 static inline int take_l1_rw(uint64_t *slot, uint64_t nl1e, struct domain *d, enum store how,
                              uint64_t ol1e)
 {
-    struct frame *f = mfn_to_frame(PTE_MFN(nl1e));
+    struct frame *f = pte_to_frame(nl1e);
 
     if (unlikely(!store_entry(slot, ol1e, nl1e, how)))
         return -EAGAIN;
@@ -154,7 +158,7 @@ static inline __attribute__((always_inline)) int change_l1_flags(uint64_t *slot,
         return set_device_entry(slot, ol1e, nl1e, d, how, -EINVAL);
     if (!((ol1e ^ nl1e) & PTE_RW))
         return store_entry(slot, ol1e, nl1e, how) ? 0 : -EAGAIN;
-    if (unlikely(owner != d || READ_ONCE(mfn_to_frame(PTE_MFN(nl1e))->owner) != d->mfn))
+    if (unlikely(owner != d || READ_ONCE(pte_to_frame(nl1e)->owner) != d->mfn))
         return change_foreign_l1(slot, nl1e, d, owner, how, ol1e);
     return nl1e & PTE_RW ? give_l1_rw(slot, nl1e, how, ol1e)
                          : take_l1_rw(slot, nl1e, d, how, ol1e);

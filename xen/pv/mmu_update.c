@@ -92,11 +92,13 @@ static __attribute__((noinline)) int store_to_page(uint64_t ptr, uint64_t val, s
     struct frame *f = mfn_to_frame(ptr >> PAGE_SHIFT);
     uint64_t *slot = maddr_to_virt(ptr);
 
-    if (unlikely(!try_get_refs(f, d, word, TYPE_REF + 1)))
-        return other_pt_update(ptr, val, d, owner, preserve_ad, READ_ONCE(f->word));
+    if (unlikely(!may_get(word)) ||
+        unlikely(!try_cmpxchg(&f->word, &word, word + TYPE_REF + 1)))
+        return other_pt_update(ptr, val, d, owner, preserve_ad, word);
+    if (unlikely(READ_ONCE(f->owner) != d->mfn))
+        return put_refs_and_return(f, TYPE_REF + 1, -EINVAL);
     WRITE_ONCE(*slot, val);
-    put_refs(f, TYPE_REF + 1);
-    return 0;
+    return put_refs_and_return(f, TYPE_REF + 1, 0);
 }
 
 /* MMU_NORMAL_PT_UPDATE and MMU_PT_UPDATE_PRESERVE_AD. If the frame is not a page table this is

@@ -26,10 +26,24 @@ static void window_fault(struct vcpu *v, uint64_t cr2, uint32_t code)
         inject_page_fault(v, v->ldt_base + (uint64_t)offset, code);
 }
 
-/* All entries for va, from the L4 at machine address `at` on, have the bits of need and none of
- * refuse. Need has the US bit, so the walk stays within the guest's tables. */
-static bool entries_allow(uint64_t at, uint64_t va, uint64_t need, uint64_t refuse)
+/* What an entry needs to allow an access with this error code, and what it may not have. Need has
+ * the US bit, so a walk stays within the guest's tables. */
+static inline uint64_t needed_for(uint32_t code)
 {
+    _Static_assert(PF_WRITE == PTE_RW, "moved as it is");
+    return PTE_P | PTE_US | (code & PF_WRITE);
+}
+
+static inline uint64_t refused_for(uint32_t code)
+{
+    return code & PF_FETCH ? PTE_NX : 0;
+}
+
+/* All entries for va, from the L4 at machine address `at` on, allow it. */
+static bool entries_allow(uint64_t at, uint64_t va, uint32_t code)
+{
+    uint64_t need = needed_for(code), refuse = refused_for(code);
+
     for (unsigned level = 4; level > 0; level--) {
         uint64_t entry = READ_ONCE(((const uint64_t *)maddr_to_virt(at))[table_index(va, level)]);
 
@@ -40,22 +54,40 @@ static bool entries_allow(uint64_t at, uint64_t va, uint64_t need, uint64_t refu
     return true;
 }
 
-/* The page tables allow this access, so the fault is spurious: the entry was changed meanwhile,
- * or the TLB held an older one, which the CPU dropped when it faulted. The access will succeed
- * when it is repeated. */
-bool page_fault_is_spurious(const struct vcpu *v, uint64_t va, uint32_t code)
+static inline uint64_t root_of(const struct vcpu *v)
 {
-    uint64_t need = PTE_P | PTE_US | (code & PF_WRITE ? PTE_RW : 0),
-             refuse = code & PF_FETCH ? PTE_NX : 0;
-    uint64_t root = v->kernel_mode ? v->root_kernel : v->root_user;
+    return v->kernel_mode ? v->root_kernel : v->root_user;
+}
+
+static __attribute__((noinline)) bool is_allowed(const struct vcpu *v, uint64_t va, uint32_t code)
+{
     bool allowed;
 
-    if ((code & ~(PF_PRESENT | PF_WRITE | PF_USER | PF_FETCH)) || !is_guest_va(va) || root == 0)
+    if ((code & ~(PF_PRESENT | PF_WRITE | PF_USER | PF_FETCH)) || !is_guest_va(va) ||
+        root_of(v) == 0)
         return false;
     spin_lock(&v->domain->mm_lock);
-    allowed = entries_allow(root, va, need, refuse);
+    allowed = entries_allow(root_of(v), va, code);
     spin_unlock(&v->domain->mm_lock);
     return allowed;
+}
+
+/* The page tables allow this access, so the fault is spurious: the entry was changed meanwhile,
+ * or the TLB held an older one, which the CPU dropped when it faulted. The access will succeed
+ * when it is repeated. Nearly always the last entry refuses it, which is found here. */
+bool page_fault_is_spurious(const struct vcpu *v, uint64_t va, uint32_t code)
+{
+    uint64_t need = needed_for(code), root = root_of(v);
+    const uint64_t *slot;
+    bool refused;
+
+    if (unlikely(root == 0) || unlikely(!spin_lock_free(&v->domain->mm_lock)))
+        return is_allowed(v, va, code);
+    slot = walk_to_l1(root, va);
+    refused = slot != NULL &&
+              ((READ_ONCE(*slot) ^ need) & (need | refused_for(code))) != 0;
+    spin_unlock(&v->domain->mm_lock);
+    return refused ? false : is_allowed(v, va, code);
 }
 
 void other_page_fault(struct vcpu *v, struct cpu_user_regs *regs, uint64_t cr2)

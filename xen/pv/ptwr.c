@@ -3,9 +3,9 @@
  * (VMASST_TYPE_writable_pagetables). Any integer instruction that writes 1, 2, 4 or 8 bytes,
  * naturally aligned, to a validated L1 is carried out; for all others the guest gets the page
  * fault. Each element of a repeated string instruction is an update. The forms that kernels use
- * most are known without the general decoder (common/x86/short_store.h). Called by traps.c for
+ * most are known without the general decoder (common/x86/parse_short_store.h). Called by traps.c for
  * write faults of guest kernels. */
-#include "common/x86/short_store.h"
+#include "common/x86/parse_short_store.h"
 #include "common/x86/store.h"
 #include "xen/core/domain.h"
 #include "xen/core/guest_access.h"
@@ -142,37 +142,55 @@ static inline uint64_t flags_of_and(uint64_t flags, uint8_t result)
            (__builtin_parity(result) ? 0 : FLAG_PF);
 }
 
-/* The bytes at rip, if they are one of the short forms, and that stores to va. */
-static inline bool fetch_short_store(const struct cpu_user_regs *regs, uint64_t va,
-                                     struct short_store *s)
+static __attribute__((noinline)) bool parse_and_keep(struct vcpu *v, uint64_t code)
 {
+    struct short_store s;
+
+    if (!parse_short_store(code, &s))
+        return false;
+    v->store_code = code;
+    v->store = s;
+    return true;
+}
+
+/* The bytes at rip, if they are one of the short forms, and that stores to va. What the bytes mean
+ * is kept: a loop over a table meets the same again and again. */
+static inline const struct short_store *fetch_short_store(struct vcpu *v, uint64_t va,
+                                                          const struct cpu_user_regs *regs)
+{
+    const struct short_store *s = &v->store;
     uint64_t code;
 
-    return likely((regs->cs | 3) == FLAT_RING3_CS64 && guest_range_ok(regs->rip, sizeof(code)) &&
-                  get_guest_words(&code, regs->rip, 1)) &&
-           parse_short_store(code, s) &&
-           reg_value(saved_regs(regs), s->base) + (uint64_t)(int64_t)s->disp == va &&
-           (s->op == OP_AND || !(va & 7));
+    if (unlikely((regs->cs | 3) != FLAT_RING3_CS64) ||
+        unlikely(!guest_range_ok(regs->rip, sizeof(code))) ||
+        unlikely(!get_guest_words(&code, regs->rip, 1)))
+        return NULL;
+    if ((unlikely(code != v->store_code) || unlikely(s->length == 0)) && !parse_and_keep(v, code))
+        return NULL;
+    if (unlikely(reg_value(saved_regs(regs), s->base) + (uint64_t)(int64_t)s->disp != va) ||
+        (s->op != OP_AND && unlikely(va & 7)))
+        return NULL;
+    return s;
 }
 
 /* What nearly all stores are, without the general decoder. False: it is another one, or cannot be
  * done at once; nothing has changed. */
-static inline bool short_store(const struct vcpu *v, uint64_t va, struct cpu_user_regs *regs,
+static inline bool short_store(struct vcpu *v, uint64_t va, struct cpu_user_regs *regs,
                                uint64_t *slot)
 {
+    const struct short_store *s = fetch_short_store(v, va, regs);
     uint64_t old, entry, flags = regs->rflags, *source;
     unsigned shift = 8 * (va & 7);
-    struct short_store s;
 
-    if (unlikely(!fetch_short_store(regs, va, &s)))
+    if (unlikely(s == NULL))
         return false;
-    source = reg_by_number(saved_regs(regs), s.source);
+    source = reg_by_number(saved_regs(regs), s->source);
     old = READ_ONCE(*slot);
     entry = *source;
-    if (s.op == OP_AND) {
-        entry = old & ~((uint64_t)(uint8_t)~s.imm << shift);
+    if (s->op == OP_AND) {
+        entry = old & ~((uint64_t)(uint8_t)~s->imm << shift);
         flags = flags_of_and(flags, (uint8_t)(entry >> shift));
-    } else if (s.op == OP_CMPXCHG) {
+    } else if (s->op == OP_CMPXCHG) {
         if (unlikely(regs->rax != old))
             return false;
         flags = (flags & ~(uint64_t)FLAGS_ARITHMETIC) | FLAG_ZF | FLAG_PF;
@@ -180,10 +198,10 @@ static inline bool short_store(const struct vcpu *v, uint64_t va, struct cpu_use
     if (unlikely(replace_l1_entry(slot, entry, v->domain, old) != 0))
         return false;
     trace_store(slot, va, regs);
-    if (s.op == OP_XCHG)
+    if (s->op == OP_XCHG)
         *source = old;
     regs->rflags = flags;
-    regs->rip += s.length;
+    regs->rip += s->length;
     return true;
 }
 
