@@ -59,10 +59,14 @@ static bool lfence_serialises(void)
 
 static uint32_t host_last_leaf(uint32_t leaf)
 {
-    uint32_t out[4];
+    static uint32_t last[2];            /* basic, extended; set at the first call */
+    uint32_t out[4], *range = &last[leaf / EXTENDED];
 
-    arch_cpuid(leaf & EXTENDED, 0, out);
-    return out[EAX];
+    if (unlikely(*range == 0)) {
+        arch_cpuid(leaf & EXTENDED, 0, out);
+        *range = out[EAX];
+    }
+    return *range;
 }
 
 /* The highest leaf shown in the range of this one (basic or extended). host: the CPU's own
@@ -83,11 +87,33 @@ static void fix_last_leaf(const struct vcpu *v, uint32_t subleaf, uint32_t out[4
     out[EAX] = last_leaf(out[EAX], out[EAX]);
 }
 
+/* Instructions whose registers need these bits of XCR0. */
+struct xstate_feature {
+    uint64_t needs;
+    uint32_t features;
+    unsigned reg;
+};
+#define AVX 0x4u
+#define AVX512 0xe0u
+
+/* Hides those for which guests cannot set the bits. */
+static void hide_without_state(const struct xstate_feature *x, unsigned n, uint32_t out[4])
+{
+    uint64_t xcr0 = arch_xcr0_mask();
+
+    for (; n-- > 0; x++)
+        if ((xcr0 & x->needs) != x->needs)
+            out[x->reg] &= ~x->features;
+}
+
 /* OSXSAVE is shown even before the guest sets CR4.OSXSAVE: Linux does not use XSAVE if it finds
  * the feature XSAVE without OSXSAVE. */
 static void fix_features(const struct vcpu *v, uint32_t subleaf, uint32_t out[4])
 {
+    static const struct xstate_feature xstate[] = { { AVX, B4(12, 28, 29, 29), ECX } };
+
     (void)v, (void)subleaf;
+    hide_without_state(xstate, ARRAY_SIZE(xstate), out);
     if (cpu_vendor() == CPU_AMD)
         out[EDX] &= ~SEP;               /* SYSENTER raises #UD in long mode there */
     out[ECX] |= HYPERVISOR_BIT;
@@ -117,12 +143,37 @@ static void fix_caches(const struct vcpu *v, uint32_t subleaf, uint32_t out[4])
  * has none (msr.c). */
 static void fix_leaf_7(const struct vcpu *v, uint32_t subleaf, uint32_t out[4])
 {
+    static const struct xstate_feature xstate[] = {
+        { AVX, B(5), EBX },
+        { AVX, B2(9, 10), ECX },
+        { AVX512, B4(16, 17, 21, 26) | B4(27, 28, 30, 31), EBX },
+        { AVX512, B4(1, 6, 11, 12) | B(14), ECX },
+        { AVX512, B2(2, 3), EDX },
+    };
+
     (void)v, (void)subleaf;
+    hide_without_state(xstate, ARRAY_SIZE(xstate), out);
     out[EAX] = MIN(out[EAX], 2u);
     if (!(arch_cr4_guest_mask() & CR4_FSGSBASE))
         out[EBX] &= ~FSGSBASE;
     if (cpu_vendor() == CPU_INTEL)
         out[EDX] |= ARCH_CAPS;
+}
+
+static void fix_leaf_7_1(const struct vcpu *v, uint32_t subleaf, uint32_t out[4])
+{
+    static const struct xstate_feature xstate[] = { { AVX, B(4), EAX }, { AVX512, B(5), EAX } };
+
+    (void)v, (void)subleaf;
+    hide_without_state(xstate, ARRAY_SIZE(xstate), out);
+}
+
+static void fix_extended_features(const struct vcpu *v, uint32_t subleaf, uint32_t out[4])
+{
+    static const struct xstate_feature xstate[] = { { AVX, B2(11, 16), ECX } };
+
+    (void)v, (void)subleaf;
+    hide_without_state(xstate, ARRAY_SIZE(xstate), out);
 }
 
 static void fix_address_bits(const struct vcpu *v, uint32_t subleaf, uint32_t out[4])
@@ -231,7 +282,7 @@ static const struct cpuid_leaf {
     }, fix_leaf_7 },
     { 7, 1, ANY, {
         B4(4, 5, 10, 11) | B(12), 0, 0, 0       /* AVX_VNNI AVX512_BF16, fast short REP */
-    }, NULL },
+    }, fix_leaf_7_1 },
     { 7, 2, ANY, { 0, 0, 0, B(5) }, NULL },     /* MCDT_NO */
     { 0xd, ANY_SUBLEAF, ANY, { ALL, ALL, ALL, ALL }, fix_xstate },
     { 0x80000000, ANY_SUBLEAF, CPU_AMD, { ALL, ALL, ALL, ALL }, fix_last_leaf },
@@ -243,7 +294,7 @@ static const struct cpuid_leaf {
             | B(21),                            /* TBM */
         COMMON_EDX | B4(11, 20, 22, 25)         /* SYSCALL NX MMXEXT FFXSR */
             | B4(27, 29, 30, 31),               /* RDTSCP LM 3DNOWEXT 3DNOW */
-    }, NULL },
+    }, fix_extended_features },
     { 0x80000001, ANY_SUBLEAF, NOT_AMD, { 0, 0, B4(0, 5, 8, 8), B4(11, 20, 27, 29) }, NULL },
     { 0x80000002, ANY_SUBLEAF, ANY, { ALL, ALL, ALL, ALL }, NULL },
     { 0x80000003, ANY_SUBLEAF, ANY, { ALL, ALL, ALL, ALL }, NULL },
@@ -264,43 +315,20 @@ static const struct cpuid_leaf {
     }, fix_lfence },
 };
 
-/* Hides the instructions whose registers need a bit of XCR0 that guests cannot set. */
-static const struct xstate_feature {
-    uint32_t leaf, subleaf, reg;
-    uint64_t needs;
-    uint32_t features;
-} xstate_features[] = {
-    { 1, 0, ECX, 0x4, B4(12, 28, 29, 29) },
-    { 7, 0, EBX, 0x4, B(5) },
-    { 7, 0, ECX, 0x4, B2(9, 10) },
-    { 7, 1, EAX, 0x4, B(4) },
-    { 0x80000001, 0, ECX, 0x4, B2(11, 16) },
-    { 7, 0, EBX, 0xe0, B4(16, 17, 21, 26) | B4(27, 28, 30, 31) },
-    { 7, 0, ECX, 0xe0, B4(1, 6, 11, 12) | B(14) },
-    { 7, 0, EDX, 0xe0, B2(2, 3) },
-    { 7, 1, EAX, 0xe0, B(5) },
-};
-
 static void host_leaf(const struct vcpu *v, const struct cpuid_leaf *p, uint32_t subleaf,
                       uint32_t out[4])
 {
     uint32_t last = host_last_leaf(p->leaf);
-    uint64_t xcr0 = arch_xcr0_mask();
 
     if (last_leaf(p->leaf, last) < p->leaf)
         return;
     /* Intel answers leaves beyond the last with its data */
     if (last >= p->leaf)
         arch_cpuid(p->leaf, subleaf, out);
-    for (unsigned i = 0; i < 4; i++)
-        out[i] &= p->allow[i];
-    for (unsigned i = 0; i < ARRAY_SIZE(xstate_features); i++) {
-        const struct xstate_feature *x = &xstate_features[i];
-
-        if (x->leaf == p->leaf && (p->subleaf == ANY_SUBLEAF || x->subleaf == subleaf) &&
-            (xcr0 & x->needs) != x->needs)
-            out[x->reg] &= ~x->features;
-    }
+    out[EAX] &= p->allow[EAX];
+    out[EBX] &= p->allow[EBX];
+    out[ECX] &= p->allow[ECX];
+    out[EDX] &= p->allow[EDX];
     if (p->fix)
         p->fix(v, subleaf, out);
 }
