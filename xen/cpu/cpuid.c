@@ -8,11 +8,8 @@
 #include "xen/core/domain.h"
 #include "xen/cpu/cpuid.h"
 #include "xen/cpu/cpuid_xen.h"
+#include "xen/cpu/cpuid_xstate.h"
 
-enum { EAX, EBX, ECX, EDX };
-#define B(n) (1u << (n))
-#define B2(a, b) (B(a) | B(b))
-#define B4(a, b, c, d) (B2(a, b) | B2(c, d))
 #define ALL (~0u)
 #define ANY_SUBLEAF (~0u)
 
@@ -85,25 +82,6 @@ static void fix_last_leaf(const struct vcpu *v, uint32_t subleaf, uint32_t out[4
 {
     (void)v, (void)subleaf;
     out[EAX] = last_leaf(out[EAX], out[EAX]);
-}
-
-/* Instructions whose registers need these bits of XCR0. */
-struct xstate_feature {
-    uint64_t needs;
-    uint32_t features;
-    unsigned reg;
-};
-#define AVX 0x4u
-#define AVX512 0xe0u
-
-/* Hides those for which guests cannot set the bits. */
-static void hide_without_state(const struct xstate_feature *x, unsigned n, uint32_t out[4])
-{
-    uint64_t xcr0 = arch_xcr0_mask();
-
-    for (; n-- > 0; x++)
-        if ((xcr0 & x->needs) != x->needs)
-            out[x->reg] &= ~x->features;
 }
 
 /* OSXSAVE is shown even before the guest sets CR4.OSXSAVE: Linux does not use XSAVE if it finds
@@ -197,46 +175,6 @@ static void fix_invariant_tsc(const struct vcpu *v, uint32_t subleaf, uint32_t o
 {
     (void)v, (void)subleaf;
     out[EDX] = arch_tsc_is_invariant() ? B(8) : 0;
-}
-
-/* Size in bytes of an XSAVE image with these states, in the standard format or in the compacted
- * one. */
-static uint32_t xsave_bytes(uint64_t states, bool compact)
-{
-    uint32_t size = 512 + 64, out[4];
-
-    for (unsigned i = 2; i < 63; i++) {
-        if (!(states >> i & 1))
-            continue;
-        arch_cpuid(0xd, i, out);
-        if (!compact)
-            size = MAX(size, out[EAX] + out[EBX]);
-        else
-            size = ((out[ECX] & 2) ? ALIGN_UP(size, 64u) : size) + out[EAX];
-    }
-    return size;
-}
-
-/* Only the states that guests may use are shown; supervisor states and XSAVES are never shown. */
-static void fix_xstate(const struct vcpu *v, uint32_t subleaf, uint32_t out[4])
-{
-    uint64_t offered = arch_xcr0_mask();
-
-    if (offered == 0 || (subleaf > 1 && (subleaf > 62 || !(offered >> subleaf & 1)))) {
-        memset(out, 0, 4 * sizeof(out[0]));
-    } else if (subleaf == 0) {
-        out[EAX] = (uint32_t)offered;
-        out[EBX] = xsave_bytes(v->xcr0, false);
-        out[ECX] = xsave_bytes(offered, false);
-        out[EDX] = (uint32_t)(offered >> 32);
-    } else if (subleaf == 1) {
-        out[EAX] &= B(0) | B2(1, 2);            /* XSAVEOPT, XSAVEC, XGETBV(1) */
-        out[EBX] = (out[EAX] & B(1)) ? xsave_bytes(v->xcr0, true) : 0;
-        out[ECX] = out[EDX] = 0;
-    } else {
-        out[ECX] &= 2;
-        out[EDX] = 0;
-    }
 }
 
 /* FPU DE TSC MSR PAE MCE CX8 APIC MCA CMOV PAT MMX FXSR: AMD repeats these bits in leaf

@@ -81,13 +81,25 @@ void put_segdesc_page(struct frame *f, struct domain *d)
             drop_ldt(v);
 }
 
+#define OR_OF_8(e) ((e)[0] | (e)[1] | (e)[2] | (e)[3] | (e)[4] | (e)[5] | (e)[6] | (e)[7])
+#define OR_OF_32(e) (OR_OF_8(e) | OR_OF_8(e + 8) | OR_OF_8(e + 16) | OR_OF_8(e + 24))
+
+/* Most entries of most tables are 0, so where 8 are, the next ones are looked at by 32. */
+static __attribute__((noinline)) uint64_t *skip_more(uint64_t *e, const uint64_t *end)
+{
+    for (;; e += 8) {
+        while (end - e >= 32 && OR_OF_32(e) == 0)
+            e += 32;
+        if (e == end || OR_OF_8(e) != 0)
+            return e;
+    }
+}
+
 /* From an entry at which 8 entries begin, or from the next 8 that are not all 0; end: there are
- * none. Most entries of most tables are 0. */
+ * none. */
 static inline uint64_t *skip_empty(uint64_t *e, const uint64_t *end)
 {
-    while (e < end && !(e[0] | e[1] | e[2] | e[3] | e[4] | e[5] | e[6] | e[7]))
-        e += 8;
-    return e;
+    return e < end && OR_OF_8(e) == 0 ? skip_more(e + 8, end) : e;
 }
 
 /* The same by numbers. */
