@@ -229,8 +229,8 @@ int_80_failed:                          /* C meets the same fault, and loads the
 
 /* --- The event callback, after a hypercall ---------------------------------------------------- */
 /* rsp: at r15 of the frame, which has all but rax and the registers that C does not change. An
- * upcall is due, and no other work. As in C, the frame for the guest has rcx and r11 as they were at
- * an earlier entry, for the hypercall has changed them. */
+ * upcall is due, and no other work. As in C, the frame for the guest has rcx and r11 as they were
+ * at an earlier entry, for the hypercall has changed them. */
     .globl hypercall_upcall
 hypercall_upcall:
     IF_TRACED hypercall_exit_in_c, TRACE_EVENT_BYTE

@@ -24,8 +24,8 @@
 /* rax: number; rdi rsi rdx r10 r8 r9: arguments; rcx: the guest's rip; r11: its rflags. */
 /* SYSCALL changes no stack, and all registers are the guest's: without a word of its own a CPU
  * cannot get at its stack. So each CPU has an entry point of its own, to which its MSR points, and
- * which names its words. It also does what all paths begin with: then rsp is 8 below the frame, which
- * has the guest's rip, and rcx is the vCPU. */
+ * which names its words. It also does what all paths begin with: then rsp is 8 below the frame,
+ * which has the guest's rip, and rcx is the vCPU. */
 .macro SWITCH_STACK
     mov %rsp, entry_words + (cpu << ENTRY_WORDS_SHIFT)(%rip)
     mov entry_words + (cpu << ENTRY_WORDS_SHIFT) + 8(%rip), %rsp
@@ -126,9 +126,9 @@ hypercall_with_trace:                       /* hypercall_traced(number, array of
     jmp hypercall_done
 
 /* --- SYSCALL of the guest's user mode: the same as handle_user_syscall ------------------------ */
-/* rcx: vcpu; r11: the user's rflags; r10, which is saved: its rsp; its rip is in the frame. Switches
- * to the kernel's GS base and page tables, pushes a bounce frame on the kernel's stack, and goes to
- * the SYSCALL callback in kernel mode. The frame, from its lowest address:
+/* rcx: vcpu; r11: the user's rflags; r10, which is saved: its rsp; its rip is in the frame.
+ * Switches to the kernel's GS base and page tables, pushes a bounce frame on the kernel's stack,
+ * and goes to the SYSCALL callback in kernel mode. The frame, from its lowest address:
  *
  *   rcx  r11  rip  cs  rflags  rsp  ss     (B_xxx; the upcall mask, the upper half of cs, is 0)
  */

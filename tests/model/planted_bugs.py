@@ -97,7 +97,8 @@ BUGS = (
         old="        f->stamp = d->epoch;\n", new="",
         scope="below", violation="not its own"),
     Bug("no stamp when an L1 entry goes", "l1_entry.c",
-        old="    f->stamp = d->epoch;        /* F8: the translation", new="    /* F8: the translation",
+        old="    f->stamp = d->epoch;        /* F8: the translation",
+        new="    /* F8: the translation",
         scope="below", violation="not its own"),
     Bug("a second pin", "mmuext.c",
         old="    if (READ_ONCE(f->word) & TYPE_PINNED) {\n"
@@ -336,7 +337,8 @@ BUGS = (
             "        flush_own_domain();\n",
         scope="cpus-foreign", violation="still leads", two_cpus=True),
     Bug("no stamp when an L1 entry goes, with two CPUs", "l1_entry.c",
-        old="    f->stamp = d->epoch;        /* F8: the translation", new="    /* F8: the translation",
+        old="    f->stamp = d->epoch;        /* F8: the translation",
+        new="    /* F8: the translation",
         scope="cpus", violation="no flush is owed"),
     Bug("an L1 entry's references are dropped before it is overwritten", "l1_entry.c",
         old=("    if (unlikely(!store_entry(slot, ol1e, nl1e, how)))\n"

@@ -1,5 +1,5 @@
-/* CPUID of the states that XSAVE saves, and of the instructions that need them: cpuid_xstate.c. Also
- * the names of a leaf's registers and bits for the files that have leaves. */
+/* CPUID of the states that XSAVE saves, and of the instructions that need them: cpuid_xstate.c.
+ * Also the names of a leaf's registers and bits for the files that have leaves. */
 #ifndef XEN_CPUID_XSTATE_H
 #define XEN_CPUID_XSTATE_H
 

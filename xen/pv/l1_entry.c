@@ -28,8 +28,8 @@ static __attribute__((noinline)) int set_device_entry(uint64_t *slot, uint64_t o
     return 0;
 }
 
-/* What can have to wait, call or undo something. In functions of their own, which are the last thing
- * that change_l1_page() does: so it saves no registers. */
+/* What may wait, call or undo something: in functions of their own, which are the last thing that
+ * change_l1_page() does. So it saves no registers. */
 static __attribute__((noinline)) int change_l1_slow(uint64_t *slot, uint64_t nl1e,
                                                     struct domain *d, struct domain *owner,
                                                     enum store how, uint64_t ol1e)

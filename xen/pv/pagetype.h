@@ -129,10 +129,10 @@ static inline bool add_refs_of_l1e(struct frame *f, uint64_t l1e, const struct d
     return likely(may_get(word)) && likely(try_cmpxchg(&f->word, &word, word + refs_of_l1e(l1e)));
 }
 
-/* References that an L1 entry needs. Its frame belongs to owner: the table's domain itself, or a
- * foreign one that the caller was allowed to name. -EINVAL: bits that no guest may set, or no
- * address; -EPERM: no RAM; -EBUSY: another domain's frame, or one in use as a table. Nothing changes
- * on error. Inline, because a page table has 512 of them. */
+/* Takes the references that an L1 entry needs. Its frame belongs to owner: the table's domain
+ * itself, or a foreign one that the caller was allowed to name. -EINVAL: bits that no guest may
+ * set, or no address; -EPERM: no RAM; -EBUSY: another domain's frame, or one in use as a table.
+ * Nothing changes on error. Inline, because a page table has 512 of them. */
 int get_l1e_slow(uint64_t l1e, struct domain *owner);
 static inline int get_page_from_l1e(uint64_t l1e, struct domain *owner)
 {

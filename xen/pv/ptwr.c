@@ -3,8 +3,8 @@
  * (VMASST_TYPE_writable_pagetables). Any integer instruction that writes 1, 2, 4 or 8 bytes,
  * naturally aligned, to a validated L1 is carried out; for all others the guest gets the page
  * fault. Each element of a repeated string instruction is an update. The forms that kernels use
- * most are known without the general decoder (common/x86/parse_short_store.h). Called by traps.c for
- * write faults of guest kernels. */
+ * most are known without the general decoder (common/x86/parse_short_store.h). Called by traps.c
+ * for write faults of guest kernels. */
 #include "common/x86/parse_short_store.h"
 #include "common/x86/store.h"
 #include "xen/core/domain.h"
