@@ -1,5 +1,6 @@
 /* Event channels of two domains of two vCPUs each, which bind, close, send to and mask the same few
- * ports at once, with bitmaps or with FIFO queues. */
+ * ports at once, with bitmaps or with FIFO queues; and an event word that other vCPUs change while
+ * a port is linked to it. */
 #include <string.h>
 #include "arch/arch.h"
 #include "tests/interleave/interleave.h"
@@ -217,10 +218,67 @@ static void check_all_sent(struct domain *d[2])
     check(d);
 }
 
+/* --- A word that the guest changes all the time ----------------------------------------------- */
+
+#define LINKED (1u << EVTCHN_FIFO_LINKED)
+#define BUSY (1u << EVTCHN_FIFO_BUSY)
+#define NO_FLAG (1u << EVTCHN_FIFO_LINK_BITS)
+
+static evtchn_port_t ends_of_queue[2];  /* the second is linked behind the first */
+static event_word_t *words;
+static bool all_sent;
+
+static void prepare_busy(struct domain *d[2])
+{
+    host_become(d[0]->vcpu[0]);
+    only_change_abi(d[0]->vcpu[0]);
+    for (unsigned i = 0; i < 2; i++) {
+        struct evtchn_bind_ipi ipi = { .vcpu = 0 };
+
+        HOST_CHECK(OP(bind_ipi, ipi) == 0, "port %u", i);
+        ends_of_queue[i] = ipi.port;
+    }
+    words = mfn_to_virt(mfn_of_pfn(d[0], FIFO_PFN + 2));
+    all_sent = false;
+}
+
+/* Others change the first word by locked instructions, which leave BUSY as it is; when it asks them
+ * not to, they go on, and may take the port off. */
+static void change_word(event_word_t *word)
+{
+    while (!READ_ONCE(all_sent)) {
+        if ((READ_ONCE(*word) & BUSY) && pick(4) == 0)
+            locked_and(word, ~LINKED);
+        else
+            (void)__atomic_fetch_xor(word, NO_FLAG, __ATOMIC_SEQ_CST);
+        host_step();
+    }
+}
+
+static void busy(struct vcpu *v)
+{
+    event_word_t *first = &words[ends_of_queue[0]];
+
+    if (v->id != 0) {
+        change_word(first);
+        return;
+    }
+    for (unsigned i = 0; i < 8 * ROUNDS; i++) {
+        struct evtchn_send send[2] = { { ends_of_queue[0] }, { ends_of_queue[1] } };
+
+        WRITE_ONCE(*first, 0);
+        WRITE_ONCE(words[ends_of_queue[1]], 0);
+        HOST_CHECK(OP(send, send[0]) == 0 && OP(send, send[1]) == 0, "send");
+        HOST_CHECK(!(READ_ONCE(*first) & BUSY), "the guest is still asked not to change a word");
+    }
+    all_sent = true;
+}
+
 const struct scenario event_scenarios[] = {
     { "ports", { 2, 2 }, prepare, { ports, ports }, check },
     { "ports-fifo", { 2, 2 }, prepare, { ports, change_abi }, check },
     { "ends", { 2, 2 }, prepare_connected, { ends, ends }, check },
+    { "busy", { 4 }, prepare_busy, { busy }, NULL },
     { "to-fifo", { 1, 1 }, prepare_connected, { send_once, only_change_abi }, check_all_sent },
     { NULL },
 };

@@ -33,7 +33,7 @@ INTERLEAVE_WAIT := -Wl,--wrap=vcpu_wait
 # Those whose CPUs schedule, which threads do not.
 INTERLEAVE_SLEEPS := blocks polls timers downs periods tenants
 INTERLEAVE_SCENARIOS := retype retype-audited hammer trees linear give-back give-back-two \
-    grants last-puts ports ports-fifo ends to-fifo lines vcpus words descriptors death claims \
+    grants last-puts ports ports-fifo ends to-fifo busy lines vcpus words descriptors death claims \
     claims-service slow-line timer-ends $(INTERLEAVE_SLEEPS)
 
 $(INTERLEAVE)/%.o: %.c tests/interleave/interleave.mk | deps-test $(ABI)
