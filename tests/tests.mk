@@ -155,7 +155,7 @@ irqsoff: | deps
 # boot-smp runs them on a machine with several CPUs, SMP=4 if not set: tests/boot/several_cpus.py.
 # make test runs a few of them so.
 SMP_OF_TESTS = $(if $(filter command environment,$(firstword $(origin SMP))),$(SMP),4)
-SMP_FEW := iso-uefi four-guests guests-200 second-vcpu store fifo greedy-beside-modest linux-qemu64
+SMP_FEW := iso-uefi four-guests guests-200 second-vcpu store fifo greedy-beside-modest linux-session
 .PHONY: boot-long boot-smp boot-smp-few
 boot-long:
 	@$(MAKE) --no-print-directory boot-tests JOBS=2 CASES=--long
@@ -171,7 +171,7 @@ boot-files: $(PVTRACE) $(XENALYZE) $(BUILD)/paragon $(GUEST_PV) $(GUEST_STORE) \
 	@$(MAKE_ISO) ISO=$(BOOT_ISO) GUEST= CMDLINE= ENTRY=guests BOOT=grub
 	@$(MAKE_ISO) ISO=$(BOOT_ISO:.iso=-efi.iso) GUEST= CMDLINE= ENTRY=guests FIRMWARE=uefi BOOT=efi
 	@$(MAKE_ISO) ISO=$(LINUX_ISO) GUEST=linux CMDLINE=paragon=selftest ENTRY=linux BOOT=grub
-	@$(MAKE_ISO) ISO=$(LINUX_ISO:.iso=-efi.iso) GUEST=linux CMDLINE=paragon=selftest ENTRY=linux \
+	@$(MAKE_ISO) ISO=$(LINUX_ISO:.iso=-efi.iso) GUEST=linux CMDLINE=paragon=boot ENTRY=linux \
 	    FIRMWARE=uefi BOOT=efi
 	@$(MAKE_ISO) ISO=$(OWN_ISO) GUEST= KERNEL=$(TINY_KERNEL) INITRD=$(TINY_RAMDISK) CMDLINE= \
 	    ENTRY=own BOOT=grub STORE=yes
