@@ -4,15 +4,6 @@
 #include "common/string.h"
 #include "xen/cpu/cpuid_xstate.h"
 
-void hide_without_state(const struct xstate_feature *x, unsigned n, uint32_t out[4])
-{
-    uint64_t xcr0 = arch_xcr0_mask();
-
-    for (; n-- > 0; x++)
-        if ((xcr0 & x->needs) != x->needs)
-            out[x->reg] &= ~x->features;
-}
-
 /* Size in bytes of an XSAVE image with these states, in the standard format or in the compacted
  * one. */
 static uint32_t xsave_bytes(uint64_t states, bool compact)

@@ -3,6 +3,7 @@
 #ifndef XEN_CPUID_XSTATE_H
 #define XEN_CPUID_XSTATE_H
 
+#include "arch/arch.h"
 #include "xen/core/domain.h"
 
 enum { EAX, EBX, ECX, EDX };
@@ -20,7 +21,16 @@ struct xstate_feature {
 #define AVX512 0xe0u
 
 /* Hides those for which guests cannot set the bits. */
-void hide_without_state(const struct xstate_feature *x, unsigned n, uint32_t out[4]);
+static inline void hide_without_state(const struct xstate_feature *x, unsigned n,
+                                      uint32_t out[4])
+{
+    uint64_t xcr0 = arch_xcr0_mask();
+
+    for (; n-- > 0; x++)
+        if ((xcr0 & x->needs) != x->needs)
+            out[x->reg] &= ~x->features;
+}
+
 /* Leaf 0xd. */
 void fix_xstate(const struct vcpu *v, uint32_t subleaf, uint32_t out[4]);
 
