@@ -22,7 +22,7 @@ iret_hypercall:
     mov V_info(%rcx), %rdx
     cmpb $0, I_pending(%rdx)
     jne iret_slow_rdx
-1:  testl $IN_SYSCALL, X_flags(%rax)        /* rcx and r11 are to be kept: do_iret */
+1:  testl $IN_SYSCALL, X_flags(%rax)        /* rcx and r11 as of SYSRET: do_iret */
     jne iret_slow_rdx
     mov X_ss(%rax), %r11
     or $RPL, %r11d

@@ -258,10 +258,10 @@ long do_iret(void)
     regs->rflags = (f.rflags & ~(uint64_t)(FLAG_IOPL | FLAG_VM)) | FLAG_IF | FLAG_MBS;
     regs->rsp = f.rsp;
     regs->ss = (uint16_t)(f.ss | 3);
-    if (!(f.flags & VGCF_in_syscall)) {
-        regs->r11 = f.r11;
-        regs->rcx = f.rcx;
-    }
+    /* With the flag: as SYSRET leaves them. The frame has what a trap found in them some time ago,
+     * perhaps in the kernel, and user mode must not see that. */
+    regs->r11 = f.flags & VGCF_in_syscall ? regs->rflags : f.r11;
+    regs->rcx = f.flags & VGCF_in_syscall ? regs->rip : f.rcx;
     v->nmi_blocked = false;
     /* Others make one of these true first, and then set it: not lost, as the store comes before. */
     (void)xchg(&v->iret_slow, 0);
