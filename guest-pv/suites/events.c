@@ -348,16 +348,26 @@ static long send_and_compare(port_t port, uint64_t *changed)
     return rc;
 }
 
-static void upcall_keeps_registers(void)
+static void send_keeps_registers(port_t port)
 {
-    int port = event_bind_ipi(on_event, NULL);
     uint64_t changed = 1;
 
-    ASSERT(port > 0);
     seen = 0;
     EXPECT_EQ(send_and_compare(port, &changed), 0);
     EXPECT_EQ(seen, 1);
     EXPECT_EQ(changed, 0);
+}
+
+/* With architectural_iopl the hypervisor takes another way to the handler. */
+static void upcall_keeps_registers(void)
+{
+    int port = event_bind_ipi(on_event, NULL);
+
+    ASSERT(port > 0);
+    send_keeps_registers((port_t)port);
+    EXPECT_EQ(xen_vm_assist(VMASST_CMD_enable, VMASST_TYPE_architectural_iopl), 0);
+    send_keeps_registers((port_t)port);
+    EXPECT_EQ(xen_vm_assist(VMASST_CMD_disable, VMASST_TYPE_architectural_iopl), 0);
     EXPECT_EQ(event_close(port), 0);
 }
 
