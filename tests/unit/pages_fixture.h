@@ -1,5 +1,5 @@
-/* Two guests whose page tables the test changes by hypercalls. Included by test_pages.c and
- * test_pages_flush.c. */
+/* Two guests whose page tables the test changes by hypercalls. Included by test_pages.c,
+ * test_pages_flush.c and test_pages_global.c. */
 #ifndef PAGES_FIXTURE_H
 #define PAGES_FIXTURE_H
 
@@ -30,6 +30,14 @@ static inline int two_guests(void **state)
     return make_two_guests();
 }
 
+/* Where audits are quick, for a test that makes hundreds of them. */
+static inline int two_low_guests(void **state)
+{
+    low_machine_up(state);
+    return make_two_guests();
+}
+
 #define with_guests(test) cmocka_unit_test_setup_teardown(test, two_guests, machine_down)
+#define with_low_guests(test) cmocka_unit_test_setup_teardown(test, two_low_guests, machine_down)
 
 #endif

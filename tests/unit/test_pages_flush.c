@@ -9,13 +9,6 @@
 #include "pages_fixture.h"
 #include "second_cpu.h"
 
-/* A machine whose audits are quick, for a test that makes thousands of them. */
-static int two_low_guests(void **state)
-{
-    low_machine_up(state);
-    return make_two_guests();
-}
-
 static void pages_are_cleared_and_copied(void **state)
 {
     mfn_t a = unmapped_frame(), b = unmapped_frame();

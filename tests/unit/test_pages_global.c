@@ -336,11 +336,11 @@ static void flushes_leave_what_may_stay(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        with_guests(user_entries_are_global),
+        with_low_guests(user_entries_are_global),
         with_guests(pins_make_user_entries_global),
         with_guests(other_tables_have_no_global_entries),
         with_guests(first_tables_are_the_kernels),
-        with_guests(flushes_leave_what_may_stay),
+        with_low_guests(flushes_leave_what_may_stay),
     };
 
     return cmocka_run_group_tests_name("pages_global", tests, NULL, NULL);
