@@ -27,6 +27,7 @@ class Case:
     way: str = "pv"  # of the vmm: some take flags from the CPU, see tools/qemu.py
     mem: int = 512
     smp: int = 0  # CPUs, if more than one
+    waits: bool = False  # nearly all the time one of them waits for another: it need not run alone
     firmware: str = "bios"
     disk: bool = False  # a virtio disk, a copy of DISK; afterwards e2fsck has nothing to mend
     bad_sector: int = 0  # of that disk: it can be neither read nor written

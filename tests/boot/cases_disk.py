@@ -122,7 +122,7 @@ CASES = [
          modules=(SERVICE, DRIVER, GUEST.format("vcpus=4 disk=vd0,xvda1,w"), "DISK-RAMDISK"),
          guests=(2,), mem=768, limit=300, disk=True, smp=4,
          shows=(r"^\(d1\) driver: d2: xvda1 ends: .*, 0 errors",) + ENDED),
-    Case("disk-virtio-q35",
+    Case("disk-virtio-q35", long=True,
          modules=(SERVICE, DRIVER, GUEST.format("disk=vd0,xvda1,w"), "DISK-RAMDISK"),
          guests=(2,), mem=768, limit=240, disk=True, firmware="q35",
          shows=(r"^\(d1\) driver: d2: xvda1 ends: .*, 0 errors",) + ENDED),

@@ -26,9 +26,10 @@ def all_stopped(lines):
     yield from meddle.one_register_dump(lines)
 
 
-def faulty(kind, line):
-    """CPU 2 of 4 has a fault: it is named, and the others come up."""
-    return {"options": f"{OPTIONS}maxcpus=4 cpu_fault={kind}:2", "smp": 4,
+def faulty(kind, line, waits=False):
+    """CPU 2 of 4 has a fault: it is named, and the others come up. Some are waited for, for ten
+    seconds."""
+    return {"waits": waits, "options": f"{OPTIONS}maxcpus=4 cpu_fault={kind}:2", "smp": 4,
             "shows": (r"^\(XEN\) CPU with APIC id 2 " + line, r"^\(XEN\) 3 CPUs$")}
 
 
@@ -93,7 +94,8 @@ CASES = [
     # The service domain is built anew three times, while guests run on the other CPUs.
     Case("smp-4-store-dies",
          modules=("GOOD service name=dying mem=32M vcpus=2 -- suites=crash",
-                  "GOOD name=good mem=64M vcpus=4 -- suites=smp",
+                  "GOOD name=good mem=64M vcpus=4 -- suites=smp tests=each_runs,"
+                  "no_wakeup_is_lost,ports_of_all,timers_of_all,grant_table_grows",
                   "GOOD name=client mem=32M -- suites=storebroken"),
          guests=(1, 2), crash=(0,), limit=300,
          **FOUR | {"shows": FOUR["shows"] + (r"d0 \(dying\) died.*3 of 3",
@@ -113,10 +115,10 @@ CASES = [
          shows=(r"^\(XEN\) 2 CPUs$",)),
     Case("smp-64", modules=GOOD, smp=64, options=OPTIONS + "maxcpus=64", limit=240,
          shows=(r"^\(XEN\) 64 CPUs$",)),
-    Case("smp-missing", modules=GOOD, **faulty("missing", "has not started: left out")),
-    Case("smp-late", modules=GOOD, **faulty("late", "has not started: left out")),
-    Case("smp-stuck", modules=GOOD, **faulty("stuck", "has stopped while it was started")),
-    Case("smp-gone", modules=GOOD, **faulty("gone", "has stopped while it was started")),
+    Case("smp-missing", modules=GOOD, **faulty("missing", "has not started: left out", True)),
+    Case("smp-late", modules=GOOD, **faulty("late", "has not started: left out", True)),
+    Case("smp-stuck", modules=GOOD, **faulty("stuck", "has stopped while it was started", True)),
+    Case("smp-gone", modules=GOOD, **faulty("gone", "has stopped while it was started", True)),
     Case("smp-skew", modules=GOOD, **faulty("skew", r"is left out: its TSC is \d+ ticks ahead")),
     Case("smp-feature", modules=GOOD,
          **faulty("feature", r"differs from the first one \(leaf 1 ecx\): left out")),

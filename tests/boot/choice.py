@@ -52,7 +52,8 @@ def places(group, jobs):
     """How many of the places for cases a group takes. QEMU emulates each CPU in a thread of its own
     (with icount all in one). If the host does not run all of them at the same time, they wait for
     each other's interrupts and locks, and a guest takes up to 20 times as long."""
-    return jobs if any(case.smp > 1 and not case.icount for case in group) else 1
+    return jobs if any(case.smp > 1 and not case.icount and not case.waits
+                       for case in group) else 1
 
 
 def run_all(chosen, jobs, run):
