@@ -48,7 +48,7 @@ void arch_load_root_and_flush(struct vcpu *v);
 /* Swaps the two GS bases of the running vCPU (SWAPGS); the caller changes kernel_mode and loads the
  * root. */
 void arch_swap_gs(void);
-/* Writes the hypervisor's own entries (slots 256..271) into an L4 of d. */
+/* Writes the hypervisor's own entries (slots 256..271) into an L4 of d; arch_show_m2p() follows. */
 void arch_fill_l4(uint64_t *l4, struct domain *d);
 /* Maps (show) or unmaps the read-only M2P at slot 256 of this L4; idempotent. */
 void arch_show_m2p(uint64_t *l4, bool show);

@@ -101,8 +101,8 @@ static void kernel_root_only(void)
     frame_free(pfn);
 }
 
-/* The M2P has an entry of the machine's last frame, for the kernel and for user mode. Below it
- * there may be parts that cannot be read, where the machine has no memory. */
+/* The M2P has an entry of the machine's last frame, which the kernel can read. Below it there may be
+ * parts that cannot be read, where the machine has no memory. */
 static void m2p_end(void)
 {
     struct xen_machphys_mapping map = { 0 };
@@ -112,28 +112,57 @@ static void m2p_end(void)
     ASSERT_EQ(xen_memory_op(XENMEM_machphys_mapping, &map), 0);
     ASSERT(end > 0);
     last = map.v_start + 8 * ((uint64_t)end - 1);
-    EXPECT_EQ(user_run(user_reads, last, 0, 0).fault.vector, FAULT_NONE);
+    EXPECT_FAULT(user_run(user_reads, last, 0, 0).fault, TRAP_PF, PF_USER);
     EXPECT_NO_FAULT(try_read64((void *)last, &entry));
     EXPECT_FAULT(try_write64((void *)last, 0), TRAP_PF, ANY_ERROR);
     for (uint64_t va = map.v_start; va < last; va += 1ul << 21)
         (void)try_read64((void *)va, &entry);
 }
 
-/* User mode may read the M2P. With this assist it may not, from the next load of a user root on. */
+/* The low half as the user's root has it, the rest as the kernel's. */
+static pfn_t root_for_both(void)
+{
+    const volatile uint64_t *kernel = p2v(kernel_root()), *user = p2v(user_root());
+    pfn_t pfn = frame_alloc();
+    uint64_t *to = p2v(pfn);
+
+    for (unsigned i = 0; i < 512; i++)
+        if (i < PT_INDEX(HOLE_START, 4) || i >= PT_INDEX(HOLE_END, 4))
+            to[i] = i < 256 ? user[i] : kernel[i];
+    EXPECT_EQ(frame_set_ro(pfn), 0);
+    EXPECT_EQ(mmu_pin(4, pfn), 0);
+    return pfn;
+}
+
+static void expect_m2p_in_user_mode(bool readable)
+{
+    struct fault f = user_run(user_reads, MACH2PHYS_VIRT_START, 0, 0).fault;
+
+    EXPECT_EQ(f.vector, readable ? FAULT_NONE : TRAP_PF);
+    EXPECT_EQ(f.cr2, readable ? 0 : MACH2PHYS_VIRT_START);
+}
+
+/* User mode may read the M2P if its root has been a kernel's; with this assist it may not, from the
+ * next load of a user root on. */
 static void m2p_strict(void)
 {
-    pfn_t root = user_root();
-    struct user_result r;
+    pfn_t root = user_root(), both = root_for_both();
 
-    if (xen_vm_assist(VMASST_CMD_enable, VMASST_TYPE_m2p_strict) != 0)
-        SKIP("the assist is not known");
-    EXPECT_EQ(set_user_root(0), 0);
+    EXPECT_EQ(set_user_root(both), 0);
+    expect_m2p_in_user_mode(false);
+    EXPECT_EQ(mmuext(MMUEXT_NEW_BASEPTR, pfn_to_mfn(both), 0), 0);
+    EXPECT_EQ(mmuext(MMUEXT_NEW_BASEPTR, pfn_to_mfn(kernel_root()), 0), 0);
+    expect_m2p_in_user_mode(true);
+    if (xen_vm_assist(VMASST_CMD_enable, VMASST_TYPE_m2p_strict) == 0) {
+        EXPECT_EQ(set_user_root(0), 0);
+        EXPECT_EQ(set_user_root(both), 0);
+        expect_m2p_in_user_mode(false);
+        EXPECT_NO_FAULT(try_read64((void *)MACH2PHYS_VIRT_START, &(uint64_t){ 0 }));
+        EXPECT_EQ(xen_vm_assist(VMASST_CMD_disable, VMASST_TYPE_m2p_strict), 0);
+    }
     EXPECT_EQ(set_user_root(root), 0);
-    r = user_run(user_reads, MACH2PHYS_VIRT_START, 0, 0);
-    EXPECT_EQ(r.fault.vector, TRAP_PF);
-    EXPECT_EQ(r.fault.cr2, MACH2PHYS_VIRT_START);
-    EXPECT_NO_FAULT(try_read64((void *)MACH2PHYS_VIRT_START, &(uint64_t){ 0 }));
-    EXPECT_EQ(xen_vm_assist(VMASST_CMD_disable, VMASST_TYPE_m2p_strict), 0);
+    EXPECT_EQ(mmu_unpin(both), 0);
+    table_free(both);
 }
 
 USER_ASM void user_segment_bases(void)

@@ -292,6 +292,11 @@ static inline void done_work(struct vcpu *v, uint32_t bits)
     locked_and(&v->asked_work, (uint16_t)~(bits >> 16));
 }
 
+static inline bool m2p_is_strict(const struct domain *d)
+{
+    return READ_ONCE(d->vm_assist) >> VMASST_TYPE_m2p_strict & 1;
+}
+
 /* The reason that SCHEDOP_shutdown_code has noted, or else the one given. */
 static inline int domain_end_code(const struct domain *d, int reason)
 {

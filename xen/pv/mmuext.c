@@ -31,11 +31,22 @@ static void load_and_flush(struct vcpu *v)
     arch_load_root_and_flush(v);
 }
 
+/* The M2P is for the kernel: an L4 maps it when it has been a kernel's root, or if the guest asked
+ * for m2p_strict before it became an L4 (pagetype.c); with m2p_strict not while it is a user's. That
+ * is what public/xen.h says of m2p_strict. */
+static inline void show_m2p(const struct vcpu *v, uint64_t *l4, bool kernel)
+{
+    if (kernel ? unlikely(l4[HOLE_FIRST_SLOT] == 0) : unlikely(m2p_is_strict(v->domain)))
+        arch_show_m2p(l4, kernel);
+}
+
 /* V1: takes the new root's references, then loads it, then drops the old root's references: so
  * the CPU never uses a freed table. load: v runs, and its CPU may have translations of the old
  * root. */
-static int new_root(struct vcpu *v, uint64_t *root, mfn_t mfn, bool load)
+static inline __attribute__((always_inline)) int new_root(struct vcpu *v, bool kernel, mfn_t mfn,
+                                                          bool load)
 {
+    uint64_t *root = kernel ? &v->root_kernel : &v->root_user;
     uint64_t old = *root;
     struct frame *f;
     int rc;
@@ -49,9 +60,7 @@ static int new_root(struct vcpu *v, uint64_t *root, mfn_t mfn, bool load)
         rc = get_page_and_type(mfn, v->domain, TYPE_L4, &f);
         if (rc != 0)
             return rc;
-        if (unlikely(v->domain->vm_assist >> VMASST_TYPE_m2p_strict & 1))
-            /* The user root does not map the M2P. */
-            arch_show_m2p(mfn_to_virt(mfn), root == &v->root_kernel);
+        show_m2p(v, mfn_to_virt(mfn), kernel);
     }
     *root = mfn << PAGE_SHIFT;
     if (load)
@@ -67,12 +76,17 @@ int new_guest_root(struct vcpu *v, mfn_t mfn)
         return -EINVAL;
     if (v->ldt_ents != 0)
         drop_ldt(v);
-    return new_root(v, &v->root_kernel, mfn, v == current);
+    return new_root(v, true, mfn, v == current);
+}
+
+static int change_user_root(struct vcpu *v, mfn_t mfn, bool load)
+{
+    return new_root(v, false, mfn, load);
 }
 
 int new_user_root(struct vcpu *v, mfn_t mfn)
 {
-    return new_root(v, &v->root_user, mfn, v == current);
+    return change_user_root(v, mfn, v == current);
 }
 
 bool write_guest_cr3(struct vcpu *v, uint64_t value)
@@ -145,14 +159,14 @@ int mmuext_new_baseptr(struct domain *d, const struct mmuext_op *op)
     return rc;
 }
 
-/* Linux changes both roots in one call. Then the CPU has no translations of the old user root since
- * the flush for the kernel's, for the vCPU was not in user mode, and this needs no other. */
+/* Linux changes both roots in one call. Then the flush for the kernel's root has left no translation
+ * of the old user root, and user mode has not run since: no other flush is owed. */
 int mmuext_new_user_baseptr(struct domain *d, const struct mmuext_op *op)
 {
     struct vcpu *v = current;
 
     (void)d;
-    return new_root(v, &v->root_user, op->arg1.mfn, !v->user_root_unused);
+    return change_user_root(v, op->arg1.mfn, !v->user_root_unused);
 }
 
 /* A flush that the guest asks for. mm_lock is released meanwhile: the guest's other vCPUs may wait

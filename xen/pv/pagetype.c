@@ -239,8 +239,10 @@ static int validate_table(struct frame *f, uint64_t type, struct domain *d)
             mm_preempt_after(d, WORK_PER_ENTRY);
     }
     count_work(work);
-    if (type == TYPE_L4)
+    if (type == TYPE_L4) {
         arch_fill_l4(table, d);
+        arch_show_m2p(table, m2p_is_strict(d));
+    }
     return 0;
 }
 
