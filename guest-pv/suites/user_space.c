@@ -101,8 +101,8 @@ static void kernel_root_only(void)
     frame_free(pfn);
 }
 
-/* The M2P has an entry of the machine's last frame, which the kernel can read. Below it there may be
- * parts that cannot be read, where the machine has no memory. */
+/* The M2P has an entry of the machine's last frame, which the kernel can read. Below it there may
+ * be parts that cannot be read, where the machine has no memory. */
 static void m2p_end(void)
 {
     struct xen_machphys_mapping map = { 0 };

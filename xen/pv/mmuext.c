@@ -32,8 +32,8 @@ static void load_and_flush(struct vcpu *v)
 }
 
 /* The M2P is for the kernel: an L4 maps it when it has been a kernel's root, or if the guest asked
- * for m2p_strict before it became an L4 (pagetype.c); with m2p_strict not while it is a user's. That
- * is what public/xen.h says of m2p_strict. */
+ * for m2p_strict before it became an L4 (pagetype.c); with m2p_strict not while it is a user's.
+ * That is what public/xen.h says of m2p_strict. */
 static inline void show_m2p(const struct vcpu *v, uint64_t *l4, bool kernel)
 {
     if (kernel ? unlikely(l4[HOLE_FIRST_SLOT] == 0) : unlikely(m2p_is_strict(v->domain)))
@@ -159,8 +159,8 @@ int mmuext_new_baseptr(struct domain *d, const struct mmuext_op *op)
     return rc;
 }
 
-/* Linux changes both roots in one call. Then the flush for the kernel's root has left no translation
- * of the old user root, and user mode has not run since: no other flush is owed. */
+/* Linux changes both roots in one call. Then the flush for the kernel's root has left no
+ * translation of the old user root, and user mode has not run since: no other flush is owed. */
 int mmuext_new_user_baseptr(struct domain *d, const struct mmuext_op *op)
 {
     struct vcpu *v = current;
