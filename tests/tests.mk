@@ -168,12 +168,12 @@ boot-files: $(PVTRACE) $(XENALYZE) $(BUILD)/paragon $(GUEST_PV) $(GUEST_STORE) \
     $(GUEST_DRIVER) $(GUEST_VMM) $(LINUX)/vmlinux $(LINUX_RAMDISK) $(LINUX)/grub/grub-xen \
     $(XEN_EFI) $(EFI_TESTS) $(TINY_KERNEL) $(TINY_RAMDISK) $(LINUX)/disk.img \
     $(LINUX)/disk-ramdisk.gz
-	@$(MAKE_ISO) ISO=$(BOOT_ISO) GUEST= CMDLINE= ENTRY=guests BOOT=grub
-	@$(MAKE_ISO) ISO=$(BOOT_ISO:.iso=-efi.iso) GUEST= CMDLINE= ENTRY=guests FIRMWARE=uefi BOOT=efi
-	@$(MAKE_ISO) ISO=$(LINUX_ISO) GUEST=linux CMDLINE=paragon=selftest ENTRY=linux BOOT=grub
-	@$(MAKE_ISO) ISO=$(LINUX_ISO:.iso=-efi.iso) GUEST=linux CMDLINE=paragon=boot ENTRY=linux \
+	@+$(MAKE_ISO) ISO=$(BOOT_ISO) GUEST= CMDLINE= ENTRY=guests BOOT=grub
+	@+$(MAKE_ISO) ISO=$(BOOT_ISO:.iso=-efi.iso) GUEST= CMDLINE= ENTRY=guests FIRMWARE=uefi BOOT=efi
+	@+$(MAKE_ISO) ISO=$(LINUX_ISO) GUEST=linux CMDLINE=paragon=selftest ENTRY=linux BOOT=grub
+	@+$(MAKE_ISO) ISO=$(LINUX_ISO:.iso=-efi.iso) GUEST=linux CMDLINE=paragon=boot ENTRY=linux \
 	    FIRMWARE=uefi BOOT=efi
-	@$(MAKE_ISO) ISO=$(OWN_ISO) GUEST= KERNEL=$(TINY_KERNEL) INITRD=$(TINY_RAMDISK) CMDLINE= \
+	@+$(MAKE_ISO) ISO=$(OWN_ISO) GUEST= KERNEL=$(TINY_KERNEL) INITRD=$(TINY_RAMDISK) CMDLINE= \
 	    ENTRY=own BOOT=grub STORE=yes
 boot-tests boot-smp:
 	@python3 -B tests/boot/run.py --paragon $(BUILD)/paragon --irqsoff $(BUILD)/irqsoff/paragon \
