@@ -28,30 +28,8 @@ static __attribute__((noinline)) int set_device_entry(uint64_t *slot, uint64_t o
     return 0;
 }
 
-/* What may wait, call or undo something: in functions of their own, which are the last thing that
- * change_l1_page() does. So it saves no registers. */
-static __attribute__((noinline)) int change_l1_slow(uint64_t *slot, uint64_t nl1e,
-                                                    struct domain *d, struct domain *owner,
-                                                    enum store how, uint64_t ol1e)
-{
-    int rc = get_page_from_l1e(nl1e, owner);
-
-    if (rc != 0)
-        return set_device_entry(slot, ol1e, nl1e, d, how, rc);
-    if (!store_entry(slot, ol1e, nl1e, how)) {
-        put_page_from_l1e(nl1e, d);
-        return -EAGAIN;
-    }
-    put_page_from_l1e(ol1e, d);
-    return 0;
-}
-
-/* The new entry's frame was given away when its references were taken. */
-static __attribute__((noinline)) int owner_changed(uint64_t nl1e)
-{
-    return put_refs_and_return(pte_to_frame(nl1e), refs_of_l1e(nl1e), -EBUSY);
-}
-
+/* The rare parts of change_l1_page(), each in a function of its own that it calls last: so it saves
+ * no registers for them. */
 static __attribute__((noinline)) int not_stored(uint64_t nl1e, struct domain *d)
 {
     put_page_from_l1e(nl1e, d);
@@ -62,6 +40,23 @@ static __attribute__((noinline)) int drop_old_slow(uint64_t ol1e, struct domain 
 {
     put_page_from_l1e(ol1e, d);
     return 0;
+}
+
+/* The new entry's frame was given away when its references were taken. */
+static __attribute__((noinline)) int owner_changed(uint64_t nl1e)
+{
+    return put_refs_and_return(pte_to_frame(nl1e), refs_of_l1e(nl1e), -EBUSY);
+}
+
+static __attribute__((noinline)) int change_l1_slow(uint64_t *slot, uint64_t nl1e,
+                                                    struct domain *d, struct domain *owner,
+                                                    enum store how, uint64_t ol1e)
+{
+    int rc = get_page_from_l1e(nl1e, owner);
+
+    if (rc != 0)
+        return set_device_entry(slot, ol1e, nl1e, d, how, rc);
+    return store_entry(slot, ol1e, nl1e, how) ? drop_old_slow(ol1e, d) : not_stored(nl1e, d);
 }
 
 /* put_page_from_l1e(), and 0. */

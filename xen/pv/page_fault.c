@@ -30,7 +30,7 @@ static void window_fault(struct vcpu *v, uint64_t cr2, uint32_t code)
  * the US bit, so a walk stays within the guest's tables. */
 static inline uint64_t needed_for(uint32_t code)
 {
-    _Static_assert(PF_WRITE == PTE_RW, "moved as it is");
+    _Static_assert(PF_WRITE == PTE_RW, "the same bit");
     return PTE_P | PTE_US | (code & PF_WRITE);
 }
 

@@ -108,7 +108,7 @@ static inline unsigned next_not_empty(uint64_t *table, unsigned i)
     return (unsigned)(skip_empty(&table[i], &table[PTES_PER_TABLE]) - table);
 }
 
-/* An entry for which no references can be had is a device's, or false. */
+/* For an entry that gets no references. False: it is not for a device's registers, either. */
 static __attribute__((noinline)) bool validate_device_l1e(uint64_t *entry, const struct domain *d)
 {
     uint64_t to_store = pci_l1e(d, *entry);
