@@ -68,7 +68,7 @@ entry_stubs:
 hypercall:
     movl $SEL_GUEST_SS, FRAME(ss)
     movl $SEL_GUEST_CS64, FRAME(cs)
-    SAVE_SCRATCH below=8
+    SAVE_SCRATCH
     cmp $HYPERCALLS, %rax
     jae hypercall_out_of_range
     IF_TRACED hypercall_with_trace

@@ -37,17 +37,18 @@
     .popsection
 .endm
 
-/* Saves the registers that C may change, without rax, rcx and r11, which each path handles
- * itself. below: how far rsp is below the frame. */
-.macro SAVE_SCRATCH below=0
-    mov %rdi, \below + R_rdi(%rsp)
-    mov %rsi, \below + R_rsi(%rsp)
-    mov %rdx, \below + R_rdx(%rsp)
-    mov %r8, \below + R_r8(%rsp)
-    mov %r9, \below + R_r9(%rsp)
-    mov %r10, \below + R_r10(%rsp)
+/* Saves the registers that C may change, on a path of SYSCALL, without rax, rcx and r11, which each
+ * path handles itself. */
+.macro SAVE_SCRATCH
+    mov %rdi, FRAME(rdi)
+    mov %rsi, FRAME(rsi)
+    mov %rdx, FRAME(rdx)
+    mov %r8, FRAME(r8)
+    mov %r9, FRAME(r9)
+    mov %r10, FRAME(r10)
 .endm
 
+/* below: how far rsp is below the frame. */
 .macro RESTORE_SCRATCH below=0
     mov \below + R_rdi(%rsp), %rdi
     mov \below + R_rsi(%rsp), %rsi
@@ -87,7 +88,7 @@
     mov %r11, FRAME(rflags)
     movl $SEL_GUEST_SS, FRAME(ss)
     movl $\cs, FRAME(cs)
-    SAVE_SCRATCH below=8
+    SAVE_SCRATCH
     SAVE_CALLEE below=8
 .endm
 

@@ -71,7 +71,7 @@ iret_slow_rdx:
     mov FRAME(rdx), %rdx
 iret_slow:                                  /* rax: the guest's rsp at the hypercall */
     mov %rax, FRAME(rsp)
-    SAVE_SCRATCH below=8
+    SAVE_SCRATCH
     SAVE_CALLEE below=8
     call do_iret
     add $8, %rsp

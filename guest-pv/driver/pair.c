@@ -1,8 +1,8 @@
 /* One device: its nodes, and its state, which follows that of the front end (public/io/xenbus.h).
- * Only the state as it is now counts: values in between may never be seen. Whatever a guest writes
- * into its nodes is read with a bound, and nonsense closes its own device. Which devices there are
- * is pairs.c's. Called by pairs.c and the back ends, in main.c's thread; the data path's thread
- * calls pair_stop() only. */
+ * Only the present state counts, because the front end may change it twice before it is read. What
+ * a guest writes into its nodes is read up to a bound, and a wrong value closes that device only.
+ * The list of devices is in pairs.c. Called by pairs.c and the back ends, in main.c's thread; the
+ * data path's thread calls pair_stop() only. */
 #include <stdarg.h>
 #include <stdio.h>
 #include "console.h"

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-/* Also when another store has taken the place of ours. */
+/* Called at the start, and again when the store has died and another one has started. */
 void pairs_watch(void);
 void pairs_event(const char *path, const char *token);  /* from the store; makes no request */
 /* Looks at what has changed. False: nothing had. */

@@ -1,10 +1,10 @@
 /* What happens before each access of the hypervisor to memory: gcc calls a function there when it
  * compiles with -fsanitize=thread (tsan_calls.c). Each access is a point at which another CPU may
  * go on (host_step), and stores may wait in a buffer of their CPU as on an x86 CPU: they reach
- * memory later, in order; the CPU itself sees them, others do not; a locked instruction, a fence,
- * and whatever the fake machine does for the CPU (enter_host) empty the buffer. Those to the CPU's
- * own stack do not wait: before they reached memory, their function might return, and a return
- * address of this program be where they go.
+ * memory later, in order; the CPU itself sees them, others do not. The buffer is emptied by a
+ * locked instruction, by a fence, and where the CPU calls the fake machine (enter_host). Stores to
+ * the CPU's own stack do not wait in it: their function could return first, and the late store
+ * would overwrite a return address of this program.
  *
  * gcc calls before a store and does not tell the value. So the old value is kept, and at the next
  * call, when the store is done, the new one is taken out of memory and the old one put back. */

@@ -49,7 +49,7 @@ static void printed_records_are_in_order(void **state)
     assert_int_equal(found, 20);
 }
 
-/* Whatever is in the rings: the host may have written it. */
+/* The hypervisor goes on with any contents of the rings, because the host can write to them. */
 static void rubbish_is_not_followed(void **state)
 {
     (void)state;
