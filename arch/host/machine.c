@@ -118,9 +118,15 @@ void host_advance(uint64_t ns)
 }
 
 /* No vCPU is runnable: the clock advances to the timer's deadline. Without a deadline the machine
- * would sleep for ever. */
+ * would sleep for ever. Where several CPUs schedule, others go on. */
 void arch_idle(void)
 {
+    if (host_cpus_schedule_now()) {
+        (void)host_halt(0);
+        host_take_interrupts();
+        host_run_timer();
+        return;
+    }
     if (host.deadline == 0) {
         fprintf(stderr, "fake machine: asleep for ever, nothing is runnable and no timer is set\n");
         abort();

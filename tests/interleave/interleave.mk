@@ -31,7 +31,7 @@ $(INTERLEAVE)/common/string.o $(INTERLEAVE)/common/printf.o: \
 INTERLEAVE_LDFLAGS := -rdynamic $(LIBC_NAMES:%=-Wl,--wrap=%)
 INTERLEAVE_WAIT := -Wl,--wrap=vcpu_wait
 # Those whose CPUs schedule, which threads do not.
-INTERLEAVE_SLEEPS := blocks polls timers downs periods tenants
+INTERLEAVE_SLEEPS := blocks polls timers downs periods writers tenants
 INTERLEAVE_SCENARIOS := retype retype-audited hammer trees linear give-back give-back-two \
     grants last-puts ports ports-fifo ends to-fifo busy lines vcpus words descriptors death claims \
     claims-service slow-line timer-ends $(INTERLEAVE_SLEEPS)

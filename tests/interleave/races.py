@@ -31,6 +31,8 @@ RACES = [
          ("",
           "    count_work(t->nr_valid * WORK_PER_STATE);\n    WRITE_ONCE(t->abi, &fifo_abi);\n}"),
          "to-fifo"),
+    Race("a CPU halts until the console's output is sent, and nobody wakes it", "console_io.c",
+         "sched_halt(LOOK_AGAIN_NS)", "arch_idle()", "writers"),
     Race("the guest is asked to leave a word alone, and never released", "evtchn_fifo.c",
          "    if (w & BUSY)\n        locked_and(tail, ~BUSY);\n", "", "busy"),
     Race("mmuext_op takes no mm_lock", "mmuext.c", "    spin_lock(&d->mm_lock);\n    for",

@@ -1,13 +1,15 @@
 /* vCPUs that sleep and wake each other, more of them than CPUs: these schedule, and the vCPUs go
  * from one to another (arch/host/schedule.c). Each vCPU has a partner and an event of its own. A
  * wake-up that is lost leaves both asleep for ever, which main.c finds: then a program has not
- * ended though all CPUs are idle. And vCPUs of two domains that take turns on the CPUs: none may
- * find in a TLB what another has left. */
+ * ended though all CPUs are idle. vCPUs that wait for a slow console. And vCPUs of two domains that
+ * take turns on the CPUs: none may find in a TLB what another has left. */
+#include <string.h>
 #include "arch/arch.h"
 #include "common/atomic.h"
 #include "tests/interleave/interleave.h"
 #include "xen/core/walk.h"
 #include "xen/cpu/upcall.h"
+#include "xen/pv/input.h"
 
 #define ROUNDS 20u
 #define OP(cmd, s) call_struct(__HYPERVISOR_event_channel_op, EVTCHNOP_##cmd, &(s), sizeof(s))
@@ -248,12 +250,38 @@ static void tenants(struct vcpu *v)
     }
 }
 
+/* A line so slow that a writer waits for each of its lines, and another CPU may send them. */
+static void prepare_writers(struct domain *d[2])
+{
+    host_become(d[0]->vcpu[0]);
+    for (unsigned id = 0; id < d[0]->nr_vcpus; id++)
+        stop_ticks(id);
+    console_input_start();
+    host.byte_ticks = 30;
+}
+
+static void writers(struct vcpu *v)
+{
+    uint64_t va = SCRATCH + (2 + v->id) * PAGE_SIZE;
+    char text[40];
+
+    memset(text, 'a' + (int)v->id, sizeof(text));
+    text[sizeof(text) - 1] = '\n';
+    guest_put(va, text, sizeof(text));
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        HOST_CHECK(call(__HYPERVISOR_console_io, CONSOLEIO_write, sizeof(text), va, 0) == 0,
+                   "a line of vCPU %u", v->id);
+        in_guest(v);
+    }
+}
+
 const struct scenario sleep_scenarios[] = {
     { "blocks", { 6 }, prepare, { blocks }, NULL },
     { "polls", { 6 }, prepare, { polls }, NULL },
     { "timers", { 4 }, prepare, { timers }, NULL },
     { "downs", { 4 }, prepare, { downs }, NULL },
     { "periods", { 4 }, prepare_periods, { periods }, NULL },
+    { "writers", { 3 }, prepare_writers, { writers }, NULL },
     { "tenants", { 2, 2 }, prepare_tenants, { tenants, tenants }, NULL },
     { NULL },
 };

@@ -218,6 +218,21 @@ void schedule_behind(void)
         reschedule(true);
 }
 
+/* The slice timer has nothing else to do: no other vCPU waits here. The interrupt that ends the
+ * halt may also have put one into the queue. */
+void sched_halt(uint64_t ns)
+{
+    struct timer *slice = &this_cpu()->slice;
+    uint64_t end = now_ns() + ns;
+    unsigned before;
+
+    if (!timer_armed(slice) || slice->deadline_ns > end)
+        timer_set(slice, end);
+    before = irqsoff_begin(IRQSOFF_NOTHING);
+    arch_idle();
+    irqsoff_end(before);
+}
+
 void schedule_at_exit(void)
 {
     struct vcpu *v = current;

@@ -23,6 +23,9 @@ void sched_switched(void);
 void schedule(void);
 /* The same, but the first in the queue runs before current does. */
 void schedule_behind(void);
+/* With an empty queue: halts the CPU until an interrupt comes, for ns at most, while current waits
+ * for something that it has to look at again. Then call preempt_point(). */
+void sched_halt(uint64_t ns);
 /* WORK_RESCHED at the exit to the guest: schedule(). Does not return while current is down
  * (VCPUOP_down). */
 void schedule_at_exit(void);

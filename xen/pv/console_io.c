@@ -1,7 +1,6 @@
 /* console_io: a guest's emergency console. Xen serves it to domain 0 and, in debug builds, lets
  * every guest write; here every guest may write. The bytes are formatted and sent by
  * core/console.c. Called by the generated dispatch (common/abi.def). */
-#include "arch/arch.h"
 #include "xen/core/console.h"
 #include "xen/core/console_line.h"
 #include "xen/core/console_tx.h"
@@ -9,6 +8,10 @@
 #include "xen/core/guest_access.h"
 #include "xen/core/sched.h"
 #include "xen/pv/hypercalls.h"
+
+/* How long a CPU halts at most: the transmitter accepts bytes again, or another CPU has sent all of
+ * them. Nobody tells this one. */
+#define LOOK_AGAIN_NS 1000000ull
 
 /* Waits until the bytes of current in the transmit ring are sent. Other vCPUs run meanwhile. */
 static void wait_to_write(void)
@@ -23,7 +26,7 @@ static void wait_to_write(void)
         if (v->cpu->idle_has_work)
             schedule();
         else if (list_empty(&v->cpu->queue))
-            arch_idle();
+            sched_halt(LOOK_AGAIN_NS);
         else
             schedule_behind();
     }
