@@ -5,6 +5,7 @@ import json
 import pathlib
 import random
 import re
+import struct
 import subprocess
 import sys
 import unittest
@@ -79,6 +80,22 @@ class Order(Case):
         data, saved = b"".join(busy()), self.path("saved")
         text = self.good("--save", saved, "-", stdin=data)
         self.assertEqual(self.good(saved), text)
+
+    def test_cpus_of_a_saved_trace_end_together(self):
+        """xenalyze begins a CPU anew that has ended before others come to its last window."""
+        made, saved = cpus(2), self.path("saved")
+        made[1].call("set_timer_op", 1)
+        made[0].now = 10 * made[1].now
+        made[0].call("set_timer_op", 2)
+        self.good("--save", saved, "-", stdin=made[0].window() + made[1].window())
+        data, at, ends = pathlib.Path(saved).read_bytes(), 0, []
+        while at < len(data):
+            _, cpu, size = struct.unpack_from("<3I", data, at)
+            ends.append((cpu, struct.unpack_from("<Q", data, at + 16)[0]))      # a clock's time
+            at += 12 + size
+        self.assertEqual([cpu for cpu, _ in ends[-2:]], [0, 1])
+        self.assertEqual(ends[-1][1], ends[-2][1])
+        self.assertGreaterEqual(ends[-1][1], 10 * made[1].now)
 
     def test_followed_file(self):
         """What is there is shown at once, a window after the other."""

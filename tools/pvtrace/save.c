@@ -25,6 +25,7 @@ struct save {
     char fault[160];
     bool has_clock;
     struct record clock;
+    uint64_t last_tsc;
     unsigned nr_cpus;           /* one above the highest that has a window */
     struct window *windows[MAX_CPUS];
 };
@@ -134,6 +135,7 @@ void save_record(struct save *s, const struct record *r)
     if (w->len == 0)
         begin(s, w, r);
     put(w, r, r->tsc);
+    s->last_tsc = MAX(s->last_tsc, r->tsc);
     follow_running(w, r);
     if (r->event == TRC_PARAGON_CLOCK) {
         s->clock = *r;
@@ -154,8 +156,23 @@ const char *save_fault(const struct save *s)
     return s->fault[0] != '\0' ? s->fault : NULL;
 }
 
+/* A last window for each CPU, in which nothing happens. xenalyze ends a CPU behind its last window;
+ * if another CPU is then still at windows that come before that one in the file, it finds it again
+ * and begins the CPU anew. So no CPU ends before the others do. */
+static void end_together(struct save *s)
+{
+    const struct record end = { .tsc = s->last_tsc };
+
+    for (unsigned i = 0; i < s->nr_cpus; i++)
+        if (s->windows[i] != NULL)
+            begin(s, s->windows[i], &end);
+}
+
 void save_close(struct save *s)
 {
+    save_flush(s);
+    if (s->nr_cpus > 1)
+        end_together(s);
     save_flush(s);
     fclose(s->file);
     for (unsigned i = 0; i < s->nr_cpus; i++)
