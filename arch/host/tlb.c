@@ -158,7 +158,7 @@ void arch_flush_tlb_one(uint64_t va)
 static void load_cr3(const struct vcpu *v)
 {
     host.root_loads++;
-    host.cr3 = v->kernel_mode ? v->root_kernel : v->root_user;
+    host.cr3 = root_of(v);
     forget_but_global();
 }
 

@@ -43,11 +43,6 @@ void arch_flush_all(void)
     load_root_and_flush(current, read_cr3());
 }
 
-static uint64_t root_of(const struct vcpu *v)
-{
-    return v->kernel_mode ? v->root_kernel : v->root_user;
-}
-
 void arch_load_root(struct vcpu *v)
 {
     write_cr3(root_of(v));

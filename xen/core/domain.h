@@ -305,6 +305,12 @@ static inline int domain_end_code(const struct domain *d, int reason)
     return noted != 0 ? (int)noted - 1 : reason;
 }
 
+/* Machine address of the L4 of the mode that v is in. */
+static inline uint64_t root_of(const struct vcpu *v)
+{
+    return v->kernel_mode ? v->root_kernel : v->root_user;
+}
+
 /* V2 */
 static inline bool upcall_due(const struct vcpu *v)
 {

@@ -26,7 +26,7 @@ uint64_t *walk_typed(uint64_t root_maddr, uint64_t va)
 
 uint64_t read_guest_pte(const struct vcpu *v, uint64_t va)
 {
-    uint64_t root = v->kernel_mode ? v->root_kernel : v->root_user, pte = 0, *slot;
+    uint64_t root = root_of(v), pte = 0, *slot;
 
     spin_lock(&v->domain->mm_lock);
     slot = root ? walk_to_l1(root, va) : NULL;
@@ -74,7 +74,7 @@ uint64_t linear_copy(void *dst, uint64_t va, uint64_t len)
 {
     const struct vcpu *v = current;
     struct domain *d = v->domain;
-    uint64_t root = v->kernel_mode ? v->root_kernel : v->root_user, left = len;
+    uint64_t root = root_of(v), left = len;
 
     if (root == 0)
         return arch_copy_from_guest_unhidden(dst, va, len);

@@ -54,11 +54,6 @@ static bool entries_allow(uint64_t at, uint64_t va, uint32_t code)
     return true;
 }
 
-static inline uint64_t root_of(const struct vcpu *v)
-{
-    return v->kernel_mode ? v->root_kernel : v->root_user;
-}
-
 static __attribute__((noinline)) bool is_allowed(const struct vcpu *v, uint64_t va, uint32_t code)
 {
     bool allowed;
