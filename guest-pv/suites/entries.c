@@ -361,6 +361,7 @@ static void frames_have_iopl(void)
     trap_handler old_pf = trap_set_handler(TRAP_PF, see_registers);
     trap_handler old_80 = trap_set_handler(0x80, see_registers);
     struct user_result end;
+    struct physdev_set_iopl none = { .iopl = 0 };
     struct regs r;
 
     ASSERT_EQ(xen_vm_assist(VMASST_CMD_enable, VMASST_TYPE_architectural_iopl), 0);
@@ -380,6 +381,7 @@ static void frames_have_iopl(void)
     EXPECT_EQ(flags_of_syscall & RFLAGS_IOPL, RFLAGS_IOPL);
     end = user_run_regs(&r);
     EXPECT_FAULT(end.fault, 0x80, 0);
+    EXPECT_EQ(xen_physdev_op(PHYSDEVOP_set_iopl, &none), 0);
 }
 
 SUITE(entries, 13, SUITE_ON_BARE, TEST(int_n_from_kernel), TEST_ON_BARE(int_n_without_error_code),
