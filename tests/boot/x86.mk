@@ -32,10 +32,10 @@ X86_ALSO_check_initial_reg_state_64 := -Wl,-ereal_start -static
 X86_ALSO_check_initial_reg_state_32 := -Wl,-ereal_start -static
 X86_CC = gcc -O2 -std=gnu99 -pthread -w -no-pie -DCAN_BUILD_32 -DCAN_BUILD_64
 
-$(X86)/bin/%_64: $(X86)/src.stamp tests/boot/x86.mk
+$(X86)/bin/%_64: $(X86)/src.stamp tests/boot/x86.mk | deps-test
 	@mkdir -p $(@D)
 	$(Q)$(X86_CC) -m64 -o $@ $(X86_SRC)/$*.c $(X86_ALSO_$(@F)) -lm
-$(X86)/bin/%_32: $(X86)/src.stamp tests/boot/x86.mk
+$(X86)/bin/%_32: $(X86)/src.stamp tests/boot/x86.mk | deps-test
 	@mkdir -p $(@D)
 	$(Q)$(X86_CC) -m32 -idirafter /usr/include/x86_64-linux-gnu -o $@ \
 	    $(X86_SRC)/$*.c $(X86_ALSO_$(@F)) -lm
