@@ -1,7 +1,8 @@
-/* Suites "handshake1" and "handshake2" (only by name): the store and the driver domain both die
- * while a disk's front end connects or closes; the boot test ends them at the line that asks for
- * it. Like Linux's, the front end looks at the back end's state only when its watch has fired, and
- * writes nothing twice. The store is started again twice, so each suite has two such lines. */
+/* Suites "handshake1" to "handshake3" (only by name): the store and the driver domain die while a
+ * disk's front end connects or closes; the boot test ends them at the line that asks for it. Like
+ * Linux's, the front end looks at the back end's state only when its watch has fired, and writes
+ * nothing twice. The store is started again twice, so each suite has two such lines; in the third
+ * one the driver domain alone dies until it is not started again, and then the store. */
 #include <stdio.h>
 #include "clock.h"
 #include "console.h"
@@ -126,7 +127,22 @@ static void ends_while_it_closes(void)
     close(NEVER);
 }
 
+/* The front end has not looked at the state since the back end came. */
+static void closes_without_driver_and_store(void)
+{
+    watch_back_end();
+    front_set_state(&disk.x, XenbusStateInitialising);
+    ASSERT(wait_for(STATE(InitWait)));
+    for (unsigned i = 0; i < 4; i++) {
+        ask_for_the_end();
+        pass_two_seconds();
+    }
+    ASSERT(wait_for(STATE(Closed)));
+    front_set_state(&disk.x, XenbusStateClosed);
+}
+
 SUITE(handshake1, 26, SUITE_NAMED_ONLY | SUITE_NEEDS_STORE, TEST(ends_before_the_ring),
       TEST(ends_before_the_state));
 SUITE(handshake2, 27, SUITE_NAMED_ONLY | SUITE_NEEDS_STORE, TEST(ends_with_the_state),
       TEST(ends_while_it_closes));
+SUITE(handshake3, 28, SUITE_NAMED_ONLY | SUITE_NEEDS_STORE, TEST(closes_without_driver_and_store));

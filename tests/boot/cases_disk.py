@@ -182,6 +182,14 @@ CASES = [
                   r"^\(XEN\).*d1 \(driver\) died while guests need it: started again, with 1 PCI",
                   *ENDED[1:]))
       for n in (1, 2)),
+    # The driver domain until it is not started again, and then the store.
+    Case("handshake-3",
+         modules=(SERVICE, DRIVER, "GOOD name=front mem=16M disk=vd0,xvda,w -- suites=handshake3"),
+         guests=(2,), limit=120, blank=2,
+         types=tuple((rf"end them now, {i}\s*$", b"\1\1\1x%d" % domain + b"\1\1\1" * back)
+                     for i, domain, back in ((1, 1, 1), (2, 1, 1), (3, 1, 1), (4, 0, 1))),
+         shows=(r"^\(XEN\).*d1, the driver domain, died too often",
+                r"^\(XEN\).*d0 \(store\) died .*1 of 3", ENDED[2])),
     # One of them.
     *(Case(f"handshake-{name}-{n}", long=True,
            modules=(SERVICE, DRIVER,

@@ -297,6 +297,43 @@ static void driver_is_started_again(void **state)
     assert_int_equal(service->state, DOM_SHUTDOWN);
 }
 
+static void keep_store(void)
+{
+    struct tiny_elf kernel;
+
+    elf_make(&kernel);
+    service_keep(SERVICE_STORE, STORE_DOMID, &config, &kernel, sizeof(kernel));
+}
+
+/* Front ends may still wait for the back ends of a driver domain that is gone for good: a store
+ * that is started after that closes them. */
+static void a_new_store_is_told_of_a_driver_given_up(void **state)
+{
+    struct domain *driver = guest_make(1, 1), *d = guest_make(2, 1);
+    char line[128];
+
+    (void)state;
+    driver->serves = true;
+    snprintf(d->devices, sizeof(d->devices), "disk=vd0,xvda,w");
+    store_driver(driver);
+    store_introduce(driver);
+    store_introduce(d);
+    guest_end(driver);
+    store_idle_work();                                  /* its kernel was not kept */
+    told();
+    keep_store();
+    guest_end(service);
+    store_idle_work();
+    service = domain_by_id(STORE_DOMID);
+    assert_non_null(service);
+    snprintf(line, sizeof(line), "device 2 1 disk=vd0,xvda,w\nintroduce 2 guest %u 1 again\n"
+             "abandon 1\n", GUEST_FRAMES * 4);
+    assert_string_equal(told(), line);
+    guest_end(d);
+    store_idle_work();
+    assert_int_equal(service->state, DOM_SHUTDOWN);
+}
+
 static void begin_with(struct domain *driver)
 {
     driver->serves = true;
@@ -425,6 +462,7 @@ int main(void)
         with_service(service_is_started_again),
         with_service(service_is_built_from_its_own_claim),
         with_service(driver_is_started_again),
+        with_service(a_new_store_is_told_of_a_driver_given_up),
         with_service(driver_in_quarantine_is_given_up),
         with_service(driver_may_die_now_and_then),
         with_service(page_that_became_a_table_is_not_written),

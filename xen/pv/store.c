@@ -24,7 +24,7 @@
 
 /* An introduction with the devices, whose words have five bytes at least, and a NUL. */
 #define MAX_DEVICES (DEVICE_WORDS / 5)
-#define TEXT_MAX (96u + DEVICE_WORDS + MAX_DEVICES * sizeof("device 1024 1024 "))
+#define TEXT_MAX (112u + DEVICE_WORDS + MAX_DEVICES * sizeof("device 1024 1024 "))
 
 #define DRIVER_PATIENCE (10ull * 1000000000)
 /* For a driver domain that nobody can tell: it flushes its disks every second then. */
@@ -57,6 +57,7 @@ static struct domain *driver;
 static domid_t driver_id;
 static bool driver_told;                /* to end */
 static bool driver_lost;
+static bool driver_given_up;            /* there will be none any more */
 static struct timer driver_patience;
 /* The service domain ended before the guests, and was not yet replaced. */
 static bool lost;
@@ -78,7 +79,13 @@ static bool has_driver(void)
     return driver != NULL || driver_lost;
 }
 
-/* The devices' lines stand before that of their guest, which makes the store act. */
+static bool had_driver(void)
+{
+    return has_driver() || driver_given_up;
+}
+
+/* The devices' lines stand before that of their guest, which makes the store act. A store that was
+ * started after the driver domain was given up closes the devices: front ends may wait for it. */
 static unsigned format_introduction(char *text, size_t size, domid_t id)
 {
     const struct domain *d = guests[id].domain;
@@ -86,12 +93,15 @@ static unsigned format_introduction(char *text, size_t size, domid_t id)
 
     if (d == driver)
         len = (unsigned)snprintf(text, size, "driver %u\n", id);
-    for (const char *word = d->devices; has_driver() && *word != '\0'; word += strlen(word) + 1)
+    for (const char *word = d->devices; had_driver() && *word != '\0'; word += strlen(word) + 1)
         len += (unsigned)snprintf(text + len, size - len, "device %u %u %s\n", id, driver_id,
                                   word);
-    return len + (unsigned)snprintf(text + len, size - len, "introduce %u %s %lu %u%s\n", id,
-                                    guests[id].name, guests[id].kib, guests[id].vcpus,
-                                    guests[id].told ? " again" : "");
+    len += (unsigned)snprintf(text + len, size - len, "introduce %u %s %lu %u%s\n", id,
+                              guests[id].name, guests[id].kib, guests[id].vcpus,
+                              guests[id].told ? " again" : "");
+    if (driver_given_up && d->devices[0] != '\0')
+        len += (unsigned)snprintf(text + len, size - len, lines[ABANDON], driver_id);
+    return len;
 }
 
 /* Puts all lines of the event into the ring, or nothing. */
@@ -127,7 +137,7 @@ void store_serve(struct domain *d)
     nr_waiting = 0;
     service = d;
     driver = NULL;
-    lost = driver_lost = false;
+    lost = driver_lost = driver_given_up = false;
 }
 
 static void driver_is_late(void *arg)
@@ -144,7 +154,7 @@ void store_driver(struct domain *d)
 {
     driver = d;
     driver_id = d->id;
-    driver_told = driver_lost = false;
+    driver_told = driver_lost = driver_given_up = false;
     timer_init(&driver_patience, driver_is_late, NULL);
 }
 
@@ -282,6 +292,7 @@ static void start_driver(void)
     if (d == NULL) {
         log_error("d%u, the driver domain, died too often or cannot be started again: its guests' "
                   "devices are closed", driver_id);
+        driver_given_up = true;
         set_waiting(driver_id, ABANDON);
         store_poll();
         return;
@@ -298,6 +309,7 @@ static void give_driver_up(void)
     driver = NULL;
     log_error("d%u, the driver domain, cannot be started again: its guests' devices are closed",
               driver_id);
+    driver_given_up = true;
     set_waiting(driver_id, ABANDON);
     store_poll();
 }
