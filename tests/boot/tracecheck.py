@@ -161,11 +161,16 @@ def losses_are_counted(args, report, trace):
 
 
 def records(data):
-    """How many of the hypervisor's records are in a trace file: all but the heads of windows and
-    the records that report a loss."""
-    at = count = 0
+    """How many of the hypervisor's records are in a trace file of several CPUs: all but the heads
+    of windows, the records that report a loss, and the last window of each CPU, with which pvtrace
+    ends the file."""
+    at, windows = 0, []
     while at < len(data):
         header = int.from_bytes(data[at:at + 4], "little")
+        if header & 0xfffffff == 0x1f003:
+            windows.append([int.from_bytes(data[at + 4:at + 8], "little"), 0])
+        else:
+            windows[-1][1] += header & 0xfffffff != 0x1f001
         at += 4 + 4 * (header >> 28 & 7) + 8 * (header >> 31)
-        count += header & 0xfffffff not in (0x1f003, 0x1f001)
-    return count
+    ends = len({cpu for cpu, _ in windows})
+    return sum(count for _, count in windows[:-ends])
