@@ -161,9 +161,9 @@ def losses_are_counted(args, report, trace):
 
 
 def records(data):
-    """How many of the hypervisor's records are in a trace file of several CPUs: all but the heads
-    of windows, the records that report a loss, and the last window of each CPU, with which pvtrace
-    ends the file."""
+    """How many of the hypervisor's records are in a trace file: all but the heads of windows and
+    the records that report a loss; and but the last window of each CPU where there are several, as
+    with these pvtrace ends the file."""
     at, windows = 0, []
     while at < len(data):
         header = int.from_bytes(data[at:at + 4], "little")
@@ -172,5 +172,5 @@ def records(data):
         else:
             windows[-1][1] += header & 0xfffffff != 0x1f001
         at += 4 + 4 * (header >> 28 & 7) + 8 * (header >> 31)
-    ends = len({cpu for cpu, _ in windows})
-    return sum(count for _, count in windows[:-ends])
+    nr_cpus = len({cpu for cpu, _ in windows})
+    return sum(count for _, count in windows[:-nr_cpus if nr_cpus > 1 else None])
