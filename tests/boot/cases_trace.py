@@ -121,7 +121,7 @@ CASES += [
          debugged=SEES_CLIENT),
     Case("gdb-back",
          modules=(SHORT.format("solo"),),
-         options=TRACED, trace="after", recorded=True, limit=120,
+         options=TRACED, trace="after", recorded=True, limit=60,
          debugged=debugger.back),
     Case("gdb-linux",
          modules=LINUX_BOOT,

@@ -77,6 +77,7 @@ class Debugger(gdb.Beside):
     def __init__(self, judge, path, elf, symbols):
         super().__init__(judge, path)
         self.elf, self.symbols = elf, symbols
+        self.cut_off = False  # the machine's time was over before gdb had ended
 
     def work(self):
         at_end = BACK if self.wanted is back else AT_END
@@ -93,6 +94,10 @@ class Debugger(gdb.Beside):
                               timeout=self.LIMIT, check=False)
         with open(self.path + ".log", "w", encoding="utf-8") as log:
             log.write(done.stdout)
+        self.cut_off = "Target disconnected" in done.stdout
+        if self.cut_off:
+            self.faults = [f"the machine's time was over before gdb had ended: {log.name}"]
+            return
         self.faults = list(self.wanted(answers(done.stdout)))
 
 

@@ -37,6 +37,9 @@ import tracing  # noqa: E402
 
 PORTS = {"debugcon": "-debugcon", "com2": "-serial"}
 CONSOLE = "console=com1 com1=115200,8n1"
+# Replays in which gdb goes back: from a snapshot that was made in a replay, QEMU 7.2 goes on in all
+# but one of some forty runs. Then its main loop and its CPU wait for each other, busily, for ever.
+REPLAYS = 3
 
 
 def given(args):
@@ -220,8 +223,13 @@ def recorded(case, args):
     image = os.path.join(args.logs, case.name + ".qcow2")
     snapshots.empty_image(image)
     text, trace, report, verdict, taken, _ = one_run(case, args, image, "record")
-    again, trace_again, _, (_, reason), _, real = one_run(case, args, image, "replay",
-                                                          traced=not goes_back)
+    for hung in range(REPLAYS):
+        again, trace_again, _, (_, reason), _, real = one_run(case, args, image, "replay",
+                                                              traced=not goes_back)
+        if not goes_back or not real.cut_off:
+            break
+    if hung and verdict[0]:
+        verdict = verdict[0], f"{verdict[1]}, {hung} replays hung"
     wrong = list(real.faults)
     if not goes_back:
         wrong.append(alike.unlike_text(text, again, reason) or case.trace and
