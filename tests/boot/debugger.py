@@ -94,7 +94,8 @@ class Debugger(gdb.Beside):
                               timeout=self.LIMIT, check=False)
         with open(self.path + ".log", "w", encoding="utf-8") as log:
             log.write(done.stdout)
-        self.cut_off = "Target disconnected" in done.stdout
+        self.cut_off = bool(re.search("Target disconnected|The program is not being run",
+                                      done.stdout))
         if self.cut_off:
             self.faults = [f"the machine's time was over before gdb had ended: {log.name}"]
             return
