@@ -1,11 +1,12 @@
 /* The service domain as the hypervisor sees it: what a guest is given for it, which lines it gets
- * and when, and that no other domain depends on it. The program in it is tested by test_store.c. */
+ * and when, and that no other domain depends on it. The driver domain's part is in
+ * test_service_driver.c. The program in the service domain is tested by test_store.c. */
 #include "arch/arch.h"
 #include "cmocka_main.h"
 #include <stdio.h>
 #include <string.h>
+#include "service_fixture.h"
 #include "support.h"
-#include "xen/boot/module_words.h"
 #include "xen/boot/service.h"
 #include "xen/core/alloc.h"
 #include "xen/core/claim.h"
@@ -18,16 +19,6 @@
 #include "xen/pv/input.h"
 #include "xen/pv/store.h"
 
-static struct domain *service;
-
-static int with_service_up(void **state)
-{
-    machine_up(state);
-    service = guest_make(STORE_DOMID, 1);
-    store_serve(service);
-    return 0;
-}
-
 static struct domain *introduced(domid_t id, unsigned vcpus)
 {
     struct domain *d = guest_make(id, vcpus);
@@ -35,19 +26,6 @@ static struct domain *introduced(domid_t id, unsigned vcpus)
     assert_non_null(d);
     store_introduce(d);
     return d;
-}
-
-/* Everything that the service was sent since the last call. */
-static const char *told(void)
-{
-    static char text[4096];
-    struct xencons_interface *ring = service->console_ring;
-    unsigned n = 0;
-
-    while (ring->in_cons != ring->in_prod)
-        text[n++] = ring->in[ring->in_cons++ % sizeof(ring->in)];
-    text[n] = '\0';
-    return text;
 }
 
 static void guest_gets_page_port_and_grant(void **state)
@@ -170,23 +148,14 @@ static void service_may_die_before_guests(void **state)
     assert_int_equal(d->state, DOM_RUNNING);
 }
 
-static const struct domain_config config = {
-    .name = "store", .vcpus = 1, .weight = 256, .mem_bytes = GUEST_FRAMES * PAGE_SIZE,
-    .trace = TRACE_DEFAULT, .service = true, .max_port = 1023, .cmdline = "mine",
-};
-
-/* Builds a service domain from a kernel that stays in memory; may fail. */
 static void service_is_started_again(void **state)
 {
     struct domain *d = introduced(1, 1), *gone = introduced(2, 1);
     struct xenstore_domain_interface *page = mfn_to_virt(d->store_mfn);
     char line[64];
-    struct tiny_elf kernel;
 
     (void)state;
-    elf_make(&kernel);
-    service_keep(SERVICE_STORE, STORE_DOMID, &config, &kernel, sizeof(kernel));
-    memset(&kernel, 0, sizeof(kernel));                 /* it was copied */
+    keep_store();
     for (unsigned i = 1; i <= 3; i++) {
         guest_end(service);
         assert_null(domain_by_id(STORE_DOMID));
@@ -227,12 +196,9 @@ static void claims_of_domains_fit(void)
 /* There is no more memory than is claimed: what building takes in passing is no other guest's. */
 static void service_is_built_from_its_own_claim(void **state)
 {
-    struct tiny_elf kernel;
-
     (void)state;
     introduced(1, 1);
-    elf_make(&kernel);
-    service_keep(SERVICE_STORE, STORE_DOMID, &config, &kernel, sizeof(kernel));
+    keep_store();
     host_leave_free(claimed_frames());
     guest_end(service);
     assert_int_equal(unclaimed_frames(), 0);
@@ -243,151 +209,6 @@ static void service_is_built_from_its_own_claim(void **state)
     assert_non_null(domain_by_id(STORE_DOMID));
     assert_true(windows > 10);
     assert_true(nr_free_frames() >= claimed_frames());
-}
-
-static void keep_driver(domid_t id)
-{
-    struct domain_config c = config;
-    struct tiny_elf kernel;
-
-    c.service = false;
-    c.driver = true;
-    elf_make(&kernel);
-    service_keep(SERVICE_DRIVER, id, &c, &kernel, sizeof(kernel));
-}
-
-/* Its guest is told nothing: for the store it is the same domain, with another ring. The third
- * death within a minute is the last. */
-static void driver_is_started_again(void **state)
-{
-    struct domain *driver = guest_make(1, 1), *d = guest_make(2, 1);
-    char line[128];
-
-    (void)state;
-    driver->serves = true;
-    snprintf(d->devices, sizeof(d->devices), "disk=vd0,xvda,w");
-    store_driver(driver);
-    store_introduce(driver);
-    store_introduce(d);
-    snprintf(line, sizeof(line), "driver 1\nintroduce 1 guest %u 1\n"
-             "device 2 1 disk=vd0,xvda,w\nintroduce 2 guest %u 1\n",
-             GUEST_FRAMES * 4, GUEST_FRAMES * 4);
-    assert_string_equal(told(), line);
-    keep_driver(1);
-    for (unsigned i = 1; i <= 2; i++) {
-        guest_end(driver);
-        assert_string_equal(told(), "lost 1\n");
-        store_idle_work();
-        driver = domain_by_id(1);
-        assert_non_null(driver);
-        assert_int_equal(driver->state, DOM_RUNNING);
-        assert_true(driver->serves);
-        snprintf(line, sizeof(line), "driver 1\nintroduce 1 store %u 1\n", GUEST_FRAMES * 4);
-        assert_string_equal(told(), line);
-    }
-    guest_end(driver);
-    store_idle_work();
-    assert_null(domain_by_id(1));
-    assert_string_equal(told(), "lost 1\nabandon 1\n");
-    store_idle_work();
-    assert_string_equal(told(), "");
-    assert_int_equal(d->state, DOM_RUNNING);
-    guest_end(d);
-    store_idle_work();
-    assert_int_equal(service->state, DOM_SHUTDOWN);
-}
-
-static void keep_store(void)
-{
-    struct tiny_elf kernel;
-
-    elf_make(&kernel);
-    service_keep(SERVICE_STORE, STORE_DOMID, &config, &kernel, sizeof(kernel));
-}
-
-/* Front ends may still wait for the back ends of a driver domain that is gone for good: a store
- * that is started after that closes them. */
-static void a_new_store_is_told_of_a_driver_given_up(void **state)
-{
-    struct domain *driver = guest_make(1, 1), *d = guest_make(2, 1);
-    char line[128];
-
-    (void)state;
-    driver->serves = true;
-    snprintf(d->devices, sizeof(d->devices), "disk=vd0,xvda,w");
-    store_driver(driver);
-    store_introduce(driver);
-    store_introduce(d);
-    guest_end(driver);
-    store_idle_work();                                  /* its kernel was not kept */
-    told();
-    keep_store();
-    guest_end(service);
-    store_idle_work();
-    service = domain_by_id(STORE_DOMID);
-    assert_non_null(service);
-    snprintf(line, sizeof(line), "device 2 1 disk=vd0,xvda,w\nintroduce 2 guest %u 1 again\n"
-             "abandon 1\n", GUEST_FRAMES * 4);
-    assert_string_equal(told(), line);
-    guest_end(d);
-    store_idle_work();
-    assert_int_equal(service->state, DOM_SHUTDOWN);
-}
-
-static void begin_with(struct domain *driver)
-{
-    driver->serves = true;
-    store_driver(driver);
-    store_introduce(driver);
-    keep_driver(1);
-}
-
-/* Its number stays taken, so there is no other one; and nothing waits for its end. */
-static void driver_in_quarantine_is_given_up(void **state)
-{
-    struct domain *driver = guest_make(1, 1), *d = guest_make(2, 1);
-
-    (void)state;
-    begin_with(driver);
-    told();
-    driver->quarantined = true;
-    store_idle_work();
-    assert_string_equal(told(), "abandon 1\n");
-    store_idle_work();
-    assert_string_equal(told(), "");
-    assert_true(domains_left());
-    guest_end(d);
-    store_idle_work();
-    assert_int_equal(service->state, DOM_SHUTDOWN);
-    assert_true(domains_left());
-    guest_end(service);
-    assert_false(domains_left());
-    driver->quarantined = false;
-    assert_true(domains_left());
-}
-
-/* Two deaths, and after more than a minute two others, are no reason to give up. It is not started
- * again when it was told to end. */
-static void driver_may_die_now_and_then(void **state)
-{
-    struct domain *driver = guest_make(1, 1), *d = guest_make(2, 1);
-
-    (void)state;
-    begin_with(driver);
-    for (unsigned i = 1; i <= 7; i++) {
-        guest_end(domain_by_id(1));
-        store_idle_work();
-        assert_non_null(domain_by_id(1));
-        host.tsc += 40 * arch_tsc_hz();
-    }
-    guest_end(d);
-    told();
-    store_idle_work();
-    assert_string_equal(told(), "shutdown 1 poweroff\n");
-    guest_end(domain_by_id(1));
-    assert_string_equal(told(), "release 1\n");
-    store_idle_work();
-    assert_null(domain_by_id(1));
 }
 
 /* A page that became a table, or was given back, is not written to. */
@@ -447,8 +268,6 @@ static void keys_never_reach_the_service(void **state)
     assert_int_equal(domain_by_id(1)->state, DOM_SHUTDOWN);
 }
 
-#define with_service(test) cmocka_unit_test_setup_teardown(test, with_service_up, machine_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -461,10 +280,6 @@ int main(void)
         with_service(service_may_die_before_guests),
         with_service(service_is_started_again),
         with_service(service_is_built_from_its_own_claim),
-        with_service(driver_is_started_again),
-        with_service(a_new_store_is_told_of_a_driver_given_up),
-        with_service(driver_in_quarantine_is_given_up),
-        with_service(driver_may_die_now_and_then),
         with_service(page_that_became_a_table_is_not_written),
         with_service(service_ends_with_the_last_guest),
         with_service(keys_never_reach_the_service),
