@@ -166,6 +166,7 @@ static void end_together(struct save *s)
     for (unsigned i = 0; i < s->nr_cpus; i++)
         if (s->windows[i] != NULL)
             begin(s, s->windows[i], &end);
+    save_flush(s);
 }
 
 void save_close(struct save *s)
@@ -173,7 +174,6 @@ void save_close(struct save *s)
     save_flush(s);
     if (s->nr_cpus > 1)
         end_together(s);
-    save_flush(s);
     fclose(s->file);
     for (unsigned i = 0; i < s->nr_cpus; i++)
         free(s->windows[i]);

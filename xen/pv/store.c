@@ -280,6 +280,14 @@ static void start_store(void)
     store_poll();
 }
 
+/* There will be no driver domain any more. */
+static void abandon_devices(void)
+{
+    driver_given_up = true;
+    set_waiting(driver_id, ABANDON);
+    store_poll();
+}
+
 /* Waits as start_store() does, also until the store maps nothing of the old one any more. */
 static void start_driver(void)
 {
@@ -292,9 +300,7 @@ static void start_driver(void)
     if (d == NULL) {
         log_error("d%u, the driver domain, died too often or cannot be started again: its guests' "
                   "devices are closed", driver_id);
-        driver_given_up = true;
-        set_waiting(driver_id, ABANDON);
-        store_poll();
+        abandon_devices();
         return;
     }
     store_driver(d);
@@ -309,9 +315,7 @@ static void give_driver_up(void)
     driver = NULL;
     log_error("d%u, the driver domain, cannot be started again: its guests' devices are closed",
               driver_id);
-    driver_given_up = true;
-    set_waiting(driver_id, ABANDON);
-    store_poll();
+    abandon_devices();
 }
 
 /* It is told by the store, as a guest would be, behind the release of the last guest: so it sees to
