@@ -37,9 +37,9 @@ import tracing  # noqa: E402
 
 PORTS = {"debugcon": "-debugcon", "com2": "-serial"}
 CONSOLE = "console=com1 com1=115200,8n1"
-# A replay in which gdb goes back is made so often: from a snapshot that was made in a replay, QEMU
-# 7.2 does not go on in one of some twenty runs, and with some recordings more often. Then its main
-# loop and its CPU wait for each other, busily, for ever.
+# Recordings that may be made of a case in which gdb goes back in the replay. QEMU 7.2 sometimes
+# hangs when it has loaded a snapshot that was made in a replay: in one of some twenty runs, and
+# with some recordings more often. Its main loop and its CPU then compute and wait for each other.
 RECORDINGS = 3
 
 

@@ -31,7 +31,7 @@ RACES = [
          ("",
           "    count_work(t->nr_valid * WORK_PER_STATE);\n    WRITE_ONCE(t->abi, &fifo_abi);\n}"),
          "to-fifo"),
-    Race("a CPU halts until the console's output is sent, and nobody wakes it", "console_io.c",
+    Race("a CPU that waits for the console halts without setting a timer", "console_io.c",
          "sched_halt(LOOK_AGAIN_NS)", "arch_idle()", "writers"),
     Race("the guest is asked to leave a word alone, and never released", "evtchn_fifo.c",
          "    if (w & BUSY)\n        locked_and(tail, ~BUSY);\n", "", "busy"),

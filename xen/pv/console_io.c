@@ -9,8 +9,8 @@
 #include "xen/core/sched.h"
 #include "xen/pv/hypercalls.h"
 
-/* How long a CPU halts at most: the transmitter accepts bytes again, or another CPU has sent all of
- * them. Nobody tells this one. */
+/* A CPU that waits halts for this time at most and then looks again. It gets no interrupt when the
+ * transmitter accepts bytes again, nor when another CPU has sent all of them. */
 #define LOOK_AGAIN_NS 1000000ull
 
 /* Waits until the bytes of current in the transmit ring are sent. Other vCPUs run meanwhile. */
